@@ -1,0 +1,394 @@
+//! Context variables: what a task sees is what was set where it was created.
+//!
+//! A [`Context`] holds its bindings in a counted vector that copies share until one of them changes it, so copying a
+//! context, which every task and callback does, costs the same whatever it holds.
+//!
+//! **Invariant**: [`Current::context`] is the context of the code that is running; whoever enters another one puts the
+//! old one back when it leaves.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+
+use crate::builtins::{add_class, add_functions, add_methods};
+use crate::machine::Vm;
+use crate::object::class::{Class, Instance, Layout, Native, Payload};
+use crate::object::module::Module;
+use crate::object::native::{Row, class_method, getter, method, native, static_method};
+use crate::object::{Error, Result, Str, Value};
+
+/// A set of bindings of context variables.
+#[derive(Default)]
+pub struct Context {
+    bindings: RefCell<Rc<Bindings>>,
+    /// Whether code is running in it.
+    entered: Cell<bool>,
+    /// The object that scripts see, made when one first asks.
+    object: RefCell<Weak<Instance>>,
+}
+
+type Bindings = Vec<(Rc<Instance>, Value)>;
+
+impl Context {
+    /// A context with the same bindings.
+    pub fn copy(&self) -> Rc<Context> {
+        Rc::new(Context { bindings: RefCell::new(self.bindings.borrow().clone()), ..Context::default() })
+    }
+
+    fn get(&self, var: &Rc<Instance>) -> Option<Value> {
+        self.bindings.borrow().iter().find(|(v, _)| Rc::ptr_eq(v, var)).map(|(_, value)| value.clone())
+    }
+
+    /// Binds a variable and returns the old value.
+    fn set(&self, var: &Rc<Instance>, value: Value) -> Option<Value> {
+        let mut bindings = self.bindings.borrow_mut();
+        let own = Rc::make_mut(&mut bindings);
+        match own.iter_mut().find(|(v, _)| Rc::ptr_eq(v, var)) {
+            Some((_, old)) => Some(std::mem::replace(old, value)),
+            None => {
+                own.push((var.clone(), value));
+                None
+            }
+        }
+    }
+
+    fn unset(&self, var: &Rc<Instance>) -> Option<Value> {
+        let mut bindings = self.bindings.borrow_mut();
+        let own = Rc::make_mut(&mut bindings);
+        let at = own.iter().position(|(v, _)| Rc::ptr_eq(v, var))?;
+        Some(own.remove(at).1)
+    }
+}
+
+/// The running code's context, and the classes of this module.
+pub struct Current {
+    pub context: RefCell<Rc<Context>>,
+    pub context_class: Rc<Class>,
+    var_class: Rc<Class>,
+    token_class: Rc<Class>,
+    missing: Value,
+}
+
+#[derive(Default)]
+struct ContextState(Option<Rc<Current>>);
+
+/// This interpreter's [`Current`].
+pub fn current(vm: &mut Vm) -> Rc<Current> {
+    if let Some(current) = &vm.extension::<ContextState>().0 {
+        return current.clone();
+    }
+    let object = vm.types.object.clone();
+    let missing_class = Class::builtin("Token.MISSING", Some(&object), Layout::Native(133));
+    add_methods(vm, &missing_class, MISSING_METHODS);
+    let current = Rc::new(Current {
+        context: RefCell::default(),
+        context_class: Class::builtin("Context", Some(&object), Layout::Native(130)),
+        var_class: Class::builtin("ContextVar", Some(&object), Layout::Native(131)),
+        token_class: Class::builtin("Token", Some(&object), Layout::Native(132)),
+        missing: Instance::native(&missing_class, Missing),
+    });
+    for class in [&current.context_class, &current.var_class, &current.token_class] {
+        class.has_dict.set(false);
+    }
+    add_methods(vm, &current.context_class, CONTEXT_METHODS);
+    add_methods(vm, &current.var_class, VAR_METHODS);
+    add_methods(vm, &current.token_class, TOKEN_METHODS);
+    let missing = vm.intern("MISSING");
+    current.token_class.set(&missing, current.missing.clone());
+    vm.extension::<ContextState>().0 = Some(current.clone());
+    current
+}
+
+impl Current {
+    /// Makes a context the running one: the one to put back, or `None` if it is running already.
+    #[inline]
+    pub fn enter(&self, context: &Rc<Context>) -> Option<Rc<Context>> {
+        if context.entered.replace(true) {
+            return None;
+        }
+        Some(self.context.replace(context.clone()))
+    }
+
+    /// Ends what [`Current::enter`] began.
+    #[inline]
+    pub fn leave(&self, before: Rc<Context>) {
+        self.context.replace(before).entered.set(false);
+    }
+
+    /// A copy of the running code's context.
+    #[inline]
+    pub fn copy(&self) -> Rc<Context> {
+        self.context.borrow().copy()
+    }
+
+    /// A context as scripts see it.
+    pub fn object(&self, context: &Rc<Context>) -> Value {
+        if let Some(known) = context.object.borrow().upgrade() {
+            return Value::Instance(known);
+        }
+        let data = Payload::Native(Box::new(ContextObject(context.clone())));
+        let object = Rc::new(Instance::new(self.context_class.clone(), data));
+        *context.object.borrow_mut() = Rc::downgrade(&object);
+        Value::Instance(object)
+    }
+}
+
+/// Runs `body` in a context.
+pub fn run_in(vm: &mut Vm, context: &Rc<Context>, body: impl FnOnce(&mut Vm) -> Result<Value>) -> Result<Value> {
+    let current = current(vm);
+    let Some(before) = current.enter(context) else { return Err(entered_twice(vm, context)) };
+    let result = body(vm);
+    current.leave(before);
+    result
+}
+
+#[cold]
+pub fn entered_twice(vm: &mut Vm, context: &Rc<Context>) -> Error {
+    let object = current(vm).object(context);
+    match vm.repr(&object) {
+        Ok(shown) => vm.runtime_error(format!("cannot enter context: {} is already entered", shown.as_str())),
+        Err(error) => error,
+    }
+}
+
+/// The context inside a `Context` object.
+pub fn of(value: &Value) -> Option<&Rc<Context>> {
+    value.data::<ContextObject>().map(|object| &object.0)
+}
+
+/// The module `contextvars`.
+pub fn contextvars_module(vm: &mut Vm) -> Result<Rc<Module>> {
+    let module = vm.new_module("contextvars", None);
+    let current = current(vm);
+    for class in [&current.context_class, &current.var_class, &current.token_class] {
+        add_class(vm, "_contextvars", &module.dict, class);
+    }
+    add_functions(vm, "_contextvars", &module.dict, FUNCTIONS);
+    let all = ["Context", "ContextVar", "Token", "copy_context"].map(Value::str).to_vec();
+    module.dict.set_str(&vm.intern("__all__"), Value::list(all));
+    Ok(module)
+}
+
+struct ContextObject(Rc<Context>);
+
+struct Var {
+    name: Rc<Str>,
+    /// `Unbound` if there is none.
+    default: Value,
+    current: Rc<Current>,
+}
+
+struct Token {
+    var: Value,
+    context: Rc<Context>,
+    /// `Unbound` if the variable had no value.
+    old: Value,
+    used: Cell<bool>,
+}
+
+struct Missing;
+
+macro_rules! natives {
+    ($($data:ty),*) => {
+        $(impl Native for $data {
+            fn as_any(&self) -> &dyn Any {
+                self
+            }
+        })*
+    };
+}
+
+natives!(ContextObject, Var, Token, Missing);
+
+const FUNCTIONS: &[Row] = &[native("copy_context()", copy_context)];
+
+const VAR_METHODS: &[Row] = &[
+    static_method("__new__(cls, name, /, *, default=<unrepresentable>)", var_new),
+    method("get(default=<unrepresentable>, /)", var_get),
+    method("set(value, /)", var_set),
+    method("reset(token, /)", var_reset),
+    method("__repr__()", var_repr),
+    class_method("__class_getitem__(item, /)", class_getitem),
+    getter("name", |_, this| Ok(this.data::<Var>().map_or(Value::None, |var| Value::Str(var.name.clone())))),
+];
+
+const TOKEN_METHODS: &[Row] = &[
+    method("__repr__()", token_repr),
+    class_method("__class_getitem__(item, /)", class_getitem),
+    getter("var", |_, this| Ok(this.data::<Token>().map_or(Value::None, |token| token.var.clone()))),
+    getter("old_value", token_old_value),
+];
+
+const MISSING_METHODS: &[Row] = &[method("__repr__()", |_, _| Ok(Value::str("<Token.MISSING>")))];
+
+const CONTEXT_METHODS: &[Row] = &[
+    static_method("__new__(cls, /)", context_new),
+    method("run(callable, /, *args, **kwargs)", context_run),
+    method("copy()", |vm, args| {
+        let copy = context(vm, args)?.copy();
+        Ok(current(vm).object(&copy))
+    }),
+    method("get(key, default=None, /)", context_get),
+    method("__getitem__(key, /)", context_getitem),
+    method("__contains__(key, /)", |vm, args| {
+        let var = var(vm, &args[1])?;
+        Ok(Value::Bool(context(vm, args)?.get(&var).is_some()))
+    }),
+    method("__len__()", |vm, args| Ok(Value::usize(context(vm, args)?.bindings.borrow().len()))),
+    method("__iter__()", |vm, args| {
+        let keys = Value::list(parts(vm, args, |var, _| var)?);
+        vm.iter(&keys)
+    }),
+    method("keys()", |vm, args| Ok(Value::list(parts(vm, args, |var, _| var)?))),
+    method("values()", |vm, args| Ok(Value::list(parts(vm, args, |_, value| value)?))),
+    method("items()", |vm, args| Ok(Value::list(parts(vm, args, |var, value| Value::tuple([var, value]))?))),
+];
+
+fn copy_context(vm: &mut Vm, _: &[Value]) -> Result<Value> {
+    let current = current(vm);
+    Ok(current.object(&current.copy()))
+}
+
+fn class_getitem(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    super::generic_alias(vm, args)
+}
+
+fn var_new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let [cls, name, default] = args else { return Err(vm.type_error("ContextVar() takes a name")) };
+    let (Value::Class(class), Some(name)) = (cls, name.as_str()) else {
+        return Err(vm.type_error("context variable name must be a str"));
+    };
+    let current = current(vm);
+    Ok(Instance::native(class, Var { name: name.clone(), default: default.clone(), current }))
+}
+
+fn this_var<'a>(vm: &mut Vm, args: &'a [Value]) -> Result<(&'a Rc<Instance>, &'a Var)> {
+    if let Value::Instance(instance) = &args[0] {
+        if let Some(data) = instance.data::<Var>() {
+            return Ok((instance, data));
+        }
+    }
+    Err(vm.type_error("a ContextVar was expected"))
+}
+
+fn var_get(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let (instance, var) = this_var(vm, args)?;
+    let found = var.current.context.borrow().get(instance);
+    match found.or_else(|| args[1].clone().bound()).or_else(|| var.default.clone().bound()) {
+        Some(value) => Ok(value),
+        None => {
+            let class = vm.types.LookupError.clone();
+            Err(vm.new_error(&class, vec![args[0].clone()]))
+        }
+    }
+}
+
+fn var_set(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let (instance, var) = this_var(vm, args)?;
+    let context = var.current.context.borrow().clone();
+    let old = context.set(instance, args[1].clone()).unwrap_or_default();
+    let token = Token { var: args[0].clone(), context, old, used: Cell::new(false) };
+    Ok(Instance::native(&var.current.token_class, token))
+}
+
+fn var_reset(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let (instance, var) = this_var(vm, args)?;
+    let Some(token) = args[1].data::<Token>() else {
+        let name = vm.type_name(&args[1]);
+        return Err(vm.type_error(format!("expected an instance of Token, got {}", shown_name(&name))));
+    };
+    if token.used.get() {
+        let shown = vm.repr(&args[1])?;
+        return Err(vm.runtime_error(format!("{} has already been used once", shown.as_str())));
+    }
+    if !token.var.is(&args[0]) {
+        let shown = vm.repr(&args[1])?;
+        return Err(vm.value_error(format!("{} was created by a different ContextVar", shown.as_str())));
+    }
+    let context = var.current.context.borrow().clone();
+    if !Rc::ptr_eq(&token.context, &context) {
+        let shown = vm.repr(&args[1])?;
+        return Err(vm.value_error(format!("{} was created in a different Context", shown.as_str())));
+    }
+    token.used.set(true);
+    let dropped = match &token.old {
+        Value::Unbound => context.unset(instance),
+        old => context.set(instance, old.clone()),
+    };
+    drop(dropped);
+    Ok(Value::None)
+}
+
+fn shown_name(name: &Rc<Str>) -> String {
+    format!("<class '{}'>", name.as_str())
+}
+
+fn var_repr(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let (_, var) = this_var(vm, args)?;
+    let name = vm.repr(&Value::Str(var.name.clone()))?;
+    let default = match &var.default {
+        Value::Unbound => String::new(),
+        default => format!(" default={}", vm.repr(default)?.as_str()),
+    };
+    Ok(Value::string(format!("<ContextVar name={}{default} at {:#x}>", name.as_str(), args[0].id())))
+}
+
+fn token_repr(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let Some(token) = args[0].data::<Token>() else { return Ok(Value::str("<Token>")) };
+    let used = if token.used.get() { " used" } else { "" };
+    let var = vm.repr(&token.var)?;
+    Ok(Value::string(format!("<Token{used} var={} at {:#x}>", var.as_str(), args[0].id())))
+}
+
+fn token_old_value(vm: &mut Vm, this: &Value) -> Result<Value> {
+    match this.data::<Token>().map(|token| token.old.clone()) {
+        Some(Value::Unbound) | None => Ok(current(vm).missing.clone()),
+        Some(old) => Ok(old),
+    }
+}
+
+fn context_new(vm: &mut Vm, _: &[Value]) -> Result<Value> {
+    Ok(current(vm).object(&Rc::default()))
+}
+
+fn context<'a>(vm: &mut Vm, args: &'a [Value]) -> Result<&'a Rc<Context>> {
+    match of(&args[0]) {
+        Some(context) => Ok(context),
+        None => Err(vm.type_error("a Context was expected")),
+    }
+}
+
+fn var(vm: &mut Vm, value: &Value) -> Result<Rc<Instance>> {
+    if let Value::Instance(instance) = value {
+        if instance.data::<Var>().is_some() {
+            return Ok(instance.clone());
+        }
+    }
+    let shown = vm.repr(value)?;
+    Err(vm.type_error(format!("a ContextVar key was expected, got {}", shown.as_str())))
+}
+
+fn parts(vm: &mut Vm, args: &[Value], part: impl Fn(Value, Value) -> Value) -> Result<Vec<Value>> {
+    let bindings = context(vm, args)?.bindings.borrow().clone();
+    Ok(bindings.iter().map(|(var, value)| part(Value::Instance(var.clone()), value.clone())).collect())
+}
+
+fn context_get(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let var = var(vm, &args[1])?;
+    Ok(context(vm, args)?.get(&var).unwrap_or_else(|| args[2].clone()))
+}
+
+fn context_getitem(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let var = var(vm, &args[1])?;
+    match context(vm, args)?.get(&var) {
+        Some(value) => Ok(value),
+        None => Err(vm.key_error(args[1].clone())),
+    }
+}
+
+fn context_run(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let context = context(vm, args)?.clone();
+    let positional = args[2].as_tuple().map(|t| t.to_vec()).unwrap_or_default();
+    let keywords = super::keywords(&args[3]);
+    run_in(vm, &context, |vm| vm.call_kw(&args[1], &positional, &keywords))
+}

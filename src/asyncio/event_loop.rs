@@ -1,0 +1,541 @@
+//! The event loop: a ready queue, a heap of timers and a clock.
+//!
+//! `run_once` moves due timers to the ready queue, then runs the handles that were ready when the pass began. A handle
+//! made ready during the pass waits for the next one; the order of every program's output rests on this.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::cmp::Ordering;
+use std::collections::{BinaryHeap, VecDeque};
+use std::rc::{Rc, Weak};
+
+use super::contextvars::{self, Context};
+use super::future::{self, Callback, TimerState};
+use super::handles::{self, Handle};
+use super::log;
+use super::state::{State, state};
+use super::{format, task};
+use crate::machine::Vm;
+use crate::object::class::{Class, Instance, Native};
+use crate::object::coroutine::Coroutine;
+use crate::object::native::{Row, method};
+use crate::object::{Error, Result, Value, gc};
+
+pub const NANOSECONDS: f64 = 1e9;
+/// The clock tells moments apart that are this many seconds apart.
+const CLOCK_RESOLUTION: f64 = 1e-9;
+/// A single wait is no longer than a day.
+const LONGEST_WAIT: f64 = 24.0 * 3600.0;
+/// Cancelled timers are swept out of a heap larger than this once they are more than half of it.
+const SWEEP_ABOVE: usize = 100;
+
+pub struct EventLoop {
+    pub state: Rc<State>,
+    ready: RefCell<VecDeque<Ready>>,
+    timers: RefCell<BinaryHeap<Timer>>,
+    timers_added: Cell<u64>,
+    timers_cancelled: Cell<usize>,
+    pub running: Cell<bool>,
+    pub stopping: Cell<bool>,
+    pub closed: Cell<bool>,
+    pub debug: Cell<bool>,
+    /// Whether a script's subclass may have replaced methods.
+    pub custom: Cell<bool>,
+    pub current_task: RefCell<Option<Rc<Instance>>>,
+    pub current_handle: RefCell<Option<Rc<Instance>>>,
+    pub exception_handler: RefCell<Value>,
+    pub task_factory: RefCell<Value>,
+    pub slow_callback_duration: RefCell<Value>,
+    pub async_generators: RefCell<Vec<Weak<Coroutine>>>,
+    pub async_generators_closed: Cell<bool>,
+    pub executor_closed: Cell<bool>,
+}
+
+impl Native for EventLoop {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// What a pass of the loop runs. Most need no handle object; one is made when somebody must see it.
+pub enum Ready {
+    /// A step of a task.
+    Step(Rc<Instance>),
+    /// A step that throws an exception into the coroutine.
+    Throw(Rc<Instance>, Error),
+    /// A callback of a future that is done.
+    Done(Callback, Rc<Instance>),
+    /// The time of a `sleep` is up.
+    Sleep(Rc<Instance>),
+    Handle(Rc<Instance>),
+}
+
+struct Timer {
+    /// The deadline in nanoseconds, and the order of equal ones.
+    key: f64,
+    number: u64,
+    when: f64,
+    target: Target,
+}
+
+enum Target {
+    Sleep(Rc<Instance>),
+    Handle(Rc<Instance>),
+}
+
+impl Target {
+    fn is_cancelled(&self) -> bool {
+        match self {
+            Target::Sleep(future) => future::data(future).timer.get() == TimerState::Cancelled,
+            Target::Handle(handle) => handles::data(handle).cancelled.get(),
+        }
+    }
+
+    fn unschedule(&self) {
+        match self {
+            Target::Sleep(future) => future::data(future).timer.set(TimerState::None),
+            Target::Handle(handle) => handles::data(handle).scheduled.set(false),
+        }
+    }
+}
+
+impl PartialEq for Timer {
+    fn eq(&self, other: &Timer) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Timer {}
+
+impl PartialOrd for Timer {
+    fn partial_cmp(&self, other: &Timer) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Timer {
+    /// The heap gives its greatest first: the earliest timer is the greatest.
+    fn cmp(&self, other: &Timer) -> Ordering {
+        other.key.total_cmp(&self.key).then(other.number.cmp(&self.number))
+    }
+}
+
+impl EventLoop {
+    pub fn new(vm: &mut Vm, custom: bool) -> EventLoop {
+        EventLoop {
+            state: state(vm),
+            ready: RefCell::default(),
+            timers: RefCell::default(),
+            timers_added: Cell::new(0),
+            timers_cancelled: Cell::new(0),
+            running: Cell::new(false),
+            stopping: Cell::new(false),
+            closed: Cell::new(false),
+            debug: Cell::new(false),
+            custom: Cell::new(custom),
+            current_task: RefCell::new(None),
+            current_handle: RefCell::new(None),
+            exception_handler: RefCell::new(Value::None),
+            task_factory: RefCell::new(Value::None),
+            slow_callback_duration: RefCell::new(Value::Float(0.1)),
+            async_generators: RefCell::default(),
+            async_generators_closed: Cell::new(false),
+            executor_closed: Cell::new(false),
+        }
+    }
+
+    /// Puts something at the end of the ready queue.
+    #[inline]
+    pub fn push(&self, ready: Ready) {
+        self.ready.borrow_mut().push_back(ready);
+    }
+
+    /// Lets go of everything that waits to be run.
+    pub fn clear(&self) {
+        let ready = self.ready.take();
+        let timers = self.timers.take();
+        for timer in &timers {
+            timer.target.unschedule();
+        }
+        drop((ready, timers));
+    }
+
+    /// How many handles are ready and how many timers are set.
+    pub fn sizes(&self) -> (usize, usize) {
+        (self.ready.borrow().len(), self.timers.borrow().len())
+    }
+
+    fn add_timer(&self, when: f64, target: Target) {
+        let number = self.timers_added.get();
+        self.timers_added.set(number + 1);
+        let key = (when * NANOSECONDS).round_ties_even();
+        self.timers.borrow_mut().push(Timer { key, number, when, target });
+    }
+
+    /// Sets the timer that ends a future of `sleep`.
+    pub fn add_sleep(&self, when: f64, future: &Rc<Instance>) {
+        future::data(future).timer.set(TimerState::Scheduled);
+        self.add_timer(when, Target::Sleep(future.clone()));
+    }
+
+    pub fn add_timer_handle(&self, when: f64, handle: &Rc<Instance>) {
+        handles::data(handle).scheduled.set(true);
+        self.add_timer(when, Target::Handle(handle.clone()));
+    }
+
+    pub fn timer_cancelled(&self) {
+        self.timers_cancelled.set(self.timers_cancelled.get() + 1);
+    }
+
+    /// Frees cancelled timers: those at the top of the heap, or all if they are most of it.
+    fn drop_cancelled(&self) {
+        let mut dropped = Vec::new();
+        let mut timers = self.timers.borrow_mut();
+        let cancelled = self.timers_cancelled.get();
+        if timers.len() > SWEEP_ABOVE && cancelled * 2 > timers.len() {
+            let (kept, gone) = std::mem::take(&mut *timers).into_iter().partition(|t: &Timer| !t.target.is_cancelled());
+            *timers = kept;
+            dropped = gone;
+            self.timers_cancelled.set(0);
+        } else {
+            while timers.peek().is_some_and(|timer| timer.target.is_cancelled()) {
+                self.timers_cancelled.set(self.timers_cancelled.get().saturating_sub(1));
+                dropped.extend(timers.pop());
+            }
+        }
+        drop(timers);
+        for timer in &dropped {
+            timer.target.unschedule();
+        }
+    }
+
+    /// Moves the timers that are due to the ready queue.
+    fn move_due(&self, now: f64) {
+        let end = now + CLOCK_RESOLUTION;
+        let mut timers = self.timers.borrow_mut();
+        let mut ready = self.ready.borrow_mut();
+        while timers.peek().is_some_and(|timer| timer.when < end) {
+            let Some(timer) = timers.pop() else { break };
+            timer.target.unschedule();
+            ready.push_back(match timer.target {
+                Target::Sleep(future) => Ready::Sleep(future),
+                Target::Handle(handle) => Ready::Handle(handle),
+            });
+        }
+    }
+}
+
+/// The loop behind a value.
+#[inline]
+pub fn of(value: &Value) -> Option<&EventLoop> {
+    value.data()
+}
+
+pub fn is_debug(event_loop: &Value) -> bool {
+    of(event_loop).is_some_and(|el| el.debug.get())
+}
+
+/// `loop.get_debug()`, whatever the loop is.
+pub fn asks_debug(vm: &mut Vm, event_loop: &Value) -> Result<bool> {
+    match of(event_loop) {
+        Some(el) if !el.custom.get() => Ok(el.debug.get()),
+        _ => {
+            let name = vm.intern("get_debug");
+            let method = vm.get_attr(event_loop, &name)?;
+            let answer = vm.call(&method, &[])?;
+            vm.truth(&answer)
+        }
+    }
+}
+
+pub fn timer_cancelled(event_loop: &Value) {
+    if let Some(el) = of(event_loop) {
+        el.timer_cancelled();
+    }
+}
+
+/// The loop's time in seconds.
+pub fn time(vm: &mut Vm) -> f64 {
+    seconds(vm.host.clock.monotonic())
+}
+
+/// Whole nanoseconds as seconds; whole seconds exactly.
+pub fn seconds(nanoseconds: i128) -> f64 {
+    const GIGA: i128 = 1_000_000_000;
+    if nanoseconds % GIGA == 0 { (nanoseconds / GIGA) as f64 } else { nanoseconds as f64 / NANOSECONDS }
+}
+
+#[cold]
+pub fn closed(vm: &mut Vm) -> Error {
+    vm.runtime_error("Event loop is closed")
+}
+
+/// Has something run in the next pass of a loop of any kind.
+pub fn add_ready(vm: &mut Vm, event_loop: &Value, ready: Ready) -> Result<()> {
+    match of(event_loop) {
+        Some(el) if !el.custom.get() => {
+            if el.closed.get() {
+                return Err(closed(vm));
+            }
+            el.push(ready);
+            Ok(())
+        }
+        _ => call_soon_method(vm, event_loop, &ready),
+    }
+}
+
+/// `loop.call_soon(...)` for a loop whose `call_soon` a script may have written.
+fn call_soon_method(vm: &mut Vm, event_loop: &Value, ready: &Ready) -> Result<()> {
+    let (callback, args, context) = as_call(vm, ready);
+    let name = vm.intern("call_soon");
+    let method = vm.get_attr(event_loop, &name)?;
+    let mut all = vec![callback];
+    all.extend(args);
+    let contexts = contextvars::current(vm);
+    let keywords: Vec<_> = context.map(|c| (vm.intern("context"), contexts.object(&c))).into_iter().collect();
+    vm.call_kw(&method, &all, &keywords).map(drop)
+}
+
+/// What is ready as a callback with its arguments and context.
+fn as_call(vm: &mut Vm, ready: &Ready) -> (Value, Vec<Value>, Option<Rc<Context>>) {
+    match ready {
+        Ready::Step(task) => (task::step_callback(vm, task, None), Vec::new(), task::context(task)),
+        Ready::Throw(task, error) => (task::step_callback(vm, task, Some(error)), Vec::new(), task::context(task)),
+        Ready::Done(callback, future) => {
+            let context = match callback {
+                Callback::Wakeup(task) => task::context(task),
+                Callback::Script(script) => Some(script.1.clone()),
+                Callback::Native(..) => None,
+            };
+            (task::done_callback(vm, callback), vec![Value::Instance(future.clone())], context)
+        }
+        Ready::Sleep(future) => (Value::str("_set_result_unless_cancelled"), vec![Value::Instance(future.clone())], None),
+        Ready::Handle(handle) => {
+            let handle = handles::data(handle);
+            (handle.callback.borrow().clone(), handle.args.borrow().to_vec(), handle.context.borrow().clone())
+        }
+    }
+}
+
+/// A handle for what is ready, for the eyes of a person or an exception handler.
+fn handle_for(vm: &mut Vm, event_loop: &Value, ready: &Ready) -> Rc<Instance> {
+    if let Ready::Handle(handle) = ready {
+        return handle.clone();
+    }
+    let (callback, args, context) = as_call(vm, ready);
+    let class = state(vm).classes.handle.clone();
+    let context = context.unwrap_or_default();
+    handles::new_handle(&class, Handle::new(event_loop.clone(), callback, args.into(), context, Value::Unbound))
+}
+
+/// Runs passes until the loop is stopped.
+pub fn run_forever(vm: &mut Vm, this: &Rc<Instance>) -> Result<()> {
+    let value = Value::Instance(this.clone());
+    check_can_run(vm, &value)?;
+    let Some(el) = of(&value) else { return Ok(()) };
+    let hooks = [super::loop_methods::FIRST_ITERATION, super::loop_methods::LAST_REFERENCE]
+        .map(|hook| super::bound_native(vm, hook, &value));
+    let [first, last] = hooks;
+    let old_hooks = std::mem::replace(&mut vm.asyncgen_hooks, (first, last));
+    el.running.set(true);
+    el.state.running.replace(value.clone());
+    let result = loop {
+        if let Err(error) = run_once(vm, el, &value) {
+            break Err(error);
+        }
+        if el.stopping.get() {
+            break Ok(());
+        }
+    };
+    el.stopping.set(false);
+    el.running.set(false);
+    el.state.running.replace(Value::None);
+    vm.asyncgen_hooks = old_hooks;
+    result
+}
+
+/// Refuses a closed loop, and a second running loop.
+pub fn check_can_run(vm: &mut Vm, event_loop: &Value) -> Result<()> {
+    let Some(el) = of(event_loop) else { return Ok(()) };
+    if el.closed.get() {
+        return Err(closed(vm));
+    }
+    if el.running.get() {
+        return Err(vm.runtime_error("This event loop is already running"));
+    }
+    if el.state.running.borrow().given().is_some() {
+        return Err(vm.runtime_error("Cannot run the event loop while another loop is running"));
+    }
+    Ok(())
+}
+
+fn own_time(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<f64> {
+    if !el.custom.get() {
+        return Ok(time(vm));
+    }
+    let name = vm.intern("time");
+    let method = vm.get_attr(this, &name)?;
+    let now = vm.call(&method, &[])?;
+    vm.to_f64(&now)
+}
+
+/// One pass.
+pub fn run_once(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<()> {
+    el.drop_cancelled();
+    let idle = el.ready.borrow().is_empty() && !el.stopping.get();
+    let first = el.timers.borrow().peek().map(|timer| timer.when);
+    if idle {
+        match first {
+            Some(when) => {
+                let timeout = (when - own_time(vm, el, this)?).clamp(0.0, LONGEST_WAIT);
+                if timeout > 0.0 {
+                    vm.host.clock.sleep((timeout * NANOSECONDS).round_ties_even() as i128);
+                    vm.look_up()?;
+                }
+            }
+            None => return Err(deadlock(vm)),
+        }
+    }
+    if first.is_some() {
+        let now = own_time(vm, el, this)?;
+        el.move_due(now);
+    }
+    let count = el.ready.borrow().len();
+    for _ in 0..count {
+        let Some(ready) = el.ready.borrow_mut().pop_front() else { break };
+        if el.debug.get() {
+            run_watched(vm, el, this, ready)?;
+        } else {
+            run_ready(vm, this, ready)?;
+        }
+        if gc::pending() {
+            vm.run_finalizers(None);
+        }
+    }
+    Ok(())
+}
+
+#[inline]
+fn run_ready(vm: &mut Vm, this: &Value, ready: Ready) -> Result<()> {
+    let result = match &ready {
+        Ready::Step(task) => task::step(vm, task, None),
+        Ready::Throw(task, error) => task::step(vm, task, Some(error.clone())),
+        Ready::Done(Callback::Wakeup(task), future) => task::wakeup(vm, task, future),
+        Ready::Done(Callback::Native(native, object), future) => (native.call)(vm, object, future),
+        Ready::Done(Callback::Script(script), future) => {
+            let (callback, context) = &**script;
+            contextvars::run_in(vm, context, |vm| vm.call(callback, &[Value::Instance(future.clone())])).map(drop)
+        }
+        Ready::Sleep(future) => super::sleep::time_is_up(vm, future),
+        Ready::Handle(handle) if handles::data(handle).cancelled.get() => Ok(()),
+        Ready::Handle(handle) => handles::run(vm, handle),
+    };
+    match result {
+        Ok(()) => Ok(()),
+        Err(error) => callback_failed(vm, this, &ready, error),
+    }
+}
+
+/// In debug mode: says when a callback took long.
+#[cold]
+fn run_watched(vm: &mut Vm, el: &EventLoop, this: &Value, ready: Ready) -> Result<()> {
+    if matches!(&ready, Ready::Handle(handle) if handles::data(handle).cancelled.get()) {
+        return Ok(());
+    }
+    let task = match &ready {
+        Ready::Step(task) | Ready::Throw(task, _) | Ready::Done(Callback::Wakeup(task), _) => Some(task.clone()),
+        _ => None,
+    };
+    let handle = handle_for(vm, this, &ready);
+    el.current_handle.replace(Some(handle.clone()));
+    let begun = own_time(vm, el, this)?;
+    let result = run_ready(vm, this, ready);
+    el.current_handle.replace(None);
+    result?;
+    let took = own_time(vm, el, this)? - begun;
+    let limit = el.slow_callback_duration.borrow().clone();
+    if took >= vm.to_f64(&limit)? {
+        let shown = vm.repr(&Value::Instance(task.unwrap_or(handle)))?;
+        log::warning(vm, &format!("Executing {} took {took:.3} seconds", shown.as_str()))?;
+    }
+    Ok(())
+}
+
+/// Whether an exception must end the loop.
+pub fn is_fatal(vm: &Vm, error: &Error) -> bool {
+    error.is(&vm.types.KeyboardInterrupt) || error.is(&vm.types.SystemExit)
+}
+
+#[cold]
+fn callback_failed(vm: &mut Vm, this: &Value, ready: &Ready, error: Error) -> Result<()> {
+    if is_fatal(vm, &error) {
+        return Err(error);
+    }
+    let handle = handle_for(vm, this, ready);
+    let (callback, args) = {
+        let data = handles::data(&handle);
+        (data.callback.borrow().clone(), data.args.borrow().clone())
+    };
+    let shown = format::callback_source(vm, &callback, &args, is_debug(this))?;
+    let mut context = vec![
+        ("message", Value::string(format!("Exception in callback {shown}"))),
+        ("exception", error.value()),
+        ("handle", Value::Instance(handle.clone())),
+    ];
+    let source = handles::data(&handle).source.borrow().clone();
+    if let Some(source) = source.bound() {
+        context.push(("source_traceback", source));
+    }
+    report(vm, this, context)
+}
+
+/// `loop.call_exception_handler({...})`.
+pub fn report(vm: &mut Vm, event_loop: &Value, context: Vec<(&'static str, Value)>) -> Result<()> {
+    let dict = crate::object::Dict::new();
+    for (key, value) in context {
+        let key = vm.intern(key);
+        dict.set_str(&key, value);
+    }
+    let name = vm.intern("call_exception_handler");
+    let method = vm.get_attr(event_loop, &name)?;
+    vm.call(&method, &[Value::dict(dict)]).map(drop)
+}
+
+/// Nothing is ready, there is no timer, and nobody outside who could change that.
+#[cold]
+fn deadlock(vm: &mut Vm) -> Error {
+    vm.write_err("aio: deadlock: nothing is ready and there is no timer to wait for\n");
+    let class = state(vm).deadlock_class(vm);
+    vm.error(&class, "every task waits for something that will never happen")
+}
+
+impl State {
+    /// The exception that ends a loop which would wait for ever.
+    fn deadlock_class(&self, vm: &mut Vm) -> Rc<Class> {
+        let base = vm.types.RuntimeError.clone();
+        Class::builtin("DeadlockError", Some(&base), crate::object::class::Layout::Exception)
+    }
+}
+
+/// What a loop class written from scratch must replace.
+pub const ABSTRACT_METHODS: &[Row] = &[
+    method("run_forever()", abstract_method),
+    method("run_until_complete(future)", abstract_method),
+    method("stop()", abstract_method),
+    method("is_running()", abstract_method),
+    method("is_closed()", abstract_method),
+    method("close()", abstract_method),
+    method("call_soon(callback, *args, context=None)", abstract_method),
+    method("call_later(delay, callback, *args, context=None)", abstract_method),
+    method("call_at(when, callback, *args, context=None)", abstract_method),
+    method("time()", abstract_method),
+    method("create_future()", abstract_method),
+    method("create_task(coro, *, name=None, context=None)", abstract_method),
+    method("get_debug()", abstract_method),
+    method("set_debug(enabled)", abstract_method),
+];
+
+fn abstract_method(vm: &mut Vm, _: &[Value]) -> Result<Value> {
+    let class = vm.types.NotImplementedError.clone();
+    Err(vm.new_error(&class, Vec::new()))
+}

@@ -1,0 +1,703 @@
+//! Futures: a result that is not there yet, and who is to be told when it is.
+//!
+//! One Rust type, [`Future`], is behind plain futures, tasks and what `gather` returns; `part` holds what they have
+//! beyond that. **Invariant**: a future leaves `Pending` once, and in that moment each of its callbacks goes to the
+//! event loop's ready queue, in the order they were added; none is ever called directly.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use super::contextvars::Context;
+use super::event_loop::{self, Ready};
+use super::gather::Gathering;
+use super::state::{State, state};
+use super::task::Task;
+use super::{format, policy};
+use crate::machine::Vm;
+use crate::object::class::{Awaited, Awaiting, Class, Instance, Native, Payload};
+use crate::object::coroutine::Outcome;
+use crate::object::exception::Traceback;
+use crate::object::native::{Row, attribute, class_method, getter, method, static_method};
+use crate::object::{Error, Exception, Result, Str, Value};
+use crate::symbol::sym;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Status {
+    Pending,
+    Cancelled,
+    /// `result` is the result.
+    Finished,
+    /// `result` is the exception.
+    Failed,
+}
+
+pub struct Future {
+    /// `Unbound` until `__init__` has run.
+    pub event_loop: RefCell<Value>,
+    pub status: Cell<Status>,
+    /// While pending: what `sleep` will return.
+    pub result: RefCell<Value>,
+    pub callbacks: RefCell<Callbacks>,
+    /// `_asyncio_future_blocking`: it was just handed out by an `await`.
+    pub blocking: Cell<bool>,
+    /// `_log_traceback`: it failed and nobody has looked.
+    pub unseen: Cell<bool>,
+    /// The state of the timer that ends it, for futures of `sleep`.
+    pub timer: Cell<TimerState>,
+    pub extra: RefCell<Option<Box<Extra>>>,
+    pub part: Part,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TimerState {
+    None,
+    Scheduled,
+    Cancelled,
+}
+
+/// What most futures never have.
+#[derive(Default)]
+pub struct Extra {
+    pub cancel_message: Value,
+    /// The exception that ended a cancelled task, to be raised once.
+    cancelled_exception: Option<Rc<Exception>>,
+    /// The traceback the exception had when it was set, until the result is first asked for.
+    traceback: Option<Rc<Traceback>>,
+    /// Where it was made, in debug mode.
+    pub source: Value,
+}
+
+pub enum Part {
+    Plain,
+    Task(Task),
+    Gathering(Box<Gathering>),
+}
+
+/// What happens when a future is done.
+#[derive(Clone)]
+pub enum Callback {
+    /// A task waits for it.
+    Wakeup(Rc<Instance>),
+    /// Rust code, with the object it works for.
+    Native(&'static NativeCallback, Value),
+    Script(Rc<(Value, Rc<Context>)>),
+}
+
+/// A callback written in Rust; it is called with its object and the future.
+pub struct NativeCallback {
+    pub qualname: &'static str,
+    pub call: fn(&mut Vm, &Value, &Rc<Instance>) -> Result<()>,
+}
+
+/// Most futures have one callback at most.
+#[derive(Default)]
+pub struct Callbacks {
+    first: Option<Callback>,
+    more: Vec<Callback>,
+}
+
+impl Callbacks {
+    pub fn push(&mut self, callback: Callback) {
+        if self.first.is_none() && self.more.is_empty() {
+            self.first = Some(callback);
+        } else {
+            self.more.push(callback);
+        }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Callback> {
+        self.first.iter().chain(&self.more)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.first.is_none() && self.more.is_empty()
+    }
+}
+
+impl Native for Future {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn finalizer(&self) -> Option<fn(&mut Vm, &Value)> {
+        match &self.part {
+            _ if self.unseen.get() => Some(finalize),
+            Part::Task(task)
+                if self.status.get() == Status::Pending
+                    && task.log_destroy_pending.get()
+                    && !self.event_loop.borrow().is_unbound() =>
+            {
+                Some(finalize)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// How `await` treats futures and tasks.
+pub static AWAITING: Awaiting = Awaiting { begin: await_step, resume: await_step };
+
+fn await_step(vm: &mut Vm, value: &Value) -> Result<Awaited> {
+    let Some(future) = value.data::<Future>() else { return Err(not_initialized(vm)) };
+    if future.status.get() == Status::Pending {
+        if future.blocking.replace(true) {
+            return Err(vm.runtime_error("await wasn't used with future"));
+        }
+        return Ok(Awaited::Yield(value.clone()));
+    }
+    future.take_result(vm).map(Awaited::Ready)
+}
+
+impl Future {
+    pub fn new(event_loop: Value, part: Part) -> Future {
+        Future {
+            event_loop: RefCell::new(event_loop),
+            status: Cell::new(Status::Pending),
+            result: RefCell::new(Value::None),
+            callbacks: RefCell::default(),
+            blocking: Cell::new(false),
+            unseen: Cell::new(false),
+            timer: Cell::new(TimerState::None),
+            extra: RefCell::new(None),
+            part,
+        }
+    }
+
+    pub fn is_done(&self) -> bool {
+        self.status.get() != Status::Pending
+    }
+
+    pub fn task(&self) -> Option<&Task> {
+        match &self.part {
+            Part::Task(task) => Some(task),
+            _ => None,
+        }
+    }
+
+    /// `_cancel_message`.
+    pub fn cancel_message(&self) -> Value {
+        self.extra.borrow().as_ref().map_or(Value::None, |extra| extra.cancel_message.clone().bound().unwrap_or(Value::None))
+    }
+
+    pub fn set_cancel_message(&self, message: Value) {
+        if !message.is_none() || self.extra.borrow().is_some() {
+            self.with_extra(|extra| extra.cancel_message = message);
+        }
+    }
+
+    pub fn with_extra<T>(&self, change: impl FnOnce(&mut Extra) -> T) -> T {
+        change(self.extra.borrow_mut().get_or_insert_default())
+    }
+
+    /// Keeps the exception that ended the task.
+    pub fn set_cancelled_exception(&self, exception: Rc<Exception>) {
+        self.with_extra(|extra| extra.cancelled_exception = Some(exception));
+    }
+
+    /// The exception for whoever asks for the result of a cancelled future.
+    pub fn cancelled_error(&self, vm: &mut Vm) -> Error {
+        let kept = self.extra.borrow_mut().as_mut().and_then(|extra| extra.cancelled_exception.take());
+        if let Some(kept) = kept {
+            return Error(kept);
+        }
+        let args = self.cancel_message().given().cloned().into_iter().collect();
+        let class = vm.types.CancelledError.clone();
+        vm.new_error(&class, args)
+    }
+
+    /// The result, or the exception it ended with.
+    pub fn take_result(&self, vm: &mut Vm) -> Result<Value> {
+        match self.status.get() {
+            Status::Finished => Ok(self.result.borrow().clone()),
+            Status::Cancelled => Err(self.cancelled_error(vm)),
+            Status::Pending => Err(invalid_state(vm, "Result is not set.")),
+            Status::Failed => {
+                self.unseen.set(false);
+                let result = self.result.borrow().clone();
+                let Value::Exception(exception) = result else { return Err(not_initialized(vm)) };
+                // A second reader gets the exception without the frames it came through.
+                let traceback = self.extra.borrow_mut().as_mut().and_then(|extra| extra.traceback.take());
+                let old = exception.traceback.replace(traceback);
+                drop(old);
+                Err(Error(exception))
+            }
+        }
+    }
+
+    /// The exception it failed with, if any; a cancelled future raises.
+    pub fn take_exception(&self, vm: &mut Vm) -> Result<Value> {
+        match self.status.get() {
+            Status::Finished => Ok(Value::None),
+            Status::Failed => {
+                self.unseen.set(false);
+                Ok(self.result.borrow().clone())
+            }
+            Status::Cancelled => Err(self.cancelled_error(vm)),
+            Status::Pending => Err(invalid_state(vm, "Exception is not set.")),
+        }
+    }
+}
+
+/// The future behind a value.
+#[inline]
+pub fn of(value: &Value) -> Option<&Future> {
+    value.data()
+}
+
+/// The future behind an instance that is known to be one.
+#[inline]
+pub fn data(instance: &Instance) -> &Future {
+    instance.data().expect("only instances of Future's classes are handed around as futures")
+}
+
+pub fn is_done(instance: &Instance) -> bool {
+    instance.data::<Future>().is_none_or(Future::is_done)
+}
+
+/// `isfuture(value)`.
+pub fn is_future(vm: &mut Vm, value: &Value) -> bool {
+    if of(value).is_some() {
+        return true;
+    }
+    let Value::Instance(instance) = value else { return false };
+    let name = vm.name(sym::_asyncio_future_blocking).clone();
+    let class = instance.class.borrow().clone();
+    (class.lookup(&name).is_some() || instance.attrs.borrow().get(&name).is_some())
+        && vm.get_attr_opt(value, &name).is_ok_and(|found| found.is_some_and(|v| !v.is_none()))
+}
+
+/// A new future of a loop.
+pub fn new_future(vm: &mut Vm, state: &State, event_loop: &Value) -> Rc<Instance> {
+    let future = Future::new(event_loop.clone(), Part::Plain);
+    if event_loop::is_debug(event_loop) {
+        let source = format::stack(vm);
+        future.with_extra(|extra| extra.source = source);
+    }
+    Rc::new(Instance::new(state.classes.future.clone(), Payload::Native(Box::new(future))))
+}
+
+/// Has the callbacks called soon.
+fn schedule_callbacks(vm: &mut Vm, this: &Rc<Instance>) -> Result<()> {
+    let future = data(this);
+    let callbacks = future.callbacks.take();
+    if callbacks.is_empty() {
+        return Ok(());
+    }
+    let event_loop = future.event_loop.borrow().clone();
+    for callback in callbacks.first.into_iter().chain(callbacks.more) {
+        call_soon(vm, &event_loop, callback, this)?;
+    }
+    Ok(())
+}
+
+fn call_soon(vm: &mut Vm, event_loop: &Value, callback: Callback, this: &Rc<Instance>) -> Result<()> {
+    event_loop::add_ready(vm, event_loop, Ready::Done(callback, this.clone()))
+}
+
+/// Ends a future with a result; it must be pending.
+pub fn set_result(vm: &mut Vm, this: &Rc<Instance>, value: Value) -> Result<()> {
+    let future = data(this);
+    if future.is_done() {
+        return Err(invalid_state(vm, "invalid state"));
+    }
+    let old = future.result.replace(value);
+    future.status.set(Status::Finished);
+    drop(old);
+    schedule_callbacks(vm, this)
+}
+
+/// Ends a future with an exception; it must be pending.
+pub fn set_exception(vm: &mut Vm, this: &Rc<Instance>, exception: Rc<Exception>) -> Result<()> {
+    let future = data(this);
+    if future.is_done() {
+        return Err(invalid_state(vm, "invalid state"));
+    }
+    let traceback = exception.traceback.borrow().clone();
+    if traceback.is_some() {
+        future.with_extra(|extra| extra.traceback = traceback);
+    }
+    future.result.replace(Value::Exception(exception));
+    future.status.set(Status::Failed);
+    schedule_callbacks(vm, this)?;
+    future.unseen.set(true);
+    Ok(())
+}
+
+/// Cancels a future that is not a task: whether it was pending.
+pub fn cancel_plain(vm: &mut Vm, this: &Rc<Instance>, message: Value) -> Result<bool> {
+    let future = data(this);
+    future.unseen.set(false);
+    if future.is_done() {
+        return Ok(false);
+    }
+    future.status.set(Status::Cancelled);
+    future.set_cancel_message(message);
+    schedule_callbacks(vm, this)?;
+    Ok(true)
+}
+
+/// `future.cancel(msg=message)` for anything that may be one.
+pub fn cancel(vm: &mut Vm, value: &Value, message: Value) -> Result<bool> {
+    if let Value::Instance(instance) = value {
+        if instance.class.borrow().builtin {
+            if let Some(future) = instance.data::<Future>() {
+                return match &future.part {
+                    Part::Plain => cancel_plain(vm, instance, message),
+                    Part::Task(task) => super::task::cancel(vm, future, task, message),
+                    Part::Gathering(gathering) => super::gather::cancel(vm, future, gathering, message),
+                };
+            }
+        }
+    }
+    let name = vm.name(sym::cancel).clone();
+    let method = vm.get_attr(value, &name)?;
+    let answer = vm.call_kw(&method, &[], &[(vm.name(sym::msg).clone(), message)])?;
+    vm.truth(&answer)
+}
+
+/// Adds a callback, or has it called soon if the future is done.
+pub fn add_callback(vm: &mut Vm, this: &Rc<Instance>, callback: Callback) -> Result<()> {
+    let future = data(this);
+    if future.is_done() {
+        let event_loop = future.event_loop.borrow().clone();
+        return call_soon(vm, &event_loop, callback, this);
+    }
+    future.callbacks.borrow_mut().push(callback);
+    Ok(())
+}
+
+/// Removes the callbacks that a predicate picks; how many there were.
+pub fn remove_native(this: &Rc<Instance>, which: &'static NativeCallback, object: &Value) -> usize {
+    remove(this, |callback| {
+        matches!(callback, Callback::Native(native, env) if std::ptr::eq(*native, which) && env.is(object))
+    })
+}
+
+fn remove(this: &Rc<Instance>, mut matches: impl FnMut(&Callback) -> bool) -> usize {
+    let future = data(this);
+    let all = future.callbacks.take();
+    let mut kept = Callbacks::default();
+    let mut removed = Vec::new();
+    for callback in all.first.into_iter().chain(all.more) {
+        if matches(&callback) {
+            removed.push(callback);
+        } else {
+            kept.push(callback);
+        }
+    }
+    future.callbacks.replace(kept);
+    removed.len()
+}
+
+/// Hands a future to the event loop from a coroutine written in Rust.
+pub fn wait_for(future: &Rc<Instance>) -> Outcome {
+    data(future).blocking.set(true);
+    Outcome::Yield(Value::Instance(future.clone()))
+}
+
+#[cold]
+pub fn invalid_state(vm: &mut Vm, message: &str) -> Error {
+    let class = state(vm).classes.invalid_state.clone();
+    vm.error(&class, message)
+}
+
+#[cold]
+pub fn not_initialized(vm: &mut Vm) -> Error {
+    vm.runtime_error("Future object is not initialized.")
+}
+
+/// What happens when the last reference to a future goes.
+fn finalize(vm: &mut Vm, this: &Value) {
+    let Some(future) = of(this) else { return };
+    let kind = vm.type_name(this);
+    let event_loop = future.event_loop.borrow().clone();
+    let mut context = Vec::new();
+    if future.unseen.replace(false) {
+        let message = format!("{} exception was never retrieved", kind.as_str());
+        context.push(("message", Value::string(message)));
+        context.push(("exception", future.result.borrow().clone()));
+        context.push(("future", this.clone()));
+    } else if let Some(task) = future.task() {
+        task.log_destroy_pending.set(false);
+        context.push(("task", this.clone()));
+        context.push(("message", Value::str("Task was destroyed but it is pending!")));
+    }
+    if let Some(source) = future.extra.borrow().as_ref().and_then(|extra| extra.source.clone().bound()) {
+        context.push(("source_traceback", source));
+    }
+    if let Err(error) = event_loop::report(vm, &event_loop, context) {
+        vm.report_unraisable(&error, this);
+    }
+}
+
+// What scripts see.
+
+pub const METHODS: &[Row] = &[
+    static_method("__new__(cls, /, *args, **kwargs)", new),
+    method("__init__(*, loop=None)", init),
+    method("result()", |vm, args| initialized(vm, args)?.take_result(vm)),
+    method("exception()", |vm, args| initialized(vm, args)?.take_exception(vm)),
+    method("done()", |vm, args| Ok(Value::Bool(this(vm, args)?.is_done()))),
+    method("cancelled()", |vm, args| Ok(Value::Bool(this(vm, args)?.status.get() == Status::Cancelled))),
+    method("cancel(msg=None)", |vm, args| {
+        let this = instance(vm, args)?;
+        initialized(vm, args)?;
+        cancel_plain(vm, this, args[1].clone()).map(Value::Bool)
+    }),
+    method("set_result(result, /)", |vm, args| {
+        let this = instance(vm, args)?;
+        initialized(vm, args)?;
+        set_result(vm, this, args[1].clone())?;
+        Ok(Value::None)
+    }),
+    method("set_exception(exception, /)", |vm, args| {
+        let this = instance(vm, args)?;
+        set_exception_value(vm, this, &args[1])?;
+        Ok(Value::None)
+    }),
+    method("add_done_callback(fn, /, *, context=None)", add_done_callback),
+    method("remove_done_callback(fn, /)", remove_done_callback),
+    method("get_loop()", |vm, args| Ok(initialized(vm, args)?.event_loop.borrow().clone())),
+    method("_make_cancelled_error()", |vm, args| Ok(this(vm, args)?.cancelled_error(vm).value())),
+    method("__await__()", iterate),
+    method("__iter__()", iterate),
+    method("__repr__()", |vm, args| format::future_repr(vm, &args[0])),
+    class_method("__class_getitem__(item, /)", super::generic_alias),
+    attribute(
+        "_asyncio_future_blocking",
+        |_, this| Ok(of(this).map_or(Value::None, |f| Value::Bool(f.blocking.get()))),
+        |vm, this, value| {
+            let value = vm.truth(&value)?;
+            if let Some(future) = of(this) {
+                future.blocking.set(value);
+            }
+            Ok(())
+        },
+    ),
+    attribute(
+        "_log_traceback",
+        |_, this| Ok(Value::Bool(of(this).is_some_and(|f| f.unseen.get()))),
+        |vm, this, value| {
+            if vm.truth(&value)? {
+                return Err(vm.value_error("_log_traceback can only be set to False"));
+            }
+            if let Some(future) = of(this) {
+                future.unseen.set(false);
+            }
+            Ok(())
+        },
+    ),
+    attribute(
+        "_cancel_message",
+        |_, this| Ok(of(this).map_or(Value::None, Future::cancel_message)),
+        |_, this, value| {
+            if let Some(future) = of(this) {
+                future.set_cancel_message(value);
+            }
+            Ok(())
+        },
+    ),
+    getter("_state", |_, this| {
+        let text = match of(this).map(|f| f.status.get()) {
+            Some(Status::Finished | Status::Failed) => "FINISHED",
+            Some(Status::Cancelled) => "CANCELLED",
+            _ => "PENDING",
+        };
+        Ok(Value::str(text))
+    }),
+    getter("_loop", |_, this| Ok(of(this).and_then(|f| f.event_loop.borrow().clone().bound()).unwrap_or(Value::None))),
+    getter("_result", |_, this| {
+        Ok(of(this).filter(|f| f.status.get() == Status::Finished).map_or(Value::None, |f| f.result.borrow().clone()))
+    }),
+    getter("_exception", |_, this| {
+        Ok(of(this).filter(|f| f.status.get() == Status::Failed).map_or(Value::None, |f| f.result.borrow().clone()))
+    }),
+    getter("_source_traceback", |_, this| {
+        Ok(of(this)
+            .and_then(|f| f.extra.borrow().as_ref().and_then(|extra| extra.source.clone().bound()))
+            .unwrap_or(Value::None))
+    }),
+    getter("_callbacks", |vm, this| {
+        let Some(future) = of(this) else { return Ok(Value::None) };
+        let callbacks: Vec<Callback> = future.callbacks.borrow().iter().cloned().collect();
+        if callbacks.is_empty() {
+            return Ok(Value::None);
+        }
+        let contexts = state(vm).contexts.clone();
+        let pairs = callbacks.iter().map(|callback| {
+            let context = match callback {
+                Callback::Script(script) => contexts.object(&script.1),
+                _ => contexts.object(&contexts.context.borrow().clone()),
+            };
+            Value::tuple([callback_value(vm, callback), context])
+        });
+        Ok(Value::list(pairs.collect()))
+    }),
+];
+
+pub const ITER_METHODS: &[Row] = &[
+    method("__iter__()", |_, args| Ok(args[0].clone())),
+    method("__next__()", |vm, args| iter_send(vm, &args[0])),
+    method("send(value, /)", |vm, args| iter_send(vm, &args[0])),
+    method("throw(type, value=<unrepresentable>, traceback=<unrepresentable>, /)", |vm, args| {
+        let error = vm.exception_to_throw(&args[1], &args[2], &args[3])?;
+        if let Some(iter) = args[0].data::<FutureIter>() {
+            iter.0.take();
+        }
+        Err(error)
+    }),
+    method("close()", |_, args| {
+        if let Some(iter) = args[0].data::<FutureIter>() {
+            iter.0.take();
+        }
+        Ok(Value::None)
+    }),
+];
+
+/// The future that a native method was called on.
+pub fn this<'a>(vm: &mut Vm, args: &'a [Value]) -> Result<&'a Future> {
+    match of(&args[0]) {
+        Some(future) => Ok(future),
+        None => {
+            let name = vm.type_name(&args[0]);
+            Err(vm.type_error(format!("descriptor for '_asyncio.Future' objects doesn't apply to a '{}' object", name.as_str())))
+        }
+    }
+}
+
+fn initialized<'a>(vm: &mut Vm, args: &'a [Value]) -> Result<&'a Future> {
+    let future = this(vm, args)?;
+    if future.event_loop.borrow().is_unbound() {
+        return Err(not_initialized(vm));
+    }
+    Ok(future)
+}
+
+pub fn instance<'a>(vm: &mut Vm, args: &'a [Value]) -> Result<&'a Rc<Instance>> {
+    this(vm, args)?;
+    match &args[0] {
+        Value::Instance(instance) => Ok(instance),
+        _ => Err(not_initialized(vm)),
+    }
+}
+
+fn new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let Value::Class(class) = &args[0] else { return Err(vm.type_error("Future.__new__(X): X is not a type object")) };
+    Ok(new_instance(class, Part::Plain))
+}
+
+/// An instance whose `__init__` has not run.
+pub fn new_instance(class: &Rc<Class>, part: Part) -> Value {
+    Instance::native(class, Future::new(Value::Unbound, part))
+}
+
+fn init(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let future = this(vm, args)?;
+    initialize(vm, future, &args[1])?;
+    Ok(Value::None)
+}
+
+/// What `Future.__init__` does.
+pub fn initialize(vm: &mut Vm, future: &Future, event_loop: &Value) -> Result<()> {
+    let event_loop = match event_loop {
+        Value::None | Value::Unbound => policy::get_event_loop(vm)?,
+        given => given.clone(),
+    };
+    if event_loop::asks_debug(vm, &event_loop)? {
+        let source = format::stack(vm);
+        future.with_extra(|extra| extra.source = source);
+    }
+    let old = future.event_loop.replace(event_loop);
+    drop(old);
+    Ok(())
+}
+
+/// `set_exception` with what a script gave: an exception or a class of exceptions.
+pub fn set_exception_value(vm: &mut Vm, this: &Rc<Instance>, value: &Value) -> Result<()> {
+    if data(this).event_loop.borrow().is_unbound() {
+        return Err(not_initialized(vm));
+    }
+    if data(this).is_done() {
+        return Err(invalid_state(vm, "invalid state"));
+    }
+    let made = match value {
+        Value::Class(class) if class.is_subclass(&vm.types.BaseException) => vm.call(value, &[])?,
+        other => other.clone(),
+    };
+    let Value::Exception(exception) = made else { return Err(vm.type_error("invalid exception object")) };
+    if !Rc::ptr_eq(&exception.class.borrow(), &vm.types.StopIteration) {
+        return set_exception(vm, this, exception);
+    }
+    let refused = vm.runtime_error("StopIteration interacts badly with generators and cannot be raised into a Future");
+    *refused.0.cause.borrow_mut() = Some(exception.clone());
+    *refused.0.context.borrow_mut() = Some(exception);
+    refused.0.suppress_context.set(true);
+    set_exception(vm, this, refused.0)
+}
+
+fn add_done_callback(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let this = instance(vm, args)?;
+    initialized(vm, args)?;
+    let context = match super::contextvars::of(&args[2]) {
+        Some(context) => context.clone(),
+        None => state(vm).contexts.copy(),
+    };
+    add_callback(vm, this, Callback::Script(Rc::new((args[1].clone(), context))))?;
+    Ok(Value::None)
+}
+
+fn remove_done_callback(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let this = instance(vm, args)?;
+    initialized(vm, args)?;
+    let callbacks: Vec<Callback> = data(this).callbacks.borrow().iter().cloned().collect();
+    // Compared outside: `==` may be script code.
+    let mut doomed = Vec::new();
+    for callback in &callbacks {
+        if let Callback::Script(script) = callback {
+            if vm.eq(&script.0, &args[1])? {
+                doomed.push(Rc::as_ptr(script));
+            }
+        }
+    }
+    let removed = remove(this, |callback| matches!(callback, Callback::Script(s) if doomed.contains(&Rc::as_ptr(s))));
+    Ok(Value::usize(removed))
+}
+
+/// A callback as a value that scripts can look at.
+pub fn callback_value(vm: &mut Vm, callback: &Callback) -> Value {
+    match callback {
+        Callback::Script(script) => script.0.clone(),
+        Callback::Wakeup(task) => super::task::wakeup_method(vm, task),
+        Callback::Native(native, _) => Value::Str(Rc::new(Str::new(native.qualname))),
+    }
+}
+
+/// What `future.__await__()` returns.
+struct FutureIter(RefCell<Option<Value>>);
+
+impl Native for FutureIter {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+fn iterate(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    initialized(vm, args)?;
+    let class = state(vm).classes.future_iter.clone();
+    Ok(Instance::native(&class, FutureIter(RefCell::new(Some(args[0].clone())))))
+}
+
+fn iter_send(vm: &mut Vm, this: &Value) -> Result<Value> {
+    let Some(iter) = this.data::<FutureIter>() else { return Err(not_initialized(vm)) };
+    let future = iter.0.borrow().clone();
+    let Some(future) = future else { return Err(vm.stop_iteration(Value::None)) };
+    match await_step(vm, &future) {
+        Ok(Awaited::Yield(value)) => Ok(value),
+        Ok(Awaited::Ready(value)) => {
+            iter.0.take();
+            Err(vm.stop_iteration(value))
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,238 @@
+//! `gather`: one future for the results of many.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use super::future::{self, Callback, Future, NativeCallback, Part, Status};
+use super::state::state;
+use super::{policy, task};
+use crate::machine::Vm;
+use crate::object::class::{Instance, Payload};
+use crate::object::native::{Row, method};
+use crate::object::{Dict, Error, Result, Value};
+
+/// What the future of a `gather` has beyond a future.
+pub struct Gathering {
+    children: Vec<Value>,
+    /// Different children, and how many of them are done.
+    count: usize,
+    finished: Cell<usize>,
+    return_exceptions: bool,
+    cancel_requested: Cell<bool>,
+}
+
+pub const METHODS: &[Row] = &[
+    method("cancel(msg=None)", |vm, args| {
+        let future = future::this(vm, args)?;
+        match &future.part {
+            Part::Gathering(gathering) => cancel(vm, future, gathering, args[1].clone()).map(Value::Bool),
+            _ => Ok(Value::Bool(false)),
+        }
+    }),
+];
+
+static CHILD_DONE: NativeCallback = NativeCallback { qualname: "gather.<locals>._done_callback", call: child_done };
+
+/// `gather(*coros_or_futures, return_exceptions=False)`.
+pub fn gather(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let given = args[0].as_tuple().map(|t| t.to_vec()).unwrap_or_default();
+    let return_exceptions = vm.truth(&args[1])?;
+    let state = state(vm);
+    if given.is_empty() {
+        let event_loop = policy::get_event_loop(vm)?;
+        let outer = future::new_future(vm, &state, &event_loop);
+        future::set_result(vm, &outer, Value::list(Vec::new()))?;
+        return Ok(Value::Instance(outer));
+    }
+    // The same awaitable given twice is run once.
+    let known = Dict::new();
+    let mut children = Vec::with_capacity(given.len());
+    let mut unique = Vec::with_capacity(given.len());
+    let mut event_loop = Value::None;
+    for arg in &given {
+        if let Some(child) = vm.dict_get(&known, arg)? {
+            children.push(child);
+            continue;
+        }
+        let child = super::shield::ensure_future_in(vm, arg, &event_loop)?;
+        if event_loop.is_none() {
+            event_loop = task::loop_of(vm, &child)?;
+        }
+        if !child.is(arg) {
+            if let Some(task) = task::of(&child) {
+                task.log_destroy_pending.set(false);
+            }
+        }
+        vm.dict_set(&known, arg.clone(), child.clone())?;
+        unique.push(child.clone());
+        children.push(child);
+    }
+    let gathering = Gathering {
+        count: unique.len(),
+        children,
+        finished: Cell::new(0),
+        return_exceptions,
+        cancel_requested: Cell::new(false),
+    };
+    let data = Future::new(event_loop, Part::Gathering(Box::new(gathering)));
+    let outer = Rc::new(Instance::new(state.classes.gathering.clone(), Payload::Native(Box::new(data))));
+    let outer_value = Value::Instance(outer);
+    let mut done = Vec::new();
+    for child in &unique {
+        match child {
+            Value::Instance(instance) if instance.data::<Future>().is_some() => {
+                if future::is_done(instance) {
+                    done.push(instance.clone());
+                } else {
+                    future::add_callback(vm, instance, Callback::Native(&CHILD_DONE, outer_value.clone()))?;
+                }
+            }
+            other => add_foreign(vm, other, &outer_value)?,
+        }
+    }
+    for child in &done {
+        child_done(vm, &outer_value, child)?;
+    }
+    Ok(outer_value)
+}
+
+/// Has the callback called by a future of a class that a script has written.
+fn add_foreign(vm: &mut Vm, child: &Value, outer: &Value) -> Result<()> {
+    let name = vm.intern("add_done_callback");
+    let add = vm.get_attr(child, &name)?;
+    let callback = super::bound_native(vm, &FOREIGN_DONE, outer);
+    vm.call(&add, &[callback]).map(drop)
+}
+
+static FOREIGN_DONE: Row = method("_done_callback(future, /)", |vm, args| {
+    if let (Value::Instance(outer), Value::Instance(_)) = (&args[0], &args[1]) {
+        let outer_data = future::data(outer);
+        if let Part::Gathering(gathering) = &outer_data.part {
+            let outcome = outcome(vm, &args[1])?;
+            arrived(vm, outer, gathering, outcome)?;
+        }
+    }
+    Ok(Value::None)
+});
+
+/// How a child ended.
+enum Outcome {
+    Result,
+    Failed(Value),
+    Cancelled(Error),
+}
+
+fn outcome(vm: &mut Vm, child: &Value) -> Result<Outcome> {
+    if let Some(future) = future::of(child) {
+        return Ok(match future.status.get() {
+            Status::Cancelled => Outcome::Cancelled(future.cancelled_error(vm)),
+            Status::Failed => Outcome::Failed(future.take_exception(vm)?),
+            _ => Outcome::Result,
+        });
+    }
+    let name = vm.name(crate::symbol::sym::exception).clone();
+    let method = vm.get_attr(child, &name)?;
+    match vm.call(&method, &[]) {
+        Ok(Value::None) => Ok(Outcome::Result),
+        Ok(exception) => Ok(Outcome::Failed(exception)),
+        Err(error) if error.is(&vm.types.CancelledError) => Ok(Outcome::Cancelled(error)),
+        Err(error) => Err(error),
+    }
+}
+
+fn child_done(vm: &mut Vm, outer: &Value, child: &Rc<Instance>) -> Result<()> {
+    let Value::Instance(outer) = outer else { return Ok(()) };
+    let outer_data = future::data(outer);
+    let Part::Gathering(gathering) = &outer_data.part else { return Ok(()) };
+    let child_data = future::data(child);
+    if outer_data.is_done() || gathering.return_exceptions {
+        gathering.finished.set(gathering.finished.get() + 1);
+        if outer_data.is_done() {
+            // Nobody will look at it any more.
+            child_data.unseen.set(false);
+            return Ok(());
+        }
+        return complete(vm, outer, gathering);
+    }
+    let outcome = match child_data.status.get() {
+        Status::Cancelled => Outcome::Cancelled(child_data.cancelled_error(vm)),
+        Status::Failed => Outcome::Failed(child_data.take_exception(vm)?),
+        _ => Outcome::Result,
+    };
+    arrived(vm, outer, gathering, outcome)
+}
+
+fn arrived(vm: &mut Vm, outer: &Rc<Instance>, gathering: &Gathering, outcome: Outcome) -> Result<()> {
+    gathering.finished.set(gathering.finished.get() + 1);
+    if future::is_done(outer) {
+        return Ok(());
+    }
+    if !gathering.return_exceptions {
+        match outcome {
+            Outcome::Cancelled(error) => return future::set_exception(vm, outer, error.0),
+            Outcome::Failed(exception) => return future::set_exception_value(vm, outer, &exception),
+            Outcome::Result => {}
+        }
+    }
+    complete(vm, outer, gathering)
+}
+
+/// Ends the outer future if every child is done.
+fn complete(vm: &mut Vm, outer: &Rc<Instance>, gathering: &Gathering) -> Result<()> {
+    if gathering.finished.get() < gathering.count {
+        return Ok(());
+    }
+    let mut results = Vec::with_capacity(gathering.children.len());
+    for child in &gathering.children {
+        results.push(match future::of(child) {
+            Some(future) => match future.status.get() {
+                Status::Finished => future.result.borrow().clone(),
+                Status::Cancelled => {
+                    let message = future.cancel_message();
+                    let text = if message.is_none() { Value::str("") } else { message };
+                    let class = vm.types.CancelledError.clone();
+                    vm.new_error(&class, vec![text]).value()
+                }
+                _ => future.take_exception(vm)?,
+            },
+            None => match outcome(vm, child)? {
+                Outcome::Failed(exception) => exception,
+                Outcome::Cancelled(error) => error.value(),
+                Outcome::Result => {
+                    let name = vm.name(crate::symbol::sym::result).clone();
+                    let method = vm.get_attr(child, &name)?;
+                    vm.call(&method, &[])?
+                }
+            },
+        });
+    }
+    if gathering.cancel_requested.get() {
+        // The children were cancelled through the outer future: it is cancelled however they took it.
+        let error = match gathering.children.last().and_then(future::of) {
+            Some(future) => future.cancelled_error(vm),
+            None => {
+                let class = vm.types.CancelledError.clone();
+                vm.new_error(&class, Vec::new())
+            }
+        };
+        return future::set_exception(vm, outer, error.0);
+    }
+    future::set_result(vm, outer, Value::list(results))
+}
+
+/// Cancels the children: whether any of them was pending.
+pub fn cancel(vm: &mut Vm, outer: &Future, gathering: &Gathering, message: Value) -> Result<bool> {
+    if outer.is_done() {
+        return Ok(false);
+    }
+    let mut any = false;
+    for child in &gathering.children {
+        if future::cancel(vm, child, message.clone())? {
+            any = true;
+        }
+    }
+    if any {
+        gathering.cancel_requested.set(true);
+    }
+    Ok(any)
+}

@@ -1,0 +1,189 @@
+//! Handles: what `call_soon`, `call_later` and `call_at` return.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use super::contextvars::{self, Context};
+use super::event_loop;
+use super::format;
+use super::state::state;
+use crate::machine::Vm;
+use crate::object::class::{Class, Instance, Native, Payload};
+use crate::object::native::{Row, getter, method, static_method};
+use crate::object::{Result, Str, Value};
+use crate::syntax::ast::CmpOp;
+
+/// `Handle` and, if `when` is set, `TimerHandle`.
+pub struct Handle {
+    /// `None` once cancelled.
+    pub callback: RefCell<Value>,
+    pub args: RefCell<Rc<[Value]>>,
+    pub context: RefCell<Option<Rc<Context>>>,
+    pub event_loop: RefCell<Value>,
+    pub cancelled: Cell<bool>,
+    /// Where it was made, in debug mode.
+    pub source: RefCell<Value>,
+    /// The repr from before it was cancelled, in debug mode.
+    pub shown: RefCell<Option<Rc<Str>>>,
+    /// `Unbound` for a handle without a time.
+    pub when: RefCell<Value>,
+    /// Whether it stands in the loop's heap of timers.
+    pub scheduled: Cell<bool>,
+}
+
+impl Native for Handle {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl Handle {
+    pub fn new(event_loop: Value, callback: Value, args: Rc<[Value]>, context: Rc<Context>, when: Value) -> Handle {
+        Handle {
+            callback: RefCell::new(callback),
+            args: RefCell::new(args),
+            context: RefCell::new(Some(context)),
+            event_loop: RefCell::new(event_loop),
+            cancelled: Cell::new(false),
+            source: RefCell::default(),
+            shown: RefCell::new(None),
+            when: RefCell::new(when),
+            scheduled: Cell::new(false),
+        }
+    }
+}
+
+/// The handle behind an instance that is known to be one.
+pub fn data(instance: &Instance) -> &Handle {
+    instance.data().expect("only instances of Handle's classes are handed around as handles")
+}
+
+pub fn new_handle(class: &Rc<Class>, handle: Handle) -> Rc<Instance> {
+    Rc::new(Instance::new(class.clone(), Payload::Native(Box::new(handle))))
+}
+
+/// `handle.cancel()`.
+pub fn cancel(vm: &mut Vm, this: &Rc<Instance>) -> Result<()> {
+    let handle = data(this);
+    if handle.cancelled.get() {
+        return Ok(());
+    }
+    let event_loop = handle.event_loop.borrow().clone();
+    if handle.scheduled.get() {
+        event_loop::timer_cancelled(&event_loop);
+    }
+    if event_loop::is_debug(&event_loop) {
+        let shown = vm.repr(&Value::Instance(this.clone()))?;
+        handle.shown.replace(Some(shown));
+    }
+    handle.cancelled.set(true);
+    let callback = handle.callback.replace(Value::None);
+    let args = handle.args.replace(Rc::from([]));
+    drop((callback, args));
+    Ok(())
+}
+
+/// Calls what the handle was made for.
+pub fn run(vm: &mut Vm, this: &Rc<Instance>) -> Result<()> {
+    let handle = data(this);
+    let callback = handle.callback.borrow().clone();
+    let args = handle.args.borrow().clone();
+    let context = handle.context.borrow().clone().unwrap_or_default();
+    contextvars::run_in(vm, &context, |vm| vm.call(&callback, &args)).map(drop)
+}
+
+pub const METHODS: &[Row] = &[
+    static_method("__new__(cls, /, *args, **kwargs)", new),
+    method("__init__(callback, args, loop, context=None)", |vm, args| {
+        let [_, callback, arguments, event_loop, context] = args else { return Ok(Value::None) };
+        init(vm, &args[0], Value::Unbound, [callback, arguments, event_loop, context])
+    }),
+    method("cancel()", |vm, args| {
+        if let (Value::Instance(instance), Some(_)) = (&args[0], args[0].data::<Handle>()) {
+            cancel(vm, instance)?;
+        }
+        Ok(Value::None)
+    }),
+    method("cancelled()", |_, args| Ok(Value::Bool(of(&args[0]).is_some_and(|h| h.cancelled.get())))),
+    method("get_context()", |vm, args| {
+        let context = of(&args[0]).and_then(|h| h.context.borrow().clone()).unwrap_or_default();
+        Ok(contextvars::current(vm).object(&context))
+    }),
+    method("_run()", |vm, args| {
+        if let (Value::Instance(instance), Some(_)) = (&args[0], of(&args[0])) {
+            run(vm, instance)?;
+        }
+        Ok(Value::None)
+    }),
+    method("__repr__()", |vm, args| format::handle_repr(vm, &args[0])),
+    getter("_callback", |_, this| Ok(of(this).map_or(Value::None, |h| h.callback.borrow().clone()))),
+    getter("_args", |_, this| {
+        Ok(of(this).filter(|h| !h.cancelled.get()).map_or(Value::None, |h| Value::tuple(h.args.borrow().to_vec())))
+    }),
+    getter("_cancelled", |_, this| Ok(Value::Bool(of(this).is_some_and(|h| h.cancelled.get())))),
+    getter("_loop", |_, this| Ok(of(this).map_or(Value::None, |h| h.event_loop.borrow().clone()))),
+    getter("_source_traceback", |_, this| {
+        Ok(of(this).and_then(|h| h.source.borrow().clone().bound()).unwrap_or(Value::None))
+    }),
+];
+
+pub const TIMER_METHODS: &[Row] = &[
+    method("__init__(when, callback, args, loop, context=None)", |vm, args| {
+        let [_, when, callback, arguments, event_loop, context] = args else { return Ok(Value::None) };
+        init(vm, &args[0], when.clone(), [callback, arguments, event_loop, context])
+    }),
+    method("when()", |_, args| Ok(when(&args[0]))),
+    method("__hash__()", |vm, args| vm.hash(&when(&args[0])).map(Value::Int)),
+    method("__lt__(other, /)", |vm, args| compare(vm, CmpOp::Lt, args)),
+    method("__le__(other, /)", |vm, args| compare(vm, CmpOp::LtE, args)),
+    method("__gt__(other, /)", |vm, args| compare(vm, CmpOp::Gt, args)),
+    method("__ge__(other, /)", |vm, args| compare(vm, CmpOp::GtE, args)),
+    getter("_when", |_, this| Ok(when(this))),
+    getter("_scheduled", |_, this| Ok(Value::Bool(of(this).is_some_and(|h| h.scheduled.get())))),
+];
+
+fn of(value: &Value) -> Option<&Handle> {
+    value.data()
+}
+
+fn when(this: &Value) -> Value {
+    of(this).and_then(|h| h.when.borrow().clone().bound()).unwrap_or(Value::None)
+}
+
+fn compare(vm: &mut Vm, op: CmpOp, args: &[Value]) -> Result<Value> {
+    if of(&args[1]).is_none_or(|other| other.when.borrow().is_unbound()) {
+        return Ok(Value::NotImplemented);
+    }
+    let answer = vm.compare(op, &when(&args[0]), &when(&args[1]))?;
+    if matches!(op, CmpOp::LtE | CmpOp::GtE) && !vm.truth(&answer)? {
+        return vm.eq(&args[0], &args[1]).map(Value::Bool);
+    }
+    Ok(answer)
+}
+
+fn new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let Value::Class(class) = &args[0] else { return Err(vm.type_error("Handle.__new__(X): X is not a type object")) };
+    let handle = Handle::new(Value::None, Value::None, Rc::from([]), Rc::default(), Value::Unbound);
+    Ok(Instance::native(class, handle))
+}
+
+fn init(vm: &mut Vm, this: &Value, when: Value, given: [&Value; 4]) -> Result<Value> {
+    let [callback, args, event_loop, context] = given;
+    let Some(handle) = of(this) else { return Ok(Value::None) };
+    let args = vm.collect(args)?;
+    let context = match contextvars::of(context) {
+        Some(context) => context.clone(),
+        None => state(vm).contexts.copy(),
+    };
+    handle.callback.replace(callback.clone());
+    handle.args.replace(args.into());
+    handle.event_loop.replace(event_loop.clone());
+    handle.context.replace(Some(context));
+    handle.when.replace(when);
+    if event_loop::asks_debug(vm, event_loop)? {
+        let source = format::stack(vm);
+        handle.source.replace(source);
+    }
+    Ok(Value::None)
+}

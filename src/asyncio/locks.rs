@@ -1,0 +1,478 @@
+//! `Lock`, `Event`, `Semaphore` and `BoundedSemaphore`.
+//!
+//! Waiting is first come, first served: a waiter stands in its queue as a future until it has run again, so whoever
+//! comes later finds the queue occupied and cannot overtake.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use super::event_loop;
+use super::future::{self, Status};
+use super::state::{Function, State, state};
+use super::format;
+use crate::machine::Vm;
+use crate::object::class::{Class, Instance, Native};
+use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
+use crate::object::native::{Row, getter, method, static_method};
+use crate::object::{Result, Value};
+
+/// The futures of those who wait, and the loop they belong to.
+pub struct Waiters {
+    state: Rc<State>,
+    event_loop: RefCell<Value>,
+    futures: RefCell<VecDeque<Rc<Instance>>>,
+}
+
+impl Waiters {
+    pub fn new(vm: &mut Vm) -> Waiters {
+        Waiters { state: state(vm), event_loop: RefCell::new(Value::None), futures: RefCell::default() }
+    }
+
+    /// The running loop; one loop serves an object for ever.
+    pub fn bind_loop(&self, vm: &mut Vm, this: &Value) -> Result<Value> {
+        let running = self.state.running.borrow().clone();
+        let known = self.event_loop.borrow().clone();
+        if known.is_none() {
+            self.event_loop.replace(running.clone());
+        } else if !known.is(&running) {
+            let shown = vm.repr(this)?;
+            return Err(vm.runtime_error(format!("{} is bound to a different event loop", shown.as_str())));
+        }
+        if running.is_none() {
+            return Err(vm.runtime_error("no running event loop"));
+        }
+        Ok(running)
+    }
+
+    /// A new future at the end of the queue.
+    pub fn add(&self, vm: &mut Vm, this: &Value) -> Result<Rc<Instance>> {
+        let event_loop = self.bind_loop(vm, this)?;
+        let future = match event_loop::of(&event_loop) {
+            Some(el) if !el.custom.get() => future::new_future(vm, &self.state, &event_loop),
+            _ => {
+                let name = vm.intern("create_future");
+                let create = vm.get_attr(&event_loop, &name)?;
+                match vm.call(&create, &[])? {
+                    Value::Instance(made) if made.data::<future::Future>().is_some() => made,
+                    _ => future::new_future(vm, &self.state, &event_loop),
+                }
+            }
+        };
+        self.futures.borrow_mut().push_back(future.clone());
+        Ok(future)
+    }
+
+    /// Takes a future out of the queue: whether it stood in it.
+    pub fn remove(&self, future: &Rc<Instance>) -> bool {
+        let mut futures = self.futures.borrow_mut();
+        // Nearly always the first.
+        let found = futures.iter().position(|f| Rc::ptr_eq(f, future));
+        let removed = found.and_then(|at| futures.remove(at));
+        drop(futures);
+        removed.is_some()
+    }
+
+    pub fn pop(&self) -> Option<Rc<Instance>> {
+        self.futures.borrow_mut().pop_front()
+    }
+
+    pub fn first(&self) -> Option<Rc<Instance>> {
+        self.futures.borrow().front().cloned()
+    }
+
+    pub fn first_pending(&self) -> Option<Rc<Instance>> {
+        self.futures.borrow().iter().find(|f| !future::is_done(f)).cloned()
+    }
+
+    pub fn all(&self) -> Vec<Rc<Instance>> {
+        self.futures.borrow().iter().cloned().collect()
+    }
+
+    pub fn len(&self) -> usize {
+        self.futures.borrow().len()
+    }
+
+    /// Whether somebody waits who was not cancelled.
+    pub fn any_alive(&self) -> bool {
+        self.futures.borrow().iter().any(|f| future::data(f).status.get() != Status::Cancelled)
+    }
+
+    /// `, waiters:2`, or nothing.
+    fn described(&self) -> String {
+        match self.len() {
+            0 => String::new(),
+            n => format!(", waiters:{n}"),
+        }
+    }
+}
+
+macro_rules! natives {
+    ($($data:ty),*) => {
+        $(impl Native for $data {
+            fn as_any(&self) -> &dyn Any {
+                self
+            }
+        })*
+    };
+}
+
+natives!(Lock, Event, Semaphore);
+
+pub struct Lock {
+    locked: Cell<bool>,
+    waiters: Waiters,
+}
+
+pub struct Event {
+    is_set: Cell<bool>,
+    waiters: Waiters,
+}
+
+pub struct Semaphore {
+    value: RefCell<Value>,
+    /// The value a bounded semaphore began with.
+    bound: RefCell<Value>,
+    waiters: Waiters,
+}
+
+/// The class that `__new__` was called with.
+pub fn class_given(vm: &mut Vm, args: &[Value]) -> Result<Rc<Class>> {
+    match &args[0] {
+        Value::Class(class) => Ok(class.clone()),
+        _ => Err(vm.type_error("__new__(X): X is not a type object")),
+    }
+}
+
+macro_rules! this {
+    ($vm:expr, $value:expr, $data:ty) => {
+        match $value.data::<$data>() {
+            Some(data) => data,
+            None => return Err(super::wrong_self($vm, $value, stringify!($data))),
+        }
+    };
+}
+
+pub const LOCK_METHODS: &[Row] = &[
+    static_method("__new__(cls, /, *args, **kwargs)", |vm, args| {
+        let class = class_given(vm, args)?;
+        Ok(Instance::native(&class, Lock { locked: Cell::new(false), waiters: Waiters::new(vm) }))
+    }),
+    method("__init__()", |_, _| Ok(Value::None)),
+    method("locked()", |vm, args| Ok(Value::Bool(this!(vm, &args[0], Lock).locked.get()))),
+    method("acquire()", |vm, args| acquire_lock(vm, &args[0], Function::LockAcquire)),
+    method("release()", |vm, args| {
+        release_lock(vm, &args[0])?;
+        Ok(Value::None)
+    }),
+    method("__aenter__()", |vm, args| acquire_lock(vm, &args[0], Function::LockEnter)),
+    method("__aexit__(exc_type, exc, tb)", |vm, args| {
+        let release = Release { this: args[0].clone(), release: release_lock };
+        Ok(this!(vm, &args[0], Lock).waiters.state.coroutine(Function::LockExit, release))
+    }),
+    method("__repr__()", |vm, args| {
+        let lock = this!(vm, &args[0], Lock);
+        let text = if lock.locked.get() { "locked" } else { "unlocked" };
+        format::with_details(vm, &args[0], &format!("{text}{}", lock.waiters.described()))
+    }),
+    getter("_locked", |vm, this| Ok(Value::Bool(this!(vm, this, Lock).locked.get()))),
+    getter("_waiters", |vm, this| Ok(waiters_value(&this!(vm, this, Lock).waiters))),
+    getter("_loop", |vm, this| Ok(this!(vm, this, Lock).waiters.event_loop.borrow().clone())),
+];
+
+pub const EVENT_METHODS: &[Row] = &[
+    static_method("__new__(cls, /, *args, **kwargs)", |vm, args| {
+        let class = class_given(vm, args)?;
+        Ok(Instance::native(&class, Event { is_set: Cell::new(false), waiters: Waiters::new(vm) }))
+    }),
+    method("__init__()", |_, _| Ok(Value::None)),
+    method("is_set()", |vm, args| Ok(Value::Bool(this!(vm, &args[0], Event).is_set.get()))),
+    method("set()", |vm, args| {
+        let event = this!(vm, &args[0], Event);
+        if !event.is_set.replace(true) {
+            for waiter in event.waiters.all() {
+                if !future::is_done(&waiter) {
+                    future::set_result(vm, &waiter, Value::Bool(true))?;
+                }
+            }
+        }
+        Ok(Value::None)
+    }),
+    method("clear()", |vm, args| {
+        this!(vm, &args[0], Event).is_set.set(false);
+        Ok(Value::None)
+    }),
+    method("wait()", |vm, args| {
+        let event = this!(vm, &args[0], Event);
+        let body = WaitForEvent { event: args[0].clone(), waiter: None };
+        Ok(event.waiters.state.coroutine(Function::EventWait, body))
+    }),
+    method("__repr__()", |vm, args| {
+        let event = this!(vm, &args[0], Event);
+        let text = if event.is_set.get() { "set" } else { "unset" };
+        format::with_details(vm, &args[0], &format!("{text}{}", event.waiters.described()))
+    }),
+    getter("_value", |vm, this| Ok(Value::Bool(this!(vm, this, Event).is_set.get()))),
+    getter("_waiters", |vm, this| Ok(waiters_value(&this!(vm, this, Event).waiters))),
+    getter("_loop", |vm, this| Ok(this!(vm, this, Event).waiters.event_loop.borrow().clone())),
+];
+
+pub const SEMAPHORE_METHODS: &[Row] = &[
+    static_method("__new__(cls, /, *args, **kwargs)", |vm, args| {
+        let class = class_given(vm, args)?;
+        let (value, bound) = (RefCell::new(Value::Int(1)), RefCell::default());
+        Ok(Instance::native(&class, Semaphore { value, bound, waiters: Waiters::new(vm) }))
+    }),
+    method("__init__(value=1)", |vm, args| init_semaphore(vm, args, false)),
+    method("locked()", |vm, args| is_locked(vm, &args[0]).map(Value::Bool)),
+    method("acquire()", |vm, args| acquire_semaphore(vm, &args[0], Function::SemaphoreAcquire)),
+    method("release()", |vm, args| {
+        release_semaphore(vm, &args[0])?;
+        Ok(Value::None)
+    }),
+    method("__aenter__()", |vm, args| acquire_semaphore(vm, &args[0], Function::SemaphoreEnter)),
+    method("__aexit__(exc_type, exc, tb)", |vm, args| {
+        let release = Release { this: args[0].clone(), release: release_semaphore };
+        Ok(this!(vm, &args[0], Semaphore).waiters.state.coroutine(Function::SemaphoreExit, release))
+    }),
+    method("__repr__()", |vm, args| {
+        let semaphore = this!(vm, &args[0], Semaphore);
+        let text = if is_locked(vm, &args[0])? {
+            "locked".to_owned()
+        } else {
+            let value = semaphore.value.borrow().clone();
+            format!("unlocked, value:{}", vm.str(&value)?.as_str())
+        };
+        format::with_details(vm, &args[0], &format!("{text}{}", semaphore.waiters.described()))
+    }),
+    getter("_value", |vm, this| Ok(this!(vm, this, Semaphore).value.borrow().clone())),
+    getter("_waiters", |vm, this| Ok(waiters_value(&this!(vm, this, Semaphore).waiters))),
+    getter("_loop", |vm, this| Ok(this!(vm, this, Semaphore).waiters.event_loop.borrow().clone())),
+];
+
+pub const BOUNDED_METHODS: &[Row] = &[
+    method("__init__(value=1)", |vm, args| init_semaphore(vm, args, true)),
+    getter("_bound_value", |vm, this| {
+        Ok(this!(vm, this, Semaphore).bound.borrow().clone().bound().unwrap_or(Value::None))
+    }),
+];
+
+fn waiters_value(waiters: &Waiters) -> Value {
+    Value::list(waiters.all().into_iter().map(Value::Instance).collect())
+}
+
+fn acquire_lock(vm: &mut Vm, this: &Value, function: Function) -> Result<Value> {
+    let lock = this!(vm, this, Lock);
+    Ok(lock.waiters.state.coroutine(function, Acquire { lock: this.clone(), waiter: None, entering: function == Function::LockEnter }))
+}
+
+fn wake_first(vm: &mut Vm, lock: &Lock) -> Result<()> {
+    match lock.waiters.first() {
+        Some(first) if !future::is_done(&first) => future::set_result(vm, &first, Value::Bool(true)),
+        _ => Ok(()),
+    }
+}
+
+fn release_lock(vm: &mut Vm, this: &Value) -> Result<()> {
+    let lock = this!(vm, this, Lock);
+    if !lock.locked.replace(false) {
+        return Err(vm.runtime_error("Lock is not acquired."));
+    }
+    wake_first(vm, lock)
+}
+
+/// `Lock.acquire()`, and `__aenter__()`, whose value is `None`.
+struct Acquire {
+    lock: Value,
+    waiter: Option<Rc<Instance>>,
+    entering: bool,
+}
+
+impl NativeCoroutine for Acquire {
+    fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
+        let lock = this!(vm, &self.lock, Lock);
+        let done = Outcome::Return(if self.entering { Value::None } else { Value::Bool(true) });
+        let Some(waiter) = self.waiter.take() else {
+            if !lock.locked.get() && !lock.waiters.any_alive() {
+                lock.locked.set(true);
+                return Ok(done);
+            }
+            let waiter = lock.waiters.add(vm, &self.lock)?;
+            let outcome = future::wait_for(&waiter);
+            self.waiter = Some(waiter);
+            return Ok(outcome);
+        };
+        lock.waiters.remove(&waiter);
+        let result = match input {
+            Resume::Throw(error) | Resume::Fail(error) => Err(error),
+            _ => future::data(&waiter).take_result(vm),
+        };
+        match result {
+            Ok(_) => {
+                lock.locked.set(true);
+                Ok(done)
+            }
+            Err(error) => {
+                // Its turn may have come in the same moment: the next in the queue must not sleep on.
+                if error.is(&vm.types.CancelledError) && !lock.locked.get() {
+                    wake_first(vm, lock)?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn awaiting(&self) -> Value {
+        self.waiter.clone().map_or(Value::None, Value::Instance)
+    }
+}
+
+/// `__aexit__()` of locks and semaphores.
+struct Release {
+    this: Value,
+    release: fn(&mut Vm, &Value) -> Result<()>,
+}
+
+impl NativeCoroutine for Release {
+    fn resume(&mut self, vm: &mut Vm, _: Resume) -> Result<Outcome> {
+        (self.release)(vm, &self.this)?;
+        Ok(Outcome::Return(Value::None))
+    }
+}
+
+/// `Event.wait()`.
+struct WaitForEvent {
+    event: Value,
+    waiter: Option<Rc<Instance>>,
+}
+
+impl NativeCoroutine for WaitForEvent {
+    fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
+        let event = this!(vm, &self.event, Event);
+        let Some(waiter) = self.waiter.take() else {
+            if event.is_set.get() {
+                return Ok(Outcome::Return(Value::Bool(true)));
+            }
+            let waiter = event.waiters.add(vm, &self.event)?;
+            let outcome = future::wait_for(&waiter);
+            self.waiter = Some(waiter);
+            return Ok(outcome);
+        };
+        event.waiters.remove(&waiter);
+        match input {
+            Resume::Throw(error) | Resume::Fail(error) => Err(error),
+            _ => future::data(&waiter).take_result(vm).map(|_| Outcome::Return(Value::Bool(true))),
+        }
+    }
+
+    fn awaiting(&self) -> Value {
+        self.waiter.clone().map_or(Value::None, Value::Instance)
+    }
+}
+
+fn init_semaphore(vm: &mut Vm, args: &[Value], bounded: bool) -> Result<Value> {
+    let semaphore = this!(vm, &args[0], Semaphore);
+    if vm.less(&args[1], &Value::Int(0))? {
+        return Err(vm.value_error("Semaphore initial value must be >= 0"));
+    }
+    semaphore.value.replace(args[1].clone());
+    if bounded {
+        semaphore.bound.replace(args[1].clone());
+    }
+    Ok(Value::None)
+}
+
+fn is_locked(vm: &mut Vm, this: &Value) -> Result<bool> {
+    let semaphore = this!(vm, this, Semaphore);
+    let value = semaphore.value.borrow().clone();
+    let empty = match value {
+        Value::Int(n) => n == 0,
+        other => vm.eq(&other, &Value::Int(0))?,
+    };
+    Ok(empty || semaphore.waiters.any_alive())
+}
+
+fn change(vm: &mut Vm, semaphore: &Semaphore, by: i64) -> Result<()> {
+    let value = semaphore.value.borrow().clone();
+    let changed = match value {
+        Value::Int(n) => Value::Int(n.saturating_add(by)),
+        other => crate::machine::ops::add(vm, &other, &Value::Int(by))?,
+    };
+    semaphore.value.replace(changed);
+    Ok(())
+}
+
+/// Gives one unit to the first who waits for it: whether there was one.
+fn wake_next(vm: &mut Vm, semaphore: &Semaphore) -> Result<bool> {
+    let Some(next) = semaphore.waiters.first_pending() else { return Ok(false) };
+    change(vm, semaphore, -1)?;
+    future::set_result(vm, &next, Value::Bool(true))?;
+    Ok(true)
+}
+
+fn release_semaphore(vm: &mut Vm, this: &Value) -> Result<()> {
+    let semaphore = this!(vm, this, Semaphore);
+    let bound = semaphore.bound.borrow().clone();
+    if !bound.is_unbound() {
+        let value = semaphore.value.borrow().clone();
+        if !vm.less(&value, &bound)? {
+            return Err(vm.value_error("BoundedSemaphore released too many times"));
+        }
+    }
+    change(vm, semaphore, 1)?;
+    wake_next(vm, semaphore).map(drop)
+}
+
+fn acquire_semaphore(vm: &mut Vm, this: &Value, function: Function) -> Result<Value> {
+    let semaphore = this!(vm, this, Semaphore);
+    let entering = function == Function::SemaphoreEnter;
+    Ok(semaphore.waiters.state.coroutine(function, AcquireSemaphore { semaphore: this.clone(), waiter: None, entering }))
+}
+
+struct AcquireSemaphore {
+    semaphore: Value,
+    waiter: Option<Rc<Instance>>,
+    entering: bool,
+}
+
+impl NativeCoroutine for AcquireSemaphore {
+    fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
+        let semaphore = this!(vm, &self.semaphore, Semaphore);
+        let done = Outcome::Return(if self.entering { Value::None } else { Value::Bool(true) });
+        let Some(waiter) = self.waiter.take() else {
+            if !is_locked(vm, &self.semaphore)? {
+                change(vm, semaphore, -1)?;
+                return Ok(done);
+            }
+            let waiter = semaphore.waiters.add(vm, &self.semaphore)?;
+            let outcome = future::wait_for(&waiter);
+            self.waiter = Some(waiter);
+            return Ok(outcome);
+        };
+        semaphore.waiters.remove(&waiter);
+        let result = match input {
+            Resume::Throw(error) | Resume::Fail(error) => Err(error),
+            _ => future::data(&waiter).take_result(vm),
+        };
+        if matches!(&result, Err(error) if error.is(&vm.types.CancelledError))
+            && future::data(&waiter).status.get() == Status::Finished
+        {
+            // It was given its unit and cancelled before it could run: the unit goes back.
+            change(vm, semaphore, 1)?;
+        }
+        // Who came later had to queue up behind this one; there may be enough for them.
+        loop {
+            let value = semaphore.value.borrow().clone();
+            if !vm.less(&Value::Int(0), &value)? || !wake_next(vm, semaphore)? {
+                break;
+            }
+        }
+        result.map(|_| done)
+    }
+
+    fn awaiting(&self) -> Value {
+        self.waiter.clone().map_or(Value::None, Value::Instance)
+    }
+}
+

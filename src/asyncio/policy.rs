@@ -1,0 +1,106 @@
+//! Which loop is meant: the running one, or the policy's current one.
+
+use std::rc::Rc;
+
+use super::event_loop::EventLoop;
+use super::state::{State, state};
+use crate::machine::Vm;
+use crate::object::class::{Class, Instance};
+use crate::object::{Result, Value};
+
+/// `get_running_loop()`.
+pub fn running_loop(vm: &mut Vm) -> Result<Value> {
+    let running = state(vm).running.borrow().clone();
+    match running.given() {
+        Some(event_loop) => Ok(event_loop.clone()),
+        None => Err(vm.runtime_error("no running event loop")),
+    }
+}
+
+/// `get_event_loop()`: the running loop, or the policy's.
+pub fn get_event_loop(vm: &mut Vm) -> Result<Value> {
+    let state = state(vm);
+    let running = state.running.borrow().clone();
+    if running.given().is_some() {
+        return Ok(running);
+    }
+    let policy = state.policy.borrow().clone();
+    if policy.given().is_some() {
+        let name = vm.intern("get_event_loop");
+        let method = vm.get_attr(&policy, &name)?;
+        return vm.call(&method, &[]);
+    }
+    current_loop(vm, &state)
+}
+
+/// The default policy's `get_event_loop()`.
+pub fn current_loop(vm: &mut Vm, state: &Rc<State>) -> Result<Value> {
+    let current = state.current.borrow().clone();
+    if current.given().is_some() {
+        return Ok(current);
+    }
+    if state.current_was_set.get() {
+        return Err(vm.runtime_error("There is no current event loop in thread 'MainThread'."));
+    }
+    let category = vm.types.DeprecationWarning.clone();
+    vm.warn(&category, "There is no current event loop")?;
+    let made = make_loop(vm, state);
+    set_current(state, made.clone());
+    Ok(made)
+}
+
+/// The default policy's `new_event_loop()`.
+pub fn make_loop(vm: &mut Vm, state: &Rc<State>) -> Value {
+    let class = state.classes.event_loop.clone();
+    new_of_class(vm, &class)
+}
+
+/// An instance of a class of loops.
+pub fn new_of_class(vm: &mut Vm, class: &Rc<Class>) -> Value {
+    Instance::native(class, EventLoop::new(vm, !class.builtin))
+}
+
+pub fn set_current(state: &State, event_loop: Value) {
+    state.current_was_set.set(true);
+    let old = state.current.replace(event_loop);
+    drop(old);
+}
+
+/// `new_event_loop()`.
+pub fn new_event_loop(vm: &mut Vm, _: &[Value]) -> Result<Value> {
+    let state = state(vm);
+    let policy = state.policy.borrow().clone();
+    if policy.given().is_some() {
+        let name = vm.intern("new_event_loop");
+        let method = vm.get_attr(&policy, &name)?;
+        return vm.call(&method, &[]);
+    }
+    Ok(make_loop(vm, &state))
+}
+
+/// `set_event_loop(loop)`.
+pub fn set_event_loop(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let state = state(vm);
+    let policy = state.policy.borrow().clone();
+    if policy.given().is_some() {
+        let name = vm.intern("set_event_loop");
+        let method = vm.get_attr(&policy, &name)?;
+        return vm.call(&method, args);
+    }
+    set_checked(vm, args)
+}
+
+/// The default policy's `set_event_loop(loop)`.
+pub fn set_checked(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let state = state(vm);
+    let class = Value::Class(state.classes.abstract_loop.clone());
+    if !args[0].is_none() && !vm.isinstance(&args[0], &class)? {
+        let name = vm.type_name(&args[0]);
+        return Err(vm.type_error(format!(
+            "loop must be an instance of AbstractEventLoop or None, not '{}'",
+            name.as_str()
+        )));
+    }
+    set_current(&state, args[0].clone());
+    Ok(Value::None)
+}

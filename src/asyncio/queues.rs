@@ -1,0 +1,535 @@
+//! `Queue`, `PriorityQueue` and `LifoQueue`.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use super::future;
+use super::locks::{Waiters, class_given};
+use super::state::{Function, state};
+use crate::machine::Vm;
+use crate::object::class::{Instance, Native};
+use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
+use crate::object::native::{Row, class_method, getter, method, static_method};
+use crate::object::{Class, Error, Result, Value};
+
+pub struct Queue {
+    order: Order,
+    items: RefCell<VecDeque<Value>>,
+    maxsize: RefCell<Value>,
+    getters: Waiters,
+    putters: Waiters,
+    unfinished: Cell<usize>,
+    /// Those in `join()`.
+    joiners: Waiters,
+    shut_down: Cell<bool>,
+    /// Whether a script's subclass may have its own `_get`, `_put` and so on.
+    custom: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Fifo,
+    Lifo,
+    Priority,
+}
+
+impl Native for Queue {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+pub const METHODS: &[Row] = &[
+    static_method("__new__(cls, /, *args, **kwargs)", |vm, args| new(vm, args, Order::Fifo)),
+    method("__init__(maxsize=0)", |vm, args| {
+        let queue = this(vm, &args[0])?;
+        queue.maxsize.replace(args[1].clone());
+        if queue.custom {
+            let name = vm.intern("_init");
+            let init = vm.get_attr(&args[0], &name)?;
+            vm.call(&init, &[args[1].clone()])?;
+        }
+        Ok(Value::None)
+    }),
+    method("qsize()", |vm, args| qsize(vm, &args[0]).map(Value::usize)),
+    method("empty()", |vm, args| is_empty(vm, &args[0]).map(Value::Bool)),
+    method("full()", |vm, args| is_full(vm, &args[0]).map(Value::Bool)),
+    method("put(item)", |vm, args| {
+        this(vm, &args[0])?;
+        let body = Put { queue: args[0].clone(), item: args[1].clone(), waiter: None };
+        Ok(state(vm).coroutine(Function::QueuePut, body))
+    }),
+    method("put_nowait(item)", |vm, args| {
+        put_nowait(vm, &args[0], args[1].clone())?;
+        Ok(Value::None)
+    }),
+    method("get()", |vm, args| {
+        this(vm, &args[0])?;
+        Ok(state(vm).coroutine(Function::QueueGet, Get { queue: args[0].clone(), waiter: None }))
+    }),
+    method("get_nowait()", |vm, args| get_nowait(vm, &args[0])),
+    method("task_done()", |vm, args| {
+        let queue = this(vm, &args[0])?;
+        match queue.unfinished.get().checked_sub(1) {
+            None => return Err(vm.value_error("task_done() called too many times")),
+            Some(left) => queue.unfinished.set(left),
+        }
+        if queue.unfinished.get() == 0 {
+            all_finished(vm, queue)?;
+        }
+        Ok(Value::None)
+    }),
+    method("join()", |vm, args| {
+        this(vm, &args[0])?;
+        Ok(state(vm).coroutine(Function::QueueJoin, Join { queue: args[0].clone(), waiter: None }))
+    }),
+    method("shutdown(immediate=False)", shutdown),
+    method("_init(maxsize)", |vm, args| {
+        let queue = this(vm, &args[0])?;
+        let old = queue.items.take();
+        drop(old);
+        Ok(Value::None)
+    }),
+    method("_get()", |vm, args| take(vm, this(vm, &args[0])?)),
+    method("_put(item)", |vm, args| {
+        insert(vm, this(vm, &args[0])?, args[1].clone())?;
+        Ok(Value::None)
+    }),
+    method("_wakeup_next(waiters)", |vm, args| {
+        for waiter in vm.collect(&args[1])? {
+            if let Value::Instance(waiter) = &waiter {
+                if !future::is_done(waiter) {
+                    future::set_result(vm, waiter, Value::None)?;
+                    break;
+                }
+            }
+        }
+        Ok(Value::None)
+    }),
+    method("__repr__()", |vm, args| {
+        let class = vm.type_name(&args[0]);
+        let details = details(vm, &args[0])?;
+        Ok(Value::string(format!("<{} at {:#x} {details}>", class.as_str(), args[0].id())))
+    }),
+    method("__str__()", |vm, args| {
+        let class = vm.type_name(&args[0]);
+        let details = details(vm, &args[0])?;
+        Ok(Value::string(format!("<{} {details}>", class.as_str())))
+    }),
+    class_method("__class_getitem__(item, /)", super::generic_alias),
+    getter("maxsize", |vm, value| Ok(this(vm, value)?.maxsize.borrow().clone())),
+    getter("_maxsize", |vm, value| Ok(this(vm, value)?.maxsize.borrow().clone())),
+    getter("_queue", |vm, value| {
+        let queue = this(vm, value)?;
+        let items = queue.items.borrow().iter().cloned().collect();
+        Ok(Value::list(items))
+    }),
+    getter("_unfinished_tasks", |vm, value| Ok(Value::usize(this(vm, value)?.unfinished.get()))),
+    getter("_is_shutdown", |vm, value| Ok(Value::Bool(this(vm, value)?.shut_down.get()))),
+    getter("_getters", |vm, value| {
+        Ok(Value::list(this(vm, value)?.getters.all().into_iter().map(Value::Instance).collect()))
+    }),
+    getter("_putters", |vm, value| {
+        Ok(Value::list(this(vm, value)?.putters.all().into_iter().map(Value::Instance).collect()))
+    }),
+];
+
+pub const PRIORITY_METHODS: &[Row] =
+    &[static_method("__new__(cls, /, *args, **kwargs)", |vm, args| new(vm, args, Order::Priority))];
+
+pub const LIFO_METHODS: &[Row] =
+    &[static_method("__new__(cls, /, *args, **kwargs)", |vm, args| new(vm, args, Order::Lifo))];
+
+fn new(vm: &mut Vm, args: &[Value], order: Order) -> Result<Value> {
+    let class = class_given(vm, args)?;
+    let queue = Queue {
+        order,
+        items: RefCell::default(),
+        maxsize: RefCell::new(Value::Int(0)),
+        getters: Waiters::new(vm),
+        putters: Waiters::new(vm),
+        unfinished: Cell::new(0),
+        joiners: Waiters::new(vm),
+        shut_down: Cell::new(false),
+        custom: !class.builtin,
+    };
+    Ok(Instance::native(&class, queue))
+}
+
+fn this<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a Queue> {
+    match value.data() {
+        Some(queue) => Ok(queue),
+        None => Err(super::wrong_self(vm, value, "Queue")),
+    }
+}
+
+fn qsize(vm: &mut Vm, value: &Value) -> Result<usize> {
+    let queue = this(vm, value)?;
+    if queue.custom {
+        // The subclass may keep its items elsewhere.
+        let name = vm.intern("_queue");
+        let items = vm.get_attr(value, &name)?;
+        return vm.len(&items);
+    }
+    Ok(queue.items.borrow().len())
+}
+
+fn is_empty(vm: &mut Vm, value: &Value) -> Result<bool> {
+    Ok(qsize(vm, value)? == 0)
+}
+
+fn is_full(vm: &mut Vm, value: &Value) -> Result<bool> {
+    let queue = this(vm, value)?;
+    let maxsize = queue.maxsize.borrow().clone();
+    match maxsize {
+        Value::Int(n) if n <= 0 => Ok(false),
+        Value::Int(n) => Ok(qsize(vm, value)? as i64 >= n),
+        other => {
+            let size = Value::usize(qsize(vm, value)?);
+            Ok(vm.less(&Value::Int(0), &other)? && !vm.less(&size, &other)?)
+        }
+    }
+}
+
+/// Asks the object itself, so that a subclass's method counts.
+fn asks(vm: &mut Vm, value: &Value, name: &str, plain: fn(&mut Vm, &Value) -> Result<bool>) -> Result<bool> {
+    if !this(vm, value)?.custom {
+        return plain(vm, value);
+    }
+    let name = vm.intern(name);
+    let method = vm.get_attr(value, &name)?;
+    let answer = vm.call(&method, &[])?;
+    vm.truth(&answer)
+}
+
+fn empty(vm: &mut Vm, value: &Value) -> Result<bool> {
+    asks(vm, value, "empty", is_empty)
+}
+
+fn full(vm: &mut Vm, value: &Value) -> Result<bool> {
+    asks(vm, value, "full", is_full)
+}
+
+#[cold]
+fn failure(vm: &mut Vm, class: impl Fn(&super::state::Classes) -> Rc<Class>) -> Error {
+    let class = class(&state(vm).classes);
+    vm.new_error(&class, Vec::new())
+}
+
+fn shut_down_error(vm: &mut Vm) -> Error {
+    failure(vm, |classes| classes.queue_shut_down.clone())
+}
+
+/// Lets the first of those who wait and were not cancelled go on.
+fn wake_next(vm: &mut Vm, waiters: &Waiters) -> Result<()> {
+    while let Some(waiter) = waiters.pop() {
+        if !future::is_done(&waiter) {
+            return future::set_result(vm, &waiter, Value::None);
+        }
+    }
+    Ok(())
+}
+
+fn all_finished(vm: &mut Vm, queue: &Queue) -> Result<()> {
+    for waiter in queue.joiners.all() {
+        if !future::is_done(&waiter) {
+            future::set_result(vm, &waiter, Value::Bool(true))?;
+        }
+    }
+    Ok(())
+}
+
+fn put_nowait(vm: &mut Vm, value: &Value, item: Value) -> Result<()> {
+    let queue = this(vm, value)?;
+    if queue.shut_down.get() {
+        return Err(shut_down_error(vm));
+    }
+    if full(vm, value)? {
+        return Err(failure(vm, |classes| classes.queue_full.clone()));
+    }
+    if queue.custom {
+        let name = vm.intern("_put");
+        let put = vm.get_attr(value, &name)?;
+        vm.call(&put, &[item])?;
+    } else {
+        insert(vm, queue, item)?;
+    }
+    queue.unfinished.set(queue.unfinished.get() + 1);
+    wake_next(vm, &queue.getters)
+}
+
+fn get_nowait(vm: &mut Vm, value: &Value) -> Result<Value> {
+    let queue = this(vm, value)?;
+    if empty(vm, value)? {
+        return Err(if queue.shut_down.get() {
+            shut_down_error(vm)
+        } else {
+            failure(vm, |classes| classes.queue_empty.clone())
+        });
+    }
+    let item = if queue.custom {
+        let name = vm.intern("_get");
+        let get = vm.get_attr(value, &name)?;
+        vm.call(&get, &[])?
+    } else {
+        take(vm, queue)?
+    };
+    wake_next(vm, &queue.putters)?;
+    Ok(item)
+}
+
+fn insert(vm: &mut Vm, queue: &Queue, item: Value) -> Result<()> {
+    queue.items.borrow_mut().push_back(item);
+    if queue.order == Order::Priority {
+        let last = queue.items.borrow().len() - 1;
+        rise(vm, queue, 0, last)?;
+    }
+    Ok(())
+}
+
+fn take(vm: &mut Vm, queue: &Queue) -> Result<Value> {
+    let taken = match queue.order {
+        Order::Fifo => queue.items.borrow_mut().pop_front(),
+        Order::Lifo => queue.items.borrow_mut().pop_back(),
+        Order::Priority => {
+            let last = queue.items.borrow_mut().pop_back();
+            let Some(last) = last else { return Err(vm.index_error("index out of range")) };
+            let first = queue.items.borrow_mut().front_mut().map(|first| std::mem::replace(first, last.clone()));
+            match first {
+                None => Some(last),
+                Some(first) => {
+                    sink(vm, queue)?;
+                    Some(first)
+                }
+            }
+        }
+    };
+    match taken {
+        Some(item) => Ok(item),
+        None => Err(vm.index_error("pop from an empty deque")),
+    }
+}
+
+fn item(queue: &Queue, at: usize) -> Value {
+    queue.items.borrow().get(at).cloned().unwrap_or(Value::None)
+}
+
+fn put_at(queue: &Queue, at: usize, item: Value) {
+    let old = queue.items.borrow_mut().get_mut(at).map(|place| std::mem::replace(place, item));
+    drop(old);
+}
+
+/// Moves the item at a place of the heap up to where it belongs. Which items are compared decides the order of equal
+/// ones: as `heapq` does.
+fn rise(vm: &mut Vm, queue: &Queue, top: usize, mut at: usize) -> Result<()> {
+    let risen = item(queue, at);
+    while at > top {
+        let above = (at - 1) / 2;
+        let parent = item(queue, above);
+        if !vm.less(&risen, &parent)? {
+            break;
+        }
+        put_at(queue, at, parent);
+        at = above;
+    }
+    put_at(queue, at, risen);
+    Ok(())
+}
+
+/// Moves the first item of the heap down: to the bottom along the smaller children, then up again.
+fn sink(vm: &mut Vm, queue: &Queue) -> Result<()> {
+    let end = queue.items.borrow().len();
+    let sunk = item(queue, 0);
+    let mut at = 0;
+    loop {
+        let left = 2 * at + 1;
+        if left >= end {
+            break;
+        }
+        let right = left + 1;
+        let smaller = if right < end && !vm.less(&item(queue, left), &item(queue, right))? { right } else { left };
+        put_at(queue, at, item(queue, smaller));
+        at = smaller;
+    }
+    put_at(queue, at, sunk);
+    rise(vm, queue, 0, at)
+}
+
+fn shutdown(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let queue = this(vm, &args[0])?;
+    queue.shut_down.set(true);
+    if vm.truth(&args[1])? {
+        while !empty(vm, &args[0])? {
+            let name = vm.intern("_get");
+            let get = vm.get_attr(&args[0], &name)?;
+            vm.call(&get, &[])?;
+            if queue.unfinished.get() > 0 {
+                queue.unfinished.set(queue.unfinished.get() - 1);
+            }
+        }
+        if queue.unfinished.get() == 0 {
+            all_finished(vm, queue)?;
+        }
+    }
+    for waiters in [&queue.getters, &queue.putters] {
+        while let Some(waiter) = waiters.pop() {
+            if !future::is_done(&waiter) {
+                future::set_result(vm, &waiter, Value::None)?;
+            }
+        }
+    }
+    Ok(Value::None)
+}
+
+fn details(vm: &mut Vm, value: &Value) -> Result<String> {
+    let queue = this(vm, value)?;
+    let maxsize = queue.maxsize.borrow().clone();
+    let mut text = format!("maxsize={}", vm.repr(&maxsize)?.as_str());
+    let name = vm.intern("_queue");
+    if let Some(items) = vm.get_attr_opt(value, &name)? {
+        if vm.truth(&items)? {
+            let items = Value::list(vm.collect(&items)?);
+            text.push_str(&format!(" _queue={}", vm.repr(&items)?.as_str()));
+        }
+    }
+    for (name, waiters) in [("_getters", &queue.getters), ("_putters", &queue.putters)] {
+        if waiters.len() > 0 {
+            text.push_str(&format!(" {name}[{}]", waiters.len()));
+        }
+    }
+    if queue.unfinished.get() > 0 {
+        text.push_str(&format!(" tasks={}", queue.unfinished.get()));
+    }
+    if queue.shut_down.get() {
+        text.push_str(" shutdown");
+    }
+    Ok(text)
+}
+
+/// What waiting for a place or an item came to: an error leaves the queue in order.
+fn waited(
+    vm: &mut Vm,
+    value: &Value,
+    waiter: &Rc<Instance>,
+    input: Resume,
+    waiters: impl Fn(&Queue) -> &Waiters,
+    blocked: fn(&mut Vm, &Value) -> Result<bool>,
+) -> Result<()> {
+    let error = match input {
+        Resume::Throw(error) | Resume::Fail(error) => error,
+        _ => match future::data(waiter).take_result(vm) {
+            Ok(_) => return Ok(()),
+            Err(error) => error,
+        },
+    };
+    let queue = this(vm, value)?;
+    let waiters = waiters(queue);
+    future::cancel_plain(vm, waiter, Value::None)?;
+    waiters.remove(waiter);
+    let was_woken = future::data(waiter).status.get() != future::Status::Cancelled;
+    if was_woken && !blocked(vm, value)? {
+        // Its turn had come: somebody else's now.
+        wake_next(vm, waiters)?;
+    }
+    Err(error)
+}
+
+struct Get {
+    queue: Value,
+    waiter: Option<Rc<Instance>>,
+}
+
+impl NativeCoroutine for Get {
+    fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
+        if let Some(waiter) = self.waiter.take() {
+            waited(vm, &self.queue, &waiter, input, |queue| &queue.getters, empty)?;
+        }
+        if empty(vm, &self.queue)? {
+            let queue = this(vm, &self.queue)?;
+            if queue.shut_down.get() {
+                return Err(shut_down_error(vm));
+            }
+            let waiter = queue.getters.add(vm, &self.queue)?;
+            let outcome = future::wait_for(&waiter);
+            self.waiter = Some(waiter);
+            return Ok(outcome);
+        }
+        if this(vm, &self.queue)?.custom {
+            let name = vm.intern("get_nowait");
+            let get = vm.get_attr(&self.queue, &name)?;
+            return vm.call(&get, &[]).map(Outcome::Return);
+        }
+        get_nowait(vm, &self.queue).map(Outcome::Return)
+    }
+
+    fn awaiting(&self) -> Value {
+        self.waiter.clone().map_or(Value::None, Value::Instance)
+    }
+}
+
+struct Put {
+    queue: Value,
+    item: Value,
+    waiter: Option<Rc<Instance>>,
+}
+
+impl NativeCoroutine for Put {
+    fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
+        if let Some(waiter) = self.waiter.take() {
+            waited(vm, &self.queue, &waiter, input, |queue| &queue.putters, full)?;
+        }
+        if full(vm, &self.queue)? {
+            let queue = this(vm, &self.queue)?;
+            if queue.shut_down.get() {
+                return Err(shut_down_error(vm));
+            }
+            let waiter = queue.putters.add(vm, &self.queue)?;
+            let outcome = future::wait_for(&waiter);
+            self.waiter = Some(waiter);
+            return Ok(outcome);
+        }
+        let item = self.item.take();
+        if this(vm, &self.queue)?.custom {
+            let name = vm.intern("put_nowait");
+            let put = vm.get_attr(&self.queue, &name)?;
+            return vm.call(&put, &[item]).map(Outcome::Return);
+        }
+        put_nowait(vm, &self.queue, item)?;
+        Ok(Outcome::Return(Value::None))
+    }
+
+    fn awaiting(&self) -> Value {
+        self.waiter.clone().map_or(Value::None, Value::Instance)
+    }
+}
+
+struct Join {
+    queue: Value,
+    waiter: Option<Rc<Instance>>,
+}
+
+impl NativeCoroutine for Join {
+    fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
+        let queue = this(vm, &self.queue)?;
+        let Some(waiter) = self.waiter.take() else {
+            if queue.unfinished.get() == 0 {
+                return Ok(Outcome::Return(Value::None));
+            }
+            let waiter = queue.joiners.add(vm, &self.queue)?;
+            let outcome = future::wait_for(&waiter);
+            self.waiter = Some(waiter);
+            return Ok(outcome);
+        };
+        queue.joiners.remove(&waiter);
+        match input {
+            Resume::Throw(error) | Resume::Fail(error) => Err(error),
+            _ => future::data(&waiter).take_result(vm).map(|_| Outcome::Return(Value::None)),
+        }
+    }
+
+    fn awaiting(&self) -> Value {
+        self.waiter.clone().map_or(Value::None, Value::Instance)
+    }
+}

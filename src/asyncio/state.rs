@@ -1,0 +1,260 @@
+//! What an interpreter knows about its event loops: the running one, the current one, every task, and the classes.
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+
+use super::contextvars::{self, Current};
+use super::{event_loop, future, gather, handles, locks, queues, task};
+use crate::builtins::add_methods;
+use crate::machine::Vm;
+use crate::object::class::{Class, Instance, Layout};
+use crate::object::coroutine::{Body, Coroutine, Kind, NativeCoroutine};
+use crate::object::native::Row;
+use crate::object::{Str, Value};
+use crate::symbol::sym;
+
+/// The classes written in Rust.
+pub struct Classes {
+    pub future: Rc<Class>,
+    pub task: Rc<Class>,
+    pub gathering: Rc<Class>,
+    pub future_iter: Rc<Class>,
+    pub abstract_loop: Rc<Class>,
+    pub base_loop: Rc<Class>,
+    pub selector_loop: Rc<Class>,
+    pub event_loop: Rc<Class>,
+    pub handle: Rc<Class>,
+    pub timer_handle: Rc<Class>,
+    pub lock: Rc<Class>,
+    pub event: Rc<Class>,
+    pub semaphore: Rc<Class>,
+    pub bounded_semaphore: Rc<Class>,
+    pub queue: Rc<Class>,
+    pub priority_queue: Rc<Class>,
+    pub lifo_queue: Rc<Class>,
+    pub invalid_state: Rc<Class>,
+    pub queue_empty: Rc<Class>,
+    pub queue_full: Rc<Class>,
+    pub queue_shut_down: Rc<Class>,
+    pub broken_barrier: Rc<Class>,
+    pub sendfile_not_available: Rc<Class>,
+}
+
+pub struct State {
+    pub classes: Classes,
+    /// The loop that is running, or `None`.
+    pub running: RefCell<Value>,
+    /// The policy's loop, or `None`, and whether a script has set it.
+    pub current: RefCell<Value>,
+    pub current_was_set: Cell<bool>,
+    /// A policy object that a script has set, or `None`.
+    pub policy: RefCell<Value>,
+    /// Tasks in order of creation; ones that are gone or done are swept out now and then.
+    tasks: RefCell<Vec<Weak<Instance>>>,
+    sweep_at: Cell<usize>,
+    /// Tasks that are running for the first time, eagerly.
+    pub eager: RefCell<Vec<Rc<Instance>>>,
+    /// Tasks that were given a number for a name.
+    pub numbered: Cell<i64>,
+    pub contexts: Rc<Current>,
+    coroutine_names: Vec<(Rc<Str>, Rc<Str>)>,
+}
+
+/// The coroutine functions written in Rust.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Function {
+    Sleep,
+    WrapAwaitable,
+    LockAcquire,
+    LockEnter,
+    LockExit,
+    EventWait,
+    SemaphoreAcquire,
+    SemaphoreEnter,
+    SemaphoreExit,
+    QueueGet,
+    QueuePut,
+    QueueJoin,
+    ShutdownDefaultExecutor,
+}
+
+/// `__qualname__` by [`Function`].
+const COROUTINE_NAMES: [&str; 13] = [
+    "sleep",
+    "_wrap_awaitable",
+    "Lock.acquire",
+    "_ContextManagerMixin.__aenter__",
+    "_ContextManagerMixin.__aexit__",
+    "Event.wait",
+    "Semaphore.acquire",
+    "_ContextManagerMixin.__aenter__",
+    "_ContextManagerMixin.__aexit__",
+    "Queue.get",
+    "Queue.put",
+    "Queue.join",
+    "BaseEventLoop.shutdown_default_executor",
+];
+
+#[derive(Default)]
+struct AsyncState(Option<Rc<State>>);
+
+/// This interpreter's [`State`], made when first asked for.
+#[inline]
+pub fn state(vm: &mut Vm) -> Rc<State> {
+    if let Some(state) = &vm.extension::<AsyncState>().0 {
+        return state.clone();
+    }
+    make_state(vm)
+}
+
+#[cold]
+fn make_state(vm: &mut Vm) -> Rc<State> {
+    let contexts = contextvars::current(vm);
+    let classes = Classes::new(vm);
+    let names = COROUTINE_NAMES.map(|qualname| {
+        let name = qualname.rsplit('.').next().unwrap_or(qualname);
+        (vm.intern(name), vm.intern(qualname))
+    });
+    let state = Rc::new(State {
+        classes,
+        running: RefCell::new(Value::None),
+        current: RefCell::new(Value::None),
+        current_was_set: Cell::new(false),
+        policy: RefCell::new(Value::None),
+        tasks: RefCell::default(),
+        sweep_at: Cell::new(64),
+        eager: RefCell::default(),
+        numbered: Cell::new(0),
+        contexts,
+        coroutine_names: names.into(),
+    });
+    vm.extension::<AsyncState>().0 = Some(state.clone());
+    state
+}
+
+impl State {
+    /// A coroutine whose body is written in Rust.
+    pub fn coroutine(&self, function: Function, body: impl NativeCoroutine + 'static) -> Value {
+        let (name, qualname) = self.coroutine_names[function as usize].clone();
+        Value::Coroutine(Rc::new(Coroutine::new(Kind::Coroutine, Body::Native(Box::new(body)), None, name, qualname)))
+    }
+
+    /// Remembers a task.
+    pub fn register(&self, task: &Rc<Instance>) {
+        let mut tasks = self.tasks.borrow_mut();
+        if tasks.len() >= self.sweep_at.get() {
+            tasks.retain(|task| task.upgrade().is_some_and(|task| !future::is_done(&task)));
+            self.sweep_at.set(tasks.len() * 2 + 64);
+        }
+        tasks.push(Rc::downgrade(task));
+    }
+
+    /// Forgets a task.
+    pub fn unregister(&self, task: &Rc<Instance>) {
+        self.tasks.borrow_mut().retain(|known| !std::ptr::eq(known.as_ptr(), Rc::as_ptr(task)));
+    }
+
+    /// Every task that is not done, in order of creation.
+    pub fn pending_tasks(&self) -> Vec<Rc<Instance>> {
+        let tasks = self.tasks.borrow();
+        let scheduled = tasks.iter().filter_map(Weak::upgrade);
+        scheduled.chain(self.eager.borrow().iter().cloned()).filter(|task| !future::is_done(task)).collect()
+    }
+
+    /// The number of the next task without a name of its own.
+    pub fn next_number(&self) -> i64 {
+        self.numbered.set(self.numbered.get() + 1);
+        self.numbered.get()
+    }
+}
+
+/// Lets go of the loops, so that what is left of them is freed and reported: for the end of the program.
+pub fn shut_down(vm: &mut Vm) {
+    let Some(state) = vm.extension::<AsyncState>().0.clone() else { return };
+    let held = [state.running.replace(Value::None), state.current.replace(Value::None), state.policy.replace(Value::None)];
+    drop(held);
+    if crate::object::gc::pending() {
+        vm.run_finalizers(None);
+    }
+}
+
+impl Classes {
+    fn new(vm: &mut Vm) -> Classes {
+        let object = vm.types.object.clone();
+        let exception = vm.types.Exception.clone();
+        let runtime_error = vm.types.RuntimeError.clone();
+        let module_name = vm.name(sym::__module__).clone();
+        let mut define = |module: &str, name: &str, base: &Rc<Class>, layout: Layout, rows: &'static [Row]| {
+            let class = Class::builtin(name, Some(base), layout);
+            class.dict.set_str(&module_name, Value::str(module));
+            add_methods(vm, &class, rows);
+            class
+        };
+        let future = define("_asyncio", "Future", &object, Layout::Native(100), future::METHODS);
+        // Set before any subclass is made: a subclass takes it over.
+        future.awaiting.set(Some(&future::AWAITING));
+        let task = define("_asyncio", "Task", &future, Layout::Native(100), task::METHODS);
+        let gathering =
+            define("asyncio.tasks", "_GatheringFuture", &future, Layout::Native(100), gather::METHODS);
+        let future_iter = define("_asyncio", "FutureIter", &object, Layout::Native(108), future::ITER_METHODS);
+        let abstract_loop =
+            define("asyncio.events", "AbstractEventLoop", &object, Layout::Object, event_loop::ABSTRACT_METHODS);
+        let base_loop = define(
+            "asyncio.base_events",
+            "BaseEventLoop",
+            &abstract_loop,
+            Layout::Native(101),
+            super::loop_methods::METHODS,
+        );
+        let selector_loop =
+            define("asyncio.selector_events", "BaseSelectorEventLoop", &base_loop, Layout::Native(101), &[]);
+        let event_loop = define(
+            "asyncio.unix_events",
+            "_UnixSelectorEventLoop",
+            &selector_loop,
+            Layout::Native(101),
+            &[],
+        );
+        let handle = define("asyncio.events", "Handle", &object, Layout::Native(102), handles::METHODS);
+        let timer_handle = define("asyncio.events", "TimerHandle", &handle, Layout::Native(102), handles::TIMER_METHODS);
+        let lock = define("asyncio.locks", "Lock", &object, Layout::Native(103), locks::LOCK_METHODS);
+        let event = define("asyncio.locks", "Event", &object, Layout::Native(104), locks::EVENT_METHODS);
+        let semaphore = define("asyncio.locks", "Semaphore", &object, Layout::Native(105), locks::SEMAPHORE_METHODS);
+        let bounded_semaphore =
+            define("asyncio.locks", "BoundedSemaphore", &semaphore, Layout::Native(105), locks::BOUNDED_METHODS);
+        let queue = define("asyncio.queues", "Queue", &object, Layout::Native(106), queues::METHODS);
+        let priority_queue =
+            define("asyncio.queues", "PriorityQueue", &queue, Layout::Native(106), queues::PRIORITY_METHODS);
+        let lifo_queue = define("asyncio.queues", "LifoQueue", &queue, Layout::Native(106), queues::LIFO_METHODS);
+        let mut error = |module: &str, name: &str, base: &Rc<Class>| define(module, name, base, Layout::Exception, &[]);
+        let classes = Classes {
+            invalid_state: error("asyncio.exceptions", "InvalidStateError", &exception),
+            queue_empty: error("asyncio.queues", "QueueEmpty", &exception),
+            queue_full: error("asyncio.queues", "QueueFull", &exception),
+            queue_shut_down: error("asyncio.queues", "QueueShutDown", &exception),
+            broken_barrier: error("asyncio.exceptions", "BrokenBarrierError", &runtime_error),
+            sendfile_not_available: error("asyncio.exceptions", "SendfileNotAvailableError", &runtime_error),
+            future,
+            task,
+            gathering,
+            future_iter,
+            abstract_loop,
+            base_loop,
+            selector_loop,
+            event_loop,
+            handle,
+            timer_handle,
+            lock,
+            event,
+            semaphore,
+            bounded_semaphore,
+            queue,
+            priority_queue,
+            lifo_queue,
+        };
+        let cancelled = vm.types.CancelledError.clone();
+        cancelled.dict.set_str(&module_name, Value::str("asyncio.exceptions"));
+        cancelled.changed();
+        classes
+    }
+}

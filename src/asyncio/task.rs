@@ -1,0 +1,603 @@
+//! Tasks: a coroutine that the event loop resumes, step by step, until it is done.
+//!
+//! A step resumes the coroutine once. What comes out decides how it goes on: a future is waited for, a bare `yield`
+//! takes another pass, a return value or an exception ends the task. **Invariant**: between two steps a pending task
+//! either waits for `waiter` or has a step in the ready queue, never both.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use super::contextvars::{self, Context};
+use super::event_loop::{self, EventLoop, Ready};
+use super::future::{self, Callback, Future, Part, Status};
+use super::state::{State, state};
+use super::{format, policy};
+use crate::machine::Vm;
+use crate::object::class::{Class, Instance, Payload};
+use crate::object::coroutine::{Kind, Outcome, Resume};
+use crate::object::native::{Row, attribute, class_method, getter, method, static_method};
+use crate::object::{Error, Result, Value};
+use crate::symbol::sym;
+
+/// What a task has beyond a future.
+#[derive(Default)]
+pub struct Task {
+    /// `Unbound` before `__init__`.
+    pub coro: RefCell<Value>,
+    /// A string, or the number of a task without a name of its own.
+    name: RefCell<Value>,
+    pub context: RefCell<Option<Rc<Context>>>,
+    /// The future it waits for, or `None`.
+    pub waiter: RefCell<Value>,
+    pub must_cancel: Cell<bool>,
+    /// Cancellations asked for and not taken back.
+    pub cancelling: Cell<i64>,
+    pub log_destroy_pending: Cell<bool>,
+}
+
+impl Task {
+    /// `get_name()`.
+    pub fn name(&self) -> Value {
+        let name = self.name.borrow().clone();
+        match name {
+            Value::Int(number) => {
+                let name = Value::string(format!("Task-{number}"));
+                self.name.replace(name.clone());
+                name
+            }
+            Value::Unbound => Value::None,
+            other => other,
+        }
+    }
+}
+
+/// The task's part of an instance that is known to be one.
+fn part(instance: &Instance) -> &Task {
+    future::data(instance).task().expect("only tasks are stepped and woken")
+}
+
+/// The context a task runs in.
+pub fn context(task: &Instance) -> Option<Rc<Context>> {
+    part(task).context.borrow().clone()
+}
+
+/// `Task(coro, loop=..., name=..., context=...)` for a loop and a coroutine of ours.
+pub fn new_task(
+    vm: &mut Vm,
+    state: &Rc<State>,
+    event_loop: &Value,
+    coro: &Value,
+    name: &Value,
+    context: Option<Rc<Context>>,
+) -> Result<Rc<Instance>> {
+    let part = Part::Task(Task { log_destroy_pending: Cell::new(true), ..Task::default() });
+    let data = Payload::Native(Box::new(Future::new(Value::Unbound, part)));
+    let this = Rc::new(Instance::new(state.classes.task.clone(), data));
+    initialize(vm, state, &this, event_loop, coro, name, context, false)?;
+    Ok(this)
+}
+
+#[expect(clippy::too_many_arguments, reason = "those of Task()")]
+fn initialize(
+    vm: &mut Vm,
+    state: &Rc<State>,
+    this: &Rc<Instance>,
+    event_loop: &Value,
+    coro: &Value,
+    name: &Value,
+    context: Option<Rc<Context>>,
+    eager: bool,
+) -> Result<()> {
+    let future = future::data(this);
+    let Some(task) = future.task() else { return Err(future::not_initialized(vm)) };
+    future::initialize(vm, future, event_loop)?;
+    if !is_coroutine(vm, coro) {
+        task.log_destroy_pending.set(false);
+        let shown = vm.repr(coro)?;
+        return Err(vm.type_error(format!("a coroutine was expected, got {}", shown.as_str())));
+    }
+    let name = match name {
+        Value::None | Value::Unbound => Value::Int(state.next_number()),
+        name @ Value::Str(_) => name.clone(),
+        other => Value::Str(vm.str(other)?),
+    };
+    task.name.replace(name);
+    task.context.replace(Some(context.unwrap_or_else(|| state.contexts.copy())));
+    task.waiter.replace(Value::None);
+    task.coro.replace(coro.clone());
+    let event_loop = future.event_loop.borrow().clone();
+    if eager && is_running(vm, &event_loop)? {
+        return start_eagerly(vm, state, this, &event_loop);
+    }
+    event_loop::add_ready(vm, &event_loop, Ready::Step(this.clone()))?;
+    state.register(this);
+    Ok(())
+}
+
+fn is_running(vm: &mut Vm, event_loop: &Value) -> Result<bool> {
+    match event_loop::of(event_loop) {
+        Some(el) if !el.custom.get() => Ok(el.running.get()),
+        _ => {
+            let name = vm.intern("is_running");
+            let method = vm.get_attr(event_loop, &name)?;
+            let answer = vm.call(&method, &[])?;
+            vm.truth(&answer)
+        }
+    }
+}
+
+/// Takes the first step at once, in place of the running task.
+fn start_eagerly(vm: &mut Vm, state: &Rc<State>, this: &Rc<Instance>, event_loop: &Value) -> Result<()> {
+    let el = event_loop::of(event_loop);
+    let outer = el.and_then(|el| el.current_task.replace(None));
+    state.eager.borrow_mut().push(this.clone());
+    let result = step(vm, this, None);
+    state.eager.borrow_mut().retain(|task| !Rc::ptr_eq(task, this));
+    if let Some(el) = el {
+        el.current_task.replace(outer);
+    }
+    if future::is_done(this) {
+        let done = part(this).coro.replace(Value::None);
+        drop(done);
+    } else {
+        state.register(this);
+    }
+    result
+}
+
+/// `iscoroutine(value)`.
+pub fn is_coroutine(vm: &mut Vm, value: &Value) -> bool {
+    match value {
+        Value::Coroutine(coroutine) => coroutine.kind == Kind::Coroutine,
+        Value::Instance(_) => [sym::__await__, sym::send, sym::throw, sym::close]
+            .iter()
+            .all(|&name| vm.lookup_special(value, name).is_some()),
+        _ => false,
+    }
+}
+
+/// Resumes the task's coroutine once.
+pub fn step(vm: &mut Vm, this: &Rc<Instance>, error: Option<Error>) -> Result<()> {
+    let future = future::data(this);
+    let task = part(this);
+    if future.is_done() {
+        return Err(already_done(vm, this, error));
+    }
+    let event_loop = future.event_loop.borrow().clone();
+    let Some(el) = event_loop::of(&event_loop) else { return Err(future::not_initialized(vm)) };
+    let error = if task.must_cancel.replace(false) {
+        match error {
+            Some(error) if error.is(&vm.types.CancelledError) => Some(error),
+            _ => Some(future.cancelled_error(vm)),
+        }
+    } else {
+        error
+    };
+    let before = task.waiter.replace(Value::None);
+    drop(before);
+    enter(vm, el, this)?;
+    let context = task.context.borrow().clone().unwrap_or_default();
+    let Some(outer) = el.state.contexts.enter(&context) else {
+        el.current_task.replace(None);
+        return Err(contextvars::entered_twice(vm, &context));
+    };
+    let outcome = resume(vm, task, error);
+    let result = match outcome {
+        Ok(Outcome::Yield(Value::None)) => again(vm, el, &event_loop, this),
+        Ok(Outcome::Yield(value) | Outcome::AsyncYield(value)) => wait(vm, &event_loop, this, value),
+        Ok(Outcome::Return(value)) => finish(vm, this, value),
+        Ok(Outcome::Delegate(..)) => Ok(()),
+        Err(error) => fail(vm, this, error),
+    };
+    el.state.contexts.leave(outer);
+    el.current_task.replace(None);
+    result
+}
+
+#[cold]
+fn already_done(vm: &mut Vm, this: &Rc<Instance>, error: Option<Error>) -> Error {
+    let error = error.map_or(Value::None, |e| e.value());
+    let shown = match (vm.repr(&Value::Instance(this.clone())), vm.repr(&error)) {
+        (Ok(this), Ok(error)) => format!("__step(): already done: {} {}", this.as_str(), error.as_str()),
+        (Err(error), _) | (_, Err(error)) => return error,
+    };
+    future::invalid_state(vm, &shown)
+}
+
+/// Makes the task the loop's current one.
+fn enter(vm: &mut Vm, el: &EventLoop, this: &Rc<Instance>) -> Result<()> {
+    let other = el.current_task.borrow().clone();
+    let Some(other) = other else {
+        el.current_task.replace(Some(this.clone()));
+        return Ok(());
+    };
+    let (shown, other) = (vm.repr(&Value::Instance(this.clone()))?, vm.repr(&Value::Instance(other))?);
+    Err(vm.runtime_error(format!(
+        "Cannot enter into task {} while another task {} is being executed.",
+        shown.as_str(),
+        other.as_str()
+    )))
+}
+
+fn resume(vm: &mut Vm, task: &Task, error: Option<Error>) -> Result<Outcome> {
+    let coro = task.coro.borrow().clone();
+    if let Value::Coroutine(coroutine) = &coro {
+        let input = error.map_or(Resume::Send(Value::None), Resume::Throw);
+        return vm.resume(coroutine, input);
+    }
+    let result = match error {
+        Some(error) => vm.call_method(&coro, sym::throw, &[error.value()]),
+        None => vm.call_method(&coro, sym::send, &[Value::None]),
+    };
+    match result {
+        Ok(value) => Ok(Outcome::Yield(value)),
+        Err(error) if error.is(&vm.types.StopIteration) => Ok(Outcome::Return(vm.stop_value(&error))),
+        Err(error) => Err(error),
+    }
+}
+
+/// The next step comes in the next pass.
+fn again(vm: &mut Vm, el: &EventLoop, event_loop: &Value, this: &Rc<Instance>) -> Result<()> {
+    if el.closed.get() || el.custom.get() {
+        return event_loop::add_ready(vm, event_loop, Ready::Step(this.clone()));
+    }
+    el.push(Ready::Step(this.clone()));
+    Ok(())
+}
+
+fn finish(vm: &mut Vm, this: &Rc<Instance>, value: Value) -> Result<()> {
+    if part(this).must_cancel.replace(false) {
+        let message = future::data(this).cancel_message();
+        return future::cancel_plain(vm, this, message).map(drop);
+    }
+    future::set_result(vm, this, value)
+}
+
+#[cold]
+fn fail(vm: &mut Vm, this: &Rc<Instance>, error: Error) -> Result<()> {
+    if error.is(&vm.types.CancelledError) {
+        let future = future::data(this);
+        future.set_cancelled_exception(error.0);
+        let message = future.cancel_message();
+        return future::cancel_plain(vm, this, message).map(drop);
+    }
+    future::set_exception(vm, this, error.0.clone())?;
+    if event_loop::is_fatal(vm, &error) { Err(error) } else { Ok(()) }
+}
+
+/// The coroutine handed something out: waits for it, if it can be waited for.
+fn wait(vm: &mut Vm, event_loop: &Value, this: &Rc<Instance>, value: Value) -> Result<()> {
+    let task = part(this);
+    if let Value::Instance(instance) = &value {
+        if Rc::ptr_eq(instance, this) {
+            let shown = vm.repr(&value)?;
+            return throw_soon(vm, event_loop, this, format!("Task cannot await on itself: {}", shown.as_str()));
+        }
+        if let Some(awaited) = instance.data::<Future>().filter(|_| instance.class.borrow().builtin) {
+            if !awaited.blocking.get() {
+                return yielded_future(vm, event_loop, this, &value);
+            }
+            if !awaited.event_loop.borrow().is(event_loop) {
+                return other_loop(vm, event_loop, this, &value);
+            }
+            awaited.blocking.set(false);
+            future::add_callback(vm, instance, Callback::Wakeup(this.clone()))?;
+            task.waiter.replace(value.clone());
+            if task.must_cancel.get() {
+                let message = future::data(this).cancel_message();
+                if future::cancel(vm, &value, message)? {
+                    task.must_cancel.set(false);
+                }
+            }
+            return Ok(());
+        }
+    }
+    wait_for_other(vm, event_loop, this, value)
+}
+
+/// Waits for a future of a class that a script has written.
+fn wait_for_other(vm: &mut Vm, event_loop: &Value, this: &Rc<Instance>, value: Value) -> Result<()> {
+    let blocking = vm.name(sym::_asyncio_future_blocking).clone();
+    match vm.get_attr_opt(&value, &blocking)? {
+        Some(Value::None) | None => {}
+        Some(flag) => {
+            if !vm.truth(&flag)? {
+                return yielded_future(vm, event_loop, this, &value);
+            }
+            let own_loop = loop_of(vm, &value)?;
+            if !own_loop.is(event_loop) {
+                return other_loop(vm, event_loop, this, &value);
+            }
+            vm.set_attr(&value, &blocking, Value::Bool(false))?;
+            let name = vm.intern("add_done_callback");
+            let add = vm.get_attr(&value, &name)?;
+            let wakeup = wakeup_method(vm, this);
+            let context = context(this).unwrap_or_default();
+            let context = contextvars::current(vm).object(&context);
+            let keyword = vm.intern("context");
+            vm.call_kw(&add, &[wakeup], &[(keyword, context)])?;
+            let task = part(this);
+            task.waiter.replace(value.clone());
+            if task.must_cancel.get() {
+                let message = future::data(this).cancel_message();
+                if future::cancel(vm, &value, message)? {
+                    task.must_cancel.set(false);
+                }
+            }
+            return Ok(());
+        }
+    }
+    let shown = vm.repr(&value)?;
+    if matches!(&value, Value::Coroutine(c) if c.kind == Kind::Generator) {
+        let task = vm.repr(&Value::Instance(this.clone()))?;
+        let text = format!(
+            "yield was used instead of yield from for generator in task {} with {}",
+            task.as_str(),
+            shown.as_str()
+        );
+        return throw_soon(vm, event_loop, this, text);
+    }
+    throw_soon(vm, event_loop, this, format!("Task got bad yield: {}", shown.as_str()))
+}
+
+/// The loop of a future: `get_loop()`, or `_loop`.
+pub fn loop_of(vm: &mut Vm, value: &Value) -> Result<Value> {
+    if let Some(future) = future::of(value) {
+        return Ok(future.event_loop.borrow().clone());
+    }
+    let name = vm.intern("get_loop");
+    match vm.get_attr_opt(value, &name)? {
+        Some(method) => vm.call(&method, &[]),
+        None => {
+            let name = vm.intern("_loop");
+            vm.get_attr(value, &name)
+        }
+    }
+}
+
+#[cold]
+fn yielded_future(vm: &mut Vm, event_loop: &Value, this: &Rc<Instance>, value: &Value) -> Result<()> {
+    let (task, shown) = (vm.repr(&Value::Instance(this.clone()))?, vm.repr(value)?);
+    let text =
+        format!("yield was used instead of yield from in task {} with {}", task.as_str(), shown.as_str());
+    throw_soon(vm, event_loop, this, text)
+}
+
+#[cold]
+fn other_loop(vm: &mut Vm, event_loop: &Value, this: &Rc<Instance>, value: &Value) -> Result<()> {
+    let (task, shown) = (vm.repr(&Value::Instance(this.clone()))?, vm.repr(value)?);
+    let text = format!("Task {} got Future {} attached to a different loop", task.as_str(), shown.as_str());
+    throw_soon(vm, event_loop, this, text)
+}
+
+/// In the next pass, throws a `RuntimeError` into the coroutine.
+#[cold]
+fn throw_soon(vm: &mut Vm, event_loop: &Value, this: &Rc<Instance>, text: String) -> Result<()> {
+    let error = vm.runtime_error(text);
+    event_loop::add_ready(vm, event_loop, Ready::Throw(this.clone(), error))
+}
+
+/// What the task waited for is done.
+pub fn wakeup(vm: &mut Vm, this: &Rc<Instance>, awaited: &Rc<Instance>) -> Result<()> {
+    let awaited = future::data(awaited);
+    let error = match awaited.status.get() {
+        Status::Finished => None,
+        _ => awaited.take_result(vm).err(),
+    };
+    step(vm, this, error)
+}
+
+/// `task.cancel(msg)`.
+pub fn cancel(vm: &mut Vm, future: &Future, task: &Task, message: Value) -> Result<bool> {
+    future.unseen.set(false);
+    if future.is_done() {
+        return Ok(false);
+    }
+    task.cancelling.set(task.cancelling.get() + 1);
+    let waiter = task.waiter.borrow().clone();
+    if waiter.given().is_some() && future::cancel(vm, &waiter, message.clone())? {
+        return Ok(true);
+    }
+    task.must_cancel.set(true);
+    future.set_cancel_message(message);
+    Ok(true)
+}
+
+/// The bound method that wakes a task, as a value.
+pub fn wakeup_method(vm: &mut Vm, task: &Rc<Instance>) -> Value {
+    super::bound_native(vm, &WAKEUP, &Value::Instance(task.clone()))
+}
+
+/// A future's callback as a callable value.
+pub fn done_callback(vm: &mut Vm, callback: &Callback) -> Value {
+    future::callback_value(vm, callback)
+}
+
+/// A task's step as a callable value.
+pub fn step_callback(vm: &mut Vm, task: &Rc<Instance>, error: Option<&Error>) -> Value {
+    let error = error.map_or(Value::None, |e| e.value());
+    let pair = Value::tuple([Value::Instance(task.clone()), error]);
+    super::bound_native(vm, &STEP, &pair)
+}
+
+static WAKEUP: Row = method("task_wakeup(future, /)", |vm, args| {
+    let Value::Instance(task) = &args[0] else { return Ok(Value::None) };
+    match &args[1] {
+        Value::Instance(awaited) if awaited.data::<Future>().is_some() => wakeup(vm, task, awaited)?,
+        other => {
+            let name = vm.name(sym::result).clone();
+            let method = vm.get_attr(other, &name)?;
+            let error = vm.call(&method, &[]).err();
+            step(vm, task, error)?;
+        }
+    }
+    Ok(Value::None)
+});
+
+static STEP: Row = method("TaskStepMethWrapper(*args)", |vm, args| {
+    if let Some([Value::Instance(task), error]) = args[0].as_tuple().map(|pair| &pair[..]) {
+        step(vm, task, error.as_exception().cloned().map(Error))?;
+    }
+    Ok(Value::None)
+});
+
+// What scripts see.
+
+pub const METHODS: &[Row] = &[
+    static_method("__new__(cls, /, *args, **kwargs)", new),
+    method("__init__(coro, *, loop=None, name=None, context=None, eager_start=False)", init),
+    method("cancel(msg=None)", |vm, args| {
+        let future = future::this(vm, args)?;
+        match future.task() {
+            Some(task) => cancel(vm, future, task, args[1].clone()).map(Value::Bool),
+            None => Ok(Value::Bool(false)),
+        }
+    }),
+    method("cancelling()", |vm, args| Ok(Value::Int(this(vm, args)?.cancelling.get()))),
+    method("uncancel()", |vm, args| {
+        let task = this(vm, args)?;
+        let left = (task.cancelling.get() - 1).max(0);
+        if task.cancelling.replace(left) > 0 && left == 0 {
+            task.must_cancel.set(false);
+        }
+        Ok(Value::Int(left))
+    }),
+    method("get_name()", |vm, args| Ok(this(vm, args)?.name())),
+    method("set_name(value, /)", |vm, args| {
+        let name = vm.str(&args[1])?;
+        this(vm, args)?.name.replace(Value::Str(name));
+        Ok(Value::None)
+    }),
+    method("get_coro()", |vm, args| Ok(this(vm, args)?.coro.borrow().clone().bound().unwrap_or(Value::None))),
+    method("get_context()", |vm, args| {
+        let context = this(vm, args)?.context.borrow().clone();
+        Ok(match context {
+            Some(context) => contextvars::current(vm).object(&context),
+            None => Value::None,
+        })
+    }),
+    method("set_result(result, /)", |vm, _| Err(vm.runtime_error("Task does not support set_result operation"))),
+    method("set_exception(exception, /)", |vm, _| {
+        Err(vm.runtime_error("Task does not support set_exception operation"))
+    }),
+    method("get_stack(*, limit=None)", |vm, args| super::stacks::get_stack(vm, &args[0], &args[1])),
+    method("print_stack(*, limit=None, file=None)", |vm, args| {
+        super::stacks::print_stack(vm, &args[0], &args[1], &args[2])
+    }),
+    method("__repr__()", |vm, args| format::future_repr(vm, &args[0])),
+    class_method("__class_getitem__(item, /)", super::generic_alias),
+    attribute(
+        "_log_destroy_pending",
+        |_, this| Ok(Value::Bool(of(this).is_some_and(|task| task.log_destroy_pending.get()))),
+        |vm, this, value| {
+            let value = vm.truth(&value)?;
+            if let Some(task) = of(this) {
+                task.log_destroy_pending.set(value);
+            }
+            Ok(())
+        },
+    ),
+    getter("_must_cancel", |_, this| Ok(Value::Bool(of(this).is_some_and(|task| task.must_cancel.get())))),
+    getter("_fut_waiter", |_, this| {
+        Ok(of(this).and_then(|task| task.waiter.borrow().clone().bound()).unwrap_or(Value::None))
+    }),
+    getter("_coro", |_, this| Ok(of(this).and_then(|task| task.coro.borrow().clone().bound()).unwrap_or(Value::None))),
+];
+
+/// The task behind a value.
+pub fn of(value: &Value) -> Option<&Task> {
+    future::of(value).and_then(Future::task)
+}
+
+fn this<'a>(vm: &mut Vm, args: &'a [Value]) -> Result<&'a Task> {
+    match future::this(vm, args)?.task() {
+        Some(task) => Ok(task),
+        None => Err(vm.type_error("a Task was expected")),
+    }
+}
+
+fn new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let Value::Class(class) = &args[0] else { return Err(vm.type_error("Task.__new__(X): X is not a type object")) };
+    let task = Task { log_destroy_pending: Cell::new(true), ..Task::default() };
+    Ok(future::new_instance(class, Part::Task(task)))
+}
+
+fn init(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let [_, coro, event_loop, name, context, eager] = args else { return Ok(Value::None) };
+    let this = future::instance(vm, args)?;
+    let state = state(vm);
+    let eager = vm.truth(eager)?;
+    let context = contextvars::of(context).cloned();
+    initialize(vm, &state, this, event_loop, coro, name, context, eager)?;
+    Ok(Value::None)
+}
+
+/// `current_task(loop=None)`.
+pub fn current_task(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let event_loop = match args[0].given() {
+        Some(given) => given.clone(),
+        None => policy::running_loop(vm)?,
+    };
+    let current = event_loop::of(&event_loop).and_then(|el| el.current_task.borrow().clone());
+    Ok(current.map_or(Value::None, Value::Instance))
+}
+
+/// `all_tasks(loop=None)`.
+pub fn all_tasks(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let event_loop = match args[0].given() {
+        Some(given) => given.clone(),
+        None => policy::running_loop(vm)?,
+    };
+    let tasks = state(vm).pending_tasks();
+    let of_loop = tasks.into_iter().filter(|task| future::data(task).event_loop.borrow().is(&event_loop));
+    let items = of_loop.map(Value::Instance).collect();
+    vm.new_set(items, false)
+}
+
+/// `create_task(coro, *, name=None, context=None)`.
+pub fn create_task(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let event_loop = policy::running_loop(vm)?;
+    create_in(vm, &event_loop, &args[0], &args[1], &args[2])
+}
+
+/// `loop.create_task(coro, name=name, context=context)` for a loop of any kind.
+pub fn create_in(vm: &mut Vm, event_loop: &Value, coro: &Value, name: &Value, context: &Value) -> Result<Value> {
+    match event_loop::of(event_loop) {
+        Some(el) if !el.custom.get() => super::loop_methods::create_task_in(vm, el, event_loop, coro, name, context),
+        _ => {
+            let method_name = vm.intern("create_task");
+            let method = vm.get_attr(event_loop, &method_name)?;
+            let mut keywords = Vec::new();
+            for (key, value) in [("name", name), ("context", context)] {
+                if let Some(value) = value.given() {
+                    keywords.push((vm.intern(key), value.clone()));
+                }
+            }
+            vm.call_kw(&method, std::slice::from_ref(coro), &keywords)
+        }
+    }
+}
+
+/// `eager_task_factory(loop, coro, *, name=None, context=None)`.
+pub fn eager_task_factory(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let [event_loop, coro, name, context] = args else { return Ok(Value::None) };
+    let class = state(vm).classes.task.clone();
+    eager_task(vm, &class, event_loop, coro, name, context)
+}
+
+fn eager_task(
+    vm: &mut Vm,
+    class: &Rc<Class>,
+    event_loop: &Value,
+    coro: &Value,
+    name: &Value,
+    context: &Value,
+) -> Result<Value> {
+    let keywords = [
+        (vm.intern("loop"), event_loop.clone()),
+        (vm.intern("name"), name.clone()),
+        (vm.intern("context"), context.clone()),
+        (vm.intern("eager_start"), Value::Bool(true)),
+    ];
+    vm.call_kw(&Value::Class(class.clone()), std::slice::from_ref(coro), &keywords)
+}

@@ -1,0 +1,59 @@
+//! The built-in functions, the types' methods and the built-in modules: tables of natives, handed to the machine.
+
+pub mod functions;
+pub mod modules;
+pub mod types;
+
+use std::rc::Rc;
+
+use crate::machine::Vm;
+use crate::object::class::Class;
+use crate::object::function::Descriptor;
+use crate::object::native::{NativeFunction, Row, RowKind};
+use crate::object::{Dict, Str, Value};
+
+/// Fills the built-in classes and the namespace of built-in names.
+pub fn install(vm: &mut Vm) {
+    types::install(vm);
+    functions::install(vm);
+}
+
+/// Adds a table of methods and attributes to a built-in class.
+pub fn add_methods(vm: &mut Vm, class: &Rc<Class>, rows: &'static [Row]) {
+    for row in rows {
+        let name = vm.intern(row.name());
+        let value = match row.kind {
+            RowKind::Function(call) | RowKind::Method(call) | RowKind::ClassMethod(call) | RowKind::StaticMethod(call) => {
+                let native = NativeFunction::new(row, call, name.clone(), None);
+                *native.owner.borrow_mut() = Some(Rc::downgrade(class));
+                Value::Native(Rc::new(native))
+            }
+            RowKind::Attribute(get, set) => {
+                Value::Descriptor(Rc::new(Descriptor::GetSet { name: name.clone(), class: class.clone(), get, set }))
+            }
+        };
+        class.dict.set_str(&name, value);
+    }
+    class.changed();
+}
+
+/// Adds a table of functions to a module's namespace.
+pub fn add_functions(vm: &mut Vm, module: &str, dict: &Rc<Dict>, rows: &'static [Row]) {
+    let module = vm.intern(module);
+    for row in rows {
+        if let RowKind::Function(call) = row.kind {
+            let name = vm.intern(row.name());
+            dict.set_str(&name, Value::Native(Rc::new(NativeFunction::new(row, call, name.clone(), Some(module.clone())))));
+        }
+    }
+}
+
+/// Adds a class to a namespace under its own name and says which module it belongs to.
+pub fn add_class(vm: &mut Vm, module: &str, dict: &Rc<Dict>, class: &Rc<Class>) {
+    let name: Rc<Str> = class.name.borrow().clone();
+    let name = vm.intern_str(&name);
+    let key = vm.name(crate::symbol::sym::__module__).clone();
+    class.dict.set_str(&key, Value::str(module));
+    class.changed();
+    dict.set_str(&name, Value::Class(class.clone()));
+}

@@ -1,0 +1,294 @@
+//! Generators, coroutines, asynchronous generators, and the awaiters that stand for one operation on them.
+
+use std::rc::Rc;
+
+use super::special;
+use crate::builtins::add_methods;
+use crate::machine::Vm;
+use crate::machine::coroutine::{awaiter, awaiting};
+use crate::object::coroutine::{Awaiter, AwaiterState, Body, Coroutine, Operation, Resume, State};
+use crate::object::frame::FrameView;
+use crate::object::native::{Row, attribute, class_method, getter, method};
+use crate::object::{Dict, Error, Result, Str, Value};
+
+pub fn install(vm: &mut Vm) {
+    let types = &vm.types;
+    let tables = [
+        (types.generator.clone(), [NAMES, RESUMED, GENERATOR]),
+        (types.coroutine.clone(), [NAMES, RESUMED, COROUTINE]),
+        (types.async_generator.clone(), [NAMES, ASYNC_GENERATOR, &[]]),
+        (types.coroutine_wrapper.clone(), [AWAITER, &[], &[]]),
+        (types.async_generator_asend.clone(), [AWAITER, AWAITABLE, &[]]),
+        (types.async_generator_athrow.clone(), [AWAITER, AWAITABLE, &[]]),
+    ];
+    for (class, rows) in &tables {
+        for rows in rows {
+            add_methods(vm, class, rows);
+        }
+    }
+}
+
+const NAMES: &[Row] = &[
+    attribute("__name__", name, set_name),
+    attribute("__qualname__", qualname, set_qualname),
+    class_method("__class_getitem__(object, /)", special::class_getitem),
+];
+
+/// What generators and coroutines share.
+const RESUMED: &[Row] = &[
+    method("send(object, /)", send),
+    method("throw(type, value=<unrepresentable>, traceback=<unrepresentable>, /)", throw),
+    method("close()", close),
+];
+
+const GENERATOR: &[Row] = &[
+    method("__iter__()", itself),
+    method("__next__()", next),
+    getter("gi_frame", frame),
+    getter("gi_running", running),
+    getter("gi_suspended", suspended),
+    getter("gi_code", code),
+    getter("gi_yieldfrom", awaited),
+];
+
+const COROUTINE: &[Row] = &[
+    method("__await__()", coroutine_await),
+    getter("cr_frame", frame),
+    getter("cr_running", running),
+    getter("cr_suspended", suspended),
+    getter("cr_code", code),
+    getter("cr_await", awaited),
+    getter("cr_origin", origin),
+];
+
+const ASYNC_GENERATOR: &[Row] = &[
+    method("__aiter__()", itself),
+    method("__anext__()", anext),
+    method("asend(object, /)", asend),
+    method("athrow(type, value=<unrepresentable>, traceback=<unrepresentable>, /)", athrow),
+    method("aclose()", aclose),
+    getter("ag_frame", frame),
+    getter("ag_running", running_async),
+    getter("ag_suspended", suspended),
+    getter("ag_code", code),
+    getter("ag_await", awaited),
+];
+
+const AWAITER: &[Row] = &[
+    method("__iter__()", itself),
+    method("__next__()", awaiter_next),
+    method("send(object, /)", awaiter_send),
+    method("throw(type, value=<unrepresentable>, traceback=<unrepresentable>, /)", awaiter_throw),
+    method("close()", awaiter_close),
+];
+
+const AWAITABLE: &[Row] = &[method("__await__()", itself)];
+
+fn this(vm: &mut Vm, value: &Value) -> Result<Rc<Coroutine>> {
+    match value {
+        Value::Coroutine(coroutine) => Ok(coroutine.clone()),
+        _ => Err(special::wrong_receiver(vm, "generator", value)),
+    }
+}
+
+fn itself(_: &mut Vm, args: &[Value]) -> Result {
+    Ok(args[0].clone())
+}
+
+fn name(vm: &mut Vm, value: &Value) -> Result {
+    Ok(Value::Str(this(vm, value)?.name.borrow().clone()))
+}
+
+fn set_name(vm: &mut Vm, value: &Value, new: Value) -> Result<()> {
+    let new = text(vm, "__name__", &new)?;
+    this(vm, value)?.name.replace(new);
+    Ok(())
+}
+
+fn qualname(vm: &mut Vm, value: &Value) -> Result {
+    Ok(Value::Str(this(vm, value)?.qualname.borrow().clone()))
+}
+
+fn set_qualname(vm: &mut Vm, value: &Value, new: Value) -> Result<()> {
+    let new = text(vm, "__qualname__", &new)?;
+    this(vm, value)?.qualname.replace(new);
+    Ok(())
+}
+
+fn text(vm: &mut Vm, what: &str, value: &Value) -> Result<Rc<Str>> {
+    match value.as_str() {
+        Some(text) => Ok(text.clone()),
+        None => Err(vm.type_error(format!("{what} must be set to a string object"))),
+    }
+}
+
+fn send(vm: &mut Vm, args: &[Value]) -> Result {
+    let coroutine = this(vm, &args[0])?;
+    vm.generator_send(&coroutine, args[1].clone())
+}
+
+fn next(vm: &mut Vm, args: &[Value]) -> Result {
+    let coroutine = this(vm, &args[0])?;
+    vm.generator_send(&coroutine, Value::None)
+}
+
+/// The exception that the arguments of `throw` mean; more than one of them is the old way to say it.
+fn thrown(vm: &mut Vm, what: &str, args: &[Value]) -> Result<Error> {
+    warn_about_three(vm, what, args)?;
+    vm.exception_to_throw(&args[1], &args[2], &args[3])
+}
+
+fn warn_about_three(vm: &mut Vm, what: &str, args: &[Value]) -> Result<()> {
+    if args[2].is_unbound() {
+        return Ok(());
+    }
+    let class = vm.types.DeprecationWarning.clone();
+    let message =
+        format!("the (type, exc, tb) signature of {what}() is deprecated, use the single-arg signature instead.");
+    vm.warn(&class, &message)
+}
+
+fn throw(vm: &mut Vm, args: &[Value]) -> Result {
+    let coroutine = this(vm, &args[0])?;
+    let error = thrown(vm, "throw", args)?;
+    vm.generator_throw(&coroutine, error)
+}
+
+fn close(vm: &mut Vm, args: &[Value]) -> Result {
+    let coroutine = this(vm, &args[0])?;
+    vm.generator_close(&coroutine)
+}
+
+fn coroutine_await(vm: &mut Vm, args: &[Value]) -> Result {
+    let coroutine = this(vm, &args[0])?;
+    Ok(awaiter(&coroutine, Operation::Await, Value::None))
+}
+
+fn running(vm: &mut Vm, value: &Value) -> Result {
+    Ok(Value::Bool(this(vm, value)?.state.get() == State::Running))
+}
+
+fn running_async(vm: &mut Vm, value: &Value) -> Result {
+    Ok(Value::Bool(this(vm, value)?.running_async.get()))
+}
+
+fn suspended(vm: &mut Vm, value: &Value) -> Result {
+    Ok(Value::Bool(this(vm, value)?.state.get() == State::Suspended))
+}
+
+fn code(vm: &mut Vm, value: &Value) -> Result {
+    Ok(this(vm, value)?.code.clone().map_or(Value::None, Value::Code))
+}
+
+fn awaited(vm: &mut Vm, value: &Value) -> Result {
+    Ok(awaiting(&*this(vm, value)?))
+}
+
+/// Where it was created: not tracked.
+fn origin(_: &mut Vm, _: &Value) -> Result {
+    Ok(Value::None)
+}
+
+/// A picture of the parked frame; `None` while it runs on the native stack and when it is done.
+fn frame(vm: &mut Vm, value: &Value) -> Result {
+    let coroutine = this(vm, value)?;
+    let body = coroutine.body.borrow();
+    let Body::Frame(frame) = &*body else { return Ok(Value::None) };
+    let code = frame.function.code.clone();
+    let locals = Dict::new();
+    for (name, value) in code.variables.iter().zip(&frame.locals) {
+        let value = match value {
+            Value::Cell(cell) => cell.get(),
+            value => value.clone(),
+        };
+        if !value.is_unbound() {
+            locals.set_str(name, value);
+        }
+    }
+    let span = if coroutine.state.get() == State::Created {
+        code.head_span()
+    } else {
+        code.spans.get(frame.pc as usize).copied().unwrap_or(code.span)
+    };
+    let view = FrameView {
+        globals: frame.function.globals.clone(),
+        locals: Value::dict(locals).into(),
+        code,
+        span,
+        back: None,
+    };
+    Ok(Value::Frame(Rc::new(view)))
+}
+
+fn anext(vm: &mut Vm, args: &[Value]) -> Result {
+    let generator = this(vm, &args[0])?;
+    vm.hook_async_generator(&generator)?;
+    Ok(awaiter(&generator, Operation::Send, Value::None))
+}
+
+fn asend(vm: &mut Vm, args: &[Value]) -> Result {
+    let generator = this(vm, &args[0])?;
+    vm.hook_async_generator(&generator)?;
+    Ok(awaiter(&generator, Operation::Send, args[1].clone()))
+}
+
+fn athrow(vm: &mut Vm, args: &[Value]) -> Result {
+    let generator = this(vm, &args[0])?;
+    warn_about_three(vm, "athrow", args)?;
+    vm.hook_async_generator(&generator)?;
+    let given: Vec<Value> = args[1..].iter().filter(|arg| !arg.is_unbound()).cloned().collect();
+    Ok(awaiter(&generator, Operation::Throw, Value::tuple(given)))
+}
+
+fn aclose(vm: &mut Vm, args: &[Value]) -> Result {
+    let generator = this(vm, &args[0])?;
+    vm.hook_async_generator(&generator)?;
+    Ok(awaiter(&generator, Operation::Close, Value::None))
+}
+
+fn this_awaiter(vm: &mut Vm, value: &Value) -> Result<Rc<Awaiter>> {
+    match value {
+        Value::Awaiter(awaiter) => Ok(awaiter.clone()),
+        _ => Err(special::wrong_receiver(vm, "coroutine_wrapper", value)),
+    }
+}
+
+fn awaiter_next(vm: &mut Vm, args: &[Value]) -> Result {
+    let awaiter = this_awaiter(vm, &args[0])?;
+    vm.awaiter_resume(&awaiter, Resume::Send(Value::None))
+}
+
+fn awaiter_send(vm: &mut Vm, args: &[Value]) -> Result {
+    let awaiter = this_awaiter(vm, &args[0])?;
+    vm.awaiter_resume(&awaiter, Resume::Send(args[1].clone()))
+}
+
+fn awaiter_throw(vm: &mut Vm, args: &[Value]) -> Result {
+    let awaiter = this_awaiter(vm, &args[0])?;
+    let error = vm.exception_to_throw(&args[1], &args[2], &args[3])?;
+    vm.awaiter_resume(&awaiter, Resume::Throw(error))
+}
+
+fn awaiter_close(vm: &mut Vm, args: &[Value]) -> Result {
+    let awaiter = this_awaiter(vm, &args[0])?;
+    if awaiter.operation == Operation::Await {
+        return vm.generator_close(&awaiter.target);
+    }
+    match awaiter.state.get() {
+        AwaiterState::Created => awaiter.state.set(AwaiterState::Done),
+        AwaiterState::Done => {}
+        AwaiterState::Started => {
+            let class = vm.types.GeneratorExit.clone();
+            let exit = vm.new_error(&class, Vec::new());
+            match vm.awaiter_resume(&awaiter, Resume::Throw(exit)) {
+                Ok(_) => return Err(vm.runtime_error("coroutine ignored GeneratorExit")),
+                Err(e)
+                    if e.is(&vm.types.GeneratorExit)
+                        || e.is(&vm.types.StopIteration)
+                        || e.is(&vm.types.StopAsyncIteration) => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+    Ok(Value::None)
+}

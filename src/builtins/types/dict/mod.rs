@@ -1,0 +1,186 @@
+//! `dict`, its views, and the read-only view of any mapping.
+
+mod views;
+
+use std::rc::Rc;
+
+use super::special;
+use crate::builtins::add_methods;
+use crate::machine::Vm;
+use crate::object::iter::DictPart;
+use crate::object::native::{Row, class_method, method, static_method};
+use crate::object::{Dict, Result, Value};
+use crate::symbol::sym;
+use crate::syntax::ast::BinOp;
+
+pub fn install(vm: &mut Vm) {
+    let class = vm.types.dict.clone();
+    special::unhashable(vm, &class);
+    for rows in [special::COMPARISONS, special::CONTAINER, special::MUTABLE, METHODS] {
+        add_methods(vm, &class, rows);
+    }
+    views::install(vm);
+}
+
+const METHODS: &[Row] = &[
+    static_method("__new__(cls, /, *args, **kwargs)", new),
+    method("__init__(*args, **kwargs)", init),
+    method("clear()", clear),
+    method("copy()", copy),
+    class_method("fromkeys(iterable, value=None, /)", from_keys),
+    method("get(key, default=None, /)", get),
+    method("items()", items),
+    method("keys()", keys),
+    method("pop(key, default=<unrepresentable>, /)", pop),
+    method("popitem()", popitem),
+    method("setdefault(key, default=None, /)", set_default),
+    method("update(*args, **kwargs)", update),
+    method("values()", values),
+    method("__getitem__(key, /)", get_item),
+    method("__iter__()", special::iter),
+    method("__reversed__()", views::reversed_dict),
+    method("__or__(value, /)", or),
+    method("__ror__(value, /)", ror),
+    method("__ior__(value, /)", special::ior),
+    class_method("__class_getitem__(object, /)", special::class_getitem),
+];
+
+fn this(vm: &mut Vm, value: &Value) -> Result<Rc<Dict>> {
+    match value.as_dict() {
+        Some(dict) => Ok(dict.clone()),
+        None => Err(special::wrong_receiver(vm, "dict", value)),
+    }
+}
+
+fn new(vm: &mut Vm, args: &[Value]) -> Result {
+    let Value::Class(class) = &args[0] else { return Err(vm.type_error("dict.__new__(X): X is not a type object")) };
+    let class = class.clone();
+    Ok(vm.wrap(&class, Value::dict(Dict::new())))
+}
+
+fn init(vm: &mut Vm, args: &[Value]) -> Result {
+    update_from(vm, "dict", args)
+}
+
+fn update(vm: &mut Vm, args: &[Value]) -> Result {
+    update_from(vm, "update", args)
+}
+
+/// Adds what `dict(...)` and `dict.update(...)` are given: a mapping or pairs, and keywords.
+fn update_from(vm: &mut Vm, name: &str, args: &[Value]) -> Result {
+    let dict = this(vm, &args[0])?;
+    let positional = args[1].as_tuple().cloned();
+    match positional.as_deref().map_or(&[][..], |given| given) {
+        [] => {}
+        [other] => vm.dict_update(&dict, other)?,
+        given => {
+            return Err(vm.type_error(format!("{name} expected at most 1 argument, got {}", given.len())));
+        }
+    }
+    if let Some(keywords) = args[2].as_dict() {
+        for (key, value) in keywords.pairs() {
+            vm.dict_set(&dict, key, value)?;
+        }
+    }
+    Ok(Value::None)
+}
+
+fn clear(vm: &mut Vm, args: &[Value]) -> Result {
+    let removed = this(vm, &args[0])?.table.borrow_mut().clear();
+    drop(removed);
+    Ok(Value::None)
+}
+
+fn copied(dict: &Dict) -> Rc<Dict> {
+    Rc::new(Dict { table: dict.table.borrow().clone().into() })
+}
+
+fn copy(vm: &mut Vm, args: &[Value]) -> Result {
+    Ok(Value::Dict(copied(&*this(vm, &args[0])?)))
+}
+
+fn from_keys(vm: &mut Vm, args: &[Value]) -> Result {
+    let result = vm.call(&args[0], &[])?;
+    let value = args[2].clone();
+    match &result {
+        Value::Dict(dict) => vm.for_each(&args[1], |vm, key| {
+            vm.dict_set(dict, key, value.clone())?;
+            Ok(true)
+        })?,
+        other => vm.for_each(&args[1], |vm, key| {
+            vm.set_item(other, &key, value.clone())?;
+            Ok(true)
+        })?,
+    }
+    Ok(result)
+}
+
+fn get(vm: &mut Vm, args: &[Value]) -> Result {
+    let dict = this(vm, &args[0])?;
+    Ok(vm.dict_get(&dict, &args[1])?.unwrap_or_else(|| args[2].clone()))
+}
+
+/// `dict[key]`, with the `__missing__` of a subclass.
+fn get_item(vm: &mut Vm, args: &[Value]) -> Result {
+    let dict = this(vm, &args[0])?;
+    if let Some(value) = vm.dict_get(&dict, &args[1])? {
+        return Ok(value);
+    }
+    if let Value::Instance(_) = args[0] {
+        if let Some(value) = vm.call_special(&args[0], sym::__missing__, &args[1..])? {
+            return Ok(value);
+        }
+    }
+    Err(vm.key_error(args[1].clone()))
+}
+
+fn pop(vm: &mut Vm, args: &[Value]) -> Result {
+    let dict = this(vm, &args[0])?;
+    match vm.dict_remove(&dict, &args[1])? {
+        Some((_, value)) => Ok(value),
+        None if !args[2].is_unbound() => Ok(args[2].clone()),
+        None => Err(vm.key_error(args[1].clone())),
+    }
+}
+
+fn popitem(vm: &mut Vm, args: &[Value]) -> Result {
+    let dict = this(vm, &args[0])?;
+    let mut table = dict.table.borrow_mut();
+    // The last entry is never a hole.
+    let last = table.entries().len().checked_sub(1);
+    let removed = last.and_then(|at| table.remove_at(at));
+    drop(table);
+    match removed {
+        Some((key, value)) => Ok(Value::tuple([key, value])),
+        None => Err(vm.key_error(Value::str("popitem(): dictionary is empty"))),
+    }
+}
+
+fn set_default(vm: &mut Vm, args: &[Value]) -> Result {
+    let dict = this(vm, &args[0])?;
+    vm.dict_set_default(&dict, args[1].clone(), args[2].clone())
+}
+
+fn keys(vm: &mut Vm, args: &[Value]) -> Result {
+    let dict = this(vm, &args[0])?;
+    Ok(vm.dict_view(&dict, DictPart::Keys))
+}
+
+fn values(vm: &mut Vm, args: &[Value]) -> Result {
+    let dict = this(vm, &args[0])?;
+    Ok(vm.dict_view(&dict, DictPart::Values))
+}
+
+fn items(vm: &mut Vm, args: &[Value]) -> Result {
+    let dict = this(vm, &args[0])?;
+    Ok(vm.dict_view(&dict, DictPart::Items))
+}
+
+fn or(vm: &mut Vm, args: &[Value]) -> Result {
+    let found = vm.builtin_binary(BinOp::BitOr, args[0].unwrapped(), args[1].unwrapped())?;
+    Ok(found.unwrap_or(Value::NotImplemented))
+}
+
+fn ror(vm: &mut Vm, args: &[Value]) -> Result {
+    or(vm, &[args[1].clone(), args[0].clone()])
+}

@@ -1,0 +1,218 @@
+//! `dict_keys`, `dict_values`, `dict_items` and `mappingproxy`.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use crate::builtins::add_methods;
+use crate::builtins::types::special;
+use crate::machine::Vm;
+use crate::machine::views::{DictView, proxied};
+use crate::object::iter::{DictPart, Iter, NativeIter};
+use crate::object::native::{Row, class_method, getter, method, static_method};
+use crate::object::{Dict, Result, Value};
+use crate::symbol::{Symbol, sym};
+
+pub(super) fn install(vm: &mut Vm) {
+    let sets = [vm.types.dict_keys.clone(), vm.types.dict_items.clone()];
+    for class in &sets {
+        special::unhashable(vm, class);
+        for rows in [VIEW, SET_LIKE, special::COMPARISONS, special::SET] {
+            add_methods(vm, class, rows);
+        }
+    }
+    let values = vm.types.dict_values.clone();
+    add_methods(vm, &values, VIEW);
+    let proxy = vm.types.mappingproxy.clone();
+    add_methods(vm, &proxy, special::COMPARISONS);
+    add_methods(vm, &proxy, PROXY);
+}
+
+/// What all three views have.
+const VIEW: &[Row] = &[
+    getter("mapping", mapping),
+    method("__len__()", special::len),
+    method("__iter__()", iter),
+    method("__reversed__()", reversed_view),
+    method("__repr__()", special::repr),
+];
+
+const SET_LIKE: &[Row] =
+    &[method("isdisjoint(other, /)", is_disjoint), method("__contains__(key, /)", special::contains)];
+
+const PROXY: &[Row] = &[
+    static_method("__new__(cls, mapping)", proxy_new),
+    method("get(key, default=None, /)", proxy_get),
+    method("keys()", proxy_keys),
+    method("values()", proxy_values),
+    method("items()", proxy_items),
+    method("copy()", proxy_copy),
+    method("__len__()", special::len),
+    method("__getitem__(key, /)", proxy_item),
+    method("__contains__(key, /)", special::contains),
+    method("__iter__()", proxy_iter),
+    method("__reversed__()", proxy_reversed),
+    method("__repr__()", special::repr),
+    method("__or__(value, /)", proxy_or),
+    method("__ror__(value, /)", proxy_ror),
+    class_method("__class_getitem__(object, /)", special::class_getitem),
+];
+
+fn view(vm: &mut Vm, value: &Value) -> Result<(Rc<Dict>, DictPart)> {
+    match value.data::<DictView>() {
+        Some(view) => Ok((view.dict.clone(), view.part)),
+        None => Err(special::wrong_receiver(vm, "dict_keys", value)),
+    }
+}
+
+fn mapping(vm: &mut Vm, this: &Value) -> Result {
+    let (dict, _) = view(vm, this)?;
+    Ok(vm.mapping_proxy(Value::Dict(dict)))
+}
+
+fn iter(vm: &mut Vm, args: &[Value]) -> Result {
+    let (dict, what) = view(vm, &args[0])?;
+    let size = Cell::new(dict.len());
+    Ok(Value::Iter(Rc::new(Iter::Dict { dict: RefCell::new(Some(dict)), at: Cell::new(0), size, what })))
+}
+
+fn is_disjoint(vm: &mut Vm, args: &[Value]) -> Result {
+    let mut disjoint = true;
+    vm.for_each(&args[1], |vm, item| {
+        disjoint = !vm.contains(&args[0], &item)?;
+        Ok(disjoint)
+    })?;
+    Ok(Value::Bool(disjoint))
+}
+
+fn reversed_view(vm: &mut Vm, args: &[Value]) -> Result {
+    let (dict, part) = view(vm, &args[0])?;
+    Ok(reversed(vm, dict, part))
+}
+
+/// `reversed(dict)`
+pub(super) fn reversed_dict(vm: &mut Vm, args: &[Value]) -> Result {
+    let dict = super::this(vm, &args[0])?;
+    Ok(reversed(vm, dict, DictPart::Keys))
+}
+
+fn reversed(vm: &mut Vm, dict: Rc<Dict>, part: DictPart) -> Value {
+    let types = &vm.types;
+    let class = match part {
+        DictPart::Keys => &types.dict_reversekeyiterator,
+        DictPart::Values => &types.dict_reversevalueiterator,
+        DictPart::Items => &types.dict_reverseitemiterator,
+    };
+    let (before, size) = (dict.table.borrow().entries().len(), dict.len());
+    Iter::native(class, Reversed { dict: Some(dict), before, size, part })
+}
+
+/// The iterator from the last entry of a dict to the first.
+struct Reversed {
+    dict: Option<Rc<Dict>>,
+    /// The entries from here on have been passed.
+    before: usize,
+    size: usize,
+    part: DictPart,
+}
+
+impl NativeIter for Reversed {
+    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+        let Some(dict) = self.dict.clone() else { return Ok(None) };
+        if dict.len() != self.size {
+            self.size = usize::MAX;
+            return Err(vm.runtime_error("dictionary changed size during iteration"));
+        }
+        let table = dict.table.borrow();
+        while let Some(at) = self.before.checked_sub(1) {
+            self.before = at;
+            if let Some(entry) = table.entry(at).filter(|entry| !entry.key.is_unbound()) {
+                return Ok(Some(match self.part {
+                    DictPart::Keys => entry.key.clone(),
+                    DictPart::Values => entry.value.clone(),
+                    DictPart::Items => Value::tuple([entry.key.clone(), entry.value.clone()]),
+                }));
+            }
+        }
+        self.dict = None;
+        Ok(None)
+    }
+
+    fn length_hint(&self) -> Option<usize> {
+        let dict = self.dict.as_ref()?;
+        let left = dict.table.borrow().entries().iter().take(self.before).filter(|e| !e.key.is_unbound()).count();
+        Some(left)
+    }
+
+    fn take_values(&mut self) -> Vec<Value> {
+        self.dict.take().map(Value::Dict).into_iter().collect()
+    }
+}
+
+fn behind(vm: &mut Vm, value: &Value) -> Result {
+    match proxied(value) {
+        Some(mapping) => Ok(mapping),
+        None => Err(special::wrong_receiver(vm, "mappingproxy", value)),
+    }
+}
+
+fn proxy_new(vm: &mut Vm, args: &[Value]) -> Result {
+    let mapping = &args[1];
+    let is_sequence = matches!(mapping.unwrapped(), Value::List(_) | Value::Tuple(_));
+    if is_sequence || !(mapping.as_dict().is_some() || vm.has_special(mapping, sym::__getitem__)) {
+        let name = vm.type_name(mapping);
+        return Err(vm.type_error(format!("mappingproxy() argument must be a mapping, not {}", name.as_str())));
+    }
+    Ok(vm.mapping_proxy(mapping.clone()))
+}
+
+fn forward(vm: &mut Vm, this: &Value, name: Symbol, args: &[Value]) -> Result {
+    let mapping = behind(vm, this)?;
+    vm.call_method(&mapping, name, args)
+}
+
+fn proxy_get(vm: &mut Vm, args: &[Value]) -> Result {
+    forward(vm, &args[0], sym::get, &args[1..])
+}
+
+fn proxy_keys(vm: &mut Vm, args: &[Value]) -> Result {
+    forward(vm, &args[0], sym::keys, &[])
+}
+
+fn proxy_values(vm: &mut Vm, args: &[Value]) -> Result {
+    forward(vm, &args[0], sym::values, &[])
+}
+
+fn proxy_items(vm: &mut Vm, args: &[Value]) -> Result {
+    forward(vm, &args[0], sym::items, &[])
+}
+
+fn proxy_copy(vm: &mut Vm, args: &[Value]) -> Result {
+    forward(vm, &args[0], sym::copy, &[])
+}
+
+fn proxy_item(vm: &mut Vm, args: &[Value]) -> Result {
+    let mapping = behind(vm, &args[0])?;
+    vm.get_item(&mapping, &args[1])
+}
+
+fn proxy_iter(vm: &mut Vm, args: &[Value]) -> Result {
+    let mapping = behind(vm, &args[0])?;
+    vm.iter(&mapping)
+}
+
+fn proxy_reversed(vm: &mut Vm, args: &[Value]) -> Result {
+    forward(vm, &args[0], sym::__reversed__, &[])
+}
+
+fn proxy_or(vm: &mut Vm, args: &[Value]) -> Result {
+    let (left, right) = (unproxied(&args[0]), unproxied(&args[1]));
+    vm.binary(crate::syntax::ast::BinOp::BitOr, &left, &right)
+}
+
+fn proxy_ror(vm: &mut Vm, args: &[Value]) -> Result {
+    proxy_or(vm, &[args[1].clone(), args[0].clone()])
+}
+
+fn unproxied(value: &Value) -> Value {
+    proxied(value).unwrap_or_else(|| value.clone())
+}

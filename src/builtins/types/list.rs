@@ -1,0 +1,211 @@
+//! `list`.
+//!
+//! A list is read anew after anything that can run script code, which may have changed it.
+
+use std::rc::Rc;
+
+use super::special;
+use crate::builtins::add_methods;
+use crate::machine::Vm;
+use crate::object::iter::{Iter, NativeIter};
+use crate::object::native::{Row, class_method, method, static_method};
+use crate::object::{List, Result, Value};
+use crate::text::slice as slices;
+
+pub fn install(vm: &mut Vm) {
+    let class = vm.types.list.clone();
+    special::unhashable(vm, &class);
+    for rows in [
+        METHODS,
+        special::COMPARISONS,
+        special::CONTAINER,
+        special::MUTABLE,
+        special::SEQUENCE,
+        special::MUTABLE_SEQUENCE,
+    ] {
+        add_methods(vm, &class, rows);
+    }
+}
+
+const METHODS: &[Row] = &[
+    static_method("__new__(cls, /, *args, **kwargs)", new),
+    method("__init__(iterable=(), /)", init),
+    method("append(object, /)", append),
+    method("clear()", clear),
+    method("copy()", copy),
+    method("count(value, /)", count),
+    method("extend(iterable, /)", extend),
+    method("index(value, start=0, stop=9223372036854775807, /)", index),
+    method("insert(index, object, /)", insert),
+    method("pop(index=-1, /)", pop),
+    method("remove(value, /)", remove),
+    method("reverse()", reverse),
+    method("sort(*, key=None, reverse=False)", sort),
+    method("__iter__()", special::iter),
+    method("__reversed__()", reversed),
+    class_method("__class_getitem__(object, /)", special::class_getitem),
+];
+
+fn this(vm: &mut Vm, value: &Value) -> Result<Rc<List>> {
+    match value.as_list() {
+        Some(list) => Ok(list.clone()),
+        None => Err(special::wrong_receiver(vm, "list", value)),
+    }
+}
+
+fn new(vm: &mut Vm, args: &[Value]) -> Result {
+    let Value::Class(class) = &args[0] else { return Err(vm.type_error("list.__new__(X): X is not a type object")) };
+    let class = class.clone();
+    Ok(vm.wrap(&class, Value::list(Vec::new())))
+}
+
+fn init(vm: &mut Vm, args: &[Value]) -> Result {
+    let list = this(vm, &args[0])?;
+    let items = vm.collect(&args[1])?;
+    let old = list.items.replace(items);
+    drop(old);
+    Ok(Value::None)
+}
+
+fn append(vm: &mut Vm, args: &[Value]) -> Result {
+    match args[0].as_list() {
+        Some(list) => list.push(args[1].clone()),
+        None => return Err(special::wrong_receiver(vm, "list", &args[0])),
+    }
+    Ok(Value::None)
+}
+
+fn clear(vm: &mut Vm, args: &[Value]) -> Result {
+    let old = this(vm, &args[0])?.items.take();
+    drop(old);
+    Ok(Value::None)
+}
+
+fn copy(vm: &mut Vm, args: &[Value]) -> Result {
+    Ok(Value::list(this(vm, &args[0])?.to_vec()))
+}
+
+fn count(vm: &mut Vm, args: &[Value]) -> Result {
+    let list = this(vm, &args[0])?;
+    let (mut at, mut count) = (0, 0);
+    while let Some(item) = list.get(at) {
+        if vm.eq(&item, &args[1])? {
+            count += 1;
+        }
+        at += 1;
+    }
+    Ok(Value::usize(count))
+}
+
+fn extend(vm: &mut Vm, args: &[Value]) -> Result {
+    let list = this(vm, &args[0])?;
+    vm.list_extend(&list, &args[1])?;
+    Ok(Value::None)
+}
+
+fn index(vm: &mut Vm, args: &[Value]) -> Result {
+    let list = this(vm, &args[0])?;
+    let (start, stop) = (special::position(vm, &args[2])?, special::position(vm, &args[3])?);
+    let (start, stop) = slices::bounds(Some(start), Some(stop), list.len());
+    for at in start..stop {
+        let Some(item) = list.get(at) else { break };
+        if vm.eq(&item, &args[1])? {
+            return Ok(Value::usize(at));
+        }
+    }
+    let shown = vm.repr(&args[1])?;
+    Err(vm.value_error(format!("{} is not in list", shown.as_str())))
+}
+
+fn insert(vm: &mut Vm, args: &[Value]) -> Result {
+    let list = this(vm, &args[0])?;
+    let at = vm.to_i64(&args[1])?;
+    let mut items = list.items.borrow_mut();
+    let len = items.len() as i64;
+    let at = if at < 0 { at.saturating_add(len).max(0) } else { at.min(len) };
+    items.insert(at as usize, args[2].clone());
+    Ok(Value::None)
+}
+
+fn pop(vm: &mut Vm, args: &[Value]) -> Result {
+    let list = this(vm, &args[0])?;
+    let at = vm.to_i64(&args[1])?;
+    let mut items = list.items.borrow_mut();
+    match slices::index(at, items.len()) {
+        Some(at) if at + 1 == items.len() => Ok(items.pop().unwrap_or_default()),
+        Some(at) => Ok(items.remove(at)),
+        None => {
+            let message = if items.is_empty() { "pop from empty list" } else { "pop index out of range" };
+            drop(items);
+            Err(vm.index_error(message))
+        }
+    }
+}
+
+fn remove(vm: &mut Vm, args: &[Value]) -> Result {
+    let list = this(vm, &args[0])?;
+    let mut at = 0;
+    while let Some(item) = list.get(at) {
+        if vm.eq(&item, &args[1])? {
+            let mut items = list.items.borrow_mut();
+            let old = if at < items.len() { Some(items.remove(at)) } else { None };
+            drop(items);
+            drop(old);
+            return Ok(Value::None);
+        }
+        at += 1;
+    }
+    Err(vm.value_error("list.remove(x): x not in list"))
+}
+
+fn reverse(vm: &mut Vm, args: &[Value]) -> Result {
+    this(vm, &args[0])?.items.borrow_mut().reverse();
+    Ok(Value::None)
+}
+
+/// Sorts with the items taken out, so that a key or comparison that looks at the list finds it empty.
+fn sort(vm: &mut Vm, args: &[Value]) -> Result {
+    let list = this(vm, &args[0])?;
+    let reverse = vm.truth(&args[2])?;
+    let mut items = list.items.take();
+    let result = vm.sort(&mut items, args[1].given(), reverse);
+    let put_in_meanwhile = list.items.replace(items);
+    result?;
+    if !put_in_meanwhile.is_empty() {
+        return Err(vm.value_error("list modified during sort"));
+    }
+    Ok(Value::None)
+}
+
+fn reversed(vm: &mut Vm, args: &[Value]) -> Result {
+    let list = this(vm, &args[0])?;
+    let left = list.len();
+    Ok(Iter::native(&vm.types.list_reverseiterator, Reversed { list: Some(list), left }))
+}
+
+/// The iterator from the end of a list to its beginning.
+struct Reversed {
+    list: Option<Rc<List>>,
+    /// How many items are still to come.
+    left: usize,
+}
+
+impl NativeIter for Reversed {
+    fn next(&mut self, _: &mut Vm) -> Result<Option<Value>> {
+        let Some(list) = &self.list else { return Ok(None) };
+        let found = self.left.checked_sub(1).and_then(|at| list.get(at));
+        match found {
+            Some(_) => self.left -= 1,
+            None => self.list = None,
+        }
+        Ok(found)
+    }
+
+    fn length_hint(&self) -> Option<usize> {
+        self.list.as_ref().map(|list| if list.len() < self.left { 0 } else { self.left })
+    }
+
+    fn take_values(&mut self) -> Vec<Value> {
+        self.list.take().map(Value::List).into_iter().collect()
+    }
+}

@@ -1,0 +1,306 @@
+//! `set` and `frozenset`.
+//!
+//! Results are built in CPython's order of insertion, on which their order of iteration rests.
+
+use std::rc::Rc;
+
+use super::special;
+use crate::builtins::add_methods;
+use crate::machine::{Vm, sets};
+use crate::object::native::{Row, class_method, method, static_method};
+use crate::object::{Result, Set, Value};
+
+pub fn install(vm: &mut Vm) {
+    let (set, frozenset) = (vm.types.set.clone(), vm.types.frozenset.clone());
+    for class in [&set, &frozenset] {
+        for rows in [COMMON, special::COMPARISONS, special::SET] {
+            add_methods(vm, class, rows);
+        }
+    }
+    special::unhashable(vm, &set);
+    add_methods(vm, &set, SET);
+    add_methods(vm, &set, special::MUTABLE_SET);
+    add_methods(vm, &frozenset, FROZENSET);
+    add_methods(vm, &frozenset, special::HASH);
+}
+
+const COMMON: &[Row] = &[
+    method("copy()", copy),
+    method("difference(*others)", difference),
+    method("intersection(*others)", intersection),
+    method("isdisjoint(other, /)", is_disjoint),
+    method("issubset(other, /)", is_subset),
+    method("issuperset(other, /)", is_superset),
+    method("symmetric_difference(other, /)", symmetric_difference),
+    method("union(*others)", union),
+    method("__len__()", special::len),
+    method("__contains__(object, /)", special::contains),
+    method("__iter__()", special::iter),
+    method("__repr__()", special::repr),
+    class_method("__class_getitem__(object, /)", special::class_getitem),
+];
+
+const SET: &[Row] = &[
+    static_method("__new__(cls, /, *args, **kwargs)", new),
+    method("__init__(iterable=(), /)", init),
+    method("add(object, /)", add),
+    method("clear()", clear),
+    method("difference_update(*others)", difference_update),
+    method("discard(object, /)", discard),
+    method("intersection_update(*others)", intersection_update),
+    method("pop()", pop),
+    method("remove(object, /)", remove),
+    method("symmetric_difference_update(other, /)", symmetric_difference_update),
+    method("update(*others)", update),
+];
+
+const FROZENSET: &[Row] = &[static_method("__new__(cls, iterable=(), /)", new_frozen)];
+
+fn this(vm: &mut Vm, value: &Value) -> Result<Rc<Set>> {
+    match value.as_set() {
+        Some(set) => Ok(set.clone()),
+        None => Err(special::wrong_receiver(vm, "set", value)),
+    }
+}
+
+fn made(set: Set) -> Value {
+    Value::Set(Rc::new(set))
+}
+
+/// The elements of any iterable as a set.
+fn as_set(vm: &mut Vm, value: &Value) -> Result<Rc<Set>> {
+    if let Some(set) = value.as_set() {
+        return Ok(set.clone());
+    }
+    let set = Rc::new(Set::new(false));
+    vm.set_update(&set, value)?;
+    Ok(set)
+}
+
+fn others(args: &[Value]) -> Vec<Value> {
+    args[1].as_tuple().map(|others| others.to_vec()).unwrap_or_default()
+}
+
+fn new(vm: &mut Vm, args: &[Value]) -> Result {
+    let Value::Class(class) = &args[0] else { return Err(vm.type_error("set.__new__(X): X is not a type object")) };
+    let class = class.clone();
+    Ok(vm.wrap(&class, made(Set::new(false))))
+}
+
+fn init(vm: &mut Vm, args: &[Value]) -> Result {
+    let set = this(vm, &args[0])?;
+    if !set.is_empty() {
+        sets::replace(&set, Set::new(false));
+    }
+    vm.set_update(&set, &args[1])?;
+    Ok(Value::None)
+}
+
+fn new_frozen(vm: &mut Vm, args: &[Value]) -> Result {
+    let Value::Class(class) = &args[0] else {
+        return Err(vm.type_error("frozenset.__new__(X): X is not a type object"));
+    };
+    let value = match &args[1] {
+        Value::Set(set) if set.frozen => args[1].clone(),
+        other => {
+            let set = Rc::new(Set::new(true));
+            vm.set_update(&set, other)?;
+            Value::Set(set)
+        }
+    };
+    let class = class.clone();
+    Ok(vm.wrap(&class, value))
+}
+
+fn copy(vm: &mut Vm, args: &[Value]) -> Result {
+    let set = this(vm, &args[0])?;
+    if set.frozen && matches!(args[0], Value::Set(_)) {
+        return Ok(args[0].clone());
+    }
+    vm.set_copy(&set, set.frozen).map(made)
+}
+
+fn union(vm: &mut Vm, args: &[Value]) -> Result {
+    let set = this(vm, &args[0])?;
+    let result = Rc::new(vm.set_copy(&set, set.frozen)?);
+    for other in others(args) {
+        vm.set_update(&result, &other)?;
+    }
+    Ok(Value::Set(result))
+}
+
+fn intersect(vm: &mut Vm, set: &Rc<Set>, args: &[Value]) -> Result<Set> {
+    let mut result = None;
+    for other in others(args) {
+        let left = result.take().unwrap_or_else(|| set.clone());
+        result = Some(Rc::new(intersect_one(vm, &left, &other)?));
+    }
+    match result.map(Rc::try_unwrap) {
+        Some(Ok(result)) => Ok(result),
+        Some(Err(shared)) => vm.set_copy(&shared, shared.frozen),
+        None => vm.set_copy(set, set.frozen),
+    }
+}
+
+fn intersect_one(vm: &mut Vm, set: &Rc<Set>, other: &Value) -> Result<Set> {
+    if let Some(other) = other.as_set() {
+        if Rc::ptr_eq(set, other) {
+            return vm.set_copy(set, set.frozen);
+        }
+        return vm.set_intersection(set, other);
+    }
+    let result = Set::new(set.frozen);
+    vm.for_each(other, |vm, item| {
+        if vm.set_contains(set, &item)? {
+            vm.set_add(&result, item)?;
+        }
+        Ok(true)
+    })?;
+    Ok(result)
+}
+
+fn intersection(vm: &mut Vm, args: &[Value]) -> Result {
+    let set = this(vm, &args[0])?;
+    intersect(vm, &set, args).map(made)
+}
+
+fn intersection_update(vm: &mut Vm, args: &[Value]) -> Result {
+    let set = this(vm, &args[0])?;
+    let result = intersect(vm, &set, args)?;
+    sets::replace(&set, result);
+    Ok(Value::None)
+}
+
+/// `set -= iterable`
+fn subtract(vm: &mut Vm, set: &Rc<Set>, other: &Value) -> Result<()> {
+    if let Some(other) = other.as_set() {
+        if Rc::ptr_eq(set, other) {
+            sets::replace(set, Set::new(set.frozen));
+            return Ok(());
+        }
+        return vm.set_remove_all(set, &other.clone());
+    }
+    vm.for_each(other, |vm, item| vm.set_remove(set, &item).map(|_| true))
+}
+
+fn difference(vm: &mut Vm, args: &[Value]) -> Result {
+    let set = this(vm, &args[0])?;
+    let mut result = None;
+    for other in others(args) {
+        match (&result, other.as_set()) {
+            (None, Some(other)) => result = Some(Rc::new(vm.set_difference(&set, other)?)),
+            _ => {
+                let left = match result.take() {
+                    Some(left) => left,
+                    None => Rc::new(vm.set_copy(&set, set.frozen)?),
+                };
+                subtract(vm, &left, &other)?;
+                result = Some(left);
+            }
+        }
+    }
+    match result {
+        Some(result) => Ok(Value::Set(result)),
+        None => vm.set_copy(&set, set.frozen).map(made),
+    }
+}
+
+fn difference_update(vm: &mut Vm, args: &[Value]) -> Result {
+    let set = this(vm, &args[0])?;
+    for other in others(args) {
+        subtract(vm, &set, &other)?;
+    }
+    Ok(Value::None)
+}
+
+fn symmetric_difference(vm: &mut Vm, args: &[Value]) -> Result {
+    let set = this(vm, &args[0])?;
+    let other = as_set(vm, &args[1])?;
+    vm.set_symmetric_difference(&set, &other).map(made)
+}
+
+fn symmetric_difference_update(vm: &mut Vm, args: &[Value]) -> Result {
+    let set = this(vm, &args[0])?;
+    let other = as_set(vm, &args[1])?;
+    if Rc::ptr_eq(&set, &other) {
+        sets::replace(&set, Set::new(false));
+    } else {
+        vm.set_toggle_all(&set, &other)?;
+    }
+    Ok(Value::None)
+}
+
+fn update(vm: &mut Vm, args: &[Value]) -> Result {
+    let set = this(vm, &args[0])?;
+    for other in others(args) {
+        vm.set_update(&set, &other)?;
+    }
+    Ok(Value::None)
+}
+
+fn is_disjoint(vm: &mut Vm, args: &[Value]) -> Result {
+    let set = this(vm, &args[0])?;
+    if let Some(other) = args[1].as_set() {
+        return vm.set_is_disjoint(&set, other).map(Value::Bool);
+    }
+    let mut disjoint = true;
+    vm.for_each(&args[1], |vm, item| {
+        disjoint = !vm.set_contains(&set, &item)?;
+        Ok(disjoint)
+    })?;
+    Ok(Value::Bool(disjoint))
+}
+
+fn is_subset(vm: &mut Vm, args: &[Value]) -> Result {
+    let set = this(vm, &args[0])?;
+    let other = as_set(vm, &args[1])?;
+    vm.set_is_subset(&set, &other).map(Value::Bool)
+}
+
+fn is_superset(vm: &mut Vm, args: &[Value]) -> Result {
+    let set = this(vm, &args[0])?;
+    if let Some(other) = args[1].as_set() {
+        return vm.set_is_subset(other, &set).map(Value::Bool);
+    }
+    let mut contained = true;
+    vm.for_each(&args[1], |vm, item| {
+        contained = vm.set_contains(&set, &item)?;
+        Ok(contained)
+    })?;
+    Ok(Value::Bool(contained))
+}
+
+fn add(vm: &mut Vm, args: &[Value]) -> Result {
+    let set = this(vm, &args[0])?;
+    vm.set_add(&set, args[1].clone())?;
+    Ok(Value::None)
+}
+
+fn clear(vm: &mut Vm, args: &[Value]) -> Result {
+    let set = this(vm, &args[0])?;
+    sets::replace(&set, Set::new(false));
+    Ok(Value::None)
+}
+
+fn discard(vm: &mut Vm, args: &[Value]) -> Result {
+    let set = this(vm, &args[0])?;
+    vm.set_remove(&set, &args[1])?;
+    Ok(Value::None)
+}
+
+fn remove(vm: &mut Vm, args: &[Value]) -> Result {
+    let set = this(vm, &args[0])?;
+    if vm.set_remove(&set, &args[1])? { Ok(Value::None) } else { Err(vm.key_error(args[1].clone())) }
+}
+
+fn pop(vm: &mut Vm, args: &[Value]) -> Result {
+    let set = this(vm, &args[0])?;
+    let mut table = set.table.borrow_mut();
+    let at = if set.by_identity.get() { table.first() } else { table.next_to_pop() };
+    let removed = at.and_then(|at| table.remove_at(at));
+    drop(table);
+    match removed {
+        Some((item, ())) => Ok(item),
+        None => Err(vm.key_error(Value::str("pop from an empty set"))),
+    }
+}

@@ -1,0 +1,183 @@
+//! The special methods of the built-in types as attributes (`list.__len__`, `super().__getitem__`).
+//!
+//! Each is the operator applied to the built-in part of the instance, so that a method of a subclass that calls the one
+//! it overrides never comes back to itself.
+
+use std::rc::Rc;
+
+use crate::machine::Vm;
+use crate::object::native::{Row, method};
+use crate::object::{Class, Error, Result, Value};
+use crate::symbol::sym;
+use crate::syntax::ast::{BinOp, CmpOp};
+
+/// `==` and its kin.
+pub const COMPARISONS: &[Row] = &[
+    method("__eq__(value, /)", eq),
+    method("__ne__(value, /)", ne),
+    method("__lt__(value, /)", lt),
+    method("__le__(value, /)", le),
+    method("__gt__(value, /)", gt),
+    method("__ge__(value, /)", ge),
+];
+
+/// What sized containers with subscription have.
+pub const CONTAINER: &[Row] = &[
+    method("__len__()", len),
+    method("__getitem__(key, /)", get_item),
+    method("__contains__(key, /)", contains),
+    method("__repr__()", repr),
+];
+
+/// What containers that can be changed have besides.
+pub const MUTABLE: &[Row] =
+    &[method("__setitem__(key, value, /)", set_item), method("__delitem__(key, /)", del_item)];
+
+/// Joining and repeating.
+pub const SEQUENCE: &[Row] =
+    &[method("__add__(value, /)", add), method("__mul__(value, /)", mul), method("__rmul__(value, /)", mul)];
+
+/// Joining and repeating in place.
+pub const MUTABLE_SEQUENCE: &[Row] = &[method("__iadd__(value, /)", iadd), method("__imul__(value, /)", imul)];
+
+/// The algebra of sets.
+pub const SET: &[Row] = &[
+    method("__and__(value, /)", and),
+    method("__rand__(value, /)", rand),
+    method("__or__(value, /)", or),
+    method("__ror__(value, /)", ror),
+    method("__sub__(value, /)", sub),
+    method("__rsub__(value, /)", rsub),
+    method("__xor__(value, /)", xor),
+    method("__rxor__(value, /)", rxor),
+];
+
+/// The algebra of sets in place.
+pub const MUTABLE_SET: &[Row] = &[
+    method("__iand__(value, /)", iand),
+    method("__ior__(value, /)", ior),
+    method("__isub__(value, /)", isub),
+    method("__ixor__(value, /)", ixor),
+];
+
+/// Of what can be hashed by its contents.
+pub const HASH: &[Row] = &[method("__hash__()", hash)];
+
+/// Says that the instances of a class cannot be hashed.
+pub fn unhashable(vm: &mut Vm, class: &Rc<Class>) {
+    let name = vm.name(sym::__hash__).clone();
+    class.set(&name, Value::None);
+}
+
+/// `list.append("x", 1)`: a method called on an object of another type.
+#[cold]
+pub fn wrong_receiver(vm: &mut Vm, wanted: &str, value: &Value) -> Error {
+    let name = vm.type_name(value);
+    vm.type_error(format!("descriptor requires a '{wanted}' object but received a '{}'", name.as_str()))
+}
+
+/// A start or stop of `index()` and the like; what does not fit a machine word is as far off as can be.
+pub fn position(vm: &mut Vm, value: &Value) -> Result<i64> {
+    match vm.index_opt(value)? {
+        Some(Value::Int(n)) => Ok(n),
+        Some(Value::BigInt(n)) => Ok(if n.sign() == num_bigint::Sign::Minus { i64::MIN } else { i64::MAX }),
+        _ => Err(vm.type_error("slice indices must be integers or have an __index__ method")),
+    }
+}
+
+macro_rules! comparisons {
+    ($($name:ident $op:ident),*) => {
+        $(
+            fn $name(vm: &mut Vm, args: &[Value]) -> Result {
+                let found = vm.builtin_compare(CmpOp::$op, args[0].unwrapped(), args[1].unwrapped())?;
+                Ok(found.unwrap_or(Value::NotImplemented))
+            }
+        )*
+    };
+}
+
+comparisons! { eq Eq, ne NotEq, lt Lt, le LtE, gt Gt, ge GtE }
+
+fn binary(vm: &mut Vm, op: BinOp, a: &Value, b: &Value) -> Result {
+    let (a, b) = (a.unwrapped(), b.unwrapped());
+    let found = match vm.builtin_binary(op, a, b)? {
+        None => vm.sequence_binary(op, a, b)?,
+        found => found,
+    };
+    Ok(found.unwrap_or(Value::NotImplemented))
+}
+
+macro_rules! binaries {
+    ($($name:ident $op:ident),*) => {
+        $(
+            pub fn $name(vm: &mut Vm, args: &[Value]) -> Result {
+                binary(vm, BinOp::$op, &args[0], &args[1])
+            }
+        )*
+    };
+}
+
+macro_rules! reflected {
+    ($($name:ident $op:ident),*) => {
+        $(
+            pub fn $name(vm: &mut Vm, args: &[Value]) -> Result {
+                binary(vm, BinOp::$op, &args[1], &args[0])
+            }
+        )*
+    };
+}
+
+macro_rules! in_place {
+    ($($name:ident $op:ident),*) => {
+        $(
+            pub fn $name(vm: &mut Vm, args: &[Value]) -> Result {
+                let done = vm.inplace_container(BinOp::$op, args[0].unwrapped(), &args[1])?;
+                Ok(if done { args[0].clone() } else { Value::NotImplemented })
+            }
+        )*
+    };
+}
+
+binaries! { add Add, mul Mul, and BitAnd, or BitOr, sub Sub, xor BitXor, modulo Mod }
+reflected! { rand BitAnd, ror BitOr, rsub Sub, rxor BitXor, rmodulo Mod }
+in_place! { iadd Add, imul Mul, iand BitAnd, ior BitOr, isub Sub, ixor BitXor }
+
+pub fn len(vm: &mut Vm, args: &[Value]) -> Result {
+    vm.len(args[0].unwrapped()).map(Value::usize)
+}
+
+fn get_item(vm: &mut Vm, args: &[Value]) -> Result {
+    vm.get_item(args[0].unwrapped(), &args[1])
+}
+
+fn set_item(vm: &mut Vm, args: &[Value]) -> Result {
+    vm.set_item(args[0].unwrapped(), &args[1], args[2].clone())?;
+    Ok(Value::None)
+}
+
+fn del_item(vm: &mut Vm, args: &[Value]) -> Result {
+    vm.del_item(args[0].unwrapped(), &args[1])?;
+    Ok(Value::None)
+}
+
+pub fn contains(vm: &mut Vm, args: &[Value]) -> Result {
+    vm.contains(args[0].unwrapped(), &args[1]).map(Value::Bool)
+}
+
+/// `__iter__` of the types whose iterators the machine makes by itself.
+pub fn iter(vm: &mut Vm, args: &[Value]) -> Result {
+    vm.iter(args[0].unwrapped())
+}
+
+pub fn repr(vm: &mut Vm, args: &[Value]) -> Result {
+    vm.builtin_repr(&args[0]).map(Value::Str)
+}
+
+fn hash(vm: &mut Vm, args: &[Value]) -> Result {
+    vm.hash(args[0].unwrapped()).map(Value::Int)
+}
+
+/// `list[int]`
+pub fn class_getitem(vm: &mut Vm, args: &[Value]) -> Result {
+    Ok(vm.generic_alias(&args[0], &args[1]))
+}

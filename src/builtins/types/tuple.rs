@@ -1,0 +1,70 @@
+//! `tuple`.
+
+use std::rc::Rc;
+
+use super::special;
+use crate::builtins::add_methods;
+use crate::machine::Vm;
+use crate::object::native::{Row, class_method, method, static_method};
+use crate::object::{Result, Tuple, Value};
+use crate::text::slice as slices;
+
+pub fn install(vm: &mut Vm) {
+    let class = vm.types.tuple.clone();
+    for rows in [METHODS, special::COMPARISONS, special::CONTAINER, special::SEQUENCE, special::HASH] {
+        add_methods(vm, &class, rows);
+    }
+}
+
+const METHODS: &[Row] = &[
+    static_method("__new__(cls, iterable=(), /)", new),
+    method("count(value, /)", count),
+    method("index(value, start=0, stop=9223372036854775807, /)", index),
+    method("__iter__()", special::iter),
+    method("__getnewargs__()", new_args),
+    class_method("__class_getitem__(object, /)", special::class_getitem),
+];
+
+fn this(vm: &mut Vm, value: &Value) -> Result<Rc<Tuple>> {
+    match value.as_tuple() {
+        Some(items) => Ok(items.clone()),
+        None => Err(special::wrong_receiver(vm, "tuple", value)),
+    }
+}
+
+fn new(vm: &mut Vm, args: &[Value]) -> Result {
+    let Value::Class(class) = &args[0] else { return Err(vm.type_error("tuple.__new__(X): X is not a type object")) };
+    let items = match &args[1] {
+        items @ Value::Tuple(_) => items.clone(),
+        other => Value::tuple(vm.collect(other)?),
+    };
+    let class = class.clone();
+    Ok(vm.wrap(&class, items))
+}
+
+fn count(vm: &mut Vm, args: &[Value]) -> Result {
+    let mut count = 0;
+    for item in this(vm, &args[0])?.iter() {
+        if vm.eq(item, &args[1])? {
+            count += 1;
+        }
+    }
+    Ok(Value::usize(count))
+}
+
+fn index(vm: &mut Vm, args: &[Value]) -> Result {
+    let items = this(vm, &args[0])?;
+    let (start, stop) = (special::position(vm, &args[2])?, special::position(vm, &args[3])?);
+    let (start, stop) = slices::bounds(Some(start), Some(stop), items.len());
+    for at in start..stop {
+        if vm.eq(&items[at], &args[1])? {
+            return Ok(Value::usize(at));
+        }
+    }
+    Err(vm.value_error("tuple.index(x): x not in tuple"))
+}
+
+fn new_args(vm: &mut Vm, args: &[Value]) -> Result {
+    let items = this(vm, &args[0])?;
+    Ok(Value::tuple([Value::Tuple(items)]))
+}

@@ -1,0 +1,274 @@
+//! Arguments and what they ask for.
+
+mod streams;
+
+use std::io::{IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use aio::diagnostic::Diagnostic;
+use aio::host::{Clock, Host, VirtualClock};
+use aio::report::{self, ErrorFormat, Style};
+use aio::{Interpreter, source::Source, syntax};
+use clap::{Parser, ValueEnum};
+
+/// A tiny coroutine scripting language: asyncio, exactly as Python means it, explained and fast.
+#[derive(Parser, Clone)]
+#[command(version, about, args_override_self = true)]
+pub struct Options {
+    /// Run on a virtual clock: sleeping takes no time, and every run is the same
+    #[arg(long)]
+    virtual_time: bool,
+    /// When the virtual clock starts, in seconds since 1970 (implies --virtual-time)
+    #[arg(long, value_name = "SECONDS")]
+    virtual_start: Option<f64>,
+    /// How errors and warnings are shown
+    #[arg(long, value_enum, default_value = "pretty", value_name = "FORMAT")]
+    error_format: Format,
+    /// Whether to use colours
+    #[arg(long, value_enum, default_value = "auto", value_name = "WHEN")]
+    color: Color,
+    /// Only parse and check the scripts; report every error found
+    #[arg(long)]
+    check: bool,
+    /// Show what the interpreter makes of the script instead of running it
+    #[arg(long, value_enum, value_name = "WHAT")]
+    dump: Option<Dump>,
+    /// Run this text instead of a file; everything after it is for the script
+    #[arg(short = 'c', value_name = "CODE", num_args = 1.., allow_hyphen_values = true)]
+    command: Option<Vec<String>>,
+    /// The script, or `-` for standard input, and its arguments
+    #[arg(value_name = "FILE", num_args = 0.., trailing_var_arg = true, allow_hyphen_values = true)]
+    script: Vec<String>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    /// Drawn, with explanations
+    Pretty,
+    /// As CPython prints them
+    Python,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Dump {
+    Tokens,
+    Ast,
+    Code,
+}
+
+/// The exit status for wrong usage and unreadable files.
+const USAGE: u8 = 2;
+
+/// Reads the command line.
+pub fn parse() -> Result<Options, ExitCode> {
+    Options::try_parse().map_err(|error| {
+        let _ = error.print();
+        ExitCode::from(if error.use_stderr() { USAGE } else { 0 })
+    })
+}
+
+impl Options {
+    fn style(&self) -> Style {
+        let color = match self.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => {
+                std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) && std::io::stderr().is_terminal()
+            }
+        };
+        let format = match self.error_format {
+            Format::Pretty => ErrorFormat::Pretty,
+            Format::Python => ErrorFormat::Python,
+            Format::Json => ErrorFormat::Json,
+        };
+        let width = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).unwrap_or(80);
+        Style { format, color, width }
+    }
+
+    fn clock(&self) -> Box<dyn Clock> {
+        match self.virtual_start {
+            Some(start) => Box::new(VirtualClock::new((start * 1e9).round() as i128)),
+            None if self.virtual_time => Box::new(VirtualClock::default()),
+            None => Box::new(streams::SystemClock::new()),
+        }
+    }
+}
+
+/// What to run: its name in tracebacks, its bytes, `sys.argv`, and the folder its modules are looked for in.
+struct Input {
+    name: String,
+    bytes: Vec<u8>,
+    argv: Vec<String>,
+    folder: PathBuf,
+}
+
+fn input(options: &Options) -> Result<Input, String> {
+    if let Some(command) = &options.command {
+        let (code, rest) = command.split_first().ok_or("-c needs an argument")?;
+        let argv = std::iter::once("-c".to_owned()).chain(rest.iter().cloned()).chain(options.script.clone()).collect();
+        return Ok(Input { name: "<string>".to_owned(), bytes: code.clone().into_bytes(), argv, folder: PathBuf::new() });
+    }
+    match options.script.first().map(String::as_str) {
+        None | Some("-") => {
+            if options.script.is_empty() && std::io::stdin().is_terminal() {
+                return Err("the interactive session is not there yet: give a FILE, -c CODE, or - for standard input".into());
+            }
+            let mut bytes = Vec::new();
+            std::io::stdin().read_to_end(&mut bytes).map_err(|e| format!("can't read standard input: {e}"))?;
+            let argv = if options.script.is_empty() { vec![String::new()] } else { options.script.clone() };
+            Ok(Input { name: "<stdin>".to_owned(), bytes, argv, folder: PathBuf::new() })
+        }
+        Some(file) => {
+            let bytes = read(Path::new(file)).map_err(|e| format!("can't open file '{file}': {e}"))?;
+            let folder = Path::new(file).parent().map(Path::to_owned).unwrap_or_default();
+            Ok(Input { name: file.to_owned(), bytes, argv: options.script.clone(), folder })
+        }
+    }
+}
+
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    if path.is_dir() {
+        return Err(std::io::Error::other("is a directory"));
+    }
+    std::fs::read(path)
+}
+
+/// Runs what the options ask for and returns the exit status.
+pub fn run(options: &Options, stack: usize) -> u8 {
+    let style = options.style();
+    if options.check {
+        return check(options, &style);
+    }
+    let input = match input(options) {
+        Ok(input) => input,
+        Err(message) => return usage(&message),
+    };
+    if let Some(what) = options.dump {
+        return dump(what, &input, &style);
+    }
+    let mut host = host(options, style);
+    host.argv = input.argv;
+    host.module_path = vec![input.folder];
+    let mut interpreter = Interpreter::new(host);
+    interpreter.limit_stack(stack);
+    interrupts(&interpreter);
+    match interpreter.compile(&input.name, &input.bytes) {
+        Ok(program) => interpreter.run(&program),
+        Err(errors) => {
+            print_diagnostics(&errors[..errors.len().min(1)], &style);
+            1
+        }
+    }
+}
+
+fn host(options: &Options, style: Style) -> Host {
+    let mut host = Host::closed();
+    host.stdout = Box::new(streams::stdout());
+    host.stderr = Box::new(std::io::stderr());
+    host.read_line = Box::new(|| {
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line)?;
+        Ok(line)
+    });
+    host.clock = options.clock();
+    host.read_module = Box::new(read);
+    host.entropy = Box::new(streams::entropy);
+    host.style = style;
+    host
+}
+
+/// Ctrl-C reaches the script as `KeyboardInterrupt`; a second one, while the first waits, ends the process.
+fn interrupts(interpreter: &Interpreter) {
+    static WAITING: AtomicUsize = AtomicUsize::new(0);
+    let flag = interpreter.vm.interrupt.clone();
+    let _ = ctrlc::set_handler(move || {
+        let seen = flag.swap(true, Ordering::Relaxed);
+        if !seen {
+            WAITING.store(0, Ordering::Relaxed);
+        } else if WAITING.fetch_add(1, Ordering::Relaxed) > 0 {
+            std::process::exit(130);
+        }
+    });
+}
+
+fn usage(message: &str) -> u8 {
+    let _ = writeln!(std::io::stderr(), "aio: {message}");
+    USAGE
+}
+
+fn print_diagnostics(diagnostics: &[Diagnostic], style: &Style) {
+    let mut stderr = std::io::stderr().lock();
+    for diagnostic in diagnostics {
+        let _ = stderr.write_all(report::diagnostic(diagnostic, style).as_bytes());
+    }
+}
+
+/// `--check`: every error in every file.
+fn check(options: &Options, style: &Style) -> u8 {
+    if options.script.is_empty() && options.command.is_none() {
+        return usage("--check needs a FILE");
+    }
+    let mut status = 0;
+    let files: Vec<Option<String>> = match &options.command {
+        Some(_) => vec![None],
+        None => options.script.iter().cloned().map(Some).collect(),
+    };
+    for file in files {
+        let one = Options { script: file.into_iter().collect(), ..options.clone() };
+        let input = match input(&one) {
+            Ok(input) => input,
+            Err(message) => {
+                status = usage(&message);
+                continue;
+            }
+        };
+        if let Err(errors) = Interpreter::new(Host::closed()).compile(&input.name, &input.bytes) {
+            print_diagnostics(&errors, style);
+            status = status.max(1);
+        }
+    }
+    status
+}
+
+/// `--dump`: what the interpreter makes of the text.
+fn dump(what: Dump, input: &Input, style: &Style) -> u8 {
+    let text = match syntax::decode(&input.bytes, &input.name) {
+        Ok(text) => text,
+        Err(error) => {
+            print_diagnostics(&[*error], style);
+            return 1;
+        }
+    };
+    let source = Source::new(&input.name, &text);
+    let mut interpreter = Interpreter::new(Host::closed());
+    let vm = &mut interpreter.vm;
+    let shown = match what {
+        Dump::Tokens => Ok(syntax::dump_tokens(&source, &mut vm.interner)),
+        Dump::Ast => match syntax::parse_module(&source, &mut vm.interner) {
+            syntax::Parsed::Complete(module) => Ok(syntax::dump_ast(&module, &vm.interner)),
+            syntax::Parsed::Incomplete(errors) | syntax::Parsed::Invalid(errors) => Err(errors),
+        },
+        Dump::Code => aio::lower::compile_module(vm, &source).map(|code| aio::lower::dump_code(vm, &code)),
+    };
+    match shown {
+        Ok(text) => {
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            0
+        }
+        Err(errors) => {
+            print_diagnostics(&errors, style);
+            1
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The process's clock, output and random bits.
+
+use std::hash::{BuildHasher, Hasher};
+use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use aio::host::Clock;
+
+/// The system's clocks.
+pub struct SystemClock {
+    started: Instant,
+}
+
+/// No process sleeps longer than this at once: an interrupt is noticed in between.
+const NAP: Duration = Duration::from_millis(50);
+
+impl SystemClock {
+    pub fn new() -> SystemClock {
+        SystemClock { started: Instant::now() }
+    }
+}
+
+impl Clock for SystemClock {
+    fn wall(&mut self) -> i128 {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as i128)
+    }
+
+    fn monotonic(&mut self) -> i128 {
+        // Never near zero, as on a machine that has been up for a while.
+        1_000_000_000_000 + self.started.elapsed().as_nanos() as i128
+    }
+
+    fn sleep(&mut self, nanoseconds: i128) {
+        let Ok(nanoseconds) = u64::try_from(nanoseconds) else { return };
+        std::thread::sleep(Duration::from_nanos(nanoseconds).min(NAP));
+    }
+}
+
+/// Standard output: a block at a time to a file or pipe, a line at a time to a terminal.
+pub fn stdout() -> Box<dyn Write> {
+    let stdout = io::stdout();
+    if stdout.is_terminal() { Box::new(stdout) } else { Box::new(Quiet(io::BufWriter::with_capacity(1 << 16, RawStdout))) }
+}
+
+/// Standard output without the line buffer of the standard library's handle.
+struct RawStdout;
+
+impl Write for RawStdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut lock = io::stdout().lock();
+        lock.write_all(bytes)?;
+        lock.flush()?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stdout().flush()
+    }
+}
+
+/// A reader that closed the pipe wants no more: the process ends quietly.
+struct Quiet<W: Write>(W);
+
+impl<W: Write> Quiet<W> {
+    fn check<T>(result: io::Result<T>) -> io::Result<T> {
+        if matches!(&result, Err(e) if e.kind() == io::ErrorKind::BrokenPipe) {
+            std::process::exit(0);
+        }
+        result
+    }
+}
+
+impl<W: Write> Write for Quiet<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Self::check(self.0.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Self::check(self.0.flush())
+    }
+}
+
+/// Random bits for generators that were given no seed.
+pub fn entropy() -> u64 {
+    let mut hasher = std::hash::RandomState::new().build_hasher();
+    hasher.write_u128(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos()));
+    hasher.finish()
+}

@@ -1,0 +1,150 @@
+//! What can be shown to a person: plain data, without colour and without I/O. `report/` turns it into text.
+
+use std::rc::Rc;
+
+use crate::source::{Source, Span};
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Severity {
+    Error,
+    Warning,
+}
+
+/// A place in a source.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub source: Rc<Source>,
+    pub span: Span,
+}
+
+/// A text pointing at a place.
+#[derive(Clone, Debug)]
+pub struct Label {
+    pub place: Place,
+    pub text: String,
+}
+
+/// One function on the way to an error.
+#[derive(Clone, Debug)]
+pub struct FrameEntry {
+    pub place: Place,
+    /// `<module>`, or the function's qualified name as CPython prints it in tracebacks (`__name__`'s code name).
+    pub function: Rc<str>,
+}
+
+/// An error or warning to be shown.
+#[derive(Clone, Debug)]
+pub struct Diagnostic {
+    pub severity: Severity,
+    /// The kind in Python's words: `ValueError`, `SyntaxError`, `RuntimeWarning`.
+    pub code: String,
+    /// The text after `code: `; may be empty.
+    pub message: String,
+    /// The place to underline, if any. For a syntax error, what CPython puts its carets under.
+    pub place: Option<Place>,
+    /// Further labelled places.
+    pub labels: Vec<Label>,
+    pub notes: Vec<String>,
+    pub helps: Vec<String>,
+}
+
+impl Diagnostic {
+    pub fn error(code: &str, message: impl Into<String>, source: &Rc<Source>, span: Span) -> Diagnostic {
+        Diagnostic {
+            severity: Severity::Error,
+            code: code.to_owned(),
+            message: message.into(),
+            place: Some(Place { source: source.clone(), span }),
+            labels: Vec::new(),
+            notes: Vec::new(),
+            helps: Vec::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn note(mut self, note: impl Into<String>) -> Diagnostic {
+        self.notes.push(note.into());
+        self
+    }
+
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Diagnostic {
+        self.helps.push(help.into());
+        self
+    }
+}
+
+/// An exception as a traceback shows it, with everything chained to it.
+#[derive(Clone, Debug)]
+pub struct ExceptionReport {
+    /// Outermost first. Empty for an exception that was never raised.
+    pub frames: Vec<FrameEntry>,
+    /// `module.Class` as CPython prints it: built-in and `__main__` classes without their module.
+    pub class: String,
+    /// `str(exception)`; empty if it is empty; `<exception str() failed>` if that failed. With `syntax`, its `msg`.
+    pub message: String,
+    /// `__notes__`.
+    pub notes: Vec<String>,
+    pub cause: Option<Box<ExceptionReport>>,
+    /// Set only when it is to be shown (no cause, not suppressed).
+    pub context: Option<Box<ExceptionReport>>,
+    /// The members of an exception group.
+    pub group: Option<Vec<ExceptionReport>>,
+    /// For a `SyntaxError`: where it is.
+    pub syntax: Option<SyntaxPlace>,
+    /// `Did you mean: 'foo'?` and the like, without the leading `. `.
+    pub suggestion: Option<String>,
+    /// What a teacher would add (`pretty` and `json` only).
+    pub helps: Vec<String>,
+    /// Further labelled places (`pretty` and `json` only).
+    pub labels: Vec<Label>,
+}
+
+impl ExceptionReport {
+    /// An exception of which no more is known.
+    pub fn new(class: impl Into<String>, message: impl Into<String>) -> ExceptionReport {
+        ExceptionReport {
+            frames: Vec::new(),
+            class: class.into(),
+            message: message.into(),
+            notes: Vec::new(),
+            cause: None,
+            context: None,
+            group: None,
+            syntax: None,
+            suggestion: None,
+            helps: Vec::new(),
+            labels: Vec::new(),
+        }
+    }
+}
+
+/// A chain may be as long as a script likes, so it is not freed by recursion.
+impl Drop for ExceptionReport {
+    fn drop(&mut self) {
+        let mut rest = Vec::new();
+        let take = |report: &mut ExceptionReport, rest: &mut Vec<ExceptionReport>| {
+            rest.extend(report.cause.take().map(|cause| *cause));
+            rest.extend(report.context.take().map(|context| *context));
+            rest.extend(report.group.take().into_iter().flatten());
+        };
+        take(self, &mut rest);
+        while let Some(mut report) = rest.pop() {
+            take(&mut report, &mut rest);
+        }
+    }
+}
+
+/// Where a syntax error is, in the terms of `SyntaxError`'s attributes.
+#[derive(Clone, Debug)]
+pub struct SyntaxPlace {
+    pub filename: String,
+    /// 1-based.
+    pub lineno: u32,
+    /// 1-based columns in code points; 0 or `None` when unknown.
+    pub offset: Option<u32>,
+    pub end_lineno: u32,
+    pub end_offset: Option<u32>,
+    /// The source line, if known.
+    pub text: Option<String>,
+}

@@ -1,0 +1,118 @@
+//! What the program around the interpreter hands it: output, time, and whatever of the outside world it grants.
+//!
+//! **Invariant**: nothing else in the library reads the clock, the environment, files, standard input or output.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Text going out. Writers buffer as they like; the interpreter calls `flush` when the script does and at the end.
+pub type Output = Box<dyn Write>;
+
+/// A clock. Whole nanoseconds.
+pub trait Clock {
+    /// Time since the epoch (`time.time`).
+    fn wall(&mut self) -> i128;
+    /// Time since some fixed moment (`time.monotonic`, `loop.time`).
+    fn monotonic(&mut self) -> i128;
+    /// Lets time pass (`time.sleep`, an event loop with nothing ready). May return early, so that an interrupt is
+    /// noticed: look at the clock again afterwards.
+    fn sleep(&mut self, nanoseconds: i128);
+    /// The offset of local time from UTC in seconds at a moment, and the zone's name.
+    fn local_offset(&self, _wall_seconds: i64) -> (i32, String) {
+        (0, "UTC".to_owned())
+    }
+    /// Whether time passes only by `sleep`.
+    fn is_virtual(&self) -> bool {
+        false
+    }
+}
+
+/// A clock that stands still while code runs and jumps when it sleeps.
+pub struct VirtualClock {
+    wall_start: i128,
+    elapsed: i128,
+    reads: u32,
+}
+
+/// A program that only polls the clock would never end: after this many readings each one lets a little time pass.
+const READS: u32 = 1_000_000;
+const MONOTONIC_START: i128 = 1_000_000_000_000;
+
+impl VirtualClock {
+    /// `wall_start` in nanoseconds since the epoch.
+    pub fn new(wall_start: i128) -> VirtualClock {
+        VirtualClock { wall_start, elapsed: 0, reads: 0 }
+    }
+
+    fn read(&mut self) -> i128 {
+        self.reads = self.reads.saturating_add(1);
+        if self.reads > READS {
+            self.elapsed += 100_000;
+        }
+        self.elapsed
+    }
+}
+
+impl Default for VirtualClock {
+    /// Starts at 1700000000.0, 2023-11-14 22:13:20 UTC.
+    fn default() -> Self {
+        VirtualClock::new(1_700_000_000_000_000_000)
+    }
+}
+
+impl Clock for VirtualClock {
+    fn wall(&mut self) -> i128 {
+        self.wall_start + self.read()
+    }
+
+    fn monotonic(&mut self) -> i128 {
+        MONOTONIC_START + self.read()
+    }
+
+    fn sleep(&mut self, nanoseconds: i128) {
+        if nanoseconds > 0 {
+            self.elapsed += nanoseconds;
+            self.reads = 0;
+        }
+    }
+
+    fn is_virtual(&self) -> bool {
+        true
+    }
+}
+
+/// What the interpreter may use of its surroundings.
+pub struct Host {
+    pub stdout: Output,
+    pub stderr: Output,
+    /// Reads a line with its line end from standard input; an empty string at the end.
+    pub read_line: Box<dyn FnMut() -> io::Result<String>>,
+    pub clock: Box<dyn Clock>,
+    /// Reads a module's source; the only file access that needs no permission.
+    pub read_module: Box<dyn FnMut(&Path) -> io::Result<Vec<u8>>>,
+    /// Where modules are looked for, the script's own folder first.
+    pub module_path: Vec<PathBuf>,
+    /// `sys.argv`.
+    pub argv: Vec<String>,
+    /// Random bits for unseeded generators.
+    pub entropy: Box<dyn FnMut() -> u64>,
+    /// Renders an uncaught exception.
+    pub style: crate::report::Style,
+}
+
+impl Host {
+    /// A host that grants nothing: output is thrown away, input is empty, time is virtual.
+    pub fn closed() -> Host {
+        Host {
+            stdout: Box::new(io::sink()),
+            stderr: Box::new(io::sink()),
+            read_line: Box::new(|| Ok(String::new())),
+            clock: Box::new(VirtualClock::default()),
+            read_module: Box::new(|_| Err(io::Error::from(io::ErrorKind::NotFound))),
+            module_path: Vec::new(),
+            argv: vec![String::new()],
+            entropy: Box::new(|| 0x9E37_79B9_7F4A_7C15),
+            style: crate::report::Style { format: crate::report::ErrorFormat::Python, color: false, width: 80 },
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The interpreter as its users see it: give it a host, run scripts, read how they ended.
+
+use std::path::Path;
+use std::rc::Rc;
+
+use crate::diagnostic::Diagnostic;
+use crate::host::Host;
+use crate::lower;
+use crate::machine::Vm;
+use crate::object::code::Code;
+use crate::object::module::Module;
+use crate::object::{Error, Exception, Value, gc};
+use crate::source::Source;
+use crate::symbol::sym;
+
+/// An interpreter: its modules, its event loops, and the host it runs on. Several can live in one process.
+pub struct Interpreter {
+    pub vm: Vm,
+    finalizers: Vec<gc::Finalizer>,
+}
+
+/// A script that was parsed and checked.
+pub struct Program {
+    code: Rc<Code>,
+}
+
+impl Interpreter {
+    pub fn new(host: Host) -> Interpreter {
+        Interpreter { vm: Vm::new(host), finalizers: Vec::new() }
+    }
+
+    /// Tells the interpreter how much native stack it may use from here on, in bytes; deeper recursion is a
+    /// `RecursionError`. Without it only Python's own limit holds.
+    pub fn limit_stack(&mut self, bytes: usize) {
+        let here = 0u8;
+        self.vm.stack_limit = (std::ptr::from_ref(&here) as usize).saturating_sub(bytes);
+    }
+
+    /// Parses and checks a script. `name` is how tracebacks call it.
+    ///
+    /// # Errors
+    /// Every error found in the text.
+    pub fn compile(&mut self, name: &str, bytes: &[u8]) -> Result<Program, Vec<Diagnostic>> {
+        let text = crate::syntax::decode(bytes, name).map_err(|d| vec![*d])?;
+        let source = Source::new(name, &text);
+        let code = lower::compile_module(&mut self.vm, &source)?;
+        Ok(Program { code })
+    }
+
+    /// Runs a program as `__main__` and returns its exit status. An uncaught exception is shown on the host's stderr.
+    pub fn run(&mut self, program: &Program) -> u8 {
+        let before = gc::swap_finalizers(std::mem::take(&mut self.finalizers));
+        let main = self.main_module(&program.code.source.name);
+        let result = self.vm.run_code(&program.code, &main.dict, None);
+        let status = match result {
+            Ok(_) => 0,
+            Err(error) => self.exit_status(&error),
+        };
+        self.shut_down(&main);
+        let _ = self.vm.host.stdout.flush();
+        let _ = self.vm.host.stderr.flush();
+        self.finalizers = gc::swap_finalizers(before);
+        status
+    }
+
+    fn main_module(&mut self, file: &str) -> Rc<Module> {
+        let vm = &mut self.vm;
+        let module = vm.new_module("__main__", None);
+        if !file.starts_with('<') {
+            let path = Path::new(file);
+            let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+            module.dict.set_str(&vm.name(sym::__file__).clone(), Value::string(absolute.display().to_string()));
+        }
+        let name = vm.name(sym::__main__).clone();
+        vm.modules.set_str(&name, Value::Module(module.clone()));
+        module
+    }
+
+    /// What the process ends with after an exception nobody caught.
+    fn exit_status(&mut self, error: &Error) -> u8 {
+        let vm = &mut self.vm;
+        if error.is(&vm.types.SystemExit) {
+            let code = vm.exception_attr(&error.0, sym::code).unwrap_or(Value::None);
+            return match &code {
+                Value::None => 0,
+                Value::Int(n) => (*n & 0xff) as u8,
+                Value::Bool(b) => u8::from(*b),
+                other => {
+                    let text = vm.str(other).map(|s| s.to_string()).unwrap_or_default();
+                    vm.write_err(&format!("{text}\n"));
+                    1
+                }
+            };
+        }
+        self.report(&error.0);
+        if error.is(&self.vm.types.KeyboardInterrupt) { 130 } else { 1 }
+    }
+
+    fn report(&mut self, exception: &Rc<Exception>) {
+        self.vm.print_exception(exception);
+    }
+
+    /// What happens to what is left when a program ends: exit handlers, then objects die, with their warnings.
+    fn shut_down(&mut self, main: &Rc<Module>) {
+        let vm = &mut self.vm;
+        vm.handling = None;
+        crate::builtins::modules::run_exit_handlers(vm);
+        vm.run_finalizers(None);
+        // Names starting with one underscore go first, then the rest, in order of definition.
+        let names = main.dict.keys();
+        for private in [true, false] {
+            for name in &names {
+                let Some(name) = name.as_str() else { continue };
+                if name.starts_with('_') != private || name.as_str() == "__builtins__" || name.as_str() == "__name__" {
+                    continue;
+                }
+                let old = main.dict.set_str(name, Value::None);
+                drop(old);
+                if gc::pending() {
+                    vm.run_finalizers(None);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,565 @@
+//! `try`, `with` and the ways out of blocks.
+//!
+//! A `finally` body is lowered once. Whoever enters it says in a hidden slot how to go on: 0 to fall through, an
+//! exception to raise again, or the number of an exit (a `return`, `break` or `continue` that had to pass through).
+//! Code that leaves a block early runs outside the block's protection: it is a hole in the range of its handler.
+
+use super::Lower;
+use crate::machine::Vm;
+use crate::object::code::{Finally, Handler, Pc, Slot, Step, Thunk};
+use crate::object::frame::Frame;
+use crate::object::{Error, Result, Value};
+use crate::source::Span;
+use crate::symbol::{Symbol, sym};
+use crate::syntax::ast::{ExceptHandler, Expr, ExprKind, Stmt, WithItem};
+
+/// What a statement stands in.
+pub(super) struct Block {
+    pub(super) kind: BlockKind,
+    /// Ranges of steps inside the block that its handler does not protect.
+    pub(super) holes: Vec<(Pc, Pc)>,
+}
+
+pub(super) enum BlockKind {
+    /// `iter` is the hidden slot of a `for` loop's iterator.
+    Loop { top: Option<Pc>, breaks: Vec<Pc>, continues: Vec<Pc>, iter: Option<Slot> },
+    /// The body of a `try` with handlers.
+    Try,
+    /// An `except` body.
+    Handler { exc: Slot, outer: Slot, name: Option<Symbol> },
+    /// The part of a `try` before its `finally`.
+    Finally { why: Slot, value: Slot, jumps: Vec<Pc>, exits: Vec<Leave> },
+    FinallyBody { why: Slot, outer: Slot },
+    With { exit: Slot, is_async: bool, span: Span },
+}
+
+/// A way out of blocks. A `return` keeps its value in a hidden slot.
+#[derive(Clone, Copy)]
+pub(super) enum Leave {
+    Break,
+    Continue,
+    Return(Slot),
+}
+
+impl Lower<'_> {
+    pub(super) fn push_block(&mut self, kind: BlockKind) {
+        self.unit.blocks.push(Block { kind, holes: Vec::new() });
+    }
+
+    /// Whether a `return` here has anything to run first.
+    pub(super) fn return_is_plain(&self) -> bool {
+        self.unit.blocks.iter().all(|b| matches!(b.kind, BlockKind::Loop { .. } | BlockKind::Try))
+    }
+
+    /// Leaves the blocks from the innermost out to where the way leads.
+    pub(super) fn leave(&mut self, way: Leave, span: Span) {
+        self.leave_from(way, self.unit.blocks.len(), span);
+    }
+
+    fn leave_from(&mut self, way: Leave, count: usize, span: Span) {
+        for at in (0..count).rev() {
+            let start = self.here();
+            match &mut self.unit.blocks[at].kind {
+                BlockKind::Try => {}
+                BlockKind::Loop { top, iter, .. } => {
+                    let (top, iter) = (*top, *iter);
+                    match way {
+                        Leave::Return(_) => {}
+                        Leave::Break => {
+                            if let Some(iter) = iter {
+                                self.clear_slot(iter, span);
+                            }
+                            let jump = self.emit(Step::Jump(0), span);
+                            if let BlockKind::Loop { breaks, .. } = &mut self.unit.blocks[at].kind {
+                                breaks.push(jump);
+                            }
+                            return;
+                        }
+                        Leave::Continue => {
+                            match top {
+                                Some(top) => {
+                                    self.emit(Step::Loop(top), span);
+                                }
+                                None => {
+                                    let jump = self.emit(Step::Loop(0), span);
+                                    if let BlockKind::Loop { continues, .. } = &mut self.unit.blocks[at].kind {
+                                        continues.push(jump);
+                                    }
+                                }
+                            }
+                            return;
+                        }
+                    }
+                }
+                BlockKind::Handler { exc, outer, name } => {
+                    let (exc, outer, name) = (*exc, *outer, *name);
+                    self.emit_leave_handler(outer, span);
+                    self.clear_slot(exc, span);
+                    if let Some(name) = name {
+                        self.forget_name(name, span);
+                    }
+                }
+                BlockKind::FinallyBody { why, outer } => {
+                    let (why, outer) = (*why, *outer);
+                    self.emit_leave_handler(outer, span);
+                    self.clear_slot(why, span);
+                }
+                BlockKind::With { exit, is_async, span } => {
+                    let (exit, is_async, span) = (*exit, *is_async, *span);
+                    self.emit_exit_call(exit, is_async, span);
+                }
+                BlockKind::Finally { why, value, exits, .. } => {
+                    let (why, value, number) = (*why, *value, exits.len() as i64 + 1);
+                    let onward = match way {
+                        Leave::Return(_) => Leave::Return(value),
+                        other => other,
+                    };
+                    exits.push(onward);
+                    if let Leave::Return(slot) = way {
+                        let slot = slot as usize;
+                        self.emit(Step::StoreLocal(value, Box::new(move |_, frame| Ok(frame.locals[slot].take()))), span);
+                    }
+                    self.emit(Step::StoreLocal(why, Box::new(move |_, _| Ok(Value::Int(number)))), span);
+                    let jump = self.emit(Step::Jump(0), span);
+                    if let BlockKind::Finally { jumps, .. } = &mut self.unit.blocks[at].kind {
+                        jumps.push(jump);
+                    }
+                    return;
+                }
+            }
+            let end = self.here();
+            if end > start {
+                for block in &mut self.unit.blocks[at..] {
+                    block.holes.push((start, end));
+                }
+            }
+        }
+        if let Leave::Return(slot) = way {
+            let slot = slot as usize;
+            self.emit(Step::Return(Box::new(move |_, frame| Ok(frame.locals[slot].take()))), span);
+        }
+    }
+
+    pub(super) fn clear_slot(&mut self, slot: Slot, span: Span) {
+        self.emit(Step::StoreLocal(slot, Box::new(|_, _| Ok(Value::Unbound))), span);
+    }
+
+    fn emit_leave_handler(&mut self, outer: Slot, span: Span) {
+        let action = Box::new(move |vm: &mut Vm, frame: &mut Frame| {
+            vm.leave_handler(frame, outer);
+            Ok(())
+        });
+        self.emit(Step::Do(action), span);
+    }
+
+    pub(super) fn emit_enter_handler(&mut self, exc: Slot, outer: Slot, span: Span) {
+        self.unit.handles = true;
+        let action = Box::new(move |vm: &mut Vm, frame: &mut Frame| {
+            vm.enter_handler(frame, exc, outer);
+            Ok(())
+        });
+        self.emit(Step::Do(action), span);
+    }
+
+    /// Raises the exception in a slot again, as it was.
+    pub(super) fn emit_reraise(&mut self, exc: Slot, outer: Option<Slot>, span: Span) {
+        let action = Box::new(move |vm: &mut Vm, frame: &mut Frame| {
+            if let Some(outer) = outer {
+                vm.leave_handler(frame, outer);
+            }
+            match frame.locals[exc as usize].take() {
+                Value::Exception(exception) => {
+                    exception.reraised.set(true);
+                    Err(Error(exception))
+                }
+                _ => Ok(()),
+            }
+        });
+        self.emit(Step::Do(action), span);
+    }
+
+    /// The end of `except ... as name`: the name goes, whether it is still bound or not.
+    fn forget_name(&mut self, name: Symbol, span: Span) {
+        let store = self.store_name(name);
+        let delete = self.delete_name(name, span);
+        let action = Box::new(move |vm: &mut Vm, frame: &mut Frame| {
+            store(vm, frame, Value::None)?;
+            delete(vm, frame)
+        });
+        self.emit(Step::Do(action), span);
+    }
+
+    /// Protects a range of steps, without the block's holes.
+    pub(super) fn protect(&mut self, start: Pc, end: Pc, mut holes: Vec<(Pc, Pc)>, target: Pc, exc: Slot, clear: Slot) {
+        holes.sort_unstable();
+        let mut from = start;
+        for (hole_start, hole_end) in holes {
+            if from < hole_start.min(end) {
+                self.unit.handlers.push(Handler { start: from, end: hole_start.min(end), target, exc, clear });
+            }
+            from = from.max(hole_end);
+        }
+        if from < end {
+            self.unit.handlers.push(Handler { start: from, end, target, exc, clear });
+        }
+    }
+
+    fn pop_holes(&mut self) -> Vec<(Pc, Pc)> {
+        self.unit.blocks.pop().map(|block| block.holes).unwrap_or_default()
+    }
+
+    pub(super) fn try_stmt(
+        &mut self,
+        body: Vec<Stmt>,
+        handlers: Vec<ExceptHandler>,
+        orelse: Vec<Stmt>,
+        finalbody: Vec<Stmt>,
+        is_star: bool,
+        span: Span,
+    ) {
+        if finalbody.is_empty() {
+            return if is_star {
+                self.try_star(body, handlers, orelse, span)
+            } else {
+                self.try_except(body, handlers, orelse, span)
+            };
+        }
+        let (why, outer, value) = (self.temp(), self.temp(), self.temp());
+        let first = body.first().map_or(span, |s| s.span);
+        self.emit(
+            Step::Do(Box::new(move |_, frame| {
+                frame.locals[why as usize] = Value::Unbound;
+                frame.locals[outer as usize] = Value::Unbound;
+                Ok(())
+            })),
+            first,
+        );
+        let clear = self.unit.next_slot;
+        self.push_block(BlockKind::Finally { why, value, jumps: Vec::new(), exits: Vec::new() });
+        let start = self.here();
+        match (handlers.is_empty(), is_star) {
+            (true, _) => {
+                self.body(body);
+                self.body(orelse);
+            }
+            (false, true) => self.try_star(body, handlers, orelse, span),
+            (false, false) => self.try_except(body, handlers, orelse, span),
+        }
+        let end = self.here();
+        let Some(Block { kind: BlockKind::Finally { jumps, exits, .. }, holes }) = self.unit.blocks.pop() else { return };
+        let final_span = finalbody.first().map_or(span, |s| s.span);
+        let normal = self.emit(Step::Jump(0), final_span);
+        let target = self.here();
+        self.protect(start, end, holes, target, why, clear);
+        self.emit_enter_handler(why, outer, final_span);
+        self.patch(normal);
+        for jump in jumps {
+            self.patch(jump);
+        }
+        // The body, under a handler that restores what was being handled.
+        self.push_block(BlockKind::FinallyBody { why, outer });
+        let (body_start, body_clear) = (self.here(), self.unit.next_slot + 1);
+        let failed = self.temp();
+        self.body(finalbody);
+        let body_end = self.here();
+        let holes = self.pop_holes();
+        let finally = Finally { why, outer, exits: Vec::new() };
+        let end_finally = self.emit(Step::EndFinally(Box::new(finally)), final_span);
+        let done = self.emit(Step::Jump(0), final_span);
+        let mut targets = Vec::new();
+        for way in exits {
+            targets.push(self.here());
+            self.leave_from(way, self.unit.blocks.len(), final_span);
+        }
+        if let Step::EndFinally(finally) = &mut self.unit.steps[end_finally as usize] {
+            finally.exits = targets;
+        }
+        let cleanup = self.here();
+        self.protect(body_start, body_end, holes, cleanup, failed, body_clear);
+        self.clear_slot(why, final_span);
+        self.emit_reraise(failed, Some(outer), final_span);
+        self.patch(done);
+    }
+
+    fn try_except(&mut self, body: Vec<Stmt>, handlers: Vec<ExceptHandler>, orelse: Vec<Stmt>, span: Span) {
+        let (exc, outer, failed) = (self.temp(), self.temp(), self.temp());
+        let clear = self.unit.next_slot;
+        self.push_block(BlockKind::Try);
+        let start = self.here();
+        self.body(body);
+        let end = self.here();
+        let holes = self.pop_holes();
+        self.body(orelse);
+        let mut done = vec![self.emit(Step::Jump(0), span)];
+        let target = self.here();
+        self.protect(start, end, holes, target, exc, clear);
+        let first = handlers.first().map_or(span, |h| h.span);
+        self.emit_enter_handler(exc, outer, first);
+        let area = self.here();
+        let mut area_holes = Vec::new();
+        let mut caught_all = false;
+        for handler in handlers {
+            let head = handler.kind.as_ref().map_or(handler.span, |e| e.span);
+            let next = match handler.kind {
+                Some(kind) => {
+                    let kind_span = kind.span;
+                    let kind = self.hoist(kind);
+                    let kind = self.expr(kind);
+                    let cond = Box::new(move |vm: &mut Vm, frame: &mut Frame| {
+                        let kind = kind(vm, frame)?;
+                        let exception = frame.locals[exc as usize].clone();
+                        vm.exception_matches(&exception, &kind).map_err(|e| e.at(kind_span))
+                    });
+                    Some(self.emit(Step::JumpIfNot(cond, 0), kind_span))
+                }
+                None => {
+                    caught_all = true;
+                    None
+                }
+            };
+            let name = handler.name.map(|name| name.name);
+            if let Some(name) = name {
+                let store = self.store_name(name);
+                let action = Box::new(move |vm: &mut Vm, frame: &mut Frame| {
+                    let exception = frame.locals[exc as usize].clone();
+                    store(vm, frame, exception)
+                });
+                self.emit(Step::Do(action), head);
+            }
+            self.push_block(BlockKind::Handler { exc, outer, name });
+            let body_start = self.here();
+            self.body(handler.body);
+            let body_end = self.here();
+            let holes = self.pop_holes();
+            area_holes.extend(&holes);
+            let leave = self.here();
+            self.emit_leave_handler(outer, span);
+            self.clear_slot(exc, span);
+            if let Some(name) = name {
+                self.forget_name(name, span);
+            }
+            done.push(self.emit(Step::Jump(0), span));
+            if let Some(name) = name {
+                let cleanup = self.here();
+                self.protect(body_start, body_end, holes, cleanup, failed, clear);
+                self.forget_name(name, head);
+                self.emit_reraise(failed, None, head);
+                area_holes.push((leave, cleanup));
+            } else {
+                area_holes.push((leave, self.here()));
+            }
+            if let Some(next) = next {
+                self.patch(next);
+            }
+        }
+        if !caught_all {
+            self.emit_reraise(exc, None, first);
+        }
+        let cleanup = self.here();
+        self.protect(area, cleanup, area_holes, cleanup, failed, clear);
+        self.clear_slot(exc, span);
+        self.emit_reraise(failed, Some(outer), first);
+        for jump in done {
+            self.patch(jump);
+        }
+    }
+
+    pub(super) fn with_stmt(&mut self, items: Vec<WithItem>, body: Vec<Stmt>, is_async: bool, span: Span) {
+        let mut items = std::collections::VecDeque::from(items);
+        self.with_items(&mut items, body, is_async, span);
+    }
+
+    fn with_items(
+        &mut self,
+        items: &mut std::collections::VecDeque<WithItem>,
+        body: Vec<Stmt>,
+        is_async: bool,
+        span: Span,
+    ) {
+        let Some(item) = items.pop_front() else { return self.body(body) };
+        let at = item.context.span;
+        let (exit, value) = (self.temp(), self.temp());
+        let (exc, outer, result, failed) = (self.temp(), self.temp(), self.temp(), self.temp());
+        let context = self.hoist(item.context);
+        let context = self.expr(context);
+        let action = Box::new(move |vm: &mut Vm, frame: &mut Frame| {
+            let manager = context(vm, frame)?;
+            let (bound_exit, entered) = vm.enter_context(&manager, is_async).map_err(|e| e.at(at))?;
+            frame.locals[exit as usize] = bound_exit;
+            frame.locals[value as usize] = entered;
+            Ok(())
+        });
+        self.emit(Step::Do(action), at);
+        if is_async {
+            self.emit(Step::Await(value), at);
+        }
+        let clear = self.unit.next_slot;
+        self.push_block(BlockKind::With { exit, is_async, span: at });
+        let start = self.here();
+        match item.target {
+            Some(target) => {
+                let target_span = target.span;
+                let target = self.hoist_target(target);
+                let store = self.target(target);
+                let action = Box::new(move |vm: &mut Vm, frame: &mut Frame| {
+                    let value = frame.locals[value as usize].take();
+                    store(vm, frame, value)
+                });
+                self.emit(Step::Do(action), target_span);
+            }
+            None => self.clear_slot(value, at),
+        }
+        self.with_items(items, body, is_async, span);
+        let end = self.here();
+        let holes = self.pop_holes();
+        self.emit_exit_call(exit, is_async, at);
+        let done = self.emit(Step::Jump(0), at);
+        let target = self.here();
+        self.protect(start, end, holes, target, exc, clear);
+        self.emit_enter_handler(exc, outer, at);
+        let area = self.here();
+        let call: Thunk = Box::new(move |vm, frame| {
+            let exit = frame.locals[exit as usize].take();
+            let exception = frame.locals[exc as usize].clone();
+            vm.exit_context(&exit, &exception).map_err(|e| e.at(at))
+        });
+        self.emit(Step::StoreLocal(result, call), at);
+        if is_async {
+            self.emit(Step::Await(result), at);
+        }
+        let suppressed = self.emit(
+            Step::JumpIf(
+                Box::new(move |vm, frame| {
+                    let result = frame.locals[result as usize].take();
+                    vm.truth(&result).map_err(|e| e.at(at))
+                }),
+                0,
+            ),
+            at,
+        );
+        self.emit_reraise(exc, None, at);
+        let cleanup = self.here();
+        self.protect(area, cleanup, Vec::new(), cleanup, failed, clear);
+        self.clear_slot(exc, at);
+        self.emit_reraise(failed, Some(outer), at);
+        self.patch(suppressed);
+        self.emit_leave_handler(outer, at);
+        self.clear_slot(exc, at);
+        self.patch(done);
+    }
+
+    /// The call of `__exit__` when nothing went wrong.
+    fn emit_exit_call(&mut self, exit: Slot, is_async: bool, span: Span) {
+        let call: Thunk = Box::new(move |vm, frame| {
+            let exit = frame.locals[exit as usize].take();
+            vm.exit_context(&exit, &Value::None).map_err(|e| e.at(span))
+        });
+        if is_async {
+            self.emit(Step::StoreLocal(exit, call), span);
+            self.emit(Step::Await(exit), span);
+            self.clear_slot(exit, span);
+        } else {
+            self.emit(Step::Expr(call), span);
+        }
+    }
+
+    /// Splits what suspends out of an assignment target.
+    pub(super) fn hoist_target(&mut self, mut target: Expr) -> Expr {
+        if !target.suspends {
+            return target;
+        }
+        target.suspends = false;
+        target.kind = match target.kind {
+            ExprKind::Attribute { value, attr } => {
+                ExprKind::Attribute { value: Box::new(self.hoist_to_temp(*value)), attr }
+            }
+            ExprKind::Subscript { value, index } => {
+                let mut parts = self.hoist_all(vec![*value, *index]).into_iter();
+                match (parts.next(), parts.next()) {
+                    (Some(value), Some(index)) => {
+                        ExprKind::Subscript { value: Box::new(value), index: Box::new(index) }
+                    }
+                    _ => ExprKind::Temp(0),
+                }
+            }
+            ExprKind::Tuple(items) => {
+                ExprKind::Tuple(items.into_iter().map(|item| self.hoist_target(item)).collect())
+            }
+            ExprKind::List(items) => ExprKind::List(items.into_iter().map(|item| self.hoist_target(item)).collect()),
+            ExprKind::Starred(inner) => ExprKind::Starred(Box::new(self.hoist_target(*inner))),
+            other => other,
+        };
+        target
+    }
+}
+
+impl Vm {
+    /// Whether an `except` clause with this class, or tuple of classes, catches an exception.
+    pub fn exception_matches(&mut self, exception: &Value, kind: &Value) -> Result<bool> {
+        match (exception, kind) {
+            (Value::Exception(exception), Value::Class(class)) if class.is_subclass(&self.types.BaseException) => {
+                Ok(exception.is(class))
+            }
+            (_, Value::Tuple(kinds)) => {
+                for kind in kinds.iter() {
+                    if !matches!(kind, Value::Class(c) if c.is_subclass(&self.types.BaseException)) {
+                        return Err(self.not_catchable());
+                    }
+                }
+                for kind in kinds.iter() {
+                    if self.exception_matches(exception, kind)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            _ => Err(self.not_catchable()),
+        }
+    }
+
+    #[cold]
+    fn not_catchable(&mut self) -> Error {
+        self.type_error("catching classes that do not inherit from BaseException is not allowed")
+    }
+
+    /// Looks up both methods of a context manager and enters it: the bound exit and what entering gave.
+    fn enter_context(&mut self, manager: &Value, is_async: bool) -> Result<(Value, Value)> {
+        let (enter, exit, protocol) = if is_async {
+            (sym::__aenter__, sym::__aexit__, "asynchronous context manager")
+        } else {
+            (sym::__enter__, sym::__exit__, "context manager")
+        };
+        let found = (self.lookup_special(manager, enter), self.lookup_special(manager, exit));
+        let name = self.type_name(manager);
+        match found {
+            (None, _) => {
+                Err(self.type_error(format!("'{}' object does not support the {protocol} protocol", name.as_str())))
+            }
+            (Some(_), None) => {
+                let missing = if is_async { "__aexit__" } else { "__exit__" };
+                Err(self.type_error(format!(
+                    "'{}' object does not support the {protocol} protocol (missed {missing} method)",
+                    name.as_str()
+                )))
+            }
+            (Some(enter), Some(exit)) => {
+                let class = self.class_of(manager);
+                let exit = self.bind(&exit, Some(manager), &class)?;
+                let entered = self.call_found(&enter, manager, &[])?;
+                Ok((exit, entered))
+            }
+        }
+    }
+
+    /// Calls a bound `__exit__` with an exception, or with three times `None`.
+    fn exit_context(&mut self, exit: &Value, exception: &Value) -> Result<Value> {
+        match exception {
+            Value::Exception(e) => {
+                let class = Value::Class(e.class.borrow().clone());
+                let traceback = e.traceback.borrow().clone().map_or(Value::None, Value::Traceback);
+                self.call(exit, &[class, exception.clone(), traceback])
+            }
+            _ => self.call(exit, &[Value::None, Value::None, Value::None]),
+        }
+    }
+}

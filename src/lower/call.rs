@@ -1,0 +1,451 @@
+//! Calls. The plain ones move their arguments straight into the callee's locals.
+
+use std::rc::Rc;
+
+use super::Lower;
+use super::name::Place;
+use crate::machine::attr::{AttrCache, Method};
+use crate::machine::{CallSite, Vm};
+use crate::object::code::Thunk;
+use crate::object::frame::Frame;
+use crate::object::{Dict, Result, Str, Value};
+use crate::source::Span;
+use crate::symbol::sym;
+use crate::syntax::ast::{Arg, Expr, ExprKind};
+
+/// Calls a value with arguments that are at hand.
+#[inline]
+fn invoke<const N: usize>(vm: &mut Vm, frame: &mut Frame, callee: &Value, args: [Value; N], span: Span) -> Result<Value> {
+    vm.calls.push(CallSite { code: frame.code.id.get(), span });
+    let result = match callee {
+        Value::Function(f) if f.code.params.plain() && f.code.params.positional as usize == N => {
+            match vm.tick() {
+                Ok(()) => vm.call_exact(f, args),
+                Err(e) => Err(e),
+            }
+        }
+        Value::Native(native) => vm.call_native(native, &args),
+        other => vm.call(other, &args),
+    };
+    vm.calls.pop();
+    match result {
+        Ok(value) => Ok(value),
+        Err(e) => Err(e.at(span)),
+    }
+}
+
+/// Calls a method found by `load_method` with the object in front of the arguments.
+#[inline]
+fn invoke_method<const N: usize, const M: usize>(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    method: Method,
+    object: Value,
+    args: [Value; N],
+    span: Span,
+) -> Result<Value> {
+    match method {
+        Method::Bound(callee) => invoke(vm, frame, &callee, args, span),
+        Method::Unbound(callee) => {
+            let mut all = [const { Value::Unbound }; M];
+            all[0] = object;
+            for (place, arg) in all[1..].iter_mut().zip(args) {
+                *place = arg;
+            }
+            invoke(vm, frame, &callee, all, span)
+        }
+    }
+}
+
+/// The arguments of a call that is not plain.
+pub(super) struct Arguments {
+    parts: Vec<(Part, Span)>,
+}
+
+enum Part {
+    Positional(Thunk),
+    Star(Thunk),
+    Keyword(Rc<Str>, Thunk),
+    DoubleStar(Thunk),
+}
+
+/// Evaluated arguments.
+pub(super) type Evaluated = (Vec<Value>, Vec<(Rc<Str>, Value)>);
+
+impl Arguments {
+    /// Evaluates the arguments; `callee` is named in errors.
+    pub(super) fn evaluate(&self, vm: &mut Vm, frame: &mut Frame, callee: &Value, at: Span) -> Result<Evaluated> {
+        let mut args = Vec::with_capacity(self.parts.len());
+        let mut kwargs: Vec<(Rc<Str>, Value)> = Vec::new();
+        for (part, _) in &self.parts {
+            match part {
+                Part::Positional(thunk) => args.push(thunk(vm, frame)?),
+                Part::Star(thunk) => {
+                    let value = thunk(vm, frame)?;
+                    match vm.collect(&value) {
+                        Ok(items) => args.extend(items),
+                        Err(e) if e.is(&vm.types.TypeError) && e.0.traceback.borrow().is_none() && vm.iter(&value).is_err() => {
+                            let (shown, name) = (callee_name(vm, callee), vm.type_name(&value));
+                            let message =
+                                format!("{shown} argument after * must be an iterable, not {}", name.as_str());
+                            return Err(vm.type_error(message).at(at));
+                        }
+                        Err(e) => return Err(e.at(at)),
+                    }
+                }
+                Part::Keyword(name, thunk) => {
+                    let value = thunk(vm, frame)?;
+                    add_keyword(vm, &mut kwargs, callee, name.clone(), value).map_err(|e| e.at(at))?;
+                }
+                Part::DoubleStar(thunk) => {
+                    let value = thunk(vm, frame)?;
+                    let keys = vm.name(sym::keys).clone();
+                    let pairs = match value.as_dict() {
+                        Some(dict) if matches!(value, Value::Dict(_)) => dict.pairs(),
+                        _ if vm.get_attr_opt(&value, &keys)?.is_some() => {
+                            let dict = Dict::new();
+                            vm.dict_update(&dict, &value).map_err(|e| e.at(at))?;
+                            dict.pairs()
+                        }
+                        _ => {
+                            let (shown, name) = (callee_name(vm, callee), vm.type_name(&value));
+                            let message =
+                                format!("{shown} argument after ** must be a mapping, not {}", name.as_str());
+                            return Err(vm.type_error(message).at(at));
+                        }
+                    };
+                    for (key, value) in pairs {
+                        match key.as_str() {
+                            Some(name) => {
+                                let name = vm.intern_str(name);
+                                add_keyword(vm, &mut kwargs, callee, name, value).map_err(|e| e.at(at))?;
+                            }
+                            None => return Err(vm.type_error("keywords must be strings").at(at)),
+                        }
+                    }
+                }
+            }
+        }
+        Ok((args, kwargs))
+    }
+}
+
+fn add_keyword(
+    vm: &mut Vm,
+    kwargs: &mut Vec<(Rc<Str>, Value)>,
+    callee: &Value,
+    name: Rc<Str>,
+    value: Value,
+) -> Result<()> {
+    if kwargs.iter().any(|(known, _)| crate::object::str::same(known, &name)) {
+        let shown = callee_name(vm, callee);
+        return Err(vm.type_error(format!("{shown} got multiple values for keyword argument '{}'", name.as_str())));
+    }
+    kwargs.push((name, value));
+    Ok(())
+}
+
+/// A callee as messages about its arguments name it: `__main__.f()`.
+fn callee_name(vm: &mut Vm, callee: &Value) -> String {
+    let qualname = vm.name(sym::__qualname__).clone();
+    let name = match vm.get_attr_opt(callee, &qualname) {
+        Ok(Some(Value::Str(name))) => name.as_str().to_owned(),
+        _ => return vm.str(callee).map_or_else(|_| "object".to_owned(), |s| s.as_str().to_owned()),
+    };
+    let module = vm.name(sym::__module__).clone();
+    match vm.get_attr_opt(callee, &module) {
+        Ok(Some(Value::Str(module))) if module.as_str() != "builtins" => format!("{}.{name}()", module.as_str()),
+        _ => format!("{name}()"),
+    }
+}
+
+impl Lower<'_> {
+    pub(super) fn arguments(&mut self, args: Vec<Arg>) -> Arguments {
+        let parts = args
+            .into_iter()
+            .map(|arg| match arg {
+                Arg::Positional(e) => {
+                    let span = e.span;
+                    (Part::Positional(self.expr(e)), span)
+                }
+                Arg::Star(e, span) => (Part::Star(self.expr(e)), span),
+                Arg::Keyword(name, e) => {
+                    let key = self.vm.name(name.name).clone();
+                    (Part::Keyword(key, self.expr(e)), name.span)
+                }
+                Arg::DoubleStar(e, span) => (Part::DoubleStar(self.expr(e)), span),
+            })
+            .collect();
+        Arguments { parts }
+    }
+
+    pub(super) fn call(&mut self, func: Expr, args: Vec<Arg>, span: Span) -> Thunk {
+        if let ExprKind::Name(name) = func.kind {
+            if let Some(thunk) = self.frame_builtin(name, &args, span) {
+                return thunk;
+            }
+        }
+        let plain = args.len() <= 3 && args.iter().all(|arg| matches!(arg, Arg::Positional(_)));
+        if !plain {
+            return self.general_call(func, args, span);
+        }
+        let mut thunks: Vec<Thunk> = args
+            .into_iter()
+            .filter_map(|arg| match arg {
+                Arg::Positional(e) => Some(self.expr(e)),
+                _ => None,
+            })
+            .collect();
+        if let ExprKind::Attribute { value, attr } = func.kind {
+            return self.method_call(*value, attr, thunks, span, func.span);
+        }
+        let func = self.expr(func);
+        let last = thunks.pop();
+        let middle = thunks.pop();
+        let first = thunks.pop();
+        match (first, middle, last) {
+            (None, None, None) => Box::new(move |vm, frame| {
+                let func = func(vm, frame)?;
+                invoke(vm, frame, &func, [], span)
+            }),
+            (None, None, Some(a)) => Box::new(move |vm, frame| {
+                let func = func(vm, frame)?;
+                let a = a(vm, frame)?;
+                invoke(vm, frame, &func, [a], span)
+            }),
+            (None, Some(a), Some(b)) => Box::new(move |vm, frame| {
+                let func = func(vm, frame)?;
+                let a = a(vm, frame)?;
+                let b = b(vm, frame)?;
+                invoke(vm, frame, &func, [a, b], span)
+            }),
+            (Some(a), Some(b), Some(c)) => Box::new(move |vm, frame| {
+                let func = func(vm, frame)?;
+                let a = a(vm, frame)?;
+                let b = b(vm, frame)?;
+                let c = c(vm, frame)?;
+                invoke(vm, frame, &func, [a, b, c], span)
+            }),
+            _ => Self::constant_thunk(Value::None),
+        }
+    }
+
+    fn method_call(
+        &mut self,
+        object: Expr,
+        attr: crate::syntax::ast::Ident,
+        mut args: Vec<Thunk>,
+        span: Span,
+        func_span: Span,
+    ) -> Thunk {
+        let object = self.expr(object);
+        let name = self.vm.name(attr.name).clone();
+        let cache = AttrCache::default();
+        let load = move |vm: &mut Vm, object: &Value| match vm.load_method(object, &name, &cache) {
+            Ok(method) => Ok(method),
+            Err(e) => Err(e.at(func_span)),
+        };
+        let last = args.pop();
+        let middle = args.pop();
+        let first = args.pop();
+        match (first, middle, last) {
+            (None, None, Some(a)) => Box::new(move |vm, frame| {
+                let object = object(vm, frame)?;
+                let method = load(vm, &object)?;
+                let a = a(vm, frame)?;
+                invoke_method::<1, 2>(vm, frame, method, object, [a], span)
+            }),
+            (None, Some(a), Some(b)) => Box::new(move |vm, frame| {
+                let object = object(vm, frame)?;
+                let method = load(vm, &object)?;
+                let a = a(vm, frame)?;
+                let b = b(vm, frame)?;
+                invoke_method::<2, 3>(vm, frame, method, object, [a, b], span)
+            }),
+            (Some(a), Some(b), Some(c)) => Box::new(move |vm, frame| {
+                let object = object(vm, frame)?;
+                let method = load(vm, &object)?;
+                let a = a(vm, frame)?;
+                let b = b(vm, frame)?;
+                let c = c(vm, frame)?;
+                invoke_method::<3, 4>(vm, frame, method, object, [a, b, c], span)
+            }),
+            _ => Box::new(move |vm, frame| {
+                let object = object(vm, frame)?;
+                let method = load(vm, &object)?;
+                invoke_method::<0, 1>(vm, frame, method, object, [], span)
+            }),
+        }
+    }
+
+    fn general_call(&mut self, func: Expr, args: Vec<Arg>, span: Span) -> Thunk {
+        let func = self.expr(func);
+        let args = self.arguments(args);
+        Box::new(move |vm, frame| {
+            let func = func(vm, frame)?;
+            let (args, kwargs) = args.evaluate(vm, frame, &func, span)?;
+            vm.calls.push(CallSite { code: frame.code.id.get(), span });
+            let result = match vm.tick() {
+                Ok(()) => vm.call_kw(&func, &args, &kwargs),
+                Err(e) => Err(e),
+            };
+            vm.calls.pop();
+            match result {
+                Ok(value) => Ok(value),
+                Err(e) => Err(e.at(span)),
+            }
+        })
+    }
+
+    /// Built-in functions that look at the frame they are called in, when called by their own name: `super()`,
+    /// `locals()`, `globals()`, `vars()`, `dir()`, `eval()`, `exec()`.
+    fn frame_builtin(&mut self, name: crate::symbol::Symbol, args: &[Arg], span: Span) -> Option<Thunk> {
+        if self.place(name) != Place::Global && !matches!(self.place(name), Place::Namespace(_)) {
+            return None;
+        }
+        let text = self.vm.name(name).clone();
+        let positional = args.iter().all(|arg| matches!(arg, Arg::Positional(_)));
+        match text.as_str() {
+            "super" if args.is_empty() => Some(self.super_call(name, span)),
+            "locals" | "vars" | "dir" if args.is_empty() => {
+                let load = self.load_name(name, span);
+                let snapshot = self.locals_snapshot();
+                let original = self.builtin(&text);
+                let dir = text.as_str() == "dir";
+                Some(Box::new(move |vm, frame| {
+                    let callee = load(vm, frame)?;
+                    if !callee.is(&original) {
+                        return invoke(vm, frame, &callee, [], span);
+                    }
+                    let locals = snapshot(vm, frame)?;
+                    if !dir {
+                        return Ok(locals);
+                    }
+                    let mut names = vm.collect(&locals)?;
+                    vm.sort(&mut names, None, false)?;
+                    Ok(Value::list(names))
+                }))
+            }
+            "globals" if args.is_empty() => {
+                let load = self.load_name(name, span);
+                let original = self.builtin(&text);
+                Some(Box::new(move |vm, frame| {
+                    let callee = load(vm, frame)?;
+                    if !callee.is(&original) {
+                        return invoke(vm, frame, &callee, [], span);
+                    }
+                    Ok(Value::Dict(frame.function.globals.clone()))
+                }))
+            }
+            "eval" | "exec" if positional && args.len() == 1 => Some(self.eval_call(name, args, span)?),
+            _ => None,
+        }
+    }
+
+    /// `eval(text)` and `exec(text)` run in the namespaces of their caller. Evaluating the argument is left to the
+    /// general call when it is not simple, so that it is lowered once.
+    fn eval_call(&mut self, name: crate::symbol::Symbol, args: &[Arg], span: Span) -> Option<Thunk> {
+        let argument = match args.first()?.value().kind {
+            ExprKind::Name(argument) => self.load_name(argument, args.first()?.value().span),
+            ExprKind::Constant(ref constant) => {
+                let value = self.constant(constant);
+                Self::constant_thunk(value)
+            }
+            _ => return None,
+        };
+        let load = self.load_name(name, span);
+        let text = self.vm.name(name).clone();
+        let original = self.builtin(&text);
+        let snapshot = self.locals_snapshot();
+        let at_module = self.unit.namespace.is_none()
+            && matches!(self.unit.kind, crate::object::code::CodeKind::Module);
+        Some(Box::new(move |vm, frame| {
+            let callee = load(vm, frame)?;
+            let argument = argument(vm, frame)?;
+            if !callee.is(&original) {
+                return invoke(vm, frame, &callee, [argument], span);
+            }
+            let globals = Value::Dict(frame.function.globals.clone());
+            let locals = if at_module { globals.clone() } else { snapshot(vm, frame)? };
+            invoke(vm, frame, &callee, [argument, globals, locals], span)
+        }))
+    }
+
+    fn builtin(&self, name: &Rc<Str>) -> Value {
+        self.vm.builtins.get_str(name).unwrap_or_default()
+    }
+
+    /// `super()` without arguments: the class from the `__class__` cell, the object from the first parameter.
+    fn super_call(&mut self, name: crate::symbol::Symbol, span: Span) -> Thunk {
+        let load = self.load_name(name, span);
+        let class = match self.unit.free.get(&sym::__class__) {
+            Some(&at) => Some(at),
+            None => None,
+        };
+        let has_first = {
+            let scope = &self.scopes.scopes[self.unit.scope.0 as usize];
+            !scope.variables.is_empty()
+        };
+        Box::new(move |vm, frame| {
+            let callee = load(vm, frame)?;
+            let is_super = matches!(&callee, Value::Class(c) if Rc::ptr_eq(c, &vm.types.super_));
+            if !is_super {
+                return invoke(vm, frame, &callee, [], span);
+            }
+            let Some(class) = class else {
+                return Err(vm.runtime_error("super(): __class__ cell not found").at(span));
+            };
+            let first = match frame.locals.first() {
+                Some(Value::Cell(cell)) if has_first => cell.get(),
+                Some(value) if has_first => value.clone(),
+                _ => Value::Unbound,
+            };
+            if first.is_unbound() {
+                let message = if has_first { "super(): arg[0] deleted" } else { "super(): no arguments" };
+                return Err(vm.runtime_error(message).at(span));
+            }
+            let class = match frame.function.closure[class].get() {
+                Value::Class(class) => class,
+                _ => return Err(vm.runtime_error("super(): empty __class__ cell").at(span)),
+            };
+            vm.make_super(&class, &first).map_err(|e| e.at(span))
+        })
+    }
+
+    /// `locals()`: the variables that are bound, as a dict; a module's or class's own namespace.
+    pub(super) fn locals_snapshot(&mut self) -> Thunk {
+        if let Some(slot) = self.unit.namespace {
+            return Box::new(move |_, frame| Ok(frame.locals[slot as usize].clone()));
+        }
+        if matches!(self.unit.kind, crate::object::code::CodeKind::Module) || self.unit.scope.0 == 0 {
+            return Box::new(move |_, frame| Ok(Value::Dict(frame.function.globals.clone())));
+        }
+        let comps: Vec<(Rc<Str>, usize)> = self
+            .unit
+            .comps
+            .iter()
+            .flat_map(|(_, names)| names.iter().map(|(&name, &slot)| (self.vm.name(name).clone(), slot as usize)))
+            .collect();
+        Box::new(move |_, frame| {
+            let dict = Dict::new();
+            let own = frame.code.variables.iter().enumerate().map(|(slot, name)| (name, slot));
+            for (name, slot) in own.chain(comps.iter().map(|(name, slot)| (name, *slot))) {
+                let value = match frame.locals.get(slot) {
+                    Some(Value::Cell(cell)) => cell.get(),
+                    Some(value) => value.clone(),
+                    None => Value::Unbound,
+                };
+                if !value.is_unbound() && !name.starts_with('.') {
+                    dict.set_str(name, value);
+                }
+            }
+            for (name, cell) in frame.code.free.iter().zip(frame.function.closure.iter()) {
+                let value = cell.get();
+                if !value.is_unbound() {
+                    dict.set_str(name, value);
+                }
+            }
+            Ok(Value::dict(dict))
+        })
+    }
+}

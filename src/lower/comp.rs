@@ -1,0 +1,350 @@
+//! Comprehensions. List, set and dict comprehensions run in the frame they stand in, their variables in hidden slots;
+//! a generator expression is a function of its own.
+
+use super::{Lower, Names};
+use crate::machine::Vm;
+use crate::object::code::{CodeKind, Cond, ParamSpec, Slot, Step, Store, Thunk};
+use crate::object::frame::Frame;
+use crate::object::{Cell, Dict, Result, Value};
+use crate::source::Span;
+use crate::syntax::ast::{Comp, Comprehension, Expr, ExprKind, ScopeId};
+
+/// One `for` of a comprehension that cannot suspend.
+struct Clause {
+    iter: Thunk,
+    iter_span: Span,
+    store: Store,
+    conds: Vec<Cond>,
+}
+
+/// What a comprehension does with its element.
+type Each = Box<dyn Fn(&mut Vm, &mut Frame, &Value) -> Result<()>>;
+
+fn run(vm: &mut Vm, frame: &mut Frame, clauses: &[Clause], first: Option<Value>, acc: &Value, each: &Each) -> Result<()> {
+    let Some((clause, rest)) = clauses.split_first() else { return each(vm, frame, acc) };
+    let iterable = match first {
+        Some(value) => value,
+        None => (clause.iter)(vm, frame)?,
+    };
+    let iterator = vm.iter(&iterable).map_err(|e| e.at(clause.iter_span))?;
+    drop(iterable);
+    'items: while let Some(item) = vm.next(&iterator).map_err(|e| e.at(clause.iter_span))? {
+        vm.tick()?;
+        (clause.store)(vm, frame, item)?;
+        for cond in &clause.conds {
+            if !cond(vm, frame)? {
+                continue 'items;
+            }
+        }
+        if rest.is_empty() {
+            each(vm, frame, acc)?;
+        } else {
+            run(vm, frame, rest, None, acc, each)?;
+        }
+    }
+    Ok(())
+}
+
+impl Lower<'_> {
+    pub(super) fn list_comp(&mut self, comp: Comp, _span: Span) -> Thunk {
+        self.inlined(comp, |_| Ok(Self::new_list()), |lower, comp| {
+            let element = lower.expr(comp.0);
+            Box::new(move |vm, frame, acc| {
+                let value = element(vm, frame)?;
+                if let Value::List(list) = acc {
+                    list.push(value);
+                }
+                Ok(())
+            })
+        })
+    }
+
+    pub(super) fn set_comp(&mut self, comp: Comp, _span: Span) -> Thunk {
+        self.inlined(comp, |vm| vm.new_set(Vec::new(), false), |lower, comp| {
+            let span = comp.0.span;
+            let element = lower.expr(comp.0);
+            Box::new(move |vm, frame, acc| {
+                let value = element(vm, frame)?;
+                if let Value::Set(set) = acc {
+                    vm.set_add(set, value).map_err(|e| e.at(span))?;
+                }
+                Ok(())
+            })
+        })
+    }
+
+    pub(super) fn dict_comp(&mut self, comp: Comp, _span: Span) -> Thunk {
+        self.inlined(comp, |_| Ok(Value::dict(Dict::new())), |lower, comp| {
+            let span = comp.0.span;
+            let key = lower.expr(comp.0);
+            let value = comp.1.map(|value| lower.expr(value));
+            Box::new(move |vm, frame, acc| {
+                let key = key(vm, frame)?;
+                let value = match &value {
+                    Some(value) => value(vm, frame)?,
+                    None => Value::None,
+                };
+                if let Value::Dict(dict) = acc {
+                    vm.dict_set(dict, key, value).map_err(|e| e.at(span))?;
+                }
+                Ok(())
+            })
+        })
+    }
+
+    /// A comprehension that runs inside one step.
+    fn inlined(
+        &mut self,
+        mut comp: Comp,
+        make: fn(&mut Vm) -> Result<Value>,
+        each: impl FnOnce(&mut Self, (Expr, Option<Expr>)) -> Each,
+    ) -> Thunk {
+        let depth = self.unit.next_slot;
+        // The first iterable belongs to the scope outside.
+        let first_span = comp.generators[0].iter.span;
+        let placeholder = Expr { kind: ExprKind::Temp(0), span: first_span, suspends: false };
+        let first = self.expr(std::mem::replace(&mut comp.generators[0].iter, placeholder));
+        let cells = self.enter_comp(comp.scope);
+        let clauses: Vec<Clause> = comp
+            .generators
+            .into_iter()
+            .enumerate()
+            .map(|(at, generator)| {
+                let iter_span = generator.iter.span;
+                let iter = if at == 0 { Self::constant_thunk(Value::None) } else { self.expr(generator.iter) };
+                let store = self.target(generator.target);
+                let conds = generator.ifs.into_iter().map(|cond| self.cond(cond)).collect();
+                Clause { iter, iter_span, store, conds }
+            })
+            .collect();
+        let each = each(self, (comp.element, comp.value));
+        let slots = self.leave_comp();
+        self.unit.next_slot = depth.max(slots.iter().max().map_or(depth, |s| s + 1));
+        Box::new(move |vm, frame| {
+            let first = first(vm, frame)?;
+            let acc = make(vm)?;
+            for &slot in &cells {
+                frame.locals[slot as usize] = Value::Cell(Cell::new(Value::Unbound));
+            }
+            let result = run(vm, frame, &clauses, Some(first), &acc, &each);
+            for &slot in &slots {
+                frame.locals[slot as usize] = Value::Unbound;
+            }
+            result?;
+            Ok(acc)
+        })
+    }
+
+    /// Gives the variables of an inlined comprehension their slots; the ones that need a cell are returned.
+    pub(super) fn enter_comp(&mut self, scope: ScopeId) -> Vec<Slot> {
+        let data = &self.scopes.scopes[scope.0 as usize];
+        let (variables, captured) = (data.variables.clone(), data.cells.clone());
+        let mut names = Names::default();
+        let mut cells = Vec::new();
+        for name in variables {
+            let slot = self.temp();
+            if captured.contains(&name) {
+                cells.push(slot);
+            }
+            names.insert(name, slot);
+        }
+        self.unit.comps.push((scope, names));
+        cells
+    }
+
+    pub(super) fn leave_comp(&mut self) -> Vec<Slot> {
+        let mut slots: Vec<Slot> = self.unit.comps.pop().map(|(_, names)| names.into_values().collect()).unwrap_or_default();
+        slots.sort_unstable();
+        slots
+    }
+
+    /// A comprehension that suspends, as steps; its result is left in a hidden slot.
+    pub(super) fn stepped_comp(&mut self, kind: ExprKind, span: Span) -> Slot {
+        let result = self.temp();
+        let (mut comp, make): (Comp, fn(&mut Vm) -> Result<Value>) = match kind {
+            ExprKind::ListComp(comp) => (*comp, |_| Ok(Self::new_list())),
+            ExprKind::SetComp(comp) => (*comp, |vm| vm.new_set(Vec::new(), false)),
+            ExprKind::DictComp(comp) => (*comp, |_| Ok(Value::dict(Dict::new()))),
+            _ => return result,
+        };
+        let is_async = comp.generators[0].is_async;
+        let iter_span = comp.generators[0].iter.span;
+        let placeholder = Expr { kind: ExprKind::Temp(0), span: iter_span, suspends: false };
+        let first = std::mem::replace(&mut comp.generators[0].iter, placeholder);
+        let first = self.hoist(first);
+        let first = self.expr(first);
+        let first_iter = self.temp();
+        self.emit_iter(first, first_iter, is_async, iter_span);
+        self.emit(Step::StoreLocal(result, Box::new(move |vm, _| make(vm))), span);
+        let cells = self.enter_comp(comp.scope);
+        for slot in cells {
+            let new = Box::new(|_: &mut Vm, _: &mut Frame| Ok(Value::Cell(Cell::new(Value::Unbound))));
+            self.emit(Step::StoreLocal(slot, new), span);
+        }
+        self.comp_clauses(comp.generators.into(), Some(first_iter), span, &mut |lower| {
+            let element_span = comp.element.span;
+            let placeholder = |span| Expr { kind: ExprKind::Temp(0), span, suspends: false };
+            let element = std::mem::replace(&mut comp.element, placeholder(element_span));
+            let parts = match comp.value.take() {
+                Some(value) => lower.hoist_all(vec![element, value]),
+                None => lower.hoist_all(vec![element]),
+            };
+            let mut thunks: Vec<Thunk> = parts.into_iter().map(|part| lower.expr(part)).collect();
+            let second = if thunks.len() > 1 { thunks.pop() } else { None };
+            let Some(element) = thunks.pop() else { return };
+            let action = Box::new(move |vm: &mut Vm, frame: &mut Frame| {
+                let key = element(vm, frame)?;
+                let value = match &second {
+                    Some(second) => second(vm, frame)?,
+                    None => Value::Unbound,
+                };
+                match frame.locals[result as usize].clone() {
+                    Value::List(list) => list.push(key),
+                    Value::Set(set) => {
+                        vm.set_add(&set, key).map_err(|e| e.at(element_span))?;
+                    }
+                    Value::Dict(dict) => vm.dict_set(&dict, key, value).map_err(|e| e.at(element_span))?,
+                    _ => {}
+                }
+                Ok(())
+            });
+            lower.emit(Step::Do(action), element_span);
+        });
+        for slot in self.leave_comp() {
+            self.emit(Step::StoreLocal(slot, Box::new(|_, _| Ok(Value::Unbound))), span);
+        }
+        result
+    }
+
+    /// The loops of a comprehension as steps, `body` innermost.
+    fn comp_clauses(
+        &mut self,
+        mut clauses: std::collections::VecDeque<Comprehension>,
+        first: Option<Slot>,
+        span: Span,
+        body: &mut dyn FnMut(&mut Self),
+    ) {
+        let Some(clause) = clauses.pop_front() else { return body(self) };
+        let iter_span = clause.iter.span;
+        let iter = match first {
+            Some(slot) => slot,
+            None => {
+                let iterable = self.hoist(clause.iter);
+                let iterable = self.expr(iterable);
+                let slot = self.temp();
+                self.emit_iter(iterable, slot, clause.is_async, iter_span);
+                slot
+            }
+        };
+        let top = self.here();
+        let next = self.emit_next(iter, clause.target, clause.is_async, iter_span);
+        let mut skips = Vec::new();
+        for cond in clause.ifs {
+            let cond_span = cond.span;
+            let cond = self.hoist(cond);
+            let cond = self.cond(cond);
+            skips.push(self.emit(Step::JumpIfNot(cond, 0), cond_span));
+        }
+        self.comp_clauses(clauses, None, span, body);
+        for skip in skips {
+            self.patch_to(skip, top);
+        }
+        self.emit(Step::Loop(top), span);
+        self.patch(next);
+    }
+
+    /// Puts an iterator over a value into a slot.
+    pub(super) fn emit_iter(&mut self, iterable: Thunk, slot: Slot, is_async: bool, span: Span) {
+        let thunk: Thunk = if is_async {
+            Box::new(move |vm, frame| {
+                let iterable = iterable(vm, frame)?;
+                vm.async_iter(&iterable).map_err(|e| e.at(span))
+            })
+        } else {
+            Box::new(move |vm, frame| {
+                let iterable = iterable(vm, frame)?;
+                match vm.iter(&iterable) {
+                    Ok(iterator) => Ok(iterator),
+                    Err(e) => Err(e.at(span)),
+                }
+            })
+        };
+        self.emit(Step::StoreLocal(slot, thunk), span);
+    }
+
+    /// Takes the next item of the iterator in a slot to a target; the exit of the step that is returned is still open.
+    pub(super) fn emit_next(&mut self, iter: Slot, target: Expr, is_async: bool, span: Span) -> u32 {
+        if is_async {
+            let value = self.temp();
+            let at = self.emit(Step::AsyncNext { iter, value, exit: 0 }, span);
+            let target_span = target.span;
+            let target = self.hoist_target(target);
+            let store = self.target(target);
+            let action = Box::new(move |vm: &mut Vm, frame: &mut Frame| {
+                let item = frame.locals[value as usize].take();
+                store(vm, frame, item)
+            });
+            self.emit(Step::Do(action), target_span);
+            return at;
+        }
+        if let ExprKind::Name(name) = target.kind {
+            if let super::name::Place::Local(local) = self.place(name) {
+                return self.emit(Step::ForLocal { iter, local, exit: 0 }, span);
+            }
+        }
+        if target.suspends {
+            let value = self.temp();
+            let at = self.emit(Step::ForLocal { iter, local: value, exit: 0 }, span);
+            let target_span = target.span;
+            let target = self.hoist_target(target);
+            let store = self.target(target);
+            let action = Box::new(move |vm: &mut Vm, frame: &mut Frame| {
+                let item = frame.locals[value as usize].take();
+                store(vm, frame, item)
+            });
+            self.emit(Step::Do(action), target_span);
+            return at;
+        }
+        let store = self.target(target);
+        self.emit(Step::For { iter, store, exit: 0 }, span)
+    }
+
+    /// A generator expression: a generator function called at once with the first iterator.
+    pub(super) fn generator_exp(&mut self, mut comp: Comp, span: Span) -> Thunk {
+        let is_async = comp.generators[0].is_async;
+        let iter_span = comp.generators[0].iter.span;
+        let placeholder = Expr { kind: ExprKind::Temp(0), span: iter_span, suspends: false };
+        let first = self.expr(std::mem::replace(&mut comp.generators[0].iter, placeholder));
+        let scope = &self.scopes.scopes[comp.scope.0 as usize];
+        let kind = if scope.is_async || scope.has_await { CodeKind::AsyncGenerator } else { CodeKind::Generator };
+        let params = ParamSpec { positional: 1, ..ParamSpec::default() };
+        let function = self.nested_function("<genexpr>", comp.scope, kind, params, span, None, |lower| {
+            // The parameter `.0` is the first local: the iterator itself.
+            lower.comp_clauses(comp.generators.into(), Some(0), span, &mut |lower| {
+                let element_span = comp.element.span;
+                let placeholder = Expr { kind: ExprKind::Temp(0), span: element_span, suspends: false };
+                let element = std::mem::replace(&mut comp.element, placeholder);
+                let element = lower.hoist(element);
+                let element = lower.expr(element);
+                let sent = lower.temp();
+                let step = if kind == CodeKind::AsyncGenerator {
+                    Step::AsyncYield(element, sent)
+                } else {
+                    Step::Yield(element, sent)
+                };
+                lower.emit(step, element_span);
+            });
+        });
+        Box::new(move |vm, frame| {
+            let iterable = first(vm, frame)?;
+            let iterator =
+                if is_async { vm.async_iter(&iterable) } else { vm.iter(&iterable) }.map_err(|e| e.at(iter_span))?;
+            let function = function(vm, frame)?;
+            match function {
+                Value::Function(function) => vm.call_exact(&function, [iterator]),
+                other => vm.call(&other, &[iterator]),
+            }
+        })
+    }
+}
+

@@ -1,0 +1,608 @@
+//! Functions, lambdas and classes.
+
+use std::rc::Rc;
+
+use super::{Lower, Unit};
+use crate::machine::Vm;
+use crate::object::code::{Action, Code, CodeKind, ParamSpec, Step, Thunk};
+use crate::object::frame::Frame;
+use crate::object::function::FunctionExtra;
+use crate::object::{Cell, Dict, Function, Result, Str, Value};
+use crate::resolve::ScopeKind;
+use crate::source::Span;
+use crate::symbol::{Symbol, sym};
+use crate::syntax::ast::{
+    ClassDef, Constant, Expr, ExprKind, FunctionDef, Lambda, Params, ScopeId, Stmt, StmtKind, TypeParam, TypeParamKind,
+};
+
+/// Where a cell of a new closure comes from.
+#[derive(Clone, Copy)]
+enum CellSource {
+    Slot(usize),
+    Free(usize),
+    Missing,
+}
+
+/// What is evaluated where a function is defined.
+#[derive(Default)]
+struct Outside {
+    defaults: Vec<Thunk>,
+    kwdefaults: Vec<(Rc<Str>, Thunk)>,
+    annotations: Vec<(Rc<Str>, Thunk)>,
+}
+
+impl Outside {
+    fn is_empty(&self) -> bool {
+        self.defaults.is_empty() && self.kwdefaults.is_empty() && self.annotations.is_empty()
+    }
+}
+
+impl Lower<'_> {
+    /// Lowers a function's body in a unit of its own; the closure that is returned makes the function.
+    pub(super) fn nested_function(
+        &mut self,
+        name: &str,
+        scope: ScopeId,
+        kind: CodeKind,
+        params: ParamSpec,
+        span: Span,
+        doc: Option<Value>,
+        body: impl FnOnce(&mut Self),
+    ) -> Thunk {
+        let (code, sources) = self.nested_code(name, None, scope, kind, params, span, doc, body);
+        Box::new(move |_, frame| Ok(Value::Function(make_function(&code, &sources, frame))))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what makes up a code object")]
+    fn nested_code(
+        &mut self,
+        name: &str,
+        qualname: Option<Rc<Str>>,
+        scope: ScopeId,
+        kind: CodeKind,
+        params: ParamSpec,
+        span: Span,
+        doc: Option<Value>,
+        body: impl FnOnce(&mut Self),
+    ) -> (Rc<Code>, Vec<CellSource>) {
+        let name_str = self.vm.intern(name);
+        let qualname = qualname.unwrap_or_else(|| self.qualname(name));
+        let mut unit = Unit::new(scope, kind, name_str, qualname);
+        let data = &self.scopes.scopes[scope.0 as usize];
+        for (at, &variable) in data.variables.iter().enumerate() {
+            unit.slots.insert(variable, at as u32);
+            if data.cells.contains(&variable) {
+                unit.cells.push(at as u32);
+            }
+        }
+        unit.next_slot = data.variables.len() as u32;
+        if kind == CodeKind::Class {
+            // Slot 0 is the namespace, slot 1 the `__class__` cell if a method needs it.
+            unit.namespace = Some(0);
+            unit.next_slot = 1;
+            for &cell in &data.cells {
+                unit.slots.insert(cell, unit.next_slot);
+                unit.cells.push(unit.next_slot);
+                unit.next_slot += 1;
+            }
+        }
+        unit.most_slots = unit.next_slot;
+        let free = data.free.clone();
+        for (at, &symbol) in free.iter().enumerate() {
+            unit.free.insert(symbol, at);
+        }
+        let sources = free.iter().map(|&symbol| self.cell_source(symbol)).collect();
+        let outer = std::mem::replace(&mut self.unit, unit);
+        body(self);
+        self.emit_return_none(span);
+        let unit = std::mem::replace(&mut self.unit, outer);
+        (self.finish_unit(unit, span, params, doc), sources)
+    }
+
+    fn cell_source(&self, symbol: Symbol) -> CellSource {
+        let slot = self.slot(symbol);
+        match (slot, self.unit.free.get(&symbol)) {
+            (Some(slot), _) if self.is_cell(symbol) => CellSource::Slot(slot as usize),
+            (_, Some(&at)) => CellSource::Free(at),
+            (Some(slot), None) => CellSource::Slot(slot as usize),
+            (None, None) => CellSource::Missing,
+        }
+    }
+
+    fn is_cell(&self, symbol: Symbol) -> bool {
+        for (scope, names) in self.unit.comps.iter().rev() {
+            if names.contains_key(&symbol) {
+                return self.scopes.scopes[scope.0 as usize].cells.contains(&symbol);
+            }
+        }
+        self.scopes.scopes[self.unit.scope.0 as usize].cells.contains(&symbol)
+    }
+
+    fn qualname(&mut self, name: &str) -> Rc<Str> {
+        let scope = &self.scopes.scopes[self.unit.scope.0 as usize];
+        let prefix = match (self.unit.kind, scope.kind) {
+            (CodeKind::Module, _) => return self.vm.intern(name),
+            (_, ScopeKind::Module) => return self.vm.intern(name),
+            (CodeKind::Class, _) => format!("{}.", self.unit.qualname.as_str()),
+            // The scope of type parameters leaves no trace.
+            (_, ScopeKind::TypeParams) => match self.unit.qualname.as_str() {
+                "" => String::new(),
+                outer => format!("{outer}."),
+            },
+            _ => format!("{}.<locals>.", self.unit.qualname.as_str()),
+        };
+        Rc::new(Str::new(format!("{prefix}{name}")))
+    }
+
+    /// The qualified name of a definition: a name declared global is a module's.
+    fn definition_qualname(&mut self, name: Symbol) -> Rc<Str> {
+        if self.binding(name) == crate::resolve::Binding::Global {
+            return self.vm.name(name).clone();
+        }
+        let text = self.vm.name(name).clone();
+        self.qualname(&text)
+    }
+
+    fn params_outside(&mut self, params: Params, returns: Option<Expr>) -> (ParamSpec, Outside) {
+        let mut outside = Outside::default();
+        let spec = ParamSpec {
+            posonly: params.posonly.len() as u32,
+            positional: (params.posonly.len() + params.args.len()) as u32,
+            kwonly: params.kwonly.len() as u32,
+            vararg: params.vararg.is_some(),
+            kwarg: params.kwarg.is_some(),
+        };
+        let mut annotations = Vec::new();
+        for param in params.posonly.into_iter().chain(params.args) {
+            if let Some(default) = param.default {
+                let default = self.hoist_to_temp_if_suspends(default);
+                outside.defaults.push(self.expr(default));
+            }
+            annotations.extend(param.annotation.map(|a| (param.name.name, a)));
+        }
+        let vararg = params.vararg.and_then(|param| param.annotation.map(|a| (param.name.name, a)));
+        annotations.extend(vararg);
+        for param in params.kwonly {
+            if let Some(default) = param.default {
+                let default = self.hoist_to_temp_if_suspends(default);
+                let name = self.vm.name(param.name.name).clone();
+                outside.kwdefaults.push((name, self.expr(default)));
+            }
+            annotations.extend(param.annotation.map(|a| (param.name.name, a)));
+        }
+        let kwarg = params.kwarg.and_then(|param| param.annotation.map(|a| (param.name.name, a)));
+        annotations.extend(kwarg);
+        if let Some(returns) = returns {
+            annotations.push((self.vm.interner.intern("return"), returns));
+            self.vm.sync_names();
+        }
+        for (name, annotation) in annotations {
+            let name = self.vm.name(name).clone();
+            let thunk = self.annotation(annotation);
+            outside.annotations.push((name, thunk));
+        }
+        (spec, outside)
+    }
+
+    fn hoist_to_temp_if_suspends(&mut self, e: Expr) -> Expr {
+        if e.suspends { self.hoist_to_temp(e) } else { e }
+    }
+
+    /// An annotation: its value, or its text with `from __future__ import annotations`.
+    pub(super) fn annotation(&mut self, e: Expr) -> Thunk {
+        if self.scopes.future_annotations {
+            let text = self.source.text.get(e.span.range()).unwrap_or_default();
+            return Self::constant_thunk(Value::str(text));
+        }
+        let e = self.hoist(e);
+        if let ExprKind::Starred(inner) = e.kind {
+            return self.expr(*inner);
+        }
+        self.expr(e)
+    }
+
+    pub(super) fn lambda(&mut self, lambda: Lambda, span: Span) -> Thunk {
+        let (params, outside) = self.params_outside(lambda.params, None);
+        let scope = &self.scopes.scopes[lambda.scope.0 as usize];
+        let kind = match (scope.has_yield, scope.has_await) {
+            (true, _) => CodeKind::Generator,
+            (false, _) => CodeKind::Function,
+        };
+        let (code, sources) = self.nested_code("<lambda>", None, lambda.scope, kind, params, span, None, |lower| {
+            let body_span = lambda.body.span;
+            let body = lower.hoist(lambda.body);
+            let body = lower.expr(body);
+            lower.emit(Step::Return(body), body_span);
+        });
+        function_thunk(code, sources, outside)
+    }
+
+    /// A function definition, decorators applied, ready to be bound to its name.
+    pub(super) fn function_def(&mut self, def: FunctionDef, span: Span) -> Thunk {
+        let FunctionDef { name, params, body, decorators, returns, type_params, is_async, scope, type_scope } = def;
+        let decorators = self.decorators(decorators);
+        let thunk = if type_params.is_empty() {
+            let qualname = self.definition_qualname(name.name);
+            self.function_thunk(name.name, qualname, params, returns, body, is_async, scope, span)
+        } else {
+            let qualname = self.definition_qualname(name.name);
+            self.with_type_params(type_params, type_scope, span, |lower| {
+                lower.function_thunk(name.name, qualname, params, returns, body, is_async, scope, span)
+            })
+        };
+        apply_decorators(decorators, thunk)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of a definition")]
+    fn function_thunk(
+        &mut self,
+        name: Symbol,
+        qualname: Rc<Str>,
+        params: Params,
+        returns: Option<Expr>,
+        body: Vec<Stmt>,
+        is_async: bool,
+        scope: ScopeId,
+        span: Span,
+    ) -> Thunk {
+        let (params, outside) = self.params_outside(params, returns);
+        let has_yield = self.scopes.scopes[scope.0 as usize].has_yield;
+        let kind = match (is_async, has_yield) {
+            (false, false) => CodeKind::Function,
+            (false, true) => CodeKind::Generator,
+            (true, false) => CodeKind::Coroutine,
+            (true, true) => CodeKind::AsyncGenerator,
+        };
+        let doc = docstring(&body).map(|doc| Value::str(&doc));
+        let text = self.vm.name(name).clone();
+        let (code, sources) =
+            self.nested_code(&text, Some(qualname), scope, kind, params, span, doc, |lower| lower.body(body));
+        function_thunk(code, sources, outside)
+    }
+
+    fn decorators(&mut self, decorators: Vec<Expr>) -> Vec<(Thunk, Span)> {
+        decorators
+            .into_iter()
+            .map(|decorator| {
+                let span = decorator.span;
+                // Evaluated before anything else of the definition.
+                let decorator = self.hoist_to_temp(decorator);
+                (self.expr(decorator), span)
+            })
+            .collect()
+    }
+
+    /// A definition with type parameters runs in a scope of its own in which they are variables.
+    fn with_type_params(
+        &mut self,
+        type_params: Vec<TypeParam>,
+        scope: ScopeId,
+        span: Span,
+        make: impl FnOnce(&mut Self) -> Thunk,
+    ) -> Thunk {
+        let qualname = match self.unit.kind {
+            CodeKind::Module => Rc::default(),
+            CodeKind::Class => self.unit.qualname.clone(),
+            _ => Rc::new(Str::new(format!("{}.<locals>", self.unit.qualname.as_str()))),
+        };
+        let params = ParamSpec::default();
+        let (code, sources) = self.nested_code(
+            "<generic parameters>",
+            Some(qualname),
+            scope,
+            CodeKind::Function,
+            params,
+            span,
+            None,
+            |lower| {
+                let mut stores = Vec::new();
+                for param in type_params {
+                    let name = lower.vm.name(param.name.name).clone();
+                    let (kind, bound) = match param.kind {
+                        TypeParamKind::TypeVar { bound } => ("TypeVar", bound),
+                        TypeParamKind::TypeVarTuple => ("TypeVarTuple", None),
+                        TypeParamKind::ParamSpec => ("ParamSpec", None),
+                    };
+                    let bound = bound.map(|bound| lower.expr(bound));
+                    let default = param.default.map(|default| lower.expr(default));
+                    let store = lower.store_name(param.name.name);
+                    stores.push(lower.load_name(param.name.name, param.name.span));
+                    let action: Action = Box::new(move |vm, frame| {
+                        let mut kwargs = Vec::new();
+                        if let Some(bound) = &bound {
+                            kwargs.push((vm.intern("bound"), bound(vm, frame)?));
+                        }
+                        if let Some(default) = &default {
+                            kwargs.push((vm.intern("default"), default(vm, frame)?));
+                        }
+                        if kind == "TypeVar" {
+                            kwargs.push((vm.intern("infer_variance"), Value::Bool(true)));
+                        }
+                        let typing = vm.import_module("typing")?;
+                        let class = vm.intern(kind);
+                        let class = vm.get_attr(&typing, &class)?;
+                        let variable = vm.call_kw(&class, &[Value::Str(name.clone())], &kwargs)?;
+                        store(vm, frame, variable)
+                    });
+                    lower.emit(Step::Do(action), span);
+                }
+                let thunk = make(lower);
+                let result: Thunk = Box::new(move |vm, frame| {
+                    let made = thunk(vm, frame)?;
+                    let mut variables = Vec::new();
+                    for load in &stores {
+                        variables.push(load(vm, frame)?);
+                    }
+                    let variables = Value::tuple(variables);
+                    match &made {
+                        Value::Function(function) => {
+                            function.with_extra(|extra| extra.type_params = Some(variables));
+                        }
+                        other => {
+                            let name = vm.name(sym::__type_params__).clone();
+                            vm.set_attr(other, &name, variables)?;
+                        }
+                    }
+                    Ok(made)
+                });
+                lower.emit(Step::Return(result), span);
+            },
+        );
+        Box::new(move |vm, frame| {
+            let function = make_function(&code, &sources, frame);
+            vm.call_exact(&function, [])
+        })
+    }
+
+    /// `type Name[T] = value`.
+    pub(super) fn type_alias(&mut self, name: Symbol, params: Vec<TypeParam>, value: Expr, scope: ScopeId, span: Span) -> Thunk {
+        let text = self.vm.name(name).clone();
+        self.with_type_params(params, scope, span, move |lower| {
+            let value = lower.expr(value);
+            Box::new(move |vm: &mut Vm, frame: &mut Frame| {
+                let value = value(vm, frame)?;
+                let typing = vm.import_module("typing")?;
+                let class = vm.intern("TypeAliasType");
+                let class = vm.get_attr(&typing, &class)?;
+                vm.call(&class, &[Value::Str(text.clone()), value])
+            })
+        })
+    }
+
+    /// A class definition, decorators applied, ready to be bound to its name.
+    pub(super) fn class_def(&mut self, def: ClassDef, span: Span) -> Thunk {
+        let ClassDef { name, args, body, decorators, type_params, scope, type_scope } = def;
+        let decorators = self.decorators(decorators);
+        let qualname = self.definition_qualname(name.name);
+        let thunk = if type_params.is_empty() {
+            self.class_thunk(name.name, qualname, args, body, scope, span, false)
+        } else {
+            self.with_type_params(type_params, type_scope, span, |lower| {
+                lower.class_thunk(name.name, qualname, args, body, scope, span, true)
+            })
+        };
+        apply_decorators(decorators, thunk)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of a definition")]
+    fn class_thunk(
+        &mut self,
+        name: Symbol,
+        qualname: Rc<Str>,
+        args: Vec<crate::syntax::ast::Arg>,
+        body: Vec<Stmt>,
+        scope: ScopeId,
+        span: Span,
+        generic: bool,
+    ) -> Thunk {
+        let args = self.hoist_args(args);
+        let args = self.arguments(args);
+        let doc = docstring(&body);
+        let text = self.vm.name(name).clone();
+        let shown = qualname.clone();
+        let class_cell = self.scopes.scopes[scope.0 as usize].cells.contains(&sym::__class__);
+        let (code, sources) = self.nested_code(
+            &text,
+            Some(qualname),
+            scope,
+            CodeKind::Class,
+            ParamSpec::default(),
+            span,
+            None,
+            |lower| {
+                let module_name = lower.vm.name(sym::__name__).clone();
+                let module_key = lower.vm.name(sym::__module__).clone();
+                let module: Action = Box::new(move |vm, frame| {
+                    let module = frame.function.globals.get_str(&module_name).unwrap_or_else(|| Value::str("builtins"));
+                    let namespace = frame.locals[0].clone();
+                    vm.set_item(&namespace, &Value::Str(module_key.clone()), module)
+                });
+                lower.emit(Step::Do(module), span);
+                lower.set_namespace("__qualname__", Value::Str(shown), span);
+                let line = lower.source.line(span.start);
+                lower.set_namespace("__firstlineno__", Value::Int(i64::from(line)), span);
+                if let Some(doc) = doc {
+                    lower.set_namespace("__doc__", Value::str(&doc), span);
+                }
+                lower.body(body);
+                if class_cell {
+                    let slot = lower.unit.slots.get(&sym::__class__).copied().unwrap_or(1) as usize;
+                    let key = lower.vm.name(sym::__classcell__).clone();
+                    let action: Action = Box::new(move |vm, frame| {
+                        let (namespace, cell) = (frame.locals[0].clone(), frame.locals[slot].clone());
+                        vm.set_item(&namespace, &Value::Str(key.clone()), cell)
+                    });
+                    lower.emit(Step::Do(action), span);
+                }
+            },
+        );
+        Box::new(move |vm, frame| {
+            let (mut bases, kwargs) = args.evaluate(vm, frame, &Value::str(&text), span)?;
+            if generic {
+                let typing = vm.import_module("typing")?;
+                let base = vm.intern("Generic");
+                let base = vm.get_attr(&typing, &base)?;
+                if !bases.iter().any(|b| b.is(&base)) {
+                    bases.push(base);
+                }
+            }
+            let body = make_function(&code, &sources, frame);
+            vm.calls.push(crate::machine::CallSite { code: frame.code.id.get(), span });
+            let result = vm.build_class(&body, &text, &bases, kwargs);
+            vm.calls.pop();
+            result.map_err(|e| e.at(span))
+        })
+    }
+
+    fn hoist_args(&mut self, args: Vec<crate::syntax::ast::Arg>) -> Vec<crate::syntax::ast::Arg> {
+        use crate::syntax::ast::Arg;
+        if !args.iter().any(|arg| arg.value().suspends) {
+            return args;
+        }
+        args.into_iter()
+            .map(|arg| match arg {
+                Arg::Positional(e) => Arg::Positional(self.hoist_to_temp(e)),
+                Arg::Star(e, span) => Arg::Star(self.hoist_to_temp(e), span),
+                Arg::Keyword(name, e) => Arg::Keyword(name, self.hoist_to_temp(e)),
+                Arg::DoubleStar(e, span) => Arg::DoubleStar(self.hoist_to_temp(e), span),
+            })
+            .collect()
+    }
+}
+
+fn apply_decorators(decorators: Vec<(Thunk, Span)>, definition: Thunk) -> Thunk {
+    if decorators.is_empty() {
+        return definition;
+    }
+    Box::new(move |vm, frame| {
+        let mut functions = Vec::with_capacity(decorators.len());
+        for (decorator, span) in &decorators {
+            functions.push((decorator(vm, frame)?, *span));
+        }
+        let mut value = definition(vm, frame)?;
+        for (function, span) in functions.into_iter().rev() {
+            vm.calls.push(crate::machine::CallSite { code: frame.code.id.get(), span });
+            let result = vm.call(&function, &[value]);
+            vm.calls.pop();
+            value = result.map_err(|e| e.at(span))?;
+        }
+        Ok(value)
+    })
+}
+
+fn make_function(code: &Rc<Code>, sources: &[CellSource], frame: &Frame) -> Rc<Function> {
+    let closure = sources
+        .iter()
+        .map(|source| match source {
+            CellSource::Slot(slot) => match &frame.locals[*slot] {
+                Value::Cell(cell) => cell.clone(),
+                other => Cell::new(other.clone()),
+            },
+            CellSource::Free(at) => frame.function.closure[*at].clone(),
+            CellSource::Missing => Cell::new(Value::Unbound),
+        })
+        .collect();
+    Rc::new(Function {
+        code: code.clone(),
+        globals: frame.function.globals.clone(),
+        closure,
+        defaults: std::cell::RefCell::new(Rc::from([])),
+        extra: std::cell::RefCell::new(None),
+    })
+}
+
+fn function_thunk(code: Rc<Code>, sources: Vec<CellSource>, outside: Outside) -> Thunk {
+    if outside.is_empty() {
+        return Box::new(move |_, frame| Ok(Value::Function(make_function(&code, &sources, frame))));
+    }
+    Box::new(move |vm, frame| {
+        let mut defaults = Vec::with_capacity(outside.defaults.len());
+        for default in &outside.defaults {
+            defaults.push(default(vm, frame)?);
+        }
+        let dict = |vm: &mut Vm, frame: &mut Frame, pairs: &[(Rc<Str>, Thunk)]| -> Result<Option<Rc<Dict>>> {
+            if pairs.is_empty() {
+                return Ok(None);
+            }
+            let dict = Dict::new();
+            for (name, thunk) in pairs {
+                let value = thunk(vm, frame)?;
+                dict.set_str(name, value);
+            }
+            Ok(Some(Rc::new(dict)))
+        };
+        let kwdefaults = dict(vm, frame, &outside.kwdefaults)?;
+        let annotations = dict(vm, frame, &outside.annotations)?;
+        let function = make_function(&code, &sources, frame);
+        *function.defaults.borrow_mut() = defaults.into();
+        if kwdefaults.is_some() || annotations.is_some() {
+            let extra = FunctionExtra { kwdefaults, annotations, ..FunctionExtra::default() };
+            *function.extra.borrow_mut() = Some(Box::new(extra));
+        }
+        Ok(Value::Function(function))
+    })
+}
+
+impl Vm {
+    /// Runs a class body and makes the class: what a `class` statement does.
+    pub fn build_class(
+        &mut self,
+        body: &Rc<Function>,
+        name: &Rc<Str>,
+        bases: &[Value],
+        mut kwargs: Vec<(Rc<Str>, Value)>,
+    ) -> Result<Value> {
+        let resolved = self.class_bases(bases)?;
+        let changed = resolved.len() != bases.len() || resolved.iter().zip(bases).any(|(a, b)| !a.is(b));
+        let given = kwargs.iter().position(|(key, _)| key.as_str() == "metaclass").map(|at| kwargs.remove(at).1);
+        let meta = self.metaclass_of(given.as_ref(), &resolved)?;
+        let bases_value = Value::tuple(resolved.clone());
+        let prepare = self.name(sym::__prepare__).clone();
+        let plain = matches!(&meta, Value::Class(m) if Rc::ptr_eq(m, &self.types.type_));
+        let namespace = if plain {
+            Value::dict(Dict::new())
+        } else {
+            match self.get_attr_opt(&meta, &prepare)? {
+                Some(prepare) => self.call_kw(&prepare, &[Value::Str(name.clone()), bases_value.clone()], &kwargs)?,
+                None => Value::dict(Dict::new()),
+            }
+        };
+        let mut locals = vec![Value::Unbound; body.code.slots.max(1) as usize];
+        locals[0] = namespace.clone();
+        self.run_vec(body, locals)?;
+        if changed {
+            let orig = self.intern("__orig_bases__");
+            self.set_item(&namespace, &Value::Str(orig), Value::tuple(bases))?;
+        }
+        if plain {
+            if let (Value::Dict(dict), Value::Class(meta)) = (&namespace, &meta) {
+                return self.new_class(meta, name, &resolved, dict, &kwargs);
+            }
+        }
+        self.call_kw(&meta, &[Value::Str(name.clone()), bases_value, namespace], &kwargs)
+    }
+}
+
+/// The docstring of a body, its indentation removed as the compiler does since 3.13.
+pub(super) fn docstring(body: &[Stmt]) -> Option<String> {
+    let StmtKind::Expr(Expr { kind: ExprKind::Constant(Constant::Str(text)), .. }) = &body.first()?.kind else {
+        return None;
+    };
+    if !text.contains('\n') {
+        return Some(text.trim_start_matches(' ').to_owned());
+    }
+    let expanded = crate::text::strops::expandtabs(text, 8).unwrap_or_else(|_| text.to_string());
+    let lines: Vec<&str> = expanded.split('\n').collect();
+    let margin = lines[1..]
+        .iter()
+        .filter(|line| !line.trim_start_matches(' ').is_empty())
+        .map(|line| line.len() - line.trim_start_matches(' ').len())
+        .min()
+        .unwrap_or(0);
+    let mut cleaned = vec![lines[0].trim_start_matches(' ')];
+    cleaned.extend(lines[1..].iter().map(|line| {
+        let indent = line.len() - line.trim_start_matches(' ').len();
+        &line[indent.min(margin)..]
+    }));
+    Some(cleaned.join("\n"))
+}

@@ -1,0 +1,456 @@
+//! Expressions become closures.
+
+use std::rc::Rc;
+
+use super::Lower;
+use crate::machine::Vm;
+use crate::machine::attr::AttrCache;
+use crate::object::code::{Cond, Thunk};
+use crate::object::containers::Slice;
+use crate::object::frame::Frame;
+use crate::object::{Dict, List, Result, Value};
+use crate::source::Span;
+use crate::syntax::ast::{BoolOp, CmpOp, Constant, Expr, ExprKind, UnaryOp};
+
+/// An operand whose shape is known, so that its user need not call a closure for it.
+pub(super) enum Operand {
+    Local(usize, Span),
+    Constant(Value),
+    Thunk(Thunk),
+}
+
+impl Lower<'_> {
+    /// An expression that cannot suspend.
+    pub(super) fn expr(&mut self, e: Expr) -> Thunk {
+        let span = e.span;
+        match e.kind {
+            ExprKind::Constant(constant) => Self::constant_thunk(self.constant(&constant)),
+            ExprKind::Name(name) => self.load_name(name, span),
+            ExprKind::Temp(slot) => {
+                let slot = slot as usize;
+                Box::new(move |_, frame| Ok(frame.locals[slot].take()))
+            }
+            ExprKind::JoinedStr(parts) => self.joined_str(parts),
+            ExprKind::Tuple(items) => self.tuple(items),
+            ExprKind::List(items) => {
+                let items = self.items(items);
+                Box::new(move |vm, frame| Ok(Value::list(items(vm, frame)?)))
+            }
+            ExprKind::Set(items) => {
+                let items = self.items(items);
+                Box::new(move |vm, frame| {
+                    let items = items(vm, frame)?;
+                    vm.new_set(items, false).map_err(|e| e.at(span))
+                })
+            }
+            ExprKind::Dict(pairs) => self.dict(pairs, span),
+            ExprKind::Starred(inner) => self.expr(*inner),
+            ExprKind::BoolOp { op, values } => self.bool_op(op, values),
+            ExprKind::BinOp { first, rest } => self.bin_op(*first, rest),
+            ExprKind::UnaryOp { op: UnaryOp::Not, operand } => {
+                let cond = self.cond(*operand);
+                Box::new(move |vm, frame| Ok(Value::Bool(!cond(vm, frame)?)))
+            }
+            ExprKind::UnaryOp { op, operand } => {
+                if let (UnaryOp::Neg, ExprKind::Constant(constant)) = (op, &operand.kind) {
+                    match constant {
+                        Constant::Int(n) => {
+                            if let Some(n) = n.checked_neg() {
+                                return Self::constant_thunk(Value::Int(n));
+                            }
+                        }
+                        Constant::Float(x) => return Self::constant_thunk(Value::Float(-x)),
+                        _ => {}
+                    }
+                }
+                let operand = self.expr(*operand);
+                Box::new(move |vm, frame| {
+                    let value = operand(vm, frame)?;
+                    vm.unary(op, &value).map_err(|e| e.at(span))
+                })
+            }
+            ExprKind::Compare { first, rest } => self.compare(*first, rest),
+            ExprKind::Lambda(lambda) => self.lambda(*lambda, span),
+            ExprKind::IfExp { test, body, orelse } => {
+                let test = self.cond(*test);
+                let body = self.expr(*body);
+                let orelse = self.expr(*orelse);
+                Box::new(move |vm, frame| if test(vm, frame)? { body(vm, frame) } else { orelse(vm, frame) })
+            }
+            ExprKind::Call { func, args } => self.call(*func, args, span),
+            ExprKind::Attribute { value, attr } => {
+                let object = self.expr(*value);
+                let name = self.vm.name(attr.name).clone();
+                let cache = AttrCache::default();
+                Box::new(move |vm, frame| {
+                    let object = object(vm, frame)?;
+                    match vm.get_attr_cached(&object, &name, &cache) {
+                        Ok(value) => Ok(value),
+                        Err(e) => Err(e.at(span)),
+                    }
+                })
+            }
+            ExprKind::Subscript { value, index } => self.subscript(*value, *index, span),
+            ExprKind::Slice { lower, upper, step } => {
+                let mut part = |e: Option<Box<Expr>>| match e {
+                    Some(e) => self.expr(*e),
+                    None => Self::constant_thunk(Value::None),
+                };
+                let (lower, upper, step) = (part(lower), part(upper), part(step));
+                Box::new(move |vm, frame| {
+                    let start = lower(vm, frame)?;
+                    let stop = upper(vm, frame)?;
+                    let step = step(vm, frame)?;
+                    Ok(Value::Slice(Rc::new(Slice { start, stop, step })))
+                })
+            }
+            ExprKind::NamedExpr { target, value } => {
+                let value = self.expr(*value);
+                let store = self.store_name(target.name);
+                Box::new(move |vm, frame| {
+                    let value = value(vm, frame)?;
+                    store(vm, frame, value.clone())?;
+                    Ok(value)
+                })
+            }
+            ExprKind::ListComp(comp) => self.list_comp(*comp, span),
+            ExprKind::SetComp(comp) => self.set_comp(*comp, span),
+            ExprKind::DictComp(comp) => self.dict_comp(*comp, span),
+            ExprKind::GeneratorExp(comp) => self.generator_exp(*comp, span),
+            // `spill` has replaced these before an expression comes here.
+            ExprKind::Await(_) | ExprKind::Yield(_) | ExprKind::YieldFrom(_) => Self::constant_thunk(Value::None),
+        }
+    }
+
+    pub(super) fn constant(&mut self, constant: &Constant) -> Value {
+        match constant {
+            Constant::None => Value::None,
+            Constant::True => Value::Bool(true),
+            Constant::False => Value::Bool(false),
+            Constant::Ellipsis => Value::Ellipsis,
+            Constant::Int(n) => Value::Int(*n),
+            Constant::BigInt(n) => Value::BigInt(n.clone()),
+            Constant::Float(x) => Value::Float(*x),
+            Constant::Imaginary(x) => Value::complex(0.0, *x),
+            Constant::Str(text) => {
+                // Texts that could be names are shared with the name table: attribute and key lookups compare pointers.
+                if text.len() <= 24 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+                    return Value::Str(self.vm.intern(text));
+                }
+                Value::str(text)
+            }
+            Constant::Bytes(bytes) => Value::bytes(&**bytes),
+        }
+    }
+
+    /// An operand with its shape.
+    pub(super) fn operand(&mut self, e: Expr) -> Operand {
+        match &e.kind {
+            ExprKind::Name(name) => {
+                if let super::name::Place::Local(slot) = self.place(*name) {
+                    return Operand::Local(slot as usize, e.span);
+                }
+            }
+            ExprKind::Constant(constant) => return Operand::Constant(self.constant(constant)),
+            _ => {}
+        }
+        Operand::Thunk(self.expr(e))
+    }
+
+    /// The name of the variable in a slot, for errors about it.
+    pub(super) fn variable_name(&self, slot: usize) -> Option<crate::symbol::Symbol> {
+        let found = |names: &super::Names| names.iter().find(|(_, s)| **s as usize == slot).map(|(name, _)| *name);
+        self.unit.comps.iter().rev().find_map(|(_, names)| found(names)).or_else(|| found(&self.unit.slots))
+    }
+
+    fn tuple(&mut self, items: Vec<Expr>) -> Thunk {
+        if items.iter().all(|item| matches!(item.kind, ExprKind::Constant(_))) {
+            let values: Vec<Value> = items
+                .iter()
+                .map(|item| match &item.kind {
+                    ExprKind::Constant(constant) => self.constant(constant),
+                    _ => Value::None,
+                })
+                .collect();
+            return Self::constant_thunk(Value::tuple(values));
+        }
+        if items.len() == 2 && !items.iter().any(is_starred) {
+            let mut items = items.into_iter().map(|item| self.expr(item));
+            if let (Some(a), Some(b)) = (items.next(), items.next()) {
+                return Box::new(move |vm, frame| {
+                    let a = a(vm, frame)?;
+                    let b = b(vm, frame)?;
+                    Ok(Value::tuple([a, b]))
+                });
+            }
+            return Self::constant_thunk(Value::None);
+        }
+        let items = self.items(items);
+        Box::new(move |vm, frame| Ok(Value::tuple(items(vm, frame)?)))
+    }
+
+    /// The items of a display, starred ones unpacked.
+    pub(super) fn items(&mut self, items: Vec<Expr>) -> Box<dyn Fn(&mut Vm, &mut Frame) -> Result<Vec<Value>>> {
+        if items.iter().any(is_starred) {
+            let parts: Vec<(Thunk, bool, Span)> = items
+                .into_iter()
+                .map(|item| {
+                    let (starred, span) = (is_starred(&item), item.span);
+                    (self.expr(item), starred, span)
+                })
+                .collect();
+            return Box::new(move |vm, frame| {
+                let mut values = Vec::new();
+                for (thunk, starred, span) in &parts {
+                    let value = thunk(vm, frame)?;
+                    if *starred {
+                        match vm.collect(&value) {
+                            Ok(items) => values.extend(items),
+                            Err(e) if e.is(&vm.types.TypeError) && e.0.traceback.borrow().is_none() && vm.iter(&value).is_err() => {
+                                let name = vm.type_name(&value);
+                                return Err(vm
+                                    .type_error(format!(
+                                        "Value after * must be an iterable, not {}",
+                                        name.as_str()
+                                    ))
+                                    .at(*span));
+                            }
+                            Err(e) => return Err(e.at(*span)),
+                        }
+                    } else {
+                        values.push(value);
+                    }
+                }
+                Ok(values)
+            });
+        }
+        let thunks: Vec<Thunk> = items.into_iter().map(|item| self.expr(item)).collect();
+        Box::new(move |vm, frame| {
+            let mut values = Vec::with_capacity(thunks.len());
+            for thunk in &thunks {
+                values.push(thunk(vm, frame)?);
+            }
+            Ok(values)
+        })
+    }
+
+    fn dict(&mut self, pairs: Vec<(Option<Expr>, Expr)>, span: Span) -> Thunk {
+        let pairs: Vec<(Option<Thunk>, Thunk, Span)> = pairs
+            .into_iter()
+            .map(|(key, value)| {
+                let span = key.as_ref().map_or(value.span, |_| span);
+                (key.map(|key| self.expr(key)), self.expr(value), span)
+            })
+            .collect();
+        Box::new(move |vm, frame| {
+            let dict = Dict::new();
+            for (key, value, span) in &pairs {
+                match key {
+                    Some(key) => {
+                        let key = key(vm, frame)?;
+                        let value = value(vm, frame)?;
+                        vm.dict_set(&dict, key, value).map_err(|e| e.at(*span))?;
+                    }
+                    None => {
+                        let other = value(vm, frame)?;
+                        let mapping = matches!(other.unwrapped(), Value::Dict(_))
+                            || vm.has_special(&other, crate::symbol::sym::__getitem__)
+                                && vm.get_attr_opt(&other, &vm.name(crate::symbol::sym::keys).clone())?.is_some();
+                        if !mapping {
+                            let name = vm.type_name(&other);
+                            return Err(vm
+                                .type_error(format!("'{}' object is not a mapping", name.as_str()))
+                                .at(*span));
+                        }
+                        vm.dict_update(&dict, &other).map_err(|e| e.at(*span))?;
+                    }
+                }
+            }
+            Ok(Value::dict(dict))
+        })
+    }
+
+    fn bool_op(&mut self, op: BoolOp, values: Vec<Expr>) -> Thunk {
+        let mut thunks: Vec<Thunk> = values.into_iter().map(|value| self.expr(value)).collect();
+        let Some(last) = thunks.pop() else { return Self::constant_thunk(Value::None) };
+        let stop = op == BoolOp::Or;
+        Box::new(move |vm, frame| {
+            for thunk in &thunks {
+                let value = thunk(vm, frame)?;
+                if truth(vm, &value)? == stop {
+                    return Ok(value);
+                }
+            }
+            last(vm, frame)
+        })
+    }
+
+    fn subscript(&mut self, value: Expr, index: Expr, span: Span) -> Thunk {
+        let object = self.operand(value);
+        let index = self.operand(index);
+        macro_rules! get {
+            ($vm:ident, $frame:ident, $object:expr, $index:expr) => {
+                match ($object, $index) {
+                    (Value::List(list), Value::Int(at)) if *at >= 0 => match list.items.borrow().get(*at as usize) {
+                        Some(found) => return Ok(found.clone()),
+                        None => $vm.get_item($object, $index),
+                    },
+                    (object, index) => $vm.get_item(object, index),
+                }
+                .map_err(|e| e.at(span))
+            };
+        }
+        match (object, index) {
+            (Operand::Local(a, at), Operand::Local(b, bt)) => {
+                let (name_a, name_b) = (self.local_name(a), self.local_name(b));
+                Box::new(move |vm, frame| {
+                    let (x, y) = (&frame.locals[a], &frame.locals[b]);
+                    if x.is_unbound() {
+                        return Err(super::name::unbound_local(vm, &name_a).at(at));
+                    }
+                    if y.is_unbound() {
+                        return Err(super::name::unbound_local(vm, &name_b).at(bt));
+                    }
+                    if let (Value::List(list), Value::Int(at)) = (x, y) {
+                        if *at >= 0 {
+                            if let Some(found) = list.items.borrow().get(*at as usize) {
+                                return Ok(found.clone());
+                            }
+                        }
+                    }
+                    vm.get_item(x, y).map_err(|e| e.at(span))
+                })
+            }
+            (object, index) => {
+                let object = self.operand_thunk(object);
+                let index = self.operand_thunk(index);
+                Box::new(move |vm, frame| {
+                    let object = object(vm, frame)?;
+                    let index = index(vm, frame)?;
+                    get!(vm, frame, &object, &index)
+                })
+            }
+        }
+    }
+
+    pub(super) fn local_name(&self, slot: usize) -> Rc<crate::object::Str> {
+        match self.variable_name(slot) {
+            Some(symbol) => self.vm.name(symbol).clone(),
+            None => Rc::default(),
+        }
+    }
+
+    /// An operand as a closure after all.
+    pub(super) fn operand_thunk(&mut self, operand: Operand) -> Thunk {
+        match operand {
+            Operand::Thunk(thunk) => thunk,
+            Operand::Constant(value) => Self::constant_thunk(value),
+            Operand::Local(slot, span) => {
+                let name = self.local_name(slot);
+                Box::new(move |vm, frame| match &frame.locals[slot] {
+                    Value::Unbound => Err(super::name::unbound_local(vm, &name).at(span)),
+                    value => Ok(value.clone()),
+                })
+            }
+        }
+    }
+
+    /// An expression whose truth alone is wanted.
+    pub(super) fn cond(&mut self, e: Expr) -> Cond {
+        let span = e.span;
+        match e.kind {
+            ExprKind::Constant(Constant::True) => Box::new(|_, _| Ok(true)),
+            ExprKind::UnaryOp { op: UnaryOp::Not, operand } => {
+                let cond = self.cond(*operand);
+                Box::new(move |vm, frame| Ok(!cond(vm, frame)?))
+            }
+            ExprKind::BoolOp { op, values } => {
+                let conds: Vec<Cond> = values.into_iter().map(|value| self.cond(value)).collect();
+                let stop = op == BoolOp::Or;
+                Box::new(move |vm, frame| {
+                    for cond in &conds {
+                        if cond(vm, frame)? == stop {
+                            return Ok(stop);
+                        }
+                    }
+                    Ok(!stop)
+                })
+            }
+            ExprKind::Compare { first, mut rest } if rest.len() == 1 => {
+                let Some((op, right)) = rest.pop() else { return Box::new(|_, _| Ok(true)) };
+                self.compare_cond(*first, op, right, span)
+            }
+            kind => {
+                let thunk = self.expr(Expr { kind, span, suspends: e.suspends });
+                Box::new(move |vm, frame| {
+                    let value = thunk(vm, frame)?;
+                    match truth(vm, &value) {
+                        Ok(truth) => Ok(truth),
+                        Err(e) => Err(e.at(span)),
+                    }
+                })
+            }
+        }
+    }
+
+    fn compare(&mut self, first: Expr, mut rest: Vec<(CmpOp, Expr)>) -> Thunk {
+        let start = first.span;
+        if rest.len() == 1 {
+            let Some((op, right)) = rest.pop() else { return Self::constant_thunk(Value::None) };
+            let span = start.to(right.span);
+            let left = self.expr(first);
+            let right = self.expr(right);
+            return Box::new(move |vm, frame| {
+                let left = left(vm, frame)?;
+                let right = right(vm, frame)?;
+                match vm.compare(op, &left, &right) {
+                    Ok(value) => Ok(value),
+                    Err(e) => Err(e.at(span)),
+                }
+            });
+        }
+        let first = self.expr(first);
+        let mut from = start;
+        let rest: Vec<(CmpOp, Thunk, Span)> = rest
+            .into_iter()
+            .map(|(op, e)| {
+                let span = from.to(e.span);
+                from = e.span;
+                (op, self.expr(e), span)
+            })
+            .collect();
+        Box::new(move |vm, frame| {
+            let mut left = first(vm, frame)?;
+            let mut result = Value::Bool(true);
+            for (at, (op, right, span)) in rest.iter().enumerate() {
+                let right = right(vm, frame)?;
+                result = vm.compare(*op, &left, &right).map_err(|e| e.at(*span))?;
+                if at + 1 < rest.len() && !truth(vm, &result)? {
+                    return Ok(result);
+                }
+                left = right;
+            }
+            Ok(result)
+        })
+    }
+
+    /// The value of a list being built by an inlined comprehension or display.
+    pub(super) fn new_list() -> Value {
+        Value::List(Rc::new(List::default()))
+    }
+}
+
+pub(super) fn is_starred(e: &Expr) -> bool {
+    matches!(e.kind, ExprKind::Starred(_))
+}
+
+/// `bool(value)`, the plain cases in line.
+#[inline]
+pub(super) fn truth(vm: &mut Vm, value: &Value) -> Result<bool> {
+    match value {
+        Value::Bool(b) => Ok(*b),
+        Value::None => Ok(false),
+        Value::Int(n) => Ok(*n != 0),
+        _ => vm.truth(value),
+    }
+}

@@ -1,0 +1,110 @@
+//! f-strings.
+
+use std::rc::Rc;
+
+use super::Lower;
+use crate::machine::Vm;
+use crate::object::code::Thunk;
+use crate::object::frame::Frame;
+use crate::object::{Result, Value};
+use crate::syntax::ast::FStringPart;
+use crate::source::Span;
+
+enum Piece {
+    Literal(Rc<str>),
+    Field { value: Thunk, conversion: Option<char>, spec: Option<Spec>, span: Span },
+}
+
+enum Spec {
+    Fixed(String),
+    Computed(Vec<Piece>),
+}
+
+impl Lower<'_> {
+    pub(super) fn joined_str(&mut self, parts: Vec<FStringPart>) -> Thunk {
+        let pieces = self.pieces(parts);
+        Box::new(move |vm, frame| {
+            let mut text = String::new();
+            join(vm, frame, &pieces, &mut text)?;
+            Ok(Value::string(text))
+        })
+    }
+
+    fn pieces(&mut self, parts: Vec<FStringPart>) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        for part in parts {
+            match part {
+                FStringPart::Literal(text) => pieces.push(Piece::Literal(text)),
+                FStringPart::Field(field) => {
+                    if let Some(debug) = &field.debug {
+                        pieces.push(Piece::Literal(debug.clone()));
+                    }
+                    let span = field.span;
+                    // `{x=}` shows the repr unless it says otherwise.
+                    let conversion = match (field.conversion, &field.debug, &field.format_spec) {
+                        (None, Some(_), None) => Some('r'),
+                        (conversion, _, _) => conversion,
+                    };
+                    let value = self.expr(field.value);
+                    let spec = field.format_spec.map(|parts| {
+                        let pieces = self.pieces(parts);
+                        match pieces.as_slice() {
+                            [] => Spec::Fixed(String::new()),
+                            [Piece::Literal(text)] => Spec::Fixed(text.to_string()),
+                            _ => Spec::Computed(pieces),
+                        }
+                    });
+                    pieces.push(Piece::Field { value, conversion, spec, span });
+                }
+            }
+        }
+        pieces
+    }
+}
+
+fn join(vm: &mut Vm, frame: &mut Frame, pieces: &[Piece], text: &mut String) -> Result<()> {
+    for piece in pieces {
+        match piece {
+            Piece::Literal(literal) => text.push_str(literal),
+            Piece::Field { value, conversion, spec, span } => {
+                let value = value(vm, frame)?;
+                let shown = field(vm, frame, value, *conversion, spec.as_ref(), text);
+                shown.map_err(|e| e.at(*span))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn field(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    value: Value,
+    conversion: Option<char>,
+    spec: Option<&Spec>,
+    text: &mut String,
+) -> Result<()> {
+    let value = match conversion {
+        Some('r') => Value::Str(vm.repr(&value)?),
+        Some('s') => Value::Str(vm.str(&value)?),
+        Some('a') => Value::Str(vm.ascii(&value)?),
+        _ => value,
+    };
+    match spec {
+        None => match &value {
+            Value::Str(s) => text.push_str(s),
+            Value::Int(n) => {
+                use std::fmt::Write;
+                let _ = write!(text, "{n}");
+            }
+            value => text.push_str(&vm.format(value, "")?),
+        },
+        Some(Spec::Fixed(spec)) => text.push_str(&vm.format(&value, spec)?),
+        Some(Spec::Computed(pieces)) => {
+            let mut spec = String::new();
+            join(vm, frame, pieces, &mut spec)?;
+            text.push_str(&vm.format(&value, &spec)?);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,305 @@
+//! Lowering: the scoped tree becomes [`Code`].
+//!
+//! A body becomes a flat list of steps (`stmt`, `block`), the expressions inside them closures specialised for what is
+//! known (`expr`, `operator`, `call`). An expression that contains `await` or `yield` is split at it (`spill`), its
+//! earlier operands kept in hidden slots.
+//!
+//! **Invariant**: hidden slots are given out like a stack. What an exception interrupts lies above its handler's `clear`
+//! mark, so freeing everything from there frees just that.
+
+mod block;
+mod call;
+mod comp;
+mod def;
+mod expr;
+mod fstring;
+mod group;
+mod name;
+mod operator;
+mod pattern;
+mod spill;
+mod stmt;
+mod store;
+#[cfg(feature = "cli")]
+mod dump;
+
+#[cfg(feature = "cli")]
+pub use dump::dump_code;
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use crate::diagnostic::Diagnostic;
+use crate::machine::Vm;
+use crate::object::code::{Code, CodeKind, Handler, ParamSpec, Pc, Slot, Step, Thunk};
+use crate::object::{Str, Value};
+use crate::resolve::{self, Binding, Mode, Scopes};
+use crate::source::{Source, Span};
+use crate::symbol::Symbol;
+use crate::syntax::ast::{Module, ScopeId};
+use crate::syntax::{self, Parsed};
+
+type Names = HashMap<Symbol, Slot, foldhash::fast::FixedState>;
+
+/// Compiles a module's source.
+pub fn compile_module(vm: &mut Vm, source: &Rc<Source>) -> Result<Rc<Code>, Vec<Diagnostic>> {
+    compile(vm, source, Mode::Module, false)
+}
+
+/// Compiles source to be run by `exec` with a namespace for locals beside the globals.
+pub fn compile_with_locals(vm: &mut Vm, source: &Rc<Source>) -> Result<Rc<Code>, Vec<Diagnostic>> {
+    compile(vm, source, Mode::Module, true)
+}
+
+fn compile(vm: &mut Vm, source: &Rc<Source>, mode: Mode, locals: bool) -> Result<Rc<Code>, Vec<Diagnostic>> {
+    let mut module = match syntax::parse_module(source, &mut vm.interner) {
+        Parsed::Complete(module) => module,
+        Parsed::Incomplete(errors) | Parsed::Invalid(errors) => return Err(errors),
+    };
+    let (scopes, errors) = resolve::resolve(&mut module, source, &mut vm.interner, mode);
+    vm.sync_names();
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    Ok(lower_module(vm, source, scopes, module, locals, false))
+}
+
+/// Compiles an input of a session: the value of its last statement, if that is an expression, is its result.
+pub fn compile_interactive(vm: &mut Vm, source: &Rc<Source>, mut module: Module) -> Result<Rc<Code>, Vec<Diagnostic>> {
+    let (scopes, errors) = resolve::resolve(&mut module, source, &mut vm.interner, Mode::Interactive);
+    vm.sync_names();
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    Ok(lower_module(vm, source, scopes, module, false, true))
+}
+
+/// Compiles the argument of `eval`.
+pub fn compile_expression(vm: &mut Vm, source: &Rc<Source>, locals: bool) -> Result<Rc<Code>, Vec<Diagnostic>> {
+    let mut expr = match syntax::parse_expression(source, &mut vm.interner) {
+        Parsed::Complete(expr) => expr,
+        Parsed::Incomplete(errors) | Parsed::Invalid(errors) => return Err(errors),
+    };
+    let (scopes, errors) = resolve::resolve_expression(&mut expr, source, &mut vm.interner, Mode::Module);
+    vm.sync_names();
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let mut lower = Lower::new(vm, source, scopes, CodeKind::Module, "<module>", locals);
+    let span = expr.span;
+    let thunk = lower.expr(expr);
+    lower.emit(Step::Return(thunk), span);
+    Ok(lower.finish_module(span))
+}
+
+fn lower_module(
+    vm: &mut Vm,
+    source: &Rc<Source>,
+    scopes: Scopes,
+    module: Module,
+    locals: bool,
+    interactive: bool,
+) -> Rc<Code> {
+    let suspends = scopes.scopes[0].has_await;
+    let kind = if suspends { CodeKind::Coroutine } else { CodeKind::Module };
+    let mut lower = Lower::new(vm, source, scopes, kind, "<module>", locals);
+    lower.unit.interactive = interactive;
+    let span = match (module.body.first(), module.body.last()) {
+        (Some(first), Some(last)) => first.span.to(last.span),
+        _ => Span::default(),
+    };
+    let doc = def::docstring(&module.body);
+    if let (Some(doc), false) = (&doc, interactive) {
+        let doc = Value::str(doc);
+        lower.set_namespace("__doc__", doc, span);
+    }
+    lower.body(module.body);
+    lower.finish_module(span)
+}
+
+/// The lowering of one source.
+struct Lower<'v> {
+    vm: &'v mut Vm,
+    source: Rc<Source>,
+    scopes: Scopes,
+    /// The function being lowered; outer ones are on the native stack.
+    unit: Unit,
+}
+
+/// One function, class body or module on its way to being code.
+struct Unit {
+    scope: ScopeId,
+    kind: CodeKind,
+    name: Rc<Str>,
+    qualname: Rc<Str>,
+    steps: Vec<Step>,
+    spans: Vec<Span>,
+    /// Innermost first.
+    handlers: Vec<Handler>,
+    handles: bool,
+    /// The slots of the variables.
+    slots: Names,
+    /// The inlined comprehensions around the expression being lowered, innermost last.
+    comps: Vec<(ScopeId, Names)>,
+    /// The next free hidden slot, and the most that were in use.
+    next_slot: Slot,
+    most_slots: Slot,
+    cells: Vec<Slot>,
+    /// The closure's cells by name.
+    free: HashMap<Symbol, usize, foldhash::fast::FixedState>,
+    blocks: Vec<block::Block>,
+    /// The slot of the namespace dict of a class body, or of `exec` with locals of its own.
+    namespace: Option<Slot>,
+    /// The value of an expression statement is shown.
+    interactive: bool,
+}
+
+impl Unit {
+    fn new(scope: ScopeId, kind: CodeKind, name: Rc<Str>, qualname: Rc<Str>) -> Unit {
+        Unit {
+            scope,
+            kind,
+            name,
+            qualname,
+            steps: Vec::new(),
+            spans: Vec::new(),
+            handlers: Vec::new(),
+            handles: false,
+            slots: Names::default(),
+            comps: Vec::new(),
+            next_slot: 0,
+            most_slots: 0,
+            cells: Vec::new(),
+            free: HashMap::default(),
+            blocks: Vec::new(),
+            namespace: None,
+            interactive: false,
+        }
+    }
+}
+
+impl<'v> Lower<'v> {
+    fn new(vm: &'v mut Vm, source: &Rc<Source>, scopes: Scopes, kind: CodeKind, name: &str, locals: bool) -> Lower<'v> {
+        let name = Rc::new(Str::new(name));
+        let mut unit = Unit::new(ScopeId(0), kind, name.clone(), name);
+        if locals {
+            unit.namespace = Some(0);
+            unit.next_slot = 1;
+            unit.most_slots = 1;
+        }
+        Lower { vm, source: source.clone(), scopes, unit }
+    }
+
+    fn finish_module(mut self, span: Span) -> Rc<Code> {
+        self.emit_return_none(span);
+        let unit = std::mem::replace(&mut self.unit, Unit::new(ScopeId(0), CodeKind::Module, Rc::default(), Rc::default()));
+        self.finish_unit(unit, span, ParamSpec::default(), None)
+    }
+
+    /// Makes the code of a unit whose steps are all there.
+    fn finish_unit(&mut self, unit: Unit, span: Span, params: ParamSpec, doc: Option<Value>) -> Rc<Code> {
+        let scope = &self.scopes.scopes[unit.scope.0 as usize];
+        let variables = scope.variables.iter().map(|&symbol| self.vm.name(symbol).clone()).collect();
+        let free = scope.free.iter().map(|&symbol| self.vm.name(symbol).clone()).collect();
+        let code = Rc::new(Code {
+            id: Cell::new(0),
+            name: unit.name,
+            qualname: unit.qualname,
+            source: self.source.clone(),
+            span,
+            kind: unit.kind,
+            params,
+            variables,
+            slots: unit.most_slots,
+            cells: unit.cells,
+            free,
+            steps: unit.steps,
+            spans: unit.spans,
+            handlers: unit.handlers,
+            doc,
+            handles: unit.handles,
+            iterable: Cell::new(false),
+        });
+        self.vm.register_code(&code);
+        code
+    }
+
+    /// Adds a step.
+    fn emit(&mut self, step: Step, span: Span) -> Pc {
+        self.unit.steps.push(step);
+        self.unit.spans.push(span);
+        self.unit.steps.len() as Pc - 1
+    }
+
+    /// Where the next step will be.
+    fn here(&self) -> Pc {
+        self.unit.steps.len() as Pc
+    }
+
+    /// Makes a jump lead to the next step.
+    fn patch(&mut self, at: Pc) {
+        let here = self.here();
+        self.patch_to(at, here);
+    }
+
+    fn patch_to(&mut self, at: Pc, to: Pc) {
+        match &mut self.unit.steps[at as usize] {
+            Step::Jump(target)
+            | Step::Loop(target)
+            | Step::JumpIf(_, target)
+            | Step::LoopIf(_, target)
+            | Step::JumpIfNot(_, target) => *target = to,
+            Step::ForLocal { exit, .. } | Step::For { exit, .. } | Step::AsyncNext { exit, .. } => *exit = to,
+            _ => {}
+        }
+    }
+
+    fn emit_return_none(&mut self, span: Span) {
+        self.emit(Step::Return(Box::new(|_, _| Ok(Value::None))), span);
+    }
+
+    /// A hidden slot.
+    fn temp(&mut self) -> Slot {
+        let slot = self.unit.next_slot;
+        self.unit.next_slot += 1;
+        self.unit.most_slots = self.unit.most_slots.max(self.unit.next_slot);
+        slot
+    }
+
+    /// The scope that names are looked up in: the innermost inlined comprehension, or the unit's own.
+    fn scope_id(&self) -> ScopeId {
+        self.unit.comps.last().map_or(self.unit.scope, |(id, _)| *id)
+    }
+
+    fn binding(&self, name: Symbol) -> Binding {
+        let scope = &self.scopes.scopes[self.scope_id().0 as usize];
+        match scope.bindings.get(&name) {
+            Some(binding) => *binding,
+            None => {
+                let own = &self.scopes.scopes[self.unit.scope.0 as usize];
+                own.bindings.get(&name).copied().unwrap_or(Binding::GlobalOrBuiltin)
+            }
+        }
+    }
+
+    /// The slot of a variable.
+    fn slot(&self, name: Symbol) -> Option<Slot> {
+        self.unit
+            .comps
+            .iter()
+            .rev()
+            .find_map(|(_, names)| names.get(&name))
+            .or_else(|| self.unit.slots.get(&name))
+            .copied()
+    }
+
+    /// A constant as a closure.
+    fn constant_thunk(value: Value) -> Thunk {
+        match value {
+            Value::None => Box::new(|_, _| Ok(Value::None)),
+            Value::Int(n) => Box::new(move |_, _| Ok(Value::Int(n))),
+            value => Box::new(move |_, _| Ok(value.clone())),
+        }
+    }
+}

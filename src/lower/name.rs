@@ -1,0 +1,313 @@
+//! Reading, binding and deleting names.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use super::Lower;
+use crate::machine::Vm;
+use crate::object::code::{Action, Slot, Store, Thunk};
+use crate::object::frame::Frame;
+use crate::object::{Dict, Error, Result, Str, Value};
+use crate::resolve::Binding;
+use crate::source::Span;
+use crate::symbol::Symbol;
+
+/// Where a name lives.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Local(Slot),
+    /// A local slot that holds a cell.
+    Cell(Slot),
+    /// A cell of the closure.
+    Free(usize),
+    Global,
+    /// The namespace dict in a slot, then globals, then builtins.
+    Namespace(Slot),
+    /// The namespace dict in a slot, then a cell of the closure.
+    NamespaceFree(Slot, usize),
+}
+
+impl Lower<'_> {
+    pub(super) fn place(&self, name: Symbol) -> Place {
+        let namespace = self.unit.namespace;
+        match self.binding(name) {
+            Binding::Local => self.slot(name).map_or(Place::Global, Place::Local),
+            Binding::Cell => match self.slot(name) {
+                Some(slot) => Place::Cell(slot),
+                None => self.unit.free.get(&name).map_or(Place::Global, |&at| Place::Free(at)),
+            },
+            Binding::Free => match self.unit.free.get(&name) {
+                Some(&at) => Place::Free(at),
+                // A comprehension's outer variable may be its host's own cell.
+                None => self.slot(name).map_or(Place::Global, Place::Cell),
+            },
+            Binding::Global | Binding::GlobalOrBuiltin => Place::Global,
+            Binding::Namespace => namespace.map_or(Place::Global, Place::Namespace),
+            Binding::ClassFree => match (namespace, self.unit.free.get(&name)) {
+                (Some(slot), Some(&at)) => Place::NamespaceFree(slot, at),
+                (Some(slot), None) => Place::Namespace(slot),
+                (None, Some(&at)) => Place::Free(at),
+                (None, None) => Place::Global,
+            },
+        }
+    }
+
+    /// Reads a name.
+    pub(super) fn load_name(&mut self, symbol: Symbol, span: Span) -> Thunk {
+        let name = self.vm.name(symbol).clone();
+        match self.place(symbol) {
+            Place::Local(slot) => {
+                let slot = slot as usize;
+                Box::new(move |vm, frame| match &frame.locals[slot] {
+                    Value::Unbound => Err(unbound_local(vm, &name).at(span)),
+                    value => Ok(value.clone()),
+                })
+            }
+            Place::Cell(slot) => {
+                let slot = slot as usize;
+                Box::new(move |vm, frame| match &frame.locals[slot] {
+                    Value::Cell(cell) => match cell.get() {
+                        Value::Unbound => Err(unbound_local(vm, &name).at(span)),
+                        value => Ok(value),
+                    },
+                    _ => Err(unbound_local(vm, &name).at(span)),
+                })
+            }
+            Place::Free(at) => Box::new(move |vm, frame| match frame.function.closure[at].get() {
+                Value::Unbound => Err(unbound_free(vm, &name).at(span)),
+                value => Ok(value),
+            }),
+            Place::Global => load_global(name, span),
+            Place::Namespace(slot) => {
+                let slot = slot as usize;
+                let global = load_global(name.clone(), span);
+                Box::new(move |vm, frame| match namespace_get(vm, frame, slot, &name)? {
+                    Some(value) => Ok(value),
+                    None => global(vm, frame),
+                })
+            }
+            Place::NamespaceFree(slot, at) => {
+                let slot = slot as usize;
+                Box::new(move |vm, frame| match namespace_get(vm, frame, slot, &name)? {
+                    Some(value) => Ok(value),
+                    None => match frame.function.closure[at].get() {
+                        Value::Unbound => Err(unbound_free(vm, &name).at(span)),
+                        value => Ok(value),
+                    },
+                })
+            }
+        }
+    }
+
+    /// Binds a name.
+    pub(super) fn store_name(&mut self, symbol: Symbol) -> Store {
+        let name = self.vm.name(symbol).clone();
+        match self.place(symbol) {
+            Place::Local(slot) => {
+                let slot = slot as usize;
+                Box::new(move |_, frame, value| {
+                    frame.locals[slot] = value;
+                    Ok(())
+                })
+            }
+            Place::Cell(slot) => {
+                let slot = slot as usize;
+                Box::new(move |_, frame, value| {
+                    if let Value::Cell(cell) = &frame.locals[slot] {
+                        drop(cell.set(value));
+                    }
+                    Ok(())
+                })
+            }
+            Place::Free(at) => Box::new(move |_, frame, value| {
+                drop(frame.function.closure[at].set(value));
+                Ok(())
+            }),
+            Place::Global => {
+                let at = Cell::new(usize::MAX);
+                Box::new(move |_, frame, value| {
+                    set_global(&frame.function.globals, &at, &name, value);
+                    Ok(())
+                })
+            }
+            Place::Namespace(slot) | Place::NamespaceFree(slot, _) => {
+                let slot = slot as usize;
+                Box::new(move |vm, frame, value| match &frame.locals[slot] {
+                    Value::Dict(dict) => {
+                        drop(dict.set_str(&name, value));
+                        Ok(())
+                    }
+                    other => {
+                        let namespace = other.clone();
+                        vm.set_item(&namespace, &Value::Str(name.clone()), value)
+                    }
+                })
+            }
+        }
+    }
+
+    /// Deletes a name.
+    pub(super) fn delete_name(&mut self, symbol: Symbol, span: Span) -> Action {
+        let name = self.vm.name(symbol).clone();
+        match self.place(symbol) {
+            Place::Local(slot) => {
+                let slot = slot as usize;
+                Box::new(move |vm, frame| match frame.locals[slot].take() {
+                    Value::Unbound => Err(unbound_local(vm, &name).at(span)),
+                    _ => Ok(()),
+                })
+            }
+            Place::Cell(slot) => {
+                let slot = slot as usize;
+                Box::new(move |vm, frame| match &frame.locals[slot] {
+                    Value::Cell(cell) if !cell.set(Value::Unbound).is_unbound() => Ok(()),
+                    _ => Err(unbound_local(vm, &name).at(span)),
+                })
+            }
+            Place::Free(at) => Box::new(move |vm, frame| {
+                if frame.function.closure[at].set(Value::Unbound).is_unbound() {
+                    return Err(unbound_free(vm, &name).at(span));
+                }
+                Ok(())
+            }),
+            Place::Global => Box::new(move |vm, frame| match frame.function.globals.remove_str(&name) {
+                Some(_) => Ok(()),
+                None => Err(vm.name_error(&name).at(span)),
+            }),
+            Place::Namespace(slot) | Place::NamespaceFree(slot, _) => {
+                let slot = slot as usize;
+                Box::new(move |vm, frame| {
+                    let removed = match &frame.locals[slot] {
+                        Value::Dict(dict) => dict.remove_str(&name).is_some(),
+                        other => {
+                            let namespace = other.clone();
+                            vm.del_item(&namespace, &Value::Str(name.clone())).is_ok()
+                        }
+                    };
+                    if removed { Ok(()) } else { Err(vm.name_error(&name).at(span)) }
+                })
+            }
+        }
+    }
+
+    /// Sets a name of the module's or class's own namespace.
+    pub(super) fn set_namespace(&mut self, name: &str, value: Value, span: Span) {
+        let name = self.vm.intern(name);
+        let action: Action = match self.unit.namespace {
+            Some(slot) => {
+                let slot = slot as usize;
+                Box::new(move |vm, frame| match &frame.locals[slot] {
+                    Value::Dict(dict) => {
+                        drop(dict.set_str(&name, value.clone()));
+                        Ok(())
+                    }
+                    other => {
+                        let namespace = other.clone();
+                        vm.set_item(&namespace, &Value::Str(name.clone()), value.clone())
+                    }
+                })
+            }
+            None => Box::new(move |_, frame| {
+                drop(frame.function.globals.set_str(&name, value.clone()));
+                Ok(())
+            }),
+        };
+        self.emit(crate::object::code::Step::Do(action), span);
+    }
+}
+
+fn namespace_get(vm: &mut Vm, frame: &Frame, slot: usize, name: &Rc<Str>) -> Result<Option<Value>> {
+    match &frame.locals[slot] {
+        Value::Dict(dict) => Ok(dict.get_str(name)),
+        other => {
+            let namespace = other.clone();
+            match vm.get_item(&namespace, &Value::Str(name.clone())) {
+                Ok(value) => Ok(Some(value)),
+                Err(e) if e.is(&vm.types.KeyError) => Ok(None),
+                Err(e) => Err(e),
+            }
+        }
+    }
+}
+
+/// What a place in the code remembers of a global name: its position in the globals, or in the builtins together with
+/// the state of the globals in which it was not among them.
+#[derive(Default)]
+struct GlobalCache {
+    global: Cell<Option<u32>>,
+    builtin: Cell<Option<(usize, u32, u32)>>,
+}
+
+fn load_global(name: Rc<Str>, span: Span) -> Thunk {
+    let cache = GlobalCache::default();
+    Box::new(move |vm, frame| {
+        let globals = &frame.function.globals;
+        if let Some(at) = cache.global.get() {
+            if let Some(value) = globals.get_cached(at as usize, &name) {
+                return Ok(value);
+            }
+        } else if let Some((which, version, at)) = cache.builtin.get() {
+            if which == Rc::as_ptr(globals) as usize && version == globals.table.borrow().keys_version {
+                if let Some(value) = vm.builtins.get_cached(at as usize, &name) {
+                    return Ok(value);
+                }
+            }
+        }
+        find_global(vm, globals, &name, &cache).map_err(|e| e.at(span))
+    })
+}
+
+#[cold]
+fn find_global(vm: &mut Vm, globals: &Rc<Dict>, name: &Rc<Str>, cache: &GlobalCache) -> Result<Value> {
+    if let Some(at) = globals.position_str(name) {
+        cache.global.set(Some(at as u32));
+        if let Some(value) = globals.get_str(name) {
+            return Ok(value);
+        }
+    }
+    cache.global.set(None);
+    let builtins = vm.builtins.clone();
+    if let Some(at) = builtins.position_str(name) {
+        cache.builtin.set(Some((Rc::as_ptr(globals) as usize, globals.table.borrow().keys_version, at as u32)));
+        if let Some(value) = builtins.get_str(name) {
+            return Ok(value);
+        }
+    }
+    Err(vm.name_error(name))
+}
+
+/// Sets a global at its remembered position.
+#[inline]
+pub(super) fn set_global(globals: &Dict, at: &Cell<usize>, name: &Rc<Str>, value: Value) {
+    let old = {
+        let mut table = globals.table.borrow_mut();
+        let known = matches!(table.entry(at.get()), Some(e) if matches!(&e.key, Value::Str(k) if Rc::ptr_eq(k, name)));
+        if known { table.value_mut(at.get()).map(|place| std::mem::replace(place, value.clone())) } else { None }
+    };
+    if old.is_none() {
+        drop(globals.set_str(name, value));
+        at.set(globals.position_str(name).unwrap_or(usize::MAX));
+    }
+    drop(old);
+}
+
+#[cold]
+pub(super) fn unbound_local(vm: &mut Vm, name: &Rc<Str>) -> Error {
+    let error = vm.unbound_local_error(format!(
+        "cannot access local variable '{}' where it is not associated with a value",
+        name.as_str()
+    ));
+    vm.set_exception_attr(&error, crate::symbol::sym::name, Value::Str(name.clone()));
+    error
+}
+
+#[cold]
+fn unbound_free(vm: &mut Vm, name: &Rc<Str>) -> Error {
+    let class = vm.types.NameError.clone();
+    let error = vm.error(
+        &class,
+        format!("cannot access free variable '{}' where it is not associated with a value in enclosing scope", name.as_str()),
+    );
+    vm.set_exception_attr(&error, crate::symbol::sym::name, Value::Str(name.clone()));
+    error
+}

@@ -1,0 +1,227 @@
+//! Arithmetic and comparison: closures specialised on the operation and on the shape of the operands.
+
+use super::Lower;
+use super::expr::Operand;
+use super::name::unbound_local;
+use crate::machine::{Vm, ops};
+use crate::object::code::{Cond, Thunk};
+use crate::object::{Result, Value};
+use crate::source::Span;
+use crate::syntax::ast::{BinOp, CmpOp, Expr};
+
+/// A longer chain of operators is one closure with a loop instead of nested ones.
+const NESTED: usize = 12;
+
+impl Lower<'_> {
+    pub(super) fn bin_op(&mut self, first: Expr, rest: Vec<(BinOp, Expr)>) -> Thunk {
+        let start = first.span;
+        let mut left = self.operand(first);
+        if rest.len() > NESTED {
+            let first = self.operand_thunk(left);
+            let rest: Vec<(BinOp, Thunk, Span)> = rest
+                .into_iter()
+                .map(|(op, e)| {
+                    let span = start.to(e.span);
+                    (op, self.expr(e), span)
+                })
+                .collect();
+            return Box::new(move |vm, frame| {
+                let mut left = first(vm, frame)?;
+                for (op, right, span) in &rest {
+                    let right = right(vm, frame)?;
+                    left = vm.inplace_or_binary(*op, left, &right).map_err(|e| e.at(*span))?;
+                }
+                Ok(left)
+            });
+        }
+        for (op, right) in rest {
+            let span = start.to(right.span);
+            let right = self.operand(right);
+            left = Operand::Thunk(self.binary(op, left, right, span));
+        }
+        self.operand_thunk(left)
+    }
+
+    fn binary(&mut self, op: BinOp, left: Operand, right: Operand, span: Span) -> Thunk {
+        match op {
+            BinOp::Add => self.arithmetic(left, right, span, ops::add),
+            BinOp::Sub => self.arithmetic(left, right, span, ops::sub),
+            BinOp::Mul => self.arithmetic(left, right, span, ops::mul),
+            BinOp::Div => self.arithmetic(left, right, span, ops::div),
+            BinOp::FloorDiv => self.arithmetic(left, right, span, ops::floor_div),
+            BinOp::Mod => self.arithmetic(left, right, span, ops::modulo),
+            op => {
+                let left = self.operand_thunk(left);
+                let right = self.operand_thunk(right);
+                Box::new(move |vm, frame| {
+                    let left = left(vm, frame)?;
+                    let right = right(vm, frame)?;
+                    match vm.binary(op, &left, &right) {
+                        Ok(value) => Ok(value),
+                        Err(e) => Err(e.at(span)),
+                    }
+                })
+            }
+        }
+    }
+
+    /// One operation in the shapes that programs are made of; each agrees with the general one at the end.
+    fn arithmetic<F>(&mut self, left: Operand, right: Operand, span: Span, op: F) -> Thunk
+    where
+        F: Fn(&mut Vm, &Value, &Value) -> Result<Value> + Copy + 'static,
+    {
+        match (left, right) {
+            (Operand::Local(a, at), Operand::Constant(b)) => {
+                let name = self.local_name(a);
+                Box::new(move |vm, frame| {
+                    let left = &frame.locals[a];
+                    if left.is_unbound() {
+                        return Err(unbound_local(vm, &name).at(at));
+                    }
+                    op(vm, left, &b).map_err(|e| e.at(span))
+                })
+            }
+            (Operand::Local(a, at), Operand::Local(b, bt)) => {
+                let (name_a, name_b) = (self.local_name(a), self.local_name(b));
+                Box::new(move |vm, frame| {
+                    let (left, right) = (&frame.locals[a], &frame.locals[b]);
+                    if left.is_unbound() {
+                        return Err(unbound_local(vm, &name_a).at(at));
+                    }
+                    if right.is_unbound() {
+                        return Err(unbound_local(vm, &name_b).at(bt));
+                    }
+                    op(vm, left, right).map_err(|e| e.at(span))
+                })
+            }
+            (Operand::Thunk(a), Operand::Constant(b)) => Box::new(move |vm, frame| {
+                let left = a(vm, frame)?;
+                op(vm, &left, &b).map_err(|e| e.at(span))
+            }),
+            (Operand::Thunk(a), Operand::Local(b, bt)) => {
+                let name = self.local_name(b);
+                Box::new(move |vm, frame| {
+                    let left = a(vm, frame)?;
+                    let right = &frame.locals[b];
+                    if right.is_unbound() {
+                        return Err(unbound_local(vm, &name).at(bt));
+                    }
+                    op(vm, &left, right).map_err(|e| e.at(span))
+                })
+            }
+            (left, right) => {
+                let left = self.operand_thunk(left);
+                let right = self.operand_thunk(right);
+                Box::new(move |vm, frame| {
+                    let left = left(vm, frame)?;
+                    let right = right(vm, frame)?;
+                    op(vm, &left, &right).map_err(|e| e.at(span))
+                })
+            }
+        }
+    }
+
+    /// A single comparison whose truth alone is wanted.
+    pub(super) fn compare_cond(&mut self, left: Expr, op: CmpOp, right: Expr, span: Span) -> Cond {
+        let left = self.operand(left);
+        let right = self.operand(right);
+        match op {
+            CmpOp::Is | CmpOp::IsNot => {
+                let want = op == CmpOp::Is;
+                let left = self.operand_thunk(left);
+                let right = self.operand_thunk(right);
+                Box::new(move |vm, frame| {
+                    let left = left(vm, frame)?;
+                    let right = right(vm, frame)?;
+                    Ok(left.is(&right) == want)
+                })
+            }
+            CmpOp::Lt => self.ordering(left, right, span, CmpOp::Lt, |a, b| a < b, |a, b| a < b),
+            CmpOp::LtE => self.ordering(left, right, span, CmpOp::LtE, |a, b| a <= b, |a, b| a <= b),
+            CmpOp::Gt => self.ordering(left, right, span, CmpOp::Gt, |a, b| a > b, |a, b| a > b),
+            CmpOp::GtE => self.ordering(left, right, span, CmpOp::GtE, |a, b| a >= b, |a, b| a >= b),
+            CmpOp::Eq => self.ordering(left, right, span, CmpOp::Eq, |a, b| a == b, |a, b| a == b),
+            CmpOp::NotEq => self.ordering(left, right, span, CmpOp::NotEq, |a, b| a != b, |a, b| a != b),
+            CmpOp::In | CmpOp::NotIn => {
+                let left = self.operand_thunk(left);
+                let right = self.operand_thunk(right);
+                Box::new(move |vm, frame| {
+                    let left = left(vm, frame)?;
+                    let right = right(vm, frame)?;
+                    let found = vm.contains(&right, &left).map_err(|e| e.at(span))?;
+                    Ok(found == (op == CmpOp::In))
+                })
+            }
+        }
+    }
+
+    fn ordering<I, X>(&mut self, left: Operand, right: Operand, span: Span, op: CmpOp, ints: I, floats: X) -> Cond
+    where
+        I: Fn(i64, i64) -> bool + Copy + 'static,
+        X: Fn(f64, f64) -> bool + Copy + 'static,
+    {
+        let general = move |vm: &mut Vm, left: &Value, right: &Value| match (left, right) {
+            (Value::Int(a), Value::Int(b)) => Ok(ints(*a, *b)),
+            (Value::Float(a), Value::Float(b)) => Ok(floats(*a, *b)),
+            _ => compare_truth(vm, op, left, right, span),
+        };
+        match (left, right) {
+            (Operand::Local(a, at), Operand::Constant(Value::Int(n))) => {
+                let name = self.local_name(a);
+                Box::new(move |vm, frame| match &frame.locals[a] {
+                    Value::Int(x) => Ok(ints(*x, n)),
+                    Value::Unbound => Err(unbound_local(vm, &name).at(at)),
+                    other => general(vm, other, &Value::Int(n)),
+                })
+            }
+            (Operand::Local(a, at), Operand::Local(b, bt)) => {
+                let (name_a, name_b) = (self.local_name(a), self.local_name(b));
+                Box::new(move |vm, frame| {
+                    let (left, right) = (&frame.locals[a], &frame.locals[b]);
+                    if let (Value::Int(x), Value::Int(y)) = (left, right) {
+                        return Ok(ints(*x, *y));
+                    }
+                    if left.is_unbound() {
+                        return Err(unbound_local(vm, &name_a).at(at));
+                    }
+                    if right.is_unbound() {
+                        return Err(unbound_local(vm, &name_b).at(bt));
+                    }
+                    general(vm, left, right)
+                })
+            }
+            (Operand::Thunk(a), Operand::Constant(b)) => Box::new(move |vm, frame| {
+                let left = a(vm, frame)?;
+                general(vm, &left, &b)
+            }),
+            (left, right) => {
+                let left = self.operand_thunk(left);
+                let right = self.operand_thunk(right);
+                Box::new(move |vm, frame| {
+                    let left = left(vm, frame)?;
+                    let right = right(vm, frame)?;
+                    general(vm, &left, &right)
+                })
+            }
+        }
+    }
+}
+
+fn compare_truth(vm: &mut Vm, op: CmpOp, left: &Value, right: &Value, span: Span) -> Result<bool> {
+    match vm.compare(op, left, right) {
+        Ok(value) => super::expr::truth(vm, &value).map_err(|e| e.at(span)),
+        Err(e) => Err(e.at(span)),
+    }
+}
+
+impl Vm {
+    /// `left op right` where `left` is a temporary: a string that nobody else holds grows in place.
+    pub fn inplace_or_binary(&mut self, op: BinOp, left: Value, right: &Value) -> Result<Value> {
+        match &left {
+            Value::Str(text) if op == BinOp::Add && std::rc::Rc::strong_count(text) == 1 => {
+                self.inplace(op, left, right)
+            }
+            _ => self.binary(op, &left, right),
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! `match`: a pattern becomes a closure that tests a value and collects what it captures; names are bound only when the
+//! whole pattern has matched.
+
+use std::rc::Rc;
+
+use super::Lower;
+use crate::machine::Vm;
+use crate::object::code::{Store, Step, Thunk};
+use crate::object::frame::Frame;
+use crate::object::{Dict, Result, Str, Value};
+use crate::source::Span;
+use crate::symbol::{Symbol, sym};
+use crate::syntax::ast::{Expr, MatchCase, Pattern, PatternKind};
+
+/// Captured values with the number of the name each is for.
+type Captures = Vec<(usize, Value)>;
+type Test = Box<dyn Fn(&mut Vm, &mut Frame, &Value, &mut Captures) -> Result<bool>>;
+
+impl Lower<'_> {
+    pub(super) fn match_stmt(&mut self, subject: Expr, cases: Vec<MatchCase>) {
+        let span = subject.span;
+        let slot = self.value_to_temp(subject) as usize;
+        let mut done = Vec::new();
+        for case in cases {
+            let depth = self.unit.next_slot;
+            let pattern_span = case.pattern.span;
+            let mut names = Vec::new();
+            let test = self.pattern(case.pattern, &mut names);
+            let stores: Vec<Store> = names.into_iter().map(|name| self.store_name(name)).collect();
+            let cond = Box::new(move |vm: &mut Vm, frame: &mut Frame| {
+                let value = frame.locals[slot].clone();
+                let mut captures = Captures::new();
+                if !test(vm, frame, &value, &mut captures).map_err(|e| e.at(pattern_span))? {
+                    return Ok(false);
+                }
+                for (at, value) in captures {
+                    stores[at](vm, frame, value)?;
+                }
+                Ok(true)
+            });
+            let mut skips = vec![self.emit(Step::JumpIfNot(cond, 0), pattern_span)];
+            if let Some(guard) = case.guard {
+                let guard_span = guard.span;
+                let guard = self.hoist(guard);
+                let guard = self.cond(guard);
+                skips.push(self.emit(Step::JumpIfNot(guard, 0), guard_span));
+            }
+            self.unit.next_slot = depth;
+            self.body(case.body);
+            done.push(self.emit(Step::Jump(0), span));
+            for skip in skips {
+                self.patch(skip);
+            }
+        }
+        for jump in done {
+            self.patch(jump);
+        }
+        self.clear_slot(slot as u32, span);
+    }
+
+    fn capture(names: &mut Vec<Symbol>, name: Symbol) -> usize {
+        names.iter().position(|known| *known == name).unwrap_or_else(|| {
+            names.push(name);
+            names.len() - 1
+        })
+    }
+
+    fn pattern(&mut self, pattern: Pattern, names: &mut Vec<Symbol>) -> Test {
+        let span = pattern.span;
+        match pattern.kind {
+            PatternKind::Value(value) => {
+                let value = self.expr(value);
+                Box::new(move |vm, frame, subject, _| {
+                    let value = value(vm, frame)?;
+                    vm.equals(subject, &value)
+                })
+            }
+            PatternKind::Singleton(value) => {
+                let value = self.expr(value);
+                Box::new(move |vm, frame, subject, _| Ok(subject.is(&value(vm, frame)?)))
+            }
+            PatternKind::As { pattern, name } => {
+                let inner = pattern.map(|pattern| self.pattern(*pattern, names));
+                let name = name.map(|name| Self::capture(names, name.name));
+                Box::new(move |vm, frame, subject, captures| {
+                    if let Some(inner) = &inner {
+                        if !inner(vm, frame, subject, captures)? {
+                            return Ok(false);
+                        }
+                    }
+                    captures.extend(name.map(|name| (name, subject.clone())));
+                    Ok(true)
+                })
+            }
+            PatternKind::Or(alternatives) => {
+                let tests: Vec<Test> = alternatives.into_iter().map(|p| self.pattern(p, names)).collect();
+                Box::new(move |vm, frame, subject, captures| {
+                    let before = captures.len();
+                    for test in &tests {
+                        if test(vm, frame, subject, captures)? {
+                            return Ok(true);
+                        }
+                        captures.truncate(before);
+                    }
+                    Ok(false)
+                })
+            }
+            PatternKind::Sequence(patterns) => self.sequence_pattern(patterns, names),
+            // A star stands only inside a sequence, which deals with it.
+            PatternKind::Star(_) => Box::new(|_, _, _, _| Ok(true)),
+            PatternKind::Mapping { keys, patterns, rest } => self.mapping_pattern(keys, patterns, rest.map(|r| r.name), names),
+            PatternKind::Class { cls, patterns, kwd_attrs, kwd_patterns } => {
+                let cls_span = cls.span;
+                let cls = self.expr(cls);
+                let positional: Vec<Test> = patterns.into_iter().map(|p| self.pattern(p, names)).collect();
+                let keywords: Vec<(Rc<Str>, Test)> = kwd_attrs
+                    .into_iter()
+                    .zip(kwd_patterns)
+                    .map(|(attr, p)| (self.vm.name(attr.name).clone(), self.pattern(p, names)))
+                    .collect();
+                class_pattern(cls, cls_span, positional, keywords, span)
+            }
+        }
+    }
+
+    fn sequence_pattern(&mut self, patterns: Vec<Pattern>, names: &mut Vec<Symbol>) -> Test {
+        let mut before = Vec::new();
+        let mut after = Vec::new();
+        let mut star: Option<Option<usize>> = None;
+        for pattern in patterns {
+            match pattern.kind {
+                PatternKind::Star(name) => star = Some(name.map(|name| Self::capture(names, name.name))),
+                _ if star.is_some() => after.push(self.pattern(pattern, names)),
+                _ => before.push(self.pattern(pattern, names)),
+            }
+        }
+        Box::new(move |vm, frame, subject, captures| {
+            let Some(items) = vm.match_sequence(subject)? else { return Ok(false) };
+            let least = before.len() + after.len();
+            if items.len() < least || (star.is_none() && items.len() != least) {
+                return Ok(false);
+            }
+            for (test, item) in before.iter().zip(&items) {
+                if !test(vm, frame, item, captures)? {
+                    return Ok(false);
+                }
+            }
+            let tail = items.len() - after.len();
+            if let Some(Some(name)) = star {
+                captures.push((name, Value::list(items[before.len()..tail].to_vec())));
+            }
+            for (test, item) in after.iter().zip(&items[tail..]) {
+                if !test(vm, frame, item, captures)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        })
+    }
+
+    fn mapping_pattern(
+        &mut self,
+        keys: Vec<Expr>,
+        patterns: Vec<Pattern>,
+        rest: Option<Symbol>,
+        names: &mut Vec<Symbol>,
+    ) -> Test {
+        let keys: Vec<Thunk> = keys.into_iter().map(|key| self.expr(key)).collect();
+        let tests: Vec<Test> = patterns.into_iter().map(|p| self.pattern(p, names)).collect();
+        let rest = rest.map(|name| Self::capture(names, name));
+        Box::new(move |vm, frame, subject, captures| {
+            if !vm.matches_mapping(subject)? {
+                return Ok(false);
+            }
+            if vm.len(subject)? < keys.len() {
+                return Ok(false);
+            }
+            let seen = Dict::new();
+            let get = vm.name(sym::get).clone();
+            let missing = Value::list(Vec::new());
+            for (key, test) in keys.iter().zip(&tests) {
+                let key = key(vm, frame)?;
+                if vm.dict_contains(&seen, &key)? {
+                    let shown = vm.repr(&key)?;
+                    return Err(vm.value_error(format!("mapping pattern checks duplicate key ({})", shown.as_str())));
+                }
+                vm.dict_set(&seen, key.clone(), Value::None)?;
+                let found = match subject {
+                    Value::Dict(dict) => vm.dict_get(dict, &key)?.unwrap_or_else(|| missing.clone()),
+                    other => {
+                        let get = vm.get_attr(other, &get)?;
+                        vm.call(&get, &[key, missing.clone()])?
+                    }
+                };
+                if found.is(&missing) || !test(vm, frame, &found, captures)? {
+                    return Ok(false);
+                }
+            }
+            if let Some(rest) = rest {
+                let left = Dict::new();
+                vm.dict_update(&left, subject)?;
+                for key in seen.keys() {
+                    vm.dict_remove(&left, &key)?;
+                }
+                captures.push((rest, Value::dict(left)));
+            }
+            Ok(true)
+        })
+    }
+}
+
+fn class_pattern(
+    cls: Thunk,
+    cls_span: Span,
+    positional: Vec<Test>,
+    keywords: Vec<(Rc<Str>, Test)>,
+    span: Span,
+) -> Test {
+    Box::new(move |vm, frame, subject, captures| {
+        let cls = cls(vm, frame)?;
+        let Value::Class(class) = &cls else {
+            return Err(vm.type_error("called match pattern must be a class").at(cls_span));
+        };
+        if !vm.isinstance(subject, &cls)? {
+            return Ok(false);
+        }
+        let mut rest = &positional[..];
+        let mut seen: Vec<Rc<Str>> = Vec::new();
+        if !rest.is_empty() {
+            let match_args = vm.name(sym::__match_args__).clone();
+            match vm.get_attr_opt(&cls, &match_args)? {
+                Some(Value::Tuple(names)) => {
+                    if names.len() < rest.len() {
+                        return Err(vm.pattern_count(class, names.len(), rest.len()).at(span));
+                    }
+                    for (test, name) in rest.iter().zip(names.iter()) {
+                        let Some(name) = name.as_str() else {
+                            let found = vm.type_name(name);
+                            return Err(vm
+                                .type_error(format!(
+                                    "__match_args__ elements must be strings (got {})",
+                                    found.as_str()
+                                ))
+                                .at(span));
+                        };
+                        seen.push(name.clone());
+                        match vm.get_attr_opt(subject, name)? {
+                            Some(value) if test(vm, frame, &value, captures)? => {}
+                            _ => return Ok(false),
+                        }
+                    }
+                    rest = &[];
+                }
+                Some(other) => {
+                    let found = vm.type_name(&other);
+                    let message = format!(
+                        "{}.__match_args__ must be a tuple (got {})",
+                        class.name.borrow().as_str(),
+                        found.as_str()
+                    );
+                    return Err(vm.type_error(message).at(span));
+                }
+                None => {
+                    // Built-in types match their one positional pattern against the value itself.
+                    let own = vm.matches_itself(class);
+                    if rest.len() > usize::from(own) {
+                        return Err(vm.pattern_count(class, usize::from(own), rest.len()).at(span));
+                    }
+                }
+            }
+        }
+        for test in rest {
+            if !test(vm, frame, subject, captures)? {
+                return Ok(false);
+            }
+        }
+        for (name, test) in &keywords {
+            if seen.iter().any(|known| known.as_str() == name.as_str()) {
+                let message = format!(
+                    "{}() got multiple sub-patterns for attribute '{}'",
+                    class.name.borrow().as_str(),
+                    name.as_str()
+                );
+                return Err(vm.type_error(message).at(span));
+            }
+            match vm.get_attr_opt(subject, name)? {
+                Some(value) if test(vm, frame, &value, captures)? => {}
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
+    })
+}
+
+impl Vm {
+    fn pattern_count(&mut self, class: &crate::object::Class, accepts: usize, given: usize) -> crate::object::Error {
+        self.type_error(format!(
+            "{}() accepts {accepts} positional sub-pattern{} ({given} given)",
+            class.name.borrow().as_str(),
+            if accepts == 1 { "" } else { "s" }
+        ))
+    }
+
+    fn matches_itself(&self, class: &Rc<crate::object::Class>) -> bool {
+        let types = &self.types;
+        [
+            &types.bool_, &types.bytearray, &types.bytes, &types.dict, &types.float, &types.frozenset, &types.int,
+            &types.list, &types.set, &types.str_, &types.tuple,
+        ]
+        .iter()
+        .any(|known| class.is_subclass(known))
+    }
+
+    /// The items of what a sequence pattern may match.
+    fn match_sequence(&mut self, subject: &Value) -> Result<Option<Vec<Value>>> {
+        match subject.unwrapped() {
+            Value::List(list) => Ok(Some(list.to_vec())),
+            Value::Tuple(tuple) => Ok(Some(tuple.to_vec())),
+            Value::Range(_) => self.collect(subject).map(Some),
+            Value::Instance(_) if self.is_abstract_instance(subject, "Sequence")? => self.collect(subject).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn matches_mapping(&mut self, subject: &Value) -> Result<bool> {
+        match subject.unwrapped() {
+            Value::Dict(_) => Ok(true),
+            Value::Instance(_) => self.is_abstract_instance(subject, "Mapping"),
+            _ => Ok(false),
+        }
+    }
+
+    /// Whether a value is an instance of an abstract collection, if that module was ever imported.
+    fn is_abstract_instance(&mut self, value: &Value, class: &str) -> Result<bool> {
+        let module = self.intern("collections.abc");
+        let Some(module) = self.modules.get_str(&module) else { return Ok(false) };
+        let class = self.intern(class);
+        let class = self.get_attr(&module, &class)?;
+        self.isinstance(value, &class)
+    }
+}

@@ -1,0 +1,247 @@
+//! Splitting expressions at `await` and `yield`.
+//!
+//! A frame can be suspended only between steps, so an expression that contains a suspension becomes several steps: what
+//! is evaluated before the suspension is kept in hidden slots, and what is left refers to them ([`ExprKind::Temp`]).
+
+use super::Lower;
+use crate::object::Value;
+use crate::object::code::{CodeKind, Slot, Step};
+use crate::source::Span;
+use crate::syntax::ast::{Arg, BoolOp, Expr, ExprKind, FStringPart};
+
+impl Lower<'_> {
+    /// Emits the steps of whatever suspends inside an expression; what is returned does not suspend.
+    pub(super) fn hoist(&mut self, e: Expr) -> Expr {
+        if !e.suspends {
+            return e;
+        }
+        let span = e.span;
+        let kind = match e.kind {
+            ExprKind::Await(inner) => {
+                let slot = self.value_to_temp(*inner);
+                self.emit(Step::Await(slot), span);
+                ExprKind::Temp(slot)
+            }
+            ExprKind::Yield(value) => {
+                let value = match value {
+                    Some(value) => {
+                        let value = self.hoist(*value);
+                        self.expr(value)
+                    }
+                    None => Self::constant_thunk(Value::None),
+                };
+                let slot = self.temp();
+                let step = if self.unit.kind == CodeKind::AsyncGenerator {
+                    Step::AsyncYield(value, slot)
+                } else {
+                    Step::Yield(value, slot)
+                };
+                self.emit(step, span);
+                ExprKind::Temp(slot)
+            }
+            ExprKind::YieldFrom(inner) => {
+                let slot = self.value_to_temp(*inner);
+                self.emit(Step::YieldFrom(slot), span);
+                ExprKind::Temp(slot)
+            }
+            ExprKind::BoolOp { op, values } => self.hoist_bool_op(op, values, span),
+            ExprKind::IfExp { test, body, orelse } => {
+                let result = self.temp();
+                let test_span = test.span;
+                let test = self.hoist(*test);
+                let test = self.cond(test);
+                let skip = self.emit(Step::JumpIfNot(test, 0), test_span);
+                self.value_into(*body, result);
+                let done = self.emit(Step::Jump(0), span);
+                self.patch(skip);
+                self.value_into(*orelse, result);
+                self.patch(done);
+                ExprKind::Temp(result)
+            }
+            ExprKind::Compare { first, rest } => {
+                if rest.len() == 1 {
+                    let (ops, mut parts): (Vec<_>, Vec<_>) = rest.into_iter().unzip();
+                    parts.insert(0, *first);
+                    let mut parts = self.hoist_all(parts).into_iter();
+                    match parts.next() {
+                        Some(first) => {
+                            ExprKind::Compare { first: Box::new(first), rest: ops.into_iter().zip(parts).collect() }
+                        }
+                        None => ExprKind::Temp(0),
+                    }
+                } else {
+                    self.hoist_compare(*first, rest, span)
+                }
+            }
+            kind @ (ExprKind::ListComp(_) | ExprKind::SetComp(_) | ExprKind::DictComp(_)) => {
+                ExprKind::Temp(self.stepped_comp(kind, span))
+            }
+            mut kind => {
+                self.hoist_children(&mut kind);
+                kind
+            }
+        };
+        Expr { kind, span, suspends: false }
+    }
+
+    fn hoist_bool_op(&mut self, op: BoolOp, values: Vec<Expr>, span: Span) -> ExprKind {
+        let result = self.temp();
+        let mut done = Vec::new();
+        let count = values.len();
+        for (at, value) in values.into_iter().enumerate() {
+            self.value_into(value, result);
+            if at + 1 < count {
+                let slot = result as usize;
+                let stop = op == BoolOp::Or;
+                let cond = Box::new(move |vm: &mut crate::machine::Vm, frame: &mut crate::object::frame::Frame| {
+                    let value = frame.locals[slot].clone();
+                    Ok(super::expr::truth(vm, &value)? == stop)
+                });
+                done.push(self.emit(Step::JumpIf(cond, 0), span));
+            }
+        }
+        for jump in done {
+            self.patch(jump);
+        }
+        ExprKind::Temp(result)
+    }
+
+    fn hoist_compare(&mut self, first: Expr, rest: Vec<(crate::syntax::ast::CmpOp, Expr)>, span: Span) -> ExprKind {
+        let result = self.temp();
+        let (left, right) = (self.temp(), self.temp());
+        self.value_into(first, left);
+        let mut done = Vec::new();
+        let count = rest.len();
+        for (at, (op, operand)) in rest.into_iter().enumerate() {
+            self.value_into(operand, right);
+            let (l, r) = (left as usize, right as usize);
+            let compare = Box::new(move |vm: &mut crate::machine::Vm, frame: &mut crate::object::frame::Frame| {
+                let left = frame.locals[l].take();
+                let right = frame.locals[r].take();
+                let value = vm.compare(op, &left, &right).map_err(|e| e.at(span))?;
+                frame.locals[l] = right;
+                Ok(value)
+            });
+            self.emit(Step::StoreLocal(result, compare), span);
+            if at + 1 < count {
+                let slot = result as usize;
+                let cond = Box::new(move |vm: &mut crate::machine::Vm, frame: &mut crate::object::frame::Frame| {
+                    let value = frame.locals[slot].clone();
+                    super::expr::truth(vm, &value)
+                });
+                done.push(self.emit(Step::JumpIfNot(cond, 0), span));
+            }
+        }
+        for jump in done {
+            self.patch(jump);
+        }
+        self.clear_slot(left, span);
+        ExprKind::Temp(result)
+    }
+
+    /// Evaluates an expression into a new hidden slot.
+    pub(super) fn value_to_temp(&mut self, e: Expr) -> Slot {
+        let e = self.hoist(e);
+        let slot = self.temp();
+        let span = e.span;
+        let thunk = self.expr(e);
+        self.emit(Step::StoreLocal(slot, thunk), span);
+        slot
+    }
+
+    fn value_into(&mut self, e: Expr, slot: Slot) {
+        let e = self.hoist(e);
+        let span = e.span;
+        let thunk = self.expr(e);
+        self.emit(Step::StoreLocal(slot, thunk), span);
+    }
+
+    /// An expression evaluated now, to be used later.
+    pub(super) fn hoist_to_temp(&mut self, e: Expr) -> Expr {
+        if matches!(e.kind, ExprKind::Constant(_) | ExprKind::Temp(_)) {
+            return e;
+        }
+        let span = e.span;
+        if let ExprKind::Starred(inner) = e.kind {
+            // The value is unpacked where it is used.
+            let inner = self.hoist_to_temp(*inner);
+            return Expr { kind: ExprKind::Starred(Box::new(inner)), span, suspends: false };
+        }
+        if let ExprKind::Slice { .. } = e.kind {
+            let mut e = e;
+            self.hoist_children(&mut e.kind);
+            let slot = self.value_to_temp(Expr { suspends: false, ..e });
+            return Expr { kind: ExprKind::Temp(slot), span, suspends: false };
+        }
+        let slot = self.value_to_temp(e);
+        Expr { kind: ExprKind::Temp(slot), span, suspends: false }
+    }
+
+    /// Operands in order of evaluation: those before the last that suspends are evaluated now.
+    pub(super) fn hoist_all(&mut self, mut operands: Vec<Expr>) -> Vec<Expr> {
+        self.hoist_refs(operands.iter_mut().collect());
+        operands
+    }
+
+    fn hoist_refs(&mut self, operands: Vec<&mut Expr>) {
+        let Some(last) = operands.iter().rposition(|e| e.suspends) else { return };
+        for (at, operand) in operands.into_iter().enumerate().take(last + 1) {
+            let placeholder = Expr { kind: ExprKind::Temp(0), span: operand.span, suspends: false };
+            let e = std::mem::replace(operand, placeholder);
+            *operand = if at < last { self.hoist_to_temp(e) } else { self.hoist_starred(e) };
+        }
+    }
+
+    fn hoist_starred(&mut self, e: Expr) -> Expr {
+        match e.kind {
+            ExprKind::Starred(inner) => {
+                let inner = self.hoist(*inner);
+                Expr { kind: ExprKind::Starred(Box::new(inner)), span: e.span, suspends: false }
+            }
+            _ => self.hoist(e),
+        }
+    }
+
+    fn hoist_children(&mut self, kind: &mut ExprKind) {
+        let operands: Vec<&mut Expr> = match kind {
+            ExprKind::Tuple(items) | ExprKind::List(items) | ExprKind::Set(items) => items.iter_mut().collect(),
+            ExprKind::Dict(pairs) => {
+                pairs.iter_mut().flat_map(|(key, value)| key.iter_mut().chain(std::iter::once(value))).collect()
+            }
+            ExprKind::Starred(inner) | ExprKind::UnaryOp { operand: inner, .. } => vec![inner],
+            ExprKind::BinOp { first, rest } => {
+                std::iter::once(&mut **first).chain(rest.iter_mut().map(|(_, e)| e)).collect()
+            }
+            ExprKind::Call { func, args } => std::iter::once(&mut **func)
+                .chain(args.iter_mut().map(|arg| match arg {
+                    Arg::Positional(e) | Arg::Star(e, _) | Arg::Keyword(_, e) | Arg::DoubleStar(e, _) => e,
+                }))
+                .collect(),
+            ExprKind::Attribute { value, .. } | ExprKind::NamedExpr { value, .. } => vec![value],
+            ExprKind::Subscript { value, index } => vec![value, index],
+            ExprKind::Slice { lower, upper, step } => {
+                [lower, upper, step].into_iter().filter_map(|part| part.as_deref_mut()).collect()
+            }
+            ExprKind::JoinedStr(parts) => {
+                let mut fields = Vec::new();
+                collect_fields(parts, &mut fields);
+                fields
+            }
+            ExprKind::GeneratorExp(comp) => comp.generators.first_mut().map(|g| &mut g.iter).into_iter().collect(),
+            _ => Vec::new(),
+        };
+        self.hoist_refs(operands);
+    }
+}
+
+fn collect_fields<'a>(parts: &'a mut [FStringPart], fields: &mut Vec<&'a mut Expr>) {
+    for part in parts {
+        if let FStringPart::Field(field) = part {
+            let field = &mut **field;
+            fields.push(&mut field.value);
+            if let Some(spec) = &mut field.format_spec {
+                collect_fields(spec, fields);
+            }
+        }
+    }
+}

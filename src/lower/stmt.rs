@@ -1,0 +1,739 @@
+//! Statements become steps.
+
+use std::cell::Cell as StdCell;
+
+use super::Lower;
+use super::block::{BlockKind, Leave};
+use super::name::{Place, set_global};
+use crate::machine::Vm;
+use crate::machine::attr::AttrCache;
+use crate::object::code::{Action, CodeKind, Step, Thunk};
+use crate::object::frame::Frame;
+use crate::object::{Error, Result, Value};
+use crate::source::Span;
+use crate::symbol::sym;
+use crate::syntax::ast::{Alias, BinOp, Constant, Expr, ExprKind, Stmt, StmtKind};
+
+impl Lower<'_> {
+    pub(super) fn body(&mut self, body: Vec<Stmt>) {
+        for stmt in body {
+            let depth = self.unit.next_slot;
+            self.stmt(stmt);
+            self.unit.next_slot = depth;
+        }
+    }
+
+    fn stmt(&mut self, stmt: Stmt) {
+        let span = stmt.span;
+        match stmt.kind {
+            StmtKind::Expr(e) => self.expr_stmt(e),
+            StmtKind::Assign { targets, value } => self.assign(targets, value, span),
+            StmtKind::AugAssign { target, op, value } => self.aug_assign(target, op, value, span),
+            StmtKind::AnnAssign { target, annotation, value, simple } => {
+                self.ann_assign(target, annotation, value, simple, span);
+            }
+            StmtKind::Return(value) => self.return_stmt(value, span),
+            StmtKind::Delete(targets) => {
+                for target in targets {
+                    let target = self.hoist_target(target);
+                    for (action, at) in self.delete(target) {
+                        self.emit(Step::Do(action), at);
+                    }
+                }
+            }
+            StmtKind::Raise { exc, cause } => self.raise_stmt(exc, cause, span),
+            StmtKind::Assert { test, msg } => self.assert_stmt(test, msg, span),
+            StmtKind::Global(_) | StmtKind::Nonlocal(_) => {}
+            StmtKind::Pass => {
+                self.emit(Step::Do(Box::new(|_, _| Ok(()))), span);
+            }
+            StmtKind::Break => self.leave(Leave::Break, span),
+            StmtKind::Continue => self.leave(Leave::Continue, span),
+            StmtKind::Import(names) => {
+                for alias in names {
+                    self.import_stmt(alias, span);
+                }
+            }
+            StmtKind::ImportFrom { module, names, level } => {
+                let module: Vec<&str> = module.iter().map(|part| &**self.vm.interner.name(part.name)).collect();
+                let module = module.join(".");
+                self.import_from_stmt(module, names, level, span);
+            }
+            StmtKind::If { test, body, orelse } => self.if_stmt(test, body, orelse, span),
+            StmtKind::While { test, body, orelse } => self.while_stmt(test, body, orelse),
+            StmtKind::For { target, iter, body, orelse, is_async } => self.for_stmt(target, iter, body, orelse, is_async),
+            StmtKind::Try { body, handlers, orelse, finalbody, is_star } => {
+                self.try_stmt(body, handlers, orelse, finalbody, is_star, span);
+            }
+            StmtKind::With { items, body, is_async } => self.with_stmt(items, body, is_async, span),
+            StmtKind::FunctionDef(def) => {
+                let name = def.name.name;
+                let head = Span { start: span.start, end: def.name.span.end };
+                let thunk = self.function_def(*def, span);
+                self.bind_definition(name, thunk, head);
+            }
+            StmtKind::ClassDef(def) => {
+                let name = def.name.name;
+                let head = Span { start: span.start, end: def.name.span.end };
+                let thunk = self.class_def(*def, span);
+                self.bind_definition(name, thunk, head);
+            }
+            StmtKind::Match { subject, cases } => self.match_stmt(subject, cases),
+            StmtKind::TypeAlias { name, type_params, value, scope } => {
+                if let ExprKind::Name(symbol) = name.kind {
+                    let thunk = self.type_alias(symbol, type_params, value, scope, span);
+                    self.bind_definition(symbol, thunk, span);
+                }
+            }
+        }
+    }
+
+    fn bind_definition(&mut self, name: crate::symbol::Symbol, thunk: Thunk, span: Span) {
+        let store = self.store_name(name);
+        let action: Action = Box::new(move |vm, frame| {
+            let value = thunk(vm, frame)?;
+            store(vm, frame, value)
+        });
+        self.emit(Step::Do(action), span);
+    }
+
+    fn expr_stmt(&mut self, e: Expr) {
+        let span = e.span;
+        let e = self.hoist(e);
+        if self.unit.interactive {
+            let thunk = self.expr(e);
+            let action: Action = Box::new(move |vm, frame| {
+                let value = thunk(vm, frame)?;
+                vm.display(&value)
+            });
+            self.emit(Step::Do(action), span);
+            return;
+        }
+        match e.kind {
+            // A docstring or other constant does nothing.
+            ExprKind::Constant(Constant::Str(_) | Constant::Ellipsis) => {}
+            _ => {
+                let thunk = self.expr(e);
+                self.emit(Step::Expr(thunk), span);
+            }
+        }
+    }
+
+    fn assign(&mut self, mut targets: Vec<Expr>, value: Expr, span: Span) {
+        let value_span = value.span;
+        let value = self.hoist(value);
+        if targets.iter().any(|target| target.suspends) {
+            let value = self.hoist_to_temp(value);
+            let slot = match value.kind {
+                ExprKind::Temp(slot) => slot,
+                _ => self.value_to_temp(value),
+            };
+            for target in targets {
+                let target = self.hoist_target(target);
+                let store = self.target(target);
+                let action: Action = Box::new(move |vm, frame| {
+                    let value = frame.locals[slot as usize].clone();
+                    store(vm, frame, value)
+                });
+                self.emit(Step::Do(action), span);
+            }
+            self.clear_slot(slot, span);
+            return;
+        }
+        if targets.len() == 1 {
+            if let Some(target) = targets.pop() {
+                return self.assign_one(target, value, value_span);
+            }
+        }
+        let thunk = self.expr(value);
+        let stores: Vec<_> = targets.into_iter().map(|target| self.target(target)).collect();
+        let action: Action = Box::new(move |vm, frame| {
+            let value = thunk(vm, frame)?;
+            for store in &stores {
+                store(vm, frame, value.clone())?;
+            }
+            Ok(())
+        });
+        self.emit(Step::Do(action), span);
+    }
+
+    fn assign_one(&mut self, target: Expr, value: Expr, span: Span) {
+        if let ExprKind::Name(name) = target.kind {
+            match self.place(name) {
+                Place::Local(slot) => {
+                    let thunk = self.expr(value);
+                    self.emit(Step::StoreLocal(slot, thunk), span);
+                    return;
+                }
+                Place::Global => {
+                    let thunk = self.expr(value);
+                    let name = self.vm.name(name).clone();
+                    let at = StdCell::new(usize::MAX);
+                    let action: Action = Box::new(move |vm, frame| {
+                        let value = thunk(vm, frame)?;
+                        set_global(&frame.function.globals, &at, &name, value);
+                        Ok(())
+                    });
+                    self.emit(Step::Do(action), span);
+                    return;
+                }
+                _ => {}
+            }
+        }
+        // `a, b = b, a` moves its values without making a tuple.
+        if let (ExprKind::Tuple(targets), ExprKind::Tuple(values)) = (&target.kind, &value.kind) {
+            let plain = |items: &[Expr]| !items.iter().any(super::expr::is_starred);
+            if targets.len() == 2 && values.len() == 2 && plain(targets) && plain(values) {
+                return self.assign_pair(target, value, span);
+            }
+        }
+        let target_span = target.span;
+        let thunk = self.expr(value);
+        let store = self.target(target);
+        let action: Action = Box::new(move |vm, frame| {
+            let value = thunk(vm, frame)?;
+            store(vm, frame, value)
+        });
+        self.emit(Step::Do(action), target_span.to(span));
+    }
+
+    fn assign_pair(&mut self, target: Expr, value: Expr, span: Span) {
+        let (ExprKind::Tuple(targets), ExprKind::Tuple(values)) = (target.kind, value.kind) else { return };
+        let values: Vec<Thunk> = values.into_iter().map(|value| self.expr(value)).collect();
+        let stores: Vec<_> = targets.into_iter().map(|target| self.target(target)).collect();
+        let action: Action = Box::new(move |vm, frame| {
+            let first = values[0](vm, frame)?;
+            let second = values[1](vm, frame)?;
+            stores[0](vm, frame, first)?;
+            stores[1](vm, frame, second)
+        });
+        self.emit(Step::Do(action), span);
+    }
+
+    fn ann_assign(&mut self, target: Expr, annotation: Expr, value: Option<Expr>, simple: bool, span: Span) {
+        let annotated = match target.kind {
+            ExprKind::Name(name) if simple => Some(name),
+            _ => None,
+        };
+        if let Some(value) = value {
+            let span = target.span.to(value.span);
+            self.assign(vec![target], value, span);
+        } else if annotated.is_none() {
+            // Evaluated for its effects, as Python does.
+            let target = self.hoist_target(target);
+            match target.kind {
+                ExprKind::Attribute { value, .. } => {
+                    let thunk = self.expr(*value);
+                    self.emit(Step::Expr(thunk), span);
+                }
+                ExprKind::Subscript { value, index } => {
+                    let (value, index) = (self.expr(*value), self.expr(*index));
+                    self.emit(Step::Expr(value), span);
+                    self.emit(Step::Expr(index), span);
+                }
+                _ => {}
+            }
+        }
+        let at_namespace = matches!(self.unit.kind, CodeKind::Class | CodeKind::Module) || self.unit.scope.0 == 0;
+        if !at_namespace {
+            return;
+        }
+        let annotation_span = annotation.span;
+        let annotation = self.annotation(annotation);
+        let Some(name) = annotated else {
+            self.emit(Step::Expr(annotation), annotation_span);
+            return;
+        };
+        let name = self.vm.name(name).clone();
+        let key = self.vm.name(sym::__annotations__).clone();
+        let namespace = self.locals_snapshot();
+        let action: Action = Box::new(move |vm, frame| {
+            let value = annotation(vm, frame)?;
+            let namespace = namespace(vm, frame)?;
+            let key = Value::Str(key.clone());
+            let existing = match &namespace {
+                Value::Dict(dict) => match &key {
+                    Value::Str(key) => dict.get_str(key),
+                    _ => None,
+                },
+                other => vm.get_item(other, &key).ok(),
+            };
+            let annotations = match existing {
+                Some(annotations) => annotations,
+                None => {
+                    let new = Value::dict(crate::object::Dict::new());
+                    vm.set_item(&namespace, &key, new.clone())?;
+                    new
+                }
+            };
+            vm.set_item(&annotations, &Value::Str(name.clone()), value)
+        });
+        self.emit(Step::Do(action), annotation_span);
+    }
+
+    fn aug_assign(&mut self, target: Expr, op: BinOp, value: Expr, span: Span) {
+        let suspends = value.suspends || target.suspends;
+        match target.kind {
+            ExprKind::Name(name) => {
+                let target_span = target.span;
+                if suspends {
+                    let load = self.load_name(name, target_span);
+                    let old = self.temp();
+                    self.emit(Step::StoreLocal(old, load), target_span);
+                    let value = self.hoist(value);
+                    let value = self.expr(value);
+                    let store = self.store_name(name);
+                    let action: Action = Box::new(move |vm, frame| {
+                        let old = frame.locals[old as usize].take();
+                        let value = value(vm, frame)?;
+                        let new = vm.inplace(op, old, &value).map_err(|e| e.at(span))?;
+                        store(vm, frame, new)
+                    });
+                    self.emit(Step::Do(action), span);
+                    return;
+                }
+                if let Place::Local(slot) = self.place(name) {
+                    return self.aug_assign_local(slot as usize, op, value, target_span, span);
+                }
+                let load = self.load_name(name, target_span);
+                let value = self.expr(value);
+                let store = self.store_name(name);
+                let action: Action = Box::new(move |vm, frame| {
+                    let old = load(vm, frame)?;
+                    let value = value(vm, frame)?;
+                    let new = vm.inplace(op, old, &value).map_err(|e| e.at(span))?;
+                    store(vm, frame, new)
+                });
+                self.emit(Step::Do(action), span);
+            }
+            ExprKind::Attribute { value: object, attr } => {
+                let target_span = target.span;
+                let object = self.value_to_temp(*object) as usize;
+                let name = self.vm.name(attr.name).clone();
+                let (read, write) = (AttrCache::default(), AttrCache::default());
+                let read_name = name.clone();
+                let load: Thunk = Box::new(move |vm, frame| {
+                    let object = frame.locals[object].clone();
+                    vm.get_attr_cached(&object, &read_name, &read).map_err(|e| e.at(target_span))
+                });
+                let store = Box::new(move |vm: &mut Vm, frame: &mut Frame, new: Value| {
+                    let object = frame.locals[object].take();
+                    vm.set_attr_cached(&object, &name, new, &write).map_err(|e| e.at(target_span))
+                });
+                self.aug_assign_place(load, store, op, value, suspends, span);
+            }
+            ExprKind::Subscript { value: object, index } => {
+                let target_span = target.span;
+                let mut parts = self.hoist_all(vec![*object, *index]).into_iter();
+                let (Some(object), Some(index)) = (parts.next(), parts.next()) else { return };
+                let object = self.value_to_temp(object) as usize;
+                let index = self.value_to_temp(index) as usize;
+                let load: Thunk = Box::new(move |vm, frame| {
+                    let (object, index) = (frame.locals[object].clone(), frame.locals[index].clone());
+                    vm.get_item(&object, &index).map_err(|e| e.at(target_span))
+                });
+                let store = Box::new(move |vm: &mut Vm, frame: &mut Frame, new: Value| {
+                    let (object, index) = (frame.locals[object].take(), frame.locals[index].take());
+                    vm.set_item(&object, &index, new).map_err(|e| e.at(target_span))
+                });
+                self.aug_assign_place(load, store, op, value, suspends, span);
+            }
+            _ => {}
+        }
+    }
+
+    fn aug_assign_place(
+        &mut self,
+        load: Thunk,
+        store: crate::object::code::Store,
+        op: BinOp,
+        value: Expr,
+        suspends: bool,
+        span: Span,
+    ) {
+        let load = if suspends {
+            let old = self.temp();
+            self.emit(Step::StoreLocal(old, load), span);
+            let load: Thunk = Box::new(move |_, frame| Ok(frame.locals[old as usize].take()));
+            load
+        } else {
+            load
+        };
+        let value = self.hoist(value);
+        let value = self.expr(value);
+        let action: Action = Box::new(move |vm, frame| {
+            let old = load(vm, frame)?;
+            let value = value(vm, frame)?;
+            let new = vm.inplace(op, old, &value).map_err(|e| e.at(span))?;
+            store(vm, frame, new)
+        });
+        self.emit(Step::Do(action), span);
+    }
+
+    /// `x += value` on a local, which is moved out so that a string or list nobody else holds can grow in place.
+    fn aug_assign_local(&mut self, slot: usize, op: BinOp, value: Expr, target_span: Span, span: Span) {
+        let name = self.local_name(slot);
+        let operand = self.operand(value);
+        if let (super::expr::Operand::Constant(Value::Int(n)), BinOp::Add | BinOp::Sub) = (&operand, op) {
+            let n = *n;
+            if let Some(step) = if op == BinOp::Add { Some(n) } else { n.checked_neg() } {
+                let action: Action = Box::new(move |vm, frame| {
+                    if let Value::Int(x) = &mut frame.locals[slot] {
+                        if let Some(sum) = x.checked_add(step) {
+                            *x = sum;
+                            return Ok(());
+                        }
+                    }
+                    grow(vm, frame, slot, op, &Value::Int(n), &name, target_span, span)
+                });
+                self.emit(Step::Do(action), span);
+                return;
+            }
+        }
+        let value = self.operand_thunk(operand);
+        let action: Action = Box::new(move |vm, frame| {
+            if frame.locals[slot].is_unbound() {
+                return Err(super::name::unbound_local(vm, &name).at(target_span));
+            }
+            // The old value is read before the new one is computed, and stays readable meanwhile: numbers are copied, and
+            // anything else is the same object afterwards unless the variable was bound anew.
+            let before = if frame.locals[slot].is_heap() { None } else { Some(frame.locals[slot].clone()) };
+            let address = frame.locals[slot].address();
+            let held = if before.is_none() { Some(frame.locals[slot].clone()) } else { None };
+            let value = value(vm, frame)?;
+            if let Some(old) = before {
+                let new = vm.inplace(op, old, &value).map_err(|e| e.at(span))?;
+                frame.locals[slot] = new;
+                return Ok(());
+            }
+            if frame.locals[slot].address() == address {
+                drop(held);
+                return grow(vm, frame, slot, op, &value, &name, target_span, span);
+            }
+            let new = vm.inplace(op, held.unwrap_or_default(), &value).map_err(|e| e.at(span))?;
+            frame.locals[slot] = new;
+            Ok(())
+        });
+        self.emit(Step::Do(action), span);
+    }
+
+    fn return_stmt(&mut self, value: Option<Expr>, span: Span) {
+        let value = match value {
+            Some(value) => {
+                let value = self.hoist(value);
+                Some(value)
+            }
+            None => None,
+        };
+        if self.return_is_plain() {
+            let thunk = match value {
+                Some(value) => self.expr(value),
+                None => Self::constant_thunk(Value::None),
+            };
+            self.emit(Step::Return(thunk), span);
+            return;
+        }
+        let slot = match value {
+            Some(value) => self.value_to_temp(value),
+            None => {
+                let slot = self.temp();
+                self.emit(Step::StoreLocal(slot, Self::constant_thunk(Value::None)), span);
+                slot
+            }
+        };
+        self.leave(Leave::Return(slot), span);
+    }
+
+    fn raise_stmt(&mut self, exc: Option<Expr>, cause: Option<Expr>, span: Span) {
+        let Some(exc) = exc else {
+            let action: Action = Box::new(move |vm, _| match vm.handling.clone() {
+                Some(exception) => {
+                    exception.reraised.set(true);
+                    Err(Error(exception))
+                }
+                None => Err(vm.runtime_error("No active exception to reraise").at(span)),
+            });
+            self.emit(Step::Do(action), span);
+            return;
+        };
+        let action: Action = match cause {
+            None => {
+                let exc = self.hoist(exc);
+                let exc = self.expr(exc);
+                Box::new(move |vm, frame| {
+                    let value = exc(vm, frame)?;
+                    Err(vm.to_raise(&value, None).at(span))
+                })
+            }
+            Some(cause) => {
+                let mut parts = self.hoist_all(vec![exc, cause]).into_iter();
+                let (Some(exc), Some(cause)) = (parts.next(), parts.next()) else { return };
+                let (exc, cause) = (self.expr(exc), self.expr(cause));
+                Box::new(move |vm, frame| {
+                    let value = exc(vm, frame)?;
+                    let cause = cause(vm, frame)?;
+                    Err(vm.to_raise(&value, Some(&cause)).at(span))
+                })
+            }
+        };
+        self.emit(Step::Do(action), span);
+    }
+
+    fn assert_stmt(&mut self, test: Expr, msg: Option<Expr>, span: Span) {
+        let test_span = test.span;
+        let test = self.hoist(test);
+        let test = self.cond(test);
+        let passed = self.emit(Step::JumpIf(test, 0), span);
+        let msg = msg.map(|msg| {
+            let msg = self.hoist(msg);
+            self.expr(msg)
+        });
+        let action: Action = Box::new(move |vm, frame| {
+            let args = match &msg {
+                Some(msg) => vec![msg(vm, frame)?],
+                None => Vec::new(),
+            };
+            let class = vm.types.AssertionError.clone();
+            Err(vm.new_error(&class, args).at(test_span))
+        });
+        self.emit(Step::Do(action), span);
+        self.patch(passed);
+    }
+
+    fn import_stmt(&mut self, alias: Alias, span: Span) {
+        let parts: Vec<&str> = alias.name.iter().map(|part| &**self.vm.interner.name(part.name)).collect();
+        let name = parts.join(".");
+        let Some(first) = alias.name.first() else { return };
+        let target = alias.asname.unwrap_or(*first);
+        let want_last = alias.asname.is_some();
+        let store = self.store_name(target.name);
+        let action: Action = Box::new(move |vm, frame| {
+            vm.calls.push(crate::machine::CallSite { code: frame.code.id.get(), span });
+            let module = vm.import_name(&name, want_last);
+            vm.calls.pop();
+            let module = module.map_err(|e| e.at(span))?;
+            store(vm, frame, module)
+        });
+        self.emit(Step::Do(action), span);
+    }
+
+    fn import_from_stmt(&mut self, module: String, names: Vec<Alias>, level: u32, span: Span) {
+        if level == 0 && module == "__future__" {
+            return;
+        }
+        let star = names.iter().any(|alias| alias.name.first().is_some_and(|n| &**self.vm.interner.name(n.name) == "*"));
+        if star {
+            let namespace = self.locals_snapshot();
+            let action: Action = Box::new(move |vm, frame| {
+                let globals = frame.function.globals.clone();
+                let found = vm.import_from_module(&globals, &module, level).and_then(|m| vm.star_names(&m));
+                let found = found.map_err(|e| e.at(span))?;
+                let namespace = namespace(vm, frame)?;
+                for (name, value) in found {
+                    vm.set_item(&namespace, &Value::Str(name), value)?;
+                }
+                Ok(())
+            });
+            self.emit(Step::Do(action), span);
+            return;
+        }
+        let items: Vec<_> = names
+            .into_iter()
+            .filter_map(|alias| {
+                let name = *alias.name.first()?;
+                let target = alias.asname.unwrap_or(name);
+                Some((self.vm.name(name.name).clone(), self.store_name(target.name)))
+            })
+            .collect();
+        let action: Action = Box::new(move |vm, frame| {
+            let globals = frame.function.globals.clone();
+            vm.calls.push(crate::machine::CallSite { code: frame.code.id.get(), span });
+            let module = vm.import_from_module(&globals, &module, level);
+            vm.calls.pop();
+            let module = module.map_err(|e| e.at(span))?;
+            for (name, store) in &items {
+                let value = vm.import_from(&module, name).map_err(|e| e.at(span))?;
+                store(vm, frame, value)?;
+            }
+            Ok(())
+        });
+        self.emit(Step::Do(action), span);
+    }
+
+    fn if_stmt(&mut self, test: Expr, body: Vec<Stmt>, orelse: Vec<Stmt>, span: Span) {
+        // An `elif` chain is walked, not recursed into.
+        let mut done = Vec::new();
+        let (mut test, mut body, mut orelse) = (test, body, orelse);
+        loop {
+            let depth = self.unit.next_slot;
+            let test_span = test.span;
+            let hoisted = self.hoist(test);
+            let cond = self.cond(hoisted);
+            let skip = self.emit(Step::JumpIfNot(cond, 0), test_span);
+            self.unit.next_slot = depth;
+            self.body(body);
+            if orelse.is_empty() {
+                self.patch(skip);
+                break;
+            }
+            done.push(self.emit(Step::Jump(0), span));
+            self.patch(skip);
+            if orelse.len() == 1 && matches!(orelse[0].kind, StmtKind::If { .. }) {
+                if let Some(Stmt { kind: StmtKind::If { test: t, body: b, orelse: o }, .. }) = orelse.pop() {
+                    (test, body, orelse) = (t, b, o);
+                    continue;
+                }
+            }
+            self.body(orelse);
+            break;
+        }
+        for jump in done {
+            self.patch(jump);
+        }
+    }
+
+    fn while_stmt(&mut self, test: Expr, body: Vec<Stmt>, orelse: Vec<Stmt>) {
+        let span = test.span;
+        let forever = matches!(test.kind, ExprKind::Constant(Constant::True));
+        if test.suspends {
+            let top = self.here();
+            let depth = self.unit.next_slot;
+            let hoisted = self.hoist(test);
+            let cond = self.cond(hoisted);
+            let exit = self.emit(Step::JumpIfNot(cond, 0), span);
+            self.unit.next_slot = depth;
+            self.push_block(BlockKind::Loop { top: Some(top), breaks: Vec::new(), continues: Vec::new(), iter: None });
+            self.body(body);
+            self.emit(Step::Loop(top), span);
+            self.patch(exit);
+            return self.end_loop(orelse);
+        }
+        // The test stands at the end, so that an iteration takes one jump.
+        let cond = self.cond(test);
+        let enter = if forever { None } else { Some(self.emit(Step::Jump(0), span)) };
+        let top = self.here();
+        self.push_block(BlockKind::Loop { top: None, breaks: Vec::new(), continues: Vec::new(), iter: None });
+        self.body(body);
+        let test_at = self.here();
+        if let Some(enter) = enter {
+            self.patch(enter);
+            self.emit(Step::LoopIf(cond, top), span);
+        } else {
+            self.emit(Step::Loop(top), span);
+        }
+        if let Some(BlockKind::Loop { continues, .. }) = self.unit.blocks.last().map(|b| &b.kind) {
+            for jump in continues.clone() {
+                self.patch_to(jump, test_at);
+            }
+        }
+        self.end_loop(orelse);
+    }
+
+    fn end_loop(&mut self, orelse: Vec<Stmt>) {
+        let Some(block) = self.unit.blocks.pop() else { return };
+        // Holes made by code that left through this loop belong to the blocks around it, which have them already.
+        self.body(orelse);
+        if let BlockKind::Loop { breaks, .. } = block.kind {
+            for jump in breaks {
+                self.patch(jump);
+            }
+        }
+    }
+
+    fn for_stmt(&mut self, target: Expr, iter: Expr, body: Vec<Stmt>, orelse: Vec<Stmt>, is_async: bool) {
+        let span = iter.span;
+        let iterable = self.hoist(iter);
+        let iterable = self.expr(iterable);
+        let slot = self.temp();
+        self.emit_iter(iterable, slot, is_async, span);
+        let top = self.here();
+        let next = self.emit_next(slot, target, is_async, span);
+        self.push_block(BlockKind::Loop { top: Some(top), breaks: Vec::new(), continues: Vec::new(), iter: Some(slot) });
+        self.body(body);
+        self.emit(Step::Loop(top), span);
+        self.patch(next);
+        self.end_loop(orelse);
+    }
+}
+
+/// `local op= value` where the local holds an object that may grow in place.
+#[expect(clippy::too_many_arguments, reason = "the parts of one statement")]
+fn grow(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    slot: usize,
+    op: BinOp,
+    value: &Value,
+    name: &std::rc::Rc<crate::object::Str>,
+    target_span: Span,
+    span: Span,
+) -> Result<()> {
+    let old = frame.locals[slot].take();
+    if old.is_unbound() {
+        return Err(super::name::unbound_local(vm, name).at(target_span));
+    }
+    // Only a string is changed in place when nobody else holds it; on failure the variable keeps its value.
+    let keep = if matches!(old, Value::Str(_)) && matches!(value, Value::Str(_)) { Value::Unbound } else { old.clone() };
+    match vm.inplace(op, old, value) {
+        Ok(new) => {
+            frame.locals[slot] = new;
+            Ok(())
+        }
+        Err(e) => {
+            frame.locals[slot] = keep;
+            Err(e.at(span))
+        }
+    }
+}
+
+impl Vm {
+    /// What `raise value from cause` raises.
+    pub fn to_raise(&mut self, value: &Value, cause: Option<&Value>) -> Error {
+        let error = match value {
+            Value::Exception(exception) => Error(exception.clone()),
+            Value::Class(class) if class.is_subclass(&self.types.BaseException) => {
+                match self.call(value, &[]) {
+                    Ok(Value::Exception(exception)) => Error(exception),
+                    Ok(other) => {
+                        let name = self.type_name(&other);
+                        let class = class.name.borrow().clone();
+                        return self.type_error(format!(
+                            "calling <class '{}'> should have returned an instance of BaseException, not <class '{}'>",
+                            class.as_str(),
+                            name.as_str()
+                        ));
+                    }
+                    Err(error) => return error,
+                }
+            }
+            _ => return self.type_error("exceptions must derive from BaseException"),
+        };
+        match cause {
+            None => {}
+            Some(Value::None) => {
+                *error.0.cause.borrow_mut() = None;
+                error.0.suppress_context.set(true);
+            }
+            Some(cause) => {
+                let cause = match cause {
+                    Value::Exception(exception) => exception.clone(),
+                    Value::Class(class) if class.is_subclass(&self.types.BaseException) => {
+                        match self.call(cause, &[]) {
+                            Ok(Value::Exception(exception)) => exception,
+                            Ok(_) => return self.type_error("exception causes must derive from BaseException"),
+                            Err(error) => return error,
+                        }
+                    }
+                    _ => return self.type_error("exception causes must derive from BaseException"),
+                };
+                *error.0.cause.borrow_mut() = Some(cause);
+                error.0.suppress_context.set(true);
+            }
+        }
+        if let Some(handling) = self.handling.clone() {
+            error.0.set_context(&handling);
+        }
+        error.0.reraised.set(false);
+        error
+    }
+}

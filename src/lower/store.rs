@@ -1,0 +1,189 @@
+//! Assignment and deletion targets.
+
+use std::rc::Rc;
+
+use super::Lower;
+use crate::machine::Vm;
+use crate::machine::attr::AttrCache;
+use crate::object::code::{Action, Store};
+use crate::object::{Result, Value};
+use crate::source::Span;
+use crate::syntax::ast::{Expr, ExprKind};
+
+impl Lower<'_> {
+    /// An assignment target.
+    pub(super) fn target(&mut self, target: Expr) -> Store {
+        let span = target.span;
+        match target.kind {
+            ExprKind::Name(name) => self.store_name(name),
+            ExprKind::Attribute { value, attr } => {
+                let object = self.expr(*value);
+                let name = self.vm.name(attr.name).clone();
+                let cache = AttrCache::default();
+                Box::new(move |vm, frame, value| {
+                    let object = object(vm, frame)?;
+                    match vm.set_attr_cached(&object, &name, value, &cache) {
+                        Ok(()) => Ok(()),
+                        Err(e) => Err(e.at(span)),
+                    }
+                })
+            }
+            ExprKind::Subscript { value, index } => {
+                let object = self.expr(*value);
+                let index = self.expr(*index);
+                Box::new(move |vm, frame, value| {
+                    let object = object(vm, frame)?;
+                    let index = index(vm, frame)?;
+                    match vm.set_item(&object, &index, value) {
+                        Ok(()) => Ok(()),
+                        Err(e) => Err(e.at(span)),
+                    }
+                })
+            }
+            ExprKind::Tuple(items) | ExprKind::List(items) => self.unpacking(items, span),
+            ExprKind::Starred(inner) => self.target(*inner),
+            // The parser lets no other target through.
+            _ => Box::new(|_, _, _| Ok(())),
+        }
+    }
+
+    fn unpacking(&mut self, items: Vec<Expr>, span: Span) -> Store {
+        let star = items.iter().position(|item| matches!(item.kind, ExprKind::Starred(_)));
+        let stores: Vec<Store> = items.into_iter().map(|item| self.target(item)).collect();
+        let count = stores.len();
+        Box::new(move |vm, frame, value| {
+            let values = match (&value, star) {
+                (Value::Tuple(tuple), None) if tuple.len() == count => {
+                    // The common case, without a copy.
+                    let tuple = tuple.clone();
+                    drop(value);
+                    for (store, item) in stores.iter().zip(tuple.iter()) {
+                        store(vm, frame, item.clone())?;
+                    }
+                    return Ok(());
+                }
+                _ => match star {
+                    None => vm.unpack(&value, count),
+                    Some(at) => vm.unpack_star(&value, at, count - at - 1),
+                },
+            };
+            let values = match values {
+                Ok(values) => values,
+                Err(e) => return Err(e.at(span)),
+            };
+            drop(value);
+            for (store, item) in stores.iter().zip(values) {
+                store(vm, frame, item)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// A target of `del`.
+    pub(super) fn delete(&mut self, target: Expr) -> Vec<(Action, Span)> {
+        let span = target.span;
+        match target.kind {
+            ExprKind::Name(name) => vec![(self.delete_name(name, span), span)],
+            ExprKind::Attribute { value, attr } => {
+                let object = self.expr(*value);
+                let name = self.vm.name(attr.name).clone();
+                let action: Action = Box::new(move |vm, frame| {
+                    let object = object(vm, frame)?;
+                    vm.del_attr(&object, &name).map_err(|e| e.at(span))
+                });
+                vec![(action, span)]
+            }
+            ExprKind::Subscript { value, index } => {
+                let object = self.expr(*value);
+                let index = self.expr(*index);
+                let action: Action = Box::new(move |vm, frame| {
+                    let object = object(vm, frame)?;
+                    let index = index(vm, frame)?;
+                    vm.del_item(&object, &index).map_err(|e| e.at(span))
+                });
+                vec![(action, span)]
+            }
+            ExprKind::Tuple(items) | ExprKind::List(items) => {
+                items.into_iter().flat_map(|item| self.delete(item)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Vm {
+    /// Exactly `count` items of an iterable.
+    pub fn unpack(&mut self, value: &Value, count: usize) -> Result<Vec<Value>> {
+        match value {
+            Value::List(list) if list.len() == count => return Ok(list.to_vec()),
+            Value::Tuple(tuple) if tuple.len() == count => return Ok(tuple.to_vec()),
+            Value::List(list) => {
+                let given = list.len();
+                return Err(self.unpack_count(given, count));
+            }
+            Value::Tuple(tuple) => {
+                let given = tuple.len();
+                return Err(self.unpack_count(given, count));
+            }
+            _ => {}
+        }
+        let iterator = self.unpack_iter(value)?;
+        let mut items = Vec::with_capacity(count);
+        while items.len() < count {
+            match self.next(&iterator)? {
+                Some(item) => items.push(item),
+                None => {
+                    return Err(self.value_error(format!(
+                        "not enough values to unpack (expected {count}, got {})",
+                        items.len()
+                    )));
+                }
+            }
+        }
+        if self.next(&iterator)?.is_some() {
+            return Err(self.value_error(format!("too many values to unpack (expected {count})")));
+        }
+        Ok(items)
+    }
+
+    #[cold]
+    fn unpack_count(&mut self, given: usize, count: usize) -> crate::object::Error {
+        if given > count {
+            self.value_error(format!("too many values to unpack (expected {count})"))
+        } else {
+            self.value_error(format!("not enough values to unpack (expected {count}, got {given})"))
+        }
+    }
+
+    fn unpack_iter(&mut self, value: &Value) -> Result<Value> {
+        match self.iter(value) {
+            Ok(iterator) => Ok(iterator),
+            Err(e) if e.is(&self.types.TypeError) && e.0.traceback.borrow().is_none() => {
+                let name = self.type_name(value);
+                Err(self.type_error(format!("cannot unpack non-iterable {} object", name.as_str())))
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    /// `before` items, a list of the rest, `after` items.
+    pub fn unpack_star(&mut self, value: &Value, before: usize, after: usize) -> Result<Vec<Value>> {
+        let iterator = self.unpack_iter(value)?;
+        let mut items = Vec::new();
+        while let Some(item) = self.next(&iterator)? {
+            items.push(item);
+        }
+        if items.len() < before + after {
+            return Err(self.value_error(format!(
+                "not enough values to unpack (expected at least {}, got {})",
+                before + after,
+                items.len()
+            )));
+        }
+        let tail = items.split_off(items.len() - after);
+        let middle = items.split_off(before);
+        items.push(Value::List(Rc::new(crate::object::List::new(middle))));
+        items.extend(tail);
+        Ok(items)
+    }
+}

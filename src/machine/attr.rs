@@ -1,0 +1,843 @@
+//! The one attribute protocol: how a name is looked up on, set on and deleted from any value.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use crate::machine::Vm;
+use crate::machine::classes::Super;
+use crate::object::class::{Attrs, Class, Payload};
+use crate::object::coroutine::{Kind, Operation};
+use crate::object::function::{BoundMethod, Descriptor};
+use crate::object::iter::{DictPart, Iter};
+use crate::object::native::RowKind;
+use crate::object::{Dict, Result, Str, Value};
+use crate::symbol::{Symbol, sym};
+
+/// What a place in the code remembers of its last attribute lookup.
+#[derive(Default)]
+pub struct AttrCache {
+    version: Cell<u32>,
+    /// The instance's shape; 0 for an instance without attributes or a value that never has any.
+    shape: Cell<u32>,
+    /// Position in the instance's values, or `IN_CLASS`.
+    slot: Cell<u32>,
+    /// The class attribute, for `IN_CLASS`.
+    value: RefCell<Value>,
+}
+
+const IN_CLASS: u32 = u32::MAX;
+
+/// A callable found by [`Vm::load_method`].
+pub enum Method {
+    /// Call it with the object in front.
+    Unbound(Value),
+    /// Call it as it is.
+    Bound(Value),
+}
+
+impl Vm {
+    /// The class of a value.
+    pub fn class_of(&self, value: &Value) -> Rc<Class> {
+        self.with_class(value, Rc::clone)
+    }
+
+    #[inline]
+    fn with_class<T>(&self, value: &Value, then: impl FnOnce(&Rc<Class>) -> T) -> T {
+        match value {
+            Value::Instance(instance) => then(&instance.class.borrow()),
+            Value::Exception(exception) => then(&exception.class.borrow()),
+            other => then(self.builtin_class(other)),
+        }
+    }
+
+    fn builtin_class<'a>(&'a self, value: &'a Value) -> &'a Rc<Class> {
+        let types = &self.types;
+        match value {
+            Value::Unbound | Value::None => &types.NoneType,
+            Value::NotImplemented => &types.NotImplementedType,
+            Value::Ellipsis => &types.ellipsis,
+            Value::Bool(_) => &types.bool_,
+            Value::Int(_) | Value::BigInt(_) => &types.int,
+            Value::Float(_) => &types.float,
+            Value::Complex(_) => &types.complex,
+            Value::Str(_) => &types.str_,
+            Value::Bytes(_) => &types.bytes,
+            Value::ByteArray(_) => &types.bytearray,
+            Value::Tuple(_) => &types.tuple,
+            Value::List(_) => &types.list,
+            Value::Dict(_) => &types.dict,
+            Value::Set(set) => {
+                if set.frozen {
+                    &types.frozenset
+                } else {
+                    &types.set
+                }
+            }
+            Value::Range(_) => &types.range,
+            Value::Slice(_) => &types.slice,
+            Value::Function(_) => &types.function,
+            Value::Native(native) => {
+                if native.takes_self() {
+                    &types.method_descriptor
+                } else {
+                    &types.builtin_function_or_method
+                }
+            }
+            Value::BoundMethod(method) => match &method.func {
+                Value::Native(_) => &types.builtin_function_or_method,
+                _ => &types.method,
+            },
+            Value::Descriptor(descriptor) => match &**descriptor {
+                Descriptor::Property(_) => &types.property,
+                Descriptor::ClassMethod(_) => &types.classmethod,
+                Descriptor::StaticMethod(_) => &types.staticmethod,
+                Descriptor::Slot { .. } => &types.member_descriptor,
+                Descriptor::GetSet { .. } => &types.getset_descriptor,
+            },
+            Value::Class(class) => self.metaclass_ref(class),
+            Value::Module(_) => &types.module,
+            Value::Cell(_) => &types.cell,
+            Value::Code(_) => &types.code,
+            Value::Frame(_) => &types.frame,
+            Value::Traceback(_) => &types.traceback,
+            Value::Coroutine(coroutine) => match coroutine.kind {
+                Kind::Generator => &types.generator,
+                Kind::Coroutine => &types.coroutine,
+                Kind::AsyncGenerator => &types.async_generator,
+            },
+            Value::Awaiter(awaiter) => match awaiter.operation {
+                Operation::Await => &types.coroutine_wrapper,
+                Operation::Send => &types.async_generator_asend,
+                Operation::Throw | Operation::Close => &types.async_generator_athrow,
+            },
+            Value::Iter(iter) => match &**iter {
+                Iter::Range { .. } => &types.range_iterator,
+                Iter::List { .. } => &types.list_iterator,
+                Iter::Tuple { .. } => &types.tuple_iterator,
+                Iter::Str { text, .. } => {
+                    if text.is_ascii() {
+                        &types.str_ascii_iterator
+                    } else {
+                        &types.str_iterator
+                    }
+                }
+                Iter::Dict { what: DictPart::Keys, .. } => &types.dict_keyiterator,
+                Iter::Dict { what: DictPart::Values, .. } => &types.dict_valueiterator,
+                Iter::Dict { what: DictPart::Items, .. } => &types.dict_itemiterator,
+                Iter::Set { .. } => &types.set_iterator,
+                Iter::Native { class, .. } => class,
+            },
+            // Their class is inside a cell: `with_class` has dealt with them.
+            Value::Instance(_) | Value::Exception(_) => &types.object,
+        }
+    }
+
+    /// The class of a class. The metaclass of a class never changes once it is made, so a script class with one of its
+    /// own is found through `class_of`.
+    fn metaclass_ref<'a>(&'a self, class: &'a Class) -> &'a Rc<Class> {
+        class.metaclass.get().unwrap_or(&self.types.type_)
+    }
+
+    pub fn type_name(&self, value: &Value) -> Rc<Str> {
+        self.with_class(value, |class| class.name.borrow().clone())
+    }
+
+    /// A special method as the class has it, unbound.
+    pub fn lookup_special(&self, value: &Value, name: Symbol) -> Option<Value> {
+        let name = self.name(name);
+        self.with_class(value, |class| class.lookup(name))
+    }
+
+    pub fn has_special(&self, value: &Value, name: Symbol) -> bool {
+        self.lookup_special(value, name).is_some()
+    }
+
+    /// Calls a special method on a value; `None` if its class has none.
+    pub fn call_special(&mut self, value: &Value, name: Symbol, args: &[Value]) -> Result<Option<Value>> {
+        match self.lookup_special(value, name) {
+            None => Ok(None),
+            Some(method) => self.call_found(&method, value, args).map(Some),
+        }
+    }
+
+    /// Calls what a class lookup gave, bound to a value.
+    pub fn call_found(&mut self, method: &Value, this: &Value, args: &[Value]) -> Result<Value> {
+        match method {
+            Value::Function(_) => self.call_with_first(method, this, args),
+            Value::Native(native) if matches!(native.row.kind, RowKind::Method(_)) => {
+                self.call_with_first(method, this, args)
+            }
+            _ => {
+                let class = self.class_of(this);
+                let bound = self.bind(method, Some(this), &class)?;
+                self.call(&bound, args)
+            }
+        }
+    }
+
+    fn call_with_first(&mut self, method: &Value, this: &Value, args: &[Value]) -> Result<Value> {
+        match args {
+            [] => self.call(method, std::slice::from_ref(this)),
+            [a] => self.call(method, &[this.clone(), a.clone()]),
+            [a, b] => self.call(method, &[this.clone(), a.clone(), b.clone()]),
+            _ => {
+                let mut all = Vec::with_capacity(args.len() + 1);
+                all.push(this.clone());
+                all.extend_from_slice(args);
+                self.call(method, &all)
+            }
+        }
+    }
+
+    /// `value.name`.
+    pub fn get_attr(&mut self, value: &Value, name: &Rc<Str>) -> Result<Value> {
+        match value {
+            Value::Class(class) => self.class_attr(class, name),
+            Value::Module(_) => self.module_attr(value, name),
+            _ => {
+                let class = self.class_of(value);
+                if Rc::ptr_eq(&class, &self.types.super_) {
+                    if let Some(data) = value.data::<Super>() {
+                        if let Some(found) = self.super_attr(data, name)? {
+                            return Ok(found);
+                        }
+                        let message = format!("'super' object has no attribute '{}'", name.as_str());
+                        return match self.object_attr(value, &class, name)? {
+                            Some(found) => Ok(found),
+                            None => Err(self.attribute_error_with(message, value, name)),
+                        };
+                    }
+                }
+                if !class.builtin {
+                    let getattribute = self.name(sym::__getattribute__).clone();
+                    match class.lookup(&getattribute) {
+                        Some(Value::Native(_)) | None => {}
+                        Some(custom) => {
+                            let result = self.call_found(&custom, value, &[Value::Str(name.clone())]);
+                            return match result {
+                                Err(e) if e.is(&self.types.AttributeError) => self.fallback_attr(value, &class, name, e),
+                                other => other,
+                            };
+                        }
+                    }
+                }
+                self.generic_attr(value, &class, name)
+            }
+        }
+    }
+
+    /// `object.__getattribute__`, then `__getattr__`.
+    fn generic_attr(&mut self, value: &Value, class: &Rc<Class>, name: &Rc<Str>) -> Result<Value> {
+        match self.object_attr(value, class, name) {
+            Ok(Some(found)) => Ok(found),
+            Ok(None) => {
+                let getattr = self.name(sym::__getattr__).clone();
+                match class.lookup(&getattr) {
+                    Some(method) => self.call_found(&method, value, &[Value::Str(name.clone())]),
+                    None => Err(self.missing_attr(value, class, name)),
+                }
+            }
+            // A property that raised AttributeError.
+            Err(e) if !class.builtin && e.is(&self.types.AttributeError) => self.fallback_attr(value, class, name, e),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn fallback_attr(
+        &mut self,
+        value: &Value,
+        class: &Rc<Class>,
+        name: &Rc<Str>,
+        error: crate::object::Error,
+    ) -> Result<Value> {
+        let getattr = self.name(sym::__getattr__).clone();
+        match class.lookup(&getattr) {
+            Some(method) => self.call_found(&method, value, &[Value::Str(name.clone())]),
+            None => Err(error),
+        }
+    }
+
+    #[cold]
+    fn missing_attr(&mut self, value: &Value, class: &Rc<Class>, name: &Rc<Str>) -> crate::object::Error {
+        let _ = class;
+        self.attribute_error(value, name)
+    }
+
+    /// `object.__getattribute__`; `None` if there is no such attribute.
+    pub fn object_attr(&mut self, value: &Value, class: &Rc<Class>, name: &Rc<Str>) -> Result<Option<Value>> {
+        let found = class.lookup(name);
+        if let Some(attr) = &found {
+            if self.is_data_descriptor(attr) {
+                return self.bind(attr, Some(value), class).map(Some);
+            }
+        }
+        if let Some(own) = own_attr(value, name) {
+            return Ok(Some(own));
+        }
+        match found {
+            Some(attr) => self.bind(&attr, Some(value), class).map(Some),
+            None => {
+                if name.as_str() == "__dict__" {
+                    if let Some(dict) = self.instance_dict(value) {
+                        return Ok(Some(Value::Dict(dict)));
+                    }
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// `type.__getattribute__`.
+    pub fn class_attr(&mut self, class: &Rc<Class>, name: &Rc<Str>) -> Result<Value> {
+        let value = Value::Class(class.clone());
+        let meta = self.class_of(&value);
+        let on_meta = meta.lookup(name);
+        if let Some(attr) = &on_meta {
+            if self.is_data_descriptor(attr) {
+                return self.bind(attr, Some(&value), &meta);
+            }
+        }
+        if let Some(attr) = class.lookup(name) {
+            return self.bind(&attr, None, class);
+        }
+        if let Some(attr) = on_meta {
+            return self.bind(&attr, Some(&value), &meta);
+        }
+        let getattr = self.name(sym::__getattr__).clone();
+        if let Some(method) = meta.lookup(&getattr) {
+            return self.call_found(&method, &value, &[Value::Str(name.clone())]);
+        }
+        Err(self.attribute_error(&value, name))
+    }
+
+    fn module_attr(&mut self, value: &Value, name: &Rc<Str>) -> Result<Value> {
+        let Value::Module(module) = value else { return Err(self.attribute_error(value, name)) };
+        if let Some(found) = module.dict.get_str(name) {
+            return Ok(found);
+        }
+        let class = self.types.module.clone();
+        if let Some(found) = self.object_attr(value, &class, name)? {
+            return Ok(found);
+        }
+        if let Some(lazy) = module.lazy {
+            if let Some(found) = lazy(self, module, name)? {
+                let name = self.intern_str(name);
+                module.dict.set_str(&name, found.clone());
+                return Ok(found);
+            }
+        }
+        let getattr = self.name(sym::__getattr__).clone();
+        if let Some(function) = module.dict.get_str(&getattr) {
+            return self.call(&function, &[Value::Str(name.clone())]);
+        }
+        Err(self.attribute_error(value, name))
+    }
+
+    /// `value.name`, or `None` where that raises `AttributeError`.
+    pub fn get_attr_opt(&mut self, value: &Value, name: &Rc<Str>) -> Result<Option<Value>> {
+        match self.get_attr(value, name) {
+            Ok(found) => Ok(Some(found)),
+            Err(e) if e.is(&self.types.AttributeError) => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Whether a class attribute takes precedence over the instance's own.
+    pub fn is_data_descriptor(&self, attr: &Value) -> bool {
+        match attr {
+            Value::Descriptor(descriptor) => {
+                !matches!(&**descriptor, Descriptor::ClassMethod(_) | Descriptor::StaticMethod(_))
+            }
+            Value::Instance(instance) => {
+                let class = instance.class.borrow();
+                matches!(&instance.payload, Payload::Value(Value::Descriptor(d)) if matches!(&**d, Descriptor::Property(_)))
+                    || class.lookup(self.name(sym::__set__)).is_some()
+                    || class.lookup(self.name(sym::__delete__)).is_some()
+            }
+            _ => false,
+        }
+    }
+
+    /// What a class attribute gives when looked up on an instance, or on the class itself.
+    pub fn bind(&mut self, attr: &Value, this: Option<&Value>, class: &Rc<Class>) -> Result<Value> {
+        match attr {
+            Value::Function(_) => Ok(match this {
+                Some(this) => bound(attr, this),
+                None => attr.clone(),
+            }),
+            Value::Native(native) => Ok(match (native.row.kind, this) {
+                (RowKind::Method(_), Some(this)) => bound(attr, this),
+                (RowKind::ClassMethod(_), _) => bound(attr, &Value::Class(class.clone())),
+                _ => attr.clone(),
+            }),
+            Value::Descriptor(descriptor) => self.bind_descriptor(descriptor, attr, this, class),
+            Value::Instance(instance) => {
+                if let Payload::Value(inner @ Value::Descriptor(descriptor)) = &instance.payload {
+                    let get = self.name(sym::__get__).clone();
+                    let custom = instance.class.borrow().lookup(&get);
+                    if !matches!(custom, Some(Value::Function(_))) {
+                        return self.bind_descriptor(descriptor, if this.is_some() { inner } else { attr }, this, class);
+                    }
+                }
+                match self.lookup_special(attr, sym::__get__) {
+                    None => Ok(attr.clone()),
+                    Some(get) => {
+                        let this = this.cloned().unwrap_or(Value::None);
+                        self.call_found(&get, attr, &[this, Value::Class(class.clone())])
+                    }
+                }
+            }
+            _ => Ok(attr.clone()),
+        }
+    }
+
+    fn bind_descriptor(
+        &mut self,
+        descriptor: &Rc<Descriptor>,
+        attr: &Value,
+        this: Option<&Value>,
+        class: &Rc<Class>,
+    ) -> Result<Value> {
+        match (&**descriptor, this) {
+            (Descriptor::ClassMethod(func), _) => match func {
+                Value::Function(_) | Value::Native(_) | Value::BoundMethod(_) => {
+                    Ok(bound(func, &Value::Class(class.clone())))
+                }
+                other => {
+                    let meta = self.class_of(&Value::Class(class.clone()));
+                    let other = other.clone();
+                    match self.lookup_special(&other, sym::__get__) {
+                        Some(_) => self.bind(&other, Some(&Value::Class(class.clone())), &meta),
+                        None => Ok(bound(&other, &Value::Class(class.clone()))),
+                    }
+                }
+            },
+            (Descriptor::StaticMethod(func), _) => Ok(func.clone()),
+            (_, None) => Ok(attr.clone()),
+            (Descriptor::Property(property), Some(this)) => match property.get.given() {
+                Some(get) => self.call(&get.clone(), std::slice::from_ref(this)),
+                None => {
+                    let name = property.name.borrow().clone();
+                    let class_name = class.qualname.borrow().clone();
+                    let message = match name {
+                        Some(name) => {
+                            format!("property '{}' of '{}' object has no getter", name.as_str(), class_name.as_str())
+                        }
+                        None => format!("property of '{}' object has no getter", class_name.as_str()),
+                    };
+                    let error_class = self.types.AttributeError.clone();
+                    Err(self.error(&error_class, message))
+                }
+            },
+            (Descriptor::GetSet { get, .. }, Some(this)) => get(self, this),
+            (Descriptor::Slot { name, .. }, Some(this)) => match own_attr(this, name) {
+                Some(value) => Ok(value),
+                None => Err(self.attribute_error(this, name)),
+            },
+        }
+    }
+
+    /// `value.name = new`.
+    pub fn set_attr(&mut self, value: &Value, name: &Rc<Str>, new: Value) -> Result<()> {
+        let class = self.class_of(value);
+        if !class.builtin {
+            let setattr = self.name(sym::__setattr__).clone();
+            match class.lookup(&setattr) {
+                Some(Value::Native(_)) | None => {}
+                Some(custom) => {
+                    return self.call_found(&custom, value, &[Value::Str(name.clone()), new]).map(drop);
+                }
+            }
+        }
+        self.object_set_attr(value, &class, name, Some(new))
+    }
+
+    /// `del value.name`.
+    pub fn del_attr(&mut self, value: &Value, name: &Rc<Str>) -> Result<()> {
+        let class = self.class_of(value);
+        if !class.builtin {
+            let delattr = self.name(sym::__delattr__).clone();
+            match class.lookup(&delattr) {
+                Some(Value::Native(_)) | None => {}
+                Some(custom) => return self.call_found(&custom, value, &[Value::Str(name.clone())]).map(drop),
+            }
+        }
+        self.object_set_attr(value, &class, name, None)
+    }
+
+    /// `object.__setattr__`, or `object.__delattr__` with `None`.
+    pub fn object_set_attr(&mut self, value: &Value, class: &Rc<Class>, name: &Rc<Str>, new: Option<Value>) -> Result<()> {
+        if let Value::Class(target) = value {
+            return self.set_class_attr(target, class, name, new);
+        }
+        if let Some(attr) = class.lookup(name) {
+            if self.is_data_descriptor(&attr) {
+                return self.set_through(&attr, value, class, name, new);
+            }
+        }
+        let name = &self.intern_str(name);
+        match (value, &new) {
+            (Value::Module(module), Some(new)) => {
+                let old = module.dict.set_str(name, new.clone());
+                drop(old);
+                return Ok(());
+            }
+            (Value::Module(module), None) => {
+                if module.dict.remove_str(name).is_some() {
+                    return Ok(());
+                }
+            }
+            _ => {
+                if name.as_str() == "__class__" {
+                    if let (Value::Instance(instance), Some(Value::Class(new))) = (value, &new) {
+                        return self.set_class(instance, new);
+                    }
+                }
+                if name.as_str() == "__dict__" {
+                    if let (Some(Value::Dict(dict)), Some(attrs)) = (&new, attrs_of(value)) {
+                        let old = attrs.replace(Attrs::Dict(dict.clone()));
+                        drop(old);
+                        return Ok(());
+                    }
+                }
+                if let Some(done) = set_own_attr(value, class, name, new.clone()) {
+                    if done {
+                        return Ok(());
+                    }
+                    return Err(self.attribute_error(value, name));
+                }
+            }
+        }
+        if new.is_some() && own_attr(value, name).is_none() && class.lookup(name).is_none() && !class.has_dict.get() {
+            let message = format!(
+                "'{}' object has no attribute '{}' and no __dict__ for setting new attributes",
+                self.type_name(value).as_str(),
+                name.as_str()
+            );
+            return Err(self.attribute_error_with(message, value, name));
+        }
+        if class.lookup(name).is_some() {
+            let message =
+                format!("'{}' object attribute '{}' is read-only", self.type_name(value).as_str(), name.as_str());
+            return Err(self.attribute_error_with(message, value, name));
+        }
+        if new.is_some() {
+            let message = format!(
+                "'{}' object has no attribute '{}' and no __dict__ for setting new attributes",
+                self.type_name(value).as_str(),
+                name.as_str()
+            );
+            return Err(self.attribute_error_with(message, value, name));
+        }
+        Err(self.attribute_error(value, name))
+    }
+
+    fn set_class(&mut self, instance: &Rc<crate::object::Instance>, new: &Rc<Class>) -> Result<()> {
+        let old = instance.class.borrow().clone();
+        if old.builtin || new.builtin || old.layout != new.layout {
+            return Err(self.type_error(format!(
+                "__class__ assignment: '{}' object layout differs from '{}'",
+                new.name.borrow().as_str(),
+                old.name.borrow().as_str()
+            )));
+        }
+        *instance.class.borrow_mut() = new.clone();
+        Ok(())
+    }
+
+    fn set_through(
+        &mut self,
+        attr: &Value,
+        value: &Value,
+        class: &Rc<Class>,
+        name: &Rc<Str>,
+        new: Option<Value>,
+    ) -> Result<()> {
+        if let Value::Descriptor(descriptor) = attr.unwrapped() {
+            match &**descriptor {
+                Descriptor::Property(property) => {
+                    let (func, what) =
+                        if new.is_some() { (&property.set, "setter") } else { (&property.delete, "deleter") };
+                    let Some(func) = func.given().cloned() else {
+                        let shown = property.name.borrow().clone().unwrap_or_else(|| name.clone());
+                        let message = format!(
+                            "property '{}' of '{}' object has no {what}",
+                            shown.as_str(),
+                            class.qualname.borrow().as_str()
+                        );
+                        let error_class = self.types.AttributeError.clone();
+                        return Err(self.error(&error_class, message));
+                    };
+                    let args: Vec<Value> = [value.clone()].into_iter().chain(new).collect();
+                    return self.call(&func, &args).map(drop);
+                }
+                Descriptor::GetSet { set: Some(set), .. } => return set(self, value, new.unwrap_or_default()),
+                Descriptor::GetSet { .. } => {
+                    let message = format!(
+                        "attribute '{}' of '{}' objects is not writable",
+                        name.as_str(),
+                        class.name.borrow().as_str()
+                    );
+                    let error_class = self.types.AttributeError.clone();
+                    return Err(self.error(&error_class, message));
+                }
+                Descriptor::Slot { name, .. } => {
+                    return match set_own_attr(value, class, name, new) {
+                        Some(true) => Ok(()),
+                        _ => Err(self.attribute_error(value, name)),
+                    };
+                }
+                Descriptor::ClassMethod(_) | Descriptor::StaticMethod(_) => {}
+            }
+        }
+        let (method, args) = match new {
+            Some(new) => (sym::__set__, vec![value.clone(), new]),
+            None => (sym::__delete__, vec![value.clone()]),
+        };
+        match self.call_special(attr, method, &args)? {
+            Some(_) => Ok(()),
+            None => {
+                let missing = self.name(method).clone();
+                let error_class = self.types.AttributeError.clone();
+                Err(self.error(&error_class, missing.as_str()))
+            }
+        }
+    }
+
+    fn set_class_attr(&mut self, target: &Rc<Class>, meta: &Rc<Class>, name: &Rc<Str>, new: Option<Value>) -> Result<()> {
+        if let Some(attr) = meta.lookup(name) {
+            if self.is_data_descriptor(&attr) {
+                return self.set_through(&attr, &Value::Class(target.clone()), meta, name, new);
+            }
+        }
+        if target.builtin {
+            return Err(self.type_error(format!(
+                "cannot set '{}' attribute of immutable type '{}'",
+                name.as_str(),
+                target.name.borrow().as_str()
+            )));
+        }
+        let name = self.intern_str(name);
+        match new {
+            Some(new) => {
+                if name.as_str() == "__del__" {
+                    target.has_del.set(true);
+                }
+                target.set(&name, new);
+            }
+            None => {
+                let old = target.dict.remove_str(&name);
+                if old.is_none() {
+                    return Err(self.attribute_error(&Value::Class(target.clone()), &name));
+                }
+                target.changed();
+            }
+        }
+        Ok(())
+    }
+
+    /// The `__dict__` of an object, if it has one; the object's own from then on.
+    pub fn instance_dict(&mut self, value: &Value) -> Option<Rc<Dict>> {
+        match value {
+            Value::Module(module) => Some(module.dict.clone()),
+            Value::Function(function) => Some(function.with_extra(|extra| extra.attrs.to_dict())),
+            Value::Instance(instance) if !instance.class.borrow().has_dict.get() => None,
+            _ => attrs_of(value).map(|attrs| attrs.borrow_mut().to_dict()),
+        }
+    }
+
+    /// `value.name` at a place in the code that remembers its last lookup.
+    #[inline]
+    pub fn get_attr_cached(&mut self, value: &Value, name: &Rc<Str>, cache: &AttrCache) -> Result<Value> {
+        if let Value::Instance(instance) = value {
+            if instance.class.borrow().version.get() == cache.version.get() {
+                if let Attrs::Shaped { shape, values } = &*instance.attrs.borrow() {
+                    if shape.id() == cache.shape.get() {
+                        if let Some(found) = values.get(cache.slot.get() as usize) {
+                            return Ok(found.clone());
+                        }
+                    }
+                }
+            }
+            return self.get_attr_fill(value, name, cache);
+        }
+        self.get_attr(value, name)
+    }
+
+    fn get_attr_fill(&mut self, value: &Value, name: &Rc<Str>, cache: &AttrCache) -> Result<Value> {
+        if let Value::Instance(instance) = value {
+            let class = instance.class.borrow().clone();
+            if self.plain_getattribute(&class) {
+                let data_descriptor = match class.lookup(name) {
+                    Some(attr) => match &attr {
+                        // A slot is read like any other attribute.
+                        Value::Descriptor(d) if matches!(&**d, Descriptor::Slot { .. }) => false,
+                        attr => self.is_data_descriptor(attr),
+                    },
+                    None => false,
+                };
+                if !data_descriptor {
+                    if let Attrs::Shaped { shape, values } = &*instance.attrs.borrow() {
+                        if let Some(at) = shape.position(name) {
+                            cache.version.set(class.version.get());
+                            cache.shape.set(shape.id());
+                            cache.slot.set(at as u32);
+                            return Ok(values[at].clone());
+                        }
+                    }
+                }
+            }
+        }
+        self.get_attr(value, name)
+    }
+
+    fn plain_getattribute(&self, class: &Rc<Class>) -> bool {
+        class.builtin || matches!(class.lookup(self.name(sym::__getattribute__)), Some(Value::Native(_)) | None)
+    }
+
+    /// What `value.name(...)` calls, without making a bound method where that can be avoided.
+    #[inline]
+    pub fn load_method(&mut self, value: &Value, name: &Rc<Str>, cache: &AttrCache) -> Result<Method> {
+        let (version, shape) = match value {
+            Value::Instance(instance) => {
+                let shape = match &*instance.attrs.borrow() {
+                    Attrs::Empty => 0,
+                    Attrs::Shaped { shape, .. } => shape.id(),
+                    Attrs::Dict(_) => u32::MAX,
+                };
+                (instance.class.borrow().version.get(), shape)
+            }
+            Value::Class(_) | Value::Module(_) | Value::Exception(_) | Value::Function(_) => {
+                return self.get_attr(value, name).map(Method::Bound);
+            }
+            other => (self.builtin_class(other).version.get(), 0),
+        };
+        if cache.version.get() == version && cache.shape.get() == shape && cache.slot.get() == IN_CLASS {
+            return Ok(Method::Unbound(cache.value.borrow().clone()));
+        }
+        self.load_method_fill(value, name, cache, version, shape)
+    }
+
+    fn load_method_fill(
+        &mut self,
+        value: &Value,
+        name: &Rc<Str>,
+        cache: &AttrCache,
+        version: u32,
+        shape: u32,
+    ) -> Result<Method> {
+        let class = self.class_of(value);
+        if self.plain_getattribute(&class) {
+            let found = class.lookup(name);
+            let is_method = match &found {
+                Some(Value::Function(_)) => true,
+                Some(Value::Native(native)) => matches!(native.row.kind, RowKind::Method(_)),
+                _ => false,
+            };
+            if is_method && own_attr(value, name).is_none() {
+                let method = found.unwrap_or_default();
+                if shape != u32::MAX {
+                    cache.version.set(version);
+                    cache.shape.set(shape);
+                    cache.slot.set(IN_CLASS);
+                    *cache.value.borrow_mut() = method.clone();
+                }
+                return Ok(Method::Unbound(method));
+            }
+        }
+        self.get_attr(value, name).map(Method::Bound)
+    }
+
+    /// `value.name = new` at a place in the code that remembers its last assignment.
+    #[inline]
+    pub fn set_attr_cached(&mut self, value: &Value, name: &Rc<Str>, new: Value, cache: &AttrCache) -> Result<()> {
+        if let Value::Instance(instance) = value {
+            if instance.class.borrow().version.get() == cache.version.get() {
+                if let Attrs::Shaped { shape, values } = &mut *instance.attrs.borrow_mut() {
+                    if shape.id() == cache.shape.get() {
+                        if let Some(place) = values.get_mut(cache.slot.get() as usize) {
+                            let old = std::mem::replace(place, new);
+                            // Dropped by the caller's frame, after the borrow has ended.
+                            return self.drop_later(old);
+                        }
+                    }
+                }
+            }
+            return self.set_attr_fill(value, name, new, cache);
+        }
+        self.set_attr(value, name, new)
+    }
+
+    #[inline]
+    fn drop_later(&mut self, old: Value) -> Result<()> {
+        drop(old);
+        Ok(())
+    }
+
+    fn set_attr_fill(&mut self, value: &Value, name: &Rc<Str>, new: Value, cache: &AttrCache) -> Result<()> {
+        self.set_attr(value, name, new)?;
+        if let Value::Instance(instance) = value {
+            let class = instance.class.borrow().clone();
+            let plain = matches!(class.lookup(self.name(sym::__setattr__)), Some(Value::Native(_)) | None);
+            let shadowed = class.lookup(name).is_some_and(|attr| self.is_data_descriptor(&attr));
+            if plain && !shadowed {
+                if let Attrs::Shaped { shape, .. } = &*instance.attrs.borrow() {
+                    if let Some(at) = shape.position(name) {
+                        cache.version.set(class.version.get());
+                        cache.shape.set(shape.id());
+                        cache.slot.set(at as u32);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A function bound to an object.
+pub fn bound(func: &Value, this: &Value) -> Value {
+    Value::BoundMethod(Rc::new(BoundMethod { func: func.clone(), this: this.clone() }))
+}
+
+/// The attributes of a value that has some of its own.
+pub fn attrs_of(value: &Value) -> Option<&RefCell<Attrs>> {
+    match value {
+        Value::Instance(instance) => Some(&instance.attrs),
+        Value::Exception(exception) => Some(&exception.attrs),
+        _ => None,
+    }
+}
+
+/// An attribute that the object itself has.
+pub fn own_attr(value: &Value, name: &Rc<Str>) -> Option<Value> {
+    match value {
+        Value::Function(function) => function.extra.borrow().as_ref().and_then(|extra| extra.attrs.get(name)),
+        _ => attrs_of(value).and_then(|attrs| attrs.borrow().get(name)),
+    }
+}
+
+/// Sets or deletes an attribute of the object itself: whether that was possible, or `None` if it has none of its own.
+fn set_own_attr(value: &Value, class: &Rc<Class>, name: &Rc<Str>, new: Option<Value>) -> Option<bool> {
+    let change = |attrs: &mut Attrs| match new {
+        Some(new) => (true, attrs.set(&class.root_shape, name, new)),
+        None => match attrs.remove(name) {
+            Some(old) => (true, Some(old)),
+            None => (false, None),
+        },
+    };
+    let (done, old) = match value {
+        Value::Function(function) => function.with_extra(|extra| change(&mut extra.attrs)),
+        Value::Instance(_) if !class.has_dict.get() && !is_slot(class, name) => return None,
+        Value::Instance(instance) if class.builtin && matches!(instance.payload, Payload::Native(_)) => {
+            // Native classes take attributes only where Python's do.
+            if class.has_dict.get() { change(&mut instance.attrs.borrow_mut()) } else { return None }
+        }
+        _ => change(&mut attrs_of(value)?.borrow_mut()),
+    };
+    drop(old);
+    Some(done)
+}
+
+fn is_slot(class: &Rc<Class>, name: &Rc<Str>) -> bool {
+    matches!(class.lookup(name), Some(Value::Descriptor(d)) if matches!(&*d, Descriptor::Slot { .. }))
+}

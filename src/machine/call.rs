@@ -1,0 +1,201 @@
+//! Calling any value.
+
+use std::rc::Rc;
+
+use crate::machine::Vm;
+use crate::object::code::CodeKind;
+use crate::object::coroutine::{Body, Coroutine, Kind, ParkedFrame};
+use crate::object::frame::{Exit, Frame};
+use crate::object::function::Function;
+use crate::object::native::NativeFunction;
+use crate::object::{Cell, Result, Str, Value};
+use crate::symbol::{Symbol, sym};
+
+impl Vm {
+    /// `callee(*args)`.
+    pub fn call(&mut self, callee: &Value, args: &[Value]) -> Result<Value> {
+        match callee {
+            Value::Function(function) => self.call_function(function, args),
+            Value::Native(native) => self.call_native(native, args),
+            Value::BoundMethod(method) => {
+                let mut all = Vec::with_capacity(args.len() + 1);
+                all.push(method.this.clone());
+                all.extend_from_slice(args);
+                self.call(&method.func, &all)
+            }
+            _ => self.call_kw(callee, args, &[]),
+        }
+    }
+
+    /// `callee(*args, **kwargs)`.
+    pub fn call_kw(&mut self, callee: &Value, args: &[Value], kwargs: &[(Rc<Str>, Value)]) -> Result<Value> {
+        match callee {
+            Value::Function(function) => {
+                if kwargs.is_empty() {
+                    return self.call_function(function, args);
+                }
+                let locals = self.bind_function(function, args, kwargs)?;
+                self.run_vec(function, locals)
+            }
+            Value::Native(native) => {
+                if kwargs.is_empty() {
+                    return self.call_native(native, args);
+                }
+                let bound = self.bind_native(native, args, kwargs)?;
+                (native.call)(self, &bound)
+            }
+            Value::BoundMethod(method) => {
+                let mut all = Vec::with_capacity(args.len() + 1);
+                all.push(method.this.clone());
+                all.extend_from_slice(args);
+                self.call_kw(&method.func, &all, kwargs)
+            }
+            Value::Class(class) => self.call_class(class, args, kwargs),
+            Value::Descriptor(descriptor) => match &**descriptor {
+                crate::object::Descriptor::StaticMethod(func) => self.call_kw(&func.clone(), args, kwargs),
+                _ => Err(self.not_callable(callee)),
+            },
+            Value::Instance(_) | Value::Exception(_) => match self.lookup_special(callee, sym::__call__) {
+                None => Err(self.not_callable(callee)),
+                Some(method) => {
+                    let class = self.class_of(callee);
+                    let bound = self.bind(&method, Some(callee), &class)?;
+                    self.nested(|vm| vm.call_kw(&bound, args, kwargs))
+                }
+            },
+            _ => Err(self.not_callable(callee)),
+        }
+    }
+
+    /// `value.name(*args)`.
+    pub fn call_method(&mut self, value: &Value, name: Symbol, args: &[Value]) -> Result<Value> {
+        let name = self.name(name).clone();
+        let method = self.get_attr(value, &name)?;
+        self.call(&method, args)
+    }
+
+    /// Calls a built-in function with positional arguments.
+    #[inline]
+    pub fn call_native(&mut self, native: &Rc<NativeFunction>, args: &[Value]) -> Result<Value> {
+        let (least, most) = native.arity.get();
+        if args.len() == most as usize && args.len() >= least as usize {
+            return (native.call)(self, args);
+        }
+        self.call_native_bound(native, args)
+    }
+
+    fn call_native_bound(&mut self, native: &Rc<NativeFunction>, args: &[Value]) -> Result<Value> {
+        let signature = native.signature();
+        if signature.plain() {
+            native.arity.set((signature.required as u16, signature.params.len() as u16));
+        }
+        let bound = self.bind_native(native, args, &[])?;
+        (native.call)(self, &bound)
+    }
+
+    pub fn call_function(&mut self, function: &Rc<Function>, args: &[Value]) -> Result<Value> {
+        let params = &function.code.params;
+        if params.plain() && args.len() == params.positional as usize {
+            match args {
+                [] => return self.call_exact(function, []),
+                [a] => return self.call_exact(function, [a.clone()]),
+                [a, b] => return self.call_exact(function, [a.clone(), b.clone()]),
+                [a, b, c] => return self.call_exact(function, [a.clone(), b.clone(), c.clone()]),
+                _ => {}
+            }
+        }
+        let locals = self.bind_function(function, args, &[])?;
+        self.run_vec(function, locals)
+    }
+
+    /// Calls a function with exactly its positional parameters, which are moved into its locals.
+    #[inline]
+    pub fn call_exact<const N: usize>(&mut self, function: &Rc<Function>, args: [Value; N]) -> Result<Value> {
+        let slots = function.code.slots as usize;
+        if function.code.is_suspendable() || slots > 16 {
+            let mut locals = Vec::with_capacity(slots);
+            locals.extend(args);
+            locals.resize(slots, Value::Unbound);
+            return self.run_vec(function, locals);
+        }
+        if slots <= 6 {
+            self.run_array::<N, 6>(function, args)
+        } else {
+            self.run_array::<N, 16>(function, args)
+        }
+    }
+
+    #[inline(never)]
+    fn run_array<const N: usize, const SLOTS: usize>(
+        &mut self,
+        function: &Rc<Function>,
+        args: [Value; N],
+    ) -> Result<Value> {
+        let mut locals = [const { Value::Unbound }; SLOTS];
+        for (local, arg) in locals.iter_mut().zip(args) {
+            *local = arg;
+        }
+        self.run(function, &mut locals[..])
+    }
+
+    /// Runs a function whose arguments are bound, or makes its generator or coroutine.
+    pub fn run_vec(&mut self, function: &Rc<Function>, mut locals: Vec<Value>) -> Result<Value> {
+        if function.code.is_suspendable() {
+            return Ok(self.make_coroutine(function, locals));
+        }
+        let result = self.run(function, &mut locals);
+        crate::object::gc::release(&mut locals);
+        result
+    }
+
+    /// Runs a function in a frame on the native stack.
+    pub fn run(&mut self, function: &Rc<Function>, locals: &mut [Value]) -> Result<Value> {
+        self.enter()?;
+        make_cells(function, locals);
+        let mut frame = Frame {
+            locals,
+            code: &function.code,
+            function,
+            pc: 0,
+            exit: Exit::Return,
+            handled: None,
+            outer_handled: None,
+        };
+        let result = if function.code.handles {
+            frame.outer_handled = self.handling.clone();
+            let result = self.execute(&mut frame);
+            self.handling = frame.outer_handled.take();
+            result
+        } else {
+            self.execute(&mut frame)
+        };
+        self.depth -= 1;
+        result
+    }
+
+    fn make_coroutine(&mut self, function: &Rc<Function>, mut locals: Vec<Value>) -> Value {
+        make_cells(function, &mut locals);
+        let code = &function.code;
+        let kind = match code.kind {
+            CodeKind::Coroutine => Kind::Coroutine,
+            CodeKind::AsyncGenerator => Kind::AsyncGenerator,
+            _ => Kind::Generator,
+        };
+        let (name, qualname) = (function.name(), function.qualname());
+        let frame =
+            ParkedFrame { function: function.clone(), locals: locals.into_boxed_slice(), pc: 0, handled: None };
+        let mut coroutine = Coroutine::new(kind, Body::Frame(frame), Some(code.clone()), name, qualname);
+        coroutine.iterable = code.iterable.get();
+        coroutine.origin.set(self.calls.last().map(|site| site.span));
+        Value::Coroutine(Rc::new(coroutine))
+    }
+}
+
+/// Puts the variables that inner functions share into cells.
+#[inline]
+fn make_cells(function: &Function, locals: &mut [Value]) {
+    for &slot in &function.code.cells {
+        let value = locals[slot as usize].take();
+        locals[slot as usize] = Value::Cell(Cell::new(value));
+    }
+}

@@ -1,0 +1,458 @@
+//! Making classes and instances: `type.__call__`, `type.__new__`, the method resolution order, `super`.
+
+use std::any::Any;
+use std::rc::Rc;
+
+use crate::machine::Vm;
+use crate::object::class::{Class, Instance, Layout, Native, Payload};
+use crate::object::function::Descriptor;
+use crate::object::native::NativeCall;
+use crate::object::{Dict, Result, Str, Value};
+use crate::symbol::sym;
+
+/// The state of a `super` object.
+pub struct Super {
+    /// Lookups start behind this class.
+    pub class: Rc<Class>,
+    pub this: Value,
+    /// The class whose method resolution order is searched.
+    pub this_class: Rc<Class>,
+}
+
+impl Native for Super {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl Vm {
+    /// `cls(*args, **kwargs)`.
+    pub fn call_class(&mut self, class: &Rc<Class>, args: &[Value], kwargs: &[(Rc<Str>, Value)]) -> Result<Value> {
+        if let Some(meta) = class.metaclass.get() {
+            let call = self.name(sym::__call__).clone();
+            if let Some(custom @ Value::Function(_)) = meta.lookup(&call) {
+                let bound = crate::machine::attr::bound(&custom, &Value::Class(class.clone()));
+                return self.call_kw(&bound, args, kwargs);
+            }
+        }
+        self.instantiate(class, args, kwargs)
+    }
+
+    /// `type.__call__(cls, *args, **kwargs)`: `__new__`, then `__init__`.
+    pub fn instantiate(&mut self, class: &Rc<Class>, args: &[Value], kwargs: &[(Rc<Str>, Value)]) -> Result<Value> {
+        if Rc::ptr_eq(class, &self.types.type_) && args.len() == 1 && kwargs.is_empty() {
+            return Ok(Value::Class(self.class_of(&args[0])));
+        }
+        let new = class.lookup(self.name(sym::__new__));
+        let plain = matches!(&new, Some(Value::Native(n)) if std::ptr::fn_addr_eq(n.call, object_new as NativeCall));
+        let object = if plain && class.layout == Layout::Object && !class.builtin {
+            // `object.__new__`, with `__init__` to take the arguments.
+            if !(args.is_empty() && kwargs.is_empty()) {
+                let init = class.lookup(self.name(sym::__init__));
+                if matches!(&init, Some(Value::Native(n)) if std::ptr::fn_addr_eq(n.call, object_init as NativeCall)) {
+                    return Err(self.type_error(format!("{}() takes no arguments", class.name.borrow().as_str())));
+                }
+            }
+            self.check_abstract(class)?;
+            Value::Instance(Rc::new(Instance::new(class.clone(), Payload::None)))
+        } else {
+            let new = match new {
+                Some(Value::Descriptor(d)) => match &*d {
+                    Descriptor::StaticMethod(func) => func.clone(),
+                    _ => Value::Descriptor(d.clone()),
+                },
+                Some(new) => new,
+                None => {
+                    return Err(
+                        self.type_error(format!("cannot create '{}' instances", class.name.borrow().as_str()))
+                    );
+                }
+            };
+            let mut all = Vec::with_capacity(args.len() + 1);
+            all.push(Value::Class(class.clone()));
+            all.extend_from_slice(args);
+            self.call_kw(&new, &all, kwargs)?
+        };
+        let own = self.class_of(&object);
+        if !own.is_subclass(class) {
+            return Ok(object);
+        }
+        match own.lookup(self.name(sym::__init__)) {
+            Some(Value::Native(n)) if std::ptr::fn_addr_eq(n.call, object_init as NativeCall) => {}
+            Some(init @ (Value::Function(_) | Value::Native(_))) => {
+                let result = match (&init, args) {
+                    (Value::Function(f), [a]) if kwargs.is_empty() && f.code.params.plain() && f.code.params.positional == 2 => {
+                        self.call_exact(f, [object.clone(), a.clone()])?
+                    }
+                    _ => {
+                        let mut all = Vec::with_capacity(args.len() + 1);
+                        all.push(object.clone());
+                        all.extend_from_slice(args);
+                        self.call_kw(&init, &all, kwargs)?
+                    }
+                };
+                if !result.is_none() {
+                    let name = self.type_name(&result);
+                    return Err(self.type_error(format!("__init__() should return None, not '{}'", name.as_str())));
+                }
+            }
+            Some(init) => {
+                let init = self.bind(&init, Some(&object), &own)?;
+                self.call_kw(&init, args, kwargs)?;
+            }
+            None => {}
+        }
+        Ok(object)
+    }
+
+    /// Refuses a class with abstract methods left.
+    pub fn check_abstract(&mut self, class: &Rc<Class>) -> Result<()> {
+        if class.metaclass.get().is_none() {
+            return Ok(());
+        }
+        let name = self.intern("__abstractmethods__");
+        let Some(names) = class.dict.get_str(&name) else { return Ok(()) };
+        let items = self.collect(&names)?;
+        let mut names: Vec<String> =
+            items.iter().filter_map(|v| v.as_str().map(|s| format!("'{}'", s.as_str()))).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        names.sort();
+        Err(self.type_error(format!(
+            "Can't instantiate abstract class {} without an implementation for abstract method{} {}",
+            class.name.borrow().as_str(),
+            if names.len() == 1 { "" } else { "s" },
+            names.join(", ")
+        )))
+    }
+
+    /// A value of a built-in type as an instance of `class`: itself for the type, wrapped for a subclass.
+    pub fn wrap(&mut self, class: &Rc<Class>, value: Value) -> Value {
+        if class.builtin { value } else { Value::Instance(Rc::new(Instance::new(class.clone(), Payload::Value(value)))) }
+    }
+
+    /// The metaclass and the real bases of a class statement.
+    pub fn class_bases(&mut self, bases: &[Value]) -> Result<Vec<Value>> {
+        let mut resolved = Vec::new();
+        for base in bases {
+            if !matches!(base, Value::Class(_)) {
+                if let Some(entries) = self.class_mro_entries(base, bases)? {
+                    resolved.extend(entries);
+                    continue;
+                }
+            }
+            resolved.push(base.clone());
+        }
+        Ok(resolved)
+    }
+
+    fn class_mro_entries(&mut self, base: &Value, bases: &[Value]) -> Result<Option<Vec<Value>>> {
+        let name = self.name(sym::__mro_entries__).clone();
+        let Some(method) = self.get_attr_opt(base, &name)? else { return Ok(None) };
+        match self.call(&method, &[Value::tuple(bases)])? {
+            Value::Tuple(entries) => Ok(Some(entries.to_vec())),
+            _ => Err(self.type_error("__mro_entries__ must return a tuple")),
+        }
+    }
+
+    /// The most derived metaclass of the bases.
+    pub fn metaclass_of(&mut self, given: Option<&Value>, bases: &[Value]) -> Result<Value> {
+        let mut winner = match given {
+            Some(Value::Class(class)) => class.clone(),
+            Some(other) => return Ok(other.clone()),
+            None => self.types.type_.clone(),
+        };
+        for base in bases {
+            let meta = self.class_of(base);
+            if winner.is_subclass(&meta) {
+                continue;
+            }
+            if meta.is_subclass(&winner) {
+                winner = meta;
+                continue;
+            }
+            return Err(self.type_error(
+                "metaclass conflict: the metaclass of a derived class must be a (non-strict) subclass of the metaclasses of all its bases",
+            ));
+        }
+        Ok(Value::Class(winner))
+    }
+
+    /// `type.__new__(meta, name, bases, namespace, **kwargs)`.
+    pub fn new_class(
+        &mut self,
+        meta: &Rc<Class>,
+        name: &Rc<Str>,
+        bases: &[Value],
+        namespace: &Rc<Dict>,
+        kwargs: &[(Rc<Str>, Value)],
+    ) -> Result<Value> {
+        let mut classes = Vec::new();
+        for base in bases {
+            let Value::Class(base) = base else {
+                return Err(self.type_error("bases must be types"));
+            };
+            if base.layout == Layout::Final {
+                return Err(self.type_error(format!(
+                    "type '{}' is not an acceptable base type",
+                    base.name.borrow().as_str()
+                )));
+            }
+            classes.push(base.clone());
+        }
+        if classes.is_empty() {
+            classes.push(self.types.object.clone());
+        }
+        let layout = self.best_layout(&classes)?;
+        let ancestors = self.linearize(&classes)?;
+        let dict = Rc::new(Dict::new());
+        for (key, value) in namespace.pairs() {
+            match &key {
+                Value::Str(key) => {
+                    let key = self.intern_str(key);
+                    dict.set_str(&key, value);
+                }
+                _ => self.dict_set(&dict, key, value)?,
+            }
+        }
+        let qualname = dict.remove_str(&self.name(sym::__qualname__).clone());
+        let cell = dict.remove_str(&self.name(sym::__classcell__).clone());
+        let inherits_dict = classes.iter().any(|c| c.has_dict.get());
+        let class = Class::new(name.clone(), classes, ancestors, dict, layout);
+        if let Some(Value::Str(qualname)) = qualname {
+            *class.qualname.borrow_mut() = qualname;
+        }
+        if !Rc::ptr_eq(meta, &self.types.type_) {
+            let _ = class.metaclass.set(meta.clone());
+        }
+        let value = Value::Class(class.clone());
+        if let Some(Value::Cell(cell)) = cell {
+            cell.set(value.clone());
+        }
+        self.prepare_namespace(&class, inherits_dict)?;
+        for (key, item) in namespace.pairs() {
+            if matches!(item, Value::Instance(_) | Value::Descriptor(_)) {
+                if let Value::Descriptor(descriptor) = item.unwrapped() {
+                    if let (Descriptor::Property(property), Value::Str(key)) = (&**descriptor, &key) {
+                        property.name.replace(Some(key.clone()));
+                    }
+                }
+                if let Value::Instance(_) = item {
+                    self.call_special(&item, sym::__set_name__, &[value.clone(), key])?;
+                }
+            }
+        }
+        self.init_subclass(&class, kwargs)?;
+        Ok(value)
+    }
+
+    /// What a new class's namespace gets besides what the body put there.
+    fn prepare_namespace(&mut self, class: &Rc<Class>, inherits_dict: bool) -> Result<()> {
+        for name in [sym::__init_subclass__, sym::__class_getitem__] {
+            let name = self.name(name).clone();
+            if let Some(func @ Value::Function(_)) = class.dict.get_str(&name) {
+                class.dict.set_str(&name, Value::Descriptor(Rc::new(Descriptor::ClassMethod(func))));
+            }
+        }
+        let new = self.name(sym::__new__).clone();
+        if let Some(func @ Value::Function(_)) = class.dict.get_str(&new) {
+            class.dict.set_str(&new, Value::Descriptor(Rc::new(Descriptor::StaticMethod(func))));
+        }
+        let (eq, hash) = (self.name(sym::__eq__).clone(), self.name(sym::__hash__).clone());
+        if class.dict.get_str(&eq).is_some() && class.dict.get_str(&hash).is_none() {
+            class.dict.set_str(&hash, Value::None);
+        }
+        if class.dict.get_str(&self.name(sym::__del__).clone()).is_some() {
+            class.has_del.set(true);
+        }
+        let doc = self.name(sym::__doc__).clone();
+        if class.dict.get_str(&doc).is_none() {
+            class.dict.set_str(&doc, Value::None);
+        }
+        let slots = self.name(sym::__slots__).clone();
+        if let Some(slots) = class.dict.get_str(&slots) {
+            self.add_slots(class, &slots, inherits_dict)?;
+        }
+        class.changed();
+        Ok(())
+    }
+
+    fn add_slots(&mut self, class: &Rc<Class>, slots: &Value, inherits_dict: bool) -> Result<()> {
+        let names = match slots {
+            Value::Str(_) => vec![slots.clone()],
+            other => self.collect(other)?,
+        };
+        class.has_dict.set(inherits_dict);
+        for name in names {
+            let Some(name) = name.as_str().cloned() else {
+                let found = self.type_name(&name);
+                return Err(self.type_error(format!("__slots__ items must be strings, not '{}'", found.as_str())));
+            };
+            match name.as_str() {
+                "__dict__" => class.has_dict.set(true),
+                "__weakref__" => {}
+                text => {
+                    let text = if text.starts_with("__") && !text.ends_with("__") {
+                        format!("_{}{text}", class.name.borrow().trim_start_matches('_'))
+                    } else {
+                        text.to_owned()
+                    };
+                    let name = self.intern(&text);
+                    if class.dict.get_str(&name).is_some() {
+                        return Err(self.value_error(format!("'{text}' in __slots__ conflicts with class variable")));
+                    }
+                    let slot = Descriptor::Slot { name: name.clone(), class: Some(class.clone()).into() };
+                    class.dict.set_str(&name, Value::Descriptor(Rc::new(slot)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn init_subclass(&mut self, class: &Rc<Class>, kwargs: &[(Rc<Str>, Value)]) -> Result<()> {
+        let name = self.name(sym::__init_subclass__).clone();
+        let inherited = class.ancestors.borrow().iter().find_map(|a| a.dict.get_str(&name));
+        match inherited {
+            Some(Value::Native(_)) | None if kwargs.is_empty() => Ok(()),
+            Some(method) => {
+                let bound = self.bind(&method, None, class)?;
+                self.call_kw(&bound, &[], kwargs).map(drop)
+            }
+            None => Err(self.type_error(format!("{}.__init_subclass__() takes no keyword arguments", class.name.borrow().as_str()))),
+        }
+    }
+
+    fn best_layout(&mut self, bases: &[Rc<Class>]) -> Result<Layout> {
+        let mut best: Option<&Rc<Class>> = None;
+        for base in bases.iter().filter(|b| b.layout != Layout::Object) {
+            match best {
+                None => best = Some(base),
+                Some(current) if current.layout == base.layout => {}
+                Some(_) => return Err(self.type_error("multiple bases have instance lay-out conflict")),
+            }
+        }
+        Ok(best.map_or(Layout::Object, |b| b.layout))
+    }
+
+    /// C3: the method resolution order of a class with these bases, without the class itself.
+    pub fn linearize(&mut self, bases: &[Rc<Class>]) -> Result<Vec<Rc<Class>>> {
+        for (i, base) in bases.iter().enumerate() {
+            if bases[..i].iter().any(|b| Rc::ptr_eq(b, base)) {
+                return Err(self.type_error(format!("duplicate base class {}", base.name.borrow().as_str())));
+            }
+        }
+        let mut lists: Vec<std::collections::VecDeque<Rc<Class>>> = bases.iter().map(|b| b.mro().into()).collect();
+        lists.push(bases.to_vec().into());
+        let mut order = Vec::new();
+        loop {
+            lists.retain(|list| !list.is_empty());
+            if lists.is_empty() {
+                return Ok(order);
+            }
+            let next = lists.iter().map(|list| &list[0]).find(|head| {
+                !lists.iter().any(|list| list.iter().skip(1).any(|class| Rc::ptr_eq(class, head)))
+            });
+            let Some(next) = next.cloned() else {
+                let names: Vec<String> = bases.iter().map(|b| b.name.borrow().as_str().to_owned()).collect();
+                return Err(self.type_error(format!(
+                    "Cannot create a consistent method resolution order (MRO) for bases {}",
+                    names.join(", ")
+                )));
+            };
+            for list in &mut lists {
+                if Rc::ptr_eq(&list[0], &next) {
+                    list.pop_front();
+                }
+            }
+            order.push(next);
+        }
+    }
+
+    /// `super(class, this)`.
+    pub fn make_super(&mut self, class: &Rc<Class>, this: &Value) -> Result<Value> {
+        let own = self.class_of(this);
+        let this_class = match this {
+            Value::Class(cls) if cls.is_subclass(class) => cls.clone(),
+            _ if own.is_subclass(class) => own,
+            _ => {
+                return Err(self.type_error(
+                    "super(type, obj): obj must be an instance or subtype of type",
+                ));
+            }
+        };
+        let data = Super { class: class.clone(), this: this.clone(), this_class };
+        let class = self.types.super_.clone();
+        Ok(Instance::native(&class, data))
+    }
+
+    /// An attribute of a `super` object, or `None` if only `super` itself could have it.
+    pub fn super_attr(&mut self, data: &Super, name: &Rc<Str>) -> Result<Option<Value>> {
+        if name.as_str() == "__class__" {
+            return Ok(None);
+        }
+        let mro = data.this_class.mro();
+        let behind = mro.iter().position(|c| Rc::ptr_eq(c, &data.class)).map_or(mro.len(), |at| at + 1);
+        for class in &mro[behind..] {
+            if let Some(attr) = class.dict.get_str(name) {
+                let this = match &data.this {
+                    Value::Class(cls) if Rc::ptr_eq(cls, &data.this_class) => None,
+                    other => Some(other),
+                };
+                return self.bind(&attr, this, &data.this_class).map(Some);
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// `object.__new__`.
+pub fn object_new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let [Value::Class(class), rest, kwargs] = args else {
+        return Err(vm.type_error("object.__new__(X): X is not a type object"));
+    };
+    let given = rest.as_tuple().is_some_and(|t| !t.is_empty()) || kwargs.as_dict().is_some_and(|d| !d.is_empty());
+    if given {
+        let new = class.lookup(vm.name(sym::__new__));
+        let init = class.lookup(vm.name(sym::__init__));
+        let own_new = matches!(&new, Some(Value::Native(n)) if std::ptr::fn_addr_eq(n.call, object_new as NativeCall));
+        let own_init = matches!(&init, Some(Value::Native(n)) if std::ptr::fn_addr_eq(n.call, object_init as NativeCall));
+        if !own_new {
+            return Err(vm.type_error("object.__new__() takes exactly one argument (the type to instantiate)"));
+        }
+        if own_init {
+            return Err(vm.type_error(format!("{}() takes no arguments", class.name.borrow().as_str())));
+        }
+    }
+    vm.check_abstract(class)?;
+    match class.layout {
+        Layout::Object => Ok(Value::Instance(Rc::new(Instance::new(class.clone(), Payload::None)))),
+        _ => Err(vm.type_error(format!(
+            "object.__new__({0}) is not safe, use {0}.__new__()",
+            class.name.borrow().as_str()
+        ))),
+    }
+}
+
+/// `object.__init__`.
+pub fn object_init(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let [this, rest, kwargs] = args else { return Ok(Value::None) };
+    let given = rest.as_tuple().is_some_and(|t| !t.is_empty()) || kwargs.as_dict().is_some_and(|d| !d.is_empty());
+    if given {
+        let class = vm.class_of(this);
+        let new = class.lookup(vm.name(sym::__new__));
+        let init = class.lookup(vm.name(sym::__init__));
+        let own_new = matches!(&new, Some(Value::Native(n)) if std::ptr::fn_addr_eq(n.call, object_new as NativeCall));
+        let own_init = matches!(&init, Some(Value::Native(n)) if std::ptr::fn_addr_eq(n.call, object_init as NativeCall));
+        if !own_init {
+            return Err(vm.type_error("object.__init__() takes exactly one argument (the instance to initialize)"));
+        }
+        if own_new {
+            return Err(vm.type_error(format!(
+                "{}.__init__() takes exactly one argument (the instance to initialize)",
+                class.name.borrow().as_str()
+            )));
+        }
+    }
+    Ok(Value::None)
+}

@@ -1,0 +1,605 @@
+//! Comparing: rich comparison, equality as containers use it, truth and membership.
+//!
+//! Two built-in values are compared by `builtin_compare`, which is symmetric; special methods are only looked for where
+//! a class may have some of its own.
+
+use std::cmp::Ordering;
+use std::rc::Rc;
+
+use num_bigint::BigInt;
+
+use crate::machine::ops::{Special, is_object};
+use crate::machine::sequence::bytes_of;
+use crate::machine::{Vm, generic, views};
+use crate::object::{Dict, Error, Range, Result, Set, Value};
+use crate::symbol::{Symbol, sym};
+use crate::syntax::ast::CmpOp;
+use crate::text::float as floats;
+use crate::text::{code_point, is_surrogate};
+
+macro_rules! orders {
+    ($($name:ident $op:tt $kind:ident;)*) => {
+        $(
+            #[inline]
+            pub fn $name(vm: &mut Vm, a: &Value, b: &Value) -> Result<bool> {
+                match (a, b) {
+                    (Value::Int(x), Value::Int(y)) => Ok(x $op y),
+                    (Value::Float(x), Value::Float(y)) => Ok(x $op y),
+                    _ => vm.compare_truth(CmpOp::$kind, a, b),
+                }
+            }
+        )*
+    };
+}
+
+orders! {
+    lt < Lt;
+    le <= LtE;
+    gt > Gt;
+    ge >= GtE;
+    ne != NotEq;
+}
+
+/// `a == b`, as a condition.
+#[inline]
+pub fn eq(vm: &mut Vm, a: &Value, b: &Value) -> Result<bool> {
+    vm.equals(a, b)
+}
+
+/// What the built-in types make of a comparison.
+enum Compared {
+    Bool(bool),
+    /// Of the first items that differ.
+    Items(Value, Value),
+    Unknown,
+}
+
+impl Vm {
+    /// `a is b or a == b`: what containers mean by equal.
+    #[inline]
+    pub fn eq(&mut self, a: &Value, b: &Value) -> Result<bool> {
+        match (a, b) {
+            (Value::Int(x), Value::Int(y)) => Ok(x == y),
+            _ => Ok(a.is(b) || self.equals(a, b)?),
+        }
+    }
+
+    /// `a == b`.
+    #[inline]
+    pub fn equals(&mut self, a: &Value, b: &Value) -> Result<bool> {
+        match (a, b) {
+            (Value::Int(x), Value::Int(y)) => Ok(x == y),
+            (Value::Str(x), Value::Str(y)) => Ok(Rc::ptr_eq(x, y) || x.as_str() == y.as_str()),
+            (Value::Float(x), Value::Float(y)) => Ok(x == y),
+            (Value::None, Value::None) => Ok(true),
+            _ => self.compare_truth(CmpOp::Eq, a, b),
+        }
+    }
+
+    /// `a < b`.
+    #[inline]
+    pub fn less(&mut self, a: &Value, b: &Value) -> Result<bool> {
+        lt(self, a, b)
+    }
+
+    /// The truth of a comparison.
+    #[inline(never)]
+    pub fn compare_truth(&mut self, op: CmpOp, a: &Value, b: &Value) -> Result<bool> {
+        match self.compare(op, a, b)? {
+            Value::Bool(b) => Ok(b),
+            other => self.truth(&other),
+        }
+    }
+
+    /// `a op b`, which need not be a `bool`.
+    pub fn compare(&mut self, op: CmpOp, a: &Value, b: &Value) -> Result {
+        match op {
+            CmpOp::Is => return Ok(Value::Bool(a.is(b))),
+            CmpOp::IsNot => return Ok(Value::Bool(!a.is(b))),
+            CmpOp::In => return self.contains(b, a).map(Value::Bool),
+            CmpOp::NotIn => return self.contains(b, a).map(|found| Value::Bool(!found)),
+            _ => {}
+        }
+        match (a, b) {
+            (Value::Int(x), Value::Int(y)) => return Ok(Value::Bool(holds(op, x.cmp(y)))),
+            (Value::Str(x), Value::Str(y)) => return Ok(Value::Bool(holds(op, compare_text(x, y)))),
+            _ => {}
+        }
+        if is_object(a) || is_object(b) {
+            return self.compare_protocol(op, a, b);
+        }
+        if let Some(result) = self.builtin_compare(op, a, b)? {
+            return Ok(result);
+        }
+        self.compare_default(op, a, b)
+    }
+
+    fn compare_protocol(&mut self, op: CmpOp, a: &Value, b: &Value) -> Result {
+        let (class_a, class_b) = (self.class_of(a), self.class_of(b));
+        let right_first = !Rc::ptr_eq(&class_a, &class_b) && class_b.is_subclass(&class_a);
+        if right_first {
+            if let Some(result) = self.compare_side(swapped(op), b, a)? {
+                return Ok(result);
+            }
+        }
+        if let Some(result) = self.compare_side(op, a, b)? {
+            return Ok(result);
+        }
+        if !right_first {
+            if let Some(result) = self.compare_side(swapped(op), b, a)? {
+                return Ok(result);
+            }
+        }
+        self.compare_default(op, a, b)
+    }
+
+    /// What the class of one operand says; `None` is `NotImplemented`.
+    fn compare_side(&mut self, op: CmpOp, this: &Value, other: &Value) -> Result<Option<Value>> {
+        let result = match self.special(this, method(op)) {
+            Special::Method(found) => self.call_found(&found, this, std::slice::from_ref(other))?,
+            Special::Builtin => return self.builtin_compare(op, this.unwrapped(), other.unwrapped()),
+            Special::Default if op == CmpOp::NotEq => match self.special(this, sym::__eq__) {
+                Special::Method(found) => {
+                    let result = self.call_found(&found, this, std::slice::from_ref(other))?;
+                    if !matches!(result, Value::NotImplemented) {
+                        return Ok(Some(Value::Bool(!self.truth(&result)?)));
+                    }
+                    result
+                }
+                _ => Value::NotImplemented,
+            },
+            Special::Default | Special::Missing => Value::NotImplemented,
+        };
+        Ok(if matches!(result, Value::NotImplemented) { None } else { Some(result) })
+    }
+
+    /// What is left when no type has an answer: identity, or an error.
+    fn compare_default(&mut self, op: CmpOp, a: &Value, b: &Value) -> Result {
+        match op {
+            CmpOp::Eq => Ok(Value::Bool(a.is(b) && !matches!(a, Value::Float(_)))),
+            CmpOp::NotEq => Ok(Value::Bool(!a.is(b))),
+            _ => Err(self.not_comparable(op, a, b)),
+        }
+    }
+
+    #[cold]
+    fn not_comparable(&mut self, op: CmpOp, a: &Value, b: &Value) -> Error {
+        let (left, right) = (self.type_name(a), self.type_name(b));
+        let sign = match op {
+            CmpOp::Lt => "<",
+            CmpOp::LtE => "<=",
+            CmpOp::Gt => ">",
+            _ => ">=",
+        };
+        self.type_error(format!(
+            "'{sign}' not supported between instances of '{}' and '{}'",
+            left.as_str(),
+            right.as_str()
+        ))
+    }
+
+    /// What the built-in types make of `a op b`; `None` is their `NotImplemented`.
+    pub fn builtin_compare(&mut self, op: CmpOp, a: &Value, b: &Value) -> Result<Option<Value>> {
+        match self.compare_values(op, a, b)? {
+            Compared::Bool(result) => Ok(Some(Value::Bool(result))),
+            Compared::Items(x, y) => self.nested_in(" in comparison", |vm| vm.compare(op, &x, &y)).map(Some),
+            Compared::Unknown => Ok(None),
+        }
+    }
+
+    fn compare_values(&mut self, op: CmpOp, a: &Value, b: &Value) -> Result<Compared> {
+        if let Some(order) = compare_numbers(a, b) {
+            return Ok(Compared::Bool(order.map_or(op == CmpOp::NotEq, |order| holds(op, order))));
+        }
+        let equality = matches!(op, CmpOp::Eq | CmpOp::NotEq);
+        let equal = |same: bool| Ok(Compared::Bool(same == (op == CmpOp::Eq)));
+        match (a, b) {
+            (Value::Str(x), Value::Str(y)) => Ok(Compared::Bool(holds(op, compare_text(x, y)))),
+            (Value::None, Value::None) if equality => equal(true),
+            (Value::Complex(_), _) | (_, Value::Complex(_)) if equality => match (complex_of(a), complex_of(b)) {
+                (Some(x), Some(y)) => equal(x == y),
+                _ => Ok(Compared::Unknown),
+            },
+            (Value::List(x), Value::List(y)) => {
+                if equality && x.len() != y.len() {
+                    return equal(false);
+                }
+                self.compare_items(op, |at| (x.get(at), y.get(at)))
+            }
+            (Value::Tuple(x), Value::Tuple(y)) => {
+                self.compare_items(op, |at| (x.get(at).cloned(), y.get(at).cloned()))
+            }
+            (Value::Dict(x), Value::Dict(y)) if equality => {
+                let same = self.nested_in(" in comparison", |vm| vm.dicts_equal(x, y))?;
+                equal(same)
+            }
+            (Value::Set(x), Value::Set(y)) => self.compare_sets(op, x, y).map(Compared::Bool),
+            (Value::Bytes(_) | Value::ByteArray(_), Value::Bytes(_) | Value::ByteArray(_)) => {
+                Ok(Compared::Bool(holds(op, bytes_of(a).cmp(&bytes_of(b)))))
+            }
+            (Value::Range(x), Value::Range(y)) if equality => {
+                let same = self.ranges_equal(x, y)?;
+                equal(same)
+            }
+            (Value::Slice(x), Value::Slice(y)) => {
+                let x = [&x.start, &x.stop, &x.step];
+                let y = [&y.start, &y.stop, &y.step];
+                self.compare_items(op, |at| (x.get(at).map(|v| (*v).clone()), y.get(at).map(|v| (*v).clone())))
+            }
+            (Value::BoundMethod(x), Value::BoundMethod(y)) if equality => {
+                let same = x.this.is(&y.this) && self.eq(&x.func, &y.func)?;
+                equal(same)
+            }
+            (Value::Cell(x), Value::Cell(y)) => Ok(match (x.get(), y.get()) {
+                (Value::Unbound, Value::Unbound) => Compared::Bool(holds(op, Ordering::Equal)),
+                (Value::Unbound, _) => Compared::Bool(holds(op, Ordering::Less)),
+                (_, Value::Unbound) => Compared::Bool(holds(op, Ordering::Greater)),
+                (x, y) => Compared::Items(x, y),
+            }),
+            (Value::Instance(_), _) | (_, Value::Instance(_)) => self.compare_native(op, a, b),
+            _ => Ok(Compared::Unknown),
+        }
+    }
+
+    /// Built-in classes that are instances here: views of a dict, generic aliases, unions.
+    fn compare_native(&mut self, op: CmpOp, a: &Value, b: &Value) -> Result<Compared> {
+        let equality = matches!(op, CmpOp::Eq | CmpOp::NotEq);
+        let sets = (views::is_set_like(a) || a.as_set().is_some()) && (views::is_set_like(b) || b.as_set().is_some());
+        if sets && (views::is_set_like(a) || views::is_set_like(b)) {
+            let left = self.collect(a)?;
+            let left = self.make_set(left, false)?;
+            let right = self.collect(b)?;
+            let right = self.make_set(right, false)?;
+            return self.compare_sets(op, &left, &right).map(Compared::Bool);
+        }
+        if let Some(inner) = views::proxied(a) {
+            return self.compare_truth(op, &inner, views::proxied(b).as_ref().unwrap_or(b)).map(Compared::Bool);
+        }
+        match (generic::compared(a), generic::compared(b)) {
+            (Some(x), Some(y)) if equality => {
+                let same = generic::equal(self, &x, &y)?;
+                Ok(Compared::Bool(same == (op == CmpOp::Eq)))
+            }
+            _ => Ok(Compared::Unknown),
+        }
+    }
+
+    /// Compares two sequences item by item; they are read anew each time, for comparing may change them.
+    fn compare_items(
+        &mut self,
+        op: CmpOp,
+        get: impl Fn(usize) -> (Option<Value>, Option<Value>),
+    ) -> Result<Compared> {
+        let mut at = 0;
+        loop {
+            match get(at) {
+                (Some(x), Some(y)) => {
+                    let plain = match (&x, &y) {
+                        (Value::Int(x), Value::Int(y)) => Some(x == y),
+                        (Value::Str(x), Value::Str(y)) => Some(x.as_str() == y.as_str()),
+                        _ => None,
+                    };
+                    let same = match plain {
+                        Some(same) => same,
+                        None => x.is(&y) || self.nested_in(" in comparison", |vm| vm.equals(&x, &y))?,
+                    };
+                    if !same {
+                        return Ok(match op {
+                            CmpOp::Eq => Compared::Bool(false),
+                            CmpOp::NotEq => Compared::Bool(true),
+                            _ => Compared::Items(x, y),
+                        });
+                    }
+                    at += 1;
+                }
+                (x, y) => return Ok(Compared::Bool(holds(op, x.is_some().cmp(&y.is_some())))),
+            }
+        }
+    }
+
+    fn dicts_equal(&mut self, a: &Rc<Dict>, b: &Rc<Dict>) -> Result<bool> {
+        if a.len() != b.len() {
+            return Ok(false);
+        }
+        let entries: Vec<(i64, Value, Value)> =
+            a.table.borrow().iter().map(|e| (e.hash, e.key.clone(), e.value.clone())).collect();
+        for (hash, key, value) in entries {
+            let Some(at) = self.table_find(&b.table, hash, &key)? else { return Ok(false) };
+            let other = b.table.borrow().entry(at).map(|e| e.value.clone()).unwrap_or_default();
+            if !self.eq(&value, &other)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn compare_sets(&mut self, op: CmpOp, a: &Set, b: &Set) -> Result<bool> {
+        match op {
+            CmpOp::Eq => Ok(a.len() == b.len() && self.set_is_subset(a, b)?),
+            CmpOp::NotEq => Ok(!(a.len() == b.len() && self.set_is_subset(a, b)?)),
+            CmpOp::LtE => self.set_is_subset(a, b),
+            CmpOp::Lt => Ok(a.len() < b.len() && self.set_is_subset(a, b)?),
+            CmpOp::GtE => self.set_is_subset(b, a),
+            _ => Ok(b.len() < a.len() && self.set_is_subset(b, a)?),
+        }
+    }
+
+    fn ranges_equal(&mut self, a: &Range, b: &Range) -> Result<bool> {
+        let (len, other) = (self.range_len(a), self.range_len(b));
+        if !self.equals(&len, &other)? {
+            return Ok(false);
+        }
+        match len {
+            Value::Int(0) => Ok(true),
+            Value::Int(1) => self.equals(&a.start, &b.start),
+            _ => Ok(self.equals(&a.start, &b.start)? && self.equals(&a.step, &b.step)?),
+        }
+    }
+
+    /// `bool(value)`.
+    #[inline]
+    pub fn truth(&mut self, value: &Value) -> Result<bool> {
+        match value {
+            Value::Bool(b) => Ok(*b),
+            Value::None => Ok(false),
+            Value::Int(n) => Ok(*n != 0),
+            Value::Str(text) => Ok(!text.is_empty()),
+            Value::List(list) => Ok(!list.is_empty()),
+            _ => self.truth_general(value),
+        }
+    }
+
+    #[inline(never)]
+    fn truth_general(&mut self, value: &Value) -> Result<bool> {
+        if is_object(value) {
+            if let Special::Method(method) = self.special(value, sym::__bool__) {
+                return match self.call_found(&method, value, &[])? {
+                    Value::Bool(b) => Ok(b),
+                    other => {
+                        let name = self.type_name(&other);
+                        Err(self.type_error(format!("__bool__ should return bool, returned {}", name.as_str())))
+                    }
+                };
+            }
+            if let Special::Method(_) = self.special(value, sym::__len__) {
+                return Ok(self.len(value)? != 0);
+            }
+        }
+        Ok(match value.unwrapped() {
+            Value::None | Value::Unbound => false,
+            Value::Bool(b) => *b,
+            Value::Int(n) => *n != 0,
+            Value::Float(x) => *x != 0.0,
+            Value::Complex(z) => z.0 != 0.0 || z.1 != 0.0,
+            Value::Str(text) => !text.is_empty(),
+            Value::Bytes(bytes) => !bytes.is_empty(),
+            Value::ByteArray(array) => !array.bytes.borrow().is_empty(),
+            Value::Tuple(items) => !items.is_empty(),
+            Value::List(list) => !list.is_empty(),
+            Value::Dict(dict) => !dict.is_empty(),
+            Value::Set(set) => !set.is_empty(),
+            Value::Range(range) => !matches!(self.range_len(range), Value::Int(0)),
+            Value::NotImplemented => {
+                let class = self.types.DeprecationWarning.clone();
+                self.warn(&class, "NotImplemented should not be used in a boolean context")?;
+                true
+            }
+            Value::Instance(_) => match views::len(value) {
+                Some(len) => len != 0,
+                None => match views::proxied(value) {
+                    Some(inner) => return self.truth(&inner),
+                    None => true,
+                },
+            },
+            _ => true,
+        })
+    }
+
+    /// `item in container`.
+    pub fn contains(&mut self, container: &Value, item: &Value) -> Result<bool> {
+        if is_object(container) {
+            match self.special(container, sym::__contains__) {
+                Special::Method(Value::None) => {
+                    let name = self.type_name(container);
+                    return Err(self.type_error(format!("'{}' object is not a container", name.as_str())));
+                }
+                Special::Method(method) => {
+                    let result = self.call_found(&method, container, std::slice::from_ref(item))?;
+                    return self.truth(&result);
+                }
+                Special::Builtin => {}
+                Special::Missing | Special::Default => return self.contains_by_iteration(container, item),
+            }
+        }
+        match container.unwrapped() {
+            Value::Str(text) => match item.as_str() {
+                Some(part) => Ok(text.as_str().contains(part.as_str())),
+                None => {
+                    let name = self.type_name(item);
+                    Err(self.type_error(format!(
+                        "'in <string>' requires string as left operand, not {}",
+                        name.as_str()
+                    )))
+                }
+            },
+            Value::List(list) => {
+                let mut at = 0;
+                while let Some(element) = list.get(at) {
+                    if self.eq(&element, item)? {
+                        return Ok(true);
+                    }
+                    at += 1;
+                }
+                Ok(false)
+            }
+            Value::Tuple(items) => {
+                let items = items.clone();
+                for element in items.iter() {
+                    if self.eq(element, item)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            Value::Dict(dict) => {
+                let dict = dict.clone();
+                self.dict_contains(&dict, item)
+            }
+            Value::Set(set) => {
+                let set = set.clone();
+                self.set_contains(&set, item)
+            }
+            Value::Range(range) if matches!(item, Value::Int(_) | Value::Bool(_) | Value::BigInt(_)) => {
+                Ok(self.range_position(range, item).is_some())
+            }
+            Value::Bytes(_) | Value::ByteArray(_) => self.bytes_contain(container.unwrapped(), item),
+            Value::Instance(_) => match views::contains(self, container, item)? {
+                Some(found) => Ok(found),
+                None => self.contains_by_iteration(container, item),
+            },
+            _ => self.contains_by_iteration(container, item),
+        }
+    }
+
+    fn bytes_contain(&mut self, container: &Value, item: &Value) -> Result<bool> {
+        let bytes = bytes_of(container).unwrap_or_default();
+        if let Some(part) = bytes_of(item) {
+            return Ok(part.is_empty() || bytes.windows(part.len()).any(|window| window == part));
+        }
+        match self.index_opt(item)? {
+            Some(Value::Int(n @ 0..=255)) => Ok(bytes.contains(&(n as u8))),
+            Some(_) => Err(self.value_error("byte must be in range(0, 256)")),
+            None => {
+                let name = self.type_name(item);
+                Err(self.type_error(format!("a bytes-like object is required, not '{}'", name.as_str())))
+            }
+        }
+    }
+
+    fn contains_by_iteration(&mut self, container: &Value, item: &Value) -> Result<bool> {
+        let iterator = match self.iter(container) {
+            Ok(iterator) => iterator,
+            Err(e) if e.is(&self.types.TypeError) => {
+                let name = self.type_name(container);
+                return Err(self.type_error(format!("argument of type '{}' is not iterable", name.as_str())));
+            }
+            Err(e) => return Err(e),
+        };
+        while let Some(element) = self.next(&iterator)? {
+            if self.eq(&element, item)? {
+                return Ok(true);
+            }
+            self.tick()?;
+        }
+        Ok(false)
+    }
+
+    /// [`Vm::nested`], with an error that says what was under way.
+    pub fn nested_in<T>(&mut self, doing: &str, body: impl FnOnce(&mut Vm) -> Result<T>) -> Result<T> {
+        if self.enter().is_err() {
+            let class = self.types.RecursionError.clone();
+            return Err(self.error(&class, format!("maximum recursion depth exceeded{doing}")));
+        }
+        let result = body(self);
+        self.depth -= 1;
+        result
+    }
+}
+
+fn method(op: CmpOp) -> Symbol {
+    match op {
+        CmpOp::Lt => sym::__lt__,
+        CmpOp::LtE => sym::__le__,
+        CmpOp::Gt => sym::__gt__,
+        CmpOp::GtE => sym::__ge__,
+        CmpOp::NotEq => sym::__ne__,
+        _ => sym::__eq__,
+    }
+}
+
+fn swapped(op: CmpOp) -> CmpOp {
+    match op {
+        CmpOp::Lt => CmpOp::Gt,
+        CmpOp::LtE => CmpOp::GtE,
+        CmpOp::Gt => CmpOp::Lt,
+        CmpOp::GtE => CmpOp::LtE,
+        other => other,
+    }
+}
+
+/// Whether an order satisfies a comparison.
+#[inline]
+pub fn holds(op: CmpOp, order: Ordering) -> bool {
+    match op {
+        CmpOp::Lt => order.is_lt(),
+        CmpOp::LtE => order.is_le(),
+        CmpOp::Gt => order.is_gt(),
+        CmpOp::GtE => order.is_ge(),
+        CmpOp::NotEq => order.is_ne(),
+        _ => order.is_eq(),
+    }
+}
+
+/// Orders text by code point. UTF-8 does so byte by byte, but for the characters that stand for surrogates.
+pub fn compare_text(a: &str, b: &str) -> Ordering {
+    let at = a.bytes().zip(b.bytes()).position(|(x, y)| x != y);
+    match at {
+        Some(at) if a.as_bytes()[at] >= 0x80 && b.as_bytes()[at] >= 0x80 => {
+            let start = (0..=at).rev().find(|&i| a.is_char_boundary(i) && b.is_char_boundary(i)).unwrap_or(0);
+            match (a[start..].chars().next(), b[start..].chars().next()) {
+                (Some(x), Some(y)) if is_surrogate(x) || is_surrogate(y) => code_point(x).cmp(&code_point(y)),
+                _ => a.cmp(b),
+            }
+        }
+        _ => a.cmp(b),
+    }
+}
+
+fn complex_of(value: &Value) -> Option<(f64, f64)> {
+    match value {
+        Value::Complex(z) => Some(**z),
+        Value::Float(x) => Some((*x, 0.0)),
+        Value::Int(n) => {
+            // An integer that is no float equals no complex number.
+            let x = *n as f64;
+            Some((if floats::cmp_i64(x, *n) == Some(Ordering::Equal) { x } else { f64::NAN }, 0.0))
+        }
+        Value::Bool(b) => Some((f64::from(u8::from(*b)), 0.0)),
+        Value::BigInt(n) => {
+            let x = num_traits::ToPrimitive::to_f64(&**n).unwrap_or(f64::NAN);
+            Some((if floats::cmp_big(x, n) == Some(Ordering::Equal) { x } else { f64::NAN }, 0.0))
+        }
+        _ => None,
+    }
+}
+
+/// Orders two real numbers exactly: `None` if one is no real number, `Some(None)` if one is not a number at all.
+pub fn compare_numbers(a: &Value, b: &Value) -> Option<Option<Ordering>> {
+    let small = |value: &Value| match value {
+        Value::Int(n) => Some(*n),
+        Value::Bool(b) => Some(i64::from(*b)),
+        _ => None,
+    };
+    Some(match (a, b) {
+        (Value::Float(x), Value::Float(y)) => x.partial_cmp(y),
+        (Value::BigInt(x), Value::BigInt(y)) => Some(x.cmp(y)),
+        (Value::BigInt(x), Value::Float(y)) => floats::cmp_big(*y, x).map(Ordering::reverse),
+        (Value::Float(x), Value::BigInt(y)) => floats::cmp_big(*x, y),
+        (Value::BigInt(x), other) => {
+            small(other)?;
+            Some(sign_order(x))
+        }
+        (other, Value::BigInt(y)) => {
+            small(other)?;
+            Some(sign_order(y).reverse())
+        }
+        (Value::Float(x), other) => floats::cmp_i64(*x, small(other)?),
+        (other, Value::Float(y)) => floats::cmp_i64(*y, small(other)?).map(Ordering::reverse),
+        (x, y) => Some(small(x)?.cmp(&small(y)?)),
+    })
+}
+
+/// How an integer beyond the small ones stands to those.
+fn sign_order(big: &BigInt) -> Ordering {
+    if big.sign() == num_bigint::Sign::Minus { Ordering::Less } else { Ordering::Greater }
+}

@@ -1,0 +1,520 @@
+//! Resuming coroutines, generators and asynchronous generators.
+//!
+//! [`Vm::resume`] drives a whole await chain: the coroutine that is resumed from outside (the root) keeps the coroutines
+//! below it in a list and resumes the innermost directly, at a cost that does not depend on the depth. Each member
+//! stands at an `Await` or `YieldFrom` step whose slot holds the next member, so the list can always be made anew from
+//! those links; that is done when a member was resumed on its own, which `chain_epoch` counts.
+
+use std::rc::Rc;
+
+use crate::machine::Vm;
+use crate::object::class::Awaited;
+use crate::object::code::Step;
+use crate::object::coroutine::{
+    Awaiter, AwaiterState, Body, Coroutine, Kind, NativeCoroutine, Operation, Outcome, ParkedFrame, Resume, State,
+};
+use crate::object::frame::{Exit, Frame};
+use crate::object::{Error, Result, Str, Value};
+use crate::symbol::sym;
+
+impl Vm {
+    /// Resumes a coroutine until it, or what it awaits, hands a value out.
+    pub fn resume(&mut self, root: &Rc<Coroutine>, input: Resume) -> Result<Outcome> {
+        match root.state.get() {
+            State::Suspended => {}
+            State::Created => {
+                if let Resume::Send(value) = &input {
+                    if !value.is_none() {
+                        let what = kind_name(root.kind);
+                        return Err(self.type_error(format!("can't send non-None value to a just-started {what}")));
+                    }
+                }
+            }
+            State::Running => {
+                let what = kind_name(root.kind);
+                return Err(self.value_error(format!("{what} already executing")));
+            }
+            State::Finished => {
+                return match (root.kind, input) {
+                    (Kind::Coroutine, _) => Err(self.runtime_error("cannot reuse already awaited coroutine")),
+                    (_, Resume::Throw(error) | Resume::Fail(error)) => Err(error),
+                    _ => Ok(Outcome::Return(Value::None)),
+                };
+            }
+        }
+        let mut chain = root.chain.take();
+        if root.in_chain.get() || (!chain.is_empty() && root.chain_epoch.get() != self.chain_epoch) {
+            if root.in_chain.get() {
+                self.chain_epoch += 1;
+            }
+            chain = self.follow_chain(root);
+        }
+        if self.depth as usize + chain.len() + 1 >= self.recursion_limit as usize {
+            root.chain.replace(chain);
+            return self.nested(|vm| Err(vm.chain_too_deep()));
+        }
+        self.enter()?;
+        self.depth += chain.len() as u32;
+        let result = self.drive(root, &mut chain, input);
+        self.depth -= 1 + chain.len() as u32;
+        for member in &chain {
+            member.in_chain.set(true);
+        }
+        root.chain_epoch.set(self.chain_epoch);
+        root.chain.replace(chain);
+        result
+    }
+
+    #[cold]
+    fn chain_too_deep(&mut self) -> Error {
+        let class = self.types.RecursionError.clone();
+        self.error(&class, "maximum recursion depth exceeded")
+    }
+
+    fn drive(&mut self, root: &Rc<Coroutine>, chain: &mut Vec<Rc<Coroutine>>, mut input: Resume) -> Result<Outcome> {
+        loop {
+            let at_root = chain.is_empty();
+            let result = match chain.last() {
+                Some(top) => {
+                    let top = top.clone();
+                    root.state.set(State::Running);
+                    let result = self.resume_one(&top, input);
+                    if root.state.get() == State::Running {
+                        root.state.set(State::Suspended);
+                    }
+                    result
+                }
+                None => self.resume_one(root, input),
+            };
+            input = match result {
+                Ok(Outcome::Yield(value)) => return Ok(Outcome::Yield(value)),
+                Ok(Outcome::Delegate(inner, with)) => {
+                    if self.depth >= self.recursion_limit {
+                        self.abandon(&inner);
+                        Resume::Fail(self.chain_too_deep())
+                    } else {
+                        self.depth += 1;
+                        chain.push(inner);
+                        with
+                    }
+                }
+                Ok(outcome) if at_root => return Ok(outcome),
+                Err(error) if at_root => return Err(error),
+                Ok(Outcome::AsyncYield(value)) => {
+                    self.pop(chain);
+                    Resume::Deliver(value)
+                }
+                Ok(Outcome::Return(value)) => match self.pop(chain) {
+                    Some(Kind::AsyncGenerator) => Resume::Fail(self.stop_async_iteration()),
+                    _ => Resume::Deliver(value),
+                },
+                Err(error) => {
+                    self.pop(chain);
+                    Resume::Fail(error)
+                }
+            };
+        }
+    }
+
+    fn pop(&mut self, chain: &mut Vec<Rc<Coroutine>>) -> Option<Kind> {
+        let member = chain.pop()?;
+        self.depth -= 1;
+        member.in_chain.set(false);
+        if member.kind == Kind::AsyncGenerator {
+            member.running_async.set(false);
+        }
+        Some(member.kind)
+    }
+
+    /// A coroutine that was to be awaited and never will be.
+    fn abandon(&mut self, inner: &Coroutine) {
+        inner.running_async.set(false);
+    }
+
+    /// The chain below a coroutine, from the links in the frames.
+    fn follow_chain(&mut self, root: &Rc<Coroutine>) -> Vec<Rc<Coroutine>> {
+        let mut chain: Vec<Rc<Coroutine>> = Vec::new();
+        let mut at = root.clone();
+        while at.state.get() == State::Suspended {
+            let next = match awaiting(&at) {
+                Value::Coroutine(next) => next,
+                Value::Awaiter(awaiter) => awaiter.target.clone(),
+                _ => break,
+            };
+            if next.state.get() == State::Finished {
+                break;
+            }
+            chain.push(next.clone());
+            at = next;
+        }
+        chain
+    }
+
+    /// Resumes one coroutine until it suspends or ends, without following what it delegates to.
+    fn resume_one(&mut self, coroutine: &Rc<Coroutine>, input: Resume) -> Result<Outcome> {
+        if coroutine.state.get() == State::Running {
+            let what = kind_name(coroutine.kind);
+            return Err(self.value_error(format!("{what} already executing")));
+        }
+        let created = coroutine.state.get() == State::Created;
+        let body = coroutine.body.replace(Body::Empty);
+        coroutine.state.set(State::Running);
+        match body {
+            Body::Frame(parked) => self.resume_frame(coroutine, parked, input, created),
+            Body::Native(mut native) => {
+                let result = match input {
+                    Resume::Throw(error) | Resume::Fail(error) if created => Err(error),
+                    input => native.resume(self, input),
+                };
+                match &result {
+                    Ok(Outcome::Return(_)) | Err(_) => coroutine.state.set(State::Finished),
+                    Ok(_) => {
+                        coroutine.state.set(State::Suspended);
+                        coroutine.body.replace(Body::Native(native));
+                    }
+                }
+                result
+            }
+            Body::Empty => {
+                coroutine.state.set(State::Finished);
+                Ok(Outcome::Return(Value::None))
+            }
+        }
+    }
+
+    fn resume_frame(
+        &mut self,
+        coroutine: &Rc<Coroutine>,
+        parked: ParkedFrame,
+        input: Resume,
+        created: bool,
+    ) -> Result<Outcome> {
+        let ParkedFrame { function, mut locals, pc, handled } = parked;
+        let outer_handled = self.handling.clone();
+        if handled.is_some() {
+            self.handling.clone_from(&handled);
+        }
+        let mut frame = Frame {
+            locals: &mut locals,
+            code: &function.code,
+            function: &function,
+            pc,
+            exit: Exit::Return,
+            handled,
+            outer_handled: outer_handled.clone(),
+        };
+        let mut result = match input {
+            Resume::Send(_) | Resume::Deliver(_) if created => self.execute(&mut frame),
+            Resume::Throw(error) | Resume::Fail(error) if created => {
+                if !function.code.source.library {
+                    error.0.add_traceback(&function.code, function.code.head_span(), None);
+                }
+                Err(error)
+            }
+            input => self.execute_from(&mut frame, input),
+        };
+        // A delegation that ends at once (nothing to await after all) goes on in the same frame.
+        let outcome = loop {
+            match (result, frame.exit) {
+                (Ok(value), Exit::Return) => break Ok(Outcome::Return(value)),
+                (Ok(value), Exit::Yield) => break Ok(Outcome::Yield(value)),
+                (Ok(value), Exit::AsyncYield) => break Ok(Outcome::AsyncYield(value)),
+                (Ok(value), Exit::Delegate) => {
+                    let next = match (&value, &frame.code.steps[frame.pc as usize]) {
+                        // A generator delegates to another without asking whether it may be awaited.
+                        (Value::Coroutine(inner), Step::YieldFrom(_)) => self.delegate_to(inner),
+                        _ => self.delegate(&value),
+                    };
+                    frame.exit = Exit::Return;
+                    result = match next {
+                        Ok(Outcome::Return(value)) => self.execute_from(&mut frame, Resume::Deliver(value)),
+                        Ok(other) => break Ok(other),
+                        Err(error) => self.execute_from(&mut frame, Resume::Fail(error)),
+                    };
+                }
+                (Err(error), _) => break Err(error),
+            }
+        };
+        let (pc, handled) = (frame.pc, frame.handled.take());
+        self.handling = outer_handled;
+        match outcome {
+            Ok(Outcome::Return(_)) | Err(_) => {
+                coroutine.state.set(State::Finished);
+                let mut locals = locals.into_vec();
+                crate::object::gc::release(&mut locals);
+                outcome.map_err(|error| self.no_stop_iteration(coroutine.kind, error))
+            }
+            Ok(outcome) => {
+                coroutine.body.replace(Body::Frame(ParkedFrame { function, locals, pc, handled }));
+                coroutine.state.set(State::Suspended);
+                Ok(outcome)
+            }
+        }
+    }
+
+    /// `StopIteration` must not leave a generator: it would look like its end.
+    fn no_stop_iteration(&mut self, kind: Kind, error: Error) -> Error {
+        let what = match kind {
+            Kind::Generator => "generator",
+            Kind::Coroutine => "coroutine",
+            Kind::AsyncGenerator => "async generator",
+        };
+        let raised = if error.is(&self.types.StopIteration) {
+            "StopIteration"
+        } else if kind == Kind::AsyncGenerator && error.is(&self.types.StopAsyncIteration) {
+            "StopAsyncIteration"
+        } else {
+            return error;
+        };
+        let new = self.runtime_error(format!("{what} raised {raised}"));
+        *new.0.cause.borrow_mut() = Some(error.0.clone());
+        *new.0.context.borrow_mut() = Some(error.0.clone());
+        new.0.suppress_context.set(true);
+        new
+    }
+
+    /// What awaiting a value does first: hand something out, run a coroutine, or be done already. For native
+    /// coroutines; `await` in a frame comes here for all but native awaitables.
+    pub fn delegate(&mut self, awaitable: &Value) -> Result<Outcome> {
+        match awaitable {
+            Value::Coroutine(inner) if inner.kind == Kind::Coroutine || inner.iterable => match inner.state.get() {
+                State::Created => Ok(Outcome::Delegate(inner.clone(), Resume::Send(Value::None))),
+                State::Finished if inner.kind == Kind::Coroutine => {
+                    Err(self.runtime_error("cannot reuse already awaited coroutine"))
+                }
+                _ if inner.kind == Kind::Coroutine => Err(self.runtime_error("coroutine is being awaited already")),
+                _ => self.delegate_to(inner),
+            },
+            Value::Awaiter(awaiter) => self.delegate_awaiter(awaiter),
+            _ => {
+                let class = self.class_of(awaitable);
+                if let Some(hook) = class.awaiting.get() {
+                    return Ok(match (hook.begin)(self, awaitable)? {
+                        Awaited::Ready(value) => Outcome::Return(value),
+                        Awaited::Yield(value) => Outcome::Yield(value),
+                    });
+                }
+                let iterator = self.await_iterator(awaitable)?;
+                match &iterator {
+                    Value::Coroutine(inner) => self.delegate_to(inner),
+                    Value::Awaiter(awaiter) => self.delegate_awaiter(awaiter),
+                    _ => {
+                        let name = Rc::new(Str::new("__await__"));
+                        let body = Body::Native(Box::new(Forward(iterator)));
+                        let inner = Coroutine::new(Kind::Generator, body, None, name.clone(), name);
+                        Ok(Outcome::Delegate(Rc::new(inner), Resume::Send(Value::None)))
+                    }
+                }
+            }
+        }
+    }
+
+    fn delegate_to(&mut self, inner: &Rc<Coroutine>) -> Result<Outcome> {
+        match inner.state.get() {
+            State::Finished if inner.kind == Kind::Generator => Ok(Outcome::Return(Value::None)),
+            State::Running => {
+                let what = kind_name(inner.kind);
+                Err(self.value_error(format!("{what} already executing")))
+            }
+            // One that others have started: its own chain is not this one's.
+            State::Suspended if !inner.chain.borrow().is_empty() => {
+                let name = inner.name.borrow().clone();
+                let body = Body::Native(Box::new(Forward(Value::Coroutine(inner.clone()))));
+                let forward = Coroutine::new(Kind::Generator, body, None, name.clone(), name);
+                Ok(Outcome::Delegate(Rc::new(forward), Resume::Send(Value::None)))
+            }
+            _ => Ok(Outcome::Delegate(inner.clone(), Resume::Send(Value::None))),
+        }
+    }
+
+    /// The iterator that `value.__await__()` gives.
+    pub fn await_iterator(&mut self, value: &Value) -> Result<Value> {
+        if matches!(value, Value::Coroutine(c) if c.kind == Kind::Generator && c.iterable) {
+            return Ok(value.clone());
+        }
+        let Some(method) = self.lookup_special(value, sym::__await__) else {
+            let name = self.type_name(value);
+            return Err(self.type_error(format!("object {} can't be used in 'await' expression", name.as_str())));
+        };
+        let iterator = self.call_found(&method, value, &[])?;
+        match &iterator {
+            Value::Coroutine(c) if c.kind == Kind::Coroutine || c.iterable => {
+                Err(self.type_error("__await__() returned a coroutine"))
+            }
+            _ if self.is_iterator(&iterator) || matches!(iterator, Value::Awaiter(_)) => Ok(iterator),
+            _ => {
+                let name = self.type_name(&iterator);
+                Err(self.type_error(format!("__await__() returned non-iterator of type '{}'", name.as_str())))
+            }
+        }
+    }
+
+    /// `iterator.send(value)`, or `next` for `None`.
+    pub fn send_into(&mut self, iterator: &Value, value: Value) -> Result<Outcome> {
+        if let Value::Coroutine(inner) = iterator {
+            return self.resume(inner, Resume::Send(value));
+        }
+        if let Value::Iter(iter) = iterator {
+            if value.is_none() {
+                return Ok(match self.advance(iter)? {
+                    Some(item) => Outcome::Yield(item),
+                    None => Outcome::Return(Value::None),
+                });
+            }
+        }
+        let result = if value.is_none() {
+            match self.lookup_special(iterator, sym::__next__) {
+                Some(method) => self.call_found(&method, iterator, &[]),
+                None => {
+                    let name = self.type_name(iterator);
+                    return Err(self.type_error(format!("'{}' object is not an iterator", name.as_str())));
+                }
+            }
+        } else {
+            self.call_method(iterator, sym::send, &[value])
+        };
+        self.yielded(result)
+    }
+
+    /// `iterator.throw(error)`, or just the error if it has no such method.
+    pub fn throw_into(&mut self, iterator: &Value, error: Error) -> Result<Outcome> {
+        if let Value::Coroutine(inner) = iterator {
+            return self.resume(inner, Resume::Throw(error));
+        }
+        if error.is(&self.types.GeneratorExit) {
+            let close = self.name(sym::close).clone();
+            if let Some(close) = self.get_attr_opt(iterator, &close)? {
+                self.call(&close, &[])?;
+            }
+            return Err(error);
+        }
+        let throw = self.name(sym::throw).clone();
+        match self.get_attr_opt(iterator, &throw)? {
+            None => Err(error),
+            Some(throw) => {
+                let result = self.call(&throw, &[error.value()]);
+                self.yielded(result)
+            }
+        }
+    }
+
+    /// A result in which `StopIteration` means the end.
+    fn yielded(&mut self, result: Result<Value>) -> Result<Outcome> {
+        match result {
+            Ok(value) => Ok(Outcome::Yield(value)),
+            Err(e) if e.is(&self.types.StopIteration) => Ok(Outcome::Return(self.stop_value(&e))),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// `StopIteration.value`.
+    pub fn stop_value(&mut self, error: &Error) -> Value {
+        let name = self.name(sym::value).clone();
+        let own = error.0.attrs.borrow().get(&name);
+        own.unwrap_or_else(|| error.0.args().into_iter().next().unwrap_or(Value::None))
+    }
+
+    /// The next `__anext__()` awaitable of an asynchronous iterator.
+    pub fn async_next(&mut self, iterator: &Value) -> Result<Value> {
+        if let Value::Coroutine(generator) = iterator {
+            if generator.kind == Kind::AsyncGenerator {
+                self.hook_async_generator(generator)?;
+                return Ok(awaiter(generator, Operation::Send, Value::None));
+            }
+        }
+        match self.call_special(iterator, sym::__anext__, &[])? {
+            Some(awaitable) => {
+                if matches!(&awaitable, Value::Coroutine(c) if c.kind == Kind::Coroutine || c.iterable)
+                    || matches!(awaitable, Value::Awaiter(_))
+                    || self.has_special(&awaitable, sym::__await__)
+                {
+                    return Ok(awaitable);
+                }
+                let name = self.type_name(&awaitable);
+                Err(self.type_error(format!(
+                    "'async for' received an invalid object from __anext__: {}",
+                    name.as_str()
+                )))
+            }
+            None => {
+                let name = self.type_name(iterator);
+                Err(self.type_error(format!("'async for' requires an iterator with __anext__ method, got {}", name.as_str())))
+            }
+        }
+    }
+
+    /// The asynchronous iterator of a value.
+    pub fn async_iter(&mut self, value: &Value) -> Result<Value> {
+        if matches!(value, Value::Coroutine(c) if c.kind == Kind::AsyncGenerator) {
+            return Ok(value.clone());
+        }
+        let name = self.type_name(value);
+        let Some(iterator) = self.call_special(value, sym::__aiter__, &[])? else {
+            return Err(self.type_error(format!(
+                "'async for' requires an object with __aiter__ method, got {}",
+                name.as_str()
+            )));
+        };
+        let is_async_generator = matches!(&iterator, Value::Coroutine(c) if c.kind == Kind::AsyncGenerator);
+        if is_async_generator || self.has_special(&iterator, sym::__anext__) {
+            return Ok(iterator);
+        }
+        let name = self.type_name(&iterator);
+        Err(self.type_error(format!(
+            "'async for' received an object from __aiter__ that does not implement __anext__: {}",
+            name.as_str()
+        )))
+    }
+}
+
+/// An awaitable for one operation on a coroutine.
+pub fn awaiter(target: &Rc<Coroutine>, operation: Operation, argument: Value) -> Value {
+    Value::Awaiter(Rc::new(Awaiter {
+        target: target.clone(),
+        operation,
+        state: AwaiterState::Created.into(),
+        argument: argument.into(),
+    }))
+}
+
+pub fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Generator => "generator",
+        Kind::Coroutine => "coroutine",
+        Kind::AsyncGenerator => "async generator",
+    }
+}
+
+/// What a suspended coroutine waits for (`cr_await`, `gi_yieldfrom`), or `None`.
+pub fn awaiting(coroutine: &Coroutine) -> Value {
+    if coroutine.state.get() != State::Suspended {
+        return Value::None;
+    }
+    match &*coroutine.body.borrow() {
+        Body::Frame(frame) => match frame.function.code.steps.get(frame.pc as usize) {
+            Some(Step::Await(slot) | Step::YieldFrom(slot) | Step::AsyncNext { value: slot, .. }) => {
+                frame.locals.get(*slot as usize).cloned().unwrap_or(Value::None)
+            }
+            _ => Value::None,
+        },
+        Body::Native(native) => native.awaiting(),
+        Body::Empty => Value::None,
+    }
+}
+
+/// A link of an await chain that is not a coroutine of ours: any iterator with `__next__`, `send` and `throw`.
+struct Forward(Value);
+
+impl NativeCoroutine for Forward {
+    fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
+        let iterator = self.0.clone();
+        match input {
+            Resume::Send(value) | Resume::Deliver(value) => vm.send_into(&iterator, value),
+            Resume::Throw(error) | Resume::Fail(error) => vm.throw_into(&iterator, error),
+        }
+    }
+
+    fn awaiting(&self) -> Value {
+        self.0.clone()
+    }
+}

@@ -1,0 +1,361 @@
+//! How functions, classes, modules, exceptions and other objects without contents of their own are shown.
+
+use std::rc::Rc;
+
+use crate::machine::{Vm, classes, generic, views};
+use crate::object::coroutine::Kind;
+use crate::object::native::{NativeFunction, RowKind};
+use crate::object::module::Module;
+use crate::object::{Class, Descriptor, Exception, Result, Str, Value};
+use crate::symbol::{Symbol, sym};
+use crate::text::repr as reprs;
+
+/// An address as CPython prints it.
+pub fn address(value: &Value) -> String {
+    format!("{:#014x}", value.address().unwrap_or_else(|| value.id() as usize))
+}
+
+/// Appends the `repr` of an object that is shown by its name or address.
+pub(super) fn push_object(vm: &mut Vm, out: &mut String, value: &Value) -> Result<()> {
+    let text = match value {
+        Value::Exception(exception) => return vm.push_exception(out, &exception.clone()),
+        Value::Class(class) => vm.class_repr(class),
+        Value::Instance(_) => return push_instance(vm, out, value),
+        Value::Function(function) => format!("<function {} at {}>", function.qualname().as_str(), address(value)),
+        Value::Native(native) => native_repr(native, value),
+        Value::BoundMethod(method) => {
+            if let Value::Native(native) = &method.func {
+                let kind = if is_slot(&native.name) { "method-wrapper" } else { "built-in method" };
+                let quote = if kind == "method-wrapper" { "'" } else { "" };
+                let name = vm.type_name(&method.this);
+                let (shown, of) = (native.name.as_str(), name.as_str());
+                format!("<{kind} {quote}{shown}{quote} of {of} object at {}>", address(&method.this))
+            } else {
+                let name = vm.qualname_of(&method.func)?;
+                let (func, this) = (name, method.this.clone());
+                let this = vm.repr(&this)?;
+                format!("<bound method {func} of {}>", this.as_str())
+            }
+        }
+        Value::Descriptor(descriptor) => descriptor_repr(vm, descriptor, value)?,
+        Value::Module(module) => module_repr(vm, module)?,
+        Value::Cell(cell) => match cell.get() {
+            Value::Unbound => format!("<cell at {}: empty>", address(value)),
+            inside => {
+                let name = vm.type_name(&inside);
+                format!("<cell at {}: {} object at {}>", address(value), name.as_str(), address(&inside))
+            }
+        },
+        Value::Code(code) => format!(
+            "<code object {} at {}, file \"{}\", line {}>",
+            code.name.as_str(),
+            address(value),
+            code.source.name,
+            code.first_line()
+        ),
+        Value::Frame(frame) => format!(
+            "<frame at {}, file '{}', line {}, code {}>",
+            address(value),
+            frame.code.source.name,
+            frame.code.source.line(frame.span.start),
+            frame.code.name.as_str()
+        ),
+        Value::Coroutine(coroutine) => {
+            let kind = match coroutine.kind {
+                Kind::Generator => "generator",
+                Kind::Coroutine => "coroutine",
+                Kind::AsyncGenerator => "async_generator",
+            };
+            let qualname = coroutine.qualname.borrow().clone();
+            format!("<{kind} object {} at {}>", qualname.as_str(), address(value))
+        }
+        other => {
+            let class = vm.class_of(other);
+            default_repr(vm, &class, other)
+        }
+    };
+    out.push_str(&text);
+    Ok(())
+}
+
+/// `<module.Class object at 0x...>`
+fn default_repr(vm: &Vm, class: &Class, value: &Value) -> String {
+    match vm.class_module(class) {
+        Some(module) if module.as_str() != "builtins" => {
+            let qualname = class.qualname.borrow();
+            format!("<{}.{} object at {}>", module.as_str(), qualname.as_str(), address(value))
+        }
+        _ => format!("<{} object at {}>", class.name.borrow().as_str(), address(value)),
+    }
+}
+
+fn push_instance(vm: &mut Vm, out: &mut String, value: &Value) -> Result<()> {
+    if value.data::<views::DictView>().is_some() {
+        return vm.push_view(out, value);
+    }
+    if let Some(inner) = views::proxied(value) {
+        out.push_str("mappingproxy(");
+        vm.push_repr(out, &inner)?;
+        out.push(')');
+        return Ok(());
+    }
+    if let Some(text) = generic::repr(vm, value)? {
+        out.push_str(&text);
+        return Ok(());
+    }
+    if let Some(data) = value.data::<classes::Super>() {
+        let class = data.class.name.borrow().as_str().to_owned();
+        let of = if data.this.is_unbound() {
+            "NULL".to_owned()
+        } else {
+            format!("<{} object>", data.this_class.name.borrow().as_str())
+        };
+        out.push_str(&format!("<super: <class '{class}'>, {of}>"));
+        return Ok(());
+    }
+    let class = vm.class_of(value);
+    out.push_str(&default_repr(vm, &class, value));
+    Ok(())
+}
+
+/// Methods that stand for operators are called slot wrappers; these are not, though they look alike.
+fn is_slot(name: &Str) -> bool {
+    const PLAIN: &[&str] = &[
+        "__format__", "__sizeof__", "__reduce__", "__reduce_ex__", "__dir__", "__init_subclass__", "__subclasshook__",
+        "__getstate__", "__setstate__", "__class_getitem__", "__new__", "__length_hint__", "__reversed__", "__copy__",
+        "__deepcopy__", "__round__", "__trunc__", "__floor__", "__ceil__", "__getnewargs__", "__complex__", "__bytes__",
+        "__instancecheck__", "__subclasscheck__", "__subclasses__", "__prepare__", "__enter__", "__exit__",
+    ];
+    name.starts_with("__") && name.ends_with("__") && !PLAIN.contains(&name.as_str())
+}
+
+fn native_repr(native: &NativeFunction, value: &Value) -> String {
+    let name = native.name.as_str();
+    let owner = native.owner.borrow().as_ref().and_then(std::rc::Weak::upgrade);
+    match (native.row.kind, owner) {
+        (RowKind::Method(_), Some(owner)) => {
+            let kind = if is_slot(&native.name) { "slot wrapper" } else { "method" };
+            format!("<{kind} '{name}' of '{}' objects>", owner.name.borrow().as_str())
+        }
+        (RowKind::ClassMethod(_) | RowKind::StaticMethod(_), Some(_)) => {
+            format!("<built-in method {name} of type object at {}>", address(value))
+        }
+        _ => match &native.module {
+            // What is Python code in the reference implementation looks like it.
+            Some(module) if !is_extension(module) => format!("<function {name} at {}>", address(value)),
+            _ => format!("<built-in function {name}>"),
+        },
+    }
+}
+
+/// Whether the functions of a module are built-in ones in the reference implementation too.
+fn is_extension(module: &str) -> bool {
+    matches!(
+        module,
+        "builtins" | "sys" | "time" | "math" | "itertools" | "operator" | "gc" | "marshal" | "errno" | "cmath" | "binascii"
+    ) || module.starts_with('_')
+}
+
+fn descriptor_repr(vm: &mut Vm, descriptor: &Rc<Descriptor>, value: &Value) -> Result<String> {
+    Ok(match &**descriptor {
+        Descriptor::Property(_) => format!("<property object at {}>", address(value)),
+        Descriptor::ClassMethod(func) => format!("<classmethod({})>", vm.repr(&func.clone())?.as_str()),
+        Descriptor::StaticMethod(func) => format!("<staticmethod({})>", vm.repr(&func.clone())?.as_str()),
+        Descriptor::Slot { name, class } => {
+            let class = class.borrow().as_ref().map_or(String::new(), |c| c.name.borrow().as_str().to_owned());
+            format!("<member '{}' of '{class}' objects>", name.as_str())
+        }
+        Descriptor::GetSet { name, class, .. } => {
+            format!("<attribute '{}' of '{}' objects>", name.as_str(), class.name.borrow().as_str())
+        }
+    })
+}
+
+fn module_repr(vm: &mut Vm, module: &Rc<Module>) -> Result<String> {
+    let name = module.dict.get_str(vm.name(sym::__name__));
+    let name = match name {
+        Some(name) => vm.repr(&name)?.as_str().to_owned(),
+        None => reprs::str_repr(&module.name.borrow()),
+    };
+    match module.dict.get_str(vm.name(sym::__file__)) {
+        Some(file @ Value::Str(_)) => Ok(format!("<module {name} from {}>", vm.repr(&file)?.as_str())),
+        _ => Ok(format!("<module {name} (built-in)>")),
+    }
+}
+
+impl Vm {
+    /// The module that a class says it is from.
+    pub fn class_module(&self, class: &Class) -> Option<Rc<Str>> {
+        match class.dict.get_str(self.name(sym::__module__)) {
+            Some(Value::Str(module)) => Some(module),
+            _ => None,
+        }
+    }
+
+    /// `<class 'module.Name'>`
+    pub fn class_repr(&mut self, class: &Rc<Class>) -> String {
+        let qualname = class.qualname.borrow().clone();
+        match self.class_module(class) {
+            Some(module) if module.as_str() != "builtins" => {
+                format!("<class '{}.{}'>", module.as_str(), qualname.as_str())
+            }
+            _ => format!("<class '{}'>", qualname.as_str()),
+        }
+    }
+
+    /// The name by which a bound method shows its function.
+    fn qualname_of(&mut self, func: &Value) -> Result<String> {
+        if let Value::Function(function) = func {
+            return Ok(function.qualname().as_str().to_owned());
+        }
+        for name in [sym::__qualname__, sym::__name__] {
+            let name = self.name(name).clone();
+            if let Some(Value::Str(text)) = self.get_attr_opt(func, &name)? {
+                return Ok(text.as_str().to_owned());
+            }
+        }
+        Ok("?".to_owned())
+    }
+
+    /// `repr` of an exception: its class's name and arguments.
+    pub(super) fn push_exception(&mut self, out: &mut String, exception: &Rc<Exception>) -> Result<()> {
+        let value = Value::Exception(exception.clone());
+        let Some(guard) = self.enter_repr(out, &value, "...")? else { return Ok(()) };
+        let name = exception.class.borrow().name.borrow().clone();
+        out.extend([name.as_str(), "("]);
+        let result = self.push_exception_args(out, &exception.args());
+        out.push(')');
+        self.leave_repr(guard);
+        result
+    }
+
+    fn push_exception_args(&mut self, out: &mut String, args: &[Value]) -> Result<()> {
+        for (at, arg) in args.iter().enumerate() {
+            if at > 0 {
+                out.push_str(", ");
+            }
+            self.push_repr(out, arg)?;
+        }
+        Ok(())
+    }
+
+    /// `str` of an exception whose class has no `__str__` of its own.
+    pub fn exception_str(&mut self, exception: &Rc<Exception>) -> Result<String> {
+        let types = &self.types;
+        let special = [
+            types.KeyError.clone(),
+            types.OSError.clone(),
+            types.SyntaxError.clone(),
+            types.BaseExceptionGroup.clone(),
+            types.ImportError.clone(),
+            types.UnicodeEncodeError.clone(),
+            types.UnicodeDecodeError.clone(),
+            types.UnicodeTranslateError.clone(),
+        ];
+        let found = special.iter().position(|class| exception.is(class));
+        let text = match found {
+            Some(0) => match &exception.args()[..] {
+                [key] => Some(self.repr(key)?.as_str().to_owned()),
+                _ => None,
+            },
+            Some(1) => self.os_error_str(exception)?,
+            Some(2) => self.syntax_error_str(exception)?,
+            Some(3) => self.group_str(exception)?,
+            Some(4) => match self.exception_attr(exception, sym::msg) {
+                Some(Value::Str(message)) => Some(message.as_str().to_owned()),
+                _ => None,
+            },
+            Some(_) => self.unicode_error_str(exception)?,
+            None => None,
+        };
+        match text {
+            Some(text) => Ok(text),
+            None => match &exception.args()[..] {
+                [] => Ok(String::new()),
+                [arg] => Ok(self.str(arg)?.as_str().to_owned()),
+                args => Ok(self.repr(&Value::tuple(args.to_vec()))?.as_str().to_owned()),
+            },
+        }
+    }
+
+    fn os_error_str(&mut self, exception: &Exception) -> Result<Option<String>> {
+        let attr = |vm: &Vm, name: Symbol| vm.exception_attr(exception, name).filter(|value| !value.is_none());
+        let (errno, message) = (attr(self, sym::errno), attr(self, sym::strerror));
+        let (Some(errno), Some(message)) = (errno, message) else { return Ok(None) };
+        let mut text = format!("[Errno {}] {}", self.str(&errno)?.as_str(), self.str(&message)?.as_str());
+        if let Some(file) = attr(self, sym::filename) {
+            text.push_str(": ");
+            self.push_repr(&mut text, &file)?;
+            let second = self.intern("filename2");
+            let second = exception.attrs.borrow().get(&second).filter(|value| !value.is_none());
+            if let Some(second) = second {
+                text.push_str(" -> ");
+                self.push_repr(&mut text, &second)?;
+            }
+        }
+        Ok(Some(text))
+    }
+
+    fn syntax_error_str(&mut self, exception: &Exception) -> Result<Option<String>> {
+        let Some(message) = self.exception_attr(exception, sym::msg) else { return Ok(None) };
+        let message = self.str(&message)?;
+        let file = match self.exception_attr(exception, sym::filename) {
+            Some(Value::Str(name)) => Some(name.as_str().rsplit('/').next().unwrap_or_default().to_owned()),
+            _ => None,
+        };
+        let line = self.exception_attr(exception, sym::lineno).and_then(|line| line.as_int());
+        let message = message.as_str();
+        Ok(Some(match (file, line) {
+            (Some(file), Some(line)) => format!("{message} ({file}, line {line})"),
+            (Some(file), None) => format!("{message} ({file})"),
+            (None, Some(line)) => format!("{message} (line {line})"),
+            (None, None) => message.to_owned(),
+        }))
+    }
+
+    fn group_str(&mut self, exception: &Exception) -> Result<Option<String>> {
+        let args = exception.args();
+        let attr = |vm: &Vm, name: Symbol, at: usize| vm.exception_attr(exception, name).or(args.get(at).cloned());
+        let (message, inner) = (attr(self, sym::message, 0), attr(self, sym::exceptions, 1));
+        let (Some(message), Some(inner)) = (message, inner) else { return Ok(None) };
+        let message = self.str(&message)?;
+        let count = self.len(&inner)?;
+        let plural = if count == 1 { "" } else { "s" };
+        Ok(Some(format!("{} ({count} sub-exception{plural})", message.as_str())))
+    }
+
+    /// From the arguments: encoding, object, start, end, reason; a translation has no encoding.
+    fn unicode_error_str(&mut self, exception: &Exception) -> Result<Option<String>> {
+        let args = exception.args();
+        let (encoding, object, start, end, reason) = match &args[..] {
+            [Value::Str(encoding), object, start, end, reason] => (Some(encoding), object, start, end, reason),
+            [object, start, end, reason] => (None, object, start, end, reason),
+            _ => return Ok(None),
+        };
+        let (Some(start), Some(end)) = (start.as_int(), end.as_int()) else { return Ok(None) };
+        let reason = self.str(reason)?;
+        let (verb, item) = match (encoding, object.as_str()) {
+            (Some(encoding), Some(_)) => (format!("'{}' codec can't encode", encoding.as_str()), "character"),
+            (Some(encoding), None) => (format!("'{}' codec can't decode", encoding.as_str()), "byte"),
+            (None, _) => ("can't translate".to_owned(), "character"),
+        };
+        let single = if end == start + 1 { usize::try_from(start).ok() } else { None };
+        let shown = single.and_then(|at| match object.as_str() {
+            Some(text) => text.as_str().chars().nth(at).map(|c| {
+                let n = crate::text::code_point(c);
+                match n {
+                    0..=0xFF => format!("'\\x{n:02x}'"),
+                    0x100..=0xFFFF => format!("'\\u{n:04x}'"),
+                    _ => format!("'\\U{n:08x}'"),
+                }
+            }),
+            None => crate::machine::sequence::bytes_of(object)
+                .and_then(|bytes| bytes.get(at).map(|byte| format!("0x{byte:02x}"))),
+        });
+        let reason = reason.as_str();
+        Ok(Some(match shown {
+            Some(shown) => format!("{verb} {item} {shown} in position {start}: {reason}"),
+            None => format!("{verb} {item}s in position {start}-{}: {reason}", end - 1),
+        }))
+    }
+}

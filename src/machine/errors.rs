@@ -1,0 +1,168 @@
+//! Making exceptions from Rust code. One cold constructor for each message that is said in more than one place.
+
+use std::rc::Rc;
+
+use crate::machine::Vm;
+use crate::object::{Class, Error, Exception, Str, Value};
+use crate::symbol::sym;
+use crate::text::{Fault, FaultKind};
+
+macro_rules! errors {
+    ($($name:ident $class:ident),* $(,)?) => {
+        impl Vm {
+            $(
+                #[cold]
+                pub fn $name(&mut self, message: impl Into<String>) -> Error {
+                    let class = self.types.$class.clone();
+                    self.error(&class, message)
+                }
+            )*
+        }
+    };
+}
+
+errors! {
+    type_error TypeError,
+    value_error ValueError,
+    index_error IndexError,
+    runtime_error RuntimeError,
+    overflow_error OverflowError,
+    zero_division ZeroDivisionError,
+    not_implemented NotImplementedError,
+    lookup_error LookupError,
+    import_error ImportError,
+    system_error SystemError,
+    unbound_local_error UnboundLocalError,
+}
+
+impl Vm {
+    /// An exception with its message as the only argument.
+    #[cold]
+    pub fn error(&mut self, class: &Rc<Class>, message: impl Into<String>) -> Error {
+        self.new_error(class, vec![Value::string(message.into())])
+    }
+
+    /// An exception of a built-in class with these `args`.
+    #[cold]
+    pub fn new_error(&mut self, class: &Rc<Class>, args: Vec<Value>) -> Error {
+        Error(Rc::new(Exception::new(class.clone(), Value::tuple(args))))
+    }
+
+    #[cold]
+    pub fn key_error(&mut self, key: Value) -> Error {
+        let class = self.types.KeyError.clone();
+        self.new_error(&class, vec![key])
+    }
+
+    #[cold]
+    pub fn memory_error(&mut self) -> Error {
+        let class = self.types.MemoryError.clone();
+        self.new_error(&class, Vec::new())
+    }
+
+    /// `StopIteration` carrying a generator's return value.
+    #[cold]
+    pub fn stop_iteration(&mut self, value: Value) -> Error {
+        let class = self.types.StopIteration.clone();
+        let args = if value.is_none() { Vec::new() } else { vec![value.clone()] };
+        let error = self.new_error(&class, args);
+        self.set_exception_attr(&error, sym::value, value);
+        error
+    }
+
+    #[cold]
+    pub fn stop_async_iteration(&mut self) -> Error {
+        let class = self.types.StopAsyncIteration.clone();
+        self.new_error(&class, Vec::new())
+    }
+
+    /// Sets a built-in attribute of an exception (`name`, `value`, `code`, ...).
+    pub fn set_exception_attr(&mut self, error: &Error, name: crate::symbol::Symbol, value: Value) {
+        let name = self.name(name).clone();
+        let root = error.class().root_shape.clone();
+        let old = error.0.attrs.borrow_mut().set(&root, &name, value);
+        drop(old);
+    }
+
+    /// `name 'x' is not defined`.
+    #[cold]
+    pub fn name_error(&mut self, name: &Rc<Str>) -> Error {
+        let class = self.types.NameError.clone();
+        let error = self.error(&class, format!("name '{name}' is not defined", name = name.as_str()));
+        self.set_exception_attr(&error, sym::name, Value::Str(name.clone()));
+        error
+    }
+
+    /// An attribute that does not exist, in the words for the kind of object.
+    #[cold]
+    pub fn attribute_error(&mut self, object: &Value, name: &Rc<Str>) -> Error {
+        let message = match object {
+            Value::Class(class) => {
+                format!("type object '{}' has no attribute '{}'", class.name.borrow().as_str(), name.as_str())
+            }
+            Value::Module(module) => {
+                format!("module '{}' has no attribute '{}'", module.name.borrow().as_str(), name.as_str())
+            }
+            _ => format!("'{}' object has no attribute '{}'", self.type_name(object).as_str(), name.as_str()),
+        };
+        self.attribute_error_with(message, object, name)
+    }
+
+    #[cold]
+    pub fn attribute_error_with(&mut self, message: String, object: &Value, name: &Rc<Str>) -> Error {
+        let class = self.types.AttributeError.clone();
+        let error = self.error(&class, message);
+        self.set_exception_attr(&error, sym::name, Value::Str(name.clone()));
+        self.set_exception_attr(&error, sym::obj, object.clone());
+        error
+    }
+
+    #[cold]
+    pub fn not_callable(&mut self, value: &Value) -> Error {
+        let name = self.type_name(value);
+        self.type_error(format!("'{}' object is not callable", name.as_str()))
+    }
+
+    #[cold]
+    pub fn not_iterable(&mut self, value: &Value) -> Error {
+        let name = self.type_name(value);
+        self.type_error(format!("'{}' object is not iterable", name.as_str()))
+    }
+
+    /// A failure of the text and number engines as an exception.
+    #[cold]
+    pub fn from_fault(&mut self, fault: Fault) -> Error {
+        let types = &self.types;
+        let (class, args) = match fault.kind {
+            FaultKind::UnicodeEncodeError { encoding, object, start, end, reason } => (
+                types.UnicodeEncodeError.clone(),
+                vec![
+                    Value::string(encoding),
+                    Value::string(object),
+                    Value::usize(start),
+                    Value::usize(end),
+                    Value::string(reason),
+                ],
+            ),
+            FaultKind::UnicodeDecodeError { encoding, object, start, end, reason } => (
+                types.UnicodeDecodeError.clone(),
+                vec![
+                    Value::string(encoding),
+                    Value::bytes(object),
+                    Value::usize(start),
+                    Value::usize(end),
+                    Value::string(reason),
+                ],
+            ),
+            FaultKind::KeyError => (types.KeyError.clone(), vec![Value::string(fault.message)]),
+            FaultKind::MemoryError => (types.MemoryError.clone(), Vec::new()),
+            FaultKind::TypeError => (types.TypeError.clone(), vec![Value::string(fault.message)]),
+            FaultKind::ValueError => (types.ValueError.clone(), vec![Value::string(fault.message)]),
+            FaultKind::OverflowError => (types.OverflowError.clone(), vec![Value::string(fault.message)]),
+            FaultKind::IndexError => (types.IndexError.clone(), vec![Value::string(fault.message)]),
+            FaultKind::ZeroDivisionError => (types.ZeroDivisionError.clone(), vec![Value::string(fault.message)]),
+            FaultKind::LookupError => (types.LookupError.clone(), vec![Value::string(fault.message)]),
+        };
+        self.new_error(&class, args)
+    }
+}

@@ -1,0 +1,363 @@
+//! `format % args` and `format.format(...)`: the arguments; `text::percent` and `text::strformat` read the format.
+
+use std::rc::Rc;
+
+use crate::machine::sequence::{bytes_like, bytes_of};
+use crate::machine::{Vm, generic, views};
+use crate::object::{Error, Result, Str, Value};
+use crate::symbol::sym;
+use crate::text::percent::{self, Amount, Field, PercentSpec};
+use crate::text::strformat::{self, Accessor, First, Numbering};
+use crate::text::{Fault, float as floats};
+
+/// The right side of `%`, as far as it is used up.
+struct PercentArgs<'a> {
+    /// What `%(key)s` looks in.
+    mapping: Option<&'a Value>,
+    /// The items of a tuple.
+    items: Option<Vec<Value>>,
+    single: Value,
+    used: usize,
+    /// Whether a key has been looked up: from then on its value is the only argument.
+    keyed: bool,
+    bytes: bool,
+}
+
+impl PercentArgs<'_> {
+    fn next(&mut self) -> Option<Value> {
+        self.used += 1;
+        match &self.items {
+            Some(items) if !self.keyed => items.get(self.used - 1).cloned(),
+            _ => (self.used == 1).then(|| self.single.clone()),
+        }
+    }
+
+    fn left_over(&self) -> bool {
+        match &self.items {
+            Some(items) if !self.keyed => self.used < items.len(),
+            _ => self.used == 0,
+        }
+    }
+}
+
+impl Vm {
+    /// `template % args`.
+    pub fn format_percent(&mut self, template: &Rc<Str>, args: &Value) -> Result<Rc<Str>> {
+        let mut out = String::with_capacity(template.as_str().len() + 16);
+        self.push_percent(&mut out, template, args, false)?;
+        Ok(Rc::new(Str::new(out)))
+    }
+
+    /// `template % args` of bytes, by way of the characters U+0000 to U+00FF.
+    pub fn format_percent_bytes(&mut self, template: &Value, args: &Value) -> Result {
+        let text: String = bytes_of(template).unwrap_or_default().into_iter().map(char::from).collect();
+        let mut out = String::with_capacity(text.len() + 16);
+        self.push_percent(&mut out, &text, args, true)?;
+        Ok(bytes_like(template, out.chars().map(|c| c as u8).collect()))
+    }
+
+    fn push_percent(&mut self, out: &mut String, template: &str, args: &Value, bytes: bool) -> Result<()> {
+        let items = args.as_tuple().map(|items| items.to_vec());
+        let is_text = args.as_str().is_some() || (bytes && bytes_of(args).is_some());
+        let mapping = (items.is_none() && !is_text && self.is_mapping(args)).then_some(args);
+        let mut left = PercentArgs { mapping, items, single: args.clone(), used: 0, keyed: false, bytes };
+        for piece in percent::pieces(template) {
+            match piece.map_err(|fault| self.from_fault(fault))? {
+                percent::Piece::Literal(text) => out.push_str(text),
+                percent::Piece::Spec(spec) => self.push_percent_field(out, &spec, &mut left)?,
+            }
+        }
+        if left.left_over() && left.mapping.is_none() {
+            let kind = if bytes { "bytes" } else { "string" };
+            return Err(self.type_error(format!("not all arguments converted during {kind} formatting")));
+        }
+        Ok(())
+    }
+
+    /// Whether a value can be subscribed, which is what makes it a mapping to `%`.
+    fn is_mapping(&self, value: &Value) -> bool {
+        match value.unwrapped() {
+            Value::Dict(_) | Value::List(_) | Value::Bytes(_) | Value::ByteArray(_) | Value::Range(_) => true,
+            Value::Str(_) | Value::Tuple(_) => true,
+            Value::Instance(_) => {
+                views::is_proxy(value) || (!generic::is_generic(value) && self.has_special(value, sym::__getitem__))
+            }
+            _ => false,
+        }
+    }
+
+    fn push_percent_field(&mut self, out: &mut String, spec: &PercentSpec, args: &mut PercentArgs) -> Result<()> {
+        if let Some(name) = spec.name {
+            let Some(mapping) = args.mapping else { return Err(self.type_error("format requires a mapping")) };
+            let key = if args.bytes {
+                Value::bytes(name.chars().map(|c| c as u8).collect::<Vec<u8>>())
+            } else {
+                Value::str(name)
+            };
+            args.single = self.get_item(mapping, &key)?;
+            args.used = 0;
+            args.keyed = true;
+        }
+        let width = self.star(spec.width, args)?;
+        let precision = self.star(spec.precision, args)?;
+        let field = spec.field(width, precision);
+        if spec.code == '%' {
+            out.push('%');
+            return Ok(());
+        }
+        let Some(value) = args.next() else { return Err(self.type_error("not enough arguments for format string")) };
+        let done = match spec.code {
+            'c' => {
+                let c = if args.bytes { self.percent_byte(&value)? } else { self.percent_char(&value)? };
+                percent::format_percent_char(out, c, &field)
+            }
+            's' | 'b' if args.bytes => {
+                let text = self.percent_bytes(&value)?;
+                percent::format_percent_str(out, &text, &field)
+            }
+            's' => {
+                let text = self.str(&value)?;
+                percent::format_percent_str(out, &text, &field)
+            }
+            'r' if !args.bytes => {
+                let text = self.repr(&value)?;
+                percent::format_percent_str(out, &text, &field)
+            }
+            'r' | 'a' => {
+                let text = self.ascii(&value)?;
+                percent::format_percent_str(out, &text, &field)
+            }
+            'd' | 'i' | 'u' | 'o' | 'x' | 'X' => return self.push_percent_int(out, &value, spec.code, &field),
+            'e' | 'E' | 'f' | 'F' | 'g' | 'G' => {
+                let x = self.percent_float(&value, args.bytes)?;
+                percent::format_percent_float(out, x, spec.code, &field)
+            }
+            _ => Err(spec.unsupported()),
+        };
+        done.map_err(|fault| self.from_fault(fault))
+    }
+
+    fn star(&mut self, amount: Amount, args: &mut PercentArgs) -> Result<Option<i64>> {
+        if amount != Amount::Star {
+            return Ok(None);
+        }
+        match args.next() {
+            None => Err(self.type_error("not enough arguments for format string")),
+            Some(value) => match value.unwrapped() {
+                Value::Int(n) => Ok(Some(*n)),
+                Value::Bool(b) => Ok(Some(i64::from(*b))),
+                Value::BigInt(_) => Err(self.overflow_error("Python int too large to convert to C ssize_t")),
+                _ => Err(self.type_error("* wants int")),
+            },
+        }
+    }
+
+    fn push_percent_int(&mut self, out: &mut String, value: &Value, code: char, field: &Field) -> Result<()> {
+        let whole = if matches!(code, 'o' | 'x' | 'X') { self.index_opt(value)? } else { self.to_int(value)? };
+        let done = match whole {
+            Some(Value::Int(n)) => percent::format_percent_int(out, n, code, field),
+            Some(Value::BigInt(n)) => percent::format_percent_big(out, &n, code, field),
+            _ => {
+                let name = self.type_name(value);
+                let wanted = if matches!(code, 'o' | 'x' | 'X') { "an integer" } else { "a real number" };
+                return Err(
+                    self.type_error(format!("%{code} format: {wanted} is required, not {}", name.as_str()))
+                );
+            }
+        };
+        done.map_err(|fault| self.from_fault(fault))
+    }
+
+    fn percent_float(&mut self, value: &Value, bytes: bool) -> Result<f64> {
+        match self.to_f64(value) {
+            Err(e) if bytes && e.is(&self.types.TypeError) => {
+                let name = self.type_name(value);
+                Err(self.type_error(format!("float argument required, not {}", name.as_str())))
+            }
+            result => result,
+        }
+    }
+
+    fn percent_char(&mut self, value: &Value) -> Result<char> {
+        if let Some(text) = value.as_str() {
+            let mut chars = text.as_str().chars();
+            return match (chars.next(), chars.next()) {
+                (Some(c), None) => Ok(c),
+                _ => Err(self.type_error("%c requires int or char")),
+            };
+        }
+        match self.index_opt(value)? {
+            None => Err(self.type_error("%c requires int or char")),
+            Some(index) => {
+                let code = index.as_int().and_then(|n| u32::try_from(n).ok());
+                match code.and_then(crate::text::from_code_point) {
+                    Some(c) => Ok(c),
+                    None => Err(self.overflow_error("%c arg not in range(0x110000)")),
+                }
+            }
+        }
+    }
+
+    fn percent_byte(&mut self, value: &Value) -> Result<char> {
+        match bytes_of(value).as_deref() {
+            Some([byte]) => return Ok(char::from(*byte)),
+            Some(_) => {}
+            None => match self.index_opt(value)? {
+                Some(Value::Int(n @ 0..=255)) => return Ok(char::from(n as u8)),
+                Some(_) => return Err(self.overflow_error("%c arg not in range(256)")),
+                None => {}
+            },
+        }
+        Err(self.type_error("%c requires an integer in range(256) or a single byte"))
+    }
+
+    fn percent_bytes(&mut self, value: &Value) -> Result<String> {
+        let bytes = match bytes_of(value) {
+            Some(bytes) => Some(bytes),
+            None => match self.call_special(value, sym::__bytes__, &[])? {
+                Some(result) => bytes_of(&result),
+                None => None,
+            },
+        };
+        match bytes {
+            Some(bytes) => Ok(bytes.into_iter().map(char::from).collect()),
+            None => {
+                let name = self.type_name(value);
+                Err(self.type_error(format!(
+                    "%b requires a bytes-like object, or an object that implements __bytes__, not '{}'",
+                    name.as_str()
+                )))
+            }
+        }
+    }
+
+    /// A number as an `int`, towards zero: `int(value)` of everything but text. `None` if it is no number.
+    pub fn to_int(&mut self, value: &Value) -> Result<Option<Value>> {
+        for name in [sym::__int__, sym::__index__, sym::__trunc__] {
+            if let Some(result) = self.call_script(value, name, &[])? {
+                return match result.unwrapped() {
+                    Value::Bool(b) => Ok(Some(Value::Int(i64::from(*b)))),
+                    n @ (Value::Int(_) | Value::BigInt(_)) => Ok(Some(n.clone())),
+                    _ => {
+                        let (method, name) = (self.name(name).clone(), self.type_name(&result));
+                        let message = format!("{} returned non-int (type {})", method.as_str(), name.as_str());
+                        Err(self.type_error(message))
+                    }
+                };
+            }
+        }
+        match value.unwrapped() {
+            Value::Float(x) => match floats::to_int(*x) {
+                Ok(n) => Ok(Some(n.into())),
+                Err(fault) => Err(self.from_fault(fault)),
+            },
+            _ => self.index_opt(value),
+        }
+    }
+
+    /// `template.format(*args, **kwargs)`.
+    pub fn format_str(&mut self, template: &Rc<Str>, args: &[Value], kwargs: &[(Rc<Str>, Value)]) -> Result<Rc<Str>> {
+        self.format_fields(template, &FormatArgs { positional: Some(args), names: Names::Pairs(kwargs) })
+    }
+
+    /// `template.format(*args, **mapping)`, or `template.format_map(mapping)` without `args`.
+    pub fn format_map(&mut self, template: &Rc<Str>, args: Option<&[Value]>, mapping: &Value) -> Result<Rc<Str>> {
+        self.format_fields(template, &FormatArgs { positional: args, names: Names::Mapping(mapping) })
+    }
+
+    fn format_fields(&mut self, template: &Rc<Str>, args: &FormatArgs) -> Result<Rc<Str>> {
+        let mut out = String::with_capacity(template.as_str().len() + 16);
+        self.push_fields(&mut out, template, args, &mut Numbering::default(), strformat::MAX_DEPTH)?;
+        Ok(Rc::new(Str::new(out)))
+    }
+
+    fn push_fields(
+        &mut self,
+        out: &mut String,
+        template: &str,
+        args: &FormatArgs,
+        numbering: &mut Numbering,
+        depth: usize,
+    ) -> Result<()> {
+        if depth == 0 {
+            return Err(self.from_fault(strformat::too_deep()));
+        }
+        for piece in strformat::pieces(template) {
+            match piece.map_err(|fault| self.from_fault(fault))? {
+                strformat::Piece::Literal(text) => out.push_str(text),
+                strformat::Piece::Field(field) => {
+                    let value = self.field_value(field.name, args, numbering)?;
+                    let value = match field.conversion {
+                        None => value,
+                        Some('r') => Value::Str(self.repr(&value)?),
+                        Some('s') => Value::Str(self.str(&value)?),
+                        Some('a') => Value::Str(self.ascii(&value)?),
+                        Some(other) => return Err(self.from_fault(strformat::unknown_conversion(other))),
+                    };
+                    let text = if field.nested {
+                        let mut spec = String::new();
+                        self.push_fields(&mut spec, field.spec, args, numbering, depth - 1)?;
+                        self.format(&value, &spec)?
+                    } else {
+                        self.format(&value, field.spec)?
+                    };
+                    out.push_str(&text);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn field_value(&mut self, name: &str, args: &FormatArgs, numbering: &mut Numbering) -> Result {
+        let fault = |vm: &mut Vm, fault: Fault| -> Error { vm.from_fault(fault) };
+        let (first, accessors) = strformat::split_name(name).map_err(|e| fault(self, e))?;
+        let mut value = match numbering.resolve(first).map_err(|e| fault(self, e))? {
+            Some(index) => {
+                let Some(positional) = args.positional else {
+                    return Err(self.value_error("Format string contains positional fields"));
+                };
+                match positional.get(index) {
+                    Some(value) => value.clone(),
+                    None => {
+                        return Err(self.index_error(format!(
+                            "Replacement index {index} out of range for positional args tuple"
+                        )));
+                    }
+                }
+            }
+            None => {
+                let First::Name(name) = first else { return Ok(Value::None) };
+                match args.names {
+                    Names::Pairs(pairs) => match pairs.iter().find(|(key, _)| key.as_str() == name) {
+                        Some((_, value)) => value.clone(),
+                        None => return Err(self.key_error(Value::str(name))),
+                    },
+                    Names::Mapping(mapping) => self.get_item(mapping, &Value::str(name))?,
+                }
+            }
+        };
+        for step in accessors {
+            value = match step.map_err(|e| fault(self, e))? {
+                Accessor::Attribute(name) => {
+                    let name = self.intern(name);
+                    self.get_attr(&value, &name)?
+                }
+                Accessor::Index(index) => self.get_item(&value, &Value::usize(index))?,
+                Accessor::Key(key) => self.get_item(&value, &Value::str(key))?,
+            };
+        }
+        Ok(value)
+    }
+}
+
+/// The arguments of `str.format`.
+struct FormatArgs<'a> {
+    /// `None` for `format_map`, which has no positional ones.
+    positional: Option<&'a [Value]>,
+    names: Names<'a>,
+}
+
+enum Names<'a> {
+    Pairs(&'a [(Rc<Str>, Value)]),
+    Mapping(&'a Value),
+}

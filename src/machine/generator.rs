@@ -1,0 +1,318 @@
+//! What scripts do with generators, coroutines and asynchronous generators: `send`, `throw`, `close`, and their
+//! asynchronous forms; and what happens when one dies.
+
+use std::rc::Rc;
+
+use crate::machine::Vm;
+use crate::machine::coroutine::{awaiter, kind_name};
+use crate::object::coroutine::{
+    Awaiter, AwaiterState, Body, Coroutine, Kind, Operation, Outcome, Resume, State,
+};
+use crate::object::{Error, Result, Value};
+
+impl Vm {
+    /// `generator.send(value)`: the next value, or `StopIteration`.
+    pub fn generator_send(&mut self, generator: &Rc<Coroutine>, value: Value) -> Result<Value> {
+        match self.resume(generator, Resume::Send(value))? {
+            Outcome::Return(value) => Err(self.stop_iteration(value)),
+            Outcome::Yield(value) | Outcome::AsyncYield(value) => Ok(value),
+            Outcome::Delegate(..) => Ok(Value::None),
+        }
+    }
+
+    /// `generator.throw(error)`.
+    pub fn generator_throw(&mut self, generator: &Rc<Coroutine>, error: Error) -> Result<Value> {
+        match self.resume(generator, Resume::Throw(error))? {
+            Outcome::Return(value) => Err(self.stop_iteration(value)),
+            Outcome::Yield(value) | Outcome::AsyncYield(value) => Ok(value),
+            Outcome::Delegate(..) => Ok(Value::None),
+        }
+    }
+
+    /// `generator.close()`.
+    pub fn generator_close(&mut self, generator: &Rc<Coroutine>) -> Result<Value> {
+        match generator.state.get() {
+            State::Created => {
+                generator.state.set(State::Finished);
+                let body = generator.body.replace(Body::Empty);
+                drop(body);
+                Ok(Value::None)
+            }
+            State::Finished => Ok(Value::None),
+            State::Running => {
+                let what = kind_name(generator.kind);
+                Err(self.value_error(format!("{what} already executing")))
+            }
+            State::Suspended => {
+                let class = self.types.GeneratorExit.clone();
+                let exit = self.new_error(&class, Vec::new());
+                match self.resume(generator, Resume::Throw(exit)) {
+                    // 3.13: the value of a return in answer to GeneratorExit.
+                    Ok(Outcome::Return(value)) => Ok(value),
+                    Ok(_) => {
+                        let what = kind_name(generator.kind);
+                        Err(self.runtime_error(format!("{what} ignored GeneratorExit")))
+                    }
+                    Err(e) if e.is(&self.types.GeneratorExit) || e.is(&self.types.StopIteration) => Ok(Value::None),
+                    Err(e) => Err(e),
+                }
+            }
+        }
+    }
+
+    /// The exception that the arguments of `throw` stand for: an instance, a class, or the old three of them.
+    pub fn exception_to_throw(&mut self, kind: &Value, value: &Value, traceback: &Value) -> Result<Error> {
+        if !traceback.is_unbound() && !matches!(traceback, Value::None | Value::Traceback(_)) {
+            return Err(self.type_error("throw() third argument must be a traceback object"));
+        }
+        let error = match kind {
+            Value::Exception(exception) => {
+                if value.given().is_some() {
+                    return Err(self.type_error("instance exception may not have a separate value"));
+                }
+                Error(exception.clone())
+            }
+            Value::Class(class) if class.is_subclass(&self.types.BaseException) => {
+                let made = match value {
+                    Value::Unbound | Value::None => self.call(kind, &[])?,
+                    Value::Exception(e) if e.is(class) => value.clone(),
+                    Value::Tuple(args) => self.call(kind, args)?,
+                    other => self.call(kind, std::slice::from_ref(other))?,
+                };
+                match made {
+                    Value::Exception(exception) => Error(exception),
+                    other => {
+                        let name = self.type_name(&other);
+                        return Err(self.type_error(format!(
+                            "calling {} should have returned an instance of BaseException, not {}",
+                            class.name.borrow().as_str(),
+                            name.as_str()
+                        )));
+                    }
+                }
+            }
+            other => {
+                let name = self.type_name(other);
+                return Err(self.type_error(format!(
+                    "exceptions must be classes or instances deriving from BaseException, not {}",
+                    name.as_str()
+                )));
+            }
+        };
+        if let Value::Traceback(traceback) = traceback {
+            *error.0.traceback.borrow_mut() = Some(traceback.clone());
+        }
+        Ok(error)
+    }
+
+    /// Tells the event loop of an asynchronous generator that is iterated for the first time.
+    pub fn hook_async_generator(&mut self, generator: &Rc<Coroutine>) -> Result<()> {
+        if generator.hooked.replace(true) {
+            return Ok(());
+        }
+        let (first, finalizer) = self.asyncgen_hooks.clone();
+        if finalizer.given().is_some() {
+            generator.finalizer.replace(finalizer);
+        }
+        if let Some(first) = first.given() {
+            self.call(first, &[Value::Coroutine(generator.clone())])?;
+        }
+        Ok(())
+    }
+
+    /// Starts the operation of an awaiter as a link of an await chain.
+    pub fn delegate_awaiter(&mut self, awaiter: &Rc<Awaiter>) -> Result<Outcome> {
+        let target = awaiter.target.clone();
+        if awaiter.operation == Operation::Await {
+            return self.delegate(&Value::Coroutine(target));
+        }
+        match awaiter.state.replace(AwaiterState::Done) {
+            AwaiterState::Created => {}
+            _ => {
+                let what = if awaiter.operation == Operation::Send { "__anext__()/asend()" } else { "aclose()/athrow()" };
+                return Err(self.runtime_error(format!("cannot reuse already awaited {what}")));
+            }
+        }
+        self.begin_operation(awaiter, &target)
+    }
+
+    fn begin_operation(&mut self, awaiter: &Awaiter, target: &Rc<Coroutine>) -> Result<Outcome> {
+        let finished = target.state.get() == State::Finished;
+        match awaiter.operation {
+            Operation::Await | Operation::Send => {
+                if target.running_async.get() {
+                    return Err(self.runtime_error("anext(): asynchronous generator is already running"));
+                }
+                if finished || target.closed.get() {
+                    return Err(self.stop_async_iteration());
+                }
+                let value = awaiter.argument.borrow().clone();
+                if target.state.get() == State::Created && !value.is_none() {
+                    return Err(self.type_error("can't send non-None value to a just-started async generator"));
+                }
+                target.running_async.set(true);
+                Ok(Outcome::Delegate(target.clone(), Resume::Send(value)))
+            }
+            Operation::Throw => {
+                if target.running_async.get() {
+                    return Err(self.runtime_error("athrow(): asynchronous generator is already running"));
+                }
+                if finished || target.closed.get() {
+                    return Err(self.stop_async_iteration());
+                }
+                let thrown = awaiter.argument.borrow().clone();
+                let error = match &thrown {
+                    Value::Tuple(args) => {
+                        let get = |at: usize| args.get(at).cloned().unwrap_or_default();
+                        self.exception_to_throw(&get(0), &get(1), &get(2))?
+                    }
+                    other => self.exception_to_throw(other, &Value::Unbound, &Value::Unbound)?,
+                };
+                target.running_async.set(true);
+                Ok(Outcome::Delegate(target.clone(), Resume::Throw(error)))
+            }
+            Operation::Close => {
+                if target.running_async.get() {
+                    return Err(self.runtime_error("aclose(): asynchronous generator is already running"));
+                }
+                if finished || target.closed.replace(true) {
+                    return Ok(Outcome::Return(Value::None));
+                }
+                if target.state.get() == State::Created {
+                    self.generator_close(target)?;
+                    return Ok(Outcome::Return(Value::None));
+                }
+                target.running_async.set(true);
+                // `Closing` turns the ways this can end into those of `aclose()`.
+                let name = target.name.borrow().clone();
+                let closing = Closing { target: target.clone(), begun: false };
+                let body = Body::Native(Box::new(closing));
+                let link = Coroutine::new(Kind::Generator, body, None, name.clone(), name);
+                Ok(Outcome::Delegate(Rc::new(link), Resume::Send(Value::None)))
+            }
+        }
+    }
+
+    /// `awaiter.send(value)`: an awaiter driven by hand. It becomes the chain of a small coroutine of its own.
+    pub fn awaiter_resume(&mut self, this: &Rc<Awaiter>, input: Resume) -> Result<Value> {
+        if this.operation == Operation::Await {
+            return match input {
+                Resume::Throw(error) | Resume::Fail(error) => self.generator_throw(&this.target, error),
+                Resume::Send(value) | Resume::Deliver(value) => self.generator_send(&this.target, value),
+            };
+        }
+        let existing = match &*this.argument.borrow() {
+            Value::Coroutine(driver) if this.state.get() == AwaiterState::Started => Some(driver.clone()),
+            _ => None,
+        };
+        let driver = match existing {
+            Some(driver) => driver,
+            None => {
+                let inner = awaiter(&this.target, this.operation, this.argument.borrow().clone());
+                if this.state.get() == AwaiterState::Done {
+                    if let Value::Awaiter(inner) = &inner {
+                        inner.state.set(AwaiterState::Done);
+                    }
+                }
+                let name = this.target.name.borrow().clone();
+                let body = Body::Native(Box::new(Driver { inner, begun: false }));
+                let driver = Rc::new(Coroutine::new(Kind::Generator, body, None, name.clone(), name));
+                if let Resume::Throw(error) = input {
+                    this.state.set(AwaiterState::Done);
+                    return Err(error);
+                }
+                this.argument.replace(Value::Coroutine(driver.clone()));
+                this.state.set(AwaiterState::Started);
+                driver
+            }
+        };
+        let result = match input {
+            Resume::Throw(error) | Resume::Fail(error) => self.generator_throw(&driver, error),
+            Resume::Send(value) | Resume::Deliver(value) => self.generator_send(&driver, value),
+        };
+        if result.is_err() {
+            this.state.set(AwaiterState::Done);
+        }
+        result
+    }
+
+    /// A coroutine or generator whose last reference went away before it was done.
+    pub fn finalize_coroutine(&mut self, coroutine: Coroutine) {
+        let started = coroutine.state.get() != State::Created;
+        if coroutine.kind == Kind::Coroutine && !started {
+            self.warn_never_awaited(&coroutine);
+            coroutine.state.set(State::Finished);
+            return;
+        }
+        let coroutine = Rc::new(coroutine);
+        if coroutine.kind == Kind::AsyncGenerator {
+            let finalizer = coroutine.finalizer.take();
+            if finalizer.given().is_some() && !coroutine.closed.get() {
+                if let Err(error) = self.call(&finalizer, &[Value::Coroutine(coroutine.clone())]) {
+                    self.report_unraisable(&error, &Value::Coroutine(coroutine.clone()));
+                }
+                return;
+            }
+        }
+        if let Err(error) = self.generator_close(&coroutine) {
+            self.report_unraisable(&error, &Value::Coroutine(coroutine.clone()));
+        }
+        // It had its chance: what is left of it is freed without another.
+        coroutine.state.set(State::Finished);
+    }
+}
+
+/// The link under `aclose()`: throws `GeneratorExit` into the generator and judges how that ends.
+struct Closing {
+    target: Rc<Coroutine>,
+    begun: bool,
+}
+
+impl crate::object::coroutine::NativeCoroutine for Closing {
+    fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
+        if !std::mem::replace(&mut self.begun, true) {
+            let class = vm.types.GeneratorExit.clone();
+            let exit = vm.new_error(&class, Vec::new());
+            return Ok(Outcome::Delegate(self.target.clone(), Resume::Throw(exit)));
+        }
+        match input {
+            Resume::Deliver(_) | Resume::Send(_) => {
+                Err(vm.runtime_error("async generator ignored GeneratorExit"))
+            }
+            Resume::Fail(e) | Resume::Throw(e)
+                if e.is(&vm.types.GeneratorExit) || e.is(&vm.types.StopAsyncIteration) =>
+            {
+                Ok(Outcome::Return(Value::None))
+            }
+            Resume::Fail(e) | Resume::Throw(e) => Err(e),
+        }
+    }
+
+    fn awaiting(&self) -> Value {
+        Value::Coroutine(self.target.clone())
+    }
+}
+
+/// The coroutine under an awaiter that is driven by hand.
+struct Driver {
+    inner: Value,
+    begun: bool,
+}
+
+impl crate::object::coroutine::NativeCoroutine for Driver {
+    fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
+        if !std::mem::replace(&mut self.begun, true) {
+            let inner = self.inner.clone();
+            return vm.delegate(&inner);
+        }
+        match input {
+            Resume::Deliver(value) | Resume::Send(value) => Ok(Outcome::Return(value)),
+            Resume::Fail(error) | Resume::Throw(error) => Err(error),
+        }
+    }
+
+    fn awaiting(&self) -> Value {
+        self.inner.clone()
+    }
+}
+

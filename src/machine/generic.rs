@@ -1,0 +1,185 @@
+//! `list[int]` and `int | str`: subscribed classes and unions of classes, which are only data to the interpreter.
+
+use std::any::Any;
+
+use crate::machine::Vm;
+use crate::object::class::{Instance, Native};
+use crate::object::{Result, Value};
+use crate::text::hash as hashes;
+
+/// `types.GenericAlias`.
+pub struct GenericAlias {
+    pub origin: Value,
+    /// A tuple.
+    pub args: Value,
+}
+
+impl Native for GenericAlias {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// `types.UnionType`: the members, all different.
+pub struct Union(pub Vec<Value>);
+
+impl Native for Union {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl Vm {
+    /// `origin[item]` for a class that only remembers what it was subscribed with.
+    pub fn generic_alias(&mut self, origin: &Value, item: &Value) -> Value {
+        let args = match item {
+            Value::Tuple(_) => item.clone(),
+            other => Value::tuple([other.clone()]),
+        };
+        Instance::native(&self.types.GenericAlias, GenericAlias { origin: origin.clone(), args })
+    }
+}
+
+pub fn is_generic(value: &Value) -> bool {
+    value.data::<GenericAlias>().is_some() || value.data::<Union>().is_some()
+}
+
+/// `a | b` of two types; `None` if one is no type.
+pub fn union_of(vm: &mut Vm, a: &Value, b: &Value) -> Option<Value> {
+    if !is_type(a) || !is_type(b) || (a.is_none() && b.is_none()) {
+        return None;
+    }
+    let mut members: Vec<Value> = Vec::new();
+    for part in [a, b] {
+        let parts = match part.data::<Union>() {
+            Some(union) => union.0.clone(),
+            None => vec![part.clone()],
+        };
+        for part in parts {
+            let known = members.iter().any(|member| {
+                member.is(&part)
+                    || matches!((compared(member), compared(&part)), (Some(x), Some(y)) if same_parts(&x, &y))
+            });
+            if !known {
+                members.push(part);
+            }
+        }
+    }
+    if members.len() == 1 {
+        return members.pop();
+    }
+    Some(Instance::native(&vm.types.UnionType, Union(members)))
+}
+
+fn is_type(value: &Value) -> bool {
+    value.is_none() || matches!(value, Value::Class(_)) || is_generic(value)
+}
+
+/// What two generic values are compared by.
+pub enum Parts {
+    Alias(Value, Value),
+    Union(Vec<Value>),
+}
+
+pub fn compared(value: &Value) -> Option<Parts> {
+    if let Some(alias) = value.data::<GenericAlias>() {
+        return Some(Parts::Alias(alias.origin.clone(), alias.args.clone()));
+    }
+    value.data::<Union>().map(|union| Parts::Union(union.0.clone()))
+}
+
+/// Whether two are the same as far as identity tells.
+fn same_parts(a: &Parts, b: &Parts) -> bool {
+    match (a, b) {
+        (Parts::Alias(a, x), Parts::Alias(b, y)) => {
+            a.is(b)
+                && match (x, y) {
+                    (Value::Tuple(x), Value::Tuple(y)) => {
+                        x.len() == y.len() && x.iter().zip(y.iter()).all(|(x, y)| x.is(y))
+                    }
+                    _ => false,
+                }
+        }
+        _ => false,
+    }
+}
+
+pub fn equal(vm: &mut Vm, a: &Parts, b: &Parts) -> Result<bool> {
+    match (a, b) {
+        (Parts::Alias(a, x), Parts::Alias(b, y)) => Ok(vm.equals(a, b)? && vm.equals(x, y)?),
+        (Parts::Union(a), Parts::Union(b)) => {
+            let (a, b) = (vm.new_set(a.clone(), true)?, vm.new_set(b.clone(), true)?);
+            vm.equals(&a, &b)
+        }
+        _ => Ok(false),
+    }
+}
+
+/// What a generic value's hash is made of.
+pub fn hashed(value: &Value) -> Option<Parts> {
+    compared(value)
+}
+
+impl Parts {
+    pub fn hash(&self, vm: &mut Vm) -> Result<i64> {
+        match self {
+            Parts::Alias(origin, args) => {
+                let hash = vm.hash(origin)? ^ vm.hash(args)?;
+                Ok(if hash == -1 { -2 } else { hash })
+            }
+            Parts::Union(members) => {
+                let hashes = members.iter().map(|member| vm.hash(member)).collect::<Result<Vec<i64>>>()?;
+                Ok(hashes::hash_frozenset(hashes))
+            }
+        }
+    }
+}
+
+/// The `repr` of a generic value; `None` for others.
+pub fn repr(vm: &mut Vm, value: &Value) -> Result<Option<String>> {
+    if let Some(union) = value.data::<Union>() {
+        let mut parts = Vec::new();
+        for member in union.0.clone() {
+            parts.push(if member.is_none() { "None".to_owned() } else { item_repr(vm, &member)? });
+        }
+        return Ok(Some(parts.join(" | ")));
+    }
+    let Some(alias) = value.data::<GenericAlias>() else { return Ok(None) };
+    let (origin, args) = (alias.origin.clone(), alias.args.clone());
+    let mut text = item_repr(vm, &origin)?;
+    let args = args.as_tuple().map(|args| args.to_vec()).unwrap_or_default();
+    text.push('[');
+    for (at, arg) in args.iter().enumerate() {
+        if at > 0 {
+            text.push_str(", ");
+        }
+        text.push_str(&item_repr(vm, arg)?);
+    }
+    if args.is_empty() {
+        text.push_str("()");
+    }
+    text.push(']');
+    Ok(Some(text))
+}
+
+/// A class by its name, `...` as it is written, lists with their items so, anything else by its `repr`.
+fn item_repr(vm: &mut Vm, value: &Value) -> Result<String> {
+    match value {
+        Value::Ellipsis => Ok("...".to_owned()),
+        Value::Class(class) => {
+            let qualname = class.qualname.borrow().clone();
+            Ok(match vm.class_module(class) {
+                Some(module) if module.as_str() != "builtins" => format!("{}.{}", module.as_str(), qualname.as_str()),
+                _ => qualname.as_str().to_owned(),
+            })
+        }
+        Value::List(list) => {
+            let mut parts = Vec::new();
+            for item in list.to_vec() {
+                parts.push(vm.nested(|vm| item_repr(vm, &item))?);
+            }
+            Ok(format!("[{}]", parts.join(", ")))
+        }
+        other => Ok(vm.repr(other)?.as_str().to_owned()),
+    }
+}

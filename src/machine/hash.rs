@@ -1,0 +1,405 @@
+//! Hashing, and the dicts and sets that rest on it.
+//!
+//! **Invariant**: a table is never borrowed while script code runs. Where two keys with equal hashes can only be
+//! compared by script code, the stored key is copied out, compared, and the table asked again; if its keys have changed
+//! meanwhile the search starts over.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::machine::ops::Special;
+use crate::machine::{Vm, generic, views};
+use crate::object::class::Payload;
+use crate::object::table::{Found, Same, Table};
+use crate::object::{Dict, Error, Result, Set, Value};
+use crate::symbol::sym;
+use crate::text::hash as hashes;
+
+const NONE: i64 = 4_238_894_112;
+
+/// What the length of a tuple of three adds to its hash.
+const TUPLE_OF_THREE: i64 = 2_870_177_450_013_471_925;
+
+/// How deep tuples are compared without the machine, which counts its recursion.
+const PLAIN_DEPTH: u32 = 16;
+
+/// The hash of an object that is like no other.
+fn identity(value: &Value) -> i64 {
+    let id = value.id() as u64;
+    let hash = id.rotate_right(4) as i64;
+    if hash == -1 { -2 } else { hash }
+}
+
+impl Vm {
+    /// `hash(value)`.
+    #[inline]
+    pub fn hash(&mut self, value: &Value) -> Result<i64> {
+        match value {
+            Value::Str(text) => Ok(text.hash()),
+            Value::Int(n) => Ok(hashes::hash_i64(*n)),
+            _ => self.hash_general(value).map(|(hash, _)| hash),
+        }
+    }
+
+    /// The hash, and whether it depends on where the object happens to lie in memory.
+    #[inline(never)]
+    fn hash_general(&mut self, value: &Value) -> Result<(i64, bool)> {
+        let fixed = |hash| Ok((hash, false));
+        match value {
+            Value::Str(text) => fixed(text.hash()),
+            Value::Int(n) => fixed(hashes::hash_i64(*n)),
+            Value::None => fixed(NONE),
+            Value::Bool(b) => fixed(i64::from(*b)),
+            Value::BigInt(n) => fixed(hashes::hash_int(n)),
+            Value::Float(x) if x.is_nan() => fixed(identity(value)),
+            Value::Float(x) => fixed(hashes::hash_float(*x)),
+            Value::Complex(z) => fixed(hashes::hash_complex(z.0, z.1)),
+            Value::Bytes(bytes) => {
+                if let Some(hash) = bytes.hash.get() {
+                    return fixed(hash);
+                }
+                let hash = hashes::hash_bytes(bytes);
+                bytes.hash.set(Some(hash));
+                fixed(hash)
+            }
+            Value::Tuple(items) => {
+                let items = items.clone();
+                self.hash_all(&items)
+            }
+            Value::Set(set) if set.frozen => {
+                let by_identity = set.by_identity.get();
+                if let Some(hash) = set.hash.get() {
+                    return Ok((hash, by_identity));
+                }
+                let hash = hashes::hash_frozenset(set.elements().into_iter().map(|(hash, _)| hash));
+                set.hash.set(Some(hash));
+                Ok((hash, by_identity))
+            }
+            Value::Range(range) => {
+                let len = self.range_len(range);
+                let (start, step) = match &len {
+                    Value::Int(0) => (Value::None, Value::None),
+                    Value::Int(1) => (range.start.clone(), Value::None),
+                    _ => (range.start.clone(), range.step.clone()),
+                };
+                self.hash_all(&[len, start, step])
+            }
+            Value::Slice(slice) => {
+                let parts = [slice.start.clone(), slice.stop.clone(), slice.step.clone()];
+                let (hash, by_identity) = self.hash_all(&parts)?;
+                // Mixed as a tuple's, without its length at the end.
+                Ok((fix(hash.wrapping_sub(TUPLE_OF_THREE)), by_identity))
+            }
+            Value::BoundMethod(method) => {
+                let (func, _) = self.hash_general(&method.func)?;
+                Ok((fix(identity(&method.this) ^ func), true))
+            }
+            Value::List(_) | Value::Dict(_) | Value::Set(_) | Value::ByteArray(_) => Err(self.unhashable(value)),
+            Value::Instance(_) | Value::Exception(_) | Value::Class(_) => self.hash_object(value),
+            _ => Ok((identity(value), true)),
+        }
+    }
+
+    /// The hash of a tuple of these.
+    fn hash_all(&mut self, items: &[Value]) -> Result<(i64, bool)> {
+        let mut by_identity = false;
+        let mut hashed = Vec::with_capacity(items.len());
+        for item in items {
+            let (hash, own) = match item {
+                Value::Tuple(_) => self.nested(|vm| vm.hash_general(item))?,
+                _ => self.hash_general(item)?,
+            };
+            by_identity |= own;
+            hashed.push(hash);
+        }
+        Ok((hashes::hash_tuple(hashed), by_identity))
+    }
+
+    fn hash_object(&mut self, value: &Value) -> Result<(i64, bool)> {
+        match self.special(value, sym::__hash__) {
+            Special::Method(Value::None) => Err(self.unhashable(value)),
+            Special::Method(method) => match self.call_found(&method, value, &[])?.unwrapped() {
+                Value::Int(n) => Ok((fix(*n), false)),
+                Value::Bool(b) => Ok((i64::from(*b), false)),
+                Value::BigInt(n) => Ok((hashes::hash_int(n), false)),
+                _ => Err(self.type_error("__hash__ method should return an integer")),
+            },
+            Special::Builtin => match value {
+                Value::Instance(instance) => match &instance.payload {
+                    Payload::Value(inner) => {
+                        let inner = inner.clone();
+                        match &inner {
+                            Value::List(_) | Value::Dict(_) | Value::Set(_) | Value::ByteArray(_)
+                                if !matches!(&inner, Value::Set(set) if set.frozen) =>
+                            {
+                                Err(self.unhashable(value))
+                            }
+                            _ => self.hash_general(&inner),
+                        }
+                    }
+                    _ => match generic::hashed(value) {
+                        Some(parts) => parts.hash(self).map(|hash| (hash, false)),
+                        None if views::is_set_like(value) || views::is_proxy(value) => Err(self.unhashable(value)),
+                        None => Ok((identity(value), true)),
+                    },
+                },
+                _ => Ok((identity(value), true)),
+            },
+            Special::Default | Special::Missing => Ok((identity(value), true)),
+        }
+    }
+
+    #[cold]
+    pub fn unhashable(&mut self, value: &Value) -> Error {
+        let name = self.type_name(value);
+        self.type_error(format!("unhashable type: '{}'", name.as_str()))
+    }
+
+    /// The position of a key in a table.
+    #[inline]
+    pub fn table_find<V>(&mut self, table: &RefCell<Table<V>>, hash: i64, key: &Value) -> Result<Option<usize>> {
+        match find_plain(&table.borrow(), hash, &[], key) {
+            Found::At(at) => return Ok(Some(at)),
+            Found::Absent => return Ok(None),
+            Found::Ask(_) => {}
+        }
+        self.table_find_asking(table, hash, key)
+    }
+
+    #[cold]
+    fn table_find_asking<V>(&mut self, table: &RefCell<Table<V>>, hash: i64, key: &Value) -> Result<Option<usize>> {
+        let mut skip = Vec::new();
+        loop {
+            let (at, stored, version) = {
+                let table = table.borrow();
+                match find_plain(&table, hash, &skip, key) {
+                    Found::At(at) => return Ok(Some(at)),
+                    Found::Absent => return Ok(None),
+                    Found::Ask(at) => match table.entry(at) {
+                        Some(entry) => (at, entry.key.clone(), table.keys_version),
+                        None => return Ok(None),
+                    },
+                }
+            };
+            let equal = self.eq(&stored, key)?;
+            if table.borrow().keys_version != version {
+                skip.clear();
+            } else if equal {
+                return Ok(Some(at));
+            } else {
+                skip.push(at);
+            }
+        }
+    }
+
+    /// `dict.get(key)`.
+    pub fn dict_get(&mut self, dict: &Dict, key: &Value) -> Result<Option<Value>> {
+        let hash = self.hash(key)?;
+        let at = self.table_find(&dict.table, hash, key)?;
+        Ok(at.and_then(|at| dict.table.borrow().entry(at).map(|entry| entry.value.clone())))
+    }
+
+    pub fn dict_contains(&mut self, dict: &Dict, key: &Value) -> Result<bool> {
+        let hash = self.hash(key)?;
+        Ok(self.table_find(&dict.table, hash, key)?.is_some())
+    }
+
+    /// `dict[key] = value`.
+    pub fn dict_set(&mut self, dict: &Dict, key: Value, value: Value) -> Result<()> {
+        let hash = self.hash(&key)?;
+        self.dict_set_hashed(dict, hash, key, value)
+    }
+
+    fn dict_set_hashed(&mut self, dict: &Dict, hash: i64, key: Value, value: Value) -> Result<()> {
+        match self.table_find(&dict.table, hash, &key)? {
+            Some(at) => {
+                let old = dict.table.borrow_mut().value_mut(at).map(|old| std::mem::replace(old, value));
+                drop(old);
+            }
+            None => dict.table.borrow_mut().insert_new(hash, key, value),
+        }
+        Ok(())
+    }
+
+    /// `dict.setdefault(key, value)`.
+    pub fn dict_set_default(&mut self, dict: &Dict, key: Value, value: Value) -> Result {
+        let hash = self.hash(&key)?;
+        if let Some(at) = self.table_find(&dict.table, hash, &key)? {
+            return Ok(dict.table.borrow().entry(at).map(|entry| entry.value.clone()).unwrap_or(value));
+        }
+        dict.table.borrow_mut().insert_new(hash, key, value.clone());
+        Ok(value)
+    }
+
+    /// Removes a key: the key and value that were stored.
+    pub fn dict_remove(&mut self, dict: &Dict, key: &Value) -> Result<Option<(Value, Value)>> {
+        let hash = self.hash(key)?;
+        let Some(at) = self.table_find(&dict.table, hash, key)? else { return Ok(None) };
+        Ok(dict.table.borrow_mut().remove_at(at))
+    }
+
+    pub fn dict_from_pairs(&mut self, pairs: Vec<(Value, Value)>) -> Result {
+        let dict = Dict::new();
+        for (key, value) in pairs {
+            self.dict_set(&dict, key, value)?;
+        }
+        Ok(Value::dict(dict))
+    }
+
+    /// `dict.update(other)`: a mapping, or an iterable of pairs.
+    pub fn dict_update(&mut self, dict: &Dict, other: &Value) -> Result<()> {
+        let plain = match other {
+            Value::Dict(_) => true,
+            Value::Instance(_) => {
+                other.as_dict().is_some() && !matches!(self.special(other, sym::__iter__), Special::Method(_))
+            }
+            _ => false,
+        };
+        if let (true, Some(source)) = (plain, other.as_dict()) {
+            if std::ptr::eq(&**source, dict) {
+                return Ok(());
+            }
+            let entries: Vec<(i64, Value, Value)> =
+                source.table.borrow().iter().map(|e| (e.hash, e.key.clone(), e.value.clone())).collect();
+            for (hash, key, value) in entries {
+                self.dict_set_hashed(dict, hash, key, value)?;
+            }
+            return Ok(());
+        }
+        let keys = self.name(sym::keys).clone();
+        if let Some(keys) = self.get_attr_opt(other, &keys)? {
+            let keys = self.call(&keys, &[])?;
+            return self.for_each(&keys, |vm, key| {
+                let value = vm.get_item(other, &key)?;
+                vm.dict_set(dict, key, value)?;
+                Ok(true)
+            });
+        }
+        self.dict_update_pairs(dict, other)
+    }
+
+    fn dict_update_pairs(&mut self, dict: &Dict, pairs: &Value) -> Result<()> {
+        let mut count = 0;
+        self.for_each(pairs, |vm, pair| {
+            let is_sequence = matches!(pair, Value::Tuple(_) | Value::List(_));
+            let items = match vm.collect(&pair) {
+                Ok(items) => items,
+                Err(e) if !is_sequence && e.is(&vm.types.TypeError) => {
+                    return Err(vm.type_error(format!(
+                        "cannot convert dictionary update sequence element #{count} to a sequence"
+                    )));
+                }
+                Err(e) => return Err(e),
+            };
+            let len = items.len();
+            let Ok([key, value]) = <[Value; 2]>::try_from(items) else {
+                return Err(vm.value_error(format!(
+                    "dictionary update sequence element #{count} has length {len}; 2 is required"
+                )));
+            };
+            count += 1;
+            vm.dict_set(dict, key, value)?;
+            Ok(true)
+        })
+    }
+
+    /// Adds an element; whether it is new.
+    pub fn set_add(&mut self, set: &Set, value: Value) -> Result<bool> {
+        let (hash, by_identity) = match &value {
+            Value::Int(n) => (hashes::hash_i64(*n), false),
+            other => self.hash_general(other)?,
+        };
+        if self.table_find(&set.table, hash, &value)?.is_some() {
+            return Ok(false);
+        }
+        if by_identity {
+            set.by_identity.set(true);
+        }
+        set.table.borrow_mut().insert_new(hash, value, ());
+        Ok(true)
+    }
+
+    /// The hash of something looked for in a set: a set stands for the frozenset it equals.
+    fn hash_in_set(&mut self, value: &Value) -> Result<(i64, Option<Value>)> {
+        match self.hash(value) {
+            Ok(hash) => Ok((hash, None)),
+            Err(e) => match value.as_set() {
+                Some(set) if !set.frozen && e.is(&self.types.TypeError) => {
+                    let set = set.clone();
+                    let frozen = Value::Set(Rc::new(self.set_copy(&set, true)?));
+                    Ok((self.hash(&frozen)?, Some(frozen)))
+                }
+                _ => Err(e),
+            },
+        }
+    }
+
+    pub fn set_contains(&mut self, set: &Set, value: &Value) -> Result<bool> {
+        let (hash, frozen) = self.hash_in_set(value)?;
+        Ok(self.table_find(&set.table, hash, frozen.as_ref().unwrap_or(value))?.is_some())
+    }
+
+    /// Removes an element; whether it was there.
+    pub fn set_remove(&mut self, set: &Set, value: &Value) -> Result<bool> {
+        let (hash, frozen) = self.hash_in_set(value)?;
+        let Some(at) = self.table_find(&set.table, hash, frozen.as_ref().unwrap_or(value))? else {
+            return Ok(false);
+        };
+        let removed = set.table.borrow_mut().remove_at(at);
+        drop(removed);
+        Ok(true)
+    }
+}
+
+fn fix(hash: i64) -> i64 {
+    if hash == -1 { -2 } else { hash }
+}
+
+#[inline]
+fn find_plain<V>(table: &Table<V>, hash: i64, skip: &[usize], key: &Value) -> Found {
+    match key {
+        Value::Str(text) => table.find(hash, skip, |stored| match stored {
+            Value::Str(other) => {
+                if Rc::ptr_eq(text, other) || text.as_str() == other.as_str() { Same::Yes } else { Same::No }
+            }
+            other => same(other, key, PLAIN_DEPTH),
+        }),
+        Value::Int(n) => table.find(hash, skip, |stored| match stored {
+            Value::Int(other) => {
+                if n == other { Same::Yes } else { Same::No }
+            }
+            other => same(other, key, PLAIN_DEPTH),
+        }),
+        _ => table.find(hash, skip, |stored| same(stored, key, PLAIN_DEPTH)),
+    }
+}
+
+/// Whether two keys with equal hashes are equal, as far as that can be told without script code.
+fn same(a: &Value, b: &Value, depth: u32) -> Same {
+    if a.is(b) {
+        return Same::Yes;
+    }
+    let known = |equal| if equal { Same::Yes } else { Same::No };
+    match (a, b) {
+        (Value::Str(x), Value::Str(y)) => known(x.as_str() == y.as_str()),
+        (Value::Int(x), Value::Int(y)) => known(x == y),
+        (Value::Float(x), Value::Float(y)) => known(x == y),
+        (Value::BigInt(x), Value::BigInt(y)) => known(x == y),
+        (Value::Bytes(x), Value::Bytes(y)) => known(x[..] == y[..]),
+        (Value::None | Value::Str(_) | Value::Bytes(_), Value::None | Value::Str(_) | Value::Int(_))
+        | (Value::Int(_), Value::None | Value::Str(_)) => Same::No,
+        (Value::Tuple(x), Value::Tuple(y)) if depth > 0 => {
+            if x.len() != y.len() {
+                return Same::No;
+            }
+            for (x, y) in x.iter().zip(y.iter()) {
+                match same(x, y, depth - 1) {
+                    Same::Yes => {}
+                    other => return other,
+                }
+            }
+            Same::Yes
+        }
+        _ => Same::Unknown,
+    }
+}

@@ -1,0 +1,108 @@
+//! `isinstance`, `issubclass`, `callable`.
+
+use std::rc::Rc;
+
+use crate::machine::Vm;
+use crate::object::{Class, Result, Value};
+use crate::symbol::sym;
+
+impl Vm {
+    pub fn isinstance(&mut self, value: &Value, class: &Value) -> Result<bool> {
+        match class {
+            Value::Class(class) => {
+                let own = self.class_of(value);
+                if own.is_subclass(class) {
+                    return Ok(true);
+                }
+                if class.metaclass.get().is_none() {
+                    return self.claims_class(value, class);
+                }
+                let meta = Value::Class(class.clone());
+                match self.lookup_special(&meta, sym::__instancecheck__) {
+                    Some(Value::Native(_)) | None => self.claims_class(value, class),
+                    Some(check) => {
+                        let answer = self.call_found(&check, &meta, std::slice::from_ref(value))?;
+                        self.truth(&answer)
+                    }
+                }
+            }
+            Value::Tuple(classes) => {
+                for class in classes.iter() {
+                    if self.nested(|vm| vm.isinstance(value, class))? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            other => match self.call_special(other, sym::__instancecheck__, std::slice::from_ref(value))? {
+                Some(answer) => self.truth(&answer),
+                None => Err(self.type_error(
+                    "isinstance() arg 2 must be a type, a tuple of types, or a union",
+                )),
+            },
+        }
+    }
+
+    /// Whether `value.__class__` says so: proxies and mocks.
+    fn claims_class(&mut self, value: &Value, class: &Rc<Class>) -> Result<bool> {
+        if !matches!(value, Value::Instance(_)) {
+            return Ok(false);
+        }
+        let own = self.class_of(value);
+        match own.lookup(self.name(sym::__class__)) {
+            Some(Value::Descriptor(d)) if matches!(&*d, crate::object::Descriptor::GetSet { .. }) => Ok(false),
+            None => Ok(false),
+            Some(_) => {
+                let name = self.name(sym::__class__).clone();
+                match self.get_attr_opt(value, &name)? {
+                    Some(Value::Class(claimed)) => Ok(claimed.is_subclass(class)),
+                    _ => Ok(false),
+                }
+            }
+        }
+    }
+
+    pub fn issubclass(&mut self, sub: &Value, class: &Value) -> Result<bool> {
+        match class {
+            Value::Class(class) => {
+                if class.metaclass.get().is_some() {
+                    let meta = Value::Class(class.clone());
+                    match self.lookup_special(&meta, sym::__subclasscheck__) {
+                        Some(Value::Native(_)) | None => {}
+                        Some(check) => {
+                            let answer = self.call_found(&check, &meta, std::slice::from_ref(sub))?;
+                            return self.truth(&answer);
+                        }
+                    }
+                }
+                match sub {
+                    Value::Class(sub) => Ok(sub.is_subclass(class)),
+                    _ => Err(self.type_error("issubclass() arg 1 must be a class")),
+                }
+            }
+            Value::Tuple(classes) => {
+                for class in classes.iter() {
+                    if self.nested(|vm| vm.issubclass(sub, class))? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            other => match self.call_special(other, sym::__subclasscheck__, std::slice::from_ref(sub))? {
+                Some(answer) => self.truth(&answer),
+                None => {
+                    Err(self.type_error("issubclass() arg 2 must be a class, a tuple of classes, or a union"))
+                }
+            },
+        }
+    }
+
+    pub fn is_callable(&self, value: &Value) -> bool {
+        match value {
+            Value::Function(_) | Value::Native(_) | Value::BoundMethod(_) | Value::Class(_) => true,
+            Value::Instance(_) | Value::Exception(_) => self.has_special(value, sym::__call__),
+            Value::Descriptor(d) => matches!(&**d, crate::object::Descriptor::StaticMethod(_)),
+            _ => false,
+        }
+    }
+}

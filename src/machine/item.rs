@@ -1,0 +1,463 @@
+//! Subscription: `a[b]`, `a[b] = c`, `del a[b]`, and `len`.
+
+use std::rc::Rc;
+
+use crate::machine::ops::{Special, is_object};
+use crate::machine::sequence::bytes_like;
+use crate::machine::{Vm, views};
+use crate::object::{Error, Result, Slice, Str, Value};
+use crate::symbol::sym;
+use crate::text::slice as slices;
+
+/// What a sequence is called where an index is wrong.
+struct Words {
+    /// For an index of another type.
+    kind: &'static str,
+    /// For an index out of range.
+    range: &'static str,
+}
+
+const LIST: Words = Words { kind: "list indices", range: "list index out of range" };
+const LIST_ASSIGNMENT: Words = Words { kind: "list indices", range: "list assignment index out of range" };
+const TUPLE: Words = Words { kind: "tuple indices", range: "tuple index out of range" };
+const BYTES: Words = Words { kind: "byte indices", range: "index out of range" };
+const BYTEARRAY: Words = Words { kind: "bytearray indices", range: "bytearray index out of range" };
+const STRING: Words = Words { kind: "string indices", range: "string index out of range" };
+pub(super) const RANGE: &str = "range object index out of range";
+
+impl Vm {
+    /// `container[key]`.
+    #[inline]
+    pub fn get_item(&mut self, container: &Value, key: &Value) -> Result {
+        match (container, key) {
+            (Value::List(list), Value::Int(n)) => {
+                let items = list.items.borrow();
+                if let Some(at) = slices::index(*n, items.len()) {
+                    return Ok(items[at].clone());
+                }
+            }
+            (Value::Tuple(items), Value::Int(n)) => {
+                if let Some(at) = slices::index(*n, items.len()) {
+                    return Ok(items[at].clone());
+                }
+            }
+            (Value::Dict(dict), _) => {
+                if let Some(value) = self.dict_get(dict, key)? {
+                    return Ok(value);
+                }
+            }
+            _ => {}
+        }
+        self.get_item_general(container, key)
+    }
+
+    #[inline(never)]
+    fn get_item_general(&mut self, container: &Value, key: &Value) -> Result {
+        if is_object(container) {
+            if let Some(result) = self.call_script(container, sym::__getitem__, std::slice::from_ref(key))? {
+                return Ok(result);
+            }
+        }
+        match container.unwrapped() {
+            Value::List(list) => match key {
+                Value::Slice(slice) => {
+                    let indices = self.slice_indices(slice, list.len())?;
+                    Ok(Value::list(pick(&list.items.borrow(), indices)))
+                }
+                _ => {
+                    let at = self.item_index(key, list.len(), &LIST)?;
+                    match list.get(at) {
+                        Some(item) => Ok(item),
+                        None => Err(self.index_error(LIST.range)),
+                    }
+                }
+            },
+            Value::Tuple(items) => match key {
+                Value::Slice(slice) => {
+                    let indices = self.slice_indices(slice, items.len())?;
+                    if indices.step == 1 && indices.count == items.len() && matches!(container, Value::Tuple(_)) {
+                        return Ok(container.clone());
+                    }
+                    Ok(Value::tuple(pick(items, indices)))
+                }
+                _ => {
+                    let at = self.item_index(key, items.len(), &TUPLE)?;
+                    Ok(items[at].clone())
+                }
+            },
+            Value::Str(text) => self.text_item(container, text, key),
+            Value::Dict(dict) => {
+                if let Some(value) = self.dict_get(dict, key)? {
+                    return Ok(value);
+                }
+                if is_object(container) {
+                    if let Some(value) = self.call_script(container, sym::__missing__, std::slice::from_ref(key))? {
+                        return Ok(value);
+                    }
+                    // A native subclass has its own.
+                    if let Some(Value::Native(missing)) = self.lookup_special(container, sym::__missing__) {
+                        return self.call(&Value::Native(missing), &[container.clone(), key.clone()]);
+                    }
+                }
+                Err(self.key_error(key.clone()))
+            }
+            Value::Range(range) => {
+                let range = range.clone();
+                self.range_item(&range, key)
+            }
+            Value::Bytes(bytes) => match key {
+                Value::Slice(slice) => {
+                    let indices = self.slice_indices(slice, bytes.len())?;
+                    Ok(Value::bytes(pick(bytes, indices)))
+                }
+                _ => {
+                    let at = self.item_index(key, bytes.len(), &BYTES)?;
+                    Ok(Value::Int(bytes[at].into()))
+                }
+            },
+            inner @ Value::ByteArray(array) => match key {
+                Value::Slice(slice) => {
+                    let len = array.bytes.borrow().len();
+                    let indices = self.slice_indices(slice, len)?;
+                    Ok(bytes_like(inner, pick(&array.bytes.borrow(), indices)))
+                }
+                _ => {
+                    let len = array.bytes.borrow().len();
+                    let at = self.item_index(key, len, &BYTEARRAY)?;
+                    let byte = array.bytes.borrow().get(at).copied();
+                    byte.map(|byte| Value::Int(byte.into())).ok_or_else(|| self.index_error(BYTEARRAY.range))
+                }
+            },
+            Value::Class(_) => self.class_item(container, key),
+            _ => match views::proxied(container) {
+                Some(inner) => self.get_item(&inner, key),
+                None => {
+                    let name = self.type_name(container);
+                    Err(self.type_error(format!("'{}' object is not subscriptable", name.as_str())))
+                }
+            },
+        }
+    }
+
+    fn text_item(&mut self, container: &Value, text: &Rc<Str>, key: &Value) -> Result {
+        if let Value::Slice(slice) = key {
+            let indices = self.slice_indices(slice, text.len())?;
+            if indices.step == 1 {
+                if indices.count == text.len() && matches!(container, Value::Str(_)) {
+                    return Ok(container.clone());
+                }
+                return Ok(Value::str(substring(text, indices.start as usize, indices.count)));
+            }
+            if text.is_ascii() {
+                let bytes = pick(text.as_str().as_bytes(), indices);
+                return Ok(Value::string(bytes.into_iter().map(char::from).collect()));
+            }
+            let chars: Vec<char> = text.as_str().chars().collect();
+            return Ok(Value::string(pick(&chars, indices).into_iter().collect()));
+        }
+        let at = match self.index_opt(key)? {
+            Some(index) => self.fit_index(&index, text.len(), &STRING)?,
+            None => {
+                let name = self.type_name(key);
+                return Err(self.type_error(format!("string indices must be integers, not '{}'", name.as_str())));
+            }
+        };
+        let found = if text.is_ascii() {
+            text.as_str().as_bytes().get(at).map(|&byte| char::from(byte))
+        } else {
+            text.as_str().chars().nth(at)
+        };
+        match found {
+            Some(c) => Ok(self.char_value(c)),
+            None => Err(self.index_error(STRING.range)),
+        }
+    }
+
+    /// `class[key]`.
+    fn class_item(&mut self, container: &Value, key: &Value) -> Result {
+        let Value::Class(class) = container else { return Err(self.system_error("not a class")) };
+        let types = &self.types;
+        let generic = [
+            &types.list,
+            &types.dict,
+            &types.tuple,
+            &types.set,
+            &types.frozenset,
+            &types.type_,
+            &types.enumerate,
+            &types.coroutine,
+            &types.generator,
+            &types.async_generator,
+        ]
+        .iter()
+        .any(|generic| Rc::ptr_eq(generic, class));
+        if generic {
+            return Ok(self.generic_alias(container, key));
+        }
+        let name = self.name(sym::__class_getitem__).clone();
+        if class.lookup(&name).is_some() {
+            let method = self.get_attr(container, &name)?;
+            return self.call(&method, std::slice::from_ref(key));
+        }
+        let inherits = class.ancestors.borrow().iter().any(|base| {
+            let types = &self.types;
+            [&types.list, &types.dict, &types.tuple, &types.set, &types.frozenset]
+                .iter()
+                .any(|generic| Rc::ptr_eq(generic, base))
+        });
+        if inherits {
+            return Ok(self.generic_alias(container, key));
+        }
+        let name = class.name.borrow().as_str().to_owned();
+        Err(self.type_error(format!("type '{name}' is not subscriptable")))
+    }
+
+    /// An index into a sequence as a position in it.
+    fn item_index(&mut self, key: &Value, len: usize, words: &Words) -> Result<usize> {
+        match self.index_opt(key)? {
+            Some(index) => self.fit_index(&index, len, words),
+            None => {
+                let name = self.type_name(key);
+                Err(self.type_error(format!("{} must be integers or slices, not {}", words.kind, name.as_str())))
+            }
+        }
+    }
+
+    fn fit_index(&mut self, index: &Value, len: usize, words: &Words) -> Result<usize> {
+        match index {
+            Value::Int(n) => slices::index(*n, len).ok_or_else(|| self.index_error(words.range)),
+            _ => Err(self.index_error("cannot fit 'int' into an index-sized integer")),
+        }
+    }
+
+    /// The positions that a slice of a sequence of `len` items means.
+    pub fn slice_indices(&mut self, slice: &Slice, len: usize) -> Result<slices::Indices> {
+        let step = self.slice_part(&slice.step)?.unwrap_or(1);
+        if step == 0 {
+            return Err(self.value_error("slice step cannot be zero"));
+        }
+        let start = self.slice_part(&slice.start)?;
+        let stop = self.slice_part(&slice.stop)?;
+        Ok(slices::slice_indices(start, stop, step, len))
+    }
+
+    /// [`Vm::slice_indices`] as start, stop, step and count.
+    pub fn slice_bounds(&mut self, slice: &Slice, len: usize) -> Result<(i64, i64, i64, usize)> {
+        let found = self.slice_indices(slice, len)?;
+        Ok((found.start, found.stop, found.step, found.count))
+    }
+
+    fn slice_part(&mut self, part: &Value) -> Result<Option<i64>> {
+        match part {
+            Value::None | Value::Unbound => Ok(None),
+            Value::Int(n) => Ok(Some(*n)),
+            _ => match self.index_opt(part)? {
+                Some(Value::Int(n)) => Ok(Some(n)),
+                Some(Value::BigInt(n)) => {
+                    Ok(Some(if n.sign() == num_bigint::Sign::Minus { i64::MIN } else { i64::MAX }))
+                }
+                _ => {
+                    Err(self.type_error("slice indices must be integers or None or have an __index__ method"))
+                }
+            },
+        }
+    }
+
+    /// `container[key] = value`.
+    #[inline]
+    pub fn set_item(&mut self, container: &Value, key: &Value, value: Value) -> Result<()> {
+        match (container, key) {
+            (Value::List(list), Value::Int(n)) => {
+                let mut items = list.items.borrow_mut();
+                let len = items.len();
+                if let Some(at) = slices::index(*n, len) {
+                    let old = std::mem::replace(&mut items[at], value);
+                    drop(items);
+                    drop(old);
+                    return Ok(());
+                }
+                drop(items);
+                Err(self.index_error(LIST_ASSIGNMENT.range))
+            }
+            (Value::Dict(dict), _) => self.dict_set(dict, key.clone(), value),
+            _ => self.set_item_general(container, key, value),
+        }
+    }
+
+    #[inline(never)]
+    fn set_item_general(&mut self, container: &Value, key: &Value, value: Value) -> Result<()> {
+        if is_object(container) {
+            if let Special::Method(method) = self.special(container, sym::__setitem__) {
+                return self.call_found(&method, container, &[key.clone(), value]).map(drop);
+            }
+        }
+        match container.unwrapped() {
+            Value::List(list) => match key {
+                Value::Slice(slice) => self.assign_slice(list, slice, Some(&value)),
+                _ => {
+                    let at = self.item_index(key, list.len(), &LIST_ASSIGNMENT)?;
+                    let old = list.items.borrow_mut().get_mut(at).map(|place| std::mem::replace(place, value));
+                    drop(old);
+                    Ok(())
+                }
+            },
+            Value::Dict(dict) => self.dict_set(dict, key.clone(), value),
+            Value::ByteArray(array) => match key {
+                Value::Slice(slice) => self.assign_bytes_slice(array, slice, Some(&value)),
+                _ => {
+                    let len = array.bytes.borrow().len();
+                    let at = self.item_index(key, len, &BYTEARRAY)?;
+                    let byte = self.to_byte(&value)?;
+                    if let Some(place) = array.bytes.borrow_mut().get_mut(at) {
+                        *place = byte;
+                    }
+                    Ok(())
+                }
+            },
+            _ => Err(self.unsupported_item(container, "does not support item assignment")),
+        }
+    }
+
+    /// An item of a bytearray.
+    pub fn to_byte(&mut self, value: &Value) -> Result<u8> {
+        match self.index(value)? {
+            Value::Int(n @ 0..=255) => Ok(n as u8),
+            _ => Err(self.value_error("byte must be in range(0, 256)")),
+        }
+    }
+
+    /// `del container[key]`.
+    pub fn del_item(&mut self, container: &Value, key: &Value) -> Result<()> {
+        if is_object(container) {
+            if let Special::Method(method) = self.special(container, sym::__delitem__) {
+                return self.call_found(&method, container, std::slice::from_ref(key)).map(drop);
+            }
+        }
+        match container.unwrapped() {
+            Value::List(list) => match key {
+                Value::Slice(slice) => self.assign_slice(list, slice, None),
+                _ => {
+                    let at = self.item_index(key, list.len(), &LIST_ASSIGNMENT)?;
+                    let mut items = list.items.borrow_mut();
+                    let old = if at < items.len() { items.remove(at) } else { Value::Unbound };
+                    drop(items);
+                    drop(old);
+                    Ok(())
+                }
+            },
+            Value::Dict(dict) => match self.dict_remove(dict, key)? {
+                Some(removed) => {
+                    drop(removed);
+                    Ok(())
+                }
+                None => Err(self.key_error(key.clone())),
+            },
+            Value::ByteArray(array) => match key {
+                Value::Slice(slice) => self.assign_bytes_slice(array, slice, None),
+                _ => {
+                    let len = array.bytes.borrow().len();
+                    let at = self.item_index(key, len, &BYTEARRAY)?;
+                    let mut bytes = array.bytes.borrow_mut();
+                    if at < bytes.len() {
+                        bytes.remove(at);
+                    }
+                    Ok(())
+                }
+            },
+            Value::Str(_) | Value::Tuple(_) | Value::Bytes(_) | Value::Range(_) | Value::Set(_) | Value::Instance(_)
+                if self.index_opt(key)?.is_some() =>
+            {
+                Err(self.unsupported_item(container, "doesn't support item deletion"))
+            }
+            _ => Err(self.unsupported_item(container, "does not support item deletion")),
+        }
+    }
+
+    #[cold]
+    fn unsupported_item(&mut self, container: &Value, what: &str) -> Error {
+        let name = self.type_name(container);
+        self.type_error(format!("'{}' object {what}", name.as_str()))
+    }
+
+    /// `len(value)`.
+    #[inline]
+    pub fn len(&mut self, value: &Value) -> Result<usize> {
+        match value {
+            Value::List(list) => Ok(list.len()),
+            Value::Str(text) => Ok(text.len()),
+            Value::Dict(dict) => Ok(dict.len()),
+            Value::Tuple(items) => Ok(items.len()),
+            _ => self.len_general(value),
+        }
+    }
+
+    #[inline(never)]
+    fn len_general(&mut self, value: &Value) -> Result<usize> {
+        if is_object(value) {
+            if let Some(result) = self.call_script(value, sym::__len__, &[])? {
+                return match self.index(&result)? {
+                    Value::Int(n) => {
+                        usize::try_from(n).map_err(|_| self.value_error("__len__() should return >= 0"))
+                    }
+                    Value::BigInt(n) if n.sign() == num_bigint::Sign::Minus => {
+                        Err(self.value_error("__len__() should return >= 0"))
+                    }
+                    _ => Err(self.overflow_error("cannot fit 'int' into an index-sized integer")),
+                };
+            }
+        }
+        match value.unwrapped() {
+            Value::List(list) => Ok(list.len()),
+            Value::Str(text) => Ok(text.len()),
+            Value::Dict(dict) => Ok(dict.len()),
+            Value::Tuple(items) => Ok(items.len()),
+            Value::Set(set) => Ok(set.len()),
+            Value::Bytes(bytes) => Ok(bytes.len()),
+            Value::ByteArray(array) => Ok(array.bytes.borrow().len()),
+            Value::Range(range) => match self.range_len(range) {
+                Value::Int(n) => Ok(n as usize),
+                _ => Err(self.overflow_error("Python int too large to convert to C ssize_t")),
+            },
+            _ => {
+                if let Some(len) = views::len(value) {
+                    return Ok(len);
+                }
+                if let Some(inner) = views::proxied(value) {
+                    return self.len(&inner);
+                }
+                let name = self.type_name(value);
+                Err(self.type_error(format!("object of type '{}' has no len()", name.as_str())))
+            }
+        }
+    }
+}
+
+/// The items at the positions of a slice.
+pub fn pick<T: Clone>(items: &[T], indices: slices::Indices) -> Vec<T> {
+    if indices.step == 1 {
+        let start = (indices.start as usize).min(items.len());
+        let end = (start + indices.count).min(items.len());
+        return items[start..end].to_vec();
+    }
+    positions(indices).filter_map(|at| items.get(at)).cloned().collect()
+}
+
+/// The positions of a slice, in its order.
+pub fn positions(indices: slices::Indices) -> impl Iterator<Item = usize> {
+    (0..indices.count as i64).map(move |i| (indices.start + i * indices.step) as usize)
+}
+
+/// A part of a text by code points.
+pub fn substring(text: &Str, start: usize, count: usize) -> &str {
+    if count == 0 {
+        return "";
+    }
+    let whole = text.as_str();
+    if text.is_ascii() {
+        return whole.get(start..start + count).unwrap_or("");
+    }
+    let mut offsets = whole.char_indices().map(|(offset, _)| offset).chain([whole.len()]);
+    let from = offsets.nth(start).unwrap_or(whole.len());
+    let to = offsets.nth(count - 1).unwrap_or(whole.len());
+    &whole[from..to]
+}

@@ -1,0 +1,323 @@
+//! The one iteration protocol.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use crate::machine::Vm;
+use crate::object::class::Class;
+use crate::object::coroutine::{Kind, Outcome, Resume};
+use crate::object::iter::{DictPart, Iter, NativeIter};
+use crate::object::{Result, Value};
+use crate::symbol::sym;
+
+impl Vm {
+    /// `iter(value)`.
+    pub fn iter(&mut self, value: &Value) -> Result<Value> {
+        let iter = match value {
+            Value::List(list) => Iter::List { list: RefCell::new(Some(list.clone())), at: Cell::new(0) },
+            Value::Tuple(tuple) => Iter::Tuple { tuple: RefCell::new(Some(tuple.clone())), at: Cell::new(0) },
+            Value::Str(text) => Iter::Str { text: text.clone(), at: Cell::new(0) },
+            Value::Range(range) => match range.small() {
+                Some((start, stop, step)) => Iter::range(start, stop, step),
+                None => return self.iter_special(value),
+            },
+            Value::Dict(dict) => Iter::Dict {
+                size: Cell::new(dict.len()),
+                dict: RefCell::new(Some(dict.clone())),
+                at: Cell::new(0),
+                what: DictPart::Keys,
+            },
+            Value::Set(set) => {
+                Iter::Set { size: Cell::new(set.len()), set: RefCell::new(Some(set.clone())), at: Cell::new(0) }
+            }
+            Value::Iter(_) => return Ok(value.clone()),
+            Value::Coroutine(coroutine) if coroutine.kind == Kind::Generator => return Ok(value.clone()),
+            _ => return self.iter_special(value),
+        };
+        Ok(Value::Iter(Rc::new(iter)))
+    }
+
+    fn iter_special(&mut self, value: &Value) -> Result<Value> {
+        match self.lookup_special(value, sym::__iter__) {
+            Some(Value::None) => Err(self.not_iterable(value)),
+            Some(method) => {
+                let iterator = self.call_found(&method, value, &[])?;
+                if self.is_iterator(&iterator) {
+                    return Ok(iterator);
+                }
+                let name = self.type_name(&iterator);
+                Err(self.type_error(format!("iter() returned non-iterator of type '{}'", name.as_str())))
+            }
+            None if self.has_special(value, sym::__getitem__) && !matches!(value, Value::Class(_)) => {
+                let class = self.types.iterator.clone();
+                Ok(Iter::native(&class, Sequence { value: value.clone(), at: 0 }))
+            }
+            None => Err(self.not_iterable(value)),
+        }
+    }
+
+    /// Whether a value has `__next__`.
+    pub fn is_iterator(&self, value: &Value) -> bool {
+        match value {
+            Value::Iter(_) => true,
+            Value::Coroutine(coroutine) => coroutine.kind == Kind::Generator,
+            _ => self.has_special(value, sym::__next__),
+        }
+    }
+
+    /// `next(iterator)`; `None` at the end.
+    #[inline]
+    pub fn next(&mut self, iterator: &Value) -> Result<Option<Value>> {
+        match iterator {
+            Value::Iter(iter) => self.advance(iter),
+            _ => self.next_special(iterator),
+        }
+    }
+
+    fn next_special(&mut self, iterator: &Value) -> Result<Option<Value>> {
+        if let Value::Coroutine(generator) = iterator {
+            if generator.kind == Kind::Generator {
+                return match self.resume(generator, Resume::Send(Value::None))? {
+                    Outcome::Yield(value) => Ok(Some(value)),
+                    _ => Ok(None),
+                };
+            }
+        }
+        match self.lookup_special(iterator, sym::__next__) {
+            Some(method) => match self.call_found(&method, iterator, &[]) {
+                Ok(value) => Ok(Some(value)),
+                Err(e) if e.is(&self.types.StopIteration) => Ok(None),
+                Err(e) => Err(e),
+            },
+            None => {
+                let name = self.type_name(iterator);
+                Err(self.type_error(format!("'{}' object is not an iterator", name.as_str())))
+            }
+        }
+    }
+
+    /// Advances a built-in iterator.
+    #[inline]
+    pub fn advance(&mut self, iter: &Iter) -> Result<Option<Value>> {
+        match iter {
+            Iter::Range { next, remaining, step } => {
+                let left = remaining.get();
+                if left == 0 {
+                    return Ok(None);
+                }
+                remaining.set(left - 1);
+                let value = next.get();
+                next.set(value.wrapping_add(*step));
+                Ok(Some(Value::Int(value)))
+            }
+            Iter::List { list, at } => {
+                let mut slot = list.borrow_mut();
+                let Some(items) = &*slot else { return Ok(None) };
+                let found = items.items.borrow().get(at.get()).cloned();
+                if found.is_some() {
+                    at.set(at.get() + 1);
+                } else {
+                    let done = slot.take();
+                    drop(slot);
+                    drop(done);
+                }
+                Ok(found)
+            }
+            Iter::Tuple { tuple, at } => {
+                let mut slot = tuple.borrow_mut();
+                let Some(items) = &*slot else { return Ok(None) };
+                let found = items.get(at.get()).cloned();
+                if found.is_some() {
+                    at.set(at.get() + 1);
+                } else {
+                    let done = slot.take();
+                    drop(slot);
+                    drop(done);
+                }
+                Ok(found)
+            }
+            _ => self.advance_other(iter),
+        }
+    }
+
+    fn advance_other(&mut self, iter: &Iter) -> Result<Option<Value>> {
+        match iter {
+            Iter::Str { text, at } => {
+                let Some(c) = text.as_str()[at.get()..].chars().next() else { return Ok(None) };
+                at.set(at.get() + c.len_utf8());
+                Ok(Some(self.char_value(c)))
+            }
+            Iter::Dict { dict, at, size, what } => {
+                let held = dict.borrow().clone();
+                let Some(held) = held else { return Ok(None) };
+                if held.len() != size.get() {
+                    size.set(usize::MAX);
+                    return Err(self.runtime_error("dictionary changed size during iteration"));
+                }
+                let table = held.table.borrow();
+                while let Some(entry) = table.entry(at.get()) {
+                    at.set(at.get() + 1);
+                    if !entry.key.is_unbound() {
+                        return Ok(Some(match what {
+                            DictPart::Keys => entry.key.clone(),
+                            DictPart::Values => entry.value.clone(),
+                            DictPart::Items => Value::tuple([entry.key.clone(), entry.value.clone()]),
+                        }));
+                    }
+                }
+                drop(table);
+                let done = dict.borrow_mut().take();
+                drop(done);
+                Ok(None)
+            }
+            Iter::Set { set, at, size } => {
+                let held = set.borrow().clone();
+                let Some(held) = held else { return Ok(None) };
+                if held.len() != size.get() {
+                    size.set(usize::MAX);
+                    return Err(self.runtime_error("Set changed size during iteration"));
+                }
+                let table = held.table.borrow();
+                let by_identity = held.by_identity.get();
+                let end = if by_identity { table.entries().len() } else { table.index_len() };
+                while at.get() < end {
+                    let entry = if by_identity { table.entry(at.get()) } else { table.indexed_entry(at.get()) };
+                    at.set(at.get() + 1);
+                    if let Some(entry) = entry.filter(|e| !e.key.is_unbound()) {
+                        return Ok(Some(entry.key.clone()));
+                    }
+                }
+                drop(table);
+                let done = set.borrow_mut().take();
+                drop(done);
+                Ok(None)
+            }
+            Iter::Native { state, .. } => {
+                // Taken out while it runs, so that script code it calls can't find it half-way.
+                let taken = state.borrow_mut().take();
+                let Some(mut running) = taken else { return Ok(None) };
+                let result = running.next(self);
+                if matches!(result, Ok(Some(_)) | Err(_)) {
+                    *state.borrow_mut() = Some(running);
+                }
+                result
+            }
+            Iter::Range { .. } | Iter::List { .. } | Iter::Tuple { .. } => self.advance(iter),
+        }
+    }
+
+    /// A string of one character.
+    pub fn char_value(&mut self, c: char) -> Value {
+        if c.is_ascii() {
+            if let Some(cached) = self.ascii_chars.get(c as usize) {
+                return Value::Str(cached.clone());
+            }
+        }
+        let mut buffer = [0; 4];
+        Value::str(c.encode_utf8(&mut buffer))
+    }
+
+    /// All items of an iterable.
+    pub fn collect(&mut self, iterable: &Value) -> Result<Vec<Value>> {
+        match iterable {
+            Value::List(list) => return Ok(list.to_vec()),
+            Value::Tuple(tuple) => return Ok(tuple.to_vec()),
+            Value::Set(set) => return Ok(set.values()),
+            Value::Dict(dict) => return Ok(dict.keys()),
+            _ => {}
+        }
+        let iterator = self.iter(iterable)?;
+        let mut items = Vec::new();
+        while let Some(item) = self.next(&iterator)? {
+            items.push(item);
+            self.tick()?;
+        }
+        Ok(items)
+    }
+
+    /// Hands every item of an iterable to a function, until it answers `false`.
+    pub fn for_each(
+        &mut self,
+        iterable: &Value,
+        mut visit: impl FnMut(&mut Vm, Value) -> Result<bool>,
+    ) -> Result<()> {
+        let iterator = self.iter(iterable)?;
+        while let Some(item) = self.next(&iterator)? {
+            self.tick()?;
+            if !visit(self, item)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// `operator.length_hint(value, 0)`.
+    pub fn length_hint(&mut self, value: &Value) -> Result<usize> {
+        if let Value::Iter(iter) = value {
+            return Ok(match &**iter {
+                Iter::Range { remaining, .. } => remaining.get() as usize,
+                Iter::List { list, at } => {
+                    list.borrow().as_ref().map_or(0, |l| l.len().saturating_sub(at.get()))
+                }
+                Iter::Tuple { tuple, at } => {
+                    tuple.borrow().as_ref().map_or(0, |t| t.len().saturating_sub(at.get()))
+                }
+                Iter::Str { text, at } => text.as_str()[at.get()..].chars().count(),
+                Iter::Dict { dict, .. } => dict.borrow().as_ref().map_or(0, |d| d.len()),
+                Iter::Set { set, .. } => set.borrow().as_ref().map_or(0, |s| s.len()),
+                Iter::Native { state, .. } => state.borrow().as_ref().and_then(|s| s.length_hint()).unwrap_or(0),
+            });
+        }
+        if self.has_special(value, sym::__len__) {
+            return self.len(value);
+        }
+        match self.call_special(value, sym::__length_hint__, &[])? {
+            Some(Value::Int(n)) if n >= 0 => Ok(n as usize),
+            Some(Value::NotImplemented) | None => Ok(0),
+            Some(other) => {
+                let name = self.type_name(&other);
+                Err(self.type_error(format!("__length_hint__ must be an integer, not {}", name.as_str())))
+            }
+        }
+    }
+
+    /// An iterator of a native class over items that are known already.
+    pub fn iter_over(&mut self, class: &Rc<Class>, items: Vec<Value>) -> Value {
+        Iter::native(class, Items(items.into_iter()))
+    }
+}
+
+/// The iterator over an object that only has `__getitem__`.
+struct Sequence {
+    value: Value,
+    at: i64,
+}
+
+impl NativeIter for Sequence {
+    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+        match vm.get_item(&self.value, &Value::Int(self.at)) {
+            Ok(item) => {
+                self.at += 1;
+                Ok(Some(item))
+            }
+            Err(e) if e.is(&vm.types.IndexError) || e.is(&vm.types.StopIteration) => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn take_values(&mut self) -> Vec<Value> {
+        vec![self.value.take()]
+    }
+}
+
+struct Items(std::vec::IntoIter<Value>);
+
+impl NativeIter for Items {
+    fn next(&mut self, _: &mut Vm) -> Result<Option<Value>> {
+        Ok(self.0.next())
+    }
+
+    fn length_hint(&self) -> Option<usize> {
+        Some(self.0.len())
+    }
+}

@@ -1,0 +1,257 @@
+//! The machine: runs frames. It knows no event loop: a frame that has to wait leaves the step loop, and whoever
+//! resumed it decides what happens next.
+//!
+//! The ways in are [`Vm::call`] and [`Vm::resume`]. Everything that can run script code takes `&mut Vm` and returns a
+//! [`Result`]; no `RefCell` borrow is held across such a call.
+
+pub mod attr;
+pub mod bind;
+pub mod call;
+pub mod classes;
+pub mod compare;
+pub mod coroutine;
+pub mod display;
+pub mod errors;
+pub mod format;
+pub mod generator;
+pub mod generic;
+pub mod hash;
+pub mod import;
+pub mod instance;
+pub mod item;
+pub mod iter;
+pub mod number;
+pub mod ops;
+pub mod report;
+pub mod sequence;
+pub mod sets;
+pub mod slice;
+pub mod sort;
+pub mod step;
+pub mod text;
+pub mod types;
+pub mod unwind;
+pub mod views;
+pub mod warn;
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::host::Host;
+use crate::object::code::Code;
+use crate::object::{Dict, Error, Exception, Result, Str, Value};
+use crate::source::Span;
+use crate::symbol::{Interner, Symbol};
+use types::Types;
+
+/// Where a call was made: a code object by number, and the place of the call in it.
+#[derive(Clone, Copy)]
+pub struct CallSite {
+    pub code: u32,
+    pub span: Span,
+}
+
+/// An interpreter's state.
+pub struct Vm {
+    pub interner: Interner,
+    /// The string object of every symbol.
+    names: Vec<Rc<Str>>,
+    /// The strings of one ASCII character.
+    pub ascii_chars: Vec<Rc<Str>>,
+    pub types: Types,
+    pub builtins: Rc<Dict>,
+    /// `sys.modules`.
+    pub modules: Rc<Dict>,
+    pub host: Host,
+    /// The exception being handled (`sys.exc_info()`).
+    pub handling: Option<Rc<Exception>>,
+    /// The calls under way, outermost first.
+    pub calls: Vec<CallSite>,
+    /// All code objects by number; see [`CallSite`].
+    codes: Vec<Weak<Code>>,
+    /// Frames under way on the native stack.
+    pub depth: u32,
+    pub recursion_limit: u32,
+    /// The lowest address the native stack may reach; 0 for no check.
+    pub stack_limit: usize,
+    /// Counts down at calls and backward jumps; at zero the machine looks up from its work.
+    pub fuel: u32,
+    /// Set from outside (a signal handler, another thread) to raise `KeyboardInterrupt`.
+    pub interrupt: Arc<AtomicBool>,
+    /// Counts coroutines that were resumed from outside while part of another's chain.
+    pub chain_epoch: u64,
+    /// `sys.set_asyncgen_hooks`.
+    pub asyncgen_hooks: (Value, Value),
+    /// Objects whose `repr` is under way.
+    pub repr_guard: Vec<usize>,
+    /// State of built-in modules, by type.
+    extensions: HashMap<TypeId, Box<dyn Any>>,
+}
+
+/// How many calls and jumps pass between two looks at the outside world.
+const FUEL: u32 = 4096;
+
+impl Vm {
+    /// A machine with the built-in types and functions, and no module imported.
+    pub fn new(host: Host) -> Vm {
+        let interner = Interner::default();
+        let types = Types::new();
+        let mut vm = Vm {
+            interner,
+            names: Vec::new(),
+            ascii_chars: (0..128u8).map(|b| Rc::new(Str::new(char::from(b).to_string()))).collect(),
+            types,
+            builtins: Rc::new(Dict::new()),
+            modules: Rc::new(Dict::new()),
+            host,
+            handling: None,
+            calls: Vec::new(),
+            codes: Vec::new(),
+            depth: 0,
+            recursion_limit: 1000,
+            stack_limit: 0,
+            fuel: FUEL,
+            interrupt: Arc::new(AtomicBool::new(false)),
+            chain_epoch: 1,
+            asyncgen_hooks: (Value::None, Value::None),
+            repr_guard: Vec::new(),
+            extensions: HashMap::new(),
+        };
+        vm.sync_names();
+        crate::builtins::install(&mut vm);
+        vm
+    }
+
+    /// Makes string objects for the symbols that were interned since the last time.
+    pub fn sync_names(&mut self) {
+        for i in self.names.len()..self.interner.len() {
+            let text = Str::new(&**self.interner.name(Symbol(i as u32)));
+            text.intern();
+            self.names.push(Rc::new(text));
+        }
+    }
+
+    /// The string object of a symbol.
+    #[inline]
+    pub fn name(&self, symbol: Symbol) -> &Rc<Str> {
+        &self.names[symbol.0 as usize]
+    }
+
+    /// The one string object that stands for a name, so that attribute lookups compare pointers.
+    pub fn intern(&mut self, name: &str) -> Rc<Str> {
+        let symbol = self.interner.intern(name);
+        self.sync_names();
+        self.name(symbol).clone()
+    }
+
+    /// [`Vm::intern`] for a name that already is a string object.
+    pub fn intern_str(&mut self, name: &Rc<Str>) -> Rc<Str> {
+        if name.is_interned() { name.clone() } else { self.intern(name) }
+    }
+
+    /// The state that a built-in module keeps in this interpreter, made when first asked for.
+    pub fn extension<T: Any + Default>(&mut self) -> &mut T {
+        self.extensions
+            .entry(TypeId::of::<T>())
+            .or_insert_with(|| Box::new(T::default()))
+            .downcast_mut()
+            .expect("stored under its own type")
+    }
+
+    /// Gives a code object its number.
+    pub fn register_code(&mut self, code: &Rc<Code>) {
+        code.id.set(self.codes.len() as u32);
+        self.codes.push(Rc::downgrade(code));
+    }
+
+    pub fn code_by_id(&self, id: u32) -> Option<Rc<Code>> {
+        self.codes.get(id as usize).and_then(Weak::upgrade)
+    }
+
+    /// Called when `fuel` has run out: looks for an interrupt.
+    #[cold]
+    pub fn look_up(&mut self) -> Result<()> {
+        self.fuel = FUEL;
+        if self.interrupt.swap(false, Ordering::Relaxed) {
+            return Err(self.interrupted());
+        }
+        Ok(())
+    }
+
+    /// Lets time pass on the host's clock, interrupts allowed.
+    pub fn sleep(&mut self, nanoseconds: i128) -> Result<()> {
+        let end = self.host.clock.monotonic() + nanoseconds;
+        loop {
+            self.look_up()?;
+            let left = end - self.host.clock.monotonic();
+            if left <= 0 {
+                return Ok(());
+            }
+            self.host.clock.sleep(left);
+        }
+    }
+
+    /// What an interrupt from outside raises in the running frame.
+    fn interrupted(&mut self) -> Error {
+        let class = self.types.KeyboardInterrupt.clone();
+        self.new_error(&class, Vec::new())
+    }
+
+    /// Counts a call or backward jump.
+    #[inline]
+    pub fn tick(&mut self) -> Result<()> {
+        self.fuel -= 1;
+        if self.fuel == 0 { self.look_up() } else { Ok(()) }
+    }
+
+    /// Whether one more frame may be entered: Python's limit, and the native stack's.
+    #[inline]
+    pub fn enter(&mut self) -> Result<()> {
+        let here = 0u8;
+        if self.depth >= self.recursion_limit || (std::ptr::from_ref(&here) as usize) < self.stack_limit {
+            return Err(self.recursion_error());
+        }
+        self.depth += 1;
+        Ok(())
+    }
+
+    #[cold]
+    fn recursion_error(&mut self) -> Error {
+        let class = self.types.RecursionError.clone();
+        self.error(&class, "maximum recursion depth exceeded")
+    }
+
+    /// Runs `body` as one more level of native recursion (a nested `repr`, comparison, call from Rust).
+    pub fn nested<T>(&mut self, body: impl FnOnce(&mut Vm) -> Result<T>) -> Result<T> {
+        self.enter()?;
+        let result = body(self);
+        self.depth -= 1;
+        result
+    }
+}
+
+impl Vm {
+    /// The code objects made from a source.
+    pub fn codes_of(&self, source: &Rc<crate::source::Source>) -> Vec<Rc<Code>> {
+        self.codes.iter().filter_map(Weak::upgrade).filter(|code| Rc::ptr_eq(&code.source, source)).collect()
+    }
+
+    /// Runs a module's code in a namespace; `locals` is a namespace of its own for `exec`.
+    pub fn run_code(&mut self, code: &Rc<Code>, globals: &Rc<Dict>, locals: Option<Value>) -> Result<Value> {
+        let function = Rc::new(crate::object::Function {
+            code: code.clone(),
+            globals: globals.clone(),
+            closure: Box::new([]),
+            defaults: std::cell::RefCell::new(Rc::from([])),
+            extra: std::cell::RefCell::new(None),
+        });
+        let mut slots = vec![Value::Unbound; code.slots.max(1) as usize];
+        if let Some(locals) = locals {
+            slots[0] = locals;
+        }
+        self.run_vec(&function, slots)
+    }
+}

@@ -1,0 +1,552 @@
+//! Operators: the fast functions that compiled code calls, and the protocol behind them.
+//!
+//! A special method of a class is asked through [`Vm::special`], which says whether script code answers it or the
+//! built-in type itself does. Built-in behaviour is a function of the values, never a call of a method, so a built-in
+//! method may be defined as the operator and the operator never comes back to it.
+
+use std::rc::Rc;
+
+use num_bigint::BigInt;
+
+use crate::machine::{Vm, number};
+use crate::object::class::{Class, Payload};
+use crate::object::{Error, Result, Value};
+use crate::symbol::{Symbol, sym};
+use crate::syntax::ast::{BinOp, UnaryOp};
+
+/// How an operator is written and which special methods stand for it.
+struct Names {
+    sign: &'static str,
+    method: Symbol,
+    reflected: Symbol,
+    in_place: Symbol,
+}
+
+/// In the order of `BinOp`.
+const OPERATORS: [Names; 13] = [
+    Names { sign: "+", method: sym::__add__, reflected: sym::__radd__, in_place: sym::__iadd__ },
+    Names { sign: "-", method: sym::__sub__, reflected: sym::__rsub__, in_place: sym::__isub__ },
+    Names { sign: "*", method: sym::__mul__, reflected: sym::__rmul__, in_place: sym::__imul__ },
+    Names { sign: "@", method: sym::__matmul__, reflected: sym::__rmatmul__, in_place: sym::__imatmul__ },
+    Names { sign: "/", method: sym::__truediv__, reflected: sym::__rtruediv__, in_place: sym::__itruediv__ },
+    Names { sign: "//", method: sym::__floordiv__, reflected: sym::__rfloordiv__, in_place: sym::__ifloordiv__ },
+    Names { sign: "%", method: sym::__mod__, reflected: sym::__rmod__, in_place: sym::__imod__ },
+    Names { sign: "** or pow()", method: sym::__pow__, reflected: sym::__rpow__, in_place: sym::__ipow__ },
+    Names { sign: "<<", method: sym::__lshift__, reflected: sym::__rlshift__, in_place: sym::__ilshift__ },
+    Names { sign: ">>", method: sym::__rshift__, reflected: sym::__rrshift__, in_place: sym::__irshift__ },
+    Names { sign: "&", method: sym::__and__, reflected: sym::__rand__, in_place: sym::__iand__ },
+    Names { sign: "^", method: sym::__xor__, reflected: sym::__rxor__, in_place: sym::__ixor__ },
+    Names { sign: "|", method: sym::__or__, reflected: sym::__ror__, in_place: sym::__ior__ },
+];
+
+/// Who answers a special method.
+pub enum Special {
+    /// The built-in type, or the one that the class is derived from.
+    Builtin,
+    /// `object`'s own method.
+    Default,
+    /// Nobody.
+    Missing,
+    /// This method, unbound.
+    Method(Value),
+}
+
+#[inline]
+pub fn add(vm: &mut Vm, a: &Value, b: &Value) -> Result {
+    match (a, b) {
+        (Value::Int(x), Value::Int(y)) => {
+            if let Some(sum) = x.checked_add(*y) {
+                return Ok(Value::Int(sum));
+            }
+        }
+        (Value::Float(x), Value::Float(y)) => return Ok(Value::Float(x + y)),
+        _ => {}
+    }
+    vm.binary_general(BinOp::Add, a, b)
+}
+
+#[inline]
+pub fn sub(vm: &mut Vm, a: &Value, b: &Value) -> Result {
+    match (a, b) {
+        (Value::Int(x), Value::Int(y)) => {
+            if let Some(difference) = x.checked_sub(*y) {
+                return Ok(Value::Int(difference));
+            }
+        }
+        (Value::Float(x), Value::Float(y)) => return Ok(Value::Float(x - y)),
+        _ => {}
+    }
+    vm.binary_general(BinOp::Sub, a, b)
+}
+
+#[inline]
+pub fn mul(vm: &mut Vm, a: &Value, b: &Value) -> Result {
+    match (a, b) {
+        (Value::Int(x), Value::Int(y)) => {
+            if let Some(product) = x.checked_mul(*y) {
+                return Ok(Value::Int(product));
+            }
+        }
+        (Value::Float(x), Value::Float(y)) => return Ok(Value::Float(x * y)),
+        _ => {}
+    }
+    vm.binary_general(BinOp::Mul, a, b)
+}
+
+#[inline]
+pub fn div(vm: &mut Vm, a: &Value, b: &Value) -> Result {
+    match (a, b) {
+        (Value::Int(x), Value::Int(y)) => number::true_div(vm, *x, *y),
+        (Value::Float(x), Value::Float(y)) => number::float_div(vm, *x, *y),
+        _ => vm.binary_general(BinOp::Div, a, b),
+    }
+}
+
+#[inline]
+pub fn floor_div(vm: &mut Vm, a: &Value, b: &Value) -> Result {
+    match (a, b) {
+        (Value::Int(x), Value::Int(y)) if *y > 0 => Ok(Value::Int(x.div_euclid(*y))),
+        _ => vm.binary_general(BinOp::FloorDiv, a, b),
+    }
+}
+
+#[inline]
+pub fn modulo(vm: &mut Vm, a: &Value, b: &Value) -> Result {
+    match (a, b) {
+        (Value::Int(x), Value::Int(y)) if *y > 0 => Ok(Value::Int(x.rem_euclid(*y))),
+        _ => vm.binary_general(BinOp::Mod, a, b),
+    }
+}
+
+macro_rules! bitwise {
+    ($($name:ident $op:tt $kind:ident),*) => {
+        $(
+            #[inline]
+            pub fn $name(vm: &mut Vm, a: &Value, b: &Value) -> Result {
+                match (a, b) {
+                    (Value::Int(x), Value::Int(y)) => Ok(Value::Int(x $op y)),
+                    _ => vm.binary_general(BinOp::$kind, a, b),
+                }
+            }
+        )*
+    };
+}
+
+bitwise! { bit_and & BitAnd, bit_or | BitOr, bit_xor ^ BitXor }
+
+impl Vm {
+    /// `a op b`.
+    #[inline]
+    pub fn binary(&mut self, op: BinOp, a: &Value, b: &Value) -> Result {
+        match op {
+            BinOp::Add => add(self, a, b),
+            BinOp::Sub => sub(self, a, b),
+            BinOp::Mul => mul(self, a, b),
+            BinOp::Div => div(self, a, b),
+            BinOp::FloorDiv => floor_div(self, a, b),
+            BinOp::Mod => modulo(self, a, b),
+            BinOp::BitAnd => bit_and(self, a, b),
+            BinOp::BitOr => bit_or(self, a, b),
+            BinOp::BitXor => bit_xor(self, a, b),
+            _ => self.binary_general(op, a, b),
+        }
+    }
+
+    /// `a op b` for any values.
+    #[inline(never)]
+    pub fn binary_general(&mut self, op: BinOp, a: &Value, b: &Value) -> Result {
+        let found = if is_object(a) || is_object(b) {
+            self.binary_protocol(op, a, b)?
+        } else {
+            match self.builtin_binary(op, a, b)? {
+                None => self.sequence_binary(op, a, b)?,
+                found => found,
+            }
+        };
+        match found {
+            Some(value) => Ok(value),
+            None => Err(self.unsupported(op, OPERATORS[op as usize].sign, a, b)),
+        }
+    }
+
+    /// What the built-in types make of `a op b`; `None` is their `NotImplemented`.
+    pub fn builtin_binary(&mut self, op: BinOp, a: &Value, b: &Value) -> Result<Option<Value>> {
+        match number::binary(self, op, a, b)? {
+            None => self.container_binary(op, a, b),
+            found => Ok(found),
+        }
+    }
+
+    /// `a op b` where special methods may be script code.
+    fn binary_protocol(&mut self, op: BinOp, a: &Value, b: &Value) -> Result<Option<Value>> {
+        let names = &OPERATORS[op as usize];
+        match self.methods_binary(names.method, names.reflected, a, b)? {
+            Answer::Value(value) => return Ok(Some(value)),
+            Answer::Builtin => {
+                if let Some(value) = self.builtin_binary(op, a.unwrapped(), b.unwrapped())? {
+                    return Ok(Some(value));
+                }
+                // The built-in operand had its turn; what is left is the other one's method.
+                if let Some(value) = self.methods_after_builtin(names, a, b)? {
+                    return Ok(Some(value));
+                }
+            }
+            Answer::Nothing => {}
+        }
+        self.sequence_binary(op, a.unwrapped(), b.unwrapped())
+    }
+
+    /// Asks the special methods of both operands up to where a built-in type has its turn.
+    fn methods_binary(&mut self, method: Symbol, reflected: Symbol, a: &Value, b: &Value) -> Result<Answer> {
+        let left = self.special(a, method);
+        let (class_a, class_b) = (self.class_of(a), self.class_of(b));
+        let same_class = Rc::ptr_eq(&class_a, &class_b);
+        let right = if same_class { Special::Missing } else { self.special(b, reflected) };
+        let mut right_done = false;
+        if let Special::Method(right) = &right {
+            let first = class_b.is_subclass(&class_a) && self.overrides(&class_a, &class_b, reflected);
+            if first || matches!(left, Special::Missing | Special::Default) {
+                right_done = true;
+                let result = self.call_found(right, b, std::slice::from_ref(a))?;
+                if !matches!(result, Value::NotImplemented) {
+                    return Ok(Answer::Value(result));
+                }
+            }
+        }
+        match left {
+            Special::Builtin => return Ok(Answer::Builtin),
+            Special::Method(left) => {
+                let result = self.call_found(&left, a, std::slice::from_ref(b))?;
+                if !matches!(result, Value::NotImplemented) {
+                    return Ok(Answer::Value(result));
+                }
+            }
+            Special::Missing | Special::Default => {}
+        }
+        match right {
+            Special::Builtin => Ok(Answer::Builtin),
+            Special::Method(right) if !right_done => {
+                let result = self.call_found(&right, b, std::slice::from_ref(a))?;
+                Ok(if matches!(result, Value::NotImplemented) { Answer::Nothing } else { Answer::Value(result) })
+            }
+            _ => Ok(Answer::Nothing),
+        }
+    }
+
+    /// The reflected method of the right operand after a built-in left one had no answer.
+    fn methods_after_builtin(&mut self, names: &Names, a: &Value, b: &Value) -> Result<Option<Value>> {
+        let (class_a, class_b) = (self.class_of(a), self.class_of(b));
+        let asked = class_b.is_subclass(&class_a) && self.overrides(&class_a, &class_b, names.reflected);
+        if asked || Rc::ptr_eq(&class_a, &class_b) {
+            return Ok(None);
+        }
+        match self.special(b, names.reflected) {
+            Special::Method(right) => {
+                let result = self.call_found(&right, b, std::slice::from_ref(a))?;
+                Ok(if matches!(result, Value::NotImplemented) { None } else { Some(result) })
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether a subclass has another method of a name than its base.
+    fn overrides(&self, base: &Rc<Class>, subclass: &Rc<Class>, name: Symbol) -> bool {
+        let name = self.name(name);
+        match (base.lookup(name), subclass.lookup(name)) {
+            (Some(a), Some(b)) => !a.is(&b),
+            (None, Some(_)) => true,
+            _ => false,
+        }
+    }
+
+    /// Who answers a special method of a value.
+    pub fn special(&self, value: &Value, name: Symbol) -> Special {
+        let builtin_inside = match value {
+            Value::Instance(instance) => match &instance.payload {
+                Payload::Value(_) => true,
+                Payload::None => false,
+                Payload::Native(_) => crate::machine::views::is_plain(value),
+            },
+            Value::Exception(_) => true,
+            Value::Class(class) if class.metaclass.get().is_some() => true,
+            _ => return Special::Builtin,
+        };
+        match self.lookup_special(value, name) {
+            None if builtin_inside => Special::Builtin,
+            None => Special::Missing,
+            Some(Value::Native(native)) => {
+                let owner = native.owner.borrow().as_ref().and_then(std::rc::Weak::upgrade);
+                let of_object = owner.is_some_and(|owner| Rc::ptr_eq(&owner, &self.types.object));
+                // A built-in type answers by itself what its table does not spell out.
+                let inside = matches!(value, Value::Instance(_)) && builtin_inside && name != sym::__hash__;
+                if of_object && !inside {
+                    Special::Default
+                } else if builtin_inside {
+                    Special::Builtin
+                } else {
+                    Special::Method(Value::Native(native))
+                }
+            }
+            Some(method) => Special::Method(method),
+        }
+    }
+
+    /// Calls a special method that script code defines; `None` if there is none such.
+    pub fn call_script(&mut self, value: &Value, name: Symbol, args: &[Value]) -> Result<Option<Value>> {
+        match self.special(value, name) {
+            Special::Method(method) => self.call_found(&method, value, args).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// `a op= b`. The left operand is given away so that one that nobody else refers to can grow in place.
+    pub fn inplace(&mut self, op: BinOp, left: Value, right: &Value) -> Result {
+        match (&left, right) {
+            (Value::Int(_) | Value::Float(_), Value::Int(_) | Value::Float(_)) => self.binary(op, &left, right),
+            (Value::Str(_), Value::Str(text)) if op == BinOp::Add => {
+                let Value::Str(mut left) = left else { return Ok(Value::Unbound) };
+                if left.as_str().len() + text.as_str().len() <= super::sequence::MAX_TEXT {
+                    if let Some(unique) = Rc::get_mut(&mut left) {
+                        unique.push_str(text);
+                        return Ok(Value::Str(left));
+                    }
+                }
+                self.binary_general(op, &Value::Str(left), right)
+            }
+            _ => self.inplace_general(op, left, right),
+        }
+    }
+
+    #[inline(never)]
+    fn inplace_general(&mut self, op: BinOp, left: Value, right: &Value) -> Result {
+        let names = &OPERATORS[op as usize];
+        match self.special(&left, names.in_place) {
+            Special::Method(method) => {
+                let result = self.call_found(&method, &left, std::slice::from_ref(right))?;
+                if !matches!(result, Value::NotImplemented) {
+                    return Ok(result);
+                }
+            }
+            Special::Builtin => {
+                if self.inplace_container(op, left.unwrapped(), right)? {
+                    return Ok(left);
+                }
+            }
+            Special::Missing | Special::Default => {}
+        }
+        let found = if is_object(&left) || is_object(right) {
+            self.binary_protocol(op, &left, right)?
+        } else {
+            match self.builtin_binary(op, &left, right)? {
+                None => self.sequence_binary(op, &left, right)?,
+                found => found,
+            }
+        };
+        match found {
+            Some(value) => Ok(value),
+            None => {
+                let sign = if op == BinOp::Pow { "**" } else { names.sign };
+                Err(self.unsupported(op, &format!("{sign}="), &left, right))
+            }
+        }
+    }
+
+    #[cold]
+    fn unsupported(&mut self, op: BinOp, sign: &str, a: &Value, b: &Value) -> Error {
+        let (left, right) = (self.type_name(a), self.type_name(b));
+        let mut message =
+            format!("unsupported operand type(s) for {sign}: '{}' and '{}'", left.as_str(), right.as_str());
+        if op == BinOp::RShift && matches!(a, Value::Native(native) if native.name.as_str() == "print") {
+            message.push_str(". Did you mean \"print(<message>, file=<output_stream>)\"?");
+        }
+        self.type_error(message)
+    }
+
+    /// `op a`.
+    pub fn unary(&mut self, op: UnaryOp, a: &Value) -> Result {
+        let (method, sign) = match op {
+            UnaryOp::Not => return Ok(Value::Bool(!self.truth(a)?)),
+            UnaryOp::Neg => (sym::__neg__, '-'),
+            UnaryOp::Pos => (sym::__pos__, '+'),
+            UnaryOp::Invert => (sym::__invert__, '~'),
+        };
+        if let Some(result) = self.call_script(a, method, &[])? {
+            return Ok(result);
+        }
+        let inner = a.unwrapped();
+        let result = match op {
+            UnaryOp::Neg => number::negate(inner),
+            UnaryOp::Pos => match inner {
+                Value::Bool(b) => Some(Value::Int(i64::from(*b))),
+                Value::Int(_) | Value::BigInt(_) | Value::Float(_) | Value::Complex(_) => Some(inner.clone()),
+                _ => None,
+            },
+            _ => {
+                if matches!(inner, Value::Bool(_)) {
+                    let class = self.types.DeprecationWarning.clone();
+                    self.warn(&class, INVERTED_BOOL)?;
+                }
+                number::invert(inner)
+            }
+        };
+        match result {
+            Some(value) => Ok(value),
+            None => {
+                let name = self.type_name(a);
+                Err(self.type_error(format!("bad operand type for unary {sign}: '{}'", name.as_str())))
+            }
+        }
+    }
+
+    /// `pow(base, exp, modulus)`; `Unbound` or `None` for no modulus.
+    pub fn power(&mut self, base: &Value, exp: &Value, modulus: &Value) -> Result {
+        if modulus.given().is_none() {
+            return self.binary_general(BinOp::Pow, base, exp);
+        }
+        let args = [exp.clone(), modulus.clone()];
+        if let Some(result) = self.call_script(base, sym::__pow__, &args)? {
+            if !matches!(result, Value::NotImplemented) {
+                return Ok(result);
+            }
+        }
+        if let (Some(x), Some(y), Some(z)) = (base.as_bigint(), exp.as_bigint(), modulus.as_bigint()) {
+            return number::pow_mod(self, &x, &y, &z);
+        }
+        let is_number = |v: &Value| v.is_int() || matches!(v.unwrapped(), Value::Float(_) | Value::Complex(_));
+        if is_number(base) && is_number(exp) && is_number(modulus) {
+            let all = [base, exp, modulus];
+            return Err(if all.iter().any(|v| matches!(v.unwrapped(), Value::Complex(_))) {
+                self.value_error("complex modulo")
+            } else {
+                self.type_error("pow() 3rd argument not allowed unless all arguments are integers")
+            });
+        }
+        let names = [base, exp, modulus].map(|value| self.type_name(value));
+        Err(self.type_error(format!(
+            "unsupported operand type(s) for ** or pow(): '{}', '{}', '{}'",
+            names[0].as_str(),
+            names[1].as_str(),
+            names[2].as_str()
+        )))
+    }
+
+    /// `divmod(a, b)`.
+    pub fn divmod(&mut self, a: &Value, b: &Value) -> Result {
+        let answer = if is_object(a) || is_object(b) {
+            self.methods_binary(sym::__divmod__, sym::__rdivmod__, a, b)?
+        } else {
+            Answer::Builtin
+        };
+        if let Answer::Value(value) = answer {
+            return Ok(value);
+        }
+        if matches!(answer, Answer::Builtin) {
+            if let Some(value) = number::divmod(self, a.unwrapped(), b.unwrapped())? {
+                return Ok(value);
+            }
+            if let Some(value) = self.call_script(b, sym::__rdivmod__, std::slice::from_ref(a))? {
+                if !matches!(value, Value::NotImplemented) {
+                    return Ok(value);
+                }
+            }
+        }
+        Err(self.unsupported(BinOp::Mod, "divmod()", a, b))
+    }
+
+    /// An object as an exact `int`, as indices and counts are: `__index__`.
+    pub fn index(&mut self, value: &Value) -> Result {
+        match self.index_opt(value)? {
+            Some(index) => Ok(index),
+            None => {
+                let name = self.type_name(value);
+                Err(self.type_error(format!("'{}' object cannot be interpreted as an integer", name.as_str())))
+            }
+        }
+    }
+
+    /// [`Vm::index`], or `None` for an object without `__index__`.
+    pub fn index_opt(&mut self, value: &Value) -> Result<Option<Value>> {
+        match value.unwrapped() {
+            Value::Int(n) => return Ok(Some(Value::Int(*n))),
+            Value::Bool(b) => return Ok(Some(Value::Int(i64::from(*b)))),
+            big @ Value::BigInt(_) => return Ok(Some(big.clone())),
+            _ => {}
+        }
+        if !is_object(value) {
+            return Ok(None);
+        }
+        let Some(result) = self.call_special(value, sym::__index__, &[])? else { return Ok(None) };
+        match result.unwrapped() {
+            Value::Bool(b) => Ok(Some(Value::Int(i64::from(*b)))),
+            n @ (Value::Int(_) | Value::BigInt(_)) => Ok(Some(n.clone())),
+            _ => {
+                let name = self.type_name(&result);
+                Err(self.type_error(format!("__index__ returned non-int (type {})", name.as_str())))
+            }
+        }
+    }
+
+    /// An index or count that has to fit a machine word.
+    pub fn to_i64(&mut self, value: &Value) -> Result<i64> {
+        if let Value::Int(n) = value {
+            return Ok(*n);
+        }
+        match self.index(value)? {
+            Value::Int(n) => Ok(n),
+            _ => Err(self.overflow_error("Python int too large to convert to C ssize_t")),
+        }
+    }
+
+    /// An object as an integer of any size.
+    pub fn to_bigint(&mut self, value: &Value) -> Result<BigInt> {
+        let index = self.index(value)?;
+        Ok(index.as_bigint().unwrap_or_default())
+    }
+
+    /// An object as a float: `float(value)` for everything but text.
+    pub fn to_f64(&mut self, value: &Value) -> Result<f64> {
+        match value {
+            Value::Float(x) => return Ok(*x),
+            Value::Int(n) => return Ok(*n as f64),
+            _ => {}
+        }
+        if let Some(result) = self.call_script(value, sym::__float__, &[])? {
+            if let Value::Float(x) = result.unwrapped() {
+                return Ok(*x);
+            }
+            let (name, other) = (self.type_name(value), self.type_name(&result));
+            let message = format!("{}.__float__ returned non-float (type {})", name.as_str(), other.as_str());
+            return Err(self.type_error(message));
+        }
+        if let Value::Float(x) = value.unwrapped() {
+            return Ok(*x);
+        }
+        match self.index_opt(value)? {
+            Some(Value::Int(n)) => Ok(n as f64),
+            Some(Value::BigInt(n)) => number::big_to_f64(self, &n),
+            _ => {
+                let name = self.type_name(value);
+                Err(self.type_error(format!("must be real number, not {}", name.as_str())))
+            }
+        }
+    }
+}
+
+/// What the special methods say to a binary operator.
+enum Answer {
+    Value(Value),
+    /// It is a built-in type's turn.
+    Builtin,
+    Nothing,
+}
+
+/// Whether a value's class may have special methods of its own.
+#[inline]
+pub fn is_object(value: &Value) -> bool {
+    matches!(value, Value::Instance(_) | Value::Exception(_) | Value::Class(_))
+}
+
+const INVERTED_BOOL: &str = "Bitwise inversion '~' on bool is deprecated and will be removed in Python 3.16. \
+    This returns the bitwise inversion of the underlying int object and is usually not what you expect from the \
+    negation of a bool. Use the 'not' operator for boolean negation or ~int(x) for the bitwise inversion of the \
+    underlying int.";

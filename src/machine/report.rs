@@ -1,0 +1,317 @@
+//! From exceptions to the plain data that `report/` renders, and what is printed about exceptions nobody catches.
+
+use std::rc::Rc;
+
+use crate::diagnostic::{Diagnostic, ExceptionReport, FrameEntry, Place, SyntaxPlace};
+use crate::machine::Vm;
+use crate::object::frame::Frame;
+use crate::object::{Class, Error, Exception, Result, Str, Value};
+use crate::report::{self, ErrorFormat, Style};
+use crate::symbol::{Symbol, sym};
+use crate::text::similar;
+
+/// Chained exceptions are followed this deep.
+const CHAIN: usize = 500;
+
+impl Vm {
+    /// What a traceback shows of an exception.
+    pub fn exception_report(&mut self, exception: &Rc<Exception>) -> ExceptionReport {
+        let mut seen = Vec::new();
+        self.report_of(exception, &mut seen)
+    }
+
+    fn report_of(&mut self, exception: &Rc<Exception>, seen: &mut Vec<usize>) -> ExceptionReport {
+        seen.push(Rc::as_ptr(exception) as usize);
+        let value = Value::Exception(exception.clone());
+        let class = exception.class.borrow().clone();
+        let message = match self.exception_message(&value) {
+            Ok(text) => text,
+            Err(_) => "<exception str() failed>".to_owned(),
+        };
+        let cause = exception.cause.borrow().clone();
+        let context = exception.context.borrow().clone();
+        let fresh = |e: &Rc<Exception>, seen: &[usize]| seen.len() < CHAIN && !seen.contains(&(Rc::as_ptr(e) as usize));
+        let (cause, context) = match cause {
+            Some(cause) if fresh(&cause, seen) => (Some(Box::new(self.report_of(&cause, seen))), None),
+            Some(_) => (None, None),
+            None if exception.suppress_context.get() => (None, None),
+            None => match context {
+                Some(context) if fresh(&context, seen) => (None, Some(Box::new(self.report_of(&context, seen)))),
+                _ => (None, None),
+            },
+        };
+        let group = if class.is_subclass(&self.types.BaseExceptionGroup) {
+            let members = self.exception_attr(exception, sym::exceptions).unwrap_or_default();
+            let members = self.collect(&members).unwrap_or_default();
+            Some(members.iter().filter_map(Value::as_exception).map(|member| self.report_of(member, seen)).collect())
+        } else {
+            None
+        };
+        let is_syntax = class.is_subclass(&self.types.SyntaxError);
+        ExceptionReport {
+            frames: frames(exception),
+            class: self.class_display(&class),
+            message,
+            notes: self.notes(exception),
+            cause,
+            context,
+            group,
+            syntax: if is_syntax { self.syntax_place(exception) } else { None },
+            suggestion: self.suggestion(exception),
+            helps: Vec::new(),
+            labels: Vec::new(),
+        }
+    }
+
+    /// `str(exception)`, or for a `SyntaxError` its message alone.
+    fn exception_message(&mut self, value: &Value) -> Result<String> {
+        if let Value::Exception(exception) = value {
+            if exception.is(&self.types.SyntaxError) {
+                if let Some(message) = self.exception_attr(exception, sym::msg) {
+                    return Ok(self.str(&message)?.as_str().to_owned());
+                }
+            }
+        }
+        Ok(self.str(value)?.as_str().to_owned())
+    }
+
+    /// A class as the last line of a traceback names it.
+    pub fn class_display(&mut self, class: &Rc<Class>) -> String {
+        let qualname = class.qualname.borrow().as_str().to_owned();
+        match class.dict.get_str(self.name(sym::__module__)) {
+            Some(Value::Str(module)) if !matches!(module.as_str(), "builtins" | "__main__") => {
+                format!("{}.{qualname}", module.as_str())
+            }
+            _ => qualname,
+        }
+    }
+
+    /// A built-in attribute of an exception.
+    pub fn exception_attr(&self, exception: &Exception, name: Symbol) -> Option<Value> {
+        exception.attrs.borrow().get(self.name(name))
+    }
+
+    fn notes(&mut self, exception: &Exception) -> Vec<String> {
+        let Some(notes) = self.exception_attr(exception, sym::__notes__) else { return Vec::new() };
+        let items = match &notes {
+            Value::List(_) | Value::Tuple(_) => self.collect(&notes).unwrap_or_default(),
+            other => {
+                let text = self.repr(other).map_or_else(|_| "<__notes__ repr() failed>".to_owned(), |s| s.to_string());
+                return vec![text];
+            }
+        };
+        items.iter().map(|note| self.str(note).map_or_else(|_| "<note str() failed>".to_owned(), |s| s.to_string())).collect()
+    }
+
+    fn syntax_place(&mut self, exception: &Exception) -> Option<SyntaxPlace> {
+        let int = |value: Option<Value>| value.and_then(|v| v.as_int()).and_then(|n| u32::try_from(n).ok());
+        let lineno = int(self.exception_attr(exception, sym::lineno))?;
+        let filename = match self.exception_attr(exception, sym::filename) {
+            Some(Value::Str(name)) => name.as_str().to_owned(),
+            _ => "<string>".to_owned(),
+        };
+        Some(SyntaxPlace {
+            filename,
+            lineno,
+            offset: int(self.exception_attr(exception, sym::offset)),
+            end_lineno: int(self.exception_attr(exception, sym::end_lineno)).unwrap_or(lineno),
+            end_offset: int(self.exception_attr(exception, sym::end_offset)),
+            text: match self.exception_attr(exception, sym::text) {
+                Some(Value::Str(text)) => Some(text.as_str().to_owned()),
+                _ => None,
+            },
+        })
+    }
+
+    /// A parser's or resolver's finding as the exception that Python raises for it.
+    pub fn syntax_error(&mut self, diagnostic: &Diagnostic) -> Error {
+        let class = match diagnostic.code.as_str() {
+            "IndentationError" => self.types.IndentationError.clone(),
+            "TabError" => self.types.TabError.clone(),
+            "RecursionError" => {
+                let class = self.types.RecursionError.clone();
+                return self.error(&class, diagnostic.message.clone());
+            }
+            "MemoryError" => {
+                let class = self.types.MemoryError.clone();
+                return self.error(&class, diagnostic.message.clone());
+            }
+            "ValueError" => return self.value_error(diagnostic.message.clone()),
+            _ => self.types.SyntaxError.clone(),
+        };
+        let error = self.error(&class, diagnostic.message.clone());
+        self.set_exception_attr(&error, sym::msg, Value::str(&diagnostic.message));
+        if let Some(place) = &diagnostic.place {
+            let (line, column) = place.source.line_column(place.span.start);
+            let (end_line, end_column) = place.source.line_column(place.span.end);
+            let text = place.source.line_text(line).map_or(Value::None, |t| Value::string(format!("{t}\n")));
+            let values = [
+                (sym::filename, Value::str(&place.source.name)),
+                (sym::lineno, Value::Int(i64::from(line))),
+                (sym::offset, Value::Int(i64::from(column) + 1)),
+                (sym::text, text),
+                (sym::end_lineno, Value::Int(i64::from(end_line))),
+                (sym::end_offset, Value::Int(i64::from(end_column) + 1)),
+            ];
+            let details = Value::tuple([1, 2, 3, 0, 4, 5].map(|i: usize| match i {
+                1 => values[0].1.clone(),
+                2 => values[1].1.clone(),
+                3 => values[2].1.clone(),
+                0 => values[3].1.clone(),
+                4 => values[4].1.clone(),
+                _ => values[5].1.clone(),
+            }));
+            *error.0.args.borrow_mut() = Value::tuple([Value::str(&diagnostic.message), details]);
+            for (name, value) in values {
+                self.set_exception_attr(&error, name, value);
+            }
+        }
+        error
+    }
+
+    /// Remembers, when a `NameError` is raised, which name was meant: the frame's variables are gone afterwards.
+    pub fn note_name_suggestion(&mut self, error: &Error, frame: &Frame) {
+        if !error.is(&self.types.NameError) || error.0.suggestion.borrow().is_some() {
+            return;
+        }
+        let Some(Value::Str(name)) = self.exception_attr(&error.0, sym::name) else { return };
+        let bound = |(at, name): (usize, &Rc<Str>)| {
+            let value = frame.locals.get(at)?;
+            let bound = match value {
+                Value::Unbound => false,
+                Value::Cell(cell) => !cell.value.borrow().is_unbound(),
+                _ => true,
+            };
+            bound.then(|| name.as_str().to_owned())
+        };
+        let mut names: Vec<String> = frame.code.variables.iter().enumerate().filter_map(bound).collect();
+        for dict in [&frame.function.globals, &self.builtins] {
+            names.extend(dict.keys().iter().filter_map(|k| k.as_str().map(|s| s.as_str().to_owned())));
+        }
+        let meant = similar::suggest(name.as_str(), names.iter().map(String::as_str));
+        let module = crate::builtins::modules::is_known(name.as_str());
+        let text = match (meant, module) {
+            (Some(meant), false) => format!("Did you mean: '{meant}'?"),
+            (Some(meant), true) => {
+                format!("Did you mean: '{meant}'? Or did you forget to import '{}'?", name.as_str())
+            }
+            (None, true) => format!("Did you forget to import '{}'?", name.as_str()),
+            (None, false) => return,
+        };
+        *error.0.suggestion.borrow_mut() = Some(text);
+    }
+
+    fn suggestion(&mut self, exception: &Rc<Exception>) -> Option<String> {
+        if let Some(text) = exception.suggestion.borrow().clone() {
+            return Some(text);
+        }
+        let meant = if exception.is(&self.types.AttributeError) {
+            let Some(Value::Str(name)) = self.exception_attr(exception, sym::name) else { return None };
+            let object = self.exception_attr(exception, sym::obj)?;
+            let names = self.dir_names(&object).ok()?;
+            let hide_private = !name.starts_with('_');
+            similar::suggest(
+                name.as_str(),
+                names.iter().map(|n| n.as_str()).filter(|n| !hide_private || !n.starts_with('_')),
+            )
+            .map(str::to_owned)
+        } else if exception.is(&self.types.ImportError) {
+            let from = self.intern("name_from");
+            let Some(Value::Str(wanted)) = exception.attrs.borrow().get(&from) else { return None };
+            let Some(Value::Str(module)) = self.exception_attr(exception, sym::name) else { return None };
+            let module = self.modules.get_str(&module)?;
+            let names = self.dir_names(&module).ok()?;
+            similar::suggest(wanted.as_str(), names.iter().map(|n| n.as_str())).map(str::to_owned)
+        } else {
+            None
+        };
+        meant.map(|meant| format!("Did you mean: '{meant}'?"))
+    }
+
+    /// The text that is printed about an exception, in a style.
+    pub fn render_exception(&mut self, exception: &Rc<Exception>, style: &Style) -> String {
+        let report = self.exception_report(exception);
+        report::exception(&report, style)
+    }
+
+    /// The traceback as CPython prints it, whatever style the host chose.
+    pub fn report_exception_text(&mut self, error: &Error) -> String {
+        let style = Style { format: ErrorFormat::Python, ..self.host.style };
+        self.render_exception(&error.0, &style)
+    }
+
+    /// Prints an exception that leaves the program.
+    pub fn print_exception(&mut self, exception: &Rc<Exception>) {
+        let style = self.host.style;
+        let text = self.render_exception(exception, &style);
+        self.write_err(&text);
+    }
+
+    /// Shows the value of an expression typed at a prompt, and keeps it as `_`.
+    pub fn display(&mut self, value: &Value) -> Result<()> {
+        if value.is_none() {
+            return Ok(());
+        }
+        let text = self.repr(value)?;
+        self.write_out(&format!("{}\n", text.as_str()))?;
+        let name = self.intern("_");
+        let old = self.builtins.set_str(&name, value.clone());
+        drop(old);
+        Ok(())
+    }
+
+    /// Writes to standard output.
+    pub fn write_out(&mut self, text: &str) -> Result<()> {
+        match self.host.stdout.write_all(text.as_bytes()) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.os_error(&error)),
+        }
+    }
+
+    /// Writes to standard error, after what was written to standard output. There is nobody to tell of a failure.
+    pub fn write_err(&mut self, text: &str) {
+        let _ = self.host.stdout.flush();
+        let _ = self.host.stderr.write_all(text.as_bytes());
+        let _ = self.host.stderr.flush();
+    }
+
+    /// An I/O error as the exception of its kind.
+    pub fn os_error(&mut self, error: &std::io::Error) -> Error {
+        use std::io::ErrorKind;
+        let types = &self.types;
+        let (class, errno, text) = match error.kind() {
+            ErrorKind::NotFound => (&types.FileNotFoundError, 2, "No such file or directory"),
+            ErrorKind::PermissionDenied => (&types.PermissionError, 13, "Permission denied"),
+            ErrorKind::AlreadyExists => (&types.FileExistsError, 17, "File exists"),
+            ErrorKind::BrokenPipe => (&types.BrokenPipeError, 32, "Broken pipe"),
+            ErrorKind::Interrupted => (&types.InterruptedError, 4, "Interrupted system call"),
+            _ => (&types.OSError, i64::from(error.raw_os_error().unwrap_or(5)), "Input/output error"),
+        };
+        let class = class.clone();
+        let made = self.new_error(&class, vec![Value::Int(errno), Value::str(text)]);
+        self.set_exception_attr(&made, sym::errno, Value::Int(errno));
+        self.set_exception_attr(&made, sym::strerror, Value::str(text));
+        made
+    }
+
+    /// `Exception ignored in: ...`: an exception that no script code can catch.
+    pub fn report_unraisable(&mut self, error: &Error, what: &Value) {
+        let shown = self.repr(what).map_or_else(|_| "<object repr() failed>".to_owned(), |s| s.to_string());
+        let text = self.report_exception_text(error);
+        self.write_err(&format!("Exception ignored in: {shown}\n{text}"));
+    }
+}
+
+/// The frames of an exception's traceback, outermost first.
+fn frames(exception: &Exception) -> Vec<FrameEntry> {
+    let mut entries = Vec::new();
+    let mut link = exception.traceback.borrow().clone();
+    while let Some(entry) = link {
+        entries.push(FrameEntry {
+            place: Place { source: entry.code.source.clone(), span: entry.span },
+            function: entry.code.name.as_str().into(),
+        });
+        link = entry.next.borrow().clone();
+    }
+    entries
+}

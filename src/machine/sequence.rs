@@ -1,0 +1,290 @@
+//! Operators of the built-in containers: joining, repeating, the algebra of sets and dicts.
+
+use std::rc::Rc;
+
+use compact_str::CompactString;
+
+use crate::machine::{Vm, generic, sets, views};
+use crate::object::containers::ByteArray;
+use crate::object::{List, Result, Str, Value};
+use crate::syntax::ast::BinOp;
+
+/// Text longer than this, in bytes, is not made.
+pub const MAX_TEXT: usize = u32::MAX as usize - 1;
+/// Sequences with more items than this are not made.
+pub const MAX_ITEMS: usize = 1 << 28;
+
+impl Vm {
+    /// `a op b` where containers stand on both sides; `None` is `NotImplemented`.
+    pub fn container_binary(&mut self, op: BinOp, a: &Value, b: &Value) -> Result<Option<Value>> {
+        match (op, a, b) {
+            (BinOp::Mod, Value::Str(template), _) => self.format_percent(template, b).map(Value::Str).map(Some),
+            (BinOp::Mod, Value::Bytes(_) | Value::ByteArray(_), _) => self.format_percent_bytes(a, b).map(Some),
+            (BinOp::BitOr | BinOp::BitAnd | BinOp::BitXor | BinOp::Sub, Value::Set(x), Value::Set(y)) => {
+                let result = match op {
+                    BinOp::BitOr => self.set_union(x, y)?,
+                    BinOp::BitAnd => self.set_intersection(x, y)?,
+                    BinOp::BitXor => self.set_symmetric_difference(x, y)?,
+                    _ => self.set_difference(x, y)?,
+                };
+                Ok(Some(Value::Set(Rc::new(result))))
+            }
+            (BinOp::BitOr, Value::Dict(x), Value::Dict(_)) => {
+                let copy = Rc::new(crate::object::Dict { table: x.table.borrow().clone().into() });
+                self.dict_update(&copy, b)?;
+                Ok(Some(Value::Dict(copy)))
+            }
+            (BinOp::BitOr | BinOp::BitAnd | BinOp::BitXor | BinOp::Sub, _, _)
+                if views::is_set_like(a) || views::is_set_like(b) =>
+            {
+                self.view_binary(op, a, b).map(Some)
+            }
+            (BinOp::BitOr, _, _) => Ok(generic::union_of(self, a, b)),
+            _ => Ok(None),
+        }
+    }
+
+    /// `keys() op iterable` and the like: always a new set.
+    fn view_binary(&mut self, op: BinOp, a: &Value, b: &Value) -> Result {
+        let left = self.collect(a)?;
+        let left = self.make_set(left, false)?;
+        let right = self.collect(b)?;
+        let right = self.make_set(right, false)?;
+        let result = match op {
+            BinOp::BitOr => self.set_union(&left, &right)?,
+            BinOp::BitAnd => self.set_intersection(&left, &right)?,
+            BinOp::BitXor => self.set_symmetric_difference(&left, &right)?,
+            _ => self.set_difference(&left, &right)?,
+        };
+        Ok(Value::Set(Rc::new(result)))
+    }
+
+    /// `a + b` and `a * n` of sequences, which come after all special methods have been asked.
+    pub fn sequence_binary(&mut self, op: BinOp, a: &Value, b: &Value) -> Result<Option<Value>> {
+        match op {
+            BinOp::Add => self.concat(a, b),
+            BinOp::Mul => {
+                let (sequence, count) = match (is_sequence(a.unwrapped()), is_sequence(b.unwrapped())) {
+                    (true, _) => (a, b),
+                    (false, true) => (b, a),
+                    _ => return Ok(None),
+                };
+                self.repeat(sequence.unwrapped(), count).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn concat(&mut self, a: &Value, b: &Value) -> Result<Option<Value>> {
+        let result = match (a.unwrapped(), b.unwrapped()) {
+            (Value::Str(x), Value::Str(y)) => {
+                let (x, y) = (x.as_str(), y.as_str());
+                if x.len() + y.len() > MAX_TEXT {
+                    return Err(self.memory_error());
+                }
+                let mut text = CompactString::with_capacity(x.len() + y.len());
+                text.push_str(x);
+                text.push_str(y);
+                Value::Str(Rc::new(Str::new(text)))
+            }
+            (Value::List(x), Value::List(y)) => {
+                let (x, y) = (x.items.borrow(), y.items.borrow());
+                let mut items = Vec::with_capacity(x.len() + y.len());
+                items.extend_from_slice(&x);
+                items.extend_from_slice(&y);
+                Value::list(items)
+            }
+            (Value::Tuple(x), Value::Tuple(y)) => {
+                if y.is_empty() && matches!(a, Value::Tuple(_)) {
+                    return Ok(Some(a.clone()));
+                }
+                if x.is_empty() && matches!(b, Value::Tuple(_)) {
+                    return Ok(Some(b.clone()));
+                }
+                Value::tuple(x.iter().chain(y.iter()).cloned().collect::<Vec<_>>())
+            }
+            (left @ (Value::Bytes(_) | Value::ByteArray(_)), right) => {
+                let (Some(x), Some(y)) = (bytes_of(left), bytes_of(right)) else {
+                    let kind = if matches!(left, Value::Bytes(_)) { "bytes" } else { "bytearray" };
+                    let name = self.type_name(b);
+                    return Err(self.type_error(format!("can't concat {} to {kind}", name.as_str())));
+                };
+                bytes_like(left, [x, y].concat())
+            }
+            (Value::Str(_), _) => return Err(self.cannot_concat("str", b)),
+            (Value::List(_), _) => return Err(self.cannot_concat("list", b)),
+            (Value::Tuple(_), _) => return Err(self.cannot_concat("tuple", b)),
+            _ => return Ok(None),
+        };
+        Ok(Some(result))
+    }
+
+    #[cold]
+    fn cannot_concat(&mut self, kind: &str, other: &Value) -> crate::object::Error {
+        let name = self.type_name(other);
+        self.type_error(format!("can only concatenate {kind} (not \"{}\") to {kind}", name.as_str()))
+    }
+
+    /// How often a sequence is repeated: 0 for negative counts.
+    fn repeat_count(&mut self, count: &Value) -> Result<usize> {
+        match self.index_opt(count)? {
+            Some(Value::Int(n)) => Ok(n.max(0) as usize),
+            Some(_) => Err(self.overflow_error("cannot fit 'int' into an index-sized integer")),
+            None => {
+                let name = self.type_name(count);
+                Err(self.type_error(format!("can't multiply sequence by non-int of type '{}'", name.as_str())))
+            }
+        }
+    }
+
+    /// `sequence * count`.
+    fn repeat(&mut self, sequence: &Value, count: &Value) -> Result {
+        let count = self.repeat_count(count)?;
+        match sequence {
+            Value::Str(text) => {
+                if count == 1 {
+                    return Ok(sequence.clone());
+                }
+                let total = text.as_str().len().saturating_mul(count);
+                if text.len().saturating_mul(count) > i64::MAX as usize {
+                    return Err(self.overflow_error("repeated string is too long"));
+                }
+                let mut result = String::new();
+                if total > MAX_TEXT || result.try_reserve_exact(total).is_err() {
+                    return Err(self.memory_error());
+                }
+                if let (1, Some(c)) = (text.as_str().len(), text.as_str().chars().next()) {
+                    result.extend(std::iter::repeat_n(c, count));
+                } else {
+                    for _ in 0..if text.is_empty() { 0 } else { count } {
+                        result.push_str(text);
+                    }
+                }
+                Ok(Value::string(result))
+            }
+            Value::List(list) => {
+                let items = list.to_vec();
+                self.repeat_items(&items, count).map(Value::list)
+            }
+            Value::Tuple(items) => {
+                if count == 1 {
+                    return Ok(sequence.clone());
+                }
+                self.repeat_items(items, count).map(Value::tuple)
+            }
+            _ => {
+                let bytes = bytes_of(sequence).unwrap_or_default();
+                let total = bytes.len().saturating_mul(count);
+                if matches!(sequence, Value::Bytes(_)) && total > i64::MAX as usize {
+                    return Err(self.overflow_error("repeated bytes are too long"));
+                }
+                let mut result = Vec::new();
+                if total > MAX_TEXT || result.try_reserve_exact(total).is_err() {
+                    return Err(self.memory_error());
+                }
+                for _ in 0..if bytes.is_empty() { 0 } else { count } {
+                    result.extend_from_slice(&bytes);
+                }
+                Ok(bytes_like(sequence, result))
+            }
+        }
+    }
+
+    fn repeat_items(&mut self, items: &[Value], count: usize) -> Result<Vec<Value>> {
+        let total = items.len().saturating_mul(count);
+        let mut result = Vec::new();
+        if total > MAX_ITEMS || result.try_reserve_exact(total).is_err() {
+            return Err(self.memory_error());
+        }
+        if let [item] = items {
+            result.resize(total, item.clone());
+        } else {
+            for _ in 0..if items.is_empty() { 0 } else { count } {
+                result.extend_from_slice(items);
+            }
+        }
+        Ok(result)
+    }
+
+    /// `left op= right` for a container that changes in place; whether it was done.
+    pub fn inplace_container(&mut self, op: BinOp, left: &Value, right: &Value) -> Result<bool> {
+        match (op, left, right.unwrapped()) {
+            (BinOp::Add, Value::List(list), _) => self.list_extend(list, right)?,
+            (BinOp::Mul, Value::List(list), _) => {
+                let count = self.repeat_count(right)?;
+                let items = self.repeat_items(&list.to_vec(), count)?;
+                let old = list.items.replace(items);
+                drop(old);
+            }
+            (BinOp::Add, Value::ByteArray(array), other) => {
+                let Some(more) = bytes_of(other) else {
+                    let name = self.type_name(right);
+                    return Err(self.type_error(format!("can't concat {} to bytearray", name.as_str())));
+                };
+                array.bytes.borrow_mut().extend_from_slice(&more);
+            }
+            (BinOp::Mul, Value::ByteArray(array), _) => {
+                if let Value::ByteArray(result) = self.repeat(left, right)? {
+                    let bytes = result.bytes.take();
+                    array.bytes.replace(bytes);
+                }
+            }
+            (BinOp::BitOr, Value::Dict(dict), _) => self.dict_update(dict, right)?,
+            (_, Value::Set(set), Value::Set(other)) if !set.frozen => match op {
+                BinOp::BitOr => self.set_merge(set, other)?,
+                BinOp::BitAnd => {
+                    let result = self.set_intersection(set, other)?;
+                    sets::replace(set, result);
+                }
+                BinOp::Sub => self.set_remove_all(set, other)?,
+                BinOp::BitXor => self.set_toggle_all(set, other)?,
+                _ => return Ok(false),
+            },
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// `list.extend(iterable)`.
+    pub fn list_extend(&mut self, list: &Rc<List>, iterable: &Value) -> Result<()> {
+        match iterable {
+            Value::List(other) => {
+                let items = other.to_vec();
+                list.items.borrow_mut().extend(items);
+            }
+            Value::Tuple(other) => list.items.borrow_mut().extend_from_slice(other),
+            _ => {
+                let iterator = self.iter(iterable)?;
+                while let Some(item) = self.next(&iterator)? {
+                    list.push(item);
+                    self.tick()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_sequence(value: &Value) -> bool {
+    matches!(
+        value,
+        Value::Str(_) | Value::List(_) | Value::Tuple(_) | Value::Bytes(_) | Value::ByteArray(_)
+    )
+}
+
+/// The bytes of `bytes` and `bytearray`, copied out.
+pub fn bytes_of(value: &Value) -> Option<Vec<u8>> {
+    match value.unwrapped() {
+        Value::Bytes(bytes) => Some(bytes.to_vec()),
+        Value::ByteArray(array) => Some(array.bytes.borrow().clone()),
+        _ => None,
+    }
+}
+
+/// Bytes of the same type as another value.
+pub fn bytes_like(model: &Value, bytes: Vec<u8>) -> Value {
+    match model {
+        Value::ByteArray(_) => Value::ByteArray(Rc::new(ByteArray { bytes: bytes.into() })),
+        _ => Value::bytes(bytes),
+    }
+}

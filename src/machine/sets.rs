@@ -1,0 +1,190 @@
+//! The algebra of sets, in CPython's order of insertion, so that the results iterate as CPython's do.
+//!
+//! Comparing two elements may run script code: the elements are copied out first.
+
+use std::rc::Rc;
+
+use crate::machine::Vm;
+use crate::object::{Result, Set, Value};
+
+impl Vm {
+    /// A set of values.
+    pub fn make_set(&mut self, items: Vec<Value>, frozen: bool) -> Result<Rc<Set>> {
+        let set = Set::new(frozen);
+        for item in items {
+            self.set_add(&set, item)?;
+        }
+        Ok(Rc::new(set))
+    }
+
+    /// `set(items)` or `frozenset(items)`.
+    pub fn new_set(&mut self, items: Vec<Value>, frozen: bool) -> Result {
+        self.make_set(items, frozen).map(Value::Set)
+    }
+
+    /// A copy of a set.
+    pub fn set_copy(&mut self, set: &Set, frozen: bool) -> Result<Set> {
+        let copy = Set::new(frozen);
+        self.set_merge(&copy, set)?;
+        Ok(copy)
+    }
+
+    /// Adds the elements of another set.
+    pub fn set_merge(&mut self, set: &Set, other: &Set) -> Result<()> {
+        if std::ptr::eq(set, other) {
+            return Ok(());
+        }
+        if other.by_identity.get() {
+            set.by_identity.set(true);
+        }
+        let empty = set.is_empty();
+        set.table.borrow_mut().reserve_for_merge(other.len());
+        if empty {
+            // A copy of the same size keeps the places of its elements, and so their order.
+            let source = other.table.borrow();
+            if source.entries().len() == source.len() && source.index_len() == set.table.borrow().index_len() {
+                let copy = source.clone();
+                drop(source);
+                set.table.replace(copy);
+                return Ok(());
+            }
+        }
+        for (hash, item) in other.elements() {
+            if empty {
+                // All different from each other already.
+                set.table.borrow_mut().insert_new(hash, item, ());
+            } else if self.table_find(&set.table, hash, &item)?.is_none() {
+                set.table.borrow_mut().insert_new(hash, item, ());
+            }
+        }
+        Ok(())
+    }
+
+    /// `set.update(iterable)`.
+    pub fn set_update(&mut self, set: &Rc<Set>, iterable: &Value) -> Result<()> {
+        match iterable.unwrapped() {
+            Value::Set(other) if matches!(iterable, Value::Set(_)) => self.set_merge(set, other),
+            Value::Dict(dict) if matches!(iterable, Value::Dict(_)) => {
+                set.table.borrow_mut().reserve_for_merge(dict.len());
+                for key in dict.keys() {
+                    self.set_add(set, key)?;
+                }
+                Ok(())
+            }
+            _ => self.for_each(iterable, |vm, item| vm.set_add(set, item).map(|_| true)),
+        }
+    }
+
+    pub fn set_union(&mut self, a: &Set, b: &Set) -> Result<Set> {
+        let result = self.set_copy(a, a.frozen)?;
+        if !std::ptr::eq(a, b) {
+            self.set_merge(&result, b)?;
+        }
+        Ok(result)
+    }
+
+    /// The elements of the smaller set that are in the other.
+    pub fn set_intersection(&mut self, a: &Set, b: &Set) -> Result<Set> {
+        if std::ptr::eq(a, b) {
+            return self.set_copy(a, a.frozen);
+        }
+        let result = Set::new(a.frozen);
+        let (small, large) = if b.len() > a.len() { (a, b) } else { (b, a) };
+        result.by_identity.set(small.by_identity.get());
+        for (hash, item) in small.elements() {
+            if self.table_find(&large.table, hash, &item)?.is_some() {
+                self.set_add_hashed(&result, hash, item)?;
+            }
+        }
+        Ok(result)
+    }
+
+    pub fn set_difference(&mut self, a: &Set, b: &Set) -> Result<Set> {
+        if a.len() >> 2 > b.len() {
+            let result = self.set_copy(a, a.frozen)?;
+            self.set_remove_all(&result, b)?;
+            return Ok(result);
+        }
+        let result = Set::new(a.frozen);
+        result.by_identity.set(a.by_identity.get());
+        for (hash, item) in a.elements() {
+            if self.table_find(&b.table, hash, &item)?.is_none() {
+                self.set_add_hashed(&result, hash, item)?;
+            }
+        }
+        Ok(result)
+    }
+
+    pub fn set_symmetric_difference(&mut self, a: &Set, b: &Set) -> Result<Set> {
+        let result = self.set_copy(b, a.frozen)?;
+        self.set_toggle_all(&result, a)?;
+        Ok(result)
+    }
+
+    /// `set -= other`.
+    pub fn set_remove_all(&mut self, set: &Set, other: &Set) -> Result<()> {
+        for (hash, item) in other.elements() {
+            if let Some(at) = self.table_find(&set.table, hash, &item)? {
+                let removed = set.table.borrow_mut().remove_at(at);
+                drop(removed);
+            }
+        }
+        Ok(())
+    }
+
+    /// `set ^= other`.
+    pub fn set_toggle_all(&mut self, set: &Set, other: &Set) -> Result<()> {
+        if other.by_identity.get() {
+            set.by_identity.set(true);
+        }
+        for (hash, item) in other.elements() {
+            match self.table_find(&set.table, hash, &item)? {
+                Some(at) => {
+                    let removed = set.table.borrow_mut().remove_at(at);
+                    drop(removed);
+                }
+                None => set.table.borrow_mut().insert_new(hash, item, ()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether every element of a set is in another.
+    pub fn set_is_subset(&mut self, a: &Set, b: &Set) -> Result<bool> {
+        if a.len() > b.len() {
+            return Ok(false);
+        }
+        for (hash, item) in a.elements() {
+            if self.table_find(&b.table, hash, &item)?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether two sets have no element in common.
+    pub fn set_is_disjoint(&mut self, a: &Set, b: &Set) -> Result<bool> {
+        let (small, large) = if b.len() > a.len() { (a, b) } else { (b, a) };
+        for (hash, item) in small.elements() {
+            if self.table_find(&large.table, hash, &item)?.is_some() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn set_add_hashed(&mut self, set: &Set, hash: i64, item: Value) -> Result<()> {
+        if self.table_find(&set.table, hash, &item)?.is_none() {
+            set.table.borrow_mut().insert_new(hash, item, ());
+        }
+        Ok(())
+    }
+}
+
+/// Gives a set the contents of another.
+pub fn replace(set: &Set, contents: Set) {
+    set.by_identity.set(contents.by_identity.get());
+    let table = contents.table.take();
+    let old = set.table.replace(table);
+    drop(Set { table: old.into(), frozen: false, by_identity: false.into(), hash: None.into() });
+}

@@ -1,0 +1,235 @@
+//! Slices that are assigned to or deleted, and ranges, which are indexed and sliced without having items.
+
+use std::rc::Rc;
+
+use num_bigint::BigInt;
+use num_integer::Integer;
+use num_traits::{One, Signed, Zero};
+
+use crate::machine::Vm;
+use crate::machine::item::{RANGE, positions};
+use crate::machine::sequence::bytes_of;
+use crate::object::containers::ByteArray;
+use crate::object::{List, Range, Result, Slice, Value};
+use crate::text::slice as slices;
+
+impl Vm {
+    /// `list[slice] = value`, or `del list[slice]` without one.
+    pub(super) fn assign_slice(&mut self, list: &Rc<List>, slice: &Slice, value: Option<&Value>) -> Result<()> {
+        let new = match value {
+            None => Vec::new(),
+            Some(value @ (Value::List(_) | Value::Tuple(_))) => self.collect(value)?,
+            Some(value) => {
+                let iterator = match self.iter(value) {
+                    Ok(iterator) => iterator,
+                    Err(e) if e.is(&self.types.TypeError) => {
+                        return Err(self.type_error("must assign iterable to extended slice"));
+                    }
+                    Err(e) => return Err(e),
+                };
+                self.collect(&iterator)?
+            }
+        };
+        let indices = self.slice_indices(slice, list.len())?;
+        let mut items = list.items.borrow_mut();
+        if indices.step == 1 || (value.is_none() && indices.count == 0) {
+            let start = (indices.start.max(0) as usize).min(items.len());
+            let end = (start + indices.count).min(items.len());
+            let old: Vec<Value> = items.splice(start..end, new).collect();
+            drop(items);
+            drop(old);
+            return Ok(());
+        }
+        let mut old = Vec::with_capacity(indices.count);
+        match value {
+            None => remove_positions(&mut items, indices, &mut old),
+            Some(_) if new.len() != indices.count => {
+                drop(items);
+                return Err(self.wrong_size("sequence", new.len(), indices.count));
+            }
+            Some(_) => {
+                for (at, item) in positions(indices).zip(new) {
+                    old.push(std::mem::replace(&mut items[at], item));
+                }
+            }
+        }
+        drop(items);
+        drop(old);
+        Ok(())
+    }
+
+    /// `bytearray[slice] = value`, or `del bytearray[slice]` without one.
+    pub(super) fn assign_bytes_slice(
+        &mut self,
+        array: &Rc<ByteArray>,
+        slice: &Slice,
+        value: Option<&Value>,
+    ) -> Result<()> {
+        let new = match value {
+            None => Vec::new(),
+            Some(value) => match bytes_of(value) {
+                Some(bytes) => bytes,
+                None if value.is_int() || value.as_str().is_some() || self.iter(value).is_err() => {
+                    let message = "can assign only bytes, buffers, or iterables of ints in range(0, 256)";
+                    return Err(self.type_error(message));
+                }
+                None => {
+                    let mut bytes = Vec::new();
+                    for item in self.collect(value)? {
+                        bytes.push(self.to_byte(&item)?);
+                    }
+                    bytes
+                }
+            },
+        };
+        let len = array.bytes.borrow().len();
+        let indices = self.slice_indices(slice, len)?;
+        let mut bytes = array.bytes.borrow_mut();
+        if indices.step == 1 || (value.is_none() && indices.count == 0) {
+            let start = (indices.start.max(0) as usize).min(bytes.len());
+            let end = (start + indices.count).min(bytes.len());
+            bytes.splice(start..end, new);
+            return Ok(());
+        }
+        match value {
+            None => remove_positions(&mut bytes, indices, &mut Vec::new()),
+            Some(_) if new.len() != indices.count => {
+                drop(bytes);
+                return Err(self.wrong_size("bytes", new.len(), indices.count));
+            }
+            Some(_) => {
+                for (at, byte) in positions(indices).zip(new) {
+                    bytes[at] = byte;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn wrong_size(&mut self, what: &str, size: usize, wanted: usize) -> crate::object::Error {
+        self.value_error(format!("attempt to assign {what} of size {size} to extended slice of size {wanted}"))
+    }
+
+    /// How many numbers a range has.
+    pub fn range_len(&mut self, range: &Range) -> Value {
+        if let Some((start, stop, step)) = range.small() {
+            let len = slices::range_len(start, stop, step);
+            return i64::try_from(len).map_or_else(|_| Value::int(BigInt::from(len)), Value::Int);
+        }
+        Value::int(big_range_len(range))
+    }
+
+    /// The position of an integer in a range.
+    pub fn range_position(&mut self, range: &Range, item: &Value) -> Option<Value> {
+        if let (Some((start, stop, step)), Some(n)) = (range.small(), item.as_int()) {
+            let inside = if step > 0 { start <= n && n < stop } else { stop < n && n <= start };
+            let offset = i128::from(n) - i128::from(start);
+            return (inside && offset % i128::from(step) == 0)
+                .then(|| Value::int(BigInt::from(offset / i128::from(step))));
+        }
+        let [start, stop, step] = parts(range);
+        let n = item.as_bigint()?;
+        let inside = if step.is_positive() { start <= n && n < stop } else { stop < n && n <= start };
+        let (quotient, rest) = (n - start).div_rem(&step);
+        (inside && rest.is_zero()).then(|| Value::int(quotient))
+    }
+
+    /// `range[key]`.
+    pub(super) fn range_item(&mut self, range: &Rc<Range>, key: &Value) -> Result {
+        if let Value::Slice(slice) = key {
+            return self.range_slice(range, slice);
+        }
+        let Some(index) = self.index_opt(key)? else {
+            let name = self.type_name(key);
+            return Err(self.type_error(format!("range indices must be integers or slices, not {}", name.as_str())));
+        };
+        if let (Some((start, stop, step)), Value::Int(n)) = (range.small(), &index) {
+            if let Some(at) = slices::index(*n, slices::range_len(start, stop, step)) {
+                return Ok(Value::Int(start.wrapping_add(step.wrapping_mul(at as i64))));
+            }
+            return Err(self.index_error(RANGE));
+        }
+        let len = big_range_len(range);
+        let index = index.as_bigint().unwrap_or_default();
+        let at = if index.is_negative() { index + &len } else { index };
+        if at.is_negative() || at >= len {
+            return Err(self.index_error(RANGE));
+        }
+        let [start, _, step] = parts(range);
+        Ok(Value::int(start + at * step))
+    }
+
+    fn range_slice(&mut self, range: &Range, slice: &Slice) -> Result {
+        let len = big_range_len(range);
+        let mut found = [None, None, None];
+        for (place, part) in found.iter_mut().zip([&slice.step, &slice.start, &slice.stop]) {
+            *place = match part.given() {
+                None => None,
+                Some(part) => match self.index_opt(part)? {
+                    Some(index) => index.as_bigint(),
+                    None => {
+                        let message = "slice indices must be integers or None or have an __index__ method";
+                        return Err(self.type_error(message));
+                    }
+                },
+            };
+        }
+        let [step, start, stop] = found;
+        let step = step.unwrap_or_else(BigInt::one);
+        if step.is_zero() {
+            return Err(self.value_error("slice step cannot be zero"));
+        }
+        let down = step.is_negative();
+        let (lower, upper) =
+            if down { (-BigInt::one(), &len - 1) } else { (BigInt::zero(), len.clone()) };
+        let clamp = |bound: Option<BigInt>, default: &BigInt| match bound {
+            None => default.clone(),
+            Some(n) if n.is_negative() => (n + &len).max(lower.clone()),
+            Some(n) => n.min(upper.clone()),
+        };
+        let (first, last) = if down { (&upper, &lower) } else { (&lower, &upper) };
+        let (start, stop) = (clamp(start, first), clamp(stop, last));
+        let [origin, _, stride] = parts(range);
+        Ok(Value::Range(Rc::new(Range {
+            start: Value::int(&origin + start * &stride),
+            stop: Value::int(&origin + stop * &stride),
+            step: Value::int(stride * step),
+        })))
+    }
+}
+
+fn parts(range: &Range) -> [BigInt; 3] {
+    [&range.start, &range.stop, &range.step].map(|part| part.as_bigint().unwrap_or_default())
+}
+
+fn big_range_len(range: &Range) -> BigInt {
+    let [start, stop, step] = parts(range);
+    if step.is_zero() {
+        return BigInt::zero();
+    }
+    let span = if step.is_positive() { stop - start } else { start - stop };
+    if span.is_positive() { Integer::div_floor(&(span - 1u32), &step.abs()) + 1u32 } else { BigInt::zero() }
+}
+
+/// Removes the items at the positions of a slice.
+fn remove_positions<T>(items: &mut Vec<T>, indices: slices::Indices, removed: &mut Vec<T>) {
+    let (mut first, step) = (indices.start, indices.step.unsigned_abs());
+    if indices.step < 0 {
+        first += (indices.count as i64 - 1) * indices.step;
+    }
+    let mut next = first as u64;
+    let mut left = indices.count;
+    let mut kept = Vec::with_capacity(items.len().saturating_sub(left));
+    for (at, item) in items.drain(..).enumerate() {
+        if left > 0 && at as u64 == next {
+            removed.push(item);
+            next = next.saturating_add(step);
+            left -= 1;
+        } else {
+            kept.push(item);
+        }
+    }
+    *items = kept;
+}
+

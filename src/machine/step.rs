@@ -1,0 +1,365 @@
+//! The step loop.
+//!
+//! One loop serves plain calls, generators and coroutines. It ends with a value and `frame.exit` saying why, or with an
+//! error for which the frame has no handler. A frame that is suspended stands *at* its suspending step; resuming looks
+//! there for what to do with the value that comes in.
+
+use crate::machine::Vm;
+use crate::object::class::Awaited;
+use crate::object::code::{Code, Finally, Pc, Slot, Step};
+use crate::object::coroutine::{Kind, Outcome, Resume};
+use crate::object::frame::{Exit, Frame};
+use crate::object::{Error, Result, Value, gc};
+
+impl Vm {
+    /// Runs a frame until it returns, suspends or fails.
+    pub fn execute(&mut self, frame: &mut Frame) -> Result<Value> {
+        loop {
+            match self.run_steps(frame) {
+                Ok(value) => return Ok(value),
+                Err(error) => self.unwind(frame, error)?,
+            }
+        }
+    }
+
+    /// Resumes a suspended frame.
+    pub fn execute_from(&mut self, frame: &mut Frame, input: Resume) -> Result<Value> {
+        match self.accept(frame, input) {
+            Ok(None) => {}
+            Ok(Some(value)) => return Ok(value),
+            Err(error) => self.unwind(frame, error)?,
+        }
+        self.execute(frame)
+    }
+
+    fn run_steps<'a>(&mut self, frame: &mut Frame<'a>) -> Result<Value> {
+        let code: &'a Code = frame.code;
+        let steps = &code.steps[..];
+        let mut pc = frame.pc as usize;
+        macro_rules! attempt {
+            ($result:expr) => {
+                match $result {
+                    Ok(value) => value,
+                    Err(error) => {
+                        frame.pc = pc as u32;
+                        return Err(error);
+                    }
+                }
+            };
+        }
+        loop {
+            match &steps[pc] {
+                Step::Expr(thunk) => drop(attempt!(thunk(self, frame))),
+                Step::Do(action) => attempt!(action(self, frame)),
+                Step::StoreLocal(slot, thunk) => {
+                    let value = attempt!(thunk(self, frame));
+                    frame.locals[*slot as usize] = value;
+                }
+                Step::Jump(target) => {
+                    pc = *target as usize;
+                    continue;
+                }
+                Step::Loop(target) => {
+                    attempt!(self.tick());
+                    pc = *target as usize;
+                    continue;
+                }
+                Step::JumpIf(cond, target) => {
+                    if attempt!(cond(self, frame)) {
+                        pc = *target as usize;
+                        continue;
+                    }
+                }
+                Step::LoopIf(cond, target) => {
+                    if attempt!(cond(self, frame)) {
+                        attempt!(self.tick());
+                        pc = *target as usize;
+                        continue;
+                    }
+                }
+                Step::JumpIfNot(cond, target) => {
+                    if !attempt!(cond(self, frame)) {
+                        pc = *target as usize;
+                        continue;
+                    }
+                }
+                Step::Return(thunk) => {
+                    let value = attempt!(thunk(self, frame));
+                    frame.pc = pc as u32;
+                    frame.exit = Exit::Return;
+                    return Ok(value);
+                }
+                Step::ForLocal { iter, local, exit } => match attempt!(self.next_of(frame, *iter)) {
+                    Some(value) => frame.locals[*local as usize] = value,
+                    None => {
+                        frame.locals[*iter as usize] = Value::Unbound;
+                        pc = *exit as usize;
+                        continue;
+                    }
+                },
+                Step::For { iter, store, exit } => match attempt!(self.next_of(frame, *iter)) {
+                    Some(value) => attempt!(store(self, frame, value)),
+                    None => {
+                        frame.locals[*iter as usize] = Value::Unbound;
+                        pc = *exit as usize;
+                        continue;
+                    }
+                },
+                Step::Yield(thunk, _) => {
+                    let value = attempt!(thunk(self, frame));
+                    frame.pc = pc as u32;
+                    frame.exit = Exit::Yield;
+                    return Ok(value);
+                }
+                Step::AsyncYield(thunk, _) => {
+                    let value = attempt!(thunk(self, frame));
+                    frame.pc = pc as u32;
+                    frame.exit = Exit::AsyncYield;
+                    return Ok(value);
+                }
+                Step::Await(slot) => {
+                    frame.pc = pc as u32;
+                    let slot = *slot as usize;
+                    if let Some(value) = self.begin_await(frame, slot)? {
+                        return Ok(value);
+                    }
+                }
+                Step::YieldFrom(slot) => {
+                    frame.pc = pc as u32;
+                    if let Some(value) = self.begin_yield_from(frame, *slot as usize)? {
+                        return Ok(value);
+                    }
+                }
+                Step::AsyncNext { iter, value, exit } => {
+                    frame.pc = pc as u32;
+                    match self.begin_async_next(frame, *iter as usize, *value as usize) {
+                        Ok(None) => {}
+                        Ok(Some(value)) => return Ok(value),
+                        Err(error) => {
+                            self.end_async_for(frame, error, *iter)?;
+                            pc = *exit as usize;
+                            continue;
+                        }
+                    }
+                }
+                Step::EndFinally(finally) => {
+                    if let Some(target) = attempt!(self.end_finally(frame, finally)) {
+                        pc = target as usize;
+                        continue;
+                    }
+                }
+            }
+            pc += 1;
+            if gc::pending() {
+                frame.pc = pc as u32 - 1;
+                self.run_finalizers(Some(frame));
+            }
+        }
+    }
+
+    #[inline]
+    fn next_of(&mut self, frame: &mut Frame, iter: Slot) -> Result<Option<Value>> {
+        if let Value::Iter(iter) = &frame.locals[iter as usize] {
+            // The iterator is kept alive by its hidden slot, which only this step changes; a native one is held on to,
+            // because script code it runs could clear the frame.
+            if let crate::object::iter::Iter::Native { .. } = &**iter {
+                let iter = iter.clone();
+                return self.advance(&iter);
+            }
+            return self.advance(iter);
+        }
+        let iterator = frame.locals[iter as usize].clone();
+        self.next(&iterator)
+    }
+
+    /// Gives a suspended frame what it waited for: `Some` if it is suspended again at once.
+    fn accept<'a>(&mut self, frame: &mut Frame<'a>, input: Resume) -> Result<Option<Value>> {
+        let code: &'a Code = frame.code;
+        match &code.steps[frame.pc as usize] {
+            Step::Yield(_, slot) | Step::AsyncYield(_, slot) => match input {
+                Resume::Send(value) | Resume::Deliver(value) => {
+                    frame.locals[*slot as usize] = value;
+                    frame.pc += 1;
+                    Ok(None)
+                }
+                Resume::Throw(error) | Resume::Fail(error) => Err(error),
+            },
+            Step::Await(slot) => self.accept_awaited(frame, *slot as usize, input),
+            Step::AsyncNext { iter, value, exit } => {
+                match self.accept_awaited(frame, *value as usize, input) {
+                    Err(error) => {
+                        self.end_async_for(frame, error, *iter)?;
+                        frame.pc = *exit;
+                        Ok(None)
+                    }
+                    other => other,
+                }
+            }
+            Step::YieldFrom(slot) => self.accept_yield_from(frame, *slot as usize, input),
+            _ => match input {
+                // Not started yet.
+                Resume::Send(_) | Resume::Deliver(_) => Ok(None),
+                Resume::Throw(error) | Resume::Fail(error) => Err(error),
+            },
+        }
+    }
+
+    fn accept_awaited(&mut self, frame: &mut Frame, slot: usize, input: Resume) -> Result<Option<Value>> {
+        match input {
+            Resume::Deliver(value) => {
+                frame.locals[slot] = value;
+                frame.pc += 1;
+                Ok(None)
+            }
+            Resume::Fail(error) | Resume::Throw(error) => Err(error),
+            Resume::Send(_) => {
+                // Only a native awaitable hands its value to the event loop without a coroutine of its own.
+                let pending = frame.locals[slot].clone();
+                let class = self.class_of(&pending);
+                let Some(hook) = class.awaiting.get() else {
+                    return Err(self.runtime_error("a coroutine was resumed while what it awaits was not done"));
+                };
+                match (hook.resume)(self, &pending)? {
+                    Awaited::Ready(value) => {
+                        frame.locals[slot] = value;
+                        frame.pc += 1;
+                        Ok(None)
+                    }
+                    Awaited::Yield(value) => {
+                        frame.exit = Exit::Yield;
+                        Ok(Some(value))
+                    }
+                }
+            }
+        }
+    }
+
+    /// Begins to await the value in a slot: `None` if its result is in the slot already.
+    #[inline]
+    fn begin_await(&mut self, frame: &mut Frame, slot: usize) -> Result<Option<Value>> {
+        let class = match &frame.locals[slot] {
+            Value::Instance(instance) => instance.class.borrow().clone(),
+            _ => {
+                frame.exit = Exit::Delegate;
+                return Ok(Some(frame.locals[slot].clone()));
+            }
+        };
+        let Some(hook) = class.awaiting.get() else {
+            frame.exit = Exit::Delegate;
+            return Ok(Some(frame.locals[slot].clone()));
+        };
+        let pending = frame.locals[slot].clone();
+        Ok(match (hook.begin)(self, &pending)? {
+            Awaited::Ready(value) => {
+                frame.locals[slot] = value;
+                None
+            }
+            Awaited::Yield(value) => {
+                frame.exit = Exit::Yield;
+                Some(value)
+            }
+        })
+    }
+
+    fn begin_async_next(&mut self, frame: &mut Frame, iter: usize, value: usize) -> Result<Option<Value>> {
+        let iterator = frame.locals[iter].clone();
+        let next = self.async_next(&iterator)?;
+        frame.locals[value] = next;
+        self.begin_await(frame, value)
+    }
+
+    /// Ends an `async for` if that is what the error means.
+    fn end_async_for(&mut self, frame: &mut Frame, error: Error, iter: Slot) -> Result<()> {
+        if !error.is(&self.types.StopAsyncIteration) {
+            return Err(error);
+        }
+        frame.locals[iter as usize] = Value::Unbound;
+        Ok(())
+    }
+
+    fn begin_yield_from(&mut self, frame: &mut Frame, slot: usize) -> Result<Option<Value>> {
+        if let Value::Coroutine(coroutine) = &frame.locals[slot] {
+            if coroutine.kind != Kind::AsyncGenerator {
+                if coroutine.kind == Kind::Coroutine && !frame.code.iterable.get() {
+                    return Err(self.type_error(
+                        "cannot 'yield from' a coroutine object in a non-coroutine generator",
+                    ));
+                }
+                frame.exit = Exit::Delegate;
+                return Ok(Some(frame.locals[slot].clone()));
+            }
+        }
+        let value = frame.locals[slot].take();
+        let iterator = self.iter(&value)?;
+        frame.locals[slot] = iterator.clone();
+        if let Value::Coroutine(_) = iterator {
+            frame.exit = Exit::Delegate;
+            return Ok(Some(iterator));
+        }
+        self.yield_next(frame, slot, &iterator, Value::None)
+    }
+
+    fn accept_yield_from(&mut self, frame: &mut Frame, slot: usize, input: Resume) -> Result<Option<Value>> {
+        let iterator = frame.locals[slot].clone();
+        match input {
+            Resume::Deliver(value) => {
+                frame.locals[slot] = value;
+                frame.pc += 1;
+                Ok(None)
+            }
+            Resume::Fail(error) => Err(error),
+            Resume::Send(value) => {
+                let again = self.yield_next(frame, slot, &iterator, value)?;
+                if again.is_none() {
+                    frame.pc += 1;
+                }
+                Ok(again)
+            }
+            Resume::Throw(error) => match self.throw_into(&iterator, error)? {
+                Outcome::Return(value) => {
+                    frame.locals[slot] = value;
+                    frame.pc += 1;
+                    Ok(None)
+                }
+                Outcome::Yield(value) | Outcome::AsyncYield(value) => {
+                    frame.exit = Exit::Yield;
+                    Ok(Some(value))
+                }
+                Outcome::Delegate(..) => Ok(None),
+            },
+        }
+    }
+
+    /// The next value of what a generator delegates to; its result goes to the slot.
+    fn yield_next(
+        &mut self,
+        frame: &mut Frame,
+        slot: usize,
+        iterator: &Value,
+        sent: Value,
+    ) -> Result<Option<Value>> {
+        match self.send_into(iterator, sent)? {
+            Outcome::Yield(value) | Outcome::AsyncYield(value) => {
+                frame.exit = Exit::Yield;
+                Ok(Some(value))
+            }
+            Outcome::Return(value) => {
+                frame.locals[slot] = value;
+                Ok(None)
+            }
+            Outcome::Delegate(..) => Ok(None),
+        }
+    }
+
+    fn end_finally(&mut self, frame: &mut Frame, finally: &Finally) -> Result<Option<Pc>> {
+        self.leave_handler(frame, finally.outer);
+        match frame.locals[finally.why as usize].take() {
+            Value::Exception(exception) => {
+                exception.reraised.set(true);
+                Err(Error(exception))
+            }
+            Value::Int(exit) if exit > 0 => Ok(finally.exits.get(exit as usize - 1).copied()),
+            _ => Ok(None),
+        }
+    }
+}

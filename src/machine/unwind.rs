@@ -1,0 +1,115 @@
+//! Exceptions on their way through frames: handlers, what is being handled, and finalisers.
+
+use crate::machine::Vm;
+use crate::object::code::Slot;
+use crate::object::frame::Frame;
+use crate::object::gc::{self, Finalizer};
+use crate::object::{Error, Result, Value};
+use crate::source::Span;
+
+impl Vm {
+    /// Takes an exception raised at the current step to its handler, or out of the frame.
+    #[cold]
+    pub fn unwind(&mut self, frame: &mut Frame, error: Error) -> Result<()> {
+        let code = frame.code.clone();
+        let exception = &error.0;
+        let pc = frame.pc;
+        let span = exception.place.take().unwrap_or_else(|| code.spans.get(pc as usize).copied().unwrap_or(code.span));
+        if exception.traceback.borrow().is_none() && exception.context.borrow().is_none() {
+            if let Some(handling) = self.handling.clone() {
+                exception.set_context(&handling);
+            }
+        }
+        if exception.traceback.borrow().is_none() {
+            self.note_name_suggestion(&error, frame);
+        }
+        if !exception.reraised.replace(false) && !code.source.library {
+            exception.add_traceback(&code, span, None);
+        }
+        let Some(handler) = code.handlers.iter().find(|h| h.start <= pc && pc < h.end) else { return Err(error) };
+        for slot in handler.clear as usize..frame.locals.len().min(code.slots as usize) {
+            frame.locals[slot] = Value::Unbound;
+        }
+        frame.locals[handler.exc as usize] = error.value();
+        frame.pc = handler.target;
+        drop(error);
+        if gc::pending() {
+            self.run_finalizers(Some(frame));
+        }
+        Ok(())
+    }
+
+    /// Begins to handle the exception in a slot; what was being handled is kept in another.
+    pub fn enter_handler(&mut self, frame: &mut Frame, exc: Slot, outer: Slot) {
+        if let Value::Exception(exception) = &frame.locals[exc as usize] {
+            let exception = exception.clone();
+            self.handling = Some(exception.clone());
+            let before = frame.handled.replace(exception);
+            frame.locals[outer as usize] = before.map_or(Value::None, Value::Exception);
+        }
+    }
+
+    /// Ends what `enter_handler` began, if it did.
+    pub fn leave_handler(&mut self, frame: &mut Frame, outer: Slot) {
+        match frame.locals[outer as usize].take() {
+            Value::Unbound => return,
+            Value::Exception(exception) => frame.handled = Some(exception),
+            _ => frame.handled = None,
+        }
+        self.handling = frame.handled.clone().or_else(|| frame.outer_handled.clone());
+    }
+
+    /// Runs what objects that died have left to run. Errors go to stderr: there is nobody to catch them.
+    #[cold]
+    pub fn run_finalizers(&mut self, frame: Option<&Frame>) {
+        let pushed = frame.is_some();
+        if let Some(frame) = frame {
+            let span = frame.code.spans.get(frame.pc as usize).copied().unwrap_or(frame.code.span);
+            self.calls.push(super::CallSite { code: frame.code.id.get(), span });
+        }
+        let handling = self.handling.take();
+        // What a finaliser drops is run as well, but a finaliser that revives itself for ever must not hang the script.
+        for _ in 0..10_000 {
+            let batch = gc::take_finalizers();
+            if batch.is_empty() {
+                break;
+            }
+            for finalizer in batch {
+                match finalizer {
+                    Finalizer::Del(value) => self.finalize_instance(value),
+                    Finalizer::Coroutine(coroutine) => self.finalize_coroutine(coroutine),
+                    Finalizer::Native(run) => run(self),
+                }
+            }
+        }
+        self.handling = handling;
+        if pushed {
+            self.calls.pop();
+        }
+    }
+
+    fn finalize_instance(&mut self, value: Value) {
+        if let Value::Instance(instance) = &value {
+            if let crate::object::Payload::Native(data) = &instance.payload {
+                if let Some(finalizer) = data.finalizer() {
+                    finalizer(self, &value);
+                }
+            }
+        }
+        match self.call_special(&value, crate::symbol::sym::__del__, &[]) {
+            Ok(_) => {}
+            Err(error) => {
+                let what = self.lookup_special(&value, crate::symbol::sym::__del__).unwrap_or_default();
+                self.report_unraisable(&error, &what);
+            }
+        }
+    }
+
+    /// The place that is running: the innermost call under way.
+    pub fn here(&self) -> Option<(std::rc::Rc<crate::object::code::Code>, Span)> {
+        self.calls.iter().rev().find_map(|site| {
+            let code = self.code_by_id(site.code)?;
+            (!code.source.library).then_some((code, site.span))
+        })
+    }
+}

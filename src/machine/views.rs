@@ -1,0 +1,96 @@
+//! The live views of a dict (`keys()`, `values()`, `items()`) and the read-only view of a mapping.
+
+use std::any::Any;
+use std::rc::Rc;
+
+use crate::machine::Vm;
+use crate::object::class::{Instance, Native};
+use crate::object::iter::DictPart;
+use crate::object::{Dict, Result, Value};
+
+/// What `dict.keys()`, `dict.values()` and `dict.items()` return.
+pub struct DictView {
+    pub dict: Rc<Dict>,
+    pub part: DictPart,
+}
+
+impl Native for DictView {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// `types.MappingProxyType`: the mapping it stands for.
+pub struct MappingProxy(pub Value);
+
+impl Native for MappingProxy {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl Vm {
+    pub fn dict_view(&mut self, dict: &Rc<Dict>, part: DictPart) -> Value {
+        let class = match part {
+            DictPart::Keys => &self.types.dict_keys,
+            DictPart::Values => &self.types.dict_values,
+            DictPart::Items => &self.types.dict_items,
+        };
+        Instance::native(class, DictView { dict: dict.clone(), part })
+    }
+
+    pub fn mapping_proxy(&mut self, mapping: Value) -> Value {
+        Instance::native(&self.types.mappingproxy, MappingProxy(mapping))
+    }
+}
+
+/// Whether the operators know the native class of an instance themselves, so that its methods may be defined as them.
+pub fn is_plain(value: &Value) -> bool {
+    value.data::<DictView>().is_some() || is_proxy(value) || crate::machine::generic::is_generic(value)
+}
+
+/// Whether a value is `dict_keys` or `dict_items`, which behave like sets.
+pub fn is_set_like(value: &Value) -> bool {
+    value.data::<DictView>().is_some_and(|view| view.part != DictPart::Values)
+}
+
+pub fn is_proxy(value: &Value) -> bool {
+    value.data::<MappingProxy>().is_some()
+}
+
+/// The mapping behind a read-only view.
+pub fn proxied(value: &Value) -> Option<Value> {
+    value.data::<MappingProxy>().map(|proxy| proxy.0.clone())
+}
+
+/// The number of items in a view.
+pub fn len(value: &Value) -> Option<usize> {
+    value.data::<DictView>().map(|view| view.dict.len())
+}
+
+/// `item in view`; `None` for other values.
+pub fn contains(vm: &mut Vm, container: &Value, item: &Value) -> Result<Option<bool>> {
+    if let Some(inner) = proxied(container) {
+        return vm.contains(&inner, item).map(Some);
+    }
+    let Some(view) = container.data::<DictView>() else { return Ok(None) };
+    let dict = view.dict.clone();
+    match view.part {
+        DictPart::Keys => vm.dict_contains(&dict, item).map(Some),
+        DictPart::Items => {
+            let Some(pair) = item.as_tuple().filter(|pair| pair.len() == 2).cloned() else { return Ok(Some(false)) };
+            match vm.dict_get(&dict, &pair[0])? {
+                Some(value) => vm.eq(&value, &pair[1]).map(Some),
+                None => Ok(Some(false)),
+            }
+        }
+        DictPart::Values => {
+            for value in dict.values() {
+                if vm.eq(&value, item)? {
+                    return Ok(Some(true));
+                }
+            }
+            Ok(Some(false))
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Warnings, as Python's `warnings` module shows them with its default filters.
+
+use std::collections::HashSet;
+use std::rc::Rc;
+
+use crate::diagnostic::{Diagnostic, Label, Place, Severity};
+use crate::machine::Vm;
+use crate::object::coroutine::Coroutine;
+use crate::object::{Class, Result};
+use crate::report::{self, ErrorFormat};
+use crate::source::Source;
+use crate::source::Span;
+
+/// Which warnings were shown: one with the same text, category and line is shown once.
+#[derive(Default)]
+pub struct Shown {
+    seen: HashSet<(String, String, String, u32)>,
+}
+
+impl Vm {
+    /// Shows a warning at the place that is running.
+    pub fn warn(&mut self, category: &Rc<Class>, message: &str) -> Result<()> {
+        let place = self.here().map(|(code, span)| Place { source: code.source.clone(), span });
+        self.show_warning(category, message, place, Vec::new(), Vec::new(), "");
+        Ok(())
+    }
+
+    fn show_warning(
+        &mut self,
+        category: &Rc<Class>,
+        message: &str,
+        place: Option<Place>,
+        labels: Vec<Label>,
+        helps: Vec<String>,
+        trailer: &str,
+    ) {
+        let code = category.name.borrow().as_str().to_owned();
+        let (file, line) =
+            place.as_ref().map_or(("sys".to_owned(), 1), |p| (p.source.name.to_string(), p.source.line(p.span.start)));
+        if !self.extension::<Shown>().seen.insert((message.to_owned(), code.clone(), file, line)) {
+            return;
+        }
+        let diagnostic = Diagnostic {
+            severity: Severity::Warning,
+            code,
+            message: message.to_owned(),
+            place: place.or_else(|| Some(Place { source: Source::new("sys", ""), span: Span::default() })),
+            labels,
+            notes: Vec::new(),
+            helps,
+        };
+        let style = self.host.style;
+        let mut text = report::diagnostic(&diagnostic, &style);
+        if style.format == ErrorFormat::Python {
+            text.push_str(trailer);
+        }
+        self.write_err(&text);
+    }
+
+    /// The warning for a coroutine that died before it was started.
+    pub fn warn_never_awaited(&mut self, coroutine: &Coroutine) {
+        let qualname = coroutine.qualname.borrow().clone();
+        let name = coroutine.name.borrow().clone();
+        let category = self.types.RuntimeWarning.clone();
+        let place = self.here().map(|(code, span)| Place { source: code.source.clone(), span });
+        let helps = vec![format!(
+            "write `await {0}(...)` to run it here and wait for its result, or `asyncio.create_task({0}(...))` to let it \
+             run beside what follows",
+            name.as_str()
+        )];
+        self.show_warning(
+            &category,
+            &format!("coroutine '{}' was never awaited", qualname.as_str()),
+            place,
+            Vec::new(),
+            helps,
+            "RuntimeWarning: Enable tracemalloc to get the object allocation traceback\n",
+        );
+    }
+}

@@ -1,0 +1,31 @@
+//! The command line: arguments, the process's streams and clock, exit status.
+
+#![forbid(unsafe_code)]
+
+mod cli;
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Native stack for the interpreter's thread: enough for the deepest recursion a script may ask for. Only what is
+/// touched takes memory.
+const STACK: usize = if cfg!(debug_assertions) { 4 << 30 } else { 1 << 30 };
+/// What is left of it for the machine's own work when a script is told that it recursed too deeply.
+const RESERVE: usize = 4 << 20;
+
+fn main() -> ExitCode {
+    let options = match cli::parse() {
+        Ok(options) => options,
+        Err(status) => return status,
+    };
+    for stack in [STACK, STACK / 4, STACK / 16] {
+        let options = options.clone();
+        let run = move || cli::run(&options, stack - RESERVE);
+        if let Ok(thread) = std::thread::Builder::new().name("aio".to_owned()).stack_size(stack).spawn(run) {
+            return ExitCode::from(thread.join().unwrap_or(70));
+        }
+    }
+    ExitCode::from(cli::run(&options, 4 << 20))
+}

@@ -1,0 +1,412 @@
+//! Classes, instances, and the shapes that instances with the same attributes share.
+//!
+//! **Invariant**: `Class::version` changes whenever a lookup on the class could give another result (its own or an
+//! ancestor's namespace or bases changed), and no two classes ever have the same version; a shape's id is never used
+//! twice. So an inline cache that remembers a version, or a version and a shape id, is right as long as they match.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::{Rc, Weak};
+
+use super::containers::Dict;
+use super::gc::{self, Finalizer};
+use super::str::{self, Str};
+use super::value::Value;
+use crate::machine::Vm;
+
+thread_local! {
+    static NEXT_ID: Cell<u32> = const { Cell::new(1) };
+}
+
+/// A number that is never given twice on this thread.
+fn fresh_id() -> u32 {
+    NEXT_ID.with(|next| {
+        let id = next.get();
+        next.set(id.wrapping_add(1).max(1));
+        id
+    })
+}
+
+/// What the instances of a class are made of; a subclass has its base's layout.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Layout {
+    /// Nothing but attributes.
+    Object,
+    Int,
+    Float,
+    Complex,
+    Str,
+    Bytes,
+    ByteArray,
+    Tuple,
+    List,
+    Dict,
+    Set,
+    FrozenSet,
+    Exception,
+    Type,
+    Property,
+    Module,
+    /// A native type with data of its own; the number tells them apart.
+    Native(u16),
+    /// A built-in type that cannot be a base class.
+    Final,
+}
+
+pub struct Class {
+    pub name: RefCell<Rc<Str>>,
+    pub qualname: RefCell<Rc<Str>>,
+    pub bases: RefCell<Vec<Rc<Class>>>,
+    /// The method resolution order without the class itself.
+    pub ancestors: RefCell<Rc<[Rc<Class>]>>,
+    /// Unset for `type`; set once, when the class is made.
+    pub metaclass: std::cell::OnceCell<Rc<Class>>,
+    pub dict: Rc<Dict>,
+    pub version: Cell<u32>,
+    pub layout: Layout,
+    pub root_shape: Rc<Shape>,
+    pub subclasses: RefCell<Vec<Weak<Class>>>,
+    /// Made by Rust code; its attributes cannot be set by a script.
+    pub builtin: bool,
+    /// Whether instances take attributes outside `__slots__`.
+    pub has_dict: Cell<bool>,
+    pub has_del: Cell<bool>,
+    /// How `await` treats an instance, for native awaitables.
+    pub awaiting: Cell<Option<&'static Awaiting>>,
+    /// Lookups along the method resolution order, by address of the interned name; valid for one version.
+    cache: RefCell<(u32, HashMap<usize, Option<Value>, foldhash::fast::FixedState>)>,
+}
+
+/// How `await` deals with an instance of a native class.
+pub struct Awaiting {
+    /// Begins: a value if it is there at once, or what to hand to the event loop.
+    pub begin: fn(&mut Vm, &Value) -> super::Result<Awaited>,
+    /// Goes on after the event loop has resumed the frame.
+    pub resume: fn(&mut Vm, &Value) -> super::Result<Awaited>,
+}
+
+pub enum Awaited {
+    Ready(Value),
+    Yield(Value),
+}
+
+impl Class {
+    pub fn new(name: Rc<Str>, bases: Vec<Rc<Class>>, ancestors: Vec<Rc<Class>>, dict: Rc<Dict>, layout: Layout) -> Rc<Class> {
+        Self::make(name, bases, ancestors, dict, layout, false)
+    }
+
+    /// A class made by Rust code, with one base or none.
+    pub fn builtin(name: &str, base: Option<&Rc<Class>>, layout: Layout) -> Rc<Class> {
+        let ancestors = base.map_or(Vec::new(), |base| {
+            let mut all = vec![base.clone()];
+            all.extend(base.ancestors.borrow().iter().cloned());
+            all
+        });
+        let bases = base.cloned().into_iter().collect();
+        Self::make(Rc::new(Str::new(name)), bases, ancestors, Rc::default(), layout, true)
+    }
+
+    fn make(
+        name: Rc<Str>,
+        bases: Vec<Rc<Class>>,
+        ancestors: Vec<Rc<Class>>,
+        dict: Rc<Dict>,
+        layout: Layout,
+        builtin: bool,
+    ) -> Rc<Class> {
+        let has_del = bases.iter().any(|b| b.has_del.get());
+        let awaiting = ancestors.iter().find_map(|a| a.awaiting.get());
+        let class = Rc::new(Class {
+            qualname: RefCell::new(name.clone()),
+            name: RefCell::new(name),
+            bases: RefCell::new(bases),
+            ancestors: RefCell::new(ancestors.into()),
+            metaclass: std::cell::OnceCell::new(),
+            dict,
+            version: Cell::new(fresh_id()),
+            layout,
+            root_shape: Rc::new(Shape::default()),
+            subclasses: RefCell::default(),
+            builtin,
+            has_dict: Cell::new(!builtin || layout == Layout::Exception),
+            has_del: Cell::new(has_del),
+            awaiting: Cell::new(awaiting),
+            cache: RefCell::default(),
+        });
+        for base in class.bases.borrow().iter() {
+            base.subclasses.borrow_mut().push(Rc::downgrade(&class));
+        }
+        class
+    }
+
+    /// The class itself, then its ancestors in order of resolution.
+    pub fn mro(self: &Rc<Class>) -> Vec<Rc<Class>> {
+        let mut all = vec![self.clone()];
+        all.extend(self.ancestors.borrow().iter().cloned());
+        all
+    }
+
+    pub fn is_subclass(&self, other: &Rc<Class>) -> bool {
+        std::ptr::eq(self, Rc::as_ptr(other)) || self.ancestors.borrow().iter().any(|a| Rc::ptr_eq(a, other))
+    }
+
+    /// Looks a name up in the class and its ancestors, without binding it.
+    pub fn lookup(&self, name: &Rc<Str>) -> Option<Value> {
+        if !name.is_interned() {
+            return self.lookup_uncached(name);
+        }
+        let key = Rc::as_ptr(name) as usize;
+        {
+            let cache = self.cache.borrow();
+            if cache.0 == self.version.get() {
+                if let Some(found) = cache.1.get(&key) {
+                    return found.clone();
+                }
+            }
+        }
+        let found = self.lookup_uncached(name);
+        let mut cache = self.cache.borrow_mut();
+        if cache.0 != self.version.get() {
+            cache.0 = self.version.get();
+            cache.1.clear();
+        }
+        cache.1.insert(key, found.clone());
+        found
+    }
+
+    fn lookup_uncached(&self, name: &Rc<Str>) -> Option<Value> {
+        self.dict.get_str(name).or_else(|| self.ancestors.borrow().iter().find_map(|a| a.dict.get_str(name)))
+    }
+
+    /// The class among this one and its ancestors in whose namespace a name stands, with its value.
+    pub fn lookup_with_owner(self: &Rc<Class>, name: &Rc<Str>) -> Option<(Rc<Class>, Value)> {
+        if let Some(value) = self.dict.get_str(name) {
+            return Some((self.clone(), value));
+        }
+        self.ancestors.borrow().iter().find_map(|a| a.dict.get_str(name).map(|value| (a.clone(), value)))
+    }
+
+    /// Says that lookups on this class and its subclasses may give other results now.
+    pub fn changed(&self) {
+        self.version.set(fresh_id());
+        let subclasses = self.subclasses.borrow().clone();
+        for class in subclasses.iter().filter_map(Weak::upgrade) {
+            class.changed();
+        }
+    }
+
+    /// Sets a class attribute.
+    pub fn set(&self, name: &Rc<Str>, value: Value) {
+        let old = self.dict.set_str(name, value);
+        self.changed();
+        drop(old);
+    }
+}
+
+/// Attribute names in order of assignment, shared by all instances of a class that were built the same way.
+#[derive(Default)]
+pub struct Shape {
+    id: Cell<u32>,
+    keys: Vec<Rc<Str>>,
+    next: RefCell<Vec<Rc<Shape>>>,
+}
+
+/// More attributes than this are kept in a dict.
+const SHAPED: usize = 24;
+
+impl Shape {
+    pub fn id(&self) -> u32 {
+        if self.id.get() == 0 {
+            self.id.set(fresh_id());
+        }
+        self.id.get()
+    }
+
+    pub fn position(&self, key: &Rc<Str>) -> Option<usize> {
+        self.keys
+            .iter()
+            .position(|k| Rc::ptr_eq(k, key))
+            .or_else(|| if key.is_interned() { None } else { self.keys.iter().position(|k| str::same(k, key)) })
+    }
+
+    fn with(self: &Rc<Shape>, key: &Rc<Str>) -> Rc<Shape> {
+        if let Some(next) = self.next.borrow().iter().find(|s| s.keys.last().is_some_and(|k| str::same(k, key))) {
+            return next.clone();
+        }
+        let mut keys = self.keys.clone();
+        keys.push(key.clone());
+        let shape = Rc::new(Shape { id: Cell::new(0), keys, next: RefCell::default() });
+        self.next.borrow_mut().push(shape.clone());
+        shape
+    }
+}
+
+/// The attributes of one object.
+#[derive(Default)]
+pub enum Attrs {
+    #[default]
+    Empty,
+    Shaped {
+        shape: Rc<Shape>,
+        values: Vec<Value>,
+    },
+    /// Once `__dict__` was asked for, an attribute deleted, or there are many.
+    Dict(Rc<Dict>),
+}
+
+impl Attrs {
+    pub fn get(&self, key: &Rc<Str>) -> Option<Value> {
+        match self {
+            Attrs::Empty => None,
+            Attrs::Shaped { shape, values } => shape.position(key).and_then(|at| values.get(at)).cloned(),
+            Attrs::Dict(dict) => dict.get_str(key),
+        }
+    }
+
+    /// Sets an attribute and returns the old value. `key` should be an interned name; another is found all the same.
+    pub fn set(&mut self, root: &Rc<Shape>, key: &Rc<Str>, value: Value) -> Option<Value> {
+        match self {
+            Attrs::Empty => {
+                let shape = root.with(key);
+                let mut values = Vec::with_capacity(4);
+                values.push(value);
+                *self = Attrs::Shaped { shape, values };
+                None
+            }
+            Attrs::Shaped { shape, values } => {
+                if let Some(at) = shape.position(key) {
+                    return Some(std::mem::replace(&mut values[at], value));
+                }
+                if values.len() >= SHAPED {
+                    return self.to_dict().set_str(key, value);
+                }
+                *shape = shape.with(key);
+                values.push(value);
+                None
+            }
+            Attrs::Dict(dict) => dict.set_str(key, value),
+        }
+    }
+
+    pub fn remove(&mut self, key: &Rc<Str>) -> Option<Value> {
+        match self {
+            Attrs::Empty => None,
+            Attrs::Shaped { shape, .. } => {
+                shape.position(key)?;
+                self.to_dict().remove_str(key)
+            }
+            Attrs::Dict(dict) => dict.remove_str(key),
+        }
+    }
+
+    /// The attributes as a dict that stays theirs from now on.
+    pub fn to_dict(&mut self) -> Rc<Dict> {
+        if let Attrs::Dict(dict) = self {
+            return dict.clone();
+        }
+        let dict = Rc::new(Dict::new());
+        if let Attrs::Shaped { shape, values } = self {
+            for (key, value) in shape.keys.iter().zip(values.drain(..)) {
+                dict.set_str(key, value);
+            }
+        }
+        *self = Attrs::Dict(dict.clone());
+        dict
+    }
+
+    /// The pairs in order, copied out.
+    pub fn pairs(&self) -> Vec<(Value, Value)> {
+        match self {
+            Attrs::Empty => Vec::new(),
+            Attrs::Shaped { shape, values } => {
+                shape.keys.iter().map(|k| Value::Str(k.clone())).zip(values.iter().cloned()).collect()
+            }
+            Attrs::Dict(dict) => dict.pairs(),
+        }
+    }
+}
+
+impl Drop for Attrs {
+    fn drop(&mut self) {
+        if let Attrs::Shaped { values, .. } = self {
+            gc::release(values);
+        }
+    }
+}
+
+/// What an instance holds besides its attributes.
+pub enum Payload {
+    None,
+    /// The built-in value inside an instance of a subclass of a built-in type.
+    Value(Value),
+    /// The data of a native class.
+    Native(Box<dyn Native>),
+}
+
+/// The data of a native class with identity: a future, a lock, a context variable.
+pub trait Native: Any {
+    fn as_any(&self) -> &dyn Any;
+
+    /// What to run when the last reference to the object goes, if anything. The object is alive again while it runs.
+    fn finalizer(&self) -> Option<fn(&mut Vm, &Value)> {
+        None
+    }
+}
+
+pub struct Instance {
+    pub class: RefCell<Rc<Class>>,
+    pub attrs: RefCell<Attrs>,
+    pub payload: Payload,
+    /// Whether the finaliser has run: it runs once.
+    pub finalized: Cell<bool>,
+}
+
+impl Instance {
+    pub fn new(class: Rc<Class>, payload: Payload) -> Instance {
+        Instance { class: RefCell::new(class), attrs: RefCell::default(), payload, finalized: Cell::new(false) }
+    }
+
+    pub fn native(class: &Rc<Class>, data: impl Native) -> Value {
+        Value::Instance(Rc::new(Instance::new(class.clone(), Payload::Native(Box::new(data)))))
+    }
+
+    /// The native data, if it is of this type.
+    #[inline]
+    pub fn data<T: Native>(&self) -> Option<&T> {
+        match &self.payload {
+            Payload::Native(data) => data.as_any().downcast_ref(),
+            _ => None,
+        }
+    }
+}
+
+impl Value {
+    /// The native data of an instance, if it is of this type.
+    #[inline]
+    pub fn data<T: Native>(&self) -> Option<&T> {
+        match self {
+            Value::Instance(instance) => instance.data(),
+            _ => None,
+        }
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        let wants = !self.finalized.get()
+            && (self.class.get_mut().has_del.get()
+                || matches!(&self.payload, Payload::Native(data) if data.finalizer().is_some()));
+        if wants {
+            let revived = Instance {
+                class: RefCell::new(self.class.get_mut().clone()),
+                attrs: RefCell::new(std::mem::take(self.attrs.get_mut())),
+                payload: std::mem::replace(&mut self.payload, Payload::None),
+                finalized: Cell::new(true),
+            };
+            gc::finalize_later(Finalizer::Del(Value::Instance(Rc::new(revived))));
+        } else if let Payload::Value(value) = &mut self.payload {
+            gc::release_one(value);
+        }
+    }
+}

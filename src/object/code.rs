@@ -1,0 +1,157 @@
+//! [`Code`]: what lowering makes of a function, class body or module.
+//!
+//! A flat list of [`Step`]s; the expressions inside a step are Rust closures. A frame can be suspended only between
+//! steps. Every step has a span; an expression that fails adds a narrower one itself.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use super::exception::Result;
+use super::frame::Frame;
+use super::str::Str;
+use super::value::Value;
+use crate::machine::Vm;
+use crate::source::{Source, Span};
+
+/// An expression.
+pub type Thunk = Box<dyn Fn(&mut Vm, &mut Frame) -> Result<Value>>;
+/// An expression whose truth alone is wanted.
+pub type Cond = Box<dyn Fn(&mut Vm, &mut Frame) -> Result<bool>>;
+/// A statement.
+pub type Action = Box<dyn Fn(&mut Vm, &mut Frame) -> Result<()>>;
+/// An assignment target.
+pub type Store = Box<dyn Fn(&mut Vm, &mut Frame, Value) -> Result<()>>;
+
+/// The index of a local: a variable or a hidden slot.
+pub type Slot = u32;
+/// The index of a step.
+pub type Pc = u32;
+
+pub enum Step {
+    /// Evaluates and drops the value.
+    Expr(Thunk),
+    Do(Action),
+    StoreLocal(Slot, Thunk),
+    Jump(Pc),
+    /// A jump backwards: the machine looks up from its work here.
+    Loop(Pc),
+    JumpIf(Cond, Pc),
+    /// `JumpIf` backwards.
+    LoopIf(Cond, Pc),
+    JumpIfNot(Cond, Pc),
+    Return(Thunk),
+    /// Takes the next value of the iterator in `iter`, or frees it and jumps.
+    ForLocal { iter: Slot, local: Slot, exit: Pc },
+    For { iter: Slot, store: Store, exit: Pc },
+    /// Gives a value to whoever resumed the frame; what is sent goes to the slot.
+    Yield(Thunk, Slot),
+    /// A `yield` of an asynchronous generator.
+    AsyncYield(Thunk, Slot),
+    /// Awaits the value in the slot; its result goes there.
+    Await(Slot),
+    /// Delegates to the iterator in the slot; its result goes there.
+    YieldFrom(Slot),
+    /// The value of the next `__anext__()` of the asynchronous iterator in `iter` goes to `value`; jumps at its end.
+    AsyncNext { iter: Slot, value: Slot, exit: Pc },
+    /// The end of a `finally` block: goes on with what the block interrupted.
+    EndFinally(Box<Finally>),
+}
+
+/// The hidden slots of a `finally` block.
+pub struct Finally {
+    /// `Int`: which of `exits` goes on, 0 for falling through; `Exception`: raise it again.
+    pub why: Slot,
+    /// What the frame was handling before an exception led into the block; kept for the restore.
+    pub outer: Slot,
+    pub exits: Vec<Pc>,
+}
+
+/// Where an exception raised in a range of steps goes.
+pub struct Handler {
+    pub start: Pc,
+    pub end: Pc,
+    pub target: Pc,
+    /// The slot for the exception.
+    pub exc: Slot,
+    /// Hidden slots from here on belong to what was interrupted, and are freed.
+    pub clear: Slot,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CodeKind {
+    Function,
+    Generator,
+    Coroutine,
+    AsyncGenerator,
+    Module,
+    Class,
+}
+
+pub struct Code {
+    /// Its number in the machine that made it.
+    pub id: Cell<u32>,
+    pub name: Rc<Str>,
+    pub qualname: Rc<Str>,
+    pub source: Rc<Source>,
+    /// From `def` to the end of the body.
+    pub span: Span,
+    pub kind: CodeKind,
+    pub params: ParamSpec,
+    /// The names of the variables, in slot order; slots after them are hidden.
+    pub variables: Vec<Rc<Str>>,
+    /// Slots, hidden ones included.
+    pub slots: u32,
+    /// Slots that hold a cell, made when the frame is.
+    pub cells: Vec<Slot>,
+    /// The names of the closure's cells.
+    pub free: Vec<Rc<Str>>,
+    pub steps: Vec<Step>,
+    pub spans: Vec<Span>,
+    /// Innermost first.
+    pub handlers: Vec<Handler>,
+    pub doc: Option<Value>,
+    /// Whether the body handles exceptions, so that what is being handled must be restored when it is left.
+    pub handles: bool,
+    /// A generator function decorated with `types.coroutine`.
+    pub iterable: Cell<bool>,
+}
+
+/// The parameters: their slots are the first ones, in the order positional-only, positional, keyword-only, `*args`,
+/// `**kwargs`.
+#[derive(Default)]
+pub struct ParamSpec {
+    pub posonly: u32,
+    /// Positional parameters, positional-only ones included.
+    pub positional: u32,
+    pub kwonly: u32,
+    pub vararg: bool,
+    pub kwarg: bool,
+}
+
+impl ParamSpec {
+    /// Whether exactly its positional parameters make a call.
+    pub fn plain(&self) -> bool {
+        self.kwonly == 0 && !self.vararg && !self.kwarg
+    }
+
+    pub fn total(&self) -> u32 {
+        self.positional + self.kwonly + u32::from(self.vararg) + u32::from(self.kwarg)
+    }
+}
+
+impl Code {
+    /// The line its definition starts on.
+    pub fn first_line(&self) -> u32 {
+        self.source.line(self.span.start)
+    }
+
+    /// Its first line alone: where a coroutine that never started is said to stand.
+    pub fn head_span(&self) -> Span {
+        Span { start: self.span.start, end: self.span.start }
+    }
+
+    /// Whether calling it makes a generator or coroutine instead of running it.
+    pub fn is_suspendable(&self) -> bool {
+        matches!(self.kind, CodeKind::Generator | CodeKind::Coroutine | CodeKind::AsyncGenerator)
+    }
+}

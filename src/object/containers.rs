@@ -1,0 +1,288 @@
+//! The built-in containers as data: list, tuple, dict, set, bytes, range, slice.
+
+use std::cell::{Cell, RefCell};
+use std::ops::Deref;
+use std::rc::Rc;
+
+use super::gc;
+use super::str::Str;
+use super::table::{Found, Same, Table};
+use super::value::Value;
+
+#[derive(Default)]
+pub struct List {
+    pub items: RefCell<Vec<Value>>,
+}
+
+impl List {
+    pub fn new(items: Vec<Value>) -> List {
+        List { items: RefCell::new(items) }
+    }
+
+    pub fn len(&self) -> usize {
+        self.items.borrow().len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn get(&self, at: usize) -> Option<Value> {
+        self.items.borrow().get(at).cloned()
+    }
+
+    pub fn push(&self, value: Value) {
+        self.items.borrow_mut().push(value);
+    }
+
+    /// A copy of the items: what to iterate over when script code may run in between.
+    pub fn to_vec(&self) -> Vec<Value> {
+        self.items.borrow().clone()
+    }
+}
+
+impl Drop for List {
+    fn drop(&mut self) {
+        gc::release(self.items.get_mut());
+    }
+}
+
+pub struct Tuple {
+    items: Box<[Value]>,
+}
+
+impl Tuple {
+    pub fn new(items: impl Into<Box<[Value]>>) -> Tuple {
+        Tuple { items: items.into() }
+    }
+}
+
+impl Deref for Tuple {
+    type Target = [Value];
+
+    fn deref(&self) -> &[Value] {
+        &self.items
+    }
+}
+
+impl Drop for Tuple {
+    fn drop(&mut self) {
+        if self.items.iter().any(Value::is_heap) {
+            gc::release(&mut std::mem::take(&mut self.items).into_vec());
+        }
+    }
+}
+
+/// `dict`. Lookups by string need no script code; all others go through the machine, which knows `__eq__`.
+#[derive(Default)]
+pub struct Dict {
+    pub table: RefCell<Table<Value>>,
+}
+
+impl Dict {
+    pub fn new() -> Dict {
+        Dict::default()
+    }
+
+    pub fn len(&self) -> usize {
+        self.table.borrow().len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Looks a string up.
+    pub fn get_str(&self, key: &Rc<Str>) -> Option<Value> {
+        let table = self.table.borrow();
+        match table.find(key.hash(), &[], |k| same_str(k, key)) {
+            Found::At(at) => table.entry(at).map(|e| e.value.clone()),
+            _ => None,
+        }
+    }
+
+    /// The position of a string key, for inline caches.
+    pub fn position_str(&self, key: &Rc<Str>) -> Option<usize> {
+        match self.table.borrow().find(key.hash(), &[], |k| same_str(k, key)) {
+            Found::At(at) => Some(at),
+            _ => None,
+        }
+    }
+
+    /// The value at a position if the key there is this very string object.
+    #[inline]
+    pub fn get_cached(&self, at: usize, key: &Rc<Str>) -> Option<Value> {
+        match self.table.borrow().entry(at) {
+            Some(entry) => match &entry.key {
+                Value::Str(k) if Rc::ptr_eq(k, key) => Some(entry.value.clone()),
+                _ => None,
+            },
+            None => None,
+        }
+    }
+
+    /// Sets a string key and returns the old value.
+    pub fn set_str(&self, key: &Rc<Str>, value: Value) -> Option<Value> {
+        let mut table = self.table.borrow_mut();
+        if let Found::At(at) = table.find(key.hash(), &[], |k| same_str(k, key)) {
+            return table.value_mut(at).map(|old| std::mem::replace(old, value));
+        }
+        table.insert_new(key.hash(), Value::Str(key.clone()), value);
+        None
+    }
+
+    pub fn remove_str(&self, key: &Rc<Str>) -> Option<Value> {
+        let mut table = self.table.borrow_mut();
+        match table.find(key.hash(), &[], |k| same_str(k, key)) {
+            Found::At(at) => table.remove_at(at).map(|(_, value)| value),
+            _ => None,
+        }
+    }
+
+    /// The pairs in order, copied out.
+    pub fn pairs(&self) -> Vec<(Value, Value)> {
+        self.table.borrow().iter().map(|e| (e.key.clone(), e.value.clone())).collect()
+    }
+
+    pub fn keys(&self) -> Vec<Value> {
+        self.table.borrow().iter().map(|e| e.key.clone()).collect()
+    }
+
+    pub fn values(&self) -> Vec<Value> {
+        self.table.borrow().iter().map(|e| e.value.clone()).collect()
+    }
+}
+
+/// Whether a stored key equals a string; a key whose `__eq__` is script code (an instance) is not asked: names and
+/// attribute keys are strings.
+fn same_str(stored: &Value, key: &Rc<Str>) -> Same {
+    match stored.unwrapped() {
+        Value::Str(k) if Rc::ptr_eq(k, key) || k.as_str() == key.as_str() => Same::Yes,
+        _ => Same::No,
+    }
+}
+
+impl Drop for Dict {
+    fn drop(&mut self) {
+        let table = self.table.get_mut();
+        if table.is_empty() {
+            return;
+        }
+        let mut values = Vec::new();
+        for entry in table.clear() {
+            for value in [entry.key, entry.value] {
+                if value.is_heap() {
+                    values.push(value);
+                }
+            }
+        }
+        gc::release(&mut values);
+    }
+}
+
+/// `set` and `frozenset`.
+pub struct Set {
+    pub table: RefCell<Table<()>>,
+    pub frozen: bool,
+    /// Whether an element is hashed by identity: then the order is that of insertion, so that a run is the same every
+    /// time.
+    pub by_identity: Cell<bool>,
+    pub hash: Cell<Option<i64>>,
+}
+
+impl Set {
+    pub fn new(frozen: bool) -> Set {
+        Set {
+            table: RefCell::new(Table::new_indexed()),
+            frozen,
+            by_identity: Cell::new(false),
+            hash: Cell::new(None),
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.table.borrow().len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The elements with their hashes in order of iteration, copied out.
+    pub fn elements(&self) -> Vec<(i64, Value)> {
+        let table = self.table.borrow();
+        if self.by_identity.get() {
+            return table.iter().map(|e| (e.hash, e.key.clone())).collect();
+        }
+        (0..table.index_len()).filter_map(|i| table.indexed_entry(i)).map(|e| (e.hash, e.key.clone())).collect()
+    }
+
+    pub fn values(&self) -> Vec<Value> {
+        self.elements().into_iter().map(|(_, value)| value).collect()
+    }
+}
+
+impl Drop for Set {
+    fn drop(&mut self) {
+        let table = self.table.get_mut();
+        if !table.is_empty() {
+            gc::release(&mut table.clear().into_iter().map(|e| e.key).filter(Value::is_heap).collect());
+        }
+    }
+}
+
+pub struct Bytes {
+    bytes: Box<[u8]>,
+    pub hash: Cell<Option<i64>>,
+}
+
+impl Bytes {
+    pub fn new(bytes: impl Into<Box<[u8]>>) -> Bytes {
+        Bytes { bytes: bytes.into(), hash: Cell::new(None) }
+    }
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+#[derive(Default)]
+pub struct ByteArray {
+    pub bytes: RefCell<Vec<u8>>,
+}
+
+/// `range`: any integers, usually small.
+pub struct Range {
+    pub start: Value,
+    pub stop: Value,
+    pub step: Value,
+}
+
+impl Range {
+    /// Start, stop and step if all three are small.
+    pub fn small(&self) -> Option<(i64, i64, i64)> {
+        match (&self.start, &self.stop, &self.step) {
+            (Value::Int(a), Value::Int(b), Value::Int(c)) => Some((*a, *b, *c)),
+            _ => None,
+        }
+    }
+}
+
+/// `slice`; absent parts are `None`.
+pub struct Slice {
+    pub start: Value,
+    pub stop: Value,
+    pub step: Value,
+}
+
+impl Drop for Slice {
+    fn drop(&mut self) {
+        gc::release_one(&mut self.start);
+        gc::release_one(&mut self.stop);
+        gc::release_one(&mut self.step);
+    }
+}

@@ -1,0 +1,144 @@
+//! Exceptions: the script-level object, and [`Error`], the one pointer in which it travels through Rust code.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use super::class::{Attrs, Class};
+use super::code::Code;
+use super::frame::FrameView;
+use super::gc;
+use super::value::Value;
+use crate::source::Span;
+
+/// A script-level exception on its way out. One pointer wide.
+#[derive(Clone)]
+pub struct Error(pub Rc<Exception>);
+
+pub type Result<T = Value> = std::result::Result<T, Error>;
+
+const _: () = assert!(size_of::<Result<Value>>() == 16);
+
+impl Error {
+    /// Says where in the running function it happened, unless something further in has said so.
+    #[must_use]
+    #[cold]
+    pub fn at(self, span: Span) -> Error {
+        if self.0.place.get().is_none() {
+            self.0.place.set(Some(span));
+        }
+        self
+    }
+
+    pub fn value(&self) -> Value {
+        Value::Exception(self.0.clone())
+    }
+
+    pub fn class(&self) -> Rc<Class> {
+        self.0.class.borrow().clone()
+    }
+
+    /// Whether it is an instance of a class.
+    pub fn is(&self, class: &Rc<Class>) -> bool {
+        self.0.class.borrow().is_subclass(class)
+    }
+}
+
+/// An instance of `BaseException` or a subclass, built-in or not.
+pub struct Exception {
+    pub class: RefCell<Rc<Class>>,
+    /// `args`, a tuple.
+    pub args: RefCell<Value>,
+    /// `__dict__`, and the built-in attributes of the class (`errno`, `value`, `code`, ...).
+    pub attrs: RefCell<Attrs>,
+    pub traceback: RefCell<Option<Rc<Traceback>>>,
+    pub cause: RefCell<Option<Rc<Exception>>>,
+    pub context: RefCell<Option<Rc<Exception>>>,
+    pub suppress_context: Cell<bool>,
+    /// Where in the function that it is leaving; taken when the traceback entry is made.
+    pub place: Cell<Option<Span>>,
+    /// Set while it is raised again as it was: the frame that does so adds no second traceback entry.
+    pub reraised: Cell<bool>,
+    /// `Did you mean: 'x'?`, when that could be told only where it was raised.
+    pub suggestion: RefCell<Option<String>>,
+}
+
+impl Exception {
+    pub fn new(class: Rc<Class>, args: Value) -> Exception {
+        Exception {
+            class: RefCell::new(class),
+            args: RefCell::new(args),
+            attrs: RefCell::default(),
+            traceback: RefCell::default(),
+            cause: RefCell::default(),
+            context: RefCell::default(),
+            suppress_context: Cell::new(false),
+            place: Cell::new(None),
+            reraised: Cell::new(false),
+            suggestion: RefCell::default(),
+        }
+    }
+
+    pub fn args(&self) -> Vec<Value> {
+        match &*self.args.borrow() {
+            Value::Tuple(items) => items.to_vec(),
+            _ => Vec::new(),
+        }
+    }
+
+    pub fn is(&self, class: &Rc<Class>) -> bool {
+        self.class.borrow().is_subclass(class)
+    }
+
+    /// Puts an entry in front of the traceback: the exception leaves this function.
+    pub fn add_traceback(&self, code: &Rc<Code>, span: Span, frame: Option<Rc<FrameView>>) {
+        let next = self.traceback.borrow_mut().take();
+        let entry = Traceback { next: RefCell::new(next), code: code.clone(), span, frame: RefCell::new(frame) };
+        *self.traceback.borrow_mut() = Some(Rc::new(entry));
+    }
+
+    /// Makes `context` the `__context__`, unless that would close a circle.
+    pub fn set_context(self: &Rc<Exception>, context: &Rc<Exception>) {
+        if Rc::ptr_eq(self, context) {
+            return;
+        }
+        let mut link = context.clone();
+        let mut steps = 0usize;
+        loop {
+            let next = link.context.borrow().clone();
+            let Some(next) = next else { break };
+            if Rc::ptr_eq(&next, self) {
+                *link.context.borrow_mut() = None;
+                break;
+            }
+            steps += 1;
+            if steps > 100_000 {
+                break;
+            }
+            link = next;
+        }
+        *self.context.borrow_mut() = Some(context.clone());
+    }
+}
+
+impl Drop for Exception {
+    fn drop(&mut self) {
+        gc::release_one(self.args.get_mut());
+        for link in [self.cause.get_mut().take(), self.context.get_mut().take()] {
+            gc::unlink(link, |e| e.context.get_mut().take().or_else(|| e.cause.get_mut().take()));
+        }
+    }
+}
+
+/// One entry of a traceback, outermost first.
+pub struct Traceback {
+    pub next: RefCell<Option<Rc<Traceback>>>,
+    pub code: Rc<Code>,
+    pub span: Span,
+    pub frame: RefCell<Option<Rc<FrameView>>>,
+}
+
+impl Drop for Traceback {
+    fn drop(&mut self) {
+        gc::unlink(self.next.get_mut().take(), |t| t.next.get_mut().take());
+    }
+}

@@ -1,0 +1,47 @@
+//! A running function, and the view of one that a script can hold.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::code::Code;
+use super::containers::Dict;
+use super::exception::Exception;
+use super::function::Function;
+use super::value::Value;
+use crate::source::Span;
+
+/// A running function. It borrows its locals: from the native stack for a plain call, from the heap for a generator or
+/// coroutine.
+pub struct Frame<'a> {
+    pub locals: &'a mut [Value],
+    pub code: &'a Rc<Code>,
+    pub function: &'a Rc<Function>,
+    /// The next step.
+    pub pc: u32,
+    /// Why the step loop was left.
+    pub exit: Exit,
+    /// The exception this frame is handling, innermost first.
+    pub handled: Option<Rc<Exception>>,
+    /// What the machine was handling when the frame was entered.
+    pub outer_handled: Option<Rc<Exception>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exit {
+    Return,
+    /// The value goes to whoever resumed the frame.
+    Yield,
+    /// An asynchronous generator's own `yield`: the value goes to whoever awaits it.
+    AsyncYield,
+    /// The value is a coroutine or generator to be run until it is done; its result comes back.
+    Delegate,
+}
+
+/// What a script sees of a frame: `tb_frame`, `cr_frame`, `sys._getframe()`. A picture taken when it was asked for.
+pub struct FrameView {
+    pub code: Rc<Code>,
+    pub globals: Rc<Dict>,
+    pub locals: RefCell<Value>,
+    pub span: Span,
+    pub back: Option<Rc<FrameView>>,
+}

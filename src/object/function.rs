@@ -1,0 +1,114 @@
+//! Functions, bound methods, cells and descriptors as data.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::class::{Attrs, Class};
+use super::code::Code;
+use super::containers::Dict;
+use super::exception::Result;
+use super::gc;
+use super::str::Str;
+use super::value::Value;
+use crate::machine::Vm;
+
+/// A variable shared between a function and the functions inside it.
+#[derive(Default)]
+pub struct Cell {
+    pub value: RefCell<Value>,
+}
+
+impl Cell {
+    pub fn new(value: Value) -> Rc<Cell> {
+        Rc::new(Cell { value: RefCell::new(value) })
+    }
+
+    #[inline]
+    pub fn get(&self) -> Value {
+        self.value.borrow().clone()
+    }
+
+    #[inline]
+    pub fn set(&self, value: Value) -> Value {
+        self.value.replace(value)
+    }
+}
+
+impl Drop for Cell {
+    fn drop(&mut self) {
+        gc::release_one(self.value.get_mut());
+    }
+}
+
+/// A function defined by a script.
+pub struct Function {
+    pub code: Rc<Code>,
+    pub globals: Rc<Dict>,
+    pub closure: Box<[Rc<Cell>]>,
+    /// Defaults of the last positional parameters.
+    pub defaults: RefCell<Rc<[Value]>>,
+    /// What most functions never have.
+    pub extra: RefCell<Option<Box<FunctionExtra>>>,
+}
+
+#[derive(Default)]
+pub struct FunctionExtra {
+    pub kwdefaults: Option<Rc<Dict>>,
+    pub annotations: Option<Rc<Dict>>,
+    pub name: Option<Rc<Str>>,
+    pub qualname: Option<Rc<Str>>,
+    pub doc: Option<Value>,
+    pub module: Option<Value>,
+    pub attrs: Attrs,
+    pub type_params: Option<Value>,
+}
+
+impl Function {
+    /// The extra part, made if it is not there yet.
+    pub fn with_extra<T>(&self, change: impl FnOnce(&mut FunctionExtra) -> T) -> T {
+        change(self.extra.borrow_mut().get_or_insert_default())
+    }
+
+    pub fn name(&self) -> Rc<Str> {
+        self.extra.borrow().as_ref().and_then(|e| e.name.clone()).unwrap_or_else(|| self.code.name.clone())
+    }
+
+    pub fn qualname(&self) -> Rc<Str> {
+        self.extra.borrow().as_ref().and_then(|e| e.qualname.clone()).unwrap_or_else(|| self.code.qualname.clone())
+    }
+}
+
+/// A function together with the object it was looked up on.
+pub struct BoundMethod {
+    pub func: Value,
+    pub this: Value,
+}
+
+impl Drop for BoundMethod {
+    fn drop(&mut self) {
+        gc::release_one(&mut self.this);
+    }
+}
+
+/// What a class attribute does when it is looked up on an instance.
+pub enum Descriptor {
+    Property(Property),
+    ClassMethod(Value),
+    StaticMethod(Value),
+    /// An entry of `__slots__`.
+    Slot { name: Rc<Str>, class: RefCell<Option<Rc<Class>>> },
+    /// An attribute of a built-in type, computed by Rust.
+    GetSet { name: Rc<Str>, class: Rc<Class>, get: Getter, set: Option<Setter> },
+}
+
+pub type Getter = fn(&mut Vm, &Value) -> Result<Value>;
+/// Called with `Unbound` to delete.
+pub type Setter = fn(&mut Vm, &Value, Value) -> Result<()>;
+
+pub struct Property {
+    pub get: Value,
+    pub set: Value,
+    pub delete: Value,
+    pub doc: RefCell<Value>,
+    pub name: RefCell<Option<Rc<Str>>>,
+}

@@ -1,0 +1,101 @@
+//! Freeing: iterative, and with finalisers run later by the machine.
+//!
+//! Values are reference counted, so an object's `Drop` runs the moment the last reference goes. Two things must not
+//! happen inside `Drop`: recursion without bound (a list nested a million deep), and script code (a generator's
+//! `finally`, `__del__`). So a container hands its contents to [`release`], which queues them once the native nesting
+//! is deep, and an object with a finaliser queues itself with [`finalize_later`]; the machine runs that queue at the
+//! next step boundary, when [`pending`] says so.
+//!
+//! **Invariant**: both queues belong to the thread, as every `Rc` does, and the finaliser queue to the interpreter that
+//! is running on it; an interpreter that is entered brings its own queue and takes it away when it is left.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use super::value::Value;
+
+/// How deep containers free each other on the native stack before the rest is queued.
+const NESTING: u32 = 40;
+
+thread_local! {
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
+    static LATER: RefCell<Vec<Vec<Value>>> = const { RefCell::new(Vec::new()) };
+    static PENDING: Cell<bool> = const { Cell::new(false) };
+    static FINALIZERS: RefCell<Vec<Finalizer>> = const { RefCell::new(Vec::new()) };
+}
+
+/// An object whose last reference went away and that still has something to run.
+pub enum Finalizer {
+    /// Call `__del__` on the revived object.
+    Del(Value),
+    /// Close a suspended generator or coroutine, or warn about one that never started.
+    Coroutine(super::coroutine::Coroutine),
+    /// Anything else: a task that is destroyed, a future whose exception nobody retrieved.
+    Native(Box<dyn FnOnce(&mut crate::machine::Vm)>),
+}
+
+/// Frees the values of a container that is going away.
+pub fn release(values: &mut Vec<Value>) {
+    if values.is_empty() {
+        return;
+    }
+    let depth = DEPTH.try_with(|d| d.get()).unwrap_or(0);
+    if depth >= NESTING {
+        let moved = std::mem::take(values);
+        // While the thread itself is being torn down the queue may be gone: then the values are freed here.
+        let _ = LATER.try_with(|later| later.borrow_mut().push(moved));
+        return;
+    }
+    let _ = DEPTH.try_with(|d| d.set(depth + 1));
+    values.clear();
+    let _ = DEPTH.try_with(|d| d.set(depth));
+    if depth == 0 {
+        while let Ok(Some(mut batch)) = LATER.try_with(|later| later.borrow_mut().pop()) {
+            let _ = DEPTH.try_with(|d| d.set(1));
+            batch.clear();
+            let _ = DEPTH.try_with(|d| d.set(0));
+        }
+    }
+}
+
+/// [`release`] for a single value.
+pub fn release_one(value: &mut Value) {
+    if value.is_heap() {
+        release(&mut vec![std::mem::replace(value, Value::Unbound)]);
+    }
+}
+
+/// Queues a finaliser; the machine runs it at the next step boundary.
+#[cold]
+pub fn finalize_later(finalizer: Finalizer) {
+    let queued = FINALIZERS.try_with(|queue| queue.borrow_mut().push(finalizer));
+    if queued.is_ok() {
+        let _ = PENDING.try_with(|p| p.set(true));
+    }
+}
+
+/// Whether finalisers wait to be run.
+#[inline]
+pub fn pending() -> bool {
+    PENDING.with(Cell::get)
+}
+
+/// Takes the waiting finalisers, oldest first.
+pub fn take_finalizers() -> Vec<Finalizer> {
+    PENDING.with(|p| p.set(false));
+    FINALIZERS.with(RefCell::take)
+}
+
+/// Swaps the finaliser queue for another interpreter's.
+pub fn swap_finalizers(queue: Vec<Finalizer>) -> Vec<Finalizer> {
+    PENDING.with(|p| p.set(!queue.is_empty()));
+    FINALIZERS.with(|current| current.replace(queue))
+}
+
+/// Drops a reference-counted link without recursing on the native stack: for chains of one object type.
+pub fn unlink<T>(mut link: Option<Rc<T>>, next: impl Fn(&mut T) -> Option<Rc<T>>) {
+    while let Some(rc) = link {
+        let Ok(mut node) = Rc::try_unwrap(rc) else { return };
+        link = next(&mut node);
+    }
+}

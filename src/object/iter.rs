@@ -1,0 +1,76 @@
+//! The iterators of built-in types.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use super::class::Class;
+use super::containers::{Dict, List, Set, Tuple};
+use super::exception::Result;
+use super::gc;
+use super::str::Str;
+use super::value::Value;
+use crate::machine::Vm;
+
+/// An iterator whose state is plain data; the machine advances it.
+pub enum Iter {
+    /// A range of small integers.
+    Range { next: Cell<i64>, remaining: Cell<u64>, step: i64 },
+    List { list: RefCell<Option<Rc<List>>>, at: Cell<usize> },
+    Tuple { tuple: RefCell<Option<Rc<Tuple>>>, at: Cell<usize> },
+    /// `at` is a byte offset.
+    Str { text: Rc<Str>, at: Cell<usize> },
+    Dict { dict: RefCell<Option<Rc<Dict>>>, at: Cell<usize>, size: Cell<usize>, what: DictPart },
+    /// `at` is a place of the index, or a position when the set is ordered by insertion.
+    Set { set: RefCell<Option<Rc<Set>>>, at: Cell<usize>, size: Cell<usize> },
+    /// Any other; taken out while it runs, so that one that re-enters itself finds nothing.
+    Native { class: Rc<Class>, state: RefCell<Option<Box<dyn NativeIter>>> },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum DictPart {
+    Keys,
+    Values,
+    Items,
+}
+
+/// An iterator with a state of its own.
+pub trait NativeIter {
+    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>>;
+
+    /// What `__length_hint__` answers.
+    fn length_hint(&self) -> Option<usize> {
+        None
+    }
+
+    /// The values it holds, so that long chains of iterators are freed without recursion.
+    fn take_values(&mut self) -> Vec<Value> {
+        Vec::new()
+    }
+}
+
+impl Iter {
+    pub fn range(start: i64, stop: i64, step: i64) -> Iter {
+        let remaining = if step > 0 && start < stop {
+            (stop.wrapping_sub(start) as u64 - 1) / step as u64 + 1
+        } else if step < 0 && start > stop {
+            (start.wrapping_sub(stop) as u64 - 1) / step.unsigned_abs() + 1
+        } else {
+            0
+        };
+        Iter::Range { next: Cell::new(start), remaining: Cell::new(remaining), step }
+    }
+
+    pub fn native(class: &Rc<Class>, iter: impl NativeIter + 'static) -> Value {
+        Value::Iter(Rc::new(Iter::Native { class: class.clone(), state: RefCell::new(Some(Box::new(iter))) }))
+    }
+}
+
+impl Drop for Iter {
+    fn drop(&mut self) {
+        if let Iter::Native { state, .. } = self {
+            if let Some(state) = state.get_mut() {
+                gc::release(&mut state.take_values());
+            }
+        }
+    }
+}

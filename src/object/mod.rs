@@ -1,0 +1,23 @@
+//! Values: data and pure operations on it. Nothing here runs script code.
+
+pub mod class;
+pub mod code;
+pub mod containers;
+pub mod coroutine;
+pub mod exception;
+pub mod frame;
+pub mod function;
+pub mod gc;
+pub mod iter;
+pub mod module;
+pub mod native;
+pub mod str;
+pub mod table;
+pub mod value;
+
+pub use class::{Class, Instance, Native as NativeData, Payload};
+pub use containers::{Dict, List, Range, Set, Slice, Tuple};
+pub use exception::{Error, Exception, Result};
+pub use function::{BoundMethod, Cell, Descriptor, Function};
+pub use str::Str;
+pub use value::Value;

@@ -1,0 +1,18 @@
+//! Modules: a name and a namespace.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::containers::Dict;
+use super::str::Str;
+use super::value::Value;
+use crate::object::exception::Result;
+
+/// Finds a name that the module does not have yet: parts that are loaded when first asked for.
+pub type Lazy = fn(&mut crate::machine::Vm, &Rc<Module>, &Rc<Str>) -> Result<Option<Value>>;
+
+pub struct Module {
+    pub name: RefCell<Rc<Str>>,
+    pub dict: Rc<Dict>,
+    pub lazy: Option<Lazy>,
+}

@@ -1,0 +1,196 @@
+//! Functions written in Rust: a table row says the signature as text and names a plain function.
+//!
+//! The signature text is the contract: names, defaults, keywords, `help()` and the wording of a `TypeError` follow from
+//! it. It is read when a call first needs more than a count of positional arguments.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::{Rc, Weak};
+
+use super::class::Class;
+use super::exception::Result;
+use super::function::{Getter, Setter};
+use super::str::Str;
+use super::value::Value;
+use crate::machine::Vm;
+
+/// Gets its arguments bound to the signature, one value a parameter: a missing optional one is its default, or
+/// `Unbound` if the default is written `<unrepresentable>` or is not a literal. `*args` is a tuple, `**kwargs` a dict.
+pub type NativeCall = fn(&mut Vm, &[Value]) -> Result<Value>;
+
+/// One row of a table of built-in functions or of a type's methods.
+pub struct Row {
+    /// `name(params)` in the notation of `inspect.signature`; for a method without `self`, which always comes first.
+    pub signature: &'static str,
+    pub kind: RowKind,
+}
+
+#[derive(Clone, Copy)]
+pub enum RowKind {
+    /// A function of a module.
+    Function(NativeCall),
+    /// A method: the instance comes first.
+    Method(NativeCall),
+    /// The class comes first.
+    ClassMethod(NativeCall),
+    StaticMethod(NativeCall),
+    /// A computed attribute.
+    Attribute(Getter, Option<Setter>),
+}
+
+pub const fn native(signature: &'static str, call: NativeCall) -> Row {
+    Row { signature, kind: RowKind::Function(call) }
+}
+
+pub const fn method(signature: &'static str, call: NativeCall) -> Row {
+    Row { signature, kind: RowKind::Method(call) }
+}
+
+pub const fn class_method(signature: &'static str, call: NativeCall) -> Row {
+    Row { signature, kind: RowKind::ClassMethod(call) }
+}
+
+pub const fn static_method(signature: &'static str, call: NativeCall) -> Row {
+    Row { signature, kind: RowKind::StaticMethod(call) }
+}
+
+pub const fn getter(name: &'static str, get: Getter) -> Row {
+    Row { signature: name, kind: RowKind::Attribute(get, None) }
+}
+
+pub const fn attribute(name: &'static str, get: Getter, set: Setter) -> Row {
+    Row { signature: name, kind: RowKind::Attribute(get, Some(set)) }
+}
+
+impl Row {
+    pub fn name(&self) -> &'static str {
+        self.signature.split('(').next().unwrap_or(self.signature)
+    }
+}
+
+/// A built-in function or method as a value.
+pub struct NativeFunction {
+    pub row: &'static Row,
+    pub call: NativeCall,
+    pub name: Rc<Str>,
+    /// The type it is a method of.
+    pub owner: RefCell<Option<Weak<Class>>>,
+    pub module: Option<Rc<Str>>,
+    /// How many positional arguments a plain call may give, the instance included; (1, 0) until the signature is read.
+    pub arity: Cell<(u16, u16)>,
+    pub signature: OnceCell<Signature>,
+}
+
+/// A native's parameters.
+pub struct Signature {
+    pub params: Vec<Parameter>,
+    /// Parameters before this index are positional only.
+    pub posonly: usize,
+    /// Parameters from this index on (before `**kwargs`) are keyword only.
+    pub kwonly: usize,
+    /// Index of `*args`, `**kwargs`.
+    pub vararg: Option<usize>,
+    pub kwarg: Option<usize>,
+    /// Required positional parameters.
+    pub required: usize,
+}
+
+pub struct Parameter {
+    pub name: Rc<Str>,
+    pub default: Option<Value>,
+}
+
+impl NativeFunction {
+    pub fn new(row: &'static Row, call: NativeCall, name: Rc<Str>, module: Option<Rc<Str>>) -> NativeFunction {
+        NativeFunction {
+            row,
+            call,
+            name,
+            owner: RefCell::new(None),
+            module,
+            arity: Cell::new((1, 0)),
+            signature: OnceCell::new(),
+        }
+    }
+
+    /// Whether the first parameter is the instance or class.
+    pub fn takes_self(&self) -> bool {
+        matches!(self.row.kind, RowKind::Method(_) | RowKind::ClassMethod(_))
+    }
+
+    pub fn signature(&self) -> &Signature {
+        self.signature.get_or_init(|| Signature::parse(self.row.signature, self.takes_self()))
+    }
+}
+
+impl Signature {
+    /// Reads `name(a, b=1, /, c=None, *args, d, **kwargs)`.
+    pub fn parse(text: &str, takes_self: bool) -> Signature {
+        let mut signature =
+            Signature { params: Vec::new(), posonly: 0, kwonly: usize::MAX, vararg: None, kwarg: None, required: 0 };
+        if takes_self {
+            signature.params.push(Parameter { name: Rc::new(Str::new("self")), default: None });
+            signature.posonly = 1;
+        }
+        let inside = text.split_once('(').map_or("", |(_, rest)| rest.strip_suffix(')').unwrap_or(rest));
+        for part in inside.split(", ").map(str::trim).filter(|p| !p.is_empty()) {
+            let at = signature.params.len();
+            match part {
+                "/" => signature.posonly = at,
+                "*" => signature.kwonly = at,
+                _ => {
+                    let (name, default) = match part.split_once('=') {
+                        Some((name, default)) => (name, Some(literal(default))),
+                        None => (part, None),
+                    };
+                    if let Some(name) = name.strip_prefix("**") {
+                        signature.kwarg = Some(at);
+                        signature.kwonly = signature.kwonly.min(at);
+                        signature.params.push(Parameter { name: Rc::new(Str::new(name)), default });
+                    } else if let Some(name) = name.strip_prefix('*') {
+                        signature.vararg = Some(at);
+                        signature.kwonly = at + 1;
+                        signature.params.push(Parameter { name: Rc::new(Str::new(name)), default });
+                    } else {
+                        signature.params.push(Parameter { name: Rc::new(Str::new(name)), default });
+                    }
+                }
+            }
+        }
+        let end = signature.params.len();
+        signature.kwonly = signature.kwonly.min(signature.kwarg.unwrap_or(end));
+        let positional = signature.positional();
+        signature.required = signature.params[..positional].iter().filter(|p| p.default.is_none()).count();
+        signature
+    }
+
+    /// How many parameters can be given by position (without `*args`).
+    pub fn positional(&self) -> usize {
+        self.vararg.unwrap_or(self.kwonly).min(self.params.len())
+    }
+
+    /// Whether every parameter can be given by position alone.
+    pub fn plain(&self) -> bool {
+        self.vararg.is_none() && self.kwarg.is_none() && self.kwonly == self.params.len()
+    }
+}
+
+/// The value of a default as written in a signature; what is no literal is `Unbound`.
+fn literal(text: &str) -> Value {
+    match text {
+        "None" => Value::None,
+        "True" => Value::Bool(true),
+        "False" => Value::Bool(false),
+        "()" => Value::tuple(Vec::new()),
+        _ => {
+            if let Ok(n) = text.parse::<i64>() {
+                Value::Int(n)
+            } else if let Ok(x) = text.parse::<f64>() {
+                Value::Float(x)
+            } else if text.len() >= 2 && text.starts_with('\'') && text.ends_with('\'') {
+                Value::str(&text[1..text.len() - 1].replace("\\n", "\n"))
+            } else {
+                Value::Unbound
+            }
+        }
+    }
+}

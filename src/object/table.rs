@@ -1,0 +1,333 @@
+//! The hash table under `dict` and `set`: entries in order of insertion, and an index over them.
+//!
+//! Entries stand in a vector; a removed one leaves a hole (its key is `Unbound`) until the table is rebuilt, so a
+//! position stays good while nothing is inserted. The index is probed in the sequence that CPython's sets use, so that
+//! a set of numbers or strings can be iterated in CPython's order: the order of the index, not of insertion.
+//!
+//! **Invariant**: the table never calls script code. Whether two keys are equal is asked of a function that may answer
+//! "not known"; the machine then decides outside and asks again.
+
+use super::value::Value;
+
+pub struct Entry<V> {
+    pub hash: i64,
+    /// `Unbound` when removed.
+    pub key: Value,
+    pub value: V,
+}
+
+pub struct Table<V> {
+    entries: Vec<Entry<V>>,
+    /// Positions in `entries`, `EMPTY` or `DUMMY`; its length is a power of two, or 0 while a short scan does.
+    index: Vec<u32>,
+    used: usize,
+    /// Used and dummy places of the index.
+    fill: usize,
+    /// Whether there is an index from the first entry on (sets).
+    indexed: bool,
+    /// Where the search for the next element to pop begins: a place of the index.
+    finger: usize,
+    /// The entries before this position are holes.
+    front: usize,
+    /// Changes whenever a key is inserted or removed.
+    pub keys_version: u32,
+}
+
+const EMPTY: u32 = u32::MAX;
+const DUMMY: u32 = u32::MAX - 1;
+const LINEAR_PROBES: usize = 9;
+const PERTURB_SHIFT: u32 = 5;
+/// Without an index, this many entries are simply scanned.
+const SCANNED: usize = 8;
+
+/// What a comparison of two keys with equal hashes says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Same {
+    Yes,
+    No,
+    /// Only script code can tell.
+    Unknown,
+}
+
+pub enum Found {
+    At(usize),
+    Absent,
+    /// The entry at this position must be compared by script code.
+    Ask(usize),
+}
+
+impl<V> Table<V> {
+    pub fn new() -> Table<V> {
+        Table {
+            entries: Vec::new(),
+            index: Vec::new(),
+            used: 0,
+            fill: 0,
+            indexed: false,
+            finger: 0,
+            front: 0,
+            keys_version: 0,
+        }
+    }
+
+    /// A table whose index exists from the start.
+    pub fn new_indexed() -> Table<V> {
+        Table { indexed: true, index: vec![EMPTY; 8], ..Table::new() }
+    }
+
+    pub fn len(&self) -> usize {
+        self.used
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.used == 0
+    }
+
+    /// The entries with holes; positions are stable while nothing is inserted or removed.
+    pub fn entries(&self) -> &[Entry<V>] {
+        &self.entries
+    }
+
+    #[inline]
+    pub fn entry(&self, at: usize) -> Option<&Entry<V>> {
+        self.entries.get(at)
+    }
+
+    #[inline]
+    pub fn value_mut(&mut self, at: usize) -> Option<&mut V> {
+        self.entries.get_mut(at).map(|entry| &mut entry.value)
+    }
+
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Entry<V>> {
+        self.entries.iter().filter(|entry| !matches!(entry.key, Value::Unbound))
+    }
+
+    /// Places of the index; [`Table::indexed_entry`] reads them in CPython's set order.
+    pub fn index_len(&self) -> usize {
+        self.index.len()
+    }
+
+    pub fn indexed_entry(&self, place: usize) -> Option<&Entry<V>> {
+        let &at = self.index.get(place)?;
+        if at >= DUMMY { None } else { self.entries.get(at as usize) }
+    }
+
+    /// The position of the first entry.
+    pub fn first(&mut self) -> Option<usize> {
+        while matches!(self.entries.get(self.front), Some(Entry { key: Value::Unbound, .. })) {
+            self.front += 1;
+        }
+        (self.front < self.entries.len()).then_some(self.front)
+    }
+
+    /// The position of the entry that CPython's `set.pop` takes: the next one of the index after the last one taken.
+    pub fn next_to_pop(&mut self) -> Option<usize> {
+        let mask = self.index.len().checked_sub(1)?;
+        let mut place = self.finger & mask;
+        for _ in 0..=mask {
+            if self.index[place] < DUMMY {
+                self.finger = place + 1;
+                return Some(self.index[place] as usize);
+            }
+            place = (place + 1) & mask;
+        }
+        None
+    }
+
+    /// Looks a key up. `skip` holds positions that were already compared and found different.
+    #[inline]
+    pub fn find(&self, hash: i64, skip: &[usize], same: impl Fn(&Value) -> Same) -> Found {
+        if self.index.is_empty() {
+            for (at, entry) in self.entries.iter().enumerate() {
+                if entry.hash == hash && !matches!(entry.key, Value::Unbound) {
+                    match same(&entry.key) {
+                        Same::Yes => return Found::At(at),
+                        Same::Unknown if !skip.contains(&at) => return Found::Ask(at),
+                        _ => {}
+                    }
+                }
+            }
+            return Found::Absent;
+        }
+        let mask = self.index.len() - 1;
+        let mut perturb = hash as u64;
+        let mut i = hash as usize & mask;
+        loop {
+            let last = if i + LINEAR_PROBES <= mask { i + LINEAR_PROBES } else { i };
+            for place in i..=last {
+                let at = self.index[place];
+                if at == EMPTY {
+                    return Found::Absent;
+                }
+                if at != DUMMY {
+                    let entry = &self.entries[at as usize];
+                    if entry.hash == hash {
+                        match same(&entry.key) {
+                            Same::Yes => return Found::At(at as usize),
+                            Same::Unknown if !skip.contains(&(at as usize)) => return Found::Ask(at as usize),
+                            _ => {}
+                        }
+                    }
+                }
+            }
+            perturb >>= PERTURB_SHIFT;
+            i = i.wrapping_mul(5).wrapping_add(1).wrapping_add(perturb as usize) & mask;
+        }
+    }
+
+    /// Adds a key that is known to be absent.
+    pub fn insert_new(&mut self, hash: i64, key: Value, value: V) {
+        self.keys_version = self.keys_version.wrapping_add(1);
+        let at = self.entries.len();
+        self.entries.push(Entry { hash, key, value });
+        self.used += 1;
+        if self.index.is_empty() {
+            if self.entries.len() > SCANNED {
+                self.rebuild(self.used * 3);
+            }
+            return;
+        }
+        Self::place(&mut self.index, hash, at as u32);
+        self.fill += 1;
+        let mask = self.index.len() - 1;
+        if self.fill * 5 >= mask * 3 {
+            self.rebuild(if self.used > 50_000 { self.used * 2 } else { self.used * 4 });
+        } else if self.entries.len() >= 16 && self.entries.len() > self.used * 3 {
+            self.rebuild(self.used * 4);
+        }
+    }
+
+    fn place(index: &mut [u32], hash: i64, at: u32) {
+        let mask = index.len() - 1;
+        let mut perturb = hash as u64;
+        let mut i = hash as usize & mask;
+        loop {
+            let last = if i + LINEAR_PROBES <= mask { i + LINEAR_PROBES } else { i };
+            for place in &mut index[i..=last] {
+                if *place == EMPTY {
+                    *place = at;
+                    return;
+                }
+            }
+            perturb >>= PERTURB_SHIFT;
+            i = i.wrapping_mul(5).wrapping_add(1).wrapping_add(perturb as usize) & mask;
+        }
+    }
+
+    /// Makes the index anew for more than `minimum` entries and closes the holes. Entries keep their order; the index
+    /// is filled in its old order, as CPython's sets do.
+    fn rebuild(&mut self, minimum: usize) {
+        self.front = 0;
+        let mut size = 8;
+        while size <= minimum {
+            size <<= 1;
+        }
+        let old = std::mem::take(&mut self.index);
+        let mut moved = Vec::with_capacity(self.entries.len());
+        let mut kept = 0u32;
+        for entry in &self.entries {
+            moved.push(kept);
+            kept += u32::from(!matches!(entry.key, Value::Unbound));
+        }
+        let mut index = vec![EMPTY; size];
+        if self.indexed && !old.is_empty() {
+            for &at in &old {
+                if at < DUMMY {
+                    Self::place(&mut index, self.entries[at as usize].hash, moved[at as usize]);
+                }
+            }
+            self.entries.retain(|entry| !matches!(entry.key, Value::Unbound));
+        } else {
+            self.entries.retain(|entry| !matches!(entry.key, Value::Unbound));
+            for (at, entry) in self.entries.iter().enumerate() {
+                Self::place(&mut index, entry.hash, at as u32);
+            }
+        }
+        self.index = index;
+        self.fill = self.used;
+    }
+
+    /// Makes room for `more` entries at once, as CPython's set update does.
+    pub fn reserve_for_merge(&mut self, more: usize) {
+        let mask = self.index.len().saturating_sub(1);
+        if self.indexed && (self.fill + more) * 5 >= mask * 3 {
+            self.rebuild((self.used + more) * 2);
+        }
+    }
+
+    /// Removes the entry at a position.
+    pub fn remove_at(&mut self, at: usize) -> Option<(Value, V)>
+    where
+        V: Default,
+    {
+        let hash = self.entries.get(at)?.hash;
+        if matches!(self.entries[at].key, Value::Unbound) {
+            return None;
+        }
+        self.keys_version = self.keys_version.wrapping_add(1);
+        if !self.index.is_empty() {
+            self.unplace(hash, at as u32);
+        }
+        let entry = &mut self.entries[at];
+        let key = std::mem::replace(&mut entry.key, Value::Unbound);
+        let value = std::mem::take(&mut entry.value);
+        self.used -= 1;
+        // Holes at the end cost nothing to close.
+        while matches!(self.entries.last(), Some(Entry { key: Value::Unbound, .. })) {
+            self.entries.pop();
+        }
+        self.front = self.front.min(self.entries.len());
+        if self.used == 0 && !self.indexed {
+            self.index.clear();
+            self.fill = 0;
+        }
+        Some((key, value))
+    }
+
+    fn unplace(&mut self, hash: i64, at: u32) {
+        let mask = self.index.len() - 1;
+        let mut perturb = hash as u64;
+        let mut i = hash as usize & mask;
+        loop {
+            let last = if i + LINEAR_PROBES <= mask { i + LINEAR_PROBES } else { i };
+            for place in &mut self.index[i..=last] {
+                if *place == at {
+                    *place = DUMMY;
+                    return;
+                }
+                if *place == EMPTY {
+                    return;
+                }
+            }
+            perturb >>= PERTURB_SHIFT;
+            i = i.wrapping_mul(5).wrapping_add(1).wrapping_add(perturb as usize) & mask;
+        }
+    }
+
+    pub fn clear(&mut self) -> Vec<Entry<V>> {
+        self.keys_version = self.keys_version.wrapping_add(1);
+        self.index = if self.indexed { vec![EMPTY; 8] } else { Vec::new() };
+        self.used = 0;
+        self.fill = 0;
+        self.finger = 0;
+        self.front = 0;
+        std::mem::take(&mut self.entries)
+    }
+}
+
+impl<V> Default for Table<V> {
+    fn default() -> Self {
+        Table::new()
+    }
+}
+
+impl<V: Clone> Clone for Table<V> {
+    fn clone(&self) -> Self {
+        let entries = self
+            .entries
+            .iter()
+            .map(|e| Entry { hash: e.hash, key: e.key.clone(), value: e.value.clone() })
+            .collect::<Vec<_>>();
+        Table { entries, index: self.index.clone(), finger: 0, ..*self }
+    }
+}

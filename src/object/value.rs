@@ -1,0 +1,350 @@
+//! [`Value`]: what a name in a script is bound to. 16 bytes; numbers are inline, everything else one counted pointer.
+
+use std::rc::Rc;
+
+use num_bigint::BigInt;
+use num_traits::ToPrimitive;
+
+use super::class::{Class, Instance, Payload};
+use super::code::Code;
+use super::containers::{ByteArray, Bytes, Dict, List, Range, Set, Slice, Tuple};
+use super::coroutine::{Awaiter, Coroutine};
+use super::exception::{Exception, Traceback};
+use super::frame::FrameView;
+use super::function::{BoundMethod, Cell, Descriptor, Function};
+use super::iter::Iter;
+use super::module::Module;
+use super::native::NativeFunction;
+use super::str::Str;
+
+#[derive(Clone, Default)]
+pub enum Value {
+    /// No value: an unset local, a missing optional argument, a removed table entry. Never seen by a script.
+    #[default]
+    Unbound,
+    None,
+    NotImplemented,
+    Ellipsis,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    /// Only for numbers outside the range of `Int`.
+    BigInt(Rc<BigInt>),
+    /// Real and imaginary part.
+    Complex(Rc<(f64, f64)>),
+    Str(Rc<Str>),
+    Bytes(Rc<Bytes>),
+    ByteArray(Rc<ByteArray>),
+    Tuple(Rc<Tuple>),
+    List(Rc<List>),
+    Dict(Rc<Dict>),
+    /// `set` and `frozenset`.
+    Set(Rc<Set>),
+    Range(Rc<Range>),
+    Slice(Rc<Slice>),
+    Function(Rc<Function>),
+    Native(Rc<NativeFunction>),
+    BoundMethod(Rc<BoundMethod>),
+    /// property, classmethod, staticmethod, slot members and native attributes.
+    Descriptor(Rc<Descriptor>),
+    Class(Rc<Class>),
+    Module(Rc<Module>),
+    Cell(Rc<Cell>),
+    Code(Rc<Code>),
+    Frame(Rc<FrameView>),
+    Traceback(Rc<Traceback>),
+    /// Generators, coroutines and asynchronous generators.
+    Coroutine(Rc<Coroutine>),
+    /// What `asend()`, `athrow()`, `aclose()`, `__anext__()` and a coroutine's `__await__()` return.
+    Awaiter(Rc<Awaiter>),
+    /// The iterators of built-in types and functions.
+    Iter(Rc<Iter>),
+    Exception(Rc<Exception>),
+    /// Instances of script classes, of native classes with identity, and of subclasses of built-in types.
+    Instance(Rc<Instance>),
+}
+
+const _: () = assert!(size_of::<Value>() == 16);
+
+impl Value {
+    pub fn str(text: &str) -> Value {
+        Value::Str(Rc::new(Str::new(text)))
+    }
+
+    pub fn string(text: String) -> Value {
+        Value::Str(Rc::new(Str::new(text)))
+    }
+
+    pub fn bytes(bytes: impl Into<Box<[u8]>>) -> Value {
+        Value::Bytes(Rc::new(Bytes::new(bytes)))
+    }
+
+    pub fn list(items: Vec<Value>) -> Value {
+        Value::List(Rc::new(List::new(items)))
+    }
+
+    pub fn tuple(items: impl Into<Box<[Value]>>) -> Value {
+        Value::Tuple(Rc::new(Tuple::new(items)))
+    }
+
+    pub fn dict(dict: Dict) -> Value {
+        Value::Dict(Rc::new(dict))
+    }
+
+    /// An integer of any size, inline if it fits.
+    pub fn int(n: BigInt) -> Value {
+        match n.to_i64() {
+            Some(small) => Value::Int(small),
+            None => Value::BigInt(Rc::new(n)),
+        }
+    }
+
+    pub fn usize(n: usize) -> Value {
+        Value::Int(n as i64)
+    }
+
+    pub fn complex(re: f64, im: f64) -> Value {
+        Value::Complex(Rc::new((re, im)))
+    }
+
+    pub fn option(value: Option<Value>) -> Value {
+        value.unwrap_or(Value::None)
+    }
+
+    #[inline]
+    pub fn is_unbound(&self) -> bool {
+        matches!(self, Value::Unbound)
+    }
+
+    #[inline]
+    pub fn is_none(&self) -> bool {
+        matches!(self, Value::None)
+    }
+
+    /// `Unbound` and `None` as no value.
+    pub fn given(&self) -> Option<&Value> {
+        match self {
+            Value::Unbound | Value::None => None,
+            other => Some(other),
+        }
+    }
+
+    /// `Unbound` as no value.
+    pub fn bound(self) -> Option<Value> {
+        if self.is_unbound() { None } else { Some(self) }
+    }
+
+    #[inline]
+    pub fn take(&mut self) -> Value {
+        std::mem::take(self)
+    }
+
+    #[inline]
+    pub fn is_heap(&self) -> bool {
+        !matches!(
+            self,
+            Value::Unbound
+                | Value::None
+                | Value::NotImplemented
+                | Value::Ellipsis
+                | Value::Bool(_)
+                | Value::Int(_)
+                | Value::Float(_)
+        )
+    }
+
+    /// `a is b`.
+    pub fn is(&self, other: &Value) -> bool {
+        use Value::*;
+        match (self, other) {
+            (Unbound, Unbound) | (None, None) | (NotImplemented, NotImplemented) | (Ellipsis, Ellipsis) => true,
+            (Bool(a), Bool(b)) => a == b,
+            (Int(a), Int(b)) => a == b,
+            (Float(a), Float(b)) => a.to_bits() == b.to_bits(),
+            (Str(a), Str(b)) => Rc::ptr_eq(a, b) || (a.len() <= 1 && a.as_str() == b.as_str()),
+            (Tuple(a), Tuple(b)) => Rc::ptr_eq(a, b) || (a.is_empty() && b.is_empty()),
+            (Bytes(a), Bytes(b)) => Rc::ptr_eq(a, b) || (a.is_empty() && b.is_empty()),
+            (BoundMethod(a), BoundMethod(b)) => Rc::ptr_eq(a, b),
+            _ => match (self.address(), other.address()) {
+                (Some(a), Some(b)) => a == b,
+                _ => false,
+            },
+        }
+    }
+
+    /// The address of the object, for values that are counted pointers.
+    pub fn address(&self) -> Option<usize> {
+        fn of<T>(rc: &Rc<T>) -> Option<usize> {
+            Some(Rc::as_ptr(rc).cast::<u8>() as usize)
+        }
+        match self {
+            Value::Unbound
+            | Value::None
+            | Value::NotImplemented
+            | Value::Ellipsis
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::Float(_) => None,
+            Value::BigInt(x) => of(x),
+            Value::Complex(x) => of(x),
+            Value::Str(x) => of(x),
+            Value::Bytes(x) => of(x),
+            Value::ByteArray(x) => of(x),
+            Value::Tuple(x) => of(x),
+            Value::List(x) => of(x),
+            Value::Dict(x) => of(x),
+            Value::Set(x) => of(x),
+            Value::Range(x) => of(x),
+            Value::Slice(x) => of(x),
+            Value::Function(x) => of(x),
+            Value::Native(x) => of(x),
+            Value::BoundMethod(x) => of(x),
+            Value::Descriptor(x) => of(x),
+            Value::Class(x) => of(x),
+            Value::Module(x) => of(x),
+            Value::Cell(x) => of(x),
+            Value::Code(x) => of(x),
+            Value::Frame(x) => of(x),
+            Value::Traceback(x) => of(x),
+            Value::Coroutine(x) => of(x),
+            Value::Awaiter(x) => of(x),
+            Value::Iter(x) => of(x),
+            Value::Exception(x) => of(x),
+            Value::Instance(x) => of(x),
+        }
+    }
+
+    /// `id()`: the address, or a number of its own for values without one.
+    pub fn id(&self) -> i64 {
+        match self {
+            Value::Unbound => 0,
+            Value::None => 0x1_0010,
+            Value::NotImplemented => 0x1_0020,
+            Value::Ellipsis => 0x1_0030,
+            Value::Bool(b) => 0x1_0040 + i64::from(*b) * 16,
+            Value::Int(n) => n.wrapping_mul(32).wrapping_add(0x5000_0000) & i64::MAX,
+            Value::Float(x) => (x.to_bits() >> 1) as i64 | 1,
+            other => other.address().map_or(0, |a| a as i64),
+        }
+    }
+
+    /// The built-in value inside: itself, or what an instance of a subclass of a built-in type wraps.
+    #[inline]
+    pub fn unwrapped(&self) -> &Value {
+        match self {
+            Value::Instance(instance) => match &instance.payload {
+                Payload::Value(inner) => inner,
+                _ => self,
+            },
+            _ => self,
+        }
+    }
+
+    pub fn as_str(&self) -> Option<&Rc<Str>> {
+        match self.unwrapped() {
+            Value::Str(s) => Some(s),
+            _ => None,
+        }
+    }
+
+    pub fn as_list(&self) -> Option<&Rc<List>> {
+        match self.unwrapped() {
+            Value::List(x) => Some(x),
+            _ => None,
+        }
+    }
+
+    pub fn as_tuple(&self) -> Option<&Rc<Tuple>> {
+        match self.unwrapped() {
+            Value::Tuple(x) => Some(x),
+            _ => None,
+        }
+    }
+
+    pub fn as_dict(&self) -> Option<&Rc<Dict>> {
+        match self.unwrapped() {
+            Value::Dict(x) => Some(x),
+            _ => None,
+        }
+    }
+
+    pub fn as_set(&self) -> Option<&Rc<Set>> {
+        match self.unwrapped() {
+            Value::Set(x) => Some(x),
+            _ => None,
+        }
+    }
+
+    pub fn as_exception(&self) -> Option<&Rc<Exception>> {
+        match self {
+            Value::Exception(x) => Some(x),
+            _ => None,
+        }
+    }
+
+    /// `int` and its subclasses, `bool` among them, as a big integer.
+    pub fn as_bigint(&self) -> Option<BigInt> {
+        match self.unwrapped() {
+            Value::Int(n) => Some(BigInt::from(*n)),
+            Value::Bool(b) => Some(BigInt::from(*b as i64)),
+            Value::BigInt(n) => Some((**n).clone()),
+            _ => None,
+        }
+    }
+
+    /// `int` and its subclasses, if it fits.
+    pub fn as_int(&self) -> Option<i64> {
+        match self.unwrapped() {
+            Value::Int(n) => Some(*n),
+            Value::Bool(b) => Some(i64::from(*b)),
+            _ => None,
+        }
+    }
+
+    /// Whether this is an `int` of any size.
+    pub fn is_int(&self) -> bool {
+        matches!(self.unwrapped(), Value::Int(_) | Value::Bool(_) | Value::BigInt(_))
+    }
+}
+
+impl From<bool> for Value {
+    fn from(b: bool) -> Value {
+        Value::Bool(b)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(n: i64) -> Value {
+        Value::Int(n)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(x: f64) -> Value {
+        Value::Float(x)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Value {
+        Value::str(text)
+    }
+}
+
+impl From<Rc<Str>> for Value {
+    fn from(text: Rc<Str>) -> Value {
+        Value::Str(text)
+    }
+}
+
+impl From<Rc<Class>> for Value {
+    fn from(class: Rc<Class>) -> Value {
+        Value::Class(class)
+    }
+}
+
+impl From<Rc<Dict>> for Value {
+    fn from(dict: Rc<Dict>) -> Value {
+        Value::Dict(dict)
+    }
+}

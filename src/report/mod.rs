@@ -1,0 +1,117 @@
+//! Turns plain data about errors into text: drawn for people, as CPython prints it, or as JSON.
+//!
+//! This layer knows no interpreter values. Whatever the format, CPython's own last line (`ValueError: x`) is in it.
+
+mod anchors;
+mod json;
+mod pretty;
+mod python;
+mod width;
+
+use crate::diagnostic::{Diagnostic, ExceptionReport, FrameEntry};
+use crate::source::Source;
+
+pub use python::format_exception as format_exception_python;
+
+/// Of the members of a group, only so many are shown.
+const GROUP_WIDTH_MAX: usize = 15;
+/// Groups inside groups are shown down to this depth.
+const GROUP_DEPTH_MAX: usize = 10;
+
+/// `--error-format`.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum ErrorFormat {
+    /// Drawn for people.
+    #[default]
+    Pretty,
+    /// Byte for byte what CPython prints.
+    Python,
+    /// One JSON object a line.
+    Json,
+}
+
+/// How errors are shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Style {
+    pub format: ErrorFormat,
+    /// Whether `Pretty` uses colours.
+    pub color: bool,
+    /// The columns `Pretty` may use.
+    pub width: usize,
+}
+
+impl Default for Style {
+    fn default() -> Style {
+        Style { format: ErrorFormat::Pretty, color: false, width: 80 }
+    }
+}
+
+/// The text for an exception that nothing caught, its last line ended.
+pub fn exception(report: &ExceptionReport, style: &Style) -> String {
+    match style.format {
+        ErrorFormat::Pretty => pretty::exception(report, style),
+        ErrorFormat::Python => python::format_exception(report).concat(),
+        ErrorFormat::Json => json::exception(report),
+    }
+}
+
+/// The text for a syntax error found before the run, or for a warning, its last line ended.
+pub fn diagnostic(diagnostic: &Diagnostic, style: &Style) -> String {
+    match style.format {
+        ErrorFormat::Pretty => pretty::diagnostic(diagnostic, style),
+        ErrorFormat::Python => python::diagnostic(diagnostic),
+        ErrorFormat::Json => json::diagnostic(diagnostic),
+    }
+}
+
+/// Whether tracebacks show lines of this source. CPython reads them from the file, so a name in angle brackets has none.
+fn shows_lines(source: &Source) -> bool {
+    !(source.name.starts_with('<') && source.name.ends_with('>'))
+}
+
+/// What comes last: `ValueError: x`, or `ValueError` if there is nothing to add.
+fn final_line(class: &str, message: &str, suggestion: Option<&str>) -> String {
+    let mut line = class.to_owned();
+    if !message.is_empty() || suggestion.is_some() {
+        line.push_str(": ");
+        line.push_str(message);
+    }
+    if let Some(suggestion) = suggestion {
+        line.push_str(". ");
+        line.push_str(suggestion);
+    }
+    line
+}
+
+/// What an exception is to the one that it led to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Relation {
+    Cause,
+    Context,
+}
+
+/// An exception and what led to it, the latest first, each with what it is to the one before.
+fn chain(report: &ExceptionReport) -> Vec<(&ExceptionReport, Option<Relation>)> {
+    let mut chain = vec![(report, None)];
+    let mut last = report;
+    loop {
+        let (earlier, relation) = match (&last.cause, &last.context) {
+            (Some(cause), _) => (cause, Relation::Cause),
+            (None, Some(context)) => (context, Relation::Context),
+            (None, None) => return chain,
+        };
+        chain.push((earlier, Some(relation)));
+        last = earlier;
+    }
+}
+
+/// The frames of scripts, outermost first.
+fn frames(report: &ExceptionReport) -> impl Iterator<Item = &FrameEntry> {
+    report.frames.iter().filter(|entry| !entry.place.source.library)
+}
+
+/// The offset, or the start of the character that it is in the middle of, or the end of the text.
+fn floor_boundary(text: &str, offset: u32) -> usize {
+    let at = (offset as usize).min(text.len());
+    (0..=at).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
+}

@@ -1,0 +1,255 @@
+//! What CPython 3.13 prints: tracebacks, syntax errors, warnings, byte for byte.
+//!
+//! The text is made in the same pieces as `traceback.format_exception` returns them; printing an exception prints the
+//! pieces one after the other. How the failing part of a line is marked is in `python/excerpt.rs`.
+
+mod excerpt;
+
+use crate::diagnostic::{Diagnostic, ExceptionReport, FrameEntry, Place, Severity, SyntaxPlace};
+
+use super::{GROUP_DEPTH_MAX, GROUP_WIDTH_MAX, Relation, final_line, shows_lines};
+
+/// Of frames at the same place one after the other, only so many are shown.
+const REPEATED_MAX: usize = 3;
+/// A column beyond this is nonsense.
+const COLUMN_MAX: usize = 10_000;
+
+const CAUSE: &str = "\nThe above exception was the direct cause of the following exception:\n\n";
+const CONTEXT: &str = "\nDuring handling of the above exception, another exception occurred:\n\n";
+
+/// The pieces that `traceback.format_exception` returns. Each ends with a newline.
+pub fn format_exception(report: &ExceptionReport) -> Vec<String> {
+    let mut printer = Printer { pieces: Vec::new(), depth: 0, close_group: false };
+    printer.chain(report);
+    printer.pieces
+}
+
+/// A syntax error or a warning.
+pub(super) fn diagnostic(diagnostic: &Diagnostic) -> String {
+    let Diagnostic { code, message, place, .. } = diagnostic;
+    match diagnostic.severity {
+        Severity::Error => {
+            let mut pieces = Vec::new();
+            if let Some(place) = place {
+                syntax_place(&syntax_place_of(place), &mut pieces);
+            }
+            pieces.push(final_line(code, message, None));
+            pieces.concat() + "\n"
+        }
+        Severity::Warning => {
+            let Some(Place { source, span }) = place else { return format!("{code}: {message}\n") };
+            let line = source.line(span.start);
+            let text = source.line_text(line).filter(|_| shows_lines(source));
+            let text = text.map(|text| format!("  {}\n", text.trim_matches(is_space)));
+            format!("{}:{line}: {code}: {message}\n{}", source.name, text.unwrap_or_default())
+        }
+    }
+}
+
+struct Printer {
+    pieces: Vec<String>,
+    /// How many groups this is inside of, the shown one included.
+    depth: usize,
+    /// Whether the innermost open group still lacks its bottom line. Groups that end together share one.
+    close_group: bool,
+}
+
+impl Printer {
+    fn indent(&self) -> String {
+        " ".repeat(2 * self.depth)
+    }
+
+    fn emit(&mut self, piece: String) {
+        self.emit_at(piece, '|');
+    }
+
+    fn emit_at(&mut self, piece: String, margin: char) {
+        if self.depth == 0 {
+            self.pieces.push(piece);
+            return;
+        }
+        let indent = self.indent();
+        self.pieces.push(lines(&piece).map(|line| format!("{indent}{margin} {line}")).collect());
+    }
+
+    /// The exception with all it is chained to, oldest first.
+    fn chain(&mut self, report: &ExceptionReport) {
+        for (report, relation) in super::chain(report).into_iter().rev() {
+            match &report.group {
+                Some(members) => self.group(report, members),
+                None => self.exception(report, "Traceback (most recent call last):\n", '|'),
+            }
+            match relation {
+                Some(Relation::Cause) => self.emit(CAUSE.to_owned()),
+                Some(Relation::Context) => self.emit(CONTEXT.to_owned()),
+                None => {}
+            }
+        }
+    }
+
+    /// One exception: frames, what it says, notes.
+    fn exception(&mut self, report: &ExceptionReport, header: &str, margin: char) {
+        let frames = frames(super::frames(report));
+        if !frames.is_empty() {
+            self.emit_at(header.to_owned(), margin);
+        }
+        for piece in frames {
+            self.emit(piece);
+        }
+        let mut pieces = Vec::new();
+        let mut message = report.message.as_str();
+        if let Some(place) = &report.syntax {
+            syntax_place(place, &mut pieces);
+            if message.is_empty() {
+                message = "<no detail available>";
+            }
+        }
+        pieces.push(final_line(&report.class, message, report.suggestion.as_deref()) + "\n");
+        for note in &report.notes {
+            pieces.extend(note.split('\n').map(|line| format!("{line}\n")));
+        }
+        for piece in pieces {
+            self.emit(piece);
+        }
+    }
+
+    fn group(&mut self, report: &ExceptionReport, members: &[ExceptionReport]) {
+        if self.depth > GROUP_DEPTH_MAX {
+            self.emit(format!("... (max_group_depth is {GROUP_DEPTH_MAX})\n"));
+            return;
+        }
+        let outermost = self.depth == 0;
+        if outermost {
+            self.depth = 1;
+        }
+        let margin = if outermost { '+' } else { '|' };
+        self.exception(report, "Exception Group Traceback (most recent call last):\n", margin);
+        self.close_group = false;
+        let shown = members.len().min(GROUP_WIDTH_MAX + 1);
+        for (i, member) in members.iter().enumerate().take(shown) {
+            let last = i + 1 == shown;
+            if last {
+                self.close_group = true;
+            }
+            let left_out = (i == GROUP_WIDTH_MAX).then(|| members.len() - GROUP_WIDTH_MAX);
+            let title = if left_out.is_some() { "...".to_owned() } else { (i + 1).to_string() };
+            let branch = if i == 0 { "+-" } else { "  " };
+            self.pieces.push(format!("{}{branch}+---------------- {title} ----------------\n", self.indent()));
+            self.depth += 1;
+            match left_out {
+                None => self.chain(member),
+                Some(1) => self.emit("and 1 more exception\n".to_owned()),
+                Some(count) => self.emit(format!("and {count} more exceptions\n")),
+            }
+            if last && self.close_group {
+                self.pieces.push(format!("{}+------------------------------------\n", self.indent()));
+                self.close_group = false;
+            }
+            self.depth -= 1;
+        }
+        if outermost {
+            self.depth = 0;
+        }
+    }
+}
+
+/// One piece a frame; repeated ones are counted instead.
+fn frames<'a>(frames: impl Iterator<Item = &'a FrameEntry>) -> Vec<String> {
+    let mut pieces = Vec::new();
+    let mut last = None;
+    let mut count = 0;
+    let repeated = |count: usize| {
+        let more = count.checked_sub(REPEATED_MAX).filter(|&more| more > 0)?;
+        Some(format!("  [Previous line repeated {more} more time{}]\n", if more > 1 { "s" } else { "" }))
+    };
+    for entry in frames {
+        let source = &entry.place.source;
+        let line = source.line(entry.place.span.start);
+        let place = Some((&source.name, line, &entry.function));
+        if place != last {
+            pieces.extend(repeated(count));
+            last = place;
+            count = 0;
+        }
+        count += 1;
+        if count <= REPEATED_MAX {
+            let mut piece = format!("  File \"{}\", line {line}, in {}\n", source.name, entry.function);
+            if shows_lines(source) {
+                excerpt::write(source, entry.place.span, &mut piece);
+            }
+            pieces.push(piece);
+        }
+    }
+    pieces.extend(repeated(count));
+    pieces
+}
+
+/// A diagnostic's place in the terms of `SyntaxError`.
+fn syntax_place_of(place: &Place) -> SyntaxPlace {
+    let Place { source, span } = place;
+    let (lineno, column) = source.line_column(span.start);
+    let (end_lineno, end_column) = source.line_column(span.end.max(span.start));
+    SyntaxPlace {
+        filename: source.name.to_string(),
+        lineno,
+        offset: Some(column + 1),
+        end_lineno,
+        end_offset: Some(end_column + 1),
+        text: source.line_text(lineno).map(str::to_owned),
+    }
+}
+
+/// File, line, text and carets of a syntax error.
+fn syntax_place(place: &SyntaxPlace, pieces: &mut Vec<String>) {
+    pieces.push(format!("  File \"{}\", line {}\n", place.filename, place.lineno));
+    let Some(text) = &place.text else { return };
+    let line = text.trim_end_matches('\n');
+    let shown = line.trim_start_matches([' ', '\n', '\x0c']);
+    pieces.push(format!("    {shown}\n"));
+
+    let length = line.chars().count() + 1;
+    let cap = |offset: usize| offset.min(if text.is_empty() { COLUMN_MAX } else { length });
+    let Some(offset) = place.offset else { return };
+    let start = cap(offset as usize);
+    let end = match place.end_offset {
+        _ if place.end_lineno != place.lineno => length,
+        None | Some(0) => start,
+        Some(end) => cap(end as usize),
+    };
+    let end = end.max(start + 1);
+    let stripped = length - 1 - shown.chars().count();
+    let Some(indent) = start.checked_sub(1 + stripped) else { return };
+    // Other white space than blanks stays what it is, so that the carets are below what they mark.
+    let blank: String = shown.chars().take(indent).map(|c| if is_space(c) { c } else { ' ' }).collect();
+    pieces.push(format!("    {blank}{}\n", "^".repeat(end - start)));
+}
+
+/// What `str.isspace` takes for white space.
+fn is_space(c: char) -> bool {
+    c.is_whitespace() || ('\x1c'..='\x1f').contains(&c)
+}
+
+/// What `str.splitlines` takes for the end of a line.
+fn is_line_end(c: char) -> bool {
+    matches!(c, '\n' | '\r' | '\x0b' | '\x0c' | '\x1c'..='\x1e' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
+/// The lines of a text with their endings, where `str.splitlines` sees them.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let end = rest.char_indices().find(|&(_, c)| is_line_end(c)).map_or(rest.len(), |(at, c)| {
+            let crlf = rest[at..].starts_with("\r\n");
+            at + if crlf { 2 } else { c.len_utf8() }
+        });
+        let line;
+        (line, rest) = rest.split_at(end);
+        Some(line)
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,261 @@
+//! The second walk, through expressions and targets. As in the first, the functions that contain each other are small.
+
+use crate::source::Span;
+use crate::symbol::Symbol;
+use crate::syntax::ast::{Arg, Comp, Expr, ExprKind, FStringPart, Lambda};
+
+use super::check::{Block, Checker};
+use super::scope::{ScopeKind, SymbolMap};
+
+const STARRED: &str = "can't use starred expression here";
+
+impl Checker<'_> {
+    pub(super) fn opt_expr(&mut self, expr: Option<&Expr>) {
+        if let Some(expr) = expr {
+            self.expr(expr);
+        }
+    }
+
+    pub(super) fn exprs(&mut self, exprs: &[Expr]) {
+        for expr in exprs {
+            self.expr(expr);
+        }
+    }
+
+    pub(super) fn expr(&mut self, expr: &Expr) {
+        match &expr.kind {
+            ExprKind::Constant(_) | ExprKind::Temp(_) | ExprKind::Name(_) => {}
+            ExprKind::JoinedStr(parts) => self.fstring(parts),
+            ExprKind::Tuple(elements) | ExprKind::List(elements) | ExprKind::Set(elements) => self.elements(elements),
+            ExprKind::BoolOp { values, .. } => self.exprs(values),
+            ExprKind::Dict(items) => self.dict(items),
+            ExprKind::Starred(value) => {
+                self.error(STARRED, expr.span);
+                self.expr(value);
+            }
+            ExprKind::UnaryOp { operand, .. } => self.expr(operand),
+            ExprKind::BinOp { first, rest } => self.chain(first, rest),
+            ExprKind::Compare { first, rest } => self.chain(first, rest),
+            ExprKind::Lambda(lambda) => self.lambda(lambda),
+            ExprKind::IfExp { test, body, orelse } => {
+                self.expr(test);
+                self.expr(body);
+                self.expr(orelse);
+            }
+            ExprKind::Call { func, args } => {
+                self.keywords(args);
+                self.expr(func);
+                self.arg_values(args);
+            }
+            ExprKind::Attribute { value, .. } => self.expr(value),
+            ExprKind::Subscript { value, index } => {
+                self.expr(value);
+                self.expr(index);
+            }
+            ExprKind::Slice { lower, upper, step } => {
+                self.opt_expr(lower.as_deref());
+                self.opt_expr(upper.as_deref());
+                self.opt_expr(step.as_deref());
+            }
+            ExprKind::Await(value) => {
+                self.await_(expr.span);
+                self.expr(value);
+            }
+            ExprKind::Yield(value) => {
+                self.yield_("'yield'", expr.span);
+                self.opt_expr(value.as_deref());
+            }
+            ExprKind::YieldFrom(value) => {
+                self.yield_("'yield from'", expr.span);
+                if self.unit.kind == ScopeKind::Function && self.unit.is_async {
+                    self.error("'yield from' inside async function", expr.span);
+                }
+                self.expr(value);
+            }
+            ExprKind::NamedExpr { target, value } => {
+                self.expr(value);
+                self.store(target.name, target.span);
+            }
+            ExprKind::ListComp(comp) | ExprKind::SetComp(comp) | ExprKind::DictComp(comp) => {
+                self.comprehension(comp, expr.span);
+            }
+            ExprKind::GeneratorExp(comp) => self.generator_exp(comp),
+        }
+    }
+
+    /// Elements of a display, which may be starred.
+    fn elements(&mut self, elements: &[Expr]) {
+        for element in elements {
+            match &element.kind {
+                ExprKind::Starred(value) => self.expr(value),
+                _ => self.expr(element),
+            }
+        }
+    }
+
+    fn chain<Op>(&mut self, first: &Expr, rest: &[(Op, Expr)]) {
+        self.expr(first);
+        for (_, operand) in rest {
+            self.expr(operand);
+        }
+    }
+
+    fn dict(&mut self, items: &[(Option<Expr>, Expr)]) {
+        for (key, value) in items {
+            self.opt_expr(key.as_ref());
+            self.expr(value);
+        }
+    }
+
+    fn fstring(&mut self, parts: &[FStringPart]) {
+        for part in parts {
+            if let FStringPart::Field(field) = part {
+                self.expr(&field.value);
+                if let Some(spec) = &field.format_spec {
+                    self.fstring(spec);
+                }
+            }
+        }
+    }
+
+    pub(super) fn args(&mut self, args: &[Arg]) {
+        self.keywords(args);
+        self.arg_values(args);
+    }
+
+    fn arg_values(&mut self, args: &[Arg]) {
+        for arg in args {
+            self.expr(arg.value());
+        }
+    }
+
+    fn keywords(&mut self, args: &[Arg]) {
+        let mut keywords = args.iter().filter_map(|arg| match arg {
+            Arg::Keyword(name, value) => Some((name.name, name.span.to(value.span))),
+            _ => None,
+        });
+        let Some(first) = keywords.next() else { return };
+        self.store(first.0, first.1);
+        let Some(second) = keywords.next() else { return };
+        self.repeated([first, second].into_iter().chain(keywords).collect());
+    }
+
+    fn repeated(&mut self, keywords: Vec<(Symbol, Span)>) {
+        let mut firsts = SymbolMap::default();
+        let mut repeated = Vec::new();
+        for (i, &(name, span)) in keywords.iter().enumerate() {
+            if i > 0 {
+                self.store(name, span);
+            }
+            let first = *firsts.entry(name).or_insert(i);
+            if first != i {
+                repeated.push((first, i));
+            }
+        }
+        repeated.sort_unstable();
+        for (_, i) in repeated {
+            let (name, span) = keywords[i];
+            let message = format!("keyword argument repeated: {}", self.interner.name(name));
+            self.error(message, span);
+        }
+    }
+
+    fn lambda(&mut self, lambda: &Lambda) {
+        self.params(&lambda.params);
+        self.defaults(&lambda.params);
+        let around = self.enter(lambda.scope);
+        self.expr(&lambda.body);
+        self.leave(around);
+    }
+
+    fn await_(&mut self, span: Span) {
+        let unit = &self.unit;
+        match unit.kind {
+            _ if unit.is_async || unit.excused => {}
+            ScopeKind::Module | ScopeKind::Class => self.error("'await' outside function", span),
+            ScopeKind::Function | ScopeKind::Lambda => self.error("'await' outside async function", span),
+            ScopeKind::GeneratorExp | ScopeKind::Comprehension | ScopeKind::TypeParams => {}
+        }
+    }
+
+    fn yield_(&mut self, what: &str, span: Span) {
+        if !self.unit.kind.has_variables() {
+            self.error(format!("{what} outside function"), span);
+        }
+    }
+
+    fn comprehension(&mut self, comp: &Comp, span: Span) {
+        let Some(first) = comp.generators.first() else { return };
+        self.expr(&first.iter);
+        let excused = self.unit.excused;
+        let awaits = self.scopes.get(comp.scope).has_await;
+        if awaits && !excused && !self.unit.is_async && self.unit.kind != ScopeKind::GeneratorExp {
+            self.error("asynchronous comprehension outside of an asynchronous function", span);
+            self.unit.excused = true;
+        }
+        self.comprehension_body(comp, span);
+        self.unit.excused = excused;
+    }
+
+    fn generator_exp(&mut self, comp: &Comp) {
+        let Some(first) = comp.generators.first() else { return };
+        self.expr(&first.iter);
+        let around = self.enter(comp.scope);
+        self.comprehension_body(comp, first.target.span);
+        self.leave(around);
+    }
+
+    fn comprehension_body(&mut self, comp: &Comp, span: Span) {
+        let open = self.unit.blocks.len();
+        for (i, generator) in comp.generators.iter().enumerate() {
+            if i > 0 {
+                self.expr(&generator.iter);
+            }
+            if generator.is_async {
+                self.open(Block::Other, span);
+            }
+            self.target(&generator.target);
+            self.exprs(&generator.ifs);
+        }
+        self.expr(&comp.element);
+        self.opt_expr(comp.value.as_ref());
+        self.unit.blocks.truncate(open);
+    }
+
+    // Targets
+
+    pub(super) fn targets(&mut self, targets: &[Expr]) {
+        for target in targets {
+            self.target(target);
+        }
+    }
+
+    pub(super) fn target(&mut self, target: &Expr) {
+        match &target.kind {
+            ExprKind::Name(name) => self.store(*name, target.span),
+            ExprKind::Attribute { value, attr } => {
+                self.expr(value);
+                self.store(attr.name, target.span);
+            }
+            ExprKind::Tuple(elements) | ExprKind::List(elements) => self.unpacked(elements, target.span),
+            ExprKind::Starred(value) => {
+                self.error("starred assignment target must be in a list or tuple", target.span);
+                self.target(value);
+            }
+            _ => self.expr(target),
+        }
+    }
+
+    fn unpacked(&mut self, elements: &[Expr], span: Span) {
+        let starred = elements.iter().filter(|element| matches!(element.kind, ExprKind::Starred(_))).count();
+        if starred > 1 {
+            self.error("multiple starred expressions in assignment", span);
+        }
+        for element in elements {
+            match &element.kind {
+                ExprKind::Starred(value) => self.target(value),
+                _ => self.target(element),
+            }
+        }
+    }
+}

@@ -1,0 +1,611 @@
+//! The first walk: opens the scopes, notes how every name is mentioned in them, and mangles private names.
+//!
+//! Knows statements; expressions are in `collect_expr.rs`. The order of the walk is that of CPython's symbol table, so
+//! that of several errors the same one comes first.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use crate::diagnostic::Diagnostic;
+use crate::source::{Source, Span};
+use crate::symbol::{Interner, Symbol};
+use crate::syntax::ast::{
+    Alias, Arg, ClassDef, Expr, ExprKind, FunctionDef, Ident, Param, Params, Pattern, PatternKind, ScopeId,
+    Stmt, StmtKind, TypeParam, TypeParamKind,
+};
+
+use super::scope::ScopeKind;
+use super::table::{
+    ANNOTATED, Flags, GLOBAL, IMPORT, ITERATION, LOCAL, NONLOCAL, PARAM, TYPE_PARAM, Table, USE,
+};
+use super::{Mode, syntax_error};
+
+/// Names that the walk itself needs.
+pub(super) struct Words {
+    pub(super) first_iterable: Symbol,
+    pub(super) super_: Symbol,
+    pub(super) star: Symbol,
+    lambda: Symbol,
+    genexpr: Symbol,
+    comprehension: Symbol,
+}
+
+pub(super) struct Collector<'a> {
+    pub(super) source: &'a Rc<Source>,
+    pub(super) interner: &'a mut Interner,
+    pub(super) diagnostics: Vec<Diagnostic>,
+    pub(super) tables: Vec<Table>,
+    pub(super) current: ScopeId,
+    pub(super) words: Words,
+    /// The class whose private names are being mangled.
+    class: Option<Symbol>,
+    mangled: HashMap<(Symbol, Symbol), Symbol, foldhash::fast::FixedState>,
+    /// How many iterables of comprehensions the walk is in.
+    pub(super) iterables: u32,
+    future_annotations: bool,
+}
+
+impl<'a> Collector<'a> {
+    pub(super) fn new(source: &'a Rc<Source>, interner: &'a mut Interner, future_annotations: bool) -> Collector<'a> {
+        let words = Words {
+            first_iterable: interner.intern(".0"),
+            super_: interner.intern("super"),
+            star: interner.intern("*"),
+            lambda: interner.intern("<lambda>"),
+            genexpr: interner.intern("<genexpr>"),
+            comprehension: interner.intern("<comprehension>"),
+        };
+        let module = interner.intern("<module>");
+        let mut module = Table::new(ScopeKind::Module, None, ScopeId(0), module);
+        module.qualname = "<module>".into();
+        Collector {
+            source,
+            interner,
+            diagnostics: Vec::new(),
+            tables: vec![module],
+            current: ScopeId(0),
+            words,
+            class: None,
+            mangled: HashMap::default(),
+            iterables: 0,
+            future_annotations,
+        }
+    }
+
+    /// Ends the walk.
+    pub(super) fn finish(mut self, mode: Mode) -> (Vec<Table>, &'a Interner, Vec<Diagnostic>) {
+        let module = &mut self.tables[0];
+        module.is_async = mode == Mode::Interactive && module.has_await;
+        (self.tables, self.interner, self.diagnostics)
+    }
+
+    #[cold]
+    pub(super) fn error(&mut self, message: String, span: Span) {
+        self.diagnostics.push(syntax_error(message, self.source, span));
+    }
+
+    #[cold]
+    pub(super) fn error_about(&mut self, before: &str, name: Symbol, after: &str, span: Span) {
+        let message = format!("{before} '{}'{after}", self.interner.name(name));
+        self.error(message, span);
+    }
+
+    // Scopes
+
+    pub(super) fn table(&mut self) -> &mut Table {
+        &mut self.tables[self.current.0 as usize]
+    }
+
+    pub(super) fn enter(&mut self, kind: ScopeKind, name: Symbol) -> ScopeId {
+        let parent = self.current;
+        let id = ScopeId(self.tables.len() as u32);
+        let inlined = kind == ScopeKind::Comprehension;
+        let host = if inlined { self.tables[parent.0 as usize].host } else { id };
+        let mut table = Table::new(kind, Some(parent), host, name);
+        table.qualname = self.qualname(kind, name, parent);
+        self.tables.push(table);
+        self.current = id;
+        id
+    }
+
+    pub(super) fn enter_lambda(&mut self) -> ScopeId {
+        self.enter(ScopeKind::Lambda, self.words.lambda)
+    }
+
+    pub(super) fn enter_comprehension(&mut self, kind: ScopeKind) -> ScopeId {
+        let generator = kind == ScopeKind::GeneratorExp;
+        self.enter(kind, if generator { self.words.genexpr } else { self.words.comprehension })
+    }
+
+    pub(super) fn leave(&mut self) {
+        if let Some(parent) = self.table().parent {
+            self.current = parent;
+        }
+    }
+
+    /// The qualified name of what is defined as `name` in `parent`.
+    fn qualname(&mut self, kind: ScopeKind, name: Symbol, parent: ScopeId) -> Rc<str> {
+        let mut around = parent;
+        // Neither comprehensions nor type parameters show in qualified names.
+        while let Table { kind: ScopeKind::Comprehension | ScopeKind::TypeParams, parent: Some(next), .. } =
+            &self.tables[around.0 as usize]
+        {
+            around = *next;
+        }
+        let bound = self.mangle(name);
+        let name = self.interner.name(name).clone();
+        let table = &self.tables[around.0 as usize];
+        let named = matches!(kind, ScopeKind::Function | ScopeKind::Class);
+        match table.kind {
+            ScopeKind::Module => name,
+            _ if named && table.flags(bound) & GLOBAL != 0 => name,
+            ScopeKind::Class => format!("{}.{name}", table.qualname).into(),
+            _ => format!("{}.<locals>.{name}", table.qualname).into(),
+        }
+    }
+
+    // Names
+
+    /// A private name, as in `__x`, belongs to its class: it is `_Class__x` in truth.
+    pub(super) fn mangle(&mut self, symbol: Symbol) -> Symbol {
+        let Some(class) = self.class else { return symbol };
+        let name = self.interner.name(symbol);
+        if !name.starts_with("__") || name.ends_with("__") {
+            return symbol;
+        }
+        if let Some(&mangled) = self.mangled.get(&(class, symbol)) {
+            return mangled;
+        }
+        let stripped = self.interner.name(class).trim_start_matches('_');
+        let mangled = if stripped.is_empty() { symbol } else { self.interner.intern(&format!("_{stripped}{name}")) };
+        self.mangled.insert((class, symbol), mangled);
+        mangled
+    }
+
+    pub(super) fn mangle_in_place(&mut self, ident: &mut Ident) {
+        ident.name = self.mangle(ident.name);
+    }
+
+    pub(super) fn mention(&mut self, symbol: Symbol, flags: Flags) {
+        self.table().mention(symbol, flags);
+    }
+
+    /// Binds a name in the current scope.
+    pub(super) fn bind(&mut self, ident: &mut Ident, flags: Flags) {
+        self.mangle_in_place(ident);
+        self.mention(ident.name, flags);
+    }
+
+    // Statements
+
+    pub(super) fn stmts(&mut self, stmts: &mut [Stmt]) {
+        for stmt in stmts {
+            self.stmt(stmt);
+        }
+    }
+
+    fn stmt(&mut self, stmt: &mut Stmt) {
+        let span = stmt.span;
+        match &mut stmt.kind {
+            StmtKind::Expr(value) => _ = self.expr(value),
+            StmtKind::Assign { targets, value } => {
+                self.expr(value);
+                self.targets(targets);
+            }
+            StmtKind::AugAssign { target, value, .. } => {
+                self.target(target, LOCAL);
+                self.expr(value);
+            }
+            StmtKind::AnnAssign { .. } => self.ann_assign(stmt),
+            StmtKind::Return(value) => self.opt_expr(value),
+            StmtKind::Delete(targets) => self.targets(targets),
+            StmtKind::Raise { exc, cause } => {
+                self.opt_expr(exc);
+                self.opt_expr(cause);
+            }
+            StmtKind::Assert { test, msg } => {
+                self.expr(test);
+                self.opt_expr(msg);
+            }
+            StmtKind::Global(names) => self.declare(names, GLOBAL, span),
+            StmtKind::Nonlocal(names) => self.declare(names, NONLOCAL, span),
+            StmtKind::Pass | StmtKind::Break | StmtKind::Continue => {}
+            StmtKind::Import(names) => self.import(names),
+            StmtKind::ImportFrom { module, names, .. } => self.import_from(module, names),
+            StmtKind::If { .. } => self.if_stmt(stmt),
+            StmtKind::While { test, body, orelse } => {
+                self.expr(test);
+                self.stmts(body);
+                self.stmts(orelse);
+            }
+            StmtKind::For { target, iter, body, orelse, is_async } => {
+                self.note_await(*is_async);
+                self.expr(iter);
+                self.target(target, LOCAL);
+                self.stmts(body);
+                self.stmts(orelse);
+            }
+            StmtKind::Try { .. } => self.try_stmt(stmt),
+            StmtKind::With { .. } => self.with_stmt(stmt),
+            StmtKind::FunctionDef(def) => self.function(def),
+            StmtKind::ClassDef(def) => self.class(def),
+            StmtKind::Match { .. } => self.match_stmt(stmt),
+            StmtKind::TypeAlias { .. } => self.type_alias(stmt),
+        }
+    }
+
+    pub(super) fn note_await(&mut self, awaits: bool) {
+        self.table().has_await |= awaits;
+    }
+
+    /// A chain of `elif` may be long, so it is walked without recursion.
+    fn if_stmt(&mut self, mut stmt: &mut Stmt) {
+        while let StmtKind::If { test, body, orelse } = &mut stmt.kind {
+            self.expr(test);
+            self.stmts(body);
+            if !matches!(orelse[..], [Stmt { kind: StmtKind::If { .. }, .. }]) {
+                return self.stmts(orelse);
+            }
+            stmt = &mut orelse[0];
+        }
+    }
+
+    fn try_stmt(&mut self, stmt: &mut Stmt) {
+        let StmtKind::Try { body, handlers, orelse, finalbody, .. } = &mut stmt.kind else { return };
+        self.stmts(body);
+        for handler in handlers {
+            self.opt_expr(&mut handler.kind);
+            if let Some(name) = &mut handler.name {
+                self.bind(name, LOCAL);
+            }
+            self.stmts(&mut handler.body);
+        }
+        self.stmts(orelse);
+        self.stmts(finalbody);
+    }
+
+    fn with_stmt(&mut self, stmt: &mut Stmt) {
+        let StmtKind::With { items, body, is_async } = &mut stmt.kind else { return };
+        self.note_await(*is_async);
+        for item in items {
+            self.expr(&mut item.context);
+            if let Some(target) = &mut item.target {
+                self.target(target, LOCAL);
+            }
+        }
+        self.stmts(body);
+    }
+
+    fn match_stmt(&mut self, stmt: &mut Stmt) {
+        let StmtKind::Match { subject, cases } = &mut stmt.kind else { return };
+        self.expr(subject);
+        for case in cases {
+            self.pattern(&mut case.pattern);
+            self.opt_expr(&mut case.guard);
+            self.stmts(&mut case.body);
+        }
+    }
+
+    fn pattern(&mut self, pattern: &mut Pattern) {
+        match &mut pattern.kind {
+            PatternKind::Value(value) | PatternKind::Singleton(value) => _ = self.expr(value),
+            PatternKind::Sequence(patterns) | PatternKind::Or(patterns) => self.patterns(patterns),
+            PatternKind::Mapping { keys, patterns, rest } => {
+                self.exprs(keys);
+                self.patterns(patterns);
+                self.capture(rest);
+            }
+            PatternKind::Class { cls, patterns, kwd_patterns, .. } => {
+                self.expr(cls);
+                self.patterns(patterns);
+                self.patterns(kwd_patterns);
+            }
+            PatternKind::Star(name) => self.capture(name),
+            PatternKind::As { pattern, name } => {
+                if let Some(pattern) = pattern {
+                    self.pattern(pattern);
+                }
+                self.capture(name);
+            }
+        }
+    }
+
+    fn patterns(&mut self, patterns: &mut [Pattern]) {
+        for pattern in patterns {
+            self.pattern(pattern);
+        }
+    }
+
+    fn capture(&mut self, name: &mut Option<Ident>) {
+        if let Some(name) = name {
+            self.bind(name, LOCAL);
+        }
+    }
+
+    fn declare(&mut self, names: &mut [Ident], flag: Flags, span: Span) {
+        let word = if flag == GLOBAL { "global" } else { "nonlocal" };
+        for ident in names {
+            let written = ident.name;
+            self.mangle_in_place(ident);
+            let before = self.table().flags(ident.name);
+            let (start, end) = if before & PARAM != 0 {
+                ("name", format!(" is parameter and {word}"))
+            } else if before & USE != 0 {
+                ("name", format!(" is used prior to {word} declaration"))
+            } else if before & ANNOTATED != 0 {
+                ("annotated name", format!(" can't be {word}"))
+            } else if before & LOCAL != 0 {
+                ("name", format!(" is assigned to before {word} declaration"))
+            } else {
+                self.mention(ident.name, flag);
+                self.table().declarations.push((ident.name, span));
+                if flag == GLOBAL {
+                    // The module's own code means the same variable, even where its namespace is another (`exec`).
+                    self.tables[0].mention(ident.name, GLOBAL);
+                }
+                continue;
+            };
+            self.error_about(start, written, &end, span);
+        }
+    }
+
+    /// The annotation of a function's variable is not evaluated, but what it mentions counts all the same.
+    fn ann_assign(&mut self, stmt: &mut Stmt) {
+        let span = stmt.span;
+        let StmtKind::AnnAssign { target, annotation, value, simple } = &mut stmt.kind else { return };
+        if let ExprKind::Name(name) = &mut target.kind {
+            let written = *name;
+            *name = self.mangle(written);
+            let name = *name;
+            let declared = self.table().flags(name) & (GLOBAL | NONLOCAL);
+            if declared != 0 && *simple && self.current != ScopeId(0) {
+                let word = if declared & GLOBAL != 0 { " can't be global" } else { " can't be nonlocal" };
+                self.error_about("annotated name", written, word, span);
+            } else if *simple {
+                self.mention(name, ANNOTATED | LOCAL);
+            } else if value.is_some() {
+                self.mention(name, LOCAL);
+            }
+        } else {
+            self.target(target, LOCAL);
+        }
+        self.annotation(annotation);
+        self.opt_expr(value);
+    }
+
+    fn import(&mut self, names: &mut [Alias]) {
+        for alias in names {
+            // A dotted name is not private, whatever its parts are.
+            if let [name] = &mut alias.name[..] {
+                self.mangle_in_place(name);
+            }
+            self.bind_alias(alias);
+        }
+    }
+
+    fn import_from(&mut self, module: &mut [Ident], names: &mut [Alias]) {
+        if let [module] = module {
+            self.mangle_in_place(module);
+        }
+        for alias in names {
+            if let [name] = &mut alias.name[..] {
+                if name.name == self.words.star {
+                    if self.table().kind != ScopeKind::Module {
+                        self.error("import * only allowed at module level".to_owned(), alias.span);
+                    }
+                    continue;
+                }
+                self.mangle_in_place(name);
+            }
+            self.bind_alias(alias);
+        }
+    }
+
+    fn bind_alias(&mut self, alias: &mut Alias) {
+        match &mut alias.asname {
+            Some(name) => self.bind(name, IMPORT),
+            None => {
+                if let [first, ..] = &alias.name[..] {
+                    self.mention(first.name, IMPORT);
+                }
+            }
+        }
+    }
+
+    // Targets
+
+    fn targets(&mut self, targets: &mut [Expr]) {
+        for target in targets {
+            self.target(target, LOCAL);
+        }
+    }
+
+    /// What is assigned to or deleted.
+    pub(super) fn target(&mut self, target: &mut Expr, flags: Flags) -> bool {
+        let span = target.span;
+        target.suspends = match &mut target.kind {
+            ExprKind::Name(name) => {
+                *name = self.mangle(*name);
+                let name = *name;
+                if flags & ITERATION != 0 && self.table().flags(name) & (GLOBAL | NONLOCAL) != 0 {
+                    let before = "comprehension inner loop cannot rebind assignment expression target";
+                    self.error_about(before, name, "", span);
+                }
+                self.mention(name, flags);
+                false
+            }
+            ExprKind::Tuple(elements) | ExprKind::List(elements) => {
+                let mut suspends = false;
+                for element in elements {
+                    suspends |= self.target(element, flags);
+                }
+                suspends
+            }
+            ExprKind::Starred(value) => self.target(value, flags),
+            _ => return self.expr(target),
+        };
+        target.suspends
+    }
+
+    // Definitions
+
+    fn function(&mut self, def: &mut FunctionDef) {
+        let written = def.name.name;
+        self.bind(&mut def.name, LOCAL);
+        self.defaults(&mut def.params);
+        let generic = !def.type_params.is_empty();
+        if !generic {
+            self.annotations(&mut def.params, &mut def.returns);
+        }
+        self.exprs(&mut def.decorators);
+        if generic {
+            def.type_scope = self.enter_type_params(&mut def.type_params, written);
+            self.annotations(&mut def.params, &mut def.returns);
+        }
+        def.scope = self.enter(ScopeKind::Function, written);
+        self.table().is_async = def.is_async;
+        self.params(&mut def.params);
+        self.stmts(&mut def.body);
+        self.leave();
+        if generic {
+            self.leave();
+        }
+    }
+
+    fn class(&mut self, def: &mut ClassDef) {
+        let written = def.name.name;
+        self.bind(&mut def.name, LOCAL);
+        self.exprs(&mut def.decorators);
+        let generic = !def.type_params.is_empty();
+        if generic {
+            def.type_scope = self.enter_type_params(&mut def.type_params, written);
+        }
+        self.args(&mut def.args);
+        def.scope = self.enter(ScopeKind::Class, written);
+        let outer = self.class.replace(written);
+        self.stmts(&mut def.body);
+        self.class = outer;
+        self.leave();
+        if generic {
+            self.leave();
+        }
+    }
+
+    fn type_alias(&mut self, stmt: &mut Stmt) {
+        let StmtKind::TypeAlias { name, type_params, value, scope } = &mut stmt.kind else { return };
+        let ExprKind::Name(written) = name.kind else { return };
+        self.target(name, LOCAL);
+        *scope = self.enter_type_params(type_params, written);
+        self.table().context = "a type alias";
+        self.expr(value);
+        self.leave();
+    }
+
+    fn enter_type_params(&mut self, type_params: &mut [TypeParam], owner: Symbol) -> ScopeId {
+        let id = self.enter(ScopeKind::TypeParams, owner);
+        for param in type_params {
+            let written = param.name.name;
+            self.mangle_in_place(&mut param.name);
+            if self.table().flags(param.name.name) & TYPE_PARAM != 0 {
+                let span = type_param_span(param, self.source);
+                self.error_about("duplicate type parameter", written, "", span);
+            }
+            self.mention(param.name.name, TYPE_PARAM);
+            let (bound, default) = match &mut param.kind {
+                TypeParamKind::TypeVar { bound } => (bound.as_mut(), "a TypeVar default"),
+                TypeParamKind::TypeVarTuple => (None, "a TypeVarTuple default"),
+                TypeParamKind::ParamSpec => (None, "a ParamSpec default"),
+            };
+            if let Some(bound) = bound {
+                self.table().context =
+                    if matches!(bound.kind, ExprKind::Tuple(_)) { "a TypeVar constraint" } else { "a TypeVar bound" };
+                self.expr(bound);
+            }
+            self.table().context = default;
+            self.opt_expr(&mut param.default);
+        }
+        self.table().context = "the definition of a generic";
+        id
+    }
+
+    pub(super) fn defaults(&mut self, params: &mut Params) -> bool {
+        let mut suspends = false;
+        for param in params.posonly.iter_mut().chain(&mut params.args).chain(&mut params.kwonly) {
+            if let Some(default) = &mut param.default {
+                suspends |= self.expr(default);
+            }
+        }
+        suspends
+    }
+
+    fn annotations(&mut self, params: &mut Params, returns: &mut Option<Expr>) {
+        let Params { posonly, args, vararg, kwonly, kwarg } = params;
+        for param in posonly.iter_mut().chain(args).chain(vararg).chain(kwarg).chain(kwonly) {
+            if let Some(annotation) = &mut param.annotation {
+                self.annotation(annotation);
+            }
+        }
+        if let Some(returns) = returns {
+            self.annotation(returns);
+        }
+    }
+
+    /// One that is not evaluated opens a scope that is forgotten afterwards, for the sake of the errors in it.
+    fn annotation(&mut self, annotation: &mut Expr) {
+        if !self.future_annotations {
+            self.expr(annotation);
+            return;
+        }
+        let scopes = self.tables.len();
+        self.enter(ScopeKind::TypeParams, self.words.lambda);
+        self.table().context = "an annotation";
+        self.expr(annotation);
+        self.leave();
+        self.tables.truncate(scopes);
+    }
+
+    /// Binds the parameters in the order of their slots.
+    pub(super) fn params(&mut self, params: &mut Params) {
+        let Params { posonly, args, vararg, kwonly, kwarg } = params;
+        for param in posonly.iter_mut().chain(args).chain(kwonly).chain(vararg).chain(kwarg) {
+            let written = param.name.name;
+            self.mangle_in_place(&mut param.name);
+            if self.table().flags(param.name.name) & PARAM != 0 {
+                let span = param_span(param);
+                self.error_about("duplicate argument", written, " in function definition", span);
+            }
+            self.mention(param.name.name, PARAM);
+        }
+    }
+
+    pub(super) fn args(&mut self, args: &mut [Arg]) -> bool {
+        let mut suspends = false;
+        for arg in args {
+            suspends |= match arg {
+                Arg::Positional(value) | Arg::Star(value, _) | Arg::Keyword(_, value) | Arg::DoubleStar(value, _) => {
+                    self.expr(value)
+                }
+            };
+        }
+        suspends
+    }
+}
+
+/// A parameter with its annotation.
+pub(super) fn param_span(param: &Param) -> Span {
+    param.annotation.as_ref().map_or(param.name.span, |annotation| param.name.span.to(annotation.span))
+}
+
+/// A type parameter with its stars, bound and default.
+pub(super) fn type_param_span(param: &TypeParam, source: &Source) -> Span {
+    let mut span = param.name.span;
+    let bound = match &param.kind {
+        TypeParamKind::TypeVar { bound } => bound.as_ref(),
+        TypeParamKind::TypeVarTuple | TypeParamKind::ParamSpec => {
+            let before = source.text.get(..span.start as usize).unwrap_or_default();
+            span.start = before.trim_end().trim_end_matches('*').len() as u32;
+            None
+        }
+    };
+    bound.into_iter().chain(&param.default).fold(span, |span, part| span.to(part.span))
+}

@@ -1,0 +1,99 @@
+//! Scopes: what every name in a syntax tree means, and the errors of meaning.
+//!
+//! Three passes, each linear: `collect` walks the tree, opens scopes and notes how names are mentioned in them; `bind`
+//! finds out whose variable a name is; `check` walks the tree again for what is wrong regardless of names (`break`
+//! outside a loop, `await` outside an async function). CPython finds its errors in the same three stages, so the first
+//! error of the first pass that has one is the one it reports.
+//!
+//! Fills the fields that the parser leaves empty: `scope`, `type_scope` and [`Expr::suspends`]. Private names are
+//! mangled in the tree. **Invariant:** every name that occurs in a scope has a binding in it.
+
+mod bind;
+mod check;
+mod check_expr;
+mod collect;
+mod collect_expr;
+mod future;
+mod pattern;
+mod scope;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::rc::Rc;
+
+use crate::diagnostic::Diagnostic;
+use crate::source::{Source, Span};
+use crate::symbol::Interner;
+use crate::syntax::ast::{Expr, Module};
+
+pub use self::scope::{Binding, Scope, ScopeKind, Scopes, SymbolMap};
+
+use self::bind::Binder;
+use self::check::Checker;
+use self::collect::Collector;
+
+/// What a module is resolved for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// A file, or the text of `exec` or `eval`.
+    Module,
+    /// An input of a session: `await`, `async for` and `async with` may stand outside functions, and where one does the
+    /// scope of the module is asynchronous.
+    Interactive,
+}
+
+/// Resolves a module. Returns all errors, the one that CPython reports first.
+pub fn resolve(
+    module: &mut Module,
+    source: &Rc<Source>,
+    interner: &mut Interner,
+    mode: Mode,
+) -> (Scopes, Vec<Diagnostic>) {
+    let future = future::scan(&module.body, source, interner);
+    let mut collector = Collector::new(source, interner, future.annotations);
+    collector.stmts(&mut module.body);
+    let (mut scopes, mut diagnostics) = bind(collector, mode, future.diagnostics);
+    scopes.future_annotations = future.annotations;
+    let mut checker = Checker::new(source, interner, &scopes, mode, future.prefix_end);
+    checker.stmts(&module.body);
+    diagnostics.append(&mut checker.diagnostics);
+    (scopes, once(diagnostics))
+}
+
+/// Resolves an expression, as for `eval`.
+pub fn resolve_expression(
+    expr: &mut Expr,
+    source: &Rc<Source>,
+    interner: &mut Interner,
+    mode: Mode,
+) -> (Scopes, Vec<Diagnostic>) {
+    let mut collector = Collector::new(source, interner, false);
+    collector.expr(expr);
+    let (scopes, mut diagnostics) = bind(collector, mode, Vec::new());
+    let mut checker = Checker::new(source, interner, &scopes, mode, 0);
+    checker.expr(expr);
+    diagnostics.append(&mut checker.diagnostics);
+    (scopes, once(diagnostics))
+}
+
+fn bind(collector: Collector<'_>, mode: Mode, mut diagnostics: Vec<Diagnostic>) -> (Scopes, Vec<Diagnostic>) {
+    let source = collector.source;
+    let (tables, interner, mut collected) = collector.finish(mode);
+    diagnostics.append(&mut collected);
+    let binder = Binder { source, interner, diagnostics: &mut diagnostics, tables };
+    let scopes = Scopes { scopes: binder.run(), ..Scopes::default() };
+    (scopes, diagnostics)
+}
+
+/// One place can be wrong for several reasons: only the first is told.
+fn once(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut seen = HashSet::new();
+    diagnostics.retain(|diagnostic| diagnostic.place.as_ref().is_none_or(|place| seen.insert(place.span)));
+    diagnostics
+}
+
+fn syntax_error(message: impl Into<String>, source: &Rc<Source>, span: Span) -> Diagnostic {
+    Diagnostic::error("SyntaxError", message, source, span)
+}

@@ -1,0 +1,468 @@
+//! Operands and everything in brackets: displays, comprehensions, calls, subscripts.
+
+use super::explain;
+use super::expr::{
+    annotated_rhs, assignment_expression, bitwise_or, disjunction, expr, expression, ident, named_expression, primary,
+    star_named_expression, starred_expression, starts_expression, yield_expr,
+};
+use super::input::*;
+use super::strings::strings;
+use super::target::check_targets;
+use crate::syntax::ast::{Arg, Comp, Comprehension, Constant, Expr, ExprKind, ScopeId};
+use crate::syntax::literal::Literal;
+use crate::syntax::token::TokenKind as K;
+
+/// What an opening bracket costs, see [`nested`].
+const BRACKET: u32 = 4;
+
+/// ```text
+/// atom: NAME | NUMBER | strings | 'True' | 'False' | 'None' | '...' | group | tuple | genexp | list | listcomp
+///     | dict | set | dictcomp | setcomp
+/// ```
+pub(super) fn atom(inp: &mut Inp<'_, '_>) -> Res<Expr> {
+    let token = peek(inp);
+    let kind = match token.kind {
+        K::Name => ExprKind::Name(token.symbol()),
+        K::Number => match &inp.state().literals[token.index()] {
+            Literal::Value(value) => ExprKind::Constant(value.clone()),
+            Literal::Bad(message) => {
+                let message = message.clone();
+                return raise(inp, message, token.span);
+            }
+        },
+        K::None => ExprKind::Constant(Constant::None),
+        K::True => ExprKind::Constant(Constant::True),
+        K::False => ExprKind::Constant(Constant::False),
+        K::Ellipsis => ExprKind::Constant(Constant::Ellipsis),
+        K::String | K::FStringStart => return strings(inp),
+        K::LParen => return bracketed(inp, parenthesized),
+        K::LBracket => return bracketed(inp, list),
+        K::LBrace => return bracketed(inp, dict_or_set),
+        _ => return fail(inp),
+    };
+    if inp.state().raised.is_some() {
+        return fail(inp);
+    }
+    advance(inp);
+    let height = &mut inp.state().height;
+    *height = (*height).max(1);
+    Ok(expr(kind, token.span))
+}
+
+fn bracketed<'t, 'p>(inp: &mut Inp<'t, 'p>, production: fn(&mut Inp<'t, 'p>) -> Res<Expr>) -> Res<Expr> {
+    let opener = index(inp);
+    let explain = inp.state().explain;
+    if explain && inp.state().hopeless.contains(&("bracket", opener)) {
+        return fail(inp);
+    }
+    let begun = begin_node(inp);
+    let result = nested(inp, BRACKET, production);
+    if explain && result.is_err() {
+        inp.state().hopeless.insert(("bracket", opener));
+    }
+    let value = result?;
+    end_node(inp, begun, 1)?;
+    Ok(value)
+}
+
+/// Whether a comprehension's `for` comes next.
+fn at_for(inp: &mut Inp<'_, '_>) -> bool {
+    match peek_kind(inp) {
+        K::For => true,
+        K::Async => peek_second(inp) == K::For,
+        _ => false,
+    }
+}
+
+/// ```text
+/// group: '(' (yield_expr | named_expression) ')'
+/// tuple: '(' [star_named_expression ',' [star_named_expressions]] ')'
+/// genexp: '(' (assignment_expression | expression) for_if_clauses ')'
+/// ```
+fn parenthesized(inp: &mut Inp<'_, '_>) -> Res<Expr> {
+    let start = expect(inp, K::LParen)?.span.start;
+    if eat(inp, K::RParen).is_some() {
+        return Ok(expr(ExprKind::Tuple(Vec::new()), span_from(inp, start)));
+    }
+    if peek_kind(inp) == K::Yield {
+        let value = yield_expr(inp)?;
+        expect(inp, K::RParen)?;
+        return Ok(value);
+    }
+    if inp.state().explain {
+        explain::invalid_group(inp)?;
+    }
+    let first = star_named_expression(inp)?;
+    if at_for(inp) && !is_starred(&first) {
+        return comprehension(inp, start, K::RParen, first, None, ExprKind::GeneratorExp);
+    }
+    if peek_kind(inp) == K::Comma {
+        let elements = more_elements(inp, K::LParen, first)?;
+        expect(inp, K::RParen)?;
+        return Ok(expr(ExprKind::Tuple(elements), span_from(inp, start)));
+    }
+    if is_starred(&first) {
+        if inp.state().explain {
+            explain::invalid_comprehension(inp, K::LParen, std::slice::from_ref(&first))?;
+            if peek_kind(inp) == K::RParen {
+                return raise(inp, "cannot use starred expression here", first.span);
+            }
+        }
+        return fail(inp);
+    }
+    expect(inp, K::RParen)?;
+    Ok(first)
+}
+
+/// ```text
+/// list: '[' [star_named_expressions] ']'
+/// listcomp: '[' named_expression for_if_clauses ']'
+/// ```
+fn list(inp: &mut Inp<'_, '_>) -> Res<Expr> {
+    let start = expect(inp, K::LBracket)?.span.start;
+    if eat(inp, K::RBracket).is_some() {
+        return Ok(expr(ExprKind::List(Vec::new()), span_from(inp, start)));
+    }
+    let first = star_named_expression(inp)?;
+    if at_for(inp) && !is_starred(&first) {
+        return comprehension(inp, start, K::RBracket, first, None, ExprKind::ListComp);
+    }
+    let elements = more_elements(inp, K::LBracket, first)?;
+    expect(inp, K::RBracket)?;
+    Ok(expr(ExprKind::List(elements), span_from(inp, start)))
+}
+
+fn is_starred(value: &Expr) -> bool {
+    matches!(value.kind, ExprKind::Starred(_))
+}
+
+/// `star_named_expressions: star_named_expression (',' star_named_expression)* [',']`, after the first.
+fn more_elements(inp: &mut Inp<'_, '_>, opener: K, first: Expr) -> Res<Vec<Expr>> {
+    let mut elements = vec![first];
+    while eat(inp, K::Comma).is_some() && (starts_expression(peek_kind(inp)) || peek_kind(inp) == K::Star) {
+        elements.push(star_named_expression(inp)?);
+    }
+    if inp.state().explain {
+        explain::invalid_comprehension(inp, opener, &elements)?;
+    }
+    Ok(elements)
+}
+
+/// ```text
+/// dict: '{' [double_starred_kvpair (',' double_starred_kvpair)* [',']] '}'
+/// dictcomp: '{' kvpair for_if_clauses '}'
+/// set: '{' star_named_expressions '}'
+/// setcomp: '{' named_expression for_if_clauses '}'
+/// ```
+fn dict_or_set(inp: &mut Inp<'_, '_>) -> Res<Expr> {
+    let start = expect(inp, K::LBrace)?.span.start;
+    if eat(inp, K::RBrace).is_some() {
+        return Ok(expr(ExprKind::Dict(Vec::new()), span_from(inp, start)));
+    }
+    if peek_kind(inp) == K::DoubleStar {
+        return dict(inp, start, None);
+    }
+    let named = peek_second(inp) == K::Walrus;
+    let first = star_named_expression(inp)?;
+    if peek_kind(inp) == K::Colon && !named && !is_starred(&first) {
+        return dict(inp, start, Some(first));
+    }
+    if at_for(inp) && !is_starred(&first) {
+        return comprehension(inp, start, K::RBrace, first, None, ExprKind::SetComp);
+    }
+    let elements = more_elements(inp, K::LBrace, first)?;
+    expect(inp, K::RBrace)?;
+    Ok(expr(ExprKind::Set(elements), span_from(inp, start)))
+}
+
+/// The rest of a dict, of which the first key may have been read.
+fn dict(inp: &mut Inp<'_, '_>, start: u32, mut key: Option<Expr>) -> Res<Expr> {
+    let mut items = Vec::new();
+    loop {
+        let stars = peek(inp).span;
+        let first = key.is_some() || items.is_empty();
+        items.push(double_starred_kvpair(inp, key.take(), first)?);
+        if items.len() == 1 && at_for(inp) {
+            if let Some((Some(key), value)) = items.pop() {
+                return comprehension(inp, start, K::RBrace, key, Some(value), ExprKind::DictComp);
+            }
+            if inp.state().explain {
+                explain::invalid_dict_comprehension(inp, stars)?;
+            }
+            return fail(inp);
+        }
+        if eat(inp, K::Comma).is_none() || peek_kind(inp) == K::RBrace {
+            break;
+        }
+    }
+    expect(inp, K::RBrace)?;
+    Ok(expr(ExprKind::Dict(items), span_from(inp, start)))
+}
+
+/// ```text
+/// double_starred_kvpair: '**' bitwise_or | kvpair
+/// kvpair: expression ':' expression
+/// ```
+fn double_starred_kvpair(inp: &mut Inp<'_, '_>, key: Option<Expr>, first: bool) -> Res<(Option<Expr>, Expr)> {
+    if key.is_none() && eat(inp, K::DoubleStar).is_some() {
+        return Ok((None, bitwise_or(inp)?));
+    }
+    let key = match key {
+        Some(key) => key,
+        None => expression(inp)?,
+    };
+    if inp.state().explain {
+        explain::invalid_kvpair(inp, &key, first)?;
+    }
+    expect(inp, K::Colon)?;
+    Ok((Some(key), expression(inp)?))
+}
+
+/// The clauses and the closing bracket of a comprehension.
+fn comprehension(
+    inp: &mut Inp<'_, '_>,
+    start: u32,
+    closer: K,
+    element: Expr,
+    value: Option<Expr>,
+    make: fn(Box<Comp>) -> ExprKind,
+) -> Res<Expr> {
+    let generators = for_if_clauses(inp)?;
+    expect(inp, closer)?;
+    let comp = Comp { element, value, generators, scope: ScopeId::default() };
+    Ok(expr(make(Box::new(comp)), span_from(inp, start)))
+}
+
+/// `for_if_clauses: for_if_clause+`
+pub(super) fn for_if_clauses(inp: &mut Inp<'_, '_>) -> Res<Vec<Comprehension>> {
+    let mut clauses = Vec::new();
+    while at_for(inp) {
+        clauses.push(for_if_clause(inp)?);
+    }
+    Ok(clauses)
+}
+
+/// `for_if_clause: ['async'] 'for' star_targets 'in' disjunction ('if' disjunction)*`
+fn for_if_clause(inp: &mut Inp<'_, '_>) -> Res<Comprehension> {
+    let is_async = eat(inp, K::Async).is_some();
+    expect(inp, K::For)?;
+    if inp.state().explain {
+        explain::invalid_for_if_clause(inp)?;
+    }
+    let target = star_targets(inp)?;
+    expect(inp, K::In)?;
+    let iter = disjunction(inp)?;
+    let mut ifs = Vec::new();
+    while eat(inp, K::If).is_some() {
+        ifs.push(disjunction(inp)?);
+    }
+    Ok(Comprehension { target, iter, ifs, is_async })
+}
+
+/// `star_targets: star_target (',' star_target)* [',']`, the targets of a `for`.
+pub(super) fn star_targets(inp: &mut Inp<'_, '_>) -> Res<Expr> {
+    if !inp.state().explain {
+        return valid_star_targets(inp);
+    }
+    let before = index(inp);
+    match attempt(inp, valid_star_targets) {
+        Some(target) if peek_kind(inp) == K::In => Ok(target),
+        Some(_) => fail(inp),
+        None if inp.state().raised.is_some() || !inp.state().hopeless.insert(("star_targets", before)) => fail(inp),
+        None => {
+            explain::invalid_for_target(inp)?;
+            fail(inp)
+        }
+    }
+}
+
+fn valid_star_targets(inp: &mut Inp<'_, '_>) -> Res<Expr> {
+    let start = here(inp);
+    let begun = begin_node(inp);
+    let first = star_target(inp)?;
+    let target = if peek_kind(inp) == K::Comma {
+        let mut targets = vec![first];
+        while eat(inp, K::Comma).is_some() && (starts_expression(peek_kind(inp)) || peek_kind(inp) == K::Star) {
+            targets.push(star_target(inp)?);
+        }
+        expr(ExprKind::Tuple(targets), span_from(inp, start))
+    } else {
+        first
+    };
+    end_node(inp, begun, 1)?;
+    check_targets(inp, &target)?;
+    Ok(target)
+}
+
+/// `star_target: ['*'] primary`, as far as it is a target.
+pub(super) fn star_target(inp: &mut Inp<'_, '_>) -> Res<Expr> {
+    match eat(inp, K::Star) {
+        Some(star) => {
+            let value = Box::new(primary(inp)?);
+            Ok(expr(ExprKind::Starred(value), span_from(inp, star.span.start)))
+        }
+        None => primary(inp),
+    }
+}
+
+/// `slices: slice | (slice | starred_expression) (',' (slice | starred_expression))* [',']`, in brackets
+pub(super) fn slices(inp: &mut Inp<'_, '_>) -> Res<Expr> {
+    expect(inp, K::LBracket)?;
+    let start = here(inp);
+    let first = slice_or_starred(inp)?;
+    let index = if peek_kind(inp) == K::Comma || is_starred(&first) {
+        let mut elements = vec![first];
+        while eat(inp, K::Comma).is_some() && peek_kind(inp) != K::RBracket {
+            elements.push(slice_or_starred(inp)?);
+        }
+        end_node(inp, 0, 1)?;
+        expr(ExprKind::Tuple(elements), span_from(inp, start))
+    } else {
+        first
+    };
+    expect(inp, K::RBracket)?;
+    Ok(index)
+}
+
+fn slice_or_starred(inp: &mut Inp<'_, '_>) -> Res<Expr> {
+    if peek_kind(inp) == K::Star { starred_expression(inp) } else { slice(inp) }
+}
+
+/// `slice: [expression] ':' [expression] [':' [expression]] | named_expression`
+fn slice(inp: &mut Inp<'_, '_>) -> Res<Expr> {
+    let start = here(inp);
+    let begun = begin_node(inp);
+    let lower = if peek_kind(inp) == K::Colon {
+        None
+    } else {
+        let named = peek_second(inp) == K::Walrus;
+        let value = named_expression(inp)?;
+        if peek_kind(inp) != K::Colon || named {
+            end_node(inp, begun, 0)?;
+            return Ok(value);
+        }
+        Some(Box::new(value))
+    };
+    expect(inp, K::Colon)?;
+    let upper = slice_part(inp)?;
+    let step = if eat(inp, K::Colon).is_some() { slice_part(inp)? } else { None };
+    end_node(inp, begun, 1)?;
+    Ok(expr(ExprKind::Slice { lower, upper, step }, span_from(inp, start)))
+}
+
+fn slice_part(inp: &mut Inp<'_, '_>) -> Res<Option<Box<Expr>>> {
+    if matches!(peek_kind(inp), K::Colon | K::Comma | K::RBracket) {
+        return Ok(None);
+    }
+    Ok(Some(Box::new(expression(inp)?)))
+}
+
+/// `arguments: args [',']`, in parentheses
+///
+/// ```text
+/// args: arg (',' arg)*
+/// arg: starred_expression | '**' expression | NAME '=' expression | assignment_expression | expression
+/// ```
+pub(super) fn call_arguments(inp: &mut Inp<'_, '_>) -> Res<Vec<Arg>> {
+    explained_arguments(inp, true)
+}
+
+/// The arguments of a class, among which there is no generator expression without parentheses of its own.
+pub(super) fn class_arguments(inp: &mut Inp<'_, '_>) -> Res<Vec<Arg>> {
+    explained_arguments(inp, false)
+}
+
+fn explained_arguments(inp: &mut Inp<'_, '_>, generator: bool) -> Res<Vec<Arg>> {
+    let opener = index(inp);
+    if !inp.state().explain {
+        return arguments(inp, generator);
+    }
+    if inp.state().hopeless.contains(&("arguments", opener)) {
+        return fail(inp);
+    }
+    if let Some(args) = attempt(inp, |inp| arguments(inp, generator)) {
+        return Ok(args);
+    }
+    if inp.state().raised.is_none() {
+        explain::invalid_arguments(inp)?;
+    }
+    inp.state().hopeless.insert(("arguments", opener));
+    fail(inp)
+}
+
+fn arguments(inp: &mut Inp<'_, '_>, generator: bool) -> Res<Vec<Arg>> {
+    let opener = expect(inp, K::LParen)?;
+    let mut args = Vec::new();
+    let (mut keywords, mut unpacked) = (false, false);
+    while peek_kind(inp) != K::RParen {
+        let arg = arg(inp)?;
+        if generator && args.is_empty() && at_for(inp) {
+            if let Arg::Positional(element) = arg {
+                let generator =
+                    comprehension(inp, opener.span.start, K::RParen, element, None, ExprKind::GeneratorExp)?;
+                end_node(inp, 0, 1)?;
+                return Ok(vec![Arg::Positional(generator)]);
+            }
+        }
+        match arg {
+            Arg::Positional(_) if keywords || unpacked => return fail(inp),
+            Arg::Star(..) if unpacked => return fail(inp),
+            Arg::Keyword(..) => keywords = true,
+            Arg::DoubleStar(..) => unpacked = true,
+            _ => {}
+        }
+        args.push(arg);
+        if eat(inp, K::Comma).is_none() {
+            break;
+        }
+    }
+    expect(inp, K::RParen)?;
+    Ok(args)
+}
+
+pub(super) fn arg(inp: &mut Inp<'_, '_>) -> Res<Arg> {
+    let token = peek(inp);
+    match token.kind {
+        K::Star => {
+            advance(inp);
+            if inp.state().explain {
+                explain::invalid_star(inp)?;
+            }
+            let value = expression(inp)?;
+            if inp.state().explain {
+                explain::invalid_starred_argument(inp, token.span, "iterable")?;
+            }
+            let span = span_from(inp, token.span.start);
+            Ok(Arg::Star(value, span))
+        }
+        K::DoubleStar => {
+            advance(inp);
+            let value = expression(inp)?;
+            if inp.state().explain {
+                explain::invalid_starred_argument(inp, token.span, "keyword")?;
+            }
+            let span = span_from(inp, token.span.start);
+            Ok(Arg::DoubleStar(value, span))
+        }
+        K::Name if peek_second(inp) == K::Equal => {
+            let name = ident(inp)?;
+            advance(inp);
+            Ok(Arg::Keyword(name, expression(inp)?))
+        }
+        _ => argument_expression(inp).map(Arg::Positional),
+    }
+}
+
+/// `assignment_expression | expression`
+pub(super) fn argument_expression(inp: &mut Inp<'_, '_>) -> Res<Expr> {
+    if peek_kind(inp) == K::Name && peek_second(inp) == K::Walrus {
+        assignment_expression(inp)
+    } else {
+        expression(inp)
+    }
+}
+
+/// A replacement field of an f-string, without its braces: see `strings.rs`.
+pub(super) fn field_value(inp: &mut Inp<'_, '_>) -> Res<Expr> {
+    nested(inp, BRACKET, annotated_rhs)
+}

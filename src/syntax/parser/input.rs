@@ -1,0 +1,321 @@
+//! What all productions stand on: the input, the state of a parse, and the few functions that touch tokens.
+//!
+//! A production is a function `fn name(inp) -> Res<T>`, made a `chumsky` parser by `custom(name)`; lists and sequences
+//! are put together with `chumsky`'s combinators. A production consumes what it recognises or fails. Alternatives are
+//! chosen by looking at the next token, so that a text is read once; the two places that try and go back are
+//! `with_stmt` and `match_stmt`.
+//!
+//! Failing is free: [`Failed`] is empty, and the state remembers the furthest token that was looked at in vain. Only
+//! when a statement has failed is it parsed once more, with [`State::explain`] set, to find out what to say about it.
+//!
+//! **Invariants.** The slice of tokens ends with `End`, which is never consumed. Native recursion is bounded by
+//! [`State::depth`], the depth of every tree made by [`State::height`] and [`State::blocks`].
+
+use std::collections::HashSet;
+
+use chumsky::error::{Error, LabelError};
+use chumsky::extra::Full;
+use chumsky::input::InputRef;
+use chumsky::inspector::Inspector;
+use chumsky::prelude::*;
+use chumsky::util::MaybeRef;
+
+
+use crate::source::Span;
+use crate::symbol::{Interner, Symbol};
+use crate::syntax::lexer::Fault;
+use crate::syntax::lexer::Lexed;
+use crate::syntax::literal::Literal;
+use crate::syntax::token::{Token, TokenKind};
+
+/// The levels a tree of expressions, or of statements, may have.
+pub(super) const MAX_HEIGHT: u32 = 1_200;
+/// A measure of native stack: see [`nested`].
+pub(super) const MAX_DEPTH: u32 = 1_100;
+
+pub(super) type Tokens<'t> = &'t [Token];
+pub(super) type Extra<'t> = Full<Failed, State<'t>, ()>;
+pub(super) type Inp<'t, 'p> = InputRef<'t, 'p, Tokens<'t>, Extra<'t>>;
+pub(super) type Res<T> = Result<T, Failed>;
+
+/// A `chumsky` parser over tokens.
+pub(super) trait Rule<'t, O>: Parser<'t, Tokens<'t>, O, Extra<'t>> {}
+impl<'t, O, P: Parser<'t, Tokens<'t>, O, Extra<'t>>> Rule<'t, O> for P {}
+
+/// The input doesn't fit; [`State`] knows where.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Failed;
+
+impl<'t> Error<'t, Tokens<'t>> for Failed {}
+
+impl<'t, L> LabelError<'t, Tokens<'t>, L> for Failed {
+    fn expected_found<E: IntoIterator<Item = L>>(_: E, _: Option<MaybeRef<'t, Token>>, _: SimpleSpan) -> Failed {
+        Failed
+    }
+}
+
+/// The keywords that are names elsewhere, and the statements of old.
+#[derive(Clone, Copy)]
+pub(super) struct SoftKeywords {
+    pub(super) match_: Symbol,
+    pub(super) case: Symbol,
+    pub(super) type_: Symbol,
+    pub(super) wildcard: Symbol,
+    pub(super) print: Symbol,
+    pub(super) exec: Symbol,
+    pub(super) star: Symbol,
+}
+
+impl SoftKeywords {
+    fn new(interner: &mut Interner) -> SoftKeywords {
+        SoftKeywords {
+            match_: interner.intern("match"),
+            case: interner.intern("case"),
+            type_: interner.intern("type"),
+            wildcard: interner.intern("_"),
+            print: interner.intern("print"),
+            exec: interner.intern("exec"),
+            star: interner.intern("*"),
+        }
+    }
+}
+
+/// The state of a parse.
+pub(super) struct State<'t> {
+    pub(super) text: &'t str,
+    pub(super) tokens: &'t [Token],
+    pub(super) literals: &'t [Literal],
+    pub(super) soft: SoftKeywords,
+    /// The index of the furthest token that didn't fit.
+    pub(super) furthest: usize,
+    /// The error to report; set, everything fails.
+    pub(super) raised: Option<Fault>,
+    /// Look for what is wrong: error productions are tried, blocks are skipped.
+    pub(super) explain: bool,
+    /// While explaining: productions known to fail at a token, so that trying again costs nothing.
+    pub(super) hopeless: HashSet<(&'static str, usize), foldhash::fast::FixedState>,
+    /// The levels of the tallest expression since this was last zero.
+    pub(super) height: u32,
+    pub(super) depth: u32,
+    /// The levels of statements around the one being parsed.
+    pub(super) blocks: u32,
+    /// What was found wrong, with the index of the token where it was noticed.
+    pub(super) diagnostics: Vec<(usize, Fault)>,
+}
+
+impl<'t> State<'t> {
+    pub(super) fn new(text: &'t str, lexed: &'t Lexed, interner: &mut Interner) -> State<'t> {
+        State {
+            text,
+            tokens: &lexed.tokens,
+            literals: &lexed.literals,
+            soft: SoftKeywords::new(interner),
+            furthest: 0,
+            raised: None,
+            explain: false,
+            hopeless: HashSet::default(),
+            height: 0,
+            depth: 0,
+            blocks: 0,
+            diagnostics: Vec::new(),
+        }
+    }
+}
+
+impl<'t> Inspector<'t, Tokens<'t>> for State<'t> {
+    type Checkpoint = ();
+    #[inline(always)]
+    fn on_token(&mut self, _: &Token) {}
+    #[inline(always)]
+    fn on_save<'p>(&self, _: &chumsky::input::Cursor<'t, 'p, Tokens<'t>>) {}
+    #[inline(always)]
+    fn on_rewind<'p>(&mut self, _: &chumsky::input::Checkpoint<'t, 'p, Tokens<'t>, ()>) {}
+}
+
+/// The index of the next token.
+#[inline]
+pub(super) fn index(inp: &Inp<'_, '_>) -> usize {
+    *inp.cursor().inner()
+}
+
+/// The next token.
+#[inline]
+pub(super) fn peek(inp: &mut Inp<'_, '_>) -> Token {
+    inp.peek().unwrap_or(Token::new(TokenKind::End, Span::default()))
+}
+
+#[inline]
+pub(super) fn peek_kind(inp: &mut Inp<'_, '_>) -> TokenKind {
+    peek(inp).kind
+}
+
+/// The kind of the token after the next.
+#[inline]
+pub(super) fn peek_second(inp: &mut Inp<'_, '_>) -> TokenKind {
+    let at = index(inp) + 1;
+    inp.state().tokens.get(at).map_or(TokenKind::End, |token| token.kind)
+}
+
+/// Consumes the next token, whatever it is (but `End` stays).
+#[inline]
+pub(super) fn advance(inp: &mut Inp<'_, '_>) -> Token {
+    let token = peek(inp);
+    if token.kind != TokenKind::End {
+        inp.skip();
+    }
+    token
+}
+
+#[inline]
+pub(super) fn eat(inp: &mut Inp<'_, '_>, kind: TokenKind) -> Option<Token> {
+    let token = peek(inp);
+    if token.kind == kind && kind != TokenKind::End {
+        inp.skip();
+        Some(token)
+    } else {
+        None
+    }
+}
+
+/// Consumes a token of the kind, or fails.
+#[inline]
+pub(super) fn expect(inp: &mut Inp<'_, '_>, kind: TokenKind) -> Res<Token> {
+    match eat(inp, kind) {
+        Some(token) if inp.state().raised.is_none() => Ok(token),
+        _ => fail(inp),
+    }
+}
+
+/// [`expect`] as a parser.
+pub(super) fn token<'t>(kind: TokenKind) -> impl Rule<'t, Token> + Copy {
+    custom(move |inp| expect(inp, kind))
+}
+
+/// `expect(':')`, or the error that says so.
+pub(super) fn forced(inp: &mut Inp<'_, '_>, kind: TokenKind, what: &str) -> Res<Token> {
+    let next = peek(inp);
+    if next.kind != kind && inp.state().explain {
+        return raise(inp, format!("expected '{what}'"), next.span);
+    }
+    expect(inp, kind)
+}
+
+/// The next token doesn't fit.
+#[cold]
+pub(super) fn fail<T>(inp: &mut Inp<'_, '_>) -> Res<T> {
+    let at = index(inp);
+    let state = inp.state();
+    state.furthest = state.furthest.max(at);
+    Err(Failed)
+}
+
+/// Fails with a `SyntaxError` of its own.
+#[cold]
+pub(super) fn raise<T>(inp: &mut Inp<'_, '_>, message: impl Into<String>, span: Span) -> Res<T> {
+    raise_of(inp, "SyntaxError", message, span)
+}
+
+#[cold]
+pub(super) fn raise_of<T>(
+    inp: &mut Inp<'_, '_>,
+    class: &'static str,
+    message: impl Into<String>,
+    span: Span,
+) -> Res<T> {
+    let at = index(inp);
+    let state = inp.state();
+    if state.raised.is_none() {
+        state.raised = Some(Fault { class, message: message.into(), span });
+    }
+    state.furthest = state.furthest.max(at);
+    Err(Failed)
+}
+
+/// Fails because a tree would be too deep.
+#[cold]
+pub(super) fn too_complex<T>(inp: &mut Inp<'_, '_>) -> Res<T> {
+    let span = peek(inp).span;
+    raise_of(inp, "MemoryError", "Parser stack overflowed - Python source too complex to parse", span)
+}
+
+/// Runs a production that can contain itself. `cost` is how much of the native stack one level takes, in units of which
+/// there are [`MAX_DEPTH`].
+#[inline]
+pub(super) fn nested<'t, 'p, T>(
+    inp: &mut Inp<'t, 'p>,
+    cost: u32,
+    production: impl FnOnce(&mut Inp<'t, 'p>) -> Res<T>,
+) -> Res<T> {
+    inp.state().depth += cost;
+    if inp.state().depth > MAX_DEPTH {
+        return too_complex(inp);
+    }
+    let result = production(inp);
+    inp.state().depth -= cost;
+    result
+}
+
+/// Begins a node: what is parsed until [`end_node`] are its children.
+#[inline]
+pub(super) fn begin_node(inp: &mut Inp<'_, '_>) -> u32 {
+    std::mem::take(&mut inp.state().height)
+}
+
+/// Ends a node that stands `levels` above the tallest of its children.
+#[inline]
+pub(super) fn end_node(inp: &mut Inp<'_, '_>, begun: u32, levels: u32) -> Res<()> {
+    let state = inp.state();
+    let height = state.height + levels;
+    state.height = height.max(begun);
+    if height > MAX_HEIGHT { too_complex(inp) } else { Ok(()) }
+}
+
+/// Tries a production; if it fails, the input is where it was.
+pub(super) fn attempt<'t, 'p, T>(
+    inp: &mut Inp<'t, 'p>,
+    production: impl FnOnce(&mut Inp<'t, 'p>) -> Res<T>,
+) -> Option<T> {
+    let before = inp.save();
+    let (height, depth) = (inp.state().height, inp.state().depth);
+    match production(inp) {
+        Ok(value) => Some(value),
+        Err(Failed) => {
+            inp.rewind(before);
+            inp.state().height = height;
+            inp.state().depth = depth;
+            None
+        }
+    }
+}
+
+/// [`attempt`] without consuming anything either way.
+pub(super) fn lookahead<'t, 'p, T>(
+    inp: &mut Inp<'t, 'p>,
+    production: impl FnOnce(&mut Inp<'t, 'p>) -> Res<T>,
+) -> Option<T> {
+    let before = inp.save();
+    let (height, depth) = (inp.state().height, inp.state().depth);
+    let result = production(inp).ok();
+    inp.rewind(before);
+    inp.state().height = height;
+    inp.state().depth = depth;
+    result
+}
+
+/// Where the next token starts.
+#[inline]
+pub(super) fn here(inp: &mut Inp<'_, '_>) -> u32 {
+    peek(inp).span.start
+}
+
+/// From `start` to the end of the last token consumed, not counting the tokens that only shape lines.
+#[inline]
+pub(super) fn span_from(inp: &mut Inp<'_, '_>, start: u32) -> Span {
+    let at = index(inp);
+    let tokens = inp.state().tokens;
+    let last = tokens[..at]
+        .iter()
+        .rev()
+        .find(|token| !matches!(token.kind, TokenKind::Newline | TokenKind::Indent | TokenKind::Dedent));
+    Span { start, end: last.map_or(start, |token| token.span.end) }
+}

@@ -1,0 +1,74 @@
+//! The parser: one grammar, that of `grammar.md`, over the lexer's tokens.
+//!
+//! Every production of the grammar is a function of the same name. `input.rs` says how they are built and what bounds
+//! their recursion; `explain.rs` holds what is only looked for when a statement has failed.
+
+mod compound;
+mod display;
+mod explain;
+mod expr;
+mod input;
+mod params;
+mod pattern;
+mod recover;
+mod stmt;
+mod strings;
+mod target;
+
+use chumsky::prelude::*;
+
+use self::input::{Inp, Res, State, Tokens, eat, fail, peek_kind};
+use super::ast::{Expr, Stmt};
+use super::lexer::{Fault, Lexed};
+use super::token::TokenKind as K;
+use crate::symbol::Interner;
+
+/// What a parse found.
+pub(super) struct Outcome<T> {
+    /// `None` if there are errors.
+    pub(super) value: Option<T>,
+    /// What is wrong, and the index of the token where it was noticed.
+    pub(super) diagnostics: Vec<(usize, Fault)>,
+}
+
+/// `file: [statements] ENDMARKER`
+pub(super) fn file(text: &str, lexed: &Lexed, interner: &mut Interner) -> Outcome<Vec<Stmt>> {
+    let mut state = State::new(text, lexed, interner);
+    let tokens: Tokens<'_> = &lexed.tokens;
+    let (value, _) = custom(statements_to_end).lazy().parse_with_state(tokens, &mut state).into_output_errors();
+    let value = value.filter(|_| state.diagnostics.is_empty());
+    Outcome { value, diagnostics: state.diagnostics }
+}
+
+fn statements_to_end(inp: &mut Inp<'_, '_>) -> Res<Vec<Stmt>> {
+    let mut body = Vec::new();
+    loop {
+        recover::statements(inp, &mut body)?;
+        if eat(inp, K::Dedent).is_none() {
+            return Ok(body);
+        }
+    }
+}
+
+/// `eval: expressions NEWLINE* ENDMARKER`
+pub(super) fn eval(text: &str, lexed: &Lexed, interner: &mut Interner) -> Outcome<Expr> {
+    let mut state = State::new(text, lexed, interner);
+    let tokens: Tokens<'_> = &lexed.tokens;
+    let (value, _) = custom(expressions_to_end).lazy().parse_with_state(tokens, &mut state).into_output_errors();
+    if value.is_none() && state.diagnostics.is_empty() {
+        let furthest = state.furthest;
+        if state.raised.is_none() {
+            state.explain = true;
+            let _ = custom(expressions_to_end).lazy().parse_with_state(tokens, &mut state).into_output_errors();
+        }
+        let raised = state.raised.take().unwrap_or_else(|| recover::invalid_syntax(&state, furthest));
+        state.diagnostics.push((furthest, raised));
+    }
+    Outcome { value, diagnostics: state.diagnostics }
+}
+
+fn expressions_to_end(inp: &mut Inp<'_, '_>) -> Res<Expr> {
+    let value = expr::expressions(inp)?;
+    while eat(inp, K::Newline).is_some() {}
+    if peek_kind(inp) == K::End { Ok(value) } else { fail(inp) }
+}

@@ -1,0 +1,463 @@
+//! The methods of `bytes` and `bytearray`, on plain slices. Letters, digits and whitespace are those of ASCII.
+
+use super::Fault;
+use super::repr::push_hex;
+use super::slice::{Indices, bounds};
+use super::strops::{center_left, missing};
+
+/// The first place of `needle` in `haystack`.
+fn position(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    let Some(&first) = needle.first() else { return Some(0) };
+    if needle.len() > 1
+        && haystack.len() > 64
+        && let (Ok(haystack), Ok(needle)) = (str::from_utf8(haystack), str::from_utf8(needle))
+    {
+        // The search in text is linear whatever the needle.
+        return haystack.find(needle);
+    }
+    let last = haystack.len().checked_sub(needle.len())?;
+    (0..=last).find(|&at| haystack[at] == first && haystack[at..].starts_with(needle))
+}
+
+/// The last place of `needle` in `haystack`.
+fn last_position(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    let last = haystack.len().checked_sub(needle.len())?;
+    (0..=last).rev().find(|&at| haystack[at..].starts_with(needle))
+}
+
+/// The part that `find` and the like look at, and where it begins.
+fn window(bytes: &[u8], start: Option<i64>, end: Option<i64>) -> Option<(&[u8], usize)> {
+    let (start, end) = bounds(start, end, bytes.len());
+    Some((bytes.get(start..end)?, start))
+}
+
+/// `bytes.find(sub, start, end)`; `None` for -1.
+pub fn find(bytes: &[u8], sub: &[u8], start: Option<i64>, end: Option<i64>) -> Option<usize> {
+    let (part, first) = window(bytes, start, end)?;
+    Some(first + position(part, sub)?)
+}
+
+/// `bytes.rfind(sub, start, end)`; `None` for -1.
+pub fn rfind(bytes: &[u8], sub: &[u8], start: Option<i64>, end: Option<i64>) -> Option<usize> {
+    let (part, first) = window(bytes, start, end)?;
+    Some(first + last_position(part, sub)?)
+}
+
+/// The error of `index` and `rindex`.
+#[cold]
+pub fn not_found() -> Fault {
+    Fault::value_error("subsection not found")
+}
+
+/// `bytes.count(sub, start, end)`
+pub fn count(bytes: &[u8], sub: &[u8], start: Option<i64>, end: Option<i64>) -> usize {
+    match window(bytes, start, end) {
+        None => 0,
+        Some((part, _)) if sub.is_empty() => part.len() + 1,
+        Some((part, _)) => places(part, sub, usize::MAX).len(),
+    }
+}
+
+/// `bytes.startswith(prefix, start, end)`
+pub fn startswith(bytes: &[u8], prefix: &[u8], start: Option<i64>, end: Option<i64>) -> bool {
+    window(bytes, start, end).is_some_and(|(part, _)| part.starts_with(prefix))
+}
+
+/// `bytes.endswith(suffix, start, end)`
+pub fn endswith(bytes: &[u8], suffix: &[u8], start: Option<i64>, end: Option<i64>) -> bool {
+    window(bytes, start, end).is_some_and(|(part, _)| part.ends_with(suffix))
+}
+
+/// Where a separator stands, from the left, without overlaps.
+fn places(bytes: &[u8], separator: &[u8], limit: usize) -> Vec<usize> {
+    let mut found = Vec::new();
+    let mut from = 0;
+    while found.len() < limit
+        && let Some(at) = position(&bytes[from..], separator)
+    {
+        found.push(from + at);
+        from += at + separator.len();
+    }
+    found
+}
+
+/// `bytes.replace(old, new, count)`; a negative count is no limit.
+pub fn replace(bytes: &[u8], old: &[u8], new: &[u8], count: i64) -> Vec<u8> {
+    let limit = usize::try_from(count).unwrap_or(usize::MAX);
+    let mut out = Vec::with_capacity(bytes.len());
+    if old.is_empty() {
+        for (at, &byte) in bytes.iter().enumerate() {
+            if at < limit {
+                out.extend_from_slice(new);
+            }
+            out.push(byte);
+        }
+        if bytes.len() < limit {
+            out.extend_from_slice(new);
+        }
+        return out;
+    }
+    let mut from = 0;
+    for at in places(bytes, old, limit) {
+        out.extend_from_slice(&bytes[from..at]);
+        out.extend_from_slice(new);
+        from = at + old.len();
+    }
+    out.extend_from_slice(&bytes[from..]);
+    out
+}
+
+/// `bytes.removeprefix(prefix)`
+pub fn removeprefix<'a>(bytes: &'a [u8], prefix: &[u8]) -> &'a [u8] {
+    bytes.strip_prefix(prefix).unwrap_or(bytes)
+}
+
+/// `bytes.removesuffix(suffix)`
+pub fn removesuffix<'a>(bytes: &'a [u8], suffix: &[u8]) -> &'a [u8] {
+    bytes.strip_suffix(suffix).unwrap_or(bytes)
+}
+
+#[cold]
+fn empty_separator() -> Fault {
+    Fault::value_error("empty separator")
+}
+
+/// Whitespace of `bytes`.
+fn is_space(byte: &u8) -> bool {
+    matches!(byte, b'\t'..=b'\r' | b' ')
+}
+
+fn trim_start(bytes: &[u8], test: impl Fn(&u8) -> bool) -> &[u8] {
+    &bytes[bytes.iter().position(|byte| !test(byte)).unwrap_or(bytes.len())..]
+}
+
+fn trim_end(bytes: &[u8], test: impl Fn(&u8) -> bool) -> &[u8] {
+    &bytes[..bytes.iter().rposition(|byte| !test(byte)).map_or(0, |at| at + 1)]
+}
+
+/// `bytes.split(separator, maxsplit)`
+pub fn split<'a>(bytes: &'a [u8], separator: Option<&[u8]>, maxsplit: i64) -> Result<Vec<&'a [u8]>, Fault> {
+    let limit = usize::try_from(maxsplit).unwrap_or(usize::MAX);
+    let mut parts = Vec::new();
+    match separator {
+        Some([]) => return Err(empty_separator()),
+        Some(separator) => {
+            let mut from = 0;
+            for at in places(bytes, separator, limit) {
+                parts.push(&bytes[from..at]);
+                from = at + separator.len();
+            }
+            parts.push(&bytes[from..]);
+        }
+        None => {
+            let mut rest = trim_start(bytes, is_space);
+            while !rest.is_empty() {
+                let end = rest.iter().position(|byte| parts.len() < limit && is_space(byte)).unwrap_or(rest.len());
+                parts.push(&rest[..end]);
+                rest = trim_start(&rest[end..], is_space);
+            }
+        }
+    }
+    Ok(parts)
+}
+
+/// `bytes.rsplit(separator, maxsplit)`
+pub fn rsplit<'a>(bytes: &'a [u8], separator: Option<&[u8]>, maxsplit: i64) -> Result<Vec<&'a [u8]>, Fault> {
+    let limit = usize::try_from(maxsplit).unwrap_or(usize::MAX);
+    let mut parts = Vec::new();
+    match separator {
+        Some([]) => return Err(empty_separator()),
+        Some(separator) => {
+            let mut rest = bytes;
+            while parts.len() < limit
+                && let Some(at) = last_position(rest, separator)
+            {
+                parts.push(&rest[at + separator.len()..]);
+                rest = &rest[..at];
+            }
+            parts.push(rest);
+        }
+        None => {
+            let mut rest = trim_end(bytes, is_space);
+            while !rest.is_empty() {
+                let start = rest.iter().rposition(|byte| parts.len() < limit && is_space(byte)).map_or(0, |at| at + 1);
+                parts.push(&rest[start..]);
+                rest = trim_end(&rest[..start], is_space);
+            }
+        }
+    }
+    parts.reverse();
+    Ok(parts)
+}
+
+/// `bytes.splitlines(keepends)`
+pub fn splitlines(bytes: &[u8], keepends: bool) -> Vec<&[u8]> {
+    let mut lines = Vec::new();
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let end = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(rest.len());
+        let ending = if rest[end..].starts_with(b"\r\n") { 2 } else { usize::from(end < rest.len()) };
+        lines.push(&rest[..if keepends { end + ending } else { end }]);
+        rest = &rest[end + ending..];
+    }
+    lines
+}
+
+/// `bytes.partition(separator)`
+pub fn partition<'a>(bytes: &'a [u8], separator: &'a [u8]) -> Result<(&'a [u8], &'a [u8], &'a [u8]), Fault> {
+    match position(bytes, separator) {
+        _ if separator.is_empty() => Err(empty_separator()),
+        Some(at) => Ok((&bytes[..at], separator, &bytes[at + separator.len()..])),
+        None => Ok((bytes, b"", b"")),
+    }
+}
+
+/// `bytes.rpartition(separator)`
+pub fn rpartition<'a>(bytes: &'a [u8], separator: &'a [u8]) -> Result<(&'a [u8], &'a [u8], &'a [u8]), Fault> {
+    match last_position(bytes, separator) {
+        _ if separator.is_empty() => Err(empty_separator()),
+        Some(at) => Ok((&bytes[..at], separator, &bytes[at + separator.len()..])),
+        None => Ok((b"", b"", bytes)),
+    }
+}
+
+/// `bytes.lstrip(set)`
+pub fn lstrip<'a>(bytes: &'a [u8], set: Option<&[u8]>) -> &'a [u8] {
+    trim_start(bytes, |byte| set.map_or(is_space(byte), |set| set.contains(byte)))
+}
+
+/// `bytes.rstrip(set)`
+pub fn rstrip<'a>(bytes: &'a [u8], set: Option<&[u8]>) -> &'a [u8] {
+    trim_end(bytes, |byte| set.map_or(is_space(byte), |set| set.contains(byte)))
+}
+
+/// `bytes.strip(set)`
+pub fn strip<'a>(bytes: &'a [u8], set: Option<&[u8]>) -> &'a [u8] {
+    rstrip(lstrip(bytes, set), set)
+}
+
+fn padded(bytes: &[u8], fill: u8, left: usize, right: usize) -> Vec<u8> {
+    let mut out = vec![fill; left];
+    out.extend_from_slice(bytes);
+    out.resize(out.len() + right, fill);
+    out
+}
+
+/// `bytes.ljust(width, fill)`
+pub fn ljust(bytes: &[u8], width: i64, fill: u8) -> Result<Vec<u8>, Fault> {
+    Ok(padded(bytes, fill, 0, missing(bytes.len(), width)?))
+}
+
+/// `bytes.rjust(width, fill)`
+pub fn rjust(bytes: &[u8], width: i64, fill: u8) -> Result<Vec<u8>, Fault> {
+    Ok(padded(bytes, fill, missing(bytes.len(), width)?, 0))
+}
+
+/// `bytes.center(width, fill)`
+pub fn center(bytes: &[u8], width: i64, fill: u8) -> Result<Vec<u8>, Fault> {
+    let missing = missing(bytes.len(), width)?;
+    let left = center_left(missing, width);
+    Ok(padded(bytes, fill, left, missing - left))
+}
+
+/// `bytes.zfill(width)`
+pub fn zfill(bytes: &[u8], width: i64) -> Result<Vec<u8>, Fault> {
+    let signs = usize::from(matches!(bytes, [b'+' | b'-', ..]));
+    let mut out = bytes[..signs].to_vec();
+    out.resize(signs + missing(bytes.len(), width)?, b'0');
+    out.extend_from_slice(&bytes[signs..]);
+    Ok(out)
+}
+
+/// `bytes.expandtabs(tabsize)`
+pub fn expandtabs(bytes: &[u8], tabsize: i64) -> Result<Vec<u8>, Fault> {
+    let tabsize = missing(0, tabsize)?;
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut column = 0;
+    for &byte in bytes {
+        match byte {
+            b'\t' if tabsize > 0 => {
+                let blanks = tabsize - column % tabsize;
+                out.resize(out.len() + blanks, b' ');
+                column += blanks;
+            }
+            b'\t' => {}
+            _ => {
+                out.push(byte);
+                column = if matches!(byte, b'\n' | b'\r') { 0 } else { column + 1 };
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// `bytes[start:stop:step]`
+pub fn slice(bytes: &[u8], indices: &Indices) -> Vec<u8> {
+    let Indices { start, step, count, .. } = *indices;
+    let stride = step.unsigned_abs() as usize;
+    if count == 0 {
+        Vec::new()
+    } else if step > 0 {
+        bytes[start as usize..].iter().step_by(stride).take(count).copied().collect()
+    } else {
+        bytes[..=start as usize].iter().rev().step_by(stride).take(count).copied().collect()
+    }
+}
+
+/// `bytes.title()`
+pub fn title(bytes: &[u8]) -> Vec<u8> {
+    let mut in_word = false;
+    let turn = |&byte: &u8| {
+        let turned = if in_word { byte.to_ascii_lowercase() } else { byte.to_ascii_uppercase() };
+        in_word = byte.is_ascii_alphabetic();
+        turned
+    };
+    bytes.iter().map(turn).collect()
+}
+
+/// `bytes.capitalize()`
+pub fn capitalize(bytes: &[u8]) -> Vec<u8> {
+    let mut out = bytes.to_ascii_lowercase();
+    if let Some(first) = out.first_mut() {
+        first.make_ascii_uppercase();
+    }
+    out
+}
+
+/// `bytes.swapcase()`
+pub fn swapcase(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().map(|&byte| if byte.is_ascii_alphabetic() { byte ^ 0x20 } else { byte }).collect()
+}
+
+macro_rules! every {
+    ($($name:ident $test:expr;)*) => {
+        $(
+            /// Whether there are bytes and all of them are of this kind.
+            pub fn $name(bytes: &[u8]) -> bool {
+                !bytes.is_empty() && bytes.iter().all($test)
+            }
+        )*
+    };
+}
+
+every! {
+    isalpha u8::is_ascii_alphabetic;
+    isalnum u8::is_ascii_alphanumeric;
+    isdigit u8::is_ascii_digit;
+    isspace is_space;
+}
+
+/// `bytes.islower()`
+pub fn islower(bytes: &[u8]) -> bool {
+    bytes.iter().any(u8::is_ascii_lowercase) && !bytes.iter().any(u8::is_ascii_uppercase)
+}
+
+/// `bytes.isupper()`
+pub fn isupper(bytes: &[u8]) -> bool {
+    bytes.iter().any(u8::is_ascii_uppercase) && !bytes.iter().any(u8::is_ascii_lowercase)
+}
+
+/// `bytes.istitle()`
+pub fn istitle(bytes: &[u8]) -> bool {
+    let (mut in_word, mut found) = (false, false);
+    for byte in bytes {
+        if byte.is_ascii_uppercase() && in_word || byte.is_ascii_lowercase() && !in_word {
+            return false;
+        }
+        in_word = byte.is_ascii_alphabetic();
+        found |= in_word;
+    }
+    found
+}
+
+/// `bytes.hex(separator, group)`: groups are counted from the right, from the left if negative.
+pub fn hex(bytes: &[u8], separator: Option<char>, group: i64) -> String {
+    let mut out = String::with_capacity(bytes.len() * 3);
+    let size = group.unsigned_abs() as usize;
+    for (at, &byte) in bytes.iter().enumerate() {
+        let whole = if group < 0 { at } else { bytes.len() - at };
+        if at > 0
+            && size > 0
+            && whole % size == 0
+            && let Some(separator) = separator
+        {
+            out.push(separator);
+        }
+        push_hex(&mut out, byte.into(), 2);
+    }
+    out
+}
+
+/// `bytes.fromhex(text)`
+pub fn fromhex(text: &str) -> Result<Vec<u8>, Fault> {
+    let mut out = Vec::with_capacity(text.len() / 2);
+    let mut chars = text.chars().enumerate().peekable();
+    let fault = |at: usize| {
+        Fault::value_error(format!("non-hexadecimal number found in fromhex() arg at position {at}"))
+    };
+    while let Some((at, c)) = chars.next() {
+        if c.is_ascii() && is_space(&(c as u8)) {
+            continue;
+        }
+        let high = c.to_digit(16).ok_or_else(|| fault(at))?;
+        let low = chars.next().and_then(|(_, c)| c.to_digit(16)).ok_or_else(|| fault(at + 1))?;
+        out.push((high << 4 | low) as u8);
+    }
+    Ok(out)
+}
+
+/// `bytes.translate(table, delete)`; a table has 256 bytes.
+pub fn translate(bytes: &[u8], table: Option<&[u8]>, delete: &[u8]) -> Result<Vec<u8>, Fault> {
+    if table.is_some_and(|table| table.len() != 256) {
+        return Err(Fault::value_error("translation table must be 256 characters long"));
+    }
+    let kept = bytes.iter().filter(|byte| !delete.contains(byte));
+    Ok(kept.map(|&byte| table.and_then(|table| table.get(usize::from(byte)).copied()).unwrap_or(byte)).collect())
+}
+
+/// `bytes.maketrans(from, to)`
+pub fn maketrans(from: &[u8], to: &[u8]) -> Result<Vec<u8>, Fault> {
+    if from.len() != to.len() {
+        return Err(Fault::value_error("maketrans arguments must have same length"));
+    }
+    let mut table: Vec<u8> = (0..=255).collect();
+    for (&from, &to) in from.iter().zip(to) {
+        table[usize::from(from)] = to;
+    }
+    Ok(table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn searching() {
+        assert_eq!((find(b"abcabc", b"c", Some(3), None), rfind(b"abcabc", b"ab", None, None)), (Some(5), Some(3)));
+        assert_eq!((find(b"abc", b"", Some(3), None), find(b"abc", b"", Some(4), None)), (Some(3), None));
+        assert_eq!((count(b"aaaa", b"aa", None, None), count(b"ab", b"", None, None)), (2, 3));
+        assert_eq!(replace(b"aXbX", b"X", b"--", 1), b"a--bX");
+        assert_eq!(replace(b"ab", b"", b"-", 2), b"-a-b");
+        let long = [b"ab".repeat(50), b"abc".to_vec()].concat();
+        assert_eq!(find(&long, b"abc", None, None), Some(100));
+    }
+
+    #[test]
+    fn parts() {
+        assert_eq!(split(b" a  b ", None, -1), Ok(vec![&b"a"[..], b"b"]));
+        assert_eq!(rsplit(b"a,b,c", Some(b","), 1), Ok(vec![&b"a,b"[..], b"c"]));
+        assert_eq!(splitlines(b"a\r\n\nb", true), [&b"a\r\n"[..], b"\n", b"b"]);
+        assert_eq!(partition(b"a=b", b"="), Ok((&b"a"[..], &b"="[..], &b"b"[..])));
+        assert_eq!(strip(b" \ta ", None), b"a");
+    }
+
+    #[test]
+    fn conversions() {
+        assert_eq!((hex(b"abcde", Some(':'), 2), hex(b"abcde", Some('-'), -2)), ("61:6263:6465".into(), "6162-6364-65".into()));
+        assert_eq!(fromhex(" 61\t6B"), Ok(b"ak".to_vec()));
+        let message = |text| fromhex(text).map_err(|fault| fault.message);
+        assert_eq!(message("6 1"), Err("non-hexadecimal number found in fromhex() arg at position 1".into()));
+        assert_eq!((title(b"they're"), swapcase(b"aB1")), (b"They'Re".to_vec(), b"Ab1".to_vec()));
+        assert_eq!(zfill(b"-5", 4), Ok(b"-005".to_vec()));
+    }
+}

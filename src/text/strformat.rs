@@ -1,0 +1,334 @@
+//! The format strings of `str.format`.
+//!
+//! Errors come one by one as the parts are asked for, since CPython looks up an argument before it sees a mistake
+//! further right.
+
+use super::unicode::decimal_value;
+use super::{Fault, code_point};
+
+/// A part of a format string.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Piece<'a> {
+    Literal(&'a str),
+    Field(Field<'a>),
+}
+
+/// `{name!conversion:spec}`
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Field<'a> {
+    /// To be taken apart by [`split_name`].
+    pub name: &'a str,
+    pub conversion: Option<char>,
+    pub spec: &'a str,
+    /// Whether the specification contains fields, to be replaced first.
+    pub nested: bool,
+}
+
+/// How deep fields may be nested: a field in the specification of a field, and no deeper.
+pub const MAX_DEPTH: usize = 2;
+
+/// The error for a field nested too deep.
+#[cold]
+pub fn too_deep() -> Fault {
+    Fault::value_error("Max string recursion exceeded")
+}
+
+/// The error for a conversion other than `r`, `s` and `a`.
+#[cold]
+pub fn unknown_conversion(conversion: char) -> Fault {
+    let code = code_point(conversion);
+    Fault::value_error(if (33..127).contains(&code) {
+        format!("Unknown conversion specifier {conversion}")
+    } else {
+        format!("Unknown conversion specifier \\x{code:x}")
+    })
+}
+
+/// The pieces of a format string, in order.
+pub struct Pieces<'a> {
+    rest: &'a str,
+}
+
+/// Reads a format string.
+pub fn pieces(text: &str) -> Pieces<'_> {
+    Pieces { rest: text }
+}
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = Result<Piece<'a>, Fault>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let piece = self.piece();
+        if piece.is_err() {
+            self.rest = "";
+        }
+        Some(piece)
+    }
+}
+
+impl<'a> Pieces<'a> {
+    fn piece(&mut self) -> Result<Piece<'a>, Fault> {
+        let text = self.rest;
+        let Some(at) = text.find(['{', '}']) else {
+            self.rest = "";
+            return Ok(Piece::Literal(text));
+        };
+        let bytes = text.as_bytes();
+        let (brace, next) = (bytes[at], bytes.get(at + 1).copied());
+        if next == Some(brace) {
+            self.rest = &text[at + 2..];
+            return Ok(Piece::Literal(&text[..=at]));
+        }
+        let fault = |message: &str| Err(Fault::value_error(message));
+        match (brace, next) {
+            (b'}', _) => fault("Single '}' encountered in format string"),
+            (_, None) => fault("Single '{' encountered in format string"),
+            _ if at > 0 => {
+                self.rest = &text[at..];
+                Ok(Piece::Literal(&text[..at]))
+            }
+            _ => {
+                self.rest = &text[1..];
+                self.field().map(Piece::Field)
+            }
+        }
+    }
+
+    /// Reads a field after its opening brace.
+    fn field(&mut self) -> Result<Field<'a>, Fault> {
+        let fault = |message: &str| Err(Fault::value_error(message));
+        let text = self.rest;
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        let end = loop {
+            match bytes.get(at) {
+                None => return fault("expected '}' before end of string"),
+                Some(b'{') => return fault("unexpected '{' in field name"),
+                Some(b'[') => at += bytes[at..].iter().position(|&byte| byte == b']').unwrap_or(bytes.len() - at),
+                Some(b'}' | b':' | b'!') => break at,
+                Some(_) => at += 1,
+            }
+        };
+        let mut field = Field { name: &text[..end], conversion: None, spec: "", nested: false };
+        let mut rest = &text[end + 1..];
+        if bytes[end] == b'}' {
+            self.rest = rest;
+            return Ok(field);
+        }
+        if bytes[end] == b'!' {
+            let mut chars = rest.chars();
+            field.conversion = chars.next();
+            if field.conversion.is_none() {
+                return fault("end of string while looking for conversion specifier");
+            }
+            match chars.next() {
+                Some('}') => {
+                    self.rest = chars.as_str();
+                    return Ok(field);
+                }
+                Some(':') => {}
+                Some(_) => return fault("expected ':' after conversion specifier"),
+                None => return fault("unmatched '{' in format spec"),
+            }
+            rest = chars.as_str();
+        }
+        let mut depth = 1;
+        for (at, byte) in rest.bytes().enumerate() {
+            match byte {
+                b'{' => {
+                    field.nested = true;
+                    depth += 1;
+                }
+                b'}' => depth -= 1,
+                _ => {}
+            }
+            if depth == 0 {
+                field.spec = &rest[..at];
+                self.rest = &rest[at + 1..];
+                return Ok(field);
+            }
+        }
+        fault("unmatched '{' in format spec")
+    }
+}
+
+/// Which argument a field begins with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum First<'a> {
+    /// The next positional one.
+    Auto,
+    Index(usize),
+    Name(&'a str),
+}
+
+/// A step from an argument to the value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Accessor<'a> {
+    /// `.name`
+    Attribute(&'a str),
+    /// `[0]`
+    Index(usize),
+    /// `[key]`
+    Key(&'a str),
+}
+
+/// Takes a field name apart: the argument, and the steps from there.
+pub fn split_name(name: &str) -> Result<(First<'_>, Accessors<'_>), Fault> {
+    let end = name.find(['.', '[']).unwrap_or(name.len());
+    let (first, rest) = name.split_at(end);
+    let first = match index(first)? {
+        Some(index) => First::Index(index),
+        None if first.is_empty() => First::Auto,
+        None => First::Name(first),
+    };
+    Ok((first, Accessors { rest }))
+}
+
+/// The number that text of decimal digits spells.
+fn index(text: &str) -> Result<Option<usize>, Fault> {
+    let mut value: Option<usize> = None;
+    for c in text.chars() {
+        let Some(digit) = decimal_value(c) else { return Ok(None) };
+        let longer = value.unwrap_or(0).checked_mul(10).and_then(|n| n.checked_add(digit.into()));
+        match longer {
+            Some(n) if n <= isize::MAX as usize => value = longer,
+            _ => return Err(Fault::value_error("Too many decimal digits in format string")),
+        }
+    }
+    Ok(value)
+}
+
+/// The steps of a field name, in order.
+pub struct Accessors<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Iterator for Accessors<'a> {
+    type Item = Result<Accessor<'a>, Fault>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let accessor = self.accessor();
+        if accessor.is_err() {
+            self.rest = "";
+        }
+        Some(accessor)
+    }
+}
+
+impl<'a> Accessors<'a> {
+    fn accessor(&mut self) -> Result<Accessor<'a>, Fault> {
+        let fault = |message: &str| Err(Fault::value_error(message));
+        let kind_end = self.rest.chars().next().map_or(0, char::len_utf8);
+        let (kind, rest) = self.rest.split_at(kind_end);
+        let (text, after) = match kind {
+            "." => rest.split_at(rest.find(['.', '[']).unwrap_or(rest.len())),
+            "[" => match rest.split_once(']') {
+                Some(parts) => parts,
+                None => return fault("Missing ']' in format string"),
+            },
+            _ => return fault("Only '.' or '[' may follow ']' in format field specifier"),
+        };
+        self.rest = after;
+        if text.is_empty() {
+            return fault("Empty attribute in format string");
+        }
+        Ok(match (kind, if kind == "[" { index(text)? } else { None }) {
+            (".", _) => Accessor::Attribute(text),
+            (_, Some(index)) => Accessor::Index(index),
+            _ => Accessor::Key(text),
+        })
+    }
+}
+
+/// Numbers the fields that do not say which argument they want; one for a whole `format` call.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Numbering {
+    /// Whether fields are numbered by hand; unknown until the first one.
+    manual: Option<bool>,
+    next: usize,
+}
+
+impl Numbering {
+    /// The index of the positional argument that a field begins with; `None` if it begins with a name.
+    pub fn resolve(&mut self, first: First<'_>) -> Result<Option<usize>, Fault> {
+        let manual = match first {
+            First::Name(_) => return Ok(None),
+            First::Auto => false,
+            First::Index(_) => true,
+        };
+        if *self.manual.get_or_insert(manual) != manual {
+            return Err(Fault::value_error(if manual {
+                "cannot switch from automatic field numbering to manual field specification"
+            } else {
+                "cannot switch from manual field specification to automatic field numbering"
+            }));
+        }
+        match first {
+            First::Index(index) => Ok(Some(index)),
+            _ => {
+                self.next += 1;
+                Ok(Some(self.next - 1))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts() {
+        let found: Vec<_> = pieces("a{{{x.y[0][k]!r:>{w}}b").map(|piece| piece.expect("no error here")).collect();
+        let field = Field { name: "x.y[0][k]", conversion: Some('r'), spec: ">{w}", nested: true };
+        assert_eq!(found[..2], [Piece::Literal("a{"), Piece::Field(field)]);
+        assert_eq!(found[2..], [Piece::Literal("b")]);
+        let (first, accessors) = split_name(field.name).expect("a good name");
+        let accessors: Vec<_> = accessors.map(|step| step.expect("no error here")).collect();
+        assert_eq!(first, First::Name("x"));
+        assert_eq!(accessors, [Accessor::Attribute("y"), Accessor::Index(0), Accessor::Key("k")]);
+    }
+
+    #[test]
+    fn errors() {
+        for (text, message) in [
+            ("{", "Single '{' encountered in format string"),
+            ("a}b", "Single '}' encountered in format string"),
+            ("{a", "expected '}' before end of string"),
+            ("{a[}", "expected '}' before end of string"),
+            ("{a{", "unexpected '{' in field name"),
+            ("{!", "end of string while looking for conversion specifier"),
+            ("{!r", "unmatched '{' in format spec"),
+            ("{!rx}", "expected ':' after conversion specifier"),
+            ("{:{}", "unmatched '{' in format spec"),
+        ] {
+            let found = pieces(text).find_map(|piece| piece.err().map(|fault| fault.message));
+            assert_eq!(found, Some(message.to_owned()), "{text}");
+        }
+        for (name, message) in [
+            ("a.", "Empty attribute in format string"),
+            ("a[]", "Empty attribute in format string"),
+            ("a[0", "Missing ']' in format string"),
+            ("a[0]b", "Only '.' or '[' may follow ']' in format field specifier"),
+        ] {
+            let (_, mut accessors) = split_name(name).expect("the argument is good");
+            let found = accessors.find_map(|step| step.err().map(|fault| fault.message));
+            assert_eq!(found, Some(message.to_owned()), "{name}");
+        }
+    }
+
+    #[test]
+    fn numbering() {
+        let mut numbering = Numbering::default();
+        assert_eq!(numbering.resolve(First::Auto), Ok(Some(0)));
+        assert_eq!(numbering.resolve(First::Name("a")), Ok(None));
+        assert_eq!(numbering.resolve(First::Auto), Ok(Some(1)));
+        assert!(numbering.resolve(First::Index(0)).is_err());
+    }
+}

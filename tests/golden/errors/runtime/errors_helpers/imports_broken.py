@@ -1,0 +1,5 @@
+def load():
+    import errors_helpers.broken_at_top
+
+
+load()

@@ -1,0 +1,5 @@
+from .. import counter
+
+
+def greet(name):
+    return f"hello {name}, call {counter.up()}"

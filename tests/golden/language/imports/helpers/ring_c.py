@@ -1,0 +1,3 @@
+import helpers.ring_d
+
+x = 1

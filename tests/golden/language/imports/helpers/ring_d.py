@@ -1,0 +1,1 @@
+from helpers.ring_c import x

@@ -1,0 +1,4 @@
+__all__ = ["chosen", "_also"]
+chosen = 1
+_also = 2
+left_out = 3
