@@ -16,7 +16,7 @@ pub mod object;
 pub mod machine;
 pub mod lower;
 pub mod builtins;
-// pub mod asyncio;
+pub mod asyncio;
 pub mod report;
 pub mod host;
 pub mod interpreter;

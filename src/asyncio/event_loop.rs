@@ -193,8 +193,9 @@ impl EventLoop {
         let mut timers = self.timers.borrow_mut();
         let cancelled = self.timers_cancelled.get();
         if timers.len() > SWEEP_ABOVE && cancelled * 2 > timers.len() {
-            let (kept, gone) = std::mem::take(&mut *timers).into_iter().partition(|t: &Timer| !t.target.is_cancelled());
-            *timers = kept;
+            let all = std::mem::take(&mut *timers).into_vec();
+            let (kept, gone): (Vec<Timer>, Vec<Timer>) = all.into_iter().partition(|t| !t.target.is_cancelled());
+            *timers = kept.into();
             dropped = gone;
             self.timers_cancelled.set(0);
         } else {

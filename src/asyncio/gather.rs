@@ -22,7 +22,7 @@ pub struct Gathering {
 }
 
 pub const METHODS: &[Row] = &[
-    method("cancel(msg=None)", |vm, args| {
+    method("def cancel(msg=None)", |vm, args| {
         let future = future::this(vm, args)?;
         match &future.part {
             Part::Gathering(gathering) => cancel(vm, future, gathering, args[1].clone()).map(Value::Bool),
@@ -104,7 +104,7 @@ fn add_foreign(vm: &mut Vm, child: &Value, outer: &Value) -> Result<()> {
     vm.call(&add, &[callback]).map(drop)
 }
 
-static FOREIGN_DONE: Row = method("_done_callback(future, /)", |vm, args| {
+static FOREIGN_DONE: Row = method("def _done_callback(future, /)", |vm, args| {
     if let (Value::Instance(outer), Value::Instance(_)) = (&args[0], &args[1]) {
         let outer_data = future::data(outer);
         if let Part::Gathering(gathering) = &outer_data.part {

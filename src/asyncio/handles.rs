@@ -95,22 +95,22 @@ pub fn run(vm: &mut Vm, this: &Rc<Instance>) -> Result<()> {
 
 pub const METHODS: &[Row] = &[
     static_method("__new__(cls, /, *args, **kwargs)", new),
-    method("__init__(callback, args, loop, context=None)", |vm, args| {
+    method("def __init__(callback, args, loop, context=None)", |vm, args| {
         let [_, callback, arguments, event_loop, context] = args else { return Ok(Value::None) };
         init(vm, &args[0], Value::Unbound, [callback, arguments, event_loop, context])
     }),
-    method("cancel()", |vm, args| {
+    method("def cancel()", |vm, args| {
         if let (Value::Instance(instance), Some(_)) = (&args[0], args[0].data::<Handle>()) {
             cancel(vm, instance)?;
         }
         Ok(Value::None)
     }),
-    method("cancelled()", |_, args| Ok(Value::Bool(of(&args[0]).is_some_and(|h| h.cancelled.get())))),
-    method("get_context()", |vm, args| {
+    method("def cancelled()", |_, args| Ok(Value::Bool(of(&args[0]).is_some_and(|h| h.cancelled.get())))),
+    method("def get_context()", |vm, args| {
         let context = of(&args[0]).and_then(|h| h.context.borrow().clone()).unwrap_or_default();
         Ok(contextvars::current(vm).object(&context))
     }),
-    method("_run()", |vm, args| {
+    method("def _run()", |vm, args| {
         if let (Value::Instance(instance), Some(_)) = (&args[0], of(&args[0])) {
             run(vm, instance)?;
         }
@@ -129,16 +129,16 @@ pub const METHODS: &[Row] = &[
 ];
 
 pub const TIMER_METHODS: &[Row] = &[
-    method("__init__(when, callback, args, loop, context=None)", |vm, args| {
+    method("def __init__(when, callback, args, loop, context=None)", |vm, args| {
         let [_, when, callback, arguments, event_loop, context] = args else { return Ok(Value::None) };
         init(vm, &args[0], when.clone(), [callback, arguments, event_loop, context])
     }),
-    method("when()", |_, args| Ok(when(&args[0]))),
-    method("__hash__()", |vm, args| vm.hash(&when(&args[0])).map(Value::Int)),
-    method("__lt__(other, /)", |vm, args| compare(vm, CmpOp::Lt, args)),
-    method("__le__(other, /)", |vm, args| compare(vm, CmpOp::LtE, args)),
-    method("__gt__(other, /)", |vm, args| compare(vm, CmpOp::Gt, args)),
-    method("__ge__(other, /)", |vm, args| compare(vm, CmpOp::GtE, args)),
+    method("def when()", |_, args| Ok(when(&args[0]))),
+    method("def __hash__()", |vm, args| vm.hash(&when(&args[0])).map(Value::Int)),
+    method("def __lt__(other, /)", |vm, args| compare(vm, CmpOp::Lt, args)),
+    method("def __le__(other, /)", |vm, args| compare(vm, CmpOp::LtE, args)),
+    method("def __gt__(other, /)", |vm, args| compare(vm, CmpOp::Gt, args)),
+    method("def __ge__(other, /)", |vm, args| compare(vm, CmpOp::GtE, args)),
     getter("_when", |_, this| Ok(when(this))),
     getter("_scheduled", |_, this| Ok(Value::Bool(of(this).is_some_and(|h| h.scheduled.get())))),
 ];

@@ -159,15 +159,15 @@ pub const LOCK_METHODS: &[Row] = &[
         let class = class_given(vm, args)?;
         Ok(Instance::native(&class, Lock { locked: Cell::new(false), waiters: Waiters::new(vm) }))
     }),
-    method("__init__()", |_, _| Ok(Value::None)),
-    method("locked()", |vm, args| Ok(Value::Bool(this!(vm, &args[0], Lock).locked.get()))),
-    method("acquire()", |vm, args| acquire_lock(vm, &args[0], Function::LockAcquire)),
-    method("release()", |vm, args| {
+    method("def __init__()", |_, _| Ok(Value::None)),
+    method("def locked()", |vm, args| Ok(Value::Bool(this!(vm, &args[0], Lock).locked.get()))),
+    method("def acquire()", |vm, args| acquire_lock(vm, &args[0], Function::LockAcquire)),
+    method("def release()", |vm, args| {
         release_lock(vm, &args[0])?;
         Ok(Value::None)
     }),
-    method("__aenter__()", |vm, args| acquire_lock(vm, &args[0], Function::LockEnter)),
-    method("__aexit__(exc_type, exc, tb)", |vm, args| {
+    method("def __aenter__()", |vm, args| acquire_lock(vm, &args[0], Function::LockEnter)),
+    method("def __aexit__(exc_type, exc, tb)", |vm, args| {
         let release = Release { this: args[0].clone(), release: release_lock };
         Ok(this!(vm, &args[0], Lock).waiters.state.coroutine(Function::LockExit, release))
     }),
@@ -186,9 +186,9 @@ pub const EVENT_METHODS: &[Row] = &[
         let class = class_given(vm, args)?;
         Ok(Instance::native(&class, Event { is_set: Cell::new(false), waiters: Waiters::new(vm) }))
     }),
-    method("__init__()", |_, _| Ok(Value::None)),
-    method("is_set()", |vm, args| Ok(Value::Bool(this!(vm, &args[0], Event).is_set.get()))),
-    method("set()", |vm, args| {
+    method("def __init__()", |_, _| Ok(Value::None)),
+    method("def is_set()", |vm, args| Ok(Value::Bool(this!(vm, &args[0], Event).is_set.get()))),
+    method("def set()", |vm, args| {
         let event = this!(vm, &args[0], Event);
         if !event.is_set.replace(true) {
             for waiter in event.waiters.all() {
@@ -199,11 +199,11 @@ pub const EVENT_METHODS: &[Row] = &[
         }
         Ok(Value::None)
     }),
-    method("clear()", |vm, args| {
+    method("def clear()", |vm, args| {
         this!(vm, &args[0], Event).is_set.set(false);
         Ok(Value::None)
     }),
-    method("wait()", |vm, args| {
+    method("def wait()", |vm, args| {
         let event = this!(vm, &args[0], Event);
         let body = WaitForEvent { event: args[0].clone(), waiter: None };
         Ok(event.waiters.state.coroutine(Function::EventWait, body))
@@ -224,15 +224,15 @@ pub const SEMAPHORE_METHODS: &[Row] = &[
         let (value, bound) = (RefCell::new(Value::Int(1)), RefCell::default());
         Ok(Instance::native(&class, Semaphore { value, bound, waiters: Waiters::new(vm) }))
     }),
-    method("__init__(value=1)", |vm, args| init_semaphore(vm, args, false)),
-    method("locked()", |vm, args| is_locked(vm, &args[0]).map(Value::Bool)),
-    method("acquire()", |vm, args| acquire_semaphore(vm, &args[0], Function::SemaphoreAcquire)),
-    method("release()", |vm, args| {
+    method("def __init__(value=1)", |vm, args| init_semaphore(vm, args, false)),
+    method("def locked()", |vm, args| is_locked(vm, &args[0]).map(Value::Bool)),
+    method("def acquire()", |vm, args| acquire_semaphore(vm, &args[0], Function::SemaphoreAcquire)),
+    method("def release()", |vm, args| {
         release_semaphore(vm, &args[0])?;
         Ok(Value::None)
     }),
-    method("__aenter__()", |vm, args| acquire_semaphore(vm, &args[0], Function::SemaphoreEnter)),
-    method("__aexit__(exc_type, exc, tb)", |vm, args| {
+    method("def __aenter__()", |vm, args| acquire_semaphore(vm, &args[0], Function::SemaphoreEnter)),
+    method("def __aexit__(exc_type, exc, tb)", |vm, args| {
         let release = Release { this: args[0].clone(), release: release_semaphore };
         Ok(this!(vm, &args[0], Semaphore).waiters.state.coroutine(Function::SemaphoreExit, release))
     }),
@@ -252,7 +252,7 @@ pub const SEMAPHORE_METHODS: &[Row] = &[
 ];
 
 pub const BOUNDED_METHODS: &[Row] = &[
-    method("__init__(value=1)", |vm, args| init_semaphore(vm, args, true)),
+    method("def __init__(value=1)", |vm, args| init_semaphore(vm, args, true)),
     getter("_bound_value", |vm, this| {
         Ok(this!(vm, this, Semaphore).bound.borrow().clone().bound().unwrap_or(Value::None))
     }),

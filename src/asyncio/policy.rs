@@ -52,12 +52,21 @@ pub fn current_loop(vm: &mut Vm, state: &Rc<State>) -> Result<Value> {
 /// The default policy's `new_event_loop()`.
 pub fn make_loop(vm: &mut Vm, state: &Rc<State>) -> Value {
     let class = state.classes.event_loop.clone();
-    new_of_class(vm, &class)
+    let made = new_of_class(vm, &class);
+    announce(vm);
+    made
 }
 
 /// An instance of a class of loops.
 pub fn new_of_class(vm: &mut Vm, class: &Rc<Class>) -> Value {
     Instance::native(class, EventLoop::new(vm, !class.builtin))
+}
+
+/// Tells the log what CPython tells it about a new loop.
+pub fn announce(vm: &mut Vm) {
+    if super::log::debug(vm, "Using selector: EpollSelector").is_err() {
+        // A script whose logging is broken hears of it soon enough.
+    }
 }
 
 pub fn set_current(state: &State, event_loop: Value) {

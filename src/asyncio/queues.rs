@@ -11,12 +11,15 @@ use super::state::{Function, state};
 use crate::machine::Vm;
 use crate::object::class::{Instance, Native};
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
-use crate::object::native::{Row, class_method, getter, method, static_method};
+use crate::object::native::{Row, attribute, class_method, getter, method, static_method};
 use crate::object::{Class, Error, Result, Value};
+use crate::symbol::sym;
 
 pub struct Queue {
     order: Order,
     items: RefCell<VecDeque<Value>>,
+    /// The items of a subclass's queue, as a container that its methods can change; else `Unbound`.
+    container: RefCell<Value>,
     maxsize: RefCell<Value>,
     getters: Waiters,
     putters: Waiters,
@@ -43,7 +46,7 @@ impl Native for Queue {
 
 pub const METHODS: &[Row] = &[
     static_method("__new__(cls, /, *args, **kwargs)", |vm, args| new(vm, args, Order::Fifo)),
-    method("__init__(maxsize=0)", |vm, args| {
+    method("def __init__(maxsize=0)", |vm, args| {
         let queue = this(vm, &args[0])?;
         queue.maxsize.replace(args[1].clone());
         if queue.custom {
@@ -53,24 +56,24 @@ pub const METHODS: &[Row] = &[
         }
         Ok(Value::None)
     }),
-    method("qsize()", |vm, args| qsize(vm, &args[0]).map(Value::usize)),
-    method("empty()", |vm, args| is_empty(vm, &args[0]).map(Value::Bool)),
-    method("full()", |vm, args| is_full(vm, &args[0]).map(Value::Bool)),
-    method("put(item)", |vm, args| {
+    method("def qsize()", |vm, args| qsize(vm, &args[0]).map(Value::usize)),
+    method("def empty()", |vm, args| is_empty(vm, &args[0]).map(Value::Bool)),
+    method("def full()", |vm, args| is_full(vm, &args[0]).map(Value::Bool)),
+    method("def put(item)", |vm, args| {
         this(vm, &args[0])?;
         let body = Put { queue: args[0].clone(), item: args[1].clone(), waiter: None };
         Ok(state(vm).coroutine(Function::QueuePut, body))
     }),
-    method("put_nowait(item)", |vm, args| {
+    method("def put_nowait(item)", |vm, args| {
         put_nowait(vm, &args[0], args[1].clone())?;
         Ok(Value::None)
     }),
-    method("get()", |vm, args| {
+    method("def get()", |vm, args| {
         this(vm, &args[0])?;
         Ok(state(vm).coroutine(Function::QueueGet, Get { queue: args[0].clone(), waiter: None }))
     }),
-    method("get_nowait()", |vm, args| get_nowait(vm, &args[0])),
-    method("task_done()", |vm, args| {
+    method("def get_nowait()", |vm, args| get_nowait(vm, &args[0])),
+    method("def task_done()", |vm, args| {
         let queue = this(vm, &args[0])?;
         match queue.unfinished.get().checked_sub(1) {
             None => return Err(vm.value_error("task_done() called too many times")),
@@ -81,23 +84,41 @@ pub const METHODS: &[Row] = &[
         }
         Ok(Value::None)
     }),
-    method("join()", |vm, args| {
+    method("def join()", |vm, args| {
         this(vm, &args[0])?;
         Ok(state(vm).coroutine(Function::QueueJoin, Join { queue: args[0].clone(), waiter: None }))
     }),
-    method("shutdown(immediate=False)", shutdown),
-    method("_init(maxsize)", |vm, args| {
+    method("def shutdown(immediate=False)", shutdown),
+    method("def _init(maxsize)", |vm, args| {
         let queue = this(vm, &args[0])?;
-        let old = queue.items.take();
-        drop(old);
+        let container = match queue.order {
+            Order::Fifo => {
+                let collections = vm.import_module("collections")?;
+                let name = vm.intern("deque");
+                let deque = vm.get_attr(&collections, &name)?;
+                vm.call(&deque, &[])?
+            }
+            Order::Lifo | Order::Priority => Value::list(Vec::new()),
+        };
+        queue.container.replace(container);
         Ok(Value::None)
     }),
-    method("_get()", |vm, args| take(vm, this(vm, &args[0])?)),
-    method("_put(item)", |vm, args| {
-        insert(vm, this(vm, &args[0])?, args[1].clone())?;
+    method("def _get()", |vm, args| {
+        let queue = this(vm, &args[0])?;
+        let container = queue.container.borrow().clone();
+        if container.is_unbound() { take(vm, queue) } else { take_from(vm, queue, &container) }
+    }),
+    method("def _put(item)", |vm, args| {
+        let queue = this(vm, &args[0])?;
+        let container = queue.container.borrow().clone();
+        if container.is_unbound() {
+            insert(vm, queue, args[1].clone())?;
+        } else {
+            insert_into(vm, queue, &container, args[1].clone())?;
+        }
         Ok(Value::None)
     }),
-    method("_wakeup_next(waiters)", |vm, args| {
+    method("def _wakeup_next(waiters)", |vm, args| {
         for waiter in vm.collect(&args[1])? {
             if let Value::Instance(waiter) = &waiter {
                 if !future::is_done(waiter) {
@@ -121,11 +142,22 @@ pub const METHODS: &[Row] = &[
     class_method("__class_getitem__(item, /)", super::generic_alias),
     getter("maxsize", |vm, value| Ok(this(vm, value)?.maxsize.borrow().clone())),
     getter("_maxsize", |vm, value| Ok(this(vm, value)?.maxsize.borrow().clone())),
-    getter("_queue", |vm, value| {
-        let queue = this(vm, value)?;
-        let items = queue.items.borrow().iter().cloned().collect();
-        Ok(Value::list(items))
-    }),
+    attribute(
+        "_queue",
+        |vm, value| {
+            let queue = this(vm, value)?;
+            if let Some(container) = queue.container.borrow().clone().bound() {
+                return Ok(container);
+            }
+            let items = queue.items.borrow().iter().cloned().collect();
+            Ok(Value::list(items))
+        },
+        |vm, value, container| {
+            let old = this(vm, value)?.container.replace(container);
+            drop(old);
+            Ok(())
+        },
+    ),
     getter("_unfinished_tasks", |vm, value| Ok(Value::usize(this(vm, value)?.unfinished.get()))),
     getter("_is_shutdown", |vm, value| Ok(Value::Bool(this(vm, value)?.shut_down.get()))),
     getter("_getters", |vm, value| {
@@ -147,6 +179,7 @@ fn new(vm: &mut Vm, args: &[Value], order: Order) -> Result<Value> {
     let queue = Queue {
         order,
         items: RefCell::default(),
+        container: RefCell::default(),
         maxsize: RefCell::new(Value::Int(0)),
         getters: Waiters::new(vm),
         putters: Waiters::new(vm),
@@ -278,6 +311,40 @@ fn get_nowait(vm: &mut Vm, value: &Value) -> Result<Value> {
     };
     wake_next(vm, &queue.putters)?;
     Ok(item)
+}
+
+/// `_put` on the container of a subclass's queue.
+fn insert_into(vm: &mut Vm, queue: &Queue, container: &Value, item: Value) -> Result<()> {
+    if queue.order == Order::Priority {
+        return with_items(vm, queue, container, |vm| insert(vm, queue, item));
+    }
+    vm.call_method(container, sym::append, &[item]).map(drop)
+}
+
+/// `_get` on the container of a subclass's queue.
+fn take_from(vm: &mut Vm, queue: &Queue, container: &Value) -> Result<Value> {
+    match queue.order {
+        Order::Priority => with_items(vm, queue, container, |vm| take(vm, queue)),
+        Order::Lifo => vm.call_method(container, sym::pop, &[]),
+        Order::Fifo => {
+            let name = vm.intern("popleft");
+            let method = vm.get_attr(container, &name)?;
+            vm.call(&method, &[])
+        }
+    }
+}
+
+/// Does something to the items of a list as if they were the queue's own.
+fn with_items<T>(vm: &mut Vm, queue: &Queue, list: &Value, body: impl FnOnce(&mut Vm) -> Result<T>) -> Result<T> {
+    let items = vm.collect(list)?;
+    queue.items.replace(items.into());
+    let result = body(vm);
+    let items = queue.items.take();
+    if let Some(list) = list.as_list() {
+        let old = list.items.replace(items.into());
+        drop(old);
+    }
+    result
 }
 
 fn insert(vm: &mut Vm, queue: &Queue, item: Value) -> Result<()> {

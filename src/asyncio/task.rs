@@ -14,7 +14,7 @@ use super::state::{State, state};
 use super::{format, policy};
 use crate::machine::Vm;
 use crate::object::class::{Class, Instance, Payload};
-use crate::object::coroutine::{Kind, Outcome, Resume};
+use crate::object::coroutine::{Kind, Operation, Outcome, Resume};
 use crate::object::native::{Row, attribute, class_method, getter, method, static_method};
 use crate::object::{Error, Result, Value};
 use crate::symbol::sym;
@@ -149,6 +149,8 @@ fn start_eagerly(vm: &mut Vm, state: &Rc<State>, this: &Rc<Instance>, event_loop
 pub fn is_coroutine(vm: &mut Vm, value: &Value) -> bool {
     match value {
         Value::Coroutine(coroutine) => coroutine.kind == Kind::Coroutine,
+        // `generator.asend(...)` and its like.
+        Value::Awaiter(awaiter) => awaiter.operation != Operation::Await,
         Value::Instance(_) => [sym::__await__, sym::send, sym::throw, sym::close]
             .iter()
             .all(|&name| vm.lookup_special(value, name).is_some()),
@@ -225,9 +227,11 @@ fn resume(vm: &mut Vm, task: &Task, error: Option<Error>) -> Result<Outcome> {
         let input = error.map_or(Resume::Send(Value::None), Resume::Throw);
         return vm.resume(coroutine, input);
     }
-    let result = match error {
-        Some(error) => vm.call_method(&coro, sym::throw, &[error.value()]),
-        None => vm.call_method(&coro, sym::send, &[Value::None]),
+    let result = match (error, &coro) {
+        (Some(error), Value::Awaiter(awaiter)) => vm.awaiter_resume(awaiter, Resume::Throw(error)),
+        (None, Value::Awaiter(awaiter)) => vm.awaiter_resume(awaiter, Resume::Send(Value::None)),
+        (Some(error), _) => vm.call_method(&coro, sym::throw, &[error.value()]),
+        (None, _) => vm.call_method(&coro, sym::send, &[Value::None]),
     };
     match result {
         Ok(value) => Ok(Outcome::Yield(value)),

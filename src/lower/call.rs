@@ -3,8 +3,9 @@
 use std::rc::Rc;
 
 use super::Lower;
-use super::name::Place;
+use super::name::{GlobalFunction, Place};
 use crate::machine::attr::{AttrCache, Method};
+use crate::machine::call::STACK_SLOTS;
 use crate::machine::{CallSite, Vm};
 use crate::object::code::Thunk;
 use crate::object::frame::Frame;
@@ -18,12 +19,11 @@ use crate::syntax::ast::{Arg, Expr, ExprKind};
 fn invoke<const N: usize>(vm: &mut Vm, frame: &mut Frame, callee: &Value, args: [Value; N], span: Span) -> Result<Value> {
     vm.calls.push(CallSite { code: frame.code.id.get(), span });
     let result = match callee {
-        Value::Function(f) if f.code.params.plain() && f.code.params.positional as usize == N => {
-            match vm.tick() {
-                Ok(()) => vm.call_exact(f, args),
-                Err(e) => Err(e),
-            }
-        }
+        Value::Function(f) if f.code.simple_arity as usize == N => match vm.tick() {
+            Ok(()) => vm.call_simple(f, args),
+            Err(e) => Err(e),
+        },
+        Value::Function(f) if f.code.params.plain() && f.code.params.positional as usize == N => vm.call_exact(f, args),
         Value::Native(native) => vm.call_native(native, &args),
         other => vm.call(other, &args),
     };
@@ -32,6 +32,87 @@ fn invoke<const N: usize>(vm: &mut Vm, frame: &mut Frame, callee: &Value, args: 
         Ok(value) => Ok(value),
         Err(e) => Err(e.at(span)),
     }
+}
+
+/// Calls a function whose arguments are evaluated straight into its locals.
+#[inline]
+fn straight(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    function: &Rc<crate::object::Function>,
+    span: Span,
+    fill: impl FnOnce(&mut Vm, &mut Frame, &mut [Value; STACK_SLOTS]) -> Result<()>,
+) -> Result<Value> {
+    let code = frame.code.id.get();
+    let calls = vm.calls.len();
+    let result = vm.call_filled(function, |vm, locals| {
+        fill(vm, frame, locals)?;
+        vm.calls.push(CallSite { code, span });
+        vm.tick()
+    });
+    vm.calls.truncate(calls);
+    match result {
+        Ok(value) => Ok(value),
+        Err(e) => Err(e.at(span)),
+    }
+}
+
+/// Arguments in the order in which they are evaluated: the positional ones first, wherever they stand.
+pub(super) fn in_order(mut args: Vec<Arg>) -> Vec<Arg> {
+    args.sort_by_key(|arg| matches!(arg, Arg::Keyword(..) | Arg::DoubleStar(..)));
+    args
+}
+
+/// A call with positional arguments only.
+fn plain_call<const N: usize>(
+    func: Thunk,
+    global: Option<GlobalFunction>,
+    args: [Thunk; N],
+    span: Span,
+) -> Thunk {
+    match global {
+        Some(global) => Box::new(move |vm, frame| match global.get(&frame.function.globals) {
+            Some(f) if f.code.simple_arity as usize == N => call_straight(vm, frame, &f, &args, span),
+            _ => call_value(vm, frame, &func, &args, span),
+        }),
+        None => Box::new(move |vm, frame| call_value(vm, frame, &func, &args, span)),
+    }
+}
+
+#[inline]
+fn call_straight<const N: usize>(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    function: &Rc<crate::object::Function>,
+    args: &[Thunk; N],
+    span: Span,
+) -> Result<Value> {
+    straight(vm, frame, function, span, |vm, frame, locals| {
+        for (local, arg) in locals.iter_mut().zip(args) {
+            *local = arg(vm, frame)?;
+        }
+        Ok(())
+    })
+}
+
+fn call_value<const N: usize>(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    func: &Thunk,
+    args: &[Thunk; N],
+    span: Span,
+) -> Result<Value> {
+    let func = func(vm, frame)?;
+    if let Value::Function(f) = &func {
+        if f.code.simple_arity as usize == N {
+            return call_straight(vm, frame, f, args, span);
+        }
+    }
+    let mut values = [const { Value::Unbound }; N];
+    for (value, arg) in values.iter_mut().zip(args) {
+        *value = arg(vm, frame)?;
+    }
+    invoke(vm, frame, &func, values, span)
 }
 
 /// Calls a method found by `load_method` with the object in front of the arguments.
@@ -180,6 +261,7 @@ impl Lower<'_> {
     }
 
     pub(super) fn call(&mut self, func: Expr, args: Vec<Arg>, span: Span) -> Thunk {
+        let args = in_order(args);
         if let ExprKind::Name(name) = func.kind {
             if let Some(thunk) = self.frame_builtin(name, &args, span) {
                 return thunk;
@@ -199,34 +281,21 @@ impl Lower<'_> {
         if let ExprKind::Attribute { value, attr } = func.kind {
             return self.method_call(*value, attr, thunks, span, func.span);
         }
+        let global = match func.kind {
+            ExprKind::Name(name) if self.place(name) == Place::Global => {
+                Some(GlobalFunction::new(self.vm.name(name).clone()))
+            }
+            _ => None,
+        };
         let func = self.expr(func);
         let last = thunks.pop();
         let middle = thunks.pop();
         let first = thunks.pop();
         match (first, middle, last) {
-            (None, None, None) => Box::new(move |vm, frame| {
-                let func = func(vm, frame)?;
-                invoke(vm, frame, &func, [], span)
-            }),
-            (None, None, Some(a)) => Box::new(move |vm, frame| {
-                let func = func(vm, frame)?;
-                let a = a(vm, frame)?;
-                invoke(vm, frame, &func, [a], span)
-            }),
-            (None, Some(a), Some(b)) => Box::new(move |vm, frame| {
-                let func = func(vm, frame)?;
-                let a = a(vm, frame)?;
-                let b = b(vm, frame)?;
-                invoke(vm, frame, &func, [a, b], span)
-            }),
-            (Some(a), Some(b), Some(c)) => Box::new(move |vm, frame| {
-                let func = func(vm, frame)?;
-                let a = a(vm, frame)?;
-                let b = b(vm, frame)?;
-                let c = c(vm, frame)?;
-                invoke(vm, frame, &func, [a, b, c], span)
-            }),
-            _ => Self::constant_thunk(Value::None),
+            (None, None, Some(a)) => plain_call(func, global, [a], span),
+            (None, Some(a), Some(b)) => plain_call(func, global, [a, b], span),
+            (Some(a), Some(b), Some(c)) => plain_call(func, global, [a, b, c], span),
+            _ => plain_call(func, global, [], span),
         }
     }
 
@@ -378,13 +447,10 @@ impl Lower<'_> {
     /// `super()` without arguments: the class from the `__class__` cell, the object from the first parameter.
     fn super_call(&mut self, name: crate::symbol::Symbol, span: Span) -> Thunk {
         let load = self.load_name(name, span);
-        let class = match self.unit.free.get(&sym::__class__) {
-            Some(&at) => Some(at),
-            None => None,
-        };
+        let class = self.unit.free.get(&sym::__class__).copied();
         let has_first = {
             let scope = &self.scopes.scopes[self.unit.scope.0 as usize];
-            !scope.variables.is_empty()
+            scope.kind != crate::resolve::ScopeKind::Module && !scope.variables.is_empty()
         };
         Box::new(move |vm, frame| {
             let callee = load(vm, frame)?;
@@ -392,9 +458,6 @@ impl Lower<'_> {
             if !is_super {
                 return invoke(vm, frame, &callee, [], span);
             }
-            let Some(class) = class else {
-                return Err(vm.runtime_error("super(): __class__ cell not found").at(span));
-            };
             let first = match frame.locals.first() {
                 Some(Value::Cell(cell)) if has_first => cell.get(),
                 Some(value) if has_first => value.clone(),
@@ -404,6 +467,9 @@ impl Lower<'_> {
                 let message = if has_first { "super(): arg[0] deleted" } else { "super(): no arguments" };
                 return Err(vm.runtime_error(message).at(span));
             }
+            let Some(class) = class else {
+                return Err(vm.runtime_error("super(): __class__ cell not found").at(span));
+            };
             let class = match frame.function.closure[class].get() {
                 Value::Class(class) => class,
                 _ => return Err(vm.runtime_error("super(): empty __class__ cell").at(span)),

@@ -158,7 +158,7 @@ impl Vm {
                 self.types.BaseExceptionGroup.clone()
             };
             let wrapped =
-                self.call(&Value::Class(class), &[Value::str(""), Value::list(vec![exception.clone()])])?;
+                self.call(&Value::Class(class), &[Value::str(""), Value::tuple([exception.clone()])])?;
             return Ok((wrapped, Value::None));
         }
         let split = self.intern("split");

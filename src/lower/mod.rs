@@ -62,6 +62,9 @@ fn compile(vm: &mut Vm, source: &Rc<Source>, mode: Mode, locals: bool) -> Result
     if !errors.is_empty() {
         return Err(errors);
     }
+    for warning in &scopes.warnings {
+        vm.show_diagnostic(warning);
+    }
     Ok(lower_module(vm, source, scopes, module, locals, false))
 }
 
@@ -202,7 +205,12 @@ impl<'v> Lower<'v> {
         let scope = &self.scopes.scopes[unit.scope.0 as usize];
         let variables = scope.variables.iter().map(|&symbol| self.vm.name(symbol).clone()).collect();
         let free = scope.free.iter().map(|&symbol| self.vm.name(symbol).clone()).collect();
+        let runs_at_once = params.plain()
+            && unit.most_slots <= crate::machine::call::STACK_SLOTS as u32
+            && !matches!(unit.kind, CodeKind::Generator | CodeKind::Coroutine | CodeKind::AsyncGenerator);
+        let simple_arity = if runs_at_once { params.positional as u8 } else { u8::MAX };
         let code = Rc::new(Code {
+            simple_arity,
             id: Cell::new(0),
             name: unit.name,
             qualname: unit.qualname,

@@ -7,7 +7,7 @@ use super::Lower;
 use crate::machine::Vm;
 use crate::object::code::{Action, Slot, Store, Thunk};
 use crate::object::frame::Frame;
-use crate::object::{Dict, Error, Result, Str, Value};
+use crate::object::{Dict, Error, Function, Result, Str, Value};
 use crate::resolve::Binding;
 use crate::source::Span;
 use crate::symbol::Symbol;
@@ -236,6 +236,40 @@ fn namespace_get(vm: &mut Vm, frame: &Frame, slot: usize, name: &Rc<Str>) -> Res
 struct GlobalCache {
     global: Cell<Option<u32>>,
     builtin: Cell<Option<(usize, u32, u32)>>,
+}
+
+/// A global name that is called: its position in the globals, once it was found there.
+pub(super) struct GlobalFunction {
+    name: Rc<Str>,
+    at: Cell<Option<u32>>,
+    looked: Cell<bool>,
+}
+
+impl GlobalFunction {
+    pub(super) fn new(name: Rc<Str>) -> GlobalFunction {
+        GlobalFunction { name, at: Cell::new(None), looked: Cell::new(false) }
+    }
+
+    /// The function of that name, if it is a script function at its known position.
+    #[inline]
+    pub(super) fn get(&self, globals: &Dict) -> Option<Rc<Function>> {
+        let Some(at) = self.at.get() else {
+            if !self.looked.replace(true) {
+                self.at.set(globals.position_str(&self.name).map(|at| at as u32));
+            }
+            return None;
+        };
+        if let Some(entry) = globals.table.borrow().entry(at as usize) {
+            if let (Value::Str(key), Value::Function(function)) = (&entry.key, &entry.value) {
+                if Rc::ptr_eq(key, &self.name) {
+                    return Some(function.clone());
+                }
+            }
+        }
+        self.at.set(None);
+        self.looked.set(false);
+        None
+    }
 }
 
 fn load_global(name: Rc<Str>, span: Span) -> Thunk {

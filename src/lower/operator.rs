@@ -96,7 +96,9 @@ impl Lower<'_> {
             }
             (Operand::Thunk(a), Operand::Constant(b)) => Box::new(move |vm, frame| {
                 let left = a(vm, frame)?;
-                op(vm, &left, &b).map_err(|e| e.at(span))
+                let result = op(vm, &left, &b);
+                left.discard();
+                result.map_err(|e| e.at(span))
             }),
             (Operand::Thunk(a), Operand::Local(b, bt)) => {
                 let name = self.local_name(b);
@@ -106,7 +108,9 @@ impl Lower<'_> {
                     if right.is_unbound() {
                         return Err(unbound_local(vm, &name).at(bt));
                     }
-                    op(vm, &left, right).map_err(|e| e.at(span))
+                    let result = op(vm, &left, right);
+                    left.discard();
+                    result.map_err(|e| e.at(span))
                 })
             }
             (left, right) => {
@@ -115,7 +119,10 @@ impl Lower<'_> {
                 Box::new(move |vm, frame| {
                     let left = left(vm, frame)?;
                     let right = right(vm, frame)?;
-                    op(vm, &left, &right).map_err(|e| e.at(span))
+                    let result = op(vm, &left, &right);
+                    left.discard();
+                    right.discard();
+                    result.map_err(|e| e.at(span))
                 })
             }
         }
@@ -192,7 +199,9 @@ impl Lower<'_> {
             }
             (Operand::Thunk(a), Operand::Constant(b)) => Box::new(move |vm, frame| {
                 let left = a(vm, frame)?;
-                general(vm, &left, &b)
+                let result = general(vm, &left, &b);
+                left.discard();
+                result
             }),
             (left, right) => {
                 let left = self.operand_thunk(left);
@@ -200,7 +209,10 @@ impl Lower<'_> {
                 Box::new(move |vm, frame| {
                     let left = left(vm, frame)?;
                     let right = right(vm, frame)?;
-                    general(vm, &left, &right)
+                    let result = general(vm, &left, &right);
+                    left.discard();
+                    right.discard();
+                    result
                 })
             }
         }

@@ -77,6 +77,9 @@ impl Lower<'_> {
                 ExprKind::Temp(self.stepped_comp(kind, span))
             }
             mut kind => {
+                if let ExprKind::Call { args, .. } = &mut kind {
+                    *args = super::call::in_order(std::mem::take(args));
+                }
                 self.hoist_children(&mut kind);
                 kind
             }

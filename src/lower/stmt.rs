@@ -5,8 +5,8 @@ use std::cell::Cell as StdCell;
 use super::Lower;
 use super::block::{BlockKind, Leave};
 use super::name::{Place, set_global};
-use crate::machine::Vm;
 use crate::machine::attr::AttrCache;
+use crate::machine::{Vm, ops};
 use crate::object::code::{Action, CodeKind, Step, Thunk};
 use crate::object::frame::Frame;
 use crate::object::{Error, Result, Value};
@@ -402,8 +402,18 @@ impl Lower<'_> {
             let held = if before.is_none() { Some(frame.locals[slot].clone()) } else { None };
             let value = value(vm, frame)?;
             if let Some(old) = before {
-                let new = vm.inplace(op, old, &value).map_err(|e| e.at(span))?;
-                frame.locals[slot] = new;
+                let new = match op {
+                    BinOp::Add if !value.is_heap() => ops::add(vm, &old, &value),
+                    BinOp::Sub if !value.is_heap() => ops::sub(vm, &old, &value),
+                    BinOp::Mul if !value.is_heap() => ops::mul(vm, &old, &value),
+                    _ => vm.inplace(op, old, &value),
+                };
+                let new = match new {
+                    Ok(new) => new,
+                    Err(e) => return Err(e.at(span)),
+                };
+                value.discard();
+                std::mem::replace(&mut frame.locals[slot], new).discard();
                 return Ok(());
             }
             if frame.locals[slot].address() == address {
@@ -695,12 +705,15 @@ impl Vm {
                 match self.call(value, &[]) {
                     Ok(Value::Exception(exception)) => Error(exception),
                     Ok(other) => {
-                        let name = self.type_name(&other);
-                        let class = class.name.borrow().clone();
+                        let found = Value::Class(self.class_of(&other));
+                        let (class, found) = match (self.repr(value), self.repr(&found)) {
+                            (Ok(class), Ok(found)) => (class, found),
+                            (Err(e), _) | (_, Err(e)) => return e,
+                        };
                         return self.type_error(format!(
-                            "calling <class '{}'> should have returned an instance of BaseException, not <class '{}'>",
+                            "calling {} should have returned an instance of BaseException, not {}",
                             class.as_str(),
-                            name.as_str()
+                            found.as_str()
                         ));
                     }
                     Err(error) => return error,

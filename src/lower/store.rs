@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::Lower;
+use super::name::Place;
 use crate::machine::Vm;
 use crate::machine::attr::AttrCache;
 use crate::object::code::{Action, Store};
@@ -29,9 +30,30 @@ impl Lower<'_> {
                 })
             }
             ExprKind::Subscript { value, index } => {
+                let local = match &value.kind {
+                    ExprKind::Name(name) => match self.place(*name) {
+                        Place::Local(slot) => Some(slot as usize),
+                        _ => None,
+                    },
+                    _ => None,
+                };
                 let object = self.expr(*value);
                 let index = self.expr(*index);
                 Box::new(move |vm, frame, value| {
+                    // A list in a local is not counted up and down for every item.
+                    if let Some(slot) = local {
+                        if let Value::List(_) = &frame.locals[slot] {
+                            let index = index(vm, frame)?;
+                            if let (Value::List(list), Value::Int(at)) = (&frame.locals[slot], &index) {
+                                if let Some(place) = list.items.borrow_mut().get_mut(*at as usize) {
+                                    std::mem::replace(place, value).discard();
+                                    return Ok(());
+                                }
+                            }
+                            let object = object(vm, frame)?;
+                            return vm.set_item(&object, &index, value).map_err(|e| e.at(span));
+                        }
+                    }
                     let object = object(vm, frame)?;
                     let index = index(vm, frame)?;
                     match vm.set_item(&object, &index, value) {

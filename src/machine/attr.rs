@@ -268,7 +268,12 @@ impl Vm {
         let found = class.lookup(name);
         if let Some(attr) = &found {
             if self.is_data_descriptor(attr) {
-                return self.bind(attr, Some(value), class).map(Some);
+                // One that can only be set is read like any other attribute.
+                let readable = !matches!(attr, Value::Instance(_)) || self.has_special(attr, sym::__get__)
+                    || matches!(attr.unwrapped(), Value::Descriptor(_));
+                if readable {
+                    return self.bind(attr, Some(value), class).map(Some);
+                }
             }
         }
         if let Some(own) = own_attr(value, name) {
@@ -727,7 +732,7 @@ impl Vm {
         shape: u32,
     ) -> Result<Method> {
         let class = self.class_of(value);
-        if self.plain_getattribute(&class) {
+        if self.plain_getattribute(&class) && !Rc::ptr_eq(&class, &self.types.super_) {
             let found = class.lookup(name);
             let is_method = match &found {
                 Some(Value::Function(_)) => true,

@@ -165,6 +165,21 @@ impl Vm {
         args: &[Value],
         kwargs: &[(Rc<Str>, Value)],
     ) -> Result<Vec<Value>> {
+        match self.bind_native_args(native, args, kwargs) {
+            Err(_) if native.row.is_python() => Err(self.python_call_error(native, args, kwargs)),
+            other => other,
+        }
+    }
+
+    fn bind_native_args(
+        &mut self,
+        native: &Rc<NativeFunction>,
+        args: &[Value],
+        kwargs: &[(Rc<Str>, Value)],
+    ) -> Result<Vec<Value>> {
+        if args.is_empty() && native.takes_self() {
+            return Err(self.needs_receiver(native));
+        }
         let signature = native.signature();
         let positional = signature.positional();
         if signature.vararg.is_none() && args.len() > positional {
@@ -186,9 +201,9 @@ impl Vm {
                     if !bound[at].is_unbound() {
                         return Err(self.type_error(format!(
                             "argument for {}() given by name ('{}') and position ({})",
-                            native.name.as_str(),
+                            self.native_name(native),
                             name.as_str(),
-                            at + 1 - usize::from(native.takes_self())
+                            at + 1 - hidden(native)
                         )));
                     }
                     bound[at] = value.clone();
@@ -216,17 +231,37 @@ impl Vm {
     /// `list.append`, `len`: how CPython names a native in messages about its arguments.
     fn native_display(&self, native: &NativeFunction) -> String {
         match native.owner.borrow().as_ref().and_then(std::rc::Weak::upgrade) {
-            Some(owner) if native.name.as_str() != "__new__" => {
+            Some(owner) if !is_constructor(native) => {
                 format!("{}.{}", owner.name.borrow().as_str(), native.name.as_str())
             }
-            Some(owner) => owner.name.borrow().as_str().to_owned(),
-            None => native.name.as_str().to_owned(),
+            _ => self.native_name(native),
         }
+    }
+
+    /// `append`, `len`; a constructor has the name of its class.
+    fn native_name(&self, native: &NativeFunction) -> String {
+        match native.owner.borrow().as_ref().and_then(std::rc::Weak::upgrade) {
+            Some(owner) if is_constructor(native) => owner.name.borrow().as_str().to_owned(),
+            _ => native.name.as_str().to_owned(),
+        }
+    }
+
+    /// `list.append()`: a method called on the class without an instance.
+    #[cold]
+    fn needs_receiver(&mut self, native: &NativeFunction) -> Error {
+        let display = self.native_display(native);
+        let message = match display.split_once('.') {
+            Some((class, name)) if crate::machine::display::is_slot(&native.name) => {
+                format!("descriptor '{name}' of '{class}' object needs an argument")
+            }
+            _ => format!("unbound method {display}() needs an argument"),
+        };
+        self.type_error(message)
     }
 
     #[cold]
     fn native_arity(&mut self, native: &NativeFunction, signature: &Signature, given: usize, keywords: usize) -> Error {
-        let hidden = usize::from(native.takes_self() || native.name.as_str() == "__new__");
+        let hidden = hidden(native);
         let most = signature.positional() - hidden.min(signature.positional());
         let least = signature.required.saturating_sub(hidden);
         let given = given.saturating_sub(hidden);
@@ -238,7 +273,7 @@ impl Vm {
         } else if all_positional_only && most == 1 && least == 1 {
             format!("{display}() takes exactly one argument ({given} given)")
         } else if all_positional_only {
-            let name = native.name.as_str();
+            let name = self.native_name(native);
             if least == most {
                 format!("{name} expected {most} argument{}, got {given}", s(most))
             } else if given > most {
@@ -250,16 +285,16 @@ impl Vm {
             let given = given + keywords;
             format!(
                 "{}() takes {} {most} argument{} ({given} given)",
-                native.name.as_str(),
+                self.native_name(native),
                 if least == most { "exactly" } else { "at most" },
                 s(most)
             )
         } else if most == 0 {
-            format!("{}() takes no positional arguments", native.name.as_str())
+            format!("{}() takes no positional arguments", self.native_name(native))
         } else {
             format!(
                 "{}() takes {} {most} positional argument{} ({given} given)",
-                native.name.as_str(),
+                self.native_name(native),
                 if least == most { "exactly" } else { "at most" },
                 s(most)
             )
@@ -281,24 +316,24 @@ impl Vm {
             if positional_only {
                 return self.native_arity(native, signature, given, keywords);
             }
-            let least = signature.required.saturating_sub(usize::from(native.takes_self()));
-            let given = given.saturating_sub(usize::from(native.takes_self()));
-            let name = native.name.as_str();
+            let least = signature.required.saturating_sub(hidden(native));
+            let given = given.saturating_sub(hidden(native));
+            let name = self.native_name(native);
             return self
                 .type_error(format!("{name} expected {least} argument{}, got {given}", if least == 1 { "" } else { "s" }));
         }
-        let hidden = usize::from(native.takes_self());
+        let hidden = hidden(native);
         let name = signature.params[at].name.clone();
         if at >= signature.kwonly {
             return self.type_error(format!(
                 "{}() missing required keyword-only argument: '{}'",
-                native.name.as_str(),
+                self.native_name(native),
                 name.as_str()
             ));
         }
         self.type_error(format!(
             "{}() missing required argument '{}' (pos {})",
-            native.name.as_str(),
+            self.native_name(native),
             name.as_str(),
             at + 1 - hidden
         ))
@@ -312,10 +347,74 @@ impl Vm {
             return self.type_error(format!("{display}() takes no keyword arguments"));
         }
         let names = signature.params[signature.posonly..].iter().map(|p| p.name.as_str());
-        let mut message = format!("{}() got an unexpected keyword argument '{}'", native.name.as_str(), name.as_str());
+        let mut message = format!("{}() got an unexpected keyword argument '{}'", self.native_name(native), name.as_str());
         if let Some(meant) = crate::text::similar::suggest(name.as_str(), names) {
             message.push_str(&format!(". Did you mean '{meant}'?"));
         }
         self.type_error(message)
     }
+
+    /// What is wrong with a call, in the words for a function written in Python.
+    #[cold]
+    fn python_call_error(&mut self, native: &NativeFunction, args: &[Value], kwargs: &[(Rc<Str>, Value)]) -> Error {
+        let signature = native.signature();
+        let positional = signature.positional();
+        let named_end = signature.kwarg.unwrap_or(signature.params.len());
+        let owner = native.owner.borrow().as_ref().and_then(std::rc::Weak::upgrade);
+        let name = match owner {
+            Some(owner) => format!("{}.{}", owner.name.borrow().as_str(), native.name.as_str()),
+            None => native.name.as_str().to_owned(),
+        };
+        let names: Vec<&str> = signature.params[..named_end].iter().map(|p| p.name.as_str()).collect();
+        let given_by_name = |at: usize| kwargs.iter().any(|(key, _)| key.as_str() == names[at]);
+        for (key, _) in kwargs {
+            let at = names.iter().position(|n| *n == key.as_str()).filter(|at| Some(*at) != signature.vararg);
+            match at {
+                Some(at) if at < args.len().min(positional) => {
+                    return self.type_error(format!("{name}() got multiple values for argument '{}'", key.as_str()));
+                }
+                None if signature.kwarg.is_none() => {
+                    let mut message = format!("{name}() got an unexpected keyword argument '{}'", key.as_str());
+                    if let Some(meant) = crate::text::similar::suggest(key.as_str(), names.iter().copied()) {
+                        message.push_str(&format!(". Did you mean '{meant}'?"));
+                    }
+                    return self.type_error(message);
+                }
+                _ => {}
+            }
+        }
+        if args.len() > positional && signature.vararg.is_none() {
+            let least = signature.params[..positional].iter().filter(|p| p.default.is_none()).count();
+            let takes = if least < positional { format!("from {least} to {positional}") } else { positional.to_string() };
+            let plural = if least < positional || positional != 1 { "s" } else { "" };
+            let were = if args.len() == 1 { "was" } else { "were" };
+            return self
+                .type_error(format!("{name}() takes {takes} positional argument{plural} but {} {were} given", args.len()));
+        }
+        for (range, kind) in [(args.len().min(positional)..positional, "positional"), (positional..named_end, "keyword-only")] {
+            let missing: Vec<String> = range
+                .filter(|&at| Some(at) != signature.vararg && signature.params[at].default.is_none() && !given_by_name(at))
+                .map(|at| format!("'{}'", names[at]))
+                .collect();
+            let listed = match missing.as_slice() {
+                [] => continue,
+                [one] => one.clone(),
+                [a, b] => format!("{a} and {b}"),
+                [rest @ .., last] => format!("{}, and {last}", rest.join(", ")),
+            };
+            let plural = if missing.len() == 1 { "" } else { "s" };
+            return self
+                .type_error(format!("{name}() missing {} required {kind} argument{plural}: {listed}", missing.len()));
+        }
+        self.type_error(format!("{name}() was called with wrong arguments"))
+    }
+}
+
+fn is_constructor(native: &NativeFunction) -> bool {
+    matches!(native.name.as_str(), "__new__" | "__init__")
+}
+
+/// How many arguments in front are not counted in messages: the instance, or the class that `__new__` is given.
+fn hidden(native: &NativeFunction) -> usize {
+    usize::from(native.takes_self() || native.name.as_str() == "__new__")
 }

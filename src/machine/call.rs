@@ -11,6 +11,9 @@ use crate::object::native::NativeFunction;
 use crate::object::{Cell, Result, Str, Value};
 use crate::symbol::{Symbol, sym};
 
+/// Locals that fit on the native stack.
+pub const STACK_SLOTS: usize = 12;
+
 impl Vm {
     /// `callee(*args)`.
     pub fn call(&mut self, callee: &Value, args: &[Value]) -> Result<Value> {
@@ -111,31 +114,48 @@ impl Vm {
     /// Calls a function with exactly its positional parameters, which are moved into its locals.
     #[inline]
     pub fn call_exact<const N: usize>(&mut self, function: &Rc<Function>, args: [Value; N]) -> Result<Value> {
+        if function.code.simple_arity as usize == N {
+            return self.call_simple(function, args);
+        }
         let slots = function.code.slots as usize;
-        if function.code.is_suspendable() || slots > 16 {
-            let mut locals = Vec::with_capacity(slots);
-            locals.extend(args);
-            locals.resize(slots, Value::Unbound);
-            return self.run_vec(function, locals);
-        }
-        if slots <= 6 {
-            self.run_array::<N, 6>(function, args)
-        } else {
-            self.run_array::<N, 16>(function, args)
-        }
+        let mut locals = Vec::with_capacity(slots);
+        locals.extend(args);
+        locals.resize(slots, Value::Unbound);
+        self.run_vec(function, locals)
     }
 
-    #[inline(never)]
-    fn run_array<const N: usize, const SLOTS: usize>(
+    /// [`Vm::call_exact`] for code whose `simple_arity` is the number of arguments.
+    #[inline]
+    pub fn call_simple<const N: usize>(&mut self, function: &Rc<Function>, args: [Value; N]) -> Result<Value> {
+        let mut args = std::mem::ManuallyDrop::new(args);
+        self.call_filled(function, |_, locals| {
+            for at in 0..N {
+                std::mem::swap(&mut locals[at], &mut args[at]);
+            }
+            Ok(())
+        })
+    }
+
+    /// Calls a function that runs at once on the native stack; `fill` puts the arguments into its locals.
+    #[inline]
+    pub fn call_filled(
         &mut self,
         function: &Rc<Function>,
-        args: [Value; N],
+        fill: impl FnOnce(&mut Vm, &mut [Value; STACK_SLOTS]) -> Result<()>,
     ) -> Result<Value> {
-        let mut locals = [const { Value::Unbound }; SLOTS];
-        for (local, arg) in locals.iter_mut().zip(args) {
-            *local = arg;
+        // Freed by hand below: most locals are numbers, which need no call.
+        let mut locals = std::mem::ManuallyDrop::new([const { Value::Unbound }; STACK_SLOTS]);
+        let slots = (function.code.slots as usize).min(STACK_SLOTS);
+        let result = match fill(self, &mut locals) {
+            Ok(()) => self.run(function, &mut locals[..slots]),
+            Err(e) => Err(e),
+        };
+        for local in &mut locals[..slots] {
+            if local.is_heap() {
+                drop(local.take());
+            }
         }
-        self.run(function, &mut locals[..])
+        result
     }
 
     /// Runs a function whose arguments are bound, or makes its generator or coroutine.
@@ -151,7 +171,9 @@ impl Vm {
     /// Runs a function in a frame on the native stack.
     pub fn run(&mut self, function: &Rc<Function>, locals: &mut [Value]) -> Result<Value> {
         self.enter()?;
-        make_cells(function, locals);
+        if !function.code.cells.is_empty() {
+            make_cells(function, locals);
+        }
         let mut frame = Frame {
             locals,
             code: &function.code,
@@ -192,7 +214,7 @@ impl Vm {
 }
 
 /// Puts the variables that inner functions share into cells.
-#[inline]
+#[cold]
 fn make_cells(function: &Function, locals: &mut [Value]) {
     for &slot in &function.code.cells {
         let value = locals[slot as usize].take();

@@ -7,7 +7,7 @@ use crate::machine::Vm;
 use crate::object::class::{Class, Instance, Layout, Native, Payload};
 use crate::object::function::Descriptor;
 use crate::object::native::NativeCall;
-use crate::object::{Dict, Result, Str, Value};
+use crate::object::{Dict, Exception, Result, Set, Str, Value};
 use crate::symbol::sym;
 
 /// The state of a `super` object.
@@ -55,6 +55,16 @@ impl Vm {
             }
             self.check_abstract(class)?;
             Value::Instance(Rc::new(Instance::new(class.clone(), Payload::None)))
+        } else if let Some(empty) = self.empty_container(class) {
+            empty
+        } else if new.as_ref().is_some_and(|new| self.is_base_exceptions(new)) {
+            let object = Value::Exception(Rc::new(Exception::new(class.clone(), Value::tuple(args))));
+            // `BaseException.__init__` would only set the arguments again.
+            let init = class.lookup(self.name(sym::__init__));
+            if kwargs.is_empty() && init.is_some_and(|init| self.is_base_exceptions(&init)) {
+                return Ok(object);
+            }
+            object
         } else {
             let new = match new {
                 Some(Value::Descriptor(d)) => match &*d {
@@ -103,6 +113,26 @@ impl Vm {
             None => {}
         }
         Ok(object)
+    }
+
+    /// What `__new__` makes of the built-in containers that `__init__` fills.
+    fn empty_container(&self, class: &Rc<Class>) -> Option<Value> {
+        let types = &self.types;
+        if Rc::ptr_eq(class, &types.list) {
+            Some(Value::list(Vec::new()))
+        } else if Rc::ptr_eq(class, &types.dict) {
+            Some(Value::dict(Dict::new()))
+        } else if Rc::ptr_eq(class, &types.set) {
+            Some(Value::Set(Rc::new(Set::new(false))))
+        } else {
+            None
+        }
+    }
+
+    /// Whether a constructor is that of `BaseException`.
+    fn is_base_exceptions(&self, method: &Value) -> bool {
+        let Value::Native(native) = method else { return false };
+        native.owner.borrow().as_ref().is_some_and(|owner| std::ptr::eq(owner.as_ptr(), Rc::as_ptr(&self.types.BaseException)))
     }
 
     /// Refuses a class with abstract methods left.
@@ -158,10 +188,11 @@ impl Vm {
 
     /// The most derived metaclass of the bases.
     pub fn metaclass_of(&mut self, given: Option<&Value>, bases: &[Value]) -> Result<Value> {
-        let mut winner = match given {
-            Some(Value::Class(class)) => class.clone(),
-            Some(other) => return Ok(other.clone()),
-            None => self.types.type_.clone(),
+        let mut winner = match (given, bases.first()) {
+            (Some(Value::Class(class)), _) => class.clone(),
+            (Some(other), _) => return Ok(other.clone()),
+            (None, Some(base)) => self.class_of(base),
+            (None, None) => self.types.type_.clone(),
         };
         for base in bases {
             let meta = self.class_of(base);
@@ -239,7 +270,16 @@ impl Vm {
                     }
                 }
                 if let Value::Instance(_) = item {
-                    self.call_special(&item, sym::__set_name__, &[value.clone(), key])?;
+                    if let Err(error) = self.call_special(&item, sym::__set_name__, &[value.clone(), key.clone()]) {
+                        let note = format!(
+                            "Error calling __set_name__ on '{}' instance {} in '{}'",
+                            self.type_name(&item).as_str(),
+                            self.repr(&key)?.as_str(),
+                            name.as_str()
+                        );
+                        self.call_method(&error.value(), sym::add_note, &[Value::string(note)])?;
+                        return Err(error);
+                    }
                 }
             }
         }
@@ -376,9 +416,15 @@ impl Vm {
             Value::Class(cls) if cls.is_subclass(class) => cls.clone(),
             _ if own.is_subclass(class) => own,
             _ => {
-                return Err(self.type_error(
-                    "super(type, obj): obj must be an instance or subtype of type",
-                ));
+                let what = match this {
+                    Value::Class(cls) => format!("type {}", cls.name.borrow().as_str()),
+                    _ => format!("instance of {}", own.name.borrow().as_str()),
+                };
+                let class = class.name.borrow().clone();
+                return Err(self.type_error(format!(
+                    "super(type, obj): obj ({what}) is not an instance or subtype of type ({}).",
+                    class.as_str()
+                )));
             }
         };
         let data = Super { class: class.clone(), this: this.clone(), this_class };

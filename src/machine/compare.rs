@@ -1,4 +1,4 @@
-//! Comparing: rich comparison, equality as containers use it, truth and membership.
+//! Comparing: rich comparison, and equality as containers use it.
 //!
 //! Two built-in values are compared by `builtin_compare`, which is symmetric; special methods are only looked for where
 //! a class may have some of its own.
@@ -102,6 +102,13 @@ impl Vm {
         }
         match (a, b) {
             (Value::Int(x), Value::Int(y)) => return Ok(Value::Bool(holds(op, x.cmp(y)))),
+            (Value::Class(x), Value::Class(y))
+                if matches!(op, CmpOp::Eq | CmpOp::NotEq)
+                    && x.metaclass.get().is_none()
+                    && y.metaclass.get().is_none() =>
+            {
+                return Ok(Value::Bool(Rc::ptr_eq(x, y) == (op == CmpOp::Eq)));
+            }
             (Value::Str(x), Value::Str(y)) => return Ok(Value::Bool(holds(op, compare_text(x, y)))),
             _ => {}
         }
@@ -206,9 +213,7 @@ impl Vm {
                 }
                 self.compare_items(op, |at| (x.get(at), y.get(at)))
             }
-            (Value::Tuple(x), Value::Tuple(y)) => {
-                self.compare_items(op, |at| (x.get(at).cloned(), y.get(at).cloned()))
-            }
+            (Value::Tuple(x), Value::Tuple(y)) => self.compare_items(op, |at| (x.get(at).cloned(), y.get(at).cloned())),
             (Value::Dict(x), Value::Dict(y)) if equality => {
                 let same = self.nested_in(" in comparison", |vm| vm.dicts_equal(x, y))?;
                 equal(same)
@@ -265,11 +270,7 @@ impl Vm {
     }
 
     /// Compares two sequences item by item; they are read anew each time, for comparing may change them.
-    fn compare_items(
-        &mut self,
-        op: CmpOp,
-        get: impl Fn(usize) -> (Option<Value>, Option<Value>),
-    ) -> Result<Compared> {
+    fn compare_items(&mut self, op: CmpOp, get: impl Fn(usize) -> (Option<Value>, Option<Value>)) -> Result<Compared> {
         let mut at = 0;
         loop {
             match get(at) {
@@ -336,172 +337,11 @@ impl Vm {
         }
     }
 
-    /// `bool(value)`.
-    #[inline]
-    pub fn truth(&mut self, value: &Value) -> Result<bool> {
-        match value {
-            Value::Bool(b) => Ok(*b),
-            Value::None => Ok(false),
-            Value::Int(n) => Ok(*n != 0),
-            Value::Str(text) => Ok(!text.is_empty()),
-            Value::List(list) => Ok(!list.is_empty()),
-            _ => self.truth_general(value),
-        }
-    }
-
-    #[inline(never)]
-    fn truth_general(&mut self, value: &Value) -> Result<bool> {
-        if is_object(value) {
-            if let Special::Method(method) = self.special(value, sym::__bool__) {
-                return match self.call_found(&method, value, &[])? {
-                    Value::Bool(b) => Ok(b),
-                    other => {
-                        let name = self.type_name(&other);
-                        Err(self.type_error(format!("__bool__ should return bool, returned {}", name.as_str())))
-                    }
-                };
-            }
-            if let Special::Method(_) = self.special(value, sym::__len__) {
-                return Ok(self.len(value)? != 0);
-            }
-        }
-        Ok(match value.unwrapped() {
-            Value::None | Value::Unbound => false,
-            Value::Bool(b) => *b,
-            Value::Int(n) => *n != 0,
-            Value::Float(x) => *x != 0.0,
-            Value::Complex(z) => z.0 != 0.0 || z.1 != 0.0,
-            Value::Str(text) => !text.is_empty(),
-            Value::Bytes(bytes) => !bytes.is_empty(),
-            Value::ByteArray(array) => !array.bytes.borrow().is_empty(),
-            Value::Tuple(items) => !items.is_empty(),
-            Value::List(list) => !list.is_empty(),
-            Value::Dict(dict) => !dict.is_empty(),
-            Value::Set(set) => !set.is_empty(),
-            Value::Range(range) => !matches!(self.range_len(range), Value::Int(0)),
-            Value::NotImplemented => {
-                let class = self.types.DeprecationWarning.clone();
-                self.warn(&class, "NotImplemented should not be used in a boolean context")?;
-                true
-            }
-            Value::Instance(_) => match views::len(value) {
-                Some(len) => len != 0,
-                None => match views::proxied(value) {
-                    Some(inner) => return self.truth(&inner),
-                    None => true,
-                },
-            },
-            _ => true,
-        })
-    }
-
-    /// `item in container`.
-    pub fn contains(&mut self, container: &Value, item: &Value) -> Result<bool> {
-        if is_object(container) {
-            match self.special(container, sym::__contains__) {
-                Special::Method(Value::None) => {
-                    let name = self.type_name(container);
-                    return Err(self.type_error(format!("'{}' object is not a container", name.as_str())));
-                }
-                Special::Method(method) => {
-                    let result = self.call_found(&method, container, std::slice::from_ref(item))?;
-                    return self.truth(&result);
-                }
-                Special::Builtin => {}
-                Special::Missing | Special::Default => return self.contains_by_iteration(container, item),
-            }
-        }
-        match container.unwrapped() {
-            Value::Str(text) => match item.as_str() {
-                Some(part) => Ok(text.as_str().contains(part.as_str())),
-                None => {
-                    let name = self.type_name(item);
-                    Err(self.type_error(format!(
-                        "'in <string>' requires string as left operand, not {}",
-                        name.as_str()
-                    )))
-                }
-            },
-            Value::List(list) => {
-                let mut at = 0;
-                while let Some(element) = list.get(at) {
-                    if self.eq(&element, item)? {
-                        return Ok(true);
-                    }
-                    at += 1;
-                }
-                Ok(false)
-            }
-            Value::Tuple(items) => {
-                let items = items.clone();
-                for element in items.iter() {
-                    if self.eq(element, item)? {
-                        return Ok(true);
-                    }
-                }
-                Ok(false)
-            }
-            Value::Dict(dict) => {
-                let dict = dict.clone();
-                self.dict_contains(&dict, item)
-            }
-            Value::Set(set) => {
-                let set = set.clone();
-                self.set_contains(&set, item)
-            }
-            Value::Range(range) if matches!(item, Value::Int(_) | Value::Bool(_) | Value::BigInt(_)) => {
-                Ok(self.range_position(range, item).is_some())
-            }
-            Value::Bytes(_) | Value::ByteArray(_) => self.bytes_contain(container.unwrapped(), item),
-            Value::Instance(_) => match views::contains(self, container, item)? {
-                Some(found) => Ok(found),
-                None => self.contains_by_iteration(container, item),
-            },
-            _ => self.contains_by_iteration(container, item),
-        }
-    }
-
-    fn bytes_contain(&mut self, container: &Value, item: &Value) -> Result<bool> {
-        let bytes = bytes_of(container).unwrap_or_default();
-        if let Some(part) = bytes_of(item) {
-            return Ok(part.is_empty() || bytes.windows(part.len()).any(|window| window == part));
-        }
-        match self.index_opt(item)? {
-            Some(Value::Int(n @ 0..=255)) => Ok(bytes.contains(&(n as u8))),
-            Some(_) => Err(self.value_error("byte must be in range(0, 256)")),
-            None => {
-                let name = self.type_name(item);
-                Err(self.type_error(format!("a bytes-like object is required, not '{}'", name.as_str())))
-            }
-        }
-    }
-
-    fn contains_by_iteration(&mut self, container: &Value, item: &Value) -> Result<bool> {
-        let iterator = match self.iter(container) {
-            Ok(iterator) => iterator,
-            Err(e) if e.is(&self.types.TypeError) => {
-                let name = self.type_name(container);
-                return Err(self.type_error(format!("argument of type '{}' is not iterable", name.as_str())));
-            }
-            Err(e) => return Err(e),
-        };
-        while let Some(element) = self.next(&iterator)? {
-            if self.eq(&element, item)? {
-                return Ok(true);
-            }
-            self.tick()?;
-        }
-        Ok(false)
-    }
-
-    /// [`Vm::nested`], with an error that says what was under way.
+    /// Runs `body` as one more level of recursion inside built-in types.
     pub fn nested_in<T>(&mut self, doing: &str, body: impl FnOnce(&mut Vm) -> Result<T>) -> Result<T> {
-        if self.enter().is_err() {
-            let class = self.types.RecursionError.clone();
-            return Err(self.error(&class, format!("maximum recursion depth exceeded{doing}")));
-        }
+        self.enter_native(doing)?;
         let result = body(self);
-        self.depth -= 1;
+        self.leave_native();
         result
     }
 }

@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use crate::machine::{Vm, classes, generic, views};
 use crate::object::coroutine::Kind;
-use crate::object::native::{NativeFunction, RowKind};
 use crate::object::module::Module;
+use crate::object::native::{NativeFunction, RowKind};
 use crate::object::{Class, Descriptor, Exception, Result, Str, Value};
 use crate::symbol::{Symbol, sym};
 use crate::text::repr as reprs;
@@ -119,12 +119,36 @@ fn push_instance(vm: &mut Vm, out: &mut String, value: &Value) -> Result<()> {
 }
 
 /// Methods that stand for operators are called slot wrappers; these are not, though they look alike.
-fn is_slot(name: &Str) -> bool {
+pub(super) fn is_slot(name: &Str) -> bool {
     const PLAIN: &[&str] = &[
-        "__format__", "__sizeof__", "__reduce__", "__reduce_ex__", "__dir__", "__init_subclass__", "__subclasshook__",
-        "__getstate__", "__setstate__", "__class_getitem__", "__new__", "__length_hint__", "__reversed__", "__copy__",
-        "__deepcopy__", "__round__", "__trunc__", "__floor__", "__ceil__", "__getnewargs__", "__complex__", "__bytes__",
-        "__instancecheck__", "__subclasscheck__", "__subclasses__", "__prepare__", "__enter__", "__exit__",
+        "__format__",
+        "__sizeof__",
+        "__reduce__",
+        "__reduce_ex__",
+        "__dir__",
+        "__init_subclass__",
+        "__subclasshook__",
+        "__getstate__",
+        "__setstate__",
+        "__class_getitem__",
+        "__new__",
+        "__length_hint__",
+        "__reversed__",
+        "__copy__",
+        "__deepcopy__",
+        "__round__",
+        "__trunc__",
+        "__floor__",
+        "__ceil__",
+        "__getnewargs__",
+        "__complex__",
+        "__bytes__",
+        "__instancecheck__",
+        "__subclasscheck__",
+        "__subclasses__",
+        "__prepare__",
+        "__enter__",
+        "__exit__",
     ];
     name.starts_with("__") && name.ends_with("__") && !PLAIN.contains(&name.as_str())
 }
@@ -152,7 +176,17 @@ fn native_repr(native: &NativeFunction, value: &Value) -> String {
 fn is_extension(module: &str) -> bool {
     matches!(
         module,
-        "builtins" | "sys" | "time" | "math" | "itertools" | "operator" | "gc" | "marshal" | "errno" | "cmath" | "binascii"
+        "builtins"
+            | "sys"
+            | "time"
+            | "math"
+            | "itertools"
+            | "operator"
+            | "gc"
+            | "marshal"
+            | "errno"
+            | "cmath"
+            | "binascii"
     ) || module.starts_with('_')
 }
 
@@ -279,11 +313,11 @@ impl Vm {
     }
 
     fn os_error_str(&mut self, exception: &Exception) -> Result<Option<String>> {
-        let attr = |vm: &Vm, name: Symbol| vm.exception_attr(exception, name).filter(|value| !value.is_none());
-        let (errno, message) = (attr(self, sym::errno), attr(self, sym::strerror));
+        let (errno, message) =
+            (self.exception_attr(exception, sym::errno), self.exception_attr(exception, sym::strerror));
         let (Some(errno), Some(message)) = (errno, message) else { return Ok(None) };
         let mut text = format!("[Errno {}] {}", self.str(&errno)?.as_str(), self.str(&message)?.as_str());
-        if let Some(file) = attr(self, sym::filename) {
+        if let Some(file) = self.exception_attr(exception, sym::filename).filter(|file| !file.is_none()) {
             text.push_str(": ");
             self.push_repr(&mut text, &file)?;
             let second = self.intern("filename2");

@@ -6,9 +6,9 @@ use crate::machine::sequence::{bytes_like, bytes_of};
 use crate::machine::{Vm, generic, views};
 use crate::object::{Error, Result, Str, Value};
 use crate::symbol::sym;
+use crate::text::Fault;
 use crate::text::percent::{self, Amount, Field, PercentSpec};
 use crate::text::strformat::{self, Accessor, First, Numbering};
-use crate::text::{Fault, float as floats};
 
 /// The right side of `%`, as far as it is used up.
 struct PercentArgs<'a> {
@@ -160,9 +160,7 @@ impl Vm {
             _ => {
                 let name = self.type_name(value);
                 let wanted = if matches!(code, 'o' | 'x' | 'X') { "an integer" } else { "a real number" };
-                return Err(
-                    self.type_error(format!("%{code} format: {wanted} is required, not {}", name.as_str()))
-                );
+                return Err(self.type_error(format!("%{code} format: {wanted} is required, not {}", name.as_str())));
             }
         };
         done.map_err(|fault| self.from_fault(fault))
@@ -231,30 +229,6 @@ impl Vm {
         }
     }
 
-    /// A number as an `int`, towards zero: `int(value)` of everything but text. `None` if it is no number.
-    pub fn to_int(&mut self, value: &Value) -> Result<Option<Value>> {
-        for name in [sym::__int__, sym::__index__, sym::__trunc__] {
-            if let Some(result) = self.call_script(value, name, &[])? {
-                return match result.unwrapped() {
-                    Value::Bool(b) => Ok(Some(Value::Int(i64::from(*b)))),
-                    n @ (Value::Int(_) | Value::BigInt(_)) => Ok(Some(n.clone())),
-                    _ => {
-                        let (method, name) = (self.name(name).clone(), self.type_name(&result));
-                        let message = format!("{} returned non-int (type {})", method.as_str(), name.as_str());
-                        Err(self.type_error(message))
-                    }
-                };
-            }
-        }
-        match value.unwrapped() {
-            Value::Float(x) => match floats::to_int(*x) {
-                Ok(n) => Ok(Some(n.into())),
-                Err(fault) => Err(self.from_fault(fault)),
-            },
-            _ => self.index_opt(value),
-        }
-    }
-
     /// `template.format(*args, **kwargs)`.
     pub fn format_str(&mut self, template: &Rc<Str>, args: &[Value], kwargs: &[(Rc<Str>, Value)]) -> Result<Rc<Str>> {
         self.format_fields(template, &FormatArgs { positional: Some(args), names: Names::Pairs(kwargs) })
@@ -319,9 +293,8 @@ impl Vm {
                 match positional.get(index) {
                     Some(value) => value.clone(),
                     None => {
-                        return Err(self.index_error(format!(
-                            "Replacement index {index} out of range for positional args tuple"
-                        )));
+                        return Err(self
+                            .index_error(format!("Replacement index {index} out of range for positional args tuple")));
                     }
                 }
             }

@@ -176,7 +176,7 @@ fn item_repr(vm: &mut Vm, value: &Value) -> Result<String> {
         Value::List(list) => {
             let mut parts = Vec::new();
             for item in list.to_vec() {
-                parts.push(vm.nested(|vm| item_repr(vm, &item))?);
+                parts.push(vm.nested_in("", |vm| item_repr(vm, &item))?);
             }
             Ok(format!("[{}]", parts.join(", ")))
         }

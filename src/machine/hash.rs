@@ -106,7 +106,7 @@ impl Vm {
         let mut hashed = Vec::with_capacity(items.len());
         for item in items {
             let (hash, own) = match item {
-                Value::Tuple(_) => self.nested(|vm| vm.hash_general(item))?,
+                Value::Tuple(_) => self.nested_in("", |vm| vm.hash_general(item))?,
                 _ => self.hash_general(item)?,
             };
             by_identity |= own;
@@ -129,9 +129,7 @@ impl Vm {
                     Payload::Value(inner) => {
                         let inner = inner.clone();
                         match &inner {
-                            Value::List(_) | Value::Dict(_) | Value::Set(_) | Value::ByteArray(_)
-                                if !matches!(&inner, Value::Set(set) if set.frozen) =>
-                            {
+                            Value::List(_) | Value::Dict(_) | Value::Set(_) | Value::ByteArray(_) if !matches!(&inner, Value::Set(set) if set.frozen) => {
                                 Err(self.unhashable(value))
                             }
                             _ => self.hash_general(&inner),
@@ -360,13 +358,21 @@ fn find_plain<V>(table: &Table<V>, hash: i64, skip: &[usize], key: &Value) -> Fo
     match key {
         Value::Str(text) => table.find(hash, skip, |stored| match stored {
             Value::Str(other) => {
-                if Rc::ptr_eq(text, other) || text.as_str() == other.as_str() { Same::Yes } else { Same::No }
+                if Rc::ptr_eq(text, other) || text.as_str() == other.as_str() {
+                    Same::Yes
+                } else {
+                    Same::No
+                }
             }
             other => same(other, key, PLAIN_DEPTH),
         }),
         Value::Int(n) => table.find(hash, skip, |stored| match stored {
             Value::Int(other) => {
-                if n == other { Same::Yes } else { Same::No }
+                if n == other {
+                    Same::Yes
+                } else {
+                    Same::No
+                }
             }
             other => same(other, key, PLAIN_DEPTH),
         }),

@@ -42,9 +42,10 @@ impl Vm {
                 }
             }
             (Value::Dict(dict), _) => {
-                if let Some(value) = self.dict_get(dict, key)? {
-                    return Ok(value);
-                }
+                return match self.dict_get(dict, key)? {
+                    Some(value) => Ok(value),
+                    None => Err(self.key_error(key.clone())),
+                };
             }
             _ => {}
         }
@@ -256,9 +257,7 @@ impl Vm {
                 Some(Value::BigInt(n)) => {
                     Ok(Some(if n.sign() == num_bigint::Sign::Minus { i64::MIN } else { i64::MAX }))
                 }
-                _ => {
-                    Err(self.type_error("slice indices must be integers or None or have an __index__ method"))
-                }
+                _ => Err(self.type_error("slice indices must be integers or None or have an __index__ method")),
             },
         }
     }
@@ -306,8 +305,13 @@ impl Vm {
                 Value::Slice(slice) => self.assign_bytes_slice(array, slice, Some(&value)),
                 _ => {
                     let len = array.bytes.borrow().len();
-                    let at = self.item_index(key, len, &BYTEARRAY)?;
-                    let byte = self.to_byte(&value)?;
+                    let found = self.item_index(key, len, &BYTEARRAY);
+                    // A wrong value is reported before a wrong position, but after a wrong kind of index.
+                    let byte = match &found {
+                        Err(e) if !e.is(&self.types.IndexError) => 0,
+                        _ => self.to_byte(&value)?,
+                    };
+                    let at = found?;
                     if let Some(place) = array.bytes.borrow_mut().get_mut(at) {
                         *place = byte;
                     }
@@ -364,7 +368,12 @@ impl Vm {
                     Ok(())
                 }
             },
-            Value::Str(_) | Value::Tuple(_) | Value::Bytes(_) | Value::Range(_) | Value::Set(_) | Value::Instance(_)
+            Value::Str(_)
+            | Value::Tuple(_)
+            | Value::Bytes(_)
+            | Value::Range(_)
+            | Value::Set(_)
+            | Value::Instance(_)
                 if self.index_opt(key)?.is_some() =>
             {
                 Err(self.unsupported_item(container, "doesn't support item deletion"))
@@ -396,9 +405,7 @@ impl Vm {
         if is_object(value) {
             if let Some(result) = self.call_script(value, sym::__len__, &[])? {
                 return match self.index(&result)? {
-                    Value::Int(n) => {
-                        usize::try_from(n).map_err(|_| self.value_error("__len__() should return >= 0"))
-                    }
+                    Value::Int(n) => usize::try_from(n).map_err(|_| self.value_error("__len__() should return >= 0")),
                     Value::BigInt(n) if n.sign() == num_bigint::Sign::Minus => {
                         Err(self.value_error("__len__() should return >= 0"))
                     }

@@ -9,6 +9,8 @@ pub mod bind;
 pub mod call;
 pub mod classes;
 pub mod compare;
+pub mod contains;
+pub mod convert;
 pub mod coroutine;
 pub mod display;
 pub mod errors;
@@ -75,12 +77,16 @@ pub struct Vm {
     /// Frames under way on the native stack.
     pub depth: u32,
     pub recursion_limit: u32,
+    /// Levels of recursion inside built-in types under way: a nested `repr`, comparison or hash.
+    pub native_depth: u32,
     /// The lowest address the native stack may reach; 0 for no check.
     pub stack_limit: usize,
     /// Counts down at calls and backward jumps; at zero the machine looks up from its work.
     pub fuel: u32,
     /// Set from outside (a signal handler, another thread) to raise `KeyboardInterrupt`.
     pub interrupt: Arc<AtomicBool>,
+    /// What an interrupt calls instead of raising `KeyboardInterrupt`, or `None`.
+    pub interrupt_handler: Value,
     /// Counts coroutines that were resumed from outside while part of another's chain.
     pub chain_epoch: u64,
     /// `sys.set_asyncgen_hooks`.
@@ -90,6 +96,9 @@ pub struct Vm {
     /// State of built-in modules, by type.
     extensions: HashMap<TypeId, Box<dyn Any>>,
 }
+
+/// How deep built-in types recurse where the native stack is known to be large.
+const NATIVE_LIMIT: u32 = 10_000;
 
 /// How many calls and jumps pass between two looks at the outside world.
 const FUEL: u32 = 4096;
@@ -112,9 +121,11 @@ impl Vm {
             codes: Vec::new(),
             depth: 0,
             recursion_limit: 1000,
+            native_depth: 0,
             stack_limit: 0,
             fuel: FUEL,
             interrupt: Arc::new(AtomicBool::new(false)),
+            interrupt_handler: Value::None,
             chain_epoch: 1,
             asyncgen_hooks: (Value::None, Value::None),
             repr_guard: Vec::new(),
@@ -176,7 +187,11 @@ impl Vm {
     pub fn look_up(&mut self) -> Result<()> {
         self.fuel = FUEL;
         if self.interrupt.swap(false, Ordering::Relaxed) {
-            return Err(self.interrupted());
+            let handler = self.interrupt_handler.clone();
+            if handler.is_none() {
+                return Err(self.interrupted());
+            }
+            self.call(&handler, &[])?;
         }
         Ok(())
     }
@@ -216,6 +231,25 @@ impl Vm {
         }
         self.depth += 1;
         Ok(())
+    }
+
+    /// Whether built-in types may recurse one level deeper; `doing` ends the message. Ended by
+    /// [`Vm::leave_native`].
+    #[inline]
+    pub fn enter_native(&mut self, doing: &str) -> Result<()> {
+        let here = 0u8;
+        let limit = if self.stack_limit == 0 { self.recursion_limit } else { NATIVE_LIMIT };
+        if self.native_depth >= limit || (std::ptr::from_ref(&here) as usize) < self.stack_limit {
+            let class = self.types.RecursionError.clone();
+            return Err(self.error(&class, format!("maximum recursion depth exceeded{doing}")));
+        }
+        self.native_depth += 1;
+        Ok(())
+    }
+
+    #[inline]
+    pub fn leave_native(&mut self) {
+        self.native_depth -= 1;
     }
 
     #[cold]

@@ -6,8 +6,6 @@
 
 use std::rc::Rc;
 
-use num_bigint::BigInt;
-
 use crate::machine::{Vm, number};
 use crate::object::class::{Class, Payload};
 use crate::object::{Error, Result, Value};
@@ -155,6 +153,20 @@ impl Vm {
     /// `a op b` for any values.
     #[inline(never)]
     pub fn binary_general(&mut self, op: BinOp, a: &Value, b: &Value) -> Result {
+        match (a, b) {
+            (Value::Int(x), Value::Float(y)) => {
+                if let Some(result) = float_op(op, *x as f64, *y) {
+                    return Ok(result);
+                }
+            }
+            (Value::Float(x), Value::Int(y)) => {
+                if let Some(result) = float_op(op, *x, *y as f64) {
+                    return Ok(result);
+                }
+            }
+            (Value::Str(x), Value::Str(y)) if op == BinOp::Add => return self.concat_text(x, y),
+            _ => {}
+        }
         let found = if is_object(a) || is_object(b) {
             self.binary_protocol(op, a, b)?
         } else {
@@ -183,7 +195,11 @@ impl Vm {
         match self.methods_binary(names.method, names.reflected, a, b)? {
             Answer::Value(value) => return Ok(Some(value)),
             Answer::Builtin => {
-                if let Some(value) = self.builtin_binary(op, a.unwrapped(), b.unwrapped())? {
+                // What a text formats is shown by its own methods.
+                let formats =
+                    op == BinOp::Mod && matches!(a.unwrapped(), Value::Str(_) | Value::Bytes(_) | Value::ByteArray(_));
+                let right = if formats { b } else { b.unwrapped() };
+                if let Some(value) = self.builtin_binary(op, a.unwrapped(), right)? {
                     return Ok(Some(value));
                 }
                 // The built-in operand had its turn; what is left is the other one's method.
@@ -328,6 +344,14 @@ impl Vm {
                 }
             }
             Special::Builtin => {
+                // A sequence grows only if the other side has nothing to say.
+                if is_object(right) && matches!(left.unwrapped(), Value::List(_) | Value::ByteArray(_)) {
+                    if let Some(value) = self.call_script(right, names.reflected, std::slice::from_ref(&left))? {
+                        if !matches!(value, Value::NotImplemented) {
+                            return Ok(value);
+                        }
+                    }
+                }
                 if self.inplace_container(op, left.unwrapped(), right)? {
                     return Ok(left);
                 }
@@ -452,84 +476,18 @@ impl Vm {
         }
         Err(self.unsupported(BinOp::Mod, "divmod()", a, b))
     }
+}
 
-    /// An object as an exact `int`, as indices and counts are: `__index__`.
-    pub fn index(&mut self, value: &Value) -> Result {
-        match self.index_opt(value)? {
-            Some(index) => Ok(index),
-            None => {
-                let name = self.type_name(value);
-                Err(self.type_error(format!("'{}' object cannot be interpreted as an integer", name.as_str())))
-            }
-        }
-    }
-
-    /// [`Vm::index`], or `None` for an object without `__index__`.
-    pub fn index_opt(&mut self, value: &Value) -> Result<Option<Value>> {
-        match value.unwrapped() {
-            Value::Int(n) => return Ok(Some(Value::Int(*n))),
-            Value::Bool(b) => return Ok(Some(Value::Int(i64::from(*b)))),
-            big @ Value::BigInt(_) => return Ok(Some(big.clone())),
-            _ => {}
-        }
-        if !is_object(value) {
-            return Ok(None);
-        }
-        let Some(result) = self.call_special(value, sym::__index__, &[])? else { return Ok(None) };
-        match result.unwrapped() {
-            Value::Bool(b) => Ok(Some(Value::Int(i64::from(*b)))),
-            n @ (Value::Int(_) | Value::BigInt(_)) => Ok(Some(n.clone())),
-            _ => {
-                let name = self.type_name(&result);
-                Err(self.type_error(format!("__index__ returned non-int (type {})", name.as_str())))
-            }
-        }
-    }
-
-    /// An index or count that has to fit a machine word.
-    pub fn to_i64(&mut self, value: &Value) -> Result<i64> {
-        if let Value::Int(n) = value {
-            return Ok(*n);
-        }
-        match self.index(value)? {
-            Value::Int(n) => Ok(n),
-            _ => Err(self.overflow_error("Python int too large to convert to C ssize_t")),
-        }
-    }
-
-    /// An object as an integer of any size.
-    pub fn to_bigint(&mut self, value: &Value) -> Result<BigInt> {
-        let index = self.index(value)?;
-        Ok(index.as_bigint().unwrap_or_default())
-    }
-
-    /// An object as a float: `float(value)` for everything but text.
-    pub fn to_f64(&mut self, value: &Value) -> Result<f64> {
-        match value {
-            Value::Float(x) => return Ok(*x),
-            Value::Int(n) => return Ok(*n as f64),
-            _ => {}
-        }
-        if let Some(result) = self.call_script(value, sym::__float__, &[])? {
-            if let Value::Float(x) = result.unwrapped() {
-                return Ok(*x);
-            }
-            let (name, other) = (self.type_name(value), self.type_name(&result));
-            let message = format!("{}.__float__ returned non-float (type {})", name.as_str(), other.as_str());
-            return Err(self.type_error(message));
-        }
-        if let Value::Float(x) = value.unwrapped() {
-            return Ok(*x);
-        }
-        match self.index_opt(value)? {
-            Some(Value::Int(n)) => Ok(n as f64),
-            Some(Value::BigInt(n)) => number::big_to_f64(self, &n),
-            _ => {
-                let name = self.type_name(value);
-                Err(self.type_error(format!("must be real number, not {}", name.as_str())))
-            }
-        }
-    }
+/// The float operations that cannot fail.
+#[inline]
+fn float_op(op: BinOp, x: f64, y: f64) -> Option<Value> {
+    Some(Value::Float(match op {
+        BinOp::Add => x + y,
+        BinOp::Sub => x - y,
+        BinOp::Mul => x * y,
+        BinOp::Div if y != 0.0 => x / y,
+        _ => return None,
+    }))
 }
 
 /// What the special methods say to a binary operator.

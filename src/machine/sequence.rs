@@ -75,18 +75,21 @@ impl Vm {
         }
     }
 
+    /// `a + b` of two strings.
+    pub fn concat_text(&mut self, a: &Str, b: &Str) -> Result {
+        let (a, b) = (a.as_str(), b.as_str());
+        if a.len() + b.len() > MAX_TEXT {
+            return Err(self.memory_error());
+        }
+        let mut text = CompactString::with_capacity(a.len() + b.len());
+        text.push_str(a);
+        text.push_str(b);
+        Ok(Value::Str(Rc::new(Str::new(text))))
+    }
+
     fn concat(&mut self, a: &Value, b: &Value) -> Result<Option<Value>> {
         let result = match (a.unwrapped(), b.unwrapped()) {
-            (Value::Str(x), Value::Str(y)) => {
-                let (x, y) = (x.as_str(), y.as_str());
-                if x.len() + y.len() > MAX_TEXT {
-                    return Err(self.memory_error());
-                }
-                let mut text = CompactString::with_capacity(x.len() + y.len());
-                text.push_str(x);
-                text.push_str(y);
-                Value::Str(Rc::new(Str::new(text)))
-            }
+            (Value::Str(x), Value::Str(y)) => return self.concat_text(x, y).map(Some),
             (Value::List(x), Value::List(y)) => {
                 let (x, y) = (x.items.borrow(), y.items.borrow());
                 let mut items = Vec::with_capacity(x.len() + y.len());
@@ -266,10 +269,7 @@ impl Vm {
 }
 
 fn is_sequence(value: &Value) -> bool {
-    matches!(
-        value,
-        Value::Str(_) | Value::List(_) | Value::Tuple(_) | Value::Bytes(_) | Value::ByteArray(_)
-    )
+    matches!(value, Value::Str(_) | Value::List(_) | Value::Tuple(_) | Value::Bytes(_) | Value::ByteArray(_))
 }
 
 /// The bytes of `bytes` and `bytearray`, copied out.

@@ -22,6 +22,14 @@ impl Vm {
         self.make_set(items, frozen).map(Value::Set)
     }
 
+    /// A set display of three or more constants. CPython keeps those as a frozenset and copies it, which shows in the
+    /// order of the elements.
+    pub fn constant_set(&mut self, items: Vec<Value>) -> Result {
+        let constant = self.make_set(items, true)?;
+        let set = self.set_copy(&constant, false)?;
+        Ok(Value::Set(Rc::new(set)))
+    }
+
     /// A copy of a set.
     pub fn set_copy(&mut self, set: &Set, frozen: bool) -> Result<Set> {
         let copy = Set::new(frozen);

@@ -181,8 +181,7 @@ impl Vm {
             return Err(self.value_error("slice step cannot be zero"));
         }
         let down = step.is_negative();
-        let (lower, upper) =
-            if down { (-BigInt::one(), &len - 1) } else { (BigInt::zero(), len.clone()) };
+        let (lower, upper) = if down { (-BigInt::one(), &len - 1) } else { (BigInt::zero(), len.clone()) };
         let clamp = |bound: Option<BigInt>, default: &BigInt| match bound {
             None => default.clone(),
             Some(n) if n.is_negative() => (n + &len).max(lower.clone()),
@@ -232,4 +231,3 @@ fn remove_positions<T>(items: &mut Vec<T>, indices: slices::Indices, removed: &m
     }
     *items = kept;
 }
-

@@ -1,7 +1,10 @@
 //! Sorting: stable, and safe against comparisons that fail, contradict themselves or change what is being sorted.
 //!
-//! Numbers and strings are sorted by Rust. Where a comparison may be script code a merge sort of our own is used; it
-//! finds runs and inserts into them as CPython's does, so that short lists are compared in the same order.
+//! Numbers and strings are sorted by Rust. Where a comparison may be script code, it is a merge sort that finds runs,
+//! merges them in the order that keeps the merges balanced, and gallops where one side wins for long. It asks for the
+//! very comparisons that CPython asks for, since a script can watch them.
+//!
+//! **Invariant**: whatever a comparison does, the entries stay a permutation of what they were.
 
 use std::cmp::Ordering;
 
@@ -10,6 +13,7 @@ use crate::machine::compare::{compare_numbers, compare_text};
 use crate::object::{Result, Value};
 
 /// An item with the key it is sorted by; without one the item itself is the key.
+#[derive(Default)]
 struct Entry {
     key: Value,
     /// `Unbound` if the key is the item.
@@ -54,7 +58,7 @@ impl Vm {
         if len < 2 {
             return Ok(());
         }
-        // As long as runs may be that binary insertion makes: between 32 and 64, so that merges stay balanced.
+        // Shorter runs are filled up by insertion: to between 32 and 64, so that their number is near a power of two.
         let mut least = len;
         let mut odd = 0;
         while least >= SHORT {
@@ -62,33 +66,240 @@ impl Vm {
             least >>= 1;
         }
         least += odd;
-        let mut runs: Vec<(usize, usize)> = Vec::new();
+        let mut runs: Vec<Run> = Vec::new();
+        let mut gallop = GALLOP;
         let mut start = 0;
         while start < len {
-            let mut end = start + self.count_run(&mut entries[start..])?;
-            if end - start < least {
-                let wanted = (start + least).min(len);
-                self.insert(&mut entries[start..wanted], end - start)?;
-                end = wanted;
+            let rest = &mut entries[start..];
+            let mut count = self.count_run(rest)?;
+            if count < least {
+                let wanted = least.min(rest.len());
+                self.insert(&mut rest[..wanted], count)?;
+                count = wanted;
             }
-            runs.push((start, end));
-            start = end;
-        }
-        while runs.len() > 1 {
-            let mut merged = Vec::with_capacity(runs.len() / 2 + 1);
-            for pair in runs.chunks(2) {
-                match *pair {
-                    [(start, middle), (_, end)] => {
-                        self.merge(&mut entries[start..end], middle - start)?;
-                        merged.push((start, end));
+            if let Some(last) = runs.last() {
+                let power = last.power_before(count, len);
+                while let [.., earlier, _] = &runs[..] {
+                    if earlier.power <= power {
+                        break;
                     }
-                    [run] => merged.push(run),
-                    _ => {}
+                    self.merge_runs(entries, &mut runs, 2, &mut gallop)?;
+                }
+                if let Some(last) = runs.last_mut() {
+                    last.power = power;
                 }
             }
-            runs = merged;
+            runs.push(Run { start, count, power: 0 });
+            start += count;
+        }
+        while runs.len() > 1 {
+            let from_end = match &runs[..] {
+                [.., a, _, c] if a.count < c.count => 3,
+                _ => 2,
+            };
+            self.merge_runs(entries, &mut runs, from_end, &mut gallop)?;
         }
         Ok(())
+    }
+
+    /// Merges the run that is the `from_end`th from the end with the one after it.
+    fn merge_runs(
+        &mut self,
+        entries: &mut [Entry],
+        runs: &mut Vec<Run>,
+        from_end: usize,
+        gallop: &mut usize,
+    ) -> Result<()> {
+        let at = runs.len() - from_end;
+        let right = runs.remove(at + 1);
+        let left = &mut runs[at];
+        let entries = &mut entries[left.start..right.start + right.count];
+        let middle = left.count;
+        left.count += right.count;
+        // What the left run begins with and the right run ends with is in its place already.
+        let skip = self.gallop_right(&entries[middle].key, &entries[..middle], 0)?;
+        if skip == middle {
+            return Ok(());
+        }
+        let keep = self.gallop_left(&entries[middle - 1].key, &entries[middle..], right.count - 1)?;
+        if keep == 0 {
+            return Ok(());
+        }
+        let entries = &mut entries[skip..middle + keep];
+        let middle = middle - skip;
+        if middle <= keep {
+            let left = entries[..middle].iter_mut().map(std::mem::take).collect();
+            let mut merge = FromLeft { entries, left, at: 0, from: middle, to: 0 };
+            let result = self.merge_from_left(&mut merge, gallop);
+            merge.take_left(merge.left.len() - merge.at);
+            result
+        } else {
+            let right: Vec<Entry> = entries[middle..].iter_mut().map(std::mem::take).collect();
+            let (to, last) = (entries.len(), right.len());
+            let mut merge = FromRight { entries, right, left: middle, last, to };
+            let result = self.merge_from_right(&mut merge, gallop);
+            merge.take_right(merge.last);
+            result
+        }
+    }
+
+    fn merge_from_left(&mut self, m: &mut FromLeft, gallop: &mut usize) -> Result<()> {
+        m.take_right(1);
+        if m.rights() == 0 || m.lefts() == 1 {
+            m.take_right(m.rights());
+            return Ok(());
+        }
+        loop {
+            let (mut lefts, mut rights) = (0, 0);
+            while lefts.max(rights) < *gallop {
+                if self.less(&m.entries[m.from].key, &m.left[m.at].key)? {
+                    m.take_right(1);
+                    (lefts, rights) = (0, rights + 1);
+                } else {
+                    m.take_left(1);
+                    (lefts, rights) = (lefts + 1, 0);
+                }
+                if m.is_done() {
+                    return Ok(());
+                }
+            }
+            *gallop += 1;
+            loop {
+                *gallop -= usize::from(*gallop > 1);
+                let lefts = self.gallop_right(&m.entries[m.from].key, &m.left[m.at..], 0)?;
+                m.take_left(lefts);
+                if lefts > 0 && m.is_done() {
+                    return Ok(());
+                }
+                m.take_right(1);
+                if m.rights() == 0 {
+                    return Ok(());
+                }
+                let rights = self.gallop_left(&m.left[m.at].key, &m.entries[m.from..], 0)?;
+                m.take_right(rights);
+                if m.rights() == 0 {
+                    return Ok(());
+                }
+                m.take_left(1);
+                if m.is_done() {
+                    return Ok(());
+                }
+                if lefts < GALLOP && rights < GALLOP {
+                    break;
+                }
+            }
+            // Leaving is punished: the next time it takes longer to begin.
+            *gallop += 1;
+        }
+    }
+
+    fn merge_from_right(&mut self, m: &mut FromRight, gallop: &mut usize) -> Result<()> {
+        m.take_left(1);
+        if m.left == 0 || m.last == 1 {
+            m.take_left(m.left);
+            return Ok(());
+        }
+        loop {
+            let (mut lefts, mut rights) = (0, 0);
+            while lefts.max(rights) < *gallop {
+                if self.less(&m.right[m.last - 1].key, &m.entries[m.left - 1].key)? {
+                    m.take_left(1);
+                    (lefts, rights) = (lefts + 1, 0);
+                } else {
+                    m.take_right(1);
+                    (lefts, rights) = (0, rights + 1);
+                }
+                if m.is_done() {
+                    return Ok(());
+                }
+            }
+            *gallop += 1;
+            loop {
+                *gallop -= usize::from(*gallop > 1);
+                let stay = self.gallop_right(&m.right[m.last - 1].key, &m.entries[..m.left], m.left - 1)?;
+                let lefts = m.left - stay;
+                m.take_left(lefts);
+                if m.left == 0 {
+                    return Ok(());
+                }
+                m.take_right(1);
+                if m.is_done() {
+                    return Ok(());
+                }
+                let stay = self.gallop_left(&m.entries[m.left - 1].key, &m.right[..m.last], m.last - 1)?;
+                let rights = m.last - stay;
+                m.take_right(rights);
+                if rights > 0 && m.is_done() {
+                    return Ok(());
+                }
+                m.take_left(1);
+                if m.left == 0 {
+                    return Ok(());
+                }
+                if lefts < GALLOP && rights < GALLOP {
+                    break;
+                }
+            }
+            *gallop += 1;
+        }
+    }
+
+    /// Where a key belongs in a run, before its equals; looked for in growing steps from `hint`.
+    fn gallop_left(&mut self, key: &Value, run: &[Entry], hint: usize) -> Result<usize> {
+        let (low, high) = if self.less(&run[hint].key, key)? {
+            let most = run.len() - hint;
+            let (mut last, mut step) = (0, 1);
+            while step < most && self.less(&run[hint + step].key, key)? {
+                (last, step) = (step, 2 * step + 1);
+            }
+            (hint + last + 1, hint + step.min(most))
+        } else {
+            let most = hint + 1;
+            let (mut last, mut step) = (0, 1);
+            while step < most && !self.less(&run[hint - step].key, key)? {
+                (last, step) = (step, 2 * step + 1);
+            }
+            (most - step.min(most), hint - last)
+        };
+        let (mut low, mut high) = (low, high);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.less(&run[middle].key, key)? {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(high)
+    }
+
+    /// Where a key belongs in a run, behind its equals; looked for in growing steps from `hint`.
+    fn gallop_right(&mut self, key: &Value, run: &[Entry], hint: usize) -> Result<usize> {
+        let (low, high) = if self.less(key, &run[hint].key)? {
+            let most = hint + 1;
+            let (mut last, mut step) = (0, 1);
+            while step < most && self.less(key, &run[hint - step].key)? {
+                (last, step) = (step, 2 * step + 1);
+            }
+            (most - step.min(most), hint - last)
+        } else {
+            let most = run.len() - hint;
+            let (mut last, mut step) = (0, 1);
+            while step < most && !self.less(key, &run[hint + step].key)? {
+                (last, step) = (step, 2 * step + 1);
+            }
+            (hint + last + 1, hint + step.min(most))
+        };
+        let (mut low, mut high) = (low, high);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.less(key, &run[middle].key)? {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        Ok(high)
     }
 
     /// How many entries at the front are in order; a falling run is turned round, equal entries in it keep theirs.
@@ -148,46 +359,115 @@ impl Vm {
         }
         Ok(())
     }
+}
 
-    /// Merges two sorted halves. On an error what is left is put back in order of arrival.
-    fn merge(&mut self, entries: &mut [Entry], middle: usize) -> Result<()> {
-        let (first, second) = entries.split_at_mut(middle);
-        if let (Some(last), Some(next)) = (first.last(), second.first()) {
-            if !self.less(&next.key, &last.key)? {
-                return Ok(());
+/// So many wins in a row and merging gallops.
+const GALLOP: usize = 7;
+
+/// A sorted part that waits to be merged.
+struct Run {
+    start: usize,
+    count: usize,
+    /// How deep the boundary to the next run lies in a balanced tree of merges.
+    power: u32,
+}
+
+impl Run {
+    /// The power of the boundary between this run and one of `next` entries after it: the first binary digit in which
+    /// the middles of the two, as fractions of the whole, differ.
+    fn power_before(&self, next: usize, len: usize) -> u32 {
+        let mut a = 2 * self.start + self.count;
+        let mut b = a + self.count + next;
+        let mut power = 0;
+        loop {
+            power += 1;
+            if a >= len {
+                a -= len;
+                b -= len;
+            } else if b >= len {
+                return power;
             }
+            a <<= 1;
+            b <<= 1;
         }
-        let taken = |entry: &mut Entry| Entry { key: entry.key.take(), item: entry.item.take() };
-        let left: Vec<Entry> = first.iter_mut().map(taken).collect();
-        let mut left = left.into_iter().peekable();
-        // `to` never catches up with `from`: the difference is what is left of the first half.
-        let (mut to, mut from) = (0, middle);
-        let mut result = Ok(());
-        while let Some(entry) = left.peek() {
-            let take_right = if from >= entries.len() {
-                false
-            } else {
-                match self.less(&entries[from].key, &entry.key) {
-                    Ok(less) => less,
-                    Err(e) => {
-                        result = Err(e);
-                        break;
-                    }
-                }
-            };
-            if take_right {
-                entries.swap(to, from);
-                from += 1;
-            } else if let Some(entry) = left.next() {
-                entries[to] = entry;
-            }
-            to += 1;
+    }
+}
+
+/// A merge from the left. The left run has been moved out; its place and what has been merged make up `entries[..from]`.
+struct FromLeft<'a> {
+    entries: &'a mut [Entry],
+    left: Vec<Entry>,
+    at: usize,
+    from: usize,
+    to: usize,
+}
+
+impl FromLeft<'_> {
+    fn lefts(&self) -> usize {
+        self.left.len() - self.at
+    }
+
+    fn rights(&self) -> usize {
+        self.entries.len() - self.from
+    }
+
+    fn take_left(&mut self, count: usize) {
+        for _ in 0..count {
+            self.entries[self.to] = std::mem::take(&mut self.left[self.at]);
+            self.at += 1;
+            self.to += 1;
         }
-        for entry in left {
-            entries[to] = entry;
-            to += 1;
+    }
+
+    fn take_right(&mut self, count: usize) {
+        for _ in 0..count {
+            self.entries.swap(self.to, self.from);
+            self.from += 1;
+            self.to += 1;
         }
-        result
+    }
+
+    /// Whether one side is used up, or the last of the left is known to come last.
+    fn is_done(&mut self) -> bool {
+        if self.lefts() == 1 && self.rights() > 0 {
+            self.take_right(self.rights());
+        }
+        self.lefts() == 0 || self.rights() == 0
+    }
+}
+
+/// A merge from the right: `entries[..left]` is what is left of the left run, `right[..last]` of the other.
+struct FromRight<'a> {
+    entries: &'a mut [Entry],
+    right: Vec<Entry>,
+    left: usize,
+    last: usize,
+    to: usize,
+}
+
+impl FromRight<'_> {
+    fn take_left(&mut self, count: usize) {
+        for _ in 0..count {
+            self.left -= 1;
+            self.to -= 1;
+            self.entries.swap(self.to, self.left);
+        }
+    }
+
+    fn take_right(&mut self, count: usize) {
+        for _ in 0..count {
+            self.last -= 1;
+            self.to -= 1;
+            self.entries[self.to] = std::mem::take(&mut self.right[self.last]);
+        }
+    }
+
+    /// Whether one side is used up, or the first of the right is known to come first.
+    fn is_done(&mut self) -> bool {
+        if self.last == 1 && self.left > 0 {
+            self.take_left(self.left);
+        }
+        self.last == 0 || self.left == 0
     }
 }
 
@@ -218,5 +498,60 @@ fn plain_order(entries: &[Entry]) -> Option<fn(&Value, &Value) -> Ordering> {
         })
         .then_some(numbers as fn(&Value, &Value) -> Ordering),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::Host;
+
+    /// Tuples, which the machine compares, of numbers that are far from sorted, with many equal ones.
+    fn items(count: usize, different: u64) -> Vec<Value> {
+        let mut state = count as u64 * 31 + different;
+        let mut next = |at: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let n = if at % 97 < 40 { at as u64 } else { state >> 33 };
+            Value::tuple([Value::Int((n % different) as i64)])
+        };
+        (0..count).map(&mut next).collect()
+    }
+
+    fn number(item: &Value) -> i64 {
+        item.as_tuple().and_then(|items| items[0].as_int()).unwrap_or(-1)
+    }
+
+    #[test]
+    fn sorts_stably() {
+        let mut vm = Vm::new(Host::closed());
+        for count in [0, 1, 2, 3, 10, 63, 64, 65, 200, 1000, 5000] {
+            for different in [2, 7, 100, 1 << 40] {
+                for reverse in [false, true] {
+                    let mut sorted = items(count, different);
+                    let mut expected = sorted.clone();
+                    expected.sort_by_key(|item| if reverse { -number(item) } else { number(item) });
+                    assert!(vm.sort(&mut sorted, None, reverse).is_ok());
+                    assert!(
+                        sorted.iter().zip(&expected).all(|(a, b)| a.address() == b.address()),
+                        "{count} {different}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn keeps_every_item_when_a_comparison_fails() {
+        let mut vm = Vm::new(Host::closed());
+        for at in (0..1000).step_by(7) {
+            let mut items = items(1000, 50);
+            items[at] = Value::None;
+            let mut before: Vec<_> = items.iter().map(Value::address).collect();
+            assert!(vm.sort(&mut items, None, false).is_err());
+            let mut after: Vec<_> = items.iter().map(Value::address).collect();
+            before.sort();
+            after.sort();
+            assert_eq!(before, after);
+        }
     }
 }

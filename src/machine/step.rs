@@ -13,6 +13,7 @@ use crate::object::{Error, Result, Value, gc};
 
 impl Vm {
     /// Runs a frame until it returns, suspends or fails.
+    #[inline]
     pub fn execute(&mut self, frame: &mut Frame) -> Result<Value> {
         loop {
             match self.run_steps(frame) {
@@ -49,11 +50,11 @@ impl Vm {
         }
         loop {
             match &steps[pc] {
-                Step::Expr(thunk) => drop(attempt!(thunk(self, frame))),
+                Step::Expr(thunk) => attempt!(thunk(self, frame)).discard(),
                 Step::Do(action) => attempt!(action(self, frame)),
                 Step::StoreLocal(slot, thunk) => {
                     let value = attempt!(thunk(self, frame));
-                    frame.locals[*slot as usize] = value;
+                    std::mem::replace(&mut frame.locals[*slot as usize], value).discard();
                 }
                 Step::Jump(target) => {
                     pc = *target as usize;
@@ -90,9 +91,13 @@ impl Vm {
                     return Ok(value);
                 }
                 Step::ForLocal { iter, local, exit } => match attempt!(self.next_of(frame, *iter)) {
-                    Some(value) => frame.locals[*local as usize] = value,
+                    Some(value) => std::mem::replace(&mut frame.locals[*local as usize], value).discard(),
                     None => {
                         frame.locals[*iter as usize] = Value::Unbound;
+                        if gc::pending() {
+                            frame.pc = pc as u32;
+                            self.run_finalizers(Some(frame));
+                        }
                         pc = *exit as usize;
                         continue;
                     }
@@ -101,6 +106,10 @@ impl Vm {
                     Some(value) => attempt!(store(self, frame, value)),
                     None => {
                         frame.locals[*iter as usize] = Value::Unbound;
+                        if gc::pending() {
+                            frame.pc = pc as u32;
+                            self.run_finalizers(Some(frame));
+                        }
                         pc = *exit as usize;
                         continue;
                     }

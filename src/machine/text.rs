@@ -30,6 +30,16 @@ impl Vm {
         Ok(Rc::new(Str::new(out)))
     }
 
+    /// What the built-in type of a value, or the one its class is derived from, makes of `repr(value)`.
+    pub fn builtin_repr(&mut self, value: &Value) -> Result<Rc<Str>> {
+        let mut out = String::new();
+        match value {
+            Value::Instance(_) | Value::Exception(_) | Value::Class(_) => self.push_object(&mut out, value)?,
+            _ => self.push_builtin(&mut out, value, value)?,
+        }
+        Ok(Rc::new(Str::new(out)))
+    }
+
     /// `str(value)`.
     pub fn str(&mut self, value: &Value) -> Result<Rc<Str>> {
         match value {
@@ -182,7 +192,11 @@ impl Vm {
             Value::Str(text) => out.push_str(&reprs::str_repr(text)),
             Value::Bytes(bytes) => out.push_str(&reprs::bytes_repr(bytes)),
             Value::ByteArray(array) => {
-                let text = reprs::bytes_repr(&array.bytes.borrow());
+                let mut text = reprs::bytes_repr(&array.bytes.borrow());
+                if text.starts_with("b\"") {
+                    // Unlike those of `bytes`, single quotes are escaped even between double ones.
+                    text = text.replace('\'', "\\'");
+                }
                 let name = self.type_name(whole);
                 out.extend([name.as_str(), "(", &text, ")"]);
             }
@@ -309,16 +323,13 @@ impl Vm {
             out.push_str(shown);
             return Ok(None);
         }
-        if self.enter().is_err() {
-            let class = self.types.RecursionError.clone();
-            return Err(self.error(&class, "maximum recursion depth exceeded while getting the repr of an object"));
-        }
+        self.enter_native(" while getting the repr of an object")?;
         self.repr_guard.push(address);
         Ok(Some(address))
     }
 
     pub fn leave_repr(&mut self, guard: usize) {
-        self.depth -= 1;
+        self.leave_native();
         if let Some(at) = self.repr_guard.iter().rposition(|&address| address == guard) {
             self.repr_guard.remove(at);
         }

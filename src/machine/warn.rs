@@ -25,6 +25,13 @@ impl Vm {
         Ok(())
     }
 
+    /// Shows a warning that the compiler has made.
+    pub fn show_diagnostic(&mut self, warning: &Diagnostic) {
+        let style = self.host.style;
+        let text = report::diagnostic(warning, &style);
+        self.write_err(&text);
+    }
+
     fn show_warning(
         &mut self,
         category: &Rc<Class>,

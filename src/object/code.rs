@@ -110,6 +110,8 @@ pub struct Code {
     /// Innermost first.
     pub handlers: Vec<Handler>,
     pub doc: Option<Value>,
+    /// How many positional arguments make a call that runs at once on the native stack; 255 if none do.
+    pub simple_arity: u8,
     /// Whether the body handles exceptions, so that what is being handled must be restored when it is left.
     pub handles: bool,
     /// A generator function decorated with `types.coroutine`.

@@ -20,6 +20,7 @@ pub type NativeCall = fn(&mut Vm, &[Value]) -> Result<Value>;
 /// One row of a table of built-in functions or of a type's methods.
 pub struct Row {
     /// `name(params)` in the notation of `inspect.signature`; for a method without `self`, which always comes first.
+    /// With `def ` in front a wrong call is told what CPython says of a function written in Python.
     pub signature: &'static str,
     pub kind: RowKind,
 }
@@ -63,7 +64,13 @@ pub const fn attribute(name: &'static str, get: Getter, set: Setter) -> Row {
 
 impl Row {
     pub fn name(&self) -> &'static str {
-        self.signature.split('(').next().unwrap_or(self.signature)
+        let signature = self.signature.strip_prefix("def ").unwrap_or(self.signature);
+        signature.split('(').next().unwrap_or(signature)
+    }
+
+    /// Whether CPython has it as a function written in Python.
+    pub fn is_python(&self) -> bool {
+        self.signature.starts_with("def ")
     }
 }
 

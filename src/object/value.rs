@@ -17,7 +17,10 @@ use super::module::Module;
 use super::native::NativeFunction;
 use super::str::Str;
 
-#[derive(Clone, Default)]
+/// The tag is a whole word, so that a value is copied as two words: with a byte for a tag, the compiler copies the padding
+/// in odd pieces, which stalls the processor.
+#[derive(Default)]
+#[repr(u64)]
 pub enum Value {
     /// No value: an unset local, a missing optional argument, a removed table entry. Never seen by a script.
     #[default]
@@ -65,6 +68,21 @@ pub enum Value {
 }
 
 const _: () = assert!(size_of::<Value>() == 16);
+
+impl Clone for Value {
+    /// Numbers and singletons are copied in line; everything else counts a reference.
+    #[inline]
+    fn clone(&self) -> Value {
+        match self {
+            Value::Int(n) => Value::Int(*n),
+            Value::Float(x) => Value::Float(*x),
+            Value::Bool(b) => Value::Bool(*b),
+            Value::None => Value::None,
+            Value::Unbound => Value::Unbound,
+            other => other.clone_heap(),
+        }
+    }
+}
 
 impl Value {
     pub fn str(text: &str) -> Value {
@@ -119,6 +137,55 @@ impl Value {
     #[inline]
     pub fn is_none(&self) -> bool {
         matches!(self, Value::None)
+    }
+
+    #[inline(never)]
+    fn clone_heap(&self) -> Value {
+        match self {
+            Value::Unbound => Value::Unbound,
+            Value::None => Value::None,
+            Value::NotImplemented => Value::NotImplemented,
+            Value::Ellipsis => Value::Ellipsis,
+            Value::Bool(b) => Value::Bool(*b),
+            Value::Int(n) => Value::Int(*n),
+            Value::Float(x) => Value::Float(*x),
+            Value::BigInt(x) => Value::BigInt(x.clone()),
+            Value::Complex(x) => Value::Complex(x.clone()),
+            Value::Str(x) => Value::Str(x.clone()),
+            Value::Bytes(x) => Value::Bytes(x.clone()),
+            Value::ByteArray(x) => Value::ByteArray(x.clone()),
+            Value::Tuple(x) => Value::Tuple(x.clone()),
+            Value::List(x) => Value::List(x.clone()),
+            Value::Dict(x) => Value::Dict(x.clone()),
+            Value::Set(x) => Value::Set(x.clone()),
+            Value::Range(x) => Value::Range(x.clone()),
+            Value::Slice(x) => Value::Slice(x.clone()),
+            Value::Function(x) => Value::Function(x.clone()),
+            Value::Native(x) => Value::Native(x.clone()),
+            Value::BoundMethod(x) => Value::BoundMethod(x.clone()),
+            Value::Descriptor(x) => Value::Descriptor(x.clone()),
+            Value::Class(x) => Value::Class(x.clone()),
+            Value::Module(x) => Value::Module(x.clone()),
+            Value::Cell(x) => Value::Cell(x.clone()),
+            Value::Code(x) => Value::Code(x.clone()),
+            Value::Frame(x) => Value::Frame(x.clone()),
+            Value::Traceback(x) => Value::Traceback(x.clone()),
+            Value::Coroutine(x) => Value::Coroutine(x.clone()),
+            Value::Awaiter(x) => Value::Awaiter(x.clone()),
+            Value::Iter(x) => Value::Iter(x.clone()),
+            Value::Exception(x) => Value::Exception(x.clone()),
+            Value::Instance(x) => Value::Instance(x.clone()),
+        }
+    }
+
+    /// Drops the value; numbers and singletons without a call.
+    #[inline]
+    pub fn discard(self) {
+        if self.is_heap() {
+            drop(self);
+        } else {
+            std::mem::forget(self);
+        }
     }
 
     /// `Unbound` and `None` as no value.

@@ -43,12 +43,13 @@ pub(super) struct Unit {
 }
 
 pub(super) struct Checker<'a> {
-    source: &'a Rc<Source>,
+    pub(super) source: &'a Rc<Source>,
     pub(super) interner: &'a Interner,
     pub(super) scopes: &'a Scopes,
     /// Where the imports that may be from `__future__` end.
     prefix_end: u32,
     pub(super) diagnostics: Vec<Diagnostic>,
+    pub(super) warnings: Vec<Diagnostic>,
     pub(super) unit: Unit,
     too_deep: bool,
 }
@@ -68,7 +69,16 @@ impl<'a> Checker<'a> {
             blocks: Vec::new(),
             excused: false,
         };
-        Checker { source, interner, scopes, prefix_end, diagnostics: Vec::new(), unit, too_deep: false }
+        Checker {
+            source,
+            interner,
+            scopes,
+            prefix_end,
+            diagnostics: Vec::new(),
+            warnings: Vec::new(),
+            unit,
+            too_deep: false,
+        }
     }
 
     #[cold]
@@ -163,6 +173,7 @@ impl<'a> Checker<'a> {
                 self.opt_expr(second.as_ref());
             }
             StmtKind::Assert { test, msg } => {
+                self.warn_assert(test, span);
                 self.expr(test);
                 self.opt_expr(msg.as_ref());
             }
@@ -212,10 +223,10 @@ impl<'a> Checker<'a> {
     }
 
     fn aug_assign(&mut self, target: &Expr, value: &Expr) {
-        if let ExprKind::Name(name) = target.kind {
-            self.store(name, target.span);
-        } else {
-            self.expr(target);
+        match target.kind {
+            // Unlike an assignment, it leaves an attribute of this name alone.
+            ExprKind::Attribute { .. } => self.expr(target),
+            _ => self.target(target),
         }
         self.expr(value);
     }
@@ -250,6 +261,10 @@ impl<'a> Checker<'a> {
             ExprKind::Name(name) if *name == sym::__debug__ => self.error("cannot delete __debug__", target.span),
             ExprKind::Tuple(targets) | ExprKind::List(targets) => {
                 targets.iter().for_each(|target| self.delete(target));
+            }
+            ExprKind::Subscript { value, index } => {
+                self.expr(value);
+                self.expr(index);
             }
             _ => self.expr(target),
         }

@@ -2,7 +2,7 @@
 
 use crate::source::Span;
 use crate::symbol::Symbol;
-use crate::syntax::ast::{Arg, Comp, Expr, ExprKind, FStringPart, Lambda};
+use crate::syntax::ast::{Arg, Comp, Expr, ExprKind, FStringPart, Lambda, UnaryOp};
 
 use super::check::{Block, Checker};
 use super::scope::{ScopeKind, SymbolMap};
@@ -33,9 +33,13 @@ impl Checker<'_> {
                 self.error(STARRED, expr.span);
                 self.expr(value);
             }
+            ExprKind::UnaryOp { op: UnaryOp::Not, operand } => self.not(operand),
             ExprKind::UnaryOp { operand, .. } => self.expr(operand),
             ExprKind::BinOp { first, rest } => self.chain(first, rest),
-            ExprKind::Compare { first, rest } => self.chain(first, rest),
+            ExprKind::Compare { first, rest } => {
+                self.warn_compare(first, rest, false, expr.span);
+                self.chain(first, rest);
+            }
             ExprKind::Lambda(lambda) => self.lambda(lambda),
             ExprKind::IfExp { test, body, orelse } => {
                 self.expr(test);
@@ -44,11 +48,13 @@ impl Checker<'_> {
             }
             ExprKind::Call { func, args } => {
                 self.keywords(args);
+                self.warn_call(func);
                 self.expr(func);
                 self.arg_values(args);
             }
             ExprKind::Attribute { value, .. } => self.expr(value),
             ExprKind::Subscript { value, index } => {
+                self.warn_subscript(value, index);
                 self.expr(value);
                 self.expr(index);
             }
@@ -97,6 +103,16 @@ impl Checker<'_> {
         self.expr(first);
         for (_, operand) in rest {
             self.expr(operand);
+        }
+    }
+
+    fn not(&mut self, operand: &Expr) {
+        match &operand.kind {
+            ExprKind::Compare { first, rest } => {
+                self.warn_compare(first, rest, true, operand.span);
+                self.chain(first, rest);
+            }
+            _ => self.expr(operand),
         }
     }
 
@@ -241,6 +257,10 @@ impl Checker<'_> {
             ExprKind::Starred(value) => {
                 self.error("starred assignment target must be in a list or tuple", target.span);
                 self.target(value);
+            }
+            ExprKind::Subscript { value, index } => {
+                self.expr(value);
+                self.expr(index);
             }
             _ => self.expr(target),
         }

@@ -10,14 +10,12 @@ use crate::diagnostic::Diagnostic;
 use crate::source::{Source, Span};
 use crate::symbol::{Interner, Symbol};
 use crate::syntax::ast::{
-    Alias, Arg, ClassDef, Expr, ExprKind, FunctionDef, Ident, Param, Params, Pattern, PatternKind, ScopeId,
-    Stmt, StmtKind, TypeParam, TypeParamKind,
+    Alias, Arg, ClassDef, Expr, ExprKind, FunctionDef, Ident, Param, Params, Pattern, PatternKind, ScopeId, Stmt,
+    StmtKind, TypeParam, TypeParamKind,
 };
 
 use super::scope::ScopeKind;
-use super::table::{
-    ANNOTATED, Flags, GLOBAL, IMPORT, ITERATION, LOCAL, NONLOCAL, PARAM, TYPE_PARAM, Table, USE,
-};
+use super::table::{ANNOTATED, Flags, GLOBAL, IMPORT, ITERATION, LOCAL, NONLOCAL, PARAM, TYPE_PARAM, Table, USE};
 use super::{Mode, syntax_error};
 
 /// Names that the walk itself needs.

@@ -19,6 +19,7 @@ mod scope;
 mod table;
 #[cfg(test)]
 mod tests;
+mod warn;
 
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -58,7 +59,9 @@ pub fn resolve(
     scopes.future_annotations = future.annotations;
     let mut checker = Checker::new(source, interner, &scopes, mode, future.prefix_end);
     checker.stmts(&module.body);
-    diagnostics.append(&mut checker.diagnostics);
+    let (mut found, warnings) = (checker.diagnostics, checker.warnings);
+    diagnostics.append(&mut found);
+    scopes.warnings = warnings;
     (scopes, once(diagnostics))
 }
 
@@ -71,10 +74,12 @@ pub fn resolve_expression(
 ) -> (Scopes, Vec<Diagnostic>) {
     let mut collector = Collector::new(source, interner, false);
     collector.expr(expr);
-    let (scopes, mut diagnostics) = bind(collector, mode, Vec::new());
+    let (mut scopes, mut diagnostics) = bind(collector, mode, Vec::new());
     let mut checker = Checker::new(source, interner, &scopes, mode, 0);
     checker.expr(expr);
-    diagnostics.append(&mut checker.diagnostics);
+    let (mut found, warnings) = (checker.diagnostics, checker.warnings);
+    diagnostics.append(&mut found);
+    scopes.warnings = warnings;
     (scopes, once(diagnostics))
 }
 

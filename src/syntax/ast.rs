@@ -38,14 +38,32 @@ pub struct Stmt {
 #[derive(Debug)]
 pub enum StmtKind {
     Expr(Expr),
-    Assign { targets: Vec<Expr>, value: Expr },
-    AugAssign { target: Expr, op: BinOp, value: Expr },
+    Assign {
+        targets: Vec<Expr>,
+        value: Expr,
+    },
+    AugAssign {
+        target: Expr,
+        op: BinOp,
+        value: Expr,
+    },
     /// `simple` when the target is a bare name without parentheses.
-    AnnAssign { target: Expr, annotation: Expr, value: Option<Expr>, simple: bool },
+    AnnAssign {
+        target: Expr,
+        annotation: Expr,
+        value: Option<Expr>,
+        simple: bool,
+    },
     Return(Option<Expr>),
     Delete(Vec<Expr>),
-    Raise { exc: Option<Expr>, cause: Option<Expr> },
-    Assert { test: Expr, msg: Option<Expr> },
+    Raise {
+        exc: Option<Expr>,
+        cause: Option<Expr>,
+    },
+    Assert {
+        test: Expr,
+        msg: Option<Expr>,
+    },
     Global(Vec<Ident>),
     Nonlocal(Vec<Ident>),
     Pass,
@@ -53,16 +71,52 @@ pub enum StmtKind {
     Continue,
     Import(Vec<Alias>),
     /// `from ..module import names`; `level` counts the dots; `from m import *` has one alias named `*`.
-    ImportFrom { module: Vec<Ident>, names: Vec<Alias>, level: u32 },
-    If { test: Expr, body: Vec<Stmt>, orelse: Vec<Stmt> },
-    While { test: Expr, body: Vec<Stmt>, orelse: Vec<Stmt> },
-    For { target: Expr, iter: Expr, body: Vec<Stmt>, orelse: Vec<Stmt>, is_async: bool },
-    Try { body: Vec<Stmt>, handlers: Vec<ExceptHandler>, orelse: Vec<Stmt>, finalbody: Vec<Stmt>, is_star: bool },
-    With { items: Vec<WithItem>, body: Vec<Stmt>, is_async: bool },
+    ImportFrom {
+        module: Vec<Ident>,
+        names: Vec<Alias>,
+        level: u32,
+    },
+    If {
+        test: Expr,
+        body: Vec<Stmt>,
+        orelse: Vec<Stmt>,
+    },
+    While {
+        test: Expr,
+        body: Vec<Stmt>,
+        orelse: Vec<Stmt>,
+    },
+    For {
+        target: Expr,
+        iter: Expr,
+        body: Vec<Stmt>,
+        orelse: Vec<Stmt>,
+        is_async: bool,
+    },
+    Try {
+        body: Vec<Stmt>,
+        handlers: Vec<ExceptHandler>,
+        orelse: Vec<Stmt>,
+        finalbody: Vec<Stmt>,
+        is_star: bool,
+    },
+    With {
+        items: Vec<WithItem>,
+        body: Vec<Stmt>,
+        is_async: bool,
+    },
     FunctionDef(Box<FunctionDef>),
     ClassDef(Box<ClassDef>),
-    Match { subject: Expr, cases: Vec<MatchCase> },
-    TypeAlias { name: Expr, type_params: Vec<TypeParam>, value: Expr, scope: ScopeId },
+    Match {
+        subject: Expr,
+        cases: Vec<MatchCase>,
+    },
+    TypeAlias {
+        name: Expr,
+        type_params: Vec<TypeParam>,
+        value: Expr,
+        scope: ScopeId,
+    },
 }
 
 #[derive(Debug)]
@@ -164,12 +218,24 @@ pub enum PatternKind {
     Singleton(Expr),
     Sequence(Vec<Pattern>),
     /// Keys are value expressions; `rest` is the name after `**`.
-    Mapping { keys: Vec<Expr>, patterns: Vec<Pattern>, rest: Option<Ident> },
-    Class { cls: Expr, patterns: Vec<Pattern>, kwd_attrs: Vec<Ident>, kwd_patterns: Vec<Pattern> },
+    Mapping {
+        keys: Vec<Expr>,
+        patterns: Vec<Pattern>,
+        rest: Option<Ident>,
+    },
+    Class {
+        cls: Expr,
+        patterns: Vec<Pattern>,
+        kwd_attrs: Vec<Ident>,
+        kwd_patterns: Vec<Pattern>,
+    },
     /// `*name`, or `*_` with `None`; only inside a sequence.
     Star(Option<Ident>),
     /// `pattern as name`; a bare capture has no pattern; the wildcard `_` has neither.
-    As { pattern: Option<Box<Pattern>>, name: Option<Ident> },
+    As {
+        pattern: Option<Box<Pattern>>,
+        name: Option<Ident>,
+    },
     Or(Vec<Pattern>),
 }
 
@@ -199,25 +265,57 @@ pub enum ExprKind {
     Dict(Vec<(Option<Expr>, Expr)>),
     /// `*value` in a display, call, assignment target or subscript.
     Starred(Box<Expr>),
-    BoolOp { op: BoolOp, values: Vec<Expr> },
+    BoolOp {
+        op: BoolOp,
+        values: Vec<Expr>,
+    },
     /// Operators of equal precedence that follow each other to the left are one node, so that a chain of any length is
     /// no deeper than its operands: `a - b + c` is `first: a, rest: [(-, b), (+, c)]`. `rest` is never empty.
-    BinOp { first: Box<Expr>, rest: Vec<(BinOp, Expr)> },
-    UnaryOp { op: UnaryOp, operand: Box<Expr> },
+    BinOp {
+        first: Box<Expr>,
+        rest: Vec<(BinOp, Expr)>,
+    },
+    UnaryOp {
+        op: UnaryOp,
+        operand: Box<Expr>,
+    },
     /// `first op1 a op2 b ...`; never empty.
-    Compare { first: Box<Expr>, rest: Vec<(CmpOp, Expr)> },
+    Compare {
+        first: Box<Expr>,
+        rest: Vec<(CmpOp, Expr)>,
+    },
     Lambda(Box<Lambda>),
-    IfExp { test: Box<Expr>, body: Box<Expr>, orelse: Box<Expr> },
+    IfExp {
+        test: Box<Expr>,
+        body: Box<Expr>,
+        orelse: Box<Expr>,
+    },
     /// Positional arguments, `*args`, keywords and `**kwargs` in the order written.
-    Call { func: Box<Expr>, args: Vec<Arg> },
-    Attribute { value: Box<Expr>, attr: Ident },
-    Subscript { value: Box<Expr>, index: Box<Expr> },
+    Call {
+        func: Box<Expr>,
+        args: Vec<Arg>,
+    },
+    Attribute {
+        value: Box<Expr>,
+        attr: Ident,
+    },
+    Subscript {
+        value: Box<Expr>,
+        index: Box<Expr>,
+    },
     /// Only as the index of a subscript, or an element of a tuple there.
-    Slice { lower: Option<Box<Expr>>, upper: Option<Box<Expr>>, step: Option<Box<Expr>> },
+    Slice {
+        lower: Option<Box<Expr>>,
+        upper: Option<Box<Expr>>,
+        step: Option<Box<Expr>>,
+    },
     Await(Box<Expr>),
     Yield(Option<Box<Expr>>),
     YieldFrom(Box<Expr>),
-    NamedExpr { target: Ident, value: Box<Expr> },
+    NamedExpr {
+        target: Ident,
+        value: Box<Expr>,
+    },
     ListComp(Box<Comp>),
     SetComp(Box<Comp>),
     /// `element` is the key, `value` the value.

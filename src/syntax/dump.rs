@@ -2,15 +2,16 @@
 //!
 //! The only things it can't show are the ones the tree doesn't keep: the `u` prefix of strings (`kind`).
 
-use std::fmt::Write as _;
+use std::cell::Cell;
 
 use super::ast::*;
-use super::lexer::is_printable;
 use crate::source::{Source, Span};
 use crate::symbol::{Interner, Symbol};
+use crate::text::float::{float_repr, push_repr};
+use crate::text::repr::{bytes_repr, str_repr};
 
-/// Chains longer than this are cut: nested as CPython nests them, they would fill gigabytes with indentation.
-const MAX_CHAIN: usize = 1_000;
+/// Deeper parts of a tree, and the rest of longer chains of operators, are not shown.
+const MAX_LEVELS: u32 = 200;
 
 /// A value as `ast.dump` sees it.
 enum Node {
@@ -30,7 +31,7 @@ enum Context {
 
 /// Dumps a module; with the source, with the places of expressions, statements and patterns too.
 pub(super) fn module(module: &Module, interner: &Interner, places: Option<&Source>) -> String {
-    let dumper = Dumper { interner, places };
+    let dumper = Dumper { interner, places, level: Cell::new(0) };
     let root = Node::Object("Module", fields([("body", dumper.stmts(&module.body))]));
     let mut out = String::new();
     write(&mut out, &root, 0);
@@ -111,6 +112,7 @@ fn bare(name: &'static str) -> Option<Node> {
 struct Dumper<'a> {
     interner: &'a Interner,
     places: Option<&'a Source>,
+    level: Cell<u32>,
 }
 
 impl Dumper<'_> {
@@ -130,12 +132,12 @@ impl Dumper<'_> {
     }
 
     fn symbol(&self, symbol: Symbol) -> Option<Node> {
-        leaf(repr_str(self.interner.name(symbol)))
+        leaf(str_repr(self.interner.name(symbol)))
     }
 
     fn dotted(&self, names: &[Ident]) -> Option<Node> {
         let parts: Vec<&str> = names.iter().map(|name| &**self.interner.name(name.name)).collect();
-        if parts.is_empty() { None } else { leaf(repr_str(&parts.join("."))) }
+        if parts.is_empty() { None } else { leaf(str_repr(&parts.join("."))) }
     }
 
     fn ident(&self, ident: &Option<Ident>) -> Option<Node> {
@@ -170,7 +172,30 @@ impl Dumper<'_> {
         Some(self.expr(expr, Context::Store))
     }
 
+    /// One level deeper, or an ellipsis.
+    fn deeper(&self, node: impl FnOnce() -> Node) -> Node {
+        if self.level.get() == MAX_LEVELS {
+            return Node::Leaf("...".to_owned());
+        }
+        self.level.set(self.level.get() + 1);
+        let node = node();
+        self.level.set(self.level.get() - 1);
+        node
+    }
+
     fn stmt(&self, stmt: &Stmt) -> Node {
+        self.deeper(|| self.stmt_node(stmt))
+    }
+
+    fn expr(&self, expr: &Expr, context: Context) -> Node {
+        self.deeper(|| self.expr_node(expr, context))
+    }
+
+    fn pattern(&self, pattern: &Pattern) -> Node {
+        self.deeper(|| self.pattern_node(pattern))
+    }
+
+    fn stmt_node(&self, stmt: &Stmt) -> Node {
         let span = stmt.span;
         match &stmt.kind {
             StmtKind::Expr(value) => self.placed("Expr", span, [("value", self.load(value))]),
@@ -180,7 +205,11 @@ impl Dumper<'_> {
             }
             StmtKind::AugAssign { target, op, value } => {
                 let op = bare(bin_op(*op));
-                self.placed("AugAssign", span, [("target", self.store(target)), ("op", op), ("value", self.load(value))])
+                self.placed(
+                    "AugAssign",
+                    span,
+                    [("target", self.store(target)), ("op", op), ("value", self.load(value))],
+                )
             }
             StmtKind::AnnAssign { target, annotation, value, simple } => self.placed(
                 "AnnAssign",
@@ -193,9 +222,7 @@ impl Dumper<'_> {
                 ],
             ),
             StmtKind::Return(value) => self.placed("Return", span, [("value", self.maybe(value))]),
-            StmtKind::Delete(targets) => {
-                self.placed("Delete", span, [("targets", self.exprs(targets, Context::Del))])
-            }
+            StmtKind::Delete(targets) => self.placed("Delete", span, [("targets", self.exprs(targets, Context::Del))]),
             StmtKind::Raise { exc, cause } => {
                 self.placed("Raise", span, [("exc", self.maybe(exc)), ("cause", self.maybe(cause))])
             }
@@ -213,6 +240,22 @@ impl Dumper<'_> {
                 span,
                 [("module", self.dotted(module)), ("names", self.aliases(names)), ("level", leaf(level))],
             ),
+            StmtKind::TypeAlias { name, type_params, value, .. } => self.placed(
+                "TypeAlias",
+                span,
+                [
+                    ("name", self.store(name)),
+                    ("type_params", self.type_params(type_params)),
+                    ("value", self.load(value)),
+                ],
+            ),
+            _ => self.compound(stmt),
+        }
+    }
+
+    fn compound(&self, stmt: &Stmt) -> Node {
+        let span = stmt.span;
+        match &stmt.kind {
             StmtKind::If { test, body, orelse } => self.placed(
                 "If",
                 span,
@@ -233,6 +276,15 @@ impl Dumper<'_> {
                     ("orelse", self.stmts(orelse)),
                 ],
             ),
+            StmtKind::FunctionDef(def) => self.function(span, def),
+            StmtKind::ClassDef(def) => self.class(span, def),
+            _ => self.clauses(stmt),
+        }
+    }
+
+    fn clauses(&self, stmt: &Stmt) -> Node {
+        let span = stmt.span;
+        match &stmt.kind {
             StmtKind::Try { body, handlers, orelse, finalbody, is_star } => self.placed(
                 if *is_star { "TryStar" } else { "Try" },
                 span,
@@ -252,33 +304,6 @@ impl Dumper<'_> {
                 let name = if *is_async { "AsyncWith" } else { "With" };
                 self.placed(name, span, [("items", list(items.collect())), ("body", self.stmts(body))])
             }
-            StmtKind::FunctionDef(def) => self.placed(
-                if def.is_async { "AsyncFunctionDef" } else { "FunctionDef" },
-                span,
-                [
-                    ("name", self.symbol(def.name.name)),
-                    ("args", Some(self.params(&def.params))),
-                    ("body", self.stmts(&def.body)),
-                    ("decorator_list", self.exprs(&def.decorators, Context::Load)),
-                    ("returns", self.maybe(&def.returns)),
-                    ("type_params", self.type_params(&def.type_params)),
-                ],
-            ),
-            StmtKind::ClassDef(def) => {
-                let (bases, keywords) = self.args(&def.args);
-                self.placed(
-                    "ClassDef",
-                    span,
-                    [
-                        ("name", self.symbol(def.name.name)),
-                        ("bases", bases),
-                        ("keywords", keywords),
-                        ("body", self.stmts(&def.body)),
-                        ("decorator_list", self.exprs(&def.decorators, Context::Load)),
-                        ("type_params", self.type_params(&def.type_params)),
-                    ],
-                )
-            }
             StmtKind::Match { subject, cases } => {
                 let cases = cases.iter().map(|case| {
                     let all = [
@@ -290,12 +315,39 @@ impl Dumper<'_> {
                 });
                 self.placed("Match", span, [("subject", self.load(subject)), ("cases", list(cases.collect()))])
             }
-            StmtKind::TypeAlias { name, type_params, value, .. } => self.placed(
-                "TypeAlias",
-                span,
-                [("name", self.store(name)), ("type_params", self.type_params(type_params)), ("value", self.load(value))],
-            ),
+            _ => unreachable!("all other statements have been seen to"),
         }
+    }
+
+    fn function(&self, span: Span, def: &FunctionDef) -> Node {
+        self.placed(
+            if def.is_async { "AsyncFunctionDef" } else { "FunctionDef" },
+            span,
+            [
+                ("name", self.symbol(def.name.name)),
+                ("args", Some(self.params(&def.params))),
+                ("body", self.stmts(&def.body)),
+                ("decorator_list", self.exprs(&def.decorators, Context::Load)),
+                ("returns", self.maybe(&def.returns)),
+                ("type_params", self.type_params(&def.type_params)),
+            ],
+        )
+    }
+
+    fn class(&self, span: Span, def: &ClassDef) -> Node {
+        let (bases, keywords) = self.args(&def.args);
+        self.placed(
+            "ClassDef",
+            span,
+            [
+                ("name", self.symbol(def.name.name)),
+                ("bases", bases),
+                ("keywords", keywords),
+                ("body", self.stmts(&def.body)),
+                ("decorator_list", self.exprs(&def.decorators, Context::Load)),
+                ("type_params", self.type_params(&def.type_params)),
+            ],
+        )
     }
 
     fn aliases(&self, names: &[Alias]) -> Option<Node> {
@@ -376,37 +428,66 @@ impl Dumper<'_> {
         (list(positional), list(keywords))
     }
 
-    fn expr(&self, expr: &Expr, context: Context) -> Node {
+    /// An expression's node; the kinds are spread over several functions to keep the native stack of each small.
+    fn expr_node(&self, expr: &Expr, context: Context) -> Node {
         let span = expr.span;
-        let ctx = ("ctx", bare(context_name(context)));
-        let place = |name, all: Vec<(&'static str, Option<Node>)>| {
-            let Node::Object(name, mut places) = self.placed(name, span, []) else { unreachable!("an object was made") };
-            let mut shown: Vec<_> = all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-            shown.append(&mut places);
-            Node::Object(name, shown)
-        };
         match &expr.kind {
-            ExprKind::Constant(value) => place("Constant", vec![("value", leaf(constant(value)))]),
-            ExprKind::Name(name) => place("Name", vec![("id", self.symbol(*name)), ctx]),
-            ExprKind::JoinedStr(parts) => place("JoinedStr", vec![("values", self.joined_values(parts))]),
-            ExprKind::Tuple(elements) => place("Tuple", vec![("elts", self.exprs(elements, context)), ctx]),
-            ExprKind::List(elements) => place("List", vec![("elts", self.exprs(elements, context)), ctx]),
-            ExprKind::Set(elements) => place("Set", vec![("elts", self.exprs(elements, Context::Load))]),
-            ExprKind::Dict(items) => {
-                let key = |key: &Option<Expr>| match key {
-                    Some(key) => self.expr(key, Context::Load),
-                    None => Node::Leaf("None".to_owned()),
-                };
-                let keys = list(items.iter().map(|(k, _)| key(k)).collect());
-                let values = list(items.iter().map(|(_, v)| self.expr(v, Context::Load)).collect());
-                place("Dict", vec![("keys", keys), ("values", values)])
+            ExprKind::Constant(value) => self.placed("Constant", span, [("value", leaf(constant(value)))]),
+            ExprKind::Name(name) => self.name(*name, span, context),
+            ExprKind::Tuple(elements) => self.elements("Tuple", span, elements, context),
+            ExprKind::List(elements) => self.elements("List", span, elements, context),
+            ExprKind::Set(elements) => self.one("Set", span, "elts", self.exprs(elements, Context::Load)),
+            ExprKind::JoinedStr(parts) => self.one("JoinedStr", span, "values", self.joined_values(parts)),
+            ExprKind::Await(value) => self.one("Await", span, "value", self.load(value)),
+            ExprKind::Yield(value) => self.one("Yield", span, "value", self.boxed(value)),
+            ExprKind::YieldFrom(value) => self.one("YieldFrom", span, "value", self.load(value)),
+            ExprKind::Dict(items) => self.dict(span, items),
+            ExprKind::BinOp { first, rest } => self.chain(span, first, rest),
+            ExprKind::BoolOp { .. } | ExprKind::UnaryOp { .. } | ExprKind::Compare { .. } => self.operator(expr),
+            ExprKind::Starred(_)
+            | ExprKind::Call { .. }
+            | ExprKind::Attribute { .. }
+            | ExprKind::Subscript { .. }
+            | ExprKind::Slice { .. } => self.trailer(expr, context),
+            ExprKind::ListComp(comp) => self.comp("ListComp", span, comp),
+            ExprKind::SetComp(comp) => self.comp("SetComp", span, comp),
+            ExprKind::DictComp(comp) => self.comp("DictComp", span, comp),
+            ExprKind::GeneratorExp(comp) => self.comp("GeneratorExp", span, comp),
+            ExprKind::Lambda(_) | ExprKind::IfExp { .. } | ExprKind::NamedExpr { .. } | ExprKind::Temp(_) => {
+                self.right_nested(expr)
             }
-            ExprKind::Starred(value) => place("Starred", vec![("value", Some(self.expr(value, context))), ctx]),
+        }
+    }
+
+    fn name(&self, name: Symbol, span: Span, context: Context) -> Node {
+        self.placed("Name", span, [("id", self.symbol(name)), ("ctx", bare(context_name(context)))])
+    }
+
+    fn one(&self, name: &'static str, span: Span, field: &'static str, value: Option<Node>) -> Node {
+        self.placed(name, span, [(field, value)])
+    }
+
+    fn elements(&self, name: &'static str, span: Span, elements: &[Expr], context: Context) -> Node {
+        let all = [("elts", self.exprs(elements, context)), ("ctx", bare(context_name(context)))];
+        self.placed(name, span, all)
+    }
+
+    fn dict(&self, span: Span, items: &[(Option<Expr>, Expr)]) -> Node {
+        let key = |key: &Option<Expr>| match key {
+            Some(key) => self.expr(key, Context::Load),
+            None => Node::Leaf("None".to_owned()),
+        };
+        let keys = list(items.iter().map(|(k, _)| key(k)).collect());
+        let values = list(items.iter().map(|(_, v)| self.expr(v, Context::Load)).collect());
+        self.placed("Dict", span, [("keys", keys), ("values", values)])
+    }
+
+    fn operator(&self, expr: &Expr) -> Node {
+        match &expr.kind {
             ExprKind::BoolOp { op, values } => {
                 let op = bare(if *op == BoolOp::And { "And" } else { "Or" });
-                place("BoolOp", vec![("op", op), ("values", self.exprs(values, Context::Load))])
+                self.placed("BoolOp", expr.span, [("op", op), ("values", self.exprs(values, Context::Load))])
             }
-            ExprKind::BinOp { first, rest } => self.chain(span, first, rest),
             ExprKind::UnaryOp { op, operand } => {
                 let op = bare(match op {
                     UnaryOp::Not => "Not",
@@ -414,54 +495,68 @@ impl Dumper<'_> {
                     UnaryOp::Pos => "UAdd",
                     UnaryOp::Invert => "Invert",
                 });
-                place("UnaryOp", vec![("op", op), ("operand", self.load(operand))])
+                self.placed("UnaryOp", expr.span, [("op", op), ("operand", self.load(operand))])
             }
             ExprKind::Compare { first, rest } => {
                 let ops = list(rest.iter().filter_map(|(op, _)| bare(cmp_op(*op))).collect());
                 let comparators = list(rest.iter().map(|(_, value)| self.expr(value, Context::Load)).collect());
-                place("Compare", vec![("left", self.load(first)), ("ops", ops), ("comparators", comparators)])
+                let all = [("left", self.load(first)), ("ops", ops), ("comparators", comparators)];
+                self.placed("Compare", expr.span, all)
             }
-            ExprKind::Lambda(lambda) => {
-                place("Lambda", vec![("args", Some(self.params(&lambda.params))), ("body", self.load(&lambda.body))])
-            }
-            ExprKind::IfExp { test, body, orelse } => place(
-                "IfExp",
-                vec![("test", self.load(test)), ("body", self.load(body)), ("orelse", self.load(orelse))],
-            ),
-            ExprKind::Call { func, args } => {
-                let (args, keywords) = self.args(args);
-                place("Call", vec![("func", self.load(func)), ("args", args), ("keywords", keywords)])
-            }
+            _ => unreachable!("called for operators"),
+        }
+    }
+
+    fn trailer(&self, expr: &Expr, context: Context) -> Node {
+        let span = expr.span;
+        let ctx = ("ctx", bare(context_name(context)));
+        match &expr.kind {
+            ExprKind::Starred(value) => self.placed("Starred", span, [("value", Some(self.expr(value, context))), ctx]),
+            ExprKind::Call { func, args } => self.call(span, func, args),
             ExprKind::Attribute { value, attr } => {
-                place("Attribute", vec![("value", self.load(value)), ("attr", self.symbol(attr.name)), ctx])
+                self.placed("Attribute", span, [("value", self.load(value)), ("attr", self.symbol(attr.name)), ctx])
             }
             ExprKind::Subscript { value, index } => {
-                place("Subscript", vec![("value", self.load(value)), ("slice", self.load(index)), ctx])
+                self.placed("Subscript", span, [("value", self.load(value)), ("slice", self.load(index)), ctx])
             }
-            ExprKind::Slice { lower, upper, step } => place(
+            ExprKind::Slice { lower, upper, step } => self.placed(
                 "Slice",
-                vec![("lower", self.boxed(lower)), ("upper", self.boxed(upper)), ("step", self.boxed(step))],
+                span,
+                [("lower", self.boxed(lower)), ("upper", self.boxed(upper)), ("step", self.boxed(step))],
             ),
-            ExprKind::Await(value) => place("Await", vec![("value", self.load(value))]),
-            ExprKind::Yield(value) => place("Yield", vec![("value", self.boxed(value))]),
-            ExprKind::YieldFrom(value) => place("YieldFrom", vec![("value", self.load(value))]),
-            ExprKind::NamedExpr { target, value } => {
-                let name = [("id", self.symbol(target.name)), ("ctx", bare("Store"))];
-                let target = self.placed("Name", target.span, name);
-                place("NamedExpr", vec![("target", Some(target)), ("value", self.load(value))])
+            _ => unreachable!("called for what follows an operand"),
+        }
+    }
+
+    fn call(&self, span: Span, func: &Expr, args: &[Arg]) -> Node {
+        let (args, keywords) = self.args(args);
+        self.placed("Call", span, [("func", self.load(func)), ("args", args), ("keywords", keywords)])
+    }
+
+    fn right_nested(&self, expr: &Expr) -> Node {
+        let span = expr.span;
+        match &expr.kind {
+            ExprKind::Lambda(lambda) => {
+                let all = [("args", Some(self.params(&lambda.params))), ("body", self.load(&lambda.body))];
+                self.placed("Lambda", span, all)
             }
-            ExprKind::ListComp(comp) => place("ListComp", self.comp(comp, "elt")),
-            ExprKind::SetComp(comp) => place("SetComp", self.comp(comp, "elt")),
-            ExprKind::DictComp(comp) => place("DictComp", self.comp(comp, "key")),
-            ExprKind::GeneratorExp(comp) => place("GeneratorExp", self.comp(comp, "elt")),
-            ExprKind::Temp(slot) => place("Temp", vec![("slot", leaf(slot))]),
+            ExprKind::IfExp { test, body, orelse } => {
+                let all = [("test", self.load(test)), ("body", self.load(body)), ("orelse", self.load(orelse))];
+                self.placed("IfExp", span, all)
+            }
+            ExprKind::NamedExpr { target, value } => {
+                let target = self.name(target.name, target.span, Context::Store);
+                self.placed("NamedExpr", span, [("target", Some(target)), ("value", self.load(value))])
+            }
+            ExprKind::Temp(slot) => self.placed("Temp", span, [("slot", leaf(slot))]),
+            _ => unreachable!("called for these kinds only"),
         }
     }
 
     /// A flat chain of operators, nested to the left as CPython has it.
     fn chain(&self, span: Span, first: &Expr, rest: &[(BinOp, Expr)]) -> Node {
         let mut left = self.expr(first, Context::Load);
-        for (i, (op, right)) in rest.iter().take(MAX_CHAIN).enumerate() {
+        for (i, (op, right)) in rest.iter().take(MAX_LEVELS as usize).enumerate() {
             let end = match (rest.get(i + 1), self.places) {
                 (Some((_, next)), Some(source)) => operand_end(&source.text, right.span, next.span),
                 _ => span.end,
@@ -472,7 +567,7 @@ impl Dumper<'_> {
         left
     }
 
-    fn comp(&self, comp: &Comp, element: &'static str) -> Vec<(&'static str, Option<Node>)> {
+    fn comp(&self, name: &'static str, span: Span, comp: &Comp) -> Node {
         let generators = comp.generators.iter().map(|clause| {
             let all = [
                 ("target", self.store(&clause.target)),
@@ -482,11 +577,13 @@ impl Dumper<'_> {
             ];
             Node::Object("comprehension", fields(all))
         });
-        vec![
+        let element = if comp.value.is_some() { "key" } else { "elt" };
+        let all = [
             (element, self.load(&comp.element)),
             ("value", self.maybe(&comp.value)),
             ("generators", list(generators.collect())),
-        ]
+        ];
+        self.placed(name, span, all)
     }
 
     /// The parts of an f-string, literal text (that shown before a value included) joined.
@@ -495,7 +592,7 @@ impl Dumper<'_> {
         let mut text = String::new();
         let flush = |text: &mut String, nodes: &mut Vec<Node>| {
             if !text.is_empty() {
-                nodes.push(Node::Object("Constant", fields([("value", leaf(repr_str(text)))])));
+                nodes.push(Node::Object("Constant", fields([("value", leaf(str_repr(text)))])));
                 text.clear();
             }
         };
@@ -512,14 +609,12 @@ impl Dumper<'_> {
                         (None, Some(_), None) => 'r' as i32,
                         _ => -1,
                     };
-                    let spec = field.format_spec.as_ref().map(|parts| {
-                        Node::Object("JoinedStr", fields([("values", self.joined_values(parts))]))
-                    });
-                    let all = [
-                        ("value", self.load(&field.value)),
-                        ("conversion", leaf(conversion)),
-                        ("format_spec", spec),
-                    ];
+                    let spec = field
+                        .format_spec
+                        .as_ref()
+                        .map(|parts| Node::Object("JoinedStr", fields([("values", self.joined_values(parts))])));
+                    let all =
+                        [("value", self.load(&field.value)), ("conversion", leaf(conversion)), ("format_spec", spec)];
                     nodes.push(self.placed("FormattedValue", field.span, all));
                 }
             }
@@ -528,7 +623,7 @@ impl Dumper<'_> {
         list(nodes)
     }
 
-    fn pattern(&self, pattern: &Pattern) -> Node {
+    fn pattern_node(&self, pattern: &Pattern) -> Node {
         let patterns = |patterns: &[Pattern]| list(patterns.iter().map(|pattern| self.pattern(pattern)).collect());
         let span = pattern.span;
         match &pattern.kind {
@@ -544,11 +639,7 @@ impl Dumper<'_> {
             PatternKind::Mapping { keys, patterns: values, rest } => self.placed(
                 "MatchMapping",
                 span,
-                [
-                    ("keys", self.exprs(keys, Context::Load)),
-                    ("patterns", patterns(values)),
-                    ("rest", self.ident(rest)),
-                ],
+                [("keys", self.exprs(keys, Context::Load)), ("patterns", patterns(values)), ("rest", self.ident(rest))],
             ),
             PatternKind::Class { cls, patterns: positional, kwd_attrs, kwd_patterns } => self.placed(
                 "MatchClass",
@@ -638,85 +729,14 @@ fn constant(value: &Constant) -> String {
         Constant::Ellipsis => "Ellipsis".to_owned(),
         Constant::Int(value) => value.to_string(),
         Constant::BigInt(value) => value.to_string(),
-        Constant::Float(value) => repr_float(*value),
+        Constant::Float(value) => float_repr(*value),
         Constant::Imaginary(value) => {
-            let text = repr_float(*value);
-            format!("{}j", text.strip_suffix(".0").unwrap_or(&text))
+            let mut text = String::new();
+            push_repr(&mut text, *value, false);
+            text.push('j');
+            text
         }
-        Constant::Str(text) => repr_str(text),
-        Constant::Bytes(bytes) => repr_bytes(bytes),
+        Constant::Str(text) => str_repr(text),
+        Constant::Bytes(bytes) => bytes_repr(bytes),
     }
-}
-
-/// The shortest digits that read back as the same number, in Python's notation.
-fn repr_float(value: f64) -> String {
-    if !value.is_finite() {
-        return if value.is_nan() { "nan" } else { "inf" }.to_owned();
-    }
-    let scientific = format!("{value:e}");
-    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..16).contains(&exponent) {
-        let plain = format!("{value}");
-        return if plain.contains('.') { plain } else { format!("{plain}.0") };
-    }
-    let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{digits}e{sign}{:02}", exponent.abs())
-}
-
-fn repr_str(text: &str) -> String {
-    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push(quote);
-    for c in text.chars() {
-        let code = u32::from(c);
-        match c {
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            _ if c == quote => {
-                out.push('\\');
-                out.push(c);
-            }
-            '\u{10F000}'..='\u{10F7FF}' => {
-                let _ = write!(out, "\\u{:04x}", code - 0x10F000 + 0xD800);
-            }
-            _ if is_printable(c) => out.push(c),
-            _ if code <= 0xFF => {
-                let _ = write!(out, "\\x{code:02x}");
-            }
-            _ if code <= 0xFFFF => {
-                let _ = write!(out, "\\u{code:04x}");
-            }
-            _ => {
-                let _ = write!(out, "\\U{code:08x}");
-            }
-        }
-    }
-    out.push(quote);
-    out
-}
-
-fn repr_bytes(bytes: &[u8]) -> String {
-    let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') { b'"' } else { b'\'' };
-    let mut out = format!("b{}", quote as char);
-    for &byte in bytes {
-        match byte {
-            b'\\' => out.push_str("\\\\"),
-            b'\n' => out.push_str("\\n"),
-            b'\r' => out.push_str("\\r"),
-            b'\t' => out.push_str("\\t"),
-            _ if byte == quote => {
-                out.push('\\');
-                out.push(byte as char);
-            }
-            b' '..=b'~' => out.push(byte as char),
-            _ => {
-                let _ = write!(out, "\\x{byte:02x}");
-            }
-        }
-    }
-    out.push(quote as char);
-    out
 }

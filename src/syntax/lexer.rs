@@ -13,6 +13,7 @@ use super::number;
 use super::token::{Token, TokenKind};
 use crate::source::Span;
 use crate::symbol::Interner;
+use crate::text::unicode::{is_identifier_continue, is_identifier_start, is_printable};
 
 /// As CPython's tokenizer.
 const MAX_BRACKETS: usize = 200;
@@ -27,6 +28,8 @@ pub(super) struct Fault {
     pub class: &'static str,
     pub message: String,
     pub span: Span,
+    /// CPython reports it even if the parser has found something wrong before it.
+    pub overrides: bool,
 }
 
 /// Why the text can't be complete, whatever the parser makes of it.
@@ -137,11 +140,18 @@ impl Lexer<'_, '_> {
     }
 
     fn fault_of(&mut self, class: &'static str, message: impl Into<String>, span: Span) {
-        self.out.faults.push(Fault { class, message: message.into(), span });
+        self.out.faults.push(Fault { class, message: message.into(), span, overrides: class == "SyntaxError" });
+    }
+
+    /// The last fault is only reported when the parser gets as far.
+    fn no_override(&mut self) {
+        if let Some(fault) = self.out.faults.last_mut() {
+            fault.overrides = false;
+        }
     }
 
     fn warn(&mut self, message: String, span: Span) {
-        self.out.warnings.push(Fault { class: "SyntaxWarning", message, span });
+        self.out.warnings.push(Fault { class: "SyntaxWarning", message, span, overrides: false });
     }
 
     /// An `f"..."` whose text is being read, as opposed to the expression of one of its fields.
@@ -224,7 +234,9 @@ impl Lexer<'_, '_> {
                 }
             } else if self.continued_to_end {
                 self.out.open = Some(Open::Text);
-                self.fault("unexpected EOF while parsing", Span::new(end.min(self.last_backslash()), end));
+                let at = end.min(self.last_backslash());
+                self.fault("unexpected EOF while parsing", Span::new(at, at));
+                self.no_override();
             }
         }
         let ended = self.out.tokens.last().is_none_or(|t| matches!(t.kind, TokenKind::Newline | TokenKind::Dedent));
@@ -341,6 +353,7 @@ impl Lexer<'_, '_> {
             None => {
                 let span = Span::new(at + 1, at + 1);
                 self.fault("unexpected character after line continuation character", span);
+                self.no_override();
                 self.push(TokenKind::Unknown, span);
             }
         }
@@ -405,7 +418,7 @@ impl Lexer<'_, '_> {
         self.seek(end);
         let text = &self.text[start..end];
         let valid = |(i, c): &(usize, char)| {
-            if *i == 0 { *c == '_' || unicode_ident::is_xid_start(*c) } else { unicode_ident::is_xid_continue(*c) }
+            if *i == 0 { is_identifier_start(*c) } else { is_identifier_continue(*c) }
         };
         if let Some((i, c)) = text.char_indices().find(|part| !valid(part)) {
             return self.invalid_character(c, start + i);
@@ -714,18 +727,4 @@ impl Lexer<'_, '_> {
 fn odd_escape_message(escape: &str) -> String {
     let octal = if escape.as_bytes().get(1).is_some_and(u8::is_ascii_digit) { "octal " } else { "" };
     format!("invalid {octal}escape sequence '{escape}'")
-}
-
-/// Whether `repr()` shows the character as it is: it is no control or format character, no space but U+0020, and
-/// assigned.
-pub fn is_printable(c: char) -> bool {
-    if c.is_ascii() {
-        return (' '..='~').contains(&c);
-    }
-    let unprintable = matches!(u32::from(c),
-        0x80..=0xA0 | 0xAD | 0x600..=0x605 | 0x61C | 0x6DD | 0x70F | 0x890 | 0x891 | 0x8E2 | 0x1680 | 0x180E
-        | 0x2000..=0x200F | 0x2028..=0x202F | 0x205F..=0x206F | 0x3000 | 0xE000..=0xF8FF | 0xFEFF
-        | 0xFFF9..=0xFFFB | 0x110BD | 0x110CD | 0x13430..=0x1343F | 0x1BCA0..=0x1BCA3 | 0x1D173..=0x1D17A
-        | 0xE0001 | 0xE0020..=0xE007F | 0xF0000..);
-    !unprintable && unicode_names2::name(c).is_some()
 }

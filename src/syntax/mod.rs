@@ -1,6 +1,7 @@
 //! Text to tree: lexer, parser and the tree itself. Knows no values.
 
 pub mod ast;
+mod decode;
 mod dump;
 mod lexer;
 mod literal;
@@ -11,13 +12,13 @@ pub mod token;
 use std::fmt::Write as _;
 use std::rc::Rc;
 
+pub use self::decode::decode;
 pub use self::dump::operand_end;
-pub use self::lexer::is_printable;
 pub use self::literal::surrogate_to_char;
 
 use self::ast::{Expr, Module};
 use self::lexer::{Fault, Lexed, Open, lex};
-use self::parser::Outcome;
+use self::parser::{Found, Outcome};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::source::{Source, Span};
 use crate::symbol::Interner;
@@ -87,20 +88,23 @@ fn too_large(source: &Rc<Source>) -> Option<Diagnostic> {
 /// Puts together what lexer and parser found, in the order in which CPython would.
 fn conclude<T>(source: &Rc<Source>, lexed: &Lexed, outcome: Outcome<T>, ended: bool) -> (Parsed<T>, Vec<Diagnostic>) {
     let end = lexed.tokens.len() - 1;
-    let at_end = |index: usize| index >= end || lexed.tokens[index..].iter().all(|token| token.span.start >= text_end(source));
+    let at_end =
+        |index: usize| index >= end || lexed.tokens[index..].iter().all(|token| token.span.start >= text_end(source));
     let mut errors: Vec<(u32, Fault)> = Vec::new();
     // A parse that stopped before the end stopped at something no further input can mend.
     let mut mendable = !lexed.gave_up;
-    for (index, mut raised) in outcome.diagnostics {
+    for Found { fault: mut raised, at: index, touched } in outcome.diagnostics {
         let place = lexed.tokens[index].span.start;
         let stopped_early = !at_end(index);
         if let Some(Open::Bracket(bracket, offset)) = lexed.open {
             // CPython gives up at the end of the text, or looks there for a better reason than a later line's error.
-            let reached_end = !stopped_early || raised.span.end >= last_token_end(lexed);
-            let later_line = source.line(place) > source.line(offset) && offset < place;
+            let last = touched.max(index);
+            let reached_end = !stopped_early || last >= end;
+            let later_line = source.line(lexed.tokens[last].span.start) > source.line(offset) && offset < place;
             if (reached_end || later_line) && raised.class == "SyntaxError" {
                 let span = Span { start: offset, end: offset };
-                raised = Fault { class: "SyntaxError", message: format!("'{bracket}' was never closed"), span };
+                raised.message = format!("'{bracket}' was never closed");
+                raised.span = span;
             }
         }
         if !matches!(lexed.open, Some(Open::Text)) {
@@ -112,9 +116,14 @@ fn conclude<T>(source: &Rc<Source>, lexed: &Lexed, outcome: Outcome<T>, ended: b
     let first_fault = lexed.faults.first().map_or(u32::MAX, |fault| fault.span.start);
     if !lexed.faults.is_empty() {
         // A statement in which the text itself is at fault fails for that reason alone.
-        let lead = errors.first().is_some_and(|(place, raised)| unexpected(raised) && *place < first_fault);
+        let overrides = lexed.faults[0].overrides;
+        let lead = errors.first().is_some_and(|(place, fault)| {
+            *place < first_fault && (unexpected(fault) || !overrides)
+        });
         let lead = lead.then(|| errors.remove(0));
-        errors.retain(|(place, _)| !lexed.faults.iter().any(|fault| source.line(fault.span.start) == source.line(*place)));
+        errors.retain(|(place, _)| {
+            !lexed.faults.iter().any(|fault| source.line(fault.span.start) == source.line(*place))
+        });
         let mut all: Vec<(u32, Fault)> = lexed.faults.iter().map(|fault| (fault.span.start, fault.clone())).collect();
         all.append(&mut errors);
         // What CPython reports comes first, the rest in order.
@@ -123,10 +132,8 @@ fn conclude<T>(source: &Rc<Source>, lexed: &Lexed, outcome: Outcome<T>, ended: b
         all.insert(0, first);
         errors = all;
     }
-    let warnings = lexed.warnings.iter().map(|warning| Diagnostic {
-        severity: Severity::Warning,
-        ..diagnostic(source, warning)
-    });
+    let warnings =
+        lexed.warnings.iter().map(|warning| Diagnostic { severity: Severity::Warning, ..diagnostic(source, warning) });
     let warnings = warnings.collect();
     let diagnostics: Vec<Diagnostic> = errors.iter().map(|(_, raised)| diagnostic(source, raised)).collect();
     let text_open = lexed.open == Some(Open::Text) && lexed.faults.len() == 1;
@@ -145,11 +152,6 @@ fn text_end(source: &Source) -> u32 {
     source.text.trim_end().len() as u32
 }
 
-fn last_token_end(lexed: &Lexed) -> u32 {
-    let last = lexed.tokens.iter().rev().nth(1);
-    last.map_or(0, |token| token.span.end)
-}
-
 fn diagnostic(source: &Rc<Source>, raised: &Fault) -> Diagnostic {
     let mut span = raised.span;
     let length = source.text.len() as u32;
@@ -159,36 +161,11 @@ fn diagnostic(source: &Rc<Source>, raised: &Fault) -> Diagnostic {
         span = Span { start: line_end, end: line_end };
     }
     span.end = span.end.min(length);
-    Diagnostic::error(raised.class, raised.message.as_str(), source, span)
-}
-
-/// Turns the bytes of a script file into text: checks the encoding and drops a byte order mark.
-pub fn decode(bytes: &[u8], name: &str) -> Result<String, Box<Diagnostic>> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => return Err(Box::new(not_utf8(bytes, error.valid_up_to(), name))),
-    };
-    if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
-        let source = Source::new(name, text);
-        let message = "source code cannot contain null bytes";
-        let span = Span::new(at, at);
-        return Err(Box::new(Diagnostic::error("SyntaxError", message, &source, span)));
+    if matches!(source.text.as_bytes().get(span.start as usize), Some(b'\n' | b'\r')) {
+        // The end of a line has no width.
+        span.end = span.start;
     }
-    Ok(text.to_owned())
-}
-
-fn not_utf8(bytes: &[u8], at: usize, name: &str) -> Diagnostic {
-    let line = bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
-    let message = format!(
-        "Non-UTF-8 code starting with '\\x{:02x}' on line {line}, but no encoding declared; see \
-         https://peps.python.org/pep-0263/ for details",
-        bytes[at]
-    );
-    let source = Source::new(name, &String::from_utf8_lossy(bytes));
-    let mut diagnostic = Diagnostic::error("SyntaxError", message, &source, Span::new(at, at));
-    diagnostic.place = diagnostic.place.filter(|place| place.source.text.is_char_boundary(at));
-    diagnostic
+    Diagnostic::error(raised.class, raised.message.as_str(), source, span)
 }
 
 /// The tokens of a text, one a line: what the lexer made of it.

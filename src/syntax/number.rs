@@ -188,7 +188,9 @@ mod tests {
 
     #[test]
     fn numbers_end_where_they_end() {
-        for (text, len) in [("1.5e+3j)", 7), ("0xFf+1", 4), ("1_000.", 6), ("1.e5", 4), ("00", 2), ("1..x", 2), (".5", 2)] {
+        for (text, len) in
+            [("1.5e+3j)", 7), ("0xFf+1", 4), ("1_000.", 6), ("1.e5", 4), ("00", 2), ("1..x", 2), (".5", 2)]
+        {
             let scanned = scan(text.as_bytes());
             assert!(scanned.fault.is_none(), "{text}");
             assert_eq!(scanned.len, len, "{text}");

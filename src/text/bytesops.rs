@@ -8,12 +8,11 @@ use super::strops::{center_left, missing};
 /// The first place of `needle` in `haystack`.
 fn position(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     let Some(&first) = needle.first() else { return Some(0) };
-    if needle.len() > 1
-        && haystack.len() > 64
-        && let (Ok(haystack), Ok(needle)) = (str::from_utf8(haystack), str::from_utf8(needle))
-    {
-        // The search in text is linear whatever the needle.
-        return haystack.find(needle);
+    if needle.len() > 1 && haystack.len() > 64 {
+        if let (Ok(haystack), Ok(needle)) = (std::str::from_utf8(haystack), std::str::from_utf8(needle)) {
+            // The search in text is linear whatever the needle.
+            return haystack.find(needle);
+        }
     }
     let last = haystack.len().checked_sub(needle.len())?;
     (0..=last).find(|&at| haystack[at] == first && haystack[at..].starts_with(needle))
@@ -72,9 +71,7 @@ pub fn endswith(bytes: &[u8], suffix: &[u8], start: Option<i64>, end: Option<i64
 fn places(bytes: &[u8], separator: &[u8], limit: usize) -> Vec<usize> {
     let mut found = Vec::new();
     let mut from = 0;
-    while found.len() < limit
-        && let Some(at) = position(&bytes[from..], separator)
-    {
+    while let Some(at) = position(&bytes[from..], separator).filter(|_| found.len() < limit) {
         found.push(from + at);
         from += at + separator.len();
     }
@@ -169,9 +166,7 @@ pub fn rsplit<'a>(bytes: &'a [u8], separator: Option<&[u8]>, maxsplit: i64) -> R
         Some([]) => return Err(empty_separator()),
         Some(separator) => {
             let mut rest = bytes;
-            while parts.len() < limit
-                && let Some(at) = last_position(rest, separator)
-            {
+            while let Some(at) = last_position(rest, separator).filter(|_| parts.len() < limit) {
                 parts.push(&rest[at + separator.len()..]);
                 rest = &rest[..at];
             }
@@ -203,8 +198,11 @@ pub fn splitlines(bytes: &[u8], keepends: bool) -> Vec<&[u8]> {
     lines
 }
 
+/// What stands before a separator, the separator, and what stands after it.
+pub type Parts<'a> = (&'a [u8], &'a [u8], &'a [u8]);
+
 /// `bytes.partition(separator)`
-pub fn partition<'a>(bytes: &'a [u8], separator: &'a [u8]) -> Result<(&'a [u8], &'a [u8], &'a [u8]), Fault> {
+pub fn partition<'a>(bytes: &'a [u8], separator: &'a [u8]) -> Result<Parts<'a>, Fault> {
     match position(bytes, separator) {
         _ if separator.is_empty() => Err(empty_separator()),
         Some(at) => Ok((&bytes[..at], separator, &bytes[at + separator.len()..])),
@@ -213,7 +211,7 @@ pub fn partition<'a>(bytes: &'a [u8], separator: &'a [u8]) -> Result<(&'a [u8], 
 }
 
 /// `bytes.rpartition(separator)`
-pub fn rpartition<'a>(bytes: &'a [u8], separator: &'a [u8]) -> Result<(&'a [u8], &'a [u8], &'a [u8]), Fault> {
+pub fn rpartition<'a>(bytes: &'a [u8], separator: &'a [u8]) -> Result<Parts<'a>, Fault> {
     match last_position(bytes, separator) {
         _ if separator.is_empty() => Err(empty_separator()),
         Some(at) => Ok((&bytes[..at], separator, &bytes[at + separator.len()..])),
@@ -376,12 +374,8 @@ pub fn hex(bytes: &[u8], separator: Option<char>, group: i64) -> String {
     let size = group.unsigned_abs() as usize;
     for (at, &byte) in bytes.iter().enumerate() {
         let whole = if group < 0 { at } else { bytes.len() - at };
-        if at > 0
-            && size > 0
-            && whole % size == 0
-            && let Some(separator) = separator
-        {
-            out.push(separator);
+        if at > 0 && size > 0 && whole % size == 0 {
+            out.extend(separator);
         }
         push_hex(&mut out, byte.into(), 2);
     }
@@ -391,12 +385,15 @@ pub fn hex(bytes: &[u8], separator: Option<char>, group: i64) -> String {
 /// `bytes.fromhex(text)`
 pub fn fromhex(text: &str) -> Result<Vec<u8>, Fault> {
     let mut out = Vec::with_capacity(text.len() / 2);
-    let mut chars = text.chars().enumerate().peekable();
-    let fault = |at: usize| {
-        Fault::value_error(format!("non-hexadecimal number found in fromhex() arg at position {at}"))
-    };
+    let mut chars = text.chars().enumerate();
+    let fault =
+        |at: usize| Fault::value_error(format!("non-hexadecimal number found in fromhex() arg at position {at}"));
+    // What is not ASCII is found before anything else.
+    if let Some(at) = text.chars().position(|c| !c.is_ascii()) {
+        return Err(fault(at));
+    }
     while let Some((at, c)) = chars.next() {
-        if c.is_ascii() && is_space(&(c as u8)) {
+        if is_space(&(c as u8)) {
             continue;
         }
         let high = c.to_digit(16).ok_or_else(|| fault(at))?;
@@ -453,7 +450,10 @@ mod tests {
 
     #[test]
     fn conversions() {
-        assert_eq!((hex(b"abcde", Some(':'), 2), hex(b"abcde", Some('-'), -2)), ("61:6263:6465".into(), "6162-6364-65".into()));
+        assert_eq!(
+            (hex(b"abcde", Some(':'), 2), hex(b"abcde", Some('-'), -2)),
+            ("61:6263:6465".into(), "6162-6364-65".into())
+        );
         assert_eq!(fromhex(" 61\t6B"), Ok(b"ak".to_vec()));
         let message = |text| fromhex(text).map_err(|fault| fault.message);
         assert_eq!(message("6 1"), Err("non-hexadecimal number found in fromhex() arg at position 1".into()));

@@ -40,7 +40,11 @@ pub fn title(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut in_word = false;
     for (at, c) in text.char_indices() {
-        if in_word { push_lower(&mut out, text, at, c) } else { to_title(c).push_to(&mut out) }
+        if in_word {
+            push_lower(&mut out, text, at, c)
+        } else {
+            to_title(c).push_to(&mut out)
+        }
         in_word = is_cased(c);
     }
     out
@@ -111,7 +115,10 @@ mod tests {
 
     #[test]
     fn mapping() {
-        assert_eq!((upper("straße ŉ ﬁ"), lower("ÀİΑΣ"), casefold("Straße")), ("STRASSE ʼN FI".into(), "ài̇ας".into(), "strasse".into()));
+        assert_eq!(
+            (upper("straße ŉ ﬁ"), lower("ÀİΑΣ"), casefold("Straße")),
+            ("STRASSE ʼN FI".into(), "ài̇ας".into(), "strasse".into())
+        );
         assert_eq!((lower("Σ"), lower("ΑΣ'"), lower("ΑΣΒ")), ("σ".into(), "ας'".into(), "ασβ".into()));
         assert_eq!(title("they're bill's ǆ 3x ßa"), "They'Re Bill'S ǅ 3X Ssa");
         assert_eq!((capitalize("ǆΑΣ X"), swapcase("aBß ǅΣ")), ("ǅας x".into(), "AbSS ǅς".into()));

@@ -146,7 +146,9 @@ mod tests {
         assert_eq!(complex_repr(0.0, 1.0), "1j");
         assert_eq!(complex_repr(-0.0, -1.5), "(-0-1.5j)");
         assert_eq!(complex_repr(f64::NAN, f64::INFINITY), "(nan+infj)");
-        for (text, z) in [("( 1+2j )", (1.0, 2.0)), ("-j", (0.0, -1.0)), ("1e+2-1e-1J", (100.0, -0.1)), ("3", (3.0, 0.0))] {
+        for (text, z) in
+            [("( 1+2j )", (1.0, 2.0)), ("-j", (0.0, -1.0)), ("1e+2-1e-1J", (100.0, -0.1)), ("3", (3.0, 0.0))]
+        {
             assert_eq!(parse_complex(text), Ok(z));
         }
         let message = |text| parse_complex(text).map_err(|fault| fault.message);

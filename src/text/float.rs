@@ -8,10 +8,10 @@ use num_bigint::{BigInt, Sign};
 use num_integer::Integer;
 use num_traits::FromPrimitive;
 
+use super::Fault;
 use super::int::{Int, trim_ascii_space};
 use super::repr::str_repr;
 use super::unicode::ascii_digits_and_spaces;
-use super::Fault;
 
 /// Decimal digits of a number: `0.DIGITS * 10**point`.
 pub(super) struct Decimal {
@@ -231,7 +231,7 @@ pub fn round_to_int(x: f64) -> Result<Int, Fault> {
 
 /// `int(x)`: towards zero.
 pub fn to_int(x: f64) -> Result<Int, Fault> {
-    if x >= -9_223_372_036_854_775_808.0 && x < 9_223_372_036_854_775_808.0 {
+    if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&x) {
         return Ok(Int::Small(x as i64));
     }
     match x {
@@ -521,7 +521,7 @@ mod tests {
             (1e16, "1e+16"),
             (9_999_999_999_999_998.0, "9999999999999998.0"),
             (123_456_789.125, "123456789.125"),
-            (-12_421_421_476_386.562_5, "-12421421476386.562"),
+            (-24_842_842_952_773.125 / 2.0, "-12421421476386.562"),
             (1e-4, "0.0001"),
             (1e-5, "1e-05"),
             (1.5e-7, "1.5e-07"),

@@ -276,8 +276,7 @@ pub fn big_true_div(a: &BigInt, b: &BigInt) -> Result<f64, Fault> {
     } else {
         // A quotient of 62 or 63 bits, its last bit set if anything was cut off.
         let shift = 62 - difference;
-        let (quotient, rest) =
-            if shift >= 0 { (a << shift).div_rem(b) } else { a.div_rem(&(b << -shift)) };
+        let (quotient, rest) = if shift >= 0 { (a << shift).div_rem(b) } else { a.div_rem(&(b << -shift)) };
         let quotient = quotient.to_u64().unwrap_or(u64::MAX) | u64::from(!rest.is_zero());
         float::compose(quotient, -shift)
     };
@@ -312,7 +311,9 @@ pub fn big_pow(base: &BigInt, exponent: &BigInt) -> Result<Int, Fault> {
         return Ok(Int::Small(if exponent.is_even() { 1 } else { -1 }));
     }
     match exponent.to_u32() {
-        Some(exponent) if (base.bits() - 1).saturating_mul(exponent.into()) <= MAX_BITS => Ok(base.pow(exponent).into()),
+        Some(exponent) if (base.bits() - 1).saturating_mul(exponent.into()) <= MAX_BITS => {
+            Ok(base.pow(exponent).into())
+        }
         _ => Err(Fault::memory_error("")),
     }
 }

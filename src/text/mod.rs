@@ -9,6 +9,7 @@ pub mod case;
 pub mod codecs;
 pub mod complex;
 pub mod float;
+pub mod floatformat;
 pub mod format;
 pub mod hash;
 pub mod int;

@@ -304,7 +304,8 @@ fn push_number(out: &mut String, negative: bool, prefix: &str, digits: &str, fie
     };
     let missing = field.width.saturating_sub(sign.len() + prefix.len() + digits.len());
     let zeros = field.flags.zero && !field.flags.left;
-    let fill = |out: &mut String, c: char, when: bool| out.extend(std::iter::repeat_n(c, if when { missing } else { 0 }));
+    let fill =
+        |out: &mut String, c: char, when: bool| out.extend(std::iter::repeat_n(c, if when { missing } else { 0 }));
     fill(out, ' ', !field.flags.left && !zeros);
     out.push_str(sign);
     out.push_str(prefix);
@@ -359,8 +360,14 @@ mod tests {
             assert_eq!(small, big);
             small
         };
-        assert_eq!((int("%05.3d", 3), int("%-05d", 3), int("%+5d", 3)), ("00003".into(), "3    ".into(), "   +3".into()));
-        assert_eq!((int("%#.5x", 255), int("%#08o", -8), int("%X", -255)), ("0x000ff".into(), "-0o00010".into(), "-FF".into()));
+        assert_eq!(
+            (int("%05.3d", 3), int("%-05d", 3), int("%+5d", 3)),
+            ("00003".into(), "3    ".into(), "   +3".into())
+        );
+        assert_eq!(
+            (int("%#.5x", 255), int("%#08o", -8), int("%X", -255)),
+            ("0x000ff".into(), "-0o00010".into(), "-FF".into())
+        );
         let float = |text: &str, x: f64| {
             let mut out = String::new();
             let spec = only(text);

@@ -5,7 +5,7 @@
 
 /// Names that differ over more characters than this are not compared.
 const MAX_LENGTH: usize = 40;
-/// Among more names nothing is suggested.
+/// Among so many names nothing is suggested.
 const MAX_CANDIDATES: usize = 750;
 /// The cost of inserting, removing or replacing a byte.
 const MOVE: usize = 2;
@@ -16,7 +16,7 @@ const CASE: usize = 1;
 pub fn suggest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let candidates: Vec<&str> = candidates.into_iter().collect();
     let name = name.as_bytes();
-    if candidates.len() > MAX_CANDIDATES {
+    if candidates.len() >= MAX_CANDIDATES {
         return None;
     }
     let mut best: Option<(usize, &str)> = None;

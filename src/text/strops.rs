@@ -406,7 +406,10 @@ mod tests {
         assert_eq!((char_at(text, n, 3), char_at(text, n, 5)), (Some('日'), None));
         assert_eq!((substring(text, n, 1, 4), substring(text, n, 4, 9), substring(text, n, 3, 2)), ("éb日", "c", ""));
         let cut = |a, b, step| slice(text, n, &slice_indices(a, b, step, n)).into_owned();
-        assert_eq!((cut(None, None, -1), cut(Some(-1), None, -2), cut(Some(1), None, 2)), ("c日béa".into(), "cba".into(), "é日".into()));
+        assert_eq!(
+            (cut(None, None, -1), cut(Some(-1), None, -2), cut(Some(1), None, 2)),
+            ("c日béa".into(), "cba".into(), "é日".into())
+        );
         assert_eq!((find(text, n, "日", None, None), find(text, n, "", Some(5), None)), (Some(3), Some(5)));
         assert_eq!((find(text, n, "", Some(6), None), find(text, n, "", Some(3), Some(2))), (None, None));
         assert_eq!((rfind("abab", 4, "ab", None, Some(-1)), count("aaaa", 4, "aa", None, None)), (Some(0), 2));
@@ -432,7 +435,10 @@ mod tests {
     #[test]
     fn shaping() {
         assert_eq!((center("ab", 2, 5, '*'), center("abc", 3, 6, '*')), (Ok("**ab*".into()), Ok("*abc**".into())));
-        assert_eq!((zfill("-5", 2, 4), zfill("+", 1, 3), zfill("é", 1, 3)), (Ok("-005".into()), Ok("+00".into()), Ok("00é".into())));
+        assert_eq!(
+            (zfill("-5", 2, 4), zfill("+", 1, 3), zfill("é", 1, 3)),
+            (Ok("-005".into()), Ok("+00".into()), Ok("00é".into()))
+        );
         assert_eq!(expandtabs("a\tbc\n\td", 4), Ok("a   bc\n    d".into()));
         assert_eq!((strip(" \u{3000}a\x1f", None), strip("xyaxy", Some("yx"))), ("a", "a"));
         assert_eq!((replace("aaa", "a", "b", 2), replace("ab", "", "-", -1)), ("bba".into(), "-a-b-".into()));

@@ -2,19 +2,30 @@
 
 use super::tables::*;
 
+/// The flags of the characters up to U+00FF, most of all text.
+static LATIN: [u16; 256] = {
+    let mut flags = [0; 256];
+    let (mut c, mut run) = (0, 0);
+    while c < flags.len() {
+        while (RUNS[run + 1] >> 8) as usize <= c {
+            run += 1;
+        }
+        flags[c] = CLASSES[(RUNS[run] & 0xFF) as usize];
+        c += 1;
+    }
+    flags
+};
+
 /// The flags of a character (constants of `tables`).
 #[inline]
 fn flags(c: char) -> u16 {
-    let key = (c as u32) << 8 | 0xFF;
-    let run = if c < '\u{80}' { RUNS[..ASCII_RUNS].partition_point(|&run| run <= key) } else { past_ascii(key) };
-    CLASSES[(RUNS[run - 1] & 0xFF) as usize]
+    LATIN.get(c as usize).copied().unwrap_or_else(|| flags_past_latin(c))
 }
 
-/// More than the number of runs that ASCII has.
-const ASCII_RUNS: usize = 32;
-
-fn past_ascii(key: u32) -> usize {
-    RUNS.partition_point(|&run| run <= key)
+fn flags_past_latin(c: char) -> u16 {
+    let key = (c as u32) << 8 | 0xFF;
+    let run = RUNS.partition_point(|&run| run <= key);
+    CLASSES[(RUNS[run - 1] & 0xFF) as usize]
 }
 
 macro_rules! predicates {
@@ -42,19 +53,13 @@ predicates! {
 /// `str.isspace` of a character.
 #[inline]
 pub fn is_space(c: char) -> bool {
-    if c.is_ascii() { is_ascii_space(c as u8) } else { flags(c) & SPACE != 0 }
-}
-
-/// Whitespace of `str` within ASCII; `bytes` has fewer.
-#[inline]
-pub fn is_ascii_space(byte: u8) -> bool {
-    matches!(byte, b'\t'..=b'\r' | 0x1C..=0x1F | b' ')
+    flags(c) & SPACE != 0
 }
 
 /// Whether `repr` shows the character as it is.
 #[inline]
 pub fn is_printable(c: char) -> bool {
-    if c.is_ascii() { (' '..='~').contains(&c) } else { flags(c) & PRINTABLE != 0 }
+    flags(c) & PRINTABLE != 0
 }
 
 /// Whether an identifier can begin with the character.
@@ -161,7 +166,6 @@ mod tests {
     #[test]
     fn tables_are_sorted() {
         assert!(RUNS.is_sorted() && ZEROS.is_sorted());
-        assert!(RUNS[ASCII_RUNS] >= 0x80 << 8);
         for moves in [&UPPER_MAP[..], &LOWER_MAP, &TITLE_MAP, &FOLD_MAP] {
             assert!(moves.is_sorted_by_key(|entry| entry.0));
         }

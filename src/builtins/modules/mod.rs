@@ -9,7 +9,7 @@ use crate::object::module::Module;
 type Loader = fn(&mut Vm) -> Result<Rc<Module>>;
 
 /// Every module that `import` finds without a file.
-const MODULES: &[(&str, Loader)] = &[];
+const MODULES: &[(&str, Loader)] = &[("asyncio", crate::asyncio::module), ("contextvars", crate::asyncio::contextvars::contextvars_module)];
 
 /// Loads a built-in module; `None` if there is none of that name.
 pub fn load(vm: &mut Vm, name: &str) -> Result<Option<Rc<Module>>> {

@@ -54,8 +54,8 @@ fn this(vm: &mut Vm, value: &Value) -> Result<Rc<List>> {
 }
 
 fn new(vm: &mut Vm, args: &[Value]) -> Result {
-    let Value::Class(class) = &args[0] else { return Err(vm.type_error("list.__new__(X): X is not a type object")) };
-    let class = class.clone();
+    let base = vm.types.list.clone();
+    let class = super::new_class(vm, &args[0], &base)?;
     Ok(vm.wrap(&class, Value::list(Vec::new())))
 }
 

@@ -1,9 +1,153 @@
 //! The methods of the built-in types, one file a type.
+//!
+//! A method gets the instance as it is: of a subclass of a built-in type that is an instance with the built-in value
+//! inside. Methods work on that value and never come back to what a subclass overrides.
+
+pub mod bool_;
+pub mod bytes;
+pub mod complex;
+pub mod coroutine;
+pub mod dict;
+pub mod exception;
+pub mod float;
+pub mod function;
+pub mod generic;
+pub mod int;
+pub mod iterators;
+pub mod list;
+pub mod number;
+pub mod object;
+pub mod property;
+pub mod range;
+pub mod set;
+pub mod slice;
+pub mod special;
+pub mod str_;
+pub mod tuple;
+pub mod type_;
+
+use std::rc::Rc;
 
 use crate::builtins::add_methods;
 use crate::machine::Vm;
+use crate::object::class::Layout;
+use crate::object::native::{Row, static_method};
+use crate::object::{Class, Error, Result, Str, Value};
+use crate::symbol::sym;
 
 /// Gives every built-in class its methods.
 pub fn install(vm: &mut Vm) {
-    let _ = (vm, add_methods);
+    let module = vm.name(sym::__module__).clone();
+    for class in vm.types.all() {
+        class.dict.set_str(&module, Value::str(module_of(&class.name.borrow())));
+    }
+    object::install(vm);
+    type_::install(vm);
+    int::install(vm);
+    bool_::install(vm);
+    float::install(vm);
+    complex::install(vm);
+    str_::install(vm);
+    property::install(vm);
+    function::install(vm);
+    generic::install(vm);
+    list::install(vm);
+    tuple::install(vm);
+    dict::install(vm);
+    set::install(vm);
+    bytes::install(vm);
+    range::install(vm);
+    slice::install(vm);
+    exception::install(vm);
+    coroutine::install(vm);
+    iterators::install(vm);
+    refuse_instances(vm);
+}
+
+/// The module that a built-in class says it is from.
+fn module_of(name: &str) -> &'static str {
+    match name {
+        "SimpleNamespace" | "UnionType" | "GenericAlias" => "types",
+        "TextIOWrapper" => "_io",
+        "CancelledError" => "asyncio.exceptions",
+        _ => "builtins",
+    }
+}
+
+const NO_INSTANCES: &[Row] = &[static_method("__new__(cls, *args, **kwargs)", |vm, args| {
+    let name = match &args[0] {
+        Value::Class(class) => class.name.borrow().as_str().to_owned(),
+        other => vm.type_name(other).as_str().to_owned(),
+    };
+    Err(vm.type_error(format!("cannot create '{name}' instances")))
+})];
+
+/// Classes that cannot be derived from and have no constructor make no instances when called.
+fn refuse_instances(vm: &mut Vm) {
+    let new = vm.name(sym::__new__).clone();
+    let classes: Vec<Rc<Class>> = vm.types.all().into_iter().cloned().collect();
+    for class in classes {
+        if class.layout == Layout::Final && class.dict.get_str(&new).is_none() && !is_bool(vm, &class) {
+            add_methods(vm, &class, NO_INSTANCES);
+        }
+    }
+}
+
+fn is_bool(vm: &Vm, class: &Rc<Class>) -> bool {
+    Rc::ptr_eq(class, &vm.types.bool_)
+}
+
+/// The class that `__new__` was called with: `base` or a subclass of it.
+pub fn new_class(vm: &mut Vm, given: &Value, base: &Rc<Class>) -> Result<Rc<Class>> {
+    let name = base.name.borrow().as_str().to_owned();
+    let Value::Class(class) = given else {
+        let found = vm.type_name(given);
+        return Err(vm.type_error(format!("{name}.__new__(X): X is not a type object ({})", found.as_str())));
+    };
+    if Rc::ptr_eq(class, base) {
+        return Ok(class.clone());
+    }
+    let found = class.name.borrow().as_str().to_owned();
+    if !class.is_subclass(base) {
+        return Err(vm.type_error(format!("{name}.__new__({found}): {found} is not a subtype of {name}")));
+    }
+    if class.builtin {
+        return Err(vm.type_error(format!("{name}.__new__({found}) is not safe, use {found}.__new__()")));
+    }
+    Ok(class.clone())
+}
+
+/// An argument that has to be text. `which` says which one, by its place or its name in quotes.
+pub fn text_argument<'a>(vm: &mut Vm, value: &'a Value, function: &str, which: &str) -> Result<&'a Rc<Str>> {
+    match value.as_str() {
+        Some(text) => Ok(text),
+        None => {
+            let found = vm.type_name(value);
+            let gap = if which.is_empty() { "" } else { " " };
+            let message = format!("{function}() argument{gap}{which} must be str, not {}", found.as_str());
+            Err(vm.type_error(message))
+        }
+    }
+}
+
+/// A method of a type called on an object of another.
+#[cold]
+pub fn wrong_receiver(vm: &mut Vm, class: &str, name: &str, value: &Value) -> Error {
+    let found = vm.type_name(value);
+    // Methods behind operators are worded differently.
+    const PLAIN: [&str; 8] = [
+        "__format__",
+        "__round__",
+        "__trunc__",
+        "__floor__",
+        "__ceil__",
+        "__sizeof__",
+        "__getnewargs__",
+        "__complex__",
+    ];
+    if name.starts_with("__") && !PLAIN.contains(&name) {
+        vm.type_error(format!("descriptor '{name}' requires a '{class}' object but received a '{}'", found.as_str()))
+    } else {
+        vm.type_error(format!("descriptor '{name}' for '{class}' objects doesn't apply to a '{}' object", found.as_str()))
+    }
 }

@@ -10,7 +10,7 @@ use super::special;
 use crate::builtins::add_methods;
 use crate::machine::Vm;
 use crate::object::iter::{Iter, NativeIter};
-use crate::object::native::{Row, getter, method, static_method};
+use crate::object::native::{Row, attribute, method, static_method};
 use crate::object::{Range, Result, Value};
 
 pub fn install(vm: &mut Vm) {
@@ -22,9 +22,9 @@ pub fn install(vm: &mut Vm) {
 
 const METHODS: &[Row] = &[
     static_method("__new__(cls, start, stop=<unrepresentable>, step=<unrepresentable>, /)", new),
-    getter("start", start),
-    getter("stop", stop),
-    getter("step", step),
+    attribute("start", start, special::read_only),
+    attribute("stop", stop, special::read_only),
+    attribute("step", step, special::read_only),
     method("count(value, /)", count),
     method("index(value, /)", index),
     method("__iter__()", iter),
@@ -123,10 +123,11 @@ fn iter(vm: &mut Vm, args: &[Value]) -> Result {
 fn reversed(vm: &mut Vm, args: &[Value]) -> Result {
     let range = this(vm, &args[0])?;
     if let Some((start, stop, step)) = range.small() {
-        if let (Iter::Range { remaining, .. }, Some(back)) = (Iter::range(start, stop, step), step.checked_neg()) {
+        if let (Iter::Range { remaining, .. }, Some(back)) = (&Iter::range(start, stop, step), step.checked_neg()) {
             // The last number lies in the range, so no step of this leaves the machine word.
             let last = start.wrapping_add(step.wrapping_mul(remaining.get().wrapping_sub(1) as i64));
-            return Ok(Value::Iter(Rc::new(Iter::Range { next: Cell::new(last), remaining, step: back })));
+            let iter = Iter::Range { next: Cell::new(last), remaining: remaining.clone(), step: back };
+            return Ok(Value::Iter(Rc::new(iter)));
         }
     }
     let [start, _, step] = parts(&range);

@@ -82,8 +82,8 @@ fn others(args: &[Value]) -> Vec<Value> {
 }
 
 fn new(vm: &mut Vm, args: &[Value]) -> Result {
-    let Value::Class(class) = &args[0] else { return Err(vm.type_error("set.__new__(X): X is not a type object")) };
-    let class = class.clone();
+    let base = vm.types.set.clone();
+    let class = super::new_class(vm, &args[0], &base)?;
     Ok(vm.wrap(&class, made(Set::new(false))))
 }
 
@@ -97,9 +97,8 @@ fn init(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn new_frozen(vm: &mut Vm, args: &[Value]) -> Result {
-    let Value::Class(class) = &args[0] else {
-        return Err(vm.type_error("frozenset.__new__(X): X is not a type object"));
-    };
+    let base = vm.types.frozenset.clone();
+    let class = super::new_class(vm, &args[0], &base)?;
     let value = match &args[1] {
         Value::Set(set) if set.frozen => args[1].clone(),
         other => {
@@ -108,7 +107,6 @@ fn new_frozen(vm: &mut Vm, args: &[Value]) -> Result {
             Value::Set(set)
         }
     };
-    let class = class.clone();
     Ok(vm.wrap(&class, value))
 }
 

@@ -8,7 +8,7 @@ use num_traits::{One, Signed, Zero};
 use super::special;
 use crate::builtins::add_methods;
 use crate::machine::Vm;
-use crate::object::native::{Row, getter, method, static_method};
+use crate::object::native::{Row, attribute, method, static_method};
 use crate::object::{Result, Slice, Value};
 
 pub fn install(vm: &mut Vm) {
@@ -20,9 +20,9 @@ pub fn install(vm: &mut Vm) {
 
 const METHODS: &[Row] = &[
     static_method("__new__(cls, start, stop=<unrepresentable>, step=<unrepresentable>, /)", new),
-    getter("start", start),
-    getter("stop", stop),
-    getter("step", step),
+    attribute("start", start, special::read_only),
+    attribute("stop", stop, special::read_only),
+    attribute("step", step, special::read_only),
     method("indices(object, /)", indices),
     method("__repr__()", special::repr),
 ];

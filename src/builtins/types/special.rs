@@ -30,8 +30,7 @@ pub const CONTAINER: &[Row] = &[
 ];
 
 /// What containers that can be changed have besides.
-pub const MUTABLE: &[Row] =
-    &[method("__setitem__(key, value, /)", set_item), method("__delitem__(key, /)", del_item)];
+pub const MUTABLE: &[Row] = &[method("__setitem__(key, value, /)", set_item), method("__delitem__(key, /)", del_item)];
 
 /// Joining and repeating.
 pub const SEQUENCE: &[Row] =
@@ -74,6 +73,12 @@ pub fn unhashable(vm: &mut Vm, class: &Rc<Class>) {
 pub fn wrong_receiver(vm: &mut Vm, wanted: &str, value: &Value) -> Error {
     let name = vm.type_name(value);
     vm.type_error(format!("descriptor requires a '{wanted}' object but received a '{}'", name.as_str()))
+}
+
+/// Refuses to set an attribute.
+pub fn read_only(vm: &mut Vm, _: &Value, _: Value) -> Result<()> {
+    let class = vm.types.AttributeError.clone();
+    Err(vm.error(&class, "readonly attribute"))
 }
 
 /// A start or stop of `index()` and the like; what does not fit a machine word is as far off as can be.

@@ -33,12 +33,12 @@ fn this(vm: &mut Vm, value: &Value) -> Result<Rc<Tuple>> {
 }
 
 fn new(vm: &mut Vm, args: &[Value]) -> Result {
-    let Value::Class(class) = &args[0] else { return Err(vm.type_error("tuple.__new__(X): X is not a type object")) };
+    let base = vm.types.tuple.clone();
+    let class = super::new_class(vm, &args[0], &base)?;
     let items = match &args[1] {
         items @ Value::Tuple(_) => items.clone(),
         other => Value::tuple(vm.collect(other)?),
     };
-    let class = class.clone();
     Ok(vm.wrap(&class, items))
 }
 

@@ -58,7 +58,7 @@ pub(super) fn decorated(inp: &mut Inp<'_, '_>) -> Res<Stmt> {
     let start = here(inp);
     let kind = nested_block(inp, |inp| match peek_kind(inp) {
         K::Class => class_def(inp, decorators),
-        K::Async if peek_second(inp) == K::Def => {
+        K::Async => {
             advance(inp);
             function_def(inp, decorators, true)
         }
@@ -164,35 +164,51 @@ fn else_block(inp: &mut Inp<'_, '_>) -> Res<Vec<Stmt>> {
 /// The tree nests to the right, one `if` in the `else` of the one before; the loop keeps that off the native stack.
 fn if_stmt(inp: &mut Inp<'_, '_>) -> Res<StmtKind> {
     let mut clauses = Vec::new();
-    let head = expect(inp, K::If)?;
     let blocks = inp.state().blocks;
-    let mut test = if_test(inp)?;
-    let mut body = colon_block(inp, "'if' statement", head)?;
-    let mut start = head.span.start;
-    while let Some(head) = eat(inp, K::Elif) {
-        clauses.push((start, test, body));
+    let mut head = expect(inp, K::If)?;
+    let mut what = "'if' statement";
+    loop {
+        let test = if_test(inp)?;
+        let body = colon_block(inp, what, head)?;
+        clauses.push(IfClause { start: head.span.start, test, body });
+        let Some(next) = eat(inp, K::Elif) else { break };
+        head = next;
+        what = "'elif' statement";
         inp.state().blocks += 1;
         if inp.state().blocks > MAX_HEIGHT {
             return too_complex(inp);
         }
-        start = head.span.start;
-        test = if_test(inp)?;
-        body = colon_block(inp, "'elif' statement", head)?;
     }
     let orelse = else_block(inp)?;
     inp.state().blocks = blocks;
-    let mut kind = StmtKind::If { test, body, orelse };
-    while let Some((before, test, body)) = clauses.pop() {
-        let orelse = vec![Stmt { kind, span: span_from(inp, start) }];
-        kind = StmtKind::If { test, body, orelse };
-        start = before;
-    }
-    Ok(kind)
+    Ok(nest_clauses(inp, clauses, orelse))
 }
 
-fn if_test(inp: &mut Inp<'_, '_>) -> Res<Expr> {
+/// One `if` or `elif`.
+struct IfClause {
+    start: u32,
+    test: Box<Expr>,
+    body: Vec<Stmt>,
+}
+
+#[inline(never)]
+fn nest_clauses(inp: &mut Inp<'_, '_>, mut clauses: Vec<IfClause>, mut orelse: Vec<Stmt>) -> StmtKind {
+    while clauses.len() > 1 {
+        if let Some(IfClause { start, test, body }) = clauses.pop() {
+            let kind = StmtKind::If { test: *test, body, orelse };
+            orelse = vec![Stmt { kind, span: span_from(inp, start) }];
+        }
+    }
+    match clauses.pop() {
+        Some(IfClause { test, body, .. }) => StmtKind::If { test: *test, body, orelse },
+        None => StmtKind::Pass,
+    }
+}
+
+#[inline(never)]
+fn if_test(inp: &mut Inp<'_, '_>) -> Res<Box<Expr>> {
     inp.state().height = 0;
-    named_expression(inp)
+    named_expression(inp).map(Box::new)
 }
 
 /// `while_stmt: 'while' named_expression ':' block [else_block]`
@@ -201,7 +217,7 @@ fn while_stmt(inp: &mut Inp<'_, '_>) -> Res<StmtKind> {
     let test = if_test(inp)?;
     let body = colon_block(inp, "'while' statement", head)?;
     let orelse = else_block(inp)?;
-    Ok(StmtKind::While { test, body, orelse })
+    Ok(StmtKind::While { test: *test, body, orelse })
 }
 
 /// `for_stmt: ['async'] 'for' star_targets 'in' star_expressions ':' block [else_block]`
@@ -291,6 +307,9 @@ fn try_stmt(inp: &mut Inp<'_, '_>) -> Res<StmtKind> {
     if inp.state().explain {
         explain::after_handlers(inp, is_star, !handlers.is_empty())?;
     }
+    if peek_kind(inp) == K::Except {
+        return fail(inp);
+    }
     let orelse = if handlers.is_empty() { Vec::new() } else { else_block(inp)? };
     let finalbody = match eat(inp, K::Finally) {
         Some(head) => finally_block(inp, head)?,
@@ -340,23 +359,30 @@ fn except_block(inp: &mut Inp<'_, '_>, is_star: bool) -> Res<ExceptHandler> {
 /// function_def_raw: ['async'] 'def' NAME [type_params] params ['->' expression] ':' block
 /// ```
 fn function_def(inp: &mut Inp<'_, '_>, decorators: Vec<Expr>, is_async: bool) -> Res<StmtKind> {
-    let head = expect(inp, K::Def)?;
+    let head = peek(inp);
+    let mut def = function_head(inp, decorators, is_async)?;
+    def.body = forced_colon_block(inp, "function definition", head)?;
+    Ok(StmtKind::FunctionDef(def))
+}
+
+#[inline(never)]
+fn function_head(inp: &mut Inp<'_, '_>, decorators: Vec<Expr>, is_async: bool) -> Res<Box<FunctionDef>> {
+    expect(inp, K::Def)?;
     inp.state().height = 0;
     let name = ident(inp)?;
     let type_params = if peek_kind(inp) == K::LBracket { type_params(inp)? } else { Vec::new() };
     if peek_kind(inp) != K::LParen {
         forced(inp, K::LParen, "(")?;
     }
-    let params = params(inp)?;
+    let params = *params(inp)?;
     let returns = match peek_kind(inp) {
         K::Arrow if inp.state().explain => attempt(inp, returns),
         K::Arrow => Some(returns(inp)?),
         _ => None,
     };
-    let body = forced_colon_block(inp, "function definition", head)?;
     let (scope, type_scope) = (ScopeId::default(), ScopeId::default());
-    let def = FunctionDef { name, params, body, decorators, returns, type_params, is_async, scope, type_scope };
-    Ok(StmtKind::FunctionDef(Box::new(def)))
+    let body = Vec::new();
+    Ok(Box::new(FunctionDef { name, params, body, decorators, returns, type_params, is_async, scope, type_scope }))
 }
 
 /// `'->' expression`
@@ -370,13 +396,19 @@ fn returns(inp: &mut Inp<'_, '_>) -> Res<Expr> {
 /// class_def_raw: 'class' NAME [type_params] ['(' [arguments] ')'] ':' block
 /// ```
 fn class_def(inp: &mut Inp<'_, '_>, decorators: Vec<Expr>) -> Res<StmtKind> {
-    let head = expect(inp, K::Class)?;
+    let head = peek(inp);
+    let mut def = class_head(inp, decorators)?;
+    def.body = colon_block(inp, "class definition", head)?;
+    Ok(StmtKind::ClassDef(def))
+}
+
+#[inline(never)]
+fn class_head(inp: &mut Inp<'_, '_>, decorators: Vec<Expr>) -> Res<Box<ClassDef>> {
+    expect(inp, K::Class)?;
     inp.state().height = 0;
     let name = ident(inp)?;
     let type_params = if peek_kind(inp) == K::LBracket { type_params(inp)? } else { Vec::new() };
     let args = if peek_kind(inp) == K::LParen { class_arguments(inp)? } else { Vec::new() };
-    let body = colon_block(inp, "class definition", head)?;
     let (scope, type_scope) = (ScopeId::default(), ScopeId::default());
-    let def = ClassDef { name, args, body, decorators, type_params, scope, type_scope };
-    Ok(StmtKind::ClassDef(Box::new(def)))
+    Ok(Box::new(ClassDef { name, args, body: Vec::new(), decorators, type_params, scope, type_scope }))
 }

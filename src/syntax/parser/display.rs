@@ -12,8 +12,10 @@ use crate::syntax::ast::{Arg, Comp, Comprehension, Constant, Expr, ExprKind, Sco
 use crate::syntax::literal::Literal;
 use crate::syntax::token::TokenKind as K;
 
-/// What an opening bracket costs, see [`nested`].
-const BRACKET: u32 = 4;
+/// What opening brackets cost, see [`nested`].
+pub(super) const BRACKET: u32 = 4;
+const BRACE: u32 = 6;
+const FIELD: u32 = 7;
 
 /// ```text
 /// atom: NAME | NUMBER | strings | 'True' | 'False' | 'None' | '...' | group | tuple | genexp | list | listcomp
@@ -35,9 +37,9 @@ pub(super) fn atom(inp: &mut Inp<'_, '_>) -> Res<Expr> {
         K::False => ExprKind::Constant(Constant::False),
         K::Ellipsis => ExprKind::Constant(Constant::Ellipsis),
         K::String | K::FStringStart => return strings(inp),
-        K::LParen => return bracketed(inp, parenthesized),
-        K::LBracket => return bracketed(inp, list),
-        K::LBrace => return bracketed(inp, dict_or_set),
+        K::LParen => return bracketed(inp, BRACKET, parenthesized),
+        K::LBracket => return bracketed(inp, BRACKET, list),
+        K::LBrace => return bracketed(inp, BRACE, dict_or_set),
         _ => return fail(inp),
     };
     if inp.state().raised.is_some() {
@@ -49,14 +51,14 @@ pub(super) fn atom(inp: &mut Inp<'_, '_>) -> Res<Expr> {
     Ok(expr(kind, token.span))
 }
 
-fn bracketed<'t, 'p>(inp: &mut Inp<'t, 'p>, production: fn(&mut Inp<'t, 'p>) -> Res<Expr>) -> Res<Expr> {
+fn bracketed<'t, 'p>(inp: &mut Inp<'t, 'p>, cost: u32, production: fn(&mut Inp<'t, 'p>) -> Res<Expr>) -> Res<Expr> {
     let opener = index(inp);
     let explain = inp.state().explain;
     if explain && inp.state().hopeless.contains(&("bracket", opener)) {
         return fail(inp);
     }
     let begun = begin_node(inp);
-    let result = nested(inp, BRACKET, production);
+    let result = nested(inp, cost, production);
     if explain && result.is_err() {
         inp.state().hopeless.insert(("bracket", opener));
     }
@@ -66,10 +68,16 @@ fn bracketed<'t, 'p>(inp: &mut Inp<'t, 'p>, production: fn(&mut Inp<'t, 'p>) -> 
 }
 
 /// Whether a comprehension's `for` comes next.
-fn at_for(inp: &mut Inp<'_, '_>) -> bool {
+pub(super) fn at_for(inp: &mut Inp<'_, '_>) -> bool {
     match peek_kind(inp) {
         K::For => true,
-        K::Async => peek_second(inp) == K::For,
+        K::Async if peek_second(inp) == K::For => true,
+        K::Async => {
+            let after = index(inp) + 1;
+            let state = inp.state();
+            state.furthest = state.furthest.max(after);
+            false
+        }
         _ => false,
     }
 }
@@ -81,37 +89,47 @@ fn at_for(inp: &mut Inp<'_, '_>) -> bool {
 /// ```
 fn parenthesized(inp: &mut Inp<'_, '_>) -> Res<Expr> {
     let start = expect(inp, K::LParen)?.span.start;
-    if eat(inp, K::RParen).is_some() {
-        return Ok(expr(ExprKind::Tuple(Vec::new()), span_from(inp, start)));
-    }
-    if peek_kind(inp) == K::Yield {
-        let value = yield_expr(inp)?;
-        expect(inp, K::RParen)?;
-        return Ok(value);
-    }
     if inp.state().explain {
         explain::invalid_group(inp)?;
     }
-    let first = star_named_expression(inp)?;
+    let first = match peek_kind(inp) {
+        K::RParen => return close_display(inp, start, K::RParen, ExprKind::Tuple(Vec::new())),
+        K::Yield => yield_expr(inp),
+        _ => star_named_expression(inp),
+    }?;
+    if peek_kind(inp) == K::RParen && !is_starred(&first) {
+        advance(inp);
+        return Ok(first);
+    }
+    tuple_or_genexp(inp, start, first)
+}
+
+#[inline(never)]
+fn tuple_or_genexp(inp: &mut Inp<'_, '_>, start: u32, first: Expr) -> Res<Expr> {
+    if matches!(first.kind, ExprKind::Yield(_) | ExprKind::YieldFrom(_)) {
+        return fail(inp);
+    }
     if at_for(inp) && !is_starred(&first) {
         return comprehension(inp, start, K::RParen, first, None, ExprKind::GeneratorExp);
     }
     if peek_kind(inp) == K::Comma {
         let elements = more_elements(inp, K::LParen, first)?;
-        expect(inp, K::RParen)?;
-        return Ok(expr(ExprKind::Tuple(elements), span_from(inp, start)));
+        return close_display(inp, start, K::RParen, ExprKind::Tuple(elements));
     }
-    if is_starred(&first) {
-        if inp.state().explain {
-            explain::invalid_comprehension(inp, K::LParen, std::slice::from_ref(&first))?;
-            if peek_kind(inp) == K::RParen {
-                return raise(inp, "cannot use starred expression here", first.span);
-            }
+    if is_starred(&first) && inp.state().explain {
+        explain::invalid_comprehension(inp, K::LParen, std::slice::from_ref(&first))?;
+        if peek_kind(inp) == K::RParen {
+            return raise(inp, "cannot use starred expression here", first.span);
         }
-        return fail(inp);
     }
-    expect(inp, K::RParen)?;
-    Ok(first)
+    fail(inp)
+}
+
+/// The closing bracket, and the display it ends.
+#[inline(never)]
+fn close_display(inp: &mut Inp<'_, '_>, start: u32, closer: K, kind: ExprKind) -> Res<Expr> {
+    expect(inp, closer)?;
+    Ok(expr(kind, span_from(inp, start)))
 }
 
 /// ```text
@@ -120,16 +138,15 @@ fn parenthesized(inp: &mut Inp<'_, '_>) -> Res<Expr> {
 /// ```
 fn list(inp: &mut Inp<'_, '_>) -> Res<Expr> {
     let start = expect(inp, K::LBracket)?.span.start;
-    if eat(inp, K::RBracket).is_some() {
-        return Ok(expr(ExprKind::List(Vec::new()), span_from(inp, start)));
+    if peek_kind(inp) == K::RBracket {
+        return close_display(inp, start, K::RBracket, ExprKind::List(Vec::new()));
     }
     let first = star_named_expression(inp)?;
     if at_for(inp) && !is_starred(&first) {
         return comprehension(inp, start, K::RBracket, first, None, ExprKind::ListComp);
     }
     let elements = more_elements(inp, K::LBracket, first)?;
-    expect(inp, K::RBracket)?;
-    Ok(expr(ExprKind::List(elements), span_from(inp, start)))
+    close_display(inp, start, K::RBracket, ExprKind::List(elements))
 }
 
 fn is_starred(value: &Expr) -> bool {
@@ -156,23 +173,26 @@ fn more_elements(inp: &mut Inp<'_, '_>, opener: K, first: Expr) -> Res<Vec<Expr>
 /// ```
 fn dict_or_set(inp: &mut Inp<'_, '_>) -> Res<Expr> {
     let start = expect(inp, K::LBrace)?.span.start;
-    if eat(inp, K::RBrace).is_some() {
-        return Ok(expr(ExprKind::Dict(Vec::new()), span_from(inp, start)));
-    }
-    if peek_kind(inp) == K::DoubleStar {
-        return dict(inp, start, None);
+    match peek_kind(inp) {
+        K::RBrace => return close_display(inp, start, K::RBrace, ExprKind::Dict(Vec::new())),
+        K::DoubleStar => return dict(inp, start, None),
+        _ => {}
     }
     let named = peek_second(inp) == K::Walrus;
     let first = star_named_expression(inp)?;
     if peek_kind(inp) == K::Colon && !named && !is_starred(&first) {
         return dict(inp, start, Some(first));
     }
+    set(inp, start, first)
+}
+
+#[inline(never)]
+fn set(inp: &mut Inp<'_, '_>, start: u32, first: Expr) -> Res<Expr> {
     if at_for(inp) && !is_starred(&first) {
         return comprehension(inp, start, K::RBrace, first, None, ExprKind::SetComp);
     }
     let elements = more_elements(inp, K::LBrace, first)?;
-    expect(inp, K::RBrace)?;
-    Ok(expr(ExprKind::Set(elements), span_from(inp, start)))
+    close_display(inp, start, K::RBrace, ExprKind::Set(elements))
 }
 
 /// The rest of a dict, of which the first key may have been read.
@@ -195,8 +215,7 @@ fn dict(inp: &mut Inp<'_, '_>, start: u32, mut key: Option<Expr>) -> Res<Expr> {
             break;
         }
     }
-    expect(inp, K::RBrace)?;
-    Ok(expr(ExprKind::Dict(items), span_from(inp, start)))
+    close_display(inp, start, K::RBrace, ExprKind::Dict(items))
 }
 
 /// ```text
@@ -209,7 +228,12 @@ fn double_starred_kvpair(inp: &mut Inp<'_, '_>, key: Option<Expr>, first: bool) 
     }
     let key = match key {
         Some(key) => key,
-        None => expression(inp)?,
+        None => {
+            if inp.state().explain && !first {
+                explain::key_without_colon(inp)?;
+            }
+            expression(inp)?
+        }
     };
     if inp.state().explain {
         explain::invalid_kvpair(inp, &key, first)?;
@@ -219,6 +243,7 @@ fn double_starred_kvpair(inp: &mut Inp<'_, '_>, key: Option<Expr>, first: bool) 
 }
 
 /// The clauses and the closing bracket of a comprehension.
+#[inline(never)]
 fn comprehension(
     inp: &mut Inp<'_, '_>,
     start: u32,
@@ -265,15 +290,17 @@ pub(super) fn star_targets(inp: &mut Inp<'_, '_>) -> Res<Expr> {
         return valid_star_targets(inp);
     }
     let before = index(inp);
-    match attempt(inp, valid_star_targets) {
-        Some(target) if peek_kind(inp) == K::In => Ok(target),
-        Some(_) => fail(inp),
-        None if inp.state().raised.is_some() || !inp.state().hopeless.insert(("star_targets", before)) => fail(inp),
-        None => {
-            explain::invalid_for_target(inp)?;
-            fail(inp)
-        }
+    let targets = attempt(inp, |inp| {
+        let target = valid_star_targets(inp)?;
+        if peek_kind(inp) == K::In { Ok(target) } else { fail(inp) }
+    });
+    if let Some(target) = targets {
+        return Ok(target);
     }
+    if inp.state().raised.is_none() && inp.state().hopeless.insert(("star_targets", before)) {
+        explain::invalid_for_target(inp)?;
+    }
+    fail(inp)
 }
 
 fn valid_star_targets(inp: &mut Inp<'_, '_>) -> Res<Expr> {
@@ -306,22 +333,25 @@ pub(super) fn star_target(inp: &mut Inp<'_, '_>) -> Res<Expr> {
 }
 
 /// `slices: slice | (slice | starred_expression) (',' (slice | starred_expression))* [',']`, in brackets
-pub(super) fn slices(inp: &mut Inp<'_, '_>) -> Res<Expr> {
+pub(super) fn slices(inp: &mut Inp<'_, '_>) -> Res<Box<Expr>> {
     expect(inp, K::LBracket)?;
     let start = here(inp);
-    let first = slice_or_starred(inp)?;
-    let index = if peek_kind(inp) == K::Comma || is_starred(&first) {
-        let mut elements = vec![first];
-        while eat(inp, K::Comma).is_some() && peek_kind(inp) != K::RBracket {
-            elements.push(slice_or_starred(inp)?);
-        }
-        end_node(inp, 0, 1)?;
-        expr(ExprKind::Tuple(elements), span_from(inp, start))
-    } else {
-        first
-    };
+    let mut index = Box::new(slice_or_starred(inp)?);
+    if peek_kind(inp) == K::Comma || is_starred(&index) {
+        index = slice_tuple(inp, start, index)?;
+    }
     expect(inp, K::RBracket)?;
     Ok(index)
+}
+
+#[inline(never)]
+fn slice_tuple(inp: &mut Inp<'_, '_>, start: u32, first: Box<Expr>) -> Res<Box<Expr>> {
+    let mut elements = vec![*first];
+    while eat(inp, K::Comma).is_some() && peek_kind(inp) != K::RBracket {
+        elements.push(slice_or_starred(inp)?);
+    }
+    end_node(inp, 0, 1)?;
+    Ok(Box::new(expr(ExprKind::Tuple(elements), span_from(inp, start))))
 }
 
 fn slice_or_starred(inp: &mut Inp<'_, '_>) -> Res<Expr> {
@@ -330,26 +360,29 @@ fn slice_or_starred(inp: &mut Inp<'_, '_>) -> Res<Expr> {
 
 /// `slice: [expression] ':' [expression] [':' [expression]] | named_expression`
 fn slice(inp: &mut Inp<'_, '_>) -> Res<Expr> {
+    if peek_kind(inp) == K::Colon {
+        let start = here(inp);
+        return slice_rest(inp, start, None);
+    }
+    let named = peek_second(inp) == K::Walrus;
     let start = here(inp);
-    let begun = begin_node(inp);
-    let lower = if peek_kind(inp) == K::Colon {
-        None
-    } else {
-        let named = peek_second(inp) == K::Walrus;
-        let value = named_expression(inp)?;
-        if peek_kind(inp) != K::Colon || named {
-            end_node(inp, begun, 0)?;
-            return Ok(value);
-        }
-        Some(Box::new(value))
-    };
+    let value = named_expression(inp)?;
+    if peek_kind(inp) != K::Colon || named {
+        return Ok(value);
+    }
+    slice_rest(inp, start, Some(Box::new(value)))
+}
+
+#[inline(never)]
+fn slice_rest(inp: &mut Inp<'_, '_>, start: u32, lower: Option<Box<Expr>>) -> Res<Expr> {
     expect(inp, K::Colon)?;
     let upper = slice_part(inp)?;
     let step = if eat(inp, K::Colon).is_some() { slice_part(inp)? } else { None };
-    end_node(inp, begun, 1)?;
+    end_node(inp, 0, 1)?;
     Ok(expr(ExprKind::Slice { lower, upper, step }, span_from(inp, start)))
 }
 
+#[inline(never)]
 fn slice_part(inp: &mut Inp<'_, '_>) -> Res<Option<Box<Expr>>> {
     if matches!(peek_kind(inp), K::Colon | K::Comma | K::RBracket) {
         return Ok(None);
@@ -395,23 +428,17 @@ fn arguments(inp: &mut Inp<'_, '_>, generator: bool) -> Res<Vec<Arg>> {
     let mut args = Vec::new();
     let (mut keywords, mut unpacked) = (false, false);
     while peek_kind(inp) != K::RParen {
-        let arg = arg(inp)?;
-        if generator && args.is_empty() && at_for(inp) {
-            if let Arg::Positional(element) = arg {
-                let generator =
-                    comprehension(inp, opener.span.start, K::RParen, element, None, ExprKind::GeneratorExp)?;
-                end_node(inp, 0, 1)?;
-                return Ok(vec![Arg::Positional(generator)]);
+        args.push(arg(inp)?);
+        match args.last() {
+            Some(Arg::Positional(_)) if keywords || unpacked => return fail(inp),
+            Some(Arg::Positional(_)) if generator && args.len() == 1 && at_for(inp) => {
+                return generator_argument(inp, opener.span.start, args);
             }
-        }
-        match arg {
-            Arg::Positional(_) if keywords || unpacked => return fail(inp),
-            Arg::Star(..) if unpacked => return fail(inp),
-            Arg::Keyword(..) => keywords = true,
-            Arg::DoubleStar(..) => unpacked = true,
+            Some(Arg::Star(..)) if unpacked => return fail(inp),
+            Some(Arg::Keyword(..)) => keywords = true,
+            Some(Arg::DoubleStar(..)) => unpacked = true,
             _ => {}
         }
-        args.push(arg);
         if eat(inp, K::Comma).is_none() {
             break;
         }
@@ -420,30 +447,21 @@ fn arguments(inp: &mut Inp<'_, '_>, generator: bool) -> Res<Vec<Arg>> {
     Ok(args)
 }
 
+/// The one argument turns out to be the element of a generator expression.
+#[inline(never)]
+fn generator_argument(inp: &mut Inp<'_, '_>, start: u32, mut args: Vec<Arg>) -> Res<Vec<Arg>> {
+    if let Some(Arg::Positional(element)) = args.pop() {
+        let generator = comprehension(inp, start, K::RParen, element, None, ExprKind::GeneratorExp)?;
+        end_node(inp, 0, 1)?;
+        args.push(Arg::Positional(generator));
+    }
+    Ok(args)
+}
+
 pub(super) fn arg(inp: &mut Inp<'_, '_>) -> Res<Arg> {
-    let token = peek(inp);
-    match token.kind {
-        K::Star => {
-            advance(inp);
-            if inp.state().explain {
-                explain::invalid_star(inp)?;
-            }
-            let value = expression(inp)?;
-            if inp.state().explain {
-                explain::invalid_starred_argument(inp, token.span, "iterable")?;
-            }
-            let span = span_from(inp, token.span.start);
-            Ok(Arg::Star(value, span))
-        }
-        K::DoubleStar => {
-            advance(inp);
-            let value = expression(inp)?;
-            if inp.state().explain {
-                explain::invalid_starred_argument(inp, token.span, "keyword")?;
-            }
-            let span = span_from(inp, token.span.start);
-            Ok(Arg::DoubleStar(value, span))
-        }
+    match peek_kind(inp) {
+        K::Star => star_argument(inp),
+        K::DoubleStar => double_star_argument(inp),
         K::Name if peek_second(inp) == K::Equal => {
             let name = ident(inp)?;
             advance(inp);
@@ -451,6 +469,33 @@ pub(super) fn arg(inp: &mut Inp<'_, '_>) -> Res<Arg> {
         }
         _ => argument_expression(inp).map(Arg::Positional),
     }
+}
+
+#[inline(never)]
+fn star_argument(inp: &mut Inp<'_, '_>) -> Res<Arg> {
+    let star = expect(inp, K::Star)?.span;
+    let value = match expression(inp) {
+        Err(Failed) if inp.state().explain && inp.state().raised.is_none() => {
+            return explain::invalid_star(inp);
+        }
+        value => value?,
+    };
+    if inp.state().explain {
+        explain::invalid_starred_argument(inp, star, "iterable")?;
+    }
+    let span = span_from(inp, star.start);
+    Ok(Arg::Star(value, span))
+}
+
+#[inline(never)]
+fn double_star_argument(inp: &mut Inp<'_, '_>) -> Res<Arg> {
+    let stars = expect(inp, K::DoubleStar)?.span;
+    let value = expression(inp)?;
+    if inp.state().explain {
+        explain::invalid_starred_argument(inp, stars, "keyword")?;
+    }
+    let span = span_from(inp, stars.start);
+    Ok(Arg::DoubleStar(value, span))
 }
 
 /// `assignment_expression | expression`
@@ -464,5 +509,5 @@ pub(super) fn argument_expression(inp: &mut Inp<'_, '_>) -> Res<Expr> {
 
 /// A replacement field of an f-string, without its braces: see `strings.rs`.
 pub(super) fn field_value(inp: &mut Inp<'_, '_>) -> Res<Expr> {
-    nested(inp, BRACKET, annotated_rhs)
+    nested(inp, FIELD, annotated_rhs)
 }

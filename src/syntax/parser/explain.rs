@@ -4,7 +4,7 @@
 //! has error productions, and in their order: the first that applies raises, and everything fails from there on. One
 //! that doesn't apply returns `Ok(())` and leaves the input where it was.
 
-use super::display::{argument_expression, for_if_clauses};
+use super::display::{BRACKET, argument_expression, at_for, for_if_clauses};
 use super::expr::{
     annotated_rhs, bitwise_or, expression, expressions, star_expressions, star_named_expression, starts_expression,
     yield_expr,
@@ -36,10 +36,7 @@ fn unexplained<'t, 'p, T>(
 }
 
 /// [`lookahead`] that passes on what the production raised.
-fn explained<'t, 'p, T>(
-    inp: &mut Inp<'t, 'p>,
-    production: impl FnOnce(&mut Inp<'t, 'p>) -> Res<T>,
-) -> Res<Option<T>> {
+fn explained<'t, 'p, T>(inp: &mut Inp<'t, 'p>, production: impl FnOnce(&mut Inp<'t, 'p>) -> Res<T>) -> Res<Option<T>> {
     let result = lookahead(inp, production);
     if inp.state().raised.is_some() { Err(Failed) } else { Ok(result) }
 }
@@ -55,6 +52,14 @@ fn raise_at_next<T>(inp: &mut Inp<'_, '_>, message: impl Into<String>) -> Res<T>
     raise(inp, message, span)
 }
 
+/// Points at the furthest token looked at so far.
+fn raise_at_last<T>(inp: &mut Inp<'_, '_>, message: impl Into<String>) -> Res<T> {
+    touch(inp);
+    let state = inp.state();
+    let span = state.tokens[state.touched].span;
+    raise(inp, message, span)
+}
+
 /// Whether the token before `index` is inside brackets.
 fn in_brackets(tokens: &[Token], index: usize) -> bool {
     let opened = tokens[..index].iter().filter(|token| token.kind.opens()).count();
@@ -64,8 +69,14 @@ fn in_brackets(tokens: &[Token], index: usize) -> bool {
 
 // Expressions.
 
+/// After an expression that may not be the last.
+pub(super) fn expression_before_more<'t, 'p>(inp: &mut Inp<'t, 'p>, start: Saved<'t, 'p>, body: &Expr) -> Res<()> {
+    invalid_expression(inp, *start.cursor().inner(), body)?;
+    invalid_legacy_expression(inp, start)
+}
+
 /// Two expressions without anything between them.
-pub(super) fn invalid_expression(inp: &mut Inp<'_, '_>, first: usize, body: &Expr) -> Res<()> {
+fn invalid_expression(inp: &mut Inp<'_, '_>, first: usize, body: &Expr) -> Res<()> {
     let tokens = inp.state().tokens;
     let name = tokens[first];
     if name.kind == K::Name {
@@ -93,21 +104,38 @@ fn is_old_statement(inp: &mut Inp<'_, '_>, value: &Expr) -> bool {
 }
 
 /// `print x`
-pub(super) fn invalid_legacy_expression(inp: &mut Inp<'_, '_>) -> Res<()> {
+fn invalid_legacy_expression<'t, 'p>(inp: &mut Inp<'t, 'p>, start: Saved<'t, 'p>) -> Res<()> {
+    let after = inp.save();
+    inp.rewind(start);
+    let result = old_statement(inp);
+    inp.rewind(after);
+    result
+}
+
+fn old_statement(inp: &mut Inp<'_, '_>) -> Res<()> {
     let next = peek(inp);
-    let soft = inp.state().soft;
-    if next.kind != K::Name || ![soft.print, soft.exec].contains(&next.symbol()) {
+    if next.kind != K::Name {
         return FINE;
     }
+    let soft = inp.state().soft;
+    let is_old = [soft.print, soft.exec].contains(&next.symbol());
     let second = peek_second(inp);
     if second == K::LParen || !(starts_expression(second) || second == K::Star) {
         return FINE;
     }
+    // After any other name the look is only for errors further on, and only where the name can't be an operand.
+    let continues = matches!(second, K::LBracket | K::Minus | K::Plus | K::Star | K::Not);
+    let at = index(inp);
+    let depth = inp.state().depth;
+    let seen = !is_old && (continues || !inp.state().hopeless.insert(("legacy", at)));
+    if seen || depth > MAX_DEPTH / 2 {
+        return FINE;
+    }
     let argument = explained(inp, |inp| {
         advance(inp);
-        star_expressions(inp)
+        nested(inp, BRACKET, star_expressions)
     })?;
-    let Some(argument) = argument else { return FINE };
+    let Some(argument) = argument.filter(|_| is_old) else { return FINE };
     let word = &inp.state().text[next.span.range()];
     let message = format!("Missing parentheses in call to '{word}'. Did you mean {word}(...)?");
     raise(inp, message, next.span.to(argument.span))
@@ -210,7 +238,7 @@ pub(super) fn invalid_comprehension(inp: &mut Inp<'_, '_>, opener: K, elements: 
     let at = index(inp);
     let comma = inp.state().tokens[at - 1];
     let applies = if single && is_starred(first) { true } else { opener != K::LParen };
-    if !applies || !matches!(peek_kind(inp), K::For | K::Async) || explained(inp, for_if_clauses)?.is_none() {
+    if !applies || !at_for(inp) || explained(inp, for_if_clauses)?.is_none() {
         return FINE;
     }
     if single && comma.kind != K::Comma {
@@ -245,6 +273,21 @@ pub(super) fn invalid_group(inp: &mut Inp<'_, '_>) -> Res<()> {
     match closed {
         Some(_) => raise(inp, "cannot use double starred expression here", next.span),
         None => FINE,
+    }
+}
+
+/// Before a key that is not the first: it is read without a look at what is wrong inside it.
+pub(super) fn key_without_colon(inp: &mut Inp<'_, '_>) -> Res<()> {
+    let key = unexplained(inp, |inp| {
+        let key = expression(inp)?;
+        Ok((key.span, peek_kind(inp)))
+    })?;
+    match key {
+        Some((span, next)) if next != K::Colon => {
+            let at = span.end.saturating_sub(1);
+            raise(inp, "':' expected after dictionary key", Span { start: at, end: at })
+        }
+        _ => FINE,
     }
 }
 
@@ -294,8 +337,8 @@ pub(super) fn invalid_starred_argument(inp: &mut Inp<'_, '_>, star: Span, what: 
 }
 
 /// `f(*)`
-pub(super) fn invalid_star(inp: &mut Inp<'_, '_>) -> Res<()> {
-    if matches!(peek_kind(inp), K::RParen | K::Comma) { raise_at_next(inp, "Invalid star expression") } else { FINE }
+pub(super) fn invalid_star<T>(inp: &mut Inp<'_, '_>) -> Res<T> {
+    raise_at_last(inp, "Invalid star expression")
 }
 
 /// One argument, as far as error productions see it.
@@ -361,7 +404,7 @@ pub(super) fn invalid_arguments(inp: &mut Inp<'_, '_>) -> Res<()> {
                     while eat(inp, K::Comma).is_some() && attempt(inp, super::display::arg).is_some() {}
                     let unpacking = if unpacked { " unpacking" } else { "" };
                     let message = format!("positional argument follows keyword argument{unpacking}");
-                    return raise_at_next(inp, message);
+                    return raise_at_last(inp, message);
                 }
                 Seen::Positional => {}
                 Seen::Keyword => keywords = true,
@@ -391,10 +434,6 @@ fn keyword_argument(inp: &mut Inp<'_, '_>) -> Res<()> {
         return raise(inp, "invalid syntax. Maybe you meant '==' or ':=' instead of '='?", span);
     }
     FINE
-}
-
-fn at_for(inp: &mut Inp<'_, '_>) -> bool {
-    matches!(peek_kind(inp), K::For | K::Async)
 }
 
 /// A generator expression without its own parentheses beside other arguments.
@@ -499,8 +538,7 @@ pub(super) fn invalid_assignment(inp: &mut Inp<'_, '_>) -> Res<()> {
     })?;
     match augmented {
         Some(target) => {
-            let message =
-                format!("'{}' is an illegal expression for augmented assignment", expression_name(&target));
+            let message = format!("'{}' is an illegal expression for augmented assignment", expression_name(&target));
             raise(inp, message, target.span)
         }
         None => FINE,
@@ -860,10 +898,9 @@ pub(super) enum FieldPart {
 pub(super) fn after_field_part(inp: &mut Inp<'_, '_>, part: FieldPart) -> Res<()> {
     let next = peek_kind(inp);
     let (allowed, message): (&[K], _) = match part {
-        FieldPart::Value => (
-            &[K::Equal, K::Exclamation, K::Colon, K::RBrace],
-            "f-string: expecting '=', or '!', or ':', or '}'",
-        ),
+        FieldPart::Value => {
+            (&[K::Equal, K::Exclamation, K::Colon, K::RBrace], "f-string: expecting '=', or '!', or ':', or '}'")
+        }
         FieldPart::Debug => (&[K::Exclamation, K::Colon, K::RBrace], "f-string: expecting '!', or ':', or '}'"),
         FieldPart::Conversion => (&[K::Colon, K::RBrace], "f-string: expecting ':' or '}'"),
         FieldPart::Spec => (&[K::RBrace], "f-string: expecting '}', or format specs"),

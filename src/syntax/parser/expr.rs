@@ -3,13 +3,19 @@
 //! Operators are parsed by precedence climbing in one function, so that an operand inside brackets costs a few frames
 //! of native stack however many levels of operators the grammar has. Chains of one level stay flat.
 
-use super::display::{atom, call_arguments, slices};
+use super::display::{BRACKET, atom, call_arguments, slices};
 use super::explain;
 use super::input::*;
 use super::params::lambda_params;
 use crate::source::Span;
-use crate::syntax::ast::{BinOp, BoolOp, CmpOp, Expr, ExprKind, Ident, Lambda, Params, ScopeId, UnaryOp};
+use crate::syntax::ast::{
+    Arg, BinOp, BoolOp, CmpOp, Constant, Expr, ExprKind, Ident, Lambda, Params, ScopeId, UnaryOp,
+};
 use crate::syntax::token::TokenKind as K;
+
+/// What a right operand and the parameters of a lambda cost, see [`nested`].
+const OPERAND: u32 = 3;
+const LAMBDA: u32 = 9;
 
 pub(super) fn expr(kind: ExprKind, span: Span) -> Expr {
     Expr { kind, span, suspends: false }
@@ -139,62 +145,109 @@ pub(super) fn assignment_expression(inp: &mut Inp<'_, '_>) -> Res<Expr> {
 }
 
 /// What is still open to the left of an expression.
-enum Pending {
-    Lambda { start: u32, params: Params },
-    Conditional { start: u32, body: Expr, test: Expr },
+enum Pending<'t, 'p> {
+    Lambda { start: u32, params: Box<Params> },
+    Conditional { start: u32, body: Box<Expr>, test: Box<Expr>, before_if: Saved<'t, 'p> },
 }
 
 /// `expression: lambdef | disjunction ['if' disjunction 'else' expression]`
-///
-/// Both forms end in another expression; the loop goes down their right side without recursion.
 pub(super) fn expression(inp: &mut Inp<'_, '_>) -> Res<Expr> {
     let begun = begin_node(inp);
-    if inp.state().explain {
-        explain::invalid_legacy_expression(inp)?;
+    if peek_kind(inp) == K::Lambda {
+        return right_nested(inp, begun, None);
     }
+    let start = inp.save();
+    let body = disjunction(inp)?;
+    if peek_kind(inp) == K::If {
+        return right_nested(inp, begun, Some((body, start)));
+    }
+    if inp.state().explain {
+        explain::expression_before_more(inp, start, &body)?;
+    }
+    end_node(inp, begun, 0)?;
+    Ok(body)
+}
+
+/// Lambdas and conditionals end in another expression; the loop goes down their right side without recursion.
+#[inline(never)]
+fn right_nested<'t, 'p>(inp: &mut Inp<'t, 'p>, begun: u32, mut first: Option<(Expr, Saved<'t, 'p>)>) -> Res<Expr> {
     let mut pending = Vec::new();
     let mut value = loop {
-        if peek_kind(inp) == K::Lambda {
-            pending.push(lambda_head(inp)?);
-            continue;
-        }
-        let start = here(inp);
-        let first = index(inp);
-        let body = disjunction(inp)?;
-        if peek_kind(inp) == K::If {
-            if let Some(test) = conditional_head(inp, &body)? {
-                pending.push(Pending::Conditional { start, body, test });
+        let next = match first.take() {
+            Some(first) => Ok(Next::Operand(first.0, first.1)),
+            None => lambda_or_operand(inp),
+        };
+        let (body, start) = match next {
+            Ok(Next::Operand(body, start)) => (body, start),
+            Ok(Next::Lambda(head)) => {
+                pending.push(head);
                 continue;
             }
-            break body;
-        }
-        if inp.state().explain {
-            explain::invalid_expression(inp, first, &body)?;
+            Err(Failed) => break without_conditional(inp, &mut pending)?,
+        };
+        let offset = offset_of(inp, &start);
+        if peek_kind(inp) == K::If {
+            let before_if = inp.save();
+            if let Some(test) = conditional_head(inp, &body)? {
+                pending.push(Pending::Conditional { start: offset, body: Box::new(body), test, before_if });
+                continue;
+            }
+        } else if inp.state().explain {
+            explain::expression_before_more(inp, start, &body)?;
         }
         break body;
     };
-    let levels = pending.len() as u32;
+    // Before the tree is built: one too deep could not even be dropped.
+    end_node(inp, begun, pending.len() as u32)?;
     while let Some(head) = pending.pop() {
-        let (kind, start) = match head {
-            Pending::Lambda { start, params } => {
-                let scope = ScopeId::default();
-                (ExprKind::Lambda(Box::new(Lambda { params, body: value, scope })), start)
-            }
-            Pending::Conditional { start, body, test } => {
-                (ExprKind::IfExp { test: Box::new(test), body: Box::new(body), orelse: Box::new(value) }, start)
-            }
-        };
-        value = expr(kind, span_from(inp, start));
+        value = close_pending(inp, head, value);
     }
-    end_node(inp, begun, levels)?;
     Ok(value)
+}
+
+enum Next<'t, 'p> {
+    Lambda(Pending<'t, 'p>),
+    Operand(Expr, Saved<'t, 'p>),
+}
+
+fn lambda_or_operand<'t, 'p>(inp: &mut Inp<'t, 'p>) -> Res<Next<'t, 'p>> {
+    if peek_kind(inp) == K::Lambda {
+        return lambda_head(inp).map(Next::Lambda);
+    }
+    let start = inp.save();
+    Ok(Next::Operand(disjunction(inp)?, start))
+}
+
+/// After a part that failed: in the second pass, go back to before the last `if`.
+#[cold]
+fn without_conditional<'t, 'p>(inp: &mut Inp<'t, 'p>, pending: &mut Vec<Pending<'t, 'p>>) -> Res<Expr> {
+    if inp.state().again && inp.state().raised.is_none() {
+        while let Some(head) = pending.pop() {
+            if let Pending::Conditional { body, before_if, .. } = head {
+                inp.rewind(before_if);
+                return Ok(*body);
+            }
+        }
+    }
+    Err(Failed)
+}
+
+fn close_pending(inp: &mut Inp<'_, '_>, head: Pending<'_, '_>, value: Expr) -> Expr {
+    let (kind, start) = match head {
+        Pending::Lambda { start, params } => {
+            let scope = ScopeId::default();
+            (ExprKind::Lambda(Box::new(Lambda { params: *params, body: value, scope })), start)
+        }
+        Pending::Conditional { start, body, test, .. } => (ExprKind::IfExp { test, body, orelse: Box::new(value) }, start),
+    };
+    expr(kind, span_from(inp, start))
 }
 
 /// `lambdef: 'lambda' [lambda_params] ':' expression`, up to the colon
 #[inline(never)]
-fn lambda_head(inp: &mut Inp<'_, '_>) -> Res<Pending> {
+fn lambda_head<'t, 'p>(inp: &mut Inp<'t, 'p>) -> Res<Pending<'t, 'p>> {
     let start = expect(inp, K::Lambda)?.span.start;
-    let params = nested(inp, 4, lambda_params)?;
+    let params = nested(inp, LAMBDA, lambda_params)?;
     expect(inp, K::Colon)?;
     if inp.state().explain {
         explain::lambda_in_field(inp, start)?;
@@ -205,12 +258,12 @@ fn lambda_head(inp: &mut Inp<'_, '_>) -> Res<Pending> {
 /// The test of a conditional expression, up to `else`. `None` if there is no `else`; while explaining, the `if` is then
 /// left to what follows.
 #[inline(never)]
-fn conditional_head(inp: &mut Inp<'_, '_>, body: &Expr) -> Res<Option<Expr>> {
+fn conditional_head(inp: &mut Inp<'_, '_>, body: &Expr) -> Res<Option<Box<Expr>>> {
     let before = inp.save();
     expect(inp, K::If)?;
     let explain = inp.state().explain;
     match disjunction(inp) {
-        Ok(test) if eat(inp, K::Else).is_some() => return Ok(Some(test)),
+        Ok(test) if eat(inp, K::Else).is_some() => return Ok(Some(Box::new(test))),
         Ok(test) if explain => explain::conditional_without_else(inp, body, &test)?,
         Ok(_) => return fail(inp),
         Err(Failed) if !explain || inp.state().raised.is_some() => return Err(Failed),
@@ -258,7 +311,7 @@ fn infix(inp: &mut Inp<'_, '_>) -> Option<(Infix, u8, usize)> {
         K::In => (Compare(CmpOp::In), level::COMPARE),
         K::Is if peek_second(inp) == K::Not => return Some((Compare(CmpOp::IsNot), level::COMPARE, 2)),
         K::Is => (Compare(CmpOp::Is), level::COMPARE),
-        K::Not if peek_second(inp) == K::In => return Some((Compare(CmpOp::NotIn), level::COMPARE, 2)),
+        K::Not => return not_in(inp),
         K::Bar => (Binary(BinOp::BitOr), level::BIT_OR),
         K::Caret => (Binary(BinOp::BitXor), level::BIT_XOR),
         K::Ampersand => (Binary(BinOp::BitAnd), level::BIT_AND),
@@ -275,6 +328,18 @@ fn infix(inp: &mut Inp<'_, '_>) -> Option<(Infix, u8, usize)> {
         _ => return None,
     };
     Some((op, level, 1))
+}
+
+/// `not` after an operand must be `not in`.
+#[cold]
+fn not_in(inp: &mut Inp<'_, '_>) -> Option<(Infix, u8, usize)> {
+    if peek_second(inp) == K::In {
+        return Some((Infix::Compare(CmpOp::NotIn), level::COMPARE, 2));
+    }
+    let at = index(inp) + 1;
+    let state = inp.state();
+    state.furthest = state.furthest.max(at);
+    None
 }
 
 /// ```text
@@ -301,42 +366,64 @@ pub(super) fn bitwise_or(inp: &mut Inp<'_, '_>) -> Res<Expr> {
     operators(inp, level::BIT_OR)
 }
 
-/// The part of [`bitwise_or`] that a number in a pattern is.
-pub(super) fn sum(inp: &mut Inp<'_, '_>) -> Res<Expr> {
-    operators(inp, level::SUM)
-}
-
 /// Parses operators of at least the given level.
 fn operators(inp: &mut Inp<'_, '_>, lowest: u8) -> Res<Expr> {
     let start = here(inp);
     let begun = begin_node(inp);
-    let mut left = match peek_kind(inp) {
-        K::Not if lowest <= level::NOT => prefixed(inp, K::Not)?,
-        K::Minus | K::Plus | K::Tilde => prefixed(inp, K::Minus)?,
-        _ => await_primary(inp)?,
-    };
+    let first = match peek_kind(inp) {
+        K::Not if lowest <= level::NOT => prefixed(inp, K::Not),
+        K::Minus | K::Plus | K::Tilde => prefixed(inp, K::Minus),
+        K::Await => await_primary(inp),
+        _ => primary(inp),
+    }?;
+    if infix(inp).is_some() {
+        return chains(inp, lowest, start, begun, first);
+    }
+    end_node(inp, begun, 0)?;
+    Ok(first)
+}
+
+/// The operators and further operands after the first.
+#[inline(never)]
+fn chains(inp: &mut Inp<'_, '_>, lowest: u8, start: u32, begun: u32, first: Expr) -> Res<Expr> {
+    let mut left = first;
     // The level of the chain that `left` is, when more operands can be added to it.
     let mut chain = 0;
     while let Some((op, level, tokens)) = infix(inp) {
         if level < lowest {
             break;
         }
+        let before_op = inp.save();
         for _ in 0..tokens {
             advance(inp);
         }
         let before = begin_node(inp);
         // A power's right side may have a sign, and is itself a power.
         let operand_level = if level == level::POWER { level::FACTOR } else { level + 1 };
-        let right = nested(inp, 1, |inp| operators(inp, operand_level))?;
+        let right = match nested(inp, OPERAND, |inp| operators(inp, operand_level)) {
+            Ok(right) => right,
+            Err(Failed) if give_up_part(inp, before_op) => break,
+            Err(Failed) => return Err(Failed),
+        };
         let extends = chain == level && level != level::POWER;
         let height = (before + u32::from(!extends)).max(inp.state().height + 1);
         inp.state().height = height;
         end_node(inp, 0, 0)?;
-        left = combine(left, op, right, extends, span_from(inp, start));
+        combine(&mut left, op, right, extends, span_from(inp, start));
         chain = level;
     }
     end_node(inp, begun, 0)?;
     Ok(left)
+}
+
+/// After a part that failed: in the second pass, go back and do without it.
+#[cold]
+fn give_up_part<'t, 'p>(inp: &mut Inp<'t, 'p>, before: Saved<'t, 'p>) -> bool {
+    if !inp.state().again || inp.state().raised.is_some() {
+        return false;
+    }
+    inp.rewind(before);
+    true
 }
 
 /// `'not' ...`, or signs in front of a factor; any number of them without recursion.
@@ -356,7 +443,7 @@ fn prefixed(inp: &mut Inp<'_, '_>, first: K) -> Res<Expr> {
         ops.push((op, token.span.start));
     }
     let operand_level = if first == K::Not { level::COMPARE } else { level::FACTOR };
-    let mut value = nested(inp, 1, |inp| operators(inp, operand_level))?;
+    let mut value = nested(inp, OPERAND, |inp| operators(inp, operand_level))?;
     end_node(inp, 0, ops.len() as u32)?;
     for (op, start) in ops.into_iter().rev() {
         value = expr(ExprKind::UnaryOp { op, operand: Box::new(value) }, span_from(inp, start));
@@ -364,9 +451,9 @@ fn prefixed(inp: &mut Inp<'_, '_>, first: K) -> Res<Expr> {
     Ok(value)
 }
 
-/// Joins two operands, or adds one to a chain of the same level.
+/// Joins an operand to `left`, or adds it to the chain of the same level that `left` is.
 #[inline(never)]
-fn combine(mut left: Expr, op: Infix, right: Expr, extends: bool, span: Span) -> Expr {
+fn combine(left: &mut Expr, op: Infix, right: Expr, extends: bool, span: Span) {
     if extends {
         left.span = span;
         match (&mut left.kind, op) {
@@ -375,19 +462,20 @@ fn combine(mut left: Expr, op: Infix, right: Expr, extends: bool, span: Span) ->
             (ExprKind::BinOp { rest, .. }, Infix::Binary(op)) => rest.push((op, right)),
             _ => unreachable!("a chain is extended by operators of its own level"),
         }
-        return left;
+        return;
     }
-    let kind = match op {
-        Infix::Bool(op) => ExprKind::BoolOp { op, values: vec![left, right] },
-        Infix::Compare(op) => ExprKind::Compare { first: Box::new(left), rest: vec![(op, right)] },
-        Infix::Binary(op) => ExprKind::BinOp { first: Box::new(left), rest: vec![(op, right)] },
+    let first = std::mem::replace(left, expr(ExprKind::Constant(Constant::None), span));
+    left.kind = match op {
+        Infix::Bool(op) => ExprKind::BoolOp { op, values: vec![first, right] },
+        Infix::Compare(op) => ExprKind::Compare { first: Box::new(first), rest: vec![(op, right)] },
+        Infix::Binary(op) => ExprKind::BinOp { first: Box::new(first), rest: vec![(op, right)] },
     };
-    expr(kind, span)
 }
 
 /// `await_primary: ['await'] primary`
+#[inline(never)]
 fn await_primary(inp: &mut Inp<'_, '_>) -> Res<Expr> {
-    let Some(token) = eat(inp, K::Await) else { return primary(inp) };
+    let token = expect(inp, K::Await)?;
     let value = Box::new(primary(inp)?);
     end_node(inp, 0, 1)?;
     Ok(expr(ExprKind::Await(value), span_from(inp, token.span.start)))
@@ -400,26 +488,55 @@ fn await_primary(inp: &mut Inp<'_, '_>) -> Res<Expr> {
 pub(super) fn primary(inp: &mut Inp<'_, '_>) -> Res<Expr> {
     let begun = begin_node(inp);
     let start = here(inp);
-    let mut value = atom(inp)?;
+    let first = atom(inp)?;
+    if matches!(peek_kind(inp), K::Dot | K::LParen | K::LBracket) {
+        return trailers(inp, begun, start, first);
+    }
+    end_node(inp, begun, 0)?;
+    Ok(first)
+}
+
+#[inline(never)]
+fn trailers(inp: &mut Inp<'_, '_>, begun: u32, start: u32, first: Expr) -> Res<Expr> {
+    let mut value = first;
     loop {
-        let kind = match peek_kind(inp) {
-            K::Dot => {
-                advance(inp);
-                ExprKind::Attribute { value: Box::new(value), attr: ident(inp)? }
-            }
-            K::LParen => {
-                let args = nested(inp, 3, call_arguments)?;
-                ExprKind::Call { func: Box::new(value), args }
-            }
-            K::LBracket => {
-                let index = Box::new(nested(inp, 3, slices)?);
-                ExprKind::Subscript { value: Box::new(value), index }
-            }
+        let before = inp.save();
+        let trailer = match peek_kind(inp) {
+            K::Dot => attribute(inp).map(Trailer::Attribute),
+            K::LParen => nested(inp, BRACKET, call_arguments).map(Trailer::Call),
+            K::LBracket => nested(inp, BRACKET, slices).map(Trailer::Subscript),
             _ => break,
         };
+        let trailer = match trailer {
+            Ok(trailer) => trailer,
+            Err(Failed) if give_up_part(inp, before) => break,
+            Err(Failed) => return Err(Failed),
+        };
         end_node(inp, 0, 1)?;
-        value = expr(kind, span_from(inp, start));
+        append_trailer(&mut value, trailer, span_from(inp, start));
     }
     end_node(inp, begun, 0)?;
     Ok(value)
+}
+
+/// What follows an operand.
+enum Trailer {
+    Attribute(Ident),
+    Call(Vec<Arg>),
+    Subscript(Box<Expr>),
+}
+
+fn attribute(inp: &mut Inp<'_, '_>) -> Res<Ident> {
+    expect(inp, K::Dot)?;
+    ident(inp)
+}
+
+#[inline(never)]
+fn append_trailer(value: &mut Expr, trailer: Trailer, span: Span) {
+    let inner = Box::new(std::mem::replace(value, expr(ExprKind::Constant(Constant::None), span)));
+    value.kind = match trailer {
+        Trailer::Attribute(attr) => ExprKind::Attribute { value: inner, attr },
+        Trailer::Call(args) => ExprKind::Call { func: inner, args },
+        Trailer::Subscript(index) => ExprKind::Subscript { value: inner, index },
+    };
 }

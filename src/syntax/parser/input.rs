@@ -20,7 +20,6 @@ use chumsky::inspector::Inspector;
 use chumsky::prelude::*;
 use chumsky::util::MaybeRef;
 
-
 use crate::source::Span;
 use crate::symbol::{Interner, Symbol};
 use crate::syntax::lexer::Fault;
@@ -31,11 +30,13 @@ use crate::syntax::token::{Token, TokenKind};
 /// The levels a tree of expressions, or of statements, may have.
 pub(super) const MAX_HEIGHT: u32 = 1_200;
 /// A measure of native stack: see [`nested`].
-pub(super) const MAX_DEPTH: u32 = 1_100;
+pub(super) const MAX_DEPTH: u32 = 1_200;
 
 pub(super) type Tokens<'t> = &'t [Token];
 pub(super) type Extra<'t> = Full<Failed, State<'t>, ()>;
 pub(super) type Inp<'t, 'p> = InputRef<'t, 'p, Tokens<'t>, Extra<'t>>;
+/// A place to go back to.
+pub(super) type Saved<'t, 'p> = chumsky::input::Checkpoint<'t, 'p, Tokens<'t>, ()>;
 pub(super) type Res<T> = Result<T, Failed>;
 
 /// A `chumsky` parser over tokens.
@@ -80,6 +81,15 @@ impl SoftKeywords {
     }
 }
 
+/// A statement that failed.
+pub(in crate::syntax) struct Found {
+    pub(in crate::syntax) fault: Fault,
+    /// The index of the token that didn't fit.
+    pub(in crate::syntax) at: usize,
+    /// The index of the furthest token looked at while explaining.
+    pub(in crate::syntax) touched: usize,
+}
+
 /// The state of a parse.
 pub(super) struct State<'t> {
     pub(super) text: &'t str,
@@ -88,10 +98,15 @@ pub(super) struct State<'t> {
     pub(super) soft: SoftKeywords,
     /// The index of the furthest token that didn't fit.
     pub(super) furthest: usize,
+    /// The same over all attempts to explain, which may look further.
+    pub(super) touched: usize,
     /// The error to report; set, everything fails.
     pub(super) raised: Option<Fault>,
     /// Look for what is wrong: error productions are tried, blocks are skipped.
     pub(super) explain: bool,
+    /// A second pass over a failed statement, even where `explain` is off. What CPython's parser would do with a part
+    /// of an expression that fails matters then: it takes the part before it for the whole.
+    pub(super) again: bool,
     /// While explaining: productions known to fail at a token, so that trying again costs nothing.
     pub(super) hopeless: HashSet<(&'static str, usize), foldhash::fast::FixedState>,
     /// The levels of the tallest expression since this was last zero.
@@ -99,8 +114,7 @@ pub(super) struct State<'t> {
     pub(super) depth: u32,
     /// The levels of statements around the one being parsed.
     pub(super) blocks: u32,
-    /// What was found wrong, with the index of the token where it was noticed.
-    pub(super) diagnostics: Vec<(usize, Fault)>,
+    pub(super) diagnostics: Vec<Found>,
 }
 
 impl<'t> State<'t> {
@@ -111,8 +125,10 @@ impl<'t> State<'t> {
             literals: &lexed.literals,
             soft: SoftKeywords::new(interner),
             furthest: 0,
+            touched: 0,
             raised: None,
             explain: false,
+            again: false,
             hopeless: HashSet::default(),
             height: 0,
             depth: 0,
@@ -206,6 +222,7 @@ pub(super) fn fail<T>(inp: &mut Inp<'_, '_>) -> Res<T> {
     let at = index(inp);
     let state = inp.state();
     state.furthest = state.furthest.max(at);
+    state.touched = state.touched.max(at);
     Err(Failed)
 }
 
@@ -225,7 +242,7 @@ pub(super) fn raise_of<T>(
     let at = index(inp);
     let state = inp.state();
     if state.raised.is_none() {
-        state.raised = Some(Fault { class, message: message.into(), span });
+        state.raised = Some(Fault { class, message: message.into(), span, overrides: false });
     }
     state.furthest = state.furthest.max(at);
     Err(Failed)
@@ -296,10 +313,24 @@ pub(super) fn lookahead<'t, 'p, T>(
     let before = inp.save();
     let (height, depth) = (inp.state().height, inp.state().depth);
     let result = production(inp).ok();
+    touch(inp);
     inp.rewind(before);
     inp.state().height = height;
     inp.state().depth = depth;
     result
+}
+
+/// The offset in the text of a place to go back to.
+pub(super) fn offset_of<'t, 'p>(inp: &mut Inp<'t, 'p>, saved: &Saved<'t, 'p>) -> u32 {
+    let at = *saved.cursor().inner();
+    inp.state().tokens[at].span.start
+}
+
+/// Notes that the next token has been looked at.
+pub(super) fn touch(inp: &mut Inp<'_, '_>) {
+    let at = index(inp);
+    let state = inp.state();
+    state.touched = state.touched.max(at);
 }
 
 /// Where the next token starts.

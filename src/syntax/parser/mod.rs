@@ -17,9 +17,10 @@ mod target;
 
 use chumsky::prelude::*;
 
+pub(super) use self::input::Found;
 use self::input::{Inp, Res, State, Tokens, eat, fail, peek_kind};
 use super::ast::{Expr, Stmt};
-use super::lexer::{Fault, Lexed};
+use super::lexer::Lexed;
 use super::token::TokenKind as K;
 use crate::symbol::Interner;
 
@@ -27,8 +28,7 @@ use crate::symbol::Interner;
 pub(super) struct Outcome<T> {
     /// `None` if there are errors.
     pub(super) value: Option<T>,
-    /// What is wrong, and the index of the token where it was noticed.
-    pub(super) diagnostics: Vec<(usize, Fault)>,
+    pub(super) diagnostics: Vec<Found>,
 }
 
 /// `file: [statements] ENDMARKER`
@@ -59,10 +59,12 @@ pub(super) fn eval(text: &str, lexed: &Lexed, interner: &mut Interner) -> Outcom
         let furthest = state.furthest;
         if state.raised.is_none() {
             state.explain = true;
+            state.again = true;
             let _ = custom(expressions_to_end).lazy().parse_with_state(tokens, &mut state).into_output_errors();
         }
-        let raised = state.raised.take().unwrap_or_else(|| recover::invalid_syntax(&state, furthest));
-        state.diagnostics.push((furthest, raised));
+        let fault = state.raised.take().unwrap_or_else(|| recover::invalid_syntax(&state, furthest));
+        let touched = state.touched;
+        state.diagnostics.push(Found { fault, at: furthest, touched });
     }
     Outcome { value, diagnostics: state.diagnostics }
 }

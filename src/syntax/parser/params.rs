@@ -12,9 +12,8 @@ use crate::syntax::token::TokenKind as K;
 ///
 /// ```text
 /// parameters: parameter (',' parameter)* [',']
-/// parameter: '/' | '*' [param_star_annotation] | '**' param | param [default]
 /// ```
-pub(super) fn params(inp: &mut Inp<'_, '_>) -> Res<Params> {
+pub(super) fn params(inp: &mut Inp<'_, '_>) -> Res<Box<Params>> {
     expect(inp, K::LParen)?;
     let params = parameters(inp, K::RParen)?;
     expect(inp, K::RParen)?;
@@ -22,80 +21,86 @@ pub(super) fn params(inp: &mut Inp<'_, '_>) -> Res<Params> {
 }
 
 /// `lambda_params: parameters`, without annotations
-pub(super) fn lambda_params(inp: &mut Inp<'_, '_>) -> Res<Params> {
+pub(super) fn lambda_params(inp: &mut Inp<'_, '_>) -> Res<Box<Params>> {
     parameters(inp, K::Colon)
 }
 
 /// Reads up to `closer`; parameters of a `def` (closed by a parenthesis) may be annotated.
-fn parameters(inp: &mut Inp<'_, '_>, closer: K) -> Res<Params> {
-    let annotated = closer == K::RParen;
-    let mut params = Params::default();
+fn parameters(inp: &mut Inp<'_, '_>, closer: K) -> Res<Box<Params>> {
+    let mut params = Box::<Params>::default();
     let mut star = false;
     while peek_kind(inp) != closer {
         if inp.state().explain {
             let read = Read { any: !params.args.is_empty(), slash: !params.posonly.is_empty(), star };
             explain::invalid_parameter(inp, read, closer)?;
         }
-        match peek_kind(inp) {
-            K::Slash if !star && params.posonly.is_empty() && !params.args.is_empty() => {
-                advance(inp);
-                params.posonly = std::mem::take(&mut params.args);
-                if inp.state().explain {
-                    explain::invalid_after_slash(inp)?;
-                }
-            }
-            K::Star if !star => {
-                advance(inp);
-                star = true;
-                if peek_kind(inp) == K::Comma {
-                    if peek_second(inp) != K::Name {
-                        return fail(inp);
-                    }
-                } else {
-                    params.vararg = Some(param_star_annotation(inp, annotated)?);
-                    if inp.state().explain {
-                        explain::invalid_default(inp, 1)?;
-                    }
-                }
-            }
-            K::DoubleStar => {
-                advance(inp);
-                params.kwarg = Some(param(inp, annotated)?);
-                if inp.state().explain {
-                    explain::invalid_default(inp, 2)?;
-                }
-                if eat(inp, K::Comma).is_some() && inp.state().explain {
-                    explain::invalid_after_kwds(inp)?;
-                }
-                break;
-            }
-            _ => {
-                let start = here(inp);
-                let mut param = param(inp, annotated)?;
-                if inp.state().explain {
-                    explain::invalid_default(inp, 0)?;
-                }
-                let place = span_from(inp, start);
-                param.default = default(inp)?;
-                let mut before = params.posonly.iter().chain(&params.args);
-                if star {
-                    params.kwonly.push(param);
-                } else if param.default.is_none() && before.any(|param| param.default.is_some()) {
-                    return if inp.state().explain {
-                        raise(inp, "parameter without a default follows parameter with a default", place)
-                    } else {
-                        fail(inp)
-                    };
-                } else {
-                    params.args.push(param);
-                }
-            }
-        }
+        let last = peek_kind(inp) == K::DoubleStar;
+        parameter(inp, &mut params, &mut star, closer == K::RParen)?;
         if eat(inp, K::Comma).is_none() {
+            break;
+        }
+        if last {
+            if inp.state().explain {
+                explain::invalid_after_kwds(inp)?;
+            }
             break;
         }
     }
     Ok(params)
+}
+
+/// `parameter: '/' | '*' [param_star_annotation] | '**' param | param [default]`
+fn parameter(inp: &mut Inp<'_, '_>, params: &mut Params, star: &mut bool, annotated: bool) -> Res<()> {
+    match peek_kind(inp) {
+        K::Slash if !*star && params.posonly.is_empty() && !params.args.is_empty() => {
+            advance(inp);
+            params.posonly = std::mem::take(&mut params.args);
+            if inp.state().explain {
+                explain::invalid_after_slash(inp)?;
+            }
+        }
+        K::Star if !*star => {
+            advance(inp);
+            *star = true;
+            if peek_kind(inp) != K::Comma {
+                params.vararg = Some(param_star_annotation(inp, annotated)?);
+                if inp.state().explain {
+                    explain::invalid_default(inp, 1)?;
+                }
+            } else if peek_second(inp) != K::Name && !inp.state().explain {
+                return fail(inp);
+            }
+        }
+        K::DoubleStar => {
+            advance(inp);
+            params.kwarg = Some(param(inp, annotated)?);
+            if inp.state().explain {
+                explain::invalid_default(inp, 2)?;
+            }
+        }
+        _ => {
+            let start = here(inp);
+            let mut param = param(inp, annotated)?;
+            if inp.state().explain {
+                explain::invalid_default(inp, 0)?;
+            }
+            let place = span_from(inp, start);
+            param.default = default(inp)?;
+            let mut before = params.posonly.iter().chain(&params.args);
+            if *star {
+                params.kwonly.push(param);
+            } else if param.default.is_none() && before.any(|param| param.default.is_some()) {
+                return if inp.state().explain {
+                    raise(inp, "parameter without a default follows parameter with a default", place)
+                } else {
+                    fail(inp)
+                };
+            } else {
+                params.args.push(param);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// `param: NAME [':' expression]`

@@ -3,16 +3,17 @@
 use chumsky::prelude::*;
 
 use super::compound::block;
+use super::display::atom;
 use super::explain;
 use super::expr::{expr, ident, named_expression, star_named_expression, starts_expression};
 use super::input::*;
 use super::strings::strings;
 use crate::source::Span;
-use crate::syntax::ast::{Constant, Expr, ExprKind, Ident, MatchCase, Pattern, PatternKind, StmtKind};
+use crate::syntax::ast::{BinOp, Constant, Expr, ExprKind, Ident, MatchCase, Pattern, PatternKind, StmtKind, UnaryOp};
 use crate::syntax::token::TokenKind as K;
 
 /// What an opening bracket costs, see [`nested`].
-const BRACKET: u32 = 4;
+const BRACKET: u32 = 7;
 
 /// ```text
 /// match_stmt: 'match' subject_expr ':' NEWLINE INDENT case_block+ DEDENT
@@ -237,37 +238,38 @@ fn literal_expr(inp: &mut Inp<'_, '_>) -> Res<Expr> {
     }
 }
 
-/// `-1`, `1 + 2j`: read as an expression, then checked to be no more than that.
+/// ```text
+/// signed_number: ['-'] NUMBER
+/// ```
 fn number_expr(inp: &mut Inp<'_, '_>) -> Res<Expr> {
-    let start = inp.save();
-    eat(inp, K::Minus);
-    expect(inp, K::Number)?;
-    if matches!(peek_kind(inp), K::Plus | K::Minus) {
-        advance(inp);
-        expect(inp, K::Number)?;
+    let start = here(inp);
+    let real = signed_number(inp)?;
+    let op = match peek_kind(inp) {
+        K::Plus => BinOp::Add,
+        K::Minus => BinOp::Sub,
+        _ => return Ok(real),
+    };
+    advance(inp);
+    let imaginary = number(inp)?;
+    if !is_number(&real, false) {
+        return raise(inp, "real number required in complex literal", real.span);
     }
-    let next = peek_kind(inp);
-    if !matches!(next, K::Colon | K::Comma | K::RParen | K::RBracket | K::RBrace | K::Bar | K::As | K::If) {
-        return fail(inp);
+    if !is_number(&imaginary, true) {
+        return raise(inp, "imaginary number required in complex literal", imaginary.span);
     }
-    let end = index(inp);
-    inp.rewind(start);
-    // The same tokens, and a bar ends it as the pattern's would.
-    let value = super::expr::sum(inp)?;
-    if index(inp) != end {
-        return fail(inp);
-    }
-    if let ExprKind::BinOp { first, rest } = &value.kind {
-        if !is_number(first, false) {
-            return raise(inp, "real number required in complex literal", first.span);
-        }
-        if let Some((_, last)) = rest.last() {
-            if !is_number(last, true) {
-                return raise(inp, "imaginary number required in complex literal", last.span);
-            }
-        }
-    }
-    Ok(value)
+    let kind = ExprKind::BinOp { first: Box::new(real), rest: vec![(op, imaginary)] };
+    Ok(expr(kind, span_from(inp, start)))
+}
+
+fn signed_number(inp: &mut Inp<'_, '_>) -> Res<Expr> {
+    let Some(minus) = eat(inp, K::Minus) else { return number(inp) };
+    let operand = Box::new(number(inp)?);
+    let span = minus.span.to(operand.span);
+    Ok(expr(ExprKind::UnaryOp { op: UnaryOp::Neg, operand }, span))
+}
+
+fn number(inp: &mut Inp<'_, '_>) -> Res<Expr> {
+    if peek_kind(inp) == K::Number { atom(inp) } else { fail(inp) }
 }
 
 fn is_number(value: &Expr, imaginary: bool) -> bool {

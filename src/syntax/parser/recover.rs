@@ -25,6 +25,7 @@ pub(super) fn statements(inp: &mut Inp<'_, '_>, out: &mut Vec<Stmt>) -> Res<()> 
         let (depth, blocks) = (inp.state().depth, inp.state().blocks);
         let count = out.len();
         inp.state().furthest = start;
+        inp.state().touched = start;
         if one_statement(inp, kind, out).is_ok() {
             continue;
         }
@@ -50,15 +51,7 @@ fn one_statement(inp: &mut Inp<'_, '_>, kind: K, out: &mut Vec<Stmt>) -> Res<()>
             out.push(stmt);
             Ok(())
         }
-        K::Name
-        | K::If
-        | K::Def
-        | K::Class
-        | K::For
-        | K::While
-        | K::With
-        | K::Try
-        | K::Async => statement(inp, out),
+        K::Name | K::If | K::Def | K::Class | K::For | K::While | K::With | K::Try | K::Async => statement(inp, out),
         K::Newline => {
             advance(inp);
             Ok(())
@@ -76,15 +69,18 @@ fn explain(inp: &mut Inp<'_, '_>, start: usize, kind: K) {
         let before = inp.save();
         let state = inp.state();
         state.explain = true;
+        state.again = true;
         state.hopeless.clear();
         let _ = one_statement(inp, kind, &mut Vec::new());
         inp.rewind(before);
         inp.state().explain = false;
+        inp.state().again = false;
     }
     let state = inp.state();
-    let raised = state.raised.take().unwrap_or_else(|| invalid_syntax(state, furthest));
+    let fault = state.raised.take().unwrap_or_else(|| invalid_syntax(state, furthest));
     state.furthest = furthest.max(start);
-    state.diagnostics.push((furthest, raised));
+    let touched = state.touched;
+    state.diagnostics.push(Found { fault, at: furthest, touched });
 }
 
 /// The error without words of its own.
@@ -100,7 +96,7 @@ pub(super) fn invalid_syntax(state: &State<'_>, furthest: usize) -> Fault {
         span.start = span.end.saturating_sub(1).max(span.start);
         span.end = span.start;
     }
-    Fault { class, message: message.to_owned(), span }
+    Fault { class, message: message.to_owned(), span, overrides: false }
 }
 
 /// Goes to the next statement after the broken one that starts at token `start`.

@@ -64,9 +64,7 @@ pub(super) fn assignment(inp: &mut Inp<'_, '_>) -> Res<StmtKind> {
     if !inp.state().explain {
         return valid_assignment(inp);
     }
-    let valid = lookahead(inp, |inp| {
-        valid_assignment(inp).map(|kind| matches!(kind, StmtKind::Expr(_)))
-    });
+    let valid = lookahead(inp, |inp| valid_assignment(inp).map(|kind| matches!(kind, StmtKind::Expr(_))));
     if inp.state().raised.is_none() && valid != Some(false) {
         explain::invalid_assignment(inp)?;
     }
@@ -180,8 +178,7 @@ fn del_stmt(inp: &mut Inp<'_, '_>) -> Res<StmtKind> {
         explain::invalid_del_stmt(inp)?;
     }
     let targets: Vec<Expr> = inp.parse(
-        token(K::Del)
-            .ignore_then(custom(primary).separated_by(token(K::Comma)).allow_trailing().at_least(1).collect()),
+        token(K::Del).ignore_then(custom(primary).separated_by(token(K::Comma)).allow_trailing().at_least(1).collect()),
     )?;
     if targets.iter().any(|target| invalid_target(target, Purpose::Delete).is_some())
         || !matches!(peek_kind(inp), K::Semicolon | K::Newline)

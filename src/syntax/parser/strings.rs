@@ -185,8 +185,7 @@ fn fstring_conversion(inp: &mut Inp<'_, '_>, mark: Token) -> Res<char> {
         "s" => Ok('s'),
         "a" => Ok('a'),
         other => {
-            let message =
-                format!("f-string: invalid conversion character '{other}': expected 's', 'r', or 'a'");
+            let message = format!("f-string: invalid conversion character '{other}': expected 's', 'r', or 'a'");
             raise(inp, message, next.span)
         }
     }
@@ -201,8 +200,10 @@ fn fstring_full_format_spec(inp: &mut Inp<'_, '_>) -> Res<Vec<FStringPart>> {
             K::FStringMiddle => match fstring_middle(inp)? {
                 Ok(text) => parts.push(FStringPart::Literal(text)),
                 Err(message) => {
+                    // CPython lets the decoder's own error out here.
+                    let message = message.trim_start_matches("(unicode error) ").to_owned();
                     let span = peek(inp).span;
-                    return raise(inp, message, span);
+                    return raise_of(inp, "UnicodeDecodeError", message, span);
                 }
             },
             K::LBrace => {

@@ -1,4 +1,4 @@
-//! `dict`, its views, and the read-only view of any mapping.
+//! `dict` and its views.
 
 mod views;
 
@@ -53,8 +53,8 @@ fn this(vm: &mut Vm, value: &Value) -> Result<Rc<Dict>> {
 }
 
 fn new(vm: &mut Vm, args: &[Value]) -> Result {
-    let Value::Class(class) = &args[0] else { return Err(vm.type_error("dict.__new__(X): X is not a type object")) };
-    let class = class.clone();
+    let base = vm.types.dict.clone();
+    let class = super::new_class(vm, &args[0], &base)?;
     Ok(vm.wrap(&class, Value::dict(Dict::new())))
 }
 

@@ -1,4 +1,4 @@
-//! `dict_keys`, `dict_values`, `dict_items` and `mappingproxy`.
+//! `dict_keys`, `dict_values` and `dict_items`.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -6,11 +6,10 @@ use std::rc::Rc;
 use crate::builtins::add_methods;
 use crate::builtins::types::special;
 use crate::machine::Vm;
-use crate::machine::views::{DictView, proxied};
+use crate::machine::views::DictView;
 use crate::object::iter::{DictPart, Iter, NativeIter};
-use crate::object::native::{Row, class_method, getter, method, static_method};
+use crate::object::native::{Row, getter, method};
 use crate::object::{Dict, Result, Value};
-use crate::symbol::{Symbol, sym};
 
 pub(super) fn install(vm: &mut Vm) {
     let sets = [vm.types.dict_keys.clone(), vm.types.dict_items.clone()];
@@ -22,9 +21,6 @@ pub(super) fn install(vm: &mut Vm) {
     }
     let values = vm.types.dict_values.clone();
     add_methods(vm, &values, VIEW);
-    let proxy = vm.types.mappingproxy.clone();
-    add_methods(vm, &proxy, special::COMPARISONS);
-    add_methods(vm, &proxy, PROXY);
 }
 
 /// What all three views have.
@@ -38,24 +34,6 @@ const VIEW: &[Row] = &[
 
 const SET_LIKE: &[Row] =
     &[method("isdisjoint(other, /)", is_disjoint), method("__contains__(key, /)", special::contains)];
-
-const PROXY: &[Row] = &[
-    static_method("__new__(cls, mapping)", proxy_new),
-    method("get(key, default=None, /)", proxy_get),
-    method("keys()", proxy_keys),
-    method("values()", proxy_values),
-    method("items()", proxy_items),
-    method("copy()", proxy_copy),
-    method("__len__()", special::len),
-    method("__getitem__(key, /)", proxy_item),
-    method("__contains__(key, /)", special::contains),
-    method("__iter__()", proxy_iter),
-    method("__reversed__()", proxy_reversed),
-    method("__repr__()", special::repr),
-    method("__or__(value, /)", proxy_or),
-    method("__ror__(value, /)", proxy_ror),
-    class_method("__class_getitem__(object, /)", special::class_getitem),
-];
 
 fn view(vm: &mut Vm, value: &Value) -> Result<(Rc<Dict>, DictPart)> {
     match value.data::<DictView>() {
@@ -146,73 +124,4 @@ impl NativeIter for Reversed {
     fn take_values(&mut self) -> Vec<Value> {
         self.dict.take().map(Value::Dict).into_iter().collect()
     }
-}
-
-fn behind(vm: &mut Vm, value: &Value) -> Result {
-    match proxied(value) {
-        Some(mapping) => Ok(mapping),
-        None => Err(special::wrong_receiver(vm, "mappingproxy", value)),
-    }
-}
-
-fn proxy_new(vm: &mut Vm, args: &[Value]) -> Result {
-    let mapping = &args[1];
-    let is_sequence = matches!(mapping.unwrapped(), Value::List(_) | Value::Tuple(_));
-    if is_sequence || !(mapping.as_dict().is_some() || vm.has_special(mapping, sym::__getitem__)) {
-        let name = vm.type_name(mapping);
-        return Err(vm.type_error(format!("mappingproxy() argument must be a mapping, not {}", name.as_str())));
-    }
-    Ok(vm.mapping_proxy(mapping.clone()))
-}
-
-fn forward(vm: &mut Vm, this: &Value, name: Symbol, args: &[Value]) -> Result {
-    let mapping = behind(vm, this)?;
-    vm.call_method(&mapping, name, args)
-}
-
-fn proxy_get(vm: &mut Vm, args: &[Value]) -> Result {
-    forward(vm, &args[0], sym::get, &args[1..])
-}
-
-fn proxy_keys(vm: &mut Vm, args: &[Value]) -> Result {
-    forward(vm, &args[0], sym::keys, &[])
-}
-
-fn proxy_values(vm: &mut Vm, args: &[Value]) -> Result {
-    forward(vm, &args[0], sym::values, &[])
-}
-
-fn proxy_items(vm: &mut Vm, args: &[Value]) -> Result {
-    forward(vm, &args[0], sym::items, &[])
-}
-
-fn proxy_copy(vm: &mut Vm, args: &[Value]) -> Result {
-    forward(vm, &args[0], sym::copy, &[])
-}
-
-fn proxy_item(vm: &mut Vm, args: &[Value]) -> Result {
-    let mapping = behind(vm, &args[0])?;
-    vm.get_item(&mapping, &args[1])
-}
-
-fn proxy_iter(vm: &mut Vm, args: &[Value]) -> Result {
-    let mapping = behind(vm, &args[0])?;
-    vm.iter(&mapping)
-}
-
-fn proxy_reversed(vm: &mut Vm, args: &[Value]) -> Result {
-    forward(vm, &args[0], sym::__reversed__, &[])
-}
-
-fn proxy_or(vm: &mut Vm, args: &[Value]) -> Result {
-    let (left, right) = (unproxied(&args[0]), unproxied(&args[1]));
-    vm.binary(crate::syntax::ast::BinOp::BitOr, &left, &right)
-}
-
-fn proxy_ror(vm: &mut Vm, args: &[Value]) -> Result {
-    proxy_or(vm, &[args[1].clone(), args[0].clone()])
-}
-
-fn unproxied(value: &Value) -> Value {
-    proxied(value).unwrap_or_else(|| value.clone())
 }

@@ -1,0 +1,150 @@
+//! The parts of asyncio that are written in the language, and the names of the submodules.
+
+use std::rc::Rc;
+
+use super::{PRIVATE, state};
+use crate::builtins::add_functions;
+use crate::machine::Vm;
+use crate::object::module::Module;
+use crate::object::{Dict, Result, Str, Value};
+
+/// A source of the library: the submodule it belongs to, its text, and the names it defines.
+struct Part {
+    module: &'static str,
+    text: &'static str,
+    names: &'static [&'static str],
+}
+
+macro_rules! part {
+    ($module:literal, $file:literal, $($name:literal)*) => {
+        Part { module: $module, text: include_str!(concat!("../stdlib/asyncio_", $file, ".aio")), names: &[$($name),*] }
+    };
+}
+
+const PARTS: &[Part] = &[
+    part!("asyncio.runners", "runners", "run" "Runner" "shutdown_asyncgens"),
+    part!("asyncio.tasks", "waiting", "wait" "wait_for" "as_completed" "create_eager_task_factory"),
+    part!("asyncio.timeouts", "timeouts", "Timeout" "timeout" "timeout_at"),
+    part!("asyncio.taskgroups", "taskgroups", "TaskGroup"),
+    part!("asyncio.locks", "locks", "Condition" "Barrier"),
+    part!("asyncio.exceptions", "exceptions", "IncompleteReadError" "LimitOverrunError"),
+    part!(
+        "asyncio.events", "policies",
+        "get_event_loop_policy" "set_event_loop_policy" "AbstractEventLoopPolicy" "DefaultEventLoopPolicy"
+    ),
+];
+
+/// The submodules and what they share with `asyncio`.
+const SUBMODULES: &[(&str, &[&str])] = &[
+    ("base_events", &["BaseEventLoop"]),
+    ("base_futures", &["isfuture"]),
+    ("base_tasks", &[]),
+    ("coroutines", &["iscoroutine", "iscoroutinefunction"]),
+    (
+        "events",
+        &[
+            "AbstractEventLoop", "AbstractEventLoopPolicy", "Handle", "TimerHandle", "get_event_loop",
+            "get_event_loop_policy", "get_running_loop", "new_event_loop", "set_event_loop", "set_event_loop_policy",
+            "_get_running_loop", "_set_running_loop",
+        ],
+    ),
+    (
+        "exceptions",
+        &[
+            "BrokenBarrierError", "CancelledError", "IncompleteReadError", "InvalidStateError", "LimitOverrunError",
+            "SendfileNotAvailableError", "TimeoutError",
+        ],
+    ),
+    ("futures", &["Future", "isfuture"]),
+    ("locks", &["Barrier", "BoundedSemaphore", "Condition", "Event", "Lock", "Semaphore"]),
+    (
+        "queues",
+        &["LifoQueue", "PriorityQueue", "Queue", "QueueEmpty", "QueueFull", "QueueShutDown"],
+    ),
+    ("runners", &["Runner", "run"]),
+    ("selector_events", &[]),
+    ("taskgroups", &["TaskGroup"]),
+    (
+        "tasks",
+        &[
+            "ALL_COMPLETED", "FIRST_COMPLETED", "FIRST_EXCEPTION", "Task", "all_tasks", "as_completed",
+            "create_eager_task_factory", "create_task", "current_task", "eager_task_factory", "ensure_future", "gather",
+            "shield", "sleep", "wait", "wait_for", "_enter_task", "_leave_task", "_register_task", "_unregister_task",
+        ],
+    ),
+    ("threads", &["to_thread"]),
+    ("timeouts", &["Timeout", "timeout", "timeout_at"]),
+    ("unix_events", &["DefaultEventLoopPolicy", "SelectorEventLoop"]),
+];
+
+/// Loads `asyncio` or one of its submodules by full name; `None` if there is none of that name.
+pub fn load(vm: &mut Vm, name: &str) -> Result<Option<Rc<Module>>> {
+    if name == "asyncio" {
+        return super::module(vm).map(Some);
+    }
+    let Some(short) = name.strip_prefix("asyncio.") else { return Ok(None) };
+    if !SUBMODULES.iter().any(|(known, _)| *known == short) {
+        return Ok(None);
+    }
+    let module = vm.new_module(name, Some(submodule_name));
+    let classes = &state(vm).classes;
+    let extra = match short {
+        "base_events" => vec![("BaseEventLoop", classes.base_loop.clone())],
+        "futures" => vec![("_PyFuture", classes.future.clone())],
+        "selector_events" => vec![("BaseSelectorEventLoop", classes.selector_loop.clone())],
+        "tasks" => vec![("_PyTask", classes.task.clone()), ("_GatheringFuture", classes.gathering.clone())],
+        "unix_events" => vec![("_UnixSelectorEventLoop", classes.event_loop.clone())],
+        _ => Vec::new(),
+    };
+    for (name, class) in extra {
+        module.dict.set_str(&vm.intern(name), Value::Class(class));
+    }
+    Ok(Some(module))
+}
+
+/// The names of `asyncio` that scripts import with `*`, sorted.
+pub fn public_names(dict: &Dict) -> Vec<Rc<Str>> {
+    let own = dict.keys().into_iter().filter_map(|key| key.as_str().map(|name| name.as_str().to_owned()));
+    let lazy = PARTS.iter().flat_map(|part| part.names).map(|name| (*name).to_owned());
+    let mut names: Vec<String> =
+        own.chain(lazy).filter(|name| !name.starts_with('_') && name != "shutdown_asyncgens").collect();
+    names.sort();
+    names.into_iter().map(|name| Rc::new(Str::new(name))).collect()
+}
+
+/// A name of `asyncio` that is not there yet: loads the part that defines it, or a submodule.
+pub fn lazy(vm: &mut Vm, asyncio: &Rc<Module>, name: &Rc<Str>) -> Result<Option<Value>> {
+    if let Some(part) = PARTS.iter().find(|part| part.names.contains(&name.as_str())) {
+        let globals = namespace(vm, part.module);
+        vm.load_library(part.module, part.text, &globals)?;
+        for name in part.names {
+            let name = vm.intern(name);
+            if let Some(value) = globals.get_str(&name) {
+                asyncio.dict.set_str(&name, value);
+            }
+        }
+        return Ok(asyncio.dict.get_str(&vm.intern_str(name)));
+    }
+    if SUBMODULES.iter().any(|(known, _)| *known == name.as_str()) {
+        return vm.import_module(&format!("asyncio.{}", name.as_str())).map(Some);
+    }
+    Ok(None)
+}
+
+fn namespace(vm: &mut Vm, module: &str) -> Rc<Dict> {
+    let globals = Rc::new(Dict::new());
+    globals.set_str(&vm.intern("__name__"), Value::str(module));
+    add_functions(vm, module, &globals, PRIVATE);
+    globals
+}
+
+/// A name of a submodule: shared with `asyncio`.
+fn submodule_name(vm: &mut Vm, module: &Rc<Module>, name: &Rc<Str>) -> Result<Option<Value>> {
+    let full = module.name.borrow().clone();
+    let short = full.strip_prefix("asyncio.").unwrap_or_default();
+    let shared = SUBMODULES.iter().find(|(known, _)| *known == short).map_or(&[][..], |(_, names)| names);
+    if !shared.contains(&name.as_str()) {
+        return Ok(None);
+    }
+    super::library_name(vm, name.as_str()).map(Some)
+}

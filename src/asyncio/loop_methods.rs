@@ -1,0 +1,461 @@
+//! What scripts do with an event loop.
+
+use std::rc::Rc;
+
+use super::event_loop::{self, EventLoop, Ready};
+use super::future::{self, Callback, NativeCallback};
+use super::handles::{self, Handle};
+use super::state::{Function, state};
+use super::{contextvars, format, log, policy, shield, task};
+use crate::machine::Vm;
+use crate::object::class::Instance;
+use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
+use crate::object::native::{Row, attribute, getter, method, static_method};
+use crate::object::{Dict, Error, Result, Value};
+use crate::symbol::sym;
+
+pub const METHODS: &[Row] = &[
+    static_method("__new__(cls, /, *args, **kwargs)", |vm, args| match &args[0] {
+        Value::Class(class) => Ok(policy::new_of_class(vm, class)),
+        _ => Err(vm.type_error("__new__(X): X is not a type object")),
+    }),
+    method("def __init__(selector=None)", |vm, _| {
+        policy::announce(vm);
+        Ok(Value::None)
+    }),
+    method("def run_forever()", |vm, args| {
+        if let Value::Instance(instance) = &args[0] {
+            event_loop::run_forever(vm, instance)?;
+        }
+        Ok(Value::None)
+    }),
+    method("def run_until_complete(future)", run_until_complete),
+    method("def stop()", |vm, args| {
+        this(vm, &args[0])?.stopping.set(true);
+        Ok(Value::None)
+    }),
+    method("def close()", close),
+    method("def is_running()", |vm, args| Ok(Value::Bool(this(vm, &args[0])?.running.get()))),
+    method("def is_closed()", |vm, args| Ok(Value::Bool(this(vm, &args[0])?.closed.get()))),
+    method("def time()", |vm, _| Ok(Value::Float(event_loop::time(vm)))),
+    method("def call_soon(callback, *args, context=None)", |vm, args| call_soon(vm, args, "call_soon")),
+    method("def call_soon_threadsafe(callback, *args, context=None)", |vm, args| {
+        call_soon(vm, args, "call_soon_threadsafe")
+    }),
+    method("def call_later(delay, callback, *args, context=None)", call_later),
+    method("def call_at(when, callback, *args, context=None)", |vm, args| call_at(vm, args, &args[1], "call_at")),
+    method("def create_future()", |vm, args| {
+        let el = this(vm, &args[0])?;
+        Ok(Value::Instance(future::new_future(vm, &el.state, &args[0])))
+    }),
+    method("def create_task(coro, *, name=None, context=None)", |vm, args| {
+        let el = this(vm, &args[0])?;
+        create_task_in(vm, el, &args[0], &args[1], &args[2], &args[3])
+    }),
+    method("def set_task_factory(factory)", |vm, args| {
+        if !args[1].is_none() && !vm.is_callable(&args[1]) {
+            return Err(vm.type_error("task factory must be a callable or None"));
+        }
+        this(vm, &args[0])?.task_factory.replace(args[1].clone());
+        Ok(Value::None)
+    }),
+    method("def get_task_factory()", |vm, args| Ok(this(vm, &args[0])?.task_factory.borrow().clone())),
+    method("def set_exception_handler(handler)", |vm, args| {
+        if !args[1].is_none() && !vm.is_callable(&args[1]) {
+            let shown = vm.repr(&args[1])?;
+            return Err(vm.type_error(format!("A callable object or None is expected, got {}", shown.as_str())));
+        }
+        this(vm, &args[0])?.exception_handler.replace(args[1].clone());
+        Ok(Value::None)
+    }),
+    method("def get_exception_handler()", |vm, args| Ok(this(vm, &args[0])?.exception_handler.borrow().clone())),
+    method("def default_exception_handler(context)", default_exception_handler),
+    method("def call_exception_handler(context)", call_exception_handler),
+    method("def get_debug()", |vm, args| Ok(Value::Bool(this(vm, &args[0])?.debug.get()))),
+    method("def set_debug(enabled)", |vm, args| {
+        let enabled = vm.truth(&args[1])?;
+        this(vm, &args[0])?.debug.set(enabled);
+        Ok(Value::None)
+    }),
+    method("def shutdown_asyncgens()", |vm, args| {
+        let function = super::library_name(vm, "shutdown_asyncgens")?;
+        vm.call(&function, &args[..1])
+    }),
+    method("def _take_asyncgens()", |vm, args| {
+        let el = this(vm, &args[0])?;
+        el.async_generators_closed.set(true);
+        let living = el.async_generators.take();
+        Ok(Value::list(living.iter().filter_map(std::rc::Weak::upgrade).map(Value::Coroutine).collect()))
+    }),
+    method("def shutdown_default_executor(timeout=None)", |vm, args| {
+        let el = this(vm, &args[0])?;
+        Ok(el.state.coroutine(Function::ShutdownDefaultExecutor, ShutDownExecutor(args[0].clone())))
+    }),
+    method("def run_in_executor(executor, func, *args)", |vm, _| {
+        Err(vm.not_implemented("threads are not available yet: loop.run_in_executor()"))
+    }),
+    method("__repr__()", |vm, args| {
+        let el = this(vm, &args[0])?;
+        let shown = |flag: bool| if flag { "True" } else { "False" };
+        let (running, closed, debug) = (shown(el.running.get()), shown(el.closed.get()), shown(el.debug.get()));
+        let class = vm.type_name(&args[0]);
+        Ok(Value::string(format!("<{} running={running} closed={closed} debug={debug}>", class.as_str())))
+    }),
+    attribute(
+        "slow_callback_duration",
+        |vm, value| Ok(this(vm, value)?.slow_callback_duration.borrow().clone()),
+        |vm, value, new| {
+            this(vm, value)?.slow_callback_duration.replace(new);
+            Ok(())
+        },
+    ),
+    getter("_ready", |vm, value| Ok(unseen(this(vm, value)?.sizes().0))),
+    getter("_scheduled", |vm, value| Ok(unseen(this(vm, value)?.sizes().1))),
+    getter("_closed", |vm, value| Ok(Value::Bool(this(vm, value)?.closed.get()))),
+    getter("_debug", |vm, value| Ok(Value::Bool(this(vm, value)?.debug.get()))),
+    getter("_stopping", |vm, value| Ok(Value::Bool(this(vm, value)?.stopping.get()))),
+];
+
+/// As many `None`s as there are handles: their number is all that can be asked for.
+fn unseen(count: usize) -> Value {
+    Value::list(vec![Value::None; count])
+}
+
+fn this<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a EventLoop> {
+    match event_loop::of(value) {
+        Some(el) => Ok(el),
+        None => Err(super::wrong_self(vm, value, "BaseEventLoop")),
+    }
+}
+
+/// The loop that may still be given work.
+fn open<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a EventLoop> {
+    let el = this(vm, value)?;
+    if el.closed.get() {
+        return Err(event_loop::closed(vm));
+    }
+    Ok(el)
+}
+
+fn close(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let el = this(vm, &args[0])?;
+    if el.running.get() {
+        return Err(vm.runtime_error("Cannot close a running event loop"));
+    }
+    if !el.closed.replace(true) {
+        el.clear();
+    }
+    Ok(Value::None)
+}
+
+static STOP_LOOP: NativeCallback = NativeCallback { qualname: "_run_until_complete_cb", call: stop_loop };
+
+fn stop_loop(vm: &mut Vm, event_loop: &Value, done: &Rc<Instance>) -> Result<()> {
+    let data = future::data(done);
+    if data.status.get() == future::Status::Failed {
+        let exception = data.take_exception(vm)?;
+        if let Value::Exception(exception) = exception {
+            // It has ended the loop by itself.
+            if event_loop::is_fatal(vm, &Error(exception)) {
+                return Ok(());
+            }
+        }
+    }
+    vm.call_method(event_loop, sym::stop, &[]).map(drop)
+}
+
+fn run_until_complete(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    event_loop::check_can_run(vm, &args[0])?;
+    let is_new = !future::is_future(vm, &args[1]);
+    let awaited = shield::ensure_future_in(vm, &args[1], &args[0])?;
+    let Value::Instance(done) = &awaited else { return Ok(Value::None) };
+    if done.data::<future::Future>().is_none() {
+        return Err(vm.not_implemented("run_until_complete() of a future of a foreign class"));
+    }
+    if is_new {
+        if let Some(task) = task::of(&awaited) {
+            task.log_destroy_pending.set(false);
+        }
+    }
+    future::add_callback(vm, done, Callback::Native(&STOP_LOOP, args[0].clone()))?;
+    let name = vm.intern("run_forever");
+    let run_forever = vm.get_attr(&args[0], &name)?;
+    let result = vm.call(&run_forever, &[]);
+    future::remove_native(done, &STOP_LOOP, &args[0]);
+    let data = future::data(done);
+    if let Err(error) = result {
+        if is_new && data.status.get() == future::Status::Failed {
+            // Reported by the exception that leaves the loop.
+            data.unseen.set(false);
+        }
+        return Err(error);
+    }
+    if !data.is_done() {
+        return Err(vm.runtime_error("Event loop stopped before Future completed."));
+    }
+    data.take_result(vm)
+}
+
+/// In debug mode: refuses what cannot be a callback.
+fn check_callback(vm: &mut Vm, callback: &Value, method: &str) -> Result<()> {
+    let is_coroutine = task::is_coroutine(vm, callback) || super::is_coroutine_function(callback);
+    if is_coroutine {
+        return Err(vm.type_error(format!("coroutines cannot be used with {method}()")));
+    }
+    if !vm.is_callable(callback) {
+        let shown = vm.repr(callback)?;
+        return Err(vm.type_error(format!("a callable object was expected by {method}(), got {}", shown.as_str())));
+    }
+    Ok(())
+}
+
+fn context_given(el: &EventLoop, value: &Value) -> Rc<contextvars::Context> {
+    match contextvars::of(value) {
+        Some(context) => context.clone(),
+        None => el.state.contexts.copy(),
+    }
+}
+
+fn make_handle(vm: &mut Vm, el: &EventLoop, args: &[Value], when: Value) -> Rc<Instance> {
+    let [event_loop, rest @ ..] = args else { unreachable!("bound to the signature") };
+    let [.., callback, arguments, context] = rest else { unreachable!("bound to the signature") };
+    let arguments: Rc<[Value]> = arguments.as_tuple().map(|tuple| Rc::from(&tuple[..])).unwrap_or_default();
+    let context = context_given(el, context);
+    let class = if when.is_unbound() { &el.state.classes.handle } else { &el.state.classes.timer_handle };
+    let handle = Handle::new(event_loop.clone(), callback.clone(), arguments, context, when);
+    if el.debug.get() {
+        let source = format::stack(vm);
+        handle.source.replace(source);
+    }
+    handles::new_handle(class, handle)
+}
+
+fn call_soon(vm: &mut Vm, args: &[Value], method: &str) -> Result<Value> {
+    let el = open(vm, &args[0])?;
+    if el.debug.get() {
+        check_callback(vm, &args[1], method)?;
+    }
+    let handle = make_handle(vm, el, args, Value::Unbound);
+    el.push(Ready::Handle(handle.clone()));
+    Ok(Value::Instance(handle))
+}
+
+fn call_later(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    if args[1].is_none() {
+        return Err(vm.type_error("delay must not be None"));
+    }
+    let el = this(vm, &args[0])?;
+    let now = if el.custom.get() {
+        let name = vm.intern("time");
+        let time = vm.get_attr(&args[0], &name)?;
+        vm.call(&time, &[])?
+    } else {
+        Value::Float(event_loop::time(vm))
+    };
+    let when = crate::machine::ops::add(vm, &now, &args[1])?;
+    call_at(vm, args, &when, "call_later")
+}
+
+fn call_at(vm: &mut Vm, args: &[Value], when: &Value, method: &str) -> Result<Value> {
+    if when.is_none() {
+        return Err(vm.type_error("when cannot be None"));
+    }
+    let el = open(vm, &args[0])?;
+    if el.debug.get() {
+        check_callback(vm, &args[2], method)?;
+    }
+    let seconds = vm.to_f64(when)?;
+    let handle = make_handle(vm, el, args, when.clone());
+    el.add_timer_handle(seconds, &handle);
+    Ok(Value::Instance(handle))
+}
+
+/// `loop.create_task(coro, name=name, context=context)`.
+pub fn create_task_in(
+    vm: &mut Vm,
+    el: &EventLoop,
+    event_loop: &Value,
+    coro: &Value,
+    name: &Value,
+    context: &Value,
+) -> Result<Value> {
+    if el.closed.get() {
+        return Err(event_loop::closed(vm));
+    }
+    let factory = el.task_factory.borrow().clone();
+    if factory.is_none() {
+        let context = contextvars::of(context).cloned();
+        return task::new_task(vm, &el.state, event_loop, coro, name, context).map(Value::Instance);
+    }
+    let keywords: Vec<_> = context.given().map(|c| (vm.intern("context"), c.clone())).into_iter().collect();
+    let made = vm.call_kw(&factory, &[event_loop.clone(), coro.clone()], &keywords)?;
+    let set_name = vm.intern("set_name");
+    let set_name = vm.get_attr(&made, &set_name)?;
+    vm.call(&set_name, std::slice::from_ref(name))?;
+    Ok(made)
+}
+
+fn default_exception_handler(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let Some(context) = args[1].as_dict() else { return Err(vm.type_error("a context dict was expected")) };
+    let get = |vm: &mut Vm, key: &str| {
+        let key = vm.intern(key);
+        context.get_str(&key).unwrap_or(Value::None)
+    };
+    let message = get(vm, "message");
+    let mut text = if vm.truth(&message)? {
+        vm.str(&message)?.as_str().to_owned()
+    } else {
+        "Unhandled exception in event loop".to_owned()
+    };
+    let exception = get(vm, "exception");
+    let mut pairs = context.pairs();
+    if get(vm, "source_traceback").is_none() {
+        let current = this(vm, &args[0])?.current_handle.borrow().clone();
+        if let Some(source) = current.and_then(|h| handles::data(&h).source.borrow().clone().bound()) {
+            pairs.push((Value::str("handle_traceback"), source));
+        }
+    }
+    let mut keys: Vec<Value> = pairs.iter().map(|(key, _)| key.clone()).collect();
+    vm.sort(&mut keys, None, false)?;
+    for key in keys {
+        let shown_key = vm.str(&key)?;
+        if matches!(shown_key.as_str(), "message" | "exception") {
+            continue;
+        }
+        let Some((_, value)) = pairs.iter().find(|(k, _)| k.is(&key) || k.as_str().is_some_and(|k| *k == shown_key))
+        else {
+            continue;
+        };
+        let shown = match shown_key.as_str() {
+            "source_traceback" => format!("Object created at (most recent call last):\n{}", format::stack_text(value)),
+            "handle_traceback" => format!("Handle created at (most recent call last):\n{}", format::stack_text(value)),
+            _ => vm.repr(value)?.as_str().to_owned(),
+        };
+        text.push_str(&format!("\n{}: {shown}", shown_key.as_str()));
+    }
+    let error = exception.as_exception().cloned().map(Error);
+    log::error(vm, &text, error.as_ref())?;
+    Ok(Value::None)
+}
+
+fn call_exception_handler(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let el = this(vm, &args[0])?;
+    let handler = el.exception_handler.borrow().clone();
+    if handler.is_none() {
+        let result = default_of(vm, &args[0], &args[1]);
+        return swallow(vm, result, "Exception in default exception handler");
+    }
+    let error = match call_handler(vm, &args[0], &handler, &args[1]) {
+        Ok(()) => return Ok(Value::None),
+        Err(error) if event_loop::is_fatal(vm, &error) => return Err(error),
+        Err(error) => error,
+    };
+    let context = Dict::new();
+    for (key, value) in [
+        ("message", Value::str("Unhandled error in exception handler")),
+        ("exception", error.value()),
+        ("context", args[1].clone()),
+    ] {
+        let key = vm.intern(key);
+        context.set_str(&key, value);
+    }
+    let result = default_of(vm, &args[0], &Value::dict(context));
+    let message = "Exception in default exception handler while handling an unexpected error in custom exception handler";
+    swallow(vm, result, message)
+}
+
+/// `self.default_exception_handler(context)`: a subclass may have its own.
+fn default_of(vm: &mut Vm, event_loop: &Value, context: &Value) -> Result<()> {
+    let name = vm.intern("default_exception_handler");
+    let method = vm.get_attr(event_loop, &name)?;
+    vm.call(&method, std::slice::from_ref(context)).map(drop)
+}
+
+fn swallow(vm: &mut Vm, result: Result<()>, message: &str) -> Result<Value> {
+    match result {
+        Err(error) if event_loop::is_fatal(vm, &error) => return Err(error),
+        Err(error) => log::error(vm, message, Some(&error))?,
+        Ok(()) => {}
+    }
+    Ok(Value::None)
+}
+
+/// Calls a script's exception handler in the context of what failed.
+fn call_handler(vm: &mut Vm, event_loop: &Value, handler: &Value, context: &Value) -> Result<()> {
+    let mut thing = None;
+    if let Some(dict) = context.as_dict() {
+        for key in ["task", "future", "handle"] {
+            let key = vm.intern(key);
+            if let (None, Some(found)) = (&thing, dict.get_str(&key).filter(|found| !found.is_none())) {
+                thing = Some(found);
+            }
+        }
+    }
+    let get_context = vm.intern("get_context");
+    let own = match thing {
+        Some(thing) => match vm.get_attr_opt(&thing, &get_context)? {
+            Some(method) => contextvars::of(&vm.call(&method, &[])?).cloned(),
+            None => None,
+        },
+        None => None,
+    };
+    let args = [event_loop.clone(), context.clone()];
+    match own {
+        Some(own) => contextvars::run_in(vm, &own, |vm| vm.call(handler, &args)).map(drop),
+        None => vm.call(handler, &args).map(drop),
+    }
+}
+
+/// Called when an asynchronous generator is iterated for the first time.
+pub static FIRST_ITERATION: &Row = &method("def _asyncgen_firstiter_hook(agen)", |vm, args| {
+    let el = this(vm, &args[0])?;
+    if el.async_generators_closed.get() {
+        let shown = vm.repr(&args[1])?;
+        let category = vm.types.ResourceWarning.clone();
+        let text =
+            format!("asynchronous generator {} was scheduled after loop.shutdown_asyncgens() call", shown.as_str());
+        vm.warn(&category, &text)?;
+    }
+    if let Value::Coroutine(generator) = &args[1] {
+        let mut known = el.async_generators.borrow_mut();
+        if known.len() >= 64 && known.len().is_power_of_two() {
+            known.retain(|generator| generator.strong_count() > 0);
+        }
+        known.push(Rc::downgrade(generator));
+    }
+    Ok(Value::None)
+});
+
+/// Called when the last reference to a suspended asynchronous generator has gone.
+pub static LAST_REFERENCE: &Row = &method("def _asyncgen_finalizer_hook(agen)", |vm, args| {
+    let el = this(vm, &args[0])?;
+    if el.closed.get() {
+        return Ok(Value::None);
+    }
+    let name = vm.intern("aclose");
+    let aclose = vm.get_attr(&args[1], &name)?;
+    let closing = vm.call(&aclose, &[])?;
+    let name = vm.intern("create_task");
+    let create_task = vm.get_attr(&args[0], &name)?;
+    let context = el.state.contexts.copy();
+    let handle = Handle::new(args[0].clone(), create_task, Rc::from([closing]), context, Value::Unbound);
+    el.push(Ready::Handle(handles::new_handle(&el.state.classes.handle, handle)));
+    Ok(Value::None)
+});
+
+struct ShutDownExecutor(Value);
+
+impl NativeCoroutine for ShutDownExecutor {
+    fn resume(&mut self, _: &mut Vm, _: Resume) -> Result<Outcome> {
+        if let Some(el) = event_loop::of(&self.0) {
+            el.executor_closed.set(true);
+        }
+        Ok(Outcome::Return(Value::None))
+    }
+}
+
+/// `_get_running_loop()`.
+pub fn running_loop_or_none(vm: &mut Vm, _: &[Value]) -> Result<Value> {
+    let running = state(vm).running.borrow().clone();
+    Ok(running)
+}

@@ -1,0 +1,231 @@
+//! The module `asyncio`: futures, tasks and the event loop, behaving pass for pass as CPython's.
+//!
+//! What tasks step through often is Rust; the rest is written in the language itself (`stdlib/asyncio_*.aio`) and loaded
+//! when one of its names is first asked for. **Invariant**: no `RefCell` borrow is held while anything runs that could be
+//! script code, and [`state::State`] is the only state outside the objects themselves.
+
+pub mod contextvars;
+pub mod event_loop;
+mod format;
+pub mod future;
+mod gather;
+mod handles;
+mod library;
+mod locks;
+mod log;
+mod loop_methods;
+mod policy;
+mod queues;
+mod shield;
+mod sleep;
+mod stacks;
+mod state;
+pub mod task;
+
+use std::rc::Rc;
+
+use crate::builtins::add_functions;
+use crate::machine::Vm;
+use crate::object::class::Class;
+use crate::object::code::CodeKind;
+use crate::object::function::BoundMethod;
+use crate::object::module::Module;
+use crate::object::native::{NativeFunction, Row, RowKind, method, native};
+use crate::object::{Error, Result, Str, Value};
+pub use contextvars::contextvars_module;
+pub use library::load;
+pub use state::{shut_down, state};
+
+const FUNCTIONS: &[Row] = &[
+    native("def sleep(delay, result=None)", sleep::sleep),
+    native("def gather(*coros_or_futures, return_exceptions=False)", gather::gather),
+    native("def shield(arg)", shield::shield),
+    native("def ensure_future(coro_or_future, *, loop=None)", shield::ensure_future),
+    native("def create_task(coro, *, name=None, context=None)", task::create_task),
+    native("current_task(loop=None)", task::current_task),
+    native("def all_tasks(loop=None)", task::all_tasks),
+    native("def eager_task_factory(loop, coro, *, name=None, context=None)", task::eager_task_factory),
+    native("get_event_loop()", |vm, _| policy::get_event_loop(vm)),
+    native("get_running_loop()", |vm, _| policy::running_loop(vm)),
+    native("def new_event_loop()", policy::new_event_loop),
+    native("def set_event_loop(loop)", policy::set_event_loop),
+    native("def isfuture(obj)", |vm, args| Ok(Value::Bool(future::is_future(vm, &args[0])))),
+    native("def iscoroutine(obj)", |vm, args| Ok(Value::Bool(task::is_coroutine(vm, &args[0])))),
+    native("def iscoroutinefunction(func)", |_, args| Ok(Value::Bool(is_coroutine_function(&args[0])))),
+    native("def to_thread(func, /, *args, **kwargs)", |vm, _| {
+        Err(vm.not_implemented("threads are not available yet: asyncio.to_thread()"))
+    }),
+    native("_get_running_loop()", loop_methods::running_loop_or_none),
+    native("_set_running_loop(loop)", |vm, args| {
+        let old = state(vm).running.replace(args[0].clone());
+        drop(old);
+        Ok(Value::None)
+    }),
+    native("_register_task(task)", |vm, args| {
+        if let Value::Instance(task) = &args[0] {
+            state(vm).register(task);
+        }
+        Ok(Value::None)
+    }),
+    native("_unregister_task(task)", |vm, args| {
+        if let Value::Instance(task) = &args[0] {
+            state(vm).unregister(task);
+        }
+        Ok(Value::None)
+    }),
+    native("_enter_task(loop, task)", |vm, args| set_current_task(vm, args, true)),
+    native("_leave_task(loop, task)", |vm, args| set_current_task(vm, args, false)),
+];
+
+/// What the parts written in the language need and scripts are not shown.
+const PRIVATE: &[Row] = &[
+    native("_policy_get_event_loop()", |vm, _| {
+        let state = state(vm);
+        policy::current_loop(vm, &state)
+    }),
+    native("_policy_set_event_loop(loop)", policy::set_checked),
+    native("_policy_new_event_loop()", |vm, _| {
+        let state = state(vm);
+        Ok(policy::make_loop(vm, &state))
+    }),
+    native("_set_policy(policy)", |vm, args| {
+        let old = state(vm).policy.replace(args[0].clone());
+        drop(old);
+        Ok(Value::None)
+    }),
+    native("_on_interrupt(handler)", |vm, args| Ok(std::mem::replace(&mut vm.interrupt_handler, args[0].clone()))),
+    native("_get_policy()", |vm, _| {
+        let policy = state(vm).policy.borrow().clone();
+        Ok(policy)
+    }),
+];
+
+/// Makes the module `asyncio`.
+pub fn module(vm: &mut Vm) -> Result<Rc<Module>> {
+    let state = state(vm);
+    let module = vm.new_module("asyncio", Some(library::lazy));
+    let dict = &module.dict;
+    dict.set_str(&vm.intern("__path__"), Value::list(Vec::new()));
+    dict.set_str(&vm.intern("__package__"), Value::str("asyncio"));
+    add_functions(vm, "asyncio", dict, FUNCTIONS);
+    let classes = &state.classes;
+    let types = &vm.types;
+    let named: Vec<(&str, Rc<Class>)> = vec![
+        ("Future", classes.future.clone()),
+        ("Task", classes.task.clone()),
+        ("AbstractEventLoop", classes.abstract_loop.clone()),
+        ("BaseEventLoop", classes.base_loop.clone()),
+        ("SelectorEventLoop", classes.event_loop.clone()),
+        ("EventLoop", classes.event_loop.clone()),
+        ("Handle", classes.handle.clone()),
+        ("TimerHandle", classes.timer_handle.clone()),
+        ("Lock", classes.lock.clone()),
+        ("Event", classes.event.clone()),
+        ("Semaphore", classes.semaphore.clone()),
+        ("BoundedSemaphore", classes.bounded_semaphore.clone()),
+        ("Queue", classes.queue.clone()),
+        ("PriorityQueue", classes.priority_queue.clone()),
+        ("LifoQueue", classes.lifo_queue.clone()),
+        ("CancelledError", types.CancelledError.clone()),
+        ("TimeoutError", types.TimeoutError.clone()),
+        ("InvalidStateError", classes.invalid_state.clone()),
+        ("QueueEmpty", classes.queue_empty.clone()),
+        ("QueueFull", classes.queue_full.clone()),
+        ("QueueShutDown", classes.queue_shut_down.clone()),
+        ("BrokenBarrierError", classes.broken_barrier.clone()),
+        ("SendfileNotAvailableError", classes.sendfile_not_available.clone()),
+    ];
+    for (name, class) in named {
+        dict.set_str(&vm.intern(name), Value::Class(class));
+    }
+    for name in ["FIRST_COMPLETED", "FIRST_EXCEPTION", "ALL_COMPLETED"] {
+        dict.set_str(&vm.intern(name), Value::str(name));
+    }
+    let all = library::public_names(dict).into_iter().map(Value::Str).collect();
+    dict.set_str(&vm.intern("__all__"), Value::list(all));
+    Ok(module)
+}
+
+fn set_current_task(vm: &mut Vm, args: &[Value], entering: bool) -> Result<Value> {
+    let (Some(el), Value::Instance(task)) = (event_loop::of(&args[0]), &args[1]) else { return Ok(Value::None) };
+    let current = el.current_task.borrow().clone();
+    let shown = vm.repr(&args[1])?;
+    match (entering, current) {
+        (true, Some(other)) => {
+            let other = vm.repr(&Value::Instance(other))?;
+            return Err(vm.runtime_error(format!(
+                "Cannot enter into task {} while another task {} is being executed.",
+                shown.as_str(),
+                other.as_str()
+            )));
+        }
+        (true, None) => el.current_task.replace(Some(task.clone())),
+        (false, Some(current)) if Rc::ptr_eq(&current, task) => el.current_task.replace(None),
+        (false, current) => {
+            let current = vm.repr(&current.map_or(Value::None, Value::Instance))?;
+            return Err(vm.runtime_error(format!(
+                "Leaving task {} does not match the current task {}.",
+                shown.as_str(),
+                current.as_str()
+            )));
+        }
+    };
+    Ok(Value::None)
+}
+
+/// `inspect.iscoroutinefunction(value)`.
+pub fn is_coroutine_function(value: &Value) -> bool {
+    match value {
+        Value::Function(function) => function.code.kind == CodeKind::Coroutine,
+        Value::BoundMethod(method) => is_coroutine_function(&method.func),
+        Value::Native(native) => native.module.as_ref().is_some_and(|m| m.as_str() == "asyncio") && &**native.name == "sleep",
+        _ => false,
+    }
+}
+
+/// What a future's timer calls on a loop that a script has written.
+static SET_RESULT_UNLESS_CANCELLED: Row = method("_set_result_unless_cancelled(result)", |vm, args| {
+    if let Value::Instance(future) = &args[0] {
+        if !future::is_done(future) {
+            future::set_result(vm, future, args[1].clone())?;
+        }
+    }
+    Ok(Value::None)
+});
+
+/// A method written in Rust, bound to an object.
+pub fn bound_native(vm: &mut Vm, row: &'static Row, this: &Value) -> Value {
+    let (RowKind::Function(call) | RowKind::Method(call) | RowKind::ClassMethod(call) | RowKind::StaticMethod(call)) =
+        row.kind
+    else {
+        return Value::None;
+    };
+    let name = vm.intern(row.name());
+    let func = NativeFunction::new(row, call, name, None);
+    *func.owner.borrow_mut() = Some(Rc::downgrade(&vm.class_of(this)));
+    Value::BoundMethod(Rc::new(BoundMethod { func: Value::Native(Rc::new(func)), this: this.clone() }))
+}
+
+/// The pairs of a `**kwargs` dict.
+pub fn keywords(kwargs: &Value) -> Vec<(Rc<Str>, Value)> {
+    let pairs = kwargs.as_dict().map(|dict| dict.pairs()).unwrap_or_default();
+    pairs.into_iter().filter_map(|(key, value)| key.as_str().cloned().map(|key| (key, value))).collect()
+}
+
+/// `cls[item]` for generic classes.
+fn generic_alias(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    Ok(vm.generic_alias(&args[0], &args[1]))
+}
+
+/// A function of the parts written in the language, by name.
+fn library_name(vm: &mut Vm, name: &str) -> Result<Value> {
+    let asyncio = vm.import_module("asyncio")?;
+    let name = vm.intern(name);
+    vm.get_attr(&asyncio, &name)
+}
+
+#[cold]
+fn wrong_self(vm: &mut Vm, value: &Value, class: &str) -> Error {
+    let name = vm.type_name(value);
+    vm.type_error(format!("descriptor requires a '{class}' object but received a '{}'", name.as_str()))
+}

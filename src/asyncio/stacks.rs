@@ -1,0 +1,94 @@
+//! `Task.get_stack` and `Task.print_stack`.
+
+use super::{format, future, task};
+use crate::machine::Vm;
+use crate::object::coroutine::Body;
+use crate::object::frame::FrameView;
+use crate::object::{Dict, Error, Result, Value};
+use crate::symbol::sym;
+use std::rc::Rc;
+
+/// The frame a suspended task stands in; for a task that failed, the frames of the exception's traceback.
+pub fn get_stack(_: &mut Vm, this: &Value, limit: &Value) -> Result<Value> {
+    let mut frames = Vec::new();
+    let Some(data) = future::of(this) else { return Ok(Value::list(frames)) };
+    if data.status.get() == future::Status::Failed {
+        let result = data.result.borrow().clone();
+        let mut link = result.as_exception().and_then(|e| e.traceback.borrow().clone());
+        while let Some(entry) = link {
+            let view = FrameView {
+                code: entry.code.clone(),
+                globals: Rc::new(Dict::new()),
+                locals: Value::None.into(),
+                span: entry.span,
+                back: None,
+            };
+            frames.push(Value::Frame(Rc::new(view)));
+            link = entry.next.borrow().clone();
+        }
+        if let Some(limit) = limit.as_int() {
+            frames.truncate(usize::try_from(limit).unwrap_or(0));
+        }
+        return Ok(Value::list(frames));
+    }
+    let coro = task::of(this).map(|task| task.coro.borrow().clone()).unwrap_or_default();
+    if let Value::Coroutine(coroutine) = &coro {
+        if let Body::Frame(frame) = &*coroutine.body.borrow() {
+            let code = frame.function.code.clone();
+            let span = code.spans.get(frame.pc as usize).copied().unwrap_or(code.span);
+            let view = FrameView {
+                code,
+                globals: frame.function.globals.clone(),
+                locals: Value::None.into(),
+                span,
+                back: None,
+            };
+            frames.push(Value::Frame(Rc::new(view)));
+        }
+    }
+    if limit.as_int().is_some_and(|limit| limit <= 0) {
+        frames.clear();
+    }
+    Ok(Value::list(frames))
+}
+
+/// Prints what [`get_stack`] finds as a traceback.
+pub fn print_stack(vm: &mut Vm, this: &Value, limit: &Value, file: &Value) -> Result<Value> {
+    let shown = vm.repr(this)?;
+    let mut text = String::new();
+    let Some(data) = future::of(this) else { return Ok(Value::None) };
+    let failed = data.status.get() == future::Status::Failed;
+    let frames = get_stack(vm, this, limit)?;
+    let frames = frames.as_list().map(|list| list.to_vec()).unwrap_or_default();
+    text.push_str(&match (frames.is_empty(), failed) {
+        (true, _) => format!("No stack for {}\n", shown.as_str()),
+        (false, true) => format!("Traceback for {} (most recent call last):\n", shown.as_str()),
+        (false, false) => format!("Stack for {} (most recent call last):\n", shown.as_str()),
+    });
+    for frame in &frames {
+        let Value::Frame(view) = frame else { continue };
+        let line = match &task::of(this).map(|task| task.coro.borrow().clone()) {
+            Some(Value::Coroutine(coroutine)) if !failed => format::line(vm, coroutine),
+            _ => None,
+        };
+        let line = line.unwrap_or_else(|| view.code.source.line(view.span.start));
+        let name = view.code.name.as_str();
+        text.push_str(&format!("  File \"{}\", line {line}, in {name}\n", view.code.source.name));
+        let code = view.code.source.line_text(line).unwrap_or_default().trim();
+        text.push_str(&format!("    {code}\n"));
+    }
+    if failed {
+        let exception = data.result.borrow().clone();
+        if let Value::Exception(exception) = exception {
+            let full = vm.report_exception_text(&Error(exception));
+            text.push_str(full.trim_end().lines().last().unwrap_or_default());
+            text.push('\n');
+        }
+    }
+    if file.given().is_none() {
+        vm.write_err(&text);
+    } else {
+        vm.call_method(file, sym::write, &[Value::string(text)])?;
+    }
+    Ok(Value::None)
+}

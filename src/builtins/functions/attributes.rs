@@ -1,0 +1,124 @@
+//! Attributes by name: `getattr` and its kin, `dir`, `vars`.
+
+use std::rc::Rc;
+
+use crate::builtins::types::object::attribute_name;
+use crate::machine::Vm;
+use crate::machine::attr::attrs_of;
+use crate::object::native::{Row, native};
+use crate::object::{Result, Str, Value};
+use crate::symbol::sym;
+
+pub(super) const FUNCTIONS: &[Row] = &[
+    native("getattr(object, name, default=<unrepresentable>, /)", get),
+    native("hasattr(obj, name, /)", has),
+    native("setattr(obj, name, value, /)", set),
+    native("delattr(obj, name, /)", delete),
+    native("dir(object=<unrepresentable>, /)", dir),
+    native("vars(object=<unrepresentable>, /)", vars),
+    // Called by their own name these look at the frame of their caller; what is here is for other ways to call them.
+    native("globals()", |vm, _| Ok(main_namespace(vm))),
+    native("locals()", |vm, _| Ok(main_namespace(vm))),
+];
+
+/// The namespace of the main module.
+pub(super) fn main_namespace(vm: &mut Vm) -> Value {
+    let name = vm.name(sym::__main__).clone();
+    match vm.modules.get_str(&name) {
+        Some(Value::Module(module)) => Value::Dict(module.dict.clone()),
+        _ => Value::dict(crate::object::Dict::new()),
+    }
+}
+
+fn get(vm: &mut Vm, args: &[Value]) -> Result {
+    let name = attribute_name(vm, &args[1])?;
+    if args[2].is_unbound() {
+        return vm.get_attr(&args[0], &name);
+    }
+    Ok(vm.get_attr_opt(&args[0], &name)?.unwrap_or_else(|| args[2].clone()))
+}
+
+fn has(vm: &mut Vm, args: &[Value]) -> Result {
+    let name = attribute_name(vm, &args[1])?;
+    Ok(Value::Bool(vm.get_attr_opt(&args[0], &name)?.is_some()))
+}
+
+fn set(vm: &mut Vm, args: &[Value]) -> Result {
+    let name = attribute_name(vm, &args[1])?;
+    vm.set_attr(&args[0], &name, args[2].clone())?;
+    Ok(Value::None)
+}
+
+fn delete(vm: &mut Vm, args: &[Value]) -> Result {
+    let name = attribute_name(vm, &args[1])?;
+    vm.del_attr(&args[0], &name)?;
+    Ok(Value::None)
+}
+
+fn dir(vm: &mut Vm, args: &[Value]) -> Result {
+    if args[0].is_unbound() {
+        let namespace = main_namespace(vm);
+        let mut names = vm.collect(&namespace)?;
+        vm.sort(&mut names, None, false)?;
+        return Ok(Value::list(names));
+    }
+    if let Some(names) = own_dir(vm, &args[0])? {
+        let mut names = vm.collect(&names)?;
+        vm.sort(&mut names, None, false)?;
+        return Ok(Value::list(names));
+    }
+    let names = vm.default_dir(&args[0]);
+    Ok(Value::list(names.into_iter().map(Value::Str).collect()))
+}
+
+/// What a `__dir__` written in a script answers.
+fn own_dir(vm: &mut Vm, value: &Value) -> Result<Option<Value>> {
+    if let Value::Module(module) = value {
+        let function = module.dict.get_str(vm.name(sym::__dir__));
+        return function.map(|function| vm.call(&function, &[])).transpose();
+    }
+    vm.call_script(value, sym::__dir__, &[])
+}
+
+fn vars(vm: &mut Vm, args: &[Value]) -> Result {
+    if args[0].is_unbound() {
+        return Ok(main_namespace(vm));
+    }
+    let name = vm.name(sym::__dict__).clone();
+    match vm.get_attr_opt(&args[0], &name)? {
+        Some(dict) => Ok(dict),
+        None => Err(vm.type_error("vars() argument must have __dict__ attribute")),
+    }
+}
+
+impl Vm {
+    /// `dir(value)`
+    pub fn dir_names(&mut self, value: &Value) -> Result<Vec<Rc<Str>>> {
+        match own_dir(self, value)? {
+            Some(names) => Ok(self.collect(&names)?.iter().filter_map(|name| name.as_str().cloned()).collect()),
+            None => Ok(self.default_dir(value)),
+        }
+    }
+
+    /// The names of the attributes that an object, its class or its base classes have, in order.
+    pub fn default_dir(&mut self, value: &Value) -> Vec<Rc<Str>> {
+        let mut keys = match value {
+            Value::Module(module) => module.dict.keys(),
+            Value::Function(_) => self.instance_dict(value).map(|dict| dict.keys()).unwrap_or_default(),
+            other => match attrs_of(other) {
+                Some(attrs) => attrs.borrow().pairs().into_iter().map(|(key, _)| key).collect(),
+                None => Vec::new(),
+            },
+        };
+        if !matches!(value, Value::Module(_)) {
+            let class = if let Value::Class(class) = value { class.clone() } else { self.class_of(value) };
+            for class in class.mro() {
+                keys.extend(class.dict.keys());
+            }
+        }
+        let mut names: Vec<Rc<Str>> = keys.iter().filter_map(|key| key.as_str().cloned()).collect();
+        names.sort_by(|a, b| crate::machine::compare::compare_text(a, b));
+        names.dedup_by(|a, b| a.as_str() == b.as_str());
+        names
+    }
+}

@@ -1,0 +1,192 @@
+//! `print`, `input`, `open`.
+
+use std::rc::Rc;
+
+use super::optional_text;
+use crate::machine::Vm;
+use crate::object::native::{Row, native};
+use crate::object::{Result, Str, Value};
+use crate::symbol::sym;
+use crate::text::{Fault, FaultKind, is_surrogate};
+
+pub(super) const FUNCTIONS: &[Row] = &[
+    native("print(*args, sep=' ', end='\\n', file=None, flush=False)", print),
+    native("input(prompt='', /)", input),
+    native(
+        "open(file, mode='r', buffering=-1, encoding=None, errors=None, newline=None, closefd=True, opener=None)",
+        open,
+    ),
+];
+
+/// Where `print` writes.
+enum Sink {
+    /// The host's standard output.
+    Host,
+    /// Anything with a `write` method.
+    Object(Value),
+    /// `sys.stdout` is `None`.
+    Nowhere,
+}
+
+/// What `sys.stdout` is now: as long as no script has replaced it, the host's standard output itself.
+fn standard_output(vm: &mut Vm) -> Result<Sink> {
+    let sys = vm.intern("sys");
+    let Some(Value::Module(sys)) = vm.modules.get_str(&sys) else { return Ok(Sink::Host) };
+    let (stdout, original) = (vm.intern("stdout"), vm.intern("__stdout__"));
+    match (sys.dict.get_str(&stdout), sys.dict.get_str(&original)) {
+        (Some(Value::None), _) => Ok(Sink::Nowhere),
+        (Some(now), Some(original)) if now.is(&original) => Ok(Sink::Host),
+        (Some(now), _) => Ok(Sink::Object(now)),
+        // Made when first asked for, or deleted.
+        (None, Some(_)) => Err(vm.runtime_error("lost sys.stdout")),
+        (None, None) => Ok(Sink::Host),
+    }
+}
+
+fn print(vm: &mut Vm, args: &[Value]) -> Result {
+    let [items, sep, end, file, flush] = args else { return Ok(Value::None) };
+    let Value::Tuple(items) = items else { return Ok(Value::None) };
+    let sink = match file.given() {
+        Some(file) => Sink::Object(file.clone()),
+        None => standard_output(vm)?,
+    };
+    let sep = optional_text(vm, sep, "sep")?;
+    let end = optional_text(vm, end, "end")?;
+    let sep = sep.as_deref().map_or(" ", Str::as_str);
+    let end = end.as_deref().map_or("\n", Str::as_str);
+    match sink {
+        Sink::Nowhere => Ok(Value::None),
+        Sink::Host => {
+            print_out(vm, items, sep, end)?;
+            if vm.truth(flush)? {
+                flush_out(vm)?;
+            }
+            Ok(Value::None)
+        }
+        Sink::Object(file) => {
+            print_to(vm, &file, items, sep, end)?;
+            if vm.truth(flush)? {
+                vm.call_method(&file, sym::flush, &[])?;
+            }
+            Ok(Value::None)
+        }
+    }
+}
+
+/// Prints to the host. Text is gathered, and written before anything that may run script code, which may print itself.
+fn print_out(vm: &mut Vm, items: &[Value], sep: &str, end: &str) -> Result<()> {
+    if let [Value::Str(text)] = items {
+        if end == "\n" && text.as_str().len() < 512 {
+            let mut line = String::with_capacity(text.as_str().len() + 1);
+            line.push_str(text);
+            line.push('\n');
+            return write(vm, &line);
+        }
+    }
+    let mut text = String::new();
+    for (at, item) in items.iter().enumerate() {
+        if at > 0 {
+            text.push_str(sep);
+        }
+        match item {
+            Value::Str(item) => text.push_str(item),
+            Value::Int(_) | Value::Float(_) | Value::Bool(_) | Value::None => vm.push_repr(&mut text, item)?,
+            other => {
+                if !text.is_empty() {
+                    write(vm, &text)?;
+                    text.clear();
+                }
+                let shown = vm.str(other)?;
+                text.push_str(&shown);
+            }
+        }
+    }
+    text.push_str(end);
+    write(vm, &text)
+}
+
+/// Writes to standard output, as UTF-8.
+fn write(vm: &mut Vm, text: &str) -> Result<()> {
+    // Only characters from U+100000 on begin with this byte; lone surrogates are kept as some of them.
+    if text.as_bytes().contains(&0xF4) {
+        if let Some(start) = text.chars().position(is_surrogate) {
+            let count = text.chars().skip(start).take_while(|&c| is_surrogate(c)).count();
+            let kind = FaultKind::UnicodeEncodeError {
+                encoding: "utf-8".to_owned(),
+                object: text.to_owned(),
+                start,
+                end: start + count,
+                reason: "surrogates not allowed".to_owned(),
+            };
+            return Err(vm.from_fault(Fault { kind, message: String::new() }));
+        }
+    }
+    vm.write_out(text)
+}
+
+fn flush_out(vm: &mut Vm) -> Result<()> {
+    match vm.host.stdout.flush() {
+        Ok(()) => Ok(()),
+        Err(error) => Err(vm.os_error(&error)),
+    }
+}
+
+/// Prints to an object, piece by piece.
+fn print_to(vm: &mut Vm, file: &Value, items: &[Value], sep: &str, end: &str) -> Result<()> {
+    let name = vm.name(sym::write).clone();
+    let write = vm.get_attr(file, &name)?;
+    for (at, item) in items.iter().enumerate() {
+        if at > 0 {
+            vm.call(&write, &[Value::str(sep)])?;
+        }
+        let text = vm.str(item)?;
+        vm.call(&write, &[Value::Str(text)])?;
+    }
+    vm.call(&write, &[Value::str(end)]).map(drop)
+}
+
+fn input(vm: &mut Vm, args: &[Value]) -> Result {
+    if args[0].as_str().is_none_or(|prompt| !prompt.is_empty()) {
+        let prompt: Rc<Str> = vm.str(&args[0])?;
+        match standard_output(vm)? {
+            Sink::Host => write(vm, &prompt)?,
+            Sink::Object(file) => vm.call_method(&file, sym::write, &[Value::Str(prompt)]).map(drop)?,
+            Sink::Nowhere => return Err(vm.runtime_error("input(): lost sys.stdout")),
+        }
+    }
+    flush_out(vm)?;
+    let line = match (vm.host.read_line)() {
+        Ok(line) => line,
+        Err(error) => return Err(vm.os_error(&error)),
+    };
+    if line.is_empty() {
+        let class = vm.types.EOFError.clone();
+        return Err(vm.error(&class, "EOF when reading a line"));
+    }
+    let line = line.strip_suffix('\n').unwrap_or(&line);
+    Ok(Value::str(line.strip_suffix('\r').unwrap_or(line)))
+}
+
+/// No host grants files yet: the error says what would.
+fn open(vm: &mut Vm, args: &[Value]) -> Result {
+    let Some(mode) = args[1].as_str().cloned() else {
+        let name = vm.type_name(&args[1]);
+        return Err(vm.type_error(format!("open() argument 'mode' must be str, not {}", name.as_str())));
+    };
+    if let Some(wrong) = mode.as_str().chars().find(|c| !"rwxabt+".contains(*c)) {
+        let _ = wrong;
+        return Err(vm.value_error(format!("invalid mode: '{}'", mode.as_str())));
+    }
+    if mode.as_str().chars().filter(|c| "rwxa".contains(*c)).count() != 1 {
+        return Err(vm.value_error("must have exactly one of create/read/write/append mode"));
+    }
+    let writes = mode.as_str().contains(['w', 'x', 'a', '+']);
+    let option = if writes { "--allow-write" } else { "--allow-read" };
+    let class = vm.types.PermissionError.clone();
+    let text = format!("Permission denied (files can be opened only with {option})");
+    let error = vm.new_error(&class, vec![Value::Int(13), Value::str(&text)]);
+    vm.set_exception_attr(&error, sym::errno, Value::Int(13));
+    vm.set_exception_attr(&error, sym::strerror, Value::string(text));
+    vm.set_exception_attr(&error, sym::filename, args[0].clone());
+    Err(error)
+}

@@ -1,0 +1,430 @@
+//! Iteration: `iter`, `next`, `all`, `any`, `sorted`, their asynchronous kin, and the classes `enumerate`, `zip`, `map`,
+//! `filter` and `reversed`.
+
+use std::rc::Rc;
+
+use crate::builtins::types::{new_class, special};
+use crate::machine::ops::is_object;
+use crate::machine::Vm;
+use crate::object::coroutine::{Body, Coroutine, Kind, NativeCoroutine, Outcome, Resume};
+use crate::object::iter::{Iter, NativeIter};
+use crate::object::native::{Row, class_method, native, static_method};
+use crate::object::{Class, Error, Result, Str, Value};
+use crate::symbol::sym;
+
+pub(super) const FUNCTIONS: &[Row] = &[
+    native("all(iterable, /)", |vm, args| every(vm, &args[0], true)),
+    native("any(iterable, /)", |vm, args| every(vm, &args[0], false)),
+    native("iter(object, sentinel=<unrepresentable>, /)", iter),
+    native("next(iterator, default=<unrepresentable>, /)", next),
+    native("sorted(iterable, /, *, key=None, reverse=False)", sorted),
+    native("aiter(async_iterable, /)", aiter),
+    native("anext(aiterator, default=<unrepresentable>, /)", anext),
+];
+
+/// The classes defined here with their methods.
+pub(super) fn classes(vm: &Vm) -> Vec<(Rc<Class>, &'static [Row])> {
+    let types = &vm.types;
+    vec![
+        (types.enumerate.clone(), ENUMERATE),
+        (types.zip.clone(), ZIP),
+        (types.map.clone(), MAP),
+        (types.filter.clone(), FILTER),
+        (types.reversed.clone(), REVERSED),
+    ]
+}
+
+/// Whether the truth of every item is `wanted`, up to the first where it is not.
+fn every(vm: &mut Vm, iterable: &Value, wanted: bool) -> Result {
+    let iterator = vm.iter(iterable)?;
+    while let Some(item) = vm.next(&iterator)? {
+        if vm.truth(&item)? != wanted {
+            return Ok(Value::Bool(!wanted));
+        }
+        vm.tick()?;
+    }
+    Ok(Value::Bool(wanted))
+}
+
+fn iter(vm: &mut Vm, args: &[Value]) -> Result {
+    if args[1].is_unbound() {
+        return vm.iter(&args[0]);
+    }
+    if !vm.is_callable(&args[0]) {
+        return Err(vm.type_error("iter(v, w): v must be callable"));
+    }
+    let class = vm.types.callable_iterator.clone();
+    Ok(Iter::native(&class, Calls { function: args[0].clone(), sentinel: args[1].clone() }))
+}
+
+/// Calls a function until it returns the sentinel.
+struct Calls {
+    function: Value,
+    sentinel: Value,
+}
+
+impl NativeIter for Calls {
+    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+        match vm.call(&self.function, &[]) {
+            Ok(value) => Ok(if vm.eq(&self.sentinel, &value)? { None } else { Some(value) }),
+            Err(e) if e.is(&vm.types.StopIteration) => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn take_values(&mut self) -> Vec<Value> {
+        vec![self.function.take(), self.sentinel.take()]
+    }
+}
+
+fn next(vm: &mut Vm, args: &[Value]) -> Result {
+    let [iterator, default] = args else { return Ok(Value::Unbound) };
+    let result = match iterator {
+        Value::Iter(iter) => match vm.advance(iter)? {
+            Some(value) => return Ok(value),
+            None if !default.is_unbound() => return Ok(default.clone()),
+            None => Err(vm.stop_iteration(Value::None)),
+        },
+        // Its return value comes with the exception.
+        Value::Coroutine(generator) if generator.kind == Kind::Generator => vm.generator_send(generator, Value::None),
+        other => match vm.call_special(other, sym::__next__, &[]) {
+            Ok(Some(value)) => return Ok(value),
+            Ok(None) => {
+                let name = vm.type_name(other);
+                return Err(vm.type_error(format!("'{}' object is not an iterator", name.as_str())));
+            }
+            Err(e) => Err(e),
+        },
+    };
+    match result {
+        Err(e) if !default.is_unbound() && e.is(&vm.types.StopIteration) => Ok(default.clone()),
+        other => other,
+    }
+}
+
+fn sorted(vm: &mut Vm, args: &[Value]) -> Result {
+    let [iterable, key, reverse] = args else { return Ok(Value::Unbound) };
+    let mut items = vm.collect(iterable)?;
+    let reverse = vm.truth(reverse)?;
+    vm.sort(&mut items, key.given(), reverse)?;
+    Ok(Value::list(items))
+}
+
+fn aiter(vm: &mut Vm, args: &[Value]) -> Result {
+    let iterable = &args[0];
+    let Some(iterator) = vm.call_special(iterable, sym::__aiter__, &[])? else {
+        let name = vm.type_name(iterable);
+        return Err(vm.type_error(format!("'{}' object is not an async iterable", name.as_str())));
+    };
+    if !vm.has_special(&iterator, sym::__anext__) {
+        let name = vm.type_name(&iterator);
+        return Err(vm.type_error(format!("aiter() returned not an async iterator of type '{}'", name.as_str())));
+    }
+    Ok(iterator)
+}
+
+fn anext(vm: &mut Vm, args: &[Value]) -> Result {
+    let [iterator, default] = args else { return Ok(Value::Unbound) };
+    let Some(awaitable) = vm.call_special(iterator, sym::__anext__, &[])? else {
+        let name = vm.type_name(iterator);
+        return Err(vm.type_error(format!("'{}' object is not an async iterator", name.as_str())));
+    };
+    if default.is_unbound() {
+        return Ok(awaitable);
+    }
+    let name = Rc::new(Str::new("anext_awaitable"));
+    let body = Body::Native(Box::new(NextOr { awaitable, default: default.clone(), begun: false }));
+    let mut coroutine = Coroutine::new(Kind::Generator, body, None, name.clone(), name);
+    // Awaitable, yet nothing to complain about if nobody awaits it.
+    coroutine.iterable = true;
+    Ok(Value::Coroutine(Rc::new(coroutine)))
+}
+
+/// `anext(iterator, default)`: what it awaits, or the default at the end.
+struct NextOr {
+    awaitable: Value,
+    default: Value,
+    begun: bool,
+}
+
+impl NextOr {
+    fn ended(&self, vm: &Vm, error: Error) -> Result<Outcome> {
+        if error.is(&vm.types.StopAsyncIteration) { Ok(Outcome::Return(self.default.clone())) } else { Err(error) }
+    }
+}
+
+impl NativeCoroutine for NextOr {
+    fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
+        if !std::mem::replace(&mut self.begun, true) {
+            if let Resume::Throw(error) | Resume::Fail(error) = input {
+                return Err(error);
+            }
+            let awaitable = self.awaitable.clone();
+            return vm.delegate(&awaitable).or_else(|error| self.ended(vm, error));
+        }
+        match input {
+            Resume::Deliver(value) => Ok(Outcome::Return(value)),
+            Resume::Throw(error) | Resume::Fail(error) => self.ended(vm, error),
+            Resume::Send(_) => {
+                let hook = vm.class_of(&self.awaitable).awaiting.get();
+                let Some(hook) = hook else { return Ok(Outcome::Return(Value::None)) };
+                match (hook.resume)(vm, &self.awaitable) {
+                    Ok(crate::object::class::Awaited::Ready(value)) => Ok(Outcome::Return(value)),
+                    Ok(crate::object::class::Awaited::Yield(value)) => Ok(Outcome::Yield(value)),
+                    Err(error) => self.ended(vm, error),
+                }
+            }
+        }
+    }
+
+    fn awaiting(&self) -> Value {
+        self.awaitable.clone()
+    }
+}
+
+/// A new iterator of a class or of a subclass of it.
+fn made(vm: &mut Vm, class: &Value, base: &Rc<Class>, iter: impl NativeIter + 'static) -> Result {
+    let class = new_class(vm, class, base)?;
+    let iter = Iter::native(base, iter);
+    Ok(vm.wrap(&class, iter))
+}
+
+const ENUMERATE: &[Row] = &[
+    static_method("__new__(cls, iterable, start=0)", new_enumerate),
+    class_method("__class_getitem__(object, /)", special::class_getitem),
+];
+
+struct Enumerate {
+    iterator: Value,
+    count: Value,
+}
+
+impl NativeIter for Enumerate {
+    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+        let Some(item) = vm.next(&self.iterator)? else { return Ok(None) };
+        let next = crate::machine::ops::add(vm, &self.count, &Value::Int(1))?;
+        let count = std::mem::replace(&mut self.count, next);
+        Ok(Some(Value::tuple([count, item])))
+    }
+
+    fn take_values(&mut self) -> Vec<Value> {
+        vec![self.iterator.take()]
+    }
+}
+
+fn new_enumerate(vm: &mut Vm, args: &[Value]) -> Result {
+    let count = vm.index(&args[2])?;
+    let iterator = vm.iter(&args[1])?;
+    let base = vm.types.enumerate.clone();
+    made(vm, &args[0], &base, Enumerate { iterator, count })
+}
+
+fn iterators(vm: &mut Vm, iterables: &Value) -> Result<Vec<Value>> {
+    let mut iterators = Vec::new();
+    for iterable in iterables.as_tuple().map(|items| items.to_vec()).unwrap_or_default() {
+        iterators.push(vm.iter(&iterable)?);
+    }
+    Ok(iterators)
+}
+
+const ZIP: &[Row] = &[static_method("__new__(cls, *iterables, strict=False)", new_zip)];
+
+struct Zip {
+    iterators: Vec<Value>,
+    strict: bool,
+}
+
+impl Zip {
+    /// An iterator has ended: with `strict` all have to.
+    fn ended(&mut self, vm: &mut Vm, at: usize) -> Result<Option<Value>> {
+        if !self.strict {
+            return Ok(None);
+        }
+        let before = |count: usize| if count == 1 { " 1".to_owned() } else { format!("s 1-{count}") };
+        if at > 0 {
+            return Err(vm.value_error(format!("zip() argument {} is shorter than argument{}", at + 1, before(at))));
+        }
+        for at in 1..self.iterators.len() {
+            if vm.next(&self.iterators[at])?.is_some() {
+                return Err(vm.value_error(format!("zip() argument {} is longer than argument{}", at + 1, before(at))));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl NativeIter for Zip {
+    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+        if self.iterators.is_empty() {
+            return Ok(None);
+        }
+        let mut items = Vec::with_capacity(self.iterators.len());
+        for at in 0..self.iterators.len() {
+            match vm.next(&self.iterators[at])? {
+                Some(item) => items.push(item),
+                None => return self.ended(vm, at),
+            }
+        }
+        Ok(Some(Value::tuple(items)))
+    }
+
+    fn take_values(&mut self) -> Vec<Value> {
+        std::mem::take(&mut self.iterators)
+    }
+}
+
+fn new_zip(vm: &mut Vm, args: &[Value]) -> Result {
+    let strict = vm.truth(&args[2])?;
+    let iterators = iterators(vm, &args[1])?;
+    let base = vm.types.zip.clone();
+    made(vm, &args[0], &base, Zip { iterators, strict })
+}
+
+const MAP: &[Row] = &[static_method("__new__(cls, *args)", new_map)];
+
+struct Map {
+    function: Value,
+    iterators: Vec<Value>,
+}
+
+impl NativeIter for Map {
+    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+        if let [iterator] = self.iterators.as_slice() {
+            return match vm.next(iterator)? {
+                Some(item) => vm.call(&self.function, &[item]).map(Some),
+                None => Ok(None),
+            };
+        }
+        let mut items = Vec::with_capacity(self.iterators.len());
+        for iterator in &self.iterators {
+            match vm.next(iterator)? {
+                Some(item) => items.push(item),
+                None => return Ok(None),
+            }
+        }
+        vm.call(&self.function, &items).map(Some)
+    }
+
+    fn take_values(&mut self) -> Vec<Value> {
+        let mut values = std::mem::take(&mut self.iterators);
+        values.push(self.function.take());
+        values
+    }
+}
+
+fn new_map(vm: &mut Vm, args: &[Value]) -> Result {
+    let given = args[1].as_tuple().map(|items| items.to_vec()).unwrap_or_default();
+    let [function, iterables @ ..] = given.as_slice() else {
+        return Err(vm.type_error("map() must have at least two arguments."));
+    };
+    if iterables.is_empty() {
+        return Err(vm.type_error("map() must have at least two arguments."));
+    }
+    let iterators = iterators(vm, &Value::tuple(iterables))?;
+    let base = vm.types.map.clone();
+    made(vm, &args[0], &base, Map { function: function.clone(), iterators })
+}
+
+const FILTER: &[Row] = &[static_method("__new__(cls, function, iterable, /)", new_filter)];
+
+struct Filter {
+    /// `None` if the items' own truth is asked.
+    function: Option<Value>,
+    iterator: Value,
+}
+
+impl NativeIter for Filter {
+    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+        while let Some(item) = vm.next(&self.iterator)? {
+            let keep = match &self.function {
+                None => vm.truth(&item)?,
+                Some(function) => {
+                    let answer = vm.call(function, std::slice::from_ref(&item))?;
+                    vm.truth(&answer)?
+                }
+            };
+            if keep {
+                return Ok(Some(item));
+            }
+            vm.tick()?;
+        }
+        Ok(None)
+    }
+
+    fn take_values(&mut self) -> Vec<Value> {
+        self.function.take().into_iter().chain([self.iterator.take()]).collect()
+    }
+}
+
+fn new_filter(vm: &mut Vm, args: &[Value]) -> Result {
+    let iterator = vm.iter(&args[2])?;
+    let truth = match &args[1] {
+        Value::None => true,
+        Value::Class(class) => Rc::ptr_eq(class, &vm.types.bool_),
+        _ => false,
+    };
+    let function = if truth { None } else { Some(args[1].clone()) };
+    let base = vm.types.filter.clone();
+    made(vm, &args[0], &base, Filter { function, iterator })
+}
+
+const REVERSED: &[Row] = &[static_method("__new__(cls, object, /)", new_reversed)];
+
+/// Goes backwards through anything that has a length and can be indexed.
+struct Backwards {
+    sequence: Value,
+    /// Items left.
+    left: usize,
+}
+
+impl NativeIter for Backwards {
+    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+        let Some(at) = self.left.checked_sub(1) else { return Ok(None) };
+        self.left = at;
+        match vm.get_item(&self.sequence, &Value::usize(at)) {
+            Ok(item) => Ok(Some(item)),
+            Err(e) if e.is(&vm.types.IndexError) || e.is(&vm.types.StopIteration) => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn length_hint(&self) -> Option<usize> {
+        Some(self.left)
+    }
+
+    fn take_values(&mut self) -> Vec<Value> {
+        vec![self.sequence.take()]
+    }
+}
+
+fn new_reversed(vm: &mut Vm, args: &[Value]) -> Result {
+    let value = &args[1];
+    if let Some(method) = vm.lookup_special(value, sym::__reversed__) {
+        if method.is_none() {
+            return Err(not_reversible(vm, value));
+        }
+        return vm.call_found(&method, value, &[]);
+    }
+    let base = vm.types.reversed.clone();
+    if let Value::Str(text) = value {
+        // By characters, not by positions, which would have to be counted for each.
+        let items = text.as_str().chars().rev().map(|c| vm.char_value(c)).collect();
+        return Ok(vm.iter_over(&base, items));
+    }
+    let sequence = match value.unwrapped() {
+        Value::Tuple(_) | Value::List(_) | Value::Str(_) | Value::Bytes(_) | Value::ByteArray(_) | Value::Range(_) => true,
+        Value::Dict(_) | Value::Set(_) => false,
+        _ => is_object(value) && !matches!(value, Value::Class(_)) && vm.has_special(value, sym::__getitem__),
+    };
+    if !sequence {
+        return Err(not_reversible(vm, value));
+    }
+    let left = vm.len(value)?;
+    made(vm, &args[0], &base, Backwards { sequence: value.clone(), left })
+}
+
+#[cold]
+fn not_reversible(vm: &mut Vm, value: &Value) -> Error {
+    let name = vm.type_name(value);
+    vm.type_error(format!("'{}' object is not reversible", name.as_str()))
+}

@@ -1,0 +1,88 @@
+//! The built-in functions, and the namespace of built-in names.
+
+mod attributes;
+mod files;
+mod iterate;
+mod numbers;
+mod source;
+
+use std::rc::Rc;
+
+use crate::builtins::{add_functions, add_methods};
+use crate::machine::Vm;
+use crate::object::native::{Row, native};
+use crate::object::{Class, Result, Str, Value};
+
+/// Fills `vm.builtins`.
+pub fn install(vm: &mut Vm) {
+    let dict = vm.builtins.clone();
+    for rows in [FUNCTIONS, attributes::FUNCTIONS, files::FUNCTIONS, iterate::FUNCTIONS, numbers::FUNCTIONS, source::FUNCTIONS]
+    {
+        add_functions(vm, "builtins", &dict, rows);
+    }
+    for (class, rows) in iterate::classes(vm) {
+        add_methods(vm, &class, rows);
+    }
+    let classes: Vec<Rc<Class>> = vm.types.all().into_iter().cloned().collect();
+    for class in classes {
+        let name = class.name.borrow().clone();
+        let is_exception = class.is_subclass(&vm.types.BaseException) && name.as_str() != "CancelledError";
+        if is_exception || CLASSES.contains(&name.as_str()) {
+            let name = vm.intern_str(&name);
+            dict.set_str(&name, Value::Class(class));
+        }
+    }
+    let os_error = Value::Class(vm.types.OSError.clone());
+    let constants = [
+        ("EnvironmentError", os_error.clone()),
+        ("IOError", os_error),
+        ("None", Value::None),
+        ("True", Value::Bool(true)),
+        ("False", Value::Bool(false)),
+        ("Ellipsis", Value::Ellipsis),
+        ("NotImplemented", Value::NotImplemented),
+        ("__debug__", Value::Bool(true)),
+        ("__name__", Value::str("builtins")),
+        ("__doc__", Value::None),
+    ];
+    for (name, value) in constants {
+        let name = vm.intern(name);
+        dict.set_str(&name, value);
+    }
+}
+
+/// The classes that are built-in names, besides the exceptions.
+const CLASSES: &[&str] = &[
+    "object", "type", "int", "bool", "float", "complex", "str", "bytes", "bytearray", "tuple", "list", "dict", "set",
+    "frozenset", "range", "slice", "property", "classmethod", "staticmethod", "super", "enumerate", "zip", "map", "filter",
+    "reversed", "memoryview",
+];
+
+const FUNCTIONS: &[Row] = &[
+    native("ascii(obj, /)", |vm, args| vm.ascii(&args[0]).map(Value::Str)),
+    native("callable(obj, /)", |vm, args| Ok(Value::Bool(vm.is_callable(&args[0])))),
+    native("format(value, format_spec='', /)", format),
+    native("hash(obj, /)", |vm, args| vm.hash(&args[0]).map(Value::Int)),
+    native("id(obj, /)", |_, args| Ok(Value::Int(args[0].id()))),
+    native("isinstance(obj, class_or_tuple, /)", |vm, args| vm.isinstance(&args[0], &args[1]).map(Value::Bool)),
+    native("issubclass(cls, class_or_tuple, /)", |vm, args| vm.issubclass(&args[0], &args[1]).map(Value::Bool)),
+    native("len(obj, /)", |vm, args| vm.len(&args[0]).map(Value::usize)),
+    native("repr(obj, /)", |vm, args| vm.repr(&args[0]).map(Value::Str)),
+];
+
+fn format(vm: &mut Vm, args: &[Value]) -> Result {
+    let spec = crate::builtins::types::text_argument(vm, &args[1], "format", "2")?.clone();
+    vm.format(&args[0], spec.as_str()).map(Value::Str)
+}
+
+/// The text of a string argument, or of `None`.
+fn optional_text(vm: &mut Vm, value: &Value, name: &str) -> Result<Option<Rc<Str>>> {
+    match (value, value.as_str()) {
+        (Value::None | Value::Unbound, _) => Ok(None),
+        (_, Some(text)) => Ok(Some(text.clone())),
+        _ => {
+            let found = vm.type_name(value);
+            Err(vm.type_error(format!("{name} must be None or a string, not {}", found.as_str())))
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Numbers: `abs`, `round`, `sum`, `min`, `max`, `pow`, and numbers as text.
+
+use crate::builtins::types::{float::round_float, int::round_int, number};
+use crate::machine::{Vm, ops};
+use crate::object::native::{Row, native};
+use crate::object::{Result, Value};
+use crate::symbol::sym;
+use crate::syntax::ast::{BinOp, CmpOp};
+use crate::text::{code_point, int as ints, strops};
+
+pub(super) const FUNCTIONS: &[Row] = &[
+    native("abs(x, /)", abs),
+    native("bin(number, /)", |vm, args| prefixed(vm, &args[0], 2)),
+    native("oct(number, /)", |vm, args| prefixed(vm, &args[0], 8)),
+    native("hex(number, /)", |vm, args| prefixed(vm, &args[0], 16)),
+    native("chr(i, /)", chr),
+    native("ord(c, /)", ord),
+    native("divmod(x, y, /)", |vm, args| vm.divmod(&args[0], &args[1])),
+    native("pow(base, exp, mod=None)", |vm, args| vm.power(&args[0], &args[1], &args[2])),
+    native("round(number, ndigits=None)", round),
+    native("sum(iterable, /, start=0)", sum),
+    native("min(*args, key=None, default=<unrepresentable>)", |vm, args| extreme(vm, args, "min", CmpOp::Lt)),
+    native("max(*args, key=None, default=<unrepresentable>)", |vm, args| extreme(vm, args, "max", CmpOp::Gt)),
+];
+
+fn abs(vm: &mut Vm, args: &[Value]) -> Result {
+    let value = &args[0];
+    if let Some(result) = vm.call_script(value, sym::__abs__, &[])? {
+        return Ok(result);
+    }
+    if let Some(size) = number::abs(vm, value.unwrapped())? {
+        return Ok(size);
+    }
+    let name = vm.type_name(value);
+    Err(vm.type_error(format!("bad operand type for abs(): '{}'", name.as_str())))
+}
+
+fn prefixed(vm: &mut Vm, value: &Value, radix: u32) -> Result {
+    Ok(Value::string(match vm.index(value)? {
+        Value::Int(n) => ints::to_prefixed_i64(n, radix),
+        n => ints::to_prefixed(&n.as_bigint().unwrap_or_default(), radix),
+    }))
+}
+
+fn chr(vm: &mut Vm, args: &[Value]) -> Result {
+    let n = match vm.index(&args[0])? {
+        Value::Int(n) => n,
+        _ => -1,
+    };
+    match strops::chr(n) {
+        Ok(c) => Ok(vm.char_value(c)),
+        Err(fault) => Err(vm.from_fault(fault)),
+    }
+}
+
+fn ord(vm: &mut Vm, args: &[Value]) -> Result {
+    let len = match args[0].as_str() {
+        Some(text) => {
+            let mut chars = text.as_str().chars();
+            if let (Some(c), None) = (chars.next(), chars.next()) {
+                return Ok(Value::Int(i64::from(code_point(c))));
+            }
+            text.len()
+        }
+        None => match crate::machine::sequence::bytes_of(&args[0]) {
+            Some(bytes) => match bytes.as_slice() {
+                [byte] => return Ok(Value::Int(i64::from(*byte))),
+                _ => bytes.len(),
+            },
+            None => {
+                let name = vm.type_name(&args[0]);
+                let message = format!("ord() expected string of length 1, but {} found", name.as_str());
+                return Err(vm.type_error(message));
+            }
+        },
+    };
+    Err(vm.type_error(format!("ord() expected a character, but string of length {len} found")))
+}
+
+fn round(vm: &mut Vm, args: &[Value]) -> Result {
+    let digits = &args[1];
+    match &args[0] {
+        Value::Float(x) => return round_float(vm, *x, digits),
+        Value::Int(_) => return round_int(vm, args[0].clone(), digits),
+        _ => {}
+    }
+    let given = if digits.given().is_some() { std::slice::from_ref(digits) } else { &[] };
+    match vm.call_special(&args[0], sym::__round__, given)? {
+        Some(result) => Ok(result),
+        None => {
+            let name = vm.type_name(&args[0]);
+            Err(vm.type_error(format!("type {} doesn't define __round__ method", name.as_str())))
+        }
+    }
+}
+
+/// A sum of floats together with what rounding has lost of it.
+struct Compensated {
+    high: f64,
+    low: f64,
+}
+
+impl Compensated {
+    fn add(&mut self, x: f64) {
+        let sum = self.high + x;
+        self.low += if self.high.abs() >= x.abs() { (self.high - sum) + x } else { (x - sum) + self.high };
+        self.high = sum;
+    }
+
+    fn total(&self) -> f64 {
+        if self.low != 0.0 && self.low.is_finite() { self.high + self.low } else { self.high }
+    }
+}
+
+/// Adds integers as long as there are only those, then floats (and integers among them) without losing what rounding
+/// cuts off, then anything.
+fn sum(vm: &mut Vm, args: &[Value]) -> Result {
+    let [iterable, start] = args else { return Ok(Value::Unbound) };
+    let refused = match start {
+        Value::Str(_) => Some("sum() can't sum strings [use ''.join(seq) instead]"),
+        Value::Bytes(_) => Some("sum() can't sum bytes [use b''.join(seq) instead]"),
+        Value::ByteArray(_) => Some("sum() can't sum bytearray [use b''.join(seq) instead]"),
+        _ => None,
+    };
+    let iterator = vm.iter(iterable)?;
+    if let Some(message) = refused {
+        return Err(vm.type_error(message));
+    }
+    let mut result = start.clone();
+    while let Value::Int(total) = result {
+        let Some(item) = vm.next(&iterator)? else { return Ok(result) };
+        result = match item {
+            Value::Int(n) => match total.checked_add(n) {
+                Some(sum) => Value::Int(sum),
+                None => ops::add(vm, &result, &item)?,
+            },
+            Value::Bool(b) if total < i64::MAX => Value::Int(total + i64::from(b)),
+            other => ops::add(vm, &result, &other)?,
+        };
+        vm.tick()?;
+    }
+    if let Value::Float(high) = result {
+        let mut sum = Compensated { high, low: 0.0 };
+        loop {
+            let Some(item) = vm.next(&iterator)? else { return Ok(Value::Float(sum.total())) };
+            match item {
+                Value::Float(x) => sum.add(x),
+                Value::Int(n) => sum.high += n as f64,
+                Value::Bool(b) => sum.high += f64::from(u8::from(b)),
+                other => {
+                    result = vm.binary(BinOp::Add, &Value::Float(sum.total()), &other)?;
+                    break;
+                }
+            }
+            vm.tick()?;
+        }
+    }
+    while let Some(item) = vm.next(&iterator)? {
+        result = vm.binary(BinOp::Add, &result, &item)?;
+        vm.tick()?;
+    }
+    Ok(result)
+}
+
+fn extreme(vm: &mut Vm, args: &[Value], name: &str, op: CmpOp) -> Result {
+    let [values, key, default] = args else { return Ok(Value::Unbound) };
+    let given = values.as_tuple().cloned();
+    let source = match given.as_deref().map(|items| &**items) {
+        None | Some([]) => return Err(vm.type_error(format!("{name} expected at least 1 argument, got 0"))),
+        Some([one]) => one.clone(),
+        Some(_) => {
+            if !default.is_unbound() {
+                return Err(vm.type_error(format!(
+                    "Cannot specify a default for {name}() with multiple positional arguments"
+                )));
+            }
+            values.clone()
+        }
+    };
+    let iterator = vm.iter(&source)?;
+    let key = key.given();
+    let mut best: Option<(Value, Value)> = None;
+    while let Some(item) = vm.next(&iterator)? {
+        vm.tick()?;
+        let rank = match key {
+            Some(key) => vm.call(key, std::slice::from_ref(&item))?,
+            None => item.clone(),
+        };
+        let better = match &best {
+            None => true,
+            Some((_, best)) => vm.compare_truth(op, &rank, best)?,
+        };
+        if better {
+            best = Some((item, rank));
+        }
+    }
+    match best {
+        Some((item, _)) => Ok(item),
+        None if !default.is_unbound() => Ok(default.clone()),
+        None => Err(vm.value_error(format!("{name}() iterable argument is empty"))),
+    }
+}

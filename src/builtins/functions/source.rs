@@ -1,0 +1,211 @@
+//! Source text at run time: `compile`, `exec`, `eval`, `__import__`.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::rc::Rc;
+
+use super::attributes::main_namespace;
+use crate::diagnostic::Diagnostic;
+use crate::lower;
+use crate::machine::sequence::bytes_of;
+use crate::machine::Vm;
+use crate::object::code::{Code, CodeKind};
+use crate::object::native::{Row, native};
+use crate::object::{Dict, Error, Function, Result, Value};
+use crate::source::Source;
+use crate::symbol::sym;
+use crate::syntax::{self, Parsed};
+
+pub(super) const FUNCTIONS: &[Row] = &[
+    native(
+        "compile(source, filename, mode, flags=0, dont_inherit=False, optimize=-1, *, _feature_version=-1)",
+        compile_source,
+    ),
+    native("exec(source, /, globals=None, locals=None, *, closure=None)", exec),
+    native("eval(source, /, globals=None, locals=None)", eval),
+    native("__import__(name, globals=None, locals=None, fromlist=(), level=0)", import),
+];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Exec,
+    Eval,
+    Single,
+}
+
+/// Which code objects were not compiled as modules, by number.
+#[derive(Default)]
+struct Modes {
+    expressions: HashSet<u32>,
+    interactive: HashSet<u32>,
+}
+
+#[cold]
+fn refused(vm: &mut Vm, errors: &[Diagnostic]) -> Error {
+    match errors.first() {
+        Some(first) => vm.syntax_error(first),
+        None => vm.system_error("a source was refused without a reason"),
+    }
+}
+
+fn compile(vm: &mut Vm, source: &Rc<Source>, mode: Mode, locals: bool) -> Result<Rc<Code>> {
+    let compiled = match mode {
+        Mode::Eval => lower::compile_expression(vm, source, locals),
+        Mode::Exec if locals => lower::compile_with_locals(vm, source),
+        Mode::Exec => lower::compile_module(vm, source),
+        Mode::Single => match syntax::parse_module(source, &mut vm.interner) {
+            Parsed::Complete(module) => lower::compile_interactive(vm, source, module),
+            Parsed::Incomplete(errors) | Parsed::Invalid(errors) => Err(errors),
+        },
+    };
+    let code = compiled.map_err(|errors| refused(vm, &errors))?;
+    let modes = vm.extension::<Modes>();
+    match mode {
+        Mode::Exec => {}
+        Mode::Eval => drop(modes.expressions.insert(code.id.get())),
+        Mode::Single => drop(modes.interactive.insert(code.id.get())),
+    }
+    Ok(code)
+}
+
+/// Source text given as `str` or bytes; `None` for other values.
+fn source_of(vm: &mut Vm, value: &Value, name: &str, mode: Mode) -> Result<Option<Rc<Source>>> {
+    let bytes = match value.as_str() {
+        Some(text) => text.as_str().as_bytes().to_vec(),
+        None => match bytes_of(value) {
+            Some(bytes) => bytes,
+            None => return Ok(None),
+        },
+    };
+    let text = syntax::decode(&bytes, name).map_err(|error| vm.syntax_error(&error))?;
+    let text = if mode == Mode::Eval { text.trim_start_matches([' ', '\t']) } else { &text };
+    Ok(Some(Source::new(name, text)))
+}
+
+fn compile_source(vm: &mut Vm, args: &[Value]) -> Result {
+    let Some(name) = args[1].as_str().cloned() else {
+        let found = vm.type_name(&args[1]);
+        return Err(vm.type_error(format!("expected str, bytes or os.PathLike object, not {}", found.as_str())));
+    };
+    let mode = match args[2].as_str().map(|mode| mode.as_str()) {
+        Some("exec") => Mode::Exec,
+        Some("eval") => Mode::Eval,
+        Some("single") => Mode::Single,
+        Some(_) => return Err(vm.value_error("compile() mode must be 'exec', 'eval' or 'single'")),
+        None => {
+            let found = vm.type_name(&args[2]);
+            return Err(vm.type_error(format!("compile() argument 'mode' must be str, not {}", found.as_str())));
+        }
+    };
+    match source_of(vm, &args[0], name.as_str(), mode)? {
+        Some(source) => compile(vm, &source, mode, false).map(Value::Code),
+        None => Err(vm.type_error("compile() arg 1 must be a string, bytes or AST object")),
+    }
+}
+
+/// The namespaces that `exec` and `eval` run in; no locals if they are the globals.
+fn namespaces(vm: &mut Vm, globals: &Value, locals: &Value, function: &str) -> Result<(Rc<Dict>, Option<Value>)> {
+    let globals = match globals.given() {
+        None => main_namespace(vm),
+        Some(globals) => globals.clone(),
+    };
+    let Some(dict) = globals.as_dict().cloned() else {
+        let found = vm.type_name(&globals);
+        return Err(match function {
+            "exec" => vm.type_error(format!("exec() globals must be a dict, not {}", found.as_str())),
+            _ => vm.type_error("globals must be a dict"),
+        });
+    };
+    let builtins = vm.name(sym::__builtins__).clone();
+    if dict.get_str(&builtins).is_none() {
+        dict.set_str(&builtins, Value::Dict(vm.builtins.clone()));
+    }
+    let locals = match locals.given() {
+        Some(locals) if !locals.is(&globals) => locals.clone(),
+        _ => return Ok((dict, None)),
+    };
+    let mapping = locals.as_dict().is_some()
+        || (matches!(locals, Value::Instance(_)) && vm.has_special(&locals, sym::__getitem__));
+    if !mapping {
+        let found = vm.type_name(&locals);
+        return Err(match function {
+            "exec" => vm.type_error(format!("locals must be a mapping or None, not {}", found.as_str())),
+            _ => vm.type_error("locals must be a mapping"),
+        });
+    }
+    Ok((dict, Some(locals)))
+}
+
+fn exec(vm: &mut Vm, args: &[Value]) -> Result {
+    let (globals, locals) = namespaces(vm, &args[1], &args[2], "exec")?;
+    let code = match &args[0] {
+        Value::Code(code) => code.clone(),
+        other => match source_of(vm, other, "<string>", Mode::Exec)? {
+            Some(source) => compile(vm, &source, Mode::Exec, locals.is_some())?,
+            None => return Err(vm.type_error("exec() arg 1 must be a string, bytes or code object")),
+        },
+    };
+    let given = matches!(args[0], Value::Code(_));
+    let result = run(vm, &code, &globals, locals, given)?;
+    if !result.is_none() && !result.is_unbound() && vm.extension::<Modes>().interactive.contains(&code.id.get()) {
+        let shown = vm.repr(&result)?;
+        vm.write_out(&format!("{}\n", shown.as_str()))?;
+    }
+    Ok(Value::None)
+}
+
+fn eval(vm: &mut Vm, args: &[Value]) -> Result {
+    let (globals, locals) = namespaces(vm, &args[1], &args[2], "eval")?;
+    let code = match &args[0] {
+        Value::Code(code) => code.clone(),
+        other => match source_of(vm, other, "<string>", Mode::Eval)? {
+            Some(source) => compile(vm, &source, Mode::Eval, locals.is_some())?,
+            None => return Err(vm.type_error("eval() arg 1 must be a string, bytes or code object")),
+        },
+    };
+    let given = matches!(args[0], Value::Code(_));
+    run(vm, &code, &globals, locals, given)
+}
+
+/// Runs code in namespaces. Code that was `given` compiled knows no locals apart from its globals: with some it is
+/// compiled once more.
+fn run(vm: &mut Vm, code: &Rc<Code>, globals: &Rc<Dict>, locals: Option<Value>, given: bool) -> Result {
+    if code.kind != CodeKind::Module {
+        if !code.free.is_empty() {
+            return Err(vm.type_error("code object passed to exec() may not contain free variables"));
+        }
+        let function = Function {
+            code: code.clone(),
+            globals: globals.clone(),
+            closure: Box::new([]),
+            defaults: RefCell::new(Rc::from([])),
+            extra: RefCell::new(None),
+        };
+        return vm.call_function(&Rc::new(function), &[]);
+    }
+    if !given || locals.is_none() {
+        return vm.run_code(code, globals, locals);
+    }
+    let modes = vm.extension::<Modes>();
+    let mode = if modes.expressions.contains(&code.id.get()) { Mode::Eval } else { Mode::Exec };
+    let again = compile(vm, &code.source, mode, true)?;
+    vm.run_code(&again, globals, locals)
+}
+
+fn import(vm: &mut Vm, args: &[Value]) -> Result {
+    let [name, globals, _, from_list, level] = args else { return Ok(Value::Unbound) };
+    let Some(name) = name.as_str().cloned() else { return Err(vm.type_error("module name must be a string")) };
+    let level = match vm.to_i64(level)? {
+        level @ 0.. => level.min(1000) as u32,
+        _ => return Err(vm.value_error("level must be >= 0")),
+    };
+    let want_last = vm.truth(from_list)?;
+    if level > 0 {
+        let globals = globals.as_dict().cloned().unwrap_or_default();
+        return vm.import_from_module(&globals, name.as_str(), level);
+    }
+    if name.is_empty() {
+        return Err(vm.value_error("Empty module name"));
+    }
+    vm.import_name(name.as_str(), want_last)
+}

@@ -1,0 +1,36 @@
+//! `bool`.
+
+use super::number::{Kind, Operators};
+use super::new_class;
+use crate::builtins::add_methods;
+use crate::machine::Vm;
+use crate::object::native::{Row, static_method};
+use crate::object::{Result, Value};
+
+struct Bool;
+
+impl Kind for Bool {
+    const NAME: &'static str = "bool";
+
+    fn is(value: &Value) -> bool {
+        matches!(value, Value::Bool(_))
+    }
+
+    fn takes(value: &Value) -> bool {
+        value.is_int()
+    }
+}
+
+pub fn install(vm: &mut Vm) {
+    let class = vm.types.bool_.clone();
+    add_methods(vm, &class, METHODS);
+    add_methods(vm, &class, Operators::<Bool>::BITWISE);
+}
+
+const METHODS: &[Row] = &[static_method("__new__(cls, object=False, /)", new)];
+
+fn new(vm: &mut Vm, args: &[Value]) -> Result {
+    let base = vm.types.bool_.clone();
+    new_class(vm, &args[0], &base)?;
+    vm.truth(&args[1]).map(Value::Bool)
+}

@@ -1,0 +1,361 @@
+//! `bytes` and `bytearray`.
+//!
+//! The methods are `text::bytesops`, applied to the bytes in place: the arguments are looked at first, for that can run
+//! script code, and a `bytearray` is only borrowed afterwards.
+
+mod memoryview;
+mod methods;
+
+use std::rc::Rc;
+
+use super::special;
+use crate::builtins::add_methods;
+use crate::machine::Vm;
+use crate::machine::sequence::{MAX_TEXT, bytes_like, bytes_of};
+use crate::object::containers::ByteArray;
+use crate::object::iter::{Iter, NativeIter};
+use crate::object::native::{Row, class_method, method, static_method};
+use crate::object::{Result, Value};
+use crate::symbol::sym;
+use crate::text::slice as slices;
+use crate::text::{Fault, bytesops, codecs};
+
+pub fn install(vm: &mut Vm) {
+    let (bytes, bytearray) = (vm.types.bytes.clone(), vm.types.bytearray.clone());
+    for class in [&bytes, &bytearray] {
+        for rows in [COMMON, methods::METHODS, special::COMPARISONS, special::CONTAINER, special::SEQUENCE] {
+            add_methods(vm, class, rows);
+        }
+    }
+    add_methods(vm, &bytes, BYTES);
+    add_methods(vm, &bytes, special::HASH);
+    special::unhashable(vm, &bytearray);
+    for rows in [BYTEARRAY, special::MUTABLE, special::MUTABLE_SEQUENCE] {
+        add_methods(vm, &bytearray, rows);
+    }
+    memoryview::install(vm);
+}
+
+const COMMON: &[Row] = &[
+    method("__iter__()", iter),
+    method("__mod__(value, /)", special::modulo),
+    method("__rmod__(value, /)", special::rmodulo),
+    class_method("fromhex(string, /)", from_hex),
+    static_method("maketrans(frm, to, /)", make_trans),
+];
+
+const BYTES: &[Row] = &[
+    static_method(
+        "__new__(cls, /, source=<unrepresentable>, encoding=<unrepresentable>, errors=<unrepresentable>)",
+        new_bytes,
+    ),
+    method("__bytes__()", to_bytes),
+    method("__getnewargs__()", new_args),
+];
+
+const BYTEARRAY: &[Row] = &[
+    static_method("__new__(cls, /, *args, **kwargs)", new_bytearray),
+    method("__init__(source=<unrepresentable>, encoding=<unrepresentable>, errors=<unrepresentable>)", init_bytearray),
+    method("append(item, /)", append),
+    method("clear()", clear),
+    method("copy()", copy),
+    method("extend(iterable_of_ints, /)", extend),
+    method("insert(index, item, /)", insert),
+    method("pop(index=-1, /)", pop),
+    method("remove(value, /)", remove),
+    method("reverse()", reverse),
+    method("__alloc__()", alloc),
+];
+
+/// Looks at the bytes of a `bytes` or `bytearray`.
+fn with_bytes<T>(vm: &mut Vm, value: &Value, look: impl FnOnce(&[u8]) -> T) -> Result<T> {
+    match value.unwrapped() {
+        Value::Bytes(bytes) => Ok(look(bytes)),
+        Value::ByteArray(array) => Ok(look(&array.bytes.borrow())),
+        _ => Err(special::wrong_receiver(vm, "bytes", value)),
+    }
+}
+
+/// The bytes of anything that has some, copied out.
+pub fn buffer_of(value: &Value) -> Option<Vec<u8>> {
+    bytes_of(value).or_else(|| memoryview::contents(value))
+}
+
+/// [`buffer_of`], or the error for everything else.
+fn buffer(vm: &mut Vm, value: &Value) -> Result<Vec<u8>> {
+    match buffer_of(value) {
+        Some(bytes) => Ok(bytes),
+        None => {
+            let name = vm.type_name(value);
+            Err(vm.type_error(format!("a bytes-like object is required, not '{}'", name.as_str())))
+        }
+    }
+}
+
+fn checked<T>(vm: &mut Vm, result: std::result::Result<T, Fault>) -> Result<T> {
+    result.map_err(|fault| vm.from_fault(fault))
+}
+
+/// What `bytes(...)` and `bytearray(...)` are made of.
+fn from_source(vm: &mut Vm, kind: &str, args: &[Value]) -> Result<Vec<u8>> {
+    let [source, encoding, errors] = args else { return Ok(Vec::new()) };
+    let mut texts = [None, None];
+    for (place, (name, value)) in texts.iter_mut().zip([("encoding", encoding), ("errors", errors)]) {
+        if value.is_unbound() {
+            continue;
+        }
+        let Some(text) = value.as_str() else {
+            let found = vm.type_name(value);
+            return Err(vm.type_error(format!("{kind}() argument '{name}' must be str, not {}", found.as_str())));
+        };
+        *place = Some(text.clone());
+    }
+    if let Some(text) = source.as_str() {
+        let [Some(encoding), errors] = texts else {
+            return Err(vm.type_error("string argument without an encoding"));
+        };
+        let errors = errors.as_ref().map_or("strict", |errors| errors.as_str());
+        return checked(vm, codecs::encode(text, &encoding, errors));
+    }
+    match texts {
+        [Some(_), _] => return Err(vm.type_error("encoding without a string argument")),
+        [None, Some(_)] => return Err(vm.type_error("errors without a string argument")),
+        [None, None] => {}
+    }
+    if source.is_unbound() {
+        return Ok(Vec::new());
+    }
+    if let Some(bytes) = buffer_of(source) {
+        return Ok(bytes);
+    }
+    if let Some(count) = vm.index_opt(source)? {
+        return zeros(vm, &count);
+    }
+    let iterator = match vm.iter(source) {
+        Ok(iterator) => iterator,
+        Err(e) if e.is(&vm.types.TypeError) => {
+            let name = vm.type_name(source);
+            return Err(vm.type_error(format!("cannot convert '{}' object to {kind}", name.as_str())));
+        }
+        Err(e) => return Err(e),
+    };
+    let what = if kind == "bytes" { "bytes" } else { "byte" };
+    let mut bytes = Vec::new();
+    vm.for_each(&iterator, |vm, item| {
+        match vm.index(&item)? {
+            Value::Int(n @ 0..=255) => bytes.push(n as u8),
+            _ => return Err(vm.value_error(format!("{what} must be in range(0, 256)"))),
+        }
+        Ok(true)
+    })?;
+    Ok(bytes)
+}
+
+fn zeros(vm: &mut Vm, count: &Value) -> Result<Vec<u8>> {
+    let Value::Int(count) = *count else {
+        return Err(vm.overflow_error("cannot fit 'int' into an index-sized integer"));
+    };
+    let Ok(count) = usize::try_from(count) else { return Err(vm.value_error("negative count")) };
+    if count > MAX_TEXT {
+        return Err(vm.memory_error());
+    }
+    Ok(vec![0; count])
+}
+
+fn new_bytes(vm: &mut Vm, args: &[Value]) -> Result {
+    let base = vm.types.bytes.clone();
+    let class = super::new_class(vm, &args[0], &base)?;
+    let source = &args[1];
+    let value = match source {
+        Value::Bytes(_) if args[2].is_unbound() && args[3].is_unbound() => source.clone(),
+        Value::Instance(_) if args[2].is_unbound() && vm.has_special(source, sym::__bytes__) => {
+            match vm.call_special(source, sym::__bytes__, &[])? {
+                Some(bytes) if matches!(bytes.unwrapped(), Value::Bytes(_)) => bytes,
+                other => {
+                    let name = vm.type_name(&other.unwrap_or_default());
+                    return Err(vm.type_error(format!("__bytes__ returned non-bytes (type {})", name.as_str())));
+                }
+            }
+        }
+        _ => Value::bytes(from_source(vm, "bytes", &args[1..])?),
+    };
+    Ok(if class.builtin { value } else { vm.wrap(&class, value.unwrapped().clone()) })
+}
+
+fn new_bytearray(vm: &mut Vm, args: &[Value]) -> Result {
+    let base = vm.types.bytearray.clone();
+    let class = super::new_class(vm, &args[0], &base)?;
+    Ok(vm.wrap(&class, Value::ByteArray(Rc::new(ByteArray::default()))))
+}
+
+fn init_bytearray(vm: &mut Vm, args: &[Value]) -> Result {
+    let array = this_array(vm, &args[0])?;
+    let bytes = from_source(vm, "bytearray", &args[1..])?;
+    array.bytes.replace(bytes);
+    Ok(Value::None)
+}
+
+fn this_array(vm: &mut Vm, value: &Value) -> Result<Rc<ByteArray>> {
+    match value.unwrapped() {
+        Value::ByteArray(array) => Ok(array.clone()),
+        _ => Err(special::wrong_receiver(vm, "bytearray", value)),
+    }
+}
+
+fn to_bytes(vm: &mut Vm, args: &[Value]) -> Result {
+    match args[0].unwrapped() {
+        bytes @ Value::Bytes(_) => Ok(bytes.clone()),
+        _ => Err(special::wrong_receiver(vm, "bytes", &args[0])),
+    }
+}
+
+fn new_args(vm: &mut Vm, args: &[Value]) -> Result {
+    Ok(Value::tuple([to_bytes(vm, args)?]))
+}
+
+/// An instance of the class a class method was called on.
+fn of_class(vm: &mut Vm, class: &Value, bytes: Vec<u8>) -> Result {
+    match class {
+        Value::Class(class) if Rc::ptr_eq(class, &vm.types.bytes) => Ok(Value::bytes(bytes)),
+        other => vm.call(other, &[Value::bytes(bytes)]),
+    }
+}
+
+fn from_hex(vm: &mut Vm, args: &[Value]) -> Result {
+    let Some(text) = args[1].as_str() else {
+        let name = vm.type_name(&args[1]);
+        return Err(vm.type_error(format!("fromhex() argument must be str, not {}", name.as_str())));
+    };
+    let bytes = checked(vm, bytesops::fromhex(text))?;
+    of_class(vm, &args[0], bytes)
+}
+
+fn make_trans(vm: &mut Vm, args: &[Value]) -> Result {
+    let (from, to) = (buffer(vm, &args[0])?, buffer(vm, &args[1])?);
+    checked(vm, bytesops::maketrans(&from, &to)).map(Value::bytes)
+}
+
+fn iter(vm: &mut Vm, args: &[Value]) -> Result {
+    let bytes = args[0].unwrapped().clone();
+    let class = match &bytes {
+        Value::Bytes(_) => vm.types.bytes_iterator.clone(),
+        Value::ByteArray(_) => vm.types.bytearray_iterator.clone(),
+        _ => return Err(special::wrong_receiver(vm, "bytes", &args[0])),
+    };
+    Ok(Iter::native(&class, BytesIter { bytes, at: 0 }))
+}
+
+struct BytesIter {
+    bytes: Value,
+    at: usize,
+}
+
+impl NativeIter for BytesIter {
+    fn next(&mut self, _: &mut Vm) -> Result<Option<Value>> {
+        let found = match &self.bytes {
+            Value::Bytes(bytes) => bytes.get(self.at).copied(),
+            Value::ByteArray(array) => array.bytes.borrow().get(self.at).copied(),
+            _ => None,
+        };
+        self.at += 1;
+        Ok(found.map(|byte| Value::Int(byte.into())))
+    }
+
+    fn length_hint(&self) -> Option<usize> {
+        let len = match &self.bytes {
+            Value::Bytes(bytes) => bytes.len(),
+            Value::ByteArray(array) => array.bytes.borrow().len(),
+            _ => 0,
+        };
+        Some(len.saturating_sub(self.at))
+    }
+}
+
+fn append(vm: &mut Vm, args: &[Value]) -> Result {
+    let array = this_array(vm, &args[0])?;
+    let byte = vm.to_byte(&args[1])?;
+    array.bytes.borrow_mut().push(byte);
+    Ok(Value::None)
+}
+
+fn clear(vm: &mut Vm, args: &[Value]) -> Result {
+    this_array(vm, &args[0])?.bytes.borrow_mut().clear();
+    Ok(Value::None)
+}
+
+fn copy(vm: &mut Vm, args: &[Value]) -> Result {
+    let bytes = this_array(vm, &args[0])?.bytes.borrow().clone();
+    Ok(bytes_like(args[0].unwrapped(), bytes))
+}
+
+fn extend(vm: &mut Vm, args: &[Value]) -> Result {
+    let array = this_array(vm, &args[0])?;
+    if let Some(bytes) = buffer_of(&args[1]) {
+        array.bytes.borrow_mut().extend_from_slice(&bytes);
+        return Ok(Value::None);
+    }
+    let name = vm.type_name(&args[1]);
+    if args[1].as_str().is_some() {
+        return Err(vm.type_error(format!("expected iterable of integers; got: '{}'", name.as_str())));
+    }
+    let iterator = match vm.iter(&args[1]) {
+        Ok(iterator) => iterator,
+        Err(e) if e.is(&vm.types.TypeError) => {
+            return Err(vm.type_error(format!("can't extend bytearray with {}", name.as_str())));
+        }
+        Err(e) => return Err(e),
+    };
+    let mut more = Vec::new();
+    vm.for_each(&iterator, |vm, item| {
+        more.push(vm.to_byte(&item)?);
+        Ok(true)
+    })?;
+    array.bytes.borrow_mut().extend_from_slice(&more);
+    Ok(Value::None)
+}
+
+fn insert(vm: &mut Vm, args: &[Value]) -> Result {
+    let array = this_array(vm, &args[0])?;
+    let at = vm.to_i64(&args[1])?;
+    let byte = vm.to_byte(&args[2])?;
+    let mut bytes = array.bytes.borrow_mut();
+    let len = bytes.len() as i64;
+    let at = if at < 0 { at.saturating_add(len).max(0) } else { at.min(len) };
+    bytes.insert(at as usize, byte);
+    Ok(Value::None)
+}
+
+fn pop(vm: &mut Vm, args: &[Value]) -> Result {
+    let array = this_array(vm, &args[0])?;
+    let at = vm.to_i64(&args[1])?;
+    let mut bytes = array.bytes.borrow_mut();
+    match slices::index(at, bytes.len()) {
+        Some(at) => Ok(Value::Int(bytes.remove(at).into())),
+        None => {
+            Err(vm.index_error(if bytes.is_empty() { "pop from empty bytearray" } else { "pop index out of range" }))
+        }
+    }
+}
+
+fn remove(vm: &mut Vm, args: &[Value]) -> Result {
+    let array = this_array(vm, &args[0])?;
+    let byte = vm.to_byte(&args[1])?;
+    let mut bytes = array.bytes.borrow_mut();
+    match bytes.iter().position(|&b| b == byte) {
+        Some(at) => {
+            bytes.remove(at);
+            Ok(Value::None)
+        }
+        None => Err(vm.value_error("value not found in bytearray")),
+    }
+}
+
+fn reverse(vm: &mut Vm, args: &[Value]) -> Result {
+    this_array(vm, &args[0])?.bytes.borrow_mut().reverse();
+    Ok(Value::None)
+}
+
+fn alloc(vm: &mut Vm, args: &[Value]) -> Result {
+    let len = this_array(vm, &args[0])?.bytes.borrow().len();
+    Ok(Value::usize(if len == 0 { 0 } else { len + 1 }))
+}

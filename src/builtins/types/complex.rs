@@ -1,0 +1,125 @@
+//! `complex`.
+
+use super::number::{self, Kind, Operators, receiver};
+use super::{new_class, special};
+use crate::builtins::add_methods;
+use crate::machine::Vm;
+use crate::object::native::{Row, getter, method, static_method};
+use crate::object::{Result, Value};
+use crate::symbol::sym;
+use crate::text::complex as complexes;
+
+/// `complex` and its subclasses.
+pub struct Complex;
+
+impl Kind for Complex {
+    const NAME: &'static str = "complex";
+
+    fn is(value: &Value) -> bool {
+        matches!(value, Value::Complex(_))
+    }
+
+    fn takes(value: &Value) -> bool {
+        matches!(value, Value::Complex(_) | Value::Float(_)) || value.is_int()
+    }
+}
+
+pub fn install(vm: &mut Vm) {
+    let class = vm.types.complex.clone();
+    for rows in [METHODS, Operators::<Complex>::ARITHMETIC, special::COMPARISONS] {
+        add_methods(vm, &class, rows);
+    }
+}
+
+const METHODS: &[Row] = &[
+    static_method("__new__(cls, real=<unrepresentable>, imag=<unrepresentable>)", new),
+    method("conjugate()", |vm, args| parts(vm, &args[0], "conjugate").map(|(re, im)| Value::complex(re, -im))),
+    method("__complex__()", |vm, args| parts(vm, &args[0], "__complex__").map(|(re, im)| Value::complex(re, im))),
+    getter("real", |vm, this| parts(vm, this, "real").map(|(re, _)| Value::Float(re))),
+    getter("imag", |vm, this| parts(vm, this, "imag").map(|(_, im)| Value::Float(im))),
+    method("__format__(format_spec, /)", number::format),
+    method("__getnewargs__()", new_args),
+];
+
+fn parts(vm: &mut Vm, value: &Value, name: &str) -> Result<(f64, f64)> {
+    match receiver::<Complex>(vm, value, name)? {
+        Value::Complex(z) => Ok(**z),
+        _ => Ok((0.0, 0.0)),
+    }
+}
+
+fn new_args(vm: &mut Vm, args: &[Value]) -> Result {
+    let (re, im) = parts(vm, &args[0], "__getnewargs__")?;
+    Ok(Value::tuple([Value::Float(re), Value::Float(im)]))
+}
+
+fn new(vm: &mut Vm, args: &[Value]) -> Result {
+    let base = vm.types.complex.clone();
+    let class = new_class(vm, &args[0], &base)?;
+    let (real, imag) = (&args[1], &args[2]);
+    if let Some(text) = real.as_str() {
+        if !imag.is_unbound() {
+            return Err(vm.type_error("complex() can't take second arg if first is a string"));
+        }
+        let (re, im) = complexes::parse_complex(text.as_str()).map_err(|fault| vm.from_fault(fault))?;
+        return Ok(vm.wrap(&class, Value::complex(re, im)));
+    }
+    if imag.as_str().is_some() {
+        return Err(vm.type_error("complex() second arg can't be a string"));
+    }
+    let (mut re, mut im) = match real {
+        Value::Unbound => (0.0, 0.0),
+        real => match complex_part(vm, real)? {
+            Some(z) => z,
+            None => {
+                let name = vm.type_name(real);
+                return Err(vm.type_error(format!(
+                    "complex() first argument must be a string or a number, not '{}'",
+                    name.as_str()
+                )));
+            }
+        },
+    };
+    if !imag.is_unbound() {
+        let real_is_complex = matches!(real.unwrapped(), Value::Complex(_));
+        match imag.unwrapped() {
+            // The imaginary part may be complex itself: its own imaginary part turns real.
+            Value::Complex(z) => {
+                re -= z.1;
+                im = if real_is_complex { im + z.0 } else { z.0 };
+            }
+            _ => match real_part(vm, imag)? {
+                Some(x) => im = if real_is_complex { im + x } else { x },
+                None => {
+                    let name = vm.type_name(imag);
+                    let message = format!("complex() second argument must be a number, not '{}'", name.as_str());
+                    return Err(vm.type_error(message));
+                }
+            },
+        }
+    }
+    Ok(vm.wrap(&class, Value::complex(re, im)))
+}
+
+fn real_part(vm: &mut Vm, value: &Value) -> Result<Option<f64>> {
+    let object = crate::machine::ops::is_object(value);
+    let own = object && (vm.has_special(value, sym::__float__) || vm.has_special(value, sym::__index__));
+    if own || super::float::Real::takes(value.unwrapped()) { vm.to_f64(value).map(Some) } else { Ok(None) }
+}
+
+/// A number as a complex one; `None` if the value is no number.
+pub fn complex_part(vm: &mut Vm, value: &Value) -> Result<Option<(f64, f64)>> {
+    if let Some(result) = vm.call_script(value, sym::__complex__, &[])? {
+        return match result.unwrapped() {
+            Value::Complex(z) => Ok(Some(**z)),
+            _ => {
+                let name = vm.type_name(&result);
+                Err(vm.type_error(format!("__complex__ returned non-complex (type {})", name.as_str())))
+            }
+        };
+    }
+    match value.unwrapped() {
+        Value::Complex(z) => Ok(Some(**z)),
+        _ => Ok(real_part(vm, value)?.map(|x| (x, 0.0))),
+    }
+}

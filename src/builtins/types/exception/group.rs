@@ -1,0 +1,229 @@
+//! `BaseExceptionGroup` and `ExceptionGroup`.
+
+use std::rc::Rc;
+
+use super::{class_arg, special, this};
+use crate::builtins::add_methods;
+use crate::machine::Vm;
+use crate::object::native::{Row, attribute, class_method, method, static_method};
+use crate::object::{Class, Error, Exception, Result, Value};
+use crate::symbol::sym;
+
+pub(super) fn install(vm: &mut Vm) {
+    let base = vm.types.BaseExceptionGroup.clone();
+    add_methods(vm, &base, METHODS);
+    derive_from_both(vm);
+}
+
+const METHODS: &[Row] = &[
+    static_method("__new__(cls, /, *args, **kwargs)", new),
+    attribute("message", message, special::read_only),
+    attribute("exceptions", exceptions, special::read_only),
+    method("derive(excs, /)", derive),
+    method("split(matcher_value, /)", split),
+    method("subgroup(matcher_value, /)", subgroup),
+    method("__str__()", str),
+    class_method("__class_getitem__(object, /)", special::class_getitem),
+];
+
+/// `ExceptionGroup` is an `Exception` as well.
+fn derive_from_both(vm: &mut Vm) {
+    let types = &vm.types;
+    let class = types.ExceptionGroup.clone();
+    let (group, exception) = (types.BaseExceptionGroup.clone(), types.Exception.clone());
+    *class.bases.borrow_mut() = vec![group.clone(), exception.clone()];
+    *class.ancestors.borrow_mut() =
+        [group, exception.clone(), types.BaseException.clone(), types.object.clone()].into();
+    exception.subclasses.borrow_mut().push(Rc::downgrade(&class));
+    class.changed();
+}
+
+fn new(vm: &mut Vm, args: &[Value]) -> Result {
+    let mut class = class_arg(vm, &args[0])?;
+    let given = args[1].as_tuple().map(|given| given.to_vec()).unwrap_or_default();
+    let [text, group] = &given[..] else {
+        return Err(
+            vm.type_error(format!("BaseExceptionGroup.__new__() takes exactly 2 arguments ({} given)", given.len()))
+        );
+    };
+    if text.as_str().is_none() {
+        let name = vm.type_name(text);
+        let message = format!("BaseExceptionGroup.__new__() argument 1 must be str, not {}", name.as_str());
+        return Err(vm.type_error(message));
+    }
+    let members = members(vm, group)?;
+    let all_plain = members.iter().all(|member| member.is(&vm.types.Exception));
+    let types = &vm.types;
+    if Rc::ptr_eq(&class, &types.BaseExceptionGroup) {
+        if all_plain {
+            class = types.ExceptionGroup.clone();
+        }
+    } else if !all_plain && class.is_subclass(&types.Exception) {
+        let plain = Rc::ptr_eq(&class, &types.ExceptionGroup);
+        let shown = if plain { "an ExceptionGroup".to_owned() } else { format!("'{}'", class.name.borrow().as_str()) };
+        return Err(vm.type_error(format!("Cannot nest BaseExceptions in {shown}")));
+    }
+    let exception = Rc::new(Exception::new(class, args[1].clone()));
+    let error = Error(exception.clone());
+    vm.set_exception_attr(&error, sym::message, text.clone());
+    let members: Vec<Value> = members.into_iter().map(Value::Exception).collect();
+    vm.set_exception_attr(&error, sym::exceptions, Value::tuple(members));
+    Ok(Value::Exception(exception))
+}
+
+/// The members of a group to be.
+fn members(vm: &mut Vm, group: &Value) -> Result<Vec<Rc<Exception>>> {
+    let is_sequence = match group.unwrapped() {
+        Value::List(_) | Value::Tuple(_) | Value::Str(_) | Value::Bytes(_) | Value::ByteArray(_) | Value::Range(_) => {
+            true
+        }
+        Value::Instance(_) => vm.has_special(group, sym::__getitem__),
+        _ => false,
+    };
+    if !is_sequence {
+        return Err(vm.type_error("second argument (exceptions) must be a sequence"));
+    }
+    let items = vm.collect(group)?;
+    if items.is_empty() {
+        return Err(vm.value_error("second argument (exceptions) must be a non-empty sequence"));
+    }
+    let mut members = Vec::with_capacity(items.len());
+    for (at, item) in items.iter().enumerate() {
+        match item {
+            Value::Exception(exception) => members.push(exception.clone()),
+            _ => {
+                let message = format!("Item {at} of second argument (exceptions) is not an exception");
+                return Err(vm.value_error(message));
+            }
+        }
+    }
+    Ok(members)
+}
+
+fn message(vm: &mut Vm, value: &Value) -> Result {
+    let exception = this(vm, value)?;
+    Ok(Value::option(vm.exception_attr(&exception, sym::message)))
+}
+
+fn exceptions(vm: &mut Vm, value: &Value) -> Result {
+    let exception = this(vm, value)?;
+    Ok(Value::option(vm.exception_attr(&exception, sym::exceptions)))
+}
+
+fn str(vm: &mut Vm, args: &[Value]) -> Result {
+    let exception = this(vm, &args[0])?;
+    vm.exception_str(&exception).map(Value::string)
+}
+
+/// A group of other exceptions with the same message. Subclasses say themselves what they make of it.
+fn derive(vm: &mut Vm, args: &[Value]) -> Result {
+    let message = message(vm, &args[0])?;
+    let class = Value::Class(vm.types.BaseExceptionGroup.clone());
+    vm.call(&class, &[message, args[1].clone()])
+}
+
+/// What `split` and `subgroup` look for.
+enum Matcher {
+    Classes(Vec<Rc<Class>>),
+    Function(Value),
+}
+
+impl Matcher {
+    fn new(vm: &mut Vm, value: &Value) -> Result<Matcher> {
+        let exception_class = |vm: &Vm, value: &Value| match value {
+            Value::Class(class) if class.is_subclass(&vm.types.BaseException) => Some(class.clone()),
+            _ => None,
+        };
+        let found = match value {
+            Value::Class(_) => exception_class(vm, value).map(|class| Matcher::Classes(vec![class])),
+            Value::Tuple(items) => {
+                items.iter().map(|item| exception_class(vm, item)).collect::<Option<_>>().map(Matcher::Classes)
+            }
+            other if vm.is_callable(other) => Some(Matcher::Function(other.clone())),
+            _ => None,
+        };
+        found.ok_or_else(|| {
+            vm.type_error("expected an exception type, a tuple of exception types, or a callable (other than a class)")
+        })
+    }
+
+    fn matches(&self, vm: &mut Vm, exception: &Rc<Exception>) -> Result<bool> {
+        match self {
+            Matcher::Classes(classes) => Ok(classes.iter().any(|class| exception.is(class))),
+            Matcher::Function(function) => {
+                let answer = vm.call(function, &[Value::Exception(exception.clone())])?;
+                vm.truth(&answer)
+            }
+        }
+    }
+}
+
+fn split(vm: &mut Vm, args: &[Value]) -> Result {
+    let exception = this(vm, &args[0])?;
+    let matcher = Matcher::new(vm, &args[1])?;
+    let (matched, rest) = partition(vm, &exception, &matcher, true)?;
+    Ok(Value::tuple([Value::option(matched), Value::option(rest)]))
+}
+
+fn subgroup(vm: &mut Vm, args: &[Value]) -> Result {
+    let exception = this(vm, &args[0])?;
+    let matcher = Matcher::new(vm, &args[1])?;
+    let (matched, _) = partition(vm, &exception, &matcher, false)?;
+    Ok(Value::option(matched))
+}
+
+/// The part of an exception that matches and, if wanted, the rest; `None` where nothing is left.
+fn partition(
+    vm: &mut Vm,
+    exception: &Rc<Exception>,
+    matcher: &Matcher,
+    want_rest: bool,
+) -> Result<(Option<Value>, Option<Value>)> {
+    let value = Value::Exception(exception.clone());
+    if matcher.matches(vm, exception)? {
+        return Ok((Some(value), None));
+    }
+    if !exception.is(&vm.types.BaseExceptionGroup) {
+        return Ok((None, Some(value)));
+    }
+    let members = vm.exception_attr(exception, sym::exceptions).unwrap_or_default();
+    let (mut matched, mut rest) = (Vec::new(), Vec::new());
+    for member in members.as_tuple().into_iter().flat_map(|members| members.iter()) {
+        let Value::Exception(member) = member else { continue };
+        let (inside, outside) = vm.nested(|vm| partition(vm, member, matcher, want_rest))?;
+        matched.extend(inside);
+        rest.extend(outside);
+    }
+    let matched = part(vm, exception, matched)?;
+    let rest = if want_rest { part(vm, exception, rest)? } else { None };
+    Ok((matched, rest))
+}
+
+/// A group like another with some of its members: traceback, cause, context and notes come along.
+fn part(vm: &mut Vm, whole: &Rc<Exception>, members: Vec<Value>) -> Result<Option<Value>> {
+    if members.is_empty() {
+        return Ok(None);
+    }
+    let name = vm.intern("derive");
+    let value = Value::Exception(whole.clone());
+    let method = vm.get_attr(&value, &name)?;
+    let made = match vm.call(&method, &[Value::list(members)])? {
+        Value::Exception(made) if made.is(&vm.types.BaseExceptionGroup) => made,
+        _ => return Err(vm.type_error("derive must return an instance of BaseExceptionGroup")),
+    };
+    if Rc::ptr_eq(&made, whole) {
+        return Ok(Some(value));
+    }
+    let (traceback, cause, context) =
+        (whole.traceback.borrow().clone(), whole.cause.borrow().clone(), whole.context.borrow().clone());
+    let old = (made.traceback.replace(traceback), made.cause.replace(cause), made.context.replace(context));
+    drop(old);
+    made.suppress_context.set(true);
+    if let Some(notes) = vm.exception_attr(whole, sym::__notes__) {
+        if let Value::List(_) | Value::Tuple(_) = notes {
+            let notes = Value::list(vm.collect(&notes)?);
+            vm.set_exception_attr(&Error(made.clone()), sym::__notes__, notes);
+        }
+    }
+    Ok(Some(Value::Exception(made)))
+}

@@ -1,0 +1,428 @@
+//! The exception classes with attributes of their own.
+
+use std::rc::Rc;
+
+use super::{class_arg, init, no_keywords, this};
+use crate::builtins::add_methods;
+use crate::machine::Vm;
+use crate::machine::sequence::bytes_of;
+use crate::object::native::{Row, RowKind, attribute, method, static_method};
+use crate::object::{Class, Exception, Result, Str, Value};
+use crate::symbol::{Symbol, sym};
+
+pub(super) fn install(vm: &mut Vm) {
+    let types = &vm.types;
+    let tables: [(Rc<Class>, &'static [Row]); 11] = [
+        (types.KeyError.clone(), KEY_ERROR),
+        (types.StopIteration.clone(), STOP_ITERATION),
+        (types.SystemExit.clone(), SYSTEM_EXIT),
+        (types.ImportError.clone(), IMPORT_ERROR),
+        (types.AttributeError.clone(), ATTRIBUTE_ERROR),
+        (types.NameError.clone(), NAME_ERROR),
+        (types.OSError.clone(), OS_ERROR),
+        (types.SyntaxError.clone(), SYNTAX_ERROR),
+        (types.UnicodeEncodeError.clone(), UNICODE_ENCODE_ERROR),
+        (types.UnicodeDecodeError.clone(), UNICODE_DECODE_ERROR),
+        (types.UnicodeTranslateError.clone(), UNICODE_TRANSLATE_ERROR),
+    ];
+    for (class, rows) in &tables {
+        add_methods(vm, class, rows);
+    }
+}
+
+const KEY_ERROR: &[Row] = &[method("__str__()", class_str)];
+
+const STOP_ITERATION: &[Row] = &[attribute("value", value, set_value)];
+
+const SYSTEM_EXIT: &[Row] = &[method("__init__(*args, **kwargs)", exit_init), attribute("code", code, set_code)];
+
+const IMPORT_ERROR: &[Row] = &[
+    method("__init__(*args, **kwargs)", import_init),
+    attribute("msg", import_message, set_msg),
+    attribute("name", name, set_name),
+    attribute("path", path, set_path),
+    attribute("name_from", name_from, set_name_from),
+    method("__str__()", class_str),
+];
+
+const ATTRIBUTE_ERROR: &[Row] = &[
+    method("__init__(*args, **kwargs)", attribute_init),
+    attribute("name", name, set_name),
+    attribute("obj", obj, set_obj),
+];
+
+const NAME_ERROR: &[Row] = &[method("__init__(*args, **kwargs)", name_init), attribute("name", name, set_name)];
+
+const OS_ERROR: &[Row] = &[
+    static_method("__new__(cls, /, *args, **kwargs)", os_new),
+    method("__init__(*args, **kwargs)", os_init),
+    attribute("errno", errno, set_errno),
+    attribute("strerror", strerror, set_strerror),
+    attribute("filename", filename, set_filename),
+    attribute("filename2", filename2, set_filename2),
+    attribute("characters_written", characters_written, set_characters_written),
+    method("__str__()", class_str),
+];
+
+const SYNTAX_ERROR: &[Row] = &[
+    method("__init__(*args, **kwargs)", syntax_init),
+    attribute("msg", syntax_message, set_msg),
+    attribute("filename", filename, set_filename),
+    attribute("lineno", lineno, set_lineno),
+    attribute("offset", offset, set_offset),
+    attribute("text", text, set_text),
+    attribute("end_lineno", end_lineno, set_end_lineno),
+    attribute("end_offset", end_offset, set_end_offset),
+    attribute("print_file_and_line", print_file_and_line, set_print_file_and_line),
+    method("__str__()", class_str),
+];
+
+const UNICODE_ENCODE_ERROR: &[Row] = &[
+    method("__init__(*args, **kwargs)", encode_init),
+    attribute("encoding", encoding, set_encoding),
+    attribute("object", object, set_object),
+    attribute("start", start, set_start),
+    attribute("end", end, set_end),
+    attribute("reason", reason, set_reason),
+    method("__str__()", class_str),
+];
+
+const UNICODE_DECODE_ERROR: &[Row] = &[
+    method("__init__(*args, **kwargs)", decode_init),
+    attribute("encoding", encoding, set_encoding),
+    attribute("object", object, set_object),
+    attribute("start", start, set_start),
+    attribute("end", end, set_end),
+    attribute("reason", reason, set_reason),
+    method("__str__()", class_str),
+];
+
+const UNICODE_TRANSLATE_ERROR: &[Row] = &[
+    method("__init__(*args, **kwargs)", translate_init),
+    attribute("object", object_first, set_object),
+    attribute("start", start_second, set_start),
+    attribute("end", end_third, set_end),
+    attribute("reason", reason_fourth, set_reason),
+    method("__str__()", class_str),
+];
+
+/// The attribute of an exception, or what its arguments say it is.
+fn member(vm: &mut Vm, value: &Value, name: Symbol, derive: fn(&[Value]) -> Option<Value>) -> Result {
+    let exception = this(vm, value)?;
+    match vm.exception_attr(&exception, name) {
+        Some(own) => Ok(own),
+        None => Ok(Value::option(derive(&exception.args()))),
+    }
+}
+
+/// Deleting one of these attributes makes it `None`.
+fn set_member(vm: &mut Vm, value: &Value, name: Symbol, new: Value) -> Result<()> {
+    let exception = this(vm, value)?;
+    store(vm, &exception, name, new.bound().unwrap_or(Value::None));
+    Ok(())
+}
+
+fn store(vm: &mut Vm, exception: &Rc<Exception>, name: Symbol, value: Value) {
+    vm.set_exception_attr(&crate::object::Error(exception.clone()), name, value);
+}
+
+macro_rules! getters {
+    ($($get:ident $name:ident $derive:expr;)*) => {
+        $(
+            fn $get(vm: &mut Vm, this: &Value) -> Result {
+                member(vm, this, sym::$name, $derive)
+            }
+        )*
+    };
+}
+
+macro_rules! setters {
+    ($($set:ident $name:ident;)*) => {
+        $(
+            fn $set(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
+                set_member(vm, this, sym::$name, new)
+            }
+        )*
+    };
+}
+
+getters! {
+    value value |args| args.first().cloned();
+    code code exit_code;
+    import_message msg only;
+    name name |_| None;
+    path path |_| None;
+    name_from name_from |_| None;
+    obj obj |_| None;
+    errno errno |args| if matches!(args.len(), 2..=5) { args.first().cloned() } else { None };
+    strerror strerror |args| if matches!(args.len(), 2..=5) { args.get(1).cloned() } else { None };
+    filename filename |_| None;
+    filename2 filename2 |_| None;
+    syntax_message msg |args| args.first().cloned();
+    lineno lineno |_| None;
+    offset offset |_| None;
+    text text |_| None;
+    end_lineno end_lineno |_| None;
+    end_offset end_offset |_| None;
+    print_file_and_line print_file_and_line |_| None;
+    encoding encoding |args| args.first().cloned();
+    object object |args| args.get(1).cloned();
+    start start |args| args.get(2).cloned();
+    end end |args| args.get(3).cloned();
+    reason reason |args| args.get(4).cloned();
+    object_first object |args| args.first().cloned();
+    start_second start |args| args.get(1).cloned();
+    end_third end |args| args.get(2).cloned();
+    reason_fourth reason |args| args.get(3).cloned();
+}
+
+setters! {
+    set_value value;
+    set_code code;
+    set_msg msg;
+    set_name name;
+    set_path path;
+    set_name_from name_from;
+    set_obj obj;
+    set_errno errno;
+    set_strerror strerror;
+    set_filename filename;
+    set_filename2 filename2;
+    set_lineno lineno;
+    set_offset offset;
+    set_text text;
+    set_end_lineno end_lineno;
+    set_end_offset end_offset;
+    set_print_file_and_line print_file_and_line;
+    set_encoding encoding;
+    set_object object;
+    set_start start;
+    set_end end;
+    set_reason reason;
+}
+
+fn only(args: &[Value]) -> Option<Value> {
+    if let [arg] = args { Some(arg.clone()) } else { None }
+}
+
+/// `__str__` of the classes that show more than their arguments.
+fn class_str(vm: &mut Vm, args: &[Value]) -> Result {
+    let exception = this(vm, &args[0])?;
+    vm.exception_str(&exception).map(Value::string)
+}
+
+fn positional(args: &[Value]) -> Vec<Value> {
+    args[1].as_tuple().map(|given| given.to_vec()).unwrap_or_default()
+}
+
+fn exit_code(args: &[Value]) -> Option<Value> {
+    match args {
+        [] => None,
+        [code] => Some(code.clone()),
+        several => Some(Value::tuple(several)),
+    }
+}
+
+fn exit_init(vm: &mut Vm, args: &[Value]) -> Result {
+    init(vm, args)?;
+    let exception = this(vm, &args[0])?;
+    store(vm, &exception, sym::code, Value::option(exit_code(&positional(args))));
+    Ok(Value::None)
+}
+
+/// `__init__` with keywords that become attributes.
+fn keyword_init(vm: &mut Vm, class: &str, names: &[Symbol], args: &[Value]) -> Result<Rc<Exception>> {
+    let exception = this(vm, &args[0])?;
+    let old = exception.args.replace(args[1].clone());
+    drop(old);
+    let keywords = args[2].as_dict().map(|keywords| keywords.pairs()).unwrap_or_default();
+    for (key, value) in keywords {
+        let name = key.as_str().cloned().unwrap_or_else(|| Rc::new(Str::new("")));
+        match names.iter().find(|known| vm.name(**known).as_str() == name.as_str()) {
+            Some(known) => store(vm, &exception, *known, value),
+            None => {
+                let message = format!("{class}() got an unexpected keyword argument '{}'", name.as_str());
+                return Err(vm.type_error(message));
+            }
+        }
+    }
+    Ok(exception)
+}
+
+fn import_init(vm: &mut Vm, args: &[Value]) -> Result {
+    let exception = keyword_init(vm, "ImportError", &[sym::name, sym::path, sym::name_from], args)?;
+    if let Some(message) = only(&positional(args)) {
+        store(vm, &exception, sym::msg, message);
+    }
+    Ok(Value::None)
+}
+
+fn attribute_init(vm: &mut Vm, args: &[Value]) -> Result {
+    keyword_init(vm, "AttributeError", &[sym::name, sym::obj], args)?;
+    Ok(Value::None)
+}
+
+fn name_init(vm: &mut Vm, args: &[Value]) -> Result {
+    keyword_init(vm, "NameError", &[sym::name], args)?;
+    Ok(Value::None)
+}
+
+/// `OSError(errno, ...)` makes an instance of the subclass for the error number.
+fn os_new(vm: &mut Vm, args: &[Value]) -> Result {
+    let mut class = class_arg(vm, &args[0])?;
+    let given = positional(args);
+    if Rc::ptr_eq(&class, &vm.types.OSError) && matches!(given.len(), 2..=5) {
+        if let Some(subclass) = given[0].as_int().and_then(|errno| class_of_errno(vm, errno)) {
+            class = subclass;
+        }
+    }
+    let init = class.lookup(vm.name(sym::__init__));
+    let inherited = matches!(&init, Some(Value::Native(n)) if matches!(n.row.kind, RowKind::Method(_)));
+    let exception = Rc::new(Exception::new(class, if inherited { args[1].clone() } else { Value::tuple([]) }));
+    if inherited {
+        fill_os_error(vm, &exception, &given);
+    }
+    Ok(Value::Exception(exception))
+}
+
+fn os_init(vm: &mut Vm, args: &[Value]) -> Result {
+    no_keywords(vm, &args[0], &args[2])?;
+    let exception = this(vm, &args[0])?;
+    let old = exception.args.replace(args[1].clone());
+    drop(old);
+    fill_os_error(vm, &exception, &positional(args));
+    Ok(Value::None)
+}
+
+fn fill_os_error(vm: &mut Vm, exception: &Rc<Exception>, given: &[Value]) {
+    let [errno, strerror, rest @ ..] = given else { return };
+    if rest.len() > 3 {
+        return;
+    }
+    store(vm, exception, sym::errno, errno.clone());
+    store(vm, exception, sym::strerror, strerror.clone());
+    let Some(file) = rest.first().filter(|file| !file.is_none()) else {
+        return;
+    };
+    if exception.is(&vm.types.BlockingIOError) && file.is_int() {
+        store(vm, exception, sym::characters_written, file.clone());
+        return;
+    }
+    store(vm, exception, sym::filename, file.clone());
+    if let Some(second) = rest.get(2) {
+        store(vm, exception, sym::filename2, second.clone());
+    }
+    let old = exception.args.replace(Value::tuple([errno.clone(), strerror.clone()]));
+    drop(old);
+}
+
+/// The subclass of `OSError` for an error number, as Linux counts them.
+fn class_of_errno(vm: &Vm, errno: i64) -> Option<Rc<Class>> {
+    let types = &vm.types;
+    let class = match errno {
+        1 | 13 => &types.PermissionError,
+        2 => &types.FileNotFoundError,
+        3 => &types.ProcessLookupError,
+        4 => &types.InterruptedError,
+        10 => &types.ChildProcessError,
+        11 | 114 | 115 => &types.BlockingIOError,
+        17 => &types.FileExistsError,
+        20 => &types.NotADirectoryError,
+        21 => &types.IsADirectoryError,
+        32 | 108 => &types.BrokenPipeError,
+        103 => &types.ConnectionAbortedError,
+        104 => &types.ConnectionResetError,
+        110 => &types.TimeoutError,
+        111 => &types.ConnectionRefusedError,
+        _ => return None,
+    };
+    Some(class.clone())
+}
+
+fn characters_written(vm: &mut Vm, value: &Value) -> Result {
+    let exception = this(vm, value)?;
+    match vm.exception_attr(&exception, sym::characters_written) {
+        Some(written) => Ok(written),
+        None => {
+            let class = vm.types.AttributeError.clone();
+            Err(vm.error(&class, "characters_written"))
+        }
+    }
+}
+
+fn set_characters_written(vm: &mut Vm, value: &Value, new: Value) -> Result<()> {
+    let exception = this(vm, value)?;
+    if new.is_unbound() {
+        let name = vm.name(sym::characters_written).clone();
+        let removed = exception.attrs.borrow_mut().remove(&name);
+        if removed.is_none() {
+            let class = vm.types.AttributeError.clone();
+            return Err(vm.error(&class, "characters_written"));
+        }
+        return Ok(());
+    }
+    let written = vm.index(&new)?;
+    store(vm, &exception, sym::characters_written, written);
+    Ok(())
+}
+
+fn syntax_init(vm: &mut Vm, args: &[Value]) -> Result {
+    init(vm, args)?;
+    let exception = this(vm, &args[0])?;
+    let given = positional(args);
+    if let Some(message) = given.first() {
+        store(vm, &exception, sym::msg, message.clone());
+    }
+    let [_, details] = &given[..] else { return Ok(Value::None) };
+    let details = vm.collect(details)?;
+    let problem = match details.len() {
+        n if n < 4 => Some(format!("function takes at least 4 arguments ({n} given)")),
+        5 => Some("end_offset must be provided when end_lineno is provided".to_owned()),
+        n if n > 7 => Some(format!("function takes at most 7 arguments ({n} given)")),
+        _ => None,
+    };
+    if let Some(problem) = problem {
+        return Err(vm.type_error(problem));
+    }
+    let names = [sym::filename, sym::lineno, sym::offset, sym::text, sym::end_lineno, sym::end_offset];
+    for (name, value) in names.into_iter().zip(details) {
+        store(vm, &exception, name, value);
+    }
+    Ok(Value::None)
+}
+
+fn encode_init(vm: &mut Vm, args: &[Value]) -> Result {
+    unicode_init(vm, args, true, false)
+}
+
+fn decode_init(vm: &mut Vm, args: &[Value]) -> Result {
+    unicode_init(vm, args, true, true)
+}
+
+fn translate_init(vm: &mut Vm, args: &[Value]) -> Result {
+    unicode_init(vm, args, false, false)
+}
+
+/// `(encoding, object, start, end, reason)`; a translation has no encoding, decoding is of bytes.
+fn unicode_init(vm: &mut Vm, args: &[Value], has_encoding: bool, of_bytes: bool) -> Result {
+    init(vm, args)?;
+    let given = positional(args);
+    let first = usize::from(has_encoding);
+    if given.len() != first + 4 {
+        return Err(vm.type_error(format!("function takes exactly {} arguments ({} given)", first + 4, given.len())));
+    }
+    for (at, arg) in given.iter().enumerate() {
+        if at == first && of_bytes {
+            if bytes_of(arg).is_none() {
+                let name = vm.type_name(arg);
+                return Err(vm.type_error(format!("a bytes-like object is required, not '{}'", name.as_str())));
+            }
+        } else if at == first + 1 || at == first + 2 {
+            vm.to_i64(arg)?;
+        } else if arg.as_str().is_none() {
+            let name = vm.type_name(arg);
+            return Err(vm.type_error(format!("argument {} must be str, not {}", at + 1, name.as_str())));
+        }
+    }
+    Ok(Value::None)
+}

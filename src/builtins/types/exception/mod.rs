@@ -1,0 +1,217 @@
+//! `BaseException` and the classes under it: construction, attributes, text.
+//!
+//! What an exception class has besides `args` is kept among the exception's attributes under its own name; where the
+//! arguments say it all (`StopIteration.value`) it is read from them.
+
+mod group;
+mod members;
+
+use std::rc::Rc;
+
+use super::special;
+use crate::builtins::add_methods;
+use crate::machine::Vm;
+use crate::object::native::{Row, attribute, method, static_method};
+use crate::object::{Class, Exception, Result, Value};
+use crate::symbol::sym;
+
+pub fn install(vm: &mut Vm) {
+    let base = vm.types.BaseException.clone();
+    add_methods(vm, &base, METHODS);
+    let cancelled = vm.types.CancelledError.clone();
+    let module = vm.name(sym::__module__).clone();
+    cancelled.set(&module, Value::str("asyncio.exceptions"));
+    members::install(vm);
+    group::install(vm);
+}
+
+const METHODS: &[Row] = &[
+    static_method("__new__(cls, /, *args, **kwargs)", new),
+    method("__init__(*args, **kwargs)", init),
+    attribute("args", args_of, set_args),
+    attribute("__traceback__", traceback_of, set_traceback),
+    attribute("__cause__", cause, set_cause),
+    attribute("__context__", context, set_context),
+    attribute("__suppress_context__", suppress_context, set_suppress_context),
+    method("with_traceback(object, /)", with_traceback),
+    method("add_note(object, /)", add_note),
+    method("__str__()", str),
+    method("__repr__()", special::repr),
+    method("__reduce__()", reduce),
+    method("__setstate__(object, /)", set_state),
+];
+
+fn this(vm: &mut Vm, value: &Value) -> Result<Rc<Exception>> {
+    match value {
+        Value::Exception(exception) => Ok(exception.clone()),
+        _ => Err(special::wrong_receiver(vm, "BaseException", value)),
+    }
+}
+
+/// The class that `__new__` is asked for an instance of.
+fn class_arg(vm: &mut Vm, value: &Value) -> Result<Rc<Class>> {
+    match value {
+        Value::Class(class) => Ok(class.clone()),
+        other => {
+            let name = vm.type_name(other);
+            Err(vm.type_error(format!("BaseException.__new__(X): X is not a type object ({})", name.as_str())))
+        }
+    }
+}
+
+fn new(vm: &mut Vm, args: &[Value]) -> Result {
+    let class = class_arg(vm, &args[0])?;
+    Ok(Value::Exception(Rc::new(Exception::new(class, args[1].clone()))))
+}
+
+fn init(vm: &mut Vm, args: &[Value]) -> Result {
+    no_keywords(vm, &args[0], &args[2])?;
+    let old = this(vm, &args[0])?.args.replace(args[1].clone());
+    drop(old);
+    Ok(Value::None)
+}
+
+fn no_keywords(vm: &mut Vm, exception: &Value, keywords: &Value) -> Result<()> {
+    if keywords.as_dict().is_some_and(|keywords| !keywords.is_empty()) {
+        let name = vm.type_name(exception);
+        return Err(vm.type_error(format!("{}() takes no keyword arguments", name.as_str())));
+    }
+    Ok(())
+}
+
+fn args_of(vm: &mut Vm, value: &Value) -> Result {
+    Ok(this(vm, value)?.args.borrow().clone())
+}
+
+fn set_args(vm: &mut Vm, value: &Value, new: Value) -> Result<()> {
+    if new.is_unbound() {
+        return Err(vm.type_error("args may not be deleted"));
+    }
+    let items = vm.collect(&new)?;
+    let old = this(vm, value)?.args.replace(Value::tuple(items));
+    drop(old);
+    Ok(())
+}
+
+fn traceback_of(vm: &mut Vm, value: &Value) -> Result {
+    Ok(this(vm, value)?.traceback.borrow().clone().map_or(Value::None, Value::Traceback))
+}
+
+fn set_traceback(vm: &mut Vm, value: &Value, new: Value) -> Result<()> {
+    let new = match new {
+        Value::None => None,
+        Value::Traceback(traceback) => Some(traceback),
+        Value::Unbound => return Err(vm.type_error("__traceback__ may not be deleted")),
+        _ => return Err(vm.type_error("__traceback__ must be a traceback or None")),
+    };
+    let old = this(vm, value)?.traceback.replace(new);
+    drop(old);
+    Ok(())
+}
+
+fn with_traceback(vm: &mut Vm, args: &[Value]) -> Result {
+    set_traceback(vm, &args[0], args[1].clone())?;
+    Ok(args[0].clone())
+}
+
+/// An exception or `None`, as causes and contexts are.
+fn link(vm: &mut Vm, name: &str, new: Value) -> Result<Option<Rc<Exception>>> {
+    match new {
+        Value::None => Ok(None),
+        Value::Exception(exception) => Ok(Some(exception)),
+        Value::Unbound => Err(vm.type_error(format!("__{name}__ may not be deleted"))),
+        _ => Err(vm.type_error(format!("exception {name} must be None or derive from BaseException"))),
+    }
+}
+
+fn cause(vm: &mut Vm, value: &Value) -> Result {
+    Ok(this(vm, value)?.cause.borrow().clone().map_or(Value::None, Value::Exception))
+}
+
+fn set_cause(vm: &mut Vm, value: &Value, new: Value) -> Result<()> {
+    let new = link(vm, "cause", new)?;
+    let exception = this(vm, value)?;
+    exception.suppress_context.set(true);
+    let old = exception.cause.replace(new);
+    drop(old);
+    Ok(())
+}
+
+fn context(vm: &mut Vm, value: &Value) -> Result {
+    Ok(this(vm, value)?.context.borrow().clone().map_or(Value::None, Value::Exception))
+}
+
+fn set_context(vm: &mut Vm, value: &Value, new: Value) -> Result<()> {
+    let new = link(vm, "context", new)?;
+    let old = this(vm, value)?.context.replace(new);
+    drop(old);
+    Ok(())
+}
+
+fn suppress_context(vm: &mut Vm, value: &Value) -> Result {
+    Ok(Value::Bool(this(vm, value)?.suppress_context.get()))
+}
+
+fn set_suppress_context(vm: &mut Vm, value: &Value, new: Value) -> Result<()> {
+    match new {
+        Value::Bool(suppress) => this(vm, value)?.suppress_context.set(suppress),
+        Value::Unbound => return Err(vm.type_error("can't delete numeric/char attribute")),
+        _ => return Err(vm.type_error("attribute value type must be bool")),
+    }
+    Ok(())
+}
+
+fn add_note(vm: &mut Vm, args: &[Value]) -> Result {
+    if args[1].as_str().is_none() {
+        let name = vm.type_name(&args[1]);
+        return Err(vm.type_error(format!("note must be a str, not '{}'", name.as_str())));
+    }
+    let name = vm.name(sym::__notes__).clone();
+    match vm.get_attr_opt(&args[0], &name)? {
+        None => vm.set_attr(&args[0], &name, Value::list(vec![args[1].clone()]))?,
+        Some(notes) => match notes.as_list() {
+            Some(list) => list.push(args[1].clone()),
+            None => return Err(vm.type_error("Cannot add note: __notes__ is not a list")),
+        },
+    }
+    Ok(Value::None)
+}
+
+/// `BaseException.__str__`: the arguments, whatever the class makes of them.
+fn str(vm: &mut Vm, args: &[Value]) -> Result {
+    let exception = this(vm, &args[0])?;
+    let text = match &exception.args()[..] {
+        [] => return Ok(Value::str("")),
+        [arg] => vm.str(arg)?,
+        given => vm.repr(&Value::tuple(given))?,
+    };
+    Ok(Value::Str(text))
+}
+
+fn reduce(vm: &mut Vm, args: &[Value]) -> Result {
+    let exception = this(vm, &args[0])?;
+    let class = Value::Class(exception.class.borrow().clone());
+    let given = exception.args.borrow().clone();
+    let state = exception.attrs.borrow().pairs();
+    if state.is_empty() {
+        return Ok(Value::tuple([class, given]));
+    }
+    let state = vm.dict_from_pairs(state)?;
+    Ok(Value::tuple([class, given, state]))
+}
+
+fn set_state(vm: &mut Vm, args: &[Value]) -> Result {
+    match args[1].as_dict() {
+        Some(state) => {
+            for (key, value) in state.pairs() {
+                let Some(name) = key.as_str() else {
+                    return Err(vm.type_error("attribute name must be string"));
+                };
+                vm.set_attr(&args[0], name, value)?;
+            }
+        }
+        None if args[1].is_none() => {}
+        None => return Err(vm.type_error("state is not a dictionary")),
+    }
+    Ok(Value::None)
+}

@@ -1,0 +1,167 @@
+//! `float`.
+
+use super::number::{self, Kind, Operators, receiver};
+use super::{new_class, special};
+use crate::builtins::add_methods;
+use crate::machine::sequence::bytes_of;
+use crate::machine::Vm;
+use crate::object::native::{Row, class_method, getter, method, static_method};
+use crate::object::{Result, Value};
+use crate::symbol::sym;
+use crate::text::{Fault, float as floats, int as ints};
+
+/// `float` and its subclasses.
+pub struct Real;
+
+impl Kind for Real {
+    const NAME: &'static str = "float";
+
+    fn is(value: &Value) -> bool {
+        matches!(value, Value::Float(_))
+    }
+
+    fn takes(value: &Value) -> bool {
+        matches!(value, Value::Float(_)) || value.is_int()
+    }
+}
+
+pub fn install(vm: &mut Vm) {
+    let class = vm.types.float.clone();
+    type Rows = Operators<Real>;
+    for rows in [METHODS, Rows::ARITHMETIC, Rows::REAL, special::COMPARISONS] {
+        add_methods(vm, &class, rows);
+    }
+}
+
+const METHODS: &[Row] = &[
+    static_method("__new__(cls, x=0, /)", new),
+    method("as_integer_ratio()", as_integer_ratio),
+    method("conjugate()", plain),
+    class_method("fromhex(string, /)", fromhex),
+    method("hex()", hex),
+    method("is_integer()", is_integer),
+    getter("real", |vm, this| this_float(vm, this, "real").map(Value::Float)),
+    getter("imag", |vm, this| this_float(vm, this, "imag").map(|_| Value::Float(0.0))),
+    method("__float__()", plain),
+    method("__int__()", trunc),
+    method("__trunc__()", trunc),
+    method("__floor__()", floor),
+    method("__ceil__()", ceil),
+    method("__round__(ndigits=None, /)", round),
+    method("__format__(format_spec, /)", number::format),
+    method("__getnewargs__()", new_args),
+    class_method("__getformat__(typestr, /)", get_format),
+];
+
+fn this_float(vm: &mut Vm, value: &Value, name: &str) -> Result<f64> {
+    match receiver::<Real>(vm, value, name)? {
+        Value::Float(x) => Ok(*x),
+        _ => Ok(0.0),
+    }
+}
+
+fn new(vm: &mut Vm, args: &[Value]) -> Result {
+    let base = vm.types.float.clone();
+    let class = new_class(vm, &args[0], &base)?;
+    let x = float(vm, &args[1])?;
+    Ok(vm.wrap(&class, Value::Float(x)))
+}
+
+/// `float(x)`
+pub fn float(vm: &mut Vm, x: &Value) -> Result<f64> {
+    if let Value::Float(x) = x {
+        return Ok(*x);
+    }
+    let object = crate::machine::ops::is_object(x);
+    let own = object && (vm.has_special(x, sym::__float__) || vm.has_special(x, sym::__index__));
+    if own || Real::takes(x.unwrapped()) {
+        return vm.to_f64(x);
+    }
+    if let Some(text) = x.as_str() {
+        return floats::parse_float(text.as_str())
+            .ok_or_else(|| vm.from_fault(floats::not_a_float(text.as_str())));
+    }
+    if let Some(bytes) = bytes_of(x) {
+        return match floats::parse_float_bytes(&bytes) {
+            Some(x) => Ok(x),
+            None => {
+                let shown = vm.repr(x)?;
+                Err(vm.value_error(format!("could not convert string to float: {}", shown.as_str())))
+            }
+        };
+    }
+    let name = vm.type_name(x);
+    Err(vm.type_error(format!("float() argument must be a string or a real number, not '{}'", name.as_str())))
+}
+
+fn plain(vm: &mut Vm, args: &[Value]) -> Result {
+    this_float(vm, &args[0], "__float__").map(Value::Float)
+}
+
+fn integer(vm: &mut Vm, n: std::result::Result<ints::Int, Fault>) -> Result {
+    n.map(Value::from).map_err(|fault| vm.from_fault(fault))
+}
+
+fn trunc(vm: &mut Vm, args: &[Value]) -> Result {
+    let x = this_float(vm, &args[0], "__trunc__")?;
+    integer(vm, floats::to_int(x))
+}
+
+fn floor(vm: &mut Vm, args: &[Value]) -> Result {
+    let x = this_float(vm, &args[0], "__floor__")?;
+    integer(vm, floats::to_int(x.floor()))
+}
+
+fn ceil(vm: &mut Vm, args: &[Value]) -> Result {
+    let x = this_float(vm, &args[0], "__ceil__")?;
+    integer(vm, floats::to_int(x.ceil()))
+}
+
+fn round(vm: &mut Vm, args: &[Value]) -> Result {
+    let x = this_float(vm, &args[0], "__round__")?;
+    round_float(vm, x, &args[1])
+}
+
+/// `round(x, digits)`
+pub fn round_float(vm: &mut Vm, x: f64, digits: &Value) -> Result {
+    let Some(digits) = digits.given() else { return integer(vm, floats::round_to_int(x)) };
+    let digits = vm.index(digits)?;
+    let digits = special::position(vm, &digits)?;
+    floats::round_to(x, digits).map(Value::Float).map_err(|fault| vm.from_fault(fault))
+}
+
+fn as_integer_ratio(vm: &mut Vm, args: &[Value]) -> Result {
+    let x = this_float(vm, &args[0], "as_integer_ratio")?;
+    match floats::as_integer_ratio(x) {
+        Ok((numerator, denominator)) => Ok(Value::tuple([numerator.into(), denominator.into()])),
+        Err(fault) => Err(vm.from_fault(fault)),
+    }
+}
+
+fn is_integer(vm: &mut Vm, args: &[Value]) -> Result {
+    Ok(Value::Bool(floats::is_integer(this_float(vm, &args[0], "is_integer")?)))
+}
+
+fn hex(vm: &mut Vm, args: &[Value]) -> Result {
+    Ok(Value::string(floats::hex(this_float(vm, &args[0], "hex")?)))
+}
+
+fn fromhex(vm: &mut Vm, args: &[Value]) -> Result {
+    let Some(text) = args[1].as_str() else { return Err(vm.type_error("bad argument type for built-in operation")) };
+    let x = floats::fromhex(text.as_str()).map(Value::Float).map_err(|fault| vm.from_fault(fault))?;
+    match &args[0] {
+        Value::Class(exact) if std::rc::Rc::ptr_eq(exact, &vm.types.float) => Ok(x),
+        class => vm.call(class, &[x]),
+    }
+}
+
+fn new_args(vm: &mut Vm, args: &[Value]) -> Result {
+    Ok(Value::tuple([Value::Float(this_float(vm, &args[0], "__getnewargs__")?)]))
+}
+
+fn get_format(vm: &mut Vm, args: &[Value]) -> Result {
+    match args[1].as_str().map(|kind| kind.as_str()) {
+        Some("double" | "float") => Ok(Value::str("IEEE, little-endian")),
+        _ => Err(vm.value_error("__getformat__() argument 1 must be 'double' or 'float'")),
+    }
+}

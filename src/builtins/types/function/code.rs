@@ -1,0 +1,237 @@
+//! Code objects, frames, tracebacks and cells as scripts see them.
+
+use std::rc::Rc;
+
+use crate::builtins::add_methods;
+use crate::builtins::types::wrong_receiver;
+use crate::machine::Vm;
+use crate::object::code::{Code, CodeKind};
+use crate::object::exception::Traceback;
+use crate::object::frame::FrameView;
+use crate::object::native::{Row, attribute, getter, method, static_method};
+use crate::object::{Cell, Dict, Result, Str, Value};
+
+pub(super) fn install(vm: &mut Vm) {
+    let types = &vm.types;
+    let tables = [
+        (types.code.clone(), CODE),
+        (types.frame.clone(), FRAME),
+        (types.traceback.clone(), TRACEBACK),
+        (types.cell.clone(), CELL),
+    ];
+    for (class, rows) in tables {
+        add_methods(vm, &class, rows);
+    }
+}
+
+fn code<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a Rc<Code>> {
+    match value {
+        Value::Code(code) => Ok(code),
+        other => Err(wrong_receiver(vm, "code", "co_name", other)),
+    }
+}
+
+fn names<'a>(names: impl Iterator<Item = &'a Rc<Str>>) -> Value {
+    Value::tuple(names.map(|name| Value::Str(name.clone())).collect::<Vec<_>>())
+}
+
+const CODE: &[Row] = &[
+    getter("co_name", |vm, this| Ok(Value::Str(code(vm, this)?.name.clone()))),
+    getter("co_qualname", |vm, this| Ok(Value::Str(code(vm, this)?.qualname.clone()))),
+    getter("co_filename", |vm, this| Ok(Value::str(&code(vm, this)?.source.name))),
+    getter("co_firstlineno", |vm, this| Ok(Value::Int(code(vm, this)?.first_line().into()))),
+    getter("co_argcount", |vm, this| Ok(Value::Int(code(vm, this)?.params.positional.into()))),
+    getter("co_posonlyargcount", |vm, this| Ok(Value::Int(code(vm, this)?.params.posonly.into()))),
+    getter("co_kwonlyargcount", |vm, this| Ok(Value::Int(code(vm, this)?.params.kwonly.into()))),
+    getter("co_varnames", |vm, this| Ok(names(plain_variables(code(vm, this)?)))),
+    getter("co_nlocals", |vm, this| Ok(Value::usize(plain_variables(code(vm, this)?).count()))),
+    getter("co_cellvars", |vm, this| {
+        let code = code(vm, this)?;
+        Ok(names(code.cells.iter().filter_map(|&slot| code.variables.get(slot as usize))))
+    }),
+    getter("co_freevars", |vm, this| Ok(names(code(vm, this)?.free.iter()))),
+    getter("co_flags", |vm, this| Ok(Value::Int(flags(code(vm, this)?)))),
+    getter("co_stacksize", |vm, this| Ok(Value::Int(code(vm, this)?.slots.into()))),
+    method("__repr__()", |vm, args| vm.repr(&args[0]).map(Value::Str)),
+];
+
+/// The variables that are no cells, parameters included.
+fn plain_variables(code: &Code) -> impl Iterator<Item = &Rc<Str>> {
+    let params = code.params.total() as usize;
+    code.variables
+        .iter()
+        .enumerate()
+        .filter(move |(at, _)| *at < params || !code.cells.contains(&(*at as u32)))
+        .map(|(_, name)| name)
+}
+
+fn flags(code: &Code) -> i64 {
+    let kind = match code.kind {
+        CodeKind::Module | CodeKind::Class => return 0,
+        CodeKind::Function => 0,
+        CodeKind::Generator => 0x20,
+        CodeKind::Coroutine => 0x80,
+        CodeKind::AsyncGenerator => 0x200,
+    };
+    let flag = |set: bool, flag: i64| if set { flag } else { 0 };
+    // Optimised, with locals of its own.
+    3 | kind
+        | flag(code.params.vararg, 0x04)
+        | flag(code.params.kwarg, 0x08)
+        | flag(code.qualname.as_str().contains("<locals>"), 0x10)
+        | flag(code.iterable.get(), 0x100)
+        | flag(code.doc.is_some(), 0x400_0000)
+}
+
+fn frame<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a Rc<FrameView>> {
+    match value {
+        Value::Frame(frame) => Ok(frame),
+        other => Err(wrong_receiver(vm, "frame", "f_code", other)),
+    }
+}
+
+const FRAME: &[Row] = &[
+    getter("f_code", |vm, this| Ok(Value::Code(frame(vm, this)?.code.clone()))),
+    getter("f_lineno", |vm, this| {
+        let frame = frame(vm, this)?;
+        Ok(Value::Int(frame.code.source.line(frame.span.start).into()))
+    }),
+    getter("f_lasti", |vm, this| Ok(Value::Int(frame(vm, this)?.span.start.into()))),
+    getter("f_globals", |vm, this| Ok(Value::Dict(frame(vm, this)?.globals.clone()))),
+    getter("f_builtins", |vm, _| Ok(Value::Dict(vm.builtins.clone()))),
+    getter("f_locals", |vm, this| {
+        let frame = frame(vm, this)?;
+        let locals = frame.locals.borrow().clone();
+        if !locals.is_unbound() {
+            return Ok(locals);
+        }
+        let made = match frame.code.kind {
+            CodeKind::Module => Value::Dict(frame.globals.clone()),
+            _ => Value::dict(Dict::new()),
+        };
+        *frame.locals.borrow_mut() = made.clone();
+        Ok(made)
+    }),
+    getter("f_back", |vm, this| Ok(frame(vm, this)?.back.clone().map_or(Value::None, Value::Frame))),
+    getter("f_trace", |_, _| Ok(Value::None)),
+    method("clear()", |vm, args| {
+        let old = frame(vm, &args[0])?.locals.take();
+        drop(old);
+        Ok(Value::None)
+    }),
+    method("__repr__()", |vm, args| vm.repr(&args[0]).map(Value::Str)),
+];
+
+fn traceback<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a Rc<Traceback>> {
+    match value {
+        Value::Traceback(traceback) => Ok(traceback),
+        other => Err(wrong_receiver(vm, "traceback", "tb_next", other)),
+    }
+}
+
+const TRACEBACK: &[Row] = &[
+    static_method("__new__(cls, tb_next, tb_frame, tb_lasti, tb_lineno)", new_traceback),
+    attribute(
+        "tb_next",
+        |vm, this| Ok(traceback(vm, this)?.next.borrow().clone().map_or(Value::None, Value::Traceback)),
+        set_next,
+    ),
+    getter("tb_frame", |vm, this| {
+        let entry = traceback(vm, this)?;
+        if let Some(frame) = entry.frame.borrow().clone() {
+            return Ok(Value::Frame(frame));
+        }
+        let view = FrameView {
+            code: entry.code.clone(),
+            globals: globals_of(vm, entry),
+            locals: Value::Unbound.into(),
+            span: entry.span,
+            back: None,
+        };
+        let view = Rc::new(view);
+        *entry.frame.borrow_mut() = Some(view.clone());
+        Ok(Value::Frame(view))
+    }),
+    getter("tb_lineno", |vm, this| {
+        let entry = traceback(vm, this)?;
+        Ok(Value::Int(entry.code.source.line(entry.span.start).into()))
+    }),
+    getter("tb_lasti", |vm, this| Ok(Value::Int(traceback(vm, this)?.span.start.into()))),
+];
+
+/// The globals of the main module for its own code; of other code they are not kept.
+fn globals_of(vm: &mut Vm, entry: &Traceback) -> Rc<Dict> {
+    let name = vm.name(crate::symbol::sym::__main__).clone();
+    match vm.modules.get_str(&name) {
+        Some(Value::Module(module)) if !entry.code.source.library => module.dict.clone(),
+        _ => Rc::new(Dict::new()),
+    }
+}
+
+fn set_next(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
+    let entry = traceback(vm, this)?;
+    let next = match &new {
+        Value::None => None,
+        Value::Traceback(next) => Some(next.clone()),
+        Value::Unbound => return Err(vm.type_error("can't delete tb_next attribute")),
+        other => {
+            let name = vm.type_name(other);
+            return Err(vm.type_error(format!("expected traceback object, got '{}'", name.as_str())));
+        }
+    };
+    let mut link = next.clone();
+    while let Some(at) = link {
+        if Rc::ptr_eq(&at, entry) {
+            return Err(vm.value_error("traceback loop detected"));
+        }
+        link = at.next.borrow().clone();
+    }
+    let old = entry.next.replace(next);
+    drop(old);
+    Ok(())
+}
+
+fn new_traceback(vm: &mut Vm, args: &[Value]) -> Result {
+    let Value::Frame(frame) = &args[2] else {
+        let name = vm.type_name(&args[2]);
+        return Err(vm.type_error(format!("traceback() argument 'tb_frame' must be frame, not {}", name.as_str())));
+    };
+    let next = match &args[1] {
+        Value::None => None,
+        Value::Traceback(next) => Some(next.clone()),
+        other => {
+            let name = vm.type_name(other);
+            return Err(vm.type_error(format!("expected traceback object or None, got '{}'", name.as_str())));
+        }
+    };
+    Ok(Value::Traceback(Rc::new(Traceback {
+        next: next.into(),
+        code: frame.code.clone(),
+        span: frame.span,
+        frame: Some(frame.clone()).into(),
+    })))
+}
+
+const CELL: &[Row] = &[
+    static_method("__new__(cls, contents=<unrepresentable>, /)", |_, args| Ok(Value::Cell(Cell::new(args[1].clone())))),
+    attribute(
+        "cell_contents",
+        |vm, this| match cell(vm, this)?.get() {
+            Value::Unbound => Err(vm.value_error("Cell is empty")),
+            value => Ok(value),
+        },
+        |vm, this, new| {
+            let old = cell(vm, this)?.set(new);
+            drop(old);
+            Ok(())
+        },
+    ),
+    method("__repr__()", |vm, args| vm.repr(&args[0]).map(Value::Str)),
+];
+
+fn cell<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a Rc<Cell>> {
+    match value {
+        Value::Cell(cell) => Ok(cell),
+        other => Err(wrong_receiver(vm, "cell", "cell_contents", other)),
+    }
+}

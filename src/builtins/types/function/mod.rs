@@ -1,0 +1,426 @@
+//! Functions, methods, built-in functions and modules as objects; code, frames and cells are in [`code`].
+
+mod code;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::{text_argument, type_::unpack, wrong_receiver};
+use crate::builtins::add_methods;
+use crate::machine::Vm;
+use crate::machine::attr::bound;
+use crate::object::class::Attrs;
+use crate::object::function::FunctionExtra;
+use crate::object::native::{NativeFunction, Row, RowKind, attribute, getter, method, static_method};
+use crate::object::{BoundMethod, Class, Dict, Function, Result, Str, Value};
+use crate::symbol::sym;
+
+pub fn install(vm: &mut Vm) {
+    let types = &vm.types;
+    let tables = [
+        (types.function.clone(), FUNCTION),
+        (types.method.clone(), METHOD),
+        (types.builtin_function_or_method.clone(), NATIVE),
+        (types.method_descriptor.clone(), NATIVE),
+        (types.method_descriptor.clone(), METHOD_DESCRIPTOR),
+        (types.module.clone(), MODULE),
+    ];
+    for (class, rows) in tables {
+        add_methods(vm, &class, rows);
+    }
+    code::install(vm);
+}
+
+/// `callable(*args, **kwargs)` as a method.
+fn call(vm: &mut Vm, args: &[Value]) -> Result {
+    let (positional, named) = unpack(vm, &args[1], &args[2]);
+    vm.call_kw(&args[0], &positional, &named)
+}
+
+const FUNCTION: &[Row] = &[
+    static_method(
+        "__new__(cls, code, globals, name=None, argdefs=None, closure=None, kwdefaults=None)",
+        new_function,
+    ),
+    method("__call__(*args, **kwargs)", call),
+    method("__get__(instance, owner=None, /)", |vm, args| {
+        function(vm, &args[0], "__get__")?;
+        Ok(match args[1].given() {
+            Some(instance) => bound(&args[0], instance),
+            None => args[0].clone(),
+        })
+    }),
+    method("__repr__()", |vm, args| vm.repr(&args[0]).map(Value::Str)),
+    attribute(
+        "__name__",
+        |vm, this| Ok(Value::Str(function(vm, this, "__name__")?.name())),
+        |vm, this, new| {
+            let text = new_text(vm, &new, "__name__")?;
+            function(vm, this, "__name__")?.with_extra(|extra| extra.name = Some(text));
+            Ok(())
+        },
+    ),
+    attribute(
+        "__qualname__",
+        |vm, this| Ok(Value::Str(function(vm, this, "__qualname__")?.qualname())),
+        |vm, this, new| {
+            let text = new_text(vm, &new, "__qualname__")?;
+            function(vm, this, "__qualname__")?.with_extra(|extra| extra.qualname = Some(text));
+            Ok(())
+        },
+    ),
+    attribute("__doc__", get_doc, |vm, this, new| {
+        let new = Value::option(new.bound());
+        replace(vm, this, "__doc__", |extra| std::mem::replace(&mut extra.doc, Some(new)))
+    }),
+    attribute("__module__", get_module, |vm, this, new| {
+        let new = Value::option(new.bound());
+        replace(vm, this, "__module__", |extra| std::mem::replace(&mut extra.module, Some(new)))
+    }),
+    attribute("__defaults__", get_defaults, set_defaults),
+    attribute("__kwdefaults__", get_kwdefaults, set_kwdefaults),
+    attribute("__annotations__", get_annotations, set_annotations),
+    attribute(
+        "__type_params__",
+        |vm, this| {
+            let function = function(vm, this, "__type_params__")?;
+            let params = function.extra.borrow().as_ref().and_then(|extra| extra.type_params.clone());
+            Ok(params.unwrap_or_else(|| Value::tuple(Vec::new())))
+        },
+        |vm, this, new| {
+            if !matches!(new, Value::Tuple(_)) {
+                return Err(vm.type_error("__type_params__ must be set to a tuple"));
+            }
+            replace(vm, this, "__type_params__", |extra| extra.type_params.replace(new))
+        },
+    ),
+    attribute("__dict__", |vm, this| Ok(vm.instance_dict(this).map_or(Value::None, Value::Dict)), set_dict),
+    attribute(
+        "__code__",
+        |vm, this| Ok(Value::Code(function(vm, this, "__code__")?.code.clone())),
+        |vm, _, new| {
+            Err(match new {
+                Value::Code(_) => vm.not_implemented("the code of a function cannot be replaced"),
+                _ => vm.type_error("__code__ must be set to a code object"),
+            })
+        },
+    ),
+    attribute("__globals__", |vm, this| Ok(Value::Dict(function(vm, this, "__globals__")?.globals.clone())), read_only),
+    attribute("__closure__", get_closure, read_only),
+    attribute("__builtins__", |vm, _| Ok(Value::Dict(vm.builtins.clone())), read_only),
+];
+
+fn function<'a>(vm: &mut Vm, value: &'a Value, name: &str) -> Result<&'a Rc<Function>> {
+    match value {
+        Value::Function(function) => Ok(function),
+        other => Err(wrong_receiver(vm, "function", name, other)),
+    }
+}
+
+fn read_only(vm: &mut Vm, _: &Value, _: Value) -> Result<()> {
+    let class = vm.types.AttributeError.clone();
+    Err(vm.error(&class, "readonly attribute"))
+}
+
+fn new_text(vm: &mut Vm, new: &Value, name: &str) -> Result<Rc<Str>> {
+    match new.as_str() {
+        Some(text) => Ok(text.clone()),
+        None => Err(vm.type_error(format!("{name} must be set to a string object"))),
+    }
+}
+
+/// Puts something in place of something else, which is freed when nothing is borrowed any more.
+fn replace<T>(vm: &mut Vm, this: &Value, name: &str, change: impl FnOnce(&mut FunctionExtra) -> T) -> Result<()> {
+    let old = function(vm, this, name)?.with_extra(change);
+    drop(old);
+    Ok(())
+}
+
+fn get_doc(vm: &mut Vm, this: &Value) -> Result {
+    let function = function(vm, this, "__doc__")?;
+    let set = function.extra.borrow().as_ref().and_then(|extra| extra.doc.clone());
+    Ok(set.or_else(|| function.code.doc.clone()).unwrap_or(Value::None))
+}
+
+fn get_module(vm: &mut Vm, this: &Value) -> Result {
+    let function = function(vm, this, "__module__")?;
+    let set = function.extra.borrow().as_ref().and_then(|extra| extra.module.clone());
+    Ok(Value::option(set.or_else(|| function.globals.get_str(vm.name(sym::__name__)))))
+}
+
+fn get_defaults(vm: &mut Vm, this: &Value) -> Result {
+    let defaults = function(vm, this, "__defaults__")?.defaults.borrow().clone();
+    Ok(if defaults.is_empty() { Value::None } else { Value::tuple(defaults.to_vec()) })
+}
+
+fn set_defaults(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
+    let items = match (&new, new.as_tuple()) {
+        (Value::None | Value::Unbound, _) => Vec::new(),
+        (_, Some(items)) => items.to_vec(),
+        _ => return Err(vm.type_error("__defaults__ must be set to a tuple object")),
+    };
+    let function = function(vm, this, "__defaults__")?;
+    // More defaults than parameters: the last ones count.
+    let extra = items.len().saturating_sub(function.code.params.positional as usize);
+    let old = function.defaults.replace(Rc::from(&items[extra..]));
+    drop(old);
+    Ok(())
+}
+
+fn get_kwdefaults(vm: &mut Vm, this: &Value) -> Result {
+    let function = function(vm, this, "__kwdefaults__")?;
+    let found = function.extra.borrow().as_ref().and_then(|extra| extra.kwdefaults.clone());
+    Ok(found.map_or(Value::None, Value::Dict))
+}
+
+fn set_kwdefaults(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
+    let dict = match (&new, new.as_dict()) {
+        (Value::None | Value::Unbound, _) => None,
+        (_, Some(dict)) => Some(dict.clone()),
+        _ => return Err(vm.type_error("__kwdefaults__ must be set to a dict object")),
+    };
+    replace(vm, this, "__kwdefaults__", |extra| std::mem::replace(&mut extra.kwdefaults, dict))
+}
+
+fn get_annotations(vm: &mut Vm, this: &Value) -> Result {
+    let function = function(vm, this, "__annotations__")?;
+    let dict = function.with_extra(|extra| extra.annotations.get_or_insert_default().clone());
+    Ok(Value::Dict(dict))
+}
+
+fn set_annotations(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
+    let dict = match (&new, new.as_dict()) {
+        (Value::None | Value::Unbound, _) => None,
+        (_, Some(dict)) => Some(dict.clone()),
+        _ => return Err(vm.type_error("__annotations__ must be set to a dict object")),
+    };
+    replace(vm, this, "__annotations__", |extra| std::mem::replace(&mut extra.annotations, dict))
+}
+
+fn set_dict(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
+    let Some(dict) = new.as_dict().cloned() else {
+        if new.is_unbound() {
+            return Err(vm.type_error("cannot delete __dict__"));
+        }
+        let name = vm.type_name(&new);
+        return Err(vm.type_error(format!("__dict__ must be set to a dictionary, not a '{}'", name.as_str())));
+    };
+    replace(vm, this, "__dict__", |extra| std::mem::replace(&mut extra.attrs, Attrs::Dict(dict)))
+}
+
+fn get_closure(vm: &mut Vm, this: &Value) -> Result {
+    let cells = &function(vm, this, "__closure__")?.closure;
+    if cells.is_empty() {
+        return Ok(Value::None);
+    }
+    Ok(Value::tuple(cells.iter().map(|cell| Value::Cell(cell.clone())).collect::<Vec<_>>()))
+}
+
+fn new_function(vm: &mut Vm, args: &[Value]) -> Result {
+    let [_, code, globals, name, defaults, closure, kwdefaults] = args else { return Ok(Value::Unbound) };
+    let Value::Code(code) = code else {
+        let found = vm.type_name(code);
+        return Err(vm.type_error(format!("function() argument 'code' must be code, not {}", found.as_str())));
+    };
+    let Some(globals) = globals.as_dict() else {
+        let found = vm.type_name(globals);
+        return Err(vm.type_error(format!("function() argument 'globals' must be dict, not {}", found.as_str())));
+    };
+    let cells: Vec<_> = match closure.as_tuple() {
+        Some(items) => items.to_vec(),
+        None => Vec::new(),
+    }
+    .into_iter()
+    .filter_map(|item| if let Value::Cell(cell) = item { Some(cell) } else { None })
+    .collect();
+    if cells.len() != code.free.len() {
+        let message = if closure.is_none() {
+            "arg 5 (closure) must be tuple".to_owned()
+        } else {
+            format!("{} requires closure of length {}, not {}", code.name.as_str(), code.free.len(), cells.len())
+        };
+        return Err(if closure.is_none() { vm.type_error(message) } else { vm.value_error(message) });
+    }
+    let made = Function {
+        code: code.clone(),
+        globals: globals.clone(),
+        closure: cells.into_boxed_slice(),
+        defaults: RefCell::new(Rc::from([])),
+        extra: RefCell::new(None),
+    };
+    if let Some(name) = name.given() {
+        let name = new_text(vm, name, "__name__")?;
+        made.with_extra(|extra| extra.name = Some(name));
+    }
+    let made = Value::Function(Rc::new(made));
+    set_defaults(vm, &made, defaults.clone())?;
+    if !kwdefaults.is_none() {
+        set_kwdefaults(vm, &made, kwdefaults.clone())?;
+    }
+    Ok(made)
+}
+
+const METHOD: &[Row] = &[
+    static_method("__new__(cls, function, instance, /)", |vm, args| {
+        if !vm.is_callable(&args[1]) {
+            return Err(vm.type_error("first argument must be callable"));
+        }
+        if args[2].is_none() {
+            return Err(vm.type_error("instance must not be None"));
+        }
+        Ok(bound(&args[1], &args[2]))
+    }),
+    method("__call__(*args, **kwargs)", call),
+    method("__get__(instance, owner=None, /)", |_, args| Ok(args[0].clone())),
+    method("__repr__()", |vm, args| vm.repr(&args[0]).map(Value::Str)),
+    method("__eq__(value, /)", equal),
+    method("__hash__()", |vm, args| vm.hash(&args[0]).map(Value::Int)),
+    // What a method does not have itself it has from its function.
+    method("__getattr__(name, /)", |vm, args| {
+        let name = super::object::attribute_name(vm, &args[1])?;
+        let func = bound_method(vm, &args[0])?.func.clone();
+        match vm.get_attr_opt(&func, &name)? {
+            Some(found) => Ok(found),
+            None => Err(vm.attribute_error(&args[0], &name)),
+        }
+    }),
+    getter("__self__", |vm, this| Ok(bound_method(vm, this)?.this.clone())),
+    getter("__func__", |vm, this| Ok(bound_method(vm, this)?.func.clone())),
+    getter("__doc__", |vm, this| {
+        let func = bound_method(vm, this)?.func.clone();
+        let name = vm.name(sym::__doc__).clone();
+        vm.get_attr(&func, &name)
+    }),
+];
+
+fn bound_method<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a Rc<BoundMethod>> {
+    match value {
+        Value::BoundMethod(method) => Ok(method),
+        other => Err(wrong_receiver(vm, "method", "__func__", other)),
+    }
+}
+
+fn equal(vm: &mut Vm, args: &[Value]) -> Result {
+    let found = vm.builtin_compare(crate::syntax::ast::CmpOp::Eq, &args[0], &args[1])?;
+    Ok(found.unwrap_or(Value::NotImplemented))
+}
+
+/// Built-in functions and methods, bound or not.
+const NATIVE: &[Row] = &[
+    method("__call__(*args, **kwargs)", call),
+    method("__repr__()", |vm, args| vm.repr(&args[0]).map(Value::Str)),
+    method("__eq__(value, /)", equal),
+    method("__hash__()", |vm, args| vm.hash(&args[0]).map(Value::Int)),
+    getter("__name__", |vm, this| Ok(Value::Str(native(vm, this)?.name.clone()))),
+    getter("__qualname__", |vm, this| {
+        let native = native(vm, this)?;
+        let owner = owner(&native);
+        let name = native.name.as_str();
+        Ok(match owner {
+            Some(class) => Value::string(format!("{}.{name}", class.qualname.borrow().as_str())),
+            None => Value::str(name),
+        })
+    }),
+    getter("__doc__", |_, _| Ok(Value::None)),
+    getter("__module__", |vm, this| Ok(native(vm, this)?.module.clone().map_or(Value::None, Value::Str))),
+    getter("__text_signature__", |vm, this| {
+        let native = native(vm, this)?;
+        let inside = native.row.signature.split_once('(').map_or("", |(_, inside)| inside);
+        let this = match (native.takes_self(), inside.starts_with(')')) {
+            (false, _) => "",
+            (true, true) => "$self, /",
+            (true, false) => "$self, ",
+        };
+        Ok(Value::string(format!("({this}{inside}")))
+    }),
+    getter("__self__", |vm, this| match this {
+        Value::BoundMethod(method) => Ok(method.this.clone()),
+        Value::Native(native) => match &native.module {
+            Some(module) => Ok(Value::option(vm.modules.get_str(module))),
+            None => Ok(Value::None),
+        },
+        other => Err(wrong_receiver(vm, "builtin_function_or_method", "__self__", other)),
+    }),
+];
+
+const METHOD_DESCRIPTOR: &[Row] = &[
+    getter("__objclass__", |vm, this| Ok(owner(&*native(vm, this)?).map_or(Value::None, Value::Class))),
+    method("__get__(instance, owner=None, /)", |vm, args| {
+        let instance = args[1].given();
+        let class = match (&args[2], instance) {
+            (Value::Class(class), _) => class.clone(),
+            (_, Some(instance)) => vm.class_of(instance),
+            (_, None) => return Err(vm.type_error("__get__(None, None) is invalid")),
+        };
+        vm.bind(&args[0], instance, &class)
+    }),
+];
+
+fn native(vm: &mut Vm, value: &Value) -> Result<Rc<NativeFunction>> {
+    match value {
+        Value::Native(native) => Ok(native.clone()),
+        Value::BoundMethod(method) => match &method.func {
+            Value::Native(native) => Ok(native.clone()),
+            other => Err(wrong_receiver(vm, "builtin_function_or_method", "__name__", other)),
+        },
+        other => Err(wrong_receiver(vm, "builtin_function_or_method", "__name__", other)),
+    }
+}
+
+/// The class that a built-in method belongs to.
+fn owner(native: &NativeFunction) -> Option<Rc<Class>> {
+    match native.row.kind {
+        RowKind::Function(_) => None,
+        _ => native.owner.borrow().as_ref().and_then(std::rc::Weak::upgrade),
+    }
+}
+
+const MODULE: &[Row] = &[
+    static_method("__new__(cls, name, doc=None)", |vm, args| {
+        let name = text_argument(vm, &args[1], "module", "'name'")?.as_str().to_owned();
+        let module = vm.new_module(&name, None);
+        let doc = vm.name(sym::__doc__).clone();
+        module.dict.set_str(&doc, args[2].clone());
+        let Value::Class(class) = &args[0] else { return Ok(Value::Module(module)) };
+        Ok(vm.wrap(&class.clone(), Value::Module(module)))
+    }),
+    method("__init__(name, doc=None)", |_, _| Ok(Value::None)),
+    method("__repr__()", |vm, args| vm.repr(args[0].unwrapped()).map(Value::Str)),
+    method("__dir__()", |vm, args| {
+        let names = vm.default_dir(&args[0]);
+        Ok(Value::list(names.into_iter().map(Value::Str).collect()))
+    }),
+    method("__getattribute__(name, /)", |vm, args| {
+        let name = super::object::attribute_name(vm, &args[1])?;
+        vm.get_attr(args[0].unwrapped(), &name)
+    }),
+    getter("__dict__", |vm, this| match this.unwrapped() {
+        Value::Module(module) => Ok(Value::Dict(module.dict.clone())),
+        other => Err(wrong_receiver(vm, "module", "__dict__", other)),
+    }),
+    attribute("__annotations__", module_annotations, |vm, this, new| {
+        let Value::Module(module) = this.unwrapped() else {
+            return Err(wrong_receiver(vm, "module", "__annotations__", this));
+        };
+        let name = vm.name(sym::__annotations__).clone();
+        let old = match new.bound() {
+            Some(new) => module.dict.set_str(&name, new),
+            None => module.dict.remove_str(&name),
+        };
+        drop(old);
+        Ok(())
+    }),
+];
+
+fn module_annotations(vm: &mut Vm, this: &Value) -> Result {
+    let Value::Module(module) = this.unwrapped() else {
+        return Err(wrong_receiver(vm, "module", "__annotations__", this));
+    };
+    let name = vm.name(sym::__annotations__).clone();
+    if let Some(found) = module.dict.get_str(&name) {
+        return Ok(found);
+    }
+    let empty = Value::dict(Dict::new());
+    module.dict.set_str(&name, empty.clone());
+    Ok(empty)
+}

@@ -1,0 +1,412 @@
+//! Small types: subscribed classes and unions of classes, the types of `None`, `...` and `NotImplemented`,
+//! `SimpleNamespace`, `mappingproxy`.
+
+use std::rc::Rc;
+
+use super::{new_class, special, type_::unpack};
+use crate::builtins::add_methods;
+use crate::machine::{Vm, views};
+use crate::machine::generic::{self, GenericAlias, Union};
+use crate::object::class::{Attrs, Instance};
+use crate::object::native::{Row, getter, method, static_method};
+use crate::object::{Result, Value};
+use crate::symbol::sym;
+use crate::syntax::ast::{BinOp, CmpOp};
+
+pub fn install(vm: &mut Vm) {
+    vm.types.SimpleNamespace.has_dict.set(true);
+    let types = &vm.types;
+    let tables = [
+        (types.GenericAlias.clone(), ALIAS),
+        (types.GenericAlias.clone(), TYPE_LIKE),
+        (types.UnionType.clone(), UNION),
+        (types.UnionType.clone(), TYPE_LIKE),
+        (types.NoneType.clone(), NONE),
+        (types.NotImplementedType.clone(), NOT_IMPLEMENTED),
+        (types.ellipsis.clone(), ELLIPSIS),
+        (types.SimpleNamespace.clone(), NAMESPACE),
+        (types.mappingproxy.clone(), PROXY),
+    ];
+    for (class, rows) in tables {
+        add_methods(vm, &class, rows);
+    }
+}
+
+/// What generic aliases and unions have in common.
+const TYPE_LIKE: &[Row] = &[
+    method("__eq__(value, /)", |vm, args| equality(vm, args, CmpOp::Eq)),
+    method("__ne__(value, /)", |vm, args| equality(vm, args, CmpOp::NotEq)),
+    method("__hash__()", |vm, args| vm.hash(&args[0]).map(Value::Int)),
+    method("__repr__()", |vm, args| vm.repr(&args[0]).map(Value::Str)),
+    method("__or__(value, /)", |vm, args| {
+        Ok(generic::union_of(vm, &args[0], &args[1]).unwrap_or(Value::NotImplemented))
+    }),
+    method("__ror__(value, /)", |vm, args| {
+        Ok(generic::union_of(vm, &args[1], &args[0]).unwrap_or(Value::NotImplemented))
+    }),
+    getter("__parameters__", |vm, this| {
+        let mut found = Vec::new();
+        collect_parameters(vm, this, &mut found)?;
+        Ok(Value::tuple(found))
+    }),
+    method("__getitem__(key, /)", substitute),
+];
+
+fn equality(vm: &mut Vm, args: &[Value], op: CmpOp) -> Result {
+    Ok(vm.builtin_compare(op, &args[0], &args[1])?.unwrap_or(Value::NotImplemented))
+}
+
+/// The members of a generic value.
+fn members(value: &Value) -> Vec<Value> {
+    match (value.data::<GenericAlias>(), value.data::<Union>()) {
+        (Some(alias), _) => alias.args.as_tuple().map(|args| args.to_vec()).unwrap_or_default(),
+        (_, Some(union)) => union.0.clone(),
+        _ => Vec::new(),
+    }
+}
+
+/// The type variables in a generic value, in order of appearance: what has `__typing_subst__`.
+fn collect_parameters(vm: &mut Vm, value: &Value, found: &mut Vec<Value>) -> Result<()> {
+    let (subst, parameters) = (vm.intern("__typing_subst__"), vm.intern("__parameters__"));
+    for member in members(value) {
+        let inner = if matches!(member, Value::Class(_)) {
+            Vec::new()
+        } else if vm.get_attr_opt(&member, &subst)?.is_some() {
+            vec![member]
+        } else {
+            match vm.get_attr_opt(&member, &parameters)? {
+                Some(inner @ Value::Tuple(_)) => vm.collect(&inner)?,
+                _ => Vec::new(),
+            }
+        };
+        for parameter in inner {
+            if !found.iter().any(|known| known.is(&parameter)) {
+                found.push(parameter);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `alias[item]`: the alias with its type variables replaced.
+fn substitute(vm: &mut Vm, args: &[Value]) -> Result {
+    let mut parameters = Vec::new();
+    collect_parameters(vm, &args[0], &mut parameters)?;
+    if parameters.is_empty() {
+        let shown = vm.repr(&args[0])?;
+        return Err(vm.type_error(format!("{} is not a generic class", shown.as_str())));
+    }
+    let items = match &args[1] {
+        Value::Tuple(items) => items.to_vec(),
+        other => vec![other.clone()],
+    };
+    if items.len() != parameters.len() {
+        let shown = vm.repr(&args[0])?;
+        let few = if items.len() < parameters.len() { "few" } else { "many" };
+        return Err(vm.type_error(format!(
+            "Too {few} arguments for {}; actual {}, expected {}",
+            shown.as_str(),
+            items.len(),
+            parameters.len()
+        )));
+    }
+    replace(vm, &args[0], &parameters, &items)
+}
+
+fn replace(vm: &mut Vm, value: &Value, parameters: &[Value], items: &[Value]) -> Result {
+    let parameters_name = vm.intern("__parameters__");
+    let mut replaced = Vec::new();
+    for member in members(value) {
+        if let Some(at) = parameters.iter().position(|parameter| parameter.is(&member)) {
+            replaced.push(items[at].clone());
+        } else if generic::is_generic(&member) {
+            replaced.push(vm.nested(|vm| replace(vm, &member, parameters, items))?);
+        } else if matches!(member, Value::Class(_)) {
+            replaced.push(member);
+        } else {
+            // Of another module: it knows how to subscribe itself.
+            let own = match vm.get_attr_opt(&member, &parameters_name)? {
+                Some(own @ Value::Tuple(_)) => vm.collect(&own)?,
+                _ => Vec::new(),
+            };
+            if own.is_empty() {
+                replaced.push(member);
+                continue;
+            }
+            let key: Vec<Value> = own
+                .iter()
+                .filter_map(|parameter| parameters.iter().position(|known| known.is(parameter)))
+                .map(|at| items[at].clone())
+                .collect();
+            let key = if let [only] = key.as_slice() { only.clone() } else { Value::tuple(key) };
+            replaced.push(vm.get_item(&member, &key)?);
+        }
+    }
+    if let Some(alias) = value.data::<GenericAlias>() {
+        let origin = alias.origin.clone();
+        return Ok(vm.generic_alias(&origin, &Value::tuple(replaced)));
+    }
+    let mut members = replaced.into_iter();
+    let mut union = members.next().unwrap_or(Value::None);
+    for member in members {
+        union = vm.binary(BinOp::BitOr, &union, &member)?;
+    }
+    Ok(union)
+}
+
+const ALIAS: &[Row] = &[
+    static_method("__new__(cls, origin, args, /)", |vm, args| Ok(vm.generic_alias(&args[1], &args[2]))),
+    method("__call__(*args, **kwargs)", |vm, args| {
+        let origin = origin(&args[0]);
+        let (positional, named) = unpack(vm, &args[1], &args[2]);
+        let made = vm.call_kw(&origin, &positional, &named)?;
+        let name = vm.intern("__orig_class__");
+        match vm.set_attr(&made, &name, args[0].clone()) {
+            Ok(()) => Ok(made),
+            Err(e) if e.is(&vm.types.AttributeError) || e.is(&vm.types.TypeError) => Ok(made),
+            Err(e) => Err(e),
+        }
+    }),
+    method("__mro_entries__(bases, /)", |_, args| Ok(Value::tuple([origin(&args[0])]))),
+    method("__getattr__(name, /)", |vm, args| {
+        let name = super::object::attribute_name(vm, &args[1])?;
+        // These are the alias's own or nobody's.
+        if matches!(name.as_str(), "__copy__" | "__deepcopy__" | "__reduce__" | "__reduce_ex__" | "__bases__") {
+            return Err(vm.attribute_error(&args[0], &name));
+        }
+        vm.get_attr(&origin(&args[0]), &name)
+    }),
+    method("__iter__()", |vm, args| {
+        let class = vm.types.iterator.clone();
+        Ok(vm.iter_over(&class, vec![args[0].clone()]))
+    }),
+    method("__instancecheck__(instance, /)", |vm, _| {
+        Err(vm.type_error("isinstance() argument 2 cannot be a parameterized generic"))
+    }),
+    method("__subclasscheck__(cls, /)", |vm, _| {
+        Err(vm.type_error("issubclass() argument 2 cannot be a parameterized generic"))
+    }),
+    getter("__origin__", |_, this| Ok(origin(this))),
+    getter("__args__", |_, this| Ok(Value::option(this.data::<GenericAlias>().map(|alias| alias.args.clone())))),
+    getter("__unpacked__", |_, _| Ok(Value::Bool(false))),
+];
+
+fn origin(value: &Value) -> Value {
+    Value::option(value.data::<GenericAlias>().map(|alias| alias.origin.clone()))
+}
+
+const UNION: &[Row] = &[
+    getter("__args__", |vm, this| {
+        let none = Value::Class(vm.types.NoneType.clone());
+        let members = members(this).into_iter().map(|member| if member.is_none() { none.clone() } else { member });
+        Ok(Value::tuple(members.collect::<Vec<_>>()))
+    }),
+    method("__instancecheck__(instance, /)", |vm, args| {
+        let members = checked_members(vm, &args[0], "isinstance")?;
+        for member in members {
+            if vm.isinstance(&args[1], &member)? {
+                return Ok(Value::Bool(true));
+            }
+        }
+        Ok(Value::Bool(false))
+    }),
+    method("__subclasscheck__(cls, /)", |vm, args| {
+        let members = checked_members(vm, &args[0], "issubclass")?;
+        if !matches!(args[1], Value::Class(_)) {
+            return Err(vm.type_error("issubclass() arg 1 must be a class"));
+        }
+        for member in members {
+            if vm.issubclass(&args[1], &member)? {
+                return Ok(Value::Bool(true));
+            }
+        }
+        Ok(Value::Bool(false))
+    }),
+];
+
+/// The members of a union as classes to check against.
+fn checked_members(vm: &mut Vm, union: &Value, function: &str) -> Result<Vec<Value>> {
+    let none = Value::Class(vm.types.NoneType.clone());
+    let mut classes = Vec::new();
+    for member in members(union) {
+        if member.data::<GenericAlias>().is_some() {
+            return Err(vm.type_error(format!("{function}() argument 2 cannot be a parameterized generic")));
+        }
+        classes.push(if member.is_none() { none.clone() } else { member });
+    }
+    Ok(classes)
+}
+
+/// `__new__` of a type with one instance.
+fn single(vm: &mut Vm, args: &[Value], name: &str, value: Value) -> Result {
+    let given = args[1].as_tuple().is_some_and(|args| !args.is_empty())
+        || args[2].as_dict().is_some_and(|kwargs| !kwargs.is_empty());
+    if given { Err(vm.type_error(format!("{name} takes no arguments"))) } else { Ok(value) }
+}
+
+const NONE: &[Row] = &[
+    static_method("__new__(cls, *args, **kwargs)", |vm, args| single(vm, args, "NoneType", Value::None)),
+    method("__bool__()", |_, _| Ok(Value::Bool(false))),
+    method("__repr__()", special::repr),
+    method("__hash__()", |vm, args| vm.hash(&args[0]).map(Value::Int)),
+];
+
+const NOT_IMPLEMENTED: &[Row] = &[
+    static_method("__new__(cls, *args, **kwargs)", |vm, args| {
+        single(vm, args, "NotImplementedType", Value::NotImplemented)
+    }),
+    method("__bool__()", |vm, args| vm.truth(&args[0]).map(Value::Bool)),
+    method("__repr__()", special::repr),
+];
+
+const ELLIPSIS: &[Row] = &[
+    static_method("__new__(cls, *args, **kwargs)", |vm, args| single(vm, args, "EllipsisType", Value::Ellipsis)),
+    method("__repr__()", special::repr),
+];
+
+const NAMESPACE: &[Row] = &[
+    method("__init__(mapping_or_iterable=<unrepresentable>, /, **kwargs)", init_namespace),
+    method("__repr__()", namespace_repr),
+    method("__eq__(value, /)", |vm, args| compare_namespaces(vm, args, CmpOp::Eq)),
+    method("__ne__(value, /)", |vm, args| compare_namespaces(vm, args, CmpOp::NotEq)),
+    method("__replace__(**changes)", |vm, args| {
+        let class = Value::Class(vm.class_of(&args[0]));
+        let made = vm.call(&class, &[])?;
+        for changes in [pairs_of(&args[0]), args[1].as_dict().map(|dict| dict.pairs()).unwrap_or_default()] {
+            for (name, value) in changes {
+                let name = super::object::attribute_name(vm, &name)?;
+                vm.set_attr(&made, &name, value)?;
+            }
+        }
+        Ok(made)
+    }),
+    getter("__dict__", |vm, this| Ok(vm.instance_dict(this).map_or(Value::None, Value::Dict))),
+];
+
+fn init_namespace(vm: &mut Vm, args: &[Value]) -> Result {
+    let mut pairs = Vec::new();
+    if !args[1].is_unbound() {
+        let dict = crate::object::Dict::new();
+        vm.dict_update(&dict, &args[1])?;
+        pairs = dict.pairs();
+    }
+    pairs.extend(args[2].as_dict().map(|kwargs| kwargs.pairs()).unwrap_or_default());
+    for (name, value) in pairs {
+        if name.as_str().is_none() {
+            return Err(vm.type_error("keywords must be strings"));
+        }
+        let name = super::object::attribute_name(vm, &name)?;
+        let class = vm.class_of(&args[0]);
+        vm.object_set_attr(&args[0], &class, &name, Some(value))?;
+    }
+    Ok(Value::None)
+}
+
+fn pairs_of(value: &Value) -> Vec<(Value, Value)> {
+    crate::machine::attr::attrs_of(value).map(|attrs: &std::cell::RefCell<Attrs>| attrs.borrow().pairs()).unwrap_or_default()
+}
+
+fn namespace_repr(vm: &mut Vm, args: &[Value]) -> Result {
+    let class = vm.class_of(&args[0]);
+    let name = if class.builtin { "namespace".to_owned() } else { class.name.borrow().as_str().to_owned() };
+    let mut out = String::new();
+    let Some(guard) = vm.enter_repr(&mut out, &args[0], &format!("{name}(...)"))? else {
+        return Ok(Value::string(out));
+    };
+    let result = push_namespace(vm, &mut out, &name, &args[0]);
+    vm.leave_repr(guard);
+    result.map(|()| Value::string(out))
+}
+
+fn push_namespace(vm: &mut Vm, out: &mut String, name: &str, value: &Value) -> Result<()> {
+    out.push_str(name);
+    out.push('(');
+    let mut first = true;
+    for (name, value) in pairs_of(value) {
+        let Some(name) = name.as_str().filter(|name| !name.is_empty()) else { continue };
+        if !first {
+            out.push_str(", ");
+        }
+        first = false;
+        out.push_str(name);
+        out.push('=');
+        vm.push_repr(out, &value)?;
+    }
+    out.push(')');
+    Ok(())
+}
+
+fn compare_namespaces(vm: &mut Vm, args: &[Value], op: CmpOp) -> Result {
+    let base = vm.types.SimpleNamespace.clone();
+    if !vm.class_of(&args[0]).is_subclass(&base) || !vm.class_of(&args[1]).is_subclass(&base) {
+        return Ok(Value::NotImplemented);
+    }
+    let a = vm.dict_from_pairs(pairs_of(&args[0]))?;
+    let b = vm.dict_from_pairs(pairs_of(&args[1]))?;
+    vm.compare(op, &a, &b)
+}
+
+/// `mappingproxy` passes everything that only reads on to its mapping.
+const PROXY: &[Row] = &[
+    static_method("__new__(cls, mapping, /)", new_proxy),
+    method("get(key, default=None, /)", |vm, args| {
+        let (mapping, get) = (mapping(&args[0]), vm.name(sym::get).clone());
+        let get = vm.get_attr(&mapping, &get)?;
+        vm.call(&get, &args[1..3])
+    }),
+    method("keys()", |vm, args| vm.call_method(&mapping(&args[0]), sym::keys, &[])),
+    method("values()", |vm, args| vm.call_method(&mapping(&args[0]), sym::values, &[])),
+    method("items()", |vm, args| vm.call_method(&mapping(&args[0]), sym::items, &[])),
+    method("copy()", |vm, args| vm.call_method(&mapping(&args[0]), sym::copy, &[])),
+    method("__getitem__(key, /)", |vm, args| vm.get_item(&mapping(&args[0]), &args[1])),
+    method("__len__()", |vm, args| vm.len(&mapping(&args[0])).map(Value::usize)),
+    method("__iter__()", |vm, args| vm.iter(&mapping(&args[0]))),
+    method("__contains__(key, /)", |vm, args| vm.contains(&mapping(&args[0]), &args[1]).map(Value::Bool)),
+    method("__reversed__()", |vm, args| vm.call_method(&mapping(&args[0]), sym::__reversed__, &[])),
+    method("__repr__()", |vm, args| vm.repr(&args[0]).map(Value::Str)),
+    method("__str__()", |vm, args| vm.str(&mapping(&args[0])).map(Value::Str)),
+    method("__eq__(value, /)", |vm, args| compare_proxies(vm, args, CmpOp::Eq)),
+    method("__ne__(value, /)", |vm, args| compare_proxies(vm, args, CmpOp::NotEq)),
+    method("__hash__()", |vm, args| vm.hash(&mapping(&args[0])).map(Value::Int)),
+    method("__or__(value, /)", |vm, args| vm.binary(BinOp::BitOr, &mapping(&args[0]), &mapping(&args[1]))),
+    method("__ror__(value, /)", |vm, args| vm.binary(BinOp::BitOr, &mapping(&args[1]), &mapping(&args[0]))),
+    method("__ior__(value, /)", |vm, _| {
+        Err(vm.type_error("'|=' is not supported by mappingproxy; use '|' instead"))
+    }),
+];
+
+/// The mapping behind a proxy; another value as it is.
+fn mapping(value: &Value) -> Value {
+    views::proxied(value).unwrap_or_else(|| value.clone())
+}
+
+fn compare_proxies(vm: &mut Vm, args: &[Value], op: CmpOp) -> Result {
+    vm.compare(op, &mapping(&args[0]), &mapping(&args[1]))
+}
+
+fn new_proxy(vm: &mut Vm, args: &[Value]) -> Result {
+    let base = vm.types.mappingproxy.clone();
+    new_class(vm, &args[0], &base)?;
+    let given = &args[1];
+    let is_mapping = match given.unwrapped() {
+        Value::Dict(_) => true,
+        Value::Instance(_) => views::is_proxy(given) || vm.has_special(given, sym::__getitem__),
+        _ => false,
+    };
+    if !is_mapping {
+        let name = vm.type_name(given);
+        return Err(vm.type_error(format!("mappingproxy() argument must be a mapping, not {}", name.as_str())));
+    }
+    Ok(vm.mapping_proxy(given.clone()))
+}
+
+/// A `SimpleNamespace` with these attributes.
+pub fn namespace(vm: &mut Vm, pairs: Vec<(&str, Value)>) -> Value {
+    let class = vm.types.SimpleNamespace.clone();
+    let instance = Instance::new(class.clone(), crate::object::class::Payload::None);
+    for (name, value) in pairs {
+        let name = vm.intern(name);
+        instance.attrs.borrow_mut().set(&class.root_shape, &name, value);
+    }
+    Value::Instance(Rc::new(instance))
+}

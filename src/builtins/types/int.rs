@@ -1,0 +1,255 @@
+//! `int`.
+
+use num_bigint::BigInt;
+
+use super::number::{self, Kind, Operators, receiver};
+use super::{new_class, special, text_argument};
+use crate::builtins::add_methods;
+use crate::machine::sequence::bytes_of;
+use crate::machine::text::DigitLimit;
+use crate::machine::Vm;
+use crate::object::native::{Row, class_method, getter, method, static_method};
+use crate::object::{Result, Value};
+use crate::symbol::sym;
+use crate::text::int as ints;
+
+/// `int` and its subclasses.
+pub struct Integer;
+
+impl Kind for Integer {
+    const NAME: &'static str = "int";
+
+    fn is(value: &Value) -> bool {
+        value.is_int()
+    }
+
+    fn takes(value: &Value) -> bool {
+        value.is_int()
+    }
+}
+
+pub fn install(vm: &mut Vm) {
+    let class = vm.types.int.clone();
+    type Rows = Operators<Integer>;
+    for rows in [METHODS, Rows::ARITHMETIC, Rows::REAL, Rows::BITWISE, special::COMPARISONS] {
+        add_methods(vm, &class, rows);
+    }
+}
+
+const METHODS: &[Row] = &[
+    static_method("__new__(cls, x=<unrepresentable>, /, base=<unrepresentable>)", new),
+    method("as_integer_ratio()", as_integer_ratio),
+    method("bit_count()", bit_count),
+    method("bit_length()", bit_length),
+    method("conjugate()", plain),
+    class_method("from_bytes(bytes, byteorder='big', *, signed=False)", from_bytes),
+    method("is_integer()", is_integer),
+    method("to_bytes(length=1, byteorder='big', *, signed=False)", to_bytes),
+    getter("real", get_plain),
+    getter("imag", |vm, this| receiver::<Integer>(vm, this, "imag").map(|_| Value::Int(0))),
+    getter("numerator", get_plain),
+    getter("denominator", |vm, this| receiver::<Integer>(vm, this, "denominator").map(|_| Value::Int(1))),
+    method("__int__()", plain),
+    method("__index__()", plain),
+    method("__trunc__()", plain),
+    method("__floor__()", plain),
+    method("__ceil__()", plain),
+    method("__float__()", float),
+    method("__round__(ndigits=<unrepresentable>, /)", round),
+    method("__format__(format_spec, /)", number::format),
+    method("__getnewargs__()", new_args),
+    method("__sizeof__()", size_of),
+];
+
+fn new(vm: &mut Vm, args: &[Value]) -> Result {
+    let class = match &args[0] {
+        Value::Class(class) if std::rc::Rc::ptr_eq(class, &vm.types.int) => class.clone(),
+        other => {
+            let base = vm.types.int.clone();
+            new_class(vm, other, &base)?
+        }
+    };
+    let (x, base) = (&args[1], &args[2]);
+    let n = match (x.is_unbound(), base.is_unbound()) {
+        (true, true) => Value::Int(0),
+        (true, false) => return Err(vm.type_error("int() missing string argument")),
+        (false, true) => int(vm, x)?,
+        (false, false) => int_with_base(vm, x, base)?,
+    };
+    Ok(vm.wrap(&class, n))
+}
+
+/// `int(x)`
+pub fn int(vm: &mut Vm, x: &Value) -> Result {
+    if let Value::Int(_) = x {
+        return Ok(x.clone());
+    }
+    if let Some(n) = vm.to_int(x)? {
+        return Ok(n);
+    }
+    match parse(vm, x, 10) {
+        Some(result) => result,
+        None => {
+            let name = vm.type_name(x);
+            Err(vm.type_error(format!(
+                "int() argument must be a string, a bytes-like object or a real number, not '{}'",
+                name.as_str()
+            )))
+        }
+    }
+}
+
+fn int_with_base(vm: &mut Vm, x: &Value, base: &Value) -> Result {
+    let base = match vm.index(base)? {
+        Value::Int(n) => n,
+        _ => i64::MAX,
+    };
+    match parse(vm, x, base) {
+        Some(result) => result,
+        None => Err(vm.type_error("int() can't convert non-string with explicit base")),
+    }
+}
+
+/// The number that text or bytes spell; `None` for other values.
+fn parse(vm: &mut Vm, x: &Value, base: i64) -> Option<Result> {
+    let limit = vm.extension::<DigitLimit>().0;
+    let parsed = match x.as_str() {
+        Some(text) => ints::parse_int_limited(text.as_str(), base, limit),
+        None => ints::parse_int_bytes(&bytes_of(x)?, base, limit),
+    };
+    Some(parsed.map(Value::from).map_err(|fault| vm.from_fault(fault)))
+}
+
+/// The instance as an exact `int`.
+fn exact(vm: &mut Vm, value: &Value, name: &str) -> Result {
+    Ok(match receiver::<Integer>(vm, value, name)? {
+        Value::Bool(b) => Value::Int(i64::from(*b)),
+        n => n.clone(),
+    })
+}
+
+fn plain(vm: &mut Vm, args: &[Value]) -> Result {
+    exact(vm, &args[0], "__int__")
+}
+
+fn get_plain(vm: &mut Vm, this: &Value) -> Result {
+    exact(vm, this, "real")
+}
+
+fn big(vm: &mut Vm, value: &Value, name: &str) -> Result<BigInt> {
+    let n = exact(vm, value, name)?;
+    Ok(n.as_bigint().unwrap_or_default())
+}
+
+fn as_integer_ratio(vm: &mut Vm, args: &[Value]) -> Result {
+    Ok(Value::tuple([exact(vm, &args[0], "as_integer_ratio")?, Value::Int(1)]))
+}
+
+fn is_integer(vm: &mut Vm, args: &[Value]) -> Result {
+    exact(vm, &args[0], "is_integer")?;
+    Ok(Value::Bool(true))
+}
+
+fn bit_count(vm: &mut Vm, args: &[Value]) -> Result {
+    Ok(Value::Int(match exact(vm, &args[0], "bit_count")? {
+        Value::Int(n) => i64::from(ints::bit_count(n)),
+        n => ints::big_bit_count(&n.as_bigint().unwrap_or_default()) as i64,
+    }))
+}
+
+fn bit_length(vm: &mut Vm, args: &[Value]) -> Result {
+    Ok(Value::Int(match exact(vm, &args[0], "bit_length")? {
+        Value::Int(n) => i64::from(ints::bit_length(n)),
+        n => ints::big_bit_length(&n.as_bigint().unwrap_or_default()) as i64,
+    }))
+}
+
+fn float(vm: &mut Vm, args: &[Value]) -> Result {
+    let n = exact(vm, &args[0], "__float__")?;
+    vm.to_f64(&n).map(Value::Float)
+}
+
+fn round(vm: &mut Vm, args: &[Value]) -> Result {
+    let n = exact(vm, &args[0], "__round__")?;
+    round_int(vm, n, &args[1])
+}
+
+/// `round(n, digits)`
+pub fn round_int(vm: &mut Vm, n: Value, digits: &Value) -> Result {
+    let Some(digits) = digits.given() else { return Ok(n) };
+    let digits = vm.index(digits)?;
+    let digits = special::position(vm, &digits)?;
+    if digits >= 0 {
+        return Ok(n);
+    }
+    Ok(ints::round_to(&n.as_bigint().unwrap_or_default(), digits).into())
+}
+
+fn new_args(vm: &mut Vm, args: &[Value]) -> Result {
+    Ok(Value::tuple([exact(vm, &args[0], "__getnewargs__")?]))
+}
+
+fn size_of(vm: &mut Vm, args: &[Value]) -> Result {
+    let bits = ints::big_bit_length(&big(vm, &args[0], "__sizeof__")?);
+    Ok(Value::Int(24 + 4 * (bits.div_ceil(30).max(1) as i64)))
+}
+
+/// Longer results are refused as too large for the memory.
+const MAX_LENGTH: i64 = 1 << 32;
+
+fn to_bytes(vm: &mut Vm, args: &[Value]) -> Result {
+    let n = big(vm, &args[0], "to_bytes")?;
+    let length = vm.to_i64(&args[1])?;
+    let order = text_argument(vm, &args[2], "to_bytes", "'byteorder'")?;
+    let signed = vm.truth(&args[3])?;
+    if length < 0 {
+        return Err(vm.value_error("length argument must be non-negative"));
+    }
+    if length > MAX_LENGTH {
+        return Err(vm.memory_error());
+    }
+    let bytes = ints::is_little(order.as_str())
+        .and_then(|little| ints::to_bytes(&n, length as usize, little, signed))
+        .map_err(|fault| vm.from_fault(fault))?;
+    Ok(Value::bytes(bytes))
+}
+
+fn from_bytes(vm: &mut Vm, args: &[Value]) -> Result {
+    let [class, source, order, signed] = args else { return Ok(Value::Unbound) };
+    let order = text_argument(vm, order, "from_bytes", "'byteorder'")?;
+    let little = ints::is_little(order.as_str()).map_err(|fault| vm.from_fault(fault))?;
+    let signed = vm.truth(signed)?;
+    let bytes = to_byte_string(vm, source)?;
+    let n: Value = ints::from_bytes(&bytes, little, signed).into();
+    match class {
+        Value::Class(exact) if std::rc::Rc::ptr_eq(exact, &vm.types.int) => Ok(n),
+        class => vm.call(class, &[n]),
+    }
+}
+
+/// What `from_bytes` reads: bytes, an object with `__bytes__`, or small integers.
+fn to_byte_string(vm: &mut Vm, source: &Value) -> Result<Vec<u8>> {
+    if let Some(bytes) = bytes_of(source) {
+        return Ok(bytes);
+    }
+    if let Some(result) = vm.call_special(source, sym::__bytes__, &[])? {
+        if let Some(bytes) = bytes_of(&result) {
+            return Ok(bytes);
+        }
+        let name = vm.type_name(&result);
+        return Err(vm.type_error(format!("__bytes__ returned non-bytes (type {})", name.as_str())));
+    }
+    let iterator = if source.as_str().is_some() { None } else { vm.iter(source).ok() };
+    let Some(iterator) = iterator else {
+        let name = vm.type_name(source);
+        return Err(vm.type_error(format!("cannot convert '{}' object to bytes", name.as_str())));
+    };
+    let mut bytes = Vec::new();
+    for item in vm.collect(&iterator)? {
+        match vm.index(&item)? {
+            Value::Int(n @ 0..=255) => bytes.push(n as u8),
+            _ => return Err(vm.value_error("bytes must be in range(0, 256)")),
+        }
+    }
+    Ok(bytes)
+}

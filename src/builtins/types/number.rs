@@ -1,0 +1,201 @@
+//! The operators of `int`, `float` and `complex` as methods (`int.__add__`, `float.__rsub__`, ...).
+//!
+//! Each asks the number engines about the built-in part of the instance, never a method of its class: a subclass's
+//! method that calls the one it overrides does not come back to itself.
+
+use std::marker::PhantomData;
+
+use super::wrong_receiver;
+use crate::machine::Vm;
+use crate::object::native::{Row, method};
+use crate::object::{Result, Value};
+use crate::syntax::ast::{BinOp, UnaryOp};
+
+/// A built-in number type.
+pub trait Kind {
+    const NAME: &'static str;
+    /// Whether a value is of the type.
+    fn is(value: &Value) -> bool;
+    /// Whether a value can stand on the other side of an operator.
+    fn takes(value: &Value) -> bool;
+}
+
+/// The tables of methods for a number type.
+pub struct Operators<K>(PhantomData<K>);
+
+const NAMES: [(BinOp, &str, &str); 12] = [
+    (BinOp::Add, "__add__", "__radd__"),
+    (BinOp::Sub, "__sub__", "__rsub__"),
+    (BinOp::Mul, "__mul__", "__rmul__"),
+    (BinOp::Div, "__truediv__", "__rtruediv__"),
+    (BinOp::FloorDiv, "__floordiv__", "__rfloordiv__"),
+    (BinOp::Mod, "__mod__", "__rmod__"),
+    (BinOp::Pow, "__pow__", "__rpow__"),
+    (BinOp::LShift, "__lshift__", "__rlshift__"),
+    (BinOp::RShift, "__rshift__", "__rrshift__"),
+    (BinOp::BitAnd, "__and__", "__rand__"),
+    (BinOp::BitXor, "__xor__", "__rxor__"),
+    (BinOp::BitOr, "__or__", "__ror__"),
+];
+
+impl<K: Kind> Operators<K> {
+    /// What every number has.
+    pub const ARITHMETIC: &'static [Row] = &[
+        method("__add__(value, /)", binary::<K, 0>),
+        method("__radd__(value, /)", reflected::<K, 0>),
+        method("__sub__(value, /)", binary::<K, 1>),
+        method("__rsub__(value, /)", reflected::<K, 1>),
+        method("__mul__(value, /)", binary::<K, 2>),
+        method("__rmul__(value, /)", reflected::<K, 2>),
+        method("__truediv__(value, /)", binary::<K, 3>),
+        method("__rtruediv__(value, /)", reflected::<K, 3>),
+        method("__pow__(value, mod=None, /)", power::<K>),
+        method("__rpow__(value, mod=None, /)", reflected_power::<K>),
+        method("__neg__()", negative::<K>),
+        method("__pos__()", positive::<K>),
+        method("__abs__()", absolute::<K>),
+        method("__bool__()", truth::<K>),
+        method("__hash__()", hash::<K>),
+        method("__repr__()", repr::<K>),
+    ];
+
+    /// What real numbers have besides.
+    pub const REAL: &'static [Row] = &[
+        method("__floordiv__(value, /)", binary::<K, 4>),
+        method("__rfloordiv__(value, /)", reflected::<K, 4>),
+        method("__mod__(value, /)", binary::<K, 5>),
+        method("__rmod__(value, /)", reflected::<K, 5>),
+        method("__divmod__(value, /)", divmod::<K>),
+        method("__rdivmod__(value, /)", reflected_divmod::<K>),
+    ];
+
+    /// What integers have besides.
+    pub const BITWISE: &'static [Row] = &[
+        method("__lshift__(value, /)", binary::<K, 7>),
+        method("__rlshift__(value, /)", reflected::<K, 7>),
+        method("__rshift__(value, /)", binary::<K, 8>),
+        method("__rrshift__(value, /)", reflected::<K, 8>),
+        method("__and__(value, /)", binary::<K, 9>),
+        method("__rand__(value, /)", reflected::<K, 9>),
+        method("__xor__(value, /)", binary::<K, 10>),
+        method("__rxor__(value, /)", reflected::<K, 10>),
+        method("__or__(value, /)", binary::<K, 11>),
+        method("__ror__(value, /)", reflected::<K, 11>),
+        method("__invert__()", invert::<K>),
+    ];
+}
+
+/// The number inside the instance that a method was called on.
+pub fn receiver<'a, K: Kind>(vm: &mut Vm, value: &'a Value, name: &str) -> Result<&'a Value> {
+    let inner = value.unwrapped();
+    if K::is(inner) { Ok(inner) } else { Err(wrong_receiver(vm, K::NAME, name, value)) }
+}
+
+fn binary<K: Kind, const AT: usize>(vm: &mut Vm, args: &[Value]) -> Result {
+    let (op, name, _) = NAMES[AT];
+    let this = receiver::<K>(vm, &args[0], name)?;
+    let other = args[1].unwrapped();
+    if !K::takes(other) {
+        return Ok(Value::NotImplemented);
+    }
+    Ok(vm.builtin_binary(op, this, other)?.unwrap_or(Value::NotImplemented))
+}
+
+fn reflected<K: Kind, const AT: usize>(vm: &mut Vm, args: &[Value]) -> Result {
+    let (op, _, name) = NAMES[AT];
+    let this = receiver::<K>(vm, &args[0], name)?;
+    let other = args[1].unwrapped();
+    if !K::takes(other) {
+        return Ok(Value::NotImplemented);
+    }
+    Ok(vm.builtin_binary(op, other, this)?.unwrap_or(Value::NotImplemented))
+}
+
+fn power<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
+    if args[2].given().is_none() {
+        return binary::<K, 6>(vm, args);
+    }
+    let this = receiver::<K>(vm, &args[0], "__pow__")?;
+    let (exponent, modulus) = (args[1].unwrapped(), args[2].unwrapped());
+    if !K::takes(exponent) || !K::takes(modulus) {
+        return Ok(Value::NotImplemented);
+    }
+    vm.power(this, exponent, modulus)
+}
+
+fn reflected_power<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
+    reflected::<K, 6>(vm, &args[..2])
+}
+
+fn divmod<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
+    let this = receiver::<K>(vm, &args[0], "__divmod__")?;
+    let other = args[1].unwrapped();
+    if K::takes(other) { vm.divmod(this, other) } else { Ok(Value::NotImplemented) }
+}
+
+fn reflected_divmod<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
+    let this = receiver::<K>(vm, &args[0], "__rdivmod__")?;
+    let other = args[1].unwrapped();
+    if K::takes(other) { vm.divmod(other, this) } else { Ok(Value::NotImplemented) }
+}
+
+fn negative<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
+    let this = receiver::<K>(vm, &args[0], "__neg__")?;
+    vm.unary(UnaryOp::Neg, this)
+}
+
+fn positive<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
+    let this = receiver::<K>(vm, &args[0], "__pos__")?;
+    vm.unary(UnaryOp::Pos, this)
+}
+
+fn invert<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
+    let this = receiver::<K>(vm, &args[0], "__invert__")?;
+    vm.unary(UnaryOp::Invert, this)
+}
+
+fn absolute<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
+    let this = receiver::<K>(vm, &args[0], "__abs__")?;
+    Ok(abs(vm, this)?.unwrap_or(Value::NotImplemented))
+}
+
+fn truth<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
+    let this = receiver::<K>(vm, &args[0], "__bool__")?;
+    vm.truth(this).map(Value::Bool)
+}
+
+fn hash<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
+    let this = receiver::<K>(vm, &args[0], "__hash__")?;
+    vm.hash(this).map(Value::Int)
+}
+
+fn repr<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
+    let this = receiver::<K>(vm, &args[0], "__repr__")?;
+    vm.repr(this).map(Value::Str)
+}
+
+/// The absolute value of a built-in number; `None` for other values.
+pub fn abs(vm: &mut Vm, value: &Value) -> Result<Option<Value>> {
+    Ok(Some(match value {
+        Value::Int(n) if *n >= 0 => Value::Int(*n),
+        Value::Int(_) => vm.unary(UnaryOp::Neg, value)?,
+        Value::Bool(b) => Value::Int(i64::from(*b)),
+        Value::BigInt(n) => Value::int(num_traits::Signed::abs(&**n)),
+        Value::Float(x) => Value::Float(x.abs()),
+        Value::Complex(z) => match crate::text::complex::abs(**z) {
+            Ok(size) => Value::Float(size),
+            Err(fault) => return Err(vm.from_fault(fault)),
+        },
+        _ => return Ok(None),
+    }))
+}
+
+/// `__format__` of a type that has a language of its own for it.
+pub fn format(vm: &mut Vm, args: &[Value]) -> Result {
+    let Some(spec) = args[1].as_str().cloned() else {
+        let name = vm.type_name(&args[1]);
+        return Err(vm.type_error(format!("__format__() argument must be str, not {}", name.as_str())));
+    };
+    let text = if spec.is_empty() { vm.str(&args[0])? } else { vm.format(args[0].unwrapped(), spec.as_str())? };
+    Ok(Value::Str(text))
+}

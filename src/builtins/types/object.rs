@@ -1,0 +1,191 @@
+//! `object`: what every value has.
+
+use std::rc::Rc;
+
+use super::text_argument;
+use crate::builtins::add_methods;
+use crate::machine::Vm;
+use crate::machine::classes::{object_init, object_new};
+use crate::machine::display;
+use crate::object::class::Payload;
+use crate::object::native::{Row, attribute, class_method, method, static_method};
+use crate::object::{Class, Result, Str, Value};
+use crate::symbol::sym;
+
+pub fn install(vm: &mut Vm) {
+    let class = vm.types.object.clone();
+    add_methods(vm, &class, METHODS);
+    let doc = vm.name(sym::__doc__).clone();
+    class.set(&doc, Value::None);
+}
+
+const METHODS: &[Row] = &[
+    static_method("__new__(cls, *args, **kwargs)", object_new),
+    method("__init__(*args, **kwargs)", object_init),
+    method("__repr__()", |vm, args| Ok(Value::string(default_repr(vm, &args[0])))),
+    method("__str__()", |vm, args| vm.repr(&args[0]).map(Value::Str)),
+    method("__eq__(value, /)", eq),
+    method("__ne__(value, /)", ne),
+    method("__lt__(value, /)", not_implemented),
+    method("__le__(value, /)", not_implemented),
+    method("__gt__(value, /)", not_implemented),
+    method("__ge__(value, /)", not_implemented),
+    method("__hash__()", |_, args| Ok(Value::Int(identity_hash(&args[0])))),
+    method("__format__(format_spec, /)", format),
+    method("__getattribute__(name, /)", get_attribute),
+    method("__setattr__(name, value, /)", set_attribute),
+    method("__delattr__(name, /)", delete_attribute),
+    method("__dir__()", dir),
+    method("__getstate__()", get_state),
+    method("__sizeof__()", |_, _| Ok(Value::Int(16))),
+    class_method("__init_subclass__(*args, **kwargs)", init_subclass),
+    class_method("__subclasshook__(subclass, /)", not_implemented),
+    attribute("__class__", |vm, this| Ok(Value::Class(vm.class_of(this))), set_class),
+];
+
+fn not_implemented(_: &mut Vm, _: &[Value]) -> Result {
+    Ok(Value::NotImplemented)
+}
+
+/// `<module.Class object at 0x...>`
+pub fn default_repr(vm: &Vm, value: &Value) -> String {
+    let class = vm.class_of(value);
+    let address = display::address(value);
+    match vm.class_module(&class) {
+        Some(module) if module.as_str() != "builtins" => {
+            format!("<{}.{} object at {address}>", module.as_str(), class.qualname.borrow().as_str())
+        }
+        _ => format!("<{} object at {address}>", class.name.borrow().as_str()),
+    }
+}
+
+/// The hash of an object that equals nothing but itself.
+pub fn identity_hash(value: &Value) -> i64 {
+    let hash = (value.id() as u64).rotate_right(4) as i64;
+    if hash == -1 { -2 } else { hash }
+}
+
+fn eq(_: &mut Vm, args: &[Value]) -> Result {
+    Ok(if args[0].is(&args[1]) { Value::Bool(true) } else { Value::NotImplemented })
+}
+
+/// The opposite of what `__eq__` says.
+fn ne(vm: &mut Vm, args: &[Value]) -> Result {
+    match vm.call_special(&args[0], sym::__eq__, &args[1..2])? {
+        None | Some(Value::NotImplemented) => Ok(Value::NotImplemented),
+        Some(equal) => Ok(Value::Bool(!vm.truth(&equal)?)),
+    }
+}
+
+fn format(vm: &mut Vm, args: &[Value]) -> Result {
+    let spec = text_argument(vm, &args[1], "__format__", "")?;
+    if !spec.is_empty() {
+        let name = vm.type_name(&args[0]);
+        return Err(vm.type_error(format!("unsupported format string passed to {}.__format__", name.as_str())));
+    }
+    vm.str(&args[0]).map(Value::Str)
+}
+
+/// The name of an attribute as an argument.
+pub fn attribute_name(vm: &mut Vm, value: &Value) -> Result<Rc<Str>> {
+    match value {
+        Value::Str(name) => Ok(vm.intern_str(name)),
+        other => match other.as_str() {
+            Some(name) => Ok(vm.intern(name)),
+            None => {
+                let name = vm.type_name(other);
+                Err(vm.type_error(format!("attribute name must be string, not '{}'", name.as_str())))
+            }
+        },
+    }
+}
+
+fn get_attribute(vm: &mut Vm, args: &[Value]) -> Result {
+    let name = attribute_name(vm, &args[1])?;
+    let class = vm.class_of(&args[0]);
+    match &args[0] {
+        module @ Value::Module(_) => vm.get_attr(module, &name),
+        this => match vm.object_attr(this, &class, &name)? {
+            Some(found) => Ok(found),
+            None => Err(vm.attribute_error(this, &name)),
+        },
+    }
+}
+
+fn set_attribute(vm: &mut Vm, args: &[Value]) -> Result {
+    change(vm, &args[0], &args[1], Some(args[2].clone()), "__setattr__")
+}
+
+fn delete_attribute(vm: &mut Vm, args: &[Value]) -> Result {
+    change(vm, &args[0], &args[1], None, "__delattr__")
+}
+
+fn change(vm: &mut Vm, this: &Value, name: &Value, new: Option<Value>, method: &str) -> Result {
+    let name = attribute_name(vm, name)?;
+    let class = vm.class_of(this);
+    if matches!(this, Value::Class(_)) {
+        return Err(vm.type_error(format!("can't apply this {method} to {} object", class.name.borrow().as_str())));
+    }
+    vm.object_set_attr(this, &class, &name, new)?;
+    Ok(Value::None)
+}
+
+fn dir(vm: &mut Vm, args: &[Value]) -> Result {
+    let names = vm.default_dir(&args[0]);
+    Ok(Value::list(names.into_iter().map(Value::Str).collect()))
+}
+
+fn get_state(vm: &mut Vm, args: &[Value]) -> Result {
+    let Some(dict) = vm.instance_dict(&args[0]).filter(|dict| !dict.is_empty()) else { return Ok(Value::None) };
+    vm.dict_from_pairs(dict.pairs())
+}
+
+fn init_subclass(vm: &mut Vm, args: &[Value]) -> Result {
+    let Value::Class(class) = &args[0] else { return Ok(Value::None) };
+    let name = class.name.borrow().as_str().to_owned();
+    if args[2].as_dict().is_some_and(|kwargs| !kwargs.is_empty()) {
+        return Err(vm.type_error(format!("{name}.__init_subclass__() takes no keyword arguments")));
+    }
+    match args[1].as_tuple().map_or(0, |args| args.len()) {
+        0 => Ok(Value::None),
+        given => Err(vm.type_error(format!("{name}.__init_subclass__() takes no arguments ({given} given)"))),
+    }
+}
+
+fn set_class(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
+    let Value::Class(new) = &new else {
+        if new.is_unbound() {
+            return Err(vm.type_error("can't delete __class__ attribute"));
+        }
+        let name = vm.type_name(&new);
+        return Err(vm.type_error(format!("__class__ must be set to a class, not '{}' object", name.as_str())));
+    };
+    let old = vm.class_of(this);
+    if old.builtin || new.builtin {
+        return Err(vm.type_error("__class__ assignment only supported for mutable types or ModuleType subclasses"));
+    }
+    if !same_layout(&old, new) {
+        return Err(vm.type_error(format!(
+            "__class__ assignment: '{}' object layout differs from '{}'",
+            new.name.borrow().as_str(),
+            old.name.borrow().as_str()
+        )));
+    }
+    match this {
+        Value::Instance(instance) if !matches!(instance.payload, Payload::Native(_)) => {
+            *instance.class.borrow_mut() = new.clone();
+        }
+        Value::Exception(exception) => *exception.class.borrow_mut() = new.clone(),
+        _ => {
+            return Err(
+                vm.type_error("__class__ assignment only supported for mutable types or ModuleType subclasses")
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Whether instances of one class can become instances of another.
+fn same_layout(a: &Class, b: &Class) -> bool {
+    a.layout == b.layout && a.has_dict.get() == b.has_dict.get()
+}

@@ -1,0 +1,212 @@
+//! The methods of `str` that make new text: cutting, joining, padding, replacing, other case.
+
+use std::rc::Rc;
+
+use compact_str::CompactString;
+
+use super::{clamp, part_of, text, this};
+use crate::machine::Vm;
+use crate::machine::sequence::MAX_TEXT;
+use crate::object::native::{Row, method};
+use crate::object::{Result, Str, Value};
+use crate::text::{Fault, strops};
+
+macro_rules! cases {
+    ($($name:ident)*) => {
+        &[
+            $(method(concat!(stringify!($name), "()"), |vm, args| {
+                Ok(Value::string(strops::$name(this(vm, args, stringify!($name))?)))
+            }),)*
+            method("center(width, fillchar=' ', /)", |vm, args| pad(vm, args, "center", strops::center)),
+            method("expandtabs(tabsize=8)", expandtabs),
+            method("join(iterable, /)", join),
+            method("ljust(width, fillchar=' ', /)", |vm, args| pad(vm, args, "ljust", strops::ljust)),
+            method("lstrip(chars=None, /)", |vm, args| strip(vm, args, "lstrip", strops::lstrip)),
+            method("partition(sep, /)", |vm, args| partition(vm, args, "partition", strops::partition)),
+            method("removeprefix(prefix, /)", |vm, args| remove(vm, args, "removeprefix", strops::removeprefix)),
+            method("removesuffix(suffix, /)", |vm, args| remove(vm, args, "removesuffix", strops::removesuffix)),
+            method("replace(old, new, /, count=-1)", replace),
+            method("rjust(width, fillchar=' ', /)", |vm, args| pad(vm, args, "rjust", strops::rjust)),
+            method("rpartition(sep, /)", |vm, args| partition(vm, args, "rpartition", strops::rpartition)),
+            method("rsplit(sep=None, maxsplit=-1)", |vm, args| split(vm, args, "rsplit", strops::rsplit)),
+            method("rstrip(chars=None, /)", |vm, args| strip(vm, args, "rstrip", strops::rstrip)),
+            method("split(sep=None, maxsplit=-1)", |vm, args| split(vm, args, "split", strops::split)),
+            method("splitlines(keepends=False)", splitlines),
+            method("strip(chars=None, /)", |vm, args| strip(vm, args, "strip", strops::strip)),
+            method("zfill(width, /)", zfill),
+        ]
+    };
+}
+
+pub(super) const METHODS: &[Row] = cases! { capitalize casefold lower swapcase title upper };
+
+fn made(vm: &mut Vm, text: std::result::Result<String, Fault>) -> Result {
+    text.map(Value::string).map_err(|fault| vm.from_fault(fault))
+}
+
+type Pad = fn(&str, usize, i64, char) -> std::result::Result<String, Fault>;
+
+fn pad(vm: &mut Vm, args: &[Value], name: &str, pad: Pad) -> Result {
+    let text = this(vm, args, name)?;
+    let width = vm.to_i64(&args[1])?;
+    let Some(fill) = args[2].as_str() else {
+        let found = vm.type_name(&args[2]);
+        let message = format!("The fill character must be a unicode character, not {}", found.as_str());
+        return Err(vm.type_error(message));
+    };
+    let mut chars = fill.as_str().chars();
+    let (Some(fill), None) = (chars.next(), chars.next()) else {
+        return Err(vm.type_error("The fill character must be exactly one character long"));
+    };
+    if width <= text.len() as i64 {
+        return Ok(part_of(&args[0], text));
+    }
+    made(vm, pad(text, text.len(), width, fill))
+}
+
+fn zfill(vm: &mut Vm, args: &[Value]) -> Result {
+    let text = this(vm, args, "zfill")?;
+    let width = vm.to_i64(&args[1])?;
+    if width <= text.len() as i64 {
+        return Ok(part_of(&args[0], text));
+    }
+    made(vm, strops::zfill(text, text.len(), width))
+}
+
+fn expandtabs(vm: &mut Vm, args: &[Value]) -> Result {
+    let text = this(vm, args, "expandtabs")?;
+    let size = vm.to_i64(&args[1])?;
+    made(vm, strops::expandtabs(text, size))
+}
+
+fn strip(vm: &mut Vm, args: &[Value], name: &str, strip: for<'a> fn(&'a str, Option<&str>) -> &'a str) -> Result {
+    let text = this(vm, args, name)?;
+    let chars = match &args[1] {
+        Value::None => None,
+        other => match other.as_str() {
+            Some(chars) => Some(chars.as_str()),
+            None => return Err(vm.type_error(format!("{name} arg must be None or str"))),
+        },
+    };
+    Ok(part_of(&args[0], strip(text, chars)))
+}
+
+fn remove(vm: &mut Vm, args: &[Value], name: &str, remove: for<'a> fn(&'a str, &str) -> &'a str) -> Result {
+    let whole = this(vm, args, name)?;
+    let affix = text(vm, &args[1], name, "")?;
+    Ok(part_of(&args[0], remove(whole, affix)))
+}
+
+fn replace(vm: &mut Vm, args: &[Value]) -> Result {
+    let whole = this(vm, args, "replace")?;
+    let old = text(vm, &args[1], "replace", "1")?;
+    let new = text(vm, &args[2], "replace", "2")?;
+    let count = clamp(vm, &args[3])?;
+    if !old.is_empty() && !whole.as_str().contains(old.as_str()) {
+        return Ok(part_of(&args[0], whole));
+    }
+    // As long as the result can get at most: each match and each gap is replaced.
+    let matches = if old.is_empty() { whole.len() + 1 } else { whole.as_str().len() / old.as_str().len() };
+    if matches.saturating_mul(new.as_str().len()) > MAX_TEXT {
+        return Err(vm.memory_error());
+    }
+    Ok(Value::string(strops::replace(whole, old, new, count)))
+}
+
+type Parts<'a> = std::result::Result<(&'a str, &'a str, &'a str), Fault>;
+
+fn partition(vm: &mut Vm, args: &[Value], name: &str, cut: for<'a> fn(&'a str, &'a str) -> Parts<'a>) -> Result {
+    let whole = this(vm, args, name)?;
+    let Some(separator) = args[1].as_str() else {
+        let found = vm.type_name(&args[1]);
+        return Err(vm.type_error(format!("must be str, not {}", found.as_str())));
+    };
+    match cut(whole, separator) {
+        Ok((before, at, after)) => {
+            Ok(Value::tuple([part_of(&args[0], before), part_of(&args[1], at), part_of(&args[0], after)]))
+        }
+        Err(fault) => Err(vm.from_fault(fault)),
+    }
+}
+
+type Split = for<'a> fn(&'a str, Option<&str>, i64) -> std::result::Result<Vec<&'a str>, Fault>;
+
+fn split(vm: &mut Vm, args: &[Value], name: &str, split: Split) -> Result {
+    let whole = this(vm, args, name)?;
+    let separator = match &args[1] {
+        Value::None => None,
+        other => match other.as_str() {
+            Some(separator) => Some(separator.as_str()),
+            None => {
+                let found = vm.type_name(other);
+                return Err(vm.type_error(format!("must be str or None, not {}", found.as_str())));
+            }
+        },
+    };
+    let most = clamp(vm, &args[2])?;
+    match split(whole, separator, most) {
+        Ok(parts) => Ok(Value::list(parts.into_iter().map(|part| piece(vm, part)).collect())),
+        Err(fault) => Err(vm.from_fault(fault)),
+    }
+}
+
+/// A piece of text as a value; single characters are shared.
+fn piece(vm: &mut Vm, part: &str) -> Value {
+    match part.as_bytes() {
+        [byte] => vm.char_value(char::from(*byte)),
+        _ => Value::str(part),
+    }
+}
+
+fn splitlines(vm: &mut Vm, args: &[Value]) -> Result {
+    let whole = this(vm, args, "splitlines")?;
+    let keep_ends = vm.truth(&args[1])?;
+    Ok(Value::list(strops::splitlines(whole, keep_ends).into_iter().map(Value::str).collect()))
+}
+
+fn join(vm: &mut Vm, args: &[Value]) -> Result {
+    let separator = this(vm, args, "join")?;
+    let items = match &args[1] {
+        Value::List(list) => list.to_vec(),
+        Value::Tuple(items) => items.to_vec(),
+        other => {
+            let iterator = match vm.iter(other) {
+                Ok(iterator) => iterator,
+                Err(e) if e.is(&vm.types.TypeError) && vm.lookup_special(other, crate::symbol::sym::__iter__).is_none() => {
+                    return Err(vm.type_error("can only join an iterable"));
+                }
+                Err(e) => return Err(e),
+            };
+            vm.collect(&iterator)?
+        }
+    };
+    let mut size = separator.as_str().len().saturating_mul(items.len().saturating_sub(1));
+    for (at, item) in items.iter().enumerate() {
+        match item.as_str() {
+            Some(text) => size = size.saturating_add(text.as_str().len()),
+            None => {
+                let found = vm.type_name(item);
+                return Err(vm.type_error(format!(
+                    "sequence item {at}: expected str instance, {} found",
+                    found.as_str()
+                )));
+            }
+        }
+    }
+    if let [only @ Value::Str(_)] = items.as_slice() {
+        return Ok(only.clone());
+    }
+    if size > MAX_TEXT {
+        return Err(vm.memory_error());
+    }
+    let mut joined = CompactString::with_capacity(size);
+    for (at, item) in items.iter().enumerate() {
+        if at > 0 {
+            joined.push_str(separator);
+        }
+        if let Some(text) = item.as_str() {
+            joined.push_str(text);
+        }
+    }
+    Ok(Value::Str(Rc::new(Str::new(joined))))
+}

@@ -1,0 +1,288 @@
+//! `str`: its constructor, its special methods, and the methods that look at text without changing it.
+
+mod change;
+mod translate;
+
+use std::rc::Rc;
+
+use super::{new_class, special, text_argument, wrong_receiver};
+use crate::builtins::add_methods;
+use crate::machine::Vm;
+use crate::machine::sequence::bytes_of;
+use crate::object::native::{Row, method, static_method};
+use crate::object::{Error, Result, Str, Value};
+use crate::text::{codecs, strops};
+
+pub fn install(vm: &mut Vm) {
+    let class = vm.types.str_.clone();
+    for rows in [METHODS, PREDICATES, change::METHODS, translate::METHODS, special::COMPARISONS] {
+        add_methods(vm, &class, rows);
+    }
+}
+
+const METHODS: &[Row] = &[
+    static_method("__new__(cls, object='', encoding=<unrepresentable>, errors=<unrepresentable>)", new),
+    method("count(sub, start=None, end=None, /)", count),
+    method("encode(encoding='utf-8', errors='strict')", encode),
+    method("endswith(suffix, start=None, end=None, /)", endswith),
+    method("find(sub, start=None, end=None, /)", find),
+    method("index(sub, start=None, end=None, /)", index),
+    method("rfind(sub, start=None, end=None, /)", rfind),
+    method("rindex(sub, start=None, end=None, /)", rindex),
+    method("startswith(prefix, start=None, end=None, /)", startswith),
+    method("format(*args, **kwargs)", format),
+    method("format_map(mapping, /)", format_map),
+    method("__add__(value, /)", add),
+    method("__contains__(key, /)", special::contains),
+    method("__format__(format_spec, /)", super::number::format),
+    method("__getitem__(key, /)", get_item),
+    method("__getnewargs__()", |vm, args| Ok(Value::tuple([Value::Str(this(vm, args, "__getnewargs__")?.clone())]))),
+    method("__hash__()", |vm, args| Ok(Value::Int(this(vm, args, "__hash__")?.hash()))),
+    method("__iter__()", special::iter),
+    method("__len__()", |vm, args| Ok(Value::usize(this(vm, args, "__len__")?.len()))),
+    method("__mod__(value, /)", modulo),
+    method("__rmod__(value, /)", reflected_modulo),
+    method("__mul__(value, /)", special::mul),
+    method("__rmul__(value, /)", special::mul),
+    method("__repr__()", |vm, args| {
+        let text = this(vm, args, "__repr__")?.clone();
+        vm.repr(&Value::Str(text)).map(Value::Str)
+    }),
+    method("__str__()", |vm, args| Ok(Value::Str(this(vm, args, "__str__")?.clone()))),
+    method("__sizeof__()", size_of),
+];
+
+macro_rules! predicates {
+    ($($name:ident $test:expr;)*) => {
+        /// What asks whether all characters are of a kind.
+        const PREDICATES: &[Row] = &[
+            $(method(concat!(stringify!($name), "()"), |vm, args| {
+                let text = this(vm, args, stringify!($name))?;
+                Ok(Value::Bool($test(text)))
+            })),*
+        ];
+    };
+}
+
+predicates! {
+    isalnum |text: &Str| strops::isalnum(text);
+    isalpha |text: &Str| strops::isalpha(text);
+    isascii |text: &Str| text.as_str().is_ascii();
+    isdecimal |text: &Str| strops::isdecimal(text);
+    isdigit |text: &Str| strops::isdigit(text);
+    isidentifier |text: &Str| strops::isidentifier(text);
+    islower |text: &Str| strops::is_lower_text(text);
+    isnumeric |text: &Str| strops::isnumeric(text);
+    isprintable |text: &Str| strops::isprintable(text);
+    isspace |text: &Str| strops::isspace(text);
+    istitle |text: &Str| strops::is_title_text(text);
+    isupper |text: &Str| strops::is_upper_text(text);
+}
+
+/// The text that a method was called on.
+#[inline]
+pub fn this<'a>(vm: &mut Vm, args: &'a [Value], name: &str) -> Result<&'a Rc<Str>> {
+    match args.first() {
+        Some(Value::Str(text)) => Ok(text),
+        Some(value) => match value.as_str() {
+            Some(text) => Ok(text),
+            None => Err(wrong_receiver(vm, "str", name, value)),
+        },
+        None => Err(vm.type_error(format!("unbound method str.{name}() needs an argument"))),
+    }
+}
+
+/// An argument that has to be text.
+pub fn text<'a>(vm: &mut Vm, value: &'a Value, name: &str, which: &str) -> Result<&'a Rc<Str>> {
+    text_argument(vm, value, name, which)
+}
+
+fn new(vm: &mut Vm, args: &[Value]) -> Result {
+    let [class, object, encoding, errors] = args else { return Ok(Value::Unbound) };
+    let class = match class {
+        Value::Class(class) if Rc::ptr_eq(class, &vm.types.str_) => class.clone(),
+        other => {
+            let base = vm.types.str_.clone();
+            new_class(vm, other, &base)?
+        }
+    };
+    if encoding.is_unbound() && errors.is_unbound() {
+        let text = vm.str(object)?;
+        return Ok(vm.wrap(&class, Value::Str(text)));
+    }
+    let encoding = match encoding {
+        Value::Unbound => "utf-8".to_owned(),
+        other => text_argument(vm, other, "str", "'encoding'")?.as_str().to_owned(),
+    };
+    let errors = match errors {
+        Value::Unbound => "strict".to_owned(),
+        other => text_argument(vm, other, "str", "'errors'")?.as_str().to_owned(),
+    };
+    let Some(bytes) = bytes_of(object) else {
+        return Err(match object.as_str() {
+            Some(_) => vm.type_error("decoding str is not supported"),
+            None => {
+                let name = vm.type_name(object);
+                vm.type_error(format!("decoding to str: need a bytes-like object, {} found", name.as_str()))
+            }
+        });
+    };
+    let text = codecs::decode(&bytes, &encoding, &errors).map_err(|fault| vm.from_fault(fault))?;
+    Ok(vm.wrap(&class, Value::string(text)))
+}
+
+fn encode(vm: &mut Vm, args: &[Value]) -> Result {
+    let text = this(vm, args, "encode")?;
+    let encoding = text_argument(vm, &args[1], "encode", "'encoding'")?;
+    let errors = text_argument(vm, &args[2], "encode", "'errors'")?;
+    match codecs::encode(text, encoding, errors) {
+        Ok(bytes) => Ok(Value::bytes(bytes)),
+        Err(fault) => Err(vm.from_fault(fault)),
+    }
+}
+
+/// A start or end of a search; what does not fit a machine word is as far off as can be.
+fn bound(vm: &mut Vm, value: &Value) -> Result<Option<i64>> {
+    match value {
+        Value::None | Value::Unbound => Ok(None),
+        Value::Int(n) => Ok(Some(*n)),
+        other => match vm.index_opt(other)? {
+            Some(Value::Int(n)) => Ok(Some(n)),
+            Some(Value::BigInt(n)) => Ok(Some(if n.sign() == num_bigint::Sign::Minus { i64::MIN } else { i64::MAX })),
+            _ => Err(vm.type_error("slice indices must be integers or None or have an __index__ method")),
+        },
+    }
+}
+
+type Search = fn(&str, usize, &str, Option<i64>, Option<i64>) -> Option<usize>;
+
+fn search(vm: &mut Vm, args: &[Value], name: &str, search: Search) -> Result<Option<usize>> {
+    let text = this(vm, args, name)?;
+    let sub = self::text(vm, &args[1], name, "1")?;
+    let (start, end) = (bound(vm, &args[2])?, bound(vm, &args[3])?);
+    Ok(search(text, text.len(), sub, start, end))
+}
+
+fn find(vm: &mut Vm, args: &[Value]) -> Result {
+    Ok(search(vm, args, "find", strops::find)?.map_or(Value::Int(-1), Value::usize))
+}
+
+fn rfind(vm: &mut Vm, args: &[Value]) -> Result {
+    Ok(search(vm, args, "rfind", strops::rfind)?.map_or(Value::Int(-1), Value::usize))
+}
+
+fn index(vm: &mut Vm, args: &[Value]) -> Result {
+    let found = search(vm, args, "index", strops::find)?;
+    found.map(Value::usize).ok_or_else(|| not_found(vm))
+}
+
+fn rindex(vm: &mut Vm, args: &[Value]) -> Result {
+    let found = search(vm, args, "rindex", strops::rfind)?;
+    found.map(Value::usize).ok_or_else(|| not_found(vm))
+}
+
+#[cold]
+fn not_found(vm: &mut Vm) -> Error {
+    vm.from_fault(strops::not_found())
+}
+
+fn count(vm: &mut Vm, args: &[Value]) -> Result {
+    let text = this(vm, args, "count")?;
+    let sub = self::text(vm, &args[1], "count", "1")?;
+    let (start, end) = (bound(vm, &args[2])?, bound(vm, &args[3])?);
+    Ok(Value::usize(strops::count(text, text.len(), sub, start, end)))
+}
+
+fn startswith(vm: &mut Vm, args: &[Value]) -> Result {
+    affix(vm, args, "startswith", strops::startswith)
+}
+
+fn endswith(vm: &mut Vm, args: &[Value]) -> Result {
+    affix(vm, args, "endswith", strops::endswith)
+}
+
+type Affix = fn(&str, usize, &str, Option<i64>, Option<i64>) -> bool;
+
+fn affix(vm: &mut Vm, args: &[Value], name: &str, test: Affix) -> Result {
+    let text = this(vm, args, name)?;
+    let (start, end) = (bound(vm, &args[2])?, bound(vm, &args[3])?);
+    if let Some(affix) = args[1].as_str() {
+        return Ok(Value::Bool(test(text, text.len(), affix, start, end)));
+    }
+    let Some(all) = args[1].as_tuple() else {
+        let found = vm.type_name(&args[1]);
+        let message = format!("{name} first arg must be str or a tuple of str, not {}", found.as_str());
+        return Err(vm.type_error(message));
+    };
+    for affix in all.iter() {
+        let Some(affix) = affix.as_str() else {
+            let found = vm.type_name(affix);
+            return Err(vm.type_error(format!("tuple for {name} must only contain str, not {}", found.as_str())));
+        };
+        if test(text, text.len(), affix, start, end) {
+            return Ok(Value::Bool(true));
+        }
+    }
+    Ok(Value::Bool(false))
+}
+
+fn format(vm: &mut Vm, args: &[Value]) -> Result {
+    let template = this(vm, args, "format")?.clone();
+    let positional = args[1].as_tuple().map(|items| items.to_vec()).unwrap_or_default();
+    vm.format_map(&template, Some(&positional), &args[2]).map(Value::Str)
+}
+
+fn format_map(vm: &mut Vm, args: &[Value]) -> Result {
+    let template = this(vm, args, "format_map")?.clone();
+    vm.format_map(&template, None, &args[1]).map(Value::Str)
+}
+
+fn add(vm: &mut Vm, args: &[Value]) -> Result {
+    this(vm, args, "__add__")?;
+    special::add(vm, args)
+}
+
+fn get_item(vm: &mut Vm, args: &[Value]) -> Result {
+    this(vm, args, "__getitem__")?;
+    vm.get_item(args[0].unwrapped(), &args[1])
+}
+
+fn modulo(vm: &mut Vm, args: &[Value]) -> Result {
+    let template = this(vm, args, "__mod__")?.clone();
+    vm.format_percent(&template, &args[1]).map(Value::Str)
+}
+
+fn reflected_modulo(vm: &mut Vm, args: &[Value]) -> Result {
+    match args[1].as_str() {
+        Some(template) => vm.format_percent(&template.clone(), &args[0]).map(Value::Str),
+        None => Ok(Value::NotImplemented),
+    }
+}
+
+fn size_of(vm: &mut Vm, args: &[Value]) -> Result {
+    let text = this(vm, args, "__sizeof__")?;
+    let widest = text.as_str().chars().map(|c| c as u32).max().unwrap_or(0);
+    let (head, width) = match widest {
+        0..=0x7F => (40, 1),
+        0x80..=0xFF => (56, 1),
+        0x100..=0xFFFF => (56, 2),
+        _ => (56, 4),
+    };
+    Ok(Value::usize(head + (text.len() + 1) * width))
+}
+
+/// The text `part` as a value: the very object `whole` if it is all of it.
+fn part_of(whole: &Value, part: &str) -> Value {
+    match whole {
+        Value::Str(text) if text.as_str().len() == part.len() => whole.clone(),
+        _ => Value::str(part),
+    }
+}
+
+/// How many items a count means, for `split` and the like.
+fn clamp(vm: &mut Vm, value: &Value) -> Result<i64> {
+    match value {
+        Value::Int(n) => Ok(*n),
+        other => vm.to_i64(other),
+    }
+}

@@ -1,0 +1,417 @@
+//! `type`: classes as objects.
+
+use std::rc::{Rc, Weak};
+
+use super::object::attribute_name;
+use super::wrong_receiver;
+use crate::builtins::add_methods;
+use crate::machine::Vm;
+use crate::machine::generic;
+use crate::object::native::{Row, attribute, class_method, getter, method, static_method};
+use crate::object::{Class, Dict, Error, Result, Str, Value};
+use crate::symbol::{Symbol, sym};
+
+pub fn install(vm: &mut Vm) {
+    let class = vm.types.type_.clone();
+    add_methods(vm, &class, METHODS);
+}
+
+const METHODS: &[Row] = &[
+    static_method("__new__(metatype, *args, **kwargs)", new),
+    method("__init__(*args, **kwargs)", init),
+    method("__call__(*args, **kwargs)", call),
+    method("__repr__()", |vm, args| {
+        let class = this(vm, &args[0], "__repr__")?;
+        Ok(Value::string(vm.class_repr(&class)))
+    }),
+    method("__getattribute__(name, /)", get_attribute),
+    method("__setattr__(name, value, /)", |vm, args| change(vm, args, Some(args[2].clone()), "__setattr__")),
+    method("__delattr__(name, /)", |vm, args| change(vm, args, None, "__delattr__")),
+    method("__dir__()", dir),
+    method("__instancecheck__(instance, /)", instance_check),
+    method("__subclasscheck__(subclass, /)", subclass_check),
+    method("__subclasses__()", subclasses),
+    method("mro()", |vm, args| {
+        let class = this(vm, &args[0], "mro")?;
+        Ok(Value::list(class.mro().into_iter().map(Value::Class).collect()))
+    }),
+    method("__or__(value, /)", |vm, args| Ok(union(vm, &args[0], &args[1]))),
+    method("__ror__(value, /)", |vm, args| Ok(union(vm, &args[1], &args[0]))),
+    method("__sizeof__()", |_, _| Ok(Value::Int(904))),
+    class_method("__prepare__(*args, **kwargs)", |_, _| Ok(Value::dict(Dict::new()))),
+    attribute("__name__", |vm, class| Ok(Value::Str(this(vm, class, "__name__")?.name.borrow().clone())), set_name),
+    attribute(
+        "__qualname__",
+        |vm, class| Ok(Value::Str(this(vm, class, "__qualname__")?.qualname.borrow().clone())),
+        set_qualname,
+    ),
+    attribute("__module__", get_module, |vm, class, new| set_entry(vm, class, sym::__module__, new)),
+    attribute("__doc__", get_doc, |vm, class, new| set_entry(vm, class, sym::__doc__, new)),
+    attribute("__bases__", get_bases, set_bases),
+    getter("__base__", get_base),
+    getter("__mro__", |vm, class| {
+        let class = this(vm, class, "__mro__")?;
+        Ok(Value::tuple(class.mro().into_iter().map(Value::Class).collect::<Vec<_>>()))
+    }),
+    getter("__dict__", |vm, class| {
+        let dict = this(vm, class, "__dict__")?.dict.clone();
+        Ok(vm.mapping_proxy(Value::Dict(dict)))
+    }),
+    attribute("__annotations__", get_annotations, set_annotations),
+    attribute("__type_params__", get_type_params, |vm, class, new| set_entry(vm, class, sym::__type_params__, new)),
+    attribute("__abstractmethods__", get_abstract, set_abstract),
+    getter("__text_signature__", |_, _| Ok(Value::None)),
+];
+
+fn this(vm: &mut Vm, value: &Value, name: &str) -> Result<Rc<Class>> {
+    match value {
+        Value::Class(class) => Ok(class.clone()),
+        other => Err(wrong_receiver(vm, "type", name, other)),
+    }
+}
+
+fn union(vm: &mut Vm, a: &Value, b: &Value) -> Value {
+    generic::union_of(vm, a, b).unwrap_or(Value::NotImplemented)
+}
+
+/// The arguments of a call as they come through `*args, **kwargs`.
+pub fn unpack(vm: &mut Vm, args: &Value, kwargs: &Value) -> (Vec<Value>, Vec<(Rc<Str>, Value)>) {
+    let positional = args.as_tuple().map(|args| args.to_vec()).unwrap_or_default();
+    let mut named = Vec::new();
+    for (key, value) in kwargs.as_dict().map(|kwargs| kwargs.pairs()).unwrap_or_default() {
+        if let Some(key) = key.as_str() {
+            named.push((vm.intern_str(key), value));
+        }
+    }
+    (positional, named)
+}
+
+fn call(vm: &mut Vm, args: &[Value]) -> Result {
+    let class = this(vm, &args[0], "__call__")?;
+    let (positional, named) = unpack(vm, &args[1], &args[2]);
+    vm.instantiate(&class, &positional, &named)
+}
+
+fn new(vm: &mut Vm, args: &[Value]) -> Result {
+    let Value::Class(meta) = &args[0] else {
+        let name = vm.type_name(&args[0]);
+        return Err(vm.type_error(format!("type.__new__(X): X is not a type object ({})", name.as_str())));
+    };
+    let (positional, named) = unpack(vm, &args[1], &args[2]);
+    let is_type = Rc::ptr_eq(meta, &vm.types.type_);
+    let [name, bases, namespace] = positional.as_slice() else {
+        if let ([object], true) = (positional.as_slice(), is_type && named.is_empty()) {
+            return Ok(Value::Class(vm.class_of(object)));
+        }
+        return Err(if is_type {
+            vm.type_error("type() takes 1 or 3 arguments")
+        } else {
+            vm.type_error(format!("type.__new__() takes exactly 3 arguments ({} given)", positional.len()))
+        });
+    };
+    let Some(name) = name.as_str().cloned() else { return Err(wrong_argument(vm, 1, "str", name)) };
+    let Some(bases) = bases.as_tuple().cloned() else { return Err(wrong_argument(vm, 2, "tuple", bases)) };
+    let Some(namespace) = namespace.as_dict().cloned() else { return Err(wrong_argument(vm, 3, "dict", namespace)) };
+    if name.as_str().contains('\0') {
+        return Err(vm.value_error("type name must not contain null characters"));
+    }
+    let entries = vm.name(sym::__mro_entries__).clone();
+    for base in bases.iter().filter(|base| !matches!(base, Value::Class(_))) {
+        if vm.get_attr_opt(base, &entries)?.is_some() {
+            return Err(
+                vm.type_error("type() doesn't support MRO entry resolution; use types.new_class()")
+            );
+        }
+    }
+    let given = Value::Class(meta.clone());
+    let winner = vm.metaclass_of(Some(&given), &bases)?;
+    let meta = match winner {
+        Value::Class(winner) if !Rc::ptr_eq(&winner, meta) => {
+            // A base's metaclass with a `__new__` of its own makes the class instead.
+            let own = winner.lookup(&vm.name(sym::__new__).clone());
+            if !matches!(&own, Some(Value::Native(native)) if native.call as usize == new as *const () as usize) {
+                let construct = vm.name(sym::__new__).clone();
+                let construct = vm.get_attr(&Value::Class(winner.clone()), &construct)?;
+                let mut all = vec![Value::Class(winner)];
+                all.extend(positional.iter().cloned());
+                return vm.call_kw(&construct, &all, &named);
+            }
+            winner
+        }
+        _ => meta.clone(),
+    };
+    let module = vm.name(sym::__module__).clone();
+    let namespace = if namespace.get_str(&module).is_some() {
+        namespace
+    } else {
+        let copy = Rc::new(Dict { table: namespace.table.borrow().clone().into() });
+        copy.set_str(&module, Value::str("__main__"));
+        copy
+    };
+    vm.new_class(&meta, &name, &bases, &namespace, &named)
+}
+
+#[cold]
+fn wrong_argument(vm: &mut Vm, at: usize, wanted: &str, found: &Value) -> Error {
+    let found = vm.type_name(found);
+    vm.type_error(format!("type.__new__() argument {at} must be {wanted}, not {}", found.as_str()))
+}
+
+fn init(vm: &mut Vm, args: &[Value]) -> Result {
+    let (positional, named) = unpack(vm, &args[1], &args[2]);
+    match positional.len() {
+        1 if !named.is_empty() => Err(vm.type_error("type.__init__() takes no keyword arguments")),
+        1 | 3 => Ok(Value::None),
+        _ => Err(vm.type_error("type.__init__() takes 1 or 3 arguments")),
+    }
+}
+
+fn get_attribute(vm: &mut Vm, args: &[Value]) -> Result {
+    let class = this(vm, &args[0], "__getattribute__")?;
+    let name = attribute_name(vm, &args[1])?;
+    vm.class_attr(&class, &name)
+}
+
+fn change(vm: &mut Vm, args: &[Value], new: Option<Value>, method: &str) -> Result {
+    this(vm, &args[0], method)?;
+    let name = attribute_name(vm, &args[1])?;
+    let meta = vm.class_of(&args[0]);
+    vm.object_set_attr(&args[0], &meta, &name, new)?;
+    Ok(Value::None)
+}
+
+fn dir(vm: &mut Vm, args: &[Value]) -> Result {
+    let names = vm.default_dir(&args[0]);
+    Ok(Value::list(names.into_iter().map(Value::Str).collect()))
+}
+
+/// `isinstance` without asking the class's own `__instancecheck__`.
+fn instance_check(vm: &mut Vm, args: &[Value]) -> Result {
+    let class = this(vm, &args[0], "__instancecheck__")?;
+    if vm.class_of(&args[1]).is_subclass(&class) {
+        return Ok(Value::Bool(true));
+    }
+    let name = vm.name(sym::__class__).clone();
+    match vm.get_attr_opt(&args[1], &name)? {
+        Some(Value::Class(claimed)) => Ok(Value::Bool(claimed.is_subclass(&class))),
+        _ => Ok(Value::Bool(false)),
+    }
+}
+
+fn subclass_check(vm: &mut Vm, args: &[Value]) -> Result {
+    let class = this(vm, &args[0], "__subclasscheck__")?;
+    match &args[1] {
+        Value::Class(sub) => Ok(Value::Bool(sub.is_subclass(&class))),
+        _ => Err(vm.type_error("issubclass() arg 1 must be a class")),
+    }
+}
+
+fn subclasses(vm: &mut Vm, args: &[Value]) -> Result {
+    let class = this(vm, &args[0], "__subclasses__")?;
+    let found: Vec<Value> = class.subclasses.borrow().iter().filter_map(Weak::upgrade).map(Value::Class).collect();
+    Ok(Value::list(found))
+}
+
+/// Refuses to change a class that a script cannot change, or to delete what every class has.
+fn check_change(vm: &mut Vm, class: &Rc<Class>, name: &str, new: &Value) -> Result<()> {
+    let shown = class.name.borrow().as_str().to_owned();
+    if class.builtin {
+        return Err(vm.type_error(format!("cannot set '{name}' attribute of immutable type '{shown}'")));
+    }
+    if new.is_unbound() {
+        return Err(vm.type_error(format!("cannot delete '{name}' attribute of immutable type '{shown}'")));
+    }
+    Ok(())
+}
+
+fn new_name(vm: &mut Vm, class: &Rc<Class>, name: &str, new: &Value) -> Result<Rc<Str>> {
+    check_change(vm, class, name, new)?;
+    match new.as_str() {
+        Some(text) => Ok(text.clone()),
+        None => {
+            let (shown, found) = (class.name.borrow().as_str().to_owned(), vm.type_name(new));
+            Err(vm.type_error(format!("can only assign string to {shown}.{name}, not '{}'", found.as_str())))
+        }
+    }
+}
+
+fn set_name(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
+    let class = this(vm, class, "__name__")?;
+    let text = new_name(vm, &class, "__name__", &new)?;
+    if text.as_str().contains('\0') {
+        return Err(vm.value_error("type name must not contain null characters"));
+    }
+    *class.name.borrow_mut() = text;
+    Ok(())
+}
+
+fn set_qualname(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
+    let class = this(vm, class, "__qualname__")?;
+    let text = new_name(vm, &class, "__qualname__", &new)?;
+    *class.qualname.borrow_mut() = text;
+    Ok(())
+}
+
+/// An entry of the class's own namespace.
+fn entry(vm: &Vm, class: &Class, name: Symbol) -> Option<Value> {
+    class.dict.get_str(vm.name(name))
+}
+
+fn set_entry(vm: &mut Vm, class: &Value, name: Symbol, new: Value) -> Result<()> {
+    let name = vm.name(name).clone();
+    let class = this(vm, class, name.as_str())?;
+    check_change(vm, &class, name.as_str(), &new)?;
+    class.set(&name, new);
+    Ok(())
+}
+
+fn get_module(vm: &mut Vm, class: &Value) -> Result {
+    let class = this(vm, class, "__module__")?;
+    match entry(vm, &class, sym::__module__) {
+        Some(module) => Ok(module),
+        None if class.builtin => Ok(Value::str("builtins")),
+        None => Err(vm.attribute_error(&Value::Class(class), &vm.name(sym::__module__).clone())),
+    }
+}
+
+fn get_doc(vm: &mut Vm, class: &Value) -> Result {
+    let class = this(vm, class, "__doc__")?;
+    match entry(vm, &class, sym::__doc__) {
+        Some(doc @ (Value::Descriptor(_) | Value::Instance(_))) => {
+            // A documentation string that is computed.
+            vm.bind(&doc, None, &class)
+        }
+        other => Ok(Value::option(other)),
+    }
+}
+
+fn get_bases(vm: &mut Vm, class: &Value) -> Result {
+    let class = this(vm, class, "__bases__")?;
+    let bases = class.bases.borrow().clone();
+    Ok(Value::tuple(bases.into_iter().map(Value::Class).collect::<Vec<_>>()))
+}
+
+fn get_base(vm: &mut Vm, class: &Value) -> Result {
+    let class = this(vm, class, "__base__")?;
+    let bases = class.bases.borrow().clone();
+    // The base that decides what instances are made of.
+    let best = bases.iter().find(|base| base.layout == class.layout).or(bases.first());
+    Ok(best.map_or(Value::None, |base| Value::Class(base.clone())))
+}
+
+fn set_bases(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
+    let class = this(vm, class, "__bases__")?;
+    check_change(vm, &class, "__bases__", &new)?;
+    let shown = class.name.borrow().as_str().to_owned();
+    let Some(given) = new.as_tuple() else {
+        let found = vm.type_name(&new);
+        return Err(vm.type_error(format!("can only assign tuple to {shown}.__bases__, not {}", found.as_str())));
+    };
+    if given.is_empty() {
+        return Err(vm.type_error(format!("can only assign non-empty tuple to {shown}.__bases__, not ()")));
+    }
+    let mut bases = Vec::new();
+    for base in given.iter() {
+        match base {
+            Value::Class(base) if base.is_subclass(&class) => {
+                return Err(vm.type_error("a __bases__ item causes an inheritance cycle"));
+            }
+            Value::Class(base) => bases.push(base.clone()),
+            other => {
+                let found = vm.type_name(other);
+                let message = format!("{shown}.__bases__ must be tuple of classes, not '{}'", found.as_str());
+                return Err(vm.type_error(message));
+            }
+        }
+    }
+    let old = class.bases.borrow().clone();
+    let is_solid = |base: &Rc<Class>| base.layout != crate::object::class::Layout::Object;
+    let layout = bases.iter().find(|base| is_solid(base)).map_or(crate::object::class::Layout::Object, |b| b.layout);
+    let root = old.iter().all(|base| Rc::ptr_eq(base, &vm.types.object));
+    if layout != class.layout || root != bases.iter().all(|base| Rc::ptr_eq(base, &vm.types.object)) {
+        let (new, old) = (bases[0].name.borrow().clone(), old.first().map(|base| base.name.borrow().clone()));
+        return Err(vm.type_error(format!(
+            "__bases__ assignment: '{}' object layout differs from '{}'",
+            new.as_str(),
+            old.as_ref().map_or("object", |name| name.as_str())
+        )));
+    }
+    let ancestors = vm.linearize(&bases)?;
+    for base in &old {
+        base.subclasses.borrow_mut().retain(|sub| !std::ptr::eq(sub.as_ptr(), Rc::as_ptr(&class)));
+    }
+    for base in &bases {
+        base.subclasses.borrow_mut().push(Rc::downgrade(&class));
+    }
+    *class.ancestors.borrow_mut() = ancestors.into();
+    *class.bases.borrow_mut() = bases;
+    linearize_below(vm, &class)?;
+    class.changed();
+    Ok(())
+}
+
+/// Renews the order of resolution of the classes derived from one.
+fn linearize_below(vm: &mut Vm, class: &Rc<Class>) -> Result<()> {
+    let below: Vec<Rc<Class>> = class.subclasses.borrow().iter().filter_map(Weak::upgrade).collect();
+    for sub in below {
+        let bases = sub.bases.borrow().clone();
+        let ancestors = vm.linearize(&bases)?;
+        *sub.ancestors.borrow_mut() = ancestors.into();
+        vm.nested(|vm| linearize_below(vm, &sub))?;
+    }
+    Ok(())
+}
+
+fn get_annotations(vm: &mut Vm, class: &Value) -> Result {
+    let class = this(vm, class, "__annotations__")?;
+    if let Some(found) = entry(vm, &class, sym::__annotations__) {
+        return Ok(found);
+    }
+    let name = vm.name(sym::__annotations__).clone();
+    if class.builtin {
+        return Err(vm.attribute_error(&Value::Class(class), &name));
+    }
+    let empty = Value::dict(Dict::new());
+    class.set(&name, empty.clone());
+    Ok(empty)
+}
+
+fn set_annotations(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
+    if !new.is_unbound() {
+        return set_entry(vm, class, sym::__annotations__, new);
+    }
+    let name = vm.name(sym::__annotations__).clone();
+    let class = this(vm, class, "__annotations__")?;
+    let old = class.dict.remove_str(&name);
+    class.changed();
+    match old {
+        Some(_) => Ok(()),
+        None => Err(vm.attribute_error(&Value::Class(class), &name)),
+    }
+}
+
+fn get_type_params(vm: &mut Vm, class: &Value) -> Result {
+    let class = this(vm, class, "__type_params__")?;
+    Ok(entry(vm, &class, sym::__type_params__).unwrap_or_else(|| Value::tuple(Vec::new())))
+}
+
+fn get_abstract(vm: &mut Vm, class: &Value) -> Result {
+    let class = this(vm, class, "__abstractmethods__")?;
+    let name = vm.intern("__abstractmethods__");
+    match class.dict.get_str(&name) {
+        Some(found) => Ok(found),
+        None => Err(vm.attribute_error(&Value::Class(class), &name)),
+    }
+}
+
+fn set_abstract(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
+    let class = this(vm, class, "__abstractmethods__")?;
+    let name = vm.intern("__abstractmethods__");
+    if new.is_unbound() {
+        class.dict.remove_str(&name);
+        class.changed();
+    } else {
+        class.set(&name, new);
+    }
+    Ok(())
+}

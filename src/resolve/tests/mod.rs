@@ -1,0 +1,74 @@
+//! Small sources and what is found out about them. The expectations are those of CPython's `symtable` module and of the
+//! `SyntaxError`s that it raises.
+
+mod bindings;
+mod errors;
+
+use std::rc::Rc;
+
+use super::{Mode, Scopes, resolve, resolve_expression};
+use crate::diagnostic::Diagnostic;
+use crate::source::Source;
+use crate::symbol::{Interner, Symbol};
+use crate::syntax::ast::Module;
+use crate::syntax::{Parsed, parse_expression, parse_interactive, parse_module};
+
+struct Resolved {
+    module: Module,
+    scopes: Scopes,
+    errors: Vec<Diagnostic>,
+    interner: Interner,
+}
+
+fn resolved_in(mode: Mode, text: &str) -> Resolved {
+    let source = Source::new("test", text);
+    let mut interner = Interner::default();
+    let parse = if mode == Mode::Module { parse_module } else { parse_interactive };
+    let Parsed::Complete(mut module) = parse(&source, &mut interner) else { panic!("does not parse: {text}") };
+    let (scopes, errors) = resolve(&mut module, &source, &mut interner, mode);
+    Resolved { module, scopes, errors, interner }
+}
+
+fn resolved(text: &str) -> Resolved {
+    resolved_in(Mode::Module, text)
+}
+
+impl Resolved {
+    fn messages(&self) -> Vec<&str> {
+        self.errors.iter().map(|error| &*error.message).collect()
+    }
+
+    /// A line for every scope: its names in alphabetical order, its variables, cells and free variables.
+    fn table(&self) -> String {
+        let names = |symbols: &[Symbol]| {
+            symbols.iter().map(|&symbol| self.interner.name(symbol).to_string()).collect::<Vec<_>>().join(" ")
+        };
+        let mut lines = String::new();
+        for scope in &self.scopes.scopes {
+            let mut bindings: Vec<String> =
+                scope.bindings.iter().map(|(&name, binding)| format!("{}={binding:?}", names(&[name]))).collect();
+            bindings.sort();
+            let [variables, cells, free] = [&scope.variables, &scope.cells, &scope.free].map(|list| names(list));
+            let qualname = &scope.qualname;
+            lines += &format!("{qualname}: {} | {variables} | {cells} | {free}\n", bindings.join(" "));
+        }
+        lines
+    }
+}
+
+fn places(errors: &[Diagnostic]) -> Vec<String> {
+    let place = |error: &Diagnostic| {
+        let place = error.place.as_ref().expect("every error of meaning has a place");
+        let (line, column) = place.source.line_column(place.span.start);
+        let (end_line, end_column) = place.source.line_column(place.span.end);
+        format!("{line}:{}-{end_line}:{}", column + 1, end_column + 1)
+    };
+    errors.iter().map(place).collect()
+}
+
+fn expression(text: &str) -> (Scopes, Vec<Diagnostic>) {
+    let source: Rc<Source> = Source::new("test", text);
+    let mut interner = Interner::default();
+    let Parsed::Complete(mut expr) = parse_expression(&source, &mut interner) else { panic!("does not parse: {text}") };
+    resolve_expression(&mut expr, &source, &mut interner, Mode::Module)
+}

@@ -1,0 +1,122 @@
+//! The bytes of a script file as text.
+
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::source::{Source, Span};
+
+/// Turns the bytes of a script file into text: drops a byte order mark, minds an encoding that the first two lines
+/// declare (UTF-8, Latin-1 and ASCII are known), and refuses what CPython refuses.
+pub fn decode(bytes: &[u8], name: &str) -> Result<String, Box<Diagnostic>> {
+    let (bytes, marked) = match bytes.strip_prefix(b"\xef\xbb\xbf") {
+        Some(rest) => (rest, true),
+        None => (bytes, false),
+    };
+    let declared = declared_encoding(bytes);
+    let text = match declared.as_deref().map_or(Encoding::Utf8, known_encoding) {
+        Encoding::Utf8 => match String::from_utf8(bytes.to_vec()) {
+            Ok(text) => text,
+            Err(_) if declared.is_some() => return Err(problem(declared)),
+            Err(error) => return Err(not_utf8(bytes, error.utf8_error().valid_up_to(), name)),
+        },
+        Encoding::Latin1 if marked => return Err(problem(Some("iso-8859-1 with BOM".to_owned()))),
+        Encoding::Latin1 => bytes.iter().map(|byte| char::from(*byte)).collect(),
+        Encoding::Ascii if bytes.is_ascii() && !marked => bytes.iter().map(|byte| char::from(*byte)).collect(),
+        Encoding::Ascii | Encoding::Unknown => return Err(problem(declared)),
+    };
+    if let Some(at) = text.find('\0') {
+        let source = Source::new(name, &text[..at]);
+        let message = "source code cannot contain null bytes";
+        return Err(Box::new(Diagnostic::error("SyntaxError", message, &source, Span::new(at, at))));
+    }
+    Ok(text)
+}
+
+enum Encoding {
+    Utf8,
+    Latin1,
+    Ascii,
+    Unknown,
+}
+
+fn known_encoding(name: &str) -> Encoding {
+    let name = name.to_ascii_lowercase().replace('_', "-");
+    match &*name {
+        "utf-8" | "utf8" | "u8" | "utf" | "utf-8-sig" | "cp65001" => Encoding::Utf8,
+        _ if name.starts_with("utf-8-") => Encoding::Utf8,
+        "latin-1" | "latin1" | "iso-8859-1" | "iso8859-1" | "iso-latin-1" | "latin" | "l1" | "cp819" => {
+            Encoding::Latin1
+        }
+        "ascii" | "us-ascii" | "646" => Encoding::Ascii,
+        _ => Encoding::Unknown,
+    }
+}
+
+/// What a comment in one of the first two lines declares: `coding:` or `coding=` and a name. The first line may hold
+/// nothing else but white space.
+fn declared_encoding(bytes: &[u8]) -> Option<String> {
+    for line in bytes.split(|byte| *byte == b'\n').take(2) {
+        let line = line.trim_ascii();
+        let comment = line.strip_prefix(b"#");
+        if let Some(comment) = comment {
+            let at = comment.windows(7).position(|word| matches!(word, b"coding:" | b"coding="));
+            if let Some(at) = at {
+                let rest = comment[at + 7..].trim_ascii_start();
+                let len = rest.iter().take_while(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b)).count();
+                if len > 0 {
+                    return Some(String::from_utf8_lossy(&rest[..len]).into_owned());
+                }
+            }
+        } else if !line.is_empty() {
+            return None;
+        }
+    }
+    None
+}
+
+/// An error of the file as a whole.
+fn whole_file(message: String) -> Box<Diagnostic> {
+    Box::new(Diagnostic {
+        severity: Severity::Error,
+        code: "SyntaxError".to_owned(),
+        message,
+        place: None,
+        labels: Vec::new(),
+        notes: Vec::new(),
+        helps: Vec::new(),
+    })
+}
+
+fn problem(encoding: Option<String>) -> Box<Diagnostic> {
+    whole_file(format!("encoding problem: {}", encoding.unwrap_or_default()))
+}
+
+fn not_utf8(bytes: &[u8], at: usize, name: &str) -> Box<Diagnostic> {
+    let line = bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+    whole_file(format!(
+        "Non-UTF-8 code starting with '\\x{:02x}' in file {name} on line {line}, but no encoding declared; see \
+         https://peps.python.org/pep-0263/ for details",
+        bytes[at]
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(bytes: &[u8]) -> String {
+        decode(bytes, "a.aio").expect_err("not a text").message
+    }
+
+    #[test]
+    fn encodings_are_minded() {
+        assert_eq!(decode(b"\xef\xbb\xbfx = 1", "a").expect("a marked text"), "x = 1");
+        assert_eq!(decode(b"# -*- coding: latin-1 -*-\n'\xe9'", "a").expect("Latin-1").chars().nth(27), Some('é'));
+        assert_eq!(decode(b"\n# vim: set fileencoding=utf-8 :\nx", "a").expect("UTF-8").len(), 34);
+        assert_eq!(message(b"# coding: foo\n"), "encoding problem: foo");
+        assert_eq!(
+            message(b"x\n\xe9\n"),
+            "Non-UTF-8 code starting with '\\xe9' in file a.aio on line 2, but no encoding declared; see \
+             https://peps.python.org/pep-0263/ for details"
+        );
+        assert_eq!(message(b"x\0"), "source code cannot contain null bytes");
+    }
+}
