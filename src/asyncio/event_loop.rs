@@ -472,6 +472,14 @@ fn callback_failed(vm: &mut Vm, this: &Value, ready: &Ready, error: Error) -> Re
     if is_fatal(vm, &error) {
         return Err(error);
     }
+    // Handlers run as in an `except` block: what they raise has this error as its context.
+    let before = vm.handling.replace(error.0.clone());
+    let result = report_callback(vm, this, ready, &error);
+    vm.handling = before;
+    result
+}
+
+fn report_callback(vm: &mut Vm, this: &Value, ready: &Ready, error: &Error) -> Result<()> {
     let handle = handle_for(vm, this, ready);
     let (callback, args) = {
         let data = handles::data(&handle);

@@ -16,7 +16,7 @@ use super::task::Task;
 use super::{format, policy};
 use crate::machine::Vm;
 use crate::object::class::{Awaited, Awaiting, Class, Instance, Native, Payload};
-use crate::object::coroutine::Outcome;
+use crate::object::coroutine::{Outcome, Resume};
 use crate::object::exception::Traceback;
 use crate::object::native::{Row, attribute, class_method, getter, method, static_method};
 use crate::object::{Error, Exception, Result, Str, Value};
@@ -390,6 +390,28 @@ fn remove(this: &Rc<Instance>, mut matches: impl FnMut(&Callback) -> bool) -> us
     removed.len()
 }
 
+/// What came of waiting for a future in a coroutine written in Rust.
+pub enum Waited {
+    /// It was resumed too early: wait again.
+    Again(Outcome),
+    Done(Result<Value>),
+}
+
+/// Goes on after [`wait_for`].
+pub fn waited(vm: &mut Vm, future: &Rc<Instance>, input: Resume) -> Waited {
+    if let Resume::Throw(error) | Resume::Fail(error) = input {
+        return Waited::Done(Err(error));
+    }
+    let data = data(future);
+    if data.is_done() {
+        return Waited::Done(data.take_result(vm));
+    }
+    if data.blocking.get() {
+        return Waited::Done(Err(vm.runtime_error("await wasn't used with future")));
+    }
+    Waited::Again(wait_for(future))
+}
+
 /// Hands a future to the event loop from a coroutine written in Rust.
 pub fn wait_for(future: &Rc<Instance>) -> Outcome {
     data(future).blocking.set(true);
@@ -408,7 +430,7 @@ pub fn not_initialized(vm: &mut Vm) -> Error {
 }
 
 /// What happens when the last reference to a future goes.
-fn finalize(vm: &mut Vm, this: &Value) {
+pub fn finalize(vm: &mut Vm, this: &Value) {
     let Some(future) = of(this) else { return };
     let kind = vm.type_name(this);
     let event_loop = future.event_loop.borrow().clone();

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::event_loop;
-use super::future::{self, Status};
+use super::future::{self, Status, Waited};
 use super::state::{Function, State, state};
 use super::format;
 use crate::machine::Vm;
@@ -303,11 +303,14 @@ impl NativeCoroutine for Acquire {
             self.waiter = Some(waiter);
             return Ok(outcome);
         };
-        lock.waiters.remove(&waiter);
-        let result = match input {
-            Resume::Throw(error) | Resume::Fail(error) => Err(error),
-            _ => future::data(&waiter).take_result(vm),
+        let result = match future::waited(vm, &waiter, input) {
+            Waited::Done(result) => result,
+            Waited::Again(outcome) => {
+                self.waiter = Some(waiter);
+                return Ok(outcome);
+            }
         };
+        lock.waiters.remove(&waiter);
         match result {
             Ok(_) => {
                 lock.locked.set(true);
@@ -359,11 +362,15 @@ impl NativeCoroutine for WaitForEvent {
             self.waiter = Some(waiter);
             return Ok(outcome);
         };
+        let result = match future::waited(vm, &waiter, input) {
+            Waited::Done(result) => result,
+            Waited::Again(outcome) => {
+                self.waiter = Some(waiter);
+                return Ok(outcome);
+            }
+        };
         event.waiters.remove(&waiter);
-        match input {
-            Resume::Throw(error) | Resume::Fail(error) => Err(error),
-            _ => future::data(&waiter).take_result(vm).map(|_| Outcome::Return(Value::Bool(true))),
-        }
+        result.map(|_| Outcome::Return(Value::Bool(true)))
     }
 
     fn awaiting(&self) -> Value {
@@ -450,11 +457,14 @@ impl NativeCoroutine for AcquireSemaphore {
             self.waiter = Some(waiter);
             return Ok(outcome);
         };
-        semaphore.waiters.remove(&waiter);
-        let result = match input {
-            Resume::Throw(error) | Resume::Fail(error) => Err(error),
-            _ => future::data(&waiter).take_result(vm),
+        let result = match future::waited(vm, &waiter, input) {
+            Waited::Done(result) => result,
+            Waited::Again(outcome) => {
+                self.waiter = Some(waiter);
+                return Ok(outcome);
+            }
         };
+        semaphore.waiters.remove(&waiter);
         if matches!(&result, Err(error) if error.is(&vm.types.CancelledError))
             && future::data(&waiter).status.get() == Status::Finished
         {

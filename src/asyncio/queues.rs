@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use super::future;
+use super::future::{self, Waited};
 use super::locks::{Waiters, class_given};
 use super::state::{Function, state};
 use crate::machine::Vm;
@@ -475,7 +475,7 @@ fn details(vm: &mut Vm, value: &Value) -> Result<String> {
     Ok(text)
 }
 
-/// What waiting for a place or an item came to: an error leaves the queue in order.
+/// What waiting for a place or an item came to: `Some` to wait on; an error leaves the queue in order.
 fn waited(
     vm: &mut Vm,
     value: &Value,
@@ -483,13 +483,11 @@ fn waited(
     input: Resume,
     waiters: impl Fn(&Queue) -> &Waiters,
     blocked: fn(&mut Vm, &Value) -> Result<bool>,
-) -> Result<()> {
-    let error = match input {
-        Resume::Throw(error) | Resume::Fail(error) => error,
-        _ => match future::data(waiter).take_result(vm) {
-            Ok(_) => return Ok(()),
-            Err(error) => error,
-        },
+) -> Result<Option<Outcome>> {
+    let error = match future::waited(vm, waiter, input) {
+        Waited::Again(outcome) => return Ok(Some(outcome)),
+        Waited::Done(Ok(_)) => return Ok(None),
+        Waited::Done(Err(error)) => error,
     };
     let queue = this(vm, value)?;
     let waiters = waiters(queue);
@@ -511,7 +509,10 @@ struct Get {
 impl NativeCoroutine for Get {
     fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
         if let Some(waiter) = self.waiter.take() {
-            waited(vm, &self.queue, &waiter, input, |queue| &queue.getters, empty)?;
+            if let Some(outcome) = waited(vm, &self.queue, &waiter, input, |queue| &queue.getters, empty)? {
+                self.waiter = Some(waiter);
+                return Ok(outcome);
+            }
         }
         if empty(vm, &self.queue)? {
             let queue = this(vm, &self.queue)?;
@@ -545,7 +546,10 @@ struct Put {
 impl NativeCoroutine for Put {
     fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
         if let Some(waiter) = self.waiter.take() {
-            waited(vm, &self.queue, &waiter, input, |queue| &queue.putters, full)?;
+            if let Some(outcome) = waited(vm, &self.queue, &waiter, input, |queue| &queue.putters, full)? {
+                self.waiter = Some(waiter);
+                return Ok(outcome);
+            }
         }
         if full(vm, &self.queue)? {
             let queue = this(vm, &self.queue)?;
@@ -589,11 +593,15 @@ impl NativeCoroutine for Join {
             self.waiter = Some(waiter);
             return Ok(outcome);
         };
+        let result = match future::waited(vm, &waiter, input) {
+            Waited::Done(result) => result,
+            Waited::Again(outcome) => {
+                self.waiter = Some(waiter);
+                return Ok(outcome);
+            }
+        };
         queue.joiners.remove(&waiter);
-        match input {
-            Resume::Throw(error) | Resume::Fail(error) => Err(error),
-            _ => future::data(&waiter).take_result(vm).map(|_| Outcome::Return(Value::None)),
-        }
+        result.map(|_| Outcome::Return(Value::None))
     }
 
     fn awaiting(&self) -> Value {

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::event_loop;
-use super::future::{self, TimerState};
+use super::future::{self, TimerState, Waited};
 use super::policy;
 use super::state::{Function, state};
 use crate::machine::Vm;
@@ -40,21 +40,21 @@ impl NativeCoroutine for Sleep {
             (Phase::Start, Resume::Send(_) | Resume::Deliver(_)) => self.begin(vm),
             (Phase::Pass, Resume::Send(_) | Resume::Deliver(_)) => Ok(Outcome::Return(self.result.take())),
             (Phase::Timer(future), input) => {
-                let result = match input {
-                    Resume::Throw(error) | Resume::Fail(error) => Err(error),
-                    _ => future::data(future).take_result(vm).map(Outcome::Return),
+                let result = match future::waited(vm, future, input) {
+                    Waited::Again(outcome) => return Ok(outcome),
+                    Waited::Done(result) => result,
                 };
                 cancel_timer(future);
-                result
+                result.map(Outcome::Return)
             }
             (Phase::Handle(future, handle), input) => {
-                let result = match input {
-                    Resume::Throw(error) | Resume::Fail(error) => Err(error),
-                    _ => future::data(future).take_result(vm).map(Outcome::Return),
+                let result = match future::waited(vm, future, input) {
+                    Waited::Again(outcome) => return Ok(outcome),
+                    Waited::Done(result) => result,
                 };
                 let handle = handle.clone();
                 vm.call_method(&handle, sym::cancel, &[])?;
-                result
+                result.map(Outcome::Return)
             }
             (Phase::Start | Phase::Pass, Resume::Throw(error) | Resume::Fail(error)) => Err(error),
         }

@@ -52,6 +52,8 @@ pub struct State {
     /// Tasks in order of creation; ones that are gone or done are swept out now and then.
     tasks: RefCell<Vec<Weak<Instance>>>,
     sweep_at: Cell<usize>,
+    /// Tasks whose exception ended the loop. Python's traceback of that exception keeps them alive.
+    pub fatal: RefCell<Vec<Rc<Instance>>>,
     /// Tasks that are running for the first time, eagerly.
     pub eager: RefCell<Vec<Rc<Instance>>>,
     /// Tasks that were given a number for a name.
@@ -123,6 +125,7 @@ fn make_state(vm: &mut Vm) -> Rc<State> {
         policy: RefCell::new(Value::None),
         tasks: RefCell::default(),
         sweep_at: Cell::new(64),
+        fatal: RefCell::default(),
         eager: RefCell::default(),
         numbered: Cell::new(0),
         contexts,
@@ -172,8 +175,11 @@ impl State {
 pub fn shut_down(vm: &mut Vm) {
     let Some(state) = vm.extension::<AsyncState>().0.clone() else { return };
     let held = [state.running.replace(Value::None), state.current.replace(Value::None), state.policy.replace(Value::None)];
-    drop(held);
-    if crate::object::gc::pending() {
+    drop((held, state.fatal.take()));
+    vm.run_finalizers(None);
+    // What is left waits for itself.
+    for task in state.pending_tasks() {
+        task::destroy(vm, &task);
         vm.run_finalizers(None);
     }
 }

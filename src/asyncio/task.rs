@@ -266,7 +266,11 @@ fn fail(vm: &mut Vm, this: &Rc<Instance>, error: Error) -> Result<()> {
         return future::cancel_plain(vm, this, message).map(drop);
     }
     future::set_exception(vm, this, error.0.clone())?;
-    if event_loop::is_fatal(vm, &error) { Err(error) } else { Ok(()) }
+    if !event_loop::is_fatal(vm, &error) {
+        return Ok(());
+    }
+    state(vm).fatal.borrow_mut().push(this.clone());
+    Err(error)
 }
 
 /// The coroutine handed something out: waits for it, if it can be waited for.
@@ -405,6 +409,27 @@ pub fn cancel(vm: &mut Vm, future: &Future, task: &Task, message: Value) -> Resu
     task.must_cancel.set(true);
     future.set_cancel_message(message);
     Ok(true)
+}
+
+/// Ends a pending task that nobody can reach any more: says so, then closes its coroutine.
+pub fn destroy(vm: &mut Vm, this: &Rc<Instance>) {
+    let task = part(this);
+    if task.log_destroy_pending.get() {
+        future::finalize(vm, &Value::Instance(this.clone()));
+    }
+    let waiter = task.waiter.replace(Value::None);
+    let coro = task.coro.replace(Value::None);
+    if let Value::Coroutine(coroutine) = &coro {
+        if let Err(error) = vm.generator_close(coroutine) {
+            vm.report_unraisable(&error, &coro);
+        }
+    }
+    if let Value::Instance(waiter) = &waiter {
+        if let Some(awaited) = waiter.data::<Future>() {
+            let callbacks = awaited.callbacks.take();
+            drop(callbacks);
+        }
+    }
 }
 
 /// The bound method that wakes a task, as a value.

@@ -9,6 +9,7 @@ use crate::machine::call::STACK_SLOTS;
 use crate::machine::{CallSite, Vm};
 use crate::object::code::Thunk;
 use crate::object::frame::Frame;
+use crate::object::class::{Instance, Payload};
 use crate::object::{Dict, Result, Str, Value};
 use crate::source::Span;
 use crate::symbol::sym;
@@ -95,6 +96,25 @@ fn call_straight<const N: usize>(
     })
 }
 
+/// Calls a function with an object in front of its arguments.
+#[inline]
+fn call_bound<const N: usize>(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    function: &Rc<crate::object::Function>,
+    object: Value,
+    args: &[Thunk; N],
+    span: Span,
+) -> Result<Value> {
+    straight(vm, frame, function, span, |vm, frame, locals| {
+        locals[0] = object;
+        for (local, arg) in locals[1..].iter_mut().zip(args) {
+            *local = arg(vm, frame)?;
+        }
+        Ok(())
+    })
+}
+
 fn call_value<const N: usize>(
     vm: &mut Vm,
     frame: &mut Frame,
@@ -103,10 +123,23 @@ fn call_value<const N: usize>(
     span: Span,
 ) -> Result<Value> {
     let func = func(vm, frame)?;
-    if let Value::Function(f) = &func {
-        if f.code.simple_arity as usize == N {
+    match &func {
+        Value::Function(f) if f.code.simple_arity as usize == N => {
             return call_straight(vm, frame, f, args, span);
         }
+        Value::Class(class) => {
+            if let Some(init) = vm.plain_init(class) {
+                if init.code.simple_arity as usize == N + 1 {
+                    let object = Value::Instance(Rc::new(Instance::new(class.clone(), Payload::None)));
+                    let result = call_bound(vm, frame, &init, object.clone(), args, span)?;
+                    if !result.is_none() {
+                        return Err(vm.init_returned(&result).at(span));
+                    }
+                    return Ok(object);
+                }
+            }
+        }
+        _ => {}
     }
     let mut values = [const { Value::Unbound }; N];
     for (value, arg) in values.iter_mut().zip(args) {
@@ -115,25 +148,55 @@ fn call_value<const N: usize>(
     invoke(vm, frame, &func, values, span)
 }
 
-/// Calls a method found by `load_method` with the object in front of the arguments.
-#[inline]
-fn invoke_method<const N: usize, const M: usize>(
-    vm: &mut Vm,
-    frame: &mut Frame,
-    method: Method,
-    object: Value,
-    args: [Value; N],
+/// The place of a method call.
+struct MethodSite {
+    name: Rc<Str>,
+    cache: AttrCache,
+    func_span: Span,
     span: Span,
-) -> Result<Value> {
-    match method {
-        Method::Bound(callee) => invoke(vm, frame, &callee, args, span),
-        Method::Unbound(callee) => {
-            let mut all = [const { Value::Unbound }; M];
-            all[0] = object;
-            for (place, arg) in all[1..].iter_mut().zip(args) {
-                *place = arg;
+}
+
+impl MethodSite {
+    /// `object.name(*args)`; `M` is `N` and one for the object.
+    fn into_thunk<const N: usize, const M: usize>(self, object: Thunk, args: [Thunk; N]) -> Thunk {
+        Box::new(move |vm, frame| {
+            let object = object(vm, frame)?;
+            if let Some(f) = vm.cached_function(&object, &self.cache) {
+                if f.code.simple_arity as usize == M {
+                    return call_bound(vm, frame, &f, object, &args, self.span);
+                }
             }
-            invoke(vm, frame, &callee, all, span)
+            self.call_found::<N, M>(vm, frame, object, &args)
+        })
+    }
+
+    fn call_found<const N: usize, const M: usize>(
+        &self,
+        vm: &mut Vm,
+        frame: &mut Frame,
+        object: Value,
+        args: &[Thunk; N],
+    ) -> Result<Value> {
+        let method = match vm.load_method(&object, &self.name, &self.cache) {
+            Ok(method) => method,
+            Err(e) => return Err(e.at(self.func_span)),
+        };
+        match method {
+            Method::Bound(callee) => {
+                let mut values = [const { Value::Unbound }; N];
+                for (value, arg) in values.iter_mut().zip(args) {
+                    *value = arg(vm, frame)?;
+                }
+                invoke(vm, frame, &callee, values, self.span)
+            }
+            Method::Unbound(callee) => {
+                let mut values = [const { Value::Unbound }; M];
+                for (value, arg) in values[1..].iter_mut().zip(args) {
+                    *value = arg(vm, frame)?;
+                }
+                values[0] = object;
+                invoke(vm, frame, &callee, values, self.span)
+            }
         }
     }
 }
@@ -308,42 +371,15 @@ impl Lower<'_> {
         func_span: Span,
     ) -> Thunk {
         let object = self.expr(object);
-        let name = self.vm.name(attr.name).clone();
-        let cache = AttrCache::default();
-        let load = move |vm: &mut Vm, object: &Value| match vm.load_method(object, &name, &cache) {
-            Ok(method) => Ok(method),
-            Err(e) => Err(e.at(func_span)),
-        };
+        let site = MethodSite { name: self.vm.name(attr.name).clone(), cache: AttrCache::default(), func_span, span };
         let last = args.pop();
         let middle = args.pop();
         let first = args.pop();
         match (first, middle, last) {
-            (None, None, Some(a)) => Box::new(move |vm, frame| {
-                let object = object(vm, frame)?;
-                let method = load(vm, &object)?;
-                let a = a(vm, frame)?;
-                invoke_method::<1, 2>(vm, frame, method, object, [a], span)
-            }),
-            (None, Some(a), Some(b)) => Box::new(move |vm, frame| {
-                let object = object(vm, frame)?;
-                let method = load(vm, &object)?;
-                let a = a(vm, frame)?;
-                let b = b(vm, frame)?;
-                invoke_method::<2, 3>(vm, frame, method, object, [a, b], span)
-            }),
-            (Some(a), Some(b), Some(c)) => Box::new(move |vm, frame| {
-                let object = object(vm, frame)?;
-                let method = load(vm, &object)?;
-                let a = a(vm, frame)?;
-                let b = b(vm, frame)?;
-                let c = c(vm, frame)?;
-                invoke_method::<3, 4>(vm, frame, method, object, [a, b, c], span)
-            }),
-            _ => Box::new(move |vm, frame| {
-                let object = object(vm, frame)?;
-                let method = load(vm, &object)?;
-                invoke_method::<0, 1>(vm, frame, method, object, [], span)
-            }),
+            (None, None, Some(a)) => site.into_thunk::<1, 2>(object, [a]),
+            (None, Some(a), Some(b)) => site.into_thunk::<2, 3>(object, [a, b]),
+            (Some(a), Some(b), Some(c)) => site.into_thunk::<3, 4>(object, [a, b, c]),
+            _ => site.into_thunk::<0, 1>(object, []),
         }
     }
 

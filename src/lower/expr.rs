@@ -79,9 +79,24 @@ impl Lower<'_> {
             }
             ExprKind::Call { func, args } => self.call(*func, args, span),
             ExprKind::Attribute { value, attr } => {
-                let object = self.expr(*value);
                 let name = self.vm.name(attr.name).clone();
                 let cache = AttrCache::default();
+                let object = match self.operand(*value) {
+                    Operand::Local(slot, at) => {
+                        let variable = self.local_name(slot);
+                        return Box::new(move |vm, frame| {
+                            let object = &frame.locals[slot];
+                            if object.is_unbound() {
+                                return Err(super::name::unbound_local(vm, &variable).at(at));
+                            }
+                            match vm.get_attr_cached(object, &name, &cache) {
+                                Ok(value) => Ok(value),
+                                Err(e) => Err(e.at(span)),
+                            }
+                        });
+                    }
+                    other => self.operand_thunk(other),
+                };
                 Box::new(move |vm, frame| {
                     let object = object(vm, frame)?;
                     match vm.get_attr_cached(&object, &name, &cache) {

@@ -1,11 +1,14 @@
 //! `except*`: every clause takes its share of an exception group; what is left, and what the clauses raised, goes on.
 
+use std::collections::HashSet;
+use std::rc::Rc;
+
 use super::Lower;
 use super::block::BlockKind;
 use crate::machine::Vm;
 use crate::object::code::{Action, Step};
 use crate::object::frame::Frame;
-use crate::object::{Error, Result, Value};
+use crate::object::{Error, Exception, Result, Value};
 use crate::source::Span;
 use crate::syntax::ast::{ExceptHandler, Stmt};
 
@@ -134,15 +137,15 @@ impl Vm {
         for kind in &kinds {
             match kind {
                 Value::Class(class) if class.is_subclass(&self.types.BaseExceptionGroup) => {
-                    return Err(self.type_error(
-                        "catching ExceptionGroup with except* is not allowed. Use except instead.",
-                    ));
+                    return Err(
+                        self.type_error("catching ExceptionGroup with except* is not allowed. Use except instead.")
+                    );
                 }
                 Value::Class(class) if class.is_subclass(&self.types.BaseException) => {}
                 _ => {
-                    return Err(self.type_error(
-                        "catching classes that do not inherit from BaseException is not allowed",
-                    ));
+                    return Err(
+                        self.type_error("catching classes that do not inherit from BaseException is not allowed")
+                    );
                 }
             }
         }
@@ -157,8 +160,7 @@ impl Vm {
             } else {
                 self.types.BaseExceptionGroup.clone()
             };
-            let wrapped =
-                self.call(&Value::Class(class), &[Value::str(""), Value::tuple([exception.clone()])])?;
+            let wrapped = self.call(&Value::Class(class), &[Value::str(""), Value::tuple([exception.clone()])])?;
             return Ok((wrapped, Value::None));
         }
         let split = self.intern("split");
@@ -169,41 +171,66 @@ impl Vm {
         }
     }
 
-    /// What goes on after the clauses: the unhandled rest and what they raised, as one group.
+    /// What goes on after the clauses: the unhandled rest and what they raised. What is left of the group, or was raised
+    /// again as it was, keeps its place in it; a single exception goes on as it is, several as a new group.
     fn end_group(&mut self, whole: &Value, rest: Value, raised: &Value) -> Result<()> {
-        let raised = self.collect(raised)?;
-        if raised.is_empty() {
-            return match rest {
-                Value::Exception(rest) => {
-                    rest.reraised.set(true);
-                    Err(Error(rest))
-                }
-                _ => Ok(()),
-            };
-        }
-        let plain = !matches!(whole, Value::Exception(e) if e.is(&self.types.BaseExceptionGroup));
-        if plain && raised.len() == 1 {
-            if let Some(Value::Exception(only)) = raised.into_iter().next() {
-                only.reraised.set(true);
-                return Err(Error(only));
+        let mut all = self.collect(raised)?;
+        all.extend(Some(rest).filter(|rest| !rest.is_none()));
+        let Value::Exception(whole) = whole else { return Ok(()) };
+        if whole.is(&self.types.BaseExceptionGroup) {
+            let (kept, new): (Vec<Value>, Vec<Value>) =
+                all.into_iter().partition(|e| e.as_exception().is_some_and(|e| self.raised_again(e, whole)));
+            all = new;
+            let mut leaves = HashSet::new();
+            for part in kept.iter().filter_map(Value::as_exception) {
+                self.collect_leaves(part, &mut leaves)?;
             }
-            return Ok(());
+            let mut is_kept = |_: &mut Vm, e: &Rc<Exception>| Ok(leaves.contains(&(Rc::as_ptr(e) as usize)));
+            if !kept.is_empty() {
+                all.extend(self.partition_group(whole, &mut is_kept, false)?.0);
+            }
         }
-        let mut members = raised;
-        if !rest.is_none() {
-            members.push(rest);
-        }
-        let class = Value::Class(self.types.BaseExceptionGroup.clone());
-        match self.call(&class, &[Value::str(""), Value::list(members)])? {
-            Value::Exception(group) => {
-                if let Value::Exception(whole) = whole {
-                    group.set_context(whole);
-                    group.suppress_context.set(true);
-                }
-                group.reraised.set(true);
-                Err(Error(group))
+        let going_on = match &all[..] {
+            [] => return Ok(()),
+            [only] => only.clone(),
+            _ => {
+                let class = Value::Class(self.types.BaseExceptionGroup.clone());
+                self.call(&class, &[Value::str(""), Value::list(all)])?
+            }
+        };
+        match going_on {
+            Value::Exception(exception) => {
+                exception.reraised.set(true);
+                Err(Error(exception))
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether an exception is a part of a group that was raised again just as it was.
+    fn raised_again(&self, part: &Exception, whole: &Exception) -> bool {
+        fn same<T>(a: &Option<Rc<T>>, b: &Option<Rc<T>>) -> bool {
+            match (a, b) {
+                (Some(a), Some(b)) => Rc::ptr_eq(a, b),
+                (None, None) => true,
+                _ => false,
+            }
+        }
+        std::ptr::eq(part, whole)
+            || same(&part.traceback.borrow(), &whole.traceback.borrow())
+                && same(&part.cause.borrow(), &whole.cause.borrow())
+                && same(&part.context.borrow(), &whole.context.borrow())
+    }
+
+    /// The addresses of the exceptions in a group that are no groups.
+    fn collect_leaves(&mut self, exception: &Rc<Exception>, leaves: &mut HashSet<usize>) -> Result<()> {
+        if !exception.is(&self.types.BaseExceptionGroup) {
+            leaves.insert(Rc::as_ptr(exception) as usize);
+            return Ok(());
+        }
+        for member in self.group_members(exception) {
+            self.nested(|vm| vm.collect_leaves(&member, leaves))?;
+        }
+        Ok(())
     }
 }

@@ -5,10 +5,11 @@ use std::rc::Rc;
 
 use crate::machine::Vm;
 use crate::machine::classes::Super;
-use crate::object::class::{Attrs, Class, Payload};
+use crate::object::class::{Attrs, Class, Payload, Shape};
 use crate::object::coroutine::{Kind, Operation};
-use crate::object::function::{BoundMethod, Descriptor};
+use crate::object::function::{BoundMethod, Descriptor, Function};
 use crate::object::iter::{DictPart, Iter};
+use crate::object::module::Module;
 use crate::object::native::RowKind;
 use crate::object::{Dict, Result, Str, Value};
 use crate::symbol::{Symbol, sym};
@@ -23,6 +24,10 @@ pub struct AttrCache {
     slot: Cell<u32>,
     /// The class attribute, for `IN_CLASS`.
     value: RefCell<Value>,
+    /// The same if it is a script function, so that calling it copies one pointer.
+    function: RefCell<Option<Rc<Function>>>,
+    /// For an assignment that adds the attribute: the shape afterwards.
+    next: RefCell<Option<Rc<Shape>>>,
 }
 
 const IN_CLASS: u32 = u32::MAX;
@@ -666,7 +671,34 @@ impl Vm {
             }
             return self.get_attr_fill(value, name, cache);
         }
+        if let Value::Module(module) = value {
+            return match module.dict.get_cached(cache.slot.get() as usize, name) {
+                Some(found) => Ok(found),
+                None => self.get_module_fill(value, module, name, cache),
+            };
+        }
         self.get_attr(value, name)
+    }
+
+    fn get_module_fill(&mut self, value: &Value, module: &Module, name: &Rc<Str>, cache: &AttrCache) -> Result<Value> {
+        let found = self.get_attr(value, name)?;
+        cache.slot.set(module.dict.position_str(name).map_or(IN_CLASS, |at| at as u32));
+        Ok(found)
+    }
+
+    /// The script function that `value.name(...)` calls, if the last lookup here found one for values like this.
+    #[inline]
+    pub fn cached_function(&self, value: &Value, cache: &AttrCache) -> Option<Rc<Function>> {
+        let Value::Instance(instance) = value else { return None };
+        if instance.class.borrow().version.get() != cache.version.get() {
+            return None;
+        }
+        let shape = match &*instance.attrs.borrow() {
+            Attrs::Empty => 0,
+            Attrs::Shaped { shape, .. } => shape.id(),
+            Attrs::Dict(_) => return None,
+        };
+        if shape == cache.shape.get() { cache.function.borrow().clone() } else { None }
     }
 
     fn get_attr_fill(&mut self, value: &Value, name: &Rc<Str>, cache: &AttrCache) -> Result<Value> {
@@ -713,7 +745,7 @@ impl Vm {
                 (instance.class.borrow().version.get(), shape)
             }
             Value::Class(_) | Value::Module(_) | Value::Exception(_) | Value::Function(_) => {
-                return self.get_attr(value, name).map(Method::Bound);
+                return self.get_attr_cached(value, name, cache).map(Method::Bound);
             }
             other => (self.builtin_class(other).version.get(), 0),
         };
@@ -746,6 +778,10 @@ impl Vm {
                     cache.shape.set(shape);
                     cache.slot.set(IN_CLASS);
                     *cache.value.borrow_mut() = method.clone();
+                    *cache.function.borrow_mut() = match &method {
+                        Value::Function(function) => Some(function.clone()),
+                        _ => None,
+                    };
                 }
                 return Ok(Method::Unbound(method));
             }
@@ -758,14 +794,27 @@ impl Vm {
     pub fn set_attr_cached(&mut self, value: &Value, name: &Rc<Str>, new: Value, cache: &AttrCache) -> Result<()> {
         if let Value::Instance(instance) = value {
             if instance.class.borrow().version.get() == cache.version.get() {
-                if let Attrs::Shaped { shape, values } = &mut *instance.attrs.borrow_mut() {
-                    if shape.id() == cache.shape.get() {
+                match &mut *instance.attrs.borrow_mut() {
+                    Attrs::Shaped { shape, values } if shape.id() == cache.shape.get() => {
                         if let Some(place) = values.get_mut(cache.slot.get() as usize) {
-                            let old = std::mem::replace(place, new);
-                            // Dropped by the caller's frame, after the borrow has ended.
-                            return self.drop_later(old);
+                            std::mem::replace(place, new).discard();
+                            return Ok(());
+                        }
+                        if let Some(next) = &*cache.next.borrow() {
+                            shape.clone_from(next);
+                            values.push(new);
+                            return Ok(());
                         }
                     }
+                    attrs @ Attrs::Empty if cache.shape.get() == 0 => {
+                        if let Some(next) = &*cache.next.borrow() {
+                            let mut values = Vec::with_capacity(4);
+                            values.push(new);
+                            *attrs = Attrs::Shaped { shape: next.clone(), values };
+                            return Ok(());
+                        }
+                    }
+                    _ => {}
                 }
             }
             return self.set_attr_fill(value, name, new, cache);
@@ -773,13 +822,13 @@ impl Vm {
         self.set_attr(value, name, new)
     }
 
-    #[inline]
-    fn drop_later(&mut self, old: Value) -> Result<()> {
-        drop(old);
-        Ok(())
-    }
-
     fn set_attr_fill(&mut self, value: &Value, name: &Rc<Str>, new: Value, cache: &AttrCache) -> Result<()> {
+        // The shape before, if the attribute is not there yet.
+        let before = match attrs_of(value).map(RefCell::borrow).as_deref() {
+            Some(Attrs::Empty) => Some(0),
+            Some(Attrs::Shaped { shape, .. }) if shape.position(name).is_none() => Some(shape.id()),
+            _ => None,
+        };
         self.set_attr(value, name, new)?;
         if let Value::Instance(instance) = value {
             let class = instance.class.borrow().clone();
@@ -789,8 +838,17 @@ impl Vm {
                 if let Attrs::Shaped { shape, .. } = &*instance.attrs.borrow() {
                     if let Some(at) = shape.position(name) {
                         cache.version.set(class.version.get());
-                        cache.shape.set(shape.id());
-                        cache.slot.set(at as u32);
+                        match before {
+                            Some(before) => {
+                                cache.shape.set(before);
+                                cache.slot.set(IN_CLASS);
+                                *cache.next.borrow_mut() = Some(shape.clone());
+                            }
+                            None => {
+                                cache.shape.set(shape.id());
+                                cache.slot.set(at as u32);
+                            }
+                        }
                     }
                 }
             }

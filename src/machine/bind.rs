@@ -268,7 +268,15 @@ impl Vm {
         let all_positional_only = signature.posonly >= signature.params.len();
         let display = self.native_display(native);
         let s = |n: usize| if n == 1 { "" } else { "s" };
-        let message = if most == 0 && signature.plain() {
+        let is_wrapper = native.takes_self()
+            && !is_constructor(native)
+            && least == most
+            && signature.plain()
+            && crate::machine::display::is_slot(&native.name)
+            && !matches!(display.as_str(), "list.__getitem__" | "dict.__getitem__" | "dict.__contains__" | "set.__contains__");
+        let message = if is_wrapper {
+            format!("expected {most} argument{}, got {given}", s(most))
+        } else if most == 0 && signature.plain() {
             format!("{display}() takes no arguments ({given} given)")
         } else if all_positional_only && most == 1 && least == 1 {
             format!("{display}() takes exactly one argument ({given} given)")

@@ -91,6 +91,19 @@ impl Vm {
         let signature = native.signature();
         if signature.plain() {
             native.arity.set((signature.required as u16, signature.params.len() as u16));
+            const FEW: usize = 6;
+            let count = signature.params.len();
+            if count <= FEW && (signature.required..=count).contains(&args.len()) {
+                // Defaults fill up the rest, without an allocation.
+                let mut bound = [const { Value::Unbound }; FEW];
+                for (place, arg) in bound.iter_mut().zip(args) {
+                    *place = arg.clone();
+                }
+                for at in args.len()..count {
+                    bound[at] = signature.params[at].default.clone().unwrap_or_default();
+                }
+                return (native.call)(self, &bound[..count]);
+            }
         }
         let bound = self.bind_native(native, args, &[])?;
         (native.call)(self, &bound)

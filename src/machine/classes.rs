@@ -7,7 +7,7 @@ use crate::machine::Vm;
 use crate::object::class::{Class, Instance, Layout, Native, Payload};
 use crate::object::function::Descriptor;
 use crate::object::native::NativeCall;
-use crate::object::{Dict, Exception, Result, Set, Str, Value};
+use crate::object::{Dict, Exception, Function, Result, Set, Str, Value};
 use crate::symbol::sym;
 
 /// The state of a `super` object.
@@ -36,6 +36,41 @@ impl Vm {
             }
         }
         self.instantiate(class, args, kwargs)
+    }
+
+    /// The `__init__` of a class whose instances are made by `object.__new__` and a script function alone.
+    #[inline]
+    pub fn plain_init(&mut self, class: &Rc<Class>) -> Option<Rc<Function>> {
+        {
+            let known = class.plain_init.borrow();
+            if known.0 == class.version.get() {
+                return known.1.clone();
+            }
+        }
+        let found = self.find_plain_init(class);
+        *class.plain_init.borrow_mut() = (class.version.get(), found.clone());
+        found
+    }
+
+    fn find_plain_init(&self, class: &Rc<Class>) -> Option<Rc<Function>> {
+        if class.builtin || class.layout != Layout::Object || class.metaclass.get().is_some() {
+            return None;
+        }
+        match class.lookup(self.name(sym::__new__)) {
+            Some(Value::Native(n)) if std::ptr::fn_addr_eq(n.call, object_new as NativeCall) => {}
+            _ => return None,
+        }
+        match class.lookup(self.name(sym::__init__)) {
+            Some(Value::Function(function)) => Some(function),
+            _ => None,
+        }
+    }
+
+    /// What `__init__` must return.
+    #[cold]
+    pub fn init_returned(&mut self, result: &Value) -> crate::object::Error {
+        let name = self.type_name(result);
+        self.type_error(format!("__init__() should return None, not '{}'", name.as_str()))
     }
 
     /// `type.__call__(cls, *args, **kwargs)`: `__new__`, then `__init__`.

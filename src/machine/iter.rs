@@ -200,7 +200,11 @@ impl Vm {
                 if matches!(result, Ok(Some(_)) | Err(_)) {
                     *state.borrow_mut() = Some(running);
                 }
-                result
+                match result {
+                    // Raised by what it calls: the end, as of any iterator.
+                    Err(e) if e.is(&self.types.StopIteration) => Ok(None),
+                    result => result,
+                }
             }
             Iter::Range { .. } | Iter::List { .. } | Iter::Tuple { .. } => self.advance(iter),
         }

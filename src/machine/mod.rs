@@ -16,6 +16,7 @@ pub mod display;
 pub mod errors;
 pub mod format;
 pub mod generator;
+pub mod groups;
 pub mod generic;
 pub mod hash;
 pub mod import;
@@ -37,7 +38,6 @@ pub mod views;
 pub mod warn;
 
 use std::any::{Any, TypeId};
-use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -94,7 +94,7 @@ pub struct Vm {
     /// Objects whose `repr` is under way.
     pub repr_guard: Vec<usize>,
     /// State of built-in modules, by type.
-    extensions: HashMap<TypeId, Box<dyn Any>>,
+    extensions: Vec<(TypeId, Box<dyn Any>)>,
 }
 
 /// How deep built-in types recurse where the native stack is known to be large.
@@ -129,7 +129,7 @@ impl Vm {
             chain_epoch: 1,
             asyncgen_hooks: (Value::None, Value::None),
             repr_guard: Vec::new(),
-            extensions: HashMap::new(),
+            extensions: Vec::new(),
         };
         vm.sync_names();
         crate::builtins::install(&mut vm);
@@ -165,11 +165,16 @@ impl Vm {
 
     /// The state that a built-in module keeps in this interpreter, made when first asked for.
     pub fn extension<T: Any + Default>(&mut self) -> &mut T {
-        self.extensions
-            .entry(TypeId::of::<T>())
-            .or_insert_with(|| Box::new(T::default()))
-            .downcast_mut()
-            .expect("stored under its own type")
+        // There are few, so a scan is quicker than a hash.
+        let id = TypeId::of::<T>();
+        let at = match self.extensions.iter().position(|(known, _)| *known == id) {
+            Some(at) => at,
+            None => {
+                self.extensions.push((id, Box::new(T::default())));
+                self.extensions.len() - 1
+            }
+        };
+        self.extensions[at].1.downcast_mut().expect("stored under its own type")
     }
 
     /// Gives a code object its number.

@@ -39,6 +39,10 @@ impl Vm {
             {
                 self.view_binary(op, a, b).map(Some)
             }
+            (BinOp::BitOr, _, _) if views::is_proxy(a) || views::is_proxy(b) => {
+                let (a, b) = (views::proxied(a).unwrap_or(a.clone()), views::proxied(b).unwrap_or(b.clone()));
+                self.container_binary(op, &a, &b)
+            }
             (BinOp::BitOr, _, _) => Ok(generic::union_of(self, a, b)),
             _ => Ok(None),
         }

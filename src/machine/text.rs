@@ -53,6 +53,9 @@ impl Vm {
                     if let Payload::Value(Value::Str(text)) = &instance.payload {
                         return Ok(text.clone());
                     }
+                    if let Some(inner) = crate::machine::views::proxied(value) {
+                        return self.str(&inner);
+                    }
                 }
                 Special::Default | Special::Missing => {}
             },

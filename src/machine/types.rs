@@ -77,6 +77,7 @@ types! {
     async_generator_asend = "async_generator_asend": object, Layout::Final;
     async_generator_athrow = "async_generator_athrow": object, Layout::Final;
     range_iterator = "range_iterator": object, Layout::Final;
+    longrange_iterator = "longrange_iterator": object, Layout::Final;
     list_iterator = "list_iterator": object, Layout::Final;
     list_reverseiterator = "list_reverseiterator": object, Layout::Final;
     tuple_iterator = "tuple_iterator": object, Layout::Final;

@@ -15,7 +15,7 @@ impl Vm {
         let exception = &error.0;
         let pc = frame.pc;
         let span = exception.place.take().unwrap_or_else(|| code.spans.get(pc as usize).copied().unwrap_or(code.span));
-        if exception.traceback.borrow().is_none() && exception.context.borrow().is_none() {
+        if !exception.reraised.get() && exception.traceback.borrow().is_none() && exception.context.borrow().is_none() {
             if let Some(handling) = self.handling.clone() {
                 exception.set_context(&handling);
             }

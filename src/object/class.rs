@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 
 use super::containers::Dict;
+use super::function::Function;
 use super::gc::{self, Finalizer};
 use super::str::{self, Str};
 use super::value::Value;
@@ -72,6 +73,8 @@ pub struct Class {
     /// Whether instances take attributes outside `__slots__`.
     pub has_dict: Cell<bool>,
     pub has_del: Cell<bool>,
+    /// `__init__` as a script function, for a class that is instantiated in the plain way; valid for one version.
+    pub plain_init: RefCell<(u32, Option<Rc<Function>>)>,
     /// How `await` treats an instance, for native awaitables.
     pub awaiting: Cell<Option<&'static Awaiting>>,
     /// Lookups along the method resolution order, by address of the interned name; valid for one version.
@@ -132,6 +135,7 @@ impl Class {
             has_dict: Cell::new(!builtin || layout == Layout::Exception),
             has_del: Cell::new(has_del),
             awaiting: Cell::new(awaiting),
+            plain_init: RefCell::default(),
             cache: RefCell::default(),
         });
         for base in class.bases.borrow().iter() {

@@ -4,11 +4,12 @@
 //! an `Unknown` token takes its place, and reading goes on. Brackets, indentation and nested f-strings are bounded here,
 //! so that the parser can recurse on them.
 
+mod strings;
+
 use logos::{Lexer as LogosLexer, Logos};
 use unicode_normalization::UnicodeNormalization;
 
-use super::ast::Constant;
-use super::literal::{self, Literal, decode_bytes, decode_str, normalise_newlines};
+use super::literal::{self, Literal};
 use super::number;
 use super::token::{Token, TokenKind};
 use crate::source::Span;
@@ -28,6 +29,8 @@ pub(super) struct Fault {
     pub class: &'static str,
     pub message: String,
     pub span: Span,
+    /// The index of the token it stands before.
+    pub token: usize,
     /// CPython reports it even if the parser has found something wrong before it.
     pub overrides: bool,
 }
@@ -51,6 +54,8 @@ pub(super) struct Lexed {
     pub faults: Vec<Fault>,
     pub warnings: Vec<Fault>,
     pub open: Option<Open>,
+    /// The text ends inside an f-string.
+    pub ends_in_fstring: bool,
     /// Reading was given up before the end of the text.
     pub gave_up: bool,
 }
@@ -140,7 +145,8 @@ impl Lexer<'_, '_> {
     }
 
     fn fault_of(&mut self, class: &'static str, message: impl Into<String>, span: Span) {
-        self.out.faults.push(Fault { class, message: message.into(), span, overrides: class == "SyntaxError" });
+        let (token, overrides) = (self.out.tokens.len(), class == "SyntaxError" && self.fstrings.is_empty());
+        self.out.faults.push(Fault { class, message: message.into(), span, token, overrides });
     }
 
     /// The last fault is only reported when the parser gets as far.
@@ -151,7 +157,8 @@ impl Lexer<'_, '_> {
     }
 
     fn warn(&mut self, message: String, span: Span) {
-        self.out.warnings.push(Fault { class: "SyntaxWarning", message, span, overrides: false });
+        let token = self.out.tokens.len();
+        self.out.warnings.push(Fault { class: "SyntaxWarning", message, span, token, overrides: false });
     }
 
     /// An `f"..."` whose text is being read, as opposed to the expression of one of its fields.
@@ -161,6 +168,7 @@ impl Lexer<'_, '_> {
 
     fn run(&mut self) {
         let mut at_line_start = true;
+        let mut comment = None;
         loop {
             if self.out.gave_up {
                 break;
@@ -190,12 +198,14 @@ impl Lexer<'_, '_> {
                 TokenKind::Number => self.number(range.start),
                 TokenKind::String => self.string(range.start),
                 TokenKind::FStringStart => self.fstring_start(range.start),
-                TokenKind::Comment => {}
+                TokenKind::Comment => comment = Some(range.start),
                 TokenKind::LineBreak => {
                     if self.brackets.is_empty() {
-                        self.push(TokenKind::Newline, Span::new(range.start, range.start + 1));
+                        // A comment counts to the end of its line.
+                        self.push(TokenKind::Newline, Span::new(comment.unwrap_or(range.start), range.start + 1));
                         at_line_start = true;
                     }
+                    comment = None;
                 }
                 TokenKind::Backslash => self.continuation(range.start),
                 TokenKind::LParen | TokenKind::LBracket | TokenKind::LBrace => self.open(kind, span, false),
@@ -222,6 +232,7 @@ impl Lexer<'_, '_> {
 
     fn finish(&mut self) {
         let end = self.text.len();
+        self.out.ends_in_fstring = !self.fstrings.is_empty();
         if let Some(fstring) = self.fstrings.last() {
             if self.in_fstring_text() && (fstring.triple || fstring.fields.is_empty()) {
                 self.unterminated_fstring();
@@ -328,6 +339,7 @@ impl Lexer<'_, '_> {
             self.push(TokenKind::Indent, Span::new(line_start, at));
             return;
         }
+        let token = self.out.tokens.len();
         while indent.column < self.indents[self.indents.len() - 1].column {
             self.indents.pop();
             self.push(TokenKind::Dedent, here);
@@ -337,6 +349,9 @@ impl Lexer<'_, '_> {
             let end = self.text[at..].find(['\n', '\r']).map_or(self.text.len(), |n| at + n);
             let message = "unindent does not match any outer indentation level";
             self.fault_of("IndentationError", message, Span::new(end, end));
+            if let Some(fault) = self.out.faults.last_mut() {
+                fault.token = token;
+            }
         } else if indent.narrow != top.narrow {
             self.fault_of("TabError", inconsistent, Span::new(line_start, line_start));
         }
@@ -454,277 +469,4 @@ impl Lexer<'_, '_> {
         let value = literal::number(&self.text[start..end]);
         self.push_literal(TokenKind::Number, value, span);
     }
-
-    // Strings.
-
-    /// A string or bytes literal; `logos` has matched the prefix and the first quote.
-    fn string(&mut self, start: usize) {
-        let quote_at = self.position() - 1;
-        let prefix = &self.text[start..quote_at];
-        let raw = prefix.contains(['r', 'R']);
-        let bytes_literal = prefix.contains(['b', 'B']);
-        let bytes = self.text.as_bytes();
-        let quote = bytes[quote_at];
-        let triple = bytes[quote_at..].starts_with(&[quote; 3]);
-        let inner = quote_at + if triple { 3 } else { 1 };
-        let mut at = inner;
-        let end = loop {
-            match bytes.get(at) {
-                Some(b'\\') => at += if self.text[at + 1..].starts_with("\r\n") { 3 } else { 2 },
-                Some(&b) if b == quote => {
-                    if !triple {
-                        break Some(at);
-                    }
-                    if bytes[at..].starts_with(&[quote; 3]) {
-                        break Some(at);
-                    }
-                    at += 1;
-                }
-                Some(b'\n' | b'\r') if !triple => break None,
-                Some(_) => at += 1,
-                None => break None,
-            }
-        };
-        let Some(end) = end else { return self.unterminated_string(start, at.min(bytes.len()), quote, triple) };
-        let whole = end + if triple { 3 } else { 1 };
-        let span = Span::new(start, whole);
-        self.seek(whole);
-        let content;
-        let text = match &self.text[inner..end] {
-            text if text.contains('\r') => {
-                content = normalise_newlines(text);
-                &content
-            }
-            text => text,
-        };
-        let value = if bytes_literal && !text.is_ascii() {
-            Err("bytes can only contain ASCII literal characters".to_owned())
-        } else if raw || !text.contains('\\') {
-            Ok(if bytes_literal { Constant::Bytes(text.as_bytes().into()) } else { Constant::Str(text.into()) })
-        } else {
-            let (value, odd) = if bytes_literal {
-                let decoded = decode_bytes(text);
-                (decoded.value.map(|bytes| Constant::Bytes(bytes.into())), decoded.odd_escape)
-            } else {
-                let decoded = decode_str(text);
-                (decoded.value.map(|text| Constant::Str(text.into())), decoded.odd_escape)
-            };
-            if let Some(odd) = odd {
-                self.warn(odd_escape_message(&odd), span);
-            }
-            value
-        };
-        self.push_literal(TokenKind::String, value.map_or_else(Literal::Bad, Literal::Value), span);
-    }
-
-    fn unterminated_string(&mut self, start: usize, end: usize, quote: u8, triple: bool) {
-        let here = Span::new(start, start);
-        if self.fstrings.last().is_some_and(|f| f.quote == quote && f.triple == triple) {
-            // The f-string's own end, seen from inside a field that is still open.
-            self.fault("f-string: expecting '}'", here);
-            self.abandon_fstring();
-        } else {
-            let line = self.last_line(end);
-            let which = if triple { "triple-quoted " } else { "" };
-            self.fault(format!("unterminated {which}string literal (detected at line {line})"), here);
-        }
-        self.push(TokenKind::Unknown, Span::new(start, end));
-        self.seek(end);
-        if triple {
-            self.out.open = Some(Open::Text);
-        }
-    }
-
-    /// The number of the line that ends at or contains `end`.
-    fn last_line(&self, end: usize) -> usize {
-        let before = &self.text[..end];
-        let lines = before.bytes().filter(|b| *b == b'\n').count()
-            + before.bytes().zip(before.bytes().skip(1).chain([0])).filter(|(a, b)| *a == b'\r' && *b != b'\n').count();
-        if end == self.text.len() && before.ends_with(['\n', '\r']) { lines.max(1) } else { lines + 1 }
-    }
-
-    fn fstring_start(&mut self, start: usize) {
-        let quote_at = self.position() - 1;
-        let bytes = self.text.as_bytes();
-        let quote = bytes[quote_at];
-        if self.fstrings.len() == MAX_FSTRINGS - 1 {
-            self.fault("too many nested f-strings", Span::new(quote_at, quote_at));
-            self.out.gave_up = true;
-            return;
-        }
-        let triple = bytes[quote_at..].starts_with(&[quote; 3]);
-        let raw = self.text[start..quote_at].contains(['r', 'R']);
-        let end = quote_at + if triple { 3 } else { 1 };
-        self.seek(end);
-        self.push(TokenKind::FStringStart, Span::new(start, end));
-        self.fstrings.push(FString { quote, triple, raw, start, fields: Vec::new() });
-    }
-
-    /// Reads the text of an f-string up to the next field or the end; false at the end of the source.
-    fn fstring_text(&mut self) -> bool {
-        let Some(fstring) = self.fstrings.last_mut() else { return true };
-        let (quote, triple, raw) = (fstring.quote, fstring.triple, fstring.raw);
-        let in_spec = !fstring.fields.is_empty();
-        let field_count = fstring.fields.len();
-        let bytes = self.text.as_bytes();
-        let start = self.logos.span().end;
-        let mut at = start;
-        // Where the part not yet copied to `done` begins: a doubled brace stands for one.
-        let mut pending = start;
-        let mut done = String::new();
-        let mut name_escape = false;
-        let mut odd_brace = None;
-        let quotes: &[u8] = &[quote; 3][..if triple { 3 } else { 1 }];
-        loop {
-            match bytes.get(at) {
-                None => {
-                    self.seek(at);
-                    return false;
-                }
-                Some(_) if bytes[at..].starts_with(quotes) => break,
-                Some(b'\n' | b'\r') if !triple => break,
-                Some(b'{') if name_escape => at += 1,
-                Some(b'{') if !in_spec && bytes.get(at + 1) == Some(&b'{') => {
-                    done.push_str(&self.text[pending..at + 1]);
-                    at += 2;
-                    pending = at;
-                }
-                Some(b'{') => break,
-                Some(b'}') if name_escape => {
-                    name_escape = false;
-                    at += 1;
-                }
-                Some(b'}') if !in_spec && bytes.get(at + 1) == Some(&b'}') => {
-                    done.push_str(&self.text[pending..at + 1]);
-                    at += 2;
-                    pending = at;
-                }
-                Some(b'}') => break,
-                Some(b'\\') => match bytes.get(at + 1) {
-                    Some(b'{' | b'}') => {
-                        // A backslash before a brace stands for itself.
-                        if !raw {
-                            odd_brace.get_or_insert(bytes[at + 1]);
-                            done.push_str(&self.text[pending..=at]);
-                            pending = at;
-                        }
-                        at += 1;
-                    }
-                    Some(b'N') if !raw && bytes.get(at + 2) == Some(&b'{') => {
-                        name_escape = true;
-                        at += 3;
-                    }
-                    Some(b'\r') if bytes.get(at + 2) == Some(&b'\n') => at += 3,
-                    Some(_) => at += 2,
-                    None => at += 1,
-                },
-                Some(_) => at += 1,
-            }
-        }
-        while !self.text.is_char_boundary(at) {
-            at += 1;
-        }
-        done.push_str(&self.text[pending..at]);
-        if at > start {
-            self.fstring_middle(done, raw, odd_brace, Span::new(start, at));
-        }
-        self.seek(at);
-        match bytes[at] {
-            b'{' => {
-                if field_count == MAX_FIELDS {
-                    let before = Span::new(at - 1, at - 1);
-                    self.fault("f-string: expressions nested too deeply", before);
-                    self.out.gave_up = true;
-                    return true;
-                }
-                self.seek(at + 1);
-                self.open(TokenKind::LBrace, Span::new(at, at + 1), true);
-                let depth = self.brackets.len();
-                if let Some(fstring) = self.fstrings.last_mut() {
-                    fstring.fields.push(Field { depth, in_spec: false });
-                }
-            }
-            b'}' if in_spec => {
-                self.seek(at + 1);
-                self.close(TokenKind::RBrace, Span::new(at, at + 1));
-            }
-            b'}' => {
-                self.fault("f-string: single '}' is not allowed", Span::new(at, at));
-                self.seek(at + 1);
-                self.push(TokenKind::Unknown, Span::new(at, at + 1));
-            }
-            b'\n' | b'\r' => {
-                if in_spec {
-                    // The specification ends with the line; the closing brace may follow on the next.
-                    if let Some(field) = self.fstrings.last_mut().and_then(|f| f.fields.last_mut()) {
-                        field.in_spec = false;
-                    }
-                } else {
-                    self.unterminated_fstring();
-                }
-            }
-            _ => {
-                if in_spec {
-                    // The parser says what it misses.
-                    self.abandon_fields();
-                }
-                self.seek(at + quotes.len());
-                self.push(TokenKind::FStringEnd, Span::new(at, at + quotes.len()));
-                self.fstrings.pop();
-            }
-        }
-        true
-    }
-
-    fn fstring_middle(&mut self, text: String, raw: bool, odd_brace: Option<u8>, span: Span) {
-        let text = if text.contains('\r') { normalise_newlines(&text) } else { text };
-        let value = if raw || !text.contains('\\') {
-            Ok(text)
-        } else {
-            let decoded = decode_str(&text);
-            let odd = odd_brace.map(|brace| format!("\\{}", brace as char)).or(decoded.odd_escape);
-            if let Some(odd) = odd {
-                self.warn(odd_escape_message(&odd), span);
-            }
-            decoded.value
-        };
-        let value = match value {
-            Ok(text) => Literal::Value(Constant::Str(text.into())),
-            Err(message) => Literal::Bad(message),
-        };
-        self.push_literal(TokenKind::FStringMiddle, value, span);
-    }
-
-    fn unterminated_fstring(&mut self) {
-        let Some(fstring) = self.fstrings.last() else { return };
-        let (start, triple) = (fstring.start, fstring.triple);
-        let line = self.last_line(self.position());
-        let which = if triple { "triple-quoted " } else { "" };
-        let message = format!("unterminated {which}f-string literal (detected at line {line})");
-        self.fault(message, Span::new(start, start));
-        if triple {
-            self.out.open = Some(Open::Text);
-        }
-        self.abandon_fstring();
-        self.push(TokenKind::Unknown, Span::new(start, self.position()));
-    }
-
-    /// Forgets the innermost f-string and the brackets opened in it.
-    fn abandon_fstring(&mut self) {
-        self.abandon_fields();
-        self.fstrings.pop();
-    }
-
-    fn abandon_fields(&mut self) {
-        let Some(fstring) = self.fstrings.last_mut() else { return };
-        if let Some(first) = fstring.fields.first() {
-            self.brackets.truncate(first.depth - 1);
-        }
-        fstring.fields.clear();
-    }
-}
-
-fn odd_escape_message(escape: &str) -> String {
-    let octal = if escape.as_bytes().get(1).is_some_and(u8::is_ascii_digit) { "octal " } else { "" };
-    format!("invalid {octal}escape sequence '{escape}'")
 }

@@ -52,15 +52,15 @@ impl Scanner<'_> {
 
     fn number(&mut self) -> Result<(), Fault> {
         if self.peek() == b'0' {
-            let radix: Option<(&'static str, fn(u8) -> bool)> = match self.bytes.get(1).copied().unwrap_or(0) {
-                b'x' | b'X' => Some(("hexadecimal", |b| b.is_ascii_hexdigit())),
-                b'o' | b'O' => Some(("octal", |b| matches!(b, b'0'..=b'7'))),
-                b'b' | b'B' => Some(("binary", |b| matches!(b, b'0' | b'1'))),
+            let radix = match self.bytes.get(1).copied().unwrap_or(0) {
+                b'x' | b'X' => Some(("hexadecimal", 16)),
+                b'o' | b'O' => Some(("octal", 8)),
+                b'b' | b'B' => Some(("binary", 2)),
                 _ => None,
             };
-            if let Some((kind, is_digit)) = radix {
+            if let Some((kind, radix)) = radix {
                 self.at = 2;
-                return self.radix(kind, is_digit);
+                return self.radix(kind, radix);
             }
         }
         if self.peek() == b'.' {
@@ -94,7 +94,8 @@ impl Scanner<'_> {
         }
     }
 
-    fn radix(&mut self, kind: &'static str, is_digit: fn(u8) -> bool) -> Result<(), Fault> {
+    fn radix(&mut self, kind: &'static str, radix: u32) -> Result<(), Fault> {
+        let is_digit = |byte: u8| char::from(byte).is_digit(radix);
         loop {
             if self.peek() == b'_' {
                 self.at += 1;

@@ -17,7 +17,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
     native("any(iterable, /)", |vm, args| every(vm, &args[0], false)),
     native("iter(object, sentinel=<unrepresentable>, /)", iter),
     native("next(iterator, default=<unrepresentable>, /)", next),
-    native("sorted(iterable, /, *, key=None, reverse=False)", sorted),
+    native("sorted(*args, key=None, reverse=False)", sorted),
     native("aiter(async_iterable, /)", aiter),
     native("anext(aiterator, default=<unrepresentable>, /)", anext),
 ];
@@ -103,8 +103,12 @@ fn next(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn sorted(vm: &mut Vm, args: &[Value]) -> Result {
-    let [iterable, key, reverse] = args else { return Ok(Value::Unbound) };
-    let mut items = vm.collect(iterable)?;
+    let [given, key, reverse] = args else { return Ok(Value::Unbound) };
+    let given = given.as_tuple().cloned();
+    let mut items = match given.as_deref().map_or(&[][..], |given| &**given) {
+        [iterable] => vm.collect(iterable)?,
+        given => return Err(vm.type_error(format!("sorted expected 1 argument, got {}", given.len()))),
+    };
     let reverse = vm.truth(reverse)?;
     vm.sort(&mut items, key.given(), reverse)?;
     Ok(Value::list(items))
@@ -190,7 +194,7 @@ fn made(vm: &mut Vm, class: &Value, base: &Rc<Class>, iter: impl NativeIter + 's
 }
 
 const ENUMERATE: &[Row] = &[
-    static_method("__new__(cls, iterable, start=0)", new_enumerate),
+    static_method("__new__(cls, iterable=<unrepresentable>, start=0)", new_enumerate),
     class_method("__class_getitem__(object, /)", special::class_getitem),
 ];
 
@@ -213,6 +217,9 @@ impl NativeIter for Enumerate {
 }
 
 fn new_enumerate(vm: &mut Vm, args: &[Value]) -> Result {
+    if args[1].is_unbound() {
+        return Err(vm.type_error("enumerate() missing required argument 'iterable'"));
+    }
     let count = vm.index(&args[2])?;
     let iterator = vm.iter(&args[1])?;
     let base = vm.types.enumerate.clone();

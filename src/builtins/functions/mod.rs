@@ -10,8 +10,10 @@ use std::rc::Rc;
 
 use crate::builtins::{add_functions, add_methods};
 use crate::machine::Vm;
+use crate::object::module::Module;
 use crate::object::native::{Row, native};
 use crate::object::{Class, Result, Str, Value};
+use crate::symbol::sym;
 
 /// Fills `vm.builtins`.
 pub fn install(vm: &mut Vm) {
@@ -49,6 +51,9 @@ pub fn install(vm: &mut Vm) {
         let name = vm.intern(name);
         dict.set_str(&name, value);
     }
+    let name = vm.intern("builtins");
+    let module = Module { name: name.clone().into(), dict, lazy: None };
+    vm.modules.set_str(&name, Value::Module(Rc::new(module)));
 }
 
 /// The classes that are built-in names, besides the exceptions.
@@ -61,6 +66,8 @@ const CLASSES: &[&str] = &[
 const FUNCTIONS: &[Row] = &[
     native("ascii(obj, /)", |vm, args| vm.ascii(&args[0]).map(Value::Str)),
     native("callable(obj, /)", |vm, args| Ok(Value::Bool(vm.is_callable(&args[0])))),
+    native("exit(code=None)", exit),
+    native("quit(code=None)", exit),
     native("format(value, format_spec='', /)", format),
     native("hash(obj, /)", |vm, args| vm.hash(&args[0]).map(Value::Int)),
     native("id(obj, /)", |_, args| Ok(Value::Int(args[0].id()))),
@@ -73,6 +80,13 @@ const FUNCTIONS: &[Row] = &[
 fn format(vm: &mut Vm, args: &[Value]) -> Result {
     let spec = crate::builtins::types::text_argument(vm, &args[1], "format", "2")?.clone();
     vm.format(&args[0], spec.as_str()).map(Value::Str)
+}
+
+fn exit(vm: &mut Vm, args: &[Value]) -> Result {
+    let class = vm.types.SystemExit.clone();
+    let error = vm.new_error(&class, vec![args[0].clone()]);
+    vm.set_exception_attr(&error, sym::code, args[0].clone());
+    Err(error)
 }
 
 /// The text of a string argument, or of `None`.

@@ -77,6 +77,12 @@ fn source_of(vm: &mut Vm, value: &Value, name: &str, mode: Mode) -> Result<Optio
             None => return Ok(None),
         },
     };
+    if bytes.contains(&0) {
+        let class = vm.types.SyntaxError.clone();
+        let error = vm.error(&class, "source code string cannot contain null bytes");
+        vm.set_exception_attr(&error, sym::msg, Value::str("source code string cannot contain null bytes"));
+        return Err(error);
+    }
     let text = syntax::decode(&bytes, name).map_err(|error| vm.syntax_error(&error))?;
     let text = if mode == Mode::Eval { text.trim_start_matches([' ', '\t']) } else { &text };
     Ok(Some(Source::new(name, text)))

@@ -84,10 +84,10 @@ const AWAITER: &[Row] = &[
 
 const AWAITABLE: &[Row] = &[method("__await__()", itself)];
 
-fn this(vm: &mut Vm, value: &Value) -> Result<Rc<Coroutine>> {
+fn this(vm: &mut Vm, name: &str, value: &Value) -> Result<Rc<Coroutine>> {
     match value {
         Value::Coroutine(coroutine) => Ok(coroutine.clone()),
-        _ => Err(special::wrong_receiver(vm, "generator", value)),
+        _ => Err(super::wrong_receiver(vm, "generator", name, value)),
     }
 }
 
@@ -96,22 +96,22 @@ fn itself(_: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn name(vm: &mut Vm, value: &Value) -> Result {
-    Ok(Value::Str(this(vm, value)?.name.borrow().clone()))
+    Ok(Value::Str(this(vm, "__name__", value)?.name.borrow().clone()))
 }
 
 fn set_name(vm: &mut Vm, value: &Value, new: Value) -> Result<()> {
     let new = text(vm, "__name__", &new)?;
-    this(vm, value)?.name.replace(new);
+    this(vm, "__name__", value)?.name.replace(new);
     Ok(())
 }
 
 fn qualname(vm: &mut Vm, value: &Value) -> Result {
-    Ok(Value::Str(this(vm, value)?.qualname.borrow().clone()))
+    Ok(Value::Str(this(vm, "__qualname__", value)?.qualname.borrow().clone()))
 }
 
 fn set_qualname(vm: &mut Vm, value: &Value, new: Value) -> Result<()> {
     let new = text(vm, "__qualname__", &new)?;
-    this(vm, value)?.qualname.replace(new);
+    this(vm, "__qualname__", value)?.qualname.replace(new);
     Ok(())
 }
 
@@ -123,12 +123,12 @@ fn text(vm: &mut Vm, what: &str, value: &Value) -> Result<Rc<Str>> {
 }
 
 fn send(vm: &mut Vm, args: &[Value]) -> Result {
-    let coroutine = this(vm, &args[0])?;
+    let coroutine = this(vm, "send", &args[0])?;
     vm.generator_send(&coroutine, args[1].clone())
 }
 
 fn next(vm: &mut Vm, args: &[Value]) -> Result {
-    let coroutine = this(vm, &args[0])?;
+    let coroutine = this(vm, "__next__", &args[0])?;
     vm.generator_send(&coroutine, Value::None)
 }
 
@@ -149,39 +149,39 @@ fn warn_about_three(vm: &mut Vm, what: &str, args: &[Value]) -> Result<()> {
 }
 
 fn throw(vm: &mut Vm, args: &[Value]) -> Result {
-    let coroutine = this(vm, &args[0])?;
+    let coroutine = this(vm, "throw", &args[0])?;
     let error = thrown(vm, "throw", args)?;
     vm.generator_throw(&coroutine, error)
 }
 
 fn close(vm: &mut Vm, args: &[Value]) -> Result {
-    let coroutine = this(vm, &args[0])?;
+    let coroutine = this(vm, "close", &args[0])?;
     vm.generator_close(&coroutine)
 }
 
 fn coroutine_await(vm: &mut Vm, args: &[Value]) -> Result {
-    let coroutine = this(vm, &args[0])?;
+    let coroutine = this(vm, "__await__", &args[0])?;
     Ok(awaiter(&coroutine, Operation::Await, Value::None))
 }
 
 fn running(vm: &mut Vm, value: &Value) -> Result {
-    Ok(Value::Bool(this(vm, value)?.state.get() == State::Running))
+    Ok(Value::Bool(this(vm, "cr_running", value)?.state.get() == State::Running))
 }
 
 fn running_async(vm: &mut Vm, value: &Value) -> Result {
-    Ok(Value::Bool(this(vm, value)?.running_async.get()))
+    Ok(Value::Bool(this(vm, "ag_running", value)?.running_async.get()))
 }
 
 fn suspended(vm: &mut Vm, value: &Value) -> Result {
-    Ok(Value::Bool(this(vm, value)?.state.get() == State::Suspended))
+    Ok(Value::Bool(this(vm, "ag_suspended", value)?.state.get() == State::Suspended))
 }
 
 fn code(vm: &mut Vm, value: &Value) -> Result {
-    Ok(this(vm, value)?.code.clone().map_or(Value::None, Value::Code))
+    Ok(this(vm, "ag_code", value)?.code.clone().map_or(Value::None, Value::Code))
 }
 
 fn awaited(vm: &mut Vm, value: &Value) -> Result {
-    Ok(awaiting(&*this(vm, value)?))
+    Ok(awaiting(&*this(vm, "ag_await", value)?))
 }
 
 /// Where it was created: not tracked.
@@ -191,7 +191,7 @@ fn origin(_: &mut Vm, _: &Value) -> Result {
 
 /// A picture of the parked frame; `None` while it runs on the native stack and when it is done.
 fn frame(vm: &mut Vm, value: &Value) -> Result {
-    let coroutine = this(vm, value)?;
+    let coroutine = this(vm, "ag_frame", value)?;
     let body = coroutine.body.borrow();
     let Body::Frame(frame) = &*body else { return Ok(Value::None) };
     let code = frame.function.code.clone();
@@ -221,19 +221,19 @@ fn frame(vm: &mut Vm, value: &Value) -> Result {
 }
 
 fn anext(vm: &mut Vm, args: &[Value]) -> Result {
-    let generator = this(vm, &args[0])?;
+    let generator = this(vm, "__anext__", &args[0])?;
     vm.hook_async_generator(&generator)?;
     Ok(awaiter(&generator, Operation::Send, Value::None))
 }
 
 fn asend(vm: &mut Vm, args: &[Value]) -> Result {
-    let generator = this(vm, &args[0])?;
+    let generator = this(vm, "asend", &args[0])?;
     vm.hook_async_generator(&generator)?;
     Ok(awaiter(&generator, Operation::Send, args[1].clone()))
 }
 
 fn athrow(vm: &mut Vm, args: &[Value]) -> Result {
-    let generator = this(vm, &args[0])?;
+    let generator = this(vm, "athrow", &args[0])?;
     warn_about_three(vm, "athrow", args)?;
     vm.hook_async_generator(&generator)?;
     let given: Vec<Value> = args[1..].iter().filter(|arg| !arg.is_unbound()).cloned().collect();
@@ -241,7 +241,7 @@ fn athrow(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn aclose(vm: &mut Vm, args: &[Value]) -> Result {
-    let generator = this(vm, &args[0])?;
+    let generator = this(vm, "aclose", &args[0])?;
     vm.hook_async_generator(&generator)?;
     Ok(awaiter(&generator, Operation::Close, Value::None))
 }

@@ -10,6 +10,7 @@ pub fn install(vm: &mut Vm) {
     let types = &vm.types;
     let sized = [
         &types.range_iterator,
+        &types.longrange_iterator,
         &types.list_iterator,
         &types.list_reverseiterator,
         &types.tuple_iterator,

@@ -98,6 +98,10 @@ fn binary<K: Kind, const AT: usize>(vm: &mut Vm, args: &[Value]) -> Result {
     if !K::takes(other) {
         return Ok(Value::NotImplemented);
     }
+    if let (Value::Bool(b), "int") = (this, K::NAME) {
+        // `int.__and__(True, False)` is a number.
+        return Ok(vm.builtin_binary(op, &Value::Int(i64::from(*b)), other)?.unwrap_or(Value::NotImplemented));
+    }
     Ok(vm.builtin_binary(op, this, other)?.unwrap_or(Value::NotImplemented))
 }
 

@@ -37,6 +37,8 @@ const METHODS: &[Row] = &[
     method("__delattr__(name, /)", delete_attribute),
     method("__dir__()", dir),
     method("__getstate__()", get_state),
+    method("__reduce__()", reduce),
+    method("__reduce_ex__(protocol, /)", reduce_ex),
     method("__sizeof__()", |_, _| Ok(Value::Int(16))),
     class_method("__init_subclass__(*args, **kwargs)", init_subclass),
     class_method("__subclasshook__(subclass, /)", not_implemented),
@@ -138,6 +140,45 @@ fn dir(vm: &mut Vm, args: &[Value]) -> Result {
 fn get_state(vm: &mut Vm, args: &[Value]) -> Result {
     let Some(dict) = vm.instance_dict(&args[0]).filter(|dict| !dict.is_empty()) else { return Ok(Value::None) };
     vm.dict_from_pairs(dict.pairs())
+}
+
+/// How to make the object anew: a function, its arguments, the state to set, and items to add.
+fn reduce(vm: &mut Vm, args: &[Value]) -> Result {
+    let this = &args[0];
+    let class = vm.class_of(this);
+    let plain = matches!(this, Value::Instance(_));
+    if !plain && !matches!(this.unwrapped(), Value::List(_) | Value::Dict(_) | Value::Set(_)) {
+        return Err(vm.type_error(format!("cannot pickle '{}' object", class.name.borrow().as_str())));
+    }
+    let new = vm.name(sym::__new__).clone();
+    let new = vm.get_attr(&Value::Class(class.clone()), &new)?;
+    let mut arguments = vec![Value::Class(class)];
+    let get_arguments = vm.intern("__getnewargs__");
+    if let Some(get_arguments) = vm.get_attr_opt(this, &get_arguments)? {
+        let more = vm.call(&get_arguments, &[])?;
+        arguments.extend(vm.collect(&more)?);
+    }
+    let state = vm.call_method(this, sym::__getstate__, &[])?;
+    let items = match this.unwrapped() {
+        Value::List(list) => vm.iter(&Value::List(list.clone()))?,
+        _ => Value::None,
+    };
+    let pairs = match this.unwrapped() {
+        Value::Dict(dict) => {
+            let view = vm.dict_view(dict, crate::object::iter::DictPart::Items);
+            vm.iter(&view)?
+        }
+        _ => Value::None,
+    };
+    Ok(Value::tuple([new, Value::tuple(arguments), state, items, pairs]))
+}
+
+/// A `__reduce__` that a script defines, or the one above.
+fn reduce_ex(vm: &mut Vm, args: &[Value]) -> Result {
+    match vm.call_script(&args[0], sym::__reduce__, &[])? {
+        Some(result) => Ok(result),
+        None => reduce(vm, args),
+    }
 }
 
 fn init_subclass(vm: &mut Vm, args: &[Value]) -> Result {

@@ -27,10 +27,10 @@ const METHODS: &[Row] = &[
     method("__repr__()", special::repr),
 ];
 
-fn this(vm: &mut Vm, value: &Value) -> Result<Rc<Slice>> {
+fn this(vm: &mut Vm, name: &str, value: &Value) -> Result<Rc<Slice>> {
     match value {
         Value::Slice(slice) => Ok(slice.clone()),
-        _ => Err(special::wrong_receiver(vm, "slice", value)),
+        _ => Err(super::wrong_receiver(vm, "slice", name, value)),
     }
 }
 
@@ -41,20 +41,20 @@ fn new(_: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn start(vm: &mut Vm, value: &Value) -> Result {
-    Ok(this(vm, value)?.start.clone())
+    Ok(this(vm, "start", value)?.start.clone())
 }
 
 fn stop(vm: &mut Vm, value: &Value) -> Result {
-    Ok(this(vm, value)?.stop.clone())
+    Ok(this(vm, "stop", value)?.stop.clone())
 }
 
 fn step(vm: &mut Vm, value: &Value) -> Result {
-    Ok(this(vm, value)?.step.clone())
+    Ok(this(vm, "step", value)?.step.clone())
 }
 
 /// `slice.indices(len)`, in integers of any size.
 fn indices(vm: &mut Vm, args: &[Value]) -> Result {
-    let slice = this(vm, &args[0])?;
+    let slice = this(vm, "indices", &args[0])?;
     let len = vm.to_bigint(&args[1])?;
     if len.is_negative() {
         return Err(vm.value_error("length should not be negative"));

@@ -7,6 +7,7 @@ use chumsky::prelude::*;
 
 use super::display::{class_arguments, star_targets};
 use super::explain;
+use super::explain_target;
 use super::expr::{expression, ident, named_expression, star_expressions};
 use super::input::*;
 use super::params::{params, type_params};
@@ -281,9 +282,12 @@ pub(super) fn with_item(inp: &mut Inp<'_, '_>) -> Res<WithItem> {
         return Ok(WithItem { context, target: None });
     }
     if inp.state().explain {
-        explain::invalid_with_item(inp)?;
+        explain_target::invalid_with_item(inp)?;
     }
     let target = with_target(inp)?;
+    if inp.state().explain {
+        explain::expected_colon_at_line_end(inp)?;
+    }
     if !matches!(peek_kind(inp), K::Comma | K::RParen | K::Colon) {
         return fail(inp);
     }
@@ -370,7 +374,11 @@ fn function_head(inp: &mut Inp<'_, '_>, decorators: Vec<Expr>, is_async: bool) -
     expect(inp, K::Def)?;
     inp.state().height = 0;
     let name = ident(inp)?;
-    let type_params = if peek_kind(inp) == K::LBracket { type_params(inp)? } else { Vec::new() };
+    let type_params = match peek_kind(inp) {
+        K::LBracket if inp.state().explain => attempt(inp, type_params).unwrap_or_default(),
+        K::LBracket => type_params(inp)?,
+        _ => Vec::new(),
+    };
     if peek_kind(inp) != K::LParen {
         forced(inp, K::LParen, "(")?;
     }

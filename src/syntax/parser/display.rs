@@ -1,9 +1,10 @@
 //! Operands and everything in brackets: displays, comprehensions, calls, subscripts.
 
-use super::explain;
+use super::explain_expr as explain;
+use super::explain_target;
 use super::expr::{
     annotated_rhs, assignment_expression, bitwise_or, disjunction, expr, expression, ident, named_expression, primary,
-    star_named_expression, starred_expression, starts_expression, yield_expr,
+    star_named_expression, starred_expression, starts_expression, unpacked_expression, yield_expr,
 };
 use super::input::*;
 use super::strings::strings;
@@ -95,7 +96,7 @@ fn parenthesized(inp: &mut Inp<'_, '_>) -> Res<Expr> {
     let first = match peek_kind(inp) {
         K::RParen => return close_display(inp, start, K::RParen, ExprKind::Tuple(Vec::new())),
         K::Yield => yield_expr(inp),
-        _ => star_named_expression(inp),
+        _ => first_element(inp),
     }?;
     if peek_kind(inp) == K::RParen && !is_starred(&first) {
         advance(inp);
@@ -125,6 +126,14 @@ fn tuple_or_genexp(inp: &mut Inp<'_, '_>, start: u32, first: Expr) -> Res<Expr> 
     fail(inp)
 }
 
+/// The first element of a display.
+fn first_element(inp: &mut Inp<'_, '_>) -> Res<Expr> {
+    if inp.state().explain && peek_kind(inp) == K::Star {
+        explain::invalid_first_star(inp)?;
+    }
+    star_named_expression(inp)
+}
+
 /// The closing bracket, and the display it ends.
 #[inline(never)]
 fn close_display(inp: &mut Inp<'_, '_>, start: u32, closer: K, kind: ExprKind) -> Res<Expr> {
@@ -141,7 +150,7 @@ fn list(inp: &mut Inp<'_, '_>) -> Res<Expr> {
     if peek_kind(inp) == K::RBracket {
         return close_display(inp, start, K::RBracket, ExprKind::List(Vec::new()));
     }
-    let first = star_named_expression(inp)?;
+    let first = first_element(inp)?;
     if at_for(inp) && !is_starred(&first) {
         return comprehension(inp, start, K::RBracket, first, None, ExprKind::ListComp);
     }
@@ -179,7 +188,7 @@ fn dict_or_set(inp: &mut Inp<'_, '_>) -> Res<Expr> {
         _ => {}
     }
     let named = peek_second(inp) == K::Walrus;
-    let first = star_named_expression(inp)?;
+    let first = first_element(inp)?;
     if peek_kind(inp) == K::Colon && !named && !is_starred(&first) {
         return dict(inp, start, Some(first));
     }
@@ -272,7 +281,7 @@ fn for_if_clause(inp: &mut Inp<'_, '_>) -> Res<Comprehension> {
     let is_async = eat(inp, K::Async).is_some();
     expect(inp, K::For)?;
     if inp.state().explain {
-        explain::invalid_for_if_clause(inp)?;
+        explain_target::invalid_for_if_clause(inp)?;
     }
     let target = star_targets(inp)?;
     expect(inp, K::In)?;
@@ -298,7 +307,7 @@ pub(super) fn star_targets(inp: &mut Inp<'_, '_>) -> Res<Expr> {
         return Ok(target);
     }
     if inp.state().raised.is_none() && inp.state().hopeless.insert(("star_targets", before)) {
-        explain::invalid_for_target(inp)?;
+        explain_target::invalid_for_target(inp)?;
     }
     fail(inp)
 }
@@ -336,17 +345,19 @@ pub(super) fn star_target(inp: &mut Inp<'_, '_>) -> Res<Expr> {
 pub(super) fn slices(inp: &mut Inp<'_, '_>) -> Res<Box<Expr>> {
     expect(inp, K::LBracket)?;
     let start = here(inp);
-    let mut index = Box::new(slice_or_starred(inp)?);
-    if peek_kind(inp) == K::Comma || is_starred(&index) {
-        index = slice_tuple(inp, start, index)?;
-    }
+    let first = slice_or_starred(inp)?;
+    let index = if peek_kind(inp) == K::Comma || is_starred(&first) {
+        slice_tuple(inp, start, first)?
+    } else {
+        Box::new(first)
+    };
     expect(inp, K::RBracket)?;
     Ok(index)
 }
 
 #[inline(never)]
-fn slice_tuple(inp: &mut Inp<'_, '_>, start: u32, first: Box<Expr>) -> Res<Box<Expr>> {
-    let mut elements = vec![*first];
+fn slice_tuple(inp: &mut Inp<'_, '_>, start: u32, first: Expr) -> Res<Box<Expr>> {
+    let mut elements = vec![first];
     while eat(inp, K::Comma).is_some() && peek_kind(inp) != K::RBracket {
         elements.push(slice_or_starred(inp)?);
     }
@@ -474,12 +485,7 @@ pub(super) fn arg(inp: &mut Inp<'_, '_>) -> Res<Arg> {
 #[inline(never)]
 fn star_argument(inp: &mut Inp<'_, '_>) -> Res<Arg> {
     let star = expect(inp, K::Star)?.span;
-    let value = match expression(inp) {
-        Err(Failed) if inp.state().explain && inp.state().raised.is_none() => {
-            return explain::invalid_star(inp);
-        }
-        value => value?,
-    };
+    let value = unpacked_expression(inp)?;
     if inp.state().explain {
         explain::invalid_starred_argument(inp, star, "iterable")?;
     }

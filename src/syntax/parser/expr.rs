@@ -4,7 +4,7 @@
 //! of native stack however many levels of operators the grammar has. Chains of one level stay flat.
 
 use super::display::{BRACKET, atom, call_arguments, slices};
-use super::explain;
+use super::explain_expr as explain;
 use super::input::*;
 use super::params::lambda_params;
 use crate::source::Span;
@@ -90,7 +90,20 @@ pub(super) fn star_named_expression(inp: &mut Inp<'_, '_>) -> Res<Expr> {
 
 /// `starred_expression: '*' expression`
 pub(super) fn starred_expression(inp: &mut Inp<'_, '_>) -> Res<Expr> {
-    starred(inp, expression)
+    starred(inp, unpacked_expression)
+}
+
+/// What is unpacked by a star. If it is no expression, that is what is wrong with the statement, in whatever mode.
+pub(super) fn unpacked_expression(inp: &mut Inp<'_, '_>) -> Res<Expr> {
+    let before = inp.save();
+    match expression(inp) {
+        Err(Failed) if inp.state().raised.is_none() => {
+            inp.rewind(before);
+            explain::invalid_star(inp)?;
+            expression(inp)
+        }
+        value => value,
+    }
 }
 
 fn starred<'t, 'p>(inp: &mut Inp<'t, 'p>, operand: fn(&mut Inp<'t, 'p>) -> Res<Expr>) -> Res<Expr> {
@@ -238,7 +251,9 @@ fn close_pending(inp: &mut Inp<'_, '_>, head: Pending<'_, '_>, value: Expr) -> E
             let scope = ScopeId::default();
             (ExprKind::Lambda(Box::new(Lambda { params: *params, body: value, scope })), start)
         }
-        Pending::Conditional { start, body, test, .. } => (ExprKind::IfExp { test, body, orelse: Box::new(value) }, start),
+        Pending::Conditional { start, body, test, .. } => {
+            (ExprKind::IfExp { test, body, orelse: Box::new(value) }, start)
+        }
     };
     expr(kind, span_from(inp, start))
 }
@@ -352,6 +367,11 @@ pub(super) fn disjunction(inp: &mut Inp<'_, '_>) -> Res<Expr> {
     operators(inp, level::OR)
 }
 
+/// The [`disjunction`] without `and` and `or`.
+pub(super) fn inversion(inp: &mut Inp<'_, '_>) -> Res<Expr> {
+    operators(inp, level::NOT)
+}
+
 /// ```text
 /// bitwise_or: bitwise_xor ('|' bitwise_xor)*
 /// bitwise_xor: bitwise_and ('^' bitwise_and)*
@@ -397,6 +417,9 @@ fn chains(inp: &mut Inp<'_, '_>, lowest: u8, start: u32, begun: u32, first: Expr
         for _ in 0..tokens {
             advance(inp);
         }
+        if inp.state().explain {
+            explain::not_after_operator(inp, level == level::SUM || level == level::TERM)?;
+        }
         let before = begin_node(inp);
         // A power's right side may have a sign, and is itself a power.
         let operand_level = if level == level::POWER { level::FACTOR } else { level + 1 };
@@ -441,6 +464,9 @@ fn prefixed(inp: &mut Inp<'_, '_>, first: K) -> Res<Expr> {
         };
         advance(inp);
         ops.push((op, token.span.start));
+    }
+    if inp.state().explain {
+        explain::not_after_operator(inp, first != K::Not)?;
     }
     let operand_level = if first == K::Not { level::COMPARE } else { level::FACTOR };
     let mut value = nested(inp, OPERAND, |inp| operators(inp, operand_level))?;

@@ -6,6 +6,8 @@
 mod compound;
 mod display;
 mod explain;
+mod explain_expr;
+mod explain_target;
 mod expr;
 mod input;
 mod params;

@@ -68,6 +68,7 @@ fn parameter(inp: &mut Inp<'_, '_>, params: &mut Params, star: &mut bool, annota
                     explain::invalid_default(inp, 1)?;
                 }
             } else if peek_second(inp) != K::Name && !inp.state().explain {
+                advance(inp);
                 return fail(inp);
             }
         }
@@ -90,7 +91,8 @@ fn parameter(inp: &mut Inp<'_, '_>, params: &mut Params, star: &mut bool, annota
             if *star {
                 params.kwonly.push(param);
             } else if param.default.is_none() && before.any(|param| param.default.is_some()) {
-                return if inp.state().explain {
+                let ends = matches!(peek_kind(inp), K::Comma | K::RParen | K::Colon);
+                return if inp.state().explain && ends {
                     raise(inp, "parameter without a default follows parameter with a default", place)
                 } else {
                     fail(inp)

@@ -4,6 +4,7 @@ use chumsky::prelude::*;
 
 use super::display::star_target;
 use super::explain;
+use super::explain_target;
 use super::expr::{annotated_rhs, expression, ident, primary, star_expressions, starts_expression};
 use super::input::*;
 use super::params::type_params;
@@ -66,7 +67,7 @@ pub(super) fn assignment(inp: &mut Inp<'_, '_>) -> Res<StmtKind> {
     }
     let valid = lookahead(inp, |inp| valid_assignment(inp).map(|kind| matches!(kind, StmtKind::Expr(_))));
     if inp.state().raised.is_none() && valid != Some(false) {
-        explain::invalid_assignment(inp)?;
+        explain_target::invalid_assignment(inp)?;
     }
     valid_assignment(inp)
 }
@@ -111,9 +112,19 @@ fn annotate(inp: &mut Inp<'_, '_>, target: Expr, start: u32) -> Res<StmtKind> {
     }
     advance(inp);
     let annotation = expression(inp)?;
-    let value = if eat(inp, K::Equal).is_some() { Some(annotated_rhs(inp)?) } else { None };
+    let value = match peek_kind(inp) {
+        // In the second pass, a value that fails is no part of the statement.
+        K::Equal if inp.state().again => attempt(inp, annotated_value),
+        K::Equal => Some(annotated_value(inp)?),
+        _ => None,
+    };
     let simple = matches!(target.kind, ExprKind::Name(_)) && target.span.start == start;
     Ok(StmtKind::AnnAssign { target, annotation, value, simple })
+}
+
+fn annotated_value(inp: &mut Inp<'_, '_>) -> Res<Expr> {
+    expect(inp, K::Equal)?;
+    annotated_rhs(inp)
 }
 
 /// `augassign: '+=' | '-=' | '*=' | '@=' | '/=' | '%=' | '&=' | '|=' | '^=' | '<<=' | '>>=' | '**=' | '//='`
@@ -175,7 +186,7 @@ fn assert_stmt(inp: &mut Inp<'_, '_>) -> Res<StmtKind> {
 /// `del_targets: primary (',' primary)* [',']`, as far as they can be deleted
 fn del_stmt(inp: &mut Inp<'_, '_>) -> Res<StmtKind> {
     if inp.state().explain {
-        explain::invalid_del_stmt(inp)?;
+        explain_target::invalid_del_stmt(inp)?;
     }
     let targets: Vec<Expr> = inp.parse(
         token(K::Del).ignore_then(custom(primary).separated_by(token(K::Comma)).allow_trailing().at_least(1).collect()),

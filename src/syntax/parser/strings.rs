@@ -32,6 +32,22 @@ impl Joined {
 /// `strings: (STRING | fstring)+`
 #[inline(never)]
 pub(super) fn strings(inp: &mut Inp<'_, '_>) -> Res<Expr> {
+    if !inp.state().again {
+        return joined_strings(inp);
+    }
+    // CPython remembers that a string failed, and says nothing about it when it comes to explain.
+    let at = index(inp);
+    if inp.state().hopeless.contains(&("strings", at)) {
+        return fail(inp);
+    }
+    let result = joined_strings(inp);
+    if result.is_err() {
+        inp.state().hopeless.insert(("strings", at));
+    }
+    result
+}
+
+fn joined_strings(inp: &mut Inp<'_, '_>) -> Res<Expr> {
     let first = peek(inp);
     let height = &mut inp.state().height;
     *height = (*height).max(1);

@@ -189,16 +189,16 @@ fn new_bytearray(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn init_bytearray(vm: &mut Vm, args: &[Value]) -> Result {
-    let array = this_array(vm, &args[0])?;
+    let array = this_array(vm, "__init__", &args[0])?;
     let bytes = from_source(vm, "bytearray", &args[1..])?;
     array.bytes.replace(bytes);
     Ok(Value::None)
 }
 
-fn this_array(vm: &mut Vm, value: &Value) -> Result<Rc<ByteArray>> {
+fn this_array(vm: &mut Vm, name: &str, value: &Value) -> Result<Rc<ByteArray>> {
     match value.unwrapped() {
         Value::ByteArray(array) => Ok(array.clone()),
-        _ => Err(special::wrong_receiver(vm, "bytearray", value)),
+        _ => Err(super::wrong_receiver(vm, "bytearray", name, value)),
     }
 }
 
@@ -272,24 +272,24 @@ impl NativeIter for BytesIter {
 }
 
 fn append(vm: &mut Vm, args: &[Value]) -> Result {
-    let array = this_array(vm, &args[0])?;
+    let array = this_array(vm, "append", &args[0])?;
     let byte = vm.to_byte(&args[1])?;
     array.bytes.borrow_mut().push(byte);
     Ok(Value::None)
 }
 
 fn clear(vm: &mut Vm, args: &[Value]) -> Result {
-    this_array(vm, &args[0])?.bytes.borrow_mut().clear();
+    this_array(vm, "clear", &args[0])?.bytes.borrow_mut().clear();
     Ok(Value::None)
 }
 
 fn copy(vm: &mut Vm, args: &[Value]) -> Result {
-    let bytes = this_array(vm, &args[0])?.bytes.borrow().clone();
+    let bytes = this_array(vm, "copy", &args[0])?.bytes.borrow().clone();
     Ok(bytes_like(args[0].unwrapped(), bytes))
 }
 
 fn extend(vm: &mut Vm, args: &[Value]) -> Result {
-    let array = this_array(vm, &args[0])?;
+    let array = this_array(vm, "extend", &args[0])?;
     if let Some(bytes) = buffer_of(&args[1]) {
         array.bytes.borrow_mut().extend_from_slice(&bytes);
         return Ok(Value::None);
@@ -315,7 +315,7 @@ fn extend(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn insert(vm: &mut Vm, args: &[Value]) -> Result {
-    let array = this_array(vm, &args[0])?;
+    let array = this_array(vm, "insert", &args[0])?;
     let at = vm.to_i64(&args[1])?;
     let byte = vm.to_byte(&args[2])?;
     let mut bytes = array.bytes.borrow_mut();
@@ -326,7 +326,7 @@ fn insert(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn pop(vm: &mut Vm, args: &[Value]) -> Result {
-    let array = this_array(vm, &args[0])?;
+    let array = this_array(vm, "pop", &args[0])?;
     let at = vm.to_i64(&args[1])?;
     let mut bytes = array.bytes.borrow_mut();
     match slices::index(at, bytes.len()) {
@@ -338,7 +338,7 @@ fn pop(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn remove(vm: &mut Vm, args: &[Value]) -> Result {
-    let array = this_array(vm, &args[0])?;
+    let array = this_array(vm, "remove", &args[0])?;
     let byte = vm.to_byte(&args[1])?;
     let mut bytes = array.bytes.borrow_mut();
     match bytes.iter().position(|&b| b == byte) {
@@ -351,11 +351,11 @@ fn remove(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn reverse(vm: &mut Vm, args: &[Value]) -> Result {
-    this_array(vm, &args[0])?.bytes.borrow_mut().reverse();
+    this_array(vm, "reverse", &args[0])?.bytes.borrow_mut().reverse();
     Ok(Value::None)
 }
 
 fn alloc(vm: &mut Vm, args: &[Value]) -> Result {
-    let len = this_array(vm, &args[0])?.bytes.borrow().len();
+    let len = this_array(vm, "__alloc__", &args[0])?.bytes.borrow().len();
     Ok(Value::usize(if len == 0 { 0 } else { len + 1 }))
 }

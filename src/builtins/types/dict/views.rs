@@ -69,7 +69,7 @@ fn reversed_view(vm: &mut Vm, args: &[Value]) -> Result {
 
 /// `reversed(dict)`
 pub(super) fn reversed_dict(vm: &mut Vm, args: &[Value]) -> Result {
-    let dict = super::this(vm, &args[0])?;
+    let dict = super::this(vm, "__reversed__", &args[0])?;
     Ok(reversed(vm, dict, DictPart::Keys))
 }
 

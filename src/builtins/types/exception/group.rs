@@ -161,69 +161,13 @@ impl Matcher {
 fn split(vm: &mut Vm, args: &[Value]) -> Result {
     let exception = this(vm, &args[0])?;
     let matcher = Matcher::new(vm, &args[1])?;
-    let (matched, rest) = partition(vm, &exception, &matcher, true)?;
+    let (matched, rest) = vm.partition_group(&exception, &mut |vm, member| matcher.matches(vm, member), true)?;
     Ok(Value::tuple([Value::option(matched), Value::option(rest)]))
 }
 
 fn subgroup(vm: &mut Vm, args: &[Value]) -> Result {
     let exception = this(vm, &args[0])?;
     let matcher = Matcher::new(vm, &args[1])?;
-    let (matched, _) = partition(vm, &exception, &matcher, false)?;
+    let (matched, _) = vm.partition_group(&exception, &mut |vm, member| matcher.matches(vm, member), false)?;
     Ok(Value::option(matched))
-}
-
-/// The part of an exception that matches and, if wanted, the rest; `None` where nothing is left.
-fn partition(
-    vm: &mut Vm,
-    exception: &Rc<Exception>,
-    matcher: &Matcher,
-    want_rest: bool,
-) -> Result<(Option<Value>, Option<Value>)> {
-    let value = Value::Exception(exception.clone());
-    if matcher.matches(vm, exception)? {
-        return Ok((Some(value), None));
-    }
-    if !exception.is(&vm.types.BaseExceptionGroup) {
-        return Ok((None, Some(value)));
-    }
-    let members = vm.exception_attr(exception, sym::exceptions).unwrap_or_default();
-    let (mut matched, mut rest) = (Vec::new(), Vec::new());
-    for member in members.as_tuple().into_iter().flat_map(|members| members.iter()) {
-        let Value::Exception(member) = member else { continue };
-        let (inside, outside) = vm.nested(|vm| partition(vm, member, matcher, want_rest))?;
-        matched.extend(inside);
-        rest.extend(outside);
-    }
-    let matched = part(vm, exception, matched)?;
-    let rest = if want_rest { part(vm, exception, rest)? } else { None };
-    Ok((matched, rest))
-}
-
-/// A group like another with some of its members: traceback, cause, context and notes come along.
-fn part(vm: &mut Vm, whole: &Rc<Exception>, members: Vec<Value>) -> Result<Option<Value>> {
-    if members.is_empty() {
-        return Ok(None);
-    }
-    let name = vm.intern("derive");
-    let value = Value::Exception(whole.clone());
-    let method = vm.get_attr(&value, &name)?;
-    let made = match vm.call(&method, &[Value::list(members)])? {
-        Value::Exception(made) if made.is(&vm.types.BaseExceptionGroup) => made,
-        _ => return Err(vm.type_error("derive must return an instance of BaseExceptionGroup")),
-    };
-    if Rc::ptr_eq(&made, whole) {
-        return Ok(Some(value));
-    }
-    let (traceback, cause, context) =
-        (whole.traceback.borrow().clone(), whole.cause.borrow().clone(), whole.context.borrow().clone());
-    let old = (made.traceback.replace(traceback), made.cause.replace(cause), made.context.replace(context));
-    drop(old);
-    made.suppress_context.set(true);
-    if let Some(notes) = vm.exception_attr(whole, sym::__notes__) {
-        if let Value::List(_) | Value::Tuple(_) = notes {
-            let notes = Value::list(vm.collect(&notes)?);
-            vm.set_exception_attr(&Error(made.clone()), sym::__notes__, notes);
-        }
-    }
-    Ok(Some(Value::Exception(made)))
 }

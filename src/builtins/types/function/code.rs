@@ -47,13 +47,25 @@ const CODE: &[Row] = &[
     getter("co_nlocals", |vm, this| Ok(Value::usize(plain_variables(code(vm, this)?).count()))),
     getter("co_cellvars", |vm, this| {
         let code = code(vm, this)?;
-        Ok(names(code.cells.iter().filter_map(|&slot| code.variables.get(slot as usize))))
+        let mut cells: Vec<_> = code.cells.iter().filter_map(|&slot| code.variables.get(slot as usize)).collect();
+        cells.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+        Ok(names(cells.into_iter()))
     }),
-    getter("co_freevars", |vm, this| Ok(names(code(vm, this)?.free.iter()))),
+    getter("co_freevars", |vm, this| {
+        let code = code(vm, this)?;
+        Ok(names(free_order(code).into_iter().map(|at| &code.free[at])))
+    }),
     getter("co_flags", |vm, this| Ok(Value::Int(flags(code(vm, this)?)))),
     getter("co_stacksize", |vm, this| Ok(Value::Int(code(vm, this)?.slots.into()))),
     method("__repr__()", |vm, args| vm.repr(&args[0]).map(Value::Str)),
 ];
+
+/// The places of the closure's cells in the order of their names, which is how scripts see them.
+pub(super) fn free_order(code: &Code) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..code.free.len()).collect();
+    order.sort_by(|&a, &b| code.free[a].as_str().cmp(code.free[b].as_str()));
+    order
+}
 
 /// The variables that are no cells, parameters included.
 fn plain_variables(code: &Code) -> impl Iterator<Item = &Rc<Str>> {
@@ -80,7 +92,6 @@ fn flags(code: &Code) -> i64 {
         | flag(code.params.kwarg, 0x08)
         | flag(code.qualname.as_str().contains("<locals>"), 0x10)
         | flag(code.iterable.get(), 0x100)
-        | flag(code.doc.is_some(), 0x400_0000)
 }
 
 fn frame<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a Rc<FrameView>> {

@@ -13,7 +13,7 @@ use crate::object::class::Attrs;
 use crate::object::function::FunctionExtra;
 use crate::object::native::{NativeFunction, Row, RowKind, attribute, getter, method, static_method};
 use crate::object::{BoundMethod, Class, Dict, Function, Result, Str, Value};
-use crate::symbol::sym;
+use crate::symbol::{Symbol, sym};
 
 pub fn install(vm: &mut Vm) {
     let types = &vm.types;
@@ -209,11 +209,14 @@ fn set_dict(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
 }
 
 fn get_closure(vm: &mut Vm, this: &Value) -> Result {
-    let cells = &function(vm, this, "__closure__")?.closure;
-    if cells.is_empty() {
+    let function = function(vm, this, "__closure__")?;
+    if function.closure.is_empty() {
         return Ok(Value::None);
     }
-    Ok(Value::tuple(cells.iter().map(|cell| Value::Cell(cell.clone())).collect::<Vec<_>>()))
+    let order = code::free_order(&function.code);
+    let cells: Vec<Value> =
+        order.into_iter().filter_map(|at| function.closure.get(at)).map(|cell| Value::Cell(cell.clone())).collect();
+    Ok(Value::tuple(cells))
 }
 
 fn new_function(vm: &mut Vm, args: &[Value]) -> Result {
@@ -241,10 +244,14 @@ fn new_function(vm: &mut Vm, args: &[Value]) -> Result {
         };
         return Err(if closure.is_none() { vm.type_error(message) } else { vm.value_error(message) });
     }
+    let mut ordered = cells.clone();
+    for (cell, at) in cells.into_iter().zip(code::free_order(code)) {
+        ordered[at] = cell;
+    }
     let made = Function {
         code: code.clone(),
         globals: globals.clone(),
-        closure: cells.into_boxed_slice(),
+        closure: ordered.into_boxed_slice(),
         defaults: RefCell::new(Rc::from([])),
         extra: RefCell::new(None),
     };
@@ -279,18 +286,12 @@ const METHOD: &[Row] = &[
     method("__getattr__(name, /)", |vm, args| {
         let name = super::object::attribute_name(vm, &args[1])?;
         let func = bound_method(vm, &args[0])?.func.clone();
-        match vm.get_attr_opt(&func, &name)? {
-            Some(found) => Ok(found),
-            None => Err(vm.attribute_error(&args[0], &name)),
-        }
+        vm.get_attr(&func, &name)
     }),
     getter("__self__", |vm, this| Ok(bound_method(vm, this)?.this.clone())),
     getter("__func__", |vm, this| Ok(bound_method(vm, this)?.func.clone())),
-    getter("__doc__", |vm, this| {
-        let func = bound_method(vm, this)?.func.clone();
-        let name = vm.name(sym::__doc__).clone();
-        vm.get_attr(&func, &name)
-    }),
+    getter("__doc__", |vm, this| of_function(vm, this, sym::__doc__)),
+    getter("__module__", |vm, this| of_function(vm, this, sym::__module__)),
 ];
 
 fn bound_method<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a Rc<BoundMethod>> {
@@ -298,6 +299,12 @@ fn bound_method<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a Rc<BoundMethod>
         Value::BoundMethod(method) => Ok(method),
         other => Err(wrong_receiver(vm, "method", "__func__", other)),
     }
+}
+
+fn of_function(vm: &mut Vm, this: &Value, name: Symbol) -> Result {
+    let func = bound_method(vm, this)?.func.clone();
+    let name = vm.name(name).clone();
+    vm.get_attr(&func, &name)
 }
 
 fn equal(vm: &mut Vm, args: &[Value]) -> Result {

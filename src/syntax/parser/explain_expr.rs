@@ -1,0 +1,435 @@
+//! What to say about a failed expression: see `explain.rs`.
+
+use super::display::{BRACKET, arg, argument_expression, at_for, for_if_clauses};
+use super::explain::{FINE, explained, in_brackets, raise_at_last, unexplained, up_to_next};
+use super::expr::{bitwise_or, expression, inversion, star_expressions, starts_expression};
+use super::input::*;
+use super::target::expression_name;
+use crate::source::Span;
+use crate::syntax::ast::{Comprehension, Constant, Expr, ExprKind, UnaryOp};
+use crate::syntax::token::{Token, TokenKind as K};
+
+/// After an expression that may not be the last.
+pub(super) fn expression_before_more<'t, 'p>(inp: &mut Inp<'t, 'p>, start: Saved<'t, 'p>, body: &Expr) -> Res<()> {
+    invalid_expression(inp, *start.cursor().inner(), body)?;
+    invalid_legacy_expression(inp, start)
+}
+
+/// Two expressions without anything between them.
+fn invalid_expression(inp: &mut Inp<'_, '_>, first: usize, body: &Expr) -> Res<()> {
+    let tokens = inp.state().tokens;
+    let name = tokens[first];
+    if name.kind == K::Name {
+        // A name before a string is taken for a prefix; a name that begins like a soft keyword may be one.
+        let text = &inp.state().text[name.span.range()];
+        if tokens[first + 1].kind == K::String || ["_", "case", "match", "type"].iter().any(|k| k.starts_with(text)) {
+            return FINE;
+        }
+    }
+    if !starts_expression(peek_kind(inp)) || is_old_statement(inp, body) {
+        return FINE;
+    }
+    let second = unexplained(inp, |inp| expression(inp).map(|value| (value.span, index(inp))))?;
+    match second {
+        Some((span, end)) if in_brackets(tokens, end) => {
+            raise(inp, "invalid syntax. Perhaps you forgot a comma?", body.span.to(span))
+        }
+        _ => FINE,
+    }
+}
+
+fn is_old_statement(inp: &mut Inp<'_, '_>, value: &Expr) -> bool {
+    let soft = inp.state().soft;
+    matches!(value.kind, ExprKind::Name(name) if name == soft.print || name == soft.exec)
+}
+
+/// `print x`
+fn invalid_legacy_expression<'t, 'p>(inp: &mut Inp<'t, 'p>, start: Saved<'t, 'p>) -> Res<()> {
+    let after = inp.save();
+    inp.rewind(start);
+    let result = old_statement(inp);
+    inp.rewind(after);
+    result
+}
+
+fn old_statement(inp: &mut Inp<'_, '_>) -> Res<()> {
+    let next = peek(inp);
+    if next.kind != K::Name {
+        return FINE;
+    }
+    let soft = inp.state().soft;
+    let is_old = [soft.print, soft.exec].contains(&next.symbol());
+    let second = peek_second(inp);
+    if second == K::LParen || !(starts_expression(second) || second == K::Star) {
+        return FINE;
+    }
+    // After any other name the look is only for errors further on, and only where the name can't be an operand.
+    let continues = matches!(second, K::LBracket | K::Minus | K::Plus | K::Star | K::Not);
+    let at = index(inp);
+    let depth = inp.state().depth;
+    let seen = !is_old && (continues || !inp.state().hopeless.insert(("legacy", at)));
+    if seen || depth > MAX_DEPTH / 2 {
+        return FINE;
+    }
+    let argument = explained(inp, |inp| {
+        advance(inp);
+        nested(inp, BRACKET, star_expressions)
+    })?;
+    let Some(argument) = argument.filter(|_| is_old) else { return FINE };
+    let word = &inp.state().text[next.span.range()];
+    let message = format!("Missing parentheses in call to '{word}'. Did you mean {word}(...)?");
+    raise(inp, message, next.span.to(argument.span))
+}
+
+/// `a if b`, after `b`
+pub(super) fn conditional_without_else(inp: &mut Inp<'_, '_>, body: &Expr, test: &Expr) -> Res<()> {
+    if peek_kind(inp) == K::Colon {
+        return FINE;
+    }
+    raise(inp, "expected 'else' after 'if' expression", body.span.to(test.span))
+}
+
+/// `lambda` in a replacement field, its colon taken for the field's
+pub(super) fn lambda_in_field(inp: &mut Inp<'_, '_>, start: u32) -> Res<()> {
+    if peek_kind(inp) != K::FStringMiddle {
+        return FINE;
+    }
+    let span = span_from(inp, start);
+    raise(inp, "f-string: lambda expressions are not allowed without parentheses", span)
+}
+
+/// The operand that an expression starts with.
+fn leftmost(value: &Expr) -> &Expr {
+    match &value.kind {
+        ExprKind::Attribute { value, .. } | ExprKind::Subscript { value, .. } => leftmost(value),
+        ExprKind::Call { func, .. } => leftmost(func),
+        ExprKind::BinOp { first, .. } => leftmost(first),
+        _ => value,
+    }
+}
+
+/// `=` or `:=` after an expression that is no statement's target
+pub(super) fn invalid_named_expression(inp: &mut Inp<'_, '_>, start: u32, value: &Expr) -> Res<()> {
+    match peek_kind(inp) {
+        K::Walrus => {
+            let follows = explained(inp, |inp| {
+                advance(inp);
+                expression(inp)
+            })?;
+            if follows.is_none() {
+                return FINE;
+            }
+            let message = format!("cannot use assignment expressions with {}", expression_name(value));
+            raise(inp, message, value.span)
+        }
+        K::Equal => {
+            let operand = !matches!(
+                value.kind,
+                ExprKind::Lambda(_)
+                    | ExprKind::IfExp { .. }
+                    | ExprKind::BoolOp { .. }
+                    | ExprKind::Compare { .. }
+                    | ExprKind::UnaryOp { op: UnaryOp::Not, .. }
+            );
+            let parenthesized = value.span.start != start;
+            if !operand && !parenthesized {
+                return FINE;
+            }
+            let first = leftmost(value);
+            let excluded = first.span.start == start
+                && matches!(
+                    first.kind,
+                    ExprKind::List(_)
+                        | ExprKind::Tuple(_)
+                        | ExprKind::GeneratorExp(_)
+                        | ExprKind::Constant(Constant::True | Constant::False | Constant::None)
+                );
+            if excluded {
+                return FINE;
+            }
+            let right = explained(inp, |inp| {
+                advance(inp);
+                let right = bitwise_or(inp)?;
+                if matches!(peek_kind(inp), K::Equal | K::Walrus) { fail(inp) } else { Ok(right) }
+            })?;
+            let Some(right) = right else { return FINE };
+            if matches!(value.kind, ExprKind::Name(_)) && !parenthesized {
+                let message = "invalid syntax. Maybe you meant '==' or ':=' instead of '='?";
+                return raise(inp, message, value.span.to(right.span));
+            }
+            let message =
+                format!("cannot assign to {} here. Maybe you meant '==' instead of '='?", expression_name(value));
+            raise(inp, message, value.span)
+        }
+        _ => FINE,
+    }
+}
+
+// Displays.
+
+fn is_starred(value: &Expr) -> bool {
+    matches!(value.kind, ExprKind::Starred(_))
+}
+
+/// The elements of a display, at something that neither closes nor continues it.
+pub(super) fn invalid_comprehension(inp: &mut Inp<'_, '_>, opener: K, elements: &[Expr]) -> Res<()> {
+    let (Some(first), Some(last)) = (elements.first(), elements.last()) else { return FINE };
+    let single = elements.len() == 1;
+    let at = index(inp);
+    let comma = inp.state().tokens[at - 1];
+    let applies = if single && is_starred(first) { true } else { opener != K::LParen };
+    if !applies || !at_for(inp) || explained(inp, for_if_clauses)?.is_none() {
+        return FINE;
+    }
+    if single && comma.kind != K::Comma {
+        if is_starred(first) {
+            return raise(inp, "iterable unpacking cannot be used in comprehension", first.span);
+        }
+        return FINE;
+    }
+    let end = if single { comma.span } else { last.span };
+    raise(inp, "did you forget parentheses around the comprehension target?", first.span.to(end))
+}
+
+/// `{**a for ...}`
+pub(super) fn invalid_dict_comprehension(inp: &mut Inp<'_, '_>, stars: Span) -> Res<()> {
+    match explained(inp, for_if_clauses)? {
+        Some(_) => raise(inp, "dict unpacking cannot be used in dict comprehension", stars),
+        None => FINE,
+    }
+}
+
+/// `(**a)`
+pub(super) fn invalid_group(inp: &mut Inp<'_, '_>) -> Res<()> {
+    let next = peek(inp);
+    if next.kind != K::DoubleStar {
+        return FINE;
+    }
+    let closed = explained(inp, |inp| {
+        advance(inp);
+        expression(inp)?;
+        expect(inp, K::RParen)
+    })?;
+    match closed {
+        Some(_) => raise(inp, "cannot use double starred expression here", next.span),
+        None => FINE,
+    }
+}
+
+/// Before a key that is not the first: it is read without a look at what is wrong inside it.
+pub(super) fn key_without_colon(inp: &mut Inp<'_, '_>) -> Res<()> {
+    let key = unexplained(inp, |inp| {
+        let key = expression(inp)?;
+        Ok((key.span, peek_kind(inp)))
+    })?;
+    match key {
+        Some((span, next)) if next != K::Colon => {
+            let at = span.end.saturating_sub(1);
+            raise(inp, "':' expected after dictionary key", Span { start: at, end: at })
+        }
+        _ => FINE,
+    }
+}
+
+/// After the key of a dict; `first` if no pair stands before it.
+pub(super) fn invalid_kvpair(inp: &mut Inp<'_, '_>, key: &Expr, first: bool) -> Res<()> {
+    let colon = peek(inp);
+    if colon.kind != K::Colon {
+        if first {
+            return FINE;
+        }
+        let at = key.span.end.saturating_sub(1);
+        return raise(inp, "':' expected after dictionary key", Span { start: at, end: at });
+    }
+    match peek_second(inp) {
+        K::Star => {
+            let star = explained(inp, |inp| {
+                advance(inp);
+                let star = advance(inp);
+                bitwise_or(inp)?;
+                Ok(span_from(inp, star.span.start))
+            })?;
+            match star {
+                Some(span) => raise(inp, "cannot use a starred expression in a dictionary value", span),
+                None => FINE,
+            }
+        }
+        K::RBrace | K::Comma => raise(inp, "expression expected after dictionary key and ':'", colon.span),
+        _ => FINE,
+    }
+}
+
+// Calls.
+
+/// `f(*a = b)`, after `a`
+pub(super) fn invalid_starred_argument(inp: &mut Inp<'_, '_>, star: Span, what: &str) -> Res<()> {
+    if peek_kind(inp) != K::Equal {
+        return FINE;
+    }
+    let value = explained(inp, |inp| {
+        advance(inp);
+        expression(inp)
+    })?;
+    match value {
+        Some(value) => raise(inp, format!("cannot assign to {what} argument unpacking"), star.to(value.span)),
+        None => FINE,
+    }
+}
+
+/// What follows a star and failed: read again as CPython would, which takes a part of it for the whole.
+#[cold]
+pub(super) fn invalid_star(inp: &mut Inp<'_, '_>) -> Res<()> {
+    let state = inp.state();
+    let (again, explain) = (state.again, state.explain);
+    state.again = true;
+    state.explain = false;
+    let furthest = state.furthest;
+    let value = lookahead(inp, expression);
+    let state = inp.state();
+    state.again = again;
+    state.explain = explain;
+    if state.raised.is_some() {
+        return Err(Failed);
+    }
+    if value.is_none() {
+        let last = state.furthest.max(state.touched);
+        let span = state.tokens[last].span;
+        return raise(inp, "Invalid star expression", span);
+    }
+    inp.state().furthest = furthest;
+    FINE
+}
+
+/// A star at the start of a display.
+pub(super) fn invalid_first_star(inp: &mut Inp<'_, '_>) -> Res<()> {
+    let unpacked = explained(inp, |inp| {
+        advance(inp);
+        expression(inp)
+    })?;
+    if unpacked.is_none() { raise_at_last(inp, "Invalid star expression") } else { FINE }
+}
+
+/// `not` as an operand of an operator that binds more tightly
+pub(super) fn not_after_operator(inp: &mut Inp<'_, '_>, arithmetic: bool) -> Res<()> {
+    let next = peek(inp);
+    if !arithmetic || next.kind != K::Not {
+        return FINE;
+    }
+    match explained(inp, inversion)? {
+        Some(value) => raise(inp, "'not' after an operator must be parenthesized", next.span.to(value.span)),
+        None => FINE,
+    }
+}
+
+/// One argument, as far as error productions see it.
+enum Seen {
+    Positional,
+    Keyword,
+    Unpacked,
+}
+
+/// Reads the arguments of a call once more to find the first that is wrong.
+pub(super) fn invalid_arguments(inp: &mut Inp<'_, '_>) -> Res<()> {
+    explained(inp, |inp| {
+        expect(inp, K::LParen)?;
+        let (mut keywords, mut unpacked) = (false, false);
+        let mut count = 0;
+        let mut comma: Option<Token> = None;
+        while peek_kind(inp) != K::RParen {
+            let next = peek(inp);
+            let seen = match next.kind {
+                K::Star => {
+                    if unpacked {
+                        while matches!(peek_kind(inp), K::Star) {
+                            arg(inp)?;
+                            if peek_kind(inp) == K::Comma && peek_second(inp) == K::Star {
+                                advance(inp);
+                            }
+                        }
+                        let start = comma.map_or(next.span.start, |comma| comma.span.start);
+                        let span = up_to_next(inp, start);
+                        let message = "iterable argument unpacking follows keyword argument unpacking";
+                        return raise(inp, message, span);
+                    }
+                    arg(inp)?;
+                    Seen::Positional
+                }
+                K::DoubleStar => {
+                    arg(inp)?;
+                    Seen::Unpacked
+                }
+                K::True | K::False | K::None if peek_second(inp) == K::Equal => {
+                    let word = inp.state().text[next.span.range()].to_owned();
+                    advance(inp);
+                    let equal = advance(inp);
+                    return raise(inp, format!("cannot assign to {word}"), next.span.to(equal.span));
+                }
+                K::Name if peek_second(inp) == K::Equal => {
+                    keyword_argument(inp)?;
+                    Seen::Keyword
+                }
+                _ => {
+                    let value = argument_expression(inp)?;
+                    let equal = peek(inp);
+                    if equal.kind == K::Equal {
+                        let message = "expression cannot contain assignment, perhaps you meant \"==\"?";
+                        return raise(inp, message, value.span.to(equal.span));
+                    }
+                    generator_argument(inp, &value, count)?;
+                    Seen::Positional
+                }
+            };
+            match seen {
+                Seen::Positional if unpacked || keywords => {
+                    while eat(inp, K::Comma).is_some() && attempt(inp, arg).is_some() {}
+                    let unpacking = if unpacked { " unpacking" } else { "" };
+                    let message = format!("positional argument follows keyword argument{unpacking}");
+                    return raise_at_last(inp, message);
+                }
+                Seen::Positional => {}
+                Seen::Keyword => keywords = true,
+                Seen::Unpacked => unpacked = true,
+            }
+            count += 1;
+            comma = eat(inp, K::Comma);
+            if comma.is_none() {
+                break;
+            }
+        }
+        Ok(())
+    })?;
+    FINE
+}
+
+/// `name=value`
+fn keyword_argument(inp: &mut Inp<'_, '_>) -> Res<()> {
+    let name = advance(inp);
+    let equal = advance(inp);
+    let span = name.span.to(equal.span);
+    if matches!(peek_kind(inp), K::Comma | K::RParen) {
+        return raise(inp, "expected argument value expression", span);
+    }
+    expression(inp)?;
+    if at_for(inp) && explained(inp, for_if_clauses)?.is_some() {
+        return raise(inp, "invalid syntax. Maybe you meant '==' or ':=' instead of '='?", span);
+    }
+    FINE
+}
+
+/// A generator expression without its own parentheses beside other arguments.
+fn generator_argument(inp: &mut Inp<'_, '_>, element: &Expr, before: usize) -> Res<()> {
+    if !at_for(inp) {
+        return FINE;
+    }
+    let clauses = for_if_clauses(inp)?;
+    if before == 0 && peek_kind(inp) != K::Comma {
+        return FINE;
+    }
+    let end = last_place(&clauses).unwrap_or(element.span);
+    raise(inp, "Generator expression must be parenthesized", element.span.to(end))
+}
+
+fn last_place(clauses: &[Comprehension]) -> Option<Span> {
+    let last = clauses.last()?;
+    Some(last.ifs.last().unwrap_or(&last.iter).span)
+}

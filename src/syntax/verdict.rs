@@ -1,0 +1,119 @@
+//! What to tell of all that lexer and parser found, and in which order.
+//!
+//! CPython reports one error, ours come as a list whose first is that one. It is not always the first in the text: when
+//! its parser fails, CPython still reads the rest of the text for tokens, and an error found there wins.
+
+use std::rc::Rc;
+
+use super::Parsed;
+use super::lexer::{Fault, Lexed, Open};
+use super::parser::{Found, Outcome};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::source::{Source, Span};
+
+/// Puts together the outcome of a parse. `ended` says that no more input may follow, whatever is still open.
+pub(super) fn conclude<T>(
+    source: &Rc<Source>,
+    lexed: &Lexed,
+    outcome: Outcome<T>,
+    ended: bool,
+) -> (Parsed<T>, Vec<Diagnostic>) {
+    let warnings = lexed.warnings.iter().map(|fault| {
+        let diagnostic = diagnostic(source, fault);
+        Diagnostic { severity: Severity::Warning, ..diagnostic }
+    });
+    let warnings = warnings.collect();
+    let mendable = is_mendable(source, lexed, &outcome.diagnostics) && !(ended && lexed.open.is_none());
+    let faults = in_order(source, lexed, outcome.diagnostics);
+    let diagnostics: Vec<Diagnostic> = faults.iter().map(|fault| diagnostic(source, fault)).collect();
+    let parsed = match outcome.value {
+        Some(value) if diagnostics.is_empty() && lexed.open.is_none() => Parsed::Complete(value),
+        _ if mendable => Parsed::Incomplete(diagnostics),
+        _ => Parsed::Invalid(diagnostics),
+    };
+    (parsed, warnings)
+}
+
+/// Whether everything that is wrong is wrong at the end of the text, so that more of it could help.
+fn is_mendable(source: &Source, lexed: &Lexed, found: &[Found]) -> bool {
+    if lexed.gave_up {
+        return false;
+    }
+    let end = source.text.trim_end().len() as u32;
+    match lexed.open {
+        Some(Open::Text) => {
+            // The open string is itself a fault, and the last token.
+            let string = lexed.tokens.len().saturating_sub(2);
+            lexed.faults.len() == 1 && found.iter().all(|found| found.at >= string)
+        }
+        _ => lexed.faults.is_empty() && found.iter().all(|found| lexed.tokens[found.at].span.start >= end),
+    }
+}
+
+/// All errors: the one that CPython would report, then the others as they come in the text.
+fn in_order(source: &Source, lexed: &Lexed, found: Vec<Found>) -> Vec<Fault> {
+    let faults = &lexed.faults;
+    let lead = found.first().is_none_or(|first| faults.first().is_some_and(|fault| fault_leads(first, fault)));
+    let mut errors: Vec<Fault> = found.into_iter().map(|found| unclosed(source, lexed, found)).collect();
+    let mut first = if lead { faults.first().cloned() } else { None };
+    if first.is_none() && !errors.is_empty() {
+        first = Some(errors.remove(0));
+    }
+    let Some(first) = first else { return Vec::new() };
+    // A line in which the text itself is at fault fails for that reason alone.
+    let line = |fault: &Fault| source.line(fault.span.start);
+    errors.retain(|error| !faults.iter().any(|fault| line(fault) == line(error)));
+    errors.extend(faults.iter().skip(usize::from(lead)).cloned());
+    errors.sort_by_key(|error| error.span.start);
+    errors.insert(0, first);
+    errors
+}
+
+/// Whether CPython reports a fault of the text rather than the parser's first error.
+fn fault_leads(error: &Found, fault: &Fault) -> bool {
+    let last = error.at.max(error.touched);
+    if fault.token <= last && !(fault.token == last && is_unexpected_indent(&error.fault)) {
+        return true;
+    }
+    fault.overrides && !is_unexpected_indent(&error.fault)
+}
+
+fn is_unexpected_indent(fault: &Fault) -> bool {
+    fault.class == "IndentationError" && fault.message.starts_with("unexpected ")
+}
+
+/// The error itself, or the bracket that is never closed: CPython reports that when the parser comes to the end of the
+/// text, or has failed on a later line than the bracket's.
+fn unclosed(source: &Source, lexed: &Lexed, found: Found) -> Fault {
+    let Some(Open::Bracket(bracket, offset)) = lexed.open else { return found.fault };
+    if found.fault.class != "SyntaxError" {
+        return found.fault;
+    }
+    let end = lexed.tokens.len() - 1;
+    let last = found.at.max(found.touched);
+    let place = lexed.tokens[last].span.start;
+    // Its look for a reason ends at the first fault.
+    let looks = lexed.faults.is_empty() && !lexed.ends_in_fstring;
+    let later = looks && offset < place && source.line(place) > source.line(offset);
+    if last < end && !later {
+        return found.fault;
+    }
+    let message = format!("'{bracket}' was never closed");
+    Fault { message, span: Span { start: offset, end: offset }, ..found.fault }
+}
+
+fn diagnostic(source: &Rc<Source>, fault: &Fault) -> Diagnostic {
+    let mut span = fault.span;
+    let length = source.text.len() as u32;
+    if span.start == length && source.text.ends_with('\n') {
+        // The end of the text is shown at the end of its last line.
+        let line_end = length - if source.text.ends_with("\r\n") { 2 } else { 1 };
+        span = Span { start: line_end, end: line_end };
+    }
+    span.end = span.end.min(length);
+    // The end of a line has no width.
+    if span.end > span.start && matches!(source.text.as_bytes()[span.end as usize - 1], b'\n' | b'\r') {
+        span.end -= 1;
+    }
+    Diagnostic::error(fault.class, fault.message.as_str(), source, span)
+}

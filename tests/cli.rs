@@ -1,0 +1,733 @@
+//! The program `aio` as a shell sees it: arguments, streams, exit statuses, signals, and texts that are no programs.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Generous: in a debug build on a busy machine some of these take a while.
+const TIMEOUT: Duration = Duration::from_secs(120);
+
+struct Run {
+    /// `None` if a signal ended it.
+    status: Option<i32>,
+    out: String,
+    err: String,
+}
+
+fn aio() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_aio"));
+    command.env_remove("NO_COLOR").env_remove("COLUMNS").env("TZ", "UTC");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// A folder of its own for every test.
+fn folder(name: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cli").join(name);
+    fs::create_dir_all(&folder).expect("a folder for temporary files");
+    folder
+}
+
+fn finish(mut child: Child) -> Run {
+    let out = child.stdout.take().map(|pipe| thread::spawn(move || text(pipe)));
+    let err = child.stderr.take().map(|pipe| thread::spawn(move || text(pipe)));
+    let status = wait(&mut child);
+    let join = |reader: Option<thread::JoinHandle<String>>| reader.map_or(String::new(), |r| r.join().expect("a reader"));
+    Run { status: status.code(), out: join(out), err: join(err) }
+}
+
+fn wait(child: &mut Child) -> ExitStatus {
+    let started = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().expect("a child to wait for") {
+            return status;
+        }
+        if started.elapsed() > TIMEOUT {
+            let _ = child.kill();
+            panic!("still running after {} seconds", TIMEOUT.as_secs());
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn text(mut pipe: impl Read) -> String {
+    let mut bytes = Vec::new();
+    let _ = pipe.read_to_end(&mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn run(args: &[&str]) -> Run {
+    finish(aio().args(args).spawn().expect("the binary runs"))
+}
+
+/// Runs a script from `-c`; what it prints.
+fn eval(code: &str) -> Run {
+    run(&["--error-format", "python", "-c", code])
+}
+
+fn run_with_input(args: &[&str], input: &str) -> Run {
+    let mut child = aio().args(args).stdin(Stdio::piped()).spawn().expect("the binary runs");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    // A program that ends without reading closes the pipe.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    finish(child)
+}
+
+/// Runs a file of that name in a folder of its own.
+fn run_file(test: &str, bytes: &[u8], options: &[&str], args: &[&str]) -> Run {
+    let folder = folder(test);
+    fs::write(folder.join("script.aio"), bytes).expect("a script file");
+    let mut command = aio();
+    command.current_dir(folder).args(options).arg("script.aio").args(args);
+    finish(command.spawn().expect("the binary runs"))
+}
+
+mod statuses {
+    use super::{eval, run, run_file};
+
+    #[test]
+    fn of_scripts() {
+        assert_eq!(eval("pass").status, Some(0));
+        assert_eq!(eval("1/0").status, Some(1));
+        assert_eq!(eval("x =").status, Some(1));
+        for (code, status) in [
+            ("raise SystemExit", 0),
+            ("import sys; sys.exit()", 0),
+            ("import sys; sys.exit(None)", 0),
+            ("import sys; sys.exit(True)", 1),
+            ("import sys; sys.exit(5)", 5),
+            ("import sys; sys.exit(-1)", 255),
+            ("import sys; sys.exit(256 + 3)", 3),
+            ("exit(4)", 4),
+        ] {
+            let run = eval(code);
+            assert_eq!((run.status, run.out.as_str(), run.err.as_str()), (Some(status), "", ""), "{code}");
+        }
+    }
+
+    #[test]
+    fn of_an_exit_with_words() {
+        let run = eval("import sys; sys.exit('out of tea')");
+        assert_eq!((run.status, run.out.as_str(), run.err.as_str()), (Some(1), "", "out of tea\n"));
+        let run = eval("raise SystemExit((1, 2))");
+        assert_eq!((run.status, run.err.as_str()), (Some(1), "(1, 2)\n"));
+    }
+
+    #[test]
+    fn of_exits_inside_a_loop() {
+        let run = eval("import asyncio\nasync def main():\n    raise SystemExit(6)\nasyncio.run(main())\n");
+        assert_eq!((run.status, run.err.as_str()), (Some(6), ""));
+    }
+
+    #[test]
+    fn of_wrong_usage() {
+        for args in [
+            &["--no-such-option"][..],
+            &["-c"],
+            &["--error-format", "loud", "-c", "pass"],
+            &["--check"],
+            &["no_such_file.aio"],
+            &["."],
+        ] {
+            let run = run(args);
+            assert_eq!((run.status, run.out.as_str()), (Some(2), ""), "{args:?}");
+            assert!(!run.err.is_empty(), "{args:?}");
+        }
+        let run = run(&["no_such_file.aio"]);
+        assert!(run.err.contains("no_such_file.aio"), "{}", run.err);
+    }
+
+    #[test]
+    fn output_is_there_whatever_happens() {
+        for code in ["1/0", "raise SystemExit(1)", "raise KeyboardInterrupt"] {
+            let run = eval(&format!("import sys\nsys.stdout.write('no newline')\n{code}"));
+            assert_eq!(run.out, "no newline", "{code}");
+            assert_ne!(run.status, Some(0));
+        }
+        let run = run_file("flush", b"print('one')\nprint('two', end='')\nundefined\n", &[], &[]);
+        assert_eq!((run.status, run.out.as_str()), (Some(1), "one\ntwo"));
+        assert!(run.err.contains("script.aio:3:1"), "{}", run.err);
+    }
+}
+
+mod scripts {
+    use super::{eval, run, run_file, run_with_input};
+
+    const SHOW: &str = "import sys; print(sys.argv, __name__)";
+
+    #[test]
+    fn from_a_file() {
+        let run = run_file("argv", SHOW.as_bytes(), &[], &["a", "--check", "-c", "--", "-"]);
+        assert_eq!(run.out, "['script.aio', 'a', '--check', '-c', '--', '-'] __main__\n");
+    }
+
+    #[test]
+    fn from_the_command_line() {
+        assert_eq!(eval(SHOW).out, "['-c'] __main__\n");
+        let run = run(&["-c", SHOW, "-x", "--version", "b c", "-c"]);
+        assert_eq!((run.out.as_str(), run.err.as_str()), ("['-c', '-x', '--version', 'b c', '-c'] __main__\n", ""));
+    }
+
+    #[test]
+    fn from_standard_input() {
+        assert_eq!(run_with_input(&["-"], SHOW).out, "['-'] __main__\n");
+        assert_eq!(run_with_input(&["-", "a", "-b"], SHOW).out, "['-', 'a', '-b'] __main__\n");
+        assert_eq!(run_with_input(&[], SHOW).out, "[''] __main__\n");
+        let failed = run_with_input(&["--error-format", "python"], "\n1/0\n");
+        assert_eq!(failed.status, Some(1));
+        assert!(failed.err.contains("File \"<stdin>\", line 2, in <module>"), "{}", failed.err);
+    }
+
+    #[test]
+    fn read_their_input() {
+        let run = run_with_input(&["-c", "print(input('name? '))\nprint(input())\ninput()"], "Ada\nGrace");
+        assert_eq!(run.out, "name? Ada\nGrace\n");
+        assert!(run.err.contains("EOFError"), "{}", run.err);
+    }
+
+    #[test]
+    fn import_what_lies_beside_them() {
+        let folder = super::folder("import");
+        std::fs::write(folder.join("neighbour.aio"), "word = 'hello'\n").expect("a module");
+        std::fs::write(folder.join("broken.py"), "x = 1\ny = = 2\n").expect("a module");
+        let run = run_file("import", b"import neighbour\nprint(neighbour.word)\nimport broken\n", &[], &[]);
+        assert_eq!((run.status, run.out.as_str()), (Some(1), "hello\n"));
+        assert!(run.err.contains("broken.py") && run.err.contains("SyntaxError: invalid syntax"), "{}", run.err);
+    }
+
+    #[test]
+    fn have_a_virtual_clock_if_asked() {
+        let code = "import time\nprint(time.time())\ntime.sleep(1e6)\nprint(time.time())";
+        assert_eq!(run(&["--virtual-time", "-c", code]).out, "1700000000.0\n1701000000.0\n");
+        assert_eq!(run(&["--virtual-start", "0", "-c", code]).out, "0.0\n1000000.0\n");
+        assert_eq!(run(&["--virtual-start", "12.5", "-c", "import time; print(time.time())"]).out, "12.5\n");
+        let real = eval("import time\nt = time.time()\ntime.sleep(0.05)\nprint(0.05 <= time.time() - t < 5, t > 1.7e9)");
+        assert_eq!(real.out, "True True\n");
+    }
+}
+
+mod options {
+    use super::{eval, run, run_file};
+
+    #[test]
+    fn version_and_help() {
+        let version = run(&["--version"]);
+        assert_eq!((version.status, version.out), (Some(0), format!("aio {}\n", env!("CARGO_PKG_VERSION"))));
+        let help = run(&["--help"]);
+        assert_eq!((help.status, help.err.as_str()), (Some(0), ""));
+        assert!(help.out.contains("--virtual-time"));
+    }
+
+    #[test]
+    fn check_reports_every_error_and_runs_nothing() {
+        let text = b"print('ran')\nx = = 1\ndef f():\n    return )\nfor x in y\n    pass\nz = 1\n";
+        let run = run_file("check", text, &["--check", "--error-format", "python"], &[]);
+        assert_eq!((run.status, run.out.as_str()), (Some(1), ""));
+        for line in [2, 4, 5] {
+            assert!(run.err.contains(&format!("File \"script.aio\", line {line}\n")), "line {line}: {}", run.err);
+        }
+        let text = b"def f():\n    nonlocal x\nawait f()\nbreak\n";
+        let run = run_file("check", text, &["--check", "--error-format", "python"], &[]);
+        assert_eq!(run.status, Some(1));
+        for message in ["no binding for nonlocal 'x' found", "'await' outside function", "'break' outside loop"] {
+            assert!(run.err.contains(message), "{message}: {}", run.err);
+        }
+        let run = run_file("check", b"print('ran')\n", &["--check"], &[]);
+        assert_eq!((run.status, run.out.as_str(), run.err.as_str()), (Some(0), "", ""));
+        // Run without the option, the first one ends it, as in CPython.
+        let run = run_file("check", b"print('ran')\nx = = 1\ny = = 2\n", &["--error-format", "python"], &[]);
+        assert_eq!((run.status, run.out.as_str()), (Some(1), ""));
+        assert_eq!(run.err.matches("SyntaxError").count(), 1);
+    }
+
+    #[test]
+    fn dump_shows_the_stages() {
+        let script = b"async def f(x):\n    return await x + 1\n";
+        for (what, words) in [
+            ("tokens", &["Indent", "\"await\"", "Dedent"][..]),
+            ("ast", &["AsyncFunctionDef", "Await(", "name='f'"]),
+            ("code", &["f", "await"]),
+        ] {
+            let run = run_file("dump", script, &["--dump", what], &[]);
+            assert_eq!((run.status, run.err.as_str()), (Some(0), ""), "{what}");
+            for word in words {
+                assert!(run.out.to_lowercase().contains(&word.to_lowercase()), "{what} lacks {word}:\n{}", run.out);
+            }
+        }
+        assert_eq!(run(&["--dump", "ast", "-c", "x = ="]).status, Some(1));
+        assert_eq!(run(&["--dump", "code", "-c", "break"]).status, Some(1));
+    }
+
+    #[test]
+    fn errors_come_in_three_formats() {
+        let script = b"def f():\n    return [][1]\n\n\nf()\n";
+        let pretty = run_file("formats", script, &[], &[]);
+        assert!(pretty.err.contains("script.aio:2:12"), "{}", pretty.err);
+        assert!(pretty.err.ends_with("IndexError: list index out of range\n"), "{}", pretty.err);
+        let python = run_file("formats", script, &["--error-format", "python"], &[]);
+        assert_eq!(
+            python.err,
+            "Traceback (most recent call last):\n  File \"script.aio\", line 5, in <module>\n    f()\n    ~^^\n  \
+             File \"script.aio\", line 2, in f\n    return [][1]\n           ~~^^^\nIndexError: list index out of range\n"
+        );
+        let json = run_file("formats", script, &["--error-format", "json"], &[]);
+        assert_eq!(json.err.lines().count(), 1);
+        assert!(json.err.contains("\"summary\": \"IndexError: list index out of range\""), "{}", json.err);
+    }
+
+    #[test]
+    fn json_is_one_object_a_line() {
+        let script = "async def never(): pass\nnever()\ntry:\n    {}['\\x00\"\u{2028}\\ud800']\nexcept KeyError as e:\n    \
+                      raise ValueError('line one\\nline two') from e\n";
+        let run = run(&["--error-format", "json", "-c", script]);
+        assert_eq!(run.status, Some(1));
+        let lines: Vec<&str> = run.err.lines().collect();
+        assert_eq!(lines.len(), 2, "{}", run.err);
+        for line in lines {
+            assert!(line.starts_with('{'));
+            assert_eq!(json_value(line), Some(""), "no JSON: {line}");
+        }
+        let check = super::run(&["--error-format", "json", "--check", "-c", "x = =\ny = =\n"]);
+        assert_eq!(check.err.lines().map(json_value).collect::<Vec<_>>(), [Some(""), Some("")], "{}", check.err);
+    }
+
+    /// What is left of a text after one JSON value.
+    fn json_value(text: &str) -> Option<&str> {
+        let text = text.trim_start();
+        match text.chars().next()? {
+            '{' => json_list(&text[1..], '}', |text| json_value(json_string(text)?.trim_start().strip_prefix(':')?)),
+            '[' => json_list(&text[1..], ']', json_value),
+            '"' => json_string(text),
+            _ => {
+                let end = text.find([',', '}', ']', ' ']).unwrap_or(text.len());
+                let (word, rest) = text.split_at(end);
+                (matches!(word, "null" | "true" | "false") || word.parse::<f64>().is_ok()).then_some(rest)
+            }
+        }
+    }
+
+    fn json_list(mut text: &str, end: char, item: fn(&str) -> Option<&str>) -> Option<&str> {
+        if let Some(rest) = text.trim_start().strip_prefix(end) {
+            return Some(rest);
+        }
+        loop {
+            text = item(text)?.trim_start();
+            if let Some(rest) = text.strip_prefix(end) {
+                return Some(rest);
+            }
+            text = text.strip_prefix(',')?;
+        }
+    }
+
+    fn json_string(text: &str) -> Option<&str> {
+        let mut rest = text.trim_start().strip_prefix('"')?.chars();
+        loop {
+            match rest.next()? {
+                '"' => return Some(rest.as_str()),
+                '\\' => match rest.next()? {
+                    'u' => (0..4).try_for_each(|_| rest.next().filter(char::is_ascii_hexdigit).map(drop))?,
+                    '"' | '\\' | '/' | 'b' | 'f' | 'n' | 'r' | 't' => {}
+                    _ => return None,
+                },
+                c if c < ' ' => return None,
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn colours() {
+        let colored = |run: &super::Run| run.err.contains('\x1b');
+        assert!(!colored(&run(&["-c", "1/0"])), "a pipe gets no colours");
+        assert!(colored(&run(&["--color", "always", "-c", "1/0"])));
+        assert!(!colored(&run(&["--color", "never", "-c", "1/0"])));
+        assert!(!colored(&eval("1/0")));
+    }
+}
+
+mod streams {
+    use super::{BufRead, BufReader, aio, text, wait};
+
+    #[test]
+    fn a_closed_pipe_ends_the_program_quietly() {
+        let code = "n = 0\nwhile True:\n    n += 1\n    print(n)\n";
+        let mut child = aio().args(["-c", code]).spawn().expect("the binary runs");
+        let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+        let mut line = String::new();
+        stdout.read_line(&mut line).expect("a first line");
+        assert_eq!(line, "1\n");
+        drop(stdout);
+        let status = wait(&mut child);
+        assert_eq!(text(child.stderr.take().expect("a pipe")), "");
+        assert_eq!(status.code(), Some(0));
+    }
+
+    #[test]
+    fn a_closed_pipe_at_the_end_is_no_error_either() {
+        let mut child = aio().args(["-c", "import time\ntime.sleep(0.2)\nprint('late')"]).spawn().expect("it runs");
+        drop(child.stdout.take());
+        let status = wait(&mut child);
+        assert_eq!(text(child.stderr.take().expect("a pipe")), "");
+        assert_eq!(status.code(), Some(0));
+    }
+}
+
+#[cfg(unix)]
+mod interrupts {
+    use super::{BufRead, BufReader, Command, Run, Stdio, aio, finish, text};
+    use std::thread;
+
+    /// Runs a script until it says `ready`, then interrupts it.
+    fn interrupt(code: &str) -> Run {
+        let mut child = aio().args(["--error-format", "python", "-c", code]).spawn().expect("the binary runs");
+        let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+        let mut line = String::new();
+        stdout.read_line(&mut line).expect("a first line");
+        assert_eq!(line, "ready\n");
+        let rest = thread::spawn(move || text(stdout));
+        let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).stdin(Stdio::null()).status();
+        assert!(kill.expect("kill runs").success());
+        let run = finish(child);
+        Run { out: rest.join().expect("a reader"), ..run }
+    }
+
+    #[test]
+    fn end_with_130() {
+        for busy in ["while True: pass", "time.sleep(60)", "sum(range(10**18))"] {
+            let run = interrupt(&format!("import time\nprint('ready', flush=True)\n{busy}"));
+            assert_eq!((run.status, run.out.as_str()), (Some(130), ""), "{busy}");
+            assert!(run.err.ends_with("\nKeyboardInterrupt\n"), "{busy}: {}", run.err);
+        }
+    }
+
+    #[test]
+    fn reach_the_script() {
+        let run = interrupt(
+            "import time\nprint('ready', flush=True)\ntry:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    \
+             print('stopped')\nprint('goes on')\n",
+        );
+        assert_eq!((run.status, run.out.as_str(), run.err.as_str()), (Some(0), "stopped\ngoes on\n", ""));
+    }
+
+    #[test]
+    fn cancel_the_main_task_first() {
+        let run = interrupt(
+            "import asyncio\n\
+             async def other():\n    try:\n        await asyncio.sleep(60)\n    finally:\n        print('other cleaned up')\n\
+             async def main():\n    task = asyncio.create_task(other())\n    await asyncio.sleep(0)\n    \
+             print('ready', flush=True)\n    try:\n        await asyncio.sleep(60)\n    \
+             except asyncio.CancelledError:\n        print('main cancelled')\n        raise\n    \
+             finally:\n        print('main cleaned up')\n\
+             try:\n    asyncio.run(main())\nfinally:\n    print('loop closed')\n",
+        );
+        assert_eq!(run.out, "main cancelled\nmain cleaned up\nother cleaned up\nloop closed\n");
+        assert_eq!(run.status, Some(130));
+        assert!(run.err.ends_with("\nKeyboardInterrupt\n"), "{}", run.err);
+    }
+
+    #[test]
+    fn stop_a_task_that_never_waits() {
+        let run = interrupt(
+            "import asyncio\nasync def main():\n    print('ready', flush=True)\n    \
+             while True:\n        await asyncio.sleep(0)\nasyncio.run(main())\n",
+        );
+        assert_eq!(run.status, Some(130));
+        assert!(run.err.ends_with("\nKeyboardInterrupt\n"), "{}", run.err);
+    }
+}
+
+/// Every text gives a run or a clear error; none brings the program down.
+mod bad_input {
+    use super::{Run, run_file};
+
+    /// The error's last line, and its place in one of the ways in which places are shown.
+    fn fails(test: &str, bytes: &[u8], line: u32, message: &str) {
+        let run = survives(test, bytes);
+        assert_eq!((run.status, run.out.as_str()), (Some(1), ""), "{test}: {}", cut(&run.err));
+        assert!(run.err.contains(message), "{test}: {}", cut(&run.err));
+        let places = [format!("script.aio:{line}:"), format!("script.aio on line {line},")];
+        assert!(places.iter().any(|place| run.err.contains(place)), "{test}: line {line}: {}", cut(&run.err));
+        assert!(run.err.len() < 20_000, "{test}: a report of {} bytes", run.err.len());
+    }
+
+    fn prints(test: &str, bytes: &[u8], out: &str) {
+        let run = survives(test, bytes);
+        assert_eq!((run.status, run.out.as_str(), cut(&run.err)), (Some(0), out, ""), "{test}");
+    }
+
+    /// Ends with 0 or 1 and without a word about the interpreter itself, in every format.
+    fn survives(test: &str, bytes: &[u8]) -> Run {
+        let python = run_file(test, bytes, &["--error-format", "python"], &[]);
+        let pretty = run_file(test, bytes, &[], &[]);
+        for run in [&python, &pretty] {
+            assert!(matches!(run.status, Some(0 | 1)), "{test}: {:?} {}", run.status, cut(&run.err));
+            assert!(!run.err.contains("panicked"), "{test}: {}", cut(&run.err));
+            assert_eq!(run.status == Some(1), !run.err.is_empty(), "{test}");
+        }
+        assert_eq!(python.status, pretty.status);
+        pretty
+    }
+
+    fn cut(text: &str) -> &str {
+        text.get(..2000).unwrap_or(text)
+    }
+
+    #[test]
+    fn unclosed_and_unopened() {
+        fails("bracket", b"x = (1,\n     2\ny = 3\n", 1, "SyntaxError: '(' was never closed");
+        fails("mismatch", b"x = [1)\n", 1, "SyntaxError: closing parenthesis ')' does not match opening parenthesis '['");
+        fails("unopened", b"x = 1\ny = 2}\n", 2, "SyntaxError: unmatched '}'");
+        fails("string", b"x = 1\ny = 'abc\n", 2, "SyntaxError: unterminated string literal (detected at line 2)");
+        fails(
+            "triple",
+            b"x = 1\ny = '''abc\n\n\n",
+            2,
+            "SyntaxError: unterminated triple-quoted string literal (detected at line 4)",
+        );
+        fails("fstring", b"f'{x'\n", 1, "SyntaxError: ");
+    }
+
+    #[test]
+    fn indentation() {
+        fails("missing", b"if x:\npass\n", 2, "IndentationError: expected an indented block after 'if' statement on line 1");
+        fails("unexpected", b"x = 1\n  y = 2\n", 2, "IndentationError: unexpected indent");
+        fails(
+            "level",
+            b"if x:\n        y\n    z\n",
+            3,
+            "IndentationError: unindent does not match any outer indentation level",
+        );
+        fails("tabs", b"if x:\n        y\n\tz\n", 3, "TabError: inconsistent use of tabs and spaces in indentation");
+    }
+
+    #[test]
+    fn bytes() {
+        fails("utf8", b"x = 1\ny = '\xff'\n", 2, "SyntaxError: Non-UTF-8 code starting with '\\xff'");
+        fails("cut_utf8", b"y = '\xe2\x82", 1, "SyntaxError: Non-UTF-8 code starting with '\\xe2'");
+        fails("nul", b"x = 1\ny = \0 2\n", 2, "SyntaxError: source code cannot contain null bytes");
+        fails("control", b"x = \x01\n", 1, "SyntaxError: invalid non-printable character U+0001");
+        fails("character", "x = 1 \u{2212} 2\n".as_bytes(), 1, "SyntaxError: invalid character '\u{2212}' (U+2212)");
+    }
+
+    #[test]
+    fn line_ends() {
+        prints("crlf", b"x = 1\r\nif x:\r\n    print(x, '''a\r\nb'''.encode())\r\n", "1 b'a\\nb'\n");
+        prints("cr", b"x = 1\rif x:\r    print(x)\r", "1\n");
+        prints("mixed", b"x = 1\r\rif x:\n    y = 2\r\n    print(x,\r      y)", "1 2\n");
+        prints("form_feed", b"\x0cx = 1\n\x0c\nprint(x)\n", "1\n");
+    }
+
+    #[test]
+    fn nothing() {
+        for (test, text) in [("empty", &b""[..]), ("blank", b"\n"), ("spaces", b"   "), ("comment", b"# only")] {
+            prints(test, text, "");
+        }
+        prints("bom", b"\xef\xbb\xbfprint('marked')\n", "marked\n");
+        prints("bom_only", b"\xef\xbb\xbf", "");
+        fails("backslash", b"x = 1 \\", 1, "SyntaxError: unexpected EOF while parsing");
+    }
+
+    #[test]
+    fn one_long_line() {
+        let text = format!("print(len('{}'))\n", "a".repeat(10 << 20));
+        prints("long_string", text.as_bytes(), "10485760\n");
+        let text = format!("x = 1 #{}\nprint(x)", "a".repeat(10 << 20));
+        prints("long_comment", text.as_bytes(), "1\n");
+        let text = format!("{}\n", "a".repeat(10 << 20));
+        fails("long_name", text.as_bytes(), 1, "NameError: name '");
+    }
+
+    /// Debug builds read about a megabyte a second; the size is that of the issue in release builds.
+    #[test]
+    fn one_long_list() {
+        let count = if cfg!(debug_assertions) { 200_000 } else { 2_500_000 };
+        let text = format!("x = [{}]\nprint(len(x))\n", "123,".repeat(count));
+        prints("long_list", text.as_bytes(), &format!("{count}\n"));
+        let text = format!("x = [{}\n", "123,".repeat(count));
+        fails("long_open_list", text.as_bytes(), 1, "SyntaxError: '[' was never closed");
+        let text = format!("x = [{} = ]\n", "123,".repeat(count));
+        fails("long_bad_list", text.as_bytes(), 1, "SyntaxError: ");
+    }
+
+    const MANY: usize = 100_000;
+
+    #[test]
+    fn nested_brackets() {
+        let text = format!("x = {}{}\n", "(".repeat(MANY), ")".repeat(MANY));
+        fails("brackets", text.as_bytes(), 1, "SyntaxError: too many nested parentheses");
+        fails("open_brackets", "[".repeat(MANY).as_bytes(), 1, "SyntaxError: too many nested parentheses");
+        let text = format!("x = {}1{}\nprint(x)", "(".repeat(150), ")".repeat(150));
+        prints("some_brackets", text.as_bytes(), "1\n");
+        survives("braces", format!("x = {}{}\n", "{".repeat(MANY), "}".repeat(MANY)).as_bytes());
+        survives("calls", format!("x = {}{}\n", "f(".repeat(MANY), ")".repeat(MANY)).as_bytes());
+        survives("subscripts", format!("x = a{}{}\n", "[a".repeat(MANY), "]".repeat(MANY)).as_bytes());
+    }
+
+    #[test]
+    fn nested_blocks() {
+        let mut text = String::new();
+        for depth in 0..2_000 {
+            text.push_str(&" ".repeat(depth));
+            text.push_str("if x:\n");
+        }
+        fails("blocks", text.as_bytes(), 100, "IndentationError: too many levels of indentation");
+        let mut text = String::new();
+        for depth in 0..90 {
+            text.push_str(&" ".repeat(depth));
+            text.push_str("if 1:\n");
+        }
+        text.push_str(&" ".repeat(90));
+        text.push_str("print('deep')\n");
+        prints("some_blocks", text.as_bytes(), "deep\n");
+    }
+
+    /// With tabs of depth this would be a file of five gigabytes, so the blocks stand on one line each as `else: if` can't:
+    /// a hundred thousand of one space more each is what CPython's limit of 100 cuts short.
+    #[test]
+    fn a_hundred_thousand_blocks() {
+        let mut text = "if x:\n".to_owned();
+        for depth in 1..=MANY {
+            text.push_str(&"\t".repeat(depth.min(101)));
+            text.push_str("if x:\n");
+        }
+        fails("many_blocks", text.as_bytes(), 101, "IndentationError: too many levels of indentation");
+        let text = "if x: pass\n".to_owned() + &"elif x: pass\n".repeat(MANY);
+        survives("many_elifs", text.as_bytes());
+    }
+
+    #[test]
+    fn long_chains() {
+        let text = format!("x = {}1\n", "-".repeat(MANY));
+        survives("minus", text.as_bytes());
+        let text = format!("x = {}1\n", "not ".repeat(MANY));
+        survives("not", text.as_bytes());
+        let text = format!("x = 1{}\nprint(x)\n", " + 1".repeat(MANY));
+        survives("plus", text.as_bytes());
+        survives("power", format!("x = 1{}\n", " ** 1".repeat(MANY)).as_bytes());
+        survives("and", format!("x = 1{}\nprint(x)\n", " and 1".repeat(MANY)).as_bytes());
+        survives("compare", format!("x = 1{}\nprint(x)\n", " < 1".repeat(MANY)).as_bytes());
+        survives("attributes", format!("x = a{}\n", ".a".repeat(MANY)).as_bytes());
+        survives("called", format!("x = a{}\n", "()".repeat(MANY)).as_bytes());
+        survives("conditional", format!("x = {}1\n", "1 if 1 else ".repeat(MANY)).as_bytes());
+        survives("lambda", format!("x = {}1\n", "lambda: ".repeat(MANY)).as_bytes());
+        survives("await", format!("async def f():\n    {}x\n", "await ".repeat(MANY)).as_bytes());
+        survives("targets", format!("{}1\n", "x = ".repeat(MANY)).as_bytes());
+        survives("fstrings", format!("x = {}1{}\n", "f'{".repeat(MANY), "}'".repeat(MANY)).as_bytes());
+        survives("decorators", format!("{}def f(): pass\n", "@f\n".repeat(MANY)).as_bytes());
+    }
+
+    #[test]
+    fn large_numbers() {
+        fails("digits", format!("x = {}\n", "9".repeat(5000)).as_bytes(), 1, "SyntaxError: Exceeds the limit (4300 digits)");
+        prints("hex", format!("print(0x{} > 0)\n", "f".repeat(50_000)).as_bytes(), "True\n");
+    }
+}
+
+/// Recursion in a script ends in an exception, never in the program's death.
+mod recursion {
+    use super::eval;
+
+    fn prints(code: &str, out: &str) {
+        let run = eval(code);
+        let err = run.err.get(..2000).unwrap_or(&run.err);
+        assert_eq!((run.status, run.out.as_str(), err), (Some(0), out, ""), "{code}");
+    }
+
+    #[test]
+    fn without_end_is_an_error_to_catch() {
+        prints(
+            "def f(n):\n    return f(n + 1)\ntry:\n    f(0)\nexcept RecursionError as e:\n    print(e)\n",
+            "maximum recursion depth exceeded\n",
+        );
+        let run = eval("def f():\n    f()\nf()\n");
+        assert_eq!(run.status, Some(1));
+        assert!(run.err.contains("[Previous line repeated "), "{}", run.err);
+        assert!(run.err.ends_with("RecursionError: maximum recursion depth exceeded\n"), "{}", run.err);
+    }
+
+    #[test]
+    fn stops_at_the_limit_of_python() {
+        prints(
+            "import sys\nprint(sys.getrecursionlimit())\ndepth = 0\ndef f():\n    global depth\n    depth += 1\n    f()\n\
+             try:\n    f()\nexcept RecursionError:\n    print(990 < depth < 1000)\n",
+            "1000\nTrue\n",
+        );
+    }
+
+    #[test]
+    fn may_be_deep() {
+        prints(
+            "import sys\nsys.setrecursionlimit(50000)\ndef f(n):\n    return 0 if n == 0 else 1 + f(n - 1)\nprint(f(49000))\n",
+            "49000\n",
+        );
+        prints(
+            "import sys\nsys.setrecursionlimit(50000)\nclass A:\n    def __init__(self, n):\n        self.n = n\n    \
+             def __add__(self, other):\n        return self.n and (A(self.n - 1) + other)\nprint(A(16000) + 1)\n",
+            "0\n",
+        );
+    }
+
+    #[test]
+    fn through_await_and_yield_from() {
+        prints(
+            "import asyncio, sys\nsys.setrecursionlimit(50000)\nasync def f(n):\n    \
+             if n == 0:\n        await asyncio.sleep(0)\n        return 0\n    return 1 + await f(n - 1)\n\
+             print(asyncio.run(f(49000)))\n\
+             def g(n):\n    if n:\n        yield from g(n - 1)\n    yield n\nprint(sum(g(1000)))\n",
+            "49000\n500500\n",
+        );
+        prints(
+            "import asyncio\nasync def f():\n    await f()\ntry:\n    asyncio.run(f())\n\
+             except RecursionError:\n    print('caught')\n",
+            "caught\n",
+        );
+    }
+
+    #[test]
+    fn through_built_in_functions() {
+        for (name, body) in [
+            ("sorted", "def f(x): return sorted([1, 2], key=f)\nf(0)"),
+            ("repr", "class A:\n    def __repr__(self): return repr(self)\nrepr(A())"),
+            ("getattr", "class A:\n    def __getattr__(self, name): return getattr(self, name + 'x')\nA().a"),
+            ("eq", "class A:\n    def __eq__(self, other): return [self] == [other]\nA() == A()"),
+            ("call", "class A: pass\nA.__call__ = A()\nA()()"),
+            ("hash", "class A:\n    def __hash__(self): return hash((self,))\nhash(A())"),
+            ("iter", "class A:\n    def __iter__(self): return iter(list(self))\nlist(A())"),
+            ("property", "class A:\n    @property\n    def x(self): return self.x\nA().x"),
+            ("format", "class A:\n    def __format__(self, spec): return f'{self}'\nf'{A()}'"),
+            ("bool", "class A:\n    def __bool__(self): return not self\nbool(A())"),
+            ("lambda", "f = lambda: f()\nf()"),
+            ("generator", "def g(): yield from g()\nlist(g())"),
+            ("exception", "class E(Exception):\n    def __init__(self): raise E\nE()"),
+            ("reduce", "x = []\nfor _ in range(100000): x = [x]\nrepr(x)"),
+            ("compare", "x, y = [], []\nfor _ in range(100000): x, y = [x], [y]\nx == y"),
+            ("tuple", "x = ()\nfor _ in range(100000): x = (x,)\nhash(x)"),
+        ] {
+            let body = body.replace('\n', "\n    ");
+            let code = format!("try:\n    {body}\nexcept RecursionError as e:\n    print('caught')\n");
+            let deep = format!("import sys\nsys.setrecursionlimit(50000)\n{code}");
+            for code in [&code, &deep] {
+                let run = eval(code);
+                assert!(!run.err.contains("panicked"), "{name}: {}", run.err);
+                assert_eq!((run.status, run.out.as_str()), (Some(0), "caught\n"), "{name}: {}", run.err);
+            }
+        }
+    }
+
+    #[test]
+    fn is_not_needed_to_free() {
+        prints(
+            "x = None\nfor _ in range(200000): x = [x]\ndel x\nx = None\nfor _ in range(200000): x = (x, {'a': x})\ndel x\n\
+             class Node:\n    def __init__(self, next): self.next = next\nx = None\n\
+             for _ in range(200000): x = Node(x)\ndel x\nx = lambda: 0\n\
+             def wrap(f): return lambda: f\nfor _ in range(200000): x = wrap(x)\ndel x\n\
+             e = None\nfor _ in range(20000):\n    n = ValueError()\n    n.__context__ = e\n    e = n\ndel e, n\n\
+             print('freed')\n",
+            "freed\n",
+        );
+    }
+}

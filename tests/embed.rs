@@ -1,0 +1,289 @@
+//! The library as a program around it would use it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use aio::host::{Clock, VirtualClock};
+use aio::report::{self, ErrorFormat, Style};
+use aio::{Host, Interpreter};
+
+/// Output that stays readable after the host has been given away.
+#[derive(Clone, Default)]
+struct Shared(Rc<RefCell<Vec<u8>>>);
+
+impl Shared {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.borrow().clone()).expect("output is UTF-8")
+    }
+}
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// How a script ended, and what it wrote.
+struct Run {
+    status: u8,
+    out: String,
+    err: String,
+}
+
+/// An interpreter whose output is kept.
+struct Session {
+    interpreter: Interpreter,
+    out: Shared,
+    err: Shared,
+}
+
+impl Session {
+    fn new(mut host: Host) -> Session {
+        let (out, err) = (Shared::default(), Shared::default());
+        host.stdout = Box::new(out.clone());
+        host.stderr = Box::new(err.clone());
+        let mut interpreter = Interpreter::new(host);
+        // Test threads have two megabytes, and a debug build needs a lot for one call.
+        interpreter.limit_stack(1 << 20);
+        Session { interpreter, out, err }
+    }
+
+    fn run(&mut self, script: &str) -> Run {
+        let program = self.interpreter.compile("script.aio", script.as_bytes()).expect("a valid script");
+        let status = self.interpreter.run(&program);
+        Run {
+            status,
+            out: String::from_utf8(self.out.0.take()).expect("output is UTF-8"),
+            err: String::from_utf8(self.err.0.take()).expect("output is UTF-8"),
+        }
+    }
+}
+
+fn run(script: &str) -> Run {
+    Session::new(Host::closed()).run(script)
+}
+
+/// What a script without errors prints.
+fn printed(script: &str) -> String {
+    let run = run(script);
+    assert_eq!((run.status, run.err.as_str()), (0, ""));
+    run.out
+}
+
+#[test]
+fn output_goes_to_the_host() {
+    let script = "import sys\nprint('to stdout')\nprint('to stderr', file=sys.stderr)\nsys.stdout.write('and more')\n";
+    let run = run(script);
+    assert_eq!(run.status, 0);
+    assert_eq!(run.out, "to stdout\nand more");
+    assert_eq!(run.err, "to stderr\n");
+}
+
+/// The example of README.md.
+#[test]
+fn readme_example() {
+    let output = Shared::default();
+    let mut host = Host::closed();
+    host.stdout = Box::new(output.clone());
+    let mut interpreter = Interpreter::new(host);
+
+    let program = match interpreter.compile("job.aio", b"import asyncio\nasyncio.run(asyncio.sleep(3600))\nprint('done')") {
+        Ok(program) => program,
+        Err(errors) => panic!("{}", report::diagnostic(&errors[0], &Style::default())),
+    };
+    let status = interpreter.run(&program);
+    assert_eq!((status, output.text().as_str()), (0, "done\n"));
+}
+
+#[test]
+fn exit_statuses() {
+    assert_eq!(run("x = 1").status, 0);
+    assert_eq!(run("raise SystemExit").status, 0);
+    assert_eq!(run("raise SystemExit(None)").status, 0);
+    assert_eq!(run("raise SystemExit(7)").status, 7);
+    assert_eq!(run("import sys\nsys.exit(300)").status, 300u32 as u8);
+    assert_eq!(run("1/0").status, 1);
+    let said = run("raise SystemExit('out of tea')");
+    assert_eq!((said.status, said.out.as_str(), said.err.as_str()), (1, "", "out of tea\n"));
+}
+
+#[test]
+fn a_script_error_is_reported_in_the_style_of_the_host() {
+    let script = "def f(x):\n    return 1 / x\n\nf(0)\n";
+    let mut texts = Vec::new();
+    for format in [ErrorFormat::Python, ErrorFormat::Pretty, ErrorFormat::Json] {
+        let mut host = Host::closed();
+        host.style = Style { format, color: false, width: 80 };
+        let run = Session::new(host).run(script);
+        assert_eq!((run.status, run.out.as_str()), (1, ""));
+        assert!(run.err.contains("ZeroDivisionError: division by zero"), "{}", run.err);
+        assert!(run.err.contains("script.aio"), "{}", run.err);
+        texts.push(run.err);
+    }
+    assert_eq!(
+        texts[0],
+        "Traceback (most recent call last):\n  File \"script.aio\", line 4, in <module>\n    f(0)\n    ~^^^\n  \
+         File \"script.aio\", line 2, in f\n    return 1 / x\n           ~~^~~\nZeroDivisionError: division by zero\n"
+    );
+    assert!(texts[1].ends_with("ZeroDivisionError: division by zero\n"), "{}", texts[1]);
+    assert_eq!(texts[2].lines().count(), 1);
+}
+
+#[test]
+fn syntax_errors_are_data() {
+    let mut interpreter = Interpreter::new(Host::closed());
+    let errors = interpreter.compile("bad.aio", b"x = = 1\ny = 2\nz = )\n").err().expect("errors");
+    assert_eq!(errors.len(), 2);
+    assert!(errors.iter().all(|error| error.code == "SyntaxError"));
+    let lines: Vec<u32> = errors
+        .iter()
+        .filter_map(|error| error.place.as_ref())
+        .map(|place| place.source.line(place.span.start))
+        .collect();
+    assert_eq!(lines, [1, 3]);
+    let bytes = interpreter.compile("bad.aio", b"x = '\xff'\n").err().expect("an error");
+    assert!(bytes[0].message.starts_with("Non-UTF-8 code"), "{}", bytes[0].message);
+    // The interpreter is as good as before.
+    assert!(interpreter.compile("good.aio", b"x = 1\n").is_ok());
+}
+
+#[test]
+fn interpreters_share_nothing() {
+    let mut one = Session::new(Host::closed());
+    let mut two = Session::new(Host::closed());
+    one.run("import sys\nsys.marker = 'one'\nclass A: pass\nsys.kept = A()\n");
+    let other = two.run("import sys\nprint(hasattr(sys, 'marker'), __name__)\nsys.marker = 'two'\n");
+    assert_eq!(other.out, "False __main__\n");
+    assert_eq!(one.run("import sys\nprint(sys.marker, type(sys.kept).__name__)").out, "one A\n");
+    assert_eq!(two.run("import sys\nprint(sys.marker)").out, "two\n");
+}
+
+/// A generator that dies between two runs is closed by the interpreter it belongs to.
+#[test]
+fn finalisers_stay_with_their_interpreter() {
+    let mut one = Session::new(Host::closed());
+    let mut two = Session::new(Host::closed());
+    let script = "import sys\ndef g(name):\n    try:\n        yield\n    finally:\n        print('closed', name)\n";
+    one.run(&format!("{script}sys.kept = g('one')\nnext(sys.kept)\n"));
+    two.run(&format!("{script}sys.kept = g('two')\nnext(sys.kept)\n"));
+    assert_eq!(two.run("import sys\ndel sys.kept\nprint('after')").out, "closed two\nafter\n");
+    assert_eq!(one.run("import sys\ndel sys.kept\nprint('after')").out, "closed one\nafter\n");
+}
+
+#[test]
+fn interpreters_run_on_threads_side_by_side() {
+    let script = "import asyncio\nasync def f(n):\n    await asyncio.sleep(n)\n    return n\n\
+                  async def main():\n    print(sum(await asyncio.gather(*[f(n) for n in range(100)])))\n\
+                  asyncio.run(main())\n";
+    let threads: Vec<_> = (0..4).map(|_| std::thread::spawn(move || printed(script))).collect();
+    for thread in threads {
+        assert_eq!(thread.join().expect("the thread ends"), "4950\n");
+    }
+}
+
+#[test]
+fn a_closed_host_grants_nothing() {
+    assert_eq!(run("import somewhere\n").status, 1);
+    assert!(run("import somewhere\n").err.contains("ModuleNotFoundError: No module named 'somewhere'"));
+    assert_eq!(printed("import sys\nprint(sys.argv)\n"), "['']\n");
+    let input = run("input('name? ')\n");
+    assert_eq!(input.status, 1);
+    assert!(input.err.contains("EOFError"), "{}", input.err);
+}
+
+#[test]
+fn time_is_virtual_unless_the_host_has_a_clock() {
+    let script = "import time\nprint(time.time(), time.monotonic())\ntime.sleep(86400)\nprint(time.time(), time.monotonic())\n";
+    assert_eq!(printed(script), "1700000000.0 1000.0\n1700086400.0 87400.0\n");
+
+    /// Counts the seconds that were slept.
+    struct Counting(VirtualClock, Rc<Cell<i128>>);
+    impl Clock for Counting {
+        fn wall(&mut self) -> i128 {
+            self.0.wall()
+        }
+        fn monotonic(&mut self) -> i128 {
+            self.0.monotonic()
+        }
+        fn sleep(&mut self, nanoseconds: i128) {
+            self.1.set(self.1.get() + nanoseconds);
+            self.0.sleep(nanoseconds);
+        }
+    }
+    let slept = Rc::new(Cell::new(0));
+    let mut host = Host::closed();
+    host.clock = Box::new(Counting(VirtualClock::new(5_000_000_000), slept.clone()));
+    let run = Session::new(host).run("import time\nprint(time.time())\ntime.sleep(2.5)\nprint(time.time())\n");
+    assert_eq!(run.out, "5.0\n7.5\n");
+    assert_eq!(slept.get(), 2_500_000_000);
+}
+
+#[test]
+fn modules_come_from_where_the_host_says() {
+    let files: HashMap<PathBuf, &str> = [
+        (PathBuf::from("lib/greet.aio"), "from helpers.words import word\ndef hello():\n    return word + ', world'\n"),
+        (PathBuf::from("lib/helpers/__init__.py"), ""),
+        (PathBuf::from("lib/helpers/words.py"), "word = 'hello'\n"),
+    ]
+    .into();
+    let mut host = Host::closed();
+    host.module_path = vec![PathBuf::from("lib")];
+    host.read_module = Box::new(move |path| match files.get(path) {
+        Some(text) => Ok(text.as_bytes().to_vec()),
+        None => Err(io::Error::from(io::ErrorKind::NotFound)),
+    });
+    host.argv = vec!["job".to_owned(), "42".to_owned()];
+    let run = Session::new(host).run("import sys, greet\nprint(greet.hello(), sys.argv)\n");
+    assert_eq!((run.err.as_str(), run.out.as_str()), ("", "hello, world ['job', '42']\n"));
+}
+
+#[test]
+fn input_comes_from_the_host() {
+    let mut lines = vec!["second\n".to_owned(), "first\n".to_owned()];
+    let mut host = Host::closed();
+    host.read_line = Box::new(move || Ok(lines.pop().unwrap_or_default()));
+    let run = Session::new(host).run("print(input('? '))\nprint(input())\n");
+    assert_eq!((run.err.as_str(), run.out.as_str()), ("", "? first\nsecond\n"));
+}
+
+#[test]
+fn an_interrupt_stops_a_script() {
+    let mut session = Session::new(Host::closed());
+    let interrupt = session.interpreter.vm.interrupt.clone();
+    let thread = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(50));
+        interrupt.store(true, Ordering::Relaxed);
+    });
+    let run = session.run("try:\n    while True:\n        pass\nfinally:\n    print('cleaned up')\n");
+    thread.join().expect("the thread ends");
+    assert_eq!((run.status, run.out.as_str()), (130, "cleaned up\n"));
+    assert!(run.err.contains("KeyboardInterrupt"), "{}", run.err);
+    assert_eq!(session.run("print('still usable')").out, "still usable\n");
+}
+
+#[test]
+fn recursion_ends_in_an_error_on_a_small_stack_too() {
+    let script = "import sys\nsys.setrecursionlimit(50000)\ndef f(n):\n    return f(n + 1)\n\
+                  try:\n    f(0)\nexcept RecursionError as error:\n    print(error)\n";
+    assert_eq!(printed(script), "maximum recursion depth exceeded\n");
+}
+
+#[test]
+fn one_program_runs_many_times() {
+    let mut session = Session::new(Host::closed());
+    let program = session.interpreter.compile("again.aio", b"n = 1\ndef f():\n    global n\n    n += 1\nf()\nprint(n)\n");
+    let program = program.expect("a valid script");
+    for _ in 0..3 {
+        assert_eq!(session.interpreter.run(&program), 0);
+    }
+    assert_eq!(session.out.text(), "2\n2\n2\n");
+}
