@@ -71,6 +71,12 @@ impl Interpreter {
             let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
             module.dict.set_str(&vm.name(sym::__file__).clone(), Value::string(absolute.display().to_string()));
         }
+        let builtins = vm.intern("builtins");
+        if let Some(builtins) = vm.modules.get_str(&builtins) {
+            module.dict.set_str(&vm.name(sym::__builtins__).clone(), builtins);
+        }
+        let annotations = Value::dict(crate::object::Dict::new());
+        module.dict.set_str(&vm.name(sym::__annotations__).clone(), annotations);
         let name = vm.name(sym::__main__).clone();
         vm.modules.set_str(&name, Value::Module(module.clone()));
         module

@@ -111,7 +111,8 @@ fn readme_rust_example_is_tested() {
     let mut count = 0;
     for block in blocks(&read("README.md")).iter().filter(|block| block.language == "rust") {
         // The `use` lines stand at the head of the file.
-        let body: String = block.text.lines().filter(|line| !line.starts_with("use ")).map(|l| format!("{l}\n")).collect();
+        let body: String =
+            block.text.lines().filter(|line| !line.starts_with("use ")).map(|l| format!("{l}\n")).collect();
         assert!(tests.contains(plain(&body).trim()), "tests/embed.rs does not contain README.md, line {}", block.line);
         count += 1;
     }

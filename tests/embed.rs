@@ -96,10 +96,11 @@ fn readme_example() {
     host.stdout = Box::new(output.clone());
     let mut interpreter = Interpreter::new(host);
 
-    let program = match interpreter.compile("job.aio", b"import asyncio\nasyncio.run(asyncio.sleep(3600))\nprint('done')") {
-        Ok(program) => program,
-        Err(errors) => panic!("{}", report::diagnostic(&errors[0], &Style::default())),
-    };
+    let program =
+        match interpreter.compile("job.aio", b"import asyncio\nasyncio.run(asyncio.sleep(3600))\nprint('done')") {
+            Ok(program) => program,
+            Err(errors) => panic!("{}", report::diagnostic(&errors[0], &Style::default())),
+        };
     let status = interpreter.run(&program);
     assert_eq!((status, output.text().as_str()), (0, "done\n"));
 }
@@ -202,7 +203,8 @@ fn a_closed_host_grants_nothing() {
 
 #[test]
 fn time_is_virtual_unless_the_host_has_a_clock() {
-    let script = "import time\nprint(time.time(), time.monotonic())\ntime.sleep(86400)\nprint(time.time(), time.monotonic())\n";
+    let script =
+        "import time\nprint(time.time(), time.monotonic())\ntime.sleep(86400)\nprint(time.time(), time.monotonic())\n";
     assert_eq!(printed(script), "1700000000.0 1000.0\n1700086400.0 87400.0\n");
 
     /// Counts the seconds that were slept.
@@ -280,7 +282,8 @@ fn recursion_ends_in_an_error_on_a_small_stack_too() {
 #[test]
 fn one_program_runs_many_times() {
     let mut session = Session::new(Host::closed());
-    let program = session.interpreter.compile("again.aio", b"n = 1\ndef f():\n    global n\n    n += 1\nf()\nprint(n)\n");
+    let program =
+        session.interpreter.compile("again.aio", b"n = 1\ndef f():\n    global n\n    n += 1\nf()\nprint(n)\n");
     let program = program.expect("a valid script");
     for _ in 0..3 {
         assert_eq!(session.interpreter.run(&program), 0);

@@ -49,31 +49,19 @@ const ARROWS: &[Arrow] = &[
         to: "machine::Vm",
         why: "the name in the types of functions that objects hold; nothing is called on it",
     },
-    Arrow {
-        from: &["machine/import.rs"],
-        to: "lower::compile_module",
-        why: "importing a module's file compiles it",
-    },
+    Arrow { from: &["machine/import.rs"], to: "lower::compile_module", why: "importing a module's file compiles it" },
     Arrow {
         from: &["machine/mod.rs"],
         to: "builtins::install",
         why: "a new machine gets its built-in types and functions",
     },
-    Arrow {
-        from: &["machine/import.rs"],
-        to: "builtins::modules::load",
-        why: "built-in modules come before files",
-    },
+    Arrow { from: &["machine/import.rs"], to: "builtins::modules::load", why: "built-in modules come before files" },
     Arrow {
         from: &["machine/report.rs"],
         to: "builtins::modules::is_known",
         why: "a name that is missing may be a module's: 'Did you forget to import'",
     },
-    Arrow {
-        from: &["builtins/modules"],
-        to: "asyncio",
-        why: "the table of built-in modules names it",
-    },
+    Arrow { from: &["builtins/modules"], to: "asyncio", why: "the table of built-in modules names it" },
 ];
 
 /// What only the binary may use of the standard library. The library asks its host.
@@ -101,7 +89,8 @@ fn files_use_only_layers_below() {
             let target = path.split("::").next().unwrap_or_default();
             let Some(other) = LAYERS.iter().position(|layer| *layer == target) else {
                 if !path.is_empty() && own.is_some() {
-                    wrong.push(format!("src/{file}:{line}: {path} is in no layer: name what it is where it is defined"));
+                    wrong
+                        .push(format!("src/{file}:{line}: {path} is in no layer: name what it is where it is defined"));
                 }
                 continue;
             };

@@ -421,7 +421,7 @@ impl Lower<'_> {
         let call: Thunk = Box::new(move |vm, frame| {
             let exit = frame.locals[exit as usize].take();
             let exception = frame.locals[exc as usize].clone();
-            vm.exit_context(&exit, &exception).map_err(|e| e.at(at))
+            vm.exit_context(&exit, &exception, is_async).map_err(|e| e.at(at))
         });
         self.emit(Step::StoreLocal(result, call), at);
         if is_async {
@@ -452,7 +452,7 @@ impl Lower<'_> {
     fn emit_exit_call(&mut self, exit: Slot, is_async: bool, span: Span) {
         let call: Thunk = Box::new(move |vm, frame| {
             let exit = frame.locals[exit as usize].take();
-            vm.exit_context(&exit, &Value::None).map_err(|e| e.at(span))
+            vm.exit_context(&exit, &Value::None, is_async).map_err(|e| e.at(span))
         });
         if is_async {
             self.emit(Step::StoreLocal(exit, call), span);
@@ -546,13 +546,40 @@ impl Vm {
                 let class = self.class_of(manager);
                 let exit = self.bind(&exit, Some(manager), &class)?;
                 let entered = self.call_found(&enter, manager, &[])?;
+                if is_async {
+                    self.check_awaitable(&entered, "__aenter__")?;
+                }
                 Ok((exit, entered))
             }
         }
     }
 
+    fn check_awaitable(&mut self, value: &Value, method: &str) -> Result<()> {
+        let awaitable = match value {
+            Value::Coroutine(c) => c.kind == crate::object::coroutine::Kind::Coroutine || c.iterable,
+            Value::Awaiter(_) => true,
+            other => self.class_of(other).awaiting.get().is_some() || self.has_special(other, sym::__await__),
+        };
+        if awaitable {
+            return Ok(());
+        }
+        let name = self.type_name(value);
+        Err(self.type_error(format!(
+            "'async with' received an object from {method} that does not implement __await__: {}",
+            name.as_str()
+        )))
+    }
+
     /// Calls a bound `__exit__` with an exception, or with three times `None`.
-    fn exit_context(&mut self, exit: &Value, exception: &Value) -> Result<Value> {
+    fn exit_context(&mut self, exit: &Value, exception: &Value, is_async: bool) -> Result<Value> {
+        let result = self.call_exit(exit, exception)?;
+        if is_async {
+            self.check_awaitable(&result, "__aexit__")?;
+        }
+        Ok(result)
+    }
+
+    fn call_exit(&mut self, exit: &Value, exception: &Value) -> Result<Value> {
         match exception {
             Value::Exception(e) => {
                 let class = Value::Class(e.class.borrow().clone());

@@ -204,6 +204,8 @@ impl MethodSite {
 /// The arguments of a call that is not plain.
 pub(super) struct Arguments {
     parts: Vec<(Part, Span)>,
+    /// Whether the only positional argument is one `*args`.
+    star_alone: bool,
 }
 
 enum Part {
@@ -229,9 +231,13 @@ impl Arguments {
                     match vm.collect(&value) {
                         Ok(items) => args.extend(items),
                         Err(e) if e.is(&vm.types.TypeError) && e.0.traceback.borrow().is_none() && vm.iter(&value).is_err() => {
-                            let (shown, name) = (callee_name(vm, callee), vm.type_name(&value));
-                            let message =
-                                format!("{shown} argument after * must be an iterable, not {}", name.as_str());
+                            let name = vm.type_name(&value);
+                            let message = if self.star_alone {
+                                let shown = callee_name(vm, callee);
+                                format!("{shown} argument after * must be an iterable, not {}", name.as_str())
+                            } else {
+                                format!("Value after * must be an iterable, not {}", name.as_str())
+                            };
                             return Err(vm.type_error(message).at(at));
                         }
                         Err(e) => return Err(e.at(at)),
@@ -305,6 +311,7 @@ fn callee_name(vm: &mut Vm, callee: &Value) -> String {
 
 impl Lower<'_> {
     pub(super) fn arguments(&mut self, args: Vec<Arg>) -> Arguments {
+        let positional = args.iter().filter(|arg| matches!(arg, Arg::Positional(_) | Arg::Star(..))).count();
         let parts = args
             .into_iter()
             .map(|arg| match arg {
@@ -320,7 +327,7 @@ impl Lower<'_> {
                 Arg::DoubleStar(e, span) => (Part::DoubleStar(self.expr(e)), span),
             })
             .collect();
-        Arguments { parts }
+        Arguments { parts, star_alone: positional == 1 }
     }
 
     pub(super) fn call(&mut self, func: Expr, args: Vec<Arg>, span: Span) -> Thunk {
@@ -362,6 +369,14 @@ impl Lower<'_> {
         }
     }
 
+    /// Where a use of an attribute is said to be: in a chain over several lines, from the attribute's name on.
+    pub(super) fn from_attribute(&self, span: Span, attribute: Span, name: Span) -> Span {
+        if self.source.line(attribute.start) == self.source.line(attribute.end) {
+            return span;
+        }
+        Span { start: name.start, end: span.end }
+    }
+
     fn method_call(
         &mut self,
         object: Expr,
@@ -370,6 +385,8 @@ impl Lower<'_> {
         span: Span,
         func_span: Span,
     ) -> Thunk {
+        let span = self.from_attribute(span, func_span, attr.span);
+        let func_span = self.from_attribute(func_span, func_span, attr.span);
         let object = self.expr(object);
         let site = MethodSite { name: self.vm.name(attr.name).clone(), cache: AttrCache::default(), func_span, span };
         let last = args.pop();

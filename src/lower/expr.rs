@@ -69,7 +69,7 @@ impl Lower<'_> {
                     vm.unary(op, &value).map_err(|e| e.at(span))
                 })
             }
-            ExprKind::Compare { first, rest } => self.compare(*first, rest),
+            ExprKind::Compare { first, rest } => self.compare(*first, rest, span),
             ExprKind::Lambda(lambda) => self.lambda(*lambda, span),
             ExprKind::IfExp { test, body, orelse } => {
                 let test = self.cond(*test);
@@ -79,6 +79,7 @@ impl Lower<'_> {
             }
             ExprKind::Call { func, args } => self.call(*func, args, span),
             ExprKind::Attribute { value, attr } => {
+                let span = self.from_attribute(span, span, attr.span);
                 let name = self.vm.name(attr.name).clone();
                 let cache = AttrCache::default();
                 let object = match self.operand(*value) {
@@ -408,11 +409,9 @@ impl Lower<'_> {
         }
     }
 
-    fn compare(&mut self, first: Expr, mut rest: Vec<(CmpOp, Expr)>) -> Thunk {
-        let start = first.span;
+    fn compare(&mut self, first: Expr, mut rest: Vec<(CmpOp, Expr)>, span: Span) -> Thunk {
         if rest.len() == 1 {
             let Some((op, right)) = rest.pop() else { return Self::constant_thunk(Value::None) };
-            let span = start.to(right.span);
             let left = self.expr(first);
             let right = self.expr(right);
             return Box::new(move |vm, frame| {
@@ -425,21 +424,13 @@ impl Lower<'_> {
             });
         }
         let first = self.expr(first);
-        let mut from = start;
-        let rest: Vec<(CmpOp, Thunk, Span)> = rest
-            .into_iter()
-            .map(|(op, e)| {
-                let span = from.to(e.span);
-                from = e.span;
-                (op, self.expr(e), span)
-            })
-            .collect();
+        let rest: Vec<(CmpOp, Thunk)> = rest.into_iter().map(|(op, e)| (op, self.expr(e))).collect();
         Box::new(move |vm, frame| {
             let mut left = first(vm, frame)?;
             let mut result = Value::Bool(true);
-            for (at, (op, right, span)) in rest.iter().enumerate() {
+            for (at, (op, right)) in rest.iter().enumerate() {
                 let right = right(vm, frame)?;
-                result = vm.compare(*op, &left, &right).map_err(|e| e.at(*span))?;
+                result = vm.compare(*op, &left, &right).map_err(|e| e.at(span))?;
                 if at + 1 < rest.len() && !truth(vm, &result)? {
                     return Ok(result);
                 }

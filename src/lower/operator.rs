@@ -14,14 +14,14 @@ const NESTED: usize = 12;
 
 impl Lower<'_> {
     pub(super) fn bin_op(&mut self, first: Expr, rest: Vec<(BinOp, Expr)>) -> Thunk {
-        let start = first.span;
+        let start = self.in_parentheses(first.span);
         let mut left = self.operand(first);
         if rest.len() > NESTED {
             let first = self.operand_thunk(left);
             let rest: Vec<(BinOp, Thunk, Span)> = rest
                 .into_iter()
                 .map(|(op, e)| {
-                    let span = start.to(e.span);
+                    let span = start.to(self.in_parentheses(e.span));
                     (op, self.expr(e), span)
                 })
                 .collect();
@@ -35,11 +35,28 @@ impl Lower<'_> {
             });
         }
         for (op, right) in rest {
-            let span = start.to(right.span);
+            let span = start.to(self.in_parentheses(right.span));
             let right = self.operand(right);
             left = Operand::Thunk(self.binary(op, left, right, span));
         }
         self.operand_thunk(left)
+    }
+
+    /// The span of an operand with the parentheses around it, which its own span leaves out.
+    pub(super) fn in_parentheses(&self, span: Span) -> Span {
+        let bytes = self.source.text.as_bytes();
+        let blank = |b: u8| b.is_ascii_whitespace();
+        let (mut start, mut end) = (span.start as usize, span.end as usize);
+        loop {
+            let before = bytes[..start.min(bytes.len())].iter().rposition(|&b| !blank(b));
+            let after = bytes[end.min(bytes.len())..].iter().position(|&b| !blank(b)).map(|at| end + at);
+            match (before, after) {
+                (Some(open), Some(close)) if bytes[open] == b'(' && bytes[close] == b')' => {
+                    (start, end) = (open, close + 1);
+                }
+                _ => return Span::new(start, end),
+            }
+        }
     }
 
     fn binary(&mut self, op: BinOp, left: Operand, right: Operand, span: Span) -> Thunk {

@@ -503,7 +503,14 @@ impl Vm {
                         return self.set_class(instance, new);
                     }
                 }
-                if name.as_str() == "__dict__" {
+                if name.as_str() == "__dict__" && attrs_of(value).is_some() {
+                    if let Some(other) = new.as_ref().filter(|new| !matches!(new, Value::Dict(_))) {
+                        let found = self.type_name(other);
+                        return Err(self.type_error(format!(
+                            "__dict__ must be set to a dictionary, not a '{}'",
+                            found.as_str()
+                        )));
+                    }
                     if let (Some(Value::Dict(dict)), Some(attrs)) = (&new, attrs_of(value)) {
                         let old = attrs.replace(Attrs::Dict(dict.clone()));
                         drop(old);

@@ -234,7 +234,12 @@ impl Vm {
             Some(owner) if !is_constructor(native) => {
                 format!("{}.{}", owner.name.borrow().as_str(), native.name.as_str())
             }
-            _ => self.native_name(native),
+            _ => match &native.module {
+                Some(module) if !matches!(module.as_str(), "builtins" | "asyncio") => {
+                    format!("{}.{}", module.as_str(), native.name.as_str())
+                }
+                _ => self.native_name(native),
+            },
         }
     }
 

@@ -177,7 +177,7 @@ impl Vm {
             return Ok(self.make_coroutine(function, locals));
         }
         let result = self.run(function, &mut locals);
-        crate::object::gc::release(&mut locals);
+        crate::object::gc::release_in_order(&mut locals);
         result
     }
 

@@ -8,14 +8,13 @@ use std::rc::Rc;
 
 use num_bigint::BigInt;
 
-use crate::machine::ops::{Special, is_object};
+use crate::machine::ops::{Special, is_object, same_class};
 use crate::machine::sequence::bytes_of;
 use crate::machine::{Vm, generic, views};
-use crate::object::{Dict, Error, Range, Result, Set, Value};
+use crate::object::{Dict, Error, Range, Result, Set, Str, Value};
 use crate::symbol::{Symbol, sym};
 use crate::syntax::ast::CmpOp;
-use crate::text::float as floats;
-use crate::text::{code_point, is_surrogate};
+use crate::text::{code_point, float as floats};
 
 macro_rules! orders {
     ($($name:ident $op:tt $kind:ident;)*) => {
@@ -85,6 +84,13 @@ impl Vm {
     /// The truth of a comparison.
     #[inline(never)]
     pub fn compare_truth(&mut self, op: CmpOp, a: &Value, b: &Value) -> Result<bool> {
+        if let (Value::Str(x), Value::Str(y)) = (a, b) {
+            match op {
+                CmpOp::Eq => return Ok(Rc::ptr_eq(x, y) || x.as_str() == y.as_str()),
+                CmpOp::NotEq => return Ok(!Rc::ptr_eq(x, y) && x.as_str() != y.as_str()),
+                _ => {}
+            }
+        }
         match self.compare(op, a, b)? {
             Value::Bool(b) => Ok(b),
             other => self.truth(&other),
@@ -122,8 +128,10 @@ impl Vm {
     }
 
     fn compare_protocol(&mut self, op: CmpOp, a: &Value, b: &Value) -> Result {
-        let (class_a, class_b) = (self.class_of(a), self.class_of(b));
-        let right_first = !Rc::ptr_eq(&class_a, &class_b) && class_b.is_subclass(&class_a);
+        let right_first = !same_class(a, b) && {
+            let (class_a, class_b) = (self.class_of(a), self.class_of(b));
+            !Rc::ptr_eq(&class_a, &class_b) && class_b.is_subclass(&class_a)
+        };
         if right_first {
             if let Some(result) = self.compare_side(swapped(op), b, a)? {
                 return Ok(result);
@@ -143,7 +151,7 @@ impl Vm {
     /// What the class of one operand says; `None` is `NotImplemented`.
     fn compare_side(&mut self, op: CmpOp, this: &Value, other: &Value) -> Result<Option<Value>> {
         let result = match self.special(this, method(op)) {
-            Special::Method(found) => self.call_found(&found, this, std::slice::from_ref(other))?,
+            Special::Method(found) => self.call_binary(&found, this, other)?,
             Special::Builtin => return self.builtin_compare(op, this.unwrapped(), other.unwrapped()),
             Special::Default if op == CmpOp::NotEq => match self.special(this, sym::__eq__) {
                 Special::Method(found) => {
@@ -381,17 +389,15 @@ pub fn holds(op: CmpOp, order: Ordering) -> bool {
 }
 
 /// Orders text by code point. UTF-8 does so byte by byte, but for the characters that stand for surrogates.
-pub fn compare_text(a: &str, b: &str) -> Ordering {
-    let at = a.bytes().zip(b.bytes()).position(|(x, y)| x != y);
-    match at {
-        Some(at) if a.as_bytes()[at] >= 0x80 && b.as_bytes()[at] >= 0x80 => {
-            let start = (0..=at).rev().find(|&i| a.is_char_boundary(i) && b.is_char_boundary(i)).unwrap_or(0);
-            match (a[start..].chars().next(), b[start..].chars().next()) {
-                (Some(x), Some(y)) if is_surrogate(x) || is_surrogate(y) => code_point(x).cmp(&code_point(y)),
-                _ => a.cmp(b),
-            }
+#[inline]
+pub fn compare_text(a: &Str, b: &Str) -> Ordering {
+    match a.as_str().cmp(b.as_str()) {
+        Ordering::Equal => Ordering::Equal,
+        order if a.is_ascii() || b.is_ascii() => order,
+        order => {
+            let differing = a.as_str().chars().zip(b.as_str().chars()).find(|(x, y)| x != y);
+            differing.map_or(order, |(x, y)| code_point(x).cmp(&code_point(y)))
         }
-        _ => a.cmp(b),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::object::coroutine::{
     Awaiter, AwaiterState, Body, Coroutine, Kind, NativeCoroutine, Operation, Outcome, ParkedFrame, Resume, State,
 };
 use crate::object::frame::{Exit, Frame};
-use crate::object::{Error, Result, Str, Value};
+use crate::object::{Error, Exception, Result, Str, Value};
 use crate::symbol::sym;
 
 impl Vm {
@@ -86,21 +86,27 @@ impl Vm {
                 }
                 None => self.resume_one(root, input),
             };
+            // The common way out, without taking the result apart.
+            if let Ok(Outcome::Yield(_)) = &result {
+                return result;
+            }
             input = match result {
-                Ok(Outcome::Yield(value)) => return Ok(Outcome::Yield(value)),
                 Ok(Outcome::Delegate(inner, with)) => {
                     if self.depth >= self.recursion_limit {
                         self.abandon(&inner);
                         Resume::Fail(self.chain_too_deep())
                     } else {
                         self.depth += 1;
+                        let handled = handled_by(chain.last().unwrap_or(root));
+                        if handled.is_some() {
+                            inner.base_handled.replace(handled);
+                        }
                         chain.push(inner);
                         with
                     }
                 }
-                Ok(outcome) if at_root => return Ok(outcome),
-                Err(error) if at_root => return Err(error),
-                Ok(Outcome::AsyncYield(value)) => {
+                result if at_root => return result,
+                Ok(Outcome::Yield(value) | Outcome::AsyncYield(value)) => {
                     self.pop(chain);
                     Resume::Deliver(value)
                 }
@@ -126,9 +132,12 @@ impl Vm {
         Some(member.kind)
     }
 
-    /// A coroutine that was to be awaited and never will be.
+    /// A coroutine that cannot be started because the chain is too long: it counts as started and failed.
     fn abandon(&mut self, inner: &Coroutine) {
         inner.running_async.set(false);
+        inner.state.set(State::Finished);
+        let body = inner.body.replace(Body::Empty);
+        drop(body);
     }
 
     /// The chain below a coroutine, from the links in the frames.
@@ -166,12 +175,11 @@ impl Vm {
                     Resume::Throw(error) | Resume::Fail(error) if created => Err(error),
                     input => native.resume(self, input),
                 };
-                match &result {
-                    Ok(Outcome::Return(_)) | Err(_) => coroutine.state.set(State::Finished),
-                    Ok(_) => {
-                        coroutine.state.set(State::Suspended);
-                        coroutine.body.replace(Body::Native(native));
-                    }
+                if let Ok(Outcome::Return(_)) | Err(_) = &result {
+                    coroutine.state.set(State::Finished);
+                } else {
+                    coroutine.state.set(State::Suspended);
+                    *coroutine.body.borrow_mut() = Body::Native(native);
                 }
                 result
             }
@@ -190,10 +198,10 @@ impl Vm {
         created: bool,
     ) -> Result<Outcome> {
         let ParkedFrame { function, mut locals, pc, handled } = parked;
-        let outer_handled = self.handling.clone();
-        if handled.is_some() {
-            self.handling.clone_from(&handled);
-        }
+        let before = self.handling.clone();
+        // What the coroutine that awaits this one is handling counts as being handled here as well.
+        let outer_handled = coroutine.base_handled.borrow().clone().or_else(|| before.clone());
+        self.handling = handled.clone().or_else(|| outer_handled.clone());
         let mut frame = Frame {
             locals: &mut locals,
             code: &function.code,
@@ -201,14 +209,12 @@ impl Vm {
             pc,
             exit: Exit::Return,
             handled,
-            outer_handled: outer_handled.clone(),
+            outer_handled,
         };
         let mut result = match input {
             Resume::Send(_) | Resume::Deliver(_) if created => self.execute(&mut frame),
             Resume::Throw(error) | Resume::Fail(error) if created => {
-                if !function.code.source.library {
-                    error.0.add_traceback(&function.code, function.code.head_span(), None);
-                }
+                error.0.add_traceback(&function.code, function.code.head_span(), None);
                 Err(error)
             }
             input => self.execute_from(&mut frame, input),
@@ -236,20 +242,19 @@ impl Vm {
             }
         };
         let (pc, handled) = (frame.pc, frame.handled.take());
-        self.handling = outer_handled;
-        match outcome {
-            Ok(Outcome::Return(_)) | Err(_) => {
-                coroutine.state.set(State::Finished);
-                let mut locals = locals.into_vec();
-                crate::object::gc::release(&mut locals);
-                outcome.map_err(|error| self.no_stop_iteration(coroutine.kind, error))
-            }
-            Ok(outcome) => {
-                coroutine.body.replace(Body::Frame(ParkedFrame { function, locals, pc, handled }));
-                coroutine.state.set(State::Suspended);
-                Ok(outcome)
-            }
+        self.handling = before;
+        if let Ok(Outcome::Return(_)) | Err(_) = &outcome {
+            coroutine.state.set(State::Finished);
+            let mut locals = locals.into_vec();
+            crate::object::gc::release_in_order(&mut locals);
+            return match outcome {
+                Err(error) => Err(self.no_stop_iteration(coroutine.kind, error)),
+                outcome => outcome,
+            };
         }
+        *coroutine.body.borrow_mut() = Body::Frame(ParkedFrame { function, locals, pc, handled });
+        coroutine.state.set(State::Suspended);
+        outcome
     }
 
     /// `StopIteration` must not leave a generator: it would look like its end.
@@ -465,6 +470,15 @@ impl Vm {
             name.as_str()
         )))
     }
+}
+
+/// What a coroutine that delegates is handling, or those that await it.
+fn handled_by(coroutine: &Coroutine) -> Option<Rc<Exception>> {
+    let own = match &*coroutine.body.borrow() {
+        Body::Frame(frame) => frame.handled.clone(),
+        _ => None,
+    };
+    own.or_else(|| coroutine.base_handled.borrow().clone())
 }
 
 /// An awaitable for one operation on a coroutine.

@@ -71,11 +71,31 @@ pub(super) fn push_object(vm: &mut Vm, out: &mut String, value: &Value) -> Resul
         }
         other => {
             let class = vm.class_of(other);
-            default_repr(vm, &class, other)
+            match shown_iterator(other) {
+                Some(args) => {
+                    let args = args
+                        .iter()
+                        .map(|arg| vm.repr(arg).map(|s| s.as_str().to_owned()))
+                        .collect::<Result<Vec<_>>>()?;
+                    format!("{}({})", class.name.borrow().as_str(), args.join(", "))
+                }
+                None => default_repr(vm, &class, other),
+            }
         }
     };
     out.push_str(&text);
     Ok(())
+}
+
+/// What the `repr` of an iterator shows of its state, if anything.
+fn shown_iterator(value: &Value) -> Option<Vec<Value>> {
+    match value {
+        Value::Iter(iter) => match &**iter {
+            crate::object::iter::Iter::Native { state, .. } => state.borrow().as_ref().and_then(|state| state.shown()),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// `<module.Class object at 0x...>`

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::machine::sequence::{bytes_like, bytes_of};
 use crate::machine::{Vm, generic, views};
-use crate::object::{Error, Result, Str, Value};
+use crate::object::{Error, Result, Str, Tuple, Value};
 use crate::symbol::sym;
 use crate::text::Fault;
 use crate::text::percent::{self, Amount, Field, PercentSpec};
@@ -15,7 +15,7 @@ struct PercentArgs<'a> {
     /// What `%(key)s` looks in.
     mapping: Option<&'a Value>,
     /// The items of a tuple.
-    items: Option<Vec<Value>>,
+    items: Option<Rc<Tuple>>,
     single: Value,
     used: usize,
     /// Whether a key has been looked up: from then on its value is the only argument.
@@ -57,7 +57,7 @@ impl Vm {
     }
 
     fn push_percent(&mut self, out: &mut String, template: &str, args: &Value, bytes: bool) -> Result<()> {
-        let items = args.as_tuple().map(|items| items.to_vec());
+        let items = args.as_tuple().cloned();
         let is_text = args.as_str().is_some() || (bytes && bytes_of(args).is_some());
         let mapping = (items.is_none() && !is_text && self.is_mapping(args)).then_some(args);
         let mut left = PercentArgs { mapping, items, single: args.clone(), used: 0, keyed: false, bytes };
@@ -101,10 +101,6 @@ impl Vm {
         let width = self.star(spec.width, args)?;
         let precision = self.star(spec.precision, args)?;
         let field = spec.field(width, precision);
-        if spec.code == '%' {
-            out.push('%');
-            return Ok(());
-        }
         let Some(value) = args.next() else { return Err(self.type_error("not enough arguments for format string")) };
         let done = match spec.code {
             'c' => {

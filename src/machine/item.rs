@@ -41,6 +41,12 @@ impl Vm {
                     return Ok(items[at].clone());
                 }
             }
+            (Value::Str(text), Value::Int(n)) if text.is_ascii() => {
+                let bytes = text.as_str().as_bytes();
+                if let Some(at) = slices::index(*n, bytes.len()) {
+                    return Ok(self.char_value(char::from(bytes[at])));
+                }
+            }
             (Value::Dict(dict), _) => {
                 return match self.dict_get(dict, key)? {
                     Some(value) => Ok(value),

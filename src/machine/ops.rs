@@ -215,15 +215,17 @@ impl Vm {
     /// Asks the special methods of both operands up to where a built-in type has its turn.
     fn methods_binary(&mut self, method: Symbol, reflected: Symbol, a: &Value, b: &Value) -> Result<Answer> {
         let left = self.special(a, method);
-        let (class_a, class_b) = (self.class_of(a), self.class_of(b));
-        let same_class = Rc::ptr_eq(&class_a, &class_b);
-        let right = if same_class { Special::Missing } else { self.special(b, reflected) };
+        let right = if same_class(a, b) { Special::Missing } else { self.special(b, reflected) };
         let mut right_done = false;
         if let Special::Method(right) = &right {
-            let first = class_b.is_subclass(&class_a) && self.overrides(&class_a, &class_b, reflected);
-            if first || matches!(left, Special::Missing | Special::Default) {
+            let (class_a, class_b) = (self.class_of(a), self.class_of(b));
+            if Rc::ptr_eq(&class_a, &class_b) {
                 right_done = true;
-                let result = self.call_found(right, b, std::slice::from_ref(a))?;
+            } else if matches!(left, Special::Missing | Special::Default)
+                || class_b.is_subclass(&class_a) && self.overrides(&class_a, &class_b, reflected)
+            {
+                right_done = true;
+                let result = self.call_binary(right, b, a)?;
                 if !matches!(result, Value::NotImplemented) {
                     return Ok(Answer::Value(result));
                 }
@@ -232,7 +234,7 @@ impl Vm {
         match left {
             Special::Builtin => return Ok(Answer::Builtin),
             Special::Method(left) => {
-                let result = self.call_found(&left, a, std::slice::from_ref(b))?;
+                let result = self.call_binary(&left, a, b)?;
                 if !matches!(result, Value::NotImplemented) {
                     return Ok(Answer::Value(result));
                 }
@@ -242,10 +244,21 @@ impl Vm {
         match right {
             Special::Builtin => Ok(Answer::Builtin),
             Special::Method(right) if !right_done => {
-                let result = self.call_found(&right, b, std::slice::from_ref(a))?;
+                let result = self.call_binary(&right, b, a)?;
                 Ok(if matches!(result, Value::NotImplemented) { Answer::Nothing } else { Answer::Value(result) })
             }
             _ => Ok(Answer::Nothing),
+        }
+    }
+
+    /// Calls a special method of two operands.
+    #[inline]
+    pub(super) fn call_binary(&mut self, method: &Value, this: &Value, other: &Value) -> Result {
+        match method {
+            Value::Function(function) if function.code.params.plain() && function.code.params.positional == 2 => {
+                self.call_exact(function, [this.clone(), other.clone()])
+            }
+            _ => self.call_found(method, this, std::slice::from_ref(other)),
         }
     }
 
@@ -292,12 +305,14 @@ impl Vm {
             None => Special::Missing,
             Some(Value::Native(native)) => {
                 let owner = native.owner.borrow().as_ref().and_then(std::rc::Weak::upgrade);
-                let of_object = owner.is_some_and(|owner| Rc::ptr_eq(&owner, &self.types.object));
+                let of_object = owner.as_ref().is_some_and(|owner| Rc::ptr_eq(owner, &self.types.object));
                 // A built-in type answers by itself what its table does not spell out.
                 let inside = matches!(value, Value::Instance(_)) && builtin_inside && name != sym::__hash__;
+                // A native class derived from a built-in type (`OrderedDict`) has methods of its own.
+                let derived = inside && owner.is_some_and(|owner| owner.ancestors.borrow().len() > 1);
                 if of_object && !inside {
                     Special::Default
-                } else if builtin_inside {
+                } else if builtin_inside && !derived {
                     Special::Builtin
                 } else {
                     Special::Method(Value::Native(native))
@@ -496,6 +511,15 @@ enum Answer {
     /// It is a built-in type's turn.
     Builtin,
     Nothing,
+}
+
+/// Whether two values are instances of one class, as far as that shows without looking for it.
+#[inline]
+pub fn same_class(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Instance(a), Value::Instance(b)) => Rc::ptr_eq(&a.class.borrow(), &b.class.borrow()),
+        _ => false,
+    }
 }
 
 /// Whether a value's class may have special methods of its own.

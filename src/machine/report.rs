@@ -184,6 +184,17 @@ impl Vm {
             };
             bound.then(|| name.as_str().to_owned())
         };
+        // A method that forgot `self.`.
+        if let (Some("self"), Some(this)) = (frame.code.variables.first().map(|v| v.as_str()), frame.locals.first()) {
+            let this = match this {
+                Value::Cell(cell) => cell.get(),
+                other => other.clone(),
+            };
+            if matches!(this, Value::Instance(_)) && matches!(self.get_attr_opt(&this, &name), Ok(Some(_))) {
+                *error.0.suggestion.borrow_mut() = Some(format!("Did you mean: 'self.{}'?", name.as_str()));
+                return;
+            }
+        }
         let mut names: Vec<String> = frame.code.variables.iter().enumerate().filter_map(bound).collect();
         for dict in [&frame.function.globals, &self.builtins] {
             names.extend(dict.keys().iter().filter_map(|k| k.as_str().map(|s| s.as_str().to_owned())));
@@ -297,7 +308,11 @@ impl Vm {
     /// `Exception ignored in: ...`: an exception that no script code can catch.
     pub fn report_unraisable(&mut self, error: &Error, what: &Value) {
         let shown = self.repr(what).map_or_else(|_| "<object repr() failed>".to_owned(), |s| s.to_string());
-        let text = self.report_exception_text(error);
+        // Without what it was raised in the course of: that is how CPython prints these.
+        let mut shown_error = self.exception_report(&error.0);
+        (shown_error.cause, shown_error.context) = (None, None);
+        let style = Style { format: ErrorFormat::Python, ..self.host.style };
+        let text = report::exception(&shown_error, &style);
         self.write_err(&format!("Exception ignored in: {shown}\n{text}"));
     }
 }

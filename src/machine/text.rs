@@ -4,6 +4,8 @@
 
 use std::rc::Rc;
 
+use compact_str::ToCompactString;
+
 use crate::machine::ops::Special;
 use crate::machine::{Vm, display};
 use crate::object::class::Payload;
@@ -25,6 +27,9 @@ impl Default for DigitLimit {
 impl Vm {
     /// `repr(value)`.
     pub fn repr(&mut self, value: &Value) -> Result<Rc<Str>> {
+        if let Value::Int(n) = value {
+            return Ok(Rc::new(Str::new(n.to_compact_string())));
+        }
         let mut out = String::new();
         self.push_repr(&mut out, value)?;
         Ok(Rc::new(Str::new(out)))

@@ -11,6 +11,10 @@ impl Vm {
     /// Takes an exception raised at the current step to its handler, or out of the frame.
     #[cold]
     pub fn unwind(&mut self, frame: &mut Frame, error: Error) -> Result<()> {
+        // What died on the way here died at this step, not at the handler.
+        if gc::pending() {
+            self.run_finalizers(Some(frame));
+        }
         let code = frame.code.clone();
         let exception = &error.0;
         let pc = frame.pc;
@@ -23,12 +27,15 @@ impl Vm {
         if exception.traceback.borrow().is_none() {
             self.note_name_suggestion(&error, frame);
         }
-        if !exception.reraised.replace(false) && !code.source.library {
+        if !exception.reraised.replace(false) {
             exception.add_traceback(&code, span, None);
         }
         let Some(handler) = code.handlers.iter().find(|h| h.start <= pc && pc < h.end) else { return Err(error) };
         for slot in handler.clear as usize..frame.locals.len().min(code.slots as usize) {
             frame.locals[slot] = Value::Unbound;
+        }
+        if gc::pending() {
+            self.run_finalizers(Some(frame));
         }
         frame.locals[handler.exc as usize] = error.value();
         frame.pc = handler.target;

@@ -8,8 +8,6 @@ use crate::machine::Vm;
 use crate::object::coroutine::Coroutine;
 use crate::object::{Class, Result};
 use crate::report::{self, ErrorFormat};
-use crate::source::Source;
-use crate::source::Span;
 
 /// Which warnings were shown: one with the same text, category and line is shown once.
 #[derive(Default)]
@@ -47,16 +45,19 @@ impl Vm {
         if !self.extension::<Shown>().seen.insert((message.to_owned(), code.clone(), file, line)) {
             return;
         }
+        let style = self.host.style;
+        if place.is_none() && style.format == ErrorFormat::Python {
+            return self.write_err(&format!("sys:1: {code}: {message}\n"));
+        }
         let diagnostic = Diagnostic {
             severity: Severity::Warning,
             code,
             message: message.to_owned(),
-            place: place.or_else(|| Some(Place { source: Source::new("sys", ""), span: Span::default() })),
+            place,
             labels,
             notes: Vec::new(),
             helps,
         };
-        let style = self.host.style;
         let mut text = report::diagnostic(&diagnostic, &style);
         if style.format == ErrorFormat::Python {
             text.push_str(trailer);

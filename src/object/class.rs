@@ -334,7 +334,7 @@ impl Attrs {
 impl Drop for Attrs {
     fn drop(&mut self) {
         if let Attrs::Shaped { values, .. } = self {
-            gc::release(values);
+            gc::release_in_order(values);
         }
     }
 }

@@ -176,7 +176,7 @@ impl Drop for Dict {
                 }
             }
         }
-        gc::release(&mut values);
+        gc::release_in_order(&mut values);
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Coroutine {
     pub chain: RefCell<Vec<Rc<Coroutine>>>,
     /// The machine's count of chains touched from outside when `chain` was stored; see `machine::coroutine`.
     pub chain_epoch: Cell<u64>,
+    /// What those that await it were handling when it was started.
+    pub base_handled: RefCell<Option<Rc<Exception>>>,
     /// Whether another coroutine's chain goes through this one.
     pub in_chain: Cell<bool>,
     /// A generator decorated with `types.coroutine`.
@@ -117,6 +119,7 @@ impl Coroutine {
             qualname: RefCell::new(qualname),
             chain: RefCell::default(),
             chain_epoch: Cell::new(0),
+            base_handled: RefCell::default(),
             in_chain: Cell::new(false),
             iterable,
             hooked: Cell::new(false),
@@ -159,7 +162,7 @@ impl Drop for Coroutine {
             revived.state.set(state);
             gc::finalize_later(Finalizer::Coroutine(revived));
         } else if let Body::Frame(frame) = self.body.get_mut() {
-            gc::release(&mut std::mem::take(&mut frame.locals).into_vec());
+            gc::release_in_order(&mut std::mem::take(&mut frame.locals).into_vec());
         }
     }
 }

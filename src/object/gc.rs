@@ -47,7 +47,10 @@ pub fn release(values: &mut Vec<Value>) {
         return;
     }
     let _ = DEPTH.try_with(|d| d.set(depth + 1));
-    values.clear();
+    // From the end, as CPython frees lists and tuples.
+    while let Some(value) = values.pop() {
+        drop(value);
+    }
     let _ = DEPTH.try_with(|d| d.set(depth));
     if depth == 0 {
         while let Ok(Some(mut batch)) = LATER.try_with(|later| later.borrow_mut().pop()) {
@@ -56,6 +59,12 @@ pub fn release(values: &mut Vec<Value>) {
             let _ = DEPTH.try_with(|d| d.set(0));
         }
     }
+}
+
+/// [`release`] in order from the first: the locals of a frame, the values of a dict.
+pub fn release_in_order(values: &mut Vec<Value>) {
+    values.reverse();
+    release(values);
 }
 
 /// [`release`] for a single value.

@@ -42,6 +42,11 @@ pub trait NativeIter {
         None
     }
 
+    /// The arguments that its `repr` shows, if it shows any: `count(5)`.
+    fn shown(&self) -> Option<Vec<Value>> {
+        None
+    }
+
     /// The values it holds, so that long chains of iterators are freed without recursion.
     fn take_values(&mut self) -> Vec<Value> {
         Vec::new()

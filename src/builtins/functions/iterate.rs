@@ -4,8 +4,8 @@
 use std::rc::Rc;
 
 use crate::builtins::types::{new_class, special};
-use crate::machine::ops::is_object;
 use crate::machine::Vm;
+use crate::machine::ops::is_object;
 use crate::object::coroutine::{Body, Coroutine, Kind, NativeCoroutine, Outcome, Resume};
 use crate::object::iter::{Iter, NativeIter};
 use crate::object::native::{Row, class_method, native, static_method};
@@ -419,7 +419,9 @@ fn new_reversed(vm: &mut Vm, args: &[Value]) -> Result {
         return Ok(vm.iter_over(&base, items));
     }
     let sequence = match value.unwrapped() {
-        Value::Tuple(_) | Value::List(_) | Value::Str(_) | Value::Bytes(_) | Value::ByteArray(_) | Value::Range(_) => true,
+        Value::Tuple(_) | Value::List(_) | Value::Str(_) | Value::Bytes(_) | Value::ByteArray(_) | Value::Range(_) => {
+            true
+        }
         Value::Dict(_) | Value::Set(_) => false,
         _ => is_object(value) && !matches!(value, Value::Class(_)) && vm.has_special(value, sym::__getitem__),
     };

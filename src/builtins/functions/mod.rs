@@ -18,7 +18,8 @@ use crate::symbol::sym;
 /// Fills `vm.builtins`.
 pub fn install(vm: &mut Vm) {
     let dict = vm.builtins.clone();
-    for rows in [FUNCTIONS, attributes::FUNCTIONS, files::FUNCTIONS, iterate::FUNCTIONS, numbers::FUNCTIONS, source::FUNCTIONS]
+    for rows in
+        [FUNCTIONS, attributes::FUNCTIONS, files::FUNCTIONS, iterate::FUNCTIONS, numbers::FUNCTIONS, source::FUNCTIONS]
     {
         add_functions(vm, "builtins", &dict, rows);
     }
@@ -58,9 +59,32 @@ pub fn install(vm: &mut Vm) {
 
 /// The classes that are built-in names, besides the exceptions.
 const CLASSES: &[&str] = &[
-    "object", "type", "int", "bool", "float", "complex", "str", "bytes", "bytearray", "tuple", "list", "dict", "set",
-    "frozenset", "range", "slice", "property", "classmethod", "staticmethod", "super", "enumerate", "zip", "map", "filter",
-    "reversed", "memoryview",
+    "object",
+    "type",
+    "int",
+    "bool",
+    "float",
+    "complex",
+    "str",
+    "bytes",
+    "bytearray",
+    "tuple",
+    "list",
+    "dict",
+    "set",
+    "frozenset",
+    "range",
+    "slice",
+    "property",
+    "classmethod",
+    "staticmethod",
+    "super",
+    "enumerate",
+    "zip",
+    "map",
+    "filter",
+    "reversed",
+    "memoryview",
 ];
 
 const FUNCTIONS: &[Row] = &[

@@ -170,9 +170,9 @@ fn extreme(vm: &mut Vm, args: &[Value], name: &str, op: CmpOp) -> Result {
         Some([one]) => one.clone(),
         Some(_) => {
             if !default.is_unbound() {
-                return Err(vm.type_error(format!(
-                    "Cannot specify a default for {name}() with multiple positional arguments"
-                )));
+                return Err(
+                    vm.type_error(format!("Cannot specify a default for {name}() with multiple positional arguments"))
+                );
             }
             values.clone()
         }

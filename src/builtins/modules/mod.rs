@@ -1,30 +1,166 @@
-//! The built-in modules, by name: each is a table of natives or a page of the language itself, loaded when imported.
+//! The built-in modules: each is a table of natives, a page of the language itself, or both.
+//!
+//! What must be fast is Rust; the rest is `stdlib/<module>.aio`, which runs in the same namespace as the natives and finds
+//! them there. A page that only some programs need is loaded when one of its names is first asked for.
+
+pub mod support;
+
+mod functools;
+mod itertools;
+mod math;
+mod random;
+mod sys;
+mod time;
 
 use std::rc::Rc;
 
 use crate::machine::Vm;
-use crate::object::Result;
 use crate::object::module::Module;
+use crate::object::native::Row;
+use crate::object::{Dict, Result, Str, Value};
 
-type Loader = fn(&mut Vm) -> Result<Rc<Module>>;
+
+/// A built-in module.
+struct Spec {
+    name: &'static str,
+    functions: &'static [Row],
+    /// Adds what is no function: classes, constants.
+    setup: Option<fn(&mut Vm, &Rc<Module>) -> Result<()>>,
+    pages: &'static [Page],
+}
+
+/// A source text of the library.
+struct Page {
+    text: &'static str,
+    /// What it defines; loaded when one of these names is asked for, or at once if there are none.
+    names: &'static [&'static str],
+}
+
+const fn rust(name: &'static str, functions: &'static [Row]) -> Spec {
+    Spec { name, functions, setup: None, pages: &[] }
+}
+
+impl Spec {
+    const fn with(self, setup: fn(&mut Vm, &Rc<Module>) -> Result<()>) -> Spec {
+        Spec { setup: Some(setup), ..self }
+    }
+
+    const fn and(self, pages: &'static [Page]) -> Spec {
+        Spec { pages, ..self }
+    }
+}
+
+macro_rules! page {
+    ($file:literal $(, $name:literal)*) => {
+        Page { text: include_str!(concat!("../../stdlib/", $file, ".aio")), names: &[$($name),*] }
+    };
+}
 
 /// Every module that `import` finds without a file.
-const MODULES: &[(&str, Loader)] = &[("asyncio", crate::asyncio::module), ("contextvars", crate::asyncio::contextvars::contextvars_module)];
+const MODULES: &[Spec] = &[
+    rust("functools", functools::FUNCTIONS).with(functools::setup).and(&[page!(
+        "functools",
+        "total_ordering",
+        "cached_property",
+        "partialmethod",
+        "singledispatch",
+        "singledispatchmethod"
+    )]),
+    rust("itertools", &[]).with(itertools::setup),
+    rust("math", math::FUNCTIONS).with(math::setup),
+    rust("random", &[]).with(random::setup),
+    rust("sys", sys::FUNCTIONS).with(sys::setup),
+    rust("time", time::FUNCTIONS).with(time::setup),
+];
+
+fn spec(name: &str) -> Option<&'static Spec> {
+    MODULES.iter().find(|spec| spec.name == name)
+}
 
 /// Loads a built-in module; `None` if there is none of that name.
 pub fn load(vm: &mut Vm, name: &str) -> Result<Option<Rc<Module>>> {
-    match MODULES.iter().find(|(known, _)| *known == name) {
-        Some((_, loader)) => loader(vm).map(Some),
-        None => Ok(None),
+    let Some(spec) = spec(name) else {
+        return match name {
+            "contextvars" => crate::asyncio::contextvars::contextvars_module(vm).map(Some),
+            _ => crate::asyncio::load(vm, name),
+        };
+    };
+    let lazy = spec.pages.iter().any(|page| !page.names.is_empty());
+    let module = vm.new_module(name, if lazy { Some(load_page) } else { None });
+    let package = if MODULES.iter().any(|other| other.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'))) {
+        let path = vm.intern("__path__");
+        module.dict.set_str(&path, Value::list(Vec::new()));
+        name
+    } else {
+        name.rsplit_once('.').map_or("", |(parent, _)| parent)
+    };
+    let key = vm.intern("__package__");
+    module.dict.set_str(&key, Value::str(package));
+    crate::builtins::add_functions(vm, name, &module.dict, spec.functions);
+    if let Some(setup) = spec.setup {
+        setup(vm, &module)?;
     }
+    // Pages may import each other in a circle.
+    let key = vm.intern(name);
+    vm.modules.set_str(&key, Value::Module(module.clone()));
+    for page in spec.pages.iter().filter(|page| page.names.is_empty()) {
+        if let Err(error) = vm.load_library(name, page.text, &module.dict) {
+            vm.modules.remove_str(&key);
+            return Err(error);
+        }
+    }
+    if lazy {
+        add_all(vm, spec, &module);
+    }
+    Ok(Some(module))
+}
+
+/// A module with pages still to come says what `import *` takes.
+fn add_all(vm: &mut Vm, spec: &Spec, module: &Module) {
+    let all = vm.name(crate::symbol::sym::__all__).clone();
+    if module.dict.get_str(&all).is_some() {
+        return;
+    }
+    let mut names: Vec<Value> = module
+        .dict
+        .pairs()
+        .into_iter()
+        .filter(|(key, value)| !matches!(value, Value::Module(_)) && key.as_str().is_some_and(|k| !k.starts_with('_')))
+        .map(|(key, _)| key)
+        .collect();
+    names.extend(spec.pages.iter().flat_map(|page| page.names).filter(|n| !n.starts_with('_')).map(|n| Value::str(n)));
+    module.dict.set_str(&all, Value::list(names));
+}
+
+/// Loads the page that defines a name.
+fn load_page(vm: &mut Vm, module: &Rc<Module>, name: &Rc<Str>) -> Result<Option<Value>> {
+    let of = module.name.borrow().clone();
+    let page = spec(&of).and_then(|spec| spec.pages.iter().find(|page| page.names.contains(&name.as_str())));
+    let Some(page) = page else { return Ok(None) };
+    vm.load_library(&of, page.text, &module.dict)?;
+    let name = vm.intern_str(name);
+    Ok(module.dict.get_str(&name))
 }
 
 /// Whether a name is that of a module worth suggesting.
 pub fn is_known(name: &str) -> bool {
-    MODULES.iter().any(|(known, _)| *known == name)
+    MODULES.iter().any(|spec| spec.name == name)
 }
 
 /// Runs what `atexit` has registered.
 pub fn run_exit_handlers(vm: &mut Vm) {
     let _ = vm;
+}
+
+/// Sets names in a module's namespace.
+fn set_all<const N: usize>(vm: &mut Vm, dict: &Rc<Dict>, values: [(&str, Value); N]) {
+    for (name, value) in values {
+        let name = vm.intern(name);
+        dict.set_str(&name, value);
+    }
+}
+
+/// The names of the modules there are.
+fn names() -> impl Iterator<Item = &'static str> {
+    MODULES.iter().map(|spec| spec.name)
 }

@@ -1,7 +1,7 @@
 //! `bool`.
 
-use super::number::{Kind, Operators};
 use super::new_class;
+use super::number::{Kind, Operators};
 use crate::builtins::add_methods;
 use crate::machine::Vm;
 use crate::object::native::{Row, static_method};

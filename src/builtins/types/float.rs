@@ -3,8 +3,8 @@
 use super::number::{self, Kind, Operators, receiver};
 use super::{new_class, special};
 use crate::builtins::add_methods;
-use crate::machine::sequence::bytes_of;
 use crate::machine::Vm;
+use crate::machine::sequence::bytes_of;
 use crate::object::native::{Row, class_method, getter, method, static_method};
 use crate::object::{Result, Value};
 use crate::symbol::sym;
@@ -78,8 +78,7 @@ pub fn float(vm: &mut Vm, x: &Value) -> Result<f64> {
         return vm.to_f64(x);
     }
     if let Some(text) = x.as_str() {
-        return floats::parse_float(text.as_str())
-            .ok_or_else(|| vm.from_fault(floats::not_a_float(text.as_str())));
+        return floats::parse_float(text.as_str()).ok_or_else(|| vm.from_fault(floats::not_a_float(text.as_str())));
     }
     if let Some(bytes) = bytes_of(x) {
         return match floats::parse_float_bytes(&bytes) {

@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use super::{new_class, special, type_::unpack};
 use crate::builtins::add_methods;
-use crate::machine::{Vm, views};
 use crate::machine::generic::{self, GenericAlias, Union};
+use crate::machine::{Vm, views};
 use crate::object::class::{Attrs, Instance};
 use crate::object::native::{Row, getter, method, static_method};
 use crate::object::{Result, Value};
@@ -303,7 +303,9 @@ fn init_namespace(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn pairs_of(value: &Value) -> Vec<(Value, Value)> {
-    crate::machine::attr::attrs_of(value).map(|attrs: &std::cell::RefCell<Attrs>| attrs.borrow().pairs()).unwrap_or_default()
+    crate::machine::attr::attrs_of(value)
+        .map(|attrs: &std::cell::RefCell<Attrs>| attrs.borrow().pairs())
+        .unwrap_or_default()
 }
 
 fn namespace_repr(vm: &mut Vm, args: &[Value]) -> Result {
@@ -370,9 +372,7 @@ const PROXY: &[Row] = &[
     method("__hash__()", |vm, args| vm.hash(&mapping(&args[0])).map(Value::Int)),
     method("__or__(value, /)", |vm, args| vm.binary(BinOp::BitOr, &mapping(&args[0]), &mapping(&args[1]))),
     method("__ror__(value, /)", |vm, args| vm.binary(BinOp::BitOr, &mapping(&args[1]), &mapping(&args[0]))),
-    method("__ior__(value, /)", |vm, _| {
-        Err(vm.type_error("'|=' is not supported by mappingproxy; use '|' instead"))
-    }),
+    method("__ior__(value, /)", |vm, _| Err(vm.type_error("'|=' is not supported by mappingproxy; use '|' instead"))),
 ];
 
 /// The mapping behind a proxy; another value as it is.

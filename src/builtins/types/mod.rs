@@ -148,6 +148,9 @@ pub fn wrong_receiver(vm: &mut Vm, class: &str, name: &str, value: &Value) -> Er
     if name.starts_with("__") && !PLAIN.contains(&name) {
         vm.type_error(format!("descriptor '{name}' requires a '{class}' object but received a '{}'", found.as_str()))
     } else {
-        vm.type_error(format!("descriptor '{name}' for '{class}' objects doesn't apply to a '{}' object", found.as_str()))
+        vm.type_error(format!(
+            "descriptor '{name}' for '{class}' objects doesn't apply to a '{}' object",
+            found.as_str()
+        ))
     }
 }

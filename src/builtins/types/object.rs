@@ -218,9 +218,7 @@ fn set_class(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
         }
         Value::Exception(exception) => *exception.class.borrow_mut() = new.clone(),
         _ => {
-            return Err(
-                vm.type_error("__class__ assignment only supported for mutable types or ModuleType subclasses")
-            );
+            return Err(vm.type_error("__class__ assignment only supported for mutable types or ModuleType subclasses"));
         }
     }
     Ok(())

@@ -156,7 +156,8 @@ fn set(vm: &mut Vm, args: &[Value], new: Option<Value>) -> Result {
     let instance = &args[1];
     match &*inner {
         Descriptor::Property(property) => {
-            let (function, what) = if new.is_some() { (&property.set, "setter") } else { (&property.delete, "deleter") };
+            let (function, what) =
+                if new.is_some() { (&property.set, "setter") } else { (&property.delete, "deleter") };
             let Some(function) = function.given().cloned() else {
                 let class = vm.class_of(instance);
                 let of = class.qualname.borrow().as_str().to_owned();
@@ -304,9 +305,7 @@ const SUPER: &[Row] = &[
     getter("__thisclass__", |_, this| {
         Ok(this.data::<Super>().map_or(Value::None, |data| Value::Class(data.class.clone())))
     }),
-    getter("__self__", |_, this| {
-        Ok(Value::option(this.data::<Super>().and_then(|data| data.this.clone().bound())))
-    }),
+    getter("__self__", |_, this| Ok(Value::option(this.data::<Super>().and_then(|data| data.this.clone().bound())))),
     getter("__self_class__", |_, this| {
         let data = this.data::<Super>().filter(|data| !data.this.is_unbound());
         Ok(data.map_or(Value::None, |data| Value::Class(data.this_class.clone())))

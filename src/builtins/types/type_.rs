@@ -118,9 +118,7 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
     let entries = vm.name(sym::__mro_entries__).clone();
     for base in bases.iter().filter(|base| !matches!(base, Value::Class(_))) {
         if vm.get_attr_opt(base, &entries)?.is_some() {
-            return Err(
-                vm.type_error("type() doesn't support MRO entry resolution; use types.new_class()")
-            );
+            return Err(vm.type_error("type() doesn't support MRO entry resolution; use types.new_class()"));
         }
     }
     let given = Value::Class(meta.clone());

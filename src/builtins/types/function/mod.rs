@@ -38,10 +38,7 @@ fn call(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 const FUNCTION: &[Row] = &[
-    static_method(
-        "__new__(cls, code, globals, name=None, argdefs=None, closure=None, kwdefaults=None)",
-        new_function,
-    ),
+    static_method("__new__(cls, code, globals, name=None, argdefs=None, closure=None, kwdefaults=None)", new_function),
     method("__call__(*args, **kwargs)", call),
     method("__get__(instance, owner=None, /)", |vm, args| {
         function(vm, &args[0], "__get__")?;
@@ -71,11 +68,11 @@ const FUNCTION: &[Row] = &[
     ),
     attribute("__doc__", get_doc, |vm, this, new| {
         let new = Value::option(new.bound());
-        replace(vm, this, "__doc__", |extra| std::mem::replace(&mut extra.doc, Some(new)))
+        replace(vm, this, "__doc__", |extra| extra.doc.replace(new))
     }),
     attribute("__module__", get_module, |vm, this, new| {
         let new = Value::option(new.bound());
-        replace(vm, this, "__module__", |extra| std::mem::replace(&mut extra.module, Some(new)))
+        replace(vm, this, "__module__", |extra| extra.module.replace(new))
     }),
     attribute("__defaults__", get_defaults, set_defaults),
     attribute("__kwdefaults__", get_kwdefaults, set_kwdefaults),

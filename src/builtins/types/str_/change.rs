@@ -172,7 +172,10 @@ fn join(vm: &mut Vm, args: &[Value]) -> Result {
         other => {
             let iterator = match vm.iter(other) {
                 Ok(iterator) => iterator,
-                Err(e) if e.is(&vm.types.TypeError) && vm.lookup_special(other, crate::symbol::sym::__iter__).is_none() => {
+                Err(e)
+                    if e.is(&vm.types.TypeError)
+                        && vm.lookup_special(other, crate::symbol::sym::__iter__).is_none() =>
+                {
                     return Err(vm.type_error("can only join an iterable"));
                 }
                 Err(e) => return Err(e),
@@ -186,10 +189,9 @@ fn join(vm: &mut Vm, args: &[Value]) -> Result {
             Some(text) => size = size.saturating_add(text.as_str().len()),
             None => {
                 let found = vm.type_name(item);
-                return Err(vm.type_error(format!(
-                    "sequence item {at}: expected str instance, {} found",
-                    found.as_str()
-                )));
+                return Err(
+                    vm.type_error(format!("sequence item {at}: expected str instance, {} found", found.as_str()))
+                );
             }
         }
     }

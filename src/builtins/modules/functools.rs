@@ -1,0 +1,449 @@
+//! The part of `functools` that must be fast: `partial`, `reduce`, `cmp_to_key`, `lru_cache`, `wraps`.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use super::set_all;
+use super::support::{class_given, define, export, field_row, items, keywords, natives, new_structure, this, wrapped};
+use crate::machine::Vm;
+use crate::object::class::{Class, Instance, Layout};
+use crate::object::function::BoundMethod;
+use crate::object::module::Module;
+use crate::object::native::{Row, getter, method, native, static_method};
+use crate::object::{Dict, Result, Str, Value};
+use crate::symbol::sym;
+use crate::syntax::ast::CmpOp;
+
+pub const FUNCTIONS: &[Row] = &[
+    native("def lru_cache(maxsize=128, typed=False)", lru_cache),
+    native("def cache(user_function, /)", |vm, args| {
+        let wrapper = cache_wrapper(vm, &args[0], None, false);
+        update_wrapper(vm, &wrapper, &args[0], None, None)?;
+        Ok(wrapper)
+    }),
+    native(
+        "def update_wrapper(wrapper, wrapped, assigned=<unrepresentable>, updated=<unrepresentable>)",
+        |vm, args| {
+            update_wrapper(vm, &args[0], &args[1], args[2].clone().bound().as_ref(), args[3].clone().bound().as_ref())?;
+            Ok(args[0].clone())
+        },
+    ),
+    native("def wraps(wrapped, assigned=<unrepresentable>, updated=<unrepresentable>)", |vm, args| {
+        let class = partial_class(vm);
+        let name = vm.intern("functools");
+        let functools = vm.import_module(&name)?;
+        let name = vm.intern("update_wrapper");
+        let func = vm.get_attr(&functools, &name)?;
+        let mut given = vec![(vm.intern("wrapped"), args[0].clone())];
+        for (key, value) in [("assigned", &args[1]), ("updated", &args[2])] {
+            if !value.is_unbound() {
+                given.push((vm.intern(key), value.clone()));
+            }
+        }
+        Ok(Instance::native(&class, Partial { func, args: Vec::new(), keywords: named(&given).into() }))
+    }),
+];
+
+/// Natives whose module CPython calls `_functools`.
+const ACCELERATED: &[Row] = &[
+    native("reduce(function, iterable, initial=<unrepresentable>, /)", reduce),
+    native("cmp_to_key(mycmp)", |vm, args| {
+        let class = key_class(vm);
+        Ok(Instance::native(&class, Key { compare: args[0].clone(), object: RefCell::new(Value::Unbound) }))
+    }),
+];
+
+const ASSIGNMENTS: [&str; 6] = ["__module__", "__name__", "__qualname__", "__doc__", "__annotations__", "__type_params__"];
+
+pub fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
+    crate::builtins::add_functions(vm, "_functools", &module.dict, ACCELERATED);
+    let class = partial_class(vm);
+    export(vm, &module.dict, &class);
+    let class = wrapper_class(vm);
+    export(vm, &module.dict, &class);
+    let assignments: Vec<Value> = ASSIGNMENTS.iter().map(|name| Value::str(name)).collect();
+    set_all(
+        vm,
+        &module.dict,
+        [
+            ("WRAPPER_ASSIGNMENTS", Value::tuple(assignments)),
+            ("WRAPPER_UPDATES", Value::tuple([Value::str("__dict__")])),
+        ],
+    );
+    Ok(())
+}
+
+/// `partial`: a callable with some of its arguments.
+pub struct Partial {
+    pub func: Value,
+    pub args: Vec<Value>,
+    pub keywords: Rc<Dict>,
+}
+
+/// What `cmp_to_key` returns, and what calling that returns.
+struct Key {
+    compare: Value,
+    object: RefCell<Value>,
+}
+
+/// A function with a cache in front.
+struct Cached {
+    func: Value,
+    /// `None`: no limit.
+    most: Option<usize>,
+    typed: bool,
+    /// Results by arguments, least recently used first.
+    results: Rc<Dict>,
+    hits: Cell<i64>,
+    misses: Cell<i64>,
+}
+
+natives!(Partial, Key, Cached);
+
+fn named(pairs: &[(Rc<Str>, Value)]) -> Dict {
+    let dict = Dict::new();
+    for (key, value) in pairs {
+        dict.set_str(key, value.clone());
+    }
+    dict
+}
+
+pub fn partial_class(vm: &mut Vm) -> Rc<Class> {
+    let object = vm.types.object.clone();
+    let class = define(vm, "functools.partial", &object, Layout::Native(202), PARTIAL);
+    class.has_dict.set(true);
+    class
+}
+
+const PARTIAL: &[Row] = &[
+    static_method("__new__(cls, func=<unrepresentable>, /, *args, **keywords)", |vm, args| {
+        let class = class_given(vm, args)?;
+        if args[1].is_unbound() {
+            return Err(vm.type_error("type 'partial' takes at least one argument"));
+        }
+        if !vm.is_callable(&args[1]) {
+            return Err(vm.type_error("the first argument must be callable"));
+        }
+        let (mut func, mut given) = (args[1].clone(), Vec::new());
+        let keywords = Dict::new();
+        if let Some(inner) = args[1].data::<Partial>() {
+            func = inner.func.clone();
+            given.clone_from(&inner.args);
+            vm.dict_update(&keywords, &Value::Dict(inner.keywords.clone()))?;
+        }
+        given.extend_from_slice(items(&args[2]));
+        vm.dict_update(&keywords, &args[3])?;
+        Ok(Instance::native(&class, Partial { func, args: given, keywords: keywords.into() }))
+    }),
+    method("__call__(*args, **keywords)", |vm, args| {
+        let partial = this!(vm, args[0], Partial);
+        let more = keywords(&args[2]);
+        if partial.keywords.is_empty() && more.is_empty() {
+            if partial.args.is_empty() {
+                return vm.call(&partial.func, items(&args[1]));
+            }
+            let all = [&partial.args, items(&args[1])].concat();
+            return vm.call(&partial.func, &all);
+        }
+        let mut pairs = keywords(&Value::Dict(partial.keywords.clone()));
+        for (key, value) in more {
+            match pairs.iter_mut().find(|(known, _)| known.as_str() == key.as_str()) {
+                Some((_, old)) => *old = value,
+                None => pairs.push((key, value)),
+            }
+        }
+        let all = [&partial.args, items(&args[1])].concat();
+        vm.call_kw(&partial.func, &all, &pairs)
+    }),
+    method("__repr__()", |vm, args| {
+        let partial = this!(vm, args[0], Partial);
+        let class = vm.class_of(&args[0]);
+        let qualname = class.qualname.borrow().clone();
+        let module = vm.class_module(&class);
+        let mut text = String::new();
+        let Some(guard) = vm.enter_repr(&mut text, &args[0], "...")? else { return Ok(Value::string(text)) };
+        if let Some(module) = module {
+            text.push_str(&module);
+            text.push('.');
+        }
+        text.push_str(&qualname);
+        text.push('(');
+        let mut result = vm.push_repr(&mut text, &partial.func);
+        for arg in &partial.args {
+            text.push_str(", ");
+            result = result.and_then(|()| vm.push_repr(&mut text, arg));
+        }
+        for (key, value) in keywords(&Value::Dict(partial.keywords.clone())) {
+            text.push_str(", ");
+            text.push_str(&key);
+            text.push('=');
+            result = result.and_then(|()| vm.push_repr(&mut text, &value));
+        }
+        text.push(')');
+        vm.leave_repr(guard);
+        result.map(|()| Value::string(text))
+    }),
+    method("__class_getitem__(item)", |vm, args| Ok(vm.generic_alias(&args[0], &args[1]))),
+    getter("func", |vm, this| Ok(this!(vm, this, Partial).func.clone())),
+    getter("args", |vm, this| Ok(Value::tuple(this!(vm, this, Partial).args.clone()))),
+    getter("keywords", |vm, this| Ok(Value::Dict(this!(vm, this, Partial).keywords.clone()))),
+];
+
+fn reduce(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let mut result = args[2].clone();
+    vm.for_each(&args[1], |vm, item| {
+        result = if result.is_unbound() { item } else { vm.call(&args[0], &[result.take(), item])? };
+        Ok(true)
+    })?;
+    if result.is_unbound() {
+        return Err(vm.type_error("reduce() of empty iterable with no initial value"));
+    }
+    Ok(result)
+}
+
+fn key_class(vm: &mut Vm) -> Rc<Class> {
+    let object = vm.types.object.clone();
+    define(vm, "functools.KeyWrapper", &object, Layout::Final, KEY)
+}
+
+fn compare_keys(vm: &mut Vm, args: &[Value], op: CmpOp) -> Result<Value> {
+    let key = this!(vm, args[0], Key);
+    let Some(other) = args[1].data::<Key>() else {
+        return Err(vm.type_error("other argument must be K instance"));
+    };
+    let (a, b) = (key.object.borrow().clone(), other.object.borrow().clone());
+    if a.is_unbound() || b.is_unbound() {
+        let name = vm.intern("object");
+        return Err(vm.attribute_error(&args[0], &name));
+    }
+    let order = vm.call(&key.compare, &[a, b])?;
+    vm.compare(op, &order, &Value::Int(0))
+}
+
+const KEY: &[Row] = &[
+    method("__call__(obj)", |vm, args| {
+        let key = this!(vm, args[0], Key);
+        let class = vm.class_of(&args[0]);
+        let object = RefCell::new(args[1].clone());
+        Ok(Instance::native(&class, Key { compare: key.compare.clone(), object }))
+    }),
+    method("__lt__(other, /)", |vm, args| compare_keys(vm, args, CmpOp::Lt)),
+    method("__le__(other, /)", |vm, args| compare_keys(vm, args, CmpOp::LtE)),
+    method("__eq__(other, /)", |vm, args| compare_keys(vm, args, CmpOp::Eq)),
+    method("__ne__(other, /)", |vm, args| compare_keys(vm, args, CmpOp::NotEq)),
+    method("__gt__(other, /)", |vm, args| compare_keys(vm, args, CmpOp::Gt)),
+    method("__ge__(other, /)", |vm, args| compare_keys(vm, args, CmpOp::GtE)),
+    getter("obj", |vm, this| {
+        let object = this!(vm, this, Key).object.borrow().clone();
+        if object.is_unbound() {
+            let name = vm.intern("obj");
+            return Err(vm.attribute_error(this, &name));
+        }
+        Ok(object)
+    }),
+];
+
+fn wrapper_class(vm: &mut Vm) -> Rc<Class> {
+    let object = vm.types.object.clone();
+    let class = define(vm, "functools._lru_cache_wrapper", &object, Layout::Native(203), CACHED);
+    class.has_dict.set(true);
+    class
+}
+
+fn cache_wrapper(vm: &mut Vm, func: &Value, most: Option<usize>, typed: bool) -> Value {
+    let class = wrapper_class(vm);
+    let data = Cached {
+        func: func.clone(),
+        most,
+        typed,
+        results: Rc::default(),
+        hits: Cell::new(0),
+        misses: Cell::new(0),
+    };
+    Instance::native(&class, data)
+}
+
+/// What `lru_cache(maxsize, typed)` returns: it is waiting for the function.
+struct CacheMaker {
+    most: Option<usize>,
+    typed: bool,
+}
+
+natives!(CacheMaker);
+
+const MAKER: &[Row] = &[method("__call__(user_function, /)", |vm, args| {
+    let maker = this!(vm, args[0], CacheMaker);
+    let wrapper = cache_wrapper(vm, &args[1], maker.most, maker.typed);
+    update_wrapper(vm, &wrapper, &args[1], None, None)?;
+    Ok(wrapper)
+})];
+
+fn lru_cache(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let typed = vm.truth(&args[1])?;
+    if args[0].is_none() || args[0].is_int() {
+        let most = match args[0].as_bigint() {
+            None => None,
+            Some(n) => Some(num_traits::ToPrimitive::to_usize(&n).unwrap_or(0)),
+        };
+        let object = vm.types.object.clone();
+        let class = define(vm, "functools._cache_maker", &object, Layout::Final, MAKER);
+        return Ok(Instance::native(&class, CacheMaker { most, typed }));
+    }
+    if !vm.is_callable(&args[0]) {
+        return Err(vm.type_error("Expected first argument to be an integer, a callable, or None"));
+    }
+    let wrapper = cache_wrapper(vm, &args[0], Some(128), typed);
+    update_wrapper(vm, &wrapper, &args[0], None, None)?;
+    Ok(wrapper)
+}
+
+/// What the results of a call are kept under.
+fn key_of(vm: &mut Vm, positional: &[Value], named: &[(Rc<Str>, Value)], typed: bool) -> Value {
+    if let ([only @ (Value::Int(_) | Value::Str(_) | Value::BigInt(_))], [], false) = (positional, named, typed) {
+        return only.clone();
+    }
+    let mut parts = positional.to_vec();
+    if !named.is_empty() {
+        // Stands between the two kinds; no script can get at it.
+        parts.push(Value::Class(key_class(vm)));
+        for (name, value) in named {
+            parts.extend([Value::Str(name.clone()), value.clone()]);
+        }
+    }
+    if typed {
+        let values = positional.iter().chain(named.iter().map(|(_, value)| value));
+        let classes: Vec<Value> = values.map(|value| Value::Class(vm.class_of(value))).collect();
+        parts.extend(classes);
+    }
+    Value::tuple(parts)
+}
+
+fn call_cached(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let cached = this!(vm, args[0], Cached);
+    let (positional, named) = (items(&args[1]), keywords(&args[2]));
+    if cached.most == Some(0) {
+        cached.misses.set(cached.misses.get() + 1);
+        return vm.call_kw(&cached.func, positional, &named);
+    }
+    let key = key_of(vm, positional, &named, cached.typed);
+    if let Some(result) = vm.dict_get(&cached.results, &key)? {
+        cached.hits.set(cached.hits.get() + 1);
+        if cached.most.is_some() {
+            // The most recently used is last.
+            if let Some((key, value)) = vm.dict_remove(&cached.results, &key)? {
+                vm.dict_set(&cached.results, key, value)?;
+            }
+        }
+        return Ok(result);
+    }
+    cached.misses.set(cached.misses.get() + 1);
+    let result = vm.call_kw(&cached.func, positional, &named)?;
+    if let Some(most) = cached.most {
+        // The call may have come back here with the same arguments.
+        if vm.dict_contains(&cached.results, &key)? {
+            return Ok(result);
+        }
+        while cached.results.len() >= most {
+            let oldest = {
+                let mut table = cached.results.table.borrow_mut();
+                let first = table.first();
+                first.and_then(|at| table.remove_at(at))
+            };
+            if oldest.is_none() {
+                break;
+            }
+            drop(oldest);
+        }
+    }
+    vm.dict_set(&cached.results, key, result.clone())?;
+    Ok(result)
+}
+
+const CACHE_INFO: &[Row] =
+    &[field_row::<0>("hits"), field_row::<1>("misses"), field_row::<2>("maxsize"), field_row::<3>("currsize")];
+
+const CACHED: &[Row] = &[
+    method("__call__(*args, **kwargs)", call_cached),
+    method("__get__(obj, objtype=None, /)", |_, args| {
+        if args[1].is_none() {
+            return Ok(args[0].clone());
+        }
+        Ok(Value::BoundMethod(Rc::new(BoundMethod { func: args[0].clone(), this: args[1].clone() })))
+    }),
+    method("__copy__()", |_, args| Ok(args[0].clone())),
+    method("__deepcopy__(memo, /)", |_, args| Ok(args[0].clone())),
+    method("__repr__()", |vm, args| {
+        let cached = this!(vm, args[0], Cached);
+        let _ = cached;
+        let address = crate::machine::display::address(&args[0]);
+        Ok(Value::string(format!("<functools._lru_cache_wrapper object at {address}>")))
+    }),
+    method("cache_info()", |vm, args| {
+        let cached = this!(vm, args[0], Cached);
+        let names = ["hits", "misses", "maxsize", "currsize"];
+        let class = new_structure(vm, "functools.CacheInfo", &names, CACHE_INFO);
+        let fields = vm.intern("_fields");
+        class.dict.set_str(&fields, Value::tuple(names.map(Value::str)));
+        Ok(wrapped(
+            &class,
+            Value::tuple([
+                Value::Int(cached.hits.get()),
+                Value::Int(cached.misses.get()),
+                cached.most.map_or(Value::None, Value::usize),
+                Value::usize(cached.results.len()),
+            ]),
+        ))
+    }),
+    method("cache_clear()", |vm, args| {
+        let cached = this!(vm, args[0], Cached);
+        cached.hits.set(0);
+        cached.misses.set(0);
+        let old = cached.results.table.borrow_mut().clear();
+        drop(old);
+        Ok(Value::None)
+    }),
+    method("cache_parameters()", |vm, args| {
+        let cached = this!(vm, args[0], Cached);
+        let most = cached.most.map_or(Value::None, Value::usize);
+        vm.dict_from_pairs(vec![
+            (Value::str("maxsize"), most),
+            (Value::str("typed"), Value::Bool(cached.typed)),
+        ])
+    }),
+];
+
+/// Copies what a function says of itself to another.
+fn update_wrapper(
+    vm: &mut Vm,
+    wrapper: &Value,
+    of: &Value,
+    assigned: Option<&Value>,
+    updated: Option<&Value>,
+) -> Result<()> {
+    let names: Vec<Rc<Str>> = match assigned {
+        None => ASSIGNMENTS.iter().map(|name| vm.intern(name)).collect(),
+        Some(given) => vm.collect(given)?.iter().filter_map(|name| name.as_str().cloned()).collect(),
+    };
+    for name in names {
+        let name = vm.intern_str(&name);
+        if let Some(value) = vm.get_attr_opt(of, &name)? {
+            vm.set_attr(wrapper, &name, value)?;
+        }
+    }
+    let names: Vec<Rc<Str>> = match updated {
+        None => vec![vm.name(sym::__dict__).clone()],
+        Some(given) => vm.collect(given)?.iter().filter_map(|name| name.as_str().cloned()).collect(),
+    };
+    for name in names {
+        let name = vm.intern_str(&name);
+        let to = vm.get_attr(wrapper, &name)?;
+        if let Some(from) = vm.get_attr_opt(of, &name)? {
+            match to.as_dict().cloned() {
+                Some(to) => vm.dict_update(&to, &from)?,
+                None => drop(vm.call_method(&to, sym::update, &[from])?),
+            }
+        }
+    }
+    let name = vm.name(sym::__wrapped__).clone();
+    vm.set_attr(wrapper, &name, of.clone())
+}

@@ -1,0 +1,488 @@
+//! Iterators that pass on, repeat, drop or pair up what others give.
+
+use super::{Table, items, made};
+use crate::builtins::modules::support::class_given;
+use crate::machine::{Vm, ops};
+use crate::object::iter::{Iter, NativeIter};
+use crate::object::native::{class_method, method, static_method};
+use crate::object::{Error, Result, Value};
+
+pub(super) const CLASSES: Table = &[
+    ("itertools.count", &[static_method("__new__(cls, start=0, step=1)", new_count)]),
+    (
+        "itertools.cycle",
+        &[static_method("__new__(cls, iterable, /)", |vm, args| {
+            let source = vm.iter(&args[1])?;
+            made(vm, args, Cycle { source, saved: Vec::new(), at: 0 })
+        })],
+    ),
+    (
+        "itertools.repeat",
+        &[
+            static_method("__new__(cls, object, times=<unrepresentable>)", |vm, args| {
+                let left = if args[2].is_unbound() { None } else { Some(vm.to_i64(&args[2])?.max(0)) };
+                made(vm, args, Repeat { object: args[1].clone(), left })
+            }),
+            method("__length_hint__()", |vm, args| {
+                if let Value::Iter(iter) = &args[0] {
+                    if let Iter::Native { state, .. } = &**iter {
+                        if let Some(Some(hint)) = state.borrow().as_ref().map(|state| state.length_hint()) {
+                            return Ok(Value::usize(hint));
+                        }
+                    }
+                }
+                Err(vm.type_error("len() of unsized object"))
+            }),
+        ],
+    ),
+    (
+        "itertools.accumulate",
+        &[static_method("__new__(cls, iterable, func=None, *, initial=None)", |vm, args| {
+            let source = vm.iter(&args[1])?;
+            let func = args[2].clone();
+            made(vm, args, Accumulate { source, func, total: Value::Unbound, initial: args[3].given().cloned() })
+        })],
+    ),
+    (
+        "itertools.chain",
+        &[
+            static_method("__new__(cls, /, *iterables)", |vm, args| {
+                let sources = vm.iter(&args[1])?;
+                made(vm, args, Chain { sources, current: None })
+            }),
+            class_method("from_iterable(iterable, /)", |vm, args| {
+                let sources = vm.iter(&args[1])?;
+                let class = class_given(vm, args)?;
+                Ok(Iter::native(&class, Chain { sources, current: None }))
+            }),
+            method("__class_getitem__(item)", |vm, args| Ok(vm.generic_alias(&args[0], &args[1]))),
+        ],
+    ),
+    (
+        "itertools.compress",
+        &[static_method("__new__(cls, data, selectors)", |vm, args| {
+            let (data, selectors) = (vm.iter(&args[1])?, vm.iter(&args[2])?);
+            made(vm, args, Compress { data, selectors })
+        })],
+    ),
+    (
+        "itertools.dropwhile",
+        &[static_method("__new__(cls, predicate, iterable, /)", |vm, args| filter(vm, args, Mode::DropWhile))],
+    ),
+    (
+        "itertools.takewhile",
+        &[static_method("__new__(cls, predicate, iterable, /)", |vm, args| filter(vm, args, Mode::TakeWhile))],
+    ),
+    (
+        "itertools.filterfalse",
+        &[static_method("__new__(cls, function, iterable, /)", |vm, args| filter(vm, args, Mode::FilterFalse))],
+    ),
+    ("itertools.islice", &[static_method("__new__(cls, /, *args)", new_islice)]),
+    (
+        "itertools.pairwise",
+        &[static_method("__new__(cls, iterable, /)", |vm, args| {
+            let source = vm.iter(&args[1])?;
+            made(vm, args, Pairwise { source, old: Value::Unbound })
+        })],
+    ),
+    (
+        "itertools.starmap",
+        &[static_method("__new__(cls, function, iterable, /)", |vm, args| {
+            let source = vm.iter(&args[2])?;
+            made(vm, args, StarMap { func: args[1].clone(), source })
+        })],
+    ),
+    (
+        "itertools.zip_longest",
+        &[static_method("__new__(cls, /, *iterables, fillvalue=None)", |vm, args| {
+            let mut sources = Vec::new();
+            for iterable in items(&args[1]) {
+                sources.push(Some(vm.iter(iterable)?));
+            }
+            let left = sources.len();
+            made(vm, args, ZipLongest { sources, left, fill: args[2].clone() })
+        })],
+    ),
+    (
+        "itertools.batched",
+        &[static_method("__new__(cls, iterable, n, *, strict=False)", |vm, args| {
+            let size = vm.to_i64(&args[2])?;
+            let Some(size) = usize::try_from(size).ok().filter(|size| *size > 0) else {
+                return Err(vm.value_error("n must be at least one"));
+            };
+            let strict = vm.truth(&args[3])?;
+            let source = vm.iter(&args[1])?;
+            made(vm, args, Batched { source, size, strict })
+        })],
+    ),
+];
+
+struct Count {
+    next: Value,
+    step: Value,
+}
+
+fn new_count(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    for value in &args[1..] {
+        let number = matches!(value.unwrapped(), Value::Float(_) | Value::Complex(_)) || value.is_int() || {
+            matches!(value, Value::Instance(_)) && vm.has_special(value, crate::symbol::sym::__add__)
+        };
+        if !number {
+            return Err(vm.type_error("a number is required"));
+        }
+    }
+    made(vm, args, Count { next: args[1].clone(), step: args[2].clone() })
+}
+
+impl NativeIter for Count {
+    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+        let after = ops::add(vm, &self.next, &self.step)?;
+        Ok(Some(std::mem::replace(&mut self.next, after)))
+    }
+
+    fn shown(&self) -> Option<Vec<Value>> {
+        let mut parts = vec![self.next.clone()];
+        if !matches!(self.step, Value::Int(1)) {
+            parts.push(self.step.clone());
+        }
+        Some(parts)
+    }
+}
+
+struct Cycle {
+    source: Value,
+    saved: Vec<Value>,
+    at: usize,
+}
+
+impl NativeIter for Cycle {
+    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+        if !self.source.is_unbound() {
+            if let Some(item) = vm.next(&self.source)? {
+                self.saved.push(item.clone());
+                return Ok(Some(item));
+            }
+            drop(self.source.take());
+        }
+        let Some(item) = self.saved.get(self.at) else { return Ok(None) };
+        self.at = (self.at + 1) % self.saved.len();
+        Ok(Some(item.clone()))
+    }
+
+    fn take_values(&mut self) -> Vec<Value> {
+        let mut values = std::mem::take(&mut self.saved);
+        values.push(self.source.take());
+        values
+    }
+}
+
+struct Repeat {
+    object: Value,
+    left: Option<i64>,
+}
+
+impl NativeIter for Repeat {
+    fn next(&mut self, _: &mut Vm) -> Result<Option<Value>> {
+        if let Some(left) = &mut self.left {
+            if *left == 0 {
+                return Ok(None);
+            }
+            *left -= 1;
+        }
+        Ok(Some(self.object.clone()))
+    }
+
+    fn length_hint(&self) -> Option<usize> {
+        self.left.map(|left| left as usize)
+    }
+
+    fn shown(&self) -> Option<Vec<Value>> {
+        Some(std::iter::once(self.object.clone()).chain(self.left.map(Value::Int)).collect())
+    }
+}
+
+struct Accumulate {
+    source: Value,
+    func: Value,
+    total: Value,
+    initial: Option<Value>,
+}
+
+impl NativeIter for Accumulate {
+    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+        if let Some(initial) = self.initial.take() {
+            self.total = initial.clone();
+            return Ok(Some(initial));
+        }
+        let Some(item) = vm.next(&self.source)? else { return Ok(None) };
+        self.total = if self.total.is_unbound() {
+            item
+        } else if self.func.is_none() {
+            ops::add(vm, &self.total, &item)?
+        } else {
+            vm.call(&self.func, &[self.total.clone(), item])?
+        };
+        Ok(Some(self.total.clone()))
+    }
+
+    fn take_values(&mut self) -> Vec<Value> {
+        vec![self.source.take(), self.func.take(), self.total.take()]
+    }
+}
+
+struct Chain {
+    /// The iterables still to come.
+    sources: Value,
+    current: Option<Value>,
+}
+
+impl NativeIter for Chain {
+    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+        loop {
+            if let Some(current) = &self.current {
+                if let Some(item) = vm.next(current)? {
+                    return Ok(Some(item));
+                }
+                self.current = None;
+            }
+            match vm.next(&self.sources)? {
+                Some(iterable) => self.current = Some(vm.iter(&iterable)?),
+                None => return Ok(None),
+            }
+            vm.tick()?;
+        }
+    }
+
+    fn take_values(&mut self) -> Vec<Value> {
+        std::iter::once(self.sources.take()).chain(self.current.take()).collect()
+    }
+}
+
+struct Compress {
+    data: Value,
+    selectors: Value,
+}
+
+impl NativeIter for Compress {
+    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+        loop {
+            let Some(item) = vm.next(&self.data)? else { return Ok(None) };
+            let Some(selector) = vm.next(&self.selectors)? else { return Ok(None) };
+            if vm.truth(&selector)? {
+                return Ok(Some(item));
+            }
+            vm.tick()?;
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Mode {
+    DropWhile,
+    /// `dropwhile` after the first item that it kept.
+    Dropped,
+    TakeWhile,
+    FilterFalse,
+}
+
+struct Filter {
+    func: Value,
+    source: Value,
+    mode: Mode,
+}
+
+fn filter(vm: &mut Vm, args: &[Value], mode: Mode) -> Result<Value> {
+    let source = vm.iter(&args[2])?;
+    made(vm, args, Filter { func: args[1].clone(), source, mode })
+}
+
+impl NativeIter for Filter {
+    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+        loop {
+            let Some(item) = vm.next(&self.source)? else { return Ok(None) };
+            if self.mode == Mode::Dropped {
+                return Ok(Some(item));
+            }
+            let plain = self.mode == Mode::FilterFalse
+                && (self.func.is_none() || matches!(&self.func, Value::Class(c) if std::rc::Rc::ptr_eq(c, &vm.types.bool_)));
+            let answer = if plain { item.clone() } else { vm.call(&self.func, std::slice::from_ref(&item))? };
+            match (self.mode, vm.truth(&answer)?) {
+                (Mode::TakeWhile, true) | (Mode::FilterFalse, false) => return Ok(Some(item)),
+                (Mode::TakeWhile, false) => return Ok(None),
+                (Mode::DropWhile, false) => {
+                    self.mode = Mode::Dropped;
+                    return Ok(Some(item));
+                }
+                _ => vm.tick()?,
+            }
+        }
+    }
+
+    fn take_values(&mut self) -> Vec<Value> {
+        vec![self.func.take(), self.source.take()]
+    }
+}
+
+struct Slice {
+    source: Value,
+    /// Items taken so far, and the number of the next one wanted.
+    taken: u64,
+    next: u64,
+    stop: u64,
+    step: u64,
+}
+
+fn new_islice(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let given = items(&args[1]);
+    if given.len() < 2 {
+        return Err(vm.type_error(format!("islice expected at least 2 arguments, got {}", given.len())));
+    }
+    if given.len() > 4 {
+        return Err(vm.type_error(format!("islice expected at most 4 arguments, got {}", given.len())));
+    }
+    let (start, stop) = if given.len() == 2 { (&Value::None, &given[1]) } else { (&given[1], &given[2]) };
+    let stop_message = if given.len() == 2 {
+        "Stop argument for islice() must be None or an integer: 0 <= x <= sys.maxsize."
+    } else {
+        "Stop argument for islice() must be None or an integer: 0 <= x <= sys.maxsize."
+    };
+    let stop = bound(vm, stop, stop_message)?.unwrap_or(u64::MAX);
+    let start =
+        bound(vm, start, "Indices for islice() must be None or an integer: 0 <= x <= sys.maxsize.")?.unwrap_or(0);
+    let step = match given.get(3) {
+        None => 1,
+        Some(step) => {
+            let message = "Step for islice() must be a positive integer or None.";
+            match bound(vm, step, message)?.unwrap_or(1) {
+                0 => return Err(vm.value_error(message)),
+                step => step,
+            }
+        }
+    };
+    let source = vm.iter(&given[0])?;
+    made(vm, args, Slice { source, taken: 0, next: start, stop, step })
+}
+
+fn bound(vm: &mut Vm, value: &Value, message: &str) -> Result<Option<u64>> {
+    if value.is_none() {
+        return Ok(None);
+    }
+    let refused = |vm: &mut Vm| -> Error { vm.value_error(message) };
+    let Ok(index) = vm.index(value) else { return Err(refused(vm)) };
+    match index.as_int().and_then(|n| u64::try_from(n).ok()) {
+        Some(n) => Ok(Some(n)),
+        None => Err(refused(vm)),
+    }
+}
+
+impl NativeIter for Slice {
+    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+        while self.taken < self.next {
+            if vm.next(&self.source)?.is_none() {
+                return Ok(None);
+            }
+            self.taken += 1;
+            vm.tick()?;
+        }
+        if self.taken >= self.stop {
+            return Ok(None);
+        }
+        let item = vm.next(&self.source)?;
+        self.taken += 1;
+        self.next = self.next.saturating_add(self.step).min(self.stop);
+        Ok(item)
+    }
+
+    fn take_values(&mut self) -> Vec<Value> {
+        vec![self.source.take()]
+    }
+}
+
+struct Pairwise {
+    source: Value,
+    old: Value,
+}
+
+impl NativeIter for Pairwise {
+    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+        if self.old.is_unbound() {
+            match vm.next(&self.source)? {
+                Some(first) => self.old = first,
+                None => return Ok(None),
+            }
+        }
+        let Some(new) = vm.next(&self.source)? else { return Ok(None) };
+        let old = std::mem::replace(&mut self.old, new.clone());
+        Ok(Some(Value::tuple([old, new])))
+    }
+}
+
+struct StarMap {
+    func: Value,
+    source: Value,
+}
+
+impl NativeIter for StarMap {
+    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+        let Some(args) = vm.next(&self.source)? else { return Ok(None) };
+        let args = vm.collect(&args)?;
+        vm.call(&self.func, &args).map(Some)
+    }
+}
+
+struct ZipLongest {
+    sources: Vec<Option<Value>>,
+    /// Sources that are not exhausted.
+    left: usize,
+    fill: Value,
+}
+
+impl NativeIter for ZipLongest {
+    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        let mut row = Vec::with_capacity(self.sources.len());
+        for source in &mut self.sources {
+            let item = match source {
+                Some(iterator) => vm.next(iterator)?,
+                None => None,
+            };
+            match item {
+                Some(item) => row.push(item),
+                None => {
+                    if source.take().is_some() {
+                        self.left -= 1;
+                        if self.left == 0 {
+                            return Ok(None);
+                        }
+                    }
+                    row.push(self.fill.clone());
+                }
+            }
+        }
+        Ok(Some(Value::tuple(row)))
+    }
+}
+
+struct Batched {
+    source: Value,
+    size: usize,
+    strict: bool,
+}
+
+impl NativeIter for Batched {
+    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+        let mut batch = Vec::new();
+        while batch.len() < self.size {
+            match vm.next(&self.source)? {
+                Some(item) => batch.push(item),
+                None if batch.is_empty() => return Ok(None),
+                None if self.strict => return Err(vm.value_error("batched(): incomplete batch")),
+                None => break,
+            }
+            vm.tick()?;
+        }
+        Ok(Some(Value::tuple(batch)))
+    }
+}

@@ -1,0 +1,64 @@
+//! The module `itertools`: each class is the state of a [`NativeIter`].
+
+mod combine;
+mod flow;
+mod group;
+
+use std::rc::Rc;
+
+use super::support::{class_given, define, export, items, wrong_self};
+use crate::machine::Vm;
+use crate::object::class::{Class, Layout};
+use crate::object::iter::{Iter, NativeIter};
+use crate::object::module::Module;
+use crate::object::native::{Row, method};
+use crate::object::{Result, Value};
+
+/// A class by its full name, and its own rows.
+type Table = &'static [(&'static str, &'static [Row])];
+
+const TABLES: &[Table] = &[flow::CLASSES, combine::CLASSES, group::CLASSES];
+
+const ITERATOR: &[Row] = &[
+    method("__iter__()", |_, args| Ok(args[0].clone())),
+    method("__next__()", |vm, args| {
+        let Value::Iter(iter) = &args[0] else { return Err(wrong_self(vm, &args[0], "iterator")) };
+        match vm.advance(iter)? {
+            Some(value) => Ok(value),
+            None => Err(vm.stop_iteration(Value::None)),
+        }
+    }),
+];
+
+pub fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
+    for (full, rows) in TABLES.iter().copied().flatten() {
+        let class = class(vm, full, rows);
+        if !full.contains("._") {
+            export(vm, &module.dict, &class);
+        }
+    }
+    crate::builtins::add_functions(vm, "itertools", &module.dict, group::FUNCTIONS);
+    Ok(())
+}
+
+fn class(vm: &mut Vm, full: &'static str, rows: &'static [Row]) -> Rc<Class> {
+    let object = vm.types.object.clone();
+    let class = define(vm, full, &object, Layout::Final, rows);
+    let next = vm.intern("__next__");
+    if class.dict.get_str(&next).is_none() {
+        crate::builtins::add_methods(vm, &class, ITERATOR);
+    }
+    class
+}
+
+/// A class of the module that has been set up.
+fn known(vm: &mut Vm, full: &'static str) -> Rc<Class> {
+    let rows = TABLES.iter().copied().flatten().find(|(name, _)| *name == full).map_or(&[][..], |(_, rows)| rows);
+    class(vm, full, rows)
+}
+
+/// What `__new__` returns.
+fn made(vm: &mut Vm, args: &[Value], state: impl NativeIter + 'static) -> Result<Value> {
+    let class = class_given(vm, args)?;
+    Ok(Iter::native(&class, state))
+}

@@ -1,0 +1,103 @@
+//! The functions of `math` that work on integers of any size.
+
+use num_bigint::BigInt;
+use num_integer::Integer;
+use num_traits::{One, Signed, ToPrimitive, Zero};
+
+use super::natural;
+use crate::builtins::modules::support::items;
+use crate::machine::Vm;
+use crate::object::{Result, Value};
+
+/// The product of a range of integers, by halves so that the factors stay of like size.
+fn product(from: u64, to: u64) -> BigInt {
+    if to - from < 16 {
+        return (from..to).fold(BigInt::one(), |product, n| product * n);
+    }
+    let middle = from + (to - from) / 2;
+    product(from, middle) * product(middle, to)
+}
+
+pub(super) fn factorial(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let n = vm.to_bigint(&args[0])?;
+    if n.is_negative() {
+        return Err(vm.value_error("factorial() not defined for negative values"));
+    }
+    match n.to_i64() {
+        None => Err(vm.overflow_error("factorial() argument should not exceed 9223372036854775807")),
+        Some(n) if n > 100_000_000 => Err(vm.memory_error()),
+        Some(n) => Ok(Value::int(product(1, n as u64 + 1))),
+    }
+}
+
+pub(super) fn comb(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let (n, k) = (vm.to_bigint(&args[0])?, vm.to_bigint(&args[1])?);
+    if n.is_negative() {
+        return Err(vm.value_error("n must be a non-negative integer"));
+    }
+    if k.is_negative() {
+        return Err(vm.value_error("k must be a non-negative integer"));
+    }
+    if k > n {
+        return Ok(Value::Int(0));
+    }
+    let k = k.clone().min(&n - &k);
+    let Some(k) = k.to_u64() else {
+        return Err(vm.overflow_error("min(n - k, k) must not exceed 18446744073709551615"));
+    };
+    let mut result = BigInt::one();
+    for at in 0..k {
+        result = result * (&n - at) / (at + 1);
+        vm.tick()?;
+    }
+    Ok(Value::int(result))
+}
+
+pub(super) fn perm(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    if args[1].is_none() {
+        return factorial(vm, args);
+    }
+    let n = natural(vm, &args[0], "n must be a non-negative integer")?;
+    let k = natural(vm, &args[1], "k must be a non-negative integer")?;
+    if k > n {
+        return Ok(Value::Int(0));
+    }
+    let Some(k) = k.to_u64() else {
+        return Err(vm.overflow_error("k must not exceed 18446744073709551615"));
+    };
+    if let Some(n) = n.to_u64() {
+        return Ok(Value::int(product(n - k + 1, n + 1)));
+    }
+    let mut result = BigInt::one();
+    for at in 0..k {
+        result *= &n - at;
+        vm.tick()?;
+    }
+    Ok(Value::int(result))
+}
+
+pub(super) fn gcd(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    if let [Value::Int(a), Value::Int(b)] = items(&args[0]) {
+        if *a != i64::MIN && *b != i64::MIN {
+            return Ok(Value::Int(a.gcd(b)));
+        }
+    }
+    let mut result = BigInt::zero();
+    for item in items(&args[0]) {
+        result = result.gcd(&vm.to_bigint(item)?);
+    }
+    Ok(Value::int(result))
+}
+
+pub(super) fn lcm(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let mut result = BigInt::one();
+    for item in items(&args[0]) {
+        result = result.lcm(&vm.to_bigint(item)?);
+    }
+    Ok(Value::int(result.abs()))
+}
+
+pub(super) fn isqrt(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let n = natural(vm, &args[0], "isqrt() argument must be nonnegative")?;
+    Ok(Value::int(n.sqrt()))
+}

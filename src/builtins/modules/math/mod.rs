@@ -1,0 +1,397 @@
+//! The module `math`.
+
+mod integer;
+mod special;
+
+use std::rc::Rc;
+
+use num_bigint::BigInt;
+use num_traits::{Signed, ToPrimitive};
+
+use super::set_all;
+use super::support::items;
+use crate::machine::Vm;
+use crate::object::module::Module;
+use crate::object::native::{Row, native};
+use crate::object::{Error, Result, Value};
+use crate::symbol::{Symbol, sym};
+use special::ExactSum;
+pub(super) use special::lgamma;
+
+macro_rules! real {
+    ($signature:literal, $function:expr) => {
+        native($signature, |vm, args| real(vm, &args[0], $function))
+    };
+}
+
+pub const FUNCTIONS: &[Row] = &[
+    real!("acos(x, /)", |x| Some(x.acos())),
+    real!("acosh(x, /)", |x| if x < 1.0 { None } else { Some(special::acosh(x)) }),
+    real!("asin(x, /)", |x| Some(x.asin())),
+    real!("asinh(x, /)", |x| Some(special::asinh(x))),
+    real!("atan(x, /)", |x| Some(x.atan())),
+    real!("atanh(x, /)", |x| if x.abs() >= 1.0 { None } else { Some(special::atanh(x)) }),
+    real!("cbrt(x, /)", |x| Some(x.cbrt())),
+    real!("cos(x, /)", |x| Some(x.cos())),
+    real!("cosh(x, /)", |x| Some(x.cosh())),
+    native("degrees(x, /)", |vm, args| Ok(Value::Float(vm.to_f64(&args[0])? * (180.0 / std::f64::consts::PI)))),
+    real!("erf(x, /)", |x| Some(libm::erf(x))),
+    real!("erfc(x, /)", |x| Some(libm::erfc(x))),
+    real!("exp(x, /)", |x| Some(x.exp())),
+    real!("exp2(x, /)", |x| Some(x.exp2())),
+    real!("expm1(x, /)", |x| Some(x.exp_m1())),
+    real!("fabs(x, /)", |x| Some(x.abs())),
+    real!("gamma(x, /)", special::gamma),
+    real!("lgamma(x, /)", special::lgamma),
+    real!("log1p(x, /)", |x| if x <= -1.0 { None } else { Some(x.ln_1p()) }),
+    real!("radians(x, /)", |x| Some(x * (std::f64::consts::PI / 180.0))),
+    real!("sin(x, /)", |x| Some(x.sin())),
+    real!("sinh(x, /)", |x| Some(x.sinh())),
+    real!("sqrt(x, /)", |x| Some(x.sqrt())),
+    real!("tan(x, /)", |x| Some(x.tan())),
+    real!("tanh(x, /)", |x| Some(x.tanh())),
+    native("atan2(y, x, /)", |vm, args| {
+        let (y, x) = two(vm, args)?;
+        Ok(Value::Float(y.atan2(x)))
+    }),
+    native("copysign(x, y, /)", |vm, args| {
+        let (x, y) = two(vm, args)?;
+        Ok(Value::Float(x.copysign(y)))
+    }),
+    native("fmod(x, y, /)", |vm, args| {
+        let (x, y) = two(vm, args)?;
+        if (x.is_infinite() && !y.is_nan()) || (y == 0.0 && !x.is_nan()) {
+            return Err(domain(vm));
+        }
+        Ok(Value::Float(if y.is_infinite() && x.is_finite() { x } else { x % y }))
+    }),
+    native("remainder(x, y, /)", |vm, args| {
+        let (x, y) = two(vm, args)?;
+        if x.is_nan() || y.is_nan() {
+            return Ok(Value::Float(x + y));
+        }
+        if x.is_infinite() || y == 0.0 {
+            return Err(domain(vm));
+        }
+        Ok(Value::Float(if y.is_infinite() { x } else { special::remainder(x, y) }))
+    }),
+    native("pow(x, y, /)", |vm, args| {
+        let (x, y) = two(vm, args)?;
+        let result = x.powf(y);
+        if x.is_finite() && y.is_finite() {
+            if result.is_nan() || (result.is_infinite() && x == 0.0) {
+                return Err(domain(vm));
+            }
+            if result.is_infinite() {
+                return Err(range(vm));
+            }
+        }
+        Ok(Value::Float(result))
+    }),
+    native("fma(x, y, z, /)", |vm, args| {
+        let (x, y) = two(vm, args)?;
+        let z = vm.to_f64(&args[2])?;
+        let result = x.mul_add(y, z);
+        if result.is_nan() && !x.is_nan() && !y.is_nan() && !z.is_nan() {
+            return Err(vm.value_error("invalid operation in fma"));
+        }
+        if result.is_infinite() && x.is_finite() && y.is_finite() && z.is_finite() {
+            return Err(vm.overflow_error("overflow in fma"));
+        }
+        Ok(Value::Float(result))
+    }),
+    native("log(x, base=<unrepresentable>, /)", |vm, args| {
+        let x = logarithm(vm, &args[0], f64::ln)?;
+        if args[1].is_unbound() {
+            return Ok(Value::Float(x));
+        }
+        let base = logarithm(vm, &args[1], f64::ln)?;
+        if base == 0.0 {
+            return Err(vm.zero_division("float division by zero"));
+        }
+        Ok(Value::Float(x / base))
+    }),
+    native("log2(x, /)", |vm, args| Ok(Value::Float(logarithm(vm, &args[0], f64::log2)?))),
+    native("log10(x, /)", |vm, args| Ok(Value::Float(logarithm(vm, &args[0], f64::log10)?))),
+    native("ceil(x, /)", |vm, args| rounded(vm, &args[0], sym::__ceil__, f64::ceil)),
+    native("floor(x, /)", |vm, args| rounded(vm, &args[0], sym::__floor__, f64::floor)),
+    native("trunc(x, /)", trunc),
+    native("isfinite(x, /)", |vm, args| Ok(Value::Bool(vm.to_f64(&args[0])?.is_finite()))),
+    native("isinf(x, /)", |vm, args| Ok(Value::Bool(vm.to_f64(&args[0])?.is_infinite()))),
+    native("isnan(x, /)", |vm, args| Ok(Value::Bool(vm.to_f64(&args[0])?.is_nan()))),
+    native("isclose(a, b, *, rel_tol=1e-09, abs_tol=0.0)", isclose),
+    native("frexp(x, /)", |vm, args| {
+        let (mantissa, exponent) = special::frexp(vm.to_f64(&args[0])?);
+        Ok(Value::tuple([Value::Float(mantissa), Value::Int(exponent.into())]))
+    }),
+    native("ldexp(x, i, /)", ldexp),
+    native("modf(x, /)", |vm, args| {
+        let x = vm.to_f64(&args[0])?;
+        let (fraction, whole) = if x.is_infinite() { (0.0_f64.copysign(x), x) } else { (x.fract().copysign(x), x.trunc()) };
+        Ok(Value::tuple([Value::Float(fraction), Value::Float(whole)]))
+    }),
+    native("nextafter(x, y, /, *, steps=None)", |vm, args| {
+        let (x, y) = two(vm, args)?;
+        let steps = match &args[2] {
+            Value::None => 1,
+            given => {
+                let n = vm.to_bigint(given)?;
+                if n.is_negative() {
+                    return Err(vm.value_error("steps must be a non-negative integer"));
+                }
+                n.to_u64().unwrap_or(u64::MAX)
+            }
+        };
+        Ok(Value::Float(special::next_after(x, y, steps)))
+    }),
+    native("ulp(x, /)", |vm, args| {
+        let x = vm.to_f64(&args[0])?.abs();
+        if !x.is_finite() {
+            return Ok(Value::Float(x));
+        }
+        let next = special::next_after(x, f64::INFINITY, 1);
+        Ok(Value::Float(if next.is_infinite() { x - special::next_after(x, 0.0, 1) } else { next - x }))
+    }),
+    native("hypot(*coordinates)", |vm, args| {
+        let parts = items(&args[0]).iter().map(|x| vm.to_f64(x)).collect::<Result<Vec<f64>>>()?;
+        Ok(Value::Float(special::norm(&parts)))
+    }),
+    native("dist(p, q, /)", dist),
+    native("fsum(seq, /)", fsum),
+    native("prod(iterable, /, *, start=1)", |vm, args| {
+        let mut product = args[1].clone();
+        vm.for_each(&args[0], |vm, item| {
+            product = crate::machine::ops::mul(vm, &product, &item)?;
+            Ok(true)
+        })?;
+        Ok(product)
+    }),
+    native("sumprod(p, q, /)", sumprod),
+    native("factorial(n, /)", integer::factorial),
+    native("comb(n, k, /)", integer::comb),
+    native("perm(n, k=None, /)", integer::perm),
+    native("gcd(*integers)", integer::gcd),
+    native("lcm(*integers)", integer::lcm),
+    native("isqrt(n, /)", integer::isqrt),
+];
+
+pub fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
+    set_all(
+        vm,
+        &module.dict,
+        [
+            ("pi", Value::Float(std::f64::consts::PI)),
+            ("e", Value::Float(std::f64::consts::E)),
+            ("tau", Value::Float(std::f64::consts::TAU)),
+            ("inf", Value::Float(f64::INFINITY)),
+            ("nan", Value::Float(f64::NAN)),
+        ],
+    );
+    Ok(())
+}
+
+#[cold]
+fn domain(vm: &mut Vm) -> Error {
+    vm.value_error("math domain error")
+}
+
+#[cold]
+fn range(vm: &mut Vm) -> Error {
+    vm.overflow_error("math range error")
+}
+
+fn two(vm: &mut Vm, args: &[Value]) -> Result<(f64, f64)> {
+    Ok((vm.to_f64(&args[0])?, vm.to_f64(&args[1])?))
+}
+
+/// A function of one real argument; `None` and a NaN made of a number are domain errors, an infinity made of a finite
+/// number is a range error.
+#[inline]
+fn real(vm: &mut Vm, value: &Value, function: fn(f64) -> Option<f64>) -> Result<Value> {
+    let x = match value {
+        Value::Float(x) => *x,
+        other => vm.to_f64(other)?,
+    };
+    if x.is_nan() {
+        return Ok(Value::Float(x));
+    }
+    match function(x) {
+        Some(y) if y.is_finite() => Ok(Value::Float(y)),
+        Some(y) if y.is_nan() => Err(domain(vm)),
+        Some(_) if x.is_finite() => Err(range(vm)),
+        Some(y) => Ok(Value::Float(y)),
+        None => Err(domain(vm)),
+    }
+}
+
+/// A logarithm; integers may be larger than any float.
+fn logarithm(vm: &mut Vm, value: &Value, log: fn(f64) -> f64) -> Result<f64> {
+    if let Value::BigInt(n) = value.unwrapped() {
+        if !n.is_positive() {
+            return Err(domain(vm));
+        }
+        return Ok(match n.to_f64().filter(|x| x.is_finite()) {
+            Some(x) => log(x),
+            None => {
+                let shift = n.bits().saturating_sub(64);
+                let top = (&**n >> shift).to_f64().unwrap_or(f64::MAX);
+                let (mantissa, exponent) = special::frexp(top);
+                log(mantissa) + log(2.0) * (exponent as f64 + shift as f64)
+            }
+        });
+    }
+    let x = vm.to_f64(value)?;
+    if x.is_nan() {
+        return Ok(x);
+    }
+    if x > 0.0 { Ok(log(x)) } else { Err(domain(vm)) }
+}
+
+fn rounded(vm: &mut Vm, value: &Value, name: Symbol, round: fn(f64) -> f64) -> Result<Value> {
+    match value {
+        Value::Int(_) | Value::BigInt(_) => return Ok(value.clone()),
+        Value::Float(x) => return whole(vm, round(*x)),
+        _ => {}
+    }
+    if let Some(result) = vm.call_special(value, name, &[])? {
+        return Ok(result);
+    }
+    let x = vm.to_f64(value)?;
+    whole(vm, round(x))
+}
+
+/// A whole float as an integer.
+fn whole(vm: &mut Vm, x: f64) -> Result<Value> {
+    if x.abs() < 9e18 {
+        return Ok(Value::Int(x as i64));
+    }
+    if x.is_nan() {
+        return Err(vm.value_error("cannot convert float NaN to integer"));
+    }
+    match num_traits::FromPrimitive::from_f64(x) {
+        Some(n) => Ok(Value::int(n)),
+        None => Err(vm.overflow_error("cannot convert float infinity to integer")),
+    }
+}
+
+fn trunc(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    match &args[0] {
+        Value::Int(_) | Value::BigInt(_) => return Ok(args[0].clone()),
+        Value::Float(x) => return whole(vm, x.trunc()),
+        _ => {}
+    }
+    match vm.call_special(&args[0], sym::__trunc__, &[])? {
+        Some(result) => Ok(result),
+        None => {
+            let name = vm.type_name(&args[0]);
+            Err(vm.type_error(format!("type {} doesn't define __trunc__ method", name.as_str())))
+        }
+    }
+}
+
+fn isclose(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let (a, b) = two(vm, args)?;
+    let (relative, absolute) = (vm.to_f64(&args[2])?, vm.to_f64(&args[3])?);
+    if relative < 0.0 || absolute < 0.0 {
+        return Err(vm.value_error("tolerances must be non-negative"));
+    }
+    if a == b {
+        return Ok(Value::Bool(true));
+    }
+    if a.is_infinite() || b.is_infinite() {
+        return Ok(Value::Bool(false));
+    }
+    let difference = (b - a).abs();
+    let close = difference <= (relative * b).abs() || difference <= (relative * a).abs() || difference <= absolute;
+    Ok(Value::Bool(close))
+}
+
+fn ldexp(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let x = vm.to_f64(&args[0])?;
+    if !args[1].is_int() {
+        return Err(vm.type_error("Expected an int as second argument to ldexp."));
+    }
+    let exponent = match args[1].as_int() {
+        Some(n) => n,
+        None if args[1].as_bigint().is_some_and(|n| n.is_negative()) => i64::MIN / 2,
+        None => i64::MAX / 2,
+    };
+    let result = special::ldexp(x, exponent);
+    if result.is_infinite() && x.is_finite() { Err(range(vm)) } else { Ok(Value::Float(result)) }
+}
+
+fn floats(vm: &mut Vm, iterable: &Value) -> Result<Vec<f64>> {
+    let items = vm.collect(iterable)?;
+    items.iter().map(|x| vm.to_f64(x)).collect()
+}
+
+fn dist(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let (p, q) = (vm.collect(&args[0])?, vm.collect(&args[1])?);
+    if p.len() != q.len() {
+        return Err(vm.value_error("both points must have the same number of dimensions"));
+    }
+    let mut parts = Vec::with_capacity(p.len());
+    for (a, b) in p.iter().zip(&q) {
+        parts.push(vm.to_f64(a)? - vm.to_f64(b)?);
+    }
+    Ok(Value::Float(special::norm(&parts)))
+}
+
+fn fsum(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let mut sum = ExactSum::default();
+    let (mut special_sum, mut infinite_sum) = (0.0, 0.0);
+    for x in floats(vm, &args[0])? {
+        if x.is_finite() {
+            if !sum.add(x) {
+                return Err(vm.overflow_error("intermediate overflow in fsum"));
+            }
+        } else {
+            if x.is_infinite() {
+                infinite_sum += x;
+            }
+            special_sum += x;
+        }
+    }
+    if special_sum != 0.0 {
+        if f64::is_nan(infinite_sum) {
+            return Err(vm.value_error("-inf + inf in fsum"));
+        }
+        return Ok(Value::Float(special_sum));
+    }
+    Ok(Value::Float(sum.value()))
+}
+
+fn sumprod(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let (p, q) = (vm.collect(&args[0])?, vm.collect(&args[1])?);
+    if p.len() != q.len() {
+        return Err(vm.value_error("Inputs are not the same length"));
+    }
+    let number = |v: &Value| matches!(v, Value::Float(_) | Value::Int(_) | Value::Bool(_));
+    let any_float = p.iter().chain(&q).any(|v| matches!(v, Value::Float(_)));
+    if any_float && p.iter().chain(&q).all(number) {
+        let mut sum = ExactSum::default();
+        let mut plain = 0.0;
+        for (a, b) in p.iter().zip(&q) {
+            let (a, b) = (vm.to_f64(a)?, vm.to_f64(b)?);
+            let product = a * b;
+            plain += product;
+            if product.is_finite() {
+                sum.add(product);
+                sum.add(a.mul_add(b, -product));
+            }
+        }
+        return Ok(Value::Float(if plain.is_finite() { sum.value() } else { plain }));
+    }
+    let mut total = Value::Int(0);
+    for (a, b) in p.iter().zip(&q) {
+        let product = crate::machine::ops::mul(vm, a, b)?;
+        total = crate::machine::ops::add(vm, &total, &product)?;
+    }
+    Ok(total)
+}
+
+/// A non-negative integer argument.
+fn natural(vm: &mut Vm, value: &Value, message: &str) -> Result<BigInt> {
+    let n = vm.to_bigint(value)?;
+    if n.is_negative() { Err(vm.value_error(message)) } else { Ok(n) }
+}

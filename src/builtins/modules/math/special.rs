@@ -1,0 +1,373 @@
+//! Functions that the platform's library lacks or gets less exactly: gamma, inverse hyperbolic functions, exact sums.
+
+/// Numerator and denominator of Lanczos' approximation with 13 terms (g = 6.02468...), highest power last.
+const NUMERATOR: [f64; 13] = [
+    23_531_376_880.410_76,
+    42_919_803_642.649_1,
+    35_711_959_237.355_67,
+    17_921_034_426.037_21,
+    6_039_542_586.352_028,
+    1_439_720_407.311_721_6,
+    248_874_557.862_054_17,
+    31_426_415.585_400_194,
+    2_876_370.628_935_372_6,
+    186_056.265_395_223_5,
+    8_071.672_002_365_816,
+    210.824_277_751_579_36,
+    2.506_628_274_631_000_2,
+];
+const DENOMINATOR: [f64; 13] = [
+    0.0,
+    39_916_800.0,
+    120_543_840.0,
+    150_917_976.0,
+    105_258_076.0,
+    45_995_730.0,
+    13_339_535.0,
+    2_637_558.0,
+    357_423.0,
+    32_670.0,
+    1_925.0,
+    66.0,
+    1.0,
+];
+const G: f64 = 6.024_680_040_776_729_583_740_234_375;
+const G_MINUS_HALF: f64 = 5.524_680_040_776_729_583_740_234_375;
+
+/// The ratio of the two polynomials; for large arguments in powers of 1/x, which do not overflow.
+fn lanczos(x: f64) -> f64 {
+    let (mut above, mut below) = (0.0, 0.0);
+    if x < 5.0 {
+        for at in (0..13).rev() {
+            above = above * x + NUMERATOR[at];
+            below = below * x + DENOMINATOR[at];
+        }
+    } else {
+        for at in 0..13 {
+            above = above / x + NUMERATOR[at];
+            below = below / x + DENOMINATOR[at];
+        }
+    }
+    above / below
+}
+
+/// The sine of pi times x, without the loss of multiplying first.
+fn sin_pi(x: f64) -> f64 {
+    use std::f64::consts::PI;
+    let y = x.abs() % 2.0;
+    let result = match (2.0 * y).round() as i32 {
+        0 => (PI * y).sin(),
+        1 => (PI * (y - 0.5)).cos(),
+        2 => (PI * (1.0 - y)).sin(),
+        3 => -(PI * (y - 1.5)).cos(),
+        _ => (PI * (y - 2.0)).sin(),
+    };
+    if x < 0.0 { -result } else { result }
+}
+
+/// `gamma`; `None` at its poles.
+pub fn gamma(x: f64) -> Option<f64> {
+    if x.is_nan() || x == f64::INFINITY {
+        return Some(x);
+    }
+    if x == f64::NEG_INFINITY || x == 0.0 {
+        return None;
+    }
+    if x == x.floor() {
+        if x < 0.0 {
+            return None;
+        }
+        if x <= 23.0 {
+            // Below 2^53 times a power of two: exact.
+            return Some((2..x as u64).map(|n| n as f64).product());
+        }
+    }
+    let whole = x.abs();
+    if whole < 1e-20 {
+        return Some(1.0 / x);
+    }
+    if whole > 200.0 {
+        return Some(if x < 0.0 { 0.0 / sin_pi(x) } else { f64::INFINITY });
+    }
+    let y = whole + G_MINUS_HALF;
+    // The rounding error of that sum.
+    let z = if whole > G_MINUS_HALF { (y - whole) - G_MINUS_HALF } else { (y - G_MINUS_HALF) - whole };
+    let z = z * G / y;
+    Some(if x < 0.0 {
+        let mut result = -std::f64::consts::PI / sin_pi(whole) / whole * y.exp() / lanczos(whole);
+        result -= z * result;
+        if whole < 140.0 {
+            result / y.powf(whole - 0.5)
+        } else {
+            let root = y.powf(whole / 2.0 - 0.25);
+            result / root / root
+        }
+    } else {
+        let mut result = lanczos(whole) / y.exp();
+        result += z * result;
+        if whole < 140.0 {
+            result * y.powf(whole - 0.5)
+        } else {
+            let root = y.powf(whole / 2.0 - 0.25);
+            result * root * root
+        }
+    })
+}
+
+/// `lgamma`; `None` at its poles.
+pub fn lgamma(x: f64) -> Option<f64> {
+    if x.is_nan() {
+        return Some(x);
+    }
+    if x.is_infinite() {
+        return Some(f64::INFINITY);
+    }
+    if x == x.floor() && x <= 2.0 {
+        return if x <= 0.0 { None } else { Some(0.0) };
+    }
+    let whole = x.abs();
+    if whole < 1e-20 {
+        return Some(-whole.ln());
+    }
+    let mut result = lanczos(whole).ln() - G;
+    result += (whole - 0.5) * ((whole + G - 0.5).ln() - 1.0);
+    if x < 0.0 {
+        const LOG_PI: f64 = 1.144_729_885_849_400_2;
+        result = LOG_PI - sin_pi(whole).abs().ln() - whole.ln() - result;
+    }
+    Some(result)
+}
+
+pub fn asinh(x: f64) -> f64 {
+    let whole = x.abs();
+    if !x.is_finite() || whole < 2f64.powi(-28) {
+        return x;
+    }
+    let result = if whole > 2f64.powi(28) {
+        whole.ln() + std::f64::consts::LN_2
+    } else if whole > 2.0 {
+        (2.0 * whole + 1.0 / ((x * x + 1.0).sqrt() + whole)).ln()
+    } else {
+        let square = x * x;
+        (whole + square / (1.0 + (1.0 + square).sqrt())).ln_1p()
+    };
+    result.copysign(x)
+}
+
+pub fn acosh(x: f64) -> f64 {
+    if x.is_infinite() || x.is_nan() {
+        x
+    } else if x > 2f64.powi(28) {
+        x.ln() + std::f64::consts::LN_2
+    } else if x > 2.0 {
+        (2.0 * x - 1.0 / (x + (x * x - 1.0).sqrt())).ln()
+    } else {
+        let t = x - 1.0;
+        (t + (2.0 * t + t * t).sqrt()).ln_1p()
+    }
+}
+
+pub fn atanh(x: f64) -> f64 {
+    let whole = x.abs();
+    if whole < 2f64.powi(-28) {
+        return x;
+    }
+    let result = if whole < 0.5 {
+        let t = whole + whole;
+        0.5 * (t + t * whole / (1.0 - whole)).ln_1p()
+    } else {
+        0.5 * ((whole + whole) / (1.0 - whole)).ln_1p()
+    };
+    result.copysign(x)
+}
+
+/// A sum of floats without rounding errors: parts that do not overlap, smallest first.
+#[derive(Default)]
+pub struct ExactSum(Vec<f64>);
+
+impl ExactSum {
+    /// Adds a finite number; `false` if the sum overflows on the way.
+    pub fn add(&mut self, mut x: f64) -> bool {
+        let mut kept = 0;
+        for at in 0..self.0.len() {
+            let mut y = self.0[at];
+            if x.abs() < y.abs() {
+                std::mem::swap(&mut x, &mut y);
+            }
+            let high = x + y;
+            let low = y - (high - x);
+            if low != 0.0 {
+                self.0[kept] = low;
+                kept += 1;
+            }
+            x = high;
+        }
+        self.0.truncate(kept);
+        if x != 0.0 {
+            if !x.is_finite() {
+                return false;
+            }
+            self.0.push(x);
+        }
+        true
+    }
+
+    /// The sum, rounded once.
+    pub fn value(&self) -> f64 {
+        let mut parts = self.0.iter().rev().copied();
+        let Some(mut high) = parts.next() else { return 0.0 };
+        let mut low = 0.0;
+        let mut rest = None;
+        while let Some(part) = parts.next() {
+            let sum = high + part;
+            low = part - (sum - high);
+            high = sum;
+            if low != 0.0 {
+                rest = parts.next();
+                break;
+            }
+        }
+        // Half-way between two floats, what is left below decides.
+        if let Some(next) = rest {
+            if (low < 0.0 && next < 0.0) || (low > 0.0 && next > 0.0) {
+                let twice = low * 2.0;
+                let sum = high + twice;
+                if twice == sum - high {
+                    high = sum;
+                }
+            }
+        }
+        high
+    }
+}
+
+/// The Euclidean length of a vector.
+pub fn norm(parts: &[f64]) -> f64 {
+    if parts.iter().any(|x| x.is_infinite()) {
+        return f64::INFINITY;
+    }
+    let largest = parts.iter().fold(0.0_f64, |most, x| if x.is_nan() || most.is_nan() { f64::NAN } else { most.max(x.abs()) });
+    if largest == 0.0 || largest.is_nan() {
+        return largest;
+    }
+    if parts.len() == 1 {
+        return largest;
+    }
+    let (_, exponent) = frexp(largest);
+    if exponent < -1000 {
+        // Near the smallest floats: scaled up first.
+        let scaled: Vec<f64> = parts.iter().map(|x| x * 2f64.powi(600)).collect();
+        return norm(&scaled) / 2f64.powi(600);
+    }
+    let scale = 2f64.powi(-exponent);
+    let mut sum = ExactSum::default();
+    for x in parts {
+        let x = x * scale;
+        let square = x * x;
+        sum.add(square);
+        sum.add(x.mul_add(x, -square));
+    }
+    let root = sum.value().sqrt();
+    // One step of Newton's method on the exact remainder.
+    let square = root * root;
+    sum.add(-square);
+    sum.add(-root.mul_add(root, -square));
+    (root + sum.value() / (2.0 * root)) / scale
+}
+
+/// Mantissa in [0.5, 1) and exponent.
+pub fn frexp(x: f64) -> (f64, i32) {
+    if x == 0.0 || !x.is_finite() {
+        return (x, 0);
+    }
+    let bits = x.to_bits();
+    let exponent = (bits >> 52 & 0x7ff) as i32;
+    if exponent == 0 {
+        let (mantissa, exponent) = frexp(x * 2f64.powi(54));
+        return (mantissa, exponent - 54);
+    }
+    (f64::from_bits(bits & !(0x7ff << 52) | 1022 << 52), exponent - 1022)
+}
+
+/// x times a power of two, rounded once.
+pub fn ldexp(x: f64, exponent: i64) -> f64 {
+    if x == 0.0 || !x.is_finite() {
+        return x;
+    }
+    let (mantissa, own) = frexp(x);
+    let exponent = exponent.saturating_add(own.into());
+    if exponent > 1024 {
+        return f64::INFINITY.copysign(x);
+    }
+    if exponent < -1080 {
+        return 0.0_f64.copysign(x);
+    }
+    let exponent = exponent as i32;
+    if exponent > -1021 {
+        mantissa * 2.0 * 2f64.powi(exponent - 1)
+    } else {
+        // Into the subnormal numbers by one rounding: the second factor alone leaves the normal ones.
+        mantissa * 2f64.powi(exponent + 600) * 2f64.powi(-600)
+    }
+}
+
+/// The IEEE remainder of two finite numbers.
+pub fn remainder(x: f64, y: f64) -> f64 {
+    let (a, b) = (x.abs(), y.abs());
+    let m = a % b;
+    let c = b - m;
+    let r = if m < c {
+        m
+    } else if m > c {
+        -c
+    } else {
+        m - 2.0 * ((0.5 * (a - m)) % b)
+    };
+    r * 1.0_f64.copysign(x)
+}
+
+/// The next float after x in the direction of y.
+pub fn next_after(x: f64, y: f64, steps: u64) -> f64 {
+    if x.is_nan() || y.is_nan() {
+        return x + y;
+    }
+    if steps == 0 || x == y {
+        return if steps == 0 { x } else { y };
+    }
+    // Floats as integers in their order.
+    let order = |x: f64| {
+        let bits = x.to_bits() as i64;
+        if bits < 0 { i128::from(i64::MIN) - i128::from(bits) } else { i128::from(bits) }
+    };
+    let (from, to) = (order(x), order(y));
+    let at = if from < to { (from + i128::from(steps)).min(to) } else { (from - i128::from(steps)).max(to) };
+    if at == to {
+        return y;
+    }
+    let bits = if at < 0 || (at == 0 && from < 0) { (i128::from(i64::MIN) - at) as i64 } else { at as i64 };
+    f64::from_bits(bits as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn powers_of_two() {
+        assert_eq!(frexp(8.5), (0.53125, 4));
+        assert_eq!(ldexp(0.5, 3), 4.0);
+        assert_eq!(ldexp(1.0, -1074), f64::from_bits(1));
+        assert_eq!(ldexp(3.0, -1075), f64::from_bits(2));
+        assert_eq!(ldexp(1.0, 1023), 2f64.powi(1023));
+    }
+
+    #[test]
+    fn sums() {
+        let mut sum = ExactSum::default();
+        for _ in 0..10 {
+            sum.add(0.1);
+        }
+        assert_eq!(sum.value(), 1.0);
+        assert_eq!(norm(&[3.0, 4.0, 12.0]), 13.0);
+    }
+}

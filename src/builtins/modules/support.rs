@@ -1,0 +1,165 @@
+//! What several modules need to define their classes: one registry of native classes, and the structures that are tuples
+//! with named fields.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use crate::builtins::add_methods;
+use crate::machine::Vm;
+use crate::object::class::{Class, Instance, Layout, Payload};
+use crate::object::native::{Row, getter, method};
+use crate::object::{Dict, Error, Result, Str, Value};
+use crate::symbol::sym;
+
+/// Native classes by `module.name`.
+#[derive(Default)]
+struct Registry(HashMap<&'static str, Rc<Class>, foldhash::fast::FixedState>);
+
+/// A native class by its full name; made by `make` if it is not there.
+pub fn class_or(vm: &mut Vm, full: &'static str, make: impl FnOnce(&mut Vm) -> Rc<Class>) -> Rc<Class> {
+    if let Some(class) = vm.extension::<Registry>().0.get(full) {
+        return class.clone();
+    }
+    let class = make(vm);
+    vm.extension::<Registry>().0.insert(full, class.clone());
+    class
+}
+
+/// Makes a native class that belongs to a module.
+pub fn define(
+    vm: &mut Vm,
+    full: &'static str,
+    base: &Rc<Class>,
+    layout: Layout,
+    rows: &'static [Row],
+) -> Rc<Class> {
+    let (module, name) = full.rsplit_once('.').unwrap_or(("builtins", full));
+    class_or(vm, full, |vm| {
+        let class = Class::builtin(name, Some(base), layout);
+        let key = vm.name(sym::__module__).clone();
+        class.dict.set_str(&key, Value::str(module));
+        add_methods(vm, &class, rows);
+        class
+    })
+}
+
+/// Puts a class under its name into a module's namespace.
+pub fn export(vm: &mut Vm, dict: &Rc<Dict>, class: &Rc<Class>) {
+    let name = class.name.borrow().clone();
+    let name = vm.intern_str(&name);
+    dict.set_str(&name, Value::Class(class.clone()));
+}
+
+/// The class that `__new__` was called with.
+pub fn class_given(vm: &mut Vm, args: &[Value]) -> Result<Rc<Class>> {
+    match args.first() {
+        Some(Value::Class(class)) => Ok(class.clone()),
+        _ => Err(vm.type_error("__new__(X): X is not a type object")),
+    }
+}
+
+/// A value of a built-in type as an instance of a native subclass of that type.
+pub fn wrapped(class: &Rc<Class>, inner: Value) -> Value {
+    Value::Instance(Rc::new(Instance::new(class.clone(), Payload::Value(inner))))
+}
+
+#[cold]
+pub fn wrong_self(vm: &mut Vm, value: &Value, class: &str) -> Error {
+    let name = vm.type_name(value);
+    vm.type_error(format!("descriptor requires a '{class}' object but received a '{}'", name.as_str()))
+}
+
+/// The native data of `self`, or a `TypeError`.
+macro_rules! this {
+    ($vm:expr, $value:expr, $data:ty) => {
+        match $value.data::<$data>() {
+            Some(data) => data,
+            None => return Err(crate::builtins::modules::support::wrong_self($vm, &$value.clone(), stringify!($data))),
+        }
+    };
+}
+pub(super) use this;
+
+/// Declares types as the data of native classes.
+macro_rules! natives {
+    ($($data:ty),* $(,)?) => {
+        $(impl crate::object::class::Native for $data {
+            fn as_any(&self) -> &dyn std::any::Any {
+                self
+            }
+        })*
+    };
+}
+pub(super) use natives;
+
+/// The pairs of a `**kwargs` dict.
+pub fn keywords(kwargs: &Value) -> Vec<(Rc<Str>, Value)> {
+    let pairs = kwargs.as_dict().map(|dict| dict.pairs()).unwrap_or_default();
+    pairs.into_iter().filter_map(|(key, value)| key.as_str().cloned().map(|key| (key, value))).collect()
+}
+
+/// The items of `*args`.
+pub fn items(args: &Value) -> &[Value] {
+    match args {
+        Value::Tuple(items) => items,
+        _ => &[],
+    }
+}
+
+/// Makes a structure: a tuple whose first fields have the names `__match_args__`; the getters come as rows.
+pub fn new_structure(vm: &mut Vm, full: &'static str, fields: &[&str], rows: &'static [Row]) -> Rc<Class> {
+    let base = vm.types.tuple.clone();
+    let class = define(vm, full, &base, Layout::Tuple, rows);
+    let key = vm.name(sym::__match_args__).clone();
+    if class.dict.get_str(&key).is_none() {
+        let names: Vec<Value> = fields.iter().map(|name| Value::str(name)).collect();
+        class.dict.set_str(&key, Value::tuple(names));
+        for (key, value) in [("n_fields", fields.len()), ("n_sequence_fields", fields.len()), ("n_unnamed_fields", 0)] {
+            let key = vm.intern(key);
+            class.dict.set_str(&key, Value::usize(value));
+        }
+        add_methods(vm, &class, STRUCTURE);
+    }
+    class
+}
+
+const STRUCTURE: &[Row] = &[method("__repr__()", structure_repr)];
+
+fn structure_repr(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let class = vm.class_of(&args[0]);
+    let key = vm.name(sym::__match_args__).clone();
+    let names = class.lookup(&key).unwrap_or_default();
+    // A named tuple is shown without its module.
+    let fields = vm.intern("_fields");
+    let module = if class.lookup(&fields).is_some() { None } else { vm.class_module(&class) };
+    let mut text = String::new();
+    if let Some(module) = module {
+        text.push_str(&module);
+        text.push('.');
+    }
+    text.push_str(&class.name.borrow().clone());
+    text.push('(');
+    let values = args[0].as_tuple().cloned();
+    for (at, (name, value)) in items(&names).iter().zip(values.iter().flat_map(|v| v.iter())).enumerate() {
+        if at > 0 {
+            text.push_str(", ");
+        }
+        if let Some(name) = name.as_str() {
+            text.push_str(name);
+        }
+        text.push('=');
+        vm.push_repr(&mut text, value)?;
+    }
+    text.push(')');
+    Ok(Value::string(text))
+}
+
+/// The field of a structure at a place.
+pub fn field<const AT: usize>(_: &mut Vm, this: &Value) -> Result<Value> {
+    Ok(this.as_tuple().and_then(|items| items.get(AT)).cloned().unwrap_or_default())
+}
+
+/// The row of a structure's field.
+pub const fn field_row<const AT: usize>(name: &'static str) -> Row {
+    getter(name, field::<AT>)
+}

@@ -1,0 +1,309 @@
+//! The module `sys`.
+
+mod names;
+mod streams;
+mod structures;
+
+use std::rc::Rc;
+
+use super::set_all;
+use crate::machine::Vm;
+use crate::machine::text::DigitLimit;
+use crate::object::class::{Instance, Payload};
+use crate::object::module::Module;
+use crate::object::native::{Row, native};
+use crate::object::{Exception, Result, Value};
+pub use names::STDLIB;
+pub use streams::{make_unsupported, originals};
+
+/// What a script may set the recursion limit to: what the native stack is known to hold.
+const MOST_RECURSION: i64 = 50_000;
+
+const VERSION: &str = concat!("3.13.0 (aio ", env!("CARGO_PKG_VERSION"), ")");
+
+pub const FUNCTIONS: &[Row] = &[
+    native("exit(status=None, /)", |vm, args| {
+        let class = Value::Class(vm.types.SystemExit.clone());
+        let given = match &args[0] {
+            Value::None => Vec::new(),
+            Value::Tuple(items) => items.to_vec(),
+            other => vec![other.clone()],
+        };
+        let exit = vm.call(&class, &given)?;
+        match exit {
+            Value::Exception(exception) => Err(crate::object::Error(exception)),
+            other => Ok(other),
+        }
+    }),
+    native("getrecursionlimit()", |vm, _| Ok(Value::Int(vm.recursion_limit.into()))),
+    native("setrecursionlimit(limit, /)", |vm, args| {
+        let limit = vm.to_i64(&args[0])?;
+        if limit < 1 {
+            return Err(vm.value_error("recursion limit must be greater or equal than 1"));
+        }
+        if i64::from(vm.depth) >= limit {
+            let class = vm.types.RecursionError.clone();
+            let depth = vm.depth;
+            return Err(vm.error(
+                &class,
+                format!("cannot set the recursion limit to {limit} at the recursion depth {depth}: the limit is too low"),
+            ));
+        }
+        vm.recursion_limit = limit.min(MOST_RECURSION) as u32;
+        Ok(Value::None)
+    }),
+    native("exc_info()", |vm, _| {
+        let handling = vm.handling.clone();
+        Ok(Value::tuple(match &handling {
+            Some(exception) => described(exception),
+            None => [Value::None, Value::None, Value::None],
+        }))
+    }),
+    native("exception()", |vm, _| Ok(vm.handling.clone().map_or(Value::None, Value::Exception))),
+    native("intern(string, /)", |vm, args| match &args[0] {
+        Value::Str(text) => Ok(Value::Str(vm.intern_str(text))),
+        other => {
+            let name = vm.type_name(other);
+            let shown = if other.as_str().is_some() {
+                format!("can't intern {}", name.as_str())
+            } else {
+                format!("intern() argument must be str, not {}", name.as_str())
+            };
+            Err(vm.type_error(shown))
+        }
+    }),
+    native("getsizeof(object, default=<unrepresentable>)", |_, args| Ok(Value::usize(size_of(&args[0])))),
+    native("getdefaultencoding()", |_, _| Ok(Value::str("utf-8"))),
+    native("getfilesystemencoding()", |_, _| Ok(Value::str("utf-8"))),
+    native("getfilesystemencodeerrors()", |_, _| Ok(Value::str("surrogateescape"))),
+    native("getswitchinterval()", |_, _| Ok(Value::Float(0.005))),
+    native("setswitchinterval(interval, /)", |vm, args| {
+        if vm.to_f64(&args[0])? <= 0.0 {
+            return Err(vm.value_error("switch interval must be strictly positive"));
+        }
+        Ok(Value::None)
+    }),
+    native("gettrace()", |_, _| Ok(Value::None)),
+    native("getprofile()", |_, _| Ok(Value::None)),
+    native("is_finalizing()", |_, _| Ok(Value::Bool(false))),
+    native("_is_gil_enabled()", |_, _| Ok(Value::Bool(true))),
+    native("get_int_max_str_digits()", |vm, _| Ok(Value::usize(vm.extension::<DigitLimit>().0))),
+    native("set_int_max_str_digits(maxdigits)", |vm, args| {
+        let digits = vm.to_i64(&args[0])?;
+        if digits != 0 && digits < 640 {
+            return Err(vm.value_error("maxdigits must be 0 or larger than 640"));
+        }
+        vm.extension::<DigitLimit>().0 = digits as usize;
+        Ok(Value::None)
+    }),
+    native("get_asyncgen_hooks()", |vm, _| {
+        let (first, finalizer) = vm.asyncgen_hooks.clone();
+        Ok(structures::asyncgen_hooks(vm, first, finalizer))
+    }),
+    native("set_asyncgen_hooks(firstiter=<unrepresentable>, finalizer=<unrepresentable>)", |vm, args| {
+        for (value, what) in [(&args[1], "finalizer"), (&args[0], "firstiter")] {
+            if !matches!(value, Value::Unbound | Value::None) && !vm.is_callable(value) {
+                let name = vm.type_name(value);
+                return Err(vm.type_error(format!("callable {what} expected, got {}", name.as_str())));
+            }
+        }
+        let hooks = vm.asyncgen_hooks.clone();
+        let new = (
+            args[0].clone().bound().unwrap_or_else(|| hooks.0.clone()),
+            args[1].clone().bound().unwrap_or_else(|| hooks.1.clone()),
+        );
+        vm.asyncgen_hooks = new;
+        drop(hooks);
+        Ok(Value::None)
+    }),
+    native("get_coroutine_origin_tracking_depth()", |vm, _| Ok(Value::Int(vm.extension::<OriginDepth>().0))),
+    native("set_coroutine_origin_tracking_depth(depth)", |vm, args| {
+        let depth = vm.to_i64(&args[0])?;
+        if depth < 0 {
+            return Err(vm.value_error("depth must be >= 0"));
+        }
+        vm.extension::<OriginDepth>().0 = depth;
+        Ok(Value::None)
+    }),
+    native("displayhook(object, /)", |vm, args| {
+        vm.display(&args[0])?;
+        Ok(Value::None)
+    }),
+    native("excepthook(exctype, value, traceback, /)", |vm, args| {
+        if let Value::Exception(exception) = &args[1] {
+            vm.print_exception(&exception.clone());
+        }
+        Ok(Value::None)
+    }),
+    native("unraisablehook(unraisable, /)", |vm, args| {
+        let (value, object) = (vm.intern("exc_value"), vm.intern("object"));
+        let value = vm.get_attr(&args[0], &value)?;
+        let object = vm.get_attr(&args[0], &object)?;
+        if let Value::Exception(exception) = value {
+            vm.report_unraisable(&crate::object::Error(exception), &object);
+        }
+        Ok(Value::None)
+    }),
+];
+
+/// How many frames `cr_origin` shows; 0 for none.
+#[derive(Default)]
+pub struct OriginDepth(pub i64);
+
+/// Type, value and traceback of an exception.
+pub fn described(exception: &Rc<Exception>) -> [Value; 3] {
+    let traceback = exception.traceback.borrow().clone();
+    [
+        Value::Class(exception.class.borrow().clone()),
+        Value::Exception(exception.clone()),
+        traceback.map_or(Value::None, Value::Traceback),
+    ]
+}
+
+/// What CPython's allocator would count.
+fn size_of(value: &Value) -> usize {
+    let digits = |bits: u64| (bits as usize).div_ceil(30).max(1);
+    match value {
+        Value::None | Value::NotImplemented | Value::Ellipsis | Value::Unbound => 16,
+        Value::Bool(_) => 28,
+        Value::Int(n) => 24 + 4 * digits(64 - u64::from(n.unsigned_abs().leading_zeros())),
+        Value::BigInt(n) => 24 + 4 * digits(n.bits()),
+        Value::Float(_) => 24,
+        Value::Complex(_) => 32,
+        Value::Str(text) => {
+            let widest = text.chars().map(crate::text::code_point).max().unwrap_or(0);
+            match widest {
+                0..=0x7f => 41 + text.len(),
+                0x80..=0xff => 58 + text.len(),
+                0x100..=0xffff => 60 + 2 * text.len(),
+                _ => 64 + 4 * text.len(),
+            }
+        }
+        Value::Bytes(bytes) => 33 + bytes.len(),
+        Value::ByteArray(bytes) => 57 + bytes.bytes.borrow().len(),
+        Value::Tuple(items) => 40 + 8 * items.len(),
+        Value::List(list) => 56 + 8 * list.len(),
+        Value::Dict(dict) => match dict.len() {
+            0 => 64,
+            n => {
+                let size = (n * 3 / 2 + 1).next_power_of_two().max(8);
+                let width = if size <= 256 { 1 } else { 2 };
+                64 + 40 + size * width + (size * 2 / 3) * 24 - 8
+            }
+        },
+        Value::Set(set) if set.len() < 5 => 216,
+        Value::Set(set) => 200 + 16 * (set.len() * 4).next_power_of_two(),
+        Value::Range(_) => 48,
+        Value::Slice(_) => 56,
+        Value::Function(_) => 160,
+        Value::Native(_) => 72,
+        Value::BoundMethod(_) => 64,
+        Value::Class(_) => 1688,
+        Value::Instance(instance) => match &instance.payload {
+            Payload::Value(inner) => 16 + size_of(inner),
+            _ => 48,
+        },
+        _ => 64,
+    }
+}
+
+pub fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
+    let dict = &module.dict;
+    let [stdin, stdout, stderr] = originals(vm);
+    let argv = vm.host.argv.iter().map(|arg| Value::str(arg)).collect();
+    let path = vm.host.module_path.iter().map(|path| Value::string(path.display().to_string())).collect();
+    let version_info = structures::version_info(vm);
+    let implementation = implementation(vm, &version_info);
+    let (float_info, int_info) = (structures::float_info(vm), structures::int_info(vm));
+    let (hash_info, thread_info) = (structures::hash_info(vm), structures::thread_info(vm));
+    let flags = structures::flags(vm);
+    let stdlib = vm.new_set(STDLIB.iter().map(|name| Value::str(name)).collect(), true)?;
+    let modules = Value::Dict(vm.modules.clone());
+    set_all(
+        vm,
+        dict,
+        [
+            ("argv", Value::list(argv)),
+            ("path", Value::list(path)),
+            ("modules", modules),
+            ("__stdin__", stdin.clone()),
+            ("__stdout__", stdout.clone()),
+            ("__stderr__", stderr.clone()),
+            ("stdin", stdin),
+            ("stdout", stdout),
+            ("stderr", stderr),
+            ("version", Value::str(VERSION)),
+            ("version_info", version_info),
+            ("hexversion", Value::Int(0x030d_00f0)),
+            ("api_version", Value::Int(1013)),
+            ("implementation", implementation),
+            ("platform", Value::str(platform())),
+            ("byteorder", Value::str(if cfg!(target_endian = "big") { "big" } else { "little" })),
+            ("maxsize", Value::Int(i64::MAX)),
+            ("maxunicode", Value::Int(0x0010_ffff)),
+            ("float_info", float_info),
+            ("int_info", int_info),
+            ("hash_info", hash_info),
+            ("thread_info", thread_info),
+            ("flags", flags),
+            ("float_repr_style", Value::str("short")),
+            ("executable", Value::str("")),
+            ("dont_write_bytecode", Value::Bool(true)),
+            ("warnoptions", Value::list(Vec::new())),
+            ("stdlib_module_names", stdlib),
+            ("builtin_module_names", Value::tuple(super::names().map(Value::str).collect::<Vec<_>>())),
+        ],
+    );
+    let args = vm.host.argv.iter().map(|arg| Value::str(arg)).collect();
+    set_all(vm, dict, [("orig_argv", Value::list(args))]);
+    for (name, original) in [
+        ("displayhook", "__displayhook__"),
+        ("excepthook", "__excepthook__"),
+        ("unraisablehook", "__unraisablehook__"),
+    ] {
+        let hook = dict.get_str(&vm.intern(name)).unwrap_or_default();
+        set_all(vm, dict, [(original, hook)]);
+    }
+    Ok(())
+}
+
+fn platform() -> &'static str {
+    match std::env::consts::OS {
+        "macos" => "darwin",
+        "windows" => "win32",
+        "" => "wasm",
+        other => other,
+    }
+}
+
+fn implementation(vm: &mut Vm, version: &Value) -> Value {
+    let class = vm.types.SimpleNamespace.clone();
+    let instance = Instance::new(class.clone(), Payload::None);
+    for (key, value) in [
+        ("name", Value::str("aio")),
+        ("cache_tag", Value::None),
+        ("version", version.clone()),
+        ("hexversion", Value::Int(0x030d_00f0)),
+    ] {
+        let key = vm.intern(key);
+        instance.attrs.borrow_mut().set(&class.root_shape, &key, value);
+    }
+    Value::Instance(Rc::new(instance))
+}
+
+/// What a script has put in place of the hook `sys.excepthook` or `sys.unraisablehook`.
+pub fn replaced_hook(vm: &mut Vm, name: &str) -> Option<Value> {
+    let sys = vm.intern("sys");
+    let Some(Value::Module(sys)) = vm.modules.get_str(&sys) else { return None };
+    let (hook, original) = (vm.intern(name), vm.intern(&format!("__{name}__")));
+    match (sys.dict.get_str(&hook), sys.dict.get_str(&original)) {
+        (Some(hook), Some(original)) if !hook.is(&original) => Some(hook),
+        _ => None,
+    }
+}
+
+/// The argument of `sys.unraisablehook`.
+pub fn unraisable_args(vm: &mut Vm, exception: &Rc<Exception>, message: Value, object: Value) -> Value {
+    let [kind, value, traceback] = described(exception);
+    structures::unraisable(vm, [kind, value, traceback, message, object])
+}

@@ -1,0 +1,338 @@
+//! `sys.stdin`, `sys.stdout` and `sys.stderr`: text files on the host's streams.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use crate::builtins::modules::support::{define, natives, this};
+use crate::machine::Vm;
+use crate::object::class::{Class, Instance, Layout};
+use crate::object::native::{Row, getter, method};
+use crate::object::{Error, Result, Value};
+use crate::symbol::sym;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Input,
+    Output,
+    Errors,
+}
+
+/// A stream as text.
+pub struct Stream {
+    kind: Kind,
+    closed: Cell<bool>,
+    /// What was read from the host but not yet asked for.
+    pending: RefCell<String>,
+}
+
+/// A stream as bytes: `sys.stdout.buffer`.
+struct Buffer(Kind);
+
+natives!(Stream, Buffer);
+
+/// The three streams as the program found them.
+#[derive(Default)]
+struct Streams(Option<[Value; 3]>);
+
+/// `sys.__stdin__`, `sys.__stdout__`, `sys.__stderr__`.
+pub fn originals(vm: &mut Vm) -> [Value; 3] {
+    if let Some(streams) = &vm.extension::<Streams>().0 {
+        return streams.clone();
+    }
+    let class = vm.types.TextIOWrapper.clone();
+    let module = vm.name(sym::__module__).clone();
+    class.dict.set_str(&module, Value::str("_io"));
+    crate::builtins::add_methods(vm, &class, METHODS);
+    let made = [Kind::Input, Kind::Output, Kind::Errors].map(|kind| {
+        Instance::native(&class, Stream { kind, closed: Cell::new(false), pending: RefCell::default() })
+    });
+    vm.extension::<Streams>().0 = Some(made.clone());
+    made
+}
+
+/// A stream by its name in `sys`, as it is now; `None` if it is the host's own and nothing else need be asked.
+fn current(vm: &mut Vm, name: &str) -> Option<Value> {
+    let sys = vm.intern("sys");
+    let Some(Value::Module(sys)) = vm.modules.get_str(&sys) else { return None };
+    let name = vm.intern(name);
+    let found = sys.dict.get_str(&name)?;
+    match found.data::<Stream>() {
+        Some(stream) if !stream.closed.get() && !matches!((stream.kind, name.as_str()), (Kind::Errors, "stdout") | (Kind::Output, "stderr")) => None,
+        _ => Some(found),
+    }
+}
+
+/// What `print` writes to, when a script has put something of its own in place of the host's output.
+pub fn stdout_object(vm: &mut Vm) -> Option<Value> {
+    current(vm, "stdout")
+}
+
+/// The same for errors.
+pub fn stderr_object(vm: &mut Vm) -> Option<Value> {
+    current(vm, "stderr")
+}
+
+/// The same for input.
+pub fn stdin_object(vm: &mut Vm) -> Option<Value> {
+    current(vm, "stdin")
+}
+
+/// A line of standard input with its line end; empty at the end.
+pub fn read_line(vm: &mut Vm) -> Result<String> {
+    let [stdin, ..] = originals(vm);
+    match stdin.data::<Stream>() {
+        Some(stream) => stream.line(vm),
+        None => Ok(String::new()),
+    }
+}
+
+impl Stream {
+    fn name(&self) -> &'static str {
+        match self.kind {
+            Kind::Input => "<stdin>",
+            Kind::Output => "<stdout>",
+            Kind::Errors => "<stderr>",
+        }
+    }
+
+    fn check_open(&self, vm: &mut Vm) -> Result<()> {
+        if self.closed.get() { Err(vm.value_error("I/O operation on closed file.")) } else { Ok(()) }
+    }
+
+    fn fill(&self, vm: &mut Vm) -> Result<bool> {
+        let _ = vm.host.stdout.flush();
+        let line = (vm.host.read_line)().map_err(|e| vm.os_error(&e))?;
+        self.pending.borrow_mut().push_str(&line.replace("\r\n", "\n"));
+        Ok(!line.is_empty())
+    }
+
+    fn line(&self, vm: &mut Vm) -> Result<String> {
+        loop {
+            let end = self.pending.borrow().find('\n');
+            if let Some(end) = end {
+                return Ok(self.pending.borrow_mut().drain(..=end).collect());
+            }
+            if !self.fill(vm)? {
+                return Ok(self.pending.take());
+            }
+        }
+    }
+
+    fn write(&self, vm: &mut Vm, bytes: &[u8]) -> Result<()> {
+        write(vm, self.kind, bytes)
+    }
+}
+
+fn write(vm: &mut Vm, kind: Kind, bytes: &[u8]) -> Result<()> {
+    let result = match kind {
+        Kind::Errors => {
+            let _ = vm.host.stdout.flush();
+            vm.host.stderr.write_all(bytes)
+        }
+        _ => vm.host.stdout.write_all(bytes),
+    };
+    result.map_err(|e| vm.os_error(&e))
+}
+
+fn flush(vm: &mut Vm, kind: Kind) -> Result<()> {
+    let result = match kind {
+        Kind::Input => Ok(()),
+        Kind::Output => vm.host.stdout.flush(),
+        Kind::Errors => vm.host.stderr.flush(),
+    };
+    result.map_err(|e| vm.os_error(&e))
+}
+
+#[cold]
+fn unsupported(vm: &mut Vm, what: &str) -> Error {
+    let class = super::super::support::class_or(vm, "io.UnsupportedOperation", make_unsupported);
+    vm.error(&class, what)
+}
+
+/// `io.UnsupportedOperation`, which is both an `OSError` and a `ValueError`.
+pub fn make_unsupported(vm: &mut Vm) -> Rc<Class> {
+    let bases = vec![vm.types.OSError.clone(), vm.types.ValueError.clone()];
+    let ancestors = vm.linearize(&bases).unwrap_or_else(|_| bases.clone());
+    let dict = Rc::new(crate::object::Dict::new());
+    let key = vm.name(sym::__module__).clone();
+    dict.set_str(&key, Value::str("io"));
+    let name = vm.intern("UnsupportedOperation");
+    Class::new(name, bases, ancestors, dict, Layout::Exception)
+}
+
+const METHODS: &[Row] = &[
+    method("write(text, /)", |vm, args| {
+        let stream = this!(vm, args[0], Stream);
+        stream.check_open(vm)?;
+        if stream.kind == Kind::Input {
+            return Err(unsupported(vm, "not writable"));
+        }
+        let Some(text) = args[1].as_str() else {
+            let given = vm.type_name(&args[1]);
+            return Err(vm.type_error(format!("write() argument must be str, not {}", given.as_str())));
+        };
+        stream.write(vm, text.as_bytes())?;
+        Ok(Value::usize(text.len()))
+    }),
+    method("writelines(lines, /)", |vm, args| {
+        let write = vm.intern("write");
+        let write = vm.get_attr(&args[0], &write)?;
+        vm.for_each(&args[1], |vm, line| vm.call(&write, &[line]).map(|_| true))?;
+        Ok(Value::None)
+    }),
+    method("flush()", |vm, args| {
+        let stream = this!(vm, args[0], Stream);
+        stream.check_open(vm)?;
+        flush(vm, stream.kind)?;
+        Ok(Value::None)
+    }),
+    method("close()", |vm, args| {
+        let stream = this!(vm, args[0], Stream);
+        if !stream.closed.replace(true) {
+            flush(vm, stream.kind)?;
+        }
+        Ok(Value::None)
+    }),
+    method("fileno()", |vm, args| {
+        let stream = this!(vm, args[0], Stream);
+        stream.check_open(vm)?;
+        Ok(Value::Int(stream.kind as i64))
+    }),
+    method("isatty()", |vm, args| {
+        this!(vm, args[0], Stream).check_open(vm)?;
+        Ok(Value::Bool(false))
+    }),
+    method("readable()", |vm, args| Ok(Value::Bool(this!(vm, args[0], Stream).kind == Kind::Input))),
+    method("writable()", |vm, args| Ok(Value::Bool(this!(vm, args[0], Stream).kind != Kind::Input))),
+    method("seekable()", |_, _| Ok(Value::Bool(false))),
+    method("read(size=-1, /)", |vm, args| {
+        let stream = readable(vm, &args[0])?;
+        let size = match &args[1] {
+            Value::None => -1,
+            given => vm.to_i64(given)?,
+        };
+        let Ok(size) = usize::try_from(size) else {
+            while stream.fill(vm)? {}
+            return Ok(Value::string(stream.pending.take()));
+        };
+        while stream.pending.borrow().chars().count() < size && stream.fill(vm)? {}
+        let mut pending = stream.pending.borrow_mut();
+        let end = pending.char_indices().nth(size).map_or(pending.len(), |(at, _)| at);
+        Ok(Value::string(pending.drain(..end).collect()))
+    }),
+    method("readline(size=-1, /)", |vm, args| {
+        let stream = readable(vm, &args[0])?;
+        let mut line = stream.line(vm)?;
+        if let Ok(size) = usize::try_from(vm.to_i64(&args[1])?) {
+            if let Some((end, _)) = line.char_indices().nth(size) {
+                let rest = line.split_off(end);
+                stream.pending.borrow_mut().insert_str(0, &rest);
+            }
+        }
+        Ok(Value::string(line))
+    }),
+    method("readlines(hint=-1, /)", |vm, args| {
+        let stream = readable(vm, &args[0])?;
+        let mut lines = Vec::new();
+        loop {
+            let line = stream.line(vm)?;
+            if line.is_empty() {
+                return Ok(Value::list(lines));
+            }
+            lines.push(Value::string(line));
+        }
+    }),
+    method("__iter__()", |vm, args| {
+        this!(vm, args[0], Stream).check_open(vm)?;
+        Ok(args[0].clone())
+    }),
+    method("__next__()", |vm, args| {
+        let stream = readable(vm, &args[0])?;
+        let line = stream.line(vm)?;
+        if line.is_empty() { Err(vm.stop_iteration(Value::None)) } else { Ok(Value::string(line)) }
+    }),
+    method("__enter__()", |vm, args| {
+        this!(vm, args[0], Stream).check_open(vm)?;
+        Ok(args[0].clone())
+    }),
+    method("__exit__(*args)", |vm, args| {
+        let stream = this!(vm, args[0], Stream);
+        stream.closed.set(true);
+        flush(vm, stream.kind)?;
+        Ok(Value::None)
+    }),
+    method(
+        "reconfigure(*, encoding=None, errors=None, newline=None, line_buffering=None, write_through=None)",
+        |vm, args| {
+            let stream = this!(vm, args[0], Stream);
+            flush(vm, stream.kind)?;
+            Ok(Value::None)
+        },
+    ),
+    method("__repr__()", |vm, args| {
+        let stream = this!(vm, args[0], Stream);
+        let mode = if stream.kind == Kind::Input { 'r' } else { 'w' };
+        Ok(Value::string(format!("<_io.TextIOWrapper name='{}' mode='{mode}' encoding='utf-8'>", stream.name())))
+    }),
+    getter("name", |vm, this| Ok(Value::str(this!(vm, this, Stream).name()))),
+    getter("mode", |vm, this| Ok(Value::str(if this!(vm, this, Stream).kind == Kind::Input { "r" } else { "w" }))),
+    getter("encoding", |_, _| Ok(Value::str("utf-8"))),
+    getter("errors", |vm, this| {
+        Ok(Value::str(if this!(vm, this, Stream).kind == Kind::Errors { "backslashreplace" } else { "strict" }))
+    }),
+    getter("newlines", |_, _| Ok(Value::None)),
+    getter("line_buffering", |vm, this| Ok(Value::Bool(this!(vm, this, Stream).kind == Kind::Errors))),
+    getter("write_through", |_, _| Ok(Value::Bool(false))),
+    getter("closed", |vm, this| Ok(Value::Bool(this!(vm, this, Stream).closed.get()))),
+    getter("buffer", |vm, this| {
+        let kind = this!(vm, this, Stream).kind;
+        let object = vm.types.object.clone();
+        let class = match kind {
+            Kind::Input => define(vm, "_io.BufferedReader", &object, Layout::Native(200), READER_METHODS),
+            _ => define(vm, "_io.BufferedWriter", &object, Layout::Native(200), WRITER_METHODS),
+        };
+        Ok(Instance::native(&class, Buffer(kind)))
+    }),
+];
+
+fn readable<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a Stream> {
+    let stream = this!(vm, value, Stream);
+    stream.check_open(vm)?;
+    if stream.kind == Kind::Input { Ok(stream) } else { Err(unsupported(vm, "not readable")) }
+}
+
+const WRITER_METHODS: &[Row] = &[
+    method("write(buffer, /)", |vm, args| {
+        let kind = this!(vm, args[0], Buffer).0;
+        let Some(bytes) = crate::machine::sequence::bytes_of(&args[1]) else {
+            let given = vm.type_name(&args[1]);
+            return Err(vm.type_error(format!("a bytes-like object is required, not '{}'", given.as_str())));
+        };
+        write(vm, kind, &bytes)?;
+        Ok(Value::usize(bytes.len()))
+    }),
+    method("flush()", |vm, args| {
+        let kind = this!(vm, args[0], Buffer).0;
+        flush(vm, kind)?;
+        Ok(Value::None)
+    }),
+    method("fileno()", |vm, args| Ok(Value::Int(this!(vm, args[0], Buffer).0 as i64))),
+];
+
+const READER_METHODS: &[Row] = &[
+    method("readline(size=-1, /)", |vm, _| Ok(Value::bytes(read_line(vm)?.into_bytes()))),
+    method("read(size=-1, /)", |vm, args| {
+        if vm.to_i64(&args[1])? >= 0 {
+            return Err(unsupported(vm, "read() of a part of standard input as bytes"));
+        }
+        let mut all = Vec::new();
+        loop {
+            let line = read_line(vm)?;
+            if line.is_empty() {
+                return Ok(Value::bytes(all));
+            }
+            all.extend_from_slice(line.as_bytes());
+        }
+    }),
+    method("fileno()", |_, _| Ok(Value::Int(0))),
+];

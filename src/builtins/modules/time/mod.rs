@@ -1,0 +1,399 @@
+//! The module `time`, on the host's clock.
+
+pub mod calendar;
+pub mod format;
+pub mod parse;
+
+use std::rc::Rc;
+
+use num_traits::ToPrimitive;
+
+use super::set_all;
+use super::support::{class_given, export, field_row, new_structure, wrapped};
+use crate::machine::Vm;
+use crate::machine::attr::own_attr;
+use crate::object::class::{Class, Instance, Payload};
+use crate::object::module::Module;
+use crate::object::native::{Row, getter, native, static_method};
+use crate::object::{Error, Result, Value};
+use calendar::{Fields, day_number, fields_of, weekday_of};
+
+const SECOND: i128 = 1_000_000_000;
+
+pub const FUNCTIONS: &[Row] = &[
+    native("time()", |vm, _| Ok(Value::Float(seconds(vm.host.clock.wall())))),
+    native("time_ns()", |vm, _| Ok(nanoseconds(vm.host.clock.wall()))),
+    native("monotonic()", |vm, _| Ok(Value::Float(seconds(vm.host.clock.monotonic())))),
+    native("monotonic_ns()", |vm, _| Ok(nanoseconds(vm.host.clock.monotonic()))),
+    native("perf_counter()", |vm, _| Ok(Value::Float(seconds(vm.host.clock.monotonic())))),
+    native("perf_counter_ns()", |vm, _| Ok(nanoseconds(vm.host.clock.monotonic()))),
+    native("process_time()", |vm, _| Ok(Value::Float(seconds(process(vm))))),
+    native("process_time_ns()", |vm, _| Ok(nanoseconds(process(vm)))),
+    native("thread_time()", |vm, _| Ok(Value::Float(seconds(process(vm))))),
+    native("thread_time_ns()", |vm, _| Ok(nanoseconds(process(vm)))),
+    native("clock_gettime(clk_id, /)", |vm, args| Ok(Value::Float(seconds(clock(vm, &args[0])?)))),
+    native("clock_gettime_ns(clk_id, /)", |vm, args| Ok(nanoseconds(clock(vm, &args[0])?))),
+    native("get_clock_info(name, /)", get_clock_info),
+    native("sleep(seconds, /)", sleep),
+    native("localtime(seconds=None, /)", |vm, args| {
+        let t = local_fields(vm, &args[0])?;
+        Ok(struct_time(vm, &t))
+    }),
+    native("gmtime(seconds=None, /)", |vm, args| {
+        let moment = moment(vm, &args[0])?;
+        let t = checked_fields(vm, moment, 0, "GMT")?;
+        Ok(struct_time(vm, &t))
+    }),
+    native("mktime(time_tuple, /)", mktime),
+    native("asctime(time_tuple=<unrepresentable>, /)", |vm, args| {
+        let t = given_fields(vm, &args[0], "asctime")?;
+        Ok(Value::string(asctime(&t)))
+    }),
+    native("ctime(seconds=None, /)", |vm, args| {
+        let t = local_fields(vm, &args[0])?;
+        Ok(Value::string(asctime(&t)))
+    }),
+    native("strftime(format, time_tuple=<unrepresentable>, /)", strftime),
+    native("strptime(data_string, format='%a %b %d %H:%M:%S %Y', /)", strptime),
+    native("tzset()", |_, _| Ok(Value::None)),
+];
+
+const STRUCT_TIME: &[Row] = &[
+    static_method("__new__(cls, sequence=<unrepresentable>, dict=<unrepresentable>)", new_struct_time),
+    field_row::<0>("tm_year"),
+    field_row::<1>("tm_mon"),
+    field_row::<2>("tm_mday"),
+    field_row::<3>("tm_hour"),
+    field_row::<4>("tm_min"),
+    field_row::<5>("tm_sec"),
+    field_row::<6>("tm_wday"),
+    field_row::<7>("tm_yday"),
+    field_row::<8>("tm_isdst"),
+    getter("tm_zone", |vm, this| Ok(hidden(vm, this, "_zone"))),
+    getter("tm_gmtoff", |vm, this| Ok(hidden(vm, this, "_gmtoff"))),
+];
+
+const FIELDS: &[&str] =
+    &["tm_year", "tm_mon", "tm_mday", "tm_hour", "tm_min", "tm_sec", "tm_wday", "tm_yday", "tm_isdst"];
+
+pub fn struct_time_class(vm: &mut Vm) -> Rc<Class> {
+    new_structure(vm, "time.struct_time", FIELDS, STRUCT_TIME)
+}
+
+pub fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
+    let class = struct_time_class(vm);
+    for (key, count) in [("n_fields", 11), ("n_unnamed_fields", 0)] {
+        let key = vm.intern(key);
+        class.dict.set_str(&key, Value::Int(count));
+    }
+    export(vm, &module.dict, &class);
+    let now = vm.host.clock.wall().div_euclid(SECOND) as i64;
+    let (offset, zone) = vm.host.clock.local_offset(now);
+    let zone = Value::string(zone);
+    set_all(
+        vm,
+        &module.dict,
+        [
+            ("timezone", Value::Int(-i64::from(offset))),
+            ("altzone", Value::Int(-i64::from(offset))),
+            ("daylight", Value::Int(0)),
+            ("tzname", Value::tuple([zone.clone(), zone])),
+            ("CLOCK_REALTIME", Value::Int(0)),
+            ("CLOCK_MONOTONIC", Value::Int(1)),
+            ("CLOCK_PROCESS_CPUTIME_ID", Value::Int(2)),
+            ("CLOCK_THREAD_CPUTIME_ID", Value::Int(3)),
+        ],
+    );
+    Ok(())
+}
+
+/// Nanoseconds as seconds, rounded as Python does: exact where they are whole.
+pub fn seconds(nanoseconds: i128) -> f64 {
+    if nanoseconds % SECOND == 0 { (nanoseconds / SECOND) as f64 } else { nanoseconds as f64 / 1e9 }
+}
+
+fn nanoseconds(nanoseconds: i128) -> Value {
+    Value::int(nanoseconds.into())
+}
+
+#[derive(Default)]
+struct Started(Option<i128>);
+
+/// The processor's time: what the monotonic clock counts from its first reading on.
+fn process(vm: &mut Vm) -> i128 {
+    let now = vm.host.clock.monotonic();
+    now - *vm.extension::<Started>().0.get_or_insert(now)
+}
+
+fn clock(vm: &mut Vm, id: &Value) -> Result<i128> {
+    match vm.to_i64(id)? {
+        0 => Ok(vm.host.clock.wall()),
+        1 => Ok(vm.host.clock.monotonic()),
+        2 | 3 => Ok(process(vm)),
+        _ => {
+            let class = vm.types.OSError.clone();
+            Err(vm.new_error(&class, vec![Value::Int(22), Value::str("Invalid argument")]))
+        }
+    }
+}
+
+fn get_clock_info(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let Some(name) = args[0].as_str() else {
+        let given = vm.type_name(&args[0]);
+        return Err(vm.type_error(format!("get_clock_info() argument 1 must be str, not {}", given.as_str())));
+    };
+    let (implementation, monotonic, adjustable) = match name.as_str() {
+        "time" => ("clock_gettime(CLOCK_REALTIME)", false, true),
+        "monotonic" | "perf_counter" => ("clock_gettime(CLOCK_MONOTONIC)", true, false),
+        "process_time" => ("clock_gettime(CLOCK_PROCESS_CPUTIME_ID)", true, false),
+        "thread_time" => ("clock_gettime(CLOCK_THREAD_CPUTIME_ID)", true, false),
+        _ => return Err(vm.value_error("unknown clock")),
+    };
+    let class = vm.types.SimpleNamespace.clone();
+    let instance = Instance::new(class.clone(), Payload::None);
+    for (key, value) in [
+        ("implementation", Value::str(implementation)),
+        ("monotonic", Value::Bool(monotonic)),
+        ("adjustable", Value::Bool(adjustable)),
+        ("resolution", Value::Float(1e-9)),
+    ] {
+        let key = vm.intern(key);
+        instance.attrs.borrow_mut().set(&class.root_shape, &key, value);
+    }
+    Ok(Value::Instance(Rc::new(instance)))
+}
+
+fn sleep(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let wanted = match args[0].unwrapped() {
+        Value::Float(x) if x.is_nan() => return Err(vm.value_error("Invalid value NaN (not a number)")),
+        // Rounded up: never shorter than asked for.
+        Value::Float(x) => (x * 1e9).ceil().to_i128().filter(|n| n.abs() < i128::from(i64::MAX)),
+        _ => {
+            let whole = vm.index(&args[0])?;
+            whole.as_int().map(|n| i128::from(n) * SECOND).filter(|n| n.abs() < i128::from(i64::MAX))
+        }
+    };
+    let Some(wanted) = wanted else {
+        return Err(vm.overflow_error("timestamp too large to convert to C PyTime_t"));
+    };
+    if wanted < 0 {
+        return Err(vm.value_error("sleep length must be non-negative"));
+    }
+    vm.sleep(wanted)?;
+    Ok(Value::None)
+}
+
+/// A moment in whole seconds: the one given, or now.
+fn moment(vm: &mut Vm, given: &Value) -> Result<i64> {
+    match given.unwrapped() {
+        Value::None | Value::Unbound => Ok(vm.host.clock.wall().div_euclid(SECOND) as i64),
+        Value::Float(x) if x.is_nan() => Err(vm.value_error("Invalid value NaN (not a number)")),
+        Value::Float(x) => match x.floor().to_i64() {
+            Some(n) => Ok(n),
+            None => Err(vm.overflow_error("timestamp out of range for platform time_t")),
+        },
+        _ => {
+            let whole = vm.index(given)?;
+            match whole {
+                Value::Int(n) => Ok(n),
+                _ => Err(vm.overflow_error("timestamp out of range for platform time_t")),
+            }
+        }
+    }
+}
+
+fn checked_fields(vm: &mut Vm, moment: i64, offset: i64, zone: &str) -> Result<Fields> {
+    // The largest year that a C int holds.
+    if moment.unsigned_abs() > 67_767_976_233_532_799 {
+        let class = vm.types.OverflowError.clone();
+        let _ = class;
+        return Err(too_large(vm));
+    }
+    Ok(fields_of(moment, offset, zone))
+}
+
+#[cold]
+fn too_large(vm: &mut Vm) -> Error {
+    let class = vm.types.OSError.clone();
+    let text = "Value too large for defined data type";
+    let error = vm.new_error(&class, vec![Value::Int(75), Value::str(text)]);
+    vm.set_exception_attr(&error, crate::symbol::sym::errno, Value::Int(75));
+    vm.set_exception_attr(&error, crate::symbol::sym::strerror, Value::str(text));
+    error
+}
+
+/// The local time of a moment, given or now.
+fn local_fields(vm: &mut Vm, given: &Value) -> Result<Fields> {
+    let moment = moment(vm, given)?;
+    let (offset, zone) = vm.host.clock.local_offset(moment);
+    checked_fields(vm, moment, offset.into(), &zone)
+}
+
+pub fn struct_time(vm: &mut Vm, t: &Fields) -> Value {
+    let class = struct_time_class(vm);
+    let items = [t.year, t.month, t.day, t.hour, t.minute, t.second, t.weekday, t.yearday, t.isdst].map(Value::Int);
+    let value = wrapped(&class, Value::tuple(items));
+    let zone = t.zone.as_ref().map_or(Value::None, |zone| Value::str(zone));
+    hide(vm, &value, "_zone", zone);
+    hide(vm, &value, "_gmtoff", t.offset.map_or(Value::None, Value::Int));
+    value
+}
+
+/// Keeps an attribute that is no item.
+fn hide(vm: &mut Vm, value: &Value, name: &str, hidden: Value) {
+    let name = vm.intern(name);
+    if let Value::Instance(instance) = value {
+        let root = instance.class.borrow().root_shape.clone();
+        instance.attrs.borrow_mut().set(&root, &name, hidden);
+    }
+}
+
+fn hidden(vm: &mut Vm, value: &Value, name: &str) -> Value {
+    let name = vm.intern(name);
+    own_attr(value, &name).unwrap_or(Value::None)
+}
+
+fn new_struct_time(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let class = class_given(vm, args)?;
+    if args[1].is_unbound() {
+        return Err(vm.type_error("structseq() missing required argument 'sequence' (pos 1)"));
+    }
+    let Ok(items) = vm.collect(&args[1]) else {
+        return Err(vm.type_error("constructor requires a sequence"));
+    };
+    let given = items.len();
+    if given < 9 {
+        return Err(vm.type_error(format!("time.struct_time() takes an at least 9-sequence ({given}-sequence given)")));
+    }
+    if given > 11 {
+        return Err(vm.type_error(format!("time.struct_time() takes an at most 11-sequence ({given}-sequence given)")));
+    }
+    let value = wrapped(&class, Value::tuple(&items[..9]));
+    for (at, (name, public)) in [("_zone", "tm_zone"), ("_gmtoff", "tm_gmtoff")].into_iter().enumerate() {
+        let public = vm.intern(public);
+        let extra = match items.get(9 + at) {
+            Some(item) => Some(item.clone()),
+            None => args[2].as_dict().and_then(|dict| dict.get_str(&public)),
+        };
+        hide(vm, &value, name, extra.unwrap_or(Value::None));
+    }
+    Ok(value)
+}
+
+/// The fields of a tuple given to a function, or of now.
+fn given_fields(vm: &mut Vm, given: &Value, function: &str) -> Result<Fields> {
+    if given.is_unbound() {
+        return local_fields(vm, &Value::None);
+    }
+    let mut t = tuple_fields(vm, given, function)?;
+    check(vm, &mut t)?;
+    Ok(t)
+}
+
+fn tuple_fields(vm: &mut Vm, given: &Value, function: &str) -> Result<Fields> {
+    let Some(items) = given.as_tuple().cloned() else {
+        return Err(vm.type_error("Tuple or struct_time argument required"));
+    };
+    if items.len() != 9 {
+        return Err(vm.type_error(format!("{function}(): illegal time tuple argument")));
+    }
+    let mut n = [0; 9];
+    for (place, item) in n.iter_mut().zip(items.iter()) {
+        *place = vm.to_i64(item)?;
+    }
+    let (zone, offset) = if matches!(given, Value::Instance(_)) {
+        let zone = hidden(vm, given, "_zone").as_str().map(|zone| zone.as_str().to_owned());
+        (zone, hidden(vm, given, "_gmtoff").as_int())
+    } else {
+        (None, None)
+    };
+    let [year, month, day, hour, minute, second, weekday, yearday, isdst] = n;
+    Ok(Fields { year, month, day, hour, minute, second, weekday, yearday, isdst, offset, zone })
+}
+
+/// Refuses fields out of range; 0 stands for the first month or day.
+fn check(vm: &mut Vm, t: &mut Fields) -> Result<()> {
+    for first in [&mut t.month, &mut t.day, &mut t.yearday] {
+        if *first == 0 {
+            *first = 1;
+        }
+    }
+    let faults = [
+        (!(1..=12).contains(&t.month), "month out of range"),
+        (!(1..=31).contains(&t.day), "day of month out of range"),
+        (!(0..=23).contains(&t.hour), "hour out of range"),
+        (!(0..=59).contains(&t.minute), "minute out of range"),
+        (!(0..=61).contains(&t.second), "seconds out of range"),
+        (t.weekday < -1, "day of week out of range"),
+        (!(1..=366).contains(&t.yearday), "day of year out of range"),
+    ];
+    match faults.into_iter().find(|(wrong, _)| *wrong) {
+        Some((_, message)) => Err(vm.value_error(message)),
+        None => {
+            t.weekday = t.weekday.rem_euclid(7);
+            Ok(())
+        }
+    }
+}
+
+fn mktime(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let t = tuple_fields(vm, &args[0], "mktime")?;
+    let days = day_number(t.year, t.month, t.day);
+    let local = days
+        .checked_mul(86_400)
+        .and_then(|s| s.checked_add(t.hour.checked_mul(3600)?))
+        .and_then(|s| s.checked_add(t.minute.checked_mul(60)?))
+        .and_then(|s| s.checked_add(t.second));
+    let Some(local) = local else { return Err(vm.overflow_error("mktime argument out of range")) };
+    let (offset, _) = vm.host.clock.local_offset(local);
+    let (offset, _) = vm.host.clock.local_offset(local - i64::from(offset));
+    Ok(Value::Float((local - i64::from(offset)) as f64))
+}
+
+fn asctime(t: &Fields) -> String {
+    let (day, month) = (format::day_name(t.weekday), format::month_name(t.month));
+    let (day, month) = (&day[..3], &month[..3]);
+    format!("{day} {month}{:3} {:02}:{:02}:{:02} {}", t.day, t.hour, t.minute, t.second, t.year)
+}
+
+fn strftime(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let Some(format) = args[0].as_str().cloned() else {
+        let given = vm.type_name(&args[0]);
+        return Err(vm.type_error(format!("strftime() argument 1 must be str, not {}", given.as_str())));
+    };
+    let t = given_fields(vm, &args[1], "strftime")?;
+    Ok(Value::string(format::strftime(&format, &t)))
+}
+
+/// Reads a time by a format, with the errors that Python raises.
+pub fn parse(vm: &mut Vm, data: &Value, format: &Value) -> Result<parse::Parsed> {
+    for (at, value) in [data, format].into_iter().enumerate() {
+        if value.as_str().is_none() {
+            let class = vm.class_of(value);
+            let shown = vm.class_repr(&class);
+            return Err(vm.type_error(format!("strptime() argument {at} must be str, not {shown}")));
+        }
+    }
+    let (Some(data), Some(format)) = (data.as_str(), format.as_str()) else { return Err(vm.type_error("strptime()")) };
+    let parsed = parse::strptime(data, format).map_err(|message| vm.value_error(message))?;
+    if parsed.dayless_year {
+        let category = vm.types.DeprecationWarning.clone();
+        vm.warn(
+            &category,
+            "Parsing dates involving a day of month without a year specified is ambiguious\n\
+             and fails to parse leap day. The default behavior will change in Python 3.15\n\
+             to either always raise an exception or to use a different default year (TBD).\n\
+             To avoid trouble, add a specific year to the input & format.\n\
+             See https://github.com/python/cpython/issues/70647.",
+        )?;
+    }
+    Ok(parsed)
+}
+
+fn strptime(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let parsed = parse(vm, &args[0], &args[1])?;
+    let t = &parsed.fields;
+    let number = day_number(t.year, t.month, t.day);
+    debug_assert!((0..7).contains(&weekday_of(number)));
+    Ok(struct_time(vm, t))
+}
