@@ -51,7 +51,10 @@ fn run() -> Result<(), String> {
         Some(python) => say(&format!("beside {}; milliseconds, best of {}", python.program.display(), options.rounds)),
         None => say(&format!("no CPython 3.13 found (set PYTHON); milliseconds, best of {}", options.rounds)),
     }
-    say(&format!("\n{:24}{:>10}{:>10}{:>9}{:>16}", "", "aio", "python", "ratio", "without start"));
+    match python {
+        Some(_) => say(&format!("\n{:24}{:>10}{:>10}{:>9}{:>16}", "", "aio", "python", "ratio", "without start")),
+        None => say(&format!("\n{:24}{:>10}", "", "aio")),
+    }
 
     let mut starts = Vec::new();
     for name in ["start_empty", "start_asyncio"] {
@@ -60,13 +63,21 @@ fn run() -> Result<(), String> {
         starts.push(times);
     }
     let mut ratios = Vec::new();
+    let mut failed = 0;
     for script in scripts(&folder)? {
         let name = script.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let wanted = options.words.is_empty() || options.words.iter().any(|word| name.contains(word));
         if name.starts_with("start_") || !wanted {
             continue;
         }
-        let times = measure(&runners, &script, options.rounds)?;
+        let times = match measure(&runners, &script, options.rounds) {
+            Ok(times) => times,
+            Err(message) => {
+                say(&format!("{name}: {message}"));
+                failed += 1;
+                continue;
+            }
+        };
         let text = fs::read_to_string(&script).map_err(|error| error.to_string())?;
         let start = &starts[usize::from(text.contains("import asyncio"))];
         ratios.extend(show(&name, &times, Some(start)));
@@ -75,7 +86,7 @@ fn run() -> Result<(), String> {
         let mean = (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp();
         say(&format!("{:24}{:>45}", "geometric mean", times_as_fast(mean)));
     }
-    Ok(())
+    if failed > 0 { Err(format!("{failed} failed")) } else { Ok(()) }
 }
 
 fn options() -> Result<Options, String> {
@@ -101,10 +112,12 @@ fn python() -> Option<Runner> {
     let given = env::var_os("PYTHON").map(PathBuf::from);
     let candidates = given.map_or(vec!["python3.13".into(), "python3".into()], |given| vec![given]);
     candidates.into_iter().find_map(|program| {
-        let version = "import sys; print(sys.implementation.name, *sys.version_info[:2])";
-        let output = Command::new(&program).args(["-c", version]).stderr(Stdio::null()).output().ok()?;
-        let environment = &[("PYTHONHASHSEED", "0"), ("PYTHONDONTWRITEBYTECODE", "1")];
-        (output.stdout.trim_ascii() == b"cpython 3 13").then_some(Runner { program, environment })
+        // The interpreter itself: what is found on the path may be a script that starts it.
+        let probe = "import sys; print(sys.implementation.name, *sys.version_info[:2]); print(sys.executable)";
+        let output = Command::new(&program).args(["-c", probe]).stderr(Stdio::null()).output().ok()?;
+        let text = String::from_utf8(output.stdout).ok()?;
+        let program = text.trim_end().strip_prefix("cpython 3 13\n").map(PathBuf::from)?;
+        Some(Runner { program, environment: &[("PYTHONHASHSEED", "0"), ("PYTHONDONTWRITEBYTECODE", "1")] })
     })
 }
 

@@ -142,7 +142,7 @@ fn a_script_error_is_reported_in_the_style_of_the_host() {
 #[test]
 fn syntax_errors_are_data() {
     let mut interpreter = Interpreter::new(Host::closed());
-    let errors = interpreter.compile("bad.aio", b"x = = 1\ny = 2\nz = )\n").err().expect("errors");
+    let errors = interpreter.compile("bad.aio", b"x = = 1\ny = 2\nz = * 3\n").err().expect("errors");
     assert_eq!(errors.len(), 2);
     assert!(errors.iter().all(|error| error.code == "SyntaxError"));
     let lines: Vec<u32> = errors

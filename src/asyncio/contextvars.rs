@@ -294,8 +294,8 @@ fn var_set(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 fn var_reset(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let (instance, var) = this_var(vm, args)?;
     let Some(token) = args[1].data::<Token>() else {
-        let name = vm.type_name(&args[1]);
-        return Err(vm.type_error(format!("expected an instance of Token, got {}", shown_name(&name))));
+        let shown = vm.repr(&args[1])?;
+        return Err(vm.type_error(format!("expected an instance of Token, got {}", shown.as_str())));
     };
     if token.used.get() {
         let shown = vm.repr(&args[1])?;
@@ -317,10 +317,6 @@ fn var_reset(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     };
     drop(dropped);
     Ok(Value::None)
-}
-
-fn shown_name(name: &Rc<Str>) -> String {
-    format!("<class '{}'>", name.as_str())
 }
 
 fn var_repr(vm: &mut Vm, args: &[Value]) -> Result<Value> {

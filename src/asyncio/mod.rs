@@ -36,25 +36,37 @@ pub use contextvars::contextvars_module;
 pub use library::load;
 pub use state::{shut_down, state};
 
-const FUNCTIONS: &[Row] = &[
+/// The functions by the module that CPython has them in.
+static FUNCTIONS: &[(&str, &[Row])] =
+    &[("asyncio.tasks", TASKS), ("asyncio.events", EVENTS), ("asyncio.base_futures", FUTURES), ("_asyncio", ACCELERATED)];
+
+static TASKS: &[Row] = &[
     native("def sleep(delay, result=None)", sleep::sleep),
     native("def gather(*coros_or_futures, return_exceptions=False)", gather::gather),
     native("def shield(arg)", shield::shield),
     native("def ensure_future(coro_or_future, *, loop=None)", shield::ensure_future),
     native("def create_task(coro, *, name=None, context=None)", task::create_task),
-    native("current_task(loop=None)", task::current_task),
     native("def all_tasks(loop=None)", task::all_tasks),
     native("def eager_task_factory(loop, coro, *, name=None, context=None)", task::eager_task_factory),
-    native("get_event_loop()", |vm, _| policy::get_event_loop(vm)),
-    native("get_running_loop()", |vm, _| policy::running_loop(vm)),
-    native("def new_event_loop()", policy::new_event_loop),
-    native("def set_event_loop(loop)", policy::set_event_loop),
-    native("def isfuture(obj)", |vm, args| Ok(Value::Bool(future::is_future(vm, &args[0])))),
-    native("def iscoroutine(obj)", |vm, args| Ok(Value::Bool(task::is_coroutine(vm, &args[0])))),
-    native("def iscoroutinefunction(func)", |_, args| Ok(Value::Bool(is_coroutine_function(&args[0])))),
     native("def to_thread(func, /, *args, **kwargs)", |vm, _| {
         Err(vm.not_implemented("threads are not available yet: asyncio.to_thread()"))
     }),
+    native("def iscoroutine(obj)", |vm, args| Ok(Value::Bool(task::is_coroutine(vm, &args[0])))),
+    native("def iscoroutinefunction(func)", |_, args| Ok(Value::Bool(is_coroutine_function(&args[0])))),
+];
+
+static EVENTS: &[Row] = &[
+    native("def new_event_loop()", policy::new_event_loop),
+    native("def set_event_loop(loop)", policy::set_event_loop),
+];
+
+static FUTURES: &[Row] =
+    &[native("def isfuture(obj)", |vm, args| Ok(Value::Bool(future::is_future(vm, &args[0]))))];
+
+static ACCELERATED: &[Row] = &[
+    native("current_task(loop=None)", task::current_task),
+    native("get_event_loop()", |vm, _| policy::get_event_loop(vm)),
+    native("get_running_loop()", |vm, _| policy::running_loop(vm)),
     native("_get_running_loop()", loop_methods::running_loop_or_none),
     native("_set_running_loop(loop)", |vm, args| {
         let old = state(vm).running.replace(args[0].clone());
@@ -107,7 +119,9 @@ pub fn module(vm: &mut Vm) -> Result<Rc<Module>> {
     let dict = &module.dict;
     dict.set_str(&vm.intern("__path__"), Value::list(Vec::new()));
     dict.set_str(&vm.intern("__package__"), Value::str("asyncio"));
-    add_functions(vm, "asyncio", dict, FUNCTIONS);
+    for (module, rows) in FUNCTIONS {
+        add_functions(vm, module, dict, rows);
+    }
     let classes = &state.classes;
     let types = &vm.types;
     let named: Vec<(&str, Rc<Class>)> = vec![
@@ -178,7 +192,7 @@ pub fn is_coroutine_function(value: &Value) -> bool {
     match value {
         Value::Function(function) => function.code.kind == CodeKind::Coroutine,
         Value::BoundMethod(method) => is_coroutine_function(&method.func),
-        Value::Native(native) => native.module.as_ref().is_some_and(|m| m.as_str() == "asyncio") && &**native.name == "sleep",
+        Value::Native(native) => std::ptr::eq(native.row, &TASKS[0]),
         _ => false,
     }
 }

@@ -2,14 +2,14 @@
 
 use super::{format, future, task};
 use crate::machine::Vm;
-use crate::object::coroutine::Body;
+use crate::object::coroutine::{Body, State};
 use crate::object::frame::FrameView;
 use crate::object::{Dict, Error, Result, Value};
 use crate::symbol::sym;
 use std::rc::Rc;
 
 /// The frame a suspended task stands in; for a task that failed, the frames of the exception's traceback.
-pub fn get_stack(_: &mut Vm, this: &Value, limit: &Value) -> Result<Value> {
+pub fn get_stack(vm: &mut Vm, this: &Value, limit: &Value) -> Result<Value> {
     let mut frames = Vec::new();
     let Some(data) = future::of(this) else { return Ok(Value::list(frames)) };
     if data.status.get() == future::Status::Failed {
@@ -17,6 +17,7 @@ pub fn get_stack(_: &mut Vm, this: &Value, limit: &Value) -> Result<Value> {
         let mut link = result.as_exception().and_then(|e| e.traceback.borrow().clone());
         while let Some(entry) = link {
             let view = FrameView {
+                slots: Default::default(),
                 code: entry.code.clone(),
                 globals: Rc::new(Dict::new()),
                 locals: Value::None.into(),
@@ -33,10 +34,22 @@ pub fn get_stack(_: &mut Vm, this: &Value, limit: &Value) -> Result<Value> {
     }
     let coro = task::of(this).map(|task| task.coro.borrow().clone()).unwrap_or_default();
     if let Value::Coroutine(coroutine) = &coro {
-        if let Body::Frame(frame) = &*coroutine.body.borrow() {
+        if let (State::Running, Some(code)) = (coroutine.state.get(), &coroutine.code) {
+            let site = vm.calls.iter().rev().find(|site| site.code == code.id.get());
+            let view = FrameView {
+                slots: Default::default(),
+                code: code.clone(),
+                globals: Rc::new(Dict::new()),
+                locals: Value::None.into(),
+                span: site.map_or(code.span, |site| site.span),
+                back: None,
+            };
+            frames.push(Value::Frame(Rc::new(view)));
+        } else if let Body::Frame(frame) = &*coroutine.body.borrow() {
             let code = frame.function.code.clone();
             let span = code.spans.get(frame.pc as usize).copied().unwrap_or(code.span);
             let view = FrameView {
+                slots: Default::default(),
                 code,
                 globals: frame.function.globals.clone(),
                 locals: Value::None.into(),

@@ -193,6 +193,8 @@ impl Classes {
         let mut define = |module: &str, name: &str, base: &Rc<Class>, layout: Layout, rows: &'static [Row]| {
             let class = Class::builtin(name, Some(base), layout);
             class.dict.set_str(&module_name, Value::str(module));
+            // Handles have slots.
+            class.has_dict.set(!matches!(layout, Layout::Native(102 | 108)));
             add_methods(vm, &class, rows);
             class
         };

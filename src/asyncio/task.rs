@@ -162,38 +162,49 @@ pub fn is_coroutine(vm: &mut Vm, value: &Value) -> bool {
 pub fn step(vm: &mut Vm, this: &Rc<Instance>, error: Option<Error>) -> Result<()> {
     let future = future::data(this);
     let task = part(this);
+    let event_loop = future.event_loop.borrow().clone();
+    let Some(el) = event_loop::of(&event_loop) else { return Err(future::not_initialized(vm)) };
+    enter(vm, el, this)?;
+    let context = task.context.borrow().clone().unwrap_or_default();
+    let outer = el.state.contexts.enter(&context);
+    // A handle of a script's own loop may have entered it already.
+    let result = if outer.is_none() && !Rc::ptr_eq(&el.state.contexts.context.borrow(), &context) {
+        Err(contextvars::entered_twice(vm, &context))
+    } else {
+        step_inside(vm, el, &event_loop, this, error)
+    };
+    if let Some(outer) = outer {
+        el.state.contexts.leave(outer);
+    }
+    el.current_task.replace(None);
+    result
+}
+
+/// The step itself, once the task is the current one and its context the running one.
+fn step_inside(
+    vm: &mut Vm,
+    el: &EventLoop,
+    event_loop: &Value,
+    this: &Rc<Instance>,
+    mut error: Option<Error>,
+) -> Result<()> {
+    let future = future::data(this);
+    let task = part(this);
     if future.is_done() {
         return Err(already_done(vm, this, error));
     }
-    let event_loop = future.event_loop.borrow().clone();
-    let Some(el) = event_loop::of(&event_loop) else { return Err(future::not_initialized(vm)) };
-    let error = if task.must_cancel.replace(false) {
-        match error {
-            Some(error) if error.is(&vm.types.CancelledError) => Some(error),
-            _ => Some(future.cancelled_error(vm)),
-        }
-    } else {
-        error
-    };
-    let before = task.waiter.replace(Value::None);
-    drop(before);
-    enter(vm, el, this)?;
-    let context = task.context.borrow().clone().unwrap_or_default();
-    let Some(outer) = el.state.contexts.enter(&context) else {
-        el.current_task.replace(None);
-        return Err(contextvars::entered_twice(vm, &context));
-    };
-    let outcome = resume(vm, task, error);
-    let result = match outcome {
-        Ok(Outcome::Yield(Value::None)) => again(vm, el, &event_loop, this),
-        Ok(Outcome::Yield(value) | Outcome::AsyncYield(value)) => wait(vm, &event_loop, this, value),
+    if task.must_cancel.replace(false) && !matches!(&error, Some(e) if e.is(&vm.types.CancelledError)) {
+        error = Some(future.cancelled_error(vm));
+    }
+    let waited_for = task.waiter.replace(Value::None);
+    drop(waited_for);
+    match resume(vm, task, error) {
+        Ok(Outcome::Yield(Value::None)) => again(vm, el, event_loop, this),
+        Ok(Outcome::Yield(value) | Outcome::AsyncYield(value)) => wait(vm, event_loop, this, value),
         Ok(Outcome::Return(value)) => finish(vm, this, value),
         Ok(Outcome::Delegate(..)) => Ok(()),
         Err(error) => fail(vm, this, error),
-    };
-    el.state.contexts.leave(outer);
-    el.current_task.replace(None);
-    result
+    }
 }
 
 #[cold]

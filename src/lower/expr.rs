@@ -37,7 +37,14 @@ impl Lower<'_> {
                 Box::new(move |vm, frame| Ok(Value::list(items(vm, frame)?)))
             }
             ExprKind::Set(items) => {
+                let constant = items.len() >= 3 && items.iter().all(|item| matches!(item.kind, ExprKind::Constant(_)));
                 let items = self.items(items);
+                if constant {
+                    return Box::new(move |vm, frame| {
+                        let items = items(vm, frame)?;
+                        vm.constant_set(items)
+                    });
+                }
                 Box::new(move |vm, frame| {
                     let items = items(vm, frame)?;
                     vm.new_set(items, false).map_err(|e| e.at(span))

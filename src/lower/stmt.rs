@@ -61,7 +61,9 @@ impl Lower<'_> {
             }
             StmtKind::If { test, body, orelse } => self.if_stmt(test, body, orelse, span),
             StmtKind::While { test, body, orelse } => self.while_stmt(test, body, orelse),
-            StmtKind::For { target, iter, body, orelse, is_async } => self.for_stmt(target, iter, body, orelse, is_async),
+            StmtKind::For { target, iter, body, orelse, is_async } => {
+                self.for_stmt(target, iter, body, orelse, if is_async { Some(span) } else { None });
+            }
             StmtKind::Try { body, handlers, orelse, finalbody, is_star } => {
                 self.try_stmt(body, handlers, orelse, finalbody, is_star, span);
             }
@@ -650,14 +652,16 @@ impl Lower<'_> {
         }
     }
 
-    fn for_stmt(&mut self, target: Expr, iter: Expr, body: Vec<Stmt>, orelse: Vec<Stmt>, is_async: bool) {
+    fn for_stmt(&mut self, target: Expr, iter: Expr, body: Vec<Stmt>, orelse: Vec<Stmt>, asynchronous: Option<Span>) {
+        let is_async = asynchronous.is_some();
         let span = iter.span;
         let iterable = self.hoist(iter);
         let iterable = self.expr(iterable);
         let slot = self.temp();
         self.emit_iter(iterable, slot, is_async, span);
         let top = self.here();
-        let next = self.emit_next(slot, target, is_async, span);
+        // What goes wrong in `__anext__` is said of the whole statement.
+        let next = self.emit_next(slot, target, is_async, asynchronous.unwrap_or(span));
         self.push_block(BlockKind::Loop { top: Some(top), breaks: Vec::new(), continues: Vec::new(), iter: Some(slot) });
         self.body(body);
         self.emit(Step::Loop(top), span);

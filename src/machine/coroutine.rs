@@ -175,6 +175,9 @@ impl Vm {
                     Resume::Throw(error) | Resume::Fail(error) if created => Err(error),
                     input => native.resume(self, input),
                 };
+                if let Err(error) = &result {
+                    error.0.raised.set(true);
+                }
                 if let Ok(Outcome::Return(_)) | Err(_) = &result {
                     coroutine.state.set(State::Finished);
                 } else {

@@ -328,5 +328,10 @@ fn frames(exception: &Exception) -> Vec<FrameEntry> {
         });
         link = entry.next.borrow().clone();
     }
+    if entries.is_empty() && exception.raised.get() {
+        // Raised by the library's own Rust code: a frame that is not shown.
+        let place = Place { source: crate::source::Source::library("<native>", ""), span: Default::default() };
+        entries.push(FrameEntry { place, function: "<native>".into() });
+    }
     entries
 }

@@ -228,7 +228,7 @@ impl Vm {
                 let Some(hook) = class.awaiting.get() else {
                     return Err(self.runtime_error("a coroutine was resumed while what it awaits was not done"));
                 };
-                match (hook.resume)(self, &pending)? {
+                match (hook.resume)(self, &pending).map_err(|e| self.raised_here(e))? {
                     Awaited::Ready(value) => {
                         frame.locals[slot] = value;
                         frame.pc += 1;
@@ -258,7 +258,7 @@ impl Vm {
             return Ok(Some(frame.locals[slot].clone()));
         };
         let pending = frame.locals[slot].clone();
-        Ok(match (hook.begin)(self, &pending)? {
+        Ok(match (hook.begin)(self, &pending).map_err(|e| self.raised_here(e))? {
             Awaited::Ready(value) => {
                 frame.locals[slot] = value;
                 None
@@ -268,6 +268,14 @@ impl Vm {
                 Some(value)
             }
         })
+    }
+
+    /// An exception that a native awaitable hands on: raised anew, in what is being handled here.
+    fn raised_here(&mut self, error: Error) -> Error {
+        if let Some(handling) = self.handling.clone() {
+            error.0.set_context(&handling);
+        }
+        error
     }
 
     fn begin_async_next(&mut self, frame: &mut Frame, iter: usize, value: usize) -> Result<Option<Value>> {

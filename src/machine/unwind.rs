@@ -2,10 +2,39 @@
 
 use crate::machine::Vm;
 use crate::object::code::Slot;
-use crate::object::frame::Frame;
+use std::rc::Rc;
+
+use crate::object::frame::{Frame, FrameView};
 use crate::object::gc::{self, Finalizer};
 use crate::object::{Error, Result, Value};
 use crate::source::Span;
+
+/// Leaves the variables of a frame that an exception ends to its traceback: they live as long as that does.
+fn keep_locals(frame: &mut Frame, error: &Error, span: Span) {
+    let variables = frame.code.variables.len().min(frame.locals.len());
+    if !frame.locals[..variables].iter().any(Value::is_heap) {
+        return;
+    }
+    let slots: Vec<Value> = frame.locals[..variables]
+        .iter_mut()
+        .map(Value::take)
+        // The exception itself would keep itself alive.
+        .map(|value| if matches!(&value, Value::Exception(e) if Rc::ptr_eq(e, &error.0)) { Value::Unbound } else { value })
+        .collect();
+    let view = FrameView {
+        code: frame.code.clone(),
+        globals: frame.function.globals.clone(),
+        locals: Default::default(),
+        slots: slots.into(),
+        span,
+        back: None,
+    };
+    if let Some(entry) = &*error.0.traceback.borrow() {
+        if Rc::ptr_eq(&entry.code, frame.code) {
+            entry.frame.replace(Some(Rc::new(view)));
+        }
+    }
+}
 
 impl Vm {
     /// Takes an exception raised at the current step to its handler, or out of the frame.
@@ -30,7 +59,11 @@ impl Vm {
         if !exception.reraised.replace(false) {
             exception.add_traceback(&code, span, None);
         }
-        let Some(handler) = code.handlers.iter().find(|h| h.start <= pc && pc < h.end) else { return Err(error) };
+        exception.raised.set(true);
+        let Some(handler) = code.handlers.iter().find(|h| h.start <= pc && pc < h.end) else {
+            keep_locals(frame, &error, span);
+            return Err(error);
+        };
         for slot in handler.clear as usize..frame.locals.len().min(code.slots as usize) {
             frame.locals[slot] = Value::Unbound;
         }

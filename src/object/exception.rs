@@ -58,6 +58,8 @@ pub struct Exception {
     pub place: Cell<Option<Span>>,
     /// Set while it is raised again as it was: the frame that does so adds no second traceback entry.
     pub reraised: Cell<bool>,
+    /// Whether it was ever raised: then a traceback is shown even if no frame of a script is in it.
+    pub raised: Cell<bool>,
     /// `Did you mean: 'x'?`, when that could be told only where it was raised.
     pub suggestion: RefCell<Option<String>>,
 }
@@ -74,6 +76,7 @@ impl Exception {
             suppress_context: Cell::new(false),
             place: Cell::new(None),
             reraised: Cell::new(false),
+            raised: Cell::new(false),
             suggestion: RefCell::default(),
         }
     }

@@ -42,6 +42,27 @@ pub struct FrameView {
     pub code: Rc<Code>,
     pub globals: Rc<Dict>,
     pub locals: RefCell<Value>,
+    /// The variables of a frame that an exception has left, by slot: they live as long as its traceback.
+    pub slots: RefCell<Vec<Value>>,
     pub span: Span,
     pub back: Option<Rc<FrameView>>,
+}
+
+impl FrameView {
+    /// The variables by name, those that are bound.
+    pub fn variables(&self) -> Vec<(Rc<super::str::Str>, Value)> {
+        let slots = self.slots.borrow();
+        let value = |value: &Value| match value {
+            Value::Cell(cell) => cell.get(),
+            other => other.clone(),
+        };
+        let pairs = self.code.variables.iter().zip(slots.iter()).map(|(name, slot)| (name.clone(), value(slot)));
+        pairs.filter(|(_, value)| !value.is_unbound()).collect()
+    }
+}
+
+impl Drop for FrameView {
+    fn drop(&mut self) {
+        super::gc::release_in_order(self.slots.get_mut());
+    }
 }

@@ -90,7 +90,8 @@ impl Printer {
     /// One exception: frames, what it says, notes.
     fn exception(&mut self, report: &ExceptionReport, header: &str, margin: char) {
         let frames = frames(super::frames(report));
-        if !frames.is_empty() {
+        // Frames of the library are not shown, but that there were some is.
+        if !report.frames.is_empty() {
             self.emit_at(header.to_owned(), margin);
         }
         for piece in frames {

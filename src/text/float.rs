@@ -167,7 +167,8 @@ pub fn parse_float(text: &str) -> Option<f64> {
 pub fn parse_float_bytes(text: &[u8]) -> Option<f64> {
     let text = without_underscores(trim_ascii_space(text))?;
     // Of the words that Rust reads as numbers, Python knows the same three.
-    std::str::from_utf8(&text).ok()?.parse().ok()
+    let x: f64 = std::str::from_utf8(&text).ok()?.parse().ok()?;
+    Some(if x.is_nan() { fresh_nan(x) } else { x })
 }
 
 /// Number text without the underscores between its digits; `None` if some are elsewhere.
@@ -359,7 +360,7 @@ pub fn fromhex(text: &str) -> Result<f64, Fault> {
     };
     let signed = |x: f64| if negative { -x } else { x };
     match text.to_ascii_lowercase().as_slice() {
-        b"nan" => return Ok(signed(f64::NAN)),
+        b"nan" => return Ok(fresh_nan(signed(f64::NAN))),
         b"inf" | b"infinity" => return Ok(signed(f64::INFINITY)),
         _ => {}
     }
@@ -502,6 +503,16 @@ pub fn cmp_big(x: f64, n: &BigInt) -> Option<Ordering> {
     let whole = from_f64(x).cmp(n);
     let fraction = x.fract().partial_cmp(&0.0).unwrap_or(Ordering::Equal);
     Some(whole.then(fraction))
+}
+
+thread_local! {
+    static NANS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+/// A NaN with bits of its own: `is` compares bits, and every `float("nan")` is another object.
+fn fresh_nan(nan: f64) -> f64 {
+    let number = NANS.with(|n| n.replace(n.get() + 1)) & 0xFFFF_FFFF;
+    f64::from_bits(nan.to_bits() | number)
 }
 
 #[cfg(test)]

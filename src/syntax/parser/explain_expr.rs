@@ -276,28 +276,27 @@ pub(super) fn invalid_starred_argument(inp: &mut Inp<'_, '_>, star: Span, what: 
     }
 }
 
-/// What follows a star and failed: read again as CPython would, which takes a part of it for the whole.
+/// What follows a star has failed. That is the error, unless CPython would take a part of it for the whole: in the first
+/// pass it has to be read again to know.
 #[cold]
-pub(super) fn invalid_star(inp: &mut Inp<'_, '_>) -> Res<()> {
+pub(super) fn invalid_star<T>(inp: &mut Inp<'_, '_>) -> Res<T> {
     let state = inp.state();
-    let (again, explain) = (state.again, state.explain);
-    state.again = true;
-    state.explain = false;
     let furthest = state.furthest;
-    let value = lookahead(inp, expression);
+    if !state.again {
+        state.again = true;
+        let part = lookahead(inp, expression);
+        let state = inp.state();
+        state.again = false;
+        state.hopeless.clear();
+        state.furthest = furthest;
+        if part.is_some() || state.raised.is_some() {
+            return Err(Failed);
+        }
+    }
     let state = inp.state();
-    state.again = again;
-    state.explain = explain;
-    if state.raised.is_some() {
-        return Err(Failed);
-    }
-    if value.is_none() {
-        let last = state.furthest.max(state.touched);
-        let span = state.tokens[last].span;
-        return raise(inp, "Invalid star expression", span);
-    }
-    inp.state().furthest = furthest;
-    FINE
+    let last = state.furthest.max(state.touched);
+    let span = state.tokens[last].span;
+    raise(inp, "Invalid star expression", span)
 }
 
 /// A star at the start of a display.

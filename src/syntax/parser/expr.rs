@@ -99,8 +99,7 @@ pub(super) fn unpacked_expression(inp: &mut Inp<'_, '_>) -> Res<Expr> {
     match expression(inp) {
         Err(Failed) if inp.state().raised.is_none() => {
             inp.rewind(before);
-            explain::invalid_star(inp)?;
-            expression(inp)
+            explain::invalid_star(inp)
         }
         value => value,
     }

@@ -118,7 +118,13 @@ const FRAME: &[Row] = &[
         }
         let made = match frame.code.kind {
             CodeKind::Module => Value::Dict(frame.globals.clone()),
-            _ => Value::dict(Dict::new()),
+            _ => {
+                let dict = Dict::new();
+                for (name, value) in frame.variables() {
+                    dict.set_str(&name, value);
+                }
+                Value::dict(dict)
+            }
         };
         *frame.locals.borrow_mut() = made.clone();
         Ok(made)
@@ -153,6 +159,7 @@ const TRACEBACK: &[Row] = &[
             return Ok(Value::Frame(frame));
         }
         let view = FrameView {
+                slots: Default::default(),
             code: entry.code.clone(),
             globals: globals_of(vm, entry),
             locals: Value::Unbound.into(),
