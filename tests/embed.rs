@@ -96,11 +96,11 @@ fn readme_example() {
     host.stdout = Box::new(output.clone());
     let mut interpreter = Interpreter::new(host);
 
-    let program =
-        match interpreter.compile("job.aio", b"import asyncio\nasyncio.run(asyncio.sleep(3600))\nprint('done')") {
-            Ok(program) => program,
-            Err(errors) => panic!("{}", report::diagnostic(&errors[0], &Style::default())),
-        };
+    let script = "import asyncio\nasyncio.run(asyncio.sleep(3600))\nprint('done')\n";
+    let program = match interpreter.compile("job.aio", script.as_bytes()) {
+        Ok(program) => program,
+        Err(errors) => panic!("{}", report::diagnostic(&errors[0], &Style::default())),
+    };
     let status = interpreter.run(&program);
     assert_eq!((status, output.text().as_str()), (0, "done\n"));
 }
@@ -142,7 +142,7 @@ fn a_script_error_is_reported_in_the_style_of_the_host() {
 #[test]
 fn syntax_errors_are_data() {
     let mut interpreter = Interpreter::new(Host::closed());
-    let errors = interpreter.compile("bad.aio", b"x = = 1\ny = 2\nz = * 3\n").err().expect("errors");
+    let errors = interpreter.compile("bad.aio", b"x = = 1\ny = 2\nz = = 3\n").err().expect("errors");
     assert_eq!(errors.len(), 2);
     assert!(errors.iter().all(|error| error.code == "SyntaxError"));
     let lines: Vec<u32> = errors

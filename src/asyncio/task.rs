@@ -161,7 +161,7 @@ pub fn is_coroutine(vm: &mut Vm, value: &Value) -> bool {
 /// Resumes the task's coroutine once.
 pub fn step(vm: &mut Vm, this: &Rc<Instance>, error: Option<Error>) -> Result<()> {
     let future = future::data(this);
-    let task = part(this);
+    let Some(task) = future.task() else { return Err(future::not_initialized(vm)) };
     let event_loop = future.event_loop.borrow().clone();
     let Some(el) = event_loop::of(&event_loop) else { return Err(future::not_initialized(vm)) };
     enter(vm, el, this)?;
@@ -171,7 +171,7 @@ pub fn step(vm: &mut Vm, this: &Rc<Instance>, error: Option<Error>) -> Result<()
     let result = if outer.is_none() && !Rc::ptr_eq(&el.state.contexts.context.borrow(), &context) {
         Err(contextvars::entered_twice(vm, &context))
     } else {
-        step_inside(vm, el, &event_loop, this, error)
+        step_inside(vm, el, &event_loop, this, (future, task), error)
     };
     if let Some(outer) = outer {
         el.state.contexts.leave(outer);
@@ -186,23 +186,24 @@ fn step_inside(
     el: &EventLoop,
     event_loop: &Value,
     this: &Rc<Instance>,
+    (future, task): (&Future, &Task),
     mut error: Option<Error>,
 ) -> Result<()> {
-    let future = future::data(this);
-    let task = part(this);
     if future.is_done() {
         return Err(already_done(vm, this, error));
     }
     if task.must_cancel.replace(false) && !matches!(&error, Some(e) if e.is(&vm.types.CancelledError)) {
         error = Some(future.cancelled_error(vm));
     }
-    let waited_for = task.waiter.replace(Value::None);
-    drop(waited_for);
+    if !task.waiter.borrow().is_none() {
+        let waited_for = task.waiter.replace(Value::None);
+        drop(waited_for);
+    }
     match resume(vm, task, error) {
         Ok(Outcome::Yield(Value::None)) => again(vm, el, event_loop, this),
         Ok(Outcome::Yield(value) | Outcome::AsyncYield(value)) => wait(vm, event_loop, this, value),
         Ok(Outcome::Return(value)) => finish(vm, this, value),
-        Ok(Outcome::Delegate(..)) => Ok(()),
+        Ok(Outcome::Delegate(..) | Outcome::Through(_)) => Ok(()),
         Err(error) => fail(vm, this, error),
     }
 }
@@ -219,13 +220,18 @@ fn already_done(vm: &mut Vm, this: &Rc<Instance>, error: Option<Error>) -> Error
 
 /// Makes the task the loop's current one.
 fn enter(vm: &mut Vm, el: &EventLoop, this: &Rc<Instance>) -> Result<()> {
-    let other = el.current_task.borrow().clone();
-    let Some(other) = other else {
+    if el.current_task.borrow().is_none() {
         el.current_task.replace(Some(this.clone()));
         return Ok(());
-    };
-    let (shown, other) = (vm.repr(&Value::Instance(this.clone()))?, vm.repr(&Value::Instance(other))?);
-    Err(vm.runtime_error(format!(
+    }
+    Err(enter_twice(vm, el, this)?)
+}
+
+#[cold]
+fn enter_twice(vm: &mut Vm, el: &EventLoop, this: &Rc<Instance>) -> Result<Error> {
+    let other = el.current_task.borrow().clone().map_or(Value::None, Value::Instance);
+    let (shown, other) = (vm.repr(&Value::Instance(this.clone()))?, vm.repr(&other)?);
+    Ok(vm.runtime_error(format!(
         "Cannot enter into task {} while another task {} is being executed.",
         shown.as_str(),
         other.as_str()

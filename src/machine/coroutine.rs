@@ -91,6 +91,13 @@ impl Vm {
                 return result;
             }
             input = match result {
+                Ok(Outcome::Through(parts)) => {
+                    let (native, inner, with) = *parts;
+                    self.depth += 2;
+                    chain.push(native);
+                    chain.push(inner);
+                    with
+                }
                 Ok(Outcome::Delegate(inner, with)) => {
                     if self.depth >= self.recursion_limit {
                         self.abandon(&inner);
@@ -170,27 +177,41 @@ impl Vm {
         coroutine.state.set(State::Running);
         match body {
             Body::Frame(parked) => self.resume_frame(coroutine, parked, input, created),
-            Body::Native(mut native) => {
-                let result = match input {
-                    Resume::Throw(error) | Resume::Fail(error) if created => Err(error),
-                    input => native.resume(self, input),
-                };
-                if let Err(error) = &result {
-                    error.0.raised.set(true);
+            Body::Native(native) => {
+                coroutine.body.replace(Body::Native(native));
+                match input {
+                    Resume::Throw(error) | Resume::Fail(error) if created => {
+                        coroutine.state.set(State::Finished);
+                        coroutine.body.replace(Body::Empty);
+                        Err(error)
+                    }
+                    input => self.resume_native(coroutine, input),
                 }
-                if let Ok(Outcome::Return(_)) | Err(_) = &result {
-                    coroutine.state.set(State::Finished);
-                } else {
-                    coroutine.state.set(State::Suspended);
-                    *coroutine.body.borrow_mut() = Body::Native(native);
-                }
-                result
             }
             Body::Empty => {
                 coroutine.state.set(State::Finished);
                 Ok(Outcome::Return(Value::None))
             }
         }
+    }
+
+    /// Resumes a native coroutine.
+    #[inline]
+    pub fn resume_native(&mut self, coroutine: &Coroutine, input: Resume) -> Result<Outcome> {
+        let body = coroutine.body.replace(Body::Empty);
+        let Body::Native(mut native) = body else { return Ok(Outcome::Return(Value::None)) };
+        coroutine.state.set(State::Running);
+        let result = native.resume(self, input);
+        if let Err(error) = &result {
+            error.0.raised.set(true);
+        }
+        if let Ok(Outcome::Return(_)) | Err(_) = &result {
+            coroutine.state.set(State::Finished);
+        } else {
+            coroutine.state.set(State::Suspended);
+            *coroutine.body.borrow_mut() = Body::Native(native);
+        }
+        result
     }
 
     fn resume_frame(
@@ -229,6 +250,9 @@ impl Vm {
                 (Ok(value), Exit::Yield) => break Ok(Outcome::Yield(value)),
                 (Ok(value), Exit::AsyncYield) => break Ok(Outcome::AsyncYield(value)),
                 (Ok(value), Exit::Delegate) => {
+                    if let (Some((inner, with)), Value::Coroutine(native)) = (self.handed.take(), &value) {
+                        break Ok(Outcome::Through(Box::new((native.clone(), inner, with))));
+                    }
                     let next = match (&value, &frame.code.steps[frame.pc as usize]) {
                         // A generator delegates to another without asking whether it may be awaited.
                         (Value::Coroutine(inner), Step::YieldFrom(_)) => self.delegate_to(inner),

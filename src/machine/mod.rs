@@ -87,6 +87,8 @@ pub struct Vm {
     pub interrupt: Arc<AtomicBool>,
     /// What an interrupt calls instead of raising `KeyboardInterrupt`, or `None`.
     pub interrupt_handler: Value,
+    /// What a native coroutine delegates to that its frame has resumed itself; see `step::resume_in_frame`.
+    pub handed: Option<(Rc<crate::object::coroutine::Coroutine>, crate::object::coroutine::Resume)>,
     /// Counts coroutines that were resumed from outside while part of another's chain.
     pub chain_epoch: u64,
     /// `sys.set_asyncgen_hooks`.
@@ -126,6 +128,7 @@ impl Vm {
             fuel: FUEL,
             interrupt: Arc::new(AtomicBool::new(false)),
             interrupt_handler: Value::None,
+            handed: None,
             chain_epoch: 1,
             asyncgen_hooks: (Value::None, Value::None),
             repr_guard: Vec::new(),

@@ -4,10 +4,12 @@
 //! error for which the frame has no handler. A frame that is suspended stands *at* its suspending step; resuming looks
 //! there for what to do with the value that comes in.
 
+use std::rc::Rc;
+
 use crate::machine::Vm;
 use crate::object::class::Awaited;
 use crate::object::code::{Code, Finally, Pc, Slot, Step};
-use crate::object::coroutine::{Kind, Outcome, Resume};
+use crate::object::coroutine::{Coroutine, Kind, Outcome, Resume, State};
 use crate::object::frame::{Exit, Frame};
 use crate::object::{Error, Result, Value, gc};
 
@@ -220,7 +222,16 @@ impl Vm {
                 frame.pc += 1;
                 Ok(None)
             }
-            Resume::Fail(error) | Resume::Throw(error) => Err(error),
+            Resume::Fail(error) => Err(error),
+            Resume::Send(_) | Resume::Throw(_) if matches!(&frame.locals[slot], Value::Coroutine(_)) => {
+                let Value::Coroutine(native) = frame.locals[slot].clone() else { return Ok(None) };
+                let again = self.resume_in_frame(frame, slot, &native, input)?;
+                if again.is_none() {
+                    frame.pc += 1;
+                }
+                Ok(again)
+            }
+            Resume::Throw(error) => Err(error),
             Resume::Send(_) => {
                 // Only a native awaitable hands its value to the event loop without a coroutine of its own.
                 let pending = frame.locals[slot].clone();
@@ -248,6 +259,12 @@ impl Vm {
     fn begin_await(&mut self, frame: &mut Frame, slot: usize) -> Result<Option<Value>> {
         let class = match &frame.locals[slot] {
             Value::Instance(instance) => instance.class.borrow().clone(),
+            Value::Coroutine(native)
+                if native.code.is_none() && native.state.get() == State::Created && native.kind == Kind::Coroutine =>
+            {
+                let native = native.clone();
+                return self.resume_in_frame(frame, slot, &native, Resume::Send(Value::None));
+            }
             _ => {
                 frame.exit = Exit::Delegate;
                 return Ok(Some(frame.locals[slot].clone()));
@@ -276,6 +293,38 @@ impl Vm {
             error.0.set_context(&handling);
         }
         error
+    }
+
+    /// Resumes a native coroutine that the frame awaits, without making it a link of the await chain: `asyncio.sleep` and
+    /// its like. Its result goes to the slot.
+    fn resume_in_frame(
+        &mut self,
+        frame: &mut Frame,
+        slot: usize,
+        native: &Rc<Coroutine>,
+        input: Resume,
+    ) -> Result<Option<Value>> {
+        match self.resume_native(native, input)? {
+            Outcome::Return(value) => {
+                frame.locals[slot] = value;
+                Ok(None)
+            }
+            Outcome::Yield(value) | Outcome::AsyncYield(value) => {
+                frame.exit = Exit::Yield;
+                Ok(Some(value))
+            }
+            Outcome::Delegate(inner, with) => {
+                self.handed = Some((inner, with));
+                frame.exit = Exit::Delegate;
+                Ok(Some(Value::Coroutine(native.clone())))
+            }
+            Outcome::Through(parts) => {
+                let (_, inner, with) = *parts;
+                self.handed = Some((inner, with));
+                frame.exit = Exit::Delegate;
+                Ok(Some(Value::Coroutine(native.clone())))
+            }
+        }
     }
 
     fn begin_async_next(&mut self, frame: &mut Frame, iter: usize, value: usize) -> Result<Option<Value>> {
@@ -342,7 +391,7 @@ impl Vm {
                     frame.exit = Exit::Yield;
                     Ok(Some(value))
                 }
-                Outcome::Delegate(..) => Ok(None),
+                Outcome::Delegate(..) | Outcome::Through(_) => Ok(None),
             },
         }
     }
@@ -364,7 +413,7 @@ impl Vm {
                 frame.locals[slot] = value;
                 Ok(None)
             }
-            Outcome::Delegate(..) => Ok(None),
+            Outcome::Delegate(..) | Outcome::Through(_) => Ok(None),
         }
     }
 

@@ -93,6 +93,8 @@ pub enum Outcome {
     AsyncYield(Value),
     /// Run this one until it is done, then deliver its result.
     Delegate(Rc<Coroutine>, Resume),
+    /// A native coroutine that the frame above it has started itself delegates to another: both join the chain.
+    Through(Box<(Rc<Coroutine>, Rc<Coroutine>, Resume)>),
 }
 
 /// A coroutine written in Rust: a small state machine.

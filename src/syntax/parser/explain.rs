@@ -40,6 +40,13 @@ pub(super) fn explained<'t, 'p, T>(
 }
 
 /// From `start` to just before the end of the next token.
+/// Whether an error production that reads ahead is tried for the first time here. What it reads is read again by the
+/// production proper; were it tried again as well, the work would double with every level of brackets.
+pub(super) fn first_look(inp: &mut Inp<'_, '_>, production: &'static str) -> bool {
+    let at = index(inp);
+    inp.state().hopeless.insert((production, at))
+}
+
 pub(super) fn up_to_next(inp: &mut Inp<'_, '_>, start: u32) -> Span {
     let end = peek(inp).span.end.saturating_sub(1);
     Span { start, end: end.max(start) }

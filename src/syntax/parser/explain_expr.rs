@@ -1,7 +1,7 @@
 //! What to say about a failed expression: see `explain.rs`.
 
 use super::display::{BRACKET, arg, argument_expression, at_for, for_if_clauses};
-use super::explain::{FINE, explained, in_brackets, raise_at_last, unexplained, up_to_next};
+use super::explain::{FINE, explained, first_look, in_brackets, raise_at_last, unexplained, up_to_next};
 use super::expr::{bitwise_or, expression, inversion, star_expressions, starts_expression};
 use super::input::*;
 use super::target::expression_name;
@@ -301,6 +301,9 @@ pub(super) fn invalid_star<T>(inp: &mut Inp<'_, '_>) -> Res<T> {
 
 /// A star at the start of a display.
 pub(super) fn invalid_first_star(inp: &mut Inp<'_, '_>) -> Res<()> {
+    if !first_look(inp, "first star") {
+        return FINE;
+    }
     let unpacked = explained(inp, |inp| {
         advance(inp);
         expression(inp)

@@ -1,6 +1,6 @@
 //! What to say about targets that can't be assigned to, bound or deleted: see `explain.rs`.
 
-use super::explain::{FINE, explained, raise_at_last};
+use super::explain::{FINE, explained, first_look, raise_at_last};
 use super::expr::{
     annotated_rhs, bitwise_or, expression, star_expressions, star_named_expression, starts_expression, yield_expr,
 };
@@ -22,6 +22,9 @@ pub(super) fn invalid_for_target(inp: &mut Inp<'_, '_>) -> Res<()> {
 
 /// `for x` without `in`, in a comprehension
 pub(super) fn invalid_for_if_clause(inp: &mut Inp<'_, '_>) -> Res<()> {
+    if !first_look(inp, "for_if_clause") {
+        return FINE;
+    }
     let targets = explained(inp, |inp| {
         bitwise_or(inp)?;
         while eat(inp, K::Comma).is_some() && starts_expression(peek_kind(inp)) {
