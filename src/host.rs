@@ -90,6 +90,8 @@ pub struct Host {
     pub clock: Box<dyn Clock>,
     /// Reads a module's source; the only file access that needs no permission.
     pub read_module: Box<dyn FnMut(&Path) -> io::Result<Vec<u8>>>,
+    /// Whether a path is a folder, where modules are looked for: one without `__init__` is a namespace package.
+    pub is_module_folder: Box<dyn FnMut(&Path) -> bool>,
     /// Where modules are looked for, the script's own folder first.
     pub module_path: Vec<PathBuf>,
     /// `sys.argv`.
@@ -109,6 +111,7 @@ impl Host {
             read_line: Box::new(|| Ok(String::new())),
             clock: Box::new(VirtualClock::default()),
             read_module: Box::new(|_| Err(io::Error::from(io::ErrorKind::NotFound))),
+            is_module_folder: Box::new(|_| false),
             module_path: Vec::new(),
             argv: vec![String::new()],
             entropy: Box::new(|| 0x9E37_79B9_7F4A_7C15),

@@ -310,7 +310,9 @@ fn as_call(vm: &mut Vm, ready: &Ready) -> (Value, Vec<Value>, Option<Rc<Context>
             };
             (task::done_callback(vm, callback), vec![Value::Instance(future.clone())], context)
         }
-        Ready::Sleep(future) => (Value::str("_set_result_unless_cancelled"), vec![Value::Instance(future.clone())], None),
+        Ready::Sleep(future) => {
+            (Value::str("_set_result_unless_cancelled"), vec![Value::Instance(future.clone())], None)
+        }
         Ready::Handle(handle) => {
             let handle = handles::data(handle);
             (handle.callback.borrow().clone(), handle.args.borrow().to_vec(), handle.context.borrow().clone())

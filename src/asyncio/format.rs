@@ -209,9 +209,7 @@ pub fn coroutine(vm: &mut Vm, coro: &Value) -> Result<String> {
                     found = Some(text);
                 }
             }
-            found.unwrap_or_else(|| {
-                Rc::new(Str::new(format!("<{} without __name__>", vm.type_name(coro).as_str())))
-            })
+            found.unwrap_or_else(|| Rc::new(Str::new(format!("<{} without __name__>", vm.type_name(coro).as_str()))))
         }
     };
     let Value::Coroutine(coroutine) = coro else { return Ok(format!("{}()", name.as_str())) };

@@ -177,7 +177,10 @@ impl Future {
 
     /// `_cancel_message`.
     pub fn cancel_message(&self) -> Value {
-        self.extra.borrow().as_ref().map_or(Value::None, |extra| extra.cancel_message.clone().bound().unwrap_or(Value::None))
+        self.extra
+            .borrow()
+            .as_ref()
+            .map_or(Value::None, |extra| extra.cancel_message.clone().bound().unwrap_or(Value::None))
     }
 
     pub fn set_cancel_message(&self, message: Value) {
@@ -321,6 +324,7 @@ pub fn set_exception(vm: &mut Vm, this: &Rc<Instance>, exception: Rc<Exception>)
     future.status.set(Status::Failed);
     schedule_callbacks(vm, this)?;
     future.unseen.set(true);
+    state(vm).remember_failed(this);
     Ok(())
 }
 
@@ -369,9 +373,10 @@ pub fn add_callback(vm: &mut Vm, this: &Rc<Instance>, callback: Callback) -> Res
 
 /// Removes the callbacks that a predicate picks; how many there were.
 pub fn remove_native(this: &Rc<Instance>, which: &'static NativeCallback, object: &Value) -> usize {
-    remove(this, |callback| {
-        matches!(callback, Callback::Native(native, env) if std::ptr::eq(*native, which) && env.is(object))
-    })
+    remove(
+        this,
+        |callback| matches!(callback, Callback::Native(native, env) if std::ptr::eq(*native, which) && env.is(object)),
+    )
 }
 
 fn remove(this: &Rc<Instance>, mut matches: impl FnMut(&Callback) -> bool) -> usize {
@@ -583,7 +588,10 @@ pub fn this<'a>(vm: &mut Vm, args: &'a [Value]) -> Result<&'a Future> {
         Some(future) => Ok(future),
         None => {
             let name = vm.type_name(&args[0]);
-            Err(vm.type_error(format!("descriptor for '_asyncio.Future' objects doesn't apply to a '{}' object", name.as_str())))
+            Err(vm.type_error(format!(
+                "descriptor for '_asyncio.Future' objects doesn't apply to a '{}' object",
+                name.as_str()
+            )))
         }
     }
 }

@@ -21,15 +21,13 @@ pub struct Gathering {
     cancel_requested: Cell<bool>,
 }
 
-pub const METHODS: &[Row] = &[
-    method("def cancel(msg=None)", |vm, args| {
-        let future = future::this(vm, args)?;
-        match &future.part {
-            Part::Gathering(gathering) => cancel(vm, future, gathering, args[1].clone()).map(Value::Bool),
-            _ => Ok(Value::Bool(false)),
-        }
-    }),
-];
+pub const METHODS: &[Row] = &[method("def cancel(msg=None)", |vm, args| {
+    let future = future::this(vm, args)?;
+    match &future.part {
+        Part::Gathering(gathering) => cancel(vm, future, gathering, args[1].clone()).map(Value::Bool),
+        _ => Ok(Value::Bool(false)),
+    }
+})];
 
 static CHILD_DONE: NativeCallback = NativeCallback { qualname: "gather.<locals>._done_callback", call: child_done };
 

@@ -22,7 +22,7 @@ macro_rules! part {
 }
 
 const PARTS: &[Part] = &[
-    part!("asyncio.runners", "runners", "run" "Runner" "shutdown_asyncgens"),
+    part!("asyncio.runners", "runners", "run" "Runner" "run_until_complete" "shutdown_asyncgens"),
     part!("asyncio.tasks", "waiting", "wait" "wait_for" "as_completed" "create_eager_task_factory"),
     part!("asyncio.timeouts", "timeouts", "Timeout" "timeout" "timeout_at"),
     part!("asyncio.taskgroups", "taskgroups", "TaskGroup"),
@@ -34,6 +34,9 @@ const PARTS: &[Part] = &[
     ),
 ];
 
+/// Methods of the loop that are written in the language: no names for scripts.
+const LOOP_METHODS: &[&str] = &["run_until_complete", "shutdown_asyncgens"];
+
 /// The submodules and what they share with `asyncio`.
 const SUBMODULES: &[(&str, &[&str])] = &[
     ("base_events", &["BaseEventLoop"]),
@@ -43,33 +46,61 @@ const SUBMODULES: &[(&str, &[&str])] = &[
     (
         "events",
         &[
-            "AbstractEventLoop", "AbstractEventLoopPolicy", "Handle", "TimerHandle", "get_event_loop",
-            "get_event_loop_policy", "get_running_loop", "new_event_loop", "set_event_loop", "set_event_loop_policy",
-            "_get_running_loop", "_set_running_loop",
+            "AbstractEventLoop",
+            "AbstractEventLoopPolicy",
+            "Handle",
+            "TimerHandle",
+            "get_event_loop",
+            "get_event_loop_policy",
+            "get_running_loop",
+            "new_event_loop",
+            "set_event_loop",
+            "set_event_loop_policy",
+            "_get_running_loop",
+            "_set_running_loop",
         ],
     ),
     (
         "exceptions",
         &[
-            "BrokenBarrierError", "CancelledError", "IncompleteReadError", "InvalidStateError", "LimitOverrunError",
-            "SendfileNotAvailableError", "TimeoutError",
+            "BrokenBarrierError",
+            "CancelledError",
+            "IncompleteReadError",
+            "InvalidStateError",
+            "LimitOverrunError",
+            "SendfileNotAvailableError",
+            "TimeoutError",
         ],
     ),
     ("futures", &["Future", "isfuture"]),
     ("locks", &["Barrier", "BoundedSemaphore", "Condition", "Event", "Lock", "Semaphore"]),
-    (
-        "queues",
-        &["LifoQueue", "PriorityQueue", "Queue", "QueueEmpty", "QueueFull", "QueueShutDown"],
-    ),
+    ("queues", &["LifoQueue", "PriorityQueue", "Queue", "QueueEmpty", "QueueFull", "QueueShutDown"]),
     ("runners", &["Runner", "run"]),
     ("selector_events", &[]),
     ("taskgroups", &["TaskGroup"]),
     (
         "tasks",
         &[
-            "ALL_COMPLETED", "FIRST_COMPLETED", "FIRST_EXCEPTION", "Task", "all_tasks", "as_completed",
-            "create_eager_task_factory", "create_task", "current_task", "eager_task_factory", "ensure_future", "gather",
-            "shield", "sleep", "wait", "wait_for", "_enter_task", "_leave_task", "_register_task", "_unregister_task",
+            "ALL_COMPLETED",
+            "FIRST_COMPLETED",
+            "FIRST_EXCEPTION",
+            "Task",
+            "all_tasks",
+            "as_completed",
+            "create_eager_task_factory",
+            "create_task",
+            "current_task",
+            "eager_task_factory",
+            "ensure_future",
+            "gather",
+            "shield",
+            "sleep",
+            "wait",
+            "wait_for",
+            "_enter_task",
+            "_leave_task",
+            "_register_task",
+            "_unregister_task",
         ],
     ),
     ("threads", &["to_thread"]),
@@ -107,7 +138,7 @@ pub fn public_names(dict: &Dict) -> Vec<Rc<Str>> {
     let own = dict.keys().into_iter().filter_map(|key| key.as_str().map(|name| name.as_str().to_owned()));
     let lazy = PARTS.iter().flat_map(|part| part.names).map(|name| (*name).to_owned());
     let mut names: Vec<String> =
-        own.chain(lazy).filter(|name| !name.starts_with('_') && name != "shutdown_asyncgens").collect();
+        own.chain(lazy).filter(|name| !name.starts_with('_') && !LOOP_METHODS.contains(&name.as_str())).collect();
     names.sort();
     names.into_iter().map(|name| Rc::new(Str::new(name))).collect()
 }

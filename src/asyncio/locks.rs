@@ -9,9 +9,9 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::event_loop;
+use super::format;
 use super::future::{self, Status, Waited};
 use super::state::{Function, State, state};
-use super::format;
 use crate::machine::Vm;
 use crate::object::class::{Class, Instance, Native};
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
@@ -90,7 +90,7 @@ impl Waiters {
         self.futures.borrow().iter().cloned().collect()
     }
 
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.futures.borrow().len()
     }
 
@@ -101,7 +101,7 @@ impl Waiters {
 
     /// `, waiters:2`, or nothing.
     fn described(&self) -> String {
-        match self.len() {
+        match self.count() {
             0 => String::new(),
             n => format!(", waiters:{n}"),
         }
@@ -264,7 +264,10 @@ fn waiters_value(waiters: &Waiters) -> Value {
 
 fn acquire_lock(vm: &mut Vm, this: &Value, function: Function) -> Result<Value> {
     let lock = this!(vm, this, Lock);
-    Ok(lock.waiters.state.coroutine(function, Acquire { lock: this.clone(), waiter: None, entering: function == Function::LockEnter }))
+    Ok(lock
+        .waiters
+        .state
+        .coroutine(function, Acquire { lock: this.clone(), waiter: None, entering: function == Function::LockEnter }))
 }
 
 fn wake_first(vm: &mut Vm, lock: &Lock) -> Result<()> {
@@ -434,7 +437,10 @@ fn release_semaphore(vm: &mut Vm, this: &Value) -> Result<()> {
 fn acquire_semaphore(vm: &mut Vm, this: &Value, function: Function) -> Result<Value> {
     let semaphore = this!(vm, this, Semaphore);
     let entering = function == Function::SemaphoreEnter;
-    Ok(semaphore.waiters.state.coroutine(function, AcquireSemaphore { semaphore: this.clone(), waiter: None, entering }))
+    Ok(semaphore
+        .waiters
+        .state
+        .coroutine(function, AcquireSemaphore { semaphore: this.clone(), waiter: None, entering }))
 }
 
 struct AcquireSemaphore {
@@ -485,4 +491,3 @@ impl NativeCoroutine for AcquireSemaphore {
         self.waiter.clone().map_or(Value::None, Value::Instance)
     }
 }
-

@@ -29,7 +29,10 @@ pub const METHODS: &[Row] = &[
         }
         Ok(Value::None)
     }),
-    method("def run_until_complete(future)", run_until_complete),
+    method("def run_until_complete(future)", |vm, args| {
+        let function = super::library_name(vm, "run_until_complete")?;
+        vm.call(&function, args)
+    }),
     method("def stop()", |vm, args| {
         this(vm, &args[0])?.stopping.set(true);
         Ok(Value::None)
@@ -164,8 +167,8 @@ fn stop_loop(vm: &mut Vm, event_loop: &Value, done: &Rc<Instance>) -> Result<()>
     vm.call_method(event_loop, sym::stop, &[]).map(drop)
 }
 
-fn run_until_complete(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    event_loop::check_can_run(vm, &args[0])?;
+/// `run_until_complete` without the checks.
+pub fn complete(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let is_new = !future::is_future(vm, &args[1]);
     let awaited = shield::ensure_future_in(vm, &args[1], &args[0])?;
     let Value::Instance(done) = &awaited else { return Ok(Value::None) };
@@ -360,7 +363,8 @@ fn call_exception_handler(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         context.set_str(&key, value);
     }
     let result = default_of(vm, &args[0], &Value::dict(context));
-    let message = "Exception in default exception handler while handling an unexpected error in custom exception handler";
+    let message =
+        "Exception in default exception handler while handling an unexpected error in custom exception handler";
     swallow(vm, result, message)
 }
 

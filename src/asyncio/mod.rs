@@ -6,20 +6,20 @@
 
 pub mod contextvars;
 pub mod event_loop;
-mod format;
+pub mod format;
 pub mod future;
-mod gather;
-mod handles;
-mod library;
-mod locks;
-mod log;
-mod loop_methods;
-mod policy;
-mod queues;
-mod shield;
-mod sleep;
-mod stacks;
-mod state;
+pub mod gather;
+pub mod handles;
+pub mod library;
+pub mod locks;
+pub mod log;
+pub mod loop_methods;
+pub mod policy;
+pub mod queues;
+pub mod shield;
+pub mod sleep;
+pub mod stacks;
+pub mod state;
 pub mod task;
 
 use std::rc::Rc;
@@ -37,8 +37,12 @@ pub use library::load;
 pub use state::{shut_down, state};
 
 /// The functions by the module that CPython has them in.
-static FUNCTIONS: &[(&str, &[Row])] =
-    &[("asyncio.tasks", TASKS), ("asyncio.events", EVENTS), ("asyncio.base_futures", FUTURES), ("_asyncio", ACCELERATED)];
+static FUNCTIONS: &[(&str, &[Row])] = &[
+    ("asyncio.tasks", TASKS),
+    ("asyncio.events", EVENTS),
+    ("asyncio.base_futures", FUTURES),
+    ("_asyncio", ACCELERATED),
+];
 
 static TASKS: &[Row] = &[
     native("def sleep(delay, result=None)", sleep::sleep),
@@ -60,8 +64,7 @@ static EVENTS: &[Row] = &[
     native("def set_event_loop(loop)", policy::set_event_loop),
 ];
 
-static FUTURES: &[Row] =
-    &[native("def isfuture(obj)", |vm, args| Ok(Value::Bool(future::is_future(vm, &args[0]))))];
+static FUTURES: &[Row] = &[native("def isfuture(obj)", |vm, args| Ok(Value::Bool(future::is_future(vm, &args[0]))))];
 
 static ACCELERATED: &[Row] = &[
     native("current_task(loop=None)", task::current_task),
@@ -100,6 +103,11 @@ const PRIVATE: &[Row] = &[
         let state = state(vm);
         Ok(policy::make_loop(vm, &state))
     }),
+    native("_check_can_run(loop)", |vm, args| {
+        event_loop::check_can_run(vm, &args[0])?;
+        Ok(Value::None)
+    }),
+    native("_complete(loop, future)", loop_methods::complete),
     native("_set_policy(policy)", |vm, args| {
         let old = state(vm).policy.replace(args[0].clone());
         drop(old);

@@ -462,8 +462,8 @@ fn details(vm: &mut Vm, value: &Value) -> Result<String> {
         }
     }
     for (name, waiters) in [("_getters", &queue.getters), ("_putters", &queue.putters)] {
-        if waiters.len() > 0 {
-            text.push_str(&format!(" {name}[{}]", waiters.len()));
+        if waiters.count() > 0 {
+            text.push_str(&format!(" {name}[{}]", waiters.count()));
         }
     }
     if queue.unfinished.get() > 0 {

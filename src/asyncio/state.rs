@@ -52,6 +52,8 @@ pub struct State {
     /// Tasks in order of creation; ones that are gone or done are swept out now and then.
     tasks: RefCell<Vec<Weak<Instance>>>,
     sweep_at: Cell<usize>,
+    /// Futures that failed; the exception of one that refers to itself is reported at the end of the program.
+    failed: RefCell<Vec<Weak<Instance>>>,
     /// Tasks whose exception ended the loop. Python's traceback of that exception keeps them alive.
     pub fatal: RefCell<Vec<Rc<Instance>>>,
     /// Tasks that are running for the first time, eagerly.
@@ -125,6 +127,7 @@ fn make_state(vm: &mut Vm) -> Rc<State> {
         policy: RefCell::new(Value::None),
         tasks: RefCell::default(),
         sweep_at: Cell::new(64),
+        failed: RefCell::default(),
         fatal: RefCell::default(),
         eager: RefCell::default(),
         numbered: Cell::new(0),
@@ -152,6 +155,15 @@ impl State {
         tasks.push(Rc::downgrade(task));
     }
 
+    /// Remembers a future that failed.
+    pub fn remember_failed(&self, future: &Rc<Instance>) {
+        let mut failed = self.failed.borrow_mut();
+        if failed.len() >= 64 && failed.len().is_power_of_two() {
+            failed.retain(|f| f.upgrade().is_some_and(|f| future::data(&f).unseen.get()));
+        }
+        failed.push(Rc::downgrade(future));
+    }
+
     /// Forgets a task.
     pub fn unregister(&self, task: &Rc<Instance>) {
         self.tasks.borrow_mut().retain(|known| !std::ptr::eq(known.as_ptr(), Rc::as_ptr(task)));
@@ -174,10 +186,16 @@ impl State {
 /// Lets go of the loops, so that what is left of them is freed and reported: for the end of the program.
 pub fn shut_down(vm: &mut Vm) {
     let Some(state) = vm.extension::<AsyncState>().0.clone() else { return };
-    let held = [state.running.replace(Value::None), state.current.replace(Value::None), state.policy.replace(Value::None)];
+    let held =
+        [state.running.replace(Value::None), state.current.replace(Value::None), state.policy.replace(Value::None)];
     drop((held, state.fatal.take()));
     vm.run_finalizers(None);
-    // What is left waits for itself.
+    // What is left refers to itself.
+    for future in state.failed.take().iter().filter_map(Weak::upgrade) {
+        if future::data(&future).unseen.get() {
+            future::finalize(vm, &Value::Instance(future));
+        }
+    }
     for task in state.pending_tasks() {
         task::destroy(vm, &task);
         vm.run_finalizers(None);
@@ -202,8 +220,7 @@ impl Classes {
         // Set before any subclass is made: a subclass takes it over.
         future.awaiting.set(Some(&future::AWAITING));
         let task = define("_asyncio", "Task", &future, Layout::Native(100), task::METHODS);
-        let gathering =
-            define("asyncio.tasks", "_GatheringFuture", &future, Layout::Native(100), gather::METHODS);
+        let gathering = define("asyncio.tasks", "_GatheringFuture", &future, Layout::Native(100), gather::METHODS);
         let future_iter = define("_asyncio", "FutureIter", &object, Layout::Native(108), future::ITER_METHODS);
         let abstract_loop =
             define("asyncio.events", "AbstractEventLoop", &object, Layout::Object, event_loop::ABSTRACT_METHODS);
@@ -216,15 +233,11 @@ impl Classes {
         );
         let selector_loop =
             define("asyncio.selector_events", "BaseSelectorEventLoop", &base_loop, Layout::Native(101), &[]);
-        let event_loop = define(
-            "asyncio.unix_events",
-            "_UnixSelectorEventLoop",
-            &selector_loop,
-            Layout::Native(101),
-            &[],
-        );
+        let event_loop =
+            define("asyncio.unix_events", "_UnixSelectorEventLoop", &selector_loop, Layout::Native(101), &[]);
         let handle = define("asyncio.events", "Handle", &object, Layout::Native(102), handles::METHODS);
-        let timer_handle = define("asyncio.events", "TimerHandle", &handle, Layout::Native(102), handles::TIMER_METHODS);
+        let timer_handle =
+            define("asyncio.events", "TimerHandle", &handle, Layout::Native(102), handles::TIMER_METHODS);
         let lock = define("asyncio.locks", "Lock", &object, Layout::Native(103), locks::LOCK_METHODS);
         let event = define("asyncio.locks", "Event", &object, Layout::Native(104), locks::EVENT_METHODS);
         let semaphore = define("asyncio.locks", "Semaphore", &object, Layout::Native(105), locks::SEMAPHORE_METHODS);

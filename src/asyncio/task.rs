@@ -383,8 +383,7 @@ pub fn loop_of(vm: &mut Vm, value: &Value) -> Result<Value> {
 #[cold]
 fn yielded_future(vm: &mut Vm, event_loop: &Value, this: &Rc<Instance>, value: &Value) -> Result<()> {
     let (task, shown) = (vm.repr(&Value::Instance(this.clone()))?, vm.repr(value)?);
-    let text =
-        format!("yield was used instead of yield from in task {} with {}", task.as_str(), shown.as_str());
+    let text = format!("yield was used instead of yield from in task {} with {}", task.as_str(), shown.as_str());
     throw_soon(vm, event_loop, this, text)
 }
 

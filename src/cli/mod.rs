@@ -183,6 +183,7 @@ fn host(options: &Options, style: Style) -> Host {
     });
     host.clock = options.clock();
     host.read_module = Box::new(read);
+    host.is_module_folder = Box::new(Path::is_dir);
     host.entropy = Box::new(streams::entropy);
     host.style = style;
     host

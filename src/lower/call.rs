@@ -10,15 +10,24 @@ use crate::machine::{CallSite, Vm};
 use crate::object::code::Thunk;
 use crate::object::frame::Frame;
 use crate::object::class::{Instance, Payload};
-use crate::object::{Dict, Result, Str, Value};
+use crate::object::{Dict, Result, Str, Value, gc};
 use crate::source::Span;
 use crate::symbol::sym;
 use crate::syntax::ast::{Arg, Expr, ExprKind};
+
+/// What died while a call's arguments were evaluated is finalised before the call shows an effect.
+#[inline]
+fn finalize_first(vm: &mut Vm) {
+    if gc::pending() {
+        vm.run_finalizers(None);
+    }
+}
 
 /// Calls a value with arguments that are at hand.
 #[inline]
 fn invoke<const N: usize>(vm: &mut Vm, frame: &mut Frame, callee: &Value, args: [Value; N], span: Span) -> Result<Value> {
     vm.calls.push(CallSite { code: frame.code.id.get(), span });
+    finalize_first(vm);
     let result = match callee {
         Value::Function(f) if f.code.simple_arity as usize == N => match vm.tick() {
             Ok(()) => vm.call_simple(f, args),
@@ -407,9 +416,18 @@ impl Lower<'_> {
             let func = func(vm, frame)?;
             let (args, kwargs) = args.evaluate(vm, frame, &func, span)?;
             vm.calls.push(CallSite { code: frame.code.id.get(), span });
-            let result = match vm.tick() {
-                Ok(()) => vm.call_kw(&func, &args, &kwargs),
-                Err(e) => Err(e),
+            finalize_first(vm);
+            let result = match (vm.tick(), &func) {
+                // The arguments belong to the callee alone, which may let go of them.
+                (Ok(()), Value::Function(f)) => match vm.bind_function(f, &args, &kwargs) {
+                    Ok(locals) => {
+                        drop((args, kwargs));
+                        vm.run_vec(f, locals)
+                    }
+                    Err(e) => Err(e),
+                },
+                (Ok(()), func) => vm.call_kw(func, &args, &kwargs),
+                (Err(e), _) => Err(e),
             };
             vm.calls.pop();
             match result {

@@ -89,6 +89,9 @@ pub fn compile_expression(vm: &mut Vm, source: &Rc<Source>, locals: bool) -> Res
     if !errors.is_empty() {
         return Err(errors);
     }
+    for warning in &scopes.warnings {
+        vm.show_diagnostic(warning);
+    }
     let mut lower = Lower::new(vm, source, scopes, CodeKind::Module, "<module>", locals);
     let span = expr.span;
     let thunk = lower.expr(expr);

@@ -46,16 +46,18 @@ impl Lower<'_> {
                 skips.push(self.emit(Step::JumpIfNot(guard, 0), guard_span));
             }
             self.unit.next_slot = depth;
+            // A subject that nothing else refers to dies before the body runs.
+            self.clear_slot(slot as u32, span);
             self.body(case.body);
             done.push(self.emit(Step::Jump(0), span));
             for skip in skips {
                 self.patch(skip);
             }
         }
+        self.clear_slot(slot as u32, span);
         for jump in done {
             self.patch(jump);
         }
-        self.clear_slot(slot as u32, span);
     }
 
     fn capture(names: &mut Vec<Symbol>, name: Symbol) -> usize {

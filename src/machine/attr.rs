@@ -525,7 +525,8 @@ impl Vm {
                 }
             }
         }
-        if new.is_some() && own_attr(value, name).is_none() && class.lookup(name).is_none() && !class.has_dict.get() {
+        let settable = class.has_dict.get() || matches!(value, Value::Function(_) | Value::Module(_));
+        if own_attr(value, name).is_none() && class.lookup(name).is_none() && !settable {
             let message = format!(
                 "'{}' object has no attribute '{}' and no __dict__ for setting new attributes",
                 self.type_name(value).as_str(),
@@ -599,8 +600,13 @@ impl Vm {
                     return Err(self.error(&error_class, message));
                 }
                 Descriptor::Slot { name, .. } => {
+                    let delete = new.is_none();
                     return match set_own_attr(value, class, name, new) {
                         Some(true) => Ok(()),
+                        Some(false) if delete => {
+                            let error_class = self.types.AttributeError.clone();
+                            Err(self.error(&error_class, name.as_str()))
+                        }
                         _ => Err(self.attribute_error(value, name)),
                     };
                 }

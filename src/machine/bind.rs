@@ -285,7 +285,8 @@ impl Vm {
             format!("{display}() takes no arguments ({given} given)")
         } else if all_positional_only && most == 1 && least == 1 {
             format!("{display}() takes exactly one argument ({given} given)")
-        } else if all_positional_only {
+        } else if all_positional_only || (is_constructor(native) && matches!(display.as_str(), "int" | "str")) {
+            // `int` and `str` take keywords too, but count like positional-only functions.
             let name = self.native_name(native);
             if least == most {
                 format!("{name} expected {most} argument{}, got {given}", s(most))

@@ -429,7 +429,13 @@ impl Vm {
                 !lists.iter().any(|list| list.iter().skip(1).any(|class| Rc::ptr_eq(class, head)))
             });
             let Some(next) = next.cloned() else {
-                let names: Vec<String> = bases.iter().map(|b| b.name.borrow().as_str().to_owned()).collect();
+                let mut names: Vec<String> = Vec::new();
+                for list in &lists {
+                    let name = list[0].name.borrow().as_str().to_owned();
+                    if !names.contains(&name) {
+                        names.push(name);
+                    }
+                }
                 return Err(self.type_error(format!(
                     "Cannot create a consistent method resolution order (MRO) for bases {}",
                     names.join(", ")

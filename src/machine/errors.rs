@@ -100,6 +100,15 @@ impl Vm {
             Value::Class(class) => {
                 format!("type object '{}' has no attribute '{}'", class.name.borrow().as_str(), name.as_str())
             }
+            Value::Module(module)
+                if self.importing.iter().any(|running| running.as_str() == module.name.borrow().as_str()) =>
+            {
+                format!(
+                    "partially initialized module '{}' has no attribute '{}' (most likely due to a circular import)",
+                    module.name.borrow().as_str(),
+                    name.as_str()
+                )
+            }
             Value::Module(module) => {
                 format!("module '{}' has no attribute '{}'", module.name.borrow().as_str(), name.as_str())
             }

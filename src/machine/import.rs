@@ -71,7 +71,11 @@ impl Vm {
                 }
             },
         };
+        let mut portions = Vec::new();
         for folder in folders {
+            if (self.host.is_module_folder)(&folder.join(&stem)) {
+                portions.push(Value::string(folder.join(&stem).display().to_string()));
+            }
             for (file, is_package) in [
                 (folder.join(&stem).join("__init__.aio"), true),
                 (folder.join(&stem).join("__init__.py"), true),
@@ -92,14 +96,26 @@ impl Vm {
                 }
                 let value = Value::Module(module.clone());
                 self.modules.set_str(key, value.clone());
-                if let Err(error) = self.run_source(&source, &module.dict) {
+                self.importing.push(key.clone());
+                let result = self.run_source(&source, &module.dict);
+                self.importing.pop();
+                if let Err(error) = result {
                     self.modules.remove_str(key);
                     return Err(error);
                 }
                 return Ok(self.modules.get_str(key).unwrap_or(value));
             }
         }
-        Err(self.module_not_found(name, format!("No module named '{name}'")))
+        if portions.is_empty() {
+            return Err(self.module_not_found(name, format!("No module named '{name}'")));
+        }
+        // A namespace package: folders without a module of their own.
+        let module = self.new_module(name, None);
+        module.dict.set_str(&self.name(sym::__package__).clone(), Value::str(name));
+        module.dict.set_str(&path_name, Value::list(portions));
+        let value = Value::Module(module);
+        self.modules.set_str(key, value.clone());
+        Ok(value)
     }
 
     /// Runs a module's source in a namespace.
@@ -181,11 +197,20 @@ impl Vm {
             Some(Value::Str(file)) => file.as_str().to_owned(),
             _ => "unknown location".to_owned(),
         };
-        let error = self.import_error(format!(
-            "cannot import name '{}' from '{}' ({origin})",
-            name.as_str(),
-            module_name.as_str()
-        ));
+        let error = if self.importing.iter().any(|running| running.as_str() == module_name.as_str()) {
+            self.import_error(format!(
+                "cannot import name '{}' from partially initialized module '{}' (most likely due to a circular import) \
+                 ({origin})",
+                name.as_str(),
+                module_name.as_str()
+            ))
+        } else {
+            self.import_error(format!(
+                "cannot import name '{}' from '{}' ({origin})",
+                name.as_str(),
+                module_name.as_str()
+            ))
+        };
         self.set_exception_attr(&error, sym::name, Value::Str(module_name));
         let from = self.intern("name_from");
         let root = error.class().root_shape.clone();

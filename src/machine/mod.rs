@@ -93,6 +93,8 @@ pub struct Vm {
     pub chain_epoch: u64,
     /// `sys.set_asyncgen_hooks`.
     pub asyncgen_hooks: (Value, Value),
+    /// The modules whose files are running.
+    pub importing: Vec<Rc<Str>>,
     /// Objects whose `repr` is under way.
     pub repr_guard: Vec<usize>,
     /// State of built-in modules, by type.
@@ -131,6 +133,7 @@ impl Vm {
             handed: None,
             chain_epoch: 1,
             asyncgen_hooks: (Value::None, Value::None),
+            importing: Vec::new(),
             repr_guard: Vec::new(),
             extensions: Vec::new(),
         };

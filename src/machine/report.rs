@@ -16,37 +16,44 @@ const CHAIN: usize = 500;
 impl Vm {
     /// What a traceback shows of an exception.
     pub fn exception_report(&mut self, exception: &Rc<Exception>) -> ExceptionReport {
-        let mut seen = Vec::new();
+        let mut seen = vec![Rc::as_ptr(exception) as usize];
         self.report_of(exception, &mut seen)
     }
 
+    /// Each exception of the chain is shown once. All that one leads to counts as seen before any of it is looked
+    /// into, and the last of a group is looked into first: which of several places shows it depends on that.
     fn report_of(&mut self, exception: &Rc<Exception>, seen: &mut Vec<usize>) -> ExceptionReport {
-        seen.push(Rc::as_ptr(exception) as usize);
         let value = Value::Exception(exception.clone());
         let class = exception.class.borrow().clone();
         let message = match self.exception_message(&value) {
             Ok(text) => text,
             Err(_) => "<exception str() failed>".to_owned(),
         };
-        let cause = exception.cause.borrow().clone();
-        let context = exception.context.borrow().clone();
-        let fresh = |e: &Rc<Exception>, seen: &[usize]| seen.len() < CHAIN && !seen.contains(&(Rc::as_ptr(e) as usize));
-        let (cause, context) = match cause {
-            Some(cause) if fresh(&cause, seen) => (Some(Box::new(self.report_of(&cause, seen))), None),
-            Some(_) => (None, None),
-            None if exception.suppress_context.get() => (None, None),
-            None => match context {
-                Some(context) if fresh(&context, seen) => (None, Some(Box::new(self.report_of(&context, seen)))),
-                _ => (None, None),
-            },
+        let mut fresh = |e: Option<Rc<Exception>>| {
+            let id = Rc::as_ptr(e.as_ref()?) as usize;
+            if seen.len() >= CHAIN || seen.contains(&id) {
+                return None;
+            }
+            seen.push(id);
+            e
         };
-        let group = if class.is_subclass(&self.types.BaseExceptionGroup) {
+        let cause = fresh(exception.cause.borrow().clone());
+        let with_context = cause.is_none() && !exception.suppress_context.get();
+        let context = if with_context { fresh(exception.context.borrow().clone()) } else { None };
+        let members = class.is_subclass(&self.types.BaseExceptionGroup).then(|| {
             let members = self.exception_attr(exception, sym::exceptions).unwrap_or_default();
-            let members = self.collect(&members).unwrap_or_default();
-            Some(members.iter().filter_map(Value::as_exception).map(|member| self.report_of(member, seen)).collect())
-        } else {
-            None
-        };
+            self.collect(&members).unwrap_or_default()
+        });
+        let members = members.iter().flatten().filter_map(Value::as_exception);
+        seen.extend(members.clone().map(|member| Rc::as_ptr(member) as usize));
+        let group = class.is_subclass(&self.types.BaseExceptionGroup).then(|| {
+            let members: Vec<_> = members.collect();
+            let mut shown: Vec<_> = members.into_iter().rev().map(|member| self.report_of(member, seen)).collect();
+            shown.reverse();
+            shown
+        });
+        let context = context.map(|e| Box::new(self.report_of(&e, seen)));
+        let cause = cause.map(|e| Box::new(self.report_of(&e, seen)));
         let is_syntax = class.is_subclass(&self.types.SyntaxError);
         ExceptionReport {
             frames: frames(exception),
@@ -308,11 +315,7 @@ impl Vm {
     /// `Exception ignored in: ...`: an exception that no script code can catch.
     pub fn report_unraisable(&mut self, error: &Error, what: &Value) {
         let shown = self.repr(what).map_or_else(|_| "<object repr() failed>".to_owned(), |s| s.to_string());
-        // Without what it was raised in the course of: that is how CPython prints these.
-        let mut shown_error = self.exception_report(&error.0);
-        (shown_error.cause, shown_error.context) = (None, None);
-        let style = Style { format: ErrorFormat::Python, ..self.host.style };
-        let text = report::exception(&shown_error, &style);
+        let text = report::unraisable(&self.exception_report(&error.0));
         self.write_err(&format!("Exception ignored in: {shown}\n{text}"));
     }
 }

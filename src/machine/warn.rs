@@ -6,8 +6,11 @@ use std::rc::Rc;
 use crate::diagnostic::{Diagnostic, Label, Place, Severity};
 use crate::machine::Vm;
 use crate::object::coroutine::Coroutine;
-use crate::object::{Class, Result};
+use crate::object::{Class, Result, Str};
 use crate::report::{self, ErrorFormat};
+
+/// What CPython adds to a warning about an object when it does not trace allocations.
+const TRACEMALLOC: &str = "RuntimeWarning: Enable tracemalloc to get the object allocation traceback\n";
 
 /// Which warnings were shown: one with the same text, category and line is shown once.
 #[derive(Default)]
@@ -65,6 +68,15 @@ impl Vm {
         self.write_err(&text);
     }
 
+    /// The warning for the awaitable of an asynchronous generator's method that died before it was awaited.
+    pub fn warn_method_never_awaited(&mut self, method: &str, generator: &Str) {
+        let category = self.types.RuntimeWarning.clone();
+        let place = self.here().map(|(code, span)| Place { source: code.source.clone(), span });
+        let message = format!("coroutine method '{method}' of '{}' was never awaited", generator.as_str());
+        let helps = vec![format!("write `await` in front of `{method}(...)`")];
+        self.show_warning(&category, &message, place, Vec::new(), helps, TRACEMALLOC);
+    }
+
     /// The warning for a coroutine that died before it was started.
     pub fn warn_never_awaited(&mut self, coroutine: &Coroutine) {
         let qualname = coroutine.qualname.borrow().clone();
@@ -82,7 +94,7 @@ impl Vm {
             place,
             Vec::new(),
             helps,
-            "RuntimeWarning: Enable tracemalloc to get the object allocation traceback\n",
+            TRACEMALLOC,
         );
     }
 }

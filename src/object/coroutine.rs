@@ -178,6 +178,22 @@ pub struct Awaiter {
     pub argument: RefCell<Value>,
 }
 
+impl Drop for Awaiter {
+    fn drop(&mut self) {
+        let method = match self.operation {
+            Operation::Send => "asend",
+            Operation::Throw => "athrow",
+            Operation::Close => "aclose",
+            Operation::Await => return,
+        };
+        if self.state.get() == AwaiterState::Created {
+            let target = self.target.qualname.borrow().clone();
+            gc::finalize_later(Finalizer::Native(Box::new(move |vm| vm.warn_method_never_awaited(method, &target))));
+        }
+        gc::release_one(self.argument.get_mut());
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Operation {
     /// `coroutine.__await__()`.

@@ -55,6 +55,11 @@ pub fn exception(report: &ExceptionReport, style: &Style) -> String {
     }
 }
 
+/// The text for an exception that no script code can catch: CPython prints these without carets and chain.
+pub fn unraisable(report: &ExceptionReport) -> String {
+    python::unraisable(report)
+}
+
 /// The text for a syntax error found before the run, or for a warning, its last line ended.
 pub fn diagnostic(diagnostic: &Diagnostic, style: &Style) -> String {
     match style.format {

@@ -24,6 +24,16 @@ pub fn format_exception(report: &ExceptionReport) -> Vec<String> {
     printer.pieces
 }
 
+/// An exception that is only reported: its frames and what it says.
+pub(super) fn unraisable(report: &ExceptionReport) -> String {
+    let mut text = String::new();
+    if !report.frames.is_empty() {
+        text.push_str("Traceback (most recent call last):\n");
+    }
+    text.extend(frames(super::frames(report), false));
+    text + &format!("{}: {}\n", report.class, report.message)
+}
+
 /// A syntax error or a warning.
 pub(super) fn diagnostic(diagnostic: &Diagnostic) -> String {
     let Diagnostic { code, message, place, .. } = diagnostic;
@@ -89,7 +99,7 @@ impl Printer {
 
     /// One exception: frames, what it says, notes.
     fn exception(&mut self, report: &ExceptionReport, header: &str, margin: char) {
-        let frames = frames(super::frames(report));
+        let frames = frames(super::frames(report), true);
         // Frames of the library are not shown, but that there were some is.
         if !report.frames.is_empty() {
             self.emit_at(header.to_owned(), margin);
@@ -154,8 +164,8 @@ impl Printer {
     }
 }
 
-/// One piece a frame; repeated ones are counted instead.
-fn frames<'a>(frames: impl Iterator<Item = &'a FrameEntry>) -> Vec<String> {
+/// One piece a frame, with carets or without; repeated ones are counted instead.
+fn frames<'a>(frames: impl Iterator<Item = &'a FrameEntry>, carets: bool) -> Vec<String> {
     let mut pieces = Vec::new();
     let mut last = None;
     let mut count = 0;
@@ -176,7 +186,11 @@ fn frames<'a>(frames: impl Iterator<Item = &'a FrameEntry>) -> Vec<String> {
         if count <= REPEATED_MAX {
             let mut piece = format!("  File \"{}\", line {line}, in {}\n", source.name, entry.function);
             if shows_lines(source) {
-                excerpt::write(source, entry.place.span, &mut piece);
+                if carets {
+                    excerpt::write(source, entry.place.span, &mut piece);
+                } else if let Some(text) = source.line_text(line) {
+                    piece.push_str(&format!("    {}\n", text.trim_matches(is_space)));
+                }
             }
             pieces.push(piece);
         }

@@ -470,3 +470,65 @@ impl Lexer<'_, '_> {
         self.push_literal(TokenKind::Number, value, span);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use TokenKind::*;
+
+    fn kinds(text: &str) -> Vec<TokenKind> {
+        let lexed = lex(text, &mut Interner::default());
+        assert!(lexed.faults.is_empty(), "{text:?}: {:?}", lexed.faults);
+        lexed.tokens.iter().map(|token| token.kind).collect()
+    }
+
+    fn faults(text: &str) -> Vec<std::string::String> {
+        lex(text, &mut Interner::default()).faults.into_iter().map(|fault| fault.message).collect()
+    }
+
+    #[test]
+    fn lines_become_blocks() {
+        assert_eq!(kinds(""), [End]);
+        assert_eq!(kinds("# nothing\n\n"), [End]);
+        assert_eq!(kinds("x"), [Name, Newline, End]);
+        assert_eq!(
+            kinds("if x:\r\n  y\r\n\r\n    # deeper\r\nz\r\n"),
+            [If, Name, Colon, Newline, Indent, Name, Newline, Dedent, Name, Newline, End]
+        );
+        assert_eq!(kinds("(\n  x\n)\n"), [LParen, Name, RParen, Newline, End]);
+        assert_eq!(kinds("x = \\\n  1\n"), [Name, Equal, Number, Newline, End]);
+        assert_eq!(kinds("a\rb\x0c\r"), [Name, Newline, Name, Newline, End]);
+    }
+
+    #[test]
+    fn fields_of_fstrings_are_tokens() {
+        let field = kinds("f'a{x!r:>{w}}'");
+        assert_eq!(field[..7], [FStringStart, FStringMiddle, LBrace, Name, Exclamation, Name, Colon]);
+        assert_eq!(field[7..13], [FStringMiddle, LBrace, Name, RBrace, RBrace, FStringEnd]);
+        let nested = kinds("f'{f'{x}'}'");
+        assert_eq!(nested[..5], [FStringStart, LBrace, FStringStart, LBrace, Name]);
+        assert_eq!(nested[5..9], [RBrace, FStringEnd, RBrace, FStringEnd]);
+        assert_eq!(kinds("f'{{}}'"), [FStringStart, FStringMiddle, FStringEnd, Newline, End]);
+        assert_eq!(kinds("f'{x:=5}'")[1..6], [LBrace, Name, Colon, FStringMiddle, RBrace]);
+        assert_eq!(kinds("f'{(x:=5)}'")[2..6], [LParen, Name, Walrus, Number]);
+    }
+
+    #[test]
+    fn names_reach_beyond_ascii() {
+        assert_eq!(kinds("größe = ifé"), [Name, Equal, Name, Newline, End]);
+        assert_eq!(faults("x = a🐍"), ["invalid character '🐍' (U+1F40D)"]);
+        assert_eq!(faults("\u{200b}"), ["invalid non-printable character U+200B"]);
+    }
+
+    #[test]
+    fn reading_goes_on_after_a_fault() {
+        assert_eq!(
+            faults("x = 'a\ny = 1_\nz = )\n"),
+            ["unterminated string literal (detected at line 1)", "invalid decimal literal", "unmatched ')'"]
+        );
+        assert_eq!(faults("f'{x'"), ["f-string: expecting '}'"]);
+        assert_eq!(faults("f'}'"), ["f-string: single '}' is not allowed"]);
+        assert_eq!(lex("x = (1,\n", &mut Interner::default()).open, Some(Open::Bracket('(', 4)));
+        assert_eq!(lex("x = '''a\n", &mut Interner::default()).open, Some(Open::Text));
+    }
+}

@@ -17,7 +17,7 @@ pub use self::decode::decode;
 pub use self::dump::operand_end;
 pub use self::literal::surrogate_to_char;
 
-use self::ast::{Expr, Module};
+use self::ast::{Expr, Module, Stmt, StmtKind};
 use self::lexer::lex;
 use self::verdict::conclude;
 use crate::diagnostic::Diagnostic;
@@ -61,15 +61,30 @@ fn parse(source: &Rc<Source>, interner: &mut Interner, interactive: bool) -> Par
     }
     let lexed = lex(&source.text, interner);
     let outcome = parser::file(&source.text, &lexed, interner);
-    let compound = lexed.tokens.iter().any(|token| token.kind == token::TokenKind::Indent);
     let ended = interactive && ends_with_empty_line(&source.text);
     let (parsed, warnings) = conclude(source, &lexed, outcome, ended);
     match parsed {
-        Parsed::Complete(_) if interactive && compound && !ended => Parsed::Incomplete(Vec::new()),
+        Parsed::Complete(body) if interactive && !ended && body.last().is_some_and(has_block) => {
+            Parsed::Incomplete(Vec::new())
+        }
         Parsed::Complete(body) => Parsed::Complete(Module { body, warnings }),
         Parsed::Incomplete(diagnostics) => Parsed::Incomplete(diagnostics),
         Parsed::Invalid(diagnostics) => Parsed::Invalid(diagnostics),
     }
+}
+
+fn has_block(stmt: &Stmt) -> bool {
+    matches!(
+        stmt.kind,
+        StmtKind::If { .. }
+            | StmtKind::While { .. }
+            | StmtKind::For { .. }
+            | StmtKind::Try { .. }
+            | StmtKind::With { .. }
+            | StmtKind::Match { .. }
+            | StmtKind::FunctionDef(_)
+            | StmtKind::ClassDef(_)
+    )
 }
 
 fn ends_with_empty_line(text: &str) -> bool {
@@ -112,3 +127,6 @@ pub fn dump_ast(module: &Module, interner: &Interner) -> String {
 pub fn dump_ast_with_places(module: &Module, source: &Source, interner: &Interner) -> String {
     dump::module(module, interner, Some(source))
 }
+
+#[cfg(test)]
+mod tests;

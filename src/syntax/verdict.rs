@@ -8,6 +8,7 @@ use std::rc::Rc;
 use super::Parsed;
 use super::lexer::{Fault, Lexed, Open};
 use super::parser::{Found, Outcome};
+use super::token::TokenKind as K;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::source::{Source, Span};
 
@@ -46,7 +47,13 @@ fn is_mendable(source: &Source, lexed: &Lexed, found: &[Found]) -> bool {
             let string = lexed.tokens.len().saturating_sub(2);
             lexed.faults.len() == 1 && found.iter().all(|found| found.at >= string)
         }
-        _ => lexed.faults.is_empty() && found.iter().all(|found| lexed.tokens[found.at].span.start >= end),
+        _ => {
+            let at_end = |found: &Found| {
+                let token = lexed.tokens[found.at];
+                matches!(token.kind, K::End | K::Dedent) && token.span.start >= end
+            };
+            lexed.faults.is_empty() && found.iter().all(at_end)
+        }
     }
 }
 

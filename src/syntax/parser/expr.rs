@@ -269,19 +269,19 @@ fn lambda_head<'t, 'p>(inp: &mut Inp<'t, 'p>) -> Res<Pending<'t, 'p>> {
     Ok(Pending::Lambda { start, params })
 }
 
-/// The test of a conditional expression, up to `else`. `None` if there is no `else`; while explaining, the `if` is then
+/// The test of a conditional expression, up to `else`. `None` if there is no `else`; in the second pass, the `if` is then
 /// left to what follows.
 #[inline(never)]
 fn conditional_head(inp: &mut Inp<'_, '_>, body: &Expr) -> Res<Option<Box<Expr>>> {
     let before = inp.save();
     expect(inp, K::If)?;
-    let explain = inp.state().explain;
+    let (explain, again) = (inp.state().explain, inp.state().again);
     match disjunction(inp) {
         Ok(test) if eat(inp, K::Else).is_some() => return Ok(Some(Box::new(test))),
         Ok(test) if explain => explain::conditional_without_else(inp, body, &test)?,
-        Ok(_) => return fail(inp),
-        Err(Failed) if !explain || inp.state().raised.is_some() => return Err(Failed),
-        Err(Failed) => {}
+        Ok(_) if !again => return fail(inp),
+        Err(Failed) if !again || inp.state().raised.is_some() => return Err(Failed),
+        _ => touch(inp),
     }
     inp.rewind(before);
     Ok(None)
