@@ -596,8 +596,7 @@ mod bad_input {
         prints("some_blocks", text.as_bytes(), "deep\n");
     }
 
-    /// With tabs of depth this would be a file of five gigabytes, so the blocks stand on one line each as `else: if` can't:
-    /// a hundred thousand of one space more each is what CPython's limit of 100 cuts short.
+    /// Written out in full this would be a file of five gigabytes; indentation stops growing where the limit is passed.
     #[test]
     fn a_hundred_thousand_blocks() {
         let mut text = "if x:\n".to_owned();

@@ -46,9 +46,9 @@ impl Lower<'_> {
         self.unit.blocks.push(Block { kind, holes: Vec::new() });
     }
 
-    /// Whether a `return` here has anything to run first.
+    /// Whether a `return` here has anything to do first.
     pub(super) fn return_is_plain(&self) -> bool {
-        self.unit.blocks.iter().all(|b| matches!(b.kind, BlockKind::Loop { .. } | BlockKind::Try))
+        self.unit.blocks.iter().all(|b| matches!(b.kind, BlockKind::Loop { iter: None, .. } | BlockKind::Try))
     }
 
     /// Leaves the blocks from the innermost out to where the way leads.
@@ -64,7 +64,12 @@ impl Lower<'_> {
                 BlockKind::Loop { top, iter, .. } => {
                     let (top, iter) = (*top, *iter);
                     match way {
-                        Leave::Return(_) => {}
+                        // An iterator that ends with its loop is finalised before the variables are.
+                        Leave::Return(_) => {
+                            if let Some(iter) = iter {
+                                self.clear_slot(iter, span);
+                            }
+                        }
                         Leave::Break => {
                             if let Some(iter) = iter {
                                 self.clear_slot(iter, span);

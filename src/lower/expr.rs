@@ -70,10 +70,17 @@ impl Lower<'_> {
                         _ => {}
                     }
                 }
+                if let (UnaryOp::Invert, ExprKind::Constant(constant @ (Constant::True | Constant::False))) = (op, &operand.kind) {
+                    return Self::constant_thunk(Value::Int(if *constant == Constant::True { -2 } else { -1 }));
+                }
                 let operand = self.expr(*operand);
                 Box::new(move |vm, frame| {
                     let value = operand(vm, frame)?;
-                    vm.unary(op, &value).map_err(|e| e.at(span))
+                    // Inverting a bool warns, and says where.
+                    vm.calls.push(crate::machine::CallSite { code: frame.code.id.get(), span });
+                    let result = vm.unary(op, &value);
+                    vm.calls.pop();
+                    result.map_err(|e| e.at(span))
                 })
             }
             ExprKind::Compare { first, rest } => self.compare(*first, rest, span),

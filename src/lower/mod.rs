@@ -62,7 +62,7 @@ fn compile(vm: &mut Vm, source: &Rc<Source>, mode: Mode, locals: bool) -> Result
     if !errors.is_empty() {
         return Err(errors);
     }
-    for warning in &scopes.warnings {
+    for warning in module.warnings.iter().chain(&scopes.warnings) {
         vm.show_diagnostic(warning);
     }
     Ok(lower_module(vm, source, scopes, module, locals, false))

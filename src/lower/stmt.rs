@@ -412,6 +412,8 @@ impl Lower<'_> {
                 };
                 let new = match new {
                     Ok(new) => new,
+                    // Numbers and constants ran no script code: once more, for the error to name the right operator.
+                    Err(_) if !value.is_heap() => vm.inplace(op, frame.locals[slot].clone(), &value).map_err(|e| e.at(span))?,
                     Err(e) => return Err(e.at(span)),
                 };
                 value.discard();

@@ -367,6 +367,9 @@ impl Vm {
             match name.as_str() {
                 "__dict__" => class.has_dict.set(true),
                 "__weakref__" => {}
+                text if !crate::text::strops::isidentifier(text) => {
+                    return Err(self.type_error("__slots__ must be identifiers"));
+                }
                 text => {
                     let text = if text.starts_with("__") && !text.ends_with("__") {
                         format!("_{}{text}", class.name.borrow().trim_start_matches('_'))
@@ -405,6 +408,17 @@ impl Vm {
                 None => best = Some(base),
                 Some(current) if current.layout == base.layout => {}
                 Some(_) => return Err(self.type_error("multiple bases have instance lay-out conflict")),
+            }
+        }
+        let mut solid: Option<Rc<Class>> = None;
+        for base in bases {
+            let Some(own) = base.mro().into_iter().find(|class| has_slots(class)) else { continue };
+            match &solid {
+                Some(current) if current.is_subclass(&own) => {}
+                Some(current) if !own.is_subclass(current) => {
+                    return Err(self.type_error("multiple bases have instance lay-out conflict"));
+                }
+                _ => solid = Some(own),
             }
         }
         Ok(best.map_or(Layout::Object, |b| b.layout))
@@ -491,6 +505,12 @@ impl Vm {
         }
         Ok(None)
     }
+}
+
+/// Whether a class adds slots of its own to its instances.
+fn has_slots(class: &Rc<Class>) -> bool {
+    let table = class.dict.table.borrow();
+    !class.builtin && table.iter().any(|e| matches!(&e.value, Value::Descriptor(d) if matches!(&**d, Descriptor::Slot { class: owner, .. } if owner.borrow().as_ref().is_some_and(|o| Rc::ptr_eq(o, class)))))
 }
 
 /// `object.__new__`.

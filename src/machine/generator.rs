@@ -154,10 +154,13 @@ impl Vm {
                 Ok(Outcome::Delegate(target.clone(), Resume::Send(value)))
             }
             Operation::Throw => {
+                if finished {
+                    return Ok(Outcome::Return(Value::None));
+                }
                 if target.running_async.get() {
                     return Err(self.runtime_error("athrow(): asynchronous generator is already running"));
                 }
-                if finished || target.closed.get() {
+                if target.closed.get() {
                     return Err(self.stop_async_iteration());
                 }
                 let thrown = awaiter.argument.borrow().clone();
@@ -208,6 +211,10 @@ impl Vm {
         let driver = match existing {
             Some(driver) => driver,
             None => {
+                if let Resume::Throw(error) = input {
+                    this.state.set(AwaiterState::Done);
+                    return Err(error);
+                }
                 let inner = awaiter(&this.target, this.operation, this.argument.borrow().clone());
                 if this.state.get() == AwaiterState::Done {
                     if let Value::Awaiter(inner) = &inner {
@@ -217,10 +224,6 @@ impl Vm {
                 let name = this.target.name.borrow().clone();
                 let body = Body::Native(Box::new(Driver { inner, begun: false }));
                 let driver = Rc::new(Coroutine::new(Kind::Generator, body, None, name.clone(), name));
-                if let Resume::Throw(error) = input {
-                    this.state.set(AwaiterState::Done);
-                    return Err(error);
-                }
                 this.argument.replace(Value::Coroutine(driver.clone()));
                 this.state.set(AwaiterState::Started);
                 driver

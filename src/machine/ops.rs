@@ -333,7 +333,15 @@ impl Vm {
     /// `a op= b`. The left operand is given away so that one that nobody else refers to can grow in place.
     pub fn inplace(&mut self, op: BinOp, left: Value, right: &Value) -> Result {
         match (&left, right) {
-            (Value::Int(_) | Value::Float(_), Value::Int(_) | Value::Float(_)) => self.binary(op, &left, right),
+            (Value::Int(_), Value::Int(_)) if op != BinOp::MatMul => self.binary(op, &left, right),
+            (Value::Int(_) | Value::Float(_), Value::Int(_) | Value::Float(_))
+                if matches!(
+                    op,
+                    BinOp::Add | BinOp::Sub | BinOp::Mul | BinOp::Div | BinOp::FloorDiv | BinOp::Mod | BinOp::Pow
+                ) =>
+            {
+                self.binary(op, &left, right)
+            }
             (Value::Str(_), Value::Str(text)) if op == BinOp::Add => {
                 let Value::Str(mut left) = left else { return Ok(Value::Unbound) };
                 if left.as_str().len() + text.as_str().len() <= super::sequence::MAX_TEXT {

@@ -27,6 +27,11 @@ impl Vm {
 
     /// Resumes a suspended frame.
     pub fn execute_from(&mut self, frame: &mut Frame, input: Resume) -> Result<Value> {
+        let input = match input {
+            // Thrown in, it is raised here like any other.
+            Resume::Throw(error) => Resume::Throw(self.raised_here(error)),
+            other => other,
+        };
         match self.accept(frame, input) {
             Ok(None) => {}
             Ok(Some(value)) => return Ok(value),

@@ -9,10 +9,21 @@ use crate::object::gc::{self, Finalizer};
 use crate::object::{Error, Result, Value};
 use crate::source::Span;
 
+/// Frees the slots from one on, the innermost first: iterators and other values that statements were in the midst of.
+fn clear_from(frame: &mut Frame, first: usize) {
+    let end = frame.locals.len().min(frame.code.slots as usize);
+    for local in frame.locals[first.min(end)..end].iter_mut().rev() {
+        if local.is_heap() {
+            drop(local.take());
+        }
+    }
+}
+
 /// Leaves the variables of a frame that an exception ends to its traceback: they live as long as that does.
 fn keep_locals(frame: &mut Frame, error: &Error, span: Span) {
     let variables = frame.code.variables.len().min(frame.locals.len());
-    if !frame.locals[..variables].iter().any(Value::is_heap) {
+    // The library's frames would keep tasks and loops alive in circles.
+    if frame.code.source.library || !frame.locals[..variables].iter().any(Value::is_heap) {
         return;
     }
     let slots: Vec<Value> = frame.locals[..variables]
@@ -61,12 +72,11 @@ impl Vm {
         }
         exception.raised.set(true);
         let Some(handler) = code.handlers.iter().find(|h| h.start <= pc && pc < h.end) else {
+            clear_from(frame, code.variables.len());
             keep_locals(frame, &error, span);
             return Err(error);
         };
-        for slot in handler.clear as usize..frame.locals.len().min(code.slots as usize) {
-            frame.locals[slot] = Value::Unbound;
-        }
+        clear_from(frame, handler.clear as usize);
         if gc::pending() {
             self.run_finalizers(Some(frame));
         }
