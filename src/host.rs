@@ -94,6 +94,8 @@ pub struct Host {
     pub is_module_folder: Box<dyn FnMut(&Path) -> bool>,
     /// Where modules are looked for, the script's own folder first.
     pub module_path: Vec<PathBuf>,
+    /// The script's absolute path, for `__file__`.
+    pub script: Option<PathBuf>,
     /// `sys.argv`.
     pub argv: Vec<String>,
     /// Random bits for unseeded generators.
@@ -113,6 +115,7 @@ impl Host {
             read_module: Box::new(|_| Err(io::Error::from(io::ErrorKind::NotFound))),
             is_module_folder: Box::new(|_| false),
             module_path: Vec::new(),
+            script: None,
             argv: vec![String::new()],
             entropy: Box::new(|| 0x9E37_79B9_7F4A_7C15),
             style: crate::report::Style { format: crate::report::ErrorFormat::Python, color: false, width: 80 },

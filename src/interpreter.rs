@@ -1,6 +1,5 @@
 //! The interpreter as its users see it: give it a host, run scripts, read how they ended.
 
-use std::path::Path;
 use std::rc::Rc;
 
 use crate::diagnostic::Diagnostic;
@@ -50,7 +49,7 @@ impl Interpreter {
     /// Runs a program as `__main__` and returns its exit status. An uncaught exception is shown on the host's stderr.
     pub fn run(&mut self, program: &Program) -> u8 {
         let before = gc::swap_finalizers(std::mem::take(&mut self.finalizers));
-        let main = self.main_module(&program.code.source.name);
+        let main = self.main_module();
         let result = self.vm.run_code(&program.code, &main.dict, None);
         let status = match result {
             Ok(_) => 0,
@@ -63,13 +62,12 @@ impl Interpreter {
         status
     }
 
-    fn main_module(&mut self, file: &str) -> Rc<Module> {
+    fn main_module(&mut self) -> Rc<Module> {
         let vm = &mut self.vm;
         let module = vm.new_module("__main__", None);
-        if !file.starts_with('<') {
-            let path = Path::new(file);
-            let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-            module.dict.set_str(&vm.name(sym::__file__).clone(), Value::string(absolute.display().to_string()));
+        if let Some(path) = &vm.host.script {
+            let path = Value::string(path.display().to_string());
+            module.dict.set_str(&vm.name(sym::__file__).clone(), path);
         }
         let builtins = vm.intern("builtins");
         if let Some(builtins) = vm.modules.get_str(&builtins) {

@@ -21,7 +21,7 @@ pub struct Options {
     #[arg(long)]
     virtual_time: bool,
     /// When the virtual clock starts, in seconds since 1970 (implies --virtual-time)
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = start_seconds, allow_hyphen_values = true)]
     virtual_start: Option<f64>,
     /// How errors and warnings are shown
     #[arg(long, value_enum, default_value = "pretty", value_name = "FORMAT")]
@@ -76,6 +76,15 @@ pub fn parse() -> Result<Options, ExitCode> {
         let _ = error.print();
         ExitCode::from(if error.use_stderr() { USAGE } else { 0 })
     })
+}
+
+/// A start of the virtual clock that its whole nanoseconds can hold, thousands of years either way.
+fn start_seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds.abs() <= 2e11 => Ok(seconds),
+        Ok(_) => Err("out of range".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 impl Options {
@@ -159,6 +168,7 @@ pub fn run(options: &Options, stack: usize) -> u8 {
     }
     let mut host = host(options, style);
     host.argv = input.argv;
+    host.script = std::path::absolute(&input.name).ok().filter(|_| !input.name.starts_with('<'));
     host.module_path = vec![input.folder];
     let mut interpreter = Interpreter::new(host);
     interpreter.limit_stack(stack);
