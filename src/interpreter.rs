@@ -125,5 +125,6 @@ impl Interpreter {
                 }
             }
         }
+        crate::asyncio::shut_down(vm);
     }
 }

@@ -308,7 +308,7 @@ fn as_call(vm: &mut Vm, ready: &Ready) -> (Value, Vec<Value>, Option<Rc<Context>
                 Callback::Script(script) => Some(script.1.clone()),
                 Callback::Native(..) => None,
             };
-            (task::done_callback(vm, callback), vec![Value::Instance(future.clone())], context)
+            (future::callback_value(vm, callback), vec![Value::Instance(future.clone())], context)
         }
         Ready::Sleep(future) => {
             (Value::str("_set_result_unless_cancelled"), vec![Value::Instance(future.clone())], None)
@@ -549,4 +549,16 @@ pub const ABSTRACT_METHODS: &[Row] = &[
 fn abstract_method(vm: &mut Vm, _: &[Value]) -> Result<Value> {
     let class = vm.types.NotImplementedError.clone();
     Err(vm.new_error(&class, Vec::new()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_exact_where_they_can_be() {
+        assert_eq!(seconds(1_000_000_000_000), 1000.0);
+        assert_eq!(seconds(1_000_100_000_000), 1000.1);
+        assert_eq!(seconds(1), 1e-9);
+    }
 }

@@ -16,7 +16,7 @@ use crate::machine::Vm;
 use crate::object::class::{Class, Instance, Payload};
 use crate::object::coroutine::{Kind, Operation, Outcome, Resume};
 use crate::object::native::{Row, attribute, class_method, getter, method, static_method};
-use crate::object::{Error, Result, Value};
+use crate::object::{Error, Result, Value, gc};
 use crate::symbol::sym;
 
 /// What a task has beyond a future.
@@ -199,7 +199,12 @@ fn step_inside(
         let waited_for = task.waiter.replace(Value::None);
         drop(waited_for);
     }
-    match resume(vm, task, error) {
+    let outcome = resume(vm, task, error);
+    // What died with the coroutine's frame comes before what its end sets off.
+    if gc::pending() {
+        vm.run_finalizers(None);
+    }
+    match outcome {
         Ok(Outcome::Yield(Value::None)) => again(vm, el, event_loop, this),
         Ok(Outcome::Yield(value) | Outcome::AsyncYield(value)) => wait(vm, event_loop, this, value),
         Ok(Outcome::Return(value)) => finish(vm, this, value),
@@ -451,11 +456,6 @@ pub fn destroy(vm: &mut Vm, this: &Rc<Instance>) {
 /// The bound method that wakes a task, as a value.
 pub fn wakeup_method(vm: &mut Vm, task: &Rc<Instance>) -> Value {
     super::bound_native(vm, &WAKEUP, &Value::Instance(task.clone()))
-}
-
-/// A future's callback as a callable value.
-pub fn done_callback(vm: &mut Vm, callback: &Callback) -> Value {
-    future::callback_value(vm, callback)
 }
 
 /// A task's step as a callable value.

@@ -404,6 +404,7 @@ impl Lower<'_> {
             let held = if before.is_none() { Some(frame.locals[slot].clone()) } else { None };
             let value = value(vm, frame)?;
             if let Some(old) = before {
+                let kept = old.clone();
                 let new = match op {
                     BinOp::Add if !value.is_heap() => ops::add(vm, &old, &value),
                     BinOp::Sub if !value.is_heap() => ops::sub(vm, &old, &value),
@@ -413,7 +414,7 @@ impl Lower<'_> {
                 let new = match new {
                     Ok(new) => new,
                     // Numbers and constants ran no script code: once more, for the error to name the right operator.
-                    Err(_) if !value.is_heap() => vm.inplace(op, frame.locals[slot].clone(), &value).map_err(|e| e.at(span))?,
+                    Err(_) if !value.is_heap() => vm.inplace(op, kept, &value).map_err(|e| e.at(span))?,
                     Err(e) => return Err(e.at(span)),
                 };
                 value.discard();

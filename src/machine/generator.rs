@@ -197,7 +197,7 @@ impl Vm {
     }
 
     /// `awaiter.send(value)`: an awaiter driven by hand. It becomes the chain of a small coroutine of its own.
-    pub fn awaiter_resume(&mut self, this: &Rc<Awaiter>, input: Resume) -> Result<Value> {
+    pub fn awaiter_resume(&mut self, this: &Rc<Awaiter>, mut input: Resume) -> Result<Value> {
         if this.operation == Operation::Await {
             return match input {
                 Resume::Throw(error) | Resume::Fail(error) => self.generator_throw(&this.target, error),
@@ -211,19 +211,24 @@ impl Vm {
         let driver = match existing {
             Some(driver) => driver,
             None => {
-                if let Resume::Throw(error) = input {
-                    this.state.set(AwaiterState::Done);
-                    return Err(error);
-                }
-                let inner = awaiter(&this.target, this.operation, this.argument.borrow().clone());
-                if this.state.get() == AwaiterState::Done {
-                    if let Value::Awaiter(inner) = &inner {
-                        inner.state.set(AwaiterState::Done);
-                    }
-                }
                 let name = this.target.name.borrow().clone();
-                let body = Body::Native(Box::new(Driver { inner, begun: false }));
-                let driver = Rc::new(Coroutine::new(Kind::Generator, body, None, name.clone(), name));
+                let body: Box<dyn crate::object::coroutine::NativeCoroutine> = match (input, this.state.get()) {
+                    // Thrown into before it has begun: the generator gets it all the same.
+                    (Resume::Throw(error), AwaiterState::Created) => {
+                        input = Resume::Send(Value::None);
+                        let closing = this.operation == Operation::Close;
+                        Box::new(Throwing { target: this.target.clone(), error: Some(error), closing })
+                    }
+                    (given, state) => {
+                        input = if state == AwaiterState::Done { Resume::Send(Value::None) } else { given };
+                        let inner = awaiter(&this.target, this.operation, this.argument.borrow().clone());
+                        if let (AwaiterState::Done, Value::Awaiter(inner)) = (state, &inner) {
+                            inner.state.set(AwaiterState::Done);
+                        }
+                        Box::new(Driver { inner, begun: false })
+                    }
+                };
+                let driver = Rc::new(Coroutine::new(Kind::Generator, Body::Native(body), None, name.clone(), name));
                 this.argument.replace(Value::Coroutine(driver.clone()));
                 this.state.set(AwaiterState::Started);
                 driver
@@ -284,6 +289,46 @@ impl crate::object::coroutine::NativeCoroutine for Closing {
             }
             Resume::Fail(e) | Resume::Throw(e)
                 if e.is(&vm.types.GeneratorExit) || e.is(&vm.types.StopAsyncIteration) =>
+            {
+                Ok(Outcome::Return(Value::None))
+            }
+            Resume::Fail(e) | Resume::Throw(e) => Err(e),
+        }
+    }
+
+    fn awaiting(&self) -> Value {
+        Value::Coroutine(self.target.clone())
+    }
+}
+
+/// The coroutine under an awaiter that is thrown into before it has begun.
+struct Throwing {
+    target: Rc<Coroutine>,
+    error: Option<Error>,
+    /// For `aclose()`, which ends well when the generator does.
+    closing: bool,
+}
+
+impl crate::object::coroutine::NativeCoroutine for Throwing {
+    fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
+        if let Some(error) = self.error.take() {
+            if self.target.running_async.get() {
+                let what = if self.closing { "aclose()" } else { "anext()" };
+                return Err(vm.runtime_error(format!("{what}: asynchronous generator is already running")));
+            }
+            if self.target.state.get() == State::Finished {
+                return Err(error);
+            }
+            self.target.running_async.set(true);
+            return Ok(Outcome::Delegate(self.target.clone(), Resume::Throw(error)));
+        }
+        match input {
+            Resume::Deliver(_) | Resume::Send(_) if self.closing => {
+                Err(vm.runtime_error("async generator ignored GeneratorExit"))
+            }
+            Resume::Deliver(value) | Resume::Send(value) => Ok(Outcome::Return(value)),
+            Resume::Fail(e) | Resume::Throw(e)
+                if self.closing && (e.is(&vm.types.GeneratorExit) || e.is(&vm.types.StopAsyncIteration)) =>
             {
                 Ok(Outcome::Return(Value::None))
             }

@@ -11,7 +11,7 @@ use crate::diagnostic::Diagnostic;
 use crate::source::Source;
 use crate::symbol::{Interner, Symbol};
 use crate::syntax::ast::Module;
-use crate::syntax::{Parsed, parse_expression, parse_interactive, parse_module};
+use crate::syntax::{Parsed, parse_expression, parse_module};
 
 struct Resolved {
     module: Module,
@@ -23,8 +23,7 @@ struct Resolved {
 fn resolved_in(mode: Mode, text: &str) -> Resolved {
     let source = Source::new("test", text);
     let mut interner = Interner::default();
-    let parse = if mode == Mode::Module { parse_module } else { parse_interactive };
-    let Parsed::Complete(mut module) = parse(&source, &mut interner) else { panic!("does not parse: {text}") };
+    let Parsed::Complete(mut module) = parse_module(&source, &mut interner) else { panic!("does not parse: {text}") };
     let (scopes, errors) = resolve(&mut module, &source, &mut interner, mode);
     Resolved { module, scopes, errors, interner }
 }

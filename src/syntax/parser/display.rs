@@ -93,6 +93,7 @@ fn parenthesized(inp: &mut Inp<'_, '_>) -> Res<Expr> {
     if inp.state().explain {
         explain::invalid_group(inp)?;
     }
+    let bare_yield = peek_kind(inp) == K::Yield;
     let first = match peek_kind(inp) {
         K::RParen => return close_display(inp, start, K::RParen, ExprKind::Tuple(Vec::new())),
         K::Yield => yield_expr(inp),
@@ -102,14 +103,12 @@ fn parenthesized(inp: &mut Inp<'_, '_>) -> Res<Expr> {
         advance(inp);
         return Ok(first);
     }
-    tuple_or_genexp(inp, start, first)
+    // A `yield` without parentheses of its own stands alone.
+    if bare_yield { fail(inp) } else { tuple_or_genexp(inp, start, first) }
 }
 
 #[inline(never)]
 fn tuple_or_genexp(inp: &mut Inp<'_, '_>, start: u32, first: Expr) -> Res<Expr> {
-    if matches!(first.kind, ExprKind::Yield(_) | ExprKind::YieldFrom(_)) {
-        return fail(inp);
-    }
     if at_for(inp) && !is_starred(&first) {
         return comprehension(inp, start, K::RParen, first, None, ExprKind::GeneratorExp);
     }
