@@ -81,6 +81,9 @@ impl Clock for VirtualClock {
     }
 }
 
+/// Reads a file by its path.
+pub type ReadModule = Box<dyn FnMut(&Path) -> io::Result<Vec<u8>>>;
+
 /// What the interpreter may use of its surroundings.
 pub struct Host {
     pub stdout: Output,
@@ -89,7 +92,7 @@ pub struct Host {
     pub read_line: Box<dyn FnMut() -> io::Result<String>>,
     pub clock: Box<dyn Clock>,
     /// Reads a module's source; the only file access that needs no permission.
-    pub read_module: Box<dyn FnMut(&Path) -> io::Result<Vec<u8>>>,
+    pub read_module: ReadModule,
     /// Whether a path is a folder, where modules are looked for: one without `__init__` is a namespace package.
     pub is_module_folder: Box<dyn FnMut(&Path) -> bool>,
     /// Where modules are looked for, the script's own folder first.

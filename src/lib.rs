@@ -6,20 +6,20 @@
 
 #![forbid(unsafe_code)]
 
-pub mod source;
-pub mod symbol;
-pub mod diagnostic;
-pub mod text;
-pub mod syntax;
-pub mod resolve;
-pub mod object;
-pub mod machine;
-pub mod lower;
-pub mod builtins;
 pub mod asyncio;
-pub mod report;
+pub mod builtins;
+pub mod diagnostic;
 pub mod host;
 pub mod interpreter;
+pub mod lower;
+pub mod machine;
+pub mod object;
+pub mod report;
+pub mod resolve;
+pub mod source;
+pub mod symbol;
+pub mod syntax;
+pub mod text;
 
 pub use host::Host;
 pub use interpreter::{Interpreter, Program};

@@ -58,7 +58,6 @@ macro_rules! symbols {
         pub mod sym {
             use super::Symbol;
             #[expect(non_camel_case_types, reason = "numbers the names")]
-            #[expect(clippy::upper_case_acronyms, reason = "numbers the names")]
             enum Index { $($name),* }
             $(pub const $name: Symbol = Symbol(Index::$name as u32);)*
             pub(super) const NAMES: &[&str] = &[$(stringify!($name)),*];

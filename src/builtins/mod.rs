@@ -23,7 +23,10 @@ pub fn add_methods(vm: &mut Vm, class: &Rc<Class>, rows: &'static [Row]) {
     for row in rows {
         let name = vm.intern(row.name());
         let value = match row.kind {
-            RowKind::Function(call) | RowKind::Method(call) | RowKind::ClassMethod(call) | RowKind::StaticMethod(call) => {
+            RowKind::Function(call)
+            | RowKind::Method(call)
+            | RowKind::ClassMethod(call)
+            | RowKind::StaticMethod(call) => {
                 let native = NativeFunction::new(row, call, name.clone(), None);
                 *native.owner.borrow_mut() = Some(Rc::downgrade(class));
                 Value::Native(Rc::new(native))
@@ -43,7 +46,10 @@ pub fn add_functions(vm: &mut Vm, module: &str, dict: &Rc<Dict>, rows: &'static 
     for row in rows {
         if let RowKind::Function(call) = row.kind {
             let name = vm.intern(row.name());
-            dict.set_str(&name, Value::Native(Rc::new(NativeFunction::new(row, call, name.clone(), Some(module.clone())))));
+            dict.set_str(
+                &name,
+                Value::Native(Rc::new(NativeFunction::new(row, call, name.clone(), Some(module.clone())))),
+            );
         }
     }
 }

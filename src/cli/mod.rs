@@ -16,7 +16,7 @@ use clap::{Parser, ValueEnum};
 /// A tiny coroutine scripting language: asyncio, exactly as Python means it, explained and fast.
 #[derive(Parser, Clone)]
 #[command(version, about, args_override_self = true)]
-pub struct Options {
+pub(crate) struct Options {
     /// Run on a virtual clock: sleeping takes no time, and every run is the same
     #[arg(long)]
     virtual_time: bool,
@@ -71,7 +71,7 @@ enum Dump {
 const USAGE: u8 = 2;
 
 /// Reads the command line.
-pub fn parse() -> Result<Options, ExitCode> {
+pub(crate) fn parse() -> Result<Options, ExitCode> {
     Options::try_parse().map_err(|error| {
         let _ = error.print();
         ExitCode::from(if error.use_stderr() { USAGE } else { 0 })
@@ -92,9 +92,7 @@ impl Options {
         let color = match self.color {
             Color::Always => true,
             Color::Never => false,
-            Color::Auto => {
-                std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) && std::io::stderr().is_terminal()
-            }
+            Color::Auto => std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) && std::io::stderr().is_terminal(),
         };
         let format = match self.error_format {
             Format::Pretty => ErrorFormat::Pretty,
@@ -126,12 +124,19 @@ fn input(options: &Options) -> Result<Input, String> {
     if let Some(command) = &options.command {
         let (code, rest) = command.split_first().ok_or("-c needs an argument")?;
         let argv = std::iter::once("-c".to_owned()).chain(rest.iter().cloned()).chain(options.script.clone()).collect();
-        return Ok(Input { name: "<string>".to_owned(), bytes: code.clone().into_bytes(), argv, folder: PathBuf::new() });
+        return Ok(Input {
+            name: "<string>".to_owned(),
+            bytes: code.clone().into_bytes(),
+            argv,
+            folder: PathBuf::new(),
+        });
     }
     match options.script.first().map(String::as_str) {
         None | Some("-") => {
             if options.script.is_empty() && std::io::stdin().is_terminal() {
-                return Err("the interactive session is not there yet: give a FILE, -c CODE, or - for standard input".into());
+                return Err(
+                    "the interactive session is not there yet: give a FILE, -c CODE, or - for standard input".into()
+                );
             }
             let mut bytes = Vec::new();
             std::io::stdin().read_to_end(&mut bytes).map_err(|e| format!("can't read standard input: {e}"))?;
@@ -154,7 +159,7 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
 }
 
 /// Runs what the options ask for and returns the exit status.
-pub fn run(options: &Options, stack: usize) -> u8 {
+pub(crate) fn run(options: &Options, stack: usize) -> u8 {
     let style = options.style();
     if options.check {
         return check(options, &style);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use aio::host::Clock;
 
 /// The system's clocks.
-pub struct SystemClock {
+pub(super) struct SystemClock {
     started: Instant,
 }
 
@@ -15,7 +15,7 @@ pub struct SystemClock {
 const NAP: Duration = Duration::from_millis(50);
 
 impl SystemClock {
-    pub fn new() -> SystemClock {
+    pub(super) fn new() -> SystemClock {
         SystemClock { started: Instant::now() }
     }
 }
@@ -37,9 +37,13 @@ impl Clock for SystemClock {
 }
 
 /// Standard output: a block at a time to a file or pipe, a line at a time to a terminal.
-pub fn stdout() -> Box<dyn Write> {
+pub(super) fn stdout() -> Box<dyn Write> {
     let stdout = io::stdout();
-    if stdout.is_terminal() { Box::new(stdout) } else { Box::new(Quiet(io::BufWriter::with_capacity(1 << 16, RawStdout))) }
+    if stdout.is_terminal() {
+        Box::new(stdout)
+    } else {
+        Box::new(Quiet(io::BufWriter::with_capacity(1 << 16, RawStdout)))
+    }
 }
 
 /// Standard output without the line buffer of the standard library's handle.
@@ -81,7 +85,7 @@ impl<W: Write> Write for Quiet<W> {
 }
 
 /// Random bits for generators that were given no seed.
-pub fn entropy() -> u64 {
+pub(super) fn entropy() -> u64 {
     let mut hasher = std::hash::RandomState::new().build_hasher();
     hasher.write_u128(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos()));
     hasher.finish()

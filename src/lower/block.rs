@@ -22,15 +22,36 @@ pub(super) struct Block {
 
 pub(super) enum BlockKind {
     /// `iter` is the hidden slot of a `for` loop's iterator.
-    Loop { top: Option<Pc>, breaks: Vec<Pc>, continues: Vec<Pc>, iter: Option<Slot> },
+    Loop {
+        top: Option<Pc>,
+        breaks: Vec<Pc>,
+        continues: Vec<Pc>,
+        iter: Option<Slot>,
+    },
     /// The body of a `try` with handlers.
     Try,
     /// An `except` body.
-    Handler { exc: Slot, outer: Slot, name: Option<Symbol> },
+    Handler {
+        exc: Slot,
+        outer: Slot,
+        name: Option<Symbol>,
+    },
     /// The part of a `try` before its `finally`.
-    Finally { why: Slot, value: Slot, jumps: Vec<Pc>, exits: Vec<Leave> },
-    FinallyBody { why: Slot, outer: Slot },
-    With { exit: Slot, is_async: bool, span: Span },
+    Finally {
+        why: Slot,
+        value: Slot,
+        jumps: Vec<Pc>,
+        exits: Vec<Leave>,
+    },
+    FinallyBody {
+        why: Slot,
+        outer: Slot,
+    },
+    With {
+        exit: Slot,
+        is_async: bool,
+        span: Span,
+    },
 }
 
 /// A way out of blocks. A `return` keeps its value in a hidden slot.
@@ -122,7 +143,10 @@ impl Lower<'_> {
                     exits.push(onward);
                     if let Leave::Return(slot) = way {
                         let slot = slot as usize;
-                        self.emit(Step::StoreLocal(value, Box::new(move |_, frame| Ok(frame.locals[slot].take()))), span);
+                        self.emit(
+                            Step::StoreLocal(value, Box::new(move |_, frame| Ok(frame.locals[slot].take()))),
+                            span,
+                        );
                     }
                     self.emit(Step::StoreLocal(why, Box::new(move |_, _| Ok(Value::Int(number)))), span);
                     let jump = self.emit(Step::Jump(0), span);
@@ -251,7 +275,9 @@ impl Lower<'_> {
             (false, false) => self.try_except(body, handlers, orelse, span),
         }
         let end = self.here();
-        let Some(Block { kind: BlockKind::Finally { jumps, exits, .. }, holes }) = self.unit.blocks.pop() else { return };
+        let Some(Block { kind: BlockKind::Finally { jumps, exits, .. }, holes }) = self.unit.blocks.pop() else {
+            return;
+        };
         let final_span = finalbody.first().map_or(span, |s| s.span);
         let normal = self.emit(Step::Jump(0), final_span);
         let target = self.here();
@@ -369,17 +395,11 @@ impl Lower<'_> {
         }
     }
 
-    pub(super) fn with_stmt(&mut self, items: Vec<WithItem>, body: Vec<Stmt>, is_async: bool, span: Span) {
-        let mut items = std::collections::VecDeque::from(items);
-        self.with_items(&mut items, body, is_async, span);
-    }
-
-    fn with_items(
+    pub(super) fn with_stmt(
         &mut self,
         items: &mut std::collections::VecDeque<WithItem>,
         body: Vec<Stmt>,
         is_async: bool,
-        span: Span,
     ) {
         let Some(item) = items.pop_front() else { return self.body(body) };
         let at = item.context.span;
@@ -414,7 +434,7 @@ impl Lower<'_> {
             }
             None => self.clear_slot(value, at),
         }
-        self.with_items(items, body, is_async, span);
+        self.with_stmt(items, body, is_async);
         let end = self.here();
         let holes = self.pop_holes();
         self.emit_exit_call(exit, is_async, at);
@@ -487,9 +507,7 @@ impl Lower<'_> {
                     _ => ExprKind::Temp(0),
                 }
             }
-            ExprKind::Tuple(items) => {
-                ExprKind::Tuple(items.into_iter().map(|item| self.hoist_target(item)).collect())
-            }
+            ExprKind::Tuple(items) => ExprKind::Tuple(items.into_iter().map(|item| self.hoist_target(item)).collect()),
             ExprKind::List(items) => ExprKind::List(items.into_iter().map(|item| self.hoist_target(item)).collect()),
             ExprKind::Starred(inner) => ExprKind::Starred(Box::new(self.hoist_target(*inner))),
             other => other,

@@ -7,9 +7,9 @@ use super::name::{GlobalFunction, Place};
 use crate::machine::attr::{AttrCache, Method};
 use crate::machine::call::STACK_SLOTS;
 use crate::machine::{CallSite, Vm};
+use crate::object::class::{Instance, Payload};
 use crate::object::code::Thunk;
 use crate::object::frame::Frame;
-use crate::object::class::{Instance, Payload};
 use crate::object::{Dict, Result, Str, Value, gc};
 use crate::source::Span;
 use crate::symbol::sym;
@@ -25,7 +25,13 @@ fn finalize_first(vm: &mut Vm) {
 
 /// Calls a value with arguments that are at hand.
 #[inline]
-fn invoke<const N: usize>(vm: &mut Vm, frame: &mut Frame, callee: &Value, args: [Value; N], span: Span) -> Result<Value> {
+fn invoke<const N: usize>(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    callee: &Value,
+    args: [Value; N],
+    span: Span,
+) -> Result<Value> {
     vm.calls.push(CallSite { code: frame.code.id.get(), span });
     finalize_first(vm);
     let result = match callee {
@@ -74,12 +80,7 @@ pub(super) fn in_order(mut args: Vec<Arg>) -> Vec<Arg> {
 }
 
 /// A call with positional arguments only.
-fn plain_call<const N: usize>(
-    func: Thunk,
-    global: Option<GlobalFunction>,
-    args: [Thunk; N],
-    span: Span,
-) -> Thunk {
+fn plain_call<const N: usize>(func: Thunk, global: Option<GlobalFunction>, args: [Thunk; N], span: Span) -> Thunk {
     match global {
         Some(global) => Box::new(move |vm, frame| match global.get(&frame.function.globals) {
             Some(f) if f.code.simple_arity as usize == N => call_straight(vm, frame, &f, &args, span),
@@ -239,7 +240,11 @@ impl Arguments {
                     let value = thunk(vm, frame)?;
                     match vm.collect(&value) {
                         Ok(items) => args.extend(items),
-                        Err(e) if e.is(&vm.types.TypeError) && e.0.traceback.borrow().is_none() && vm.iter(&value).is_err() => {
+                        Err(e)
+                            if e.is(&vm.types.TypeError)
+                                && e.0.traceback.borrow().is_none()
+                                && vm.iter(&value).is_err() =>
+                        {
                             let name = vm.type_name(&value);
                             let message = if self.star_alone {
                                 let shown = callee_name(vm, callee);
@@ -268,8 +273,7 @@ impl Arguments {
                         }
                         _ => {
                             let (shown, name) = (callee_name(vm, callee), vm.type_name(&value));
-                            let message =
-                                format!("{shown} argument after ** must be a mapping, not {}", name.as_str());
+                            let message = format!("{shown} argument after ** must be a mapping, not {}", name.as_str());
                             return Err(vm.type_error(message).at(at));
                         }
                     };
@@ -379,7 +383,7 @@ impl Lower<'_> {
     }
 
     /// Where a use of an attribute is said to be: in a chain over several lines, from the attribute's name on.
-    pub(super) fn from_attribute(&self, span: Span, attribute: Span, name: Span) -> Span {
+    pub(super) fn attribute_span(&self, span: Span, attribute: Span, name: Span) -> Span {
         if self.source.line(attribute.start) == self.source.line(attribute.end) {
             return span;
         }
@@ -394,8 +398,8 @@ impl Lower<'_> {
         span: Span,
         func_span: Span,
     ) -> Thunk {
-        let span = self.from_attribute(span, func_span, attr.span);
-        let func_span = self.from_attribute(func_span, func_span, attr.span);
+        let span = self.attribute_span(span, func_span, attr.span);
+        let func_span = self.attribute_span(func_span, func_span, attr.span);
         let object = self.expr(object);
         let site = MethodSite { name: self.vm.name(attr.name).clone(), cache: AttrCache::default(), func_span, span };
         let last = args.pop();
@@ -497,8 +501,8 @@ impl Lower<'_> {
         let text = self.vm.name(name).clone();
         let original = self.builtin(&text);
         let snapshot = self.locals_snapshot();
-        let at_module = self.unit.namespace.is_none()
-            && matches!(self.unit.kind, crate::object::code::CodeKind::Module);
+        let at_module =
+            self.unit.namespace.is_none() && matches!(self.unit.kind, crate::object::code::CodeKind::Module);
         Some(Box::new(move |vm, frame| {
             let callee = load(vm, frame)?;
             let argument = argument(vm, frame)?;

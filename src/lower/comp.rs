@@ -20,7 +20,14 @@ struct Clause {
 /// What a comprehension does with its element.
 type Each = Box<dyn Fn(&mut Vm, &mut Frame, &Value) -> Result<()>>;
 
-fn run(vm: &mut Vm, frame: &mut Frame, clauses: &[Clause], first: Option<Value>, acc: &Value, each: &Each) -> Result<()> {
+fn run(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    clauses: &[Clause],
+    first: Option<Value>,
+    acc: &Value,
+    each: &Each,
+) -> Result<()> {
     let Some((clause, rest)) = clauses.split_first() else { return each(vm, frame, acc) };
     let iterable = match first {
         Some(value) => value,
@@ -47,49 +54,61 @@ fn run(vm: &mut Vm, frame: &mut Frame, clauses: &[Clause], first: Option<Value>,
 
 impl Lower<'_> {
     pub(super) fn list_comp(&mut self, comp: Comp, _span: Span) -> Thunk {
-        self.inlined(comp, |_| Ok(Self::new_list()), |lower, comp| {
-            let element = lower.expr(comp.0);
-            Box::new(move |vm, frame, acc| {
-                let value = element(vm, frame)?;
-                if let Value::List(list) = acc {
-                    list.push(value);
-                }
-                Ok(())
-            })
-        })
+        self.inlined(
+            comp,
+            |_| Ok(Self::new_list()),
+            |lower, comp| {
+                let element = lower.expr(comp.0);
+                Box::new(move |vm, frame, acc| {
+                    let value = element(vm, frame)?;
+                    if let Value::List(list) = acc {
+                        list.push(value);
+                    }
+                    Ok(())
+                })
+            },
+        )
     }
 
     pub(super) fn set_comp(&mut self, comp: Comp, _span: Span) -> Thunk {
-        self.inlined(comp, |vm| vm.new_set(Vec::new(), false), |lower, comp| {
-            let span = comp.0.span;
-            let element = lower.expr(comp.0);
-            Box::new(move |vm, frame, acc| {
-                let value = element(vm, frame)?;
-                if let Value::Set(set) = acc {
-                    vm.set_add(set, value).map_err(|e| e.at(span))?;
-                }
-                Ok(())
-            })
-        })
+        self.inlined(
+            comp,
+            |vm| vm.new_set(Vec::new(), false),
+            |lower, comp| {
+                let span = comp.0.span;
+                let element = lower.expr(comp.0);
+                Box::new(move |vm, frame, acc| {
+                    let value = element(vm, frame)?;
+                    if let Value::Set(set) = acc {
+                        vm.set_add(set, value).map_err(|e| e.at(span))?;
+                    }
+                    Ok(())
+                })
+            },
+        )
     }
 
     pub(super) fn dict_comp(&mut self, comp: Comp, _span: Span) -> Thunk {
-        self.inlined(comp, |_| Ok(Value::dict(Dict::new())), |lower, comp| {
-            let span = comp.0.span;
-            let key = lower.expr(comp.0);
-            let value = comp.1.map(|value| lower.expr(value));
-            Box::new(move |vm, frame, acc| {
-                let key = key(vm, frame)?;
-                let value = match &value {
-                    Some(value) => value(vm, frame)?,
-                    None => Value::None,
-                };
-                if let Value::Dict(dict) = acc {
-                    vm.dict_set(dict, key, value).map_err(|e| e.at(span))?;
-                }
-                Ok(())
-            })
-        })
+        self.inlined(
+            comp,
+            |_| Ok(Value::dict(Dict::new())),
+            |lower, comp| {
+                let span = comp.0.span;
+                let key = lower.expr(comp.0);
+                let value = comp.1.map(|value| lower.expr(value));
+                Box::new(move |vm, frame, acc| {
+                    let key = key(vm, frame)?;
+                    let value = match &value {
+                        Some(value) => value(vm, frame)?,
+                        None => Value::None,
+                    };
+                    if let Value::Dict(dict) = acc {
+                        vm.dict_set(dict, key, value).map_err(|e| e.at(span))?;
+                    }
+                    Ok(())
+                })
+            },
+        )
     }
 
     /// A comprehension that runs inside one step.
@@ -153,7 +172,8 @@ impl Lower<'_> {
     }
 
     pub(super) fn leave_comp(&mut self) -> Vec<Slot> {
-        let mut slots: Vec<Slot> = self.unit.comps.pop().map(|(_, names)| names.into_values().collect()).unwrap_or_default();
+        let mut slots: Vec<Slot> =
+            self.unit.comps.pop().map(|(_, names)| names.into_values().collect()).unwrap_or_default();
         slots.sort_unstable();
         slots
     }
@@ -347,4 +367,3 @@ impl Lower<'_> {
         })
     }
 }
-

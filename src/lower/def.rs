@@ -39,6 +39,7 @@ impl Outside {
 
 impl Lower<'_> {
     /// Lowers a function's body in a unit of its own; the closure that is returned makes the function.
+    #[expect(clippy::too_many_arguments, reason = "what makes up a code object")]
     pub(super) fn nested_function(
         &mut self,
         name: &str,
@@ -355,7 +356,14 @@ impl Lower<'_> {
     }
 
     /// `type Name[T] = value`.
-    pub(super) fn type_alias(&mut self, name: Symbol, params: Vec<TypeParam>, value: Expr, scope: ScopeId, span: Span) -> Thunk {
+    pub(super) fn type_alias(
+        &mut self,
+        name: Symbol,
+        params: Vec<TypeParam>,
+        value: Expr,
+        scope: ScopeId,
+        span: Span,
+    ) -> Thunk {
         let text = self.vm.name(name).clone();
         self.with_type_params(params, scope, span, move |lower| {
             let value = lower.expr(value);

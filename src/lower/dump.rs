@@ -21,7 +21,8 @@ pub fn dump_code(vm: &Vm, code: &Code) -> String {
 fn list(code: &Code, text: &mut String) {
     let _ = writeln!(text, "{} ({:?}), line {}", code.qualname.as_str(), code.kind, code.first_line());
     let names: Vec<&str> = code.variables.iter().map(|name| name.as_str()).collect();
-    let _ = writeln!(text, "  locals {names:?}, {} slots, cells {:?}, free {}", code.slots, code.cells, code.free.len());
+    let _ =
+        writeln!(text, "  locals {names:?}, {} slots, cells {:?}, free {}", code.slots, code.cells, code.free.len());
     for (pc, (step, span)) in code.steps.iter().zip(&code.spans).enumerate() {
         let source = code.source.text.get(span.range()).unwrap_or_default();
         let shown: String = source.lines().next().unwrap_or_default().chars().take(60).collect();

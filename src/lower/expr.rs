@@ -12,6 +12,9 @@ use crate::object::{Dict, List, Result, Value};
 use crate::source::Span;
 use crate::syntax::ast::{BoolOp, CmpOp, Constant, Expr, ExprKind, UnaryOp};
 
+/// The items of a display.
+pub(super) type Items = Box<dyn Fn(&mut Vm, &mut Frame) -> Result<Vec<Value>>>;
+
 /// An operand whose shape is known, so that its user need not call a closure for it.
 pub(super) enum Operand {
     Local(usize, Span),
@@ -70,7 +73,9 @@ impl Lower<'_> {
                         _ => {}
                     }
                 }
-                if let (UnaryOp::Invert, ExprKind::Constant(constant @ (Constant::True | Constant::False))) = (op, &operand.kind) {
+                if let (UnaryOp::Invert, ExprKind::Constant(constant @ (Constant::True | Constant::False))) =
+                    (op, &operand.kind)
+                {
                     return Self::constant_thunk(Value::Int(if *constant == Constant::True { -2 } else { -1 }));
                 }
                 let operand = self.expr(*operand);
@@ -93,7 +98,7 @@ impl Lower<'_> {
             }
             ExprKind::Call { func, args } => self.call(*func, args, span),
             ExprKind::Attribute { value, attr } => {
-                let span = self.from_attribute(span, span, attr.span);
+                let span = self.attribute_span(span, span, attr.span);
                 let name = self.vm.name(attr.name).clone();
                 let cache = AttrCache::default();
                 let object = match self.operand(*value) {
@@ -220,7 +225,7 @@ impl Lower<'_> {
     }
 
     /// The items of a display, starred ones unpacked.
-    pub(super) fn items(&mut self, items: Vec<Expr>) -> Box<dyn Fn(&mut Vm, &mut Frame) -> Result<Vec<Value>>> {
+    pub(super) fn items(&mut self, items: Vec<Expr>) -> Items {
         if items.iter().any(is_starred) {
             let parts: Vec<(Thunk, bool, Span)> = items
                 .into_iter()
@@ -236,13 +241,14 @@ impl Lower<'_> {
                     if *starred {
                         match vm.collect(&value) {
                             Ok(items) => values.extend(items),
-                            Err(e) if e.is(&vm.types.TypeError) && e.0.traceback.borrow().is_none() && vm.iter(&value).is_err() => {
+                            Err(e)
+                                if e.is(&vm.types.TypeError)
+                                    && e.0.traceback.borrow().is_none()
+                                    && vm.iter(&value).is_err() =>
+                            {
                                 let name = vm.type_name(&value);
                                 return Err(vm
-                                    .type_error(format!(
-                                        "Value after * must be an iterable, not {}",
-                                        name.as_str()
-                                    ))
+                                    .type_error(format!("Value after * must be an iterable, not {}", name.as_str()))
                                     .at(*span));
                             }
                             Err(e) => return Err(e.at(*span)),

@@ -7,8 +7,8 @@ use crate::machine::Vm;
 use crate::object::code::Thunk;
 use crate::object::frame::Frame;
 use crate::object::{Result, Value};
-use crate::syntax::ast::FStringPart;
 use crate::source::Span;
+use crate::syntax::ast::FStringPart;
 
 enum Piece {
     Literal(Rc<str>),

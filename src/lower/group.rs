@@ -165,7 +165,7 @@ impl Vm {
         }
         let split = self.intern("split");
         let method = self.get_attr(exception, &split)?;
-        match self.call(&method, &[kind.clone()])? {
+        match self.call(&method, std::slice::from_ref(kind))? {
             Value::Tuple(parts) if parts.len() == 2 => Ok((parts[0].clone(), parts[1].clone())),
             _ => Err(self.type_error("split() must return a pair")),
         }

@@ -11,6 +11,8 @@ mod block;
 mod call;
 mod comp;
 mod def;
+#[cfg(feature = "cli")]
+mod dump;
 mod expr;
 mod fstring;
 mod group;
@@ -20,8 +22,6 @@ mod pattern;
 mod spill;
 mod stmt;
 mod store;
-#[cfg(feature = "cli")]
-mod dump;
 
 #[cfg(feature = "cli")]
 pub use dump::dump_code;
@@ -199,7 +199,8 @@ impl<'v> Lower<'v> {
 
     fn finish_module(mut self, span: Span) -> Rc<Code> {
         self.emit_return_none(span);
-        let unit = std::mem::replace(&mut self.unit, Unit::new(ScopeId(0), CodeKind::Module, Rc::default(), Rc::default()));
+        let unit =
+            std::mem::replace(&mut self.unit, Unit::new(ScopeId(0), CodeKind::Module, Rc::default(), Rc::default()));
         self.finish_unit(unit, span, ParamSpec::default(), None)
     }
 

@@ -327,12 +327,10 @@ pub(super) fn set_global(globals: &Dict, at: &Cell<usize>, name: &Rc<Str>, value
 
 #[cold]
 pub(super) fn unbound_local(vm: &mut Vm, name: &Rc<Str>) -> Error {
-    let error = vm.unbound_local_error(format!(
+    vm.unbound_local_error(format!(
         "cannot access local variable '{}' where it is not associated with a value",
         name.as_str()
-    ));
-    vm.set_exception_attr(&error, crate::symbol::sym::name, Value::Str(name.clone()));
-    error
+    ))
 }
 
 #[cold]
@@ -340,7 +338,10 @@ fn unbound_free(vm: &mut Vm, name: &Rc<Str>) -> Error {
     let class = vm.types.NameError.clone();
     let error = vm.error(
         &class,
-        format!("cannot access free variable '{}' where it is not associated with a value in enclosing scope", name.as_str()),
+        format!(
+            "cannot access free variable '{}' where it is not associated with a value in enclosing scope",
+            name.as_str()
+        ),
     );
     vm.set_exception_attr(&error, crate::symbol::sym::name, Value::Str(name.clone()));
     error

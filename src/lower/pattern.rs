@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::Lower;
 use crate::machine::Vm;
-use crate::object::code::{Store, Step, Thunk};
+use crate::object::code::{Step, Store, Thunk};
 use crate::object::frame::Frame;
 use crate::object::{Dict, Result, Str, Value};
 use crate::source::Span;
@@ -110,7 +110,9 @@ impl Lower<'_> {
             PatternKind::Sequence(patterns) => self.sequence_pattern(patterns, names),
             // A star stands only inside a sequence, which deals with it.
             PatternKind::Star(_) => Box::new(|_, _, _, _| Ok(true)),
-            PatternKind::Mapping { keys, patterns, rest } => self.mapping_pattern(keys, patterns, rest.map(|r| r.name), names),
+            PatternKind::Mapping { keys, patterns, rest } => {
+                self.mapping_pattern(keys, patterns, rest.map(|r| r.name), names)
+            }
             PatternKind::Class { cls, patterns, kwd_attrs, kwd_patterns } => {
                 let cls_span = cls.span;
                 let cls = self.expr(cls);
@@ -239,10 +241,7 @@ fn class_pattern(
                         let Some(name) = name.as_str() else {
                             let found = vm.type_name(name);
                             return Err(vm
-                                .type_error(format!(
-                                    "__match_args__ elements must be strings (got {})",
-                                    found.as_str()
-                                ))
+                                .type_error(format!("__match_args__ elements must be strings (got {})", found.as_str()))
                                 .at(span));
                         };
                         seen.push(name.clone());
@@ -306,8 +305,17 @@ impl Vm {
     fn matches_itself(&self, class: &Rc<crate::object::Class>) -> bool {
         let types = &self.types;
         [
-            &types.bool_, &types.bytearray, &types.bytes, &types.dict, &types.float, &types.frozenset, &types.int,
-            &types.list, &types.set, &types.str_, &types.tuple,
+            &types.bool_,
+            &types.bytearray,
+            &types.bytes,
+            &types.dict,
+            &types.float,
+            &types.frozenset,
+            &types.int,
+            &types.list,
+            &types.set,
+            &types.str_,
+            &types.tuple,
         ]
         .iter()
         .any(|known| class.is_subclass(known))

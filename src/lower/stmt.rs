@@ -67,7 +67,7 @@ impl Lower<'_> {
             StmtKind::Try { body, handlers, orelse, finalbody, is_star } => {
                 self.try_stmt(body, handlers, orelse, finalbody, is_star, span);
             }
-            StmtKind::With { items, body, is_async } => self.with_stmt(items, body, is_async, span),
+            StmtKind::With { items, body, is_async } => self.with_stmt(&mut items.into(), body, is_async),
             StmtKind::FunctionDef(def) => {
                 let name = def.name.name;
                 let head = Span { start: span.start, end: def.name.span.end };
@@ -536,7 +536,8 @@ impl Lower<'_> {
         if level == 0 && module == "__future__" {
             return;
         }
-        let star = names.iter().any(|alias| alias.name.first().is_some_and(|n| &**self.vm.interner.name(n.name) == "*"));
+        let star =
+            names.iter().any(|alias| alias.name.first().is_some_and(|n| &**self.vm.interner.name(n.name) == "*"));
         if star {
             let namespace = self.locals_snapshot();
             let action: Action = Box::new(move |vm, frame| {
@@ -665,7 +666,12 @@ impl Lower<'_> {
         let top = self.here();
         // What goes wrong in `__anext__` is said of the whole statement.
         let next = self.emit_next(slot, target, is_async, asynchronous.unwrap_or(span));
-        self.push_block(BlockKind::Loop { top: Some(top), breaks: Vec::new(), continues: Vec::new(), iter: Some(slot) });
+        self.push_block(BlockKind::Loop {
+            top: Some(top),
+            breaks: Vec::new(),
+            continues: Vec::new(),
+            iter: Some(slot),
+        });
         self.body(body);
         self.emit(Step::Loop(top), span);
         self.patch(next);
@@ -690,7 +696,8 @@ fn grow(
         return Err(super::name::unbound_local(vm, name).at(target_span));
     }
     // Only a string is changed in place when nobody else holds it; on failure the variable keeps its value.
-    let keep = if matches!(old, Value::Str(_)) && matches!(value, Value::Str(_)) { Value::Unbound } else { old.clone() };
+    let keep =
+        if matches!(old, Value::Str(_)) && matches!(value, Value::Str(_)) { Value::Unbound } else { old.clone() };
     match vm.inplace(op, old, value) {
         Ok(new) => {
             frame.locals[slot] = new;
@@ -708,24 +715,22 @@ impl Vm {
     pub fn to_raise(&mut self, value: &Value, cause: Option<&Value>) -> Error {
         let error = match value {
             Value::Exception(exception) => Error(exception.clone()),
-            Value::Class(class) if class.is_subclass(&self.types.BaseException) => {
-                match self.call(value, &[]) {
-                    Ok(Value::Exception(exception)) => Error(exception),
-                    Ok(other) => {
-                        let found = Value::Class(self.class_of(&other));
-                        let (class, found) = match (self.repr(value), self.repr(&found)) {
-                            (Ok(class), Ok(found)) => (class, found),
-                            (Err(e), _) | (_, Err(e)) => return e,
-                        };
-                        return self.type_error(format!(
-                            "calling {} should have returned an instance of BaseException, not {}",
-                            class.as_str(),
-                            found.as_str()
-                        ));
-                    }
-                    Err(error) => return error,
+            Value::Class(class) if class.is_subclass(&self.types.BaseException) => match self.call(value, &[]) {
+                Ok(Value::Exception(exception)) => Error(exception),
+                Ok(other) => {
+                    let found = Value::Class(self.class_of(&other));
+                    let (class, found) = match (self.repr(value), self.repr(&found)) {
+                        (Ok(class), Ok(found)) => (class, found),
+                        (Err(e), _) | (_, Err(e)) => return e,
+                    };
+                    return self.type_error(format!(
+                        "calling {} should have returned an instance of BaseException, not {}",
+                        class.as_str(),
+                        found.as_str()
+                    ));
                 }
-            }
+                Err(error) => return error,
+            },
             _ => return self.type_error("exceptions must derive from BaseException"),
         };
         match cause {

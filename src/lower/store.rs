@@ -155,10 +155,8 @@ impl Vm {
             match self.next(&iterator)? {
                 Some(item) => items.push(item),
                 None => {
-                    return Err(self.value_error(format!(
-                        "not enough values to unpack (expected {count}, got {})",
-                        items.len()
-                    )));
+                    return Err(self
+                        .value_error(format!("not enough values to unpack (expected {count}, got {})", items.len())));
                 }
             }
         }

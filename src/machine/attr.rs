@@ -220,7 +220,9 @@ impl Vm {
                         Some(custom) => {
                             let result = self.call_found(&custom, value, &[Value::Str(name.clone())]);
                             return match result {
-                                Err(e) if e.is(&self.types.AttributeError) => self.fallback_attr(value, &class, name, e),
+                                Err(e) if e.is(&self.types.AttributeError) => {
+                                    self.fallback_attr(value, &class, name, e)
+                                }
                                 other => other,
                             };
                         }
@@ -274,7 +276,8 @@ impl Vm {
         if let Some(attr) = &found {
             if self.is_data_descriptor(attr) {
                 // One that can only be set is read like any other attribute.
-                let readable = !matches!(attr, Value::Instance(_)) || self.has_special(attr, sym::__get__)
+                let readable = !matches!(attr, Value::Instance(_))
+                    || self.has_special(attr, sym::__get__)
                     || matches!(attr.unwrapped(), Value::Descriptor(_));
                 if readable {
                     return self.bind(attr, Some(value), class).map(Some);
@@ -386,7 +389,12 @@ impl Vm {
                     let get = self.name(sym::__get__).clone();
                     let custom = instance.class.borrow().lookup(&get);
                     if !matches!(custom, Some(Value::Function(_))) {
-                        return self.bind_descriptor(descriptor, if this.is_some() { inner } else { attr }, this, class);
+                        return self.bind_descriptor(
+                            descriptor,
+                            if this.is_some() { inner } else { attr },
+                            this,
+                            class,
+                        );
                     }
                 }
                 match self.lookup_special(attr, sym::__get__) {
@@ -476,7 +484,13 @@ impl Vm {
     }
 
     /// `object.__setattr__`, or `object.__delattr__` with `None`.
-    pub fn object_set_attr(&mut self, value: &Value, class: &Rc<Class>, name: &Rc<Str>, new: Option<Value>) -> Result<()> {
+    pub fn object_set_attr(
+        &mut self,
+        value: &Value,
+        class: &Rc<Class>,
+        name: &Rc<Str>,
+        new: Option<Value>,
+    ) -> Result<()> {
         if let Value::Class(target) = value {
             return self.set_class_attr(target, class, name, new);
         }
@@ -506,10 +520,8 @@ impl Vm {
                 if name.as_str() == "__dict__" && attrs_of(value).is_some() {
                     if let Some(other) = new.as_ref().filter(|new| !matches!(new, Value::Dict(_))) {
                         let found = self.type_name(other);
-                        return Err(self.type_error(format!(
-                            "__dict__ must be set to a dictionary, not a '{}'",
-                            found.as_str()
-                        )));
+                        return Err(self
+                            .type_error(format!("__dict__ must be set to a dictionary, not a '{}'", found.as_str())));
                     }
                     if let (Some(Value::Dict(dict)), Some(attrs)) = (&new, attrs_of(value)) {
                         let old = attrs.replace(Attrs::Dict(dict.clone()));
@@ -627,7 +639,13 @@ impl Vm {
         }
     }
 
-    fn set_class_attr(&mut self, target: &Rc<Class>, meta: &Rc<Class>, name: &Rc<Str>, new: Option<Value>) -> Result<()> {
+    fn set_class_attr(
+        &mut self,
+        target: &Rc<Class>,
+        meta: &Rc<Class>,
+        name: &Rc<Str>,
+        new: Option<Value>,
+    ) -> Result<()> {
         if let Some(attr) = meta.lookup(name) {
             if self.is_data_descriptor(&attr) {
                 return self.set_through(&attr, &Value::Class(target.clone()), meta, name, new);

@@ -59,18 +59,19 @@ impl Vm {
         if locals[..required].iter().any(Value::is_unbound) {
             return Err(self.missing_arguments(function, &locals, 0..required, "positional"));
         }
-        for (local, default) in locals[required..positional].iter_mut().zip(&defaults[defaults.len() - (positional - required)..]) {
+        for (local, default) in
+            locals[required..positional].iter_mut().zip(&defaults[defaults.len() - (positional - required)..])
+        {
             if local.is_unbound() {
                 *local = default.clone();
             }
         }
         if params.kwonly > 0 {
             let kwdefaults = function.extra.borrow().as_ref().and_then(|e| e.kwdefaults.clone());
-            for at in positional..kwonly_end {
-                if locals[at].is_unbound() {
-                    if let Some(default) = kwdefaults.as_ref().and_then(|d| d.get_str(&code.variables[at])) {
-                        locals[at] = default;
-                    }
+            let keyword_only = locals[positional..kwonly_end].iter_mut().zip(&code.variables[positional..]);
+            for (local, name) in keyword_only.filter(|(local, _)| local.is_unbound()) {
+                if let Some(default) = kwdefaults.as_ref().and_then(|d| d.get_str(name)) {
+                    *local = default;
                 }
             }
             if locals[positional..kwonly_end].iter().any(Value::is_unbound) {
@@ -84,8 +85,11 @@ impl Vm {
     fn unexpected_keyword(&mut self, function: &Function, name: &Rc<Str>, extra: &[(&Rc<Str>, &Value)]) -> Error {
         let code = &function.code;
         let posonly = &code.variables[..code.params.posonly as usize];
-        let passed: Vec<&str> =
-            posonly.iter().filter(|p| extra.iter().any(|(n, _)| n.as_str() == p.as_str())).map(|p| p.as_str()).collect();
+        let passed: Vec<&str> = posonly
+            .iter()
+            .filter(|p| extra.iter().any(|(n, _)| n.as_str() == p.as_str()))
+            .map(|p| p.as_str())
+            .collect();
         let qualname = function.qualname();
         if !passed.is_empty() {
             return self.type_error(format!(
@@ -96,8 +100,7 @@ impl Vm {
         }
         let end = (code.params.positional + code.params.kwonly) as usize;
         let names = code.variables[code.params.posonly as usize..end].iter().map(|v| v.as_str());
-        let mut message =
-            format!("{}() got an unexpected keyword argument '{}'", qualname.as_str(), name.as_str());
+        let mut message = format!("{}() got an unexpected keyword argument '{}'", qualname.as_str(), name.as_str());
         if let Some(meant) = crate::text::similar::suggest(name.as_str(), names) {
             message.push_str(&format!(". Did you mean '{meant}'?"));
         }
@@ -278,7 +281,10 @@ impl Vm {
             && least == most
             && signature.plain()
             && crate::machine::display::is_slot(&native.name)
-            && !matches!(display.as_str(), "list.__getitem__" | "dict.__getitem__" | "dict.__contains__" | "set.__contains__");
+            && !matches!(
+                display.as_str(),
+                "list.__getitem__" | "dict.__getitem__" | "dict.__contains__" | "set.__contains__"
+            );
         let message = if is_wrapper {
             format!("expected {most} argument{}, got {given}", s(most))
         } else if most == 0 && signature.plain() {
@@ -333,8 +339,10 @@ impl Vm {
             let least = signature.required.saturating_sub(hidden(native));
             let given = given.saturating_sub(hidden(native));
             let name = self.native_name(native);
-            return self
-                .type_error(format!("{name} expected {least} argument{}, got {given}", if least == 1 { "" } else { "s" }));
+            return self.type_error(format!(
+                "{name} expected {least} argument{}, got {given}",
+                if least == 1 { "" } else { "s" }
+            ));
         }
         let hidden = hidden(native);
         let name = signature.params[at].name.clone();
@@ -361,7 +369,8 @@ impl Vm {
             return self.type_error(format!("{display}() takes no keyword arguments"));
         }
         let names = signature.params[signature.posonly..].iter().map(|p| p.name.as_str());
-        let mut message = format!("{}() got an unexpected keyword argument '{}'", self.native_name(native), name.as_str());
+        let mut message =
+            format!("{}() got an unexpected keyword argument '{}'", self.native_name(native), name.as_str());
         if let Some(meant) = crate::text::similar::suggest(name.as_str(), names) {
             message.push_str(&format!(". Did you mean '{meant}'?"));
         }
@@ -399,15 +408,22 @@ impl Vm {
         }
         if args.len() > positional && signature.vararg.is_none() {
             let least = signature.params[..positional].iter().filter(|p| p.default.is_none()).count();
-            let takes = if least < positional { format!("from {least} to {positional}") } else { positional.to_string() };
+            let takes =
+                if least < positional { format!("from {least} to {positional}") } else { positional.to_string() };
             let plural = if least < positional || positional != 1 { "s" } else { "" };
             let were = if args.len() == 1 { "was" } else { "were" };
-            return self
-                .type_error(format!("{name}() takes {takes} positional argument{plural} but {} {were} given", args.len()));
+            return self.type_error(format!(
+                "{name}() takes {takes} positional argument{plural} but {} {were} given",
+                args.len()
+            ));
         }
-        for (range, kind) in [(args.len().min(positional)..positional, "positional"), (positional..named_end, "keyword-only")] {
+        for (range, kind) in
+            [(args.len().min(positional)..positional, "positional"), (positional..named_end, "keyword-only")]
+        {
             let missing: Vec<String> = range
-                .filter(|&at| Some(at) != signature.vararg && signature.params[at].default.is_none() && !given_by_name(at))
+                .filter(|&at| {
+                    Some(at) != signature.vararg && signature.params[at].default.is_none() && !given_by_name(at)
+                })
                 .map(|at| format!("'{}'", names[at]))
                 .collect();
             let listed = match missing.as_slice() {

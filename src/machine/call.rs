@@ -96,11 +96,9 @@ impl Vm {
             if count <= FEW && (signature.required..=count).contains(&args.len()) {
                 // Defaults fill up the rest, without an allocation.
                 let mut bound = [const { Value::Unbound }; FEW];
-                for (place, arg) in bound.iter_mut().zip(args) {
-                    *place = arg.clone();
-                }
-                for at in args.len()..count {
-                    bound[at] = signature.params[at].default.clone().unwrap_or_default();
+                let given = args.iter().map(Some).chain(std::iter::repeat(None));
+                for ((place, param), arg) in bound.iter_mut().zip(&signature.params).zip(given) {
+                    *place = arg.or(param.default.as_ref()).cloned().unwrap_or_default();
                 }
                 return (native.call)(self, &bound[..count]);
             }
@@ -217,8 +215,7 @@ impl Vm {
             _ => Kind::Generator,
         };
         let (name, qualname) = (function.name(), function.qualname());
-        let frame =
-            ParkedFrame { function: function.clone(), locals: locals.into_boxed_slice(), pc: 0, handled: None };
+        let frame = ParkedFrame { function: function.clone(), locals: locals.into_boxed_slice(), pc: 0, handled: None };
         let mut coroutine = Coroutine::new(kind, Body::Frame(frame), Some(code.clone()), name, qualname);
         coroutine.iterable = code.iterable.get();
         coroutine.origin.set(self.calls.last().map(|site| site.span));

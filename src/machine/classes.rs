@@ -108,9 +108,7 @@ impl Vm {
                 },
                 Some(new) => new,
                 None => {
-                    return Err(
-                        self.type_error(format!("cannot create '{}' instances", class.name.borrow().as_str()))
-                    );
+                    return Err(self.type_error(format!("cannot create '{}' instances", class.name.borrow().as_str())));
                 }
             };
             let mut all = Vec::with_capacity(args.len() + 1);
@@ -126,7 +124,9 @@ impl Vm {
             Some(Value::Native(n)) if std::ptr::fn_addr_eq(n.call, object_init as NativeCall) => {}
             Some(init @ (Value::Function(_) | Value::Native(_))) => {
                 let result = match (&init, args) {
-                    (Value::Function(f), [a]) if kwargs.is_empty() && f.code.params.plain() && f.code.params.positional == 2 => {
+                    (Value::Function(f), [a])
+                        if kwargs.is_empty() && f.code.params.plain() && f.code.params.positional == 2 =>
+                    {
                         self.call_exact(f, [object.clone(), a.clone()])?
                     }
                     _ => {
@@ -167,7 +167,11 @@ impl Vm {
     /// Whether a constructor is that of `BaseException`.
     fn is_base_exceptions(&self, method: &Value) -> bool {
         let Value::Native(native) = method else { return false };
-        native.owner.borrow().as_ref().is_some_and(|owner| std::ptr::eq(owner.as_ptr(), Rc::as_ptr(&self.types.BaseException)))
+        native
+            .owner
+            .borrow()
+            .as_ref()
+            .is_some_and(|owner| std::ptr::eq(owner.as_ptr(), Rc::as_ptr(&self.types.BaseException)))
     }
 
     /// Refuses a class with abstract methods left.
@@ -194,7 +198,11 @@ impl Vm {
 
     /// A value of a built-in type as an instance of `class`: itself for the type, wrapped for a subclass.
     pub fn wrap(&mut self, class: &Rc<Class>, value: Value) -> Value {
-        if class.builtin { value } else { Value::Instance(Rc::new(Instance::new(class.clone(), Payload::Value(value)))) }
+        if class.builtin {
+            value
+        } else {
+            Value::Instance(Rc::new(Instance::new(class.clone(), Payload::Value(value))))
+        }
     }
 
     /// The metaclass and the real bases of a class statement.
@@ -260,10 +268,9 @@ impl Vm {
                 return Err(self.type_error("bases must be types"));
             };
             if base.layout == Layout::Final {
-                return Err(self.type_error(format!(
-                    "type '{}' is not an acceptable base type",
-                    base.name.borrow().as_str()
-                )));
+                return Err(
+                    self.type_error(format!("type '{}' is not an acceptable base type", base.name.borrow().as_str()))
+                );
             }
             classes.push(base.clone());
         }
@@ -397,7 +404,10 @@ impl Vm {
                 let bound = self.bind(&method, None, class)?;
                 self.call_kw(&bound, &[], kwargs).map(drop)
             }
-            None => Err(self.type_error(format!("{}.__init_subclass__() takes no keyword arguments", class.name.borrow().as_str()))),
+            None => Err(self.type_error(format!(
+                "{}.__init_subclass__() takes no keyword arguments",
+                class.name.borrow().as_str()
+            ))),
         }
     }
 
@@ -412,7 +422,7 @@ impl Vm {
         }
         let mut solid: Option<Rc<Class>> = None;
         for base in bases {
-            let Some(own) = base.mro().into_iter().find(|class| has_slots(class)) else { continue };
+            let Some(own) = base.mro().into_iter().find(has_slots) else { continue };
             match &solid {
                 Some(current) if current.is_subclass(&own) => {}
                 Some(current) if !own.is_subclass(current) => {
@@ -439,9 +449,10 @@ impl Vm {
             if lists.is_empty() {
                 return Ok(order);
             }
-            let next = lists.iter().map(|list| &list[0]).find(|head| {
-                !lists.iter().any(|list| list.iter().skip(1).any(|class| Rc::ptr_eq(class, head)))
-            });
+            let next = lists
+                .iter()
+                .map(|list| &list[0])
+                .find(|head| !lists.iter().any(|list| list.iter().skip(1).any(|class| Rc::ptr_eq(class, head))));
             let Some(next) = next.cloned() else {
                 let mut names: Vec<String> = Vec::new();
                 for list in &lists {
@@ -523,7 +534,8 @@ pub fn object_new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         let new = class.lookup(vm.name(sym::__new__));
         let init = class.lookup(vm.name(sym::__init__));
         let own_new = matches!(&new, Some(Value::Native(n)) if std::ptr::fn_addr_eq(n.call, object_new as NativeCall));
-        let own_init = matches!(&init, Some(Value::Native(n)) if std::ptr::fn_addr_eq(n.call, object_init as NativeCall));
+        let own_init =
+            matches!(&init, Some(Value::Native(n)) if std::ptr::fn_addr_eq(n.call, object_init as NativeCall));
         if !own_new {
             return Err(vm.type_error("object.__new__() takes exactly one argument (the type to instantiate)"));
         }
@@ -534,10 +546,9 @@ pub fn object_new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     vm.check_abstract(class)?;
     match class.layout {
         Layout::Object => Ok(Value::Instance(Rc::new(Instance::new(class.clone(), Payload::None)))),
-        _ => Err(vm.type_error(format!(
-            "object.__new__({0}) is not safe, use {0}.__new__()",
-            class.name.borrow().as_str()
-        ))),
+        _ => Err(
+            vm.type_error(format!("object.__new__({0}) is not safe, use {0}.__new__()", class.name.borrow().as_str()))
+        ),
     }
 }
 
@@ -550,7 +561,8 @@ pub fn object_init(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         let new = class.lookup(vm.name(sym::__new__));
         let init = class.lookup(vm.name(sym::__init__));
         let own_new = matches!(&new, Some(Value::Native(n)) if std::ptr::fn_addr_eq(n.call, object_new as NativeCall));
-        let own_init = matches!(&init, Some(Value::Native(n)) if std::ptr::fn_addr_eq(n.call, object_init as NativeCall));
+        let own_init =
+            matches!(&init, Some(Value::Native(n)) if std::ptr::fn_addr_eq(n.call, object_init as NativeCall));
         if !own_init {
             return Err(vm.type_error("object.__init__() takes exactly one argument (the instance to initialize)"));
         }

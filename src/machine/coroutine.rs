@@ -463,14 +463,15 @@ impl Vm {
                     return Ok(awaitable);
                 }
                 let name = self.type_name(&awaitable);
-                Err(self.type_error(format!(
-                    "'async for' received an invalid object from __anext__: {}",
-                    name.as_str()
-                )))
+                Err(self
+                    .type_error(format!("'async for' received an invalid object from __anext__: {}", name.as_str())))
             }
             None => {
                 let name = self.type_name(iterator);
-                Err(self.type_error(format!("'async for' requires an iterator with __anext__ method, got {}", name.as_str())))
+                Err(self.type_error(format!(
+                    "'async for' requires an iterator with __anext__ method, got {}",
+                    name.as_str()
+                )))
             }
         }
     }
@@ -482,10 +483,9 @@ impl Vm {
         }
         let name = self.type_name(value);
         let Some(iterator) = self.call_special(value, sym::__aiter__, &[])? else {
-            return Err(self.type_error(format!(
-                "'async for' requires an object with __aiter__ method, got {}",
-                name.as_str()
-            )));
+            return Err(
+                self.type_error(format!("'async for' requires an object with __aiter__ method, got {}", name.as_str()))
+            );
         };
         let is_async_generator = matches!(&iterator, Value::Coroutine(c) if c.kind == Kind::AsyncGenerator);
         if is_async_generator || self.has_special(&iterator, sym::__anext__) {

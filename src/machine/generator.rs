@@ -5,9 +5,7 @@ use std::rc::Rc;
 
 use crate::machine::Vm;
 use crate::machine::coroutine::{awaiter, kind_name};
-use crate::object::coroutine::{
-    Awaiter, AwaiterState, Body, Coroutine, Kind, Operation, Outcome, Resume, State,
-};
+use crate::object::coroutine::{Awaiter, AwaiterState, Body, Coroutine, Kind, Operation, Outcome, Resume, State};
 use crate::object::{Error, Result, Value};
 
 impl Vm {
@@ -129,7 +127,8 @@ impl Vm {
         match awaiter.state.replace(AwaiterState::Done) {
             AwaiterState::Created => {}
             _ => {
-                let what = if awaiter.operation == Operation::Send { "__anext__()/asend()" } else { "aclose()/athrow()" };
+                let what =
+                    if awaiter.operation == Operation::Send { "__anext__()/asend()" } else { "aclose()/athrow()" };
                 return Err(self.runtime_error(format!("cannot reuse already awaited {what}")));
             }
         }
@@ -284,9 +283,7 @@ impl crate::object::coroutine::NativeCoroutine for Closing {
             return Ok(Outcome::Delegate(self.target.clone(), Resume::Throw(exit)));
         }
         match input {
-            Resume::Deliver(_) | Resume::Send(_) => {
-                Err(vm.runtime_error("async generator ignored GeneratorExit"))
-            }
+            Resume::Deliver(_) | Resume::Send(_) => Err(vm.runtime_error("async generator ignored GeneratorExit")),
             Resume::Fail(e) | Resume::Throw(e)
                 if e.is(&vm.types.GeneratorExit) || e.is(&vm.types.StopAsyncIteration) =>
             {
@@ -363,4 +360,3 @@ impl crate::object::coroutine::NativeCoroutine for Driver {
         self.inner.clone()
     }
 }
-

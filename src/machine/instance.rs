@@ -36,9 +36,7 @@ impl Vm {
             }
             other => match self.call_special(other, sym::__instancecheck__, std::slice::from_ref(value))? {
                 Some(answer) => self.truth(&answer),
-                None => Err(self.type_error(
-                    "isinstance() arg 2 must be a type, a tuple of types, or a union",
-                )),
+                None => Err(self.type_error("isinstance() arg 2 must be a type, a tuple of types, or a union")),
             },
         }
     }
@@ -90,9 +88,7 @@ impl Vm {
             }
             other => match self.call_special(other, sym::__subclasscheck__, std::slice::from_ref(sub))? {
                 Some(answer) => self.truth(&answer),
-                None => {
-                    Err(self.type_error("issubclass() arg 2 must be a class, a tuple of classes, or a union"))
-                }
+                None => Err(self.type_error("issubclass() arg 2 must be a class, a tuple of classes, or a union")),
             },
         }
     }

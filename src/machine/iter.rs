@@ -240,11 +240,7 @@ impl Vm {
     }
 
     /// Hands every item of an iterable to a function, until it answers `false`.
-    pub fn for_each(
-        &mut self,
-        iterable: &Value,
-        mut visit: impl FnMut(&mut Vm, Value) -> Result<bool>,
-    ) -> Result<()> {
+    pub fn for_each(&mut self, iterable: &Value, mut visit: impl FnMut(&mut Vm, Value) -> Result<bool>) -> Result<()> {
         let iterator = self.iter(iterable)?;
         while let Some(item) = self.next(&iterator)? {
             self.tick()?;
@@ -260,12 +256,8 @@ impl Vm {
         if let Value::Iter(iter) = value {
             return Ok(match &**iter {
                 Iter::Range { remaining, .. } => remaining.get() as usize,
-                Iter::List { list, at } => {
-                    list.borrow().as_ref().map_or(0, |l| l.len().saturating_sub(at.get()))
-                }
-                Iter::Tuple { tuple, at } => {
-                    tuple.borrow().as_ref().map_or(0, |t| t.len().saturating_sub(at.get()))
-                }
+                Iter::List { list, at } => list.borrow().as_ref().map_or(0, |l| l.len().saturating_sub(at.get())),
+                Iter::Tuple { tuple, at } => tuple.borrow().as_ref().map_or(0, |t| t.len().saturating_sub(at.get())),
                 Iter::Str { text, at } => text.as_str()[at.get()..].chars().count(),
                 Iter::Dict { dict, .. } => dict.borrow().as_ref().map_or(0, |d| d.len()),
                 Iter::Set { set, .. } => set.borrow().as_ref().map_or(0, |s| s.len()),

@@ -107,7 +107,10 @@ impl Vm {
                 return vec![text];
             }
         };
-        items.iter().map(|note| self.str(note).map_or_else(|_| "<note str() failed>".to_owned(), |s| s.to_string())).collect()
+        items
+            .iter()
+            .map(|note| self.str(note).map_or_else(|_| "<note str() failed>".to_owned(), |s| s.to_string()))
+            .collect()
     }
 
     fn syntax_place(&mut self, exception: &Exception) -> Option<SyntaxPlace> {

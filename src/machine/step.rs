@@ -201,16 +201,14 @@ impl Vm {
                 Resume::Throw(error) | Resume::Fail(error) => Err(error),
             },
             Step::Await(slot) => self.accept_awaited(frame, *slot as usize, input),
-            Step::AsyncNext { iter, value, exit } => {
-                match self.accept_awaited(frame, *value as usize, input) {
-                    Err(error) => {
-                        self.end_async_for(frame, error, *iter)?;
-                        frame.pc = *exit;
-                        Ok(None)
-                    }
-                    other => other,
+            Step::AsyncNext { iter, value, exit } => match self.accept_awaited(frame, *value as usize, input) {
+                Err(error) => {
+                    self.end_async_for(frame, error, *iter)?;
+                    frame.pc = *exit;
+                    Ok(None)
                 }
-            }
+                other => other,
+            },
             Step::YieldFrom(slot) => self.accept_yield_from(frame, *slot as usize, input),
             _ => match input {
                 // Not started yet.
@@ -352,9 +350,7 @@ impl Vm {
         if let Value::Coroutine(coroutine) = &frame.locals[slot] {
             if coroutine.kind != Kind::AsyncGenerator {
                 if coroutine.kind == Kind::Coroutine && !frame.code.iterable.get() {
-                    return Err(self.type_error(
-                        "cannot 'yield from' a coroutine object in a non-coroutine generator",
-                    ));
+                    return Err(self.type_error("cannot 'yield from' a coroutine object in a non-coroutine generator"));
                 }
                 frame.exit = Exit::Delegate;
                 return Ok(Some(frame.locals[slot].clone()));
@@ -402,13 +398,7 @@ impl Vm {
     }
 
     /// The next value of what a generator delegates to; its result goes to the slot.
-    fn yield_next(
-        &mut self,
-        frame: &mut Frame,
-        slot: usize,
-        iterator: &Value,
-        sent: Value,
-    ) -> Result<Option<Value>> {
+    fn yield_next(&mut self, frame: &mut Frame, slot: usize, iterator: &Value, sent: Value) -> Result<Option<Value>> {
         match self.send_into(iterator, sent)? {
             Outcome::Yield(value) | Outcome::AsyncYield(value) => {
                 frame.exit = Exit::Yield;

@@ -30,7 +30,11 @@ fn keep_locals(frame: &mut Frame, error: &Error, span: Span) {
         .iter_mut()
         .map(Value::take)
         // The exception itself would keep itself alive.
-        .map(|value| if matches!(&value, Value::Exception(e) if Rc::ptr_eq(e, &error.0)) { Value::Unbound } else { value })
+        .map(
+            |value| {
+                if matches!(&value, Value::Exception(e) if Rc::ptr_eq(e, &error.0)) { Value::Unbound } else { value }
+            },
+        )
         .collect();
     let view = FrameView {
         code: frame.code.clone(),

@@ -55,6 +55,9 @@ pub enum Layout {
     Final,
 }
 
+/// What lookups found, by address of the name.
+type Lookups = HashMap<usize, Option<Value>, foldhash::fast::FixedState>;
+
 pub struct Class {
     pub name: RefCell<Rc<Str>>,
     pub qualname: RefCell<Rc<Str>>,
@@ -78,7 +81,7 @@ pub struct Class {
     /// How `await` treats an instance, for native awaitables.
     pub awaiting: Cell<Option<&'static Awaiting>>,
     /// Lookups along the method resolution order, by address of the interned name; valid for one version.
-    cache: RefCell<(u32, HashMap<usize, Option<Value>, foldhash::fast::FixedState>)>,
+    cache: RefCell<(u32, Lookups)>,
 }
 
 /// How `await` deals with an instance of a native class.
@@ -95,7 +98,13 @@ pub enum Awaited {
 }
 
 impl Class {
-    pub fn new(name: Rc<Str>, bases: Vec<Rc<Class>>, ancestors: Vec<Rc<Class>>, dict: Rc<Dict>, layout: Layout) -> Rc<Class> {
+    pub fn new(
+        name: Rc<Str>,
+        bases: Vec<Rc<Class>>,
+        ancestors: Vec<Rc<Class>>,
+        dict: Rc<Dict>,
+        layout: Layout,
+    ) -> Rc<Class> {
         Self::make(name, bases, ancestors, dict, layout, false)
     }
 

@@ -41,8 +41,16 @@ pub enum Step {
     JumpIfNot(Cond, Pc),
     Return(Thunk),
     /// Takes the next value of the iterator in `iter`, or frees it and jumps.
-    ForLocal { iter: Slot, local: Slot, exit: Pc },
-    For { iter: Slot, store: Store, exit: Pc },
+    ForLocal {
+        iter: Slot,
+        local: Slot,
+        exit: Pc,
+    },
+    For {
+        iter: Slot,
+        store: Store,
+        exit: Pc,
+    },
     /// Gives a value to whoever resumed the frame; what is sent goes to the slot.
     Yield(Thunk, Slot),
     /// A `yield` of an asynchronous generator.
@@ -52,7 +60,11 @@ pub enum Step {
     /// Delegates to the iterator in the slot; its result goes there.
     YieldFrom(Slot),
     /// The value of the next `__anext__()` of the asynchronous iterator in `iter` goes to `value`; jumps at its end.
-    AsyncNext { iter: Slot, value: Slot, exit: Pc },
+    AsyncNext {
+        iter: Slot,
+        value: Slot,
+        exit: Pc,
+    },
     /// The end of a `finally` block: goes on with what the block interrupted.
     EndFinally(Box<Finally>),
 }

@@ -192,12 +192,7 @@ pub struct Set {
 
 impl Set {
     pub fn new(frozen: bool) -> Set {
-        Set {
-            table: RefCell::new(Table::new_indexed()),
-            frozen,
-            by_identity: Cell::new(false),
-            hash: Cell::new(None),
-        }
+        Set { table: RefCell::new(Table::new_indexed()), frozen, by_identity: Cell::new(false), hash: Cell::new(None) }
     }
 
     pub fn len(&self) -> usize {

@@ -126,6 +126,7 @@ impl Exception {
 impl Drop for Exception {
     fn drop(&mut self) {
         gc::release_one(self.args.get_mut());
+        drop(self.traceback.get_mut().take());
         for link in [self.cause.get_mut().take(), self.context.get_mut().take()] {
             gc::unlink(link, |e| e.context.get_mut().take().or_else(|| e.cause.get_mut().take()));
         }
@@ -142,6 +143,14 @@ pub struct Traceback {
 
 impl Drop for Traceback {
     fn drop(&mut self) {
-        gc::unlink(self.next.get_mut().take(), |t| t.next.get_mut().take());
+        // What the innermost frame held goes first.
+        let mut frames = Vec::new();
+        gc::unlink(self.next.get_mut().take(), |t| {
+            frames.extend(t.frame.get_mut().take());
+            t.next.get_mut().take()
+        });
+        while let Some(frame) = frames.pop() {
+            drop(frame);
+        }
     }
 }

@@ -96,9 +96,17 @@ pub enum Descriptor {
     ClassMethod(Value),
     StaticMethod(Value),
     /// An entry of `__slots__`.
-    Slot { name: Rc<Str>, class: RefCell<Option<Rc<Class>>> },
+    Slot {
+        name: Rc<Str>,
+        class: RefCell<Option<Rc<Class>>>,
+    },
     /// An attribute of a built-in type, computed by Rust.
-    GetSet { name: Rc<Str>, class: Rc<Class>, get: Getter, set: Option<Setter> },
+    GetSet {
+        name: Rc<Str>,
+        class: Rc<Class>,
+        get: Getter,
+        set: Option<Setter>,
+    },
 }
 
 pub type Getter = fn(&mut Vm, &Value) -> Result<Value>;

@@ -14,16 +14,41 @@ use crate::machine::Vm;
 /// An iterator whose state is plain data; the machine advances it.
 pub enum Iter {
     /// A range of small integers.
-    Range { next: Cell<i64>, remaining: Cell<u64>, step: i64 },
-    List { list: RefCell<Option<Rc<List>>>, at: Cell<usize> },
-    Tuple { tuple: RefCell<Option<Rc<Tuple>>>, at: Cell<usize> },
+    Range {
+        next: Cell<i64>,
+        remaining: Cell<u64>,
+        step: i64,
+    },
+    List {
+        list: RefCell<Option<Rc<List>>>,
+        at: Cell<usize>,
+    },
+    Tuple {
+        tuple: RefCell<Option<Rc<Tuple>>>,
+        at: Cell<usize>,
+    },
     /// `at` is a byte offset.
-    Str { text: Rc<Str>, at: Cell<usize> },
-    Dict { dict: RefCell<Option<Rc<Dict>>>, at: Cell<usize>, size: Cell<usize>, what: DictPart },
+    Str {
+        text: Rc<Str>,
+        at: Cell<usize>,
+    },
+    Dict {
+        dict: RefCell<Option<Rc<Dict>>>,
+        at: Cell<usize>,
+        size: Cell<usize>,
+        what: DictPart,
+    },
     /// `at` is a place of the index, or a position when the set is ordered by insertion.
-    Set { set: RefCell<Option<Rc<Set>>>, at: Cell<usize>, size: Cell<usize> },
+    Set {
+        set: RefCell<Option<Rc<Set>>>,
+        at: Cell<usize>,
+        size: Cell<usize>,
+    },
     /// Any other; taken out while it runs, so that one that re-enters itself finds nothing.
-    Native { class: Rc<Class>, state: RefCell<Option<Box<dyn NativeIter>>> },
+    Native {
+        class: Rc<Class>,
+        state: RefCell<Option<Box<dyn NativeIter>>>,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -53,7 +53,8 @@ const ACCELERATED: &[Row] = &[
     }),
 ];
 
-const ASSIGNMENTS: [&str; 6] = ["__module__", "__name__", "__qualname__", "__doc__", "__annotations__", "__type_params__"];
+const ASSIGNMENTS: [&str; 6] =
+    ["__module__", "__name__", "__qualname__", "__doc__", "__annotations__", "__type_params__"];
 
 pub fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
     crate::builtins::add_functions(vm, "_functools", &module.dict, ACCELERATED);
@@ -252,14 +253,8 @@ fn wrapper_class(vm: &mut Vm) -> Rc<Class> {
 
 fn cache_wrapper(vm: &mut Vm, func: &Value, most: Option<usize>, typed: bool) -> Value {
     let class = wrapper_class(vm);
-    let data = Cached {
-        func: func.clone(),
-        most,
-        typed,
-        results: Rc::default(),
-        hits: Cell::new(0),
-        misses: Cell::new(0),
-    };
+    let data =
+        Cached { func: func.clone(), most, typed, results: Rc::default(), hits: Cell::new(0), misses: Cell::new(0) };
     Instance::native(&class, data)
 }
 
@@ -405,10 +400,7 @@ const CACHED: &[Row] = &[
     method("cache_parameters()", |vm, args| {
         let cached = this!(vm, args[0], Cached);
         let most = cached.most.map_or(Value::None, Value::usize);
-        vm.dict_from_pairs(vec![
-            (Value::str("maxsize"), most),
-            (Value::str("typed"), Value::Bool(cached.typed)),
-        ])
+        vm.dict_from_pairs(vec![(Value::str("maxsize"), most), (Value::str("typed"), Value::Bool(cached.typed))])
     }),
 ];
 

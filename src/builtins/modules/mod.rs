@@ -19,7 +19,6 @@ use crate::object::module::Module;
 use crate::object::native::Row;
 use crate::object::{Dict, Result, Str, Value};
 
-
 /// A built-in module.
 struct Spec {
     name: &'static str,
@@ -87,7 +86,8 @@ pub fn load(vm: &mut Vm, name: &str) -> Result<Option<Rc<Module>>> {
     };
     let lazy = spec.pages.iter().any(|page| !page.names.is_empty());
     let module = vm.new_module(name, if lazy { Some(load_page) } else { None });
-    let package = if MODULES.iter().any(|other| other.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'))) {
+    let package = if MODULES.iter().any(|other| other.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
+    {
         let path = vm.intern("__path__");
         module.dict.set_str(&path, Value::list(Vec::new()));
         name

@@ -26,13 +26,7 @@ pub fn class_or(vm: &mut Vm, full: &'static str, make: impl FnOnce(&mut Vm) -> R
 }
 
 /// Makes a native class that belongs to a module.
-pub fn define(
-    vm: &mut Vm,
-    full: &'static str,
-    base: &Rc<Class>,
-    layout: Layout,
-    rows: &'static [Row],
-) -> Rc<Class> {
+pub fn define(vm: &mut Vm, full: &'static str, base: &Rc<Class>, layout: Layout, rows: &'static [Row]) -> Rc<Class> {
     let (module, name) = full.rsplit_once('.').unwrap_or(("builtins", full));
     class_or(vm, full, |vm| {
         let class = Class::builtin(name, Some(base), layout);

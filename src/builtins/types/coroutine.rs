@@ -211,7 +211,7 @@ fn frame(vm: &mut Vm, value: &Value) -> Result {
         code.spans.get(frame.pc as usize).copied().unwrap_or(code.span)
     };
     let view = FrameView {
-                slots: Default::default(),
+        slots: Default::default(),
         globals: frame.function.globals.clone(),
         locals: Value::dict(locals).into(),
         code,

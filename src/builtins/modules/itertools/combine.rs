@@ -9,10 +9,7 @@ use crate::object::{Result, Value};
 pub(super) const CLASSES: Table = &[
     ("itertools.product", &[static_method("__new__(cls, /, *iterables, repeat=1)", new_product)]),
     ("itertools.permutations", &[static_method("__new__(cls, iterable, r=None)", new_permutations)]),
-    (
-        "itertools.combinations",
-        &[static_method("__new__(cls, iterable, r)", |vm, args| combinations(vm, args, false))],
-    ),
+    ("itertools.combinations", &[static_method("__new__(cls, iterable, r)", |vm, args| combinations(vm, args, false))]),
     (
         "itertools.combinations_with_replacement",
         &[static_method("__new__(cls, iterable, r)", |vm, args| combinations(vm, args, true))],

@@ -304,7 +304,8 @@ impl NativeIter for Filter {
                 return Ok(Some(item));
             }
             let plain = self.mode == Mode::FilterFalse
-                && (self.func.is_none() || matches!(&self.func, Value::Class(c) if std::rc::Rc::ptr_eq(c, &vm.types.bool_)));
+                && (self.func.is_none()
+                    || matches!(&self.func, Value::Class(c) if std::rc::Rc::ptr_eq(c, &vm.types.bool_)));
             let answer = if plain { item.clone() } else { vm.call(&self.func, std::slice::from_ref(&item))? };
             match (self.mode, vm.truth(&answer)?) {
                 (Mode::TakeWhile, true) | (Mode::FilterFalse, false) => return Ok(Some(item)),

@@ -127,7 +127,8 @@ pub const FUNCTIONS: &[Row] = &[
     native("ldexp(x, i, /)", ldexp),
     native("modf(x, /)", |vm, args| {
         let x = vm.to_f64(&args[0])?;
-        let (fraction, whole) = if x.is_infinite() { (0.0_f64.copysign(x), x) } else { (x.fract().copysign(x), x.trunc()) };
+        let (fraction, whole) =
+            if x.is_infinite() { (0.0_f64.copysign(x), x) } else { (x.fract().copysign(x), x.trunc()) };
         Ok(Value::tuple([Value::Float(fraction), Value::Float(whole)]))
     }),
     native("nextafter(x, y, /, *, steps=None)", |vm, args| {

@@ -246,7 +246,8 @@ pub fn norm(parts: &[f64]) -> f64 {
     if parts.iter().any(|x| x.is_infinite()) {
         return f64::INFINITY;
     }
-    let largest = parts.iter().fold(0.0_f64, |most, x| if x.is_nan() || most.is_nan() { f64::NAN } else { most.max(x.abs()) });
+    let largest =
+        parts.iter().fold(0.0_f64, |most, x| if x.is_nan() || most.is_nan() { f64::NAN } else { most.max(x.abs()) });
     if largest == 0.0 || largest.is_nan() {
         return largest;
     }

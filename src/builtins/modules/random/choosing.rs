@@ -140,10 +140,9 @@ fn choices(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     } else {
         if weights.is_int() {
             let shown = vm.repr(weights)?;
-            return Err(vm.type_error(format!(
-                "The number of choices must be a keyword argument: k={}",
-                shown.as_str()
-            )));
+            return Err(
+                vm.type_error(format!("The number of choices must be a keyword argument: k={}", shown.as_str()))
+            );
         }
         Some(totals(vm, weights)?)
     };
@@ -181,7 +180,9 @@ fn choices(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 
 fn is_sequence(vm: &mut Vm, value: &Value) -> Result<bool> {
     Ok(match value.unwrapped() {
-        Value::List(_) | Value::Tuple(_) | Value::Str(_) | Value::Range(_) | Value::Bytes(_) | Value::ByteArray(_) => true,
+        Value::List(_) | Value::Tuple(_) | Value::Str(_) | Value::Range(_) | Value::Bytes(_) | Value::ByteArray(_) => {
+            true
+        }
         Value::Instance(_) => {
             let abc = vm.import_module("collections.abc")?;
             let name = vm.intern("Sequence");

@@ -95,19 +95,20 @@ const METHODS: &[Row] = &[
     }),
 ];
 
-const SYSTEM_METHODS: &[Row] = &[
-    static_method("__new__(cls, x=None)", |vm, args| {
-        let class = class_given(vm, args)?;
-        Ok(Instance::native(&class, Generator { twister: None, gauss_next: Cell::new(None) }))
-    }),
-    method("def seed(*args, **kwds)", |_, _| Ok(Value::None)),
-    method("def getstate(*args, **kwds)", |vm, _| {
-        Err(vm.not_implemented("System entropy source does not have state."))
-    }),
-    method("def setstate(*args, **kwds)", |vm, _| {
-        Err(vm.not_implemented("System entropy source does not have state."))
-    }),
-];
+const SYSTEM_METHODS: &[Row] =
+    &[
+        static_method("__new__(cls, x=None)", |vm, args| {
+            let class = class_given(vm, args)?;
+            Ok(Instance::native(&class, Generator { twister: None, gauss_next: Cell::new(None) }))
+        }),
+        method("def seed(*args, **kwds)", |_, _| Ok(Value::None)),
+        method("def getstate(*args, **kwds)", |vm, _| {
+            Err(vm.not_implemented("System entropy source does not have state."))
+        }),
+        method("def setstate(*args, **kwds)", |vm, _| {
+            Err(vm.not_implemented("System entropy source does not have state."))
+        }),
+    ];
 
 /// The methods that the module offers as functions.
 const FUNCTIONS: &[&str] = &[
@@ -221,7 +222,11 @@ impl Generator {
 pub(super) enum Source<'a> {
     Own(&'a Generator),
     /// A subclass with a `getrandbits` of its own, or with only a `random` of its own.
-    Script { this: Value, random: bool, bits: bool },
+    Script {
+        this: Value,
+        random: bool,
+        bits: bool,
+    },
 }
 
 impl<'a> Source<'a> {
@@ -236,7 +241,11 @@ impl<'a> Source<'a> {
             !matches!(class.lookup(&name), Some(Value::Native(_)))
         };
         let (random, bits) = (overridden(vm, "random"), overridden(vm, "getrandbits"));
-        if random || bits { Ok(Source::Script { this: value.clone(), random, bits }) } else { Ok(Source::Own(generator)) }
+        if random || bits {
+            Ok(Source::Script { this: value.clone(), random, bits })
+        } else {
+            Ok(Source::Own(generator))
+        }
     }
 
     pub(super) fn float(&self, vm: &mut Vm) -> Result<f64> {
@@ -330,9 +339,9 @@ fn seed_with(vm: &mut Vm, this: &Value, seed: &Value) -> Result<()> {
             }
             Value::Float(_) => BigUint::from(vm.hash(seed)? as u64),
             _ => {
-                return Err(vm.type_error(
-                    "The only supported seed types are:\nNone, int, float, str, bytes, and bytearray.",
-                ));
+                return Err(
+                    vm.type_error("The only supported seed types are:\nNone, int, float, str, bytes, and bytearray.")
+                );
             }
         }
     };
@@ -406,10 +415,7 @@ fn setstate(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 
 fn bad_version(vm: &mut Vm, version: &Value) -> Result<Value> {
     let version = vm.str(version)?;
-    Err(vm.value_error(format!(
-        "state with version {} passed to Random.setstate() of version 3",
-        version.as_str()
-    )))
+    Err(vm.value_error(format!("state with version {} passed to Random.setstate() of version 3", version.as_str())))
 }
 
 /// The sign of a number as an ordering against zero.

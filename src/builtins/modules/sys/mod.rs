@@ -46,7 +46,9 @@ pub const FUNCTIONS: &[Row] = &[
             let depth = vm.depth;
             return Err(vm.error(
                 &class,
-                format!("cannot set the recursion limit to {limit} at the recursion depth {depth}: the limit is too low"),
+                format!(
+                    "cannot set the recursion limit to {limit} at the recursion depth {depth}: the limit is too low"
+                ),
             ));
         }
         vm.recursion_limit = limit.min(MOST_RECURSION) as u32;
@@ -256,11 +258,9 @@ pub fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
     );
     let args = vm.host.argv.iter().map(|arg| Value::str(arg)).collect();
     set_all(vm, dict, [("orig_argv", Value::list(args))]);
-    for (name, original) in [
-        ("displayhook", "__displayhook__"),
-        ("excepthook", "__excepthook__"),
-        ("unraisablehook", "__unraisablehook__"),
-    ] {
+    for (name, original) in
+        [("displayhook", "__displayhook__"), ("excepthook", "__excepthook__"), ("unraisablehook", "__unraisablehook__")]
+    {
         let hook = dict.get_str(&vm.intern(name)).unwrap_or_default();
         set_all(vm, dict, [(original, hook)]);
     }

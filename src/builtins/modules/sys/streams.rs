@@ -43,9 +43,8 @@ pub fn originals(vm: &mut Vm) -> [Value; 3] {
     let module = vm.name(sym::__module__).clone();
     class.dict.set_str(&module, Value::str("_io"));
     crate::builtins::add_methods(vm, &class, METHODS);
-    let made = [Kind::Input, Kind::Output, Kind::Errors].map(|kind| {
-        Instance::native(&class, Stream { kind, closed: Cell::new(false), pending: RefCell::default() })
-    });
+    let made = [Kind::Input, Kind::Output, Kind::Errors]
+        .map(|kind| Instance::native(&class, Stream { kind, closed: Cell::new(false), pending: RefCell::default() }));
     vm.extension::<Streams>().0 = Some(made.clone());
     made
 }
@@ -57,7 +56,12 @@ fn current(vm: &mut Vm, name: &str) -> Option<Value> {
     let name = vm.intern(name);
     let found = sys.dict.get_str(&name)?;
     match found.data::<Stream>() {
-        Some(stream) if !stream.closed.get() && !matches!((stream.kind, name.as_str()), (Kind::Errors, "stdout") | (Kind::Output, "stderr")) => None,
+        Some(stream)
+            if !stream.closed.get()
+                && !matches!((stream.kind, name.as_str()), (Kind::Errors, "stdout") | (Kind::Output, "stderr")) =>
+        {
+            None
+        }
         _ => Some(found),
     }
 }

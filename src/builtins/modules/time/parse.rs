@@ -65,8 +65,8 @@ fn push_pieces(pieces: &mut Vec<Piece>, seen: &mut Vec<char>, format: &str, whol
             'c' => push_pieces(pieces, seen, "%a %b %d %H:%M:%S %Y", whole)?,
             'x' => push_pieces(pieces, seen, "%m/%d/%y", whole)?,
             'X' => push_pieces(pieces, seen, "%H:%M:%S", whole)?,
-            'd' | 'f' | 'H' | 'I' | 'G' | 'j' | 'm' | 'M' | 'S' | 'U' | 'w' | 'u' | 'V' | 'y' | 'Y' | 'z' | 'A' | 'a'
-            | 'B' | 'b' | 'p' | 'Z' | 'W' => {
+            'd' | 'f' | 'H' | 'I' | 'G' | 'j' | 'm' | 'M' | 'S' | 'U' | 'w' | 'u' | 'V' | 'y' | 'Y' | 'z' | 'A'
+            | 'a' | 'B' | 'b' | 'p' | 'Z' | 'W' => {
                 if seen.contains(&code) {
                     return Err(format!("redefinition of group name '{code}' as group {}", seen.len() + 1));
                 }
@@ -153,8 +153,20 @@ fn lengths(code: char, text: &[char]) -> Vec<usize> {
         'V' => number(2, 1, 53).into_iter().chain(number(1, 0, 0)).collect(),
         'w' => number(1, 0, 6),
         'u' => number(1, 1, 7),
-        'y' => if (0..2).all(|at| digit(at).is_some()) { vec![2] } else { Vec::new() },
-        'Y' | 'G' => if (0..4).all(|at| digit(at).is_some()) { vec![4] } else { Vec::new() },
+        'y' => {
+            if (0..2).all(|at| digit(at).is_some()) {
+                vec![2]
+            } else {
+                Vec::new()
+            }
+        }
+        'Y' | 'G' => {
+            if (0..4).all(|at| digit(at).is_some()) {
+                vec![4]
+            } else {
+                Vec::new()
+            }
+        }
         'A' => names(&mut DAYS.iter().copied()),
         'a' => names(&mut DAYS.iter().map(|day| &day[..3])),
         'B' => names(&mut MONTHS.iter().copied()),
@@ -240,10 +252,10 @@ fn assemble(groups: &[(char, String)]) -> Result<Parsed, String> {
         if let (Some(weekday), Some((week, monday_first))) = (weekday, week) {
             if known_year.is_some() {
                 let first = weekday_of(day_number(year, 1, 1));
-                let (first, weekday) = if monday_first { (first, weekday) } else { ((first + 1) % 7, (weekday + 1) % 7) };
+                let (first, weekday) =
+                    if monday_first { (first, weekday) } else { ((first + 1) % 7, (weekday + 1) % 7) };
                 let week_zero = (7 - first) % 7;
-                yearday =
-                    Some(if week == 0 { 1 + weekday - first } else { 1 + week_zero + 7 * (week - 1) + weekday });
+                yearday = Some(if week == 0 { 1 + weekday - first } else { 1 + week_zero + 7 * (week - 1) + weekday });
             }
         } else if let (Some(iso_year), Some(iso_week), Some(weekday)) = (iso_year, iso_week, weekday) {
             let january_4 = day_number(iso_year, 1, 4);

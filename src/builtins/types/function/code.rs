@@ -159,7 +159,7 @@ const TRACEBACK: &[Row] = &[
             return Ok(Value::Frame(frame));
         }
         let view = FrameView {
-                slots: Default::default(),
+            slots: Default::default(),
             code: entry.code.clone(),
             globals: globals_of(vm, entry),
             locals: Value::Unbound.into(),
