@@ -364,10 +364,12 @@ impl Lower<'_> {
             let holes = self.pop_holes();
             area_holes.extend(&holes);
             let leave = self.here();
-            self.emit_leave_handler(outer, span);
-            self.clear_slot(exc, span);
+            // What dies with the exception dies at the last line of the body.
+            let tail = self.unit.spans.last().copied().unwrap_or(span);
+            self.emit_leave_handler(outer, tail);
+            self.clear_slot(exc, tail);
             if let Some(name) = name {
-                self.forget_name(name, span);
+                self.forget_name(name, tail);
             }
             done.push(self.emit(Step::Jump(0), span));
             if let Some(name) = name {

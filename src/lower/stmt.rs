@@ -696,8 +696,8 @@ fn grow(
         return Err(super::name::unbound_local(vm, name).at(target_span));
     }
     // Only a string is changed in place when nobody else holds it; on failure the variable keeps its value.
-    let keep =
-        if matches!(old, Value::Str(_)) && matches!(value, Value::Str(_)) { Value::Unbound } else { old.clone() };
+    let grows = op == BinOp::Add && matches!((&old, value), (Value::Str(_), Value::Str(_)));
+    let keep = if grows { Value::Unbound } else { old.clone() };
     match vm.inplace(op, old, value) {
         Ok(new) => {
             frame.locals[slot] = new;

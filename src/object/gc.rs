@@ -102,7 +102,7 @@ pub fn swap_finalizers(queue: Vec<Finalizer>) -> Vec<Finalizer> {
 }
 
 /// Drops a reference-counted link without recursing on the native stack: for chains of one object type.
-pub fn unlink<T>(mut link: Option<Rc<T>>, next: impl Fn(&mut T) -> Option<Rc<T>>) {
+pub fn unlink<T>(mut link: Option<Rc<T>>, mut next: impl FnMut(&mut T) -> Option<Rc<T>>) {
     while let Some(rc) = link {
         let Ok(mut node) = Rc::try_unwrap(rc) else { return };
         link = next(&mut node);
