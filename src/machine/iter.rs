@@ -228,6 +228,19 @@ impl Vm {
             Value::Tuple(tuple) => return Ok(tuple.to_vec()),
             Value::Set(set) => return Ok(set.values()),
             Value::Dict(dict) => return Ok(dict.keys()),
+            Value::Range(range) => {
+                // What no memory could hold is refused before it is tried.
+                let count = match range.small() {
+                    None => return Err(self.overflow_error("Python int too large to convert to C ssize_t")),
+                    Some((start, stop, step)) => match Iter::range(start, stop, step) {
+                        Iter::Range { ref remaining, .. } => remaining.get(),
+                        _ => 0,
+                    },
+                };
+                if count > 1 << 40 {
+                    return Err(self.memory_error());
+                }
+            }
             _ => {}
         }
         let iterator = self.iter(iterable)?;

@@ -14,7 +14,7 @@ use crate::object::{Dict, Result, Str, Value};
 use crate::symbol::sym;
 use crate::syntax::ast::CmpOp;
 
-pub const FUNCTIONS: &[Row] = &[
+pub(super) const FUNCTIONS: &[Row] = &[
     native("def lru_cache(maxsize=128, typed=False)", lru_cache),
     native("def cache(user_function, /)", |vm, args| {
         let wrapper = cache_wrapper(vm, &args[0], None, false);
@@ -56,7 +56,7 @@ const ACCELERATED: &[Row] = &[
 const ASSIGNMENTS: [&str; 6] =
     ["__module__", "__name__", "__qualname__", "__doc__", "__annotations__", "__type_params__"];
 
-pub fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
+pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
     crate::builtins::add_functions(vm, "_functools", &module.dict, ACCELERATED);
     let class = partial_class(vm);
     export(vm, &module.dict, &class);
@@ -75,7 +75,7 @@ pub fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
 }
 
 /// `partial`: a callable with some of its arguments.
-pub struct Partial {
+pub(super) struct Partial {
     pub func: Value,
     pub args: Vec<Value>,
     pub keywords: Rc<Dict>,
@@ -109,7 +109,7 @@ fn named(pairs: &[(Rc<Str>, Value)]) -> Dict {
     dict
 }
 
-pub fn partial_class(vm: &mut Vm) -> Rc<Class> {
+pub(super) fn partial_class(vm: &mut Vm) -> Rc<Class> {
     let object = vm.types.object.clone();
     let class = define(vm, "functools.partial", &object, Layout::Native(202), PARTIAL);
     class.has_dict.set(true);
@@ -276,10 +276,7 @@ const MAKER: &[Row] = &[method("__call__(user_function, /)", |vm, args| {
 fn lru_cache(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let typed = vm.truth(&args[1])?;
     if args[0].is_none() || args[0].is_int() {
-        let most = match args[0].as_bigint() {
-            None => None,
-            Some(n) => Some(num_traits::ToPrimitive::to_usize(&n).unwrap_or(0)),
-        };
+        let most = args[0].as_bigint().map(|n| num_traits::ToPrimitive::to_usize(&n).unwrap_or(0));
         let object = vm.types.object.clone();
         let class = define(vm, "functools._cache_maker", &object, Layout::Final, MAKER);
         return Ok(Instance::native(&class, CacheMaker { most, typed }));

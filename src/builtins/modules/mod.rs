@@ -5,12 +5,15 @@
 
 pub mod support;
 
+mod collections;
 mod functools;
 mod itertools;
 mod math;
+mod operator;
 mod random;
 mod sys;
 mod time;
+mod types;
 
 use std::rc::Rc;
 
@@ -19,12 +22,15 @@ use crate::object::module::Module;
 use crate::object::native::Row;
 use crate::object::{Dict, Result, Str, Value};
 
+/// What fills a module beyond its tables.
+type Setup = fn(&mut Vm, &Rc<Module>) -> Result<()>;
+
 /// A built-in module.
 struct Spec {
     name: &'static str,
     functions: &'static [Row],
     /// Adds what is no function: classes, constants.
-    setup: Option<fn(&mut Vm, &Rc<Module>) -> Result<()>>,
+    setup: Option<Setup>,
     pages: &'static [Page],
 }
 
@@ -57,6 +63,15 @@ macro_rules! page {
 
 /// Every module that `import` finds without a file.
 const MODULES: &[Spec] = &[
+    rust("abc", &[]).and(&[page!("abc")]),
+    rust("collections", collections::FUNCTIONS).with(collections::setup).and(&[
+        page!("collections_namedtuple", "namedtuple"),
+        page!("collections_counter", "Counter"),
+        page!("collections_user", "ChainMap", "UserDict", "UserList", "UserString"),
+    ]),
+    rust("collections.abc", &[]).with(collections::setup_abc).and(&[page!("collections_abc")]),
+    rust("contextlib", &[]).and(&[page!("contextlib")]),
+    rust("dataclasses", &[]).and(&[page!("dataclasses")]),
     rust("functools", functools::FUNCTIONS).with(functools::setup).and(&[page!(
         "functools",
         "total_ordering",
@@ -66,10 +81,59 @@ const MODULES: &[Spec] = &[
         "singledispatchmethod"
     )]),
     rust("itertools", &[]).with(itertools::setup),
+    rust("keyword", &[]).and(&[page!("keyword")]),
     rust("math", math::FUNCTIONS).with(math::setup),
+    rust("operator", operator::FUNCTIONS).with(operator::setup),
     rust("random", &[]).with(random::setup),
     rust("sys", sys::FUNCTIONS).with(sys::setup),
     rust("time", time::FUNCTIONS).with(time::setup),
+    rust("typing", &[]).and(&[
+        page!("typing"),
+        page!(
+            "typing_protocols",
+            "Protocol",
+            "runtime_checkable",
+            "get_protocol_members",
+            "is_protocol",
+            "SupportsInt",
+            "SupportsFloat",
+            "SupportsComplex",
+            "SupportsBytes",
+            "SupportsIndex",
+            "SupportsAbs",
+            "SupportsRound"
+        ),
+        page!("typing_records", "NamedTuple", "TypedDict", "is_typeddict"),
+        page!(
+            "typing_functions",
+            "NewType",
+            "cast",
+            "assert_type",
+            "assert_never",
+            "reveal_type",
+            "no_type_check",
+            "no_type_check_decorator",
+            "overload",
+            "get_overloads",
+            "clear_overloads",
+            "final",
+            "override",
+            "dataclass_transform",
+            "get_origin",
+            "get_args",
+            "get_type_hints"
+        ),
+    ]),
+    rust("types", types::FUNCTIONS).with(types::setup).and(&[page!(
+        "types",
+        "new_class",
+        "resolve_bases",
+        "prepare_class",
+        "get_original_bases",
+        "DynamicClassAttribute",
+        "coroutine",
+        "_GeneratorWrapper"
+    )]),
 ];
 
 fn spec(name: &str) -> Option<&'static Spec> {
@@ -97,6 +161,9 @@ pub fn load(vm: &mut Vm, name: &str) -> Result<Option<Rc<Module>>> {
     let key = vm.intern("__package__");
     module.dict.set_str(&key, Value::str(package));
     crate::builtins::add_functions(vm, name, &module.dict, spec.functions);
+    if !spec.pages.is_empty() {
+        crate::builtins::add_functions(vm, name, &module.dict, support::HELPERS);
+    }
     if let Some(setup) = spec.setup {
         setup(vm, &module)?;
     }

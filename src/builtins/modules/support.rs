@@ -7,7 +7,7 @@ use std::rc::Rc;
 use crate::builtins::add_methods;
 use crate::machine::Vm;
 use crate::object::class::{Class, Instance, Layout, Payload};
-use crate::object::native::{Row, getter, method};
+use crate::object::native::{Row, getter, method, native};
 use crate::object::{Dict, Error, Result, Str, Value};
 use crate::symbol::sym;
 
@@ -156,4 +156,20 @@ pub fn field<const AT: usize>(_: &mut Vm, this: &Value) -> Result<Value> {
 /// The row of a structure's field.
 pub const fn field_row<const AT: usize>(name: &'static str) -> Row {
     getter(name, field::<AT>)
+}
+
+/// Functions that pages of the library need from the machine.
+pub const HELPERS: &[Row] = &[native("_caller_module()", |vm, _| Ok(caller_module(vm)))];
+
+/// The name of the module whose code is running, the library's own aside.
+pub fn caller_module(vm: &mut Vm) -> Value {
+    let Some((code, _)) = vm.here() else { return Value::str("__main__") };
+    let file = vm.name(sym::__file__).clone();
+    let found = vm.modules.pairs().into_iter().find(|(_, module)| match module {
+        Value::Module(module) => {
+            matches!(module.dict.get_str(&file), Some(Value::Str(path)) if path.as_str() == &*code.source.name)
+        }
+        _ => false,
+    });
+    found.map_or_else(|| Value::str("__main__"), |(name, _)| name)
 }

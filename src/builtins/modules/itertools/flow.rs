@@ -342,11 +342,7 @@ fn new_islice(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         return Err(vm.type_error(format!("islice expected at most 4 arguments, got {}", given.len())));
     }
     let (start, stop) = if given.len() == 2 { (&Value::None, &given[1]) } else { (&given[1], &given[2]) };
-    let stop_message = if given.len() == 2 {
-        "Stop argument for islice() must be None or an integer: 0 <= x <= sys.maxsize."
-    } else {
-        "Stop argument for islice() must be None or an integer: 0 <= x <= sys.maxsize."
-    };
+    let stop_message = "Stop argument for islice() must be None or an integer: 0 <= x <= sys.maxsize.";
     let stop = bound(vm, stop, stop_message)?.unwrap_or(u64::MAX);
     let start =
         bound(vm, start, "Indices for islice() must be None or an integer: 0 <= x <= sys.maxsize.")?.unwrap_or(0);

@@ -30,7 +30,7 @@ const ITERATOR: &[Row] = &[
     }),
 ];
 
-pub fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
+pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
     for (full, rows) in TABLES.iter().copied().flatten() {
         let class = class(vm, full, rows);
         if !full.contains("._") {

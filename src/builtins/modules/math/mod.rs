@@ -24,7 +24,7 @@ macro_rules! real {
     };
 }
 
-pub const FUNCTIONS: &[Row] = &[
+pub(super) const FUNCTIONS: &[Row] = &[
     real!("acos(x, /)", |x| Some(x.acos())),
     real!("acosh(x, /)", |x| if x < 1.0 { None } else { Some(special::acosh(x)) }),
     real!("asin(x, /)", |x| Some(x.asin())),
@@ -176,7 +176,7 @@ pub const FUNCTIONS: &[Row] = &[
     native("isqrt(n, /)", integer::isqrt),
 ];
 
-pub fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
+pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
     set_all(
         vm,
         &module.dict,

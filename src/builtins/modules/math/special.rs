@@ -31,7 +31,9 @@ const DENOMINATOR: [f64; 13] = [
     66.0,
     1.0,
 ];
+#[expect(clippy::excessive_precision, reason = "the whole of the published number")]
 const G: f64 = 6.024_680_040_776_729_583_740_234_375;
+#[expect(clippy::excessive_precision, reason = "the whole of the published number")]
 const G_MINUS_HALF: f64 = 5.524_680_040_776_729_583_740_234_375;
 
 /// The ratio of the two polynomials; for large arguments in powers of 1/x, which do not overflow.
@@ -66,7 +68,7 @@ fn sin_pi(x: f64) -> f64 {
 }
 
 /// `gamma`; `None` at its poles.
-pub fn gamma(x: f64) -> Option<f64> {
+pub(super) fn gamma(x: f64) -> Option<f64> {
     if x.is_nan() || x == f64::INFINITY {
         return Some(x);
     }
@@ -115,7 +117,7 @@ pub fn gamma(x: f64) -> Option<f64> {
 }
 
 /// `lgamma`; `None` at its poles.
-pub fn lgamma(x: f64) -> Option<f64> {
+pub(crate) fn lgamma(x: f64) -> Option<f64> {
     if x.is_nan() {
         return Some(x);
     }
@@ -138,7 +140,7 @@ pub fn lgamma(x: f64) -> Option<f64> {
     Some(result)
 }
 
-pub fn asinh(x: f64) -> f64 {
+pub(super) fn asinh(x: f64) -> f64 {
     let whole = x.abs();
     if !x.is_finite() || whole < 2f64.powi(-28) {
         return x;
@@ -154,7 +156,7 @@ pub fn asinh(x: f64) -> f64 {
     result.copysign(x)
 }
 
-pub fn acosh(x: f64) -> f64 {
+pub(super) fn acosh(x: f64) -> f64 {
     if x.is_infinite() || x.is_nan() {
         x
     } else if x > 2f64.powi(28) {
@@ -167,7 +169,7 @@ pub fn acosh(x: f64) -> f64 {
     }
 }
 
-pub fn atanh(x: f64) -> f64 {
+pub(super) fn atanh(x: f64) -> f64 {
     let whole = x.abs();
     if whole < 2f64.powi(-28) {
         return x;
@@ -183,11 +185,11 @@ pub fn atanh(x: f64) -> f64 {
 
 /// A sum of floats without rounding errors: parts that do not overlap, smallest first.
 #[derive(Default)]
-pub struct ExactSum(Vec<f64>);
+pub(super) struct ExactSum(Vec<f64>);
 
 impl ExactSum {
     /// Adds a finite number; `false` if the sum overflows on the way.
-    pub fn add(&mut self, mut x: f64) -> bool {
+    pub(super) fn add(&mut self, mut x: f64) -> bool {
         let mut kept = 0;
         for at in 0..self.0.len() {
             let mut y = self.0[at];
@@ -213,7 +215,7 @@ impl ExactSum {
     }
 
     /// The sum, rounded once.
-    pub fn value(&self) -> f64 {
+    pub(super) fn value(&self) -> f64 {
         let mut parts = self.0.iter().rev().copied();
         let Some(mut high) = parts.next() else { return 0.0 };
         let mut low = 0.0;
@@ -242,7 +244,7 @@ impl ExactSum {
 }
 
 /// The Euclidean length of a vector.
-pub fn norm(parts: &[f64]) -> f64 {
+pub(super) fn norm(parts: &[f64]) -> f64 {
     if parts.iter().any(|x| x.is_infinite()) {
         return f64::INFINITY;
     }
@@ -277,7 +279,7 @@ pub fn norm(parts: &[f64]) -> f64 {
 }
 
 /// Mantissa in [0.5, 1) and exponent.
-pub fn frexp(x: f64) -> (f64, i32) {
+pub(super) fn frexp(x: f64) -> (f64, i32) {
     if x == 0.0 || !x.is_finite() {
         return (x, 0);
     }
@@ -291,7 +293,7 @@ pub fn frexp(x: f64) -> (f64, i32) {
 }
 
 /// x times a power of two, rounded once.
-pub fn ldexp(x: f64, exponent: i64) -> f64 {
+pub(super) fn ldexp(x: f64, exponent: i64) -> f64 {
     if x == 0.0 || !x.is_finite() {
         return x;
     }
@@ -313,7 +315,7 @@ pub fn ldexp(x: f64, exponent: i64) -> f64 {
 }
 
 /// The IEEE remainder of two finite numbers.
-pub fn remainder(x: f64, y: f64) -> f64 {
+pub(super) fn remainder(x: f64, y: f64) -> f64 {
     let (a, b) = (x.abs(), y.abs());
     let m = a % b;
     let c = b - m;
@@ -328,7 +330,7 @@ pub fn remainder(x: f64, y: f64) -> f64 {
 }
 
 /// The next float after x in the direction of y.
-pub fn next_after(x: f64, y: f64, steps: u64) -> f64 {
+pub(super) fn next_after(x: f64, y: f64, steps: u64) -> f64 {
     if x.is_nan() || y.is_nan() {
         return x + y;
     }

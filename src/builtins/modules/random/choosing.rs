@@ -52,9 +52,9 @@ fn randrange(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let count = if by == one {
         width
     } else if sign(&by) > 0 {
-        BigInt::from(width + &by - 1).div_floor(&by)
+        Integer::div_floor(&(width + &by - 1), &by)
     } else {
-        BigInt::from(width + &by + 1).div_floor(&by)
+        Integer::div_floor(&(width + &by + 1), &by)
     };
     if sign(&count) <= 0 {
         let (start, stop) = (vm.str(start)?, vm.str(stop)?);

@@ -24,7 +24,7 @@ use crate::object::{Result, Value};
 use twister::{Twister, WORDS};
 
 /// The data of `Random` and `SystemRandom`.
-pub struct Generator {
+pub(super) struct Generator {
     /// `None` for the host's random bits.
     twister: Option<RefCell<Twister>>,
     /// The second of the two numbers that `gauss` makes at a time.
@@ -153,7 +153,7 @@ fn random_class(vm: &mut Vm) -> Rc<Class> {
     })
 }
 
-pub fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
+pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
     let class = random_class(vm);
     export(vm, &module.dict, &class);
     let system = define(vm, "random.SystemRandom", &class, Layout::Native(201), SYSTEM_METHODS);

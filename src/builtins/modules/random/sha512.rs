@@ -97,7 +97,7 @@ const ROUNDS: [u64; 80] = [
 ];
 
 /// The digest of a message.
-pub fn sha512(message: &[u8]) -> [u8; 64] {
+pub(super) fn sha512(message: &[u8]) -> [u8; 64] {
     let mut padded = message.to_vec();
     padded.push(0x80);
     while padded.len() % 128 != 112 {

@@ -1,10 +1,10 @@
 //! The Mersenne Twister MT19937 and how it is seeded.
 
-pub const WORDS: usize = 624;
+pub(super) const WORDS: usize = 624;
 const SHIFT: usize = 397;
 
 #[derive(Clone)]
-pub struct Twister {
+pub(super) struct Twister {
     words: [u32; WORDS],
     at: usize,
 }
@@ -20,7 +20,7 @@ impl Twister {
     }
 
     /// Seeded with the digits of a number in base 2^32, the lowest first.
-    pub fn new(key: &[u32]) -> Twister {
+    pub(super) fn new(key: &[u32]) -> Twister {
         let mut twister = Twister::with_number(19_650_218);
         let key = if key.is_empty() { &[0] } else { key };
         let words = &mut twister.words;
@@ -50,11 +50,11 @@ impl Twister {
     }
 
     /// A twister in a known state: its words and its position.
-    pub fn restore(words: [u32; WORDS], at: usize) -> Twister {
+    pub(super) fn restore(words: [u32; WORDS], at: usize) -> Twister {
         Twister { words, at }
     }
 
-    pub fn state(&self) -> (&[u32; WORDS], usize) {
+    pub(super) fn state(&self) -> (&[u32; WORDS], usize) {
         (&self.words, self.at)
     }
 
@@ -68,7 +68,7 @@ impl Twister {
     }
 
     /// The next 32 bits.
-    pub fn next(&mut self) -> u32 {
+    pub(super) fn next(&mut self) -> u32 {
         if self.at >= WORDS {
             self.refill();
         }
@@ -81,7 +81,7 @@ impl Twister {
     }
 
     /// A float in [0, 1) with 53 random bits.
-    pub fn float(&mut self) -> f64 {
+    pub(super) fn float(&mut self) -> f64 {
         let high = f64::from(self.next() >> 5);
         let low = f64::from(self.next() >> 6);
         (high * 67_108_864.0 + low) * (1.0 / 9_007_199_254_740_992.0)

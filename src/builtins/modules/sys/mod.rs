@@ -13,15 +13,15 @@ use crate::object::class::{Instance, Payload};
 use crate::object::module::Module;
 use crate::object::native::{Row, native};
 use crate::object::{Exception, Result, Value};
-pub use names::STDLIB;
-pub use streams::{make_unsupported, originals};
+pub(super) use names::STDLIB;
+pub(super) use streams::originals;
 
 /// What a script may set the recursion limit to: what the native stack is known to hold.
 const MOST_RECURSION: i64 = 50_000;
 
 const VERSION: &str = concat!("3.13.0 (aio ", env!("CARGO_PKG_VERSION"), ")");
 
-pub const FUNCTIONS: &[Row] = &[
+pub(super) const FUNCTIONS: &[Row] = &[
     native("exit(status=None, /)", |vm, args| {
         let class = Value::Class(vm.types.SystemExit.clone());
         let given = match &args[0] {
@@ -150,10 +150,10 @@ pub const FUNCTIONS: &[Row] = &[
 
 /// How many frames `cr_origin` shows; 0 for none.
 #[derive(Default)]
-pub struct OriginDepth(pub i64);
+pub(super) struct OriginDepth(pub i64);
 
 /// Type, value and traceback of an exception.
-pub fn described(exception: &Rc<Exception>) -> [Value; 3] {
+pub(super) fn described(exception: &Rc<Exception>) -> [Value; 3] {
     let traceback = exception.traceback.borrow().clone();
     [
         Value::Class(exception.class.borrow().clone()),
@@ -209,7 +209,7 @@ fn size_of(value: &Value) -> usize {
     }
 }
 
-pub fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
+pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
     let dict = &module.dict;
     let [stdin, stdout, stderr] = originals(vm);
     let argv = vm.host.argv.iter().map(|arg| Value::str(arg)).collect();
@@ -289,21 +289,4 @@ fn implementation(vm: &mut Vm, version: &Value) -> Value {
         instance.attrs.borrow_mut().set(&class.root_shape, &key, value);
     }
     Value::Instance(Rc::new(instance))
-}
-
-/// What a script has put in place of the hook `sys.excepthook` or `sys.unraisablehook`.
-pub fn replaced_hook(vm: &mut Vm, name: &str) -> Option<Value> {
-    let sys = vm.intern("sys");
-    let Some(Value::Module(sys)) = vm.modules.get_str(&sys) else { return None };
-    let (hook, original) = (vm.intern(name), vm.intern(&format!("__{name}__")));
-    match (sys.dict.get_str(&hook), sys.dict.get_str(&original)) {
-        (Some(hook), Some(original)) if !hook.is(&original) => Some(hook),
-        _ => None,
-    }
-}
-
-/// The argument of `sys.unraisablehook`.
-pub fn unraisable_args(vm: &mut Vm, exception: &Rc<Exception>, message: Value, object: Value) -> Value {
-    let [kind, value, traceback] = described(exception);
-    structures::unraisable(vm, [kind, value, traceback, message, object])
 }

@@ -1,7 +1,7 @@
 //! The names of the modules that come with Python.
 
 /// Sorted; with or without a counterpart here.
-pub const STDLIB: &[&str] = &[
+pub(crate) const STDLIB: &[&str] = &[
     "__future__",
     "abc",
     "antigravity",

@@ -18,7 +18,7 @@ enum Kind {
 }
 
 /// A stream as text.
-pub struct Stream {
+pub(super) struct Stream {
     kind: Kind,
     closed: Cell<bool>,
     /// What was read from the host but not yet asked for.
@@ -35,7 +35,7 @@ natives!(Stream, Buffer);
 struct Streams(Option<[Value; 3]>);
 
 /// `sys.__stdin__`, `sys.__stdout__`, `sys.__stderr__`.
-pub fn originals(vm: &mut Vm) -> [Value; 3] {
+pub(crate) fn originals(vm: &mut Vm) -> [Value; 3] {
     if let Some(streams) = &vm.extension::<Streams>().0 {
         return streams.clone();
     }
@@ -49,40 +49,8 @@ pub fn originals(vm: &mut Vm) -> [Value; 3] {
     made
 }
 
-/// A stream by its name in `sys`, as it is now; `None` if it is the host's own and nothing else need be asked.
-fn current(vm: &mut Vm, name: &str) -> Option<Value> {
-    let sys = vm.intern("sys");
-    let Some(Value::Module(sys)) = vm.modules.get_str(&sys) else { return None };
-    let name = vm.intern(name);
-    let found = sys.dict.get_str(&name)?;
-    match found.data::<Stream>() {
-        Some(stream)
-            if !stream.closed.get()
-                && !matches!((stream.kind, name.as_str()), (Kind::Errors, "stdout") | (Kind::Output, "stderr")) =>
-        {
-            None
-        }
-        _ => Some(found),
-    }
-}
-
-/// What `print` writes to, when a script has put something of its own in place of the host's output.
-pub fn stdout_object(vm: &mut Vm) -> Option<Value> {
-    current(vm, "stdout")
-}
-
-/// The same for errors.
-pub fn stderr_object(vm: &mut Vm) -> Option<Value> {
-    current(vm, "stderr")
-}
-
-/// The same for input.
-pub fn stdin_object(vm: &mut Vm) -> Option<Value> {
-    current(vm, "stdin")
-}
-
 /// A line of standard input with its line end; empty at the end.
-pub fn read_line(vm: &mut Vm) -> Result<String> {
+pub(super) fn read_line(vm: &mut Vm) -> Result<String> {
     let [stdin, ..] = originals(vm);
     match stdin.data::<Stream>() {
         Some(stream) => stream.line(vm),
@@ -154,7 +122,7 @@ fn unsupported(vm: &mut Vm, what: &str) -> Error {
 }
 
 /// `io.UnsupportedOperation`, which is both an `OSError` and a `ValueError`.
-pub fn make_unsupported(vm: &mut Vm) -> Rc<Class> {
+pub(super) fn make_unsupported(vm: &mut Vm) -> Rc<Class> {
     let bases = vec![vm.types.OSError.clone(), vm.types.ValueError.clone()];
     let ancestors = vm.linearize(&bases).unwrap_or_else(|_| bases.clone());
     let dict = Rc::new(crate::object::Dict::new());

@@ -92,15 +92,3 @@ pub(super) fn flags(vm: &mut Vm) -> Value {
 pub(super) fn asyncgen_hooks(vm: &mut Vm, first: Value, finalizer: Value) -> Value {
     structure!(vm, "sys.asyncgen_hooks", 0 "firstiter" = first, 1 "finalizer" = finalizer)
 }
-
-pub(super) fn unraisable(vm: &mut Vm, values: [Value; 5]) -> Value {
-    let [kind, value, traceback, message, object] = values;
-    structure!(
-        vm, "sys.UnraisableHookArgs",
-        0 "exc_type" = kind,
-        1 "exc_value" = value,
-        2 "exc_traceback" = traceback,
-        3 "err_msg" = message,
-        4 "object" = object,
-    )
-}

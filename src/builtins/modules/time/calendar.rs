@@ -2,7 +2,7 @@
 
 /// A broken-down time.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Fields {
+pub(crate) struct Fields {
     pub year: i64,
     /// 1 to 12.
     pub month: i64,
@@ -22,26 +22,17 @@ pub struct Fields {
 
 const DAYS_BEFORE: [i64; 13] = [0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
 
-pub fn is_leap(year: i64) -> bool {
+pub(crate) fn is_leap(year: i64) -> bool {
     year.rem_euclid(4) == 0 && (year.rem_euclid(100) != 0 || year.rem_euclid(400) == 0)
 }
 
-pub fn days_in_month(year: i64, month: i64) -> i64 {
-    match month {
-        2 if is_leap(year) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
-}
-
 /// Days of the year before a month begins.
-pub fn days_before_month(year: i64, month: i64) -> i64 {
+pub(crate) fn days_before_month(year: i64, month: i64) -> i64 {
     DAYS_BEFORE[month.clamp(1, 12) as usize] + i64::from(month > 2 && is_leap(year))
 }
 
 /// The number of a day; 1970-01-01 is 0. The month may be any number.
-pub fn day_number(year: i64, month: i64, day: i64) -> i64 {
+pub(crate) fn day_number(year: i64, month: i64, day: i64) -> i64 {
     let year = year + (month - 1).div_euclid(12);
     let month = (month - 1).rem_euclid(12) + 1;
     let before = year - 1;
@@ -50,7 +41,7 @@ pub fn day_number(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// Year, month and day of a day by number.
-pub fn date_of(number: i64) -> (i64, i64, i64) {
+pub(crate) fn date_of(number: i64) -> (i64, i64, i64) {
     // Years are counted from March, so that a leap day is the last day of its year.
     let shifted = number + 719_468;
     let era = shifted.div_euclid(146_097);
@@ -64,12 +55,12 @@ pub fn date_of(number: i64) -> (i64, i64, i64) {
 }
 
 /// Monday is 0.
-pub fn weekday_of(number: i64) -> i64 {
+pub(crate) fn weekday_of(number: i64) -> i64 {
     (number + 3).rem_euclid(7)
 }
 
 /// ISO year, week and weekday (Monday is 1).
-pub fn iso_calendar(year: i64, month: i64, day: i64) -> (i64, i64, i64) {
+pub(crate) fn iso_calendar(year: i64, month: i64, day: i64) -> (i64, i64, i64) {
     let number = day_number(year, month, day);
     let thursday = number - weekday_of(number) + 3;
     let (iso_year, _, _) = date_of(thursday);
@@ -78,7 +69,7 @@ pub fn iso_calendar(year: i64, month: i64, day: i64) -> (i64, i64, i64) {
 }
 
 /// The fields of a moment in seconds since 1970.
-pub fn fields_of(seconds: i64, offset: i64, zone: &str) -> Fields {
+pub(crate) fn fields_of(seconds: i64, offset: i64, zone: &str) -> Fields {
     let local = seconds + offset;
     let number = local.div_euclid(86_400);
     let of_day = local.rem_euclid(86_400);

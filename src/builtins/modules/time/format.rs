@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use super::calendar::{Fields, day_number, iso_calendar};
 
-pub const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
-pub const MONTHS: [&str; 12] = [
+pub(crate) const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+pub(crate) const MONTHS: [&str; 12] = [
     "January",
     "February",
     "March",
@@ -20,11 +20,11 @@ pub const MONTHS: [&str; 12] = [
     "December",
 ];
 
-pub fn day_name(weekday: i64) -> &'static str {
+pub(crate) fn day_name(weekday: i64) -> &'static str {
     DAYS[weekday.rem_euclid(7) as usize]
 }
 
-pub fn month_name(month: i64) -> &'static str {
+pub(crate) fn month_name(month: i64) -> &'static str {
     MONTHS[(month - 1).rem_euclid(12) as usize]
 }
 
@@ -39,7 +39,7 @@ fn push_number(out: &mut String, n: i64, width: usize, usual: char, flag: Option
 }
 
 /// `+hhmm`, with seconds if there are any.
-pub fn offset_text(offset: i64, separator: &str) -> String {
+pub(crate) fn offset_text(offset: i64, separator: &str) -> String {
     let (sign, whole) = if offset < 0 { ('-', -offset) } else { ('+', offset) };
     let mut text = format!("{sign}{:02}{separator}{:02}", whole / 3600, whole / 60 % 60);
     if whole % 60 != 0 {
@@ -49,7 +49,7 @@ pub fn offset_text(offset: i64, separator: &str) -> String {
 }
 
 /// `strftime(format, fields)`.
-pub fn strftime(format: &str, t: &Fields) -> String {
+pub(crate) fn strftime(format: &str, t: &Fields) -> String {
     let mut out = String::with_capacity(format.len() * 2);
     push(&mut out, format, t);
     out

@@ -1,8 +1,8 @@
 //! The module `time`, on the host's clock.
 
-pub mod calendar;
-pub mod format;
-pub mod parse;
+pub(super) mod calendar;
+pub(super) mod format;
+pub(super) mod parse;
 
 use std::rc::Rc;
 
@@ -20,7 +20,7 @@ use calendar::{Fields, day_number, fields_of, weekday_of};
 
 const SECOND: i128 = 1_000_000_000;
 
-pub const FUNCTIONS: &[Row] = &[
+pub(super) const FUNCTIONS: &[Row] = &[
     native("time()", |vm, _| Ok(Value::Float(seconds(vm.host.clock.wall())))),
     native("time_ns()", |vm, _| Ok(nanoseconds(vm.host.clock.wall()))),
     native("monotonic()", |vm, _| Ok(Value::Float(seconds(vm.host.clock.monotonic())))),
@@ -76,11 +76,11 @@ const STRUCT_TIME: &[Row] = &[
 const FIELDS: &[&str] =
     &["tm_year", "tm_mon", "tm_mday", "tm_hour", "tm_min", "tm_sec", "tm_wday", "tm_yday", "tm_isdst"];
 
-pub fn struct_time_class(vm: &mut Vm) -> Rc<Class> {
+pub(super) fn struct_time_class(vm: &mut Vm) -> Rc<Class> {
     new_structure(vm, "time.struct_time", FIELDS, STRUCT_TIME)
 }
 
-pub fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
+pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
     let class = struct_time_class(vm);
     for (key, count) in [("n_fields", 11), ("n_unnamed_fields", 0)] {
         let key = vm.intern(key);
@@ -108,7 +108,7 @@ pub fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
 }
 
 /// Nanoseconds as seconds, rounded as Python does: exact where they are whole.
-pub fn seconds(nanoseconds: i128) -> f64 {
+pub(super) fn seconds(nanoseconds: i128) -> f64 {
     if nanoseconds % SECOND == 0 { (nanoseconds / SECOND) as f64 } else { nanoseconds as f64 / 1e9 }
 }
 
@@ -229,7 +229,7 @@ fn local_fields(vm: &mut Vm, given: &Value) -> Result<Fields> {
     checked_fields(vm, moment, offset.into(), &zone)
 }
 
-pub fn struct_time(vm: &mut Vm, t: &Fields) -> Value {
+pub(super) fn struct_time(vm: &mut Vm, t: &Fields) -> Value {
     let class = struct_time_class(vm);
     let items = [t.year, t.month, t.day, t.hour, t.minute, t.second, t.weekday, t.yearday, t.isdst].map(Value::Int);
     let value = wrapped(&class, Value::tuple(items));
@@ -366,7 +366,7 @@ fn strftime(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 }
 
 /// Reads a time by a format, with the errors that Python raises.
-pub fn parse(vm: &mut Vm, data: &Value, format: &Value) -> Result<parse::Parsed> {
+pub(super) fn parse(vm: &mut Vm, data: &Value, format: &Value) -> Result<parse::Parsed> {
     for (at, value) in [data, format].into_iter().enumerate() {
         if value.as_str().is_none() {
             let class = vm.class_of(value);

@@ -4,11 +4,8 @@ use super::calendar::{Fields, date_of, day_number, days_before_month, is_leap, i
 use super::format::{DAYS, MONTHS};
 
 /// What `strptime` finds besides the fields.
-pub struct Parsed {
+pub(crate) struct Parsed {
     pub fields: Fields,
-    pub microsecond: i64,
-    /// The part of the UTC offset below a second, in microseconds.
-    pub offset_micros: i64,
     /// A day of a month was given but no year: Python warns that this is ambiguous.
     pub dayless_year: bool,
 }
@@ -21,7 +18,7 @@ enum Piece {
 }
 
 /// Reads a text by a format; the message of a `ValueError` if it does not fit.
-pub fn strptime(text: &str, format: &str) -> Result<Parsed, String> {
+pub(crate) fn strptime(text: &str, format: &str) -> Result<Parsed, String> {
     let pieces = pieces(format)?;
     let chars: Vec<char> = text.chars().collect();
     let mut found = Vec::new();
@@ -227,7 +224,6 @@ fn assemble(groups: &[(char, String)]) -> Result<Parsed, String> {
         }
         None => int('H').unwrap_or(0),
     };
-    let microsecond = text('f').map_or(0, |f| format!("{f:0<6}").parse().unwrap_or(0));
     let mut weekday = index('A', &DAYS, 99).or(index('a', &DAYS, 3));
     if let Some(w) = int('w') {
         weekday = Some((w + 6) % 7);
@@ -286,7 +282,7 @@ fn assemble(groups: &[(char, String)]) -> Result<Parsed, String> {
     if leap_fix {
         year = 1900;
     }
-    let (offset, offset_micros) = match text('z') {
+    let (offset, _) = match text('z') {
         None => (None, 0),
         Some("Z" | "z") => (Some(0), 0),
         Some(z) => parse_offset(z)?,
@@ -306,7 +302,7 @@ fn assemble(groups: &[(char, String)]) -> Result<Parsed, String> {
         offset,
         zone,
     };
-    Ok(Parsed { fields, microsecond, offset_micros, dayless_year })
+    Ok(Parsed { fields, dayless_year })
 }
 
 fn check_iso(

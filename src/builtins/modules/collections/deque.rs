@@ -1,0 +1,471 @@
+//! `collections.deque`.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use crate::builtins::modules::support::{class_given, define, natives, this};
+use crate::machine::{Vm, compare};
+use crate::object::class::{Class, Instance, Layout};
+use crate::object::iter::{Iter, NativeIter};
+use crate::object::native::{Row, class_method, getter, method, static_method};
+use crate::object::{Error, Result, Value, gc};
+use crate::symbol::sym;
+use crate::syntax::ast::CmpOp;
+
+#[derive(Default)]
+pub(super) struct Deque {
+    pub items: RefCell<VecDeque<Value>>,
+    most: Cell<Option<usize>>,
+    /// Changes whenever an item is added or removed.
+    version: Cell<u64>,
+}
+
+natives!(Deque);
+
+impl Drop for Deque {
+    fn drop(&mut self) {
+        gc::release(&mut std::mem::take(self.items.get_mut()).into());
+    }
+}
+
+impl Deque {
+    fn changed(&self) {
+        self.version.set(self.version.get().wrapping_add(1));
+    }
+
+    /// Adds at the right end; what falls out at the left is returned, to be dropped when nothing is borrowed.
+    fn push_back(&self, item: Value) -> Option<Value> {
+        self.changed();
+        let mut items = self.items.borrow_mut();
+        items.push_back(item);
+        if self.most.get().is_some_and(|most| items.len() > most) { items.pop_front() } else { None }
+    }
+
+    fn push_front(&self, item: Value) -> Option<Value> {
+        self.changed();
+        let mut items = self.items.borrow_mut();
+        items.push_front(item);
+        if self.most.get().is_some_and(|most| items.len() > most) { items.pop_back() } else { None }
+    }
+
+    fn to_vec(&self) -> Vec<Value> {
+        self.items.borrow().iter().cloned().collect()
+    }
+
+    fn len(&self) -> usize {
+        self.items.borrow().len()
+    }
+
+    fn get(&self, at: usize) -> Option<Value> {
+        self.items.borrow().get(at).cloned()
+    }
+}
+
+pub(super) fn class(vm: &mut Vm) -> Rc<Class> {
+    let object = vm.types.object.clone();
+    let class = define(vm, "collections.deque", &object, Layout::Native(204), METHODS);
+    let hash = vm.name(sym::__hash__).clone();
+    class.dict.set_str(&hash, Value::None);
+    class
+}
+
+fn empty(vm: &mut Vm) -> Error {
+    vm.index_error("pop from an empty deque")
+}
+
+const METHODS: &[Row] = &[
+    static_method("__new__(cls, /, *args, **kwargs)", |vm, args| {
+        let class = class_given(vm, args)?;
+        Ok(Instance::native(&class, Deque::default()))
+    }),
+    method("__init__(iterable=(), maxlen=None)", init),
+    method("append(item, /)", |vm, args| {
+        let out = this!(vm, args[0], Deque).push_back(args[1].clone());
+        drop(out);
+        Ok(Value::None)
+    }),
+    method("appendleft(item, /)", |vm, args| {
+        let out = this!(vm, args[0], Deque).push_front(args[1].clone());
+        drop(out);
+        Ok(Value::None)
+    }),
+    method("pop()", |vm, args| {
+        let deque = this!(vm, args[0], Deque);
+        deque.changed();
+        let item = deque.items.borrow_mut().pop_back();
+        item.ok_or_else(|| empty(vm))
+    }),
+    method("popleft()", |vm, args| {
+        let deque = this!(vm, args[0], Deque);
+        deque.changed();
+        let item = deque.items.borrow_mut().pop_front();
+        item.ok_or_else(|| empty(vm))
+    }),
+    method("extend(iterable, /)", |vm, args| {
+        extend(vm, &args[0], &args[1])?;
+        Ok(Value::None)
+    }),
+    method("extendleft(iterable, /)", |vm, args| {
+        let deque = this!(vm, args[0], Deque);
+        if args[1].is(&args[0]) {
+            for item in deque.to_vec() {
+                drop(deque.push_front(item));
+            }
+            return Ok(Value::None);
+        }
+        vm.for_each(&args[1], |_, item| {
+            drop(deque.push_front(item));
+            Ok(true)
+        })?;
+        Ok(Value::None)
+    }),
+    method("clear()", |vm, args| {
+        let deque = this!(vm, args[0], Deque);
+        deque.changed();
+        let old = deque.items.take();
+        drop(old);
+        Ok(Value::None)
+    }),
+    method("copy()", copy),
+    method("__copy__()", copy),
+    method("count(value, /)", |vm, args| {
+        let deque = this!(vm, args[0], Deque);
+        let mut count = 0;
+        search(vm, deque, &args[1], 0, usize::MAX, "deque mutated during iteration", |_| {
+            count += 1;
+            true
+        })?;
+        Ok(Value::Int(count))
+    }),
+    method("index(value, start=0, stop=9223372036854775807, /)", index),
+    method("insert(index, value, /)", |vm, args| {
+        let deque = this!(vm, args[0], Deque);
+        let at = vm.to_i64(&args[1])?;
+        let len = deque.len();
+        if deque.most.get().is_some_and(|most| len >= most) {
+            return Err(vm.index_error("deque already at its maximum size"));
+        }
+        let at = if at < 0 { (at + len as i64).max(0) as usize } else { (at as usize).min(len) };
+        deque.changed();
+        deque.items.borrow_mut().insert(at, args[2].clone());
+        Ok(Value::None)
+    }),
+    method("remove(value, /)", |vm, args| {
+        let deque = this!(vm, args[0], Deque);
+        let mut found = None;
+        search(vm, deque, &args[1], 0, usize::MAX, "deque mutated during remove().", |at| {
+            found = Some(at);
+            false
+        })?;
+        let Some(at) = found else { return Err(vm.value_error("deque.remove(x): x not in deque")) };
+        deque.changed();
+        let removed = deque.items.borrow_mut().remove(at);
+        drop(removed);
+        Ok(Value::None)
+    }),
+    method("reverse()", |vm, args| {
+        let deque = this!(vm, args[0], Deque);
+        deque.items.borrow_mut().make_contiguous().reverse();
+        Ok(Value::None)
+    }),
+    method("rotate(n=1, /)", |vm, args| {
+        let deque = this!(vm, args[0], Deque);
+        let n = vm.to_i64(&args[1])?;
+        let len = deque.len();
+        if len > 1 {
+            deque.changed();
+            deque.items.borrow_mut().rotate_right(n.rem_euclid(len as i64) as usize);
+        }
+        Ok(Value::None)
+    }),
+    method("__len__()", |vm, args| Ok(Value::usize(this!(vm, args[0], Deque).len()))),
+    method("__bool__()", |vm, args| Ok(Value::Bool(this!(vm, args[0], Deque).len() > 0))),
+    method("__getitem__(key, /)", |vm, args| {
+        let deque = this!(vm, args[0], Deque);
+        let at = position(vm, deque, &args[1])?;
+        Ok(deque.get(at).unwrap_or_default())
+    }),
+    method("__setitem__(key, value, /)", |vm, args| {
+        let deque = this!(vm, args[0], Deque);
+        let at = position(vm, deque, &args[1])?;
+        let old = deque.items.borrow_mut().get_mut(at).map(|place| std::mem::replace(place, args[2].clone()));
+        drop(old);
+        Ok(Value::None)
+    }),
+    method("__delitem__(key, /)", |vm, args| {
+        let deque = this!(vm, args[0], Deque);
+        let at = position(vm, deque, &args[1])?;
+        deque.changed();
+        let removed = deque.items.borrow_mut().remove(at);
+        drop(removed);
+        Ok(Value::None)
+    }),
+    method("__contains__(key, /)", |vm, args| {
+        let deque = this!(vm, args[0], Deque);
+        let mut found = false;
+        search(vm, deque, &args[1], 0, usize::MAX, "deque mutated during iteration", |_| {
+            found = true;
+            false
+        })?;
+        Ok(Value::Bool(found))
+    }),
+    method("__iter__()", |vm, args| iterate(vm, &args[0], false)),
+    method("__reversed__()", |vm, args| iterate(vm, &args[0], true)),
+    method("__add__(value, /)", |vm, args| {
+        let deque = this!(vm, args[0], Deque);
+        let Some(other) = args[1].data::<Deque>() else {
+            let name = vm.type_name(&args[1]);
+            return Err(vm.type_error(format!("can only concatenate deque (not \"{}\") to deque", name.as_str())));
+        };
+        let items = deque.to_vec().into_iter().chain(other.to_vec()).collect();
+        Ok(like(vm, &args[0], deque, items))
+    }),
+    method("__iadd__(value, /)", |vm, args| {
+        extend(vm, &args[0], &args[1])?;
+        Ok(args[0].clone())
+    }),
+    method("__mul__(value, /)", multiply),
+    method("__rmul__(value, /)", multiply),
+    method("__imul__(value, /)", |vm, args| {
+        let product = multiply(vm, args)?;
+        let deque = this!(vm, args[0], Deque);
+        if let Some(product) = product.data::<Deque>() {
+            deque.changed();
+            let old = deque.items.replace(product.items.take());
+            drop(old);
+        }
+        Ok(args[0].clone())
+    }),
+    method("__eq__(value, /)", |vm, args| order(vm, args, CmpOp::Eq)),
+    method("__ne__(value, /)", |vm, args| order(vm, args, CmpOp::NotEq)),
+    method("__lt__(value, /)", |vm, args| order(vm, args, CmpOp::Lt)),
+    method("__le__(value, /)", |vm, args| order(vm, args, CmpOp::LtE)),
+    method("__gt__(value, /)", |vm, args| order(vm, args, CmpOp::Gt)),
+    method("__ge__(value, /)", |vm, args| order(vm, args, CmpOp::GtE)),
+    method("__repr__()", repr),
+    method("__reduce__()", |vm, args| {
+        let deque = this!(vm, args[0], Deque);
+        let most = deque.most.get().map_or(Value::None, Value::usize);
+        let class = Value::Class(vm.class_of(&args[0]));
+        Ok(Value::tuple([class, Value::tuple([Value::list(deque.to_vec()), most])]))
+    }),
+    class_method("__class_getitem__(object, /)", |vm, args| Ok(vm.generic_alias(&args[0], &args[1]))),
+    getter("maxlen", |vm, this| Ok(this!(vm, this, Deque).most.get().map_or(Value::None, Value::usize))),
+];
+
+fn init(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let deque = this!(vm, args[0], Deque);
+    let most = match &args[2] {
+        Value::None => None,
+        given => {
+            let most = vm.to_i64(given)?;
+            let Ok(most) = usize::try_from(most) else {
+                return Err(vm.value_error("maxlen must be non-negative"));
+            };
+            Some(most)
+        }
+    };
+    deque.most.set(most);
+    let old = deque.items.take();
+    drop(old);
+    extend(vm, &args[0], &args[1])?;
+    Ok(Value::None)
+}
+
+fn extend(vm: &mut Vm, this: &Value, iterable: &Value) -> Result<()> {
+    let deque = this!(vm, this, Deque);
+    let items = match iterable {
+        Value::List(list) => list.to_vec(),
+        Value::Tuple(items) => items.to_vec(),
+        other if other.is(this) => deque.to_vec(),
+        other => {
+            return vm.for_each(other, |_, item| {
+                drop(deque.push_back(item));
+                Ok(true)
+            });
+        }
+    };
+    for item in items {
+        drop(deque.push_back(item));
+    }
+    Ok(())
+}
+
+/// A deque of the same class and length limit.
+fn like(vm: &mut Vm, this: &Value, deque: &Deque, items: Vec<Value>) -> Value {
+    let class = vm.class_of(this);
+    let made = Deque { items: RefCell::default(), most: deque.most.clone(), version: Cell::new(0) };
+    for item in items {
+        drop(made.push_back(item));
+    }
+    Instance::native(&class, made)
+}
+
+fn copy(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let deque = this!(vm, args[0], Deque);
+    let class = vm.class_of(&args[0]);
+    if class.builtin {
+        return Ok(like(vm, &args[0], deque, deque.to_vec()));
+    }
+    let class = Value::Class(class);
+    match deque.most.get() {
+        None => vm.call(&class, &[args[0].clone()]),
+        Some(most) => vm.call(&class, &[args[0].clone(), Value::usize(most)]),
+    }
+}
+
+fn multiply(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let deque = this!(vm, args[0], Deque);
+    let Some(count) = vm.index_opt(&args[1])? else { return Ok(Value::NotImplemented) };
+    let count = usize::try_from(count.as_int().unwrap_or(i64::MAX)).unwrap_or(0);
+    let items = deque.to_vec();
+    if items.len().checked_mul(count).is_none_or(|len| len > isize::MAX as usize / 16) {
+        return Err(vm.memory_error());
+    }
+    let items = std::iter::repeat_n(items, count).flatten().collect();
+    Ok(like(vm, &args[0], deque, items))
+}
+
+fn position(vm: &mut Vm, deque: &Deque, key: &Value) -> Result<usize> {
+    let Some(index) = vm.index_opt(key)? else {
+        let name = vm.type_name(key);
+        return Err(vm.type_error(format!("sequence index must be integer, not '{}'", name.as_str())));
+    };
+    let at = index.as_int().and_then(|at| crate::text::slice::index(at, deque.len()));
+    at.ok_or_else(|| vm.index_error("deque index out of range"))
+}
+
+/// Looks for a value; `found` says whether to go on.
+fn search(
+    vm: &mut Vm,
+    deque: &Deque,
+    wanted: &Value,
+    start: usize,
+    stop: usize,
+    mutated: &str,
+    mut found: impl FnMut(usize) -> bool,
+) -> Result<()> {
+    let version = deque.version.get();
+    let mut at = start;
+    while at < stop {
+        let Some(item) = deque.get(at) else { break };
+        let same = vm.eq(&item, wanted)?;
+        if deque.version.get() != version {
+            return Err(if mutated.ends_with('.') { vm.index_error(mutated) } else { vm.runtime_error(mutated) });
+        }
+        if same && !found(at) {
+            break;
+        }
+        at += 1;
+    }
+    Ok(())
+}
+
+fn index(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let deque = this!(vm, args[0], Deque);
+    let len = deque.len() as i64;
+    let mut bounds = [0; 2];
+    for (bound, given) in bounds.iter_mut().zip(&args[2..]) {
+        let n = crate::builtins::types::special::position(vm, given)?;
+        *bound = if n < 0 { n.saturating_add(len).max(0) as usize } else { n as usize };
+    }
+    let mut found = None;
+    search(vm, deque, &args[1], bounds[0], bounds[1], "deque mutated during iteration", |at| {
+        found = Some(at);
+        false
+    })?;
+    match found {
+        Some(at) => Ok(Value::usize(at)),
+        None => {
+            let shown = vm.repr(&args[1])?;
+            Err(vm.value_error(format!("{} is not in deque", shown.as_str())))
+        }
+    }
+}
+
+fn order(vm: &mut Vm, args: &[Value], op: CmpOp) -> Result<Value> {
+    let deque = this!(vm, args[0], Deque);
+    let Some(other) = args[1].data::<Deque>() else { return Ok(Value::NotImplemented) };
+    let (a, b) = (deque.to_vec(), other.to_vec());
+    if a.len() != b.len() && matches!(op, CmpOp::Eq | CmpOp::NotEq) {
+        return Ok(Value::Bool(op == CmpOp::NotEq));
+    }
+    for (x, y) in a.iter().zip(&b) {
+        if !vm.eq(x, y)? {
+            return match op {
+                CmpOp::Eq => Ok(Value::Bool(false)),
+                CmpOp::NotEq => Ok(Value::Bool(true)),
+                _ => vm.compare(op, x, y),
+            };
+        }
+    }
+    Ok(Value::Bool(compare::holds(op, a.len().cmp(&b.len()))))
+}
+
+fn repr(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let deque = this!(vm, args[0], Deque);
+    let mut text = String::new();
+    let Some(guard) = vm.enter_repr(&mut text, &args[0], "[...]")? else { return Ok(Value::string(text)) };
+    text.push_str(&vm.type_name(&args[0]));
+    text.push('(');
+    let result = vm.push_repr(&mut text, &Value::list(deque.to_vec()));
+    if let Some(most) = deque.most.get() {
+        text.push_str(&format!(", maxlen={most}"));
+    }
+    text.push(')');
+    vm.leave_repr(guard);
+    result.map(|()| Value::string(text))
+}
+
+struct DequeIter {
+    deque: Value,
+    at: usize,
+    version: u64,
+    backwards: bool,
+}
+
+fn iterate(vm: &mut Vm, value: &Value, backwards: bool) -> Result<Value> {
+    let deque = this!(vm, value, Deque);
+    let object = vm.types.object.clone();
+    let class = match backwards {
+        false => define(vm, "_collections._deque_iterator", &object, Layout::Final, ITERATOR),
+        true => define(vm, "_collections._deque_reverse_iterator", &object, Layout::Final, ITERATOR),
+    };
+    let version = deque.version.get();
+    Ok(Iter::native(&class, DequeIter { deque: value.clone(), at: 0, version, backwards }))
+}
+
+const ITERATOR: &[Row] = &[
+    method("__iter__()", |_, args| Ok(args[0].clone())),
+    method("__next__()", |vm, args| match vm.next(&args[0])? {
+        Some(item) => Ok(item),
+        None => Err(vm.stop_iteration(Value::None)),
+    }),
+    method("__length_hint__()", |vm, args| vm.length_hint(&args[0]).map(Value::usize)),
+];
+
+impl NativeIter for DequeIter {
+    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+        let Some(deque) = self.deque.data::<Deque>() else { return Ok(None) };
+        let len = deque.len();
+        if deque.version.get() != self.version {
+            self.at = usize::MAX;
+            return Err(vm.runtime_error("deque mutated during iteration"));
+        }
+        if self.at >= len {
+            return Ok(None);
+        }
+        let at = if self.backwards { len - 1 - self.at } else { self.at };
+        self.at += 1;
+        Ok(deque.get(at))
+    }
+
+    fn length_hint(&self) -> Option<usize> {
+        self.deque.data::<Deque>().map(|deque| deque.len().saturating_sub(self.at))
+    }
+
+    fn take_values(&mut self) -> Vec<Value> {
+        vec![self.deque.take()]
+    }
+}

@@ -1,0 +1,327 @@
+//! The dictionaries with something extra: `defaultdict` and `OrderedDict`.
+
+use std::rc::Rc;
+
+use crate::builtins::modules::support::{class_given, define, items, wrapped};
+use crate::machine::Vm;
+use crate::machine::attr::own_attr;
+use crate::object::class::{Class, Layout};
+use crate::object::iter::{Iter, NativeIter};
+use crate::object::native::{Row, attribute, method, static_method};
+use crate::object::{Dict, Result, Value};
+use crate::symbol::sym;
+
+pub(super) fn default_dict(vm: &mut Vm) -> Rc<Class> {
+    let dict = vm.types.dict.clone();
+    define(vm, "collections.defaultdict", &dict, Layout::Dict, DEFAULT)
+}
+
+pub(super) fn ordered_dict(vm: &mut Vm) -> Rc<Class> {
+    let dict = vm.types.dict.clone();
+    let class = define(vm, "collections.OrderedDict", &dict, Layout::Dict, ORDERED);
+    class.has_dict.set(true);
+    let hash = vm.name(sym::__hash__).clone();
+    class.dict.set_str(&hash, Value::None);
+    class
+}
+
+fn inner(vm: &mut Vm, value: &Value) -> Result<Rc<Dict>> {
+    match value.as_dict() {
+        Some(dict) => Ok(dict.clone()),
+        None => Err(crate::builtins::modules::support::wrong_self(vm, value, "dict")),
+    }
+}
+
+fn new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let class = class_given(vm, args)?;
+    Ok(wrapped(&class, Value::dict(Dict::new())))
+}
+
+/// Fills a dictionary with what a constructor is given.
+fn fill(vm: &mut Vm, dict: &Rc<Dict>, name: &str, positional: &[Value], keywords: &Value) -> Result<()> {
+    match positional {
+        [] => {}
+        [other] => vm.dict_update(dict, other)?,
+        many => return Err(vm.type_error(format!("{name} expected at most 1 argument, got {}", many.len()))),
+    }
+    vm.dict_update(dict, keywords)
+}
+
+fn copied(dict: &Dict) -> Value {
+    Value::Dict(Rc::new(Dict { table: dict.table.borrow().clone().into() }))
+}
+
+const FACTORY: &str = "_default_factory";
+
+fn factory(vm: &mut Vm, value: &Value) -> Value {
+    let name = vm.intern(FACTORY);
+    own_attr(value, &name).unwrap_or(Value::None)
+}
+
+fn set_factory(vm: &mut Vm, value: &Value, factory: Value) {
+    let name = vm.intern(FACTORY);
+    if let Value::Instance(instance) = value {
+        let root = instance.class.borrow().root_shape.clone();
+        let old = instance.attrs.borrow_mut().set(&root, &name, factory);
+        drop(old);
+    }
+}
+
+/// A defaultdict of the same class with other contents.
+fn like(vm: &mut Vm, value: &Value, contents: Value) -> Result<Value> {
+    let class = vm.class_of(value);
+    let factory = factory(vm, value);
+    if !class.builtin {
+        return vm.call(&Value::Class(class), &[factory, contents]);
+    }
+    let made = wrapped(&class, contents);
+    set_factory(vm, &made, factory);
+    Ok(made)
+}
+
+const DEFAULT: &[Row] = &[
+    static_method("__new__(cls, /, *args, **kwargs)", new),
+    method("__init__(*args, **kwargs)", |vm, args| {
+        let dict = inner(vm, &args[0])?;
+        let (factory, rest) = match items(&args[1]) {
+            [] => (Value::None, &[][..]),
+            [factory, rest @ ..] => (factory.clone(), rest),
+        };
+        if !factory.is_none() && !vm.is_callable(&factory) {
+            return Err(vm.type_error("first argument must be callable or None"));
+        }
+        set_factory(vm, &args[0], factory);
+        fill(vm, &dict, "dict", rest, &args[2])?;
+        Ok(Value::None)
+    }),
+    method("__missing__(key, /)", |vm, args| {
+        let factory = factory(vm, &args[0]);
+        if factory.is_none() {
+            return Err(vm.key_error(args[1].clone()));
+        }
+        let value = vm.call(&factory, &[])?;
+        let dict = inner(vm, &args[0])?;
+        if vm.class_of(&args[0]).builtin {
+            vm.dict_set(&dict, args[1].clone(), value.clone())?;
+        } else {
+            vm.set_item(&args[0], &args[1], value.clone())?;
+        }
+        Ok(value)
+    }),
+    method("__repr__()", |vm, args| {
+        let mut text = String::new();
+        let factory = factory(vm, &args[0]);
+        text.push_str(&vm.type_name(&args[0]));
+        text.push('(');
+        match vm.enter_repr(&mut text, &factory, "...")? {
+            Some(guard) if !factory.is_none() => {
+                let result = vm.push_repr(&mut text, &factory);
+                vm.leave_repr(guard);
+                result?;
+            }
+            Some(guard) => {
+                vm.leave_repr(guard);
+                text.push_str("None");
+            }
+            None => {}
+        }
+        text.push_str(", ");
+        let dict = inner(vm, &args[0])?;
+        vm.push_repr(&mut text, &Value::Dict(dict))?;
+        text.push(')');
+        Ok(Value::string(text))
+    }),
+    method("copy()", copy_default),
+    method("__copy__()", copy_default),
+    method("__or__(value, /)", |vm, args| {
+        let Some(other) = args[1].as_dict().cloned() else { return Ok(Value::NotImplemented) };
+        let dict = inner(vm, &args[0])?;
+        let made = like(vm, &args[0], copied(&dict))?;
+        let target = inner(vm, &made)?;
+        vm.dict_update(&target, &Value::Dict(other))?;
+        Ok(made)
+    }),
+    method("__ror__(value, /)", |vm, args| {
+        let Some(other) = args[1].as_dict().cloned() else { return Ok(Value::NotImplemented) };
+        let dict = inner(vm, &args[0])?;
+        let made = like(vm, &args[0], copied(&other))?;
+        let target = inner(vm, &made)?;
+        vm.dict_update(&target, &Value::Dict(dict))?;
+        Ok(made)
+    }),
+    method("__reduce__()", |vm, args| {
+        let factory = factory(vm, &args[0]);
+        let given = if factory.is_none() { Vec::new() } else { vec![factory] };
+        let dict = inner(vm, &args[0])?;
+        let pairs = vm.dict_view(&dict, crate::object::iter::DictPart::Items);
+        let pairs = vm.iter(&pairs)?;
+        let class = Value::Class(vm.class_of(&args[0]));
+        Ok(Value::tuple([class, Value::tuple(given), Value::None, Value::None, pairs]))
+    }),
+    attribute(
+        "default_factory",
+        |vm, this| Ok(factory(vm, this)),
+        |vm, this, new| {
+            set_factory(vm, this, new.bound().unwrap_or(Value::None));
+            Ok(())
+        },
+    ),
+];
+
+fn copy_default(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let dict = inner(vm, &args[0])?;
+    like(vm, &args[0], copied(&dict))
+}
+
+const ORDERED: &[Row] = &[
+    static_method("__new__(cls, /, *args, **kwargs)", new),
+    method("__init__(*args, **kwargs)", |vm, args| {
+        if vm.class_of(&args[0]).builtin {
+            let dict = inner(vm, &args[0])?;
+            fill(vm, &dict, "OrderedDict", items(&args[1]), &args[2])?;
+        } else {
+            // A subclass may have a `__setitem__` of its own.
+            update(vm, args)?;
+        }
+        Ok(Value::None)
+    }),
+    method("update(*args, **kwargs)", update),
+    method("move_to_end(key, last=True)", |vm, args| {
+        let dict = inner(vm, &args[0])?;
+        let Some((key, value)) = vm.dict_remove(&dict, &args[1])? else {
+            return Err(vm.key_error(args[1].clone()));
+        };
+        if vm.truth(&args[2])? {
+            vm.dict_set(&dict, key, value)?;
+        } else {
+            let rest = dict.table.borrow_mut().clear();
+            vm.dict_set(&dict, key, value)?;
+            for entry in rest.into_iter().filter(|entry| !entry.key.is_unbound()) {
+                vm.dict_set(&dict, entry.key, entry.value)?;
+            }
+        }
+        Ok(Value::None)
+    }),
+    method("popitem(last=True)", |vm, args| {
+        let dict = inner(vm, &args[0])?;
+        let last = vm.truth(&args[1])?;
+        let removed = {
+            let mut table = dict.table.borrow_mut();
+            let at = if last { table.entries().len().checked_sub(1) } else { table.first() };
+            at.and_then(|at| table.remove_at(at))
+        };
+        match removed {
+            Some((key, value)) => Ok(Value::tuple([key, value])),
+            None => Err(vm.key_error(Value::str("dictionary is empty"))),
+        }
+    }),
+    method("__eq__(other, /)", |vm, args| same(vm, args, true)),
+    method("__ne__(other, /)", |vm, args| same(vm, args, false)),
+    method("__repr__()", |vm, args| {
+        let mut text = String::new();
+        let Some(guard) = vm.enter_repr(&mut text, &args[0], "...")? else { return Ok(Value::string(text)) };
+        text.push_str(&vm.type_name(&args[0]));
+        text.push('(');
+        let dict = inner(vm, &args[0])?;
+        let result = if dict.is_empty() { Ok(()) } else { vm.push_repr(&mut text, &Value::Dict(dict)) };
+        text.push(')');
+        vm.leave_repr(guard);
+        result.map(|()| Value::string(text))
+    }),
+    method("copy()", copy_ordered),
+    method("__copy__()", copy_ordered),
+    method("__or__(value, /)", |vm, args| merge(vm, &args[0], &args[0], &args[1])),
+    method("__ror__(value, /)", |vm, args| merge(vm, &args[0], &args[1], &args[0])),
+    method("__ior__(value, /)", |vm, args| {
+        let dict = inner(vm, &args[0])?;
+        vm.dict_update(&dict, &args[1])?;
+        Ok(args[0].clone())
+    }),
+    method("__reversed__()", |vm, args| {
+        let mut keys = inner(vm, &args[0])?.keys();
+        keys.reverse();
+        Ok(ordered_iterator(vm, keys))
+    }),
+    method("__reduce__()", |vm, args| {
+        let dict = inner(vm, &args[0])?;
+        let pairs = vm.dict_view(&dict, crate::object::iter::DictPart::Items);
+        let pairs = vm.iter(&pairs)?;
+        let class = Value::Class(vm.class_of(&args[0]));
+        Ok(Value::tuple([class, Value::tuple([]), Value::None, Value::None, pairs]))
+    }),
+];
+
+fn update(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let given = Rc::new(Dict::new());
+    fill(vm, &given, "update", items(&args[1]), &args[2])?;
+    for (key, value) in given.pairs() {
+        vm.set_item(&args[0], &key, value)?;
+    }
+    Ok(Value::None)
+}
+
+fn copy_ordered(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let class = vm.class_of(&args[0]);
+    let dict = inner(vm, &args[0])?;
+    if class.builtin {
+        return Ok(wrapped(&class, copied(&dict)));
+    }
+    vm.call(&Value::Class(class), &[args[0].clone()])
+}
+
+fn merge(vm: &mut Vm, this: &Value, first: &Value, second: &Value) -> Result<Value> {
+    let (Some(first), Some(second)) = (first.as_dict().cloned(), second.as_dict().cloned()) else {
+        return Ok(Value::NotImplemented);
+    };
+    let made = vm.call(&Value::Class(vm.class_of(this)), &[Value::Dict(first)])?;
+    let target = inner(vm, &made)?;
+    vm.dict_update(&target, &Value::Dict(second))?;
+    Ok(made)
+}
+
+/// Two ordered dictionaries are equal if their order is the same too.
+fn same(vm: &mut Vm, args: &[Value], wanted: bool) -> Result<Value> {
+    let (Some(a), Some(b)) = (args[0].as_dict().cloned(), args[1].as_dict().cloned()) else {
+        return Ok(Value::NotImplemented);
+    };
+    let class = ordered_dict(vm);
+    if !vm.class_of(&args[1]).is_subclass(&class) {
+        return Ok(Value::Bool(vm.equals(&Value::Dict(a), &Value::Dict(b))? == wanted));
+    }
+    let (a, b) = (a.pairs(), b.pairs());
+    if a.len() != b.len() {
+        return Ok(Value::Bool(!wanted));
+    }
+    for ((key, value), (other_key, other_value)) in a.iter().zip(&b) {
+        if !vm.eq(key, other_key)? || !vm.eq(value, other_value)? {
+            return Ok(Value::Bool(!wanted));
+        }
+    }
+    Ok(Value::Bool(wanted))
+}
+
+struct Keys(std::vec::IntoIter<Value>);
+
+impl NativeIter for Keys {
+    fn next(&mut self, _: &mut Vm) -> Result<Option<Value>> {
+        Ok(self.0.next())
+    }
+
+    fn length_hint(&self) -> Option<usize> {
+        Some(self.0.len())
+    }
+}
+
+const ITERATOR: &[Row] = &[
+    method("__iter__()", |_, args| Ok(args[0].clone())),
+    method("__next__()", |vm, args| match vm.next(&args[0])? {
+        Some(item) => Ok(item),
+        None => Err(vm.stop_iteration(Value::None)),
+    }),
+];
+
+fn ordered_iterator(vm: &mut Vm, keys: Vec<Value>) -> Value {
+    let object = vm.types.object.clone();
+    let class = define(vm, "builtins.odict_iterator", &object, Layout::Final, ITERATOR);
+    Iter::native(&class, Keys(keys.into_iter()))
+}

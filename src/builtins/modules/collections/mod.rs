@@ -1,0 +1,104 @@
+//! The part of `collections` that must be fast.
+
+mod deque;
+mod dicts;
+
+use std::rc::Rc;
+
+use super::support::{export, field};
+use crate::machine::{Vm, ops};
+use crate::object::function::{Descriptor, Getter, Property};
+use crate::object::module::Module;
+use crate::object::native::{Row, native};
+use crate::object::{Result, Value};
+
+pub(super) const FUNCTIONS: &[Row] = &[
+    native("_count_elements(mapping, iterable, /)", count_elements),
+    native("_tuplegetter(cls, index, name, /)", tuple_getter),
+    native("_tuple_new(cls, values, /)", |vm, args| {
+        let class = super::support::class_given(vm, args)?;
+        Ok(super::support::wrapped(&class, args[1].clone()))
+    }),
+];
+
+pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
+    for class in [deque::class(vm), dicts::default_dict(vm), dicts::ordered_dict(vm)] {
+        export(vm, &module.dict, &class);
+    }
+    Ok(())
+}
+
+pub(super) fn setup_abc(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
+    let deque = deque::class(vm);
+    let name = vm.intern("_deque");
+    module.dict.set_str(&name, Value::Class(deque));
+    Ok(())
+}
+
+/// Counts the items of an iterable in a dictionary.
+fn count_elements(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let Some(counts) = args[0].as_dict().cloned() else { return Err(vm.type_error("a dict is needed")) };
+    vm.for_each(&args[1], |vm, item| {
+        let count = match vm.dict_get(&counts, &item)? {
+            Some(count) => ops::add(vm, &count, &Value::Int(1))?,
+            None => Value::Int(1),
+        };
+        vm.dict_set(&counts, item, count)?;
+        Ok(true)
+    })?;
+    Ok(Value::None)
+}
+
+/// The getters of the first fields of a named tuple.
+const FIELDS: [Getter; 24] = [
+    field::<0>,
+    field::<1>,
+    field::<2>,
+    field::<3>,
+    field::<4>,
+    field::<5>,
+    field::<6>,
+    field::<7>,
+    field::<8>,
+    field::<9>,
+    field::<10>,
+    field::<11>,
+    field::<12>,
+    field::<13>,
+    field::<14>,
+    field::<15>,
+    field::<16>,
+    field::<17>,
+    field::<18>,
+    field::<19>,
+    field::<20>,
+    field::<21>,
+    field::<22>,
+    field::<23>,
+];
+
+fn tuple_getter(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let class = super::support::class_given(vm, args)?;
+    let at = vm.to_i64(&args[1])? as usize;
+    let name = match args[2].as_str() {
+        Some(name) => vm.intern_str(name),
+        None => return Err(vm.type_error("a name must be a string")),
+    };
+    let descriptor = match FIELDS.get(at) {
+        Some(&get) => Descriptor::GetSet { name, class, get, set: Some(refuse) },
+        None => {
+            let operator = vm.import_module("operator")?;
+            let maker = vm.intern("itemgetter");
+            let maker = vm.get_attr(&operator, &maker)?;
+            let get = vm.call(&maker, &[args[1].clone()])?;
+            let doc = Value::string(format!("Alias for field number {at}")).into();
+            Descriptor::Property(Property { get, set: Value::None, delete: Value::None, doc, name: Some(name).into() })
+        }
+    };
+    Ok(Value::Descriptor(Rc::new(descriptor)))
+}
+
+fn refuse(vm: &mut Vm, _: &Value, new: Value) -> Result<()> {
+    let class = vm.types.AttributeError.clone();
+    Err(vm.error(&class, if new.is_unbound() { "can't delete attribute" } else { "can't set attribute" }))
+}

@@ -1,0 +1,280 @@
+//! The module `operator`: the operators as functions, and `itemgetter`, `attrgetter`, `methodcaller`.
+
+use std::rc::Rc;
+
+use super::support::{class_given, define, export, items, keywords, natives, this};
+use crate::machine::Vm;
+use crate::object::class::{Class, Instance, Layout};
+use crate::object::module::Module;
+use crate::object::native::{Row, method, native, static_method};
+use crate::object::{Result, Str, Value};
+use crate::symbol::sym;
+use crate::syntax::ast::{BinOp, CmpOp, UnaryOp};
+
+macro_rules! binary {
+    ($signature:literal, $op:ident) => {
+        native($signature, |vm, args| vm.binary(BinOp::$op, &args[0], &args[1]))
+    };
+}
+
+macro_rules! in_place {
+    ($signature:literal, $op:ident) => {
+        native($signature, |vm, args| vm.inplace(BinOp::$op, args[0].clone(), &args[1]))
+    };
+}
+
+macro_rules! compare {
+    ($signature:literal, $op:ident) => {
+        native($signature, |vm, args| vm.compare(CmpOp::$op, &args[0], &args[1]))
+    };
+}
+
+macro_rules! unary {
+    ($signature:literal, $op:ident) => {
+        native($signature, |vm, args| vm.unary(UnaryOp::$op, &args[0]))
+    };
+}
+
+pub(super) const FUNCTIONS: &[Row] = &[
+    binary!("add(a, b, /)", Add),
+    binary!("sub(a, b, /)", Sub),
+    binary!("mul(a, b, /)", Mul),
+    binary!("matmul(a, b, /)", MatMul),
+    binary!("truediv(a, b, /)", Div),
+    binary!("floordiv(a, b, /)", FloorDiv),
+    binary!("mod(a, b, /)", Mod),
+    binary!("pow(a, b, /)", Pow),
+    binary!("lshift(a, b, /)", LShift),
+    binary!("rshift(a, b, /)", RShift),
+    binary!("and_(a, b, /)", BitAnd),
+    binary!("or_(a, b, /)", BitOr),
+    binary!("xor(a, b, /)", BitXor),
+    in_place!("iadd(a, b, /)", Add),
+    in_place!("isub(a, b, /)", Sub),
+    in_place!("imul(a, b, /)", Mul),
+    in_place!("imatmul(a, b, /)", MatMul),
+    in_place!("itruediv(a, b, /)", Div),
+    in_place!("ifloordiv(a, b, /)", FloorDiv),
+    in_place!("imod(a, b, /)", Mod),
+    in_place!("ipow(a, b, /)", Pow),
+    in_place!("ilshift(a, b, /)", LShift),
+    in_place!("irshift(a, b, /)", RShift),
+    in_place!("iand(a, b, /)", BitAnd),
+    in_place!("ior(a, b, /)", BitOr),
+    in_place!("ixor(a, b, /)", BitXor),
+    compare!("lt(a, b, /)", Lt),
+    compare!("le(a, b, /)", LtE),
+    compare!("eq(a, b, /)", Eq),
+    compare!("ne(a, b, /)", NotEq),
+    compare!("ge(a, b, /)", GtE),
+    compare!("gt(a, b, /)", Gt),
+    unary!("neg(a, /)", Neg),
+    unary!("pos(a, /)", Pos),
+    unary!("inv(a, /)", Invert),
+    unary!("invert(a, /)", Invert),
+    native("abs(a, /)", |vm, args| {
+        let abs = vm.intern("abs");
+        let abs = vm.builtins.get_str(&abs).unwrap_or_default();
+        vm.call(&abs, args)
+    }),
+    native("not_(a, /)", |vm, args| Ok(Value::Bool(!vm.truth(&args[0])?))),
+    native("truth(a, /)", |vm, args| Ok(Value::Bool(vm.truth(&args[0])?))),
+    native("is_(a, b, /)", |_, args| Ok(Value::Bool(args[0].is(&args[1])))),
+    native("is_not(a, b, /)", |_, args| Ok(Value::Bool(!args[0].is(&args[1])))),
+    native("index(a, /)", |vm, args| vm.index(&args[0])),
+    native("concat(a, b, /)", |vm, args| sequence(vm, args, false)),
+    native("iconcat(a, b, /)", |vm, args| sequence(vm, args, true)),
+    native("contains(a, b, /)", |vm, args| Ok(Value::Bool(vm.contains(&args[0], &args[1])?))),
+    native("getitem(a, b, /)", |vm, args| vm.get_item(&args[0], &args[1])),
+    native("setitem(a, b, c, /)", |vm, args| {
+        vm.set_item(&args[0], &args[1], args[2].clone())?;
+        Ok(Value::None)
+    }),
+    native("delitem(a, b, /)", |vm, args| {
+        vm.del_item(&args[0], &args[1])?;
+        Ok(Value::None)
+    }),
+    native("countOf(a, b, /)", |vm, args| {
+        let mut count = 0;
+        vm.for_each(&args[0], |vm, item| {
+            count += i64::from(vm.eq(&item, &args[1])?);
+            Ok(true)
+        })?;
+        Ok(Value::Int(count))
+    }),
+    native("indexOf(a, b, /)", |vm, args| {
+        let (mut at, mut found) = (0, false);
+        vm.for_each(&args[0], |vm, item| {
+            found = vm.eq(&item, &args[1])?;
+            at += i64::from(!found);
+            Ok(!found)
+        })?;
+        if found { Ok(Value::Int(at)) } else { Err(vm.value_error("sequence.index(x): x not in sequence")) }
+    }),
+    native("length_hint(obj, default=0, /)", |vm, args| {
+        if !args[1].is_int() {
+            let name = vm.type_name(&args[1]);
+            return Err(vm.type_error(format!("'{}' object cannot be interpreted as an integer", name.as_str())));
+        }
+        let sized = matches!(args[0], Value::Iter(_))
+            || vm.has_special(&args[0], sym::__len__)
+            || vm.has_special(&args[0], sym::__length_hint__);
+        if sized { vm.length_hint(&args[0]).map(Value::usize) } else { Ok(args[1].clone()) }
+    }),
+    native("call(obj, /, *args, **kwargs)", |vm, args| {
+        let named = keywords(&args[2]);
+        vm.call_kw(&args[0], items(&args[1]), &named)
+    }),
+];
+
+fn sequence(vm: &mut Vm, args: &[Value], in_place: bool) -> Result<Value> {
+    let is_sequence = !matches!(args[0].unwrapped(), Value::Dict(_)) && vm.has_special(&args[0], sym::__getitem__);
+    if !is_sequence {
+        let name = vm.type_name(&args[0]);
+        return Err(vm.type_error(format!("'{}' object can't be concatenated", name.as_str())));
+    }
+    if in_place { vm.inplace(BinOp::Add, args[0].clone(), &args[1]) } else { vm.binary(BinOp::Add, &args[0], &args[1]) }
+}
+
+pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
+    let object = vm.types.object.clone();
+    for (full, rows) in [
+        ("operator.itemgetter", ITEM_GETTER),
+        ("operator.attrgetter", ATTR_GETTER),
+        ("operator.methodcaller", METHOD_CALLER),
+    ] {
+        let class = define(vm, full, &object, Layout::Native(205), rows);
+        export(vm, &module.dict, &class);
+    }
+    // The functions under the names of the special methods.
+    for row in FUNCTIONS {
+        let name = vm.intern(row.name());
+        let special = vm.intern(&format!("__{}__", row.name().trim_end_matches('_')));
+        if let Some(function) = module.dict.get_str(&name) {
+            let dunder = !matches!(row.name(), "truth" | "is_" | "is_not" | "countOf" | "indexOf" | "length_hint");
+            if dunder {
+                module.dict.set_str(&special, function);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The items that an `itemgetter` takes.
+struct Items(Vec<Value>);
+
+/// The dotted names that an `attrgetter` takes.
+struct Attributes(Vec<Vec<Rc<Str>>>);
+
+struct Call {
+    name: Rc<Str>,
+    args: Vec<Value>,
+    keywords: Vec<(Rc<Str>, Value)>,
+}
+
+natives!(Items, Attributes, Call);
+
+fn one_or_all(mut values: Vec<Value>) -> Value {
+    if values.len() == 1 { values.remove(0) } else { Value::tuple(values) }
+}
+
+/// `operator.name(a, b, key=c)`
+fn shown(vm: &mut Vm, class: &Class, positional: &[Value], named: &[(Rc<Str>, Value)]) -> Result<Value> {
+    let mut parts = Vec::new();
+    for value in positional {
+        parts.push(vm.repr(value)?.as_str().to_owned());
+    }
+    for (name, value) in named {
+        parts.push(format!("{}={}", name.as_str(), vm.repr(value)?.as_str()));
+    }
+    let module = vm.class_module(class);
+    let module = module.as_ref().map_or("operator", |m| m.as_str());
+    Ok(Value::string(format!("{module}.{}({})", class.name.borrow().as_str(), parts.join(", "))))
+}
+
+const ITEM_GETTER: &[Row] = &[
+    static_method("__new__(cls, /, *items)", |vm, args| {
+        let class = class_given(vm, args)?;
+        if items(&args[1]).is_empty() {
+            return Err(vm.type_error("itemgetter expected at least 1 argument, got 0"));
+        }
+        Ok(Instance::native(&class, Items(items(&args[1]).to_vec())))
+    }),
+    method("__call__(obj, /)", |vm, args| {
+        let getter = this!(vm, args[0], Items);
+        if let [only] = &getter.0[..] {
+            return vm.get_item(&args[1], only);
+        }
+        let mut found = Vec::with_capacity(getter.0.len());
+        for item in &getter.0 {
+            found.push(vm.get_item(&args[1], item)?);
+        }
+        Ok(Value::tuple(found))
+    }),
+    method("__repr__()", |vm, args| {
+        let getter = this!(vm, args[0], Items);
+        let class = vm.class_of(&args[0]);
+        shown(vm, &class, &getter.0, &[])
+    }),
+];
+
+const ATTR_GETTER: &[Row] = &[
+    static_method("__new__(cls, /, *attrs)", |vm, args| {
+        let class = class_given(vm, args)?;
+        if items(&args[1]).is_empty() {
+            return Err(vm.type_error("attrgetter expected at least 1 argument, got 0"));
+        }
+        let mut paths = Vec::new();
+        for name in items(&args[1]) {
+            let Some(name) = name.as_str() else { return Err(vm.type_error("attribute name must be a string")) };
+            paths.push(name.split('.').map(|part| vm.intern(part)).collect());
+        }
+        Ok(Instance::native(&class, Attributes(paths)))
+    }),
+    method("__call__(obj, /)", |vm, args| {
+        let getter = this!(vm, args[0], Attributes);
+        let mut found = Vec::with_capacity(getter.0.len());
+        for path in &getter.0 {
+            let mut value = args[1].clone();
+            for name in path {
+                value = vm.get_attr(&value, name)?;
+            }
+            found.push(value);
+        }
+        Ok(one_or_all(found))
+    }),
+    method("__repr__()", |vm, args| {
+        let getter = this!(vm, args[0], Attributes);
+        let class = vm.class_of(&args[0]);
+        let names: Vec<Value> = getter
+            .0
+            .iter()
+            .map(|path| Value::string(path.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(".")))
+            .collect();
+        shown(vm, &class, &names, &[])
+    }),
+];
+
+const METHOD_CALLER: &[Row] = &[
+    static_method("__new__(cls, name=<unrepresentable>, /, *args, **kwargs)", |vm, args| {
+        let class = class_given(vm, args)?;
+        if args[1].is_unbound() {
+            return Err(vm.type_error("methodcaller needs at least one argument, the method name"));
+        }
+        let Some(name) = args[1].as_str() else { return Err(vm.type_error("method name must be a string")) };
+        let name = vm.intern_str(name);
+        Ok(Instance::native(&class, Call { name, args: items(&args[2]).to_vec(), keywords: keywords(&args[3]) }))
+    }),
+    method("__call__(obj, /)", |vm, args| {
+        let caller = this!(vm, args[0], Call);
+        let method = vm.get_attr(&args[1], &caller.name)?;
+        vm.call_kw(&method, &caller.args, &caller.keywords)
+    }),
+    method("__repr__()", |vm, args| {
+        let caller = this!(vm, args[0], Call);
+        let class = vm.class_of(&args[0]);
+        let mut positional = vec![Value::Str(caller.name.clone())];
+        positional.extend_from_slice(&caller.args);
+        shown(vm, &class, &positional, &caller.keywords)
+    }),
+];

@@ -1,0 +1,67 @@
+//! The module `types`: the built-in classes that have no name elsewhere.
+
+use std::rc::Rc;
+
+use crate::machine::Vm;
+use crate::object::code::CodeKind;
+use crate::object::module::Module;
+use crate::object::native::{Row, native};
+use crate::object::{Class, Result, Value};
+
+pub(super) const FUNCTIONS: &[Row] = &[
+    // Makes the generators of a function awaitable; whether that is all there is to do.
+    native("_make_awaitable(func, /)", |_, args| {
+        if let Value::Function(function) = &args[0] {
+            match function.code.kind {
+                CodeKind::Coroutine => return Ok(Value::Bool(true)),
+                CodeKind::Generator => {
+                    function.code.iterable.set(true);
+                    return Ok(Value::Bool(true));
+                }
+                _ => {}
+            }
+        }
+        Ok(Value::Bool(false))
+    }),
+    native("_metaclass_of(meta, bases, /)", |vm, args| {
+        let bases = vm.collect(&args[1])?;
+        vm.metaclass_of(args[0].given(), &bases)
+    }),
+];
+
+pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
+    let types = &vm.types;
+    let classes: Vec<(&str, Rc<Class>)> = [
+        ("FunctionType", &types.function),
+        ("LambdaType", &types.function),
+        ("CodeType", &types.code),
+        ("MappingProxyType", &types.mappingproxy),
+        ("SimpleNamespace", &types.SimpleNamespace),
+        ("CellType", &types.cell),
+        ("GeneratorType", &types.generator),
+        ("CoroutineType", &types.coroutine),
+        ("AsyncGeneratorType", &types.async_generator),
+        ("MethodType", &types.method),
+        ("BuiltinFunctionType", &types.builtin_function_or_method),
+        ("BuiltinMethodType", &types.builtin_function_or_method),
+        ("MethodDescriptorType", &types.method_descriptor),
+        ("WrapperDescriptorType", &types.method_descriptor),
+        ("ModuleType", &types.module),
+        ("TracebackType", &types.traceback),
+        ("FrameType", &types.frame),
+        ("GetSetDescriptorType", &types.getset_descriptor),
+        ("MemberDescriptorType", &types.member_descriptor),
+        ("GenericAlias", &types.GenericAlias),
+        ("UnionType", &types.UnionType),
+        ("EllipsisType", &types.ellipsis),
+        ("NoneType", &types.NoneType),
+        ("NotImplementedType", &types.NotImplementedType),
+    ]
+    .map(|(name, class)| (name, class.clone()))
+    .into();
+    for (name, class) in classes {
+        let name = vm.intern(name);
+        module.dict.set_str(&name, Value::Class(class));
+    }
+    Ok(())
+}
