@@ -8,7 +8,7 @@ use crate::lower;
 use crate::machine::Vm;
 use crate::object::code::Code;
 use crate::object::module::Module;
-use crate::object::{Error, Exception, Value, gc};
+use crate::object::{Error, Exception, Str, Value, gc};
 use crate::source::Source;
 use crate::symbol::sym;
 
@@ -44,6 +44,18 @@ impl Interpreter {
         let source = Source::new(name, &text);
         let code = lower::compile_module(&mut self.vm, &source)?;
         Ok(Program { code })
+    }
+
+    /// All errors of a script, or if it has none, what is suspicious about it.
+    pub fn check(&mut self, name: &str, bytes: &[u8]) -> Vec<Diagnostic> {
+        let text = match crate::syntax::decode(bytes, name) {
+            Ok(text) => text,
+            Err(error) => return vec![*error],
+        };
+        let source = Source::new(name, &text);
+        let vm = &mut self.vm;
+        let builtins = vm.builtins.clone();
+        crate::lint::check(&source, &mut vm.interner, &|name| builtins.get_str(&Rc::new(Str::new(name))).is_some())
     }
 
     /// Runs a program as `__main__` and returns its exit status. An uncaught exception is shown on the host's stderr.

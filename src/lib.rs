@@ -11,6 +11,7 @@ pub mod builtins;
 pub mod diagnostic;
 pub mod host;
 pub mod interpreter;
+pub mod lint;
 pub mod lower;
 pub mod machine;
 pub mod object;

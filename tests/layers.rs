@@ -7,13 +7,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of the crate's root, lowest first.
-const LAYERS: [&str; 14] = [
+const LAYERS: [&str; 15] = [
     "source",
     "symbol",
     "diagnostic",
     "text",
     "syntax",
     "resolve",
+    "lint",
     "report",
     "host",
     "object",

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use aio::diagnostic::Diagnostic;
+use aio::diagnostic::{Diagnostic, Severity};
 use aio::host::{Clock, Host, VirtualClock};
 use aio::report::{self, ErrorFormat, Style};
 use aio::{Interpreter, source::Source, syntax};
@@ -32,6 +32,9 @@ pub(crate) struct Options {
     /// Only parse and check the scripts; report every error found
     #[arg(long)]
     check: bool,
+    /// With --check: end with status 1 if there are warnings
+    #[arg(long, requires = "check")]
+    deny_warnings: bool,
     /// Show what the interpreter makes of the script instead of running it
     #[arg(long, value_enum, value_name = "WHAT")]
     dump: Option<Dump>,
@@ -230,7 +233,7 @@ fn print_diagnostics(diagnostics: &[Diagnostic], style: &Style) {
     }
 }
 
-/// `--check`: every error in every file.
+/// `--check`: every error in every file, or what is suspicious in it.
 fn check(options: &Options, style: &Style) -> u8 {
     if options.script.is_empty() && options.command.is_none() {
         return usage("--check needs a FILE");
@@ -249,8 +252,9 @@ fn check(options: &Options, style: &Style) -> u8 {
                 continue;
             }
         };
-        if let Err(errors) = Interpreter::new(Host::closed()).compile(&input.name, &input.bytes) {
-            print_diagnostics(&errors, style);
+        let found = Interpreter::new(Host::closed()).check(&input.name, &input.bytes);
+        print_diagnostics(&found, style);
+        if found.iter().any(|d| d.severity == Severity::Error || options.deny_warnings) {
             status = status.max(1);
         }
     }

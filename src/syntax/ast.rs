@@ -10,7 +10,7 @@ use crate::source::Span;
 use crate::symbol::Symbol;
 
 /// Which scope of the resolver's table a node opens.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct ScopeId(pub u32);
 
 #[derive(Debug, Default)]

@@ -8,6 +8,7 @@ mod literal;
 mod number;
 mod parser;
 pub mod token;
+pub mod visit;
 mod verdict;
 
 use std::fmt::Write as _;

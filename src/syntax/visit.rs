@@ -1,0 +1,225 @@
+//! The parts of a node in the order of the text, for walks that need not know every kind of node.
+
+use super::ast::{
+    Arg, Comp, Expr, ExprKind, FStringPart, Param, Params, Pattern, PatternKind, Stmt, StmtKind, TypeParam,
+    TypeParamKind,
+};
+
+/// A part of a statement.
+pub enum Part<'a> {
+    Expr(&'a Expr),
+    /// An expression that is assigned to or deleted.
+    Target(&'a Expr),
+    Pattern(&'a Pattern),
+    Block(&'a [Stmt]),
+}
+
+/// The parts of a statement. Of a function or class these are the decorators, defaults, annotations, arguments and the
+/// body, all alike: a walk that cares about scopes handles definitions itself.
+pub fn stmt_parts<'a>(stmt: &'a Stmt, f: &mut dyn FnMut(Part<'a>)) {
+    use Part::{Block, Target};
+    match &stmt.kind {
+        StmtKind::Expr(value) => f(Part::Expr(value)),
+        StmtKind::Assign { targets, value } => {
+            f(Part::Expr(value));
+            targets.iter().for_each(|target| f(Target(target)));
+        }
+        StmtKind::AugAssign { target, value, .. } => {
+            f(Target(target));
+            f(Part::Expr(value));
+        }
+        StmtKind::AnnAssign { target, annotation, value, .. } => {
+            value.iter().for_each(|value| f(Part::Expr(value)));
+            f(Target(target));
+            f(Part::Expr(annotation));
+        }
+        StmtKind::Return(value) => value.iter().for_each(|value| f(Part::Expr(value))),
+        StmtKind::Delete(targets) => targets.iter().for_each(|target| f(Target(target))),
+        StmtKind::Raise { exc, cause } => exc.iter().chain(cause).for_each(|e| f(Part::Expr(e))),
+        StmtKind::Assert { test, msg } => std::iter::once(test).chain(msg).for_each(|e| f(Part::Expr(e))),
+        StmtKind::If { test, body, orelse } | StmtKind::While { test, body, orelse } => {
+            f(Part::Expr(test));
+            f(Block(body));
+            f(Block(orelse));
+        }
+        StmtKind::For { target, iter, body, orelse, .. } => {
+            f(Part::Expr(iter));
+            f(Target(target));
+            f(Block(body));
+            f(Block(orelse));
+        }
+        StmtKind::Try { body, handlers, orelse, finalbody, .. } => {
+            f(Block(body));
+            for handler in handlers {
+                handler.kind.iter().for_each(|kind| f(Part::Expr(kind)));
+                f(Block(&handler.body));
+            }
+            f(Block(orelse));
+            f(Block(finalbody));
+        }
+        StmtKind::With { items, body, .. } => {
+            for item in items {
+                f(Part::Expr(&item.context));
+                item.target.iter().for_each(|target| f(Target(target)));
+            }
+            f(Block(body));
+        }
+        StmtKind::FunctionDef(def) => {
+            def.decorators.iter().for_each(|e| f(Part::Expr(e)));
+            type_params(&def.type_params, f);
+            params(&def.params, &mut |e| f(Part::Expr(e)));
+            def.returns.iter().for_each(|e| f(Part::Expr(e)));
+            f(Block(&def.body));
+        }
+        StmtKind::ClassDef(def) => {
+            def.decorators.iter().for_each(|e| f(Part::Expr(e)));
+            type_params(&def.type_params, f);
+            def.args.iter().for_each(|arg| f(Part::Expr(arg.value())));
+            f(Block(&def.body));
+        }
+        StmtKind::Match { subject, cases } => {
+            f(Part::Expr(subject));
+            for case in cases {
+                f(Part::Pattern(&case.pattern));
+                case.guard.iter().for_each(|guard| f(Part::Expr(guard)));
+                f(Block(&case.body));
+            }
+        }
+        StmtKind::TypeAlias { name, type_params: params, value, .. } => {
+            f(Target(name));
+            type_params(params, f);
+            f(Part::Expr(value));
+        }
+        StmtKind::Global(_)
+        | StmtKind::Nonlocal(_)
+        | StmtKind::Pass
+        | StmtKind::Break
+        | StmtKind::Continue
+        | StmtKind::Import(_)
+        | StmtKind::ImportFrom { .. } => {}
+    }
+}
+
+fn type_params<'a>(params: &'a [TypeParam], f: &mut dyn FnMut(Part<'a>)) {
+    for param in params {
+        if let TypeParamKind::TypeVar { bound: Some(bound) } = &param.kind {
+            f(Part::Expr(bound));
+        }
+        param.default.iter().for_each(|default| f(Part::Expr(default)));
+    }
+}
+
+/// All parameters in the order of their slots.
+pub fn all_params(params: &Params) -> impl Iterator<Item = &Param> {
+    let Params { posonly, args, vararg, kwonly, kwarg } = params;
+    posonly.iter().chain(args).chain(kwonly).chain(vararg).chain(kwarg)
+}
+
+/// Defaults and annotations.
+fn params<'a>(params: &'a Params, f: &mut dyn FnMut(&'a Expr)) {
+    for param in all_params(params) {
+        param.default.iter().chain(&param.annotation).for_each(&mut *f);
+    }
+}
+
+/// The direct parts of an expression, the insides of lambdas and comprehensions among them.
+pub fn expr_parts<'a>(expr: &'a Expr, f: &mut dyn FnMut(&'a Expr)) {
+    match &expr.kind {
+        ExprKind::Constant(_) | ExprKind::Name(_) | ExprKind::Temp(_) => {}
+        ExprKind::JoinedStr(parts) => fields(parts, f),
+        ExprKind::Tuple(items) | ExprKind::List(items) | ExprKind::Set(items) => items.iter().for_each(f),
+        ExprKind::Dict(items) => {
+            for (key, value) in items {
+                key.iter().for_each(&mut *f);
+                f(value);
+            }
+        }
+        ExprKind::Starred(value)
+        | ExprKind::UnaryOp { operand: value, .. }
+        | ExprKind::Attribute { value, .. }
+        | ExprKind::Await(value)
+        | ExprKind::YieldFrom(value)
+        | ExprKind::NamedExpr { value, .. } => f(value),
+        ExprKind::BoolOp { values, .. } => values.iter().for_each(f),
+        ExprKind::BinOp { first, rest } => {
+            f(first);
+            rest.iter().for_each(|(_, e)| f(e));
+        }
+        ExprKind::Compare { first, rest } => {
+            f(first);
+            rest.iter().for_each(|(_, e)| f(e));
+        }
+        ExprKind::Lambda(lambda) => {
+            params(&lambda.params, f);
+            f(&lambda.body);
+        }
+        ExprKind::IfExp { test, body, orelse } => {
+            f(test);
+            f(body);
+            f(orelse);
+        }
+        ExprKind::Call { func, args } => {
+            f(func);
+            args.iter().map(Arg::value).for_each(f);
+        }
+        ExprKind::Subscript { value, index } => {
+            f(value);
+            f(index);
+        }
+        ExprKind::Slice { lower, upper, step } => {
+            [lower, upper, step].into_iter().flatten().for_each(|e| f(e));
+        }
+        ExprKind::Yield(value) => value.iter().for_each(|e| f(e)),
+        ExprKind::ListComp(comp)
+        | ExprKind::SetComp(comp)
+        | ExprKind::DictComp(comp)
+        | ExprKind::GeneratorExp(comp) => comp_parts(comp, f),
+    }
+}
+
+fn comp_parts<'a>(comp: &'a Comp, f: &mut dyn FnMut(&'a Expr)) {
+    for generator in &comp.generators {
+        f(&generator.iter);
+        f(&generator.target);
+        generator.ifs.iter().for_each(&mut *f);
+    }
+    f(&comp.element);
+    comp.value.iter().for_each(f);
+}
+
+fn fields<'a>(parts: &'a [FStringPart], f: &mut dyn FnMut(&'a Expr)) {
+    for part in parts {
+        if let FStringPart::Field(field) = part {
+            f(&field.value);
+            field.format_spec.iter().for_each(|spec| fields(spec, f));
+        }
+    }
+}
+
+/// The values that a pattern compares with, and the names it binds.
+pub fn pattern_parts<'a>(
+    pattern: &'a Pattern,
+    f: &mut dyn FnMut(&'a Expr),
+    bind: &mut dyn FnMut(&'a super::ast::Ident),
+) {
+    match &pattern.kind {
+        PatternKind::Value(value) | PatternKind::Singleton(value) => f(value),
+        PatternKind::Sequence(patterns) | PatternKind::Or(patterns) => {
+            patterns.iter().for_each(|p| pattern_parts(p, f, bind));
+        }
+        PatternKind::Mapping { keys, patterns, rest } => {
+            keys.iter().for_each(&mut *f);
+            patterns.iter().for_each(|p| pattern_parts(p, f, bind));
+            rest.iter().for_each(bind);
+        }
+        PatternKind::Class { cls, patterns, kwd_patterns, .. } => {
+            f(cls);
+            patterns.iter().chain(kwd_patterns).for_each(|p| pattern_parts(p, f, bind));
+        }
+        PatternKind::Star(name) => name.iter().for_each(bind),
+        PatternKind::As { pattern, name } => {
+            pattern.iter().for_each(|p| pattern_parts(p, f, bind));
+            name.iter().for_each(bind);
+        }
+    }
+}
