@@ -113,6 +113,16 @@ const PRIVATE: &[Row] = &[
         drop(old);
         Ok(Value::None)
     }),
+    native("_advised(exception, help, coroutine=None, /)", |vm, args| {
+        if let (Value::Exception(exception), Value::Str(help)) = (&args[0], &args[1]) {
+            let error = Error(exception.clone());
+            match help.is_empty() {
+                true => vm.advise_coroutine_expected(&error, &args[2]),
+                false => vm.advise(&error, help.as_str()),
+            }
+        }
+        Ok(args[0].clone())
+    }),
     native("_on_interrupt(handler)", |vm, args| Ok(std::mem::replace(&mut vm.interrupt_handler, args[0].clone()))),
     native("_get_policy()", |vm, _| {
         let policy = state(vm).policy.borrow().clone();

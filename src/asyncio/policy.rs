@@ -13,7 +13,14 @@ pub fn running_loop(vm: &mut Vm) -> Result<Value> {
     let running = state(vm).running.borrow().clone();
     match running.given() {
         Some(event_loop) => Ok(event_loop.clone()),
-        None => Err(vm.runtime_error("no running event loop")),
+        None => {
+            let error = vm.runtime_error("no running event loop");
+            vm.advise(
+                &error,
+                "a loop runs only inside what `asyncio.run(...)` was given: call this in an async function",
+            );
+            Err(error)
+        }
     }
 }
 

@@ -94,7 +94,9 @@ fn initialize(
     if !is_coroutine(vm, coro) {
         task.log_destroy_pending.set(false);
         let shown = vm.repr(coro)?;
-        return Err(vm.type_error(format!("a coroutine was expected, got {}", shown.as_str())));
+        let error = vm.type_error(format!("a coroutine was expected, got {}", shown.as_str()));
+        vm.advise_coroutine_expected(&error, coro);
+        return Err(error);
     }
     let name = match name {
         Value::None | Value::Unbound => Value::Int(state.next_number()),

@@ -3,13 +3,11 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::rules::TASK_MAKERS;
 use crate::resolve::{Binding, ScopeKind, Scopes};
 use crate::source::Span;
 use crate::symbol::{Interner, Symbol, sym};
-use crate::syntax::ast::{
-    Alias, Comp, Expr, ExprKind, FunctionDef, Ident, Module, Params, ScopeId, Stmt, StmtKind,
-};
-use super::rules::TASK_MAKERS;
+use crate::syntax::ast::{Alias, Comp, Expr, ExprKind, FunctionDef, Ident, Module, Params, ScopeId, Stmt, StmtKind};
 use crate::syntax::visit::{Part, all_params, expr_parts, pattern_parts, stmt_parts};
 
 /// What a name is bound to, as far as that is certain.
@@ -228,7 +226,9 @@ impl<'a> Walk<'a> {
         let ExprKind::Call { func, .. } = &value.kind else { return (What::Other, false) };
         let path = self.facts.path(self.scopes, self.scope, func, self.interner);
         match path.as_deref() {
-            Some("asyncio.get_running_loop" | "asyncio.get_event_loop" | "asyncio.new_event_loop") => (What::Loop, false),
+            Some("asyncio.get_running_loop" | "asyncio.get_event_loop" | "asyncio.new_event_loop") => {
+                (What::Loop, false)
+            }
             path => (What::Other, path.is_some_and(|path| TASK_MAKERS.contains(&path))),
         }
     }

@@ -67,7 +67,8 @@ fn is_silenced(warning: &Diagnostic, source: &Source) -> bool {
 fn silences(line: &str, code: &str) -> bool {
     line.match_indices('#').any(|(at, _)| {
         let comment = line[at + 1..].trim_start();
-        let Some(rest) = comment.get(..4).filter(|word| word.eq_ignore_ascii_case("noqa")).map(|_| &comment[4..]) else {
+        let Some(rest) = comment.get(..4).filter(|word| word.eq_ignore_ascii_case("noqa")).map(|_| &comment[4..])
+        else {
             return false;
         };
         match rest.trim_start().strip_prefix(':') {

@@ -13,8 +13,7 @@ use crate::syntax::visit::{Part, all_params, expr_parts, pattern_parts, stmt_par
 
 use super::facts::{Facts, What};
 use super::{
-    BLOCKING_CALL, MISSING_AWAIT, NESTED_RUN, NEVER_AWAITED, TASK_DROPPED, UNDEFINED_NAME, UNREACHABLE,
-    UNUSED_VARIABLE,
+    BLOCKING_CALL, MISSING_AWAIT, NESTED_RUN, NEVER_AWAITED, TASK_DROPPED, UNDEFINED_NAME, UNREACHABLE, UNUSED_VARIABLE,
 };
 
 /// Library functions that make coroutines.

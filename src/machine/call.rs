@@ -218,7 +218,7 @@ impl Vm {
         let frame = ParkedFrame { function: function.clone(), locals: locals.into_boxed_slice(), pc: 0, handled: None };
         let mut coroutine = Coroutine::new(kind, Body::Frame(frame), Some(code.clone()), name, qualname);
         coroutine.iterable = code.iterable.get();
-        coroutine.origin.set(self.calls.last().map(|site| site.span));
+        coroutine.origin.set(self.calls.last().map(|site| (site.code, site.span)));
         Value::Coroutine(Rc::new(coroutine))
     }
 }

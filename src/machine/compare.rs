@@ -186,11 +186,9 @@ impl Vm {
             CmpOp::Gt => ">",
             _ => ">=",
         };
-        self.type_error(format!(
-            "'{sign}' not supported between instances of '{}' and '{}'",
-            left.as_str(),
-            right.as_str()
-        ))
+        let (left, right) = (left.as_str(), right.as_str());
+        let message = format!("'{sign}' not supported between instances of '{left}' and '{right}'");
+        self.operand_error(message, &[a, b])
     }
 
     /// What the built-in types make of `a op b`; `None` is their `NotImplemented`.

@@ -150,7 +150,8 @@ impl Vm {
             Ok(iterator) => iterator,
             Err(e) if e.is(&self.types.TypeError) => {
                 let name = self.type_name(container);
-                return Err(self.type_error(format!("argument of type '{}' is not iterable", name.as_str())));
+                let message = format!("argument of type '{}' is not iterable", name.as_str());
+                return Err(self.operand_error(message, &[container]));
             }
             Err(e) => return Err(e),
         };

@@ -36,7 +36,7 @@ impl Vm {
             }
             State::Finished => {
                 return match (root.kind, input) {
-                    (Kind::Coroutine, _) => Err(self.runtime_error("cannot reuse already awaited coroutine")),
+                    (Kind::Coroutine, _) => Err(self.reused(root)),
                     (_, Resume::Throw(error) | Resume::Fail(error)) => Err(error),
                     _ => Ok(Outcome::Return(Value::None)),
                 };
@@ -311,10 +311,12 @@ impl Vm {
         match awaitable {
             Value::Coroutine(inner) if inner.kind == Kind::Coroutine || inner.iterable => match inner.state.get() {
                 State::Created => Ok(Outcome::Delegate(inner.clone(), Resume::Send(Value::None))),
-                State::Finished if inner.kind == Kind::Coroutine => {
-                    Err(self.runtime_error("cannot reuse already awaited coroutine"))
+                State::Finished if inner.kind == Kind::Coroutine => Err(self.reused(inner)),
+                _ if inner.kind == Kind::Coroutine => {
+                    let error = self.runtime_error("coroutine is being awaited already");
+                    self.advise_reuse(&error, inner);
+                    Err(error)
                 }
-                _ if inner.kind == Kind::Coroutine => Err(self.runtime_error("coroutine is being awaited already")),
                 _ => self.delegate_to(inner),
             },
             Value::Awaiter(awaiter) => self.delegate_awaiter(awaiter),
@@ -339,6 +341,13 @@ impl Vm {
                 }
             }
         }
+    }
+
+    #[cold]
+    fn reused(&mut self, coroutine: &Coroutine) -> Error {
+        let error = self.runtime_error("cannot reuse already awaited coroutine");
+        self.advise_reuse(&error, coroutine);
+        error
     }
 
     fn delegate_to(&mut self, inner: &Rc<Coroutine>) -> Result<Outcome> {
@@ -366,7 +375,9 @@ impl Vm {
         }
         let Some(method) = self.lookup_special(value, sym::__await__) else {
             let name = self.type_name(value);
-            return Err(self.type_error(format!("object {} can't be used in 'await' expression", name.as_str())));
+            let error = self.type_error(format!("object {} can't be used in 'await' expression", name.as_str()));
+            self.advise_awaited(&error, value);
+            return Err(error);
         };
         let iterator = self.call_found(&method, value, &[])?;
         match &iterator {

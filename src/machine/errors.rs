@@ -123,19 +123,28 @@ impl Vm {
         let error = self.error(&class, message);
         self.set_exception_attr(&error, sym::name, Value::Str(name.clone()));
         self.set_exception_attr(&error, sym::obj, object.clone());
+        self.advise_operands(&error, &[object]);
         error
     }
 
     #[cold]
     pub fn not_callable(&mut self, value: &Value) -> Error {
         let name = self.type_name(value);
-        self.type_error(format!("'{}' object is not callable", name.as_str()))
+        self.operand_error(format!("'{}' object is not callable", name.as_str()), &[value])
     }
 
     #[cold]
     pub fn not_iterable(&mut self, value: &Value) -> Error {
         let name = self.type_name(value);
-        self.type_error(format!("'{}' object is not iterable", name.as_str()))
+        self.operand_error(format!("'{}' object is not iterable", name.as_str()), &[value])
+    }
+
+    /// A `TypeError` about what an operation was given.
+    #[cold]
+    pub fn operand_error(&mut self, message: String, operands: &[&Value]) -> Error {
+        let error = self.type_error(message);
+        self.advise_operands(&error, operands);
+        error
     }
 
     /// A failure of the text and number engines as an exception.

@@ -140,7 +140,7 @@ impl Vm {
                 Some(inner) => self.get_item(&inner, key),
                 None => {
                     let name = self.type_name(container);
-                    Err(self.type_error(format!("'{}' object is not subscriptable", name.as_str())))
+                    Err(self.operand_error(format!("'{}' object is not subscriptable", name.as_str()), &[container]))
                 }
             },
         }
@@ -439,7 +439,7 @@ impl Vm {
                     return self.len(&inner);
                 }
                 let name = self.type_name(value);
-                Err(self.type_error(format!("object of type '{}' has no len()", name.as_str())))
+                Err(self.operand_error(format!("object of type '{}' has no len()", name.as_str()), &[value]))
             }
         }
     }

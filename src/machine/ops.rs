@@ -406,7 +406,7 @@ impl Vm {
         if op == BinOp::RShift && matches!(a, Value::Native(native) if native.name.as_str() == "print") {
             message.push_str(". Did you mean \"print(<message>, file=<output_stream>)\"?");
         }
-        self.type_error(message)
+        self.operand_error(message, &[a, b])
     }
 
     /// `op a`.

@@ -54,6 +54,7 @@ impl Vm {
         });
         let context = context.map(|e| Box::new(self.report_of(&e, seen)));
         let cause = cause.map(|e| Box::new(self.report_of(&e, seen)));
+        let remarks = exception.remarks_made().unwrap_or_default();
         let is_syntax = class.is_subclass(&self.types.SyntaxError);
         ExceptionReport {
             frames: frames(exception),
@@ -64,9 +65,9 @@ impl Vm {
             context,
             group,
             syntax: if is_syntax { self.syntax_place(exception) } else { None },
-            suggestion: self.suggestion(exception),
-            helps: Vec::new(),
-            labels: Vec::new(),
+            suggestion: remarks.suggestion.or_else(|| self.suggestion(exception)),
+            helps: remarks.helps,
+            labels: remarks.labels,
         }
     }
 
@@ -181,7 +182,9 @@ impl Vm {
 
     /// Remembers, when a `NameError` is raised, which name was meant: the frame's variables are gone afterwards.
     pub fn note_name_suggestion(&mut self, error: &Error, frame: &Frame) {
-        if !error.is(&self.types.NameError) || error.0.suggestion.borrow().is_some() {
+        if !error.is(&self.types.NameError)
+            || error.0.remarks_made().is_some_and(|remarks| remarks.suggestion.is_some())
+        {
             return;
         }
         let Some(Value::Str(name)) = self.exception_attr(&error.0, sym::name) else { return };
@@ -201,7 +204,7 @@ impl Vm {
                 other => other.clone(),
             };
             if matches!(this, Value::Instance(_)) && matches!(self.get_attr_opt(&this, &name), Ok(Some(_))) {
-                *error.0.suggestion.borrow_mut() = Some(format!("Did you mean: 'self.{}'?", name.as_str()));
+                error.0.remarks().suggestion = Some(format!("Did you mean: 'self.{}'?", name.as_str()));
                 return;
             }
         }
@@ -219,13 +222,10 @@ impl Vm {
             (None, true) => format!("Did you forget to import '{}'?", name.as_str()),
             (None, false) => return,
         };
-        *error.0.suggestion.borrow_mut() = Some(text);
+        error.0.remarks().suggestion = Some(text);
     }
 
     fn suggestion(&mut self, exception: &Rc<Exception>) -> Option<String> {
-        if let Some(text) = exception.suggestion.borrow().clone() {
-            return Some(text);
-        }
         let meant = if exception.is(&self.types.AttributeError) {
             let Some(Value::Str(name)) = self.exception_attr(exception, sym::name) else { return None };
             let object = self.exception_attr(exception, sym::obj)?;

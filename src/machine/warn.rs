@@ -82,7 +82,12 @@ impl Vm {
         let qualname = coroutine.qualname.borrow().clone();
         let name = coroutine.name.borrow().clone();
         let category = self.types.RuntimeWarning.clone();
-        let place = self.here().map(|(code, span)| Place { source: code.source.clone(), span });
+        let here = self.here().map(|(code, span)| Place { source: code.source.clone(), span });
+        // CPython can only say where it died.
+        let place = match self.host.style.format {
+            ErrorFormat::Python => here,
+            _ => self.origin(coroutine).or(here),
+        };
         let helps = vec![format!(
             "write `await {0}(...)` to run it here and wait for its result, or `asyncio.create_task({0}(...))` to let it \
              run beside what follows",

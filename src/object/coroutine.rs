@@ -56,8 +56,8 @@ pub struct Coroutine {
     pub running_async: Cell<bool>,
     /// The event loop's function to call when it dies while suspended (asynchronous generators).
     pub finalizer: RefCell<Value>,
-    /// Where it was created (`cr_origin`), when that is tracked.
-    pub origin: Cell<Option<Span>>,
+    /// Where it was created: a code object's number and a place in it.
+    pub origin: Cell<Option<(u32, Span)>>,
 }
 
 pub enum Body {

@@ -1,6 +1,6 @@
 //! Exceptions: the script-level object, and [`Error`], the one pointer in which it travels through Rust code.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 
 use super::class::{Attrs, Class};
@@ -8,6 +8,7 @@ use super::code::Code;
 use super::frame::FrameView;
 use super::gc;
 use super::value::Value;
+use crate::diagnostic::Label;
 use crate::source::Span;
 
 /// A script-level exception on its way out. One pointer wide.
@@ -60,11 +61,30 @@ pub struct Exception {
     pub reraised: Cell<bool>,
     /// Whether it was ever raised: then a traceback is shown even if no frame of a script is in it.
     pub raised: Cell<bool>,
-    /// `Did you mean: 'x'?`, when that could be told only where it was raised.
-    pub suggestion: RefCell<Option<String>>,
+    /// What to add when it is shown, as far as that could be told only where it was raised.
+    remarks: RefCell<Option<Box<Remarks>>>,
+}
+
+/// What an error message says beyond its class and text.
+#[derive(Clone, Default)]
+pub struct Remarks {
+    /// `Did you mean: 'x'?`
+    pub suggestion: Option<String>,
+    pub helps: Vec<String>,
+    pub labels: Vec<Label>,
 }
 
 impl Exception {
+    /// The remarks, to be added to.
+    pub fn remarks(&self) -> RefMut<'_, Remarks> {
+        RefMut::map(self.remarks.borrow_mut(), |remarks| &mut **remarks.get_or_insert_default())
+    }
+
+    /// The remarks there are.
+    pub fn remarks_made(&self) -> Option<Remarks> {
+        self.remarks.borrow().as_deref().cloned()
+    }
+
     pub fn new(class: Rc<Class>, args: Value) -> Exception {
         Exception {
             class: RefCell::new(class),
@@ -77,7 +97,7 @@ impl Exception {
             place: Cell::new(None),
             reraised: Cell::new(false),
             raised: Cell::new(false),
-            suggestion: RefCell::default(),
+            remarks: RefCell::default(),
         }
     }
 

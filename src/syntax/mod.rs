@@ -8,8 +8,8 @@ mod literal;
 mod number;
 mod parser;
 pub mod token;
-pub mod visit;
 mod verdict;
+pub mod visit;
 
 use std::fmt::Write as _;
 use std::rc::Rc;
@@ -39,6 +39,16 @@ pub enum Parsed<T> {
 /// Parses a file, or the text given to `exec()`.
 pub fn parse_module(source: &Rc<Source>, interner: &mut Interner) -> Parsed<Module> {
     parse(source, interner, false)
+}
+
+/// The calls of a function or method by this name that lie in a part of a text.
+pub fn calls_within(source: &Rc<Source>, within: Span, name: &str) -> Vec<Span> {
+    let mut interner = Interner::default();
+    let mut found = Vec::new();
+    if let Parsed::Complete(module) = parse_module(source, &mut interner) {
+        visit::calls_within(&module.body, within, interner.intern(name), &mut found);
+    }
+    found
 }
 
 /// Parses one input of a session: a compound statement is complete only when an empty line ends it.

@@ -1,9 +1,11 @@
 //! The parts of a node in the order of the text, for walks that need not know every kind of node.
 
 use super::ast::{
-    Arg, Comp, Expr, ExprKind, FStringPart, Param, Params, Pattern, PatternKind, Stmt, StmtKind, TypeParam,
+    Arg, Comp, Expr, ExprKind, FStringPart, Ident, Param, Params, Pattern, PatternKind, Stmt, StmtKind, TypeParam,
     TypeParamKind,
 };
+use crate::source::Span;
+use crate::symbol::Symbol;
 
 /// A part of a statement.
 pub enum Part<'a> {
@@ -197,11 +199,7 @@ fn fields<'a>(parts: &'a [FStringPart], f: &mut dyn FnMut(&'a Expr)) {
 }
 
 /// The values that a pattern compares with, and the names it binds.
-pub fn pattern_parts<'a>(
-    pattern: &'a Pattern,
-    f: &mut dyn FnMut(&'a Expr),
-    bind: &mut dyn FnMut(&'a super::ast::Ident),
-) {
+pub fn pattern_parts<'a>(pattern: &'a Pattern, f: &mut dyn FnMut(&'a Expr), bind: &mut dyn FnMut(&'a Ident)) {
     match &pattern.kind {
         PatternKind::Value(value) | PatternKind::Singleton(value) => f(value),
         PatternKind::Sequence(patterns) | PatternKind::Or(patterns) => {
@@ -222,4 +220,29 @@ pub fn pattern_parts<'a>(
             name.iter().for_each(bind);
         }
     }
+}
+
+/// The calls of a function or method by this name that lie in a part of the text.
+pub fn calls_within(stmts: &[Stmt], within: Span, name: Symbol, found: &mut Vec<Span>) {
+    for stmt in stmts.iter().filter(|stmt| stmt.span.start < within.end && within.start < stmt.span.end) {
+        stmt_parts(stmt, &mut |part| match part {
+            Part::Expr(expr) | Part::Target(expr) => calls_in(expr, within, name, found),
+            Part::Block(block) => calls_within(block, within, name, found),
+            Part::Pattern(_) => {}
+        });
+    }
+}
+
+fn calls_in(expr: &Expr, within: Span, name: Symbol, found: &mut Vec<Span>) {
+    if let ExprKind::Call { func, .. } = &expr.kind {
+        let called = match &func.kind {
+            ExprKind::Name(called) => Some(*called),
+            ExprKind::Attribute { attr, .. } => Some(attr.name),
+            _ => None,
+        };
+        if called == Some(name) && within.start <= expr.span.start && expr.span.end <= within.end {
+            found.push(expr.span);
+        }
+    }
+    expr_parts(expr, &mut |e| calls_in(e, within, name, found));
 }
