@@ -80,6 +80,11 @@ const MODULES: &[Spec] = &[
         "singledispatch",
         "singledispatchmethod"
     )]),
+    rust("io", sys::streams::IO_FUNCTIONS).and(&[
+        page!("io"),
+        page!("io_abc", "IOBase", "RawIOBase", "BufferedIOBase", "TextIOBase"),
+        page!("io_buffers", "BufferedReader", "BufferedWriter", "BufferedRandom", "BufferedRWPair", "TextIOWrapper"),
+    ]),
     rust("itertools", &[]).with(itertools::setup),
     rust("keyword", &[]).and(&[page!("keyword")]),
     rust("math", math::FUNCTIONS).with(math::setup),

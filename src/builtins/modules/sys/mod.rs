@@ -1,7 +1,7 @@
 //! The module `sys`.
 
 mod names;
-mod streams;
+pub(super) mod streams;
 mod structures;
 
 use std::rc::Rc;

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::builtins::modules::support::{define, natives, this};
 use crate::machine::Vm;
 use crate::object::class::{Class, Instance, Layout};
-use crate::object::native::{Row, getter, method};
+use crate::object::native::{Row, getter, method, native};
 use crate::object::{Error, Result, Value};
 use crate::symbol::sym;
 
@@ -29,6 +29,16 @@ pub(super) struct Stream {
 struct Buffer(Kind);
 
 natives!(Stream, Buffer);
+
+/// What `io` needs: the class of the streams below becomes a subclass of the library's `TextIOWrapper`.
+pub(in crate::builtins::modules) const IO_FUNCTIONS: &[Row] = &[native("_adopt_streams(cls, /)", |vm, args| {
+    let Value::Class(base) = &args[0] else { return Ok(Value::None) };
+    let class = vm.types.TextIOWrapper.clone();
+    *class.ancestors.borrow_mut() = base.mro().into();
+    *class.bases.borrow_mut() = vec![base.clone()];
+    class.changed();
+    Ok(Value::None)
+})];
 
 /// The three streams as the program found them.
 #[derive(Default)]
