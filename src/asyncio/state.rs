@@ -212,7 +212,9 @@ impl Classes {
             let class = Class::builtin(name, Some(base), layout);
             class.dict.set_str(&module_name, Value::str(module));
             // Handles have slots.
-            class.has_dict.set(!matches!(layout, Layout::Native(102 | 108)));
+            if !matches!(layout, Layout::Native(102 | 108)) {
+                vm.give_dict(&class);
+            }
             add_methods(vm, &class, rows);
             class
         };

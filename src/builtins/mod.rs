@@ -32,7 +32,7 @@ pub fn add_methods(vm: &mut Vm, class: &Rc<Class>, rows: &'static [Row]) {
                 Value::Native(Rc::new(native))
             }
             RowKind::Attribute(get, set) => {
-                Value::Descriptor(Rc::new(Descriptor::GetSet { name: name.clone(), class: class.clone(), get, set }))
+                Value::Descriptor(Rc::new(Descriptor::GetSet { name: name.clone(), class: Rc::downgrade(class), get, set }))
             }
         };
         class.dict.set_str(&name, value);

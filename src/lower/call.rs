@@ -40,7 +40,10 @@ fn invoke<const N: usize>(
             Err(e) => Err(e),
         },
         Value::Function(f) if f.code.params.plain() && f.code.params.positional as usize == N => vm.call_exact(f, args),
-        Value::Native(native) => vm.call_native(native, &args),
+        Value::Native(native) => match vm.check_receiver(native, &args) {
+            Ok(()) => vm.call_native(native, &args),
+            Err(e) => Err(e),
+        },
         other => vm.call(other, &args),
     };
     vm.calls.pop();
@@ -205,7 +208,16 @@ impl MethodSite {
                     *value = arg(vm, frame)?;
                 }
                 values[0] = object;
-                invoke(vm, frame, &callee, values, self.span)
+                let Value::Native(native) = &callee else { return invoke(vm, frame, &callee, values, self.span) };
+                // [`invoke`] without a look at the receiver, in whose class the method was found.
+                vm.calls.push(CallSite { code: frame.code.id.get(), span: self.span });
+                finalize_first(vm);
+                let result = vm.call_native(native, &values);
+                vm.calls.pop();
+                match result {
+                    Ok(value) => Ok(value),
+                    Err(e) => Err(e.at(self.span)),
+                }
             }
         }
     }

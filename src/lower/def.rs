@@ -432,7 +432,11 @@ impl Lower<'_> {
                 if let Some(doc) = doc {
                     lower.set_namespace("__doc__", Value::str(&doc), span);
                 }
+                lower.static_attributes.push(Vec::new());
                 lower.body(body);
+                let assigned = lower.static_attributes.pop().unwrap_or_default();
+                let assigned = Value::tuple(assigned.into_iter().map(Value::Str).collect::<Vec<_>>());
+                lower.set_namespace("__static_attributes__", assigned, span);
                 if class_cell {
                     let slot = lower.unit.slots.get(&sym::__class__).copied().unwrap_or(1) as usize;
                     let key = lower.vm.name(sym::__classcell__).clone();

@@ -131,6 +131,8 @@ struct Lower<'v> {
     scopes: Scopes,
     /// The function being lowered; outer ones are on the native stack.
     unit: Unit,
+    /// For each class around it, innermost last, the attributes that its body assigns to `self`.
+    static_attributes: Vec<Vec<Rc<Str>>>,
 }
 
 /// One function, class body or module on its way to being code.
@@ -194,7 +196,7 @@ impl<'v> Lower<'v> {
             unit.next_slot = 1;
             unit.most_slots = 1;
         }
-        Lower { vm, source: source.clone(), scopes, unit }
+        Lower { vm, source: source.clone(), scopes, unit, static_attributes: Vec::new() }
     }
 
     fn finish_module(mut self, span: Span) -> Rc<Code> {

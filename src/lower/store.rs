@@ -18,8 +18,14 @@ impl Lower<'_> {
         match target.kind {
             ExprKind::Name(name) => self.store_name(name),
             ExprKind::Attribute { value, attr } => {
-                let object = self.expr(*value);
                 let name = self.vm.name(attr.name).clone();
+                if let (ExprKind::Name(object), Some(known)) = (&value.kind, self.static_attributes.last_mut()) {
+                    let to_self = self.vm.name(*object).as_str() == "self";
+                    if to_self && !known.iter().any(|k| Rc::ptr_eq(k, &name)) {
+                        known.push(name.clone());
+                    }
+                }
+                let object = self.expr(*value);
                 let cache = AttrCache::default();
                 Box::new(move |vm, frame, value| {
                     let object = object(vm, frame)?;

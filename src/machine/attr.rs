@@ -1,11 +1,11 @@
 //! The one attribute protocol: how a name is looked up on, set on and deleted from any value.
 
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use crate::machine::Vm;
 use crate::machine::classes::Super;
-use crate::object::class::{Attrs, Class, Payload, Shape};
+use crate::object::class::{Attrs, Class, Payload, Shape, slot_name};
 use crate::object::coroutine::{Kind, Operation};
 use crate::object::function::{BoundMethod, Descriptor, Function};
 use crate::object::iter::{DictPart, Iter};
@@ -82,13 +82,15 @@ impl Vm {
             Value::Slice(_) => &types.slice,
             Value::Function(_) => &types.function,
             Value::Native(native) => {
-                if native.takes_self() {
-                    &types.method_descriptor
-                } else {
-                    &types.builtin_function_or_method
+                match native.row.kind {
+                    RowKind::Method(_) if native.is_wrapper() => &types.wrapper_descriptor,
+                    RowKind::Method(_) => &types.method_descriptor,
+                    RowKind::ClassMethod(_) => &types.classmethod_descriptor,
+                    _ => &types.builtin_function_or_method,
                 }
             }
             Value::BoundMethod(method) => match &method.func {
+                Value::Native(native) if native.is_wrapper() => &types.method_wrapper,
                 Value::Native(_) => &types.builtin_function_or_method,
                 _ => &types.method,
             },
@@ -141,6 +143,12 @@ impl Vm {
     /// own is found through `class_of`.
     fn metaclass_ref<'a>(&'a self, class: &'a Class) -> &'a Rc<Class> {
         class.metaclass.get().unwrap_or(&self.types.type_)
+    }
+
+    /// Whether a value's class is `class` or derived from it.
+    #[inline]
+    pub fn is_instance_of(&self, value: &Value, class: &Rc<Class>) -> bool {
+        self.with_class(value, |own| own.is_subclass(class))
     }
 
     pub fn type_name(&self, value: &Value) -> Rc<Str> {
@@ -289,14 +297,7 @@ impl Vm {
         }
         match found {
             Some(attr) => self.bind(&attr, Some(value), class).map(Some),
-            None => {
-                if name.as_str() == "__dict__" {
-                    if let Some(dict) = self.instance_dict(value) {
-                        return Ok(Some(Value::Dict(dict)));
-                    }
-                }
-                Ok(None)
-            }
+            None => Ok(None),
         }
     }
 
@@ -379,7 +380,13 @@ impl Vm {
                 None => attr.clone(),
             }),
             Value::Native(native) => Ok(match (native.row.kind, this) {
-                (RowKind::Method(_), Some(this)) => bound(attr, this),
+                (RowKind::Method(_), Some(this)) => {
+                    let owner = native.owner.borrow().clone();
+                    if let Some(owner) = owner {
+                        self.check_owner(&owner, native.name.as_str(), this)?;
+                    }
+                    bound(attr, this)
+                }
                 (RowKind::ClassMethod(_), _) => bound(attr, &Value::Class(class.clone())),
                 _ => attr.clone(),
             }),
@@ -448,10 +455,32 @@ impl Vm {
                 }
             },
             (Descriptor::GetSet { get, .. }, Some(this)) => get(self, this),
-            (Descriptor::Slot { name, .. }, Some(this)) => match own_attr(this, name) {
-                Some(value) => Ok(value),
-                None => Err(self.attribute_error(this, name)),
-            },
+            (Descriptor::Slot { key, class: owner }, Some(this)) => {
+                self.check_owner(owner, slot_name(key), this)?;
+                match own_attr(this, key) {
+                    Some(value) => Ok(value),
+                    None => {
+                        let name = self.intern(slot_name(key));
+                        Err(self.attribute_error(this, &name))
+                    }
+                }
+            }
+        }
+    }
+
+    /// Refuses a descriptor on an object that is no instance of its class.
+    pub fn check_owner(&mut self, owner: &Weak<Class>, name: &str, this: &Value) -> Result<()> {
+        match owner.upgrade() {
+            Some(owner) if !self.is_instance_of(this, &owner) => {
+                let found = self.type_name(this);
+                let owner = owner.name.borrow().clone();
+                Err(self.type_error(format!(
+                    "descriptor '{name}' for '{}' objects doesn't apply to a '{}' object",
+                    owner.as_str(),
+                    found.as_str()
+                )))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -512,23 +541,6 @@ impl Vm {
                 }
             }
             _ => {
-                if name.as_str() == "__class__" {
-                    if let (Value::Instance(instance), Some(Value::Class(new))) = (value, &new) {
-                        return self.set_class(instance, new);
-                    }
-                }
-                if name.as_str() == "__dict__" && attrs_of(value).is_some() {
-                    if let Some(other) = new.as_ref().filter(|new| !matches!(new, Value::Dict(_))) {
-                        let found = self.type_name(other);
-                        return Err(self
-                            .type_error(format!("__dict__ must be set to a dictionary, not a '{}'", found.as_str())));
-                    }
-                    if let (Some(Value::Dict(dict)), Some(attrs)) = (&new, attrs_of(value)) {
-                        let old = attrs.replace(Attrs::Dict(dict.clone()));
-                        drop(old);
-                        return Ok(());
-                    }
-                }
                 if let Some(done) = set_own_attr(value, class, name, new.clone()) {
                     if done {
                         return Ok(());
@@ -562,20 +574,8 @@ impl Vm {
         Err(self.attribute_error(value, name))
     }
 
-    fn set_class(&mut self, instance: &Rc<crate::object::Instance>, new: &Rc<Class>) -> Result<()> {
-        let old = instance.class.borrow().clone();
-        if old.builtin || new.builtin || old.layout != new.layout {
-            return Err(self.type_error(format!(
-                "__class__ assignment: '{}' object layout differs from '{}'",
-                new.name.borrow().as_str(),
-                old.name.borrow().as_str()
-            )));
-        }
-        *instance.class.borrow_mut() = new.clone();
-        Ok(())
-    }
-
-    fn set_through(
+    /// Sets or deletes through a data descriptor.
+    pub fn set_through(
         &mut self,
         attr: &Value,
         value: &Value,
@@ -611,16 +611,19 @@ impl Vm {
                     let error_class = self.types.AttributeError.clone();
                     return Err(self.error(&error_class, message));
                 }
-                Descriptor::Slot { name, .. } => {
-                    let delete = new.is_none();
-                    return match set_own_attr(value, class, name, new) {
-                        Some(true) => Ok(()),
-                        Some(false) if delete => {
-                            let error_class = self.types.AttributeError.clone();
-                            Err(self.error(&error_class, name.as_str()))
-                        }
-                        _ => Err(self.attribute_error(value, name)),
+                Descriptor::Slot { key, class: owner } => {
+                    self.check_owner(owner, slot_name(key), value)?;
+                    let Some(attrs) = attrs_of(value) else { return Err(self.attribute_error(value, name)) };
+                    let deletes = new.is_none();
+                    let old = match new {
+                        Some(new) => attrs.borrow_mut().set(&class.root_shape, key, new),
+                        None => attrs.borrow_mut().remove(&class.root_shape, key),
                     };
+                    if deletes && old.is_none() {
+                        let error_class = self.types.AttributeError.clone();
+                        return Err(self.error(&error_class, slot_name(key)));
+                    }
+                    return Ok(());
                 }
                 Descriptor::ClassMethod(_) | Descriptor::StaticMethod(_) => {}
             }
@@ -727,7 +730,7 @@ impl Vm {
         let shape = match &*instance.attrs.borrow() {
             Attrs::Empty => 0,
             Attrs::Shaped { shape, .. } => shape.id(),
-            Attrs::Dict(_) => return None,
+            Attrs::Dict(_) | Attrs::Slotted(..) => return None,
         };
         if shape == cache.shape.get() { cache.function.borrow().clone() } else { None }
     }
@@ -736,17 +739,9 @@ impl Vm {
         if let Value::Instance(instance) = value {
             let class = instance.class.borrow().clone();
             if self.plain_getattribute(&class) {
-                let data_descriptor = match class.lookup(name) {
-                    Some(attr) => match &attr {
-                        // A slot is read like any other attribute.
-                        Value::Descriptor(d) if matches!(&**d, Descriptor::Slot { .. }) => false,
-                        attr => self.is_data_descriptor(attr),
-                    },
-                    None => false,
-                };
-                if !data_descriptor {
+                if let Some(key) = self.own_key(&class, name) {
                     if let Attrs::Shaped { shape, values } = &*instance.attrs.borrow() {
-                        if let Some(at) = shape.position(name) {
+                        if let Some(at) = shape.position(&key) {
                             cache.version.set(class.version.get());
                             cache.shape.set(shape.id());
                             cache.slot.set(at as u32);
@@ -757,6 +752,20 @@ impl Vm {
             }
         }
         self.get_attr(value, name)
+    }
+
+    /// Under which key an instance has an attribute itself, if its class has nothing that goes before.
+    fn own_key(&self, class: &Rc<Class>, name: &Rc<Str>) -> Option<Rc<Str>> {
+        match class.lookup(name) {
+            Some(Value::Descriptor(descriptor)) => match &*descriptor {
+                Descriptor::Slot { key, class: owner } => {
+                    owner.upgrade().is_some_and(|owner| class.is_subclass(&owner)).then(|| key.clone())
+                }
+                _ => None,
+            },
+            Some(attr) if self.is_data_descriptor(&attr) => None,
+            _ => Some(name.clone()),
+        }
     }
 
     fn plain_getattribute(&self, class: &Rc<Class>) -> bool {
@@ -771,7 +780,7 @@ impl Vm {
                 let shape = match &*instance.attrs.borrow() {
                     Attrs::Empty => 0,
                     Attrs::Shaped { shape, .. } => shape.id(),
-                    Attrs::Dict(_) => u32::MAX,
+                    Attrs::Dict(_) | Attrs::Slotted(..) => u32::MAX,
                 };
                 (instance.class.borrow().version.get(), shape)
             }
@@ -799,7 +808,10 @@ impl Vm {
             let found = class.lookup(name);
             let is_method = match &found {
                 Some(Value::Function(_)) => true,
-                Some(Value::Native(native)) => matches!(native.row.kind, RowKind::Method(_)),
+                Some(Value::Native(native)) => {
+                    let owner = native.owner.borrow().as_ref().and_then(Weak::upgrade);
+                    matches!(native.row.kind, RowKind::Method(_)) && owner.is_none_or(|owner| class.is_subclass(&owner))
+                }
                 _ => false,
             };
             if is_method && own_attr(value, name).is_none() {
@@ -854,20 +866,22 @@ impl Vm {
     }
 
     fn set_attr_fill(&mut self, value: &Value, name: &Rc<Str>, new: Value, cache: &AttrCache) -> Result<()> {
+        let Value::Instance(instance) = value else { return self.set_attr(value, name, new) };
+        let class = instance.class.borrow().clone();
+        let key = self.own_key(&class, name);
         // The shape before, if the attribute is not there yet.
-        let before = match attrs_of(value).map(RefCell::borrow).as_deref() {
-            Some(Attrs::Empty) => Some(0),
-            Some(Attrs::Shaped { shape, .. }) if shape.position(name).is_none() => Some(shape.id()),
+        let before = match (&*instance.attrs.borrow(), &key) {
+            (Attrs::Empty, _) => Some(0),
+            (Attrs::Shaped { shape, .. }, Some(key)) if shape.position(key).is_none() => Some(shape.id()),
             _ => None,
         };
         self.set_attr(value, name, new)?;
-        if let Value::Instance(instance) = value {
-            let class = instance.class.borrow().clone();
+        if let Some(key) = key {
             let plain = matches!(class.lookup(self.name(sym::__setattr__)), Some(Value::Native(_)) | None);
-            let shadowed = class.lookup(name).is_some_and(|attr| self.is_data_descriptor(&attr));
-            if plain && !shadowed {
+            // What ran in between may have changed the class.
+            if plain && Rc::ptr_eq(&class, &instance.class.borrow()) {
                 if let Attrs::Shaped { shape, .. } = &*instance.attrs.borrow() {
-                    if let Some(at) = shape.position(name) {
+                    if let Some(at) = shape.position(&key) {
                         cache.version.set(class.version.get());
                         match before {
                             Some(before) => {
@@ -914,24 +928,16 @@ pub fn own_attr(value: &Value, name: &Rc<Str>) -> Option<Value> {
 fn set_own_attr(value: &Value, class: &Rc<Class>, name: &Rc<Str>, new: Option<Value>) -> Option<bool> {
     let change = |attrs: &mut Attrs| match new {
         Some(new) => (true, attrs.set(&class.root_shape, name, new)),
-        None => match attrs.remove(name) {
+        None => match attrs.remove(&class.root_shape, name) {
             Some(old) => (true, Some(old)),
             None => (false, None),
         },
     };
     let (done, old) = match value {
         Value::Function(function) => function.with_extra(|extra| change(&mut extra.attrs)),
-        Value::Instance(_) if !class.has_dict.get() && !is_slot(class, name) => return None,
-        Value::Instance(instance) if class.builtin && matches!(instance.payload, Payload::Native(_)) => {
-            // Native classes take attributes only where Python's do.
-            if class.has_dict.get() { change(&mut instance.attrs.borrow_mut()) } else { return None }
-        }
+        Value::Instance(_) if !class.has_dict.get() => return None,
         _ => change(&mut attrs_of(value)?.borrow_mut()),
     };
     drop(old);
     Some(done)
-}
-
-fn is_slot(class: &Rc<Class>, name: &Rc<Str>) -> bool {
-    matches!(class.lookup(name), Some(Value::Descriptor(d)) if matches!(&*d, Descriptor::Slot { .. }))
 }

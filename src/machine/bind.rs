@@ -259,7 +259,7 @@ impl Vm {
     fn needs_receiver(&mut self, native: &NativeFunction) -> Error {
         let display = self.native_display(native);
         let message = match display.split_once('.') {
-            Some((class, name)) if crate::machine::display::is_slot(&native.name) => {
+            Some((class, name)) if native.is_wrapper() => {
                 format!("descriptor '{name}' of '{class}' object needs an argument")
             }
             _ => format!("unbound method {display}() needs an argument"),
@@ -280,11 +280,7 @@ impl Vm {
             && !is_constructor(native)
             && least == most
             && signature.plain()
-            && crate::machine::display::is_slot(&native.name)
-            && !matches!(
-                display.as_str(),
-                "list.__getitem__" | "dict.__getitem__" | "dict.__contains__" | "set.__contains__"
-            );
+            && native.is_wrapper();
         let message = if is_wrapper {
             format!("expected {most} argument{}, got {given}", s(most))
         } else if most == 0 && signature.plain() {

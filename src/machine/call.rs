@@ -1,13 +1,13 @@
 //! Calling any value.
 
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use crate::machine::Vm;
 use crate::object::code::CodeKind;
 use crate::object::coroutine::{Body, Coroutine, Kind, ParkedFrame};
 use crate::object::frame::{Exit, Frame};
 use crate::object::function::Function;
-use crate::object::native::NativeFunction;
+use crate::object::native::{NativeFunction, RowKind};
 use crate::object::{Cell, Result, Str, Value};
 use crate::symbol::{Symbol, sym};
 
@@ -19,7 +19,10 @@ impl Vm {
     pub fn call(&mut self, callee: &Value, args: &[Value]) -> Result<Value> {
         match callee {
             Value::Function(function) => self.call_function(function, args),
-            Value::Native(native) => self.call_native(native, args),
+            Value::Native(native) => {
+                self.check_receiver(native, args)?;
+                self.call_native(native, args)
+            }
             Value::BoundMethod(method) => {
                 let mut all = Vec::with_capacity(args.len() + 1);
                 all.push(method.this.clone());
@@ -41,6 +44,7 @@ impl Vm {
                 self.run_vec(function, locals)
             }
             Value::Native(native) => {
+                self.check_receiver(native, args)?;
                 if kwargs.is_empty() {
                     return self.call_native(native, args);
                 }
@@ -68,6 +72,29 @@ impl Vm {
             },
             _ => Err(self.not_callable(callee)),
         }
+    }
+
+    /// Refuses to call a built-in type's method on an object of another type.
+    #[inline]
+    pub fn check_receiver(&mut self, native: &NativeFunction, args: &[Value]) -> Result<()> {
+        match (native.row.kind, args.first()) {
+            (RowKind::Method(_), Some(this)) => self.check_instance(native, this),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_instance(&mut self, native: &NativeFunction, this: &Value) -> Result<()> {
+        let Some(owner) = native.owner.borrow().as_ref().and_then(Weak::upgrade) else { return Ok(()) };
+        if self.is_instance_of(this, &owner) {
+            return Ok(());
+        }
+        let (name, owner, found) = (native.name.as_str(), owner.name.borrow().clone(), self.type_name(this));
+        let (owner, found) = (owner.as_str(), found.as_str());
+        Err(self.type_error(if native.is_wrapper() {
+            format!("descriptor '{name}' requires a '{owner}' object but received a '{found}'")
+        } else {
+            format!("descriptor '{name}' for '{owner}' objects doesn't apply to a '{found}' object")
+        }))
     }
 
     /// `value.name(*args)`.

@@ -4,11 +4,11 @@ use std::any::Any;
 use std::rc::Rc;
 
 use crate::machine::Vm;
-use crate::object::class::{Class, Instance, Layout, Native, Payload};
-use crate::object::function::Descriptor;
+use crate::object::class::{Class, Instance, Layout, Native, Payload, slot_key};
+use crate::object::function::{Descriptor, Getter, Setter};
 use crate::object::native::NativeCall;
 use crate::object::{Dict, Exception, Function, Result, Set, Str, Value};
-use crate::symbol::sym;
+use crate::symbol::{Symbol, sym};
 
 /// The state of a `super` object.
 pub struct Super {
@@ -30,9 +30,12 @@ impl Vm {
     pub fn call_class(&mut self, class: &Rc<Class>, args: &[Value], kwargs: &[(Rc<Str>, Value)]) -> Result<Value> {
         if let Some(meta) = class.metaclass.get() {
             let call = self.name(sym::__call__).clone();
-            if let Some(custom @ Value::Function(_)) = meta.lookup(&call) {
-                let bound = crate::machine::attr::bound(&custom, &Value::Class(class.clone()));
-                return self.call_kw(&bound, args, kwargs);
+            match meta.lookup(&call) {
+                None | Some(Value::Native(_)) => {}
+                Some(custom) => {
+                    let bound = self.bind(&custom, Some(&Value::Class(class.clone())), meta)?;
+                    return self.call_kw(&bound, args, kwargs);
+                }
             }
         }
         self.instantiate(class, args, kwargs)
@@ -277,7 +280,8 @@ impl Vm {
         if classes.is_empty() {
             classes.push(self.types.object.clone());
         }
-        let layout = self.best_layout(&classes)?;
+        let best = self.best_base(&classes)?;
+        let layout = classes[best].layout;
         let ancestors = self.linearize(&classes)?;
         let dict = Rc::new(Dict::new());
         for (key, value) in namespace.pairs() {
@@ -291,8 +295,8 @@ impl Vm {
         }
         let qualname = dict.remove_str(&self.name(sym::__qualname__).clone());
         let cell = dict.remove_str(&self.name(sym::__classcell__).clone());
-        let inherits_dict = classes.iter().any(|c| c.has_dict.get());
         let class = Class::new(name.clone(), classes, ancestors, dict, layout);
+        class.best_base.set(best);
         if let Some(Value::Str(qualname)) = qualname {
             *class.qualname.borrow_mut() = qualname;
         }
@@ -303,7 +307,8 @@ impl Vm {
         if let Some(Value::Cell(cell)) = cell {
             cell.set(value.clone());
         }
-        self.prepare_namespace(&class, inherits_dict)?;
+        self.prepare_namespace(&class)?;
+        self.call_mro(&class)?;
         for (key, item) in namespace.pairs() {
             if matches!(item, Value::Instance(_) | Value::Descriptor(_)) {
                 if let Value::Descriptor(descriptor) = item.unwrapped() {
@@ -330,7 +335,21 @@ impl Vm {
     }
 
     /// What a new class's namespace gets besides what the body put there.
-    fn prepare_namespace(&mut self, class: &Rc<Class>, inherits_dict: bool) -> Result<()> {
+    fn prepare_namespace(&mut self, class: &Rc<Class>) -> Result<()> {
+        let slots = self.name(sym::__slots__).clone();
+        match class.dict.get_str(&slots) {
+            Some(slots) => self.add_slots(class, &slots)?,
+            None => {
+                let inherited = class.base().map_or((false, false), |base| (base.has_dict.get(), base.has_weakref.get()));
+                if !inherited.0 {
+                    self.give_dict(class);
+                }
+                if !inherited.1 && !class.layout.is_variable() {
+                    class.has_weakref.set(true);
+                    add_computed(self, class, sym::__weakref__, |_, _| Ok(Value::None), None);
+                }
+            }
+        }
         for name in [sym::__init_subclass__, sym::__class_getitem__] {
             let name = self.name(name).clone();
             if let Some(func @ Value::Function(_)) = class.dict.get_str(&name) {
@@ -341,6 +360,10 @@ impl Vm {
         if let Some(func @ Value::Function(_)) = class.dict.get_str(&new) {
             class.dict.set_str(&new, Value::Descriptor(Rc::new(Descriptor::StaticMethod(func))));
         }
+        let doc = self.name(sym::__doc__).clone();
+        if class.dict.get_str(&doc).is_none() {
+            class.dict.set_str(&doc, Value::None);
+        }
         let (eq, hash) = (self.name(sym::__eq__).clone(), self.name(sym::__hash__).clone());
         if class.dict.get_str(&eq).is_some() && class.dict.get_str(&hash).is_none() {
             class.dict.set_str(&hash, Value::None);
@@ -348,50 +371,131 @@ impl Vm {
         if class.dict.get_str(&self.name(sym::__del__).clone()).is_some() {
             class.has_del.set(true);
         }
-        let doc = self.name(sym::__doc__).clone();
-        if class.dict.get_str(&doc).is_none() {
-            class.dict.set_str(&doc, Value::None);
-        }
-        let slots = self.name(sym::__slots__).clone();
-        if let Some(slots) = class.dict.get_str(&slots) {
-            self.add_slots(class, &slots, inherits_dict)?;
-        }
         class.changed();
         Ok(())
     }
 
-    fn add_slots(&mut self, class: &Rc<Class>, slots: &Value, inherits_dict: bool) -> Result<()> {
+    /// Reads `__slots__`: what instances have besides what the bases give them.
+    fn add_slots(&mut self, class: &Rc<Class>, slots: &Value) -> Result<()> {
         let names = match slots {
             Value::Str(_) => vec![slots.clone()],
             other => self.collect(other)?,
         };
-        class.has_dict.set(inherits_dict);
+        let Some(base) = class.base() else { return Ok(()) };
+        if !names.is_empty() && class.layout.is_variable() {
+            let base = base.name.borrow().clone();
+            return Err(self.type_error(format!("nonempty __slots__ not supported for subtype of '{}'", base.as_str())));
+        }
+        let (mut dict, mut weakref) = (base.has_dict.get(), base.has_weakref.get());
+        let mut added: Vec<Rc<Str>> = Vec::new();
         for name in names {
             let Some(name) = name.as_str().cloned() else {
                 let found = self.type_name(&name);
                 return Err(self.type_error(format!("__slots__ items must be strings, not '{}'", found.as_str())));
             };
-            match name.as_str() {
-                "__dict__" => class.has_dict.set(true),
-                "__weakref__" => {}
+            let once = match name.as_str() {
+                "__dict__" => std::mem::replace(&mut dict, true),
+                "__weakref__" => std::mem::replace(&mut weakref, true),
                 text if !crate::text::strops::isidentifier(text) => {
                     return Err(self.type_error("__slots__ must be identifiers"));
                 }
                 text => {
-                    let text = if text.starts_with("__") && !text.ends_with("__") {
-                        format!("_{}{text}", class.name.borrow().trim_start_matches('_'))
-                    } else {
-                        text.to_owned()
-                    };
-                    let name = self.intern(&text);
-                    if class.dict.get_str(&name).is_some() {
+                    let text = self.mangled(class, text);
+                    let conflicts = class.dict.get_str(&text).is_some()
+                        && !matches!(text.as_str(), "__qualname__" | "__classcell__");
+                    if conflicts {
+                        let text = text.as_str();
                         return Err(self.value_error(format!("'{text}' in __slots__ conflicts with class variable")));
                     }
-                    let slot = Descriptor::Slot { name: name.clone(), class: Some(class.clone()).into() };
-                    class.dict.set_str(&name, Value::Descriptor(Rc::new(slot)));
+                    added.push(text);
+                    false
+                }
+            };
+            if once {
+                let name = name.as_str();
+                return Err(self.type_error(format!("{name} slot disallowed: we already got one")));
+            }
+        }
+        // The other bases bring theirs along.
+        dict |= class.bases.borrow().iter().any(|base| base.has_dict.get());
+        weakref |= class.bases.borrow().iter().any(|base| base.has_weakref.get());
+        added.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+        added.dedup();
+        let depth = base.mro().iter().filter(|class| class.slots.get().is_some()).count();
+        let mut keys = Vec::with_capacity(added.len());
+        for name in added {
+            let key = self.intern(&slot_key(depth, &name));
+            let slot = Descriptor::Slot { key: key.clone(), class: Rc::downgrade(class) };
+            class.dict.set_str(&name, Value::Descriptor(Rc::new(slot)));
+            keys.push(key);
+        }
+        if !keys.is_empty() {
+            let _ = class.slots.set(keys.into());
+        }
+        class.has_dict.set(dict);
+        class.has_weakref.set(weakref);
+        if dict {
+            self.give_dict(class);
+        }
+        if weakref && !base.has_weakref.get() {
+            add_computed(self, class, sym::__weakref__, |_, _| Ok(Value::None), None);
+        }
+        Ok(())
+    }
+
+    /// Lets the instances of a class have attributes of their own.
+    pub fn give_dict(&mut self, class: &Rc<Class>) {
+        class.has_dict.set(true);
+        if !class.base().is_some_and(|base| base.has_dict.get()) {
+            add_computed(self, class, sym::__dict__, get_dict, Some(set_dict));
+            class.changed();
+        }
+    }
+
+    /// A private name as the body of a class sees it.
+    fn mangled(&mut self, class: &Class, name: &str) -> Rc<Str> {
+        if name.starts_with("__") && !name.ends_with("__") {
+            let class = class.name.borrow().trim_start_matches('_').to_owned();
+            if !class.is_empty() {
+                return self.intern(&format!("_{class}{name}"));
+            }
+        }
+        self.intern(name)
+    }
+
+    /// Asks a metaclass that has a `mro` method of its own for the order of resolution.
+    pub fn call_mro(&mut self, class: &Rc<Class>) -> Result<()> {
+        let value = Value::Class(class.clone());
+        if class.metaclass.get().is_none() {
+            return Ok(());
+        }
+        let custom = match self.lookup_special(&value, sym::mro) {
+            None | Some(Value::Native(_)) => return Ok(()),
+            Some(custom) => self.call_found(&custom, &value, &[])?,
+        };
+        let mut ancestors = Vec::new();
+        for item in self.collect(&custom)? {
+            match item {
+                Value::Class(found) if Rc::ptr_eq(&found, class) => {}
+                Value::Class(found) => {
+                    let solid = solid_base(&found);
+                    if !solid_base(class).is_subclass(&solid) {
+                        let name = found.name.borrow().clone();
+                        return Err(self.type_error(format!(
+                            "mro() returned base with unsuitable layout ('{}')",
+                            name.as_str()
+                        )));
+                    }
+                    ancestors.push(found);
+                }
+                other => {
+                    let found = self.type_name(&other);
+                    return Err(self.type_error(format!("mro() returned a non-class ('{}')", found.as_str())));
                 }
             }
         }
+        *class.ancestors.borrow_mut() = ancestors.into();
+        class.changed();
         Ok(())
     }
 
@@ -411,27 +515,20 @@ impl Vm {
         }
     }
 
-    fn best_layout(&mut self, bases: &[Rc<Class>]) -> Result<Layout> {
-        let mut best: Option<&Rc<Class>> = None;
-        for base in bases.iter().filter(|b| b.layout != Layout::Object) {
-            match best {
-                None => best = Some(base),
-                Some(current) if current.layout == base.layout => {}
-                Some(_) => return Err(self.type_error("multiple bases have instance lay-out conflict")),
+    /// Which of the bases decides what instances are made of.
+    pub fn best_base(&mut self, bases: &[Rc<Class>]) -> Result<usize> {
+        let (mut best, mut winner) = (0, solid_base(&bases[0]));
+        for (at, base) in bases.iter().enumerate().skip(1) {
+            let candidate = solid_base(base);
+            if winner.is_subclass(&candidate) {
+                continue;
             }
-        }
-        let mut solid: Option<Rc<Class>> = None;
-        for base in bases {
-            let Some(own) = base.mro().into_iter().find(has_slots) else { continue };
-            match &solid {
-                Some(current) if current.is_subclass(&own) => {}
-                Some(current) if !own.is_subclass(current) => {
-                    return Err(self.type_error("multiple bases have instance lay-out conflict"));
-                }
-                _ => solid = Some(own),
+            if !candidate.is_subclass(&winner) {
+                return Err(self.type_error("multiple bases have instance lay-out conflict"));
             }
+            (best, winner) = (at, candidate);
         }
-        Ok(best.map_or(Layout::Object, |b| b.layout))
+        Ok(best)
     }
 
     /// C3: the method resolution order of a class with these bases, without the class itself.
@@ -518,10 +615,63 @@ impl Vm {
     }
 }
 
-/// Whether a class adds slots of its own to its instances.
-fn has_slots(class: &Rc<Class>) -> bool {
-    let table = class.dict.table.borrow();
-    !class.builtin && table.iter().any(|e| matches!(&e.value, Value::Descriptor(d) if matches!(&**d, Descriptor::Slot { class: owner, .. } if owner.borrow().as_ref().is_some_and(|o| Rc::ptr_eq(o, class)))))
+/// The nearest class that adds something to what instances are made of: the class itself or one it is built on.
+pub fn solid_base(class: &Rc<Class>) -> Rc<Class> {
+    // What CPython's objects of these classes have besides the arguments.
+    const WITH_FIELDS: &[&str] = &[
+        "AttributeError",
+        "BaseExceptionGroup",
+        "ImportError",
+        "NameError",
+        "OSError",
+        "StopIteration",
+        "SyntaxError",
+        "SystemExit",
+        "UnicodeError",
+    ];
+    let mut class = class.clone();
+    while let Some(base) = class.base() {
+        let own_fields = class.builtin
+            && class.layout == Layout::Exception
+            && WITH_FIELDS.contains(&class.name.borrow().as_str());
+        if class.layout != base.layout || class.slots.get().is_some() || own_fields {
+            break;
+        }
+        class = base;
+    }
+    class
+}
+
+/// Adds a computed attribute to a class.
+fn add_computed(vm: &Vm, class: &Rc<Class>, name: Symbol, get: Getter, set: Option<Setter>) {
+    let name = vm.name(name).clone();
+    let attribute = Descriptor::GetSet { name: name.clone(), class: Rc::downgrade(class), get, set };
+    class.dict.set_str(&name, Value::Descriptor(Rc::new(attribute)));
+}
+
+fn get_dict(vm: &mut Vm, this: &Value) -> Result<Value> {
+    match vm.instance_dict(this) {
+        Some(dict) => Ok(Value::Dict(dict)),
+        None => {
+            let name = vm.name(sym::__dict__).clone();
+            Err(vm.attribute_error(this, &name))
+        }
+    }
+}
+
+fn set_dict(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
+    if new.is_unbound() {
+        return Err(vm.type_error("cannot delete __dict__"));
+    }
+    let Some(dict) = new.as_dict() else {
+        let found = vm.type_name(&new);
+        return Err(vm.type_error(format!("__dict__ must be set to a dictionary, not a '{}'", found.as_str())));
+    };
+    if let Some(attrs) = crate::machine::attr::attrs_of(this) {
+        let old = attrs.borrow_mut().set_dict(dict.clone());
+        drop(old);
+    }
+    Ok(())
 }
 
 /// `object.__new__`.

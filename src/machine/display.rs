@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::machine::{Vm, classes, generic, views};
+use crate::object::class::slot_name;
 use crate::object::coroutine::Kind;
 use crate::object::module::Module;
 use crate::object::native::{NativeFunction, RowKind};
@@ -25,8 +26,7 @@ pub(super) fn push_object(vm: &mut Vm, out: &mut String, value: &Value) -> Resul
         Value::Native(native) => native_repr(native, value),
         Value::BoundMethod(method) => {
             if let Value::Native(native) = &method.func {
-                let kind = if is_slot(&native.name) { "method-wrapper" } else { "built-in method" };
-                let quote = if kind == "method-wrapper" { "'" } else { "" };
+                let (kind, quote) = if native.is_wrapper() { ("method-wrapper", "'") } else { ("built-in method", "") };
                 let name = vm.type_name(&method.this);
                 let (shown, of) = (native.name.as_str(), name.as_str());
                 format!("<{kind} {quote}{shown}{quote} of {of} object at {}>", address(&method.this))
@@ -138,50 +138,15 @@ fn push_instance(vm: &mut Vm, out: &mut String, value: &Value) -> Result<()> {
     Ok(())
 }
 
-/// Methods that stand for operators are called slot wrappers; these are not, though they look alike.
-pub(super) fn is_slot(name: &Str) -> bool {
-    const PLAIN: &[&str] = &[
-        "__format__",
-        "__sizeof__",
-        "__reduce__",
-        "__reduce_ex__",
-        "__dir__",
-        "__init_subclass__",
-        "__subclasshook__",
-        "__getstate__",
-        "__setstate__",
-        "__class_getitem__",
-        "__new__",
-        "__length_hint__",
-        "__reversed__",
-        "__copy__",
-        "__deepcopy__",
-        "__round__",
-        "__trunc__",
-        "__floor__",
-        "__ceil__",
-        "__getnewargs__",
-        "__complex__",
-        "__bytes__",
-        "__instancecheck__",
-        "__subclasscheck__",
-        "__subclasses__",
-        "__prepare__",
-        "__enter__",
-        "__exit__",
-    ];
-    name.starts_with("__") && name.ends_with("__") && !PLAIN.contains(&name.as_str())
-}
-
 fn native_repr(native: &NativeFunction, value: &Value) -> String {
     let name = native.name.as_str();
     let owner = native.owner.borrow().as_ref().and_then(std::rc::Weak::upgrade);
     match (native.row.kind, owner) {
-        (RowKind::Method(_), Some(owner)) => {
-            let kind = if is_slot(&native.name) { "slot wrapper" } else { "method" };
+        (RowKind::Method(_) | RowKind::ClassMethod(_), Some(owner)) => {
+            let kind = if native.is_wrapper() { "slot wrapper" } else { "method" };
             format!("<{kind} '{name}' of '{}' objects>", owner.name.borrow().as_str())
         }
-        (RowKind::ClassMethod(_) | RowKind::StaticMethod(_), Some(_)) => {
+        (RowKind::StaticMethod(_), Some(_)) => {
             format!("<built-in method {name} of type object at {}>", address(value))
         }
         _ => match &native.module {
@@ -215,14 +180,15 @@ fn descriptor_repr(vm: &mut Vm, descriptor: &Rc<Descriptor>, value: &Value) -> R
         Descriptor::Property(_) => format!("<property object at {}>", address(value)),
         Descriptor::ClassMethod(func) => format!("<classmethod({})>", vm.repr(&func.clone())?.as_str()),
         Descriptor::StaticMethod(func) => format!("<staticmethod({})>", vm.repr(&func.clone())?.as_str()),
-        Descriptor::Slot { name, class } => {
-            let class = class.borrow().as_ref().map_or(String::new(), |c| c.name.borrow().as_str().to_owned());
-            format!("<member '{}' of '{class}' objects>", name.as_str())
-        }
+        Descriptor::Slot { key, class } => format!("<member '{}' of '{}' objects>", slot_name(key), class_name(class)),
         Descriptor::GetSet { name, class, .. } => {
-            format!("<attribute '{}' of '{}' objects>", name.as_str(), class.name.borrow().as_str())
+            format!("<attribute '{}' of '{}' objects>", name.as_str(), class_name(class))
         }
     })
+}
+
+fn class_name(class: &std::rc::Weak<Class>) -> String {
+    class.upgrade().map_or(String::new(), |class| class.name.borrow().as_str().to_owned())
 }
 
 fn module_repr(vm: &mut Vm, module: &Rc<Module>) -> Result<String> {

@@ -58,6 +58,9 @@ types! {
     function = "function": object, Layout::Final;
     builtin_function_or_method = "builtin_function_or_method": object, Layout::Final;
     method_descriptor = "method_descriptor": object, Layout::Final;
+    wrapper_descriptor = "wrapper_descriptor": object, Layout::Final;
+    classmethod_descriptor = "classmethod_descriptor": object, Layout::Final;
+    method_wrapper = "method-wrapper": object, Layout::Final;
     method = "method": object, Layout::Final;
     property = "property": object, Layout::Property;
     classmethod = "classmethod": object, Layout::Native(1);

@@ -5,7 +5,7 @@
 //! twice. So an inline cache that remembers a version, or a version and a shape id, is right as long as they match.
 
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 
@@ -55,6 +55,22 @@ pub enum Layout {
     Final,
 }
 
+impl Layout {
+    fn has_weakref(self) -> bool {
+        match self {
+            Layout::Set | Layout::FrozenSet | Layout::Type | Layout::Module => true,
+            // The iterators and descriptors of the language itself have numbers below this one.
+            Layout::Native(number) => number >= 100,
+            _ => false,
+        }
+    }
+
+    /// Whether instances are of different sizes, so that nothing can be added to them but a `__dict__`.
+    pub fn is_variable(self) -> bool {
+        matches!(self, Layout::Int | Layout::Bytes | Layout::Tuple | Layout::Type)
+    }
+}
+
 /// What lookups found, by address of the name.
 type Lookups = HashMap<usize, Option<Value>, foldhash::fast::FixedState>;
 
@@ -65,7 +81,7 @@ pub struct Class {
     /// The method resolution order without the class itself.
     pub ancestors: RefCell<Rc<[Rc<Class>]>>,
     /// Unset for `type`; set once, when the class is made.
-    pub metaclass: std::cell::OnceCell<Rc<Class>>,
+    pub metaclass: OnceCell<Rc<Class>>,
     pub dict: Rc<Dict>,
     pub version: Cell<u32>,
     pub layout: Layout,
@@ -75,6 +91,12 @@ pub struct Class {
     pub builtin: bool,
     /// Whether instances take attributes outside `__slots__`.
     pub has_dict: Cell<bool>,
+    /// Whether instances can be referred to weakly.
+    pub has_weakref: Cell<bool>,
+    /// The keys of the slots that the class itself adds, under which an instance's attributes have their values.
+    pub slots: OnceCell<Box<[Rc<Str>]>>,
+    /// Which of the bases decides what instances are made of.
+    pub best_base: Cell<usize>,
     pub has_del: Cell<bool>,
     /// `__init__` as a script function, for a class that is instantiated in the plain way; valid for one version.
     pub plain_init: RefCell<(u32, Option<Rc<Function>>)>,
@@ -134,7 +156,7 @@ impl Class {
             name: RefCell::new(name),
             bases: RefCell::new(bases),
             ancestors: RefCell::new(ancestors.into()),
-            metaclass: std::cell::OnceCell::new(),
+            metaclass: OnceCell::new(),
             dict,
             version: Cell::new(fresh_id()),
             layout,
@@ -142,6 +164,9 @@ impl Class {
             subclasses: RefCell::default(),
             builtin,
             has_dict: Cell::new(!builtin || layout == Layout::Exception),
+            has_weakref: Cell::new(layout.has_weakref()),
+            slots: OnceCell::new(),
+            best_base: Cell::new(0),
             has_del: Cell::new(has_del),
             awaiting: Cell::new(awaiting),
             plain_init: RefCell::default(),
@@ -151,6 +176,22 @@ impl Class {
             base.subclasses.borrow_mut().push(Rc::downgrade(&class));
         }
         class
+    }
+
+    /// `__base__`: the base that decides what instances are made of.
+    pub fn base(&self) -> Option<Rc<Class>> {
+        self.bases.borrow().get(self.best_base.get()).cloned()
+    }
+
+    /// The keys of all the slots of an instance, the first class's first.
+    pub fn slot_keys(&self) -> Vec<Rc<Str>> {
+        let mut keys: Vec<Rc<Str>> = self.slots.get().into_iter().flat_map(|slots| slots.iter().cloned()).collect();
+        let mut base = self.base();
+        while let Some(class) = base {
+            keys.splice(0..0, class.slots.get().into_iter().flat_map(|slots| slots.iter().cloned()));
+            base = class.base();
+        }
+        keys
     }
 
     /// The class itself, then its ancestors in order of resolution.
@@ -255,7 +296,10 @@ impl Shape {
     }
 }
 
-/// The attributes of one object.
+/// The attributes of one object, the values of its slots among them.
+///
+/// A slot has a key of its own that no attribute has (see [`slot_key`]), so it stands beside an attribute of that name
+/// and never shows in `__dict__`.
 #[derive(Default)]
 pub enum Attrs {
     #[default]
@@ -266,6 +310,22 @@ pub enum Attrs {
     },
     /// Once `__dict__` was asked for, an attribute deleted, or there are many.
     Dict(Rc<Dict>),
+    /// The same for an object with slots.
+    Slotted(Rc<Dict>, Box<Vec<(Rc<Str>, Value)>>),
+}
+
+/// The key of a slot, by how many classes with slots of their own lie above: equal in classes that are laid out alike.
+pub fn slot_key(depth: usize, name: &str) -> String {
+    format!("\0{depth}.{name}")
+}
+
+/// The name of the slot with this key.
+pub fn slot_name(key: &str) -> &str {
+    key.split_once('.').map_or(key, |(_, name)| name)
+}
+
+fn is_slot(key: &str) -> bool {
+    key.starts_with('\0')
 }
 
 impl Attrs {
@@ -273,7 +333,10 @@ impl Attrs {
         match self {
             Attrs::Empty => None,
             Attrs::Shaped { shape, values } => shape.position(key).and_then(|at| values.get(at)).cloned(),
-            Attrs::Dict(dict) => dict.get_str(key),
+            Attrs::Slotted(_, slots) if is_slot(key) => {
+                slots.iter().find(|(k, _)| str::same(k, key)).map(|(_, value)| value.clone())
+            }
+            Attrs::Dict(dict) | Attrs::Slotted(dict, _) => dict.get_str(key),
         }
     }
 
@@ -291,51 +354,90 @@ impl Attrs {
                 if let Some(at) = shape.position(key) {
                     return Some(std::mem::replace(&mut values[at], value));
                 }
-                if values.len() >= SHAPED {
+                if values.len() >= SHAPED && !is_slot(key) {
                     return self.to_dict().set_str(key, value);
                 }
                 *shape = shape.with(key);
                 values.push(value);
                 None
             }
-            Attrs::Dict(dict) => dict.set_str(key, value),
+            Attrs::Dict(dict) if is_slot(key) => {
+                *self = Attrs::Slotted(dict.clone(), Box::new(vec![(key.clone(), value)]));
+                None
+            }
+            Attrs::Slotted(_, slots) if is_slot(key) => {
+                if let Some((_, place)) = slots.iter_mut().find(|(k, _)| str::same(k, key)) {
+                    return Some(std::mem::replace(place, value));
+                }
+                slots.push((key.clone(), value));
+                None
+            }
+            Attrs::Dict(dict) | Attrs::Slotted(dict, _) => dict.set_str(key, value),
         }
     }
 
-    pub fn remove(&mut self, key: &Rc<Str>) -> Option<Value> {
+    pub fn remove(&mut self, root: &Rc<Shape>, key: &Rc<Str>) -> Option<Value> {
         match self {
             Attrs::Empty => None,
-            Attrs::Shaped { shape, .. } => {
-                shape.position(key)?;
-                self.to_dict().remove_str(key)
+            Attrs::Shaped { shape, values } => {
+                let at = shape.position(key)?;
+                if !is_slot(key) {
+                    return self.to_dict().remove_str(key);
+                }
+                let old = values.remove(at);
+                let rest = shape.keys.iter().enumerate().filter(|(i, _)| *i != at);
+                *shape = rest.fold(root.clone(), |shape, (_, key)| shape.with(key));
+                Some(old)
             }
-            Attrs::Dict(dict) => dict.remove_str(key),
+            Attrs::Slotted(_, slots) if is_slot(key) => {
+                let at = slots.iter().position(|(k, _)| str::same(k, key))?;
+                Some(slots.remove(at).1)
+            }
+            Attrs::Dict(dict) | Attrs::Slotted(dict, _) => dict.remove_str(key),
         }
     }
 
     /// The attributes as a dict that stays theirs from now on.
     pub fn to_dict(&mut self) -> Rc<Dict> {
-        if let Attrs::Dict(dict) = self {
-            return dict.clone();
-        }
-        let dict = Rc::new(Dict::new());
-        if let Attrs::Shaped { shape, values } = self {
-            for (key, value) in shape.keys.iter().zip(values.drain(..)) {
-                dict.set_str(key, value);
+        match self {
+            Attrs::Dict(dict) | Attrs::Slotted(dict, _) => dict.clone(),
+            Attrs::Empty | Attrs::Shaped { .. } => {
+                let dict = Rc::new(Dict::new());
+                for (key, value) in self.take_shaped(false) {
+                    dict.set_str(&key, value);
+                }
+                self.set_dict(dict.clone());
+                dict
             }
         }
-        *self = Attrs::Dict(dict.clone());
-        dict
     }
 
-    /// The pairs in order, copied out.
+    /// Puts another dict in place of the attributes, which are returned; the slots stay.
+    pub fn set_dict(&mut self, dict: Rc<Dict>) -> Attrs {
+        let slots = match self {
+            Attrs::Slotted(_, slots) => std::mem::take(slots),
+            _ => Box::new(self.take_shaped(true)),
+        };
+        let new = if slots.is_empty() { Attrs::Dict(dict) } else { Attrs::Slotted(dict, slots) };
+        std::mem::replace(self, new)
+    }
+
+    /// Takes the values of the slots, or those of the attributes, out of a shape.
+    fn take_shaped(&mut self, slots: bool) -> Vec<(Rc<Str>, Value)> {
+        let Attrs::Shaped { shape, values } = self else { return Vec::new() };
+        let pairs = shape.keys.iter().zip(values.iter_mut()).filter(|(key, _)| is_slot(key) == slots);
+        pairs.map(|(key, value)| (key.clone(), value.take())).collect()
+    }
+
+    /// The attributes in order, copied out, without the slots.
     pub fn pairs(&self) -> Vec<(Value, Value)> {
         match self {
             Attrs::Empty => Vec::new(),
             Attrs::Shaped { shape, values } => {
-                shape.keys.iter().map(|k| Value::Str(k.clone())).zip(values.iter().cloned()).collect()
+                let pairs = shape.keys.iter().zip(values).filter(|(key, _)| !is_slot(key));
+                pairs.map(|(key, value)| (Value::Str(key.clone()), value.clone())).collect()
             }
-            Attrs::Dict(dict) => dict.pairs(),
+            Attrs::Dict(dict) | Attrs::Slotted(dict, _) => dict.pairs(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Functions, bound methods, cells and descriptors as data.
 
 use std::cell::RefCell;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use super::class::{Attrs, Class};
 use super::code::Code;
@@ -97,13 +97,14 @@ pub enum Descriptor {
     StaticMethod(Value),
     /// An entry of `__slots__`.
     Slot {
-        name: Rc<Str>,
-        class: RefCell<Option<Rc<Class>>>,
+        /// Under which the instances have it.
+        key: Rc<Str>,
+        class: Weak<Class>,
     },
     /// An attribute of a built-in type, computed by Rust.
     GetSet {
         name: Rc<Str>,
-        class: Rc<Class>,
+        class: Weak<Class>,
         get: Getter,
         set: Option<Setter>,
     },

@@ -124,6 +124,56 @@ impl NativeFunction {
         matches!(self.row.kind, RowKind::Method(_) | RowKind::ClassMethod(_))
     }
 
+    /// Whether the method stands for an operator, so that CPython has a slot wrapper for it: all methods with two
+    /// underscores but a few.
+    pub fn is_wrapper(&self) -> bool {
+        const PLAIN: &[&str] = &[
+            "__format__",
+            "__sizeof__",
+            "__reduce__",
+            "__reduce_ex__",
+            "__dir__",
+            "__init_subclass__",
+            "__subclasshook__",
+            "__getstate__",
+            "__setstate__",
+            "__class_getitem__",
+            "__new__",
+            "__length_hint__",
+            "__reversed__",
+            "__copy__",
+            "__deepcopy__",
+            "__round__",
+            "__trunc__",
+            "__floor__",
+            "__ceil__",
+            "__getnewargs__",
+            "__complex__",
+            "__bytes__",
+            "__instancecheck__",
+            "__subclasscheck__",
+            "__subclasses__",
+            "__prepare__",
+            "__enter__",
+            "__exit__"
+        ];
+        // These two have a plain method besides the operator.
+        let coexists = |names: &[&str]| {
+            let owner = self.owner.borrow().as_ref().and_then(Weak::upgrade);
+            owner.is_some_and(|owner| names.contains(&owner.name.borrow().as_str()))
+        };
+        let name = self.name.as_str();
+        matches!(self.row.kind, RowKind::Method(_))
+            && name.starts_with("__")
+            && name.ends_with("__")
+            && !PLAIN.contains(&name)
+            && match name {
+                "__getitem__" => !coexists(&["list", "dict"]),
+                "__contains__" => !coexists(&["dict", "set", "frozenset"]),
+                _ => true,
+            }
+    }
+
     pub fn signature(&self) -> &Signature {
         self.signature.get_or_init(|| Signature::parse(self.row.signature, self.takes_self()))
     }

@@ -112,7 +112,7 @@ fn named(pairs: &[(Rc<Str>, Value)]) -> Dict {
 pub(super) fn partial_class(vm: &mut Vm) -> Rc<Class> {
     let object = vm.types.object.clone();
     let class = define(vm, "functools.partial", &object, Layout::Native(202), PARTIAL);
-    class.has_dict.set(true);
+    vm.give_dict(&class);
     class
 }
 
@@ -247,7 +247,7 @@ const KEY: &[Row] = &[
 fn wrapper_class(vm: &mut Vm) -> Rc<Class> {
     let object = vm.types.object.clone();
     let class = define(vm, "functools._lru_cache_wrapper", &object, Layout::Native(203), CACHED);
-    class.has_dict.set(true);
+    vm.give_dict(&class);
     class
 }
 

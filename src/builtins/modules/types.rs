@@ -45,7 +45,7 @@ pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
         ("BuiltinFunctionType", &types.builtin_function_or_method),
         ("BuiltinMethodType", &types.builtin_function_or_method),
         ("MethodDescriptorType", &types.method_descriptor),
-        ("WrapperDescriptorType", &types.method_descriptor),
+        ("WrapperDescriptorType", &types.wrapper_descriptor),
         ("ModuleType", &types.module),
         ("TracebackType", &types.traceback),
         ("FrameType", &types.frame),

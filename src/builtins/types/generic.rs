@@ -14,7 +14,9 @@ use crate::symbol::sym;
 use crate::syntax::ast::{BinOp, CmpOp};
 
 pub fn install(vm: &mut Vm) {
-    vm.types.SimpleNamespace.has_dict.set(true);
+    let with_dict = [&vm.types.SimpleNamespace, &vm.types.BaseException].map(Rc::clone);
+    with_dict.iter().for_each(|class| vm.give_dict(class));
+    vm.types.type_.has_dict.set(true);
     let types = &vm.types;
     let tables = [
         (types.GenericAlias.clone(), ALIAS),
@@ -280,7 +282,6 @@ const NAMESPACE: &[Row] = &[
         }
         Ok(made)
     }),
-    getter("__dict__", |vm, this| Ok(vm.instance_dict(this).map_or(Value::None, Value::Dict))),
 ];
 
 fn init_namespace(vm: &mut Vm, args: &[Value]) -> Result {

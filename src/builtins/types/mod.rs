@@ -39,7 +39,9 @@ use crate::symbol::sym;
 pub fn install(vm: &mut Vm) {
     let module = vm.name(sym::__module__).clone();
     for class in vm.types.all() {
-        class.dict.set_str(&module, Value::str(module_of(&class.name.borrow())));
+        if let Some(name) = module_of(&class.name.borrow()) {
+            class.dict.set_str(&module, Value::str(name));
+        }
     }
     object::install(vm);
     type_::install(vm);
@@ -64,13 +66,13 @@ pub fn install(vm: &mut Vm) {
     refuse_instances(vm);
 }
 
-/// The module that a built-in class says it is from.
-fn module_of(name: &str) -> &'static str {
+/// The module that a class says it is from, if it is not a built-in one by name.
+fn module_of(name: &str) -> Option<&'static str> {
     match name {
-        "SimpleNamespace" | "UnionType" | "GenericAlias" => "types",
-        "TextIOWrapper" => "_io",
-        "CancelledError" => "asyncio.exceptions",
-        _ => "builtins",
+        "SimpleNamespace" | "UnionType" | "GenericAlias" => Some("types"),
+        "TextIOWrapper" => Some("_io"),
+        "CancelledError" => Some("asyncio.exceptions"),
+        _ => None,
     }
 }
 

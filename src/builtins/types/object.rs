@@ -6,10 +6,11 @@ use super::text_argument;
 use crate::builtins::add_methods;
 use crate::machine::Vm;
 use crate::machine::classes::{object_init, object_new};
+use crate::machine::attr::own_attr;
 use crate::machine::display;
-use crate::object::class::Payload;
+use crate::object::class::{Payload, slot_name};
 use crate::object::native::{Row, attribute, class_method, method, static_method};
-use crate::object::{Class, Result, Str, Value};
+use crate::object::{Class, Dict, Result, Str, Value};
 use crate::symbol::sym;
 
 pub fn install(vm: &mut Vm) {
@@ -138,8 +139,20 @@ fn dir(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn get_state(vm: &mut Vm, args: &[Value]) -> Result {
-    let Some(dict) = vm.instance_dict(&args[0]).filter(|dict| !dict.is_empty()) else { return Ok(Value::None) };
-    vm.dict_from_pairs(dict.pairs())
+    let this = &args[0];
+    let state = match vm.instance_dict(this).filter(|dict| !dict.is_empty()) {
+        Some(dict) => vm.dict_from_pairs(dict.pairs())?,
+        None => Value::None,
+    };
+    let keys = vm.class_of(this).slot_keys();
+    let slots = Dict::new();
+    for key in &keys {
+        if let Some(value) = own_attr(this, key) {
+            let name = vm.intern(slot_name(key));
+            slots.set_str(&name, value);
+        }
+    }
+    Ok(if slots.is_empty() { state } else { Value::tuple([state, Value::dict(slots)]) })
 }
 
 /// How to make the object anew: a function, its arguments, the state to set, and items to add.
@@ -225,6 +238,9 @@ fn set_class(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
 }
 
 /// Whether instances of one class can become instances of another.
-fn same_layout(a: &Class, b: &Class) -> bool {
-    a.layout == b.layout && a.has_dict.get() == b.has_dict.get()
+pub fn same_layout(a: &Class, b: &Class) -> bool {
+    a.layout == b.layout
+        && a.has_dict.get() == b.has_dict.get()
+        && a.has_weakref.get() == b.has_weakref.get()
+        && a.slot_keys() == b.slot_keys()
 }

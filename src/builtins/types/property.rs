@@ -7,7 +7,7 @@ use super::{new_class, type_::unpack, wrong_receiver};
 use crate::builtins::add_methods;
 use crate::machine::Vm;
 use crate::machine::classes::Super;
-use crate::object::class::Instance;
+use crate::object::class::{Instance, slot_name};
 use crate::object::function::Property;
 use crate::object::native::{Row, attribute, getter, method, static_method};
 use crate::object::{Class, Descriptor, Result, Str, Value};
@@ -171,9 +171,9 @@ fn set(vm: &mut Vm, args: &[Value], new: Option<Value>) -> Result {
             let call: Vec<Value> = [instance.clone()].into_iter().chain(new).collect();
             vm.call(&function, &call)?;
         }
-        Descriptor::Slot { name, .. } | Descriptor::GetSet { name, .. } => {
-            let (name, class) = (name.clone(), vm.class_of(instance));
-            vm.object_set_attr(instance, &class, &name, new)?;
+        Descriptor::Slot { .. } | Descriptor::GetSet { .. } => {
+            let (name, class) = (member(vm, &args[0])?.0, vm.class_of(instance));
+            vm.set_through(&args[0], instance, &class, &name, new)?;
         }
         Descriptor::ClassMethod(_) | Descriptor::StaticMethod(_) => {}
     }
@@ -286,8 +286,8 @@ const MEMBER: &[Row] = &[
 
 fn member(vm: &mut Vm, value: &Value) -> Result<(Rc<Str>, Option<Rc<Class>>)> {
     match &**descriptor(vm, value, "member_descriptor", "__name__")? {
-        Descriptor::Slot { name, class } => Ok((name.clone(), class.borrow().clone())),
-        Descriptor::GetSet { name, class, .. } => Ok((name.clone(), Some(class.clone()))),
+        Descriptor::Slot { key, class } => Ok((vm.intern(slot_name(key)), class.upgrade())),
+        Descriptor::GetSet { name, class, .. } => Ok((name.clone(), class.upgrade())),
         _ => Err(wrong_receiver(vm, "member_descriptor", "__name__", value)),
     }
 }

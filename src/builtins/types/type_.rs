@@ -2,7 +2,7 @@
 
 use std::rc::{Rc, Weak};
 
-use super::object::attribute_name;
+use super::object::{attribute_name, same_layout};
 use super::wrong_receiver;
 use crate::builtins::add_methods;
 use crate::machine::Vm;
@@ -290,11 +290,7 @@ fn get_bases(vm: &mut Vm, class: &Value) -> Result {
 }
 
 fn get_base(vm: &mut Vm, class: &Value) -> Result {
-    let class = this(vm, class, "__base__")?;
-    let bases = class.bases.borrow().clone();
-    // The base that decides what instances are made of.
-    let best = bases.iter().find(|base| base.layout == class.layout).or(bases.first());
-    Ok(best.map_or(Value::None, |base| Value::Class(base.clone())))
+    Ok(this(vm, class, "__base__")?.base().map_or(Value::None, Value::Class))
 }
 
 fn set_bases(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
@@ -323,11 +319,10 @@ fn set_bases(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
         }
     }
     let old = class.bases.borrow().clone();
-    let is_solid = |base: &Rc<Class>| base.layout != crate::object::class::Layout::Object;
-    let layout = bases.iter().find(|base| is_solid(base)).map_or(crate::object::class::Layout::Object, |b| b.layout);
-    let root = old.iter().all(|base| Rc::ptr_eq(base, &vm.types.object));
-    if layout != class.layout || root != bases.iter().all(|base| Rc::ptr_eq(base, &vm.types.object)) {
-        let (new, old) = (bases[0].name.borrow().clone(), old.first().map(|base| base.name.borrow().clone()));
+    let best = vm.best_base(&bases)?;
+    let compatible = class.base().is_some_and(|base| same_layout(&base, &bases[best]));
+    if !compatible {
+        let (new, old) = (bases[best].name.borrow().clone(), class.base().map(|base| base.name.borrow().clone()));
         return Err(vm.type_error(format!(
             "__bases__ assignment: '{}' object layout differs from '{}'",
             new.as_str(),
@@ -343,6 +338,8 @@ fn set_bases(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
     }
     *class.ancestors.borrow_mut() = ancestors.into();
     *class.bases.borrow_mut() = bases;
+    class.best_base.set(best);
+    vm.call_mro(&class)?;
     linearize_below(vm, &class)?;
     class.changed();
     Ok(())

@@ -19,7 +19,7 @@ pub(super) fn default_dict(vm: &mut Vm) -> Rc<Class> {
 pub(super) fn ordered_dict(vm: &mut Vm) -> Rc<Class> {
     let dict = vm.types.dict.clone();
     let class = define(vm, "collections.OrderedDict", &dict, Layout::Dict, ORDERED);
-    class.has_dict.set(true);
+    vm.give_dict(&class);
     let hash = vm.name(sym::__hash__).clone();
     class.dict.set_str(&hash, Value::None);
     class

@@ -354,7 +354,7 @@ fn set_characters_written(vm: &mut Vm, value: &Value, new: Value) -> Result<()> 
     let exception = this(vm, value)?;
     if new.is_unbound() {
         let name = vm.name(sym::characters_written).clone();
-        let removed = exception.attrs.borrow_mut().remove(&name);
+        let removed = exception.attrs.borrow_mut().remove(&exception.class.borrow().root_shape, &name);
         if removed.is_none() {
             let class = vm.types.AttributeError.clone();
             return Err(vm.error(&class, "characters_written"));

@@ -21,8 +21,17 @@ pub fn install(vm: &mut Vm) {
         (types.function.clone(), FUNCTION),
         (types.method.clone(), METHOD),
         (types.builtin_function_or_method.clone(), NATIVE),
+        (types.builtin_function_or_method.clone(), COMPARED),
+        (types.builtin_function_or_method.clone(), BUILTIN),
+        (types.method_wrapper.clone(), NATIVE),
+        (types.method_wrapper.clone(), COMPARED),
+        (types.method_wrapper.clone(), METHOD_WRAPPER),
         (types.method_descriptor.clone(), NATIVE),
         (types.method_descriptor.clone(), METHOD_DESCRIPTOR),
+        (types.wrapper_descriptor.clone(), NATIVE),
+        (types.wrapper_descriptor.clone(), METHOD_DESCRIPTOR),
+        (types.classmethod_descriptor.clone(), NATIVE),
+        (types.classmethod_descriptor.clone(), METHOD_DESCRIPTOR),
         (types.module.clone(), MODULE),
     ];
     for (class, rows) in tables {
@@ -313,38 +322,65 @@ fn equal(vm: &mut Vm, args: &[Value]) -> Result {
 const NATIVE: &[Row] = &[
     method("__call__(*args, **kwargs)", call),
     method("__repr__()", |vm, args| vm.repr(&args[0]).map(Value::Str)),
-    method("__eq__(value, /)", equal),
-    method("__hash__()", |vm, args| vm.hash(&args[0]).map(Value::Int)),
     getter("__name__", |vm, this| Ok(Value::Str(native(vm, this)?.name.clone()))),
     getter("__qualname__", |vm, this| {
         let native = native(vm, this)?;
-        let owner = owner(&native);
         let name = native.name.as_str();
-        Ok(match owner {
+        let class = match this {
+            Value::BoundMethod(method) if !native.is_wrapper() => Some(match &method.this {
+                Value::Class(class) => class.clone(),
+                other => vm.class_of(other),
+            }),
+            _ => owner(&native),
+        };
+        Ok(match class {
             Some(class) => Value::string(format!("{}.{name}", class.qualname.borrow().as_str())),
             None => Value::str(name),
         })
     }),
     getter("__doc__", |_, _| Ok(Value::None)),
-    getter("__module__", |vm, this| Ok(native(vm, this)?.module.clone().map_or(Value::None, Value::Str))),
     getter("__text_signature__", |vm, this| {
         let native = native(vm, this)?;
         let inside = native.row.signature.split_once('(').map_or("", |(_, inside)| inside);
-        let this = match (native.takes_self(), inside.starts_with(')')) {
-            (false, _) => "",
-            (true, true) => "$self, /",
-            (true, false) => "$self, ",
-        };
-        Ok(Value::string(format!("({this}{inside}")))
+        if matches!(native.row.kind, RowKind::StaticMethod(_)) && native.name.as_str() == "__new__" {
+            return Ok(Value::str("($type, *args, **kwargs)"));
+        }
+        let first = if matches!(native.row.kind, RowKind::ClassMethod(_)) { "$type" } else { "$self" };
+        Ok(Value::string(match (native.takes_self(), inside.starts_with(')')) {
+            (false, _) => format!("({inside}"),
+            (true, true) => format!("({first}, /{inside}"),
+            (true, false) if inside.contains("/") => format!("({first}, {inside}"),
+            (true, false) => format!("({first}, /, {inside}"),
+        }))
     }),
+    method("__reduce__()", |vm, args| {
+        let name = vm.name(sym::__qualname__).clone();
+        vm.get_attr(&args[0], &name)
+    }),
+];
+
+/// What is equal if it is the same function of the same object.
+const COMPARED: &[Row] =
+    &[method("__eq__(value, /)", equal), method("__hash__()", |vm, args| vm.hash(&args[0]).map(Value::Int))];
+
+const BUILTIN: &[Row] = &[
+    getter("__module__", |vm, this| Ok(native(vm, this)?.module.clone().map_or(Value::None, Value::Str))),
     getter("__self__", |vm, this| match this {
         Value::BoundMethod(method) => Ok(method.this.clone()),
-        Value::Native(native) => match &native.module {
-            Some(module) => Ok(Value::option(vm.modules.get_str(module))),
-            None => Ok(Value::None),
-        },
-        other => Err(wrong_receiver(vm, "builtin_function_or_method", "__self__", other)),
+        other => {
+            let native = native(vm, other)?;
+            Ok(match (owner(&native), &native.module) {
+                (Some(class), _) => Value::Class(class),
+                (None, Some(module)) => Value::option(vm.modules.get_str(module)),
+                (None, None) => Value::None,
+            })
+        }
     }),
+];
+
+const METHOD_WRAPPER: &[Row] = &[
+    getter("__self__", |vm, this| Ok(bound_method(vm, this)?.this.clone())),
+    getter("__objclass__", |vm, this| Ok(owner(&*native(vm, this)?).map_or(Value::None, Value::Class))),
 ];
 
 const METHOD_DESCRIPTOR: &[Row] = &[
