@@ -42,7 +42,7 @@ const ARROWS: &[Arrow] = &[
             "object/code.rs",
             "object/coroutine.rs",
             "object/function.rs",
-            "object/gc.rs",
+            "object/gc/mod.rs",
             "object/iter.rs",
             "object/module.rs",
             "object/native.rs",

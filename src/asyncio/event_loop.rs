@@ -55,6 +55,39 @@ impl Native for EventLoop {
     fn as_any(&self) -> &dyn Any {
         self
     }
+
+    fn trace(&self, visit: gc::Visit) {
+        for ready in self.ready.borrow().iter() {
+            match ready {
+                Ready::Step(object) | Ready::Sleep(object) | Ready::Handle(object) => {
+                    gc::link(object, Value::Instance, visit);
+                }
+                Ready::Throw(task, error) => {
+                    gc::link(task, Value::Instance, visit);
+                    gc::link(&error.0, Value::Exception, visit);
+                }
+                Ready::Done(callback, future) => {
+                    callback.trace(visit);
+                    gc::link(future, Value::Instance, visit);
+                }
+            }
+        }
+        for timer in self.timers.borrow().iter() {
+            let (Target::Sleep(object) | Target::Handle(object)) = &timer.target;
+            gc::link(object, Value::Instance, visit);
+        }
+        for current in [&self.current_task, &self.current_handle] {
+            gc::trace_option(current, Value::Instance, visit);
+        }
+        for value in [&self.exception_handler, &self.task_factory] {
+            gc::trace_cell(value, visit);
+        }
+    }
+
+    fn clear(&self) {
+        drop((self.ready.take(), self.timers.take(), self.current_task.take(), self.current_handle.take()));
+        drop((self.exception_handler.take(), self.task_factory.take()));
+    }
 }
 
 /// What a pass of the loop runs. Most need no handle object; one is made when somebody must see it.

@@ -19,7 +19,7 @@ use crate::object::class::{Awaited, Awaiting, Class, Instance, Native, Payload};
 use crate::object::coroutine::{Outcome, Resume};
 use crate::object::exception::Traceback;
 use crate::object::native::{Row, attribute, class_method, getter, method, static_method};
-use crate::object::{Error, Exception, Result, Str, Value};
+use crate::object::{Error, Exception, Result, Str, Value, gc};
 use crate::symbol::sym;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -84,6 +84,19 @@ pub enum Callback {
     Script(Rc<(Value, Rc<Context>)>),
 }
 
+impl Callback {
+    /// Shows the references it holds.
+    pub fn trace(&self, visit: gc::Visit) {
+        match self {
+            Callback::Wakeup(task) => gc::link(task, Value::Instance, visit),
+            Callback::Native(_, object) => visit(object),
+            // One that is shared is about to be called.
+            Callback::Script(pair) if Rc::strong_count(pair) == 1 => visit(&pair.0),
+            Callback::Script(_) => {}
+        }
+    }
+}
+
 /// A callback written in Rust; it is called with its object and the future.
 pub struct NativeCallback {
     pub qualname: &'static str,
@@ -118,6 +131,37 @@ impl Callbacks {
 impl Native for Future {
     fn as_any(&self) -> &dyn Any {
         self
+    }
+
+    fn trace(&self, visit: gc::Visit) {
+        gc::trace_cell(&self.event_loop, visit);
+        gc::trace_cell(&self.result, visit);
+        self.callbacks.borrow().iter().for_each(|callback| callback.trace(visit));
+        if let Some(extra) = &*self.extra.borrow() {
+            visit(&extra.cancel_message);
+            visit(&extra.source);
+            if let Some(exception) = &extra.cancelled_exception {
+                gc::link(exception, Value::Exception, visit);
+            }
+            if let Some(traceback) = &extra.traceback {
+                gc::link(traceback, Value::Traceback, visit);
+            }
+        }
+        match &self.part {
+            Part::Plain => {}
+            Part::Task(task) => {
+                gc::trace_cell(&task.coro, visit);
+                gc::trace_cell(&task.waiter, visit);
+            }
+            Part::Gathering(gathering) => gathering.children.iter().for_each(visit),
+        }
+    }
+
+    fn clear(&self) {
+        drop((self.event_loop.take(), self.result.take(), self.callbacks.take(), self.extra.take()));
+        if let Part::Task(task) = &self.part {
+            drop((task.coro.take(), task.waiter.take()));
+        }
     }
 
     fn finalizer(&self) -> Option<fn(&mut Vm, &Value)> {
@@ -300,6 +344,7 @@ fn call_soon(vm: &mut Vm, event_loop: &Value, callback: Callback, this: &Rc<Inst
 
 /// Ends a future with a result; it must be pending.
 pub fn set_result(vm: &mut Vm, this: &Rc<Instance>, value: Value) -> Result<()> {
+    gc::stored(this, &value);
     let future = data(this);
     if future.is_done() {
         return Err(invalid_state(vm, "invalid state"));
@@ -312,6 +357,7 @@ pub fn set_result(vm: &mut Vm, this: &Rc<Instance>, value: Value) -> Result<()> 
 
 /// Ends a future with an exception; it must be pending.
 pub fn set_exception(vm: &mut Vm, this: &Rc<Instance>, exception: Rc<Exception>) -> Result<()> {
+    gc::register(this);
     let future = data(this);
     if future.is_done() {
         return Err(invalid_state(vm, "invalid state"));
@@ -673,6 +719,7 @@ fn add_done_callback(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         Some(context) => context.clone(),
         None => state(vm).contexts.copy(),
     };
+    gc::stored(this, &args[1]);
     add_callback(vm, this, Callback::Script(Rc::new((args[1].clone(), context))))?;
     Ok(Value::None)
 }

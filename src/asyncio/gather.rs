@@ -13,7 +13,7 @@ use crate::object::{Dict, Error, Result, Value};
 
 /// What the future of a `gather` has beyond a future.
 pub struct Gathering {
-    children: Vec<Value>,
+    pub children: Vec<Value>,
     /// Different children, and how many of them are done.
     count: usize,
     finished: Cell<usize>,
@@ -43,7 +43,7 @@ pub fn gather(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         return Ok(Value::Instance(outer));
     }
     // The same awaitable given twice is run once.
-    let known = Dict::new();
+    let known = Rc::new(Dict::new());
     let mut children = Vec::with_capacity(given.len());
     let mut unique = Vec::with_capacity(given.len());
     let mut event_loop = Value::None;

@@ -11,7 +11,7 @@ use super::state::state;
 use crate::machine::Vm;
 use crate::object::class::{Class, Instance, Native, Payload};
 use crate::object::native::{Row, getter, method, static_method};
-use crate::object::{Result, Str, Value};
+use crate::object::{Result, Str, Value, gc};
 use crate::syntax::ast::CmpOp;
 
 /// `Handle` and, if `when` is set, `TimerHandle`.
@@ -35,6 +35,16 @@ pub struct Handle {
 impl Native for Handle {
     fn as_any(&self) -> &dyn Any {
         self
+    }
+
+    fn trace(&self, visit: gc::Visit) {
+        gc::trace_cell(&self.callback, visit);
+        gc::unshared(&self.args.borrow(), visit);
+        gc::trace_cell(&self.event_loop, visit);
+    }
+
+    fn clear(&self) {
+        drop((self.callback.take(), self.event_loop.take(), self.args.replace(Rc::from([]))));
     }
 }
 

@@ -16,7 +16,7 @@ use crate::machine::Vm;
 use crate::object::class::{Class, Instance, Native};
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
 use crate::object::native::{Row, getter, method, static_method};
-use crate::object::{Result, Value};
+use crate::object::{Result, Value, gc};
 
 /// The futures of those who wait, and the loop they belong to.
 pub struct Waiters {
@@ -74,6 +74,17 @@ impl Waiters {
         removed.is_some()
     }
 
+    /// Shows the references it holds to the garbage collector.
+    pub fn trace(&self, visit: gc::Visit) {
+        gc::trace_cell(&self.event_loop, visit);
+        self.futures.borrow().iter().for_each(|future| gc::link(future, Value::Instance, visit));
+    }
+
+    /// Forgets everybody: the object is garbage.
+    pub fn clear(&self) {
+        drop((self.event_loop.take(), self.futures.take()));
+    }
+
     pub fn pop(&self) -> Option<Rc<Instance>> {
         self.futures.borrow_mut().pop_front()
     }
@@ -113,6 +124,14 @@ macro_rules! natives {
         $(impl Native for $data {
             fn as_any(&self) -> &dyn Any {
                 self
+            }
+
+            fn trace(&self, visit: gc::Visit) {
+                self.waiters.trace(visit);
+            }
+
+            fn clear(&self) {
+                self.waiters.clear();
             }
         })*
     };
@@ -293,6 +312,13 @@ struct Acquire {
 }
 
 impl NativeCoroutine for Acquire {
+    fn trace(&self, visit: gc::Visit) {
+        visit(&self.lock);
+        if let Some(waiter) = &self.waiter {
+            gc::link(waiter, Value::Instance, visit);
+        }
+    }
+
     fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
         let lock = this!(vm, &self.lock, Lock);
         let done = Outcome::Return(if self.entering { Value::None } else { Value::Bool(true) });
@@ -341,6 +367,10 @@ struct Release {
 }
 
 impl NativeCoroutine for Release {
+    fn trace(&self, visit: gc::Visit) {
+        visit(&self.this);
+    }
+
     fn resume(&mut self, vm: &mut Vm, _: Resume) -> Result<Outcome> {
         (self.release)(vm, &self.this)?;
         Ok(Outcome::Return(Value::None))
@@ -354,6 +384,13 @@ struct WaitForEvent {
 }
 
 impl NativeCoroutine for WaitForEvent {
+    fn trace(&self, visit: gc::Visit) {
+        visit(&self.event);
+        if let Some(waiter) = &self.waiter {
+            gc::link(waiter, Value::Instance, visit);
+        }
+    }
+
     fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
         let event = this!(vm, &self.event, Event);
         let Some(waiter) = self.waiter.take() else {
@@ -450,6 +487,13 @@ struct AcquireSemaphore {
 }
 
 impl NativeCoroutine for AcquireSemaphore {
+    fn trace(&self, visit: gc::Visit) {
+        visit(&self.semaphore);
+        if let Some(waiter) = &self.waiter {
+            gc::link(waiter, Value::Instance, visit);
+        }
+    }
+
     fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
         let semaphore = this!(vm, &self.semaphore, Semaphore);
         let done = Outcome::Return(if self.entering { Value::None } else { Value::Bool(true) });

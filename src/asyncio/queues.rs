@@ -12,7 +12,7 @@ use crate::machine::Vm;
 use crate::object::class::{Instance, Native};
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
 use crate::object::native::{Row, attribute, class_method, getter, method, static_method};
-use crate::object::{Class, Error, Result, Value};
+use crate::object::{Class, Error, Result, Value, gc};
 use crate::symbol::sym;
 
 pub struct Queue {
@@ -41,6 +41,17 @@ enum Order {
 impl Native for Queue {
     fn as_any(&self) -> &dyn Any {
         self
+    }
+
+    fn trace(&self, visit: gc::Visit) {
+        self.items.borrow().iter().for_each(&mut *visit);
+        gc::trace_cell(&self.container, visit);
+        [&self.getters, &self.putters, &self.joiners].into_iter().for_each(|waiters| waiters.trace(visit));
+    }
+
+    fn clear(&self) {
+        drop((self.items.take(), self.container.take()));
+        [&self.getters, &self.putters, &self.joiners].into_iter().for_each(Waiters::clear);
     }
 }
 
@@ -287,6 +298,7 @@ fn put_nowait(vm: &mut Vm, value: &Value, item: Value) -> Result<()> {
         let put = vm.get_attr(value, &name)?;
         vm.call(&put, &[item])?;
     } else {
+        gc::stored_into(value, &item);
         insert(vm, queue, item)?;
     }
     queue.unfinished.set(queue.unfinished.get() + 1);
@@ -507,6 +519,13 @@ struct Get {
 }
 
 impl NativeCoroutine for Get {
+    fn trace(&self, visit: gc::Visit) {
+        visit(&self.queue);
+        if let Some(waiter) = &self.waiter {
+            gc::link(waiter, Value::Instance, visit);
+        }
+    }
+
     fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
         if let Some(waiter) = self.waiter.take() {
             if let Some(outcome) = waited(vm, &self.queue, &waiter, input, |queue| &queue.getters, empty)? {
@@ -544,6 +563,14 @@ struct Put {
 }
 
 impl NativeCoroutine for Put {
+    fn trace(&self, visit: gc::Visit) {
+        visit(&self.queue);
+        visit(&self.item);
+        if let Some(waiter) = &self.waiter {
+            gc::link(waiter, Value::Instance, visit);
+        }
+    }
+
     fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
         if let Some(waiter) = self.waiter.take() {
             if let Some(outcome) = waited(vm, &self.queue, &waiter, input, |queue| &queue.putters, full)? {
@@ -582,6 +609,13 @@ struct Join {
 }
 
 impl NativeCoroutine for Join {
+    fn trace(&self, visit: gc::Visit) {
+        visit(&self.queue);
+        if let Some(waiter) = &self.waiter {
+            gc::link(waiter, Value::Instance, visit);
+        }
+    }
+
     fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
         let queue = this(vm, &self.queue)?;
         let Some(waiter) = self.waiter.take() else {

@@ -9,7 +9,7 @@ use super::task;
 use crate::machine::Vm;
 use crate::object::class::Instance;
 use crate::object::coroutine::{Kind, NativeCoroutine, Outcome, Resume};
-use crate::object::{Result, Value};
+use crate::object::{Result, Value, gc};
 use crate::symbol::sym;
 
 /// `ensure_future(coro_or_future, *, loop=None)`.
@@ -69,6 +69,10 @@ struct Wrap {
 }
 
 impl NativeCoroutine for Wrap {
+    fn trace(&self, visit: gc::Visit) {
+        visit(&self.awaitable);
+    }
+
     fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
         if !std::mem::replace(&mut self.begun, true) {
             let awaitable = self.awaitable.clone();

@@ -9,7 +9,7 @@ use super::state::{Function, state};
 use crate::machine::Vm;
 use crate::object::class::Instance;
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
-use crate::object::{Result, Value};
+use crate::object::{Result, Value, gc};
 use crate::symbol::sym;
 use crate::syntax::ast::CmpOp;
 
@@ -35,6 +35,18 @@ pub fn sleep(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 }
 
 impl NativeCoroutine for Sleep {
+    fn trace(&self, visit: gc::Visit) {
+        visit(&self.result);
+        match &self.phase {
+            Phase::Timer(future) => gc::link(future, Value::Instance, visit),
+            Phase::Handle(future, handle) => {
+                gc::link(future, Value::Instance, visit);
+                visit(handle);
+            }
+            Phase::Start | Phase::Pass => {}
+        }
+    }
+
     fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
         match (&self.phase, input) {
             (Phase::Start, Resume::Send(_) | Resume::Deliver(_)) => self.begin(vm),

@@ -31,9 +31,12 @@ pub fn add_methods(vm: &mut Vm, class: &Rc<Class>, rows: &'static [Row]) {
                 *native.owner.borrow_mut() = Some(Rc::downgrade(class));
                 Value::Native(Rc::new(native))
             }
-            RowKind::Attribute(get, set) => {
-                Value::Descriptor(Rc::new(Descriptor::GetSet { name: name.clone(), class: Rc::downgrade(class), get, set }))
-            }
+            RowKind::Attribute(get, set) => Value::Descriptor(Rc::new(Descriptor::GetSet {
+                name: name.clone(),
+                class: Rc::downgrade(class),
+                get,
+                set,
+            })),
         };
         class.dict.set_str(&name, value);
     }

@@ -279,7 +279,7 @@ impl Arguments {
                     let pairs = match value.as_dict() {
                         Some(dict) if matches!(value, Value::Dict(_)) => dict.pairs(),
                         _ if vm.get_attr_opt(&value, &keys)?.is_some() => {
-                            let dict = Dict::new();
+                            let dict = Rc::new(Dict::new());
                             vm.dict_update(&dict, &value).map_err(|e| e.at(at))?;
                             dict.pairs()
                         }

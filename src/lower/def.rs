@@ -520,6 +520,7 @@ fn make_function(code: &Rc<Code>, sources: &[CellSource], frame: &Frame) -> Rc<F
         closure,
         defaults: std::cell::RefCell::new(Rc::from([])),
         extra: std::cell::RefCell::new(None),
+        mark: Default::default(),
     })
 }
 

@@ -279,7 +279,7 @@ impl Lower<'_> {
             })
             .collect();
         Box::new(move |vm, frame| {
-            let dict = Dict::new();
+            let dict = Rc::new(Dict::new());
             for (key, value, span) in &pairs {
                 match key {
                     Some(key) => {

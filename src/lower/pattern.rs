@@ -179,7 +179,7 @@ impl Lower<'_> {
             if vm.len(subject)? < keys.len() {
                 return Ok(false);
             }
-            let seen = Dict::new();
+            let seen = Rc::new(Dict::new());
             let get = vm.name(sym::get).clone();
             let missing = Value::list(Vec::new());
             for (key, test) in keys.iter().zip(&tests) {
@@ -201,7 +201,7 @@ impl Lower<'_> {
                 }
             }
             if let Some(rest) = rest {
-                let left = Dict::new();
+                let left = Rc::new(Dict::new());
                 vm.dict_update(&left, subject)?;
                 for key in seen.keys() {
                     vm.dict_remove(&left, &key)?;

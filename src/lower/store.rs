@@ -7,7 +7,7 @@ use super::name::Place;
 use crate::machine::Vm;
 use crate::machine::attr::AttrCache;
 use crate::object::code::{Action, Store};
-use crate::object::{Result, Value};
+use crate::object::{Result, Value, gc};
 use crate::source::Span;
 use crate::syntax::ast::{Expr, ExprKind};
 
@@ -51,6 +51,7 @@ impl Lower<'_> {
                         if let Value::List(_) = &frame.locals[slot] {
                             let index = index(vm, frame)?;
                             if let (Value::List(list), Value::Int(at)) = (&frame.locals[slot], &index) {
+                                gc::stored(list, &value);
                                 if let Some(place) = list.items.borrow_mut().get_mut(*at as usize) {
                                     std::mem::replace(place, value).discard();
                                     return Ok(());

@@ -11,7 +11,7 @@ use crate::object::function::{BoundMethod, Descriptor, Function};
 use crate::object::iter::{DictPart, Iter};
 use crate::object::module::Module;
 use crate::object::native::RowKind;
-use crate::object::{Dict, Result, Str, Value};
+use crate::object::{Dict, Result, Str, Value, gc};
 use crate::symbol::{Symbol, sym};
 
 /// What a place in the code remembers of its last attribute lookup.
@@ -81,14 +81,12 @@ impl Vm {
             Value::Range(_) => &types.range,
             Value::Slice(_) => &types.slice,
             Value::Function(_) => &types.function,
-            Value::Native(native) => {
-                match native.row.kind {
-                    RowKind::Method(_) if native.is_wrapper() => &types.wrapper_descriptor,
-                    RowKind::Method(_) => &types.method_descriptor,
-                    RowKind::ClassMethod(_) => &types.classmethod_descriptor,
-                    _ => &types.builtin_function_or_method,
-                }
-            }
+            Value::Native(native) => match native.row.kind {
+                RowKind::Method(_) if native.is_wrapper() => &types.wrapper_descriptor,
+                RowKind::Method(_) => &types.method_descriptor,
+                RowKind::ClassMethod(_) => &types.classmethod_descriptor,
+                _ => &types.builtin_function_or_method,
+            },
             Value::BoundMethod(method) => match &method.func {
                 Value::Native(native) if native.is_wrapper() => &types.method_wrapper,
                 Value::Native(_) => &types.builtin_function_or_method,
@@ -836,6 +834,7 @@ impl Vm {
     #[inline]
     pub fn set_attr_cached(&mut self, value: &Value, name: &Rc<Str>, new: Value, cache: &AttrCache) -> Result<()> {
         if let Value::Instance(instance) = value {
+            gc::stored(instance, &new);
             if instance.class.borrow().version.get() == cache.version.get() {
                 match &mut *instance.attrs.borrow_mut() {
                     Attrs::Shaped { shape, values } if shape.id() == cache.shape.get() => {
@@ -926,6 +925,9 @@ pub fn own_attr(value: &Value, name: &Rc<Str>) -> Option<Value> {
 
 /// Sets or deletes an attribute of the object itself: whether that was possible, or `None` if it has none of its own.
 fn set_own_attr(value: &Value, class: &Rc<Class>, name: &Rc<Str>, new: Option<Value>) -> Option<bool> {
+    if let Some(new) = &new {
+        gc::stored_into(value, new);
+    }
     let change = |attrs: &mut Attrs| match new {
         Some(new) => (true, attrs.set(&class.root_shape, name, new)),
         None => match attrs.remove(&class.root_shape, name) {

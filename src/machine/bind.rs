@@ -276,11 +276,8 @@ impl Vm {
         let all_positional_only = signature.posonly >= signature.params.len();
         let display = self.native_display(native);
         let s = |n: usize| if n == 1 { "" } else { "s" };
-        let is_wrapper = native.takes_self()
-            && !is_constructor(native)
-            && least == most
-            && signature.plain()
-            && native.is_wrapper();
+        let is_wrapper =
+            native.takes_self() && !is_constructor(native) && least == most && signature.plain() && native.is_wrapper();
         let message = if is_wrapper {
             format!("expected {most} argument{}, got {given}", s(most))
         } else if most == 0 && signature.plain() {

@@ -7,7 +7,7 @@ use crate::machine::Vm;
 use crate::object::class::{Class, Instance, Layout, Native, Payload, slot_key};
 use crate::object::function::{Descriptor, Getter, Setter};
 use crate::object::native::NativeCall;
-use crate::object::{Dict, Exception, Function, Result, Set, Str, Value};
+use crate::object::{Dict, Exception, Function, Result, Set, Str, Value, gc};
 use crate::symbol::{Symbol, sym};
 
 /// The state of a `super` object.
@@ -22,6 +22,12 @@ pub struct Super {
 impl Native for Super {
     fn as_any(&self) -> &dyn Any {
         self
+    }
+
+    fn trace(&self, visit: gc::Visit) {
+        gc::link(&self.class, Value::Class, visit);
+        gc::link(&self.this_class, Value::Class, visit);
+        visit(&self.this);
     }
 }
 
@@ -340,7 +346,8 @@ impl Vm {
         match class.dict.get_str(&slots) {
             Some(slots) => self.add_slots(class, &slots)?,
             None => {
-                let inherited = class.base().map_or((false, false), |base| (base.has_dict.get(), base.has_weakref.get()));
+                let inherited =
+                    class.base().map_or((false, false), |base| (base.has_dict.get(), base.has_weakref.get()));
                 if !inherited.0 {
                     self.give_dict(class);
                 }
@@ -481,10 +488,8 @@ impl Vm {
                     let solid = solid_base(&found);
                     if !solid_base(class).is_subclass(&solid) {
                         let name = found.name.borrow().clone();
-                        return Err(self.type_error(format!(
-                            "mro() returned base with unsuitable layout ('{}')",
-                            name.as_str()
-                        )));
+                        return Err(self
+                            .type_error(format!("mro() returned base with unsuitable layout ('{}')", name.as_str())));
                     }
                     ancestors.push(found);
                 }
@@ -631,9 +636,8 @@ pub fn solid_base(class: &Rc<Class>) -> Rc<Class> {
     ];
     let mut class = class.clone();
     while let Some(base) = class.base() {
-        let own_fields = class.builtin
-            && class.layout == Layout::Exception
-            && WITH_FIELDS.contains(&class.name.borrow().as_str());
+        let own_fields =
+            class.builtin && class.layout == Layout::Exception && WITH_FIELDS.contains(&class.name.borrow().as_str());
         if class.layout != base.layout || class.slots.get().is_some() || own_fields {
             break;
         }
@@ -668,6 +672,7 @@ fn set_dict(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
         return Err(vm.type_error(format!("__dict__ must be set to a dictionary, not a '{}'", found.as_str())));
     };
     if let Some(attrs) = crate::machine::attr::attrs_of(this) {
+        gc::watch(this);
         let old = attrs.borrow_mut().set_dict(dict.clone());
         drop(old);
     }

@@ -14,7 +14,7 @@ use crate::object::coroutine::{
     Awaiter, AwaiterState, Body, Coroutine, Kind, NativeCoroutine, Operation, Outcome, ParkedFrame, Resume, State,
 };
 use crate::object::frame::{Exit, Frame};
-use crate::object::{Error, Exception, Result, Str, Value};
+use crate::object::{Error, Exception, Result, Str, Value, gc};
 use crate::symbol::sym;
 
 impl Vm {
@@ -280,6 +280,9 @@ impl Vm {
             };
         }
         *coroutine.body.borrow_mut() = Body::Frame(ParkedFrame { function, locals, pc, handled });
+        if created {
+            gc::register(coroutine);
+        }
         coroutine.state.set(State::Suspended);
         outcome
     }
@@ -558,6 +561,10 @@ pub fn awaiting(coroutine: &Coroutine) -> Value {
 struct Forward(Value);
 
 impl NativeCoroutine for Forward {
+    fn trace(&self, visit: gc::Visit) {
+        visit(&self.0);
+    }
+
     fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
         let iterator = self.0.clone();
         match input {

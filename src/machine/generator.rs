@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::machine::Vm;
 use crate::machine::coroutine::{awaiter, kind_name};
 use crate::object::coroutine::{Awaiter, AwaiterState, Body, Coroutine, Kind, Operation, Outcome, Resume, State};
-use crate::object::{Error, Result, Value};
+use crate::object::{Error, Result, Value, gc};
 
 impl Vm {
     /// `generator.send(value)`: the next value, or `StopIteration`.
@@ -244,14 +244,13 @@ impl Vm {
     }
 
     /// A coroutine or generator whose last reference went away before it was done.
-    pub fn finalize_coroutine(&mut self, coroutine: Coroutine) {
+    pub fn finalize_coroutine(&mut self, coroutine: Rc<Coroutine>) {
         let started = coroutine.state.get() != State::Created;
         if coroutine.kind == Kind::Coroutine && !started {
             self.warn_never_awaited(&coroutine);
             coroutine.state.set(State::Finished);
             return;
         }
-        let coroutine = Rc::new(coroutine);
         if coroutine.kind == Kind::AsyncGenerator {
             let finalizer = coroutine.finalizer.take();
             if finalizer.given().is_some() && !coroutine.closed.get() {
@@ -276,6 +275,10 @@ struct Closing {
 }
 
 impl crate::object::coroutine::NativeCoroutine for Closing {
+    fn trace(&self, visit: gc::Visit) {
+        gc::link(&self.target, Value::Coroutine, visit);
+    }
+
     fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
         if !std::mem::replace(&mut self.begun, true) {
             let class = vm.types.GeneratorExit.clone();

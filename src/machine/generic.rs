@@ -4,7 +4,7 @@ use std::any::Any;
 
 use crate::machine::Vm;
 use crate::object::class::{Instance, Native};
-use crate::object::{Result, Value};
+use crate::object::{Result, Value, gc};
 use crate::text::hash as hashes;
 
 /// `types.GenericAlias`.
@@ -18,6 +18,11 @@ impl Native for GenericAlias {
     fn as_any(&self) -> &dyn Any {
         self
     }
+
+    fn trace(&self, visit: gc::Visit) {
+        visit(&self.origin);
+        visit(&self.args);
+    }
 }
 
 /// `types.UnionType`: the members, all different.
@@ -26,6 +31,10 @@ pub struct Union(pub Vec<Value>);
 impl Native for Union {
     fn as_any(&self) -> &dyn Any {
         self
+    }
+
+    fn trace(&self, visit: gc::Visit) {
+        self.0.iter().for_each(visit);
     }
 }
 

@@ -11,7 +11,7 @@ use crate::machine::ops::Special;
 use crate::machine::{Vm, generic, views};
 use crate::object::class::Payload;
 use crate::object::table::{Found, Same, Table};
-use crate::object::{Dict, Error, Result, Set, Value};
+use crate::object::{Dict, Error, Result, Set, Value, gc};
 use crate::symbol::sym;
 use crate::text::hash as hashes;
 
@@ -203,12 +203,14 @@ impl Vm {
     }
 
     /// `dict[key] = value`.
-    pub fn dict_set(&mut self, dict: &Dict, key: Value, value: Value) -> Result<()> {
+    pub fn dict_set(&mut self, dict: &Rc<Dict>, key: Value, value: Value) -> Result<()> {
         let hash = self.hash(&key)?;
         self.dict_set_hashed(dict, hash, key, value)
     }
 
-    fn dict_set_hashed(&mut self, dict: &Dict, hash: i64, key: Value, value: Value) -> Result<()> {
+    fn dict_set_hashed(&mut self, dict: &Rc<Dict>, hash: i64, key: Value, value: Value) -> Result<()> {
+        gc::stored(dict, &key);
+        gc::stored(dict, &value);
         match self.table_find(&dict.table, hash, &key)? {
             Some(at) => {
                 let old = dict.table.borrow_mut().value_mut(at).map(|old| std::mem::replace(old, value));
@@ -220,7 +222,8 @@ impl Vm {
     }
 
     /// `dict.setdefault(key, value)`.
-    pub fn dict_set_default(&mut self, dict: &Dict, key: Value, value: Value) -> Result {
+    pub fn dict_set_default(&mut self, dict: &Rc<Dict>, key: Value, value: Value) -> Result {
+        gc::stored(dict, &value);
         let hash = self.hash(&key)?;
         if let Some(at) = self.table_find(&dict.table, hash, &key)? {
             return Ok(dict.table.borrow().entry(at).map(|entry| entry.value.clone()).unwrap_or(value));
@@ -237,7 +240,7 @@ impl Vm {
     }
 
     pub fn dict_from_pairs(&mut self, pairs: Vec<(Value, Value)>) -> Result {
-        let dict = Dict::new();
+        let dict = Rc::new(Dict::new());
         for (key, value) in pairs {
             self.dict_set(&dict, key, value)?;
         }
@@ -245,7 +248,7 @@ impl Vm {
     }
 
     /// `dict.update(other)`: a mapping, or an iterable of pairs.
-    pub fn dict_update(&mut self, dict: &Dict, other: &Value) -> Result<()> {
+    pub fn dict_update(&mut self, dict: &Rc<Dict>, other: &Value) -> Result<()> {
         let plain = match other {
             Value::Dict(_) => true,
             Value::Instance(_) => {
@@ -254,7 +257,7 @@ impl Vm {
             _ => false,
         };
         if let (true, Some(source)) = (plain, other.as_dict()) {
-            if std::ptr::eq(&**source, dict) {
+            if Rc::ptr_eq(source, dict) {
                 return Ok(());
             }
             let entries: Vec<(i64, Value, Value)> =
@@ -276,7 +279,7 @@ impl Vm {
         self.dict_update_pairs(dict, other)
     }
 
-    fn dict_update_pairs(&mut self, dict: &Dict, pairs: &Value) -> Result<()> {
+    fn dict_update_pairs(&mut self, dict: &Rc<Dict>, pairs: &Value) -> Result<()> {
         let mut count = 0;
         self.for_each(pairs, |vm, pair| {
             let is_sequence = matches!(pair, Value::Tuple(_) | Value::List(_));
@@ -302,7 +305,13 @@ impl Vm {
     }
 
     /// Adds an element; whether it is new.
-    pub fn set_add(&mut self, set: &Set, value: Value) -> Result<bool> {
+    pub fn set_add(&mut self, set: &Rc<Set>, value: Value) -> Result<bool> {
+        gc::stored(set, &value);
+        self.set_insert(set, value)
+    }
+
+    /// [`Vm::set_add`] for a set that is being made.
+    pub fn set_insert(&mut self, set: &Set, value: Value) -> Result<bool> {
         let (hash, by_identity) = match &value {
             Value::Int(n) => (hashes::hash_i64(*n), false),
             other => self.hash_general(other)?,

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::machine::Vm;
 use crate::object::module::{Lazy, Module};
-use crate::object::{Dict, Result, Str, Value};
+use crate::object::{Dict, Result, Str, Value, gc};
 use crate::source::Source;
 use crate::symbol::sym;
 
@@ -18,6 +18,7 @@ impl Vm {
         for empty in [sym::__doc__, sym::__package__, sym::__loader__, sym::__spec__] {
             dict.set_str(&self.name(empty).clone(), Value::None);
         }
+        gc::register(&dict);
         Rc::new(Module { name: Rc::new(Str::new(name)).into(), dict, lazy })
     }
 

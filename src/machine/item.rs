@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::machine::ops::{Special, is_object};
 use crate::machine::sequence::bytes_like;
 use crate::machine::{Vm, views};
-use crate::object::{Error, Result, Slice, Str, Value};
+use crate::object::{Error, Result, Slice, Str, Value, gc};
 use crate::symbol::sym;
 use crate::text::slice as slices;
 
@@ -273,6 +273,7 @@ impl Vm {
     pub fn set_item(&mut self, container: &Value, key: &Value, value: Value) -> Result<()> {
         match (container, key) {
             (Value::List(list), Value::Int(n)) => {
+                gc::stored(list, &value);
                 let mut items = list.items.borrow_mut();
                 let len = items.len();
                 if let Some(at) = slices::index(*n, len) {
@@ -301,6 +302,7 @@ impl Vm {
                 Value::Slice(slice) => self.assign_slice(list, slice, Some(&value)),
                 _ => {
                     let at = self.item_index(key, list.len(), &LIST_ASSIGNMENT)?;
+                    gc::stored(list, &value);
                     let old = list.items.borrow_mut().get_mut(at).map(|place| std::mem::replace(place, value));
                     drop(old);
                     Ok(())

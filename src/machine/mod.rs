@@ -9,6 +9,7 @@ pub mod attr;
 pub mod bind;
 pub mod call;
 pub mod classes;
+pub mod collect;
 pub mod compare;
 pub mod contains;
 pub mod convert;
@@ -98,6 +99,10 @@ pub struct Vm {
     pub importing: Vec<Rc<Str>>,
     /// Objects whose `repr` is under way.
     pub repr_guard: Vec<usize>,
+    /// `gc.callbacks`, once there is one.
+    pub gc_callbacks: Value,
+    /// Whether a garbage collection is under way.
+    pub collecting: bool,
     /// State of built-in modules, by type.
     extensions: Vec<(TypeId, Box<dyn Any>)>,
 }
@@ -136,6 +141,8 @@ impl Vm {
             asyncgen_hooks: (Value::None, Value::None),
             importing: Vec::new(),
             repr_guard: Vec::new(),
+            collecting: false,
+            gc_callbacks: Value::None,
             extensions: Vec::new(),
         };
         vm.sync_names();
@@ -287,12 +294,14 @@ impl Vm {
 
     /// Runs a module's code in a namespace; `locals` is a namespace of its own for `exec`.
     pub fn run_code(&mut self, code: &Rc<Code>, globals: &Rc<Dict>, locals: Option<Value>) -> Result<Value> {
+        crate::object::gc::register(globals);
         let function = Rc::new(crate::object::Function {
             code: code.clone(),
             globals: globals.clone(),
             closure: Box::new([]),
             defaults: std::cell::RefCell::new(Rc::from([])),
             extra: std::cell::RefCell::new(None),
+            mark: Default::default(),
         });
         let mut slots = vec![Value::Unbound; code.slots.max(1) as usize];
         if let Some(locals) = locals {

@@ -6,7 +6,7 @@ use compact_str::CompactString;
 
 use crate::machine::{Vm, generic, sets, views};
 use crate::object::containers::ByteArray;
-use crate::object::{List, Result, Str, Value};
+use crate::object::{List, Result, Str, Value, gc};
 use crate::syntax::ast::BinOp;
 
 /// Text longer than this, in bytes, is not made.
@@ -30,7 +30,7 @@ impl Vm {
                 Ok(Some(Value::Set(Rc::new(result))))
             }
             (BinOp::BitOr, Value::Dict(x), Value::Dict(_)) => {
-                let copy = Rc::new(crate::object::Dict { table: x.table.borrow().clone().into() });
+                let copy = Rc::new(x.copied());
                 self.dict_update(&copy, b)?;
                 Ok(Some(Value::Dict(copy)))
             }
@@ -254,6 +254,7 @@ impl Vm {
 
     /// `list.extend(iterable)`.
     pub fn list_extend(&mut self, list: &Rc<List>, iterable: &Value) -> Result<()> {
+        gc::stored(list, iterable);
         match iterable {
             Value::List(other) => {
                 let items = other.to_vec();

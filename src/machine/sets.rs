@@ -5,14 +5,14 @@
 use std::rc::Rc;
 
 use crate::machine::Vm;
-use crate::object::{Result, Set, Value};
+use crate::object::{Result, Set, Value, gc};
 
 impl Vm {
     /// A set of values.
     pub fn make_set(&mut self, items: Vec<Value>, frozen: bool) -> Result<Rc<Set>> {
         let set = Set::new(frozen);
         for item in items {
-            self.set_add(&set, item)?;
+            self.set_insert(&set, item)?;
         }
         Ok(Rc::new(set))
     }
@@ -71,7 +71,10 @@ impl Vm {
     /// `set.update(iterable)`.
     pub fn set_update(&mut self, set: &Rc<Set>, iterable: &Value) -> Result<()> {
         match iterable.unwrapped() {
-            Value::Set(other) if matches!(iterable, Value::Set(_)) => self.set_merge(set, other),
+            Value::Set(other) if matches!(iterable, Value::Set(_)) => {
+                gc::stored(set, iterable);
+                self.set_merge(set, other)
+            }
             Value::Dict(dict) if matches!(iterable, Value::Dict(_)) => {
                 set.table.borrow_mut().reserve_for_merge(dict.len());
                 for key in dict.keys() {
@@ -194,5 +197,5 @@ pub fn replace(set: &Set, contents: Set) {
     set.by_identity.set(contents.by_identity.get());
     let table = contents.table.take();
     let old = set.table.replace(table);
-    drop(Set { table: old.into(), frozen: false, by_identity: false.into(), hash: None.into() });
+    drop(Set::with(old, false));
 }

@@ -10,7 +10,7 @@ use crate::machine::Vm;
 use crate::machine::item::{RANGE, positions};
 use crate::machine::sequence::bytes_of;
 use crate::object::containers::ByteArray;
-use crate::object::{List, Range, Result, Slice, Value};
+use crate::object::{List, Range, Result, Slice, Value, gc};
 use crate::text::slice as slices;
 
 impl Vm {
@@ -31,6 +31,9 @@ impl Vm {
             }
         };
         let indices = self.slice_indices(slice, list.len())?;
+        if let Some(item) = new.iter().find(|item| item.is_container()) {
+            gc::stored(list, item);
+        }
         let mut items = list.items.borrow_mut();
         if indices.step == 1 || (value.is_none() && indices.count == 0) {
             let start = (indices.start.max(0) as usize).min(items.len());

@@ -5,7 +5,7 @@ use crate::object::code::Slot;
 use std::rc::Rc;
 
 use crate::object::frame::{Frame, FrameView};
-use crate::object::gc::{self, Finalizer};
+use crate::object::gc;
 use crate::object::{Error, Result, Value};
 use crate::source::Span;
 
@@ -111,52 +111,6 @@ impl Vm {
             _ => frame.handled = None,
         }
         self.handling = frame.handled.clone().or_else(|| frame.outer_handled.clone());
-    }
-
-    /// Runs what objects that died have left to run. Errors go to stderr: there is nobody to catch them.
-    #[cold]
-    pub fn run_finalizers(&mut self, frame: Option<&Frame>) {
-        let pushed = frame.is_some();
-        if let Some(frame) = frame {
-            let span = frame.code.spans.get(frame.pc as usize).copied().unwrap_or(frame.code.span);
-            self.calls.push(super::CallSite { code: frame.code.id.get(), span });
-        }
-        let handling = self.handling.take();
-        // What a finaliser drops is run as well, but a finaliser that revives itself for ever must not hang the script.
-        for _ in 0..10_000 {
-            let batch = gc::take_finalizers();
-            if batch.is_empty() {
-                break;
-            }
-            for finalizer in batch {
-                match finalizer {
-                    Finalizer::Del(value) => self.finalize_instance(value),
-                    Finalizer::Coroutine(coroutine) => self.finalize_coroutine(coroutine),
-                    Finalizer::Native(run) => run(self),
-                }
-            }
-        }
-        self.handling = handling;
-        if pushed {
-            self.calls.pop();
-        }
-    }
-
-    fn finalize_instance(&mut self, value: Value) {
-        if let Value::Instance(instance) = &value {
-            if let crate::object::Payload::Native(data) = &instance.payload {
-                if let Some(finalizer) = data.finalizer() {
-                    finalizer(self, &value);
-                }
-            }
-        }
-        match self.call_special(&value, crate::symbol::sym::__del__, &[]) {
-            Ok(_) => {}
-            Err(error) => {
-                let what = self.lookup_special(&value, crate::symbol::sym::__del__).unwrap_or_default();
-                self.report_unraisable(&error, &what);
-            }
-        }
     }
 
     /// The place that is running: the innermost call under way.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::machine::Vm;
 use crate::object::class::{Instance, Native};
 use crate::object::iter::DictPart;
-use crate::object::{Dict, Result, Value};
+use crate::object::{Dict, Result, Value, gc};
 
 /// What `dict.keys()`, `dict.values()` and `dict.items()` return.
 pub struct DictView {
@@ -18,6 +18,10 @@ impl Native for DictView {
     fn as_any(&self) -> &dyn Any {
         self
     }
+
+    fn trace(&self, visit: gc::Visit) {
+        gc::link(&self.dict, Value::Dict, visit);
+    }
 }
 
 /// `types.MappingProxyType`: the mapping it stands for.
@@ -26,6 +30,10 @@ pub struct MappingProxy(pub Value);
 impl Native for MappingProxy {
     fn as_any(&self) -> &dyn Any {
         self
+    }
+
+    fn trace(&self, visit: gc::Visit) {
+        visit(&self.0);
     }
 }
 

@@ -104,6 +104,7 @@ pub struct Class {
     pub awaiting: Cell<Option<&'static Awaiting>>,
     /// Lookups along the method resolution order, by address of the interned name; valid for one version.
     cache: RefCell<(u32, Lookups)>,
+    pub mark: gc::Mark,
 }
 
 /// How `await` deals with an instance of a native class.
@@ -171,7 +172,12 @@ impl Class {
             awaiting: Cell::new(awaiting),
             plain_init: RefCell::default(),
             cache: RefCell::default(),
+            mark: gc::Mark::default(),
         });
+        // A class and its methods always refer to each other.
+        if !builtin {
+            gc::register(&class);
+        }
         for base in class.bases.borrow().iter() {
             base.subclasses.borrow_mut().push(Rc::downgrade(&class));
         }
@@ -239,6 +245,25 @@ impl Class {
             return Some((self.clone(), value));
         }
         self.ancestors.borrow().iter().find_map(|a| a.dict.get_str(name).map(|value| (a.clone(), value)))
+    }
+
+    /// Shows what the caches refer to.
+    pub(super) fn trace_caches(&self, visit: gc::Visit) {
+        if let Ok(init) = self.plain_init.try_borrow() {
+            if let Some(init) = &init.1 {
+                gc::link(init, Value::Function, visit);
+            }
+        }
+        if let Ok(cache) = self.cache.try_borrow() {
+            for found in cache.1.values().flatten() {
+                visit(found);
+            }
+        }
+    }
+
+    pub(super) fn clear_caches(&self) {
+        drop(self.plain_init.take());
+        drop(self.cache.take());
     }
 
     /// Says that lookups on this class and its subclasses may give other results now.
@@ -467,19 +492,24 @@ pub trait Native: Any {
     fn finalizer(&self) -> Option<fn(&mut Vm, &Value)> {
         None
     }
+
+    /// Shows the references it holds to the garbage collector; see [`gc::trace`].
+    fn trace(&self, _visit: gc::Visit) {}
+
+    /// Lets go of the references it holds: the object is garbage.
+    fn clear(&self) {}
 }
 
 pub struct Instance {
     pub class: RefCell<Rc<Class>>,
     pub attrs: RefCell<Attrs>,
     pub payload: Payload,
-    /// Whether the finaliser has run: it runs once.
-    pub finalized: Cell<bool>,
+    pub mark: gc::Mark,
 }
 
 impl Instance {
     pub fn new(class: Rc<Class>, payload: Payload) -> Instance {
-        Instance { class: RefCell::new(class), attrs: RefCell::default(), payload, finalized: Cell::new(false) }
+        Instance { class: RefCell::new(class), attrs: RefCell::default(), payload, mark: gc::Mark::default() }
     }
 
     pub fn native(class: &Rc<Class>, data: impl Native) -> Value {
@@ -507,21 +537,40 @@ impl Value {
     }
 }
 
+impl Instance {
+    /// Whether a finaliser is to run before it is freed.
+    pub fn wants_finalizing(&self) -> bool {
+        !self.mark.is_finalized()
+            && (self.class.borrow().has_del.get()
+                || matches!(&self.payload, Payload::Native(data) if data.finalizer().is_some()))
+    }
+}
+
 impl Drop for Instance {
     fn drop(&mut self) {
-        let wants = !self.finalized.get()
-            && (self.class.get_mut().has_del.get()
-                || matches!(&self.payload, Payload::Native(data) if data.finalizer().is_some()));
-        if wants {
+        let address = std::ptr::from_ref(self).addr();
+        if self.wants_finalizing() {
             let revived = Instance {
                 class: RefCell::new(self.class.get_mut().clone()),
                 attrs: RefCell::new(std::mem::take(self.attrs.get_mut())),
                 payload: std::mem::replace(&mut self.payload, Payload::None),
-                finalized: Cell::new(true),
+                mark: gc::Mark::default(),
             };
-            gc::finalize_later(Finalizer::Del(Value::Instance(Rc::new(revived))));
+            revived.mark.set_finalized();
+            let revived = Value::Instance(Rc::new(revived));
+            if self.mark.is_watched() {
+                gc::weak::moved(address, &revived);
+            }
+            gc::finalize_later(Finalizer::Del(revived));
         } else if let Payload::Value(value) = &mut self.payload {
             gc::release_one(value);
         }
+        self.mark.died(address);
+    }
+}
+
+impl Drop for Class {
+    fn drop(&mut self) {
+        self.mark.died(std::ptr::from_ref(self).addr());
     }
 }

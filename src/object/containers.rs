@@ -12,11 +12,12 @@ use super::value::Value;
 #[derive(Default)]
 pub struct List {
     pub items: RefCell<Vec<Value>>,
+    pub mark: gc::Mark,
 }
 
 impl List {
     pub fn new(items: Vec<Value>) -> List {
-        List { items: RefCell::new(items) }
+        List { items: RefCell::new(items), mark: gc::Mark::default() }
     }
 
     pub fn len(&self) -> usize {
@@ -43,17 +44,19 @@ impl List {
 
 impl Drop for List {
     fn drop(&mut self) {
+        self.mark.died(std::ptr::from_ref(self).addr());
         gc::release(self.items.get_mut());
     }
 }
 
 pub struct Tuple {
     items: Box<[Value]>,
+    pub mark: gc::Mark,
 }
 
 impl Tuple {
     pub fn new(items: impl Into<Box<[Value]>>) -> Tuple {
-        Tuple { items: items.into() }
+        Tuple { items: items.into(), mark: gc::Mark::default() }
     }
 }
 
@@ -77,11 +80,17 @@ impl Drop for Tuple {
 #[derive(Default)]
 pub struct Dict {
     pub table: RefCell<Table<Value>>,
+    pub mark: gc::Mark,
 }
 
 impl Dict {
     pub fn new() -> Dict {
         Dict::default()
+    }
+
+    /// A copy with the same pairs.
+    pub fn copied(&self) -> Dict {
+        Dict { table: RefCell::new(self.table.borrow().clone()), mark: gc::Mark::default() }
     }
 
     pub fn len(&self) -> usize {
@@ -164,6 +173,7 @@ fn same_str(stored: &Value, key: &Rc<Str>) -> Same {
 
 impl Drop for Dict {
     fn drop(&mut self) {
+        self.mark.died(std::ptr::from_ref(self).addr());
         let table = self.table.get_mut();
         if table.is_empty() {
             return;
@@ -188,11 +198,17 @@ pub struct Set {
     /// time.
     pub by_identity: Cell<bool>,
     pub hash: Cell<Option<i64>>,
+    pub mark: gc::Mark,
 }
 
 impl Set {
     pub fn new(frozen: bool) -> Set {
-        Set { table: RefCell::new(Table::new_indexed()), frozen, by_identity: Cell::new(false), hash: Cell::new(None) }
+        Set::with(Table::new_indexed(), frozen)
+    }
+
+    pub fn with(table: Table<()>, frozen: bool) -> Set {
+        let (by_identity, hash) = (Cell::new(false), Cell::new(None));
+        Set { table: RefCell::new(table), frozen, by_identity, hash, mark: gc::Mark::default() }
     }
 
     pub fn len(&self) -> usize {
@@ -219,6 +235,7 @@ impl Set {
 
 impl Drop for Set {
     fn drop(&mut self) {
+        self.mark.died(std::ptr::from_ref(self).addr());
         let table = self.table.get_mut();
         if !table.is_empty() {
             gc::release(&mut table.clear().into_iter().map(|e| e.key).filter(Value::is_heap).collect());

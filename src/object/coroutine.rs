@@ -58,6 +58,7 @@ pub struct Coroutine {
     pub finalizer: RefCell<Value>,
     /// Where it was created: a code object's number and a place in it.
     pub origin: Cell<Option<(u32, Span)>>,
+    pub mark: gc::Mark,
 }
 
 pub enum Body {
@@ -103,6 +104,9 @@ pub trait NativeCoroutine {
     /// `machine::coroutine::delegate`.
     fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome>;
 
+    /// Shows the references it holds to the garbage collector; see [`gc::trace`].
+    fn trace(&self, _visit: gc::Visit) {}
+
     /// What it waits for (`cr_await`).
     fn awaiting(&self) -> Value {
         Value::None
@@ -129,6 +133,7 @@ impl Coroutine {
             running_async: Cell::new(false),
             finalizer: RefCell::default(),
             origin: Cell::new(None),
+            mark: gc::Mark::default(),
         }
     }
 
@@ -145,6 +150,7 @@ impl Coroutine {
 
 impl Drop for Coroutine {
     fn drop(&mut self) {
+        self.mark.died(std::ptr::from_ref(self).addr());
         if self.needs_finalizing() {
             let state = self.state.get();
             let mut revived = Coroutine::new(
@@ -162,7 +168,7 @@ impl Drop for Coroutine {
             revived.origin = self.origin.clone();
             revived.iterable = self.iterable;
             revived.state.set(state);
-            gc::finalize_later(Finalizer::Coroutine(revived));
+            gc::finalize_later(Finalizer::Coroutine(Rc::new(revived)));
         } else if let Body::Frame(frame) = self.body.get_mut() {
             gc::release_in_order(&mut std::mem::take(&mut frame.locals).into_vec());
         }

@@ -63,6 +63,7 @@ pub struct Exception {
     pub raised: Cell<bool>,
     /// What to add when it is shown, as far as that could be told only where it was raised.
     remarks: RefCell<Option<Box<Remarks>>>,
+    pub mark: gc::Mark,
 }
 
 /// What an error message says beyond its class and text.
@@ -98,6 +99,7 @@ impl Exception {
             reraised: Cell::new(false),
             raised: Cell::new(false),
             remarks: RefCell::default(),
+            mark: gc::Mark::default(),
         }
     }
 
@@ -145,6 +147,7 @@ impl Exception {
 
 impl Drop for Exception {
     fn drop(&mut self) {
+        self.mark.died(std::ptr::from_ref(self).addr());
         gc::release_one(self.args.get_mut());
         drop(self.traceback.get_mut().take());
         for link in [self.cause.get_mut().take(), self.context.get_mut().take()] {

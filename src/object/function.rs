@@ -16,11 +16,12 @@ use crate::machine::Vm;
 #[derive(Default)]
 pub struct Cell {
     pub value: RefCell<Value>,
+    pub mark: gc::Mark,
 }
 
 impl Cell {
     pub fn new(value: Value) -> Rc<Cell> {
-        Rc::new(Cell { value: RefCell::new(value) })
+        Rc::new(Cell { value: RefCell::new(value), mark: gc::Mark::default() })
     }
 
     #[inline]
@@ -29,13 +30,15 @@ impl Cell {
     }
 
     #[inline]
-    pub fn set(&self, value: Value) -> Value {
+    pub fn set(self: &Rc<Cell>, value: Value) -> Value {
+        gc::stored(self, &value);
         self.value.replace(value)
     }
 }
 
 impl Drop for Cell {
     fn drop(&mut self) {
+        self.mark.died(std::ptr::from_ref(self).addr());
         gc::release_one(self.value.get_mut());
     }
 }
@@ -49,6 +52,7 @@ pub struct Function {
     pub defaults: RefCell<Rc<[Value]>>,
     /// What most functions never have.
     pub extra: RefCell<Option<Box<FunctionExtra>>>,
+    pub mark: gc::Mark,
 }
 
 #[derive(Default)]
@@ -75,6 +79,12 @@ impl Function {
 
     pub fn qualname(&self) -> Rc<Str> {
         self.extra.borrow().as_ref().and_then(|e| e.qualname.clone()).unwrap_or_else(|| self.code.qualname.clone())
+    }
+}
+
+impl Drop for Function {
+    fn drop(&mut self) {
+        self.mark.died(std::ptr::from_ref(self).addr());
     }
 }
 

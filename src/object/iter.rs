@@ -72,6 +72,9 @@ pub trait NativeIter {
         None
     }
 
+    /// Shows the references it holds to the garbage collector; see [`gc::trace`].
+    fn trace(&self, _visit: gc::Visit) {}
+
     /// The values it holds, so that long chains of iterators are freed without recursion.
     fn take_values(&mut self) -> Vec<Value> {
         Vec::new()

@@ -155,7 +155,7 @@ impl NativeFunction {
             "__subclasses__",
             "__prepare__",
             "__enter__",
-            "__exit__"
+            "__exit__",
         ];
         // These two have a plain method besides the operator.
         let coexists = |names: &[&str]| {

@@ -105,8 +105,8 @@ impl Value {
         Value::Tuple(Rc::new(Tuple::new(items)))
     }
 
-    pub fn dict(dict: Dict) -> Value {
-        Value::Dict(Rc::new(dict))
+    pub fn dict(dict: impl Into<Rc<Dict>>) -> Value {
+        Value::Dict(dict.into())
     }
 
     /// An integer of any size, inline if it fits.
@@ -220,6 +220,32 @@ impl Value {
         )
     }
 
+    /// Whether it refers to other objects, so that it can be part of a circle.
+    #[inline]
+    pub fn is_container(&self) -> bool {
+        matches!(
+            self,
+            Value::Tuple(_)
+                | Value::List(_)
+                | Value::Dict(_)
+                | Value::Set(_)
+                | Value::Slice(_)
+                | Value::Function(_)
+                | Value::BoundMethod(_)
+                | Value::Descriptor(_)
+                | Value::Class(_)
+                | Value::Module(_)
+                | Value::Cell(_)
+                | Value::Frame(_)
+                | Value::Traceback(_)
+                | Value::Coroutine(_)
+                | Value::Awaiter(_)
+                | Value::Iter(_)
+                | Value::Exception(_)
+                | Value::Instance(_)
+        )
+    }
+
     /// `a is b`.
     pub fn is(&self, other: &Value) -> bool {
         use Value::*;
@@ -241,8 +267,19 @@ impl Value {
 
     /// The address of the object, for values that are counted pointers.
     pub fn address(&self) -> Option<usize> {
-        fn of<T>(rc: &Rc<T>) -> Option<usize> {
-            Some(Rc::as_ptr(rc).cast::<u8>() as usize)
+        self.pointer().map(|(address, _)| address)
+    }
+
+    /// How many references to the object there are, for values that are counted pointers.
+    pub fn reference_count(&self) -> Option<usize> {
+        self.pointer().map(|(_, count)| count)
+    }
+
+    /// The address of the object and the number of references to it.
+    #[inline]
+    fn pointer(&self) -> Option<(usize, usize)> {
+        fn of<T>(rc: &Rc<T>) -> Option<(usize, usize)> {
+            Some((Rc::as_ptr(rc).cast::<u8>() as usize, Rc::strong_count(rc)))
         }
         match self {
             Value::Unbound

@@ -9,7 +9,7 @@ use crate::machine::ops::is_object;
 use crate::object::coroutine::{Body, Coroutine, Kind, NativeCoroutine, Outcome, Resume};
 use crate::object::iter::{Iter, NativeIter};
 use crate::object::native::{Row, class_method, native, static_method};
-use crate::object::{Class, Error, Result, Str, Value};
+use crate::object::{Class, Error, Result, Str, Value, gc};
 use crate::symbol::sym;
 
 pub(super) const FUNCTIONS: &[Row] = &[
@@ -158,6 +158,11 @@ impl NextOr {
 }
 
 impl NativeCoroutine for NextOr {
+    fn trace(&self, visit: gc::Visit) {
+        visit(&self.awaitable);
+        visit(&self.default);
+    }
+
     fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
         if !std::mem::replace(&mut self.begun, true) {
             if let Resume::Throw(error) | Resume::Fail(error) = input {

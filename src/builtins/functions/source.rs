@@ -186,6 +186,7 @@ fn run(vm: &mut Vm, code: &Rc<Code>, globals: &Rc<Dict>, locals: Option<Value>, 
             closure: Box::new([]),
             defaults: RefCell::new(Rc::from([])),
             extra: RefCell::new(None),
+            mark: Default::default(),
         };
         return vm.call_function(&Rc::new(function), &[]);
     }

@@ -6,11 +6,11 @@ use std::rc::Rc;
 use super::set_all;
 use super::support::{class_given, define, export, field_row, items, keywords, natives, new_structure, this, wrapped};
 use crate::machine::Vm;
-use crate::object::class::{Class, Instance, Layout};
+use crate::object::class::{Class, Instance, Layout, Native};
 use crate::object::function::BoundMethod;
 use crate::object::module::Module;
 use crate::object::native::{Row, getter, method, native, static_method};
-use crate::object::{Dict, Result, Str, Value};
+use crate::object::{Dict, Result, Str, Value, gc};
 use crate::symbol::sym;
 use crate::syntax::ast::CmpOp;
 
@@ -99,7 +99,30 @@ struct Cached {
     misses: Cell<i64>,
 }
 
-natives!(Partial, Key, Cached);
+natives!(Key);
+
+impl Native for Partial {
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+
+    fn trace(&self, visit: gc::Visit) {
+        visit(&self.func);
+        self.args.iter().for_each(&mut *visit);
+        gc::link(&self.keywords, Value::Dict, visit);
+    }
+}
+
+impl Native for Cached {
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+
+    fn trace(&self, visit: gc::Visit) {
+        visit(&self.func);
+        gc::link(&self.results, Value::Dict, visit);
+    }
+}
 
 fn named(pairs: &[(Rc<Str>, Value)]) -> Dict {
     let dict = Dict::new();
@@ -126,7 +149,7 @@ const PARTIAL: &[Row] = &[
             return Err(vm.type_error("the first argument must be callable"));
         }
         let (mut func, mut given) = (args[1].clone(), Vec::new());
-        let keywords = Dict::new();
+        let keywords = Rc::new(Dict::new());
         if let Some(inner) = args[1].data::<Partial>() {
             func = inner.func.clone();
             given.clone_from(&inner.args);
@@ -134,7 +157,7 @@ const PARTIAL: &[Row] = &[
         }
         given.extend_from_slice(items(&args[2]));
         vm.dict_update(&keywords, &args[3])?;
-        Ok(Instance::native(&class, Partial { func, args: given, keywords: keywords.into() }))
+        Ok(Instance::native(&class, Partial { func, args: given, keywords }))
     }),
     method("__call__(*args, **keywords)", |vm, args| {
         let partial = this!(vm, args[0], Partial);

@@ -7,6 +7,7 @@ pub mod support;
 
 mod collections;
 mod functools;
+mod gc;
 mod itertools;
 mod math;
 mod operator;
@@ -80,6 +81,7 @@ const MODULES: &[Spec] = &[
         "singledispatch",
         "singledispatchmethod"
     )]),
+    rust("gc", gc::FUNCTIONS).with(gc::setup),
     rust("io", sys::streams::IO_FUNCTIONS).and(&[
         page!("io"),
         page!("io_abc", "IOBase", "RawIOBase", "BufferedIOBase", "TextIOBase"),

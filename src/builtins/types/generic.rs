@@ -287,7 +287,7 @@ const NAMESPACE: &[Row] = &[
 fn init_namespace(vm: &mut Vm, args: &[Value]) -> Result {
     let mut pairs = Vec::new();
     if !args[1].is_unbound() {
-        let dict = crate::object::Dict::new();
+        let dict = Rc::new(crate::object::Dict::new());
         vm.dict_update(&dict, &args[1])?;
         pairs = dict.pairs();
     }

@@ -9,7 +9,7 @@ use crate::builtins::add_methods;
 use crate::machine::Vm;
 use crate::object::iter::{Iter, NativeIter};
 use crate::object::native::{Row, class_method, method, static_method};
-use crate::object::{List, Result, Value};
+use crate::object::{List, Result, Value, gc};
 use crate::text::slice as slices;
 
 pub fn install(vm: &mut Vm) {
@@ -69,7 +69,10 @@ fn init(vm: &mut Vm, args: &[Value]) -> Result {
 
 fn append(vm: &mut Vm, args: &[Value]) -> Result {
     match args[0].as_list() {
-        Some(list) => list.push(args[1].clone()),
+        Some(list) => {
+            gc::stored(list, &args[1]);
+            list.push(args[1].clone());
+        }
         None => return Err(super::wrong_receiver(vm, "list", "append", &args[0])),
     }
     Ok(Value::None)
@@ -120,6 +123,7 @@ fn index(vm: &mut Vm, args: &[Value]) -> Result {
 fn insert(vm: &mut Vm, args: &[Value]) -> Result {
     let list = this(vm, "insert", &args[0])?;
     let at = vm.to_i64(&args[1])?;
+    gc::stored(&list, &args[2]);
     let mut items = list.items.borrow_mut();
     let len = items.len() as i64;
     let at = if at < 0 { at.saturating_add(len).max(0) } else { at.min(len) };

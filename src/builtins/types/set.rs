@@ -150,7 +150,7 @@ fn intersect_one(vm: &mut Vm, set: &Rc<Set>, other: &Value) -> Result<Set> {
     let result = Set::new(set.frozen);
     vm.for_each(other, |vm, item| {
         if vm.set_contains(set, &item)? {
-            vm.set_add(&result, item)?;
+            vm.set_insert(&result, item)?;
         }
         Ok(true)
     })?;

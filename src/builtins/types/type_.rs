@@ -142,7 +142,7 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
     let namespace = if namespace.get_str(&module).is_some() {
         namespace
     } else {
-        let copy = Rc::new(Dict { table: namespace.table.borrow().clone().into() });
+        let copy = Rc::new(namespace.copied());
         copy.set_str(&module, Value::str("__main__"));
         copy
     };

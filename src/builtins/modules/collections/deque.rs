@@ -4,9 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use crate::builtins::modules::support::{class_given, define, natives, this};
+use crate::builtins::modules::support::{class_given, define, this};
 use crate::machine::{Vm, compare};
-use crate::object::class::{Class, Instance, Layout};
+use crate::object::class::{Class, Instance, Layout, Native};
 use crate::object::iter::{Iter, NativeIter};
 use crate::object::native::{Row, class_method, getter, method, static_method};
 use crate::object::{Error, Result, Value, gc};
@@ -21,7 +21,19 @@ pub(super) struct Deque {
     version: Cell<u64>,
 }
 
-natives!(Deque);
+impl Native for Deque {
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+
+    fn trace(&self, visit: gc::Visit) {
+        self.items.borrow().iter().for_each(visit);
+    }
+
+    fn clear(&self) {
+        drop(self.items.take());
+    }
+}
 
 impl Drop for Deque {
     fn drop(&mut self) {
@@ -81,11 +93,13 @@ const METHODS: &[Row] = &[
     }),
     method("__init__(iterable=(), maxlen=None)", init),
     method("append(item, /)", |vm, args| {
+        gc::stored_into(&args[0], &args[1]);
         let out = this!(vm, args[0], Deque).push_back(args[1].clone());
         drop(out);
         Ok(Value::None)
     }),
     method("appendleft(item, /)", |vm, args| {
+        gc::stored_into(&args[0], &args[1]);
         let out = this!(vm, args[0], Deque).push_front(args[1].clone());
         drop(out);
         Ok(Value::None)
@@ -148,6 +162,7 @@ const METHODS: &[Row] = &[
         }
         let at = if at < 0 { (at + len as i64).max(0) as usize } else { (at as usize).min(len) };
         deque.changed();
+        gc::stored_into(&args[0], &args[2]);
         deque.items.borrow_mut().insert(at, args[2].clone());
         Ok(Value::None)
     }),
@@ -189,6 +204,7 @@ const METHODS: &[Row] = &[
     method("__setitem__(key, value, /)", |vm, args| {
         let deque = this!(vm, args[0], Deque);
         let at = position(vm, deque, &args[1])?;
+        gc::stored_into(&args[0], &args[2]);
         let old = deque.items.borrow_mut().get_mut(at).map(|place| std::mem::replace(place, args[2].clone()));
         drop(old);
         Ok(Value::None)
@@ -275,6 +291,7 @@ fn init(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 
 fn extend(vm: &mut Vm, this: &Value, iterable: &Value) -> Result<()> {
     let deque = this!(vm, this, Deque);
+    gc::stored_into(this, iterable);
     let items = match iterable {
         Value::List(list) => list.to_vec(),
         Value::Tuple(items) => items.to_vec(),

@@ -48,7 +48,7 @@ fn fill(vm: &mut Vm, dict: &Rc<Dict>, name: &str, positional: &[Value], keywords
 }
 
 fn copied(dict: &Dict) -> Value {
-    Value::Dict(Rc::new(Dict { table: dict.table.borrow().clone().into() }))
+    Value::Dict(Rc::new(dict.copied()))
 }
 
 const FACTORY: &str = "_default_factory";

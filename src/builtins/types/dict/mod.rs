@@ -92,7 +92,7 @@ fn clear(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn copied(dict: &Dict) -> Rc<Dict> {
-    Rc::new(Dict { table: dict.table.borrow().clone().into() })
+    Rc::new(dict.copied())
 }
 
 fn copy(vm: &mut Vm, args: &[Value]) -> Result {

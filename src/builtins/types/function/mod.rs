@@ -260,6 +260,7 @@ fn new_function(vm: &mut Vm, args: &[Value]) -> Result {
         closure: ordered.into_boxed_slice(),
         defaults: RefCell::new(Rc::from([])),
         extra: RefCell::new(None),
+        mark: Default::default(),
     };
     if let Some(name) = name.given() {
         let name = new_text(vm, name, "__name__")?;

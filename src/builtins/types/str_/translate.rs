@@ -1,5 +1,7 @@
 //! `str.translate` and `str.maketrans`.
 
+use std::rc::Rc;
+
 use super::{text, this};
 use crate::machine::Vm;
 use crate::object::native::{Row, method, static_method};
@@ -42,7 +44,7 @@ fn translate(vm: &mut Vm, args: &[Value]) -> Result {
 
 fn make_table(vm: &mut Vm, args: &[Value]) -> Result {
     let [x, y, z] = args else { return Ok(Value::Unbound) };
-    let table = Dict::new();
+    let table = Rc::new(Dict::new());
     if y.is_unbound() {
         let Some(mapping) = x.as_dict() else {
             return Err(vm.type_error("if you give only one argument to maketrans it must be a dict"));

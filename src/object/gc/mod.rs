@@ -9,9 +9,22 @@
 //! **Invariant**: both queues belong to the thread, as every `Rc` does, and the finaliser queue to the interpreter that
 //! is running on it; an interpreter that is entered brings its own queue and takes it away when it is left.
 
+mod find;
+mod registry;
+mod trace;
+pub mod weak;
+
+pub use find::{all_objects, find_garbage, free, referents, referrers, still_garbage};
+pub use registry::{
+    Mark, Tracked, collection_wanted, counts, full_collection_wanted, is_enabled, note_collection, register,
+    set_enabled, set_threshold, statistics, stored, stored_into, threshold, watch,
+};
+pub use trace::{Visit, link, trace, trace_cell, trace_option, unshared};
+
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use super::class::Instance;
 use super::value::Value;
 
 /// How deep containers free each other on the native stack before the rest is queued.
@@ -29,7 +42,9 @@ pub enum Finalizer {
     /// Call `__del__` on the revived object.
     Del(Value),
     /// Close a suspended generator or coroutine, or warn about one that never started.
-    Coroutine(super::coroutine::Coroutine),
+    Coroutine(Rc<super::coroutine::Coroutine>),
+    /// Call the callback of a weak reference whose object is gone.
+    Weak(Rc<Instance>),
     /// Anything else: a task that is destroyed, a future whose exception nobody retrieved.
     Native(Box<dyn FnOnce(&mut crate::machine::Vm)>),
 }

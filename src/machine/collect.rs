@@ -1,0 +1,142 @@
+//! Finalisers, and collecting circles of garbage.
+//!
+//! Objects that died with something left to run wait in a queue; the machine runs it between two steps, and collects
+//! there when enough objects were made. **Invariant**: finalisers of garbage run while all of it is still whole; what
+//! they bring back to life is left alone.
+
+use std::rc::Rc;
+
+use crate::machine::Vm;
+use crate::object::coroutine::{Kind, State};
+use crate::object::frame::Frame;
+use crate::object::gc::weak::WeakRef;
+use crate::object::gc::{self, Finalizer};
+use crate::object::{Instance, Payload, Value};
+use crate::symbol::sym;
+
+impl Vm {
+    /// Runs what objects that died have left to run. Errors go to stderr: there is nobody to catch them.
+    #[cold]
+    pub fn run_finalizers(&mut self, frame: Option<&Frame>) {
+        let pushed = frame.is_some();
+        if let Some(frame) = frame {
+            let span = frame.code.spans.get(frame.pc as usize).copied().unwrap_or(frame.code.span);
+            self.calls.push(super::CallSite { code: frame.code.id.get(), span });
+        }
+        self.drain_finalizers();
+        if gc::collection_wanted() {
+            self.collect_garbage(gc::full_collection_wanted());
+            self.drain_finalizers();
+        }
+        if pushed {
+            self.calls.pop();
+        }
+    }
+
+    fn drain_finalizers(&mut self) {
+        let handling = self.handling.take();
+        // What a finaliser drops is run as well, but a finaliser that revives itself for ever must not hang the script.
+        for _ in 0..10_000 {
+            let batch = gc::take_finalizers();
+            if batch.is_empty() {
+                break;
+            }
+            for finalizer in batch {
+                match finalizer {
+                    Finalizer::Del(value) => self.finalize_instance(&value),
+                    Finalizer::Coroutine(coroutine) => self.finalize_coroutine(coroutine),
+                    Finalizer::Weak(reference) => self.call_weak_callback(&reference),
+                    Finalizer::Native(run) => run(self),
+                }
+            }
+        }
+        self.handling = handling;
+    }
+
+    fn finalize_instance(&mut self, value: &Value) {
+        if let Value::Instance(instance) = value {
+            if let Payload::Native(data) = &instance.payload {
+                if let Some(finalizer) = data.finalizer() {
+                    finalizer(self, value);
+                }
+            }
+        }
+        match self.call_special(value, sym::__del__, &[]) {
+            Ok(_) => {}
+            Err(error) => {
+                let what = self.lookup_special(value, sym::__del__).unwrap_or_default();
+                self.report_unraisable(&error, &what);
+            }
+        }
+    }
+
+    fn call_weak_callback(&mut self, reference: &Rc<Instance>) {
+        let Some(data) = reference.data::<WeakRef>() else { return };
+        drop(data.target.take());
+        let callback = data.callback.take();
+        if callback.given().is_some() {
+            if let Err(error) = self.call(&callback, &[Value::Instance(reference.clone())]) {
+                self.report_unraisable(&error, &callback);
+            }
+        }
+    }
+
+    /// Frees the circles of garbage among the young objects, or among all; returns how many objects were garbage.
+    pub fn collect_garbage(&mut self, full: bool) -> usize {
+        if std::mem::replace(&mut self.collecting, true) {
+            return 0;
+        }
+        self.tell_gc_callbacks("start", full, 0);
+        let mut garbage = gc::find_garbage(full);
+        let count = garbage.iter().filter(|value| !matches!(value, Value::Frame(_) | Value::Traceback(_))).count();
+        if !garbage.is_empty() {
+            gc::weak::cut(&garbage);
+            self.drain_finalizers();
+            let handling = self.handling.take();
+            let mut ran = false;
+            for value in &garbage {
+                ran |= self.finalize_garbage(value);
+            }
+            self.handling = handling;
+            if ran {
+                garbage = gc::still_garbage(garbage);
+            }
+            gc::free(garbage);
+        }
+        self.collecting = false;
+        gc::note_collection(full, count);
+        self.tell_gc_callbacks("stop", full, count);
+        count
+    }
+
+    /// Calls `gc.callbacks`.
+    fn tell_gc_callbacks(&mut self, phase: &str, full: bool, collected: usize) {
+        let Value::List(callbacks) = &self.gc_callbacks else { return };
+        for callback in callbacks.to_vec() {
+            let counts = [("generation", if full { 2 } else { 0 }), ("collected", collected), ("uncollectable", 0)];
+            let pairs = counts.map(|(name, n)| (Value::Str(self.intern(name)), Value::usize(n))).into();
+            let result = self.dict_from_pairs(pairs).and_then(|info| self.call(&callback, &[Value::str(phase), info]));
+            if let Err(error) = result {
+                self.report_unraisable(&error, &callback);
+            }
+        }
+    }
+
+    /// Runs the finaliser of an object in a circle, if it has one.
+    fn finalize_garbage(&mut self, value: &Value) -> bool {
+        match value {
+            Value::Instance(instance) if instance.wants_finalizing() => {
+                instance.mark.set_finalized();
+                self.finalize_instance(value);
+            }
+            Value::Coroutine(coroutine) => match (coroutine.kind, coroutine.state.get()) {
+                (Kind::Coroutine, State::Created) | (_, State::Suspended) => {
+                    self.finalize_coroutine(coroutine.clone());
+                }
+                _ => return false,
+            },
+            _ => return false,
+        }
+        true
+    }
+}

@@ -1,0 +1,182 @@
+//! Finding garbage: objects that only other garbage refers to.
+//!
+//! Everything that the registered objects lead to is numbered, and the references among these objects are counted. One
+//! whose reference count is higher is referred to from outside; it and all that it leads to is alive, the rest is
+//! garbage. A collection of the young does not look into old objects: what they refer to has a reference too many.
+
+use std::collections::HashMap;
+
+use super::registry::{self, mark_of};
+use super::trace::{clear, trace};
+use crate::object::value::Value;
+
+#[derive(Default)]
+struct Graph {
+    nodes: Vec<Value>,
+    /// References to each node that were found.
+    found: Vec<usize>,
+    /// The numbers of objects that have no mark to keep it in.
+    numbers: HashMap<usize, usize>,
+}
+
+impl Graph {
+    fn number(&self, value: &Value) -> Option<usize> {
+        match mark_of(value) {
+            Some(mark) => mark.number(),
+            None => self.numbers.get(&value.address()?).copied(),
+        }
+    }
+
+    fn add(&mut self, value: Value) -> usize {
+        let number = self.nodes.len();
+        match (mark_of(&value), value.address()) {
+            (Some(mark), _) => mark.set_number(Some(number)),
+            (None, Some(address)) => drop(self.numbers.insert(address, number)),
+            (None, None) => {}
+        }
+        self.nodes.push(value);
+        self.found.push(0);
+        number
+    }
+
+    /// Everything that the given objects lead to.
+    fn build(starts: Vec<Value>, full: bool) -> Graph {
+        let mut graph = Graph::default();
+        for start in starts {
+            if is_node(&start) && graph.number(&start).is_none() {
+                graph.add(start);
+            }
+        }
+        let mut at = 0;
+        while at < graph.nodes.len() {
+            let node = graph.nodes[at].take();
+            trace(&node, &mut |child| {
+                if !is_node(child) {
+                    return;
+                }
+                let number = match graph.number(child) {
+                    Some(number) => number,
+                    None if !full && mark_of(child).is_some_and(registry::Mark::is_old) => return,
+                    None => graph.add(child.clone()),
+                };
+                graph.found[number] += 1;
+            });
+            graph.nodes[at] = node;
+            at += 1;
+        }
+        graph
+    }
+
+    /// Which of the objects are alive.
+    fn alive(&mut self) -> Vec<bool> {
+        let mut alive = vec![false; self.nodes.len()];
+        let mut work = Vec::new();
+        for (at, node) in self.nodes.iter().enumerate() {
+            // One reference is the graph's own.
+            if node.reference_count().unwrap_or(usize::MAX) > self.found[at] + 1 {
+                alive[at] = true;
+                work.push(at);
+            }
+        }
+        while let Some(at) = work.pop() {
+            let node = self.nodes[at].take();
+            trace(&node, &mut |child| {
+                if !is_node(child) {
+                    return;
+                }
+                if let Some(number) = self.number(child) {
+                    if !std::mem::replace(&mut alive[number], true) {
+                        work.push(number);
+                    }
+                }
+            });
+            self.nodes[at] = node;
+        }
+        alive
+    }
+
+    fn forget_numbers(&self) {
+        for mark in self.nodes.iter().filter_map(mark_of) {
+            mark.set_number(None);
+        }
+    }
+}
+
+/// Whether an object is looked at: it can refer to others, and is not one of the built-in classes, which stay.
+fn is_node(value: &Value) -> bool {
+    match value {
+        Value::Class(class) => !class.builtin,
+        other => other.is_container(),
+    }
+}
+
+/// The garbage among the young objects, or among all.
+pub fn find_garbage(full: bool) -> Vec<Value> {
+    let mut graph = Graph::build(registry::candidates(full), full);
+    let alive = graph.alive();
+    registry::settle(full, graph.nodes.len(), |value| graph.number(value).is_some_and(|number| !alive[number]));
+    split(graph, &alive, true)
+}
+
+/// Which of the objects are still garbage after their finalisers have run.
+pub fn still_garbage(garbage: Vec<Value>) -> Vec<Value> {
+    let mut graph = Graph::build(garbage, false);
+    let alive = graph.alive();
+    split(graph, &alive, false)
+}
+
+fn split(graph: Graph, alive: &[bool], grow_old: bool) -> Vec<Value> {
+    graph.forget_numbers();
+    let mut garbage = Vec::new();
+    let mut survivors = Vec::new();
+    for (node, alive) in graph.nodes.into_iter().zip(alive) {
+        if *alive {
+            if let (true, Some(mark)) = (grow_old, mark_of(&node)) {
+                mark.set_old(true);
+            }
+            survivors.push(node);
+        } else {
+            garbage.push(node);
+        }
+    }
+    garbage
+}
+
+/// Frees garbage.
+pub fn free(garbage: Vec<Value>) {
+    for value in &garbage {
+        clear(value);
+    }
+    for value in garbage {
+        drop(value);
+    }
+}
+
+/// Every object that the collector knows of.
+pub fn all_objects() -> Vec<Value> {
+    let graph = Graph::build(registry::candidates(true), true);
+    graph.forget_numbers();
+    graph.nodes
+}
+
+/// What an object refers to directly.
+pub fn referents(value: &Value) -> Vec<Value> {
+    let mut all = Vec::new();
+    trace(value, &mut |child| {
+        if !child.is_unbound() {
+            all.push(child.clone());
+        }
+    });
+    all
+}
+
+/// The objects that refer directly to one of the given.
+pub fn referrers(targets: &[Value]) -> Vec<Value> {
+    let mut all = all_objects();
+    all.retain(|object| {
+        let mut found = false;
+        trace(object, &mut |child| found |= targets.iter().any(|target| target.is(child)));
+        found
+    });
+    all
+}

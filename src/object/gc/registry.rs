@@ -1,0 +1,404 @@
+//! Which objects may be part of a circle of references.
+//!
+//! A circle is closed by storing a reference into an object that existed before. So an object enters the registry when
+//! something that could lead back to it is first stored into it, and programs that build no such structures pay
+//! nothing. It leaves the registry when it dies, so what is counted is what is alive.
+//!
+//! **Invariant**: every circle has a member in the registry. The registry holds weak references, young ones and those
+//! that survived a collection apart; an object's [`Mark`] knows its place.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use super::{PENDING, weak::Weakly};
+use crate::object::class::{Attrs, Class, Instance, Payload};
+use crate::object::containers::{Dict, List, Set};
+use crate::object::coroutine::Coroutine;
+use crate::object::exception::Exception;
+use crate::object::function::{self, Function};
+use crate::object::value::Value;
+
+/// What the collector knows of one object.
+#[derive(Default)]
+pub struct Mark {
+    /// The place in the registry, counted from 1; 0 for an object that is not in it.
+    place: Cell<u32>,
+    /// The lowest bits are flags; the rest is the object's number in the collection under way, counted from 1.
+    state: Cell<u32>,
+}
+
+/// It survived a collection: a young one takes it for alive.
+const OLD: u32 = 1;
+/// Its finaliser has run.
+const FINALIZED: u32 = 2;
+/// A weak reference wants to know when it dies.
+const WATCHED: u32 = 4;
+const FLAGS: u32 = 3;
+
+impl Mark {
+    #[inline]
+    pub fn is_registered(&self) -> bool {
+        self.place.get() != 0
+    }
+
+    fn has(&self, flag: u32) -> bool {
+        self.state.get() & flag != 0
+    }
+
+    fn set(&self, flag: u32, on: bool) {
+        self.state.set(if on { self.state.get() | flag } else { self.state.get() & !flag });
+    }
+
+    pub fn is_old(&self) -> bool {
+        self.has(OLD)
+    }
+
+    pub fn is_finalized(&self) -> bool {
+        self.has(FINALIZED)
+    }
+
+    pub fn set_finalized(&self) {
+        self.set(FINALIZED, true);
+    }
+
+    pub fn is_watched(&self) -> bool {
+        self.has(WATCHED)
+    }
+
+    pub fn set_watched(&self) {
+        self.set(WATCHED, true);
+    }
+
+    /// The object's number in the collection under way.
+    pub(super) fn number(&self) -> Option<usize> {
+        (self.state.get() >> FLAGS).checked_sub(1).map(|n| n as usize)
+    }
+
+    pub(super) fn set_number(&self, number: Option<usize>) {
+        let number = number.map_or(0, |n| n as u32 + 1);
+        self.state.set(self.state.get() & ((1 << FLAGS) - 1) | number << FLAGS);
+    }
+
+    pub(super) fn set_old(&self, old: bool) {
+        self.set(OLD, old);
+    }
+
+    /// The object dies: takes it out of the registry and tells those that watch it.
+    #[inline]
+    pub fn died(&self, address: usize) {
+        if self.place.get() != 0 {
+            unregister(self);
+        }
+        if self.is_watched() {
+            super::weak::died(address);
+        }
+    }
+}
+
+/// An object that something can be stored into.
+pub trait Tracked: Sized {
+    fn mark(&self) -> &Mark;
+    fn downgrade(this: &Rc<Self>) -> Weakly;
+}
+
+macro_rules! tracked {
+    ($($kind:ident($ty:ty)),* $(,)?) => {
+        $(impl Tracked for $ty {
+            #[inline]
+            fn mark(&self) -> &Mark {
+                &self.mark
+            }
+
+            fn downgrade(this: &Rc<Self>) -> Weakly {
+                Weakly::$kind(Rc::downgrade(this))
+            }
+        })*
+    };
+}
+
+tracked!(
+    List(List),
+    Dict(Dict),
+    Set(Set),
+    Cell(function::Cell),
+    Function(Function),
+    Class(Class),
+    Coroutine(Coroutine),
+    Exception(Exception),
+    Instance(Instance),
+);
+
+#[derive(Default)]
+struct Generation {
+    /// `None` where an object has died.
+    places: Vec<Option<Weakly>>,
+    alive: usize,
+}
+
+impl Generation {
+    const fn new() -> Generation {
+        Generation { places: Vec::new(), alive: 0 }
+    }
+
+    fn push(&mut self, object: Weakly, mark: &Mark) {
+        if self.places.len() == self.places.capacity() && self.alive < self.places.len() / 2 {
+            self.close_gaps();
+        }
+        self.places.push(Some(object));
+        self.alive += 1;
+        mark.place.set(self.places.len() as u32);
+    }
+
+    fn close_gaps(&mut self) {
+        self.places.retain(|place| place.as_ref().is_some_and(|object| object.upgrade().is_some()));
+        for (at, place) in self.places.iter().enumerate() {
+            if let Some(value) = place.as_ref().and_then(Weakly::upgrade) {
+                if let Some(mark) = mark_of(&value) {
+                    mark.place.set(at as u32 + 1);
+                }
+            }
+        }
+        self.alive = self.places.len();
+    }
+
+    fn remove(&mut self, place: u32) {
+        if let Some(object) = self.places.get_mut(place as usize - 1) {
+            if object.take().is_some() {
+                self.alive -= 1;
+            }
+        }
+        while matches!(self.places.last(), Some(None)) {
+            self.places.pop();
+        }
+    }
+
+    fn objects(&self) -> impl Iterator<Item = Value> {
+        self.places.iter().flatten().filter_map(Weakly::upgrade)
+    }
+}
+
+struct Registry {
+    young: Generation,
+    old: Generation,
+    /// How many young objects start a collection; 0 for never.
+    threshold: usize,
+    enabled: bool,
+    wanted: bool,
+    /// Objects that became old since everything was looked at, and how many were looked at then.
+    promoted: usize,
+    looked_at: usize,
+    statistics: [(usize, usize); 3],
+}
+
+thread_local! {
+    static REGISTRY: RefCell<Registry> = const {
+        RefCell::new(Registry {
+            young: Generation::new(),
+            old: Generation::new(),
+            threshold: 2000,
+            enabled: true,
+            wanted: false,
+            promoted: 0,
+            looked_at: 0,
+            statistics: [(0, 0); 3],
+        })
+    };
+}
+
+/// Says that a reference is about to be stored into an object that may be known elsewhere already.
+#[inline]
+pub fn stored<T: Tracked>(into: &Rc<T>, value: &Value) {
+    if value.is_container() && !into.mark().is_registered() {
+        consider(into, value);
+    }
+}
+
+#[inline(never)]
+fn consider<T: Tracked>(into: &Rc<T>, value: &Value) {
+    // What refers to nothing cannot lead back, unless it is the object itself.
+    if !refers_to_nothing(value) || value.address() == Some(Rc::as_ptr(into).cast::<u8>() as usize) {
+        register(into);
+    }
+}
+
+/// [`stored`] for an object of any kind.
+pub fn stored_into(into: &Value, value: &Value) {
+    if value.is_container() {
+        watch(into);
+    }
+}
+
+/// Registers an object of any kind: what is stored into it is not known, or not worth looking at.
+pub fn watch(object: &Value) {
+    match object {
+        Value::List(x) => register(x),
+        Value::Dict(x) => register(x),
+        Value::Set(x) => register(x),
+        Value::Cell(x) => register(x),
+        Value::Function(x) => register(x),
+        Value::Class(x) => register(x),
+        Value::Coroutine(x) => register(x),
+        Value::Exception(x) => register(x),
+        Value::Instance(x) => {
+            register(x);
+            if let Payload::Value(inner) = &x.payload {
+                watch(inner);
+            }
+        }
+        Value::Module(x) => register(&x.dict),
+        _ => {}
+    }
+}
+
+/// Puts an object into the registry, unless it is there.
+pub fn register<T: Tracked>(object: &Rc<T>) {
+    let mark = object.mark();
+    if mark.is_registered() {
+        return;
+    }
+    mark.set_old(false);
+    let _ = REGISTRY.try_with(|registry| {
+        if let Ok(mut registry) = registry.try_borrow_mut() {
+            registry.young.push(T::downgrade(object), mark);
+            if registry.young.alive > registry.threshold && registry.enabled && registry.threshold > 0 {
+                registry.wanted = true;
+                let _ = PENDING.try_with(|pending| pending.set(true));
+            }
+        }
+    });
+}
+
+#[inline(never)]
+fn unregister(mark: &Mark) {
+    let place = mark.place.replace(0);
+    let _ = REGISTRY.try_with(|registry| {
+        if let Ok(mut registry) = registry.try_borrow_mut() {
+            let generation = if mark.is_old() { &mut registry.old } else { &mut registry.young };
+            generation.remove(place);
+        }
+    });
+}
+
+fn refers_to_nothing(value: &Value) -> bool {
+    match value {
+        Value::List(x) => x.is_empty(),
+        Value::Dict(x) => x.is_empty(),
+        Value::Set(x) => x.is_empty(),
+        Value::Tuple(x) => x.len() < 5 && !x.iter().any(Value::is_container),
+        Value::Instance(x) => matches!(x.payload, Payload::None) && matches!(&*x.attrs.borrow(), Attrs::Empty),
+        _ => false,
+    }
+}
+
+/// The collector's note on an object that has one.
+pub(super) fn mark_of(value: &Value) -> Option<&Mark> {
+    match value {
+        Value::Tuple(x) => Some(&x.mark),
+        Value::List(x) => Some(&x.mark),
+        Value::Dict(x) => Some(&x.mark),
+        Value::Set(x) => Some(&x.mark),
+        Value::Cell(x) => Some(&x.mark),
+        Value::Function(x) => Some(&x.mark),
+        Value::Class(x) => Some(&x.mark),
+        Value::Coroutine(x) => Some(&x.mark),
+        Value::Exception(x) => Some(&x.mark),
+        Value::Instance(x) => Some(&x.mark),
+        _ => None,
+    }
+}
+
+/// Every object in the registry, the old ones too if `full`, in the order they came in.
+pub(super) fn candidates(full: bool) -> Vec<Value> {
+    REGISTRY.with(|registry| {
+        let registry = registry.borrow();
+        let old = full.then(|| registry.old.objects()).into_iter().flatten();
+        old.chain(registry.young.objects()).collect()
+    })
+}
+
+/// After a collection: the survivors are old, garbage is young until it is freed.
+pub(super) fn settle(full: bool, looked_at: usize, is_garbage: impl Fn(&Value) -> bool) {
+    REGISTRY.with(|registry| {
+        let mut registry = registry.borrow_mut();
+        let mut young = std::mem::take(&mut registry.young);
+        if full {
+            let mut old = std::mem::take(&mut registry.old);
+            old.places.append(&mut young.places);
+            young = old;
+        }
+        for object in young.places.into_iter().flatten() {
+            let Some(value) = object.upgrade() else { continue };
+            let Some(mark) = mark_of(&value) else { continue };
+            let garbage = is_garbage(&value);
+            mark.set_old(!garbage);
+            if garbage {
+                registry.young.push(object, mark);
+            } else {
+                registry.promoted += 1;
+                registry.old.push(object, mark);
+            }
+        }
+        registry.wanted = false;
+        if full {
+            registry.promoted = 0;
+            registry.looked_at = looked_at;
+        }
+    });
+}
+
+/// Whether there are enough young objects for a collection.
+pub fn collection_wanted() -> bool {
+    REGISTRY.with(|registry| registry.borrow().wanted)
+}
+
+/// Whether it is worth looking at everything: the work is to stay in proportion to what was made since the last time.
+pub fn full_collection_wanted() -> bool {
+    REGISTRY.with(|registry| {
+        let registry = registry.borrow();
+        registry.promoted > (registry.threshold * 10).max(registry.looked_at / 2)
+    })
+}
+
+/// Turns automatic collections on or off.
+pub fn set_enabled(enabled: bool) {
+    REGISTRY.with(|registry| {
+        let mut registry = registry.borrow_mut();
+        registry.enabled = enabled;
+        registry.wanted = false;
+    });
+}
+
+pub fn is_enabled() -> bool {
+    REGISTRY.with(|registry| registry.borrow().enabled)
+}
+
+/// How many young objects start a collection.
+pub fn set_threshold(threshold: usize) {
+    REGISTRY.with(|registry| registry.borrow_mut().threshold = threshold);
+}
+
+pub fn threshold() -> usize {
+    REGISTRY.with(|registry| registry.borrow().threshold)
+}
+
+/// Notes what a collection has found.
+pub fn note_collection(full: bool, found: usize) {
+    REGISTRY.with(|registry| {
+        let statistics = &mut registry.borrow_mut().statistics[if full { 2 } else { 0 }];
+        statistics.0 += 1;
+        statistics.1 += found;
+    });
+}
+
+/// Collections and objects found by them, by generation; there is none in the middle.
+pub fn statistics() -> [(usize, usize); 3] {
+    REGISTRY.with(|registry| registry.borrow().statistics)
+}
+
+/// Young and old objects in the registry.
+pub fn counts() -> (usize, usize) {
+    REGISTRY.with(|registry| {
+        let registry = registry.borrow();
+        (registry.young.alive, registry.old.alive)
+    })
+}

@@ -1,0 +1,162 @@
+//! Weak references, and who is told when an object dies.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::{Rc, Weak};
+
+use super::registry::mark_of;
+use super::{Finalizer, finalize_later};
+use crate::object::class::{Class, Instance, Native};
+use crate::object::code::Code;
+use crate::object::containers::{Dict, List, Set};
+use crate::object::coroutine::Coroutine;
+use crate::object::exception::Exception;
+use crate::object::function::{BoundMethod, Cell, Function};
+use crate::object::module::Module;
+use crate::object::native::NativeFunction;
+use crate::object::value::Value;
+
+macro_rules! weakly {
+    ($($kind:ident($ty:ty)),* $(,)?) => {
+        /// A reference that does not keep its object alive.
+        #[derive(Clone)]
+        pub enum Weakly {
+            $($kind(Weak<$ty>),)*
+        }
+
+        impl Weakly {
+            pub fn new(value: &Value) -> Option<Weakly> {
+                match value {
+                    $(Value::$kind(x) => Some(Weakly::$kind(Rc::downgrade(x))),)*
+                    _ => None,
+                }
+            }
+
+            /// The object, if it is still alive.
+            pub fn upgrade(&self) -> Option<Value> {
+                match self {
+                    $(Weakly::$kind(x) => x.upgrade().map(Value::$kind),)*
+                }
+            }
+        }
+    };
+}
+
+weakly!(
+    List(List),
+    Dict(Dict),
+    Set(Set),
+    Function(Function),
+    Native(NativeFunction),
+    BoundMethod(BoundMethod),
+    Class(Class),
+    Module(Module),
+    Cell(Cell),
+    Code(Code),
+    Coroutine(Coroutine),
+    Exception(Exception),
+    Instance(Instance),
+);
+
+/// The data of a `weakref.ref`.
+pub struct WeakRef {
+    /// `None` once it was cleared.
+    pub target: RefCell<Option<Weakly>>,
+    pub callback: RefCell<Value>,
+    /// The hash of the object, once it was asked for.
+    pub hash: std::cell::Cell<Option<i64>>,
+}
+
+impl WeakRef {
+    pub fn get(&self) -> Option<Value> {
+        self.target.borrow().as_ref().and_then(Weakly::upgrade)
+    }
+}
+
+impl Native for WeakRef {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn trace(&self, visit: super::Visit) {
+        visit(&self.callback.borrow());
+    }
+
+    fn clear(&self) {
+        drop(self.callback.take());
+    }
+}
+
+thread_local! {
+    /// The weak reference objects by the address of what they refer to, oldest first.
+    static WATCHERS: RefCell<HashMap<usize, Vec<Weak<Instance>>>> = RefCell::default();
+}
+
+/// Remembers that a weak reference object wants to know of an object's death.
+pub fn watch(target: &Value, reference: &Rc<Instance>) {
+    let (Some(mark), Some(address)) = (mark_of(target), target.address()) else { return };
+    mark.set_watched();
+    WATCHERS.with(|watchers| {
+        let mut watchers = watchers.borrow_mut();
+        let list = watchers.entry(address).or_default();
+        list.retain(|reference| reference.strong_count() > 0);
+        list.push(Rc::downgrade(reference));
+    });
+}
+
+/// The weak reference objects of an object, oldest first.
+pub fn references(target: &Value) -> Vec<Rc<Instance>> {
+    if !mark_of(target).is_some_and(super::registry::Mark::is_watched) {
+        return Vec::new();
+    }
+    let Some(address) = target.address() else { return Vec::new() };
+    WATCHERS.with(|watchers| {
+        watchers.borrow().get(&address).map_or(Vec::new(), |list| list.iter().filter_map(Weak::upgrade).collect())
+    })
+}
+
+/// Forgets who watches an object, and returns them.
+pub fn forget(address: usize) -> Vec<Rc<Instance>> {
+    let watchers = WATCHERS.try_with(|watchers| watchers.borrow_mut().remove(&address));
+    watchers.ok().flatten().map_or(Vec::new(), |list| list.iter().filter_map(Weak::upgrade).collect())
+}
+
+/// An object moved to a new address when its finaliser revived it: those that watch it follow.
+pub fn moved(from: usize, to: &Value) {
+    for reference in forget(from) {
+        watch(to, &reference);
+        if let Some(data) = reference.data::<WeakRef>() {
+            data.target.replace(Weakly::new(to));
+        }
+    }
+}
+
+/// Cuts the weak references to objects that are garbage, and queues the callbacks of those that are not.
+pub fn cut(garbage: &[Value]) {
+    for value in garbage {
+        let references = references(value);
+        if references.is_empty() {
+            continue;
+        }
+        if let Some(address) = value.address() {
+            forget(address);
+        }
+        for reference in references.into_iter().rev() {
+            if let Some(data) = reference.data::<WeakRef>() {
+                drop(data.target.take());
+            }
+            if !garbage.iter().any(|g| matches!(g, Value::Instance(i) if Rc::ptr_eq(i, &reference))) {
+                finalize_later(Finalizer::Weak(reference));
+            }
+        }
+    }
+}
+
+/// An object has died: the callbacks of its weak references are to be run, the newest first.
+#[cold]
+pub(super) fn died(address: usize) {
+    for reference in forget(address).into_iter().rev() {
+        finalize_later(Finalizer::Weak(reference));
+    }
+}
