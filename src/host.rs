@@ -84,6 +84,9 @@ impl Clock for VirtualClock {
 /// Reads a file by its path.
 pub type ReadModule = Box<dyn FnMut(&Path) -> io::Result<Vec<u8>>>;
 
+/// The names of the modules in a folder, with whether each is a package.
+pub type ListModules = Box<dyn FnMut(&Path) -> io::Result<Vec<(String, bool)>>>;
+
 /// What the interpreter may use of its surroundings.
 pub struct Host {
     pub stdout: Output,
@@ -95,6 +98,8 @@ pub struct Host {
     pub read_module: ReadModule,
     /// Whether a path is a folder, where modules are looked for: one without `__init__` is a namespace package.
     pub is_module_folder: Box<dyn FnMut(&Path) -> bool>,
+    /// The modules in a folder, sorted, and of each whether it is a package: what a search for tests looks through.
+    pub list_modules: ListModules,
     /// Where modules are looked for, the script's own folder first.
     pub module_path: Vec<PathBuf>,
     /// The script's absolute path, for `__file__`.
@@ -117,6 +122,7 @@ impl Host {
             clock: Box::new(VirtualClock::default()),
             read_module: Box::new(|_| Err(io::Error::from(io::ErrorKind::NotFound))),
             is_module_folder: Box::new(|_| false),
+            list_modules: Box::new(|_| Err(io::Error::from(io::ErrorKind::NotFound))),
             module_path: Vec::new(),
             script: None,
             argv: vec![String::new()],

@@ -41,6 +41,9 @@ pub(crate) struct Options {
     /// Run this text instead of a file; everything after it is for the script
     #[arg(short = 'c', value_name = "CODE", num_args = 1.., allow_hyphen_values = true)]
     command: Option<Vec<String>>,
+    /// Run a module as the program (`-m unittest` runs tests); everything after it is for the module
+    #[arg(short = 'm', value_name = "MODULE", num_args = 1.., allow_hyphen_values = true)]
+    module: Option<Vec<String>>,
     /// The script, or `-` for standard input, and its arguments
     #[arg(value_name = "FILE", num_args = 0.., trailing_var_arg = true, allow_hyphen_values = true)]
     script: Vec<String>,
@@ -134,6 +137,9 @@ fn input(options: &Options) -> Result<Input, String> {
             folder: PathBuf::new(),
         });
     }
+    if let Some(module) = &options.module {
+        return module_input(module, &options.script);
+    }
     match options.script.first().map(String::as_str) {
         None | Some("-") => {
             if options.script.is_empty() && std::io::stdin().is_terminal() {
@@ -152,6 +158,46 @@ fn input(options: &Options) -> Result<Input, String> {
             Ok(Input { name: file.to_owned(), bytes, argv: options.script.clone(), folder })
         }
     }
+}
+
+/// A module as a program: a file or a package's `__main__` in the working directory, or one that is built in.
+fn module_input(module: &[String], more: &[String]) -> Result<Input, String> {
+    let (name, rest) = module.split_first().ok_or("-m needs the name of a module")?;
+    let path: PathBuf = name.split('.').collect();
+    let files =
+        [path.with_extension("aio"), path.with_extension("py"), path.join("__main__.aio"), path.join("__main__.py")];
+    let arguments = rest.iter().chain(more).cloned();
+    for file in files {
+        if let Ok(bytes) = read(&file) {
+            let name = std::path::absolute(&file).unwrap_or(file).display().to_string();
+            let argv = std::iter::once(name.clone()).chain(arguments).collect();
+            return Ok(Input { name, bytes, argv, folder: PathBuf::new() });
+        }
+    }
+    if !aio::builtins::modules::is_known(&format!("{name}.__main__")) {
+        return Err(format!("No module named {name}"));
+    }
+    let argv = std::iter::once("-m".to_owned()).chain(arguments).collect();
+    let bytes = format!("import {name}.__main__\n").into_bytes();
+    Ok(Input { name: "<string>".to_owned(), bytes, argv, folder: PathBuf::new() })
+}
+
+/// The modules in a folder and whether each is a package.
+fn list_modules(folder: &Path) -> std::io::Result<Vec<(String, bool)>> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let Some(name) = path.file_stem().and_then(|name| name.to_str()) else { continue };
+        let package = ["__init__.aio", "__init__.py"].iter().any(|init| path.join(init).is_file());
+        let is_source = path.extension().is_some_and(|end| end == "aio" || end == "py") && path.is_file();
+        if package || is_source && name != "__init__" && name != "__main__" {
+            found.push((name.to_owned(), package));
+        }
+    }
+    found.sort();
+    found.dedup();
+    Ok(found)
 }
 
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {
@@ -202,6 +248,7 @@ fn host(options: &Options, style: Style) -> Host {
     host.clock = options.clock();
     host.read_module = Box::new(read);
     host.is_module_folder = Box::new(Path::is_dir);
+    host.list_modules = Box::new(list_modules);
     host.entropy = Box::new(streams::entropy);
     host.style = style;
     host

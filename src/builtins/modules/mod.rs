@@ -87,6 +87,7 @@ const MODULES: &[Spec] = &[
         page!("io_abc", "IOBase", "RawIOBase", "BufferedIOBase", "TextIOBase"),
         page!("io_buffers", "BufferedReader", "BufferedWriter", "BufferedRandom", "BufferedRWPair", "TextIOWrapper"),
     ]),
+    rust("importlib", &[]).and(&[page!("importlib")]),
     rust("itertools", &[]).with(itertools::setup),
     rust("keyword", &[]).and(&[page!("keyword")]),
     rust("math", math::FUNCTIONS).with(math::setup),
@@ -131,6 +132,14 @@ const MODULES: &[Spec] = &[
             "get_type_hints"
         ),
     ]),
+    rust("unittest", &[]).and(&[
+        page!("unittest_asserts"),
+        page!("unittest"),
+        page!("unittest_results"),
+        page!("unittest_main"),
+        page!("unittest_async_case", "IsolatedAsyncioTestCase"),
+    ]),
+    rust("unittest.__main__", &[]).and(&[page!("unittest_program")]),
     rust("types", types::FUNCTIONS).with(types::setup).and(&[page!(
         "types",
         "new_class",

@@ -159,7 +159,31 @@ pub const fn field_row<const AT: usize>(name: &'static str) -> Row {
 }
 
 /// Functions that pages of the library need from the machine.
-pub const HELPERS: &[Row] = &[native("_caller_module()", |vm, _| Ok(caller_module(vm)))];
+pub const HELPERS: &[Row] = &[
+    native("_caller_module()", |vm, _| Ok(caller_module(vm))),
+    native("_format_exception(error, /)", format_exception),
+    native("_is_module_folder(path, /)", |vm, args| Ok(Value::Bool((vm.host.is_module_folder)(&path(&args[0]))))),
+    native("_modules_in(path, /)", modules_in),
+];
+
+fn path(value: &Value) -> std::path::PathBuf {
+    value.as_str().map(|path| path.as_str().into()).unwrap_or_default()
+}
+
+/// The text of a traceback, as the machine prints it when nothing has caught the exception.
+fn format_exception(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    match &args[0] {
+        Value::Exception(exception) => Ok(Value::string(vm.report_exception_text(&Error(exception.clone())))),
+        _ => Ok(Value::str("NoneType: None\n")),
+    }
+}
+
+/// The modules in a folder, by name: (name, whether it is a package).
+fn modules_in(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let found = (vm.host.list_modules)(&path(&args[0])).map_err(|error| vm.os_error(&error))?;
+    let pair = |(name, package)| Value::tuple(vec![Value::string(name), Value::Bool(package)]);
+    Ok(Value::list(found.into_iter().map(pair).collect()))
+}
 
 /// The name of the module whose code is running, the library's own aside.
 pub fn caller_module(vm: &mut Vm) -> Value {
