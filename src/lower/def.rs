@@ -383,10 +383,14 @@ impl Lower<'_> {
         let decorators = self.decorators(decorators);
         let qualname = self.definition_qualname(name.name);
         let thunk = if type_params.is_empty() {
-            self.class_thunk(name.name, qualname, args, body, scope, span, false)
+            self.class_thunk(name.name, qualname, args, body, scope, span, Vec::new())
         } else {
+            let names: Vec<_> =
+                type_params.iter().map(|p| (p.name, matches!(p.kind, TypeParamKind::TypeVarTuple))).collect();
             self.with_type_params(type_params, type_scope, span, |lower| {
-                lower.class_thunk(name.name, qualname, args, body, scope, span, true)
+                let generic =
+                    names.into_iter().map(|(name, many)| (lower.load_name(name.name, name.span), many)).collect();
+                lower.class_thunk(name.name, qualname, args, body, scope, span, generic)
             })
         };
         apply_decorators(decorators, thunk)
@@ -401,7 +405,7 @@ impl Lower<'_> {
         body: Vec<Stmt>,
         scope: ScopeId,
         span: Span,
-        generic: bool,
+        generic: Vec<(Thunk, bool)>,
     ) -> Thunk {
         let args = self.hoist_args(args);
         let args = self.arguments(args);
@@ -450,13 +454,19 @@ impl Lower<'_> {
         );
         Box::new(move |vm, frame| {
             let (mut bases, kwargs) = args.evaluate(vm, frame, &Value::str(&text), span)?;
-            if generic {
+            if !generic.is_empty() {
+                let mut params = Vec::new();
+                for (param, many) in &generic {
+                    let param = param(vm, frame)?;
+                    match many {
+                        true => params.extend(vm.collect(&param)?),
+                        false => params.push(param),
+                    }
+                }
                 let typing = vm.import_module("typing")?;
                 let base = vm.intern("Generic");
                 let base = vm.get_attr(&typing, &base)?;
-                if !bases.iter().any(|b| b.is(&base)) {
-                    bases.push(base);
-                }
+                bases.push(vm.get_item(&base, &Value::tuple(params))?);
             }
             let body = make_function(&code, &sources, frame);
             vm.calls.push(crate::machine::CallSite { code: frame.code.id.get(), span });

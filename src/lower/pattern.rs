@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::Lower;
 use crate::machine::Vm;
+use crate::object::class::Layout;
 use crate::object::code::{Step, Store, Thunk};
 use crate::object::frame::Frame;
 use crate::object::{Dict, Result, Str, Value};
@@ -327,7 +328,13 @@ impl Vm {
             Value::List(list) => Ok(Some(list.to_vec())),
             Value::Tuple(tuple) => Ok(Some(tuple.to_vec())),
             Value::Range(_) => self.collect(subject).map(Some),
-            Value::Instance(_) if self.is_abstract_instance(subject, "Sequence")? => self.collect(subject).map(Some),
+            Value::Instance(instance) => {
+                let known = instance.class.borrow().layout == Layout::DEQUE;
+                if known || self.is_abstract_instance(subject, "Sequence")? {
+                    return self.collect(subject).map(Some);
+                }
+                Ok(None)
+            }
             _ => Ok(None),
         }
     }

@@ -56,6 +56,9 @@ pub enum Layout {
 }
 
 impl Layout {
+    /// `collections.deque`, which a sequence pattern matches though its module is not loaded with the language.
+    pub const DEQUE: Layout = Layout::Native(204);
+
     fn has_weakref(self) -> bool {
         match self {
             Layout::Set | Layout::FrozenSet | Layout::Type | Layout::Module => true,

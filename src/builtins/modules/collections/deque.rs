@@ -76,7 +76,7 @@ impl Deque {
 
 pub(super) fn class(vm: &mut Vm) -> Rc<Class> {
     let object = vm.types.object.clone();
-    let class = define(vm, "collections.deque", &object, Layout::Native(204), METHODS);
+    let class = define(vm, "collections.deque", &object, Layout::DEQUE, METHODS);
     let hash = vm.name(sym::__hash__).clone();
     class.dict.set_str(&hash, Value::None);
     class
