@@ -303,7 +303,8 @@ impl Vm {
         match self.lookup_special(value, name) {
             None if builtin_inside => Special::Builtin,
             None => Special::Missing,
-            Some(Value::Native(native)) => {
+            // One that stands under another's name is called as it is: `__str__ = int.__repr__`.
+            Some(Value::Native(native)) if native.name.as_str() == self.name(name).as_str() => {
                 let owner = native.owner.borrow().as_ref().and_then(std::rc::Weak::upgrade);
                 let of_object = owner.as_ref().is_some_and(|owner| Rc::ptr_eq(owner, &self.types.object));
                 // A built-in type answers by itself what its table does not spell out.

@@ -73,6 +73,7 @@ const MODULES: &[Spec] = &[
     rust("collections.abc", &[]).with(collections::setup_abc).and(&[page!("collections_abc")]),
     rust("contextlib", &[]).and(&[page!("contextlib")]),
     rust("dataclasses", &[]).and(&[page!("dataclasses")]),
+    rust("enum", &[]).and(&[page!("enum")]),
     rust("functools", functools::FUNCTIONS).with(functools::setup).and(&[page!(
         "functools",
         "total_ordering",
