@@ -30,6 +30,8 @@ pub struct FrameEntry {
     pub place: Place,
     /// `<module>`, or the function's qualified name as CPython prints it in tracebacks (`__name__`'s code name).
     pub function: Rc<str>,
+    /// The task whose outermost function this is; what stands before it awaited that task.
+    pub task: Option<Rc<str>>,
 }
 
 /// An error or warning to be shown.

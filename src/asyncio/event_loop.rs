@@ -154,6 +154,14 @@ impl Ord for Timer {
 }
 
 impl EventLoop {
+    /// How many callbacks cannot run while the next nanoseconds pass in a blocking call.
+    pub fn kept_waiting(&self, vm: &mut Vm, nanoseconds: i128) -> usize {
+        let end = (vm.host.clock.monotonic() + nanoseconds) as f64;
+        let timers = self.timers.borrow();
+        let due = timers.iter().filter(|timer| timer.key < end && !timer.target.is_cancelled());
+        self.ready.borrow().len() + due.count()
+    }
+
     pub fn new(vm: &mut Vm, custom: bool) -> EventLoop {
         EventLoop {
             state: state(vm),

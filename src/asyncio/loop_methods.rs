@@ -6,7 +6,7 @@ use super::event_loop::{self, EventLoop, Ready};
 use super::future::{self, Callback, NativeCallback};
 use super::handles::{self, Handle};
 use super::state::{Function, state};
-use super::{contextvars, format, log, policy, shield, task};
+use super::{contextvars, explain, format, log, policy, shield, task};
 use crate::machine::Vm;
 use crate::object::class::Instance;
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
@@ -311,6 +311,11 @@ fn default_exception_handler(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         "Unhandled exception in event loop".to_owned()
     };
     let exception = get(vm, "exception");
+    let error = exception.as_exception().cloned().map(Error);
+    let subject = [get(vm, "task"), get(vm, "future")].into_iter().find(|value| !value.is_none());
+    if explain::draw(vm, &text, &subject.unwrap_or_default(), error.as_ref()) {
+        return Ok(Value::None);
+    }
     let mut pairs = context.pairs();
     if get(vm, "source_traceback").is_none() {
         let current = this(vm, &args[0])?.current_handle.borrow().clone();
@@ -336,7 +341,6 @@ fn default_exception_handler(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         };
         text.push_str(&format!("\n{}: {shown}", shown_key.as_str()));
     }
-    let error = exception.as_exception().cloned().map(Error);
     log::error(vm, &text, error.as_ref())?;
     Ok(Value::None)
 }

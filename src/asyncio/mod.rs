@@ -6,6 +6,7 @@
 
 pub mod contextvars;
 pub mod event_loop;
+pub mod explain;
 pub mod format;
 pub mod future;
 pub mod gather;
@@ -123,6 +124,7 @@ const PRIVATE: &[Row] = &[
         }
         Ok(args[0].clone())
     }),
+    native("_cut_off(tasks)", explain::cut_off),
     native("_on_interrupt(handler)", |vm, args| Ok(std::mem::replace(&mut vm.interrupt_handler, args[0].clone()))),
     native("_get_policy()", |vm, _| {
         let policy = state(vm).policy.borrow().clone();
@@ -133,6 +135,7 @@ const PRIVATE: &[Row] = &[
 /// Makes the module `asyncio`.
 pub fn module(vm: &mut Vm) -> Result<Rc<Module>> {
     let state = state(vm);
+    vm.before_sleep = Some(explain::blocking);
     let module = vm.new_module("asyncio", Some(library::lazy));
     let dict = &module.dict;
     dict.set_str(&vm.intern("__path__"), Value::list(Vec::new()));

@@ -61,6 +61,8 @@ pub struct State {
     /// Tasks that were given a number for a name.
     pub numbered: Cell<i64>,
     pub contexts: Rc<Current>,
+    /// A blocking sleep was drawn once.
+    pub told_of_blocking: Cell<bool>,
     coroutine_names: Vec<(Rc<Str>, Rc<Str>)>,
 }
 
@@ -131,6 +133,7 @@ fn make_state(vm: &mut Vm) -> Rc<State> {
         fatal: RefCell::default(),
         eager: RefCell::default(),
         numbered: Cell::new(0),
+        told_of_blocking: Cell::new(false),
         contexts,
         coroutine_names: names.into(),
     });

@@ -289,6 +289,7 @@ fn fail(vm: &mut Vm, this: &Rc<Instance>, error: Error) -> Result<()> {
         let message = future.cancel_message();
         return future::cancel_plain(vm, this, message).map(drop);
     }
+    vm.note_task(&error, &part(this).name());
     future::set_exception(vm, this, error.0.clone())?;
     if !event_loop::is_fatal(vm, &error) {
         return Ok(());

@@ -419,7 +419,7 @@ impl Rules<'_> {
         if path == "asyncio.run" || path == "loop.run_until_complete" || path == "loop.run_forever" {
             let message = format!("{path}() inside an async function");
             let warning = self.warn(NESTED_RUN, span, message, Some("write `await ...`".to_owned()));
-            warning.notes.push("an event loop is running already, and raises RuntimeError".to_owned());
+            warning.notes.push("an event loop runs already: this raises RuntimeError".to_owned());
             return;
         }
         let instead = match BLOCKING.iter().find(|(name, _)| *name == path) {

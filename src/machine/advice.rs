@@ -2,16 +2,18 @@
 //!
 //! **Invariant**: certain or silent. Nothing here changes what a program does; it is shown by `pretty` and `json` alone.
 
-use std::rc::Rc;
-
 use crate::diagnostic::{Label, Place};
 use crate::machine::Vm;
 use crate::object::code::CodeKind;
 use crate::object::coroutine::{Coroutine, Kind};
 use crate::object::{Error, Value};
-use crate::source::{Source, Span};
+use crate::report::ErrorFormat;
+use crate::source::Span;
 use crate::symbol::sym;
 use crate::syntax;
+
+/// An exception may go through any number of tasks; so many are remembered.
+const TASKS_MAX: usize = 20;
 
 impl Vm {
     /// Adds a sentence of help.
@@ -103,6 +105,21 @@ impl Vm {
         }
     }
 
+    /// The exception ended a task: remembers which part of the traceback is that task's.
+    pub fn note_task(&mut self, error: &Error, name: &Value) {
+        let Some(name) = name.as_str() else { return };
+        if self.host.style.format == ErrorFormat::Python || error.0.remarks().tasks.len() >= TASKS_MAX {
+            return;
+        }
+        let mut depth = 0;
+        let mut link = error.0.traceback.borrow().clone();
+        while let Some(entry) = link {
+            depth += 1;
+            link = entry.next.borrow().clone();
+        }
+        error.0.remarks().tasks.push((depth, name.as_str().into()));
+    }
+
     fn show_origin(&mut self, error: &Error, coroutine: &Coroutine) {
         // Where the coroutine was made in the expression that failed, there is nothing to add.
         let label = self.origin(coroutine).map(|place| Label { place, text: "the coroutine was made here".to_owned() });
@@ -116,16 +133,16 @@ impl Vm {
         if source.library {
             return None;
         }
-        let span = call_of(&source, span, coroutine.name.borrow().as_str());
+        let (span, _) = call_of(&Place { source: source.clone(), span }, coroutine.name.borrow().as_str());
         Some(Place { source, span })
     }
 }
 
-/// The call of a function by this name in a statement, if there is just one; else all of the statement.
-fn call_of(source: &Rc<Source>, span: Span, name: &str) -> Span {
-    let calls = syntax::calls_within(source, span, name);
-    match calls.as_slice() {
-        [call] => *call,
-        _ => span,
+/// The call of a function by this name in a statement, if there is just one, and what is called; else all of it.
+pub(super) fn call_of(place: &Place, name: &str) -> (Span, String) {
+    let Place { source, span } = place;
+    match syntax::calls_within(source, *span, name).as_slice() {
+        [(call, func)] => (*call, source.text.get(func.range()).unwrap_or(name).to_owned()),
+        _ => (*span, name.to_owned()),
     }
 }

@@ -89,6 +89,8 @@ pub struct Vm {
     pub interrupt: Arc<AtomicBool>,
     /// What an interrupt calls instead of raising `KeyboardInterrupt`, or `None`.
     pub interrupt_handler: Value,
+    /// Called with the nanoseconds of a blocking sleep before it begins.
+    pub before_sleep: Option<fn(&mut Vm, i128)>,
     /// What a native coroutine delegates to that its frame has resumed itself; see `step::resume_in_frame`.
     pub handed: Option<(Rc<crate::object::coroutine::Coroutine>, crate::object::coroutine::Resume)>,
     /// Counts coroutines that were resumed from outside while part of another's chain.
@@ -136,6 +138,7 @@ impl Vm {
             fuel: FUEL,
             interrupt: Arc::new(AtomicBool::new(false)),
             interrupt_handler: Value::None,
+            before_sleep: None,
             handed: None,
             chain_epoch: 1,
             asyncgen_hooks: (Value::None, Value::None),

@@ -56,8 +56,15 @@ impl Vm {
         let cause = cause.map(|e| Box::new(self.report_of(&e, seen)));
         let remarks = exception.remarks_made().unwrap_or_default();
         let is_syntax = class.is_subclass(&self.types.SyntaxError);
+        let mut frames = frames(exception);
+        // Which task it was is worth saying when there were several.
+        let tasks = if remarks.tasks.len() > 1 { remarks.tasks } else { Vec::new() };
+        for (depth, task) in tasks {
+            let first = frames.len().checked_sub(depth).and_then(|at| frames.get_mut(at));
+            first.into_iter().for_each(|frame| frame.task = Some(task.clone()));
+        }
         ExceptionReport {
-            frames: frames(exception),
+            frames,
             class: self.class_display(&class),
             message,
             notes: self.notes(exception),
@@ -331,13 +338,14 @@ fn frames(exception: &Exception) -> Vec<FrameEntry> {
         entries.push(FrameEntry {
             place: Place { source: entry.code.source.clone(), span: entry.span },
             function: entry.code.name.as_str().into(),
+            task: None,
         });
         link = entry.next.borrow().clone();
     }
     if entries.is_empty() && exception.raised.get() {
         // Raised by the library's own Rust code: a frame that is not shown.
         let place = Place { source: crate::source::Source::library("<native>", ""), span: Default::default() };
-        entries.push(FrameEntry { place, function: "<native>".into() });
+        entries.push(FrameEntry { place, function: "<native>".into(), task: None });
     }
     entries
 }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use crate::diagnostic::{Diagnostic, Label, Place, Severity};
 use crate::machine::Vm;
+use crate::machine::advice::call_of;
 use crate::object::coroutine::Coroutine;
 use crate::object::{Class, Result, Str};
 use crate::report::{self, ErrorFormat};
@@ -82,16 +83,18 @@ impl Vm {
         let qualname = coroutine.qualname.borrow().clone();
         let name = coroutine.name.borrow().clone();
         let category = self.types.RuntimeWarning.clone();
-        let here = self.here().map(|(code, span)| Place { source: code.source.clone(), span });
+        let mut place = self.here().map(|(code, span)| Place { source: code.source.clone(), span });
+        let mut call = name.as_str().to_owned();
         // CPython can only say where it died.
-        let place = match self.host.style.format {
-            ErrorFormat::Python => here,
-            _ => self.origin(coroutine).or(here),
-        };
+        if self.host.style.format != ErrorFormat::Python {
+            place = self.origin(coroutine).or(place);
+            if let Some(place) = &mut place {
+                (place.span, call) = call_of(place, name.as_str());
+            }
+        }
         let helps = vec![format!(
-            "write `await {0}(...)` to run it here and wait for its result, or `asyncio.create_task({0}(...))` to let it \
-             run beside what follows",
-            name.as_str()
+            "write `await {call}(...)` to run it here and wait for its result, or `asyncio.create_task({call}(...))` to \
+             let it run beside what follows"
         )];
         self.show_warning(
             &category,

@@ -73,6 +73,8 @@ pub struct Remarks {
     pub suggestion: Option<String>,
     pub helps: Vec<String>,
     pub labels: Vec<Label>,
+    /// The tasks that failed with it, each with the number of traceback entries that are its own or of what it awaited.
+    pub tasks: Vec<(usize, Rc<str>)>,
 }
 
 impl Exception {

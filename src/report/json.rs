@@ -4,7 +4,7 @@
 //! {"severity": "error", "code": "KeyError", "message": "'k'", "summary": "KeyError: 'k'",
 //!  "file": "a.aio", "span": {"start": POSITION, "end": POSITION},
 //!  "labels": [{"text": "made here", "file": "a.aio", "span": SPAN}], "notes": ["..."], "helps": ["..."],
-//!  "frames": [{"function": "main", "file": "a.aio", "span": SPAN}],
+//!  "frames": [{"function": "main", "task": null, "file": "a.aio", "span": SPAN}],
 //!  "group": null,
 //!  "chain": [{"relation": "context", "code": "TypeError", ...}]}
 //! ```
@@ -14,7 +14,7 @@
 //! - `summary` is the last line that CPython prints. `file` and `span` are `null` where nothing is known; for an
 //!   exception they are those of its innermost frame, or of the syntax error. `offset` is `null` for a syntax error
 //!   in a text that was never read as a whole.
-//! - `frames` stand outermost first. In `chain` follows what led to the exception, the latest first; `relation` says
+//! - `frames` stand outermost first; `task` names the task that a frame is the outermost one of. In `chain` follows what led to the exception, the latest first; `relation` says
 //!   what an entry is to the one before it, `"cause"` or `"context"`. `group` holds the members of an exception group.
 //!   Entries of both have all keys but `severity`, and only members have a `chain` of their own.
 
@@ -88,6 +88,11 @@ impl Writer {
         self.list(frames(report), |writer, entry| {
             writer.out.push_str("{\"function\": ");
             writer.string(&entry.function);
+            writer.out.push_str(", \"task\": ");
+            match &entry.task {
+                Some(task) => writer.string(task),
+                None => writer.out.push_str("null"),
+            }
             writer.out.push_str(", ");
             writer.place(&entry.place);
             writer.out.push('}');
@@ -243,7 +248,7 @@ mod tests {
         let source = source();
         let place = Place { source: source.clone(), span: Span::new(7, 14) };
         let mut report = ExceptionReport::new("ExceptionGroup", "g");
-        report.frames.push(FrameEntry { place: place.clone(), function: "f".into() });
+        report.frames.push(FrameEntry { place: place.clone(), function: "f".into(), task: None });
         report.labels.push(Label { place, text: "here".into() });
         report.suggestion = Some("Did you mean: 'y'?".into());
         report.group = Some(vec![ExceptionReport::new("KeyError", "'k'"), ExceptionReport::new("E", "")]);
@@ -257,7 +262,7 @@ mod tests {
             r#""summary": "ExceptionGroup: g. Did you mean: 'y'?", "#,
             &at,
             &format!(r#", "labels": [{{"text": "here", {at}}}], "notes": [], "helps": [], "#),
-            &format!(r#""frames": [{{"function": "f", {at}}}], "group": ["#),
+            &format!(r#""frames": [{{"function": "f", "task": null, {at}}}], "group": ["#),
             &format!(r#"{{"code": "KeyError", "message": "'k'", "summary": "KeyError: 'k'", {bare}, "chain": []}}, "#),
             &format!(r#"{{"code": "E", "message": "", "summary": "E", {bare}, "chain": []}}], "chain": ["#),
             r#"{"relation": "cause", "code": "TypeError", "message": "t", "summary": "TypeError: t", "#,

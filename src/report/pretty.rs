@@ -52,11 +52,11 @@ struct Pen {
 }
 
 /// The place that a box is about.
-struct Spot<'a> {
+struct Spot {
     source: Rc<Source>,
     span: Span,
     first_line: u32,
-    function: Option<&'a str>,
+    function: Option<String>,
 }
 
 /// One box and its last line.
@@ -64,7 +64,7 @@ struct Finding<'a> {
     class: &'a str,
     message: &'a str,
     suggestion: Option<&'a str>,
-    place: Option<Spot<'a>>,
+    place: Option<Spot>,
     labels: &'a [Label],
     notes: &'a [String],
     helps: &'a [String],
@@ -127,6 +127,10 @@ impl Pen {
             (None, Some((innermost, callers))) => {
                 self.callers(callers, out);
                 let function = Some(&*innermost.function).filter(|&function| function != "<module>");
+                let function = function.map(|function| match &innermost.task {
+                    Some(task) => format!("{function}, task '{task}'"),
+                    None => function.to_owned(),
+                });
                 let Place { source, span } = &innermost.place;
                 Some(Spot { source: source.clone(), span: *span, first_line: 1, function })
             }
@@ -147,18 +151,24 @@ impl Pen {
 
     /// One line for each caller, outermost first.
     fn callers(&self, callers: &[&FrameEntry], out: &mut String) {
-        // (where, function, source line, how often)
-        let mut rows: Vec<(String, &str, &str, usize)> = Vec::new();
+        // (where, function, source line, how often, whose)
+        let mut rows: Vec<(String, &str, &str, usize, Option<&str>)> = Vec::new();
         let mut last = None;
         for entry in callers {
             let Place { source, span } = &entry.place;
             let line = source.line(span.start);
-            let key = Some((&source.name, line, &entry.function));
+            let key = Some((&source.name, line, &entry.function, &entry.task));
             match rows.last_mut() {
-                Some((_, _, _, times)) if last == key => *times += 1,
+                Some((_, _, _, times, _)) if last == key => *times += 1,
                 _ => {
                     let place = format!("{}:{line}", printable(&source.name));
-                    rows.push((place, &entry.function, source.line_text(line).unwrap_or("").trim(), 1));
+                    rows.push((
+                        place,
+                        &entry.function,
+                        source.line_text(line).unwrap_or("").trim(),
+                        1,
+                        entry.task.as_deref(),
+                    ));
                 }
             }
             last = key;
@@ -168,10 +178,10 @@ impl Pen {
         let shown = || rows.iter().enumerate().filter(|(i, _)| !hidden.contains(i)).map(|(_, row)| row);
         let place_width = shown().map(|(place, ..)| width(place)).max().unwrap_or(0);
         let function_width = shown().map(|(_, function, ..)| width(function)).max().unwrap_or(0).min(24);
-        for (i, (place, function, text, times)) in rows.iter().enumerate() {
+        for (i, (place, function, text, times, task)) in rows.iter().enumerate() {
             if hidden.contains(&i) {
                 if i == hidden.start {
-                    let calls: usize = rows[hidden.clone()].iter().map(|(.., times)| times).sum();
+                    let calls: usize = rows[hidden.clone()].iter().map(|(.., times, _)| times).sum();
                     *out += &format!("{}\n", self.dim(&format!("... {calls} more calls ...")));
                 }
                 continue;
@@ -179,7 +189,11 @@ impl Pen {
             let place = format!("{place}{}", blanks(place_width, place));
             let function = format!("{}{}", printable(function), blanks(function_width, function));
             let line = format!("{place}  in {function}  ");
-            let times = if *times > 1 { format!("  ({times} times)") } else { String::new() };
+            let times = match (*times, task) {
+                (_, Some(task)) => format!("  (task '{}')", printable(task)),
+                (2.., None) => format!("  ({times} times)"),
+                _ => String::new(),
+            };
             let room = self.width.saturating_sub(width(&line) + width(&times));
             *out += &format!("{}\n", self.dim(format!("{line}{}{times}", shorten(text, room)).trim_end()));
         }
@@ -200,11 +214,16 @@ impl Pen {
                 texts.insert(0, message.to_owned());
             }
             let mut marks = vec![Mark { span: spot.span, texts, color }];
-            marks.extend(labels(true).map(mark));
+            // A label inside what is marked already says nothing new about it.
+            let inside = |label: &&Label| {
+                let Span { start, end } = label.place.span;
+                spot.span.start <= start && end <= spot.span.end
+            };
+            marks.extend(labels(true).filter(|label| !inside(label)).map(mark));
             let drawing = Drawing {
                 source: &spot.source,
                 first_line: spot.first_line,
-                function: spot.function,
+                function: spot.function.as_deref(),
                 marks,
                 notes: finding.notes,
                 helps: finding.helps,
@@ -247,7 +266,7 @@ impl Pen {
 }
 
 /// The place of a syntax error in the one line that is known.
-fn syntax_spot(syntax: &SyntaxPlace) -> Option<Spot<'static>> {
+fn syntax_spot(syntax: &SyntaxPlace) -> Option<Spot> {
     let text = syntax.text.as_deref()?.trim_end_matches(['\n', '\r']);
     let byte = |column: u32| text.char_indices().nth(column as usize - 1).map_or(text.len(), |(at, _)| at);
     let span = match syntax.offset {

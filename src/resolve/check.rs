@@ -38,6 +38,7 @@ pub(super) struct Unit {
     pub(super) is_async: bool,
     is_async_generator: bool,
     pub(super) blocks: Vec<Block>,
+    pub(super) scope: ScopeId,
     /// Inside something that may not await; to say it once is enough.
     pub(super) excused: bool,
 }
@@ -64,6 +65,7 @@ impl<'a> Checker<'a> {
     ) -> Checker<'a> {
         let unit = Unit {
             kind: ScopeKind::Module,
+            scope: ScopeId(0),
             is_async: mode == Mode::Interactive,
             is_async_generator: false,
             blocks: Vec::new(),
@@ -86,6 +88,22 @@ impl<'a> Checker<'a> {
         self.diagnostics.push(syntax_error(message, self.source, span));
     }
 
+    /// Something that only an async function may do; says how to get one.
+    #[cold]
+    pub(super) fn error_of_async(&mut self, message: &str, span: Span) {
+        let name = self.interner.name(self.scopes.get(self.unit.scope).name);
+        let help = match self.unit.kind {
+            ScopeKind::Function => Some(format!("make it `async def {name}(...)`, and await its calls")),
+            ScopeKind::Module => {
+                Some("put it into an `async def main():` and run that with `asyncio.run(main())`".to_owned())
+            }
+            _ => None,
+        };
+        let mut error = syntax_error(message, self.source, span);
+        error.helps.extend(help);
+        self.diagnostics.push(error);
+    }
+
     // Units and blocks
 
     /// Begins the code of a scope; returns the unit around, for [`Checker::leave`].
@@ -96,6 +114,7 @@ impl<'a> Checker<'a> {
         let suspends = scope.kind == ScopeKind::Function && (scope.is_async || scope.has_yield);
         let unit = Unit {
             kind: scope.kind,
+            scope: id,
             is_async,
             is_async_generator: is_async && scope.has_yield,
             blocks: if suspends { vec![Block::Other] } else { Vec::new() },
@@ -292,7 +311,7 @@ impl<'a> Checker<'a> {
     fn for_stmt(&mut self, stmt: &Stmt) {
         let StmtKind::For { target, iter, body, orelse, is_async } = &stmt.kind else { return };
         if *is_async && !self.unit.is_async {
-            self.error("'async for' outside async function", stmt.span);
+            self.error_of_async("'async for' outside async function", stmt.span);
         }
         self.open(Block::Loop, stmt.span);
         self.expr(iter);
@@ -305,7 +324,7 @@ impl<'a> Checker<'a> {
     fn with_stmt(&mut self, stmt: &Stmt) {
         let StmtKind::With { items, body, is_async } = &stmt.kind else { return };
         if *is_async && !self.unit.is_async {
-            self.error("'async with' outside async function", stmt.span);
+            self.error_of_async("'async with' outside async function", stmt.span);
         }
         for item in items {
             self.expr(&item.context);

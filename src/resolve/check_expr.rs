@@ -188,8 +188,8 @@ impl Checker<'_> {
         let unit = &self.unit;
         match unit.kind {
             _ if unit.is_async || unit.excused => {}
-            ScopeKind::Module | ScopeKind::Class => self.error("'await' outside function", span),
-            ScopeKind::Function | ScopeKind::Lambda => self.error("'await' outside async function", span),
+            ScopeKind::Module | ScopeKind::Class => self.error_of_async("'await' outside function", span),
+            ScopeKind::Function | ScopeKind::Lambda => self.error_of_async("'await' outside async function", span),
             ScopeKind::GeneratorExp | ScopeKind::Comprehension | ScopeKind::TypeParams => {}
         }
     }
@@ -206,7 +206,7 @@ impl Checker<'_> {
         let excused = self.unit.excused;
         let awaits = self.scopes.get(comp.scope).has_await;
         if awaits && !excused && !self.unit.is_async && self.unit.kind != ScopeKind::GeneratorExp {
-            self.error("asynchronous comprehension outside of an asynchronous function", span);
+            self.error_of_async("asynchronous comprehension outside of an asynchronous function", span);
             self.unit.excused = true;
         }
         self.comprehension_body(comp, span);

@@ -41,8 +41,8 @@ pub fn parse_module(source: &Rc<Source>, interner: &mut Interner) -> Parsed<Modu
     parse(source, interner, false)
 }
 
-/// The calls of a function or method by this name that lie in a part of a text.
-pub fn calls_within(source: &Rc<Source>, within: Span, name: &str) -> Vec<Span> {
+/// The calls of a function or method by this name that lie in a part of a text, each with what is called.
+pub fn calls_within(source: &Rc<Source>, within: Span, name: &str) -> Vec<(Span, Span)> {
     let mut interner = Interner::default();
     let mut found = Vec::new();
     if let Parsed::Complete(module) = parse_module(source, &mut interner) {

@@ -222,8 +222,8 @@ pub fn pattern_parts<'a>(pattern: &'a Pattern, f: &mut dyn FnMut(&'a Expr), bind
     }
 }
 
-/// The calls of a function or method by this name that lie in a part of the text.
-pub fn calls_within(stmts: &[Stmt], within: Span, name: Symbol, found: &mut Vec<Span>) {
+/// The calls of a function or method by this name that lie in a part of the text, each with what is called.
+pub fn calls_within(stmts: &[Stmt], within: Span, name: Symbol, found: &mut Vec<(Span, Span)>) {
     for stmt in stmts.iter().filter(|stmt| stmt.span.start < within.end && within.start < stmt.span.end) {
         stmt_parts(stmt, &mut |part| match part {
             Part::Expr(expr) | Part::Target(expr) => calls_in(expr, within, name, found),
@@ -233,7 +233,7 @@ pub fn calls_within(stmts: &[Stmt], within: Span, name: Symbol, found: &mut Vec<
     }
 }
 
-fn calls_in(expr: &Expr, within: Span, name: Symbol, found: &mut Vec<Span>) {
+fn calls_in(expr: &Expr, within: Span, name: Symbol, found: &mut Vec<(Span, Span)>) {
     if let ExprKind::Call { func, .. } = &expr.kind {
         let called = match &func.kind {
             ExprKind::Name(called) => Some(*called),
@@ -241,7 +241,7 @@ fn calls_in(expr: &Expr, within: Span, name: Symbol, found: &mut Vec<Span>) {
             _ => None,
         };
         if called == Some(name) && within.start <= expr.span.start && expr.span.end <= within.end {
-            found.push(expr.span);
+            found.push((expr.span, func.span));
         }
     }
     expr_parts(expr, &mut |e| calls_in(e, within, name, found));

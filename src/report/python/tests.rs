@@ -4,7 +4,7 @@ use super::*;
 use crate::source::{Source, Span};
 
 fn frame(source: &std::rc::Rc<Source>, span: Span, function: &str) -> FrameEntry {
-    FrameEntry { place: Place { source: source.clone(), span }, function: function.into() }
+    FrameEntry { place: Place { source: source.clone(), span }, function: function.into(), task: None }
 }
 
 /// An exception raised from the whole of one line.

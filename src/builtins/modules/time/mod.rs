@@ -179,6 +179,9 @@ fn sleep(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     if wanted < 0 {
         return Err(vm.value_error("sleep length must be non-negative"));
     }
+    if let Some(before_sleep) = vm.before_sleep {
+        before_sleep(vm, wanted);
+    }
     vm.sleep(wanted)?;
     Ok(Value::None)
 }

@@ -1,0 +1,171 @@
+//! What the event loop has to say, drawn for people instead of logged: where a task was made, where it stood, what held
+//! the others up. Only while nobody has imported `logging`, and never with CPython's own format.
+
+use std::rc::Rc;
+
+use super::event_loop::EventLoop;
+use super::state::state;
+use super::{future, task};
+use crate::diagnostic::{Diagnostic, ExceptionReport, Label, Place, Severity};
+use crate::machine::Vm;
+use crate::machine::coroutine::awaiting;
+use crate::object::coroutine::{Body, Coroutine, State};
+use crate::object::{Error, Result, Value};
+use crate::report::{self, ErrorFormat};
+
+/// So many tasks that were cut off are drawn, the rest are counted.
+const CUT_OFF_MAX: usize = 3;
+
+/// Whether the loop's messages are drawn.
+fn draws(vm: &mut Vm) -> bool {
+    let logging = vm.intern("logging");
+    vm.host.style.format != ErrorFormat::Python && vm.modules.get_str(&logging).is_none()
+}
+
+/// Draws what `call_exception_handler` was given, if it is about an exception, a future or a task; says whether it did.
+pub fn draw(vm: &mut Vm, message: &str, subject: &Value, error: Option<&Error>) -> bool {
+    if !draws(vm) {
+        return false;
+    }
+    let Some(data) = future::of(subject) else {
+        let Some(error) = error else { return false };
+        let report = vm.exception_report(&error.0);
+        let text = under_heading(vm, message, &report);
+        vm.write_err(&text);
+        return true;
+    };
+    let coroutine = match data.task().map(|task| task.coro.borrow().clone()) {
+        Some(Value::Coroutine(coroutine)) => Some(coroutine),
+        _ => None,
+    };
+    let name = data.task().map(|task| task.name());
+    let what = match &name {
+        Some(name) => format!("task '{}'", name.as_str().map_or("?", |name| name.as_str())),
+        None => "future".to_owned(),
+    };
+    let made = coroutine.as_ref().and_then(|coroutine| vm.origin(coroutine));
+    let label = made.map(|place| Label { place, text: "made here".to_owned() });
+    let style = vm.host.style;
+    let text = match error {
+        Some(error) => {
+            let mut report = vm.exception_report(&error.0);
+            report.labels.extend(label);
+            let help = format!("nobody awaited the {what}, so nobody saw its exception: `await` it where it is needed");
+            report.helps.push(help);
+            under_heading(vm, message, &report)
+        }
+        None => {
+            let mut diagnostic = Diagnostic {
+                severity: Severity::Warning,
+                code: message.to_owned(),
+                message: String::new(),
+                place: coroutine.as_ref().and_then(|coroutine| standing(coroutine)),
+                labels: label.into_iter().collect(),
+                notes: vec![format!("the {what} stood here when the last reference to it went")],
+                helps: vec!["keep the task in a variable, and await it before the loop ends".to_owned()],
+            };
+            if diagnostic.place.is_none() {
+                diagnostic.notes = vec![format!("the {what} was gone before it was done")];
+            }
+            report::diagnostic(&diagnostic, &style)
+        }
+    };
+    vm.write_err(&text);
+    true
+}
+
+/// An exception with what the loop says of it above.
+fn under_heading(vm: &Vm, message: &str, report: &ExceptionReport) -> String {
+    let style = vm.host.style;
+    let text = report::exception(report, &style);
+    match style.format {
+        ErrorFormat::Json => text,
+        _ => format!("{}{text}", report::exception(&ExceptionReport::new(message, ""), &style)),
+    }
+}
+
+/// Where a suspended coroutine stands: the place in the innermost script function that it waits in.
+pub fn standing(coroutine: &Rc<Coroutine>) -> Option<Place> {
+    let mut found = None;
+    let mut at = coroutine.clone();
+    loop {
+        if let Body::Frame(frame) = &*at.body.borrow() {
+            let code = &frame.function.code;
+            if !code.source.library && frame.pc > 0 {
+                let span = code.spans.get(frame.pc as usize).copied().unwrap_or(code.span);
+                found = Some(Place { source: code.source.clone(), span });
+            }
+        }
+        match awaiting(&at) {
+            Value::Coroutine(next) => at = next,
+            _ => return found,
+        }
+    }
+}
+
+/// `_cut_off(tasks)`: says which tasks were still running when the main coroutine had returned.
+pub fn cut_off(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let tasks = vm.collect(&args[0])?;
+    if !draws(vm) {
+        return Ok(Value::None);
+    }
+    let style = vm.host.style;
+    for value in tasks.iter().take(CUT_OFF_MAX) {
+        let Some(task) = task::of(value) else { continue };
+        let Value::Coroutine(coroutine) = task.coro.borrow().clone() else { continue };
+        let name = task.name();
+        let name = name.as_str().map_or("?", |name| name.as_str());
+        let place = standing(&coroutine);
+        let began = coroutine.state.get() != State::Created;
+        let made = vm.origin(&coroutine);
+        let label = made.clone().filter(|_| began).map(|place| Label { place, text: "made here".to_owned() });
+        let diagnostic = Diagnostic {
+            severity: Severity::Warning,
+            code: "TaskCutOff".to_owned(),
+            message: format!("task '{name}' {}", if began { "was not done" } else { "had not begun" }),
+            place: place.or(made),
+            labels: label.into_iter().collect(),
+            notes: vec!["when the main coroutine ends, what still runs is cancelled".to_owned()],
+            helps: vec!["await it before the main coroutine returns, or cancel it yourself".to_owned()],
+        };
+        let text = report::diagnostic(&diagnostic, &style);
+        vm.write_err(&text);
+    }
+    if tasks.len() > CUT_OFF_MAX && style.format == ErrorFormat::Pretty {
+        vm.write_err(&format!("... and {} more tasks\n", tasks.len() - CUT_OFF_MAX));
+    }
+    Ok(Value::None)
+}
+
+/// A blocking sleep is about to begin: says so, once, if others are kept from running by it.
+pub fn blocking(vm: &mut Vm, nanoseconds: i128) {
+    let state = state(vm);
+    if state.told_of_blocking.get() || !draws(vm) {
+        return;
+    }
+    let running = state.running.borrow().clone();
+    let Some(event_loop) = running.data::<EventLoop>() else { return };
+    if event_loop.current_task.borrow().is_none() {
+        return;
+    }
+    let others = event_loop.kept_waiting(vm, nanoseconds);
+    if others == 0 {
+        return;
+    }
+    state.told_of_blocking.set(true);
+    let place = vm.here().map(|(code, span)| Place { source: code.source.clone(), span });
+    let tasks = if others == 1 { "another task".to_owned() } else { format!("{others} other tasks") };
+    let seconds = nanoseconds as f64 / 1e9;
+    let diagnostic = Diagnostic {
+        severity: Severity::Warning,
+        code: "BlockingCall".to_owned(),
+        message: format!("time.sleep({seconds}) keeps {tasks} from running"),
+        place,
+        labels: Vec::new(),
+        notes: Vec::new(),
+        helps: vec![format!("`await asyncio.sleep({seconds})` lets them run meanwhile")],
+    };
+    let style = vm.host.style;
+    let text = report::diagnostic(&diagnostic, &style);
+    vm.write_err(&text);
+}
