@@ -100,8 +100,21 @@ fn readme_examples_print_what_they_say() {
 }
 
 #[test]
+fn mistakes_look_as_they_say() {
+    assert_eq!(run_examples("examples/MISTAKES.md"), 6);
+}
+
+#[test]
 fn changelog_examples_print_what_they_say() {
     assert!(run_examples("CHANGELOG.md") >= 1, "CHANGELOG.md shows no program");
+}
+
+#[test]
+fn readme_lists_every_warning() {
+    let readme = read("README.md");
+    for (code, meaning) in aio::lint::CODES {
+        assert!(readme.contains(&format!("| `{code}` | ")), "README.md does not explain {code}: {meaning}");
+    }
 }
 
 #[test]

@@ -59,7 +59,7 @@ pub fn draw(vm: &mut Vm, message: &str, subject: &Value, error: Option<&Error>) 
                 severity: Severity::Warning,
                 code: message.to_owned(),
                 message: String::new(),
-                place: coroutine.as_ref().and_then(|coroutine| standing(coroutine)),
+                place: coroutine.as_ref().and_then(standing),
                 labels: label.into_iter().collect(),
                 notes: vec![format!("the {what} stood here when the last reference to it went")],
                 helps: vec!["keep the task in a variable, and await it before the loop ends".to_owned()],

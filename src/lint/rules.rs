@@ -282,11 +282,11 @@ impl Rules<'_> {
                 let operands = std::iter::once(&**first).chain(rest.iter().map(|(_, e)| e));
                 operands.for_each(|e| self.needs_result(e, "a coroutine is no operand"));
             }
-            ExprKind::Compare { first, rest } => {
-                if !rest.iter().any(|(op, _)| matches!(op, CmpOp::Is | CmpOp::IsNot | CmpOp::In | CmpOp::NotIn)) {
-                    let operands = std::iter::once(&**first).chain(rest.iter().map(|(_, e)| e));
-                    operands.for_each(|e| self.needs_result(e, "a coroutine equals nothing but itself"));
-                }
+            ExprKind::Compare { first, rest }
+                if !rest.iter().any(|(op, _)| matches!(op, CmpOp::Is | CmpOp::IsNot | CmpOp::In | CmpOp::NotIn)) =>
+            {
+                let operands = std::iter::once(&**first).chain(rest.iter().map(|(_, e)| e));
+                operands.for_each(|e| self.needs_result(e, "a coroutine equals nothing but itself"));
             }
             ExprKind::Subscript { value, .. } => self.needs_result(value, "a coroutine has no items"),
             ExprKind::Attribute { value, attr } => {
