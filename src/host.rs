@@ -5,6 +5,8 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::report::{ErrorFormat, Style};
+
 /// Text going out. Writers buffer as they like; the interpreter calls `flush` when the script does and at the end.
 pub type Output = Box<dyn Write>;
 
@@ -109,7 +111,7 @@ pub struct Host {
     /// Random bits for unseeded generators.
     pub entropy: Box<dyn FnMut() -> u64>,
     /// Renders an uncaught exception.
-    pub style: crate::report::Style,
+    pub style: Style,
 }
 
 impl Host {
@@ -127,7 +129,7 @@ impl Host {
             script: None,
             argv: vec![String::new()],
             entropy: Box::new(|| 0x9E37_79B9_7F4A_7C15),
-            style: crate::report::Style { format: crate::report::ErrorFormat::Python, color: false, width: 80 },
+            style: Style { format: ErrorFormat::Python, ..Style::default() },
         }
     }
 }

@@ -83,8 +83,11 @@ fn run_file(test: &str, bytes: &[u8], options: &[&str], args: &[&str]) -> Run {
     let folder = folder(test);
     fs::write(folder.join("script.aio"), bytes).expect("a script file");
     let mut command = aio();
-    command.current_dir(folder).args(options).arg("script.aio").args(args);
-    finish(command.spawn().expect("the binary runs"))
+    command.current_dir(&folder).args(options).arg("script.aio").args(args);
+    let mut run = finish(command.spawn().expect("the binary runs"));
+    // Tracebacks name the script by its absolute path.
+    run.err = run.err.replace(&format!("{}/", folder.display()), "");
+    run
 }
 
 mod statuses {

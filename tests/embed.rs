@@ -123,7 +123,7 @@ fn a_script_error_is_reported_in_the_style_of_the_host() {
     let mut texts = Vec::new();
     for format in [ErrorFormat::Python, ErrorFormat::Pretty, ErrorFormat::Json] {
         let mut host = Host::closed();
-        host.style = Style { format, color: false, width: 80 };
+        host.style = Style { format, ..Style::default() };
         let run = Session::new(host).run(script);
         assert_eq!((run.status, run.out.as_str()), (1, ""));
         assert!(run.err.contains("ZeroDivisionError: division by zero"), "{}", run.err);

@@ -63,6 +63,7 @@ fn show(root: &Path, script: &Path) -> String {
             shown += &format!("-- {name}\n{}", String::from_utf8_lossy(bytes));
         }
     }
+    let shown = shown.replace(&format!("{}/", root.display()), "");
     format!("{}-- status {}\n", without_addresses(&shown), output.status.code().unwrap_or(-1))
 }
 

@@ -106,7 +106,9 @@ impl Options {
             Format::Json => ErrorFormat::Json,
         };
         let width = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).unwrap_or(80);
-        Style { format, color, width }
+        // Options are read once.
+        let folder = std::env::current_dir().map(|folder| folder.display().to_string()).unwrap_or_default();
+        Style { format, color, width, folder: folder.leak() }
     }
 
     fn clock(&self) -> Box<dyn Clock> {
@@ -154,8 +156,9 @@ fn input(options: &Options) -> Result<Input, String> {
         }
         Some(file) => {
             let bytes = read(Path::new(file)).map_err(|e| format!("can't open file '{file}': {e}"))?;
-            let folder = Path::new(file).parent().map(Path::to_owned).unwrap_or_default();
-            Ok(Input { name: file.to_owned(), bytes, argv: options.script.clone(), folder })
+            let path = std::path::absolute(file).unwrap_or_else(|_| file.into());
+            let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+            Ok(Input { name: path.display().to_string(), bytes, argv: options.script.clone(), folder })
         }
     }
 }
@@ -222,7 +225,7 @@ pub(crate) fn run(options: &Options, stack: usize) -> u8 {
     }
     let mut host = host(options, style);
     host.argv = input.argv;
-    host.script = std::path::absolute(&input.name).ok().filter(|_| !input.name.starts_with('<'));
+    host.script = Some(PathBuf::from(&input.name)).filter(|_| !input.name.starts_with('<'));
     host.module_path = vec![input.folder];
     let mut interpreter = Interpreter::new(host);
     interpreter.limit_stack(stack);

@@ -38,11 +38,21 @@ pub struct Style {
     pub color: bool,
     /// The columns `Pretty` may use.
     pub width: usize,
+    /// The folder whose files `Pretty` names without it, or nothing.
+    pub folder: &'static str,
+}
+
+impl Style {
+    /// A file's name as `Pretty` shows it.
+    fn short<'n>(&self, name: &'n str) -> &'n str {
+        let below = name.strip_prefix(self.folder).and_then(|rest| rest.strip_prefix(['/', '\\']));
+        below.filter(|_| !self.folder.is_empty()).unwrap_or(name)
+    }
 }
 
 impl Default for Style {
     fn default() -> Style {
-        Style { format: ErrorFormat::Pretty, color: false, width: 80 }
+        Style { format: ErrorFormat::Pretty, color: false, width: 80, folder: "" }
     }
 }
 

@@ -22,14 +22,14 @@ const CALLERS_INNER: usize = 7;
 const WIDTH_MIN: usize = 40;
 
 pub(super) fn exception(report: &ExceptionReport, style: &Style) -> String {
-    let pen = Pen { color: style.color, width: style.width.max(WIDTH_MIN) };
+    let pen = Pen { style: *style, width: style.width.max(WIDTH_MIN) };
     let mut out = String::new();
     pen.chain(report, 0, &mut out);
     out
 }
 
 pub(super) fn diagnostic(diagnostic: &Diagnostic, style: &Style) -> String {
-    let pen = Pen { color: style.color, width: style.width.max(WIDTH_MIN) };
+    let pen = Pen { style: *style, width: style.width.max(WIDTH_MIN) };
     let color = match diagnostic.severity {
         Severity::Error => Color::Red,
         Severity::Warning => Color::Yellow,
@@ -47,7 +47,7 @@ pub(super) fn diagnostic(diagnostic: &Diagnostic, style: &Style) -> String {
 }
 
 struct Pen {
-    color: bool,
+    style: Style,
     width: usize,
 }
 
@@ -94,7 +94,7 @@ impl Pen {
             *out += &self.dim("... and groups inside this one\n");
             return;
         }
-        let inner = Pen { color: self.color, width: self.width.saturating_sub(2).max(WIDTH_MIN) };
+        let inner = Pen { style: self.style, width: self.width.saturating_sub(2).max(WIDTH_MIN) };
         for (i, member) in members.iter().enumerate().take(GROUP_WIDTH_MAX) {
             let corner = if i == 0 { '╭' } else { '├' };
             *out += &self.dim(&format!("{corner}─ {} of {}", i + 1, members.len()));
@@ -120,7 +120,7 @@ impl Pen {
                 self.callers(&frames, out);
                 let spot = syntax_spot(syntax);
                 if spot.is_none() {
-                    *out += &format!("{}:{}\n", printable(&syntax.filename), syntax.lineno);
+                    *out += &format!("{}:{}\n", printable(self.style.short(&syntax.filename)), syntax.lineno);
                 }
                 spot
             }
@@ -161,7 +161,7 @@ impl Pen {
             match rows.last_mut() {
                 Some((_, _, _, times, _)) if last == key => *times += 1,
                 _ => {
-                    let place = format!("{}:{line}", printable(&source.name));
+                    let place = format!("{}:{line}", printable(self.style.short(&source.name)));
                     rows.push((
                         place,
                         &entry.function,
@@ -221,6 +221,7 @@ impl Pen {
             };
             marks.extend(labels(true).filter(|label| !inside(label)).map(mark));
             let drawing = Drawing {
+                name: self.style.short(&spot.source.name),
                 source: &spot.source,
                 first_line: spot.first_line,
                 function: spot.function.as_deref(),
@@ -228,11 +229,12 @@ impl Pen {
                 notes: finding.notes,
                 helps: finding.helps,
             };
-            *out += &drawing.draw(self.color, self.width);
+            *out += &drawing.draw(self.style.color, self.width);
         }
         // Places in other sources get boxes of their own.
         for label in labels(false) {
             let drawing = Drawing {
+                name: self.style.short(&label.place.source.name),
                 source: &label.place.source,
                 first_line: 1,
                 function: None,
@@ -240,7 +242,7 @@ impl Pen {
                 notes: &[],
                 helps: &[],
             };
-            *out += &drawing.draw(self.color, self.width);
+            *out += &drawing.draw(self.style.color, self.width);
         }
         if finding.place.is_none() {
             for (word, texts) in [("Help", finding.helps), ("Note", finding.notes)] {
@@ -251,7 +253,7 @@ impl Pen {
             }
         }
         let line = final_line(class, message, finding.suggestion);
-        if self.color {
+        if self.style.color {
             let code = if color == Color::Yellow { 33 } else { 31 };
             let rest = line.strip_prefix(class).unwrap_or("");
             *out += &format!("\x1b[1;{code}m{class}\x1b[0m{rest}\n");
@@ -261,7 +263,7 @@ impl Pen {
     }
 
     fn dim(&self, text: &str) -> String {
-        if self.color { format!("\x1b[2m{text}\x1b[0m") } else { text.to_owned() }
+        if self.style.color { format!("\x1b[2m{text}\x1b[0m") } else { text.to_owned() }
     }
 }
 

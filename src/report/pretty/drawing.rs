@@ -26,6 +26,7 @@ const MARKS_MAX: usize = 5;
 
 /// A source with marked places.
 pub(super) struct Drawing<'a> {
+    pub(super) name: &'a str,
     pub(super) source: &'a Source,
     /// The number of the first line of `source`.
     pub(super) first_line: u32,
@@ -128,7 +129,7 @@ impl Drawing<'_> {
     fn title(&self, main: &Extent) -> String {
         let line = self.source.line_text(main.first).unwrap_or("");
         let column = line.get(..main.start).map_or(0, |before| before.chars().count()) + 1;
-        let place = format!("{}:{}:{column}", printable(&self.source.name), self.number(main.first));
+        let place = format!("{}:{}:{column}", printable(self.name), self.number(main.first));
         self.function.map_or(place.clone(), |function| format!("{place} in {}", printable(function)))
     }
 

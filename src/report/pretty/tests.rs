@@ -1,6 +1,6 @@
 use super::*;
 
-const PLAIN: Style = Style { format: super::super::ErrorFormat::Pretty, color: false, width: 80 };
+const PLAIN: Style = Style { format: super::super::ErrorFormat::Pretty, color: false, width: 80, folder: "" };
 
 const PROGRAM: &str = "import asyncio
 
