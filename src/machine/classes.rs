@@ -351,6 +351,7 @@ impl Vm {
                 if !inherited.0 {
                     self.give_dict(class);
                 }
+                class.has_weakref.set(inherited.1);
                 if !inherited.1 && !class.layout.is_variable() {
                     class.has_weakref.set(true);
                     add_computed(self, class, sym::__weakref__, |_, _| Ok(Value::None), None);

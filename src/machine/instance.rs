@@ -47,8 +47,11 @@ impl Vm {
             return Ok(false);
         }
         let own = self.class_of(value);
+        let computed = matches!(own.lookup(self.name(sym::__getattribute__)), Some(Value::Function(_)));
         match own.lookup(self.name(sym::__class__)) {
-            Some(Value::Descriptor(d)) if matches!(&*d, crate::object::Descriptor::GetSet { .. }) => Ok(false),
+            Some(Value::Descriptor(d)) if !computed && matches!(&*d, crate::object::Descriptor::GetSet { .. }) => {
+                Ok(false)
+            }
             None => Ok(false),
             Some(_) => {
                 let name = self.name(sym::__class__).clone();

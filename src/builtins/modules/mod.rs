@@ -15,6 +15,7 @@ mod random;
 mod sys;
 mod time;
 mod types;
+mod weakref;
 
 use std::rc::Rc;
 
@@ -151,6 +152,9 @@ const MODULES: &[Spec] = &[
         "coroutine",
         "_GeneratorWrapper"
     )]),
+    rust("weakref", weakref::FUNCTIONS)
+        .with(weakref::setup)
+        .and(&[page!("weakref"), page!("weakref_proxy", "proxy", "ProxyType", "CallableProxyType", "ProxyTypes")]),
 ];
 
 fn spec(name: &str) -> Option<&'static Spec> {

@@ -14,7 +14,7 @@ use crate::object::value::Value;
 struct Graph {
     nodes: Vec<Value>,
     /// References to each node that were found.
-    found: Vec<usize>,
+    found: Vec<u32>,
     /// The numbers of objects that have no mark to keep it in.
     numbers: HashMap<usize, usize>,
 }
@@ -73,7 +73,7 @@ impl Graph {
         let mut work = Vec::new();
         for (at, node) in self.nodes.iter().enumerate() {
             // One reference is the graph's own.
-            if node.reference_count().unwrap_or(usize::MAX) > self.found[at] + 1 {
+            if node.reference_count().unwrap_or(usize::MAX) > self.found[at] as usize + 1 {
                 alive[at] = true;
                 work.push(at);
             }
@@ -106,7 +106,22 @@ impl Graph {
 fn is_node(value: &Value) -> bool {
     match value {
         Value::Class(class) => !class.builtin,
-        other => other.is_container(),
+        other => other.is_container() && !leads_nowhere(other),
+    }
+}
+
+/// Whether a small container holds only numbers, strings and the like, which is quickly seen.
+fn leads_nowhere(value: &Value) -> bool {
+    const QUICK: usize = 16;
+    match value {
+        Value::Tuple(x) => x.len() <= QUICK && !x.iter().any(Value::is_container),
+        Value::List(x) => match x.items.try_borrow() {
+            Ok(items) => items.len() <= QUICK && !items.iter().any(Value::is_container),
+            Err(_) => false,
+        },
+        Value::Dict(x) => x.table.try_borrow().is_ok_and(|table| table.is_empty()),
+        Value::Set(x) => x.table.try_borrow().is_ok_and(|table| table.is_empty()),
+        _ => false,
     }
 }
 
@@ -128,15 +143,11 @@ pub fn still_garbage(garbage: Vec<Value>) -> Vec<Value> {
 fn split(graph: Graph, alive: &[bool], grow_old: bool) -> Vec<Value> {
     graph.forget_numbers();
     let mut garbage = Vec::new();
-    let mut survivors = Vec::new();
     for (node, alive) in graph.nodes.into_iter().zip(alive) {
-        if *alive {
-            if let (true, Some(mark)) = (grow_old, mark_of(&node)) {
-                mark.set_old(true);
-            }
-            survivors.push(node);
-        } else {
+        if !*alive {
             garbage.push(node);
+        } else if let (true, Some(mark)) = (grow_old, mark_of(&node)) {
+            mark.set_old(true);
         }
     }
     garbage

@@ -355,7 +355,7 @@ pub fn collection_wanted() -> bool {
 pub fn full_collection_wanted() -> bool {
     REGISTRY.with(|registry| {
         let registry = registry.borrow();
-        registry.promoted > (registry.threshold * 10).max(registry.looked_at / 2)
+        registry.promoted > (registry.threshold * 10).max(registry.looked_at)
     })
 }
 

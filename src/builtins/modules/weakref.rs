@@ -1,0 +1,160 @@
+//! The module `weakref`: `ref` and what counts references; the collections are pages.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use super::support::{class_given, define, this};
+use crate::machine::Vm;
+use crate::object::class::{Instance, Layout, Payload};
+use crate::object::gc::weak::{self, WeakRef, Weakly};
+use crate::object::module::Module;
+use crate::object::native::{Row, class_method, getter, method, native, static_method};
+use crate::object::{Class, Result, Value};
+use crate::symbol::sym;
+
+pub(super) const FUNCTIONS: &[Row] = &[
+    native("getweakrefcount(object, /)", |_, args| Ok(Value::usize(weak::references(&args[0]).len()))),
+    native("getweakrefs(object, /)", |_, args| {
+        let mut all: Vec<Value> = weak::references(&args[0]).into_iter().map(Value::Instance).collect();
+        // Those with callbacks come last, and the one without is the first that was made.
+        all.sort_by_key(|reference| reference.data::<WeakRef>().is_some_and(|data| !data.callback.borrow().is_none()));
+        Ok(Value::list(all))
+    }),
+];
+
+const METHODS: &[Row] = &[
+    static_method("__new__(type, object=<unrepresentable>, callback=None, /, *args)", new),
+    method("__init__(*args)", |_, _| Ok(Value::None)),
+    method("__call__()", |vm, args| Ok(this!(vm, args[0], WeakRef).get().unwrap_or(Value::None))),
+    method("__hash__()", hash),
+    method("__eq__(value, /)", |vm, args| same(vm, args, true)),
+    method("__ne__(value, /)", |vm, args| same(vm, args, false)),
+    method("__repr__()", repr),
+    class_method("__class_getitem__(item, /)", |vm, args| Ok(vm.generic_alias(&args[0], &args[1]))),
+    getter("__callback__", |vm, this| {
+        let data = this!(vm, this, WeakRef);
+        Ok(if data.get().is_some() { data.callback.borrow().clone() } else { Value::None })
+    }),
+];
+
+fn class(vm: &mut Vm) -> Rc<Class> {
+    let object = vm.types.object.clone();
+    let class = define(vm, "weakref.ReferenceType", &object, Layout::Native(210), METHODS);
+    class.has_dict.set(false);
+    class.has_weakref.set(false);
+    class
+}
+
+pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
+    let class = Value::Class(class(vm));
+    super::set_all(vm, &module.dict, [("ref", class.clone()), ("ReferenceType", class)]);
+    Ok(())
+}
+
+fn new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let class = class_given(vm, args)?;
+    let target = &args[1];
+    if target.is_unbound() {
+        return Err(vm.type_error("__new__ expected at least 1 argument, got 0"));
+    }
+    let weakly = if can_be_referred_to(target) { Weakly::new(target) } else { None };
+    let Some(weakly) = weakly else {
+        let name = vm.type_name(target);
+        return Err(vm.type_error(format!("cannot create weak reference to '{}' object", name.as_str())));
+    };
+    let plain = class.builtin && args[2].is_none();
+    if plain {
+        // A reference without a callback is made once.
+        let known = weak::references(target).into_iter().find(|reference| {
+            Rc::ptr_eq(&reference.class.borrow(), &class)
+                && reference.data::<WeakRef>().is_some_and(|data| data.callback.borrow().is_none())
+        });
+        if let Some(known) = known {
+            return Ok(Value::Instance(known));
+        }
+    }
+    let data = WeakRef {
+        target: RefCell::new(Some(weakly)),
+        callback: RefCell::new(args[2].clone()),
+        hash: Cell::new(None),
+    };
+    let made = Rc::new(Instance::new(class, Payload::Native(Box::new(data))));
+    crate::object::gc::stored(&made, &args[2]);
+    weak::watch(target, &made);
+    Ok(Value::Instance(made))
+}
+
+/// Built-in classes whose instances have no room for weak references in CPython either.
+const WITHOUT: [&str; 11] = [
+    "object",
+    "defaultdict",
+    "ContextVar",
+    "Token",
+    "dict_keys",
+    "dict_values",
+    "dict_items",
+    "mappingproxy",
+    "super",
+    "ReferenceType",
+    "SimpleNamespace",
+];
+
+/// Whether CPython's objects of the kind have room for weak references.
+fn can_be_referred_to(value: &Value) -> bool {
+    match value {
+        Value::Function(_)
+        | Value::Native(_)
+        | Value::BoundMethod(_)
+        | Value::Class(_)
+        | Value::Module(_)
+        | Value::Code(_)
+        | Value::Coroutine(_)
+        | Value::Set(_) => true,
+        Value::Exception(exception) => !exception.class.borrow().builtin,
+        Value::Instance(instance) => {
+            let class = instance.class.borrow().clone();
+            if class.builtin {
+                return !WITHOUT.contains(&class.name.borrow().as_str());
+            }
+            class.has_weakref.get()
+        }
+        _ => false,
+    }
+}
+
+fn hash(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let data = this!(vm, args[0], WeakRef);
+    if let Some(hash) = data.hash.get() {
+        return Ok(Value::Int(hash));
+    }
+    let Some(target) = data.get() else { return Err(vm.type_error("weak object has gone away")) };
+    let hash = vm.hash(&target)?;
+    data.hash.set(Some(hash));
+    Ok(Value::Int(hash))
+}
+
+fn same(vm: &mut Vm, args: &[Value], equal: bool) -> Result<Value> {
+    let Some(other) = args[1].data::<WeakRef>() else { return Ok(Value::NotImplemented) };
+    let found = match (this!(vm, args[0], WeakRef).get(), other.get()) {
+        (Some(a), Some(b)) => vm.eq(&a, &b)?,
+        _ => args[0].is(&args[1]),
+    };
+    Ok(Value::Bool(found == equal))
+}
+
+fn repr(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let at = args[0].id();
+    let Some(target) = this!(vm, args[0], WeakRef).get() else {
+        return Ok(Value::string(format!("<weakref at {at:#x}; dead>")));
+    };
+    let kind = vm.type_name(&target);
+    let name = vm.name(sym::__name__).clone();
+    let name = match &target {
+        Value::Function(_) | Value::Class(_) | Value::Module(_) | Value::Coroutine(_) | Value::Native(_) => {
+            vm.get_attr_opt(&target, &name)?.and_then(|name| name.as_str().map(|n| format!(" ({})", n.as_str())))
+        }
+        _ => None,
+    };
+    let to = target.id();
+    Ok(Value::string(format!("<weakref at {at:#x}; to '{}' at {to:#x}{}>", kind.as_str(), name.unwrap_or_default())))
+}
