@@ -63,11 +63,11 @@ impl Interpreter {
         let before = gc::swap_finalizers(std::mem::take(&mut self.finalizers));
         let main = self.main_module();
         let result = self.vm.run_code(&program.code, &main.dict, None);
-        let status = match result {
+        let status = match &result {
             Ok(_) => 0,
-            Err(error) => self.exit_status(&error),
+            Err(error) => self.exit_status(error),
         };
-        self.shut_down(&main);
+        self.shut_down(main, result.err());
         let _ = self.vm.host.stdout.flush();
         let _ = self.vm.host.stderr.flush();
         self.finalizers = gc::swap_finalizers(before);
@@ -117,26 +117,39 @@ impl Interpreter {
     }
 
     /// What happens to what is left when a program ends: exit handlers, then objects die, with their warnings.
-    fn shut_down(&mut self, main: &Rc<Module>) {
+    fn shut_down(&mut self, main: Rc<Module>, uncaught: Option<Error>) {
         let vm = &mut self.vm;
         vm.handling = None;
         crate::builtins::modules::run_exit_handlers(vm);
         vm.run_finalizers(None);
+        drop(uncaught);
+        crate::asyncio::let_go(vm);
+        // Without functions and classes the module's variables die with it, in order of definition; else they are
+        // garbage together.
+        let variables = Rc::downgrade(&main.dict);
+        let name = vm.name(sym::__main__).clone();
+        drop((vm.modules.remove_str(&name), main));
+        vm.run_finalizers(None);
+        vm.collect_garbage(true);
+        vm.run_finalizers(None);
+        let Some(variables) = variables.upgrade() else { return };
         // Names starting with one underscore go first, then the rest, in order of definition.
-        let names = main.dict.keys();
+        let names = variables.keys();
         for private in [true, false] {
             for name in &names {
                 let Some(name) = name.as_str() else { continue };
                 if name.starts_with('_') != private || name.as_str() == "__builtins__" || name.as_str() == "__name__" {
                     continue;
                 }
-                let old = main.dict.set_str(name, Value::None);
+                let old = variables.set_str(name, Value::None);
                 drop(old);
                 if gc::pending() {
                     vm.run_finalizers(None);
                 }
             }
         }
-        crate::asyncio::shut_down(vm);
+        drop(variables);
+        vm.collect_garbage(true);
+        vm.run_finalizers(None);
     }
 }

@@ -370,7 +370,6 @@ pub fn set_exception(vm: &mut Vm, this: &Rc<Instance>, exception: Rc<Exception>)
     future.status.set(Status::Failed);
     schedule_callbacks(vm, this)?;
     future.unseen.set(true);
-    state(vm).remember_failed(this);
     Ok(())
 }
 

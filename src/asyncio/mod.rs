@@ -35,7 +35,7 @@ use crate::object::native::{NativeFunction, Row, RowKind, method, native};
 use crate::object::{Error, Result, Str, Value};
 pub use contextvars::contextvars_module;
 pub use library::load;
-pub use state::{shut_down, state};
+pub use state::{let_go, state};
 
 /// The functions by the module that CPython has them in.
 static FUNCTIONS: &[(&str, &[Row])] = &[

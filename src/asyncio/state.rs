@@ -52,8 +52,6 @@ pub struct State {
     /// Tasks in order of creation; ones that are gone or done are swept out now and then.
     tasks: RefCell<Vec<Weak<Instance>>>,
     sweep_at: Cell<usize>,
-    /// Futures that failed; the exception of one that refers to itself is reported at the end of the program.
-    failed: RefCell<Vec<Weak<Instance>>>,
     /// Tasks whose exception ended the loop. Python's traceback of that exception keeps them alive.
     pub fatal: RefCell<Vec<Rc<Instance>>>,
     /// Tasks that are running for the first time, eagerly.
@@ -129,7 +127,6 @@ fn make_state(vm: &mut Vm) -> Rc<State> {
         policy: RefCell::new(Value::None),
         tasks: RefCell::default(),
         sweep_at: Cell::new(64),
-        failed: RefCell::default(),
         fatal: RefCell::default(),
         eager: RefCell::default(),
         numbered: Cell::new(0),
@@ -158,15 +155,6 @@ impl State {
         tasks.push(Rc::downgrade(task));
     }
 
-    /// Remembers a future that failed.
-    pub fn remember_failed(&self, future: &Rc<Instance>) {
-        let mut failed = self.failed.borrow_mut();
-        if failed.len() >= 64 && failed.len().is_power_of_two() {
-            failed.retain(|f| f.upgrade().is_some_and(|f| future::data(&f).unseen.get()));
-        }
-        failed.push(Rc::downgrade(future));
-    }
-
     /// Forgets a task.
     pub fn unregister(&self, task: &Rc<Instance>) {
         self.tasks.borrow_mut().retain(|known| !std::ptr::eq(known.as_ptr(), Rc::as_ptr(task)));
@@ -187,22 +175,12 @@ impl State {
 }
 
 /// Lets go of the loops, so that what is left of them is freed and reported: for the end of the program.
-pub fn shut_down(vm: &mut Vm) {
+pub fn let_go(vm: &mut Vm) {
     let Some(state) = vm.extension::<AsyncState>().0.clone() else { return };
     let held =
         [state.running.replace(Value::None), state.current.replace(Value::None), state.policy.replace(Value::None)];
     drop((held, state.fatal.take()));
     vm.run_finalizers(None);
-    // What is left refers to itself.
-    for future in state.failed.take().iter().filter_map(Weak::upgrade) {
-        if future::data(&future).unseen.get() {
-            future::finalize(vm, &Value::Instance(future));
-        }
-    }
-    for task in state.pending_tasks() {
-        task::destroy(vm, &task);
-        vm.run_finalizers(None);
-    }
 }
 
 impl Classes {

@@ -435,27 +435,6 @@ pub fn cancel(vm: &mut Vm, future: &Future, task: &Task, message: Value) -> Resu
     Ok(true)
 }
 
-/// Ends a pending task that nobody can reach any more: says so, then closes its coroutine.
-pub fn destroy(vm: &mut Vm, this: &Rc<Instance>) {
-    let task = part(this);
-    if task.log_destroy_pending.get() {
-        future::finalize(vm, &Value::Instance(this.clone()));
-    }
-    let waiter = task.waiter.replace(Value::None);
-    let coro = task.coro.replace(Value::None);
-    if let Value::Coroutine(coroutine) = &coro {
-        if let Err(error) = vm.generator_close(coroutine) {
-            vm.report_unraisable(&error, &coro);
-        }
-    }
-    if let Value::Instance(waiter) = &waiter {
-        if let Some(awaited) = waiter.data::<Future>() {
-            let callbacks = awaited.callbacks.take();
-            drop(callbacks);
-        }
-    }
-}
-
 /// The bound method that wakes a task, as a value.
 pub fn wakeup_method(vm: &mut Vm, task: &Rc<Instance>) -> Value {
     super::bound_native(vm, &WAKEUP, &Value::Instance(task.clone()))

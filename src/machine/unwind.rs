@@ -22,20 +22,13 @@ fn clear_from(frame: &mut Frame, first: usize) {
 /// Leaves the variables of a frame that an exception ends to its traceback: they live as long as that does.
 fn keep_locals(frame: &mut Frame, error: &Error, span: Span) {
     let variables = frame.code.variables.len().min(frame.locals.len());
-    // The library's frames would keep tasks and loops alive in circles.
-    if frame.code.source.library || !frame.locals[..variables].iter().any(Value::is_heap) {
+    if !frame.locals[..variables].iter().any(Value::is_heap) {
         return;
     }
-    let slots: Vec<Value> = frame.locals[..variables]
-        .iter_mut()
-        .map(Value::take)
-        // The exception itself would keep itself alive.
-        .map(
-            |value| {
-                if matches!(&value, Value::Exception(e) if Rc::ptr_eq(e, &error.0)) { Value::Unbound } else { value }
-            },
-        )
-        .collect();
+    let slots: Vec<Value> = frame.locals[..variables].iter_mut().map(Value::take).collect();
+    if slots.iter().any(Value::is_container) {
+        gc::register(&error.0);
+    }
     let view = FrameView {
         code: frame.code.clone(),
         globals: frame.function.globals.clone(),

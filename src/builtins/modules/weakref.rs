@@ -73,11 +73,8 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
             return Ok(Value::Instance(known));
         }
     }
-    let data = WeakRef {
-        target: RefCell::new(Some(weakly)),
-        callback: RefCell::new(args[2].clone()),
-        hash: Cell::new(None),
-    };
+    let data =
+        WeakRef { target: RefCell::new(Some(weakly)), callback: RefCell::new(args[2].clone()), hash: Cell::new(None) };
     let made = Rc::new(Instance::new(class, Payload::Native(Box::new(data))));
     crate::object::gc::stored(&made, &args[2]);
     weak::watch(target, &made);

@@ -42,13 +42,17 @@ impl Graph {
     /// Everything that the given objects lead to.
     fn build(starts: Vec<Value>, full: bool) -> Graph {
         let mut graph = Graph::default();
-        for start in starts {
-            if is_node(&start) && graph.number(&start).is_none() {
+        let mut starts = starts.into_iter();
+        let mut at = 0;
+        loop {
+            // What one object leads to comes before the next: finalisers run in this order.
+            if at == graph.nodes.len() {
+                let Some(start) = starts.next() else { break };
+                if !is_node(&start) || graph.number(&start).is_some() {
+                    continue;
+                }
                 graph.add(start);
             }
-        }
-        let mut at = 0;
-        while at < graph.nodes.len() {
             let node = graph.nodes[at].take();
             trace(&node, &mut |child| {
                 if !is_node(child) {
