@@ -142,6 +142,7 @@ const MODULES: &[Spec] = &[
         page!("unittest_async_case", "IsolatedAsyncioTestCase"),
     ]),
     rust("unittest.__main__", &[]).and(&[page!("unittest_program")]),
+    rust("unittest.mock", &[]).and(&[page!("unittest_mock")]),
     rust("types", types::FUNCTIONS).with(types::setup).and(&[page!(
         "types",
         "new_class",
