@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::{PRIVATE, state};
 use crate::builtins::add_functions;
 use crate::machine::Vm;
+use crate::object::class::{Instance, Payload};
 use crate::object::module::Module;
 use crate::object::{Dict, Result, Str, Value};
 
@@ -121,6 +122,12 @@ pub fn load(vm: &mut Vm, name: &str) -> Result<Option<Rc<Module>>> {
     let classes = &state(vm).classes;
     let extra = match short {
         "base_events" => vec![("BaseEventLoop", classes.base_loop.clone())],
+        "coroutines" => {
+            // What marks a function as a coroutine function, whatever it is; an object of its own.
+            let marker = Value::Instance(Rc::new(Instance::new(vm.types.object.clone(), Payload::None)));
+            module.dict.set_str(&vm.intern("_is_coroutine"), marker);
+            Vec::new()
+        }
         "futures" => vec![("_PyFuture", classes.future.clone())],
         "selector_events" => vec![("BaseSelectorEventLoop", classes.selector_loop.clone())],
         "tasks" => vec![("_PyTask", classes.task.clone()), ("_GatheringFuture", classes.gathering.clone())],

@@ -57,7 +57,17 @@ static TASKS: &[Row] = &[
         Err(vm.not_implemented("threads are not available yet: asyncio.to_thread()"))
     }),
     native("def iscoroutine(obj)", |vm, args| Ok(Value::Bool(task::is_coroutine(vm, &args[0])))),
-    native("def iscoroutinefunction(func)", |_, args| Ok(Value::Bool(is_coroutine_function(&args[0])))),
+    native("def iscoroutinefunction(func)", |vm, args| {
+        if is_coroutine_function(&args[0]) {
+            return Ok(Value::Bool(true));
+        }
+        // Marked as one, as mocks are.
+        let name = vm.intern("_is_coroutine");
+        let Some(marked) = vm.get_attr_opt(&args[0], &name)? else { return Ok(Value::Bool(false)) };
+        let coroutines = vm.import_module("asyncio.coroutines")?;
+        let marker = vm.get_attr(&coroutines, &name)?;
+        Ok(Value::Bool(marked.is(&marker)))
+    }),
 ];
 
 static EVENTS: &[Row] = &[
