@@ -14,6 +14,7 @@ pub mod format;
 pub mod hash;
 pub mod int;
 pub mod percent;
+pub mod regex;
 pub mod repr;
 pub mod similar;
 pub mod slice;

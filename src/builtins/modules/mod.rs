@@ -12,6 +12,7 @@ mod itertools;
 mod math;
 mod operator;
 mod random;
+mod re;
 mod sys;
 mod time;
 mod types;
@@ -95,6 +96,29 @@ const MODULES: &[Spec] = &[
     rust("math", math::FUNCTIONS).with(math::setup),
     rust("operator", operator::FUNCTIONS).with(operator::setup),
     rust("random", &[]).with(random::setup),
+    rust("re", re::FUNCTIONS).with(re::setup).and(&[
+        page!(
+            "re_flags",
+            "RegexFlag",
+            "NOFLAG",
+            "ASCII",
+            "A",
+            "IGNORECASE",
+            "I",
+            "LOCALE",
+            "L",
+            "UNICODE",
+            "U",
+            "MULTILINE",
+            "M",
+            "DOTALL",
+            "S",
+            "VERBOSE",
+            "X",
+            "DEBUG"
+        ),
+        page!("re_rest", "PatternError", "error", "Scanner", "_IndexError"),
+    ]),
     rust("sys", sys::FUNCTIONS).with(sys::setup),
     rust("time", time::FUNCTIONS).with(time::setup),
     rust("typing", &[]).and(&[

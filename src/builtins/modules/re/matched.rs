@@ -1,0 +1,155 @@
+//! `re.Match`.
+
+use std::rc::Rc;
+
+use super::template::Template;
+use super::{Match, Pattern, pattern};
+use crate::builtins::modules::support::{define, items, this};
+use crate::machine::Vm;
+use crate::object::class::{Class, Layout};
+use crate::object::native::{Row, class_method, getter, method};
+use crate::object::{Dict, Result, Value};
+use crate::text::regex::Regex;
+
+pub(super) fn class(vm: &mut Vm) -> Rc<Class> {
+    let object = vm.types.object.clone();
+    define(vm, "re.Match", &object, Layout::Final, METHODS)
+}
+
+const METHODS: &[Row] = &[
+    method("group(*args)", |vm, args| {
+        let found = this!(vm, args[0], Match);
+        match items(&args[1]) {
+            [] => Ok(found.text(0, &Value::None)),
+            [one] => item(vm, found, one),
+            many => {
+                let mut groups = Vec::with_capacity(many.len());
+                for one in many {
+                    groups.push(item(vm, found, one)?);
+                }
+                Ok(Value::tuple(groups))
+            }
+        }
+    }),
+    method("groups(default=None)", |vm, args| {
+        let found = this!(vm, args[0], Match);
+        let groups: Vec<Value> = (1..found.count()).map(|group| found.text(group, &args[1])).collect();
+        Ok(Value::tuple(groups))
+    }),
+    method("groupdict(default=None)", |vm, args| {
+        let found = this!(vm, args[0], Match);
+        let dict = Rc::new(Dict::new());
+        if let Some(regex) = found.regex() {
+            for (name, group) in &regex.names {
+                dict.set_str(&vm.intern(name), found.text(*group, &args[1]));
+            }
+        }
+        Ok(Value::Dict(dict))
+    }),
+    method("start(group=0, /)", |vm, args| {
+        let found = this!(vm, args[0], Match);
+        let group = index(vm, found, &args[1])?;
+        Ok(position(found.span(group).0))
+    }),
+    method("end(group=0, /)", |vm, args| {
+        let found = this!(vm, args[0], Match);
+        let group = index(vm, found, &args[1])?;
+        Ok(position(found.span(group).1))
+    }),
+    method("span(group=0, /)", |vm, args| {
+        let found = this!(vm, args[0], Match);
+        let group = index(vm, found, &args[1])?;
+        Ok(found.span_value(group))
+    }),
+    method("expand(template)", |vm, args| {
+        let found = this!(vm, args[0], Match);
+        let template = Template::new(vm, &found.pattern, &args[1])?;
+        let mut out = String::new();
+        template.expand(&mut out, |group| found.text(group, &Value::None), pattern::push);
+        let bytes = found.pattern.data::<Pattern>().is_some_and(|pattern| pattern.bytes);
+        Ok(if bytes { Value::bytes(out.chars().map(|c| c as u8).collect::<Vec<u8>>()) } else { Value::string(out) })
+    }),
+    method("__getitem__(key, /)", |vm, args| {
+        let found = this!(vm, args[0], Match);
+        item(vm, found, &args[1])
+    }),
+    method("__repr__()", |vm, args| {
+        let found = this!(vm, args[0], Match);
+        let (start, end) = found.span(0);
+        let text = found.text(0, &Value::None);
+        let shown = vm.repr(&text)?;
+        let shown: String = shown.chars().take(50).collect();
+        Ok(Value::string(format!("<re.Match object; span=({start}, {end}), match={shown}>")))
+    }),
+    method("__copy__()", |_, args| Ok(args[0].clone())),
+    method("__deepcopy__(memo, /)", |_, args| Ok(args[0].clone())),
+    class_method("__class_getitem__(item, /)", |vm, args| Ok(vm.generic_alias(&args[0], &args[1]))),
+    getter("string", |vm, value| Ok(this!(vm, value, Match).string.clone())),
+    getter("re", |vm, value| Ok(this!(vm, value, Match).pattern.clone())),
+    getter("pos", |vm, value| Ok(Value::usize(this!(vm, value, Match).start))),
+    getter("endpos", |vm, value| Ok(Value::usize(this!(vm, value, Match).end))),
+    getter("lastindex", |vm, value| {
+        let last = this!(vm, value, Match).found.last;
+        Ok(if last == 0 { Value::None } else { Value::usize(last) })
+    }),
+    getter("lastgroup", |vm, value| {
+        let found = this!(vm, value, Match);
+        let name = found.regex().and_then(|regex| regex.names.iter().find(|(_, group)| *group == found.found.last));
+        Ok(name.map_or(Value::None, |(name, _)| Value::str(name)))
+    }),
+    getter("regs", |vm, value| {
+        let found = this!(vm, value, Match);
+        Ok(Value::tuple((0..found.count()).map(|group| found.span_value(group)).collect::<Vec<_>>()))
+    }),
+];
+
+fn position(at: usize) -> Value {
+    if at == usize::MAX { Value::Int(-1) } else { Value::usize(at) }
+}
+
+impl Match {
+    fn regex(&self) -> Option<&Regex> {
+        self.pattern.data::<Pattern>().map(|pattern| &*pattern.regex)
+    }
+
+    fn count(&self) -> usize {
+        self.found.marks.len() / 2
+    }
+
+    fn text(&self, group: usize, default: &Value) -> Value {
+        self.subject.group(&self.found.marks, group, default)
+    }
+
+    fn span(&self, group: usize) -> (usize, usize) {
+        match (self.found.marks[group * 2], self.found.marks[group * 2 + 1]) {
+            (_, usize::MAX) => (usize::MAX, usize::MAX),
+            span => span,
+        }
+    }
+
+    fn span_value(&self, group: usize) -> Value {
+        let (start, end) = self.span(group);
+        Value::tuple([position(start), position(end)])
+    }
+}
+
+/// The number of a group given by number or name.
+fn index(vm: &mut Vm, found: &Match, key: &Value) -> Result<usize> {
+    let number = match key.as_str() {
+        Some(name) => found
+            .regex()
+            .and_then(|regex| regex.names.iter().find(|(known, _)| known == name.as_str()))
+            .map(|(_, group)| *group),
+        None => match vm.index(key) {
+            Ok(number) => number.as_int().and_then(|n| usize::try_from(n).ok()).filter(|n| *n < found.count()),
+            Err(error) if error.is(&vm.types.TypeError) => None,
+            Err(error) => return Err(error),
+        },
+    };
+    number.ok_or_else(|| vm.index_error("no such group"))
+}
+
+fn item(vm: &mut Vm, found: &Match, key: &Value) -> Result<Value> {
+    let group = index(vm, found, key)?;
+    Ok(found.text(group, &Value::None))
+}

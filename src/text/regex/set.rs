@@ -1,0 +1,138 @@
+//! Classes of characters, and letters that are one when case does not count.
+
+use crate::text::unicode::{is_alnum, is_decimal, is_space, to_lower, to_upper};
+
+/// `\d`, `\s`, `\w`, by all of Unicode or by ASCII alone.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) enum Category {
+    Digit,
+    Space,
+    Word,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Item {
+    Range(char, char),
+    Category { category: Category, ascii: bool, not: bool },
+}
+
+/// How letters are compared.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) enum Case {
+    Exact,
+    /// Without case, among ASCII letters only.
+    Ascii,
+    Unicode,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Set {
+    items: Vec<Item>,
+    not: bool,
+    case: Case,
+    /// The answer for each ASCII character.
+    ascii: u128,
+}
+
+pub(super) fn is_word(c: char, ascii: bool) -> bool {
+    if ascii || c.is_ascii() { c.is_ascii_alphanumeric() || c == '_' } else { is_alnum(c) }
+}
+
+fn is_in(c: char, category: Category, ascii: bool) -> bool {
+    match category {
+        Category::Digit if ascii => c.is_ascii_digit(),
+        Category::Digit => is_decimal(c),
+        Category::Space if ascii => matches!(c, ' ' | '\t'..='\r'),
+        Category::Space => is_space(c),
+        Category::Word => is_word(c, ascii),
+    }
+}
+
+fn first_of(mapped: crate::text::unicode::Mapped, c: char) -> (char, bool) {
+    let mut text = String::new();
+    mapped.push_to(&mut text);
+    let mut chars = text.chars();
+    (chars.next().unwrap_or(c), chars.next().is_none())
+}
+
+/// The character that stands for all that are equal to this one without regard to case.
+#[inline]
+pub(super) fn fold(c: char, case: Case) -> char {
+    match case {
+        Case::Exact => c,
+        Case::Ascii => c.to_ascii_lowercase(),
+        Case::Unicode if c.is_ascii() => c.to_ascii_lowercase(),
+        Case::Unicode => fold_unicode(c),
+    }
+}
+
+fn fold_unicode(c: char) -> char {
+    // Pairs whose capital is more than one character.
+    match c {
+        '\u{1fd3}' => return '\u{390}',
+        '\u{1fe3}' => return '\u{3b0}',
+        '\u{fb05}' => return '\u{fb06}',
+        _ => {}
+    }
+    let (lower, _) = first_of(to_lower(c), c);
+    match first_of(to_upper(lower), lower) {
+        (upper, true) => first_of(to_lower(upper), upper).0,
+        _ => lower,
+    }
+}
+
+impl Set {
+    pub(super) fn new(items: Vec<Item>, not: bool, case: Case) -> Set {
+        let mut set = Set { items, not, case, ascii: 0 };
+        for byte in 0..128u8 {
+            if set.slow(byte.into()) {
+                set.ascii |= 1 << byte;
+            }
+        }
+        set
+    }
+
+    #[inline]
+    pub(super) fn contains(&self, c: char) -> bool {
+        if c.is_ascii() { self.ascii >> (c as u32) & 1 != 0 } else { self.slow(c) }
+    }
+
+    pub(super) fn ascii(&self) -> u128 {
+        self.ascii
+    }
+
+    fn slow(&self, c: char) -> bool {
+        let found = match self.case {
+            Case::Exact => self.has(c),
+            case => {
+                let folded = fold(c, case);
+                let (lower, upper) = match case {
+                    Case::Unicode => (first_of(to_lower(c), c).0, first_of(to_upper(folded), folded).0),
+                    _ => (c.to_ascii_lowercase(), c.to_ascii_uppercase()),
+                };
+                [c, folded, lower, upper].into_iter().any(|c| self.has_range(c))
+                    || self.has_category(lower)
+                    || self
+                        .items
+                        .iter()
+                        .any(|item| matches!(item, Item::Range(a, b) if a == b && fold(*a, case) == folded))
+            }
+        };
+        found != self.not
+    }
+
+    fn has(&self, c: char) -> bool {
+        self.has_range(c) || self.has_category(c)
+    }
+
+    fn has_range(&self, c: char) -> bool {
+        self.items.iter().any(|item| matches!(item, Item::Range(a, b) if (*a..=*b).contains(&c)))
+    }
+
+    fn has_category(&self, c: char) -> bool {
+        self.items.iter().any(|item| match item {
+            Item::Category { category, ascii, not } => is_in(c, *category, *ascii) != *not,
+            Item::Range(..) => false,
+        })
+    }
+}
