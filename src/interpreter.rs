@@ -15,12 +15,12 @@ use crate::symbol::sym;
 /// An interpreter: its modules, its event loops, and the host it runs on. Several can live in one process.
 pub struct Interpreter {
     pub vm: Vm,
-    finalizers: Vec<gc::Finalizer>,
+    pub(crate) finalizers: Vec<gc::Finalizer>,
 }
 
 /// A script that was parsed and checked.
 pub struct Program {
-    code: Rc<Code>,
+    pub(crate) code: Rc<Code>,
 }
 
 impl Interpreter {
@@ -60,21 +60,29 @@ impl Interpreter {
 
     /// Runs a program as `__main__` and returns its exit status. An uncaught exception is shown on the host's stderr.
     pub fn run(&mut self, program: &Program) -> u8 {
+        self.within(|this| {
+            let main = this.main_module();
+            let result = this.vm.run_code(&program.code, &main.dict, None);
+            let status = match &result {
+                Ok(_) => 0,
+                Err(error) => this.exit_status(error),
+            };
+            this.shut_down(main, result.err());
+            status
+        })
+    }
+
+    /// Runs `body` with this interpreter's objects the ones whose finalizers wait on this thread.
+    pub(crate) fn within<T>(&mut self, body: impl FnOnce(&mut Interpreter) -> T) -> T {
         let before = gc::swap_finalizers(std::mem::take(&mut self.finalizers));
-        let main = self.main_module();
-        let result = self.vm.run_code(&program.code, &main.dict, None);
-        let status = match &result {
-            Ok(_) => 0,
-            Err(error) => self.exit_status(error),
-        };
-        self.shut_down(main, result.err());
+        let result = body(self);
         let _ = self.vm.host.stdout.flush();
         let _ = self.vm.host.stderr.flush();
         self.finalizers = gc::swap_finalizers(before);
-        status
+        result
     }
 
-    fn main_module(&mut self) -> Rc<Module> {
+    pub(crate) fn main_module(&mut self) -> Rc<Module> {
         let vm = &mut self.vm;
         let module = vm.new_module("__main__", None);
         if let Some(path) = &vm.host.script {
@@ -93,7 +101,7 @@ impl Interpreter {
     }
 
     /// What the process ends with after an exception nobody caught.
-    fn exit_status(&mut self, error: &Error) -> u8 {
+    pub(crate) fn exit_status(&mut self, error: &Error) -> u8 {
         let vm = &mut self.vm;
         if error.is(&vm.types.SystemExit) {
             let code = vm.exception_attr(&error.0, sym::code).unwrap_or(Value::None);
@@ -117,7 +125,7 @@ impl Interpreter {
     }
 
     /// What happens to what is left when a program ends: exit handlers, then objects die, with their warnings.
-    fn shut_down(&mut self, main: Rc<Module>, uncaught: Option<Error>) {
+    pub(crate) fn shut_down(&mut self, main: Rc<Module>, uncaught: Option<Error>) {
         let vm = &mut self.vm;
         vm.handling = None;
         crate::builtins::modules::run_exit_handlers(vm);

@@ -17,6 +17,7 @@ pub mod machine;
 pub mod object;
 pub mod report;
 pub mod resolve;
+pub mod session;
 pub mod source;
 pub mod symbol;
 pub mod syntax;
@@ -24,3 +25,4 @@ pub mod text;
 
 pub use host::Host;
 pub use interpreter::{Interpreter, Program};
+pub use session::Session;

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of the crate's root, lowest first.
-const LAYERS: [&str; 15] = [
+const LAYERS: [&str; 16] = [
     "source",
     "symbol",
     "diagnostic",
@@ -23,6 +23,7 @@ const LAYERS: [&str; 15] = [
     "builtins",
     "asyncio",
     "interpreter",
+    "session",
 ];
 
 /// Not part of the layers: the list of modules, and the binary.

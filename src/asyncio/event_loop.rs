@@ -39,6 +39,8 @@ pub struct EventLoop {
     pub stopping: Cell<bool>,
     pub closed: Cell<bool>,
     pub debug: Cell<bool>,
+    /// Whether tasks note when they began to wait.
+    pub timed: Cell<bool>,
     /// Whether a script's subclass may have replaced methods.
     pub custom: Cell<bool>,
     pub current_task: RefCell<Option<Rc<Instance>>>,
@@ -173,6 +175,7 @@ impl EventLoop {
             stopping: Cell::new(false),
             closed: Cell::new(false),
             debug: Cell::new(false),
+            timed: Cell::new(false),
             custom: Cell::new(custom),
             current_task: RefCell::new(None),
             current_handle: RefCell::new(None),
@@ -249,6 +252,16 @@ impl EventLoop {
         for timer in &dropped {
             timer.target.unschedule();
         }
+    }
+
+    /// When the timer of a future or handle is due, if it has one.
+    pub fn due(&self, of: &Rc<Instance>) -> Option<f64> {
+        let timers = self.timers.borrow();
+        let found = timers.iter().find(|timer| match &timer.target {
+            Target::Sleep(future) => Rc::ptr_eq(future, of),
+            Target::Handle(handle) => Rc::ptr_eq(handle, of),
+        });
+        found.map(|timer| timer.when)
     }
 
     /// Moves the timers that are due to the ready queue.
@@ -374,23 +387,44 @@ fn handle_for(vm: &mut Vm, event_loop: &Value, ready: &Ready) -> Rc<Instance> {
 
 /// Runs passes until the loop is stopped.
 pub fn run_forever(vm: &mut Vm, this: &Rc<Instance>) -> Result<()> {
-    let value = Value::Instance(this.clone());
-    check_can_run(vm, &value)?;
-    let Some(el) = of(&value) else { return Ok(()) };
+    running(vm, &Value::Instance(this.clone()), |vm, el, this| {
+        loop {
+            run_once(vm, el, this)?;
+            if el.stopping.get() {
+                return Ok(());
+            }
+        }
+    })
+}
+
+/// One pass that waits for nothing. How long until there is something to do: `None` if nothing is to come, zero if
+/// something is ready.
+pub fn poll(vm: &mut Vm, this: &Value) -> Result<Option<i128>> {
+    let Some(el) = of(this) else { return Ok(None) };
+    el.drop_cancelled();
+    let until = |vm: &mut Vm| {
+        let now = time(vm);
+        el.move_due(now);
+        let next = el.timers.borrow().peek().map(|timer| ((timer.when - now).max(0.0) * NANOSECONDS) as i128);
+        if el.ready.borrow().is_empty() { next } else { Some(0) }
+    };
+    if until(vm) == Some(0) && !el.ready.borrow().is_empty() {
+        running(vm, this, run_once)?;
+    }
+    Ok(until(vm))
+}
+
+/// Does something while a loop is the running one.
+fn running(vm: &mut Vm, this: &Value, body: impl FnOnce(&mut Vm, &EventLoop, &Value) -> Result<()>) -> Result<()> {
+    check_can_run(vm, this)?;
+    let Some(el) = of(this) else { return Ok(()) };
     let hooks = [super::loop_methods::FIRST_ITERATION, super::loop_methods::LAST_REFERENCE]
-        .map(|hook| super::bound_native(vm, hook, &value));
+        .map(|hook| super::bound_native(vm, hook, this));
     let [first, last] = hooks;
     let old_hooks = std::mem::replace(&mut vm.asyncgen_hooks, (first, last));
     el.running.set(true);
-    el.state.running.replace(value.clone());
-    let result = loop {
-        if let Err(error) = run_once(vm, el, &value) {
-            break Err(error);
-        }
-        if el.stopping.get() {
-            break Ok(());
-        }
-    };
+    el.state.running.replace(this.clone());
+    let result = body(vm, el, this);
     el.stopping.set(false);
     el.running.set(false);
     el.state.running.replace(Value::None);

@@ -10,7 +10,7 @@ use crate::object::{Result, Value};
 
 /// `get_running_loop()`.
 pub fn running_loop(vm: &mut Vm) -> Result<Value> {
-    let running = state(vm).running.borrow().clone();
+    let running = state(vm).running_loop();
     match running.given() {
         Some(event_loop) => Ok(event_loop.clone()),
         None => {
@@ -27,7 +27,7 @@ pub fn running_loop(vm: &mut Vm) -> Result<Value> {
 /// `get_event_loop()`: the running loop, or the policy's.
 pub fn get_event_loop(vm: &mut Vm) -> Result<Value> {
     let state = state(vm);
-    let running = state.running.borrow().clone();
+    let running = state.running_loop();
     if running.given().is_some() {
         return Ok(running);
     }

@@ -44,6 +44,8 @@ pub struct State {
     pub classes: Classes,
     /// The loop that is running, or `None`.
     pub running: RefCell<Value>,
+    /// The loop of a session: where code typed at a prompt finds no running loop, it means this one. Or `None`.
+    pub session: RefCell<Value>,
     /// The policy's loop, or `None`, and whether a script has set it.
     pub current: RefCell<Value>,
     pub current_was_set: Cell<bool>,
@@ -122,6 +124,7 @@ fn make_state(vm: &mut Vm) -> Rc<State> {
     let state = Rc::new(State {
         classes,
         running: RefCell::new(Value::None),
+        session: RefCell::new(Value::None),
         current: RefCell::new(Value::None),
         current_was_set: Cell::new(false),
         policy: RefCell::new(Value::None),
@@ -143,6 +146,12 @@ impl State {
     pub fn coroutine(&self, function: Function, body: impl NativeCoroutine + 'static) -> Value {
         let (name, qualname) = self.coroutine_names[function as usize].clone();
         Value::Coroutine(Rc::new(Coroutine::new(Kind::Coroutine, Body::Native(Box::new(body)), None, name, qualname)))
+    }
+
+    /// The running loop, or that of the session whose input is running; or `None`.
+    pub fn running_loop(&self) -> Value {
+        let running = self.running.borrow().clone();
+        if running.is_none() { self.session.borrow().clone() } else { running }
     }
 
     /// Remembers a task.
@@ -177,8 +186,7 @@ impl State {
 /// Lets go of the loops, so that what is left of them is freed and reported: for the end of the program.
 pub fn let_go(vm: &mut Vm) {
     let Some(state) = vm.extension::<AsyncState>().0.clone() else { return };
-    let held =
-        [state.running.replace(Value::None), state.current.replace(Value::None), state.policy.replace(Value::None)];
+    let held = [&state.running, &state.session, &state.current, &state.policy].map(|held| held.replace(Value::None));
     drop((held, state.fatal.take()));
     vm.run_finalizers(None);
 }

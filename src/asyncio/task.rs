@@ -33,6 +33,8 @@ pub struct Task {
     /// Cancellations asked for and not taken back.
     pub cancelling: Cell<i64>,
     pub log_destroy_pending: Cell<bool>,
+    /// When it began to wait, if its loop is `timed`.
+    pub since: Cell<f64>,
 }
 
 impl Task {
@@ -202,6 +204,9 @@ fn step_inside(
         drop(waited_for);
     }
     let outcome = resume(vm, task, error);
+    if el.timed.get() {
+        task.since.set(event_loop::time(vm));
+    }
     // What died with the coroutine's frame comes before what its end sets off.
     if gc::pending() {
         vm.run_finalizers(None);

@@ -1,5 +1,6 @@
 //! Arguments and what they ask for.
 
+mod repl;
 mod streams;
 
 use std::io::{IsTerminal, Read, Write};
@@ -38,6 +39,12 @@ pub(crate) struct Options {
     /// Show what the interpreter makes of the script instead of running it
     #[arg(long, value_enum, value_name = "WHAT")]
     dump: Option<Dump>,
+    /// Open a session: after running the script, if there is one
+    #[arg(short, long)]
+    interactive: bool,
+    /// Neither read nor keep the history of what is typed
+    #[arg(long)]
+    no_history: bool,
     /// Run this text instead of a file; everything after it is for the script
     #[arg(short = 'c', value_name = "CODE", num_args = 1.., allow_hyphen_values = true)]
     command: Option<Vec<String>>,
@@ -94,12 +101,16 @@ fn start_seconds(text: &str) -> Result<f64, String> {
 }
 
 impl Options {
-    fn style(&self) -> Style {
-        let color = match self.color {
+    fn wants_color(&self) -> bool {
+        match self.color {
             Color::Always => true,
             Color::Never => false,
             Color::Auto => std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) && std::io::stderr().is_terminal(),
-        };
+        }
+    }
+
+    fn style(&self) -> Style {
+        let color = self.wants_color();
         let format = match self.error_format {
             Format::Pretty => ErrorFormat::Pretty,
             Format::Python => ErrorFormat::Python,
@@ -144,11 +155,6 @@ fn input(options: &Options) -> Result<Input, String> {
     }
     match options.script.first().map(String::as_str) {
         None | Some("-") => {
-            if options.script.is_empty() && std::io::stdin().is_terminal() {
-                return Err(
-                    "the interactive session is not there yet: give a FILE, -c CODE, or - for standard input".into()
-                );
-            }
             let mut bytes = Vec::new();
             std::io::stdin().read_to_end(&mut bytes).map_err(|e| format!("can't read standard input: {e}"))?;
             let argv = if options.script.is_empty() { vec![String::new()] } else { options.script.clone() };
@@ -215,6 +221,9 @@ pub(crate) fn run(options: &Options, stack: usize) -> u8 {
     let style = options.style();
     if options.check {
         return check(options, &style);
+    }
+    if options.dump.is_none() && repl::is_wanted(options) {
+        return repl::run(options, stack);
     }
     let input = match input(options) {
         Ok(input) => input,

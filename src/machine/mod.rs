@@ -40,6 +40,7 @@ pub mod views;
 pub mod warn;
 
 use std::any::{Any, TypeId};
+use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -74,8 +75,10 @@ pub struct Vm {
     pub handling: Option<Rc<Exception>>,
     /// The calls under way, outermost first.
     pub calls: Vec<CallSite>,
-    /// All code objects by number; see [`CallSite`].
-    codes: Vec<Weak<Code>>,
+    /// The code objects that are left, by number; see [`CallSite`]. A number is never given twice.
+    codes: BTreeMap<u32, Weak<Code>>,
+    codes_made: u32,
+    sweep_codes_at: usize,
     /// Frames under way on the native stack.
     pub depth: u32,
     pub recursion_limit: u32,
@@ -130,7 +133,9 @@ impl Vm {
             host,
             handling: None,
             calls: Vec::new(),
-            codes: Vec::new(),
+            codes: BTreeMap::new(),
+            codes_made: 0,
+            sweep_codes_at: 1024,
             depth: 0,
             recursion_limit: 1000,
             native_depth: 0,
@@ -196,12 +201,17 @@ impl Vm {
 
     /// Gives a code object its number.
     pub fn register_code(&mut self, code: &Rc<Code>) {
-        code.id.set(self.codes.len() as u32);
-        self.codes.push(Rc::downgrade(code));
+        if self.codes.len() >= self.sweep_codes_at {
+            self.codes.retain(|_, code| code.strong_count() > 0);
+            self.sweep_codes_at = self.codes.len() * 2 + 1024;
+        }
+        code.id.set(self.codes_made);
+        self.codes.insert(self.codes_made, Rc::downgrade(code));
+        self.codes_made = self.codes_made.wrapping_add(1);
     }
 
     pub fn code_by_id(&self, id: u32) -> Option<Rc<Code>> {
-        self.codes.get(id as usize).and_then(Weak::upgrade)
+        self.codes.get(&id).and_then(Weak::upgrade)
     }
 
     /// Called when `fuel` has run out: looks for an interrupt.
@@ -232,7 +242,7 @@ impl Vm {
     }
 
     /// What an interrupt from outside raises in the running frame.
-    fn interrupted(&mut self) -> Error {
+    pub fn interrupted(&mut self) -> Error {
         let class = self.types.KeyboardInterrupt.clone();
         self.new_error(&class, Vec::new())
     }
@@ -292,7 +302,7 @@ impl Vm {
 impl Vm {
     /// The code objects made from a source.
     pub fn codes_of(&self, source: &Rc<crate::source::Source>) -> Vec<Rc<Code>> {
-        self.codes.iter().filter_map(Weak::upgrade).filter(|code| Rc::ptr_eq(&code.source, source)).collect()
+        self.codes.values().filter_map(Weak::upgrade).filter(|code| Rc::ptr_eq(&code.source, source)).collect()
     }
 
     /// Runs a module's code in a namespace; `locals` is a namespace of its own for `exec`.

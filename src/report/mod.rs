@@ -79,9 +79,10 @@ pub fn diagnostic(diagnostic: &Diagnostic, style: &Style) -> String {
     }
 }
 
-/// Whether tracebacks show lines of this source. CPython reads them from the file, so a name in angle brackets has none.
+/// Whether tracebacks show lines of this source. CPython reads them from the file, so a name in angle brackets has none,
+/// except for what was typed at a prompt.
 fn shows_lines(source: &Source) -> bool {
-    !(source.name.starts_with('<') && source.name.ends_with('>'))
+    !(source.name.starts_with('<') && source.name.ends_with('>')) || source.name.starts_with("<input-")
 }
 
 /// What comes last: `ValueError: x`, or `ValueError` if there is nothing to add.

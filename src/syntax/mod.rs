@@ -3,6 +3,7 @@
 pub mod ast;
 mod decode;
 mod dump;
+pub mod editing;
 mod lexer;
 mod literal;
 mod number;

@@ -274,6 +274,6 @@ fn set_all<const N: usize>(vm: &mut Vm, dict: &Rc<Dict>, values: [(&str, Value);
 }
 
 /// The names of the modules there are.
-fn names() -> impl Iterator<Item = &'static str> {
+pub fn names() -> impl Iterator<Item = &'static str> {
     MODULES.iter().map(|spec| spec.name)
 }
