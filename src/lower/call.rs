@@ -143,7 +143,7 @@ fn call_value<const N: usize>(
         Value::Class(class) => {
             if let Some(init) = vm.plain_init(class) {
                 if init.code.simple_arity as usize == N + 1 {
-                    let object = Value::Instance(Rc::new(Instance::new(class.clone(), Payload::None)));
+                    let object = Instance::create(class, Payload::None);
                     let result = call_bound(vm, frame, &init, object.clone(), args, span)?;
                     if !result.is_none() {
                         return Err(vm.init_returned(&result).at(span));

@@ -98,7 +98,7 @@ impl Vm {
                 }
             }
             self.check_abstract(class)?;
-            Value::Instance(Rc::new(Instance::new(class.clone(), Payload::None)))
+            Instance::create(class, Payload::None)
         } else if let Some(empty) = self.empty_container(class) {
             empty
         } else if new.as_ref().is_some_and(|new| self.is_base_exceptions(new)) {
@@ -207,11 +207,7 @@ impl Vm {
 
     /// A value of a built-in type as an instance of `class`: itself for the type, wrapped for a subclass.
     pub fn wrap(&mut self, class: &Rc<Class>, value: Value) -> Value {
-        if class.builtin {
-            value
-        } else {
-            Value::Instance(Rc::new(Instance::new(class.clone(), Payload::Value(value))))
-        }
+        if class.builtin { value } else { Instance::create(class, Payload::Value(value)) }
     }
 
     /// The metaclass and the real bases of a class statement.
@@ -701,7 +697,7 @@ pub fn object_new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     }
     vm.check_abstract(class)?;
     match class.layout {
-        Layout::Object => Ok(Value::Instance(Rc::new(Instance::new(class.clone(), Payload::None)))),
+        Layout::Object => Ok(Instance::create(class, Payload::None)),
         _ => Err(
             vm.type_error(format!("object.__new__({0}) is not safe, use {0}.__new__()", class.name.borrow().as_str()))
         ),

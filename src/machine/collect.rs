@@ -4,6 +4,7 @@
 //! there when enough objects were made. **Invariant**: finalisers of garbage run while all of it is still whole; what
 //! they bring back to life is left alone.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use crate::machine::Vm;
@@ -94,7 +95,20 @@ impl Vm {
             self.drain_finalizers();
             let handling = self.handling.take();
             let mut ran = false;
+            let members: HashSet<usize> = garbage.iter().filter_map(Value::address).collect();
             for value in &garbage {
+                if let Value::Instance(instance) = value {
+                    if let Payload::Native(data) = &instance.payload {
+                        // A task's coroutine was there before the task, and its finaliser runs before.
+                        let mut older = Vec::new();
+                        data.trace(&mut |child| {
+                            if matches!(child, Value::Coroutine(c) if members.contains(&Rc::as_ptr(c).addr())) {
+                                older.push(child.clone());
+                            }
+                        });
+                        older.iter().for_each(|value| ran |= self.finalize_garbage(value));
+                    }
+                }
                 ran |= self.finalize_garbage(value);
             }
             self.handling = handling;

@@ -13,7 +13,7 @@ use crate::text::repr as reprs;
 
 /// An address as CPython prints it.
 pub fn address(value: &Value) -> String {
-    format!("{:#014x}", value.address().unwrap_or_else(|| value.id() as usize))
+    format!("{:#014x}", value.id())
 }
 
 /// Appends the `repr` of an object that is shown by its name or address.

@@ -182,7 +182,12 @@ impl Class {
             gc::register(&class);
         }
         for base in class.bases.borrow().iter() {
-            base.subclasses.borrow_mut().push(Rc::downgrade(&class));
+            let mut subclasses = base.subclasses.borrow_mut();
+            // Those that are gone are swept out now and then.
+            if subclasses.len() >= 16 && subclasses.len() == subclasses.capacity() {
+                subclasses.retain(|class| class.strong_count() > 0);
+            }
+            subclasses.push(Rc::downgrade(&class));
         }
         class
     }
@@ -515,6 +520,16 @@ impl Instance {
         Instance { class: RefCell::new(class), attrs: RefCell::default(), payload, mark: gc::Mark::default() }
     }
 
+    /// An instance as a script makes it. One with a finaliser is known to the collector, which keeps its identity.
+    #[inline]
+    pub fn create(class: &Rc<Class>, payload: Payload) -> Value {
+        let instance = Rc::new(Instance::new(class.clone(), payload));
+        if class.has_del.get() {
+            gc::register(&instance);
+        }
+        Value::Instance(instance)
+    }
+
     pub fn native(class: &Rc<Class>, data: impl Native) -> Value {
         Value::Instance(Rc::new(Instance::new(class.clone(), Payload::Native(Box::new(data)))))
     }
@@ -561,12 +576,18 @@ impl Drop for Instance {
             };
             revived.mark.set_finalized();
             let revived = Value::Instance(Rc::new(revived));
+            gc::keep_identity(&self.mark, address, &revived);
             if self.mark.is_watched() {
                 gc::weak::moved(address, &revived);
             }
             gc::finalize_later(Finalizer::Del(revived));
-        } else if let Payload::Value(value) = &mut self.payload {
-            gc::release_one(value);
+        } else {
+            if self.mark.is_finalized() {
+                gc::forget_identity(address);
+            }
+            if let Payload::Value(value) = &mut self.payload {
+                gc::release_one(value);
+            }
         }
         self.mark.died(address);
     }

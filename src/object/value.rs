@@ -12,6 +12,7 @@ use super::coroutine::{Awaiter, Coroutine};
 use super::exception::{Exception, Traceback};
 use super::frame::FrameView;
 use super::function::{BoundMethod, Cell, Descriptor, Function};
+use super::gc;
 use super::iter::Iter;
 use super::module::Module;
 use super::native::NativeFunction;
@@ -328,6 +329,7 @@ impl Value {
             Value::Bool(b) => 0x1_0040 + i64::from(*b) * 16,
             Value::Int(n) => n.wrapping_mul(32).wrapping_add(0x5000_0000) & i64::MAX,
             Value::Float(x) => (x.to_bits() >> 1) as i64 | 1,
+            Value::Instance(x) if x.mark.is_finalized() => gc::identity(Rc::as_ptr(x).addr()) as i64,
             other => other.address().map_or(0, |a| a as i64),
         }
     }

@@ -8,6 +8,7 @@
 //! that survived a collection apart; an object's [`Mark`] knows its place.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::{PENDING, weak::Weakly};
@@ -161,15 +162,13 @@ impl Generation {
         self.alive = self.places.len();
     }
 
-    fn remove(&mut self, place: u32) {
-        if let Some(object) = self.places.get_mut(place as usize - 1) {
-            if object.take().is_some() {
-                self.alive -= 1;
-            }
-        }
+    fn remove(&mut self, place: u32) -> Option<Weakly> {
+        let removed = self.places.get_mut(place as usize - 1).and_then(Option::take);
+        self.alive -= usize::from(removed.is_some());
         while matches!(self.places.last(), Some(None)) {
             self.places.pop();
         }
+        removed
     }
 
     fn objects(&self) -> impl Iterator<Item = Value> {
@@ -269,14 +268,40 @@ pub fn register<T: Tracked>(object: &Rc<T>) {
 }
 
 #[inline(never)]
-fn unregister(mark: &Mark) {
+fn unregister(mark: &Mark) -> Option<Weakly> {
     let place = mark.place.replace(0);
-    let _ = REGISTRY.try_with(|registry| {
-        if let Ok(mut registry) = registry.try_borrow_mut() {
-            let generation = if mark.is_old() { &mut registry.old } else { &mut registry.young };
-            generation.remove(place);
-        }
+    let removed = REGISTRY.try_with(|registry| {
+        let mut registry = registry.try_borrow_mut().ok()?;
+        let generation = if mark.is_old() { &mut registry.old } else { &mut registry.young };
+        generation.remove(place)
     });
+    removed.ok().flatten()
+}
+
+thread_local! {
+    /// The addresses that objects had before their finalisers revived them, and what keeps each from being used again.
+    static IDENTITIES: RefCell<HashMap<usize, (usize, Weakly)>> = RefCell::default();
+}
+
+/// A dying object moves to a new address while its finaliser runs, and keeps its identity.
+pub fn keep_identity(mark: &Mark, address: usize, moved: &Value) {
+    if !mark.is_registered() {
+        return;
+    }
+    if let (Some(old), Some(new)) = (unregister(mark), moved.address()) {
+        let _ = IDENTITIES.try_with(|identities| identities.borrow_mut().insert(new, (address, old)));
+    }
+}
+
+/// The address that counts as the identity of an object whose finaliser has run.
+pub fn identity(address: usize) -> usize {
+    IDENTITIES.with(|identities| identities.borrow().get(&address).map_or(address, |(original, _)| *original))
+}
+
+/// An object whose finaliser has run is freed.
+#[cold]
+pub fn forget_identity(address: usize) {
+    let _ = IDENTITIES.try_with(|identities| identities.borrow_mut().remove(&address));
 }
 
 fn refers_to_nothing(value: &Value) -> bool {

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::{Rc, Weak};
 
 use super::registry::mark_of;
@@ -134,6 +134,7 @@ pub fn moved(from: usize, to: &Value) {
 
 /// Cuts the weak references to objects that are garbage, and queues the callbacks of those that are not.
 pub fn cut(garbage: &[Value]) {
+    let mut members = None;
     for value in garbage {
         let references = references(value);
         if references.is_empty() {
@@ -146,7 +147,9 @@ pub fn cut(garbage: &[Value]) {
             if let Some(data) = reference.data::<WeakRef>() {
                 drop(data.target.take());
             }
-            if !garbage.iter().any(|g| matches!(g, Value::Instance(i) if Rc::ptr_eq(i, &reference))) {
+            let members =
+                members.get_or_insert_with(|| garbage.iter().filter_map(Value::address).collect::<HashSet<usize>>());
+            if !members.contains(&Rc::as_ptr(&reference).addr()) {
                 finalize_later(Finalizer::Weak(reference));
             }
         }
