@@ -291,8 +291,8 @@ fn fail(vm: &mut Vm, this: &Rc<Instance>, error: Error) -> Result<()> {
     if error.is(&vm.types.CancelledError) {
         let future = future::data(this);
         future.set_cancelled_exception(error.0);
-        let message = future.cancel_message();
-        return future::cancel_plain(vm, this, message).map(drop);
+        // Who asks a second time gets no message.
+        return future::cancel_plain(vm, this, Value::None).map(drop);
     }
     vm.note_task(&error, &part(this).name());
     future::set_exception(vm, this, error.0.clone())?;
@@ -432,7 +432,8 @@ pub fn cancel(vm: &mut Vm, future: &Future, task: &Task, message: Value) -> Resu
     }
     task.cancelling.set(task.cancelling.get() + 1);
     let waiter = task.waiter.borrow().clone();
-    if waiter.given().is_some() && future::cancel(vm, &waiter, message.clone())? {
+    // Tasks can wait for each other in a circle.
+    if waiter.given().is_some() && vm.nested_in("", |vm| future::cancel(vm, &waiter, message.clone()))? {
         return Ok(true);
     }
     task.must_cancel.set(true);
