@@ -57,7 +57,7 @@ const ARROWS: &[Arrow] = &[
         to: "builtins::install",
         why: "a new machine gets its built-in types and functions",
     },
-    Arrow { from: &["machine/import.rs"], to: "builtins::modules::load", why: "built-in modules come before files" },
+    Arrow { from: &["machine/import.rs"], to: "builtins::modules", why: "built-in modules come before files" },
     Arrow {
         from: &["machine/report.rs"],
         to: "builtins::modules::is_known",

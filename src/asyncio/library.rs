@@ -109,6 +109,12 @@ const SUBMODULES: &[(&str, &[&str])] = &[
     ("unix_events", &["DefaultEventLoopPolicy", "SelectorEventLoop"]),
 ];
 
+/// Whether there is a module of that name here.
+pub fn exists(name: &str) -> bool {
+    let short = name.strip_prefix("asyncio.");
+    name == "asyncio" || short.is_some_and(|short| SUBMODULES.iter().any(|(known, _)| *known == short))
+}
+
 /// Loads `asyncio` or one of its submodules by full name; `None` if there is none of that name.
 pub fn load(vm: &mut Vm, name: &str) -> Result<Option<Rc<Module>>> {
     if name == "asyncio" {

@@ -307,7 +307,10 @@ fn find_global(vm: &mut Vm, globals: &Rc<Dict>, name: &Rc<Str>, cache: &GlobalCa
             return Ok(value);
         }
     }
-    Err(vm.name_error(name))
+    match vm.namespace_spec(globals, name)? {
+        Some(made) => Ok(made),
+        None => Err(vm.name_error(name)),
+    }
 }
 
 /// Sets a global at its remembered position.

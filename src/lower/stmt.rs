@@ -523,8 +523,12 @@ impl Lower<'_> {
         let want_last = alias.asname.is_some();
         let store = self.store_name(target.name);
         let action: Action = Box::new(move |vm, frame| {
+            let globals = frame.function.globals.clone();
             vm.calls.push(crate::machine::CallSite { code: frame.code.id.get(), span });
-            let module = vm.import_name(&name, want_last);
+            let mut module = vm.import_name(&globals, &name, None, 0);
+            if want_last {
+                module = module.and_then(|top| vm.import_last(top, &name));
+            }
             vm.calls.pop();
             let module = module.map_err(|e| e.at(span))?;
             store(vm, frame, module)
@@ -540,9 +544,12 @@ impl Lower<'_> {
             names.iter().any(|alias| alias.name.first().is_some_and(|n| &**self.vm.interner.name(n.name) == "*"));
         if star {
             let namespace = self.locals_snapshot();
+            let wanted = [Value::str("*")];
             let action: Action = Box::new(move |vm, frame| {
                 let globals = frame.function.globals.clone();
-                let found = vm.import_from_module(&globals, &module, level).and_then(|m| vm.star_names(&m));
+                vm.calls.push(crate::machine::CallSite { code: frame.code.id.get(), span });
+                let found = vm.import_name(&globals, &module, Some(&wanted), level).and_then(|m| vm.star_names(&m));
+                vm.calls.pop();
                 let found = found.map_err(|e| e.at(span))?;
                 let namespace = namespace(vm, frame)?;
                 for (name, value) in found {
@@ -561,10 +568,11 @@ impl Lower<'_> {
                 Some((self.vm.name(name.name).clone(), self.store_name(target.name)))
             })
             .collect();
+        let wanted: Vec<Value> = items.iter().map(|(name, _)| Value::Str(name.clone())).collect();
         let action: Action = Box::new(move |vm, frame| {
             let globals = frame.function.globals.clone();
             vm.calls.push(crate::machine::CallSite { code: frame.code.id.get(), span });
-            let module = vm.import_from_module(&globals, &module, level);
+            let module = vm.import_name(&globals, &module, Some(&wanted), level);
             vm.calls.pop();
             let module = module.map_err(|e| e.at(span))?;
             for (name, store) in &items {

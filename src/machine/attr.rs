@@ -342,6 +342,9 @@ impl Vm {
         if let Some(function) = module.dict.get_str(&getattr) {
             return self.call(&function, &[Value::Str(name.clone())]);
         }
+        if let Some(found) = self.module_spec(module, name)? {
+            return Ok(found);
+        }
         Err(self.attribute_error(value, name))
     }
 

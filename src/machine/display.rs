@@ -197,10 +197,32 @@ fn module_repr(vm: &mut Vm, module: &Rc<Module>) -> Result<String> {
         Some(name) => vm.repr(&name)?.as_str().to_owned(),
         None => reprs::str_repr(&module.name.borrow()),
     };
-    match module.dict.get_str(vm.name(sym::__file__)) {
-        Some(file @ Value::Str(_)) => Ok(format!("<module {name} from {}>", vm.repr(&file)?.as_str())),
-        _ => Ok(format!("<module {name} (built-in)>")),
-    }
+    let file = module.dict.get_str(vm.name(sym::__file__));
+    let known = |value: &Option<Value>| value.clone().filter(|value| !value.is_none());
+    let spec = module.dict.get_str(vm.name(sym::__spec__));
+    let (origin, loader, is_file) = match &spec {
+        Some(Value::None) => {
+            (known(&file), known(&module.dict.get_str(vm.name(sym::__loader__))), known(&file).is_some())
+        }
+        Some(spec) => {
+            let [origin, loader, has_location] = ["origin", "loader", "has_location"].map(|name| vm.intern(name));
+            let has_location = vm.get_attr_opt(spec, &has_location)?;
+            let is_file = has_location.map_or(Ok(false), |has_location| vm.truth(&has_location))?;
+            (known(&vm.get_attr_opt(spec, &origin)?), known(&vm.get_attr_opt(spec, &loader)?), is_file)
+        }
+        None => match (&file, module.dict.get_str(vm.name(sym::__path__))) {
+            (Some(Value::None), Some(path)) => {
+                return Ok(format!("<module {name} (namespace) from {}>", vm.repr(&path)?));
+            }
+            _ => (Some(known(&file).unwrap_or_else(|| Value::str("built-in"))), None, known(&file).is_some()),
+        },
+    };
+    Ok(match (origin, loader) {
+        (Some(origin), _) if is_file => format!("<module {name} from {}>", vm.repr(&origin)?),
+        (Some(origin), _) => format!("<module {name} ({})>", vm.str(&origin)?),
+        (None, Some(loader)) => format!("<module {name} ({})>", vm.repr(&loader)?),
+        (None, None) => format!("<module {name}>"),
+    })
 }
 
 impl Vm {

@@ -100,18 +100,7 @@ impl Vm {
             Value::Class(class) => {
                 format!("type object '{}' has no attribute '{}'", class.name.borrow().as_str(), name.as_str())
             }
-            Value::Module(module)
-                if self.importing.iter().any(|running| running.as_str() == module.name.borrow().as_str()) =>
-            {
-                format!(
-                    "partially initialized module '{}' has no attribute '{}' (most likely due to a circular import)",
-                    module.name.borrow().as_str(),
-                    name.as_str()
-                )
-            }
-            Value::Module(module) => {
-                format!("module '{}' has no attribute '{}'", module.name.borrow().as_str(), name.as_str())
-            }
+            Value::Module(module) => self.module_attribute_message(&module.clone(), name),
             _ => format!("'{}' object has no attribute '{}'", self.type_name(object).as_str(), name.as_str()),
         };
         self.attribute_error_with(message, object, name)

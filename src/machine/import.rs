@@ -1,13 +1,51 @@
-//! Importing: built-in modules, then `.aio` and `.py` files beside the script.
+//! Importing: built-in modules and the files found on `sys.path`, `.aio` before `.py`.
+//!
+//! What is done here is what Python's default finders do. When a script asks for `sys.meta_path`, the whole way from a
+//! name to a module goes through the list instead, in the library's page `importlib.machinery`. What `__spec__` and
+//! `__loader__` answer is made by that page as well, when somebody asks.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use crate::machine::Vm;
+use crate::object::code::CodeKind;
+use crate::object::exception::Error;
 use crate::object::module::{Lazy, Module};
 use crate::object::{Dict, Result, Str, Value, gc};
 use crate::source::Source;
 use crate::symbol::sym;
+
+/// What CPython finds before it looks for files: a neighbour of such a name is never imported.
+const ALWAYS_BUILTIN: &[&str] = &[
+    "_abc",
+    "_thread",
+    "abc",
+    "atexit",
+    "builtins",
+    "codecs",
+    "errno",
+    "faulthandler",
+    "gc",
+    "io",
+    "itertools",
+    "marshal",
+    "os",
+    "posix",
+    "posixpath",
+    "signal",
+    "stat",
+    "sys",
+    "time",
+];
+
+/// Where a module was found.
+pub enum Found {
+    Builtin,
+    /// A source file, whether it is a package's `__init__`, and what is in it.
+    File(PathBuf, bool, Vec<u8>),
+    /// The folders of a package without a file of its own.
+    Folders(Vec<Value>),
+}
 
 impl Vm {
     /// A module with its name and empty documentation set.
@@ -32,91 +70,201 @@ impl Vm {
             Some(module) => return Ok(module),
             None => {}
         }
-        let parent = match name.rsplit_once('.') {
-            None => None,
-            Some((parent, child)) => {
-                let module = self.import_module(parent)?;
-                if let Some(done) = self.modules.get_str(&key) {
-                    return Ok(done);
+        let mut path = Value::None;
+        let mut parent = None;
+        if let Some((before, child)) = name.rsplit_once('.') {
+            let module = self.import_module(before)?;
+            if let Some(done) = self.modules.get_str(&key) {
+                return Ok(done);
+            }
+            let path_name = self.name(sym::__path__).clone();
+            path = self.get_attr_opt(&module, &path_name)?.unwrap_or_default();
+            if path.is_unbound() {
+                let message = format!("No module named '{name}'; '{before}' is not a package");
+                return Err(self.module_not_found(name, message));
+            }
+            parent = Some((module, child));
+        }
+        let module = self.find_and_load(name, &key, &path)?;
+        if let Some((parent, child)) = parent {
+            let child = self.intern(child);
+            match self.set_attr(&parent, &child, module.clone()) {
+                Err(error) if error.is(&self.types.AttributeError) => {
+                    let class = self.types.ImportWarning.clone();
+                    let before = name.rsplit_once('.').map_or("", |(before, _)| before);
+                    let text = format!("Cannot set an attribute on '{before}' for child module '{}'", child.as_str());
+                    self.warn(&class, &text)?;
                 }
-                Some((parent.to_owned(), module, child.to_owned()))
+                other => other?,
             }
-        };
-        let module = match crate::builtins::modules::load(self, name)? {
-            Some(module) => {
-                self.modules.set_str(&key, Value::Module(module.clone()));
-                Value::Module(module)
-            }
-            None => self.import_file(name, &key, parent.as_ref())?,
-        };
-        if let Some((_, parent, child)) = parent {
-            let child = self.intern(&child);
-            self.set_attr(&parent, &child, module.clone())?;
         }
         Ok(module)
     }
 
-    fn import_file(&mut self, name: &str, key: &Rc<Str>, parent: Option<&(String, Value, String)>) -> Result<Value> {
-        let path_name = self.name(sym::__path__).clone();
-        let (folders, stem) = match parent {
-            None => (self.host.module_path.clone(), name.to_owned()),
-            Some((parent_name, parent, child)) => match self.get_attr_opt(parent, &path_name)? {
-                Some(path) => {
-                    let items = self.collect(&path)?;
-                    let folders = items.iter().filter_map(|v| v.as_str()).map(|s| PathBuf::from(s.as_str())).collect();
-                    (folders, child.clone())
-                }
-                None => {
-                    let message = format!("No module named '{name}'; '{parent_name}' is not a package");
-                    return Err(self.module_not_found(name, message));
-                }
-            },
-        };
-        let mut portions = Vec::new();
-        for folder in folders {
-            if (self.host.is_module_folder)(&folder.join(&stem)) {
-                portions.push(Value::string(folder.join(&stem).display().to_string()));
-            }
-            for (file, is_package) in [
-                (folder.join(&stem).join("__init__.aio"), true),
-                (folder.join(&stem).join("__init__.py"), true),
-                (folder.join(format!("{stem}.aio")), false),
-                (folder.join(format!("{stem}.py")), false),
-            ] {
-                let Ok(bytes) = (self.host.read_module)(&file) else { continue };
-                let shown = file.display().to_string();
-                let text = crate::syntax::decode(&bytes, &shown).map_err(|d| self.syntax_error(&d))?;
-                let source = Source::new(&shown, &text);
-                let module = self.new_module(name, None);
-                module.dict.set_str(&self.name(sym::__file__).clone(), Value::str(&shown));
-                let package = if is_package { name } else { name.rsplit_once('.').map_or("", |(p, _)| p) };
-                module.dict.set_str(&self.name(sym::__package__).clone(), Value::str(package));
-                if is_package {
-                    let here = file.parent().map(|p| p.display().to_string()).unwrap_or_default();
-                    module.dict.set_str(&path_name, Value::list(vec![Value::string(here)]));
-                }
-                let value = Value::Module(module.clone());
+    fn find_and_load(&mut self, name: &str, key: &Rc<Str>, path: &Value) -> Result<Value> {
+        let meta_path = self.intern("meta_path");
+        if self.sys_attr(&meta_path).is_some() {
+            let machinery = self.import_builtin("importlib.machinery")?;
+            let load = self.intern("_find_and_load");
+            let load = self.get_attr(&machinery, &load)?;
+            return self.call(&load, &[Value::Str(key.clone()), path.clone()]);
+        }
+        match self.find_module(name, path)? {
+            Some(found) => self.load_found(name, key, found),
+            None => Err(self.module_not_found(name, format!("No module named '{name}'"))),
+        }
+    }
+
+    /// Loads what was found and leaves it in `sys.modules`, unless that fails.
+    fn load_found(&mut self, name: &str, key: &Rc<Str>, found: Found) -> Result<Value> {
+        let (file, is_package, bytes) = match found {
+            Found::Builtin => return self.import_builtin(name),
+            Found::File(file, is_package, bytes) => (file, is_package, bytes),
+            Found::Folders(portions) => {
+                let module = self.file_module(name, Some(name));
+                module.dict.set_str(&self.name(sym::__file__).clone(), Value::None);
+                module.dict.set_str(&self.name(sym::__path__).clone(), Value::list(portions));
+                let value = Value::Module(module);
                 self.modules.set_str(key, value.clone());
-                self.importing.push(key.clone());
-                let result = self.run_source(&source, &module.dict);
-                self.importing.pop();
-                if let Err(error) = result {
-                    self.modules.remove_str(key);
-                    return Err(error);
-                }
-                return Ok(self.modules.get_str(key).unwrap_or(value));
+                return Ok(value);
+            }
+        };
+        let shown = file.display().to_string();
+        let module = self.file_module(name, is_package.then_some(name));
+        if is_package {
+            let here = file.parent().map(|p| p.display().to_string()).unwrap_or_default();
+            module.dict.set_str(&self.name(sym::__path__).clone(), Value::list(vec![Value::string(here)]));
+        }
+        module.dict.set_str(&self.name(sym::__file__).clone(), Value::str(&shown));
+        let value = Value::Module(module.clone());
+        self.modules.set_str(key, value.clone());
+        self.importing.push(key.clone());
+        let result = self.run_module(&bytes, &shown, &module.dict);
+        self.importing.pop();
+        match result {
+            Ok(_) => Ok(self.modules.get_str(key).unwrap_or(value)),
+            Err(error) => {
+                self.modules.remove_str(key);
+                Err(error)
             }
         }
-        if portions.is_empty() {
-            return Err(self.module_not_found(name, format!("No module named '{name}'")));
-        }
-        // A namespace package: folders without a module of their own.
+    }
+
+    /// A module whose `__spec__` and `__loader__` are made when asked for.
+    fn file_module(&mut self, name: &str, package: Option<&str>) -> Rc<Module> {
         let module = self.new_module(name, None);
-        module.dict.set_str(&self.name(sym::__package__).clone(), Value::str(name));
-        module.dict.set_str(&path_name, Value::list(portions));
+        self.unmade_spec(&module);
+        let package = package.unwrap_or_else(|| name.rsplit_once('.').map_or("", |(p, _)| p));
+        module.dict.set_str(&self.name(sym::__package__).clone(), Value::str(package));
+        module
+    }
+
+    fn unmade_spec(&mut self, module: &Module) {
+        for made in [sym::__loader__, sym::__spec__] {
+            module.dict.remove_str(&self.name(made).clone());
+        }
+    }
+
+    /// Runs the bytes of a source file in a module's namespace.
+    pub fn run_module(&mut self, bytes: &[u8], shown: &str, globals: &Rc<Dict>) -> Result<Value> {
+        let builtins = self.name(sym::__builtins__).clone();
+        if globals.get_str(&builtins).is_none() {
+            globals.set_str(&builtins, Value::Dict(self.builtins.clone()));
+        }
+        let text = crate::syntax::decode(bytes, shown).map_err(|d| self.syntax_error(&d))?;
+        self.run_source(&Source::new(shown, &text), globals)
+    }
+
+    /// A built-in module by its full name, whatever stands on `sys.path`.
+    pub fn import_builtin(&mut self, name: &str) -> Result<Value> {
+        let key = self.intern(name);
+        if let Some(module) = self.modules.get_str(&key) {
+            return Ok(module);
+        }
+        if let Some((parent, _)) = name.rsplit_once('.') {
+            self.import_builtin(parent)?;
+        }
+        let Some(module) = crate::builtins::modules::load(self, name)? else {
+            return Err(self.module_not_found(name, format!("No module named '{name}'")));
+        };
+        self.unmade_spec(&module);
         let value = Value::Module(module);
-        self.modules.set_str(key, value.clone());
+        self.modules.set_str(&key, value.clone());
+        if let Some((parent, child)) = name.rsplit_once('.') {
+            let (parent, child) = (self.intern(parent), self.intern(child));
+            if let Some(parent) = self.modules.get_str(&parent) {
+                self.set_attr(&parent, &child, value.clone())?;
+            }
+        }
         Ok(value)
+    }
+
+    /// Where a module is: a built-in one, or below one of the folders in `path`, of those in `sys.path` if it is `None`.
+    pub fn find_module(&mut self, name: &str, path: &Value) -> Result<Option<Found>> {
+        let is_builtin = crate::builtins::modules::exists(name);
+        if is_builtin && (!path.is_none() || ALWAYS_BUILTIN.contains(&name) || self.in_library()) {
+            return Ok(Some(Found::Builtin));
+        }
+        let stem = name.rsplit_once('.').map_or(name, |(_, child)| child);
+        if is_builtin {
+            // A neighbour of the name of a module that comes with Python hides it, as there; not so an `.aio` file: its
+            // author meant no Python module.
+            for folder in self.search_path(path)? {
+                if let Some(file) = self.file_in(&folder, stem, "py") {
+                    return Ok(Some(file));
+                }
+            }
+            return Ok(Some(Found::Builtin));
+        }
+        let mut portions = Vec::new();
+        for folder in self.search_path(path)? {
+            let inner = folder.join(stem);
+            if let Some(file) = self.file_in(&folder, stem, "aio").or_else(|| self.file_in(&folder, stem, "py")) {
+                return Ok(Some(file));
+            }
+            if (self.host.is_module_folder)(&inner) {
+                portions.push(Value::string(inner.display().to_string()));
+            }
+        }
+        Ok(if portions.is_empty() { None } else { Some(Found::Folders(portions)) })
+    }
+
+    /// Whether the code that imports is the library's own.
+    fn in_library(&self) -> bool {
+        let code = self.calls.last().and_then(|site| self.code_by_id(site.code));
+        code.is_some_and(|code| code.source.library)
+    }
+
+    fn file_in(&mut self, folder: &Path, stem: &str, suffix: &str) -> Option<Found> {
+        let init = folder.join(stem).join(format!("__init__.{suffix}"));
+        if let Ok(bytes) = (self.host.read_module)(&init) {
+            return Some(Found::File(init, true, bytes));
+        }
+        let file = folder.join(format!("{stem}.{suffix}"));
+        (self.host.read_module)(&file).ok().map(|bytes| Found::File(file, false, bytes))
+    }
+
+    fn search_path(&mut self, path: &Value) -> Result<Vec<PathBuf>> {
+        let path = if path.is_none() {
+            let name = self.intern("path");
+            match self.sys_attr(&name) {
+                Some(path) => path,
+                None => return Ok(self.host.module_path.clone()),
+            }
+        } else {
+            path.clone()
+        };
+        let entries = self.collect(&path)?;
+        Ok(entries.iter().filter_map(|entry| entry.as_str()).map(|entry| PathBuf::from(entry.as_str())).collect())
+    }
+
+    /// A name in `sys`, if that was imported and has it by now.
+    fn sys_attr(&mut self, name: &Rc<Str>) -> Option<Value> {
+        let sys = self.intern("sys");
+        match self.modules.get_str(&sys)?.unwrapped() {
+            Value::Module(sys) => sys.dict.get_str(name),
+            _ => None,
+        }
     }
 
     /// Runs a module's source in a namespace.
@@ -135,7 +283,7 @@ impl Vm {
     }
 
     #[cold]
-    fn module_not_found(&mut self, name: &str, message: String) -> crate::object::Error {
+    fn module_not_found(&mut self, name: &str, message: String) -> Error {
         let class = self.types.ModuleNotFoundError.clone();
         let error = self.error(&class, message);
         self.set_exception_attr(&error, sym::name, Value::str(name));
@@ -144,12 +292,10 @@ impl Vm {
 
     /// The absolute name of a relative import.
     fn resolve_relative(&mut self, globals: &Dict, name: &str, level: u32) -> Result<String> {
-        let package = match globals.get_str(&self.name(sym::__package__).clone()) {
-            Some(Value::Str(package)) if !package.is_empty() => package,
-            _ => {
-                return Err(self.import_error("attempted relative import with no known parent package"));
-            }
-        };
+        let package = self.package_of(globals)?;
+        if package.is_empty() {
+            return Err(self.import_error("attempted relative import with no known parent package"));
+        }
         let mut base = package.as_str();
         for _ in 1..level {
             match base.rsplit_once('.') {
@@ -160,22 +306,129 @@ impl Vm {
         Ok(if name.is_empty() { base.to_owned() } else { format!("{base}.{name}") })
     }
 
-    /// `import a.b.c`: the top module, or the last with `as`.
-    pub fn import_name(&mut self, name: &str, want_last: bool) -> Result<Value> {
-        let module = self.import_module(name)?;
-        if want_last {
-            return Ok(module);
+    /// The package that relative imports in a namespace start from.
+    fn package_of(&mut self, globals: &Dict) -> Result<Rc<Str>> {
+        match globals.get_str(&self.name(sym::__package__).clone()) {
+            Some(Value::None) | None => {}
+            Some(package) => {
+                let text = package.as_str().cloned();
+                return text.ok_or_else(|| self.type_error("package must be a string"));
+            }
         }
-        match name.split_once('.') {
-            None => Ok(module),
-            Some((top, _)) => self.import_module(top),
+        if let Some(spec) = globals.get_str(&self.name(sym::__spec__).clone()).filter(|spec| !spec.is_none()) {
+            let parent = self.intern("parent");
+            let parent = self.get_attr(&spec, &parent)?;
+            let text = parent.as_str().cloned();
+            return text.ok_or_else(|| self.type_error("__spec__.parent must be a string"));
+        }
+        let name = self.name(sym::__name__).clone();
+        match globals.get_str(&name) {
+            Some(Value::Str(text)) if globals.get_str(&self.name(sym::__path__).clone()).is_some() => Ok(text),
+            Some(Value::Str(text)) => Ok(Rc::new(Str::new(text.rsplit_once('.').map_or("", |(parent, _)| parent)))),
+            Some(_) => Err(self.type_error("__name__ must be a string")),
+            None => Err(self.key_error(Value::str("'__name__' not in globals"))),
         }
     }
 
-    /// The module that `from name import ...` takes names from.
-    pub fn import_from_module(&mut self, globals: &Dict, name: &str, level: u32) -> Result<Value> {
-        let name = if level > 0 { self.resolve_relative(globals, name, level)? } else { name.to_owned() };
-        self.import_module(&name)
+    /// What an import statement does: calls `__import__`, whoever that is.
+    pub fn import_name(
+        &mut self,
+        globals: &Rc<Dict>,
+        name: &str,
+        from_list: Option<&[Value]>,
+        level: u32,
+    ) -> Result<Value> {
+        let key = self.name(sym::__import__).clone();
+        match self.builtins.get_str(&key) {
+            Some(Value::Native(native)) if native.name.as_str() == key.as_str() => {
+                self.import_plain(globals, name, from_list, level)
+            }
+            // What the library needs for itself shows to no script.
+            _ if self.in_library() => self.import_plain(globals, name, from_list, level),
+            Some(function) => {
+                let names = from_list.map_or(Value::None, |names| Value::tuple(names.to_vec()));
+                let globals = Value::Dict(globals.clone());
+                let code = self.calls.last().and_then(|site| self.code_by_id(site.code));
+                let in_module = code.is_some_and(|code| code.kind == CodeKind::Module);
+                let locals = if in_module { globals.clone() } else { Value::None };
+                self.call(&function, &[Value::str(name), globals, locals, names, Value::Int(level.into())])
+            }
+            None => Err(self.import_error("__import__ not found")),
+        }
+    }
+
+    /// What `__import__` does by itself: the top module of the name, or if names are wanted from it the last one.
+    pub fn import_plain(
+        &mut self,
+        globals: &Rc<Dict>,
+        name: &str,
+        from_list: Option<&[Value]>,
+        level: u32,
+    ) -> Result<Value> {
+        let full = if level > 0 { Some(self.resolve_relative(globals, name, level)?) } else { None };
+        let full = full.as_deref().unwrap_or(name);
+        if full.is_empty() {
+            return Err(self.value_error("Empty module name"));
+        }
+        let module = self.import_module(full)?;
+        if let Some(names) = from_list {
+            self.import_submodules(&module, names, false)?;
+            return Ok(module);
+        }
+        let Some(first) = name.find('.') else { return Ok(module) };
+        // `import .a.b` is no statement, but `__import__('a.b', globals(), level=1)` is a call.
+        let top = &full[..full.len() - (name.len() - first)];
+        self.import_module(top)
+    }
+
+    /// Imports the submodules of a package among the names wanted from it.
+    fn import_submodules(&mut self, module: &Value, names: &[Value], from_all: bool) -> Result<()> {
+        let path = self.name(sym::__path__).clone();
+        if names.is_empty() || self.get_attr_opt(module, &path)?.is_none() {
+            return Ok(());
+        }
+        let own = self.name(sym::__name__).clone();
+        let own = self.get_attr_opt(module, &own)?.and_then(|name| name.as_str().cloned()).unwrap_or_default();
+        for name in names {
+            let Some(name) = name.as_str().cloned() else {
+                let found = self.type_name(name);
+                let place = if from_all { format!("{}.__all__", own.as_str()) } else { "``from list''".to_owned() };
+                return Err(self.type_error(format!("Item in {place} must be str, not {}", found.as_str())));
+            };
+            if name.as_str() == "*" {
+                let all = self.name(sym::__all__).clone();
+                if let (false, Some(all)) = (from_all, self.get_attr_opt(module, &all)?) {
+                    let all = self.collect(&all)?;
+                    self.import_submodules(module, &all, true)?;
+                }
+                continue;
+            }
+            let name = self.intern_str(&name);
+            if self.get_attr_opt(module, &name)?.is_some() {
+                continue;
+            }
+            let full = format!("{}.{}", own.as_str(), name.as_str());
+            if let Err(error) = self.import_module(&full) {
+                let missing = self.exception_attr(&error.0, sym::name);
+                let is_it = missing.as_ref().and_then(|name| name.as_str()).is_some_and(|name| name.as_str() == full);
+                let full = self.intern(&full);
+                let halted = self.modules.get_str(&full).is_some();
+                if !error.is(&self.types.ModuleNotFoundError) || !is_it || halted {
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `import a.b.c as x`: from the top module to the last one.
+    pub fn import_last(&mut self, top: Value, name: &str) -> Result<Value> {
+        let mut module = top;
+        for part in name.split('.').skip(1) {
+            let part = self.intern(part);
+            module = self.import_from(&module, &part)?;
+        }
+        Ok(module)
     }
 
     /// `from module import name`.
@@ -183,53 +436,133 @@ impl Vm {
         if let Some(found) = self.get_attr_opt(module, name)? {
             return Ok(found);
         }
-        let Value::Module(m) = module else { return Err(self.attribute_error(module, name)) };
-        let module_name = m.name.borrow().clone();
-        if m.dict.get_str(&self.name(sym::__path__).clone()).is_some() {
-            let full = format!("{}.{}", module_name.as_str(), name.as_str());
-            match self.import_module(&full) {
-                Ok(found) => return Ok(found),
-                Err(e) if e.is(&self.types.ModuleNotFoundError) => {}
-                Err(e) => return Err(e),
+        let own = self.name(sym::__name__).clone();
+        let own = self.get_attr_opt(module, &own)?.and_then(|name| name.as_str().cloned());
+        if let Some(own) = &own {
+            let full = self.intern(&format!("{}.{}", own.as_str(), name.as_str()));
+            if let Some(found) = self.modules.get_str(&full) {
+                return Ok(found);
             }
         }
-        let file = m.dict.get_str(&self.name(sym::__file__).clone());
+        let file = self.name(sym::__file__).clone();
+        let file = self.get_attr_opt(module, &file)?.filter(|file| file.as_str().is_some());
         let origin = match &file {
             Some(Value::Str(file)) => file.as_str().to_owned(),
             _ => "unknown location".to_owned(),
         };
-        let error = if self.importing.iter().any(|running| running.as_str() == module_name.as_str()) {
+        let shown = own.as_ref().map_or("<unknown module name>", |own| own.as_str());
+        let name_shown = name.as_str();
+        let error = if self.is_initializing(shown) {
             self.import_error(format!(
-                "cannot import name '{}' from partially initialized module '{}' (most likely due to a circular import) \
-                 ({origin})",
-                name.as_str(),
-                module_name.as_str()
+                "cannot import name '{name_shown}' from partially initialized module '{shown}' (most likely due to a \
+                 circular import) ({origin})"
             ))
         } else {
-            self.import_error(format!(
-                "cannot import name '{}' from '{}' ({origin})",
-                name.as_str(),
-                module_name.as_str()
-            ))
+            self.import_error(format!("cannot import name '{name_shown}' from '{shown}' ({origin})"))
         };
-        self.set_exception_attr(&error, sym::name, Value::Str(module_name));
-        let from = self.intern("name_from");
-        let root = error.class().root_shape.clone();
-        error.0.attrs.borrow_mut().set(&root, &from, Value::Str(name.clone()));
+        self.set_exception_attr(&error, sym::name, own.map_or(Value::None, Value::Str));
+        self.set_exception_attr(&error, sym::path, file.unwrap_or(Value::None));
+        self.set_exception_attr(&error, sym::name_from, Value::Str(name.clone()));
         Err(error)
+    }
+
+    /// Whether a module's file is still running.
+    pub fn is_initializing(&self, name: &str) -> bool {
+        self.importing.iter().any(|running| running.as_str() == name)
+    }
+
+    /// What is wrong with `module.name`, in the words for where the module comes from.
+    #[cold]
+    pub fn module_attribute_message(&mut self, module: &Rc<Module>, name: &Rc<Str>) -> String {
+        let of = module.name.borrow().clone();
+        let file = module.dict.get_str(&self.name(sym::__file__).clone());
+        let file = file.as_ref().and_then(|file| file.as_str()).map(|file| file.as_str());
+        let initializing = self.is_initializing(&of);
+        if let Some(file) = file {
+            // The folder whose modules hide others is that of the script.
+            let hides = Path::new(file).parent().is_some_and(|folder| {
+                let folder = if file.contains("__init__.") { folder.parent().unwrap_or(folder) } else { folder };
+                self.host.module_path.first().is_some_and(|first| first == folder)
+            });
+            if hides && crate::builtins::modules::is_of_python(&of) {
+                return format!(
+                    "module '{of}' has no attribute '{name}' (consider renaming '{file}' since it has the same name as \
+                     the standard library module named '{of}' and the import system gives it precedence)"
+                );
+            }
+            if initializing && hides {
+                return format!(
+                    "module '{of}' has no attribute '{name}' (consider renaming '{file}' if it has the same name as a \
+                     third-party module you intended to import)"
+                );
+            }
+            if initializing {
+                return format!(
+                    "partially initialized module '{of}' from '{file}' has no attribute '{name}' (most likely due to a \
+                     circular import)"
+                );
+            }
+        }
+        if self.is_initializing(&format!("{of}.{name}")) {
+            return format!("cannot access submodule '{name}' of module '{of}' (most likely due to a circular import)");
+        }
+        format!("module '{of}' has no attribute '{name}'")
+    }
+
+    /// `__spec__` or `__loader__` of a module that has none yet.
+    #[cold]
+    pub fn module_spec(&mut self, module: &Rc<Module>, name: &Rc<Str>) -> Result<Option<Value>> {
+        let key = self.intern_str(&module.name.borrow().clone());
+        let imported = matches!(self.modules.get_str(&key), Some(Value::Module(known)) if Rc::ptr_eq(&known, module));
+        if !imported || !["__spec__", "__loader__"].contains(&name.as_str()) {
+            return Ok(None);
+        }
+        let machinery = self.import_builtin("importlib.machinery")?;
+        let describe = self.intern("_describe");
+        let describe = self.get_attr(&machinery, &describe)?;
+        self.call(&describe, &[Value::Module(module.clone())])?;
+        Ok(module.dict.get_str(name))
+    }
+
+    /// [`Vm::module_spec`] by a bare name in the module's own code.
+    #[cold]
+    pub fn namespace_spec(&mut self, globals: &Rc<Dict>, name: &Rc<Str>) -> Result<Option<Value>> {
+        let own = self.name(sym::__name__).clone();
+        let Some(Value::Str(own)) = globals.get_str(&own) else { return Ok(None) };
+        let own = self.intern_str(&own);
+        match self.modules.get_str(&own) {
+            Some(Value::Module(module)) if Rc::ptr_eq(&module.dict, globals) => self.module_spec(&module, name),
+            _ => Ok(None),
+        }
     }
 
     /// The names that `from module import *` takes.
     pub fn star_names(&mut self, module: &Value) -> Result<Vec<(Rc<Str>, Value)>> {
-        let Value::Module(m) = module else { return Ok(Vec::new()) };
         let all = self.name(sym::__all__).clone();
-        let names: Vec<Rc<Str>> = match self.get_attr_opt(module, &all)? {
-            Some(list) => self.collect(&list)?.iter().filter_map(|v| v.as_str().cloned()).collect(),
-            None => m.dict.keys().iter().filter_map(|k| k.as_str().cloned()).filter(|k| !k.starts_with('_')).collect(),
+        let (names, from_all) = match self.get_attr_opt(module, &all)? {
+            Some(list) => (self.collect(&list)?, true),
+            None => {
+                let dict = self.name(sym::__dict__).clone();
+                let Some(dict) = self.get_attr_opt(module, &dict)? else {
+                    return Err(self.import_error("from-import-* object has no __dict__ and no __all__"));
+                };
+                (self.collect(&dict)?, false)
+            }
         };
         let mut found = Vec::new();
         for name in names {
-            let name = self.intern_str(&name);
+            let Some(name) = name.as_str() else {
+                let own = self.name(sym::__name__).clone();
+                let own = self.get_attr(module, &own)?;
+                let (own, kind) = (self.str(&own)?, self.type_name(&name));
+                let place = if from_all { "Item in" } else { "Key in" };
+                let from = if from_all { "__all__" } else { "__dict__" };
+                return Err(self.type_error(format!("{place} {own}.{from} must be str, not {kind}")));
+            };
+            if !from_all && name.starts_with('_') {
+                continue;
+            }
+            let name = self.intern_str(name);
             let value = self.get_attr(module, &name)?;
             found.push((name, value));
         }

@@ -19,6 +19,12 @@ pub struct Str {
     interned: Cell<bool>,
 }
 
+impl std::fmt::Display for Str {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 impl Str {
     pub fn new(text: impl Into<CompactString>) -> Str {
         Str { text: text.into(), count: Cell::new(u32::MAX), hash: Cell::new(0), interned: Cell::new(false) }

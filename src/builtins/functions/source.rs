@@ -206,13 +206,10 @@ fn import(vm: &mut Vm, args: &[Value]) -> Result {
         level @ 0.. => level.min(1000) as u32,
         _ => return Err(vm.value_error("level must be >= 0")),
     };
-    let want_last = vm.truth(from_list)?;
-    if level > 0 {
-        let globals = globals.as_dict().cloned().unwrap_or_default();
-        return vm.import_from_module(&globals, name.as_str(), level);
-    }
-    if name.is_empty() {
-        return Err(vm.value_error("Empty module name"));
-    }
-    vm.import_name(name.as_str(), want_last)
+    let globals = match globals {
+        Value::None | Value::Unbound => Rc::default(),
+        given => given.as_dict().cloned().ok_or_else(|| vm.type_error("globals must be a dict"))?,
+    };
+    let names = if vm.truth(from_list)? { Some(vm.collect(from_list)?) } else { None };
+    vm.import_plain(&globals, name.as_str(), names.as_deref(), level)
 }

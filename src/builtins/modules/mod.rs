@@ -8,6 +8,7 @@ pub mod support;
 mod collections;
 mod functools;
 mod gc;
+mod importlib;
 mod itertools;
 mod math;
 mod operator;
@@ -71,6 +72,7 @@ const MODULES: &[Spec] = &[
         page!("collections_namedtuple", "namedtuple"),
         page!("collections_counter", "Counter"),
         page!("collections_user", "ChainMap", "UserDict", "UserList", "UserString"),
+        Page { text: "import collections.abc as _abc", names: &["abc"] },
     ]),
     rust("collections.abc", &[]).with(collections::setup_abc).and(&[page!("collections_abc")]),
     rust("contextlib", &[]).and(&[page!("contextlib")]),
@@ -91,6 +93,9 @@ const MODULES: &[Spec] = &[
         page!("io_buffers", "BufferedReader", "BufferedWriter", "BufferedRandom", "BufferedRWPair", "TextIOWrapper"),
     ]),
     rust("importlib", &[]).and(&[page!("importlib")]),
+    rust("importlib.abc", &[]).and(&[page!("importlib_abc")]),
+    rust("importlib.machinery", importlib::FUNCTIONS).and(&[page!("importlib_machinery")]),
+    rust("importlib.util", &[]).and(&[page!("importlib_util")]),
     rust("itertools", &[]).with(itertools::setup),
     rust("keyword", &[]).and(&[page!("keyword")]),
     rust("math", math::FUNCTIONS).with(math::setup),
@@ -119,7 +124,7 @@ const MODULES: &[Spec] = &[
         ),
         page!("re_rest", "PatternError", "error", "Scanner", "_IndexError"),
     ]),
-    rust("sys", sys::FUNCTIONS).with(sys::setup),
+    rust("sys", sys::FUNCTIONS).with(sys::setup).and(&[page!("sys_meta_path", "meta_path")]),
     rust("time", time::FUNCTIONS).with(time::setup),
     rust("typing", &[]).and(&[
         page!("typing"),
@@ -253,6 +258,16 @@ fn load_page(vm: &mut Vm, module: &Rc<Module>, name: &Rc<Str>) -> Result<Option<
     vm.load_library(&of, page.text, &module.dict)?;
     let name = vm.intern_str(name);
     Ok(module.dict.get_str(&name))
+}
+
+/// Whether there is a built-in module of that name.
+pub fn exists(name: &str) -> bool {
+    is_known(name) || name == "contextvars" || crate::asyncio::library::exists(name)
+}
+
+/// Whether Python has a module of that name.
+pub fn is_of_python(name: &str) -> bool {
+    sys::STDLIB.binary_search(&name).is_ok()
 }
 
 /// Whether a name is that of a module worth suggesting.

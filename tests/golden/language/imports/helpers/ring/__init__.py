@@ -1,0 +1,3 @@
+print("ring starts")
+from . import inner
+print("ring is done")
