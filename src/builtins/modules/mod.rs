@@ -5,9 +5,11 @@
 
 pub mod support;
 
+mod bisect;
 mod collections;
 mod functools;
 mod gc;
+mod heapq;
 mod importlib;
 mod itertools;
 mod math;
@@ -68,6 +70,7 @@ macro_rules! page {
 /// Every module that `import` finds without a file.
 const MODULES: &[Spec] = &[
     rust("abc", &[]).and(&[page!("abc")]),
+    rust("bisect", bisect::FUNCTIONS),
     rust("collections", collections::FUNCTIONS).with(collections::setup).and(&[
         page!("collections_namedtuple", "namedtuple"),
         page!("collections_counter", "Counter"),
@@ -76,6 +79,8 @@ const MODULES: &[Spec] = &[
     ]),
     rust("collections.abc", &[]).with(collections::setup_abc).and(&[page!("collections_abc")]),
     rust("contextlib", &[]).and(&[page!("contextlib")]),
+    rust("copy", &[]).and(&[page!("copy")]),
+    rust("copyreg", &[]).and(&[page!("copyreg")]),
     rust("dataclasses", &[]).and(&[page!("dataclasses")]),
     rust("enum", &[]).and(&[page!("enum")]),
     rust("functools", functools::FUNCTIONS).with(functools::setup).and(&[page!(
@@ -87,6 +92,7 @@ const MODULES: &[Spec] = &[
         "singledispatchmethod"
     )]),
     rust("gc", gc::FUNCTIONS).with(gc::setup),
+    rust("heapq", heapq::FUNCTIONS).and(&[page!("heapq", "merge", "nsmallest", "nlargest")]),
     rust("io", sys::streams::IO_FUNCTIONS).and(&[
         page!("io"),
         page!("io_abc", "IOBase", "RawIOBase", "BufferedIOBase", "TextIOBase"),
@@ -124,7 +130,13 @@ const MODULES: &[Spec] = &[
         ),
         page!("re_rest", "PatternError", "error", "Scanner", "_IndexError"),
     ]),
+    rust("string", &[]).and(&[
+        page!("string"),
+        page!("string_template", "Template"),
+        page!("string_formatter", "Formatter"),
+    ]),
     rust("sys", sys::FUNCTIONS).with(sys::setup).and(&[page!("sys_meta_path", "meta_path")]),
+    rust("textwrap", &[]).and(&[page!("textwrap")]),
     rust("time", time::FUNCTIONS).with(time::setup),
     rust("typing", &[]).and(&[
         page!("typing"),

@@ -9,7 +9,7 @@ use crate::machine::attr::own_attr;
 use crate::machine::classes::{object_init, object_new};
 use crate::machine::display;
 use crate::object::class::{Payload, slot_name};
-use crate::object::native::{Row, attribute, class_method, method, static_method};
+use crate::object::native::{NativeCall, Row, attribute, class_method, method, static_method};
 use crate::object::{Class, Dict, Result, Str, Value};
 use crate::symbol::sym;
 
@@ -163,6 +163,14 @@ fn reduce(vm: &mut Vm, args: &[Value]) -> Result {
     if !plain && !matches!(this.unwrapped(), Value::List(_) | Value::Dict(_) | Value::Set(_)) {
         return Err(vm.type_error(format!("cannot pickle '{}' object", class.name.borrow().as_str())));
     }
+    if let Value::Set(_) | Value::ByteArray(_) = this.unwrapped() {
+        let items = match this.unwrapped() {
+            Value::Set(_) => Value::list(vm.collect(this.unwrapped())?),
+            inner => Value::bytes(crate::machine::sequence::bytes_of(inner).unwrap_or_default()),
+        };
+        let state = vm.call_method(this, sym::__getstate__, &[])?;
+        return Ok(Value::tuple([Value::Class(class), Value::tuple([items]), state]));
+    }
     let new = vm.name(sym::__new__).clone();
     let new = vm.get_attr(&Value::Class(class.clone()), &new)?;
     let mut arguments = vec![Value::Class(class)];
@@ -186,10 +194,11 @@ fn reduce(vm: &mut Vm, args: &[Value]) -> Result {
     Ok(Value::tuple([new, Value::tuple(arguments), state, items, pairs]))
 }
 
-/// A `__reduce__` that a script defines, or the one above.
+/// The `__reduce__` of the class, which may be the one above.
 fn reduce_ex(vm: &mut Vm, args: &[Value]) -> Result {
-    match vm.call_script(&args[0], sym::__reduce__, &[])? {
-        Some(result) => Ok(result),
+    match vm.lookup_special(&args[0], sym::__reduce__) {
+        Some(Value::Native(native)) if std::ptr::fn_addr_eq(native.call, reduce as NativeCall) => reduce(vm, args),
+        Some(_) => vm.call_method(&args[0], sym::__reduce__, &[]),
         None => reduce(vm, args),
     }
 }

@@ -1,0 +1,118 @@
+//! `heapq`: a list as a binary heap, smallest item first.
+//!
+//! A comparison may run script code, so nothing is borrowed during one and the length is looked at afterwards.
+
+use std::rc::Rc;
+
+use crate::machine::Vm;
+use crate::object::native::{Row, native};
+use crate::object::{Error, List, Result, Value};
+
+pub(super) const FUNCTIONS: &[Row] = &[
+    native("heappush(heap, item, /)", |vm, args| {
+        let heap = list(vm, &args[0])?;
+        heap.push(args[1].clone());
+        let last = heap.len() - 1;
+        rise(vm, &heap, 0, last, false)?;
+        Ok(Value::None)
+    }),
+    native("heappop(heap, /)", |vm, args| pop(vm, &args[0], false)),
+    native("heapreplace(heap, item, /)", |vm, args| replace(vm, args, false)),
+    native("heappushpop(heap, item, /)", |vm, args| {
+        let heap = list(vm, &args[0])?;
+        match heap.get(0) {
+            Some(first) if vm.less(&first, &args[1])? => replace(vm, args, false),
+            _ => Ok(args[1].clone()),
+        }
+    }),
+    native("heapify(heap, /)", |vm, args| heapify(vm, &args[0], false)),
+    native("_heappop_max(heap, /)", |vm, args| pop(vm, &args[0], true)),
+    native("_heapreplace_max(heap, item, /)", |vm, args| replace(vm, args, true)),
+    native("_heapify_max(heap, /)", |vm, args| heapify(vm, &args[0], true)),
+];
+
+fn list(vm: &mut Vm, value: &Value) -> Result<Rc<List>> {
+    match value.as_list() {
+        Some(list) => Ok(list.clone()),
+        None => {
+            let name = vm.type_name(value);
+            Err(vm.type_error(format!("heap argument must be a list, not {}", name.as_str())))
+        }
+    }
+}
+
+#[cold]
+fn changed(vm: &mut Vm) -> Error {
+    vm.runtime_error("list changed size during iteration")
+}
+
+/// Whether `a` belongs above `b`.
+fn above(vm: &mut Vm, a: &Value, b: &Value, max: bool) -> Result<bool> {
+    if max { vm.less(b, a) } else { vm.less(a, b) }
+}
+
+/// Compares two places of the list, which must not change meanwhile.
+fn above_at(vm: &mut Vm, heap: &List, a: usize, b: usize, max: bool) -> Result<bool> {
+    let len = heap.len();
+    let (Some(one), Some(other)) = (heap.get(a), heap.get(b)) else { return Err(changed(vm)) };
+    let result = above(vm, &one, &other, max)?;
+    if heap.len() == len { Ok(result) } else { Err(changed(vm)) }
+}
+
+/// Moves the item at `at` up to where it belongs, not above `top`.
+fn rise(vm: &mut Vm, heap: &List, top: usize, mut at: usize, max: bool) -> Result<()> {
+    while at > top {
+        let parent = (at - 1) / 2;
+        if !above_at(vm, heap, at, parent, max)? {
+            break;
+        }
+        heap.items.borrow_mut().swap(at, parent);
+        at = parent;
+    }
+    Ok(())
+}
+
+/// Moves the item at `top` down: first to a leaf along the smaller children, then up again, which compares less.
+fn sink(vm: &mut Vm, heap: &List, top: usize, max: bool) -> Result<()> {
+    let len = heap.len();
+    let mut at = top;
+    while 2 * at + 1 < len {
+        let mut child = 2 * at + 1;
+        if child + 1 < len && !above_at(vm, heap, child, child + 1, max)? {
+            child += 1;
+        }
+        heap.items.borrow_mut().swap(at, child);
+        at = child;
+    }
+    rise(vm, heap, top, at, max)
+}
+
+fn pop(vm: &mut Vm, heap: &Value, max: bool) -> Result<Value> {
+    let heap = list(vm, heap)?;
+    let last = heap.items.borrow_mut().pop();
+    let Some(last) = last else { return Err(vm.index_error("index out of range")) };
+    if heap.is_empty() {
+        return Ok(last);
+    }
+    let first = std::mem::replace(&mut heap.items.borrow_mut()[0], last);
+    sink(vm, &heap, 0, max)?;
+    Ok(first)
+}
+
+fn replace(vm: &mut Vm, args: &[Value], max: bool) -> Result<Value> {
+    let heap = list(vm, &args[0])?;
+    if heap.is_empty() {
+        return Err(vm.index_error("index out of range"));
+    }
+    let first = std::mem::replace(&mut heap.items.borrow_mut()[0], args[1].clone());
+    sink(vm, &heap, 0, max)?;
+    Ok(first)
+}
+
+fn heapify(vm: &mut Vm, heap: &Value, max: bool) -> Result<Value> {
+    let heap = list(vm, heap)?;
+    for at in (0..heap.len() / 2).rev() {
+        sink(vm, &heap, at, max)?;
+    }
+    Ok(Value::None)
+}
