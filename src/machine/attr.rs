@@ -440,21 +440,13 @@ impl Vm {
             },
             (Descriptor::StaticMethod(func), _) => Ok(func.clone()),
             (_, None) => Ok(attr.clone()),
-            (Descriptor::Property(property), Some(this)) => match property.get.given() {
-                Some(get) => self.call(&get.clone(), std::slice::from_ref(this)),
-                None => {
-                    let name = property.name.borrow().clone();
-                    let class_name = class.qualname.borrow().clone();
-                    let message = match name {
-                        Some(name) => {
-                            format!("property '{}' of '{}' object has no getter", name.as_str(), class_name.as_str())
-                        }
-                        None => format!("property of '{}' object has no getter", class_name.as_str()),
-                    };
-                    let error_class = self.types.AttributeError.clone();
-                    Err(self.error(&error_class, message))
+            (Descriptor::Property(property), Some(this)) => {
+                let get = property.parts.borrow().functions[0].clone();
+                match get {
+                    Value::Unbound | Value::None => Err(self.property_lacks("getter", attr, this)),
+                    get => self.call(&get, std::slice::from_ref(this)),
                 }
-            },
+            }
             (Descriptor::GetSet { get, .. }, Some(this)) => get(self, this),
             (Descriptor::Slot { key, class: owner }, Some(this)) => {
                 self.check_owner(owner, slot_name(key), this)?;
@@ -575,6 +567,24 @@ impl Vm {
         Err(self.attribute_error(value, name))
     }
 
+    #[cold]
+    fn property_lacks(&mut self, what: &str, attr: &Value, this: &Value) -> crate::object::Error {
+        let name = self.name(sym::__name__).clone();
+        let named = match self.get_attr_opt(attr, &name) {
+            Ok(Some(name)) => self.repr(&name).map(|name| format!(" {}", name.as_str())),
+            Ok(None) => Ok(String::new()),
+            Err(e) => Err(e),
+        };
+        let class = self.class_of(this).qualname.borrow().clone();
+        match named {
+            Ok(name) => {
+                let error_class = self.types.AttributeError.clone();
+                self.error(&error_class, format!("property{name} of '{}' object has no {what}", class.as_str()))
+            }
+            Err(e) => e,
+        }
+    }
+
     /// Sets or deletes through a data descriptor.
     pub fn set_through(
         &mut self,
@@ -584,21 +594,19 @@ impl Vm {
         name: &Rc<Str>,
         new: Option<Value>,
     ) -> Result<()> {
-        if let Value::Descriptor(descriptor) = attr.unwrapped() {
+        let overridden = |method: Symbol| match attr {
+            Value::Instance(_) => !matches!(self.lookup_special(attr, method), Some(Value::Native(_))),
+            _ => false,
+        };
+        let method = if new.is_some() { sym::__set__ } else { sym::__delete__ };
+        if let (Value::Descriptor(descriptor), false) = (attr.unwrapped(), overridden(method)) {
             match &**descriptor {
                 Descriptor::Property(property) => {
-                    let (func, what) =
-                        if new.is_some() { (&property.set, "setter") } else { (&property.delete, "deleter") };
-                    let Some(func) = func.given().cloned() else {
-                        let shown = property.name.borrow().clone().unwrap_or_else(|| name.clone());
-                        let message = format!(
-                            "property '{}' of '{}' object has no {what}",
-                            shown.as_str(),
-                            class.qualname.borrow().as_str()
-                        );
-                        let error_class = self.types.AttributeError.clone();
-                        return Err(self.error(&error_class, message));
-                    };
+                    let (at, what) = if new.is_some() { (1, "setter") } else { (2, "deleter") };
+                    let func = property.parts.borrow().functions[at].clone();
+                    if func.given().is_none() {
+                        return Err(self.property_lacks(what, attr, value));
+                    }
                     let args: Vec<Value> = [value.clone()].into_iter().chain(new).collect();
                     return self.call(&func, &args).map(drop);
                 }
@@ -629,10 +637,7 @@ impl Vm {
                 Descriptor::ClassMethod(_) | Descriptor::StaticMethod(_) => {}
             }
         }
-        let (method, args) = match new {
-            Some(new) => (sym::__set__, vec![value.clone(), new]),
-            None => (sym::__delete__, vec![value.clone()]),
-        };
+        let args: Vec<Value> = [value.clone()].into_iter().chain(new).collect();
         match self.call_special(attr, method, &args)? {
             Some(_) => Ok(()),
             None => {

@@ -312,24 +312,18 @@ impl Vm {
         self.prepare_namespace(&class)?;
         self.call_mro(&class)?;
         for (key, item) in namespace.pairs() {
-            if matches!(item, Value::Instance(_) | Value::Descriptor(_)) {
-                if let Value::Descriptor(descriptor) = item.unwrapped() {
-                    if let (Descriptor::Property(property), Value::Str(key)) = (&**descriptor, &key) {
-                        property.name.replace(Some(key.clone()));
-                    }
-                }
-                if let Value::Instance(_) = item {
-                    if let Err(error) = self.call_special(&item, sym::__set_name__, &[value.clone(), key.clone()]) {
-                        let note = format!(
-                            "Error calling __set_name__ on '{}' instance {} in '{}'",
-                            self.type_name(&item).as_str(),
-                            self.repr(&key)?.as_str(),
-                            name.as_str()
-                        );
-                        self.call_method(&error.value(), sym::add_note, &[Value::string(note)])?;
-                        return Err(error);
-                    }
-                }
+            if !matches!(item, Value::Instance(_) | Value::Descriptor(_)) {
+                continue;
+            }
+            if let Err(error) = self.call_special(&item, sym::__set_name__, &[value.clone(), key.clone()]) {
+                let note = format!(
+                    "Error calling __set_name__ on '{}' instance {} in '{}'",
+                    self.type_name(&item).as_str(),
+                    self.repr(&key)?.as_str(),
+                    name.as_str()
+                );
+                self.call_method(&error.value(), sym::add_note, &[Value::string(note)])?;
+                return Err(error);
             }
         }
         self.init_subclass(&class, kwargs)?;

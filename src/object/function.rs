@@ -124,10 +124,19 @@ pub type Getter = fn(&mut Vm, &Value) -> Result<Value>;
 /// Called with `Unbound` to delete.
 pub type Setter = fn(&mut Vm, &Value, Value) -> Result<()>;
 
+/// Made empty and filled by `__init__`, which may come again.
+#[derive(Default)]
 pub struct Property {
-    pub get: Value,
-    pub set: Value,
-    pub delete: Value,
-    pub doc: RefCell<Value>,
-    pub name: RefCell<Option<Rc<Str>>>,
+    pub parts: RefCell<PropertyParts>,
+}
+
+#[derive(Clone, Default)]
+pub struct PropertyParts {
+    /// The functions to get, set and delete.
+    pub functions: [Value; 3],
+    pub doc: Value,
+    /// Whether the documentation is the getter's.
+    pub getter_doc: bool,
+    /// What `__set_name__` said.
+    pub name: Value,
 }

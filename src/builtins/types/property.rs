@@ -1,6 +1,5 @@
 //! `property`, `classmethod`, `staticmethod`, `super`, and the descriptors of slots and of computed attributes.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::{new_class, type_::unpack, wrong_receiver};
@@ -8,7 +7,7 @@ use crate::builtins::add_methods;
 use crate::machine::Vm;
 use crate::machine::classes::Super;
 use crate::object::class::{Instance, slot_name};
-use crate::object::function::Property;
+use crate::object::function::{Property, PropertyParts};
 use crate::object::native::{Row, attribute, getter, method, static_method};
 use crate::object::{Class, Descriptor, Result, Str, Value};
 use crate::symbol::{Symbol, sym};
@@ -46,31 +45,30 @@ fn property<'a>(vm: &mut Vm, value: &'a Value, name: &str) -> Result<&'a Propert
 }
 
 const PROPERTY: &[Row] = &[
-    static_method("__new__(cls, *args, **kwargs)", new_property),
-    method("__init__(*args, **kwargs)", |_, _| Ok(Value::None)),
+    static_method("__new__(cls, *args, **kwargs)", |vm, args| {
+        let base = vm.types.property.clone();
+        let class = new_class(vm, &args[0], &base)?;
+        Ok(vm.wrap(&class, Value::Descriptor(Rc::new(Descriptor::Property(Property::default())))))
+    }),
+    method("__init__(fget=None, fset=None, fdel=None, doc=None)", init_property),
     method("getter(fget, /)", |vm, args| with_function(vm, args, 0, "getter")),
     method("setter(fset, /)", |vm, args| with_function(vm, args, 1, "setter")),
     method("deleter(fdel, /)", |vm, args| with_function(vm, args, 2, "deleter")),
     method("__get__(instance, owner=None, /)", get),
     method("__set__(instance, value, /)", |vm, args| set(vm, args, Some(args[2].clone()))),
     method("__delete__(instance, /)", |vm, args| set(vm, args, None)),
-    method("__set_name__(owner, name, /)", |vm, args| {
-        let property = property(vm, &args[0], "__set_name__")?;
-        *property.name.borrow_mut() = args[2].as_str().cloned();
-        Ok(Value::None)
-    }),
-    getter("fget", |vm, this| Ok(Value::option(property(vm, this, "fget")?.get.clone().bound()))),
-    getter("fset", |vm, this| Ok(Value::option(property(vm, this, "fset")?.set.clone().bound()))),
-    getter("fdel", |vm, this| Ok(Value::option(property(vm, this, "fdel")?.delete.clone().bound()))),
-    attribute("__doc__", get_doc, set_doc),
-    attribute("__name__", get_name, |vm, this, new| {
-        let property = property(vm, this, "__name__")?;
-        *property.name.borrow_mut() = new.as_str().cloned();
-        Ok(())
-    }),
+    method("__set_name__(owner, name, /)", |vm, args| change_part(vm, &args[0], |parts| &mut parts.name, args[2].clone())),
+    getter("fget", |vm, this| part(vm, this, |parts| &parts.functions[0])),
+    getter("fset", |vm, this| part(vm, this, |parts| &parts.functions[1])),
+    getter("fdel", |vm, this| part(vm, this, |parts| &parts.functions[2])),
+    attribute(
+        "__doc__",
+        |vm, this| part(vm, this, |parts| &parts.doc),
+        |vm, this, new| change_part(vm, this, |parts| &mut parts.doc, new).map(drop),
+    ),
+    attribute("__name__", get_name, |vm, this, new| change_part(vm, this, |parts| &mut parts.name, new).map(drop)),
     getter("__isabstractmethod__", |vm, this| {
-        let property = property(vm, this, "__isabstractmethod__")?;
-        let functions = [property.get.clone(), property.set.clone(), property.delete.clone()];
+        let functions = property(vm, this, "__isabstractmethod__")?.parts.borrow().functions.clone();
         for function in functions {
             if is_abstract(vm, &function)? {
                 return Ok(Value::Bool(true));
@@ -91,48 +89,60 @@ fn is_abstract(vm: &mut Vm, function: &Value) -> Result<bool> {
     }
 }
 
-fn new_property(vm: &mut Vm, args: &[Value]) -> Result {
-    let base = vm.types.property.clone();
-    let class = new_class(vm, &args[0], &base)?;
-    let (positional, named) = unpack(vm, &args[1], &args[2]);
-    // A subclass's `__init__` may take what it likes.
-    let strict = class.builtin;
-    let count = positional.len() + named.len();
-    if strict && count > 4 {
-        return Err(vm.type_error(format!("property() takes at most 4 arguments ({count} given)")));
-    }
-    let mut parts = [Value::None, Value::None, Value::None, Value::None];
-    for (part, value) in parts.iter_mut().zip(positional) {
-        *part = value;
-    }
-    for (name, value) in named {
-        match ["fget", "fset", "fdel", "doc"].iter().position(|known| *known == name.as_str()) {
-            Some(at) => parts[at] = value,
-            None if strict => {
-                let name = name.as_str();
-                return Err(vm.type_error(format!("property() got an unexpected keyword argument '{name}'")));
-            }
-            None => {}
-        }
-    }
-    let [get, set, delete, doc] = parts;
-    Ok(make_property(vm, &class, [get, set, delete], doc, None))
+fn part(vm: &mut Vm, this: &Value, choose: fn(&PropertyParts) -> &Value) -> Result {
+    let parts = property(vm, this, "fget")?.parts.borrow();
+    Ok(Value::option(choose(&parts).clone().bound()))
 }
 
-fn make_property(vm: &mut Vm, class: &Rc<Class>, parts: [Value; 3], doc: Value, name: Option<Rc<Str>>) -> Value {
-    let [get, set, delete] = parts;
-    let property = Property { get, set, delete, doc: RefCell::new(doc), name: RefCell::new(name) };
-    vm.wrap(class, Value::Descriptor(Rc::new(Descriptor::Property(property))))
+fn change_part(vm: &mut Vm, this: &Value, choose: fn(&mut PropertyParts) -> &mut Value, new: Value) -> Result {
+    let old = std::mem::replace(choose(&mut property(vm, this, "__doc__")?.parts.borrow_mut()), new);
+    drop(old);
+    Ok(Value::None)
+}
+
+/// Fills in the parts; without documentation it is the getter's.
+fn init_property(vm: &mut Vm, args: &[Value]) -> Result {
+    let [this, get, set, delete, doc] = args else { return Ok(Value::None) };
+    let name = vm.name(sym::__doc__).clone();
+    let mut doc = doc.clone();
+    let mut getter_doc = false;
+    if let (None, Some(get)) = (doc.given(), get.given()) {
+        if let Some(found) = vm.get_attr_opt(get, &name)?.filter(|found| !found.is_none()) {
+            (doc, getter_doc) = (found, true);
+        }
+    }
+    let functions = [get.clone(), set.clone(), delete.clone()];
+    let parts = PropertyParts { functions, doc: doc.clone(), getter_doc, name: Value::Unbound };
+    let old = property(vm, this, "__init__")?.parts.replace(parts);
+    drop(old);
+    if matches!(this, Value::Instance(_)) {
+        // The class of a subclass has documentation of its own, behind which the property's would not be seen.
+        match vm.set_attr(this, &name, doc) {
+            Err(e) if getter_doc || !e.is(&vm.types.AttributeError) => return Err(e),
+            _ => {}
+        }
+    }
+    Ok(Value::None)
 }
 
 /// The property with another function in one place.
 fn with_function(vm: &mut Vm, args: &[Value], at: usize, method: &str) -> Result {
-    let old = property(vm, &args[0], method)?;
-    let mut parts = [old.get.clone(), old.set.clone(), old.delete.clone()];
-    parts[at] = args[1].clone();
-    let (doc, name) = (old.doc.borrow().clone(), old.name.borrow().clone());
+    let old = property(vm, &args[0], method)?.parts.borrow().clone();
+    let mut functions = old.functions;
+    if !args[1].is_none() {
+        functions[at] = args[1].clone();
+    }
+    // Documentation that came from a getter comes from the new one.
+    let doc = if old.getter_doc && functions[0].given().is_some() { Value::None } else { old.doc };
+    let [get, set, delete] = functions;
     let class = vm.class_of(&args[0]);
-    Ok(make_property(vm, &class, parts, doc, name))
+    let new = vm.call(&Value::Class(class), &[get, set, delete, doc])?;
+    if let Value::Descriptor(descriptor) = &new {
+        if let Descriptor::Property(property) = &**descriptor {
+            property.parts.borrow_mut().name = old.name;
+        }
+    }
+    Ok(new)
 }
 
 /// `__get__` of every descriptor that the machine knows.
@@ -155,58 +165,21 @@ fn set(vm: &mut Vm, args: &[Value], new: Option<Value>) -> Result {
     let inner = descriptor(vm, &args[0], "property", "__set__")?.clone();
     let instance = &args[1];
     match &*inner {
-        Descriptor::Property(property) => {
-            let (function, what) =
-                if new.is_some() { (&property.set, "setter") } else { (&property.delete, "deleter") };
-            let Some(function) = function.given().cloned() else {
-                let class = vm.class_of(instance);
-                let of = class.qualname.borrow().as_str().to_owned();
-                let class = vm.types.AttributeError.clone();
-                let message = match &*property.name.borrow() {
-                    Some(name) => format!("property '{}' of '{of}' object has no {what}", name.as_str()),
-                    None => format!("property of '{of}' object has no {what}"),
-                };
-                return Err(vm.error(&class, message));
-            };
-            let call: Vec<Value> = [instance.clone()].into_iter().chain(new).collect();
-            vm.call(&function, &call)?;
-        }
-        Descriptor::Slot { .. } | Descriptor::GetSet { .. } => {
+        Descriptor::ClassMethod(_) | Descriptor::StaticMethod(_) => {}
+        _ => {
             let (name, class) = (member(vm, &args[0])?.0, vm.class_of(instance));
             vm.set_through(&args[0], instance, &class, &name, new)?;
         }
-        Descriptor::ClassMethod(_) | Descriptor::StaticMethod(_) => {}
     }
     Ok(Value::None)
 }
 
-/// The documentation given, or the getter's.
-fn get_doc(vm: &mut Vm, this: &Value) -> Result {
-    let property = property(vm, this, "__doc__")?;
-    let (doc, function) = (property.doc.borrow().clone(), property.get.clone());
-    match (doc.given(), function.given()) {
-        (Some(doc), _) => Ok(doc.clone()),
-        (None, Some(function)) => {
-            let name = vm.name(sym::__doc__).clone();
-            Ok(Value::option(vm.get_attr_opt(function, &name)?))
-        }
-        (None, None) => Ok(Value::None),
-    }
-}
-
-fn set_doc(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
-    let property = property(vm, this, "__doc__")?;
-    let old = property.doc.replace(Value::option(new.bound()));
-    drop(old);
-    Ok(())
-}
-
 fn get_name(vm: &mut Vm, this: &Value) -> Result {
-    let property = property(vm, this, "__name__")?;
-    let (name, function) = (property.name.borrow().clone(), property.get.clone());
-    if let Some(name) = name {
-        return Ok(Value::Str(name));
+    let parts = property(vm, this, "__name__")?.parts.borrow().clone();
+    if !parts.name.is_unbound() {
+        return Ok(parts.name);
     }
+    let [function, ..] = parts.functions;
     let name = vm.name(sym::__name__).clone();
     if let Some(function) = function.given() {
         if let Some(found) = vm.get_attr_opt(function, &name)? {

@@ -65,8 +65,9 @@ pub fn trace(value: &Value, visit: Visit) {
         Value::BoundMethod(x) => [&x.func, &x.this].into_iter().for_each(visit),
         Value::Descriptor(x) => match &**x {
             Descriptor::Property(p) => {
-                [&p.get, &p.set, &p.delete].into_iter().for_each(&mut *visit);
-                trace_cell(&p.doc, visit);
+                if let Ok(parts) = p.parts.try_borrow() {
+                    parts.functions.iter().chain([&parts.doc, &parts.name]).for_each(&mut *visit);
+                }
             }
             Descriptor::ClassMethod(inner) | Descriptor::StaticMethod(inner) => visit(inner),
             Descriptor::Slot { .. } | Descriptor::GetSet { .. } => {}

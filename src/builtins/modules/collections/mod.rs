@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use super::support::{export, field};
 use crate::machine::{Vm, ops};
-use crate::object::function::{Descriptor, Getter, Property};
+use crate::object::function::{Descriptor, Getter, Property, PropertyParts};
 use crate::object::module::Module;
 use crate::object::native::{Row, native};
 use crate::object::{Result, Value};
@@ -91,8 +91,10 @@ fn tuple_getter(vm: &mut Vm, args: &[Value]) -> Result<Value> {
             let maker = vm.intern("itemgetter");
             let maker = vm.get_attr(&operator, &maker)?;
             let get = vm.call(&maker, &[args[1].clone()])?;
-            let doc = Value::string(format!("Alias for field number {at}")).into();
-            Descriptor::Property(Property { get, set: Value::None, delete: Value::None, doc, name: Some(name).into() })
+            let doc = Value::string(format!("Alias for field number {at}"));
+            let functions = [get, Value::None, Value::None];
+            let parts = PropertyParts { functions, doc, name: Value::Str(name), ..Default::default() };
+            Descriptor::Property(Property { parts: parts.into() })
         }
     };
     Ok(Value::Descriptor(Rc::new(descriptor)))
