@@ -356,10 +356,11 @@ impl Lower<'_> {
     }
 
     pub(super) fn call(&mut self, func: Expr, args: Vec<Arg>, span: Span) -> Thunk {
-        let args = in_order(args);
+        let mut args = in_order(args);
         if let ExprKind::Name(name) = func.kind {
-            if let Some(thunk) = self.frame_builtin(name, &args, span) {
-                return thunk;
+            match self.frame_builtin(name, args, span) {
+                Ok(thunk) => return thunk,
+                Err(back) => args = back,
             }
         }
         let plain = args.len() <= 3 && args.iter().all(|arg| matches!(arg, Arg::Positional(_)));
@@ -454,21 +455,25 @@ impl Lower<'_> {
     }
 
     /// Built-in functions that look at the frame they are called in, when called by their own name: `super()`,
-    /// `locals()`, `globals()`, `vars()`, `dir()`, `eval()`, `exec()`.
-    fn frame_builtin(&mut self, name: crate::symbol::Symbol, args: &[Arg], span: Span) -> Option<Thunk> {
+    /// `locals()`, `globals()`, `vars()`, `dir()`, `eval()`, `exec()`. Gives the arguments back for other functions.
+    fn frame_builtin(
+        &mut self,
+        name: crate::symbol::Symbol,
+        args: Vec<Arg>,
+        span: Span,
+    ) -> std::result::Result<Thunk, Vec<Arg>> {
         if self.place(name) != Place::Global && !matches!(self.place(name), Place::Namespace(_)) {
-            return None;
+            return Err(args);
         }
         let text = self.vm.name(name).clone();
-        let positional = args.iter().all(|arg| matches!(arg, Arg::Positional(_)));
         match text.as_str() {
-            "super" if args.is_empty() => Some(self.super_call(name, span)),
+            "super" if args.is_empty() => Ok(self.super_call(name, span)),
             "locals" | "vars" | "dir" if args.is_empty() => {
                 let load = self.load_name(name, span);
                 let snapshot = self.locals_snapshot();
                 let original = self.builtin(&text);
                 let dir = text.as_str() == "dir";
-                Some(Box::new(move |vm, frame| {
+                Ok(Box::new(move |vm, frame| {
                     let callee = load(vm, frame)?;
                     if !callee.is(&original) {
                         return invoke(vm, frame, &callee, [], span);
@@ -485,7 +490,7 @@ impl Lower<'_> {
             "globals" if args.is_empty() => {
                 let load = self.load_name(name, span);
                 let original = self.builtin(&text);
-                Some(Box::new(move |vm, frame| {
+                Ok(Box::new(move |vm, frame| {
                     let callee = load(vm, frame)?;
                     if !callee.is(&original) {
                         return invoke(vm, frame, &callee, [], span);
@@ -493,38 +498,43 @@ impl Lower<'_> {
                     Ok(Value::Dict(frame.function.globals.clone()))
                 }))
             }
-            "eval" | "exec" if positional && args.len() == 1 => Some(self.eval_call(name, args, span)?),
-            _ => None,
+            "eval" | "exec" => Ok(self.eval_call(name, args, span)),
+            _ => Err(args),
         }
     }
 
-    /// `eval(text)` and `exec(text)` run in the namespaces of their caller. Evaluating the argument is left to the
-    /// general call when it is not simple, so that it is lowered once.
-    fn eval_call(&mut self, name: crate::symbol::Symbol, args: &[Arg], span: Span) -> Option<Thunk> {
-        let argument = match args.first()?.value().kind {
-            ExprKind::Name(argument) => self.load_name(argument, args.first()?.value().span),
-            ExprKind::Constant(ref constant) => {
-                let value = self.constant(constant);
-                Self::constant_thunk(value)
-            }
-            _ => return None,
-        };
+    /// `eval(...)` and `exec(...)` run in the namespaces of their caller unless others are given.
+    fn eval_call(&mut self, name: crate::symbol::Symbol, args: Vec<Arg>, span: Span) -> Thunk {
         let load = self.load_name(name, span);
         let text = self.vm.name(name).clone();
         let original = self.builtin(&text);
+        let args = self.arguments(args);
         let snapshot = self.locals_snapshot();
         let at_module =
             self.unit.namespace.is_none() && matches!(self.unit.kind, crate::object::code::CodeKind::Module);
-        Some(Box::new(move |vm, frame| {
+        Box::new(move |vm, frame| {
             let callee = load(vm, frame)?;
-            let argument = argument(vm, frame)?;
-            if !callee.is(&original) {
-                return invoke(vm, frame, &callee, [argument], span);
+            let (mut args, mut kwargs) = args.evaluate(vm, frame, &callee, span)?;
+            if callee.is(&original) && matches!(args.len(), 1..=3) {
+                for (at, name) in [(1, "globals"), (2, "locals")] {
+                    if args.len() == at {
+                        let named = kwargs.iter().position(|(key, _)| key.as_str() == name);
+                        args.push(named.map_or(Value::None, |named| kwargs.remove(named).1));
+                    }
+                }
+                if args[1].is_none() {
+                    args[1] = Value::Dict(frame.function.globals.clone());
+                    if args[2].is_none() && !at_module {
+                        args[2] = snapshot(vm, frame)?;
+                    }
+                }
             }
-            let globals = Value::Dict(frame.function.globals.clone());
-            let locals = if at_module { globals.clone() } else { snapshot(vm, frame)? };
-            invoke(vm, frame, &callee, [argument, globals, locals], span)
-        }))
+            vm.calls.push(CallSite { code: frame.code.id.get(), span });
+            finalize_first(vm);
+            let result = vm.call_kw(&callee, &args, &kwargs);
+            vm.calls.pop();
+            result.map_err(|e| e.at(span))
+        })
     }
 
     fn builtin(&self, name: &Rc<Str>) -> Value {

@@ -168,67 +168,11 @@ impl Vm {
         args: &[Value],
         kwargs: &[(Rc<Str>, Value)],
     ) -> Result<Vec<Value>> {
-        match self.bind_native_args(native, args, kwargs) {
-            Err(_) if native.row.is_python() => Err(self.python_call_error(native, args, kwargs)),
-            other => other,
+        match bound_arguments(native, args, kwargs) {
+            Some(bound) => Ok(bound),
+            None if native.row.is_python() => Err(self.python_call_error(native, args, kwargs)),
+            None => Err(self.native_call_error(native, args.len(), kwargs)),
         }
-    }
-
-    fn bind_native_args(
-        &mut self,
-        native: &Rc<NativeFunction>,
-        args: &[Value],
-        kwargs: &[(Rc<Str>, Value)],
-    ) -> Result<Vec<Value>> {
-        if args.is_empty() && native.takes_self() {
-            return Err(self.needs_receiver(native));
-        }
-        let signature = native.signature();
-        let positional = signature.positional();
-        if signature.vararg.is_none() && args.len() > positional {
-            return Err(self.native_arity(native, signature, args.len(), kwargs.len()));
-        }
-        let mut bound: Vec<Value> = args.iter().take(positional).cloned().collect();
-        bound.resize(signature.params.len(), Value::Unbound);
-        if let Some(at) = signature.vararg {
-            bound[at] = Value::tuple(args.get(positional..).unwrap_or_default());
-        }
-        let kwdict = signature.kwarg.map(|_| Dict::new());
-        let named_end = signature.kwarg.unwrap_or(signature.params.len());
-        for (name, value) in kwargs {
-            let at = (signature.posonly..named_end)
-                .filter(|&at| Some(at) != signature.vararg)
-                .find(|&at| signature.params[at].name.as_str() == name.as_str());
-            match (at, &kwdict) {
-                (Some(at), _) => {
-                    if !bound[at].is_unbound() {
-                        return Err(self.type_error(format!(
-                            "argument for {}() given by name ('{}') and position ({})",
-                            self.native_name(native),
-                            name.as_str(),
-                            at + 1 - hidden(native)
-                        )));
-                    }
-                    bound[at] = value.clone();
-                }
-                (None, Some(dict)) => {
-                    dict.set_str(name, value.clone());
-                }
-                (None, None) => return Err(self.native_keyword(native, signature, name)),
-            }
-        }
-        if let (Some(at), Some(dict)) = (signature.kwarg, kwdict) {
-            bound[at] = Value::dict(dict);
-        }
-        for (at, param) in signature.params.iter().enumerate() {
-            if bound[at].is_unbound() && Some(at) != signature.vararg && Some(at) != signature.kwarg {
-                match &param.default {
-                    Some(default) => bound[at] = default.clone(),
-                    None => return Err(self.native_missing(native, signature, at, args.len(), kwargs.len())),
-                }
-            }
-        }
-        Ok(bound)
     }
 
     /// `list.append`, `len`: how CPython names a native in messages about its arguments.
@@ -254,120 +198,135 @@ impl Vm {
         }
     }
 
-    /// `list.append()`: a method called on the class without an instance.
+    /// What is wrong with a call, looked for in CPython's order and said in its words, which differ by how a function
+    /// takes its arguments: a slot, none or one or a tuple of them, or a parser of keywords.
     #[cold]
-    fn needs_receiver(&mut self, native: &NativeFunction) -> Error {
-        let display = self.native_display(native);
-        let message = match display.split_once('.') {
-            Some((class, name)) if native.is_wrapper() => {
-                format!("descriptor '{name}' of '{class}' object needs an argument")
-            }
-            _ => format!("unbound method {display}() needs an argument"),
-        };
+    fn native_call_error(&mut self, native: &NativeFunction, given: usize, kwargs: &[(Rc<Str>, Value)]) -> Error {
+        let message = self.native_call_message(native, native.signature(), given, kwargs);
         self.type_error(message)
     }
 
-    #[cold]
-    fn native_arity(&mut self, native: &NativeFunction, signature: &Signature, given: usize, keywords: usize) -> Error {
-        let hidden = hidden(native);
-        let most = signature.positional() - hidden.min(signature.positional());
-        let least = signature.required.saturating_sub(hidden);
-        let given = given.saturating_sub(hidden);
-        let all_positional_only = signature.posonly >= signature.params.len();
-        let display = self.native_display(native);
-        let s = |n: usize| if n == 1 { "" } else { "s" };
-        let is_wrapper =
-            native.takes_self() && !is_constructor(native) && least == most && signature.plain() && native.is_wrapper();
-        let message = if is_wrapper {
-            format!("expected {most} argument{}, got {given}", s(most))
-        } else if most == 0 && signature.plain() {
-            format!("{display}() takes no arguments ({given} given)")
-        } else if all_positional_only && most == 1 && least == 1 {
-            format!("{display}() takes exactly one argument ({given} given)")
-        } else if all_positional_only || (is_constructor(native) && matches!(display.as_str(), "int" | "str")) {
-            // `int` and `str` take keywords too, but count like positional-only functions.
-            let name = self.native_name(native);
-            if least == most {
-                format!("{name} expected {most} argument{}, got {given}", s(most))
-            } else if given > most {
-                format!("{name} expected at most {most} argument{}, got {given}", s(most))
-            } else {
-                format!("{name} expected at least {least} argument{}, got {given}", s(least))
-            }
-        } else if signature.plain() {
-            let given = given + keywords;
-            format!(
-                "{}() takes {} {most} argument{} ({given} given)",
-                self.native_name(native),
-                if least == most { "exactly" } else { "at most" },
-                s(most)
-            )
-        } else if most == 0 {
-            format!("{}() takes no positional arguments", self.native_name(native))
-        } else {
-            format!(
-                "{}() takes {} {most} positional argument{} ({given} given)",
-                self.native_name(native),
-                if least == most { "exactly" } else { "at most" },
-                s(most)
-            )
-        };
-        self.type_error(message)
-    }
-
-    #[cold]
-    fn native_missing(
-        &mut self,
+    fn native_call_message(
+        &self,
         native: &NativeFunction,
         signature: &Signature,
-        at: usize,
         given: usize,
-        keywords: usize,
-    ) -> Error {
-        if signature.posonly >= signature.params.len() || (given < signature.posonly && keywords == 0) {
-            let positional_only = signature.posonly >= signature.params.len();
-            if positional_only {
-                return self.native_arity(native, signature, given, keywords);
-            }
-            let least = signature.required.saturating_sub(hidden(native));
-            let given = given.saturating_sub(hidden(native));
-            let name = self.native_name(native);
-            return self.type_error(format!(
-                "{name} expected {least} argument{}, got {given}",
-                if least == 1 { "" } else { "s" }
-            ));
+        kwargs: &[(Rc<Str>, Value)],
+    ) -> String {
+        let display = self.native_display(native);
+        let name = self.native_name(native);
+        let constructor = is_constructor(native);
+        let wrapper = native.is_wrapper() && !constructor;
+        if given == 0 && native.takes_self() {
+            return match display.split_once('.') {
+                Some((class, name)) if native.is_wrapper() => {
+                    format!("descriptor '{name}' of '{class}' object needs an argument")
+                }
+                _ => format!("unbound method {display}() needs an argument"),
+            };
         }
         let hidden = hidden(native);
-        let name = signature.params[at].name.clone();
-        if at >= signature.kwonly {
-            return self.type_error(format!(
-                "{}() missing required keyword-only argument: '{}'",
-                self.native_name(native),
-                name.as_str()
-            ));
+        let count = signature.params.len();
+        let most = signature.positional().saturating_sub(hidden);
+        let least = signature.required.saturating_sub(hidden);
+        let given = given.saturating_sub(hidden);
+        let s = |n: usize| if n == 1 { "" } else { "s" };
+        let unbounded = signature.vararg.is_some();
+        let takes_keywords = signature.posonly < count && !(unbounded && signature.kwonly >= count);
+        if !kwargs.is_empty() && !takes_keywords {
+            return if wrapper {
+                format!("wrapper {name}() takes no keyword arguments")
+            } else {
+                format!("{display}() takes no keyword arguments")
+            };
         }
-        self.type_error(format!(
-            "{}() missing required argument '{}' (pos {})",
-            self.native_name(native),
-            name.as_str(),
-            at + 1 - hidden
-        ))
-    }
-
-    #[cold]
-    fn native_keyword(&mut self, native: &NativeFunction, signature: &Signature, name: &Rc<Str>) -> Error {
-        let end = signature.params.len();
-        if signature.posonly >= end || (signature.vararg.is_some() && signature.kwonly >= end) {
-            let display = self.native_display(native);
-            return self.type_error(format!("{display}() takes no keyword arguments"));
+        // Those that parse keywords by themselves count first.
+        let counts = !takes_keywords || unbounded || matches!(display.as_str(), "int" | "str" | "sorted");
+        if counts && (given < least || !unbounded && given > most) {
+            if !wrapper && signature.plain() {
+                if most == 0 {
+                    return format!("{display}() takes no arguments ({given} given)");
+                }
+                if (least, most) == (1, 1) && !constructor && !takes_keywords {
+                    return format!("{display}() takes exactly one argument ({given} given)");
+                }
+            }
+            let (bound, n) = match given < least {
+                _ if least == most && !unbounded => ("", most),
+                true => ("at least ", least),
+                false => ("at most ", most),
+            };
+            // A slot with several arguments, or with a count for a sequence, is said to have the name "".
+            let unnamed = most > 1 || matches!(name.as_str(), "__mul__" | "__rmul__" | "__imul__") && {
+                let owner = display.split('.').next().unwrap_or_default();
+                matches!(owner, "str" | "bytes" | "bytearray" | "tuple" | "list")
+            };
+            let who = match (wrapper, unnamed) {
+                (false, _) if display == "super" => "super() ",
+                (false, _) => &format!("{name} "),
+                (true, true) => " ",
+                (true, false) => "",
+            };
+            return format!("{who}expected {bound}{n} argument{}, got {given}", s(n));
         }
+        let all = count - hidden - usize::from(signature.kwarg.is_some());
+        if !unbounded && signature.kwarg.is_none() && given + kwargs.len() > all {
+            let how = if least == all && all > 1 { "exactly" } else { "at most" };
+            let keyword = if given == 0 { "keyword " } else { "" };
+            return format!("{name}() takes {how} {all} {keyword}argument{} ({} given)", s(all), given + kwargs.len());
+        }
+        if !unbounded && given > most {
+            if most == 0 {
+                return format!("{name}() takes no positional arguments");
+            }
+            let how = if least == most { "exactly" } else { "at most" };
+            return format!("{name}() takes {how} {most} positional argument{} ({given} given)", s(most));
+        }
+        let least_by_place = least.min(signature.posonly.saturating_sub(hidden));
+        if given < least_by_place {
+            let how = if least_by_place == most { "exactly" } else { "at least" };
+            return format!(
+                "{name}() takes {how} {least_by_place} positional argument{} ({given} given)",
+                s(least_by_place)
+            );
+        }
+        if unbounded && given < least {
+            return format!("{name} expected at least {least} argument{}, got {given}", s(least));
+        }
+        let at_of = |key: &Rc<Str>| {
+            let named = signature.posonly..signature.kwarg.unwrap_or(count);
+            named
+                .filter(|&at| Some(at) != signature.vararg)
+                .find(|&at| signature.params[at].name.as_str() == key.as_str())
+        };
+        for (key, _) in kwargs {
+            if let Some(at) = at_of(key).filter(|at| *at < given + hidden && *at < signature.positional()) {
+                return format!(
+                    "argument for {name}() given by name ('{}') and position ({})",
+                    key.as_str(),
+                    at + 1 - hidden
+                );
+            }
+        }
+        for (at, param) in signature.params.iter().enumerate().skip(given + hidden) {
+            let is_rest = Some(at) == signature.vararg || Some(at) == signature.kwarg;
+            if is_rest || param.default.is_some() || kwargs.iter().any(|(key, _)| at_of(key) == Some(at)) {
+                continue;
+            }
+            let param = param.name.as_str();
+            return if at >= signature.kwonly {
+                format!("{name}() missing required keyword-only argument: '{param}'")
+            } else {
+                format!("{name}() missing required argument '{param}' (pos {})", at + 1 - hidden)
+            };
+        }
+        let unknown = kwargs.iter().find(|(key, _)| at_of(key).is_none()).map_or("", |(key, _)| key.as_str());
+        let mut message = format!("{name}() got an unexpected keyword argument '{unknown}'");
         let names = signature.params[signature.posonly..].iter().map(|p| p.name.as_str());
-        let mut message =
-            format!("{}() got an unexpected keyword argument '{}'", self.native_name(native), name.as_str());
-        if let Some(meant) = crate::text::similar::suggest(name.as_str(), names) {
+        if let Some(meant) = crate::text::similar::suggest(unknown, names) {
             message.push_str(&format!(". Did you mean '{meant}'?"));
         }
-        self.type_error(message)
+        message
     }
 
     /// What is wrong with a call, in the words for a function written in Python.
@@ -431,6 +390,44 @@ impl Vm {
         }
         self.type_error(format!("{name}() was called with wrong arguments"))
     }
+}
+
+/// The arguments of a native, one for each parameter; `None` if they do not fit.
+fn bound_arguments(native: &NativeFunction, args: &[Value], kwargs: &[(Rc<Str>, Value)]) -> Option<Vec<Value>> {
+    if args.is_empty() && native.takes_self() {
+        return None;
+    }
+    let signature = native.signature();
+    let positional = signature.positional();
+    if signature.vararg.is_none() && args.len() > positional {
+        return None;
+    }
+    let mut bound: Vec<Value> = args.iter().take(positional).cloned().collect();
+    bound.resize(signature.params.len(), Value::Unbound);
+    if let Some(at) = signature.vararg {
+        bound[at] = Value::tuple(args.get(positional..).unwrap_or_default());
+    }
+    let kwdict = signature.kwarg.map(|_| Dict::new());
+    let named_end = signature.kwarg.unwrap_or(signature.params.len());
+    for (name, value) in kwargs {
+        let at = (signature.posonly..named_end)
+            .filter(|&at| Some(at) != signature.vararg)
+            .find(|&at| signature.params[at].name.as_str() == name.as_str());
+        match (at, &kwdict) {
+            (Some(at), _) if bound[at].is_unbound() => bound[at] = value.clone(),
+            (None, Some(dict)) => drop(dict.set_str(name, value.clone())),
+            _ => return None,
+        }
+    }
+    if let (Some(at), Some(dict)) = (signature.kwarg, kwdict) {
+        bound[at] = Value::dict(dict);
+    }
+    for (at, param) in signature.params.iter().enumerate() {
+        if bound[at].is_unbound() && Some(at) != signature.vararg && Some(at) != signature.kwarg {
+            bound[at] = param.default.clone()?;
+        }
+    }
+    Some(bound)
 }
 
 fn is_constructor(native: &NativeFunction) -> bool {

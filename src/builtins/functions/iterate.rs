@@ -17,7 +17,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
     native("any(iterable, /)", |vm, args| every(vm, &args[0], false)),
     native("iter(object, sentinel=<unrepresentable>, /)", iter),
     native("next(iterator, default=<unrepresentable>, /)", next),
-    native("sorted(*args, key=None, reverse=False)", sorted),
+    native("sorted(iterable, /, *, key=None, reverse=False)", sorted),
     native("aiter(async_iterable, /)", aiter),
     native("anext(aiterator, default=<unrepresentable>, /)", anext),
 ];
@@ -103,12 +103,8 @@ fn next(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn sorted(vm: &mut Vm, args: &[Value]) -> Result {
-    let [given, key, reverse] = args else { return Ok(Value::Unbound) };
-    let given = given.as_tuple().cloned();
-    let mut items = match given.as_deref().map_or(&[][..], |given| &**given) {
-        [iterable] => vm.collect(iterable)?,
-        given => return Err(vm.type_error(format!("sorted expected 1 argument, got {}", given.len()))),
-    };
+    let [iterable, key, reverse] = args else { return Ok(Value::Unbound) };
+    let mut items = vm.collect(iterable)?;
     let reverse = vm.truth(reverse)?;
     vm.sort(&mut items, key.given(), reverse)?;
     Ok(Value::list(items))

@@ -121,6 +121,9 @@ fn power<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
     }
     let this = receiver::<K>(vm, &args[0], "__pow__")?;
     let (exponent, modulus) = (args[1].unwrapped(), args[2].unwrapped());
+    if K::NAME == "float" {
+        return Err(vm.type_error("pow() 3rd argument not allowed unless all arguments are integers"));
+    }
     if !K::takes(exponent) || !K::takes(modulus) {
         return Ok(Value::NotImplemented);
     }

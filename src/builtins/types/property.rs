@@ -164,13 +164,13 @@ fn get(vm: &mut Vm, args: &[Value]) -> Result {
 fn set(vm: &mut Vm, args: &[Value], new: Option<Value>) -> Result {
     let inner = descriptor(vm, &args[0], "property", "__set__")?.clone();
     let instance = &args[1];
-    match &*inner {
-        Descriptor::ClassMethod(_) | Descriptor::StaticMethod(_) => {}
-        _ => {
-            let (name, class) = (member(vm, &args[0])?.0, vm.class_of(instance));
-            vm.set_through(&args[0], instance, &class, &name, new)?;
-        }
-    }
+    let name = match &*inner {
+        Descriptor::Property(_) => Rc::default(),
+        _ => member(vm, &args[0])?.0,
+    };
+    let class = vm.class_of(instance);
+    // Not through the object itself, whose class may be a property with a `__set__` of its own.
+    vm.set_through(&Value::Descriptor(inner), instance, &class, &name, new)?;
     Ok(Value::None)
 }
 
