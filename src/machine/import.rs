@@ -208,10 +208,14 @@ impl Vm {
         let stem = name.rsplit_once('.').map_or(name, |(_, child)| child);
         if is_builtin {
             // A neighbour of the name of a module that comes with Python hides it, as there; not so an `.aio` file: its
-            // author meant no Python module.
+            // author meant no Python module. Python's own folder comes behind the script's on the path.
+            let last = self.host.module_path.last().cloned();
             for folder in self.search_path(path)? {
                 if let Some(file) = self.file_in(&folder, stem, "py") {
                     return Ok(Some(file));
+                }
+                if last.as_ref() == Some(&folder) {
+                    break;
                 }
             }
             return Ok(Some(Found::Builtin));
