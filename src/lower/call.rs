@@ -13,7 +13,7 @@ use crate::object::frame::Frame;
 use crate::object::{Dict, Result, Str, Value, gc};
 use crate::source::Span;
 use crate::symbol::sym;
-use crate::syntax::ast::{Arg, Expr, ExprKind};
+use crate::syntax::ast::{Arg, Constant, Expr, ExprKind};
 
 /// What died while a call's arguments were evaluated is finalised before the call shows an effect.
 #[inline]
@@ -363,6 +363,9 @@ impl Lower<'_> {
                 Err(back) => args = back,
             }
         }
+        if self.asks_for_frame(&func, &args) {
+            return self.frame_call(func, args, span);
+        }
         let plain = args.len() <= 3 && args.iter().all(|arg| matches!(arg, Arg::Positional(_)));
         if !plain {
             return self.general_call(func, args, span);
@@ -393,6 +396,36 @@ impl Lower<'_> {
             (Some(a), Some(b), Some(c)) => plain_call(func, global, [a, b, c], span),
             _ => plain_call(func, global, [], span),
         }
+    }
+
+    /// `sys._getframe()`, `inspect.currentframe()`: what they see of this frame has its variables.
+    fn asks_for_frame(&self, func: &Expr, args: &[Arg]) -> bool {
+        let name = match &func.kind {
+            ExprKind::Attribute { attr, .. } => attr.name,
+            ExprKind::Name(name) => *name,
+            _ => return false,
+        };
+        let this = match args {
+            [] => true,
+            [Arg::Positional(depth)] => matches!(&depth.kind, ExprKind::Constant(Constant::Int(0))),
+            _ => false,
+        };
+        this && ["_getframe", "currentframe"].contains(&&**self.vm.interner.name(name))
+    }
+
+    fn frame_call(&mut self, func: Expr, args: Vec<Arg>, span: Span) -> Thunk {
+        let call = self.general_call(func, args, span);
+        let snapshot = self.locals_snapshot();
+        Box::new(move |vm, frame| {
+            let found = call(vm, frame)?;
+            if let Value::Frame(view) = &found {
+                if Rc::ptr_eq(&view.code, frame.code) {
+                    let locals = snapshot(vm, frame)?;
+                    drop(view.locals.replace(locals));
+                }
+            }
+            Ok(found)
+        })
     }
 
     /// Where a use of an attribute is said to be: in a chain over several lines, from the attribute's name on.

@@ -524,6 +524,7 @@ fn make_function(code: &Rc<Code>, sources: &[CellSource], frame: &Frame) -> Rc<F
             CellSource::Missing => Cell::new(Value::Unbound),
         })
         .collect();
+    code.runs_in(&frame.function.globals);
     Rc::new(Function {
         code: code.clone(),
         globals: frame.function.globals.clone(),

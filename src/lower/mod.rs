@@ -234,6 +234,7 @@ impl<'v> Lower<'v> {
             doc,
             handles: unit.handles,
             iterable: Cell::new(false),
+            globals: Default::default(),
         });
         self.vm.register_code(&code);
         code

@@ -257,10 +257,11 @@ impl Vm {
                 false => ("at most ", most),
             };
             // A slot with several arguments, or with a count for a sequence, is said to have the name "".
-            let unnamed = most > 1 || matches!(name.as_str(), "__mul__" | "__rmul__" | "__imul__") && {
-                let owner = display.split('.').next().unwrap_or_default();
-                matches!(owner, "str" | "bytes" | "bytearray" | "tuple" | "list")
-            };
+            let unnamed = most > 1
+                || matches!(name.as_str(), "__mul__" | "__rmul__" | "__imul__") && {
+                    let owner = display.split('.').next().unwrap_or_default();
+                    matches!(owner, "str" | "bytes" | "bytearray" | "tuple" | "list")
+                };
             let who = match (wrapper, unnamed) {
                 (false, _) if display == "super" => "super() ",
                 (false, _) => &format!("{name} "),

@@ -1,7 +1,7 @@
 //! Exceptions on their way through frames: handlers, what is being handled, and finalisers.
 
 use crate::machine::Vm;
-use crate::object::code::Slot;
+use crate::object::code::{CodeKind, Slot};
 use std::rc::Rc;
 
 use crate::object::frame::{Frame, FrameView};
@@ -112,5 +112,21 @@ impl Vm {
             let code = self.code_by_id(site.code)?;
             (!code.source.library).then_some((code, site.span))
         })
+    }
+
+    /// What a script sees of the frames under way, `depth` calls away from here; `None` if there are not so many. Only
+    /// calls are noted, so a frame that waits for an operator or an iterator is passed over.
+    pub fn frame_view(&self, depth: usize) -> Option<Rc<FrameView>> {
+        let count = self.calls.len().checked_sub(depth)?;
+        let mut view = None;
+        for site in &self.calls[..count] {
+            let Some(code) = self.code_by_id(site.code) else { continue };
+            let globals = code.globals.borrow().upgrade().unwrap_or_default();
+            let locals = if code.kind == CodeKind::Module { Value::Unbound } else { Value::NotImplemented };
+            let slots = Default::default();
+            view =
+                Some(Rc::new(FrameView { code, globals, locals: locals.into(), slots, span: site.span, back: view }));
+        }
+        view
     }
 }

@@ -3,9 +3,10 @@
 //! A flat list of [`Step`]s; the expressions inside a step are Rust closures. A frame can be suspended only between
 //! steps. Every step has a span; an expression that fails adds a narrower one itself.
 
-use std::cell::Cell;
-use std::rc::Rc;
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
 
+use super::containers::Dict;
 use super::exception::Result;
 use super::frame::Frame;
 use super::str::Str;
@@ -128,6 +129,8 @@ pub struct Code {
     pub handles: bool,
     /// A generator function decorated with `types.coroutine`.
     pub iterable: Cell<bool>,
+    /// The globals of the function last made of it: a frame under way is known by its code alone.
+    pub globals: RefCell<Weak<Dict>>,
 }
 
 /// The parameters: their slots are the first ones, in the order positional-only, positional, keyword-only, `*args`,
@@ -154,6 +157,14 @@ impl ParamSpec {
 }
 
 impl Code {
+    /// Notes the globals of a function made of this code.
+    #[inline]
+    pub fn runs_in(&self, globals: &Rc<Dict>) {
+        if self.globals.borrow().as_ptr() != Rc::as_ptr(globals) {
+            *self.globals.borrow_mut() = Rc::downgrade(globals);
+        }
+    }
+
     /// The line its definition starts on.
     pub fn first_line(&self) -> u32 {
         self.source.line(self.span.start)

@@ -41,6 +41,7 @@ pub enum Exit {
 pub struct FrameView {
     pub code: Rc<Code>,
     pub globals: Rc<Dict>,
+    /// What `f_locals` is; `Unbound` if it is still to be made of `slots`, `NotImplemented` if nobody can know.
     pub locals: RefCell<Value>,
     /// The variables of a frame that an exception has left, by slot: they live as long as its traceback.
     pub slots: RefCell<Vec<Value>>,

@@ -17,12 +17,16 @@ pub(super) const FUNCTIONS: &[Row] = &[
     native("dir(object=<unrepresentable>, /)", dir),
     native("vars(object=<unrepresentable>, /)", vars),
     // Called by their own name these look at the frame of their caller; what is here is for other ways to call them.
-    native("globals()", |vm, _| Ok(main_namespace(vm))),
-    native("locals()", |vm, _| Ok(main_namespace(vm))),
+    native("globals()", |vm, _| Ok(caller_namespace(vm))),
+    native("locals()", |vm, _| Ok(caller_namespace(vm))),
 ];
 
-/// The namespace of the main module.
-pub(super) fn main_namespace(vm: &mut Vm) -> Value {
+/// The globals of the code that called a native, or else of the main module.
+pub(super) fn caller_namespace(vm: &mut Vm) -> Value {
+    let code = vm.calls.last().and_then(|site| vm.code_by_id(site.code));
+    if let Some(globals) = code.and_then(|code| code.globals.borrow().upgrade()) {
+        return Value::Dict(globals);
+    }
     let name = vm.name(sym::__main__).clone();
     match vm.modules.get_str(&name) {
         Some(Value::Module(module)) => Value::Dict(module.dict.clone()),
@@ -57,7 +61,7 @@ fn delete(vm: &mut Vm, args: &[Value]) -> Result {
 
 fn dir(vm: &mut Vm, args: &[Value]) -> Result {
     if args[0].is_unbound() {
-        let namespace = main_namespace(vm);
+        let namespace = caller_namespace(vm);
         let mut names = vm.collect(&namespace)?;
         vm.sort(&mut names, None, false)?;
         return Ok(Value::list(names));
@@ -82,7 +86,7 @@ fn own_dir(vm: &mut Vm, value: &Value) -> Result<Option<Value>> {
 
 fn vars(vm: &mut Vm, args: &[Value]) -> Result {
     if args[0].is_unbound() {
-        return Ok(main_namespace(vm));
+        return Ok(caller_namespace(vm));
     }
     let name = vm.name(sym::__dict__).clone();
     match vm.get_attr_opt(&args[0], &name)? {

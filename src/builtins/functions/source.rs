@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use super::attributes::main_namespace;
+use super::attributes::caller_namespace;
 use crate::diagnostic::Diagnostic;
 use crate::lower;
 use crate::machine::Vm;
@@ -112,7 +112,7 @@ fn compile_source(vm: &mut Vm, args: &[Value]) -> Result {
 /// The namespaces that `exec` and `eval` run in; no locals if they are the globals.
 fn namespaces(vm: &mut Vm, globals: &Value, locals: &Value, function: &str) -> Result<(Rc<Dict>, Option<Value>)> {
     let globals = match globals.given() {
-        None => main_namespace(vm),
+        None => caller_namespace(vm),
         Some(globals) => globals.clone(),
     };
     let Some(dict) = globals.as_dict().cloned() else {

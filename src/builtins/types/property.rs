@@ -57,7 +57,9 @@ const PROPERTY: &[Row] = &[
     method("__get__(instance, owner=None, /)", get),
     method("__set__(instance, value, /)", |vm, args| set(vm, args, Some(args[2].clone()))),
     method("__delete__(instance, /)", |vm, args| set(vm, args, None)),
-    method("__set_name__(owner, name, /)", |vm, args| change_part(vm, &args[0], |parts| &mut parts.name, args[2].clone())),
+    method("__set_name__(owner, name, /)", |vm, args| {
+        change_part(vm, &args[0], |parts| &mut parts.name, args[2].clone())
+    }),
     getter("fget", |vm, this| part(vm, this, |parts| &parts.functions[0])),
     getter("fset", |vm, this| part(vm, this, |parts| &parts.functions[1])),
     getter("fdel", |vm, this| part(vm, this, |parts| &parts.functions[2])),

@@ -13,6 +13,7 @@ use crate::object::class::{Instance, Payload};
 use crate::object::module::Module;
 use crate::object::native::{Row, native};
 use crate::object::{Exception, Result, Value};
+use crate::symbol::sym;
 pub(super) use names::STDLIB;
 pub(super) use streams::originals;
 
@@ -87,6 +88,19 @@ pub(super) const FUNCTIONS: &[Row] = &[
     }),
     native("gettrace()", |_, _| Ok(Value::None)),
     native("getprofile()", |_, _| Ok(Value::None)),
+    native("_getframe(depth=0, /)", |vm, args| {
+        let depth = vm.to_i64(&args[0])?;
+        match vm.frame_view(usize::try_from(depth).unwrap_or(0)) {
+            Some(view) => Ok(Value::Frame(view)),
+            None => Err(vm.value_error("call stack is not deep enough")),
+        }
+    }),
+    native("_getframemodulename(depth=0)", |vm, args| {
+        let depth = vm.to_i64(&args[0])?;
+        let Some(view) = vm.frame_view(usize::try_from(depth).unwrap_or(0)) else { return Ok(Value::None) };
+        let name = vm.name(sym::__name__).clone();
+        Ok(Value::option(view.globals.get_str(&name)))
+    }),
     native("is_finalizing()", |_, _| Ok(Value::Bool(false))),
     native("_is_gil_enabled()", |_, _| Ok(Value::Bool(true))),
     native("get_int_max_str_digits()", |vm, _| Ok(Value::usize(vm.extension::<DigitLimit>().0))),

@@ -113,8 +113,13 @@ const FRAME: &[Row] = &[
     getter("f_locals", |vm, this| {
         let frame = frame(vm, this)?;
         let locals = frame.locals.borrow().clone();
-        if !locals.is_unbound() {
-            return Ok(locals);
+        match locals {
+            Value::Unbound => {}
+            Value::NotImplemented => {
+                let class = vm.types.NotImplementedError.clone();
+                return Err(vm.error(&class, "f_locals of a frame that waits for a call is not supported"));
+            }
+            locals => return Ok(locals),
         }
         let made = match frame.code.kind {
             CodeKind::Module => Value::Dict(frame.globals.clone()),
