@@ -210,6 +210,11 @@ impl Vm {
         self.codes_made = self.codes_made.wrapping_add(1);
     }
 
+    /// All code there is.
+    pub fn codes(&self) -> impl Iterator<Item = Rc<Code>> {
+        self.codes.values().filter_map(Weak::upgrade)
+    }
+
     pub fn code_by_id(&self, id: u32) -> Option<Rc<Code>> {
         self.codes.get(&id).and_then(Weak::upgrade)
     }

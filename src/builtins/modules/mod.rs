@@ -11,6 +11,7 @@ mod functools;
 mod gc;
 mod heapq;
 mod importlib;
+mod inspect;
 mod itertools;
 mod math;
 mod operator;
@@ -93,6 +94,56 @@ const MODULES: &[Spec] = &[
     )]),
     rust("gc", gc::FUNCTIONS).with(gc::setup),
     rust("heapq", heapq::FUNCTIONS).and(&[page!("heapq", "merge", "nsmallest", "nlargest")]),
+    rust("inspect", inspect::FUNCTIONS).and(&[
+        page!("inspect"),
+        page!(
+            "inspect_signature",
+            "_empty",
+            "_void",
+            "_ParameterKind",
+            "formatannotation",
+            "Parameter",
+            "BoundArguments",
+            "Signature",
+            "signature",
+            "_of_function",
+            "_of_partial",
+            "getfullargspec",
+            "getcallargs",
+            "getargs",
+            "getargvalues",
+            "getclosurevars",
+            "classify_class_attrs",
+            "getclasstree",
+            "formatargvalues",
+            "FullArgSpec",
+            "ArgInfo",
+            "ClosureVars",
+            "Arguments",
+            "Attribute"
+        ),
+        page!(
+            "inspect_source",
+            "ClassFoundException",
+            "EndOfBlock",
+            "getfile",
+            "getabsfile",
+            "findsource",
+            "getblock",
+            "getsourcelines",
+            "getsource",
+            "getcomments",
+            "Traceback",
+            "FrameInfo",
+            "getframeinfo",
+            "getlineno",
+            "getouterframes",
+            "getinnerframes",
+            "stack",
+            "trace",
+            "getsourcefile"
+        ),
+    ]),
     rust("io", sys::streams::IO_FUNCTIONS).and(&[
         page!("io"),
         page!("io_abc", "IOBase", "RawIOBase", "BufferedIOBase", "TextIOBase"),

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use crate::builtins::add_methods;
 use crate::machine::Vm;
 use crate::object::class::{Class, Instance, Layout, Payload};
+use crate::object::frame::FrameView;
 use crate::object::native::{Row, getter, method, native};
 use crate::object::{Dict, Error, Result, Str, Value};
 use crate::symbol::sym;
@@ -185,15 +186,36 @@ fn modules_in(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     Ok(Value::list(found.into_iter().map(pair).collect()))
 }
 
+/// The frames of the program that are running, outermost first: pictures without the variables, which are in use.
+pub fn frames(vm: &mut Vm) -> Vec<Rc<FrameView>> {
+    let sites: Vec<_> = vm.calls.iter().map(|site| (site.code, site.span)).collect();
+    let mut frames: Vec<Rc<FrameView>> = Vec::new();
+    for (id, span) in sites {
+        let Some(code) = vm.code_by_id(id).filter(|code| !code.source.library) else { continue };
+        let globals = match module_of(vm, &code.source.name) {
+            Some((_, Value::Module(module))) => module.dict.clone(),
+            _ => Rc::new(Dict::new()),
+        };
+        let back = frames.last().cloned();
+        let (locals, slots) = (Value::Unbound.into(), Default::default());
+        frames.push(Rc::new(FrameView { code, globals, locals, slots, span, back }));
+    }
+    frames
+}
+
+/// The module that was read from a file.
+fn module_of(vm: &mut Vm, path: &str) -> Option<(Value, Value)> {
+    let file = vm.name(sym::__file__).clone();
+    vm.modules.pairs().into_iter().find(|(_, module)| match module {
+        Value::Module(module) => {
+            matches!(module.dict.get_str(&file), Some(Value::Str(found)) if found.as_str() == path)
+        }
+        _ => false,
+    })
+}
+
 /// The name of the module whose code is running, the library's own aside.
 pub fn caller_module(vm: &mut Vm) -> Value {
     let Some((code, _)) = vm.here() else { return Value::str("__main__") };
-    let file = vm.name(sym::__file__).clone();
-    let found = vm.modules.pairs().into_iter().find(|(_, module)| match module {
-        Value::Module(module) => {
-            matches!(module.dict.get_str(&file), Some(Value::Str(path)) if path.as_str() == &*code.source.name)
-        }
-        _ => false,
-    });
-    found.map_or_else(|| Value::str("__main__"), |(name, _)| name)
+    module_of(vm, &code.source.name).map_or_else(|| Value::str("__main__"), |(name, _)| name)
 }

@@ -46,6 +46,8 @@ pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
         ("BuiltinMethodType", &types.builtin_function_or_method),
         ("MethodDescriptorType", &types.method_descriptor),
         ("WrapperDescriptorType", &types.wrapper_descriptor),
+        ("MethodWrapperType", &types.method_wrapper),
+        ("ClassMethodDescriptorType", &types.classmethod_descriptor),
         ("ModuleType", &types.module),
         ("TracebackType", &types.traceback),
         ("FrameType", &types.frame),

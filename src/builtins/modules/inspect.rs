@@ -1,0 +1,13 @@
+//! What `inspect` needs from the machine.
+
+use crate::object::Value;
+use crate::object::native::{Row, native};
+
+pub(super) const FUNCTIONS: &[Row] = &[
+    // The text of a source that was read under a name, if one was.
+    native("_source_text(file, /)", |vm, args| {
+        let Some(file) = args[0].as_str() else { return Ok(Value::None) };
+        let found = vm.codes().find(|code| *code.source.name == *file.as_str());
+        Ok(found.map_or(Value::None, |code| Value::str(&code.source.text)))
+    }),
+];
