@@ -106,7 +106,7 @@ impl Lower<'_> {
             let thunk = self.expr(e);
             let action: Action = Box::new(move |vm, frame| {
                 let value = thunk(vm, frame)?;
-                vm.display(&value)
+                vm.display_hook(&value, frame)
             });
             self.emit(Step::Do(action), span);
             return;

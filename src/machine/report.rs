@@ -275,14 +275,31 @@ impl Vm {
         self.write_err(&text);
     }
 
-    /// Shows the value of an expression typed at a prompt, and keeps it as `_`.
-    pub fn display(&mut self, value: &Value) -> Result<()> {
+    /// What becomes of the value of an expression typed at a prompt: `sys.displayhook(value)`.
+    pub fn display_hook(&mut self, value: &Value, frame: &Frame) -> Result<()> {
+        let (sys, name) = (self.intern("sys"), self.intern("displayhook"));
+        let hook = match self.modules.get_str(&sys) {
+            Some(Value::Module(sys)) => sys.dict.get_str(&name),
+            _ => None,
+        };
+        match hook {
+            Some(hook) if !matches!(hook, Value::Native(_)) => self.call(&hook, std::slice::from_ref(value)).map(drop),
+            _ => self.display(value, Some(frame)),
+        }
+    }
+
+    /// Shows a value as a prompt does, and keeps it as `_`.
+    pub fn display(&mut self, value: &Value, frame: Option<&Frame>) -> Result<()> {
         if value.is_none() {
             return Ok(());
         }
+        let name = self.intern("_");
+        // The value shown before dies first, as does a coroutine that was never awaited.
+        let before = self.builtins.set_str(&name, Value::None);
+        drop(before);
+        self.run_finalizers(frame);
         let text = self.repr(value)?;
         self.write_out(&format!("{}\n", text.as_str()))?;
-        let name = self.intern("_");
         let old = self.builtins.set_str(&name, value.clone());
         drop(old);
         Ok(())

@@ -150,7 +150,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         Ok(Value::None)
     }),
     native("displayhook(object, /)", |vm, args| {
-        vm.display(&args[0])?;
+        vm.display(&args[0], None)?;
         Ok(Value::None)
     }),
     native("excepthook(exctype, value, traceback, /)", |vm, args| {
