@@ -238,7 +238,7 @@ pub(crate) fn run(options: &Options, stack: usize) -> u8 {
     host.module_path = vec![input.folder];
     let mut interpreter = Interpreter::new(host);
     interpreter.limit_stack(stack);
-    interrupts(&interpreter);
+    interrupts(&interpreter, false);
     match interpreter.compile(&input.name, &input.bytes) {
         Ok(program) => interpreter.run(&program),
         Err(errors) => {
@@ -267,11 +267,15 @@ fn host(options: &Options, style: Style) -> Host {
 }
 
 /// Ctrl-C reaches the script as `KeyboardInterrupt`; a second one, while the first waits, ends the process.
-fn interrupts(interpreter: &Interpreter) {
+fn interrupts(interpreter: &Interpreter, terminal: bool) {
     static WAITING: AtomicUsize = AtomicUsize::new(0);
     let flag = interpreter.vm.interrupt.clone();
     let _ = ctrlc::set_handler(move || {
         let seen = flag.swap(true, Ordering::Relaxed);
+        if terminal {
+            // The terminal has shown `^C`.
+            let _ = std::io::stdout().write_all(b"\n");
+        }
         if !seen {
             WAITING.store(0, Ordering::Relaxed);
         } else if WAITING.fetch_add(1, Ordering::Relaxed) > 0 {

@@ -68,14 +68,22 @@ fn compile(vm: &mut Vm, source: &Rc<Source>, mode: Mode, locals: bool) -> Result
     Ok(lower_module(vm, source, scopes, module, locals, false))
 }
 
-/// Compiles an input of a session: the value of its last statement, if that is an expression, is its result.
-pub fn compile_interactive(vm: &mut Vm, source: &Rc<Source>, mut module: Module) -> Result<Rc<Code>, Vec<Diagnostic>> {
+/// Compiles an input of a session, which may await at the top; `show` has the values of its expressions shown.
+pub fn compile_interactive(
+    vm: &mut Vm,
+    source: &Rc<Source>,
+    mut module: Module,
+    show: bool,
+) -> Result<Rc<Code>, Vec<Diagnostic>> {
     let (scopes, errors) = resolve::resolve(&mut module, source, &mut vm.interner, Mode::Interactive);
     vm.sync_names();
     if !errors.is_empty() {
         return Err(errors);
     }
-    Ok(lower_module(vm, source, scopes, module, false, true))
+    for warning in module.warnings.iter().chain(&scopes.warnings) {
+        vm.show_diagnostic(warning);
+    }
+    Ok(lower_module(vm, source, scopes, module, false, show))
 }
 
 /// Compiles the argument of `eval`.

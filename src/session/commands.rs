@@ -47,6 +47,7 @@ pub(super) const COMMANDS: &[Command] = &[
 impl Session {
     /// Runs a command; `text` is what stands behind the colon.
     pub(super) fn command(&mut self, text: &str) -> Reply {
+        let text = text.trim();
         let (name, argument) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
         let argument = argument.trim();
         let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
@@ -98,8 +99,9 @@ fn tasks(session: &mut Session, _: &str) -> Reply {
 }
 
 fn cancel(session: &mut Session, name: &str) -> Reply {
+    let name = name.trim_matches(['\'', '"']);
     let pending = session.pending_tasks();
-    let wanted = |task: &&Rc<Instance>| tasks::shown_name(task).trim_matches('\'') == name.trim_matches(['\'', '"']);
+    let wanted = |task: &&Rc<Instance>| tasks::shown_name(task).trim_matches('\'') == name;
     let Some(found) = pending.iter().find(wanted) else {
         return session.complain(&format!("no pending task is named '{name}'; :tasks shows them"));
     };
@@ -123,7 +125,7 @@ fn time(session: &mut Session, text: &str) -> Reply {
         }
     };
     let start = session.clock.monotonic();
-    let reply = session.run(&source, module, text);
+    let reply = session.run(&source, module, text, true);
     let took = session.clock.monotonic() - start;
     match reply {
         Reply::Leave(_) => reply,
@@ -151,7 +153,7 @@ fn load(session: &mut Session, file: &str) -> Reply {
             return Reply::Done;
         }
     };
-    session.run(&source, module, &text)
+    session.run(&source, module, &text, false)
 }
 
 fn save(session: &mut Session, file: &str) -> Reply {

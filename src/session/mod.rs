@@ -168,7 +168,7 @@ impl Session {
             Parsed::Complete(module) => {
                 self.inputs += 1;
                 let text = std::mem::take(&mut self.pending);
-                return self.inside(|session| session.run(&source, module, &text));
+                return self.inside(|session| session.run(&source, module, &text, true));
             }
             Parsed::Invalid(errors) => {
                 self.inputs += 1;
@@ -277,8 +277,9 @@ impl Session {
         }
     }
 
-    fn run(&mut self, source: &Rc<Source>, module: Tree, text: &str) -> Reply {
-        let code = match self.compile(source, module) {
+    /// Runs an input; `show` has the values of its expressions shown.
+    fn run(&mut self, source: &Rc<Source>, module: Tree, text: &str, show: bool) -> Reply {
+        let code = match self.compile(source, module, show) {
             Ok(code) => code,
             Err(errors) => {
                 self.refuse(&errors);
@@ -292,8 +293,13 @@ impl Session {
         }
     }
 
-    fn compile(&mut self, source: &Rc<Source>, module: Tree) -> std::result::Result<Rc<Code>, Vec<Diagnostic>> {
-        let code = lower::compile_interactive(&mut self.interpreter.vm, source, module)?;
+    fn compile(
+        &mut self,
+        source: &Rc<Source>,
+        module: Tree,
+        show: bool,
+    ) -> std::result::Result<Rc<Code>, Vec<Diagnostic>> {
+        let code = lower::compile_interactive(&mut self.interpreter.vm, source, module, show)?;
         self.recent.push_back(code.clone());
         if self.recent.len() > RECENT {
             self.recent.pop_front();
@@ -326,6 +332,7 @@ impl Session {
                     if !future::is_done(instance) {
                         // The loop ended before the input did.
                         future::cancel(vm, &running, Value::None)?;
+                        event_loop::poll(vm, &self.event_loop)?;
                     }
                 }
                 if vm.extension::<Interrupts>().cancelled && error.is(&vm.types.CancelledError) {

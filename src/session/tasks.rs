@@ -81,7 +81,9 @@ fn is_of_script(coroutine: &Coroutine) -> bool {
 /// The line of the innermost function of a script.
 fn place(coro: &Value) -> String {
     let chain = chain(coro);
-    let Some(inner) = chain.iter().rev().find(|coroutine| is_of_script(coroutine)) else { return String::new() };
+    let Some(inner) = chain.iter().rev().find(|coroutine| is_of_script(coroutine)) else {
+        return chain.first().map_or_else(String::new, |own| format!("in {}", own.qualname.borrow().as_str()));
+    };
     let Some(code) = &inner.code else { return String::new() };
     let line = match (&*inner.body.borrow(), inner.state.get()) {
         (Body::Frame(frame), State::Suspended) => {
@@ -100,7 +102,10 @@ fn place(coro: &Value) -> String {
 fn waits_for(vm: &mut Vm, el: Option<&EventLoop>, coro: &Value, waiter: &Value, now: f64) -> String {
     let chain = chain(coro);
     let own = chain.iter().rposition(|coroutine| is_of_script(coroutine)).map_or(0, |at| at + 1);
-    let called = chain.get(own).map(|coroutine| coroutine.qualname.borrow().as_str().to_owned());
+    let called = chain.get(own).map(|coroutine| match coroutine.qualname.borrow().as_str() {
+        "_ContextManagerMixin.__aenter__" => "lock".to_owned(),
+        name => name.to_owned(),
+    });
     let Value::Instance(future) = waiter else { return called.unwrap_or_default() };
     if let Some(due) = el.and_then(|el| el.due(future)) {
         return format!("{}, {} left", called.as_deref().unwrap_or("sleep"), duration((due - now).max(0.0)));

@@ -54,7 +54,7 @@ fn compile(vm: &mut Vm, source: &Rc<Source>, mode: Mode, locals: bool) -> Result
         Mode::Exec if locals => lower::compile_with_locals(vm, source),
         Mode::Exec => lower::compile_module(vm, source),
         Mode::Single => match syntax::parse_module(source, &mut vm.interner) {
-            Parsed::Complete(module) => lower::compile_interactive(vm, source, module),
+            Parsed::Complete(module) => lower::compile_interactive(vm, source, module, true),
             Parsed::Incomplete(errors) | Parsed::Invalid(errors) => Err(errors),
         },
     };
