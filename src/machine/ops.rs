@@ -311,7 +311,8 @@ impl Vm {
                 let inside = matches!(value, Value::Instance(_)) && builtin_inside && name != sym::__hash__;
                 // A native class derived from a built-in type (`OrderedDict`) has methods of its own.
                 let derived = inside && owner.is_some_and(|owner| owner.ancestors.borrow().len() > 1);
-                if of_object && !inside {
+                // `str` of what says nothing else is its `repr`.
+                if of_object && (!inside || name == sym::__str__) {
                     Special::Default
                 } else if builtin_inside && !derived {
                     Special::Builtin

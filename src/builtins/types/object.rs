@@ -174,6 +174,22 @@ fn reduce(vm: &mut Vm, args: &[Value]) -> Result {
     let new = vm.name(sym::__new__).clone();
     let new = vm.get_attr(&Value::Class(class.clone()), &new)?;
     let mut arguments = vec![Value::Class(class)];
+    let get_arguments = vm.intern("__getnewargs_ex__");
+    if let Some(get_arguments) = vm.get_attr_opt(this, &get_arguments)? {
+        let pair = vm.call(&get_arguments, &[])?;
+        let [args, kwargs] = match vm.collect(&pair)?.try_into() {
+            Ok(pair) => pair,
+            Err(items) => {
+                let count: usize = Vec::<Value>::len(&items);
+                return Err(vm.value_error(format!("__getnewargs_ex__ should return a tuple of length 2, not {count}")));
+            }
+        };
+        let copyreg = vm.import_module("copyreg")?;
+        let name = vm.intern("__newobj_ex__");
+        let maker = vm.get_attr(&copyreg, &name)?;
+        let state = vm.call_method(this, sym::__getstate__, &[])?;
+        return Ok(Value::tuple([maker, Value::tuple([arguments.swap_remove(0), args, kwargs]), state]));
+    }
     let get_arguments = vm.intern("__getnewargs__");
     if let Some(get_arguments) = vm.get_attr_opt(this, &get_arguments)? {
         let more = vm.call(&get_arguments, &[])?;

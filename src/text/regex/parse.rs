@@ -758,6 +758,13 @@ impl Parser<'_> {
                     at: None,
                 });
             }
+            if least > u32::MAX as usize {
+                return Err(Trouble {
+                    kind: TroubleKind::Pattern,
+                    message: "looks too much behind".to_owned(),
+                    at: None,
+                });
+            }
             back = Some(least);
         }
         Ok(Node::Look { back, not: kind == '!', nodes })

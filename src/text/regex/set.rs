@@ -32,7 +32,12 @@ pub(super) struct Set {
     case: Case,
     /// The answer for each ASCII character.
     ascii: u128,
+    /// Without regard to case: all characters of the ranges, folded and sorted.
+    folded: Vec<char>,
 }
+
+/// Ranges beyond this size are not spelled out: who writes them means all letters.
+const SPELLED_OUT: u32 = 0x3000;
 
 pub(super) fn is_word(c: char, ascii: bool) -> bool {
     if ascii || c.is_ascii() { c.is_ascii_alphanumeric() || c == '_' } else { is_alnum(c) }
@@ -83,7 +88,19 @@ fn fold_unicode(c: char) -> char {
 
 impl Set {
     pub(super) fn new(items: Vec<Item>, not: bool, case: Case) -> Set {
-        let mut set = Set { items, not, case, ascii: 0 };
+        let mut folded = Vec::new();
+        if case != Case::Exact {
+            for item in &items {
+                if let Item::Range(a, b) = *item {
+                    if b as u32 - (a as u32) < SPELLED_OUT {
+                        folded.extend((a..=b).map(|c| fold(c, case)));
+                    }
+                }
+            }
+            folded.sort_unstable();
+            folded.dedup();
+        }
+        let mut set = Set { items, not, case, ascii: 0, folded };
         for byte in 0..128u8 {
             if set.slow(byte.into()) {
                 set.ascii |= 1 << byte;
@@ -106,16 +123,8 @@ impl Set {
             Case::Exact => self.has(c),
             case => {
                 let folded = fold(c, case);
-                let (lower, upper) = match case {
-                    Case::Unicode => (first_of(to_lower(c), c).0, first_of(to_upper(folded), folded).0),
-                    _ => (c.to_ascii_lowercase(), c.to_ascii_uppercase()),
-                };
-                [c, folded, lower, upper].into_iter().any(|c| self.has_range(c))
-                    || self.has_category(lower)
-                    || self
-                        .items
-                        .iter()
-                        .any(|item| matches!(item, Item::Range(a, b) if a == b && fold(*a, case) == folded))
+                let lower = if case == Case::Unicode { first_of(to_lower(c), c).0 } else { c.to_ascii_lowercase() };
+                self.folded.binary_search(&folded).is_ok() || self.has_category(lower) || self.has_wide_range(lower)
             }
         };
         found != self.not
@@ -127,6 +136,11 @@ impl Set {
 
     fn has_range(&self, c: char) -> bool {
         self.items.iter().any(|item| matches!(item, Item::Range(a, b) if (*a..=*b).contains(&c)))
+    }
+
+    fn has_wide_range(&self, c: char) -> bool {
+        let wide = |a: char, b: char| b as u32 - a as u32 >= SPELLED_OUT;
+        self.items.iter().any(|item| matches!(item, Item::Range(a, b) if wide(*a, *b) && (*a..=*b).contains(&c)))
     }
 
     fn has_category(&self, c: char) -> bool {

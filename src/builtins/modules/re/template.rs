@@ -18,6 +18,7 @@ struct Reader<'a> {
     chars: &'a [char],
     at: usize,
     groups: usize,
+    bytes: bool,
     names: &'a [(String, usize)],
 }
 
@@ -51,7 +52,8 @@ impl Template {
         }
         let chars: Vec<char> = text.chars().collect();
         let regex = pattern.regex.clone();
-        let mut reader = Reader { chars: &chars, at: 0, groups: regex.groups, names: &regex.names };
+        let mut reader =
+            Reader { chars: &chars, at: 0, groups: regex.groups, bytes: pattern.bytes, names: &regex.names };
         reader.template().map_err(|wrong| match wrong {
             Wrong::Template(trouble) => pattern_error(vm, trouble, source),
             Wrong::Name(message) => library_error(vm, "_IndexError", &[Value::string(message)]),
@@ -183,8 +185,13 @@ impl Reader<'_> {
         let mut chars = name.chars();
         let identifier = chars.next().is_some_and(crate::text::unicode::is_identifier_start)
             && chars.all(crate::text::unicode::is_identifier_continue);
-        let shown = crate::text::repr::str_repr(&name);
-        if !identifier {
+        let mut shown = crate::text::repr::str_repr(&name);
+        let mut wrong = !identifier;
+        if self.bytes && !name.is_ascii() {
+            shown = crate::text::repr::escape_non_ascii(&shown);
+            wrong = true;
+        }
+        if wrong {
             return self.error(format!("bad character in group name {shown}"), length + 1);
         }
         Err(Wrong::Name(format!("unknown group name {shown}")))

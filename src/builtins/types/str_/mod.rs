@@ -44,6 +44,7 @@ const METHODS: &[Row] = &[
     method("__rmod__(value, /)", reflected_modulo),
     method("__mul__(value, /)", special::mul),
     method("__rmul__(value, /)", special::mul),
+    method("__str__()", |vm, args| Ok(Value::Str(this(vm, args, "__str__")?.clone()))),
     method("__repr__()", |vm, args| {
         let text = this(vm, args, "__repr__")?.clone();
         vm.repr(&Value::Str(text)).map(Value::Str)
