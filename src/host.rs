@@ -108,6 +108,8 @@ pub struct Host {
     pub script: Option<PathBuf>,
     /// `sys.argv`.
     pub argv: Vec<String>,
+    /// Whether new event loops are in debug mode.
+    pub asyncio_debug: bool,
     /// Random bits for unseeded generators.
     pub entropy: Box<dyn FnMut() -> u64>,
     /// Renders an uncaught exception.
@@ -128,6 +130,7 @@ impl Host {
             module_path: Vec::new(),
             script: None,
             argv: vec![String::new()],
+            asyncio_debug: false,
             entropy: Box::new(|| 0x9E37_79B9_7F4A_7C15),
             style: Style { format: ErrorFormat::Python, ..Style::default() },
         }

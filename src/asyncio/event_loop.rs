@@ -118,7 +118,27 @@ enum Target {
     Handle(Rc<Instance>),
 }
 
+impl Ready {
+    /// The same once more, to look at.
+    fn again(&self) -> Ready {
+        match self {
+            Ready::Step(task) => Ready::Step(task.clone()),
+            Ready::Throw(task, error) => Ready::Throw(task.clone(), error.clone()),
+            Ready::Done(callback, future) => Ready::Done(callback.clone(), future.clone()),
+            Ready::Sleep(future) => Ready::Sleep(future.clone()),
+            Ready::Handle(handle) => Ready::Handle(handle.clone()),
+        }
+    }
+}
+
 impl Target {
+    fn again(&self) -> Ready {
+        match self {
+            Target::Sleep(future) => Ready::Sleep(future.clone()),
+            Target::Handle(handle) => Ready::Handle(handle.clone()),
+        }
+    }
+
     fn is_cancelled(&self) -> bool {
         match self {
             Target::Sleep(future) => future::data(future).timer.get() == TimerState::Cancelled,
@@ -204,9 +224,11 @@ impl EventLoop {
         drop((ready, timers));
     }
 
-    /// How many handles are ready and how many timers are set.
-    pub fn sizes(&self) -> (usize, usize) {
-        (self.ready.borrow().len(), self.timers.borrow().len())
+    /// What is ready, and the timers, as handles.
+    pub fn handles(&self, vm: &mut Vm, this: &Value) -> [Vec<Value>; 2] {
+        let ready = self.ready.borrow().iter().map(Ready::again).collect::<Vec<_>>();
+        let timers = self.timers.borrow().iter().map(|timer| timer.target.again()).collect::<Vec<_>>();
+        [ready, timers].map(|list| list.iter().map(|item| Value::Instance(handle_for(vm, this, item))).collect())
     }
 
     fn add_timer(&self, when: f64, target: Target) {
@@ -388,8 +410,9 @@ fn handle_for(vm: &mut Vm, event_loop: &Value, ready: &Ready) -> Rc<Instance> {
 /// Runs passes until the loop is stopped.
 pub fn run_forever(vm: &mut Vm, this: &Rc<Instance>) -> Result<()> {
     running(vm, &Value::Instance(this.clone()), |vm, el, this| {
+        let pass = if el.custom.get() { run_once_method } else { run_once };
         loop {
-            run_once(vm, el, this)?;
+            pass(vm, el, this)?;
             if el.stopping.get() {
                 return Ok(());
             }
@@ -457,12 +480,42 @@ fn own_time(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<f64> {
     vm.to_f64(&now)
 }
 
+/// `self._run_once()`, which a script's class may have replaced.
+fn run_once_method(vm: &mut Vm, _: &EventLoop, this: &Value) -> Result<()> {
+    let name = vm.intern("_run_once");
+    let method = vm.get_attr(this, &name)?;
+    vm.call(&method, &[]).map(drop)
+}
+
+/// Asks the selector that a script has given its loop, which takes the place of waiting for the clock. Whether there
+/// is one.
+fn select(vm: &mut Vm, this: &Value, timeout: Option<f64>) -> Result<bool> {
+    let name = vm.intern("_selector");
+    let Some(selector) = vm.get_attr_opt(this, &name)?.filter(|selector| !selector.is_none()) else { return Ok(false) };
+    let name = vm.intern("select");
+    let select = vm.get_attr(&selector, &name)?;
+    let events = vm.call(&select, &[timeout.map_or(Value::None, Value::Float)])?;
+    let name = vm.intern("_process_events");
+    let process = vm.get_attr(this, &name)?;
+    vm.call(&process, &[events])?;
+    Ok(true)
+}
+
 /// One pass.
 pub fn run_once(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<()> {
     el.drop_cancelled();
     let idle = el.ready.borrow().is_empty() && !el.stopping.get();
     let first = el.timers.borrow().peek().map(|timer| timer.when);
-    if idle {
+    let mut selected = false;
+    if el.custom.get() {
+        let timeout = match first {
+            _ if !idle => Some(0.0),
+            Some(when) => Some((when - own_time(vm, el, this)?).clamp(0.0, LONGEST_WAIT)),
+            None => None,
+        };
+        selected = select(vm, this, timeout)?;
+    }
+    if idle && !selected {
         match first {
             Some(when) => {
                 let timeout = (when - own_time(vm, el, this)?).clamp(0.0, LONGEST_WAIT);
@@ -605,20 +658,34 @@ impl State {
 
 /// What a loop class written from scratch must replace.
 pub const ABSTRACT_METHODS: &[Row] = &[
-    method("run_forever()", abstract_method),
-    method("run_until_complete(future)", abstract_method),
-    method("stop()", abstract_method),
-    method("is_running()", abstract_method),
-    method("is_closed()", abstract_method),
-    method("close()", abstract_method),
-    method("call_soon(callback, *args, context=None)", abstract_method),
-    method("call_later(delay, callback, *args, context=None)", abstract_method),
-    method("call_at(when, callback, *args, context=None)", abstract_method),
-    method("time()", abstract_method),
-    method("create_future()", abstract_method),
-    method("create_task(coro, *, name=None, context=None)", abstract_method),
-    method("get_debug()", abstract_method),
-    method("set_debug(enabled)", abstract_method),
+    method("def run_forever()", abstract_method),
+    method("def run_until_complete(future)", abstract_method),
+    method("def stop()", abstract_method),
+    method("def is_running()", abstract_method),
+    method("def is_closed()", abstract_method),
+    method("def close()", abstract_method),
+    method("def shutdown_asyncgens()", abstract_method),
+    method("def shutdown_default_executor()", abstract_method),
+    method("def _timer_handle_cancelled(handle)", abstract_method),
+    method("def call_soon(callback, *args, context=None)", abstract_method),
+    method("def call_later(delay, callback, *args, context=None)", abstract_method),
+    method("def call_at(when, callback, *args, context=None)", abstract_method),
+    method("def time()", abstract_method),
+    method("def create_future()", abstract_method),
+    method("def create_task(coro, *, name=None, context=None)", abstract_method),
+    method("def call_soon_threadsafe(callback, *args, context=None)", abstract_method),
+    method("def run_in_executor(executor, func, *args)", abstract_method),
+    method("def set_default_executor(executor)", abstract_method),
+    method("def add_signal_handler(sig, callback, *args)", abstract_method),
+    method("def remove_signal_handler(sig)", abstract_method),
+    method("def set_task_factory(factory)", abstract_method),
+    method("def get_task_factory()", abstract_method),
+    method("def get_exception_handler()", abstract_method),
+    method("def set_exception_handler(handler)", abstract_method),
+    method("def default_exception_handler(context)", abstract_method),
+    method("def call_exception_handler(context)", abstract_method),
+    method("def get_debug()", abstract_method),
+    method("def set_debug(enabled)", abstract_method),
 ];
 
 fn abstract_method(vm: &mut Vm, _: &[Value]) -> Result<Value> {

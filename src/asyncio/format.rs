@@ -176,7 +176,7 @@ fn partial(vm: &mut Vm, func: &Value) -> Result<Option<(Value, Vec<Value>, Value
 }
 
 /// File and line of a function of a script.
-fn function_place(vm: &mut Vm, func: &Value) -> Result<Option<(String, u32)>> {
+pub fn function_place(vm: &mut Vm, func: &Value) -> Result<Option<(String, u32)>> {
     let wrapped = vm.name(sym::__wrapped__).clone();
     let mut func = func.clone();
     for _ in 0..100 {

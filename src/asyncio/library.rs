@@ -23,32 +23,83 @@ macro_rules! part {
 }
 
 const PARTS: &[Part] = &[
-    part!("asyncio.runners", "runners", "run" "Runner" "run_until_complete" "shutdown_asyncgens"),
-    part!("asyncio.tasks", "waiting", "wait" "wait_for" "as_completed" "create_eager_task_factory"),
+    part!("asyncio.runners", "runners", "run" "Runner" "_cancel_all_tasks" "run_until_complete" "_complete_foreign" "shutdown_asyncgens"),
+    part!(
+        "asyncio.tasks", "waiting",
+        "wait" "wait_for" "as_completed" "create_eager_task_factory"
+        "_release_waiter" "_cancel_and_wait" "_AsCompletedIterator"
+    ),
     part!("asyncio.timeouts", "timeouts", "Timeout" "timeout" "timeout_at"),
     part!("asyncio.taskgroups", "taskgroups", "TaskGroup"),
     part!("asyncio.locks", "locks", "Condition" "Barrier"),
     part!("asyncio.exceptions", "exceptions", "IncompleteReadError" "LimitOverrunError"),
     part!(
         "asyncio.events", "policies",
-        "get_event_loop_policy" "set_event_loop_policy" "AbstractEventLoopPolicy" "DefaultEventLoopPolicy"
+        "get_event_loop_policy" "set_event_loop_policy" "AbstractEventLoopPolicy" "BaseDefaultEventLoopPolicy"
+        "DefaultEventLoopPolicy"
+    ),
+    part!("asyncio.unix_events", "signals", "add_signal_handler" "remove_signal_handler"),
+    part!("asyncio.log", "log", "logger"),
+    part!(
+        "asyncio.futures", "internals",
+        "_PENDING" "_CANCELLED" "_FINISHED" "DEBUG_STACK_DEPTH" "THREAD_JOIN_TIMEOUT" "_is_debug_mode" "_get_loop"
+        "_set_result_unless_cancelled" "_convert_future_exc" "_copy_future_state" "_get_function_source"
+        "_format_callback_source" "extract_stack" "_format_coroutine" "_LoopBoundMixin" "_ContextManagerMixin"
+    ),
+];
+
+/// Other names for what is there.
+const ALIASES: &[(&str, &[(&str, &str)])] = &[
+    ("futures", &[("_PyFuture", "Future"), ("_CFuture", "Future")]),
+    (
+        "tasks",
+        &[
+            ("_PyTask", "Task"),
+            ("_CTask", "Task"),
+            ("_py_current_task", "current_task"),
+            ("_c_current_task", "current_task"),
+            ("_py_register_task", "_register_task"),
+            ("_c_register_task", "_register_task"),
+            ("_py_unregister_task", "_unregister_task"),
+            ("_c_unregister_task", "_unregister_task"),
+            ("_py_enter_task", "_enter_task"),
+            ("_c_enter_task", "_enter_task"),
+            ("_py_leave_task", "_leave_task"),
+            ("_c_leave_task", "_leave_task"),
+        ],
+    ),
+    (
+        "events",
+        &[
+            ("_py__get_running_loop", "_get_running_loop"),
+            ("_c__get_running_loop", "_get_running_loop"),
+            ("_py__set_running_loop", "_set_running_loop"),
+            ("_c__set_running_loop", "_set_running_loop"),
+            ("_py_get_running_loop", "get_running_loop"),
+            ("_c_get_running_loop", "get_running_loop"),
+            ("_py_get_event_loop", "get_event_loop"),
+            ("_c_get_event_loop", "get_event_loop"),
+        ],
     ),
 ];
 
 /// Methods of the loop that are written in the language: no names for scripts.
-const LOOP_METHODS: &[&str] = &["run_until_complete", "shutdown_asyncgens"];
+const LOOP_METHODS: &[&str] =
+    &["run_until_complete", "shutdown_asyncgens", "add_signal_handler", "remove_signal_handler"];
 
 /// The submodules and what they share with `asyncio`.
 const SUBMODULES: &[(&str, &[&str])] = &[
-    ("base_events", &["BaseEventLoop"]),
-    ("base_futures", &["isfuture"]),
+    ("base_events", &["BaseEventLoop", "logger"]),
+    ("base_futures", &["isfuture", "_PENDING", "_CANCELLED", "_FINISHED"]),
     ("base_tasks", &[]),
-    ("coroutines", &["iscoroutine", "iscoroutinefunction"]),
+    ("constants", &["DEBUG_STACK_DEPTH", "THREAD_JOIN_TIMEOUT"]),
+    ("coroutines", &["iscoroutine", "iscoroutinefunction", "_is_debug_mode", "_format_coroutine"]),
     (
         "events",
         &[
             "AbstractEventLoop",
             "AbstractEventLoopPolicy",
+            "BaseDefaultEventLoopPolicy",
             "Handle",
             "TimerHandle",
             "get_event_loop",
@@ -73,10 +124,26 @@ const SUBMODULES: &[(&str, &[&str])] = &[
             "TimeoutError",
         ],
     ),
-    ("futures", &["Future", "isfuture"]),
-    ("locks", &["Barrier", "BoundedSemaphore", "Condition", "Event", "Lock", "Semaphore"]),
+    ("format_helpers", &["_format_callback_source", "_get_function_source", "extract_stack"]),
+    (
+        "futures",
+        &[
+            "Future",
+            "isfuture",
+            "_PENDING",
+            "_CANCELLED",
+            "_FINISHED",
+            "_get_loop",
+            "_set_result_unless_cancelled",
+            "_convert_future_exc",
+            "_copy_future_state",
+        ],
+    ),
+    ("locks", &["Barrier", "BoundedSemaphore", "Condition", "Event", "Lock", "Semaphore", "_ContextManagerMixin"]),
+    ("log", &["logger"]),
+    ("mixins", &["_LoopBoundMixin"]),
     ("queues", &["LifoQueue", "PriorityQueue", "Queue", "QueueEmpty", "QueueFull", "QueueShutDown"]),
-    ("runners", &["Runner", "run"]),
+    ("runners", &["Runner", "run", "_cancel_all_tasks"]),
     ("selector_events", &[]),
     ("taskgroups", &["TaskGroup"]),
     (
@@ -102,6 +169,9 @@ const SUBMODULES: &[(&str, &[&str])] = &[
             "_leave_task",
             "_register_task",
             "_unregister_task",
+            "_release_waiter",
+            "_cancel_and_wait",
+            "_AsCompletedIterator",
         ],
     ),
     ("threads", &["to_thread"]),
@@ -134,9 +204,8 @@ pub fn load(vm: &mut Vm, name: &str) -> Result<Option<Rc<Module>>> {
             module.dict.set_str(&vm.intern("_is_coroutine"), marker);
             Vec::new()
         }
-        "futures" => vec![("_PyFuture", classes.future.clone())],
         "selector_events" => vec![("BaseSelectorEventLoop", classes.selector_loop.clone())],
-        "tasks" => vec![("_PyTask", classes.task.clone()), ("_GatheringFuture", classes.gathering.clone())],
+        "tasks" => vec![("_GatheringFuture", classes.gathering.clone())],
         "unix_events" => vec![("_UnixSelectorEventLoop", classes.event_loop.clone())],
         _ => Vec::new(),
     };
@@ -187,8 +256,12 @@ fn submodule_name(vm: &mut Vm, module: &Rc<Module>, name: &Rc<Str>) -> Result<Op
     let full = module.name.borrow().clone();
     let short = full.strip_prefix("asyncio.").unwrap_or_default();
     let shared = SUBMODULES.iter().find(|(known, _)| *known == short).map_or(&[][..], |(_, names)| names);
-    if !shared.contains(&name.as_str()) {
-        return Ok(None);
+    if shared.contains(&name.as_str()) {
+        return super::library_name(vm, name.as_str()).map(Some);
     }
-    super::library_name(vm, name.as_str()).map(Some)
+    let aliases = ALIASES.iter().find(|(known, _)| *known == short).map_or(&[][..], |(_, aliases)| aliases);
+    match aliases.iter().find(|(alias, _)| *alias == name.as_str()) {
+        Some((_, target)) => super::library_name(vm, target).map(Some),
+        None => Ok(None),
+    }
 }

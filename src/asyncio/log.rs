@@ -19,16 +19,15 @@ pub fn debug(vm: &mut Vm, message: &str) -> Result<()> {
 }
 
 fn write(vm: &mut Vm, level: &str, message: &str, error: Option<&Error>) -> Result<()> {
+    if let Some(logger) = replaced_logger(vm) {
+        return call(vm, &logger, level, message, error);
+    }
     let logging = vm.intern("logging");
     if let Some(logging) = vm.modules.get_str(&logging) {
         let name = vm.intern("getLogger");
         let get_logger = vm.get_attr(&logging, &name)?;
         let logger = vm.call(&get_logger, &[Value::str("asyncio")])?;
-        let name = vm.intern(level);
-        let method = vm.get_attr(&logger, &name)?;
-        let keywords: Vec<_> = error.map(|e| (vm.intern("exc_info"), e.value())).into_iter().collect();
-        let args = [Value::str("%s"), Value::str(message)];
-        return vm.call_kw(&method, &args, &keywords).map(drop);
+        return call(vm, &logger, level, message, error);
     }
     if level == "debug" {
         return Ok(());
@@ -39,4 +38,30 @@ fn write(vm: &mut Vm, level: &str, message: &str, error: Option<&Error>) -> Resu
     }
     vm.write_err(&text);
     Ok(())
+}
+
+/// `asyncio.base_events.logger`, if something was put in its place.
+fn replaced_logger(vm: &mut Vm) -> Option<Value> {
+    let (module, logger) = (vm.intern("asyncio.base_events"), vm.intern("logger"));
+    match vm.modules.get_str(&module) {
+        Some(Value::Module(module)) => module.dict.get_str(&logger),
+        _ => None,
+    }
+}
+
+fn call(vm: &mut Vm, logger: &Value, level: &str, message: &str, error: Option<&Error>) -> Result<()> {
+    let name = vm.intern(level);
+    let method = vm.get_attr(logger, &name)?;
+    let mut keywords = Vec::new();
+    if level == "error" {
+        let exc_info = match error {
+            Some(error) => {
+                let traceback = error.0.traceback.borrow().clone().map_or(Value::None, Value::Traceback);
+                Value::tuple([Value::Class(error.class()), error.value(), traceback])
+            }
+            None => Value::Bool(false),
+        };
+        keywords.push((vm.intern("exc_info"), exc_info));
+    }
+    vm.call_kw(&method, &[Value::str(message)], &keywords).map(drop)
 }

@@ -90,6 +90,30 @@ pub const METHODS: &[Row] = &[
         let living = el.async_generators.take();
         Ok(Value::list(living.iter().filter_map(std::rc::Weak::upgrade).map(Value::Coroutine).collect()))
     }),
+    method("def _run_once()", |vm, args| {
+        let el = this(vm, &args[0])?;
+        event_loop::run_once(vm, el, &args[0])?;
+        Ok(Value::None)
+    }),
+    method("def _process_events(event_list)", |vm, _| {
+        let class = vm.types.NotImplementedError.clone();
+        Err(vm.new_error(&class, Vec::new()))
+    }),
+    method("def _check_closed()", |vm, args| open(vm, &args[0]).map(|_| Value::None)),
+    method("def _timer_handle_cancelled(handle)", |vm, args| {
+        this(vm, &args[0])?.timer_cancelled();
+        Ok(Value::None)
+    }),
+    method("def add_signal_handler(sig, callback, *args)", |vm, args| {
+        let mut given = vec![args[0].clone(), args[1].clone(), args[2].clone()];
+        given.extend(vm.collect(&args[3])?);
+        let function = super::library_name(vm, "add_signal_handler")?;
+        vm.call(&function, &given)
+    }),
+    method("def remove_signal_handler(sig)", |vm, args| {
+        let function = super::library_name(vm, "remove_signal_handler")?;
+        vm.call(&function, args)
+    }),
     method("def shutdown_default_executor(timeout=None)", |vm, args| {
         let el = this(vm, &args[0])?;
         Ok(el.state.coroutine(Function::ShutdownDefaultExecutor, ShutDownExecutor(args[0].clone())))
@@ -112,17 +136,26 @@ pub const METHODS: &[Row] = &[
             Ok(())
         },
     ),
-    getter("_ready", |vm, value| Ok(unseen(this(vm, value)?.sizes().0))),
-    getter("_scheduled", |vm, value| Ok(unseen(this(vm, value)?.sizes().1))),
+    getter("_ready", |vm, value| {
+        let [ready, _] = this(vm, value)?.handles(vm, value);
+        Ok(Value::list(ready))
+    }),
+    getter("_scheduled", |vm, value| {
+        let [_, timers] = this(vm, value)?.handles(vm, value);
+        Ok(Value::list(timers))
+    }),
+    getter("_current_handle", |vm, value| {
+        let handle = this(vm, value)?.current_handle.borrow().clone();
+        Ok(handle.map_or(Value::None, Value::Instance))
+    }),
+    getter("_thread_id", |vm, value| {
+        // There is one thread.
+        Ok(if this(vm, value)?.running.get() { Value::Int(1) } else { Value::None })
+    }),
     getter("_closed", |vm, value| Ok(Value::Bool(this(vm, value)?.closed.get()))),
     getter("_debug", |vm, value| Ok(Value::Bool(this(vm, value)?.debug.get()))),
     getter("_stopping", |vm, value| Ok(Value::Bool(this(vm, value)?.stopping.get()))),
 ];
-
-/// As many `None`s as there are handles: their number is all that can be asked for.
-fn unseen(count: usize) -> Value {
-    Value::list(vec![Value::None; count])
-}
 
 fn this<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a EventLoop> {
     match event_loop::of(value) {
@@ -157,11 +190,17 @@ fn stop_loop(vm: &mut Vm, event_loop: &Value, done: &Rc<Instance>) -> Result<()>
     let data = future::data(done);
     if data.status.get() == future::Status::Failed {
         let exception = data.take_exception(vm)?;
-        if let Value::Exception(exception) = exception {
-            // It has ended the loop by itself.
-            if event_loop::is_fatal(vm, &Error(exception)) {
-                return Ok(());
-            }
+        return stop_after(vm, event_loop, &exception);
+    }
+    vm.call_method(event_loop, sym::stop, &[]).map(drop)
+}
+
+/// Stops a loop whose main future has ended with this exception, or with none.
+pub fn stop_after(vm: &mut Vm, event_loop: &Value, exception: &Value) -> Result<()> {
+    if let Value::Exception(exception) = exception {
+        // It has ended the loop by itself.
+        if event_loop::is_fatal(vm, &Error(exception.clone())) {
+            return Ok(());
         }
     }
     vm.call_method(event_loop, sym::stop, &[]).map(drop)
@@ -173,7 +212,8 @@ pub fn complete(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let awaited = shield::ensure_future_in(vm, &args[1], &args[0])?;
     let Value::Instance(done) = &awaited else { return Ok(Value::None) };
     if done.data::<future::Future>().is_none() {
-        return Err(vm.not_implemented("run_until_complete() of a future of a foreign class"));
+        let function = super::library_name(vm, "_complete_foreign")?;
+        return vm.call(&function, &[args[0].clone(), awaited]);
     }
     if is_new {
         if let Some(task) = task::of(&awaited) {

@@ -4,6 +4,7 @@
 //! when one of its names is first asked for. **Invariant**: no `RefCell` borrow is held while anything runs that could be
 //! script code, and [`state::State`] is the only state outside the objects themselves.
 
+mod absent;
 pub mod contextvars;
 pub mod event_loop;
 pub mod explain;
@@ -119,6 +120,10 @@ const PRIVATE: &[Row] = &[
         Ok(Value::None)
     }),
     native("_complete(loop, future)", loop_methods::complete),
+    native("_stop_after(loop, future)", |vm, args| {
+        loop_methods::stop_after(vm, &args[0], &args[1])?;
+        Ok(Value::None)
+    }),
     native("_set_policy(policy)", |vm, args| {
         let old = state(vm).policy.replace(args[0].clone());
         drop(old);
@@ -136,6 +141,19 @@ const PRIVATE: &[Row] = &[
     }),
     native("_cut_off(tasks)", explain::cut_off),
     native("_on_interrupt(handler)", |vm, args| Ok(std::mem::replace(&mut vm.interrupt_handler, args[0].clone()))),
+    native("_host_asks_debug()", |vm, _| Ok(Value::Bool(vm.host.asyncio_debug))),
+    native("_function_place(func)", |vm, args| {
+        Ok(match format::function_place(vm, &args[0])? {
+            Some((file, line)) => Value::tuple([Value::string(file), Value::Int(i64::from(line))]),
+            None => Value::None,
+        })
+    }),
+    native("_describe_callback(func, args, debug)", |vm, args| {
+        let debug = vm.truth(&args[2])?;
+        let given = vm.collect(&args[1])?;
+        format::callback_source(vm, &args[0], &given, debug).map(Value::string)
+    }),
+    native("_describe_coroutine(coro)", |vm, args| format::coroutine(vm, &args[0]).map(Value::string)),
     native("_get_policy()", |vm, _| {
         let policy = state(vm).policy.borrow().clone();
         Ok(policy)
@@ -150,7 +168,7 @@ pub fn module(vm: &mut Vm) -> Result<Rc<Module>> {
     let dict = &module.dict;
     dict.set_str(&vm.intern("__path__"), Value::list(Vec::new()));
     dict.set_str(&vm.intern("__package__"), Value::str("asyncio"));
-    for (module, rows) in FUNCTIONS {
+    for (module, rows) in FUNCTIONS.iter().chain(absent::FUNCTIONS) {
         add_functions(vm, module, dict, rows);
     }
     let classes = &state.classes;
@@ -191,31 +209,32 @@ pub fn module(vm: &mut Vm) -> Result<Rc<Module>> {
     Ok(module)
 }
 
+/// `_enter_task` and `_leave_task`, for loops and tasks of any kind.
 fn set_current_task(vm: &mut Vm, args: &[Value], entering: bool) -> Result<Value> {
-    let (Some(el), Value::Instance(task)) = (event_loop::of(&args[0]), &args[1]) else { return Ok(Value::None) };
-    let current = el.current_task.borrow().clone();
-    let shown = vm.repr(&args[1])?;
-    match (entering, current) {
+    let [event_loop, task] = args else { return Ok(Value::None) };
+    let current = task::current_of(vm, event_loop);
+    match (entering, &current) {
         (true, Some(other)) => {
-            let other = vm.repr(&Value::Instance(other))?;
-            return Err(vm.runtime_error(format!(
+            let (shown, other) = (vm.repr(task)?, vm.repr(other)?);
+            Err(vm.runtime_error(format!(
                 "Cannot enter into task {} while another task {} is being executed.",
                 shown.as_str(),
                 other.as_str()
-            )));
+            )))
         }
-        (true, None) => el.current_task.replace(Some(task.clone())),
-        (false, Some(current)) if Rc::ptr_eq(&current, task) => el.current_task.replace(None),
-        (false, current) => {
-            let current = vm.repr(&current.map_or(Value::None, Value::Instance))?;
-            return Err(vm.runtime_error(format!(
+        (false, current) if !current.as_ref().is_some_and(|current| current.is(task)) => {
+            let (shown, current) = (vm.repr(task)?, vm.repr(&current.clone().unwrap_or(Value::None))?);
+            Err(vm.runtime_error(format!(
                 "Leaving task {} does not match the current task {}.",
                 shown.as_str(),
                 current.as_str()
-            )));
+            )))
         }
-    };
-    Ok(Value::None)
+        _ => {
+            task::set_current(vm, event_loop, entering.then(|| task.clone()));
+            Ok(Value::None)
+        }
+    }
 }
 
 /// `inspect.iscoroutinefunction(value)`.

@@ -66,7 +66,25 @@ pub fn make_loop(vm: &mut Vm, state: &Rc<State>) -> Value {
 
 /// An instance of a class of loops.
 pub fn new_of_class(vm: &mut Vm, class: &Rc<Class>) -> Value {
-    Instance::native(class, EventLoop::new(vm, !class.builtin))
+    let event_loop = EventLoop::new(vm, !class.builtin);
+    event_loop.debug.set(asks_debug(vm).unwrap_or(false));
+    Instance::native(class, event_loop)
+}
+
+/// `asyncio.coroutines._is_debug_mode()`, which a test may have replaced.
+fn asks_debug(vm: &mut Vm) -> Result<bool> {
+    let (module, name) = (vm.intern("asyncio.coroutines"), vm.intern("_is_debug_mode"));
+    let replaced = match vm.modules.get_str(&module) {
+        Some(Value::Module(module)) => module.dict.get_str(&name),
+        _ => None,
+    };
+    match replaced {
+        Some(function) => {
+            let answer = vm.call(&function, &[])?;
+            vm.truth(&answer)
+        }
+        None => Ok(vm.host.asyncio_debug),
+    }
 }
 
 /// Tells the log what CPython tells it about a new loop.

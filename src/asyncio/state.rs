@@ -58,6 +58,8 @@ pub struct State {
     pub fatal: RefCell<Vec<Rc<Instance>>>,
     /// Tasks that are running for the first time, eagerly.
     pub eager: RefCell<Vec<Rc<Instance>>>,
+    /// The current tasks of loops that are not ours.
+    pub foreign_current: RefCell<Vec<(Value, Value)>>,
     /// Tasks that were given a number for a name.
     pub numbered: Cell<i64>,
     pub contexts: Rc<Current>,
@@ -132,6 +134,7 @@ fn make_state(vm: &mut Vm) -> Rc<State> {
         sweep_at: Cell::new(64),
         fatal: RefCell::default(),
         eager: RefCell::default(),
+        foreign_current: RefCell::default(),
         numbered: Cell::new(0),
         told_of_blocking: Cell::new(false),
         contexts,
@@ -158,7 +161,7 @@ impl State {
     pub fn register(&self, task: &Rc<Instance>) {
         let mut tasks = self.tasks.borrow_mut();
         if tasks.len() >= self.sweep_at.get() {
-            tasks.retain(|task| task.upgrade().is_some_and(|task| !future::is_done(&task)));
+            tasks.retain(|task| task.upgrade().is_some_and(|task| may_be_pending(&task)));
             self.sweep_at.set(tasks.len() * 2 + 64);
         }
         tasks.push(Rc::downgrade(task));
@@ -173,7 +176,7 @@ impl State {
     pub fn pending_tasks(&self) -> Vec<Rc<Instance>> {
         let tasks = self.tasks.borrow();
         let scheduled = tasks.iter().filter_map(Weak::upgrade);
-        scheduled.chain(self.eager.borrow().iter().cloned()).filter(|task| !future::is_done(task)).collect()
+        scheduled.chain(self.eager.borrow().iter().cloned()).filter(may_be_pending).collect()
     }
 
     /// The number of the next task without a name of its own.
@@ -191,6 +194,29 @@ pub fn let_go(vm: &mut Vm) {
     vm.run_finalizers(None);
 }
 
+/// Not known to be done: of an object that is not ours only its own `done()` knows.
+fn may_be_pending(task: &Rc<Instance>) -> bool {
+    task.data::<future::Future>().is_none_or(|future| !future.is_done())
+}
+
+fn define_class(
+    vm: &mut Vm,
+    (module, name): (&str, &str),
+    base: &Rc<Class>,
+    layout: Layout,
+    rows: &'static [Row],
+) -> Rc<Class> {
+    let class = Class::builtin(name, Some(base), layout);
+    let module_name = vm.name(sym::__module__).clone();
+    class.dict.set_str(&module_name, Value::str(module));
+    // Handles have slots.
+    if !matches!(layout, Layout::Native(102 | 108)) {
+        vm.give_dict(&class);
+    }
+    add_methods(vm, &class, rows);
+    class
+}
+
 impl Classes {
     fn new(vm: &mut Vm) -> Classes {
         let object = vm.types.object.clone();
@@ -198,14 +224,7 @@ impl Classes {
         let runtime_error = vm.types.RuntimeError.clone();
         let module_name = vm.name(sym::__module__).clone();
         let mut define = |module: &str, name: &str, base: &Rc<Class>, layout: Layout, rows: &'static [Row]| {
-            let class = Class::builtin(name, Some(base), layout);
-            class.dict.set_str(&module_name, Value::str(module));
-            // Handles have slots.
-            if !matches!(layout, Layout::Native(102 | 108)) {
-                vm.give_dict(&class);
-            }
-            add_methods(vm, &class, rows);
-            class
+            define_class(vm, (module, name), base, layout, rows)
         };
         let future = define("_asyncio", "Future", &object, Layout::Native(100), future::METHODS);
         // Set before any subclass is made: a subclass takes it over.
@@ -222,6 +241,12 @@ impl Classes {
             Layout::Native(101),
             super::loop_methods::METHODS,
         );
+        for rows in super::absent::LOOP_METHODS {
+            add_methods(vm, &base_loop, rows);
+        }
+        let mut define = |module: &str, name: &str, base: &Rc<Class>, layout: Layout, rows: &'static [Row]| {
+            define_class(vm, (module, name), base, layout, rows)
+        };
         let selector_loop =
             define("asyncio.selector_events", "BaseSelectorEventLoop", &base_loop, Layout::Native(101), &[]);
         let event_loop =

@@ -571,8 +571,33 @@ pub fn current_task(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         Some(given) => given.clone(),
         None => policy::running_loop(vm)?,
     };
-    let current = event_loop::of(&event_loop).and_then(|el| el.current_task.borrow().clone());
-    Ok(current.map_or(Value::None, Value::Instance))
+    Ok(current_of(vm, &event_loop).unwrap_or(Value::None))
+}
+
+/// The task that a loop of any kind is running.
+pub fn current_of(vm: &mut Vm, event_loop: &Value) -> Option<Value> {
+    match event_loop::of(event_loop) {
+        Some(el) => el.current_task.borrow().clone().map(Value::Instance),
+        None => {
+            let state = state(vm);
+            let foreign = state.foreign_current.borrow();
+            foreign.iter().find(|(known, _)| known.is(event_loop)).map(|(_, task)| task.clone())
+        }
+    }
+}
+
+pub fn set_current(vm: &mut Vm, event_loop: &Value, task: Option<Value>) {
+    match (event_loop::of(event_loop), task) {
+        (Some(el), Some(Value::Instance(task))) => drop(el.current_task.replace(Some(task))),
+        (Some(el), _) => drop(el.current_task.replace(None)),
+        (None, task) => {
+            let state = state(vm);
+            let mut kept = state.foreign_current.take();
+            kept.retain(|(known, _)| !known.is(event_loop));
+            kept.extend(task.map(|task| (event_loop.clone(), task)));
+            drop(state.foreign_current.replace(kept));
+        }
+    }
 }
 
 /// `all_tasks(loop=None)`.
@@ -581,9 +606,22 @@ pub fn all_tasks(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         Some(given) => given.clone(),
         None => policy::running_loop(vm)?,
     };
-    let tasks = state(vm).pending_tasks();
-    let of_loop = tasks.into_iter().filter(|task| future::data(task).event_loop.borrow().is(&event_loop));
-    let items = of_loop.map(Value::Instance).collect();
+    let mut items = Vec::new();
+    for task in state(vm).pending_tasks() {
+        let value = Value::Instance(task);
+        // What a script has registered need not be a task of ours.
+        if future::of(&value).is_none() {
+            let done = vm.intern("done");
+            let done = vm.get_attr(&value, &done)?;
+            let done = vm.call(&done, &[])?;
+            if vm.truth(&done)? {
+                continue;
+            }
+        }
+        if loop_of(vm, &value)?.is(&event_loop) {
+            items.push(value);
+        }
+    }
     vm.new_set(items, false)
 }
 

@@ -30,6 +30,9 @@ pub(crate) struct Options {
     /// Whether to use colours
     #[arg(long, value_enum, default_value = "auto", value_name = "WHEN")]
     color: Color,
+    /// Event loops in debug mode (also: PYTHONASYNCIODEBUG=1)
+    #[arg(long)]
+    debug: bool,
     /// Only parse and check the scripts; report every error found
     #[arg(long)]
     check: bool,
@@ -260,6 +263,7 @@ fn host(options: &Options, style: Style) -> Host {
     host.clock = options.clock();
     host.read_module = Box::new(read);
     host.is_module_folder = Box::new(Path::is_dir);
+    host.asyncio_debug = options.debug || std::env::var_os("PYTHONASYNCIODEBUG").is_some_and(|v| !v.is_empty());
     host.list_modules = Box::new(list_modules);
     host.entropy = Box::new(streams::entropy);
     host.style = style;
