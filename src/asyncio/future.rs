@@ -19,7 +19,7 @@ use crate::object::class::{Awaited, Awaiting, Class, Instance, Native, Payload};
 use crate::object::coroutine::{Outcome, Resume};
 use crate::object::exception::Traceback;
 use crate::object::native::{Row, attribute, class_method, getter, method, static_method};
-use crate::object::{Error, Exception, Result, Str, Value, gc};
+use crate::object::{Error, Exception, Result, Value, gc};
 use crate::symbol::sym;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -101,6 +101,17 @@ impl Callback {
 pub struct NativeCallback {
     pub qualname: &'static str,
     pub call: fn(&mut Vm, &Value, &Rc<Instance>) -> Result<()>,
+    /// The same as a method of its object, for loops that want to see a callable.
+    pub row: Row,
+}
+
+/// The row of a [`NativeCallback`].
+pub fn called(vm: &mut Vm, args: &[Value], call: fn(&mut Vm, &Value, &Rc<Instance>) -> Result<()>) -> Result<Value> {
+    match &args[1] {
+        Value::Instance(future) if future.data::<Future>().is_some() => call(vm, &args[0], future)?,
+        other => return Err(super::wrong_self(vm, other, "Future")),
+    }
+    Ok(Value::None)
 }
 
 /// Most futures have one callback at most.
@@ -745,7 +756,7 @@ pub fn callback_value(vm: &mut Vm, callback: &Callback) -> Value {
     match callback {
         Callback::Script(script) => script.0.clone(),
         Callback::Wakeup(task) => super::task::wakeup_method(vm, task),
-        Callback::Native(native, _) => Value::Str(Rc::new(Str::new(native.qualname))),
+        Callback::Native(native, object) => super::bound_native(vm, &native.row, object),
     }
 }
 

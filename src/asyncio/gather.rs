@@ -29,7 +29,11 @@ pub const METHODS: &[Row] = &[method("def cancel(msg=None)", |vm, args| {
     }
 })];
 
-static CHILD_DONE: NativeCallback = NativeCallback { qualname: "gather.<locals>._done_callback", call: child_done };
+static CHILD_DONE: NativeCallback = NativeCallback {
+    qualname: "gather.<locals>._done_callback",
+    call: child_done,
+    row: method("_done_callback(future)", |vm, args| future::called(vm, args, child_done)),
+};
 
 /// `gather(*coros_or_futures, return_exceptions=False)`.
 pub fn gather(vm: &mut Vm, args: &[Value]) -> Result<Value> {

@@ -184,7 +184,11 @@ fn close(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     Ok(Value::None)
 }
 
-static STOP_LOOP: NativeCallback = NativeCallback { qualname: "_run_until_complete_cb", call: stop_loop };
+static STOP_LOOP: NativeCallback = NativeCallback {
+    qualname: "_run_until_complete_cb",
+    call: stop_loop,
+    row: method("_run_until_complete_cb(future)", |vm, args| future::called(vm, args, stop_loop)),
+};
 
 fn stop_loop(vm: &mut Vm, event_loop: &Value, done: &Rc<Instance>) -> Result<()> {
     let data = future::data(done);

@@ -9,6 +9,7 @@ use super::task;
 use crate::machine::Vm;
 use crate::object::class::Instance;
 use crate::object::coroutine::{Kind, NativeCoroutine, Outcome, Resume};
+use crate::object::native::method;
 use crate::object::{Result, Value, gc};
 use crate::symbol::sym;
 
@@ -93,10 +94,16 @@ impl NativeCoroutine for Wrap {
     }
 }
 
-static INNER_DONE: NativeCallback =
-    NativeCallback { qualname: "shield.<locals>._inner_done_callback", call: inner_done };
-static OUTER_DONE: NativeCallback =
-    NativeCallback { qualname: "shield.<locals>._outer_done_callback", call: outer_done };
+static INNER_DONE: NativeCallback = NativeCallback {
+    qualname: "shield.<locals>._inner_done_callback",
+    call: inner_done,
+    row: method("_inner_done_callback(future)", |vm, args| future::called(vm, args, inner_done)),
+};
+static OUTER_DONE: NativeCallback = NativeCallback {
+    qualname: "shield.<locals>._outer_done_callback",
+    call: outer_done,
+    row: method("_outer_done_callback(future)", |vm, args| future::called(vm, args, outer_done)),
+};
 
 /// `shield(arg)`: a future whose cancellation stays with it.
 pub fn shield(vm: &mut Vm, args: &[Value]) -> Result<Value> {
