@@ -34,6 +34,16 @@ pub struct FrameEntry {
     pub task: Option<Rc<str>>,
 }
 
+/// What found a syntax error, which shows in the `text` that CPython gives it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Finder {
+    /// The line comes without its end.
+    Lexer,
+    Parser,
+    /// After the text was parsed; the line is known only if the file can be read.
+    Resolver,
+}
+
 /// An error or warning to be shown.
 #[derive(Clone, Debug)]
 pub struct Diagnostic {
@@ -48,6 +58,7 @@ pub struct Diagnostic {
     pub labels: Vec<Label>,
     pub notes: Vec<String>,
     pub helps: Vec<String>,
+    pub finder: Finder,
 }
 
 impl Diagnostic {
@@ -60,6 +71,7 @@ impl Diagnostic {
             labels: Vec::new(),
             notes: Vec::new(),
             helps: Vec::new(),
+            finder: Finder::Parser,
         }
     }
 
@@ -146,7 +158,7 @@ pub struct SyntaxPlace {
     /// 1-based columns in code points; 0 or `None` when unknown.
     pub offset: Option<u32>,
     pub end_lineno: u32,
-    pub end_offset: Option<u32>,
+    pub end_offset: Option<i64>,
     /// The source line, if known.
     pub text: Option<String>,
 }

@@ -63,6 +63,7 @@ pub fn draw(vm: &mut Vm, message: &str, subject: &Value, error: Option<&Error>) 
                 labels: label.into_iter().collect(),
                 notes: vec![format!("the {what} stood here when the last reference to it went")],
                 helps: vec!["keep the task in a variable, and await it before the loop ends".to_owned()],
+                finder: crate::diagnostic::Finder::Parser,
             };
             if diagnostic.place.is_none() {
                 diagnostic.notes = vec![format!("the {what} was gone before it was done")];
@@ -127,6 +128,7 @@ pub fn cut_off(vm: &mut Vm, args: &[Value]) -> Result<Value> {
             labels: label.into_iter().collect(),
             notes: vec!["when the main coroutine ends, what still runs is cancelled".to_owned()],
             helps: vec!["await it before the main coroutine returns, or cancel it yourself".to_owned()],
+            finder: crate::diagnostic::Finder::Parser,
         };
         let text = report::diagnostic(&diagnostic, &style);
         vm.write_err(&text);
@@ -164,6 +166,7 @@ pub fn blocking(vm: &mut Vm, nanoseconds: i128) {
         labels: Vec::new(),
         notes: Vec::new(),
         helps: vec![format!("`await asyncio.sleep({seconds})` lets them run meanwhile")],
+        finder: crate::diagnostic::Finder::Parser,
     };
     let style = vm.host.style;
     let text = report::diagnostic(&diagnostic, &style);

@@ -2,10 +2,11 @@
 
 use std::rc::Rc;
 
-use crate::diagnostic::{Diagnostic, ExceptionReport, FrameEntry, Place, SyntaxPlace};
+use crate::diagnostic::{Diagnostic, ExceptionReport, Finder, FrameEntry, Place, SyntaxPlace};
 use crate::machine::Vm;
 use crate::object::frame::Frame;
 use crate::object::{Class, Error, Exception, Result, Str, Value};
+use crate::report::place::Reading;
 use crate::report::{self, ErrorFormat, Style};
 use crate::symbol::{Symbol, sym};
 use crate::text::similar;
@@ -133,7 +134,7 @@ impl Vm {
             lineno,
             offset: int(self.exception_attr(exception, sym::offset)),
             end_lineno: int(self.exception_attr(exception, sym::end_lineno)).unwrap_or(lineno),
-            end_offset: int(self.exception_attr(exception, sym::end_offset)),
+            end_offset: self.exception_attr(exception, sym::end_offset).and_then(|end| end.as_int()),
             text: match self.exception_attr(exception, sym::text) {
                 Some(Value::Str(text)) => Some(text.as_str().to_owned()),
                 _ => None,
@@ -159,17 +160,26 @@ impl Vm {
         };
         let error = self.error(&class, diagnostic.message.clone());
         self.set_exception_attr(&error, sym::msg, Value::str(&diagnostic.message));
-        if let Some(place) = &diagnostic.place {
-            let (line, column) = place.source.line_column(place.span.start);
-            let (end_line, end_column) = place.source.line_column(place.span.end);
-            let text = place.source.line_text(line).map_or(Value::None, |t| Value::string(format!("{t}\n")));
+        if let Some(place) = report::place::of(diagnostic, Reading::Text) {
+            let with_end = |line: String| Value::string(line + "\n");
+            // What is found late shows the line of the file of that name, whatever the text came from.
+            let text = match diagnostic.finder {
+                Finder::Resolver => (self.host.read_module)(place.filename.as_ref())
+                    .ok()
+                    .and_then(|bytes| crate::syntax::decode(&bytes, &place.filename).ok())
+                    .and_then(|text| Some(text.lines().nth((place.lineno as usize).checked_sub(1)?)?.to_owned()))
+                    .map(with_end),
+                Finder::Lexer => place.text.map(Value::string),
+                Finder::Parser => place.text.map(with_end),
+            };
+            let number = |n: Option<i64>| n.map_or(Value::None, Value::Int);
             let values = [
-                (sym::filename, Value::str(&place.source.name)),
-                (sym::lineno, Value::Int(i64::from(line))),
-                (sym::offset, Value::Int(i64::from(column) + 1)),
-                (sym::text, text),
-                (sym::end_lineno, Value::Int(i64::from(end_line))),
-                (sym::end_offset, Value::Int(i64::from(end_column) + 1)),
+                (sym::filename, Value::str(&place.filename)),
+                (sym::lineno, Value::Int(place.lineno.into())),
+                (sym::offset, number(place.offset.map(i64::from))),
+                (sym::text, Value::option(text)),
+                (sym::end_lineno, Value::Int(place.end_lineno.into())),
+                (sym::end_offset, number(place.end_offset)),
             ];
             let details = Value::tuple([1, 2, 3, 0, 4, 5].map(|i: usize| match i {
                 1 => values[0].1.clone(),

@@ -61,6 +61,7 @@ impl Vm {
             labels,
             notes: Vec::new(),
             helps,
+            finder: crate::diagnostic::Finder::Parser,
         };
         let mut text = report::diagnostic(&diagnostic, &style);
         if style.format == ErrorFormat::Python {

@@ -174,7 +174,7 @@ impl Writer {
         };
         let column = offset.unwrap_or(0);
         let start = at(lineno, column);
-        let end = match end_offset {
+        let end = match end_offset.and_then(|end| u32::try_from(end).ok()) {
             Some(end_column) if end_lineno > lineno || end_column > column => at(end_lineno.max(lineno), end_column),
             _ => start.clone(),
         };
@@ -278,7 +278,7 @@ mod tests {
     fn a_syntax_error_known_by_its_line() {
         let mut report = ExceptionReport::new("SyntaxError", "bad");
         let text = Some("😀 = = 1".to_owned());
-        let (offset, end_offset) = (Some(5), Some(u32::MAX));
+        let (offset, end_offset) = (Some(5), Some(i64::from(u32::MAX)));
         let place = SyntaxPlace { filename: "<string>".into(), lineno: 3, offset, end_lineno: 3, end_offset, text };
         report.syntax = Some(place);
         let span = r#""span": {"start": {"line": 3, "column": 5, "utf16": 6, "offset": null}, "end": {"line": 3, "column": 4294967295, "utf16": 4294967296, "offset": null}}"#;

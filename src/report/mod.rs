@@ -4,6 +4,7 @@
 
 mod anchors;
 mod json;
+pub mod place;
 mod pretty;
 mod python;
 mod width;

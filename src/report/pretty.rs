@@ -277,8 +277,8 @@ fn syntax_spot(syntax: &SyntaxPlace) -> Option<Spot> {
             let start = byte(offset);
             let end = match syntax.end_offset {
                 _ if syntax.end_lineno != syntax.lineno => text.len(),
-                None | Some(0) => start,
-                Some(end) => byte(end).max(start),
+                None | Some(..=0) => start,
+                Some(end) => byte(u32::try_from(end).unwrap_or(u32::MAX)).max(start),
             };
             Span::new(start, end)
         }

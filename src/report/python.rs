@@ -7,7 +7,7 @@ mod excerpt;
 
 use crate::diagnostic::{Diagnostic, ExceptionReport, FrameEntry, Place, Severity, SyntaxPlace};
 
-use super::{GROUP_DEPTH_MAX, GROUP_WIDTH_MAX, Relation, final_line, shows_lines};
+use super::{GROUP_DEPTH_MAX, GROUP_WIDTH_MAX, Relation, final_line, place, shows_lines};
 
 /// Of frames at the same place one after the other, only so many are shown.
 const REPEATED_MAX: usize = 3;
@@ -40,8 +40,8 @@ pub(super) fn diagnostic(diagnostic: &Diagnostic) -> String {
     match diagnostic.severity {
         Severity::Error => {
             let mut pieces = Vec::new();
-            if let Some(place) = place {
-                syntax_place(&syntax_place_of(place), &mut pieces);
+            if let Some(place) = place::of(diagnostic, place::Reading::File) {
+                syntax_place(&place, &mut pieces);
             }
             pieces.push(final_line(code, message, None));
             pieces.concat() + "\n"
@@ -199,21 +199,6 @@ fn frames<'a>(frames: impl Iterator<Item = &'a FrameEntry>, carets: bool) -> Vec
     pieces
 }
 
-/// A diagnostic's place in the terms of `SyntaxError`.
-fn syntax_place_of(place: &Place) -> SyntaxPlace {
-    let Place { source, span } = place;
-    let (lineno, column) = source.line_column(span.start);
-    let (end_lineno, end_column) = source.line_column(span.end.max(span.start));
-    SyntaxPlace {
-        filename: source.name.to_string(),
-        lineno,
-        offset: Some(column + 1),
-        end_lineno,
-        end_offset: Some(end_column + 1),
-        text: source.line_text(lineno).map(str::to_owned),
-    }
-}
-
 /// File, line, text and carets of a syntax error.
 fn syntax_place(place: &SyntaxPlace, pieces: &mut Vec<String>) {
     pieces.push(format!("  File \"{}\", line {}\n", place.filename, place.lineno));
@@ -228,8 +213,8 @@ fn syntax_place(place: &SyntaxPlace, pieces: &mut Vec<String>) {
     let start = cap(offset as usize);
     let end = match place.end_offset {
         _ if place.end_lineno != place.lineno => length,
-        None | Some(0) => start,
-        Some(end) => cap(end as usize),
+        None | Some(..=0) => start,
+        Some(end) => cap(usize::try_from(end).unwrap_or(usize::MAX)),
     };
     let end = end.max(start + 1);
     let stripped = length - 1 - shown.chars().count();

@@ -24,7 +24,7 @@ mod warn;
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Finder};
 use crate::source::{Source, Span};
 use crate::symbol::Interner;
 use crate::syntax::ast::{Expr, Module};
@@ -100,5 +100,5 @@ fn once(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
 }
 
 fn syntax_error(message: impl Into<String>, source: &Rc<Source>, span: Span) -> Diagnostic {
-    Diagnostic::error("SyntaxError", message, source, span)
+    Diagnostic { finder: Finder::Resolver, ..Diagnostic::error("SyntaxError", message, source, span) }
 }

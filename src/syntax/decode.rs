@@ -82,6 +82,7 @@ fn whole_file(message: String) -> Box<Diagnostic> {
         labels: Vec::new(),
         notes: Vec::new(),
         helps: Vec::new(),
+        finder: crate::diagnostic::Finder::Parser,
     })
 }
 

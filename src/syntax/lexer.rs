@@ -33,6 +33,8 @@ pub(super) struct Fault {
     pub token: usize,
     /// CPython reports it even if the parser has found something wrong before it.
     pub overrides: bool,
+    /// CPython's tokenizer reports it.
+    pub lexical: bool,
 }
 
 /// Why the text can't be complete, whatever the parser makes of it.
@@ -146,7 +148,9 @@ impl Lexer<'_, '_> {
 
     fn fault_of(&mut self, class: &'static str, message: impl Into<String>, span: Span) {
         let (token, overrides) = (self.out.tokens.len(), class == "SyntaxError" && self.fstrings.is_empty());
-        self.out.faults.push(Fault { class, message: message.into(), span, token, overrides });
+        let message = message.into();
+        let lexical = class == "SyntaxError" && !message.starts_with("unexpected ");
+        self.out.faults.push(Fault { class, message, span, token, overrides, lexical });
     }
 
     /// The last fault is only reported when the parser gets as far.
@@ -158,7 +162,7 @@ impl Lexer<'_, '_> {
 
     fn warn(&mut self, message: String, span: Span) {
         let token = self.out.tokens.len();
-        self.out.warnings.push(Fault { class: "SyntaxWarning", message, span, token, overrides: false });
+        self.out.warnings.push(Fault { class: "SyntaxWarning", message, span, token, overrides: false, lexical: true });
     }
 
     /// An `f"..."` whose text is being read, as opposed to the expression of one of its fields.

@@ -9,7 +9,7 @@ use super::Parsed;
 use super::lexer::{Fault, Lexed, Open};
 use super::parser::{Found, Outcome};
 use super::token::TokenKind as K;
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, Finder, Severity};
 use crate::source::{Source, Span};
 
 /// Puts together the outcome of a parse. `ended` says that no more input may follow, whatever is still open.
@@ -106,7 +106,8 @@ fn unclosed(source: &Source, lexed: &Lexed, found: Found) -> Fault {
         return found.fault;
     }
     let message = format!("'{bracket}' was never closed");
-    Fault { message, span: Span { start: offset, end: offset }, ..found.fault }
+    let lexical = source.line(place.min(source.text.trim_end().len() as u32)) > source.line(offset);
+    Fault { message, span: Span { start: offset, end: offset }, lexical, ..found.fault }
 }
 
 fn diagnostic(source: &Rc<Source>, fault: &Fault) -> Diagnostic {
@@ -122,5 +123,6 @@ fn diagnostic(source: &Rc<Source>, fault: &Fault) -> Diagnostic {
     if span.end > span.start && matches!(source.text.as_bytes()[span.end as usize - 1], b'\n' | b'\r') {
         span.end -= 1;
     }
-    Diagnostic::error(fault.class, fault.message.as_str(), source, span)
+    let finder = if fault.lexical { Finder::Lexer } else { Finder::Parser };
+    Diagnostic { finder, ..Diagnostic::error(fault.class, fault.message.as_str(), source, span) }
 }

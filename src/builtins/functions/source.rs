@@ -83,7 +83,11 @@ fn source_of(vm: &mut Vm, value: &Value, name: &str, mode: Mode) -> Result<Optio
         vm.set_exception_attr(&error, sym::msg, Value::str("source code string cannot contain null bytes"));
         return Err(error);
     }
-    let text = syntax::decode(&bytes, name).map_err(|error| vm.syntax_error(&error))?;
+    let text = match value.as_str() {
+        // What is text already has no encoding to declare.
+        Some(text) => text.as_str().to_owned(),
+        None => syntax::decode(&bytes, name).map_err(|error| vm.syntax_error(&error))?,
+    };
     let text = if mode == Mode::Eval { text.trim_start_matches([' ', '\t']) } else { &text };
     Ok(Some(Source::new(name, text)))
 }

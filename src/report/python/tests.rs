@@ -244,7 +244,14 @@ fn syntax_errors() {
     for &(text, offset, end_lineno, end_offset, expected) in cases {
         let mut report = ExceptionReport::new("SyntaxError", "bad");
         let text = Some(text.to_owned());
-        let place = SyntaxPlace { filename: "f.py".into(), lineno: 3, offset, end_lineno, end_offset, text };
+        let place = SyntaxPlace {
+            filename: "f.py".into(),
+            lineno: 3,
+            offset,
+            end_lineno,
+            end_offset: end_offset.map(i64::from),
+            text,
+        };
         report.syntax = Some(place);
         let expected = format!("  File \"f.py\", line 3\n{expected}SyntaxError: bad\n");
         assert_eq!(super::tests::text(&report), expected, "{report:?}");

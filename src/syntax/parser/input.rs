@@ -242,7 +242,8 @@ pub(super) fn raise_of<T>(
     let at = index(inp);
     let state = inp.state();
     if state.raised.is_none() {
-        state.raised = Some(Fault { class, message: message.into(), span, token: at, overrides: false });
+        state.raised =
+            Some(Fault { class, message: message.into(), span, token: at, overrides: false, lexical: false });
     }
     state.furthest = state.furthest.max(at);
     Err(Failed)

@@ -96,7 +96,7 @@ pub(super) fn invalid_syntax(state: &State<'_>, furthest: usize) -> Fault {
         span.start = span.end.saturating_sub(1).max(span.start);
         span.end = span.start;
     }
-    Fault { class, message: message.to_owned(), span, token: furthest, overrides: false }
+    Fault { class, message: message.to_owned(), span, token: furthest, overrides: false, lexical: false }
 }
 
 /// Goes to the next statement after the broken one that starts at token `start`.

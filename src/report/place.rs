@@ -1,0 +1,58 @@
+//! Where a syntax error is, in the numbers that CPython gives `SyntaxError`'s attributes.
+//!
+//! These tell which part of CPython found the error: some of its messages come without an end, and what the parser
+//! says of a token that has no text is off by one.
+
+use crate::diagnostic::{Diagnostic, SyntaxPlace};
+
+/// How the text was read. CPython knows less of the place when it reads a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    File,
+    Text,
+}
+
+/// A syntax error's place; `None` if it is about the file as a whole.
+pub fn of(diagnostic: &Diagnostic, reading: Reading) -> Option<SyntaxPlace> {
+    let place = diagnostic.place.as_ref()?;
+    let (source, span, message) = (&place.source, place.span, diagnostic.message.as_str());
+    let (lineno, column) = source.line_column(span.start);
+    let (end_lineno, end_column) = source.line_column(span.end.max(span.start));
+    let starts = |begin: &str| message.starts_with(begin);
+    let text = source.line_text(lineno).map(str::to_owned);
+    // A token without text: the end of a line, of a block or of the file.
+    let nothing = span.start == span.end;
+    let at_end = source.text.trim_end_matches(['\n', '\r']).len() <= span.start as usize;
+    let mut offset = Some(column + 1);
+    let mut end_offset = Some(i64::from(end_column) + 1);
+    if starts("source code cannot contain null bytes") {
+        (offset, end_offset) = (None, None);
+    } else if starts("expected an indented block") && nothing {
+        // The last token has no place of its own: what is said is how far the text was read.
+        offset = Some(match (at_end, reading) {
+            (true, Reading::File) => 0,
+            (true, Reading::Text) => column + 1,
+            (false, _) => column,
+        });
+        end_offset = Some(-1);
+    } else if nothing
+        && (diagnostic.code == "IndentationError"
+            || starts("unexpected EOF")
+            || at_end && starts("expected 'except' or 'finally' block"))
+    {
+        end_offset = Some(-1);
+    } else if starts("inconsistent use of tabs")
+        || starts("unexpected character after line continuation")
+        || starts("':' expected after dictionary key")
+        || message.ends_with("was never closed")
+    {
+        end_offset = Some(0);
+    } else if starts("future feature") || message == "not a chance" {
+        end_offset = None;
+    } else if nothing
+        && (message == "invalid syntax" || starts("expected ':'") || starts("trailing comma") || starts("cannot mix"))
+    {
+        end_offset = Some(i64::from(end_column) + 2);
+    }
+    Some(SyntaxPlace { filename: source.name.to_string(), lineno, offset, end_lineno, end_offset, text })
+}
