@@ -114,6 +114,27 @@ pub struct Host {
     pub entropy: Box<dyn FnMut() -> u64>,
     /// Renders an uncaught exception.
     pub style: Style,
+    /// How many calls and backward jumps a run may take.
+    pub max_steps: Option<u64>,
+    /// The most bytes that a single object may ask for.
+    pub max_memory: Option<usize>,
+    /// Asked every few thousand steps whether the script is to be stopped.
+    pub watch: Option<Box<dyn FnMut() -> Option<Stop>>>,
+}
+
+/// Which limit a script has reached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Limit {
+    Time,
+    Memory,
+    Steps,
+}
+
+/// Why a host stops a script.
+pub struct Stop {
+    pub limit: Limit,
+    /// What the script's last error says.
+    pub message: String,
 }
 
 impl Host {
@@ -133,6 +154,9 @@ impl Host {
             asyncio_debug: false,
             entropy: Box::new(|| 0x9E37_79B9_7F4A_7C15),
             style: Style { format: ErrorFormat::Python, ..Style::default() },
+            max_steps: None,
+            max_memory: None,
+            watch: None,
         }
     }
 }

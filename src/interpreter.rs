@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::diagnostic::Diagnostic;
-use crate::host::Host;
+use crate::host::{Host, Limit};
 use crate::lower;
 use crate::machine::Vm;
 use crate::object::code::Code;
@@ -11,6 +11,9 @@ use crate::object::module::Module;
 use crate::object::{Error, Exception, Str, Value, gc};
 use crate::source::Source;
 use crate::symbol::sym;
+
+/// The exit status of a script that ran out of time.
+const TIMED_OUT: u8 = 124;
 
 /// An interpreter: its modules, its event loops, and the host it runs on. Several can live in one process.
 pub struct Interpreter {
@@ -61,14 +64,20 @@ impl Interpreter {
     /// Runs a program as `__main__` and returns its exit status. An uncaught exception is shown on the host's stderr.
     pub fn run(&mut self, program: &Program) -> u8 {
         self.within(|this| {
+            this.vm.begin_limits();
             let main = this.main_module();
             let result = this.vm.run_code(&program.code, &main.dict, None);
             let status = match &result {
                 Ok(_) => 0,
                 Err(error) => this.exit_status(error),
             };
+            let was_stopped = this.vm.stopped.is_some();
             this.shut_down(main, result.err());
-            status
+            match this.vm.stopped.clone() {
+                // A limit was reached in an exit handler or a finaliser.
+                Some((error, _)) if !was_stopped => this.exit_status(&error),
+                _ => status,
+            }
         })
     }
 
@@ -103,7 +112,7 @@ impl Interpreter {
     /// What the process ends with after an exception nobody caught.
     pub(crate) fn exit_status(&mut self, error: &Error) -> u8 {
         let vm = &mut self.vm;
-        if error.is(&vm.types.SystemExit) {
+        if error.is(&vm.types.SystemExit) && vm.stopped.is_none() {
             let code = vm.exception_attr(&error.0, sym::code).unwrap_or(Value::None);
             return match &code {
                 Value::None => 0,
@@ -117,7 +126,11 @@ impl Interpreter {
             };
         }
         self.report(&error.0);
-        if error.is(&self.vm.types.KeyboardInterrupt) { 130 } else { 1 }
+        match &self.vm.stopped {
+            Some((_, Limit::Time)) => TIMED_OUT,
+            None if error.is(&self.vm.types.KeyboardInterrupt) => 130,
+            _ => 1,
+        }
     }
 
     fn report(&mut self, exception: &Rc<Exception>) {
@@ -127,10 +140,18 @@ impl Interpreter {
     /// What happens to what is left when a program ends: exit handlers, then objects die, with their warnings.
     pub(crate) fn shut_down(&mut self, main: Rc<Module>, uncaught: Option<Error>) {
         let vm = &mut self.vm;
+        if vm.stopped.is_some() {
+            let name = vm.name(sym::__main__).clone();
+            drop((vm.modules.remove_str(&name), main, uncaught));
+            crate::asyncio::let_go(vm);
+            vm.discard_garbage();
+            return;
+        }
         vm.handling = None;
         crate::builtins::modules::run_exit_handlers(vm);
         vm.run_finalizers(None);
         drop(uncaught);
+        vm.collect_garbage(true);
         crate::asyncio::let_go(vm);
         // Without functions and classes the module's variables die with it, in order of definition; else they are
         // garbage together.
@@ -138,8 +159,7 @@ impl Interpreter {
         let name = vm.name(sym::__main__).clone();
         drop((vm.modules.remove_str(&name), main));
         vm.run_finalizers(None);
-        vm.collect_garbage(true);
-        vm.run_finalizers(None);
+        vm.collect_at_exit();
         let Some(variables) = variables.upgrade() else { return };
         // Names starting with one underscore go first, then the rest, in order of definition.
         let names = variables.keys();
@@ -157,7 +177,6 @@ impl Interpreter {
             }
         }
         drop(variables);
-        vm.collect_garbage(true);
-        vm.run_finalizers(None);
+        vm.collect_at_exit();
     }
 }

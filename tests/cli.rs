@@ -749,3 +749,26 @@ mod recursion {
         );
     }
 }
+
+#[test]
+fn a_script_is_stopped_at_its_limits() {
+    let endless = "print('begin')\nwhile True:\n    try:\n        while True: pass\n    except BaseException:\n        print('no')";
+    for (options, status, last) in [
+        (["--timeout", "0.2"], 124, "TimeoutError: the script ran longer than 0.2 seconds"),
+        (["--max-steps", "1000"], 1, "RuntimeError: the script took more than 1000 steps"),
+    ] {
+        let run = run(&[&options[..], &["--error-format", "python", "-c", endless]].concat());
+        assert_eq!((run.status, run.out.as_str()), (Some(status), "begin\n"));
+        assert_eq!(run.err.lines().last(), Some(last));
+    }
+    let sleeps = run(&["--timeout", "0.2", "-c", "import time; time.sleep(60)"]);
+    assert_eq!(sleeps.status, Some(124));
+    let grows = run(&["--max-memory", "64M", "-c", "items = []\nwhile True: items.append([0] * 1000)"]);
+    assert_eq!(grows.status, Some(1));
+    assert!(grows.err.contains("MemoryError: the script uses more than 67108864 bytes of memory"), "{}", grows.err);
+    let enough = run(&["--timeout", "60", "--max-memory", "1G", "--max-steps", "1000000", "-c", "print(1)"]);
+    assert_eq!((enough.status, enough.out.as_str()), (Some(0), "1\n"));
+    for wrong in [["--timeout", "soon"], ["--max-memory", "much"], ["--max-steps", "-1"]] {
+        assert_eq!(run(&[&wrong[..], &["-c", "1"]].concat()).status, Some(2));
+    }
+}

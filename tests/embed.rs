@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use aio::host::{Clock, VirtualClock};
+use aio::host::{Clock, Limit, Stop, VirtualClock};
 use aio::report::{self, ErrorFormat, Style};
 use aio::{Host, Interpreter};
 
@@ -289,4 +289,101 @@ fn one_program_runs_many_times() {
         assert_eq!(session.interpreter.run(&program), 0);
     }
     assert_eq!(session.out.text(), "2\n2\n2\n");
+}
+
+/// A script that catches everything and never ends by itself.
+const STUBBORN: &str = "
+class Noisy:
+    def __del__(self):
+        print('del')
+noisy = Noisy()
+while True:
+    try:
+        while True:
+            items = [0] * 1000
+    except BaseException:
+        print('caught')
+    finally:
+        print('finally')
+";
+
+#[test]
+fn a_limit_on_steps_stops_a_script() {
+    let mut host = Host::closed();
+    host.max_steps = Some(100_000);
+    let mut session = Session::new(host);
+    let run = session.run(STUBBORN);
+    assert_eq!((run.status, run.out.as_str()), (1, ""));
+    assert!(run.err.ends_with("RuntimeError: the script took more than 100000 steps\n"), "{}", run.err);
+    // The next run has steps of its own.
+    assert_eq!(session.run("print(sum(i for i in range(1000)))").out, "499500\n");
+}
+
+#[test]
+fn a_limit_is_reached_in_a_finaliser_too() {
+    let mut host = Host::closed();
+    host.max_steps = Some(10_000);
+    let run = Session::new(host).run("class D:\n    def __del__(self):\n        while True: pass\nd = D()\n");
+    assert_eq!(run.status, 1);
+    assert!(run.err.ends_with("RuntimeError: the script took more than 10000 steps\n"), "{}", run.err);
+}
+
+#[test]
+fn the_host_stops_a_script_when_it_likes() {
+    for (limit, status, class) in [(Limit::Time, 124, "TimeoutError"), (Limit::Memory, 1, "MemoryError")] {
+        let mut host = Host::closed();
+        let mut looks = 0;
+        host.watch = Some(Box::new(move || {
+            looks += 1;
+            (looks > 10).then(|| Stop { limit, message: "enough".to_owned() })
+        }));
+        let run = Session::new(host).run(STUBBORN);
+        assert_eq!((run.status, run.out.as_str()), (status, ""));
+        assert!(run.err.ends_with(&format!("{class}: enough\n")), "{}", run.err);
+    }
+}
+
+#[test]
+fn a_stopped_event_loop_ends() {
+    let script = "
+import asyncio
+async def spin():
+    while True:
+        try:
+            await asyncio.sleep(0)
+        except BaseException:
+            print('caught')
+async def main():
+    try:
+        await asyncio.gather(spin(), spin())
+    finally:
+        print('finally')
+asyncio.run(main())
+";
+    let mut host = Host::closed();
+    host.max_steps = Some(50_000);
+    let run = Session::new(host).run(script);
+    assert_eq!((run.status, run.out.as_str()), (1, ""));
+    assert!(run.err.ends_with("RuntimeError: the script took more than 50000 steps\n"), "{}", run.err);
+}
+
+#[test]
+fn one_object_cannot_have_more_than_the_memory_there_is() {
+    let mut host = Host::closed();
+    host.max_memory = Some(1 << 20);
+    let script = "
+for make in (lambda: 'a' * 2**21, lambda: [0] * 2**20, lambda: bytes(2**21), lambda: list(range(2**20))):
+    try:
+        make()
+    except MemoryError:
+        print('no')
+text = 'a'
+try:
+    while True:
+        text = text + text
+except MemoryError:
+    print(len(text))
+";
+    let run = Session::new(host).run(script);
+    assert_eq!((run.status, run.out.as_str(), run.err.as_str()), (0, "no\nno\nno\nno\n1048576\n", ""));
 }

@@ -594,7 +594,7 @@ fn run_watched(vm: &mut Vm, el: &EventLoop, this: &Value, ready: Ready) -> Resul
 
 /// Whether an exception must end the loop.
 pub fn is_fatal(vm: &Vm, error: &Error) -> bool {
-    error.is(&vm.types.KeyboardInterrupt) || error.is(&vm.types.SystemExit)
+    vm.stopped.is_some() || error.is(&vm.types.KeyboardInterrupt) || error.is(&vm.types.SystemExit)
 }
 
 #[cold]

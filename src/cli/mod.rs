@@ -1,5 +1,6 @@
 //! Arguments and what they ask for.
 
+mod limits;
 mod repl;
 mod streams;
 
@@ -45,6 +46,15 @@ pub(crate) struct Options {
     /// Open a session: after running the script, if there is one
     #[arg(short, long)]
     interactive: bool,
+    /// Stop the script when it uses more memory: bytes, or a number with K, M or G
+    #[arg(long, value_name = "SIZE", value_parser = limits::size)]
+    max_memory: Option<usize>,
+    /// Stop the script after so many calls and jumps backwards
+    #[arg(long, value_name = "N")]
+    max_steps: Option<u64>,
+    /// Stop the script after so many seconds, with exit status 124
+    #[arg(long, value_name = "SECONDS", value_parser = limits::seconds)]
+    timeout: Option<std::time::Duration>,
     /// Neither read nor keep the history of what is typed
     #[arg(long)]
     no_history: bool,
@@ -267,6 +277,7 @@ fn host(options: &Options, style: Style) -> Host {
     host.list_modules = Box::new(list_modules);
     host.entropy = Box::new(streams::entropy);
     host.style = style;
+    limits::set(options, &mut host);
     host
 }
 

@@ -4,14 +4,13 @@
 //! there when enough objects were made. **Invariant**: finalisers of garbage run while all of it is still whole; what
 //! they bring back to life is left alone.
 
-use std::collections::HashSet;
 use std::rc::Rc;
 
 use crate::machine::Vm;
 use crate::object::coroutine::{Kind, State};
 use crate::object::frame::Frame;
 use crate::object::gc::weak::WeakRef;
-use crate::object::gc::{self, Finalizer};
+use crate::object::gc::{self, Finalizer, Order};
 use crate::object::{Instance, Payload, Value};
 use crate::symbol::sym;
 
@@ -84,31 +83,29 @@ impl Vm {
 
     /// Frees the circles of garbage among the young objects, or among all; returns how many objects were garbage.
     pub fn collect_garbage(&mut self, full: bool) -> usize {
+        self.collect_in(if full { Order::Registered } else { Order::Young })
+    }
+
+    /// The collection at the end of a program.
+    pub fn collect_at_exit(&mut self) {
+        self.collect_in(Order::Reached);
+        self.drain_finalizers();
+    }
+
+    fn collect_in(&mut self, order: Order) -> usize {
+        let full = order != Order::Young;
         if std::mem::replace(&mut self.collecting, true) {
             return 0;
         }
         self.tell_gc_callbacks("start", full, 0);
-        let mut garbage = gc::find_garbage(full);
+        let mut garbage = gc::find_garbage(order);
         let count = garbage.iter().filter(|value| !matches!(value, Value::Frame(_) | Value::Traceback(_))).count();
         if !garbage.is_empty() {
             gc::weak::cut(&garbage);
             self.drain_finalizers();
             let handling = self.handling.take();
             let mut ran = false;
-            let members: HashSet<usize> = garbage.iter().filter_map(Value::address).collect();
             for value in &garbage {
-                if let Value::Instance(instance) = value {
-                    if let Payload::Native(data) = &instance.payload {
-                        // A task's coroutine was there before the task, and its finaliser runs before.
-                        let mut older = Vec::new();
-                        data.trace(&mut |child| {
-                            if matches!(child, Value::Coroutine(c) if members.contains(&Rc::as_ptr(c).addr())) {
-                                older.push(child.clone());
-                            }
-                        });
-                        older.iter().for_each(|value| ran |= self.finalize_garbage(value));
-                    }
-                }
                 ran |= self.finalize_garbage(value);
             }
             self.handling = handling;
@@ -121,6 +118,21 @@ impl Vm {
         gc::note_collection(full, count);
         self.tell_gc_callbacks("stop", full, count);
         count
+    }
+
+    /// Frees garbage without running anything: for a script that was stopped.
+    pub fn discard_garbage(&mut self) {
+        while !gc::take_finalizers().is_empty() {}
+        let garbage = gc::find_garbage(Order::Reached);
+        for value in &garbage {
+            match value {
+                Value::Instance(instance) => instance.mark.set_finalized(),
+                Value::Coroutine(coroutine) => coroutine.state.set(State::Finished),
+                _ => {}
+            }
+        }
+        gc::free(garbage);
+        while !gc::take_finalizers().is_empty() {}
     }
 
     /// Calls `gc.callbacks`.

@@ -237,9 +237,11 @@ impl Vm {
                         _ => 0,
                     },
                 };
-                if count > 1 << 40 {
+                let count = usize::try_from(count).unwrap_or(usize::MAX);
+                if count > 1 << 40 || Vec::<Value>::new().try_reserve_exact(count).is_err() {
                     return Err(self.memory_error());
                 }
+                self.check_size(count * size_of::<Value>())?;
             }
             _ => {}
         }

@@ -25,6 +25,7 @@ pub mod import;
 pub mod instance;
 pub mod item;
 pub mod iter;
+mod limits;
 pub mod number;
 pub mod ops;
 pub mod report;
@@ -43,9 +44,9 @@ use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
-use crate::host::Host;
+use crate::host::{Host, Limit};
 use crate::object::code::Code;
 use crate::object::{Dict, Error, Exception, Result, Str, Value};
 use crate::source::Span;
@@ -88,6 +89,12 @@ pub struct Vm {
     pub stack_limit: usize,
     /// Counts down at calls and backward jumps; at zero the machine looks up from its work.
     pub fuel: u32,
+    /// What `fuel` was when the machine last looked up.
+    tank: u32,
+    /// Steps until the script is stopped, if they are counted.
+    steps_left: Option<u64>,
+    /// Set once a limit is reached.
+    pub stopped: Option<(Error, Limit)>,
     /// Set from outside (a signal handler, another thread) to raise `KeyboardInterrupt`.
     pub interrupt: Arc<AtomicBool>,
     /// What an interrupt calls instead of raising `KeyboardInterrupt`, or `None`.
@@ -115,9 +122,6 @@ pub struct Vm {
 /// How deep built-in types recurse where the native stack is known to be large.
 const NATIVE_LIMIT: u32 = 10_000;
 
-/// How many calls and jumps pass between two looks at the outside world.
-const FUEL: u32 = 4096;
-
 impl Vm {
     /// A machine with the built-in types and functions, and no module imported.
     pub fn new(host: Host) -> Vm {
@@ -140,7 +144,10 @@ impl Vm {
             recursion_limit: 1000,
             native_depth: 0,
             stack_limit: 0,
-            fuel: FUEL,
+            fuel: limits::FUEL,
+            tank: limits::FUEL,
+            steps_left: None,
+            stopped: None,
             interrupt: Arc::new(AtomicBool::new(false)),
             interrupt_handler: Value::None,
             before_sleep: None,
@@ -219,20 +226,6 @@ impl Vm {
         self.codes.get(&id).and_then(Weak::upgrade)
     }
 
-    /// Called when `fuel` has run out: looks for an interrupt.
-    #[cold]
-    pub fn look_up(&mut self) -> Result<()> {
-        self.fuel = FUEL;
-        if self.interrupt.swap(false, Ordering::Relaxed) {
-            let handler = self.interrupt_handler.clone();
-            if handler.is_none() {
-                return Err(self.interrupted());
-            }
-            self.call(&handler, &[])?;
-        }
-        Ok(())
-    }
-
     /// Lets time pass on the host's clock, interrupts allowed.
     pub fn sleep(&mut self, nanoseconds: i128) -> Result<()> {
         let end = self.host.clock.monotonic() + nanoseconds;
@@ -250,13 +243,6 @@ impl Vm {
     pub fn interrupted(&mut self) -> Error {
         let class = self.types.KeyboardInterrupt.clone();
         self.new_error(&class, Vec::new())
-    }
-
-    /// Counts a call or backward jump.
-    #[inline]
-    pub fn tick(&mut self) -> Result<()> {
-        self.fuel -= 1;
-        if self.fuel == 0 { self.look_up() } else { Ok(()) }
     }
 
     /// Whether one more frame may be entered: Python's limit, and the native stack's.

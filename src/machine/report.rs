@@ -351,6 +351,9 @@ impl Vm {
 
     /// `Exception ignored in: ...`: an exception that no script code can catch.
     pub fn report_unraisable(&mut self, error: &Error, what: &Value) {
+        if self.stopped.is_some() {
+            return;
+        }
         let shown = self.repr(what).map_or_else(|_| "<object repr() failed>".to_owned(), |s| s.to_string());
         let text = report::unraisable(&self.exception_report(&error.0));
         self.write_err(&format!("Exception ignored in: {shown}\n{text}"));

@@ -85,6 +85,7 @@ impl Vm {
         if a.len() + b.len() > MAX_TEXT {
             return Err(self.memory_error());
         }
+        self.check_size(a.len() + b.len())?;
         let mut text = CompactString::with_capacity(a.len() + b.len());
         text.push_str(a);
         text.push_str(b);
@@ -156,6 +157,7 @@ impl Vm {
                 if text.len().saturating_mul(count) > i64::MAX as usize {
                     return Err(self.overflow_error("repeated string is too long"));
                 }
+                self.check_size(total)?;
                 let mut result = String::new();
                 if total > MAX_TEXT || result.try_reserve_exact(total).is_err() {
                     return Err(self.memory_error());
@@ -185,6 +187,7 @@ impl Vm {
                 if matches!(sequence, Value::Bytes(_)) && total > i64::MAX as usize {
                     return Err(self.overflow_error("repeated bytes are too long"));
                 }
+                self.check_size(total)?;
                 let mut result = Vec::new();
                 if total > MAX_TEXT || result.try_reserve_exact(total).is_err() {
                     return Err(self.memory_error());
@@ -199,6 +202,7 @@ impl Vm {
 
     fn repeat_items(&mut self, items: &[Value], count: usize) -> Result<Vec<Value>> {
         let total = items.len().saturating_mul(count);
+        self.check_size(total.saturating_mul(size_of::<Value>()))?;
         let mut result = Vec::new();
         if total > MAX_ITEMS || result.try_reserve_exact(total).is_err() {
             return Err(self.memory_error());

@@ -68,7 +68,8 @@ impl Vm {
             exception.add_traceback(&code, span, None);
         }
         exception.raised.set(true);
-        let Some(handler) = code.handlers.iter().find(|h| h.start <= pc && pc < h.end) else {
+        let handlers = if self.stopped.is_some() { &[][..] } else { &code.handlers[..] };
+        let Some(handler) = handlers.iter().find(|h| h.start <= pc && pc < h.end) else {
             clear_from(frame, code.variables.len());
             keep_locals(frame, &error, span);
             return Err(error);

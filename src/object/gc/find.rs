@@ -10,6 +10,18 @@ use super::registry::{self, mark_of};
 use super::trace::{clear, trace};
 use crate::object::value::Value;
 
+/// What is looked at, and in which order finalisers run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Young objects, in the order they came into the registry, which is nearly the order they were made in.
+    Young,
+    /// All objects, in that order.
+    Registered,
+    /// All objects, in the order they are reached from the first: what is left at the end of a program, where CPython's
+    /// collector has put its objects into this order before.
+    Reached,
+}
+
 #[derive(Default)]
 struct Graph {
     nodes: Vec<Value>,
@@ -40,12 +52,18 @@ impl Graph {
     }
 
     /// Everything that the given objects lead to.
-    fn build(starts: Vec<Value>, full: bool) -> Graph {
+    fn build(starts: Vec<Value>, order: Order) -> Graph {
         let mut graph = Graph::default();
         let mut starts = starts.into_iter();
+        if order != Order::Reached {
+            for start in starts.by_ref() {
+                if is_node(&start) && graph.number(&start).is_none() {
+                    graph.add(start);
+                }
+            }
+        }
         let mut at = 0;
         loop {
-            // What one object leads to comes before the next: finalisers run in this order.
             if at == graph.nodes.len() {
                 let Some(start) = starts.next() else { break };
                 if !is_node(&start) || graph.number(&start).is_some() {
@@ -60,7 +78,7 @@ impl Graph {
                 }
                 let number = match graph.number(child) {
                     Some(number) => number,
-                    None if !full && mark_of(child).is_some_and(registry::Mark::is_old) => return,
+                    None if order == Order::Young && mark_of(child).is_some_and(registry::Mark::is_old) => return,
                     None => graph.add(child.clone()),
                 };
                 graph.found[number] += 1;
@@ -130,8 +148,9 @@ fn leads_nowhere(value: &Value) -> bool {
 }
 
 /// The garbage among the young objects, or among all.
-pub fn find_garbage(full: bool) -> Vec<Value> {
-    let mut graph = Graph::build(registry::candidates(full), full);
+pub fn find_garbage(order: Order) -> Vec<Value> {
+    let full = order != Order::Young;
+    let mut graph = Graph::build(registry::candidates(full), order);
     let alive = graph.alive();
     registry::settle(full, graph.nodes.len(), |value| graph.number(value).is_some_and(|number| !alive[number]));
     split(graph, &alive, true)
@@ -139,7 +158,7 @@ pub fn find_garbage(full: bool) -> Vec<Value> {
 
 /// Which of the objects are still garbage after their finalisers have run.
 pub fn still_garbage(garbage: Vec<Value>) -> Vec<Value> {
-    let mut graph = Graph::build(garbage, false);
+    let mut graph = Graph::build(garbage, Order::Young);
     let alive = graph.alive();
     split(graph, &alive, false)
 }
@@ -169,7 +188,7 @@ pub fn free(garbage: Vec<Value>) {
 
 /// Every object that the collector knows of.
 pub fn all_objects() -> Vec<Value> {
-    let graph = Graph::build(registry::candidates(true), true);
+    let graph = Graph::build(registry::candidates(true), Order::Registered);
     graph.forget_numbers();
     graph.nodes
 }

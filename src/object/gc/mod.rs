@@ -14,7 +14,7 @@ mod registry;
 mod trace;
 pub mod weak;
 
-pub use find::{all_objects, find_garbage, free, referents, referrers, still_garbage};
+pub use find::{Order, all_objects, find_garbage, free, referents, referrers, still_garbage};
 pub use registry::{
     Mark, Tracked, collection_wanted, counts, forget_identity, full_collection_wanted, identity, is_enabled,
     keep_identity, note_collection, register, set_enabled, set_threshold, statistics, stored, stored_into, threshold,

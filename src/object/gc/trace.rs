@@ -45,15 +45,15 @@ pub fn unshared(values: &Rc<[Value]>, visit: Visit) {
     }
 }
 
-/// Shows everything that an object refers to.
+/// Shows everything that an object refers to; lists and tuples from the end, as CPython does.
 pub fn trace(value: &Value, visit: Visit) {
     match value {
         Value::List(x) => {
             if let Ok(items) = x.items.try_borrow() {
-                items.iter().for_each(visit);
+                items.iter().rev().for_each(visit);
             }
         }
-        Value::Tuple(x) => x.iter().for_each(visit),
+        Value::Tuple(x) => x.iter().rev().for_each(visit),
         Value::Dict(x) => trace_dict(x, visit),
         Value::Set(x) => {
             if let Ok(table) = x.table.try_borrow() {

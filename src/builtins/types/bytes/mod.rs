@@ -159,6 +159,7 @@ fn zeros(vm: &mut Vm, count: &Value) -> Result<Vec<u8>> {
     if count > MAX_TEXT {
         return Err(vm.memory_error());
     }
+    vm.check_size(count)?;
     Ok(vec![0; count])
 }
 

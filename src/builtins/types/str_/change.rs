@@ -110,6 +110,7 @@ fn replace(vm: &mut Vm, args: &[Value]) -> Result {
     if matches.saturating_mul(new.as_str().len()) > MAX_TEXT {
         return Err(vm.memory_error());
     }
+    vm.check_size(matches.saturating_mul(new.as_str().len()))?;
     Ok(Value::string(strops::replace(whole, old, new, count)))
 }
 

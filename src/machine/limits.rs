@@ -1,0 +1,99 @@
+//! Looking up from the work: interrupts, and limits on what a script may use.
+//!
+//! Calls and backward jumps count as steps; every few thousand of them the machine asks the host whether to go on. A
+//! script that is stopped raises an exception that no handler in the script sees: **invariant**: once `stopped` is set,
+//! every further step fails with it, so the script ends wherever it was.
+
+use std::sync::atomic::Ordering;
+
+use crate::host::{Limit, Stop};
+use crate::machine::Vm;
+use crate::object::{Error, Result};
+
+/// How many calls and jumps pass between two looks at the outside world.
+pub(super) const FUEL: u32 = 4096;
+
+impl Vm {
+    /// Counts a call or backward jump.
+    #[inline]
+    pub fn tick(&mut self) -> Result<()> {
+        self.fuel -= 1;
+        if self.fuel == 0 { self.look_up() } else { Ok(()) }
+    }
+
+    /// Called when `fuel` has run out: looks for an interrupt, and whether a limit is reached.
+    #[cold]
+    pub fn look_up(&mut self) -> Result<()> {
+        // Called between two full tanks, it counts what was used of this one.
+        let used = self.tank - self.fuel;
+        self.tank = FUEL;
+        if let Some(left) = &mut self.steps_left {
+            *left = left.saturating_sub(u64::from(used));
+            self.tank = u32::try_from(*left).unwrap_or(FUEL).clamp(1, FUEL);
+        }
+        self.fuel = self.tank;
+        if let Some(error) = &self.stopped {
+            self.tank = 1;
+            self.fuel = 1;
+            return Err(error.0.clone());
+        }
+        if self.steps_left == Some(0) {
+            let message = format!("the script took more than {} steps", self.host.max_steps.unwrap_or(0));
+            return Err(self.stop(Stop { limit: Limit::Steps, message }));
+        }
+        if let Some(stop) = self.host.watch.as_mut().and_then(|watch| watch()) {
+            return Err(self.stop(stop));
+        }
+        if self.interrupt.swap(false, Ordering::Relaxed) {
+            let handler = self.interrupt_handler.clone();
+            if handler.is_none() {
+                return Err(self.interrupted());
+            }
+            self.call(&handler, &[])?;
+        }
+        Ok(())
+    }
+
+    /// Ends the script: its own handlers are passed over.
+    fn stop(&mut self, stop: Stop) -> Error {
+        let class = match stop.limit {
+            Limit::Time => self.types.TimeoutError.clone(),
+            Limit::Memory => self.types.MemoryError.clone(),
+            Limit::Steps => self.types.RuntimeError.clone(),
+        };
+        let error = self.error(&class, stop.message);
+        self.tank = 1;
+        self.fuel = 1;
+        self.stopped = Some((error.clone(), stop.limit));
+        error
+    }
+
+    /// Begins to count steps for a run.
+    pub fn begin_limits(&mut self) {
+        self.stopped = None;
+        self.steps_left = self.host.max_steps;
+        self.fuel = self.steps_left.and_then(|left| u32::try_from(left).ok()).unwrap_or(FUEL).clamp(1, FUEL);
+        self.tank = self.fuel;
+    }
+
+    /// Whether so many bytes can be had at once. After much was asked for, the machine looks up soon.
+    #[inline]
+    pub fn check_size(&mut self, bytes: usize) -> Result<()> {
+        match self.host.max_memory {
+            Some(most) => self.check_size_against(bytes, most),
+            None => Ok(()),
+        }
+    }
+
+    #[cold]
+    fn check_size_against(&mut self, bytes: usize, most: usize) -> Result<()> {
+        if bytes > most {
+            return Err(self.memory_error());
+        }
+        if bytes > most / usize::try_from(FUEL).unwrap_or(1) {
+            self.tank -= self.fuel - 1;
+            self.fuel = 1;
+        }
+        Ok(())
+    }
+}
