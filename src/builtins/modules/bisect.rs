@@ -1,18 +1,28 @@
 //! `bisect`: places in sorted sequences.
 
+use std::rc::Rc;
+
 use crate::machine::Vm;
+use crate::object::module::Module;
 use crate::object::native::{Row, native};
 use crate::object::{Result, Value};
 use crate::symbol::sym;
 
-pub(super) const FUNCTIONS: &[Row] = &[
+const FUNCTIONS: &[Row] = &[
     native("bisect_right(a, x, lo=0, hi=None, *, key=None)", |vm, args| find(vm, args, true).map(Value::Int)),
     native("bisect_left(a, x, lo=0, hi=None, *, key=None)", |vm, args| find(vm, args, false).map(Value::Int)),
-    native("bisect(a, x, lo=0, hi=None, *, key=None)", |vm, args| find(vm, args, true).map(Value::Int)),
     native("insort_right(a, x, lo=0, hi=None, *, key=None)", |vm, args| insert(vm, args, true)),
     native("insort_left(a, x, lo=0, hi=None, *, key=None)", |vm, args| insert(vm, args, false)),
-    native("insort(a, x, lo=0, hi=None, *, key=None)", |vm, args| insert(vm, args, true)),
 ];
+
+pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
+    crate::builtins::add_functions(vm, "_bisect", &module.dict, FUNCTIONS);
+    for (name, of) in [("bisect", "bisect_right"), ("insort", "insort_right")] {
+        let (name, of) = (vm.intern(name), vm.intern(of));
+        module.dict.set_str(&name, module.dict.get_str(&of).unwrap_or_default());
+    }
+    Ok(())
+}
 
 fn find(vm: &mut Vm, args: &[Value], right: bool) -> Result<i64> {
     let [items, x, low, high, key] = args else { unreachable!("bound to the signature") };

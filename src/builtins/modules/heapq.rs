@@ -5,10 +5,11 @@
 use std::rc::Rc;
 
 use crate::machine::Vm;
+use crate::object::module::Module;
 use crate::object::native::{Row, native};
 use crate::object::{Error, List, Result, Value};
 
-pub(super) const FUNCTIONS: &[Row] = &[
+const FUNCTIONS: &[Row] = &[
     native("heappush(heap, item, /)", |vm, args| {
         let heap = list(vm, &args[0])?;
         heap.push(args[1].clone());
@@ -30,6 +31,11 @@ pub(super) const FUNCTIONS: &[Row] = &[
     native("_heapreplace_max(heap, item, /)", |vm, args| replace(vm, args, true)),
     native("_heapify_max(heap, /)", |vm, args| heapify(vm, &args[0], true)),
 ];
+
+pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
+    crate::builtins::add_functions(vm, "_heapq", &module.dict, FUNCTIONS);
+    Ok(())
+}
 
 fn list(vm: &mut Vm, value: &Value) -> Result<Rc<List>> {
     match value.as_list() {

@@ -13,6 +13,7 @@ mod heapq;
 mod importlib;
 mod inspect;
 mod itertools;
+mod json;
 mod math;
 mod operator;
 mod random;
@@ -71,7 +72,7 @@ macro_rules! page {
 /// Every module that `import` finds without a file.
 const MODULES: &[Spec] = &[
     rust("abc", &[]).and(&[page!("abc")]),
-    rust("bisect", bisect::FUNCTIONS),
+    rust("bisect", &[]).with(bisect::setup),
     rust("collections", collections::FUNCTIONS).with(collections::setup).and(&[
         page!("collections_namedtuple", "namedtuple"),
         page!("collections_counter", "Counter"),
@@ -93,7 +94,7 @@ const MODULES: &[Spec] = &[
         "singledispatchmethod"
     )]),
     rust("gc", gc::FUNCTIONS).with(gc::setup),
-    rust("heapq", heapq::FUNCTIONS).and(&[page!("heapq", "merge", "nsmallest", "nlargest")]),
+    rust("heapq", &[]).with(heapq::setup).and(&[page!("heapq", "merge", "nsmallest", "nlargest")]),
     rust("inspect", inspect::FUNCTIONS).and(&[
         page!("inspect"),
         page!(
@@ -154,6 +155,10 @@ const MODULES: &[Spec] = &[
     rust("importlib.machinery", importlib::FUNCTIONS).and(&[page!("importlib_machinery")]),
     rust("importlib.util", &[]).and(&[page!("importlib_util")]),
     rust("itertools", &[]).with(itertools::setup),
+    rust("json", json::FUNCTIONS).and(&[page!("json")]),
+    rust("json.decoder", &[]).with(|vm, module| names_of(vm, module, "json")),
+    rust("json.encoder", &[]).with(|vm, module| names_of(vm, module, "json")),
+    rust("json.scanner", &[]).with(|vm, module| names_of(vm, module, "json")),
     rust("keyword", &[]).and(&[page!("keyword")]),
     rust("math", math::FUNCTIONS).with(math::setup),
     rust("operator", operator::FUNCTIONS).with(operator::setup),
@@ -341,6 +346,19 @@ pub fn is_known(name: &str) -> bool {
 /// Runs what `atexit` has registered.
 pub fn run_exit_handlers(vm: &mut Vm) {
     let _ = vm;
+}
+
+/// Gives a module the names of another, of which it is a part.
+fn names_of(vm: &mut Vm, module: &Rc<Module>, whole: &str) -> Result<()> {
+    let key = vm.intern(whole);
+    if let Some(Value::Module(whole)) = vm.modules.get_str(&key) {
+        for (name, value) in whole.dict.pairs() {
+            if let Some(name) = name.as_str().filter(|name| module.dict.get_str(name).is_none()) {
+                module.dict.set_str(name, value);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Sets names in a module's namespace.
