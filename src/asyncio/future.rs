@@ -318,10 +318,13 @@ pub fn is_future(vm: &mut Vm, value: &Value) -> bool {
     if of(value).is_some() {
         return true;
     }
-    let Value::Instance(instance) = value else { return false };
-    let name = vm.name(sym::_asyncio_future_blocking).clone();
-    let class = instance.class.borrow().clone();
-    (class.lookup(&name).is_some() || instance.attrs.borrow().get(&name).is_some())
+    if !matches!(value, Value::Instance(_)) {
+        return false;
+    }
+    // The class it claims to be of: a mock of a future is one.
+    let (name, class) = (vm.name(sym::_asyncio_future_blocking).clone(), vm.name(sym::__class__).clone());
+    let Ok(Some(class)) = vm.get_attr_opt(value, &class) else { return false };
+    vm.get_attr_opt(&class, &name).is_ok_and(|found| found.is_some())
         && vm.get_attr_opt(value, &name).is_ok_and(|found| found.is_some_and(|v| !v.is_none()))
 }
 
@@ -519,8 +522,8 @@ pub fn finalize(vm: &mut Vm, this: &Value) {
 pub const METHODS: &[Row] = &[
     static_method("__new__(cls, /, *args, **kwargs)", new),
     method("__init__(*, loop=None)", init),
-    method("result()", |vm, args| initialized(vm, args)?.take_result(vm)),
-    method("exception()", |vm, args| initialized(vm, args)?.take_exception(vm)),
+    method("result()", |vm, args| readable(vm, args)?.take_result(vm)),
+    method("exception()", |vm, args| readable(vm, args)?.take_exception(vm)),
     method("done()", |vm, args| Ok(Value::Bool(this(vm, args)?.is_done()))),
     method("cancelled()", |vm, args| Ok(Value::Bool(this(vm, args)?.status.get() == Status::Cancelled))),
     method("cancel(msg=None)", |vm, args| {
@@ -660,6 +663,15 @@ fn initialized<'a>(vm: &mut Vm, args: &'a [Value]) -> Result<&'a Future> {
     Ok(future)
 }
 
+/// To be asked for its result; one without a loop has none.
+fn readable<'a>(vm: &mut Vm, args: &'a [Value]) -> Result<&'a Future> {
+    let future = this(vm, args)?;
+    if future.event_loop.borrow().is_unbound() {
+        return Err(invalid_state(vm, "Future object is not initialized."));
+    }
+    Ok(future)
+}
+
 pub fn instance<'a>(vm: &mut Vm, args: &'a [Value]) -> Result<&'a Rc<Instance>> {
     this(vm, args)?;
     match &args[0] {
@@ -712,7 +724,7 @@ pub fn set_exception_value(vm: &mut Vm, this: &Rc<Instance>, value: &Value) -> R
         other => other.clone(),
     };
     let Value::Exception(exception) = made else { return Err(vm.type_error("invalid exception object")) };
-    if !Rc::ptr_eq(&exception.class.borrow(), &vm.types.StopIteration) {
+    if !exception.is(&vm.types.StopIteration) {
         return set_exception(vm, this, exception);
     }
     let refused = vm.runtime_error("StopIteration interacts badly with generators and cannot be raised into a Future");

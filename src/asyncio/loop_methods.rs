@@ -300,6 +300,15 @@ fn call_later(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         Value::Float(event_loop::time(vm))
     };
     let when = crate::machine::ops::add(vm, &now, &args[1])?;
+    if el.custom.get() {
+        // It may have a `call_at` of its own.
+        let [_, _, callback, rest, context] = args else { unreachable!("bound to the signature") };
+        let mut given = vec![when, callback.clone()];
+        given.extend(rest.as_tuple().map(|rest| rest.to_vec()).unwrap_or_default());
+        let (name, keyword) = (vm.intern("call_at"), vm.intern("context"));
+        let method = vm.get_attr(&args[0], &name)?;
+        return vm.call_kw(&method, &given, &[(keyword, context.clone())]);
+    }
     call_at(vm, args, &when, "call_later")
 }
 
