@@ -506,6 +506,9 @@ pub fn finalize(vm: &mut Vm, this: &Value) {
         context.push(("future", this.clone()));
     } else if let Some(task) = future.task() {
         task.log_destroy_pending.set(false);
+        if let Value::Instance(instance) = this {
+            state(vm).unregister(instance);
+        }
         context.push(("task", this.clone()));
         context.push(("message", Value::str("Task was destroyed but it is pending!")));
     }
@@ -627,6 +630,11 @@ pub const ITER_METHODS: &[Row] = &[
     method("__next__()", |vm, args| iter_send(vm, &args[0])),
     method("send(value, /)", |vm, args| iter_send(vm, &args[0])),
     method("throw(type, value=<unrepresentable>, traceback=<unrepresentable>, /)", |vm, args| {
+        if !args[2].is_unbound() || !args[3].is_unbound() {
+            let category = vm.types.DeprecationWarning.clone();
+            let text = "the (type, exc, tb) signature of throw() is deprecated, use the single-arg signature instead.";
+            vm.warn(&category, text)?;
+        }
         let error = vm.exception_to_throw(&args[1], &args[2], &args[3])?;
         if let Some(iter) = args[0].data::<FutureIter>() {
             iter.0.take();

@@ -215,14 +215,14 @@ pub fn complete(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let is_new = !future::is_future(vm, &args[1]);
     let awaited = shield::ensure_future_in(vm, &args[1], &args[0])?;
     let Value::Instance(done) = &awaited else { return Ok(Value::None) };
-    if done.data::<future::Future>().is_none() {
-        let function = super::library_name(vm, "_complete_foreign")?;
-        return vm.call(&function, &[args[0].clone(), awaited]);
-    }
     if is_new {
         if let Some(task) = task::of(&awaited) {
             task.log_destroy_pending.set(false);
         }
+    }
+    if done.data::<future::Future>().is_none() || !done.class.borrow().builtin {
+        let function = super::library_name(vm, "_complete_foreign")?;
+        return vm.call(&function, &[args[0].clone(), awaited, Value::Bool(is_new)]);
     }
     future::add_callback(vm, done, Callback::Native(&STOP_LOOP, args[0].clone()))?;
     let name = vm.intern("run_forever");

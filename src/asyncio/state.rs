@@ -209,6 +209,7 @@ fn define_class(
     let class = Class::builtin(name, Some(base), layout);
     let module_name = vm.name(sym::__module__).clone();
     class.dict.set_str(&module_name, Value::str(module));
+    class.patchable.set(module.starts_with("asyncio."));
     // Handles have slots.
     if !matches!(layout, Layout::Native(102 | 108)) {
         vm.give_dict(&class);

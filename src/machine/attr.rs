@@ -660,7 +660,7 @@ impl Vm {
                 return self.set_through(&attr, &Value::Class(target.clone()), meta, name, new);
             }
         }
-        if target.builtin {
+        if target.builtin && !target.patchable.get() {
             return Err(self.type_error(format!(
                 "cannot set '{}' attribute of immutable type '{}'",
                 name.as_str(),

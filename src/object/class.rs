@@ -92,6 +92,8 @@ pub struct Class {
     pub subclasses: RefCell<Vec<Weak<Class>>>,
     /// Made by Rust code; its attributes cannot be set by a script.
     pub builtin: bool,
+    /// Whether scripts may change a built-in class, as one that CPython has written in Python.
+    pub patchable: Cell<bool>,
     /// Whether instances take attributes outside `__slots__`.
     pub has_dict: Cell<bool>,
     /// Whether instances can be referred to weakly.
@@ -167,6 +169,7 @@ impl Class {
             root_shape: Rc::new(Shape::default()),
             subclasses: RefCell::default(),
             builtin,
+            patchable: Cell::new(false),
             has_dict: Cell::new(!builtin || layout == Layout::Exception),
             has_weakref: Cell::new(layout.has_weakref()),
             slots: OnceCell::new(),
