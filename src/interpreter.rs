@@ -155,12 +155,23 @@ impl Interpreter {
         crate::asyncio::let_go(vm);
         // Without functions and classes the module's variables die with it, in order of definition; else they are
         // garbage together.
-        let variables = Rc::downgrade(&main.dict);
+        let module = Rc::downgrade(&main);
         let name = vm.name(sym::__main__).clone();
         drop((vm.modules.remove_str(&name), main));
         vm.run_finalizers(None);
+        let file = vm.name(sym::__file__).clone();
+        for (name, module) in vm.modules.pairs() {
+            // The script's other modules; the library's own hold nothing that has to be told.
+            if let (Some(name), Value::Module(module)) = (name.as_str(), module) {
+                if module.dict.get_str(&file).is_some() {
+                    drop((vm.modules.remove_str(name), module));
+                }
+            }
+        }
         vm.collect_at_exit();
-        let Some(variables) = variables.upgrade() else { return };
+        // A module that somebody still holds loses its names.
+        let Some(module) = module.upgrade() else { return };
+        let variables = module.dict.clone();
         // Names starting with one underscore go first, then the rest, in order of definition.
         let names = variables.keys();
         for private in [true, false] {
@@ -176,7 +187,7 @@ impl Interpreter {
                 }
             }
         }
-        drop(variables);
+        drop((module, variables));
         vm.collect_at_exit();
     }
 }

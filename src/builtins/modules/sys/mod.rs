@@ -84,6 +84,10 @@ pub(super) const FUNCTIONS: &[Row] = &[
         }
     }),
     native("getsizeof(object, default=<unrepresentable>)", |_, args| Ok(Value::usize(size_of(&args[0])))),
+    // Numbers and the like have no count; CPython says this of what never dies.
+    native("getrefcount(object, /)", |_, args| {
+        Ok(Value::usize(args[0].reference_count().unwrap_or(u32::MAX as usize)))
+    }),
     native("getdefaultencoding()", |_, _| Ok(Value::str("utf-8"))),
     native("getfilesystemencoding()", |_, _| Ok(Value::str("utf-8"))),
     native("getfilesystemencodeerrors()", |_, _| Ok(Value::str("surrogateescape"))),
