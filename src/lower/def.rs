@@ -20,6 +20,8 @@ use crate::syntax::ast::{
 enum CellSource {
     Slot(usize),
     Free(usize),
+    /// The namespace of the class body around.
+    Namespace(usize),
     Missing,
 }
 
@@ -92,8 +94,24 @@ impl Lower<'_> {
         for (at, &symbol) in free.iter().enumerate() {
             unit.free.insert(symbol, at);
         }
-        let sources = free.iter().map(|&symbol| self.cell_source(symbol)).collect();
+        let mut sources: Vec<CellSource> = free.iter().map(|&symbol| self.cell_source(symbol)).collect();
+        // What is written between a class and a definition sees the names of the class.
+        let class_dict = self.unit.namespace.filter(|_| data.kind == ScopeKind::TypeParams);
+        if let Some(slot) = class_dict {
+            sources.push(CellSource::Namespace(slot as usize));
+            unit.namespace = Some(unit.next_slot);
+            unit.next_slot += 1;
+            unit.most_slots = unit.next_slot;
+        }
         let outer = std::mem::replace(&mut self.unit, unit);
+        if let (Some(_), Some(slot)) = (class_dict, self.unit.namespace) {
+            let (at, slot) = (free.len(), slot as usize);
+            let action: Action = Box::new(move |_, frame| {
+                frame.locals[slot] = frame.function.closure[at].get();
+                Ok(())
+            });
+            self.emit(Step::Do(action), span);
+        }
         body(self);
         self.emit_return_none(span);
         let unit = std::mem::replace(&mut self.unit, outer);
@@ -297,6 +315,8 @@ impl Lower<'_> {
             None,
             |lower| {
                 let mut stores = Vec::new();
+                let mut later = Vec::new();
+                let count = type_params.len();
                 for param in type_params {
                     let name = lower.vm.name(param.name.name).clone();
                     let (kind, bound) = match param.kind {
@@ -304,22 +324,26 @@ impl Lower<'_> {
                         TypeParamKind::TypeVarTuple => ("TypeVarTuple", None),
                         TypeParamKind::ParamSpec => ("ParamSpec", None),
                     };
-                    let bound = bound.map(|bound| lower.expr(bound));
-                    let default = param.default.map(|default| lower.expr(default));
+                    let mut defer = |what: &'static str, value: Expr| {
+                        let deferred = lower.deferred(&name, value, scope, count);
+                        later.push((stores.len(), what, deferred));
+                    };
+                    match bound {
+                        Some(bound) if matches!(bound.kind, ExprKind::Tuple(_)) => defer("__constraints__", bound),
+                        Some(bound) => defer("__bound__", bound),
+                        None => {}
+                    }
+                    if let Some(default) = param.default {
+                        defer("__default__", default);
+                    }
                     let store = lower.store_name(param.name.name);
                     stores.push(lower.load_name(param.name.name, param.name.span));
                     let action: Action = Box::new(move |vm, frame| {
                         let mut kwargs = Vec::new();
-                        if let Some(bound) = &bound {
-                            kwargs.push((vm.intern("bound"), bound(vm, frame)?));
-                        }
-                        if let Some(default) = &default {
-                            kwargs.push((vm.intern("default"), default(vm, frame)?));
-                        }
                         if kind == "TypeVar" {
                             kwargs.push((vm.intern("infer_variance"), Value::Bool(true)));
                         }
-                        let typing = vm.import_module("typing")?;
+                        let typing = vm.import_builtin("typing")?;
                         let class = vm.intern(kind);
                         let class = vm.get_attr(&typing, &class)?;
                         let variable = vm.call_kw(&class, &[Value::Str(name.clone())], &kwargs)?;
@@ -334,11 +358,19 @@ impl Lower<'_> {
                     for load in &stores {
                         variables.push(load(vm, frame)?);
                     }
+                    for (at, what, (code, sources)) in &later {
+                        let evaluate = Value::Function(make_function(code, sources, frame));
+                        let (set, what) = (vm.intern("_evaluate_later"), vm.intern(what));
+                        let args = [Value::Str(what), evaluate, Value::tuple(variables.clone())];
+                        let set = vm.get_attr(&variables[*at], &set)?;
+                        vm.call(&set, &args)?;
+                    }
                     let variables = Value::tuple(variables);
                     match &made {
                         Value::Function(function) => {
                             function.with_extra(|extra| extra.type_params = Some(variables));
                         }
+                        Value::None => return Ok(variables),
                         other => {
                             let name = vm.name(sym::__type_params__).clone();
                             vm.set_attr(other, &name, variables)?;
@@ -365,15 +397,35 @@ impl Lower<'_> {
         span: Span,
     ) -> Thunk {
         let text = self.vm.name(name).clone();
-        self.with_type_params(params, scope, span, move |lower| {
+        let (code, sources) = self.deferred(&text, value, scope, params.len());
+        let make = move |vm: &mut Vm, frame: &mut Frame| {
+            let evaluate = Value::Function(make_function(&code, &sources, frame));
+            let typing = vm.import_builtin("typing")?;
+            let make = vm.intern("_make_alias");
+            let make = vm.get_attr(&typing, &make)?;
+            vm.call(&make, &[Value::Str(text.clone()), evaluate])
+        };
+        if params.is_empty() {
+            return Box::new(make);
+        }
+        let alias: Thunk = Box::new(make);
+        let variables = self.with_type_params(params, scope, span, |_| Box::new(|_, _| Ok(Value::None)));
+        Box::new(move |vm, frame| {
+            let alias = alias(vm, frame)?;
+            let variables = variables(vm, frame)?;
+            let name = vm.name(sym::__type_params__).clone();
+            vm.set_attr(&alias, &name, variables)?;
+            Ok(alias)
+        })
+    }
+
+    /// An expression in the scope of type parameters that is evaluated when somebody asks: a function of these.
+    fn deferred(&mut self, name: &str, value: Expr, scope: ScopeId, count: usize) -> (Rc<Code>, Vec<CellSource>) {
+        let params = ParamSpec { positional: count as u32, posonly: count as u32, ..ParamSpec::default() };
+        let span = value.span;
+        self.nested_code(name, None, scope, CodeKind::Function, params, span, None, |lower| {
             let value = lower.expr(value);
-            Box::new(move |vm: &mut Vm, frame: &mut Frame| {
-                let value = value(vm, frame)?;
-                let typing = vm.import_module("typing")?;
-                let class = vm.intern("TypeAliasType");
-                let class = vm.get_attr(&typing, &class)?;
-                vm.call(&class, &[Value::Str(text.clone()), value])
-            })
+            lower.emit(Step::Return(value), span);
         })
     }
 
@@ -521,6 +573,7 @@ fn make_function(code: &Rc<Code>, sources: &[CellSource], frame: &Frame) -> Rc<F
                 other => Cell::new(other.clone()),
             },
             CellSource::Free(at) => frame.function.closure[*at].clone(),
+            CellSource::Namespace(slot) => Cell::new(frame.locals[*slot].clone()),
             CellSource::Missing => Cell::new(Value::Unbound),
         })
         .collect();
