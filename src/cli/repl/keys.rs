@@ -4,9 +4,9 @@ use aio::source::Source;
 use aio::symbol::Interner;
 use aio::syntax::editing::{INDENT, next_indentation};
 use aio::syntax::{Parsed, parse_interactive};
-use rustyline::{Cmd, ConditionalEventHandler, Event, EventContext, Movement, RepeatCount};
+use rustyline::{CharSearch, Cmd, ConditionalEventHandler, Event, EventContext, Movement, RepeatCount};
 
-use super::paint::{PAD, unpad};
+use super::paint::{MARK, PAD, indentation, unpad};
 
 /// Whether a text wants another line before it can run.
 fn wants_more(text: &str) -> bool {
@@ -27,11 +27,6 @@ fn line_before<'a>(context: &'a EventContext) -> (&'a str, bool) {
     }
 }
 
-/// A movement by so many characters to the left.
-fn left(count: usize) -> Movement {
-    Movement::BackwardChar(RepeatCount::try_from(count).unwrap_or(RepeatCount::MAX))
-}
-
 /// Runs a complete input; otherwise begins another line, indented.
 pub(super) struct Enter;
 
@@ -42,8 +37,8 @@ impl ConditionalEventHandler for Enter {
         if !after.contains('\n') && !wants_more(&text) {
             return Some(Cmd::AcceptLine);
         }
-        let indentation = next_indentation(before).unwrap_or(0);
-        Some(Cmd::Insert(1, format!("\n{PAD}{}", " ".repeat(indentation))))
+        let width = next_indentation(before).unwrap_or(0);
+        Some(Cmd::Insert(1, format!("\n{PAD}{}", indentation(width))))
     }
 }
 
@@ -56,24 +51,26 @@ impl ConditionalEventHandler for Tab {
         if !line.trim().is_empty() {
             return None;
         }
-        Some(Cmd::Insert(1, " ".repeat(INDENT - line.len() % INDENT)))
+        let missing = INDENT - line.chars().count() % INDENT;
+        Some(Cmd::Insert(1, if missing == INDENT { indentation(INDENT) } else { " ".repeat(missing) }))
     }
 }
 
 /// Takes back a level of indentation, or a line's beginning with its prompt.
+///
+/// The library repeats what a key does as often as it was asked to, once, whatever count the command has. So this kills
+/// back to a character: the [`MARK`] that a level begins with, or the line break.
 pub(super) struct Backspace;
 
 impl ConditionalEventHandler for Backspace {
     fn handle(&self, _: &Event, n: RepeatCount, _: bool, context: &EventContext) -> Option<Cmd> {
         let (line, padded) = line_before(context);
-        if n > 1 {
+        if n > 1 || !line.chars().all(|c| matches!(c, ' ' | MARK)) {
             return None;
         }
-        if line.is_empty() && padded {
-            return Some(Cmd::Kill(left(PAD.chars().count() + 1)));
-        }
-        let indented = !line.is_empty() && line.chars().all(|c| c == ' ');
-        indented.then(|| Cmd::Kill(left((line.len() - 1) % INDENT + 1)))
+        let until = if line.contains(MARK) { MARK } else { '\n' };
+        (until == MARK || (line.is_empty() && padded))
+            .then_some(Cmd::Kill(Movement::ViCharSearch(1, CharSearch::Backward(until))))
     }
 }
 
@@ -86,7 +83,6 @@ impl ConditionalEventHandler for Home {
         if !padded {
             return None;
         }
-        let back = line.chars().count();
-        Some(if back == 0 { Cmd::Noop } else { Cmd::Move(left(back)) })
+        Some(if line.trim().is_empty() { Cmd::Noop } else { Cmd::Move(Movement::ViFirstPrint) })
     }
 }

@@ -5,23 +5,52 @@
 
 use std::fmt::Write as _;
 
-use aio::syntax::editing::{Word, brackets_at, words};
+use aio::syntax::editing::{INDENT, Word, brackets_at, words};
 
 /// Four no-break spaces.
 pub(super) const PAD: &str = "\u{a0}\u{a0}\u{a0}\u{a0}";
 
+/// Stands for the first blank of a level of indentation, so that a key can take back a level.
+pub(super) const MARK: char = '\u{2007}';
+
+/// So many blanks of indentation, their levels marked.
+pub(super) fn indentation(width: usize) -> String {
+    (0..width).map(|at| if at % INDENT == 0 { MARK } else { ' ' }).collect()
+}
+
 /// The text as it will be read, and where the byte offset `at` is in it.
 pub(super) fn unpad(text: &str, at: usize) -> (String, usize) {
-    let at = at.min(text.len());
-    let before = text.get(..at).unwrap_or(text).replace(PAD, "");
-    let plain = text.replace(PAD, "");
-    let at = before.trim_end_matches('\u{a0}').len().min(plain.len());
-    (plain, at)
+    let mut plain = String::with_capacity(text.len());
+    let mut plain_at = None;
+    let mut leading = true;
+    let mut pad = 0..0;
+    for (offset, c) in text.char_indices() {
+        if offset >= at {
+            plain_at.get_or_insert(plain.len());
+        }
+        if text[offset..].starts_with(PAD) && !pad.contains(&offset) {
+            pad = offset..offset + PAD.len();
+        }
+        leading = c == '\n' || pad.contains(&offset) || (leading && matches!(c, ' ' | MARK | '\u{a0}'));
+        match c {
+            '\u{a0}' if leading => {}
+            MARK if leading => plain.push(' '),
+            c => plain.push(c),
+        }
+    }
+    let plain_at = plain_at.unwrap_or(plain.len());
+    (plain, plain_at)
 }
 
 /// The text as it is edited.
 pub(super) fn pad(text: &str) -> String {
-    text.replace('\n', &format!("\n{PAD}"))
+    let mut lines = text.split('\n');
+    let mut padded = lines.next().unwrap_or_default().to_owned();
+    for line in lines {
+        let own = line.trim_start_matches(' ');
+        padded.extend(["\n", PAD, &indentation(line.len() - own.len()), own]);
+    }
+    padded
 }
 
 /// The text as it is drawn. `at` is the cursor's byte offset, for its bracket's partner.
@@ -86,7 +115,8 @@ mod tests {
         let padded = pad("if x:\n    1");
         assert_eq!(paint(&padded, None, false), "if x:\n...     1");
         assert_eq!(unpad(&padded, padded.len()), ("if x:\n    1".to_owned(), 11));
-        assert_eq!(unpad(&padded, 10), ("if x:\n    1".to_owned(), 6));
+        assert_eq!(unpad(&padded, 14), ("if x:\n    1".to_owned(), 6));
+        assert_eq!(unpad("\u{2007}   x = '\u{a0}\u{2007}'", 0).0, "    x = '\u{a0}\u{2007}'");
     }
 
     #[test]
