@@ -67,10 +67,14 @@ impl Interpreter {
             this.vm.begin_limits();
             let main = this.main_module();
             let result = this.vm.run_code(&program.code, &main.dict, None);
-            let status = match &result {
+            let mut status = match &result {
                 Ok(_) => 0,
                 Err(error) => this.exit_status(error),
             };
+            if let Err(error) = this.vm.join_threads() {
+                status = this.exit_status(&error);
+            }
+            this.vm.drop_threads();
             let was_stopped = this.vm.stopped.is_some();
             this.shut_down(main, result.err());
             match this.vm.stopped.clone() {

@@ -51,6 +51,8 @@ pub struct EventLoop {
     pub async_generators: RefCell<Vec<Weak<Coroutine>>>,
     pub async_generators_closed: Cell<bool>,
     pub executor_closed: Cell<bool>,
+    /// The default executor, or `None`.
+    pub executor: RefCell<Value>,
 }
 
 impl Native for EventLoop {
@@ -176,6 +178,16 @@ impl Ord for Timer {
 }
 
 impl EventLoop {
+    pub fn has_ready(&self) -> bool {
+        !self.ready.borrow().is_empty()
+    }
+
+    /// When the first timer is due, in seconds.
+    pub fn first_timer(&self) -> Option<f64> {
+        self.drop_cancelled();
+        self.timers.borrow().peek().map(|timer| timer.when)
+    }
+
     /// How many callbacks cannot run while the next nanoseconds pass in a blocking call.
     pub fn kept_waiting(&self, vm: &mut Vm, nanoseconds: i128) -> usize {
         let end = (vm.host.clock.monotonic() + nanoseconds) as f64;
@@ -205,6 +217,7 @@ impl EventLoop {
             async_generators: RefCell::default(),
             async_generators_closed: Cell::new(false),
             executor_closed: Cell::new(false),
+            executor: RefCell::new(Value::None),
         }
     }
 
@@ -439,20 +452,32 @@ pub fn poll(vm: &mut Vm, this: &Value) -> Result<Option<i128>> {
 
 /// Does something while a loop is the running one.
 fn running(vm: &mut Vm, this: &Value, body: impl FnOnce(&mut Vm, &EventLoop, &Value) -> Result<()>) -> Result<()> {
-    check_can_run(vm, this)?;
     let Some(el) = of(this) else { return Ok(()) };
+    let hooks = begin(vm, this)?;
+    let result = body(vm, el, this);
+    end(vm, el, hooks);
+    result
+}
+
+/// Makes a loop the running one; the hooks of asynchronous generators before.
+pub fn begin(vm: &mut Vm, this: &Value) -> Result<(Value, Value)> {
+    check_can_run(vm, this)?;
+    let Some(el) = of(this) else { return Ok(Default::default()) };
     let hooks = [super::loop_methods::FIRST_ITERATION, super::loop_methods::LAST_REFERENCE]
         .map(|hook| super::bound_native(vm, hook, this));
     let [first, last] = hooks;
     let old_hooks = std::mem::replace(&mut vm.asyncgen_hooks, (first, last));
     el.running.set(true);
     el.state.running.replace(this.clone());
-    let result = body(vm, el, this);
+    Ok(old_hooks)
+}
+
+/// Ends what [`begin`] began.
+pub fn end(vm: &mut Vm, el: &EventLoop, hooks: (Value, Value)) {
     el.stopping.set(false);
     el.running.set(false);
     el.state.running.replace(Value::None);
-    vm.asyncgen_hooks = old_hooks;
-    result
+    vm.asyncgen_hooks = hooks;
 }
 
 /// Refuses a closed loop, and a second running loop.
@@ -515,7 +540,13 @@ pub fn run_once(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<()> {
         };
         selected = select(vm, this, timeout)?;
     }
-    if idle && !selected {
+    if vm.threads.any() {
+        if idle && !selected {
+            super::threads::idle(vm, el, first)?;
+        } else {
+            vm.run_threads()?;
+        }
+    } else if idle && !selected {
         match first {
             Some(when) => {
                 let timeout = (when - own_time(vm, el, this)?).clamp(0.0, LONGEST_WAIT);
@@ -642,7 +673,7 @@ pub fn report(vm: &mut Vm, event_loop: &Value, context: Vec<(&'static str, Value
 
 /// Nothing is ready, there is no timer, and nobody outside who could change that.
 #[cold]
-fn deadlock(vm: &mut Vm) -> Error {
+pub fn deadlock(vm: &mut Vm) -> Error {
     vm.write_err("aio: deadlock: nothing is ready and there is no timer to wait for\n");
     let class = state(vm).deadlock_class(vm);
     vm.error(&class, "every task waits for something that will never happen")

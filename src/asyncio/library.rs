@@ -32,6 +32,11 @@ const PARTS: &[Part] = &[
     part!("asyncio.timeouts", "timeouts", "Timeout" "timeout" "timeout_at"),
     part!("asyncio.taskgroups", "taskgroups", "TaskGroup"),
     part!("asyncio.locks", "locks", "Condition" "Barrier"),
+    part!(
+        "asyncio.threads", "threads",
+        "to_thread" "run_in_executor" "set_default_executor" "shutdown_default_executor" "wrap_future"
+        "run_coroutine_threadsafe"
+    ),
     part!("asyncio.exceptions", "exceptions", "IncompleteReadError" "LimitOverrunError"),
     part!(
         "asyncio.events", "policies",
@@ -84,8 +89,15 @@ const ALIASES: &[(&str, &[(&str, &str)])] = &[
 ];
 
 /// Methods of the loop that are written in the language: no names for scripts.
-const LOOP_METHODS: &[&str] =
-    &["run_until_complete", "shutdown_asyncgens", "add_signal_handler", "remove_signal_handler"];
+const LOOP_METHODS: &[&str] = &[
+    "run_until_complete",
+    "shutdown_asyncgens",
+    "run_in_executor",
+    "set_default_executor",
+    "shutdown_default_executor",
+    "add_signal_handler",
+    "remove_signal_handler",
+];
 
 /// The submodules and what they share with `asyncio`.
 const SUBMODULES: &[(&str, &[&str])] = &[
@@ -130,6 +142,7 @@ const SUBMODULES: &[(&str, &[&str])] = &[
         &[
             "Future",
             "isfuture",
+            "wrap_future",
             "_PENDING",
             "_CANCELLED",
             "_FINISHED",
@@ -161,6 +174,7 @@ const SUBMODULES: &[(&str, &[&str])] = &[
             "eager_task_factory",
             "ensure_future",
             "gather",
+            "run_coroutine_threadsafe",
             "shield",
             "sleep",
             "wait",

@@ -3,10 +3,10 @@
 use std::rc::Rc;
 
 use super::event_loop::{self, EventLoop, Ready};
-use super::future::{self, Callback, NativeCallback};
+use super::future::{self, NativeCallback};
 use super::handles::{self, Handle};
 use super::state::{Function, state};
-use super::{contextvars, explain, format, log, policy, shield, task};
+use super::{contextvars, explain, format, log, policy, task, threads};
 use crate::machine::Vm;
 use crate::object::class::Instance;
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
@@ -28,10 +28,15 @@ pub const METHODS: &[Row] = &[
             event_loop::run_forever(vm, instance)?;
         }
         Ok(Value::None)
-    }),
+    })
+    .or_suspend(threads::run_forever),
     method("def run_until_complete(future)", |vm, args| {
         let function = super::library_name(vm, "run_until_complete")?;
         vm.call(&function, args)
+    })
+    .or_suspend(|vm, args| {
+        let function = super::library_name(vm, "run_until_complete")?;
+        vm.call_suspending(&function, args.to_vec(), &[])
     }),
     method("def stop()", |vm, args| {
         this(vm, &args[0])?.stopping.set(true);
@@ -116,10 +121,25 @@ pub const METHODS: &[Row] = &[
     }),
     method("def shutdown_default_executor(timeout=None)", |vm, args| {
         let el = this(vm, &args[0])?;
-        Ok(el.state.coroutine(Function::ShutdownDefaultExecutor, ShutDownExecutor(args[0].clone())))
+        el.executor_closed.set(true);
+        if el.executor.borrow().is_none() {
+            return Ok(el.state.coroutine(Function::ShutdownDefaultExecutor, ShutDownExecutor));
+        }
+        let function = super::library_name(vm, "shutdown_default_executor")?;
+        vm.call(&function, args)
     }),
-    method("def run_in_executor(executor, func, *args)", |vm, _| {
-        Err(vm.not_implemented("threads are not available yet: loop.run_in_executor()"))
+    method("def run_in_executor(executor, func, *args)", |vm, args| {
+        if this(vm, &args[0])?.executor_closed.get() && args[1].is_none() {
+            return Err(vm.runtime_error("Executor shutdown has been called"));
+        }
+        let function = super::library_name(vm, "run_in_executor")?;
+        let mut all = args[..3].to_vec();
+        all.append(&mut vm.collect(&args[3])?);
+        vm.call(&function, &all)
+    }),
+    method("def set_default_executor(executor)", |vm, args| {
+        let function = super::library_name(vm, "set_default_executor")?;
+        vm.call(&function, args)
     }),
     method("__repr__()", |vm, args| {
         let el = this(vm, &args[0])?;
@@ -184,7 +204,7 @@ fn close(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     Ok(Value::None)
 }
 
-static STOP_LOOP: NativeCallback = NativeCallback {
+pub static STOP_LOOP: NativeCallback = NativeCallback {
     qualname: "_run_until_complete_cb",
     call: stop_loop,
     row: method("_run_until_complete_cb(future)", |vm, args| future::called(vm, args, stop_loop)),
@@ -212,35 +232,17 @@ pub fn stop_after(vm: &mut Vm, event_loop: &Value, exception: &Value) -> Result<
 
 /// `run_until_complete` without the checks.
 pub fn complete(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    let is_new = !future::is_future(vm, &args[1]);
-    let awaited = shield::ensure_future_in(vm, &args[1], &args[0])?;
-    let Value::Instance(done) = &awaited else { return Ok(Value::None) };
-    if is_new {
-        if let Some(task) = task::of(&awaited) {
-            task.log_destroy_pending.set(false);
+    let (done, is_new) = match threads::begin_complete(vm, &args[0], &args[1])? {
+        threads::Awaited::Own(done, is_new) => (done, is_new),
+        threads::Awaited::Foreign(awaited, is_new) => {
+            let function = super::library_name(vm, "_complete_foreign")?;
+            return vm.call(&function, &[args[0].clone(), awaited, Value::Bool(is_new)]);
         }
-    }
-    if done.data::<future::Future>().is_none() || !done.class.borrow().builtin {
-        let function = super::library_name(vm, "_complete_foreign")?;
-        return vm.call(&function, &[args[0].clone(), awaited, Value::Bool(is_new)]);
-    }
-    future::add_callback(vm, done, Callback::Native(&STOP_LOOP, args[0].clone()))?;
+    };
     let name = vm.intern("run_forever");
     let run_forever = vm.get_attr(&args[0], &name)?;
-    let result = vm.call(&run_forever, &[]);
-    future::remove_native(done, &STOP_LOOP, &args[0]);
-    let data = future::data(done);
-    if let Err(error) = result {
-        if is_new && data.status.get() == future::Status::Failed {
-            // Reported by the exception that leaves the loop.
-            data.unseen.set(false);
-        }
-        return Err(error);
-    }
-    if !data.is_done() {
-        return Err(vm.runtime_error("Event loop stopped before Future completed."));
-    }
-    data.take_result(vm)
+    let result = vm.call(&run_forever, &[]).map(drop);
+    threads::end_complete(vm, &args[0], &done, is_new, result)
 }
 
 /// In debug mode: refuses what cannot be a callback.
@@ -504,13 +506,11 @@ pub static LAST_REFERENCE: &Row = &method("def _asyncgen_finalizer_hook(agen)", 
     Ok(Value::None)
 });
 
-struct ShutDownExecutor(Value);
+/// Of a loop that never had one.
+struct ShutDownExecutor;
 
 impl NativeCoroutine for ShutDownExecutor {
     fn resume(&mut self, _: &mut Vm, _: Resume) -> Result<Outcome> {
-        if let Some(el) = event_loop::of(&self.0) {
-            el.executor_closed.set(true);
-        }
         Ok(Outcome::Return(Value::None))
     }
 }

@@ -23,6 +23,7 @@ pub mod sleep;
 pub mod stacks;
 pub mod state;
 pub mod task;
+pub mod threads;
 
 use std::rc::Rc;
 
@@ -54,9 +55,6 @@ static TASKS: &[Row] = &[
     native("def create_task(coro, *, name=None, context=None)", task::create_task),
     native("def all_tasks(loop=None)", task::all_tasks),
     native("def eager_task_factory(loop, coro, *, name=None, context=None)", task::eager_task_factory),
-    native("def to_thread(func, /, *args, **kwargs)", |vm, _| {
-        Err(vm.not_implemented("threads are not available yet: asyncio.to_thread()"))
-    }),
     native("def iscoroutine(obj)", |vm, args| Ok(Value::Bool(task::is_coroutine(vm, &args[0])))),
     native("def iscoroutinefunction(func)", |vm, args| {
         if is_coroutine_function(&args[0]) {
@@ -119,7 +117,7 @@ const PRIVATE: &[Row] = &[
         event_loop::check_can_run(vm, &args[0])?;
         Ok(Value::None)
     }),
-    native("_complete(loop, future)", loop_methods::complete),
+    native("_complete(loop, future)", loop_methods::complete).or_suspend(threads::complete),
     native("_stop_after(loop, future)", |vm, args| {
         loop_methods::stop_after(vm, &args[0], &args[1])?;
         Ok(Value::None)
@@ -140,6 +138,16 @@ const PRIVATE: &[Row] = &[
         Ok(args[0].clone())
     }),
     native("_cut_off(tasks)", explain::cut_off),
+    native("_executor_of(loop)", |_, args| {
+        Ok(event_loop::of(&args[0]).map_or(Value::None, |el| el.executor.borrow().clone()))
+    }),
+    native("_set_executor(loop, executor)", |_, args| {
+        if let Some(el) = event_loop::of(&args[0]) {
+            el.executor.replace(args[1].clone());
+        }
+        Ok(Value::None)
+    }),
+    native("_in_context(context)", threads::in_context),
     native("_on_interrupt(handler)", |vm, args| Ok(std::mem::replace(&mut vm.interrupt_handler, args[0].clone()))),
     native("_host_asks_debug()", |vm, _| Ok(Value::Bool(vm.host.asyncio_debug))),
     native("_function_place(func)", |vm, args| {
@@ -164,6 +172,7 @@ const PRIVATE: &[Row] = &[
 pub fn module(vm: &mut Vm) -> Result<Rc<Module>> {
     let state = state(vm);
     vm.before_sleep = Some(explain::blocking);
+    vm.threads.switch = Some(threads::switch);
     let module = vm.new_module("asyncio", Some(library::lazy));
     let dict = &module.dict;
     dict.set_str(&vm.intern("__path__"), Value::list(Vec::new()));

@@ -47,7 +47,8 @@ pub fn current_loop(vm: &mut Vm, state: &Rc<State>) -> Result<Value> {
         return Ok(current);
     }
     if state.current_was_set.get() {
-        return Err(vm.runtime_error("There is no current event loop in thread 'MainThread'."));
+        let thread = super::threads::name(vm)?;
+        return Err(vm.runtime_error(format!("There is no current event loop in thread '{thread}'.")));
     }
     let category = vm.types.DeprecationWarning.clone();
     vm.warn(&category, "There is no current event loop")?;

@@ -63,6 +63,8 @@ pub struct State {
     /// Tasks that were given a number for a name.
     pub numbered: Cell<i64>,
     pub contexts: Rc<Current>,
+    /// What threads that do not run have of their own.
+    pub asides: RefCell<super::threads::Asides>,
     /// A blocking sleep was drawn once.
     pub told_of_blocking: Cell<bool>,
     coroutine_names: Vec<(Rc<Str>, Rc<Str>)>,
@@ -136,6 +138,7 @@ fn make_state(vm: &mut Vm) -> Rc<State> {
         eager: RefCell::default(),
         foreign_current: RefCell::default(),
         numbered: Cell::new(0),
+        asides: RefCell::default(),
         told_of_blocking: Cell::new(false),
         contexts,
         coroutine_names: names.into(),

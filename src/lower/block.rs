@@ -409,9 +409,10 @@ impl Lower<'_> {
         let (exc, outer, result, failed) = (self.temp(), self.temp(), self.temp(), self.temp());
         let context = self.hoist(item.context);
         let context = self.expr(context);
+        let green = self.unit.green && !is_async;
         let action = Box::new(move |vm: &mut Vm, frame: &mut Frame| {
             let manager = context(vm, frame)?;
-            let (bound_exit, entered) = vm.enter_context(&manager, is_async).map_err(|e| e.at(at))?;
+            let (bound_exit, entered) = vm.enter_context(&manager, is_async, green).map_err(|e| e.at(at))?;
             frame.locals[exit as usize] = bound_exit;
             frame.locals[value as usize] = entered;
             Ok(())
@@ -419,6 +420,8 @@ impl Lower<'_> {
         self.emit(Step::Do(action), at);
         if is_async {
             self.emit(Step::Await(value), at);
+        } else if green {
+            self.await_pending(value, at);
         }
         let clear = self.unit.next_slot;
         self.push_block(BlockKind::With { exit, is_async, span: at });
@@ -448,11 +451,13 @@ impl Lower<'_> {
         let call: Thunk = Box::new(move |vm, frame| {
             let exit = frame.locals[exit as usize].take();
             let exception = frame.locals[exc as usize].clone();
-            vm.exit_context(&exit, &exception, is_async).map_err(|e| e.at(at))
+            vm.exit_context(&exit, &exception, is_async, green).map_err(|e| e.at(at))
         });
         self.emit(Step::StoreLocal(result, call), at);
         if is_async {
             self.emit(Step::Await(result), at);
+        } else if green {
+            self.await_pending(result, at);
         }
         let suppressed = self.emit(
             Step::JumpIf(
@@ -477,13 +482,18 @@ impl Lower<'_> {
 
     /// The call of `__exit__` when nothing went wrong.
     fn emit_exit_call(&mut self, exit: Slot, is_async: bool, span: Span) {
+        let green = self.unit.green && !is_async;
         let call: Thunk = Box::new(move |vm, frame| {
             let exit = frame.locals[exit as usize].take();
-            vm.exit_context(&exit, &Value::None, is_async).map_err(|e| e.at(span))
+            vm.exit_context(&exit, &Value::None, is_async, green).map_err(|e| e.at(span))
         });
-        if is_async {
+        if is_async || green {
             self.emit(Step::StoreLocal(exit, call), span);
-            self.emit(Step::Await(exit), span);
+            if green {
+                self.await_pending(exit, span);
+            } else {
+                self.emit(Step::Await(exit), span);
+            }
             self.clear_slot(exit, span);
         } else {
             self.emit(Step::Expr(call), span);
@@ -548,7 +558,7 @@ impl Vm {
     }
 
     /// Looks up both methods of a context manager and enters it: the bound exit and what entering gave.
-    fn enter_context(&mut self, manager: &Value, is_async: bool) -> Result<(Value, Value)> {
+    fn enter_context(&mut self, manager: &Value, is_async: bool, green: bool) -> Result<(Value, Value)> {
         let (enter, exit, protocol) = if is_async {
             (sym::__aenter__, sym::__aexit__, "asynchronous context manager")
         } else {
@@ -570,7 +580,12 @@ impl Vm {
             (Some(enter), Some(exit)) => {
                 let class = self.class_of(manager);
                 let exit = self.bind(&exit, Some(manager), &class)?;
-                let entered = self.call_found(&enter, manager, &[])?;
+                let entered = if green {
+                    let enter = self.bind(&enter, Some(manager), &class)?;
+                    self.call_suspending(&enter, Vec::new(), &[])?
+                } else {
+                    self.call_found(&enter, manager, &[])?
+                };
                 if is_async {
                     self.check_awaitable(&entered, "__aenter__")?;
                 }
@@ -596,22 +611,23 @@ impl Vm {
     }
 
     /// Calls a bound `__exit__` with an exception, or with three times `None`.
-    fn exit_context(&mut self, exit: &Value, exception: &Value, is_async: bool) -> Result<Value> {
-        let result = self.call_exit(exit, exception)?;
+    fn exit_context(&mut self, exit: &Value, exception: &Value, is_async: bool, green: bool) -> Result<Value> {
+        let result = self.call_exit(exit, exception, green)?;
         if is_async {
             self.check_awaitable(&result, "__aexit__")?;
         }
         Ok(result)
     }
 
-    fn call_exit(&mut self, exit: &Value, exception: &Value) -> Result<Value> {
-        match exception {
+    fn call_exit(&mut self, exit: &Value, exception: &Value, green: bool) -> Result<Value> {
+        let args = match exception {
             Value::Exception(e) => {
                 let class = Value::Class(e.class.borrow().clone());
                 let traceback = e.traceback.borrow().clone().map_or(Value::None, Value::Traceback);
-                self.call(exit, &[class, exception.clone(), traceback])
+                [class, exception.clone(), traceback]
             }
-            _ => self.call(exit, &[Value::None, Value::None, Value::None]),
-        }
+            _ => [Value::None, Value::None, Value::None],
+        };
+        if green { self.call_suspending(exit, args.into(), &[]) } else { self.call(exit, &args) }
     }
 }

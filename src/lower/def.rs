@@ -103,6 +103,11 @@ impl Lower<'_> {
             unit.next_slot += 1;
             unit.most_slots = unit.next_slot;
         }
+        unit.green = self.wanted.as_ref().is_some_and(|(wanted, _)| *wanted == span) && kind == CodeKind::Function;
+        if unit.green {
+            unit.kind = CodeKind::Coroutine;
+        }
+        let green = unit.green;
         let outer = std::mem::replace(&mut self.unit, unit);
         if let (Some(_), Some(slot)) = (class_dict, self.unit.namespace) {
             let (at, slot) = (free.len(), slot as usize);
@@ -115,7 +120,11 @@ impl Lower<'_> {
         body(self);
         self.emit_return_none(span);
         let unit = std::mem::replace(&mut self.unit, outer);
-        (self.finish_unit(unit, span, params, doc), sources)
+        let code = self.finish_unit(unit, span, params, doc);
+        if let (true, Some((_, found))) = (green, &mut self.wanted) {
+            **found = Some(code.clone());
+        }
+        (code, sources)
     }
 
     fn cell_source(&self, symbol: Symbol) -> CellSource {
@@ -229,7 +238,11 @@ impl Lower<'_> {
         };
         let (code, sources) = self.nested_code("<lambda>", None, lambda.scope, kind, params, span, None, |lower| {
             let body_span = lambda.body.span;
-            let body = lower.hoist(lambda.body);
+            let mut body = lambda.body;
+            if lower.unit.green {
+                lower.mark(&mut body);
+            }
+            let body = lower.hoist(body);
             let body = lower.expr(body);
             lower.emit(Step::Return(body), body_span);
         });
@@ -274,8 +287,13 @@ impl Lower<'_> {
         };
         let doc = docstring(&body).map(|doc| Value::str(&doc));
         let text = self.vm.name(name).clone();
-        let (code, sources) =
-            self.nested_code(&text, Some(qualname), scope, kind, params, span, doc, |lower| lower.body(body));
+        let (code, sources) = self.nested_code(&text, Some(qualname), scope, kind, params, span, doc, |lower| {
+            let mut body = body;
+            if lower.unit.green {
+                lower.mark_block(&mut body);
+            }
+            lower.body(body);
+        });
         function_thunk(code, sources, outside)
     }
 

@@ -15,6 +15,7 @@ mod def;
 mod dump;
 mod expr;
 mod fstring;
+mod green;
 mod group;
 mod name;
 mod operator;
@@ -25,6 +26,7 @@ mod store;
 
 #[cfg(feature = "cli")]
 pub use dump::dump_code;
+pub use green::compile_green;
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -65,7 +67,7 @@ fn compile(vm: &mut Vm, source: &Rc<Source>, mode: Mode, locals: bool) -> Result
     for warning in module.warnings.iter().chain(&scopes.warnings) {
         vm.show_diagnostic(warning);
     }
-    Ok(lower_module(vm, source, scopes, module, locals, false))
+    Ok(lower_module(vm, source, scopes, module, locals, false, None))
 }
 
 /// Compiles an input of a session, which may await at the top; `show` has the values of its expressions shown.
@@ -83,7 +85,7 @@ pub fn compile_interactive(
     for warning in module.warnings.iter().chain(&scopes.warnings) {
         vm.show_diagnostic(warning);
     }
-    Ok(lower_module(vm, source, scopes, module, false, show))
+    Ok(lower_module(vm, source, scopes, module, false, show, None))
 }
 
 /// Compiles the argument of `eval`.
@@ -107,18 +109,20 @@ pub fn compile_expression(vm: &mut Vm, source: &Rc<Source>, locals: bool) -> Res
     Ok(lower.finish_module(span))
 }
 
-fn lower_module(
-    vm: &mut Vm,
+fn lower_module<'v>(
+    vm: &'v mut Vm,
     source: &Rc<Source>,
     scopes: Scopes,
     module: Module,
     locals: bool,
     interactive: bool,
+    wanted: Option<Wanted<'v>>,
 ) -> Rc<Code> {
     let suspends = scopes.scopes[0].has_await;
     let kind = if suspends { CodeKind::Coroutine } else { CodeKind::Module };
     let mut lower = Lower::new(vm, source, scopes, kind, "<module>", locals);
     lower.unit.interactive = interactive;
+    lower.wanted = wanted;
     let span = match (module.body.first(), module.body.last()) {
         (Some(first), Some(last)) => first.span.to(last.span),
         _ => Span::default(),
@@ -132,9 +136,14 @@ fn lower_module(
     lower.finish_module(span)
 }
 
+/// The place of a function, and where its code for a green thread goes.
+type Wanted<'v> = (Span, &'v mut Option<Rc<Code>>);
+
 /// The lowering of one source.
 struct Lower<'v> {
     vm: &'v mut Vm,
+    /// The function that is wanted for a green thread.
+    wanted: Option<Wanted<'v>>,
     source: Rc<Source>,
     scopes: Scopes,
     /// The function being lowered; outer ones are on the native stack.
@@ -169,6 +178,8 @@ struct Unit {
     namespace: Option<Slot>,
     /// The value of an expression statement is shown.
     interactive: bool,
+    /// Its calls are suspension points of a green thread.
+    green: bool,
 }
 
 impl Unit {
@@ -191,6 +202,7 @@ impl Unit {
             blocks: Vec::new(),
             namespace: None,
             interactive: false,
+            green: false,
         }
     }
 }
@@ -204,7 +216,7 @@ impl<'v> Lower<'v> {
             unit.next_slot = 1;
             unit.most_slots = 1;
         }
-        Lower { vm, source: source.clone(), scopes, unit, static_attributes: Vec::new() }
+        Lower { vm, wanted: None, source: source.clone(), scopes, unit, static_attributes: Vec::new() }
     }
 
     fn finish_module(mut self, span: Span) -> Rc<Code> {
@@ -241,6 +253,7 @@ impl<'v> Lower<'v> {
             handlers: unit.handlers,
             doc,
             handles: unit.handles,
+            green: unit.green,
             iterable: Cell::new(false),
             globals: Default::default(),
         });

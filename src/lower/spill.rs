@@ -81,7 +81,10 @@ impl Lower<'_> {
                     *args = super::call::in_order(std::mem::take(args));
                 }
                 self.hoist_children(&mut kind);
-                kind
+                match kind {
+                    ExprKind::Call { func, args } if self.unit.green => self.green_call(*func, args, span),
+                    kind => kind,
+                }
             }
         };
         Expr { kind, span, suspends: false }

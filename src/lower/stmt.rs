@@ -627,6 +627,7 @@ impl Lower<'_> {
             let exit = self.emit(Step::JumpIfNot(cond, 0), span);
             self.unit.next_slot = depth;
             self.push_block(BlockKind::Loop { top: Some(top), breaks: Vec::new(), continues: Vec::new(), iter: None });
+            self.yield_to_others(span);
             self.body(body);
             self.emit(Step::Loop(top), span);
             self.patch(exit);
@@ -637,6 +638,7 @@ impl Lower<'_> {
         let enter = if forever { None } else { Some(self.emit(Step::Jump(0), span)) };
         let top = self.here();
         self.push_block(BlockKind::Loop { top: None, breaks: Vec::new(), continues: Vec::new(), iter: None });
+        self.yield_to_others(span);
         self.body(body);
         let test_at = self.here();
         if let Some(enter) = enter {

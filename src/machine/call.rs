@@ -233,7 +233,7 @@ impl Vm {
         result
     }
 
-    fn make_coroutine(&mut self, function: &Rc<Function>, mut locals: Vec<Value>) -> Value {
+    pub fn make_coroutine(&mut self, function: &Rc<Function>, mut locals: Vec<Value>) -> Value {
         make_cells(function, &mut locals);
         let code = &function.code;
         let kind = match code.kind {

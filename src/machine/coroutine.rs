@@ -275,6 +275,7 @@ impl Vm {
             let mut locals = locals.into_vec();
             crate::object::gc::release_in_order(&mut locals);
             return match outcome {
+                Err(error) if coroutine.code.as_ref().is_some_and(|code| code.green) => Err(error),
                 Err(error) => Err(self.no_stop_iteration(coroutine.kind, error)),
                 outcome => outcome,
             };

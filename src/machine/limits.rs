@@ -44,6 +44,26 @@ impl Vm {
         if let Some(stop) = self.host.watch.as_mut().and_then(|watch| watch()) {
             return Err(self.stop(stop));
         }
+        // The main program hears of interrupts, and lets the others run now and then.
+        if self.threads.any() {
+            if !self.threads.may_interleave() {
+                return Ok(());
+            }
+            self.run_threads()?;
+        }
+        self.hear_interrupt()
+    }
+
+    /// While all wait: whether to go on doing so.
+    pub fn look_out(&mut self) -> Result<()> {
+        if let Some(stop) = self.host.watch.as_mut().and_then(|watch| watch()) {
+            return Err(self.stop(stop));
+        }
+        self.hear_interrupt()
+    }
+
+    /// Raises what an interrupt from outside asks for.
+    fn hear_interrupt(&mut self) -> Result<()> {
         if self.interrupt.swap(false, Ordering::Relaxed) {
             let handler = self.interrupt_handler.clone();
             if handler.is_none() {

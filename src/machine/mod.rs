@@ -35,6 +35,7 @@ pub mod slice;
 pub mod sort;
 pub mod step;
 pub mod text;
+pub mod threads;
 pub mod types;
 pub mod unwind;
 pub mod views;
@@ -115,6 +116,8 @@ pub struct Vm {
     pub gc_callbacks: Value,
     /// Whether a garbage collection is under way.
     pub collecting: bool,
+    /// The green threads.
+    pub threads: threads::Threads,
     /// State of built-in modules, by type.
     extensions: Vec<(TypeId, Box<dyn Any>)>,
 }
@@ -158,6 +161,7 @@ impl Vm {
             repr_guard: Vec::new(),
             collecting: false,
             gc_callbacks: Value::None,
+            threads: threads::Threads::default(),
             extensions: Vec::new(),
         };
         vm.sync_names();

@@ -127,6 +127,8 @@ pub struct Code {
     pub simple_arity: u8,
     /// Whether the body handles exceptions, so that what is being handled must be restored when it is left.
     pub handles: bool,
+    /// Made for a green thread: a plain function that can be suspended.
+    pub green: bool,
     /// A generator function decorated with `types.coroutine`.
     pub iterable: Cell<bool>,
     /// The globals of the function last made of it: a frame under way is known by its code alone.

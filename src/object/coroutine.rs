@@ -140,7 +140,7 @@ impl Coroutine {
     /// Whether dropping it has something to run or to say.
     fn needs_finalizing(&mut self) -> bool {
         match self.state.get() {
-            State::Created => self.kind == Kind::Coroutine,
+            State::Created => self.kind == Kind::Coroutine && self.code.as_ref().is_none_or(|code| !code.green),
             // A frame without handlers has nothing that closing it could run, unless what it awaits has.
             State::Suspended => true,
             State::Running | State::Finished => false,

@@ -23,6 +23,8 @@ pub struct Row {
     /// With `def ` in front a wrong call is told what CPython says of a function written in Python.
     pub signature: &'static str,
     pub kind: RowKind,
+    /// What the code of a green thread calls instead: returns something to be awaited (see `machine/threads.rs`).
+    pub blocking: Option<NativeCall>,
 }
 
 #[derive(Clone, Copy)]
@@ -39,30 +41,35 @@ pub enum RowKind {
 }
 
 pub const fn native(signature: &'static str, call: NativeCall) -> Row {
-    Row { signature, kind: RowKind::Function(call) }
+    Row { signature, kind: RowKind::Function(call), blocking: None }
 }
 
 pub const fn method(signature: &'static str, call: NativeCall) -> Row {
-    Row { signature, kind: RowKind::Method(call) }
+    Row { signature, kind: RowKind::Method(call), blocking: None }
 }
 
 pub const fn class_method(signature: &'static str, call: NativeCall) -> Row {
-    Row { signature, kind: RowKind::ClassMethod(call) }
+    Row { signature, kind: RowKind::ClassMethod(call), blocking: None }
 }
 
 pub const fn static_method(signature: &'static str, call: NativeCall) -> Row {
-    Row { signature, kind: RowKind::StaticMethod(call) }
+    Row { signature, kind: RowKind::StaticMethod(call), blocking: None }
 }
 
 pub const fn getter(name: &'static str, get: Getter) -> Row {
-    Row { signature: name, kind: RowKind::Attribute(get, None) }
+    Row { signature: name, kind: RowKind::Attribute(get, None), blocking: None }
 }
 
 pub const fn attribute(name: &'static str, get: Getter, set: Setter) -> Row {
-    Row { signature: name, kind: RowKind::Attribute(get, Some(set)) }
+    Row { signature: name, kind: RowKind::Attribute(get, Some(set)), blocking: None }
 }
 
 impl Row {
+    /// Says what the code of a green thread calls instead.
+    pub const fn or_suspend(self, blocking: NativeCall) -> Row {
+        Row { blocking: Some(blocking), ..self }
+    }
+
     pub fn name(&self) -> &'static str {
         let signature = self.signature.strip_prefix("def ").unwrap_or(self.signature);
         signature.split('(').next().unwrap_or(signature)

@@ -19,6 +19,7 @@ mod operator;
 mod random;
 mod re;
 mod sys;
+mod threading;
 mod time;
 mod types;
 mod weakref;
@@ -80,6 +81,8 @@ const MODULES: &[Spec] = &[
         Page { text: "import collections.abc as _abc", names: &["abc"] },
     ]),
     rust("collections.abc", &[]).with(collections::setup_abc).and(&[page!("collections_abc")]),
+    rust("concurrent", &[]),
+    rust("concurrent.futures", &[]).and(&[page!("concurrent_futures")]),
     rust("contextlib", &[]).and(&[page!("contextlib")]),
     rust("copy", &[]).and(&[page!("copy")]),
     rust("copyreg", &[]).and(&[page!("copyreg")]),
@@ -162,6 +165,7 @@ const MODULES: &[Spec] = &[
     rust("keyword", &[]).and(&[page!("keyword")]),
     rust("math", math::FUNCTIONS).with(math::setup),
     rust("operator", operator::FUNCTIONS).with(operator::setup),
+    rust("queue", &[]).and(&[page!("queue")]),
     rust("random", &[]).with(random::setup),
     rust("re", re::FUNCTIONS).with(re::setup).and(&[
         page!(
@@ -193,6 +197,7 @@ const MODULES: &[Spec] = &[
     ]),
     rust("sys", sys::FUNCTIONS).with(sys::setup).and(&[page!("sys_meta_path", "meta_path")]),
     rust("textwrap", &[]).and(&[page!("textwrap")]),
+    rust("threading", threading::FUNCTIONS).and(&[page!("threading")]),
     rust("time", time::FUNCTIONS).with(time::setup),
     rust("typing", &[]).and(&[
         page!("typing"),

@@ -93,10 +93,11 @@ pub fn release_one(value: &mut Value) {
 /// Queues a finaliser; the machine runs it at the next step boundary.
 #[cold]
 pub fn finalize_later(finalizer: Finalizer) {
-    let queued = FINALIZERS.try_with(|queue| queue.borrow_mut().push(finalizer));
-    if queued.is_ok() {
-        let _ = PENDING.try_with(|p| p.set(true));
-    }
+    let mut finalizer = Some(finalizer);
+    let _ = FINALIZERS.try_with(|queue| queue.borrow_mut().extend(finalizer.take()));
+    let _ = PENDING.try_with(|p| p.set(true));
+    // The thread is ending and nobody will run it; dropping it would only queue it again.
+    std::mem::forget(finalizer);
 }
 
 /// Whether finalisers wait to be run.

@@ -34,7 +34,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
     native("clock_gettime(clk_id, /)", |vm, args| Ok(Value::Float(seconds(clock(vm, &args[0])?)))),
     native("clock_gettime_ns(clk_id, /)", |vm, args| Ok(nanoseconds(clock(vm, &args[0])?))),
     native("get_clock_info(name, /)", get_clock_info),
-    native("sleep(seconds, /)", sleep),
+    native("sleep(seconds, /)", sleep).or_suspend(sleep_suspending),
     native("localtime(seconds=None, /)", |vm, args| {
         let t = local_fields(vm, &args[0])?;
         Ok(struct_time(vm, &t))
@@ -164,6 +164,27 @@ fn get_clock_info(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 }
 
 fn sleep(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let wanted = sleep_length(vm, args)?;
+    if let Some(before_sleep) = vm.before_sleep {
+        before_sleep(vm, wanted);
+    }
+    if vm.threads.any() {
+        let deadline = vm.host.clock.monotonic() + wanted;
+        vm.block(None, Some(deadline))?;
+    } else {
+        vm.sleep(wanted)?;
+    }
+    Ok(Value::None)
+}
+
+/// The same in a thread.
+fn sleep_suspending(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let wanted = sleep_length(vm, args)?;
+    Ok(vm.sleep_suspending(wanted))
+}
+
+/// In nanoseconds.
+fn sleep_length(vm: &mut Vm, args: &[Value]) -> Result<i128> {
     let wanted = match args[0].unwrapped() {
         Value::Float(x) if x.is_nan() => return Err(vm.value_error("Invalid value NaN (not a number)")),
         // Rounded up: never shorter than asked for.
@@ -179,11 +200,7 @@ fn sleep(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     if wanted < 0 {
         return Err(vm.value_error("sleep length must be non-negative"));
     }
-    if let Some(before_sleep) = vm.before_sleep {
-        before_sleep(vm, wanted);
-    }
-    vm.sleep(wanted)?;
-    Ok(Value::None)
+    Ok(wanted)
 }
 
 /// A moment in whole seconds: the one given, or now.

@@ -1,0 +1,253 @@
+//! Event loops and green threads: a loop that waits lets the threads run, a thread has a running loop, a current loop and
+//! a context of its own, and a loop that runs in a thread is left wherever it waits.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::contextvars::{self, Context};
+use super::event_loop::{self, EventLoop};
+use super::future::{self, Callback};
+use super::loop_methods::STOP_LOOP;
+use super::state::state;
+use super::{bound_native, shield, task};
+use crate::machine::Vm;
+use crate::object::class::Instance;
+use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
+use crate::object::native::{Row, method};
+use crate::object::{Result, Value, gc};
+
+/// What a thread that does not run has of its own.
+#[derive(Default)]
+struct Own {
+    running: Value,
+    current: Value,
+    current_was_set: bool,
+    hooks: (Value, Value),
+    context: Rc<Context>,
+}
+
+/// What is set aside, by thread.
+#[derive(Default)]
+pub struct Asides(HashMap<u64, Own>);
+
+/// Called when the machine leaves one thread for another.
+pub fn switch(vm: &mut Vm, from: u64, to: u64) {
+    let state = state(vm);
+    let contexts = contextvars::current(vm);
+    let mut asides = state.asides.borrow_mut();
+    // No thread but the main one has a loop, or may make one, before it says so.
+    let fresh = || Own { running: Value::None, current: Value::None, current_was_set: true, ..Own::default() };
+    let entered = asides.0.remove(&to).unwrap_or_else(fresh);
+    let left = Own {
+        running: state.running.replace(entered.running),
+        current: state.current.replace(entered.current),
+        current_was_set: state.current_was_set.replace(entered.current_was_set),
+        hooks: std::mem::replace(&mut vm.asyncgen_hooks, entered.hooks),
+        context: contexts.context.replace(entered.context),
+    };
+    if from == 0 || vm.threads.is_alive(from) {
+        asides.0.insert(from, left);
+    }
+}
+
+/// The name of the running thread.
+pub fn name(vm: &mut Vm) -> Result<String> {
+    if vm.threads.current() == 0 {
+        return Ok("MainThread".to_owned());
+    }
+    let threading = vm.import_module("threading")?;
+    let current = vm.intern("current_thread");
+    let current = vm.get_attr(&threading, &current)?;
+    let thread = vm.call(&current, &[])?;
+    let name = vm.intern("name");
+    let name = vm.get_attr(&thread, &name)?;
+    Ok(vm.str(&name)?.to_string())
+}
+
+/// `_in_context(context)`: makes a context the running one; a function that ends that.
+pub fn in_context(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let Some(context) = contextvars::of(&args[0]).cloned() else { return Err(vm.type_error("a Context was expected")) };
+    let contexts = contextvars::current(vm);
+    let before = contexts.context.replace(context);
+    let before = contexts.object(&before);
+    Ok(bound_native(vm, &LEAVE, &before))
+}
+
+static LEAVE: Row = method("_leave()", |vm, args| {
+    if let Some(context) = contextvars::of(&args[0]).cloned() {
+        contextvars::current(vm).context.replace(context);
+    }
+    Ok(Value::None)
+});
+
+/// Waits for something to do while threads run: until something is ready or the first timer is due.
+pub fn idle(vm: &mut Vm, el: &EventLoop, first: Option<f64>) -> Result<()> {
+    loop {
+        let ran = vm.run_threads()?;
+        if el.has_ready() {
+            return Ok(());
+        }
+        let now = vm.host.clock.monotonic();
+        let due = first.map(|when| (when * 1e9).round_ties_even() as i128);
+        if due.is_some_and(|due| due <= now) {
+            return Ok(());
+        }
+        vm.look_out()?;
+        if el.has_ready() {
+            return Ok(());
+        }
+        if ran {
+            continue;
+        }
+        match vm.next_thread_deadline().into_iter().chain(due).min() {
+            Some(at) => vm.host.clock.sleep((at - now).max(0)),
+            None => return Err(event_loop::deadlock(vm)),
+        }
+    }
+}
+
+/// `run_forever()` in a thread.
+pub fn run_forever(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    Ok(vm.suspend_in(Box::new(RunForever { event_loop: args[0].clone(), hooks: None })))
+}
+
+struct RunForever {
+    event_loop: Value,
+    /// The hooks before; `None` before the loop runs.
+    hooks: Option<(Value, Value)>,
+}
+
+static HAS_READY: Row = method("_has_ready()", |_, args| {
+    Ok(Value::Bool(event_loop::of(&args[0]).is_none_or(|el| el.has_ready() || el.stopping.get())))
+});
+
+impl NativeCoroutine for RunForever {
+    fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
+        let this = self.event_loop.clone();
+        let Some(el) = event_loop::of(&this) else { return Ok(Outcome::Return(Value::None)) };
+        if self.hooks.is_none() {
+            self.hooks = Some(event_loop::begin(vm, &this)?);
+        }
+        let result = match input {
+            Resume::Throw(error) | Resume::Fail(error) => Err(error),
+            _ => passes(vm, el, &this),
+        };
+        match result {
+            Ok(Some(token)) => Ok(Outcome::Yield(token)),
+            other => {
+                event_loop::end(vm, el, self.hooks.take().unwrap_or_default());
+                other.map(|_| Outcome::Return(Value::None))
+            }
+        }
+    }
+
+    fn trace(&self, visit: gc::Visit) {
+        visit(&self.event_loop);
+    }
+}
+
+/// Runs passes until the loop is stopped (`None`) or has nothing to do: what to wait for.
+fn passes(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<Option<Value>> {
+    loop {
+        if !el.has_ready() && !el.stopping.get() {
+            let first = el.first_timer();
+            let due = first.map(|when| (when * 1e9).round_ties_even() as i128);
+            let now = vm.host.clock.monotonic();
+            if due.is_none_or(|due| due > now) {
+                let ready = bound_native(vm, &HAS_READY, this);
+                return Ok(Some(Vm::wait_token(due, Some(ready))));
+            }
+        }
+        event_loop::run_once(vm, el, this)?;
+        if el.stopping.get() {
+            return Ok(None);
+        }
+    }
+}
+
+/// `run_until_complete()` in a thread.
+pub fn complete(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let running = Complete { event_loop: args[0].clone(), awaited: args[1].clone(), done: None, is_new: false };
+    Ok(vm.suspend_in(Box::new(running)))
+}
+
+struct Complete {
+    event_loop: Value,
+    awaited: Value,
+    /// The future that is waited for, once the loop runs.
+    done: Option<Rc<Instance>>,
+    is_new: bool,
+}
+
+impl NativeCoroutine for Complete {
+    fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
+        let Some(done) = self.done.take() else {
+            match begin_complete(vm, &self.event_loop, &self.awaited)? {
+                Awaited::Own(done, is_new) => (self.done, self.is_new) = (Some(done), is_new),
+                Awaited::Foreign(..) => {
+                    return Err(vm.not_implemented("run_until_complete() of a future of a foreign class in a thread"));
+                }
+            }
+            let forever = run_forever(vm, std::slice::from_ref(&self.event_loop))?;
+            vm.threads.take_pending();
+            return vm.delegate(&forever);
+        };
+        let result = match input {
+            Resume::Throw(error) | Resume::Fail(error) => Err(error),
+            Resume::Send(_) | Resume::Deliver(_) => Ok(()),
+        };
+        end_complete(vm, &self.event_loop, &done, self.is_new, result).map(Outcome::Return)
+    }
+
+    fn trace(&self, visit: gc::Visit) {
+        visit(&self.event_loop);
+        visit(&self.awaited);
+    }
+}
+
+/// What `run_until_complete` waits for.
+pub enum Awaited {
+    /// A future of our own, and whether it was made for this.
+    Own(Rc<Instance>, bool),
+    /// The same of a foreign class.
+    Foreign(Value, bool),
+}
+
+/// What `run_until_complete` does before the loop runs.
+pub fn begin_complete(vm: &mut Vm, event_loop: &Value, awaited: &Value) -> Result<Awaited> {
+    let is_new = !future::is_future(vm, awaited);
+    let awaited = shield::ensure_future_in(vm, awaited, event_loop)?;
+    if let Some(task) = task::of(&awaited).filter(|_| is_new) {
+        task.log_destroy_pending.set(false);
+    }
+    match &awaited {
+        Value::Instance(done) if done.data::<future::Future>().is_some() && done.class.borrow().builtin => {
+            future::add_callback(vm, done, Callback::Native(&STOP_LOOP, event_loop.clone()))?;
+            Ok(Awaited::Own(done.clone(), is_new))
+        }
+        _ => Ok(Awaited::Foreign(awaited, is_new)),
+    }
+}
+
+/// What it does afterwards: the future's result.
+pub fn end_complete(
+    vm: &mut Vm,
+    event_loop: &Value,
+    done: &Rc<Instance>,
+    is_new: bool,
+    result: Result<()>,
+) -> Result<Value> {
+    future::remove_native(done, &STOP_LOOP, event_loop);
+    let data = future::data(done);
+    if let Err(error) = result {
+        if is_new && data.status.get() == future::Status::Failed {
+            // Reported by the exception that leaves the loop.
+            data.unseen.set(false);
+        }
+        return Err(error);
+    }
+    if !data.is_done() {
+        return Err(vm.runtime_error("Event loop stopped before Future completed."));
+    }
+    data.take_result(vm)
+}

@@ -1,0 +1,176 @@
+//! Code for green threads: a function lowered a second time so that it can be suspended in the middle of its calls.
+//!
+//! In a thread every call of a plain function is an implicit `await`: the callee's frame joins the thread's chain of
+//! frames instead of standing on the native stack, so that the machine can leave all of them at once where one blocks.
+//! `with` statements enter and leave in the same way. What a native calls back (a sort key, `__init__`, an operator's
+//! method) runs on the native stack as always.
+
+use std::rc::Rc;
+
+use super::{Lower, lower_module};
+use crate::machine::Vm;
+use crate::object::Value;
+use crate::object::code::{Code, Slot, Step};
+use crate::object::native::{NativeFunction, Row, native};
+use crate::resolve::{self, Mode};
+use crate::source::Span;
+use crate::syntax::ast::{Arg, Expr, ExprKind, FStringPart, Stmt, StmtKind};
+use crate::syntax::{self, Parsed};
+
+/// What looks at the frame that calls it, and must be called from there.
+const FRAME_READERS: [&str; 7] = ["super", "locals", "globals", "vars", "dir", "eval", "exec"];
+
+static CALL: Row = native("_call(func, /, *args, **kwargs)", crate::machine::threads::call_row);
+
+/// Lowers the function that a code object belongs to for a green thread; `None` if its source says nothing about it.
+pub fn compile_green(vm: &mut Vm, code: &Code) -> Option<Rc<Code>> {
+    let source = &code.source;
+    let Parsed::Complete(mut module) = syntax::parse_module(source, &mut vm.interner) else { return None };
+    let (scopes, errors) = resolve::resolve(&mut module, source, &mut vm.interner, Mode::Interactive);
+    vm.sync_names();
+    if !errors.is_empty() {
+        return None;
+    }
+    let mut found = None;
+    lower_module(vm, source, scopes, module, false, false, Some((code.span, &mut found)));
+    found
+}
+
+impl Lower<'_> {
+    /// The call of an expression that was marked: its result is in a hidden slot.
+    pub(super) fn green_call(&mut self, func: Expr, args: Vec<Arg>, span: Span) -> ExprKind {
+        let call = self.temp();
+        let name = self.vm.intern("_call");
+        let native = Value::Native(Rc::new(NativeFunction::new(&CALL, crate::machine::threads::call_row, name, None)));
+        self.emit(Step::StoreLocal(call, Self::constant_thunk(native)), span);
+        let all = std::iter::once(Arg::Positional(func)).chain(args).collect();
+        let func = Box::new(Expr { kind: ExprKind::Temp(call), span, suspends: false });
+        let thunk = self.expr(Expr { kind: ExprKind::Call { func, args: all }, span, suspends: false });
+        let slot = self.temp();
+        self.emit(Step::StoreLocal(slot, thunk), span);
+        self.await_pending(slot, span);
+        ExprKind::Temp(slot)
+    }
+
+    /// Awaits what a call has left in a slot, if the callee is to run in the thread's chain.
+    pub(super) fn await_pending(&mut self, slot: Slot, span: Span) {
+        let skip = self.emit(Step::JumpIfNot(Box::new(|vm, _| Ok(vm.threads.take_pending())), 0), span);
+        self.emit(Step::Await(slot), span);
+        self.patch(skip);
+    }
+
+    /// At the head of a loop's body: lets others run when the thread has had its share.
+    pub(super) fn yield_to_others(&mut self, span: Span) {
+        if !self.unit.green {
+            return;
+        }
+        let slot = self.temp();
+        self.emit(Step::StoreLocal(slot, Box::new(|vm, _| Ok(vm.end_of_slice()))), span);
+        self.await_pending(slot, span);
+        self.clear_slot(slot, span);
+    }
+
+    /// Marks the calls in a function's body that are to be suspension points.
+    pub(super) fn mark_block(&self, stmts: &mut [Stmt]) {
+        for stmt in stmts {
+            self.mark_stmt(&mut stmt.kind);
+        }
+    }
+
+    fn mark_stmt(&self, stmt: &mut StmtKind) {
+        match stmt {
+            StmtKind::Expr(value) | StmtKind::Return(Some(value)) => {
+                self.mark(value);
+            }
+            StmtKind::Assign { targets, value } => {
+                self.mark(value);
+                self.mark_all(targets);
+            }
+            StmtKind::AugAssign { value, .. } => {
+                self.mark(value);
+            }
+            StmtKind::AnnAssign { target, value, .. } => {
+                self.mark_all(value);
+                self.mark(target);
+            }
+            StmtKind::Delete(targets) => {
+                self.mark_all(targets);
+            }
+            StmtKind::Raise { exc, cause } => {
+                self.mark_all(exc.iter_mut().chain(cause));
+            }
+            StmtKind::Assert { test, msg } => {
+                self.mark_all(std::iter::once(test).chain(msg));
+            }
+            StmtKind::If { test, body, orelse } | StmtKind::While { test, body, orelse } => {
+                self.mark(test);
+                self.mark_block(body);
+                self.mark_block(orelse);
+            }
+            StmtKind::For { iter, body, orelse, .. } => {
+                self.mark(iter);
+                self.mark_block(body);
+                self.mark_block(orelse);
+            }
+            StmtKind::Try { body, handlers, orelse, finalbody, .. } => {
+                self.mark_block(body);
+                for handler in handlers {
+                    self.mark_block(&mut handler.body);
+                }
+                self.mark_block(orelse);
+                self.mark_block(finalbody);
+            }
+            StmtKind::With { items, body, .. } => {
+                self.mark_all(items.iter_mut().map(|item| &mut item.context));
+                self.mark_block(body);
+            }
+            StmtKind::Match { subject, cases } => {
+                self.mark(subject);
+                for case in cases {
+                    self.mark_block(&mut case.body);
+                }
+            }
+            // Definitions run as they always do.
+            _ => {}
+        }
+    }
+
+    fn mark_all<'e>(&self, exprs: impl IntoIterator<Item = &'e mut Expr>) -> bool {
+        exprs.into_iter().fold(false, |suspends, e| self.mark(e) | suspends)
+    }
+
+    /// Marks an expression; whether it has a suspension point.
+    pub(super) fn mark(&self, e: &mut Expr) -> bool {
+        let suspends = match &mut e.kind {
+            ExprKind::Call { func, args } => {
+                let reads_frame = matches!(&func.kind, ExprKind::Name(name)
+                    if FRAME_READERS.contains(&&**self.vm.interner.name(*name)));
+                let inside = self.mark(func)
+                    | self.mark_all(args.iter_mut().map(|arg| match arg {
+                        Arg::Positional(e) | Arg::Star(e, _) | Arg::Keyword(_, e) | Arg::DoubleStar(e, _) => e,
+                    }));
+                inside | !reads_frame
+            }
+            ExprKind::Tuple(items) | ExprKind::List(items) | ExprKind::Set(items) => self.mark_all(items),
+            ExprKind::Dict(pairs) => {
+                self.mark_all(pairs.iter_mut().flat_map(|(key, value)| key.iter_mut().chain(std::iter::once(value))))
+            }
+            ExprKind::Starred(value)
+            | ExprKind::UnaryOp { operand: value, .. }
+            | ExprKind::Attribute { value, .. }
+            | ExprKind::NamedExpr { value, .. } => self.mark(value),
+            ExprKind::BoolOp { values, .. } => self.mark_all(values),
+            ExprKind::BinOp { first, rest } => self.mark(first) | self.mark_all(rest.iter_mut().map(|(_, e)| e)),
+            ExprKind::Compare { first, rest } => self.mark(first) | self.mark_all(rest.iter_mut().map(|(_, e)| e)),
+            ExprKind::IfExp { test, body, orelse } => self.mark(test) | self.mark(body) | self.mark(orelse),
+            ExprKind::Subscript { value, index } => self.mark(value) | self.mark(index),
+            ExprKind::JoinedStr(parts) => parts.iter_mut().fold(false, |suspends, part| match part {
+                FStringPart::Field(field) => self.mark(&mut field.value) | suspends,
+                FStringPart::Literal(_) => suspends,
+            }),
+            _ => false,
+        };
+        e.suspends |= suspends;
+        suspends
+    }
+}

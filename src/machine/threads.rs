@@ -1,0 +1,383 @@
+//! Green threads: several stacks of script frames that take turns in one interpreter.
+//!
+//! A thread is a coroutine whose frames were lowered for it (`lower/green.rs`): where one of them blocks, all are left,
+//! and the scheduler below resumes whoever can go on. The main program is not such a coroutine: while it blocks, or now
+//! and then while it runs, it lets the others have a turn. **Invariant**: a thread is resumed by one place at a time, and
+//! only from where script code may run; so under the virtual clock the order of events is always the same.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use crate::machine::Vm;
+use crate::object::code::{Code, CodeKind};
+use crate::object::coroutine::{Body, Coroutine, Kind, NativeCoroutine, Outcome, Resume, State};
+use crate::object::{Function, Result, Str, Value, gc};
+use crate::symbol::sym;
+
+/// Loop rounds and calls that a thread may make before the others have a turn.
+const SLICE: u32 = 5_000;
+
+/// A thread that is not the main one.
+pub struct Thread {
+    /// Counts from 1; the main program is 0.
+    pub id: u64,
+    root: Rc<Coroutine>,
+    wait: RefCell<Wait>,
+    daemon: bool,
+    running: Cell<bool>,
+}
+
+/// What a blocked thread waits for: whatever comes first.
+#[derive(Clone, Default)]
+struct Wait {
+    /// On the monotonic clock, in nanoseconds.
+    deadline: Option<i128>,
+    /// Called again and again until it is true.
+    ready: Option<Value>,
+}
+
+/// The threads of an interpreter.
+#[derive(Default)]
+pub struct Threads {
+    threads: Vec<Rc<Thread>>,
+    made: u64,
+    current: u64,
+    /// Set by a call whose callee is to run in the chain of the thread; its caller awaits it at once.
+    pending: bool,
+    /// What is left of the running thread's share.
+    slice: u32,
+    /// While a thread is asked whether it can go on.
+    asking: bool,
+    green: HashMap<u32, Option<Rc<Code>>>,
+    /// Called with the numbers of the threads that are left and entered.
+    pub switch: Option<fn(&mut Vm, u64, u64)>,
+}
+
+impl Threads {
+    /// The number of the thread that runs.
+    pub fn current(&self) -> u64 {
+        self.current
+    }
+
+    /// Whether there are threads besides the main program.
+    #[inline]
+    pub fn any(&self) -> bool {
+        !self.threads.is_empty()
+    }
+
+    /// Whether the main program runs, and the others may have a turn in between.
+    pub fn may_interleave(&self) -> bool {
+        self.current == 0 && !self.asking
+    }
+
+    /// Whether a thread has not ended.
+    pub fn is_alive(&self, id: u64) -> bool {
+        self.threads.iter().any(|thread| thread.id == id)
+    }
+
+    pub fn take_pending(&mut self) -> bool {
+        std::mem::take(&mut self.pending)
+    }
+}
+
+/// Blocks the thread that awaits it: hands out what it waits for, and ends when it is resumed.
+struct Blocked(Option<Wait>);
+
+impl NativeCoroutine for Blocked {
+    fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
+        match (self.0.take(), input) {
+            (_, Resume::Throw(error) | Resume::Fail(error)) => Err(error),
+            (Some(wait), _) => Ok(Outcome::Yield(Vm::wait_token(wait.deadline, wait.ready))),
+            (None, _) => {
+                vm.threads.slice = SLICE;
+                Ok(Outcome::Return(Value::None))
+            }
+        }
+    }
+
+    fn trace(&self, visit: gc::Visit) {
+        if let Some(ready) = self.0.as_ref().and_then(|wait| wait.ready.as_ref()) {
+            visit(ready);
+        }
+    }
+}
+
+/// `_call(func, *args, **kwargs)` in the code of a thread.
+pub fn call_row(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let [func, positional, keywords] = args else { return Ok(Value::None) };
+    let positional = vm.collect(positional)?;
+    let keywords = keywords.as_dict().map(|dict| named_arguments(&dict.pairs())).unwrap_or_default();
+    vm.call_suspending(func, positional, &keywords)
+}
+
+fn named_arguments(pairs: &[(Value, Value)]) -> Vec<(Rc<Str>, Value)> {
+    pairs.iter().filter_map(|(key, value)| Some((key.as_str()?.clone(), value.clone()))).collect()
+}
+
+impl Vm {
+    /// Calls in the code of a thread: a plain script function becomes a link of the thread's chain, and what blocks is
+    /// awaited. Where `pending` is set afterwards, the value is to be awaited; otherwise it is the result.
+    pub fn call_suspending(
+        &mut self,
+        callee: &Value,
+        mut args: Vec<Value>,
+        kwargs: &[(Rc<Str>, Value)],
+    ) -> Result<Value> {
+        let mut callee = callee.clone();
+        loop {
+            callee = match &callee {
+                Value::BoundMethod(method) => {
+                    args.insert(0, method.this.clone());
+                    method.func.clone()
+                }
+                Value::Function(function) if function.code.kind == CodeKind::Function => {
+                    let Some(green) = self.green_code(&function.code) else { break };
+                    let mut locals = self.bind_function(function, &args, kwargs)?;
+                    locals.resize(green.slots as usize, Value::Unbound);
+                    let twin = Function {
+                        code: green,
+                        globals: function.globals.clone(),
+                        closure: function.closure.clone(),
+                        defaults: function.defaults.clone(),
+                        extra: RefCell::default(),
+                        mark: Default::default(),
+                    };
+                    let callee = self.make_coroutine(&Rc::new(twin), locals);
+                    self.threads.pending = true;
+                    return Ok(callee);
+                }
+                Value::Native(native) => {
+                    let Some(blocking) = native.row.blocking else { break };
+                    let args = self.bind_native(native, &args, kwargs)?;
+                    return blocking(self, &args);
+                }
+                Value::Instance(instance) => {
+                    let class = instance.class.borrow().clone();
+                    if class.builtin && class.name.borrow().as_str() == "partial" {
+                        let part = |vm: &mut Vm, name: &str| {
+                            let name = vm.intern(name);
+                            vm.get_attr(&callee, &name)
+                        };
+                        let (func, given, named) = (part(self, "func")?, part(self, "args")?, part(self, "keywords")?);
+                        let mut all = self.collect(&given)?;
+                        all.append(&mut args);
+                        let mut keywords =
+                            named.as_dict().map(|dict| named_arguments(&dict.pairs())).unwrap_or_default();
+                        keywords.retain(|(name, _)| !kwargs.iter().any(|(other, _)| other == name));
+                        keywords.extend_from_slice(kwargs);
+                        return self.call_suspending(&func, all, &keywords);
+                    }
+                    match self.lookup_special(&callee, sym::__call__) {
+                        Some(method @ Value::Function(_)) => {
+                            args.insert(0, callee.clone());
+                            method
+                        }
+                        _ => break,
+                    }
+                }
+                _ => break,
+            };
+        }
+        self.call_kw(&callee, &args, kwargs)
+    }
+
+    /// The code of a function as threads run it; `None` if there is none.
+    fn green_code(&mut self, code: &Code) -> Option<Rc<Code>> {
+        if let Some(known) = self.threads.green.get(&code.id.get()) {
+            return known.clone();
+        }
+        let green = crate::lower::compile_green(self, code);
+        self.threads.green.insert(code.id.get(), green.clone());
+        green
+    }
+
+    /// What the code of a thread awaits to block: until a moment, until something is true, or just for others' turn.
+    fn blocked(&mut self, wait: Wait) -> Value {
+        self.suspend_in(Box::new(Blocked(Some(wait))))
+    }
+
+    /// A native coroutine that the code of a thread is to await.
+    pub fn suspend_in(&mut self, native: Box<dyn NativeCoroutine>) -> Value {
+        let name = self.intern("blocked");
+        let coroutine = Coroutine::new(Kind::Coroutine, Body::Native(native), None, name.clone(), name);
+        self.threads.pending = true;
+        Value::Coroutine(Rc::new(coroutine))
+    }
+
+    /// What a blocked thread hands out to wait until a moment or until a callable says yes.
+    pub fn wait_token(deadline: Option<i128>, ready: Option<Value>) -> Value {
+        let deadline = deadline.map_or(Value::None, |at| Value::Int(at.clamp(0, i64::MAX.into()) as i64));
+        Value::tuple([deadline, ready.unwrap_or(Value::None)])
+    }
+
+    /// In a thread's loops: blocks for the others' turn when the share is used up.
+    pub fn end_of_slice(&mut self) -> Value {
+        match self.threads.slice.checked_sub(1) {
+            Some(left) => {
+                self.threads.slice = left;
+                Value::None
+            }
+            None => self.blocked(Wait::default()),
+        }
+    }
+
+    /// In a thread: awaits the end of a sleep.
+    pub fn sleep_suspending(&mut self, nanoseconds: i128) -> Value {
+        let deadline = Some(self.host.clock.monotonic() + nanoseconds);
+        self.blocked(Wait { deadline, ready: None })
+    }
+
+    /// In a thread: awaits that a callable says yes, or the deadline.
+    pub fn wait_suspending(&mut self, ready: Option<Value>, deadline: Option<i128>) -> Value {
+        self.blocked(Wait { deadline, ready })
+    }
+
+    /// Starts a thread that calls a function; it runs at once until it blocks. Returns its number.
+    pub fn start_thread(&mut self, func: &Value, daemon: bool) -> Result<u64> {
+        let root = self.call_suspending(func, Vec::new(), &[])?;
+        if !self.threads.take_pending() {
+            // What cannot be suspended has run already.
+            return Ok(0);
+        }
+        let Value::Coroutine(root) = root else { return Ok(0) };
+        self.threads.made += 1;
+        let id = self.threads.made;
+        let thread = Rc::new(Thread { id, root, wait: RefCell::default(), daemon, running: Cell::new(false) });
+        self.threads.threads.push(thread.clone());
+        self.turn(&thread)?;
+        Ok(id)
+    }
+
+    /// Resumes a thread until it blocks or ends.
+    fn turn(&mut self, thread: &Rc<Thread>) -> Result<()> {
+        let before = std::mem::replace(&mut self.threads.current, thread.id);
+        let slice = std::mem::replace(&mut self.threads.slice, SLICE);
+        let handling = self.handling.take();
+        if let Some(switch) = self.threads.switch {
+            switch(self, before, thread.id);
+        }
+        thread.running.set(true);
+        let outcome = self.resume(&thread.root, Resume::Send(Value::None));
+        thread.running.set(false);
+        if let Some(switch) = self.threads.switch {
+            switch(self, thread.id, before);
+        }
+        self.handling = handling;
+        self.threads.slice = slice;
+        self.threads.current = before;
+        match outcome {
+            Ok(Outcome::Yield(token)) => {
+                let token = self.collect(&token)?;
+                if let [deadline, ready] = token.as_slice() {
+                    let deadline = deadline.as_int().map(i128::from);
+                    thread.wait.replace(Wait { deadline, ready: ready.given().cloned() });
+                }
+                Ok(())
+            }
+            outcome => {
+                self.threads.threads.retain(|other| !Rc::ptr_eq(other, thread));
+                outcome.map(drop)
+            }
+        }
+    }
+
+    /// Asks a condition; nobody else has a turn meanwhile.
+    fn says_yes(&mut self, ready: &Value) -> Result<bool> {
+        let before = std::mem::replace(&mut self.threads.asking, true);
+        let answer = self.call(ready, &[]).and_then(|answer| self.truth(&answer));
+        self.threads.asking = before;
+        answer
+    }
+
+    /// Whether a blocked thread can go on.
+    fn can_run(&mut self, wait: &Wait) -> Result<bool> {
+        if let Some(ready) = &wait.ready {
+            if self.says_yes(ready)? {
+                return Ok(true);
+            }
+        }
+        Ok(match wait.deadline {
+            Some(deadline) => deadline <= self.host.clock.monotonic(),
+            None => wait.ready.is_none(),
+        })
+    }
+
+    /// Gives every thread that can go on a turn. Whether any did.
+    pub fn run_threads(&mut self) -> Result<bool> {
+        let mut ran = false;
+        for thread in self.threads.threads.clone() {
+            if thread.running.get() || !self.threads.is_alive(thread.id) {
+                continue;
+            }
+            let wait = thread.wait.borrow().clone();
+            if self.can_run(&wait)? {
+                self.turn(&thread)?;
+                ran = true;
+            }
+        }
+        Ok(ran)
+    }
+
+    /// The first moment at which a thread can go on by itself.
+    pub fn next_thread_deadline(&self) -> Option<i128> {
+        let waiting = self.threads.threads.iter().filter(|thread| !thread.running.get());
+        waiting.filter_map(|thread| thread.wait.borrow().deadline).min()
+    }
+
+    fn idle_until(&mut self, at: i128) {
+        let left = at - self.host.clock.monotonic();
+        self.host.clock.sleep(left.max(0));
+    }
+
+    /// Blocks on the native stack while the others run: until a callable says yes (`true`) or until a moment (`false`).
+    ///
+    /// # Errors
+    /// Those of an interrupt, and a `RuntimeError` if nobody is left who could end the wait.
+    pub fn block(&mut self, ready: Option<&Value>, deadline: Option<i128>) -> Result<bool> {
+        loop {
+            if let Some(ready) = ready {
+                if self.says_yes(ready)? {
+                    return Ok(true);
+                }
+            }
+            let now = self.host.clock.monotonic();
+            if deadline.is_some_and(|at| at <= now) {
+                return Ok(false);
+            }
+            self.look_out()?;
+            if self.run_threads()? {
+                continue;
+            }
+            match self.next_thread_deadline().into_iter().chain(deadline).min() {
+                Some(at) => self.idle_until(at),
+                None => return Err(self.runtime_error("deadlock: every thread waits for another one")),
+            }
+        }
+    }
+
+    /// At the end of a program: what daemons were doing is not done, their `finally` blocks neither.
+    pub fn drop_threads(&mut self) {
+        let threads = std::mem::take(&mut self.threads.threads);
+        for thread in &threads {
+            for member in thread.root.chain.take().iter().chain([&thread.root]) {
+                member.state.set(State::Finished);
+            }
+        }
+    }
+
+    /// At the end of a program: waits for all threads but daemons.
+    pub fn join_threads(&mut self) -> Result<()> {
+        while self.threads.threads.iter().any(|thread| !thread.daemon) {
+            self.look_out()?;
+            if self.run_threads()? {
+                continue;
+            }
+            match self.next_thread_deadline() {
+                Some(at) => self.idle_until(at),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+}
