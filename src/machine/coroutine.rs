@@ -72,6 +72,15 @@ impl Vm {
     }
 
     fn drive(&mut self, root: &Rc<Coroutine>, chain: &mut Vec<Rc<Coroutine>>, mut input: Resume) -> Result<Outcome> {
+        // `GeneratorExit` closes the members of the chain one after the other, innermost first, as if each called
+        // `close()` of what it waits for: which of them is being closed, and what the root will get.
+        let mut closing = None;
+        if let Resume::Throw(error) = &input {
+            if !chain.is_empty() && error.is(&self.types.GeneratorExit) {
+                closing = Some((chain.len() - 1, error.clone()));
+                input = Resume::Throw(self.generator_exit());
+            }
+        }
         loop {
             let at_root = chain.is_empty();
             let result = match chain.last() {
@@ -87,8 +96,38 @@ impl Vm {
                 None => self.resume_one(root, input),
             };
             // The common way out, without taking the result apart.
-            if let Ok(Outcome::Yield(_)) = &result {
+            if let (Ok(Outcome::Yield(_)), None) = (&result, &closing) {
                 return result;
+            }
+            if let Some((at, exit)) = closing.clone() {
+                let ended = chain.len() == at + 1;
+                let failure = match &result {
+                    Ok(Outcome::Return(_)) if ended => Some(None),
+                    Err(error) if ended => {
+                        let types = &self.types;
+                        let quiet = error.is(&types.GeneratorExit) || error.is(&types.StopIteration);
+                        Some(if quiet { None } else { Some(error.clone()) })
+                    }
+                    Ok(Outcome::Yield(_)) => Some(Some(self.ignored_exit(chain[at].kind))),
+                    Ok(Outcome::AsyncYield(_)) if ended => Some(Some(self.ignored_exit(chain[at].kind))),
+                    _ => None,
+                };
+                if let Some(failure) = failure {
+                    drop(result);
+                    while chain.len() > at {
+                        self.pop(chain);
+                    }
+                    closing = None;
+                    input = Resume::Fail(match failure {
+                        Some(error) => error,
+                        None if chain.is_empty() => exit,
+                        None => {
+                            closing = Some((chain.len() - 1, exit));
+                            self.generator_exit()
+                        }
+                    });
+                    continue;
+                }
             }
             input = match result {
                 Ok(Outcome::Through(parts)) => {
@@ -127,6 +166,16 @@ impl Vm {
                 }
             };
         }
+    }
+
+    pub(super) fn generator_exit(&mut self) -> Error {
+        let class = self.types.GeneratorExit.clone();
+        self.new_error(&class, Vec::new())
+    }
+
+    #[cold]
+    pub(super) fn ignored_exit(&mut self, kind: Kind) -> Error {
+        self.runtime_error(format!("{} ignored GeneratorExit", kind_name(kind)))
     }
 
     fn pop(&mut self, chain: &mut Vec<Rc<Coroutine>>) -> Option<Kind> {

@@ -42,15 +42,11 @@ impl Vm {
                 Err(self.value_error(format!("{what} already executing")))
             }
             State::Suspended => {
-                let class = self.types.GeneratorExit.clone();
-                let exit = self.new_error(&class, Vec::new());
+                let exit = self.generator_exit();
                 match self.resume(generator, Resume::Throw(exit)) {
                     // 3.13: the value of a return in answer to GeneratorExit.
                     Ok(Outcome::Return(value)) => Ok(value),
-                    Ok(_) => {
-                        let what = kind_name(generator.kind);
-                        Err(self.runtime_error(format!("{what} ignored GeneratorExit")))
-                    }
+                    Ok(_) => Err(self.ignored_exit(generator.kind)),
                     Err(e) if e.is(&self.types.GeneratorExit) || e.is(&self.types.StopIteration) => Ok(Value::None),
                     Err(e) => Err(e),
                 }
