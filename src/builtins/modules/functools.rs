@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::set_all;
-use super::support::{class_given, define, export, field_row, items, keywords, natives, new_structure, this, wrapped};
+use super::support::{class_given, define, export, items, keywords, natives, this};
 use crate::machine::Vm;
 use crate::object::class::{Class, Instance, Layout, Native};
 use crate::object::function::BoundMethod;
@@ -40,7 +40,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
                 given.push((vm.intern(key), value.clone()));
             }
         }
-        Ok(Instance::native(&class, Partial { func, args: Vec::new(), keywords: named(&given).into() }))
+        Ok(Instance::native(&class, Partial::new(func, Vec::new(), named(&given).into())))
     }),
 ];
 
@@ -74,11 +74,24 @@ pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
     Ok(())
 }
 
-/// `partial`: a callable with some of its arguments.
-pub(super) struct Partial {
-    pub func: Value,
-    pub args: Vec<Value>,
-    pub keywords: Rc<Dict>,
+/// `partial`: a callable with some of its arguments. `__setstate__` exchanges them all.
+pub(super) struct Partial(RefCell<Rc<Parts>>);
+
+struct Parts {
+    func: Value,
+    /// A tuple.
+    args: Value,
+    keywords: Rc<Dict>,
+}
+
+impl Partial {
+    fn new(func: Value, args: Vec<Value>, keywords: Rc<Dict>) -> Partial {
+        Partial(RefCell::new(Rc::new(Parts { func, args: Value::tuple(args), keywords })))
+    }
+
+    fn parts(&self) -> Rc<Parts> {
+        self.0.borrow().clone()
+    }
 }
 
 /// What `cmp_to_key` returns, and what calling that returns.
@@ -107,9 +120,10 @@ impl Native for Partial {
     }
 
     fn trace(&self, visit: gc::Visit) {
-        visit(&self.func);
-        self.args.iter().for_each(&mut *visit);
-        gc::link(&self.keywords, Value::Dict, visit);
+        let parts = self.parts();
+        visit(&parts.func);
+        visit(&parts.args);
+        gc::link(&parts.keywords, Value::Dict, visit);
     }
 }
 
@@ -150,37 +164,40 @@ const PARTIAL: &[Row] = &[
         }
         let (mut func, mut given) = (args[1].clone(), Vec::new());
         let keywords = Rc::new(Dict::new());
-        if let Some(inner) = args[1].data::<Partial>() {
+        if let Some(inner) = args[1].data::<Partial>().map(Partial::parts) {
             func = inner.func.clone();
-            given.clone_from(&inner.args);
+            given.extend_from_slice(items(&inner.args));
             vm.dict_update(&keywords, &Value::Dict(inner.keywords.clone()))?;
         }
         given.extend_from_slice(items(&args[2]));
         vm.dict_update(&keywords, &args[3])?;
-        Ok(Instance::native(&class, Partial { func, args: given, keywords }))
+        Ok(Instance::native(&class, Partial::new(func, given, keywords)))
     }),
     method("__call__(*args, **keywords)", |vm, args| {
-        let partial = this!(vm, args[0], Partial);
+        let partial = this!(vm, args[0], Partial).parts();
         let more = keywords(&args[2]);
         if partial.keywords.is_empty() && more.is_empty() {
-            if partial.args.is_empty() {
+            if items(&partial.args).is_empty() {
                 return vm.call(&partial.func, items(&args[1]));
             }
-            let all = [&partial.args, items(&args[1])].concat();
+            let all = [items(&partial.args), items(&args[1])].concat();
             return vm.call(&partial.func, &all);
         }
         let mut pairs = keywords(&Value::Dict(partial.keywords.clone()));
+        if pairs.len() < partial.keywords.len() {
+            return Err(vm.type_error("keywords must be strings"));
+        }
         for (key, value) in more {
             match pairs.iter_mut().find(|(known, _)| known.as_str() == key.as_str()) {
                 Some((_, old)) => *old = value,
                 None => pairs.push((key, value)),
             }
         }
-        let all = [&partial.args, items(&args[1])].concat();
+        let all = [items(&partial.args), items(&args[1])].concat();
         vm.call_kw(&partial.func, &all, &pairs)
     }),
     method("__repr__()", |vm, args| {
-        let partial = this!(vm, args[0], Partial);
+        let partial = this!(vm, args[0], Partial).parts();
         let class = vm.class_of(&args[0]);
         let qualname = class.qualname.borrow().clone();
         let module = vm.class_module(&class);
@@ -193,12 +210,13 @@ const PARTIAL: &[Row] = &[
         text.push_str(&qualname);
         text.push('(');
         let mut result = vm.push_repr(&mut text, &partial.func);
-        for arg in &partial.args {
+        for arg in items(&partial.args) {
             text.push_str(", ");
             result = result.and_then(|()| vm.push_repr(&mut text, arg));
         }
-        for (key, value) in keywords(&Value::Dict(partial.keywords.clone())) {
+        for (key, value) in partial.keywords.pairs() {
             text.push_str(", ");
+            let key = vm.str(&key)?;
             text.push_str(&key);
             text.push('=');
             result = result.and_then(|()| vm.push_repr(&mut text, &value));
@@ -207,11 +225,60 @@ const PARTIAL: &[Row] = &[
         vm.leave_repr(guard);
         result.map(|()| Value::string(text))
     }),
+    method("__get__(instance, owner=None, /)", |vm, args| {
+        if !args[1].is_none() {
+            let class = vm.types.FutureWarning.clone();
+            vm.warn(
+                &class,
+                "functools.partial will be a method descriptor in future Python versions; \
+                 wrap it in staticmethod() if you want to preserve the old behavior",
+            )?;
+        }
+        Ok(args[0].clone())
+    }),
+    method("__reduce__()", |vm, args| {
+        let partial = this!(vm, args[0], Partial).parts();
+        let state = vm.instance_dict(&args[0]).filter(|dict| !dict.is_empty()).map_or(Value::None, Value::Dict);
+        let class = Value::Class(vm.class_of(&args[0]));
+        let func = partial.func.clone();
+        let state = Value::tuple([func.clone(), partial.args.clone(), Value::Dict(partial.keywords.clone()), state]);
+        Ok(Value::tuple([class, Value::tuple([func]), state]))
+    }),
+    method("__setstate__(state, /)", set_state),
     method("__class_getitem__(item)", |vm, args| Ok(vm.generic_alias(&args[0], &args[1]))),
-    getter("func", |vm, this| Ok(this!(vm, this, Partial).func.clone())),
-    getter("args", |vm, this| Ok(Value::tuple(this!(vm, this, Partial).args.clone()))),
-    getter("keywords", |vm, this| Ok(Value::Dict(this!(vm, this, Partial).keywords.clone()))),
+    getter("func", |vm, this| Ok(this!(vm, this, Partial).parts().func.clone())),
+    getter("args", |vm, this| Ok(this!(vm, this, Partial).parts().args.clone())),
+    getter("keywords", |vm, this| Ok(Value::Dict(this!(vm, this, Partial).parts().keywords.clone()))),
 ];
+
+/// Exchanges function, arguments, keywords and attributes.
+fn set_state(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let parts = args[1].as_tuple().map(|state| state.to_vec()).unwrap_or_default();
+    let [func, given, keywords, attributes] = &parts[..] else { return Err(vm.type_error("invalid partial state")) };
+    let is_dict = |value: &Value| value.as_dict().is_some() || value.is_none();
+    if !vm.is_callable(func) || given.as_tuple().is_none() || !is_dict(keywords) || !is_dict(attributes) {
+        return Err(vm.type_error("invalid partial state"));
+    }
+    let given = match given {
+        Value::Tuple(_) => given.clone(),
+        _ => Value::tuple(vm.collect(given)?),
+    };
+    let copy = Rc::new(Dict::new());
+    if !keywords.is_none() {
+        vm.dict_update(&copy, keywords)?;
+    }
+    let parts = Rc::new(Parts { func: func.clone(), args: given, keywords: copy });
+    let old = this!(vm, args[0], Partial).0.replace(parts);
+    drop(old);
+    if let Some(dict) = vm.instance_dict(&args[0]) {
+        let old = dict.table.borrow_mut().clear();
+        drop(old);
+        if !attributes.is_none() {
+            vm.dict_update(&dict, attributes)?;
+        }
+    }
+    Ok(Value::None)
+}
 
 fn reduce(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let mut result = args[2].clone();
@@ -227,7 +294,10 @@ fn reduce(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 
 fn key_class(vm: &mut Vm) -> Rc<Class> {
     let object = vm.types.object.clone();
-    define(vm, "functools.KeyWrapper", &object, Layout::Final, KEY)
+    let class = define(vm, "functools.KeyWrapper", &object, Layout::Final, KEY);
+    let hash = vm.name(sym::__hash__).clone();
+    class.dict.set_str(&hash, Value::None);
+    class
 }
 
 fn compare_keys(vm: &mut Vm, args: &[Value], op: CmpOp) -> Result<Value> {
@@ -341,12 +411,15 @@ fn call_cached(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         return vm.call_kw(&cached.func, positional, &named);
     }
     let key = key_of(vm, positional, &named, cached.typed);
-    if let Some(result) = vm.dict_get(&cached.results, &key)? {
+    let hash = vm.hash(&key)?;
+    if let Some(at) = vm.table_find(&cached.results.table, hash, &key)? {
         cached.hits.set(cached.hits.get() + 1);
-        if cached.most.is_some() {
-            // The most recently used is last.
-            if let Some((key, value)) = vm.dict_remove(&cached.results, &key)? {
-                vm.dict_set(&cached.results, key, value)?;
+        let mut table = cached.results.table.borrow_mut();
+        let result = table.entry(at).map(|entry| entry.value.clone()).unwrap_or_default();
+        // The most recently used is last.
+        if cached.most.is_some() && at + 1 < table.entries().len() {
+            if let Some((key, value)) = table.remove_at(at) {
+                table.insert_new(hash, key, value);
             }
         }
         return Ok(result);
@@ -355,7 +428,7 @@ fn call_cached(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let result = vm.call_kw(&cached.func, positional, &named)?;
     if let Some(most) = cached.most {
         // The call may have come back here with the same arguments.
-        if vm.dict_contains(&cached.results, &key)? {
+        if vm.table_find(&cached.results.table, hash, &key)?.is_some() {
             return Ok(result);
         }
         while cached.results.len() >= most {
@@ -370,12 +443,11 @@ fn call_cached(vm: &mut Vm, args: &[Value]) -> Result<Value> {
             drop(oldest);
         }
     }
-    vm.dict_set(&cached.results, key, result.clone())?;
+    if vm.table_find(&cached.results.table, hash, &key)?.is_none() {
+        cached.results.table.borrow_mut().insert_new(hash, key, result.clone());
+    }
     Ok(result)
 }
-
-const CACHE_INFO: &[Row] =
-    &[field_row::<0>("hits"), field_row::<1>("misses"), field_row::<2>("maxsize"), field_row::<3>("currsize")];
 
 const CACHED: &[Row] = &[
     method("__call__(*args, **kwargs)", call_cached),
@@ -395,19 +467,12 @@ const CACHED: &[Row] = &[
     }),
     method("cache_info()", |vm, args| {
         let cached = this!(vm, args[0], Cached);
-        let names = ["hits", "misses", "maxsize", "currsize"];
-        let class = new_structure(vm, "functools.CacheInfo", &names, CACHE_INFO);
-        let fields = vm.intern("_fields");
-        class.dict.set_str(&fields, Value::tuple(names.map(Value::str)));
-        Ok(wrapped(
-            &class,
-            Value::tuple([
-                Value::Int(cached.hits.get()),
-                Value::Int(cached.misses.get()),
-                cached.most.map_or(Value::None, Value::usize),
-                Value::usize(cached.results.len()),
-            ]),
-        ))
+        let functools = vm.import_module("functools")?;
+        let class = vm.intern("_CacheInfo");
+        let class = vm.get_attr(&functools, &class)?;
+        let most = cached.most.map_or(Value::None, Value::usize);
+        let (hits, misses) = (Value::Int(cached.hits.get()), Value::Int(cached.misses.get()));
+        vm.call(&class, &[hits, misses, most, Value::usize(cached.results.len())])
     }),
     method("cache_clear()", |vm, args| {
         let cached = this!(vm, args[0], Cached);
@@ -449,11 +514,10 @@ fn update_wrapper(
     for name in names {
         let name = vm.intern_str(&name);
         let to = vm.get_attr(wrapper, &name)?;
-        if let Some(from) = vm.get_attr_opt(of, &name)? {
-            match to.as_dict().cloned() {
-                Some(to) => vm.dict_update(&to, &from)?,
-                None => drop(vm.call_method(&to, sym::update, &[from])?),
-            }
+        let from = vm.get_attr_opt(of, &name)?.unwrap_or_else(|| Value::dict(Dict::new()));
+        match to.as_dict().cloned() {
+            Some(to) => vm.dict_update(&to, &from)?,
+            None => drop(vm.call_method(&to, sym::update, &[from])?),
         }
     }
     let name = vm.name(sym::__wrapped__).clone();

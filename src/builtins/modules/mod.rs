@@ -93,6 +93,9 @@ const MODULES: &[Spec] = &[
         "total_ordering",
         "cached_property",
         "partialmethod",
+        "_CacheInfo",
+        "_c3_mro",
+        "_compose_mro",
         "singledispatch",
         "singledispatchmethod"
     )]),
