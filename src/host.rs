@@ -108,6 +108,8 @@ pub struct Host {
     pub script: Option<PathBuf>,
     /// `sys.argv`.
     pub argv: Vec<String>,
+    /// Whether an event loop that would wait for ever says so and ends.
+    pub deadlock_check: bool,
     /// Whether new event loops are in debug mode.
     pub asyncio_debug: bool,
     /// Random bits for unseeded generators.
@@ -151,6 +153,7 @@ impl Host {
             module_path: Vec::new(),
             script: None,
             argv: vec![String::new()],
+            deadlock_check: true,
             asyncio_debug: false,
             entropy: Box::new(|| 0x9E37_79B9_7F4A_7C15),
             style: Style { format: ErrorFormat::Python, ..Style::default() },

@@ -129,6 +129,9 @@ impl Interpreter {
                 }
             };
         }
+        if self.vm.stopped.is_none() && crate::asyncio::is_deadlock(&mut self.vm, error) {
+            return 1;
+        }
         self.report(&error.0);
         match &self.vm.stopped {
             Some((_, Limit::Time)) => TIMED_OUT,

@@ -10,13 +10,14 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::rc::{Rc, Weak};
 
 use super::contextvars::{self, Context};
+use super::deadlock;
 use super::future::{self, Callback, TimerState};
 use super::handles::{self, Handle};
 use super::log;
 use super::state::{State, state};
 use super::{format, task};
 use crate::machine::Vm;
-use crate::object::class::{Class, Instance, Native};
+use crate::object::class::{Instance, Native};
 use crate::object::coroutine::Coroutine;
 use crate::object::native::{Row, method};
 use crate::object::{Error, Result, Value, gc};
@@ -26,6 +27,8 @@ pub const NANOSECONDS: f64 = 1e9;
 const CLOCK_RESOLUTION: f64 = 1e-9;
 /// A single wait is no longer than a day.
 const LONGEST_WAIT: f64 = 24.0 * 3600.0;
+/// How often a loop that only somebody outside can wake looks for that.
+const OUTSIDE: i128 = 50_000_000;
 /// Cancelled timers are swept out of a heap larger than this once they are more than half of it.
 const SWEEP_ABOVE: usize = 100;
 
@@ -53,6 +56,8 @@ pub struct EventLoop {
     pub executor_closed: Cell<bool>,
     /// The default executor, or `None`.
     pub executor: RefCell<Value>,
+    /// How many signal handlers it has, which can wake it from outside.
+    pub signals: Cell<usize>,
 }
 
 impl Native for EventLoop {
@@ -218,6 +223,7 @@ impl EventLoop {
             async_generators_closed: Cell::new(false),
             executor_closed: Cell::new(false),
             executor: RefCell::new(Value::None),
+            signals: Cell::new(0),
         }
     }
 
@@ -526,6 +532,16 @@ fn select(vm: &mut Vm, this: &Value, timeout: Option<f64>) -> Result<bool> {
     Ok(true)
 }
 
+/// Nothing is ready, and there is no timer: only somebody outside can wake the loop, if there is anybody.
+#[cold]
+pub fn wait_for_outside(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<()> {
+    if vm.host.deadlock_check && el.signals.get() == 0 {
+        return Err(deadlock::report(vm, el, this));
+    }
+    vm.host.clock.sleep(OUTSIDE);
+    vm.look_up()
+}
+
 /// One pass.
 pub fn run_once(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<()> {
     el.drop_cancelled();
@@ -542,7 +558,7 @@ pub fn run_once(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<()> {
     }
     if vm.threads.any() {
         if idle && !selected {
-            super::threads::idle(vm, el, first)?;
+            super::threads::idle(vm, el, this, first)?;
         } else {
             vm.run_threads()?;
         }
@@ -555,7 +571,7 @@ pub fn run_once(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<()> {
                     vm.look_up()?;
                 }
             }
-            None => return Err(deadlock(vm)),
+            None => wait_for_outside(vm, el, this)?,
         }
     }
     if first.is_some() {
@@ -669,22 +685,6 @@ pub fn report(vm: &mut Vm, event_loop: &Value, context: Vec<(&'static str, Value
     let name = vm.intern("call_exception_handler");
     let method = vm.get_attr(event_loop, &name)?;
     vm.call(&method, &[Value::dict(dict)]).map(drop)
-}
-
-/// Nothing is ready, there is no timer, and nobody outside who could change that.
-#[cold]
-pub fn deadlock(vm: &mut Vm) -> Error {
-    vm.write_err("aio: deadlock: nothing is ready and there is no timer to wait for\n");
-    let class = state(vm).deadlock_class(vm);
-    vm.error(&class, "every task waits for something that will never happen")
-}
-
-impl State {
-    /// The exception that ends a loop which would wait for ever.
-    fn deadlock_class(&self, vm: &mut Vm) -> Rc<Class> {
-        let base = vm.types.RuntimeError.clone();
-        Class::builtin("DeadlockError", Some(&base), crate::object::class::Layout::Exception)
-    }
 }
 
 /// What a loop class written from scratch must replace.

@@ -107,7 +107,7 @@ pub fn standing(coroutine: &Rc<Coroutine>) -> Option<Place> {
 /// `_cut_off(tasks)`: says which tasks were still running when the main coroutine had returned.
 pub fn cut_off(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let tasks = vm.collect(&args[0])?;
-    if !draws(vm) {
+    if !draws(vm) || state(vm).deadlocked.get() {
         return Ok(Value::None);
     }
     let style = vm.host.style;

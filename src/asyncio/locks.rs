@@ -6,7 +6,7 @@
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use super::event_loop;
 use super::format;
@@ -141,6 +141,8 @@ natives!(Lock, Event, Semaphore);
 
 pub struct Lock {
     locked: Cell<bool>,
+    /// The task that took it, for the report about a deadlock.
+    holder: RefCell<Weak<Instance>>,
     waiters: Waiters,
 }
 
@@ -176,7 +178,10 @@ macro_rules! this {
 pub const LOCK_METHODS: &[Row] = &[
     static_method("__new__(cls, /, *args, **kwargs)", |vm, args| {
         let class = class_given(vm, args)?;
-        Ok(Instance::native(&class, Lock { locked: Cell::new(false), waiters: Waiters::new(vm) }))
+        Ok(Instance::native(
+            &class,
+            Lock { locked: Cell::new(false), holder: RefCell::default(), waiters: Waiters::new(vm) },
+        ))
     }),
     method("def __init__()", |_, _| Ok(Value::None)),
     method("def locked()", |vm, args| Ok(Value::Bool(this!(vm, &args[0], Lock).locked.get()))),
@@ -304,6 +309,39 @@ fn release_lock(vm: &mut Vm, this: &Value) -> Result<()> {
     wake_first(vm, lock)
 }
 
+impl Lock {
+    fn take(&self) {
+        self.locked.set(true);
+        let running = self.waiters.state.running.borrow();
+        let task = event_loop::of(&running).and_then(|el| el.current_task.borrow().as_ref().map(Rc::downgrade));
+        self.holder.replace(task.unwrap_or_default());
+    }
+}
+
+/// The task that has a lock.
+pub fn holder(value: &Value) -> Option<Rc<Instance>> {
+    value.data::<Lock>().and_then(|lock| lock.holder.borrow().upgrade())
+}
+
+/// What somebody waits for, in words, if it is one of these.
+pub fn described(value: &Value) -> Option<String> {
+    if let Some(lock) = value.data::<Lock>() {
+        let holder = lock.holder.borrow().upgrade();
+        let name = holder.as_ref().and_then(|task| future::data(task).task()).map(super::task::Task::name);
+        return Some(match (holder, name.as_ref().and_then(Value::as_str)) {
+            (Some(task), Some(name)) if future::is_done(&task) => {
+                format!("a lock that task '{}' has never released", name.as_str())
+            }
+            (_, Some(name)) => format!("a lock that task '{}' has", name.as_str()),
+            _ => "a lock that nobody releases".to_owned(),
+        });
+    }
+    if value.data::<Event>().is_some() {
+        return Some("an event that nobody sets".to_owned());
+    }
+    value.data::<Semaphore>().map(|_| "a semaphore that nobody releases".to_owned())
+}
+
 /// `Lock.acquire()`, and `__aenter__()`, whose value is `None`.
 struct Acquire {
     lock: Value,
@@ -324,7 +362,7 @@ impl NativeCoroutine for Acquire {
         let done = Outcome::Return(if self.entering { Value::None } else { Value::Bool(true) });
         let Some(waiter) = self.waiter.take() else {
             if !lock.locked.get() && !lock.waiters.any_alive() {
-                lock.locked.set(true);
+                lock.take();
                 return Ok(done);
             }
             let waiter = lock.waiters.add(vm, &self.lock)?;
@@ -342,7 +380,7 @@ impl NativeCoroutine for Acquire {
         lock.waiters.remove(&waiter);
         match result {
             Ok(_) => {
-                lock.locked.set(true);
+                lock.take();
                 Ok(done)
             }
             Err(error) => {
@@ -353,6 +391,10 @@ impl NativeCoroutine for Acquire {
                 Err(error)
             }
         }
+    }
+
+    fn waits_on(&self) -> Value {
+        self.lock.clone()
     }
 
     fn awaiting(&self) -> Value {
@@ -411,6 +453,10 @@ impl NativeCoroutine for WaitForEvent {
         };
         event.waiters.remove(&waiter);
         result.map(|_| Outcome::Return(Value::Bool(true)))
+    }
+
+    fn waits_on(&self) -> Value {
+        self.event.clone()
     }
 
     fn awaiting(&self) -> Value {
@@ -529,6 +575,10 @@ impl NativeCoroutine for AcquireSemaphore {
             }
         }
         result.map(|_| done)
+    }
+
+    fn waits_on(&self) -> Value {
+        self.semaphore.clone()
     }
 
     fn awaiting(&self) -> Value {

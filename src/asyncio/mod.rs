@@ -6,6 +6,7 @@
 
 mod absent;
 pub mod contextvars;
+pub mod deadlock;
 pub mod event_loop;
 pub mod explain;
 pub mod format;
@@ -37,7 +38,7 @@ use crate::object::native::{NativeFunction, Row, RowKind, method, native};
 use crate::object::{Error, Result, Str, Value};
 pub use contextvars::contextvars_module;
 pub use library::load;
-pub use state::{let_go, state};
+pub use state::{is_deadlock, let_go, state};
 
 /// The functions by the module that CPython has them in.
 static FUNCTIONS: &[(&str, &[Row])] = &[
@@ -148,6 +149,12 @@ const PRIVATE: &[Row] = &[
         Ok(Value::None)
     }),
     native("_in_context(context)", threads::in_context),
+    native("_count_signals(loop, by)", |_, args| {
+        if let (Some(el), Some(by)) = (event_loop::of(&args[0]), args[1].as_int()) {
+            el.signals.set(el.signals.get().saturating_add_signed(by as isize));
+        }
+        Ok(Value::None)
+    }),
     native("_on_interrupt(handler)", |vm, args| Ok(std::mem::replace(&mut vm.interrupt_handler, args[0].clone()))),
     native("_host_asks_debug()", |vm, _| Ok(Value::Bool(vm.host.asyncio_debug))),
     native("_function_place(func)", |vm, args| {

@@ -209,6 +209,18 @@ fn this<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a Queue> {
     }
 }
 
+/// What somebody waits for, in words, if it is a queue.
+pub fn described(value: &Value) -> Option<String> {
+    let queue = value.data::<Queue>()?;
+    Some(if queue.getters.any_alive() {
+        "an item in a queue, which nobody puts there".to_owned()
+    } else if queue.putters.any_alive() {
+        "room in a queue, from which nobody gets".to_owned()
+    } else {
+        format!("a queue to be worked off: task_done() is missing {} times", queue.unfinished.get())
+    })
+}
+
 fn qsize(vm: &mut Vm, value: &Value) -> Result<usize> {
     let queue = this(vm, value)?;
     if queue.custom {
@@ -551,6 +563,10 @@ impl NativeCoroutine for Get {
         get_nowait(vm, &self.queue).map(Outcome::Return)
     }
 
+    fn waits_on(&self) -> Value {
+        self.queue.clone()
+    }
+
     fn awaiting(&self) -> Value {
         self.waiter.clone().map_or(Value::None, Value::Instance)
     }
@@ -598,6 +614,10 @@ impl NativeCoroutine for Put {
         Ok(Outcome::Return(Value::None))
     }
 
+    fn waits_on(&self) -> Value {
+        self.queue.clone()
+    }
+
     fn awaiting(&self) -> Value {
         self.waiter.clone().map_or(Value::None, Value::Instance)
     }
@@ -636,6 +656,10 @@ impl NativeCoroutine for Join {
         };
         queue.joiners.remove(&waiter);
         result.map(|_| Outcome::Return(Value::None))
+    }
+
+    fn waits_on(&self) -> Value {
+        self.queue.clone()
     }
 
     fn awaiting(&self) -> Value {

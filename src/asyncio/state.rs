@@ -1,6 +1,6 @@
 //! What an interpreter knows about its event loops: the running one, the current one, every task, and the classes.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::{Rc, Weak};
 
 use super::contextvars::{self, Current};
@@ -10,7 +10,7 @@ use crate::machine::Vm;
 use crate::object::class::{Class, Instance, Layout};
 use crate::object::coroutine::{Body, Coroutine, Kind, NativeCoroutine};
 use crate::object::native::Row;
-use crate::object::{Str, Value};
+use crate::object::{Error, Str, Value};
 use crate::symbol::sym;
 
 /// The classes written in Rust.
@@ -67,6 +67,9 @@ pub struct State {
     pub asides: RefCell<super::threads::Asides>,
     /// A blocking sleep was drawn once.
     pub told_of_blocking: Cell<bool>,
+    deadlock: OnceCell<Rc<Class>>,
+    /// A deadlock was reported.
+    pub deadlocked: Cell<bool>,
     coroutine_names: Vec<(Rc<Str>, Rc<Str>)>,
 }
 
@@ -141,6 +144,8 @@ fn make_state(vm: &mut Vm) -> Rc<State> {
         asides: RefCell::default(),
         told_of_blocking: Cell::new(false),
         contexts,
+        deadlock: OnceCell::new(),
+        deadlocked: Cell::new(false),
         coroutine_names: names.into(),
     });
     vm.extension::<AsyncState>().0 = Some(state.clone());
@@ -182,11 +187,23 @@ impl State {
         scheduled.chain(self.eager.borrow().iter().cloned()).filter(may_be_pending).collect()
     }
 
+    /// The exception that ends a loop which would wait for ever.
+    pub fn deadlock_class(&self, vm: &Vm) -> Rc<Class> {
+        let make = || Class::builtin("DeadlockError", Some(&vm.types.RuntimeError), Layout::Exception);
+        self.deadlock.get_or_init(make).clone()
+    }
+
     /// The number of the next task without a name of its own.
     pub fn next_number(&self) -> i64 {
         self.numbered.set(self.numbered.get() + 1);
         self.numbered.get()
     }
+}
+
+/// Whether an error is about a deadlock, which was reported when it was found.
+pub fn is_deadlock(vm: &mut Vm, error: &Error) -> bool {
+    let Some(state) = vm.extension::<AsyncState>().0.clone() else { return false };
+    state.deadlock.get().is_some_and(|class| error.is(class))
 }
 
 /// Lets go of the loops, so that what is left of them is freed and reported: for the end of the program.

@@ -81,7 +81,7 @@ static LEAVE: Row = method("_leave()", |vm, args| {
 });
 
 /// Waits for something to do while threads run: until something is ready or the first timer is due.
-pub fn idle(vm: &mut Vm, el: &EventLoop, first: Option<f64>) -> Result<()> {
+pub fn idle(vm: &mut Vm, el: &EventLoop, this: &Value, first: Option<f64>) -> Result<()> {
     loop {
         let ran = vm.run_threads()?;
         if el.has_ready() {
@@ -101,7 +101,7 @@ pub fn idle(vm: &mut Vm, el: &EventLoop, first: Option<f64>) -> Result<()> {
         }
         match vm.next_thread_deadline().into_iter().chain(due).min() {
             Some(at) => vm.host.clock.sleep((at - now).max(0)),
-            None => return Err(event_loop::deadlock(vm)),
+            None => event_loop::wait_for_outside(vm, el, this)?,
         }
     }
 }

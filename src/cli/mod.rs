@@ -34,6 +34,9 @@ pub(crate) struct Options {
     /// Event loops in debug mode (also: PYTHONASYNCIODEBUG=1)
     #[arg(long)]
     debug: bool,
+    /// Let an event loop wait for ever when nothing can wake it any more, as CPython does
+    #[arg(long)]
+    no_deadlock_check: bool,
     /// Only parse and check the scripts; report every error found
     #[arg(long)]
     check: bool,
@@ -274,6 +277,7 @@ fn host(options: &Options, style: Style) -> Host {
     host.read_module = Box::new(read);
     host.is_module_folder = Box::new(Path::is_dir);
     host.asyncio_debug = options.debug || std::env::var_os("PYTHONASYNCIODEBUG").is_some_and(|v| !v.is_empty());
+    host.deadlock_check = !options.no_deadlock_check;
     host.list_modules = Box::new(list_modules);
     host.entropy = Box::new(streams::entropy);
     host.style = style;

@@ -111,6 +111,11 @@ pub trait NativeCoroutine {
     fn awaiting(&self) -> Value {
         Value::None
     }
+
+    /// The object that decides when it goes on: a lock, a queue.
+    fn waits_on(&self) -> Value {
+        Value::None
+    }
 }
 
 impl Coroutine {
