@@ -114,6 +114,8 @@ pub struct Host {
     pub asyncio_debug: bool,
     /// Random bits for unseeded generators.
     pub entropy: Box<dyn FnMut() -> u64>,
+    /// The filters of warnings that the user asked for, as `-W` takes them (`sys.warnoptions`).
+    pub warnings: Vec<String>,
     /// Renders an uncaught exception.
     pub style: Style,
     /// How many calls and backward jumps a run may take.
@@ -155,6 +157,7 @@ impl Host {
             argv: vec![String::new()],
             deadlock_check: true,
             asyncio_debug: false,
+            warnings: Vec::new(),
             entropy: Box::new(|| 0x9E37_79B9_7F4A_7C15),
             style: Style { format: ErrorFormat::Python, ..Style::default() },
             max_steps: None,

@@ -61,6 +61,9 @@ pub(crate) struct Options {
     /// Neither read nor keep the history of what is typed
     #[arg(long)]
     no_history: bool,
+    /// What becomes of warnings: default, ignore, error, always, once, or Python's longer form (may be given repeatedly)
+    #[arg(short = 'W', value_name = "FILTER")]
+    warnings: Vec<String>,
     /// Run this text instead of a file; everything after it is for the script
     #[arg(short = 'c', value_name = "CODE", num_args = 1.., allow_hyphen_values = true)]
     command: Option<Vec<String>>,
@@ -280,6 +283,7 @@ fn host(options: &Options, style: Style) -> Host {
     host.deadlock_check = !options.no_deadlock_check;
     host.list_modules = Box::new(list_modules);
     host.entropy = Box::new(streams::entropy);
+    host.warnings = options.warnings.clone();
     host.style = style;
     limits::set(options, &mut host);
     host

@@ -325,9 +325,22 @@ impl Vm {
 
     /// Writes to standard error, after what was written to standard output. There is nobody to tell of a failure.
     pub fn write_err(&mut self, text: &str) {
+        if let Some(file) = self.replaced_stderr() {
+            let _ = self.call_method(&file, sym::write, &[Value::str(text)]);
+            return;
+        }
         let _ = self.host.stdout.flush();
         let _ = self.host.stderr.write_all(text.as_bytes());
         let _ = self.host.stderr.flush();
+    }
+
+    /// What a script has put in the place of `sys.stderr`.
+    pub fn replaced_stderr(&mut self) -> Option<Value> {
+        let [sys, current, original] = ["sys", "stderr", "__stderr__"].map(|name| self.intern(name));
+        let Some(Value::Module(sys)) = self.modules.get_str(&sys) else { return None };
+        let current = sys.dict.get_str(&current)?;
+        let is_own = sys.dict.get_str(&original).is_some_and(|original| original.is(&current));
+        (!is_own && !current.is_none()).then_some(current)
     }
 
     /// An I/O error as the exception of its kind.

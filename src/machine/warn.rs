@@ -1,14 +1,16 @@
-//! Warnings, as Python's `warnings` module shows them with its default filters.
+//! The interpreter's own warnings: shown as Python's default filters say, or as the module `warnings` decides once it is
+//! loaded.
 
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use crate::diagnostic::{Diagnostic, Label, Place, Severity};
+use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::machine::Vm;
 use crate::machine::advice::call_of;
 use crate::object::coroutine::Coroutine;
-use crate::object::{Class, Result, Str};
+use crate::object::{Class, Result, Str, Value};
 use crate::report::{self, ErrorFormat};
+use crate::symbol::sym;
 
 /// What CPython adds to a warning about an object when it does not trace allocations.
 const TRACEMALLOC: &str = "RuntimeWarning: Enable tracemalloc to get the object allocation traceback\n";
@@ -19,46 +21,121 @@ pub struct Shown {
     seen: HashSet<(String, String, String, u32)>,
 }
 
+/// What is hidden unless a script or the command line asks for it; of the first, only what `__main__` does is shown.
+const QUIET: [&str; 4] = ["DeprecationWarning", "PendingDeprecationWarning", "ImportWarning", "ResourceWarning"];
+
+/// A warning about to be shown.
+struct Warning<'a> {
+    category: &'a Rc<Class>,
+    message: &'a str,
+    place: Option<Place>,
+    /// The module that runs there.
+    module: String,
+    helps: Vec<String>,
+    /// What CPython's own format adds.
+    trailer: &'static str,
+}
+
 impl Vm {
     /// Shows a warning at the place that is running.
+    ///
+    /// # Errors
+    /// The warning itself, if a filter says so.
     pub fn warn(&mut self, category: &Rc<Class>, message: &str) -> Result<()> {
-        let place = self.here().map(|(code, span)| Place { source: code.source.clone(), span });
-        self.show_warning(category, message, place, Vec::new(), Vec::new(), "");
-        Ok(())
+        let (place, module) = self.place_of_warning();
+        self.show_warning(Warning { category, message, place, module, helps: Vec::new(), trailer: "" })
+    }
+
+    /// Where a script runs now, and in which module.
+    fn place_of_warning(&mut self) -> (Option<Place>, String) {
+        let Some((code, span)) = self.here() else { return (None, "sys".to_owned()) };
+        let name = self.name(sym::__name__).clone();
+        let module = code.globals.borrow().upgrade().and_then(|globals| globals.get_str(&name));
+        let module = module.as_ref().and_then(Value::as_str).map_or("__main__".to_owned(), |name| name.to_string());
+        (Some(Place { source: code.source.clone(), span }), module)
     }
 
     /// Shows a warning that the compiler has made.
-    pub fn show_diagnostic(&mut self, warning: &Diagnostic) {
+    ///
+    /// # Errors
+    /// If a filter makes an error of it: that error.
+    pub fn show_diagnostic(&mut self, warning: &Diagnostic) -> std::result::Result<(), Diagnostic> {
+        let name = self.intern(&warning.code);
+        let category = match self.builtins.get_str(&name) {
+            Some(Value::Class(class)) => class,
+            _ => self.types.SyntaxWarning.clone(),
+        };
+        let (file, line) = place_parts(warning.place.as_ref());
+        match self.passes_filters(&category, &warning.message, &file, line, &file) {
+            Ok(true) => {
+                self.draw(warning);
+                Ok(())
+            }
+            Ok(false) => Ok(()),
+            Err(_) => Err(Diagnostic { severity: Severity::Error, code: "SyntaxError".to_owned(), ..warning.clone() }),
+        }
+    }
+
+    /// Shows a diagnostic in the user's format.
+    pub fn draw(&mut self, diagnostic: &Diagnostic) {
         let style = self.host.style;
-        let text = report::diagnostic(warning, &style);
+        let text = report::diagnostic(diagnostic, &style);
         self.write_err(&text);
     }
 
-    fn show_warning(
+    /// Whether a warning of the interpreter's own is to be shown by it.
+    fn passes_filters(
         &mut self,
         category: &Rc<Class>,
         message: &str,
-        place: Option<Place>,
-        labels: Vec<Label>,
-        helps: Vec<String>,
-        trailer: &str,
-    ) {
-        let code = category.name.borrow().as_str().to_owned();
-        let (file, line) =
-            place.as_ref().map_or(("sys".to_owned(), 1), |p| (p.source.name.to_string(), p.source.line(p.span.start)));
-        if !self.extension::<Shown>().seen.insert((message.to_owned(), code.clone(), file, line)) {
-            return;
+        file: &str,
+        line: u32,
+        module: &str,
+    ) -> Result<bool> {
+        let name = self.intern("warnings");
+        let loaded = self.modules.get_str(&name);
+        if loaded.is_none() && self.host.warnings.is_empty() {
+            let code = category.name.borrow().to_string();
+            let quiet = QUIET.contains(&code.as_str()) && !(code == QUIET[0] && module == "__main__");
+            return Ok(!quiet
+                && self.extension::<Shown>().seen.insert((message.to_owned(), code, file.to_owned(), line)));
+        }
+        let warnings = match loaded {
+            Some(loaded) => loaded,
+            None => self.import_module("warnings")?,
+        };
+        let name = self.intern("_from_interpreter");
+        // A script may have put something else in its place.
+        let Some(decide) = self.get_attr_opt(&warnings, &name)? else { return Ok(true) };
+        let args = [
+            Value::str(message),
+            Value::Class(category.clone()),
+            Value::str(file),
+            Value::Int(line.into()),
+            Value::str(module),
+        ];
+        let answer = self.call(&decide, &args)?;
+        self.truth(&answer)
+    }
+
+    fn show_warning(&mut self, warning: Warning) -> Result<()> {
+        let Warning { category, message, place, module, helps, trailer } = warning;
+        let (file, line) = place_parts(place.as_ref());
+        if !self.passes_filters(category, message, &file, line, &module)? {
+            return Ok(());
         }
         let style = self.host.style;
+        let code = category.name.borrow().as_str().to_owned();
         if place.is_none() && style.format == ErrorFormat::Python {
-            return self.write_err(&format!("sys:1: {code}: {message}\n"));
+            self.write_err(&format!("sys:1: {code}: {message}\n"));
+            return Ok(());
         }
         let diagnostic = Diagnostic {
             severity: Severity::Warning,
             code,
             message: message.to_owned(),
             place,
-            labels,
+            labels: Vec::new(),
             notes: Vec::new(),
             helps,
             finder: crate::diagnostic::Finder::Parser,
@@ -68,23 +145,28 @@ impl Vm {
             text.push_str(trailer);
         }
         self.write_err(&text);
+        Ok(())
     }
 
     /// The warning for the awaitable of an asynchronous generator's method that died before it was awaited.
     pub fn warn_method_never_awaited(&mut self, method: &str, generator: &Str) {
         let category = self.types.RuntimeWarning.clone();
-        let place = self.here().map(|(code, span)| Place { source: code.source.clone(), span });
+        let (place, module) = self.place_of_warning();
         let message = format!("coroutine method '{method}' of '{}' was never awaited", generator.as_str());
         let helps = vec![format!("write `await` in front of `{method}(...)`")];
-        self.show_warning(&category, &message, place, Vec::new(), helps, TRACEMALLOC);
+        let category = &category;
+        let warning = Warning { category, message: &message, place, module, helps, trailer: TRACEMALLOC };
+        if let Err(error) = self.show_warning(warning) {
+            self.report_unraisable(&error, &Value::Str(Rc::new(Str::new(method))));
+        }
     }
 
     /// The warning for a coroutine that died before it was started.
-    pub fn warn_never_awaited(&mut self, coroutine: &Coroutine) {
+    pub fn warn_never_awaited(&mut self, coroutine: &Rc<Coroutine>) {
         let qualname = coroutine.qualname.borrow().clone();
         let name = coroutine.name.borrow().clone();
         let category = self.types.RuntimeWarning.clone();
-        let mut place = self.here().map(|(code, span)| Place { source: code.source.clone(), span });
+        let (mut place, module) = self.place_of_warning();
         let mut call = name.as_str().to_owned();
         // CPython can only say where it died.
         if self.host.style.format != ErrorFormat::Python {
@@ -97,13 +179,14 @@ impl Vm {
             "write `await {call}(...)` to run it here and wait for its result, or `asyncio.create_task({call}(...))` to \
              let it run beside what follows"
         )];
-        self.show_warning(
-            &category,
-            &format!("coroutine '{}' was never awaited", qualname.as_str()),
-            place,
-            Vec::new(),
-            helps,
-            TRACEMALLOC,
-        );
+        let message = format!("coroutine '{}' was never awaited", qualname.as_str());
+        let (category, message) = (&category, message.as_str());
+        if let Err(error) = self.show_warning(Warning { category, message, place, module, helps, trailer: TRACEMALLOC }) {
+            self.report_unraisable(&error, &Value::Coroutine(coroutine.clone()));
+        }
     }
+}
+
+fn place_parts(place: Option<&Place>) -> (String, u32) {
+    place.map_or(("sys".to_owned(), 1), |place| (place.source.name.to_string(), place.source.line(place.span.start)))
 }

@@ -355,7 +355,7 @@ impl Session {
 
     fn refuse(&mut self, errors: &[Diagnostic]) {
         if let Some(first) = errors.first() {
-            self.interpreter.vm.show_diagnostic(first);
+            self.interpreter.vm.draw(first);
         }
     }
 

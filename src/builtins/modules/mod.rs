@@ -22,6 +22,7 @@ mod sys;
 mod threading;
 mod time;
 mod types;
+mod warnings;
 mod weakref;
 
 use std::rc::Rc;
@@ -160,6 +161,7 @@ const MODULES: &[Spec] = &[
     rust("importlib.abc", &[]).and(&[page!("importlib_abc")]),
     rust("importlib.machinery", importlib::FUNCTIONS).and(&[page!("importlib_machinery")]),
     rust("importlib.util", &[]).and(&[page!("importlib_util")]),
+    rust("linecache", inspect::FUNCTIONS).and(&[page!("linecache")]),
     rust("itertools", &[]).with(itertools::setup),
     rust("json", json::FUNCTIONS).and(&[page!("json")]),
     rust("json.decoder", &[]).with(|vm, module| names_of(vm, module, "json")),
@@ -258,6 +260,7 @@ const MODULES: &[Spec] = &[
         "coroutine",
         "_GeneratorWrapper"
     )]),
+    rust("warnings", warnings::FUNCTIONS).and(&[page!("warnings")]),
     rust("weakref", weakref::FUNCTIONS)
         .with(weakref::setup)
         .and(&[page!("weakref"), page!("weakref_proxy", "proxy", "ProxyType", "CallableProxyType", "ProxyTypes")]),

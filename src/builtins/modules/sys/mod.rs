@@ -277,7 +277,7 @@ pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
             ("float_repr_style", Value::str("short")),
             ("executable", Value::str("")),
             ("dont_write_bytecode", Value::Bool(true)),
-            ("warnoptions", Value::list(Vec::new())),
+            ("warnoptions", Value::list(vm.host.warnings.iter().map(|option| Value::str(option)).collect())),
             ("stdlib_module_names", stdlib),
             ("builtin_module_names", Value::tuple(super::names().map(Value::str).collect::<Vec<_>>())),
         ],
