@@ -507,6 +507,7 @@ impl Lower<'_> {
                     lower.set_namespace("__doc__", Value::str(&doc), span);
                 }
                 lower.static_attributes.push(Vec::new());
+                lower.annotations_of(&body, span);
                 lower.body(body);
                 let assigned = lower.static_attributes.pop().unwrap_or_default();
                 let assigned = Value::tuple(assigned.into_iter().map(Value::Str).collect::<Vec<_>>());

@@ -132,6 +132,7 @@ fn lower_module<'v>(
         let doc = Value::str(doc);
         lower.set_namespace("__doc__", doc, span);
     }
+    lower.annotations_of(&module.body, span);
     lower.body(module.body);
     lower.finish_module(span)
 }
@@ -256,6 +257,7 @@ impl<'v> Lower<'v> {
             green: unit.green,
             iterable: Cell::new(false),
             globals: Default::default(),
+            places: Default::default(),
         });
         self.vm.register_code(&code);
         code

@@ -140,21 +140,41 @@ impl Lower<'_> {
             }
         }
         Box::new(move |vm, frame, subject, captures| {
-            let Some(items) = vm.match_sequence(subject)? else { return Ok(false) };
             let least = before.len() + after.len();
-            if items.len() < least || (star.is_none() && items.len() != least) {
+            if least == 0 && star == Some(None) {
+                return vm.matches_sequence(subject);
+            }
+            let Some(count) = vm.sequence_length(subject)? else { return Ok(false) };
+            if count < least || (star.is_none() && count != least) {
                 return Ok(false);
             }
-            for (test, item) in before.iter().zip(&items) {
-                if !test(vm, frame, item, captures)? {
-                    return Ok(false);
+            if star == Some(None) {
+                // What the star skips is not looked at, the others are asked for one by one.
+                for (at, test) in before.iter().enumerate() {
+                    let item = vm.get_item(subject, &Value::usize(at))?;
+                    if !test(vm, frame, &item, captures)? {
+                        return Ok(false);
+                    }
                 }
+                for (at, test) in after.iter().enumerate() {
+                    let at = (vm.len(subject)? + at).saturating_sub(after.len());
+                    let item = vm.get_item(subject, &Value::usize(at))?;
+                    if !test(vm, frame, &item, captures)? {
+                        return Ok(false);
+                    }
+                }
+                return Ok(true);
+            }
+            let items = vm.collect(subject)?;
+            if items.len() < least {
+                return Ok(false);
             }
             let tail = items.len() - after.len();
             if let Some(Some(name)) = star {
                 captures.push((name, Value::list(items[before.len()..tail].to_vec())));
             }
-            for (test, item) in after.iter().zip(&items[tail..]) {
+            let last = items[tail..].iter();
+            for (test, item) in before.iter().zip(&items).chain(after.iter().zip(last)) {
                 if !test(vm, frame, item, captures)? {
                     return Ok(false);
                 }
@@ -177,7 +197,7 @@ impl Lower<'_> {
             if !vm.matches_mapping(subject)? {
                 return Ok(false);
             }
-            if vm.len(subject)? < keys.len() {
+            if !keys.is_empty() && vm.len(subject)? < keys.len() {
                 return Ok(false);
             }
             let seen = Rc::new(Dict::new());
@@ -322,37 +342,66 @@ impl Vm {
         .any(|known| class.is_subclass(known))
     }
 
-    /// The items of what a sequence pattern may match.
-    fn match_sequence(&mut self, subject: &Value) -> Result<Option<Vec<Value>>> {
-        match subject.unwrapped() {
-            Value::List(list) => Ok(Some(list.to_vec())),
-            Value::Tuple(tuple) => Ok(Some(tuple.to_vec())),
-            Value::Range(_) => self.collect(subject).map(Some),
-            Value::Instance(instance) => {
-                let known = instance.class.borrow().layout == Layout::DEQUE;
-                if known || self.is_abstract_instance(subject, "Sequence")? {
-                    return self.collect(subject).map(Some);
-                }
-                Ok(None)
-            }
-            _ => Ok(None),
-        }
+    fn matches_sequence(&mut self, subject: &Value) -> Result<bool> {
+        Ok(match subject {
+            Value::List(_) | Value::Tuple(_) | Value::Range(_) => true,
+            Value::Instance(_) => self.collection_kind(subject)? == Some("Sequence"),
+            _ => false,
+        })
+    }
+
+    /// The length of what a sequence pattern may match.
+    fn sequence_length(&mut self, subject: &Value) -> Result<Option<usize>> {
+        Ok(match subject {
+            Value::List(list) => Some(list.len()),
+            Value::Tuple(tuple) => Some(tuple.len()),
+            other if self.matches_sequence(other)? => Some(self.len(other)?),
+            _ => None,
+        })
     }
 
     fn matches_mapping(&mut self, subject: &Value) -> Result<bool> {
-        match subject.unwrapped() {
-            Value::Dict(_) => Ok(true),
-            Value::Instance(_) => self.is_abstract_instance(subject, "Mapping"),
-            _ => Ok(false),
-        }
+        Ok(match subject {
+            Value::Dict(_) => true,
+            Value::Instance(_) => self.collection_kind(subject)? == Some("Mapping"),
+            _ => false,
+        })
     }
 
-    /// Whether a value is an instance of an abstract collection, if that module was ever imported.
-    fn is_abstract_instance(&mut self, value: &Value, class: &str) -> Result<bool> {
+    /// Whether an instance is a sequence or a mapping to a pattern: what comes first among its base classes, or else
+    /// what it is registered as.
+    fn collection_kind(&mut self, subject: &Value) -> Result<Option<&'static str>> {
+        let class = self.class_of(subject);
         let module = self.intern("collections.abc");
-        let Some(module) = self.modules.get_str(&module) else { return Ok(false) };
-        let class = self.intern(class);
-        let class = self.get_attr(&module, &class)?;
-        self.isinstance(value, &class)
+        let module = self.modules.get_str(&module);
+        let mut abstracts = Vec::new();
+        for kind in ["Sequence", "Mapping"] {
+            if let Some(module) = &module {
+                let name = self.intern(kind);
+                abstracts.push((self.get_attr(module, &name)?, kind));
+            }
+        }
+        let lineage = class.mro();
+        for base in lineage.iter() {
+            let types = &self.types;
+            if [&types.list, &types.tuple, &types.range].iter().any(|known| Rc::ptr_eq(known, base))
+                || base.layout == Layout::DEQUE
+            {
+                return Ok(Some("Sequence"));
+            }
+            if Rc::ptr_eq(&types.dict, base) {
+                return Ok(Some("Mapping"));
+            }
+            let base = Value::Class(base.clone());
+            if let Some((_, kind)) = abstracts.iter().find(|(class, _)| class.is(&base)) {
+                return Ok(Some(kind));
+            }
+        }
+        for (class, kind) in abstracts {
+            if self.isinstance(subject, &class)? {
+                return Ok(Some(kind));
+            }
+        }
+        Ok(None)
     }
 }

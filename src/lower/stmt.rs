@@ -13,6 +13,7 @@ use crate::object::{Error, Result, Value};
 use crate::source::Span;
 use crate::symbol::sym;
 use crate::syntax::ast::{Alias, BinOp, Constant, Expr, ExprKind, Stmt, StmtKind};
+use crate::syntax::visit;
 
 impl Lower<'_> {
     pub(super) fn body(&mut self, body: Vec<Stmt>) {
@@ -252,25 +253,38 @@ impl Lower<'_> {
         let action: Action = Box::new(move |vm, frame| {
             let value = annotation(vm, frame)?;
             let namespace = namespace(vm, frame)?;
-            let key = Value::Str(key.clone());
-            let existing = match &namespace {
-                Value::Dict(dict) => match &key {
-                    Value::Str(key) => dict.get_str(key),
-                    _ => None,
-                },
-                other => vm.get_item(other, &key).ok(),
+            let annotations = match &namespace {
+                Value::Dict(dict) => dict.get_str(&key),
+                other => Some(vm.get_item(other, &Value::Str(key.clone()))?),
             };
-            let annotations = match existing {
-                Some(annotations) => annotations,
-                None => {
-                    let new = Value::dict(crate::object::Dict::new());
-                    vm.set_item(&namespace, &key, new.clone())?;
-                    new
-                }
-            };
+            let Some(annotations) = annotations else { return Err(vm.name_error(&key)) };
             vm.set_item(&annotations, &Value::Str(name.clone()), value)
         });
         self.emit(Step::Do(action), annotation_span);
+    }
+
+    /// A module or class that annotates a variable somewhere has `__annotations__` from its beginning.
+    pub(super) fn annotations_of(&mut self, body: &[Stmt], span: Span) {
+        if !visit::annotates(body) {
+            return;
+        }
+        let key = self.vm.name(sym::__annotations__).clone();
+        let namespace = self.locals_snapshot();
+        let action: Action = Box::new(move |vm, frame| {
+            let namespace = namespace(vm, frame)?;
+            let known = match &namespace {
+                Value::Dict(dict) => dict.get_str(&key).is_some(),
+                other => match vm.get_item(other, &Value::Str(key.clone())) {
+                    Err(error) if error.is(&vm.types.KeyError) => false,
+                    found => found.map(|_| true)?,
+                },
+            };
+            if known {
+                return Ok(());
+            }
+            vm.set_item(&namespace, &Value::Str(key.clone()), Value::dict(crate::object::Dict::new()))
+        });
+        self.emit(Step::Do(action), span);
     }
 
     fn aug_assign(&mut self, target: Expr, op: BinOp, value: Expr, span: Span) {

@@ -133,6 +133,8 @@ pub struct Code {
     pub iterable: Cell<bool>,
     /// The globals of the function last made of it: a frame under way is known by its code alone.
     pub globals: RefCell<Weak<Dict>>,
+    /// Places inside steps that a script has asked the number of; see [`Code::instruction`].
+    pub places: RefCell<Vec<Span>>,
 }
 
 /// The parameters: their slots are the first ones, in the order positional-only, positional, keyword-only, `*args`,
@@ -165,6 +167,24 @@ impl Code {
         if self.globals.borrow().as_ptr() != Rc::as_ptr(globals) {
             *self.globals.borrow_mut() = Rc::downgrade(globals);
         }
+    }
+
+    /// The number of a place, as an index into what `positions` gives: scripts take it for that of an instruction.
+    pub fn instruction(&self, span: Span) -> usize {
+        if let Some(at) = self.spans.iter().position(|step| *step == span) {
+            return at;
+        }
+        let mut places = self.places.borrow_mut();
+        let at = places.iter().position(|place| *place == span).unwrap_or_else(|| {
+            places.push(span);
+            places.len() - 1
+        });
+        self.spans.len() + at
+    }
+
+    /// The places of its instructions.
+    pub fn positions(&self) -> Vec<Span> {
+        [&self.spans[..], &self.places.borrow()[..]].concat()
     }
 
     /// The line its definition starts on.

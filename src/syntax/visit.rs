@@ -111,6 +111,25 @@ fn type_params<'a>(params: &'a [TypeParam], f: &mut dyn FnMut(Part<'a>)) {
     }
 }
 
+/// Whether a variable is annotated in a body, the definitions in it aside.
+pub fn annotates(body: &[Stmt]) -> bool {
+    let mut rest = vec![body];
+    while let Some(block) = rest.pop() {
+        for stmt in block {
+            match &stmt.kind {
+                StmtKind::AnnAssign { .. } => return true,
+                StmtKind::FunctionDef(_) | StmtKind::ClassDef(_) => {}
+                _ => stmt_parts(stmt, &mut |part| {
+                    if let Part::Block(block) = part {
+                        rest.push(block);
+                    }
+                }),
+            }
+        }
+    }
+    false
+}
+
 /// All parameters in the order of their slots.
 pub fn all_params(params: &Params) -> impl Iterator<Item = &Param> {
     let Params { posonly, args, vararg, kwonly, kwarg } = params;

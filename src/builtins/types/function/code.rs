@@ -56,6 +56,30 @@ const CODE: &[Row] = &[
         Ok(names(free_order(code).into_iter().map(|at| &code.free[at])))
     }),
     getter("co_flags", |vm, this| Ok(Value::Int(flags(code(vm, this)?)))),
+    method("co_positions()", |vm, args| {
+        let code = code(vm, &args[0])?;
+        // Lines count from 1, columns in bytes of UTF-8.
+        let positions = code.positions().into_iter().map(|span| {
+            let [(line, column), (end_line, end_column)] = [span.start, span.end].map(|at| {
+                let (line, _) = code.source.line_column(at);
+                let before = code.source.text.get(..at as usize).unwrap_or_default();
+                (line, before.len() - before.rfind('\n').map_or(0, |newline| newline + 1))
+            });
+            let numbers = [line as usize, end_line as usize, column, end_column];
+            Value::tuple(numbers.map(Value::usize).to_vec())
+        });
+        let positions = Value::list(positions.collect());
+        vm.iter(&positions)
+    }),
+    method("co_lines()", |vm, args| {
+        let code = code(vm, &args[0])?;
+        let lines = code.positions().into_iter().enumerate().map(|(at, span)| {
+            let line = code.source.line(span.start) as usize;
+            Value::tuple([2 * at, 2 * at + 2, line].map(Value::usize).to_vec())
+        });
+        let lines = Value::list(lines.collect());
+        vm.iter(&lines)
+    }),
     getter("co_stacksize", |vm, this| Ok(Value::Int(code(vm, this)?.slots.into()))),
     method("__repr__()", |vm, args| vm.repr(&args[0]).map(Value::Str)),
 ];
@@ -102,12 +126,20 @@ fn frame<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a Rc<FrameView>> {
 }
 
 const FRAME: &[Row] = &[
-    getter("f_code", |vm, this| Ok(Value::Code(frame(vm, this)?.code.clone()))),
+    getter("f_code", |vm, this| {
+        let frame = frame(vm, this)?;
+        // Its place has a number by the time somebody looks at the code's positions.
+        frame.code.instruction(frame.span);
+        Ok(Value::Code(frame.code.clone()))
+    }),
     getter("f_lineno", |vm, this| {
         let frame = frame(vm, this)?;
         Ok(Value::Int(frame.code.source.line(frame.span.start).into()))
     }),
-    getter("f_lasti", |vm, this| Ok(Value::Int(frame(vm, this)?.span.start.into()))),
+    getter("f_lasti", |vm, this| {
+        let frame = frame(vm, this)?;
+        Ok(Value::usize(2 * frame.code.instruction(frame.span)))
+    }),
     getter("f_globals", |vm, this| Ok(Value::Dict(frame(vm, this)?.globals.clone()))),
     getter("f_builtins", |vm, _| Ok(Value::Dict(vm.builtins.clone()))),
     getter("f_locals", |vm, this| {
@@ -179,7 +211,10 @@ const TRACEBACK: &[Row] = &[
         let entry = traceback(vm, this)?;
         Ok(Value::Int(entry.code.source.line(entry.span.start).into()))
     }),
-    getter("tb_lasti", |vm, this| Ok(Value::Int(traceback(vm, this)?.span.start.into()))),
+    getter("tb_lasti", |vm, this| {
+        let entry = traceback(vm, this)?;
+        Ok(Value::usize(2 * entry.code.instruction(entry.span)))
+    }),
 ];
 
 /// The globals of the main module for its own code; of other code they are not kept.
