@@ -169,6 +169,7 @@ const MODULES: &[Spec] = &[
     rust("json.scanner", &[]).with(|vm, module| names_of(vm, module, "json")),
     rust("keyword", &[]).and(&[page!("keyword")]),
     rust("math", math::FUNCTIONS).with(math::setup),
+    rust("numbers", &[]).and(&[page!("numbers")]),
     rust("operator", operator::FUNCTIONS).with(operator::setup),
     rust("queue", &[]).and(&[page!("queue")]),
     rust("random", &[]).with(random::setup),

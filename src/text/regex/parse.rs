@@ -373,7 +373,7 @@ impl Parser<'_> {
         (value, count)
     }
 
-    fn from_octal(&self, value: u32, start: usize) -> Parse<char> {
+    fn octal_char(&self, value: u32, start: usize) -> Parse<char> {
         if value > 0o377 {
             let shown = self.since(start);
             return Err(self.error_at(format!("octal escape value {shown} outside of range 0-0o377"), start));
@@ -453,7 +453,7 @@ impl Parser<'_> {
             'B' => return Ok(Node::At(At::Boundary { ascii, not: true })),
             '0' => {
                 let (value, _) = self.number(8, 2);
-                return Ok(Node::Literal(self.from_octal(value, start)?, case));
+                return Ok(Node::Literal(self.octal_char(value, start)?, case));
             }
             '1'..='9' => {
                 let mut digits = String::from(c);
@@ -464,7 +464,7 @@ impl Parser<'_> {
                     if octal(c) && octal(second) && self.peek().is_some_and(octal) {
                         self.at = start + 1;
                         let (value, _) = self.number(8, 3);
-                        return Ok(Node::Literal(self.from_octal(value, start)?, case));
+                        return Ok(Node::Literal(self.octal_char(value, start)?, case));
                     }
                 }
                 let group = to_usize(&digits);
@@ -494,7 +494,7 @@ impl Parser<'_> {
             '0'..='7' => {
                 self.at -= 1;
                 let (value, _) = self.number(8, 3);
-                return self.from_octal(value, start).map(Piece::Char);
+                return self.octal_char(value, start).map(Piece::Char);
             }
             '8' | '9' => return self.bad_escape(start),
             _ => {}

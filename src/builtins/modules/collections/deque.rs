@@ -173,7 +173,10 @@ const METHODS: &[Row] = &[
             found = Some(at);
             false
         })?;
-        let Some(at) = found else { return Err(vm.value_error("deque.remove(x): x not in deque")) };
+        let Some(at) = found else {
+            let shown = vm.repr(&args[1])?;
+            return Err(vm.value_error(format!("{} is not in deque", shown.as_str())));
+        };
         deque.changed();
         let removed = deque.items.borrow_mut().remove(at);
         drop(removed);

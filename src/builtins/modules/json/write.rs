@@ -136,7 +136,7 @@ impl Writer {
             Value::List(_) | Value::Tuple(_) => self.nested(vm, value, Writer::array)?,
             Value::Dict(_) => self.nested(vm, value, Writer::object)?,
             _ => self.nested(vm, value, |writer, vm, value| {
-                let made = vm.call(&writer.default.clone(), &[value.clone()])?;
+                let made = vm.call(&writer.default.clone(), std::slice::from_ref(value))?;
                 writer.value(vm, &made)
             })?,
         }
