@@ -29,6 +29,7 @@ fn main() -> io::Result<()> {
             tests.push(Trial::test(name, move || check(&path, &folder)));
         }
     }
+    tests.push(Trial::test("readme", readme));
     libtest_mimic::run(&arguments, tests).exit();
 }
 
@@ -48,6 +49,24 @@ fn check(path: &Path, folder: &Path) -> Result<(), Failed> {
     }
     let diff = TextDiff::from_lines(&expected, &shown);
     Err(format!("expected (-), shown (+)\n{}", diff.unified_diff().context_radius(3)).into())
+}
+
+/// The session in the README, on a clock that takes no time.
+fn readme() -> Result<(), Failed> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let text = fs::read_to_string(&path)?;
+    let (before, rest) = text.split_once("```console\n").ok_or("README.md shows no session")?;
+    let (session, after) = rest.split_once("```\n").ok_or("the session in README.md does not end")?;
+    let shown = format!("$ aio\n{}{}", Session::banner(), play(&format!("#: pretty\n{session}"), Path::new(".")));
+    let shown = shown.replacen("#: pretty\n", "", 1);
+    if shown == session {
+        return Ok(());
+    }
+    if std::env::var_os("AIO_BLESS").is_some() {
+        fs::write(path, format!("{before}```console\n{shown}```\n{after}"))?;
+        return Ok(());
+    }
+    Err(format!("{}", TextDiff::from_lines(session, shown.as_str()).unified_diff()).into())
 }
 
 /// Output that the test reads while the session writes.

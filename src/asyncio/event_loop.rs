@@ -447,11 +447,14 @@ pub fn poll(vm: &mut Vm, this: &Value) -> Result<Option<i128>> {
     let until = |vm: &mut Vm| {
         let now = time(vm);
         el.move_due(now);
-        let next = el.timers.borrow().peek().map(|timer| ((timer.when - now).max(0.0) * NANOSECONDS) as i128);
-        if el.ready.borrow().is_empty() { next } else { Some(0) }
+        let timer = el.timers.borrow().peek().map(|timer| ((timer.when - now).max(0.0) * NANOSECONDS) as i128);
+        let thread = vm.next_thread_deadline().map(|at| (at - vm.host.clock.monotonic()).max(0));
+        if el.ready.borrow().is_empty() { timer.into_iter().chain(thread).min() } else { Some(0) }
     };
     if until(vm) == Some(0) && !el.ready.borrow().is_empty() {
         running(vm, this, run_once)?;
+    } else if vm.threads.any() && vm.run_threads()? {
+        return Ok(Some(0));
     }
     Ok(until(vm))
 }

@@ -380,6 +380,8 @@ impl Session {
         let Some(el) = event_loop::of(&self.event_loop) else { return };
         let state = state(vm);
         state.session.replace(Value::None);
+        // They have been named.
+        state.deadlocked.set(true);
         let busy = !names.is_empty() || !el.async_generators.borrow().is_empty();
         let result = if busy { close_busy(vm, &self.event_loop) } else { Ok(()) };
         if let Err(error) = result {
