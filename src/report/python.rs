@@ -199,6 +199,22 @@ fn frames<'a>(frames: impl Iterator<Item = &'a FrameEntry>, carets: bool) -> Vec
     pieces
 }
 
+/// The lines of a place given by lines and columns (from 1 and from 0, in code points), with carets below.
+pub fn excerpt(source: &crate::source::Source, start: (u32, u32), end: (u32, u32)) -> Option<String> {
+    if !shows_lines(source) {
+        return None;
+    }
+    let offset = |(line, column): (u32, u32)| {
+        let text = source.line_text(line)?;
+        let within: usize = text.chars().take(column as usize).map(char::len_utf8).sum();
+        Some(source.line_start(line)? as usize + within)
+    };
+    let span = crate::source::Span::new(offset(start)?, offset(end)?);
+    let mut piece = String::new();
+    excerpt::write(source, span, &mut piece);
+    Some(piece)
+}
+
 /// File, line, text and carets of a syntax error.
 fn syntax_place(place: &SyntaxPlace, pieces: &mut Vec<String>) {
     pieces.push(format!("  File \"{}\", line {}\n", place.filename, place.lineno));

@@ -21,6 +21,7 @@ mod re;
 mod sys;
 mod threading;
 mod time;
+mod traceback;
 mod types;
 mod warnings;
 mod weakref;
@@ -168,6 +169,7 @@ const MODULES: &[Spec] = &[
     rust("json.encoder", &[]).with(|vm, module| names_of(vm, module, "json")),
     rust("json.scanner", &[]).with(|vm, module| names_of(vm, module, "json")),
     rust("keyword", &[]).and(&[page!("keyword")]),
+    rust("logging", &[]).and(&[page!("logging")]),
     rust("math", math::FUNCTIONS).with(math::setup),
     rust("numbers", &[]).and(&[page!("numbers")]),
     rust("operator", operator::FUNCTIONS).with(operator::setup),
@@ -205,6 +207,7 @@ const MODULES: &[Spec] = &[
     rust("textwrap", &[]).and(&[page!("textwrap")]),
     rust("threading", threading::FUNCTIONS).and(&[page!("threading")]),
     rust("time", time::FUNCTIONS).with(time::setup),
+    rust("traceback", traceback::FUNCTIONS).and(&[page!("traceback")]),
     rust("typing", &[]).and(&[
         page!("typing"),
         page!(
