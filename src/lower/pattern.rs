@@ -249,65 +249,52 @@ fn class_pattern(
         if !vm.isinstance(subject, &cls)? {
             return Ok(false);
         }
-        let mut rest = &positional[..];
-        let mut seen: Vec<Rc<Str>> = Vec::new();
-        if !rest.is_empty() {
+        // All attributes are looked up before the first of them is tested.
+        let mut names: Vec<Value> = Vec::new();
+        let mut itself = false;
+        if !positional.is_empty() {
             let match_args = vm.name(sym::__match_args__).clone();
-            match vm.get_attr_opt(&cls, &match_args)? {
-                Some(Value::Tuple(names)) => {
-                    if names.len() < rest.len() {
-                        return Err(vm.pattern_count(class, names.len(), rest.len()).at(span));
-                    }
-                    for (test, name) in rest.iter().zip(names.iter()) {
-                        let Some(name) = name.as_str() else {
-                            let found = vm.type_name(name);
-                            return Err(vm
-                                .type_error(format!("__match_args__ elements must be strings (got {})", found.as_str()))
-                                .at(span));
-                        };
-                        seen.push(name.clone());
-                        match vm.get_attr_opt(subject, name)? {
-                            Some(value) if test(vm, frame, &value, captures)? => {}
-                            _ => return Ok(false),
-                        }
-                    }
-                    rest = &[];
-                }
+            let accepted = match vm.get_attr_opt(&cls, &match_args)? {
+                Some(Value::Tuple(accepted)) => accepted.to_vec(),
                 Some(other) => {
-                    let found = vm.type_name(&other);
-                    let message = format!(
-                        "{}.__match_args__ must be a tuple (got {})",
-                        class.name.borrow().as_str(),
-                        found.as_str()
-                    );
+                    let (name, found) = (class.name.borrow().clone(), vm.type_name(&other));
+                    let message = format!("{name}.__match_args__ must be a tuple (got {found})");
                     return Err(vm.type_error(message).at(span));
                 }
                 None => {
                     // Built-in types match their one positional pattern against the value itself.
-                    let own = vm.matches_itself(class);
-                    if rest.len() > usize::from(own) {
-                        return Err(vm.pattern_count(class, usize::from(own), rest.len()).at(span));
-                    }
+                    itself = vm.matches_itself(class);
+                    Vec::new()
                 }
+            };
+            let count = if itself { 1 } else { accepted.len() };
+            if count < positional.len() {
+                return Err(vm.pattern_count(class, count, positional.len()).at(span));
             }
+            names = accepted;
+            names.truncate(positional.len());
         }
-        for test in rest {
-            if !test(vm, frame, subject, captures)? {
-                return Ok(false);
-            }
-        }
-        for (name, test) in &keywords {
-            if seen.iter().any(|known| known.as_str() == name.as_str()) {
-                let message = format!(
-                    "{}() got multiple sub-patterns for attribute '{}'",
-                    class.name.borrow().as_str(),
-                    name.as_str()
-                );
+        names.extend(keywords.iter().map(|(name, _)| Value::Str(name.clone())));
+        let mut values = if itself { vec![subject.clone()] } else { Vec::new() };
+        for (at, name) in names.iter().enumerate() {
+            let Some(name) = name.as_str() else {
+                let found = vm.type_name(name);
+                let message = format!("__match_args__ elements must be strings (got {found})");
+                return Err(vm.type_error(message).at(span));
+            };
+            if names[..at].iter().any(|known| known.as_str().is_some_and(|known| known.as_str() == name.as_str())) {
+                let class = class.name.borrow().clone();
+                let message = format!("{class}() got multiple sub-patterns for attribute '{name}'");
                 return Err(vm.type_error(message).at(span));
             }
             match vm.get_attr_opt(subject, name)? {
-                Some(value) if test(vm, frame, &value, captures)? => {}
-                _ => return Ok(false),
+                Some(value) => values.push(value),
+                None => return Ok(false),
+            }
+        }
+        for (test, value) in positional.iter().chain(keywords.iter().map(|(_, test)| test)).zip(&values) {
+            if !test(vm, frame, value, captures)? {
+                return Ok(false);
             }
         }
         Ok(true)

@@ -211,12 +211,21 @@ impl Vm {
                     // Thrown into before it has begun: the generator gets it all the same.
                     (Resume::Throw(error), AwaiterState::Created) => {
                         input = Resume::Send(Value::None);
-                        let closing = this.operation == Operation::Close;
-                        Box::new(Throwing { target: this.target.clone(), error: Some(error), closing })
+                        let operation = this.operation;
+                        Box::new(Throwing { target: this.target.clone(), error: Some(error), operation })
                     }
                     (given, state) => {
                         input = if state == AwaiterState::Done { Resume::Send(Value::None) } else { given };
-                        let inner = awaiter(&this.target, this.operation, this.argument.borrow().clone());
+                        let mut argument = this.argument.borrow().clone();
+                        if let (Operation::Send, AwaiterState::Created, Resume::Send(value)) =
+                            (this.operation, state, &mut input)
+                        {
+                            // What is sent first takes the place of what `asend` was given.
+                            if !value.is_none() {
+                                argument = std::mem::replace(value, Value::None);
+                            }
+                        }
+                        let inner = awaiter(&this.target, this.operation, argument);
                         if let (AwaiterState::Done, Value::Awaiter(inner)) = (state, &inner) {
                             inner.state.set(AwaiterState::Done);
                         }
@@ -301,15 +310,18 @@ impl crate::object::coroutine::NativeCoroutine for Closing {
 struct Throwing {
     target: Rc<Coroutine>,
     error: Option<Error>,
-    /// For `aclose()`, which ends well when the generator does.
-    closing: bool,
+    operation: Operation,
 }
 
 impl crate::object::coroutine::NativeCoroutine for Throwing {
     fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
         if let Some(error) = self.error.take() {
             if self.target.running_async.get() {
-                let what = if self.closing { "aclose()" } else { "anext()" };
+                let what = match self.operation {
+                    Operation::Close => "aclose()",
+                    Operation::Throw => "athrow()",
+                    _ => "anext()",
+                };
                 return Err(vm.runtime_error(format!("{what}: asynchronous generator is already running")));
             }
             if self.target.state.get() == State::Finished {
@@ -318,13 +330,15 @@ impl crate::object::coroutine::NativeCoroutine for Throwing {
             self.target.running_async.set(true);
             return Ok(Outcome::Delegate(self.target.clone(), Resume::Throw(error)));
         }
+        // `aclose()` ends well when the generator does.
+        let closing = self.operation == Operation::Close;
         match input {
-            Resume::Deliver(_) | Resume::Send(_) if self.closing => {
+            Resume::Deliver(_) | Resume::Send(_) if closing => {
                 Err(vm.runtime_error("async generator ignored GeneratorExit"))
             }
             Resume::Deliver(value) | Resume::Send(value) => Ok(Outcome::Return(value)),
             Resume::Fail(e) | Resume::Throw(e)
-                if self.closing && (e.is(&vm.types.GeneratorExit) || e.is(&vm.types.StopAsyncIteration)) =>
+                if closing && (e.is(&vm.types.GeneratorExit) || e.is(&vm.types.StopAsyncIteration)) =>
             {
                 Ok(Outcome::Return(Value::None))
             }

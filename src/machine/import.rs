@@ -263,7 +263,7 @@ impl Vm {
     }
 
     /// A name in `sys`, if that was imported and has it by now.
-    fn sys_attr(&mut self, name: &Rc<Str>) -> Option<Value> {
+    pub(super) fn sys_attr(&mut self, name: &Rc<Str>) -> Option<Value> {
         let sys = self.intern("sys");
         match self.modules.get_str(&sys)?.unwrapped() {
             Value::Module(sys) => sys.dict.get_str(name),

@@ -367,6 +367,42 @@ impl Vm {
         if self.stopped.is_some() {
             return;
         }
+        match self.call_unraisable_hook(error, what) {
+            Ok(true) => {}
+            Ok(false) => self.print_unraisable(error, what),
+            Err(failed) => {
+                let name = self.intern("unraisablehook");
+                let hook = self.sys_attr(&name).unwrap_or_default();
+                self.print_unraisable(&failed, &hook);
+            }
+        }
+    }
+
+    /// Hands an exception that nobody can catch to the `sys.unraisablehook` that a script has set, if it has.
+    fn call_unraisable_hook(&mut self, error: &Error, what: &Value) -> Result<bool> {
+        let name = self.intern("unraisablehook");
+        let hook = match self.sys_attr(&name) {
+            Some(Value::Native(native)) if native.name.as_str() == name.as_str() => return Ok(false),
+            Some(hook) if !hook.is_none() => hook,
+            _ => return Ok(false),
+        };
+        let traceback = error.0.traceback.borrow().clone().map_or(Value::None, Value::Traceback);
+        let class = self.types.SimpleNamespace.clone();
+        let fields = [
+            ("exc_type", Value::Class(error.class())),
+            ("exc_value", error.value()),
+            ("exc_traceback", traceback),
+            ("err_msg", Value::None),
+            ("object", what.clone()),
+        ]
+        .map(|(name, value)| (self.intern(name), value));
+        let arguments = self.call_kw(&Value::Class(class), &[], &fields)?;
+        self.call(&hook, &[arguments])?;
+        Ok(true)
+    }
+
+    /// What `sys.unraisablehook` does by itself.
+    pub fn print_unraisable(&mut self, error: &Error, what: &Value) {
         let shown = self.repr(what).map_or_else(|_| "<object repr() failed>".to_owned(), |s| s.to_string());
         let text = report::unraisable(&self.exception_report(&error.0));
         self.write_err(&format!("Exception ignored in: {shown}\n{text}"));

@@ -97,8 +97,9 @@ impl Vm {
         if loaded.is_none() && self.host.warnings.is_empty() {
             let code = category.name.borrow().to_string();
             let quiet = QUIET.contains(&code.as_str()) && !(code == QUIET[0] && module == "__main__");
-            return Ok(!quiet
-                && self.extension::<Shown>().seen.insert((message.to_owned(), code, file.to_owned(), line)));
+            return Ok(
+                !quiet && self.extension::<Shown>().seen.insert((message.to_owned(), code, file.to_owned(), line))
+            );
         }
         let warnings = match loaded {
             Some(loaded) => loaded,
@@ -181,7 +182,8 @@ impl Vm {
         )];
         let message = format!("coroutine '{}' was never awaited", qualname.as_str());
         let (category, message) = (&category, message.as_str());
-        if let Err(error) = self.show_warning(Warning { category, message, place, module, helps, trailer: TRACEMALLOC }) {
+        if let Err(error) = self.show_warning(Warning { category, message, place, module, helps, trailer: TRACEMALLOC })
+        {
             self.report_unraisable(&error, &Value::Coroutine(coroutine.clone()));
         }
     }

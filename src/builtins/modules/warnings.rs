@@ -14,7 +14,8 @@ pub(super) const FUNCTIONS: &[Row] = &[
             return Ok(Value::Bool(false));
         };
         let found = vm.codes().find(|code| *code.source.name == *file.as_str()).map(|code| code.source.clone());
-        let (Some(source), false) = (found, style.format == ErrorFormat::Python || vm.replaced_stderr().is_some()) else {
+        let (Some(source), false) = (found, style.format == ErrorFormat::Python || vm.replaced_stderr().is_some())
+        else {
             return Ok(Value::Bool(false));
         };
         let line = u32::try_from(*line).unwrap_or(0);

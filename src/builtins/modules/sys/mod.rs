@@ -168,7 +168,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         let value = vm.get_attr(&args[0], &value)?;
         let object = vm.get_attr(&args[0], &object)?;
         if let Value::Exception(exception) = value {
-            vm.report_unraisable(&crate::object::Error(exception), &object);
+            vm.print_unraisable(&crate::object::Error(exception), &object);
         }
         Ok(Value::None)
     }),
