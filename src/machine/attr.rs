@@ -7,7 +7,7 @@ use crate::machine::Vm;
 use crate::machine::classes::Super;
 use crate::object::class::{Attrs, Class, Payload, Shape, slot_name};
 use crate::object::coroutine::{Kind, Operation};
-use crate::object::function::{BoundMethod, Descriptor, Function};
+use crate::object::function::{BoundMethod, Descriptor, Function, Setter};
 use crate::object::iter::{DictPart, Iter};
 use crate::object::module::Module;
 use crate::object::native::RowKind;
@@ -97,6 +97,7 @@ impl Vm {
                 Descriptor::ClassMethod(_) => &types.classmethod,
                 Descriptor::StaticMethod(_) => &types.staticmethod,
                 Descriptor::Slot { .. } => &types.member_descriptor,
+                Descriptor::GetSet { set, .. } if is_member(*set) => &types.member_descriptor,
                 Descriptor::GetSet { .. } => &types.getset_descriptor,
             },
             Value::Class(class) => self.metaclass_ref(class),
@@ -483,7 +484,8 @@ impl Vm {
         if !class.builtin {
             let setattr = self.name(sym::__setattr__).clone();
             match class.lookup(&setattr) {
-                Some(Value::Native(_)) | None => {}
+                None => {}
+                Some(Value::Native(native)) if Rc::ptr_eq(&native.name, &setattr) => {}
                 Some(custom) => {
                     return self.call_found(&custom, value, &[Value::Str(name.clone()), new]).map(drop);
                 }
@@ -498,7 +500,8 @@ impl Vm {
         if !class.builtin {
             let delattr = self.name(sym::__delattr__).clone();
             match class.lookup(&delattr) {
-                Some(Value::Native(_)) | None => {}
+                None => {}
+                Some(Value::Native(native)) if Rc::ptr_eq(&native.name, &delattr) => {}
                 Some(custom) => return self.call_found(&custom, value, &[Value::Str(name.clone())]).map(drop),
             }
         }
@@ -884,7 +887,11 @@ impl Vm {
         };
         self.set_attr(value, name, new)?;
         if let Some(key) = key {
-            let plain = matches!(class.lookup(self.name(sym::__setattr__)), Some(Value::Native(_)) | None);
+            let setattr = self.name(sym::__setattr__);
+            let plain = match class.lookup(setattr) {
+                Some(Value::Native(native)) => Rc::ptr_eq(&native.name, setattr),
+                custom => custom.is_none(),
+            };
             // What ran in between may have changed the class.
             if plain && Rc::ptr_eq(&class, &instance.class.borrow()) {
                 if let Attrs::Shaped { shape, .. } = &*instance.attrs.borrow() {
@@ -907,6 +914,17 @@ impl Vm {
         }
         Ok(())
     }
+}
+
+/// Refuses to set what is a part of a built-in object.
+pub fn read_only(vm: &mut Vm, _: &Value, _: Value) -> Result<()> {
+    let class = vm.types.AttributeError.clone();
+    Err(vm.error(&class, "readonly attribute"))
+}
+
+/// Whether a computed attribute is such a part.
+pub fn is_member(set: Option<Setter>) -> bool {
+    set.is_some_and(|set| std::ptr::fn_addr_eq(set, read_only as Setter))
 }
 
 /// A function bound to an object.

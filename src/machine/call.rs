@@ -74,7 +74,8 @@ impl Vm {
         }
     }
 
-    /// Refuses to call a built-in type's method on an object of another type.
+    /// Refuses to call a built-in type's method on an object of another type, or when the native stack runs out:
+    /// such methods may call each other without a frame in between.
     #[inline]
     pub fn check_receiver(&mut self, native: &NativeFunction, args: &[Value]) -> Result<()> {
         match (native.row.kind, args.first()) {
@@ -84,6 +85,9 @@ impl Vm {
     }
 
     fn check_instance(&mut self, native: &NativeFunction, this: &Value) -> Result<()> {
+        if self.stack_is_low() {
+            return Err(self.recursion_error());
+        }
         let Some(owner) = native.owner.borrow().as_ref().and_then(Weak::upgrade) else { return Ok(()) };
         if self.is_instance_of(this, &owner) {
             return Ok(());

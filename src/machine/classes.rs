@@ -111,11 +111,8 @@ impl Vm {
             object
         } else {
             let new = match new {
-                Some(Value::Descriptor(d)) => match &*d {
-                    Descriptor::StaticMethod(func) => func.clone(),
-                    _ => Value::Descriptor(d.clone()),
-                },
-                Some(new) => new,
+                Some(new @ (Value::Function(_) | Value::Native(_))) => new,
+                Some(new) => self.bind(&new, None, class)?,
                 None => {
                     return Err(self.type_error(format!("cannot create '{}' instances", class.name.borrow().as_str())));
                 }
@@ -207,7 +204,16 @@ impl Vm {
 
     /// A value of a built-in type as an instance of `class`: itself for the type, wrapped for a subclass.
     pub fn wrap(&mut self, class: &Rc<Class>, value: Value) -> Value {
-        if class.builtin { value } else { Instance::create(class, Payload::Value(value)) }
+        if class.builtin {
+            return value;
+        }
+        // What a module of another class is given stands in the module.
+        let dict = if let Value::Module(module) = &value { Some(module.dict.clone()) } else { None };
+        let wrapped = Instance::create(class, Payload::Value(value));
+        if let (Value::Instance(instance), Some(dict)) = (&wrapped, dict) {
+            instance.attrs.borrow_mut().set_dict(dict);
+        }
+        wrapped
     }
 
     /// The metaclass and the real bases of a class statement.
@@ -292,10 +298,18 @@ impl Vm {
                     let key = self.intern_str(key);
                     dict.set_str(&key, value);
                 }
-                _ => self.dict_set(&dict, key, value)?,
+                _ => {
+                    let category = self.types.RuntimeWarning.clone();
+                    self.warn(&category, &format!("non-string key in the __dict__ of class {}", name.as_str()))?;
+                    self.dict_set(&dict, key, value)?;
+                }
             }
         }
         let qualname = dict.remove_str(&self.name(sym::__qualname__).clone());
+        if let Some(other) = qualname.as_ref().filter(|qualname| qualname.as_str().is_none()) {
+            let found = self.type_name(other);
+            return Err(self.type_error(format!("type __qualname__ must be a str, not {}", found.as_str())));
+        }
         let cell = dict.remove_str(&self.name(sym::__classcell__).clone());
         let class = Class::new(name.clone(), classes, ancestors, dict, layout);
         class.best_base.set(best);
@@ -575,6 +589,13 @@ impl Vm {
             Value::Class(cls) if cls.is_subclass(class) => cls.clone(),
             _ if own.is_subclass(class) => own,
             _ => {
+                let name = self.name(sym::__class__).clone();
+                if let Some(Value::Class(claimed)) = self.get_attr_opt(this, &name)? {
+                    if claimed.is_subclass(class) {
+                        let data = Super { class: class.clone(), this: this.clone(), this_class: claimed };
+                        return Ok(Instance::native(&self.types.super_.clone(), data));
+                    }
+                }
                 let what = match this {
                     Value::Class(cls) => format!("type {}", cls.name.borrow().as_str()),
                     _ => format!("instance of {}", own.name.borrow().as_str()),

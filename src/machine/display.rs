@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use crate::machine::attr::is_member;
 use crate::machine::{Vm, classes, generic, views};
 use crate::object::class::slot_name;
 use crate::object::coroutine::Kind;
@@ -181,8 +182,9 @@ fn descriptor_repr(vm: &mut Vm, descriptor: &Rc<Descriptor>, value: &Value) -> R
         Descriptor::ClassMethod(func) => format!("<classmethod({})>", vm.repr(&func.clone())?.as_str()),
         Descriptor::StaticMethod(func) => format!("<staticmethod({})>", vm.repr(&func.clone())?.as_str()),
         Descriptor::Slot { key, class } => format!("<member '{}' of '{}' objects>", slot_name(key), class_name(class)),
-        Descriptor::GetSet { name, class, .. } => {
-            format!("<attribute '{}' of '{}' objects>", name.as_str(), class_name(class))
+        Descriptor::GetSet { name, class, set, .. } => {
+            let kind = if is_member(*set) { "member" } else { "attribute" };
+            format!("<{kind} '{}' of '{}' objects>", name.as_str(), class_name(class))
         }
     })
 }

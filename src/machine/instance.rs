@@ -36,7 +36,14 @@ impl Vm {
             }
             other => match self.call_special(other, sym::__instancecheck__, std::slice::from_ref(value))? {
                 Some(answer) => self.truth(&answer),
-                None => Err(self.type_error("isinstance() arg 2 must be a type, a tuple of types, or a union")),
+                None => {
+                    self.check_bases(other, "isinstance() arg 2 must be a type, a tuple of types, or a union")?;
+                    let name = self.name(sym::__class__).clone();
+                    match self.get_attr_opt(value, &name)? {
+                        Some(claimed) => self.derives(&claimed, other),
+                        None => Ok(false),
+                    }
+                }
             },
         }
     }
@@ -78,7 +85,10 @@ impl Vm {
                 }
                 match sub {
                     Value::Class(sub) => Ok(sub.is_subclass(class)),
-                    _ => Err(self.type_error("issubclass() arg 1 must be a class")),
+                    _ => {
+                        self.check_bases(sub, "issubclass() arg 1 must be a class")?;
+                        self.derives(sub, &Value::Class(class.clone()))
+                    }
                 }
             }
             Value::Tuple(classes) => {
@@ -91,9 +101,40 @@ impl Vm {
             }
             other => match self.call_special(other, sym::__subclasscheck__, std::slice::from_ref(sub))? {
                 Some(answer) => self.truth(&answer),
-                None => Err(self.type_error("issubclass() arg 2 must be a class, a tuple of classes, or a union")),
+                None => {
+                    self.check_bases(sub, "issubclass() arg 1 must be a class")?;
+                    self.check_bases(other, "issubclass() arg 2 must be a class, a tuple of classes, or a union")?;
+                    self.derives(sub, other)
+                }
             },
         }
+    }
+
+    /// The `__bases__` of what may stand for a class; anything with a tuple of that name may.
+    fn bases_of(&mut self, class: &Value) -> Result<Option<Value>> {
+        let name = self.name(sym::__bases__).clone();
+        Ok(self.get_attr_opt(class, &name)?.filter(|bases| bases.as_tuple().is_some()))
+    }
+
+    fn check_bases(&mut self, class: &Value, message: &str) -> Result<()> {
+        match self.bases_of(class)? {
+            Some(_) => Ok(()),
+            None => Err(self.type_error(message)),
+        }
+    }
+
+    /// Whether `class` is `base`, or one of its `__bases__` derives from it.
+    fn derives(&mut self, class: &Value, base: &Value) -> Result<bool> {
+        if class.is(base) {
+            return Ok(true);
+        }
+        let Some(bases) = self.bases_of(class)? else { return Ok(false) };
+        for parent in bases.as_tuple().into_iter().flat_map(|bases| bases.iter()) {
+            if self.nested(|vm| vm.derives(parent, base))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     pub fn is_callable(&self, value: &Value) -> bool {

@@ -249,11 +249,16 @@ impl Vm {
         self.new_error(&class, Vec::new())
     }
 
+    #[inline(always)]
+    fn stack_is_low(&self) -> bool {
+        let here = 0u8;
+        (std::ptr::from_ref(&here) as usize) < self.stack_limit
+    }
+
     /// Whether one more frame may be entered: Python's limit, and the native stack's.
     #[inline]
     pub fn enter(&mut self) -> Result<()> {
-        let here = 0u8;
-        if self.depth >= self.recursion_limit || (std::ptr::from_ref(&here) as usize) < self.stack_limit {
+        if self.depth >= self.recursion_limit || self.stack_is_low() {
             return Err(self.recursion_error());
         }
         self.depth += 1;

@@ -4,7 +4,7 @@ use super::number::{self, Kind, Operators, receiver};
 use super::{new_class, special};
 use crate::builtins::add_methods;
 use crate::machine::Vm;
-use crate::object::native::{Row, getter, method, static_method};
+use crate::object::native::{Row, method, static_method};
 use crate::object::{Result, Value};
 use crate::symbol::sym;
 use crate::text::complex as complexes;
@@ -35,8 +35,8 @@ const METHODS: &[Row] = &[
     static_method("__new__(cls, real=<unrepresentable>, imag=<unrepresentable>)", new),
     method("conjugate()", |vm, args| parts(vm, &args[0], "conjugate").map(|(re, im)| Value::complex(re, -im))),
     method("__complex__()", |vm, args| parts(vm, &args[0], "__complex__").map(|(re, im)| Value::complex(re, im))),
-    getter("real", |vm, this| parts(vm, this, "real").map(|(re, _)| Value::Float(re))),
-    getter("imag", |vm, this| parts(vm, this, "imag").map(|(_, im)| Value::Float(im))),
+    special::member("real", |vm, this| parts(vm, this, "real").map(|(re, _)| Value::Float(re))),
+    special::member("imag", |vm, this| parts(vm, this, "imag").map(|(_, im)| Value::Float(im))),
     method("__format__(format_spec, /)", number::format),
     method("__getnewargs__()", new_args),
 ];

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::special::member;
 use super::{new_class, type_::unpack, wrong_receiver};
 use crate::builtins::add_methods;
 use crate::machine::Vm;
@@ -60,9 +61,9 @@ const PROPERTY: &[Row] = &[
     method("__set_name__(owner, name, /)", |vm, args| {
         change_part(vm, &args[0], |parts| &mut parts.name, args[2].clone())
     }),
-    getter("fget", |vm, this| part(vm, this, |parts| &parts.functions[0])),
-    getter("fset", |vm, this| part(vm, this, |parts| &parts.functions[1])),
-    getter("fdel", |vm, this| part(vm, this, |parts| &parts.functions[2])),
+    member("fget", |vm, this| part(vm, this, |parts| &parts.functions[0])),
+    member("fset", |vm, this| part(vm, this, |parts| &parts.functions[1])),
+    member("fdel", |vm, this| part(vm, this, |parts| &parts.functions[2])),
     attribute(
         "__doc__",
         |vm, this| part(vm, this, |parts| &parts.doc),
@@ -168,7 +169,7 @@ fn set(vm: &mut Vm, args: &[Value], new: Option<Value>) -> Result {
     let instance = &args[1];
     let name = match &*inner {
         Descriptor::Property(_) => Rc::default(),
-        _ => member(vm, &args[0])?.0,
+        _ => name_and_class(vm, &args[0])?.0,
     };
     let class = vm.class_of(instance);
     // Not through the object itself, whose class may be a property with a `__set__` of its own.
@@ -214,8 +215,8 @@ const STATIC_METHOD: &[Row] = &[
 const WRAPPER: &[Row] = &[
     method("__init__(function, /)", |_, _| Ok(Value::None)),
     method("__get__(instance, owner=None, /)", get),
-    getter("__func__", wrapped),
-    getter("__wrapped__", wrapped),
+    member("__func__", wrapped),
+    member("__wrapped__", wrapped),
     getter("__isabstractmethod__", |vm, this| {
         let function = wrapped(vm, this)?;
         is_abstract(vm, &function).map(Value::Bool)
@@ -249,17 +250,17 @@ const MEMBER: &[Row] = &[
     method("__get__(instance, owner=None, /)", get),
     method("__set__(instance, value, /)", |vm, args| set(vm, args, Some(args[2].clone()))),
     method("__delete__(instance, /)", |vm, args| set(vm, args, None)),
-    getter("__name__", |vm, this| Ok(Value::Str(member(vm, this)?.0))),
+    getter("__name__", |vm, this| Ok(Value::Str(name_and_class(vm, this)?.0))),
     getter("__qualname__", |vm, this| {
-        let (name, class) = member(vm, this)?;
+        let (name, class) = name_and_class(vm, this)?;
         let class = class.map_or(String::new(), |class| class.qualname.borrow().as_str().to_owned());
         Ok(Value::string(format!("{class}.{}", name.as_str())))
     }),
-    getter("__objclass__", |vm, this| Ok(member(vm, this)?.1.map_or(Value::None, Value::Class))),
+    member("__objclass__", |vm, this| Ok(name_and_class(vm, this)?.1.map_or(Value::None, Value::Class))),
     getter("__doc__", |_, _| Ok(Value::None)),
 ];
 
-fn member(vm: &mut Vm, value: &Value) -> Result<(Rc<Str>, Option<Rc<Class>>)> {
+fn name_and_class(vm: &mut Vm, value: &Value) -> Result<(Rc<Str>, Option<Rc<Class>>)> {
     match &**descriptor(vm, value, "member_descriptor", "__name__")? {
         Descriptor::Slot { key, class } => Ok((vm.intern(slot_name(key)), class.upgrade())),
         Descriptor::GetSet { name, class, .. } => Ok((name.clone(), class.upgrade())),
@@ -277,11 +278,11 @@ const SUPER: &[Row] = &[
             _ => Ok(args[0].clone()),
         }
     }),
-    getter("__thisclass__", |_, this| {
+    member("__thisclass__", |_, this| {
         Ok(this.data::<Super>().map_or(Value::None, |data| Value::Class(data.class.clone())))
     }),
-    getter("__self__", |_, this| Ok(Value::option(this.data::<Super>().and_then(|data| data.this.clone().bound())))),
-    getter("__self_class__", |_, this| {
+    member("__self__", |_, this| Ok(Value::option(this.data::<Super>().and_then(|data| data.this.clone().bound())))),
+    member("__self_class__", |_, this| {
         let data = this.data::<Super>().filter(|data| !data.this.is_unbound());
         Ok(data.map_or(Value::None, |data| Value::Class(data.this_class.clone())))
     }),

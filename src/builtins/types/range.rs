@@ -9,6 +9,7 @@ use num_traits::{One, Signed, Zero};
 use super::special;
 use crate::builtins::add_methods;
 use crate::machine::Vm;
+use crate::machine::attr::read_only;
 use crate::object::iter::{Iter, NativeIter};
 use crate::object::native::{Row, attribute, method, static_method};
 use crate::object::{Range, Result, Value};
@@ -22,9 +23,9 @@ pub fn install(vm: &mut Vm) {
 
 const METHODS: &[Row] = &[
     static_method("__new__(cls, start, stop=<unrepresentable>, step=<unrepresentable>, /)", new),
-    attribute("start", start, special::read_only),
-    attribute("stop", stop, special::read_only),
-    attribute("step", step, special::read_only),
+    attribute("start", start, read_only),
+    attribute("stop", stop, read_only),
+    attribute("step", step, read_only),
     method("count(value, /)", count),
     method("index(value, /)", index),
     method("__iter__()", iter),

@@ -8,6 +8,7 @@ use num_traits::{One, Signed, Zero};
 use super::special;
 use crate::builtins::add_methods;
 use crate::machine::Vm;
+use crate::machine::attr::read_only;
 use crate::object::native::{Row, attribute, method, static_method};
 use crate::object::{Result, Slice, Value};
 
@@ -20,9 +21,9 @@ pub fn install(vm: &mut Vm) {
 
 const METHODS: &[Row] = &[
     static_method("__new__(cls, start, stop=<unrepresentable>, step=<unrepresentable>, /)", new),
-    attribute("start", start, special::read_only),
-    attribute("stop", stop, special::read_only),
-    attribute("step", step, special::read_only),
+    attribute("start", start, read_only),
+    attribute("stop", stop, read_only),
+    attribute("step", step, read_only),
     method("indices(object, /)", indices),
     method("__repr__()", special::repr),
 ];

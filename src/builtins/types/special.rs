@@ -6,7 +6,9 @@
 use std::rc::Rc;
 
 use crate::machine::Vm;
-use crate::object::native::{Row, method};
+use crate::machine::attr::read_only;
+use crate::object::function::Getter;
+use crate::object::native::{Row, attribute, method};
 use crate::object::{Class, Error, Result, Value};
 use crate::symbol::sym;
 use crate::syntax::ast::{BinOp, CmpOp};
@@ -75,10 +77,9 @@ pub fn wrong_receiver(vm: &mut Vm, wanted: &str, value: &Value) -> Error {
     vm.type_error(format!("descriptor requires a '{wanted}' object but received a '{}'", name.as_str()))
 }
 
-/// Refuses to set an attribute.
-pub fn read_only(vm: &mut Vm, _: &Value, _: Value) -> Result<()> {
-    let class = vm.types.AttributeError.clone();
-    Err(vm.error(&class, "readonly attribute"))
+/// A part of a built-in object that can be read: `member_descriptor` is its class.
+pub const fn member(name: &'static str, get: Getter) -> Row {
+    attribute(name, get, read_only)
 }
 
 /// A start or stop of `index()` and the like; what does not fit a machine word is as far off as can be.

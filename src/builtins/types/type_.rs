@@ -394,8 +394,8 @@ fn get_abstract(vm: &mut Vm, class: &Value) -> Result {
     let class = this(vm, class, "__abstractmethods__")?;
     let name = vm.intern("__abstractmethods__");
     match class.dict.get_str(&name) {
-        Some(found) => Ok(found),
-        None => Err(vm.attribute_error(&Value::Class(class), &name)),
+        Some(found) if !Rc::ptr_eq(&class, &vm.types.type_) => Ok(found),
+        _ => Err(vm.attribute_error(&Value::Class(class), &name)),
     }
 }
 
@@ -403,10 +403,13 @@ fn set_abstract(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
     let class = this(vm, class, "__abstractmethods__")?;
     let name = vm.intern("__abstractmethods__");
     if new.is_unbound() {
-        class.dict.remove_str(&name);
+        let old = class.dict.remove_str(&name);
         class.changed();
-    } else {
-        class.set(&name, new);
+        return match old {
+            Some(_) => Ok(()),
+            None => Err(vm.attribute_error(&Value::Class(class), &name)),
+        };
     }
+    class.set(&name, new);
     Ok(())
 }

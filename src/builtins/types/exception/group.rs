@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::{class_arg, special, this};
 use crate::builtins::add_methods;
 use crate::machine::Vm;
+use crate::machine::attr::read_only;
 use crate::object::native::{Row, attribute, class_method, method, static_method};
 use crate::object::{Class, Error, Exception, Result, Value};
 use crate::symbol::sym;
@@ -17,8 +18,8 @@ pub(super) fn install(vm: &mut Vm) {
 
 const METHODS: &[Row] = &[
     static_method("__new__(cls, /, *args, **kwargs)", new),
-    attribute("message", message, special::read_only),
-    attribute("exceptions", exceptions, special::read_only),
+    attribute("message", message, read_only),
+    attribute("exceptions", exceptions, read_only),
     method("derive(excs, /)", derive),
     method("split(matcher_value, /)", split),
     method("subgroup(matcher_value, /)", subgroup),

@@ -5,10 +5,11 @@ mod code;
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use super::special::member;
 use super::{text_argument, type_::unpack, wrong_receiver};
 use crate::builtins::add_methods;
 use crate::machine::Vm;
-use crate::machine::attr::bound;
+use crate::machine::attr::{bound, read_only};
 use crate::object::class::Attrs;
 use crate::object::function::FunctionExtra;
 use crate::object::native::{NativeFunction, Row, RowKind, attribute, getter, method, static_method};
@@ -121,11 +122,6 @@ fn function<'a>(vm: &mut Vm, value: &'a Value, name: &str) -> Result<&'a Rc<Func
         Value::Function(function) => Ok(function),
         other => Err(wrong_receiver(vm, "function", name, other)),
     }
-}
-
-fn read_only(vm: &mut Vm, _: &Value, _: Value) -> Result<()> {
-    let class = vm.types.AttributeError.clone();
-    Err(vm.error(&class, "readonly attribute"))
 }
 
 fn new_text(vm: &mut Vm, new: &Value, name: &str) -> Result<Rc<Str>> {
@@ -296,8 +292,8 @@ const METHOD: &[Row] = &[
         let func = bound_method(vm, &args[0])?.func.clone();
         vm.get_attr(&func, &name)
     }),
-    getter("__self__", |vm, this| Ok(bound_method(vm, this)?.this.clone())),
-    getter("__func__", |vm, this| Ok(bound_method(vm, this)?.func.clone())),
+    member("__self__", |vm, this| Ok(bound_method(vm, this)?.this.clone())),
+    member("__func__", |vm, this| Ok(bound_method(vm, this)?.func.clone())),
     getter("__doc__", |vm, this| of_function(vm, this, sym::__doc__)),
     getter("__module__", |vm, this| of_function(vm, this, sym::__module__)),
 ];
@@ -381,12 +377,12 @@ const BUILTIN: &[Row] = &[
 ];
 
 const METHOD_WRAPPER: &[Row] = &[
-    getter("__self__", |vm, this| Ok(bound_method(vm, this)?.this.clone())),
-    getter("__objclass__", |vm, this| Ok(owner(&*native(vm, this)?).map_or(Value::None, Value::Class))),
+    member("__self__", |vm, this| Ok(bound_method(vm, this)?.this.clone())),
+    member("__objclass__", |vm, this| Ok(owner(&*native(vm, this)?).map_or(Value::None, Value::Class))),
 ];
 
 const METHOD_DESCRIPTOR: &[Row] = &[
-    getter("__objclass__", |vm, this| Ok(owner(&*native(vm, this)?).map_or(Value::None, Value::Class))),
+    member("__objclass__", |vm, this| Ok(owner(&*native(vm, this)?).map_or(Value::None, Value::Class))),
     method("__get__(instance, owner=None, /)", |vm, args| {
         let instance = args[1].given();
         let class = match (&args[2], instance) {
