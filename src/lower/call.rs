@@ -589,7 +589,8 @@ impl Lower<'_> {
                 return invoke(vm, frame, &callee, [], span);
             }
             let first = match frame.locals.first() {
-                Some(Value::Cell(cell)) if has_first => cell.get(),
+                // The argument may itself be a cell.
+                Some(Value::Cell(cell)) if has_first && frame.code.cells.contains(&0) => cell.get(),
                 Some(value) if has_first => value.clone(),
                 _ => Value::Unbound,
             };

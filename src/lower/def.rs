@@ -675,7 +675,27 @@ impl Vm {
                 return self.new_class(meta, name, &resolved, dict, &kwargs);
             }
         }
-        self.call_kw(&meta, &[Value::Str(name.clone()), bases_value, namespace], &kwargs)
+        let cell = self.name(sym::__classcell__).clone();
+        let cell = namespace.as_dict().and_then(|dict| dict.get_str(&cell));
+        let made = self.call_kw(&meta, &[Value::Str(name.clone()), bases_value, namespace], &kwargs)?;
+        let Some(Value::Cell(cell)) = cell.filter(|_| matches!(made, Value::Class(_))) else { return Ok(made) };
+        match cell.get() {
+            inside if inside.is(&made) => Ok(made),
+            Value::Unbound => {
+                let (name, made) = (self.repr(&Value::Str(name.clone()))?, self.repr(&made)?);
+                Err(self.runtime_error(format!(
+                    "__class__ not set defining {} as {}. Was __classcell__ propagated to type.__new__?",
+                    name.as_str(),
+                    made.as_str()
+                )))
+            }
+            other => {
+                let name = self.repr(&Value::Str(name.clone()))?;
+                let (other, made) = (self.repr(&other)?, self.repr(&made)?);
+                let message = format!("__class__ set to {} defining {} as {}", other.as_str(), name.as_str(), made.as_str());
+                Err(self.type_error(message))
+            }
+        }
     }
 }
 

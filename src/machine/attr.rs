@@ -208,17 +208,15 @@ impl Vm {
             Value::Module(_) => self.module_attr(value, name),
             _ => {
                 let class = self.class_of(value);
-                if Rc::ptr_eq(&class, &self.types.super_) {
-                    if let Some(data) = value.data::<Super>() {
-                        if let Some(found) = self.super_attr(data, name)? {
-                            return Ok(found);
-                        }
-                        let message = format!("'super' object has no attribute '{}'", name.as_str());
-                        return match self.object_attr(value, &class, name)? {
-                            Some(found) => Ok(found),
-                            None => Err(self.attribute_error_with(message, value, name)),
-                        };
+                if let Some(data) = value.data::<Super>() {
+                    if let Some(found) = self.super_attr(data, name)? {
+                        return Ok(found);
                     }
+                    let message = format!("'super' object has no attribute '{}'", name.as_str());
+                    return match self.object_attr(value, &class, name)? {
+                        Some(found) => Ok(found),
+                        None => Err(self.attribute_error_with(message, value, name)),
+                    };
                 }
                 if !class.builtin {
                     let getattribute = self.name(sym::__getattribute__).clone();
@@ -282,11 +280,7 @@ impl Vm {
         let found = class.lookup(name);
         if let Some(attr) = &found {
             if self.is_data_descriptor(attr) {
-                // One that can only be set is read like any other attribute.
-                let readable = !matches!(attr, Value::Instance(_))
-                    || self.has_special(attr, sym::__get__)
-                    || matches!(attr.unwrapped(), Value::Descriptor(_));
-                if readable {
+                if self.is_readable(attr) {
                     return self.bind(attr, Some(value), class).map(Some);
                 }
             }
@@ -300,13 +294,21 @@ impl Vm {
         }
     }
 
+    /// Whether a data descriptor has something to say when it is read; one that can only be set is read like any
+    /// other attribute.
+    fn is_readable(&self, attr: &Value) -> bool {
+        !matches!(attr, Value::Instance(_))
+            || self.has_special(attr, sym::__get__)
+            || matches!(attr.unwrapped(), Value::Descriptor(_))
+    }
+
     /// `type.__getattribute__`.
     pub fn class_attr(&mut self, class: &Rc<Class>, name: &Rc<Str>) -> Result<Value> {
         let value = Value::Class(class.clone());
         let meta = self.class_of(&value);
         let on_meta = meta.lookup(name);
         if let Some(attr) = &on_meta {
-            if self.is_data_descriptor(attr) {
+            if self.is_data_descriptor(attr) && self.is_readable(attr) {
                 return self.bind(attr, Some(&value), &meta);
             }
         }
@@ -454,8 +456,14 @@ impl Vm {
                 match own_attr(this, key) {
                     Some(value) => Ok(value),
                     None => {
+                        let class = self.class_of(this);
+                        let mut shown = class.qualname.borrow().as_str().to_owned();
+                        if let Some(module) = self.class_module(&class).filter(|m| m.as_str() != "__main__") {
+                            shown = format!("{}.{shown}", module.as_str());
+                        }
                         let name = self.intern(slot_name(key));
-                        Err(self.attribute_error(this, &name))
+                        let message = format!("'{shown}' object has no attribute '{}'", name.as_str());
+                        Err(self.attribute_error_with(message, this, &name))
                     }
                 }
             }
@@ -813,7 +821,7 @@ impl Vm {
         shape: u32,
     ) -> Result<Method> {
         let class = self.class_of(value);
-        if self.plain_getattribute(&class) && !Rc::ptr_eq(&class, &self.types.super_) {
+        if self.plain_getattribute(&class) && value.data::<Super>().is_none() {
             let found = class.lookup(name);
             let is_method = match &found {
                 Some(Value::Function(_)) => true,

@@ -320,8 +320,14 @@ impl Vm {
             let _ = class.metaclass.set(meta.clone());
         }
         let value = Value::Class(class.clone());
-        if let Some(Value::Cell(cell)) = cell {
-            cell.set(value.clone());
+        match cell {
+            Some(Value::Cell(cell)) => drop(cell.set(value.clone())),
+            Some(other) => {
+                let found = self.class_of(&other);
+                let found = self.class_repr(&found);
+                return Err(self.type_error(format!("__classcell__ must be a nonlocal cell, not {found}")));
+            }
+            None => {}
         }
         self.prepare_namespace(&class)?;
         self.call_mro(&class)?;
@@ -584,32 +590,34 @@ impl Vm {
 
     /// `super(class, this)`.
     pub fn make_super(&mut self, class: &Rc<Class>, this: &Value) -> Result<Value> {
+        let kind = self.types.super_.clone();
+        self.make_super_of(&kind, class, this)
+    }
+
+    /// [`Vm::make_super`] for a subclass of `super`.
+    pub fn make_super_of(&mut self, kind: &Rc<Class>, class: &Rc<Class>, this: &Value) -> Result<Value> {
         let own = self.class_of(this);
+        let name = self.name(sym::__class__).clone();
         let this_class = match this {
             Value::Class(cls) if cls.is_subclass(class) => cls.clone(),
             _ if own.is_subclass(class) => own,
-            _ => {
-                let name = self.name(sym::__class__).clone();
-                if let Some(Value::Class(claimed)) = self.get_attr_opt(this, &name)? {
-                    if claimed.is_subclass(class) {
-                        let data = Super { class: class.clone(), this: this.clone(), this_class: claimed };
-                        return Ok(Instance::native(&self.types.super_.clone(), data));
-                    }
+            _ => match self.get_attr_opt(this, &name)? {
+                Some(Value::Class(claimed)) if claimed.is_subclass(class) => claimed,
+                _ => {
+                    let what = match this {
+                        Value::Class(cls) => format!("type {}", cls.name.borrow().as_str()),
+                        _ => format!("instance of {}", own.name.borrow().as_str()),
+                    };
+                    let class = class.name.borrow().clone();
+                    return Err(self.type_error(format!(
+                        "super(type, obj): obj ({what}) is not an instance or subtype of type ({}).",
+                        class.as_str()
+                    )));
                 }
-                let what = match this {
-                    Value::Class(cls) => format!("type {}", cls.name.borrow().as_str()),
-                    _ => format!("instance of {}", own.name.borrow().as_str()),
-                };
-                let class = class.name.borrow().clone();
-                return Err(self.type_error(format!(
-                    "super(type, obj): obj ({what}) is not an instance or subtype of type ({}).",
-                    class.as_str()
-                )));
-            }
+            },
         };
         let data = Super { class: class.clone(), this: this.clone(), this_class };
-        let class = self.types.super_.clone();
-        Ok(Instance::native(&class, data))
+        Ok(Instance::native(kind, data))
     }
 
     /// An attribute of a `super` object, or `None` if only `super` itself could have it.
@@ -676,9 +684,11 @@ fn get_dict(vm: &mut Vm, this: &Value) -> Result<Value> {
 }
 
 fn set_dict(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
-    if new.is_unbound() {
-        return Err(vm.type_error("cannot delete __dict__"));
-    }
+    let new = match new {
+        Value::Unbound if matches!(this, Value::Instance(_)) => Value::dict(Dict::new()),
+        Value::Unbound => return Err(vm.type_error("cannot delete __dict__")),
+        new => new,
+    };
     let Some(dict) = new.as_dict() else {
         let found = vm.type_name(&new);
         return Err(vm.type_error(format!("__dict__ must be set to a dictionary, not a '{}'", found.as_str())));

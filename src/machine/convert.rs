@@ -32,14 +32,35 @@ impl Vm {
             return Ok(None);
         }
         let Some(result) = self.call_special(value, sym::__index__, &[])? else { return Ok(None) };
-        match result.unwrapped() {
-            Value::Bool(b) => Ok(Some(Value::Int(i64::from(*b)))),
-            n @ (Value::Int(_) | Value::BigInt(_)) => Ok(Some(n.clone())),
-            _ => {
-                let name = self.type_name(&result);
-                Err(self.type_error(format!("__index__ returned non-int (type {})", name.as_str())))
-            }
+        self.exact_int(&result, "__index__").map(Some)
+    }
+
+    /// What a method that has to return an `int` returned, as one; a subclass is warned of.
+    fn exact_int(&mut self, result: &Value, method: &str) -> Result {
+        if matches!(result, Value::Int(_) | Value::BigInt(_)) {
+            return Ok(result.clone());
         }
+        if !result.is_int() {
+            let name = self.type_name(result);
+            return Err(self.type_error(format!("{method} returned non-int (type {})", name.as_str())));
+        }
+        self.warn_of_subclass(result, method, "int")?;
+        Ok(match result.unwrapped() {
+            Value::Bool(b) => Value::Int(i64::from(*b)),
+            n => n.clone(),
+        })
+    }
+
+    /// Warns that a method returned an instance of a subclass of what it should.
+    fn warn_of_subclass(&mut self, result: &Value, method: &str, wanted: &str) -> Result<()> {
+        let name = self.type_name(result);
+        let message = format!(
+            "{method} returned non-{wanted} (type {}).  The ability to return an instance of a strict subclass of \
+             {wanted} is deprecated, and may be removed in a future version of Python.",
+            name.as_str()
+        );
+        let class = self.types.DeprecationWarning.clone();
+        self.warn(&class, &message)
     }
 
     /// An index or count that has to fit a machine word.
@@ -68,6 +89,10 @@ impl Vm {
         }
         if let Some(result) = self.call_script(value, sym::__float__, &[])? {
             if let Value::Float(x) = result.unwrapped() {
+                if matches!(result, Value::Instance(_)) {
+                    let method = format!("{}.__float__", self.type_name(value).as_str());
+                    self.warn_of_subclass(&result, &method, "float")?;
+                }
                 return Ok(*x);
             }
             let (name, other) = (self.type_name(value), self.type_name(&result));
@@ -89,25 +114,32 @@ impl Vm {
 
     /// A number as an `int`, towards zero: `int(value)` of everything but text. `None` if it is no number.
     pub fn to_int(&mut self, value: &Value) -> Result<Option<Value>> {
-        for name in [sym::__int__, sym::__index__, sym::__trunc__] {
-            if let Some(result) = self.call_script(value, name, &[])? {
-                return match result.unwrapped() {
-                    Value::Bool(b) => Ok(Some(Value::Int(i64::from(*b)))),
-                    n @ (Value::Int(_) | Value::BigInt(_)) => Ok(Some(n.clone())),
-                    _ => {
-                        let (method, name) = (self.name(name).clone(), self.type_name(&result));
-                        let message = format!("{} returned non-int (type {})", method.as_str(), name.as_str());
-                        Err(self.type_error(message))
-                    }
-                };
-            }
+        if let Some(result) = self.call_script(value, sym::__int__, &[])? {
+            return self.exact_int(&result, "__int__").map(Some);
         }
         match value.unwrapped() {
             Value::Float(x) => match floats::to_int(*x) {
                 Ok(n) => Ok(Some(n.into())),
                 Err(fault) => Err(self.from_fault(fault)),
             },
-            _ => self.index_opt(value),
+            _ => match self.index_opt(value)? {
+                None => self.truncated(value),
+                index => Ok(index),
+            },
+        }
+    }
+
+    /// `int(value)` of what has nothing but `__trunc__` for it.
+    fn truncated(&mut self, value: &Value) -> Result<Option<Value>> {
+        let Some(result) = self.call_script(value, sym::__trunc__, &[])? else { return Ok(None) };
+        let class = self.types.DeprecationWarning.clone();
+        self.warn(&class, "The delegation of int() to __trunc__ is deprecated.")?;
+        match self.index_opt(&result)? {
+            None => {
+                let name = self.type_name(&result);
+                Err(self.type_error(format!("__trunc__ returned non-Integral (type {})", name.as_str())))
+            }
+            index => Ok(index),
         }
     }
 }

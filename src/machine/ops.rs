@@ -306,6 +306,9 @@ impl Vm {
             // One that stands under another's name is called as it is: `__str__ = int.__repr__`.
             Some(Value::Native(native)) if native.name.as_str() == self.name(name).as_str() => {
                 let owner = native.owner.borrow().as_ref().and_then(std::rc::Weak::upgrade);
+                if owner.as_ref().is_some_and(|owner| !self.is_instance_of(value, owner)) {
+                    return Special::Method(Value::Native(native));
+                }
                 let of_object = owner.as_ref().is_some_and(|owner| Rc::ptr_eq(owner, &self.types.object));
                 // A built-in type answers by itself what its table does not spell out.
                 let inside = matches!(value, Value::Instance(_)) && builtin_inside && name != sym::__hash__;

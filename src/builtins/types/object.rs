@@ -262,10 +262,24 @@ fn set_class(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
     Ok(())
 }
 
-/// Whether instances of one class can become instances of another.
-pub fn same_layout(a: &Class, b: &Class) -> bool {
-    a.layout == b.layout
-        && a.has_dict.get() == b.has_dict.get()
-        && a.has_weakref.get() == b.has_weakref.get()
-        && a.slot_keys() == b.slot_keys()
+/// Whether instances of one class can become instances of another: both come from one class by nothing that adds to
+/// them, or by one step that adds the same.
+pub fn same_layout(a: &Rc<Class>, b: &Rc<Class>) -> bool {
+    let parts = |class: &Class| (class.layout, class.has_dict.get(), class.has_weakref.get());
+    let strip = |class: &Rc<Class>| {
+        let mut class = class.clone();
+        while let Some(base) = class.base() {
+            if class.slots.get().is_some() || parts(&class) != parts(&base) {
+                break;
+            }
+            class = base;
+        }
+        class
+    };
+    let (a, b) = (strip(a), strip(b));
+    let same_base = || match (a.base(), b.base()) {
+        (Some(x), Some(y)) => Rc::ptr_eq(&x, &y),
+        _ => false,
+    };
+    Rc::ptr_eq(&a, &b) || same_base() && parts(&a) == parts(&b) && a.slots.get() == b.slots.get()
 }

@@ -274,7 +274,13 @@ const SUPER: &[Row] = &[
     method("__get__(instance, owner=None, /)", |vm, args| {
         let Some(data) = args[0].data::<Super>() else { return Ok(args[0].clone()) };
         match (&data.this, args[1].given()) {
-            (Value::Unbound, Some(instance)) => vm.make_super(&data.class.clone(), instance),
+            (Value::Unbound, Some(instance)) => {
+                let kind = vm.class_of(&args[0]);
+                if kind.builtin {
+                    return vm.make_super(&data.class.clone(), instance);
+                }
+                vm.call(&Value::Class(kind), &[Value::Class(data.class.clone()), instance.clone()])
+            }
             _ => Ok(args[0].clone()),
         }
     }),
@@ -289,6 +295,8 @@ const SUPER: &[Row] = &[
 ];
 
 fn new_super(vm: &mut Vm, args: &[Value]) -> Result {
+    let base = vm.types.super_.clone();
+    let kind = new_class(vm, &args[0], &base)?;
     if args[1].is_unbound() {
         return Err(vm.runtime_error("super(): no arguments"));
     }
@@ -297,10 +305,10 @@ fn new_super(vm: &mut Vm, args: &[Value]) -> Result {
         return Err(vm.type_error(format!("super() argument 1 must be a type, not {}", name.as_str())));
     };
     match args[2].given() {
-        Some(this) => vm.make_super(&class.clone(), this),
+        Some(this) => vm.make_super_of(&kind, class, this),
         None => {
             let data = Super { class: class.clone(), this: Value::Unbound, this_class: class.clone() };
-            Ok(Instance::native(&vm.types.super_.clone(), data))
+            Ok(Instance::native(&kind, data))
         }
     }
 }
