@@ -124,6 +124,9 @@ impl Vm {
             native.arity.set((signature.required as u16, signature.params.len() as u16));
             const FEW: usize = 6;
             let count = signature.params.len();
+            if args.len() == count {
+                return (native.call)(self, args);
+            }
             if count <= FEW && (signature.required..=count).contains(&args.len()) {
                 // Defaults fill up the rest, without an allocation.
                 let mut bound = [const { Value::Unbound }; FEW];
