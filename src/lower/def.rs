@@ -503,11 +503,11 @@ impl Lower<'_> {
                 lower.set_namespace("__qualname__", Value::Str(shown), span);
                 let line = lower.source.line(span.start);
                 lower.set_namespace("__firstlineno__", Value::Int(i64::from(line)), span);
+                lower.annotations_of(&body, span);
                 if let Some(doc) = doc {
                     lower.set_namespace("__doc__", Value::str(&doc), span);
                 }
                 lower.static_attributes.push(Vec::new());
-                lower.annotations_of(&body, span);
                 lower.body(body);
                 let assigned = lower.static_attributes.pop().unwrap_or_default();
                 let assigned = Value::tuple(assigned.into_iter().map(Value::Str).collect::<Vec<_>>());
