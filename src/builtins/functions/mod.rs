@@ -92,6 +92,13 @@ const FUNCTIONS: &[Row] = &[
     native("callable(obj, /)", |vm, args| Ok(Value::Bool(vm.is_callable(&args[0])))),
     native("exit(code=None)", exit),
     native("quit(code=None)", exit),
+    native("help(*request)", |vm, args| {
+        let library = vm.import_module("_sitebuiltins")?;
+        let name = vm.intern("show");
+        let show = vm.get_attr(&library, &name)?;
+        let request = vm.collect(&args[0])?;
+        vm.call(&show, &request)
+    }),
     native("format(value, format_spec='', /)", format),
     native("hash(obj, /)", |vm, args| vm.hash(&args[0]).map(Value::Int)),
     native("id(obj, /)", |_, args| Ok(Value::Int(args[0].id()))),

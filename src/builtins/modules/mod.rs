@@ -74,6 +74,7 @@ macro_rules! page {
 
 /// Every module that `import` finds without a file.
 const MODULES: &[Spec] = &[
+    rust("_sitebuiltins", &[]).and(&[page!("help")]),
     rust("abc", &[]).and(&[page!("abc")]),
     rust("bisect", &[]).with(bisect::setup),
     rust("collections", collections::FUNCTIONS).with(collections::setup).and(&[
