@@ -68,19 +68,19 @@ impl Vm {
             }
             Value::Class(class) if class.is_subclass(&self.types.BaseException) => {
                 let made = match value {
-                    Value::Unbound | Value::None => self.call(kind, &[])?,
-                    Value::Exception(e) if e.is(class) => value.clone(),
-                    Value::Tuple(args) => self.call(kind, args)?,
-                    other => self.call(kind, std::slice::from_ref(other))?,
+                    Value::Unbound | Value::None => self.call(kind, &[]),
+                    Value::Exception(e) if e.is(class) => Ok(value.clone()),
+                    Value::Tuple(args) => self.call(kind, args),
+                    other => self.call(kind, std::slice::from_ref(other)),
                 };
+                // What fails in making the exception is thrown instead of it.
                 match made {
-                    Value::Exception(exception) => Error(exception),
-                    other => {
-                        let name = self.type_name(&other);
-                        return Err(self.type_error(format!(
-                            "calling {} should have returned an instance of BaseException, not {}",
-                            class.name.borrow().as_str(),
-                            name.as_str()
+                    Ok(Value::Exception(exception)) => Error(exception),
+                    Err(error) => error,
+                    Ok(other) => {
+                        let (shown, found) = (self.class_repr(class), self.type_name(&other));
+                        return Ok(self.type_error(format!(
+                            "calling {shown} should have returned an instance of BaseException, not {found}"
                         )));
                     }
                 }
