@@ -772,3 +772,39 @@ fn a_script_is_stopped_at_its_limits() {
         assert_eq!(run(&[&wrong[..], &["-c", "1"]].concat()).status, Some(2));
     }
 }
+
+#[test]
+fn a_session_reads_a_pipe_and_prints_its_prompts() {
+    let input = "def f():\n    return 6\n\nf() * 7\n:virtual on\nawait asyncio.sleep(1000, 'no time')\n:virtual off\n1 / 0\n\
+                 import sys\ninput('? ')\ntyped\nsys.exit(4)\nnever\n";
+    let session = run_with_input(&["--error-format", "python", "-i"], input);
+    assert_eq!(session.out, ">>> ... ... >>> 42\n>>> >>> 'no time'\n>>> >>> >>> >>> ? 'typed'\n>>> ");
+    assert!(session.err.ends_with("    1 / 0\n    ~~^~~\nZeroDivisionError: division by zero\n"), "{}", session.err);
+    assert_eq!(session.status, Some(4));
+}
+
+#[test]
+fn a_session_goes_on_from_a_script() {
+    let folder = folder("session");
+    let script = folder.join("script.aio");
+    fs::write(&script, "x = 5\nprint('in the script')\nraise SystemExit(3)\n").expect("a script");
+    let session = run_with_input(&["-i", &script.display().to_string()], "x\n");
+    assert_eq!(session.out, "in the script\n>>> 5\n>>> \n");
+    assert!(session.err.contains("SystemExit: 3"), "{}", session.err);
+    assert_eq!(session.status, Some(0));
+}
+
+#[test]
+fn tasks_go_on_while_a_pipe_is_silent() {
+    let mut child = aio().arg("-i").stdin(Stdio::piped()).spawn().expect("the binary runs");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
+    let script = "async def tick():\n    await asyncio.sleep(0.05)\n    print('tick')\n\nt = asyncio.create_task(tick())\n";
+    stdin.write_all(script.as_bytes()).expect("the session reads");
+    let mut line = String::new();
+    while !line.ends_with("tick\n") {
+        assert!(out.read_line(&mut line).expect("output") > 0, "{line}");
+    }
+    drop(stdin);
+    assert_eq!(wait(&mut child).code(), Some(0));
+}

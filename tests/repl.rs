@@ -10,6 +10,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Instant;
 
 use aio::Host;
 use aio::report::{ErrorFormat, Style};
@@ -30,6 +31,7 @@ fn main() -> io::Result<()> {
         }
     }
     tests.push(Trial::test("readme", readme));
+    tests.push(Trial::test("ten_thousand_inputs", ten_thousand_inputs));
     libtest_mimic::run(&arguments, tests).exit();
 }
 
@@ -49,6 +51,44 @@ fn check(path: &Path, folder: &Path) -> Result<(), Failed> {
     }
     let diff = TextDiff::from_lines(&expected, &shown);
     Err(format!("expected (-), shown (+)\n{}", diff.unified_diff().context_radius(3)).into())
+}
+
+/// A long session gets neither slower nor larger: the last inputs take as long as the first, and what an input defined
+/// goes when its name is bound anew.
+fn ten_thousand_inputs() -> Result<(), Failed> {
+    let mut session = Session::new(Host::closed(), Box::new(|_, _| Ok(())));
+    let mut feed = |from: usize, to: usize| {
+        let started = Instant::now();
+        for n in from..to {
+            let input = match n % 4 {
+                0 => format!("def f(x):\n    return [x + {n} for _ in range(3)]\n"),
+                1 => format!("await asyncio.sleep(0, f({n}))"),
+                2 => format!("t = asyncio.create_task(asyncio.sleep(0, lambda: {n}))"),
+                _ => format!("class C: x = {n}\n"),
+            };
+            if session.feed(&input) != Reply::Done || session.settle() != Reply::Done {
+                return Err(format!("input {n} is not complete"));
+            }
+        }
+        Ok((started.elapsed(), memory()))
+    };
+    feed(0, 2_000)?;
+    let (first, before) = feed(2_000, 4_000)?;
+    feed(4_000, 8_000)?;
+    let (last, after) = feed(8_000, 10_000)?;
+    if last > first * 5 {
+        return Err(format!("2,000 inputs took {first:?}, later {last:?}").into());
+    }
+    match (before, after) {
+        (Some(before), Some(after)) if after > before + 8_000 => Err(format!("grew from {before} to {after} KB").into()),
+        _ => Ok(()),
+    }
+}
+
+/// The memory that this process uses, in KB, where the system says so.
+fn memory() -> Option<usize> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.split_whitespace().next()?.parse().ok()
 }
 
 /// The session in the README, on a clock that takes no time.

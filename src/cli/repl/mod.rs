@@ -11,7 +11,7 @@ mod paint;
 mod screen;
 
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ pub(super) fn run(options: &Options, stack: usize) -> u8 {
     let mut host = super::host(options, options.style());
     if let Some(input) = &before {
         host.argv.clone_from(&input.argv);
-        host.script = std::path::absolute(&input.name).ok().filter(|_| !input.name.starts_with('<'));
+        host.script = Some(PathBuf::from(&input.name)).filter(|_| !input.name.starts_with('<'));
     }
     host.module_path = vec![before.as_ref().map(|input| input.folder.clone()).unwrap_or_default()];
     let mut surface = if terminal {
