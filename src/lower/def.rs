@@ -692,7 +692,8 @@ impl Vm {
             other => {
                 let name = self.repr(&Value::Str(name.clone()))?;
                 let (other, made) = (self.repr(&other)?, self.repr(&made)?);
-                let message = format!("__class__ set to {} defining {} as {}", other.as_str(), name.as_str(), made.as_str());
+                let message =
+                    format!("__class__ set to {} defining {} as {}", other.as_str(), name.as_str(), made.as_str());
                 Err(self.type_error(message))
             }
         }

@@ -117,6 +117,14 @@ impl Match {
     }
 
     fn text(&self, group: usize, default: &Value) -> Value {
+        // An array may have changed since.
+        if let (Value::ByteArray(array), (start, end)) = (&self.string, self.span(group)) {
+            let bytes = array.bytes.borrow();
+            return match end {
+                usize::MAX => default.clone(),
+                _ => Value::bytes(&bytes[start.min(bytes.len())..end.clamp(start.min(bytes.len()), bytes.len())]),
+            };
+        }
         self.subject.group(&self.found.marks, group, default)
     }
 
