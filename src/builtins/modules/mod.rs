@@ -90,6 +90,7 @@ const MODULES: &[Spec] = &[
     rust("copy", &[]).and(&[page!("copy")]),
     rust("copyreg", &[]).and(&[page!("copyreg")]),
     rust("dataclasses", &[]).and(&[page!("dataclasses")]),
+    rust("datetime", time::DATETIME_FUNCTIONS).and(&[page!("datetime")]),
     rust("enum", &[]).and(&[page!("enum")]),
     rust("functools", functools::FUNCTIONS).with(functools::setup).and(&[page!(
         "functools",

@@ -410,6 +410,17 @@ pub(super) fn parse(vm: &mut Vm, data: &Value, format: &Value) -> Result<parse::
     Ok(parsed)
 }
 
+/// What `datetime` needs: the fields with microseconds, the offset from UTC in microseconds or `None`, and the zone.
+pub(super) const DATETIME_FUNCTIONS: &[Row] = &[native("_parse(text, format, /)", |vm, args| {
+    let parsed = parse(vm, &args[0], &args[1])?;
+    let t = &parsed.fields;
+    let mut fields: Vec<Value> =
+        [t.year, t.month, t.day, t.hour, t.minute, t.second, parsed.micros].map(Value::Int).into();
+    fields.push(t.offset.map_or(Value::None, |offset| Value::Int(offset * 1_000_000 + parsed.offset_micros)));
+    fields.push(t.zone.as_deref().map_or(Value::None, Value::str));
+    Ok(Value::tuple(fields))
+})];
+
 fn strptime(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let parsed = parse(vm, &args[0], &args[1])?;
     let t = &parsed.fields;

@@ -8,6 +8,9 @@ pub(crate) struct Parsed {
     pub fields: Fields,
     /// A day of a month was given but no year: Python warns that this is ambiguous.
     pub dayless_year: bool,
+    /// `%f`, and what `%z` has below a second.
+    pub micros: i64,
+    pub offset_micros: i64,
 }
 
 enum Piece {
@@ -282,7 +285,7 @@ fn assemble(groups: &[(char, String)]) -> Result<Parsed, String> {
     if leap_fix {
         year = 1900;
     }
-    let (offset, _) = match text('z') {
+    let (offset, offset_micros) = match text('z') {
         None => (None, 0),
         Some("Z" | "z") => (Some(0), 0),
         Some(z) => parse_offset(z)?,
@@ -302,7 +305,8 @@ fn assemble(groups: &[(char, String)]) -> Result<Parsed, String> {
         offset,
         zone,
     };
-    Ok(Parsed { fields, dayless_year })
+    let micros = text('f').map_or(0, |f| format!("{f:0<6}").parse().unwrap_or(0));
+    Ok(Parsed { fields, dayless_year, micros, offset_micros })
 }
 
 fn check_iso(
