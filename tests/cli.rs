@@ -799,7 +799,8 @@ fn tasks_go_on_while_a_pipe_is_silent() {
     let mut child = aio().arg("-i").stdin(Stdio::piped()).spawn().expect("the binary runs");
     let mut stdin = child.stdin.take().expect("a pipe");
     let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
-    let script = "async def tick():\n    await asyncio.sleep(0.05)\n    print('tick')\n\nt = asyncio.create_task(tick())\n";
+    let script =
+        "async def tick():\n    await asyncio.sleep(0.05)\n    print('tick')\n\nt = asyncio.create_task(tick())\n";
     stdin.write_all(script.as_bytes()).expect("the session reads");
     let mut line = String::new();
     while !line.ends_with("tick\n") {

@@ -80,7 +80,9 @@ fn ten_thousand_inputs() -> Result<(), Failed> {
         return Err(format!("2,000 inputs took {first:?}, later {last:?}").into());
     }
     match (before, after) {
-        (Some(before), Some(after)) if after > before + 8_000 => Err(format!("grew from {before} to {after} KB").into()),
+        (Some(before), Some(after)) if after > before + 8_000 => {
+            Err(format!("grew from {before} to {after} KB").into())
+        }
         _ => Ok(()),
     }
 }

@@ -7,7 +7,6 @@ use std::rc::Rc;
 use crate::builtins::add_methods;
 use crate::machine::Vm;
 use crate::object::class::{Class, Instance, Layout, Payload};
-use crate::object::frame::FrameView;
 use crate::object::native::{Row, getter, method, native};
 use crate::object::{Dict, Error, Result, Str, Value};
 use crate::symbol::sym;
@@ -184,23 +183,6 @@ fn modules_in(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let found = (vm.host.list_modules)(&path(&args[0])).map_err(|error| vm.os_error(&error))?;
     let pair = |(name, package)| Value::tuple(vec![Value::string(name), Value::Bool(package)]);
     Ok(Value::list(found.into_iter().map(pair).collect()))
-}
-
-/// The frames of the program that are running, outermost first: pictures without the variables, which are in use.
-pub fn frames(vm: &mut Vm) -> Vec<Rc<FrameView>> {
-    let sites: Vec<_> = vm.calls.iter().map(|site| (site.code, site.span)).collect();
-    let mut frames: Vec<Rc<FrameView>> = Vec::new();
-    for (id, span) in sites {
-        let Some(code) = vm.code_by_id(id).filter(|code| !code.source.library) else { continue };
-        let globals = match module_of(vm, &code.source.name) {
-            Some((_, Value::Module(module))) => module.dict.clone(),
-            _ => Rc::new(Dict::new()),
-        };
-        let back = frames.last().cloned();
-        let (locals, slots) = (Value::Unbound.into(), Default::default());
-        frames.push(Rc::new(FrameView { code, globals, locals, slots, span, back }));
-    }
-    frames
 }
 
 /// The module that was read from a file.

@@ -36,14 +36,6 @@ pub(super) const FUNCTIONS: &[Row] = &[
             other => Ok(other),
         }
     }),
-    native("_getframe(depth=0, /)", |vm, args| {
-        let depth = vm.to_i64(&args[0])?.max(0) as usize;
-        match super::support::frames(vm).into_iter().rev().nth(depth) {
-            Some(frame) => Ok(Value::Frame(frame)),
-            None => Err(vm.value_error("call stack is not deep enough")),
-        }
-    }),
-    native("_getframemodulename(depth=0)", |vm, _| Ok(super::support::caller_module(vm))),
     native("getrecursionlimit()", |vm, _| Ok(Value::Int(vm.recursion_limit.into()))),
     native("setrecursionlimit(limit, /)", |vm, args| {
         let limit = vm.to_i64(&args[0])?;
