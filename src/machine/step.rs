@@ -27,17 +27,29 @@ impl Vm {
 
     /// Resumes a suspended frame.
     pub fn execute_from(&mut self, frame: &mut Frame, input: Resume) -> Result<Value> {
-        let input = match input {
-            // Thrown in, it is raised here like any other.
-            Resume::Throw(error) => Resume::Throw(self.raised_here(error)),
-            other => other,
-        };
-        match self.accept(frame, input) {
-            Ok(None) => {}
-            Ok(Some(value)) => return Ok(value),
-            Err(error) => self.unwind(frame, error)?,
+        if let Resume::Throw(error) = &input {
+            // Raised here like any other, but what whoever throws it is handling is no context of it.
+            if let Some(handled) = &frame.handled {
+                error.0.set_context(handled);
+            }
+            let handling = std::mem::replace(&mut self.handling, frame.handled.clone());
+            let raised = self.take_in(frame, input);
+            self.handling = handling;
+            if let Some(value) = raised? {
+                return Ok(value);
+            }
+        } else if let Some(value) = self.take_in(frame, input)? {
+            return Ok(value);
         }
         self.execute(frame)
+    }
+
+    /// What is sent or thrown arrives at the step that waits for it.
+    fn take_in(&mut self, frame: &mut Frame, input: Resume) -> Result<Option<Value>> {
+        match self.accept(frame, input) {
+            Err(error) => self.unwind(frame, error).map(|()| None),
+            done => done,
+        }
     }
 
     fn run_steps<'a>(&mut self, frame: &mut Frame<'a>) -> Result<Value> {
