@@ -42,6 +42,9 @@ impl Vm {
                 };
             }
         }
+        if !root.in_chain.get() && root.chain.borrow().is_empty() && self.depth + 1 < self.recursion_limit {
+            return self.resume_alone(root, input);
+        }
         let mut chain = root.chain.take();
         if root.in_chain.get() || (!chain.is_empty() && root.chain_epoch.get() != self.chain_epoch) {
             if root.in_chain.get() {
@@ -55,14 +58,34 @@ impl Vm {
         }
         self.enter()?;
         self.depth += chain.len() as u32;
-        let result = self.drive(root, &mut chain, input);
+        let result = self.drive(root, &mut chain, Next::Resume(input));
+        self.keep_chain(root, chain);
+        result
+    }
+
+    /// [`Vm::resume`] of a coroutine with nothing below it, which is how most generators live and die: no list is kept
+    /// for it until it delegates.
+    #[inline]
+    fn resume_alone(&mut self, root: &Rc<Coroutine>, input: Resume) -> Result<Outcome> {
+        self.enter()?;
+        let result = self.resume_one(root, input);
+        if let Ok(Outcome::Delegate(..) | Outcome::Through(_)) = &result {
+            let mut chain = Vec::new();
+            let result = self.drive(root, &mut chain, Next::Outcome(result));
+            self.keep_chain(root, chain);
+            return result;
+        }
+        self.depth -= 1;
+        result
+    }
+
+    fn keep_chain(&mut self, root: &Coroutine, chain: Vec<Rc<Coroutine>>) {
         self.depth -= 1 + chain.len() as u32;
         for member in &chain {
             member.in_chain.set(true);
         }
         root.chain_epoch.set(self.chain_epoch);
         root.chain.replace(chain);
-        result
     }
 
     #[cold]
@@ -71,29 +94,29 @@ impl Vm {
         self.error(&class, "maximum recursion depth exceeded")
     }
 
-    fn drive(&mut self, root: &Rc<Coroutine>, chain: &mut Vec<Rc<Coroutine>>, mut input: Resume) -> Result<Outcome> {
+    fn drive(&mut self, root: &Rc<Coroutine>, chain: &mut Vec<Rc<Coroutine>>, mut next: Next) -> Result<Outcome> {
         // `GeneratorExit` closes the members of the chain one after the other, innermost first, as if each called
         // `close()` of what it waits for: which of them is being closed, and what the root will get.
         let mut closing = None;
-        if let Resume::Throw(error) = &input {
+        if let Next::Resume(Resume::Throw(error)) = &next {
             if !chain.is_empty() && error.is(&self.types.GeneratorExit) {
                 closing = Some((chain.len() - 1, error.clone()));
-                input = Resume::Throw(self.generator_exit());
+                next = Next::Resume(Resume::Throw(self.generator_exit()));
             }
         }
         loop {
             let at_root = chain.is_empty();
-            let result = match chain.last() {
-                Some(top) => {
-                    let top = top.clone();
+            let result = match (next, chain.last()) {
+                (Next::Outcome(result), _) => result,
+                (Next::Resume(input), Some(top)) => {
                     root.state.set(State::Running);
-                    let result = self.resume_one(&top, input);
+                    let result = self.resume_one(top, input);
                     if root.state.get() == State::Running {
                         root.state.set(State::Suspended);
                     }
                     result
                 }
-                None => self.resume_one(root, input),
+                (Next::Resume(input), None) => self.resume_one(root, input),
             };
             // The common way out, without taking the result apart.
             if let (Ok(Outcome::Yield(_)), None) = (&result, &closing) {
@@ -118,18 +141,18 @@ impl Vm {
                         self.pop(chain);
                     }
                     closing = None;
-                    input = Resume::Fail(match failure {
+                    next = Next::Resume(Resume::Fail(match failure {
                         Some(error) => error,
                         None if chain.is_empty() => exit,
                         None => {
                             closing = Some((chain.len() - 1, exit));
                             self.generator_exit()
                         }
-                    });
+                    }));
                     continue;
                 }
             }
-            input = match result {
+            next = Next::Resume(match result {
                 Ok(Outcome::Through(parts)) => {
                     let (native, inner, with) = *parts;
                     self.depth += 2;
@@ -164,7 +187,7 @@ impl Vm {
                     self.pop(chain);
                     Resume::Fail(error)
                 }
-            };
+            });
         }
     }
 
@@ -561,6 +584,12 @@ impl Vm {
             name.as_str()
         )))
     }
+}
+
+/// How the driver of a chain begins: by resuming its innermost member, or with what came of that.
+enum Next {
+    Resume(Resume),
+    Outcome(Result<Outcome>),
 }
 
 /// What a coroutine that delegates is handling, or those that await it.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::machine::Vm;
 use crate::object::class::Class;
-use crate::object::coroutine::{Kind, Outcome, Resume};
+use crate::object::coroutine::{Coroutine, Kind, Outcome, Resume};
 use crate::object::iter::{DictPart, Iter, NativeIter};
 use crate::object::{Result, Value};
 use crate::symbol::sym;
@@ -74,13 +74,18 @@ impl Vm {
         }
     }
 
+    /// `next(generator)`.
+    pub fn next_of_generator(&mut self, generator: &Rc<Coroutine>) -> Result<Option<Value>> {
+        match self.resume(generator, Resume::Send(Value::None))? {
+            Outcome::Yield(value) => Ok(Some(value)),
+            _ => Ok(None),
+        }
+    }
+
     fn next_special(&mut self, iterator: &Value) -> Result<Option<Value>> {
         if let Value::Coroutine(generator) = iterator {
             if generator.kind == Kind::Generator {
-                return match self.resume(generator, Resume::Send(Value::None))? {
-                    Outcome::Yield(value) => Ok(Some(value)),
-                    _ => Ok(None),
-                };
+                return self.next_of_generator(generator);
             }
         }
         match self.lookup_special(iterator, sym::__next__) {

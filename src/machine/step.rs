@@ -197,7 +197,10 @@ impl Vm {
             return self.advance(iter);
         }
         let iterator = frame.locals[iter as usize].clone();
-        self.next(&iterator)
+        match &iterator {
+            Value::Coroutine(generator) if generator.kind == Kind::Generator => self.next_of_generator(generator),
+            _ => self.next(&iterator),
+        }
     }
 
     /// Gives a suspended frame what it waited for: `Some` if it is suspended again at once.
