@@ -1,0 +1,85 @@
+//! How many instructions small programs take, counted by valgrind: a number that a busy machine does not change.
+//!
+//! `tests/instructions/*.aio` are run under callgrind and compared with `tests/instructions/counts`, with a tolerance of
+//! 3 %. Fewer is no failure, but said; `AIO_COUNTS=write cargo test --release --test instructions` writes the numbers anew.
+//! Only optimised builds are counted, and only where there is a valgrind. The numbers hold for one version of the
+//! compiler: after a change of the toolchain they are written anew.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Parts in a hundred by which a count may grow.
+const TOLERANCE: u64 = 3;
+
+#[test]
+fn no_program_takes_more_instructions() {
+    if cfg!(debug_assertions) || !has_valgrind() {
+        return;
+    }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/instructions");
+    let file = folder.join("counts");
+    let counted: BTreeMap<String, u64> = scripts(&folder).iter().map(|path| (name(path), count(path))).collect();
+    if std::env::var_os("AIO_COUNTS").is_some_and(|value| value == "write") {
+        let lines: String = counted.iter().map(|(name, count)| format!("{name} {count}\n")).collect();
+        fs::write(&file, lines).expect("the folder can be written");
+        return;
+    }
+    let known = read(&file);
+    let mut slower = Vec::new();
+    for (name, &count) in &counted {
+        match known.get(name) {
+            None => slower.push(format!("{name}: {count}, not in the file")),
+            Some(&before) if count > before + before * TOLERANCE / 100 => {
+                slower.push(format!("{name}: {count}, was {before} ({:+.1} %)", change(before, count)));
+            }
+            Some(&before) if count + before * TOLERANCE / 100 < before => {
+                eprintln!("{name}: {count}, was {before} ({:+.1} %): write the file anew", change(before, count));
+            }
+            Some(_) => {}
+        }
+    }
+    slower.extend(known.keys().filter(|name| !counted.contains_key(*name)).map(|name| format!("{name}: no script")));
+    assert!(slower.is_empty(), "more instructions than before:\n{}", slower.join("\n"));
+}
+
+fn has_valgrind() -> bool {
+    Command::new("valgrind").arg("--version").output().is_ok_and(|output| output.status.success())
+}
+
+fn scripts(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("the folder is part of the repository");
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "aio")).collect()
+}
+
+fn name(script: &Path) -> String {
+    script.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The instructions that a run of a script takes, start-up included.
+fn count(script: &Path) -> u64 {
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", env!("CARGO_BIN_EXE_aio")])
+        .arg(script)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .output()
+        .expect("it ran a moment ago");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{} failed:\n{text}", script.display());
+    let collected = text.lines().find_map(|line| line.split_once("Collected :"));
+    let number = collected.and_then(|(_, number)| number.trim().parse().ok());
+    number.unwrap_or_else(|| panic!("no count in what callgrind says:\n{text}"))
+}
+
+fn read(file: &Path) -> BTreeMap<String, u64> {
+    let text = fs::read_to_string(file).expect("the file is part of the repository");
+    let line = |line: &str| line.split_once(' ').and_then(|(name, count)| Some((name.to_owned(), count.parse().ok()?)));
+    text.lines().filter_map(line).collect()
+}
+
+fn change(before: u64, now: u64) -> f64 {
+    (now as f64 / before as f64 - 1.0) * 100.0
+}
