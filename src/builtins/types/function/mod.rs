@@ -250,7 +250,7 @@ fn new_function(vm: &mut Vm, args: &[Value]) -> Result {
     for (cell, at) in cells.into_iter().zip(code::free_order(code)) {
         ordered[at] = cell;
     }
-    code.runs_in(&globals);
+    code.runs_in(globals);
     let made = Function {
         code: code.clone(),
         globals: globals.clone(),
