@@ -27,6 +27,8 @@ pub const NANOSECONDS: f64 = 1e9;
 const CLOCK_RESOLUTION: f64 = 1e-9;
 /// A single wait is no longer than a day.
 const LONGEST_WAIT: f64 = 24.0 * 3600.0;
+/// How many calls a coroutine remembers in debug mode.
+pub const ORIGIN_DEPTH: usize = 10;
 /// How often a loop that only somebody outside can wake looks for that.
 const OUTSIDE: i128 = 50_000_000;
 /// Cancelled timers are swept out of a heap larger than this once they are more than half of it.
@@ -56,6 +58,8 @@ pub struct EventLoop {
     pub executor_closed: Cell<bool>,
     /// The default executor, or `None`.
     pub executor: RefCell<Value>,
+    /// How many calls coroutines remembered before it ran.
+    pub outer_origin_depth: Cell<usize>,
     /// How many signal handlers it has, which can wake it from outside.
     pub signals: Cell<usize>,
 }
@@ -223,6 +227,7 @@ impl EventLoop {
             async_generators_closed: Cell::new(false),
             executor_closed: Cell::new(false),
             executor: RefCell::new(Value::None),
+            outer_origin_depth: Cell::new(0),
             signals: Cell::new(0),
         }
     }
@@ -478,6 +483,10 @@ pub fn begin(vm: &mut Vm, this: &Value) -> Result<(Value, Value)> {
     let old_hooks = std::mem::replace(&mut vm.asyncgen_hooks, (first, last));
     el.running.set(true);
     el.state.running.replace(this.clone());
+    el.outer_origin_depth.set(vm.origin_depth);
+    if el.debug.get() {
+        vm.origin_depth = ORIGIN_DEPTH;
+    }
     Ok(old_hooks)
 }
 
@@ -487,6 +496,7 @@ pub fn end(vm: &mut Vm, el: &EventLoop, hooks: (Value, Value)) {
     el.running.set(false);
     el.state.running.replace(Value::None);
     vm.asyncgen_hooks = hooks;
+    vm.origin_depth = el.outer_origin_depth.get();
 }
 
 /// Refuses a closed loop, and a second running loop.
@@ -523,16 +533,33 @@ fn run_once_method(vm: &mut Vm, _: &EventLoop, this: &Value) -> Result<()> {
 
 /// Asks the selector that a script has given its loop, which takes the place of waiting for the clock. Whether there
 /// is one.
-fn select(vm: &mut Vm, this: &Value, timeout: Option<f64>) -> Result<bool> {
+fn select(vm: &mut Vm, this: &Value, timeout: Value) -> Result<bool> {
     let name = vm.intern("_selector");
     let Some(selector) = vm.get_attr_opt(this, &name)?.filter(|selector| !selector.is_none()) else { return Ok(false) };
     let name = vm.intern("select");
     let select = vm.get_attr(&selector, &name)?;
-    let events = vm.call(&select, &[timeout.map_or(Value::None, Value::Float)])?;
+    let events = vm.call(&select, &[timeout])?;
     let name = vm.intern("_process_events");
     let process = vm.get_attr(this, &name)?;
     vm.call(&process, &[events])?;
     Ok(true)
+}
+
+/// How long until the first timer is due, in the script's own kind of number.
+fn time_left(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<Value> {
+    let when = el.timers.borrow().peek().map(|timer| match &timer.target {
+        Target::Handle(handle) => handles::data(handle).when.borrow().clone(),
+        Target::Sleep(_) => Value::Float(timer.when),
+    });
+    let name = vm.intern("time");
+    let time = vm.get_attr(this, &name)?;
+    let now = vm.call(&time, &[])?;
+    let left = crate::machine::ops::sub(vm, &when.unwrap_or(Value::Int(0)), &now)?;
+    Ok(match vm.to_f64(&left)? {
+        seconds if seconds <= 0.0 => Value::Int(0),
+        seconds if seconds > LONGEST_WAIT => Value::Float(LONGEST_WAIT),
+        _ => left,
+    })
 }
 
 /// Nothing is ready, and there is no timer: only somebody outside can wake the loop, if there is anybody.
@@ -553,9 +580,9 @@ pub fn run_once(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<()> {
     let mut selected = false;
     if el.custom.get() {
         let timeout = match first {
-            _ if !idle => Some(0.0),
-            Some(when) => Some((when - own_time(vm, el, this)?).clamp(0.0, LONGEST_WAIT)),
-            None => None,
+            _ if !idle => Value::Int(0),
+            Some(_) => time_left(vm, el, this)?,
+            None => Value::None,
         };
         selected = select(vm, this, timeout)?;
     }

@@ -15,7 +15,7 @@ use super::state::{Function, State, state};
 use crate::machine::Vm;
 use crate::object::class::{Class, Instance, Native};
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
-use crate::object::native::{Row, getter, method, static_method};
+use crate::object::native::{Row, attribute, getter, method, static_method};
 use crate::object::{Result, Value, gc};
 
 /// The futures of those who wait, and the loop they belong to.
@@ -202,7 +202,14 @@ pub const LOCK_METHODS: &[Row] = &[
     }),
     getter("_locked", |vm, this| Ok(Value::Bool(this!(vm, this, Lock).locked.get()))),
     getter("_waiters", |vm, this| Ok(waiters_value(&this!(vm, this, Lock).waiters))),
-    getter("_loop", |vm, this| Ok(this!(vm, this, Lock).waiters.event_loop.borrow().clone())),
+    attribute(
+        "_loop",
+        |vm, this| Ok(this!(vm, this, Lock).waiters.event_loop.borrow().clone()),
+        |vm, this, event_loop| {
+            this!(vm, this, Lock).waiters.event_loop.replace(event_loop);
+            Ok(())
+        },
+    ),
 ];
 
 pub const EVENT_METHODS: &[Row] = &[
@@ -239,7 +246,14 @@ pub const EVENT_METHODS: &[Row] = &[
     }),
     getter("_value", |vm, this| Ok(Value::Bool(this!(vm, this, Event).is_set.get()))),
     getter("_waiters", |vm, this| Ok(waiters_value(&this!(vm, this, Event).waiters))),
-    getter("_loop", |vm, this| Ok(this!(vm, this, Event).waiters.event_loop.borrow().clone())),
+    attribute(
+        "_loop",
+        |vm, this| Ok(this!(vm, this, Event).waiters.event_loop.borrow().clone()),
+        |vm, this, event_loop| {
+            this!(vm, this, Event).waiters.event_loop.replace(event_loop);
+            Ok(())
+        },
+    ),
 ];
 
 pub const SEMAPHORE_METHODS: &[Row] = &[
@@ -272,7 +286,14 @@ pub const SEMAPHORE_METHODS: &[Row] = &[
     }),
     getter("_value", |vm, this| Ok(this!(vm, this, Semaphore).value.borrow().clone())),
     getter("_waiters", |vm, this| Ok(waiters_value(&this!(vm, this, Semaphore).waiters))),
-    getter("_loop", |vm, this| Ok(this!(vm, this, Semaphore).waiters.event_loop.borrow().clone())),
+    attribute(
+        "_loop",
+        |vm, this| Ok(this!(vm, this, Semaphore).waiters.event_loop.borrow().clone()),
+        |vm, this, event_loop| {
+            this!(vm, this, Semaphore).waiters.event_loop.replace(event_loop);
+            Ok(())
+        },
+    ),
 ];
 
 pub const BOUNDED_METHODS: &[Row] = &[

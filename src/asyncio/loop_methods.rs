@@ -82,7 +82,11 @@ pub const METHODS: &[Row] = &[
     method("def get_debug()", |vm, args| Ok(Value::Bool(this(vm, &args[0])?.debug.get()))),
     method("def set_debug(enabled)", |vm, args| {
         let enabled = vm.truth(&args[1])?;
-        this(vm, &args[0])?.debug.set(enabled);
+        let el = this(vm, &args[0])?;
+        el.debug.set(enabled);
+        if el.running.get() {
+            vm.origin_depth = if enabled { event_loop::ORIGIN_DEPTH } else { el.outer_origin_depth.get() };
+        }
         Ok(Value::None)
     }),
     method("def shutdown_asyncgens()", |vm, args| {

@@ -150,6 +150,7 @@ pub const METHODS: &[Row] = &[
         let details = details(vm, &args[0])?;
         Ok(Value::string(format!("<{} {details}>", class.as_str())))
     }),
+    method("def _format()", |vm, args| details(vm, &args[0]).map(Value::string)),
     class_method("__class_getitem__(item, /)", super::generic_alias),
     getter("maxsize", |vm, value| Ok(this(vm, value)?.maxsize.borrow().clone())),
     getter("_maxsize", |vm, value| Ok(this(vm, value)?.maxsize.borrow().clone())),

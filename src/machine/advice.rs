@@ -2,9 +2,11 @@
 //!
 //! **Invariant**: certain or silent. Nothing here changes what a program does; it is shown by `pretty` and `json` alone.
 
+use std::rc::Rc;
+
 use crate::diagnostic::{Label, Place};
 use crate::machine::Vm;
-use crate::object::code::CodeKind;
+use crate::object::code::{Code, CodeKind};
 use crate::object::coroutine::{Coroutine, Kind};
 use crate::object::{Error, Value};
 use crate::report::ErrorFormat;
@@ -124,6 +126,13 @@ impl Vm {
         // Where the coroutine was made in the expression that failed, there is nothing to add.
         let label = self.origin(coroutine).map(|place| Label { place, text: "the coroutine was made here".to_owned() });
         error.0.remarks().labels.extend(label);
+    }
+
+    /// The script's own functions among the calls that led to a coroutine, innermost first, each with its line.
+    pub fn origin_places(&self, origins: &[(u32, Span)]) -> Vec<(Rc<Code>, u32)> {
+        let known = origins.iter().filter_map(|&(code, span)| Some((self.code_by_id(code)?, span)));
+        let own = known.filter(|(code, _)| !code.source.library);
+        own.map(|(code, span)| (code.clone(), code.source.line(span.start))).collect()
     }
 
     /// The call that made a coroutine.

@@ -253,6 +253,10 @@ impl Vm {
         let mut coroutine = Coroutine::new(kind, Body::Frame(frame), Some(code.clone()), name, qualname);
         coroutine.iterable = code.iterable.get();
         coroutine.origin.set(self.calls.last().map(|site| (site.code, site.span)));
+        if self.origin_depth > 0 {
+            let sites = self.calls.iter().rev().take(self.origin_depth);
+            coroutine.origins = Some(Box::new(sites.map(|site| (site.code, site.span)).collect()));
+        }
         Value::Coroutine(Rc::new(coroutine))
     }
 }

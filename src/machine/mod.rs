@@ -77,6 +77,8 @@ pub struct Vm {
     pub handling: Option<Rc<Exception>>,
     /// The calls under way, outermost first.
     pub calls: Vec<CallSite>,
+    /// How many of the calls that lead to the making of a coroutine it remembers.
+    pub origin_depth: usize,
     /// The code objects that are left, by number; see [`CallSite`]. A number is never given twice.
     codes: BTreeMap<u32, Weak<Code>>,
     codes_made: u32,
@@ -153,6 +155,7 @@ impl Vm {
             stopped: None,
             interrupt: Arc::new(AtomicBool::new(false)),
             interrupt_handler: Value::None,
+            origin_depth: 0,
             before_sleep: None,
             handed: None,
             chain_epoch: 1,

@@ -180,7 +180,18 @@ impl Vm {
             "write `await {call}(...)` to run it here and wait for its result, or `asyncio.create_task({call}(...))` to \
              let it run beside what follows"
         )];
-        let message = format!("coroutine '{}' was never awaited", qualname.as_str());
+        let mut message = format!("coroutine '{}' was never awaited", qualname.as_str());
+        if let (ErrorFormat::Python, Some(origins)) = (self.host.style.format, &coroutine.origins) {
+            message.push_str("\nCoroutine created at (most recent call last)");
+            for (code, line) in self.origin_places(origins).into_iter().rev() {
+                let text = code.source.line_text(line).unwrap_or_default().trim();
+                message.push_str(&format!(
+                    "\n  File \"{}\", line {line}, in {}\n    {text}",
+                    code.source.name,
+                    code.name.as_str()
+                ));
+            }
+        }
         let (category, message) = (&category, message.as_str());
         if let Err(error) = self.show_warning(Warning { category, message, place, module, helps, trailer: TRACEMALLOC })
         {

@@ -58,6 +58,8 @@ pub struct Coroutine {
     pub finalizer: RefCell<Value>,
     /// Where it was created: a code object's number and a place in it.
     pub origin: Cell<Option<(u32, Span)>>,
+    /// The calls that led there, innermost first, if they are tracked.
+    pub origins: Option<Box<Vec<(u32, Span)>>>,
     pub mark: gc::Mark,
 }
 
@@ -138,6 +140,7 @@ impl Coroutine {
             running_async: Cell::new(false),
             finalizer: RefCell::default(),
             origin: Cell::new(None),
+            origins: None,
             mark: gc::Mark::default(),
         }
     }
@@ -171,6 +174,7 @@ impl Drop for Coroutine {
             revived.hooked = self.hooked.clone();
             revived.closed = self.closed.clone();
             revived.origin = self.origin.clone();
+            revived.origins = self.origins.take();
             revived.iterable = self.iterable;
             revived.state.set(state);
             gc::finalize_later(Finalizer::Coroutine(Rc::new(revived)));

@@ -185,8 +185,14 @@ fn awaited(vm: &mut Vm, value: &Value) -> Result {
 }
 
 /// Where it was created: not tracked.
-fn origin(_: &mut Vm, _: &Value) -> Result {
-    Ok(Value::None)
+fn origin(vm: &mut Vm, value: &Value) -> Result {
+    let Value::Coroutine(coroutine) = value else { return Ok(Value::None) };
+    let Some(origins) = coroutine.origins.as_deref() else { return Ok(Value::None) };
+    let entries = vm.origin_places(origins).into_iter().map(|(code, line)| {
+        let (file, name) = (Value::str(&code.source.name), Value::Str(code.name.clone()));
+        Value::tuple([file, Value::Int(i64::from(line)), name])
+    });
+    Ok(Value::tuple(entries.collect::<Vec<_>>()))
 }
 
 /// A picture of the parked frame; `None` while it runs on the native stack and when it is done.

@@ -136,13 +136,13 @@ pub(super) const FUNCTIONS: &[Row] = &[
         drop(hooks);
         Ok(Value::None)
     }),
-    native("get_coroutine_origin_tracking_depth()", |vm, _| Ok(Value::Int(vm.extension::<OriginDepth>().0))),
+    native("get_coroutine_origin_tracking_depth()", |vm, _| Ok(Value::usize(vm.origin_depth))),
     native("set_coroutine_origin_tracking_depth(depth)", |vm, args| {
         let depth = vm.to_i64(&args[0])?;
         if depth < 0 {
             return Err(vm.value_error("depth must be >= 0"));
         }
-        vm.extension::<OriginDepth>().0 = depth;
+        vm.origin_depth = usize::try_from(depth).unwrap_or(usize::MAX);
         Ok(Value::None)
     }),
     native("displayhook(object, /)", |vm, args| {
@@ -165,10 +165,6 @@ pub(super) const FUNCTIONS: &[Row] = &[
         Ok(Value::None)
     }),
 ];
-
-/// How many frames `cr_origin` shows; 0 for none.
-#[derive(Default)]
-pub(super) struct OriginDepth(pub i64);
 
 /// Type, value and traceback of an exception.
 pub(super) fn described(exception: &Rc<Exception>) -> [Value; 3] {
