@@ -134,6 +134,38 @@ fn entry(vm: &mut Vm, task: &Rc<Instance>) -> Entry {
     Entry { name, place, what }
 }
 
+/// The futures and tasks that a task waits for, itself or with others: for the call graph.
+pub fn awaited(vm: &mut Vm, task: &Rc<Instance>) -> Vec<Value> {
+    let Some(part) = future::data(task).task() else { return Vec::new() };
+    let coro = part.coro.borrow().clone();
+    let subject = match &coro {
+        Value::Coroutine(coroutine) => subject(coroutine),
+        _ => Value::None,
+    };
+    let waiter = part.waiter.borrow().clone();
+    let mut found: Vec<Value> = Vec::new();
+    for value in [&subject, &waiter] {
+        match value {
+            Value::Set(set) => found.extend(set.values()),
+            Value::Instance(instance) => {
+                if let Some(Part::Gathering(gathering)) = instance.data::<future::Future>().map(|data| &data.part) {
+                    found.extend(gathering.children.iter().cloned());
+                }
+                found.push(value.clone());
+            }
+            _ => {}
+        }
+    }
+    // Those of its groups, whether it waits for them already or not.
+    let state = super::state(vm);
+    let belongs = |other: &Rc<Instance>| {
+        let part = other.data::<future::Future>().and_then(future::Future::task);
+        part.and_then(|part| part.group_parent.borrow().upgrade()).is_some_and(|parent| Rc::ptr_eq(&parent, task))
+    };
+    found.extend(state.pending_tasks().into_iter().filter(belongs).map(Value::Instance));
+    found
+}
+
 /// The object on which the innermost awaits depend: a lock, a queue, a future.
 fn subject(coroutine: &Rc<Coroutine>) -> Value {
     let mut at = coroutine.clone();

@@ -44,6 +44,10 @@ const PARTS: &[Part] = &[
         "DefaultEventLoopPolicy"
     ),
     part!("asyncio.unix_events", "signals", "add_signal_handler" "remove_signal_handler"),
+    part!(
+        "asyncio.graph", "graph",
+        "capture_call_graph" "format_call_graph" "print_call_graph" "FrameCallGraphEntry" "FutureCallGraph"
+    ),
     part!("asyncio.log", "log", "logger"),
     part!(
         "asyncio.futures", "internals",
@@ -151,6 +155,10 @@ const SUBMODULES: &[(&str, &[&str])] = &[
             "_convert_future_exc",
             "_copy_future_state",
         ],
+    ),
+    (
+        "graph",
+        &["capture_call_graph", "format_call_graph", "print_call_graph", "FrameCallGraphEntry", "FutureCallGraph"],
     ),
     ("locks", &["Barrier", "BoundedSemaphore", "Condition", "Event", "Lock", "Semaphore", "_ContextManagerMixin"]),
     ("log", &["logger"]),

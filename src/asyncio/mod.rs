@@ -156,6 +156,20 @@ const PRIVATE: &[Row] = &[
         Ok(Value::None)
     }),
     native("_on_interrupt(handler)", |vm, args| Ok(std::mem::replace(&mut vm.interrupt_handler, args[0].clone()))),
+    native("_frames_of(task)", |vm, args| stacks::call_stack(vm, &args[0])),
+    native("_awaited_by_task(task)", |vm, args| {
+        let awaited = match &args[0] {
+            Value::Instance(task) => deadlock::awaited(vm, task),
+            _ => Vec::new(),
+        };
+        Ok(Value::list(awaited))
+    }),
+    native("_belongs_to(task, parent)", |_, args| {
+        if let (Some(task), Value::Instance(parent)) = (task::of(&args[0]), &args[1]) {
+            task.group_parent.replace(Rc::downgrade(parent));
+        }
+        Ok(Value::None)
+    }),
     native("_host_asks_debug()", |vm, _| Ok(Value::Bool(vm.host.asyncio_debug))),
     native("_function_place(func)", |vm, args| {
         Ok(match format::function_place(vm, &args[0])? {

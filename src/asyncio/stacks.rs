@@ -2,9 +2,12 @@
 
 use super::{format, future, task};
 use crate::machine::Vm;
+use crate::machine::coroutine::awaiting;
+use crate::object::code::Code;
 use crate::object::coroutine::{Body, State};
 use crate::object::frame::FrameView;
 use crate::object::{Dict, Error, Result, Value};
+use crate::source::Span;
 use crate::symbol::sym;
 use std::rc::Rc;
 
@@ -62,6 +65,44 @@ pub fn get_stack(vm: &mut Vm, this: &Value, limit: &Value) -> Result<Value> {
     if limit.as_int().is_some_and(|limit| limit <= 0) {
         frames.clear();
     }
+    Ok(Value::list(frames))
+}
+
+/// The frames of a script's functions that a task stands in, innermost first.
+pub fn call_stack(vm: &mut Vm, this: &Value) -> Result<Value> {
+    let mut frames = Vec::new();
+    let mut add = |code: Rc<Code>, span: Span, globals: Rc<Dict>| {
+        if !code.source.library {
+            let (slots, locals) = (Default::default(), Value::None.into());
+            frames.push(Value::Frame(Rc::new(FrameView { slots, code, globals, locals, span, back: None })));
+        }
+    };
+    let coro = task::of(this).map(|task| task.coro.borrow().clone()).unwrap_or_default();
+    let Value::Coroutine(root) = &coro else { return Ok(Value::list(frames)) };
+    if root.state.get() == State::Running {
+        // The calls above its outermost function.
+        let outermost = root.code.as_ref().map(|code| code.id.get());
+        let from = vm.calls.iter().rposition(|site| Some(site.code) == outermost).unwrap_or(vm.calls.len());
+        for site in vm.calls[from..].to_vec() {
+            if let Some(code) = vm.code_by_id(site.code) {
+                add(code, site.span, Rc::new(Dict::new()));
+            }
+        }
+    } else {
+        let mut at = root.clone();
+        loop {
+            if let Body::Frame(frame) = &*at.body.borrow() {
+                let code = frame.function.code.clone();
+                let span = code.spans.get(frame.pc as usize).copied().unwrap_or(code.span);
+                add(code, span, frame.function.globals.clone());
+            }
+            match awaiting(&at) {
+                Value::Coroutine(next) => at = next,
+                _ => break,
+            }
+        }
+    }
+    frames.reverse();
     Ok(Value::list(frames))
 }
 

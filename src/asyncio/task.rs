@@ -5,7 +5,7 @@
 //! either waits for `waiter` or has a step in the ready queue, never both.
 
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use super::contextvars::{self, Context};
 use super::event_loop::{self, EventLoop, Ready};
@@ -33,6 +33,8 @@ pub struct Task {
     /// Cancellations asked for and not taken back.
     pub cancelling: Cell<i64>,
     pub log_destroy_pending: Cell<bool>,
+    /// The task whose `TaskGroup` it belongs to.
+    pub group_parent: RefCell<Weak<Instance>>,
     /// When it began to wait, if its loop is `timed`.
     pub since: Cell<f64>,
 }
