@@ -170,7 +170,15 @@ pub const METHODS: &[Row] = &[
             Ok(())
         },
     ),
-    getter("_unfinished_tasks", |vm, value| Ok(Value::usize(this(vm, value)?.unfinished.get()))),
+    attribute(
+        "_unfinished_tasks",
+        |vm, value| Ok(Value::usize(this(vm, value)?.unfinished.get())),
+        |vm, value, count| {
+            let count = vm.to_i64(&count)?;
+            this(vm, value)?.unfinished.set(usize::try_from(count).unwrap_or(0));
+            Ok(())
+        },
+    ),
     getter("_is_shutdown", |vm, value| Ok(Value::Bool(this(vm, value)?.shut_down.get()))),
     getter("_getters", |vm, value| {
         Ok(Value::list(this(vm, value)?.getters.all().into_iter().map(Value::Instance).collect()))
