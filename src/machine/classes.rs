@@ -120,7 +120,7 @@ impl Vm {
             let mut all = Vec::with_capacity(args.len() + 1);
             all.push(Value::Class(class.clone()));
             all.extend_from_slice(args);
-            self.call_kw(&new, &all, kwargs)?
+            self.call_kw(&new, &all, self.taken(class, &new, sym::__init__, kwargs))?
         };
         let own = self.class_of(&object);
         if !own.is_subclass(class) {
@@ -139,7 +139,7 @@ impl Vm {
                         let mut all = Vec::with_capacity(args.len() + 1);
                         all.push(object.clone());
                         all.extend_from_slice(args);
-                        self.call_kw(&init, &all, kwargs)?
+                        self.call_kw(&init, &all, self.taken(class, &init, sym::__new__, kwargs))?
                     }
                 };
                 if !result.is_none() {
@@ -154,6 +154,27 @@ impl Vm {
             None => {}
         }
         Ok(object)
+    }
+
+    /// The keywords that a constructor gets: a native that knows none is spared those that are meant for the other one,
+    /// which a subclass wrote.
+    fn taken<'a>(
+        &self,
+        class: &Class,
+        constructor: &Value,
+        other: Symbol,
+        kwargs: &'a [(Rc<Str>, Value)],
+    ) -> &'a [(Rc<Str>, Value)] {
+        let Value::Native(native) = constructor else { return kwargs };
+        if kwargs.is_empty() || native.signature().posonly < native.signature().params.len() {
+            return kwargs;
+        }
+        match class.lookup(self.name(other)) {
+            None | Some(Value::Native(_)) => kwargs,
+            // A set fills itself in `__init__`, which is not as lenient.
+            Some(_) if other == sym::__new__ && class.layout == Layout::Set => kwargs,
+            Some(_) => &[],
+        }
     }
 
     /// What `__new__` makes of the built-in containers that `__init__` fills.
