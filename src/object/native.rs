@@ -138,6 +138,7 @@ impl NativeFunction {
             "__format__",
             "__sizeof__",
             "__reduce__",
+            "__set_name__",
             "__reduce_ex__",
             "__dir__",
             "__init_subclass__",

@@ -58,8 +58,12 @@ const PROPERTY: &[Row] = &[
     method("__get__(instance, owner=None, /)", get),
     method("__set__(instance, value, /)", |vm, args| set(vm, args, Some(args[2].clone()))),
     method("__delete__(instance, /)", |vm, args| set(vm, args, None)),
-    method("__set_name__(owner, name, /)", |vm, args| {
-        change_part(vm, &args[0], |parts| &mut parts.name, args[2].clone())
+    method("__set_name__(*args)", |vm, args| match args[1].as_tuple().map_or(&[][..], |given| &***given) {
+        [_, name] => change_part(vm, &args[0], |parts| &mut parts.name, name.clone()),
+        given => {
+            let given = given.len();
+            Err(vm.type_error(format!("__set_name__() takes 2 positional arguments but {given} were given")))
+        }
     }),
     member("fget", |vm, this| part(vm, this, |parts| &parts.functions[0])),
     member("fset", |vm, this| part(vm, this, |parts| &parts.functions[1])),
