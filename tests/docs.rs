@@ -68,7 +68,9 @@ fn output(script: &Block, options: &[String]) -> String {
         .stdin(Stdio::null())
         .output()
         .expect("the binary runs");
-    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    // Tracebacks name scripts by their absolute paths.
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    text.replace(&format!("{}/", folder.display()), "")
 }
 
 fn run_examples(document: &str) -> usize {

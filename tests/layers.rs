@@ -57,6 +57,11 @@ const ARROWS: &[Arrow] = &[
         to: "builtins::install",
         why: "a new machine gets its built-in types and functions",
     },
+    Arrow {
+        from: &["machine/threads.rs"],
+        to: "lower::compile_green",
+        why: "a function that a thread calls is lowered for it then",
+    },
     Arrow { from: &["machine/import.rs"], to: "builtins::modules", why: "built-in modules come before files" },
     Arrow {
         from: &["machine/report.rs"],

@@ -16,6 +16,7 @@ mod itertools;
 mod json;
 mod math;
 mod operator;
+mod os;
 mod random;
 mod re;
 mod sys;
@@ -25,6 +26,8 @@ mod traceback;
 mod types;
 mod warnings;
 mod weakref;
+
+pub use os::run_exit_handlers;
 
 use std::rc::Rc;
 
@@ -75,7 +78,9 @@ macro_rules! page {
 /// Every module that `import` finds without a file.
 const MODULES: &[Spec] = &[
     rust("_sitebuiltins", &[]).and(&[page!("help")]),
+    rust("_thread", os::SIGNALS).and(&[page!("_thread")]),
     rust("abc", &[]).and(&[page!("abc")]),
+    rust("atexit", os::EXIT).and(&[page!("atexit")]),
     rust("bisect", &[]).with(bisect::setup),
     rust("collections", collections::FUNCTIONS).with(collections::setup).and(&[
         page!("collections_namedtuple", "namedtuple"),
@@ -92,6 +97,7 @@ const MODULES: &[Spec] = &[
     rust("dataclasses", &[]).and(&[page!("dataclasses")]),
     rust("datetime", time::DATETIME_FUNCTIONS).and(&[page!("datetime")]),
     rust("enum", &[]).and(&[page!("enum")]),
+    rust("fnmatch", &[]).and(&[page!("fnmatch")]),
     rust("functools", functools::FUNCTIONS).with(functools::setup).and(&[page!(
         "functools",
         "total_ordering",
@@ -175,6 +181,8 @@ const MODULES: &[Spec] = &[
     rust("math", math::FUNCTIONS).with(math::setup),
     rust("numbers", &[]).and(&[page!("numbers")]),
     rust("operator", operator::FUNCTIONS).with(operator::setup),
+    rust("os", os::FUNCTIONS).and(&[page!("os")]),
+    rust("os.path", &[]).and(&[page!("os_path")]),
     rust("queue", &[]).and(&[page!("queue")]),
     rust("random", &[]).with(random::setup),
     rust("re", re::FUNCTIONS).with(re::setup).and(&[
@@ -200,6 +208,8 @@ const MODULES: &[Spec] = &[
         ),
         page!("re_rest", "PatternError", "error", "Scanner", "_IndexError"),
     ]),
+    rust("signal", os::SIGNALS).and(&[page!("signal")]),
+    rust("statistics", &[]).and(&[page!("statistics")]),
     rust("string", &[]).and(&[
         page!("string"),
         page!("string_template", "Template"),
@@ -266,6 +276,7 @@ const MODULES: &[Spec] = &[
         "coroutine",
         "_GeneratorWrapper"
     )]),
+    rust("uuid", os::DIGESTS).and(&[page!("uuid")]),
     rust("warnings", warnings::FUNCTIONS).and(&[page!("warnings")]),
     rust("weakref", weakref::FUNCTIONS)
         .with(weakref::setup)
@@ -358,11 +369,6 @@ pub fn is_of_python(name: &str) -> bool {
 /// Whether a name is that of a module worth suggesting.
 pub fn is_known(name: &str) -> bool {
     MODULES.iter().any(|spec| spec.name == name)
-}
-
-/// Runs what `atexit` has registered.
-pub fn run_exit_handlers(vm: &mut Vm) {
-    let _ = vm;
 }
 
 /// Gives a module the names of another, of which it is a part.

@@ -1,0 +1,71 @@
+//! What `os`, `uuid`, `signal` and `atexit` need from the machine.
+
+use std::sync::atomic::Ordering;
+
+use md5::Md5;
+use sha1::{Digest, Sha1};
+
+use crate::machine::Vm;
+use crate::object::native::{Row, native};
+use crate::object::{Error, Result, Value};
+
+pub(super) const FUNCTIONS: &[Row] = &[
+    native("_working_directory()", |vm, _| {
+        let folder = vm.host.style.folder;
+        Ok(Value::str(if folder.is_empty() { "/" } else { folder }))
+    }),
+    native("_process_id()", |_, _| Ok(Value::Int(1))),
+    native("_random_bytes(size, /)", |vm, args| {
+        let size = usize::try_from(vm.to_i64(&args[0])?).unwrap_or(0);
+        let mut bytes = Vec::new();
+        if bytes.try_reserve_exact(size.saturating_add(8)).is_err() {
+            return Err(vm.memory_error());
+        }
+        while bytes.len() < size {
+            bytes.extend_from_slice(&(vm.host.entropy)().to_le_bytes());
+        }
+        bytes.truncate(size);
+        Ok(Value::bytes(bytes))
+    }),
+];
+
+pub(super) const DIGESTS: &[Row] = &[
+    native("_md5(data, /)", |_, args| Ok(Value::bytes(Md5::digest(data(&args[0])).to_vec()))),
+    native("_sha1(data, /)", |_, args| Ok(Value::bytes(Sha1::digest(data(&args[0])).to_vec()))),
+];
+
+pub(super) const SIGNALS: &[Row] = &[
+    native("_on_interrupt(handler)", |vm, args| Ok(std::mem::replace(&mut vm.interrupt_handler, args[0].clone()))),
+    native("_interrupt()", |vm, _| {
+        vm.interrupt.store(true, Ordering::Relaxed);
+        vm.fuel = 1;
+        Ok(Value::None)
+    }),
+];
+
+pub(super) const EXIT: &[Row] = &[native("_ignored(error, func, /)", |vm, args| {
+    if let Value::Exception(exception) = &args[0] {
+        let shown = vm.repr(&args[1])?;
+        let what = format!("Exception ignored in atexit callback: {}\n", shown.as_str());
+        let text = vm.report_exception_text(&Error(exception.clone()));
+        vm.write_err(&format!("{what}{text}"));
+    }
+    Ok(Value::None)
+})];
+
+fn data(value: &Value) -> &[u8] {
+    match value {
+        Value::Bytes(bytes) => bytes,
+        _ => &[],
+    }
+}
+
+/// Runs what `atexit` has registered.
+pub fn run_exit_handlers(vm: &mut Vm) {
+    let [module, run] = ["atexit", "_run_exitfuncs"].map(|name| vm.intern(name));
+    let Some(module) = vm.modules.get_str(&module) else { return };
+    let result: Result = vm.get_attr(&module, &run).and_then(|run| vm.call(&run, &[]));
+    if let Err(error) = result {
+        vm.report_unraisable(&error, &Value::None);
+    }
+}
