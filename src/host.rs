@@ -89,6 +89,73 @@ pub type ReadModule = Box<dyn FnMut(&Path) -> io::Result<Vec<u8>>>;
 /// The names of the modules in a folder, with whether each is a package.
 pub type ListModules = Box<dyn FnMut(&Path) -> io::Result<Vec<(String, bool)>>>;
 
+/// What is known of a file or folder.
+pub struct FileInfo {
+    pub is_folder: bool,
+    /// In bytes.
+    pub size: u64,
+}
+
+/// The files that a script may use. What is not granted is refused with `PermissionDenied` and a text that says how to
+/// grant it.
+pub trait Files {
+    fn read(&mut self, path: &Path) -> io::Result<Vec<u8>>;
+    /// Makes a file that can be written: `exclusive` refuses one that is there, `truncate` empties it.
+    fn create(&mut self, path: &Path, exclusive: bool, truncate: bool) -> io::Result<()>;
+    /// Writes bytes at an offset.
+    fn write(&mut self, path: &Path, offset: u64, data: &[u8]) -> io::Result<()>;
+    /// Cuts a file to a length, or extends it with zeros.
+    fn truncate(&mut self, path: &Path, size: u64) -> io::Result<()>;
+    fn info(&mut self, path: &Path) -> io::Result<FileInfo>;
+    /// The names in a folder, sorted.
+    fn list(&mut self, path: &Path) -> io::Result<Vec<String>>;
+    fn make_folder(&mut self, path: &Path) -> io::Result<()>;
+    fn remove_file(&mut self, path: &Path) -> io::Result<()>;
+    fn remove_folder(&mut self, path: &Path) -> io::Result<()>;
+    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()>;
+}
+
+/// Grants nothing.
+pub struct NoFiles;
+
+/// The refusal of a file; `option` is what would grant it.
+pub fn refused(option: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, format!("Permission denied (files need {option})"))
+}
+
+impl Files for NoFiles {
+    fn read(&mut self, _: &Path) -> io::Result<Vec<u8>> {
+        Err(refused("--allow-read"))
+    }
+    fn create(&mut self, _: &Path, _: bool, _: bool) -> io::Result<()> {
+        Err(refused("--allow-write"))
+    }
+    fn write(&mut self, _: &Path, _: u64, _: &[u8]) -> io::Result<()> {
+        Err(refused("--allow-write"))
+    }
+    fn truncate(&mut self, _: &Path, _: u64) -> io::Result<()> {
+        Err(refused("--allow-write"))
+    }
+    fn info(&mut self, _: &Path) -> io::Result<FileInfo> {
+        Err(refused("--allow-read"))
+    }
+    fn list(&mut self, _: &Path) -> io::Result<Vec<String>> {
+        Err(refused("--allow-read"))
+    }
+    fn make_folder(&mut self, _: &Path) -> io::Result<()> {
+        Err(refused("--allow-write"))
+    }
+    fn remove_file(&mut self, _: &Path) -> io::Result<()> {
+        Err(refused("--allow-write"))
+    }
+    fn remove_folder(&mut self, _: &Path) -> io::Result<()> {
+        Err(refused("--allow-write"))
+    }
+    fn rename(&mut self, _: &Path, _: &Path) -> io::Result<()> {
+        Err(refused("--allow-write"))
+    }
+}
+
 /// What the interpreter may use of its surroundings.
 pub struct Host {
     pub stdout: Output,
@@ -114,6 +181,10 @@ pub struct Host {
     pub asyncio_debug: bool,
     /// Random bits for unseeded generators.
     pub entropy: Box<dyn FnMut() -> u64>,
+    /// The files that `open` and `os` may use.
+    pub files: Box<dyn Files>,
+    /// The environment variables that `os.environ` shows.
+    pub environment: Vec<(String, String)>,
     /// The filters of warnings that the user asked for, as `-W` takes them (`sys.warnoptions`).
     pub warnings: Vec<String>,
     /// Renders an uncaught exception.
@@ -157,6 +228,8 @@ impl Host {
             argv: vec![String::new()],
             deadlock_check: true,
             asyncio_debug: false,
+            files: Box::new(NoFiles),
+            environment: Vec::new(),
             warnings: Vec::new(),
             entropy: Box::new(|| 0x9E37_79B9_7F4A_7C15),
             style: Style { format: ErrorFormat::Python, ..Style::default() },

@@ -1,5 +1,6 @@
 //! Arguments and what they ask for.
 
+mod files;
 mod limits;
 mod repl;
 mod streams;
@@ -64,6 +65,18 @@ pub(crate) struct Options {
     /// What becomes of warnings: default, ignore, error, always, once, or Python's longer form (may be given repeatedly)
     #[arg(short = 'W', value_name = "FILTER")]
     warnings: Vec<String>,
+    /// Let the script read files (below DIR only, if given; may be given repeatedly)
+    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = "/")]
+    allow_read: Vec<PathBuf>,
+    /// Let the script write files (below DIR only, if given; may be given repeatedly)
+    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = "/")]
+    allow_write: Vec<PathBuf>,
+    /// Let the script see the environment variables
+    #[arg(long)]
+    allow_env: bool,
+    /// Allow all of these
+    #[arg(short = 'A', long)]
+    allow_all: bool,
     /// Run this text instead of a file; everything after it is for the script
     #[arg(short = 'c', value_name = "CODE", num_args = 1.., allow_hyphen_values = true)]
     command: Option<Vec<String>>,
@@ -284,6 +297,15 @@ fn host(options: &Options, style: Style) -> Host {
     host.list_modules = Box::new(list_modules);
     host.entropy = Box::new(streams::entropy);
     host.warnings = options.warnings.clone();
+    let all = || vec![PathBuf::from("/")];
+    let (read, write) = match options.allow_all {
+        true => (all(), all()),
+        false => (options.allow_read.clone(), options.allow_write.clone()),
+    };
+    host.files = Box::new(files::LocalFiles::new(&read, &write));
+    if options.allow_all || options.allow_env {
+        host.environment = std::env::vars().collect();
+    }
     host.style = style;
     limits::set(options, &mut host);
     host

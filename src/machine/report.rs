@@ -352,10 +352,16 @@ impl Vm {
             ErrorKind::PermissionDenied => (&types.PermissionError, 13, "Permission denied"),
             ErrorKind::AlreadyExists => (&types.FileExistsError, 17, "File exists"),
             ErrorKind::BrokenPipe => (&types.BrokenPipeError, 32, "Broken pipe"),
+            ErrorKind::IsADirectory => (&types.IsADirectoryError, 21, "Is a directory"),
+            ErrorKind::NotADirectory => (&types.NotADirectoryError, 20, "Not a directory"),
+            ErrorKind::DirectoryNotEmpty => (&types.OSError, 39, "Directory not empty"),
             ErrorKind::Interrupted => (&types.InterruptedError, 4, "Interrupted system call"),
             _ => (&types.OSError, i64::from(error.raw_os_error().unwrap_or(5)), "Input/output error"),
         };
         let class = class.clone();
+        // A host may say more than the system does.
+        let own = error.get_ref().map(ToString::to_string);
+        let text = own.as_deref().unwrap_or(text);
         let made = self.new_error(&class, vec![Value::Int(errno), Value::str(text)]);
         self.set_exception_attr(&made, sym::errno, Value::Int(errno));
         self.set_exception_attr(&made, sym::strerror, Value::str(text));

@@ -7,6 +7,7 @@ pub mod support;
 
 mod bisect;
 mod collections;
+pub mod files;
 mod functools;
 mod gc;
 mod heapq;
@@ -161,11 +162,24 @@ const MODULES: &[Spec] = &[
             "getsourcefile"
         ),
     ]),
-    rust("io", sys::streams::IO_FUNCTIONS).and(&[
-        page!("io"),
-        page!("io_abc", "IOBase", "RawIOBase", "BufferedIOBase", "TextIOBase"),
-        page!("io_buffers", "BufferedReader", "BufferedWriter", "BufferedRandom", "BufferedRWPair", "TextIOWrapper"),
-    ]),
+    rust("io", sys::streams::IO_FUNCTIONS)
+        .with(|vm, module| {
+            crate::builtins::add_functions(vm, "io", &module.dict, files::FUNCTIONS);
+            Ok(())
+        })
+        .and(&[
+            page!("io"),
+            page!("io_abc", "IOBase", "RawIOBase", "BufferedIOBase", "TextIOBase"),
+            page!(
+                "io_buffers",
+                "BufferedReader",
+                "BufferedWriter",
+                "BufferedRandom",
+                "BufferedRWPair",
+                "TextIOWrapper"
+            ),
+            page!("io_files", "FileIO", "_open", "_File"),
+        ]),
     rust("importlib", &[]).and(&[page!("importlib")]),
     rust("importlib.abc", &[]).and(&[page!("importlib_abc")]),
     rust("importlib.machinery", importlib::FUNCTIONS).and(&[page!("importlib_machinery")]),
@@ -181,8 +195,13 @@ const MODULES: &[Spec] = &[
     rust("math", math::FUNCTIONS).with(math::setup),
     rust("numbers", &[]).and(&[page!("numbers")]),
     rust("operator", operator::FUNCTIONS).with(operator::setup),
-    rust("os", os::FUNCTIONS).and(&[page!("os")]),
-    rust("os.path", &[]).and(&[page!("os_path")]),
+    rust("os", os::FUNCTIONS)
+        .with(|vm, module| {
+            crate::builtins::add_functions(vm, "os", &module.dict, files::FUNCTIONS);
+            Ok(())
+        })
+        .and(&[page!("os")]),
+    rust("os.path", files::FUNCTIONS).and(&[page!("os_path")]),
     rust("queue", &[]).and(&[page!("queue")]),
     rust("random", &[]).with(random::setup),
     rust("re", re::FUNCTIONS).with(re::setup).and(&[

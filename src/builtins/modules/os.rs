@@ -14,6 +14,11 @@ pub(super) const FUNCTIONS: &[Row] = &[
         let folder = vm.host.style.folder;
         Ok(Value::str(if folder.is_empty() { "/" } else { folder }))
     }),
+    native("_environment()", |vm, _| {
+        let pairs = vm.host.environment.clone();
+        let pairs = pairs.iter().map(|(name, value)| (Value::str(name), Value::str(value))).collect();
+        vm.dict_from_pairs(pairs)
+    }),
     native("_process_id()", |_, _| Ok(Value::Int(1))),
     native("_random_bytes(size, /)", |vm, args| {
         let size = usize::try_from(vm.to_i64(&args[0])?).unwrap_or(0);

@@ -1,0 +1,108 @@
+//! The files that `--allow-read` and `--allow-write` grant.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use aio::host::{FileInfo, Files, refused};
+
+/// Files below some folders. Symbolic links count as what they lead to.
+pub(super) struct LocalFiles {
+    read: Vec<PathBuf>,
+    write: Vec<PathBuf>,
+}
+
+const READ: &str = "--allow-read";
+const WRITE: &str = "--allow-write";
+
+impl LocalFiles {
+    pub(super) fn new(read: &[PathBuf], write: &[PathBuf]) -> LocalFiles {
+        let real = |folders: &[PathBuf]| folders.iter().filter_map(|folder| fs::canonicalize(folder).ok()).collect();
+        LocalFiles { read: real(read), write: real(write) }
+    }
+
+    fn readable(&self, path: &Path) -> io::Result<PathBuf> {
+        within(path, &self.read, READ)
+    }
+
+    fn writable(&self, path: &Path) -> io::Result<PathBuf> {
+        within(path, &self.write, WRITE)
+    }
+}
+
+/// Where a path really leads, if that lies in one of the folders.
+fn within(path: &Path, folders: &[PathBuf], option: &str) -> io::Result<PathBuf> {
+    if folders.is_empty() {
+        return Err(refused(option));
+    }
+    let real = match fs::canonicalize(path) {
+        Ok(real) => real,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(path).is_err() => {
+            // It is not there yet: its folder decides.
+            let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+            fs::canonicalize(parent)?.join(name)
+        }
+        Err(error) => return Err(error),
+    };
+    match folders.iter().any(|folder| real.starts_with(folder)) {
+        true => Ok(real),
+        false => Err(refused(option)),
+    }
+}
+
+impl Files for LocalFiles {
+    fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
+        let path = self.readable(path)?;
+        if path.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        fs::read(path)
+    }
+
+    fn create(&mut self, path: &Path, exclusive: bool, truncate: bool) -> io::Result<()> {
+        let path = self.writable(path)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).create_new(exclusive).truncate(truncate);
+        options.open(path).map(drop)
+    }
+
+    fn write(&mut self, path: &Path, offset: u64, data: &[u8]) -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).open(self.writable(path)?)?;
+        file.seek(SeekFrom::Start(offset))?;
+        file.write_all(data)
+    }
+
+    fn truncate(&mut self, path: &Path, size: u64) -> io::Result<()> {
+        OpenOptions::new().write(true).open(self.writable(path)?)?.set_len(size)
+    }
+
+    fn info(&mut self, path: &Path) -> io::Result<FileInfo> {
+        let metadata = fs::metadata(self.readable(path)?)?;
+        Ok(FileInfo { is_folder: metadata.is_dir(), size: metadata.len() })
+    }
+
+    fn list(&mut self, path: &Path) -> io::Result<Vec<String>> {
+        let entries = fs::read_dir(self.readable(path)?)?;
+        let mut names: Vec<String> =
+            entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect::<io::Result<_>>()?;
+        names.sort();
+        Ok(names)
+    }
+
+    fn make_folder(&mut self, path: &Path) -> io::Result<()> {
+        fs::create_dir(self.writable(path)?)
+    }
+
+    fn remove_file(&mut self, path: &Path) -> io::Result<()> {
+        fs::remove_file(self.writable(path)?)
+    }
+
+    fn remove_folder(&mut self, path: &Path) -> io::Result<()> {
+        fs::remove_dir(self.writable(path)?)
+    }
+
+    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(self.writable(from)?, self.writable(to)?)
+    }
+}
