@@ -83,7 +83,8 @@ pub fn call_stack(vm: &mut Vm, this: &Value) -> Result<Value> {
         // The calls above its outermost function.
         let outermost = root.code.as_ref().map(|code| code.id.get());
         let from = vm.calls.iter().rposition(|site| Some(site.code) == outermost).unwrap_or(vm.calls.len());
-        for site in vm.calls[from..].to_vec() {
+        let sites = vm.calls[from..].to_vec();
+        for site in sites {
             if let Some(code) = vm.code_by_id(site.code) {
                 add(code, site.span, Rc::new(Dict::new()));
             }

@@ -65,7 +65,7 @@ fn compile(vm: &mut Vm, source: &Rc<Source>, mode: Mode, locals: bool) -> Result
         return Err(errors);
     }
     for warning in module.warnings.iter().chain(&scopes.warnings) {
-        vm.show_diagnostic(warning).map_err(|error| vec![error])?;
+        vm.show_diagnostic(warning).map_err(|error| vec![*error])?;
     }
     Ok(lower_module(vm, source, scopes, module, locals, false, None))
 }
@@ -83,7 +83,7 @@ pub fn compile_interactive(
         return Err(errors);
     }
     for warning in module.warnings.iter().chain(&scopes.warnings) {
-        vm.show_diagnostic(warning).map_err(|error| vec![error])?;
+        vm.show_diagnostic(warning).map_err(|error| vec![*error])?;
     }
     Ok(lower_module(vm, source, scopes, module, false, show, None))
 }
@@ -100,7 +100,7 @@ pub fn compile_expression(vm: &mut Vm, source: &Rc<Source>, locals: bool) -> Res
         return Err(errors);
     }
     for warning in &scopes.warnings {
-        vm.show_diagnostic(warning).map_err(|error| vec![error])?;
+        vm.show_diagnostic(warning).map_err(|error| vec![*error])?;
     }
     let mut lower = Lower::new(vm, source, scopes, CodeKind::Module, "<module>", locals);
     let span = expr.span;

@@ -279,10 +279,8 @@ impl Vm {
     pub fn object_attr(&mut self, value: &Value, class: &Rc<Class>, name: &Rc<Str>) -> Result<Option<Value>> {
         let found = class.lookup(name);
         if let Some(attr) = &found {
-            if self.is_data_descriptor(attr) {
-                if self.is_readable(attr) {
-                    return self.bind(attr, Some(value), class).map(Some);
-                }
+            if self.is_data_descriptor(attr) && self.is_readable(attr) {
+                return self.bind(attr, Some(value), class).map(Some);
             }
         }
         if let Some(own) = own_attr(value, name) {

@@ -59,7 +59,7 @@ impl Vm {
     ///
     /// # Errors
     /// If a filter makes an error of it: that error.
-    pub fn show_diagnostic(&mut self, warning: &Diagnostic) -> std::result::Result<(), Diagnostic> {
+    pub fn show_diagnostic(&mut self, warning: &Diagnostic) -> std::result::Result<(), Box<Diagnostic>> {
         let name = self.intern(&warning.code);
         let category = match self.builtins.get_str(&name) {
             Some(Value::Class(class)) => class,
@@ -72,7 +72,10 @@ impl Vm {
                 Ok(())
             }
             Ok(false) => Ok(()),
-            Err(_) => Err(Diagnostic { severity: Severity::Error, code: "SyntaxError".to_owned(), ..warning.clone() }),
+            Err(_) => {
+                let code = "SyntaxError".to_owned();
+                Err(Box::new(Diagnostic { severity: Severity::Error, code, ..warning.clone() }))
+            }
         }
     }
 
