@@ -121,7 +121,7 @@ impl Interpreter {
             return match &code {
                 Value::None => 0,
                 Value::Int(n) => (*n & 0xff) as u8,
-                Value::Bool(b) => u8::from(*b),
+                Value::Bool(b) => u8::from(b.get()),
                 other => {
                     let text = vm.str(other).map(|s| s.to_string()).unwrap_or_default();
                     vm.write_err(&format!("{text}\n"));

@@ -229,7 +229,7 @@ const CONTEXT_METHODS: &[Row] = &[
     method("__getitem__(key, /)", context_getitem),
     method("__contains__(key, /)", |vm, args| {
         let var = var(vm, &args[1])?;
-        Ok(Value::Bool(context(vm, args)?.get(&var).is_some()))
+        Ok(Value::bool(context(vm, args)?.get(&var).is_some()))
     }),
     method("__len__()", |vm, args| Ok(Value::usize(context(vm, args)?.bindings.borrow().len()))),
     method("__iter__()", |vm, args| {

@@ -222,7 +222,7 @@ impl EventLoop {
             current_handle: RefCell::new(None),
             exception_handler: RefCell::new(Value::None),
             task_factory: RefCell::new(Value::None),
-            slow_callback_duration: RefCell::new(Value::Float(0.1)),
+            slow_callback_duration: RefCell::new(Value::float(0.1)),
             async_generators: RefCell::default(),
             async_generators_closed: Cell::new(false),
             executor_closed: Cell::new(false),
@@ -549,7 +549,7 @@ fn select(vm: &mut Vm, this: &Value, timeout: Value) -> Result<bool> {
 fn time_left(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<Value> {
     let when = el.timers.borrow().peek().map(|timer| match &timer.target {
         Target::Handle(handle) => handles::data(handle).when.borrow().clone(),
-        Target::Sleep(_) => Value::Float(timer.when),
+        Target::Sleep(_) => Value::float(timer.when),
     });
     let name = vm.intern("time");
     let time = vm.get_attr(this, &name)?;
@@ -557,7 +557,7 @@ fn time_left(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<Value> {
     let left = crate::machine::ops::sub(vm, &when.unwrap_or(Value::Int(0)), &now)?;
     Ok(match vm.to_f64(&left)? {
         seconds if seconds <= 0.0 => Value::Int(0),
-        seconds if seconds > LONGEST_WAIT => Value::Float(LONGEST_WAIT),
+        seconds if seconds > LONGEST_WAIT => Value::float(LONGEST_WAIT),
         _ => left,
     })
 }

@@ -527,12 +527,12 @@ pub const METHODS: &[Row] = &[
     method("__init__(*, loop=None)", init),
     method("result()", |vm, args| readable(vm, args)?.take_result(vm)),
     method("exception()", |vm, args| readable(vm, args)?.take_exception(vm)),
-    method("done()", |vm, args| Ok(Value::Bool(this(vm, args)?.is_done()))),
-    method("cancelled()", |vm, args| Ok(Value::Bool(this(vm, args)?.status.get() == Status::Cancelled))),
+    method("done()", |vm, args| Ok(Value::bool(this(vm, args)?.is_done()))),
+    method("cancelled()", |vm, args| Ok(Value::bool(this(vm, args)?.status.get() == Status::Cancelled))),
     method("cancel(msg=None)", |vm, args| {
         let this = instance(vm, args)?;
         initialized(vm, args)?;
-        cancel_plain(vm, this, args[1].clone()).map(Value::Bool)
+        cancel_plain(vm, this, args[1].clone()).map(Value::bool)
     }),
     method("set_result(result, /)", |vm, args| {
         let this = instance(vm, args)?;
@@ -555,7 +555,7 @@ pub const METHODS: &[Row] = &[
     class_method("__class_getitem__(item, /)", super::generic_alias),
     attribute(
         "_asyncio_future_blocking",
-        |_, this| Ok(of(this).map_or(Value::None, |f| Value::Bool(f.blocking.get()))),
+        |_, this| Ok(of(this).map_or(Value::None, |f| Value::bool(f.blocking.get()))),
         |vm, this, value| {
             let value = vm.truth(&value)?;
             if let Some(future) = of(this) {
@@ -566,7 +566,7 @@ pub const METHODS: &[Row] = &[
     ),
     attribute(
         "_log_traceback",
-        |_, this| Ok(Value::Bool(of(this).is_some_and(|f| f.unseen.get()))),
+        |_, this| Ok(Value::bool(of(this).is_some_and(|f| f.unseen.get()))),
         |vm, this, value| {
             if vm.truth(&value)? {
                 return Err(vm.value_error("_log_traceback can only be set to False"));

@@ -24,8 +24,8 @@ pub struct Gathering {
 pub const METHODS: &[Row] = &[method("def cancel(msg=None)", |vm, args| {
     let future = future::this(vm, args)?;
     match &future.part {
-        Part::Gathering(gathering) => cancel(vm, future, gathering, args[1].clone()).map(Value::Bool),
-        _ => Ok(Value::Bool(false)),
+        Part::Gathering(gathering) => cancel(vm, future, gathering, args[1].clone()).map(Value::bool),
+        _ => Ok(Value::bool(false)),
     }
 })];
 

@@ -115,7 +115,7 @@ pub const METHODS: &[Row] = &[
         }
         Ok(Value::None)
     }),
-    method("def cancelled()", |_, args| Ok(Value::Bool(of(&args[0]).is_some_and(|h| h.cancelled.get())))),
+    method("def cancelled()", |_, args| Ok(Value::bool(of(&args[0]).is_some_and(|h| h.cancelled.get())))),
     method("def get_context()", |vm, args| {
         let context = of(&args[0]).and_then(|h| h.context.borrow().clone()).unwrap_or_default();
         Ok(contextvars::current(vm).object(&context))
@@ -131,7 +131,7 @@ pub const METHODS: &[Row] = &[
     getter("_args", |_, this| {
         Ok(of(this).filter(|h| !h.cancelled.get()).map_or(Value::None, |h| Value::tuple(h.args.borrow().to_vec())))
     }),
-    getter("_cancelled", |_, this| Ok(Value::Bool(of(this).is_some_and(|h| h.cancelled.get())))),
+    getter("_cancelled", |_, this| Ok(Value::bool(of(this).is_some_and(|h| h.cancelled.get())))),
     getter("_loop", |_, this| Ok(of(this).map_or(Value::None, |h| h.event_loop.borrow().clone()))),
     getter("_source_traceback", |_, this| {
         Ok(of(this).and_then(|h| h.source.borrow().clone().bound()).unwrap_or(Value::None))
@@ -150,7 +150,7 @@ pub const TIMER_METHODS: &[Row] = &[
     method("def __gt__(other, /)", |vm, args| compare(vm, CmpOp::Gt, args)),
     method("def __ge__(other, /)", |vm, args| compare(vm, CmpOp::GtE, args)),
     getter("_when", |_, this| Ok(when(this))),
-    getter("_scheduled", |_, this| Ok(Value::Bool(of(this).is_some_and(|h| h.scheduled.get())))),
+    getter("_scheduled", |_, this| Ok(Value::bool(of(this).is_some_and(|h| h.scheduled.get())))),
 ];
 
 fn of(value: &Value) -> Option<&Handle> {
@@ -167,7 +167,7 @@ fn compare(vm: &mut Vm, op: CmpOp, args: &[Value]) -> Result<Value> {
     }
     let answer = vm.compare(op, &when(&args[0]), &when(&args[1]))?;
     if matches!(op, CmpOp::LtE | CmpOp::GtE) && !vm.truth(&answer)? {
-        return vm.eq(&args[0], &args[1]).map(Value::Bool);
+        return vm.eq(&args[0], &args[1]).map(Value::bool);
     }
     Ok(answer)
 }

@@ -184,7 +184,7 @@ pub const LOCK_METHODS: &[Row] = &[
         ))
     }),
     method("def __init__()", |_, _| Ok(Value::None)),
-    method("def locked()", |vm, args| Ok(Value::Bool(this!(vm, &args[0], Lock).locked.get()))),
+    method("def locked()", |vm, args| Ok(Value::bool(this!(vm, &args[0], Lock).locked.get()))),
     method("def acquire()", |vm, args| acquire_lock(vm, &args[0], Function::LockAcquire)),
     method("def release()", |vm, args| {
         release_lock(vm, &args[0])?;
@@ -200,7 +200,7 @@ pub const LOCK_METHODS: &[Row] = &[
         let text = if lock.locked.get() { "locked" } else { "unlocked" };
         format::with_details(vm, &args[0], &format!("{text}{}", lock.waiters.described()))
     }),
-    getter("_locked", |vm, this| Ok(Value::Bool(this!(vm, this, Lock).locked.get()))),
+    getter("_locked", |vm, this| Ok(Value::bool(this!(vm, this, Lock).locked.get()))),
     getter("_waiters", |vm, this| Ok(waiters_value(&this!(vm, this, Lock).waiters))),
     attribute(
         "_loop",
@@ -218,13 +218,13 @@ pub const EVENT_METHODS: &[Row] = &[
         Ok(Instance::native(&class, Event { is_set: Cell::new(false), waiters: Waiters::new(vm) }))
     }),
     method("def __init__()", |_, _| Ok(Value::None)),
-    method("def is_set()", |vm, args| Ok(Value::Bool(this!(vm, &args[0], Event).is_set.get()))),
+    method("def is_set()", |vm, args| Ok(Value::bool(this!(vm, &args[0], Event).is_set.get()))),
     method("def set()", |vm, args| {
         let event = this!(vm, &args[0], Event);
         if !event.is_set.replace(true) {
             for waiter in event.waiters.all() {
                 if !future::is_done(&waiter) {
-                    future::set_result(vm, &waiter, Value::Bool(true))?;
+                    future::set_result(vm, &waiter, Value::bool(true))?;
                 }
             }
         }
@@ -244,7 +244,7 @@ pub const EVENT_METHODS: &[Row] = &[
         let text = if event.is_set.get() { "set" } else { "unset" };
         format::with_details(vm, &args[0], &format!("{text}{}", event.waiters.described()))
     }),
-    getter("_value", |vm, this| Ok(Value::Bool(this!(vm, this, Event).is_set.get()))),
+    getter("_value", |vm, this| Ok(Value::bool(this!(vm, this, Event).is_set.get()))),
     getter("_waiters", |vm, this| Ok(waiters_value(&this!(vm, this, Event).waiters))),
     attribute(
         "_loop",
@@ -263,7 +263,7 @@ pub const SEMAPHORE_METHODS: &[Row] = &[
         Ok(Instance::native(&class, Semaphore { value, bound, waiters: Waiters::new(vm) }))
     }),
     method("def __init__(value=1)", |vm, args| init_semaphore(vm, args, false)),
-    method("def locked()", |vm, args| is_locked(vm, &args[0]).map(Value::Bool)),
+    method("def locked()", |vm, args| is_locked(vm, &args[0]).map(Value::bool)),
     method("def acquire()", |vm, args| acquire_semaphore(vm, &args[0], Function::SemaphoreAcquire)),
     method("def release()", |vm, args| {
         release_semaphore(vm, &args[0])?;
@@ -317,7 +317,7 @@ fn acquire_lock(vm: &mut Vm, this: &Value, function: Function) -> Result<Value> 
 
 fn wake_first(vm: &mut Vm, lock: &Lock) -> Result<()> {
     match lock.waiters.first() {
-        Some(first) if !future::is_done(&first) => future::set_result(vm, &first, Value::Bool(true)),
+        Some(first) if !future::is_done(&first) => future::set_result(vm, &first, Value::bool(true)),
         _ => Ok(()),
     }
 }
@@ -380,7 +380,7 @@ impl NativeCoroutine for Acquire {
 
     fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
         let lock = this!(vm, &self.lock, Lock);
-        let done = Outcome::Return(if self.entering { Value::None } else { Value::Bool(true) });
+        let done = Outcome::Return(if self.entering { Value::None } else { Value::bool(true) });
         let Some(waiter) = self.waiter.take() else {
             if !lock.locked.get() && !lock.waiters.any_alive() {
                 lock.take();
@@ -458,7 +458,7 @@ impl NativeCoroutine for WaitForEvent {
         let event = this!(vm, &self.event, Event);
         let Some(waiter) = self.waiter.take() else {
             if event.is_set.get() {
-                return Ok(Outcome::Return(Value::Bool(true)));
+                return Ok(Outcome::Return(Value::bool(true)));
             }
             let waiter = event.waiters.add(vm, &self.event)?;
             let outcome = future::wait_for(&waiter);
@@ -473,7 +473,7 @@ impl NativeCoroutine for WaitForEvent {
             }
         };
         event.waiters.remove(&waiter);
-        result.map(|_| Outcome::Return(Value::Bool(true)))
+        result.map(|_| Outcome::Return(Value::bool(true)))
     }
 
     fn waits_on(&self) -> Value {
@@ -521,7 +521,7 @@ fn change(vm: &mut Vm, semaphore: &Semaphore, by: i64) -> Result<()> {
 fn wake_next(vm: &mut Vm, semaphore: &Semaphore) -> Result<bool> {
     let Some(next) = semaphore.waiters.first_pending() else { return Ok(false) };
     change(vm, semaphore, -1)?;
-    future::set_result(vm, &next, Value::Bool(true))?;
+    future::set_result(vm, &next, Value::bool(true))?;
     Ok(true)
 }
 
@@ -563,7 +563,7 @@ impl NativeCoroutine for AcquireSemaphore {
 
     fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
         let semaphore = this!(vm, &self.semaphore, Semaphore);
-        let done = Outcome::Return(if self.entering { Value::None } else { Value::Bool(true) });
+        let done = Outcome::Return(if self.entering { Value::None } else { Value::bool(true) });
         let Some(waiter) = self.waiter.take() else {
             if !is_locked(vm, &self.semaphore)? {
                 change(vm, semaphore, -1)?;

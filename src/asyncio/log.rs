@@ -59,7 +59,7 @@ fn call(vm: &mut Vm, logger: &Value, level: &str, message: &str, error: Option<&
                 let traceback = error.0.traceback.borrow().clone().map_or(Value::None, Value::Traceback);
                 Value::tuple([Value::Class(error.class()), error.value(), traceback])
             }
-            None => Value::Bool(false),
+            None => Value::bool(false),
         };
         keywords.push((vm.intern("exc_info"), exc_info));
     }

@@ -43,9 +43,9 @@ pub const METHODS: &[Row] = &[
         Ok(Value::None)
     }),
     method("def close()", close),
-    method("def is_running()", |vm, args| Ok(Value::Bool(this(vm, &args[0])?.running.get()))),
-    method("def is_closed()", |vm, args| Ok(Value::Bool(this(vm, &args[0])?.closed.get()))),
-    method("def time()", |vm, _| Ok(Value::Float(event_loop::time(vm)))),
+    method("def is_running()", |vm, args| Ok(Value::bool(this(vm, &args[0])?.running.get()))),
+    method("def is_closed()", |vm, args| Ok(Value::bool(this(vm, &args[0])?.closed.get()))),
+    method("def time()", |vm, _| Ok(Value::float(event_loop::time(vm)))),
     method("def call_soon(callback, *args, context=None)", |vm, args| call_soon(vm, args, "call_soon")),
     method("def call_soon_threadsafe(callback, *args, context=None)", |vm, args| {
         call_soon(vm, args, "call_soon_threadsafe")
@@ -79,7 +79,7 @@ pub const METHODS: &[Row] = &[
     method("def get_exception_handler()", |vm, args| Ok(this(vm, &args[0])?.exception_handler.borrow().clone())),
     method("def default_exception_handler(context)", default_exception_handler),
     method("def call_exception_handler(context)", call_exception_handler),
-    method("def get_debug()", |vm, args| Ok(Value::Bool(this(vm, &args[0])?.debug.get()))),
+    method("def get_debug()", |vm, args| Ok(Value::bool(this(vm, &args[0])?.debug.get()))),
     method("def set_debug(enabled)", |vm, args| {
         let enabled = vm.truth(&args[1])?;
         let el = this(vm, &args[0])?;
@@ -176,9 +176,9 @@ pub const METHODS: &[Row] = &[
         // There is one thread.
         Ok(if this(vm, value)?.running.get() { Value::Int(1) } else { Value::None })
     }),
-    getter("_closed", |vm, value| Ok(Value::Bool(this(vm, value)?.closed.get()))),
-    getter("_debug", |vm, value| Ok(Value::Bool(this(vm, value)?.debug.get()))),
-    getter("_stopping", |vm, value| Ok(Value::Bool(this(vm, value)?.stopping.get()))),
+    getter("_closed", |vm, value| Ok(Value::bool(this(vm, value)?.closed.get()))),
+    getter("_debug", |vm, value| Ok(Value::bool(this(vm, value)?.debug.get()))),
+    getter("_stopping", |vm, value| Ok(Value::bool(this(vm, value)?.stopping.get()))),
 ];
 
 fn this<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a EventLoop> {
@@ -240,7 +240,7 @@ pub fn complete(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         threads::Awaited::Own(done, is_new) => (done, is_new),
         threads::Awaited::Foreign(awaited, is_new) => {
             let function = super::library_name(vm, "_complete_foreign")?;
-            return vm.call(&function, &[args[0].clone(), awaited, Value::Bool(is_new)]);
+            return vm.call(&function, &[args[0].clone(), awaited, Value::bool(is_new)]);
         }
     };
     let name = vm.intern("run_forever");
@@ -303,7 +303,7 @@ fn call_later(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         let time = vm.get_attr(&args[0], &name)?;
         vm.call(&time, &[])?
     } else {
-        Value::Float(event_loop::time(vm))
+        Value::float(event_loop::time(vm))
     };
     let when = crate::machine::ops::add(vm, &now, &args[1])?;
     if el.custom.get() {

@@ -56,17 +56,17 @@ static TASKS: &[Row] = &[
     native("def create_task(coro, *, name=None, context=None)", task::create_task),
     native("def all_tasks(loop=None)", task::all_tasks),
     native("def eager_task_factory(loop, coro, *, name=None, context=None)", task::eager_task_factory),
-    native("def iscoroutine(obj)", |vm, args| Ok(Value::Bool(task::is_coroutine(vm, &args[0])))),
+    native("def iscoroutine(obj)", |vm, args| Ok(Value::bool(task::is_coroutine(vm, &args[0])))),
     native("def iscoroutinefunction(func)", |vm, args| {
         if is_coroutine_function(&args[0]) {
-            return Ok(Value::Bool(true));
+            return Ok(Value::bool(true));
         }
         // Marked as one, as mocks are.
         let name = vm.intern("_is_coroutine");
-        let Some(marked) = vm.get_attr_opt(&args[0], &name)? else { return Ok(Value::Bool(false)) };
+        let Some(marked) = vm.get_attr_opt(&args[0], &name)? else { return Ok(Value::bool(false)) };
         let coroutines = vm.import_module("asyncio.coroutines")?;
         let marker = vm.get_attr(&coroutines, &name)?;
-        Ok(Value::Bool(marked.is(&marker)))
+        Ok(Value::bool(marked.is(&marker)))
     }),
 ];
 
@@ -75,7 +75,7 @@ static EVENTS: &[Row] = &[
     native("def set_event_loop(loop)", policy::set_event_loop),
 ];
 
-static FUTURES: &[Row] = &[native("def isfuture(obj)", |vm, args| Ok(Value::Bool(future::is_future(vm, &args[0]))))];
+static FUTURES: &[Row] = &[native("def isfuture(obj)", |vm, args| Ok(Value::bool(future::is_future(vm, &args[0]))))];
 
 static ACCELERATED: &[Row] = &[
     native("current_task(loop=None)", task::current_task),
@@ -170,7 +170,7 @@ const PRIVATE: &[Row] = &[
         }
         Ok(Value::None)
     }),
-    native("_host_asks_debug()", |vm, _| Ok(Value::Bool(vm.host.asyncio_debug))),
+    native("_host_asks_debug()", |vm, _| Ok(Value::bool(vm.host.asyncio_debug))),
     native("_function_place(func)", |vm, args| {
         Ok(match format::function_place(vm, &args[0])? {
             Some((file, line)) => Value::tuple([Value::string(file), Value::Int(i64::from(line))]),

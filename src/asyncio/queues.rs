@@ -68,8 +68,8 @@ pub const METHODS: &[Row] = &[
         Ok(Value::None)
     }),
     method("def qsize()", |vm, args| qsize(vm, &args[0]).map(Value::usize)),
-    method("def empty()", |vm, args| is_empty(vm, &args[0]).map(Value::Bool)),
-    method("def full()", |vm, args| is_full(vm, &args[0]).map(Value::Bool)),
+    method("def empty()", |vm, args| is_empty(vm, &args[0]).map(Value::bool)),
+    method("def full()", |vm, args| is_full(vm, &args[0]).map(Value::bool)),
     method("def put(item)", |vm, args| {
         this(vm, &args[0])?;
         let body = Put { queue: args[0].clone(), item: args[1].clone(), waiter: None };
@@ -179,7 +179,7 @@ pub const METHODS: &[Row] = &[
             Ok(())
         },
     ),
-    getter("_is_shutdown", |vm, value| Ok(Value::Bool(this(vm, value)?.shut_down.get()))),
+    getter("_is_shutdown", |vm, value| Ok(Value::bool(this(vm, value)?.shut_down.get()))),
     getter("_getters", |vm, value| {
         Ok(Value::list(this(vm, value)?.getters.all().into_iter().map(Value::Instance).collect()))
     }),
@@ -300,7 +300,7 @@ fn wake_next(vm: &mut Vm, waiters: &Waiters) -> Result<()> {
 fn all_finished(vm: &mut Vm, queue: &Queue) -> Result<()> {
     for waiter in queue.joiners.all() {
         if !future::is_done(&waiter) {
-            future::set_result(vm, &waiter, Value::Bool(true))?;
+            future::set_result(vm, &waiter, Value::bool(true))?;
         }
     }
     Ok(())

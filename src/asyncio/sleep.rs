@@ -84,7 +84,7 @@ impl Sleep {
     fn begin(&mut self, vm: &mut Vm) -> Result<Outcome> {
         let at_once = match &self.delay {
             Value::Int(n) => *n <= 0,
-            Value::Float(x) => *x <= 0.0,
+            Value::Float(x) => x.get() <= 0.0,
             other => {
                 let answer = vm.compare(CmpOp::LtE, other, &Value::Int(0))?;
                 vm.truth(&answer)?
@@ -106,9 +106,9 @@ impl Sleep {
                 let future = future::new_future(vm, &el.state, &event_loop);
                 let when = match &self.delay {
                     Value::Int(n) => event_loop::time(vm) + *n as f64,
-                    Value::Float(x) => event_loop::time(vm) + x,
+                    Value::Float(x) => event_loop::time(vm) + x.get(),
                     other => {
-                        let now = Value::Float(event_loop::time(vm));
+                        let now = Value::float(event_loop::time(vm));
                         let when = crate::machine::ops::add(vm, &now, other)?;
                         vm.to_f64(&when)?
                     }

@@ -348,7 +348,7 @@ fn wait_for_other(vm: &mut Vm, event_loop: &Value, this: &Rc<Instance>, value: V
             if !own_loop.is(event_loop) {
                 return other_loop(vm, event_loop, this, &value);
             }
-            vm.set_attr(&value, &blocking, Value::Bool(false))?;
+            vm.set_attr(&value, &blocking, Value::bool(false))?;
             let name = vm.intern("add_done_callback");
             let add = vm.get_attr(&value, &name)?;
             let wakeup = wakeup_method(vm, this);
@@ -484,8 +484,8 @@ pub const METHODS: &[Row] = &[
     method("cancel(msg=None)", |vm, args| {
         let future = future::this(vm, args)?;
         match future.task() {
-            Some(task) => cancel(vm, future, task, args[1].clone()).map(Value::Bool),
-            None => Ok(Value::Bool(false)),
+            Some(task) => cancel(vm, future, task, args[1].clone()).map(Value::bool),
+            None => Ok(Value::bool(false)),
         }
     }),
     method("cancelling()", |vm, args| Ok(Value::Int(this(vm, args)?.cancelling.get()))),
@@ -523,7 +523,7 @@ pub const METHODS: &[Row] = &[
     class_method("__class_getitem__(item, /)", super::generic_alias),
     attribute(
         "_log_destroy_pending",
-        |_, this| Ok(Value::Bool(of(this).is_some_and(|task| task.log_destroy_pending.get()))),
+        |_, this| Ok(Value::bool(of(this).is_some_and(|task| task.log_destroy_pending.get()))),
         |vm, this, value| {
             let value = vm.truth(&value)?;
             if let Some(task) = of(this) {
@@ -532,7 +532,7 @@ pub const METHODS: &[Row] = &[
             Ok(())
         },
     ),
-    getter("_must_cancel", |_, this| Ok(Value::Bool(of(this).is_some_and(|task| task.must_cancel.get())))),
+    getter("_must_cancel", |_, this| Ok(Value::bool(of(this).is_some_and(|task| task.must_cancel.get())))),
     getter("_fut_waiter", |_, this| {
         Ok(of(this).and_then(|task| task.waiter.borrow().clone().bound()).unwrap_or(Value::None))
     }),
@@ -670,7 +670,7 @@ fn eager_task(
         (vm.intern("loop"), event_loop.clone()),
         (vm.intern("name"), name.clone()),
         (vm.intern("context"), context.clone()),
-        (vm.intern("eager_start"), Value::Bool(true)),
+        (vm.intern("eager_start"), Value::bool(true)),
     ];
     vm.call_kw(&Value::Class(class.clone()), std::slice::from_ref(coro), &keywords)
 }

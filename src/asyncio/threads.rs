@@ -118,7 +118,7 @@ struct RunForever {
 }
 
 static HAS_READY: Row = method("_has_ready()", |_, args| {
-    Ok(Value::Bool(event_loop::of(&args[0]).is_none_or(|el| el.has_ready() || el.stopping.get())))
+    Ok(Value::bool(event_loop::of(&args[0]).is_none_or(|el| el.has_ready() || el.stopping.get())))
 });
 
 impl NativeCoroutine for RunForever {

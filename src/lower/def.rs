@@ -359,7 +359,7 @@ impl Lower<'_> {
                     let action: Action = Box::new(move |vm, frame| {
                         let mut kwargs = Vec::new();
                         if kind == "TypeVar" {
-                            kwargs.push((vm.intern("infer_variance"), Value::Bool(true)));
+                            kwargs.push((vm.intern("infer_variance"), Value::bool(true)));
                         }
                         let typing = vm.import_builtin("typing")?;
                         let class = vm.intern(kind);

@@ -59,7 +59,7 @@ impl Lower<'_> {
             ExprKind::BinOp { first, rest } => self.bin_op(*first, rest),
             ExprKind::UnaryOp { op: UnaryOp::Not, operand } => {
                 let cond = self.cond(*operand);
-                Box::new(move |vm, frame| Ok(Value::Bool(!cond(vm, frame)?)))
+                Box::new(move |vm, frame| Ok(Value::bool(!cond(vm, frame)?)))
             }
             ExprKind::UnaryOp { op, operand } => {
                 if let (UnaryOp::Neg, ExprKind::Constant(constant)) = (op, &operand.kind) {
@@ -69,7 +69,7 @@ impl Lower<'_> {
                                 return Self::constant_thunk(Value::Int(n));
                             }
                         }
-                        Constant::Float(x) => return Self::constant_thunk(Value::Float(-x)),
+                        Constant::Float(x) => return Self::constant_thunk(Value::float(-x)),
                         _ => {}
                     }
                 }
@@ -160,12 +160,12 @@ impl Lower<'_> {
     pub(super) fn constant(&mut self, constant: &Constant) -> Value {
         match constant {
             Constant::None => Value::None,
-            Constant::True => Value::Bool(true),
-            Constant::False => Value::Bool(false),
+            Constant::True => Value::bool(true),
+            Constant::False => Value::bool(false),
             Constant::Ellipsis => Value::Ellipsis,
             Constant::Int(n) => Value::Int(*n),
             Constant::BigInt(n) => Value::BigInt(n.clone()),
-            Constant::Float(x) => Value::Float(*x),
+            Constant::Float(x) => Value::float(*x),
             Constant::Imaginary(x) => Value::complex(0.0, *x),
             Constant::Str(text) => {
                 // Texts that could be names are shared with the name table: attribute and key lookups compare pointers.
@@ -447,7 +447,7 @@ impl Lower<'_> {
         let rest: Vec<(CmpOp, Thunk)> = rest.into_iter().map(|(op, e)| (op, self.expr(e))).collect();
         Box::new(move |vm, frame| {
             let mut left = first(vm, frame)?;
-            let mut result = Value::Bool(true);
+            let mut result = Value::bool(true);
             for (at, (op, right)) in rest.iter().enumerate() {
                 let right = right(vm, frame)?;
                 result = vm.compare(*op, &left, &right).map_err(|e| e.at(span))?;
@@ -474,7 +474,7 @@ pub(super) fn is_starred(e: &Expr) -> bool {
 #[inline]
 pub(super) fn truth(vm: &mut Vm, value: &Value) -> Result<bool> {
     match value {
-        Value::Bool(b) => Ok(*b),
+        Value::Bool(b) => Ok(b.get()),
         Value::None => Ok(false),
         Value::Int(n) => Ok(*n != 0),
         _ => vm.truth(value),

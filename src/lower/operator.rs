@@ -186,7 +186,7 @@ impl Lower<'_> {
     {
         let general = move |vm: &mut Vm, left: &Value, right: &Value| match (left, right) {
             (Value::Int(a), Value::Int(b)) => Ok(ints(*a, *b)),
-            (Value::Float(a), Value::Float(b)) => Ok(floats(*a, *b)),
+            (Value::Float(a), Value::Float(b)) => Ok(floats(a.get(), b.get())),
             _ => compare_truth(vm, op, left, right, span),
         };
         match (left, right) {

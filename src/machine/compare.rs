@@ -23,7 +23,7 @@ macro_rules! orders {
             pub fn $name(vm: &mut Vm, a: &Value, b: &Value) -> Result<bool> {
                 match (a, b) {
                     (Value::Int(x), Value::Int(y)) => Ok(x $op y),
-                    (Value::Float(x), Value::Float(y)) => Ok(x $op y),
+                    (Value::Float(x), Value::Float(y)) => Ok(x.get() $op y.get()),
                     _ => vm.compare_truth(CmpOp::$kind, a, b),
                 }
             }
@@ -69,7 +69,7 @@ impl Vm {
         match (a, b) {
             (Value::Int(x), Value::Int(y)) => Ok(x == y),
             (Value::Str(x), Value::Str(y)) => Ok(Rc::ptr_eq(x, y) || x.as_str() == y.as_str()),
-            (Value::Float(x), Value::Float(y)) => Ok(x == y),
+            (Value::Float(x), Value::Float(y)) => Ok(x.get() == y.get()),
             (Value::None, Value::None) => Ok(true),
             _ => self.compare_truth(CmpOp::Eq, a, b),
         }
@@ -92,7 +92,7 @@ impl Vm {
             }
         }
         match self.compare(op, a, b)? {
-            Value::Bool(b) => Ok(b),
+            Value::Bool(b) => Ok(b.get()),
             other => self.truth(&other),
         }
     }
@@ -100,22 +100,22 @@ impl Vm {
     /// `a op b`, which need not be a `bool`.
     pub fn compare(&mut self, op: CmpOp, a: &Value, b: &Value) -> Result {
         match op {
-            CmpOp::Is => return Ok(Value::Bool(a.is(b))),
-            CmpOp::IsNot => return Ok(Value::Bool(!a.is(b))),
-            CmpOp::In => return self.contains(b, a).map(Value::Bool),
-            CmpOp::NotIn => return self.contains(b, a).map(|found| Value::Bool(!found)),
+            CmpOp::Is => return Ok(Value::bool(a.is(b))),
+            CmpOp::IsNot => return Ok(Value::bool(!a.is(b))),
+            CmpOp::In => return self.contains(b, a).map(Value::bool),
+            CmpOp::NotIn => return self.contains(b, a).map(|found| Value::bool(!found)),
             _ => {}
         }
         match (a, b) {
-            (Value::Int(x), Value::Int(y)) => return Ok(Value::Bool(holds(op, x.cmp(y)))),
+            (Value::Int(x), Value::Int(y)) => return Ok(Value::bool(holds(op, x.cmp(y)))),
             (Value::Class(x), Value::Class(y))
                 if matches!(op, CmpOp::Eq | CmpOp::NotEq)
                     && x.metaclass.get().is_none()
                     && y.metaclass.get().is_none() =>
             {
-                return Ok(Value::Bool(Rc::ptr_eq(x, y) == (op == CmpOp::Eq)));
+                return Ok(Value::bool(Rc::ptr_eq(x, y) == (op == CmpOp::Eq)));
             }
-            (Value::Str(x), Value::Str(y)) => return Ok(Value::Bool(holds(op, compare_text(x, y)))),
+            (Value::Str(x), Value::Str(y)) => return Ok(Value::bool(holds(op, compare_text(x, y)))),
             _ => {}
         }
         if is_object(a) || is_object(b) {
@@ -157,7 +157,7 @@ impl Vm {
                 Special::Method(found) => {
                     let result = self.call_found(&found, this, std::slice::from_ref(other))?;
                     if !matches!(result, Value::NotImplemented) {
-                        return Ok(Some(Value::Bool(!self.truth(&result)?)));
+                        return Ok(Some(Value::bool(!self.truth(&result)?)));
                     }
                     result
                 }
@@ -171,8 +171,8 @@ impl Vm {
     /// What is left when no type has an answer: identity, or an error.
     fn compare_default(&mut self, op: CmpOp, a: &Value, b: &Value) -> Result {
         match op {
-            CmpOp::Eq => Ok(Value::Bool(a.is(b) && !matches!(a, Value::Float(_)))),
-            CmpOp::NotEq => Ok(Value::Bool(!a.is(b))),
+            CmpOp::Eq => Ok(Value::bool(a.is(b) && !matches!(a, Value::Float(_)))),
+            CmpOp::NotEq => Ok(Value::bool(!a.is(b))),
             _ => Err(self.not_comparable(op, a, b)),
         }
     }
@@ -194,7 +194,7 @@ impl Vm {
     /// What the built-in types make of `a op b`; `None` is their `NotImplemented`.
     pub fn builtin_compare(&mut self, op: CmpOp, a: &Value, b: &Value) -> Result<Option<Value>> {
         match self.compare_values(op, a, b)? {
-            Compared::Bool(result) => Ok(Some(Value::Bool(result))),
+            Compared::Bool(result) => Ok(Some(Value::bool(result))),
             Compared::Items(x, y) => self.nested_in(" in comparison", |vm| vm.compare(op, &x, &y)).map(Some),
             Compared::Unknown => Ok(None),
         }
@@ -402,13 +402,13 @@ pub fn compare_text(a: &Str, b: &Str) -> Ordering {
 fn complex_of(value: &Value) -> Option<(f64, f64)> {
     match value {
         Value::Complex(z) => Some(**z),
-        Value::Float(x) => Some((*x, 0.0)),
+        Value::Float(x) => Some((x.get(), 0.0)),
         Value::Int(n) => {
             // An integer that is no float equals no complex number.
             let x = *n as f64;
             Some((if floats::cmp_i64(x, *n) == Some(Ordering::Equal) { x } else { f64::NAN }, 0.0))
         }
-        Value::Bool(b) => Some((f64::from(u8::from(*b)), 0.0)),
+        Value::Bool(b) => Some((f64::from(u8::from(b.get())), 0.0)),
         Value::BigInt(n) => {
             let x = num_traits::ToPrimitive::to_f64(&**n).unwrap_or(f64::NAN);
             Some((if floats::cmp_big(x, n) == Some(Ordering::Equal) { x } else { f64::NAN }, 0.0))
@@ -421,14 +421,14 @@ fn complex_of(value: &Value) -> Option<(f64, f64)> {
 pub fn compare_numbers(a: &Value, b: &Value) -> Option<Option<Ordering>> {
     let small = |value: &Value| match value {
         Value::Int(n) => Some(*n),
-        Value::Bool(b) => Some(i64::from(*b)),
+        Value::Bool(b) => Some(i64::from(b.get())),
         _ => None,
     };
     Some(match (a, b) {
-        (Value::Float(x), Value::Float(y)) => x.partial_cmp(y),
+        (Value::Float(x), Value::Float(y)) => x.get().partial_cmp(&y.get()),
         (Value::BigInt(x), Value::BigInt(y)) => Some(x.cmp(y)),
-        (Value::BigInt(x), Value::Float(y)) => floats::cmp_big(*y, x).map(Ordering::reverse),
-        (Value::Float(x), Value::BigInt(y)) => floats::cmp_big(*x, y),
+        (Value::BigInt(x), Value::Float(y)) => floats::cmp_big(y.get(), x).map(Ordering::reverse),
+        (Value::Float(x), Value::BigInt(y)) => floats::cmp_big(x.get(), y),
         (Value::BigInt(x), other) => {
             small(other)?;
             Some(sign_order(x))
@@ -437,8 +437,8 @@ pub fn compare_numbers(a: &Value, b: &Value) -> Option<Option<Ordering>> {
             small(other)?;
             Some(sign_order(y).reverse())
         }
-        (Value::Float(x), other) => floats::cmp_i64(*x, small(other)?),
-        (other, Value::Float(y)) => floats::cmp_i64(*y, small(other)?).map(Ordering::reverse),
+        (Value::Float(x), other) => floats::cmp_i64(x.get(), small(other)?),
+        (other, Value::Float(y)) => floats::cmp_i64(y.get(), small(other)?).map(Ordering::reverse),
         (x, y) => Some(small(x)?.cmp(&small(y)?)),
     })
 }

@@ -11,7 +11,7 @@ impl Vm {
     #[inline]
     pub fn truth(&mut self, value: &Value) -> Result<bool> {
         match value {
-            Value::Bool(b) => Ok(*b),
+            Value::Bool(b) => Ok(b.get()),
             Value::None => Ok(false),
             Value::Int(n) => Ok(*n != 0),
             Value::Str(text) => Ok(!text.is_empty()),
@@ -25,7 +25,7 @@ impl Vm {
         if is_object(value) {
             if let Special::Method(method) = self.special(value, sym::__bool__) {
                 return match self.call_found(&method, value, &[])? {
-                    Value::Bool(b) => Ok(b),
+                    Value::Bool(b) => Ok(b.get()),
                     other => {
                         let name = self.type_name(&other);
                         Err(self.type_error(format!("__bool__ should return bool, returned {}", name.as_str())))
@@ -38,9 +38,9 @@ impl Vm {
         }
         Ok(match value.unwrapped() {
             Value::None | Value::Unbound => false,
-            Value::Bool(b) => *b,
+            Value::Bool(b) => b.get(),
             Value::Int(n) => *n != 0,
-            Value::Float(x) => *x != 0.0,
+            Value::Float(x) => x.get() != 0.0,
             Value::Complex(z) => z.0 != 0.0 || z.1 != 0.0,
             Value::Str(text) => !text.is_empty(),
             Value::Bytes(bytes) => !bytes.is_empty(),

@@ -24,7 +24,7 @@ impl Vm {
     pub fn index_opt(&mut self, value: &Value) -> Result<Option<Value>> {
         match value.unwrapped() {
             Value::Int(n) => return Ok(Some(Value::Int(*n))),
-            Value::Bool(b) => return Ok(Some(Value::Int(i64::from(*b)))),
+            Value::Bool(b) => return Ok(Some(Value::Int(i64::from(b.get())))),
             big @ Value::BigInt(_) => return Ok(Some(big.clone())),
             _ => {}
         }
@@ -46,7 +46,7 @@ impl Vm {
         }
         self.warn_of_subclass(result, method, "int")?;
         Ok(match result.unwrapped() {
-            Value::Bool(b) => Value::Int(i64::from(*b)),
+            Value::Bool(b) => Value::Int(i64::from(b.get())),
             n => n.clone(),
         })
     }
@@ -83,7 +83,7 @@ impl Vm {
     /// An object as a float: `float(value)` for everything but text.
     pub fn to_f64(&mut self, value: &Value) -> Result<f64> {
         match value {
-            Value::Float(x) => return Ok(*x),
+            Value::Float(x) => return Ok(x.get()),
             Value::Int(n) => return Ok(*n as f64),
             _ => {}
         }
@@ -93,14 +93,14 @@ impl Vm {
                     let method = format!("{}.__float__", self.type_name(value).as_str());
                     self.warn_of_subclass(&result, &method, "float")?;
                 }
-                return Ok(*x);
+                return Ok(x.get());
             }
             let (name, other) = (self.type_name(value), self.type_name(&result));
             let message = format!("{}.__float__ returned non-float (type {})", name.as_str(), other.as_str());
             return Err(self.type_error(message));
         }
         if let Value::Float(x) = value.unwrapped() {
-            return Ok(*x);
+            return Ok(x.get());
         }
         match self.index_opt(value)? {
             Some(Value::Int(n)) => Ok(n as f64),
@@ -118,7 +118,7 @@ impl Vm {
             return self.exact_int(&result, "__int__").map(Some);
         }
         match value.unwrapped() {
-            Value::Float(x) => match floats::to_int(*x) {
+            Value::Float(x) => match floats::to_int(x.get()) {
                 Ok(n) => Ok(Some(n.into())),
                 Err(fault) => Err(self.from_fault(fault)),
             },

@@ -141,7 +141,7 @@ impl Vm {
             None => Err(self.type_error("not enough arguments for format string")),
             Some(value) => match value.unwrapped() {
                 Value::Int(n) => Ok(Some(*n)),
-                Value::Bool(b) => Ok(Some(i64::from(*b))),
+                Value::Bool(b) => Ok(Some(i64::from(b.get()))),
                 Value::BigInt(_) => Err(self.overflow_error("Python int too large to convert to C ssize_t")),
                 _ => Err(self.type_error("* wants int")),
             },

@@ -49,10 +49,10 @@ impl Vm {
             Value::Str(text) => fixed(text.hash()),
             Value::Int(n) => fixed(hashes::hash_i64(*n)),
             Value::None => fixed(NONE),
-            Value::Bool(b) => fixed(i64::from(*b)),
+            Value::Bool(b) => fixed(i64::from(b.get())),
             Value::BigInt(n) => fixed(hashes::hash_int(n)),
-            Value::Float(x) if x.is_nan() => fixed(identity(value)),
-            Value::Float(x) => fixed(hashes::hash_float(*x)),
+            Value::Float(x) if x.get().is_nan() => fixed(identity(value)),
+            Value::Float(x) => fixed(hashes::hash_float(x.get())),
             Value::Complex(z) => fixed(hashes::hash_complex(z.0, z.1)),
             Value::Bytes(bytes) => {
                 if let Some(hash) = bytes.hash.get() {
@@ -120,7 +120,7 @@ impl Vm {
             Special::Method(Value::None) => Err(self.unhashable(value)),
             Special::Method(method) => match self.call_found(&method, value, &[])?.unwrapped() {
                 Value::Int(n) => Ok((fix(*n), false)),
-                Value::Bool(b) => Ok((i64::from(*b), false)),
+                Value::Bool(b) => Ok((i64::from(b.get()), false)),
                 Value::BigInt(n) => Ok((hashes::hash_int(n), false)),
                 _ => Err(self.type_error("__hash__ method should return an integer")),
             },
@@ -398,7 +398,7 @@ fn same(a: &Value, b: &Value, depth: u32) -> Same {
     match (a, b) {
         (Value::Str(x), Value::Str(y)) => known(x.as_str() == y.as_str()),
         (Value::Int(x), Value::Int(y)) => known(x == y),
-        (Value::Float(x), Value::Float(y)) => known(x == y),
+        (Value::Float(x), Value::Float(y)) => known(x.get() == y.get()),
         (Value::BigInt(x), Value::BigInt(y)) => known(x == y),
         (Value::Bytes(x), Value::Bytes(y)) => known(x[..] == y[..]),
         (Value::None | Value::Str(_) | Value::Bytes(_), Value::None | Value::Str(_) | Value::Int(_))

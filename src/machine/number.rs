@@ -32,9 +32,9 @@ enum Number<'a> {
 fn number(value: &Value) -> Option<Number<'_>> {
     Some(match value {
         Value::Int(n) => Number::Small(*n),
-        Value::Bool(b) => Number::Small(i64::from(*b)),
+        Value::Bool(b) => Number::Small(i64::from(b.get())),
         Value::BigInt(n) => Number::Big(n),
-        Value::Float(x) => Number::Float(*x),
+        Value::Float(x) => Number::Float(x.get()),
         Value::Complex(z) => Number::Complex(z.0, z.1),
         _ => return None,
     })
@@ -76,9 +76,9 @@ type Result<T = Value, E = Error> = std::result::Result<T, E>;
 pub fn binary(vm: &mut Vm, op: BinOp, a: &Value, b: &Value) -> Result<Option<Value>> {
     if let (Value::Bool(x), Value::Bool(y)) = (a, b) {
         match op {
-            BinOp::BitAnd => return Ok(Some(Value::Bool(x & y))),
-            BinOp::BitOr => return Ok(Some(Value::Bool(x | y))),
-            BinOp::BitXor => return Ok(Some(Value::Bool(x ^ y))),
+            BinOp::BitAnd => return Ok(Some(Value::bool(x.get() & y.get()))),
+            BinOp::BitOr => return Ok(Some(Value::bool(x.get() | y.get()))),
+            BinOp::BitXor => return Ok(Some(Value::bool(x.get() ^ y.get()))),
             _ => {}
         }
     }
@@ -116,7 +116,7 @@ fn small(op: BinOp, x: i64, y: i64) -> Option<Value> {
         BinOp::Mul => x.checked_mul(y),
         BinOp::FloorDiv => ints::floor_div(x, y),
         BinOp::Mod => ints::floor_mod(x, y),
-        BinOp::Div => return ints::true_div(x, y).map(Value::Float),
+        BinOp::Div => return ints::true_div(x, y).map(Value::float),
         BinOp::Pow => ints::pow(x, y),
         BinOp::LShift => ints::shl(x, y),
         BinOp::RShift => ints::shr(x, y),
@@ -139,7 +139,7 @@ fn big(op: BinOp, x: &BigInt, y: &BigInt) -> Result<Option<Value>, Fault> {
         BinOp::Mul => Int::from(x * y),
         BinOp::FloorDiv => ints::big_floor_div(x, y)?,
         BinOp::Mod => ints::big_floor_mod(x, y)?,
-        BinOp::Div => return ints::big_true_div(x, y).map(|x| Some(Value::Float(x))),
+        BinOp::Div => return ints::big_true_div(x, y).map(|x| Some(Value::float(x))),
         BinOp::Pow if y.is_negative() => return float_pow(floats::big_to_f64(x)?, floats::big_to_f64(y)?).map(Some),
         BinOp::Pow => ints::big_pow(x, y)?,
         BinOp::LShift if !x.is_zero() && y.is_positive() && y.to_i64().is_none() => {
@@ -166,15 +166,15 @@ fn float(op: BinOp, x: f64, y: f64) -> Result<Option<Value>, Fault> {
         BinOp::Pow => return float_pow(x, y).map(Some),
         _ => return Ok(None),
     };
-    Ok(Some(Value::Float(result)))
+    Ok(Some(Value::float(result)))
 }
 
 fn float_pow(x: f64, y: f64) -> Result<Value, Fault> {
     if x == 0.0 && y == f64::NEG_INFINITY {
-        return Ok(Value::Float(f64::INFINITY));
+        return Ok(Value::float(f64::INFINITY));
     }
     Ok(match floats::pow(x, y)? {
-        Power::Float(result) => Value::Float(result),
+        Power::Float(result) => Value::float(result),
         Power::Complex(re, im) => Value::complex(re, im),
     })
 }
@@ -205,9 +205,9 @@ fn number_error(vm: &mut Vm, fault: Fault) -> Error {
 #[inline]
 pub fn true_div(vm: &mut Vm, x: i64, y: i64) -> Result {
     match ints::true_div(x, y) {
-        Some(quotient) => Ok(Value::Float(quotient)),
+        Some(quotient) => Ok(Value::float(quotient)),
         None => ints::big_true_div(&BigInt::from(x), &BigInt::from(y))
-            .map(Value::Float)
+            .map(Value::float)
             .map_err(|fault| vm.from_fault(fault)),
     }
 }
@@ -215,7 +215,7 @@ pub fn true_div(vm: &mut Vm, x: i64, y: i64) -> Result {
 /// `x / y`.
 #[inline]
 pub fn float_div(vm: &mut Vm, x: f64, y: f64) -> Result {
-    floats::div(x, y).map(Value::Float).map_err(|fault| vm.from_fault(fault))
+    floats::div(x, y).map(Value::float).map_err(|fault| vm.from_fault(fault))
 }
 
 /// An integer as the nearest float.
@@ -236,7 +236,7 @@ pub fn divmod(vm: &mut Vm, a: &Value, b: &Value) -> Result<Option<Value>> {
         (x @ Number::Float(_), y) | (x, y @ Number::Float(_)) => x
             .float()
             .and_then(|x| floats::divmod(x, y.float()?))
-            .map(|(quotient, rest)| [Value::Float(quotient), Value::Float(rest)]),
+            .map(|(quotient, rest)| [Value::float(quotient), Value::float(rest)]),
         (x, y) => ints::big_divmod(&x.into_big(), &y.into_big())
             .map(|(quotient, rest)| [Value::from(quotient), Value::from(rest)]),
     };
@@ -250,9 +250,9 @@ pub fn divmod(vm: &mut Vm, a: &Value, b: &Value) -> Result<Option<Value>> {
 pub fn negate(value: &Value) -> Option<Value> {
     Some(match value {
         Value::Int(n) => n.checked_neg().map_or_else(|| Value::int(-BigInt::from(*n)), Value::Int),
-        Value::Bool(b) => Value::Int(-i64::from(*b)),
+        Value::Bool(b) => Value::Int(-i64::from(b.get())),
         Value::BigInt(n) => Value::int(-(**n).clone()),
-        Value::Float(x) => Value::Float(-x),
+        Value::Float(x) => Value::float(-x.get()),
         Value::Complex(z) => Value::complex(-z.0, -z.1),
         _ => return None,
     })
@@ -262,7 +262,7 @@ pub fn negate(value: &Value) -> Option<Value> {
 pub fn invert(value: &Value) -> Option<Value> {
     Some(match value {
         Value::Int(n) => Value::Int(!n),
-        Value::Bool(b) => Value::Int(!i64::from(*b)),
+        Value::Bool(b) => Value::Int(!i64::from(b.get())),
         Value::BigInt(n) => Value::int(-(**n).clone() - 1),
         _ => return None,
     })

@@ -57,7 +57,7 @@ pub fn add(vm: &mut Vm, a: &Value, b: &Value) -> Result {
                 return Ok(Value::Int(sum));
             }
         }
-        (Value::Float(x), Value::Float(y)) => return Ok(Value::Float(x + y)),
+        (Value::Float(x), Value::Float(y)) => return Ok(Value::float(x.get() + y.get())),
         _ => {}
     }
     vm.binary_general(BinOp::Add, a, b)
@@ -71,7 +71,7 @@ pub fn sub(vm: &mut Vm, a: &Value, b: &Value) -> Result {
                 return Ok(Value::Int(difference));
             }
         }
-        (Value::Float(x), Value::Float(y)) => return Ok(Value::Float(x - y)),
+        (Value::Float(x), Value::Float(y)) => return Ok(Value::float(x.get() - y.get())),
         _ => {}
     }
     vm.binary_general(BinOp::Sub, a, b)
@@ -85,7 +85,7 @@ pub fn mul(vm: &mut Vm, a: &Value, b: &Value) -> Result {
                 return Ok(Value::Int(product));
             }
         }
-        (Value::Float(x), Value::Float(y)) => return Ok(Value::Float(x * y)),
+        (Value::Float(x), Value::Float(y)) => return Ok(Value::float(x.get() * y.get())),
         _ => {}
     }
     vm.binary_general(BinOp::Mul, a, b)
@@ -95,7 +95,7 @@ pub fn mul(vm: &mut Vm, a: &Value, b: &Value) -> Result {
 pub fn div(vm: &mut Vm, a: &Value, b: &Value) -> Result {
     match (a, b) {
         (Value::Int(x), Value::Int(y)) => number::true_div(vm, *x, *y),
-        (Value::Float(x), Value::Float(y)) => number::float_div(vm, *x, *y),
+        (Value::Float(x), Value::Float(y)) => number::float_div(vm, x.get(), y.get()),
         _ => vm.binary_general(BinOp::Div, a, b),
     }
 }
@@ -155,12 +155,12 @@ impl Vm {
     pub fn binary_general(&mut self, op: BinOp, a: &Value, b: &Value) -> Result {
         match (a, b) {
             (Value::Int(x), Value::Float(y)) => {
-                if let Some(result) = float_op(op, *x as f64, *y) {
+                if let Some(result) = float_op(op, *x as f64, y.get()) {
                     return Ok(result);
                 }
             }
             (Value::Float(x), Value::Int(y)) => {
-                if let Some(result) = float_op(op, *x, *y as f64) {
+                if let Some(result) = float_op(op, x.get(), *y as f64) {
                     return Ok(result);
                 }
             }
@@ -417,7 +417,7 @@ impl Vm {
     /// `op a`.
     pub fn unary(&mut self, op: UnaryOp, a: &Value) -> Result {
         let (method, sign) = match op {
-            UnaryOp::Not => return Ok(Value::Bool(!self.truth(a)?)),
+            UnaryOp::Not => return Ok(Value::bool(!self.truth(a)?)),
             UnaryOp::Neg => (sym::__neg__, '-'),
             UnaryOp::Pos => (sym::__pos__, '+'),
             UnaryOp::Invert => (sym::__invert__, '~'),
@@ -429,7 +429,7 @@ impl Vm {
         let result = match op {
             UnaryOp::Neg => number::negate(inner),
             UnaryOp::Pos => match inner {
-                Value::Bool(b) => Some(Value::Int(i64::from(*b))),
+                Value::Bool(b) => Some(Value::Int(i64::from(b.get()))),
                 Value::Int(_) | Value::BigInt(_) | Value::Float(_) | Value::Complex(_) => Some(inner.clone()),
                 _ => None,
             },
@@ -509,7 +509,7 @@ impl Vm {
 /// The float operations that cannot fail.
 #[inline]
 fn float_op(op: BinOp, x: f64, y: f64) -> Option<Value> {
-    Some(Value::Float(match op {
+    Some(Value::float(match op {
         BinOp::Add => x + y,
         BinOp::Sub => x - y,
         BinOp::Mul => x * y,

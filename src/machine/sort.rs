@@ -493,7 +493,7 @@ fn plain_order(entries: &[Entry]) -> Option<fn(&Value, &Value) -> Ordering> {
         Value::Int(_) if all(|key| matches!(key, Value::Int(_))) => Some(ints),
         Value::Str(_) => all(|key| matches!(key, Value::Str(_))).then_some(texts as fn(&Value, &Value) -> Ordering),
         Value::Int(_) | Value::Float(_) | Value::BigInt(_) | Value::Bool(_) => all(|key| match key {
-            Value::Float(x) => !x.is_nan(),
+            Value::Float(x) => !x.get().is_nan(),
             other => matches!(other, Value::Int(_) | Value::BigInt(_) | Value::Bool(_)),
         })
         .then_some(numbers as fn(&Value, &Value) -> Ordering),

@@ -131,9 +131,9 @@ impl Vm {
         let done = FormatSpec::parse(spec, &name).and_then(|spec| match inner {
             Value::Str(text) => formats::format_str(out, text, &spec, &name),
             Value::Int(n) => formats::format_int(out, *n, &spec, &name),
-            Value::Bool(b) => formats::format_int(out, i64::from(*b), &spec, &name),
+            Value::Bool(b) => formats::format_int(out, i64::from(b.get()), &spec, &name),
             Value::BigInt(n) => formats::format_big(out, n, &spec, &name),
-            Value::Float(x) => formats::format_float(out, *x, &spec, &name),
+            Value::Float(x) => formats::format_float(out, x.get(), &spec, &name),
             Value::Complex(z) => formats::format_complex(out, z.0, z.1, &spec, &name),
             _ => Ok(()),
         });
@@ -184,7 +184,7 @@ impl Vm {
             Value::None | Value::Unbound => out.push_str("None"),
             Value::NotImplemented => out.push_str("NotImplemented"),
             Value::Ellipsis => out.push_str("Ellipsis"),
-            Value::Bool(b) => out.push_str(if *b { "True" } else { "False" }),
+            Value::Bool(b) => out.push_str(if b.get() { "True" } else { "False" }),
             Value::Int(n) => {
                 use std::fmt::Write;
                 // Writing to a string cannot fail.
@@ -195,7 +195,7 @@ impl Vm {
                 let text = ints::to_decimal(n, limit).map_err(|fault| self.from_fault(fault))?;
                 out.push_str(&text);
             }
-            Value::Float(x) => floats::push_repr(out, *x, true),
+            Value::Float(x) => floats::push_repr(out, x.get(), true),
             Value::Complex(z) => out.push_str(&complexes::complex_repr(z.0, z.1)),
             Value::Str(text) => out.push_str(&reprs::str_repr(text)),
             Value::Bytes(bytes) => out.push_str(&reprs::bytes_repr(bytes)),

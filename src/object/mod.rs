@@ -14,6 +14,7 @@ pub mod native;
 pub mod str;
 pub mod table;
 pub mod value;
+pub mod word;
 
 pub use class::{Class, Instance, Native as NativeData, Payload};
 pub use containers::{Dict, List, Range, Set, Slice, Tuple};
@@ -21,3 +22,4 @@ pub use exception::{Error, Exception, Result};
 pub use function::{BoundMethod, Cell, Descriptor, Function};
 pub use str::Str;
 pub use value::Value;
+pub use word::{Real, Truth};

@@ -243,14 +243,14 @@ impl Signature {
 fn literal(text: &str) -> Value {
     match text {
         "None" => Value::None,
-        "True" => Value::Bool(true),
-        "False" => Value::Bool(false),
+        "True" => Value::bool(true),
+        "False" => Value::bool(false),
         "()" => Value::tuple(Vec::new()),
         _ => {
             if let Ok(n) = text.parse::<i64>() {
                 Value::Int(n)
             } else if let Ok(x) = text.parse::<f64>() {
-                Value::Float(x)
+                Value::float(x)
             } else if text.len() >= 2 && text.starts_with('\'') && text.ends_with('\'') {
                 Value::str(&text[1..text.len() - 1].replace("\\n", "\n"))
             } else {

@@ -17,6 +17,7 @@ use super::iter::Iter;
 use super::module::Module;
 use super::native::NativeFunction;
 use super::str::Str;
+use super::word::{Real, Truth};
 
 /// The tag is a whole word, so that a value is copied as two words: with a byte for a tag, the compiler copies the padding
 /// in odd pieces, which stalls the processor.
@@ -29,9 +30,9 @@ pub enum Value {
     None,
     NotImplemented,
     Ellipsis,
-    Bool(bool),
+    Bool(Truth),
     Int(i64),
-    Float(f64),
+    Float(Real),
     /// Only for numbers outside the range of `Int`.
     BigInt(Rc<BigInt>),
     /// Real and imaginary part.
@@ -86,6 +87,16 @@ impl Clone for Value {
 }
 
 impl Value {
+    #[inline]
+    pub const fn bool(b: bool) -> Value {
+        Value::Bool(Truth::new(b))
+    }
+
+    #[inline]
+    pub const fn float(x: f64) -> Value {
+        Value::Float(Real::new(x))
+    }
+
     pub fn str(text: &str) -> Value {
         Value::Str(Rc::new(Str::new(text)))
     }
@@ -254,7 +265,7 @@ impl Value {
             (Unbound, Unbound) | (None, None) | (NotImplemented, NotImplemented) | (Ellipsis, Ellipsis) => true,
             (Bool(a), Bool(b)) => a == b,
             (Int(a), Int(b)) => a == b,
-            (Float(a), Float(b)) => a.to_bits() == b.to_bits(),
+            (Float(a), Float(b)) => a.get().to_bits() == b.get().to_bits(),
             (Str(a), Str(b)) => Rc::ptr_eq(a, b) || (a.len() <= 1 && a.as_str() == b.as_str()),
             (Tuple(a), Tuple(b)) => Rc::ptr_eq(a, b) || (a.is_empty() && b.is_empty()),
             (Bytes(a), Bytes(b)) => Rc::ptr_eq(a, b) || (a.is_empty() && b.is_empty()),
@@ -326,9 +337,9 @@ impl Value {
             Value::None => 0x1_0010,
             Value::NotImplemented => 0x1_0020,
             Value::Ellipsis => 0x1_0030,
-            Value::Bool(b) => 0x1_0040 + i64::from(*b) * 16,
+            Value::Bool(b) => 0x1_0040 + i64::from(b.get()) * 16,
             Value::Int(n) => n.wrapping_mul(32).wrapping_add(0x5000_0000) & i64::MAX,
-            Value::Float(x) => (x.to_bits() >> 1) as i64 | 1,
+            Value::Float(x) => (x.get().to_bits() >> 1) as i64 | 1,
             Value::Instance(x) if x.mark.is_finalized() => gc::identity(Rc::as_ptr(x).addr()) as i64,
             other => other.address().map_or(0, |a| a as i64),
         }
@@ -392,7 +403,7 @@ impl Value {
     pub fn as_bigint(&self) -> Option<BigInt> {
         match self.unwrapped() {
             Value::Int(n) => Some(BigInt::from(*n)),
-            Value::Bool(b) => Some(BigInt::from(*b as i64)),
+            Value::Bool(b) => Some(BigInt::from(b.get() as i64)),
             Value::BigInt(n) => Some((**n).clone()),
             _ => None,
         }
@@ -402,7 +413,7 @@ impl Value {
     pub fn as_int(&self) -> Option<i64> {
         match self.unwrapped() {
             Value::Int(n) => Some(*n),
-            Value::Bool(b) => Some(i64::from(*b)),
+            Value::Bool(b) => Some(i64::from(b.get())),
             _ => None,
         }
     }
@@ -415,7 +426,7 @@ impl Value {
 
 impl From<bool> for Value {
     fn from(b: bool) -> Value {
-        Value::Bool(b)
+        Value::bool(b)
     }
 }
 
@@ -427,7 +438,7 @@ impl From<i64> for Value {
 
 impl From<f64> for Value {
     fn from(x: f64) -> Value {
-        Value::Float(x)
+        Value::float(x)
     }
 }
 

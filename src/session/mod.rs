@@ -411,5 +411,5 @@ static INTERRUPTED: Row = method("interrupted()", |vm, args| {
     if busy || std::mem::replace(&mut vm.extension::<Interrupts>().cancelled, true) {
         return Err(vm.interrupted());
     }
-    future::cancel(vm, &args[0], Value::None).map(Value::Bool)
+    future::cancel(vm, &args[0], Value::None).map(Value::bool)
 });

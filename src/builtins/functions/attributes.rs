@@ -44,7 +44,7 @@ fn get(vm: &mut Vm, args: &[Value]) -> Result {
 
 fn has(vm: &mut Vm, args: &[Value]) -> Result {
     let name = attribute_name(vm, &args[1])?;
-    Ok(Value::Bool(vm.get_attr_opt(&args[0], &name)?.is_some()))
+    Ok(Value::bool(vm.get_attr_opt(&args[0], &name)?.is_some()))
 }
 
 fn set(vm: &mut Vm, args: &[Value]) -> Result {

@@ -39,11 +39,11 @@ fn every(vm: &mut Vm, iterable: &Value, wanted: bool) -> Result {
     let iterator = vm.iter(iterable)?;
     while let Some(item) = vm.next(&iterator)? {
         if vm.truth(&item)? != wanted {
-            return Ok(Value::Bool(!wanted));
+            return Ok(Value::bool(!wanted));
         }
         vm.tick()?;
     }
-    Ok(Value::Bool(wanted))
+    Ok(Value::bool(wanted))
 }
 
 fn iter(vm: &mut Vm, args: &[Value]) -> Result {

@@ -40,11 +40,11 @@ pub fn install(vm: &mut Vm) {
         ("EnvironmentError", os_error.clone()),
         ("IOError", os_error),
         ("None", Value::None),
-        ("True", Value::Bool(true)),
-        ("False", Value::Bool(false)),
+        ("True", Value::bool(true)),
+        ("False", Value::bool(false)),
         ("Ellipsis", Value::Ellipsis),
         ("NotImplemented", Value::NotImplemented),
-        ("__debug__", Value::Bool(true)),
+        ("__debug__", Value::bool(true)),
         ("__name__", Value::str("builtins")),
         ("__doc__", Value::None),
     ];
@@ -89,7 +89,7 @@ const CLASSES: &[&str] = &[
 
 const FUNCTIONS: &[Row] = &[
     native("ascii(obj, /)", |vm, args| vm.ascii(&args[0]).map(Value::Str)),
-    native("callable(obj, /)", |vm, args| Ok(Value::Bool(vm.is_callable(&args[0])))),
+    native("callable(obj, /)", |vm, args| Ok(Value::bool(vm.is_callable(&args[0])))),
     native("exit(code=None)", exit),
     native("quit(code=None)", exit),
     native("help(*request)", |vm, args| {
@@ -102,8 +102,8 @@ const FUNCTIONS: &[Row] = &[
     native("format(value, format_spec='', /)", format),
     native("hash(obj, /)", |vm, args| vm.hash(&args[0]).map(Value::Int)),
     native("id(obj, /)", |_, args| Ok(Value::Int(args[0].id()))),
-    native("isinstance(obj, class_or_tuple, /)", |vm, args| vm.isinstance(&args[0], &args[1]).map(Value::Bool)),
-    native("issubclass(cls, class_or_tuple, /)", |vm, args| vm.issubclass(&args[0], &args[1]).map(Value::Bool)),
+    native("isinstance(obj, class_or_tuple, /)", |vm, args| vm.isinstance(&args[0], &args[1]).map(Value::bool)),
+    native("issubclass(cls, class_or_tuple, /)", |vm, args| vm.issubclass(&args[0], &args[1]).map(Value::bool)),
     native("len(obj, /)", |vm, args| vm.len(&args[0]).map(Value::usize)),
     native("repr(obj, /)", |vm, args| vm.repr(&args[0]).map(Value::Str)),
 ];

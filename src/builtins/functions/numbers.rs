@@ -80,7 +80,7 @@ fn ord(vm: &mut Vm, args: &[Value]) -> Result {
 fn round(vm: &mut Vm, args: &[Value]) -> Result {
     let digits = &args[1];
     match &args[0] {
-        Value::Float(x) => return round_float(vm, *x, digits),
+        Value::Float(x) => return round_float(vm, x.get(), digits),
         Value::Int(_) => return round_int(vm, args[0].clone(), digits),
         _ => {}
     }
@@ -134,21 +134,21 @@ fn sum(vm: &mut Vm, args: &[Value]) -> Result {
                 Some(sum) => Value::Int(sum),
                 None => ops::add(vm, &result, &item)?,
             },
-            Value::Bool(b) if total < i64::MAX => Value::Int(total + i64::from(b)),
+            Value::Bool(b) if total < i64::MAX => Value::Int(total + i64::from(b.get())),
             other => ops::add(vm, &result, &other)?,
         };
         vm.tick()?;
     }
     if let Value::Float(high) = result {
-        let mut sum = Compensated { high, low: 0.0 };
+        let mut sum = Compensated { high: high.get(), low: 0.0 };
         loop {
-            let Some(item) = vm.next(&iterator)? else { return Ok(Value::Float(sum.total())) };
+            let Some(item) = vm.next(&iterator)? else { return Ok(Value::float(sum.total())) };
             match item {
-                Value::Float(x) => sum.add(x),
+                Value::Float(x) => sum.add(x.get()),
                 Value::Int(n) => sum.high += n as f64,
-                Value::Bool(b) => sum.high += f64::from(u8::from(b)),
+                Value::Bool(b) => sum.high += f64::from(u8::from(b.get())),
                 other => {
-                    result = vm.binary(BinOp::Add, &Value::Float(sum.total()), &other)?;
+                    result = vm.binary(BinOp::Add, &Value::float(sum.total()), &other)?;
                     break;
                 }
             }

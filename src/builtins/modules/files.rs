@@ -35,7 +35,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(Value::None),
         result => {
             let info = done(vm, result, &args[0])?;
-            Ok(Value::tuple([Value::Bool(info.is_folder), Value::Int(info.size.min(i64::MAX as u64) as i64)]))
+            Ok(Value::tuple([Value::bool(info.is_folder), Value::Int(info.size.min(i64::MAX as u64) as i64)]))
         }
     }),
     native("_folder_list(path, /)", |vm, args| {

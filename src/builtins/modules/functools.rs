@@ -485,7 +485,7 @@ const CACHED: &[Row] = &[
     method("cache_parameters()", |vm, args| {
         let cached = this!(vm, args[0], Cached);
         let most = cached.most.map_or(Value::None, Value::usize);
-        vm.dict_from_pairs(vec![(Value::str("maxsize"), most), (Value::str("typed"), Value::Bool(cached.typed))])
+        vm.dict_from_pairs(vec![(Value::str("maxsize"), most), (Value::str("typed"), Value::bool(cached.typed))])
     }),
 ];
 

@@ -26,7 +26,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         gc::set_enabled(false);
         Ok(Value::None)
     }),
-    native("isenabled()", |_, _| Ok(Value::Bool(gc::is_enabled()))),
+    native("isenabled()", |_, _| Ok(Value::bool(gc::is_enabled()))),
     native("collect(generation=2)", |vm, args| {
         let generation = generation(vm, &args[0])?;
         let found = vm.collect_garbage(generation > 0);
@@ -69,9 +69,9 @@ pub(super) const FUNCTIONS: &[Row] = &[
         all.retain(|object| !object.is(&args[0]));
         Ok(Value::list(all))
     }),
-    native("is_tracked(obj, /)", |_, args| Ok(Value::Bool(is_tracked(&args[0])))),
+    native("is_tracked(obj, /)", |_, args| Ok(Value::bool(is_tracked(&args[0])))),
     native("is_finalized(obj, /)", |_, args| {
-        Ok(Value::Bool(matches!(&args[0], Value::Instance(instance) if instance.mark.is_finalized())))
+        Ok(Value::bool(matches!(&args[0], Value::Instance(instance) if instance.mark.is_finalized())))
     }),
     native("freeze()", |vm, _| {
         vm.extension::<Settings>().frozen = gc::all_objects().len();

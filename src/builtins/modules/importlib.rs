@@ -10,10 +10,10 @@ pub(super) const FUNCTIONS: &[Row] = &[
         let Some(name) = args[0].as_str().cloned() else { return Err(vm.type_error("module name must be a string")) };
         Ok(match vm.find_module(&name, &args[1])? {
             None => Value::None,
-            Some(Found::Builtin) => Value::Bool(true),
+            Some(Found::Builtin) => Value::bool(true),
             Some(Found::Folders(folders)) => Value::list(folders),
             Some(Found::File(file, package, _)) => {
-                Value::tuple(vec![Value::string(file.display().to_string()), Value::Bool(package)])
+                Value::tuple(vec![Value::string(file.display().to_string()), Value::bool(package)])
             }
         })
     }),

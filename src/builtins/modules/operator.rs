@@ -77,14 +77,14 @@ pub(super) const FUNCTIONS: &[Row] = &[
         let abs = vm.builtins.get_str(&abs).unwrap_or_default();
         vm.call(&abs, args)
     }),
-    native("not_(a, /)", |vm, args| Ok(Value::Bool(!vm.truth(&args[0])?))),
-    native("truth(a, /)", |vm, args| Ok(Value::Bool(vm.truth(&args[0])?))),
-    native("is_(a, b, /)", |_, args| Ok(Value::Bool(args[0].is(&args[1])))),
-    native("is_not(a, b, /)", |_, args| Ok(Value::Bool(!args[0].is(&args[1])))),
+    native("not_(a, /)", |vm, args| Ok(Value::bool(!vm.truth(&args[0])?))),
+    native("truth(a, /)", |vm, args| Ok(Value::bool(vm.truth(&args[0])?))),
+    native("is_(a, b, /)", |_, args| Ok(Value::bool(args[0].is(&args[1])))),
+    native("is_not(a, b, /)", |_, args| Ok(Value::bool(!args[0].is(&args[1])))),
     native("index(a, /)", |vm, args| vm.index(&args[0])),
     native("concat(a, b, /)", |vm, args| sequence(vm, args, false)),
     native("iconcat(a, b, /)", |vm, args| sequence(vm, args, true)),
-    native("contains(a, b, /)", |vm, args| Ok(Value::Bool(vm.contains(&args[0], &args[1])?))),
+    native("contains(a, b, /)", |vm, args| Ok(Value::bool(vm.contains(&args[0], &args[1])?))),
     native("getitem(a, b, /)", |vm, args| vm.get_item(&args[0], &args[1])),
     native("setitem(a, b, c, /)", |vm, args| {
         vm.set_item(&args[0], &args[1], args[2].clone())?;

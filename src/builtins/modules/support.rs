@@ -162,7 +162,7 @@ pub const fn field_row<const AT: usize>(name: &'static str) -> Row {
 pub const HELPERS: &[Row] = &[
     native("_caller_module()", |vm, _| Ok(caller_module(vm))),
     native("_format_exception(error, /)", format_exception),
-    native("_is_module_folder(path, /)", |vm, args| Ok(Value::Bool((vm.host.is_module_folder)(&path(&args[0]))))),
+    native("_is_module_folder(path, /)", |vm, args| Ok(Value::bool((vm.host.is_module_folder)(&path(&args[0]))))),
     native("_modules_in(path, /)", modules_in),
 ];
 
@@ -181,7 +181,7 @@ fn format_exception(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 /// The modules in a folder, by name: (name, whether it is a package).
 fn modules_in(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let found = (vm.host.list_modules)(&path(&args[0])).map_err(|error| vm.os_error(&error))?;
-    let pair = |(name, package)| Value::tuple(vec![Value::string(name), Value::Bool(package)]);
+    let pair = |(name, package)| Value::tuple(vec![Value::string(name), Value::bool(package)]);
     Ok(Value::list(found.into_iter().map(pair).collect()))
 }
 

@@ -13,15 +13,15 @@ pub(super) const FUNCTIONS: &[Row] = &[
     native("_make_awaitable(func, /)", |_, args| {
         if let Value::Function(function) = &args[0] {
             match function.code.kind {
-                CodeKind::Coroutine => return Ok(Value::Bool(true)),
+                CodeKind::Coroutine => return Ok(Value::bool(true)),
                 CodeKind::Generator => {
                     function.code.iterable.set(true);
-                    return Ok(Value::Bool(true));
+                    return Ok(Value::bool(true));
                 }
                 _ => {}
             }
         }
-        Ok(Value::Bool(false))
+        Ok(Value::bool(false))
     }),
     native("_metaclass_of(meta, bases, /)", |vm, args| {
         let bases = vm.collect(&args[1])?;

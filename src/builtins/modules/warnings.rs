@@ -11,21 +11,21 @@ pub(super) const FUNCTIONS: &[Row] = &[
     native("_draw(message, category, filename, lineno, /)", |vm, args| {
         let style = vm.host.style;
         let [Value::Str(message), Value::Class(category), Value::Str(file), Value::Int(line)] = args else {
-            return Ok(Value::Bool(false));
+            return Ok(Value::bool(false));
         };
         let found = vm.codes().find(|code| *code.source.name == *file.as_str()).map(|code| code.source.clone());
         let (Some(source), false) = (found, style.format == ErrorFormat::Python || vm.replaced_stderr().is_some())
         else {
-            return Ok(Value::Bool(false));
+            return Ok(Value::bool(false));
         };
         let line = u32::try_from(*line).unwrap_or(0);
-        let Some(start) = source.line_start(line) else { return Ok(Value::Bool(false)) };
+        let Some(start) = source.line_start(line) else { return Ok(Value::bool(false)) };
         let text = source.line_text(line).unwrap_or("");
         let start = start as usize + (text.len() - text.trim_start().len());
         let span = Span::new(start, start + text.trim().len());
         let warning = Diagnostic::error(category.name.borrow().as_str(), message.as_str(), &source, span);
         let text = report::diagnostic(&Diagnostic { severity: Severity::Warning, ..warning }, &style);
         vm.write_err(&text);
-        Ok(Value::Bool(true))
+        Ok(Value::bool(true))
     }),
 ];

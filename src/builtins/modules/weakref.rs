@@ -136,7 +136,7 @@ fn same(vm: &mut Vm, args: &[Value], equal: bool) -> Result<Value> {
         (Some(a), Some(b)) => vm.eq(&a, &b)?,
         _ => args[0].is(&args[1]),
     };
-    Ok(Value::Bool(found == equal))
+    Ok(Value::bool(found == equal))
 }
 
 fn repr(vm: &mut Vm, args: &[Value]) -> Result<Value> {

@@ -32,5 +32,5 @@ const METHODS: &[Row] = &[static_method("__new__(cls, object=False, /)", new)];
 fn new(vm: &mut Vm, args: &[Value]) -> Result {
     let base = vm.types.bool_.clone();
     new_class(vm, &args[0], &base)?;
-    vm.truth(&args[1]).map(Value::Bool)
+    vm.truth(&args[1]).map(Value::bool)
 }

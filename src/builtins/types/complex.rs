@@ -35,8 +35,8 @@ const METHODS: &[Row] = &[
     static_method("__new__(cls, real=<unrepresentable>, imag=<unrepresentable>)", new),
     method("conjugate()", |vm, args| parts(vm, &args[0], "conjugate").map(|(re, im)| Value::complex(re, -im))),
     method("__complex__()", |vm, args| parts(vm, &args[0], "__complex__").map(|(re, im)| Value::complex(re, im))),
-    special::member("real", |vm, this| parts(vm, this, "real").map(|(re, _)| Value::Float(re))),
-    special::member("imag", |vm, this| parts(vm, this, "imag").map(|(_, im)| Value::Float(im))),
+    special::member("real", |vm, this| parts(vm, this, "real").map(|(re, _)| Value::float(re))),
+    special::member("imag", |vm, this| parts(vm, this, "imag").map(|(_, im)| Value::float(im))),
     method("__format__(format_spec, /)", number::format),
     method("__getnewargs__()", new_args),
 ];
@@ -50,7 +50,7 @@ fn parts(vm: &mut Vm, value: &Value, name: &str) -> Result<(f64, f64)> {
 
 fn new_args(vm: &mut Vm, args: &[Value]) -> Result {
     let (re, im) = parts(vm, &args[0], "__getnewargs__")?;
-    Ok(Value::tuple([Value::Float(re), Value::Float(im)]))
+    Ok(Value::tuple([Value::float(re), Value::float(im)]))
 }
 
 fn new(vm: &mut Vm, args: &[Value]) -> Result {

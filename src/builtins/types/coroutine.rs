@@ -165,15 +165,15 @@ fn coroutine_await(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn running(vm: &mut Vm, value: &Value) -> Result {
-    Ok(Value::Bool(this(vm, "cr_running", value)?.state.get() == State::Running))
+    Ok(Value::bool(this(vm, "cr_running", value)?.state.get() == State::Running))
 }
 
 fn running_async(vm: &mut Vm, value: &Value) -> Result {
-    Ok(Value::Bool(this(vm, "ag_running", value)?.running_async.get()))
+    Ok(Value::bool(this(vm, "ag_running", value)?.running_async.get()))
 }
 
 fn suspended(vm: &mut Vm, value: &Value) -> Result {
-    Ok(Value::Bool(this(vm, "ag_suspended", value)?.state.get() == State::Suspended))
+    Ok(Value::bool(this(vm, "ag_suspended", value)?.state.get() == State::Suspended))
 }
 
 fn code(vm: &mut Vm, value: &Value) -> Result {

@@ -40,8 +40,8 @@ const METHODS: &[Row] = &[
     class_method("fromhex(string, /)", fromhex),
     method("hex()", hex),
     method("is_integer()", is_integer),
-    getter("real", |vm, this| this_float(vm, this, "real").map(Value::Float)),
-    getter("imag", |vm, this| this_float(vm, this, "imag").map(|_| Value::Float(0.0))),
+    getter("real", |vm, this| this_float(vm, this, "real").map(Value::float)),
+    getter("imag", |vm, this| this_float(vm, this, "imag").map(|_| Value::float(0.0))),
     method("__float__()", plain),
     method("__int__()", trunc),
     method("__trunc__()", trunc),
@@ -55,7 +55,7 @@ const METHODS: &[Row] = &[
 
 fn this_float(vm: &mut Vm, value: &Value, name: &str) -> Result<f64> {
     match receiver::<Real>(vm, value, name)? {
-        Value::Float(x) => Ok(*x),
+        Value::Float(x) => Ok(x.get()),
         _ => Ok(0.0),
     }
 }
@@ -64,13 +64,13 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
     let base = vm.types.float.clone();
     let class = new_class(vm, &args[0], &base)?;
     let x = float(vm, &args[1])?;
-    Ok(vm.wrap(&class, Value::Float(x)))
+    Ok(vm.wrap(&class, Value::float(x)))
 }
 
 /// `float(x)`
 pub fn float(vm: &mut Vm, x: &Value) -> Result<f64> {
     if let Value::Float(x) = x {
-        return Ok(*x);
+        return Ok(x.get());
     }
     let object = crate::machine::ops::is_object(x);
     let own = object && (vm.has_special(x, sym::__float__) || vm.has_special(x, sym::__index__));
@@ -94,7 +94,7 @@ pub fn float(vm: &mut Vm, x: &Value) -> Result<f64> {
 }
 
 fn plain(vm: &mut Vm, args: &[Value]) -> Result {
-    this_float(vm, &args[0], "__float__").map(Value::Float)
+    this_float(vm, &args[0], "__float__").map(Value::float)
 }
 
 fn integer(vm: &mut Vm, n: std::result::Result<ints::Int, Fault>) -> Result {
@@ -126,7 +126,7 @@ pub fn round_float(vm: &mut Vm, x: f64, digits: &Value) -> Result {
     let Some(digits) = digits.given() else { return integer(vm, floats::round_to_int(x)) };
     let digits = vm.index(digits)?;
     let digits = special::position(vm, &digits)?;
-    floats::round_to(x, digits).map(Value::Float).map_err(|fault| vm.from_fault(fault))
+    floats::round_to(x, digits).map(Value::float).map_err(|fault| vm.from_fault(fault))
 }
 
 fn as_integer_ratio(vm: &mut Vm, args: &[Value]) -> Result {
@@ -138,7 +138,7 @@ fn as_integer_ratio(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn is_integer(vm: &mut Vm, args: &[Value]) -> Result {
-    Ok(Value::Bool(floats::is_integer(this_float(vm, &args[0], "is_integer")?)))
+    Ok(Value::bool(floats::is_integer(this_float(vm, &args[0], "is_integer")?)))
 }
 
 fn hex(vm: &mut Vm, args: &[Value]) -> Result {
@@ -147,7 +147,7 @@ fn hex(vm: &mut Vm, args: &[Value]) -> Result {
 
 fn fromhex(vm: &mut Vm, args: &[Value]) -> Result {
     let Some(text) = args[1].as_str() else { return Err(vm.type_error("bad argument type for built-in operation")) };
-    let x = floats::fromhex(text.as_str()).map(Value::Float).map_err(|fault| vm.from_fault(fault))?;
+    let x = floats::fromhex(text.as_str()).map(Value::float).map_err(|fault| vm.from_fault(fault))?;
     match &args[0] {
         Value::Class(exact) if std::rc::Rc::ptr_eq(exact, &vm.types.float) => Ok(x),
         class => vm.call(class, &[x]),
@@ -155,7 +155,7 @@ fn fromhex(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn new_args(vm: &mut Vm, args: &[Value]) -> Result {
-    Ok(Value::tuple([Value::Float(this_float(vm, &args[0], "__getnewargs__")?)]))
+    Ok(Value::tuple([Value::float(this_float(vm, &args[0], "__getnewargs__")?)]))
 }
 
 fn get_format(vm: &mut Vm, args: &[Value]) -> Result {

@@ -190,7 +190,7 @@ const ALIAS: &[Row] = &[
     }),
     getter("__origin__", |_, this| Ok(origin(this))),
     getter("__args__", |_, this| Ok(Value::option(this.data::<GenericAlias>().map(|alias| alias.args.clone())))),
-    getter("__unpacked__", |_, _| Ok(Value::Bool(false))),
+    getter("__unpacked__", |_, _| Ok(Value::bool(false))),
 ];
 
 fn origin(value: &Value) -> Value {
@@ -207,10 +207,10 @@ const UNION: &[Row] = &[
         let members = checked_members(vm, &args[0], "isinstance")?;
         for member in members {
             if vm.isinstance(&args[1], &member)? {
-                return Ok(Value::Bool(true));
+                return Ok(Value::bool(true));
             }
         }
-        Ok(Value::Bool(false))
+        Ok(Value::bool(false))
     }),
     method("__subclasscheck__(cls, /)", |vm, args| {
         let members = checked_members(vm, &args[0], "issubclass")?;
@@ -219,10 +219,10 @@ const UNION: &[Row] = &[
         }
         for member in members {
             if vm.issubclass(&args[1], &member)? {
-                return Ok(Value::Bool(true));
+                return Ok(Value::bool(true));
             }
         }
-        Ok(Value::Bool(false))
+        Ok(Value::bool(false))
     }),
 ];
 
@@ -248,7 +248,7 @@ fn single(vm: &mut Vm, args: &[Value], name: &str, value: Value) -> Result {
 
 const NONE: &[Row] = &[
     static_method("__new__(cls, *args, **kwargs)", |vm, args| single(vm, args, "NoneType", Value::None)),
-    method("__bool__()", |_, _| Ok(Value::Bool(false))),
+    method("__bool__()", |_, _| Ok(Value::bool(false))),
     method("__repr__()", special::repr),
     method("__hash__()", |vm, args| vm.hash(&args[0]).map(Value::Int)),
 ];
@@ -257,7 +257,7 @@ const NOT_IMPLEMENTED: &[Row] = &[
     static_method("__new__(cls, *args, **kwargs)", |vm, args| {
         single(vm, args, "NotImplementedType", Value::NotImplemented)
     }),
-    method("__bool__()", |vm, args| vm.truth(&args[0]).map(Value::Bool)),
+    method("__bool__()", |vm, args| vm.truth(&args[0]).map(Value::bool)),
     method("__repr__()", special::repr),
 ];
 
@@ -364,7 +364,7 @@ const PROXY: &[Row] = &[
     method("__getitem__(key, /)", |vm, args| vm.get_item(&mapping(&args[0]), &args[1])),
     method("__len__()", |vm, args| vm.len(&mapping(&args[0])).map(Value::usize)),
     method("__iter__()", |vm, args| vm.iter(&mapping(&args[0]))),
-    method("__contains__(key, /)", |vm, args| vm.contains(&mapping(&args[0]), &args[1]).map(Value::Bool)),
+    method("__contains__(key, /)", |vm, args| vm.contains(&mapping(&args[0]), &args[1]).map(Value::bool)),
     method("__reversed__()", |vm, args| vm.call_method(&mapping(&args[0]), sym::__reversed__, &[])),
     method("__repr__()", |vm, args| vm.repr(&args[0]).map(Value::Str)),
     method("__str__()", |vm, args| vm.str(&mapping(&args[0])).map(Value::Str)),

@@ -123,7 +123,7 @@ fn parse(vm: &mut Vm, x: &Value, base: i64) -> Option<Result> {
 /// The instance as an exact `int`.
 fn exact(vm: &mut Vm, value: &Value, name: &str) -> Result {
     Ok(match receiver::<Integer>(vm, value, name)? {
-        Value::Bool(b) => Value::Int(i64::from(*b)),
+        Value::Bool(b) => Value::Int(i64::from(b.get())),
         n => n.clone(),
     })
 }
@@ -147,7 +147,7 @@ fn as_integer_ratio(vm: &mut Vm, args: &[Value]) -> Result {
 
 fn is_integer(vm: &mut Vm, args: &[Value]) -> Result {
     exact(vm, &args[0], "is_integer")?;
-    Ok(Value::Bool(true))
+    Ok(Value::bool(true))
 }
 
 fn bit_count(vm: &mut Vm, args: &[Value]) -> Result {
@@ -166,7 +166,7 @@ fn bit_length(vm: &mut Vm, args: &[Value]) -> Result {
 
 fn float(vm: &mut Vm, args: &[Value]) -> Result {
     let n = exact(vm, &args[0], "__float__")?;
-    vm.to_f64(&n).map(Value::Float)
+    vm.to_f64(&n).map(Value::float)
 }
 
 fn round(vm: &mut Vm, args: &[Value]) -> Result {

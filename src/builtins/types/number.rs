@@ -100,7 +100,7 @@ fn binary<K: Kind, const AT: usize>(vm: &mut Vm, args: &[Value]) -> Result {
     }
     if let (Value::Bool(b), "int") = (this, K::NAME) {
         // `int.__and__(True, False)` is a number.
-        return Ok(vm.builtin_binary(op, &Value::Int(i64::from(*b)), other)?.unwrap_or(Value::NotImplemented));
+        return Ok(vm.builtin_binary(op, &Value::Int(i64::from(b.get())), other)?.unwrap_or(Value::NotImplemented));
     }
     Ok(vm.builtin_binary(op, this, other)?.unwrap_or(Value::NotImplemented))
 }
@@ -168,7 +168,7 @@ fn absolute<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
 
 fn truth<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
     let this = receiver::<K>(vm, &args[0], "__bool__")?;
-    vm.truth(this).map(Value::Bool)
+    vm.truth(this).map(Value::bool)
 }
 
 fn hash<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
@@ -186,11 +186,11 @@ pub fn abs(vm: &mut Vm, value: &Value) -> Result<Option<Value>> {
     Ok(Some(match value {
         Value::Int(n) if *n >= 0 => Value::Int(*n),
         Value::Int(_) => vm.unary(UnaryOp::Neg, value)?,
-        Value::Bool(b) => Value::Int(i64::from(*b)),
+        Value::Bool(b) => Value::Int(i64::from(b.get())),
         Value::BigInt(n) => Value::int(num_traits::Signed::abs(&**n)),
-        Value::Float(x) => Value::Float(x.abs()),
+        Value::Float(x) => Value::float(x.get().abs()),
         Value::Complex(z) => match crate::text::complex::abs(**z) {
-            Ok(size) => Value::Float(size),
+            Ok(size) => Value::float(size),
             Err(fault) => return Err(vm.from_fault(fault)),
         },
         _ => return Ok(None),

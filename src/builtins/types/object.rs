@@ -69,14 +69,14 @@ pub fn identity_hash(value: &Value) -> i64 {
 }
 
 fn eq(_: &mut Vm, args: &[Value]) -> Result {
-    Ok(if args[0].is(&args[1]) { Value::Bool(true) } else { Value::NotImplemented })
+    Ok(if args[0].is(&args[1]) { Value::bool(true) } else { Value::NotImplemented })
 }
 
 /// The opposite of what `__eq__` says.
 fn ne(vm: &mut Vm, args: &[Value]) -> Result {
     match vm.call_special(&args[0], sym::__eq__, &args[1..2])? {
         None | Some(Value::NotImplemented) => Ok(Value::NotImplemented),
-        Some(equal) => Ok(Value::Bool(!vm.truth(&equal)?)),
+        Some(equal) => Ok(Value::bool(!vm.truth(&equal)?)),
     }
 }
 

@@ -78,10 +78,10 @@ const PROPERTY: &[Row] = &[
         let functions = property(vm, this, "__isabstractmethod__")?.parts.borrow().functions.clone();
         for function in functions {
             if is_abstract(vm, &function)? {
-                return Ok(Value::Bool(true));
+                return Ok(Value::bool(true));
             }
         }
-        Ok(Value::Bool(false))
+        Ok(Value::bool(false))
     }),
 ];
 
@@ -223,7 +223,7 @@ const WRAPPER: &[Row] = &[
     member("__wrapped__", wrapped),
     getter("__isabstractmethod__", |vm, this| {
         let function = wrapped(vm, this)?;
-        is_abstract(vm, &function).map(Value::Bool)
+        is_abstract(vm, &function).map(Value::bool)
     }),
     getter("__name__", |vm, this| of_wrapped(vm, this, sym::__name__)),
     getter("__qualname__", |vm, this| of_wrapped(vm, this, sym::__qualname__)),

@@ -109,7 +109,7 @@ fn index(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn bool(vm: &mut Vm, args: &[Value]) -> Result {
-    vm.truth(&args[0]).map(Value::Bool)
+    vm.truth(&args[0]).map(Value::bool)
 }
 
 fn iter(vm: &mut Vm, args: &[Value]) -> Result {

@@ -239,33 +239,33 @@ fn update(vm: &mut Vm, args: &[Value]) -> Result {
 fn is_disjoint(vm: &mut Vm, args: &[Value]) -> Result {
     let set = this(vm, "isdisjoint", &args[0])?;
     if let Some(other) = args[1].as_set() {
-        return vm.set_is_disjoint(&set, other).map(Value::Bool);
+        return vm.set_is_disjoint(&set, other).map(Value::bool);
     }
     let mut disjoint = true;
     vm.for_each(&args[1], |vm, item| {
         disjoint = !vm.set_contains(&set, &item)?;
         Ok(disjoint)
     })?;
-    Ok(Value::Bool(disjoint))
+    Ok(Value::bool(disjoint))
 }
 
 fn is_subset(vm: &mut Vm, args: &[Value]) -> Result {
     let set = this(vm, "issubset", &args[0])?;
     let other = as_set(vm, &args[1])?;
-    vm.set_is_subset(&set, &other).map(Value::Bool)
+    vm.set_is_subset(&set, &other).map(Value::bool)
 }
 
 fn is_superset(vm: &mut Vm, args: &[Value]) -> Result {
     let set = this(vm, "issuperset", &args[0])?;
     if let Some(other) = args[1].as_set() {
-        return vm.set_is_subset(other, &set).map(Value::Bool);
+        return vm.set_is_subset(other, &set).map(Value::bool);
     }
     let mut contained = true;
     vm.for_each(&args[1], |vm, item| {
         contained = vm.set_contains(&set, &item)?;
         Ok(contained)
     })?;
-    Ok(Value::Bool(contained))
+    Ok(Value::bool(contained))
 }
 
 fn add(vm: &mut Vm, args: &[Value]) -> Result {

@@ -167,7 +167,7 @@ fn del_item(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 pub fn contains(vm: &mut Vm, args: &[Value]) -> Result {
-    vm.contains(args[0].unwrapped(), &args[1]).map(Value::Bool)
+    vm.contains(args[0].unwrapped(), &args[1]).map(Value::bool)
 }
 
 /// `__iter__` of the types whose iterators the machine makes by itself.

@@ -187,19 +187,19 @@ fn dir(vm: &mut Vm, args: &[Value]) -> Result {
 fn instance_check(vm: &mut Vm, args: &[Value]) -> Result {
     let class = this(vm, &args[0], "__instancecheck__")?;
     if vm.class_of(&args[1]).is_subclass(&class) {
-        return Ok(Value::Bool(true));
+        return Ok(Value::bool(true));
     }
     let name = vm.name(sym::__class__).clone();
     match vm.get_attr_opt(&args[1], &name)? {
-        Some(Value::Class(claimed)) => Ok(Value::Bool(claimed.is_subclass(&class))),
-        _ => Ok(Value::Bool(false)),
+        Some(Value::Class(claimed)) => Ok(Value::bool(claimed.is_subclass(&class))),
+        _ => Ok(Value::bool(false)),
     }
 }
 
 fn subclass_check(vm: &mut Vm, args: &[Value]) -> Result {
     let class = this(vm, &args[0], "__subclasscheck__")?;
     match &args[1] {
-        Value::Class(sub) => Ok(Value::Bool(sub.is_subclass(&class))),
+        Value::Class(sub) => Ok(Value::bool(sub.is_subclass(&class))),
         _ => Err(vm.type_error("issubclass() arg 1 must be a class")),
     }
 }

@@ -198,7 +198,7 @@ const METHODS: &[Row] = &[
         Ok(Value::None)
     }),
     method("__len__()", |vm, args| Ok(Value::usize(this!(vm, args[0], Deque).len()))),
-    method("__bool__()", |vm, args| Ok(Value::Bool(this!(vm, args[0], Deque).len() > 0))),
+    method("__bool__()", |vm, args| Ok(Value::bool(this!(vm, args[0], Deque).len() > 0))),
     method("__getitem__(key, /)", |vm, args| {
         let deque = this!(vm, args[0], Deque);
         let at = position(vm, deque, &args[1])?;
@@ -227,7 +227,7 @@ const METHODS: &[Row] = &[
             found = true;
             false
         })?;
-        Ok(Value::Bool(found))
+        Ok(Value::bool(found))
     }),
     method("__iter__()", |vm, args| iterate(vm, &args[0], false)),
     method("__reversed__()", |vm, args| iterate(vm, &args[0], true)),
@@ -409,18 +409,18 @@ fn order(vm: &mut Vm, args: &[Value], op: CmpOp) -> Result<Value> {
     let Some(other) = args[1].data::<Deque>() else { return Ok(Value::NotImplemented) };
     let (a, b) = (deque.to_vec(), other.to_vec());
     if a.len() != b.len() && matches!(op, CmpOp::Eq | CmpOp::NotEq) {
-        return Ok(Value::Bool(op == CmpOp::NotEq));
+        return Ok(Value::bool(op == CmpOp::NotEq));
     }
     for (x, y) in a.iter().zip(&b) {
         if !vm.eq(x, y)? {
             return match op {
-                CmpOp::Eq => Ok(Value::Bool(false)),
-                CmpOp::NotEq => Ok(Value::Bool(true)),
+                CmpOp::Eq => Ok(Value::bool(false)),
+                CmpOp::NotEq => Ok(Value::bool(true)),
                 _ => vm.compare(op, x, y),
             };
         }
     }
-    Ok(Value::Bool(compare::holds(op, a.len().cmp(&b.len()))))
+    Ok(Value::bool(compare::holds(op, a.len().cmp(&b.len()))))
 }
 
 fn repr(vm: &mut Vm, args: &[Value]) -> Result<Value> {

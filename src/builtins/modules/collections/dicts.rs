@@ -286,18 +286,18 @@ fn same(vm: &mut Vm, args: &[Value], wanted: bool) -> Result<Value> {
     };
     let class = ordered_dict(vm);
     if !vm.class_of(&args[1]).is_subclass(&class) {
-        return Ok(Value::Bool(vm.equals(&Value::Dict(a), &Value::Dict(b))? == wanted));
+        return Ok(Value::bool(vm.equals(&Value::Dict(a), &Value::Dict(b))? == wanted));
     }
     let (a, b) = (a.pairs(), b.pairs());
     if a.len() != b.len() {
-        return Ok(Value::Bool(!wanted));
+        return Ok(Value::bool(!wanted));
     }
     for ((key, value), (other_key, other_value)) in a.iter().zip(&b) {
         if !vm.eq(key, other_key)? || !vm.eq(value, other_value)? {
-            return Ok(Value::Bool(!wanted));
+            return Ok(Value::bool(!wanted));
         }
     }
-    Ok(Value::Bool(wanted))
+    Ok(Value::bool(wanted))
 }
 
 struct Keys(std::vec::IntoIter<Value>);

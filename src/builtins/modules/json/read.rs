@@ -129,7 +129,7 @@ impl<'a> Reader<'a> {
             b'[' => vm.nested_in(" while decoding a JSON array from a unicode string", |vm| self.array(vm)),
             b'-' | b'0'..=b'9' => self.number(vm),
             _ => {
-                for (word, value) in [("null", Value::None), ("true", Value::Bool(true)), ("false", Value::Bool(false))]
+                for (word, value) in [("null", Value::None), ("true", Value::bool(true)), ("false", Value::bool(false))]
                 {
                     if self.text[self.at..].starts_with(word) {
                         self.at += word.len();
@@ -186,7 +186,7 @@ impl<'a> Reader<'a> {
             return vm.call(&hook.clone(), &[Value::str(text)]);
         }
         if float {
-            return Ok(Value::Float(text.parse().unwrap_or(f64::NAN)));
+            return Ok(Value::float(text.parse().unwrap_or(f64::NAN)));
         }
         match text.parse::<i64>() {
             Ok(n) => Ok(Value::Int(n)),

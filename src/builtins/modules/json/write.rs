@@ -104,11 +104,11 @@ fn push_quoted(out: &mut String, text: &str, ascii: bool) {
 impl Writer {
     fn float(&mut self, vm: &mut Vm, x: f64) -> Result<()> {
         if !x.is_finite() && !self.nan {
-            let shown = vm.repr(&Value::Float(x))?;
+            let shown = vm.repr(&Value::float(x))?;
             return Err(vm.value_error(format!("Out of range float values are not JSON compliant: {}", shown.as_str())));
         }
         if x.is_finite() {
-            let shown = vm.repr(&Value::Float(x))?;
+            let shown = vm.repr(&Value::float(x))?;
             self.out.push_str(&shown);
         } else {
             self.out.push_str(if x.is_nan() {
@@ -126,13 +126,13 @@ impl Writer {
         match value.unwrapped() {
             Value::Str(text) => push_quoted(&mut self.out, text, self.ascii),
             Value::None => self.out.push_str("null"),
-            Value::Bool(true) => self.out.push_str("true"),
-            Value::Bool(false) => self.out.push_str("false"),
+            Value::Bool(b) if b.get() => self.out.push_str("true"),
+            Value::Bool(_) => self.out.push_str("false"),
             number @ (Value::Int(_) | Value::BigInt(_)) => {
                 let shown = vm.repr(number)?;
                 self.out.push_str(&shown);
             }
-            Value::Float(x) => self.float(vm, *x)?,
+            Value::Float(x) => self.float(vm, x.get())?,
             Value::List(_) | Value::Tuple(_) => self.nested(vm, value, Writer::array)?,
             Value::Dict(_) => self.nested(vm, value, Writer::object)?,
             _ => self.nested(vm, value, |writer, vm, value| {

@@ -34,7 +34,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
     real!("cbrt(x, /)", |x| Some(x.cbrt())),
     real!("cos(x, /)", |x| Some(x.cos())),
     real!("cosh(x, /)", |x| Some(x.cosh())),
-    native("degrees(x, /)", |vm, args| Ok(Value::Float(vm.to_f64(&args[0])? * (180.0 / std::f64::consts::PI)))),
+    native("degrees(x, /)", |vm, args| Ok(Value::float(vm.to_f64(&args[0])? * (180.0 / std::f64::consts::PI)))),
     real!("erf(x, /)", |x| Some(libm::erf(x))),
     real!("erfc(x, /)", |x| Some(libm::erfc(x))),
     real!("exp(x, /)", |x| Some(x.exp())),
@@ -52,28 +52,28 @@ pub(super) const FUNCTIONS: &[Row] = &[
     real!("tanh(x, /)", |x| Some(x.tanh())),
     native("atan2(y, x, /)", |vm, args| {
         let (y, x) = two(vm, args)?;
-        Ok(Value::Float(y.atan2(x)))
+        Ok(Value::float(y.atan2(x)))
     }),
     native("copysign(x, y, /)", |vm, args| {
         let (x, y) = two(vm, args)?;
-        Ok(Value::Float(x.copysign(y)))
+        Ok(Value::float(x.copysign(y)))
     }),
     native("fmod(x, y, /)", |vm, args| {
         let (x, y) = two(vm, args)?;
         if (x.is_infinite() && !y.is_nan()) || (y == 0.0 && !x.is_nan()) {
             return Err(domain(vm));
         }
-        Ok(Value::Float(if y.is_infinite() && x.is_finite() { x } else { x % y }))
+        Ok(Value::float(if y.is_infinite() && x.is_finite() { x } else { x % y }))
     }),
     native("remainder(x, y, /)", |vm, args| {
         let (x, y) = two(vm, args)?;
         if x.is_nan() || y.is_nan() {
-            return Ok(Value::Float(x + y));
+            return Ok(Value::float(x + y));
         }
         if x.is_infinite() || y == 0.0 {
             return Err(domain(vm));
         }
-        Ok(Value::Float(if y.is_infinite() { x } else { special::remainder(x, y) }))
+        Ok(Value::float(if y.is_infinite() { x } else { special::remainder(x, y) }))
     }),
     native("pow(x, y, /)", |vm, args| {
         let (x, y) = two(vm, args)?;
@@ -86,7 +86,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
                 return Err(range(vm));
             }
         }
-        Ok(Value::Float(result))
+        Ok(Value::float(result))
     }),
     native("fma(x, y, z, /)", |vm, args| {
         let (x, y) = two(vm, args)?;
@@ -98,38 +98,38 @@ pub(super) const FUNCTIONS: &[Row] = &[
         if result.is_infinite() && x.is_finite() && y.is_finite() && z.is_finite() {
             return Err(vm.overflow_error("overflow in fma"));
         }
-        Ok(Value::Float(result))
+        Ok(Value::float(result))
     }),
     native("log(x, base=<unrepresentable>, /)", |vm, args| {
         let x = logarithm(vm, &args[0], f64::ln)?;
         if args[1].is_unbound() {
-            return Ok(Value::Float(x));
+            return Ok(Value::float(x));
         }
         let base = logarithm(vm, &args[1], f64::ln)?;
         if base == 0.0 {
             return Err(vm.zero_division("float division by zero"));
         }
-        Ok(Value::Float(x / base))
+        Ok(Value::float(x / base))
     }),
-    native("log2(x, /)", |vm, args| Ok(Value::Float(logarithm(vm, &args[0], f64::log2)?))),
-    native("log10(x, /)", |vm, args| Ok(Value::Float(logarithm(vm, &args[0], f64::log10)?))),
+    native("log2(x, /)", |vm, args| Ok(Value::float(logarithm(vm, &args[0], f64::log2)?))),
+    native("log10(x, /)", |vm, args| Ok(Value::float(logarithm(vm, &args[0], f64::log10)?))),
     native("ceil(x, /)", |vm, args| rounded(vm, &args[0], sym::__ceil__, f64::ceil)),
     native("floor(x, /)", |vm, args| rounded(vm, &args[0], sym::__floor__, f64::floor)),
     native("trunc(x, /)", trunc),
-    native("isfinite(x, /)", |vm, args| Ok(Value::Bool(vm.to_f64(&args[0])?.is_finite()))),
-    native("isinf(x, /)", |vm, args| Ok(Value::Bool(vm.to_f64(&args[0])?.is_infinite()))),
-    native("isnan(x, /)", |vm, args| Ok(Value::Bool(vm.to_f64(&args[0])?.is_nan()))),
+    native("isfinite(x, /)", |vm, args| Ok(Value::bool(vm.to_f64(&args[0])?.is_finite()))),
+    native("isinf(x, /)", |vm, args| Ok(Value::bool(vm.to_f64(&args[0])?.is_infinite()))),
+    native("isnan(x, /)", |vm, args| Ok(Value::bool(vm.to_f64(&args[0])?.is_nan()))),
     native("isclose(a, b, *, rel_tol=1e-09, abs_tol=0.0)", isclose),
     native("frexp(x, /)", |vm, args| {
         let (mantissa, exponent) = special::frexp(vm.to_f64(&args[0])?);
-        Ok(Value::tuple([Value::Float(mantissa), Value::Int(exponent.into())]))
+        Ok(Value::tuple([Value::float(mantissa), Value::Int(exponent.into())]))
     }),
     native("ldexp(x, i, /)", ldexp),
     native("modf(x, /)", |vm, args| {
         let x = vm.to_f64(&args[0])?;
         let (fraction, whole) =
             if x.is_infinite() { (0.0_f64.copysign(x), x) } else { (x.fract().copysign(x), x.trunc()) };
-        Ok(Value::tuple([Value::Float(fraction), Value::Float(whole)]))
+        Ok(Value::tuple([Value::float(fraction), Value::float(whole)]))
     }),
     native("nextafter(x, y, /, *, steps=None)", |vm, args| {
         let (x, y) = two(vm, args)?;
@@ -143,19 +143,19 @@ pub(super) const FUNCTIONS: &[Row] = &[
                 n.to_u64().unwrap_or(u64::MAX)
             }
         };
-        Ok(Value::Float(special::next_after(x, y, steps)))
+        Ok(Value::float(special::next_after(x, y, steps)))
     }),
     native("ulp(x, /)", |vm, args| {
         let x = vm.to_f64(&args[0])?.abs();
         if !x.is_finite() {
-            return Ok(Value::Float(x));
+            return Ok(Value::float(x));
         }
         let next = special::next_after(x, f64::INFINITY, 1);
-        Ok(Value::Float(if next.is_infinite() { x - special::next_after(x, 0.0, 1) } else { next - x }))
+        Ok(Value::float(if next.is_infinite() { x - special::next_after(x, 0.0, 1) } else { next - x }))
     }),
     native("hypot(*coordinates)", |vm, args| {
         let parts = items(&args[0]).iter().map(|x| vm.to_f64(x)).collect::<Result<Vec<f64>>>()?;
-        Ok(Value::Float(special::norm(&parts)))
+        Ok(Value::float(special::norm(&parts)))
     }),
     native("dist(p, q, /)", dist),
     native("fsum(seq, /)", fsum),
@@ -181,11 +181,11 @@ pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
         vm,
         &module.dict,
         [
-            ("pi", Value::Float(std::f64::consts::PI)),
-            ("e", Value::Float(std::f64::consts::E)),
-            ("tau", Value::Float(std::f64::consts::TAU)),
-            ("inf", Value::Float(f64::INFINITY)),
-            ("nan", Value::Float(f64::NAN)),
+            ("pi", Value::float(std::f64::consts::PI)),
+            ("e", Value::float(std::f64::consts::E)),
+            ("tau", Value::float(std::f64::consts::TAU)),
+            ("inf", Value::float(f64::INFINITY)),
+            ("nan", Value::float(f64::NAN)),
         ],
     );
     Ok(())
@@ -210,17 +210,17 @@ fn two(vm: &mut Vm, args: &[Value]) -> Result<(f64, f64)> {
 #[inline]
 fn real(vm: &mut Vm, value: &Value, function: fn(f64) -> Option<f64>) -> Result<Value> {
     let x = match value {
-        Value::Float(x) => *x,
+        Value::Float(x) => x.get(),
         other => vm.to_f64(other)?,
     };
     if x.is_nan() {
-        return Ok(Value::Float(x));
+        return Ok(Value::float(x));
     }
     match function(x) {
-        Some(y) if y.is_finite() => Ok(Value::Float(y)),
+        Some(y) if y.is_finite() => Ok(Value::float(y)),
         Some(y) if y.is_nan() => Err(domain(vm)),
         Some(_) if x.is_finite() => Err(range(vm)),
-        Some(y) => Ok(Value::Float(y)),
+        Some(y) => Ok(Value::float(y)),
         None => Err(domain(vm)),
     }
 }
@@ -251,7 +251,7 @@ fn logarithm(vm: &mut Vm, value: &Value, log: fn(f64) -> f64) -> Result<f64> {
 fn rounded(vm: &mut Vm, value: &Value, name: Symbol, round: fn(f64) -> f64) -> Result<Value> {
     match value {
         Value::Int(_) | Value::BigInt(_) => return Ok(value.clone()),
-        Value::Float(x) => return whole(vm, round(*x)),
+        Value::Float(x) => return whole(vm, round(x.get())),
         _ => {}
     }
     if let Some(result) = vm.call_special(value, name, &[])? {
@@ -278,7 +278,7 @@ fn whole(vm: &mut Vm, x: f64) -> Result<Value> {
 fn trunc(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     match &args[0] {
         Value::Int(_) | Value::BigInt(_) => return Ok(args[0].clone()),
-        Value::Float(x) => return whole(vm, x.trunc()),
+        Value::Float(x) => return whole(vm, x.get().trunc()),
         _ => {}
     }
     match vm.call_special(&args[0], sym::__trunc__, &[])? {
@@ -297,14 +297,14 @@ fn isclose(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         return Err(vm.value_error("tolerances must be non-negative"));
     }
     if a == b {
-        return Ok(Value::Bool(true));
+        return Ok(Value::bool(true));
     }
     if a.is_infinite() || b.is_infinite() {
-        return Ok(Value::Bool(false));
+        return Ok(Value::bool(false));
     }
     let difference = (b - a).abs();
     let close = difference <= (relative * b).abs() || difference <= (relative * a).abs() || difference <= absolute;
-    Ok(Value::Bool(close))
+    Ok(Value::bool(close))
 }
 
 fn ldexp(vm: &mut Vm, args: &[Value]) -> Result<Value> {
@@ -318,7 +318,7 @@ fn ldexp(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         None => i64::MAX / 2,
     };
     let result = special::ldexp(x, exponent);
-    if result.is_infinite() && x.is_finite() { Err(range(vm)) } else { Ok(Value::Float(result)) }
+    if result.is_infinite() && x.is_finite() { Err(range(vm)) } else { Ok(Value::float(result)) }
 }
 
 fn floats(vm: &mut Vm, iterable: &Value) -> Result<Vec<f64>> {
@@ -335,7 +335,7 @@ fn dist(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     for (a, b) in p.iter().zip(&q) {
         parts.push(vm.to_f64(a)? - vm.to_f64(b)?);
     }
-    Ok(Value::Float(special::norm(&parts)))
+    Ok(Value::float(special::norm(&parts)))
 }
 
 fn fsum(vm: &mut Vm, args: &[Value]) -> Result<Value> {
@@ -357,9 +357,9 @@ fn fsum(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         if f64::is_nan(infinite_sum) {
             return Err(vm.value_error("-inf + inf in fsum"));
         }
-        return Ok(Value::Float(special_sum));
+        return Ok(Value::float(special_sum));
     }
-    Ok(Value::Float(sum.value()))
+    Ok(Value::float(sum.value()))
 }
 
 fn sumprod(vm: &mut Vm, args: &[Value]) -> Result<Value> {
@@ -381,7 +381,7 @@ fn sumprod(vm: &mut Vm, args: &[Value]) -> Result<Value> {
                 sum.add(a.mul_add(b, -product));
             }
         }
-        return Ok(Value::Float(if plain.is_finite() { sum.value() } else { plain }));
+        return Ok(Value::float(if plain.is_finite() { sum.value() } else { plain }));
     }
     let mut total = Value::Int(0);
     for (a, b) in p.iter().zip(&q) {

@@ -170,7 +170,7 @@ fn choices(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         return Err(vm.value_error("Total of weights must be finite"));
     }
     for _ in 0..k {
-        let x = Value::Float(source.float(vm)? * total);
+        let x = Value::float(source.float(vm)? * total);
         let at = bisect(vm, &cumulative, &x, count - 1)?;
         chosen.push(vm.get_item(population, &Value::usize(at))?);
         vm.tick()?;

@@ -17,7 +17,7 @@ fn drawn<const N: usize>(vm: &mut Vm, args: &[Value], draw: Draw<N>) -> Result<V
         *parameter = vm.to_f64(given)?;
     }
     let source = Source::of(vm, &args[0])?;
-    draw(vm, &source, parameters).map(Value::Float)
+    draw(vm, &source, parameters).map(Value::float)
 }
 
 macro_rules! distribution {
@@ -84,7 +84,7 @@ fn triangular(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         c = 1.0 - c;
         std::mem::swap(&mut low, &mut high);
     }
-    Ok(Value::Float(low + (high - low) * (u * c).sqrt()))
+    Ok(Value::float(low + (high - low) * (u * c).sqrt()))
 }
 
 fn normal(vm: &mut Vm, source: &Source, [mu, sigma]: [f64; 2]) -> Result<f64> {
@@ -113,7 +113,7 @@ fn gauss(vm: &mut Vm, args: &[Value]) -> Result<Value> {
             turn.cos() * radius
         }
     };
-    Ok(Value::Float(mu + z * sigma))
+    Ok(Value::float(mu + z * sigma))
 }
 
 fn von_mises(vm: &mut Vm, source: &Source, [mu, kappa]: [f64; 2]) -> Result<f64> {

@@ -56,7 +56,7 @@ const METHODS: &[Row] = &[
     }),
     method("random()", |vm, args| {
         let generator = this!(vm, args[0], Generator);
-        Ok(Value::Float(generator.float(vm)))
+        Ok(Value::float(generator.float(vm)))
     }),
     method("def seed(a=None, version=2)", |vm, args| {
         let given = if vm.to_i64(&args[2])? == 1 { seed_of_version_1(&args[1]) } else { args[1].clone() };
@@ -373,7 +373,7 @@ fn getstate(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let (words, at) = twister.state();
     let mut state: Vec<Value> = words.iter().map(|word| Value::Int((*word).into())).collect();
     state.push(Value::usize(at));
-    let gauss = generator.gauss_next.get().map_or(Value::None, Value::Float);
+    let gauss = generator.gauss_next.get().map_or(Value::None, Value::float);
     Ok(Value::tuple([Value::Int(3), Value::tuple(state), gauss]))
 }
 

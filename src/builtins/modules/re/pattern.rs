@@ -49,7 +49,7 @@ const METHODS: &[Row] = &[
         let same = one.bytes == other.bytes
             && one.regex.flags == other.regex.flags
             && vm.eq(&one.source.clone(), &other.source.clone())?;
-        Ok(Value::Bool(same))
+        Ok(Value::bool(same))
     }),
     method("__copy__()", |_, args| Ok(args[0].clone())),
     method("__deepcopy__(memo, /)", |_, args| Ok(args[0].clone())),

@@ -83,7 +83,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
     native("getdefaultencoding()", |_, _| Ok(Value::str("utf-8"))),
     native("getfilesystemencoding()", |_, _| Ok(Value::str("utf-8"))),
     native("getfilesystemencodeerrors()", |_, _| Ok(Value::str("surrogateescape"))),
-    native("getswitchinterval()", |_, _| Ok(Value::Float(0.005))),
+    native("getswitchinterval()", |_, _| Ok(Value::float(0.005))),
     native("setswitchinterval(interval, /)", |vm, args| {
         if vm.to_f64(&args[0])? <= 0.0 {
             return Err(vm.value_error("switch interval must be strictly positive"));
@@ -105,8 +105,8 @@ pub(super) const FUNCTIONS: &[Row] = &[
         let name = vm.name(sym::__name__).clone();
         Ok(Value::option(view.globals.get_str(&name)))
     }),
-    native("is_finalizing()", |_, _| Ok(Value::Bool(false))),
-    native("_is_gil_enabled()", |_, _| Ok(Value::Bool(true))),
+    native("is_finalizing()", |_, _| Ok(Value::bool(false))),
+    native("_is_gil_enabled()", |_, _| Ok(Value::bool(true))),
     native("get_int_max_str_digits()", |vm, _| Ok(Value::usize(vm.extension::<DigitLimit>().0))),
     native("set_int_max_str_digits(maxdigits)", |vm, args| {
         let digits = vm.to_i64(&args[0])?;
@@ -264,7 +264,7 @@ pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
             ("flags", flags),
             ("float_repr_style", Value::str("short")),
             ("executable", Value::str("")),
-            ("dont_write_bytecode", Value::Bool(true)),
+            ("dont_write_bytecode", Value::bool(true)),
             ("warnoptions", Value::list(vm.host.warnings.iter().map(|option| Value::str(option)).collect())),
             ("stdlib_module_names", stdlib),
             ("builtin_module_names", Value::tuple(super::names().map(Value::str).collect::<Vec<_>>())),

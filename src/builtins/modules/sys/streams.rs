@@ -182,11 +182,11 @@ const METHODS: &[Row] = &[
     }),
     method("isatty()", |vm, args| {
         this!(vm, args[0], Stream).check_open(vm)?;
-        Ok(Value::Bool(false))
+        Ok(Value::bool(false))
     }),
-    method("readable()", |vm, args| Ok(Value::Bool(this!(vm, args[0], Stream).kind == Kind::Input))),
-    method("writable()", |vm, args| Ok(Value::Bool(this!(vm, args[0], Stream).kind != Kind::Input))),
-    method("seekable()", |_, _| Ok(Value::Bool(false))),
+    method("readable()", |vm, args| Ok(Value::bool(this!(vm, args[0], Stream).kind == Kind::Input))),
+    method("writable()", |vm, args| Ok(Value::bool(this!(vm, args[0], Stream).kind != Kind::Input))),
+    method("seekable()", |_, _| Ok(Value::bool(false))),
     method("read(size=-1, /)", |vm, args| {
         let stream = readable(vm, &args[0])?;
         let size = match &args[1] {
@@ -263,9 +263,9 @@ const METHODS: &[Row] = &[
         Ok(Value::str(if this!(vm, this, Stream).kind == Kind::Errors { "backslashreplace" } else { "strict" }))
     }),
     getter("newlines", |_, _| Ok(Value::None)),
-    getter("line_buffering", |vm, this| Ok(Value::Bool(this!(vm, this, Stream).kind == Kind::Errors))),
-    getter("write_through", |_, _| Ok(Value::Bool(false))),
-    getter("closed", |vm, this| Ok(Value::Bool(this!(vm, this, Stream).closed.get()))),
+    getter("line_buffering", |vm, this| Ok(Value::bool(this!(vm, this, Stream).kind == Kind::Errors))),
+    getter("write_through", |_, _| Ok(Value::bool(false))),
+    getter("closed", |vm, this| Ok(Value::bool(this!(vm, this, Stream).closed.get()))),
     getter("buffer", |vm, this| {
         let kind = this!(vm, this, Stream).kind;
         let object = vm.types.object.clone();

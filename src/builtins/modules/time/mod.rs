@@ -21,17 +21,17 @@ use calendar::{Fields, day_number, fields_of, weekday_of};
 const SECOND: i128 = 1_000_000_000;
 
 pub(super) const FUNCTIONS: &[Row] = &[
-    native("time()", |vm, _| Ok(Value::Float(seconds(vm.host.clock.wall())))),
+    native("time()", |vm, _| Ok(Value::float(seconds(vm.host.clock.wall())))),
     native("time_ns()", |vm, _| Ok(nanoseconds(vm.host.clock.wall()))),
-    native("monotonic()", |vm, _| Ok(Value::Float(seconds(vm.host.clock.monotonic())))),
+    native("monotonic()", |vm, _| Ok(Value::float(seconds(vm.host.clock.monotonic())))),
     native("monotonic_ns()", |vm, _| Ok(nanoseconds(vm.host.clock.monotonic()))),
-    native("perf_counter()", |vm, _| Ok(Value::Float(seconds(vm.host.clock.monotonic())))),
+    native("perf_counter()", |vm, _| Ok(Value::float(seconds(vm.host.clock.monotonic())))),
     native("perf_counter_ns()", |vm, _| Ok(nanoseconds(vm.host.clock.monotonic()))),
-    native("process_time()", |vm, _| Ok(Value::Float(seconds(process(vm))))),
+    native("process_time()", |vm, _| Ok(Value::float(seconds(process(vm))))),
     native("process_time_ns()", |vm, _| Ok(nanoseconds(process(vm)))),
-    native("thread_time()", |vm, _| Ok(Value::Float(seconds(process(vm))))),
+    native("thread_time()", |vm, _| Ok(Value::float(seconds(process(vm))))),
     native("thread_time_ns()", |vm, _| Ok(nanoseconds(process(vm)))),
-    native("clock_gettime(clk_id, /)", |vm, args| Ok(Value::Float(seconds(clock(vm, &args[0])?)))),
+    native("clock_gettime(clk_id, /)", |vm, args| Ok(Value::float(seconds(clock(vm, &args[0])?)))),
     native("clock_gettime_ns(clk_id, /)", |vm, args| Ok(nanoseconds(clock(vm, &args[0])?))),
     native("get_clock_info(name, /)", get_clock_info),
     native("sleep(seconds, /)", sleep).or_suspend(sleep_suspending),
@@ -153,9 +153,9 @@ fn get_clock_info(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let instance = Instance::new(class.clone(), Payload::None);
     for (key, value) in [
         ("implementation", Value::str(implementation)),
-        ("monotonic", Value::Bool(monotonic)),
-        ("adjustable", Value::Bool(adjustable)),
-        ("resolution", Value::Float(1e-9)),
+        ("monotonic", Value::bool(monotonic)),
+        ("adjustable", Value::bool(adjustable)),
+        ("resolution", Value::float(1e-9)),
     ] {
         let key = vm.intern(key);
         instance.attrs.borrow_mut().set(&class.root_shape, &key, value);
@@ -186,9 +186,9 @@ fn sleep_suspending(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 /// In nanoseconds.
 fn sleep_length(vm: &mut Vm, args: &[Value]) -> Result<i128> {
     let wanted = match args[0].unwrapped() {
-        Value::Float(x) if x.is_nan() => return Err(vm.value_error("Invalid value NaN (not a number)")),
+        Value::Float(x) if x.get().is_nan() => return Err(vm.value_error("Invalid value NaN (not a number)")),
         // Rounded up: never shorter than asked for.
-        Value::Float(x) => (x * 1e9).ceil().to_i128().filter(|n| n.abs() < i128::from(i64::MAX)),
+        Value::Float(x) => (x.get() * 1e9).ceil().to_i128().filter(|n| n.abs() < i128::from(i64::MAX)),
         _ => {
             let whole = vm.index(&args[0])?;
             whole.as_int().map(|n| i128::from(n) * SECOND).filter(|n| n.abs() < i128::from(i64::MAX))
@@ -207,8 +207,8 @@ fn sleep_length(vm: &mut Vm, args: &[Value]) -> Result<i128> {
 fn moment(vm: &mut Vm, given: &Value) -> Result<i64> {
     match given.unwrapped() {
         Value::None | Value::Unbound => Ok(vm.host.clock.wall().div_euclid(SECOND) as i64),
-        Value::Float(x) if x.is_nan() => Err(vm.value_error("Invalid value NaN (not a number)")),
-        Value::Float(x) => match x.floor().to_i64() {
+        Value::Float(x) if x.get().is_nan() => Err(vm.value_error("Invalid value NaN (not a number)")),
+        Value::Float(x) => match x.get().floor().to_i64() {
             Some(n) => Ok(n),
             None => Err(vm.overflow_error("timestamp out of range for platform time_t")),
         },
@@ -367,7 +367,7 @@ fn mktime(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let Some(local) = local else { return Err(vm.overflow_error("mktime argument out of range")) };
     let (offset, _) = vm.host.clock.local_offset(local);
     let (offset, _) = vm.host.clock.local_offset(local - i64::from(offset));
-    Ok(Value::Float((local - i64::from(offset)) as f64))
+    Ok(Value::float((local - i64::from(offset)) as f64))
 }
 
 fn asctime(t: &Fields) -> String {

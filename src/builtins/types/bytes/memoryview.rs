@@ -123,7 +123,7 @@ fn nbytes(vm: &mut Vm, value: &Value) -> Result {
 }
 
 fn readonly(vm: &mut Vm, value: &Value) -> Result {
-    Ok(Value::Bool(this(vm, value)?.readonly))
+    Ok(Value::bool(this(vm, value)?.readonly))
 }
 
 fn format(vm: &mut Vm, value: &Value) -> Result {
@@ -146,7 +146,7 @@ fn strides(vm: &mut Vm, value: &Value) -> Result {
 
 fn contiguous(vm: &mut Vm, value: &Value) -> Result {
     let indices = this(vm, value)?.indices;
-    Ok(Value::Bool(indices.step == 1 || indices.count <= 1))
+    Ok(Value::bool(indices.step == 1 || indices.count <= 1))
 }
 
 fn to_bytes(vm: &mut Vm, args: &[Value]) -> Result {
@@ -292,15 +292,15 @@ fn set_item(vm: &mut Vm, args: &[Value]) -> Result {
 
 fn eq(_: &mut Vm, args: &[Value]) -> Result {
     Ok(match (contents(&args[0]), buffer_of(&args[1])) {
-        (Some(a), Some(b)) => Value::Bool(a == b),
-        (None, _) => Value::Bool(args[0].is(&args[1])),
+        (Some(a), Some(b)) => Value::bool(a == b),
+        (None, _) => Value::bool(args[0].is(&args[1])),
         _ => Value::NotImplemented,
     })
 }
 
 fn ne(vm: &mut Vm, args: &[Value]) -> Result {
     Ok(match eq(vm, args)? {
-        Value::Bool(same) => Value::Bool(!same),
+        Value::Bool(same) => Value::bool(!same.get()),
         other => other,
     })
 }

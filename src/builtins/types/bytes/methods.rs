@@ -71,7 +71,7 @@ macro_rules! tested {
     ($($name:ident $with:expr;)*) => {
         $(
             fn $name(vm: &mut Vm, args: &[Value]) -> Result {
-                with_bytes(vm, &args[0], $with).map(Value::Bool)
+                with_bytes(vm, &args[0], $with).map(Value::bool)
             }
         )*
     };
@@ -174,7 +174,7 @@ fn affix(vm: &mut Vm, name: &str, args: &[Value], test: Affix) -> Result {
             }
         },
     };
-    with_bytes(vm, &args[0], |bytes| candidates.iter().any(|part| test(bytes, part, start, end))).map(Value::Bool)
+    with_bytes(vm, &args[0], |bytes| candidates.iter().any(|part| test(bytes, part, start, end))).map(Value::bool)
 }
 
 fn starts_with(vm: &mut Vm, args: &[Value]) -> Result {

@@ -59,7 +59,7 @@ fn is_disjoint(vm: &mut Vm, args: &[Value]) -> Result {
         disjoint = !vm.contains(&args[0], &item)?;
         Ok(disjoint)
     })?;
-    Ok(Value::Bool(disjoint))
+    Ok(Value::bool(disjoint))
 }
 
 fn reversed_view(vm: &mut Vm, args: &[Value]) -> Result {

@@ -149,12 +149,12 @@ fn set_context(vm: &mut Vm, value: &Value, new: Value) -> Result<()> {
 }
 
 fn suppress_context(vm: &mut Vm, value: &Value) -> Result {
-    Ok(Value::Bool(this(vm, value)?.suppress_context.get()))
+    Ok(Value::bool(this(vm, value)?.suppress_context.get()))
 }
 
 fn set_suppress_context(vm: &mut Vm, value: &Value, new: Value) -> Result<()> {
     match new {
-        Value::Bool(suppress) => this(vm, value)?.suppress_context.set(suppress),
+        Value::Bool(suppress) => this(vm, value)?.suppress_context.set(suppress.get()),
         Value::Unbound => return Err(vm.type_error("can't delete numeric/char attribute")),
         _ => return Err(vm.type_error("attribute value type must be bool")),
     }

@@ -59,7 +59,7 @@ macro_rules! predicates {
         const PREDICATES: &[Row] = &[
             $(method(concat!(stringify!($name), "()"), |vm, args| {
                 let text = this(vm, args, stringify!($name))?;
-                Ok(Value::Bool($test(text)))
+                Ok(Value::bool($test(text)))
             })),*
         ];
     };
@@ -208,7 +208,7 @@ fn affix(vm: &mut Vm, args: &[Value], name: &str, test: Affix) -> Result {
     let text = this(vm, args, name)?;
     let (start, end) = (bound(vm, &args[2])?, bound(vm, &args[3])?);
     if let Some(affix) = args[1].as_str() {
-        return Ok(Value::Bool(test(text, text.len(), affix, start, end)));
+        return Ok(Value::bool(test(text, text.len(), affix, start, end)));
     }
     let Some(all) = args[1].as_tuple() else {
         let found = vm.type_name(&args[1]);
@@ -221,10 +221,10 @@ fn affix(vm: &mut Vm, args: &[Value], name: &str, test: Affix) -> Result {
             return Err(vm.type_error(format!("tuple for {name} must only contain str, not {}", found.as_str())));
         };
         if test(text, text.len(), affix, start, end) {
-            return Ok(Value::Bool(true));
+            return Ok(Value::bool(true));
         }
     }
-    Ok(Value::Bool(false))
+    Ok(Value::bool(false))
 }
 
 fn format(vm: &mut Vm, args: &[Value]) -> Result {
