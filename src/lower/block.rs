@@ -8,7 +8,7 @@ use super::Lower;
 use crate::machine::Vm;
 use crate::object::code::{Finally, Handler, Pc, Slot, Step, Thunk};
 use crate::object::frame::Frame;
-use crate::object::{Error, Result, Value};
+use crate::object::{Error, Located, Result, Value};
 use crate::source::Span;
 use crate::symbol::{Symbol, sym};
 use crate::syntax::ast::{ExceptHandler, Expr, ExprKind, Stmt, WithItem};
@@ -203,6 +203,7 @@ impl Lower<'_> {
                 }
                 _ => Ok(()),
             }
+            .here()
         });
         self.emit(Step::Do(action), span);
     }
@@ -339,7 +340,7 @@ impl Lower<'_> {
                     let cond = Box::new(move |vm: &mut Vm, frame: &mut Frame| {
                         let kind = kind(vm, frame)?;
                         let exception = frame.locals[exc as usize].clone();
-                        vm.exception_matches(&exception, &kind).map_err(|e| e.at(kind_span))
+                        vm.exception_matches(&exception, &kind).at(kind_span)
                     });
                     Some(self.emit(Step::JumpIfNot(cond, 0), kind_span))
                 }
@@ -412,7 +413,7 @@ impl Lower<'_> {
         let green = self.unit.green && !is_async;
         let action = Box::new(move |vm: &mut Vm, frame: &mut Frame| {
             let manager = context(vm, frame)?;
-            let (bound_exit, entered) = vm.enter_context(&manager, is_async, green).map_err(|e| e.at(at))?;
+            let (bound_exit, entered) = vm.enter_context(&manager, is_async, green).at(at)?;
             frame.locals[exit as usize] = bound_exit;
             frame.locals[value as usize] = entered;
             Ok(())
@@ -451,7 +452,7 @@ impl Lower<'_> {
         let call: Thunk = Box::new(move |vm, frame| {
             let exit = frame.locals[exit as usize].take();
             let exception = frame.locals[exc as usize].clone();
-            vm.exit_context(&exit, &exception, is_async, green).map_err(|e| e.at(at))
+            vm.exit_context(&exit, &exception, is_async, green).at(at)
         });
         self.emit(Step::StoreLocal(result, call), at);
         if is_async {
@@ -463,7 +464,7 @@ impl Lower<'_> {
             Step::JumpIf(
                 Box::new(move |vm, frame| {
                     let result = frame.locals[result as usize].take();
-                    vm.truth(&result).map_err(|e| e.at(at))
+                    vm.truth(&result).at(at)
                 }),
                 0,
             ),
@@ -485,7 +486,7 @@ impl Lower<'_> {
         let green = self.unit.green && !is_async;
         let call: Thunk = Box::new(move |vm, frame| {
             let exit = frame.locals[exit as usize].take();
-            vm.exit_context(&exit, &Value::None, is_async, green).map_err(|e| e.at(span))
+            vm.exit_context(&exit, &Value::None, is_async, green).at(span)
         });
         if is_async || green {
             self.emit(Step::StoreLocal(exit, call), span);

@@ -5,12 +5,11 @@ use std::rc::Rc;
 use super::Lower;
 use super::name::{GlobalFunction, Place};
 use crate::machine::attr::{AttrCache, Method};
-use crate::machine::call::STACK_SLOTS;
 use crate::machine::{CallSite, Vm};
 use crate::object::class::{Instance, Payload};
 use crate::object::code::Thunk;
 use crate::object::frame::Frame;
-use crate::object::{Dict, Result, Str, Value, gc};
+use crate::object::{Dict, Eval, Located, Str, Value, gc};
 use crate::source::Span;
 use crate::symbol::sym;
 use crate::syntax::ast::{Arg, Constant, Expr, ExprKind};
@@ -25,32 +24,29 @@ fn finalize_first(vm: &mut Vm) {
 
 /// Calls a value with arguments that are at hand.
 #[inline]
-fn invoke<const N: usize>(
-    vm: &mut Vm,
-    frame: &mut Frame,
-    callee: &Value,
-    args: [Value; N],
-    span: Span,
-) -> Result<Value> {
+fn invoke<const N: usize>(vm: &mut Vm, frame: &mut Frame, callee: &Value, args: [Value; N], span: Span) -> Eval<Value> {
     vm.calls.push(CallSite { code: frame.code.id.get(), span });
     finalize_first(vm);
     let result = match callee {
         Value::Function(f) if f.code.simple_arity as usize == N => match vm.tick() {
             Ok(()) => vm.call_simple(f, args),
-            Err(e) => Err(e),
+            Err(e) => Err(e.into()),
         },
         Value::Function(f) if f.code.params.plain() && f.code.params.positional as usize == N => vm.call_exact(f, args),
         Value::Native(native) => match vm.check_receiver(native, &args) {
-            Ok(()) => vm.call_native(native, &args),
-            Err(e) => Err(e),
+            Ok(()) => vm.call_native(native, &args).here(),
+            Err(e) => Err(e.into()),
         },
-        other => vm.call(other, &args),
+        other => vm.call(other, &args).here(),
     };
     vm.calls.pop();
-    match result {
-        Ok(value) => Ok(value),
-        Err(e) => Err(e.at(span)),
-    }
+    result.at(span)
+}
+
+/// Fills a place that is known to be empty.
+#[inline]
+fn put(place: &mut Value, value: Value) {
+    std::mem::forget(std::mem::replace(place, value));
 }
 
 /// Calls a function whose arguments are evaluated straight into its locals.
@@ -60,20 +56,17 @@ fn straight(
     frame: &mut Frame,
     function: &Rc<crate::object::Function>,
     span: Span,
-    fill: impl FnOnce(&mut Vm, &mut Frame, &mut [Value; STACK_SLOTS]) -> Result<()>,
-) -> Result<Value> {
+    fill: impl FnOnce(&mut Vm, &mut Frame, &mut [Value]) -> Eval<()>,
+) -> Eval<Value> {
     let code = frame.code.id.get();
     let calls = vm.calls.len();
     let result = vm.call_filled(function, |vm, locals| {
         fill(vm, frame, locals)?;
         vm.calls.push(CallSite { code, span });
-        vm.tick()
+        vm.tick().here()
     });
     vm.calls.truncate(calls);
-    match result {
-        Ok(value) => Ok(value),
-        Err(e) => Err(e.at(span)),
-    }
+    result.at(span)
 }
 
 /// Arguments in the order in which they are evaluated: the positional ones first, wherever they stand.
@@ -100,10 +93,10 @@ fn call_straight<const N: usize>(
     function: &Rc<crate::object::Function>,
     args: &[Thunk; N],
     span: Span,
-) -> Result<Value> {
+) -> Eval<Value> {
     straight(vm, frame, function, span, |vm, frame, locals| {
         for (local, arg) in locals.iter_mut().zip(args) {
-            *local = arg(vm, frame)?;
+            put(local, arg(vm, frame)?);
         }
         Ok(())
     })
@@ -118,11 +111,12 @@ fn call_bound<const N: usize>(
     object: Value,
     args: &[Thunk; N],
     span: Span,
-) -> Result<Value> {
+) -> Eval<Value> {
     straight(vm, frame, function, span, |vm, frame, locals| {
-        locals[0] = object;
-        for (local, arg) in locals[1..].iter_mut().zip(args) {
-            *local = arg(vm, frame)?;
+        let [first, rest @ ..] = locals else { return Ok(()) };
+        put(first, object);
+        for (local, arg) in rest.iter_mut().zip(args) {
+            put(local, arg(vm, frame)?);
         }
         Ok(())
     })
@@ -134,7 +128,7 @@ fn call_value<const N: usize>(
     func: &Thunk,
     args: &[Thunk; N],
     span: Span,
-) -> Result<Value> {
+) -> Eval<Value> {
     let func = func(vm, frame)?;
     match &func {
         Value::Function(f) if f.code.simple_arity as usize == N => {
@@ -146,7 +140,7 @@ fn call_value<const N: usize>(
                     let object = Instance::create(class, Payload::None);
                     let result = call_bound(vm, frame, &init, object.clone(), args, span)?;
                     if !result.is_none() {
-                        return Err(vm.init_returned(&result).at(span));
+                        return Err(vm.init_returned(&result).at(span).into());
                     }
                     return Ok(object);
                 }
@@ -189,10 +183,10 @@ impl MethodSite {
         frame: &mut Frame,
         object: Value,
         args: &[Thunk; N],
-    ) -> Result<Value> {
+    ) -> Eval<Value> {
         let method = match vm.load_method(&object, &self.name, &self.cache) {
             Ok(method) => method,
-            Err(e) => return Err(e.at(self.func_span)),
+            Err(e) => return Err(e.at(self.func_span).into()),
         };
         match method {
             Method::Bound(callee) => {
@@ -214,10 +208,7 @@ impl MethodSite {
                 finalize_first(vm);
                 let result = vm.call_native(native, &values);
                 vm.calls.pop();
-                match result {
-                    Ok(value) => Ok(value),
-                    Err(e) => Err(e.at(self.span)),
-                }
+                result.at(self.span)
             }
         }
     }
@@ -242,7 +233,7 @@ pub(super) type Evaluated = (Vec<Value>, Vec<(Rc<Str>, Value)>);
 
 impl Arguments {
     /// Evaluates the arguments; `callee` is named in errors.
-    pub(super) fn evaluate(&self, vm: &mut Vm, frame: &mut Frame, callee: &Value, at: Span) -> Result<Evaluated> {
+    pub(super) fn evaluate(&self, vm: &mut Vm, frame: &mut Frame, callee: &Value, at: Span) -> Eval<Evaluated> {
         let mut args = Vec::with_capacity(self.parts.len());
         let mut kwargs: Vec<(Rc<Str>, Value)> = Vec::new();
         for (part, _) in &self.parts {
@@ -264,14 +255,14 @@ impl Arguments {
                             } else {
                                 format!("Value after * must be an iterable, not {}", name.as_str())
                             };
-                            return Err(vm.type_error(message).at(at));
+                            return Err(vm.type_error(message).at(at).into());
                         }
-                        Err(e) => return Err(e.at(at)),
+                        Err(e) => return Err(e.at(at).into()),
                     }
                 }
                 Part::Keyword(name, thunk) => {
                     let value = thunk(vm, frame)?;
-                    add_keyword(vm, &mut kwargs, callee, name.clone(), value).map_err(|e| e.at(at))?;
+                    add_keyword(vm, &mut kwargs, callee, name.clone(), value).at(at)?;
                 }
                 Part::DoubleStar(thunk) => {
                     let value = thunk(vm, frame)?;
@@ -280,22 +271,22 @@ impl Arguments {
                         Some(dict) if matches!(value, Value::Dict(_)) => dict.pairs(),
                         _ if vm.get_attr_opt(&value, &keys)?.is_some() => {
                             let dict = Rc::new(Dict::new());
-                            vm.dict_update(&dict, &value).map_err(|e| e.at(at))?;
+                            vm.dict_update(&dict, &value).at(at)?;
                             dict.pairs()
                         }
                         _ => {
                             let (shown, name) = (callee_name(vm, callee), vm.type_name(&value));
                             let message = format!("{shown} argument after ** must be a mapping, not {}", name.as_str());
-                            return Err(vm.type_error(message).at(at));
+                            return Err(vm.type_error(message).at(at).into());
                         }
                     };
                     for (key, value) in pairs {
                         match key.as_str() {
                             Some(name) => {
                                 let name = vm.intern_str(name);
-                                add_keyword(vm, &mut kwargs, callee, name, value).map_err(|e| e.at(at))?;
+                                add_keyword(vm, &mut kwargs, callee, name, value).at(at)?;
                             }
-                            None => return Err(vm.type_error("keywords must be strings").at(at)),
+                            None => return Err(vm.type_error("keywords must be strings").at(at).into()),
                         }
                     }
                 }
@@ -311,10 +302,12 @@ fn add_keyword(
     callee: &Value,
     name: Rc<Str>,
     value: Value,
-) -> Result<()> {
+) -> Eval<()> {
     if kwargs.iter().any(|(known, _)| crate::object::str::same(known, &name)) {
         let shown = callee_name(vm, callee);
-        return Err(vm.type_error(format!("{shown} got multiple values for keyword argument '{}'", name.as_str())));
+        return Err(vm
+            .type_error(format!("{shown} got multiple values for keyword argument '{}'", name.as_str()))
+            .into());
     }
     kwargs.push((name, value));
     Ok(())
@@ -474,16 +467,13 @@ impl Lower<'_> {
                         drop((args, kwargs));
                         vm.run_vec(f, locals)
                     }
-                    Err(e) => Err(e),
+                    Err(e) => Err(e.into()),
                 },
-                (Ok(()), func) => vm.call_kw(func, &args, &kwargs),
-                (Err(e), _) => Err(e),
+                (Ok(()), func) => vm.call_kw(func, &args, &kwargs).here(),
+                (Err(e), _) => Err(e.into()),
             };
             vm.calls.pop();
-            match result {
-                Ok(value) => Ok(value),
-                Err(e) => Err(e.at(span)),
-            }
+            result.at(span)
         })
     }
 
@@ -566,7 +556,7 @@ impl Lower<'_> {
             finalize_first(vm);
             let result = vm.call_kw(&callee, &args, &kwargs);
             vm.calls.pop();
-            result.map_err(|e| e.at(span))
+            result.at(span)
         })
     }
 
@@ -596,16 +586,16 @@ impl Lower<'_> {
             };
             if first.is_unbound() {
                 let message = if has_first { "super(): arg[0] deleted" } else { "super(): no arguments" };
-                return Err(vm.runtime_error(message).at(span));
+                return Err(vm.runtime_error(message).at(span).into());
             }
             let Some(class) = class else {
-                return Err(vm.runtime_error("super(): __class__ cell not found").at(span));
+                return Err(vm.runtime_error("super(): __class__ cell not found").at(span).into());
             };
             let class = match frame.function.closure[class].get() {
                 Value::Class(class) => class,
-                _ => return Err(vm.runtime_error("super(): empty __class__ cell").at(span)),
+                _ => return Err(vm.runtime_error("super(): empty __class__ cell").at(span).into()),
             };
-            vm.make_super(&class, &first).map_err(|e| e.at(span))
+            vm.make_super(&class, &first).at(span)
         })
     }
 

@@ -5,7 +5,7 @@ use super::{Lower, Names};
 use crate::machine::Vm;
 use crate::object::code::{CodeKind, Cond, ParamSpec, Slot, Step, Store, Thunk};
 use crate::object::frame::Frame;
-use crate::object::{Cell, Dict, Result, Value};
+use crate::object::{Cell, Dict, Eval, Located, Result, Value};
 use crate::source::Span;
 use crate::syntax::ast::{Comp, Comprehension, Expr, ExprKind, ScopeId};
 
@@ -18,24 +18,17 @@ struct Clause {
 }
 
 /// What a comprehension does with its element.
-type Each = Box<dyn Fn(&mut Vm, &mut Frame, &Value) -> Result<()>>;
+type Each = Box<dyn Fn(&mut Vm, &mut Frame, &Value) -> Eval<()>>;
 
-fn run(
-    vm: &mut Vm,
-    frame: &mut Frame,
-    clauses: &[Clause],
-    first: Option<Value>,
-    acc: &Value,
-    each: &Each,
-) -> Result<()> {
+fn run(vm: &mut Vm, frame: &mut Frame, clauses: &[Clause], first: Option<Value>, acc: &Value, each: &Each) -> Eval<()> {
     let Some((clause, rest)) = clauses.split_first() else { return each(vm, frame, acc) };
     let iterable = match first {
         Some(value) => value,
         None => (clause.iter)(vm, frame)?,
     };
-    let iterator = vm.iter(&iterable).map_err(|e| e.at(clause.iter_span))?;
+    let iterator = vm.iter(&iterable).at(clause.iter_span)?;
     drop(iterable);
-    'items: while let Some(item) = vm.next(&iterator).map_err(|e| e.at(clause.iter_span))? {
+    'items: while let Some(item) = vm.next(&iterator).at(clause.iter_span)? {
         vm.tick()?;
         (clause.store)(vm, frame, item)?;
         for cond in &clause.conds {
@@ -80,7 +73,7 @@ impl Lower<'_> {
                 Box::new(move |vm, frame, acc| {
                     let value = element(vm, frame)?;
                     if let Value::Set(set) = acc {
-                        vm.set_add(set, value).map_err(|e| e.at(span))?;
+                        vm.set_add(set, value).at(span)?;
                     }
                     Ok(())
                 })
@@ -103,7 +96,7 @@ impl Lower<'_> {
                         None => Value::None,
                     };
                     if let Value::Dict(dict) = acc {
-                        vm.dict_set(dict, key, value).map_err(|e| e.at(span))?;
+                        vm.dict_set(dict, key, value).at(span)?;
                     }
                     Ok(())
                 })
@@ -181,9 +174,9 @@ impl Lower<'_> {
     /// A comprehension that suspends, as steps; its result is left in a hidden slot.
     pub(super) fn stepped_comp(&mut self, kind: ExprKind, span: Span) -> Slot {
         let result = self.temp();
-        let (mut comp, make): (Comp, fn(&mut Vm) -> Result<Value>) = match kind {
+        let (mut comp, make): (Comp, fn(&mut Vm) -> Eval<Value>) = match kind {
             ExprKind::ListComp(comp) => (*comp, |_| Ok(Self::new_list())),
-            ExprKind::SetComp(comp) => (*comp, |vm| vm.new_set(Vec::new(), false)),
+            ExprKind::SetComp(comp) => (*comp, |vm| vm.new_set(Vec::new(), false).here()),
             ExprKind::DictComp(comp) => (*comp, |_| Ok(Value::dict(Dict::new()))),
             _ => return result,
         };
@@ -221,9 +214,9 @@ impl Lower<'_> {
                 match frame.locals[result as usize].clone() {
                     Value::List(list) => list.push(key),
                     Value::Set(set) => {
-                        vm.set_add(&set, key).map_err(|e| e.at(element_span))?;
+                        vm.set_add(&set, key).at(element_span)?;
                     }
-                    Value::Dict(dict) => vm.dict_set(&dict, key, value).map_err(|e| e.at(element_span))?,
+                    Value::Dict(dict) => vm.dict_set(&dict, key, value).at(element_span)?,
                     _ => {}
                 }
                 Ok(())
@@ -278,15 +271,12 @@ impl Lower<'_> {
         let thunk: Thunk = if is_async {
             Box::new(move |vm, frame| {
                 let iterable = iterable(vm, frame)?;
-                vm.async_iter(&iterable).map_err(|e| e.at(span))
+                vm.async_iter(&iterable).at(span)
             })
         } else {
             Box::new(move |vm, frame| {
                 let iterable = iterable(vm, frame)?;
-                match vm.iter(&iterable) {
-                    Ok(iterator) => Ok(iterator),
-                    Err(e) => Err(e.at(span)),
-                }
+                vm.iter(&iterable).at(span)
             })
         };
         self.emit(Step::StoreLocal(slot, thunk), span);
@@ -357,12 +347,11 @@ impl Lower<'_> {
         });
         Box::new(move |vm, frame| {
             let iterable = first(vm, frame)?;
-            let iterator =
-                if is_async { vm.async_iter(&iterable) } else { vm.iter(&iterable) }.map_err(|e| e.at(iter_span))?;
+            let iterator = if is_async { vm.async_iter(&iterable) } else { vm.iter(&iterable) }.at(iter_span)?;
             let function = function(vm, frame)?;
             match function {
-                Value::Function(function) => vm.call_exact(&function, [iterator]),
-                other => vm.call(&other, &[iterator]),
+                Value::Function(function) => vm.call_exact(&function, [iterator]).here(),
+                other => vm.call(&other, &[iterator]).here(),
             }
         })
     }

@@ -7,7 +7,7 @@ use crate::machine::Vm;
 use crate::object::code::{Action, Code, CodeKind, ParamSpec, Step, Thunk};
 use crate::object::frame::Frame;
 use crate::object::function::FunctionExtra;
-use crate::object::{Cell, Dict, Function, Result, Str, Value};
+use crate::object::{Cell, Dict, Eval, Function, Located, Result, Str, Value};
 use crate::resolve::ScopeKind;
 use crate::source::Span;
 use crate::symbol::{Symbol, sym};
@@ -401,7 +401,7 @@ impl Lower<'_> {
         );
         Box::new(move |vm, frame| {
             let function = make_function(&code, &sources, frame);
-            vm.call_exact(&function, [])
+            vm.call_exact(&function, []).here()
         })
     }
 
@@ -421,7 +421,7 @@ impl Lower<'_> {
             let typing = vm.import_builtin("typing")?;
             let make = vm.intern("_make_alias");
             let make = vm.get_attr(&typing, &make)?;
-            vm.call(&make, &[Value::Str(text.clone()), evaluate])
+            vm.call(&make, &[Value::Str(text.clone()), evaluate]).here()
         };
         if params.is_empty() {
             return Box::new(make);
@@ -497,7 +497,7 @@ impl Lower<'_> {
                 let module: Action = Box::new(move |vm, frame| {
                     let module = frame.function.globals.get_str(&module_name).unwrap_or_else(|| Value::str("builtins"));
                     let namespace = frame.locals[0].clone();
-                    vm.set_item(&namespace, &Value::Str(module_key.clone()), module)
+                    vm.set_item(&namespace, &Value::Str(module_key.clone()), module).here()
                 });
                 lower.emit(Step::Do(module), span);
                 lower.set_namespace("__qualname__", Value::Str(shown), span);
@@ -517,7 +517,7 @@ impl Lower<'_> {
                     let key = lower.vm.name(sym::__classcell__).clone();
                     let action: Action = Box::new(move |vm, frame| {
                         let (namespace, cell) = (frame.locals[0].clone(), frame.locals[slot].clone());
-                        vm.set_item(&namespace, &Value::Str(key.clone()), cell)
+                        vm.set_item(&namespace, &Value::Str(key.clone()), cell).here()
                     });
                     lower.emit(Step::Do(action), span);
                 }
@@ -543,7 +543,7 @@ impl Lower<'_> {
             vm.calls.push(crate::machine::CallSite { code: frame.code.id.get(), span });
             let result = vm.build_class(&body, &text, &bases, kwargs);
             vm.calls.pop();
-            result.map_err(|e| e.at(span))
+            result.at(span)
         })
     }
 
@@ -577,7 +577,7 @@ fn apply_decorators(decorators: Vec<(Thunk, Span)>, definition: Thunk) -> Thunk 
             vm.calls.push(crate::machine::CallSite { code: frame.code.id.get(), span });
             let result = vm.call(&function, &[value]);
             vm.calls.pop();
-            value = result.map_err(|e| e.at(span))?;
+            value = result.at(span)?;
         }
         Ok(value)
     })
@@ -616,7 +616,7 @@ fn function_thunk(code: Rc<Code>, sources: Vec<CellSource>, outside: Outside) ->
         for default in &outside.defaults {
             defaults.push(default(vm, frame)?);
         }
-        let dict = |vm: &mut Vm, frame: &mut Frame, pairs: &[(Rc<Str>, Thunk)]| -> Result<Option<Rc<Dict>>> {
+        let dict = |vm: &mut Vm, frame: &mut Frame, pairs: &[(Rc<Str>, Thunk)]| -> Eval<Option<Rc<Dict>>> {
             if pairs.is_empty() {
                 return Ok(None);
             }

@@ -8,12 +8,12 @@ use crate::machine::attr::AttrCache;
 use crate::object::code::{Cond, Thunk};
 use crate::object::containers::Slice;
 use crate::object::frame::Frame;
-use crate::object::{Dict, List, Result, Value};
+use crate::object::{Dict, Eval, List, Located, Value};
 use crate::source::Span;
 use crate::syntax::ast::{BoolOp, CmpOp, Constant, Expr, ExprKind, UnaryOp};
 
 /// The items of a display.
-pub(super) type Items = Box<dyn Fn(&mut Vm, &mut Frame) -> Result<Vec<Value>>>;
+pub(super) type Items = Box<dyn Fn(&mut Vm, &mut Frame) -> Eval<Vec<Value>>>;
 
 /// An operand whose shape is known, so that its user need not call a closure for it.
 pub(super) enum Operand {
@@ -45,12 +45,12 @@ impl Lower<'_> {
                 if constant {
                     return Box::new(move |vm, frame| {
                         let items = items(vm, frame)?;
-                        vm.constant_set(items)
+                        vm.constant_set(items).here()
                     });
                 }
                 Box::new(move |vm, frame| {
                     let items = items(vm, frame)?;
-                    vm.new_set(items, false).map_err(|e| e.at(span))
+                    vm.new_set(items, false).at(span)
                 })
             }
             ExprKind::Dict(pairs) => self.dict(pairs, span),
@@ -85,7 +85,7 @@ impl Lower<'_> {
                     vm.calls.push(crate::machine::CallSite { code: frame.code.id.get(), span });
                     let result = vm.unary(op, &value);
                     vm.calls.pop();
-                    result.map_err(|e| e.at(span))
+                    result.at(span)
                 })
             }
             ExprKind::Compare { first, rest } => self.compare(*first, rest, span),
@@ -107,22 +107,16 @@ impl Lower<'_> {
                         return Box::new(move |vm, frame| {
                             let object = &frame.locals[slot];
                             if object.is_unbound() {
-                                return Err(super::name::unbound_local(vm, &variable).at(at));
+                                return Err(super::name::unbound_local(vm, &variable).at(at).into());
                             }
-                            match vm.get_attr_cached(object, &name, &cache) {
-                                Ok(value) => Ok(value),
-                                Err(e) => Err(e.at(span)),
-                            }
+                            vm.get_attr_cached(object, &name, &cache).at(span)
                         });
                     }
                     other => self.operand_thunk(other),
                 };
                 Box::new(move |vm, frame| {
                     let object = object(vm, frame)?;
-                    match vm.get_attr_cached(&object, &name, &cache) {
-                        Ok(value) => Ok(value),
-                        Err(e) => Err(e.at(span)),
-                    }
+                    vm.get_attr_cached(&object, &name, &cache).at(span)
                 })
             }
             ExprKind::Subscript { value, index } => self.subscript(*value, *index, span),
@@ -249,9 +243,10 @@ impl Lower<'_> {
                                 let name = vm.type_name(&value);
                                 return Err(vm
                                     .type_error(format!("Value after * must be an iterable, not {}", name.as_str()))
-                                    .at(*span));
+                                    .at(*span)
+                                    .into());
                             }
-                            Err(e) => return Err(e.at(*span)),
+                            Err(e) => return Err(e.at(*span).into()),
                         }
                     } else {
                         values.push(value);
@@ -285,7 +280,7 @@ impl Lower<'_> {
                     Some(key) => {
                         let key = key(vm, frame)?;
                         let value = value(vm, frame)?;
-                        vm.dict_set(&dict, key, value).map_err(|e| e.at(*span))?;
+                        vm.dict_set(&dict, key, value).at(*span)?;
                     }
                     None => {
                         let other = value(vm, frame)?;
@@ -296,9 +291,10 @@ impl Lower<'_> {
                             let name = vm.type_name(&other);
                             return Err(vm
                                 .type_error(format!("'{}' object is not a mapping", name.as_str()))
-                                .at(*span));
+                                .at(*span)
+                                .into());
                         }
-                        vm.dict_update(&dict, &other).map_err(|e| e.at(*span))?;
+                        vm.dict_update(&dict, &other).at(*span)?;
                     }
                 }
             }
@@ -333,7 +329,7 @@ impl Lower<'_> {
                     },
                     (object, index) => $vm.get_item(object, index),
                 }
-                .map_err(|e| e.at(span))
+                .at(span)
             };
         }
         match (object, index) {
@@ -342,10 +338,10 @@ impl Lower<'_> {
                 Box::new(move |vm, frame| {
                     let (x, y) = (&frame.locals[a], &frame.locals[b]);
                     if x.is_unbound() {
-                        return Err(super::name::unbound_local(vm, &name_a).at(at));
+                        return Err(super::name::unbound_local(vm, &name_a).at(at).into());
                     }
                     if y.is_unbound() {
-                        return Err(super::name::unbound_local(vm, &name_b).at(bt));
+                        return Err(super::name::unbound_local(vm, &name_b).at(bt).into());
                     }
                     if let (Value::List(list), Value::Int(at)) = (x, y) {
                         if *at >= 0 {
@@ -354,7 +350,7 @@ impl Lower<'_> {
                             }
                         }
                     }
-                    vm.get_item(x, y).map_err(|e| e.at(span))
+                    vm.get_item(x, y).at(span)
                 })
             }
             (object, index) => {
@@ -384,7 +380,7 @@ impl Lower<'_> {
             Operand::Local(slot, span) => {
                 let name = self.local_name(slot);
                 Box::new(move |vm, frame| match &frame.locals[slot] {
-                    Value::Unbound => Err(super::name::unbound_local(vm, &name).at(span)),
+                    Value::Unbound => Err(super::name::unbound_local(vm, &name).at(span).into()),
                     value => Ok(value.clone()),
                 })
             }
@@ -420,10 +416,7 @@ impl Lower<'_> {
                 let thunk = self.expr(Expr { kind, span, suspends: e.suspends });
                 Box::new(move |vm, frame| {
                     let value = thunk(vm, frame)?;
-                    match truth(vm, &value) {
-                        Ok(truth) => Ok(truth),
-                        Err(e) => Err(e.at(span)),
-                    }
+                    truth(vm, &value).at(span)
                 })
             }
         }
@@ -437,10 +430,7 @@ impl Lower<'_> {
             return Box::new(move |vm, frame| {
                 let left = left(vm, frame)?;
                 let right = right(vm, frame)?;
-                match vm.compare(op, &left, &right) {
-                    Ok(value) => Ok(value),
-                    Err(e) => Err(e.at(span)),
-                }
+                vm.compare(op, &left, &right).at(span)
             });
         }
         let first = self.expr(first);
@@ -450,7 +440,7 @@ impl Lower<'_> {
             let mut result = Value::bool(true);
             for (at, (op, right)) in rest.iter().enumerate() {
                 let right = right(vm, frame)?;
-                result = vm.compare(*op, &left, &right).map_err(|e| e.at(span))?;
+                result = vm.compare(*op, &left, &right).at(span)?;
                 if at + 1 < rest.len() && !truth(vm, &result)? {
                     return Ok(result);
                 }
@@ -472,11 +462,11 @@ pub(super) fn is_starred(e: &Expr) -> bool {
 
 /// `bool(value)`, the plain cases in line.
 #[inline]
-pub(super) fn truth(vm: &mut Vm, value: &Value) -> Result<bool> {
+pub(super) fn truth(vm: &mut Vm, value: &Value) -> Eval<bool> {
     match value {
         Value::Bool(b) => Ok(b.get()),
         Value::None => Ok(false),
         Value::Int(n) => Ok(*n != 0),
-        _ => vm.truth(value),
+        _ => vm.truth(value).here(),
     }
 }

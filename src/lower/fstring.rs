@@ -6,7 +6,7 @@ use super::Lower;
 use crate::machine::Vm;
 use crate::object::code::Thunk;
 use crate::object::frame::Frame;
-use crate::object::{Result, Value};
+use crate::object::{Eval, Located, Value};
 use crate::source::Span;
 use crate::syntax::ast::FStringPart;
 
@@ -62,14 +62,14 @@ impl Lower<'_> {
     }
 }
 
-fn join(vm: &mut Vm, frame: &mut Frame, pieces: &[Piece], text: &mut String) -> Result<()> {
+fn join(vm: &mut Vm, frame: &mut Frame, pieces: &[Piece], text: &mut String) -> Eval<()> {
     for piece in pieces {
         match piece {
             Piece::Literal(literal) => text.push_str(literal),
             Piece::Field { value, conversion, spec, span } => {
                 let value = value(vm, frame)?;
                 let shown = field(vm, frame, value, *conversion, spec.as_ref(), text);
-                shown.map_err(|e| e.at(*span))?;
+                shown.at(*span)?;
             }
         }
     }
@@ -83,7 +83,7 @@ fn field(
     conversion: Option<char>,
     spec: Option<&Spec>,
     text: &mut String,
-) -> Result<()> {
+) -> Eval<()> {
     let value = match conversion {
         Some('r') => Value::Str(vm.repr(&value)?),
         Some('s') => Value::Str(vm.str(&value)?),

@@ -8,7 +8,7 @@ use super::block::BlockKind;
 use crate::machine::Vm;
 use crate::object::code::{Action, Step};
 use crate::object::frame::Frame;
-use crate::object::{Error, Exception, Result, Value};
+use crate::object::{Error, Exception, Located, Result, Value};
 use crate::source::Span;
 use crate::syntax::ast::{ExceptHandler, Stmt};
 
@@ -47,7 +47,7 @@ impl Lower<'_> {
                 if remaining.is_none() {
                     return Ok(false);
                 }
-                let (matched, left) = vm.split_group(&remaining, &kind).map_err(|e| e.at(kind_span))?;
+                let (matched, left) = vm.split_group(&remaining, &kind).at(kind_span)?;
                 if matched.is_none() {
                     return Ok(false);
                 }
@@ -94,7 +94,7 @@ impl Lower<'_> {
             let whole = frame.locals[exc as usize].clone();
             let rest = frame.locals[rest as usize].take();
             let raised = frame.locals[raised as usize].take();
-            vm.end_group(&whole, rest, &raised)
+            vm.end_group(&whole, rest, &raised).here()
         });
         self.emit(Step::Do(finish), first);
         let leave: Action = Box::new(move |vm, frame| {

@@ -7,7 +7,7 @@ use super::Lower;
 use crate::machine::Vm;
 use crate::object::code::{Action, Slot, Store, Thunk};
 use crate::object::frame::Frame;
-use crate::object::{Dict, Error, Function, Result, Str, Value};
+use crate::object::{Dict, Error, Eval, Function, Located, Str, Value};
 use crate::resolve::Binding;
 use crate::source::Span;
 use crate::symbol::Symbol;
@@ -59,7 +59,7 @@ impl Lower<'_> {
             Place::Local(slot) => {
                 let slot = slot as usize;
                 Box::new(move |vm, frame| match &frame.locals[slot] {
-                    Value::Unbound => Err(unbound_local(vm, &name).at(span)),
+                    Value::Unbound => Err(unbound_local(vm, &name).at(span).into()),
                     value => Ok(value.clone()),
                 })
             }
@@ -67,14 +67,14 @@ impl Lower<'_> {
                 let slot = slot as usize;
                 Box::new(move |vm, frame| match &frame.locals[slot] {
                     Value::Cell(cell) => match cell.get() {
-                        Value::Unbound => Err(unbound_local(vm, &name).at(span)),
+                        Value::Unbound => Err(unbound_local(vm, &name).at(span).into()),
                         value => Ok(value),
                     },
-                    _ => Err(unbound_local(vm, &name).at(span)),
+                    _ => Err(unbound_local(vm, &name).at(span).into()),
                 })
             }
             Place::Free(at) => Box::new(move |vm, frame| match frame.function.closure[at].get() {
-                Value::Unbound => Err(unbound_free(vm, &name).at(span)),
+                Value::Unbound => Err(unbound_free(vm, &name).at(span).into()),
                 value => Ok(value),
             }),
             Place::Global => load_global(name, span),
@@ -91,7 +91,7 @@ impl Lower<'_> {
                 Box::new(move |vm, frame| match namespace_get(vm, frame, slot, &name)? {
                     Some(value) => Ok(value),
                     None => match frame.function.closure[at].get() {
-                        Value::Unbound => Err(unbound_free(vm, &name).at(span)),
+                        Value::Unbound => Err(unbound_free(vm, &name).at(span).into()),
                         value => Ok(value),
                     },
                 })
@@ -139,7 +139,7 @@ impl Lower<'_> {
                     }
                     other => {
                         let namespace = other.clone();
-                        vm.set_item(&namespace, &Value::Str(name.clone()), value)
+                        vm.set_item(&namespace, &Value::Str(name.clone()), value).here()
                     }
                 })
             }
@@ -153,7 +153,7 @@ impl Lower<'_> {
             Place::Local(slot) => {
                 let slot = slot as usize;
                 Box::new(move |vm, frame| match frame.locals[slot].take() {
-                    Value::Unbound => Err(unbound_local(vm, &name).at(span)),
+                    Value::Unbound => Err(unbound_local(vm, &name).at(span).into()),
                     _ => Ok(()),
                 })
             }
@@ -161,18 +161,18 @@ impl Lower<'_> {
                 let slot = slot as usize;
                 Box::new(move |vm, frame| match &frame.locals[slot] {
                     Value::Cell(cell) if !cell.set(Value::Unbound).is_unbound() => Ok(()),
-                    _ => Err(unbound_local(vm, &name).at(span)),
+                    _ => Err(unbound_local(vm, &name).at(span).into()),
                 })
             }
             Place::Free(at) => Box::new(move |vm, frame| {
                 if frame.function.closure[at].set(Value::Unbound).is_unbound() {
-                    return Err(unbound_free(vm, &name).at(span));
+                    return Err(unbound_free(vm, &name).at(span).into());
                 }
                 Ok(())
             }),
             Place::Global => Box::new(move |vm, frame| match frame.function.globals.remove_str(&name) {
                 Some(_) => Ok(()),
-                None => Err(vm.name_error(&name).at(span)),
+                None => Err(vm.name_error(&name).at(span).into()),
             }),
             Place::Namespace(slot) | Place::NamespaceFree(slot, _) => {
                 let slot = slot as usize;
@@ -184,7 +184,7 @@ impl Lower<'_> {
                             vm.del_item(&namespace, &Value::Str(name.clone())).is_ok()
                         }
                     };
-                    if removed { Ok(()) } else { Err(vm.name_error(&name).at(span)) }
+                    if removed { Ok(()) } else { Err(vm.name_error(&name).at(span).into()) }
                 })
             }
         }
@@ -203,7 +203,7 @@ impl Lower<'_> {
                     }
                     other => {
                         let namespace = other.clone();
-                        vm.set_item(&namespace, &Value::Str(name.clone()), value.clone())
+                        vm.set_item(&namespace, &Value::Str(name.clone()), value.clone()).here()
                     }
                 })
             }
@@ -216,7 +216,7 @@ impl Lower<'_> {
     }
 }
 
-fn namespace_get(vm: &mut Vm, frame: &Frame, slot: usize, name: &Rc<Str>) -> Result<Option<Value>> {
+fn namespace_get(vm: &mut Vm, frame: &Frame, slot: usize, name: &Rc<Str>) -> Eval<Option<Value>> {
     match &frame.locals[slot] {
         Value::Dict(dict) => Ok(dict.get_str(name)),
         other => {
@@ -224,7 +224,7 @@ fn namespace_get(vm: &mut Vm, frame: &Frame, slot: usize, name: &Rc<Str>) -> Res
             match vm.get_item(&namespace, &Value::Str(name.clone())) {
                 Ok(value) => Ok(Some(value)),
                 Err(e) if e.is(&vm.types.KeyError) => Ok(None),
-                Err(e) => Err(e),
+                Err(e) => Err(e.into()),
             }
         }
     }
@@ -287,12 +287,12 @@ fn load_global(name: Rc<Str>, span: Span) -> Thunk {
                 }
             }
         }
-        find_global(vm, globals, &name, &cache).map_err(|e| e.at(span))
+        find_global(vm, globals, &name, &cache).at(span)
     })
 }
 
 #[cold]
-fn find_global(vm: &mut Vm, globals: &Rc<Dict>, name: &Rc<Str>, cache: &GlobalCache) -> Result<Value> {
+fn find_global(vm: &mut Vm, globals: &Rc<Dict>, name: &Rc<Str>, cache: &GlobalCache) -> Eval<Value> {
     if let Some(at) = globals.position_str(name) {
         cache.global.set(Some(at as u32));
         if let Some(value) = globals.get_str(name) {
@@ -309,7 +309,7 @@ fn find_global(vm: &mut Vm, globals: &Rc<Dict>, name: &Rc<Str>, cache: &GlobalCa
     }
     match vm.namespace_spec(globals, name)? {
         Some(made) => Ok(made),
-        None => Err(vm.name_error(name)),
+        None => Err(vm.name_error(name).into()),
     }
 }
 

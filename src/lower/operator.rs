@@ -5,7 +5,7 @@ use super::expr::Operand;
 use super::name::unbound_local;
 use crate::machine::{Vm, ops};
 use crate::object::code::{Cond, Thunk};
-use crate::object::{Result, Value};
+use crate::object::{Eval, Located, Result, Value};
 use crate::source::Span;
 use crate::syntax::ast::{BinOp, CmpOp, Expr};
 
@@ -29,7 +29,7 @@ impl Lower<'_> {
                 let mut left = first(vm, frame)?;
                 for (op, right, span) in &rest {
                     let right = right(vm, frame)?;
-                    left = vm.inplace_or_binary(*op, left, &right).map_err(|e| e.at(*span))?;
+                    left = vm.inplace_or_binary(*op, left, &right).at(*span)?;
                 }
                 Ok(left)
             });
@@ -73,10 +73,7 @@ impl Lower<'_> {
                 Box::new(move |vm, frame| {
                     let left = left(vm, frame)?;
                     let right = right(vm, frame)?;
-                    match vm.binary(op, &left, &right) {
-                        Ok(value) => Ok(value),
-                        Err(e) => Err(e.at(span)),
-                    }
+                    vm.binary(op, &left, &right).at(span)
                 })
             }
         }
@@ -93,9 +90,9 @@ impl Lower<'_> {
                 Box::new(move |vm, frame| {
                     let left = &frame.locals[a];
                     if left.is_unbound() {
-                        return Err(unbound_local(vm, &name).at(at));
+                        return Err(unbound_local(vm, &name).at(at).into());
                     }
-                    op(vm, left, &b).map_err(|e| e.at(span))
+                    op(vm, left, &b).at(span)
                 })
             }
             (Operand::Local(a, at), Operand::Local(b, bt)) => {
@@ -103,19 +100,19 @@ impl Lower<'_> {
                 Box::new(move |vm, frame| {
                     let (left, right) = (&frame.locals[a], &frame.locals[b]);
                     if left.is_unbound() {
-                        return Err(unbound_local(vm, &name_a).at(at));
+                        return Err(unbound_local(vm, &name_a).at(at).into());
                     }
                     if right.is_unbound() {
-                        return Err(unbound_local(vm, &name_b).at(bt));
+                        return Err(unbound_local(vm, &name_b).at(bt).into());
                     }
-                    op(vm, left, right).map_err(|e| e.at(span))
+                    op(vm, left, right).at(span)
                 })
             }
             (Operand::Thunk(a), Operand::Constant(b)) => Box::new(move |vm, frame| {
                 let left = a(vm, frame)?;
                 let result = op(vm, &left, &b);
                 left.discard();
-                result.map_err(|e| e.at(span))
+                result.at(span)
             }),
             (Operand::Thunk(a), Operand::Local(b, bt)) => {
                 let name = self.local_name(b);
@@ -123,11 +120,11 @@ impl Lower<'_> {
                     let left = a(vm, frame)?;
                     let right = &frame.locals[b];
                     if right.is_unbound() {
-                        return Err(unbound_local(vm, &name).at(bt));
+                        return Err(unbound_local(vm, &name).at(bt).into());
                     }
                     let result = op(vm, &left, right);
                     left.discard();
-                    result.map_err(|e| e.at(span))
+                    result.at(span)
                 })
             }
             (left, right) => {
@@ -139,7 +136,7 @@ impl Lower<'_> {
                     let result = op(vm, &left, &right);
                     left.discard();
                     right.discard();
-                    result.map_err(|e| e.at(span))
+                    result.at(span)
                 })
             }
         }
@@ -172,7 +169,7 @@ impl Lower<'_> {
                 Box::new(move |vm, frame| {
                     let left = left(vm, frame)?;
                     let right = right(vm, frame)?;
-                    let found = vm.contains(&right, &left).map_err(|e| e.at(span))?;
+                    let found = vm.contains(&right, &left).at(span)?;
                     Ok(found == (op == CmpOp::In))
                 })
             }
@@ -194,7 +191,7 @@ impl Lower<'_> {
                 let name = self.local_name(a);
                 Box::new(move |vm, frame| match &frame.locals[a] {
                     Value::Int(x) => Ok(ints(*x, n)),
-                    Value::Unbound => Err(unbound_local(vm, &name).at(at)),
+                    Value::Unbound => Err(unbound_local(vm, &name).at(at).into()),
                     other => general(vm, other, &Value::Int(n)),
                 })
             }
@@ -206,10 +203,10 @@ impl Lower<'_> {
                         return Ok(ints(*x, *y));
                     }
                     if left.is_unbound() {
-                        return Err(unbound_local(vm, &name_a).at(at));
+                        return Err(unbound_local(vm, &name_a).at(at).into());
                     }
                     if right.is_unbound() {
-                        return Err(unbound_local(vm, &name_b).at(bt));
+                        return Err(unbound_local(vm, &name_b).at(bt).into());
                     }
                     general(vm, left, right)
                 })
@@ -236,10 +233,10 @@ impl Lower<'_> {
     }
 }
 
-fn compare_truth(vm: &mut Vm, op: CmpOp, left: &Value, right: &Value, span: Span) -> Result<bool> {
+fn compare_truth(vm: &mut Vm, op: CmpOp, left: &Value, right: &Value, span: Span) -> Eval<bool> {
     match vm.compare(op, left, right) {
-        Ok(value) => super::expr::truth(vm, &value).map_err(|e| e.at(span)),
-        Err(e) => Err(e.at(span)),
+        Ok(value) => super::expr::truth(vm, &value).at(span),
+        Err(e) => Err(e.at(span).into()),
     }
 }
 

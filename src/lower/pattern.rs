@@ -8,14 +8,14 @@ use crate::machine::Vm;
 use crate::object::class::Layout;
 use crate::object::code::{Step, Store, Thunk};
 use crate::object::frame::Frame;
-use crate::object::{Dict, Result, Str, Value};
+use crate::object::{Dict, Eval, Located, Result, Str, Value};
 use crate::source::Span;
 use crate::symbol::{Symbol, sym};
 use crate::syntax::ast::{Expr, MatchCase, Pattern, PatternKind};
 
 /// Captured values with the number of the name each is for.
 type Captures = Vec<(usize, Value)>;
-type Test = Box<dyn Fn(&mut Vm, &mut Frame, &Value, &mut Captures) -> Result<bool>>;
+type Test = Box<dyn Fn(&mut Vm, &mut Frame, &Value, &mut Captures) -> Eval<bool>>;
 
 impl Lower<'_> {
     pub(super) fn match_stmt(&mut self, subject: Expr, cases: Vec<MatchCase>) {
@@ -31,7 +31,7 @@ impl Lower<'_> {
             let cond = Box::new(move |vm: &mut Vm, frame: &mut Frame| {
                 let value = frame.locals[slot].clone();
                 let mut captures = Captures::new();
-                if !test(vm, frame, &value, &mut captures).map_err(|e| e.at(pattern_span))? {
+                if !test(vm, frame, &value, &mut captures).at(pattern_span)? {
                     return Ok(false);
                 }
                 for (at, value) in captures {
@@ -75,7 +75,7 @@ impl Lower<'_> {
                 let value = self.expr(value);
                 Box::new(move |vm, frame, subject, _| {
                     let value = value(vm, frame)?;
-                    vm.equals(subject, &value)
+                    vm.equals(subject, &value).here()
                 })
             }
             PatternKind::Singleton(value) => {
@@ -142,7 +142,7 @@ impl Lower<'_> {
         Box::new(move |vm, frame, subject, captures| {
             let least = before.len() + after.len();
             if least == 0 && star == Some(None) {
-                return vm.matches_sequence(subject);
+                return vm.matches_sequence(subject).here();
             }
             let Some(count) = vm.sequence_length(subject)? else { return Ok(false) };
             if count < least || (star.is_none() && count != least) {
@@ -207,7 +207,9 @@ impl Lower<'_> {
                 let key = key(vm, frame)?;
                 if vm.dict_contains(&seen, &key)? {
                     let shown = vm.repr(&key)?;
-                    return Err(vm.value_error(format!("mapping pattern checks duplicate key ({})", shown.as_str())));
+                    return Err(vm
+                        .value_error(format!("mapping pattern checks duplicate key ({})", shown.as_str()))
+                        .into());
                 }
                 vm.dict_set(&seen, key.clone(), Value::None)?;
                 let found = match subject {
@@ -244,7 +246,7 @@ fn class_pattern(
     Box::new(move |vm, frame, subject, captures| {
         let cls = cls(vm, frame)?;
         let Value::Class(class) = &cls else {
-            return Err(vm.type_error("called match pattern must be a class").at(cls_span));
+            return Err(vm.type_error("called match pattern must be a class").at(cls_span).into());
         };
         if !vm.isinstance(subject, &cls)? {
             return Ok(false);
@@ -259,7 +261,7 @@ fn class_pattern(
                 Some(other) => {
                     let (name, found) = (class.name.borrow().clone(), vm.type_name(&other));
                     let message = format!("{name}.__match_args__ must be a tuple (got {found})");
-                    return Err(vm.type_error(message).at(span));
+                    return Err(vm.type_error(message).at(span).into());
                 }
                 None => {
                     // Built-in types match their one positional pattern against the value itself.
@@ -269,7 +271,7 @@ fn class_pattern(
             };
             let count = if itself { 1 } else { accepted.len() };
             if count < positional.len() {
-                return Err(vm.pattern_count(class, count, positional.len()).at(span));
+                return Err(vm.pattern_count(class, count, positional.len()).at(span).into());
             }
             names = accepted;
             names.truncate(positional.len());
@@ -280,12 +282,12 @@ fn class_pattern(
             let Some(name) = name.as_str() else {
                 let found = vm.type_name(name);
                 let message = format!("__match_args__ elements must be strings (got {found})");
-                return Err(vm.type_error(message).at(span));
+                return Err(vm.type_error(message).at(span).into());
             };
             if names[..at].iter().any(|known| known.as_str().is_some_and(|known| known.as_str() == name.as_str())) {
                 let class = class.name.borrow().clone();
                 let message = format!("{class}() got multiple sub-patterns for attribute '{name}'");
-                return Err(vm.type_error(message).at(span));
+                return Err(vm.type_error(message).at(span).into());
             }
             match vm.get_attr_opt(subject, name)? {
                 Some(value) => values.push(value),

@@ -4,8 +4,8 @@
 //! is evaluated before the suspension is kept in hidden slots, and what is left refers to them ([`ExprKind::Temp`]).
 
 use super::Lower;
-use crate::object::Value;
 use crate::object::code::{CodeKind, Slot, Step};
+use crate::object::{Located, Value};
 use crate::source::Span;
 use crate::syntax::ast::{Arg, BoolOp, Expr, ExprKind, FStringPart};
 
@@ -124,7 +124,7 @@ impl Lower<'_> {
             let compare = Box::new(move |vm: &mut crate::machine::Vm, frame: &mut crate::object::frame::Frame| {
                 let left = frame.locals[l].take();
                 let right = frame.locals[r].take();
-                let value = vm.compare(op, &left, &right).map_err(|e| e.at(span))?;
+                let value = vm.compare(op, &left, &right).at(span)?;
                 frame.locals[l] = right;
                 Ok(value)
             });

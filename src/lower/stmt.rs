@@ -9,7 +9,7 @@ use crate::machine::attr::AttrCache;
 use crate::machine::{Vm, ops};
 use crate::object::code::{Action, CodeKind, Step, Thunk};
 use crate::object::frame::Frame;
-use crate::object::{Error, Result, Value};
+use crate::object::{Error, Eval, Located, Value};
 use crate::source::Span;
 use crate::symbol::sym;
 use crate::syntax::ast::{Alias, BinOp, Constant, Expr, ExprKind, Stmt, StmtKind};
@@ -107,7 +107,7 @@ impl Lower<'_> {
             let thunk = self.expr(e);
             let action: Action = Box::new(move |vm, frame| {
                 let value = thunk(vm, frame)?;
-                vm.display_hook(&value, frame)
+                vm.display_hook(&value, frame).here()
             });
             self.emit(Step::Do(action), span);
             return;
@@ -257,8 +257,8 @@ impl Lower<'_> {
                 Value::Dict(dict) => dict.get_str(&key),
                 other => Some(vm.get_item(other, &Value::Str(key.clone()))?),
             };
-            let Some(annotations) = annotations else { return Err(vm.name_error(&key)) };
-            vm.set_item(&annotations, &Value::Str(name.clone()), value)
+            let Some(annotations) = annotations else { return Err(vm.name_error(&key).into()) };
+            vm.set_item(&annotations, &Value::Str(name.clone()), value).here()
         });
         self.emit(Step::Do(action), annotation_span);
     }
@@ -282,7 +282,7 @@ impl Lower<'_> {
             if known {
                 return Ok(());
             }
-            vm.set_item(&namespace, &Value::Str(key.clone()), Value::dict(crate::object::Dict::new()))
+            vm.set_item(&namespace, &Value::Str(key.clone()), Value::dict(crate::object::Dict::new())).here()
         });
         self.emit(Step::Do(action), span);
     }
@@ -302,7 +302,7 @@ impl Lower<'_> {
                     let action: Action = Box::new(move |vm, frame| {
                         let old = frame.locals[old as usize].take();
                         let value = value(vm, frame)?;
-                        let new = vm.inplace(op, old, &value).map_err(|e| e.at(span))?;
+                        let new = vm.inplace(op, old, &value).at(span)?;
                         store(vm, frame, new)
                     });
                     self.emit(Step::Do(action), span);
@@ -317,7 +317,7 @@ impl Lower<'_> {
                 let action: Action = Box::new(move |vm, frame| {
                     let old = load(vm, frame)?;
                     let value = value(vm, frame)?;
-                    let new = vm.inplace(op, old, &value).map_err(|e| e.at(span))?;
+                    let new = vm.inplace(op, old, &value).at(span)?;
                     store(vm, frame, new)
                 });
                 self.emit(Step::Do(action), span);
@@ -330,11 +330,11 @@ impl Lower<'_> {
                 let read_name = name.clone();
                 let load: Thunk = Box::new(move |vm, frame| {
                     let object = frame.locals[object].clone();
-                    vm.get_attr_cached(&object, &read_name, &read).map_err(|e| e.at(target_span))
+                    vm.get_attr_cached(&object, &read_name, &read).at(target_span)
                 });
                 let store = Box::new(move |vm: &mut Vm, frame: &mut Frame, new: Value| {
                     let object = frame.locals[object].take();
-                    vm.set_attr_cached(&object, &name, new, &write).map_err(|e| e.at(target_span))
+                    vm.set_attr_cached(&object, &name, new, &write).at(target_span)
                 });
                 self.aug_assign_place(load, store, op, value, suspends, span);
             }
@@ -346,11 +346,11 @@ impl Lower<'_> {
                 let index = self.value_to_temp(index) as usize;
                 let load: Thunk = Box::new(move |vm, frame| {
                     let (object, index) = (frame.locals[object].clone(), frame.locals[index].clone());
-                    vm.get_item(&object, &index).map_err(|e| e.at(target_span))
+                    vm.get_item(&object, &index).at(target_span)
                 });
                 let store = Box::new(move |vm: &mut Vm, frame: &mut Frame, new: Value| {
                     let (object, index) = (frame.locals[object].take(), frame.locals[index].take());
-                    vm.set_item(&object, &index, new).map_err(|e| e.at(target_span))
+                    vm.set_item(&object, &index, new).at(target_span)
                 });
                 self.aug_assign_place(load, store, op, value, suspends, span);
             }
@@ -380,7 +380,7 @@ impl Lower<'_> {
         let action: Action = Box::new(move |vm, frame| {
             let old = load(vm, frame)?;
             let value = value(vm, frame)?;
-            let new = vm.inplace(op, old, &value).map_err(|e| e.at(span))?;
+            let new = vm.inplace(op, old, &value).at(span)?;
             store(vm, frame, new)
         });
         self.emit(Step::Do(action), span);
@@ -409,7 +409,7 @@ impl Lower<'_> {
         let value = self.operand_thunk(operand);
         let action: Action = Box::new(move |vm, frame| {
             if frame.locals[slot].is_unbound() {
-                return Err(super::name::unbound_local(vm, &name).at(target_span));
+                return Err(super::name::unbound_local(vm, &name).at(target_span).into());
             }
             // The old value is read before the new one is computed, and stays readable meanwhile: numbers are copied, and
             // anything else is the same object afterwards unless the variable was bound anew.
@@ -428,8 +428,8 @@ impl Lower<'_> {
                 let new = match new {
                     Ok(new) => new,
                     // Numbers and constants ran no script code: once more, for the error to name the right operator.
-                    Err(_) if !value.is_heap() => vm.inplace(op, kept, &value).map_err(|e| e.at(span))?,
-                    Err(e) => return Err(e.at(span)),
+                    Err(_) if !value.is_heap() => vm.inplace(op, kept, &value).at(span)?,
+                    Err(e) => return Err(e.at(span).into()),
                 };
                 value.discard();
                 std::mem::replace(&mut frame.locals[slot], new).discard();
@@ -439,7 +439,7 @@ impl Lower<'_> {
                 drop(held);
                 return grow(vm, frame, slot, op, &value, &name, target_span, span);
             }
-            let new = vm.inplace(op, held.unwrap_or_default(), &value).map_err(|e| e.at(span))?;
+            let new = vm.inplace(op, held.unwrap_or_default(), &value).at(span)?;
             frame.locals[slot] = new;
             Ok(())
         });
@@ -478,9 +478,9 @@ impl Lower<'_> {
             let action: Action = Box::new(move |vm, _| match vm.handling.clone() {
                 Some(exception) => {
                     exception.reraised.set(true);
-                    Err(Error(exception))
+                    Err(Error(exception).into())
                 }
-                None => Err(vm.runtime_error("No active exception to reraise").at(span)),
+                None => Err(vm.runtime_error("No active exception to reraise").at(span).into()),
             });
             self.emit(Step::Do(action), span);
             return;
@@ -491,7 +491,7 @@ impl Lower<'_> {
                 let exc = self.expr(exc);
                 Box::new(move |vm, frame| {
                     let value = exc(vm, frame)?;
-                    Err(vm.to_raise(&value, None).at(span))
+                    Err(vm.to_raise(&value, None).at(span).into())
                 })
             }
             Some(cause) => {
@@ -501,7 +501,7 @@ impl Lower<'_> {
                 Box::new(move |vm, frame| {
                     let value = exc(vm, frame)?;
                     let cause = cause(vm, frame)?;
-                    Err(vm.to_raise(&value, Some(&cause)).at(span))
+                    Err(vm.to_raise(&value, Some(&cause)).at(span).into())
                 })
             }
         };
@@ -523,7 +523,7 @@ impl Lower<'_> {
                 None => Vec::new(),
             };
             let class = vm.types.AssertionError.clone();
-            Err(vm.new_error(&class, args).at(test_span))
+            Err(vm.new_error(&class, args).at(test_span).into())
         });
         self.emit(Step::Do(action), span);
         self.patch(passed);
@@ -544,7 +544,7 @@ impl Lower<'_> {
                 module = module.and_then(|top| vm.import_last(top, &name));
             }
             vm.calls.pop();
-            let module = module.map_err(|e| e.at(span))?;
+            let module = module.at(span)?;
             store(vm, frame, module)
         });
         self.emit(Step::Do(action), span);
@@ -564,7 +564,7 @@ impl Lower<'_> {
                 vm.calls.push(crate::machine::CallSite { code: frame.code.id.get(), span });
                 let found = vm.import_name(&globals, &module, Some(&wanted), level).and_then(|m| vm.star_names(&m));
                 vm.calls.pop();
-                let found = found.map_err(|e| e.at(span))?;
+                let found = found.at(span)?;
                 let namespace = namespace(vm, frame)?;
                 for (name, value) in found {
                     vm.set_item(&namespace, &Value::Str(name), value)?;
@@ -588,9 +588,9 @@ impl Lower<'_> {
             vm.calls.push(crate::machine::CallSite { code: frame.code.id.get(), span });
             let module = vm.import_name(&globals, &module, Some(&wanted), level);
             vm.calls.pop();
-            let module = module.map_err(|e| e.at(span))?;
+            let module = module.at(span)?;
             for (name, store) in &items {
-                let value = vm.import_from(&module, name).map_err(|e| e.at(span))?;
+                let value = vm.import_from(&module, name).at(span)?;
                 store(vm, frame, value)?;
             }
             Ok(())
@@ -714,10 +714,10 @@ fn grow(
     name: &std::rc::Rc<crate::object::Str>,
     target_span: Span,
     span: Span,
-) -> Result<()> {
+) -> Eval<()> {
     let old = frame.locals[slot].take();
     if old.is_unbound() {
-        return Err(super::name::unbound_local(vm, name).at(target_span));
+        return Err(super::name::unbound_local(vm, name).at(target_span).into());
     }
     // Only a string is changed in place when nobody else holds it; on failure the variable keeps its value.
     let grows = op == BinOp::Add && matches!((&old, value), (Value::Str(_), Value::Str(_)));
@@ -729,7 +729,7 @@ fn grow(
         }
         Err(e) => {
             frame.locals[slot] = keep;
-            Err(e.at(span))
+            Err(e.at(span).into())
         }
     }
 }

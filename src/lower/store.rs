@@ -7,7 +7,7 @@ use super::name::Place;
 use crate::machine::Vm;
 use crate::machine::attr::AttrCache;
 use crate::object::code::{Action, Store};
-use crate::object::{Result, Value, gc};
+use crate::object::{Located, Result, Value, gc};
 use crate::source::Span;
 use crate::syntax::ast::{Expr, ExprKind};
 
@@ -31,7 +31,7 @@ impl Lower<'_> {
                     let object = object(vm, frame)?;
                     match vm.set_attr_cached(&object, &name, value, &cache) {
                         Ok(()) => Ok(()),
-                        Err(e) => Err(e.at(span)),
+                        Err(e) => Err(e.at(span).into()),
                     }
                 })
             }
@@ -58,14 +58,14 @@ impl Lower<'_> {
                                 }
                             }
                             let object = object(vm, frame)?;
-                            return vm.set_item(&object, &index, value).map_err(|e| e.at(span));
+                            return vm.set_item(&object, &index, value).at(span);
                         }
                     }
                     let object = object(vm, frame)?;
                     let index = index(vm, frame)?;
                     match vm.set_item(&object, &index, value) {
                         Ok(()) => Ok(()),
-                        Err(e) => Err(e.at(span)),
+                        Err(e) => Err(e.at(span).into()),
                     }
                 })
             }
@@ -98,7 +98,7 @@ impl Lower<'_> {
             };
             let values = match values {
                 Ok(values) => values,
-                Err(e) => return Err(e.at(span)),
+                Err(e) => return Err(e.at(span).into()),
             };
             drop(value);
             for (store, item) in stores.iter().zip(values) {
@@ -118,7 +118,7 @@ impl Lower<'_> {
                 let name = self.vm.name(attr.name).clone();
                 let action: Action = Box::new(move |vm, frame| {
                     let object = object(vm, frame)?;
-                    vm.del_attr(&object, &name).map_err(|e| e.at(span))
+                    vm.del_attr(&object, &name).at(span)
                 });
                 vec![(action, span)]
             }
@@ -128,7 +128,7 @@ impl Lower<'_> {
                 let action: Action = Box::new(move |vm, frame| {
                     let object = object(vm, frame)?;
                     let index = index(vm, frame)?;
-                    vm.del_item(&object, &index).map_err(|e| e.at(span))
+                    vm.del_item(&object, &index).at(span)
                 });
                 vec![(action, span)]
             }

@@ -8,11 +8,13 @@ use crate::object::coroutine::{Body, Coroutine, Kind, ParkedFrame};
 use crate::object::frame::{Exit, Frame};
 use crate::object::function::Function;
 use crate::object::native::{NativeFunction, RowKind};
-use crate::object::{Cell, Result, Str, Value};
+use crate::object::{Cell, Eval, Result, Str, Value};
 use crate::symbol::{Symbol, sym};
 
 /// Locals that fit on the native stack.
 pub const STACK_SLOTS: usize = 12;
+/// What most functions do with.
+const FEW_SLOTS: usize = 4;
 
 impl Vm {
     /// `callee(*args)`.
@@ -41,7 +43,7 @@ impl Vm {
                     return self.call_function(function, args);
                 }
                 let locals = self.bind_function(function, args, kwargs)?;
-                self.run_vec(function, locals)
+                Ok(self.run_vec(function, locals)?)
             }
             Value::Native(native) => {
                 self.check_receiver(native, args)?;
@@ -145,20 +147,20 @@ impl Vm {
         let params = &function.code.params;
         if params.plain() && args.len() == params.positional as usize {
             match args {
-                [] => return self.call_exact(function, []),
-                [a] => return self.call_exact(function, [a.clone()]),
-                [a, b] => return self.call_exact(function, [a.clone(), b.clone()]),
-                [a, b, c] => return self.call_exact(function, [a.clone(), b.clone(), c.clone()]),
+                [] => return Ok(self.call_exact(function, [])?),
+                [a] => return Ok(self.call_exact(function, [a.clone()])?),
+                [a, b] => return Ok(self.call_exact(function, [a.clone(), b.clone()])?),
+                [a, b, c] => return Ok(self.call_exact(function, [a.clone(), b.clone(), c.clone()])?),
                 _ => {}
             }
         }
         let locals = self.bind_function(function, args, &[])?;
-        self.run_vec(function, locals)
+        Ok(self.run_vec(function, locals)?)
     }
 
     /// Calls a function with exactly its positional parameters, which are moved into its locals.
     #[inline]
-    pub fn call_exact<const N: usize>(&mut self, function: &Rc<Function>, args: [Value; N]) -> Result<Value> {
+    pub fn call_exact<const N: usize>(&mut self, function: &Rc<Function>, args: [Value; N]) -> Eval<Value> {
         if function.code.simple_arity as usize == N {
             return self.call_simple(function, args);
         }
@@ -171,11 +173,11 @@ impl Vm {
 
     /// [`Vm::call_exact`] for code whose `simple_arity` is the number of arguments.
     #[inline]
-    pub fn call_simple<const N: usize>(&mut self, function: &Rc<Function>, args: [Value; N]) -> Result<Value> {
+    pub fn call_simple<const N: usize>(&mut self, function: &Rc<Function>, args: [Value; N]) -> Eval<Value> {
         let mut args = std::mem::ManuallyDrop::new(args);
         self.call_filled(function, |_, locals| {
-            for at in 0..N {
-                std::mem::swap(&mut locals[at], &mut args[at]);
+            for (local, arg) in locals.iter_mut().zip(args.iter_mut()) {
+                std::mem::swap(local, arg);
             }
             Ok(())
         })
@@ -186,25 +188,39 @@ impl Vm {
     pub fn call_filled(
         &mut self,
         function: &Rc<Function>,
-        fill: impl FnOnce(&mut Vm, &mut [Value; STACK_SLOTS]) -> Result<()>,
-    ) -> Result<Value> {
-        // Freed by hand below: most locals are numbers, which need no call.
-        let mut locals = std::mem::ManuallyDrop::new([const { Value::Unbound }; STACK_SLOTS]);
-        let slots = (function.code.slots as usize).min(STACK_SLOTS);
+        fill: impl FnOnce(&mut Vm, &mut [Value]) -> Eval<()>,
+    ) -> Eval<Value> {
+        // Most functions have few locals, and clearing twelve would be a good part of a call.
+        if function.code.slots as usize <= FEW_SLOTS {
+            self.call_with_room::<FEW_SLOTS>(function, fill)
+        } else {
+            self.call_with_room::<STACK_SLOTS>(function, fill)
+        }
+    }
+
+    #[inline]
+    fn call_with_room<const ROOM: usize>(
+        &mut self,
+        function: &Rc<Function>,
+        fill: impl FnOnce(&mut Vm, &mut [Value]) -> Eval<()>,
+    ) -> Eval<Value> {
+        let mut locals = [const { Value::Unbound }; ROOM];
         let result = match fill(self, &mut locals) {
-            Ok(()) => self.run(function, &mut locals[..slots]),
+            Ok(()) => self.run(function, &mut locals),
             Err(e) => Err(e),
         };
-        for local in &mut locals[..slots] {
+        // Freed by hand: most locals are numbers, which need no call.
+        for local in &mut locals {
             if local.is_heap() {
                 drop(local.take());
             }
         }
+        std::mem::forget(locals);
         result
     }
 
     /// Runs a function whose arguments are bound, or makes its generator or coroutine.
-    pub fn run_vec(&mut self, function: &Rc<Function>, mut locals: Vec<Value>) -> Result<Value> {
+    pub fn run_vec(&mut self, function: &Rc<Function>, mut locals: Vec<Value>) -> Eval<Value> {
         if function.code.is_suspendable() {
             return Ok(self.make_coroutine(function, locals));
         }
@@ -214,7 +230,7 @@ impl Vm {
     }
 
     /// Runs a function in a frame on the native stack.
-    pub fn run(&mut self, function: &Rc<Function>, locals: &mut [Value]) -> Result<Value> {
+    pub fn run(&mut self, function: &Rc<Function>, locals: &mut [Value]) -> Eval<Value> {
         self.enter()?;
         if !function.code.cells.is_empty() {
             make_cells(function, locals);

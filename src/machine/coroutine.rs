@@ -308,12 +308,12 @@ impl Vm {
             outer_handled,
         };
         let mut result = match input {
-            Resume::Send(_) | Resume::Deliver(_) if created => self.execute(&mut frame),
+            Resume::Send(_) | Resume::Deliver(_) if created => self.execute(&mut frame).map_err(Error::from),
             Resume::Throw(error) | Resume::Fail(error) if created => {
                 error.0.add_traceback(&function.code, function.code.head_span(), None);
                 Err(error)
             }
-            input => self.execute_from(&mut frame, input),
+            input => self.execute_from(&mut frame, input).map_err(Error::from),
         };
         // A delegation that ends at once (nothing to await after all) goes on in the same frame.
         let outcome = loop {
@@ -332,9 +332,11 @@ impl Vm {
                     };
                     frame.exit = Exit::Return;
                     result = match next {
-                        Ok(Outcome::Return(value)) => self.execute_from(&mut frame, Resume::Deliver(value)),
+                        Ok(Outcome::Return(value)) => {
+                            self.execute_from(&mut frame, Resume::Deliver(value)).map_err(Error::from)
+                        }
                         Ok(other) => break Ok(other),
-                        Err(error) => self.execute_from(&mut frame, Resume::Fail(error)),
+                        Err(error) => self.execute_from(&mut frame, Resume::Fail(error)).map_err(Error::from),
                     };
                 }
                 (Err(error), _) => break Err(error),

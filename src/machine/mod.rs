@@ -324,6 +324,6 @@ impl Vm {
         if let Some(locals) = locals {
             slots[0] = locals;
         }
-        self.run_vec(&function, slots)
+        Ok(self.run_vec(&function, slots)?)
     }
 }

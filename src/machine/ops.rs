@@ -256,7 +256,7 @@ impl Vm {
     pub(super) fn call_binary(&mut self, method: &Value, this: &Value, other: &Value) -> Result {
         match method {
             Value::Function(function) if function.code.params.plain() && function.code.params.positional == 2 => {
-                self.call_exact(function, [this.clone(), other.clone()])
+                Ok(self.call_exact(function, [this.clone(), other.clone()])?)
             }
             _ => self.call_found(method, this, std::slice::from_ref(other)),
         }

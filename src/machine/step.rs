@@ -11,22 +11,22 @@ use crate::object::class::Awaited;
 use crate::object::code::{Code, Finally, Pc, Slot, Step};
 use crate::object::coroutine::{Coroutine, Kind, Outcome, Resume, State};
 use crate::object::frame::{Exit, Frame};
-use crate::object::{Error, Result, Value, gc};
+use crate::object::{Error, Eval, Result, Value, gc};
 
 impl Vm {
     /// Runs a frame until it returns, suspends or fails.
     #[inline]
-    pub fn execute(&mut self, frame: &mut Frame) -> Result<Value> {
+    pub fn execute(&mut self, frame: &mut Frame) -> Eval<Value> {
         loop {
             match self.run_steps(frame) {
                 Ok(value) => return Ok(value),
-                Err(error) => self.unwind(frame, error)?,
+                Err(raised) => self.unwind(frame, raised.into())?,
             }
         }
     }
 
     /// Resumes a suspended frame.
-    pub fn execute_from(&mut self, frame: &mut Frame, input: Resume) -> Result<Value> {
+    pub fn execute_from(&mut self, frame: &mut Frame, input: Resume) -> Eval<Value> {
         if let Resume::Throw(error) = &input {
             // Raised here like any other, but what whoever throws it is handling is no context of it.
             if let Some(handled) = &frame.handled {
@@ -52,7 +52,7 @@ impl Vm {
         }
     }
 
-    fn run_steps<'a>(&mut self, frame: &mut Frame<'a>) -> Result<Value> {
+    fn run_steps<'a>(&mut self, frame: &mut Frame<'a>) -> Eval<Value> {
         let code: &'a Code = frame.code;
         let steps = &code.steps[..];
         let mut pc = frame.pc as usize;
@@ -62,7 +62,7 @@ impl Vm {
                     Ok(value) => value,
                     Err(error) => {
                         frame.pc = pc as u32;
-                        return Err(error);
+                        return Err(error.into());
                     }
                 }
             };

@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use super::containers::Dict;
-use super::exception::Result;
+use super::exception::Eval;
 use super::frame::Frame;
 use super::str::Str;
 use super::value::Value;
@@ -15,13 +15,13 @@ use crate::machine::Vm;
 use crate::source::{Source, Span};
 
 /// An expression.
-pub type Thunk = Box<dyn Fn(&mut Vm, &mut Frame) -> Result<Value>>;
+pub type Thunk = Box<dyn Fn(&mut Vm, &mut Frame) -> Eval<Value>>;
 /// An expression whose truth alone is wanted.
-pub type Cond = Box<dyn Fn(&mut Vm, &mut Frame) -> Result<bool>>;
+pub type Cond = Box<dyn Fn(&mut Vm, &mut Frame) -> Eval<bool>>;
 /// A statement.
-pub type Action = Box<dyn Fn(&mut Vm, &mut Frame) -> Result<()>>;
+pub type Action = Box<dyn Fn(&mut Vm, &mut Frame) -> Eval<()>>;
 /// An assignment target.
-pub type Store = Box<dyn Fn(&mut Vm, &mut Frame, Value) -> Result<()>>;
+pub type Store = Box<dyn Fn(&mut Vm, &mut Frame, Value) -> Eval<()>>;
 
 /// The index of a local: a variable or a hidden slot.
 pub type Slot = u32;

@@ -17,7 +17,77 @@ pub struct Error(pub Rc<Exception>);
 
 pub type Result<T = Value> = std::result::Result<T, Error>;
 
-const _: () = assert!(size_of::<Result<Value>>() == 16);
+/// Says that an exception is on its way, which lies aside meanwhile. It has no size, so a result is no wider than its value
+/// and what an expression returns travels in registers. Turned into an [`Error`], or handed on, before anything else runs.
+#[must_use]
+pub struct Raised(());
+
+/// What the closures of a body return.
+pub type Eval<T = Value> = std::result::Result<T, Raised>;
+
+const _: () = assert!(size_of::<Result<Value>>() == 16 && size_of::<Eval<Value>>() == 16);
+
+thread_local! {
+    /// The exception for which a [`Raised`] stands.
+    static ASIDE: Cell<Option<Error>> = const { Cell::new(None) };
+}
+
+impl From<Error> for Raised {
+    #[cold]
+    fn from(error: Error) -> Raised {
+        ASIDE.set(Some(error));
+        Raised(())
+    }
+}
+
+impl From<Raised> for Error {
+    #[cold]
+    fn from(_: Raised) -> Error {
+        ASIDE.take().expect("only an error that lies aside is `Raised`")
+    }
+}
+
+/// What the machine returned as the result of an expression.
+pub trait Located<T>: Sized {
+    /// Gives an error its place.
+    fn at(self, span: Span) -> Eval<T>;
+
+    /// Leaves an error without a place: it is that of the whole step.
+    fn here(self) -> Eval<T>;
+}
+
+impl<T> Located<T> for Result<T> {
+    #[inline]
+    fn at(self, span: Span) -> Eval<T> {
+        match self {
+            Ok(value) => Ok(value),
+            Err(error) => Err(error.at(span).into()),
+        }
+    }
+
+    #[inline]
+    fn here(self) -> Eval<T> {
+        match self {
+            Ok(value) => Ok(value),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl<T> Located<T> for Eval<T> {
+    #[inline]
+    fn at(self, span: Span) -> Eval<T> {
+        match self {
+            Ok(value) => Ok(value),
+            Err(raised) => Err(Error::from(raised).at(span).into()),
+        }
+    }
+
+    #[inline]
+    fn here(self) -> Eval<T> {
+        self
+    }
+}
 
 impl Error {
     /// Says where in the running function it happened, unless something further in has said so.

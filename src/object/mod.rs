@@ -18,7 +18,7 @@ pub mod word;
 
 pub use class::{Class, Instance, Native as NativeData, Payload};
 pub use containers::{Dict, List, Range, Set, Slice, Tuple};
-pub use exception::{Error, Exception, Result};
+pub use exception::{Error, Eval, Exception, Located, Raised, Result};
 pub use function::{BoundMethod, Cell, Descriptor, Function};
 pub use str::Str;
 pub use value::Value;
