@@ -168,7 +168,7 @@ impl MethodSite {
     fn into_thunk<const N: usize, const M: usize>(self, object: Thunk, args: [Thunk; N]) -> Thunk {
         Box::new(move |vm, frame| {
             let object = object(vm, frame)?;
-            if let Some(f) = vm.cached_function(&object, &self.cache) {
+            if let Some(f) = self.cache.function(&object) {
                 if f.code.simple_arity as usize == M {
                     return call_bound(vm, frame, &f, object, &args, self.span);
                 }

@@ -322,6 +322,23 @@ impl Lower<'_> {
                 });
                 self.emit(Step::Do(action), span);
             }
+            ExprKind::Attribute { value: object, attr } if !suspends => {
+                let (target_span, object_span) = (target.span, object.span);
+                let (object, value) = (self.expr(*object), self.expr(value));
+                let name = self.vm.name(attr.name).clone();
+                let (read, write) = (AttrCache::default(), AttrCache::default());
+                let action: Action = Box::new(move |vm, frame| {
+                    let object = object(vm, frame).at(object_span)?;
+                    let old = vm.get_attr_cached(&object, &name, &read).at(target_span)?;
+                    let value = value(vm, frame)?;
+                    let new = match ops::quick(op, &old, &value) {
+                        Some(new) => new,
+                        None => vm.inplace(op, old, &value).at(span)?,
+                    };
+                    vm.set_attr_cached(&object, &name, new, &write).at(target_span)
+                });
+                self.emit(Step::Do(action), span);
+            }
             ExprKind::Attribute { value: object, attr } => {
                 let target_span = target.span;
                 let object = self.value_to_temp(*object) as usize;
@@ -380,7 +397,10 @@ impl Lower<'_> {
         let action: Action = Box::new(move |vm, frame| {
             let old = load(vm, frame)?;
             let value = value(vm, frame)?;
-            let new = vm.inplace(op, old, &value).at(span)?;
+            let new = match ops::quick(op, &old, &value) {
+                Some(new) => new,
+                None => vm.inplace(op, old, &value).at(span)?,
+            };
             store(vm, frame, new)
         });
         self.emit(Step::Do(action), span);
@@ -418,18 +438,9 @@ impl Lower<'_> {
             let held = if before.is_none() { Some(frame.locals[slot].clone()) } else { None };
             let value = value(vm, frame)?;
             if let Some(old) = before {
-                let kept = old.clone();
-                let new = match op {
-                    BinOp::Add if !value.is_heap() => ops::add(vm, &old, &value),
-                    BinOp::Sub if !value.is_heap() => ops::sub(vm, &old, &value),
-                    BinOp::Mul if !value.is_heap() => ops::mul(vm, &old, &value),
-                    _ => vm.inplace(op, old, &value),
-                };
-                let new = match new {
-                    Ok(new) => new,
-                    // Numbers and constants ran no script code: once more, for the error to name the right operator.
-                    Err(_) if !value.is_heap() => vm.inplace(op, kept, &value).at(span)?,
-                    Err(e) => return Err(e.at(span).into()),
+                let new = match ops::quick(op, &old, &value) {
+                    Some(new) => new,
+                    None => vm.inplace(op, old, &value).at(span)?,
                 };
                 value.discard();
                 std::mem::replace(&mut frame.locals[slot], new).discard();

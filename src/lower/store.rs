@@ -29,10 +29,7 @@ impl Lower<'_> {
                 let cache = AttrCache::default();
                 Box::new(move |vm, frame, value| {
                     let object = object(vm, frame)?;
-                    match vm.set_attr_cached(&object, &name, value, &cache) {
-                        Ok(()) => Ok(()),
-                        Err(e) => Err(e.at(span).into()),
-                    }
+                    vm.set_attr_cached(&object, &name, value, &cache).at(span)
                 })
             }
             ExprKind::Subscript { value, index } => {

@@ -11,7 +11,7 @@ use crate::object::function::{BoundMethod, Descriptor, Function, Setter};
 use crate::object::iter::{DictPart, Iter};
 use crate::object::module::Module;
 use crate::object::native::RowKind;
-use crate::object::{Dict, Result, Str, Value, gc};
+use crate::object::{Dict, Eval, Located, Result, Str, Value, gc};
 use crate::symbol::{Symbol, sym};
 
 /// What a place in the code remembers of its last attribute lookup.
@@ -31,6 +31,49 @@ pub struct AttrCache {
 }
 
 const IN_CLASS: u32 = u32::MAX;
+
+impl AttrCache {
+    /// The attribute that the last lookup here found in an instance of this shape.
+    #[inline]
+    pub fn own(&self, value: &Value) -> Option<Value> {
+        let Value::Instance(instance) = value else { return None };
+        match &*instance.attrs.borrow() {
+            Attrs::Shaped { shape, values } if shape.known_id() == self.shape.get() => {
+                values.get(self.slot.get() as usize).cloned()
+            }
+            _ => None,
+        }
+    }
+
+    /// Assigns an attribute that the last assignment here found in an instance of this shape; the value comes back from
+    /// others.
+    #[inline]
+    pub fn assign(&self, value: &Value, new: Value) -> std::result::Result<(), Value> {
+        let Value::Instance(instance) = value else { return Err(new) };
+        let old = match &mut *instance.attrs.borrow_mut() {
+            Attrs::Shaped { shape, values } if shape.known_id() == self.shape.get() => {
+                let Some(place) = values.get_mut(self.slot.get() as usize) else { return Err(new) };
+                gc::stored(instance, &new);
+                std::mem::replace(place, new)
+            }
+            _ => return Err(new),
+        };
+        old.discard();
+        Ok(())
+    }
+
+    /// The script function that `value.name(...)` calls, if the last lookup here found one for values like this.
+    #[inline]
+    pub fn function(&self, value: &Value) -> Option<Rc<Function>> {
+        let Value::Instance(instance) = value else { return None };
+        let known = match &*instance.attrs.borrow() {
+            Attrs::Shaped { shape, .. } => shape.known_id() == self.shape.get(),
+            Attrs::Empty => self.shape.get() == 0 && instance.class.borrow().version.get() == self.version.get(),
+            Attrs::Dict(_) | Attrs::Slotted(..) => false,
+        };
+        if known { self.function.borrow().clone() } else { None }
+    }
+}
 
 /// A callable found by [`Vm::load_method`].
 pub enum Method {
@@ -707,47 +750,29 @@ impl Vm {
 
     /// `value.name` at a place in the code that remembers its last lookup.
     #[inline]
-    pub fn get_attr_cached(&mut self, value: &Value, name: &Rc<Str>, cache: &AttrCache) -> Result<Value> {
-        if let Value::Instance(instance) = value {
-            if instance.class.borrow().version.get() == cache.version.get() {
-                if let Attrs::Shaped { shape, values } = &*instance.attrs.borrow() {
-                    if shape.id() == cache.shape.get() {
-                        if let Some(found) = values.get(cache.slot.get() as usize) {
-                            return Ok(found.clone());
-                        }
-                    }
-                }
-            }
-            return self.get_attr_fill(value, name, cache);
+    pub fn get_attr_cached(&mut self, value: &Value, name: &Rc<Str>, cache: &AttrCache) -> Eval<Value> {
+        match cache.own(value) {
+            Some(found) => Ok(found),
+            None => self.get_attr_miss(value, name, cache).here(),
         }
-        if let Value::Module(module) = value {
-            return match module.dict.get_cached(cache.slot.get() as usize, name) {
+    }
+
+    #[inline(never)]
+    fn get_attr_miss(&mut self, value: &Value, name: &Rc<Str>, cache: &AttrCache) -> Result<Value> {
+        match value {
+            Value::Instance(_) => self.get_attr_fill(value, name, cache),
+            Value::Module(module) => match module.dict.get_cached(cache.slot.get() as usize, name) {
                 Some(found) => Ok(found),
                 None => self.get_module_fill(value, module, name, cache),
-            };
+            },
+            _ => self.get_attr(value, name),
         }
-        self.get_attr(value, name)
     }
 
     fn get_module_fill(&mut self, value: &Value, module: &Module, name: &Rc<Str>, cache: &AttrCache) -> Result<Value> {
         let found = self.get_attr(value, name)?;
         cache.slot.set(module.dict.position_str(name).map_or(IN_CLASS, |at| at as u32));
         Ok(found)
-    }
-
-    /// The script function that `value.name(...)` calls, if the last lookup here found one for values like this.
-    #[inline]
-    pub fn cached_function(&self, value: &Value, cache: &AttrCache) -> Option<Rc<Function>> {
-        let Value::Instance(instance) = value else { return None };
-        if instance.class.borrow().version.get() != cache.version.get() {
-            return None;
-        }
-        let shape = match &*instance.attrs.borrow() {
-            Attrs::Empty => 0,
-            Attrs::Shaped { shape, .. } => shape.id(),
-            Attrs::Dict(_) | Attrs::Slotted(..) => return None,
-        };
-        if shape == cache.shape.get() { cache.function.borrow().clone() } else { None }
     }
 
     fn get_attr_fill(&mut self, value: &Value, name: &Rc<Str>, cache: &AttrCache) -> Result<Value> {
@@ -800,7 +825,7 @@ impl Vm {
                 (instance.class.borrow().version.get(), shape)
             }
             Value::Class(_) | Value::Module(_) | Value::Exception(_) | Value::Function(_) => {
-                return self.get_attr_cached(value, name, cache).map(Method::Bound);
+                return Ok(Method::Bound(self.get_attr_cached(value, name, cache)?));
             }
             other => (self.builtin_class(other).version.get(), 0),
         };
@@ -849,36 +874,38 @@ impl Vm {
 
     /// `value.name = new` at a place in the code that remembers its last assignment.
     #[inline]
-    pub fn set_attr_cached(&mut self, value: &Value, name: &Rc<Str>, new: Value, cache: &AttrCache) -> Result<()> {
-        if let Value::Instance(instance) = value {
-            gc::stored(instance, &new);
-            if instance.class.borrow().version.get() == cache.version.get() {
-                match &mut *instance.attrs.borrow_mut() {
-                    Attrs::Shaped { shape, values } if shape.id() == cache.shape.get() => {
-                        if let Some(place) = values.get_mut(cache.slot.get() as usize) {
-                            std::mem::replace(place, new).discard();
-                            return Ok(());
-                        }
-                        if let Some(next) = &*cache.next.borrow() {
-                            shape.clone_from(next);
-                            values.push(new);
-                            return Ok(());
-                        }
-                    }
-                    attrs @ Attrs::Empty if cache.shape.get() == 0 => {
-                        if let Some(next) = &*cache.next.borrow() {
-                            let mut values = Vec::with_capacity(4);
-                            values.push(new);
-                            *attrs = Attrs::Shaped { shape: next.clone(), values };
-                            return Ok(());
-                        }
-                    }
-                    _ => {}
+    pub fn set_attr_cached(&mut self, value: &Value, name: &Rc<Str>, new: Value, cache: &AttrCache) -> Eval<()> {
+        match cache.assign(value, new) {
+            Ok(()) => Ok(()),
+            Err(new) => self.set_attr_miss(value, name, new, cache).here(),
+        }
+    }
+
+    #[inline(never)]
+    fn set_attr_miss(&mut self, value: &Value, name: &Rc<Str>, new: Value, cache: &AttrCache) -> Result<()> {
+        let Value::Instance(instance) = value else { return self.set_attr(value, name, new) };
+        gc::stored(instance, &new);
+        match &mut *instance.attrs.borrow_mut() {
+            Attrs::Shaped { shape, values } if shape.known_id() == cache.shape.get() => {
+                if let Some(next) = &*cache.next.borrow() {
+                    shape.clone_from(next);
+                    values.push(new);
+                    return Ok(());
                 }
             }
-            return self.set_attr_fill(value, name, new, cache);
+            attrs @ Attrs::Empty
+                if cache.shape.get() == 0 && instance.class.borrow().version.get() == cache.version.get() =>
+            {
+                if let Some(next) = &*cache.next.borrow() {
+                    let mut values = Vec::with_capacity(4);
+                    values.push(new);
+                    *attrs = Attrs::Shaped { shape: next.clone(), values };
+                    return Ok(());
+                }
+            }
+            _ => {}
         }
-        self.set_attr(value, name, new)
+        self.set_attr_fill(value, name, new, cache)
     }
 
     fn set_attr_fill(&mut self, value: &Value, name: &Rc<Str>, new: Value, cache: &AttrCache) -> Result<()> {

@@ -24,7 +24,7 @@ thread_local! {
 fn fresh_id() -> u32 {
     NEXT_ID.with(|next| {
         let id = next.get();
-        next.set(id.wrapping_add(1).max(1));
+        next.set(if id == NO_ID - 1 { 1 } else { id + 1 });
         id
     })
 }
@@ -280,6 +280,7 @@ impl Class {
     /// Says that lookups on this class and its subclasses may give other results now.
     pub fn changed(&self) {
         self.version.set(fresh_id());
+        self.root_shape.renew();
         let subclasses = self.subclasses.borrow().clone();
         for class in subclasses.iter().filter_map(Weak::upgrade) {
             class.changed();
@@ -294,8 +295,8 @@ impl Class {
     }
 }
 
-/// Attribute names in order of assignment, shared by all instances of a class that were built the same way.
-#[derive(Default)]
+/// Attribute names in order of assignment, shared by all instances of a class that were built the same way. Its id is
+/// another one after the class has changed, so it stands for the class's version as well.
 pub struct Shape {
     id: Cell<u32>,
     keys: Vec<Rc<Str>>,
@@ -305,12 +306,37 @@ pub struct Shape {
 /// More attributes than this are kept in a dict.
 const SHAPED: usize = 24;
 
+/// The id of a shape that nobody asked for since the class changed. No cache remembers it.
+pub const NO_ID: u32 = u32::MAX;
+
+impl Default for Shape {
+    fn default() -> Shape {
+        Shape { id: Cell::new(NO_ID), keys: Vec::new(), next: RefCell::default() }
+    }
+}
+
 impl Shape {
+    /// The id for a cache to remember.
     pub fn id(&self) -> u32 {
-        if self.id.get() == 0 {
+        if self.id.get() == NO_ID {
             self.id.set(fresh_id());
         }
         self.id.get()
+    }
+
+    /// The id for comparison with one in a cache.
+    #[inline]
+    pub fn known_id(&self) -> u32 {
+        self.id.get()
+    }
+
+    /// Gives this shape and all that grew from it other ids.
+    fn renew(self: &Rc<Shape>) {
+        let mut left = vec![self.clone()];
+        while let Some(shape) = left.pop() {
+            shape.id.set(NO_ID);
+            left.extend(shape.next.borrow().iter().cloned());
+        }
     }
 
     pub fn position(&self, key: &Rc<Str>) -> Option<usize> {
@@ -326,7 +352,7 @@ impl Shape {
         }
         let mut keys = self.keys.clone();
         keys.push(key.clone());
-        let shape = Rc::new(Shape { id: Cell::new(0), keys, next: RefCell::default() });
+        let shape = Rc::new(Shape { keys, ..Shape::default() });
         self.next.borrow_mut().push(shape.clone());
         shape
     }
@@ -430,6 +456,13 @@ impl Attrs {
                 Some(slots.remove(at).1)
             }
             Attrs::Dict(dict) | Attrs::Slotted(dict, _) => dict.remove_str(key),
+        }
+    }
+
+    /// Moves them to the shapes of another class.
+    pub fn rebase(&mut self, root: &Rc<Shape>) {
+        if let Attrs::Shaped { shape, .. } = self {
+            *shape = shape.keys.iter().fold(root.clone(), |shape, key| shape.with(key));
         }
     }
 

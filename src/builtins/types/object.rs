@@ -253,6 +253,7 @@ fn set_class(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
     match this {
         Value::Instance(instance) if !matches!(instance.payload, Payload::Native(_)) => {
             *instance.class.borrow_mut() = new.clone();
+            instance.attrs.borrow_mut().rebase(&new.root_shape);
         }
         Value::Exception(exception) => *exception.class.borrow_mut() = new.clone(),
         _ => {
