@@ -106,7 +106,7 @@ impl Lower<'_> {
             Place::Local(slot) => {
                 let slot = slot as usize;
                 Box::new(move |_, frame, value| {
-                    frame.locals[slot] = value;
+                    frame.put(slot, value);
                     Ok(())
                 })
             }

@@ -443,7 +443,7 @@ impl Lower<'_> {
                     None => vm.inplace(op, old, &value).at(span)?,
                 };
                 value.discard();
-                std::mem::replace(&mut frame.locals[slot], new).discard();
+                frame.put(slot, new);
                 return Ok(());
             }
             if frame.locals[slot].address() == address {
@@ -451,7 +451,7 @@ impl Lower<'_> {
                 return grow(vm, frame, slot, op, &value, &name, target_span, span);
             }
             let new = vm.inplace(op, held.unwrap_or_default(), &value).at(span)?;
-            frame.locals[slot] = new;
+            frame.put(slot, new);
             Ok(())
         });
         self.emit(Step::Do(action), span);
@@ -735,7 +735,7 @@ fn grow(
     let keep = if grows { Value::Unbound } else { old.clone() };
     match vm.inplace(op, old, value) {
         Ok(new) => {
-            frame.locals[slot] = new;
+            frame.put(slot, new);
             Ok(())
         }
         Err(e) => {

@@ -3,12 +3,12 @@
 use std::rc::{Rc, Weak};
 
 use crate::machine::Vm;
-use crate::object::code::CodeKind;
+use crate::object::code::{CodeKind, Step};
 use crate::object::coroutine::{Body, Coroutine, Kind, ParkedFrame};
 use crate::object::frame::{Exit, Frame};
 use crate::object::function::Function;
 use crate::object::native::{NativeFunction, RowKind};
-use crate::object::{Cell, Eval, Result, Str, Value};
+use crate::object::{Cell, Eval, Raised, Result, Str, Value};
 use crate::symbol::{Symbol, sym};
 
 /// Locals that fit on the native stack.
@@ -230,6 +230,7 @@ impl Vm {
     }
 
     /// Runs a function in a frame on the native stack.
+    #[inline(always)]
     pub fn run(&mut self, function: &Rc<Function>, locals: &mut [Value]) -> Eval<Value> {
         self.enter()?;
         if !function.code.cells.is_empty() {
@@ -244,15 +245,31 @@ impl Vm {
             handled: None,
             outer_handled: None,
         };
-        let result = if function.code.handles {
-            frame.outer_handled = self.handling.clone();
-            let result = self.execute(&mut frame);
-            self.handling = frame.outer_handled.take();
-            result
-        } else {
-            self.execute(&mut frame)
+        let result = match &function.code.steps[..] {
+            // Such a body needs no loop.
+            [Step::Return(thunk)] => match thunk(self, &mut frame) {
+                Ok(value) => Ok(value),
+                Err(raised) => self.fail(&mut frame, raised),
+            },
+            _ if function.code.handles => self.execute_handling(&mut frame),
+            _ => self.execute(&mut frame),
         };
         self.depth -= 1;
+        result
+    }
+
+    /// An exception leaves a frame without handlers.
+    #[cold]
+    fn fail(&mut self, frame: &mut Frame, raised: Raised) -> Eval<Value> {
+        self.unwind(frame, raised.into())?;
+        Ok(Value::None)
+    }
+
+    /// Runs a frame that handles exceptions: what was being handled is so again afterwards.
+    fn execute_handling(&mut self, frame: &mut Frame) -> Eval<Value> {
+        frame.outer_handled = self.handling.clone();
+        let result = self.execute(frame);
+        self.handling = frame.outer_handled.take();
         result
     }
 

@@ -171,7 +171,7 @@ impl Vm {
                             inner.base_handled.replace(handled);
                         }
                         chain.push(inner);
-                        with
+                        Resume::first(with)
                     }
                 }
                 result if at_root => return result,
@@ -294,10 +294,15 @@ impl Vm {
         created: bool,
     ) -> Result<Outcome> {
         let ParkedFrame { function, mut locals, pc, handled } = parked;
-        let before = self.handling.clone();
-        // What the coroutine that awaits this one is handling counts as being handled here as well.
-        let outer_handled = coroutine.base_handled.borrow().clone().or_else(|| before.clone());
-        self.handling = handled.clone().or_else(|| outer_handled.clone());
+        // Hardly ever is an exception being handled here or there, and then there is nothing to set aside.
+        let quiet = self.handling.is_none() && handled.is_none() && coroutine.base_handled.borrow().is_none();
+        let (mut before, mut outer_handled) = (None, None);
+        if !quiet {
+            before = self.handling.clone();
+            // What the coroutine that awaits this one is handling counts as being handled here as well.
+            outer_handled = coroutine.base_handled.borrow().clone().or_else(|| before.clone());
+            self.handling = handled.clone().or_else(|| outer_handled.clone());
+        }
         let mut frame = Frame {
             locals: &mut locals,
             code: &function.code,
@@ -336,14 +341,16 @@ impl Vm {
                             self.execute_from(&mut frame, Resume::Deliver(value)).map_err(Error::from)
                         }
                         Ok(other) => break Ok(other),
-                        Err(error) => self.execute_from(&mut frame, Resume::Fail(error)).map_err(Error::from),
+                        Err(error) => self.execute_after(&mut frame, Resume::Fail(error)).map_err(Error::from),
                     };
                 }
                 (Err(error), _) => break Err(error),
             }
         };
         let (pc, handled) = (frame.pc, frame.handled.take());
-        self.handling = before;
+        if !quiet || self.handling.is_some() {
+            self.handling = before;
+        }
         if let Ok(Outcome::Return(_)) | Err(_) = &outcome {
             coroutine.state.set(State::Finished);
             let mut locals = locals.into_vec();
@@ -354,7 +361,8 @@ impl Vm {
                 outcome => outcome,
             };
         }
-        *coroutine.body.borrow_mut() = Body::Frame(ParkedFrame { function, locals, pc, handled });
+        // What stood there is `Empty`.
+        std::mem::forget(coroutine.body.replace(Body::Frame(ParkedFrame { function, locals, pc, handled })));
         if created {
             gc::register(coroutine);
         }
@@ -388,7 +396,7 @@ impl Vm {
     pub fn delegate(&mut self, awaitable: &Value) -> Result<Outcome> {
         match awaitable {
             Value::Coroutine(inner) if inner.kind == Kind::Coroutine || inner.iterable => match inner.state.get() {
-                State::Created => Ok(Outcome::Delegate(inner.clone(), Resume::Send(Value::None))),
+                State::Created => Ok(Outcome::Delegate(inner.clone(), None)),
                 State::Finished if inner.kind == Kind::Coroutine => Err(self.reused(inner)),
                 _ if inner.kind == Kind::Coroutine => {
                     let error = self.runtime_error("coroutine is being awaited already");
@@ -414,7 +422,7 @@ impl Vm {
                         let name = Rc::new(Str::new("__await__"));
                         let body = Body::Native(Box::new(Forward(iterator)));
                         let inner = Coroutine::new(Kind::Generator, body, None, name.clone(), name);
-                        Ok(Outcome::Delegate(Rc::new(inner), Resume::Send(Value::None)))
+                        Ok(Outcome::Delegate(Rc::new(inner), None))
                     }
                 }
             }
@@ -440,9 +448,9 @@ impl Vm {
                 let name = inner.name.borrow().clone();
                 let body = Body::Native(Box::new(Forward(Value::Coroutine(inner.clone()))));
                 let forward = Coroutine::new(Kind::Generator, body, None, name.clone(), name);
-                Ok(Outcome::Delegate(Rc::new(forward), Resume::Send(Value::None)))
+                Ok(Outcome::Delegate(Rc::new(forward), None))
             }
-            _ => Ok(Outcome::Delegate(inner.clone(), Resume::Send(Value::None))),
+            _ => Ok(Outcome::Delegate(inner.clone(), None)),
         }
     }
 

@@ -146,7 +146,7 @@ impl Vm {
                     return Err(self.type_error("can't send non-None value to a just-started async generator"));
                 }
                 target.running_async.set(true);
-                Ok(Outcome::Delegate(target.clone(), Resume::Send(value)))
+                Ok(Outcome::delegate(target.clone(), Resume::Send(value)))
             }
             Operation::Throw => {
                 if finished {
@@ -167,7 +167,7 @@ impl Vm {
                     other => self.exception_to_throw(other, &Value::Unbound, &Value::Unbound)?,
                 };
                 target.running_async.set(true);
-                Ok(Outcome::Delegate(target.clone(), Resume::Throw(error)))
+                Ok(Outcome::delegate(target.clone(), Resume::Throw(error)))
             }
             Operation::Close => {
                 if target.running_async.get() {
@@ -186,7 +186,7 @@ impl Vm {
                 let closing = Closing { target: target.clone(), begun: false };
                 let body = Body::Native(Box::new(closing));
                 let link = Coroutine::new(Kind::Generator, body, None, name.clone(), name);
-                Ok(Outcome::Delegate(Rc::new(link), Resume::Send(Value::None)))
+                Ok(Outcome::Delegate(Rc::new(link), None))
             }
         }
     }
@@ -288,7 +288,7 @@ impl crate::object::coroutine::NativeCoroutine for Closing {
         if !std::mem::replace(&mut self.begun, true) {
             let class = vm.types.GeneratorExit.clone();
             let exit = vm.new_error(&class, Vec::new());
-            return Ok(Outcome::Delegate(self.target.clone(), Resume::Throw(exit)));
+            return Ok(Outcome::delegate(self.target.clone(), Resume::Throw(exit)));
         }
         match input {
             Resume::Deliver(_) | Resume::Send(_) => Err(vm.runtime_error("async generator ignored GeneratorExit")),
@@ -328,7 +328,7 @@ impl crate::object::coroutine::NativeCoroutine for Throwing {
                 return Err(error);
             }
             self.target.running_async.set(true);
-            return Ok(Outcome::Delegate(self.target.clone(), Resume::Throw(error)));
+            return Ok(Outcome::delegate(self.target.clone(), Resume::Throw(error)));
         }
         // `aclose()` ends well when the generator does.
         let closing = self.operation == Operation::Close;

@@ -15,7 +15,6 @@ use crate::object::{Error, Eval, Result, Value, gc};
 
 impl Vm {
     /// Runs a frame until it returns, suspends or fails.
-    #[inline]
     pub fn execute(&mut self, frame: &mut Frame) -> Eval<Value> {
         loop {
             match self.run_steps(frame) {
@@ -26,7 +25,23 @@ impl Vm {
     }
 
     /// Resumes a suspended frame.
+    #[inline]
     pub fn execute_from(&mut self, frame: &mut Frame, input: Resume) -> Eval<Value> {
+        // Nearly always a value arrives where one is waited for.
+        let step = frame.code.steps.get(frame.pc as usize);
+        match (input, step) {
+            (Resume::Send(value) | Resume::Deliver(value), Some(Step::Yield(_, slot) | Step::AsyncYield(_, slot)))
+            | (Resume::Deliver(value), Some(Step::Await(slot) | Step::YieldFrom(slot))) => {
+                frame.put(*slot as usize, value);
+                frame.pc += 1;
+                self.execute(frame)
+            }
+            (input, _) => self.execute_after(frame, input),
+        }
+    }
+
+    /// The same for all that may come.
+    pub fn execute_after(&mut self, frame: &mut Frame, input: Resume) -> Eval<Value> {
         if let Resume::Throw(error) = &input {
             // Raised here like any other, but what whoever throws it is handling is no context of it.
             if let Some(handled) = &frame.handled {
@@ -73,7 +88,7 @@ impl Vm {
                 Step::Do(action) => attempt!(action(self, frame)),
                 Step::StoreLocal(slot, thunk) => {
                     let value = attempt!(thunk(self, frame));
-                    std::mem::replace(&mut frame.locals[*slot as usize], value).discard();
+                    frame.put(*slot as usize, value);
                 }
                 Step::Jump(target) => {
                     pc = *target as usize;
@@ -110,7 +125,7 @@ impl Vm {
                     return Ok(value);
                 }
                 Step::ForLocal { iter, local, exit } => match attempt!(self.next_of(frame, *iter)) {
-                    Some(value) => std::mem::replace(&mut frame.locals[*local as usize], value).discard(),
+                    Some(value) => frame.put(*local as usize, value),
                     None => {
                         frame.locals[*iter as usize] = Value::Unbound;
                         if gc::pending() {
@@ -209,7 +224,7 @@ impl Vm {
         match &code.steps[frame.pc as usize] {
             Step::Yield(_, slot) | Step::AsyncYield(_, slot) => match input {
                 Resume::Send(value) | Resume::Deliver(value) => {
-                    frame.locals[*slot as usize] = value;
+                    frame.put(*slot as usize, value);
                     frame.pc += 1;
                     Ok(None)
                 }
@@ -236,7 +251,7 @@ impl Vm {
     fn accept_awaited(&mut self, frame: &mut Frame, slot: usize, input: Resume) -> Result<Option<Value>> {
         match input {
             Resume::Deliver(value) => {
-                frame.locals[slot] = value;
+                frame.put(slot, value);
                 frame.pc += 1;
                 Ok(None)
             }
@@ -259,7 +274,7 @@ impl Vm {
                 };
                 match (hook.resume)(self, &pending).map_err(|e| self.raised_here(e))? {
                     Awaited::Ready(value) => {
-                        frame.locals[slot] = value;
+                        frame.put(slot, value);
                         frame.pc += 1;
                         Ok(None)
                     }
@@ -295,7 +310,7 @@ impl Vm {
         let pending = frame.locals[slot].clone();
         Ok(match (hook.begin)(self, &pending).map_err(|e| self.raised_here(e))? {
             Awaited::Ready(value) => {
-                frame.locals[slot] = value;
+                frame.put(slot, value);
                 None
             }
             Awaited::Yield(value) => {
@@ -324,7 +339,7 @@ impl Vm {
     ) -> Result<Option<Value>> {
         match self.resume_native(native, input)? {
             Outcome::Return(value) => {
-                frame.locals[slot] = value;
+                frame.put(slot, value);
                 Ok(None)
             }
             Outcome::Yield(value) | Outcome::AsyncYield(value) => {
@@ -332,7 +347,7 @@ impl Vm {
                 Ok(Some(value))
             }
             Outcome::Delegate(inner, with) => {
-                self.handed = Some((inner, with));
+                self.handed = Some((inner, Resume::first(with)));
                 frame.exit = Exit::Delegate;
                 Ok(Some(Value::Coroutine(native.clone())))
             }
@@ -385,7 +400,7 @@ impl Vm {
         let iterator = frame.locals[slot].clone();
         match input {
             Resume::Deliver(value) => {
-                frame.locals[slot] = value;
+                frame.put(slot, value);
                 frame.pc += 1;
                 Ok(None)
             }
@@ -399,7 +414,7 @@ impl Vm {
             }
             Resume::Throw(error) => match self.throw_into(&iterator, error)? {
                 Outcome::Return(value) => {
-                    frame.locals[slot] = value;
+                    frame.put(slot, value);
                     frame.pc += 1;
                     Ok(None)
                 }
@@ -420,7 +435,7 @@ impl Vm {
                 Ok(Some(value))
             }
             Outcome::Return(value) => {
-                frame.locals[slot] = value;
+                frame.put(slot, value);
                 Ok(None)
             }
             Outcome::Delegate(..) | Outcome::Through(_) => Ok(None),

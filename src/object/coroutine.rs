@@ -94,10 +94,30 @@ pub enum Outcome {
     Yield(Value),
     /// An asynchronous generator's own `yield`.
     AsyncYield(Value),
-    /// Run this one until it is done, then deliver its result.
-    Delegate(Rc<Coroutine>, Resume),
+    /// Run this one until it is done, then deliver its result. Without anything else it is sent `None`.
+    Delegate(Rc<Coroutine>, Option<Box<Resume>>),
     /// A native coroutine that the frame above it has started itself delegates to another: both join the chain.
     Through(Box<(Rc<Coroutine>, Rc<Coroutine>, Resume)>),
+}
+
+// It is passed on at every resumption.
+const _: () = assert!(size_of::<Result<Outcome>>() == 24);
+
+impl Outcome {
+    /// Delegates to a coroutine, which goes on with this.
+    pub fn delegate(to: Rc<Coroutine>, with: Resume) -> Outcome {
+        match with {
+            Resume::Send(Value::None) => Outcome::Delegate(to, None),
+            with => Outcome::Delegate(to, Some(Box::new(with))),
+        }
+    }
+}
+
+impl Resume {
+    /// What an [`Outcome::Delegate`] goes on with.
+    pub fn first(with: Option<Box<Resume>>) -> Resume {
+        with.map_or(Resume::Send(Value::None), |with| *with)
+    }
 }
 
 /// A coroutine written in Rust: a small state machine.

@@ -26,6 +26,14 @@ pub struct Frame<'a> {
     pub outer_handled: Option<Rc<Exception>>,
 }
 
+impl Frame<'_> {
+    /// Sets a local.
+    #[inline]
+    pub fn put(&mut self, slot: usize, value: Value) {
+        std::mem::replace(&mut self.locals[slot], value).discard();
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Exit {
     Return,
