@@ -217,7 +217,7 @@ fn step_inside(
         Ok(Outcome::Yield(Value::None)) => again(vm, el, event_loop, this),
         Ok(Outcome::Yield(value) | Outcome::AsyncYield(value)) => wait(vm, event_loop, this, value),
         Ok(Outcome::Return(value)) => finish(vm, this, value),
-        Ok(Outcome::Delegate(..) | Outcome::Through(_)) => Ok(()),
+        Ok(Outcome::Delegate(..) | Outcome::Begun(_)) => Ok(()),
         Err(error) => fail(vm, this, error),
     }
 }

@@ -45,7 +45,7 @@ fn invoke<const N: usize>(vm: &mut Vm, frame: &mut Frame, callee: &Value, args: 
 
 /// Fills a place that is known to be empty.
 #[inline]
-fn put(place: &mut Value, value: Value) {
+pub(super) fn put(place: &mut Value, value: Value) {
     std::mem::forget(std::mem::replace(place, value));
 }
 
@@ -122,7 +122,7 @@ fn call_bound<const N: usize>(
     })
 }
 
-fn call_value<const N: usize>(
+pub(super) fn call_value<const N: usize>(
     vm: &mut Vm,
     frame: &mut Frame,
     func: &Thunk,
@@ -156,11 +156,11 @@ fn call_value<const N: usize>(
 }
 
 /// The place of a method call.
-struct MethodSite {
+pub(super) struct MethodSite {
     name: Rc<Str>,
-    cache: AttrCache,
+    pub(super) cache: AttrCache,
     func_span: Span,
-    span: Span,
+    pub(super) span: Span,
 }
 
 impl MethodSite {
@@ -177,7 +177,7 @@ impl MethodSite {
         })
     }
 
-    fn call_found<const N: usize, const M: usize>(
+    pub(super) fn call_found<const N: usize, const M: usize>(
         &self,
         vm: &mut Vm,
         frame: &mut Frame,
@@ -391,6 +391,13 @@ impl Lower<'_> {
         }
     }
 
+    /// Whether a call may be of something that looks at the frame it is called in.
+    pub(super) fn has_own_meaning(&self, func: &Expr, args: &[Arg]) -> bool {
+        const BUILTINS: [&str; 7] = ["super", "locals", "globals", "vars", "dir", "eval", "exec"];
+        let builtin = matches!(&func.kind, ExprKind::Name(name) if BUILTINS.contains(&self.vm.name(*name).as_str()));
+        builtin || self.asks_for_frame(func, args)
+    }
+
     /// `sys._getframe()`, `inspect.currentframe()`: what they see of this frame has its variables.
     fn asks_for_frame(&self, func: &Expr, args: &[Arg]) -> bool {
         let name = match &func.kind {
@@ -429,6 +436,21 @@ impl Lower<'_> {
         Span { start: name.start, end: span.end }
     }
 
+    /// The object and the place of a method call.
+    pub(super) fn method_site(
+        &mut self,
+        object: Expr,
+        attr: crate::syntax::ast::Ident,
+        span: Span,
+        func_span: Span,
+    ) -> (Thunk, MethodSite) {
+        let span = self.attribute_span(span, func_span, attr.span);
+        let func_span = self.attribute_span(func_span, func_span, attr.span);
+        let object = self.expr(object);
+        let site = MethodSite { name: self.vm.name(attr.name).clone(), cache: AttrCache::default(), func_span, span };
+        (object, site)
+    }
+
     fn method_call(
         &mut self,
         object: Expr,
@@ -437,10 +459,7 @@ impl Lower<'_> {
         span: Span,
         func_span: Span,
     ) -> Thunk {
-        let span = self.attribute_span(span, func_span, attr.span);
-        let func_span = self.attribute_span(func_span, func_span, attr.span);
-        let object = self.expr(object);
-        let site = MethodSite { name: self.vm.name(attr.name).clone(), cache: AttrCache::default(), func_span, span };
+        let (object, site) = self.method_site(object, attr, span, func_span);
         let last = args.pop();
         let middle = args.pop();
         let first = args.pop();

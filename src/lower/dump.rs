@@ -52,6 +52,7 @@ fn describe(step: &Step) -> String {
         Step::For { iter, exit, .. } => format!("For .. in {iter} else {exit}"),
         Step::Yield(_, slot) => format!("Yield -> {slot}"),
         Step::AsyncYield(_, slot) => format!("AsyncYield -> {slot}"),
+        Step::AwaitCall(_, slot) => format!("AwaitCall -> {slot}"),
         Step::Await(slot) => format!("Await {slot}"),
         Step::YieldFrom(slot) => format!("YieldFrom {slot}"),
         Step::AsyncNext { iter, value, exit } => format!("AsyncNext {value} in {iter} else {exit}"),

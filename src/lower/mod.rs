@@ -7,6 +7,7 @@
 //! **Invariant**: hidden slots are given out like a stack. What an exception interrupts lies above its handler's `clear`
 //! mark, so freeing everything from there frees just that.
 
+mod awaiting;
 mod block;
 mod call;
 mod comp;
@@ -232,12 +233,14 @@ impl<'v> Lower<'v> {
         let scope = &self.scopes.scopes[unit.scope.0 as usize];
         let variables = scope.variables.iter().map(|&symbol| self.vm.name(symbol).clone()).collect();
         let free = scope.free.iter().map(|&symbol| self.vm.name(symbol).clone()).collect();
-        let runs_at_once = params.plain()
-            && unit.most_slots <= crate::machine::call::STACK_SLOTS as u32
-            && !matches!(unit.kind, CodeKind::Generator | CodeKind::Coroutine | CodeKind::AsyncGenerator);
-        let simple_arity = if runs_at_once { params.positional as u8 } else { u8::MAX };
+        let fits = params.plain() && unit.most_slots <= crate::machine::call::STACK_SLOTS as u32;
+        let arity = |fits: bool| if fits { params.positional as u8 } else { u8::MAX };
+        let simple_arity =
+            arity(fits && !matches!(unit.kind, CodeKind::Generator | CodeKind::Coroutine | CodeKind::AsyncGenerator));
+        let await_arity = arity(fits && unit.kind == CodeKind::Coroutine);
         let code = Rc::new(Code {
             simple_arity,
+            await_arity,
             id: Cell::new(0),
             name: unit.name,
             qualname: unit.qualname,

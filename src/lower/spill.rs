@@ -18,7 +18,7 @@ impl Lower<'_> {
         let span = e.span;
         let kind = match e.kind {
             ExprKind::Await(inner) => {
-                let slot = self.value_to_temp(*inner);
+                let slot = self.awaited_to_temp(*inner, span);
                 self.emit(Step::Await(slot), span);
                 ExprKind::Temp(slot)
             }

@@ -275,6 +275,12 @@ impl Vm {
 
     pub fn make_coroutine(&mut self, function: &Rc<Function>, mut locals: Vec<Value>) -> Value {
         make_cells(function, &mut locals);
+        let frame = ParkedFrame { function: function.clone(), locals: locals.into_boxed_slice(), pc: 0, handled: None };
+        Value::Coroutine(Rc::new(self.parked(function, frame)))
+    }
+
+    /// The coroutine or generator of a call that is under way.
+    pub(super) fn parked(&mut self, function: &Rc<Function>, frame: ParkedFrame) -> Coroutine {
         let code = &function.code;
         let kind = match code.kind {
             CodeKind::Coroutine => Kind::Coroutine,
@@ -282,7 +288,6 @@ impl Vm {
             _ => Kind::Generator,
         };
         let (name, qualname) = (function.name(), function.qualname());
-        let frame = ParkedFrame { function: function.clone(), locals: locals.into_boxed_slice(), pc: 0, handled: None };
         let mut coroutine = Coroutine::new(kind, Body::Frame(frame), Some(code.clone()), name, qualname);
         coroutine.iterable = code.iterable.get();
         coroutine.origin.set(self.calls.last().map(|site| (site.code, site.span)));
@@ -290,13 +295,13 @@ impl Vm {
             let sites = self.calls.iter().rev().take(self.origin_depth);
             coroutine.origins = Some(Box::new(sites.map(|site| (site.code, site.span)).collect()));
         }
-        Value::Coroutine(Rc::new(coroutine))
+        coroutine
     }
 }
 
 /// Puts the variables that inner functions share into cells.
 #[cold]
-fn make_cells(function: &Function, locals: &mut [Value]) {
+pub(super) fn make_cells(function: &Function, locals: &mut [Value]) {
     for &slot in &function.code.cells {
         let value = locals[slot as usize].take();
         locals[slot as usize] = Value::Cell(Cell::new(value));

@@ -9,13 +9,16 @@ use std::rc::Rc;
 
 use crate::machine::Vm;
 use crate::object::class::Awaited;
-use crate::object::code::Step;
+use crate::object::code::{Called, Step};
 use crate::object::coroutine::{
     Awaiter, AwaiterState, Body, Coroutine, Kind, NativeCoroutine, Operation, Outcome, ParkedFrame, Resume, State,
 };
 use crate::object::frame::{Exit, Frame};
-use crate::object::{Error, Exception, Result, Str, Value, gc};
+use crate::object::{Error, Eval, Exception, Function, Result, Str, Value, gc};
 use crate::symbol::sym;
+
+/// Awaited calls on the native stack at once.
+const NESTED_AWAITS: u32 = 100;
 
 impl Vm {
     /// Resumes a coroutine until it, or what it awaits, hands a value out.
@@ -69,7 +72,7 @@ impl Vm {
     fn resume_alone(&mut self, root: &Rc<Coroutine>, input: Resume) -> Result<Outcome> {
         self.enter()?;
         let result = self.resume_one(root, input);
-        if let Ok(Outcome::Delegate(..) | Outcome::Through(_)) = &result {
+        if let Ok(Outcome::Delegate(..) | Outcome::Begun(_)) = &result {
             let mut chain = Vec::new();
             let result = self.drive(root, &mut chain, Next::Outcome(result));
             self.keep_chain(root, chain);
@@ -153,12 +156,12 @@ impl Vm {
                 }
             }
             next = Next::Resume(match result {
-                Ok(Outcome::Through(parts)) => {
-                    let (native, inner, with) = *parts;
-                    self.depth += 2;
-                    chain.push(native);
-                    chain.push(inner);
-                    with
+                Ok(Outcome::Begun(begun)) => {
+                    let (member, outcome) = *begun;
+                    self.depth += 1;
+                    chain.push(member);
+                    next = Next::Outcome(Ok(outcome));
+                    continue;
                 }
                 Ok(Outcome::Delegate(inner, with)) => {
                     if self.depth >= self.recursion_limit {
@@ -312,7 +315,7 @@ impl Vm {
             handled,
             outer_handled,
         };
-        let mut result = match input {
+        let result = match input {
             Resume::Send(_) | Resume::Deliver(_) if created => self.execute(&mut frame).map_err(Error::from),
             Resume::Throw(error) | Resume::Fail(error) if created => {
                 error.0.add_traceback(&function.code, function.code.head_span(), None);
@@ -320,33 +323,7 @@ impl Vm {
             }
             input => self.execute_from(&mut frame, input).map_err(Error::from),
         };
-        // A delegation that ends at once (nothing to await after all) goes on in the same frame.
-        let outcome = loop {
-            match (result, frame.exit) {
-                (Ok(value), Exit::Return) => break Ok(Outcome::Return(value)),
-                (Ok(value), Exit::Yield) => break Ok(Outcome::Yield(value)),
-                (Ok(value), Exit::AsyncYield) => break Ok(Outcome::AsyncYield(value)),
-                (Ok(value), Exit::Delegate) => {
-                    if let (Some((inner, with)), Value::Coroutine(native)) = (self.handed.take(), &value) {
-                        break Ok(Outcome::Through(Box::new((native.clone(), inner, with))));
-                    }
-                    let next = match (&value, &frame.code.steps[frame.pc as usize]) {
-                        // A generator delegates to another without asking whether it may be awaited.
-                        (Value::Coroutine(inner), Step::YieldFrom(_)) => self.delegate_to(inner),
-                        _ => self.delegate(&value),
-                    };
-                    frame.exit = Exit::Return;
-                    result = match next {
-                        Ok(Outcome::Return(value)) => {
-                            self.execute_from(&mut frame, Resume::Deliver(value)).map_err(Error::from)
-                        }
-                        Ok(other) => break Ok(other),
-                        Err(error) => self.execute_after(&mut frame, Resume::Fail(error)).map_err(Error::from),
-                    };
-                }
-                (Err(error), _) => break Err(error),
-            }
-        };
+        let outcome = self.settle(&mut frame, result);
         let (pc, handled) = (frame.pc, frame.handled.take());
         if !quiet || self.handling.is_some() {
             self.handling = before;
@@ -368,6 +345,84 @@ impl Vm {
         }
         coroutine.state.set(State::Suspended);
         outcome
+    }
+
+    /// What a run of a frame came to. A delegation that ends at once (nothing to await after all) goes on in the frame.
+    #[inline]
+    fn settle(&mut self, frame: &mut Frame, mut result: Result<Value>) -> Result<Outcome> {
+        loop {
+            match (result, frame.exit) {
+                (Ok(value), Exit::Return) => return Ok(Outcome::Return(value)),
+                (Ok(value), Exit::Yield) => return Ok(Outcome::Yield(value)),
+                (Ok(value), Exit::AsyncYield) => return Ok(Outcome::AsyncYield(value)),
+                (Ok(value), Exit::Delegate) => {
+                    if let Some(begun) = self.begun.take() {
+                        return Ok(Outcome::Begun(begun));
+                    }
+                    let next = match (&value, &frame.code.steps[frame.pc as usize]) {
+                        // A generator delegates to another without asking whether it may be awaited.
+                        (Value::Coroutine(inner), Step::YieldFrom(_)) => self.delegate_to(inner),
+                        _ => self.delegate(&value),
+                    };
+                    frame.exit = Exit::Return;
+                    result = match next {
+                        Ok(Outcome::Return(value)) => {
+                            self.execute_from(frame, Resume::Deliver(value)).map_err(Error::from)
+                        }
+                        Ok(other) => return Ok(other),
+                        Err(error) => self.execute_after(frame, Resume::Fail(error)).map_err(Error::from),
+                    };
+                }
+                (Err(error), _) => return Err(error),
+            }
+        }
+    }
+
+    /// Whether one more awaited call may run on the native stack. The driver of chains takes over from those that lie
+    /// deep, and where coroutines must say where they were made.
+    #[inline]
+    pub fn may_nest_await(&self) -> bool {
+        self.nested_awaits < NESTED_AWAITS && self.origin_depth == 0
+    }
+
+    /// Runs a coroutine function as if it were a plain one, its arguments in `locals`. Only when it is suspended is a
+    /// coroutine made of it, which then joins the chain of whoever awaits it.
+    pub fn run_awaited(&mut self, function: &Rc<Function>, locals: &mut [Value]) -> Eval<Called> {
+        self.enter()?;
+        self.nested_awaits += 1;
+        super::call::make_cells(function, locals);
+        let handling = self.handling.clone();
+        let mut frame = Frame {
+            locals,
+            code: &function.code,
+            function,
+            pc: 0,
+            exit: Exit::Return,
+            handled: None,
+            outer_handled: handling.clone(),
+        };
+        let result = self.execute(&mut frame).map_err(Error::from);
+        let outcome = self.settle(&mut frame, result);
+        let (pc, handled) = (frame.pc, frame.handled.take());
+        drop(frame.outer_handled.take());
+        self.handling = handling.clone();
+        self.nested_awaits -= 1;
+        self.depth -= 1;
+        match outcome {
+            Ok(Outcome::Return(value)) => Ok(Called::Done(value)),
+            Ok(outcome) => {
+                let slots = (function.code.slots as usize).min(locals.len());
+                let locals = locals[..slots].iter_mut().map(Value::take).collect();
+                let coroutine = self.parked(function, ParkedFrame { function: function.clone(), locals, pc, handled });
+                coroutine.base_handled.replace(handling);
+                coroutine.state.set(State::Suspended);
+                let coroutine = Rc::new(coroutine);
+                gc::register(&coroutine);
+                self.begun = Some(Box::new((coroutine.clone(), outcome)));
+                Ok(Called::Suspended(Value::Coroutine(coroutine)))
+            }
+            Err(error) => Err(self.no_stop_iteration(Kind::Coroutine, error).into()),
+        }
     }
 
     /// `StopIteration` must not leave a generator: it would look like its end.

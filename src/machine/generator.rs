@@ -14,7 +14,7 @@ impl Vm {
         match self.resume(generator, Resume::Send(value))? {
             Outcome::Return(value) => Err(self.stop_iteration(value)),
             Outcome::Yield(value) | Outcome::AsyncYield(value) => Ok(value),
-            Outcome::Delegate(..) | Outcome::Through(_) => Ok(Value::None),
+            Outcome::Delegate(..) | Outcome::Begun(_) => Ok(Value::None),
         }
     }
 
@@ -23,7 +23,7 @@ impl Vm {
         match self.resume(generator, Resume::Throw(error))? {
             Outcome::Return(value) => Err(self.stop_iteration(value)),
             Outcome::Yield(value) | Outcome::AsyncYield(value) => Ok(value),
-            Outcome::Delegate(..) | Outcome::Through(_) => Ok(Value::None),
+            Outcome::Delegate(..) | Outcome::Begun(_) => Ok(Value::None),
         }
     }
 

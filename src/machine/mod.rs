@@ -104,8 +104,10 @@ pub struct Vm {
     pub interrupt_handler: Value,
     /// Called with the nanoseconds of a blocking sleep before it begins.
     pub before_sleep: Option<fn(&mut Vm, i128)>,
-    /// What a native coroutine delegates to that its frame has resumed itself; see `step::resume_in_frame`.
-    pub handed: Option<(Rc<crate::object::coroutine::Coroutine>, crate::object::coroutine::Resume)>,
+    /// The coroutine that a frame which now delegates has begun itself, and what came of it.
+    pub begun: Option<Box<(Rc<crate::object::coroutine::Coroutine>, crate::object::coroutine::Outcome)>>,
+    /// Awaited calls under way on the native stack; see [`Vm::run_awaited`].
+    nested_awaits: u32,
     /// Counts coroutines that were resumed from outside while part of another's chain.
     pub chain_epoch: u64,
     /// `sys.set_asyncgen_hooks`.
@@ -157,7 +159,8 @@ impl Vm {
             interrupt_handler: Value::None,
             origin_depth: 0,
             before_sleep: None,
-            handed: None,
+            begun: None,
+            nested_awaits: 0,
             chain_epoch: 1,
             asyncgen_hooks: (Value::None, Value::None),
             importing: Vec::new(),

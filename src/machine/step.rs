@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use crate::machine::Vm;
 use crate::object::class::Awaited;
-use crate::object::code::{Code, Finally, Pc, Slot, Step};
+use crate::object::code::{Called, Code, Finally, Pc, Slot, Step};
 use crate::object::coroutine::{Coroutine, Kind, Outcome, Resume, State};
 use crate::object::frame::{Exit, Frame};
 use crate::object::{Error, Eval, Result, Value, gc};
@@ -160,6 +160,19 @@ impl Vm {
                     frame.exit = Exit::AsyncYield;
                     return Ok(value);
                 }
+                Step::AwaitCall(call, slot) => match attempt!(call(self, frame)) {
+                    Called::Awaitable(value) => frame.put(*slot as usize, value),
+                    Called::Done(value) => {
+                        frame.put(*slot as usize, value);
+                        pc += 1;
+                    }
+                    Called::Suspended(value) => {
+                        frame.put(*slot as usize, value.clone());
+                        frame.pc = pc as u32 + 1;
+                        frame.exit = Exit::Delegate;
+                        return Ok(value);
+                    }
+                },
                 Step::Await(slot) => {
                     frame.pc = pc as u32;
                     let slot = *slot as usize;
@@ -346,14 +359,8 @@ impl Vm {
                 frame.exit = Exit::Yield;
                 Ok(Some(value))
             }
-            Outcome::Delegate(inner, with) => {
-                self.handed = Some((inner, Resume::first(with)));
-                frame.exit = Exit::Delegate;
-                Ok(Some(Value::Coroutine(native.clone())))
-            }
-            Outcome::Through(parts) => {
-                let (_, inner, with) = *parts;
-                self.handed = Some((inner, with));
+            outcome @ (Outcome::Delegate(..) | Outcome::Begun(_)) => {
+                self.begun = Some(Box::new((native.clone(), outcome)));
                 frame.exit = Exit::Delegate;
                 Ok(Some(Value::Coroutine(native.clone())))
             }
@@ -422,7 +429,7 @@ impl Vm {
                     frame.exit = Exit::Yield;
                     Ok(Some(value))
                 }
-                Outcome::Delegate(..) | Outcome::Through(_) => Ok(None),
+                Outcome::Delegate(..) | Outcome::Begun(_) => Ok(None),
             },
         }
     }
@@ -438,7 +445,7 @@ impl Vm {
                 frame.put(slot, value);
                 Ok(None)
             }
-            Outcome::Delegate(..) | Outcome::Through(_) => Ok(None),
+            Outcome::Delegate(..) | Outcome::Begun(_) => Ok(None),
         }
     }
 

@@ -23,6 +23,19 @@ pub type Action = Box<dyn Fn(&mut Vm, &mut Frame) -> Eval<()>>;
 /// An assignment target.
 pub type Store = Box<dyn Fn(&mut Vm, &mut Frame, Value) -> Eval<()>>;
 
+/// A call whose result is awaited at once.
+pub type AwaitedCall = Box<dyn Fn(&mut Vm, &mut Frame) -> Eval<Called>>;
+
+/// What became of an [`AwaitedCall`].
+pub enum Called {
+    /// The call's result, still to be awaited.
+    Awaitable(Value),
+    /// The result of the `await`.
+    Done(Value),
+    /// This coroutine was begun and is suspended; `Vm::begun` says with what.
+    Suspended(Value),
+}
+
 /// The index of a local: a variable or a hidden slot.
 pub type Slot = u32;
 /// The index of a step.
@@ -56,6 +69,8 @@ pub enum Step {
     Yield(Thunk, Slot),
     /// A `yield` of an asynchronous generator.
     AsyncYield(Thunk, Slot),
+    /// Makes a call whose result the next step, an `Await` of the slot, awaits; skips that if it is done already.
+    AwaitCall(AwaitedCall, Slot),
     /// Awaits the value in the slot; its result goes there.
     Await(Slot),
     /// Delegates to the iterator in the slot; its result goes there.
@@ -125,6 +140,8 @@ pub struct Code {
     pub doc: Option<Value>,
     /// How many positional arguments make a call that runs at once on the native stack; 255 if none do.
     pub simple_arity: u8,
+    /// The same for a coroutine function whose call is awaited at once.
+    pub await_arity: u8,
     /// Whether the body handles exceptions, so that what is being handled must be restored when it is left.
     pub handles: bool,
     /// Made for a green thread: a plain function that can be suspended.

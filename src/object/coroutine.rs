@@ -96,8 +96,8 @@ pub enum Outcome {
     AsyncYield(Value),
     /// Run this one until it is done, then deliver its result. Without anything else it is sent `None`.
     Delegate(Rc<Coroutine>, Option<Box<Resume>>),
-    /// A native coroutine that the frame above it has started itself delegates to another: both join the chain.
-    Through(Box<(Rc<Coroutine>, Rc<Coroutine>, Resume)>),
+    /// The frame has begun a coroutine itself, which joins the chain, and this came of it.
+    Begun(Box<(Rc<Coroutine>, Outcome)>),
 }
 
 // It is passed on at every resumption.

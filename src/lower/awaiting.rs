@@ -1,0 +1,147 @@
+//! `await f(...)`: a call whose result is awaited at once needs no coroutine unless the function is suspended.
+
+use std::rc::Rc;
+
+use super::Lower;
+use super::call::{MethodSite, in_order, put};
+use super::name::{GlobalFunction, Place};
+use crate::machine::call::STACK_SLOTS;
+use crate::machine::{CallSite, Vm};
+use crate::object::code::{AwaitedCall, Called, Slot, Step, Thunk};
+use crate::object::frame::Frame;
+use crate::object::{Eval, Function, Located, Value};
+use crate::source::Span;
+use crate::syntax::ast::{Arg, Expr, ExprKind};
+
+impl Lower<'_> {
+    /// Emits what computes the operand of an `await`, which goes to a hidden slot.
+    pub(super) fn awaited_to_temp(&mut self, e: Expr, span: Span) -> Slot {
+        let e = self.hoist(e);
+        let (func, args) = match e.kind {
+            ExprKind::Call { func, args } if !self.unit.green && self.may_run_directly(&func, &args) => (func, args),
+            kind => return self.value_to_temp(Expr { kind, span: e.span, suspends: e.suspends }),
+        };
+        let mut args: Vec<Thunk> = in_order(args)
+            .into_iter()
+            .filter_map(|arg| match arg {
+                Arg::Positional(e) => Some(self.expr(e)),
+                _ => None,
+            })
+            .collect();
+        let last = args.pop();
+        let middle = args.pop();
+        let first = args.pop();
+        let call = match func.kind {
+            ExprKind::Attribute { value, attr } => {
+                let (object, site) = self.method_site(*value, attr, e.span, func.span);
+                match (first, middle, last) {
+                    (None, None, Some(a)) => site.into_awaited::<1, 2>(object, [a]),
+                    (None, Some(a), Some(b)) => site.into_awaited::<2, 3>(object, [a, b]),
+                    (Some(a), Some(b), Some(c)) => site.into_awaited::<3, 4>(object, [a, b, c]),
+                    _ => site.into_awaited::<0, 1>(object, []),
+                }
+            }
+            kind => {
+                let global = match kind {
+                    ExprKind::Name(name) if self.place(name) == Place::Global => {
+                        Some(GlobalFunction::new(self.vm.name(name).clone()))
+                    }
+                    _ => None,
+                };
+                let func = self.expr(Expr { kind, span: func.span, suspends: false });
+                match (first, middle, last) {
+                    (None, None, Some(a)) => plain_call(func, global, [a], e.span),
+                    (None, Some(a), Some(b)) => plain_call(func, global, [a, b], e.span),
+                    (Some(a), Some(b), Some(c)) => plain_call(func, global, [a, b, c], e.span),
+                    _ => plain_call(func, global, [], e.span),
+                }
+            }
+        };
+        let slot = self.temp();
+        self.emit(Step::AwaitCall(call, slot), span);
+        slot
+    }
+
+    /// Whether a call has few enough arguments, all plain, and no meaning of its own.
+    fn may_run_directly(&self, func: &Expr, args: &[Arg]) -> bool {
+        let named = match &func.kind {
+            ExprKind::Name(name) => self.place(*name) == Place::Global || matches!(self.place(*name), Place::Local(_)),
+            ExprKind::Attribute { .. } => true,
+            _ => false,
+        };
+        named
+            && !self.has_own_meaning(func, args)
+            && args.len() <= 3
+            && args.iter().all(|arg| matches!(arg, Arg::Positional(_)))
+    }
+}
+
+/// A call of a function by name.
+fn plain_call<const N: usize>(
+    func: Thunk,
+    global: Option<GlobalFunction>,
+    args: [Thunk; N],
+    span: Span,
+) -> AwaitedCall {
+    Box::new(move |vm, frame| {
+        if let Some(function) = global.as_ref().and_then(|global| global.get(&frame.function.globals)) {
+            if function.code.await_arity as usize == N && vm.may_nest_await() {
+                return directly(vm, frame, &function, span, |vm, frame, locals| fill(vm, frame, locals, &args));
+            }
+        }
+        super::call::call_value(vm, frame, &func, &args, span).map(Called::Awaitable)
+    })
+}
+
+impl MethodSite {
+    /// `await object.name(*args)`; `M` is `N` and one for the object.
+    fn into_awaited<const N: usize, const M: usize>(self, object: Thunk, args: [Thunk; N]) -> AwaitedCall {
+        Box::new(move |vm, frame| {
+            let object = object(vm, frame)?;
+            if let Some(function) = self.cache.function(&object) {
+                if function.code.await_arity as usize == M && vm.may_nest_await() {
+                    return directly(vm, frame, &function, self.span, |vm, frame, locals| {
+                        let [first, rest @ ..] = locals else { return Ok(()) };
+                        put(first, object);
+                        fill(vm, frame, rest, &args)
+                    });
+                }
+            }
+            self.call_found::<N, M>(vm, frame, object, &args).map(Called::Awaitable)
+        })
+    }
+}
+
+#[inline]
+fn fill(vm: &mut Vm, frame: &mut Frame, locals: &mut [Value], args: &[Thunk]) -> Eval<()> {
+    for (local, arg) in locals.iter_mut().zip(args) {
+        put(local, arg(vm, frame)?);
+    }
+    Ok(())
+}
+
+/// Runs a coroutine function in a frame on the native stack.
+#[inline]
+fn directly(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    function: &Rc<Function>,
+    span: Span,
+    fill: impl FnOnce(&mut Vm, &mut Frame, &mut [Value]) -> Eval<()>,
+) -> Eval<Called> {
+    let mut locals = [const { Value::Unbound }; STACK_SLOTS];
+    fill(vm, frame, &mut locals)?;
+    vm.calls.push(CallSite { code: frame.code.id.get(), span });
+    let result = match vm.tick() {
+        Ok(()) => vm.run_awaited(function, &mut locals),
+        Err(e) => Err(e).here(),
+    };
+    vm.calls.pop();
+    for local in &mut locals {
+        if local.is_heap() {
+            drop(local.take());
+        }
+    }
+    std::mem::forget(locals);
+    result
+}
