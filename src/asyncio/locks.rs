@@ -185,7 +185,14 @@ pub const LOCK_METHODS: &[Row] = &[
     }),
     method("def __init__()", |_, _| Ok(Value::None)),
     method("def locked()", |vm, args| Ok(Value::bool(this!(vm, &args[0], Lock).locked.get()))),
-    method("def acquire()", |vm, args| acquire_lock(vm, &args[0], Function::LockAcquire)),
+    method("def acquire()", |vm, args| acquire_lock(vm, &args[0], Function::LockAcquire)).or_at_once(|vm, args| {
+        let lock = this!(vm, &args[0], Lock);
+        if lock.locked.get() || lock.waiters.any_alive() {
+            return Ok(None);
+        }
+        lock.take();
+        Ok(Some(Value::bool(true)))
+    }),
     method("def release()", |vm, args| {
         release_lock(vm, &args[0])?;
         Ok(Value::None)

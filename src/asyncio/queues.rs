@@ -74,6 +74,14 @@ pub const METHODS: &[Row] = &[
         this(vm, &args[0])?;
         let body = Put { queue: args[0].clone(), item: args[1].clone(), waiter: None };
         Ok(state(vm).coroutine(Function::QueuePut, body))
+    })
+    .or_at_once(|vm, args| {
+        let queue = this(vm, &args[0])?;
+        if queue.custom || queue.shut_down.get() || is_full(vm, &args[0])? {
+            return Ok(None);
+        }
+        put_nowait(vm, &args[0], args[1].clone())?;
+        Ok(Some(Value::None))
     }),
     method("def put_nowait(item)", |vm, args| {
         put_nowait(vm, &args[0], args[1].clone())?;
@@ -82,6 +90,13 @@ pub const METHODS: &[Row] = &[
     method("def get()", |vm, args| {
         this(vm, &args[0])?;
         Ok(state(vm).coroutine(Function::QueueGet, Get { queue: args[0].clone(), waiter: None }))
+    })
+    .or_at_once(|vm, args| {
+        let queue = this(vm, &args[0])?;
+        if queue.custom || is_empty(vm, &args[0])? {
+            return Ok(None);
+        }
+        get_nowait(vm, &args[0]).map(Some)
     }),
     method("def get_nowait()", |vm, args| get_nowait(vm, &args[0])),
     method("def task_done()", |vm, args| {

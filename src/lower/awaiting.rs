@@ -5,11 +5,13 @@ use std::rc::Rc;
 use super::Lower;
 use super::call::{MethodSite, in_order, put};
 use super::name::{GlobalFunction, Place};
+use crate::machine::attr_cache::Method;
 use crate::machine::call::STACK_SLOTS;
 use crate::machine::{CallSite, Vm};
 use crate::object::code::{AwaitedCall, Called, Slot, Step, Thunk};
 use crate::object::frame::Frame;
-use crate::object::{Eval, Function, Located, Value};
+use crate::object::native::NativeFunction;
+use crate::object::{Eval, Function, Located, Result, Value};
 use crate::source::Span;
 use crate::syntax::ast::{Arg, Expr, ExprKind};
 
@@ -107,8 +109,37 @@ impl MethodSite {
                     });
                 }
             }
-            self.call_found::<N, M>(vm, frame, object, &args).map(Called::Awaitable)
+            let method = self.load(vm, &object)?;
+            if let Method::Unbound(Value::Native(native)) = &method {
+                if let (Some(at_once), true) = (native.row.at_once, native.signature().params.len() == M) {
+                    return self.at_once::<N, M>(vm, frame, object, (native, at_once), &args);
+                }
+            }
+            self.call_method::<N, M>(vm, frame, object, method, &args).map(Called::Awaitable)
         })
+    }
+
+    /// Calls a native that may have nothing to wait for.
+    fn at_once<const N: usize, const M: usize>(
+        &self,
+        vm: &mut Vm,
+        frame: &mut Frame,
+        object: Value,
+        (native, at_once): (&Rc<NativeFunction>, fn(&mut Vm, &[Value]) -> Result<Option<Value>>),
+        args: &[Thunk; N],
+    ) -> Eval<Called> {
+        let mut values = [const { Value::Unbound }; M];
+        let [first, rest @ ..] = &mut values[..] else { return Ok(Called::Done(Value::None)) };
+        put(first, object);
+        fill(vm, frame, rest, args)?;
+        vm.calls.push(CallSite { code: frame.code.id.get(), span: self.span });
+        let done = match at_once(vm, &values) {
+            Ok(Some(value)) => Ok(Called::Done(value)),
+            Ok(None) => vm.call_native(native, &values).map(Called::Awaitable),
+            Err(e) => Err(e),
+        };
+        vm.calls.pop();
+        done.at(self.span)
     }
 }
 

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::Lower;
 use super::name::{GlobalFunction, Place};
-use crate::machine::attr::{AttrCache, Method};
+use crate::machine::attr_cache::{AttrCache, Method};
 use crate::machine::{CallSite, Vm};
 use crate::object::class::{Instance, Payload};
 use crate::object::code::Thunk;
@@ -177,17 +177,29 @@ impl MethodSite {
         })
     }
 
-    pub(super) fn call_found<const N: usize, const M: usize>(
+    fn call_found<const N: usize, const M: usize>(
         &self,
         vm: &mut Vm,
         frame: &mut Frame,
         object: Value,
         args: &[Thunk; N],
     ) -> Eval<Value> {
-        let method = match vm.load_method(&object, &self.name, &self.cache) {
-            Ok(method) => method,
-            Err(e) => return Err(e.at(self.func_span).into()),
-        };
+        let method = self.load(vm, &object)?;
+        self.call_method::<N, M>(vm, frame, object, method, args)
+    }
+
+    pub(super) fn load(&self, vm: &mut Vm, object: &Value) -> Eval<Method> {
+        vm.load_method(object, &self.name, &self.cache).at(self.func_span)
+    }
+
+    pub(super) fn call_method<const N: usize, const M: usize>(
+        &self,
+        vm: &mut Vm,
+        frame: &mut Frame,
+        object: Value,
+        method: Method,
+        args: &[Thunk; N],
+    ) -> Eval<Value> {
         match method {
             Method::Bound(callee) => {
                 let mut values = [const { Value::Unbound }; N];

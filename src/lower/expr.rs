@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::Lower;
 use crate::machine::Vm;
-use crate::machine::attr::AttrCache;
+use crate::machine::attr_cache::AttrCache;
 use crate::object::code::{Cond, Thunk};
 use crate::object::containers::Slice;
 use crate::object::frame::Frame;

@@ -5,7 +5,7 @@ use std::cell::Cell as StdCell;
 use super::Lower;
 use super::block::{BlockKind, Leave};
 use super::name::{Place, set_global};
-use crate::machine::attr::AttrCache;
+use crate::machine::attr_cache::AttrCache;
 use crate::machine::{Vm, ops};
 use crate::object::code::{Action, CodeKind, Step, Thunk};
 use crate::object::frame::Frame;

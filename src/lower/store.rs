@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::Lower;
 use super::name::Place;
 use crate::machine::Vm;
-use crate::machine::attr::AttrCache;
+use crate::machine::attr_cache::AttrCache;
 use crate::object::code::{Action, Store};
 use crate::object::{Located, Result, Value, gc};
 use crate::source::Span;

@@ -1,87 +1,17 @@
 //! The one attribute protocol: how a name is looked up on, set on and deleted from any value.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
 use crate::machine::Vm;
 use crate::machine::classes::Super;
-use crate::object::class::{Attrs, Class, Payload, Shape, slot_name};
+use crate::object::class::{Attrs, Class, Payload, slot_name};
 use crate::object::coroutine::{Kind, Operation};
-use crate::object::function::{BoundMethod, Descriptor, Function, Setter};
+use crate::object::function::{BoundMethod, Descriptor, Setter};
 use crate::object::iter::{DictPart, Iter};
-use crate::object::module::Module;
 use crate::object::native::RowKind;
-use crate::object::{Dict, Eval, Located, Result, Str, Value, gc};
+use crate::object::{Dict, Result, Str, Value, gc};
 use crate::symbol::{Symbol, sym};
-
-/// What a place in the code remembers of its last attribute lookup.
-#[derive(Default)]
-pub struct AttrCache {
-    version: Cell<u32>,
-    /// The instance's shape; 0 for an instance without attributes or a value that never has any.
-    shape: Cell<u32>,
-    /// Position in the instance's values, or `IN_CLASS`.
-    slot: Cell<u32>,
-    /// The class attribute, for `IN_CLASS`.
-    value: RefCell<Value>,
-    /// The same if it is a script function, so that calling it copies one pointer.
-    function: RefCell<Option<Rc<Function>>>,
-    /// For an assignment that adds the attribute: the shape afterwards.
-    next: RefCell<Option<Rc<Shape>>>,
-}
-
-const IN_CLASS: u32 = u32::MAX;
-
-impl AttrCache {
-    /// The attribute that the last lookup here found in an instance of this shape.
-    #[inline]
-    pub fn own(&self, value: &Value) -> Option<Value> {
-        let Value::Instance(instance) = value else { return None };
-        match &*instance.attrs.borrow() {
-            Attrs::Shaped { shape, values } if shape.known_id() == self.shape.get() => {
-                values.get(self.slot.get() as usize).cloned()
-            }
-            _ => None,
-        }
-    }
-
-    /// Assigns an attribute that the last assignment here found in an instance of this shape; the value comes back from
-    /// others.
-    #[inline]
-    pub fn assign(&self, value: &Value, new: Value) -> std::result::Result<(), Value> {
-        let Value::Instance(instance) = value else { return Err(new) };
-        let old = match &mut *instance.attrs.borrow_mut() {
-            Attrs::Shaped { shape, values } if shape.known_id() == self.shape.get() => {
-                let Some(place) = values.get_mut(self.slot.get() as usize) else { return Err(new) };
-                gc::stored(instance, &new);
-                std::mem::replace(place, new)
-            }
-            _ => return Err(new),
-        };
-        old.discard();
-        Ok(())
-    }
-
-    /// The script function that `value.name(...)` calls, if the last lookup here found one for values like this.
-    #[inline]
-    pub fn function(&self, value: &Value) -> Option<Rc<Function>> {
-        let Value::Instance(instance) = value else { return None };
-        let known = match &*instance.attrs.borrow() {
-            Attrs::Shaped { shape, .. } => shape.known_id() == self.shape.get(),
-            Attrs::Empty => self.shape.get() == 0 && instance.class.borrow().version.get() == self.version.get(),
-            Attrs::Dict(_) | Attrs::Slotted(..) => false,
-        };
-        if known { self.function.borrow().clone() } else { None }
-    }
-}
-
-/// A callable found by [`Vm::load_method`].
-pub enum Method {
-    /// Call it with the object in front.
-    Unbound(Value),
-    /// Call it as it is.
-    Bound(Value),
-}
 
 impl Vm {
     /// The class of a value.
@@ -98,7 +28,7 @@ impl Vm {
         }
     }
 
-    fn builtin_class<'a>(&'a self, value: &'a Value) -> &'a Rc<Class> {
+    pub(super) fn builtin_class<'a>(&'a self, value: &'a Value) -> &'a Rc<Class> {
         let types = &self.types;
         match value {
             Value::Unbound | Value::None => &types.NoneType,
@@ -748,204 +678,8 @@ impl Vm {
         }
     }
 
-    /// `value.name` at a place in the code that remembers its last lookup.
-    #[inline]
-    pub fn get_attr_cached(&mut self, value: &Value, name: &Rc<Str>, cache: &AttrCache) -> Eval<Value> {
-        match cache.own(value) {
-            Some(found) => Ok(found),
-            None => self.get_attr_miss(value, name, cache).here(),
-        }
-    }
-
-    #[inline(never)]
-    fn get_attr_miss(&mut self, value: &Value, name: &Rc<Str>, cache: &AttrCache) -> Result<Value> {
-        match value {
-            Value::Instance(_) => self.get_attr_fill(value, name, cache),
-            Value::Module(module) => match module.dict.get_cached(cache.slot.get() as usize, name) {
-                Some(found) => Ok(found),
-                None => self.get_module_fill(value, module, name, cache),
-            },
-            _ => self.get_attr(value, name),
-        }
-    }
-
-    fn get_module_fill(&mut self, value: &Value, module: &Module, name: &Rc<Str>, cache: &AttrCache) -> Result<Value> {
-        let found = self.get_attr(value, name)?;
-        cache.slot.set(module.dict.position_str(name).map_or(IN_CLASS, |at| at as u32));
-        Ok(found)
-    }
-
-    fn get_attr_fill(&mut self, value: &Value, name: &Rc<Str>, cache: &AttrCache) -> Result<Value> {
-        if let Value::Instance(instance) = value {
-            let class = instance.class.borrow().clone();
-            if self.plain_getattribute(&class) {
-                if let Some(key) = self.own_key(&class, name) {
-                    if let Attrs::Shaped { shape, values } = &*instance.attrs.borrow() {
-                        if let Some(at) = shape.position(&key) {
-                            cache.version.set(class.version.get());
-                            cache.shape.set(shape.id());
-                            cache.slot.set(at as u32);
-                            return Ok(values[at].clone());
-                        }
-                    }
-                }
-            }
-        }
-        self.get_attr(value, name)
-    }
-
-    /// Under which key an instance has an attribute itself, if its class has nothing that goes before.
-    fn own_key(&self, class: &Rc<Class>, name: &Rc<Str>) -> Option<Rc<Str>> {
-        match class.lookup(name) {
-            Some(Value::Descriptor(descriptor)) => match &*descriptor {
-                Descriptor::Slot { key, class: owner } => {
-                    owner.upgrade().is_some_and(|owner| class.is_subclass(&owner)).then(|| key.clone())
-                }
-                _ => None,
-            },
-            Some(attr) if self.is_data_descriptor(&attr) => None,
-            _ => Some(name.clone()),
-        }
-    }
-
-    fn plain_getattribute(&self, class: &Rc<Class>) -> bool {
+    pub(super) fn plain_getattribute(&self, class: &Rc<Class>) -> bool {
         class.builtin || matches!(class.lookup(self.name(sym::__getattribute__)), Some(Value::Native(_)) | None)
-    }
-
-    /// What `value.name(...)` calls, without making a bound method where that can be avoided.
-    #[inline]
-    pub fn load_method(&mut self, value: &Value, name: &Rc<Str>, cache: &AttrCache) -> Result<Method> {
-        let (version, shape) = match value {
-            Value::Instance(instance) => {
-                let shape = match &*instance.attrs.borrow() {
-                    Attrs::Empty => 0,
-                    Attrs::Shaped { shape, .. } => shape.id(),
-                    Attrs::Dict(_) | Attrs::Slotted(..) => u32::MAX,
-                };
-                (instance.class.borrow().version.get(), shape)
-            }
-            Value::Class(_) | Value::Module(_) | Value::Exception(_) | Value::Function(_) => {
-                return Ok(Method::Bound(self.get_attr_cached(value, name, cache)?));
-            }
-            other => (self.builtin_class(other).version.get(), 0),
-        };
-        if cache.version.get() == version && cache.shape.get() == shape && cache.slot.get() == IN_CLASS {
-            return Ok(Method::Unbound(cache.value.borrow().clone()));
-        }
-        self.load_method_fill(value, name, cache, version, shape)
-    }
-
-    fn load_method_fill(
-        &mut self,
-        value: &Value,
-        name: &Rc<Str>,
-        cache: &AttrCache,
-        version: u32,
-        shape: u32,
-    ) -> Result<Method> {
-        let class = self.class_of(value);
-        if self.plain_getattribute(&class) && value.data::<Super>().is_none() {
-            let found = class.lookup(name);
-            let is_method = match &found {
-                Some(Value::Function(_)) => true,
-                Some(Value::Native(native)) => {
-                    let owner = native.owner.borrow().as_ref().and_then(Weak::upgrade);
-                    matches!(native.row.kind, RowKind::Method(_)) && owner.is_none_or(|owner| class.is_subclass(&owner))
-                }
-                _ => false,
-            };
-            if is_method && own_attr(value, name).is_none() {
-                let method = found.unwrap_or_default();
-                if shape != u32::MAX {
-                    cache.version.set(version);
-                    cache.shape.set(shape);
-                    cache.slot.set(IN_CLASS);
-                    *cache.value.borrow_mut() = method.clone();
-                    *cache.function.borrow_mut() = match &method {
-                        Value::Function(function) => Some(function.clone()),
-                        _ => None,
-                    };
-                }
-                return Ok(Method::Unbound(method));
-            }
-        }
-        self.get_attr(value, name).map(Method::Bound)
-    }
-
-    /// `value.name = new` at a place in the code that remembers its last assignment.
-    #[inline]
-    pub fn set_attr_cached(&mut self, value: &Value, name: &Rc<Str>, new: Value, cache: &AttrCache) -> Eval<()> {
-        match cache.assign(value, new) {
-            Ok(()) => Ok(()),
-            Err(new) => self.set_attr_miss(value, name, new, cache).here(),
-        }
-    }
-
-    #[inline(never)]
-    fn set_attr_miss(&mut self, value: &Value, name: &Rc<Str>, new: Value, cache: &AttrCache) -> Result<()> {
-        let Value::Instance(instance) = value else { return self.set_attr(value, name, new) };
-        gc::stored(instance, &new);
-        match &mut *instance.attrs.borrow_mut() {
-            Attrs::Shaped { shape, values } if shape.known_id() == cache.shape.get() => {
-                if let Some(next) = &*cache.next.borrow() {
-                    shape.clone_from(next);
-                    values.push(new);
-                    return Ok(());
-                }
-            }
-            attrs @ Attrs::Empty
-                if cache.shape.get() == 0 && instance.class.borrow().version.get() == cache.version.get() =>
-            {
-                if let Some(next) = &*cache.next.borrow() {
-                    let mut values = Vec::with_capacity(4);
-                    values.push(new);
-                    *attrs = Attrs::Shaped { shape: next.clone(), values };
-                    return Ok(());
-                }
-            }
-            _ => {}
-        }
-        self.set_attr_fill(value, name, new, cache)
-    }
-
-    fn set_attr_fill(&mut self, value: &Value, name: &Rc<Str>, new: Value, cache: &AttrCache) -> Result<()> {
-        let Value::Instance(instance) = value else { return self.set_attr(value, name, new) };
-        let class = instance.class.borrow().clone();
-        let key = self.own_key(&class, name);
-        // The shape before, if the attribute is not there yet.
-        let before = match (&*instance.attrs.borrow(), &key) {
-            (Attrs::Empty, _) => Some(0),
-            (Attrs::Shaped { shape, .. }, Some(key)) if shape.position(key).is_none() => Some(shape.id()),
-            _ => None,
-        };
-        self.set_attr(value, name, new)?;
-        if let Some(key) = key {
-            let setattr = self.name(sym::__setattr__);
-            let plain = match class.lookup(setattr) {
-                Some(Value::Native(native)) => Rc::ptr_eq(&native.name, setattr),
-                custom => custom.is_none(),
-            };
-            // What ran in between may have changed the class.
-            if plain && Rc::ptr_eq(&class, &instance.class.borrow()) {
-                if let Attrs::Shaped { shape, .. } = &*instance.attrs.borrow() {
-                    if let Some(at) = shape.position(&key) {
-                        cache.version.set(class.version.get());
-                        match before {
-                            Some(before) => {
-                                cache.shape.set(before);
-                                cache.slot.set(IN_CLASS);
-                                *cache.next.borrow_mut() = Some(shape.clone());
-                            }
-                            None => {
-                                cache.shape.set(shape.id());
-                                cache.slot.set(at as u32);
-                            }
-                        }
-                    }
-                }
-            }
-        }
-        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod advice;
 pub mod attr;
+pub mod attr_cache;
 pub mod bind;
 pub mod call;
 pub mod classes;

@@ -24,7 +24,7 @@ thread_local! {
 fn fresh_id() -> u32 {
     NEXT_ID.with(|next| {
         let id = next.get();
-        next.set(if id == NO_ID - 1 { 1 } else { id + 1 });
+        next.set(if id == OF_CLASS - 1 { 1 } else { id + 1 });
         id
     })
 }
@@ -308,6 +308,8 @@ const SHAPED: usize = 24;
 
 /// The id of a shape that nobody asked for since the class changed. No cache remembers it.
 pub const NO_ID: u32 = u32::MAX;
+/// In a cache's place for a shape: it remembers what a class itself has.
+pub const OF_CLASS: u32 = u32::MAX - 1;
 
 impl Default for Shape {
     fn default() -> Shape {

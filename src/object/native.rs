@@ -25,6 +25,8 @@ pub struct Row {
     pub kind: RowKind,
     /// What the code of a green thread calls instead: returns something to be awaited (see `machine/threads.rs`).
     pub blocking: Option<NativeCall>,
+    /// What `await` of a call tries first: the result, if there is nothing to wait for.
+    pub at_once: Option<fn(&mut Vm, &[Value]) -> Result<Option<Value>>>,
 }
 
 #[derive(Clone, Copy)]
@@ -41,33 +43,38 @@ pub enum RowKind {
 }
 
 pub const fn native(signature: &'static str, call: NativeCall) -> Row {
-    Row { signature, kind: RowKind::Function(call), blocking: None }
+    Row { signature, kind: RowKind::Function(call), blocking: None, at_once: None }
 }
 
 pub const fn method(signature: &'static str, call: NativeCall) -> Row {
-    Row { signature, kind: RowKind::Method(call), blocking: None }
+    Row { signature, kind: RowKind::Method(call), blocking: None, at_once: None }
 }
 
 pub const fn class_method(signature: &'static str, call: NativeCall) -> Row {
-    Row { signature, kind: RowKind::ClassMethod(call), blocking: None }
+    Row { signature, kind: RowKind::ClassMethod(call), blocking: None, at_once: None }
 }
 
 pub const fn static_method(signature: &'static str, call: NativeCall) -> Row {
-    Row { signature, kind: RowKind::StaticMethod(call), blocking: None }
+    Row { signature, kind: RowKind::StaticMethod(call), blocking: None, at_once: None }
 }
 
 pub const fn getter(name: &'static str, get: Getter) -> Row {
-    Row { signature: name, kind: RowKind::Attribute(get, None), blocking: None }
+    Row { signature: name, kind: RowKind::Attribute(get, None), blocking: None, at_once: None }
 }
 
 pub const fn attribute(name: &'static str, get: Getter, set: Setter) -> Row {
-    Row { signature: name, kind: RowKind::Attribute(get, Some(set)), blocking: None }
+    Row { signature: name, kind: RowKind::Attribute(get, Some(set)), blocking: None, at_once: None }
 }
 
 impl Row {
     /// Says what the code of a green thread calls instead.
     pub const fn or_suspend(self, blocking: NativeCall) -> Row {
         Row { blocking: Some(blocking), ..self }
+    }
+
+    /// Says what `await` of a call tries first.
+    pub const fn or_at_once(self, at_once: fn(&mut Vm, &[Value]) -> Result<Option<Value>>) -> Row {
+        Row { at_once: Some(at_once), ..self }
     }
 
     pub fn name(&self) -> &'static str {

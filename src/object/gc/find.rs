@@ -28,7 +28,7 @@ struct Graph {
     /// References to each node that were found.
     found: Vec<u32>,
     /// The numbers of objects that have no mark to keep it in.
-    numbers: HashMap<usize, usize>,
+    numbers: HashMap<usize, usize, foldhash::fast::FixedState>,
 }
 
 impl Graph {

@@ -176,11 +176,16 @@ impl Generation {
     }
 }
 
+/// How far apart collections get in a program that makes no garbage in circles.
+const MOST_PATIENCE: usize = 8;
+
 struct Registry {
     young: Generation,
     old: Generation,
     /// How many young objects start a collection; 0 for never.
     threshold: usize,
+    /// By how much that is multiplied: it doubles after each collection that found nothing.
+    patience: usize,
     enabled: bool,
     wanted: bool,
     /// Objects that became old since everything was looked at, and how many were looked at then.
@@ -195,6 +200,7 @@ thread_local! {
             young: Generation::new(),
             old: Generation::new(),
             threshold: 2000,
+            patience: 1,
             enabled: true,
             wanted: false,
             promoted: 0,
@@ -259,7 +265,10 @@ pub fn register<T: Tracked>(object: &Rc<T>) {
     let _ = REGISTRY.try_with(|registry| {
         if let Ok(mut registry) = registry.try_borrow_mut() {
             registry.young.push(T::downgrade(object), mark);
-            if registry.young.alive > registry.threshold && registry.enabled && registry.threshold > 0 {
+            if registry.young.alive > registry.threshold * registry.patience
+                && registry.enabled
+                && registry.threshold > 0
+            {
                 registry.wanted = true;
                 let _ = PENDING.try_with(|pending| pending.set(true));
             }
@@ -399,7 +408,10 @@ pub fn is_enabled() -> bool {
 
 /// How many young objects start a collection.
 pub fn set_threshold(threshold: usize) {
-    REGISTRY.with(|registry| registry.borrow_mut().threshold = threshold);
+    REGISTRY.with(|registry| {
+        let mut registry = registry.borrow_mut();
+        (registry.threshold, registry.patience) = (threshold, 1);
+    });
 }
 
 pub fn threshold() -> usize {
@@ -409,7 +421,9 @@ pub fn threshold() -> usize {
 /// Notes what a collection has found.
 pub fn note_collection(full: bool, found: usize) {
     REGISTRY.with(|registry| {
-        let statistics = &mut registry.borrow_mut().statistics[if full { 2 } else { 0 }];
+        let mut registry = registry.borrow_mut();
+        registry.patience = if found > 0 { 1 } else { (registry.patience * 2).min(MOST_PATIENCE) };
+        let statistics = &mut registry.statistics[if full { 2 } else { 0 }];
         statistics.0 += 1;
         statistics.1 += found;
     });
