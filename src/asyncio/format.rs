@@ -246,18 +246,17 @@ pub fn line(vm: &Vm, coroutine: &Coroutine) -> Option<u32> {
 }
 
 /// Where a call is made, outermost first: tuples of file, line, function and the line's text.
-pub fn stack(vm: &mut Vm) -> Value {
-    let sites = vm.calls.clone();
-    let entries = sites.iter().filter_map(|site| {
-        let code = vm.code_by_id(site.code).filter(|code| !code.source.library)?;
-        let line = code.source.line(site.span.start);
+pub fn stack(vm: &Vm) -> Value {
+    let frames = vm.frames_under_way();
+    let entries = frames.iter().filter(|(code, _)| !code.source.library).map(|(code, span)| {
+        let line = code.source.line(span.start);
         let text = code.source.line_text(line).unwrap_or_default().trim();
-        Some(Value::tuple([
+        Value::tuple([
             Value::str(&code.source.name),
             Value::Int(i64::from(line)),
             Value::Str(code.name.clone()),
             Value::str(text),
-        ]))
+        ])
     });
     Value::list(entries.collect())
 }

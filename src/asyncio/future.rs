@@ -175,6 +175,13 @@ impl Native for Future {
         }
     }
 
+    fn elder(&self) -> Option<Value> {
+        match &self.part {
+            Part::Task(task) => Some(task.coro.borrow().clone()),
+            _ => None,
+        }
+    }
+
     fn finalizer(&self) -> Option<fn(&mut Vm, &Value)> {
         match &self.part {
             _ if self.unseen.get() => Some(finalize),
@@ -328,13 +335,18 @@ pub fn is_future(vm: &mut Vm, value: &Value) -> bool {
         && vm.get_attr_opt(value, &name).is_ok_and(|found| found.is_some_and(|v| !v.is_none()))
 }
 
-/// A new future of a loop.
-pub fn new_future(vm: &mut Vm, state: &State, event_loop: &Value) -> Rc<Instance> {
-    let future = Future::new(event_loop.clone(), Part::Plain);
+/// In debug mode a future knows where it was made.
+pub fn note_source(vm: &mut Vm, future: &Future, event_loop: &Value) {
     if event_loop::is_debug(event_loop) {
         let source = format::stack(vm);
         future.with_extra(|extra| extra.source = source);
     }
+}
+
+/// A new future of a loop.
+pub fn new_future(vm: &mut Vm, state: &State, event_loop: &Value) -> Rc<Instance> {
+    let future = Future::new(event_loop.clone(), Part::Plain);
+    note_source(vm, &future, event_loop);
     Rc::new(Instance::new(state.classes.future.clone(), Payload::Native(Box::new(future))))
 }
 

@@ -76,7 +76,8 @@ pub fn gather(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         return_exceptions,
         cancel_requested: Cell::new(false),
     };
-    let data = Future::new(event_loop, Part::Gathering(Box::new(gathering)));
+    let data = Future::new(event_loop.clone(), Part::Gathering(Box::new(gathering)));
+    future::note_source(vm, &data, &event_loop);
     let outer = Rc::new(Instance::new(state.classes.gathering.clone(), Payload::Native(Box::new(data))));
     let outer_value = Value::Instance(outer);
     let mut done = Vec::new();

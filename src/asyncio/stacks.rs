@@ -107,19 +107,19 @@ pub fn call_stack(vm: &mut Vm, this: &Value) -> Result<Value> {
     Ok(Value::list(frames))
 }
 
-/// Prints what [`get_stack`] finds as a traceback.
+/// Prints what [`get_stack`] finds as a traceback: without a file the frames go to stderr, what is said of them to stdout.
 pub fn print_stack(vm: &mut Vm, this: &Value, limit: &Value, file: &Value) -> Result<Value> {
     let shown = vm.repr(this)?;
-    let mut text = String::new();
     let Some(data) = future::of(this) else { return Ok(Value::None) };
     let failed = data.status.get() == future::Status::Failed;
     let frames = get_stack(vm, this, limit)?;
     let frames = frames.as_list().map(|list| list.to_vec()).unwrap_or_default();
-    text.push_str(&match (frames.is_empty(), failed) {
+    let heading = match (frames.is_empty(), failed) {
         (true, _) => format!("No stack for {}\n", shown.as_str()),
         (false, true) => format!("Traceback for {} (most recent call last):\n", shown.as_str()),
         (false, false) => format!("Stack for {} (most recent call last):\n", shown.as_str()),
-    });
+    };
+    let mut stack = String::new();
     for frame in &frames {
         let Value::Frame(view) = frame else { continue };
         let line = match &task::of(this).map(|task| task.coro.borrow().clone()) {
@@ -128,22 +128,21 @@ pub fn print_stack(vm: &mut Vm, this: &Value, limit: &Value, file: &Value) -> Re
         };
         let line = line.unwrap_or_else(|| view.code.source.line(view.span.start));
         let name = view.code.name.as_str();
-        text.push_str(&format!("  File \"{}\", line {line}, in {name}\n", view.code.source.name));
+        stack.push_str(&format!("  File \"{}\", line {line}, in {name}\n", view.code.source.name));
         let code = view.code.source.line_text(line).unwrap_or_default().trim();
-        text.push_str(&format!("    {code}\n"));
+        stack.push_str(&format!("    {code}\n"));
     }
-    if failed {
-        let exception = data.result.borrow().clone();
-        if let Value::Exception(exception) = exception {
-            let full = vm.report_exception_text(&Error(exception));
-            text.push_str(full.trim_end().lines().last().unwrap_or_default());
-            text.push('\n');
-        }
+    let mut last = String::new();
+    if let (true, Value::Exception(exception)) = (failed, data.result.borrow().clone()) {
+        let full = vm.report_exception_text(&Error(exception));
+        last = format!("{}\n", full.trim_end().lines().last().unwrap_or_default());
     }
     if file.given().is_none() {
-        vm.write_err(&text);
+        vm.write_out(&heading)?;
+        vm.write_err(&stack);
+        vm.write_out(&last)?;
     } else {
-        vm.call_method(file, sym::write, &[Value::string(text)])?;
+        vm.call_method(file, sym::write, &[Value::string(heading + &stack + &last)])?;
     }
     Ok(Value::None)
 }

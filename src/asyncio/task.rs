@@ -423,6 +423,10 @@ pub fn wakeup(vm: &mut Vm, this: &Rc<Instance>, awaited: &Rc<Instance>) -> Resul
         Status::Finished => None,
         _ => awaited.take_result(vm).err(),
     };
+    // A cancellation is raised here, so by a loop that runs while an exception is handled: at the end of a runner.
+    if let (Some(error), Some(handling), Status::Cancelled) = (&error, &vm.handling, awaited.status.get()) {
+        error.0.set_context(handling);
+    }
     step(vm, this, error)
 }
 

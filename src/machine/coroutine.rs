@@ -9,12 +9,13 @@ use std::rc::Rc;
 
 use crate::machine::Vm;
 use crate::object::class::Awaited;
-use crate::object::code::{Called, Step};
+use crate::object::code::{Called, Code, Step};
 use crate::object::coroutine::{
     Awaiter, AwaiterState, Body, Coroutine, Kind, NativeCoroutine, Operation, Outcome, ParkedFrame, Resume, State,
 };
 use crate::object::frame::{Exit, Frame};
 use crate::object::{Error, Eval, Exception, Function, Result, Str, Value, gc};
+use crate::source::Span;
 use crate::symbol::sym;
 
 /// Awaited calls on the native stack at once.
@@ -61,7 +62,9 @@ impl Vm {
         }
         self.enter()?;
         self.depth += chain.len() as u32;
+        self.driving.push((root.clone(), self.calls.len()));
         let result = self.drive(root, &mut chain, Next::Resume(input));
+        self.driving.pop();
         self.keep_chain(root, chain);
         result
     }
@@ -74,7 +77,9 @@ impl Vm {
         let result = self.resume_one(root, input);
         if let Ok(Outcome::Delegate(..) | Outcome::Begun(_)) = &result {
             let mut chain = Vec::new();
+            self.driving.push((root.clone(), self.calls.len()));
             let result = self.drive(root, &mut chain, Next::Outcome(result));
+            self.driving.pop();
             self.keep_chain(root, chain);
             return result;
         }
@@ -101,7 +106,11 @@ impl Vm {
         // `GeneratorExit` closes the members of the chain one after the other, innermost first, as if each called
         // `close()` of what it waits for: which of them is being closed, and what the root will get.
         let mut closing = None;
+        // How many members wait for what was thrown into the innermost one: each of them throws what comes back out on
+        // into its own frame, where what that frame is handling becomes the context.
+        let mut throwing = 0;
         if let Next::Resume(Resume::Throw(error)) = &next {
+            throwing = chain.len();
             if !chain.is_empty() && error.is(&self.types.GeneratorExit) {
                 closing = Some((chain.len() - 1, error.clone()));
                 next = Next::Resume(Resume::Throw(self.generator_exit()));
@@ -109,6 +118,14 @@ impl Vm {
         }
         loop {
             let at_root = chain.is_empty();
+            if let (true, Next::Resume(Resume::Fail(error))) = (chain.len() < throwing, &next) {
+                throwing = chain.len();
+                if let Body::Frame(frame) = &*chain.last().unwrap_or(root).body.borrow() {
+                    if let Some(handled) = &frame.handled {
+                        error.0.set_context(handled);
+                    }
+                }
+            }
             let result = match (next, chain.last()) {
                 (Next::Outcome(result), _) => result,
                 (Next::Resume(input), Some(top)) => {
@@ -134,8 +151,12 @@ impl Vm {
                         let quiet = error.is(&types.GeneratorExit) || error.is(&types.StopIteration);
                         Some(if quiet { None } else { Some(error.clone()) })
                     }
-                    Ok(Outcome::Yield(_)) => Some(Some(self.ignored_exit(chain[at].kind))),
-                    Ok(Outcome::AsyncYield(_)) if ended => Some(Some(self.ignored_exit(chain[at].kind))),
+                    // What is closed of an asynchronous generator is the awaitable of one of its items, which ends with it.
+                    Ok(Outcome::AsyncYield(_)) if ended => Some(None),
+                    Ok(Outcome::Yield(_)) => Some(Some(match chain[at].kind {
+                        Kind::Generator => self.ignored_exit(Kind::Generator),
+                        _ => self.ignored_exit(Kind::Coroutine),
+                    })),
                     _ => None,
                 };
                 if let Some(failure) = failure {
@@ -686,9 +707,35 @@ pub fn kind_name(kind: Kind) -> &'static str {
 
 /// What a suspended coroutine waits for (`cr_await`, `gi_yieldfrom`), or `None`.
 pub fn awaiting(coroutine: &Coroutine) -> Value {
-    if coroutine.state.get() != State::Suspended {
-        return Value::None;
+    match coroutine.state.get() {
+        State::Suspended => link(coroutine),
+        _ => Value::None,
     }
+}
+
+/// The frames of the coroutines that wait for the one that runs, outermost first, below the root they are resumed from.
+pub fn waiting_frames(root: &Rc<Coroutine>) -> Vec<(Rc<Code>, Span)> {
+    let mut frames = Vec::new();
+    let mut at = root.clone();
+    loop {
+        match &*at.body.borrow() {
+            Body::Frame(frame) => {
+                let code = frame.function.code.clone();
+                let span = code.spans.get(frame.pc as usize).copied().unwrap_or(code.span);
+                frames.push((code, span));
+            }
+            Body::Native(_) => {}
+            Body::Empty => return frames,
+        }
+        at = match link(&at) {
+            Value::Coroutine(next) => next,
+            Value::Awaiter(awaiter) => awaiter.target.clone(),
+            _ => return frames,
+        };
+    }
+}
+
+fn link(coroutine: &Coroutine) -> Value {
     match &*coroutine.body.borrow() {
         Body::Frame(frame) => match frame.function.code.steps.get(frame.pc as usize) {
             Some(Step::Await(slot) | Step::YieldFrom(slot) | Step::AsyncNext { value: slot, .. }) => {

@@ -78,6 +78,8 @@ pub struct Vm {
     pub handling: Option<Rc<Exception>>,
     /// The calls under way, outermost first.
     pub calls: Vec<CallSite>,
+    /// The coroutines that are being resumed and wait for others in their turn, with the number of calls outside.
+    pub driving: Vec<(Rc<crate::object::coroutine::Coroutine>, usize)>,
     /// How many of the calls that lead to the making of a coroutine it remembers.
     pub origin_depth: usize,
     /// The code objects that are left, by number; see [`CallSite`]. A number is never given twice.
@@ -145,6 +147,7 @@ impl Vm {
             host,
             handling: None,
             calls: Vec::new(),
+            driving: Vec::new(),
             codes: BTreeMap::new(),
             codes_made: 0,
             sweep_codes_at: 1024,

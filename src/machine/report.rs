@@ -373,6 +373,12 @@ impl Vm {
         if self.stopped.is_some() {
             return;
         }
+        // One that comes from the machine itself, as from a coroutine that will not be closed, was raised where that ran.
+        if error.0.traceback.borrow().is_none() {
+            if let Some((code, span)) = self.calls.last().and_then(|at| Some((self.code_by_id(at.code)?, at.span))) {
+                error.0.add_traceback(&code, span, None);
+            }
+        }
         match self.call_unraisable_hook(error, what) {
             Ok(true) => {}
             Ok(false) => self.print_unraisable(error, what),

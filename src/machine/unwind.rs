@@ -1,7 +1,8 @@
 //! Exceptions on their way through frames: handlers, what is being handled, and finalisers.
 
 use crate::machine::Vm;
-use crate::object::code::{CodeKind, Slot};
+use crate::machine::coroutine::waiting_frames;
+use crate::object::code::{Code, CodeKind, Slot};
 use std::rc::Rc;
 
 use crate::object::frame::{Frame, FrameView};
@@ -115,18 +116,30 @@ impl Vm {
         })
     }
 
-    /// What a script sees of the frames under way, `depth` calls away from here; `None` if there are not so many. Only
-    /// calls are noted, so a frame that waits for an operator or an iterator is passed over.
+    /// The frames under way, outermost first, with those of coroutines that wait for the one that runs. A frame that
+    /// waits for an operator or an iterator is passed over: only calls are noted.
+    pub fn frames_under_way(&self) -> Vec<(Rc<Code>, Span)> {
+        let mut frames = Vec::new();
+        let mut driving = self.driving.iter().peekable();
+        for (at, site) in self.calls.iter().enumerate() {
+            while let Some((root, _)) = driving.next_if(|(_, calls)| *calls <= at) {
+                frames.append(&mut waiting_frames(root));
+            }
+            frames.extend(self.code_by_id(site.code).map(|code| (code, site.span)));
+        }
+        frames
+    }
+
+    /// What a script sees of the frames under way, `depth` frames away from here; `None` if there are not so many.
     pub fn frame_view(&self, depth: usize) -> Option<Rc<FrameView>> {
-        let count = self.calls.len().checked_sub(depth)?;
+        let frames = self.frames_under_way();
+        let count = frames.len().checked_sub(depth)?;
         let mut view = None;
-        for site in &self.calls[..count] {
-            let Some(code) = self.code_by_id(site.code) else { continue };
+        for (code, span) in frames.into_iter().take(count) {
             let globals = code.globals.borrow().upgrade().unwrap_or_default();
             let locals = if code.kind == CodeKind::Module { Value::Unbound } else { Value::NotImplemented };
             let slots = Default::default();
-            view =
-                Some(Rc::new(FrameView { code, globals, locals: locals.into(), slots, span: site.span, back: view }));
+            view = Some(Rc::new(FrameView { code, globals, locals: locals.into(), slots, span, back: view }));
         }
         view
     }

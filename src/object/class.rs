@@ -539,6 +539,11 @@ pub trait Native: Any {
         None
     }
 
+    /// What was made before it, and so goes before it when both are garbage: a task's coroutine.
+    fn elder(&self) -> Option<Value> {
+        None
+    }
+
     /// Shows the references it holds to the garbage collector; see [`gc::trace`].
     fn trace(&self, _visit: gc::Visit) {}
 

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use super::registry::{self, mark_of};
 use super::trace::{clear, trace};
+use crate::object::class::Payload;
 use crate::object::value::Value;
 
 /// What is looked at, and in which order finalisers run.
@@ -57,6 +58,9 @@ impl Graph {
         let mut starts = starts.into_iter();
         if order != Order::Reached {
             for start in starts.by_ref() {
+                if let Some(elder) = elder(&start).filter(|elder| graph.number(elder).is_none()) {
+                    graph.add(elder);
+                }
                 if is_node(&start) && graph.number(&start).is_none() {
                     graph.add(start);
                 }
@@ -121,6 +125,17 @@ impl Graph {
         for mark in self.nodes.iter().filter_map(mark_of) {
             mark.set_number(None);
         }
+    }
+}
+
+/// What was made before a native object that holds it.
+fn elder(value: &Value) -> Option<Value> {
+    match value {
+        Value::Instance(instance) => match &instance.payload {
+            Payload::Native(data) => data.elder().filter(is_node),
+            _ => None,
+        },
+        _ => None,
     }
 }
 
