@@ -32,6 +32,7 @@ errors! {
     lookup_error LookupError,
     import_error ImportError,
     system_error SystemError,
+    buffer_error BufferError,
     unbound_local_error UnboundLocalError,
 }
 

@@ -369,6 +369,7 @@ impl Vm {
                 _ => {
                     let len = array.bytes.borrow().len();
                     let at = self.item_index(key, len, &BYTEARRAY)?;
+                    self.check_resize(array, true)?;
                     let mut bytes = array.bytes.borrow_mut();
                     if at < bytes.len() {
                         bytes.remove(at);

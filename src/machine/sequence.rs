@@ -5,6 +5,7 @@ use std::rc::Rc;
 use compact_str::CompactString;
 
 use crate::machine::{Vm, generic, sets, views};
+use crate::object::class::Payload;
 use crate::object::containers::ByteArray;
 use crate::object::{List, Result, Str, Value, gc};
 use crate::syntax::ast::BinOp;
@@ -217,6 +218,14 @@ impl Vm {
         Ok(result)
     }
 
+    /// Refuses to change the length of bytes that are looked at through a view.
+    pub fn check_resize(&mut self, array: &ByteArray, changes: bool) -> Result<()> {
+        if changes && array.views.get() > 0 {
+            return Err(self.buffer_error("Existing exports of data: object cannot be re-sized"));
+        }
+        Ok(())
+    }
+
     /// `left op= right` for a container that changes in place; whether it was done.
     pub fn inplace_container(&mut self, op: BinOp, left: &Value, right: &Value) -> Result<bool> {
         match (op, left, right.unwrapped()) {
@@ -232,11 +241,13 @@ impl Vm {
                     let name = self.type_name(right);
                     return Err(self.type_error(format!("can't concat {} to bytearray", name.as_str())));
                 };
+                self.check_resize(array, !more.is_empty())?;
                 array.bytes.borrow_mut().extend_from_slice(&more);
             }
             (BinOp::Mul, Value::ByteArray(array), _) => {
                 if let Value::ByteArray(result) = self.repeat(left, right)? {
                     let bytes = result.bytes.take();
+                    self.check_resize(array, array.bytes.borrow().len() != bytes.len())?;
                     array.bytes.replace(bytes);
                 }
             }
@@ -281,9 +292,13 @@ fn is_sequence(value: &Value) -> bool {
     matches!(value, Value::Str(_) | Value::List(_) | Value::Tuple(_) | Value::Bytes(_) | Value::ByteArray(_))
 }
 
-/// The bytes of `bytes` and `bytearray`, copied out.
+/// The bytes of anything that has some, copied out.
 pub fn bytes_of(value: &Value) -> Option<Vec<u8>> {
     match value.unwrapped() {
+        Value::Instance(instance) => match &instance.payload {
+            Payload::Native(data) => data.buffer(),
+            _ => None,
+        },
         Value::Bytes(bytes) => Some(bytes.to_vec()),
         Value::ByteArray(array) => Some(array.bytes.borrow().clone()),
         _ => None,
@@ -293,7 +308,7 @@ pub fn bytes_of(value: &Value) -> Option<Vec<u8>> {
 /// Bytes of the same type as another value.
 pub fn bytes_like(model: &Value, bytes: Vec<u8>) -> Value {
     match model {
-        Value::ByteArray(_) => Value::ByteArray(Rc::new(ByteArray { bytes: bytes.into() })),
+        Value::ByteArray(_) => Value::ByteArray(ByteArray::new(bytes)),
         _ => Value::bytes(bytes),
     }
 }

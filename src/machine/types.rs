@@ -87,6 +87,7 @@ types! {
     str_iterator = "str_iterator": object, Layout::Final;
     str_ascii_iterator = "str_ascii_iterator": object, Layout::Final;
     bytes_iterator = "bytes_iterator": object, Layout::Final;
+    memory_iterator = "memory_iterator": object, Layout::Final;
     bytearray_iterator = "bytearray_iterator": object, Layout::Final;
     dict_keyiterator = "dict_keyiterator": object, Layout::Final;
     dict_valueiterator = "dict_valueiterator": object, Layout::Final;

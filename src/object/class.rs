@@ -544,6 +544,11 @@ pub trait Native: Any {
         None
     }
 
+    /// The bytes it lends to others, copied out.
+    fn buffer(&self) -> Option<Vec<u8>> {
+        None
+    }
+
     /// Shows the references it holds to the garbage collector; see [`gc::trace`].
     fn trace(&self, _visit: gc::Visit) {}
 

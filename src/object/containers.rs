@@ -265,6 +265,14 @@ impl Deref for Bytes {
 #[derive(Default)]
 pub struct ByteArray {
     pub bytes: RefCell<Vec<u8>>,
+    /// How many views there are: while there is one, the length stays.
+    pub views: Cell<usize>,
+}
+
+impl ByteArray {
+    pub fn new(bytes: Vec<u8>) -> Rc<ByteArray> {
+        Rc::new(ByteArray { bytes: bytes.into(), views: Cell::new(0) })
+    }
 }
 
 /// `range`: any integers, usually small.

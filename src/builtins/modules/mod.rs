@@ -20,6 +20,7 @@ mod operator;
 mod os;
 mod random;
 mod re;
+mod structs;
 mod sys;
 mod threading;
 mod time;
@@ -234,6 +235,13 @@ const MODULES: &[Spec] = &[
         page!("string_template", "Template"),
         page!("string_formatter", "Formatter"),
     ]),
+    rust("struct", structs::FUNCTIONS)
+        .with(|vm, module| {
+            let error = structs::error_class(vm);
+            support::export(vm, &module.dict, &error);
+            Ok(())
+        })
+        .and(&[page!("struct")]),
     rust("sys", sys::FUNCTIONS).with(sys::setup).and(&[page!("sys_meta_path", "meta_path")]),
     rust("textwrap", &[]).and(&[page!("textwrap")]),
     rust("threading", threading::FUNCTIONS).and(&[page!("threading")]),

@@ -17,6 +17,7 @@ pub fn install(vm: &mut Vm) {
         &types.str_iterator,
         &types.str_ascii_iterator,
         &types.bytes_iterator,
+        &types.memory_iterator,
         &types.bytearray_iterator,
         &types.dict_keyiterator,
         &types.dict_valueiterator,

@@ -1,6 +1,6 @@
 //! The methods that `bytes` and `bytearray` share.
 
-use super::{buffer, buffer_of, checked, with_bytes};
+use super::{buffer, bytes_of, checked, with_bytes};
 use crate::machine::Vm;
 use crate::machine::sequence::bytes_like;
 use crate::object::native::{Row, method};
@@ -98,7 +98,7 @@ tested! {
 
 /// What is looked for: bytes, or one byte as a number.
 fn needle(vm: &mut Vm, value: &Value) -> Result<Vec<u8>> {
-    if let Some(bytes) = buffer_of(value) {
+    if let Some(bytes) = bytes_of(value) {
         return Ok(bytes);
     }
     match vm.index_opt(value)? {
@@ -163,7 +163,7 @@ fn affix(vm: &mut Vm, name: &str, args: &[Value], test: Affix) -> Result {
             let items = items.clone();
             items.iter().map(|item| buffer(vm, item)).collect::<Result<Vec<_>>>()?
         }
-        None => match buffer_of(&args[1]) {
+        None => match bytes_of(&args[1]) {
             Some(bytes) => vec![bytes],
             None => {
                 let found = vm.type_name(&args[1]);
@@ -333,7 +333,7 @@ fn join(vm: &mut Vm, args: &[Value]) -> Result {
         if at > 0 {
             result.extend_from_slice(&separator);
         }
-        match buffer_of(item) {
+        match bytes_of(item) {
             Some(bytes) => result.extend_from_slice(&bytes),
             None => {
                 let name = vm.type_name(item);
@@ -378,7 +378,7 @@ pub(super) fn hex_separator(vm: &mut Vm, value: &Value) -> Result<Option<char>> 
     if value.is_unbound() {
         return Ok(None);
     }
-    let chars: Vec<char> = match (value.as_str(), buffer_of(value)) {
+    let chars: Vec<char> = match (value.as_str(), bytes_of(value)) {
         (Some(text), _) => text.as_str().chars().collect(),
         (None, Some(bytes)) => bytes.into_iter().map(char::from).collect(),
         _ => return Err(vm.type_error("sep must be str or bytes.")),

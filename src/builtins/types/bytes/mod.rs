@@ -3,7 +3,8 @@
 //! The methods are `text::bytesops`, applied to the bytes in place: the arguments are looked at first, for that can run
 //! script code, and a `bytearray` is only borrowed afterwards.
 
-mod memoryview;
+pub mod items;
+pub mod memoryview;
 mod methods;
 
 use std::rc::Rc;
@@ -76,14 +77,9 @@ fn with_bytes<T>(vm: &mut Vm, value: &Value, look: impl FnOnce(&[u8]) -> T) -> R
     }
 }
 
-/// The bytes of anything that has some, copied out.
-pub fn buffer_of(value: &Value) -> Option<Vec<u8>> {
-    bytes_of(value).or_else(|| memoryview::contents(value))
-}
-
-/// [`buffer_of`], or the error for everything else.
+/// [`bytes_of`], or the error for everything else.
 fn buffer(vm: &mut Vm, value: &Value) -> Result<Vec<u8>> {
-    match buffer_of(value) {
+    match bytes_of(value) {
         Some(bytes) => Ok(bytes),
         None => {
             let name = vm.type_name(value);
@@ -125,7 +121,7 @@ fn from_source(vm: &mut Vm, kind: &str, args: &[Value]) -> Result<Vec<u8>> {
     if source.is_unbound() {
         return Ok(Vec::new());
     }
-    if let Some(bytes) = buffer_of(source) {
+    if let Some(bytes) = bytes_of(source) {
         return Ok(bytes);
     }
     if let Some(count) = vm.index_opt(source)? {
@@ -192,6 +188,7 @@ fn new_bytearray(vm: &mut Vm, args: &[Value]) -> Result {
 fn init_bytearray(vm: &mut Vm, args: &[Value]) -> Result {
     let array = this_array(vm, "__init__", &args[0])?;
     let bytes = from_source(vm, "bytearray", &args[1..])?;
+    vm.check_resize(&array, true)?;
     array.bytes.replace(bytes);
     Ok(Value::None)
 }
@@ -275,12 +272,15 @@ impl NativeIter for BytesIter {
 fn append(vm: &mut Vm, args: &[Value]) -> Result {
     let array = this_array(vm, "append", &args[0])?;
     let byte = vm.to_byte(&args[1])?;
+    vm.check_resize(&array, true)?;
     array.bytes.borrow_mut().push(byte);
     Ok(Value::None)
 }
 
 fn clear(vm: &mut Vm, args: &[Value]) -> Result {
-    this_array(vm, "clear", &args[0])?.bytes.borrow_mut().clear();
+    let array = this_array(vm, "clear", &args[0])?;
+    vm.check_resize(&array, true)?;
+    array.bytes.borrow_mut().clear();
     Ok(Value::None)
 }
 
@@ -291,7 +291,8 @@ fn copy(vm: &mut Vm, args: &[Value]) -> Result {
 
 fn extend(vm: &mut Vm, args: &[Value]) -> Result {
     let array = this_array(vm, "extend", &args[0])?;
-    if let Some(bytes) = buffer_of(&args[1]) {
+    if let Some(bytes) = bytes_of(&args[1]) {
+        vm.check_resize(&array, !bytes.is_empty())?;
         array.bytes.borrow_mut().extend_from_slice(&bytes);
         return Ok(Value::None);
     }
@@ -311,6 +312,7 @@ fn extend(vm: &mut Vm, args: &[Value]) -> Result {
         more.push(vm.to_byte(&item)?);
         Ok(true)
     })?;
+    vm.check_resize(&array, !more.is_empty())?;
     array.bytes.borrow_mut().extend_from_slice(&more);
     Ok(Value::None)
 }
@@ -319,6 +321,7 @@ fn insert(vm: &mut Vm, args: &[Value]) -> Result {
     let array = this_array(vm, "insert", &args[0])?;
     let at = vm.to_i64(&args[1])?;
     let byte = vm.to_byte(&args[2])?;
+    vm.check_resize(&array, true)?;
     let mut bytes = array.bytes.borrow_mut();
     let len = bytes.len() as i64;
     let at = if at < 0 { at.saturating_add(len).max(0) } else { at.min(len) };
@@ -329,22 +332,24 @@ fn insert(vm: &mut Vm, args: &[Value]) -> Result {
 fn pop(vm: &mut Vm, args: &[Value]) -> Result {
     let array = this_array(vm, "pop", &args[0])?;
     let at = vm.to_i64(&args[1])?;
-    let mut bytes = array.bytes.borrow_mut();
-    match slices::index(at, bytes.len()) {
-        Some(at) => Ok(Value::Int(bytes.remove(at).into())),
-        None => {
-            Err(vm.index_error(if bytes.is_empty() { "pop from empty bytearray" } else { "pop index out of range" }))
+    let len = array.bytes.borrow().len();
+    match slices::index(at, len) {
+        Some(at) => {
+            vm.check_resize(&array, true)?;
+            Ok(Value::Int(array.bytes.borrow_mut().remove(at).into()))
         }
+        None => Err(vm.index_error(if len == 0 { "pop from empty bytearray" } else { "pop index out of range" })),
     }
 }
 
 fn remove(vm: &mut Vm, args: &[Value]) -> Result {
     let array = this_array(vm, "remove", &args[0])?;
     let byte = vm.to_byte(&args[1])?;
-    let mut bytes = array.bytes.borrow_mut();
-    match bytes.iter().position(|&b| b == byte) {
+    let found = array.bytes.borrow().iter().position(|&b| b == byte);
+    match found {
         Some(at) => {
-            bytes.remove(at);
+            vm.check_resize(&array, true)?;
+            array.bytes.borrow_mut().remove(at);
             Ok(Value::None)
         }
         None => Err(vm.value_error("value not found in bytearray")),

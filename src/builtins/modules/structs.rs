@@ -1,0 +1,193 @@
+//! What `struct` needs: packing and unpacking by a format, which is read anew each time.
+
+use std::rc::Rc;
+
+use super::support::define;
+use crate::builtins::types::bytes::items::{Item, Misfit};
+use crate::machine::Vm;
+use crate::machine::sequence::bytes_of;
+use crate::object::class::{Class, Layout};
+use crate::object::native::{Row, native};
+use crate::object::{Error, Result, Value};
+
+pub(super) const FUNCTIONS: &[Row] = &[
+    // (size in bytes, how many values)
+    native("_measure(format, /)", |vm, args| {
+        let fields = parse(vm, &args[0])?;
+        let size = fields.last().map_or(0, |field| field.at + field.item.size * field.count);
+        let values: usize = fields.iter().map(Field::values).sum();
+        Ok(Value::tuple([Value::usize(size), Value::usize(values)]))
+    }),
+    native("_pack(format, values, /)", pack),
+    native("_unpack(format, buffer, offset, /)", |vm, args| {
+        let fields = parse(vm, &args[0])?;
+        let offset = usize::try_from(vm.to_i64(&args[2])?).unwrap_or(0);
+        let bytes = match args[1].unwrapped() {
+            Value::Bytes(bytes) => unpack(&fields, bytes.get(offset..).unwrap_or(&[])),
+            other => unpack(&fields, bytes_of(other).unwrap_or_default().get(offset..).unwrap_or(&[])),
+        };
+        Ok(Value::tuple(bytes))
+    }),
+];
+
+pub(super) fn error_class(vm: &mut Vm) -> Rc<Class> {
+    let base = vm.types.Exception.clone();
+    define(vm, "struct.error", &base, Layout::Exception, &[])
+}
+
+#[cold]
+fn error(vm: &mut Vm, message: &str) -> Error {
+    let class = error_class(vm);
+    vm.error(&class, message)
+}
+
+/// Items of one kind in a row, or a text.
+struct Field {
+    item: Item,
+    at: usize,
+    count: usize,
+    native: bool,
+}
+
+impl Field {
+    fn values(&self) -> usize {
+        match self.item.code {
+            b'x' => 0,
+            b's' | b'p' => 1,
+            _ => self.count,
+        }
+    }
+}
+
+/// Reads a format; an empty field at the end stands for its length.
+fn parse(vm: &mut Vm, format: &Value) -> Result<Vec<Field>> {
+    let text = format.as_str().map(|text| text.as_str().as_bytes().to_vec()).or_else(|| bytes_of(format));
+    let text = text.unwrap_or_default();
+    if text.contains(&0) {
+        return Err(error(vm, "embedded null character"));
+    }
+    let order = text.first().copied();
+    let (native, aligned) = (!matches!(order, Some(b'<' | b'>' | b'!' | b'=')), !matches!(order, Some(b'<' | b'>' | b'!' | b'=')));
+    let mut rest = if matches!(order, Some(b'<' | b'>' | b'!' | b'=' | b'@')) { &text[1..] } else { &text[..] };
+    let (mut fields, mut at) = (Vec::new(), 0usize);
+    while let [first, after @ ..] = rest {
+        rest = after;
+        if first.is_ascii_whitespace() {
+            continue;
+        }
+        let (mut code, mut count) = (*first, 1usize);
+        if code.is_ascii_digit() {
+            let mut number = Some(usize::from(code - b'0'));
+            loop {
+                let [next, after @ ..] = rest else {
+                    return Err(error(vm, "repeat count given without format specifier"));
+                };
+                rest = after;
+                code = *next;
+                if !code.is_ascii_digit() {
+                    break;
+                }
+                number = number.and_then(|n| n.checked_mul(10)?.checked_add(usize::from(code - b'0')));
+            }
+            match number.filter(|&n| n <= i64::MAX as usize) {
+                Some(number) => count = number,
+                None => return Err(error(vm, "total struct size too long")),
+            }
+        }
+        let Some(item) = Item::new(code, native, matches!(order, Some(b'>' | b'!'))) else {
+            return Err(error(vm, "bad char in struct format"));
+        };
+        if aligned {
+            at = at.next_multiple_of(item.size);
+        }
+        fields.push(Field { item, at, count, native });
+        let end = item.size.checked_mul(count).and_then(|size| at.checked_add(size));
+        match end.filter(|&end| end <= i64::MAX as usize) {
+            Some(end) => at = end,
+            None => return Err(error(vm, "total struct size too long")),
+        }
+    }
+    Ok(fields)
+}
+
+fn pack(vm: &mut Vm, args: &[Value]) -> Result {
+    let fields = parse(vm, &args[0])?;
+    let values = vm.collect(&args[1])?;
+    let mut values = values.iter();
+    let mut out = Vec::new();
+    for field in &fields {
+        let end = field.at + field.item.size * field.count;
+        vm.check_size(end)?;
+        if end > crate::machine::sequence::MAX_TEXT {
+            return Err(vm.memory_error());
+        }
+        out.resize(field.at, 0);
+        let code = char::from(field.item.code);
+        match field.item.code {
+            b'x' => {}
+            b's' | b'p' => {
+                let value = values.next().cloned().unwrap_or_default();
+                let bytes = match value.unwrapped() {
+                    Value::Bytes(_) | Value::ByteArray(_) => bytes_of(&value).unwrap_or_default(),
+                    _ => return Err(error(vm, &format!("argument for '{code}' must be a bytes object"))),
+                };
+                let room = if code == 'p' { field.count.saturating_sub(1) } else { field.count };
+                let used = bytes.len().min(room);
+                if code == 'p' && field.count > 0 {
+                    out.push(used.min(255) as u8);
+                }
+                out.extend_from_slice(&bytes[..used]);
+            }
+            _ => {
+                for value in values.by_ref().take(field.count) {
+                    pack_one(vm, field, value, &mut out)?;
+                }
+            }
+        }
+        out.resize(end, 0);
+    }
+    Ok(Value::bytes(out))
+}
+
+fn pack_one(vm: &mut Vm, field: &Field, value: &Value, out: &mut Vec<u8>) -> Result<()> {
+    let code = char::from(field.item.code);
+    if code == 'f' && !field.native {
+        if let Ok(x) = vm.to_f64(value) {
+            if x.is_finite() && (x as f32).is_infinite() {
+                return Err(vm.overflow_error("float too large to pack with f format"));
+            }
+        }
+    }
+    field.item.pack(vm, value, out).map_err(|misfit| match (misfit, code) {
+        (Misfit::Error(error), 'e' | 'f' | 'd') if error.is(&vm.types.OverflowError) => {
+            self::error(vm, "required argument is not a float")
+        }
+        (Misfit::Error(error), _) => error,
+        (_, 'c') => error(vm, "char format requires a bytes object of length 1"),
+        (Misfit::Type, 'e' | 'f' | 'd') => error(vm, "required argument is not a float"),
+        (Misfit::Type, _) => error(vm, "required argument is not an integer"),
+        (Misfit::Range, 'e') => vm.overflow_error("float too large to pack with e format"),
+        (Misfit::Range, 'P') => error(vm, "int too large to convert"),
+        (Misfit::Range, _) => {
+            let (least, most) = field.item.range();
+            error(vm, &format!("'{code}' format requires {least} <= number <= {most}"))
+        }
+    })
+}
+
+fn unpack(fields: &[Field], bytes: &[u8]) -> Vec<Value> {
+    let mut values = Vec::new();
+    for field in fields {
+        let part = bytes.get(field.at..field.at + field.item.size * field.count).unwrap_or(&[]);
+        match field.item.code {
+            b'x' => {}
+            b's' => values.push(Value::bytes(part.to_vec())),
+            b'p' => {
+                let len = part.first().map_or(0, |&len| usize::from(len).min(part.len() - 1));
+                values.push(Value::bytes(part.get(1..=len).unwrap_or(&[]).to_vec()));
+            }
+            _ => values.extend(part.chunks_exact(field.item.size).map(|bytes| field.item.unpack(bytes))),
+        }
+    }
+    values
+}
