@@ -87,6 +87,9 @@ pub fn current(vm: &mut Vm) -> Rc<Current> {
         token_class: Class::builtin("Token", Some(&object), Layout::Native(132)),
         missing: Instance::native(&missing_class, Missing),
     });
+    for class in [&current.context_class, &current.var_class, &current.token_class] {
+        class.named_in_full.set(true);
+    }
     add_methods(vm, &current.context_class, CONTEXT_METHODS);
     add_methods(vm, &current.var_class, VAR_METHODS);
     add_methods(vm, &current.token_class, TOKEN_METHODS);

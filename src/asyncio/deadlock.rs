@@ -229,7 +229,7 @@ fn describe(vm: &mut Vm, subject: &Value) -> String {
         let name = vm.intern(name);
         vm.get_attr_opt(subject, &name).ok().flatten().and_then(|value| value.as_int()).unwrap_or(0)
     };
-    match vm.type_name(subject).as_str() {
+    match vm.class_name(subject).as_str() {
         "Barrier" => {
             let (here, all) = (number(vm, "n_waiting"), number(vm, "parties"));
             format!("a barrier: {here} of {all} have come")

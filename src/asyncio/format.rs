@@ -71,7 +71,7 @@ fn future_text(vm: &mut Vm, this: &Value, future: &Future) -> Result<String> {
     if let Some(place) = last_place(&source) {
         parts.push(format!("created at {place}"));
     }
-    let class = vm.type_name(this);
+    let class = vm.class_name(this);
     Ok(format!("<{} {}>", class.as_str(), parts.join(" ")))
 }
 
@@ -89,7 +89,7 @@ pub fn handle_repr(vm: &mut Vm, this: &Value) -> Result<Value> {
     if let Some(kept) = handle.shown.borrow().clone() {
         return Ok(Value::Str(kept));
     }
-    let mut parts = vec![vm.type_name(this).as_str().to_owned()];
+    let mut parts = vec![vm.class_name(this).as_str().to_owned()];
     if handle.cancelled.get() {
         parts.push("cancelled".to_owned());
     }
@@ -165,7 +165,7 @@ fn arguments(vm: &mut Vm, args: &[Value], kwargs: &Value) -> Result<String> {
 
 /// The parts of a `functools.partial`.
 fn partial(vm: &mut Vm, func: &Value) -> Result<Option<(Value, Vec<Value>, Value)>> {
-    if !matches!(func, Value::Instance(_)) || vm.type_name(func).as_str() != "partial" {
+    if !matches!(func, Value::Instance(_)) || vm.class_name(func).as_str() != "partial" {
         return Ok(None);
     }
     let (name, args, keywords) = (vm.intern("func"), vm.name(sym::args).clone(), vm.intern("keywords"));
@@ -209,7 +209,7 @@ pub fn coroutine(vm: &mut Vm, coro: &Value) -> Result<String> {
                     found = Some(text);
                 }
             }
-            found.unwrap_or_else(|| Rc::new(Str::new(format!("<{} without __name__>", vm.type_name(coro).as_str()))))
+            found.unwrap_or_else(|| Rc::new(Str::new(format!("<{} without __name__>", vm.class_name(coro).as_str()))))
         }
     };
     let Value::Coroutine(coroutine) = coro else { return Ok(format!("{}()", name.as_str())) };

@@ -508,7 +508,7 @@ pub fn not_initialized(vm: &mut Vm) -> Error {
 /// What happens when the last reference to a future goes.
 pub fn finalize(vm: &mut Vm, this: &Value) {
     let Some(future) = of(this) else { return };
-    let kind = vm.type_name(this);
+    let kind = vm.class_name(this);
     let event_loop = future.event_loop.borrow().clone();
     let mut context = Vec::new();
     if future.unseen.replace(false) {
@@ -666,7 +666,7 @@ pub fn this<'a>(vm: &mut Vm, args: &'a [Value]) -> Result<&'a Future> {
     match of(&args[0]) {
         Some(future) => Ok(future),
         None => {
-            let name = vm.type_name(&args[0]);
+            let name = vm.class_name(&args[0]);
             Err(vm.type_error(format!(
                 "descriptor for '_asyncio.Future' objects doesn't apply to a '{}' object",
                 name.as_str()

@@ -149,7 +149,7 @@ pub const METHODS: &[Row] = &[
         let el = this(vm, &args[0])?;
         let shown = |flag: bool| if flag { "True" } else { "False" };
         let (running, closed, debug) = (shown(el.running.get()), shown(el.closed.get()), shown(el.debug.get()));
-        let class = vm.type_name(&args[0]);
+        let class = vm.class_name(&args[0]);
         Ok(Value::string(format!("<{} running={running} closed={closed} debug={debug}>", class.as_str())))
     }),
     attribute(

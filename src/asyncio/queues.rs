@@ -156,12 +156,12 @@ pub const METHODS: &[Row] = &[
         Ok(Value::None)
     }),
     method("__repr__()", |vm, args| {
-        let class = vm.type_name(&args[0]);
+        let class = vm.class_name(&args[0]);
         let details = details(vm, &args[0])?;
         Ok(Value::string(format!("<{} at {:#x} {details}>", class.as_str(), args[0].id())))
     }),
     method("__str__()", |vm, args| {
-        let class = vm.type_name(&args[0]);
+        let class = vm.class_name(&args[0]);
         let details = details(vm, &args[0])?;
         Ok(Value::string(format!("<{} {details}>", class.as_str())))
     }),

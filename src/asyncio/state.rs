@@ -230,6 +230,7 @@ fn define_class(
     let module_name = vm.name(sym::__module__).clone();
     class.dict.set_str(&module_name, Value::str(module));
     class.patchable.set(module.starts_with("asyncio."));
+    class.named_in_full.set(module == "_asyncio");
     // Handles have slots.
     if !matches!(layout, Layout::Native(102 | 108)) {
         vm.give_dict(&class);

@@ -123,8 +123,21 @@ impl Vm {
         self.with_class(value, |own| own.is_subclass(class))
     }
 
-    pub fn type_name(&self, value: &Value) -> Rc<Str> {
+    /// The name of a value's class.
+    pub fn class_name(&self, value: &Value) -> Rc<Str> {
         self.with_class(value, |class| class.name.borrow().clone())
+    }
+
+    /// The name of a value's class as messages give it.
+    pub fn type_name(&self, value: &Value) -> Rc<Str> {
+        self.with_class(value, |class| {
+            let name = class.name.borrow().clone();
+            let module = if class.named_in_full.get() { class.dict.get_str(self.name(sym::__module__)) } else { None };
+            match module.as_ref().and_then(Value::as_str) {
+                Some(module) => Rc::new(Str::new(format!("{}.{}", module.as_str(), name.as_str()))),
+                None => name,
+            }
+        })
     }
 
     /// A special method as the class has it, unbound.
@@ -597,7 +610,7 @@ impl Vm {
                     let message = format!(
                         "attribute '{}' of '{}' objects is not writable",
                         name.as_str(),
-                        class.name.borrow().as_str()
+                        self.type_name(value).as_str()
                     );
                     let error_class = self.types.AttributeError.clone();
                     return Err(self.error(&error_class, message));

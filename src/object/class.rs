@@ -58,6 +58,8 @@ pub enum Layout {
 impl Layout {
     /// `collections.deque`, which a sequence pattern matches though its module is not loaded with the language.
     pub const DEQUE: Layout = Layout::Native(204);
+    /// `array.array`, for the same reason.
+    pub const ARRAY: Layout = Layout::Native(220);
 
     fn has_weakref(self) -> bool {
         match self {
@@ -94,6 +96,8 @@ pub struct Class {
     pub builtin: bool,
     /// Whether scripts may change a built-in class, as one that CPython has written in Python.
     pub patchable: Cell<bool>,
+    /// Whether messages name its module too, as CPython does for types written in C.
+    pub named_in_full: Cell<bool>,
     /// Whether instances take attributes outside `__slots__`.
     pub has_dict: Cell<bool>,
     /// Whether instances can be referred to weakly.
@@ -170,6 +174,7 @@ impl Class {
             subclasses: RefCell::default(),
             builtin,
             patchable: Cell::new(false),
+            named_in_full: Cell::new(false),
             has_dict: Cell::new(!builtin || layout == Layout::Exception),
             has_weakref: Cell::new(layout.has_weakref()),
             slots: OnceCell::new(),

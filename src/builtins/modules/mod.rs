@@ -5,6 +5,7 @@
 
 pub mod support;
 
+mod array;
 mod bisect;
 mod collections;
 pub mod files;
@@ -82,6 +83,13 @@ const MODULES: &[Spec] = &[
     rust("_sitebuiltins", &[]).and(&[page!("help")]),
     rust("_thread", os::SIGNALS).and(&[page!("_thread")]),
     rust("abc", &[]).and(&[page!("abc")]),
+    rust("array", array::FUNCTIONS)
+        .with(|vm, module| {
+            let class = array::class(vm);
+            support::export(vm, &module.dict, &class);
+            Ok(())
+        })
+        .and(&[page!("array")]),
     rust("atexit", os::EXIT).and(&[page!("atexit")]),
     rust("bisect", &[]).with(bisect::setup),
     rust("collections", collections::FUNCTIONS).with(collections::setup).and(&[

@@ -67,7 +67,8 @@ fn parse(vm: &mut Vm, format: &Value) -> Result<Vec<Field>> {
         return Err(error(vm, "embedded null character"));
     }
     let order = text.first().copied();
-    let (native, aligned) = (!matches!(order, Some(b'<' | b'>' | b'!' | b'=')), !matches!(order, Some(b'<' | b'>' | b'!' | b'=')));
+    let (native, aligned) =
+        (!matches!(order, Some(b'<' | b'>' | b'!' | b'=')), !matches!(order, Some(b'<' | b'>' | b'!' | b'=')));
     let mut rest = if matches!(order, Some(b'<' | b'>' | b'!' | b'=' | b'@')) { &text[1..] } else { &text[..] };
     let (mut fields, mut at) = (Vec::new(), 0usize);
     while let [first, after @ ..] = rest {

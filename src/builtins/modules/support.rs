@@ -32,6 +32,8 @@ pub fn define(vm: &mut Vm, full: &'static str, base: &Rc<Class>, layout: Layout,
         let class = Class::builtin(name, Some(base), layout);
         let key = vm.name(sym::__module__).clone();
         class.dict.set_str(&key, Value::str(module));
+        // Types that CPython has in C, all but these.
+        class.named_in_full.set(!matches!(full, "random.Random" | "random.SystemRandom") && module != "builtins");
         add_methods(vm, &class, rows);
         class
     })
@@ -161,6 +163,15 @@ pub const fn field_row<const AT: usize>(name: &'static str) -> Row {
 /// Functions that pages of the library need from the machine.
 pub const HELPERS: &[Row] = &[
     native("_caller_module()", |vm, _| Ok(caller_module(vm))),
+    // Classes that CPython has in C.
+    native("_name_in_full(*classes)", |_, args| {
+        for class in items(&args[0]) {
+            if let Value::Class(class) = class {
+                class.named_in_full.set(true);
+            }
+        }
+        Ok(Value::None)
+    }),
     native("_format_exception(error, /)", format_exception),
     native("_is_module_folder(path, /)", |vm, args| Ok(Value::bool((vm.host.is_module_folder)(&path(&args[0]))))),
     native("_modules_in(path, /)", modules_in),

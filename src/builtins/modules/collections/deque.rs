@@ -427,7 +427,7 @@ fn repr(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let deque = this!(vm, args[0], Deque);
     let mut text = String::new();
     let Some(guard) = vm.enter_repr(&mut text, &args[0], "[...]")? else { return Ok(Value::string(text)) };
-    text.push_str(&vm.type_name(&args[0]));
+    text.push_str(&vm.class_name(&args[0]));
     text.push('(');
     let result = vm.push_repr(&mut text, &Value::list(deque.to_vec()));
     if let Some(most) = deque.most.get() {

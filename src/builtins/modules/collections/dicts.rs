@@ -111,7 +111,7 @@ const DEFAULT: &[Row] = &[
     method("__repr__()", |vm, args| {
         let mut text = String::new();
         let factory = factory(vm, &args[0]);
-        text.push_str(&vm.type_name(&args[0]));
+        text.push_str(&vm.class_name(&args[0]));
         text.push('(');
         match vm.enter_repr(&mut text, &factory, "...")? {
             Some(guard) if !factory.is_none() => {
@@ -220,7 +220,7 @@ const ORDERED: &[Row] = &[
     method("__repr__()", |vm, args| {
         let mut text = String::new();
         let Some(guard) = vm.enter_repr(&mut text, &args[0], "...")? else { return Ok(Value::string(text)) };
-        text.push_str(&vm.type_name(&args[0]));
+        text.push_str(&vm.class_name(&args[0]));
         text.push('(');
         let dict = inner(vm, &args[0])?;
         let result = if dict.is_empty() { Ok(()) } else { vm.push_repr(&mut text, &Value::Dict(dict)) };

@@ -90,6 +90,8 @@ impl Item {
             }
             b'e' | b'f' | b'd' => {
                 let x = vm.to_f64(value).map_err(|error| vm.misfit(error))?;
+                // One NaN for all, whatever the machine made it of.
+                let x = if x.is_nan() { f64::from_bits(0x7ff8 << 48).copysign(x) } else { x };
                 match self.code {
                     b'd' => x.to_bits(),
                     b'f' => u64::from((x as f32).to_bits()),

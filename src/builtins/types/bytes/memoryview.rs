@@ -232,7 +232,8 @@ impl MemoryView {
 
     fn item_at(&self, place: i64) -> Value {
         let place = place as usize;
-        self.with(|bytes| bytes.get(place..place + self.item.size).map(|bytes| self.item.unpack(bytes))).unwrap_or_default()
+        self.with(|bytes| bytes.get(place..place + self.item.size).map(|bytes| self.item.unpack(bytes)))
+            .unwrap_or_default()
     }
 
     fn is_bytes(&self) -> bool {
@@ -276,8 +277,15 @@ fn of(vm: &mut Vm, object: &Value) -> Result {
         bytes @ Value::Bytes(contents) => {
             let dimensions = vec![Dimension { len: contents.len(), step: 1 }];
             let memory = Memory::Fixed(bytes.clone());
-            let view =
-                MemoryView { owner: object.clone(), memory, start: 0, dimensions, item: BYTE, format: "B".into(), readonly: true };
+            let view = MemoryView {
+                owner: object.clone(),
+                memory,
+                start: 0,
+                dimensions,
+                item: BYTE,
+                format: "B".into(),
+                readonly: true,
+            };
             return Ok(made(vm, view));
         }
         _ => {}
@@ -355,7 +363,8 @@ fn cast(vm: &mut Vm, args: &[Value]) -> Result {
         _ => {}
     }
     let Some(item) = native_item(format) else {
-        let message = "memoryview: destination format must be a native single character format prefixed with an optional '@'";
+        let message =
+            "memoryview: destination format must be a native single character format prefixed with an optional '@'";
         return Err(vm.value_error(message));
     };
     let mut cast = MemoryView { item, format: format.as_str().to_owned(), ..view.again() };
@@ -372,7 +381,9 @@ fn cast(vm: &mut Vm, args: &[Value]) -> Result {
         for len in &shape {
             match len.unwrapped() {
                 Value::Int(n) if *n > 0 => lens.push(*n as usize),
-                Value::Int(_) => return Err(vm.value_error("memoryview.cast(): elements of shape must be integers > 0")),
+                Value::Int(_) => {
+                    return Err(vm.value_error("memoryview.cast(): elements of shape must be integers > 0"));
+                }
                 _ => return Err(vm.type_error("memoryview.cast(): elements of shape must be integers")),
             }
         }
