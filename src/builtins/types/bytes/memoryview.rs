@@ -3,7 +3,7 @@
 //! A view that can be written to keeps the owner's length as it is (`ByteArray::views`), so its positions stay right.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::items::{Item, Misfit};
@@ -17,7 +17,7 @@ use crate::object::class::{Instance, Native};
 use crate::object::containers::ByteArray;
 use crate::object::iter::{Iter, NativeIter};
 use crate::object::native::{Row, getter, method, static_method};
-use crate::object::{Result, Value};
+use crate::object::{Result, Value, gc};
 use crate::text::bytesops;
 use crate::text::slice::index;
 
@@ -91,7 +91,7 @@ const METHODS: &[Row] = &[
         Ok(Iter::native(&class, Items { view: args[0].clone(), at: 0 }))
     }),
     method("__repr__()", |_, args| {
-        let released = args[0].data::<Handle>().is_some_and(|handle| handle.0.borrow().is_none());
+        let released = args[0].data::<Handle>().is_some_and(|handle| handle.view.borrow().is_none());
         let kind = if released { "released memory" } else { "memory" };
         Ok(Value::string(format!("<{kind} at {}>", address(&args[0]))))
     }),
@@ -103,15 +103,32 @@ const METHODS: &[Row] = &[
 ];
 
 /// A script's handle on a view: nothing once it is released.
-struct Handle(RefCell<Option<Rc<MemoryView>>>);
+struct Handle {
+    view: RefCell<Option<Rc<MemoryView>>>,
+    /// What `hash()` said, which it goes on saying.
+    hash: Cell<Option<i64>>,
+}
 
 impl Native for Handle {
     fn as_any(&self) -> &dyn Any {
         self
     }
 
+    fn trace(&self, visit: gc::Visit) {
+        // A view that several share is left alone.
+        if let Ok(view) = self.view.try_borrow() {
+            if let Some(view) = view.as_ref().filter(|view| Rc::strong_count(view) == 1) {
+                visit(&view.owner);
+            }
+        }
+    }
+
+    fn clear(&self) {
+        drop(self.view.take());
+    }
+
     fn buffer(&self) -> Option<Vec<u8>> {
-        self.0.borrow().as_ref().map(|view| view.contents(false))
+        self.view.borrow().as_ref().map(|view| view.contents(false))
     }
 }
 
@@ -243,7 +260,7 @@ impl MemoryView {
 
 fn this(vm: &mut Vm, value: &Value) -> Result<Rc<MemoryView>> {
     match value.data::<Handle>() {
-        Some(handle) => match &*handle.0.borrow() {
+        Some(handle) => match &*handle.view.borrow() {
             Some(view) => Ok(view.clone()),
             None => Err(vm.value_error("operation forbidden on released memoryview object")),
         },
@@ -252,7 +269,7 @@ fn this(vm: &mut Vm, value: &Value) -> Result<Rc<MemoryView>> {
 }
 
 fn made(vm: &Vm, view: MemoryView) -> Value {
-    Instance::native(&vm.types.memoryview, Handle(RefCell::new(Some(Rc::new(view)))))
+    Instance::native(&vm.types.memoryview, Handle { view: RefCell::new(Some(Rc::new(view))), hash: Cell::new(None) })
 }
 
 /// A view of all the items of an array.
@@ -306,7 +323,7 @@ fn of(vm: &mut Vm, object: &Value) -> Result {
 
 fn release(vm: &mut Vm, args: &[Value]) -> Result {
     match args[0].data::<Handle>() {
-        Some(handle) => drop(handle.0.take()),
+        Some(handle) => drop(handle.view.take()),
         None => return Err(special::wrong_receiver(vm, "memoryview", &args[0])),
     }
     Ok(Value::None)
@@ -522,7 +539,7 @@ fn set_item(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn equal(vm: &mut Vm, args: &[Value]) -> Result {
-    if this(vm, &args[0]).is_err() || args[1].data::<Handle>().is_some_and(|other| other.0.borrow().is_none()) {
+    if this(vm, &args[0]).is_err() || args[1].data::<Handle>().is_some_and(|other| other.view.borrow().is_none()) {
         return Ok(Value::bool(args[0].is(&args[1])));
     }
     if bytes_of(&args[1]).is_none() {
@@ -545,6 +562,10 @@ fn equal(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn hash(vm: &mut Vm, args: &[Value]) -> Result {
+    let handle = args[0].data::<Handle>();
+    if let Some(hash) = handle.and_then(|handle| handle.hash.get()) {
+        return Ok(Value::Int(hash));
+    }
     let view = this(vm, &args[0])?;
     if !view.readonly {
         return Err(vm.value_error("cannot hash writable memoryview object"));
@@ -552,7 +573,11 @@ fn hash(vm: &mut Vm, args: &[Value]) -> Result {
     if !view.is_bytes() {
         return Err(vm.value_error("memoryview: hashing is restricted to formats 'B', 'b' or 'c'"));
     }
-    vm.hash(&Value::bytes(view.contents(false))).map(Value::Int)
+    let hash = vm.hash(&Value::bytes(view.contents(false)))?;
+    if let Some(handle) = handle {
+        handle.hash.set(Some(hash));
+    }
+    Ok(Value::Int(hash))
 }
 
 struct Items {
