@@ -170,25 +170,20 @@ pub fn awaited(vm: &mut Vm, task: &Rc<Instance>) -> Vec<Value> {
 fn subject(coroutine: &Rc<Coroutine>) -> Value {
     let mut at = coroutine.clone();
     loop {
-        match &*at.body.borrow() {
-            Body::Native(native) => {
-                let object = native.waits_on();
-                if !object.is_none() {
-                    return object;
+        let method = at.qualname();
+        let object = at.look(|body| match body {
+            Body::Native(native) => Some(native.waits_on()).filter(|object| !object.is_none()),
+            Body::Frame(frame) if frame.function.code.source.library && WAITING_METHODS.contains(&method.as_str()) => {
+                // A captured variable lives in a cell.
+                match frame.locals.first() {
+                    Some(Value::Cell(cell)) => Some(cell.get()),
+                    other => other.cloned(),
                 }
             }
-            Body::Frame(frame) if frame.function.code.source.library => {
-                let qualname = at.qualname.borrow().clone();
-                if WAITING_METHODS.contains(&qualname.as_str()) {
-                    let this = frame.locals.first().cloned().unwrap_or_default();
-                    // A captured variable lives in a cell.
-                    return match this {
-                        Value::Cell(cell) => cell.value.borrow().clone(),
-                        other => other,
-                    };
-                }
-            }
-            Body::Frame(_) | Body::Empty => {}
+            Body::Frame(_) | Body::Empty => None,
+        });
+        if let Some(object) = object {
+            return object;
         }
         match awaiting(&at) {
             Value::Coroutine(next) => at = next,

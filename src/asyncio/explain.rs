@@ -9,7 +9,7 @@ use super::{future, task};
 use crate::diagnostic::{Diagnostic, ExceptionReport, Label, Place, Severity};
 use crate::machine::Vm;
 use crate::machine::coroutine::awaiting;
-use crate::object::coroutine::{Body, Coroutine, State};
+use crate::object::coroutine::{Coroutine, State};
 use crate::object::{Error, Result, Value};
 use crate::report::{self, ErrorFormat};
 
@@ -90,10 +90,9 @@ pub fn standing(coroutine: &Rc<Coroutine>) -> Option<Place> {
     let mut found = None;
     let mut at = coroutine.clone();
     loop {
-        if let Body::Frame(frame) = &*at.body.borrow() {
-            let code = &frame.function.code;
-            if !code.source.library && frame.pc > 0 {
-                let span = code.spans.get(frame.pc as usize).copied().unwrap_or(code.span);
+        if let Some((function, span)) = at.standing() {
+            let code = &function.code;
+            if !code.source.library && at.state.get() != State::Created {
                 found = Some(Place { source: code.source.clone(), span });
             }
         }

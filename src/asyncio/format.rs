@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::future::{self, Callback, Future, Status};
 use super::handles::Handle;
 use crate::machine::Vm;
-use crate::object::coroutine::{Body, Coroutine, State};
+use crate::object::coroutine::{Coroutine, State};
 use crate::object::{Result, Str, Value};
 use crate::symbol::sym;
 
@@ -57,7 +57,7 @@ fn future_text(vm: &mut Vm, this: &Value, future: &Future) -> Result<String> {
         Status::Failed => parts.push(format!("exception={}", vm.repr(&result)?.as_str())),
         Status::Pending | Status::Cancelled => {}
     }
-    let callbacks: Vec<Callback> = future.callbacks.borrow().iter().cloned().collect();
+    let callbacks = future.callbacks.borrow().as_slice().to_vec();
     match callbacks.as_slice() {
         [] => {}
         [one] => parts.push(format!("cb=[{}]", callback(vm, one)?)),
@@ -67,7 +67,7 @@ fn future_text(vm: &mut Vm, this: &Value, future: &Future) -> Result<String> {
             parts.push(format!("cb=[{first}, <{} more>, {last}]", middle.len()));
         }
     }
-    let source = future.extra.borrow().as_ref().map(|extra| extra.source.clone()).unwrap_or_default();
+    let source = future.extra(|extra| extra.source.clone());
     if let Some(place) = last_place(&source) {
         parts.push(format!("created at {place}"));
     }
@@ -200,7 +200,7 @@ pub fn function_place(vm: &mut Vm, func: &Value) -> Result<Option<(String, u32)>
 /// `f() running at x.aio:3`, `f() done, defined at x.aio:1`.
 pub fn coroutine(vm: &mut Vm, coro: &Value) -> Result<String> {
     let name = match coro {
-        Value::Coroutine(coroutine) => coroutine.qualname.borrow().clone(),
+        Value::Coroutine(coroutine) => coroutine.qualname(),
         _ => {
             let mut found = None;
             for name in [sym::__qualname__, sym::__name__] {
@@ -229,19 +229,14 @@ pub fn coroutine(vm: &mut Vm, coro: &Value) -> Result<String> {
 /// The line a coroutine stands at; `None` if it is done.
 pub fn line(vm: &Vm, coroutine: &Coroutine) -> Option<u32> {
     let code = coroutine.code.as_ref()?;
-    if let Body::Frame(frame) = &*coroutine.body.borrow() {
-        if coroutine.state.get() != State::Created {
-            let span = frame.function.code.spans.get(frame.pc as usize)?;
-            return Some(code.source.line(span.start));
-        }
-    }
     match coroutine.state.get() {
         State::Finished => None,
+        State::Suspended => coroutine.standing().map(|(_, span)| code.source.line(span.start)),
         State::Running => {
             let site = vm.calls.iter().rev().find(|site| site.code == code.id.get());
             Some(site.map_or_else(|| code.first_line(), |site| code.source.line(site.span.start)))
         }
-        State::Created | State::Suspended => Some(code.first_line()),
+        State::Created => Some(code.first_line()),
     }
 }
 

@@ -45,9 +45,11 @@ pub struct Future {
     pub unseen: Cell<bool>,
     /// The state of the timer that ends it, for futures of `sleep`.
     pub timer: Cell<TimerState>,
-    pub extra: RefCell<Option<Box<Extra>>>,
+    extra: Cell<Option<Box<Extra>>>,
     pub part: Part,
 }
+
+const _: () = assert!(size_of::<Future>() <= 112, "there is one for all that waits");
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TimerState {
@@ -70,7 +72,7 @@ pub struct Extra {
 
 pub enum Part {
     Plain,
-    Task(Task),
+    Task(Box<Task>),
     Gathering(Box<Gathering>),
 }
 
@@ -116,26 +118,31 @@ pub fn called(vm: &mut Vm, args: &[Value], call: fn(&mut Vm, &Value, &Rc<Instanc
 
 /// Most futures have one callback at most.
 #[derive(Default)]
-pub struct Callbacks {
-    first: Option<Callback>,
-    more: Vec<Callback>,
+pub enum Callbacks {
+    #[default]
+    None,
+    One(Callback),
+    Many(Box<Vec<Callback>>),
 }
 
 impl Callbacks {
     pub fn push(&mut self, callback: Callback) {
-        if self.first.is_none() && self.more.is_empty() {
-            self.first = Some(callback);
-        } else {
-            self.more.push(callback);
+        *self = match std::mem::take(self) {
+            Callbacks::None => Callbacks::One(callback),
+            Callbacks::One(first) => Callbacks::Many(Box::new(vec![first, callback])),
+            Callbacks::Many(mut all) => {
+                all.push(callback);
+                Callbacks::Many(all)
+            }
+        };
+    }
+
+    pub fn as_slice(&self) -> &[Callback] {
+        match self {
+            Callbacks::None => &[],
+            Callbacks::One(callback) => std::slice::from_ref(callback),
+            Callbacks::Many(all) => all,
         }
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = &Callback> {
-        self.first.iter().chain(&self.more)
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.first.is_none() && self.more.is_empty()
     }
 }
 
@@ -147,8 +154,8 @@ impl Native for Future {
     fn trace(&self, visit: gc::Visit) {
         gc::trace_cell(&self.event_loop, visit);
         gc::trace_cell(&self.result, visit);
-        self.callbacks.borrow().iter().for_each(|callback| callback.trace(visit));
-        if let Some(extra) = &*self.extra.borrow() {
+        self.callbacks.borrow().as_slice().iter().for_each(|callback| callback.trace(visit));
+        self.extra(|extra| {
             visit(&extra.cancel_message);
             visit(&extra.source);
             if let Some(exception) = &extra.cancelled_exception {
@@ -157,7 +164,7 @@ impl Native for Future {
             if let Some(traceback) = &extra.traceback {
                 gc::link(traceback, Value::Traceback, visit);
             }
-        }
+        });
         match &self.part {
             Part::Plain => {}
             Part::Task(task) => {
@@ -221,7 +228,7 @@ impl Future {
             blocking: Cell::new(false),
             unseen: Cell::new(false),
             timer: Cell::new(TimerState::None),
-            extra: RefCell::new(None),
+            extra: Cell::new(None),
             part,
         }
     }
@@ -239,20 +246,29 @@ impl Future {
 
     /// `_cancel_message`.
     pub fn cancel_message(&self) -> Value {
-        self.extra
-            .borrow()
-            .as_ref()
-            .map_or(Value::None, |extra| extra.cancel_message.clone().bound().unwrap_or(Value::None))
+        self.extra(|extra| extra.cancel_message.clone()).bound().unwrap_or(Value::None)
     }
 
     pub fn set_cancel_message(&self, message: Value) {
-        if !message.is_none() || self.extra.borrow().is_some() {
+        if !message.is_none() || self.extra(|_| true) {
             self.with_extra(|extra| extra.cancel_message = message);
         }
     }
 
+    /// Something of the extra part, if there is one.
+    pub fn extra<T: Default>(&self, get: impl FnOnce(&mut Extra) -> T) -> T {
+        let mut extra = self.extra.take();
+        let result = extra.as_mut().map(|extra| get(extra));
+        self.extra.set(extra);
+        result.unwrap_or_default()
+    }
+
+    /// Changes the extra part, which is made if it is not there yet.
     pub fn with_extra<T>(&self, change: impl FnOnce(&mut Extra) -> T) -> T {
-        change(self.extra.borrow_mut().get_or_insert_default())
+        let mut extra = self.extra.take().unwrap_or_default();
+        let result = change(&mut extra);
+        self.extra.set(Some(extra));
+        result
     }
 
     /// Keeps the exception that ended the task.
@@ -262,7 +278,7 @@ impl Future {
 
     /// The exception for whoever asks for the result of a cancelled future.
     pub fn cancelled_error(&self, vm: &mut Vm) -> Error {
-        let kept = self.extra.borrow_mut().as_mut().and_then(|extra| extra.cancelled_exception.take());
+        let kept = self.extra(|extra| extra.cancelled_exception.take());
         if let Some(kept) = kept {
             return Error(kept);
         }
@@ -282,7 +298,7 @@ impl Future {
                 let result = self.result.borrow().clone();
                 let Value::Exception(exception) = result else { return Err(not_initialized(vm)) };
                 // A second reader gets the exception without the frames it came through.
-                let traceback = self.extra.borrow_mut().as_mut().and_then(|extra| extra.traceback.take());
+                let traceback = self.extra(|extra| extra.traceback.take());
                 let old = exception.traceback.replace(traceback);
                 drop(old);
                 Err(Error(exception))
@@ -353,12 +369,16 @@ pub fn new_future(vm: &mut Vm, state: &State, event_loop: &Value) -> Rc<Instance
 /// Has the callbacks called soon.
 fn schedule_callbacks(vm: &mut Vm, this: &Rc<Instance>) -> Result<()> {
     let future = data(this);
-    let callbacks = future.callbacks.take();
-    if callbacks.is_empty() {
-        return Ok(());
-    }
+    let all = match future.callbacks.take() {
+        Callbacks::None => return Ok(()),
+        Callbacks::One(callback) => {
+            let event_loop = future.event_loop.borrow().clone();
+            return call_soon(vm, &event_loop, callback, this);
+        }
+        Callbacks::Many(all) => all,
+    };
     let event_loop = future.event_loop.borrow().clone();
-    for callback in callbacks.first.into_iter().chain(callbacks.more) {
+    for callback in *all {
         call_soon(vm, &event_loop, callback, this)?;
     }
     Ok(())
@@ -454,16 +474,14 @@ fn remove(this: &Rc<Instance>, mut matches: impl FnMut(&Callback) -> bool) -> us
     let future = data(this);
     let all = future.callbacks.take();
     let mut kept = Callbacks::default();
-    let mut removed = Vec::new();
-    for callback in all.first.into_iter().chain(all.more) {
-        if matches(&callback) {
-            removed.push(callback);
-        } else {
-            kept.push(callback);
+    for callback in all.as_slice() {
+        if !matches(callback) {
+            kept.push(callback.clone());
         }
     }
+    let removed = all.as_slice().len() - kept.as_slice().len();
     future.callbacks.replace(kept);
-    removed.len()
+    removed
 }
 
 /// What came of waiting for a future in a coroutine written in Rust.
@@ -524,7 +542,7 @@ pub fn finalize(vm: &mut Vm, this: &Value) {
         context.push(("task", this.clone()));
         context.push(("message", Value::str("Task was destroyed but it is pending!")));
     }
-    if let Some(source) = future.extra.borrow().as_ref().and_then(|extra| extra.source.clone().bound()) {
+    if let Some(source) = future.extra(|extra| extra.source.clone()).bound() {
         context.push(("source_traceback", source));
     }
     if let Err(error) = event_loop::report(vm, &event_loop, context) {
@@ -615,13 +633,11 @@ pub const METHODS: &[Row] = &[
         Ok(of(this).filter(|f| f.status.get() == Status::Failed).map_or(Value::None, |f| f.result.borrow().clone()))
     }),
     getter("_source_traceback", |_, this| {
-        Ok(of(this)
-            .and_then(|f| f.extra.borrow().as_ref().and_then(|extra| extra.source.clone().bound()))
-            .unwrap_or(Value::None))
+        Ok(of(this).and_then(|f| f.extra(|extra| extra.source.clone()).bound()).unwrap_or(Value::None))
     }),
     getter("_callbacks", |vm, this| {
         let Some(future) = of(this) else { return Ok(Value::None) };
-        let callbacks: Vec<Callback> = future.callbacks.borrow().iter().cloned().collect();
+        let callbacks = future.callbacks.borrow().as_slice().to_vec();
         if callbacks.is_empty() {
             return Ok(Value::None);
         }
@@ -769,7 +785,7 @@ fn add_done_callback(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 fn remove_done_callback(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let this = instance(vm, args)?;
     initialized(vm, args)?;
-    let callbacks: Vec<Callback> = data(this).callbacks.borrow().iter().cloned().collect();
+    let callbacks = data(this).callbacks.borrow().as_slice().to_vec();
     // Compared outside: `==` may be script code.
     let mut doomed = Vec::new();
     for callback in &callbacks {

@@ -4,7 +4,7 @@ use super::{format, future, task};
 use crate::machine::Vm;
 use crate::machine::coroutine::awaiting;
 use crate::object::code::Code;
-use crate::object::coroutine::{Body, State};
+use crate::object::coroutine::State;
 use crate::object::frame::FrameView;
 use crate::object::{Dict, Error, Result, Value};
 use crate::source::Span;
@@ -48,13 +48,11 @@ pub fn get_stack(vm: &mut Vm, this: &Value, limit: &Value) -> Result<Value> {
                 back: None,
             };
             frames.push(Value::Frame(Rc::new(view)));
-        } else if let Body::Frame(frame) = &*coroutine.body.borrow() {
-            let code = frame.function.code.clone();
-            let span = code.spans.get(frame.pc as usize).copied().unwrap_or(code.span);
+        } else if let Some((function, span)) = coroutine.standing() {
             let view = FrameView {
                 slots: Default::default(),
-                code,
-                globals: frame.function.globals.clone(),
+                code: function.code.clone(),
+                globals: function.globals.clone(),
                 locals: Value::None.into(),
                 span,
                 back: None,
@@ -92,10 +90,8 @@ pub fn call_stack(vm: &mut Vm, this: &Value) -> Result<Value> {
     } else {
         let mut at = root.clone();
         loop {
-            if let Body::Frame(frame) = &*at.body.borrow() {
-                let code = frame.function.code.clone();
-                let span = code.spans.get(frame.pc as usize).copied().unwrap_or(code.span);
-                add(code, span, frame.function.globals.clone());
+            if let Some((function, span)) = at.standing() {
+                add(function.code.clone(), span, function.globals.clone());
             }
             match awaiting(&at) {
                 Value::Coroutine(next) => at = next,

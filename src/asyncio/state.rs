@@ -8,9 +8,9 @@ use super::{event_loop, future, gather, handles, locks, queues, task};
 use crate::builtins::add_methods;
 use crate::machine::Vm;
 use crate::object::class::{Class, Instance, Layout};
-use crate::object::coroutine::{Body, Coroutine, Kind, NativeCoroutine};
+use crate::object::coroutine::{Coroutine, Kind, NativeCoroutine};
 use crate::object::native::Row;
-use crate::object::{Error, Str, Value};
+use crate::object::{Error, Value};
 use crate::symbol::sym;
 
 /// The classes written in Rust.
@@ -70,7 +70,6 @@ pub struct State {
     deadlock: OnceCell<Rc<Class>>,
     /// A deadlock was reported.
     pub deadlocked: Cell<bool>,
-    coroutine_names: Vec<(Rc<Str>, Rc<Str>)>,
 }
 
 /// The coroutine functions written in Rust.
@@ -92,7 +91,7 @@ pub enum Function {
 }
 
 /// `__qualname__` by [`Function`].
-const COROUTINE_NAMES: [&str; 13] = [
+static COROUTINE_NAMES: [&str; 13] = [
     "sleep",
     "_wrap_awaitable",
     "Lock.acquire",
@@ -124,10 +123,6 @@ pub fn state(vm: &mut Vm) -> Rc<State> {
 fn make_state(vm: &mut Vm) -> Rc<State> {
     let contexts = contextvars::current(vm);
     let classes = Classes::new(vm);
-    let names = COROUTINE_NAMES.map(|qualname| {
-        let name = qualname.rsplit('.').next().unwrap_or(qualname);
-        (vm.intern(name), vm.intern(qualname))
-    });
     let state = Rc::new(State {
         classes,
         running: RefCell::new(Value::None),
@@ -146,7 +141,6 @@ fn make_state(vm: &mut Vm) -> Rc<State> {
         contexts,
         deadlock: OnceCell::new(),
         deadlocked: Cell::new(false),
-        coroutine_names: names.into(),
     });
     vm.extension::<AsyncState>().0 = Some(state.clone());
     state
@@ -155,8 +149,8 @@ fn make_state(vm: &mut Vm) -> Rc<State> {
 impl State {
     /// A coroutine whose body is written in Rust.
     pub fn coroutine(&self, function: Function, body: impl NativeCoroutine + 'static) -> Value {
-        let (name, qualname) = self.coroutine_names[function as usize].clone();
-        Value::Coroutine(Rc::new(Coroutine::new(Kind::Coroutine, Body::Native(Box::new(body)), None, name, qualname)))
+        let qualname = &COROUTINE_NAMES[function as usize];
+        Value::Coroutine(Rc::new(Coroutine::native(Kind::Coroutine, Box::new(body), qualname)))
     }
 
     /// The running loop, or that of the session whose input is running; or `None`.

@@ -16,7 +16,7 @@ use crate::machine::Vm;
 use crate::object::class::{Class, Instance, Payload};
 use crate::object::coroutine::{Kind, Operation, Outcome, Resume};
 use crate::object::native::{Row, attribute, class_method, getter, method, static_method};
-use crate::object::{Error, Result, Value, gc};
+use crate::object::{Error, Result, Str, Value, gc};
 use crate::symbol::sym;
 
 /// What a task has beyond a future.
@@ -24,34 +24,54 @@ use crate::symbol::sym;
 pub struct Task {
     /// `Unbound` before `__init__`.
     pub coro: RefCell<Value>,
-    /// A string, or the number of a task without a name of its own.
-    name: RefCell<Value>,
+    /// The number that is part of its name, unless it has a name of its own.
+    number: Cell<i64>,
+    rare: RefCell<Option<Box<Rare>>>,
     pub context: RefCell<Option<Rc<Context>>>,
     /// The future it waits for, or `None`.
     pub waiter: RefCell<Value>,
     pub must_cancel: Cell<bool>,
     /// Cancellations asked for and not taken back.
-    pub cancelling: Cell<i64>,
+    pub cancelling: Cell<u32>,
     pub log_destroy_pending: Cell<bool>,
     /// The task whose `TaskGroup` it belongs to.
     pub group_parent: RefCell<Weak<Instance>>,
+}
+
+const _: () = assert!(size_of::<Task>() <= 112);
+
+/// What most tasks never have.
+#[derive(Default)]
+struct Rare {
+    /// A name of its own, or the one made of its number when somebody asked.
+    name: Option<Rc<Str>>,
     /// When it began to wait, if its loop is `timed`.
-    pub since: Cell<f64>,
+    since: f64,
 }
 
 impl Task {
     /// `get_name()`.
     pub fn name(&self) -> Value {
-        let name = self.name.borrow().clone();
-        match name {
-            Value::Int(number) => {
-                let name = Value::string(format!("Task-{number}"));
-                self.name.replace(name.clone());
-                name
-            }
-            Value::Unbound => Value::None,
-            other => other,
+        if let Some(name) = self.rare.borrow().as_ref().and_then(|rare| rare.name.clone()) {
+            return Value::Str(name);
         }
+        match self.number.get() {
+            0 => Value::None,
+            number => {
+                let name = Rc::new(Str::new(format!("Task-{number}")));
+                self.set_name(name.clone());
+                Value::Str(name)
+            }
+        }
+    }
+
+    fn set_name(&self, name: Rc<Str>) {
+        self.rare.borrow_mut().get_or_insert_default().name = Some(name);
+    }
+
+    /// When it began to wait, or 0.
+    pub fn since(&self) -> f64 {
+        self.rare.borrow().as_ref().map_or(0.0, |rare| rare.since)
     }
 }
 
@@ -74,8 +94,7 @@ pub fn new_task(
     name: &Value,
     context: Option<Rc<Context>>,
 ) -> Result<Rc<Instance>> {
-    let part = Part::Task(Task { log_destroy_pending: Cell::new(true), ..Task::default() });
-    let data = Payload::Native(Box::new(Future::new(Value::Unbound, part)));
+    let data = Payload::Native(Box::new(Future::new(Value::Unbound, new_part())));
     let this = Rc::new(Instance::new(state.classes.task.clone(), data));
     initialize(vm, state, &this, event_loop, coro, name, context, false)?;
     Ok(this)
@@ -102,12 +121,11 @@ fn initialize(
         vm.advise_coroutine_expected(&error, coro);
         return Err(error);
     }
-    let name = match name {
-        Value::None | Value::Unbound => Value::Int(state.next_number()),
-        name @ Value::Str(_) => name.clone(),
-        other => Value::Str(vm.str(other)?),
-    };
-    task.name.replace(name);
+    match name {
+        Value::None | Value::Unbound => task.number.set(state.next_number()),
+        Value::Str(name) => task.set_name(name.clone()),
+        other => task.set_name(vm.str(other)?),
+    }
     task.context.replace(Some(context.unwrap_or_else(|| state.contexts.copy())));
     task.waiter.replace(Value::None);
     task.coro.replace(coro.clone());
@@ -207,7 +225,7 @@ fn step_inside(
     }
     let outcome = resume(vm, task, error);
     if el.timed.get() {
-        task.since.set(event_loop::time(vm));
+        task.rare.borrow_mut().get_or_insert_default().since = event_loop::time(vm);
     }
     // What died with the coroutine's frame comes before what its end sets off.
     if gc::pending() {
@@ -492,19 +510,19 @@ pub const METHODS: &[Row] = &[
             None => Ok(Value::bool(false)),
         }
     }),
-    method("cancelling()", |vm, args| Ok(Value::Int(this(vm, args)?.cancelling.get()))),
+    method("cancelling()", |vm, args| Ok(Value::Int(this(vm, args)?.cancelling.get().into()))),
     method("uncancel()", |vm, args| {
         let task = this(vm, args)?;
-        let left = (task.cancelling.get() - 1).max(0);
+        let left = task.cancelling.get().saturating_sub(1);
         if task.cancelling.replace(left) > 0 && left == 0 {
             task.must_cancel.set(false);
         }
-        Ok(Value::Int(left))
+        Ok(Value::Int(left.into()))
     }),
     method("get_name()", |vm, args| Ok(this(vm, args)?.name())),
     method("set_name(value, /)", |vm, args| {
         let name = vm.str(&args[1])?;
-        this(vm, args)?.name.replace(Value::Str(name));
+        this(vm, args)?.set_name(name);
         Ok(Value::None)
     }),
     method("get_coro()", |vm, args| Ok(this(vm, args)?.coro.borrow().clone().bound().unwrap_or(Value::None))),
@@ -557,8 +575,11 @@ fn this<'a>(vm: &mut Vm, args: &'a [Value]) -> Result<&'a Task> {
 
 fn new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let Value::Class(class) = &args[0] else { return Err(vm.type_error("Task.__new__(X): X is not a type object")) };
-    let task = Task { log_destroy_pending: Cell::new(true), ..Task::default() };
-    Ok(future::new_instance(class, Part::Task(task)))
+    Ok(future::new_instance(class, new_part()))
+}
+
+fn new_part() -> Part {
+    Part::Task(Box::new(Task { log_destroy_pending: Cell::new(true), ..Task::default() }))
 }
 
 fn init(vm: &mut Vm, args: &[Value]) -> Result<Value> {

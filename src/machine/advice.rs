@@ -30,7 +30,7 @@ impl Vm {
         for operand in operands {
             match operand {
                 Value::Coroutine(coroutine) if coroutine.kind == Kind::Coroutine => {
-                    let name = coroutine.name.borrow().clone();
+                    let name = coroutine.name();
                     let help =
                         format!("`{0}(...)` makes a coroutine; `await {0}(...)` gives its result", name.as_str());
                     self.advise(error, help);
@@ -82,7 +82,7 @@ impl Vm {
     /// A coroutine that ran, or runs, is awaited again.
     #[cold]
     pub fn advise_reuse(&mut self, error: &Error, coroutine: &Coroutine) {
-        let name = coroutine.name.borrow().clone();
+        let name = coroutine.name();
         self.advise(
             error,
             format!(
@@ -142,7 +142,7 @@ impl Vm {
         if source.library {
             return None;
         }
-        let (span, _) = call_of(&Place { source: source.clone(), span }, coroutine.name.borrow().as_str());
+        let (span, _) = call_of(&Place { source: source.clone(), span }, coroutine.name().as_str());
         Some(Place { source, span })
     }
 }

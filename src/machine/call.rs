@@ -4,7 +4,7 @@ use std::rc::{Rc, Weak};
 
 use crate::machine::Vm;
 use crate::object::code::{CodeKind, Step};
-use crate::object::coroutine::{Body, Coroutine, Kind, ParkedFrame};
+use crate::object::coroutine::{Coroutine, Kind, ParkedFrame};
 use crate::object::frame::{Exit, Frame};
 use crate::object::function::Function;
 use crate::object::native::{NativeFunction, RowKind};
@@ -287,13 +287,13 @@ impl Vm {
             CodeKind::AsyncGenerator => Kind::AsyncGenerator,
             _ => Kind::Generator,
         };
-        let (name, qualname) = (function.name(), function.qualname());
-        let mut coroutine = Coroutine::new(kind, Body::Frame(frame), Some(code.clone()), name, qualname);
+        let mut coroutine = Coroutine::new(kind, frame, code.clone());
         coroutine.iterable = code.iterable.get();
         coroutine.origin.set(self.calls.last().map(|site| (site.code, site.span)));
         if self.origin_depth > 0 {
             let sites = self.calls.iter().rev().take(self.origin_depth);
-            coroutine.origins = Some(Box::new(sites.map(|site| (site.code, site.span)).collect()));
+            let origins = sites.map(|site| (site.code, site.span)).collect();
+            coroutine.with_extra(|extra| extra.origins = Some(origins));
         }
         coroutine
     }

@@ -11,10 +11,10 @@ use crate::machine::Vm;
 use crate::object::class::Awaited;
 use crate::object::code::{Called, Code, Step};
 use crate::object::coroutine::{
-    Awaiter, AwaiterState, Body, Coroutine, Kind, NativeCoroutine, Operation, Outcome, ParkedFrame, Resume, State,
+    Awaiter, AwaiterState, Body, Chain, Coroutine, Kind, NativeCoroutine, Operation, Outcome, ParkedFrame, Resume, State,
 };
 use crate::object::frame::{Exit, Frame};
-use crate::object::{Error, Eval, Exception, Function, Result, Str, Value, gc};
+use crate::object::{Error, Eval, Exception, Function, Result, Value, gc};
 use crate::source::Span;
 use crate::symbol::sym;
 
@@ -46,24 +46,26 @@ impl Vm {
                 };
             }
         }
-        if !root.in_chain.get() && root.chain.borrow().is_empty() && self.depth + 1 < self.recursion_limit {
+        let chain = root.take_chain();
+        if chain.is_none() && !root.in_chain.get() && self.depth + 1 < self.recursion_limit {
             return self.resume_alone(root, input);
         }
-        let mut chain = root.chain.take();
-        if root.in_chain.get() || (!chain.is_empty() && root.chain_epoch.get() != self.chain_epoch) {
+        let outdated = chain.as_ref().is_some_and(|chain| chain.epoch != self.chain_epoch);
+        let mut chain = chain.unwrap_or_default();
+        if root.in_chain.get() || outdated {
             if root.in_chain.get() {
                 self.chain_epoch += 1;
             }
-            chain = self.follow_chain(root);
+            chain.members = self.follow_chain(root);
         }
-        if self.depth as usize + chain.len() + 1 >= self.recursion_limit as usize {
-            root.chain.replace(chain);
+        if self.depth as usize + chain.members.len() + 1 >= self.recursion_limit as usize {
+            root.set_chain(chain);
             return self.nested(|vm| Err(vm.chain_too_deep()));
         }
         self.enter()?;
-        self.depth += chain.len() as u32;
+        self.depth += chain.members.len() as u32;
         self.driving.push((root.clone(), self.calls.len()));
-        let result = self.drive(root, &mut chain, Next::Resume(input));
+        let result = self.drive(root, &mut chain.members, Next::Resume(input));
         self.driving.pop();
         self.keep_chain(root, chain);
         result
@@ -76,9 +78,9 @@ impl Vm {
         self.enter()?;
         let result = self.resume_one(root, input);
         if let Ok(Outcome::Delegate(..) | Outcome::Begun(_)) = &result {
-            let mut chain = Vec::new();
+            let mut chain = Box::<Chain>::default();
             self.driving.push((root.clone(), self.calls.len()));
-            let result = self.drive(root, &mut chain, Next::Outcome(result));
+            let result = self.drive(root, &mut chain.members, Next::Outcome(result));
             self.driving.pop();
             self.keep_chain(root, chain);
             return result;
@@ -87,13 +89,13 @@ impl Vm {
         result
     }
 
-    fn keep_chain(&mut self, root: &Coroutine, chain: Vec<Rc<Coroutine>>) {
-        self.depth -= 1 + chain.len() as u32;
-        for member in &chain {
+    fn keep_chain(&mut self, root: &Coroutine, mut chain: Box<Chain>) {
+        self.depth -= 1 + chain.members.len() as u32;
+        for member in &chain.members {
             member.in_chain.set(true);
         }
-        root.chain_epoch.set(self.chain_epoch);
-        root.chain.replace(chain);
+        chain.epoch = self.chain_epoch;
+        root.set_chain(chain);
     }
 
     #[cold]
@@ -120,10 +122,12 @@ impl Vm {
             let at_root = chain.is_empty();
             if let (true, Next::Resume(Resume::Fail(error))) = (chain.len() < throwing, &next) {
                 throwing = chain.len();
-                if let Body::Frame(frame) = &*chain.last().unwrap_or(root).body.borrow() {
-                    if let Some(handled) = &frame.handled {
-                        error.0.set_context(handled);
-                    }
+                let handled = chain.last().unwrap_or(root).look(|body| match body {
+                    Body::Frame(frame) => frame.handled.clone(),
+                    _ => None,
+                });
+                if let Some(handled) = handled {
+                    error.0.set_context(&handled);
                 }
             }
             let result = match (next, chain.last()) {
@@ -192,7 +196,7 @@ impl Vm {
                         self.depth += 1;
                         let handled = handled_by(chain.last().unwrap_or(root));
                         if handled.is_some() {
-                            inner.base_handled.replace(handled);
+                            inner.with_extra(|extra| extra.base_handled = handled);
                         }
                         chain.push(inner);
                         Resume::first(with)
@@ -305,7 +309,7 @@ impl Vm {
             coroutine.state.set(State::Finished);
         } else {
             coroutine.state.set(State::Suspended);
-            *coroutine.body.borrow_mut() = Body::Native(native);
+            coroutine.body.set(Body::Native(native));
         }
         result
     }
@@ -319,12 +323,13 @@ impl Vm {
     ) -> Result<Outcome> {
         let ParkedFrame { function, mut locals, pc, handled } = parked;
         // Hardly ever is an exception being handled here or there, and then there is nothing to set aside.
-        let quiet = self.handling.is_none() && handled.is_none() && coroutine.base_handled.borrow().is_none();
+        let base_handled = coroutine.extra(|extra| extra.base_handled.clone());
+        let quiet = self.handling.is_none() && handled.is_none() && base_handled.is_none();
         let (mut before, mut outer_handled) = (None, None);
         if !quiet {
             before = self.handling.clone();
             // What the coroutine that awaits this one is handling counts as being handled here as well.
-            outer_handled = coroutine.base_handled.borrow().clone().or_else(|| before.clone());
+            outer_handled = base_handled.or_else(|| before.clone());
             self.handling = handled.clone().or_else(|| outer_handled.clone());
         }
         let mut frame = Frame {
@@ -435,7 +440,9 @@ impl Vm {
                 let slots = (function.code.slots as usize).min(locals.len());
                 let locals = locals[..slots].iter_mut().map(Value::take).collect();
                 let coroutine = self.parked(function, ParkedFrame { function: function.clone(), locals, pc, handled });
-                coroutine.base_handled.replace(handling);
+                if handling.is_some() {
+                    coroutine.with_extra(|extra| extra.base_handled = handling);
+                }
                 coroutine.state.set(State::Suspended);
                 let coroutine = Rc::new(coroutine);
                 gc::register(&coroutine);
@@ -495,9 +502,7 @@ impl Vm {
                     Value::Coroutine(inner) => self.delegate_to(inner),
                     Value::Awaiter(awaiter) => self.delegate_awaiter(awaiter),
                     _ => {
-                        let name = Rc::new(Str::new("__await__"));
-                        let body = Body::Native(Box::new(Forward(iterator)));
-                        let inner = Coroutine::new(Kind::Generator, body, None, name.clone(), name);
+                        let inner = Coroutine::native(Kind::Generator, Box::new(Forward(iterator)), &"__await__");
                         Ok(Outcome::Delegate(Rc::new(inner), None))
                     }
                 }
@@ -520,10 +525,9 @@ impl Vm {
                 Err(self.value_error(format!("{what} already executing")))
             }
             // One that others have started: its own chain is not this one's.
-            State::Suspended if !inner.chain.borrow().is_empty() => {
-                let name = inner.name.borrow().clone();
-                let body = Body::Native(Box::new(Forward(Value::Coroutine(inner.clone()))));
-                let forward = Coroutine::new(Kind::Generator, body, None, name.clone(), name);
+            State::Suspended if inner.has_chain() => {
+                let forward = Forward(Value::Coroutine(inner.clone()));
+                let forward = Coroutine::native(Kind::Generator, Box::new(forward), &"__await__");
                 Ok(Outcome::Delegate(Rc::new(forward), None))
             }
             _ => Ok(Outcome::Delegate(inner.clone(), None)),
@@ -680,11 +684,11 @@ enum Next {
 
 /// What a coroutine that delegates is handling, or those that await it.
 fn handled_by(coroutine: &Coroutine) -> Option<Rc<Exception>> {
-    let own = match &*coroutine.body.borrow() {
+    let own = coroutine.look(|body| match body {
         Body::Frame(frame) => frame.handled.clone(),
         _ => None,
-    };
-    own.or_else(|| coroutine.base_handled.borrow().clone())
+    });
+    own.or_else(|| coroutine.extra(|extra| extra.base_handled.clone()))
 }
 
 /// An awaitable for one operation on a coroutine.
@@ -718,14 +722,11 @@ pub fn waiting_frames(root: &Rc<Coroutine>) -> Vec<(Rc<Code>, Span)> {
     let mut frames = Vec::new();
     let mut at = root.clone();
     loop {
-        match &*at.body.borrow() {
-            Body::Frame(frame) => {
-                let code = frame.function.code.clone();
-                let span = code.spans.get(frame.pc as usize).copied().unwrap_or(code.span);
-                frames.push((code, span));
-            }
-            Body::Native(_) => {}
-            Body::Empty => return frames,
+        let native = at.look(|body| matches!(body, Body::Native(_)));
+        match at.standing() {
+            Some((function, span)) => frames.push((function.code.clone(), span)),
+            None if native => {}
+            None => return frames,
         }
         at = match link(&at) {
             Value::Coroutine(next) => next,
@@ -736,7 +737,7 @@ pub fn waiting_frames(root: &Rc<Coroutine>) -> Vec<(Rc<Code>, Span)> {
 }
 
 fn link(coroutine: &Coroutine) -> Value {
-    match &*coroutine.body.borrow() {
+    coroutine.look(|body| match body {
         Body::Frame(frame) => match frame.function.code.steps.get(frame.pc as usize) {
             Some(Step::Await(slot) | Step::YieldFrom(slot) | Step::AsyncNext { value: slot, .. }) => {
                 frame.locals.get(*slot as usize).cloned().unwrap_or(Value::None)
@@ -745,7 +746,7 @@ fn link(coroutine: &Coroutine) -> Value {
         },
         Body::Native(native) => native.awaiting(),
         Body::Empty => Value::None,
-    }
+    })
 }
 
 /// A link of an await chain that is not a coroutine of ours: any iterator with `__next__`, `send` and `throw`.

@@ -67,7 +67,7 @@ pub(super) fn push_object(vm: &mut Vm, out: &mut String, value: &Value) -> Resul
                 Kind::Coroutine => "coroutine",
                 Kind::AsyncGenerator => "async_generator",
             };
-            let qualname = coroutine.qualname.borrow().clone();
+            let qualname = coroutine.qualname();
             format!("<{kind} object {} at {}>", qualname.as_str(), address(value))
         }
         other => {

@@ -106,7 +106,7 @@ impl Vm {
         }
         let (first, finalizer) = self.asyncgen_hooks.clone();
         if finalizer.given().is_some() {
-            generator.finalizer.replace(finalizer);
+            generator.with_extra(|extra| extra.finalizer = finalizer);
         }
         if let Some(first) = first.given() {
             self.call(first, &[Value::Coroutine(generator.clone())])?;
@@ -182,10 +182,8 @@ impl Vm {
                 }
                 target.running_async.set(true);
                 // `Closing` turns the ways this can end into those of `aclose()`.
-                let name = target.name.borrow().clone();
                 let closing = Closing { target: target.clone(), begun: false };
-                let body = Body::Native(Box::new(closing));
-                let link = Coroutine::new(Kind::Generator, body, None, name.clone(), name);
+                let link = Coroutine::native(Kind::Generator, Box::new(closing), &"aclose");
                 Ok(Outcome::Delegate(Rc::new(link), None))
             }
         }
@@ -206,7 +204,6 @@ impl Vm {
         let driver = match existing {
             Some(driver) => driver,
             None => {
-                let name = this.target.name.borrow().clone();
                 let body: Box<dyn crate::object::coroutine::NativeCoroutine> = match (input, this.state.get()) {
                     // Thrown into before it has begun: the generator gets it all the same.
                     (Resume::Throw(error), AwaiterState::Created) => {
@@ -232,7 +229,7 @@ impl Vm {
                         Box::new(Driver { inner, begun: false })
                     }
                 };
-                let driver = Rc::new(Coroutine::new(Kind::Generator, Body::Native(body), None, name.clone(), name));
+                let driver = Rc::new(Coroutine::native(Kind::Generator, body, &"__await__"));
                 this.argument.replace(Value::Coroutine(driver.clone()));
                 this.state.set(AwaiterState::Started);
                 driver
@@ -257,7 +254,7 @@ impl Vm {
             return;
         }
         if coroutine.kind == Kind::AsyncGenerator {
-            let finalizer = coroutine.finalizer.take();
+            let finalizer = coroutine.extra(|extra| extra.finalizer.take());
             if finalizer.given().is_some() && !coroutine.closed.get() {
                 if let Err(error) = self.call(&finalizer, &[Value::Coroutine(coroutine.clone())]) {
                     self.report_unraisable(&error, &Value::Coroutine(coroutine.clone()));

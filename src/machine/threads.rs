@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use crate::machine::Vm;
 use crate::object::code::{Code, CodeKind};
-use crate::object::coroutine::{Body, Coroutine, Kind, NativeCoroutine, Outcome, Resume, State};
+use crate::object::coroutine::{Coroutine, Kind, NativeCoroutine, Outcome, Resume, State};
 use crate::object::{Function, Result, Str, Value, gc};
 use crate::symbol::sym;
 
@@ -199,8 +199,7 @@ impl Vm {
 
     /// A native coroutine that the code of a thread is to await.
     pub fn suspend_in(&mut self, native: Box<dyn NativeCoroutine>) -> Value {
-        let name = self.intern("blocked");
-        let coroutine = Coroutine::new(Kind::Coroutine, Body::Native(native), None, name.clone(), name);
+        let coroutine = Coroutine::native(Kind::Coroutine, native, &"blocked");
         self.threads.pending = true;
         Value::Coroutine(Rc::new(coroutine))
     }
@@ -360,7 +359,8 @@ impl Vm {
     pub fn drop_threads(&mut self) {
         let threads = std::mem::take(&mut self.threads.threads);
         for thread in &threads {
-            for member in thread.root.chain.take().iter().chain([&thread.root]) {
+            let chain = thread.root.take_chain().unwrap_or_default();
+            for member in chain.members.iter().chain([&thread.root]) {
                 member.state.set(State::Finished);
             }
         }

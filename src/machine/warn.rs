@@ -167,8 +167,7 @@ impl Vm {
 
     /// The warning for a coroutine that died before it was started.
     pub fn warn_never_awaited(&mut self, coroutine: &Rc<Coroutine>) {
-        let qualname = coroutine.qualname.borrow().clone();
-        let name = coroutine.name.borrow().clone();
+        let (name, qualname) = (coroutine.name(), coroutine.qualname());
         let category = self.types.RuntimeWarning.clone();
         let (mut place, module) = self.place_of_warning();
         let mut call = name.as_str().to_owned();
@@ -184,7 +183,8 @@ impl Vm {
              let it run beside what follows"
         )];
         let mut message = format!("coroutine '{}' was never awaited", qualname.as_str());
-        if let (ErrorFormat::Python, Some(origins)) = (self.host.style.format, &coroutine.origins) {
+        let origins = coroutine.extra(|extra| extra.origins.clone());
+        if let (ErrorFormat::Python, Some(origins)) = (self.host.style.format, &origins) {
             message.push_str("\nCoroutine created at (most recent call last)");
             for (code, line) in self.origin_places(origins).into_iter().rev() {
                 let text = code.source.line_text(line).unwrap_or_default().trim();

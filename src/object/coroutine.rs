@@ -31,20 +31,10 @@ pub enum State {
     Finished,
 }
 
+/// A task that waits holds two of these: hence what most never have is in boxes.
 pub struct Coroutine {
     pub kind: Kind,
     pub state: Cell<State>,
-    pub body: RefCell<Body>,
-    /// `None` for a native coroutine.
-    pub code: Option<Rc<Code>>,
-    pub name: RefCell<Rc<Str>>,
-    pub qualname: RefCell<Rc<Str>>,
-    /// The coroutines below this one, innermost last, while it is the root of a suspended chain.
-    pub chain: RefCell<Vec<Rc<Coroutine>>>,
-    /// The machine's count of chains touched from outside when `chain` was stored; see `machine::coroutine`.
-    pub chain_epoch: Cell<u64>,
-    /// What those that await it were handling when it was started.
-    pub base_handled: RefCell<Option<Rc<Exception>>>,
     /// Whether another coroutine's chain goes through this one.
     pub in_chain: Cell<bool>,
     /// A generator decorated with `types.coroutine`.
@@ -54,19 +44,48 @@ pub struct Coroutine {
     pub hooked: Cell<bool>,
     pub closed: Cell<bool>,
     pub running_async: Cell<bool>,
-    /// The event loop's function to call when it dies while suspended (asynchronous generators).
-    pub finalizer: RefCell<Value>,
     /// Where it was created: a code object's number and a place in it.
     pub origin: Cell<Option<(u32, Span)>>,
-    /// The calls that led there, innermost first, if they are tracked.
-    pub origins: Option<Box<Vec<(u32, Span)>>>,
+    pub body: Cell<Body>,
+    /// `None` for a native coroutine, which has the name after it.
+    pub code: Option<Rc<Code>>,
+    native_name: &'static &'static str,
+    chain: Cell<Option<Box<Chain>>>,
+    extra: Cell<Option<Box<Extra>>>,
     pub mark: gc::Mark,
 }
 
+const _: () = assert!(size_of::<Coroutine>() <= 112);
+
+/// The coroutines below one that is the root of a suspended chain.
+#[derive(Default)]
+pub struct Chain {
+    /// Innermost last.
+    pub members: Vec<Rc<Coroutine>>,
+    /// The machine's count of chains touched from outside when it was stored; see `machine::coroutine`.
+    pub epoch: u64,
+}
+
+/// What most coroutines never have.
+#[derive(Default)]
+pub struct Extra {
+    /// Names that are not those of the code.
+    pub name: Option<Rc<Str>>,
+    pub qualname: Option<Rc<Str>>,
+    /// What those that await it were handling when it was started.
+    pub base_handled: Option<Rc<Exception>>,
+    /// The event loop's function to call when it dies while suspended (asynchronous generators).
+    pub finalizer: Value,
+    /// The calls that led to where it was created, innermost first, if they are tracked.
+    pub origins: Option<Vec<(u32, Span)>>,
+}
+
+#[derive(Default)]
 pub enum Body {
     Frame(ParkedFrame),
     Native(Box<dyn NativeCoroutine>),
     /// Running, or done.
+    #[default]
     Empty,
 }
 
@@ -141,28 +160,141 @@ pub trait NativeCoroutine {
 }
 
 impl Coroutine {
-    pub fn new(kind: Kind, body: Body, code: Option<Rc<Code>>, name: Rc<Str>, qualname: Rc<Str>) -> Coroutine {
-        let iterable = false;
+    /// A coroutine of a script's function.
+    pub fn new(kind: Kind, frame: ParkedFrame, code: Rc<Code>) -> Coroutine {
+        let names = frame.function.extra.borrow().as_ref().map(|extra| (extra.name.clone(), extra.qualname.clone()));
+        let coroutine = Coroutine::with_body(kind, Body::Frame(frame), Some(code), &"");
+        if let Some((name, qualname)) = names.filter(|names| *names != (None, None)) {
+            coroutine.with_extra(|extra| (extra.name, extra.qualname) = (name, qualname));
+        }
+        coroutine
+    }
+
+    /// One written in Rust, by its qualified name.
+    pub fn native(kind: Kind, body: Box<dyn NativeCoroutine>, qualname: &'static &'static str) -> Coroutine {
+        Coroutine::with_body(kind, Body::Native(body), None, qualname)
+    }
+
+    fn with_body(kind: Kind, body: Body, code: Option<Rc<Code>>, native_name: &'static &'static str) -> Coroutine {
         Coroutine {
             kind,
             state: Cell::new(State::Created),
-            body: RefCell::new(body),
-            code,
-            name: RefCell::new(name),
-            qualname: RefCell::new(qualname),
-            chain: RefCell::default(),
-            chain_epoch: Cell::new(0),
-            base_handled: RefCell::default(),
             in_chain: Cell::new(false),
-            iterable,
+            iterable: false,
             hooked: Cell::new(false),
             closed: Cell::new(false),
             running_async: Cell::new(false),
-            finalizer: RefCell::default(),
             origin: Cell::new(None),
-            origins: None,
+            body: Cell::new(body),
+            code,
+            native_name,
+            chain: Cell::new(None),
+            extra: Cell::new(None),
             mark: gc::Mark::default(),
         }
+    }
+
+    pub fn name(&self) -> Rc<Str> {
+        match (self.extra(|extra| extra.name.clone()), &self.code) {
+            (Some(name), _) => name,
+            (None, Some(code)) => code.name.clone(),
+            (None, None) => Rc::new(Str::new(self.native_name.rsplit('.').next().unwrap_or(self.native_name))),
+        }
+    }
+
+    pub fn qualname(&self) -> Rc<Str> {
+        match (self.extra(|extra| extra.qualname.clone()), &self.code) {
+            (Some(name), _) => name,
+            (None, Some(code)) => code.qualname.clone(),
+            (None, None) => Rc::new(Str::new(*self.native_name)),
+        }
+    }
+
+    /// Looks at the body, which must not be resumed meanwhile.
+    pub fn look<T>(&self, at: impl FnOnce(&Body) -> T) -> T {
+        let body = self.body.take();
+        let result = at(&body);
+        self.body.set(body);
+        result
+    }
+
+    /// The function of the parked frame, and the place it stands at.
+    pub fn standing(&self) -> Option<(Rc<Function>, Span)> {
+        self.look(|body| match body {
+            Body::Frame(frame) => {
+                let code = &frame.function.code;
+                let span = code.spans.get(frame.pc as usize).copied().unwrap_or(code.span);
+                Some((frame.function.clone(), span))
+            }
+            _ => None,
+        })
+    }
+
+    /// Something of the extra part, if there is one.
+    #[inline]
+    pub fn extra<T: Default>(&self, get: impl FnOnce(&mut Extra) -> T) -> T {
+        let mut extra = self.extra.take();
+        let result = extra.as_mut().map(|extra| get(extra));
+        self.extra.set(extra);
+        result.unwrap_or_default()
+    }
+
+    /// Changes the extra part, which is made if it is not there yet.
+    pub fn with_extra<T>(&self, change: impl FnOnce(&mut Extra) -> T) -> T {
+        let mut extra = self.extra.take().unwrap_or_default();
+        let result = change(&mut extra);
+        self.extra.set(Some(extra));
+        result
+    }
+
+    /// Takes the chain out; none is as good as an empty one.
+    #[inline]
+    pub fn take_chain(&self) -> Option<Box<Chain>> {
+        self.chain.take()
+    }
+
+    pub fn set_chain(&self, chain: Box<Chain>) {
+        self.chain.set((!chain.members.is_empty()).then_some(chain));
+    }
+
+    pub fn has_chain(&self) -> bool {
+        let chain = self.chain.take();
+        let has = chain.is_some();
+        self.chain.set(chain);
+        has
+    }
+
+    /// Shows what it refers to.
+    pub(super) fn trace(&self, visit: gc::Visit) {
+        self.look(|body| match body {
+            Body::Frame(frame) => {
+                frame.locals.iter().for_each(&mut *visit);
+                gc::link(&frame.function, Value::Function, visit);
+                if let Some(handled) = &frame.handled {
+                    gc::link(handled, Value::Exception, visit);
+                }
+            }
+            Body::Native(native) => native.trace(visit),
+            Body::Empty => {}
+        });
+        let chain = self.chain.take();
+        for member in chain.iter().flat_map(|chain| &chain.members) {
+            gc::link(member, Value::Coroutine, visit);
+        }
+        self.chain.set(chain);
+        self.extra(|extra| {
+            if let Some(handled) = &extra.base_handled {
+                gc::link(handled, Value::Exception, visit);
+            }
+            visit(&extra.finalizer);
+        });
+    }
+
+    /// Lets go of what it refers to: it is garbage.
+    pub(super) fn clear(&self) {
+        drop((self.body.take(), self.chain.take()));
+        let held = self.extra(|extra| (extra.base_handled.take(), extra.finalizer.take()));
+        drop(held);
     }
 
     /// Whether dropping it has something to run or to say.
@@ -180,23 +312,15 @@ impl Drop for Coroutine {
     fn drop(&mut self) {
         self.mark.died(std::ptr::from_ref(self).addr());
         if self.needs_finalizing() {
-            let state = self.state.get();
-            let mut revived = Coroutine::new(
-                self.kind,
-                std::mem::replace(self.body.get_mut(), Body::Empty),
-                self.code.take(),
-                self.name.get_mut().clone(),
-                self.qualname.get_mut().clone(),
-            );
-            revived.chain = RefCell::new(std::mem::take(self.chain.get_mut()));
-            revived.chain_epoch = self.chain_epoch.clone();
-            revived.finalizer = RefCell::new(self.finalizer.get_mut().take());
+            let code = self.code.take();
+            let mut revived = Coroutine::with_body(self.kind, self.body.take(), code, self.native_name);
+            revived.state = self.state.clone();
+            revived.iterable = self.iterable;
             revived.hooked = self.hooked.clone();
             revived.closed = self.closed.clone();
             revived.origin = self.origin.clone();
-            revived.origins = self.origins.take();
-            revived.iterable = self.iterable;
-            revived.state.set(state);
+            revived.chain.swap(&self.chain);
+            revived.extra.swap(&self.extra);
             gc::finalize_later(Finalizer::Coroutine(Rc::new(revived)));
         } else if let Body::Frame(frame) = self.body.get_mut() {
             gc::release_in_order(&mut std::mem::take(&mut frame.locals).into_vec());
@@ -222,7 +346,7 @@ impl Drop for Awaiter {
             Operation::Await => return,
         };
         if self.state.get() == AwaiterState::Created {
-            let target = self.target.qualname.borrow().clone();
+            let target = self.target.qualname();
             gc::finalize_later(Finalizer::Native(Box::new(move |vm| vm.warn_method_never_awaited(method, &target))));
         }
         gc::release_one(self.argument.get_mut());

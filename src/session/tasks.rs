@@ -8,7 +8,7 @@ use crate::machine::Vm;
 use crate::machine::coroutine::awaiting;
 use crate::object::Value;
 use crate::object::class::Instance;
-use crate::object::coroutine::{Body, Coroutine, State};
+use crate::object::coroutine::{Coroutine, State};
 
 /// The await chain is followed this far.
 const CHAIN: usize = 1000;
@@ -46,7 +46,7 @@ fn row(vm: &mut Vm, el: Option<&EventLoop>, this: &Rc<Instance>, now: f64) -> [S
         return [name, String::new(), String::new(), String::new(), String::new()];
     };
     let waiter = task.waiter.borrow().clone();
-    let since = task.since.get();
+    let since = task.since();
     let waited = if since > 0.0 { duration(now - since) } else { "-".to_owned() };
     let state = match (task.cancelling.get() > 0 || task.must_cancel.get(), waiter.given().is_some()) {
         (true, _) => "cancelling",
@@ -82,14 +82,11 @@ fn is_of_script(coroutine: &Coroutine) -> bool {
 fn place(coro: &Value) -> String {
     let chain = chain(coro);
     let Some(inner) = chain.iter().rev().find(|coroutine| is_of_script(coroutine)) else {
-        return chain.first().map_or_else(String::new, |own| format!("in {}", own.qualname.borrow().as_str()));
+        return chain.first().map_or_else(String::new, |own| format!("in {}", own.qualname().as_str()));
     };
     let Some(code) = &inner.code else { return String::new() };
-    let line = match (&*inner.body.borrow(), inner.state.get()) {
-        (Body::Frame(frame), State::Suspended) => {
-            let span = code.spans.get(frame.pc as usize).copied().unwrap_or(code.span);
-            code.source.line(span.start)
-        }
+    let line = match (inner.standing(), inner.state.get()) {
+        (Some((_, span)), State::Suspended) => code.source.line(span.start),
         _ => code.first_line(),
     };
     let text = code.source.line_text(line).unwrap_or_default().trim();
@@ -102,7 +99,7 @@ fn place(coro: &Value) -> String {
 fn waits_for(vm: &mut Vm, el: Option<&EventLoop>, coro: &Value, waiter: &Value, now: f64) -> String {
     let chain = chain(coro);
     let own = chain.iter().rposition(|coroutine| is_of_script(coroutine)).map_or(0, |at| at + 1);
-    let called = chain.get(own).map(|coroutine| match coroutine.qualname.borrow().as_str() {
+    let called = chain.get(own).map(|coroutine| match coroutine.qualname().as_str() {
         "_ContextManagerMixin.__aenter__" => "lock".to_owned(),
         name => name.to_owned(),
     });

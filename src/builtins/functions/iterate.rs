@@ -6,10 +6,10 @@ use std::rc::Rc;
 use crate::builtins::types::{new_class, special};
 use crate::machine::Vm;
 use crate::machine::ops::is_object;
-use crate::object::coroutine::{Body, Coroutine, Kind, NativeCoroutine, Outcome, Resume};
+use crate::object::coroutine::{Coroutine, Kind, NativeCoroutine, Outcome, Resume};
 use crate::object::iter::{Iter, NativeIter};
 use crate::object::native::{Row, class_method, native, static_method};
-use crate::object::{Class, Error, Result, Str, Value, gc};
+use crate::object::{Class, Error, Result, Value, gc};
 use crate::symbol::sym;
 
 pub(super) const FUNCTIONS: &[Row] = &[
@@ -132,9 +132,8 @@ fn anext(vm: &mut Vm, args: &[Value]) -> Result {
     if default.is_unbound() {
         return Ok(awaitable);
     }
-    let name = Rc::new(Str::new("anext_awaitable"));
-    let body = Body::Native(Box::new(NextOr { awaitable, default: default.clone(), begun: false }));
-    let mut coroutine = Coroutine::new(Kind::Generator, body, None, name.clone(), name);
+    let body = NextOr { awaitable, default: default.clone(), begun: false };
+    let mut coroutine = Coroutine::native(Kind::Generator, Box::new(body), &"anext_awaitable");
     // Awaitable, yet nothing to complain about if nobody awaits it.
     coroutine.iterable = true;
     Ok(Value::Coroutine(Rc::new(coroutine)))

@@ -96,22 +96,22 @@ fn itself(_: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn name(vm: &mut Vm, value: &Value) -> Result {
-    Ok(Value::Str(this(vm, "__name__", value)?.name.borrow().clone()))
+    Ok(Value::Str(this(vm, "__name__", value)?.name()))
 }
 
 fn set_name(vm: &mut Vm, value: &Value, new: Value) -> Result<()> {
     let new = text(vm, "__name__", &new)?;
-    this(vm, "__name__", value)?.name.replace(new);
+    this(vm, "__name__", value)?.with_extra(|extra| extra.name = Some(new));
     Ok(())
 }
 
 fn qualname(vm: &mut Vm, value: &Value) -> Result {
-    Ok(Value::Str(this(vm, "__qualname__", value)?.qualname.borrow().clone()))
+    Ok(Value::Str(this(vm, "__qualname__", value)?.qualname()))
 }
 
 fn set_qualname(vm: &mut Vm, value: &Value, new: Value) -> Result<()> {
     let new = text(vm, "__qualname__", &new)?;
-    this(vm, "__qualname__", value)?.qualname.replace(new);
+    this(vm, "__qualname__", value)?.with_extra(|extra| extra.qualname = Some(new));
     Ok(())
 }
 
@@ -187,8 +187,8 @@ fn awaited(vm: &mut Vm, value: &Value) -> Result {
 /// Where it was created: not tracked.
 fn origin(vm: &mut Vm, value: &Value) -> Result {
     let Value::Coroutine(coroutine) = value else { return Ok(Value::None) };
-    let Some(origins) = coroutine.origins.as_deref() else { return Ok(Value::None) };
-    let entries = vm.origin_places(origins).into_iter().map(|(code, line)| {
+    let Some(origins) = coroutine.extra(|extra| extra.origins.clone()) else { return Ok(Value::None) };
+    let entries = vm.origin_places(&origins).into_iter().map(|(code, line)| {
         let (file, name) = (Value::str(&code.source.name), Value::Str(code.name.clone()));
         Value::tuple([file, Value::Int(i64::from(line)), name])
     });
@@ -198,11 +198,14 @@ fn origin(vm: &mut Vm, value: &Value) -> Result {
 /// A picture of the parked frame; `None` while it runs on the native stack and when it is done.
 fn frame(vm: &mut Vm, value: &Value) -> Result {
     let coroutine = this(vm, "ag_frame", value)?;
-    let body = coroutine.body.borrow();
-    let Body::Frame(frame) = &*body else { return Ok(Value::None) };
-    let code = frame.function.code.clone();
+    let Some((function, span)) = coroutine.standing() else { return Ok(Value::None) };
+    let code = function.code.clone();
+    let slots = coroutine.look(|body| match body {
+        Body::Frame(frame) => frame.locals.to_vec(),
+        _ => Vec::new(),
+    });
     let locals = Dict::new();
-    for (name, value) in code.variables.iter().zip(&frame.locals) {
+    for (name, value) in code.variables.iter().zip(&slots) {
         let value = match value {
             Value::Cell(cell) => cell.get(),
             value => value.clone(),
@@ -211,14 +214,10 @@ fn frame(vm: &mut Vm, value: &Value) -> Result {
             locals.set_str(name, value);
         }
     }
-    let span = if coroutine.state.get() == State::Created {
-        code.head_span()
-    } else {
-        code.spans.get(frame.pc as usize).copied().unwrap_or(code.span)
-    };
+    let span = if coroutine.state.get() == State::Created { code.head_span() } else { span };
     let view = FrameView {
         slots: Default::default(),
-        globals: frame.function.globals.clone(),
+        globals: function.globals.clone(),
         locals: Value::dict(locals).into(),
         code,
         span,

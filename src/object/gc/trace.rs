@@ -8,7 +8,6 @@ use std::rc::Rc;
 
 use crate::object::class::{Attrs, Class, Instance, Payload};
 use crate::object::containers::Dict;
-use crate::object::coroutine::{Body, Coroutine};
 use crate::object::exception::Exception;
 use crate::object::function::{Descriptor, Function};
 use crate::object::iter::Iter;
@@ -89,7 +88,7 @@ pub fn trace(value: &Value, visit: Visit) {
             trace_option(&x.next, Value::Traceback, visit);
             trace_option(&x.frame, Value::Frame, visit);
         }
-        Value::Coroutine(x) => trace_coroutine(x, visit),
+        Value::Coroutine(x) => x.trace(visit),
         Value::Awaiter(x) => {
             link(&x.target, Value::Coroutine, visit);
             trace_cell(&x.argument, visit);
@@ -170,27 +169,6 @@ fn trace_class(class: &Class, visit: Visit) {
     class.trace_caches(visit);
 }
 
-fn trace_coroutine(coroutine: &Coroutine, visit: Visit) {
-    if let Ok(body) = coroutine.body.try_borrow() {
-        match &*body {
-            Body::Frame(frame) => {
-                frame.locals.iter().for_each(&mut *visit);
-                link(&frame.function, Value::Function, visit);
-                if let Some(handled) = &frame.handled {
-                    link(handled, Value::Exception, visit);
-                }
-            }
-            Body::Native(native) => native.trace(visit),
-            Body::Empty => {}
-        }
-    }
-    if let Ok(chain) = coroutine.chain.try_borrow() {
-        chain.iter().for_each(|member| link(member, Value::Coroutine, visit));
-    }
-    trace_option(&coroutine.base_handled, Value::Exception, visit);
-    trace_cell(&coroutine.finalizer, visit);
-}
-
 fn trace_exception(exception: &Exception, visit: Visit) {
     if let Ok(class) = exception.class.try_borrow() {
         link(&class, Value::Class, visit);
@@ -244,12 +222,7 @@ pub(super) fn clear(value: &Value) {
             drop(x.frame.take());
             drop(x.next.take());
         }
-        Value::Coroutine(x) => {
-            drop(x.body.replace(Body::Empty));
-            drop(x.chain.take());
-            drop(x.base_handled.take());
-            drop(x.finalizer.take());
-        }
+        Value::Coroutine(x) => x.clear(),
         Value::Awaiter(x) => drop(x.argument.take()),
         Value::Exception(x) => {
             drop(x.attrs.take());
