@@ -15,7 +15,7 @@ use super::state::{Function, State, state};
 use crate::machine::Vm;
 use crate::object::class::{Class, Instance, Native};
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
-use crate::object::native::{Row, attribute, getter, method, static_method};
+use crate::object::native::{Prompt, Row, attribute, getter, method, static_method};
 use crate::object::{Result, Value, gc};
 
 /// The futures of those who wait, and the loop they belong to.
@@ -191,7 +191,7 @@ pub const LOCK_METHODS: &[Row] = &[
             return Ok(None);
         }
         lock.take();
-        Ok(Some(Value::bool(true)))
+        Ok(Some(Prompt::Done(Value::bool(true))))
     }),
     method("def release()", |vm, args| {
         release_lock(vm, &args[0])?;

@@ -49,7 +49,7 @@ static FUNCTIONS: &[(&str, &[Row])] = &[
 ];
 
 static TASKS: &[Row] = &[
-    native("def sleep(delay, result=None)", sleep::sleep),
+    native("def sleep(delay, result=None)", sleep::sleep).or_at_once(sleep::give_way),
     native("def gather(*coros_or_futures, return_exceptions=False)", gather::gather),
     native("def shield(arg)", shield::shield),
     native("def ensure_future(coro_or_future, *, loop=None)", shield::ensure_future),

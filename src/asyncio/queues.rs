@@ -11,7 +11,7 @@ use super::state::{Function, state};
 use crate::machine::Vm;
 use crate::object::class::{Instance, Native};
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
-use crate::object::native::{Row, attribute, class_method, getter, method, static_method};
+use crate::object::native::{Prompt, Row, attribute, class_method, getter, method, static_method};
 use crate::object::{Class, Error, Result, Value, gc};
 use crate::symbol::sym;
 
@@ -81,7 +81,7 @@ pub const METHODS: &[Row] = &[
             return Ok(None);
         }
         put_nowait(vm, &args[0], args[1].clone())?;
-        Ok(Some(Value::None))
+        Ok(Some(Prompt::Done(Value::None)))
     }),
     method("def put_nowait(item)", |vm, args| {
         put_nowait(vm, &args[0], args[1].clone())?;
@@ -96,7 +96,7 @@ pub const METHODS: &[Row] = &[
         if queue.custom || is_empty(vm, &args[0])? {
             return Ok(None);
         }
-        get_nowait(vm, &args[0]).map(Some)
+        get_nowait(vm, &args[0]).map(|item| Some(Prompt::Done(item)))
     }),
     method("def get_nowait()", |vm, args| get_nowait(vm, &args[0])),
     method("def task_done()", |vm, args| {

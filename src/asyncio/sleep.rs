@@ -9,6 +9,7 @@ use super::state::{Function, state};
 use crate::machine::Vm;
 use crate::object::class::Instance;
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
+use crate::object::native::Prompt;
 use crate::object::{Result, Value, gc};
 use crate::symbol::sym;
 use crate::syntax::ast::CmpOp;
@@ -32,6 +33,11 @@ enum Phase {
 pub fn sleep(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let body = Sleep { delay: args[0].clone(), result: args[1].clone(), phase: Phase::Start };
     Ok(state(vm).coroutine(Function::Sleep, body))
+}
+
+/// `await sleep(0)` does no more than give way.
+pub fn give_way(_: &mut Vm, args: &[Value]) -> Result<Option<Prompt>> {
+    Ok(matches!(args, [Value::Int(n)] if *n <= 0).then_some(Prompt::GiveWay))
 }
 
 impl NativeCoroutine for Sleep {

@@ -10,8 +10,8 @@ use crate::machine::call::STACK_SLOTS;
 use crate::machine::{CallSite, Vm};
 use crate::object::code::{AwaitedCall, Called, Slot, Step, Thunk};
 use crate::object::frame::Frame;
-use crate::object::native::NativeFunction;
-use crate::object::{Eval, Function, Located, Result, Value};
+use crate::object::native::{NativeFunction, Prompt};
+use crate::object::{Eval, Function, Located, Value};
 use crate::source::Span;
 use crate::syntax::ast::{Arg, Expr, ExprKind};
 
@@ -110,37 +110,41 @@ impl MethodSite {
                 }
             }
             let method = self.load(vm, &object)?;
-            if let Method::Unbound(Value::Native(native)) = &method {
-                if let (Some(at_once), true) = (native.row.at_once, native.signature().params.len() == M) {
-                    return self.at_once::<N, M>(vm, frame, object, (native, at_once), &args);
+            match &method {
+                Method::Unbound(Value::Native(native)) if native.row.at_once.is_some() => {
+                    let mut values = [const { Value::Unbound }; M];
+                    let [first, rest @ ..] = &mut values[..] else { return Ok(Called::Done(Value::None)) };
+                    put(first, object);
+                    fill(vm, frame, rest, &args)?;
+                    at_once(vm, frame, native, &values, self.span)
                 }
+                Method::Bound(Value::Native(native)) if native.row.at_once.is_some() => {
+                    let mut values = [const { Value::Unbound }; N];
+                    fill(vm, frame, &mut values, &args)?;
+                    at_once(vm, frame, native, &values, self.span)
+                }
+                _ => self.call_method::<N, M>(vm, frame, object, method, &args).map(Called::Awaitable),
             }
-            self.call_method::<N, M>(vm, frame, object, method, &args).map(Called::Awaitable)
         })
     }
+}
 
-    /// Calls a native that may have nothing to wait for.
-    fn at_once<const N: usize, const M: usize>(
-        &self,
-        vm: &mut Vm,
-        frame: &mut Frame,
-        object: Value,
-        (native, at_once): (&Rc<NativeFunction>, fn(&mut Vm, &[Value]) -> Result<Option<Value>>),
-        args: &[Thunk; N],
-    ) -> Eval<Called> {
-        let mut values = [const { Value::Unbound }; M];
-        let [first, rest @ ..] = &mut values[..] else { return Ok(Called::Done(Value::None)) };
-        put(first, object);
-        fill(vm, frame, rest, args)?;
-        vm.calls.push(CallSite { code: frame.code.id.get(), span: self.span });
-        let done = match at_once(vm, &values) {
-            Ok(Some(value)) => Ok(Called::Done(value)),
-            Ok(None) => vm.call_native(native, &values).map(Called::Awaitable),
-            Err(e) => Err(e),
-        };
-        vm.calls.pop();
-        done.at(self.span)
-    }
+/// Calls a native that may have nothing to wait for.
+fn at_once(vm: &mut Vm, frame: &mut Frame, native: &Rc<NativeFunction>, values: &[Value], span: Span) -> Eval<Called> {
+    vm.calls.push(CallSite { code: frame.code.id.get(), span });
+    let fits = values.len() <= native.signature().params.len() && values.len() >= native.signature().required;
+    let prompt = match native.row.at_once {
+        Some(at_once) if fits => at_once(vm, values),
+        _ => Ok(None),
+    };
+    let called = match prompt {
+        Ok(Some(Prompt::Done(value))) => Ok(Called::Done(value)),
+        Ok(Some(Prompt::GiveWay)) => Ok(Called::GiveWay(Value::Native(native.clone()))),
+        Ok(None) => vm.call_native(native, values).map(Called::Awaitable),
+        Err(e) => Err(e),
+    };
+    vm.calls.pop();
+    called.at(span)
 }
 
 #[inline]

@@ -6,7 +6,7 @@ use super::Lower;
 use super::name::{GlobalFunction, Place};
 use crate::machine::attr_cache::{AttrCache, Method};
 use crate::machine::{CallSite, Vm};
-use crate::object::class::{Instance, Payload};
+use crate::object::class::{Class, Instance, Payload};
 use crate::object::code::Thunk;
 use crate::object::frame::Frame;
 use crate::object::{Dict, Eval, Located, Str, Value, gc};
@@ -80,7 +80,17 @@ fn plain_call<const N: usize>(func: Thunk, global: Option<GlobalFunction>, args:
     match global {
         Some(global) => Box::new(move |vm, frame| match global.get(&frame.function.globals) {
             Some(f) if f.code.simple_arity as usize == N => call_straight(vm, frame, &f, &args, span),
-            _ => call_value(vm, frame, &func, &args, span),
+            Some(_) => call_value(vm, frame, &func, &args, span),
+            None => {
+                if let Some(class) = global.class(&frame.function.globals) {
+                    if let Some(init) = vm.plain_init(&class) {
+                        if init.code.simple_arity as usize == N + 1 {
+                            return make(vm, frame, &class, &init, &args, span);
+                        }
+                    }
+                }
+                call_value(vm, frame, &func, &args, span)
+            }
         }),
         None => Box::new(move |vm, frame| call_value(vm, frame, &func, &args, span)),
     }
@@ -122,6 +132,23 @@ fn call_bound<const N: usize>(
     })
 }
 
+/// An instance of a class that makes its instances in the plain way.
+fn make<const N: usize>(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    class: &Rc<Class>,
+    init: &Rc<crate::object::Function>,
+    args: &[Thunk; N],
+    span: Span,
+) -> Eval<Value> {
+    let object = Instance::create(class, Payload::None);
+    let result = call_bound(vm, frame, init, object.clone(), args, span)?;
+    if !result.is_none() {
+        return Err(vm.init_returned(&result).at(span).into());
+    }
+    Ok(object)
+}
+
 pub(super) fn call_value<const N: usize>(
     vm: &mut Vm,
     frame: &mut Frame,
@@ -137,12 +164,7 @@ pub(super) fn call_value<const N: usize>(
         Value::Class(class) => {
             if let Some(init) = vm.plain_init(class) {
                 if init.code.simple_arity as usize == N + 1 {
-                    let object = Instance::create(class, Payload::None);
-                    let result = call_bound(vm, frame, &init, object.clone(), args, span)?;
-                    if !result.is_none() {
-                        return Err(vm.init_returned(&result).at(span).into());
-                    }
-                    return Ok(object);
+                    return make(vm, frame, class, &init, args, span);
                 }
             }
         }

@@ -7,7 +7,7 @@ use super::Lower;
 use crate::machine::Vm;
 use crate::object::code::{Action, Slot, Store, Thunk};
 use crate::object::frame::Frame;
-use crate::object::{Dict, Error, Eval, Function, Located, Str, Value};
+use crate::object::{Class, Dict, Error, Eval, Function, Located, Str, Value};
 use crate::resolve::Binding;
 use crate::source::Span;
 use crate::symbol::Symbol;
@@ -253,21 +253,34 @@ impl GlobalFunction {
     /// The function of that name, if it is a script function at its known position.
     #[inline]
     pub(super) fn get(&self, globals: &Dict) -> Option<Rc<Function>> {
-        let Some(at) = self.at.get() else {
-            if !self.looked.replace(true) {
-                self.at.set(globals.position_str(&self.name).map(|at| at as u32));
-            }
-            return None;
-        };
-        if let Some(entry) = globals.table.borrow().entry(at as usize) {
-            if let (Value::Str(key), Value::Function(function)) = (&entry.key, &entry.value) {
-                if Rc::ptr_eq(key, &self.name) {
-                    return Some(function.clone());
+        self.find(globals, |value| match value {
+            Value::Function(function) => Some(function.clone()),
+            _ => None,
+        })
+    }
+
+    /// The class of that name, if it is one at its known position.
+    #[inline]
+    pub(super) fn class(&self, globals: &Dict) -> Option<Rc<Class>> {
+        self.find(globals, |value| match value {
+            Value::Class(class) => Some(class.clone()),
+            _ => None,
+        })
+    }
+
+    #[inline]
+    fn find<T>(&self, globals: &Dict, take: impl FnOnce(&Value) -> Option<T>) -> Option<T> {
+        if let Some(at) = self.at.get() {
+            if let Some(entry) = globals.table.borrow().entry(at as usize) {
+                if matches!(&entry.key, Value::Str(key) if Rc::ptr_eq(key, &self.name)) {
+                    return take(&entry.value);
                 }
             }
+            self.at.set(None);
+            self.looked.set(false);
+        } else if !self.looked.replace(true) {
+            self.at.set(globals.position_str(&self.name).map(|at| at as u32));
         }
-        self.at.set(None);
-        self.looked.set(false);
         None
     }
 }

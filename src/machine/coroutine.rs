@@ -709,12 +709,36 @@ pub fn kind_name(kind: Kind) -> &'static str {
     }
 }
 
-/// What a suspended coroutine waits for (`cr_await`, `gi_yieldfrom`), or `None`.
+/// What a suspended coroutine waits for, or `None`; so too if it has only given way.
 pub fn awaiting(coroutine: &Coroutine) -> Value {
     match coroutine.state.get() {
-        State::Suspended => link(coroutine),
+        State::Suspended => match link(coroutine) {
+            Value::Native(_) => Value::None,
+            found => found,
+        },
         _ => Value::None,
     }
+}
+
+/// What a script sees of that (`cr_await`, `gi_yieldfrom`): a coroutine that a call did without is made now.
+pub fn awaited_object(vm: &mut Vm, coroutine: &Coroutine) -> Result<Value> {
+    if coroutine.state.get() != State::Suspended {
+        return Ok(Value::None);
+    }
+    let found = link(coroutine);
+    let Value::Native(_) = &found else { return Ok(found) };
+    let made = vm.call(&found, &[Value::Int(0)])?;
+    if let Value::Coroutine(inner) = &made {
+        vm.resume(inner, Resume::Send(Value::None))?;
+    }
+    if let Body::Frame(frame) = &mut *coroutine.body.borrow_mut() {
+        if let Some(Step::Await(slot)) = frame.function.code.steps.get(frame.pc as usize) {
+            if let Some(place) = frame.locals.get_mut(*slot as usize) {
+                *place = made.clone();
+            }
+        }
+    }
+    Ok(made)
 }
 
 /// The frames of the coroutines that wait for the one that runs, outermost first, below the root they are resumed from.

@@ -36,6 +36,12 @@ impl Vm {
                 frame.pc += 1;
                 self.execute(frame)
             }
+            // It has only given way.
+            (Resume::Send(_), Some(Step::Await(slot))) if matches!(&frame.locals[*slot as usize], Value::Native(_)) => {
+                frame.put(*slot as usize, Value::None);
+                frame.pc += 1;
+                self.execute(frame)
+            }
             (input, _) => self.execute_after(frame, input),
         }
     }
@@ -165,6 +171,12 @@ impl Vm {
                     Called::Done(value) => {
                         frame.put(*slot as usize, value);
                         pc += 1;
+                    }
+                    Called::GiveWay(native) => {
+                        frame.put(*slot as usize, native);
+                        frame.pc = pc as u32 + 1;
+                        frame.exit = Exit::Yield;
+                        return Ok(Value::None);
                     }
                     Called::Suspended(value) => {
                         frame.put(*slot as usize, value.clone());

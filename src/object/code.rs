@@ -32,6 +32,8 @@ pub enum Called {
     Awaitable(Value),
     /// The result of the `await`.
     Done(Value),
+    /// The frame gives way once and goes on with `None`; the native stands in the slot meanwhile.
+    GiveWay(Value),
     /// This coroutine was begun and is suspended; `Vm::begun` says with what.
     Suspended(Value),
 }

@@ -25,8 +25,18 @@ pub struct Row {
     pub kind: RowKind,
     /// What the code of a green thread calls instead: returns something to be awaited (see `machine/threads.rs`).
     pub blocking: Option<NativeCall>,
-    /// What `await` of a call tries first: the result, if there is nothing to wait for.
-    pub at_once: Option<fn(&mut Vm, &[Value]) -> Result<Option<Value>>>,
+    /// What `await` of a call tries first.
+    pub at_once: Option<AtOnce>,
+}
+
+/// What becomes of a call that is awaited, if no coroutine is needed for it; its arguments are all positional.
+pub type AtOnce = fn(&mut Vm, &[Value]) -> Result<Option<Prompt>>;
+
+pub enum Prompt {
+    /// There is nothing to wait for.
+    Done(Value),
+    /// It gives way once; the result is `None`.
+    GiveWay,
 }
 
 #[derive(Clone, Copy)]
@@ -73,7 +83,7 @@ impl Row {
     }
 
     /// Says what `await` of a call tries first.
-    pub const fn or_at_once(self, at_once: fn(&mut Vm, &[Value]) -> Result<Option<Value>>) -> Row {
+    pub const fn or_at_once(self, at_once: AtOnce) -> Row {
         Row { at_once: Some(at_once), ..self }
     }
 

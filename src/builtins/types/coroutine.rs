@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::special;
 use crate::builtins::add_methods;
 use crate::machine::Vm;
-use crate::machine::coroutine::{awaiter, awaiting};
+use crate::machine::coroutine::{awaited_object, awaiter};
 use crate::object::coroutine::{Awaiter, AwaiterState, Body, Coroutine, Operation, Resume, State};
 use crate::object::frame::FrameView;
 use crate::object::native::{Row, attribute, class_method, getter, method};
@@ -181,7 +181,8 @@ fn code(vm: &mut Vm, value: &Value) -> Result {
 }
 
 fn awaited(vm: &mut Vm, value: &Value) -> Result {
-    Ok(awaiting(&*this(vm, "ag_await", value)?))
+    let coroutine = this(vm, "ag_await", value)?;
+    awaited_object(vm, &coroutine)
 }
 
 /// Where it was created: not tracked.
