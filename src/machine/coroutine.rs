@@ -731,13 +731,15 @@ pub fn awaited_object(vm: &mut Vm, coroutine: &Coroutine) -> Result<Value> {
     if let Value::Coroutine(inner) = &made {
         vm.resume(inner, Resume::Send(Value::None))?;
     }
-    if let Body::Frame(frame) = &mut *coroutine.body.borrow_mut() {
+    let mut body = coroutine.body.take();
+    if let Body::Frame(frame) = &mut body {
         if let Some(Step::Await(slot)) = frame.function.code.steps.get(frame.pc as usize) {
             if let Some(place) = frame.locals.get_mut(*slot as usize) {
                 *place = made.clone();
             }
         }
     }
+    coroutine.body.set(body);
     Ok(made)
 }
 
