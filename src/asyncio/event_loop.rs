@@ -44,7 +44,10 @@ pub struct EventLoop {
     pub stopping: Cell<bool>,
     pub closed: Cell<bool>,
     pub debug: Cell<bool>,
-    /// Whether tasks note when they began to wait.
+    /// Passes so far, and the time of the last one that looked at the clock: when tasks began to wait, nearly.
+    passes: Cell<u32>,
+    pub pass_time: Cell<f64>,
+    /// Whether every pass looks at the clock.
     pub timed: Cell<bool>,
     /// Whether a script's subclass may have replaced methods.
     pub custom: Cell<bool>,
@@ -216,6 +219,8 @@ impl EventLoop {
             stopping: Cell::new(false),
             closed: Cell::new(false),
             debug: Cell::new(false),
+            passes: Cell::new(0),
+            pass_time: Cell::new(0.0),
             timed: Cell::new(false),
             custom: Cell::new(custom),
             current_task: RefCell::new(None),
@@ -572,6 +577,9 @@ pub fn wait_for_outside(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<()>
     vm.look_up()
 }
 
+/// Where nothing needs the time, one pass in so many looks at the clock, so that it is known how long tasks wait.
+const CLOCK_EVERY: u32 = 16;
+
 /// One pass.
 pub fn run_once(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<()> {
     el.drop_cancelled();
@@ -604,8 +612,12 @@ pub fn run_once(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<()> {
             None => wait_for_outside(vm, el, this)?,
         }
     }
-    if first.is_some() {
+    let passes = el.passes.get();
+    el.passes.set(passes.wrapping_add(1));
+    let looks = idle || passes % CLOCK_EVERY == 0 || el.timed.get();
+    if first.is_some() || looks && !el.custom.get() {
         let now = own_time(vm, el, this)?;
+        el.pass_time.set(now);
         el.move_due(now);
     }
     let count = el.ready.borrow().len();

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use super::event_loop::EventLoop;
+use super::event_loop::{self, EventLoop};
 use super::state::state;
 use super::{future, task};
 use crate::diagnostic::{Diagnostic, ExceptionReport, Label, Place, Severity};
@@ -61,7 +61,10 @@ pub fn draw(vm: &mut Vm, message: &str, subject: &Value, error: Option<&Error>) 
                 message: String::new(),
                 place: coroutine.as_ref().and_then(standing),
                 labels: label.into_iter().collect(),
-                notes: vec![format!("the {what} stood here when the last reference to it went")],
+                notes: vec![match waited(vm, subject) {
+                    Some(time) => format!("the {what} waited here for {time}, until its last reference went"),
+                    None => format!("the {what} stood here when the last reference to it went"),
+                }],
                 helps: vec!["keep the task in a variable, and await it before the loop ends".to_owned()],
                 finder: crate::diagnostic::Finder::Parser,
             };
@@ -83,6 +86,13 @@ fn under_heading(vm: &Vm, message: &str, report: &ExceptionReport) -> String {
         ErrorFormat::Json => text,
         _ => format!("{}{text}", report::exception(&ExceptionReport::new(message, ""), &style)),
     }
+}
+
+/// How long a task has waited, if that is worth saying.
+fn waited(vm: &mut Vm, this: &Value) -> Option<String> {
+    let since = task::of(this)?.since.get();
+    let seconds = event_loop::time(vm) - since;
+    (since > 0.0 && seconds >= 0.0005).then(|| duration(seconds))
 }
 
 /// Where a suspended coroutine stands: the place in the innermost script function that it waits in.
@@ -125,7 +135,10 @@ pub fn cut_off(vm: &mut Vm, args: &[Value]) -> Result<Value> {
             message: format!("task '{name}' {}", if began { "was not done" } else { "had not begun" }),
             place: place.or(made),
             labels: label.into_iter().collect(),
-            notes: vec!["when the main coroutine ends, what still runs is cancelled".to_owned()],
+            notes: vec![match waited(vm, value) {
+                Some(time) => format!("it waited here for {time}, until the main coroutine ended"),
+                None => "when the main coroutine ends, what still runs is cancelled".to_owned(),
+            }],
             helps: vec!["await it before the main coroutine returns, or cancel it yourself".to_owned()],
             finder: crate::diagnostic::Finder::Parser,
         };
@@ -170,4 +183,31 @@ pub fn blocking(vm: &mut Vm, nanoseconds: i128) {
     let style = vm.host.style;
     let text = report::diagnostic(&diagnostic, &style);
     vm.write_err(&text);
+}
+
+/// Seconds as a person would say them, to three digits.
+pub fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s >= 60.0 => format!("{} min {} s", (s / 60.0).floor(), rounded(s % 60.0)),
+        s if s >= 0.9995 || s == 0.0 => format!("{} s", rounded(s)),
+        s if s >= 0.9995e-3 => format!("{} ms", rounded(s * 1e3)),
+        s => format!("{} µs", rounded(s * 1e6)),
+    }
+}
+
+fn rounded(number: f64) -> String {
+    let digits = if number >= 100.0 { 0 } else { 1 + usize::from(number < 10.0) };
+    let text = format!("{number:.digits$}");
+    if digits == 0 { text } else { text.trim_end_matches('0').trim_end_matches('.').to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::duration;
+
+    #[test]
+    fn durations_are_readable() {
+        let shown: Vec<String> = [0.0, 1.0, 0.25, 0.0000015, 12.3456, 90.5, 0.1004, 0.9999].map(duration).into();
+        assert_eq!(shown, ["0 s", "1 s", "250 ms", "1.5 µs", "12.3 s", "1 min 30.5 s", "100 ms", "1 s"]);
+    }
 }

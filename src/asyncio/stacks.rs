@@ -49,6 +49,7 @@ pub fn get_stack(vm: &mut Vm, this: &Value, limit: &Value) -> Result<Value> {
             };
             frames.push(Value::Frame(Rc::new(view)));
         } else if let Some((function, span)) = coroutine.standing() {
+            let span = if coroutine.state.get() == State::Created { function.code.head_span() } else { span };
             let view = FrameView {
                 slots: Default::default(),
                 code: function.code.clone(),

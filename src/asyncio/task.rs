@@ -26,7 +26,8 @@ pub struct Task {
     pub coro: RefCell<Value>,
     /// The number that is part of its name, unless it has a name of its own.
     number: Cell<i64>,
-    rare: RefCell<Option<Box<Rare>>>,
+    /// A name of its own, or the one made of its number when somebody asked.
+    name: Cell<Option<Rc<Str>>>,
     pub context: RefCell<Option<Rc<Context>>>,
     /// The future it waits for, or `None`.
     pub waiter: RefCell<Value>,
@@ -36,23 +37,18 @@ pub struct Task {
     pub log_destroy_pending: Cell<bool>,
     /// The task whose `TaskGroup` it belongs to.
     pub group_parent: RefCell<Weak<Instance>>,
+    /// When it began to wait; 0 before its first step.
+    pub since: Cell<f64>,
 }
 
 const _: () = assert!(size_of::<Task>() <= 112);
 
-/// What most tasks never have.
-#[derive(Default)]
-struct Rare {
-    /// A name of its own, or the one made of its number when somebody asked.
-    name: Option<Rc<Str>>,
-    /// When it began to wait, if its loop is `timed`.
-    since: f64,
-}
-
 impl Task {
     /// `get_name()`.
     pub fn name(&self) -> Value {
-        if let Some(name) = self.rare.borrow().as_ref().and_then(|rare| rare.name.clone()) {
+        let name = self.name.take();
+        self.name.set(name.clone());
+        if let Some(name) = name {
             return Value::Str(name);
         }
         match self.number.get() {
@@ -66,12 +62,7 @@ impl Task {
     }
 
     fn set_name(&self, name: Rc<Str>) {
-        self.rare.borrow_mut().get_or_insert_default().name = Some(name);
-    }
-
-    /// When it began to wait, or 0.
-    pub fn since(&self) -> f64 {
-        self.rare.borrow().as_ref().map_or(0.0, |rare| rare.since)
+        self.name.set(Some(name));
     }
 }
 
@@ -224,9 +215,7 @@ fn step_inside(
         drop(waited_for);
     }
     let outcome = resume(vm, task, error);
-    if el.timed.get() {
-        task.rare.borrow_mut().get_or_insert_default().since = event_loop::time(vm);
-    }
+    task.since.set(el.pass_time.get());
     // What died with the coroutine's frame comes before what its end sets off.
     if gc::pending() {
         vm.run_finalizers(None);

@@ -98,7 +98,9 @@ impl Vm {
             return 0;
         }
         self.tell_gc_callbacks("start", full, 0);
-        let mut garbage = gc::find_garbage(order);
+        // Drawn reports show where a task stood, so it goes before its coroutine.
+        let elders = self.host.style.format == crate::report::ErrorFormat::Python;
+        let mut garbage = gc::find_garbage(order, elders);
         let count = garbage.iter().filter(|value| !matches!(value, Value::Frame(_) | Value::Traceback(_))).count();
         if !garbage.is_empty() {
             gc::weak::cut(&garbage);
@@ -123,7 +125,7 @@ impl Vm {
     /// Frees garbage without running anything: for a script that was stopped.
     pub fn discard_garbage(&mut self) {
         while !gc::take_finalizers().is_empty() {}
-        let garbage = gc::find_garbage(Order::Reached);
+        let garbage = gc::find_garbage(Order::Reached, false);
         for value in &garbage {
             match value {
                 Value::Instance(instance) => instance.mark.set_finalized(),

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::asyncio::event_loop::{self, EventLoop};
+use crate::asyncio::explain::duration;
 use crate::asyncio::task;
 use crate::machine::Vm;
 use crate::machine::coroutine::awaiting;
@@ -46,7 +47,7 @@ fn row(vm: &mut Vm, el: Option<&EventLoop>, this: &Rc<Instance>, now: f64) -> [S
         return [name, String::new(), String::new(), String::new(), String::new()];
     };
     let waiter = task.waiter.borrow().clone();
-    let since = task.since();
+    let since = task.since.get();
     let waited = if since > 0.0 { duration(now - since) } else { "-".to_owned() };
     let state = match (task.cancelling.get() > 0 || task.must_cancel.get(), waiter.given().is_some()) {
         (true, _) => "cancelling",
@@ -118,31 +119,4 @@ fn waits_for(vm: &mut Vm, el: Option<&EventLoop>, coro: &Value, waiter: &Value, 
             other => other.to_owned(),
         }
     })
-}
-
-/// Seconds as a person would say them, to three digits.
-pub(super) fn duration(seconds: f64) -> String {
-    match seconds {
-        s if s >= 60.0 => format!("{} min {} s", (s / 60.0).floor(), rounded(s % 60.0)),
-        s if s >= 0.9995 || s == 0.0 => format!("{} s", rounded(s)),
-        s if s >= 0.9995e-3 => format!("{} ms", rounded(s * 1e3)),
-        s => format!("{} µs", rounded(s * 1e6)),
-    }
-}
-
-fn rounded(number: f64) -> String {
-    let digits = if number >= 100.0 { 0 } else { 1 + usize::from(number < 10.0) };
-    let text = format!("{number:.digits$}");
-    if digits == 0 { text } else { text.trim_end_matches('0').trim_end_matches('.').to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::duration;
-
-    #[test]
-    fn durations_are_readable() {
-        let shown: Vec<String> = [0.0, 1.0, 0.25, 0.0000015, 12.3456, 90.5, 0.1004, 0.9999].map(duration).into();
-        assert_eq!(shown, ["0 s", "1 s", "250 ms", "1.5 µs", "12.3 s", "1 min 30.5 s", "100 ms", "1 s"]);
-    }
 }

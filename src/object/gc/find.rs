@@ -53,12 +53,12 @@ impl Graph {
     }
 
     /// Everything that the given objects lead to.
-    fn build(starts: Vec<Value>, order: Order) -> Graph {
+    fn build(starts: Vec<Value>, order: Order, elders: bool) -> Graph {
         let mut graph = Graph::default();
         let mut starts = starts.into_iter();
         if order != Order::Reached {
             for start in starts.by_ref() {
-                if let Some(elder) = elder(&start).filter(|elder| graph.number(elder).is_none()) {
+                if let Some(elder) = elder(&start).filter(|elder| elders && graph.number(elder).is_none()) {
                     graph.add(elder);
                 }
                 if is_node(&start) && graph.number(&start).is_none() {
@@ -162,10 +162,11 @@ fn leads_nowhere(value: &Value) -> bool {
     }
 }
 
-/// The garbage among the young objects, or among all.
-pub fn find_garbage(order: Order) -> Vec<Value> {
+/// The garbage among the young objects, or among all; with the elders of native objects before them, or where they are
+/// found.
+pub fn find_garbage(order: Order, elders: bool) -> Vec<Value> {
     let full = order != Order::Young;
-    let mut graph = Graph::build(registry::candidates(full), order);
+    let mut graph = Graph::build(registry::candidates(full), order, elders);
     let alive = graph.alive();
     registry::settle(full, graph.nodes.len(), |value| graph.number(value).is_some_and(|number| !alive[number]));
     split(graph, &alive, true)
@@ -173,7 +174,7 @@ pub fn find_garbage(order: Order) -> Vec<Value> {
 
 /// Which of the objects are still garbage after their finalisers have run.
 pub fn still_garbage(garbage: Vec<Value>) -> Vec<Value> {
-    let mut graph = Graph::build(garbage, Order::Young);
+    let mut graph = Graph::build(garbage, Order::Young, false);
     let alive = graph.alive();
     split(graph, &alive, false)
 }
@@ -203,7 +204,7 @@ pub fn free(garbage: Vec<Value>) {
 
 /// Every object that the collector knows of.
 pub fn all_objects() -> Vec<Value> {
-    let graph = Graph::build(registry::candidates(true), Order::Registered);
+    let graph = Graph::build(registry::candidates(true), Order::Registered, false);
     graph.forget_numbers();
     graph.nodes
 }
