@@ -132,9 +132,10 @@ impl Vm {
             if count <= FEW && (signature.required..=count).contains(&args.len()) {
                 // Defaults fill up the rest, without an allocation.
                 let mut bound = [const { Value::Unbound }; FEW];
-                let given = args.iter().map(Some).chain(std::iter::repeat(None));
-                for ((place, param), arg) in bound.iter_mut().zip(&signature.params).zip(given) {
-                    *place = arg.or(param.default.as_ref()).cloned().unwrap_or_default();
+                for (at, place) in bound[..count].iter_mut().enumerate() {
+                    if let Some(value) = args.get(at).or_else(|| signature.params[at].default.as_ref()) {
+                        place.clone_from(value);
+                    }
                 }
                 return (native.call)(self, &bound[..count]);
             }

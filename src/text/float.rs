@@ -301,7 +301,7 @@ fn power_of_two(exponent: i64) -> f64 {
 }
 
 /// The integer `m` and the exponent `e` of `x = m * 2**e`.
-fn decompose(x: f64) -> (u64, i64) {
+pub(super) fn decompose(x: f64) -> (u64, i64) {
     let bits = x.to_bits();
     let exponent = (bits >> 52 & 0x7FF) as i64;
     let fraction = bits & ((1 << 52) - 1);

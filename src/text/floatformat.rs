@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::Fault;
-use super::float::{push_exponent, push_repr};
+use super::float::{push_exponent, push_u64, push_repr};
 use super::format::{Align, FormatSpec, lay_out, push_fill, push_padded, sign_of, unknown_code};
 
 /// No float has more decimals; further ones are zeros.
@@ -105,8 +105,36 @@ fn push_float(out: &mut String, x: f64, style: &FloatStyle, alternate: bool) {
     }
 }
 
+/// As many digits as [`scaled`] gives.
+const ZEROS: &str = "00000000000000000000";
+
+/// `x * 10**precision` rounded half to even, for the sizes that are usual: computed exactly, in one division.
+fn scaled(x: f64, precision: usize) -> Option<u64> {
+    let (mantissa, exponent) = super::float::decompose(x);
+    let power = 10u64.checked_pow(u32::try_from(precision).ok()?)?;
+    let product = u128::from(mantissa) * u128::from(power);
+    if exponent >= 0 {
+        return u64::try_from(product.checked_mul(1u128.checked_shl(u32::try_from(exponent).ok()?)?)?).ok();
+    }
+    let places = u32::try_from(-exponent).ok().filter(|&places| places < 128)?;
+    let (whole, rest, half) = (product >> places, product & ((1 << places) - 1), 1u128 << (places - 1));
+    let up = rest > half || (rest == half && whole & 1 == 1);
+    u64::try_from(whole + u128::from(up)).ok()
+}
+
 /// Appends `%.*f` of a number that is finite and not negative.
 fn push_fixed(out: &mut String, x: f64, precision: usize) {
+    if let Some(scaled) = scaled(x, precision) {
+        let start = out.len();
+        push_u64(out, scaled);
+        if precision > 0 {
+            // At least one digit before the point.
+            let missing = (precision + 1).saturating_sub(out.len() - start);
+            out.insert_str(start, &ZEROS[..missing]);
+            out.insert(out.len() - precision, '.');
+        }
+        return;
+    }
     let written = write!(out, "{x:.*}", precision.min(MAX_DECIMALS));
     debug_assert!(written.is_ok(), "a String takes everything");
     push_fill(out, '0', precision.saturating_sub(MAX_DECIMALS));
