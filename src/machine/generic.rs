@@ -12,6 +12,8 @@ pub struct GenericAlias {
     pub origin: Value,
     /// A tuple.
     pub args: Value,
+    /// Whether it is `*tuple[int]`.
+    pub starred: bool,
 }
 
 impl Native for GenericAlias {
@@ -45,7 +47,7 @@ impl Vm {
             Value::Tuple(_) => item.clone(),
             other => Value::tuple([other.clone()]),
         };
-        Instance::native(&self.types.GenericAlias, GenericAlias { origin: origin.clone(), args })
+        Instance::native(&self.types.GenericAlias, GenericAlias { origin: origin.clone(), args, starred: false })
     }
 }
 
@@ -86,13 +88,13 @@ fn is_type(value: &Value) -> bool {
 
 /// What two generic values are compared by.
 pub enum Parts {
-    Alias(Value, Value),
+    Alias(Value, Value, bool),
     Union(Vec<Value>),
 }
 
 pub fn compared(value: &Value) -> Option<Parts> {
     if let Some(alias) = value.data::<GenericAlias>() {
-        return Some(Parts::Alias(alias.origin.clone(), alias.args.clone()));
+        return Some(Parts::Alias(alias.origin.clone(), alias.args.clone(), alias.starred));
     }
     value.data::<Union>().map(|union| Parts::Union(union.0.clone()))
 }
@@ -100,8 +102,9 @@ pub fn compared(value: &Value) -> Option<Parts> {
 /// Whether two are the same as far as identity tells.
 fn same_parts(a: &Parts, b: &Parts) -> bool {
     match (a, b) {
-        (Parts::Alias(a, x), Parts::Alias(b, y)) => {
+        (Parts::Alias(a, x, s), Parts::Alias(b, y, t)) => {
             a.is(b)
+                && s == t
                 && match (x, y) {
                     (Value::Tuple(x), Value::Tuple(y)) => {
                         x.len() == y.len() && x.iter().zip(y.iter()).all(|(x, y)| x.is(y))
@@ -115,7 +118,7 @@ fn same_parts(a: &Parts, b: &Parts) -> bool {
 
 pub fn equal(vm: &mut Vm, a: &Parts, b: &Parts) -> Result<bool> {
     match (a, b) {
-        (Parts::Alias(a, x), Parts::Alias(b, y)) => Ok(vm.equals(a, b)? && vm.equals(x, y)?),
+        (Parts::Alias(a, x, s), Parts::Alias(b, y, t)) => Ok(s == t && vm.equals(a, b)? && vm.equals(x, y)?),
         (Parts::Union(a), Parts::Union(b)) => {
             let (a, b) = (vm.new_set(a.clone(), true)?, vm.new_set(b.clone(), true)?);
             vm.equals(&a, &b)
@@ -132,7 +135,7 @@ pub fn hashed(value: &Value) -> Option<Parts> {
 impl Parts {
     pub fn hash(&self, vm: &mut Vm) -> Result<i64> {
         match self {
-            Parts::Alias(origin, args) => {
+            Parts::Alias(origin, args, _) => {
                 let hash = vm.hash(origin)? ^ vm.hash(args)?;
                 Ok(if hash == -1 { -2 } else { hash })
             }
@@ -155,7 +158,8 @@ pub fn repr(vm: &mut Vm, value: &Value) -> Result<Option<String>> {
     }
     let Some(alias) = value.data::<GenericAlias>() else { return Ok(None) };
     let (origin, args) = (alias.origin.clone(), alias.args.clone());
-    let mut text = item_repr(vm, &origin)?;
+    let mut text = if alias.starred { "*".to_owned() } else { String::new() };
+    text.push_str(&item_repr(vm, &origin)?);
     let args = args.as_tuple().map(|args| args.to_vec()).unwrap_or_default();
     text.push('[');
     for (at, arg) in args.iter().enumerate() {

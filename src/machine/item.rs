@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::machine::ops::{Special, is_object};
 use crate::machine::sequence::bytes_like;
-use crate::machine::{Vm, views};
+use crate::machine::{Vm, generic, views};
 use crate::object::{Error, Result, Slice, Str, Value, gc};
 use crate::symbol::sym;
 use crate::text::slice as slices;
@@ -139,6 +139,9 @@ impl Vm {
             _ => match views::proxied(container) {
                 Some(inner) => self.get_item(&inner, key),
                 None => {
+                    if generic::is_generic(container) {
+                        return self.call_method(container, sym::__getitem__, std::slice::from_ref(key));
+                    }
                     let name = self.type_name(container);
                     Err(self.operand_error(format!("'{}' object is not subscriptable", name.as_str()), &[container]))
                 }

@@ -90,74 +90,22 @@ fn collect_parameters(vm: &mut Vm, value: &Value, found: &mut Vec<Value>) -> Res
     Ok(())
 }
 
-/// `alias[item]`: the alias with its type variables replaced.
+/// `alias[item]`: the alias with its type variables replaced, which `typing` knows about.
 fn substitute(vm: &mut Vm, args: &[Value]) -> Result {
-    let mut parameters = Vec::new();
-    collect_parameters(vm, &args[0], &mut parameters)?;
-    if parameters.is_empty() {
-        let shown = vm.repr(&args[0])?;
-        return Err(vm.type_error(format!("{} is not a generic class", shown.as_str())));
-    }
-    let items = match &args[1] {
-        Value::Tuple(items) => items.to_vec(),
-        other => vec![other.clone()],
-    };
-    if items.len() != parameters.len() {
-        let shown = vm.repr(&args[0])?;
-        let few = if items.len() < parameters.len() { "few" } else { "many" };
-        return Err(vm.type_error(format!(
-            "Too {few} arguments for {}; actual {}, expected {}",
-            shown.as_str(),
-            items.len(),
-            parameters.len()
-        )));
-    }
-    replace(vm, &args[0], &parameters, &items)
-}
-
-fn replace(vm: &mut Vm, value: &Value, parameters: &[Value], items: &[Value]) -> Result {
-    let parameters_name = vm.intern("__parameters__");
-    let mut replaced = Vec::new();
-    for member in members(value) {
-        if let Some(at) = parameters.iter().position(|parameter| parameter.is(&member)) {
-            replaced.push(items[at].clone());
-        } else if generic::is_generic(&member) {
-            replaced.push(vm.nested(|vm| replace(vm, &member, parameters, items))?);
-        } else if matches!(member, Value::Class(_)) {
-            replaced.push(member);
-        } else {
-            // Of another module: it knows how to subscribe itself.
-            let own = match vm.get_attr_opt(&member, &parameters_name)? {
-                Some(own @ Value::Tuple(_)) => vm.collect(&own)?,
-                _ => Vec::new(),
-            };
-            if own.is_empty() {
-                replaced.push(member);
-                continue;
-            }
-            let key: Vec<Value> = own
-                .iter()
-                .filter_map(|parameter| parameters.iter().position(|known| known.is(parameter)))
-                .map(|at| items[at].clone())
-                .collect();
-            let key = if let [only] = key.as_slice() { only.clone() } else { Value::tuple(key) };
-            replaced.push(vm.get_item(&member, &key)?);
-        }
-    }
-    if let Some(alias) = value.data::<GenericAlias>() {
-        let origin = alias.origin.clone();
-        return Ok(vm.generic_alias(&origin, &Value::tuple(replaced)));
-    }
-    let mut members = replaced.into_iter();
-    let mut union = members.next().unwrap_or(Value::None);
-    for member in members {
-        union = vm.binary(BinOp::BitOr, &union, &member)?;
-    }
-    Ok(union)
+    let typing = vm.import_builtin("typing")?;
+    let subscribe = vm.intern("_subscribe");
+    let subscribe = vm.get_attr(&typing, &subscribe)?;
+    vm.call(&subscribe, args)
 }
 
 const ALIAS: &[Row] = &[
-    static_method("__new__(cls, origin, args, /)", |vm, args| Ok(vm.generic_alias(&args[1], &args[2]))),
+    static_method("__new__(cls, origin, args, /)", |vm, args| {
+        let base = vm.types.GenericAlias.clone();
+        let class = new_class(vm, &args[0], &base)?;
+        let args_tuple = if args[2].as_tuple().is_some() { args[2].clone() } else { Value::tuple([args[2].clone()]) };
+        let alias = GenericAlias { origin: args[1].clone(), args: args_tuple, starred: false };
+        Ok(Instance::native(&class, alias))
+    }),
     method("__call__(*args, **kwargs)", |vm, args| {
         let origin = origin(&args[0]);
         let (positional, named) = unpack(vm, &args[1], &args[2]);
@@ -180,7 +128,11 @@ const ALIAS: &[Row] = &[
     }),
     method("__iter__()", |vm, args| {
         let class = vm.types.iterator.clone();
-        Ok(vm.iter_over(&class, vec![args[0].clone()]))
+        let starred = args[0].data::<GenericAlias>().map(|alias| {
+            let alias = GenericAlias { origin: alias.origin.clone(), args: alias.args.clone(), starred: true };
+            Instance::native(&vm.class_of(&args[0]), alias)
+        });
+        Ok(vm.iter_over(&class, starred.into_iter().collect()))
     }),
     method("__instancecheck__(instance, /)", |vm, _| {
         Err(vm.type_error("isinstance() argument 2 cannot be a parameterized generic"))
@@ -190,8 +142,17 @@ const ALIAS: &[Row] = &[
     }),
     getter("__origin__", |_, this| Ok(origin(this))),
     getter("__args__", |_, this| Ok(Value::option(this.data::<GenericAlias>().map(|alias| alias.args.clone())))),
-    getter("__unpacked__", |_, _| Ok(Value::bool(false))),
+    getter("__unpacked__", |_, this| Ok(Value::bool(is_starred(this)))),
+    getter("__typing_unpacked_tuple_args__", |vm, this| {
+        let of_tuple = matches!(origin(this), Value::Class(class) if std::rc::Rc::ptr_eq(&class, &vm.types.tuple));
+        let args = this.data::<GenericAlias>().map(|alias| alias.args.clone());
+        Ok(Value::option(args.filter(|_| of_tuple && is_starred(this))))
+    }),
 ];
+
+fn is_starred(alias: &Value) -> bool {
+    alias.data::<GenericAlias>().is_some_and(|alias| alias.starred)
+}
 
 fn origin(value: &Value) -> Value {
     Value::option(value.data::<GenericAlias>().map(|alias| alias.origin.clone()))
