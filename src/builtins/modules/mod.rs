@@ -212,7 +212,7 @@ const MODULES: &[Spec] = &[
         .and(&[page!("os")]),
     rust("os.path", files::FUNCTIONS).and(&[page!("os_path")]),
     rust("queue", &[]).and(&[page!("queue")]),
-    rust("random", &[]).with(random::setup),
+    rust("random", os::DIGESTS).with(random::setup).and(&[page!("random")]),
     rust("re", re::FUNCTIONS).with(re::setup).and(&[
         page!(
             "re_flags",

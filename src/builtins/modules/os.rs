@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use md5::Md5;
 use sha1::{Digest, Sha1};
+use sha2::Sha512;
 
 use crate::machine::Vm;
 use crate::object::native::{Row, native};
@@ -37,6 +38,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
 pub(super) const DIGESTS: &[Row] = &[
     native("_md5(data, /)", |_, args| Ok(Value::bytes(Md5::digest(data(&args[0])).to_vec()))),
     native("_sha1(data, /)", |_, args| Ok(Value::bytes(Sha1::digest(data(&args[0])).to_vec()))),
+    native("_sha512(data, /)", |_, args| Ok(Value::bytes(Sha512::digest(data(&args[0])).to_vec()))),
 ];
 
 pub(super) const SIGNALS: &[Row] = &[

@@ -16,7 +16,6 @@ use crate::object::native::{Row, native};
 use crate::object::{Error, Result, Value};
 use crate::symbol::{Symbol, sym};
 use special::ExactSum;
-pub(super) use special::lgamma;
 
 macro_rules! real {
     ($signature:literal, $function:expr) => {
