@@ -107,6 +107,7 @@ const MODULES: &[Spec] = &[
     rust("dataclasses", &[]).and(&[page!("dataclasses")]),
     rust("datetime", time::DATETIME_FUNCTIONS).and(&[page!("datetime")]),
     rust("enum", &[]).and(&[page!("enum")]),
+    rust("errno", &[]).and(&[page!("errno")]),
     rust("fnmatch", &[]).and(&[page!("fnmatch")]),
     rust("functools", functools::FUNCTIONS).with(functools::setup).and(&[page!(
         "functools",
@@ -211,6 +212,9 @@ const MODULES: &[Spec] = &[
         })
         .and(&[page!("os")]),
     rust("os.path", files::FUNCTIONS).and(&[page!("os_path")]),
+    rust("pathlib", &[]).and(&[page!("pathlib_pure"), page!("pathlib")]),
+    rust("posixpath", &[]).with(|vm, module| names_of(vm, module, "os.path")),
+    rust("pprint", &[]).and(&[page!("pprint")]),
     rust("queue", &[]).and(&[page!("queue")]),
     rust("random", os::DIGESTS).with(random::setup).and(&[page!("random")]),
     rust("re", re::FUNCTIONS).with(re::setup).and(&[
@@ -255,6 +259,7 @@ const MODULES: &[Spec] = &[
     rust("threading", threading::FUNCTIONS).and(&[page!("threading")]),
     rust("time", time::FUNCTIONS).with(time::setup),
     rust("traceback", traceback::FUNCTIONS).and(&[page!("traceback")]),
+    rust("tracemalloc", &[]).and(&[page!("tracemalloc")]),
     rust("typing", &[]).and(&[
         page!("typing"),
         page!(
