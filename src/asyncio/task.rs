@@ -274,7 +274,13 @@ fn resume(vm: &mut Vm, task: &Task, error: Option<Error>) -> Result<Outcome> {
     match result {
         Ok(value) => Ok(Outcome::Yield(value)),
         Err(error) if error.is(&vm.types.StopIteration) => Ok(Outcome::Return(vm.stop_value(&error))),
-        Err(error) => Err(error),
+        Err(error) => {
+            // No function of CPython's library, written in Python, stands between the task and what it awaits.
+            if error.0.traceback.borrow().is_none() {
+                error.0.raised.set(false);
+            }
+            Err(error)
+        }
     }
 }
 

@@ -391,6 +391,7 @@ impl Vm {
                         _ => self.delegate(&value),
                     };
                     frame.exit = Exit::Return;
+                    drop(value);
                     result = match next {
                         Ok(Outcome::Return(value)) => {
                             self.execute_from(frame, Resume::Deliver(value)).map_err(Error::from)

@@ -259,6 +259,10 @@ impl Vm {
                 if let Err(error) = self.call(&finalizer, &[Value::Coroutine(coroutine.clone())]) {
                     self.report_unraisable(&error, &Value::Coroutine(coroutine.clone()));
                 }
+                // A hook that did not keep it, as that of a loop that is closed, was its only chance.
+                if Rc::strong_count(&coroutine) == 1 {
+                    coroutine.state.set(State::Finished);
+                }
                 return;
             }
         }

@@ -72,6 +72,9 @@ impl Vm {
         let handlers = if self.stopped.is_some() { &[][..] } else { &code.handlers[..] };
         let Some(handler) = handlers.iter().find(|h| h.start <= pc && pc < h.end) else {
             clear_from(frame, code.variables.len());
+            if gc::pending() {
+                self.run_finalizers(Some(frame));
+            }
             keep_locals(frame, &error, span);
             return Err(error);
         };
