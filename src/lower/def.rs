@@ -223,10 +223,7 @@ impl Lower<'_> {
             return Self::constant_thunk(Value::str(text));
         }
         let e = self.hoist(e);
-        if let ExprKind::Starred(inner) = e.kind {
-            return self.expr(*inner);
-        }
-        self.expr(e)
+        self.maybe_starred(e)
     }
 
     pub(super) fn lambda(&mut self, lambda: Lambda, span: Span) -> Thunk {
@@ -336,7 +333,11 @@ impl Lower<'_> {
                 let mut later = Vec::new();
                 let count = type_params.len();
                 for param in type_params {
-                    let name = lower.vm.name(param.name.name).clone();
+                    // A private name is seen as it is written.
+                    let name = match lower.source.text.get(param.name.span.range()) {
+                        Some(written) if written.starts_with("__") => Rc::new(Str::new(written)),
+                        _ => lower.vm.name(param.name.name).clone(),
+                    };
                     let (kind, bound) = match param.kind {
                         TypeParamKind::TypeVar { bound } => ("TypeVar", bound),
                         TypeParamKind::TypeVarTuple => ("TypeVarTuple", None),
@@ -358,7 +359,7 @@ impl Lower<'_> {
                     stores.push(lower.load_name(param.name.name, param.name.span));
                     let action: Action = Box::new(move |vm, frame| {
                         let mut kwargs = Vec::new();
-                        if kind == "TypeVar" {
+                        if kind != "TypeVarTuple" {
                             kwargs.push((vm.intern("infer_variance"), Value::bool(true)));
                         }
                         let typing = vm.import_builtin("typing")?;
@@ -416,24 +417,35 @@ impl Lower<'_> {
     ) -> Thunk {
         let text = self.vm.name(name).clone();
         let (code, sources) = self.deferred(&text, value, scope, params.len());
-        let make = move |vm: &mut Vm, frame: &mut Frame| {
+        let make = move |vm: &mut Vm, frame: &mut Frame, variables: Value| {
             let evaluate = Value::Function(make_function(&code, &sources, frame));
             let typing = vm.import_builtin("typing")?;
             let make = vm.intern("_make_alias");
             let make = vm.get_attr(&typing, &make)?;
-            vm.call(&make, &[Value::Str(text.clone()), evaluate]).here()
+            vm.call(&make, &[Value::Str(text.clone()), evaluate, variables]).here()
         };
         if params.is_empty() {
-            return Box::new(make);
+            return Box::new(move |vm, frame| make(vm, frame, Value::tuple([])));
         }
-        let alias: Thunk = Box::new(make);
         let variables = self.with_type_params(params, scope, span, |_| Box::new(|_, _| Ok(Value::None)));
         Box::new(move |vm, frame| {
-            let alias = alias(vm, frame)?;
             let variables = variables(vm, frame)?;
-            let name = vm.name(sym::__type_params__).clone();
-            vm.set_attr(&alias, &name, variables)?;
-            Ok(alias)
+            make(vm, frame, variables)
+        })
+    }
+
+    /// The value of an annotation or a default; of a starred one, the one item that it is unpacked to.
+    fn maybe_starred(&mut self, e: Expr) -> Thunk {
+        let span = e.span;
+        let starred = matches!(e.kind, ExprKind::Starred(_));
+        let value = self.expr(e);
+        if !starred {
+            return value;
+        }
+        Box::new(move |vm, frame| {
+            let value = value(vm, frame)?;
+            let item = vm.unpack(&value, 1).at(span)?.pop();
+            Ok(item.unwrap_or_default())
         })
     }
 
@@ -442,7 +454,7 @@ impl Lower<'_> {
         let params = ParamSpec { positional: count as u32, posonly: count as u32, ..ParamSpec::default() };
         let span = value.span;
         self.nested_code(name, None, scope, CodeKind::Function, params, span, None, |lower| {
-            let value = lower.expr(value);
+            let value = lower.maybe_starred(value);
             lower.emit(Step::Return(value), span);
         })
     }

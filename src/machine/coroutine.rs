@@ -11,7 +11,8 @@ use crate::machine::Vm;
 use crate::object::class::Awaited;
 use crate::object::code::{Called, Code, Step};
 use crate::object::coroutine::{
-    Awaiter, AwaiterState, Body, Chain, Coroutine, Kind, NativeCoroutine, Operation, Outcome, ParkedFrame, Resume, State,
+    Awaiter, AwaiterState, Body, Chain, Coroutine, Kind, NativeCoroutine, Operation, Outcome, ParkedFrame, Resume,
+    State,
 };
 use crate::object::frame::{Exit, Frame};
 use crate::object::{Error, Eval, Exception, Function, Result, Value, gc};

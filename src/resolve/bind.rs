@@ -14,7 +14,7 @@ use crate::syntax::ast::ScopeId;
 
 use super::scope::{Binding, Scope, ScopeKind, SymbolMap};
 use super::syntax_error;
-use super::table::{BOUND, GLOBAL, NONLOCAL, TYPE_PARAM, Table};
+use super::table::{BOUND, Flags, GLOBAL, NONLOCAL, TYPE_PARAM, Table};
 
 pub(super) struct Binder<'a> {
     pub(super) source: &'a Rc<Source>,
@@ -89,6 +89,10 @@ impl Binder<'_> {
         match self.tables[id].kind {
             ScopeKind::Module => Some(Binding::Namespace),
             ScopeKind::Comprehension => self.outside(id, symbol),
+            // A class around that says the name is global means its type parameters and aliases, too.
+            ScopeKind::TypeParams if self.class_flags_around(id, symbol) & GLOBAL != 0 => {
+                Some(Binding::GlobalOrBuiltin)
+            }
             kind => Some(match self.owner(id, symbol) {
                 _ if kind == ScopeKind::TypeParams && self.bound_in_class_around(id, symbol) => Binding::Namespace,
                 Some(owner) => {
@@ -102,11 +106,14 @@ impl Binder<'_> {
     }
 
     fn bound_in_class_around(&self, id: usize, symbol: Symbol) -> bool {
+        let flags = self.class_flags_around(id, symbol);
+        flags & BOUND != 0 && flags & (GLOBAL | NONLOCAL) == 0
+    }
+
+    /// How a name is mentioned in the class that a scope stands in directly.
+    fn class_flags_around(&self, id: usize, symbol: Symbol) -> Flags {
         let around = self.tables[id].parent.map(|parent| &self.tables[parent.0 as usize]);
-        around.is_some_and(|table| {
-            let flags = table.flags(symbol);
-            table.kind == ScopeKind::Class && flags & BOUND != 0 && flags & (GLOBAL | NONLOCAL) == 0
-        })
+        around.filter(|table| table.kind == ScopeKind::Class).map_or(0, |table| table.flags(symbol))
     }
 
     /// A name in a comprehension that is not its own. `None` means: what it is in the scope around.
@@ -118,13 +125,19 @@ impl Binder<'_> {
                 Some(if declared { Binding::Global } else { Binding::Namespace })
             }
             // The names of a class are not seen from inside it.
-            ScopeKind::Class => Some(match self.owner(around, symbol) {
-                Some(owner) => {
-                    self.capture(around, owner, symbol);
-                    Binding::Free
-                }
-                None => Binding::GlobalOrBuiltin,
-            }),
+            kind if kind == ScopeKind::Class
+                || kind == ScopeKind::TypeParams
+                    && self.tables[around].flags(symbol) & TYPE_PARAM == 0
+                    && self.bound_in_class_around(around, symbol) =>
+            {
+                Some(match self.owner(around, symbol) {
+                    Some(owner) => {
+                        self.capture(around, owner, symbol);
+                        Binding::Free
+                    }
+                    None => Binding::GlobalOrBuiltin,
+                })
+            }
             _ => {
                 if self.tables[around].get(symbol).is_none() {
                     let binding = self.used(around, symbol);

@@ -37,6 +37,8 @@ pub(super) struct Collector<'a> {
     pub(super) words: Words,
     /// The class whose private names are being mangled.
     class: Option<Symbol>,
+    /// While the head of a generic class is read: the only names that are private to it, its type parameters.
+    private: Option<Vec<Symbol>>,
     mangled: HashMap<(Symbol, Symbol), Symbol, foldhash::fast::FixedState>,
     /// How many iterables of comprehensions the walk is in.
     pub(super) iterables: u32,
@@ -64,6 +66,7 @@ impl<'a> Collector<'a> {
             current: ScopeId(0),
             words,
             class: None,
+            private: None,
             mangled: HashMap::default(),
             iterables: 0,
             future_annotations,
@@ -149,6 +152,9 @@ impl<'a> Collector<'a> {
         let Some(class) = self.class else { return symbol };
         let name = self.interner.name(symbol);
         if !name.starts_with("__") || name.ends_with("__") {
+            return symbol;
+        }
+        if self.private.as_ref().is_some_and(|names| !names.contains(&symbol)) {
             return symbol;
         }
         if let Some(&mangled) = self.mangled.get(&(class, symbol)) {
@@ -475,14 +481,22 @@ impl<'a> Collector<'a> {
         self.bind(&mut def.name, LOCAL);
         self.exprs(&mut def.decorators);
         let generic = !def.type_params.is_empty();
+        let outer = self.class;
+        let outer_private = self.private.take();
         if generic {
+            self.class = Some(written);
+            self.private = Some(def.type_params.iter().map(|param| param.name.name).collect());
             def.type_scope = self.enter_type_params(&mut def.type_params, written);
         }
         self.args(&mut def.args);
+        self.class = outer;
+        self.private = outer_private;
         def.scope = self.enter(ScopeKind::Class, written);
-        let outer = self.class.replace(written);
+        let outer_private = self.private.take();
+        self.class = Some(written);
         self.stmts(&mut def.body);
         self.class = outer;
+        self.private = outer_private;
         self.leave();
         if generic {
             self.leave();

@@ -129,7 +129,9 @@ fn time(session: &mut Session, text: &str) -> Reply {
     let took = session.clock.monotonic() - start;
     match reply {
         Reply::Leave(_) => reply,
-        _ => session.say(&format!("took {}\n", crate::asyncio::explain::duration(took as f64 / event_loop::NANOSECONDS))),
+        _ => {
+            session.say(&format!("took {}\n", crate::asyncio::explain::duration(took as f64 / event_loop::NANOSECONDS)))
+        }
     }
 }
 

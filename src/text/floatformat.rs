@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::Fault;
-use super::float::{push_exponent, push_u64, push_repr};
+use super::float::{push_exponent, push_repr, push_u64};
 use super::format::{Align, FormatSpec, lay_out, push_fill, push_padded, sign_of, unknown_code};
 
 /// No float has more decimals; further ones are zeros.
