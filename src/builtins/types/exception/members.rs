@@ -30,79 +30,89 @@ pub(super) fn install(vm: &mut Vm) {
     }
 }
 
+/// The row of an attribute that the exception keeps, or that its arguments say.
+macro_rules! member {
+    ($name:ident) => {
+        member!($name, |_| None)
+    };
+    ($name:ident, $derive:expr) => {
+        attribute(
+            stringify!($name),
+            |vm, this| member(vm, this, sym::$name, $derive),
+            |vm, this, new| set_member(vm, this, sym::$name, new),
+        )
+    };
+}
+
 const KEY_ERROR: &[Row] = &[method("__str__()", class_str)];
 
-const STOP_ITERATION: &[Row] = &[attribute("value", value, set_value)];
+const STOP_ITERATION: &[Row] = &[member!(value, |args| args.first().cloned())];
 
-const SYSTEM_EXIT: &[Row] = &[method("__init__(*args, **kwargs)", exit_init), attribute("code", code, set_code)];
+const SYSTEM_EXIT: &[Row] = &[method("__init__(*args, **kwargs)", exit_init), member!(code, exit_code)];
 
 const IMPORT_ERROR: &[Row] = &[
     method("__init__(*args, **kwargs)", import_init),
-    attribute("msg", import_message, set_msg),
-    attribute("name", name, set_name),
-    attribute("path", path, set_path),
-    attribute("name_from", name_from, set_name_from),
+    member!(msg, only),
+    member!(name),
+    member!(path),
+    member!(name_from),
     method("__str__()", class_str),
 ];
 
-const ATTRIBUTE_ERROR: &[Row] = &[
-    method("__init__(*args, **kwargs)", attribute_init),
-    attribute("name", name, set_name),
-    attribute("obj", obj, set_obj),
-];
+const ATTRIBUTE_ERROR: &[Row] = &[method("__init__(*args, **kwargs)", attribute_init), member!(name), member!(obj)];
 
-const NAME_ERROR: &[Row] = &[method("__init__(*args, **kwargs)", name_init), attribute("name", name, set_name)];
+const NAME_ERROR: &[Row] = &[method("__init__(*args, **kwargs)", name_init), member!(name)];
 
 const OS_ERROR: &[Row] = &[
     static_method("__new__(cls, /, *args, **kwargs)", os_new),
     method("__init__(*args, **kwargs)", os_init),
-    attribute("errno", errno, set_errno),
-    attribute("strerror", strerror, set_strerror),
-    attribute("filename", filename, set_filename),
-    attribute("filename2", filename2, set_filename2),
+    member!(errno, |args| if matches!(args.len(), 2..=5) { args.first().cloned() } else { None }),
+    member!(strerror, |args| if matches!(args.len(), 2..=5) { args.get(1).cloned() } else { None }),
+    member!(filename),
+    member!(filename2),
     attribute("characters_written", characters_written, set_characters_written),
     method("__str__()", class_str),
 ];
 
 const SYNTAX_ERROR: &[Row] = &[
     method("__init__(*args, **kwargs)", syntax_init),
-    attribute("msg", syntax_message, set_msg),
-    attribute("filename", filename, set_filename),
-    attribute("lineno", lineno, set_lineno),
-    attribute("offset", offset, set_offset),
-    attribute("text", text, set_text),
-    attribute("end_lineno", end_lineno, set_end_lineno),
-    attribute("end_offset", end_offset, set_end_offset),
-    attribute("print_file_and_line", print_file_and_line, set_print_file_and_line),
+    member!(msg, |args| args.first().cloned()),
+    member!(filename),
+    member!(lineno),
+    member!(offset),
+    member!(text),
+    member!(end_lineno),
+    member!(end_offset),
+    member!(print_file_and_line),
     method("__str__()", class_str),
 ];
 
 const UNICODE_ENCODE_ERROR: &[Row] = &[
     method("__init__(*args, **kwargs)", encode_init),
-    attribute("encoding", encoding, set_encoding),
-    attribute("object", object, set_object),
-    attribute("start", start, set_start),
-    attribute("end", end, set_end),
-    attribute("reason", reason, set_reason),
+    member!(encoding, |args| args.first().cloned()),
+    member!(object, |args| args.get(1).cloned()),
+    member!(start, |args| args.get(2).cloned()),
+    member!(end, |args| args.get(3).cloned()),
+    member!(reason, |args| args.get(4).cloned()),
     method("__str__()", class_str),
 ];
 
 const UNICODE_DECODE_ERROR: &[Row] = &[
     method("__init__(*args, **kwargs)", decode_init),
-    attribute("encoding", encoding, set_encoding),
-    attribute("object", object, set_object),
-    attribute("start", start, set_start),
-    attribute("end", end, set_end),
-    attribute("reason", reason, set_reason),
+    member!(encoding, |args| args.first().cloned()),
+    member!(object, |args| args.get(1).cloned()),
+    member!(start, |args| args.get(2).cloned()),
+    member!(end, |args| args.get(3).cloned()),
+    member!(reason, |args| args.get(4).cloned()),
     method("__str__()", class_str),
 ];
 
 const UNICODE_TRANSLATE_ERROR: &[Row] = &[
     method("__init__(*args, **kwargs)", translate_init),
-    attribute("object", object_first, set_object),
-    attribute("start", start_second, set_start),
-    attribute("end", end_third, set_end),
-    attribute("reason", reason_fourth, set_reason),
+    member!(object, |args| args.first().cloned()),
+    member!(start, |args| args.get(1).cloned()),
+    member!(end, |args| args.get(2).cloned()),
+    member!(reason, |args| args.get(3).cloned()),
     method("__str__()", class_str),
 ];
 
@@ -124,81 +134,6 @@ fn set_member(vm: &mut Vm, value: &Value, name: Symbol, new: Value) -> Result<()
 
 fn store(vm: &mut Vm, exception: &Rc<Exception>, name: Symbol, value: Value) {
     vm.set_exception_attr(&crate::object::Error(exception.clone()), name, value);
-}
-
-macro_rules! getters {
-    ($($get:ident $name:ident $derive:expr;)*) => {
-        $(
-            fn $get(vm: &mut Vm, this: &Value) -> Result {
-                member(vm, this, sym::$name, $derive)
-            }
-        )*
-    };
-}
-
-macro_rules! setters {
-    ($($set:ident $name:ident;)*) => {
-        $(
-            fn $set(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
-                set_member(vm, this, sym::$name, new)
-            }
-        )*
-    };
-}
-
-getters! {
-    value value |args| args.first().cloned();
-    code code exit_code;
-    import_message msg only;
-    name name |_| None;
-    path path |_| None;
-    name_from name_from |_| None;
-    obj obj |_| None;
-    errno errno |args| if matches!(args.len(), 2..=5) { args.first().cloned() } else { None };
-    strerror strerror |args| if matches!(args.len(), 2..=5) { args.get(1).cloned() } else { None };
-    filename filename |_| None;
-    filename2 filename2 |_| None;
-    syntax_message msg |args| args.first().cloned();
-    lineno lineno |_| None;
-    offset offset |_| None;
-    text text |_| None;
-    end_lineno end_lineno |_| None;
-    end_offset end_offset |_| None;
-    print_file_and_line print_file_and_line |_| None;
-    encoding encoding |args| args.first().cloned();
-    object object |args| args.get(1).cloned();
-    start start |args| args.get(2).cloned();
-    end end |args| args.get(3).cloned();
-    reason reason |args| args.get(4).cloned();
-    object_first object |args| args.first().cloned();
-    start_second start |args| args.get(1).cloned();
-    end_third end |args| args.get(2).cloned();
-    reason_fourth reason |args| args.get(3).cloned();
-}
-
-setters! {
-    set_value value;
-    set_code code;
-    set_msg msg;
-    set_name name;
-    set_path path;
-    set_name_from name_from;
-    set_obj obj;
-    set_errno errno;
-    set_strerror strerror;
-    set_filename filename;
-    set_filename2 filename2;
-    set_lineno lineno;
-    set_offset offset;
-    set_text text;
-    set_end_lineno end_lineno;
-    set_end_offset end_offset;
-    set_print_file_and_line print_file_and_line;
-    set_encoding encoding;
-    set_object object;
-    set_start start;
-    set_end end;
-    set_reason reason;
 }
 
 fn only(args: &[Value]) -> Option<Value> {
