@@ -1,8 +1,9 @@
-"""Writes tables.rs: what `unicode.rs` looks characters up in, as the running Python's `str` methods answer.
+"""Writes tables.rs and runs.bin: what `unicode.rs` looks characters up in, as the running Python's `str` methods answer.
 
-Run it with the Python whose answers are wanted: `python3 tables.py > tables.rs`.
+Run it in this folder with the Python whose answers are wanted: `python3 tables.py > tables.rs`.
 """
 
+import struct
 import unicodedata
 
 ALL = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
@@ -51,35 +52,6 @@ def flags_of(c):
     return sum(1 << bit for bit, (_, test) in enumerate(FLAGS) if test(chr(c)))
 
 
-def ranges(mapping):
-    """(first, last, step, delta): every step-th character from first to last is moved by delta."""
-    out = []
-    for c, target in sorted(mapping.items()):
-        if out:
-            first, last, step, delta = out[-1]
-            gap = c - last
-            if target - c == delta and gap in (1, 2) and (first == last or gap == step):
-                out[-1] = (first, c, gap, delta)
-                continue
-        out.append((c, c, 1, target - c))
-    return out
-
-
-def case_table(name, function, base, doc):
-    single, special = {}, {}
-    for c in ALL:
-        mapped = function(chr(c))
-        if mapped == base(chr(c)):
-            continue
-        if len(mapped) == 1:
-            single[c] = ord(mapped)
-        else:
-            special[c] = mapped
-    array(name, "(u32, u32, u32, i32)", (f"({a:#x}, {b:#x}, {s}, {d})" for a, b, s, d in ranges(single)), doc)
-    texts = ((c, "".join(f"\\u{{{ord(x):x}}}" for x in text)) for c, text in special.items())
-    array(name + "_SPECIAL", "(u32, &str)", (f'({c:#x}, "{t}")' for c, t in texts), doc + " To several characters.")
-
-
 print("//! Written by tables.py: the properties of characters in Unicode", unicodedata.unidata_version)
 print()
 for bit, (name, _) in enumerate(FLAGS):
@@ -92,12 +64,9 @@ for c in range(0x110000):
             classes.append(flags)
         runs.append(c << 8 | classes.index(flags))
         previous = flags
-array("CLASSES", "u16", map(hex, classes), "The combinations of flags that occur.")
-array("RUNS", "u32", map(hex, runs), "First character of each run of equal flags, shifted by 8, and an index into `CLASSES`.")
+array("CLASSES", "u16", map(hex, classes), "The combinations of flags that occur; runs.bin has indexes into them.")
+with open("runs.bin", "wb") as file:
+    file.write(struct.pack(f"<{len(runs)}I", *runs))
 zeros = sorted({c - unicodedata.decimal(chr(c)) for c in ALL if chr(c).isdecimal()})
 assert all(unicodedata.decimal(chr(z + i)) == i for z in zeros for i in range(10))
 array("ZEROS", "u32", map(hex, zeros), "The zero of each block of ten decimal digits.")
-case_table("UPPER_MAP", str.upper, lambda c: c, "`(first, last, step, delta)` to upper case.")
-case_table("LOWER_MAP", str.lower, lambda c: c, "`(first, last, step, delta)` to lower case.")
-case_table("TITLE_MAP", str.title, str.upper, "`(first, last, step, delta)` to title case, where that differs from upper.")
-case_table("FOLD_MAP", str.casefold, str.lower, "`(first, last, step, delta)` to folded case, where that differs from lower.")

@@ -2,6 +2,19 @@
 
 use super::tables::*;
 
+/// First character of each run of equal flags, shifted by 8, and an index into `CLASSES`.
+static RUNS: [u32; RUN_BYTES.len() / 4] = {
+    let mut runs = [0; RUN_BYTES.len() / 4];
+    let mut at = 0;
+    while at < runs.len() {
+        let [a, b, c, d] = [RUN_BYTES[4 * at], RUN_BYTES[4 * at + 1], RUN_BYTES[4 * at + 2], RUN_BYTES[4 * at + 3]];
+        runs[at] = u32::from_le_bytes([a, b, c, d]);
+        at += 1;
+    }
+    runs
+};
+const RUN_BYTES: &[u8] = include_bytes!("runs.bin");
+
 /// The flags of the characters up to U+00FF, most of all text.
 static LATIN: [u16; 256] = {
     let mut flags = [0; 256];
@@ -78,62 +91,87 @@ pub fn decimal_value(c: char) -> Option<u8> {
     (value < 10).then_some(value as u8)
 }
 
-/// A character in another case: itself moved, or several characters.
+/// A character in another case: one to three characters.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Mapped {
-    One(char),
-    Many(&'static str),
+pub struct Mapped {
+    chars: [char; 3],
+    len: usize,
 }
 
 impl Mapped {
-    pub fn push_to(self, out: &mut String) {
-        match self {
-            Mapped::One(c) => out.push(c),
-            Mapped::Many(text) => out.push_str(text),
+    fn new(text: impl IntoIterator<Item = char>) -> Mapped {
+        let mut mapped = Mapped { chars: ['\0'; 3], len: 0 };
+        for (place, c) in mapped.chars.iter_mut().zip(text) {
+            *place = c;
+            mapped.len += 1;
         }
+        mapped
+    }
+
+    pub fn chars(&self) -> &[char] {
+        &self.chars[..self.len]
+    }
+
+    pub fn push_to(self, out: &mut String) {
+        out.extend(self.chars());
     }
 }
 
-type Moves = [(u32, u32, u32, i32)];
-
-fn look_up(c: char, moves: &Moves, special: &[(u32, &'static str)]) -> Option<Mapped> {
-    let n = c as u32;
-    if let Ok(at) = special.binary_search_by_key(&n, |entry| entry.0) {
-        return Some(Mapped::Many(special[at].1));
-    }
-    let at = moves.partition_point(|entry| entry.0 <= n);
-    let (first, last, step, delta) = moves[at.checked_sub(1)?];
-    let moved = n <= last && (n - first) % step == 0;
-    moved.then(|| Mapped::One(char::from_u32(n.wrapping_add_signed(delta)).unwrap_or(c)))
+/// What Rust's tables make of a character, unless that came into Unicode after 15.1.
+fn known(c: char, mapped: impl Iterator<Item = char>) -> Mapped {
+    let mapped = Mapped::new(mapped);
+    if flags(c) != 0 && mapped.chars().iter().all(|&c| flags(c) != 0) { mapped } else { Mapped::new([c]) }
 }
 
 pub fn to_upper(c: char) -> Mapped {
-    if c.is_ascii() {
-        return Mapped::One(c.to_ascii_uppercase());
-    }
-    look_up(c, &UPPER_MAP, &UPPER_MAP_SPECIAL).unwrap_or(Mapped::One(c))
+    known(c, c.to_uppercase())
 }
 
 /// Lower case of a character that stands alone: a sigma is `σ` here, see `case::lower`.
 pub fn to_lower(c: char) -> Mapped {
-    if c.is_ascii() {
-        return Mapped::One(c.to_ascii_lowercase());
-    }
-    look_up(c, &LOWER_MAP, &LOWER_MAP_SPECIAL).unwrap_or(Mapped::One(c))
+    known(c, c.to_lowercase())
 }
 
+/// The capital that begins a word: only of several characters a mere upper case has more than the first in capitals.
 pub fn to_title(c: char) -> Mapped {
-    if c.is_ascii() {
-        return Mapped::One(c.to_ascii_uppercase());
+    let number = c as u32;
+    let one = |number: u32| Mapped::new([char::from_u32(number).unwrap_or(c)]);
+    let upper = to_upper(c);
+    match c {
+        // The middle one of `Ǆ`, `ǅ`, `ǆ`.
+        '\u{1c4}'..='\u{1cc}' => one(0x1c5 + (number - 0x1c4) / 3 * 3),
+        '\u{1f1}'..='\u{1f3}' => one(0x1f2),
+        // Georgian has no capitals in text.
+        '\u{10d0}'..='\u{10ff}' => one(number),
+        // Greek vowels with an iota below keep it there.
+        '\u{1f80}'..='\u{1faf}' => one(number | 8),
+        'ᾳ' | 'ῃ' | 'ῳ' => one(number + 9),
+        'ᾼ' | 'ῌ' | 'ῼ' => one(number),
+        'ŉ' => upper,
+        _ => Mapped::new(upper.chars().iter().enumerate().map(|(at, &c)| match c {
+            _ if at == 0 => c,
+            'Ι' => '\u{345}',
+            _ => first_lower(c),
+        })),
     }
-    look_up(c, &TITLE_MAP, &TITLE_MAP_SPECIAL).unwrap_or_else(|| to_upper(c))
 }
 
+fn first_lower(c: char) -> char {
+    to_lower(c).chars().first().copied().unwrap_or(c)
+}
+
+/// Folded case: the lower case of the upper case, so that all forms of a letter become one.
 pub fn to_folded(c: char) -> Mapped {
-    if c.is_ascii() {
-        return Mapped::One(c.to_ascii_lowercase());
+    match c {
+        'ı' => Mapped::new([c]),
+        'ẞ' => Mapped::new(['s', 's']),
+        // Cherokee folds to capitals, which are older.
+        '\u{13a0}'..='\u{13fd}' | '\u{ab70}'..='\u{abbf}' => to_upper(c),
+        _ => match to_upper(c).chars() {
+            [upper] => to_lower(*upper),
+            several => Mapped::new(several.iter().map(|&c| first_lower(c))),
+        },
     }
-    look_up(c, &FOLD_MAP, &FOLD_MAP_SPECIAL).unwrap_or_else(|| to_lower(c))
 }
 
 /// Number text in ASCII: digits of every script become ASCII digits, other whitespace a blank. Anything else becomes a
@@ -166,9 +204,6 @@ mod tests {
     #[test]
     fn tables_are_sorted() {
         assert!(RUNS.is_sorted() && ZEROS.is_sorted());
-        for moves in [&UPPER_MAP[..], &LOWER_MAP, &TITLE_MAP, &FOLD_MAP] {
-            assert!(moves.is_sorted_by_key(|entry| entry.0));
-        }
     }
 
     #[test]
@@ -179,10 +214,9 @@ mod tests {
         assert!(!is_printable('\u{a0}') && !is_printable('\u{ad}') && is_printable('é'));
         assert!(is_title('ǅ') && is_cased('ǅ') && !is_upper('ǅ'));
         assert_eq!(decimal_value('٣'), Some(3));
-        assert_eq!(to_upper('ß'), Mapped::Many("SS"));
-        assert_eq!(to_title('ß'), Mapped::Many("Ss"));
-        assert_eq!(to_lower('Σ'), Mapped::One('σ'));
-        assert_eq!(to_folded('ς'), Mapped::One('σ'));
-        assert_eq!(to_upper('ɐ'), Mapped::One('Ɐ'));
+        let text = |mapped: Mapped| mapped.chars().iter().collect::<String>();
+        assert_eq!((text(to_upper('ß')), text(to_title('ß'))), ("SS".into(), "Ss".into()));
+        assert_eq!((text(to_lower('Σ')), text(to_folded('ς'))), ("σ".into(), "σ".into()));
+        assert_eq!(text(to_upper('ɐ')), "Ɐ");
     }
 }

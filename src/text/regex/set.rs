@@ -54,10 +54,7 @@ fn is_in(c: char, category: Category, ascii: bool) -> bool {
 }
 
 fn first_of(mapped: crate::text::unicode::Mapped, c: char) -> (char, bool) {
-    let mut text = String::new();
-    mapped.push_to(&mut text);
-    let mut chars = text.chars();
-    (chars.next().unwrap_or(c), chars.next().is_none())
+    (mapped.chars().first().copied().unwrap_or(c), mapped.chars().len() == 1)
 }
 
 /// The character that stands for all that are equal to this one without regard to case.
