@@ -81,6 +81,7 @@ macro_rules! page {
 /// Every module that `import` finds without a file.
 const MODULES: &[Spec] = &[
     rust("_sitebuiltins", &[]).and(&[page!("help")]),
+    rust("_strptime", time::CALENDAR).and(&[page!("_strptime")]),
     rust("_thread", os::SIGNALS).and(&[page!("_thread")]),
     rust("abc", &[]).and(&[page!("abc")]),
     rust("array", array::FUNCTIONS)
@@ -105,7 +106,7 @@ const MODULES: &[Spec] = &[
     rust("copy", &[]).and(&[page!("copy")]),
     rust("copyreg", &[]).and(&[page!("copyreg")]),
     rust("dataclasses", &[]).and(&[page!("dataclasses")]),
-    rust("datetime", time::DATETIME_FUNCTIONS).and(&[page!("datetime")]),
+    rust("datetime", &[]).and(&[page!("datetime")]),
     rust("enum", &[]).and(&[page!("enum")]),
     rust("errno", &[]).and(&[page!("errno")]),
     rust("fnmatch", &[]).and(&[page!("fnmatch")]),

@@ -2,7 +2,6 @@
 
 pub(super) mod calendar;
 pub(super) mod format;
-pub(super) mod parse;
 
 use std::rc::Rc;
 
@@ -16,7 +15,7 @@ use crate::object::class::{Class, Instance, Payload};
 use crate::object::module::Module;
 use crate::object::native::{Row, getter, native, static_method};
 use crate::object::{Error, Result, Value};
-use calendar::{Fields, day_number, fields_of, weekday_of};
+use calendar::{Fields, day_number, fields_of};
 
 const SECOND: i128 = 1_000_000_000;
 
@@ -385,46 +384,21 @@ fn strftime(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     Ok(Value::string(format::strftime(&format, &t)))
 }
 
-/// Reads a time by a format, with the errors that Python raises.
-pub(super) fn parse(vm: &mut Vm, data: &Value, format: &Value) -> Result<parse::Parsed> {
-    for (at, value) in [data, format].into_iter().enumerate() {
-        if value.as_str().is_none() {
-            let class = vm.class_of(value);
-            let shown = vm.class_repr(&class);
-            return Err(vm.type_error(format!("strptime() argument {at} must be str, not {shown}")));
-        }
-    }
-    let (Some(data), Some(format)) = (data.as_str(), format.as_str()) else { return Err(vm.type_error("strptime()")) };
-    let parsed = parse::strptime(data, format).map_err(|message| vm.value_error(message))?;
-    if parsed.dayless_year {
-        let category = vm.types.DeprecationWarning.clone();
-        vm.warn(
-            &category,
-            "Parsing dates involving a day of month without a year specified is ambiguious\n\
-             and fails to parse leap day. The default behavior will change in Python 3.15\n\
-             to either always raise an exception or to use a different default year (TBD).\n\
-             To avoid trouble, add a specific year to the input & format.\n\
-             See https://github.com/python/cpython/issues/70647.",
-        )?;
-    }
-    Ok(parsed)
-}
-
-/// What `datetime` needs: the fields with microseconds, the offset from UTC in microseconds or `None`, and the zone.
-pub(super) const DATETIME_FUNCTIONS: &[Row] = &[native("_parse(text, format, /)", |vm, args| {
-    let parsed = parse(vm, &args[0], &args[1])?;
-    let t = &parsed.fields;
-    let mut fields: Vec<Value> =
-        [t.year, t.month, t.day, t.hour, t.minute, t.second, parsed.micros].map(Value::Int).into();
-    fields.push(t.offset.map_or(Value::None, |offset| Value::Int(offset * 1_000_000 + parsed.offset_micros)));
-    fields.push(t.zone.as_deref().map_or(Value::None, Value::str));
-    Ok(Value::tuple(fields))
-})];
+/// What reading a time needs of the calendar.
+pub(super) const CALENDAR: &[Row] = &[
+    native("_day_number(year, month, day, /)", |vm, args| {
+        let [year, month, day] = [vm.to_i64(&args[0])?, vm.to_i64(&args[1])?, vm.to_i64(&args[2])?];
+        Ok(Value::Int(day_number(year, month, day)))
+    }),
+    native("_date_of(number, /)", |vm, args| {
+        let (year, month, day) = calendar::date_of(vm.to_i64(&args[0])?);
+        Ok(Value::tuple([year, month, day].map(Value::Int)))
+    }),
+];
 
 fn strptime(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    let parsed = parse(vm, &args[0], &args[1])?;
-    let t = &parsed.fields;
-    let number = day_number(t.year, t.month, t.day);
-    debug_assert!((0..7).contains(&weekday_of(number)));
-    Ok(struct_time(vm, t))
+    let module = vm.import_module("_strptime")?;
+    let name = vm.intern("_strptime_time");
+    let parse = vm.get_attr(&module, &name)?;
+    vm.call(&parse, args)
 }
