@@ -65,10 +65,13 @@ fn compile(vm: &mut Vm, source: &Rc<Source>, mode: Mode, locals: bool) -> Result
     if !errors.is_empty() {
         return Err(errors);
     }
-    for warning in module.warnings.iter().chain(&scopes.warnings) {
-        vm.show_diagnostic(warning).map_err(|error| vec![*error])?;
-    }
+    show_warnings(vm, &module.warnings, &scopes)?;
     Ok(lower_module(vm, source, scopes, module, locals, false, None))
+}
+
+/// Shows the lexer's and the resolver's warnings; one that a filter makes an error is returned.
+fn show_warnings(vm: &mut Vm, lexical: &[Diagnostic], scopes: &Scopes) -> Result<(), Vec<Diagnostic>> {
+    lexical.iter().chain(&scopes.warnings).try_for_each(|w| vm.show_diagnostic(w).map_err(|error| vec![*error]))
 }
 
 /// Compiles an input of a session, which may await at the top; `show` has the values of its expressions shown.
@@ -83,16 +86,14 @@ pub fn compile_interactive(
     if !errors.is_empty() {
         return Err(errors);
     }
-    for warning in module.warnings.iter().chain(&scopes.warnings) {
-        vm.show_diagnostic(warning).map_err(|error| vec![*error])?;
-    }
+    show_warnings(vm, &module.warnings, &scopes)?;
     Ok(lower_module(vm, source, scopes, module, false, show, None))
 }
 
 /// Compiles the argument of `eval`.
 pub fn compile_expression(vm: &mut Vm, source: &Rc<Source>, locals: bool) -> Result<Rc<Code>, Vec<Diagnostic>> {
-    let mut expr = match syntax::parse_expression(source, &mut vm.interner) {
-        Parsed::Complete(expr) => expr,
+    let (mut expr, warnings) = match syntax::parse_expression(source, &mut vm.interner) {
+        Parsed::Complete(parsed) => parsed,
         Parsed::Incomplete(errors) | Parsed::Invalid(errors) => return Err(errors),
     };
     let (scopes, errors) = resolve::resolve_expression(&mut expr, source, &mut vm.interner, Mode::Module);
@@ -100,9 +101,7 @@ pub fn compile_expression(vm: &mut Vm, source: &Rc<Source>, locals: bool) -> Res
     if !errors.is_empty() {
         return Err(errors);
     }
-    for warning in &scopes.warnings {
-        vm.show_diagnostic(warning).map_err(|error| vec![*error])?;
-    }
+    show_warnings(vm, &warnings, &scopes)?;
     let mut lower = Lower::new(vm, source, scopes, CodeKind::Module, "<module>", locals);
     let span = expr.span;
     let thunk = lower.expr(expr);

@@ -3,7 +3,7 @@
 //! These tell which part of CPython found the error: some of its messages come without an end, and what the parser
 //! says of a token that has no text is off by one.
 
-use crate::diagnostic::{Diagnostic, SyntaxPlace};
+use crate::diagnostic::{Diagnostic, Finder, SyntaxPlace};
 
 /// How the text was read. CPython knows less of the place when it reads a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,6 +35,9 @@ pub fn of(diagnostic: &Diagnostic, reading: Reading) -> Option<SyntaxPlace> {
             (false, _) => column,
         });
         end_offset = Some(-1);
+    } else if starts("expected 'except' or 'finally' block") && nothing && !at_end {
+        offset = Some(column);
+        end_offset = Some(-1);
     } else if nothing
         && (diagnostic.code == "IndentationError"
             || starts("unexpected EOF")
@@ -50,9 +53,19 @@ pub fn of(diagnostic: &Diagnostic, reading: Reading) -> Option<SyntaxPlace> {
     } else if starts("future feature") || message == "not a chance" {
         end_offset = None;
     } else if nothing
-        && (message == "invalid syntax" || starts("expected ':'") || starts("trailing comma") || starts("cannot mix"))
+        && (message == "invalid syntax"
+            || starts("expected ':'")
+            || starts("expected '('")
+            || starts("trailing comma")
+            || starts("cannot mix"))
     {
         end_offset = Some(i64::from(end_column) + 2);
+    }
+    // Both columns are counted in the first line.
+    if end_lineno > lineno && reading == Reading::Text && diagnostic.finder != Finder::Resolver {
+        let longest = text.as_ref().map_or(0, |text| text.chars().count() as i64) + 1;
+        let longest = longest + i64::from(diagnostic.finder == Finder::Parser);
+        end_offset = end_offset.map(|end| end.min(longest));
     }
     Some(SyntaxPlace { filename: source.name.to_string(), lineno, offset, end_lineno, end_offset, text })
 }

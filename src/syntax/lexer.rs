@@ -160,9 +160,9 @@ impl Lexer<'_, '_> {
         }
     }
 
-    fn warn(&mut self, message: String, span: Span) {
+    fn warn(&mut self, message: String, span: Span, lexical: bool) {
         let token = self.out.tokens.len();
-        self.out.warnings.push(Fault { class: "SyntaxWarning", message, span, token, overrides: false, lexical: true });
+        self.out.warnings.push(Fault { class: "SyntaxWarning", message, span, token, overrides: false, lexical });
     }
 
     /// An `f"..."` whose text is being read, as opposed to the expression of one of its fields.
@@ -468,7 +468,8 @@ impl Lexer<'_, '_> {
             return self.push(TokenKind::Unknown, span);
         }
         if let Some(kind) = scanned.warning {
-            self.warn(format!("invalid {kind} literal"), span);
+            // It is noticed at the last character of the number.
+            self.warn(format!("invalid {kind} literal"), Span::new(end - 1, end - 1), true);
         }
         let value = literal::number(&self.text[start..end]);
         self.push_literal(TokenKind::Number, value, span);

@@ -58,13 +58,18 @@ pub fn parse_interactive(source: &Rc<Source>, interner: &mut Interner) -> Parsed
 }
 
 /// Parses what `eval()` takes.
-pub fn parse_expression(source: &Rc<Source>, interner: &mut Interner) -> Parsed<Expr> {
+pub fn parse_expression(source: &Rc<Source>, interner: &mut Interner) -> Parsed<(Expr, Vec<Diagnostic>)> {
     if let Some(too_large) = too_large(source) {
         return Parsed::Invalid(vec![too_large]);
     }
     let lexed = lex(&source.text, interner);
     let outcome = parser::eval(&source.text, &lexed, interner);
-    conclude(source, &lexed, outcome, false).0
+    let (parsed, warnings) = conclude(source, &lexed, outcome, false);
+    match parsed {
+        Parsed::Complete(expr) => Parsed::Complete((expr, warnings)),
+        Parsed::Incomplete(diagnostics) => Parsed::Incomplete(diagnostics),
+        Parsed::Invalid(diagnostics) => Parsed::Invalid(diagnostics),
+    }
 }
 
 fn parse(source: &Rc<Source>, interner: &mut Interner, interactive: bool) -> Parsed<Module> {

@@ -79,7 +79,8 @@ fn in_order(source: &Source, lexed: &Lexed, found: Vec<Found>) -> Vec<Fault> {
 /// Whether CPython reports a fault of the text rather than the parser's first error.
 fn fault_leads(error: &Found, fault: &Fault) -> bool {
     let last = error.at.max(error.touched);
-    if fault.token <= last && !(fault.token == last && is_unexpected_indent(&error.fault)) {
+    if fault.token <= last && !(fault.token == last && is_unexpected_indent(&error.fault) && fault.class != "TabError")
+    {
         return true;
     }
     fault.overrides && !is_unexpected_indent(&error.fault)
@@ -91,7 +92,11 @@ fn is_unexpected_indent(fault: &Fault) -> bool {
 
 /// The error itself, or the bracket that is never closed: CPython reports that when the parser comes to the end of the
 /// text, or has failed on a later line than the bracket's.
-fn unclosed(source: &Source, lexed: &Lexed, found: Found) -> Fault {
+fn unclosed(source: &Source, lexed: &Lexed, mut found: Found) -> Fault {
+    // Of a line before the one that was read last, the end is no longer known.
+    let read = lexed.tokens[found.at.max(found.touched)].span.start.min(source.text.trim_end().len() as u32);
+    found.fault.lexical |=
+        found.fault.class == "SyntaxError" && source.line(read) > source.line(found.fault.span.start);
     let Some(Open::Bracket(bracket, offset)) = lexed.open else { return found.fault };
     if found.fault.class != "SyntaxError" {
         return found.fault;

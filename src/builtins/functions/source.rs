@@ -41,9 +41,20 @@ struct Modes {
 }
 
 #[cold]
-fn refused(vm: &mut Vm, errors: &[Diagnostic]) -> Error {
+fn refused(vm: &mut Vm, errors: &[Diagnostic], source: &Source, mode: Mode) -> Error {
     match errors.first() {
-        Some(first) => vm.syntax_error(first),
+        Some(first) => {
+            let error = vm.syntax_error(first);
+            // Only a module's last line is given an end.
+            let text = vm.exception_attr(&error.0, sym::text);
+            let last = source.text.rsplit('\n').next().unwrap_or_default();
+            if mode != Mode::Exec
+                && text.as_ref().and_then(Value::as_str).and_then(|text| text.as_str().strip_suffix('\n')) == Some(last)
+            {
+                vm.set_exception_attr(&error, sym::text, Value::str(last));
+            }
+            error
+        }
         None => vm.system_error("a source was refused without a reason"),
     }
 }
@@ -58,7 +69,7 @@ fn compile(vm: &mut Vm, source: &Rc<Source>, mode: Mode, locals: bool) -> Result
             Parsed::Incomplete(errors) | Parsed::Invalid(errors) => Err(errors),
         },
     };
-    let code = compiled.map_err(|errors| refused(vm, &errors))?;
+    let code = compiled.map_err(|errors| refused(vm, &errors, source, mode))?;
     let modes = vm.extension::<Modes>();
     match mode {
         Mode::Exec => {}

@@ -63,7 +63,7 @@ impl Lexer<'_, '_> {
                 (decoded.value.map(|text| Constant::Str(text.into())), decoded.odd_escape)
             };
             if let Some(odd) = odd {
-                self.warn(odd_escape_message(&odd), span);
+                self.warn(odd_escape_message(&odd), span, false);
             }
             value
         };
@@ -237,7 +237,7 @@ impl Lexer<'_, '_> {
             let decoded = decode_str(&text);
             let odd = odd_brace.map(|brace| format!("\\{}", brace as char)).or(decoded.odd_escape);
             if let Some(odd) = odd {
-                self.warn(odd_escape_message(&odd), span);
+                self.warn(odd_escape_message(&odd), span, false);
             }
             decoded.value
         };
@@ -278,6 +278,6 @@ impl Lexer<'_, '_> {
 }
 
 fn odd_escape_message(escape: &str) -> String {
-    let octal = if escape.as_bytes().get(1).is_some_and(u8::is_ascii_digit) { "octal " } else { "" };
+    let octal = if escape.as_bytes().get(1).is_some_and(|digit| matches!(digit, b'0'..=b'7')) { "octal " } else { "" };
     format!("invalid {octal}escape sequence '{escape}'")
 }
