@@ -23,6 +23,7 @@ impl Vm {
             },
             Value::Dict(dict) => Iter::Dict {
                 size: Cell::new(dict.len()),
+                left: Cell::new(dict.len()),
                 dict: RefCell::new(Some(dict.clone())),
                 at: Cell::new(0),
                 what: DictPart::Keys,
@@ -152,7 +153,7 @@ impl Vm {
                 at.set(at.get() + c.len_utf8());
                 Ok(Some(self.char_value(c)))
             }
-            Iter::Dict { dict, at, size, what } => {
+            Iter::Dict { dict, at, size, left, what } => {
                 let held = dict.borrow().clone();
                 let Some(held) = held else { return Ok(None) };
                 if held.len() != size.get() {
@@ -163,6 +164,10 @@ impl Vm {
                 while let Some(entry) = table.entry(at.get()) {
                     at.set(at.get() + 1);
                     if !entry.key.is_unbound() {
+                        let Some(rest) = left.get().checked_sub(1) else {
+                            return Err(self.runtime_error("dictionary keys changed during iteration"));
+                        };
+                        left.set(rest);
                         return Ok(Some(match what {
                             DictPart::Keys => entry.key.clone(),
                             DictPart::Values => entry.value.clone(),
@@ -235,12 +240,8 @@ impl Vm {
             Value::Dict(dict) => return Ok(dict.keys()),
             Value::Range(range) => {
                 // What no memory could hold is refused before it is tried.
-                let count = match range.small() {
-                    None => return Err(self.overflow_error("Python int too large to convert to C ssize_t")),
-                    Some((start, stop, step)) => match Iter::range(start, stop, step) {
-                        Iter::Range { ref remaining, .. } => remaining.get(),
-                        _ => 0,
-                    },
+                let Value::Int(count) = self.range_len(range) else {
+                    return Err(self.overflow_error("Python int too large to convert to C ssize_t"));
                 };
                 let count = usize::try_from(count).unwrap_or(usize::MAX);
                 if count > 1 << 40 || Vec::<Value>::new().try_reserve_exact(count).is_err() {
@@ -279,7 +280,9 @@ impl Vm {
                 Iter::List { list, at } => list.borrow().as_ref().map_or(0, |l| l.len().saturating_sub(at.get())),
                 Iter::Tuple { tuple, at } => tuple.borrow().as_ref().map_or(0, |t| t.len().saturating_sub(at.get())),
                 Iter::Str { text, at } => text.as_str()[at.get()..].chars().count(),
-                Iter::Dict { dict, .. } => dict.borrow().as_ref().map_or(0, |d| d.len()),
+                Iter::Dict { dict, left, size, .. } => {
+                    dict.borrow().as_ref().map_or(0, |d| if d.len() == size.get() { left.get() } else { 0 })
+                }
                 Iter::Set { set, .. } => set.borrow().as_ref().map_or(0, |s| s.len()),
                 Iter::Native { state, .. } => state.borrow().as_ref().and_then(|s| s.length_hint()).unwrap_or(0),
             });
@@ -321,6 +324,14 @@ impl NativeIter for Sequence {
         }
     }
 
+    fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
+        Some((vec![self.value.clone()], Some(self.at)))
+    }
+
+    fn set_position(&mut self, at: i64) {
+        self.at = at.max(0);
+    }
+
     fn take_values(&mut self) -> Vec<Value> {
         vec![self.value.take()]
     }
@@ -331,6 +342,10 @@ struct Items(std::vec::IntoIter<Value>);
 impl NativeIter for Items {
     fn next(&mut self, _: &mut Vm) -> Result<Option<Value>> {
         Ok(self.0.next())
+    }
+
+    fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
+        Some((vec![Value::list(self.0.as_slice().to_vec())], None))
     }
 
     fn length_hint(&self) -> Option<usize> {

@@ -36,6 +36,8 @@ pub enum Iter {
         dict: RefCell<Option<Rc<Dict>>>,
         at: Cell<usize>,
         size: Cell<usize>,
+        /// Entries to come.
+        left: Cell<usize>,
         what: DictPart,
     },
     /// `at` is a place of the index, or a position when the set is ordered by insertion.
@@ -71,6 +73,14 @@ pub trait NativeIter {
     fn shown(&self) -> Option<Vec<Value>> {
         None
     }
+
+    /// What it is made of, for `__reduce__`: the arguments of its type, and the position that `__setstate__` takes.
+    fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
+        None
+    }
+
+    /// `__setstate__`
+    fn set_position(&mut self, _at: i64) {}
 
     /// Shows the references it holds to the garbage collector; see [`gc::trace`].
     fn trace(&self, _visit: gc::Visit) {}

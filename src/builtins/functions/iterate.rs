@@ -72,6 +72,10 @@ impl NativeIter for Calls {
         }
     }
 
+    fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
+        Some((vec![self.function.clone(), self.sentinel.clone()], None))
+    }
+
     fn take_values(&mut self) -> Vec<Value> {
         vec![self.function.take(), self.sentinel.take()]
     }
@@ -211,6 +215,10 @@ impl NativeIter for Enumerate {
         Ok(Some(Value::tuple([count, item])))
     }
 
+    fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
+        Some((vec![self.iterator.clone(), self.count.clone()], None))
+    }
+
     fn take_values(&mut self) -> Vec<Value> {
         vec![self.iterator.take()]
     }
@@ -275,6 +283,10 @@ impl NativeIter for Zip {
         Ok(Some(Value::tuple(items)))
     }
 
+    fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
+        Some((self.iterators.clone(), self.strict.then_some(1)))
+    }
+
     fn take_values(&mut self) -> Vec<Value> {
         std::mem::take(&mut self.iterators)
     }
@@ -310,6 +322,10 @@ impl NativeIter for Map {
             }
         }
         vm.call(&self.function, &items).map(Some)
+    }
+
+    fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
+        Some((std::iter::once(&self.function).chain(&self.iterators).cloned().collect(), None))
     }
 
     fn take_values(&mut self) -> Vec<Value> {
@@ -358,6 +374,10 @@ impl NativeIter for Filter {
         Ok(None)
     }
 
+    fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
+        Some((vec![self.function.clone().unwrap_or(Value::None), self.iterator.clone()], None))
+    }
+
     fn take_values(&mut self) -> Vec<Value> {
         self.function.take().into_iter().chain([self.iterator.take()]).collect()
     }
@@ -380,8 +400,9 @@ const REVERSED: &[Row] = &[static_method("__new__(cls, object, /)", new_reversed
 /// Goes backwards through anything that has a length and can be indexed.
 struct Backwards {
     sequence: Value,
-    /// Items left.
+    /// Items left, and how many there were.
     left: usize,
+    most: usize,
 }
 
 impl NativeIter for Backwards {
@@ -397,6 +418,14 @@ impl NativeIter for Backwards {
 
     fn length_hint(&self) -> Option<usize> {
         Some(self.left)
+    }
+
+    fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
+        Some((vec![self.sequence.clone()], Some(self.left as i64 - 1)))
+    }
+
+    fn set_position(&mut self, at: i64) {
+        self.left = usize::try_from(at.saturating_add(1)).unwrap_or(0).min(self.most);
     }
 
     fn take_values(&mut self) -> Vec<Value> {
@@ -429,7 +458,7 @@ fn new_reversed(vm: &mut Vm, args: &[Value]) -> Result {
         return Err(not_reversible(vm, value));
     }
     let left = vm.len(value)?;
-    made(vm, &args[0], &base, Backwards { sequence: value.clone(), left })
+    made(vm, &args[0], &base, Backwards { sequence: value.clone(), left, most: left })
 }
 
 #[cold]

@@ -1,10 +1,13 @@
 //! The iterators of the built-in types: what `next(it)` does, as attributes.
 
+use std::rc::Rc;
+
 use super::special;
 use crate::builtins::add_methods;
 use crate::machine::Vm;
+use crate::object::iter::Iter;
 use crate::object::native::{Row, method};
-use crate::object::{Result, Value};
+use crate::object::{Class, Range, Result, Value};
 
 pub fn install(vm: &mut Vm) {
     let types = &vm.types;
@@ -39,7 +42,12 @@ pub fn install(vm: &mut Vm) {
     }
 }
 
-const ITERATOR: &[Row] = &[method("__iter__()", iter), method("__next__()", next)];
+const ITERATOR: &[Row] = &[
+    method("__iter__()", iter),
+    method("__next__()", next),
+    method("__reduce__()", reduce),
+    method("__setstate__(object, /)", set_state),
+];
 
 const SIZED: &[Row] = &[method("__length_hint__()", length_hint)];
 
@@ -59,4 +67,120 @@ fn next(vm: &mut Vm, args: &[Value]) -> Result {
 
 fn length_hint(vm: &mut Vm, args: &[Value]) -> Result {
     vm.length_hint(args[0].unwrapped()).map(Value::usize)
+}
+
+/// How `copy` and `pickle` make the iterator anew: a callable, its arguments, and where the iterator stands.
+fn reduce(vm: &mut Vm, args: &[Value]) -> Result {
+    let Value::Iter(iterator) = args[0].unwrapped().clone() else {
+        return Err(special::wrong_receiver(vm, "iterator", &args[0]));
+    };
+    let (found, state) = match &*iterator {
+        Iter::Range { next, remaining, step } => {
+            let stop = next.get().wrapping_add(step.wrapping_mul(remaining.get() as i64));
+            let [start, stop, step] = [next.get(), stop, *step].map(Value::Int);
+            (vec![Value::Range(Rc::new(Range { start, stop, step }))], Value::None)
+        }
+        Iter::List { list, at } => match &*list.borrow() {
+            Some(list) => (vec![Value::List(list.clone())], Value::usize(at.get())),
+            None => (vec![Value::list(Vec::new())], Value::Unbound),
+        },
+        Iter::Tuple { tuple, at } => match &*tuple.borrow() {
+            Some(tuple) => (vec![Value::Tuple(tuple.clone())], Value::usize(at.get())),
+            None => (vec![Value::tuple(Vec::new())], Value::Unbound),
+        },
+        Iter::Str { text, at } if at.get() >= text.as_str().len() => (vec![Value::str("")], Value::Unbound),
+        Iter::Str { text, at } => {
+            (vec![Value::Str(text.clone())], Value::usize(text.as_str()[..at.get()].chars().count()))
+        }
+        Iter::Dict { dict, at, size, left, what } => {
+            let copy =
+                Iter::Dict { dict: dict.clone(), at: at.clone(), size: size.clone(), left: left.clone(), what: *what };
+            (vec![rest_of(vm, copy)?], Value::Unbound)
+        }
+        Iter::Set { set, at, size } => {
+            let copy = Iter::Set { set: set.clone(), at: at.clone(), size: size.clone() };
+            (vec![rest_of(vm, copy)?], Value::Unbound)
+        }
+        Iter::Native { class, state } => {
+            let parts = state.borrow().as_ref().map(|state| state.parts());
+            match parts {
+                Some(Some((found, _))) if Rc::ptr_eq(class, &vm.types.longrange_iterator) => (found, Value::None),
+                Some(Some((found, at))) => (found, at.map_or(Value::Unbound, Value::Int)),
+                // It has come to its end, and let go of what it went through.
+                None => (vec![ended(vm, class)], Value::Unbound),
+                Some(None) => {
+                    let name = vm.type_name(&args[0]);
+                    return Err(vm.type_error(format!("cannot pickle '{}' object", name.as_str())));
+                }
+            }
+        }
+    };
+    let class = vm.class_of(&args[0]);
+    let types = &vm.types;
+    let own = [&types.enumerate, &types.zip, &types.map, &types.filter, &types.reversed];
+    let callable = if own.iter().any(|own| class.is_subclass(own)) {
+        Value::Class(class.clone())
+    } else if Rc::ptr_eq(&class, &types.list_reverseiterator) {
+        Value::Class(types.reversed.clone())
+    } else {
+        let name = vm.intern("iter");
+        vm.builtins.get_str(&name).unwrap_or_default()
+    };
+    let is_zip = class.is_subclass(&vm.types.zip);
+    let mut made = vec![callable, Value::tuple(found)];
+    match state {
+        Value::Unbound => {}
+        Value::Int(_) if is_zip => made.push(Value::bool(true)),
+        state => made.push(state),
+    }
+    Ok(Value::tuple(made))
+}
+
+/// What an iterator that has ended is said to go through.
+fn ended(vm: &Vm, class: &Rc<Class>) -> Value {
+    let types = &vm.types;
+    let lists = [
+        &types.list_reverseiterator,
+        &types.dict_reversekeyiterator,
+        &types.dict_reversevalueiterator,
+        &types.dict_reverseitemiterator,
+    ];
+    if lists.iter().any(|list| Rc::ptr_eq(class, list)) { Value::list(Vec::new()) } else { Value::tuple(Vec::new()) }
+}
+
+/// The items an iterator has still to give, without advancing it.
+fn rest_of(vm: &mut Vm, copy: Iter) -> Result {
+    vm.collect(&Value::Iter(Rc::new(copy))).map(Value::list)
+}
+
+/// Sets the position of an iterator over a sequence.
+fn set_state(vm: &mut Vm, args: &[Value]) -> Result {
+    let Value::Iter(iterator) = args[0].unwrapped() else {
+        return Err(special::wrong_receiver(vm, "iterator", &args[0]));
+    };
+    if let (Iter::Native { class, .. }, Some(zip)) = (&**iterator, Some(&vm.types.zip)) {
+        if Rc::ptr_eq(class, zip) {
+            return Ok(Value::None);
+        }
+    }
+    let position = vm.to_i64(&args[1])?;
+    let at = usize::try_from(position).unwrap_or(0);
+    match &**iterator {
+        Iter::Range { next, remaining, step } => {
+            let skipped = (at as u64).min(remaining.get());
+            next.set(next.get().wrapping_add(step.wrapping_mul(skipped as i64)));
+            remaining.set(remaining.get() - skipped);
+        }
+        Iter::List { at: place, .. } | Iter::Tuple { at: place, .. } => place.set(at),
+        Iter::Str { text, at: place } => {
+            place.set(text.as_str().char_indices().nth(at).map_or(text.as_str().len(), |(byte, _)| byte));
+        }
+        Iter::Native { state, .. } => {
+            if let Some(state) = &mut *state.borrow_mut() {
+                state.set_position(position);
+            }
+        }
+        Iter::Dict { .. } | Iter::Set { .. } => {}
+    }
+    Ok(Value::None)
 }

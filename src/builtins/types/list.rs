@@ -209,6 +209,15 @@ impl NativeIter for Reversed {
         self.list.as_ref().map(|list| if list.len() < self.left { 0 } else { self.left })
     }
 
+    fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
+        self.list.as_ref().map(|list| (vec![Value::List(list.clone())], Some(self.left as i64 - 1)))
+    }
+
+    fn set_position(&mut self, at: i64) {
+        let len = self.list.as_ref().map_or(0, |list| list.len());
+        self.left = usize::try_from(at.saturating_add(1)).unwrap_or(0).min(len);
+    }
+
     fn take_values(&mut self) -> Vec<Value> {
         self.list.take().map(Value::List).into_iter().collect()
     }

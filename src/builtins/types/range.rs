@@ -166,4 +166,16 @@ impl NativeIter for BigRange {
     fn length_hint(&self) -> Option<usize> {
         usize::try_from(&self.left).ok()
     }
+
+    fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
+        let stop = &self.next + &self.step * &self.left;
+        let [start, stop, step] = [self.next.clone(), stop, self.step.clone()].map(Value::int);
+        Some((vec![Value::Range(Rc::new(Range { start, stop, step }))], None))
+    }
+
+    fn set_position(&mut self, at: i64) {
+        let at = BigInt::from(at.max(0)).min(self.left.clone());
+        self.next += &self.step * &at;
+        self.left -= at;
+    }
 }

@@ -267,6 +267,14 @@ impl NativeIter for BytesIter {
         };
         Some(len.saturating_sub(self.at))
     }
+
+    fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
+        Some((vec![self.bytes.clone()], Some(self.at as i64)))
+    }
+
+    fn set_position(&mut self, at: i64) {
+        self.at = usize::try_from(at).unwrap_or(0);
+    }
 }
 
 fn append(vm: &mut Vm, args: &[Value]) -> Result {

@@ -50,7 +50,13 @@ fn mapping(vm: &mut Vm, this: &Value) -> Result {
 fn iter(vm: &mut Vm, args: &[Value]) -> Result {
     let (dict, what) = view(vm, &args[0])?;
     let size = Cell::new(dict.len());
-    Ok(Value::Iter(Rc::new(Iter::Dict { dict: RefCell::new(Some(dict)), at: Cell::new(0), size, what })))
+    Ok(Value::Iter(Rc::new(Iter::Dict {
+        dict: RefCell::new(Some(dict)),
+        at: Cell::new(0),
+        left: size.clone(),
+        size,
+        what,
+    })))
 }
 
 fn is_disjoint(vm: &mut Vm, args: &[Value]) -> Result {
@@ -119,6 +125,21 @@ impl NativeIter for Reversed {
         let dict = self.dict.as_ref()?;
         let left = dict.table.borrow().entries().iter().take(self.before).filter(|e| !e.key.is_unbound()).count();
         Some(left)
+    }
+
+    fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
+        let items = self.dict.as_ref().map_or_else(Vec::new, |dict| {
+            let table = dict.table.borrow();
+            let passed = table.entries().iter().take(self.before).rev().filter(|entry| !entry.key.is_unbound());
+            passed
+                .map(|entry| match self.part {
+                    DictPart::Keys => entry.key.clone(),
+                    DictPart::Values => entry.value.clone(),
+                    DictPart::Items => Value::tuple([entry.key.clone(), entry.value.clone()]),
+                })
+                .collect()
+        });
+        Some((vec![Value::list(items)], None))
     }
 
     fn take_values(&mut self) -> Vec<Value> {
