@@ -80,6 +80,7 @@ macro_rules! page {
 
 /// Every module that `import` finds without a file.
 const MODULES: &[Spec] = &[
+    rust("_io", &[]).with(|vm, module| names_of(vm, module, "io")),
     rust("_sitebuiltins", &[]).and(&[page!("help")]),
     rust("_strptime", time::CALENDAR).and(&[page!("_strptime")]),
     rust("_thread", os::SIGNALS).and(&[page!("_thread")]),
@@ -93,6 +94,8 @@ const MODULES: &[Spec] = &[
         .and(&[page!("array")]),
     rust("atexit", os::EXIT).and(&[page!("atexit")]),
     rust("bisect", &[]).with(bisect::setup),
+    rust("_codecs", &[]).with(|vm, module| names_of(vm, module, "codecs")),
+    rust("codecs", os::CODECS).and(&[page!("codecs")]),
     rust("collections", collections::FUNCTIONS).with(collections::setup).and(&[
         page!("collections_namedtuple", "namedtuple"),
         page!("collections_counter", "Counter"),
@@ -110,6 +113,7 @@ const MODULES: &[Spec] = &[
     rust("enum", &[]).and(&[page!("enum")]),
     rust("errno", &[]).and(&[page!("errno")]),
     rust("fnmatch", &[]).and(&[page!("fnmatch")]),
+    rust("fractions", &[]).and(&[page!("fractions")]),
     rust("functools", functools::FUNCTIONS).with(functools::setup).and(&[page!(
         "functools",
         "total_ordering",
@@ -214,6 +218,7 @@ const MODULES: &[Spec] = &[
         .and(&[page!("os")]),
     rust("os.path", files::FUNCTIONS).and(&[page!("os_path")]),
     rust("pathlib", &[]).and(&[page!("pathlib_pure"), page!("pathlib")]),
+    rust("pickle", &[]).and(&[page!("pickle")]),
     rust("posixpath", &[]).with(|vm, module| names_of(vm, module, "os.path")),
     rust("pprint", &[]).and(&[page!("pprint")]),
     rust("queue", &[]).and(&[page!("queue")]),
@@ -414,8 +419,7 @@ pub fn is_known(name: &str) -> bool {
 
 /// Gives a module the names of another, of which it is a part.
 fn names_of(vm: &mut Vm, module: &Rc<Module>, whole: &str) -> Result<()> {
-    let key = vm.intern(whole);
-    if let Some(Value::Module(whole)) = vm.modules.get_str(&key) {
+    if let Value::Module(whole) = vm.import_module(whole)? {
         for (name, value) in whole.dict.pairs() {
             if let Some(name) = name.as_str().filter(|name| module.dict.get_str(name).is_none()) {
                 module.dict.set_str(name, value);

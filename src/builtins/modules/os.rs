@@ -41,6 +41,11 @@ pub(super) const DIGESTS: &[Row] = &[
     native("_sha512(data, /)", |_, args| Ok(Value::bytes(Sha512::digest(data(&args[0])).to_vec()))),
 ];
 
+pub(super) const CODECS: &[Row] = &[native("_canonical(encoding, /)", |vm, args| {
+    let name = args[0].as_str().map(|name| name.as_str().to_owned()).unwrap_or_default();
+    crate::text::codecs::canonical_name(&name).map(Value::str).map_err(|fault| vm.from_fault(fault))
+})];
+
 pub(super) const SIGNALS: &[Row] = &[
     native("_on_interrupt(handler)", |vm, args| Ok(std::mem::replace(&mut vm.interrupt_handler, args[0].clone()))),
     native("_interrupt()", |vm, _| {

@@ -157,57 +157,12 @@ fn get_state(vm: &mut Vm, args: &[Value]) -> Result {
 
 /// How to make the object anew: a function, its arguments, the state to set, and items to add.
 fn reduce(vm: &mut Vm, args: &[Value]) -> Result {
-    let this = &args[0];
-    let class = vm.class_of(this);
-    let plain = matches!(this, Value::Instance(_));
-    if !plain && !matches!(this.unwrapped(), Value::List(_) | Value::Dict(_) | Value::Set(_)) {
-        return Err(vm.type_error(format!("cannot pickle '{}' object", class.name.borrow().as_str())));
-    }
-    if let Value::Set(_) | Value::ByteArray(_) = this.unwrapped() {
-        let items = match this.unwrapped() {
-            Value::Set(_) => Value::list(vm.collect(this.unwrapped())?),
-            inner => Value::bytes(crate::machine::sequence::bytes_of(inner).unwrap_or_default()),
-        };
-        let state = vm.call_method(this, sym::__getstate__, &[])?;
-        return Ok(Value::tuple([Value::Class(class), Value::tuple([items]), state]));
-    }
-    let new = vm.name(sym::__new__).clone();
-    let new = vm.get_attr(&Value::Class(class.clone()), &new)?;
-    let mut arguments = vec![Value::Class(class)];
-    let get_arguments = vm.intern("__getnewargs_ex__");
-    if let Some(get_arguments) = vm.get_attr_opt(this, &get_arguments)? {
-        let pair = vm.call(&get_arguments, &[])?;
-        let [args, kwargs] = match vm.collect(&pair)?.try_into() {
-            Ok(pair) => pair,
-            Err(items) => {
-                let count: usize = Vec::<Value>::len(&items);
-                return Err(vm.value_error(format!("__getnewargs_ex__ should return a tuple of length 2, not {count}")));
-            }
-        };
-        let copyreg = vm.import_module("copyreg")?;
-        let name = vm.intern("__newobj_ex__");
-        let maker = vm.get_attr(&copyreg, &name)?;
-        let state = vm.call_method(this, sym::__getstate__, &[])?;
-        return Ok(Value::tuple([maker, Value::tuple([arguments.swap_remove(0), args, kwargs]), state]));
-    }
-    let get_arguments = vm.intern("__getnewargs__");
-    if let Some(get_arguments) = vm.get_attr_opt(this, &get_arguments)? {
-        let more = vm.call(&get_arguments, &[])?;
-        arguments.extend(vm.collect(&more)?);
-    }
-    let state = vm.call_method(this, sym::__getstate__, &[])?;
-    let items = match this.unwrapped() {
-        Value::List(list) => vm.iter(&Value::List(list.clone()))?,
-        _ => Value::None,
-    };
-    let pairs = match this.unwrapped() {
-        Value::Dict(dict) => {
-            let view = vm.dict_view(dict, crate::object::iter::DictPart::Items);
-            vm.iter(&view)?
-        }
-        _ => Value::None,
-    };
-    Ok(Value::tuple([new, Value::tuple(arguments), state, items, pairs]))
+    let copyreg = vm.import_module("copyreg")?;
+    let name = vm.intern("_reduce");
+    let reduce = vm.get_attr(&copyreg, &name)?;
+    let protocol = args.get(1).cloned().unwrap_or(Value::Int(0));
+    let plain = matches!(args[0], Value::Instance(_));
+    vm.call(&reduce, &[args[0].clone(), protocol, Value::bool(plain)])
 }
 
 /// The `__reduce__` of the class, which may be the one above.

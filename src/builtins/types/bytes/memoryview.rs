@@ -283,7 +283,7 @@ pub fn of_array(vm: &Vm, owner: &Value, array: &Rc<ByteArray>, item: Item) -> Va
 }
 
 /// `memoryview(object)`.
-fn of(vm: &mut Vm, object: &Value) -> Result {
+pub(super) fn of(vm: &mut Vm, object: &Value) -> Result {
     const BYTE: Item = Item { code: b'B', size: 1, big: false };
     if object.data::<Handle>().is_some() {
         let view = this(vm, object)?;

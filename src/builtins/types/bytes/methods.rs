@@ -6,7 +6,6 @@ use crate::machine::sequence::bytes_like;
 use crate::object::native::{Row, method};
 use crate::object::{Result, Value};
 use crate::text::bytesops;
-use crate::text::codecs;
 
 pub(super) const METHODS: &[Row] = &[
     method("capitalize()", capitalize),
@@ -363,8 +362,8 @@ fn decode(vm: &mut Vm, args: &[Value]) -> Result {
         }
     }
     let (Some(encoding), Some(errors)) = (args[1].as_str(), args[2].as_str()) else { return Ok(Value::None) };
-    let text = with_bytes(vm, &args[0], |bytes| codecs::decode(bytes, encoding, errors))?;
-    checked(vm, text).map(Value::string)
+    let bytes = with_bytes(vm, &args[0], <[u8]>::to_vec)?;
+    super::decode(vm, &bytes, encoding, errors)
 }
 
 fn hex(vm: &mut Vm, args: &[Value]) -> Result {

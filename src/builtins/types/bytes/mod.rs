@@ -19,7 +19,7 @@ use crate::object::native::{Row, class_method, method, static_method};
 use crate::object::{Result, Value};
 use crate::symbol::sym;
 use crate::text::slice as slices;
-use crate::text::{Fault, bytesops, codecs};
+use crate::text::{Fault, FaultKind, bytesops, codecs};
 
 pub fn install(vm: &mut Vm) {
     let (bytes, bytearray) = (vm.types.bytes.clone(), vm.types.bytearray.clone());
@@ -92,6 +92,44 @@ fn checked<T>(vm: &mut Vm, result: std::result::Result<T, Fault>) -> Result<T> {
     result.map_err(|fault| vm.from_fault(fault))
 }
 
+/// `text.encode(encoding, errors)`, also with what `codecs` has registered.
+pub fn encode(vm: &mut Vm, text: &str, encoding: &str, errors: &str) -> Result<Vec<u8>> {
+    match codecs::encode(text, encoding, errors) {
+        Err(fault) => {
+            let encoded = registered(vm, fault, "_fallback_encode", Value::str(text), encoding, errors)?;
+            Ok(bytes_of(&encoded).unwrap_or_default())
+        }
+        Ok(bytes) => Ok(bytes),
+    }
+}
+
+/// `bytes.decode(encoding, errors)`, also with what `codecs` has registered.
+pub fn decode(vm: &mut Vm, bytes: &[u8], encoding: &str, errors: &str) -> Result {
+    match codecs::decode(bytes, encoding, errors) {
+        Err(fault) => registered(vm, fault, "_fallback_decode", Value::bytes(bytes.to_vec()), encoding, errors),
+        Ok(text) => Ok(Value::string(text)),
+    }
+}
+
+/// What an encoding or error handler that is not built in makes of something.
+#[cold]
+fn registered(vm: &mut Vm, fault: Fault, function: &str, input: Value, encoding: &str, errors: &str) -> Result {
+    let name = vm.intern("codecs");
+    if !matches!(fault.kind, FaultKind::LookupError) || errors.contains('\0') || encoding.contains('\0') {
+        return Err(vm.from_fault(fault));
+    }
+    // Encodings of the library count even if nobody has imported it.
+    let escapes = encoding.replace('-', "_").to_ascii_lowercase();
+    let module = match vm.modules.get_str(&name) {
+        Some(module) => module,
+        None if escapes.ends_with("unicode_escape") => vm.import_module("codecs")?,
+        None => return Err(vm.from_fault(fault)),
+    };
+    let function = vm.intern(function);
+    let function = vm.get_attr(&module, &function)?;
+    vm.call(&function, &[input, Value::str(encoding), Value::str(errors)])
+}
+
 /// What `bytes(...)` and `bytearray(...)` are made of.
 fn from_source(vm: &mut Vm, kind: &str, args: &[Value]) -> Result<Vec<u8>> {
     let [source, encoding, errors] = args else { return Ok(Vec::new()) };
@@ -111,7 +149,7 @@ fn from_source(vm: &mut Vm, kind: &str, args: &[Value]) -> Result<Vec<u8>> {
             return Err(vm.type_error("string argument without an encoding"));
         };
         let errors = errors.as_ref().map_or("strict", |errors| errors.as_str());
-        return checked(vm, codecs::encode(text, &encoding, errors));
+        return encode(vm, text, &encoding, errors);
     }
     match texts {
         [Some(_), _] => return Err(vm.type_error("encoding without a string argument")),
@@ -123,6 +161,13 @@ fn from_source(vm: &mut Vm, kind: &str, args: &[Value]) -> Result<Vec<u8>> {
     }
     if let Some(bytes) = bytes_of(source) {
         return Ok(bytes);
+    }
+    if let Value::Instance(_) = source {
+        let name = vm.intern("__buffer__");
+        if vm.class_of(source).lookup(&name).is_some() {
+            let view = memoryview::of(vm, source)?;
+            return Ok(bytes_of(&view).unwrap_or_default());
+        }
     }
     if let Some(count) = vm.index_opt(source)? {
         return zeros(vm, &count);

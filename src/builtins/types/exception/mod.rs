@@ -192,7 +192,11 @@ fn reduce(vm: &mut Vm, args: &[Value]) -> Result {
     let exception = this(vm, &args[0])?;
     let class = Value::Class(exception.class.borrow().clone());
     let given = exception.args.borrow().clone();
-    let state = exception.attrs.borrow().pairs();
+    // What the arguments say already is no state.
+    let own =
+        ["errno", "strerror", "filename", "filename2", "value", "code", "encoding", "object", "start", "end", "reason"];
+    let is_own = |key: &Value| key.as_str().is_some_and(|key| own.contains(&key.as_str()));
+    let state: Vec<_> = exception.attrs.borrow().pairs().into_iter().filter(|(key, _)| !is_own(key)).collect();
     if state.is_empty() {
         return Ok(Value::tuple([class, given]));
     }

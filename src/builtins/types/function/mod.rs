@@ -352,6 +352,12 @@ const NATIVE: &[Row] = &[
         }))
     }),
     method("__reduce__()", |vm, args| {
+        if let Value::BoundMethod(method) = &args[0] {
+            let [getattr, name] = ["getattr", "__name__"].map(|name| vm.intern(name));
+            let getattr = Value::option(vm.builtins.get_str(&getattr));
+            let name = vm.get_attr(&args[0], &name)?;
+            return Ok(Value::tuple([getattr, Value::tuple([method.this.clone(), name])]));
+        }
         let name = vm.name(sym::__qualname__).clone();
         vm.get_attr(&args[0], &name)
     }),

@@ -11,7 +11,7 @@ use crate::machine::Vm;
 use crate::machine::sequence::bytes_of;
 use crate::object::native::{Row, method, static_method};
 use crate::object::{Error, Result, Str, Value};
-use crate::text::{codecs, strops};
+use crate::text::strops;
 
 pub fn install(vm: &mut Vm) {
     let class = vm.types.str_.clone();
@@ -128,18 +128,15 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
             }
         });
     };
-    let text = codecs::decode(&bytes, &encoding, &errors).map_err(|fault| vm.from_fault(fault))?;
-    Ok(vm.wrap(&class, Value::string(text)))
+    let text = super::bytes::decode(vm, &bytes, &encoding, &errors)?;
+    Ok(vm.wrap(&class, text.unwrapped().clone()))
 }
 
 fn encode(vm: &mut Vm, args: &[Value]) -> Result {
     let text = this(vm, args, "encode")?;
     let encoding = text_argument(vm, &args[1], "encode", "'encoding'")?;
     let errors = text_argument(vm, &args[2], "encode", "'errors'")?;
-    match codecs::encode(text, encoding, errors) {
-        Ok(bytes) => Ok(Value::bytes(bytes)),
-        Err(fault) => Err(vm.from_fault(fault)),
-    }
+    super::bytes::encode(vm, text, encoding, errors).map(Value::bytes)
 }
 
 /// A start or end of a search; what does not fit a machine word is as far off as can be.
