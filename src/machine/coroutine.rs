@@ -290,8 +290,17 @@ impl Vm {
                 }
             }
             Body::Empty => {
+                // Somebody closed it while others waited for it.
                 coroutine.state.set(State::Finished);
-                Ok(Outcome::Return(Value::None))
+                match input {
+                    Resume::Throw(error) | Resume::Fail(error)
+                        if coroutine.kind != Kind::Coroutine || error.is(&self.types.GeneratorExit) =>
+                    {
+                        Err(error)
+                    }
+                    _ if coroutine.kind == Kind::Coroutine => Err(self.reused(coroutine)),
+                    _ => Ok(Outcome::Return(Value::None)),
+                }
             }
         }
     }
