@@ -255,12 +255,9 @@ impl Vm {
         while at.state.get() == State::Suspended {
             let next = match awaiting(&at) {
                 Value::Coroutine(next) => next,
-                Value::Awaiter(awaiter) => awaiter.target.clone(),
+                Value::Awaiter(awaiter) if awaiter.target.state.get() != State::Finished => awaiter.target.clone(),
                 _ => break,
             };
-            if next.state.get() == State::Finished {
-                break;
-            }
             chain.push(next.clone());
             at = next;
         }
@@ -289,19 +286,22 @@ impl Vm {
                     input => self.resume_native(coroutine, input),
                 }
             }
-            Body::Empty => {
-                // Somebody closed it while others waited for it.
-                coroutine.state.set(State::Finished);
-                match input {
-                    Resume::Throw(error) | Resume::Fail(error)
-                        if coroutine.kind != Kind::Coroutine || error.is(&self.types.GeneratorExit) =>
-                    {
-                        Err(error)
-                    }
-                    _ if coroutine.kind == Kind::Coroutine => Err(self.reused(coroutine)),
-                    _ => Ok(Outcome::Return(Value::None)),
-                }
+            Body::Empty => self.resume_ended(coroutine, input),
+        }
+    }
+
+    /// What waits for a coroutine that somebody else has closed meanwhile is resumed.
+    #[cold]
+    fn resume_ended(&mut self, coroutine: &Coroutine, input: Resume) -> Result<Outcome> {
+        coroutine.state.set(State::Finished);
+        match input {
+            Resume::Throw(error) | Resume::Fail(error)
+                if coroutine.kind != Kind::Coroutine || error.is(&self.types.GeneratorExit) =>
+            {
+                Err(error)
             }
+            _ if coroutine.kind == Kind::Coroutine => Err(self.reused(coroutine)),
+            _ => Ok(Outcome::Return(Value::None)),
         }
     }
 
@@ -309,7 +309,7 @@ impl Vm {
     #[inline]
     pub fn resume_native(&mut self, coroutine: &Coroutine, input: Resume) -> Result<Outcome> {
         let body = coroutine.body.replace(Body::Empty);
-        let Body::Native(mut native) = body else { return Ok(Outcome::Return(Value::None)) };
+        let Body::Native(mut native) = body else { return self.resume_ended(coroutine, input) };
         coroutine.state.set(State::Running);
         let result = native.resume(self, input);
         if let Err(error) = &result {

@@ -254,12 +254,17 @@ impl Vm {
             return;
         }
         if coroutine.kind == Kind::AsyncGenerator {
+            if coroutine.mark.is_finalized() {
+                coroutine.state.set(State::Finished);
+                return;
+            }
             let finalizer = coroutine.extra(|extra| extra.finalizer.take());
             if finalizer.given().is_some() && !coroutine.closed.get() {
                 if let Err(error) = self.call(&finalizer, &[Value::Coroutine(coroutine.clone())]) {
                     self.report_unraisable(&error, &Value::Coroutine(coroutine.clone()));
                 }
-                // A hook that did not keep it, as that of a loop that is closed, was its only chance.
+                // That was its only chance, though the hook may keep it.
+                coroutine.mark.set_finalized();
                 if Rc::strong_count(&coroutine) == 1 {
                     coroutine.state.set(State::Finished);
                 }

@@ -311,7 +311,7 @@ impl Coroutine {
 impl Drop for Coroutine {
     fn drop(&mut self) {
         self.mark.died(std::ptr::from_ref(self).addr());
-        if self.needs_finalizing() {
+        if self.needs_finalizing() && !self.mark.is_finalized() {
             let code = self.code.take();
             let mut revived = Coroutine::with_body(self.kind, self.body.take(), code, self.native_name);
             revived.state = self.state.clone();
