@@ -1,9 +1,8 @@
-//! The part of `functools` that must be fast: `partial`, `reduce`, `cmp_to_key`, `lru_cache`, `wraps`.
+//! The part of `functools` that must be fast: `partial`, `reduce`, `cmp_to_key`, and the cache of `lru_cache`.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use super::set_all;
 use super::support::{class_given, define, export, items, keywords, natives, this};
 use crate::machine::Vm;
 use crate::object::class::{Class, Instance, Layout, Native};
@@ -14,35 +13,21 @@ use crate::object::{Dict, Result, Str, Value, gc};
 use crate::symbol::sym;
 use crate::syntax::ast::CmpOp;
 
-pub(super) const FUNCTIONS: &[Row] = &[
-    native("def lru_cache(maxsize=128, typed=False)", lru_cache),
-    native("def cache(user_function, /)", |vm, args| {
-        let wrapper = cache_wrapper(vm, &args[0], None, false);
-        update_wrapper(vm, &wrapper, &args[0], None, None)?;
-        Ok(wrapper)
-    }),
-    native(
-        "def update_wrapper(wrapper, wrapped, assigned=<unrepresentable>, updated=<unrepresentable>)",
-        |vm, args| {
-            update_wrapper(vm, &args[0], &args[1], args[2].clone().bound().as_ref(), args[3].clone().bound().as_ref())?;
-            Ok(args[0].clone())
-        },
-    ),
-    native("def wraps(wrapped, assigned=<unrepresentable>, updated=<unrepresentable>)", |vm, args| {
-        let class = partial_class(vm);
-        let name = vm.intern("functools");
-        let functools = vm.import_module(&name)?;
-        let name = vm.intern("update_wrapper");
-        let func = vm.get_attr(&functools, &name)?;
-        let mut given = vec![(vm.intern("wrapped"), args[0].clone())];
-        for (key, value) in [("assigned", &args[1]), ("updated", &args[2])] {
-            if !value.is_unbound() {
-                given.push((vm.intern(key), value.clone()));
-            }
-        }
-        Ok(Instance::native(&class, Partial::new(func, Vec::new(), named(&given).into())))
-    }),
-];
+pub(super) const FUNCTIONS: &[Row] = &[native("_cached(func, most, typed, /)", |vm, args| {
+    if !vm.is_callable(&args[0]) {
+        return Err(vm.type_error("the first argument must be callable"));
+    }
+    let class = wrapper_class(vm);
+    let data = Cached {
+        func: args[0].clone(),
+        most: args[1].as_bigint().map(|n| num_traits::ToPrimitive::to_usize(&n).unwrap_or(0)),
+        typed: vm.truth(&args[2])?,
+        results: Rc::default(),
+        hits: Cell::new(0),
+        misses: Cell::new(0),
+    };
+    Ok(Instance::native(&class, data))
+})];
 
 /// Natives whose module CPython calls `_functools`.
 const ACCELERATED: &[Row] = &[
@@ -53,24 +38,12 @@ const ACCELERATED: &[Row] = &[
     }),
 ];
 
-const ASSIGNMENTS: [&str; 6] =
-    ["__module__", "__name__", "__qualname__", "__doc__", "__annotations__", "__type_params__"];
-
 pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
     crate::builtins::add_functions(vm, "_functools", &module.dict, ACCELERATED);
     let class = partial_class(vm);
     export(vm, &module.dict, &class);
     let class = wrapper_class(vm);
     export(vm, &module.dict, &class);
-    let assignments: Vec<Value> = ASSIGNMENTS.iter().map(|name| Value::str(name)).collect();
-    set_all(
-        vm,
-        &module.dict,
-        [
-            ("WRAPPER_ASSIGNMENTS", Value::tuple(assignments)),
-            ("WRAPPER_UPDATES", Value::tuple([Value::str("__dict__")])),
-        ],
-    );
     Ok(())
 }
 
@@ -136,14 +109,6 @@ impl Native for Cached {
         visit(&self.func);
         gc::link(&self.results, Value::Dict, visit);
     }
-}
-
-fn named(pairs: &[(Rc<Str>, Value)]) -> Dict {
-    let dict = Dict::new();
-    for (key, value) in pairs {
-        dict.set_str(key, value.clone());
-    }
-    dict
 }
 
 pub(super) fn partial_class(vm: &mut Vm) -> Rc<Class> {
@@ -344,44 +309,6 @@ fn wrapper_class(vm: &mut Vm) -> Rc<Class> {
     class
 }
 
-fn cache_wrapper(vm: &mut Vm, func: &Value, most: Option<usize>, typed: bool) -> Value {
-    let class = wrapper_class(vm);
-    let data =
-        Cached { func: func.clone(), most, typed, results: Rc::default(), hits: Cell::new(0), misses: Cell::new(0) };
-    Instance::native(&class, data)
-}
-
-/// What `lru_cache(maxsize, typed)` returns: it is waiting for the function.
-struct CacheMaker {
-    most: Option<usize>,
-    typed: bool,
-}
-
-natives!(CacheMaker);
-
-const MAKER: &[Row] = &[method("__call__(user_function, /)", |vm, args| {
-    let maker = this!(vm, args[0], CacheMaker);
-    let wrapper = cache_wrapper(vm, &args[1], maker.most, maker.typed);
-    update_wrapper(vm, &wrapper, &args[1], None, None)?;
-    Ok(wrapper)
-})];
-
-fn lru_cache(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    let typed = vm.truth(&args[1])?;
-    if args[0].is_none() || args[0].is_int() {
-        let most = args[0].as_bigint().map(|n| num_traits::ToPrimitive::to_usize(&n).unwrap_or(0));
-        let object = vm.types.object.clone();
-        let class = define(vm, "functools._cache_maker", &object, Layout::Final, MAKER);
-        return Ok(Instance::native(&class, CacheMaker { most, typed }));
-    }
-    if !vm.is_callable(&args[0]) {
-        return Err(vm.type_error("Expected first argument to be an integer, a callable, or None"));
-    }
-    let wrapper = cache_wrapper(vm, &args[0], Some(128), typed);
-    update_wrapper(vm, &wrapper, &args[0], None, None)?;
-    Ok(wrapper)
-}
-
 /// What the results of a call are kept under.
 fn key_of(vm: &mut Vm, positional: &[Value], named: &[(Rc<Str>, Value)], typed: bool) -> Value {
     if let ([only @ (Value::Int(_) | Value::Str(_) | Value::BigInt(_))], [], false) = (positional, named, typed) {
@@ -488,38 +415,3 @@ const CACHED: &[Row] = &[
         vm.dict_from_pairs(vec![(Value::str("maxsize"), most), (Value::str("typed"), Value::bool(cached.typed))])
     }),
 ];
-
-/// Copies what a function says of itself to another.
-fn update_wrapper(
-    vm: &mut Vm,
-    wrapper: &Value,
-    of: &Value,
-    assigned: Option<&Value>,
-    updated: Option<&Value>,
-) -> Result<()> {
-    let names: Vec<Rc<Str>> = match assigned {
-        None => ASSIGNMENTS.iter().map(|name| vm.intern(name)).collect(),
-        Some(given) => vm.collect(given)?.iter().filter_map(|name| name.as_str().cloned()).collect(),
-    };
-    for name in names {
-        let name = vm.intern_str(&name);
-        if let Some(value) = vm.get_attr_opt(of, &name)? {
-            vm.set_attr(wrapper, &name, value)?;
-        }
-    }
-    let names: Vec<Rc<Str>> = match updated {
-        None => vec![vm.name(sym::__dict__).clone()],
-        Some(given) => vm.collect(given)?.iter().filter_map(|name| name.as_str().cloned()).collect(),
-    };
-    for name in names {
-        let name = vm.intern_str(&name);
-        let to = vm.get_attr(wrapper, &name)?;
-        let from = vm.get_attr_opt(of, &name)?.unwrap_or_else(|| Value::dict(Dict::new()));
-        match to.as_dict().cloned() {
-            Some(to) => vm.dict_update(&to, &from)?,
-            None => drop(vm.call_method(&to, sym::update, &[from])?),
-        }
-    }
-    let name = vm.name(sym::__wrapped__).clone();
-    vm.set_attr(wrapper, &name, of.clone())
-}

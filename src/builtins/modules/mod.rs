@@ -114,17 +114,28 @@ const MODULES: &[Spec] = &[
     rust("errno", &[]).and(&[page!("errno")]),
     rust("fnmatch", &[]).and(&[page!("fnmatch")]),
     rust("fractions", &[]).and(&[page!("fractions")]),
-    rust("functools", functools::FUNCTIONS).with(functools::setup).and(&[page!(
-        "functools",
-        "total_ordering",
-        "cached_property",
-        "partialmethod",
-        "_CacheInfo",
-        "_c3_mro",
-        "_compose_mro",
-        "singledispatch",
-        "singledispatchmethod"
-    )]),
+    rust("functools", functools::FUNCTIONS).with(functools::setup).and(&[
+        page!(
+            "functools_wrapping",
+            "WRAPPER_ASSIGNMENTS",
+            "WRAPPER_UPDATES",
+            "update_wrapper",
+            "wraps",
+            "lru_cache",
+            "cache"
+        ),
+        page!(
+            "functools",
+            "total_ordering",
+            "cached_property",
+            "partialmethod",
+            "_CacheInfo",
+            "_c3_mro",
+            "_compose_mro",
+            "singledispatch",
+            "singledispatchmethod"
+        ),
+    ]),
     rust("gc", gc::FUNCTIONS).with(gc::setup),
     rust("heapq", &[]).with(heapq::setup).and(&[page!("heapq", "merge", "nsmallest", "nlargest")]),
     rust("inspect", inspect::FUNCTIONS).and(&[

@@ -72,7 +72,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         if x.is_infinite() || y == 0.0 {
             return Err(domain(vm));
         }
-        Ok(Value::float(if y.is_infinite() { x } else { special::remainder(x, y) }))
+        Ok(Value::float(if y.is_infinite() { x } else { libm::remainder(x, y) }))
     }),
     native("pow(x, y, /)", |vm, args| {
         let (x, y) = two(vm, args)?;
@@ -120,7 +120,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
     native("isnan(x, /)", |vm, args| Ok(Value::bool(vm.to_f64(&args[0])?.is_nan()))),
     native("isclose(a, b, *, rel_tol=1e-09, abs_tol=0.0)", isclose),
     native("frexp(x, /)", |vm, args| {
-        let (mantissa, exponent) = special::frexp(vm.to_f64(&args[0])?);
+        let (mantissa, exponent) = libm::frexp(vm.to_f64(&args[0])?);
         Ok(Value::tuple([Value::float(mantissa), Value::Int(exponent.into())]))
     }),
     native("ldexp(x, i, /)", ldexp),
@@ -235,7 +235,7 @@ fn logarithm(vm: &mut Vm, value: &Value, log: fn(f64) -> f64) -> Result<f64> {
             None => {
                 let shift = n.bits().saturating_sub(64);
                 let top = (&**n >> shift).to_f64().unwrap_or(f64::MAX);
-                let (mantissa, exponent) = special::frexp(top);
+                let (mantissa, exponent) = libm::frexp(top);
                 log(mantissa) + log(2.0) * (exponent as f64 + shift as f64)
             }
         });
@@ -316,7 +316,7 @@ fn ldexp(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         None if args[1].as_bigint().is_some_and(|n| n.is_negative()) => i64::MIN / 2,
         None => i64::MAX / 2,
     };
-    let result = special::ldexp(x, exponent);
+    let result = libm::ldexp(x, exponent.clamp(-3000, 3000) as i32);
     if result.is_infinite() && x.is_finite() { Err(range(vm)) } else { Ok(Value::float(result)) }
 }
 

@@ -256,7 +256,7 @@ pub(super) fn norm(parts: &[f64]) -> f64 {
     if parts.len() == 1 {
         return largest;
     }
-    let (_, exponent) = frexp(largest);
+    let (_, exponent) = libm::frexp(largest);
     if exponent < -1000 {
         // Near the smallest floats: scaled up first.
         let scaled: Vec<f64> = parts.iter().map(|x| x * 2f64.powi(600)).collect();
@@ -276,57 +276,6 @@ pub(super) fn norm(parts: &[f64]) -> f64 {
     sum.add(-square);
     sum.add(-root.mul_add(root, -square));
     (root + sum.value() / (2.0 * root)) / scale
-}
-
-/// Mantissa in [0.5, 1) and exponent.
-pub(super) fn frexp(x: f64) -> (f64, i32) {
-    if x == 0.0 || !x.is_finite() {
-        return (x, 0);
-    }
-    let bits = x.to_bits();
-    let exponent = (bits >> 52 & 0x7ff) as i32;
-    if exponent == 0 {
-        let (mantissa, exponent) = frexp(x * 2f64.powi(54));
-        return (mantissa, exponent - 54);
-    }
-    (f64::from_bits(bits & !(0x7ff << 52) | 1022 << 52), exponent - 1022)
-}
-
-/// x times a power of two, rounded once.
-pub(super) fn ldexp(x: f64, exponent: i64) -> f64 {
-    if x == 0.0 || !x.is_finite() {
-        return x;
-    }
-    let (mantissa, own) = frexp(x);
-    let exponent = exponent.saturating_add(own.into());
-    if exponent > 1024 {
-        return f64::INFINITY.copysign(x);
-    }
-    if exponent < -1080 {
-        return 0.0_f64.copysign(x);
-    }
-    let exponent = exponent as i32;
-    if exponent > -1021 {
-        mantissa * 2.0 * 2f64.powi(exponent - 1)
-    } else {
-        // Into the subnormal numbers by one rounding: the second factor alone leaves the normal ones.
-        mantissa * 2f64.powi(exponent + 600) * 2f64.powi(-600)
-    }
-}
-
-/// The IEEE remainder of two finite numbers.
-pub(super) fn remainder(x: f64, y: f64) -> f64 {
-    let (a, b) = (x.abs(), y.abs());
-    let m = a % b;
-    let c = b - m;
-    let r = if m < c {
-        m
-    } else if m > c {
-        -c
-    } else {
-        m - 2.0 * ((0.5 * (a - m)) % b)
-    };
-    r * 1.0_f64.copysign(x)
 }
 
 /// The next float after x in the direction of y.
@@ -354,15 +303,6 @@ pub(super) fn next_after(x: f64, y: f64, steps: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn powers_of_two() {
-        assert_eq!(frexp(8.5), (0.53125, 4));
-        assert_eq!(ldexp(0.5, 3), 4.0);
-        assert_eq!(ldexp(1.0, -1074), f64::from_bits(1));
-        assert_eq!(ldexp(3.0, -1075), f64::from_bits(2));
-        assert_eq!(ldexp(1.0, 1023), 2f64.powi(1023));
-    }
 
     #[test]
     fn sums() {
