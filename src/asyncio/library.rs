@@ -57,40 +57,8 @@ const PARTS: &[Part] = &[
     ),
 ];
 
-/// Other names for what is there.
-const ALIASES: &[(&str, &[(&str, &str)])] = &[
-    ("futures", &[("_PyFuture", "Future"), ("_CFuture", "Future")]),
-    (
-        "tasks",
-        &[
-            ("_PyTask", "Task"),
-            ("_CTask", "Task"),
-            ("_py_current_task", "current_task"),
-            ("_c_current_task", "current_task"),
-            ("_py_register_task", "_register_task"),
-            ("_c_register_task", "_register_task"),
-            ("_py_unregister_task", "_unregister_task"),
-            ("_c_unregister_task", "_unregister_task"),
-            ("_py_enter_task", "_enter_task"),
-            ("_c_enter_task", "_enter_task"),
-            ("_py_leave_task", "_leave_task"),
-            ("_c_leave_task", "_leave_task"),
-        ],
-    ),
-    (
-        "events",
-        &[
-            ("_py__get_running_loop", "_get_running_loop"),
-            ("_c__get_running_loop", "_get_running_loop"),
-            ("_py__set_running_loop", "_set_running_loop"),
-            ("_c__set_running_loop", "_set_running_loop"),
-            ("_py_get_running_loop", "get_running_loop"),
-            ("_c_get_running_loop", "get_running_loop"),
-            ("_py_get_event_loop", "get_event_loop"),
-            ("_c_get_event_loop", "get_event_loop"),
-        ],
-    ),
-];
+/// What stands before the other names of what is there: CPython has two of each.
+const TWICE: &[&str] = &["_py_", "_c_", "_Py", "_C"];
 
 /// Methods of the loop that are written in the language: no names for scripts.
 const LOOP_METHODS: &[&str] = &[
@@ -281,9 +249,10 @@ fn submodule_name(vm: &mut Vm, module: &Rc<Module>, name: &Rc<Str>) -> Result<Op
     if shared.contains(&name.as_str()) {
         return super::library_name(vm, name.as_str()).map(Some);
     }
-    let aliases = ALIASES.iter().find(|(known, _)| *known == short).map_or(&[][..], |(_, aliases)| aliases);
-    match aliases.iter().find(|(alias, _)| *alias == name.as_str()) {
-        Some((_, target)) => super::library_name(vm, target).map(Some),
+    let plain = TWICE.iter().find_map(|prefix| name.strip_prefix(prefix));
+    let same = |known: &&&str| plain.is_some_and(|plain| **known == plain || known.strip_prefix('_') == Some(plain));
+    match shared.iter().find(same) {
+        Some(known) => super::library_name(vm, known).map(Some),
         None => Ok(None),
     }
 }

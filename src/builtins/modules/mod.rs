@@ -54,8 +54,23 @@ struct Spec {
 /// A source text of the library.
 struct Page {
     text: &'static str,
-    /// What it defines; loaded when one of these names is asked for, or at once if there are none.
-    names: &'static [&'static str],
+    /// Loaded when a name that it defines is first asked for, not at once.
+    lazy: bool,
+}
+
+impl Page {
+    /// What it defines: the names after `def` and `class`, or before ` = `, in lines that are not indented.
+    fn names(&self) -> impl Iterator<Item = &'static str> {
+        let is_name = |text: &&str| !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || c == '_');
+        self.text.lines().flat_map(move |line| {
+            let line = line.strip_prefix("async ").unwrap_or(line);
+            let targets = match line.strip_prefix("def ").or_else(|| line.strip_prefix("class ")) {
+                Some(defined) => defined.split(['(', ':', '[']).next(),
+                None => line.rsplit_once(" = ").map(|(targets, _)| targets),
+            };
+            targets.into_iter().flat_map(|targets| targets.split(" = ")).filter(is_name)
+        })
+    }
 }
 
 const fn rust(name: &'static str, functions: &'static [Row]) -> Spec {
@@ -73,8 +88,14 @@ impl Spec {
 }
 
 macro_rules! page {
-    ($file:literal $(, $name:literal)*) => {
-        Page { text: include_str!(concat!("../../stdlib/", $file, ".aio")), names: &[$($name),*] }
+    ($file:literal) => {
+        Page { text: include_str!(concat!("../../stdlib/", $file, ".aio")), lazy: false }
+    };
+}
+
+macro_rules! lazy {
+    ($file:literal) => {
+        Page { lazy: true, ..page!($file) }
     };
 }
 
@@ -97,10 +118,10 @@ const MODULES: &[Spec] = &[
     rust("_codecs", &[]).with(|vm, module| names_of(vm, module, "codecs")),
     rust("codecs", os::CODECS).and(&[page!("codecs")]),
     rust("collections", collections::FUNCTIONS).with(collections::setup).and(&[
-        page!("collections_namedtuple", "namedtuple"),
-        page!("collections_counter", "Counter"),
-        page!("collections_user", "ChainMap", "UserDict", "UserList", "UserString"),
-        Page { text: "import collections.abc as _abc", names: &["abc"] },
+        lazy!("collections_namedtuple"),
+        lazy!("collections_counter"),
+        lazy!("collections_user"),
+        Page { text: "abc = __import__('collections.abc').abc", lazy: true },
     ]),
     rust("collections.abc", &[]).with(collections::setup_abc).and(&[page!("collections_abc")]),
     rust("concurrent", &[]),
@@ -114,98 +135,18 @@ const MODULES: &[Spec] = &[
     rust("errno", &[]).and(&[page!("errno")]),
     rust("fnmatch", &[]).and(&[page!("fnmatch")]),
     rust("fractions", &[]).and(&[page!("fractions")]),
-    rust("functools", functools::FUNCTIONS).with(functools::setup).and(&[
-        page!(
-            "functools_wrapping",
-            "WRAPPER_ASSIGNMENTS",
-            "WRAPPER_UPDATES",
-            "update_wrapper",
-            "wraps",
-            "lru_cache",
-            "cache"
-        ),
-        page!(
-            "functools",
-            "total_ordering",
-            "cached_property",
-            "partialmethod",
-            "_CacheInfo",
-            "_c3_mro",
-            "_compose_mro",
-            "singledispatch",
-            "singledispatchmethod"
-        ),
-    ]),
+    rust("functools", functools::FUNCTIONS)
+        .with(functools::setup)
+        .and(&[lazy!("functools_wrapping"), lazy!("functools")]),
     rust("gc", gc::FUNCTIONS).with(gc::setup),
-    rust("heapq", &[]).with(heapq::setup).and(&[page!("heapq", "merge", "nsmallest", "nlargest")]),
-    rust("inspect", inspect::FUNCTIONS).and(&[
-        page!("inspect"),
-        page!(
-            "inspect_signature",
-            "_empty",
-            "_void",
-            "_ParameterKind",
-            "formatannotation",
-            "Parameter",
-            "BoundArguments",
-            "Signature",
-            "signature",
-            "_of_function",
-            "_of_partial",
-            "getfullargspec",
-            "getcallargs",
-            "getargs",
-            "getargvalues",
-            "getclosurevars",
-            "classify_class_attrs",
-            "getclasstree",
-            "formatargvalues",
-            "FullArgSpec",
-            "ArgInfo",
-            "ClosureVars",
-            "Arguments",
-            "Attribute"
-        ),
-        page!(
-            "inspect_source",
-            "ClassFoundException",
-            "EndOfBlock",
-            "getfile",
-            "getabsfile",
-            "findsource",
-            "getblock",
-            "getsourcelines",
-            "getsource",
-            "getcomments",
-            "Traceback",
-            "FrameInfo",
-            "getframeinfo",
-            "getlineno",
-            "getouterframes",
-            "getinnerframes",
-            "stack",
-            "trace",
-            "getsourcefile"
-        ),
-    ]),
+    rust("heapq", &[]).with(heapq::setup).and(&[lazy!("heapq")]),
+    rust("inspect", inspect::FUNCTIONS).and(&[page!("inspect"), lazy!("inspect_signature"), lazy!("inspect_source")]),
     rust("io", sys::streams::IO_FUNCTIONS)
         .with(|vm, module| {
             crate::builtins::add_functions(vm, "io", &module.dict, files::FUNCTIONS);
             Ok(())
         })
-        .and(&[
-            page!("io"),
-            page!("io_abc", "IOBase", "RawIOBase", "BufferedIOBase", "TextIOBase"),
-            page!(
-                "io_buffers",
-                "BufferedReader",
-                "BufferedWriter",
-                "BufferedRandom",
-                "BufferedRWPair",
-                "TextIOWrapper"
-            ),
-            page!("io_files", "FileIO", "_open", "_File"),
-        ]),
+        .and(&[page!("io"), lazy!("io_abc"), lazy!("io_buffers"), lazy!("io_files")]),
     rust("importlib", &[]).and(&[page!("importlib")]),
     rust("importlib.abc", &[]).and(&[page!("importlib_abc")]),
     rust("importlib.machinery", importlib::FUNCTIONS).and(&[page!("importlib_machinery")]),
@@ -234,36 +175,10 @@ const MODULES: &[Spec] = &[
     rust("pprint", &[]).and(&[page!("pprint")]),
     rust("queue", &[]).and(&[page!("queue")]),
     rust("random", os::DIGESTS).with(random::setup).and(&[page!("random")]),
-    rust("re", re::FUNCTIONS).with(re::setup).and(&[
-        page!(
-            "re_flags",
-            "RegexFlag",
-            "NOFLAG",
-            "ASCII",
-            "A",
-            "IGNORECASE",
-            "I",
-            "LOCALE",
-            "L",
-            "UNICODE",
-            "U",
-            "MULTILINE",
-            "M",
-            "DOTALL",
-            "S",
-            "VERBOSE",
-            "X",
-            "DEBUG"
-        ),
-        page!("re_rest", "PatternError", "error", "Scanner", "_IndexError"),
-    ]),
+    rust("re", re::FUNCTIONS).with(re::setup).and(&[lazy!("re_flags"), lazy!("re_rest")]),
     rust("signal", os::SIGNALS).and(&[page!("signal")]),
     rust("statistics", &[]).and(&[page!("statistics")]),
-    rust("string", &[]).and(&[
-        page!("string"),
-        page!("string_template", "Template"),
-        page!("string_formatter", "Formatter"),
-    ]),
+    rust("string", &[]).and(&[page!("string"), lazy!("string_template"), lazy!("string_formatter")]),
     rust("struct", structs::FUNCTIONS)
         .with(|vm, module| {
             let error = structs::error_class(vm);
@@ -271,7 +186,7 @@ const MODULES: &[Spec] = &[
             Ok(())
         })
         .and(&[page!("struct")]),
-    rust("sys", sys::FUNCTIONS).with(sys::setup).and(&[page!("sys_meta_path", "meta_path")]),
+    rust("sys", sys::FUNCTIONS).with(sys::setup).and(&[lazy!("sys_meta_path")]),
     rust("textwrap", &[]).and(&[page!("textwrap")]),
     rust("threading", threading::FUNCTIONS).and(&[page!("threading")]),
     rust("time", time::FUNCTIONS).with(time::setup),
@@ -279,65 +194,23 @@ const MODULES: &[Spec] = &[
     rust("tracemalloc", &[]).and(&[page!("tracemalloc")]),
     rust("typing", &[]).and(&[
         page!("typing"),
-        page!(
-            "typing_protocols",
-            "Protocol",
-            "runtime_checkable",
-            "get_protocol_members",
-            "is_protocol",
-            "SupportsInt",
-            "SupportsFloat",
-            "SupportsComplex",
-            "SupportsBytes",
-            "SupportsIndex",
-            "SupportsAbs",
-            "SupportsRound"
-        ),
-        page!("typing_records", "NamedTuple", "TypedDict", "is_typeddict"),
-        page!(
-            "typing_functions",
-            "NewType",
-            "cast",
-            "assert_type",
-            "assert_never",
-            "reveal_type",
-            "no_type_check",
-            "no_type_check_decorator",
-            "overload",
-            "get_overloads",
-            "clear_overloads",
-            "final",
-            "override",
-            "dataclass_transform",
-            "get_origin",
-            "get_args",
-            "get_type_hints"
-        ),
+        lazy!("typing_protocols"),
+        lazy!("typing_records"),
+        lazy!("typing_functions"),
     ]),
     rust("unittest", &[]).and(&[
         page!("unittest_asserts"),
         page!("unittest"),
         page!("unittest_results"),
         page!("unittest_main"),
-        page!("unittest_async_case", "IsolatedAsyncioTestCase"),
+        lazy!("unittest_async_case"),
     ]),
     rust("unittest.__main__", &[]).and(&[page!("unittest_program")]),
     rust("unittest.mock", &[]).and(&[page!("unittest_mock")]),
-    rust("types", types::FUNCTIONS).with(types::setup).and(&[page!(
-        "types",
-        "new_class",
-        "resolve_bases",
-        "prepare_class",
-        "get_original_bases",
-        "DynamicClassAttribute",
-        "coroutine",
-        "_GeneratorWrapper"
-    )]),
+    rust("types", types::FUNCTIONS).with(types::setup).and(&[lazy!("types")]),
     rust("uuid", os::DIGESTS).and(&[page!("uuid")]),
     rust("warnings", warnings::FUNCTIONS).and(&[page!("warnings")]),
-    rust("weakref", weakref::FUNCTIONS)
-        .with(weakref::setup)
-        .and(&[page!("weakref"), page!("weakref_proxy", "proxy", "ProxyType", "CallableProxyType", "ProxyTypes")]),
+    rust("weakref", weakref::FUNCTIONS).with(weakref::setup).and(&[page!("weakref"), lazy!("weakref_proxy")]),
 ];
 
 fn spec(name: &str) -> Option<&'static Spec> {
@@ -352,7 +225,7 @@ pub fn load(vm: &mut Vm, name: &str) -> Result<Option<Rc<Module>>> {
             _ => crate::asyncio::load(vm, name),
         };
     };
-    let lazy = spec.pages.iter().any(|page| !page.names.is_empty());
+    let lazy = spec.pages.iter().any(|page| page.lazy);
     let module = vm.new_module(name, if lazy { Some(load_page) } else { None });
     let package = if MODULES.iter().any(|other| other.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
     {
@@ -374,7 +247,7 @@ pub fn load(vm: &mut Vm, name: &str) -> Result<Option<Rc<Module>>> {
     // Pages may import each other in a circle.
     let key = vm.intern(name);
     vm.modules.set_str(&key, Value::Module(module.clone()));
-    for page in spec.pages.iter().filter(|page| page.names.is_empty()) {
+    for page in spec.pages.iter().filter(|page| !page.lazy) {
         if let Err(error) = vm.load_library(name, page.text, &module.dict) {
             vm.modules.remove_str(&key);
             return Err(error);
@@ -399,14 +272,16 @@ fn add_all(vm: &mut Vm, spec: &Spec, module: &Module) {
         .filter(|(key, value)| !matches!(value, Value::Module(_)) && key.as_str().is_some_and(|k| !k.starts_with('_')))
         .map(|(key, _)| key)
         .collect();
-    names.extend(spec.pages.iter().flat_map(|page| page.names).filter(|n| !n.starts_with('_')).map(|n| Value::str(n)));
+    let later = spec.pages.iter().filter(|page| page.lazy).flat_map(Page::names);
+    names.extend(later.filter(|name| !name.starts_with('_')).map(Value::str));
     module.dict.set_str(&all, Value::list(names));
 }
 
 /// Loads the page that defines a name.
 fn load_page(vm: &mut Vm, module: &Rc<Module>, name: &Rc<Str>) -> Result<Option<Value>> {
     let of = module.name.borrow().clone();
-    let page = spec(&of).and_then(|spec| spec.pages.iter().find(|page| page.names.contains(&name.as_str())));
+    let page = spec(&of)
+        .and_then(|spec| spec.pages.iter().find(|page| page.lazy && page.names().any(|known| known == name.as_str())));
     let Some(page) = page else { return Ok(None) };
     vm.load_library(&of, page.text, &module.dict)?;
     let name = vm.intern_str(name);
