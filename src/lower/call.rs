@@ -404,7 +404,10 @@ impl Lower<'_> {
                 _ => None,
             })
             .collect();
-        if let ExprKind::Attribute { value, attr } = func.kind {
+        if let ExprKind::Attribute { mut value, attr } = func.kind {
+            if self.calls_super(&value) {
+                value.span = func.span;
+            }
             return self.method_call(*value, attr, thunks, span, func.span);
         }
         let global = match func.kind {
@@ -463,6 +466,13 @@ impl Lower<'_> {
     }
 
     /// Where a use of an attribute is said to be: in a chain over several lines, from the attribute's name on.
+    /// Whether this is `super()` or `super(type, object)`.
+    pub(super) fn calls_super(&self, e: &Expr) -> bool {
+        let ExprKind::Call { func, args } = &e.kind else { return false };
+        let plain = matches!(args.len(), 0 | 2) && args.iter().all(|arg| matches!(arg, Arg::Positional(_)));
+        plain && matches!(func.kind, ExprKind::Name(name) if self.vm.name(name).as_str() == "super")
+    }
+
     pub(super) fn attribute_span(&self, span: Span, attribute: Span, name: Span) -> Span {
         if self.source.line(attribute.start) == self.source.line(attribute.end) {
             return span;

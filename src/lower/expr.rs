@@ -12,6 +12,9 @@ use crate::object::{Dict, Eval, List, Located, Value};
 use crate::source::Span;
 use crate::syntax::ast::{BoolOp, CmpOp, Constant, Expr, ExprKind, UnaryOp};
 
+/// What is said of a value that cannot be unpacked into a list or a tuple.
+const LIKE_A_CALL: &str = "Value after * must be an iterable, not {}";
+
 /// The items of a display.
 pub(super) type Items = Box<dyn Fn(&mut Vm, &mut Frame) -> Eval<Vec<Value>>>;
 
@@ -34,14 +37,14 @@ impl Lower<'_> {
                 Box::new(move |_, frame| Ok(frame.locals[slot].take()))
             }
             ExprKind::JoinedStr(parts) => self.joined_str(parts),
-            ExprKind::Tuple(items) => self.tuple(items),
+            ExprKind::Tuple(items) => self.tuple(items, span),
             ExprKind::List(items) => {
-                let items = self.items(items);
+                let items = self.items(items, span, LIKE_A_CALL);
                 Box::new(move |vm, frame| Ok(Value::list(items(vm, frame)?)))
             }
             ExprKind::Set(items) => {
                 let constant = items.len() >= 3 && items.iter().all(|item| matches!(item.kind, ExprKind::Constant(_)));
-                let items = self.items(items);
+                let items = self.items(items, span, "'{}' object is not iterable");
                 if constant {
                     return Box::new(move |vm, frame| {
                         let items = items(vm, frame)?;
@@ -97,7 +100,11 @@ impl Lower<'_> {
                 Box::new(move |vm, frame| if test(vm, frame)? { body(vm, frame) } else { orelse(vm, frame) })
             }
             ExprKind::Call { func, args } => self.call(*func, args, span),
-            ExprKind::Attribute { value, attr } => {
+            ExprKind::Attribute { mut value, attr } => {
+                if self.calls_super(&value) {
+                    // `super().name` is one operation.
+                    value.span = span;
+                }
                 let span = self.attribute_span(span, span, attr.span);
                 let name = self.vm.name(attr.name).clone();
                 let cache = AttrCache::default();
@@ -192,7 +199,7 @@ impl Lower<'_> {
         self.unit.comps.iter().rev().find_map(|(_, names)| found(names)).or_else(|| found(&self.unit.slots))
     }
 
-    fn tuple(&mut self, items: Vec<Expr>) -> Thunk {
+    fn tuple(&mut self, items: Vec<Expr>, span: Span) -> Thunk {
         if items.iter().all(|item| matches!(item.kind, ExprKind::Constant(_))) {
             let values: Vec<Value> = items
                 .iter()
@@ -214,23 +221,23 @@ impl Lower<'_> {
             }
             return Self::constant_thunk(Value::None);
         }
-        let items = self.items(items);
+        let items = self.items(items, span, LIKE_A_CALL);
         Box::new(move |vm, frame| Ok(Value::tuple(items(vm, frame)?)))
     }
 
-    /// The items of a display, starred ones unpacked.
-    pub(super) fn items(&mut self, items: Vec<Expr>) -> Items {
+    /// The items of a display, starred ones unpacked; what is said of one that cannot be, with its type for `{}`.
+    fn items(&mut self, items: Vec<Expr>, span: Span, refusal: &'static str) -> Items {
         if items.iter().any(is_starred) {
-            let parts: Vec<(Thunk, bool, Span)> = items
+            let parts: Vec<(Thunk, bool)> = items
                 .into_iter()
                 .map(|item| {
-                    let (starred, span) = (is_starred(&item), item.span);
-                    (self.expr(item), starred, span)
+                    let starred = is_starred(&item);
+                    (self.expr(item), starred)
                 })
                 .collect();
             return Box::new(move |vm, frame| {
                 let mut values = Vec::new();
-                for (thunk, starred, span) in &parts {
+                for (thunk, starred) in &parts {
                     let value = thunk(vm, frame)?;
                     if *starred {
                         match vm.collect(&value) {
@@ -241,12 +248,9 @@ impl Lower<'_> {
                                     && vm.iter(&value).is_err() =>
                             {
                                 let name = vm.type_name(&value);
-                                return Err(vm
-                                    .type_error(format!("Value after * must be an iterable, not {}", name.as_str()))
-                                    .at(*span)
-                                    .into());
+                                return Err(vm.type_error(refusal.replace("{}", name.as_str())).at(span).into());
                             }
-                            Err(e) => return Err(e.at(*span).into()),
+                            Err(e) => return Err(e.at(span).into()),
                         }
                     } else {
                         values.push(value);
@@ -266,21 +270,16 @@ impl Lower<'_> {
     }
 
     fn dict(&mut self, pairs: Vec<(Option<Expr>, Expr)>, span: Span) -> Thunk {
-        let pairs: Vec<(Option<Thunk>, Thunk, Span)> = pairs
-            .into_iter()
-            .map(|(key, value)| {
-                let span = key.as_ref().map_or(value.span, |_| span);
-                (key.map(|key| self.expr(key)), self.expr(value), span)
-            })
-            .collect();
+        let pairs: Vec<(Option<Thunk>, Thunk)> =
+            pairs.into_iter().map(|(key, value)| (key.map(|key| self.expr(key)), self.expr(value))).collect();
         Box::new(move |vm, frame| {
             let dict = Rc::new(Dict::new());
-            for (key, value, span) in &pairs {
+            for (key, value) in &pairs {
                 match key {
                     Some(key) => {
                         let key = key(vm, frame)?;
                         let value = value(vm, frame)?;
-                        vm.dict_set(&dict, key, value).at(*span)?;
+                        vm.dict_set(&dict, key, value).at(span)?;
                     }
                     None => {
                         let other = value(vm, frame)?;
@@ -291,10 +290,10 @@ impl Lower<'_> {
                             let name = vm.type_name(&other);
                             return Err(vm
                                 .type_error(format!("'{}' object is not a mapping", name.as_str()))
-                                .at(*span)
+                                .at(span)
                                 .into());
                         }
-                        vm.dict_update(&dict, &other).at(*span)?;
+                        vm.dict_update(&dict, &other).at(span)?;
                     }
                 }
             }

@@ -68,6 +68,8 @@ fn places(errors: &[Diagnostic]) -> Vec<String> {
 fn expression(text: &str) -> (Scopes, Vec<Diagnostic>) {
     let source: Rc<Source> = Source::new("test", text);
     let mut interner = Interner::default();
-    let Parsed::Complete((mut expr, _)) = parse_expression(&source, &mut interner) else { panic!("does not parse: {text}") };
+    let Parsed::Complete((mut expr, _)) = parse_expression(&source, &mut interner) else {
+        panic!("does not parse: {text}")
+    };
     resolve_expression(&mut expr, &source, &mut interner, Mode::Module)
 }
