@@ -243,16 +243,11 @@ fn pattern_error(vm: &mut Vm, trouble: Trouble, source: &Value) -> Error {
         TroubleKind::Pattern => {}
     }
     let at = trouble.at.map_or(Value::None, Value::usize);
-    library_error(vm, "PatternError", &[Value::string(trouble.message), source.clone(), at])
-}
-
-#[cold]
-fn library_error(vm: &mut Vm, class: &str, args: &[Value]) -> Error {
     let made = (|| {
         let module = vm.import_module("re")?;
-        let name = vm.intern(class);
+        let name = vm.intern("PatternError");
         let class = vm.get_attr(&module, &name)?;
-        vm.call(&class, args)
+        vm.call(&class, &[Value::string(trouble.message), source.clone(), at])
     })();
     match made {
         Ok(Value::Exception(exception)) => Error(exception),
