@@ -8,22 +8,8 @@ use std::path::{Path, PathBuf};
 
 /// The modules of the crate's root, lowest first.
 const LAYERS: [&str; 16] = [
-    "source",
-    "symbol",
-    "diagnostic",
-    "text",
-    "syntax",
-    "resolve",
-    "lint",
-    "report",
-    "host",
-    "object",
-    "machine",
-    "lower",
-    "builtins",
-    "asyncio",
-    "interpreter",
-    "session",
+    "source", "symbol", "diagnostic", "text", "syntax", "resolve", "lint", "report", "host", "object", "machine",
+    "lower", "builtins", "asyncio", "interpreter", "session",
 ];
 
 /// Not part of the layers: the list of modules, and the binary.
@@ -39,14 +25,8 @@ struct Arrow {
 const ARROWS: &[Arrow] = &[
     Arrow {
         from: &[
-            "object/class.rs",
-            "object/code.rs",
-            "object/coroutine.rs",
-            "object/function.rs",
-            "object/gc/mod.rs",
-            "object/iter.rs",
-            "object/module.rs",
-            "object/native.rs",
+            "object/class.rs", "object/code.rs", "object/coroutine.rs", "object/function.rs", "object/gc/mod.rs",
+            "object/iter.rs", "object/module.rs", "object/native.rs",
         ],
         to: "machine::Vm",
         why: "the name in the types of functions that objects hold; nothing is called on it",
@@ -73,19 +53,8 @@ const ARROWS: &[Arrow] = &[
 
 /// What only the binary may use of the standard library. The library asks its host.
 const OUTSIDE: [&str; 13] = [
-    "env::args",
-    "env::current_dir",
-    "env::var",
-    "std::fs",
-    "std::net",
-    "std::process",
-    "std::thread",
-    "Instant::now",
-    "SystemTime::now",
-    "io::stdin",
-    "io::stdout",
-    "io::stderr",
-    "path::absolute",
+    "env::args", "env::current_dir", "env::var", "std::fs", "std::net", "std::process", "std::thread", "Instant::now",
+    "SystemTime::now", "io::stdin", "io::stdout", "io::stderr", "path::absolute",
 ];
 
 /// Where it may all the same, and why.

@@ -315,17 +315,8 @@ impl Vm {
     fn matches_itself(&self, class: &Rc<crate::object::Class>) -> bool {
         let types = &self.types;
         [
-            &types.bool_,
-            &types.bytearray,
-            &types.bytes,
-            &types.dict,
-            &types.float,
-            &types.frozenset,
-            &types.int,
-            &types.list,
-            &types.set,
-            &types.str_,
-            &types.tuple,
+            &types.bool_, &types.bytearray, &types.bytes, &types.dict, &types.float, &types.frozenset, &types.int,
+            &types.list, &types.set, &types.str_, &types.tuple,
         ]
         .iter()
         .any(|known| class.is_subclass(known))

@@ -665,15 +665,8 @@ impl Vm {
 pub fn solid_base(class: &Rc<Class>) -> Rc<Class> {
     // What CPython's objects of these classes have besides the arguments.
     const WITH_FIELDS: &[&str] = &[
-        "AttributeError",
-        "BaseExceptionGroup",
-        "ImportError",
-        "NameError",
-        "OSError",
-        "StopIteration",
-        "SyntaxError",
-        "SystemExit",
-        "UnicodeError",
+        "AttributeError", "BaseExceptionGroup", "ImportError", "NameError", "OSError", "StopIteration", "SyntaxError",
+        "SystemExit", "UnicodeError",
     ];
     let mut class = class.clone();
     while let Some(base) = class.base() {

@@ -17,25 +17,8 @@ use crate::symbol::sym;
 
 /// What CPython finds before it looks for files: a neighbour of such a name is never imported.
 const ALWAYS_BUILTIN: &[&str] = &[
-    "_abc",
-    "_thread",
-    "abc",
-    "atexit",
-    "builtins",
-    "codecs",
-    "errno",
-    "faulthandler",
-    "gc",
-    "io",
-    "itertools",
-    "marshal",
-    "os",
-    "posix",
-    "posixpath",
-    "signal",
-    "stat",
-    "sys",
-    "time",
+    "_abc", "_thread", "abc", "atexit", "builtins", "codecs", "errno", "faulthandler", "gc", "io", "itertools",
+    "marshal", "os", "posix", "posixpath", "signal", "stat", "sys", "time",
 ];
 
 /// Where a module was found.

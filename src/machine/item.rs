@@ -188,16 +188,8 @@ impl Vm {
         let Value::Class(class) = container else { return Err(self.system_error("not a class")) };
         let types = &self.types;
         let generic = [
-            &types.list,
-            &types.dict,
-            &types.tuple,
-            &types.set,
-            &types.frozenset,
-            &types.type_,
-            &types.enumerate,
-            &types.coroutine,
-            &types.generator,
-            &types.async_generator,
+            &types.list, &types.dict, &types.tuple, &types.set, &types.frozenset, &types.type_, &types.enumerate,
+            &types.coroutine, &types.generator, &types.async_generator,
         ]
         .iter()
         .any(|generic| Rc::ptr_eq(generic, class));

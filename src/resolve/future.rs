@@ -10,16 +10,8 @@ use crate::syntax::ast::{Constant, ExprKind, Stmt, StmtKind};
 use super::syntax_error;
 
 const FEATURES: &[&str] = &[
-    "nested_scopes",
-    "generators",
-    "division",
-    "absolute_import",
-    "with_statement",
-    "print_function",
-    "unicode_literals",
-    "barry_as_FLUFL",
-    "generator_stop",
-    "annotations",
+    "nested_scopes", "generators", "division", "absolute_import", "with_statement", "print_function",
+    "unicode_literals", "barry_as_FLUFL", "generator_stop", "annotations",
 ];
 
 #[derive(Default)]

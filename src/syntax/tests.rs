@@ -41,16 +41,7 @@ fn sessions_know_when_to_go_on() {
         assert_eq!(is_complete(text), Some(true), "{text:?}");
     }
     let open = [
-        "if x:\n",
-        "if x:\n  y\n",
-        "if x: y\n",
-        "(1,\n",
-        "(1,\n\n",
-        "'''a\n\n",
-        "x = \\\n",
-        "@d\n",
-        "f'{\n",
-        "f'''a\n",
+        "if x:\n", "if x:\n  y\n", "if x: y\n", "(1,\n", "(1,\n\n", "'''a\n\n", "x = \\\n", "@d\n", "f'{\n", "f'''a\n",
     ];
     for text in open {
         assert_eq!(is_complete(text), None, "{text:?}");

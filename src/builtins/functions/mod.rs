@@ -59,32 +59,9 @@ pub fn install(vm: &mut Vm) {
 
 /// The classes that are built-in names, besides the exceptions.
 const CLASSES: &[&str] = &[
-    "object",
-    "type",
-    "int",
-    "bool",
-    "float",
-    "complex",
-    "str",
-    "bytes",
-    "bytearray",
-    "tuple",
-    "list",
-    "dict",
-    "set",
-    "frozenset",
-    "range",
-    "slice",
-    "property",
-    "classmethod",
-    "staticmethod",
-    "super",
-    "enumerate",
-    "zip",
-    "map",
-    "filter",
-    "reversed",
-    "memoryview",
+    "object", "type", "int", "bool", "float", "complex", "str", "bytes", "bytearray", "tuple", "list", "dict", "set",
+    "frozenset", "range", "slice", "property", "classmethod", "staticmethod", "super", "enumerate", "zip", "map",
+    "filter", "reversed", "memoryview",
 ];
 
 const FUNCTIONS: &[Row] = &[

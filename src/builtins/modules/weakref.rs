@@ -83,17 +83,8 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 
 /// Built-in classes whose instances have no room for weak references in CPython either.
 const WITHOUT: [&str; 11] = [
-    "object",
-    "defaultdict",
-    "ContextVar",
-    "Token",
-    "dict_keys",
-    "dict_values",
-    "dict_items",
-    "mappingproxy",
-    "super",
-    "ReferenceType",
-    "SimpleNamespace",
+    "object", "defaultdict", "ContextVar", "Token", "dict_keys", "dict_values", "dict_items", "mappingproxy", "super",
+    "ReferenceType", "SimpleNamespace",
 ];
 
 /// Whether CPython's objects of the kind have room for weak references.

@@ -138,14 +138,7 @@ pub fn wrong_receiver(vm: &mut Vm, class: &str, name: &str, value: &Value) -> Er
     let found = vm.type_name(value);
     // Methods behind operators are worded differently.
     const PLAIN: [&str; 8] = [
-        "__format__",
-        "__round__",
-        "__trunc__",
-        "__floor__",
-        "__ceil__",
-        "__sizeof__",
-        "__getnewargs__",
-        "__complex__",
+        "__format__", "__round__", "__trunc__", "__floor__", "__ceil__", "__sizeof__", "__getnewargs__", "__complex__",
     ];
     if name.starts_with("__") && !PLAIN.contains(&name) {
         vm.type_error(format!("descriptor '{name}' requires a '{class}' object but received a '{}'", found.as_str()))

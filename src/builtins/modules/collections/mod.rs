@@ -51,30 +51,9 @@ fn count_elements(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 
 /// The getters of the first fields of a named tuple.
 const FIELDS: [Getter; 24] = [
-    field::<0>,
-    field::<1>,
-    field::<2>,
-    field::<3>,
-    field::<4>,
-    field::<5>,
-    field::<6>,
-    field::<7>,
-    field::<8>,
-    field::<9>,
-    field::<10>,
-    field::<11>,
-    field::<12>,
-    field::<13>,
-    field::<14>,
-    field::<15>,
-    field::<16>,
-    field::<17>,
-    field::<18>,
-    field::<19>,
-    field::<20>,
-    field::<21>,
-    field::<22>,
-    field::<23>,
+    field::<0>, field::<1>, field::<2>, field::<3>, field::<4>, field::<5>, field::<6>, field::<7>, field::<8>,
+    field::<9>, field::<10>, field::<11>, field::<12>, field::<13>, field::<14>, field::<15>, field::<16>, field::<17>,
+    field::<18>, field::<19>, field::<20>, field::<21>, field::<22>, field::<23>,
 ];
 
 fn tuple_getter(vm: &mut Vm, args: &[Value]) -> Result<Value> {
