@@ -511,7 +511,9 @@ pub fn check_can_run(vm: &mut Vm, event_loop: &Value) -> Result<()> {
         return Err(closed(vm));
     }
     if el.running.get() {
-        return Err(vm.runtime_error("This event loop is already running"));
+        let error = vm.runtime_error("This event loop is already running");
+        vm.advise(&error, "what runs here runs in that loop: write `await` in front of the coroutine instead");
+        return Err(error);
     }
     if el.state.running.borrow().given().is_some() {
         return Err(vm.runtime_error("Cannot run the event loop while another loop is running"));

@@ -292,7 +292,13 @@ impl Future {
         match self.status.get() {
             Status::Finished => Ok(self.result.borrow().clone()),
             Status::Cancelled => Err(self.cancelled_error(vm)),
-            Status::Pending => Err(invalid_state(vm, "Result is not set.")),
+            Status::Pending => {
+                let error = invalid_state(vm, "Result is not set.");
+                if self.task().is_some() {
+                    vm.advise(&error, "the task is not done yet: `await` it, which gives its result");
+                }
+                Err(error)
+            }
             Status::Failed => {
                 self.unseen.set(false);
                 let result = self.result.borrow().clone();

@@ -52,7 +52,12 @@ pub fn gather(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let mut unique = Vec::with_capacity(given.len());
     let mut event_loop = Value::None;
     for arg in &given {
-        if let Some(child) = vm.dict_get(&known, arg)? {
+        let seen = vm.dict_get(&known, arg).inspect_err(|error| {
+            if matches!(arg, Value::List(_) | Value::Set(_)) {
+                vm.advise(error, "`gather` takes what it waits for one by one: put a star in front, `gather(*...)`");
+            }
+        });
+        if let Some(child) = seen? {
             children.push(child);
             continue;
         }

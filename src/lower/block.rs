@@ -569,7 +569,10 @@ impl Vm {
         let name = self.type_name(manager);
         match found {
             (None, _) => {
-                Err(self.type_error(format!("'{}' object does not support the {protocol} protocol", name.as_str())))
+                let text = format!("'{}' object does not support the {protocol} protocol", name.as_str());
+                let error = self.type_error(text);
+                self.advise_managed(&error, manager, is_async);
+                Err(error)
             }
             (Some(_), None) => {
                 let missing = if is_async { "__aexit__" } else { "__exit__" };

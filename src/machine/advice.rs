@@ -46,6 +46,23 @@ impl Vm {
         }
     }
 
+    /// What `with` or `async with` was given is no context manager of that kind.
+    #[cold]
+    pub fn advise_managed(&mut self, error: &Error, manager: &Value, is_async: bool) {
+        match manager {
+            Value::Coroutine(coroutine) if is_async && coroutine.name().as_str() == "acquire" => {
+                self.advise(error, "`async with` takes the lock itself, without `.acquire()`");
+            }
+            _ if is_async && self.has_special(manager, sym::__enter__) => {
+                self.advise(error, "nothing is waited for here: write `with` alone");
+            }
+            _ if !is_async && self.has_special(manager, sym::__aenter__) => {
+                self.advise(error, "entering and leaving this may wait: write `async with`");
+            }
+            _ => self.advise_operands(error, &[manager]),
+        }
+    }
+
     /// What `await` was given cannot be awaited.
     #[cold]
     pub fn advise_awaited(&mut self, error: &Error, value: &Value) {

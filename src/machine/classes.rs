@@ -79,7 +79,14 @@ impl Vm {
     #[cold]
     pub fn init_returned(&mut self, result: &Value) -> crate::object::Error {
         let name = self.type_name(result);
-        self.type_error(format!("__init__() should return None, not '{}'", name.as_str()))
+        let error = self.type_error(format!("__init__() should return None, not '{}'", name.as_str()));
+        if matches!(result, Value::Coroutine(_)) {
+            self.advise(
+                &error,
+                "`__init__` cannot be async: await in an async method that makes the object, and call that",
+            );
+        }
+        error
     }
 
     /// `type.__call__(cls, *args, **kwargs)`: `__new__`, then `__init__`.
@@ -143,8 +150,7 @@ impl Vm {
                     }
                 };
                 if !result.is_none() {
-                    let name = self.type_name(&result);
-                    return Err(self.type_error(format!("__init__() should return None, not '{}'", name.as_str())));
+                    return Err(self.init_returned(&result));
                 }
             }
             Some(init) => {

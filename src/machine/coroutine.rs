@@ -671,9 +671,13 @@ impl Vm {
         }
         let name = self.type_name(value);
         let Some(iterator) = self.call_special(value, sym::__aiter__, &[])? else {
-            return Err(
-                self.type_error(format!("'async for' requires an object with __aiter__ method, got {}", name.as_str()))
-            );
+            let error =
+                self.type_error(format!("'async for' requires an object with __aiter__ method, got {}", name.as_str()));
+            if self.has_special(value, sym::__iter__) {
+                self.advise(&error, "nothing is waited for here: a plain `for` goes through it");
+            }
+            self.advise_operands(&error, &[value]);
+            return Err(error);
         };
         let is_async_generator = matches!(&iterator, Value::Coroutine(c) if c.kind == Kind::AsyncGenerator);
         if is_async_generator || self.has_special(&iterator, sym::__anext__) {

@@ -171,17 +171,25 @@ impl Vm {
         let category = self.types.RuntimeWarning.clone();
         let (mut place, module) = self.place_of_warning();
         let mut call = name.as_str().to_owned();
+        let mut hidden = false;
         // CPython can only say where it died.
         if self.host.style.format != ErrorFormat::Python {
             place = self.origin(coroutine).or(place);
             if let Some(place) = &mut place {
+                hidden = crate::syntax::calls_within(&place.source, place.span, name.as_str()).is_empty();
                 (place.span, call) = call_of(place, name.as_str());
             }
         }
+        let special = call.rsplit('.').next().is_some_and(|name| name.starts_with("__"));
         let helps = vec![format!(
             "write `await {call}(...)` to run it here and wait for its result, or `asyncio.create_task({call}(...))` to \
              let it run beside what follows"
         )];
+        let helps = match (special, hidden) {
+            (true, _) => Vec::new(),
+            (false, true) => vec![format!("what called `{call}` here got a coroutine, and did not await it")],
+            (false, false) => helps,
+        };
         let mut message = format!("coroutine '{}' was never awaited", qualname.as_str());
         let origins = coroutine.extra(|extra| extra.origins.clone());
         if let (ErrorFormat::Python, Some(origins)) = (self.host.style.format, &origins) {
