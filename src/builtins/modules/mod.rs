@@ -114,6 +114,8 @@ const MODULES: &[Spec] = &[
         })
         .and(&[page!("array")]),
     rust("atexit", os::EXIT).and(&[page!("atexit")]),
+    rust("base64", &[]).and(&[page!("base64")]),
+    rust("binascii", &[]).and(&[page!("binascii")]),
     rust("bisect", &[]).with(bisect::setup),
     rust("_codecs", &[]).with(|vm, module| names_of(vm, module, "codecs")),
     rust("codecs", os::CODECS).and(&[page!("codecs")]),
@@ -139,6 +141,9 @@ const MODULES: &[Spec] = &[
         .with(functools::setup)
         .and(&[lazy!("functools_wrapping"), lazy!("functools")]),
     rust("gc", gc::FUNCTIONS).with(gc::setup),
+    rust("glob", &[]).and(&[page!("glob")]),
+    rust("hashlib", os::HASHES).and(&[page!("hashlib")]),
+    rust("hmac", &[]).and(&[page!("hmac")]),
     rust("heapq", &[]).with(heapq::setup).and(&[lazy!("heapq")]),
     rust("inspect", inspect::FUNCTIONS).and(&[page!("inspect"), lazy!("inspect_signature"), lazy!("inspect_source")]),
     rust("io", sys::streams::IO_FUNCTIONS)
@@ -191,6 +196,7 @@ const MODULES: &[Spec] = &[
     rust("threading", threading::FUNCTIONS).and(&[page!("threading")]),
     rust("time", time::FUNCTIONS).with(time::setup),
     rust("traceback", traceback::FUNCTIONS).and(&[page!("traceback")]),
+    rust("timeit", &[]).and(&[page!("timeit")]),
     rust("tracemalloc", &[]).and(&[page!("tracemalloc")]),
     rust("typing", &[]).and(&[
         page!("typing"),

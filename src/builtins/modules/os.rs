@@ -5,8 +5,10 @@ use std::sync::atomic::Ordering;
 use md5::Md5;
 use sha1::{Digest, Sha1};
 use sha2::Sha512;
+use sha3::digest::{ExtendableOutput, Update, XofReader};
 
 use crate::machine::Vm;
+use crate::machine::sequence::bytes_of;
 use crate::object::native::{Row, native};
 use crate::object::{Error, Result, Value};
 
@@ -40,6 +42,34 @@ pub(super) const DIGESTS: &[Row] = &[
     native("_sha1(data, /)", |_, args| Ok(Value::bytes(Sha1::digest(data(&args[0])).to_vec()))),
     native("_sha512(data, /)", |_, args| Ok(Value::bytes(Sha512::digest(data(&args[0])).to_vec()))),
 ];
+
+pub(super) const HASHES: &[Row] = &[native("_digest(name, data, size, /)", |vm, args| {
+    let data = bytes_of(&args[1]).unwrap_or_default();
+    let size = usize::try_from(vm.to_i64(&args[2])?).unwrap_or(0);
+    vm.check_size(size)?;
+    if size > crate::machine::sequence::MAX_TEXT {
+        return Err(vm.memory_error());
+    }
+    let extended = |reader: &mut dyn XofReader| {
+        let mut out = vec![0; size];
+        reader.read(&mut out);
+        out
+    };
+    Ok(Value::bytes(match args[0].as_str().map_or("", |name| name.as_str()) {
+        "md5" => Md5::digest(&data).to_vec(),
+        "sha1" => Sha1::digest(&data).to_vec(),
+        "sha224" => sha2::Sha224::digest(&data).to_vec(),
+        "sha256" => sha2::Sha256::digest(&data).to_vec(),
+        "sha384" => sha2::Sha384::digest(&data).to_vec(),
+        "sha512" => sha2::Sha512::digest(&data).to_vec(),
+        "sha3_224" => sha3::Sha3_224::digest(&data).to_vec(),
+        "sha3_256" => sha3::Sha3_256::digest(&data).to_vec(),
+        "sha3_384" => sha3::Sha3_384::digest(&data).to_vec(),
+        "sha3_512" => sha3::Sha3_512::digest(&data).to_vec(),
+        "shake_128" => extended(&mut sha3::Shake128::default().chain(&data).finalize_xof()),
+        _ => extended(&mut sha3::Shake256::default().chain(&data).finalize_xof()),
+    }))
+})];
 
 pub(super) const CODECS: &[Row] = &[native("_canonical(encoding, /)", |vm, args| {
     let name = args[0].as_str().map(|name| name.as_str().to_owned()).unwrap_or_default();
