@@ -175,6 +175,20 @@ macro_rules! this {
     };
 }
 
+/// The row of `_loop`.
+macro_rules! event_loop {
+    ($data:ty) => {
+        attribute(
+            "_loop",
+            |vm, this| Ok(this!(vm, this, $data).waiters.event_loop.borrow().clone()),
+            |vm, this, event_loop| {
+                this!(vm, this, $data).waiters.event_loop.replace(event_loop);
+                Ok(())
+            },
+        )
+    };
+}
+
 pub const LOCK_METHODS: &[Row] = &[
     static_method("__new__(cls, /, *args, **kwargs)", |vm, args| {
         let class = class_given(vm, args)?;
@@ -209,14 +223,7 @@ pub const LOCK_METHODS: &[Row] = &[
     }),
     getter("_locked", |vm, this| Ok(Value::bool(this!(vm, this, Lock).locked.get()))),
     getter("_waiters", |vm, this| Ok(waiters_value(&this!(vm, this, Lock).waiters))),
-    attribute(
-        "_loop",
-        |vm, this| Ok(this!(vm, this, Lock).waiters.event_loop.borrow().clone()),
-        |vm, this, event_loop| {
-            this!(vm, this, Lock).waiters.event_loop.replace(event_loop);
-            Ok(())
-        },
-    ),
+    event_loop!(Lock),
 ];
 
 pub const EVENT_METHODS: &[Row] = &[
@@ -243,8 +250,7 @@ pub const EVENT_METHODS: &[Row] = &[
     }),
     method("def wait()", |vm, args| {
         let event = this!(vm, &args[0], Event);
-        let body = WaitForEvent { event: args[0].clone(), waiter: None };
-        Ok(event.waiters.state.coroutine(Function::EventWait, body))
+        Ok(event.waiters.state.coroutine(Function::EventWait, InLine::new(&args[0], EventTurn)))
     }),
     method("__repr__()", |vm, args| {
         let event = this!(vm, &args[0], Event);
@@ -253,14 +259,7 @@ pub const EVENT_METHODS: &[Row] = &[
     }),
     getter("_value", |vm, this| Ok(Value::bool(this!(vm, this, Event).is_set.get()))),
     getter("_waiters", |vm, this| Ok(waiters_value(&this!(vm, this, Event).waiters))),
-    attribute(
-        "_loop",
-        |vm, this| Ok(this!(vm, this, Event).waiters.event_loop.borrow().clone()),
-        |vm, this, event_loop| {
-            this!(vm, this, Event).waiters.event_loop.replace(event_loop);
-            Ok(())
-        },
-    ),
+    event_loop!(Event),
 ];
 
 pub const SEMAPHORE_METHODS: &[Row] = &[
@@ -293,14 +292,7 @@ pub const SEMAPHORE_METHODS: &[Row] = &[
     }),
     getter("_value", |vm, this| Ok(this!(vm, this, Semaphore).value.borrow().clone())),
     getter("_waiters", |vm, this| Ok(waiters_value(&this!(vm, this, Semaphore).waiters))),
-    attribute(
-        "_loop",
-        |vm, this| Ok(this!(vm, this, Semaphore).waiters.event_loop.borrow().clone()),
-        |vm, this, event_loop| {
-            this!(vm, this, Semaphore).waiters.event_loop.replace(event_loop);
-            Ok(())
-        },
-    ),
+    event_loop!(Semaphore),
 ];
 
 pub const BOUNDED_METHODS: &[Row] = &[
@@ -316,10 +308,8 @@ fn waiters_value(waiters: &Waiters) -> Value {
 
 fn acquire_lock(vm: &mut Vm, this: &Value, function: Function) -> Result<Value> {
     let lock = this!(vm, this, Lock);
-    Ok(lock
-        .waiters
-        .state
-        .coroutine(function, Acquire { lock: this.clone(), waiter: None, entering: function == Function::LockEnter }))
+    let turn = LockTurn { entering: function == Function::LockEnter };
+    Ok(lock.waiters.state.coroutine(function, InLine::new(this, turn)))
 }
 
 fn wake_first(vm: &mut Vm, lock: &Lock) -> Result<()> {
@@ -370,63 +360,109 @@ pub fn described(value: &Value) -> Option<String> {
     value.data::<Semaphore>().map(|_| "a semaphore that nobody releases".to_owned())
 }
 
-/// `Lock.acquire()`, and `__aenter__()`, whose value is `None`.
-struct Acquire {
-    lock: Value,
-    waiter: Option<Rc<Instance>>,
-    entering: bool,
+/// What standing in a queue is for.
+pub trait Turn {
+    /// The result, if there is no need to wait.
+    fn at_once(&mut self, vm: &mut Vm, owner: &Value) -> Result<Option<Value>>;
+
+    fn waiters<'a>(&self, vm: &mut Vm, owner: &'a Value) -> Result<&'a Waiters>;
+
+    /// What to do when the waiter's future is done: the result, or nothing to begin again.
+    fn woken(&mut self, vm: &mut Vm, owner: &Value, waiter: &Rc<Instance>, how: Result) -> Result<Option<Value>>;
+
+    /// Shows what it holds besides to the garbage collector.
+    fn trace(&self, _visit: gc::Visit) {}
 }
 
-impl NativeCoroutine for Acquire {
+/// A coroutine that stands in one of the queues of a lock, an event or a queue.
+pub struct InLine<T> {
+    owner: Value,
+    waiter: Option<Rc<Instance>>,
+    turn: T,
+}
+
+impl<T: Turn> InLine<T> {
+    pub fn new(owner: &Value, turn: T) -> InLine<T> {
+        InLine { owner: owner.clone(), waiter: None, turn }
+    }
+}
+
+impl<T: Turn> NativeCoroutine for InLine<T> {
     fn trace(&self, visit: gc::Visit) {
-        visit(&self.lock);
+        visit(&self.owner);
+        self.turn.trace(visit);
         if let Some(waiter) = &self.waiter {
             gc::link(waiter, Value::Instance, visit);
         }
     }
 
     fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
-        let lock = this!(vm, &self.lock, Lock);
-        let done = Outcome::Return(if self.entering { Value::None } else { Value::bool(true) });
-        let Some(waiter) = self.waiter.take() else {
-            if !lock.locked.get() && !lock.waiters.any_alive() {
-                lock.take();
-                return Ok(done);
-            }
-            let waiter = lock.waiters.add(vm, &self.lock)?;
-            let outcome = future::wait_for(&waiter);
-            self.waiter = Some(waiter);
-            return Ok(outcome);
-        };
-        let result = match future::waited(vm, &waiter, input) {
-            Waited::Done(result) => result,
-            Waited::Again(outcome) => {
-                self.waiter = Some(waiter);
-                return Ok(outcome);
-            }
-        };
-        lock.waiters.remove(&waiter);
-        match result {
-            Ok(_) => {
-                lock.take();
-                Ok(done)
-            }
-            Err(error) => {
-                // Its turn may have come in the same moment: the next in the queue must not sleep on.
-                if error.is(&vm.types.CancelledError) && !lock.locked.get() {
-                    wake_first(vm, lock)?;
+        if let Some(waiter) = self.waiter.take() {
+            match future::waited(vm, &waiter, input) {
+                Waited::Done(how) => {
+                    if let Some(result) = self.turn.woken(vm, &self.owner, &waiter, how)? {
+                        return Ok(Outcome::Return(result));
+                    }
                 }
-                Err(error)
+                Waited::Again(outcome) => {
+                    self.waiter = Some(waiter);
+                    return Ok(outcome);
+                }
             }
         }
+        if let Some(result) = self.turn.at_once(vm, &self.owner)? {
+            return Ok(Outcome::Return(result));
+        }
+        let waiter = self.turn.waiters(vm, &self.owner)?.add(vm, &self.owner)?;
+        let outcome = future::wait_for(&waiter);
+        self.waiter = Some(waiter);
+        Ok(outcome)
     }
 
     fn waits_on(&self) -> Value {
-        self.lock.clone()
+        self.owner.clone()
     }
 
     fn awaiting(&self) -> Value {
         self.waiter.clone().map_or(Value::None, Value::Instance)
+    }
+}
+
+/// The value of `acquire()`, and of `__aenter__()`.
+fn acquired(entering: bool) -> Value {
+    if entering { Value::None } else { Value::bool(true) }
+}
+
+struct LockTurn {
+    entering: bool,
+}
+
+impl Turn for LockTurn {
+    fn at_once(&mut self, vm: &mut Vm, owner: &Value) -> Result<Option<Value>> {
+        let lock = this!(vm, owner, Lock);
+        if lock.locked.get() || lock.waiters.any_alive() {
+            return Ok(None);
+        }
+        lock.take();
+        Ok(Some(acquired(self.entering)))
+    }
+
+    fn waiters<'a>(&self, vm: &mut Vm, owner: &'a Value) -> Result<&'a Waiters> {
+        Ok(&this!(vm, owner, Lock).waiters)
+    }
+
+    fn woken(&mut self, vm: &mut Vm, owner: &Value, waiter: &Rc<Instance>, how: Result) -> Result<Option<Value>> {
+        let lock = this!(vm, owner, Lock);
+        lock.waiters.remove(waiter);
+        if let Err(error) = how {
+            // Its turn may have come in the same moment: the next in the queue must not sleep on.
+            if error.is(&vm.types.CancelledError) && !lock.locked.get() {
+                wake_first(vm, lock)?;
+            }
+            return Err(error);
+        }
+        lock.take();
+        Ok(Some(acquired(self.entering)))
     }
 }
 
@@ -448,47 +484,20 @@ impl NativeCoroutine for Release {
 }
 
 /// `Event.wait()`.
-struct WaitForEvent {
-    event: Value,
-    waiter: Option<Rc<Instance>>,
-}
+struct EventTurn;
 
-impl NativeCoroutine for WaitForEvent {
-    fn trace(&self, visit: gc::Visit) {
-        visit(&self.event);
-        if let Some(waiter) = &self.waiter {
-            gc::link(waiter, Value::Instance, visit);
-        }
+impl Turn for EventTurn {
+    fn at_once(&mut self, vm: &mut Vm, owner: &Value) -> Result<Option<Value>> {
+        Ok(this!(vm, owner, Event).is_set.get().then(|| Value::bool(true)))
     }
 
-    fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
-        let event = this!(vm, &self.event, Event);
-        let Some(waiter) = self.waiter.take() else {
-            if event.is_set.get() {
-                return Ok(Outcome::Return(Value::bool(true)));
-            }
-            let waiter = event.waiters.add(vm, &self.event)?;
-            let outcome = future::wait_for(&waiter);
-            self.waiter = Some(waiter);
-            return Ok(outcome);
-        };
-        let result = match future::waited(vm, &waiter, input) {
-            Waited::Done(result) => result,
-            Waited::Again(outcome) => {
-                self.waiter = Some(waiter);
-                return Ok(outcome);
-            }
-        };
-        event.waiters.remove(&waiter);
-        result.map(|_| Outcome::Return(Value::bool(true)))
+    fn waiters<'a>(&self, vm: &mut Vm, owner: &'a Value) -> Result<&'a Waiters> {
+        Ok(&this!(vm, owner, Event).waiters)
     }
 
-    fn waits_on(&self) -> Value {
-        self.event.clone()
-    }
-
-    fn awaiting(&self) -> Value {
-        self.waiter.clone().map_or(Value::None, Value::Instance)
+    fn woken(&mut self, vm: &mut Vm, owner: &Value, waiter: &Rc<Instance>, how: Result) -> Result<Option<Value>> {
+        self.waiters(vm, owner)?.remove(waiter);
+        how.map(|_| Some(Value::bool(true)))
     }
 }
 
@@ -547,50 +556,32 @@ fn release_semaphore(vm: &mut Vm, this: &Value) -> Result<()> {
 
 fn acquire_semaphore(vm: &mut Vm, this: &Value, function: Function) -> Result<Value> {
     let semaphore = this!(vm, this, Semaphore);
-    let entering = function == Function::SemaphoreEnter;
-    Ok(semaphore
-        .waiters
-        .state
-        .coroutine(function, AcquireSemaphore { semaphore: this.clone(), waiter: None, entering }))
+    let turn = SemaphoreTurn { entering: function == Function::SemaphoreEnter };
+    Ok(semaphore.waiters.state.coroutine(function, InLine::new(this, turn)))
 }
 
-struct AcquireSemaphore {
-    semaphore: Value,
-    waiter: Option<Rc<Instance>>,
+struct SemaphoreTurn {
     entering: bool,
 }
 
-impl NativeCoroutine for AcquireSemaphore {
-    fn trace(&self, visit: gc::Visit) {
-        visit(&self.semaphore);
-        if let Some(waiter) = &self.waiter {
-            gc::link(waiter, Value::Instance, visit);
+impl Turn for SemaphoreTurn {
+    fn at_once(&mut self, vm: &mut Vm, owner: &Value) -> Result<Option<Value>> {
+        if is_locked(vm, owner)? {
+            return Ok(None);
         }
+        change(vm, this!(vm, owner, Semaphore), -1)?;
+        Ok(Some(acquired(self.entering)))
     }
 
-    fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
-        let semaphore = this!(vm, &self.semaphore, Semaphore);
-        let done = Outcome::Return(if self.entering { Value::None } else { Value::bool(true) });
-        let Some(waiter) = self.waiter.take() else {
-            if !is_locked(vm, &self.semaphore)? {
-                change(vm, semaphore, -1)?;
-                return Ok(done);
-            }
-            let waiter = semaphore.waiters.add(vm, &self.semaphore)?;
-            let outcome = future::wait_for(&waiter);
-            self.waiter = Some(waiter);
-            return Ok(outcome);
-        };
-        let result = match future::waited(vm, &waiter, input) {
-            Waited::Done(result) => result,
-            Waited::Again(outcome) => {
-                self.waiter = Some(waiter);
-                return Ok(outcome);
-            }
-        };
-        semaphore.waiters.remove(&waiter);
-        if matches!(&result, Err(error) if error.is(&vm.types.CancelledError))
-            && future::data(&waiter).status.get() == Status::Finished
+    fn waiters<'a>(&self, vm: &mut Vm, owner: &'a Value) -> Result<&'a Waiters> {
+        Ok(&this!(vm, owner, Semaphore).waiters)
+    }
+
+    fn woken(&mut self, vm: &mut Vm, owner: &Value, waiter: &Rc<Instance>, how: Result) -> Result<Option<Value>> {
+        let semaphore = this!(vm, owner, Semaphore);
+        semaphore.waiters.remove(waiter);
+        if matches!(&how, Err(error) if error.is(&vm.types.CancelledError))
+            && future::data(waiter).status.get() == Status::Finished
         {
             // It was given its unit and cancelled before it could run: the unit goes back.
             change(vm, semaphore, 1)?;
@@ -602,14 +593,6 @@ impl NativeCoroutine for AcquireSemaphore {
                 break;
             }
         }
-        result.map(|_| done)
-    }
-
-    fn waits_on(&self) -> Value {
-        self.semaphore.clone()
-    }
-
-    fn awaiting(&self) -> Value {
-        self.waiter.clone().map_or(Value::None, Value::Instance)
+        how.map(|_| Some(acquired(self.entering)))
     }
 }

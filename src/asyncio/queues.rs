@@ -5,12 +5,11 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use super::future::{self, Waited};
-use super::locks::{Waiters, class_given};
+use super::future;
+use super::locks::{InLine, Turn, Waiters, class_given};
 use super::state::{Function, state};
 use crate::machine::Vm;
 use crate::object::class::{Instance, Native};
-use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
 use crate::object::native::{Prompt, Row, attribute, class_method, getter, method, static_method};
 use crate::object::{Class, Error, Result, Value, gc};
 use crate::symbol::sym;
@@ -72,8 +71,8 @@ pub const METHODS: &[Row] = &[
     method("def full()", |vm, args| is_full(vm, &args[0]).map(Value::bool)),
     method("def put(item)", |vm, args| {
         this(vm, &args[0])?;
-        let body = Put { queue: args[0].clone(), item: args[1].clone(), waiter: None };
-        Ok(state(vm).coroutine(Function::QueuePut, body))
+        let turn = PutTurn { item: args[1].clone() };
+        Ok(state(vm).coroutine(Function::QueuePut, InLine::new(&args[0], turn)))
     })
     .or_at_once(|vm, args| {
         let queue = this(vm, &args[0])?;
@@ -89,7 +88,7 @@ pub const METHODS: &[Row] = &[
     }),
     method("def get()", |vm, args| {
         this(vm, &args[0])?;
-        Ok(state(vm).coroutine(Function::QueueGet, Get { queue: args[0].clone(), waiter: None }))
+        Ok(state(vm).coroutine(Function::QueueGet, InLine::new(&args[0], GetTurn)))
     })
     .or_at_once(|vm, args| {
         let queue = this(vm, &args[0])?;
@@ -112,7 +111,7 @@ pub const METHODS: &[Row] = &[
     }),
     method("def join()", |vm, args| {
         this(vm, &args[0])?;
-        Ok(state(vm).coroutine(Function::QueueJoin, Join { queue: args[0].clone(), waiter: None }))
+        Ok(state(vm).coroutine(Function::QueueJoin, InLine::new(&args[0], JoinTurn)))
     }),
     method("def shutdown(immediate=False)", shutdown),
     method("def _init(maxsize)", |vm, args| {
@@ -523,170 +522,102 @@ fn details(vm: &mut Vm, value: &Value) -> Result<String> {
     Ok(text)
 }
 
-/// What waiting for a place or an item came to: `Some` to wait on; an error leaves the queue in order.
-fn waited(
+/// After waiting for a place or an item one looks again; an error leaves the queue in order.
+fn woken(
     vm: &mut Vm,
-    value: &Value,
+    owner: &Value,
+    waiters: &Waiters,
     waiter: &Rc<Instance>,
-    input: Resume,
-    waiters: impl Fn(&Queue) -> &Waiters,
+    how: Result,
     blocked: fn(&mut Vm, &Value) -> Result<bool>,
-) -> Result<Option<Outcome>> {
-    let error = match future::waited(vm, waiter, input) {
-        Waited::Again(outcome) => return Ok(Some(outcome)),
-        Waited::Done(Ok(_)) => return Ok(None),
-        Waited::Done(Err(error)) => error,
-    };
-    let queue = this(vm, value)?;
-    let waiters = waiters(queue);
+) -> Result<Option<Value>> {
+    let Err(error) = how else { return Ok(None) };
     future::cancel_plain(vm, waiter, Value::None)?;
     waiters.remove(waiter);
     let was_woken = future::data(waiter).status.get() != future::Status::Cancelled;
-    if was_woken && !blocked(vm, value)? {
+    if was_woken && !blocked(vm, owner)? {
         // Its turn had come: somebody else's now.
         wake_next(vm, waiters)?;
     }
     Err(error)
 }
 
-struct Get {
-    queue: Value,
-    waiter: Option<Rc<Instance>>,
+/// Refuses to wait at a queue that is shut down.
+fn still_open(vm: &mut Vm, owner: &Value) -> Result<Option<Value>> {
+    if this(vm, owner)?.shut_down.get() { Err(shut_down_error(vm)) } else { Ok(None) }
 }
 
-impl NativeCoroutine for Get {
-    fn trace(&self, visit: gc::Visit) {
-        visit(&self.queue);
-        if let Some(waiter) = &self.waiter {
-            gc::link(waiter, Value::Instance, visit);
-        }
-    }
+struct GetTurn;
 
-    fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
-        if let Some(waiter) = self.waiter.take() {
-            if let Some(outcome) = waited(vm, &self.queue, &waiter, input, |queue| &queue.getters, empty)? {
-                self.waiter = Some(waiter);
-                return Ok(outcome);
-            }
+impl Turn for GetTurn {
+    fn at_once(&mut self, vm: &mut Vm, owner: &Value) -> Result<Option<Value>> {
+        if empty(vm, owner)? {
+            return still_open(vm, owner);
         }
-        if empty(vm, &self.queue)? {
-            let queue = this(vm, &self.queue)?;
-            if queue.shut_down.get() {
-                return Err(shut_down_error(vm));
-            }
-            let waiter = queue.getters.add(vm, &self.queue)?;
-            let outcome = future::wait_for(&waiter);
-            self.waiter = Some(waiter);
-            return Ok(outcome);
-        }
-        if this(vm, &self.queue)?.custom {
+        if this(vm, owner)?.custom {
             let name = vm.intern("get_nowait");
-            let get = vm.get_attr(&self.queue, &name)?;
-            return vm.call(&get, &[]).map(Outcome::Return);
+            let get = vm.get_attr(owner, &name)?;
+            return vm.call(&get, &[]).map(Some);
         }
-        get_nowait(vm, &self.queue).map(Outcome::Return)
+        get_nowait(vm, owner).map(Some)
     }
 
-    fn waits_on(&self) -> Value {
-        self.queue.clone()
+    fn waiters<'a>(&self, vm: &mut Vm, owner: &'a Value) -> Result<&'a Waiters> {
+        Ok(&this(vm, owner)?.getters)
     }
 
-    fn awaiting(&self) -> Value {
-        self.waiter.clone().map_or(Value::None, Value::Instance)
+    fn woken(&mut self, vm: &mut Vm, owner: &Value, waiter: &Rc<Instance>, how: Result) -> Result<Option<Value>> {
+        let waiters = self.waiters(vm, owner)?;
+        woken(vm, owner, waiters, waiter, how, empty)
     }
 }
 
-struct Put {
-    queue: Value,
+struct PutTurn {
     item: Value,
-    waiter: Option<Rc<Instance>>,
 }
 
-impl NativeCoroutine for Put {
-    fn trace(&self, visit: gc::Visit) {
-        visit(&self.queue);
-        visit(&self.item);
-        if let Some(waiter) = &self.waiter {
-            gc::link(waiter, Value::Instance, visit);
-        }
-    }
-
-    fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
-        if let Some(waiter) = self.waiter.take() {
-            if let Some(outcome) = waited(vm, &self.queue, &waiter, input, |queue| &queue.putters, full)? {
-                self.waiter = Some(waiter);
-                return Ok(outcome);
-            }
-        }
-        if full(vm, &self.queue)? {
-            let queue = this(vm, &self.queue)?;
-            if queue.shut_down.get() {
-                return Err(shut_down_error(vm));
-            }
-            let waiter = queue.putters.add(vm, &self.queue)?;
-            let outcome = future::wait_for(&waiter);
-            self.waiter = Some(waiter);
-            return Ok(outcome);
+impl Turn for PutTurn {
+    fn at_once(&mut self, vm: &mut Vm, owner: &Value) -> Result<Option<Value>> {
+        if full(vm, owner)? {
+            return still_open(vm, owner);
         }
         let item = self.item.take();
-        if this(vm, &self.queue)?.custom {
+        if this(vm, owner)?.custom {
             let name = vm.intern("put_nowait");
-            let put = vm.get_attr(&self.queue, &name)?;
-            return vm.call(&put, &[item]).map(Outcome::Return);
+            let put = vm.get_attr(owner, &name)?;
+            return vm.call(&put, &[item]).map(Some);
         }
-        put_nowait(vm, &self.queue, item)?;
-        Ok(Outcome::Return(Value::None))
+        put_nowait(vm, owner, item)?;
+        Ok(Some(Value::None))
     }
 
-    fn waits_on(&self) -> Value {
-        self.queue.clone()
+    fn waiters<'a>(&self, vm: &mut Vm, owner: &'a Value) -> Result<&'a Waiters> {
+        Ok(&this(vm, owner)?.putters)
     }
 
-    fn awaiting(&self) -> Value {
-        self.waiter.clone().map_or(Value::None, Value::Instance)
+    fn woken(&mut self, vm: &mut Vm, owner: &Value, waiter: &Rc<Instance>, how: Result) -> Result<Option<Value>> {
+        let waiters = self.waiters(vm, owner)?;
+        woken(vm, owner, waiters, waiter, how, full)
     }
-}
 
-struct Join {
-    queue: Value,
-    waiter: Option<Rc<Instance>>,
-}
-
-impl NativeCoroutine for Join {
     fn trace(&self, visit: gc::Visit) {
-        visit(&self.queue);
-        if let Some(waiter) = &self.waiter {
-            gc::link(waiter, Value::Instance, visit);
-        }
+        visit(&self.item);
+    }
+}
+
+struct JoinTurn;
+
+impl Turn for JoinTurn {
+    fn at_once(&mut self, vm: &mut Vm, owner: &Value) -> Result<Option<Value>> {
+        Ok((this(vm, owner)?.unfinished.get() == 0).then_some(Value::None))
     }
 
-    fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
-        let queue = this(vm, &self.queue)?;
-        let Some(waiter) = self.waiter.take() else {
-            if queue.unfinished.get() == 0 {
-                return Ok(Outcome::Return(Value::None));
-            }
-            let waiter = queue.joiners.add(vm, &self.queue)?;
-            let outcome = future::wait_for(&waiter);
-            self.waiter = Some(waiter);
-            return Ok(outcome);
-        };
-        let result = match future::waited(vm, &waiter, input) {
-            Waited::Done(result) => result,
-            Waited::Again(outcome) => {
-                self.waiter = Some(waiter);
-                return Ok(outcome);
-            }
-        };
-        queue.joiners.remove(&waiter);
-        result.map(|_| Outcome::Return(Value::None))
+    fn waiters<'a>(&self, vm: &mut Vm, owner: &'a Value) -> Result<&'a Waiters> {
+        Ok(&this(vm, owner)?.joiners)
     }
 
-    fn waits_on(&self) -> Value {
-        self.queue.clone()
-    }
-
-    fn awaiting(&self) -> Value {
-        self.waiter.clone().map_or(Value::None, Value::Instance)
+    fn woken(&mut self, vm: &mut Vm, owner: &Value, waiter: &Rc<Instance>, how: Result) -> Result<Option<Value>> {
+        self.waiters(vm, owner)?.remove(waiter);
+        how.map(|_| Some(Value::None))
     }
 }
