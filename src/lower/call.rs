@@ -470,7 +470,10 @@ impl Lower<'_> {
     pub(super) fn calls_super(&self, e: &Expr) -> bool {
         let ExprKind::Call { func, args } = &e.kind else { return false };
         let plain = matches!(args.len(), 0 | 2) && args.iter().all(|arg| matches!(arg, Arg::Positional(_)));
-        plain && matches!(func.kind, ExprKind::Name(name) if self.vm.name(name).as_str() == "super")
+        let method = self.unit.free.contains_key(&sym::__class__);
+        (method || args.len() == 2)
+            && plain
+            && matches!(func.kind, ExprKind::Name(name) if self.vm.name(name).as_str() == "super")
     }
 
     pub(super) fn attribute_span(&self, span: Span, attribute: Span, name: Span) -> Span {
@@ -631,9 +634,10 @@ impl Lower<'_> {
     fn super_call(&mut self, name: crate::symbol::Symbol, span: Span) -> Thunk {
         let load = self.load_name(name, span);
         let class = self.unit.free.get(&sym::__class__).copied();
-        let has_first = {
+        let (has_variables, is_function) = {
+            use crate::resolve::ScopeKind;
             let scope = &self.scopes.scopes[self.unit.scope.0 as usize];
-            scope.kind != crate::resolve::ScopeKind::Module && !scope.variables.is_empty()
+            (scope.kind != ScopeKind::Module && !scope.variables.is_empty(), scope.kind == ScopeKind::Function)
         };
         Box::new(move |vm, frame| {
             let callee = load(vm, frame)?;
@@ -641,6 +645,7 @@ impl Lower<'_> {
             if !is_super {
                 return invoke(vm, frame, &callee, [], span);
             }
+            let has_first = has_variables && (!is_function || frame.code.params.positional > 0);
             let first = match frame.locals.first() {
                 // The argument may itself be a cell.
                 Some(Value::Cell(cell)) if has_first && frame.code.cells.contains(&0) => cell.get(),
