@@ -257,11 +257,23 @@ impl Vm {
         let equality = matches!(op, CmpOp::Eq | CmpOp::NotEq);
         let sets = (views::is_set_like(a) || a.as_set().is_some()) && (views::is_set_like(b) || b.as_set().is_some());
         if sets && (views::is_set_like(a) || views::is_set_like(b)) {
-            let left = self.collect(a)?;
-            let left = self.make_set(left, false)?;
-            let right = self.collect(b)?;
-            let right = self.make_set(right, false)?;
-            return self.compare_sets(op, &left, &right).map(Compared::Bool);
+            let (left, right) = (self.len(a)?, self.len(b)?);
+            let (may, part, whole) = match op {
+                CmpOp::Eq | CmpOp::NotEq => (left == right, a, b),
+                CmpOp::Lt => (left < right, a, b),
+                CmpOp::LtE => (left <= right, a, b),
+                CmpOp::Gt => (left > right, b, a),
+                _ => (left >= right, b, a),
+            };
+            // Item by item, for the values in a view need no hash.
+            let mut inside = may;
+            if may {
+                self.for_each(part, |vm, item| {
+                    inside = vm.contains(whole, &item)?;
+                    Ok(inside)
+                })?;
+            }
+            return Ok(Compared::Bool(inside == (op != CmpOp::NotEq)));
         }
         if let Some(inner) = views::proxied(a) {
             return self.compare_truth(op, &inner, views::proxied(b).as_ref().unwrap_or(b)).map(Compared::Bool);

@@ -164,10 +164,7 @@ impl Vm {
                 while let Some(entry) = table.entry(at.get()) {
                     at.set(at.get() + 1);
                     if !entry.key.is_unbound() {
-                        let Some(rest) = left.get().checked_sub(1) else {
-                            return Err(self.runtime_error("dictionary keys changed during iteration"));
-                        };
-                        left.set(rest);
+                        left.set(left.get().saturating_sub(1));
                         return Ok(Some(match what {
                             DictPart::Keys => entry.key.clone(),
                             DictPart::Values => entry.value.clone(),

@@ -39,7 +39,10 @@ pub fn range_len(start: i64, stop: i64, step: i64) -> usize {
 /// A single index: negative ones count from the end; `None` if out of range.
 #[inline]
 pub fn index(index: i64, len: usize) -> Option<usize> {
-    let at = if index < 0 { index.checked_add(len as i64)? } else { index };
+    let at = if index < 0 { (index as u64).wrapping_add(len as u64) } else { index as u64 };
+    if index < 0 && index.unsigned_abs() > len as u64 {
+        return None;
+    }
     usize::try_from(at).ok().filter(|&at| at < len)
 }
 

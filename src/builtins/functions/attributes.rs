@@ -22,7 +22,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
 ];
 
 /// The globals of the code that called a native, or else of the main module.
-pub(super) fn caller_namespace(vm: &mut Vm) -> Value {
+pub(in crate::builtins) fn caller_namespace(vm: &mut Vm) -> Value {
     let code = vm.calls.last().and_then(|site| vm.code_by_id(site.code));
     if let Some(globals) = code.and_then(|code| code.globals.borrow().upgrade()) {
         return Value::Dict(globals);

@@ -155,6 +155,15 @@ fn input(vm: &mut Vm, args: &[Value]) -> Result {
         }
     }
     flush_out(vm)?;
+    let (sys, stdin, original) = (vm.intern("sys"), vm.intern("stdin"), vm.intern("__stdin__"));
+    if let Some(Value::Module(sys)) = vm.modules.get_str(&sys) {
+        match (sys.dict.get_str(&stdin), sys.dict.get_str(&original)) {
+            (Some(now), Some(original)) if now.is(&original) => {}
+            (Some(Value::None), _) | (None, Some(_)) => return Err(vm.runtime_error("input(): lost sys.stdin")),
+            (Some(file), _) => return input_from(vm, &file),
+            (None, None) => {}
+        }
+    }
     let line = match (vm.host.read_line)() {
         Ok(line) => line,
         Err(error) => return Err(vm.os_error(&error)),
@@ -165,6 +174,21 @@ fn input(vm: &mut Vm, args: &[Value]) -> Result {
     }
     let line = line.strip_suffix('\n').unwrap_or(&line);
     Ok(Value::str(line.strip_suffix('\r').unwrap_or(line)))
+}
+
+/// `input()` while `sys.stdin` is another file.
+fn input_from(vm: &mut Vm, file: &Value) -> Result {
+    let name = vm.intern("readline");
+    let readline = vm.get_attr(file, &name)?;
+    let line = vm.call(&readline, &[])?;
+    let Some(text) = line.as_str() else {
+        return Err(vm.type_error("object.readline() returned non-string"));
+    };
+    if text.is_empty() {
+        let class = vm.types.EOFError.clone();
+        return Err(vm.error(&class, "EOF when reading a line"));
+    }
+    Ok(Value::str(text.strip_suffix('\n').unwrap_or(text)))
 }
 
 /// Checks the mode; the file object is made by a page of `io`.

@@ -287,6 +287,10 @@ impl NativeIter for Zip {
         Some((self.iterators.clone(), self.strict.then_some(1)))
     }
 
+    fn set_position(&mut self, at: i64) {
+        self.strict = at != 0;
+    }
+
     fn take_values(&mut self) -> Vec<Value> {
         std::mem::take(&mut self.iterators)
     }
@@ -405,6 +409,38 @@ struct Backwards {
     most: usize,
 }
 
+/// The same for a text: by characters, not by positions, which would have to be counted for each.
+struct BackwardsText {
+    text: Rc<crate::object::Str>,
+    /// Where what is left ends, in bytes; and how many characters that is.
+    end: usize,
+    left: usize,
+}
+
+impl NativeIter for BackwardsText {
+    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+        let Some(c) = self.text.as_str()[..self.end].chars().next_back() else { return Ok(None) };
+        self.end -= c.len_utf8();
+        self.left -= 1;
+        Ok(Some(vm.char_value(c)))
+    }
+
+    fn length_hint(&self) -> Option<usize> {
+        Some(self.left)
+    }
+
+    fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
+        Some((vec![Value::Str(self.text.clone())], Some(self.left as i64 - 1)))
+    }
+
+    fn set_position(&mut self, at: i64) {
+        let text = self.text.as_str();
+        let left = usize::try_from(at.saturating_add(1)).unwrap_or(0);
+        self.end = text.char_indices().nth(left).map_or(text.len(), |(byte, _)| byte);
+        self.left = text[..self.end].chars().count();
+    }
+}
+
 impl NativeIter for Backwards {
     fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
         let Some(at) = self.left.checked_sub(1) else { return Ok(None) };
@@ -443,9 +479,8 @@ fn new_reversed(vm: &mut Vm, args: &[Value]) -> Result {
     }
     let base = vm.types.reversed.clone();
     if let Value::Str(text) = value {
-        // By characters, not by positions, which would have to be counted for each.
-        let items = text.as_str().chars().rev().map(|c| vm.char_value(c)).collect();
-        return Ok(vm.iter_over(&base, items));
+        let left = text.as_str().chars().count();
+        return made(vm, &args[0], &base, BackwardsText { text: text.clone(), end: text.as_str().len(), left });
     }
     let sequence = match value.unwrapped() {
         Value::Tuple(_) | Value::List(_) | Value::Str(_) | Value::Bytes(_) | Value::ByteArray(_) | Value::Range(_) => {

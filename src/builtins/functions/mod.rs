@@ -1,6 +1,6 @@
 //! The built-in functions, and the namespace of built-in names.
 
-mod attributes;
+pub(super) mod attributes;
 mod files;
 mod iterate;
 mod numbers;

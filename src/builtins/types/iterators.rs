@@ -158,11 +158,6 @@ fn set_state(vm: &mut Vm, args: &[Value]) -> Result {
     let Value::Iter(iterator) = args[0].unwrapped() else {
         return Err(special::wrong_receiver(vm, "iterator", &args[0]));
     };
-    if let (Iter::Native { class, .. }, Some(zip)) = (&**iterator, Some(&vm.types.zip)) {
-        if Rc::ptr_eq(class, zip) {
-            return Ok(Value::None);
-        }
-    }
     let position = vm.to_i64(&args[1])?;
     let at = usize::try_from(position).unwrap_or(0);
     match &**iterator {

@@ -24,7 +24,7 @@ const METHODS: &[Row] = &[
     static_method("__new__(cls, *args, **kwargs)", object_new),
     method("__init__(*args, **kwargs)", object_init),
     method("__repr__()", |vm, args| Ok(Value::string(default_repr(vm, &args[0])))),
-    method("__str__()", |vm, args| vm.repr(&args[0]).map(Value::Str)),
+    method("__str__()", |vm, args| vm.nested(|vm| vm.repr(&args[0])).map(Value::Str)),
     method("__eq__(value, /)", eq),
     method("__ne__(value, /)", ne),
     method("__lt__(value, /)", not_implemented),

@@ -143,7 +143,10 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
         namespace
     } else {
         let copy = Rc::new(namespace.copied());
-        copy.set_str(&module, Value::str("__main__"));
+        let key = vm.name(sym::__name__).clone();
+        let caller = crate::builtins::functions::attributes::caller_namespace(vm);
+        let name = caller.as_dict().and_then(|globals| globals.get_str(&key));
+        copy.set_str(&module, name.unwrap_or_else(|| Value::str("__main__")));
         copy
     };
     vm.new_class(&meta, &name, &bases, &namespace, &named)

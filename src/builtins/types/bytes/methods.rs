@@ -349,6 +349,9 @@ fn translate(vm: &mut Vm, args: &[Value]) -> Result {
         None => None,
         Some(table) => Some(buffer(vm, table)?),
     };
+    if table.as_ref().is_some_and(|table| table.len() != 256) {
+        return Err(vm.value_error("translation table must be 256 characters long"));
+    }
     let delete = if args[2].is_unbound() { Vec::new() } else { buffer(vm, &args[2])? };
     let result = with_bytes(vm, &args[0], |bytes| bytesops::translate(bytes, table.as_deref(), &delete))?;
     Ok(made(args, checked(vm, result)?))

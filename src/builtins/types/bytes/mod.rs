@@ -40,7 +40,10 @@ pub fn install(vm: &mut Vm) {
 const COMMON: &[Row] = &[
     method("__iter__()", iter),
     method("__mod__(value, /)", special::modulo),
-    method("__rmod__(value, /)", special::rmodulo),
+    method("__rmod__(value, /)", |vm, args| match (args[0].unwrapped(), args[1].unwrapped()) {
+        (Value::Bytes(_), Value::Bytes(_)) | (Value::ByteArray(_), Value::ByteArray(_)) => special::rmodulo(vm, args),
+        _ => Ok(Value::NotImplemented),
+    }),
     class_method("fromhex(string, /)", from_hex),
     static_method("maketrans(frm, to, /)", make_trans),
 ];
