@@ -204,7 +204,7 @@ impl Vm {
                 let taken = state.borrow_mut().take();
                 let Some(mut running) = taken else { return Ok(None) };
                 let result = running.next(self);
-                if matches!(result, Ok(Some(_)) | Err(_)) {
+                if matches!(result, Ok(Some(_)) | Err(_)) || running.outlives_end() {
                     *state.borrow_mut() = Some(running);
                 }
                 match result {

@@ -74,6 +74,11 @@ pub trait NativeIter {
         None
     }
 
+    /// Whether its state is still asked for after its end.
+    fn outlives_end(&self) -> bool {
+        false
+    }
+
     /// What it is made of, for `__reduce__`: the arguments of its type, and the position that `__setstate__` takes.
     fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
         None
@@ -101,6 +106,14 @@ impl Iter {
             0
         };
         Iter::Range { next: Cell::new(start), remaining: Cell::new(remaining), step }
+    }
+
+    /// Whether it is of a kind that knows how long it is, but is not to say: `repeat(x)`.
+    pub fn hides_length(&self) -> bool {
+        match self {
+            Iter::Native { state, .. } => state.borrow().as_ref().is_some_and(|state| state.length_hint().is_none()),
+            _ => false,
+        }
     }
 
     pub fn native(class: &Rc<Class>, iter: impl NativeIter + 'static) -> Value {

@@ -116,9 +116,12 @@ pub(super) const FUNCTIONS: &[Row] = &[
             let name = vm.type_name(&args[1]);
             return Err(vm.type_error(format!("'{}' object cannot be interpreted as an integer", name.as_str())));
         }
-        let sized = matches!(args[0], Value::Iter(_))
-            || vm.has_special(&args[0], sym::__len__)
-            || vm.has_special(&args[0], sym::__length_hint__);
+        let endless = |value: &Value| match value {
+            Value::Iter(iter) => iter.hides_length(),
+            _ => false,
+        };
+        let sized = !endless(&args[0])
+            && (vm.has_special(&args[0], sym::__len__) || vm.has_special(&args[0], sym::__length_hint__));
         if sized { vm.length_hint(&args[0]).map(Value::usize) } else { Ok(args[1].clone()) }
     }),
     native("call(obj, /, *args, **kwargs)", |vm, args| {

@@ -199,6 +199,14 @@ impl NativeIter for Repeat {
     fn shown(&self) -> Option<Vec<Value>> {
         Some(std::iter::once(self.object.clone()).chain(self.left.map(Value::Int)).collect())
     }
+
+    fn outlives_end(&self) -> bool {
+        true
+    }
+
+    fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
+        Some((self.shown()?, None))
+    }
 }
 
 struct Accumulate {

@@ -1,6 +1,6 @@
 //! `groupby` and `tee`: several iterators over one source.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::{Table, known, made};
@@ -124,6 +124,8 @@ struct Tee {
     source: Value,
     /// Filled when the first of the iterators gets here.
     at: Rc<Link>,
+    /// Whether one of the iterators is asking the source.
+    running: Rc<Cell<bool>>,
 }
 
 impl NativeIter for Tee {
@@ -132,7 +134,12 @@ impl NativeIter for Tee {
         let item = match known {
             Some(item) => item,
             None => {
-                let Some(item) = vm.next(&self.source)? else { return Ok(None) };
+                if self.running.replace(true) {
+                    return Err(vm.runtime_error("cannot re-enter the tee iterator"));
+                }
+                let item = vm.next(&self.source);
+                self.running.set(false);
+                let Some(item) = item? else { return Ok(None) };
                 *self.at.item.borrow_mut() = Some(item.clone());
                 *self.at.next.borrow_mut() = Some(Rc::default());
                 item
@@ -152,6 +159,8 @@ fn tee(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let source = vm.iter(&args[0])?;
     let start: Rc<Link> = Rc::default();
     let class = known(vm, "itertools._tee");
-    let tees = (0..count).map(|_| Iter::native(&class, Tee { source: source.clone(), at: start.clone() }));
+    let running: Rc<Cell<bool>> = Rc::default();
+    let tee = || Tee { source: source.clone(), at: start.clone(), running: running.clone() };
+    let tees = (0..count).map(|_| Iter::native(&class, tee()));
     Ok(Value::tuple(tees.collect::<Vec<_>>()))
 }
