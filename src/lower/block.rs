@@ -607,10 +607,9 @@ impl Vm {
         if awaitable {
             return Ok(());
         }
-        let name = self.type_name(value);
         Err(self.type_error(format!(
             "'async with' received an object from {method} that does not implement __await__: {}",
-            name.as_str()
+            self.type_name(value)
         )))
     }
 

@@ -183,8 +183,7 @@ impl Vm {
         match self.iter(value) {
             Ok(iterator) => Ok(iterator),
             Err(e) if e.is(&self.types.TypeError) && e.0.traceback.borrow().is_none() => {
-                let name = self.type_name(value);
-                Err(self.type_error(format!("cannot unpack non-iterable {} object", name.as_str())))
+                Err(self.type_error(format!("cannot unpack non-iterable {} object", self.type_name(value))))
             }
             Err(e) => Err(e),
         }

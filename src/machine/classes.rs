@@ -334,8 +334,7 @@ impl Vm {
         }
         let qualname = dict.remove_str(&self.name(sym::__qualname__).clone());
         if let Some(other) = qualname.as_ref().filter(|qualname| qualname.as_str().is_none()) {
-            let found = self.type_name(other);
-            return Err(self.type_error(format!("type __qualname__ must be a str, not {}", found.as_str())));
+            return Err(self.type_error(format!("type __qualname__ must be a str, not {}", self.type_name(other))));
         }
         let cell = dict.remove_str(&self.name(sym::__classcell__).clone());
         let class = Class::new(name.clone(), classes, ancestors, dict, layout);
@@ -435,8 +434,9 @@ impl Vm {
         let mut added: Vec<Rc<Str>> = Vec::new();
         for name in names {
             let Some(name) = name.as_str().cloned() else {
-                let found = self.type_name(&name);
-                return Err(self.type_error(format!("__slots__ items must be strings, not '{}'", found.as_str())));
+                return Err(
+                    self.type_error(format!("__slots__ items must be strings, not '{}'", self.type_name(&name)))
+                );
             };
             let once = match name.as_str() {
                 "__dict__" => std::mem::replace(&mut dict, true),
@@ -532,8 +532,7 @@ impl Vm {
                     ancestors.push(found);
                 }
                 other => {
-                    let found = self.type_name(&other);
-                    return Err(self.type_error(format!("mro() returned a non-class ('{}')", found.as_str())));
+                    return Err(self.type_error(format!("mro() returned a non-class ('{}')", self.type_name(&other))));
                 }
             }
         }
@@ -710,8 +709,7 @@ fn set_dict(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
         new => new,
     };
     let Some(dict) = new.as_dict() else {
-        let found = vm.type_name(&new);
-        return Err(vm.type_error(format!("__dict__ must be set to a dictionary, not a '{}'", found.as_str())));
+        return Err(vm.type_error(format!("__dict__ must be set to a dictionary, not a '{}'", vm.type_name(&new))));
     };
     if let Some(attrs) = crate::machine::attr::attrs_of(this) {
         gc::watch(this);

@@ -27,8 +27,8 @@ impl Vm {
                 return match self.call_found(&method, value, &[])? {
                     Value::Bool(b) => Ok(b.get()),
                     other => {
-                        let name = self.type_name(&other);
-                        Err(self.type_error(format!("__bool__ should return bool, returned {}", name.as_str())))
+                        Err(self
+                            .type_error(format!("__bool__ should return bool, returned {}", self.type_name(&other))))
                     }
                 };
             }
@@ -71,8 +71,7 @@ impl Vm {
         if is_object(container) {
             match self.special(container, sym::__contains__) {
                 Special::Method(Value::None) => {
-                    let name = self.type_name(container);
-                    return Err(self.type_error(format!("'{}' object is not a container", name.as_str())));
+                    return Err(self.type_error(format!("'{}' object is not a container", self.type_name(container))));
                 }
                 Special::Method(method) => {
                     let result = self.call_found(&method, container, std::slice::from_ref(item))?;
@@ -138,10 +137,7 @@ impl Vm {
         match self.index_opt(item)? {
             Some(Value::Int(n @ 0..=255)) => Ok(bytes.contains(&(n as u8))),
             Some(_) => Err(self.value_error("byte must be in range(0, 256)")),
-            None => {
-                let name = self.type_name(item);
-                Err(self.type_error(format!("a bytes-like object is required, not '{}'", name.as_str())))
-            }
+            None => Err(self.type_error(format!("a bytes-like object is required, not '{}'", self.type_name(item)))),
         }
     }
 

@@ -14,8 +14,7 @@ impl Vm {
         match self.index_opt(value)? {
             Some(index) => Ok(index),
             None => {
-                let name = self.type_name(value);
-                Err(self.type_error(format!("'{}' object cannot be interpreted as an integer", name.as_str())))
+                Err(self.type_error(format!("'{}' object cannot be interpreted as an integer", self.type_name(value))))
             }
         }
     }
@@ -41,8 +40,7 @@ impl Vm {
             return Ok(result.clone());
         }
         if !result.is_int() {
-            let name = self.type_name(result);
-            return Err(self.type_error(format!("{method} returned non-int (type {})", name.as_str())));
+            return Err(self.type_error(format!("{method} returned non-int (type {})", self.type_name(result))));
         }
         self.warn_of_subclass(result, method, "int")?;
         Ok(match result.unwrapped() {
@@ -105,10 +103,7 @@ impl Vm {
         match self.index_opt(value)? {
             Some(Value::Int(n)) => Ok(n as f64),
             Some(Value::BigInt(n)) => number::big_to_f64(self, &n),
-            _ => {
-                let name = self.type_name(value);
-                Err(self.type_error(format!("must be real number, not {}", name.as_str())))
-            }
+            _ => Err(self.type_error(format!("must be real number, not {}", self.type_name(value)))),
         }
     }
 
@@ -135,10 +130,7 @@ impl Vm {
         let class = self.types.DeprecationWarning.clone();
         self.warn(&class, "The delegation of int() to __trunc__ is deprecated.")?;
         match self.index_opt(&result)? {
-            None => {
-                let name = self.type_name(&result);
-                Err(self.type_error(format!("__trunc__ returned non-Integral (type {})", name.as_str())))
-            }
+            None => Err(self.type_error(format!("__trunc__ returned non-Integral (type {})", self.type_name(&result)))),
             index => Ok(index),
         }
     }

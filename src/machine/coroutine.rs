@@ -563,8 +563,8 @@ impl Vm {
             }
             _ if self.is_iterator(&iterator) || matches!(iterator, Value::Awaiter(_)) => Ok(iterator),
             _ => {
-                let name = self.type_name(&iterator);
-                Err(self.type_error(format!("__await__() returned non-iterator of type '{}'", name.as_str())))
+                Err(self
+                    .type_error(format!("__await__() returned non-iterator of type '{}'", self.type_name(&iterator))))
             }
         }
     }
@@ -586,8 +586,7 @@ impl Vm {
             match self.lookup_special(iterator, sym::__next__) {
                 Some(method) => self.call_found(&method, iterator, &[]),
                 None => {
-                    let name = self.type_name(iterator);
-                    return Err(self.type_error(format!("'{}' object is not an iterator", name.as_str())));
+                    return Err(self.type_error(format!("'{}' object is not an iterator", self.type_name(iterator))));
                 }
             }
         } else {
@@ -654,13 +653,10 @@ impl Vm {
                 Err(self
                     .type_error(format!("'async for' received an invalid object from __anext__: {}", name.as_str())))
             }
-            None => {
-                let name = self.type_name(iterator);
-                Err(self.type_error(format!(
-                    "'async for' requires an iterator with __anext__ method, got {}",
-                    name.as_str()
-                )))
-            }
+            None => Err(self.type_error(format!(
+                "'async for' requires an iterator with __anext__ method, got {}",
+                self.type_name(iterator)
+            ))),
         }
     }
 
@@ -683,10 +679,9 @@ impl Vm {
         if is_async_generator || self.has_special(&iterator, sym::__anext__) {
             return Ok(iterator);
         }
-        let name = self.type_name(&iterator);
         Err(self.type_error(format!(
             "'async for' received an object from __aiter__ that does not implement __anext__: {}",
-            name.as_str()
+            self.type_name(&iterator)
         )))
     }
 }

@@ -165,8 +165,7 @@ impl Vm {
     fn percent_float(&mut self, value: &Value, bytes: bool) -> Result<f64> {
         match self.to_f64(value) {
             Err(e) if bytes && e.is(&self.types.TypeError) => {
-                let name = self.type_name(value);
-                Err(self.type_error(format!("float argument required, not {}", name.as_str())))
+                Err(self.type_error(format!("float argument required, not {}", self.type_name(value))))
             }
             result => result,
         }
@@ -215,13 +214,10 @@ impl Vm {
         };
         match bytes {
             Some(bytes) => Ok(bytes.into_iter().map(char::from).collect()),
-            None => {
-                let name = self.type_name(value);
-                Err(self.type_error(format!(
-                    "%b requires a bytes-like object, or an object that implements __bytes__, not '{}'",
-                    name.as_str()
-                )))
-            }
+            None => Err(self.type_error(format!(
+                "%b requires a bytes-like object, or an object that implements __bytes__, not '{}'",
+                self.type_name(value)
+            ))),
         }
     }
 

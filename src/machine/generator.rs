@@ -86,10 +86,9 @@ impl Vm {
                 }
             }
             other => {
-                let name = self.type_name(other);
                 return Err(self.type_error(format!(
                     "exceptions must be classes or instances deriving from BaseException, not {}",
-                    name.as_str()
+                    self.type_name(other)
                 )));
             }
         };

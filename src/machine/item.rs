@@ -168,8 +168,7 @@ impl Vm {
         let at = match self.index_opt(key)? {
             Some(index) => self.fit_index(&index, text.len(), &STRING)?,
             None => {
-                let name = self.type_name(key);
-                return Err(self.type_error(format!("string indices must be integers, not '{}'", name.as_str())));
+                return Err(self.type_error(format!("string indices must be integers, not '{}'", self.type_name(key))));
             }
         };
         let found = if text.is_ascii() {

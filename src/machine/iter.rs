@@ -46,8 +46,7 @@ impl Vm {
                 if self.is_iterator(&iterator) {
                     return Ok(iterator);
                 }
-                let name = self.type_name(&iterator);
-                Err(self.type_error(format!("iter() returned non-iterator of type '{}'", name.as_str())))
+                Err(self.type_error(format!("iter() returned non-iterator of type '{}'", self.type_name(&iterator))))
             }
             None if self.has_special(value, sym::__getitem__) && !matches!(value, Value::Class(_)) => {
                 let class = self.types.iterator.clone();
@@ -95,10 +94,7 @@ impl Vm {
                 Err(e) if e.is(&self.types.StopIteration) => Ok(None),
                 Err(e) => Err(e),
             },
-            None => {
-                let name = self.type_name(iterator);
-                Err(self.type_error(format!("'{}' object is not an iterator", name.as_str())))
-            }
+            None => Err(self.type_error(format!("'{}' object is not an iterator", self.type_name(iterator)))),
         }
     }
 
@@ -291,8 +287,7 @@ impl Vm {
             Some(Value::Int(n)) if n >= 0 => Ok(n as usize),
             Some(Value::NotImplemented) | None => Ok(0),
             Some(other) => {
-                let name = self.type_name(&other);
-                Err(self.type_error(format!("__length_hint__ must be an integer, not {}", name.as_str())))
+                Err(self.type_error(format!("__length_hint__ must be an integer, not {}", self.type_name(&other))))
             }
         }
     }

@@ -467,10 +467,7 @@ impl Vm {
         };
         match result {
             Some(value) => Ok(value),
-            None => {
-                let name = self.type_name(a);
-                Err(self.type_error(format!("bad operand type for unary {sign}: '{}'", name.as_str())))
-            }
+            None => Err(self.type_error(format!("bad operand type for unary {sign}: '{}'", self.type_name(a)))),
         }
     }
 

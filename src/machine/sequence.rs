@@ -115,8 +115,7 @@ impl Vm {
             (left @ (Value::Bytes(_) | Value::ByteArray(_)), right) => {
                 let (Some(x), Some(y)) = (bytes_of(left), bytes_of(right)) else {
                     let kind = if matches!(left, Value::Bytes(_)) { "bytes" } else { "bytearray" };
-                    let name = self.type_name(b);
-                    return Err(self.type_error(format!("can't concat {} to {kind}", name.as_str())));
+                    return Err(self.type_error(format!("can't concat {} to {kind}", self.type_name(b))));
                 };
                 bytes_like(left, [x, y].concat())
             }
@@ -140,8 +139,7 @@ impl Vm {
             Some(Value::Int(n)) => Ok(n.max(0) as usize),
             Some(_) => Err(self.overflow_error("cannot fit 'int' into an index-sized integer")),
             None => {
-                let name = self.type_name(count);
-                Err(self.type_error(format!("can't multiply sequence by non-int of type '{}'", name.as_str())))
+                Err(self.type_error(format!("can't multiply sequence by non-int of type '{}'", self.type_name(count))))
             }
         }
     }
@@ -238,8 +236,7 @@ impl Vm {
             }
             (BinOp::Add, Value::ByteArray(array), other) => {
                 let Some(more) = bytes_of(other) else {
-                    let name = self.type_name(right);
-                    return Err(self.type_error(format!("can't concat {} to bytearray", name.as_str())));
+                    return Err(self.type_error(format!("can't concat {} to bytearray", self.type_name(right))));
                 };
                 self.check_resize(array, !more.is_empty())?;
                 array.bytes.borrow_mut().extend_from_slice(&more);

@@ -145,8 +145,9 @@ impl Vm {
             return self.range_slice(range, slice);
         }
         let Some(index) = self.index_opt(key)? else {
-            let name = self.type_name(key);
-            return Err(self.type_error(format!("range indices must be integers or slices, not {}", name.as_str())));
+            return Err(
+                self.type_error(format!("range indices must be integers or slices, not {}", self.type_name(key)))
+            );
         };
         if let (Some((start, stop, step)), Value::Int(n)) = (range.small(), &index) {
             if let Some(at) = slices::index(*n, slices::range_len(start, stop, step)) {

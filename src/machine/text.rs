@@ -101,8 +101,8 @@ impl Vm {
                     return match result.as_str() {
                         Some(text) => Ok(text.clone()),
                         None => {
-                            let name = self.type_name(&result);
-                            Err(self.type_error(format!("__format__ must return a str, not {}", name.as_str())))
+                            Err(self
+                                .type_error(format!("__format__ must return a str, not {}", self.type_name(&result))))
                         }
                     };
                 }
@@ -144,10 +144,7 @@ impl Vm {
     fn expect_str(&mut self, value: Value, what: &str) -> Result<Rc<Str>> {
         match value.as_str() {
             Some(text) => Ok(text.clone()),
-            None => {
-                let name = self.type_name(&value);
-                Err(self.type_error(format!("{what} (type {})", name.as_str())))
-            }
+            None => Err(self.type_error(format!("{what} (type {})", self.type_name(&value)))),
         }
     }
 

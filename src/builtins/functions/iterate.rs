@@ -94,8 +94,7 @@ fn next(vm: &mut Vm, args: &[Value]) -> Result {
         other => match vm.call_special(other, sym::__next__, &[]) {
             Ok(Some(value)) => return Ok(value),
             Ok(None) => {
-                let name = vm.type_name(other);
-                return Err(vm.type_error(format!("'{}' object is not an iterator", name.as_str())));
+                return Err(vm.type_error(format!("'{}' object is not an iterator", vm.type_name(other))));
             }
             Err(e) => Err(e),
         },
@@ -117,12 +116,12 @@ fn sorted(vm: &mut Vm, args: &[Value]) -> Result {
 fn aiter(vm: &mut Vm, args: &[Value]) -> Result {
     let iterable = &args[0];
     let Some(iterator) = vm.call_special(iterable, sym::__aiter__, &[])? else {
-        let name = vm.type_name(iterable);
-        return Err(vm.type_error(format!("'{}' object is not an async iterable", name.as_str())));
+        return Err(vm.type_error(format!("'{}' object is not an async iterable", vm.type_name(iterable))));
     };
     if !vm.has_special(&iterator, sym::__anext__) {
-        let name = vm.type_name(&iterator);
-        return Err(vm.type_error(format!("aiter() returned not an async iterator of type '{}'", name.as_str())));
+        return Err(
+            vm.type_error(format!("aiter() returned not an async iterator of type '{}'", vm.type_name(&iterator)))
+        );
     }
     Ok(iterator)
 }
@@ -130,8 +129,7 @@ fn aiter(vm: &mut Vm, args: &[Value]) -> Result {
 fn anext(vm: &mut Vm, args: &[Value]) -> Result {
     let [iterator, default] = args else { return Ok(Value::Unbound) };
     let Some(awaitable) = vm.call_special(iterator, sym::__anext__, &[])? else {
-        let name = vm.type_name(iterator);
-        return Err(vm.type_error(format!("'{}' object is not an async iterator", name.as_str())));
+        return Err(vm.type_error(format!("'{}' object is not an async iterator", vm.type_name(iterator))));
     };
     if default.is_unbound() {
         return Ok(awaitable);

@@ -102,9 +102,6 @@ fn optional_text(vm: &mut Vm, value: &Value, name: &str) -> Result<Option<Rc<Str
     match (value, value.as_str()) {
         (Value::None | Value::Unbound, _) => Ok(None),
         (_, Some(text)) => Ok(Some(text.clone())),
-        _ => {
-            let found = vm.type_name(value);
-            Err(vm.type_error(format!("{name} must be None or a string, not {}", found.as_str())))
-        }
+        _ => Err(vm.type_error(format!("{name} must be None or a string, not {}", vm.type_name(value)))),
     }
 }

@@ -31,8 +31,7 @@ fn abs(vm: &mut Vm, args: &[Value]) -> Result {
     if let Some(size) = number::abs(vm, value.unwrapped())? {
         return Ok(size);
     }
-    let name = vm.type_name(value);
-    Err(vm.type_error(format!("bad operand type for abs(): '{}'", name.as_str())))
+    Err(vm.type_error(format!("bad operand type for abs(): '{}'", vm.type_name(value))))
 }
 
 fn prefixed(vm: &mut Vm, value: &Value, radix: u32) -> Result {
@@ -87,10 +86,7 @@ fn round(vm: &mut Vm, args: &[Value]) -> Result {
     let given = if digits.given().is_some() { std::slice::from_ref(digits) } else { &[] };
     match vm.call_special(&args[0], sym::__round__, given)? {
         Some(result) => Ok(result),
-        None => {
-            let name = vm.type_name(&args[0]);
-            Err(vm.type_error(format!("type {} doesn't define __round__ method", name.as_str())))
-        }
+        None => Err(vm.type_error(format!("type {} doesn't define __round__ method", vm.type_name(&args[0])))),
     }
 }
 

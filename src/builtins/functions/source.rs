@@ -105,8 +105,7 @@ fn source_of(vm: &mut Vm, value: &Value, name: &str, mode: Mode) -> Result<Optio
 
 fn compile_source(vm: &mut Vm, args: &[Value]) -> Result {
     let Some(name) = args[1].as_str().cloned() else {
-        let found = vm.type_name(&args[1]);
-        return Err(vm.type_error(format!("expected str, bytes or os.PathLike object, not {}", found.as_str())));
+        return Err(vm.type_error(format!("expected str, bytes or os.PathLike object, not {}", vm.type_name(&args[1]))));
     };
     let mode = match args[2].as_str().map(|mode| mode.as_str()) {
         Some("exec") => Mode::Exec,
@@ -114,8 +113,7 @@ fn compile_source(vm: &mut Vm, args: &[Value]) -> Result {
         Some("single") => Mode::Single,
         Some(_) => return Err(vm.value_error("compile() mode must be 'exec', 'eval' or 'single'")),
         None => {
-            let found = vm.type_name(&args[2]);
-            return Err(vm.type_error(format!("compile() argument 'mode' must be str, not {}", found.as_str())));
+            return Err(vm.type_error(format!("compile() argument 'mode' must be str, not {}", vm.type_name(&args[2]))));
         }
     };
     match source_of(vm, &args[0], name.as_str(), mode)? {

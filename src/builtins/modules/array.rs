@@ -80,8 +80,7 @@ const METHODS: &[Row] = &[
     method("frombytes(buffer, /)", |vm, args| {
         let array = this!(vm, args[0], Array);
         let Some(more) = bytes_of(&args[1]) else {
-            let name = vm.type_name(&args[1]);
-            return Err(vm.type_error(format!("a bytes-like object is required, not '{}'", name.as_str())));
+            return Err(vm.type_error(format!("a bytes-like object is required, not '{}'", vm.type_name(&args[1]))));
         };
         vm.whole_items(more.len(), array.item.size, "bytes length not a multiple of item size")?;
         resize(vm, array)?;
@@ -144,8 +143,9 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
     };
     let mut chars = code.as_str().map(|code| code.as_str().chars()).into_iter().flatten();
     let (Some(code), None) = (chars.next(), chars.next()) else {
-        let name = vm.type_name(code);
-        return Err(vm.type_error(format!("array() argument 1 must be a unicode character, not {}", name.as_str())));
+        return Err(
+            vm.type_error(format!("array() argument 1 must be a unicode character, not {}", vm.type_name(code)))
+        );
     };
     if code == 'u' {
         let class = vm.types.DeprecationWarning.clone();

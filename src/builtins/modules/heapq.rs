@@ -40,10 +40,7 @@ pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
 fn list(vm: &mut Vm, value: &Value) -> Result<Rc<List>> {
     match value.as_list() {
         Some(list) => Ok(list.clone()),
-        None => {
-            let name = vm.type_name(value);
-            Err(vm.type_error(format!("heap argument must be a list, not {}", name.as_str())))
-        }
+        None => Err(vm.type_error(format!("heap argument must be a list, not {}", vm.type_name(value)))),
     }
 }
 

@@ -113,8 +113,9 @@ pub(super) const FUNCTIONS: &[Row] = &[
     }),
     native("length_hint(obj, default=0, /)", |vm, args| {
         if !args[1].is_int() {
-            let name = vm.type_name(&args[1]);
-            return Err(vm.type_error(format!("'{}' object cannot be interpreted as an integer", name.as_str())));
+            return Err(
+                vm.type_error(format!("'{}' object cannot be interpreted as an integer", vm.type_name(&args[1])))
+            );
         }
         let endless = |value: &Value| match value {
             Value::Iter(iter) => iter.hides_length(),
@@ -133,8 +134,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
 fn sequence(vm: &mut Vm, args: &[Value], in_place: bool) -> Result<Value> {
     let is_sequence = !matches!(args[0].unwrapped(), Value::Dict(_)) && vm.has_special(&args[0], sym::__getitem__);
     if !is_sequence {
-        let name = vm.type_name(&args[0]);
-        return Err(vm.type_error(format!("'{}' object can't be concatenated", name.as_str())));
+        return Err(vm.type_error(format!("'{}' object can't be concatenated", vm.type_name(&args[0]))));
     }
     if in_place { vm.inplace(BinOp::Add, args[0].clone(), &args[1]) } else { vm.binary(BinOp::Add, &args[0], &args[1]) }
 }

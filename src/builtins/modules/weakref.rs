@@ -59,8 +59,7 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     }
     let weakly = if can_be_referred_to(target) { Weakly::new(target) } else { None };
     let Some(weakly) = weakly else {
-        let name = vm.type_name(target);
-        return Err(vm.type_error(format!("cannot create weak reference to '{}' object", name.as_str())));
+        return Err(vm.type_error(format!("cannot create weak reference to '{}' object", vm.type_name(target))));
     };
     let plain = class.builtin && args[2].is_none();
     if plain {

@@ -72,10 +72,9 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
         real => match complex_part(vm, real)? {
             Some(z) => z,
             None => {
-                let name = vm.type_name(real);
                 return Err(vm.type_error(format!(
                     "complex() first argument must be a string or a number, not '{}'",
-                    name.as_str()
+                    vm.type_name(real)
                 )));
             }
         },
@@ -112,10 +111,7 @@ pub fn complex_part(vm: &mut Vm, value: &Value) -> Result<Option<(f64, f64)>> {
     if let Some(result) = vm.call_script(value, sym::__complex__, &[])? {
         return match result.unwrapped() {
             Value::Complex(z) => Ok(Some(**z)),
-            _ => {
-                let name = vm.type_name(&result);
-                Err(vm.type_error(format!("__complex__ returned non-complex (type {})", name.as_str())))
-            }
+            _ => Err(vm.type_error(format!("__complex__ returned non-complex (type {})", vm.type_name(&result)))),
         };
     }
     match value.unwrapped() {

@@ -89,8 +89,7 @@ pub fn float(vm: &mut Vm, x: &Value) -> Result<f64> {
             }
         };
     }
-    let name = vm.type_name(x);
-    Err(vm.type_error(format!("float() argument must be a string or a real number, not '{}'", name.as_str())))
+    Err(vm.type_error(format!("float() argument must be a string or a real number, not '{}'", vm.type_name(x))))
 }
 
 fn plain(vm: &mut Vm, args: &[Value]) -> Result {

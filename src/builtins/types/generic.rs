@@ -356,8 +356,7 @@ fn new_proxy(vm: &mut Vm, args: &[Value]) -> Result {
         _ => false,
     };
     if !is_mapping {
-        let name = vm.type_name(given);
-        return Err(vm.type_error(format!("mappingproxy() argument must be a mapping, not {}", name.as_str())));
+        return Err(vm.type_error(format!("mappingproxy() argument must be a mapping, not {}", vm.type_name(given))));
     }
     Ok(vm.mapping_proxy(given.clone()))
 }

@@ -89,13 +89,10 @@ pub fn int(vm: &mut Vm, x: &Value) -> Result {
     }
     match parse(vm, x, 10) {
         Some(result) => result,
-        None => {
-            let name = vm.type_name(x);
-            Err(vm.type_error(format!(
-                "int() argument must be a string, a bytes-like object or a real number, not '{}'",
-                name.as_str()
-            )))
-        }
+        None => Err(vm.type_error(format!(
+            "int() argument must be a string, a bytes-like object or a real number, not '{}'",
+            vm.type_name(x)
+        ))),
     }
 }
 
@@ -236,13 +233,11 @@ fn to_byte_string(vm: &mut Vm, source: &Value) -> Result<Vec<u8>> {
         if let Some(bytes) = bytes_of(&result) {
             return Ok(bytes);
         }
-        let name = vm.type_name(&result);
-        return Err(vm.type_error(format!("__bytes__ returned non-bytes (type {})", name.as_str())));
+        return Err(vm.type_error(format!("__bytes__ returned non-bytes (type {})", vm.type_name(&result))));
     }
     let iterator = if source.as_str().is_some() { None } else { vm.iter(source).ok() };
     let Some(iterator) = iterator else {
-        let name = vm.type_name(source);
-        return Err(vm.type_error(format!("cannot convert '{}' object to bytes", name.as_str())));
+        return Err(vm.type_error(format!("cannot convert '{}' object to bytes", vm.type_name(source))));
     };
     let mut bytes = Vec::new();
     for item in vm.collect(&iterator)? {

@@ -109,8 +109,7 @@ fn reduce(vm: &mut Vm, args: &[Value]) -> Result {
                 // It has come to its end, and let go of what it went through.
                 None => (vec![ended(vm, class)], Value::Unbound),
                 Some(None) => {
-                    let name = vm.type_name(&args[0]);
-                    return Err(vm.type_error(format!("cannot pickle '{}' object", name.as_str())));
+                    return Err(vm.type_error(format!("cannot pickle '{}' object", vm.type_name(&args[0]))));
                 }
             }
         }

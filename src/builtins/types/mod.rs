@@ -103,8 +103,7 @@ fn is_bool(vm: &Vm, class: &Rc<Class>) -> bool {
 pub fn new_class(vm: &mut Vm, given: &Value, base: &Rc<Class>) -> Result<Rc<Class>> {
     let name = base.name.borrow().as_str().to_owned();
     let Value::Class(class) = given else {
-        let found = vm.type_name(given);
-        return Err(vm.type_error(format!("{name}.__new__(X): X is not a type object ({})", found.as_str())));
+        return Err(vm.type_error(format!("{name}.__new__(X): X is not a type object ({})", vm.type_name(given))));
     };
     if Rc::ptr_eq(class, base) {
         return Ok(class.clone());

@@ -200,8 +200,7 @@ pub fn abs(vm: &mut Vm, value: &Value) -> Result<Option<Value>> {
 /// `__format__` of a type that has a language of its own for it.
 pub fn format(vm: &mut Vm, args: &[Value]) -> Result {
     let Some(spec) = args[1].as_str().cloned() else {
-        let name = vm.type_name(&args[1]);
-        return Err(vm.type_error(format!("__format__() argument must be str, not {}", name.as_str())));
+        return Err(vm.type_error(format!("__format__() argument must be str, not {}", vm.type_name(&args[1]))));
     };
     let text = if spec.is_empty() { vm.str(&args[0])? } else { vm.format(args[0].unwrapped(), spec.as_str())? };
     Ok(Value::Str(text))

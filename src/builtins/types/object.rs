@@ -83,8 +83,7 @@ fn ne(vm: &mut Vm, args: &[Value]) -> Result {
 fn format(vm: &mut Vm, args: &[Value]) -> Result {
     let spec = text_argument(vm, &args[1], "__format__", "")?;
     if !spec.is_empty() {
-        let name = vm.type_name(&args[0]);
-        return Err(vm.type_error(format!("unsupported format string passed to {}.__format__", name.as_str())));
+        return Err(vm.type_error(format!("unsupported format string passed to {}.__format__", vm.type_name(&args[0]))));
     }
     vm.str(&args[0]).map(Value::Str)
 }
@@ -95,10 +94,7 @@ pub fn attribute_name(vm: &mut Vm, value: &Value) -> Result<Rc<Str>> {
         Value::Str(name) => Ok(vm.intern_str(name)),
         other => match other.as_str() {
             Some(name) => Ok(vm.intern(name)),
-            None => {
-                let name = vm.type_name(other);
-                Err(vm.type_error(format!("attribute name must be string, not '{}'", name.as_str())))
-            }
+            None => Err(vm.type_error(format!("attribute name must be string, not '{}'", vm.type_name(other)))),
         },
     }
 }
@@ -191,8 +187,7 @@ fn set_class(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
         if new.is_unbound() {
             return Err(vm.type_error("can't delete __class__ attribute"));
         }
-        let name = vm.type_name(&new);
-        return Err(vm.type_error(format!("__class__ must be set to a class, not '{}' object", name.as_str())));
+        return Err(vm.type_error(format!("__class__ must be set to a class, not '{}' object", vm.type_name(&new))));
     };
     let old = vm.class_of(this);
     if old.builtin || new.builtin {

@@ -305,8 +305,7 @@ fn new_super(vm: &mut Vm, args: &[Value]) -> Result {
         return Err(vm.runtime_error("super(): no arguments"));
     }
     let Value::Class(class) = &args[1] else {
-        let name = vm.type_name(&args[1]);
-        return Err(vm.type_error(format!("super() argument 1 must be a type, not {}", name.as_str())));
+        return Err(vm.type_error(format!("super() argument 1 must be a type, not {}", vm.type_name(&args[1]))));
     };
     match args[2].given() {
         Some(this) => vm.make_super_of(&kind, class, this),

@@ -94,8 +94,7 @@ fn call(vm: &mut Vm, args: &[Value]) -> Result {
 
 fn new(vm: &mut Vm, args: &[Value]) -> Result {
     let Value::Class(meta) = &args[0] else {
-        let name = vm.type_name(&args[0]);
-        return Err(vm.type_error(format!("type.__new__(X): X is not a type object ({})", name.as_str())));
+        return Err(vm.type_error(format!("type.__new__(X): X is not a type object ({})", vm.type_name(&args[0]))));
     };
     let (positional, named) = unpack(vm, &args[1], &args[2]);
     let is_type = Rc::ptr_eq(meta, &vm.types.type_);
@@ -301,8 +300,7 @@ fn set_bases(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
     check_change(vm, &class, "__bases__", &new)?;
     let shown = class.name.borrow().as_str().to_owned();
     let Some(given) = new.as_tuple() else {
-        let found = vm.type_name(&new);
-        return Err(vm.type_error(format!("can only assign tuple to {shown}.__bases__, not {}", found.as_str())));
+        return Err(vm.type_error(format!("can only assign tuple to {shown}.__bases__, not {}", vm.type_name(&new))));
     };
     if given.is_empty() {
         return Err(vm.type_error(format!("can only assign non-empty tuple to {shown}.__bases__, not ()")));

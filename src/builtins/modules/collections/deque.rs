@@ -234,8 +234,9 @@ const METHODS: &[Row] = &[
     method("__add__(value, /)", |vm, args| {
         let deque = this!(vm, args[0], Deque);
         let Some(other) = args[1].data::<Deque>() else {
-            let name = vm.type_name(&args[1]);
-            return Err(vm.type_error(format!("can only concatenate deque (not \"{}\") to deque", name.as_str())));
+            return Err(
+                vm.type_error(format!("can only concatenate deque (not \"{}\") to deque", vm.type_name(&args[1])))
+            );
         };
         let items = deque.to_vec().into_iter().chain(other.to_vec()).collect();
         Ok(like(vm, &args[0], deque, items))
@@ -349,8 +350,7 @@ fn multiply(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 
 fn position(vm: &mut Vm, deque: &Deque, key: &Value) -> Result<usize> {
     let Some(index) = vm.index_opt(key)? else {
-        let name = vm.type_name(key);
-        return Err(vm.type_error(format!("sequence index must be integer, not '{}'", name.as_str())));
+        return Err(vm.type_error(format!("sequence index must be integer, not '{}'", vm.type_name(key))));
     };
     let at = index.as_int().and_then(|at| crate::text::slice::index(at, deque.len()));
     at.ok_or_else(|| vm.index_error("deque index out of range"))

@@ -30,8 +30,7 @@ struct Reader<'a> {
 pub(super) fn scan(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let [text, at, hooks, strict] = args else { unreachable!("bound to the signature") };
     let Some(text) = text.as_str().cloned() else {
-        let name = vm.type_name(text);
-        return Err(vm.type_error(format!("first argument must be a string, not {}", name.as_str())));
+        return Err(vm.type_error(format!("first argument must be a string, not {}", vm.type_name(text))));
     };
     let at = vm.to_i64(at)?;
     let Ok(at) = usize::try_from(at) else { return Err(vm.value_error("idx cannot be negative")) };
@@ -57,8 +56,7 @@ pub(super) fn scan(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 pub(super) fn scan_string(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let at = vm.to_i64(&args[1])?;
     let Some(text) = args[0].as_str().cloned() else {
-        let name = vm.type_name(&args[0]);
-        return Err(vm.type_error(format!("first argument must be a string, not {}", name.as_str())));
+        return Err(vm.type_error(format!("first argument must be a string, not {}", vm.type_name(&args[0]))));
     };
     let start = usize::try_from(at).ok().filter(|at| *at <= text.len()).and_then(|at| byte_of(&text, at));
     let Some(start) = start else { return Err(vm.value_error("end is out of bounds")) };

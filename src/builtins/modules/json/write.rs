@@ -59,8 +59,7 @@ pub(super) fn write(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 /// A string in quotes.
 pub(super) fn quote(vm: &mut Vm, text: &Value, ascii: bool) -> Result<Value> {
     let Some(text) = text.as_str() else {
-        let name = vm.type_name(text);
-        return Err(vm.type_error(format!("first argument must be a string, not {}", name.as_str())));
+        return Err(vm.type_error(format!("first argument must be a string, not {}", vm.type_name(text))));
     };
     let mut out = String::with_capacity(text.as_str().len() + 2);
     push_quoted(&mut out, text, ascii);
@@ -269,8 +268,9 @@ impl Writer {
             }
             _ if self.skip => return Ok(false),
             _ => {
-                let name = vm.type_name(key);
-                return Err(vm.type_error(format!("keys must be str, int, float, bool or None, not {}", name.as_str())));
+                return Err(
+                    vm.type_error(format!("keys must be str, int, float, bool or None, not {}", vm.type_name(key)))
+                );
             }
         }
         Ok(true)

@@ -282,10 +282,7 @@ fn trunc(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     }
     match vm.call_special(&args[0], sym::__trunc__, &[])? {
         Some(result) => Ok(result),
-        None => {
-            let name = vm.type_name(&args[0]);
-            Err(vm.type_error(format!("type {} doesn't define __trunc__ method", name.as_str())))
-        }
+        None => Err(vm.type_error(format!("type {} doesn't define __trunc__ method", vm.type_name(&args[0])))),
     }
 }
 

@@ -221,10 +221,7 @@ fn subject(vm: &mut Vm, pattern: &Pattern, string: &Value) -> Result<Subject> {
         return Ok(Subject::Chars(chars));
     }
     match any_bytes(vm, string) {
-        None => {
-            let name = vm.type_name(string);
-            Err(vm.type_error(format!("expected string or bytes-like object, got '{}'", name.as_str())))
-        }
+        None => Err(vm.type_error(format!("expected string or bytes-like object, got '{}'", vm.type_name(string)))),
         Some(_) if !pattern.bytes => Err(vm.type_error("cannot use a string pattern on a bytes-like object")),
         Some(bytes) => Ok(Subject::Bytes(bytes.into())),
     }
@@ -313,8 +310,7 @@ fn escape(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         return Ok(Value::string(out));
     }
     let Some(bytes) = any_bytes(vm, &args[0]) else {
-        let name = vm.type_name(&args[0]);
-        return Err(vm.type_error(format!("expected str or bytes-like object, got {}", name.as_str())));
+        return Err(vm.type_error(format!("expected str or bytes-like object, got {}", vm.type_name(&args[0]))));
     };
     let mut out = Vec::with_capacity(bytes.len());
     for byte in bytes {

@@ -123,8 +123,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
     native("set_asyncgen_hooks(firstiter=<unrepresentable>, finalizer=<unrepresentable>)", |vm, args| {
         for (value, what) in [(&args[1], "finalizer"), (&args[0], "firstiter")] {
             if !matches!(value, Value::Unbound | Value::None) && !vm.is_callable(value) {
-                let name = vm.type_name(value);
-                return Err(vm.type_error(format!("callable {what} expected, got {}", name.as_str())));
+                return Err(vm.type_error(format!("callable {what} expected, got {}", vm.type_name(value))));
             }
         }
         let hooks = vm.asyncgen_hooks.clone();

@@ -150,8 +150,7 @@ const METHODS: &[Row] = &[
             return Err(unsupported(vm, "not writable"));
         }
         let Some(text) = args[1].as_str() else {
-            let given = vm.type_name(&args[1]);
-            return Err(vm.type_error(format!("write() argument must be str, not {}", given.as_str())));
+            return Err(vm.type_error(format!("write() argument must be str, not {}", vm.type_name(&args[1]))));
         };
         stream.write(vm, text.as_bytes())?;
         Ok(Value::usize(text.len()))
@@ -287,8 +286,7 @@ const WRITER_METHODS: &[Row] = &[
     method("write(buffer, /)", |vm, args| {
         let kind = this!(vm, args[0], Buffer).0;
         let Some(bytes) = crate::machine::sequence::bytes_of(&args[1]) else {
-            let given = vm.type_name(&args[1]);
-            return Err(vm.type_error(format!("a bytes-like object is required, not '{}'", given.as_str())));
+            return Err(vm.type_error(format!("a bytes-like object is required, not '{}'", vm.type_name(&args[1]))));
         };
         write(vm, kind, &bytes)?;
         Ok(Value::usize(bytes.len()))

@@ -138,8 +138,7 @@ fn clock(vm: &mut Vm, id: &Value) -> Result<i128> {
 
 fn get_clock_info(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let Some(name) = args[0].as_str() else {
-        let given = vm.type_name(&args[0]);
-        return Err(vm.type_error(format!("get_clock_info() argument 1 must be str, not {}", given.as_str())));
+        return Err(vm.type_error(format!("get_clock_info() argument 1 must be str, not {}", vm.type_name(&args[0]))));
     };
     let (implementation, monotonic, adjustable) = match name.as_str() {
         "time" => ("clock_gettime(CLOCK_REALTIME)", false, true),
@@ -377,8 +376,7 @@ fn asctime(t: &Fields) -> String {
 
 fn strftime(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let Some(format) = args[0].as_str().cloned() else {
-        let given = vm.type_name(&args[0]);
-        return Err(vm.type_error(format!("strftime() argument 1 must be str, not {}", given.as_str())));
+        return Err(vm.type_error(format!("strftime() argument 1 must be str, not {}", vm.type_name(&args[0]))));
     };
     let t = given_fields(vm, &args[1], "strftime")?;
     Ok(Value::string(format::strftime(&format, &t)))

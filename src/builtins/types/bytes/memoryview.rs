@@ -310,8 +310,9 @@ pub(super) fn of(vm: &mut Vm, object: &Value) -> Result {
     let name = vm.intern("__buffer__");
     let method = vm.class_of(object).lookup(&name);
     let Some(method) = method else {
-        let name = vm.type_name(object);
-        return Err(vm.type_error(format!("memoryview: a bytes-like object is required, not '{}'", name.as_str())));
+        return Err(
+            vm.type_error(format!("memoryview: a bytes-like object is required, not '{}'", vm.type_name(object)))
+        );
     };
     // What a plain look wants: all that the object can tell.
     let result: Value = vm.call(&method, &[object.clone(), Value::Int(284)])?;
@@ -338,8 +339,10 @@ fn to_bytes(vm: &mut Vm, args: &[Value]) -> Result {
         None if matches!(args[1], Value::None) => false,
         Some(_) => return Err(vm.value_error("order must be 'C', 'F' or 'A'")),
         None => {
-            let name = vm.type_name(&args[1]);
-            return Err(vm.type_error(format!("tobytes() argument 'order' must be str or None, not {}", name.as_str())));
+            return Err(vm.type_error(format!(
+                "tobytes() argument 'order' must be str or None, not {}",
+                vm.type_name(&args[1])
+            )));
         }
     };
     Ok(Value::bytes(view.contents(fortran)))
@@ -357,8 +360,7 @@ fn native_item(format: &str) -> Option<Item> {
 fn cast(vm: &mut Vm, args: &[Value]) -> Result {
     let view = this(vm, &args[0])?;
     let Some(format) = args[1].as_str() else {
-        let name = vm.type_name(&args[1]);
-        return Err(vm.type_error(format!("cast() argument 'format' must be str, not {}", name.as_str())));
+        return Err(vm.type_error(format!("cast() argument 'format' must be str, not {}", vm.type_name(&args[1]))));
     };
     let shape = match &args[2] {
         Value::Unbound | Value::None => None,
@@ -506,8 +508,7 @@ fn set_item(vm: &mut Vm, args: &[Value]) -> Result {
     let (start, dimension, new) = match place(vm, &view, &args[1], "sub-views are not implemented")? {
         Place::Part(start, dimension) => {
             if bytes_of(&args[2]).is_none() {
-                let name = vm.type_name(&args[2]);
-                return Err(vm.type_error(format!("a bytes-like object is required, not '{}'", name.as_str())));
+                return Err(vm.type_error(format!("a bytes-like object is required, not '{}'", vm.type_name(&args[2]))));
             }
             let other = of(vm, &args[2])?;
             let other = this(vm, &other)?;

@@ -104,8 +104,8 @@ fn needle(vm: &mut Vm, value: &Value) -> Result<Vec<u8>> {
         Some(Value::Int(n @ 0..=255)) => Ok(vec![n as u8]),
         Some(_) => Err(vm.value_error("byte must be in range(0, 256)")),
         None => {
-            let name = vm.type_name(value);
-            Err(vm.type_error(format!("argument should be integer or bytes-like object, not '{}'", name.as_str())))
+            Err(vm
+                .type_error(format!("argument should be integer or bytes-like object, not '{}'", vm.type_name(value))))
         }
     }
 }
@@ -165,10 +165,9 @@ fn affix(vm: &mut Vm, name: &str, args: &[Value], test: Affix) -> Result {
         None => match bytes_of(&args[1]) {
             Some(bytes) => vec![bytes],
             None => {
-                let found = vm.type_name(&args[1]);
                 return Err(vm.type_error(format!(
                     "{name} first arg must be bytes or a tuple of bytes, not {}",
-                    found.as_str()
+                    vm.type_name(&args[1])
                 )));
             }
         },
@@ -228,10 +227,9 @@ fn justified(vm: &mut Vm, name: &str, args: &[Value], justify: Justify) -> Resul
         other => match crate::machine::sequence::bytes_of(other).as_deref() {
             Some(&[fill]) => fill,
             _ => {
-                let found = vm.type_name(other);
                 return Err(vm.type_error(format!(
                     "{name}() argument 2 must be a byte string of length 1, not {}",
-                    found.as_str()
+                    vm.type_name(other)
                 )));
             }
         },
@@ -360,8 +358,7 @@ fn translate(vm: &mut Vm, args: &[Value]) -> Result {
 fn decode(vm: &mut Vm, args: &[Value]) -> Result {
     for (name, value) in [("encoding", &args[1]), ("errors", &args[2])] {
         if value.as_str().is_none() {
-            let found = vm.type_name(value);
-            return Err(vm.type_error(format!("decode() argument '{name}' must be str, not {}", found.as_str())));
+            return Err(vm.type_error(format!("decode() argument '{name}' must be str, not {}", vm.type_name(value))));
         }
     }
     let (Some(encoding), Some(errors)) = (args[1].as_str(), args[2].as_str()) else { return Ok(Value::None) };

@@ -84,10 +84,7 @@ fn with_bytes<T>(vm: &mut Vm, value: &Value, look: impl FnOnce(&[u8]) -> T) -> R
 fn buffer(vm: &mut Vm, value: &Value) -> Result<Vec<u8>> {
     match bytes_of(value) {
         Some(bytes) => Ok(bytes),
-        None => {
-            let name = vm.type_name(value);
-            Err(vm.type_error(format!("a bytes-like object is required, not '{}'", name.as_str())))
-        }
+        None => Err(vm.type_error(format!("a bytes-like object is required, not '{}'", vm.type_name(value)))),
     }
 }
 
@@ -142,8 +139,7 @@ fn from_source(vm: &mut Vm, kind: &str, args: &[Value]) -> Result<Vec<u8>> {
             continue;
         }
         let Some(text) = value.as_str() else {
-            let found = vm.type_name(value);
-            return Err(vm.type_error(format!("{kind}() argument '{name}' must be str, not {}", found.as_str())));
+            return Err(vm.type_error(format!("{kind}() argument '{name}' must be str, not {}", vm.type_name(value))));
         };
         *place = Some(text.clone());
     }
@@ -178,8 +174,7 @@ fn from_source(vm: &mut Vm, kind: &str, args: &[Value]) -> Result<Vec<u8>> {
     let iterator = match vm.iter(source) {
         Ok(iterator) => iterator,
         Err(e) if e.is(&vm.types.TypeError) => {
-            let name = vm.type_name(source);
-            return Err(vm.type_error(format!("cannot convert '{}' object to {kind}", name.as_str())));
+            return Err(vm.type_error(format!("cannot convert '{}' object to {kind}", vm.type_name(source))));
         }
         Err(e) => return Err(e),
     };
@@ -217,8 +212,10 @@ fn new_bytes(vm: &mut Vm, args: &[Value]) -> Result {
             match vm.call_special(source, sym::__bytes__, &[])? {
                 Some(bytes) if matches!(bytes.unwrapped(), Value::Bytes(_)) => bytes,
                 other => {
-                    let name = vm.type_name(&other.unwrap_or_default());
-                    return Err(vm.type_error(format!("__bytes__ returned non-bytes (type {})", name.as_str())));
+                    return Err(vm.type_error(format!(
+                        "__bytes__ returned non-bytes (type {})",
+                        vm.type_name(&other.unwrap_or_default())
+                    )));
                 }
             }
         }
@@ -269,8 +266,7 @@ fn of_class(vm: &mut Vm, class: &Value, bytes: Vec<u8>) -> Result {
 
 fn from_hex(vm: &mut Vm, args: &[Value]) -> Result {
     let Some(text) = args[1].as_str() else {
-        let name = vm.type_name(&args[1]);
-        return Err(vm.type_error(format!("fromhex() argument must be str, not {}", name.as_str())));
+        return Err(vm.type_error(format!("fromhex() argument must be str, not {}", vm.type_name(&args[1]))));
     };
     let bytes = checked(vm, bytesops::fromhex(text))?;
     of_class(vm, &args[0], bytes)

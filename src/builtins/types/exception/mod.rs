@@ -53,8 +53,7 @@ fn class_arg(vm: &mut Vm, value: &Value) -> Result<Rc<Class>> {
     match value {
         Value::Class(class) => Ok(class.clone()),
         other => {
-            let name = vm.type_name(other);
-            Err(vm.type_error(format!("BaseException.__new__(X): X is not a type object ({})", name.as_str())))
+            Err(vm.type_error(format!("BaseException.__new__(X): X is not a type object ({})", vm.type_name(other))))
         }
     }
 }
@@ -73,8 +72,7 @@ fn init(vm: &mut Vm, args: &[Value]) -> Result {
 
 fn no_keywords(vm: &mut Vm, exception: &Value, keywords: &Value) -> Result<()> {
     if keywords.as_dict().is_some_and(|keywords| !keywords.is_empty()) {
-        let name = vm.type_name(exception);
-        return Err(vm.type_error(format!("{}() takes no keyword arguments", name.as_str())));
+        return Err(vm.type_error(format!("{}() takes no keyword arguments", vm.type_name(exception))));
     }
     Ok(())
 }
@@ -163,8 +161,7 @@ fn set_suppress_context(vm: &mut Vm, value: &Value, new: Value) -> Result<()> {
 
 fn add_note(vm: &mut Vm, args: &[Value]) -> Result {
     if args[1].as_str().is_none() {
-        let name = vm.type_name(&args[1]);
-        return Err(vm.type_error(format!("note must be a str, not '{}'", name.as_str())));
+        return Err(vm.type_error(format!("note must be a str, not '{}'", vm.type_name(&args[1]))));
     }
     let name = vm.name(sym::__notes__).clone();
     match vm.get_attr_opt(&args[0], &name)? {

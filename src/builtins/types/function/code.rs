@@ -233,8 +233,7 @@ fn set_next(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
         Value::Traceback(next) => Some(next.clone()),
         Value::Unbound => return Err(vm.type_error("can't delete tb_next attribute")),
         other => {
-            let name = vm.type_name(other);
-            return Err(vm.type_error(format!("expected traceback object, got '{}'", name.as_str())));
+            return Err(vm.type_error(format!("expected traceback object, got '{}'", vm.type_name(other))));
         }
     };
     let mut link = next.clone();
@@ -251,15 +250,15 @@ fn set_next(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
 
 fn new_traceback(vm: &mut Vm, args: &[Value]) -> Result {
     let Value::Frame(frame) = &args[2] else {
-        let name = vm.type_name(&args[2]);
-        return Err(vm.type_error(format!("traceback() argument 'tb_frame' must be frame, not {}", name.as_str())));
+        return Err(
+            vm.type_error(format!("traceback() argument 'tb_frame' must be frame, not {}", vm.type_name(&args[2])))
+        );
     };
     let next = match &args[1] {
         Value::None => None,
         Value::Traceback(next) => Some(next.clone()),
         other => {
-            let name = vm.type_name(other);
-            return Err(vm.type_error(format!("expected traceback object or None, got '{}'", name.as_str())));
+            return Err(vm.type_error(format!("expected traceback object or None, got '{}'", vm.type_name(other))));
         }
     };
     Ok(Value::Traceback(Rc::new(Traceback {

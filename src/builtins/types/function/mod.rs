@@ -204,8 +204,7 @@ fn set_dict(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
         if new.is_unbound() {
             return Err(vm.type_error("cannot delete __dict__"));
         }
-        let name = vm.type_name(&new);
-        return Err(vm.type_error(format!("__dict__ must be set to a dictionary, not a '{}'", name.as_str())));
+        return Err(vm.type_error(format!("__dict__ must be set to a dictionary, not a '{}'", vm.type_name(&new))));
     };
     replace(vm, this, "__dict__", |extra| std::mem::replace(&mut extra.attrs, Attrs::Dict(dict)))
 }
@@ -224,12 +223,10 @@ fn get_closure(vm: &mut Vm, this: &Value) -> Result {
 fn new_function(vm: &mut Vm, args: &[Value]) -> Result {
     let [_, code, globals, name, defaults, closure, kwdefaults] = args else { return Ok(Value::Unbound) };
     let Value::Code(code) = code else {
-        let found = vm.type_name(code);
-        return Err(vm.type_error(format!("function() argument 'code' must be code, not {}", found.as_str())));
+        return Err(vm.type_error(format!("function() argument 'code' must be code, not {}", vm.type_name(code))));
     };
     let Some(globals) = globals.as_dict() else {
-        let found = vm.type_name(globals);
-        return Err(vm.type_error(format!("function() argument 'globals' must be dict, not {}", found.as_str())));
+        return Err(vm.type_error(format!("function() argument 'globals' must be dict, not {}", vm.type_name(globals))));
     };
     let cells: Vec<_> = match closure.as_tuple() {
         Some(items) => items.to_vec(),

@@ -119,8 +119,7 @@ type Parts<'a> = std::result::Result<(&'a str, &'a str, &'a str), Fault>;
 fn partition(vm: &mut Vm, args: &[Value], name: &str, cut: for<'a> fn(&'a str, &'a str) -> Parts<'a>) -> Result {
     let whole = this(vm, args, name)?;
     let Some(separator) = args[1].as_str() else {
-        let found = vm.type_name(&args[1]);
-        return Err(vm.type_error(format!("must be str, not {}", found.as_str())));
+        return Err(vm.type_error(format!("must be str, not {}", vm.type_name(&args[1]))));
     };
     match cut(whole, separator) {
         Ok((before, at, after)) => {
@@ -139,8 +138,7 @@ fn split(vm: &mut Vm, args: &[Value], name: &str, split: Split) -> Result {
         other => match other.as_str() {
             Some(separator) => Some(separator.as_str()),
             None => {
-                let found = vm.type_name(other);
-                return Err(vm.type_error(format!("must be str or None, not {}", found.as_str())));
+                return Err(vm.type_error(format!("must be str or None, not {}", vm.type_name(other))));
             }
         },
     };
@@ -189,9 +187,8 @@ fn join(vm: &mut Vm, args: &[Value]) -> Result {
         match item.as_str() {
             Some(text) => size = size.saturating_add(text.as_str().len()),
             None => {
-                let found = vm.type_name(item);
                 return Err(
-                    vm.type_error(format!("sequence item {at}: expected str instance, {} found", found.as_str()))
+                    vm.type_error(format!("sequence item {at}: expected str instance, {} found", vm.type_name(item)))
                 );
             }
         }

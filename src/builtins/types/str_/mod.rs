@@ -214,8 +214,7 @@ fn affix(vm: &mut Vm, args: &[Value], name: &str, test: Affix) -> Result {
     };
     for affix in all.iter() {
         let Some(affix) = affix.as_str() else {
-            let found = vm.type_name(affix);
-            return Err(vm.type_error(format!("tuple for {name} must only contain str, not {}", found.as_str())));
+            return Err(vm.type_error(format!("tuple for {name} must only contain str, not {}", vm.type_name(affix))));
         };
         if test(text, text.len(), affix, start, end) {
             return Ok(Value::bool(true));
