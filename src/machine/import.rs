@@ -94,7 +94,17 @@ impl Vm {
         }
         match self.find_module(name, path)? {
             Some(found) => self.load_found(name, key, found),
-            None => Err(self.module_not_found(name, format!("No module named '{name}'"))),
+            None => {
+                let error = self.module_not_found(name, format!("No module named '{name}'"));
+                let top = name.split('.').next().unwrap_or(name);
+                let help = if crate::builtins::modules::is_of_python(top) {
+                    format!("`{name}` is a module of Python's library that is not part of aio")
+                } else {
+                    format!("`{name}` is no module of aio, and there is no file `{top}.aio` or `{top}.py` to be found")
+                };
+                self.advise(&error, help);
+                Err(error)
+            }
         }
     }
 
