@@ -254,7 +254,8 @@ fn set_qualname(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
 
 /// An entry of the class's own namespace.
 fn entry(vm: &Vm, class: &Class, name: Symbol) -> Option<Value> {
-    class.dict.get_str(vm.name(name))
+    // In the namespace of `type` itself these names are the attributes that answer for all classes.
+    if std::ptr::eq(class, &*vm.types.type_) { None } else { class.dict.get_str(vm.name(name)) }
 }
 
 fn set_entry(vm: &mut Vm, class: &Value, name: Symbol, new: Value) -> Result<()> {
