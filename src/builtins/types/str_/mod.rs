@@ -21,7 +21,7 @@ pub fn install(vm: &mut Vm) {
 }
 
 const METHODS: &[Row] = &[
-    static_method("__new__(cls, object='', encoding=<unrepresentable>, errors=<unrepresentable>)", new),
+    static_method("__new__(cls, object=<unrepresentable>, encoding=<unrepresentable>, errors=<unrepresentable>)", new),
     method("count(sub, start=None, end=None, /)", count),
     method("encode(encoding='utf-8', errors='strict')", encode),
     method("endswith(suffix, start=None, end=None, /)", endswith),
@@ -107,6 +107,14 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
             new_class(vm, other, &base)?
         }
     };
+    if object.is_unbound() {
+        for (given, which) in [(encoding, "'encoding'"), (errors, "'errors'")] {
+            if !given.is_unbound() {
+                text_argument(vm, given, "str", which)?;
+            }
+        }
+        return Ok(vm.wrap(&class, Value::str("")));
+    }
     if encoding.is_unbound() && errors.is_unbound() {
         let text = vm.str(object)?;
         return Ok(vm.wrap(&class, Value::Str(text)));
