@@ -259,7 +259,8 @@ impl Vm {
         if sets && (views::is_set_like(a) || views::is_set_like(b)) {
             let (left, right) = (self.len(a)?, self.len(b)?);
             let (may, part, whole) = match op {
-                CmpOp::Eq | CmpOp::NotEq => (left == right, a, b),
+                CmpOp::Eq | CmpOp::NotEq if views::is_set_like(a) => (left == right, a, b),
+                CmpOp::Eq | CmpOp::NotEq => (left == right, b, a),
                 CmpOp::Lt => (left < right, a, b),
                 CmpOp::LtE => (left <= right, a, b),
                 CmpOp::Gt => (left > right, b, a),

@@ -24,9 +24,9 @@ const TUPLE_OF_THREE: i64 = 2_870_177_450_013_471_925;
 const PLAIN_DEPTH: u32 = 16;
 
 /// The hash of an object that is like no other.
-fn identity(value: &Value) -> i64 {
-    let id = value.id() as u64;
-    let hash = id.rotate_right(4) as i64;
+/// The hash of an object that equals nothing but itself.
+pub fn identity(value: &Value) -> i64 {
+    let hash = (value.id() as u64).rotate_right(4) as i64;
     if hash == -1 { -2 } else { hash }
 }
 
@@ -100,6 +100,15 @@ impl Vm {
         }
     }
 
+    /// Whether the hash of a key, which is known, was that of its identity.
+    pub fn is_hashed_by_identity(&mut self, key: &Value) -> Result<bool> {
+        match key {
+            Value::Int(_) | Value::Str(_) => Ok(false),
+            Value::Instance(_) if matches!(self.special(key, sym::__hash__), Special::Method(_)) => Ok(false),
+            _ => Ok(self.hash_general(key)?.1),
+        }
+    }
+
     /// The hash of a tuple of these.
     fn hash_all(&mut self, items: &[Value]) -> Result<(i64, bool)> {
         let mut by_identity = false;
@@ -132,6 +141,7 @@ impl Vm {
                             Value::List(_) | Value::Dict(_) | Value::Set(_) | Value::ByteArray(_) if !matches!(&inner, Value::Set(set) if set.frozen) => {
                                 Err(self.unhashable(value))
                             }
+                            Value::Float(x) if x.get().is_nan() => Ok((identity(value), true)),
                             _ => self.hash_general(&inner),
                         }
                     }

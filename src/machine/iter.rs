@@ -245,12 +245,21 @@ impl Vm {
             _ => {}
         }
         let iterator = self.iter(iterable)?;
+        self.ask_length(iterable)?;
         let mut items = Vec::new();
         while let Some(item) = self.next(&iterator)? {
             items.push(item);
             self.tick()?;
         }
         Ok(items)
+    }
+
+    /// Asks for the length of what is about to be made a list. No use is made of it, but a script sees that it is asked.
+    pub fn ask_length(&mut self, iterable: &Value) -> Result<()> {
+        match iterable {
+            Value::Instance(_) => self.length_hint(iterable).map(drop),
+            _ => Ok(()),
+        }
     }
 
     /// Hands every item of an iterable to a function, until it answers `false`.
@@ -276,15 +285,32 @@ impl Vm {
                 Iter::Dict { dict, left, size, .. } => {
                     dict.borrow().as_ref().map_or(0, |d| if d.len() == size.get() { left.get() } else { 0 })
                 }
-                Iter::Set { set, .. } => set.borrow().as_ref().map_or(0, |s| s.len()),
+                Iter::Set { set, at, size } => {
+                    let copy = Iter::Set { set: set.clone(), at: at.clone(), size: size.clone() };
+                    let mut left = 0;
+                    while let Ok(Some(_)) = self.advance_other(&copy) {
+                        left += 1;
+                    }
+                    left
+                }
                 Iter::Native { state, .. } => state.borrow().as_ref().and_then(|s| s.length_hint()).unwrap_or(0),
             });
         }
         if self.has_special(value, sym::__len__) {
-            return self.len(value);
+            match self.len(value) {
+                Err(e) if e.is(&self.types.TypeError) => {}
+                result => return result,
+            }
         }
-        match self.call_special(value, sym::__length_hint__, &[])? {
+        let hint = match self.call_special(value, sym::__length_hint__, &[]) {
+            Err(e) if e.is(&self.types.TypeError) => None,
+            result => result?,
+        };
+        match hint {
             Some(Value::Int(n)) if n >= 0 => Ok(n as usize),
+            Some(other) if other.is_int() => {
+                Err(self.value_error("__length_hint__() should return >= 0"))
+            }
             Some(Value::NotImplemented) | None => Ok(0),
             Some(other) => {
                 Err(self.type_error(format!("__length_hint__ must be an integer, not {}", self.type_name(&other))))

@@ -77,8 +77,15 @@ impl Vm {
             }
             Value::Dict(dict) if matches!(iterable, Value::Dict(_)) => {
                 set.table.borrow_mut().reserve_for_merge(dict.len());
-                for key in dict.keys() {
-                    self.set_add(set, key)?;
+                let entries: Vec<_> = dict.table.borrow().iter().map(|e| (e.hash, e.key.clone())).collect();
+                for (hash, key) in entries {
+                    gc::stored(set, &key);
+                    if self.table_find(&set.table, hash, &key)?.is_none() {
+                        if !set.by_identity.get() && self.is_hashed_by_identity(&key)? {
+                            set.by_identity.set(true);
+                        }
+                        set.table.borrow_mut().insert_new(hash, key, ());
+                    }
                 }
                 Ok(())
             }

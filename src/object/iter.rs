@@ -87,6 +87,11 @@ pub trait NativeIter {
     /// `__setstate__`
     fn set_position(&mut self, _at: i64) {}
 
+    /// Another that goes on from the same place.
+    fn twin(&self) -> Option<Box<dyn NativeIter>> {
+        None
+    }
+
     /// Shows the references it holds to the garbage collector; see [`gc::trace`].
     fn trace(&self, _visit: gc::Visit) {}
 

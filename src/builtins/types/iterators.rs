@@ -42,14 +42,14 @@ pub fn install(vm: &mut Vm) {
     }
 }
 
-const ITERATOR: &[Row] = &[
+pub const ITERATOR: &[Row] = &[
     method("__iter__()", iter),
     method("__next__()", next),
     method("__reduce__()", reduce),
     method("__setstate__(object, /)", set_state),
 ];
 
-const SIZED: &[Row] = &[method("__length_hint__()", length_hint)];
+pub const SIZED: &[Row] = &[method("__length_hint__()", length_hint)];
 
 fn iter(_: &mut Vm, args: &[Value]) -> Result {
     Ok(args[0].clone())

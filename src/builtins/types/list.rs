@@ -173,9 +173,10 @@ fn sort(vm: &mut Vm, args: &[Value]) -> Result {
     let reverse = vm.truth(&args[2])?;
     let mut items = list.items.take();
     let result = vm.sort(&mut items, args[1].given(), reverse);
-    let put_in_meanwhile = list.items.replace(items);
+    let meanwhile = list.items.replace(items);
     result?;
-    if !put_in_meanwhile.is_empty() {
+    // Room for items shows that there were some, even if they are gone again.
+    if meanwhile.capacity() > 0 {
         return Err(vm.value_error("list modified during sort"));
     }
     Ok(Value::None)

@@ -31,7 +31,7 @@ const METHODS: &[Row] = &[
     method("__le__(value, /)", not_implemented),
     method("__gt__(value, /)", not_implemented),
     method("__ge__(value, /)", not_implemented),
-    method("__hash__()", |_, args| Ok(Value::Int(identity_hash(&args[0])))),
+    method("__hash__()", |_, args| Ok(Value::Int(crate::machine::hash::identity(&args[0])))),
     method("__format__(format_spec, /)", format),
     method("__getattribute__(name, /)", get_attribute),
     method("__setattr__(name, value, /)", set_attribute),
@@ -60,12 +60,6 @@ pub fn default_repr(vm: &Vm, value: &Value) -> String {
         }
         _ => format!("<{} object at {address}>", class.name.borrow().as_str()),
     }
-}
-
-/// The hash of an object that equals nothing but itself.
-pub fn identity_hash(value: &Value) -> i64 {
-    let hash = (value.id() as u64).rotate_right(4) as i64;
-    if hash == -1 { -2 } else { hash }
 }
 
 fn eq(_: &mut Vm, args: &[Value]) -> Result {

@@ -4,7 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use crate::builtins::add_methods;
 use crate::builtins::modules::support::{class_given, define, this};
+use crate::builtins::types::iterators::{ITERATOR, SIZED};
 use crate::machine::{Vm, compare};
 use crate::object::class::{Class, Instance, Layout, Native};
 use crate::object::iter::{Iter, NativeIter};
@@ -449,21 +451,35 @@ fn iterate(vm: &mut Vm, value: &Value, backwards: bool) -> Result<Value> {
     let deque = this!(vm, value, Deque);
     let object = vm.types.object.clone();
     let class = match backwards {
-        false => define(vm, "_collections._deque_iterator", &object, Layout::Final, ITERATOR),
-        true => define(vm, "_collections._deque_reverse_iterator", &object, Layout::Final, ITERATOR),
+        false => define(vm, "collections._deque_iterator", &object, Layout::Final, NEW),
+        true => define(vm, "collections._deque_reverse_iterator", &object, Layout::Final, NEW),
     };
+    let next = vm.intern("__next__");
+    if class.dict.get_str(&next).is_none() {
+        add_methods(vm, &class, ITERATOR);
+        add_methods(vm, &class, SIZED);
+    }
     let version = deque.version.get();
     Ok(Iter::native(&class, DequeIter { deque: value.clone(), at: 0, version, backwards }))
 }
 
-const ITERATOR: &[Row] = &[
-    method("__iter__()", |_, args| Ok(args[0].clone())),
-    method("__next__()", |vm, args| match vm.next(&args[0])? {
-        Some(item) => Ok(item),
-        None => Err(vm.stop_iteration(Value::None)),
-    }),
-    method("__length_hint__()", |vm, args| vm.length_hint(&args[0]).map(Value::usize)),
-];
+const NEW: &[Row] = &[static_method("__new__(cls, deque, index=0, /)", new_iterator)];
+
+fn new_iterator(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    let class = class_given(vm, args)?;
+    if args[1].data::<Deque>().is_none() {
+        let found = vm.type_name(&args[1]);
+        return Err(vm.type_error(format!("argument 1 must be collections.deque, not {}", found.as_str())));
+    }
+    let skip = vm.to_i64(&args[2])?;
+    let made = iterate(vm, &args[1], class.name.borrow().as_str().contains("reverse"))?;
+    for _ in 0..skip.max(0) {
+        if vm.next(&made)?.is_none() {
+            break;
+        }
+    }
+    Ok(made)
+}
 
 impl NativeIter for DequeIter {
     fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {

@@ -1,7 +1,6 @@
 //! Iterators that pass on, repeat, drop or pair up what others give.
 
 use super::{Table, items, made};
-use crate::builtins::modules::support::class_given;
 use crate::machine::{Vm, ops};
 use crate::object::iter::{Iter, NativeIter};
 use crate::object::native::{class_method, method, static_method};
@@ -24,7 +23,7 @@ pub(super) const CLASSES: Table = &[
                 made(vm, args, Repeat { object: args[1].clone(), left })
             }),
             method("__length_hint__()", |vm, args| {
-                if let Value::Iter(iter) = &args[0] {
+                if let Value::Iter(iter) = args[0].unwrapped() {
                     if let Iter::Native { state, .. } = &**iter {
                         if let Some(Some(hint)) = state.borrow().as_ref().map(|state| state.length_hint()) {
                             return Ok(Value::usize(hint));
@@ -52,8 +51,7 @@ pub(super) const CLASSES: Table = &[
             }),
             class_method("from_iterable(iterable, /)", |vm, args| {
                 let sources = vm.iter(&args[1])?;
-                let class = class_given(vm, args)?;
-                Ok(Iter::native(&class, Chain { sources, current: None }))
+                made(vm, args, Chain { sources, current: None })
             }),
             method("__class_getitem__(item)", |vm, args| Ok(vm.generic_alias(&args[0], &args[1]))),
         ],

@@ -7,7 +7,7 @@ use super::{Table, known, made};
 use crate::machine::Vm;
 use crate::object::gc;
 use crate::object::iter::{Iter, NativeIter};
-use crate::object::native::{Row, native, static_method};
+use crate::object::native::{Row, method, native, static_method};
 use crate::object::{Result, Value};
 
 pub(super) const CLASSES: Table = &[
@@ -20,7 +20,13 @@ pub(super) const CLASSES: Table = &[
         })],
     ),
     ("itertools._grouper", &[]),
-    ("itertools._tee", &[]),
+    (
+        "itertools._tee",
+        &[
+            static_method("__new__(cls, iterable, /)", |vm, args| tee_of(vm, &args[1])),
+            method("__copy__()", |vm, args| tee_of(vm, &args[0])),
+        ],
+    ),
 ];
 
 pub(super) const FUNCTIONS: &[Row] = &[native("tee(iterable, n=2, /)", tee)];
@@ -121,11 +127,16 @@ impl Drop for Link {
 }
 
 struct Tee {
-    source: Value,
+    source: Rc<Source>,
     /// Filled when the first of the iterators gets here.
     at: Rc<Link>,
-    /// Whether one of the iterators is asking the source.
-    running: Rc<Cell<bool>>,
+}
+
+/// What several `tee` iterators read from.
+struct Source {
+    iterator: Value,
+    /// It is being asked for its next item.
+    running: Cell<bool>,
 }
 
 impl NativeIter for Tee {
@@ -134,11 +145,11 @@ impl NativeIter for Tee {
         let item = match known {
             Some(item) => item,
             None => {
-                if self.running.replace(true) {
+                if self.source.running.replace(true) {
                     return Err(vm.runtime_error("cannot re-enter the tee iterator"));
                 }
-                let item = vm.next(&self.source);
-                self.running.set(false);
+                let item = vm.next(&self.source.iterator);
+                self.source.running.set(false);
                 let Some(item) = item? else { return Ok(None) };
                 *self.at.item.borrow_mut() = Some(item.clone());
                 *self.at.next.borrow_mut() = Some(Rc::default());
@@ -151,16 +162,48 @@ impl NativeIter for Tee {
         }
         Ok(Some(item))
     }
+
+    fn twin(&self) -> Option<Box<dyn NativeIter>> {
+        Some(Box::new(Tee { source: self.source.clone(), at: self.at.clone() }))
+    }
 }
 
 fn tee(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let count = vm.to_i64(&args[1])?;
     let Ok(count) = usize::try_from(count) else { return Err(vm.value_error("n must be >= 0")) };
-    let source = vm.iter(&args[0])?;
-    let start: Rc<Link> = Rc::default();
+    if count == 0 {
+        return Ok(Value::tuple([]));
+    }
+    // An iterator that can be copied needs no other to share it.
+    let mut first = vm.iter(&args[0])?;
+    let copy = vm.intern("__copy__");
+    let copy = match vm.get_attr_opt(&first, &copy)? {
+        Some(copy) => copy,
+        None => {
+            first = tee_of(vm, &first)?;
+            vm.get_attr(&first, &copy)?
+        }
+    };
+    let mut tees = vec![first];
+    for _ in 1..count {
+        tees.push(vm.call(&copy, &[])?);
+        vm.tick()?;
+    }
+    Ok(Value::tuple(tees))
+}
+
+/// A `tee` iterator over an iterable; what is one already has a second one made that goes on from the same place.
+fn tee_of(vm: &mut Vm, iterable: &Value) -> Result<Value> {
     let class = known(vm, "itertools._tee");
-    let running: Rc<Cell<bool>> = Rc::default();
-    let tee = || Tee { source: source.clone(), at: start.clone(), running: running.clone() };
-    let tees = (0..count).map(|_| Iter::native(&class, tee()));
-    Ok(Value::tuple(tees.collect::<Vec<_>>()))
+    let iterator = vm.iter(iterable)?;
+    if let Value::Iter(iter) = &iterator {
+        if let Iter::Native { class: own, state } = &**iter {
+            if Rc::ptr_eq(own, &class) {
+                let twin = state.borrow().as_ref().and_then(|state| state.twin());
+                return Ok(Value::Iter(Rc::new(Iter::Native { class, state: RefCell::new(twin) })));
+            }
+        }
+    }
+    let source = Rc::new(Source { iterator, running: Cell::new(false) });
+    Ok(Iter::native(&class, Tee { source, at: Rc::default() }))
 }

@@ -6,29 +6,19 @@ mod group;
 
 use std::rc::Rc;
 
-use super::support::{class_given, define, export, items, wrong_self};
+use super::support::{class_given, define, export, items};
+use crate::builtins::types::iterators::ITERATOR;
 use crate::machine::Vm;
 use crate::object::class::{Class, Layout};
 use crate::object::iter::{Iter, NativeIter};
 use crate::object::module::Module;
-use crate::object::native::{Row, method};
+use crate::object::native::Row;
 use crate::object::{Result, Value};
 
 /// A class by its full name, and its own rows.
 type Table = &'static [(&'static str, &'static [Row])];
 
 const TABLES: &[Table] = &[flow::CLASSES, combine::CLASSES, group::CLASSES];
-
-const ITERATOR: &[Row] = &[
-    method("__iter__()", |_, args| Ok(args[0].clone())),
-    method("__next__()", |vm, args| {
-        let Value::Iter(iter) = &args[0] else { return Err(wrong_self(vm, &args[0], "iterator")) };
-        match vm.advance(iter)? {
-            Some(value) => Ok(value),
-            None => Err(vm.stop_iteration(Value::None)),
-        }
-    }),
-];
 
 pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
     for (full, rows) in TABLES.iter().copied().flatten() {
@@ -43,7 +33,11 @@ pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
 
 fn class(vm: &mut Vm, full: &'static str, rows: &'static [Row]) -> Rc<Class> {
     let object = vm.types.object.clone();
-    let class = define(vm, full, &object, Layout::Final, rows);
+    let layout = match TABLES.iter().copied().flatten().position(|(name, _)| *name == full) {
+        Some(at) if !full.contains("._") => Layout::Native(300 + at as u16),
+        _ => Layout::Final,
+    };
+    let class = define(vm, full, &object, layout, rows);
     let next = vm.intern("__next__");
     if class.dict.get_str(&next).is_none() {
         crate::builtins::add_methods(vm, &class, ITERATOR);
@@ -57,8 +51,10 @@ fn known(vm: &mut Vm, full: &'static str) -> Rc<Class> {
     class(vm, full, rows)
 }
 
-/// What `__new__` returns.
+/// What `__new__` returns: an iterator of the class, or one in an instance of a subclass.
 fn made(vm: &mut Vm, args: &[Value], state: impl NativeIter + 'static) -> Result<Value> {
     let class = class_given(vm, args)?;
-    Ok(Iter::native(&class, state))
+    let base = class.mro().iter().find(|base| base.builtin).cloned().unwrap_or_else(|| class.clone());
+    let iter = Iter::native(&base, state);
+    Ok(vm.wrap(&class, iter))
 }

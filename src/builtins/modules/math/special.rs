@@ -273,7 +273,7 @@ pub(super) fn next_after(x: f64, y: f64, steps: u64) -> f64 {
     let (from, to) = (order(x), order(y));
     let at = if from < to { (from + i128::from(steps)).min(to) } else { (from - i128::from(steps)).max(to) };
     if at == to {
-        return y;
+        return if to == 0 { 0.0_f64.copysign(x) } else { y };
     }
     let bits = if at < 0 || (at == 0 && from < 0) { (i128::from(i64::MIN) - at) as i64 } else { at as i64 };
     f64::from_bits(bits as u64)
