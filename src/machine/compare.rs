@@ -304,6 +304,10 @@ impl Vm {
                         None => x.is(&y) || self.nested_in(" in comparison", |vm| vm.equals(&x, &y))?,
                     };
                     if !same {
+                        // Comparing them may have left one of the sequences too short.
+                        if !matches!(get(at), (Some(_), Some(_))) {
+                            continue;
+                        }
                         return Ok(match op {
                             CmpOp::Eq => Compared::Bool(false),
                             CmpOp::NotEq => Compared::Bool(true),

@@ -272,8 +272,12 @@ impl Vm {
             }
             let entries: Vec<(i64, Value, Value)> =
                 source.table.borrow().iter().map(|e| (e.hash, e.key.clone(), e.value.clone())).collect();
+            let len = source.len();
             for (hash, key, value) in entries {
                 self.dict_set_hashed(dict, hash, key, value)?;
+                if source.len() != len {
+                    return Err(self.runtime_error("dict mutated during update"));
+                }
             }
             return Ok(());
         }

@@ -276,8 +276,13 @@ impl Vm {
 
     /// `operator.length_hint(value, 0)`.
     pub fn length_hint(&mut self, value: &Value) -> Result<usize> {
+        Ok(self.length_hint_given(value)?.unwrap_or(0))
+    }
+
+    /// The length that a value gives itself or expects to have, if it says one.
+    pub fn length_hint_given(&mut self, value: &Value) -> Result<Option<usize>> {
         if let Value::Iter(iter) = value {
-            return Ok(match &**iter {
+            return Ok(Some(match &**iter {
                 Iter::Range { remaining, .. } => remaining.get() as usize,
                 Iter::List { list, at } => list.borrow().as_ref().map_or(0, |l| l.len().saturating_sub(at.get())),
                 Iter::Tuple { tuple, at } => tuple.borrow().as_ref().map_or(0, |t| t.len().saturating_sub(at.get())),
@@ -294,12 +299,12 @@ impl Vm {
                     left
                 }
                 Iter::Native { state, .. } => state.borrow().as_ref().and_then(|s| s.length_hint()).unwrap_or(0),
-            });
+            }));
         }
         if self.has_special(value, sym::__len__) {
             match self.len(value) {
                 Err(e) if e.is(&self.types.TypeError) => {}
-                result => return result,
+                result => return result.map(Some),
             }
         }
         let hint = match self.call_special(value, sym::__length_hint__, &[]) {
@@ -307,11 +312,10 @@ impl Vm {
             result => result?,
         };
         match hint {
-            Some(Value::Int(n)) if n >= 0 => Ok(n as usize),
-            Some(other) if other.is_int() => {
-                Err(self.value_error("__length_hint__() should return >= 0"))
-            }
-            Some(Value::NotImplemented) | None => Ok(0),
+            Some(Value::Int(n)) if n >= 0 => Ok(Some(n as usize)),
+            Some(Value::Bool(b)) => Ok(Some(usize::from(b.get()))),
+            Some(other) if other.is_int() => Err(self.value_error("__length_hint__() should return >= 0")),
+            Some(Value::NotImplemented) | None => Ok(None),
             Some(other) => {
                 Err(self.type_error(format!("__length_hint__ must be an integer, not {}", self.type_name(&other))))
             }

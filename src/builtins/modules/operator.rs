@@ -123,7 +123,8 @@ pub(super) const FUNCTIONS: &[Row] = &[
         };
         let sized = !endless(&args[0])
             && (vm.has_special(&args[0], sym::__len__) || vm.has_special(&args[0], sym::__length_hint__));
-        if sized { vm.length_hint(&args[0]).map(Value::usize) } else { Ok(args[1].clone()) }
+        let hint = if sized { vm.length_hint_given(&args[0])? } else { None };
+        Ok(hint.map_or_else(|| args[1].clone(), Value::usize))
     }),
     native("call(obj, /, *args, **kwargs)", |vm, args| {
         let named = keywords(&args[2]);

@@ -171,7 +171,9 @@ fn intersection_update(vm: &mut Vm, args: &[Value]) -> Result {
 
 /// `set -= iterable`
 fn subtract(vm: &mut Vm, set: &Rc<Set>, other: &Value) -> Result<()> {
-    if let Some(other) = other.as_set() {
+    // A dict knows the hashes of its keys already.
+    let keys = if let Value::Dict(_) = other { Some(as_set(vm, other)?) } else { None };
+    if let Some(other) = keys.as_ref().or(other.as_set()) {
         if Rc::ptr_eq(set, other) {
             sets::replace(set, Set::new(set.frozen));
             return Ok(());

@@ -3,11 +3,12 @@
 use std::rc::Rc;
 
 use crate::builtins::modules::support::{class_given, define, items, wrapped};
+use crate::builtins::types;
 use crate::machine::Vm;
 use crate::machine::attr::own_attr;
 use crate::object::class::{Class, Layout};
 use crate::object::iter::{Iter, NativeIter};
-use crate::object::native::{Row, attribute, method, static_method};
+use crate::object::native::{Row, attribute, class_method, method, static_method};
 use crate::object::{Dict, Result, Value};
 use crate::symbol::sym;
 
@@ -229,7 +230,9 @@ const ORDERED: &[Row] = &[
         result.map(|()| Value::string(text))
     }),
     method("copy()", copy_ordered),
-    method("__copy__()", copy_ordered),
+    class_method("fromkeys(iterable, value=None)", types::dict::from_keys),
+    method("pop(key, default=<unrepresentable>)", types::dict::pop),
+    method("setdefault(key, default=None)", types::dict::set_default),
     method("__or__(value, /)", |vm, args| merge(vm, &args[0], &args[0], &args[1])),
     method("__ror__(value, /)", |vm, args| merge(vm, &args[0], &args[1], &args[0])),
     method("__ior__(value, /)", |vm, args| {
@@ -247,7 +250,11 @@ const ORDERED: &[Row] = &[
         let pairs = vm.dict_view(&dict, crate::object::iter::DictPart::Items);
         let pairs = vm.iter(&pairs)?;
         let class = Value::Class(vm.class_of(&args[0]));
-        Ok(Value::tuple([class, Value::tuple([]), Value::None, Value::None, pairs]))
+        let state = match vm.instance_dict(&args[0]) {
+            Some(attributes) if !attributes.is_empty() => copied(&attributes),
+            _ => Value::None,
+        };
+        Ok(Value::tuple([class, Value::tuple([]), state, Value::None, pairs]))
     }),
 ];
 
@@ -288,16 +295,21 @@ fn same(vm: &mut Vm, args: &[Value], wanted: bool) -> Result<Value> {
     if !vm.class_of(&args[1]).is_subclass(&class) {
         return Ok(Value::bool(vm.equals(&Value::Dict(a), &Value::Dict(b))? == wanted));
     }
-    let (a, b) = (a.pairs(), b.pairs());
-    if a.len() != b.len() {
-        return Ok(Value::bool(!wanted));
-    }
-    for ((key, value), (other_key, other_value)) in a.iter().zip(&b) {
-        if !vm.eq(key, other_key)? || !vm.eq(value, other_value)? {
-            return Ok(Value::bool(!wanted));
+    let versions = || [&a, &b].map(|dict| dict.table.borrow().keys_version);
+    let mut equal = vm.equals(&Value::Dict(a.clone()), &Value::Dict(b.clone()))? && a.len() == b.len();
+    if equal {
+        let before = versions();
+        for (key, other) in a.keys().iter().zip(&b.keys()) {
+            equal = vm.eq(key, other)?;
+            if versions() != before {
+                return Err(vm.runtime_error("OrderedDict mutated during iteration"));
+            }
+            if !equal {
+                break;
+            }
         }
     }
-    Ok(Value::bool(wanted))
+    Ok(Value::bool(equal == wanted))
 }
 
 struct Keys(std::vec::IntoIter<Value>);

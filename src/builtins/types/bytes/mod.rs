@@ -178,6 +178,7 @@ fn from_source(vm: &mut Vm, kind: &str, args: &[Value]) -> Result<Vec<u8>> {
         }
         Err(e) => return Err(e),
     };
+    vm.ask_length(source)?;
     let what = if kind == "bytes" { "bytes" } else { "byte" };
     let mut bytes = Vec::new();
     vm.for_each(&iterator, |vm, item| {
@@ -359,6 +360,7 @@ fn extend(vm: &mut Vm, args: &[Value]) -> Result {
         }
         Err(e) => return Err(e),
     };
+    vm.ask_length(&args[1])?;
     let mut more = Vec::new();
     vm.for_each(&iterator, |vm, item| {
         more.push(vm.to_byte(&item)?);

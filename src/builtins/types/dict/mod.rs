@@ -99,7 +99,7 @@ fn copy(vm: &mut Vm, args: &[Value]) -> Result {
     Ok(Value::Dict(copied(&*this(vm, "copy", &args[0])?)))
 }
 
-fn from_keys(vm: &mut Vm, args: &[Value]) -> Result {
+pub fn from_keys(vm: &mut Vm, args: &[Value]) -> Result {
     let result = vm.call(&args[0], &[])?;
     let value = args[2].clone();
     match &result {
@@ -134,7 +134,7 @@ fn get_item(vm: &mut Vm, args: &[Value]) -> Result {
     Err(vm.key_error(args[1].clone()))
 }
 
-fn pop(vm: &mut Vm, args: &[Value]) -> Result {
+pub fn pop(vm: &mut Vm, args: &[Value]) -> Result {
     let dict = this(vm, "pop", &args[0])?;
     match vm.dict_remove(&dict, &args[1])? {
         Some((_, value)) => Ok(value),
@@ -156,7 +156,7 @@ fn popitem(vm: &mut Vm, args: &[Value]) -> Result {
     }
 }
 
-fn set_default(vm: &mut Vm, args: &[Value]) -> Result {
+pub fn set_default(vm: &mut Vm, args: &[Value]) -> Result {
     let dict = this(vm, "setdefault", &args[0])?;
     vm.dict_set_default(&dict, args[1].clone(), args[2].clone())
 }
