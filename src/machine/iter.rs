@@ -199,6 +199,7 @@ impl Vm {
                 // Taken out while it runs, so that script code it calls can't find it half-way.
                 let taken = state.borrow_mut().take();
                 let Some(mut running) = taken else { return Ok(None) };
+                *state.borrow_mut() = running.twin();
                 let result = running.next(self);
                 if matches!(result, Ok(Some(_)) | Err(_)) || running.outlives_end() {
                     *state.borrow_mut() = Some(running);

@@ -87,7 +87,7 @@ pub trait NativeIter {
     /// `__setstate__`
     fn set_position(&mut self, _at: i64) {}
 
-    /// Another that goes on from the same place.
+    /// Another that goes on from the same place; it stands in for this one while this one runs.
     fn twin(&self) -> Option<Box<dyn NativeIter>> {
         None
     }
