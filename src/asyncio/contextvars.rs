@@ -29,6 +29,58 @@ pub struct Context {
 
 type Bindings = Vec<(Rc<Instance>, Value)>;
 
+/// The context of a task. Between two steps it is no more than the bindings, unless somebody holds the context.
+#[derive(Default)]
+pub struct TaskContext(Cell<Held>);
+
+#[derive(Default)]
+enum Held {
+    #[default]
+    Nothing,
+    Bindings(Rc<Bindings>),
+    Context(Rc<Context>),
+}
+
+impl TaskContext {
+    pub fn set(&self, context: Rc<Context>) {
+        self.0.set(Held::Context(context));
+    }
+
+    /// Makes it a copy of the running code's context.
+    pub fn copy(&self, current: &Current) {
+        self.0.set(Held::Bindings(current.context.borrow().bindings.borrow().clone()));
+    }
+
+    /// The context itself, `None` if there is none yet.
+    #[inline]
+    pub fn get(&self, current: &Current) -> Option<Rc<Context>> {
+        let context = match self.0.take() {
+            Held::Nothing => return None,
+            Held::Context(context) => context,
+            Held::Bindings(bindings) => {
+                let context = current.spare.take().unwrap_or_default();
+                context.bindings.replace(bindings);
+                context
+            }
+        };
+        self.0.set(Held::Context(context.clone()));
+        Some(context)
+    }
+
+    /// After a step: keeps no more of the context than it must.
+    #[inline]
+    pub fn rest(&self, current: &Current, context: Rc<Context>) {
+        // Here and in the task.
+        if Rc::strong_count(&context) > 2 {
+            return;
+        }
+        context.object.take();
+        let bindings = context.bindings.replace(current.unbound.clone());
+        self.0.set(Held::Bindings(bindings));
+        current.spare.set(Some(context));
+    }
+}
+
 impl Context {
     /// A context with the same bindings.
     pub fn copy(&self) -> Rc<Context> {
@@ -67,6 +119,9 @@ pub struct Current {
     var_class: Rc<Class>,
     token_class: Rc<Class>,
     missing: Value,
+    /// A context that a task has left.
+    spare: Cell<Option<Rc<Context>>>,
+    unbound: Rc<Bindings>,
 }
 
 #[derive(Default)]
@@ -86,6 +141,8 @@ pub fn current(vm: &mut Vm) -> Rc<Current> {
         var_class: Class::builtin("ContextVar", Some(&object), Layout::Native(131)),
         token_class: Class::builtin("Token", Some(&object), Layout::Native(132)),
         missing: Instance::native(&missing_class, Missing),
+        spare: Cell::new(None),
+        unbound: Rc::default(),
     });
     for class in [&current.context_class, &current.var_class, &current.token_class] {
         class.named_in_full.set(true);

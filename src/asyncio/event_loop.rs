@@ -405,11 +405,11 @@ fn call_soon_method(vm: &mut Vm, event_loop: &Value, ready: &Ready) -> Result<()
 /// What is ready as a callback with its arguments and context.
 fn as_call(vm: &mut Vm, ready: &Ready) -> (Value, Vec<Value>, Option<Rc<Context>>) {
     match ready {
-        Ready::Step(task) => (task::step_callback(vm, task, None), Vec::new(), task::context(task)),
-        Ready::Throw(task, error) => (task::step_callback(vm, task, Some(error)), Vec::new(), task::context(task)),
+        Ready::Step(task) => (task::step_callback(vm, task, None), Vec::new(), task::context(vm, task)),
+        Ready::Throw(task, error) => (task::step_callback(vm, task, Some(error)), Vec::new(), task::context(vm, task)),
         Ready::Done(callback, future) => {
             let context = match callback {
-                Callback::Wakeup(task) => task::context(task),
+                Callback::Wakeup(task) => task::context(vm, task),
                 Callback::Script(script) => Some(script.1.clone()),
                 Callback::Native(..) => None,
             };

@@ -1,7 +1,10 @@
 //! `gather`: one future for the results of many.
 
 use std::cell::Cell;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
+
+use foldhash::fast::FixedState;
 
 use super::future::{self, Callback, Future, NativeCallback, Part, Status};
 use super::state::state;
@@ -37,7 +40,7 @@ static CHILD_DONE: NativeCallback = NativeCallback {
 
 /// `gather(*coros_or_futures, return_exceptions=False)`.
 pub fn gather(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    let given = args[0].as_tuple().map(|t| t.to_vec()).unwrap_or_default();
+    let given = args[0].as_tuple().map_or(&[][..], |tuple| tuple);
     let return_exceptions = vm.truth(&args[1])?;
     let state = state(vm);
     if given.is_empty() {
@@ -47,17 +50,21 @@ pub fn gather(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         return Ok(Value::Instance(outer));
     }
     // The same awaitable given twice is run once.
-    let known = Rc::new(Dict::new());
-    let mut children = Vec::with_capacity(given.len());
-    let mut unique = Vec::with_capacity(given.len());
+    let mut known = HashMap::with_hasher(FixedState::default());
+    let equal = Rc::new(Dict::new());
+    let mut children: Vec<Value> = Vec::with_capacity(given.len());
     let mut event_loop = Value::None;
-    for arg in &given {
-        let seen = vm.dict_get(&known, arg).inspect_err(|error| {
-            if matches!(arg, Value::List(_) | Value::Set(_)) {
-                vm.advise(error, "`gather` takes what it waits for one by one: put a star in front, `gather(*...)`");
-            }
-        });
-        if let Some(child) = seen? {
+    for arg in given {
+        let identity = arg.address().filter(|_| goes_by_identity(arg));
+        let before = match identity {
+            Some(address) => known.get(&address).map(|&at: &u32| children[at as usize].clone()),
+            None => vm.dict_get(&equal, arg).inspect_err(|error| {
+                if matches!(arg, Value::List(_) | Value::Set(_)) {
+                    vm.advise(error, "`gather` takes what it waits for one by one: put a star in front, `gather(*...)`");
+                }
+            })?,
+        };
+        if let Some(child) = before {
             children.push(child);
             continue;
         }
@@ -70,12 +77,16 @@ pub fn gather(vm: &mut Vm, args: &[Value]) -> Result<Value> {
                 task.log_destroy_pending.set(false);
             }
         }
-        vm.dict_set(&known, arg.clone(), child.clone())?;
-        unique.push(child.clone());
+        match identity {
+            Some(address) => drop(known.insert(address, children.len() as u32)),
+            None => vm.dict_set(&equal, arg.clone(), child.clone())?,
+        }
         children.push(child);
     }
+    let count = known.len() + equal.len();
+    drop((known, equal));
     let gathering = Gathering {
-        count: unique.len(),
+        count,
         children,
         finished: Cell::new(0),
         return_exceptions,
@@ -84,9 +95,14 @@ pub fn gather(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let data = Future::new(event_loop.clone(), Part::Gathering(Box::new(gathering)));
     future::note_source(vm, &data, &event_loop);
     let outer = Rc::new(Instance::new(state.classes.gathering.clone(), Payload::Native(Box::new(data))));
-    let outer_value = Value::Instance(outer);
+    let outer_value = Value::Instance(outer.clone());
     let mut done = Vec::new();
-    for child in &unique {
+    let Part::Gathering(gathering) = &future::data(&outer).part else { return Ok(Value::None) };
+    let mut seen = HashSet::with_hasher(FixedState::default());
+    for child in &gathering.children {
+        if count < gathering.children.len() && !seen.insert(child.address()) {
+            continue;
+        }
         match child {
             Value::Instance(instance) if instance.data::<Future>().is_some() => {
                 if future::is_done(instance) {
@@ -102,6 +118,15 @@ pub fn gather(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         child_done(vm, &outer_value, child)?;
     }
     Ok(outer_value)
+}
+
+/// Whether nothing but the object itself can be equal to it.
+fn goes_by_identity(value: &Value) -> bool {
+    match value {
+        Value::Coroutine(_) => true,
+        Value::Instance(instance) => instance.class.borrow().builtin && instance.data::<Future>().is_some(),
+        _ => false,
+    }
 }
 
 /// Has the callback called by a future of a class that a script has written.

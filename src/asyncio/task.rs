@@ -7,7 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
-use super::contextvars::{self, Context};
+use super::contextvars::{self, Context, TaskContext};
 use super::event_loop::{self, EventLoop, Ready};
 use super::future::{self, Callback, Future, Part, Status};
 use super::state::{State, state};
@@ -28,7 +28,7 @@ pub struct Task {
     number: Cell<i64>,
     /// A name of its own, or the one made of its number when somebody asked.
     name: Cell<Option<Rc<Str>>>,
-    pub context: RefCell<Option<Rc<Context>>>,
+    context: TaskContext,
     /// The future it waits for, or `None`.
     pub waiter: RefCell<Value>,
     pub must_cancel: Cell<bool>,
@@ -72,8 +72,8 @@ fn part(instance: &Instance) -> &Task {
 }
 
 /// The context a task runs in.
-pub fn context(task: &Instance) -> Option<Rc<Context>> {
-    part(task).context.borrow().clone()
+pub fn context(vm: &mut Vm, task: &Instance) -> Option<Rc<Context>> {
+    part(task).context.get(&contextvars::current(vm))
 }
 
 /// `Task(coro, loop=..., name=..., context=...)` for a loop and a coroutine of ours.
@@ -117,7 +117,10 @@ fn initialize(
         Value::Str(name) => task.set_name(name.clone()),
         other => task.set_name(vm.str(other)?),
     }
-    task.context.replace(Some(context.unwrap_or_else(|| state.contexts.copy())));
+    match context {
+        Some(context) => task.context.set(context),
+        None => task.context.copy(&state.contexts),
+    }
     task.waiter.replace(Value::None);
     task.coro.replace(coro.clone());
     let event_loop = future.event_loop.borrow().clone();
@@ -180,7 +183,7 @@ pub fn step(vm: &mut Vm, this: &Rc<Instance>, error: Option<Error>) -> Result<()
     let event_loop = future.event_loop.borrow().clone();
     let Some(el) = event_loop::of(&event_loop) else { return Err(future::not_initialized(vm)) };
     enter(vm, el, this)?;
-    let context = task.context.borrow().clone().unwrap_or_default();
+    let context = task.context.get(&el.state.contexts).unwrap_or_default();
     let outer = el.state.contexts.enter(&context);
     // A handle of a script's own loop may have entered it already.
     let result = if outer.is_none() && !Rc::ptr_eq(&el.state.contexts.context.borrow(), &context) {
@@ -190,6 +193,7 @@ pub fn step(vm: &mut Vm, this: &Rc<Instance>, error: Option<Error>) -> Result<()
     };
     if let Some(outer) = outer {
         el.state.contexts.leave(outer);
+        task.context.rest(&el.state.contexts, context);
     }
     el.current_task.replace(None);
     result
@@ -365,7 +369,7 @@ fn wait_for_other(vm: &mut Vm, event_loop: &Value, this: &Rc<Instance>, value: V
             let name = vm.intern("add_done_callback");
             let add = vm.get_attr(&value, &name)?;
             let wakeup = wakeup_method(vm, this);
-            let context = context(this).unwrap_or_default();
+            let context = context(vm, this).unwrap_or_default();
             let context = contextvars::current(vm).object(&context);
             let keyword = vm.intern("context");
             vm.call_kw(&add, &[wakeup], &[(keyword, context)])?;
@@ -522,11 +526,8 @@ pub const METHODS: &[Row] = &[
     }),
     method("get_coro()", |vm, args| Ok(this(vm, args)?.coro.borrow().clone().bound().unwrap_or(Value::None))),
     method("get_context()", |vm, args| {
-        let context = this(vm, args)?.context.borrow().clone();
-        Ok(match context {
-            Some(context) => contextvars::current(vm).object(&context),
-            None => Value::None,
-        })
+        let (task, contexts) = (this(vm, args)?, contextvars::current(vm));
+        Ok(task.context.get(&contexts).map_or(Value::None, |context| contexts.object(&context)))
     }),
     method("set_result(result, /)", |vm, _| Err(vm.runtime_error("Task does not support set_result operation"))),
     method("set_exception(exception, /)", |vm, _| {
