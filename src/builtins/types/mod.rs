@@ -125,7 +125,8 @@ pub fn text_argument<'a>(vm: &mut Vm, value: &'a Value, function: &str, which: &
         None => {
             let found = vm.type_name(value);
             let gap = if which.is_empty() { "" } else { " " };
-            let message = format!("{function}() argument{gap}{which} must be str, not {}", found.as_str());
+            let found = if value.is_none() { "None" } else { found.as_str() };
+            let message = format!("{function}() argument{gap}{which} must be str, not {found}");
             Err(vm.type_error(message))
         }
     }
