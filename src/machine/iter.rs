@@ -280,6 +280,11 @@ impl Vm {
         Ok(self.length_hint_given(value)?.unwrap_or(0))
     }
 
+    /// Whether the class of a value has `__len__` as a function.
+    fn defines_len(&self, value: &Value) -> bool {
+        matches!(self.class_of(value).lookup(self.name(sym::__len__)), Some(Value::Function(_) | Value::Native(_)))
+    }
+
     /// The length that a value gives itself or expects to have, if it says one.
     pub fn length_hint_given(&mut self, value: &Value) -> Result<Option<usize>> {
         if let Value::Iter(iter) = value {
@@ -305,6 +310,8 @@ impl Vm {
         if self.has_special(value, sym::__len__) {
             match self.len(value) {
                 Err(e) if e.is(&self.types.TypeError) => {}
+                // A descriptor that has no such method for this object.
+                Err(e) if e.is(&self.types.AttributeError) && !self.defines_len(value) => {}
                 result => return result.map(Some),
             }
         }
