@@ -202,6 +202,7 @@ const MODULES: &[Spec] = &[
     rust("timeit", &[]).and(&[page!("timeit")]),
     rust("tracemalloc", &[]).and(&[page!("tracemalloc")]),
     rust("typing", &[]).and(&[
+        page!("typing_forms"),
         page!("typing"),
         lazy!("typing_protocols"),
         lazy!("typing_records"),
