@@ -11,7 +11,8 @@ use aio::{Interpreter, lower};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 
-const FUNCTION: &str = "def f(a, b=1):\n    if a > b:\n        return [x * a for x in range(b)]\n    return f'{a} {b}'\n\n";
+const FUNCTION: &str =
+    "def f(a, b=1):\n    if a > b:\n        return [x * a for x in range(b)]\n    return f'{a} {b}'\n\n";
 const LINES: usize = 5_000;
 const ROUNDS: usize = 10_000;
 
@@ -26,7 +27,9 @@ fn source() -> Rc<Source> {
 #[divan::bench]
 fn lex_a_line(bencher: Bencher) {
     let source = source();
-    bencher.counter(ItemsCount::new(LINES)).bench_local(|| syntax::dump_tokens(&source, &mut Interner::default()).len());
+    bencher
+        .counter(ItemsCount::new(LINES))
+        .bench_local(|| syntax::dump_tokens(&source, &mut Interner::default()).len());
 }
 
 #[divan::bench]
@@ -73,7 +76,8 @@ fn a_round(bencher: Bencher, body: &str) {
         let program = interpreter.compile("round", text.as_bytes()).ok();
         (interpreter, program)
     };
-    bencher.counter(ItemsCount::new(ROUNDS)).with_inputs(compile).bench_local_refs(|(interpreter, program)| {
-        program.as_ref().map(|program| interpreter.run(program))
-    });
+    bencher
+        .counter(ItemsCount::new(ROUNDS))
+        .with_inputs(compile)
+        .bench_local_refs(|(interpreter, program)| program.as_ref().map(|program| interpreter.run(program)));
 }

@@ -60,7 +60,10 @@ pub fn gather(vm: &mut Vm, args: &[Value]) -> Result<Value> {
             Some(address) => known.get(&address).map(|&at: &u32| children[at as usize].clone()),
             None => vm.dict_get(&equal, arg).inspect_err(|error| {
                 if matches!(arg, Value::List(_) | Value::Set(_)) {
-                    vm.advise(error, "`gather` takes what it waits for one by one: put a star in front, `gather(*...)`");
+                    vm.advise(
+                        error,
+                        "`gather` takes what it waits for one by one: put a star in front, `gather(*...)`",
+                    );
                 }
             })?,
         };
@@ -85,13 +88,8 @@ pub fn gather(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     }
     let count = known.len() + equal.len();
     drop((known, equal));
-    let gathering = Gathering {
-        count,
-        children,
-        finished: Cell::new(0),
-        return_exceptions,
-        cancel_requested: Cell::new(false),
-    };
+    let gathering =
+        Gathering { count, children, finished: Cell::new(0), return_exceptions, cancel_requested: Cell::new(false) };
     let data = Future::new(event_loop.clone(), Part::Gathering(Box::new(gathering)));
     future::note_source(vm, &data, &event_loop);
     let outer = Rc::new(Instance::new(state.classes.gathering.clone(), Payload::Native(Box::new(data))));
