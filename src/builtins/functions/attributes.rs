@@ -71,6 +71,7 @@ fn dir(vm: &mut Vm, args: &[Value]) -> Result {
         vm.sort(&mut names, None, false)?;
         return Ok(Value::list(names));
     }
+    vm.load_all(&args[0])?;
     let names = vm.default_dir(&args[0]);
     Ok(Value::list(names.into_iter().map(Value::Str).collect()))
 }
@@ -88,6 +89,7 @@ fn vars(vm: &mut Vm, args: &[Value]) -> Result {
     if args[0].is_unbound() {
         return Ok(caller_namespace(vm));
     }
+    vm.load_all(&args[0])?;
     let name = vm.name(sym::__dict__).clone();
     match vm.get_attr_opt(&args[0], &name)? {
         Some(dict) => Ok(dict),
@@ -100,8 +102,25 @@ impl Vm {
     pub fn dir_names(&mut self, value: &Value) -> Result<Vec<Rc<Str>>> {
         match own_dir(self, value)? {
             Some(names) => Ok(self.collect(&names)?.iter().filter_map(|name| name.as_str().cloned()).collect()),
-            None => Ok(self.default_dir(value)),
+            None => {
+                self.load_all(value)?;
+                Ok(self.default_dir(value))
+            }
         }
+    }
+
+    /// Loads the parts of a module that are loaded when first asked for.
+    fn load_all(&mut self, value: &Value) -> Result<()> {
+        let Value::Module(module) = value else { return Ok(()) };
+        let all = self.name(sym::__all__).clone();
+        if let (Some(_), Some(names)) = (module.lazy, module.dict.get_str(&all)) {
+            for name in self.collect(&names)? {
+                if let Some(name) = name.as_str() {
+                    self.get_attr_opt(value, name)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The names of the attributes that an object, its class or its base classes have, in order.

@@ -99,13 +99,20 @@ macro_rules! lazy {
     };
 }
 
+macro_rules! library {
+    ($name:literal) => {
+        rust($name, &[]).and(&[page!($name)])
+    };
+}
+
 /// Every module that `import` finds without a file.
 const MODULES: &[Spec] = &[
+    library!("__future__"),
     rust("_io", &[]).with(|vm, module| names_of(vm, module, "io")),
     rust("_sitebuiltins", &[]).and(&[page!("help")]),
     rust("_strptime", time::CALENDAR).and(&[page!("_strptime")]),
     rust("_thread", os::SIGNALS).and(&[page!("_thread")]),
-    rust("abc", &[]).and(&[page!("abc")]),
+    library!("abc"),
     rust("array", array::FUNCTIONS)
         .with(|vm, module| {
             let class = array::class(vm);
@@ -114,8 +121,8 @@ const MODULES: &[Spec] = &[
         })
         .and(&[page!("array")]),
     rust("atexit", os::EXIT).and(&[page!("atexit")]),
-    rust("base64", &[]).and(&[page!("base64")]),
-    rust("binascii", &[]).and(&[page!("binascii")]),
+    library!("base64"),
+    library!("binascii"),
     rust("bisect", &[]).with(bisect::setup),
     rust("_codecs", &[]).with(|vm, module| names_of(vm, module, "codecs")),
     rust("codecs", os::CODECS).and(&[page!("codecs")]),
@@ -128,22 +135,22 @@ const MODULES: &[Spec] = &[
     rust("collections.abc", &[]).with(collections::setup_abc).and(&[page!("collections_abc")]),
     rust("concurrent", &[]),
     rust("concurrent.futures", &[]).and(&[page!("concurrent_futures")]),
-    rust("contextlib", &[]).and(&[page!("contextlib")]),
-    rust("copy", &[]).and(&[page!("copy")]),
-    rust("copyreg", &[]).and(&[page!("copyreg")]),
-    rust("dataclasses", &[]).and(&[page!("dataclasses")]),
+    library!("contextlib"),
+    library!("copy"),
+    library!("copyreg"),
+    library!("dataclasses"),
     rust("datetime", &[]).and(&[page!("datetime"), page!("datetime_times")]),
     rust("enum", &[]).and(&[page!("enum"), page!("enum_flags")]),
-    rust("errno", &[]).and(&[page!("errno")]),
-    rust("fnmatch", &[]).and(&[page!("fnmatch")]),
-    rust("fractions", &[]).and(&[page!("fractions")]),
+    library!("errno"),
+    library!("fnmatch"),
+    library!("fractions"),
     rust("functools", functools::FUNCTIONS)
         .with(functools::setup)
         .and(&[lazy!("functools_wrapping"), lazy!("functools")]),
     rust("gc", gc::FUNCTIONS).with(gc::setup),
-    rust("glob", &[]).and(&[page!("glob")]),
+    library!("glob"),
     rust("hashlib", os::HASHES).and(&[page!("hashlib")]),
-    rust("hmac", &[]).and(&[page!("hmac")]),
+    library!("hmac"),
     rust("heapq", &[]).with(heapq::setup).and(&[lazy!("heapq")]),
     rust("inspect", inspect::FUNCTIONS).and(&[page!("inspect"), lazy!("inspect_signature"), lazy!("inspect_source")]),
     rust("io", sys::streams::IO_FUNCTIONS)
@@ -152,7 +159,7 @@ const MODULES: &[Spec] = &[
             Ok(())
         })
         .and(&[page!("io"), lazy!("io_abc"), lazy!("io_buffers"), lazy!("io_files")]),
-    rust("importlib", &[]).and(&[page!("importlib")]),
+    library!("importlib"),
     rust("importlib.abc", &[]).and(&[page!("importlib_abc")]),
     rust("importlib.machinery", importlib::FUNCTIONS).and(&[page!("importlib_machinery")]),
     rust("importlib.util", &[]).and(&[page!("importlib_util")]),
@@ -162,10 +169,10 @@ const MODULES: &[Spec] = &[
     rust("json.decoder", &[]).with(|vm, module| names_of(vm, module, "json")),
     rust("json.encoder", &[]).with(|vm, module| names_of(vm, module, "json")),
     rust("json.scanner", &[]).with(|vm, module| names_of(vm, module, "json")),
-    rust("keyword", &[]).and(&[page!("keyword")]),
+    library!("keyword"),
     rust("logging", &[]).and(&[page!("logging"), page!("logging_loggers")]),
     rust("math", math::FUNCTIONS).with(math::setup),
-    rust("numbers", &[]).and(&[page!("numbers")]),
+    library!("numbers"),
     rust("operator", operator::FUNCTIONS).with(operator::setup),
     rust("os", os::FUNCTIONS)
         .with(|vm, module| {
@@ -175,16 +182,17 @@ const MODULES: &[Spec] = &[
         .and(&[page!("os")]),
     rust("os.path", files::FUNCTIONS).and(&[page!("os_path")]),
     rust("pathlib", &[]).and(&[page!("pathlib_pure"), page!("pathlib")]),
-    rust("pickle", &[]).and(&[page!("pickle")]),
+    library!("pickle"),
     rust("posixpath", &[]).with(|vm, module| names_of(vm, module, "os.path")),
-    rust("pprint", &[]).and(&[page!("pprint")]),
-    rust("queue", &[]).and(&[page!("queue")]),
+    library!("pprint"),
+    library!("queue"),
     rust("random", os::DIGESTS).with(random::setup).and(&[page!("random")]),
     rust("re", re::FUNCTIONS).with(re::setup).and(&[lazy!("re_flags"), lazy!("re_rest")]),
-    rust("secrets", &[]).and(&[page!("secrets")]),
-    rust("shutil", &[]).and(&[page!("shutil")]),
+    library!("secrets"),
+    library!("shutil"),
     rust("signal", os::SIGNALS).and(&[page!("signal")]),
-    rust("statistics", &[]).and(&[page!("statistics")]),
+    library!("stat"),
+    library!("statistics"),
     rust("string", &[]).and(&[page!("string"), lazy!("string_template"), lazy!("string_formatter")]),
     rust("struct", structs::FUNCTIONS)
         .with(|vm, module| {
@@ -194,13 +202,13 @@ const MODULES: &[Spec] = &[
         })
         .and(&[page!("struct")]),
     rust("sys", sys::FUNCTIONS).with(sys::setup).and(&[lazy!("sys_meta_path")]),
-    rust("tempfile", &[]).and(&[page!("tempfile")]),
-    rust("textwrap", &[]).and(&[page!("textwrap")]),
+    library!("tempfile"),
+    library!("textwrap"),
     rust("threading", threading::FUNCTIONS).and(&[page!("threading")]),
     rust("time", time::FUNCTIONS).with(time::setup),
     rust("traceback", traceback::FUNCTIONS).and(&[page!("traceback")]),
-    rust("timeit", &[]).and(&[page!("timeit")]),
-    rust("tracemalloc", &[]).and(&[page!("tracemalloc")]),
+    library!("timeit"),
+    library!("tracemalloc"),
     rust("typing", &[]).and(&[
         page!("typing_forms"),
         page!("typing"),

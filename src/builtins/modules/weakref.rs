@@ -23,8 +23,8 @@ pub(super) const FUNCTIONS: &[Row] = &[
 ];
 
 const METHODS: &[Row] = &[
-    static_method("__new__(type, object=<unrepresentable>, callback=None, /, *args)", new),
-    method("__init__(*args)", |_, _| Ok(Value::None)),
+    static_method("__new__(type, object=<unrepresentable>, callback=None, /, *args, **kwargs)", new),
+    method("__init__(object, callback=None, /)", |_, _| Ok(Value::None)),
     method("__call__()", |vm, args| Ok(this!(vm, args[0], WeakRef).get().unwrap_or(Value::None))),
     method("__hash__()", hash),
     method("__eq__(value, /)", |vm, args| same(vm, args, true)),

@@ -32,6 +32,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
     native("thread_time_ns()", |vm, _| Ok(nanoseconds(process(vm)))),
     native("clock_gettime(clk_id, /)", |vm, args| Ok(Value::float(seconds(clock(vm, &args[0])?)))),
     native("clock_gettime_ns(clk_id, /)", |vm, args| Ok(nanoseconds(clock(vm, &args[0])?))),
+    native("clock_getres(clk_id, /)", |vm, args| clock(vm, &args[0]).map(|_| Value::float(1e-9))),
     native("get_clock_info(name, /)", get_clock_info),
     native("sleep(seconds, /)", sleep).or_suspend(sleep_suspending),
     native("localtime(seconds=None, /)", |vm, args| {
@@ -97,6 +98,9 @@ pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
             ("altzone", Value::Int(-i64::from(offset))),
             ("daylight", Value::Int(0)),
             ("tzname", Value::tuple([zone.clone(), zone])),
+            ("CLOCK_BOOTTIME", Value::Int(7)),
+            ("CLOCK_MONOTONIC_RAW", Value::Int(4)),
+            ("CLOCK_TAI", Value::Int(11)),
             ("CLOCK_REALTIME", Value::Int(0)),
             ("CLOCK_MONOTONIC", Value::Int(1)),
             ("CLOCK_PROCESS_CPUTIME_ID", Value::Int(2)),
@@ -126,8 +130,8 @@ fn process(vm: &mut Vm) -> i128 {
 
 fn clock(vm: &mut Vm, id: &Value) -> Result<i128> {
     match vm.to_i64(id)? {
-        0 => Ok(vm.host.clock.wall()),
-        1 => Ok(vm.host.clock.monotonic()),
+        0 | 11 => Ok(vm.host.clock.wall()),
+        1 | 4 | 7 => Ok(vm.host.clock.monotonic()),
         2 | 3 => Ok(process(vm)),
         _ => {
             let class = vm.types.OSError.clone();
