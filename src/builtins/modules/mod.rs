@@ -113,6 +113,7 @@ const MODULES: &[Spec] = &[
     rust("_strptime", time::CALENDAR).and(&[page!("_strptime")]),
     rust("_thread", os::SIGNALS).and(&[page!("_thread")]),
     library!("abc"),
+    rust("argparse", &[]).and(&[page!("argparse_help"), page!("argparse_actions"), page!("argparse")]),
     rust("array", array::FUNCTIONS)
         .with(|vm, module| {
             let class = array::class(vm);
