@@ -3,22 +3,29 @@
 //! **Invariant**: a cache is never wrong, only out of date: what it remembers belongs to the version of a class or to a
 //! shape, and neither number is ever used again for another.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::{Rc, Weak};
 
 use crate::machine::Vm;
 use crate::machine::attr::{bound, own_attr};
 use crate::machine::classes::Super;
-use crate::object::class::{Attrs, Class, NO_ID, OF_CLASS, Shape};
+use crate::object::class::{Attrs, Class, Instance, NO_ID, OF_CLASS, Shape};
 use crate::object::function::{Descriptor, Function};
 use crate::object::module::Module;
 use crate::object::native::RowKind;
 use crate::object::{Eval, Located, Result, Str, Value, gc};
 use crate::symbol::sym;
 
-/// What a place in the code remembers of its last attribute lookup.
+/// What a place in the code remembers of its attribute lookups: the objects of up to four shapes.
 #[derive(Default)]
 pub struct AttrCache {
+    first: Entry,
+    others: OnceCell<Box<[Entry; 3]>>,
+}
+
+/// What was found for one shape.
+#[derive(Default)]
+struct Entry {
     version: Cell<u32>,
     /// The instance's shape; 0 for an instance without attributes or a value that never has any.
     shape: Cell<u32>,
@@ -34,27 +41,111 @@ pub struct AttrCache {
 
 const IN_CLASS: u32 = u32::MAX;
 
+/// The shape and the version by which an entry is found; the version counts for shape 0.
+#[inline]
+fn key_of(instance: &Instance) -> (u32, u32) {
+    match &*instance.attrs.borrow() {
+        Attrs::Shaped { shape, .. } => (shape.known_id(), 0),
+        Attrs::Empty => (0, instance.class.borrow().version.get()),
+        Attrs::Dict(_) | Attrs::Slotted(..) => (NO_ID, 0),
+    }
+}
+
+impl Entry {
+    #[inline]
+    fn is_for(&self, (shape, version): (u32, u32)) -> bool {
+        self.shape.get() == shape && (shape != 0 || self.version.get() == version)
+    }
+
+    fn is_unused(&self) -> bool {
+        self.shape.get() == 0 && self.version.get() == 0
+    }
+
+    /// What an instance of this entry's shape has or gets from its class: a function as a bound method.
+    fn get(&self, instance: &Instance, value: &Value) -> Option<Value> {
+        if self.slot.get() != IN_CLASS {
+            return match &*instance.attrs.borrow() {
+                Attrs::Shaped { values, .. } => values.get(self.slot.get() as usize).cloned(),
+                _ => None,
+            };
+        }
+        Some(match &*self.value.borrow() {
+            function @ Value::Function(_) => bound(function, value),
+            found => found.clone(),
+        })
+    }
+
+    /// Assigns to an instance of this entry's shape what it has or, if it gets one more, adds it; the value comes back
+    /// from others.
+    #[inline]
+    fn set(&self, instance: &Rc<Instance>, new: Value) -> std::result::Result<(), Value> {
+        gc::stored(instance, &new);
+        let mut attrs = instance.attrs.borrow_mut();
+        let old = match &mut *attrs {
+            Attrs::Shaped { shape, values } => {
+                if self.slot.get() == IN_CLASS {
+                    let next = self.next.borrow();
+                    let Some(next) = &*next else { return Err(new) };
+                    shape.clone_from(next);
+                    values.push(new);
+                    return Ok(());
+                }
+                let Some(place) = values.get_mut(self.slot.get() as usize) else { return Err(new) };
+                std::mem::replace(place, new)
+            }
+            attrs @ Attrs::Empty => {
+                let Some(next) = &*self.next.borrow() else { return Err(new) };
+                let mut values = Vec::with_capacity(4);
+                values.push(new);
+                *attrs = Attrs::Shaped { shape: next.clone(), values };
+                return Ok(());
+            }
+            _ => return Err(new),
+        };
+        drop(attrs);
+        old.discard();
+        Ok(())
+    }
+
+    /// Remembers where an instance has an attribute itself.
+    fn remember_own(&self, version: u32, shape: u32, slot: usize) {
+        self.version.set(version);
+        self.shape.set(shape);
+        self.slot.set(slot as u32);
+    }
+
+    /// Remembers what was found in a class.
+    fn remember(&self, version: u32, shape: u32, found: &Value) {
+        self.remember_own(version, shape, IN_CLASS as usize);
+        let function = match found {
+            Value::Function(function) => Some(function.clone()),
+            _ => None,
+        };
+        drop((self.value.replace(found.clone()), self.function.replace(function)));
+    }
+}
+
 impl AttrCache {
-    /// The attribute that the last lookup here found in an instance of this shape.
+    /// The attribute that a lookup here found in an instance of the first shape that was seen.
     #[inline]
     pub fn own(&self, value: &Value) -> Option<Value> {
         let Value::Instance(instance) = value else { return None };
         match &*instance.attrs.borrow() {
-            Attrs::Shaped { shape, values } if shape.known_id() == self.shape.get() => {
-                values.get(self.slot.get() as usize).cloned()
+            Attrs::Shaped { shape, values } if shape.known_id() == self.first.shape.get() => {
+                values.get(self.first.slot.get() as usize).cloned()
             }
             _ => None,
         }
     }
 
-    /// Assigns an attribute that the last assignment here found in an instance of this shape; the value comes back from
-    /// others.
+    /// Assigns an attribute that an assignment here found in an instance of the first shape that was seen; the value
+    /// comes back from others.
     #[inline]
     pub fn assign(&self, value: &Value, new: Value) -> std::result::Result<(), Value> {
         let Value::Instance(instance) = value else { return Err(new) };
         let old = match &mut *instance.attrs.borrow_mut() {
-            Attrs::Shaped { shape, values } if shape.known_id() == self.shape.get() => {
-                let Some(place) = values.get_mut(self.slot.get() as usize) else { return Err(new) };
+            Attrs::Shaped { shape, values } if shape.known_id() == self.first.shape.get() => {
+                let Some(place) = values.get_mut(self.first.slot.get() as usize) else { return Err(new) };
                 gc::stored(instance, &new);
                 std::mem::replace(place, new)
             }
@@ -64,51 +155,38 @@ impl AttrCache {
         Ok(())
     }
 
-    /// The script function that `value.name(...)` calls, if the last lookup here found one for values like this.
+    /// The script function that `value.name(...)` calls, if a lookup here found one for values like this.
     #[inline]
     pub fn function(&self, value: &Value) -> Option<Rc<Function>> {
         let Value::Instance(instance) = value else { return None };
-        let known = match &*instance.attrs.borrow() {
-            Attrs::Shaped { shape, .. } => shape.known_id() == self.shape.get(),
-            Attrs::Empty => self.shape.get() == 0 && instance.class.borrow().version.get() == self.version.get(),
-            Attrs::Dict(_) | Attrs::Slotted(..) => false,
-        };
-        if known { self.function.borrow().clone() } else { None }
+        let key = key_of(instance);
+        let entry = if self.first.is_for(key) { &self.first } else { self.other(key)? };
+        entry.function.borrow().clone()
     }
 
-    /// What instances of this shape get from their class: a function as a bound method, another value as it is.
-    fn inherited(&self, value: &Value) -> Option<Value> {
-        let Value::Instance(instance) = value else { return None };
-        if self.slot.get() != IN_CLASS {
-            return None;
+    /// What was found for a shape.
+    #[inline]
+    fn entry(&self, key: (u32, u32)) -> Option<&Entry> {
+        if self.first.is_for(key) { Some(&self.first) } else { self.other(key) }
+    }
+
+    fn other(&self, key: (u32, u32)) -> Option<&Entry> {
+        self.others.get()?.iter().find(|entry| entry.is_for(key))
+    }
+
+    /// Where to remember what is found for a shape that no entry is for.
+    fn room(&self, shape: u32) -> &Entry {
+        if self.first.is_unused() {
+            return &self.first;
         }
-        let known = match &*instance.attrs.borrow() {
-            Attrs::Shaped { shape, .. } => shape.known_id() == self.shape.get(),
-            Attrs::Empty => self.shape.get() == 0 && instance.class.borrow().version.get() == self.version.get(),
-            Attrs::Dict(_) | Attrs::Slotted(..) => false,
-        };
-        known.then(|| match &*self.value.borrow() {
-            function @ Value::Function(_) => bound(function, value),
-            found => found.clone(),
-        })
+        let others = self.others.get_or_init(Box::default);
+        others.iter().find(|entry| entry.is_unused()).unwrap_or(&others[shape as usize % others.len()])
     }
 
     /// What the last lookup here found in this class itself.
     fn of_class(&self, class: &Class) -> Option<Value> {
-        let known = self.shape.get() == OF_CLASS && self.version.get() == class.version.get();
-        known.then(|| self.value.borrow().clone())
-    }
-
-    /// Remembers what was found in a class.
-    fn remember(&self, version: u32, shape: u32, found: &Value) {
-        self.version.set(version);
-        self.shape.set(shape);
-        self.slot.set(IN_CLASS);
-        let function = match found {
-            Value::Function(function) => Some(function.clone()),
-            _ => None,
-        };
-        drop((self.value.replace(found.clone()), self.function.replace(function)));
+        let known = self.first.shape.get() == OF_CLASS && self.first.version.get() == class.version.get();
+        known.then(|| self.first.value.borrow().clone())
     }
 }
 
@@ -133,15 +211,17 @@ impl Vm {
     #[inline(never)]
     fn get_attr_miss(&mut self, value: &Value, name: &Rc<Str>, cache: &AttrCache) -> Result<Value> {
         match value {
-            Value::Instance(_) => match cache.inherited(value) {
-                Some(found) => Ok(found),
-                None => self.get_attr_fill(value, name, cache),
-            },
+            Value::Instance(instance) => {
+                match cache.entry(key_of(instance)).and_then(|entry| entry.get(instance, value)) {
+                    Some(found) => Ok(found),
+                    None => self.get_attr_fill(value, name, cache),
+                }
+            }
             Value::Class(class) => match cache.of_class(class) {
                 Some(found) => Ok(found),
                 None => self.get_class_fill(value, class, name, cache),
             },
-            Value::Module(module) => match module.dict.get_cached(cache.slot.get() as usize, name) {
+            Value::Module(module) => match module.dict.get_cached(cache.first.slot.get() as usize, name) {
                 Some(found) => Ok(found),
                 None => self.get_module_fill(value, module, name, cache),
             },
@@ -151,7 +231,7 @@ impl Vm {
 
     fn get_module_fill(&mut self, value: &Value, module: &Module, name: &Rc<Str>, cache: &AttrCache) -> Result<Value> {
         let found = self.get_attr(value, name)?;
-        cache.slot.set(module.dict.position_str(name).map_or(IN_CLASS, |at| at as u32));
+        cache.first.slot.set(module.dict.position_str(name).map_or(IN_CLASS, |at| at as u32));
         Ok(found)
     }
 
@@ -162,9 +242,7 @@ impl Vm {
                 if let Some(key) = self.own_key(&class, name) {
                     if let Attrs::Shaped { shape, values } = &*instance.attrs.borrow() {
                         if let Some(at) = shape.position(&key) {
-                            cache.version.set(class.version.get());
-                            cache.shape.set(shape.id());
-                            cache.slot.set(at as u32);
+                            cache.room(shape.id()).remember_own(class.version.get(), shape.id(), at);
                             return Ok(values[at].clone());
                         }
                     }
@@ -175,11 +253,11 @@ impl Vm {
                     };
                     match class.lookup(name) {
                         Some(found @ Value::Function(_)) if shape != NO_ID => {
-                            cache.remember(class.version.get(), shape, &found);
+                            cache.room(shape).remember(class.version.get(), shape, &found);
                             return Ok(bound(&found, value));
                         }
                         Some(found) if shape != NO_ID && self.is_plain(&found) => {
-                            cache.remember(class.version.get(), shape, &found);
+                            cache.room(shape).remember(class.version.get(), shape, &found);
                             return Ok(found);
                         }
                         _ => {}
@@ -205,7 +283,7 @@ impl Vm {
         if Rc::ptr_eq(&metaclass, &self.types.type_) && metaclass.lookup(name).is_none() {
             if let Some(found) = class.lookup(name) {
                 if matches!(found, Value::Function(_) | Value::Class(_)) || self.is_plain(&found) {
-                    cache.remember(class.version.get(), OF_CLASS, &found);
+                    cache.first.remember(class.version.get(), OF_CLASS, &found);
                     return Ok(found);
                 }
             }
@@ -244,8 +322,8 @@ impl Vm {
             }
             other => (self.builtin_class(other).version.get(), 0),
         };
-        if cache.version.get() == version && cache.shape.get() == shape && cache.slot.get() == IN_CLASS {
-            return Ok(Method::Unbound(cache.value.borrow().clone()));
+        if let Some(entry) = cache.entry((shape, version)).filter(|entry| entry.slot.get() == IN_CLASS) {
+            return Ok(Method::Unbound(entry.value.borrow().clone()));
         }
         self.load_method_fill(value, name, cache, version, shape)
     }
@@ -272,7 +350,7 @@ impl Vm {
             if is_method && own_attr(value, name).is_none() {
                 let method = found.unwrap_or_default();
                 if shape != NO_ID {
-                    cache.remember(version, shape, &method);
+                    cache.room(shape).remember(version, shape, &method);
                 }
                 return Ok(Method::Unbound(method));
             }
@@ -292,28 +370,13 @@ impl Vm {
     #[inline(never)]
     fn set_attr_miss(&mut self, value: &Value, name: &Rc<Str>, new: Value, cache: &AttrCache) -> Result<()> {
         let Value::Instance(instance) = value else { return self.set_attr(value, name, new) };
-        gc::stored(instance, &new);
-        match &mut *instance.attrs.borrow_mut() {
-            Attrs::Shaped { shape, values } if shape.known_id() == cache.shape.get() => {
-                if let Some(next) = &*cache.next.borrow() {
-                    shape.clone_from(next);
-                    values.push(new);
-                    return Ok(());
-                }
-            }
-            attrs @ Attrs::Empty
-                if cache.shape.get() == 0 && instance.class.borrow().version.get() == cache.version.get() =>
-            {
-                if let Some(next) = &*cache.next.borrow() {
-                    let mut values = Vec::with_capacity(4);
-                    values.push(new);
-                    *attrs = Attrs::Shaped { shape: next.clone(), values };
-                    return Ok(());
-                }
-            }
-            _ => {}
+        match cache.entry(key_of(instance)) {
+            Some(entry) => match entry.set(instance, new) {
+                Ok(()) => Ok(()),
+                Err(new) => self.set_attr_fill(value, name, new, cache),
+            },
+            None => self.set_attr_fill(value, name, new, cache),
         }
-        self.set_attr_fill(value, name, new, cache)
     }
 
     fn set_attr_fill(&mut self, value: &Value, name: &Rc<Str>, new: Value, cache: &AttrCache) -> Result<()> {
@@ -337,17 +400,14 @@ impl Vm {
             if plain && Rc::ptr_eq(&class, &instance.class.borrow()) {
                 if let Attrs::Shaped { shape, .. } = &*instance.attrs.borrow() {
                     if let Some(at) = shape.position(&key) {
-                        cache.version.set(class.version.get());
+                        let version = class.version.get();
                         match before {
                             Some(before) => {
-                                cache.shape.set(before);
-                                cache.slot.set(IN_CLASS);
-                                *cache.next.borrow_mut() = Some(shape.clone());
+                                let entry = cache.room(before);
+                                entry.remember_own(version, before, IN_CLASS as usize);
+                                *entry.next.borrow_mut() = Some(shape.clone());
                             }
-                            None => {
-                                cache.shape.set(shape.id());
-                                cache.slot.set(at as u32);
-                            }
+                            None => cache.room(shape.id()).remember_own(version, shape.id(), at),
                         }
                     }
                 }
