@@ -128,17 +128,8 @@ impl Lower<'_> {
             }
             ExprKind::Subscript { value, index } => self.subscript(*value, *index, span),
             ExprKind::Slice { lower, upper, step } => {
-                let mut part = |e: Option<Box<Expr>>| match e {
-                    Some(e) => self.expr(*e),
-                    None => Self::constant_thunk(Value::None),
-                };
-                let (lower, upper, step) = (part(lower), part(upper), part(step));
-                Box::new(move |vm, frame| {
-                    let start = lower(vm, frame)?;
-                    let stop = upper(vm, frame)?;
-                    let step = step(vm, frame)?;
-                    Ok(Value::Slice(Rc::new(Slice { start, stop, step })))
-                })
+                let slice = self.slice(lower, upper, step);
+                Box::new(move |vm, frame| Ok(Value::Slice(Rc::new(slice(vm, frame)?))))
             }
             ExprKind::NamedExpr { target, value } => {
                 let value = self.expr(*value);
@@ -316,9 +307,36 @@ impl Lower<'_> {
         })
     }
 
+    fn slice(
+        &mut self,
+        lower: Option<Box<Expr>>,
+        upper: Option<Box<Expr>>,
+        step: Option<Box<Expr>>,
+    ) -> impl Fn(&mut Vm, &mut Frame) -> Eval<Slice> + 'static {
+        let [lower, upper, step] = [lower, upper, step].map(|part| part.map(|e| self.expr(*e)));
+        move |vm, frame| {
+            let mut part = |thunk: &Option<Thunk>| match thunk {
+                Some(thunk) => thunk(vm, frame),
+                None => Ok(Value::None),
+            };
+            Ok(Slice { start: part(&lower)?, stop: part(&upper)?, step: part(&step)? })
+        }
+    }
+
     fn subscript(&mut self, value: Expr, index: Expr, span: Span) -> Thunk {
         let object = self.operand(value);
-        let index = self.operand(index);
+        let index = match index {
+            Expr { kind: ExprKind::Slice { lower, upper, step }, .. } => {
+                let object = self.operand_thunk(object);
+                let slice = self.slice(lower, upper, step);
+                return Box::new(move |vm, frame| {
+                    let object = object(vm, frame)?;
+                    let slice = slice(vm, frame)?;
+                    vm.get_slice(&object, slice).at(span)
+                });
+            }
+            index => self.operand(index),
+        };
         macro_rules! get {
             ($vm:ident, $frame:ident, $object:expr, $index:expr) => {
                 match ($object, $index) {

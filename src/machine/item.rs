@@ -149,21 +149,25 @@ impl Vm {
         }
     }
 
+    fn text_slice(&mut self, container: &Value, text: &Str, slice: &Slice) -> Result {
+        let indices = self.slice_indices(slice, text.len())?;
+        if indices.step == 1 {
+            if indices.count == text.len() && matches!(container, Value::Str(_)) {
+                return Ok(container.clone());
+            }
+            return Ok(Value::str(substring(text, indices.start as usize, indices.count)));
+        }
+        if text.is_ascii() {
+            let bytes = pick(text.as_str().as_bytes(), indices);
+            return Ok(Value::string(bytes.into_iter().map(char::from).collect()));
+        }
+        let chars: Vec<char> = text.as_str().chars().collect();
+        Ok(Value::string(pick(&chars, indices).into_iter().collect()))
+    }
+
     fn text_item(&mut self, container: &Value, text: &Rc<Str>, key: &Value) -> Result {
         if let Value::Slice(slice) = key {
-            let indices = self.slice_indices(slice, text.len())?;
-            if indices.step == 1 {
-                if indices.count == text.len() && matches!(container, Value::Str(_)) {
-                    return Ok(container.clone());
-                }
-                return Ok(Value::str(substring(text, indices.start as usize, indices.count)));
-            }
-            if text.is_ascii() {
-                let bytes = pick(text.as_str().as_bytes(), indices);
-                return Ok(Value::string(bytes.into_iter().map(char::from).collect()));
-            }
-            let chars: Vec<char> = text.as_str().chars().collect();
-            return Ok(Value::string(pick(&chars, indices).into_iter().collect()));
+            return self.text_slice(container, text, slice);
         }
         let at = match self.index_opt(key)? {
             Some(index) => self.fit_index(&index, text.len(), &STRING)?,
@@ -281,6 +285,18 @@ impl Vm {
             }
             (Value::Dict(dict), _) => self.dict_set(dict, key.clone(), value),
             _ => self.set_item_general(container, key, value),
+        }
+    }
+
+    /// `container[start:stop:step]`; a built-in sequence needs no slice object.
+    pub fn get_slice(&mut self, container: &Value, slice: Slice) -> Result<Value> {
+        match container {
+            Value::List(list) => {
+                let indices = self.slice_indices(&slice, list.len())?;
+                Ok(Value::list(pick(&list.items.borrow(), indices)))
+            }
+            Value::Str(text) => self.text_slice(container, text, &slice),
+            _ => self.get_item(container, &Value::Slice(Rc::new(slice))),
         }
     }
 

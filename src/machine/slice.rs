@@ -13,9 +13,39 @@ use crate::object::containers::ByteArray;
 use crate::object::{List, Range, Result, Slice, Value, gc};
 use crate::text::slice as slices;
 
+/// `list[start:stop] = new`.
+fn replace_part(list: &Rc<List>, indices: slices::Indices, new: &[Value]) {
+    if let Some(item) = new.iter().find(|item| item.is_container()) {
+        gc::stored(list, item);
+    }
+    let mut items = list.items.borrow_mut();
+    let start = (indices.start.max(0) as usize).min(items.len());
+    let end = (start + indices.count).min(items.len());
+    let mut old = Vec::new();
+    if end - start == new.len() {
+        for (place, item) in items[start..end].iter_mut().zip(new) {
+            let was = std::mem::replace(place, item.clone());
+            if was.is_heap() {
+                old.push(was);
+            }
+        }
+    } else {
+        old.extend(items.splice(start..end, new.iter().cloned()));
+    }
+    drop(items);
+    drop(old);
+}
+
 impl Vm {
     /// `list[slice] = value`, or `del list[slice]` without one.
     pub(super) fn assign_slice(&mut self, list: &Rc<List>, slice: &Slice, value: Option<&Value>) -> Result<()> {
+        if let (Some(Value::List(source)), Value::None) = (value, &slice.step) {
+            if !Rc::ptr_eq(source, list) {
+                let indices = self.slice_indices(slice, list.len())?;
+                replace_part(list, indices, &source.items.borrow());
+                return Ok(());
+            }
+        }
         let new = match value {
             None => Vec::new(),
             Some(value @ (Value::List(_) | Value::Tuple(_))) => self.collect(value)?,

@@ -11,6 +11,7 @@ pub struct Indices {
 
 /// The bounds of a slice, brought into the range of a sequence of `len` items. `step` is not 0 (the caller says
 /// "slice step cannot be zero"); bounds that do not fit an `i64` are given as its extremes.
+#[inline]
 pub fn slice_indices(start: Option<i64>, stop: Option<i64>, step: i64, len: usize) -> Indices {
     let len = len as i64;
     let (lower, upper) = if step < 0 { (-1, len - 1) } else { (0, len) };
@@ -26,8 +27,13 @@ pub fn slice_indices(start: Option<i64>, stop: Option<i64>, step: i64, len: usiz
 }
 
 /// How many numbers `range(start, stop, step)` has; `step` is not 0.
+#[inline]
 pub fn range_len(start: i64, stop: i64, step: i64) -> usize {
-    if step > 0 && start < stop {
+    if step == 1 || step == -1 {
+        // No division.
+        let (low, high) = if step == 1 { (start, stop) } else { (stop, start) };
+        if low < high { high.wrapping_sub(low) as usize } else { 0 }
+    } else if step > 0 && start < stop {
         ((stop.wrapping_sub(start) as u64 - 1) / step as u64 + 1) as usize
     } else if step < 0 && stop < start {
         ((start.wrapping_sub(stop) as u64 - 1) / step.unsigned_abs() + 1) as usize
