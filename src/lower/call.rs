@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::Lower;
+use super::direct::{call_evaluated, call_with_defaults, make_with_defaults, takes};
 use super::name::{GlobalFunction, Place};
 use crate::machine::attr_cache::{AttrCache, Method};
 use crate::machine::{CallSite, Vm};
@@ -51,7 +52,7 @@ pub(super) fn put(place: &mut Value, value: Value) {
 
 /// Calls a function whose arguments are evaluated straight into its locals.
 #[inline]
-fn straight(
+pub(super) fn straight(
     vm: &mut Vm,
     frame: &mut Frame,
     function: &Rc<crate::object::Function>,
@@ -80,12 +81,16 @@ fn plain_call<const N: usize>(func: Thunk, global: Option<GlobalFunction>, args:
     match global {
         Some(global) => Box::new(move |vm, frame| match global.get(&frame.function.globals) {
             Some(f) if f.code.simple_arity as usize == N => call_straight(vm, frame, &f, &args, span),
+            Some(f) if takes(&f, N) => call_with_defaults(vm, frame, &f, None, &args, span),
             Some(_) => call_value(vm, frame, &func, &args, span),
             None => {
                 if let Some(class) = global.class(&frame.function.globals) {
                     if let Some(init) = vm.plain_init(&class) {
                         if init.code.simple_arity as usize == N + 1 {
                             return make(vm, frame, &class, &init, &args, span);
+                        }
+                        if takes(&init, N + 1) {
+                            return make_with_defaults(vm, frame, &class, &init, &args, span);
                         }
                     }
                 }
@@ -161,10 +166,14 @@ pub(super) fn call_value<const N: usize>(
         Value::Function(f) if f.code.simple_arity as usize == N => {
             return call_straight(vm, frame, f, args, span);
         }
+        Value::Function(f) if takes(f, N) => return call_with_defaults(vm, frame, f, None, args, span),
         Value::Class(class) => {
             if let Some(init) = vm.plain_init(class) {
                 if init.code.simple_arity as usize == N + 1 {
                     return make(vm, frame, class, &init, args, span);
+                }
+                if takes(&init, N + 1) {
+                    return make_with_defaults(vm, frame, class, &init, args, span);
                 }
             }
         }
@@ -193,6 +202,9 @@ impl MethodSite {
             if let Some(f) = self.cache.function(&object) {
                 if f.code.simple_arity as usize == M {
                     return call_bound(vm, frame, &f, object, &args, self.span);
+                }
+                if takes(&f, M) {
+                    return call_with_defaults(vm, frame, &f, Some(object), &args, self.span);
                 }
             }
             self.call_found::<N, M>(vm, frame, object, &args)
@@ -519,27 +531,16 @@ impl Lower<'_> {
     }
 
     fn general_call(&mut self, func: Expr, args: Vec<Arg>, span: Span) -> Thunk {
+        let (func, args) = match self.named_call(func, args, span) {
+            Ok(thunk) => return thunk,
+            Err(parts) => parts,
+        };
         let func = self.expr(func);
         let args = self.arguments(args);
         Box::new(move |vm, frame| {
             let func = func(vm, frame)?;
             let (args, kwargs) = args.evaluate(vm, frame, &func, span)?;
-            vm.calls.push(CallSite { code: frame.code.id.get(), span });
-            finalize_first(vm);
-            let result = match (vm.tick(), &func) {
-                // The arguments belong to the callee alone, which may let go of them.
-                (Ok(()), Value::Function(f)) => match vm.bind_function(f, &args, &kwargs) {
-                    Ok(locals) => {
-                        drop((args, kwargs));
-                        vm.run_vec(f, locals)
-                    }
-                    Err(e) => Err(e.into()),
-                },
-                (Ok(()), func) => vm.call_kw(func, &args, &kwargs).here(),
-                (Err(e), _) => Err(e.into()),
-            };
-            vm.calls.pop();
-            result.at(span)
+            call_evaluated(vm, frame, &func, args, kwargs, span)
         })
     }
 

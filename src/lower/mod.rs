@@ -12,6 +12,7 @@ mod block;
 mod call;
 mod comp;
 mod def;
+mod direct;
 #[cfg(feature = "cli")]
 mod dump;
 mod expr;
@@ -234,11 +235,14 @@ impl<'v> Lower<'v> {
         let free = scope.free.iter().map(|&symbol| self.vm.name(symbol).clone()).collect();
         let fits = params.plain() && unit.most_slots <= crate::machine::call::STACK_SLOTS as u32;
         let arity = |fits: bool| if fits { params.positional as u8 } else { u8::MAX };
-        let simple_arity =
-            arity(fits && !matches!(unit.kind, CodeKind::Generator | CodeKind::Coroutine | CodeKind::AsyncGenerator));
+        let at_once = !matches!(unit.kind, CodeKind::Generator | CodeKind::Coroutine | CodeKind::AsyncGenerator);
+        let simple_arity = arity(fits && at_once);
+        let direct =
+            at_once && !params.vararg && !params.kwarg && unit.most_slots <= crate::machine::call::STACK_SLOTS as u32;
         let await_arity = arity(fits && unit.kind == CodeKind::Coroutine);
         let code = Rc::new(Code {
             simple_arity,
+            direct,
             await_arity,
             id: Cell::new(0),
             name: unit.name,

@@ -54,31 +54,51 @@ impl Vm {
         if args.len() > positional && !params.vararg {
             return Err(self.too_many_arguments(function, args.len(), &locals));
         }
-        let defaults = function.defaults.borrow().clone();
-        let required = positional.saturating_sub(defaults.len());
-        if locals[..required].iter().any(Value::is_unbound) {
-            return Err(self.missing_arguments(function, &locals, 0..required, "positional"));
-        }
-        for (local, default) in
-            locals[required..positional].iter_mut().zip(&defaults[defaults.len() - (positional - required)..])
-        {
-            if local.is_unbound() {
-                *local = default.clone();
-            }
-        }
-        if params.kwonly > 0 {
-            let kwdefaults = function.extra.borrow().as_ref().and_then(|e| e.kwdefaults.clone());
-            let keyword_only = locals[positional..kwonly_end].iter_mut().zip(&code.variables[positional..]);
-            for (local, name) in keyword_only.filter(|(local, _)| local.is_unbound()) {
-                if let Some(default) = kwdefaults.as_ref().and_then(|d| d.get_str(name)) {
-                    *local = default;
+        self.fill_defaults(function, &mut locals, 0)?;
+        Ok(locals)
+    }
+
+    /// Gives the parameters that are unbound their defaults; the first `given` are not.
+    #[inline]
+    pub fn fill_defaults(&mut self, function: &Rc<Function>, locals: &mut [Value], given: usize) -> Result<()> {
+        let params = &function.code.params;
+        let positional = params.positional as usize;
+        let mut complete = true;
+        if given < positional {
+            let defaults = function.defaults.borrow();
+            let required = positional.saturating_sub(defaults.len());
+            complete = !locals[..required].iter().any(Value::is_unbound);
+            for at in given.max(required)..positional {
+                if locals[at].is_unbound() {
+                    locals[at] = defaults[at + defaults.len() - positional].clone();
                 }
             }
-            if locals[positional..kwonly_end].iter().any(Value::is_unbound) {
-                return Err(self.missing_arguments(function, &locals, positional..kwonly_end, "keyword-only"));
+        }
+        if complete && params.kwonly == 0 {
+            return Ok(());
+        }
+        self.fill_keyword_only(function, locals)
+    }
+
+    fn fill_keyword_only(&mut self, function: &Rc<Function>, locals: &mut [Value]) -> Result<()> {
+        let code = &function.code;
+        let positional = code.params.positional as usize;
+        let end = positional + code.params.kwonly as usize;
+        if locals[..positional].iter().any(Value::is_unbound) {
+            let required = positional.saturating_sub(function.defaults.borrow().len());
+            return Err(self.missing_arguments(function, locals, 0..required, "positional"));
+        }
+        if let Some(kwdefaults) = function.extra.borrow().as_ref().and_then(|e| e.kwdefaults.as_ref()) {
+            for (local, name) in locals[positional..end].iter_mut().zip(&code.variables[positional..]) {
+                if local.is_unbound() {
+                    *local = kwdefaults.get_str(name).unwrap_or(Value::Unbound);
+                }
             }
         }
-        Ok(locals)
+        if locals[positional..end].iter().any(Value::is_unbound) {
+            return Err(self.missing_arguments(function, locals, positional..end, "keyword-only"));
+        }
+        Ok(())
     }
 
     #[cold]

@@ -144,6 +144,8 @@ pub struct Code {
     pub simple_arity: u8,
     /// The same for a coroutine function whose call is awaited at once.
     pub await_arity: u8,
+    /// Whether a call without `*` and `**` runs at once on the native stack, be there names and defaults.
+    pub direct: bool,
     /// Whether the body handles exceptions, so that what is being handled must be restored when it is left.
     pub handles: bool,
     /// Made for a green thread: a plain function that can be suspended.

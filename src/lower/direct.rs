@@ -1,0 +1,255 @@
+//! Calls that leave parameters to their defaults, name arguments, or have more of them than the plain calls take: like
+//! those they move their arguments straight into the callee's locals.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use super::Lower;
+use super::call::{MethodSite, put, straight};
+use crate::machine::attr_cache::Method;
+use crate::machine::{CallSite, Vm};
+use crate::object::class::{Class, Instance, Payload};
+use crate::object::code::Thunk;
+use crate::object::frame::Frame;
+use crate::object::{Eval, Function, Located, Str, Value, gc};
+use crate::source::Span;
+use crate::syntax::ast::{Arg, Expr, ExprKind};
+
+/// More named arguments than this are bound in the general way.
+const MOST_NAMED: usize = 8;
+
+/// Whether a call with these many arguments by place can fill the locals of a function.
+#[inline]
+pub(super) fn takes(function: &Function, given: usize) -> bool {
+    function.code.direct && given <= function.code.params.positional as usize
+}
+
+/// Calls a function that takes fewer positional arguments than it has parameters; see [`takes`].
+#[inline(never)]
+pub(super) fn call_with_defaults(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    function: &Rc<Function>,
+    object: Option<Value>,
+    args: &[Thunk],
+    span: Span,
+) -> Eval<Value> {
+    call_named(vm, frame, function, object, args, &[], &[], span)
+}
+
+#[expect(clippy::too_many_arguments, reason = "a call with all its parts")]
+#[inline]
+fn call_named(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    function: &Rc<Function>,
+    object: Option<Value>,
+    args: &[Thunk],
+    named: &[(Rc<Str>, Thunk)],
+    slots: &[u8],
+    span: Span,
+) -> Eval<Value> {
+    straight(vm, frame, function, span, |vm, frame, locals| {
+        let mut given = 0;
+        if let Some(object) = object {
+            put(&mut locals[0], object);
+            given = 1;
+        }
+        for (local, arg) in locals[given..].iter_mut().zip(args) {
+            put(local, arg(vm, frame)?);
+        }
+        for (&slot, (_, arg)) in slots.iter().zip(named) {
+            put(&mut locals[slot as usize], arg(vm, frame)?);
+        }
+        vm.fill_defaults(function, locals, given + args.len()).here()
+    })
+}
+
+/// An instance of a class that makes its instances in the plain way.
+fn make(vm: &mut Vm, class: &Rc<Class>, span: Span, init: impl FnOnce(&mut Vm, Value) -> Eval<Value>) -> Eval<Value> {
+    let object = Instance::create(class, Payload::None);
+    let result = init(vm, object.clone())?;
+    if !result.is_none() {
+        return Err(vm.init_returned(&result).at(span).into());
+    }
+    Ok(object)
+}
+
+/// [`call_with_defaults`] for a class whose `__init__` takes the arguments.
+pub(super) fn make_with_defaults(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    class: &Rc<Class>,
+    init: &Rc<Function>,
+    args: &[Thunk],
+    span: Span,
+) -> Eval<Value> {
+    make(vm, class, span, |vm, object| call_with_defaults(vm, frame, init, Some(object), args, span))
+}
+
+/// What is called, and with which object in front.
+enum Target {
+    Function(Thunk),
+    Method(Thunk, MethodSite),
+}
+
+/// A call without `*` and `**`.
+struct NamedCall {
+    target: Target,
+    args: Vec<Thunk>,
+    named: Vec<(Rc<Str>, Thunk)>,
+    span: Span,
+    /// The code that was called last, and which of its slots the names stand for.
+    known: Cell<Option<(u32, [u8; MOST_NAMED])>>,
+}
+
+impl NamedCall {
+    fn call(&self, vm: &mut Vm, frame: &mut Frame) -> Eval<Value> {
+        let (callee, object) = match &self.target {
+            Target::Function(thunk) => (thunk(vm, frame)?, None),
+            Target::Method(object, site) => {
+                let object = object(vm, frame)?;
+                if let Some(function) = site.cache.function(&object) {
+                    (Value::Function(function), Some(object))
+                } else {
+                    match site.load(vm, &object)? {
+                        Method::Unbound(callee) => (callee, Some(object)),
+                        Method::Bound(callee) => (callee, None),
+                    }
+                }
+            }
+        };
+        match &callee {
+            Value::Function(function) => {
+                if let Some(slots) = self.slots(function, usize::from(object.is_some())) {
+                    return self.enter(vm, frame, function, object, &slots);
+                }
+            }
+            Value::Class(class) => {
+                if let Some(init) = vm.plain_init(class) {
+                    if let Some(slots) = self.slots(&init, 1) {
+                        return make(vm, class, self.span, |vm, object| {
+                            self.enter(vm, frame, &init, Some(object), &slots)
+                        });
+                    }
+                }
+            }
+            _ => {}
+        }
+        self.call_general(vm, frame, &callee, object)
+    }
+
+    fn enter(
+        &self,
+        vm: &mut Vm,
+        frame: &mut Frame,
+        function: &Rc<Function>,
+        object: Option<Value>,
+        slots: &[u8; MOST_NAMED],
+    ) -> Eval<Value> {
+        call_named(vm, frame, function, object, &self.args, &self.named, slots, self.span)
+    }
+
+    /// Which slots of a function the names stand for, if it can be called directly.
+    fn slots(&self, function: &Function, in_front: usize) -> Option<[u8; MOST_NAMED]> {
+        let given = in_front + self.args.len();
+        if !takes(function, given) {
+            return None;
+        }
+        let code = &function.code;
+        if let Some((id, slots)) = self.known.get() {
+            if id == code.id.get() {
+                return Some(slots);
+            }
+        }
+        let mut slots = [0; MOST_NAMED];
+        let most = (code.params.positional + code.params.kwonly) as usize;
+        let first = given.max(code.params.posonly as usize);
+        for (slot, (name, _)) in slots.iter_mut().zip(&self.named) {
+            let at = code.variables[first..most].iter().position(|v| crate::object::str::same(v, name))?;
+            *slot = (first + at) as u8;
+        }
+        self.known.set(Some((code.id.get(), slots)));
+        Some(slots)
+    }
+
+    fn call_general(&self, vm: &mut Vm, frame: &mut Frame, callee: &Value, object: Option<Value>) -> Eval<Value> {
+        let mut args = Vec::with_capacity(self.args.len() + 1);
+        args.extend(object);
+        for arg in &self.args {
+            args.push(arg(vm, frame)?);
+        }
+        let mut named = Vec::with_capacity(self.named.len());
+        for (name, arg) in &self.named {
+            named.push((name.clone(), arg(vm, frame)?));
+        }
+        call_evaluated(vm, frame, callee, args, named, self.span)
+    }
+}
+
+/// Calls a value with arguments that belong to the call alone: the callee may let go of them.
+pub(super) fn call_evaluated(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    callee: &Value,
+    args: Vec<Value>,
+    named: Vec<(Rc<Str>, Value)>,
+    span: Span,
+) -> Eval<Value> {
+    vm.calls.push(CallSite { code: frame.code.id.get(), span });
+    if gc::pending() {
+        vm.run_finalizers(None);
+    }
+    let result = match (vm.tick(), callee) {
+        (Ok(()), Value::Function(function)) => match vm.bind_function(function, &args, &named) {
+            Ok(locals) => {
+                drop((args, named));
+                vm.run_vec(function, locals)
+            }
+            Err(e) => Err(e.into()),
+        },
+        (Ok(()), callee) => vm.call_kw(callee, &args, &named).here(),
+        (Err(e), _) => Err(e.into()),
+    };
+    vm.calls.pop();
+    result.at(span)
+}
+
+impl Lower<'_> {
+    /// A call without `*` and `**`, if it has few names enough; gives its parts back otherwise.
+    pub(super) fn named_call(
+        &mut self,
+        func: Expr,
+        args: Vec<Arg>,
+        span: Span,
+    ) -> std::result::Result<Thunk, (Expr, Vec<Arg>)> {
+        let starred = args.iter().any(|arg| matches!(arg, Arg::Star(..) | Arg::DoubleStar(..)));
+        if starred || args.iter().filter(|arg| matches!(arg, Arg::Keyword(..))).count() > MOST_NAMED {
+            return Err((func, args));
+        }
+        let func_span = func.span;
+        let target = match func.kind {
+            ExprKind::Attribute { mut value, attr } => {
+                if self.calls_super(&value) {
+                    value.span = func_span;
+                }
+                let (object, site) = self.method_site(*value, attr, span, func_span);
+                Target::Method(object, site)
+            }
+            kind => Target::Function(self.expr(Expr { kind, span: func_span, suspends: func.suspends })),
+        };
+        let span = match &target {
+            Target::Method(_, site) => site.span,
+            Target::Function(_) => span,
+        };
+        let (mut positional, mut named) = (Vec::new(), Vec::new());
+        for arg in args {
+            match arg {
+                Arg::Positional(e) | Arg::Star(e, _) | Arg::DoubleStar(e, _) => positional.push(self.expr(e)),
+                Arg::Keyword(name, e) => named.push((self.vm.name(name.name).clone(), self.expr(e))),
+            }
+        }
+        let call = NamedCall { target, args: positional, named, span, known: Cell::new(None) };
+        Ok(Box::new(move |vm, frame| call.call(vm, frame)))
+    }
+}
