@@ -24,7 +24,79 @@ const NESTED_AWAITS: u32 = 100;
 
 impl Vm {
     /// Resumes a coroutine until it, or what it awaits, hands a value out.
+    #[inline]
     pub fn resume(&mut self, root: &Rc<Coroutine>, input: Resume) -> Result<Outcome> {
+        match input {
+            Resume::Send(value) if root.state.get() == State::Suspended => match self.resume_in_passing(root, value) {
+                Ok(result) => result,
+                Err(value) => self.resume_chain(root, Resume::Send(value)),
+            },
+            input => self.resume_chain(root, input),
+        }
+    }
+
+    /// [`Vm::resume`] in the plainest case, which is nearly all that happens to generators: a frame with nothing below it
+    /// stands at a `yield`, or has given way, and nobody is handling an exception. Gives the value back in others.
+    #[inline]
+    fn resume_in_passing(&mut self, root: &Rc<Coroutine>, value: Value) -> std::result::Result<Result<Outcome>, Value> {
+        if root.in_chain.get()
+            || self.handling.is_some()
+            || !root.is_bare()
+            || self.depth + 1 >= self.recursion_limit
+            || self.stack_is_low()
+        {
+            return Err(value);
+        }
+        let mut parked = match root.body.take() {
+            Body::Frame(parked) => parked,
+            body => {
+                root.body.set(body);
+                return Err(value);
+            }
+        };
+        let slot = match parked.function.code.steps.get(parked.pc as usize) {
+            Some(Step::Yield(_, slot)) if parked.handled.is_none() => *slot as usize,
+            Some(Step::Await(slot))
+                if parked.handled.is_none() && matches!(&parked.locals[*slot as usize], Value::Native(_)) =>
+            {
+                *slot as usize
+            }
+            _ => {
+                root.body.set(Body::Frame(parked));
+                return Err(value);
+            }
+        };
+        self.depth += 1;
+        root.state.set(State::Running);
+        let mut frame = Frame {
+            locals: &mut parked.locals,
+            code: &parked.function.code,
+            function: &parked.function,
+            pc: parked.pc + 1,
+            exit: Exit::Return,
+            handled: None,
+            outer_handled: None,
+        };
+        frame.put(slot, value);
+        let result = self.execute(&mut frame);
+        if frame.exit == Exit::Yield && frame.handled.is_none() && self.handling.is_none() {
+            if let Ok(value) = result {
+                parked.pc = frame.pc;
+                // What stood there is `Empty`.
+                std::mem::forget(root.body.replace(Body::Frame(parked)));
+                root.state.set(State::Suspended);
+                self.depth -= 1;
+                return Ok(Ok(Outcome::Yield(value)));
+            }
+        }
+        let outcome = self.settle(&mut frame, result.map_err(Error::from));
+        let (pc, handled) = (frame.pc, frame.handled.take());
+        self.handling = None;
+        let outcome = self.put_back(root, ParkedFrame { pc, handled, ..parked }, outcome, false);
+        Ok(self.follow(root, outcome))
+    }
+
+    fn resume_chain(&mut self, root: &Rc<Coroutine>, input: Resume) -> Result<Outcome> {
         match root.state.get() {
             State::Suspended => {}
             State::Created => {
@@ -78,6 +150,11 @@ impl Vm {
     fn resume_alone(&mut self, root: &Rc<Coroutine>, input: Resume) -> Result<Outcome> {
         self.enter()?;
         let result = self.resume_one(root, input);
+        self.follow(root, result)
+    }
+
+    /// Ends what `enter` began for a coroutine that was resumed alone, unless it delegates.
+    fn follow(&mut self, root: &Rc<Coroutine>, result: Result<Outcome>) -> Result<Outcome> {
         if let Ok(Outcome::Delegate(..) | Outcome::Begun(_)) = &result {
             let mut chain = Box::<Chain>::default();
             self.driving.push((root.clone(), self.calls.len()));
@@ -364,10 +441,21 @@ impl Vm {
         if !quiet || self.handling.is_some() {
             self.handling = before;
         }
+        self.put_back(coroutine, ParkedFrame { function, locals, pc, handled }, outcome, created)
+    }
+
+    /// Parks the frame of a coroutine that was running, or lets go of it at its end.
+    fn put_back(
+        &mut self,
+        coroutine: &Rc<Coroutine>,
+        parked: ParkedFrame,
+        outcome: Result<Outcome>,
+        created: bool,
+    ) -> Result<Outcome> {
         if let Ok(Outcome::Return(_)) | Err(_) = &outcome {
             coroutine.state.set(State::Finished);
-            let mut locals = locals.into_vec();
-            crate::object::gc::release_in_order(&mut locals);
+            let mut locals = parked.locals.into_vec();
+            gc::release_in_order(&mut locals);
             return match outcome {
                 Err(error) if coroutine.code.as_ref().is_some_and(|code| code.green) => Err(error),
                 Err(error) => Err(self.no_stop_iteration(coroutine.kind, error)),
@@ -375,7 +463,7 @@ impl Vm {
             };
         }
         // What stood there is `Empty`.
-        std::mem::forget(coroutine.body.replace(Body::Frame(ParkedFrame { function, locals, pc, handled })));
+        std::mem::forget(coroutine.body.replace(Body::Frame(parked)));
         if created {
             gc::register(coroutine);
         }

@@ -253,6 +253,18 @@ impl Coroutine {
         self.chain.take()
     }
 
+    /// Whether it has neither a chain below it nor an extra part.
+    #[inline]
+    pub fn is_bare(&self) -> bool {
+        let (chain, extra) = (self.chain.take(), self.extra.take());
+        if chain.is_none() && extra.is_none() {
+            return true;
+        }
+        self.chain.set(chain);
+        self.extra.set(extra);
+        false
+    }
+
     pub fn set_chain(&self, chain: Box<Chain>) {
         self.chain.set((!chain.members.is_empty()).then_some(chain));
     }
