@@ -572,7 +572,10 @@ impl Lower<'_> {
                     if !dir {
                         return Ok(locals);
                     }
-                    let mut names = vm.collect(&locals)?;
+                    let mut names = match locals {
+                        Value::Dict(_) => vm.collect(&locals)?,
+                        _ => vm.mapping_keys(&locals)?,
+                    };
                     vm.sort(&mut names, None, false)?;
                     Ok(Value::list(names))
                 }))

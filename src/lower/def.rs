@@ -553,7 +553,15 @@ impl Lower<'_> {
             }
             let body = make_function(&code, &sources, frame);
             vm.calls.push(crate::machine::CallSite { code: frame.code.id.get(), span });
-            let result = vm.build_class(&body, &text, &bases, kwargs);
+            let result = match vm.class_builder(&frame.function.globals) {
+                Ok(None) => vm.build_class(&body, &text, &bases, kwargs),
+                Ok(Some(own)) => {
+                    let args: Vec<Value> =
+                        [Value::Function(body), Value::Str(text.clone())].into_iter().chain(bases).collect();
+                    vm.call_kw(&own, &args, &kwargs)
+                }
+                Err(error) => Err(error),
+            };
             vm.calls.pop();
             result.at(span)
         })
@@ -652,6 +660,23 @@ fn function_thunk(code: Rc<Code>, sources: Vec<CellSource>, outside: Outside) ->
 }
 
 impl Vm {
+    /// What a `class` statement calls if somebody replaced `__build_class__`.
+    fn class_builder(&mut self, globals: &Rc<Dict>) -> Result<Option<Value>> {
+        let key = self.name(sym::__build_class__).clone();
+        let found = match self.own_builtins(globals) {
+            Some(own) => self.builtin_of(&own, &key)?,
+            None => self.builtins.get_str(&key),
+        };
+        match found {
+            Some(Value::Native(native)) if native.name.as_str() == key.as_str() => Ok(None),
+            Some(own) => Ok(Some(own)),
+            None => {
+                let class = self.types.NameError.clone();
+                Err(self.error(&class, "__build_class__ not found"))
+            }
+        }
+    }
+
     /// Runs a class body and makes the class: what a `class` statement does.
     pub fn build_class(
         &mut self,

@@ -313,11 +313,8 @@ fn find_global(vm: &mut Vm, globals: &Rc<Dict>, name: &Rc<Str>, cache: &GlobalCa
         }
     }
     cache.global.set(None);
-    let key = vm.name(crate::symbol::sym::__builtins__).clone();
-    if let Some(Value::Dict(own)) = globals.get_str(&key) {
-        if !Rc::ptr_eq(&own, &vm.builtins) {
-            return own.get_str(name).ok_or_else(|| vm.name_error(name).into());
-        }
+    if let Some(own) = vm.own_builtins(globals) {
+        return vm.builtin_of(&own, name)?.ok_or_else(|| vm.name_error(name).into());
     }
     let builtins = vm.builtins.clone();
     if let Some(at) = builtins.position_str(name) {

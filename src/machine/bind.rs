@@ -342,6 +342,11 @@ impl Vm {
             };
         }
         let unknown = kwargs.iter().find(|(key, _)| at_of(key).is_none()).map_or("", |(key, _)| key.as_str());
+        if display == "enumerate" {
+            return format!("'{unknown}' is an invalid keyword argument for enumerate()");
+        }
+        // It hands its keywords on.
+        let name = if display == "sorted" { "sort" } else { &name };
         let mut message = format!("{name}() got an unexpected keyword argument '{unknown}'");
         let names = signature.params[signature.posonly..].iter().map(|p| p.name.as_str());
         if let Some(meant) = crate::text::similar::suggest(unknown, names) {

@@ -492,7 +492,9 @@ impl Vm {
     pub fn give_dict(&mut self, class: &Rc<Class>) {
         class.has_dict.set(true);
         if !class.base().is_some_and(|base| base.has_dict.get()) {
-            add_computed(self, class, sym::__dict__, get_dict, Some(set_dict));
+            if class.dict.get_str(self.name(sym::__dict__)).is_none() {
+                add_computed(self, class, sym::__dict__, get_dict, Some(set_dict));
+            }
             class.changed();
         }
     }

@@ -123,7 +123,9 @@ impl Vm {
                 let text = self.ascii(&value)?;
                 percent::format_percent_str(out, &text, &field)
             }
-            'd' | 'i' | 'u' | 'o' | 'x' | 'X' => return self.push_percent_int(out, &value, spec.code, &field),
+            'd' | 'i' | 'u' | 'o' | 'x' | 'X' => {
+                return self.push_percent_int(out, &value, spec.code, &field, args.bytes);
+            }
             'e' | 'E' | 'f' | 'F' | 'g' | 'G' => {
                 let x = self.percent_float(&value, args.bytes)?;
                 percent::format_percent_float(out, x, spec.code, &field)
@@ -148,13 +150,21 @@ impl Vm {
         }
     }
 
-    fn push_percent_int(&mut self, out: &mut String, value: &Value, code: char, field: &Field) -> Result<()> {
+    fn push_percent_int(
+        &mut self,
+        out: &mut String,
+        value: &Value,
+        code: char,
+        field: &Field,
+        bytes: bool,
+    ) -> Result<()> {
         let whole = if matches!(code, 'o' | 'x' | 'X') { self.index_opt(value)? } else { self.to_int(value)? };
         let done = match whole {
             Some(Value::Int(n)) => percent::format_percent_int(out, n, code, field),
             Some(Value::BigInt(n)) => percent::format_percent_big(out, &n, code, field),
             _ => {
                 let name = self.type_name(value);
+                let code = if bytes && matches!(code, 'i' | 'u') { 'd' } else { code };
                 let wanted = if matches!(code, 'o' | 'x' | 'X') { "an integer" } else { "a real number" };
                 return Err(self.type_error(format!("%{code} format: {wanted} is required, not {}", name.as_str())));
             }

@@ -256,7 +256,7 @@ impl Vm {
     }
 
     /// A name in `sys`, if that was imported and has it by now.
-    pub(super) fn sys_attr(&mut self, name: &Rc<Str>) -> Option<Value> {
+    pub fn sys_attr(&mut self, name: &Rc<Str>) -> Option<Value> {
         let sys = self.intern("sys");
         match self.modules.get_str(&sys)?.unwrapped() {
             Value::Module(sys) => sys.dict.get_str(name),
@@ -327,6 +327,28 @@ impl Vm {
         }
     }
 
+    /// The builtins that code in a namespace was given instead of the common ones.
+    pub fn own_builtins(&mut self, globals: &Dict) -> Option<Value> {
+        let key = self.name(sym::__builtins__).clone();
+        match globals.get_str(&key)? {
+            Value::Module(module) => Some(Value::Dict(module.dict.clone())),
+            own => Some(own),
+        }
+        .filter(|own| !matches!(own, Value::Dict(own) if Rc::ptr_eq(own, &self.builtins)))
+    }
+
+    /// A name in builtins that may be any mapping.
+    pub fn builtin_of(&mut self, own: &Value, name: &Rc<Str>) -> Result<Option<Value>> {
+        if let Value::Dict(own) = own {
+            return Ok(own.get_str(name));
+        }
+        match self.get_item(own, &Value::Str(name.clone())) {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.is(&self.types.KeyError) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// What an import statement does: calls `__import__`, whoever that is.
     pub fn import_name(
         &mut self,
@@ -336,7 +358,11 @@ impl Vm {
         level: u32,
     ) -> Result<Value> {
         let key = self.name(sym::__import__).clone();
-        match self.builtins.get_str(&key) {
+        let function = match self.own_builtins(globals) {
+            Some(own) => self.builtin_of(&own, &key)?,
+            None => self.builtins.get_str(&key),
+        };
+        match function {
             Some(Value::Native(native)) if native.name.as_str() == key.as_str() => {
                 self.import_plain(globals, name, from_list, level)
             }

@@ -65,6 +65,22 @@ impl Vm {
         }
     }
 
+    /// The keys that a mapping of any kind says it has.
+    pub fn mapping_keys(&mut self, mapping: &Value) -> Result<Vec<Value>> {
+        let name = self.intern("keys");
+        let keys = self.get_attr(mapping, &name)?;
+        let keys = self.call(&keys, &[])?;
+        if !self.has_special(&keys, sym::__iter__) {
+            let (owner, found) = (self.type_name(mapping), self.type_name(&keys));
+            return Err(self.type_error(format!(
+                "{}.keys() returned a non-iterable (type {})",
+                owner.as_str(),
+                found.as_str()
+            )));
+        }
+        self.collect(&keys)
+    }
+
     /// `next(iterator)`; `None` at the end.
     #[inline]
     pub fn next(&mut self, iterator: &Value) -> Result<Option<Value>> {

@@ -3,11 +3,11 @@
 use std::rc::Rc;
 
 use super::optional_text;
+use crate::builtins::types::must_encode;
 use crate::machine::Vm;
 use crate::object::native::{Row, native};
 use crate::object::{Result, Str, Value};
 use crate::symbol::sym;
-use crate::text::{Fault, FaultKind, is_surrogate};
 
 pub(super) const FUNCTIONS: &[Row] = &[
     native("print(*args, sep=' ', end='\\n', file=None, flush=False)", print),
@@ -107,20 +107,7 @@ fn print_out(vm: &mut Vm, items: &[Value], sep: &str, end: &str) -> Result<()> {
 
 /// Writes to standard output, as UTF-8.
 fn write(vm: &mut Vm, text: &str) -> Result<()> {
-    // Only characters from U+100000 on begin with this byte; lone surrogates are kept as some of them.
-    if text.as_bytes().contains(&0xF4) {
-        if let Some(start) = text.chars().position(is_surrogate) {
-            let count = text.chars().skip(start).take_while(|&c| is_surrogate(c)).count();
-            let kind = FaultKind::UnicodeEncodeError {
-                encoding: "utf-8".to_owned(),
-                object: text.to_owned(),
-                start,
-                end: start + count,
-                reason: "surrogates not allowed".to_owned(),
-            };
-            return Err(vm.from_fault(Fault { kind, message: String::new() }));
-        }
-    }
+    must_encode(vm, text)?;
     vm.write_out(text)
 }
 

@@ -66,6 +66,13 @@ const CLASSES: &[&str] = &[
 
 const FUNCTIONS: &[Row] = &[
     native("ascii(obj, /)", |vm, args| vm.ascii(&args[0]).map(Value::Str)),
+    native("breakpoint(*args, **kws)", |vm, args| {
+        let name = vm.intern("breakpointhook");
+        match vm.sys_attr(&name) {
+            Some(hook) => call_with(vm, &hook, args),
+            None => Err(vm.runtime_error("lost sys.breakpointhook")),
+        }
+    }),
     native("callable(obj, /)", |vm, args| Ok(Value::bool(vm.is_callable(&args[0])))),
     native("exit(code=None)", exit),
     native("quit(code=None)", exit),
@@ -84,6 +91,13 @@ const FUNCTIONS: &[Row] = &[
     native("len(obj, /)", |vm, args| vm.len(&args[0]).map(Value::usize)),
     native("repr(obj, /)", |vm, args| vm.repr(&args[0]).map(Value::Str)),
 ];
+
+/// Calls a function with what arrived as `*args, **kwargs`.
+pub(super) fn call_with(vm: &mut Vm, function: &Value, args: &[Value]) -> Result {
+    let [positional, named] = args else { return Ok(Value::Unbound) };
+    let positional = vm.collect(positional)?;
+    vm.call_kw(function, &positional, &super::modules::support::keywords(named))
+}
 
 fn format(vm: &mut Vm, args: &[Value]) -> Result {
     let spec = crate::builtins::types::text_argument(vm, &args[1], "format", "2")?.clone();

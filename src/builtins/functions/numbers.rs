@@ -62,11 +62,13 @@ fn ord(vm: &mut Vm, args: &[Value]) -> Result {
             text.len()
         }
         None => match crate::machine::sequence::bytes_of(&args[0]) {
-            Some(bytes) => match bytes.as_slice() {
-                [byte] => return Ok(Value::Int(i64::from(*byte))),
-                _ => bytes.len(),
-            },
-            None => {
+            Some(bytes) if matches!(args[0].unwrapped(), Value::Bytes(_) | Value::ByteArray(_)) => {
+                match bytes.as_slice() {
+                    [byte] => return Ok(Value::Int(i64::from(*byte))),
+                    _ => bytes.len(),
+                }
+            }
+            _ => {
                 let name = vm.type_name(&args[0]);
                 let message = format!("ord() expected string of length 1, but {} found", name.as_str());
                 return Err(vm.type_error(message));

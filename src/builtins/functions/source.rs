@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use super::attributes::caller_namespace;
+use crate::builtins::modules::support::keywords;
 use crate::diagnostic::Diagnostic;
 use crate::lower;
 use crate::machine::Vm;
@@ -23,8 +24,21 @@ pub(super) const FUNCTIONS: &[Row] = &[
     ),
     native("exec(source, /, globals=None, locals=None, *, closure=None)", exec),
     native("eval(source, /, globals=None, locals=None)", eval),
+    native("__build_class__(func, name, /, *bases, **kwds)", |vm, args| {
+        let [Value::Function(body), name, bases, kwargs] = args else {
+            return Err(vm.type_error("__build_class__: func must be a function"));
+        };
+        let Some(name) = name.as_str().cloned() else {
+            return Err(vm.type_error("__build_class__: name is not a string"));
+        };
+        let bases = vm.collect(bases)?;
+        vm.build_class(body, &name, &bases, keywords(kwargs))
+    }),
     native("__import__(name, globals=None, locals=None, fromlist=(), level=0)", import),
 ];
+
+/// The flags of `compile()`: those of the features in `__future__`, those that `ast` names.
+const KNOWN_FLAGS: i64 = 0x1FE_F610;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
@@ -116,6 +130,12 @@ fn compile_source(vm: &mut Vm, args: &[Value]) -> Result {
             return Err(vm.type_error(format!("compile() argument 'mode' must be str, not {}", vm.type_name(&args[2]))));
         }
     };
+    if vm.to_i64(&args[3])? & !KNOWN_FLAGS != 0 {
+        return Err(vm.value_error("compile(): unrecognised flags"));
+    }
+    if !(-1..=2).contains(&vm.to_i64(&args[5])?) {
+        return Err(vm.value_error("compile(): invalid optimize value"));
+    }
     match source_of(vm, &args[0], name.as_str(), mode)? {
         Some(source) => compile(vm, &source, mode, false).map(Value::Code),
         None => Err(vm.type_error("compile() arg 1 must be a string, bytes or AST object")),
@@ -132,6 +152,9 @@ fn namespaces(vm: &mut Vm, globals: &Value, locals: &Value, function: &str) -> R
         let found = vm.type_name(&globals);
         return Err(match function {
             "exec" => vm.type_error(format!("exec() globals must be a dict, not {}", found.as_str())),
+            _ if vm.has_special(&globals, sym::__getitem__) => {
+                vm.type_error("globals must be a real dict; try eval(expr, {}, mapping)")
+            }
             _ => vm.type_error("globals must be a dict"),
         });
     };
@@ -165,7 +188,13 @@ fn exec(vm: &mut Vm, args: &[Value]) -> Result {
         },
     };
     let given = matches!(args[0], Value::Code(_));
-    let result = run(vm, &code, &globals, locals, given)?;
+    let result = match args[3].given() {
+        Some(closure) => {
+            let closure = closure.clone();
+            run_with_closure(vm, &code, &globals, &closure, given)?
+        }
+        None => run(vm, &code, &globals, locals, given)?,
+    };
     if !result.is_none() && !result.is_unbound() && vm.extension::<Modes>().interactive.contains(&code.id.get()) {
         let shown = vm.repr(&result)?;
         vm.write_out(&format!("{}\n", shown.as_str()))?;
@@ -186,12 +215,33 @@ fn eval(vm: &mut Vm, args: &[Value]) -> Result {
     run(vm, &code, &globals, locals, given)
 }
 
+/// Runs the code of a function with cells for its free variables.
+fn run_with_closure(vm: &mut Vm, code: &Rc<Code>, globals: &Rc<Dict>, closure: &Value, given: bool) -> Result {
+    if !given {
+        return Err(vm.type_error("closure can only be used when source is a code object"));
+    }
+    if code.free.is_empty() {
+        return Err(vm.type_error("cannot use a closure with this code object"));
+    }
+    let class = Value::Class(vm.types.function.clone());
+    let cells = closure.as_tuple().filter(|cells| cells.iter().all(|cell| matches!(cell, Value::Cell(_))));
+    if cells.is_none_or(|cells| cells.len() != code.free.len()) {
+        let wanted = code.free.len();
+        return Err(vm.type_error(format!("code object requires a closure of exactly length {wanted}")));
+    }
+    let name = vm.intern("closure");
+    let arguments = [Value::Code(code.clone()), Value::Dict(globals.clone())];
+    let function = vm.call_kw(&class, &arguments, &[(name, closure.clone())])?;
+    vm.call(&function, &[])
+}
+
 /// Runs code in namespaces. Code that was `given` compiled knows no locals apart from its globals: with some it is
 /// compiled once more.
 fn run(vm: &mut Vm, code: &Rc<Code>, globals: &Rc<Dict>, locals: Option<Value>, given: bool) -> Result {
     if code.kind != CodeKind::Module {
         if !code.free.is_empty() {
-            return Err(vm.type_error("code object passed to exec() may not contain free variables"));
+            let wanted = code.free.len();
+            return Err(vm.type_error(format!("code object requires a closure of exactly length {wanted}")));
         }
         let function = Function {
             code: code.clone(),

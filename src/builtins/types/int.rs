@@ -101,6 +101,12 @@ fn int_with_base(vm: &mut Vm, x: &Value, base: &Value) -> Result {
         Value::Int(n) => n,
         _ => i64::MAX,
     };
+    if base != 0 && !(2..=36).contains(&base) {
+        return Err(vm.value_error("int() base must be >= 2 and <= 36, or 0"));
+    }
+    if x.as_str().is_none() && !matches!(x.unwrapped(), Value::Bytes(_) | Value::ByteArray(_)) {
+        return Err(vm.type_error("int() can't convert non-string with explicit base"));
+    }
     match parse(vm, x, base) {
         Some(result) => result,
         None => Err(vm.type_error("int() can't convert non-string with explicit base")),

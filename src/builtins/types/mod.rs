@@ -149,3 +149,14 @@ pub fn wrong_receiver(vm: &mut Vm, class: &str, name: &str, value: &Value) -> Er
         ))
     }
 }
+
+/// Refuses text with surrogates, which UTF-8 cannot hold.
+pub fn must_encode(vm: &mut Vm, text: &str) -> Result<()> {
+    // Only characters from U+100000 on begin with this byte; lone surrogates are kept as some of them.
+    if text.as_bytes().contains(&0xF4) {
+        if let Err(fault) = crate::text::codecs::encode(text, "utf-8", "strict") {
+            return Err(vm.from_fault(fault));
+        }
+    }
+    Ok(())
+}

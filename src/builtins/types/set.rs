@@ -215,8 +215,13 @@ fn difference_update(vm: &mut Vm, args: &[Value]) -> Result {
 
 fn symmetric_difference(vm: &mut Vm, args: &[Value]) -> Result {
     let set = this(vm, "symmetric_difference", &args[0])?;
-    let other = as_set(vm, &args[1])?;
-    vm.set_symmetric_difference(&set, &other).map(made)
+    if let Some(other) = args[1].as_set().cloned() {
+        return vm.set_symmetric_difference(&set, &other).map(made);
+    }
+    let result = Rc::new(Set::new(set.frozen));
+    vm.set_update(&result, &args[1])?;
+    vm.set_toggle_all(&result, &set)?;
+    Ok(Value::Set(result))
 }
 
 fn symmetric_difference_update(vm: &mut Vm, args: &[Value]) -> Result {

@@ -144,9 +144,21 @@ macro_rules! in_place {
     };
 }
 
-binaries! { add Add, mul Mul, and BitAnd, or BitOr, sub Sub, xor BitXor, modulo Mod }
+binaries! { add Add, and BitAnd, or BitOr, sub Sub, xor BitXor, modulo Mod }
 reflected! { rand BitAnd, ror BitOr, rsub Sub, rxor BitXor, rmodulo Mod }
-in_place! { iadd Add, imul Mul, iand BitAnd, ior BitOr, isub Sub, ixor BitXor }
+/// `sequence.__mul__(count)` asks for the count first, in other words than `*`.
+pub fn mul(vm: &mut Vm, args: &[Value]) -> Result {
+    let count = vm.index(&args[1])?;
+    binary(vm, BinOp::Mul, &args[0], &count)
+}
+
+fn imul(vm: &mut Vm, args: &[Value]) -> Result {
+    let count = vm.index(&args[1])?;
+    vm.inplace_container(BinOp::Mul, args[0].unwrapped(), &count)?;
+    Ok(args[0].clone())
+}
+
+in_place! { iadd Add, iand BitAnd, ior BitOr, isub Sub, ixor BitXor }
 
 pub fn len(vm: &mut Vm, args: &[Value]) -> Result {
     vm.len(args[0].unwrapped()).map(Value::usize)

@@ -3,7 +3,7 @@
 use std::rc::{Rc, Weak};
 
 use super::object::{attribute_name, same_layout};
-use super::wrong_receiver;
+use super::{must_encode, wrong_receiver};
 use crate::builtins::add_methods;
 use crate::machine::Vm;
 use crate::machine::generic;
@@ -102,7 +102,9 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
         if let ([object], true) = (positional.as_slice(), is_type && named.is_empty()) {
             return Ok(Value::Class(vm.class_of(object)));
         }
-        return Err(if is_type {
+        return Err(if is_type && !named.is_empty() && positional.len() == 1 {
+            vm.type_error("type() takes no keyword arguments")
+        } else if is_type {
             vm.type_error("type() takes 1 or 3 arguments")
         } else {
             vm.type_error(format!("type.__new__() takes exactly 3 arguments ({} given)", positional.len()))
@@ -111,9 +113,7 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
     let Some(name) = name.as_str().cloned() else { return Err(wrong_argument(vm, 1, "str", name)) };
     let Some(bases) = bases.as_tuple().cloned() else { return Err(wrong_argument(vm, 2, "tuple", bases)) };
     let Some(namespace) = namespace.as_dict().cloned() else { return Err(wrong_argument(vm, 3, "dict", namespace)) };
-    if name.as_str().contains('\0') {
-        return Err(vm.value_error("type name must not contain null characters"));
-    }
+    check_name(vm, name.as_str())?;
     let entries = vm.name(sym::__mro_entries__).clone();
     for base in bases.iter().filter(|base| !matches!(base, Value::Class(_))) {
         if vm.get_attr_opt(base, &entries)?.is_some() {
@@ -235,12 +235,18 @@ fn new_name(vm: &mut Vm, class: &Rc<Class>, name: &str, new: &Value) -> Result<R
     }
 }
 
+fn check_name(vm: &mut Vm, name: &str) -> Result<()> {
+    must_encode(vm, name)?;
+    if name.contains('\0') {
+        return Err(vm.value_error("type name must not contain null characters"));
+    }
+    Ok(())
+}
+
 fn set_name(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
     let class = this(vm, class, "__name__")?;
     let text = new_name(vm, &class, "__name__", &new)?;
-    if text.as_str().contains('\0') {
-        return Err(vm.value_error("type name must not contain null characters"));
-    }
+    check_name(vm, text.as_str())?;
     *class.name.borrow_mut() = text;
     Ok(())
 }
@@ -263,6 +269,11 @@ fn set_entry(vm: &mut Vm, class: &Value, name: Symbol, new: Value) -> Result<()>
     let class = this(vm, class, name.as_str())?;
     check_change(vm, &class, name.as_str(), &new)?;
     class.set(&name, new);
+    if name.as_str() == "__module__" {
+        // What is said to come from elsewhere has no line here.
+        class.dict.remove_str(&vm.name(sym::__firstlineno__).clone());
+        class.changed();
+    }
     Ok(())
 }
 

@@ -144,6 +144,12 @@ pub(super) const FUNCTIONS: &[Row] = &[
         vm.origin_depth = usize::try_from(depth).unwrap_or(usize::MAX);
         Ok(Value::None)
     }),
+    native("breakpointhook(*args, **kwargs)", |vm, args| {
+        let library = vm.import_module("_sitebuiltins")?;
+        let name = vm.intern("breakpointhook");
+        let hook = vm.get_attr(&library, &name)?;
+        crate::builtins::functions::call_with(vm, &hook, args)
+    }),
     native("displayhook(object, /)", |vm, args| {
         vm.display(&args[0], None)?;
         Ok(Value::None)
@@ -271,11 +277,10 @@ pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
     );
     let args = vm.host.argv.iter().map(|arg| Value::str(arg)).collect();
     set_all(vm, dict, [("orig_argv", Value::list(args))]);
-    for (name, original) in
-        [("displayhook", "__displayhook__"), ("excepthook", "__excepthook__"), ("unraisablehook", "__unraisablehook__")]
-    {
+    for name in ["breakpointhook", "displayhook", "excepthook", "unraisablehook"] {
         let hook = dict.get_str(&vm.intern(name)).unwrap_or_default();
-        set_all(vm, dict, [(original, hook)]);
+        let original = vm.intern(&format!("__{name}__"));
+        dict.set_str(&original, hook);
     }
     Ok(())
 }

@@ -124,8 +124,8 @@ fn bound(vm: &mut Vm, value: &Value) -> Result<Option<i64>> {
 type Search = fn(&[u8], &[u8], Option<i64>, Option<i64>) -> Option<usize>;
 
 fn search(vm: &mut Vm, args: &[Value], search: Search) -> Result<Option<usize>> {
-    let needle = needle(vm, &args[1])?;
     let (start, end) = (bound(vm, &args[2])?, bound(vm, &args[3])?);
+    let needle = needle(vm, &args[1])?;
     with_bytes(vm, &args[0], |bytes| search(bytes, &needle, start, end))
 }
 
@@ -272,11 +272,11 @@ fn replace(vm: &mut Vm, args: &[Value]) -> Result {
 type Split = for<'a> fn(&'a [u8], Option<&[u8]>, i64) -> std::result::Result<Vec<&'a [u8]>, crate::text::Fault>;
 
 fn split_with(vm: &mut Vm, args: &[Value], split: Split) -> Result {
+    let limit = vm.to_i64(&args[2])?;
     let separator = match args[1].given() {
         None => None,
         Some(separator) => Some(buffer(vm, separator)?),
     };
-    let limit = vm.to_i64(&args[2])?;
     let parts = with_bytes(vm, &args[0], |bytes| {
         split(bytes, separator.as_deref(), limit).map(|parts| parts.into_iter().map(<[u8]>::to_vec).collect::<Vec<_>>())
     })?;
@@ -319,6 +319,18 @@ fn rpartition(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn join(vm: &mut Vm, args: &[Value]) -> Result {
+    // While the items come, the separator keeps its length.
+    let separator = match args[0].unwrapped() {
+        Value::ByteArray(array) => array.clone(),
+        _ => return join_items(vm, args),
+    };
+    separator.views.set(separator.views.get() + 1);
+    let joined = join_items(vm, args);
+    separator.views.set(separator.views.get().saturating_sub(1));
+    joined
+}
+
+fn join_items(vm: &mut Vm, args: &[Value]) -> Result {
     let items = match vm.iter(&args[1]) {
         Ok(iterator) => vm.collect(&iterator)?,
         Err(e) if e.is(&vm.types.TypeError) => return Err(vm.type_error("can only join an iterable")),
@@ -367,8 +379,8 @@ fn decode(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn hex(vm: &mut Vm, args: &[Value]) -> Result {
-    let separator = hex_separator(vm, &args[1])?;
     let group = vm.to_i64(&args[2])?;
+    let separator = hex_separator(vm, &args[1])?;
     with_bytes(vm, &args[0], |bytes| bytesops::hex(bytes, separator, group)).map(Value::string)
 }
 
@@ -380,7 +392,10 @@ pub(super) fn hex_separator(vm: &mut Vm, value: &Value) -> Result<Option<char>> 
     let chars: Vec<char> = match (value.as_str(), bytes_of(value)) {
         (Some(text), _) => text.as_str().chars().collect(),
         (None, Some(bytes)) => bytes.into_iter().map(char::from).collect(),
-        _ => return Err(vm.type_error("sep must be str or bytes.")),
+        _ => {
+            vm.len(value)?;
+            return Err(vm.type_error("sep must be str or bytes."));
+        }
     };
     match chars[..] {
         [c] if c.is_ascii() => Ok(Some(c)),

@@ -133,6 +133,7 @@ type Split = for<'a> fn(&'a str, Option<&str>, i64) -> std::result::Result<Vec<&
 
 fn split(vm: &mut Vm, args: &[Value], name: &str, split: Split) -> Result {
     let whole = this(vm, args, name)?;
+    let most = clamp(vm, &args[2])?;
     let separator = match &args[1] {
         Value::None => None,
         other => match other.as_str() {
@@ -142,7 +143,6 @@ fn split(vm: &mut Vm, args: &[Value], name: &str, split: Split) -> Result {
             }
         },
     };
-    let most = clamp(vm, &args[2])?;
     match split(whole, separator, most) {
         Ok(parts) => Ok(Value::list(parts.into_iter().map(|part| piece(vm, part)).collect())),
         Err(fault) => Err(vm.from_fault(fault)),
