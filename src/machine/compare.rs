@@ -152,6 +152,7 @@ impl Vm {
     fn compare_side(&mut self, op: CmpOp, this: &Value, other: &Value) -> Result<Option<Value>> {
         let result = match self.special(this, method(op)) {
             Special::Method(found) => self.call_binary(&found, this, other)?,
+            Special::Builtin if super::number::narrower(this, other) => Value::NotImplemented,
             Special::Builtin => return self.builtin_compare(op, this.unwrapped(), other.unwrapped()),
             Special::Default if op == CmpOp::NotEq => match self.special(this, sym::__eq__) {
                 Special::Method(found) => {

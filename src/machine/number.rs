@@ -72,6 +72,17 @@ impl<'a> Number<'a> {
 
 type Result<T = Value, E = Error> = std::result::Result<T, E>;
 
+/// Whether a number knows nothing of another one's type, which has to answer: `int` of `float`, `float` of `complex`.
+pub fn narrower(a: &Value, b: &Value) -> bool {
+    let width = |value: &Value| match value.unwrapped() {
+        Value::Int(_) | Value::BigInt(_) | Value::Bool(_) => 1,
+        Value::Float(_) => 2,
+        Value::Complex(_) => 3,
+        _ => 0,
+    };
+    (1..width(b)).contains(&width(a))
+}
+
 /// `a op b` for two numbers; `None` if one is no number, or there is no such operator.
 pub fn binary(vm: &mut Vm, op: BinOp, a: &Value, b: &Value) -> Result<Option<Value>> {
     if let (Value::Bool(x), Value::Bool(y)) = (a, b) {

@@ -246,6 +246,7 @@ impl Vm {
             if Rc::ptr_eq(&class_a, &class_b) {
                 right_done = true;
             } else if matches!(left, Special::Missing | Special::Default)
+                || matches!(left, Special::Builtin) && number::narrower(a, b)
                 || class_b.is_subclass(&class_a) && self.overrides(&class_a, &class_b, reflected)
             {
                 right_done = true;
@@ -256,6 +257,7 @@ impl Vm {
             }
         }
         match left {
+            Special::Builtin if right_done && number::narrower(a, b) => return Ok(Answer::Nothing),
             Special::Builtin => return Ok(Answer::Builtin),
             Special::Method(left) => {
                 let result = self.call_binary(&left, a, b)?;
