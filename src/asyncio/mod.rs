@@ -297,7 +297,7 @@ pub fn bound_native(vm: &mut Vm, row: &'static Row, this: &Value) -> Value {
     let name = vm.intern(row.name());
     let func = NativeFunction::new(row, call, name, None);
     *func.owner.borrow_mut() = Some(Rc::downgrade(&vm.class_of(this)));
-    Value::BoundMethod(Rc::new(BoundMethod { func: Value::Native(Rc::new(func)), this: this.clone() }))
+    Value::BoundMethod(Rc::new(BoundMethod::new(Value::Native(Rc::new(func)), this.clone())))
 }
 
 /// The pairs of a `**kwargs` dict.

@@ -700,6 +700,14 @@ impl Vm {
                 None => Value::dict(Dict::new()),
             }
         };
+        if namespace.as_dict().is_none() && !self.has_special(&namespace, sym::__getitem__) {
+            let by = match &meta {
+                Value::Class(meta) => meta.name.borrow().as_str().to_owned(),
+                _ => "<metaclass>".to_owned(),
+            };
+            let found = self.type_name(&namespace);
+            return Err(self.type_error(format!("{by}.__prepare__() must return a mapping, not {}", found.as_str())));
+        }
         let mut locals = vec![Value::Unbound; body.code.slots.max(1) as usize];
         locals[0] = namespace.clone();
         self.run_vec(body, locals)?;

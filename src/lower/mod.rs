@@ -264,6 +264,7 @@ impl<'v> Lower<'v> {
             iterable: Cell::new(false),
             globals: Default::default(),
             places: Default::default(),
+            watched: Default::default(),
         });
         self.vm.register_code(&code);
         code

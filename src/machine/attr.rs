@@ -709,7 +709,7 @@ pub fn is_member(set: Option<Setter>) -> bool {
 
 /// A function bound to an object.
 pub fn bound(func: &Value, this: &Value) -> Value {
-    Value::BoundMethod(Rc::new(BoundMethod { func: func.clone(), this: this.clone() }))
+    Value::BoundMethod(Rc::new(BoundMethod::new(func.clone(), this.clone())))
 }
 
 /// The attributes of a value that has some of its own.

@@ -521,7 +521,11 @@ impl Vm {
             Some(custom) => self.call_found(&custom, &value, &[])?,
         };
         let mut ancestors = Vec::new();
-        for item in self.collect(&custom)? {
+        let custom = self.collect(&custom)?;
+        if custom.is_empty() {
+            return Err(self.type_error("type MRO must not be empty"));
+        }
+        for item in custom {
             match item {
                 Value::Class(found) if Rc::ptr_eq(&found, class) => {}
                 Value::Class(found) => {

@@ -341,8 +341,8 @@ impl Vm {
     }
 
     fn syntax_error_str(&mut self, exception: &Exception) -> Result<Option<String>> {
-        let Some(message) = self.exception_attr(exception, sym::msg) else { return Ok(None) };
-        let message = self.str(&message)?;
+        let message = self.exception_attr(exception, sym::msg).or_else(|| exception.args().first().cloned());
+        let message = self.str(&message.unwrap_or(Value::None))?;
         let file = match self.exception_attr(exception, sym::filename) {
             Some(Value::Str(name)) => Some(name.as_str().rsplit('/').next().unwrap_or_default().to_owned()),
             _ => None,
@@ -371,17 +371,21 @@ impl Vm {
     /// From the arguments: encoding, object, start, end, reason; a translation has no encoding.
     fn unicode_error_str(&mut self, exception: &Exception) -> Result<Option<String>> {
         let args = exception.args();
-        let (encoding, object, start, end, reason) = match &args[..] {
-            [Value::Str(encoding), object, start, end, reason] => (Some(encoding), object, start, end, reason),
-            [object, start, end, reason] => (None, object, start, end, reason),
-            _ => return Ok(None),
-        };
+        let first = args.len().checked_sub(4);
+        let Some(first @ 0..=1) = first else { return Ok(None) };
+        let now = |vm: &Vm, name, at: usize| vm.exception_attr(exception, name).unwrap_or_else(|| args[at].clone());
+        let object = &now(self, sym::object, first);
+        let (start, end) = (now(self, sym::start, first + 1), now(self, sym::end, first + 2));
         let (Some(start), Some(end)) = (start.as_int(), end.as_int()) else { return Ok(None) };
-        let reason = self.str(reason)?;
-        let (verb, item) = match (encoding, object.as_str()) {
-            (Some(encoding), Some(_)) => (format!("'{}' codec can't encode", encoding.as_str()), "character"),
-            (Some(encoding), None) => (format!("'{}' codec can't decode", encoding.as_str()), "byte"),
-            (None, _) => ("can't translate".to_owned(), "character"),
+        let reason = now(self, sym::reason, first + 3);
+        let reason = self.str(&reason)?;
+        let (verb, item) = if first == 1 {
+            let encoding = now(self, sym::encoding, 0);
+            let of_text = exception.is(&self.types.UnicodeEncodeError);
+            let (verb, item) = if of_text { ("encode", "character") } else { ("decode", "byte") };
+            (format!("'{}' codec can't {verb}", self.str(&encoding)?.as_str()), item)
+        } else {
+            ("can't translate".to_owned(), "character")
         };
         let single = if end == start + 1 { usize::try_from(start).ok() } else { None };
         let shown = single.and_then(|at| match object.as_str() {

@@ -56,30 +56,33 @@ pub fn is_generic(value: &Value) -> bool {
 }
 
 /// `a | b` of two types; `None` if one is no type.
-pub fn union_of(vm: &mut Vm, a: &Value, b: &Value) -> Option<Value> {
+pub fn union_of(vm: &mut Vm, a: &Value, b: &Value) -> Result<Option<Value>> {
     if !is_type(a) || !is_type(b) || (a.is_none() && b.is_none()) {
-        return None;
+        return Ok(None);
     }
     let mut members: Vec<Value> = Vec::new();
     for part in [a, b] {
         let parts = match part.data::<Union>() {
             Some(union) => union.0.clone(),
+            None if part.is_none() => vec![Value::Class(vm.types.NoneType.clone())],
             None => vec![part.clone()],
         };
         for part in parts {
-            let known = members.iter().any(|member| {
-                member.is(&part)
-                    || matches!((compared(member), compared(&part)), (Some(x), Some(y)) if same_parts(&x, &y))
-            });
+            let mut known = members.iter().any(|member| member.is(&part));
+            if part.data::<GenericAlias>().is_some() {
+                for member in members.iter().filter(|member| member.data::<GenericAlias>().is_some()) {
+                    known = known || vm.equals(member, &part)?;
+                }
+            }
             if !known {
                 members.push(part);
             }
         }
     }
     if members.len() == 1 {
-        return members.pop();
+        return Ok(members.pop());
     }
-    Some(Instance::native(&vm.types.UnionType, Union(members)))
+    Ok(Some(Instance::native(&vm.types.UnionType, Union(members))))
 }
 
 fn is_type(value: &Value) -> bool {
@@ -97,23 +100,6 @@ pub fn compared(value: &Value) -> Option<Parts> {
         return Some(Parts::Alias(alias.origin.clone(), alias.args.clone(), alias.starred));
     }
     value.data::<Union>().map(|union| Parts::Union(union.0.clone()))
-}
-
-/// Whether two are the same as far as identity tells.
-fn same_parts(a: &Parts, b: &Parts) -> bool {
-    match (a, b) {
-        (Parts::Alias(a, x, s), Parts::Alias(b, y, t)) => {
-            a.is(b)
-                && s == t
-                && match (x, y) {
-                    (Value::Tuple(x), Value::Tuple(y)) => {
-                        x.len() == y.len() && x.iter().zip(y.iter()).all(|(x, y)| x.is(y))
-                    }
-                    _ => false,
-                }
-        }
-        _ => false,
-    }
 }
 
 pub fn equal(vm: &mut Vm, a: &Parts, b: &Parts) -> Result<bool> {
@@ -152,7 +138,8 @@ pub fn repr(vm: &mut Vm, value: &Value) -> Result<Option<String>> {
     if let Some(union) = value.data::<Union>() {
         let mut parts = Vec::new();
         for member in union.0.clone() {
-            parts.push(if member.is_none() { "None".to_owned() } else { item_repr(vm, &member)? });
+            let none = matches!(&member, Value::Class(class) if std::rc::Rc::ptr_eq(class, &vm.types.NoneType));
+            parts.push(if none { "None".to_owned() } else { item_repr(vm, &member)? });
         }
         return Ok(Some(parts.join(" | ")));
     }

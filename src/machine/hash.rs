@@ -146,8 +146,12 @@ impl Vm {
                         }
                     }
                     _ => match generic::hashed(value) {
+                        None if views::is_proxy(value) => match views::proxied(value) {
+                            Some(mapping) => self.nested_in("", |vm| vm.hash_general(&mapping)),
+                            None => Ok((identity(value), true)),
+                        },
                         Some(parts) => parts.hash(self).map(|hash| (hash, false)),
-                        None if views::is_set_like(value) || views::is_proxy(value) => Err(self.unhashable(value)),
+                        None if views::is_set_like(value) => Err(self.unhashable(value)),
                         None => Ok((identity(value), true)),
                     },
                 },

@@ -40,7 +40,7 @@ impl Vm {
             dict.set_str(&self.name(empty).clone(), Value::None);
         }
         gc::register(&dict);
-        Rc::new(Module { name: Rc::new(Str::new(name)).into(), dict, lazy })
+        Rc::new(Module::new(Rc::new(Str::new(name)), dict, lazy))
     }
 
     /// The module of a dotted name, imported if it was not; its parents first.

@@ -44,7 +44,7 @@ impl Vm {
                 let (a, b) = (views::proxied(a).unwrap_or(a.clone()), views::proxied(b).unwrap_or(b.clone()));
                 self.container_binary(op, &a, &b)
             }
-            (BinOp::BitOr, _, _) => Ok(generic::union_of(self, a, b)),
+            (BinOp::BitOr, _, _) => generic::union_of(self, a, b),
             _ => Ok(None),
         }
     }

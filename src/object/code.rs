@@ -156,6 +156,7 @@ pub struct Code {
     pub globals: RefCell<Weak<Dict>>,
     /// Places inside steps that a script has asked the number of; see [`Code::instruction`].
     pub places: RefCell<Vec<Span>>,
+    pub watched: super::gc::weak::Watched,
 }
 
 /// The parameters: their slots are the first ones, in the order positional-only, positional, keyword-only, `*args`,

@@ -92,10 +92,18 @@ impl Drop for Function {
 pub struct BoundMethod {
     pub func: Value,
     pub this: Value,
+    pub watched: gc::weak::Watched,
+}
+
+impl BoundMethod {
+    pub fn new(func: Value, this: Value) -> BoundMethod {
+        BoundMethod { func, this, watched: gc::weak::Watched::default() }
+    }
 }
 
 impl Drop for BoundMethod {
     fn drop(&mut self) {
+        self.watched.tell();
         gc::release_one(&mut self.this);
     }
 }

@@ -15,4 +15,11 @@ pub struct Module {
     pub name: RefCell<Rc<Str>>,
     pub dict: Rc<Dict>,
     pub lazy: Option<Lazy>,
+    pub watched: super::gc::weak::Watched,
+}
+
+impl Module {
+    pub fn new(name: Rc<Str>, dict: Rc<Dict>, lazy: Option<Lazy>) -> Module {
+        Module { name: name.into(), dict, lazy, watched: Default::default() }
+    }
 }

@@ -109,6 +109,7 @@ pub struct NativeFunction {
     /// How many positional arguments a plain call may give, the instance included; (1, 0) until the signature is read.
     pub arity: Cell<(u16, u16)>,
     pub signature: OnceCell<Signature>,
+    pub watched: super::gc::weak::Watched,
 }
 
 /// A native's parameters.
@@ -140,6 +141,7 @@ impl NativeFunction {
             module,
             arity: Cell::new((1, 0)),
             signature: OnceCell::new(),
+            watched: Default::default(),
         }
     }
 

@@ -131,6 +131,7 @@ impl Vm {
 
     /// The names of the attributes that an object, its class or its base classes have, in order.
     pub fn default_dir(&mut self, value: &Value) -> Vec<Rc<Str>> {
+        let value = if let Value::Module(_) = value.unwrapped() { value.unwrapped() } else { value };
         let mut keys = match value {
             Value::Module(module) => module.dict.keys(),
             Value::Function(_) => self.instance_dict(value).map(|dict| dict.keys()).unwrap_or_default(),

@@ -53,7 +53,7 @@ pub fn install(vm: &mut Vm) {
         dict.set_str(&name, value);
     }
     let name = vm.intern("builtins");
-    let module = Module { name: name.clone().into(), dict, lazy: None };
+    let module = Module::new(name.clone(), dict, None);
     vm.modules.set_str(&name, Value::Module(Rc::new(module)));
 }
 

@@ -382,7 +382,7 @@ const CACHED: &[Row] = &[
         if args[1].is_none() {
             return Ok(args[0].clone());
         }
-        Ok(Value::BoundMethod(Rc::new(BoundMethod { func: args[0].clone(), this: args[1].clone() })))
+        Ok(Value::BoundMethod(Rc::new(BoundMethod::new(args[0].clone(), args[1].clone()))))
     }),
     method("__copy__()", |_, args| Ok(args[0].clone())),
     method("__deepcopy__(memo, /)", |_, args| Ok(args[0].clone())),

@@ -15,16 +15,36 @@ use crate::symbol::sym;
 pub(super) const FUNCTIONS: &[Row] = &[
     native("getweakrefcount(object, /)", |_, args| Ok(Value::usize(weak::references(&args[0]).len()))),
     native("getweakrefs(object, /)", |_, args| {
-        let mut all: Vec<Value> = weak::references(&args[0]).into_iter().map(Value::Instance).collect();
-        // Those with callbacks come last, and the one without is the first that was made.
-        all.sort_by_key(|reference| reference.data::<WeakRef>().is_some_and(|data| !data.callback.borrow().is_none()));
-        Ok(Value::list(all))
+        let mut all = weak::references(&args[0]);
+        all.reverse();
+        // The plain reference and the plain proxy come first, the others newest first.
+        all.sort_by_key(|reference| match reference.data::<WeakRef>() {
+            Some(data) if !data.callback.borrow().is_none() => 2,
+            Some(data) if data.proxy.borrow().is_some() => 1,
+            _ => {
+                if reference.class.borrow().builtin {
+                    0
+                } else {
+                    2
+                }
+            }
+        });
+        let shown = |reference: Rc<Instance>| {
+            let proxy = reference.data::<WeakRef>()?.proxy.borrow().as_ref().map(Weakly::upgrade);
+            proxy.unwrap_or(Some(Value::Instance(reference)))
+        };
+        Ok(Value::list(all.into_iter().filter_map(shown).collect::<Vec<_>>()))
+    }),
+    native("_stands_for(reference, proxy, /)", |vm, args| {
+        let old = this!(vm, args[0], WeakRef).proxy.replace(Weakly::new(&args[1]));
+        drop(old);
+        Ok(Value::None)
     }),
 ];
 
 const METHODS: &[Row] = &[
-    static_method("__new__(type, object=<unrepresentable>, callback=None, /, *args, **kwargs)", new),
-    method("__init__(object, callback=None, /)", |_, _| Ok(Value::None)),
+    static_method("__new__(type, /, *args, **kwargs)", new),
+    method("__init__(*args, **kwargs)", init),
     method("__call__()", |vm, args| Ok(this!(vm, args[0], WeakRef).get().unwrap_or(Value::None))),
     method("__hash__()", hash),
     method("__eq__(value, /)", |vm, args| same(vm, args, true)),
@@ -53,15 +73,12 @@ pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
 
 fn new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let class = class_given(vm, args)?;
-    let target = &args[1];
-    if target.is_unbound() {
-        return Err(vm.type_error("__new__ expected at least 1 argument, got 0"));
-    }
+    let (target, callback) = &given(vm, "__new__", &args[1])?;
     let weakly = if can_be_referred_to(target) { Weakly::new(target) } else { None };
     let Some(weakly) = weakly else {
         return Err(vm.type_error(format!("cannot create weak reference to '{}' object", vm.type_name(target))));
     };
-    let plain = class.builtin && args[2].is_none();
+    let plain = class.builtin && callback.is_none();
     if plain {
         // A reference without a callback is made once.
         let known = weak::references(target).into_iter().find(|reference| {
@@ -72,12 +89,36 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
             return Ok(Value::Instance(known));
         }
     }
-    let data =
-        WeakRef { target: RefCell::new(Some(weakly)), callback: RefCell::new(args[2].clone()), hash: Cell::new(None) };
+    let data = WeakRef {
+        target: RefCell::new(Some(weakly)),
+        callback: RefCell::new(callback.clone()),
+        hash: Cell::new(None),
+        proxy: RefCell::default(),
+    };
     let made = Rc::new(Instance::new(class, Payload::Native(Box::new(data))));
-    crate::object::gc::stored(&made, &args[2]);
+    crate::object::gc::stored(&made, callback);
     weak::watch(target, &made);
     Ok(Value::Instance(made))
+}
+
+/// The object and the callback among the arguments of `__new__` or `__init__`.
+fn given(vm: &mut Vm, what: &str, args: &Value) -> Result<(Value, Value)> {
+    let problem = match args.as_tuple().map_or(&[][..], |args| &args[..]) {
+        [target] => return Ok((target.clone(), Value::None)),
+        [target, callback] => return Ok((target.clone(), callback.clone())),
+        [] => "at least 1 argument, got 0".to_owned(),
+        many => format!("at most 2 arguments, got {}", many.len()),
+    };
+    Err(vm.type_error(format!("{what} expected {problem}")))
+}
+
+/// Everything was done by `__new__`; this only says what cannot be given.
+fn init(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    if args[2].as_dict().is_some_and(|keywords| !keywords.is_empty()) {
+        return Err(vm.type_error("ref() takes no keyword arguments"));
+    }
+    given(vm, "__init__", &args[1])?;
+    Ok(Value::None)
 }
 
 /// Built-in classes whose instances have no room for weak references in CPython either.

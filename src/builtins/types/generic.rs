@@ -8,12 +8,16 @@ use crate::builtins::add_methods;
 use crate::machine::generic::{self, GenericAlias, Union};
 use crate::machine::{Vm, views};
 use crate::object::class::{Attrs, Instance};
-use crate::object::native::{Row, getter, method, static_method};
+use crate::object::native::{Row, class_method, getter, method, static_method};
 use crate::object::{Result, Value};
 use crate::symbol::sym;
 use crate::syntax::ast::{BinOp, CmpOp};
 
 pub fn install(vm: &mut Vm) {
+    for class in [&vm.types.GenericAlias, &vm.types.SimpleNamespace, &vm.types.UnionType] {
+        class.dict.set_str(vm.name(sym::__module__), Value::str("types"));
+        class.named_in_full.set(true);
+    }
     let with_dict = [&vm.types.SimpleNamespace, &vm.types.BaseException].map(Rc::clone);
     with_dict.iter().for_each(|class| vm.give_dict(class));
     vm.types.type_.has_dict.set(true);
@@ -40,12 +44,8 @@ const TYPE_LIKE: &[Row] = &[
     method("__ne__(value, /)", |vm, args| equality(vm, args, CmpOp::NotEq)),
     method("__hash__()", |vm, args| vm.hash(&args[0]).map(Value::Int)),
     method("__repr__()", |vm, args| vm.repr(&args[0]).map(Value::Str)),
-    method("__or__(value, /)", |vm, args| {
-        Ok(generic::union_of(vm, &args[0], &args[1]).unwrap_or(Value::NotImplemented))
-    }),
-    method("__ror__(value, /)", |vm, args| {
-        Ok(generic::union_of(vm, &args[1], &args[0]).unwrap_or(Value::NotImplemented))
-    }),
+    method("__or__(value, /)", |vm, args| union(vm, &args[0], &args[1])),
+    method("__ror__(value, /)", |vm, args| union(vm, &args[1], &args[0])),
     getter("__parameters__", |vm, this| {
         let mut found = Vec::new();
         collect_parameters(vm, this, &mut found)?;
@@ -53,6 +53,11 @@ const TYPE_LIKE: &[Row] = &[
     }),
     method("__getitem__(key, /)", substitute),
 ];
+
+/// `a | b`, or `NotImplemented`.
+pub fn union(vm: &mut Vm, a: &Value, b: &Value) -> Result {
+    Ok(generic::union_of(vm, a, b)?.unwrap_or(Value::NotImplemented))
+}
 
 fn equality(vm: &mut Vm, args: &[Value], op: CmpOp) -> Result {
     Ok(vm.builtin_compare(op, &args[0], &args[1])?.unwrap_or(Value::NotImplemented))
@@ -92,10 +97,14 @@ fn collect_parameters(vm: &mut Vm, value: &Value, found: &mut Vec<Value>) -> Res
 
 /// `alias[item]`: the alias with its type variables replaced, which `typing` knows about.
 fn substitute(vm: &mut Vm, args: &[Value]) -> Result {
-    let typing = vm.import_builtin("typing")?;
-    let subscribe = vm.intern("_subscribe");
-    let subscribe = vm.get_attr(&typing, &subscribe)?;
+    let subscribe = function_of(vm, "typing", "_subscribe")?;
     vm.call(&subscribe, args)
+}
+
+fn function_of(vm: &mut Vm, module: &str, name: &str) -> Result {
+    let module = vm.import_builtin(module)?;
+    let name = vm.intern(name);
+    vm.get_attr(&module, &name)
 }
 
 const ALIAS: &[Row] = &[
@@ -125,6 +134,16 @@ const ALIAS: &[Row] = &[
             return Err(vm.attribute_error(&args[0], &name));
         }
         vm.get_attr(&origin(&args[0]), &name)
+    }),
+    method("__reduce__()", |vm, args| {
+        if is_starred(&args[0]) {
+            let plain = vm.generic_alias(&origin(&args[0]), &Value::tuple(members(&args[0])));
+            let next = vm.intern("next");
+            let next = Value::option(vm.builtins.get_str(&next));
+            return Ok(Value::tuple([next, Value::tuple([vm.iter(&plain)?])]));
+        }
+        let class = Value::Class(vm.class_of(&args[0]));
+        Ok(Value::tuple([class, Value::tuple([origin(&args[0]), Value::tuple(members(&args[0]))])]))
     }),
     method("__iter__()", |vm, args| {
         let class = vm.types.iterator.clone();
@@ -159,14 +178,14 @@ fn origin(value: &Value) -> Value {
 }
 
 const UNION: &[Row] = &[
-    getter("__args__", |vm, this| {
-        let none = Value::Class(vm.types.NoneType.clone());
-        let members = members(this).into_iter().map(|member| if member.is_none() { none.clone() } else { member });
-        Ok(Value::tuple(members.collect::<Vec<_>>()))
+    getter("__args__", |_, this| Ok(Value::tuple(members(this)))),
+    method("__reduce__()", |vm, args| {
+        let fold = function_of(vm, "functools", "reduce")?;
+        let or = function_of(vm, "operator", "or_")?;
+        Ok(Value::tuple([fold, Value::tuple([or, Value::tuple(members(&args[0]))])]))
     }),
     method("__instancecheck__(instance, /)", |vm, args| {
-        let members = checked_members(vm, &args[0], "isinstance")?;
-        for member in members {
+        for member in members(&args[0]) {
             if vm.isinstance(&args[1], &member)? {
                 return Ok(Value::bool(true));
             }
@@ -174,11 +193,10 @@ const UNION: &[Row] = &[
         Ok(Value::bool(false))
     }),
     method("__subclasscheck__(cls, /)", |vm, args| {
-        let members = checked_members(vm, &args[0], "issubclass")?;
         if !matches!(args[1], Value::Class(_)) {
             return Err(vm.type_error("issubclass() arg 1 must be a class"));
         }
-        for member in members {
+        for member in members(&args[0]) {
             if vm.issubclass(&args[1], &member)? {
                 return Ok(Value::bool(true));
             }
@@ -186,19 +204,6 @@ const UNION: &[Row] = &[
         Ok(Value::bool(false))
     }),
 ];
-
-/// The members of a union as classes to check against.
-fn checked_members(vm: &mut Vm, union: &Value, function: &str) -> Result<Vec<Value>> {
-    let none = Value::Class(vm.types.NoneType.clone());
-    let mut classes = Vec::new();
-    for member in members(union) {
-        if member.data::<GenericAlias>().is_some() {
-            return Err(vm.type_error(format!("{function}() argument 2 cannot be a parameterized generic")));
-        }
-        classes.push(if member.is_none() { none.clone() } else { member });
-    }
-    Ok(classes)
-}
 
 /// `__new__` of a type with one instance.
 fn single(vm: &mut Vm, args: &[Value], name: &str, value: Value) -> Result {
@@ -332,6 +337,7 @@ const PROXY: &[Row] = &[
     method("__eq__(value, /)", |vm, args| compare_proxies(vm, args, CmpOp::Eq)),
     method("__ne__(value, /)", |vm, args| compare_proxies(vm, args, CmpOp::NotEq)),
     method("__hash__()", |vm, args| vm.hash(&mapping(&args[0])).map(Value::Int)),
+    class_method("__class_getitem__(item, /)", |vm, args| Ok(vm.generic_alias(&args[0], &args[1]))),
     method("__or__(value, /)", |vm, args| vm.binary(BinOp::BitOr, &mapping(&args[0]), &mapping(&args[1]))),
     method("__ror__(value, /)", |vm, args| vm.binary(BinOp::BitOr, &mapping(&args[1]), &mapping(&args[0]))),
     method("__ior__(value, /)", |vm, _| Err(vm.type_error("'|=' is not supported by mappingproxy; use '|' instead"))),

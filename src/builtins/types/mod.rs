@@ -103,6 +103,9 @@ fn is_bool(vm: &Vm, class: &Rc<Class>) -> bool {
 pub fn new_class(vm: &mut Vm, given: &Value, base: &Rc<Class>) -> Result<Rc<Class>> {
     let name = base.name.borrow().as_str().to_owned();
     let Value::Class(class) = given else {
+        if given.is_unbound() {
+            return Err(vm.type_error(format!("{name}.__new__(): not enough arguments")));
+        }
         return Err(vm.type_error(format!("{name}.__new__(X): X is not a type object ({})", vm.type_name(given))));
     };
     if Rc::ptr_eq(class, base) {

@@ -40,7 +40,12 @@ const METHODS: &[Row] = &[
     method("__getstate__()", get_state),
     method("__reduce__()", reduce),
     method("__reduce_ex__(protocol, /)", reduce_ex),
-    method("__sizeof__()", |_, _| Ok(Value::Int(16))),
+    method("__sizeof__()", |vm, args| {
+        let sys = vm.import_builtin("sys")?;
+        let size_of = vm.intern("_size_of");
+        let size_of = vm.get_attr(&sys, &size_of)?;
+        vm.call(&size_of, &args[..1])
+    }),
     class_method("__init_subclass__(*args, **kwargs)", init_subclass),
     class_method("__subclasshook__(subclass, /)", not_implemented),
     attribute("__class__", |vm, this| Ok(Value::Class(vm.class_of(this))), set_class),

@@ -2,11 +2,11 @@
 
 use std::rc::{Rc, Weak};
 
+use super::generic::union;
 use super::object::{attribute_name, same_layout};
 use super::{must_encode, wrong_receiver};
 use crate::builtins::add_methods;
 use crate::machine::Vm;
-use crate::machine::generic;
 use crate::object::native::{Row, attribute, class_method, getter, method, static_method};
 use crate::object::{Class, Dict, Error, Result, Str, Value};
 use crate::symbol::{Symbol, sym};
@@ -35,8 +35,8 @@ const METHODS: &[Row] = &[
         let class = this(vm, &args[0], "mro")?;
         Ok(Value::list(class.mro().into_iter().map(Value::Class).collect()))
     }),
-    method("__or__(value, /)", |vm, args| Ok(union(vm, &args[0], &args[1]))),
-    method("__ror__(value, /)", |vm, args| Ok(union(vm, &args[1], &args[0]))),
+    method("__or__(value, /)", |vm, args| union(vm, &args[0], &args[1])),
+    method("__ror__(value, /)", |vm, args| union(vm, &args[1], &args[0])),
     method("__sizeof__()", |_, _| Ok(Value::Int(904))),
     class_method("__prepare__(*args, **kwargs)", |_, _| Ok(Value::dict(Dict::new()))),
     attribute("__name__", |vm, class| Ok(Value::Str(this(vm, class, "__name__")?.name.borrow().clone())), set_name),
@@ -68,10 +68,6 @@ fn this(vm: &mut Vm, value: &Value, name: &str) -> Result<Rc<Class>> {
         Value::Class(class) => Ok(class.clone()),
         other => Err(wrong_receiver(vm, "type", name, other)),
     }
-}
-
-fn union(vm: &mut Vm, a: &Value, b: &Value) -> Value {
-    generic::union_of(vm, a, b).unwrap_or(Value::NotImplemented)
 }
 
 /// The arguments of a call as they come through `*args, **kwargs`.

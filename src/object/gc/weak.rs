@@ -66,6 +66,8 @@ pub struct WeakRef {
     pub callback: RefCell<Value>,
     /// The hash of the object, once it was asked for.
     pub hash: std::cell::Cell<Option<i64>>,
+    /// The proxy that looks at the object through this reference.
+    pub proxy: RefCell<Option<Weakly>>,
 }
 
 impl WeakRef {
@@ -88,6 +90,36 @@ impl Native for WeakRef {
     }
 }
 
+/// In an object without a mark: its address once something refers to it weakly, else 0.
+#[derive(Default)]
+pub struct Watched(std::cell::Cell<usize>);
+
+impl Watched {
+    /// The object is going: whoever refers to it is told, once.
+    pub fn tell(&self) {
+        match self.0.replace(0) {
+            0 => {}
+            address => died(address),
+        }
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.tell();
+    }
+}
+
+fn watched(value: &Value) -> Option<&Watched> {
+    match value {
+        Value::Native(x) => Some(&x.watched),
+        Value::BoundMethod(x) => Some(&x.watched),
+        Value::Module(x) => Some(&x.watched),
+        Value::Code(x) => Some(&x.watched),
+        _ => None,
+    }
+}
+
 thread_local! {
     /// The weak reference objects by the address of what they refer to, oldest first.
     static WATCHERS: RefCell<HashMap<usize, Vec<Weak<Instance>>>> = RefCell::default();
@@ -95,8 +127,12 @@ thread_local! {
 
 /// Remembers that a weak reference object wants to know of an object's death.
 pub fn watch(target: &Value, reference: &Rc<Instance>) {
-    let (Some(mark), Some(address)) = (mark_of(target), target.address()) else { return };
-    mark.set_watched();
+    let Some(address) = target.address() else { return };
+    match (mark_of(target), watched(target)) {
+        (Some(mark), _) => mark.set_watched(),
+        (_, Some(watched)) => watched.0.set(address),
+        _ => return,
+    }
     WATCHERS.with(|watchers| {
         let mut watchers = watchers.borrow_mut();
         let list = watchers.entry(address).or_default();
@@ -107,7 +143,9 @@ pub fn watch(target: &Value, reference: &Rc<Instance>) {
 
 /// The weak reference objects of an object, oldest first.
 pub fn references(target: &Value) -> Vec<Rc<Instance>> {
-    if !mark_of(target).is_some_and(super::registry::Mark::is_watched) {
+    if !mark_of(target).is_some_and(super::registry::Mark::is_watched)
+        && watched(target).is_none_or(|watched| watched.0.get() == 0)
+    {
         return Vec::new();
     }
     let Some(address) = target.address() else { return Vec::new() };

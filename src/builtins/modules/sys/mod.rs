@@ -75,7 +75,20 @@ pub(super) const FUNCTIONS: &[Row] = &[
             Err(vm.type_error(shown))
         }
     }),
-    native("getsizeof(object, default=<unrepresentable>)", |_, args| Ok(Value::usize(size_of(&args[0])))),
+    native("_size_of(object, /)", |_, args| Ok(Value::usize(size_of(&args[0])))),
+    native("getsizeof(object, default=<unrepresentable>)", |vm, args| {
+        let size = match vm.call_script(&args[0], sym::__sizeof__, &[]) {
+            Ok(None) => return Ok(Value::usize(size_of(&args[0]))),
+            Ok(Some(size)) if size.is_int() => size,
+            Ok(Some(_)) => return args[1].given().cloned().ok_or_else(|| vm.type_error("an integer is required")),
+            Err(e) if e.is(&vm.types.TypeError) => return args[1].given().cloned().ok_or(e),
+            Err(e) => return Err(e),
+        };
+        match vm.to_i64(&size)? {
+            0.. => Ok(size),
+            _ => Err(vm.value_error("__sizeof__() should return >= 0")),
+        }
+    }),
     // Numbers and the like have no count; CPython says this of what never dies.
     native("getrefcount(object, /)", |_, args| {
         Ok(Value::usize(args[0].reference_count().unwrap_or(u32::MAX as usize)))

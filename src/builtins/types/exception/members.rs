@@ -6,7 +6,7 @@ use super::{class_arg, init, no_keywords, this};
 use crate::builtins::add_methods;
 use crate::machine::Vm;
 use crate::machine::sequence::bytes_of;
-use crate::object::native::{Row, RowKind, attribute, method, static_method};
+use crate::object::native::{Row, attribute, method, static_method};
 use crate::object::{Class, Exception, Result, Str, Value};
 use crate::symbol::{Symbol, sym};
 
@@ -128,6 +128,14 @@ fn member(vm: &mut Vm, value: &Value, name: Symbol, derive: fn(&[Value]) -> Opti
 /// Deleting one of these attributes makes it `None`.
 fn set_member(vm: &mut Vm, value: &Value, name: Symbol, new: Value) -> Result<()> {
     let exception = this(vm, value)?;
+    if [sym::start, sym::end].contains(&name) {
+        if new.is_unbound() {
+            return Err(vm.type_error("can't delete numeric/char attribute"));
+        }
+        if !new.is_int() {
+            return Err(vm.type_error("an integer is required"));
+        }
+    }
     store(vm, &exception, name, new.bound().unwrap_or(Value::None));
     Ok(())
 }
@@ -161,7 +169,9 @@ fn exit_code(args: &[Value]) -> Option<Value> {
 fn exit_init(vm: &mut Vm, args: &[Value]) -> Result {
     init(vm, args)?;
     let exception = this(vm, &args[0])?;
-    store(vm, &exception, sym::code, Value::option(exit_code(&positional(args))));
+    if let Some(code) = exit_code(&positional(args)) {
+        store(vm, &exception, sym::code, code);
+    }
     Ok(Value::None)
 }
 
@@ -171,6 +181,9 @@ fn keyword_init(vm: &mut Vm, class: &str, names: &[Symbol], args: &[Value]) -> R
     let old = exception.args.replace(args[1].clone());
     drop(old);
     let keywords = args[2].as_dict().map(|keywords| keywords.pairs()).unwrap_or_default();
+    for name in names {
+        store(vm, &exception, *name, Value::None);
+    }
     for (key, value) in keywords {
         let name = key.as_str().cloned().unwrap_or_else(|| Rc::new(Str::new("")));
         match names.iter().find(|known| vm.name(**known).as_str() == name.as_str()) {
@@ -186,9 +199,7 @@ fn keyword_init(vm: &mut Vm, class: &str, names: &[Symbol], args: &[Value]) -> R
 
 fn import_init(vm: &mut Vm, args: &[Value]) -> Result {
     let exception = keyword_init(vm, "ImportError", &[sym::name, sym::path, sym::name_from], args)?;
-    if let Some(message) = only(&positional(args)) {
-        store(vm, &exception, sym::msg, message);
-    }
+    store(vm, &exception, sym::msg, Value::option(only(&positional(args))));
     Ok(Value::None)
 }
 
@@ -211,8 +222,7 @@ fn os_new(vm: &mut Vm, args: &[Value]) -> Result {
             class = subclass;
         }
     }
-    let init = class.lookup(vm.name(sym::__init__));
-    let inherited = matches!(&init, Some(Value::Native(n)) if matches!(n.row.kind, RowKind::Method(_)));
+    let inherited = os_made_by_new(vm, &class);
     let exception = Rc::new(Exception::new(class, if inherited { args[1].clone() } else { Value::tuple([]) }));
     if inherited {
         fill_os_error(vm, &exception, &given);
@@ -220,9 +230,21 @@ fn os_new(vm: &mut Vm, args: &[Value]) -> Result {
     Ok(Value::Exception(exception))
 }
 
+/// Whether `__new__` looks at the arguments, and not `__init__`: unless the class has one of its own and no `__new__`.
+fn os_made_by_new(vm: &Vm, class: &Class) -> bool {
+    let inherits = |name| match (class.lookup(vm.name(name)), vm.types.OSError.lookup(vm.name(name))) {
+        (Some(own), Some(given)) => own.is(&given),
+        _ => false,
+    };
+    inherits(sym::__init__) || !inherits(sym::__new__)
+}
+
 fn os_init(vm: &mut Vm, args: &[Value]) -> Result {
     no_keywords(vm, &args[0], &args[2])?;
     let exception = this(vm, &args[0])?;
+    if os_made_by_new(vm, &exception.class.borrow()) {
+        return Ok(Value::None);
+    }
     let old = exception.args.replace(args[1].clone());
     drop(old);
     fill_os_error(vm, &exception, &positional(args));
@@ -313,7 +335,7 @@ fn syntax_init(vm: &mut Vm, args: &[Value]) -> Result {
     let problem = match details.len() {
         n if n < 4 => Some(format!("function takes at least 4 arguments ({n} given)")),
         5 => Some("end_offset must be provided when end_lineno is provided".to_owned()),
-        n if n > 7 => Some(format!("function takes at most 7 arguments ({n} given)")),
+        n if n > 6 => Some(format!("function takes at most 6 arguments ({n} given)")),
         _ => None,
     };
     if let Some(problem) = problem {

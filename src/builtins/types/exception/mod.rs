@@ -59,7 +59,11 @@ fn class_arg(vm: &mut Vm, value: &Value) -> Result<Rc<Class>> {
 }
 
 fn new(vm: &mut Vm, args: &[Value]) -> Result {
-    let class = class_arg(vm, &args[0])?;
+    let base = vm.types.BaseException.clone();
+    let class = match &args[0] {
+        Value::Class(class) if class.is_subclass(&base) => class.clone(),
+        other => super::new_class(vm, other, &base)?,
+    };
     Ok(Value::Exception(Rc::new(Exception::new(class, args[1].clone()))))
 }
 
@@ -188,7 +192,16 @@ fn str(vm: &mut Vm, args: &[Value]) -> Result {
 fn reduce(vm: &mut Vm, args: &[Value]) -> Result {
     let exception = this(vm, &args[0])?;
     let class = Value::Class(exception.class.borrow().clone());
-    let given = exception.args.borrow().clone();
+    let mut given = exception.args.borrow().clone();
+    if exception.is(&vm.types.OSError) && exception.args().len() == 2 {
+        let attr = |name| vm.exception_attr(&exception, name).filter(|value: &Value| !value.is_none());
+        if let Some(file) = attr(sym::filename) {
+            let mut all = exception.args().to_vec();
+            all.push(file);
+            all.extend(attr(sym::filename2).into_iter().flat_map(|second| [Value::None, second]));
+            given = Value::tuple(all);
+        }
+    }
     // What the arguments say already is no state.
     let own =
         ["errno", "strerror", "filename", "filename2", "value", "code", "encoding", "object", "start", "end", "reason"];
@@ -206,7 +219,7 @@ fn set_state(vm: &mut Vm, args: &[Value]) -> Result {
         Some(state) => {
             for (key, value) in state.pairs() {
                 let Some(name) = key.as_str() else {
-                    return Err(vm.type_error("attribute name must be string"));
+                    return Err(vm.type_error(format!("attribute name must be string, not '{}'", vm.type_name(&key))));
                 };
                 vm.set_attr(&args[0], name, value)?;
             }

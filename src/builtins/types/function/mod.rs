@@ -12,6 +12,7 @@ use crate::machine::Vm;
 use crate::machine::attr::{bound, read_only};
 use crate::object::class::Attrs;
 use crate::object::function::FunctionExtra;
+use crate::object::module::Module;
 use crate::object::native::{NativeFunction, Row, RowKind, attribute, getter, method, static_method};
 use crate::object::{BoundMethod, Class, Dict, Function, Result, Str, Value};
 use crate::symbol::{Symbol, sym};
@@ -228,18 +229,32 @@ fn new_function(vm: &mut Vm, args: &[Value]) -> Result {
     let Some(globals) = globals.as_dict() else {
         return Err(vm.type_error(format!("function() argument 'globals' must be dict, not {}", vm.type_name(globals))));
     };
-    let cells: Vec<_> = match closure.as_tuple() {
-        Some(items) => items.to_vec(),
-        None => Vec::new(),
+    let wrong = |value: &Value, right: bool| !value.is_none() && !right;
+    let wanted = [
+        (3, "name", "string", wrong(name, name.as_str().is_some())),
+        (4, "defaults", "tuple", wrong(defaults, defaults.as_tuple().is_some())),
+        (5, "closure", "tuple", wrong(closure, closure.as_tuple().is_some())),
+        (6, "kwdefaults", "dict", wrong(kwdefaults, kwdefaults.as_dict().is_some())),
+    ];
+    if let Some((at, what, kind, _)) = wanted.into_iter().find(|(.., wrong)| *wrong) {
+        return Err(vm.type_error(format!("arg {at} ({what}) must be None or {kind}")));
     }
-    .into_iter()
-    .filter_map(|item| if let Value::Cell(cell) = item { Some(cell) } else { None })
-    .collect();
-    if cells.len() != code.free.len() {
+    let given = closure.as_tuple().map(|items| items.to_vec()).unwrap_or_default();
+    let mut cells = Vec::new();
+    for item in &given {
+        match item {
+            Value::Cell(cell) => cells.push(cell.clone()),
+            _ if given.len() != code.free.len() => {}
+            other => {
+                return Err(vm.type_error(format!("arg 5 (closure) expected cell, found {}", vm.type_name(other))));
+            }
+        }
+    }
+    if given.len() != code.free.len() {
         let message = if closure.is_none() {
             "arg 5 (closure) must be tuple".to_owned()
         } else {
-            format!("{} requires closure of length {}, not {}", code.name.as_str(), code.free.len(), cells.len())
+            format!("{} requires closure of length {}, not {}", code.name.as_str(), code.free.len(), given.len())
         };
         return Err(if closure.is_none() { vm.type_error(message) } else { vm.value_error(message) });
     }
@@ -417,15 +432,25 @@ fn owner(native: &NativeFunction) -> Option<Rc<Class>> {
 }
 
 const MODULE: &[Row] = &[
-    static_method("__new__(cls, name, doc=None)", |vm, args| {
-        let name = text_argument(vm, &args[1], "module", "'name'")?.as_str().to_owned();
-        let module = vm.new_module(&name, None);
-        let doc = vm.name(sym::__doc__).clone();
-        module.dict.set_str(&doc, args[2].clone());
+    static_method("__new__(cls, /, *args, **kwargs)", |vm, args| {
+        let dict = Rc::new(Dict::new());
+        crate::object::gc::register(&dict);
+        let module = Rc::new(Module::new(vm.intern("?"), dict, None));
         let Value::Class(class) = &args[0] else { return Ok(Value::Module(module)) };
         Ok(vm.wrap(&class.clone(), Value::Module(module)))
     }),
-    method("__init__(name, doc=None)", |_, _| Ok(Value::None)),
+    method("__init__(name, doc=None)", |vm, args| {
+        let name = text_argument(vm, &args[1], "module", "'name'")?;
+        if let Value::Module(module) = args[0].unwrapped() {
+            let entries = [(sym::__name__, Value::Str(name.clone())), (sym::__doc__, args[2].clone())];
+            let empty = [sym::__package__, sym::__loader__, sym::__spec__].map(|name| (name, Value::None));
+            for (key, value) in entries.into_iter().chain(empty) {
+                module.dict.set_str(&vm.name(key).clone(), value);
+            }
+            drop(module.name.replace(name.clone()));
+        }
+        Ok(Value::None)
+    }),
     method("__repr__()", |vm, args| vm.repr(args[0].unwrapped()).map(Value::Str)),
     method("__dir__()", |vm, args| {
         let names = vm.default_dir(&args[0]);
