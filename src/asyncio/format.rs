@@ -231,11 +231,14 @@ pub fn line(vm: &Vm, coroutine: &Coroutine) -> Option<u32> {
     let code = coroutine.code.as_ref()?;
     match coroutine.state.get() {
         State::Finished => None,
-        State::Suspended => coroutine.standing().map(|(_, span)| code.source.line(span.start)),
-        State::Running => {
-            let site = vm.calls.iter().rev().find(|site| site.code == code.id.get());
-            Some(site.map_or_else(|| code.first_line(), |site| code.source.line(site.span.start)))
-        }
+        // One that waits in the chain of the one that runs stands somewhere, too.
+        State::Suspended | State::Running => match coroutine.standing() {
+            Some((_, span)) => Some(code.source.line(span.start)),
+            None => {
+                let site = vm.calls.iter().rev().find(|site| site.code == code.id.get());
+                Some(site.map_or_else(|| code.first_line(), |site| code.source.line(site.span.start)))
+            }
+        },
         State::Created => Some(code.first_line()),
     }
 }

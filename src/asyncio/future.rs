@@ -558,32 +558,36 @@ pub fn finalize(vm: &mut Vm, this: &Value) {
 
 // What scripts see.
 
+/// What a task has of its own as well.
+pub const SHARED_METHODS: &[Row] = &[
+    method("result()", |vm, args| readable(vm, args)?.take_result(vm)),
+    method("type exception()", |vm, args| readable(vm, args)?.take_exception(vm)),
+    method("done()", |vm, args| Ok(Value::bool(this(vm, args)?.is_done()))),
+    method("cancelled()", |vm, args| Ok(Value::bool(this(vm, args)?.status.get() == Status::Cancelled))),
+    method("add_done_callback(fn, /, *, context=None)", add_done_callback),
+];
+
 pub const METHODS: &[Row] = &[
     static_method("__new__(cls, /, *args, **kwargs)", new),
     method("__init__(*, loop=None)", init),
-    method("result()", |vm, args| readable(vm, args)?.take_result(vm)),
-    method("exception()", |vm, args| readable(vm, args)?.take_exception(vm)),
-    method("done()", |vm, args| Ok(Value::bool(this(vm, args)?.is_done()))),
-    method("cancelled()", |vm, args| Ok(Value::bool(this(vm, args)?.status.get() == Status::Cancelled))),
     method("cancel(msg=None)", |vm, args| {
         let this = instance(vm, args)?;
         initialized(vm, args)?;
         cancel_plain(vm, this, args[1].clone()).map(Value::bool)
     }),
-    method("set_result(result, /)", |vm, args| {
+    method("type set_result(result, /)", |vm, args| {
         let this = instance(vm, args)?;
         initialized(vm, args)?;
         set_result(vm, this, args[1].clone())?;
         Ok(Value::None)
     }),
-    method("set_exception(exception, /)", |vm, args| {
+    method("type set_exception(exception, /)", |vm, args| {
         let this = instance(vm, args)?;
         set_exception_value(vm, this, &args[1])?;
         Ok(Value::None)
     }),
-    method("add_done_callback(fn, /, *, context=None)", add_done_callback),
-    method("remove_done_callback(fn, /)", remove_done_callback),
-    method("get_loop()", |vm, args| Ok(initialized(vm, args)?.event_loop.borrow().clone())),
+    method("type remove_done_callback(fn, /)", remove_done_callback),
+    method("type get_loop()", |vm, args| Ok(initialized(vm, args)?.event_loop.borrow().clone())),
     method("_make_cancelled_error()", |vm, args| Ok(this(vm, args)?.cancelled_error(vm).value())),
     method("__await__()", iterate),
     method("__iter__()", iterate),

@@ -103,17 +103,18 @@ pub fn run(vm: &mut Vm, this: &Rc<Instance>) -> Result<()> {
     contextvars::run_in(vm, &context, |vm| vm.call(&callback, &args)).map(drop)
 }
 
+pub const SHARED_METHODS: &[Row] = &[method("def cancel()", |vm, args| {
+    if let (Value::Instance(instance), Some(_)) = (&args[0], args[0].data::<Handle>()) {
+        cancel(vm, instance)?;
+    }
+    Ok(Value::None)
+})];
+
 pub const METHODS: &[Row] = &[
     static_method("__new__(cls, /, *args, **kwargs)", new),
     method("def __init__(callback, args, loop, context=None)", |vm, args| {
         let [_, callback, arguments, event_loop, context] = args else { return Ok(Value::None) };
         init(vm, &args[0], Value::Unbound, [callback, arguments, event_loop, context])
-    }),
-    method("def cancel()", |vm, args| {
-        if let (Value::Instance(instance), Some(_)) = (&args[0], args[0].data::<Handle>()) {
-            cancel(vm, instance)?;
-        }
-        Ok(Value::None)
     }),
     method("def cancelled()", |_, args| Ok(Value::bool(of(&args[0]).is_some_and(|h| h.cancelled.get())))),
     method("def get_context()", |vm, args| {

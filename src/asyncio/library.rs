@@ -26,12 +26,12 @@ const PARTS: &[Part] = &[
     part!("asyncio.runners", "runners", "run" "Runner" "_cancel_all_tasks" "run_until_complete" "_complete_foreign" "shutdown_asyncgens"),
     part!(
         "asyncio.tasks", "waiting",
-        "wait" "wait_for" "as_completed" "create_eager_task_factory"
+        "wait" "wait_for" "as_completed" "create_eager_task_factory" "eager_task_factory"
         "_release_waiter" "_cancel_and_wait" "_AsCompletedIterator"
     ),
     part!("asyncio.timeouts", "timeouts", "Timeout" "timeout" "timeout_at"),
     part!("asyncio.taskgroups", "taskgroups", "TaskGroup"),
-    part!("asyncio.locks", "locks", "Condition" "Barrier"),
+    part!("asyncio.locks", "locks", "Condition" "Barrier" "_enter" "_exit"),
     part!(
         "asyncio.threads", "threads",
         "to_thread" "run_in_executor" "set_default_executor" "shutdown_default_executor" "wrap_future"
@@ -53,7 +53,7 @@ const PARTS: &[Part] = &[
         "asyncio.futures", "internals",
         "_PENDING" "_CANCELLED" "_FINISHED" "DEBUG_STACK_DEPTH" "THREAD_JOIN_TIMEOUT" "_is_debug_mode" "_get_loop"
         "_set_result_unless_cancelled" "_convert_future_exc" "_copy_future_state" "_get_function_source"
-        "_format_callback_source" "extract_stack" "_format_coroutine" "_LoopBoundMixin" "_ContextManagerMixin"
+        "_format_callback_source" "extract_stack" "_format_coroutine"
     ),
 ];
 
@@ -160,7 +160,9 @@ pub fn load(vm: &mut Vm, name: &str) -> Result<Option<Rc<Module>>> {
 /// The names of `asyncio` that scripts import with `*`, sorted.
 pub fn public_names(dict: &Dict) -> Vec<Rc<Str>> {
     let own = dict.keys().into_iter().filter_map(|key| key.as_str().map(|name| name.as_str().to_owned()));
-    let lazy = PARTS.iter().flat_map(|part| part.names).map(|name| (*name).to_owned());
+    let internal = ["asyncio.log", "asyncio.futures"];
+    let parts = PARTS.iter().filter(|part| !internal.contains(&part.module));
+    let lazy = parts.flat_map(|part| part.names).map(|name| (*name).to_owned());
     let mut names: Vec<String> =
         own.chain(lazy).filter(|name| !name.starts_with('_') && !LOOP_METHODS.contains(&name.as_str())).collect();
     names.sort();

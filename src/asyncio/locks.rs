@@ -16,7 +16,7 @@ use crate::machine::Vm;
 use crate::object::class::{Class, Instance, Native};
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
 use crate::object::native::{Prompt, Row, attribute, getter, method, static_method};
-use crate::object::{Result, Value, gc};
+use crate::object::{Error, Result, Value, gc};
 
 /// The futures of those who wait, and the loop they belong to.
 pub struct Waiters {
@@ -37,8 +37,7 @@ impl Waiters {
         if known.is_none() {
             self.event_loop.replace(running.clone());
         } else if !known.is(&running) {
-            let shown = vm.repr(this)?;
-            return Err(vm.runtime_error(format!("{} is bound to a different event loop", shown.as_str())));
+            return Err(bound_elsewhere(vm, this));
         }
         if running.is_none() {
             return Err(vm.runtime_error("no running event loop"));
@@ -119,6 +118,14 @@ impl Waiters {
     }
 }
 
+#[cold]
+fn bound_elsewhere(vm: &mut Vm, this: &Value) -> Error {
+    match vm.repr(this) {
+        Ok(shown) => vm.runtime_error(format!("{} is bound to a different event loop", shown.as_str())),
+        Err(error) => error,
+    }
+}
+
 macro_rules! natives {
     ($($data:ty),*) => {
         $(impl Native for $data {
@@ -189,6 +196,45 @@ macro_rules! event_loop {
     };
 }
 
+pub const LOOP_BOUND_METHODS: &[Row] = &[method("def _get_loop()", |vm, args| {
+    let name = vm.intern("_loop");
+    let running = state(vm).running.borrow().clone();
+    let known = vm.get_attr_opt(&args[0], &name)?.unwrap_or(Value::None);
+    if known.is_none() {
+        vm.set_attr(&args[0], &name, running.clone())?;
+    } else if !known.is(&running) {
+        return Err(bound_elsewhere(vm, &args[0]));
+    }
+    Ok(running)
+})];
+
+/// `async with` of all that is acquired and released. What a script has derived is asked for its own methods.
+pub const CONTEXT_MANAGER_METHODS: &[Row] = &[
+    method("def __aenter__()", |vm, args| match manager(vm, &args[0]) {
+        Some((state, true)) => Ok(state.coroutine(Function::Enter, InLine::new(&args[0], LockTurn { entering: true }))),
+        Some((state, false)) => {
+            Ok(state.coroutine(Function::Enter, InLine::new(&args[0], SemaphoreTurn { entering: true })))
+        }
+        None => super::library_name(vm, "_enter").and_then(|enter| vm.call(&enter, args)),
+    }),
+    method("def __aexit__(exc_type, exc, tb)", |vm, args| match manager(vm, &args[0]) {
+        Some((state, is_lock)) => {
+            let release = if is_lock { release_lock } else { release_semaphore };
+            Ok(state.coroutine(Function::Exit, Release { this: args[0].clone(), release }))
+        }
+        None => super::library_name(vm, "_exit").and_then(|exit| vm.call(&exit, args)),
+    }),
+];
+
+/// Whether a value is a lock and not a semaphore, if it is one of ours and nothing of it is a script's.
+fn manager(vm: &mut Vm, this: &Value) -> Option<(Rc<State>, bool)> {
+    let (state, class) = (state(vm), vm.class_of(this));
+    let classes = &state.classes;
+    let ours = [&classes.lock, &classes.semaphore, &classes.bounded_semaphore];
+    let at = ours.iter().position(|known| Rc::ptr_eq(known, &class))?;
+    Some((state, at == 0))
+}
+
 pub const LOCK_METHODS: &[Row] = &[
     static_method("__new__(cls, /, *args, **kwargs)", |vm, args| {
         let class = class_given(vm, args)?;
@@ -199,7 +245,7 @@ pub const LOCK_METHODS: &[Row] = &[
     }),
     method("def __init__()", |_, _| Ok(Value::None)),
     method("def locked()", |vm, args| Ok(Value::bool(this!(vm, &args[0], Lock).locked.get()))),
-    method("def acquire()", |vm, args| acquire_lock(vm, &args[0], Function::LockAcquire)).or_at_once(|vm, args| {
+    method("def acquire()", |vm, args| acquire_lock(vm, &args[0])).or_at_once(|vm, args| {
         let lock = this!(vm, &args[0], Lock);
         if lock.locked.get() || lock.waiters.any_alive() {
             return Ok(None);
@@ -210,11 +256,6 @@ pub const LOCK_METHODS: &[Row] = &[
     method("def release()", |vm, args| {
         release_lock(vm, &args[0])?;
         Ok(Value::None)
-    }),
-    method("def __aenter__()", |vm, args| acquire_lock(vm, &args[0], Function::LockEnter)),
-    method("def __aexit__(exc_type, exc, tb)", |vm, args| {
-        let release = Release { this: args[0].clone(), release: release_lock };
-        Ok(this!(vm, &args[0], Lock).waiters.state.coroutine(Function::LockExit, release))
     }),
     method("__repr__()", |vm, args| {
         let lock = this!(vm, &args[0], Lock);
@@ -262,6 +303,11 @@ pub const EVENT_METHODS: &[Row] = &[
     event_loop!(Event),
 ];
 
+pub const RELEASE: &[Row] = &[method("def release()", |vm, args| {
+    release_semaphore(vm, &args[0])?;
+    Ok(Value::None)
+})];
+
 pub const SEMAPHORE_METHODS: &[Row] = &[
     static_method("__new__(cls, /, *args, **kwargs)", |vm, args| {
         let class = class_given(vm, args)?;
@@ -270,16 +316,7 @@ pub const SEMAPHORE_METHODS: &[Row] = &[
     }),
     method("def __init__(value=1)", |vm, args| init_semaphore(vm, args, false)),
     method("def locked()", |vm, args| is_locked(vm, &args[0]).map(Value::bool)),
-    method("def acquire()", |vm, args| acquire_semaphore(vm, &args[0], Function::SemaphoreAcquire)),
-    method("def release()", |vm, args| {
-        release_semaphore(vm, &args[0])?;
-        Ok(Value::None)
-    }),
-    method("def __aenter__()", |vm, args| acquire_semaphore(vm, &args[0], Function::SemaphoreEnter)),
-    method("def __aexit__(exc_type, exc, tb)", |vm, args| {
-        let release = Release { this: args[0].clone(), release: release_semaphore };
-        Ok(this!(vm, &args[0], Semaphore).waiters.state.coroutine(Function::SemaphoreExit, release))
-    }),
+    method("def acquire()", |vm, args| acquire_semaphore(vm, &args[0])),
     method("__repr__()", |vm, args| {
         let semaphore = this!(vm, &args[0], Semaphore);
         let text = if is_locked(vm, &args[0])? {
@@ -306,10 +343,9 @@ fn waiters_value(waiters: &Waiters) -> Value {
     Value::list(waiters.all().into_iter().map(Value::Instance).collect())
 }
 
-fn acquire_lock(vm: &mut Vm, this: &Value, function: Function) -> Result<Value> {
+fn acquire_lock(vm: &mut Vm, this: &Value) -> Result<Value> {
     let lock = this!(vm, this, Lock);
-    let turn = LockTurn { entering: function == Function::LockEnter };
-    Ok(lock.waiters.state.coroutine(function, InLine::new(this, turn)))
+    Ok(lock.waiters.state.coroutine(Function::LockAcquire, InLine::new(this, LockTurn { entering: false })))
 }
 
 fn wake_first(vm: &mut Vm, lock: &Lock) -> Result<()> {
@@ -554,10 +590,9 @@ fn release_semaphore(vm: &mut Vm, this: &Value) -> Result<()> {
     wake_next(vm, semaphore).map(drop)
 }
 
-fn acquire_semaphore(vm: &mut Vm, this: &Value, function: Function) -> Result<Value> {
-    let semaphore = this!(vm, this, Semaphore);
-    let turn = SemaphoreTurn { entering: function == Function::SemaphoreEnter };
-    Ok(semaphore.waiters.state.coroutine(function, InLine::new(this, turn)))
+fn acquire_semaphore(vm: &mut Vm, this: &Value) -> Result<Value> {
+    let state = &this!(vm, this, Semaphore).waiters.state;
+    Ok(state.coroutine(Function::SemaphoreAcquire, InLine::new(this, SemaphoreTurn { entering: false })))
 }
 
 struct SemaphoreTurn {

@@ -113,16 +113,6 @@ pub const METHODS: &[Row] = &[
         this(vm, &args[0])?.timer_cancelled();
         Ok(Value::None)
     }),
-    method("def add_signal_handler(sig, callback, *args)", |vm, args| {
-        let mut given = vec![args[0].clone(), args[1].clone(), args[2].clone()];
-        given.extend(vm.collect(&args[3])?);
-        let function = super::library_name(vm, "add_signal_handler")?;
-        vm.call(&function, &given)
-    }),
-    method("def remove_signal_handler(sig)", |vm, args| {
-        let function = super::library_name(vm, "remove_signal_handler")?;
-        vm.call(&function, args)
-    }),
     method("def shutdown_default_executor(timeout=None)", |vm, args| {
         let el = this(vm, &args[0])?;
         el.executor_closed.set(true);
@@ -472,6 +462,19 @@ fn call_handler(vm: &mut Vm, event_loop: &Value, handler: &Value, context: &Valu
         None => vm.call(handler, &args).map(drop),
     }
 }
+
+pub const SIGNAL_METHODS: &[Row] = &[
+    method("def add_signal_handler(sig, callback, *args)", |vm, args| {
+        let mut given = vec![args[0].clone(), args[1].clone(), args[2].clone()];
+        given.extend(vm.collect(&args[3])?);
+        let function = super::library_name(vm, "add_signal_handler")?;
+        vm.call(&function, &given)
+    }),
+    method("def remove_signal_handler(sig)", |vm, args| {
+        let function = super::library_name(vm, "remove_signal_handler")?;
+        vm.call(&function, args)
+    }),
+];
 
 /// Called when an asynchronous generator is iterated for the first time.
 pub static FIRST_ITERATION: &Row = &method("def _asyncgen_firstiter_hook(agen)", |vm, args| {

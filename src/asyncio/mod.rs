@@ -55,7 +55,6 @@ static TASKS: &[Row] = &[
     native("def ensure_future(coro_or_future, *, loop=None)", shield::ensure_future),
     native("def create_task(coro, *, name=None, context=None)", task::create_task),
     native("def all_tasks(loop=None)", task::all_tasks),
-    native("def eager_task_factory(loop, coro, *, name=None, context=None)", task::eager_task_factory),
     native("def iscoroutine(obj)", |vm, args| Ok(Value::bool(task::is_coroutine(vm, &args[0])))),
     native("def iscoroutinefunction(func)", |vm, args| {
         if is_coroutine_function(&args[0]) {
@@ -212,6 +211,8 @@ pub fn module(vm: &mut Vm) -> Result<Rc<Module>> {
         ("EventLoop", classes.event_loop.clone()),
         ("Handle", classes.handle.clone()),
         ("TimerHandle", classes.timer_handle.clone()),
+        ("_LoopBoundMixin", classes.loop_bound.clone()),
+        ("_ContextManagerMixin", classes.context_manager.clone()),
         ("Lock", classes.lock.clone()),
         ("Event", classes.event.clone()),
         ("Semaphore", classes.semaphore.clone()),

@@ -37,28 +37,20 @@ pub fn get_stack(vm: &mut Vm, this: &Value, limit: &Value) -> Result<Value> {
     }
     let coro = task::of(this).map(|task| task.coro.borrow().clone()).unwrap_or_default();
     if let Value::Coroutine(coroutine) = &coro {
-        if let (State::Running, Some(code)) = (coroutine.state.get(), &coroutine.code) {
+        let running = || {
+            let code = coroutine.code.clone().filter(|_| coroutine.state.get() == State::Running)?;
             let site = vm.calls.iter().rev().find(|site| site.code == code.id.get());
-            let view = FrameView {
-                slots: Default::default(),
-                code: code.clone(),
-                globals: Rc::new(Dict::new()),
-                locals: Value::None.into(),
-                span: site.map_or(code.span, |site| site.span),
-                back: None,
-            };
-            frames.push(Value::Frame(Rc::new(view)));
-        } else if let Some((function, span)) = coroutine.standing() {
-            let span = if coroutine.state.get() == State::Created { function.code.head_span() } else { span };
-            let view = FrameView {
-                slots: Default::default(),
-                code: function.code.clone(),
-                globals: function.globals.clone(),
-                locals: Value::None.into(),
-                span,
-                back: None,
-            };
-            frames.push(Value::Frame(Rc::new(view)));
+            let span = site.map_or(code.span, |site| site.span);
+            Some((code, Rc::new(Dict::new()), span))
+        };
+        let standing = coroutine.standing().map(|(function, span)| {
+            let created = coroutine.state.get() == State::Created;
+            let span = if created { function.code.head_span() } else { span };
+            (function.code.clone(), function.globals.clone(), span)
+        });
+        if let Some((code, globals, span)) = standing.or_else(running) {
+            let (slots, locals) = (Default::default(), Value::None.into());
+            frames.push(Value::Frame(Rc::new(FrameView { slots, code, globals, locals, span, back: None })));
         }
     }
     if limit.as_int().is_some_and(|limit| limit <= 0) {
@@ -79,14 +71,12 @@ pub fn call_stack(vm: &mut Vm, this: &Value) -> Result<Value> {
     let coro = task::of(this).map(|task| task.coro.borrow().clone()).unwrap_or_default();
     let Value::Coroutine(root) = &coro else { return Ok(Value::list(frames)) };
     if root.state.get() == State::Running {
-        // The calls above its outermost function.
-        let outermost = root.code.as_ref().map(|code| code.id.get());
-        let from = vm.calls.iter().rposition(|site| Some(site.code) == outermost).unwrap_or(vm.calls.len());
-        let sites = vm.calls[from..].to_vec();
-        for site in sites {
-            if let Some(code) = vm.code_by_id(site.code) {
-                add(code, site.span, Rc::new(Dict::new()));
-            }
+        // The frames from its outermost function on.
+        let under_way = vm.frames_under_way();
+        let outermost = |(code, _): &(Rc<Code>, Span)| root.code.as_ref().is_some_and(|root| Rc::ptr_eq(root, code));
+        let from = under_way.iter().rposition(outermost).unwrap_or(under_way.len());
+        for (code, span) in under_way.into_iter().skip(from) {
+            add(code, span, Rc::new(Dict::new()));
         }
     } else {
         let mut at = root.clone();

@@ -25,6 +25,8 @@ pub struct Classes {
     pub event_loop: Rc<Class>,
     pub handle: Rc<Class>,
     pub timer_handle: Rc<Class>,
+    pub loop_bound: Rc<Class>,
+    pub context_manager: Rc<Class>,
     pub lock: Rc<Class>,
     pub event: Rc<Class>,
     pub semaphore: Rc<Class>,
@@ -78,12 +80,10 @@ pub enum Function {
     Sleep,
     WrapAwaitable,
     LockAcquire,
-    LockEnter,
-    LockExit,
     EventWait,
     SemaphoreAcquire,
-    SemaphoreEnter,
-    SemaphoreExit,
+    Enter,
+    Exit,
     QueueGet,
     QueuePut,
     QueueJoin,
@@ -91,12 +91,10 @@ pub enum Function {
 }
 
 /// `__qualname__` by [`Function`].
-static COROUTINE_NAMES: [&str; 13] = [
+static COROUTINE_NAMES: [&str; 11] = [
     "sleep",
     "_wrap_awaitable",
     "Lock.acquire",
-    "_ContextManagerMixin.__aenter__",
-    "_ContextManagerMixin.__aexit__",
     "Event.wait",
     "Semaphore.acquire",
     "_ContextManagerMixin.__aenter__",
@@ -265,17 +263,32 @@ impl Classes {
         };
         let selector_loop =
             define("asyncio.selector_events", "BaseSelectorEventLoop", &base_loop, Layout::Native(101), &[]);
-        let event_loop =
-            define("asyncio.unix_events", "_UnixSelectorEventLoop", &selector_loop, Layout::Native(101), &[]);
+        let event_loop = define(
+            "asyncio.unix_events",
+            "_UnixSelectorEventLoop",
+            &selector_loop,
+            Layout::Native(101),
+            super::loop_methods::SIGNAL_METHODS,
+        );
         let handle = define("asyncio.events", "Handle", &object, Layout::Native(102), handles::METHODS);
         let timer_handle =
             define("asyncio.events", "TimerHandle", &handle, Layout::Native(102), handles::TIMER_METHODS);
-        let lock = define("asyncio.locks", "Lock", &object, Layout::Native(103), locks::LOCK_METHODS);
-        let event = define("asyncio.locks", "Event", &object, Layout::Native(104), locks::EVENT_METHODS);
-        let semaphore = define("asyncio.locks", "Semaphore", &object, Layout::Native(105), locks::SEMAPHORE_METHODS);
+        let loop_bound =
+            define("asyncio.mixins", "_LoopBoundMixin", &object, Layout::Object, locks::LOOP_BOUND_METHODS);
+        let context_manager = define(
+            "asyncio.locks",
+            "_ContextManagerMixin",
+            &loop_bound,
+            Layout::Object,
+            locks::CONTEXT_MANAGER_METHODS,
+        );
+        let lock = define("asyncio.locks", "Lock", &context_manager, Layout::Native(103), locks::LOCK_METHODS);
+        let event = define("asyncio.locks", "Event", &loop_bound, Layout::Native(104), locks::EVENT_METHODS);
+        let semaphore =
+            define("asyncio.locks", "Semaphore", &context_manager, Layout::Native(105), locks::SEMAPHORE_METHODS);
         let bounded_semaphore =
             define("asyncio.locks", "BoundedSemaphore", &semaphore, Layout::Native(105), locks::BOUNDED_METHODS);
-        let queue = define("asyncio.queues", "Queue", &object, Layout::Native(106), queues::METHODS);
+        let queue = define("asyncio.queues", "Queue", &loop_bound, Layout::Native(106), queues::METHODS);
         let priority_queue =
             define("asyncio.queues", "PriorityQueue", &queue, Layout::Native(106), queues::PRIORITY_METHODS);
         let lifo_queue = define("asyncio.queues", "LifoQueue", &queue, Layout::Native(106), queues::LIFO_METHODS);
@@ -297,6 +310,8 @@ impl Classes {
             event_loop,
             handle,
             timer_handle,
+            loop_bound,
+            context_manager,
             lock,
             event,
             semaphore,
@@ -305,6 +320,19 @@ impl Classes {
             priority_queue,
             lifo_queue,
         };
+        // What a class and one derived from it both have: messages name the nearer one.
+        for (class, rows) in [
+            (&classes.future, future::SHARED_METHODS),
+            (&classes.task, future::SHARED_METHODS),
+            (&classes.handle, handles::SHARED_METHODS),
+            (&classes.timer_handle, handles::SHARED_METHODS),
+            (&classes.semaphore, locks::RELEASE),
+            (&classes.bounded_semaphore, locks::RELEASE),
+        ] {
+            add_methods(vm, class, rows);
+        }
+        let loop_name = vm.intern("_loop");
+        classes.loop_bound.dict.set_str(&loop_name, Value::None);
         let cancelled = vm.types.CancelledError.clone();
         cancelled.dict.set_str(&module_name, Value::str("asyncio.exceptions"));
         cancelled.changed();

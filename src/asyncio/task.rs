@@ -13,7 +13,7 @@ use super::future::{self, Callback, Future, Part, Status};
 use super::state::{State, state};
 use super::{format, policy};
 use crate::machine::Vm;
-use crate::object::class::{Class, Instance, Payload};
+use crate::object::class::{Instance, Payload};
 use crate::object::coroutine::{Kind, Operation, Outcome, Resume};
 use crate::object::native::{Row, attribute, class_method, getter, method, static_method};
 use crate::object::{Error, Result, Str, Value, gc};
@@ -594,6 +594,9 @@ pub fn current_task(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         Some(given) => given.clone(),
         None => policy::running_loop(vm)?,
     };
+    if event_loop::of(&event_loop).is_none() {
+        vm.hash(&event_loop)?;
+    }
     Ok(current_of(vm, &event_loop).unwrap_or(Value::None))
 }
 
@@ -670,28 +673,4 @@ pub fn create_in(vm: &mut Vm, event_loop: &Value, coro: &Value, name: &Value, co
             vm.call_kw(&method, std::slice::from_ref(coro), &keywords)
         }
     }
-}
-
-/// `eager_task_factory(loop, coro, *, name=None, context=None)`.
-pub fn eager_task_factory(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    let [event_loop, coro, name, context] = args else { return Ok(Value::None) };
-    let class = state(vm).classes.task.clone();
-    eager_task(vm, &class, event_loop, coro, name, context)
-}
-
-fn eager_task(
-    vm: &mut Vm,
-    class: &Rc<Class>,
-    event_loop: &Value,
-    coro: &Value,
-    name: &Value,
-    context: &Value,
-) -> Result<Value> {
-    let keywords = [
-        (vm.intern("loop"), event_loop.clone()),
-        (vm.intern("name"), name.clone()),
-        (vm.intern("context"), context.clone()),
-        (vm.intern("eager_start"), Value::bool(true)),
-    ];
-    vm.call_kw(&Value::Class(class.clone()), std::slice::from_ref(coro), &keywords)
 }

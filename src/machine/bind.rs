@@ -39,7 +39,8 @@ impl Vm {
                     }
                     locals[at] = value.clone();
                 }
-                _ => extra.push((name, value)),
+                _ if params.kwarg => extra.push((name, value)),
+                _ => return Err(self.unexpected_keyword(function, name, kwargs)),
             }
         }
         if params.kwarg {
@@ -48,8 +49,6 @@ impl Vm {
                 dict.set_str(name, value.clone());
             }
             locals[kwonly_end + usize::from(params.vararg)] = Value::dict(dict);
-        } else if let Some((name, _)) = extra.first() {
-            return Err(self.unexpected_keyword(function, name, &extra));
         }
         if args.len() > positional && !params.vararg {
             return Err(self.too_many_arguments(function, args.len(), &locals));
@@ -102,12 +101,12 @@ impl Vm {
     }
 
     #[cold]
-    fn unexpected_keyword(&mut self, function: &Function, name: &Rc<Str>, extra: &[(&Rc<Str>, &Value)]) -> Error {
+    fn unexpected_keyword(&mut self, function: &Function, name: &Rc<Str>, kwargs: &[(Rc<Str>, Value)]) -> Error {
         let code = &function.code;
         let posonly = &code.variables[..code.params.posonly as usize];
         let passed: Vec<&str> = posonly
             .iter()
-            .filter(|p| extra.iter().any(|(n, _)| n.as_str() == p.as_str()))
+            .filter(|p| kwargs.iter().any(|(n, _)| n.as_str() == p.as_str()))
             .map(|p| p.as_str())
             .collect();
         let qualname = function.qualname();
@@ -252,7 +251,11 @@ impl Vm {
         let given = given.saturating_sub(hidden);
         let s = |n: usize| if n == 1 { "" } else { "s" };
         let unbounded = signature.vararg.is_some();
-        let takes_keywords = signature.posonly < count && !(unbounded && signature.kwonly >= count);
+        let told_class = native.row.signature.starts_with("type ");
+        if told_class && most == 0 {
+            return format!("{name}() takes no arguments");
+        }
+        let takes_keywords = told_class || signature.posonly < count && !(unbounded && signature.kwonly >= count);
         if !kwargs.is_empty() && !takes_keywords {
             return if wrapper {
                 format!("wrapper {name}() takes no keyword arguments")

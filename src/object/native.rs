@@ -20,7 +20,8 @@ pub type NativeCall = fn(&mut Vm, &[Value]) -> Result<Value>;
 /// One row of a table of built-in functions or of a type's methods.
 pub struct Row {
     /// `name(params)` in the notation of `inspect.signature`; for a method without `self`, which always comes first.
-    /// With `def ` in front a wrong call is told what CPython says of a function written in Python.
+    /// With `def ` in front a wrong call is told what CPython says of a function written in Python; with `type `, what
+    /// it says of a method that is told its class and takes its arguments apart as if it had keywords.
     pub signature: &'static str,
     pub kind: RowKind,
     /// What the code of a green thread calls instead: returns something to be awaited (see `machine/threads.rs`).
@@ -88,7 +89,7 @@ impl Row {
     }
 
     pub fn name(&self) -> &'static str {
-        let signature = self.signature.strip_prefix("def ").unwrap_or(self.signature);
+        let signature = self.signature.trim_start_matches("def ").trim_start_matches("type ");
         signature.split('(').next().unwrap_or(signature)
     }
 

@@ -133,7 +133,13 @@ impl Vm {
     pub fn default_dir(&mut self, value: &Value) -> Vec<Rc<Str>> {
         let value = if let Value::Module(_) = value.unwrapped() { value.unwrapped() } else { value };
         let mut keys = match value {
-            Value::Module(module) => module.dict.keys(),
+            Value::Module(module) => {
+                let mut keys = module.dict.keys();
+                // What is loaded when it is first used is there already.
+                let all = module.lazy.and_then(|_| module.dict.get_str(self.name(sym::__all__)));
+                keys.extend(all.as_ref().and_then(Value::as_list).map(|all| all.to_vec()).unwrap_or_default());
+                keys
+            }
             Value::Function(_) => self.instance_dict(value).map(|dict| dict.keys()).unwrap_or_default(),
             other => match attrs_of(other) {
                 Some(attrs) => attrs.borrow().pairs().into_iter().map(|(key, _)| key).collect(),

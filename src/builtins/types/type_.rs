@@ -60,7 +60,18 @@ const METHODS: &[Row] = &[
     attribute("__annotations__", get_annotations, set_annotations),
     attribute("__type_params__", get_type_params, |vm, class, new| set_entry(vm, class, sym::__type_params__, new)),
     attribute("__abstractmethods__", get_abstract, set_abstract),
-    getter("__text_signature__", |_, _| Ok(Value::None)),
+    getter("__text_signature__", |vm, class| {
+        // Of the classes of asyncio, which a program makes objects of by hand; others do not say.
+        let class = this(vm, class, "__text_signature__")?;
+        let module = class.dict.get_str(vm.name(sym::__module__));
+        let known = module.as_ref().and_then(Value::as_str).is_some_and(|module| module.as_str().contains("asyncio"));
+        Ok(match class.lookup(vm.name(sym::__init__)) {
+            Some(Value::Native(init)) if known && !init.row.signature.contains("*args, **kwargs") => {
+                init.row.signature.find('(').map_or(Value::None, |at| Value::str(&init.row.signature[at..]))
+            }
+            _ => Value::None,
+        })
+    }),
 ];
 
 fn this(vm: &mut Vm, value: &Value, name: &str) -> Result<Rc<Class>> {

@@ -358,6 +358,8 @@ const NATIVE: &[Row] = &[
         let first = if matches!(native.row.kind, RowKind::ClassMethod(_)) { "$type" } else { "$self" };
         Ok(Value::string(match (native.takes_self(), inside.starts_with(')')) {
             (false, _) => format!("({inside}"),
+            (true, true) if native.row.is_python() => format!("(self{inside}"),
+            (true, false) if native.row.is_python() => format!("(self, {inside}"),
             (true, true) => format!("({first}, /{inside}"),
             (true, false) if inside.contains("/") => format!("({first}, {inside}"),
             (true, false) => format!("({first}, /, {inside}"),
