@@ -21,8 +21,7 @@ use crate::symbol::sym;
 const SHOWN: usize = 12;
 
 /// Coroutine functions of the library that wait for their object.
-const WAITING_METHODS: [&str; 5] =
-    ["Barrier.wait", "Condition.wait", "Condition.wait_for", "TaskGroup.__aexit__", "_wait"];
+const WAITING_METHODS: [&str; 4] = ["Barrier.wait", "Condition.wait", "Condition.wait_for", "_wait"];
 
 /// Reports a deadlock; the error leaves the loop.
 #[cold]

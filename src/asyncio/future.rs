@@ -372,6 +372,19 @@ pub fn new_future(vm: &mut Vm, state: &State, event_loop: &Value) -> Rc<Instance
     Rc::new(Instance::new(state.classes.future.clone(), Payload::Native(Box::new(future))))
 }
 
+/// `loop.create_future()` for a loop of any kind.
+pub fn create(vm: &mut Vm, state: &State, event_loop: &Value) -> Result<Rc<Instance>> {
+    if event_loop::of(event_loop).is_some_and(|el| !el.custom.get()) {
+        return Ok(new_future(vm, state, event_loop));
+    }
+    let name = vm.intern("create_future");
+    let create = vm.get_attr(event_loop, &name)?;
+    match vm.call(&create, &[])? {
+        Value::Instance(made) if made.data::<Future>().is_some() => Ok(made),
+        _ => Ok(new_future(vm, state, event_loop)),
+    }
+}
+
 /// Has the callbacks called soon.
 fn schedule_callbacks(vm: &mut Vm, this: &Rc<Instance>) -> Result<()> {
     let future = data(this);

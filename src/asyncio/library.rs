@@ -30,7 +30,6 @@ const PARTS: &[Part] = &[
         "_release_waiter" "_cancel_and_wait" "_AsCompletedIterator"
     ),
     part!("asyncio.timeouts", "timeouts", "Timeout" "timeout" "timeout_at"),
-    part!("asyncio.taskgroups", "taskgroups", "TaskGroup"),
     part!("asyncio.locks", "locks", "Condition" "Barrier" "_enter" "_exit"),
     part!(
         "asyncio.threads", "threads",

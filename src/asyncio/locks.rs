@@ -48,17 +48,7 @@ impl Waiters {
     /// A new future at the end of the queue.
     pub fn add(&self, vm: &mut Vm, this: &Value) -> Result<Rc<Instance>> {
         let event_loop = self.bind_loop(vm, this)?;
-        let future = match event_loop::of(&event_loop) {
-            Some(el) if !el.custom.get() => future::new_future(vm, &self.state, &event_loop),
-            _ => {
-                let name = vm.intern("create_future");
-                let create = vm.get_attr(&event_loop, &name)?;
-                match vm.call(&create, &[])? {
-                    Value::Instance(made) if made.data::<future::Future>().is_some() => made,
-                    _ => future::new_future(vm, &self.state, &event_loop),
-                }
-            }
-        };
+        let future = future::create(vm, &self.state, &event_loop)?;
         self.futures.borrow_mut().push_back(future.clone());
         Ok(future)
     }

@@ -24,6 +24,7 @@ pub mod sleep;
 pub mod stacks;
 pub mod state;
 pub mod task;
+pub mod taskgroups;
 pub mod threads;
 
 use std::rc::Rc;
@@ -163,12 +164,6 @@ const PRIVATE: &[Row] = &[
         };
         Ok(Value::list(awaited))
     }),
-    native("_belongs_to(task, parent)", |_, args| {
-        if let (Some(task), Value::Instance(parent)) = (task::of(&args[0]), &args[1]) {
-            task.group_parent.replace(Rc::downgrade(parent));
-        }
-        Ok(Value::None)
-    }),
     native("_host_asks_debug()", |vm, _| Ok(Value::bool(vm.host.asyncio_debug))),
     native("_function_place(func)", |vm, args| {
         Ok(match format::function_place(vm, &args[0])? {
@@ -220,6 +215,7 @@ pub fn module(vm: &mut Vm) -> Result<Rc<Module>> {
         ("Queue", classes.queue.clone()),
         ("PriorityQueue", classes.priority_queue.clone()),
         ("LifoQueue", classes.lifo_queue.clone()),
+        ("TaskGroup", classes.task_group.clone()),
         ("CancelledError", types.CancelledError.clone()),
         ("TimeoutError", types.TimeoutError.clone()),
         ("InvalidStateError", classes.invalid_state.clone()),

@@ -4,7 +4,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::{Rc, Weak};
 
 use super::contextvars::{self, Current};
-use super::{event_loop, future, gather, handles, locks, queues, task};
+use super::{event_loop, future, gather, handles, locks, queues, task, taskgroups};
 use crate::builtins::add_methods;
 use crate::machine::Vm;
 use crate::object::class::{Class, Instance, Layout};
@@ -34,6 +34,7 @@ pub struct Classes {
     pub queue: Rc<Class>,
     pub priority_queue: Rc<Class>,
     pub lifo_queue: Rc<Class>,
+    pub task_group: Rc<Class>,
     pub invalid_state: Rc<Class>,
     pub queue_empty: Rc<Class>,
     pub queue_full: Rc<Class>,
@@ -87,11 +88,13 @@ pub enum Function {
     QueueGet,
     QueuePut,
     QueueJoin,
+    TaskGroupEnter,
+    TaskGroupExit,
     ShutdownDefaultExecutor,
 }
 
 /// `__qualname__` by [`Function`].
-static COROUTINE_NAMES: [&str; 11] = [
+static COROUTINE_NAMES: [&str; 13] = [
     "sleep",
     "_wrap_awaitable",
     "Lock.acquire",
@@ -102,6 +105,8 @@ static COROUTINE_NAMES: [&str; 11] = [
     "Queue.get",
     "Queue.put",
     "Queue.join",
+    "TaskGroup.__aenter__",
+    "TaskGroup.__aexit__",
     "BaseEventLoop.shutdown_default_executor",
 ];
 
@@ -292,6 +297,7 @@ impl Classes {
         let priority_queue =
             define("asyncio.queues", "PriorityQueue", &queue, Layout::Native(106), queues::PRIORITY_METHODS);
         let lifo_queue = define("asyncio.queues", "LifoQueue", &queue, Layout::Native(106), queues::LIFO_METHODS);
+        let task_group = define("asyncio.taskgroups", "TaskGroup", &object, Layout::Native(107), taskgroups::METHODS);
         let mut error = |module: &str, name: &str, base: &Rc<Class>| define(module, name, base, Layout::Exception, &[]);
         let classes = Classes {
             invalid_state: error("asyncio.exceptions", "InvalidStateError", &exception),
@@ -319,6 +325,7 @@ impl Classes {
             queue,
             priority_queue,
             lifo_queue,
+            task_group,
         };
         // What a class and one derived from it both have: messages name the nearer one.
         for (class, rows) in [

@@ -149,13 +149,30 @@ impl Lower<'_> {
         match op {
             CmpOp::Is | CmpOp::IsNot => {
                 let want = op == CmpOp::Is;
-                let left = self.operand_thunk(left);
-                let right = self.operand_thunk(right);
-                Box::new(move |vm, frame| {
-                    let left = left(vm, frame)?;
-                    let right = right(vm, frame)?;
-                    Ok(left.is(&right) == want)
-                })
+                match (left, right) {
+                    (Operand::Local(a, at), Operand::Constant(Value::None)) => {
+                        let name = self.local_name(a);
+                        Box::new(move |vm, frame| match &frame.locals[a] {
+                            Value::Unbound => Err(unbound_local(vm, &name).at(at).into()),
+                            left => Ok(left.is_none() == want),
+                        })
+                    }
+                    (Operand::Thunk(a), Operand::Constant(Value::None)) => Box::new(move |vm, frame| {
+                        let left = a(vm, frame)?;
+                        let found = left.is_none();
+                        left.discard();
+                        Ok(found == want)
+                    }),
+                    (left, right) => {
+                        let left = self.operand_thunk(left);
+                        let right = self.operand_thunk(right);
+                        Box::new(move |vm, frame| {
+                            let left = left(vm, frame)?;
+                            let right = right(vm, frame)?;
+                            Ok(left.is(&right) == want)
+                        })
+                    }
+                }
             }
             CmpOp::Lt => self.ordering(left, right, span, CmpOp::Lt, |a, b| a < b, |a, b| a < b),
             CmpOp::LtE => self.ordering(left, right, span, CmpOp::LtE, |a, b| a <= b, |a, b| a <= b),

@@ -127,7 +127,7 @@ impl Entry {
 
 impl AttrCache {
     /// The attribute that a lookup here found in an instance of the first shape that was seen.
-    #[inline]
+    #[inline(always)]
     pub fn own(&self, value: &Value) -> Option<Value> {
         let Value::Instance(instance) = value else { return None };
         match &*instance.attrs.borrow() {
@@ -200,7 +200,7 @@ pub enum Method {
 
 impl Vm {
     /// `value.name` at a place in the code that remembers its last lookup.
-    #[inline]
+    #[inline(always)]
     pub fn get_attr_cached(&mut self, value: &Value, name: &Rc<Str>, cache: &AttrCache) -> Eval<Value> {
         match cache.own(value) {
             Some(found) => Ok(found),
@@ -359,7 +359,7 @@ impl Vm {
     }
 
     /// `value.name = new` at a place in the code that remembers its last assignment.
-    #[inline]
+    #[inline(always)]
     pub fn set_attr_cached(&mut self, value: &Value, name: &Rc<Str>, new: Value, cache: &AttrCache) -> Eval<()> {
         match cache.assign(value, new) {
             Ok(()) => Ok(()),

@@ -176,7 +176,7 @@ impl Generation {
     }
 }
 
-/// How far apart collections get in a program that makes no garbage in circles.
+/// How far apart collections get in a program that makes hardly any garbage in circles.
 const MOST_PATIENCE: usize = 8;
 
 struct Registry {
@@ -184,7 +184,7 @@ struct Registry {
     old: Generation,
     /// How many young objects start a collection; 0 for never.
     threshold: usize,
-    /// By how much that is multiplied: it doubles after each collection that found nothing.
+    /// By how much that is multiplied: it doubles after each collection that found next to nothing.
     patience: usize,
     enabled: bool,
     wanted: bool,
@@ -422,7 +422,13 @@ pub fn threshold() -> usize {
 pub fn note_collection(full: bool, found: usize) {
     REGISTRY.with(|registry| {
         let mut registry = registry.borrow_mut();
-        registry.patience = if found > 0 { 1 } else { (registry.patience * 2).min(MOST_PATIENCE) };
+        // About as many were looked at. Little garbage among many is not worth looking soon again.
+        let looked_at = registry.threshold * registry.patience;
+        registry.patience = match found {
+            _ if found < looked_at / 8 => (registry.patience * 2).min(MOST_PATIENCE),
+            _ if found > looked_at / 2 => (registry.patience / 2).max(1),
+            _ => registry.patience,
+        };
         let statistics = &mut registry.statistics[if full { 2 } else { 0 }];
         statistics.0 += 1;
         statistics.1 += found;
