@@ -250,7 +250,8 @@ impl Lower<'_> {
             }
         };
         let top = self.here();
-        let next = self.emit_next(iter, clause.target, clause.is_async, iter_span);
+        let next_span = if clause.is_async { span } else { iter_span };
+        let next = self.emit_next(iter, clause.target, clause.is_async, next_span);
         let mut skips = Vec::new();
         for cond in clause.ifs {
             let cond_span = cond.span;

@@ -58,11 +58,19 @@ impl Lower<'_> {
             }
             ExprKind::Dict(pairs) => self.dict(pairs, span),
             ExprKind::Starred(inner) => self.expr(*inner),
-            ExprKind::BoolOp { op, values } => self.bool_op(op, values),
+            ExprKind::BoolOp { op, values } => self.bool_op(op, values, span),
             ExprKind::BinOp { first, rest } => self.bin_op(*first, rest),
             ExprKind::UnaryOp { op: UnaryOp::Not, operand } => {
-                let cond = self.cond(*operand);
-                Box::new(move |vm, frame| Ok(Value::bool(!cond(vm, frame)?)))
+                // The value of `a and b` is asked for its truth once more.
+                if matches!(operand.kind, ExprKind::Compare { .. }) {
+                    let cond = self.cond(*operand);
+                    return Box::new(move |vm, frame| Ok(Value::bool(!cond(vm, frame)?)));
+                }
+                let operand = self.expr(*operand);
+                Box::new(move |vm, frame| {
+                    let value = operand(vm, frame)?;
+                    Ok(Value::bool(!truth(vm, &value, span)?))
+                })
             }
             ExprKind::UnaryOp { op, operand } => {
                 if let (UnaryOp::Neg, ExprKind::Constant(constant)) = (op, &operand.kind) {
@@ -292,14 +300,14 @@ impl Lower<'_> {
         })
     }
 
-    fn bool_op(&mut self, op: BoolOp, values: Vec<Expr>) -> Thunk {
+    fn bool_op(&mut self, op: BoolOp, values: Vec<Expr>, span: Span) -> Thunk {
         let mut thunks: Vec<Thunk> = values.into_iter().map(|value| self.expr(value)).collect();
         let Some(last) = thunks.pop() else { return Self::constant_thunk(Value::None) };
         let stop = op == BoolOp::Or;
         Box::new(move |vm, frame| {
             for thunk in &thunks {
                 let value = thunk(vm, frame)?;
-                if truth(vm, &value)? == stop {
+                if truth(vm, &value, span)? == stop {
                     return Ok(value);
                 }
             }
@@ -433,7 +441,7 @@ impl Lower<'_> {
                 let thunk = self.expr(Expr { kind, span, suspends: e.suspends });
                 Box::new(move |vm, frame| {
                     let value = thunk(vm, frame)?;
-                    truth(vm, &value).at(span)
+                    truth(vm, &value, span)
                 })
             }
         }
@@ -458,7 +466,7 @@ impl Lower<'_> {
             for (at, (op, right)) in rest.iter().enumerate() {
                 let right = right(vm, frame)?;
                 result = vm.compare(*op, &left, &right).at(span)?;
-                if at + 1 < rest.len() && !truth(vm, &result)? {
+                if at + 1 < rest.len() && !truth(vm, &result, span)? {
                     return Ok(result);
                 }
                 left = right;
@@ -479,11 +487,11 @@ pub(super) fn is_starred(e: &Expr) -> bool {
 
 /// `bool(value)`, the plain cases in line.
 #[inline]
-pub(super) fn truth(vm: &mut Vm, value: &Value) -> Eval<bool> {
+pub(super) fn truth(vm: &mut Vm, value: &Value, span: Span) -> Eval<bool> {
     match value {
         Value::Bool(b) => Ok(b.get()),
         Value::None => Ok(false),
         Value::Int(n) => Ok(*n != 0),
-        _ => vm.truth(value).here(),
+        _ => vm.truth(value).at(span),
     }
 }

@@ -252,7 +252,7 @@ impl Lower<'_> {
 
 fn compare_truth(vm: &mut Vm, op: CmpOp, left: &Value, right: &Value, span: Span) -> Eval<bool> {
     match vm.compare(op, left, right) {
-        Ok(value) => super::expr::truth(vm, &value).at(span),
+        Ok(value) => super::expr::truth(vm, &value, span),
         Err(e) => Err(e.at(span).into()),
     }
 }

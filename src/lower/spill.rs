@@ -101,7 +101,7 @@ impl Lower<'_> {
                 let stop = op == BoolOp::Or;
                 let cond = Box::new(move |vm: &mut crate::machine::Vm, frame: &mut crate::object::frame::Frame| {
                     let value = frame.locals[slot].clone();
-                    Ok(super::expr::truth(vm, &value)? == stop)
+                    Ok(super::expr::truth(vm, &value, span)? == stop)
                 });
                 done.push(self.emit(Step::JumpIf(cond, 0), span));
             }
@@ -133,7 +133,7 @@ impl Lower<'_> {
                 let slot = result as usize;
                 let cond = Box::new(move |vm: &mut crate::machine::Vm, frame: &mut crate::object::frame::Frame| {
                     let value = frame.locals[slot].clone();
-                    super::expr::truth(vm, &value)
+                    super::expr::truth(vm, &value, span)
                 });
                 done.push(self.emit(Step::JumpIfNot(cond, 0), span));
             }

@@ -738,8 +738,14 @@ impl Vm {
                     return Ok(awaitable);
                 }
                 let name = self.type_name(&awaitable);
-                Err(self
-                    .type_error(format!("'async for' received an invalid object from __anext__: {}", name.as_str())))
+                let error = self
+                    .type_error(format!("'async for' received an invalid object from __anext__: {}", name.as_str()));
+                if let Err(cause) = self.await_iterator(&awaitable) {
+                    error.0.suppress_context.set(true);
+                    error.0.set_context(&cause.0);
+                    *error.0.cause.borrow_mut() = Some(cause.0);
+                }
+                Err(error)
             }
             None => Err(self.type_error(format!(
                 "'async for' requires an iterator with __anext__ method, got {}",

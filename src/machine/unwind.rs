@@ -67,8 +67,8 @@ impl Vm {
         }
         if !exception.reraised.replace(false) {
             exception.add_traceback(&code, span, None);
+            exception.raised.set(true);
         }
-        exception.raised.set(true);
         let handlers = if self.stopped.is_some() { &[][..] } else { &code.handlers[..] };
         let Some(handler) = handlers.iter().find(|h| h.start <= pc && pc < h.end) else {
             clear_from(frame, code.variables.len());
