@@ -345,7 +345,7 @@ impl Vm {
             };
         }
         let unknown = kwargs.iter().find(|(key, _)| at_of(key).is_none()).map_or("", |(key, _)| key.as_str());
-        if display == "enumerate" {
+        if display == "enumerate" && given == 0 {
             return format!("'{unknown}' is an invalid keyword argument for enumerate()");
         }
         // It hands its keywords on.

@@ -21,6 +21,7 @@ pub mod slice;
 pub mod strformat;
 pub mod strops;
 mod tables;
+pub mod ucd;
 pub mod unicode;
 
 /// Something went wrong: the class of the exception and its message.

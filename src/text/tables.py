@@ -1,4 +1,4 @@
-"""Writes tables.rs and runs.bin: what `unicode.rs` looks characters up in, as the running Python's `str` methods answer.
+"""Writes tables.rs, runs.bin and ucd.bin: what `unicode.rs` and `ucd.rs` look characters up in, as the running Python's `str` methods answer.
 
 Run it in this folder with the Python whose answers are wanted: `python3 tables.py > tables.rs`.
 """
@@ -70,3 +70,76 @@ with open("runs.bin", "wb") as file:
 zeros = sorted({c - unicodedata.decimal(chr(c)) for c in ALL if chr(c).isdecimal()})
 assert all(unicodedata.decimal(chr(z + i)) == i for z in zeros for i in range(10))
 array("ZEROS", "u32", map(hex, zeros), "The zero of each block of ten decimal digits.")
+
+
+# ucd.bin: what the module `unicodedata` says of characters. Numbers are written in groups of seven bits, the last one
+# first marked by a clear top bit; a text is its length and its bytes.
+out = bytearray()
+
+
+def number(n):
+    while n > 0x7F:
+        out.append(n & 0x7F | 0x80)
+        n >>= 7
+    out.append(n)
+
+
+def text(word):
+    number(len(word))
+    out.extend(word.encode())
+
+
+def properties(c):
+    c = chr(c)
+    return (unicodedata.category(c), unicodedata.bidirectional(c), unicodedata.east_asian_width(c),
+            unicodedata.combining(c), unicodedata.mirrored(c))
+
+
+classes, runs, previous = {}, [], None
+for c in range(0x110000):
+    if (found := properties(c)) != previous:
+        runs.append((c, classes.setdefault(found, len(classes))))
+        previous = found
+number(len(classes))
+for *words, combining, mirrored in classes:
+    for word in words:
+        text(word)
+    number(combining << 1 | mirrored)
+number(len(runs))
+last = 0
+for c, at in runs:
+    number(c - last)
+    number(at)
+    last = c
+# Characters with a numeric value: how far on, how many whose values go up by one, the first value.
+values = {c: value for c in ALL if (value := unicodedata.numeric(chr(c), None)) is not None}
+starts = [c for c in values if values.get(c - 1) != values[c] - 1]
+number(len(starts))
+last = 0
+for c in starts:
+    count = 1
+    while values.get(c + count) == values[c] + count:
+        count += 1
+    number(c - last)
+    number(count)
+    out.extend(struct.pack("<d", values[c]))
+    last = c
+# Decompositions: how far on, the tag (or nothing), how many characters, and how far away each is, the sign last.
+parts = {c: unicodedata.decomposition(chr(c)).split() for c in ALL if unicodedata.decomposition(chr(c))}
+tags = sorted({part[0] if part[0][0] == "<" else "" for part in parts.values()})
+number(len(tags))
+for tag in tags:
+    text(tag)
+number(len(parts))
+last = 0
+for c, part in parts.items():
+    tag = part.pop(0) if part[0][0] == "<" else ""
+    number(c - last)
+    number(tags.index(tag))
+    number(len(part))
+    for code in part:
+        away = int(code, 16) - c
+        number(abs(away) << 1 | (away < 0))
+    last = c
+with open("ucd.bin", "wb") as file:
+    file.write(out)

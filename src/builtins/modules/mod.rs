@@ -27,6 +27,7 @@ mod threading;
 mod time;
 mod traceback;
 mod types;
+mod unicodedata;
 mod warnings;
 mod weakref;
 
@@ -217,6 +218,11 @@ const MODULES: &[Spec] = &[
         lazy!("typing_records"),
         lazy!("typing_functions"),
     ]),
+    rust("unicodedata", unicodedata::FUNCTIONS).with(|vm, module| {
+        let name = vm.intern("unidata_version");
+        module.dict.set_str(&name, Value::str("15.1.0"));
+        Ok(())
+    }),
     rust("unittest", &[]).and(&[
         page!("unittest_asserts"),
         page!("unittest"),
