@@ -21,6 +21,11 @@ impl Vm {
         self.report_of(exception, &mut seen)
     }
 
+    /// The same without the exceptions it is chained to.
+    pub fn unchained_report(&mut self, exception: &Rc<Exception>) -> ExceptionReport {
+        self.report_of(exception, &mut vec![0; CHAIN])
+    }
+
     /// Each exception of the chain is shown once. All that one leads to counts as seen before any of it is looked
     /// into, and the last of a group is looked into first: which of several places shows it depends on that.
     fn report_of(&mut self, exception: &Rc<Exception>, seen: &mut Vec<usize>) -> ExceptionReport {
@@ -84,7 +89,12 @@ impl Vm {
         if let Value::Exception(exception) = value {
             if exception.is(&self.types.SyntaxError) {
                 if let Some(message) = self.exception_attr(exception, sym::msg) {
-                    return Ok(self.str(&message)?.as_str().to_owned());
+                    let message = self.str(&message)?.as_str().to_owned();
+                    let known = |name| self.exception_attr(exception, name).filter(|value| !value.is_none());
+                    return Ok(match (known(sym::lineno), known(sym::filename)) {
+                        (None, Some(Value::Str(file))) => format!("{message} ({})", file.as_str()),
+                        _ => message,
+                    });
                 }
             }
         }
@@ -98,7 +108,8 @@ impl Vm {
             Some(Value::Str(module)) if !matches!(module.as_str(), "builtins" | "__main__") => {
                 format!("{}.{qualname}", module.as_str())
             }
-            _ => qualname,
+            Some(Value::Str(_)) | None => qualname,
+            Some(_) => format!("<unknown>.{qualname}"),
         }
     }
 
@@ -134,7 +145,11 @@ impl Vm {
             lineno,
             offset: int(self.exception_attr(exception, sym::offset)),
             end_lineno: int(self.exception_attr(exception, sym::end_lineno)).unwrap_or(lineno),
-            end_offset: self.exception_attr(exception, sym::end_offset).and_then(|end| end.as_int()),
+            end_offset: match self.exception_attr(exception, sym::end_lineno) {
+                // Without an end all the rest of the line is meant.
+                None | Some(Value::None) => Some(i64::MAX),
+                Some(_) => self.exception_attr(exception, sym::end_offset).and_then(|end| end.as_int()),
+            },
             text: match self.exception_attr(exception, sym::text) {
                 Some(Value::Str(text)) => Some(text.as_str().to_owned()),
                 _ => None,

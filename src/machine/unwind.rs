@@ -23,7 +23,7 @@ fn clear_from(frame: &mut Frame, first: usize) {
 /// Leaves the variables of a frame that an exception ends to its traceback: they live as long as that does.
 fn keep_locals(frame: &mut Frame, error: &Error, span: Span) {
     let variables = frame.code.variables.len().min(frame.locals.len());
-    if !frame.locals[..variables].iter().any(Value::is_heap) {
+    if frame.locals[..variables].iter().all(Value::is_unbound) {
         return;
     }
     let slots: Vec<Value> = frame.locals[..variables].iter_mut().map(Value::take).collect();

@@ -12,24 +12,19 @@ pub(super) const FUNCTIONS: &[Row] = &[
     // The pieces of an exception's text; without what it is chained to if `chain` is false.
     native("_pieces(exception, chain=True, /)", |vm, args| {
         let Value::Exception(exception) = &args[0] else { return Ok(Value::list(Vec::new())) };
-        let mut report = vm.exception_report(exception);
-        if !vm.truth(&args[1])? {
-            report.cause = None;
-            report.context = None;
-        }
+        let chain = vm.truth(&args[1])?;
+        let report = if chain { vm.exception_report(exception) } else { vm.unchained_report(exception) };
         Ok(texts(report::format_exception_python(&report)))
     }),
     // The last pieces: the place of a syntax error, the exception's own line, its notes.
     native("_last_pieces(exception, /)", |vm, args| {
         let Value::Exception(exception) = &args[0] else { return Ok(Value::list(Vec::new())) };
-        let mut report = vm.exception_report(exception);
-        report.cause = None;
-        report.context = None;
+        let mut report = vm.unchained_report(exception);
         report.group = None;
         report.frames.clear();
         Ok(texts(report::format_exception_python(&report)))
     }),
-    // (filename, lineno, end_lineno, colno, end_colno, name, text with carets) for each entry, outermost first.
+    // (filename, lineno, end_lineno, colno, end_colno, name, the entry itself) for each entry, outermost first.
     native("_entries(traceback, /)", |_, args| {
         let mut link = match &args[0] {
             Value::Traceback(traceback) => Some(traceback.clone()),
@@ -63,6 +58,7 @@ fn describe(entry: &Rc<Traceback>) -> Value {
         number(column),
         number(end_column),
         Value::Str(entry.code.name.clone()),
+        Value::Traceback(entry.clone()),
     ])
 }
 
