@@ -127,7 +127,7 @@ const MODULES: &[Spec] = &[
     library!("binascii"),
     rust("bisect", &[]).with(bisect::setup),
     rust("_codecs", &[]).with(|vm, module| names_of(vm, module, "codecs")),
-    rust("codecs", os::CODECS).and(&[page!("codecs")]),
+    rust("codecs", os::CODECS).and(&[page!("codecs"), lazy!("codecs_charmaps")]),
     rust("collections", collections::FUNCTIONS).with(collections::setup).and(&[
         lazy!("collections_namedtuple"),
         lazy!("collections_counter"),
