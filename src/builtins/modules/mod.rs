@@ -143,6 +143,7 @@ const MODULES: &[Spec] = &[
     library!("dataclasses"),
     rust("datetime", &[]).and(&[page!("datetime"), page!("datetime_times")]),
     rust("enum", &[]).and(&[page!("enum"), page!("enum_flags")]),
+    rust("decimal", &[]).and(&[page!("decimal_context"), page!("decimal"), page!("decimal_math")]),
     library!("errno"),
     library!("fnmatch"),
     library!("fractions"),
