@@ -113,12 +113,17 @@ pub fn standing(coroutine: &Rc<Coroutine>) -> Option<Place> {
     }
 }
 
-/// `_cut_off(tasks)`: says which tasks were still running when the main coroutine had returned.
+/// `_cut_off(tasks, failed)`: says which tasks were still running when the main coroutine had returned, or `failed`.
 pub fn cut_off(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let tasks = vm.collect(&args[0])?;
     if !draws(vm) || state(vm).deadlocked.get() {
         return Ok(Value::None);
     }
+    let failed = vm.truth(&args[1])?;
+    let (ended, helps) = match failed {
+        true => ("failed", Vec::new()),
+        false => ("ended", vec!["await it before the main coroutine returns, or cancel it yourself".to_owned()]),
+    };
     let style = vm.host.style;
     for value in tasks.iter().take(CUT_OFF_MAX) {
         let Some(task) = task::of(value) else { continue };
@@ -136,10 +141,11 @@ pub fn cut_off(vm: &mut Vm, args: &[Value]) -> Result<Value> {
             place: place.or(made),
             labels: label.into_iter().collect(),
             notes: vec![match waited(vm, value) {
-                Some(time) => format!("it waited here for {time}, until the main coroutine ended"),
+                Some(time) => format!("it waited here for {time}, until the main coroutine {ended}"),
+                None if failed => "the main coroutine failed, and what still runs then is cancelled".to_owned(),
                 None => "when the main coroutine ends, what still runs is cancelled".to_owned(),
             }],
-            helps: vec!["await it before the main coroutine returns, or cancel it yourself".to_owned()],
+            helps: helps.clone(),
             finder: crate::diagnostic::Finder::Parser,
         };
         let text = report::diagnostic(&diagnostic, &style);

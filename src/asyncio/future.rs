@@ -204,6 +204,13 @@ impl Native for Future {
     }
 }
 
+#[cold]
+fn not_awaited(vm: &mut Vm) -> Error {
+    let error = vm.runtime_error("await wasn't used with future");
+    vm.advise(&error, crate::machine::advice::TO_COME);
+    error
+}
+
 /// How `await` treats futures and tasks.
 pub static AWAITING: Awaiting = Awaiting { begin: await_step, resume: await_step };
 
@@ -211,7 +218,7 @@ fn await_step(vm: &mut Vm, value: &Value) -> Result<Awaited> {
     let Some(future) = value.data::<Future>() else { return Err(not_initialized(vm)) };
     if future.status.get() == Status::Pending {
         if future.blocking.replace(true) {
-            return Err(vm.runtime_error("await wasn't used with future"));
+            return Err(not_awaited(vm));
         }
         return Ok(Awaited::Yield(value.clone()));
     }
@@ -520,7 +527,7 @@ pub fn waited(vm: &mut Vm, future: &Rc<Instance>, input: Resume) -> Waited {
         return Waited::Done(data.take_result(vm));
     }
     if data.blocking.get() {
-        return Waited::Done(Err(vm.runtime_error("await wasn't used with future")));
+        return Waited::Done(Err(not_awaited(vm)));
     }
     Waited::Again(wait_for(future))
 }

@@ -111,7 +111,13 @@ impl Waiters {
 #[cold]
 fn bound_elsewhere(vm: &mut Vm, this: &Value) -> Error {
     match vm.repr(this) {
-        Ok(shown) => vm.runtime_error(format!("{} is bound to a different event loop", shown.as_str())),
+        Ok(shown) => {
+            let error = vm.runtime_error(format!("{} is bound to a different event loop", shown.as_str()));
+            let help = "another loop waited in it before, and each `asyncio.run` has a loop of its own: make it inside the \
+                        main coroutine";
+            vm.advise(&error, help);
+            error
+        }
         Err(error) => error,
     }
 }
@@ -201,16 +207,18 @@ pub const LOOP_BOUND_METHODS: &[Row] = &[method("def _get_loop()", |vm, args| {
 /// `async with` of all that is acquired and released. What a script has derived is asked for its own methods.
 pub const CONTEXT_MANAGER_METHODS: &[Row] = &[
     method("def __aenter__()", |vm, args| match manager(vm, &args[0]) {
-        Some((state, true)) => Ok(state.coroutine(Function::Enter, InLine::new(&args[0], LockTurn { entering: true }))),
+        Some((state, true)) => {
+            Ok(state.coroutine(vm, Function::Enter, InLine::new(&args[0], LockTurn { entering: true })))
+        }
         Some((state, false)) => {
-            Ok(state.coroutine(Function::Enter, InLine::new(&args[0], SemaphoreTurn { entering: true })))
+            Ok(state.coroutine(vm, Function::Enter, InLine::new(&args[0], SemaphoreTurn { entering: true })))
         }
         None => super::library_name(vm, "_enter").and_then(|enter| vm.call(&enter, args)),
     }),
     method("def __aexit__(exc_type, exc, tb)", |vm, args| match manager(vm, &args[0]) {
         Some((state, is_lock)) => {
             let release = if is_lock { release_lock } else { release_semaphore };
-            Ok(state.coroutine(Function::Exit, Release { this: args[0].clone(), release }))
+            Ok(state.coroutine(vm, Function::Exit, Release { this: args[0].clone(), release }))
         }
         None => super::library_name(vm, "_exit").and_then(|exit| vm.call(&exit, args)),
     }),
@@ -281,7 +289,7 @@ pub const EVENT_METHODS: &[Row] = &[
     }),
     method("def wait()", |vm, args| {
         let event = this!(vm, &args[0], Event);
-        Ok(event.waiters.state.coroutine(Function::EventWait, InLine::new(&args[0], EventTurn)))
+        Ok(event.waiters.state.coroutine(vm, Function::EventWait, InLine::new(&args[0], EventTurn)))
     }),
     method("__repr__()", |vm, args| {
         let event = this!(vm, &args[0], Event);
@@ -335,7 +343,7 @@ fn waiters_value(waiters: &Waiters) -> Value {
 
 fn acquire_lock(vm: &mut Vm, this: &Value) -> Result<Value> {
     let lock = this!(vm, this, Lock);
-    Ok(lock.waiters.state.coroutine(Function::LockAcquire, InLine::new(this, LockTurn { entering: false })))
+    Ok(lock.waiters.state.coroutine(vm, Function::LockAcquire, InLine::new(this, LockTurn { entering: false })))
 }
 
 fn wake_first(vm: &mut Vm, lock: &Lock) -> Result<()> {
@@ -582,7 +590,7 @@ fn release_semaphore(vm: &mut Vm, this: &Value) -> Result<()> {
 
 fn acquire_semaphore(vm: &mut Vm, this: &Value) -> Result<Value> {
     let state = &this!(vm, this, Semaphore).waiters.state;
-    Ok(state.coroutine(Function::SemaphoreAcquire, InLine::new(this, SemaphoreTurn { entering: false })))
+    Ok(state.coroutine(vm, Function::SemaphoreAcquire, InLine::new(this, SemaphoreTurn { entering: false })))
 }
 
 struct SemaphoreTurn {

@@ -117,7 +117,7 @@ pub const METHODS: &[Row] = &[
         let el = this(vm, &args[0])?;
         el.executor_closed.set(true);
         if el.executor.borrow().is_none() {
-            return Ok(el.state.coroutine(Function::ShutdownDefaultExecutor, ShutDownExecutor));
+            return Ok(el.state.coroutine(vm, Function::ShutdownDefaultExecutor, ShutDownExecutor));
         }
         let function = super::library_name(vm, "shutdown_default_executor")?;
         vm.call(&function, args)

@@ -138,7 +138,7 @@ const PRIVATE: &[Row] = &[
         }
         Ok(args[0].clone())
     }),
-    native("_cut_off(tasks)", explain::cut_off),
+    native("_cut_off(tasks, failed)", explain::cut_off),
     native("_executor_of(loop)", |_, args| {
         Ok(event_loop::of(&args[0]).map_or(Value::None, |el| el.executor.borrow().clone()))
     }),

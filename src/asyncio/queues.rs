@@ -72,7 +72,7 @@ pub const METHODS: &[Row] = &[
     method("def put(item)", |vm, args| {
         this(vm, &args[0])?;
         let turn = PutTurn { item: args[1].clone() };
-        Ok(state(vm).coroutine(Function::QueuePut, InLine::new(&args[0], turn)))
+        Ok(state(vm).coroutine(vm, Function::QueuePut, InLine::new(&args[0], turn)))
     })
     .or_at_once(|vm, args| {
         let queue = this(vm, &args[0])?;
@@ -88,7 +88,7 @@ pub const METHODS: &[Row] = &[
     }),
     method("def get()", |vm, args| {
         this(vm, &args[0])?;
-        Ok(state(vm).coroutine(Function::QueueGet, InLine::new(&args[0], GetTurn)))
+        Ok(state(vm).coroutine(vm, Function::QueueGet, InLine::new(&args[0], GetTurn)))
     })
     .or_at_once(|vm, args| {
         let queue = this(vm, &args[0])?;
@@ -111,7 +111,7 @@ pub const METHODS: &[Row] = &[
     }),
     method("def join()", |vm, args| {
         this(vm, &args[0])?;
-        Ok(state(vm).coroutine(Function::QueueJoin, InLine::new(&args[0], JoinTurn)))
+        Ok(state(vm).coroutine(vm, Function::QueueJoin, InLine::new(&args[0], JoinTurn)))
     }),
     method("def shutdown(immediate=False)", shutdown),
     method("def _init(maxsize)", |vm, args| {

@@ -34,7 +34,7 @@ pub fn ensure_future_in(vm: &mut Vm, value: &Value, event_loop: &Value) -> Resul
     let coro = if ours {
         value.clone()
     } else if is_awaitable(vm, value) {
-        state(vm).coroutine(Function::WrapAwaitable, Wrap { awaitable: value.clone(), begun: false })
+        state(vm).coroutine(vm, Function::WrapAwaitable, Wrap { awaitable: value.clone(), begun: false })
     } else {
         return Err(vm.type_error("An asyncio.Future, a coroutine or an awaitable is required"));
     };

@@ -32,7 +32,7 @@ enum Phase {
 
 pub fn sleep(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let body = Sleep { delay: args[0].clone(), result: args[1].clone(), phase: Phase::Start };
-    Ok(state(vm).coroutine(Function::Sleep, body))
+    Ok(state(vm).coroutine(vm, Function::Sleep, body))
 }
 
 /// `await sleep(0)` does no more than give way.

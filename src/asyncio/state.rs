@@ -151,9 +151,11 @@ fn make_state(vm: &mut Vm) -> Rc<State> {
 
 impl State {
     /// A coroutine whose body is written in Rust.
-    pub fn coroutine(&self, function: Function, body: impl NativeCoroutine + 'static) -> Value {
+    pub fn coroutine(&self, vm: &Vm, function: Function, body: impl NativeCoroutine + 'static) -> Value {
         let qualname = &COROUTINE_NAMES[function as usize];
-        Value::Coroutine(Rc::new(Coroutine::native(Kind::Coroutine, Box::new(body), qualname)))
+        let coroutine = Coroutine::native(Kind::Coroutine, Box::new(body), qualname);
+        coroutine.origin.set(vm.calls.last().map(|site| (site.code, site.span)));
+        Value::Coroutine(Rc::new(coroutine))
     }
 
     /// The running loop, or that of the session whose input is running; or `None`.

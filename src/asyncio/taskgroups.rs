@@ -104,12 +104,12 @@ pub const METHODS: &[Row] = &[
     method("def __init__()", |_, _| Ok(Value::None)),
     method("def __aenter__()", |vm, args| {
         this(vm, &args[0])?;
-        Ok(state(vm).coroutine(Function::TaskGroupEnter, Enter(args[0].clone())))
+        Ok(state(vm).coroutine(vm, Function::TaskGroupEnter, Enter(args[0].clone())))
     }),
     method("def __aexit__(et, exc, tb)", |vm, args| {
         this(vm, &args[0])?;
         let exit = Exit { group: args[0].clone(), raised: args[2].clone(), cancelled: None, begun: false };
-        Ok(state(vm).coroutine(Function::TaskGroupExit, exit))
+        Ok(state(vm).coroutine(vm, Function::TaskGroupExit, exit))
     }),
     method("def create_task(coro, *, name=None, context=None)", create_task),
     method("def __repr__()", |vm, args| {

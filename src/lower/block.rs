@@ -534,7 +534,11 @@ impl Vm {
     pub fn exception_matches(&mut self, exception: &Value, kind: &Value) -> Result<bool> {
         match (exception, kind) {
             (Value::Exception(exception), Value::Class(class)) if class.is_subclass(&self.types.BaseException) => {
-                Ok(exception.is(class))
+                let matches = exception.is(class);
+                if !matches && exception.is(&self.types.BaseExceptionGroup) {
+                    self.advise_group(exception, class);
+                }
+                Ok(matches)
             }
             (_, Value::Tuple(kinds)) => {
                 for kind in kinds.iter() {

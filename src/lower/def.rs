@@ -157,6 +157,7 @@ impl Lower<'_> {
                 "" => String::new(),
                 outer => format!("{outer}."),
             },
+            (_, ScopeKind::GeneratorExp) => format!("{}.", self.unit.qualname.as_str()),
             _ => format!("{}.<locals>.", self.unit.qualname.as_str()),
         };
         Rc::new(Str::new(format!("{prefix}{name}")))

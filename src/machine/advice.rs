@@ -4,11 +4,11 @@
 
 use std::rc::Rc;
 
-use crate::diagnostic::{Label, Place};
+use crate::diagnostic::{ExceptionReport, Label, Place};
 use crate::machine::Vm;
 use crate::object::code::{Code, CodeKind};
 use crate::object::coroutine::{Coroutine, Kind};
-use crate::object::{Error, Value};
+use crate::object::{Class, Error, Exception, Value};
 use crate::report::ErrorFormat;
 use crate::source::Span;
 use crate::symbol::sym;
@@ -17,7 +17,26 @@ use crate::syntax;
 /// An exception may go through any number of tasks; so many are remembered.
 const TASKS_MAX: usize = 20;
 
+/// Help for whoever uses a task or future as if it were its result.
+pub const TO_COME: &str = "this stands for a result that is still to come: `await` it";
+
+/// Where messages about a wrong argument name its type: if that is a coroutine, its result was meant.
+const WRONG_COROUTINE: [&str; 7] = [
+    "not 'coroutine'",
+    "not coroutine",
+    "(not \"coroutine\")",
+    "type coroutine",
+    "coroutine found",
+    "coroutine.__format__",
+    "non-iterable coroutine object",
+];
+
 impl Vm {
+    /// Whether anybody sees the advice.
+    fn teaches(&self) -> bool {
+        self.host.style.format != ErrorFormat::Python
+    }
+
     /// Adds a sentence of help.
     #[cold]
     pub fn advise(&mut self, error: &Error, help: impl Into<String>) {
@@ -27,12 +46,13 @@ impl Vm {
     /// If one of the operands is a coroutine, its result was meant.
     #[cold]
     pub fn advise_operands(&mut self, error: &Error, operands: &[&Value]) {
-        for operand in operands {
+        for operand in operands.iter().filter(|_| self.teaches()) {
             match operand {
                 Value::Coroutine(coroutine) if coroutine.kind == Kind::Coroutine => {
-                    let name = coroutine.name();
-                    let help =
-                        format!("`{0}(...)` makes a coroutine; `await {0}(...)` gives its result", name.as_str());
+                    let help = match self.call_text(coroutine) {
+                        Some(call) => format!("`{call}(...)` makes a coroutine; `await {call}(...)` gives its result"),
+                        None => self.not_called_here(coroutine),
+                    };
                     self.advise(error, help);
                     self.show_origin(error, coroutine);
                     return;
@@ -77,12 +97,22 @@ impl Vm {
                 let help = format!("this is the function itself; call it: `await {}(...)`", function.name().as_str());
                 return self.advise(error, help);
             }
+            Value::BoundMethod(method) => match &method.func {
+                Value::Function(function) if function.code.kind == CodeKind::Coroutine => {
+                    let help = format!("this is the method itself; call it: `{}(...)`", function.name().as_str());
+                    return self.advise(error, help);
+                }
+                _ => return,
+            },
             Value::List(_) | Value::Tuple(_) | Value::Set(_) => {
                 let items = self.collect(value).unwrap_or_default();
                 if items.is_empty() || !items.iter().all(|item| self.is_awaitable(item)) {
                     return;
                 }
                 "`await asyncio.gather(*...)` runs all of them and waits for their results"
+            }
+            Value::Int(_) | Value::Float(_) | Value::Bool(_) | Value::Str(_) | Value::Dict(_) | Value::Bytes(_) => {
+                "this is a plain value, there is nothing to wait for: leave out `await`"
             }
             _ => return,
         };
@@ -96,16 +126,64 @@ impl Vm {
         }
     }
 
+    /// An `except` clause was asked for a class of which a group has members: it does not look inside.
+    #[cold]
+    pub fn advise_group(&mut self, group: &Rc<Exception>, class: &Rc<Class>) {
+        if !self.teaches() || group.remarks_made().is_some_and(|remarks| !remarks.helps.is_empty()) {
+            return;
+        }
+        if self.group_members(group).iter().any(|member| member.is(class)) {
+            let name = class.name.borrow().as_str().to_owned();
+            let help =
+                format!("what was raised is a group: `except {name}` does not look inside it, `except* {name}` does");
+            self.advise(&Error(group.clone()), help);
+        }
+    }
+
+    /// What only shows once it is known where the exception was raised.
+    pub fn advise_where_raised(&mut self, report: &mut ExceptionReport) {
+        let Some(frame) = report.frames.iter().rfind(|frame| !frame.place.source.library) else { return };
+        let Place { source, span } = &frame.place;
+        let (before, text) = (&source.text[..span.start as usize], source.text.get(span.range()).unwrap_or(""));
+        if text.starts_with("raise") {
+            return;
+        }
+        let message = report.message.as_str();
+        if report.helps.is_empty() && report.class == "TypeError" {
+            if WRONG_COROUTINE.iter().any(|part| message.contains(part)) {
+                let help = "a coroutine is not yet its result: put `await` in front of the call that made it";
+                report.helps.push(help.to_owned());
+            } else if message.contains("'_asyncio.Task'") || message.contains("'_asyncio.Future'") {
+                report.helps.push(TO_COME.to_owned());
+            }
+        }
+        // `await f().x` takes `x` from the coroutine.
+        let is_await = before.trim_end().strip_suffix("await").is_some_and(|rest| !rest.ends_with(is_word));
+        let at = match report.class.as_str() {
+            "AttributeError" if message.starts_with("'coroutine' object has") => text.rfind('.'),
+            "TypeError" if message.starts_with("'coroutine' object is not subscriptable") => text.rfind('['),
+            _ => None,
+        };
+        if let Some(at) = at.filter(|&at| is_await && at > 0 && !text.contains('\n') && !text[at..].contains("]]")) {
+            let (awaited, rest) = text.split_at(at);
+            let taken = if rest.starts_with('.') { "attribute" } else { "item" };
+            let help = format!("the {taken} is taken before `await` waits: write `(await {awaited}){rest}`");
+            report.helps = vec![help];
+        }
+    }
+
     /// A coroutine that ran, or runs, is awaited again.
     #[cold]
     pub fn advise_reuse(&mut self, error: &Error, coroutine: &Coroutine) {
-        let name = coroutine.name();
+        if !self.teaches() {
+            return;
+        }
+        let call = self.call_text(coroutine).unwrap_or_else(|| coroutine.name().as_str().to_owned());
         self.advise(
             error,
             format!(
-                "a coroutine runs once: call `{0}(...)` again for a new one, or make it a task, \
-                 `asyncio.create_task({0}(...))`, which can be awaited as often as you like",
-                name.as_str()
+                "a coroutine runs once: call `{call}(...)` again for a new one, or make it a task, \
+                 `asyncio.create_task({call}(...))`, which can be awaited as often as you like"
             ),
         );
         self.show_origin(error, coroutine);
@@ -120,6 +198,12 @@ impl Vm {
                 self.advise(error, help);
             }
             Value::None => self.advise(error, "this is None, which a function that is not async returned"),
+            Value::Coroutine(generator) if generator.kind == Kind::AsyncGenerator => {
+                let name = generator.name();
+                let help =
+                    "makes an asynchronous generator, because of the `yield` in it: go through it with `async for`";
+                self.advise(error, format!("`{}(...)` {help}", name.as_str()));
+            }
             _ => {}
         }
     }
@@ -145,6 +229,29 @@ impl Vm {
         error.0.remarks().labels.extend(label);
     }
 
+    /// Help about a coroutine that no call in sight made.
+    pub(super) fn not_called_here(&self, coroutine: &Coroutine) -> String {
+        match &coroutine.code {
+            Some(code) if !code.source.library => {
+                format!(
+                    "`{}` is async: what called it got a coroutine, and did not await it",
+                    coroutine.name().as_str()
+                )
+            }
+            _ => "this is a coroutine: `await` it to get its result".to_owned(),
+        }
+    }
+
+    /// How the script wrote what it called to make a coroutine, if the statement that did is known and calls that.
+    fn call_text(&self, coroutine: &Coroutine) -> Option<String> {
+        let (code, span) = coroutine.origin.get()?;
+        let source = &self.code_by_id(code)?.source;
+        let found = syntax::calls_within(source, span, coroutine.name().as_str());
+        let mut texts = found.iter().filter(|_| !source.library).filter_map(|(_, func)| source.text.get(func.range()));
+        let first = texts.next()?;
+        texts.all(|text| text == first).then(|| first.to_owned())
+    }
+
     /// The script's own functions among the calls that led to a coroutine, innermost first, each with its line.
     pub fn origin_places(&self, origins: &[(u32, Span)]) -> Vec<(Rc<Code>, u32)> {
         let known = origins.iter().filter_map(|&(code, span)| Some((self.code_by_id(code)?, span)));
@@ -162,6 +269,10 @@ impl Vm {
         let (span, _) = call_of(&Place { source: source.clone(), span }, coroutine.name().as_str());
         Some(Place { source, span })
     }
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
 }
 
 /// The call of a function by this name in a statement, if there is just one, and what is called; else all of it.

@@ -773,10 +773,13 @@ impl Vm {
         if is_async_generator || self.has_special(&iterator, sym::__anext__) {
             return Ok(iterator);
         }
-        Err(self.type_error(format!(
-            "'async for' received an object from __aiter__ that does not implement __anext__: {}",
-            self.type_name(&iterator)
-        )))
+        let name = self.type_name(&iterator);
+        let text = "'async for' received an object from __aiter__ that does not implement __anext__";
+        let error = self.type_error(format!("{text}: {}", name.as_str()));
+        if matches!(&iterator, Value::Coroutine(c) if c.kind == Kind::Coroutine) {
+            self.advise(&error, "`__aiter__` is a plain `def`; only `__anext__` is async");
+        }
+        Err(error)
     }
 }
 

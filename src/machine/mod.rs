@@ -4,7 +4,7 @@
 //! The ways in are [`Vm::call`] and [`Vm::resume`]. Everything that can run script code takes `&mut Vm` and returns a
 //! [`Result`]; no `RefCell` borrow is held across such a call.
 
-mod advice;
+pub mod advice;
 pub mod attr;
 pub mod attr_cache;
 pub mod bind;

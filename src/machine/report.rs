@@ -69,7 +69,7 @@ impl Vm {
             let first = frames.len().checked_sub(depth).and_then(|at| frames.get_mut(at));
             first.into_iter().for_each(|frame| frame.task = Some(task.clone()));
         }
-        ExceptionReport {
+        let mut report = ExceptionReport {
             frames,
             class: self.class_display(&class),
             message,
@@ -81,7 +81,9 @@ impl Vm {
             suggestion: remarks.suggestion.or_else(|| self.suggestion(exception)),
             helps: remarks.helps,
             labels: remarks.labels,
-        }
+        };
+        self.advise_where_raised(&mut report);
+        report
     }
 
     /// `str(exception)`, or for a `SyntaxError` its message alone.

@@ -67,7 +67,6 @@ impl Vm {
         }
         if !exception.reraised.replace(false) {
             exception.add_traceback(&code, span, None);
-            exception.raised.set(true);
         }
         let handlers = if self.stopped.is_some() { &[][..] } else { &code.handlers[..] };
         let Some(handler) = handlers.iter().find(|h| h.start <= pc && pc < h.end) else {
@@ -76,6 +75,7 @@ impl Vm {
                 self.run_finalizers(Some(frame));
             }
             keep_locals(frame, &error, span);
+            exception.raised.set(true);
             return Err(error);
         };
         clear_from(frame, handler.clear as usize);

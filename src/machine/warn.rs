@@ -171,7 +171,7 @@ impl Vm {
         let category = self.types.RuntimeWarning.clone();
         let (mut place, module) = self.place_of_warning();
         let mut call = name.as_str().to_owned();
-        let mut hidden = false;
+        let mut hidden = true;
         // CPython can only say where it died.
         if self.host.style.format != ErrorFormat::Python {
             place = self.origin(coroutine).or(place);
@@ -187,7 +187,7 @@ impl Vm {
         )];
         let helps = match (special, hidden) {
             (true, _) => Vec::new(),
-            (false, true) => vec![format!("what called `{call}` here got a coroutine, and did not await it")],
+            (false, true) => vec![self.not_called_here(coroutine)],
             (false, false) => helps,
         };
         let mut message = format!("coroutine '{}' was never awaited", qualname.as_str());

@@ -97,6 +97,7 @@ impl<'a> Checker<'a> {
             ScopeKind::Module => {
                 Some("put it into an `async def main():` and run that with `asyncio.run(main())`".to_owned())
             }
+            ScopeKind::Lambda => Some("a lambda is never async: define the function with `async def`".to_owned()),
             _ => None,
         };
         let mut error = syntax_error(message, self.source, span);

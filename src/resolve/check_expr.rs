@@ -75,6 +75,8 @@ impl Checker<'_> {
                 self.yield_("'yield from'", expr.span);
                 if self.unit.kind == ScopeKind::Function && self.unit.is_async {
                     self.error("'yield from' inside async function", expr.span);
+                    let help = "`await` waits for a coroutine; an asynchronous generator is passed on by `async for` and `yield`";
+                    self.diagnostics.last_mut().into_iter().for_each(|error| error.helps.push(help.to_owned()));
                 }
                 self.expr(value);
             }

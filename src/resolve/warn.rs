@@ -102,7 +102,17 @@ fn constant_type(expr: &Expr) -> Option<&'static str> {
         },
         ExprKind::BinOp { first, rest } => {
             let first = constant_type(first);
-            rest.iter().fold(first, |left, (op, right)| binary_type(left?, *op, constant_type(right)?))
+            // What fails is left to be run.
+            let folds = |op: &BinOp, right: &Expr| match (op, &right.kind) {
+                (BinOp::Div | BinOp::FloorDiv | BinOp::Mod, ExprKind::Constant(Constant::Int(n))) => *n != 0,
+                (BinOp::Div | BinOp::FloorDiv | BinOp::Mod, ExprKind::Constant(Constant::Float(x))) => *x != 0.0,
+                (BinOp::Div | BinOp::FloorDiv, _) => false,
+                (BinOp::LShift | BinOp::RShift, kind) => matches!(kind, ExprKind::Constant(Constant::Int(_))),
+                _ => true,
+            };
+            rest.iter().fold(first, |left, (op, right)| {
+                binary_type(left.filter(|_| folds(op, right))?, *op, constant_type(right)?)
+            })
         }
         _ => None,
     }

@@ -255,7 +255,7 @@ fn printable_char(c: char) -> char {
     }
 }
 
-/// Breaks lines at blanks, where they are longer than `width`.
+/// Breaks lines at blanks, where they are longer than `width`; not in a piece of code that fits into half a line.
 pub(super) fn wrap(text: &str, width: usize) -> String {
     let mut result = String::new();
     for (i, line) in text.split('\n').enumerate() {
@@ -263,8 +263,15 @@ pub(super) fn wrap(text: &str, width: usize) -> String {
             result.push('\n');
         }
         let line = printable(line.trim_end());
+        // Code stands between backquotes: every second piece.
+        let pieces = line.split('`').enumerate().map(|(i, piece)| match i % 2 {
+            1 if columns(piece.chars()) <= width / 2 => piece.replace(' ', "\0"),
+            _ => piece.to_owned(),
+        });
+        let line = pieces.collect::<Vec<_>>().join("`");
         let mut column = 0;
         for (i, word) in line.split(' ').enumerate() {
+            let word = &word.replace('\0', " ");
             let length = columns(word.chars());
             if i > 0 && column + 1 + length > width && column > 0 {
                 result.push('\n');
