@@ -702,6 +702,7 @@ fn callback_failed(vm: &mut Vm, this: &Value, ready: &Ready, error: Error) -> Re
 
 fn report_callback(vm: &mut Vm, this: &Value, ready: &Ready, error: &Error) -> Result<()> {
     let handle = handle_for(vm, this, ready);
+    error.0.raised.set(true);
     let (callback, args) = {
         let data = handles::data(&handle);
         (data.callback.borrow().clone(), data.args.borrow().clone())

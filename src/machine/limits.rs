@@ -63,7 +63,7 @@ impl Vm {
     }
 
     /// Raises what an interrupt from outside asks for.
-    fn hear_interrupt(&mut self) -> Result<()> {
+    pub fn hear_interrupt(&mut self) -> Result<()> {
         if self.interrupt.swap(false, Ordering::Relaxed) {
             let handler = self.interrupt_handler.clone();
             if handler.is_none() {

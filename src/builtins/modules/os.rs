@@ -81,6 +81,10 @@ pub(super) const SIGNALS: &[Row] = &[
     native("_interrupt()", |vm, _| {
         vm.interrupt.store(true, Ordering::Relaxed);
         vm.fuel = 1;
+        // Of the other threads' calls the main one hears when it has its turn.
+        if vm.threads.current() == 0 {
+            vm.hear_interrupt()?;
+        }
         Ok(Value::None)
     }),
 ];
