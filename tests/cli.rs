@@ -254,7 +254,7 @@ mod options {
         let script = b"async def f(x):\n    return await x + 1\n";
         for (what, words) in [
             ("tokens", &["Indent", "\"await\"", "Dedent"][..]),
-            ("ast", &["AsyncFunctionDef", "Await(", "name='f'"]),
+            ("ast", &["FunctionDef", "Await(", "name: f"]),
             ("code", &["f", "await"]),
         ] {
             let run = run_file("dump", script, &["--dump", what], &[]);

@@ -16,33 +16,14 @@ use crate::symbol::{Symbol, sym};
 use crate::syntax::ast::CmpOp;
 use crate::text::{code_point, float as floats};
 
-macro_rules! orders {
-    ($($name:ident $op:tt $kind:ident;)*) => {
-        $(
-            #[inline]
-            pub fn $name(vm: &mut Vm, a: &Value, b: &Value) -> Result<bool> {
-                match (a, b) {
-                    (Value::Int(x), Value::Int(y)) => Ok(x $op y),
-                    (Value::Float(x), Value::Float(y)) => Ok(x.get() $op y.get()),
-                    _ => vm.compare_truth(CmpOp::$kind, a, b),
-                }
-            }
-        )*
-    };
-}
-
-orders! {
-    lt < Lt;
-    le <= LtE;
-    gt > Gt;
-    ge >= GtE;
-    ne != NotEq;
-}
-
-/// `a == b`, as a condition.
+/// `a < b`, as a condition.
 #[inline]
-pub fn eq(vm: &mut Vm, a: &Value, b: &Value) -> Result<bool> {
-    vm.equals(a, b)
+pub fn lt(vm: &mut Vm, a: &Value, b: &Value) -> Result<bool> {
+    match (a, b) {
+        (Value::Int(x), Value::Int(y)) => Ok(x < y),
+        (Value::Float(x), Value::Float(y)) => Ok(x.get() < y.get()),
+        _ => vm.compare_truth(CmpOp::Lt, a, b),
+    }
 }
 
 /// What the built-in types make of a comparison.

@@ -219,7 +219,6 @@ fn finish(table: Table, before: &[Scope]) -> Scope {
         kind: table.kind,
         parent: table.parent,
         name: table.name,
-        qualname: table.qualname,
         bindings: SymbolMap::with_capacity_and_hasher(table.names.len(), Default::default()),
         variables: Vec::new(),
         cells: Vec::new(),

@@ -56,8 +56,7 @@ impl<'a> Collector<'a> {
             comprehension: interner.intern("<comprehension>"),
         };
         let module = interner.intern("<module>");
-        let mut module = Table::new(ScopeKind::Module, None, ScopeId(0), module);
-        module.qualname = "<module>".into();
+        let module = Table::new(ScopeKind::Module, None, ScopeId(0), module);
         Collector {
             source,
             interner,
@@ -102,8 +101,7 @@ impl<'a> Collector<'a> {
         let id = ScopeId(self.tables.len() as u32);
         let inlined = kind == ScopeKind::Comprehension;
         let host = if inlined { self.tables[parent.0 as usize].host } else { id };
-        let mut table = Table::new(kind, Some(parent), host, name);
-        table.qualname = self.qualname(kind, name, parent);
+        let table = Table::new(kind, Some(parent), host, name);
         self.tables.push(table);
         self.current = id;
         id
@@ -121,27 +119,6 @@ impl<'a> Collector<'a> {
     pub(super) fn leave(&mut self) {
         if let Some(parent) = self.table().parent {
             self.current = parent;
-        }
-    }
-
-    /// The qualified name of what is defined as `name` in `parent`.
-    fn qualname(&mut self, kind: ScopeKind, name: Symbol, parent: ScopeId) -> Rc<str> {
-        let mut around = parent;
-        // Neither comprehensions nor type parameters show in qualified names.
-        while let Table { kind: ScopeKind::Comprehension | ScopeKind::TypeParams, parent: Some(next), .. } =
-            &self.tables[around.0 as usize]
-        {
-            around = *next;
-        }
-        let bound = self.mangle(name);
-        let name = self.interner.name(name).clone();
-        let table = &self.tables[around.0 as usize];
-        let named = matches!(kind, ScopeKind::Function | ScopeKind::Class);
-        match table.kind {
-            ScopeKind::Module => name,
-            _ if named && table.flags(bound) & GLOBAL != 0 => name,
-            ScopeKind::Class => format!("{}.{name}", table.qualname).into(),
-            _ => format!("{}.<locals>.{name}", table.qualname).into(),
         }
     }
 

@@ -1,7 +1,6 @@
 //! What the resolver finds out: a table of scopes, and for every scope what each name in it is.
 
 use std::collections::HashMap;
-use std::rc::Rc;
 
 use crate::diagnostic::Diagnostic;
 use crate::symbol::Symbol;
@@ -56,8 +55,6 @@ pub struct Scope {
     pub parent: Option<ScopeId>,
     /// The name as written, before mangling: of the function or class, `<lambda>`, `<genexpr>`, `<module>`, ...
     pub name: Symbol,
-    /// `__qualname__` of the function or class.
-    pub qualname: Rc<str>,
     /// Every name used or bound directly in this scope. A function scope also has the names that pass through it to an
     /// inner one; a class scope has these in `free` only, as its own name of that spelling may be something else.
     pub bindings: SymbolMap<Binding>,

@@ -36,7 +36,6 @@ pub(super) struct Table {
     /// The scope in whose frame this one runs: itself, but for comprehensions.
     pub(super) host: ScopeId,
     pub(super) name: Symbol,
-    pub(super) qualname: std::rc::Rc<str>,
     /// In order of first mention.
     pub(super) names: Vec<Name>,
     index: SymbolMap<u32>,
@@ -59,7 +58,6 @@ impl Table {
             parent,
             host,
             name,
-            qualname: "".into(),
             names: Vec::new(),
             index: SymbolMap::default(),
             declarations: Vec::new(),

@@ -21,13 +21,12 @@ pub struct Module {
 }
 
 /// A name at a place.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 pub struct Ident {
     pub name: Symbol,
     pub span: Span,
 }
 
-#[derive(Debug)]
 pub struct Stmt {
     pub kind: StmtKind,
     /// From the first token to the last; compound statements include their body. A decorated definition starts at its
@@ -204,7 +203,6 @@ pub struct MatchCase {
     pub body: Vec<Stmt>,
 }
 
-#[derive(Debug)]
 pub struct Pattern {
     pub kind: PatternKind,
     pub span: Span,
@@ -239,7 +237,6 @@ pub enum PatternKind {
     Or(Vec<Pattern>),
 }
 
-#[derive(Debug)]
 pub struct Expr {
     pub kind: ExprKind,
     /// As CPython reports it: without the parentheses around an expression, but a tuple or generator expression in

@@ -16,7 +16,7 @@ use std::fmt::Write as _;
 use std::rc::Rc;
 
 pub use self::decode::decode;
-pub use self::dump::operand_end;
+pub use self::dump::dump_ast;
 pub use self::literal::surrogate_to_char;
 
 use self::ast::{Expr, Module, Stmt, StmtKind};
@@ -132,17 +132,6 @@ pub fn dump_tokens(source: &Rc<Source>, interner: &mut Interner) -> String {
         let _ = writeln!(out, "{line}:{column} {}: {}", fault.class, fault.message);
     }
     out
-}
-
-/// The tree as `ast.dump(tree, indent=2)` shows it.
-pub fn dump_ast(module: &Module, interner: &Interner) -> String {
-    dump::module(module, interner, None)
-}
-
-/// [`dump_ast`] with the places of expressions, statements, patterns, handlers and aliases, as
-/// `include_attributes=True` shows them.
-pub fn dump_ast_with_places(module: &Module, source: &Source, interner: &Interner) -> String {
-    dump::module(module, interner, Some(source))
 }
 
 #[cfg(test)]

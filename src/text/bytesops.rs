@@ -2,7 +2,7 @@
 
 use super::Fault;
 use super::repr::push_hex;
-use super::slice::{Indices, bounds};
+use super::slice::bounds;
 use super::strops::{center_left, missing};
 
 /// The first place of `needle` in `haystack`.
@@ -287,19 +287,6 @@ pub fn expandtabs(bytes: &[u8], tabsize: i64) -> Result<Vec<u8>, Fault> {
         }
     }
     Ok(out)
-}
-
-/// `bytes[start:stop:step]`
-pub fn slice(bytes: &[u8], indices: &Indices) -> Vec<u8> {
-    let Indices { start, step, count, .. } = *indices;
-    let stride = step.unsigned_abs() as usize;
-    if count == 0 {
-        Vec::new()
-    } else if step > 0 {
-        bytes[start as usize..].iter().step_by(stride).take(count).copied().collect()
-    } else {
-        bytes[..=start as usize].iter().rev().step_by(stride).take(count).copied().collect()
-    }
 }
 
 /// `bytes.title()`

@@ -120,11 +120,6 @@ impl FormatSpec {
         Ok(spec)
     }
 
-    /// The specification that nothing at all stands for.
-    pub fn is_empty(&self) -> bool {
-        *self == FormatSpec::default()
-    }
-
     pub(super) fn fill(&self) -> char {
         self.fill.unwrap_or(if self.zero { '0' } else { ' ' })
     }

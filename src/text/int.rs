@@ -54,11 +54,6 @@ const SHORT: usize = 640;
 /// Results of more bits than this are refused as too large for the memory.
 const MAX_BITS: u64 = 1 << 33;
 
-/// `int(text, base)`.
-pub fn parse_int(text: &str, base: i64) -> Result<Int, Fault> {
-    parse_int_limited(text, base, MAX_STR_DIGITS)
-}
-
 /// `int(text, base)` with another limit of digits; 0 is none.
 pub fn parse_int_limited(text: &str, base: i64, limit: usize) -> Result<Int, Fault> {
     let ascii = ascii_digits_and_spaces(text);
@@ -404,14 +399,6 @@ pub fn big_bit_count(n: &BigInt) -> u64 {
     n.magnitude().count_ones()
 }
 
-/// `math.isqrt(n)`
-pub fn isqrt(n: &BigInt) -> Result<Int, Fault> {
-    if n.is_negative() {
-        return Err(Fault::value_error("isqrt() argument must be nonnegative"));
-    }
-    Ok(n.sqrt().into())
-}
-
 /// `round(n, digits)` for negative `digits`: to a multiple of `10**-digits`, halves to the even one.
 pub fn round_to(n: &BigInt, digits: i64) -> Int {
     let places = digits.unsigned_abs();
@@ -485,6 +472,10 @@ mod tests {
 
     fn message<T: std::fmt::Debug>(result: Result<T, Fault>) -> String {
         result.expect_err("the case is an error").message
+    }
+
+    fn parse_int(text: &str, base: i64) -> Result<Int, Fault> {
+        parse_int_limited(text, base, MAX_STR_DIGITS)
     }
 
     #[test]

@@ -82,14 +82,6 @@ impl PercentSpec<'_> {
         Field { flags, width, precision }
     }
 
-    /// Whether Python knows the code.
-    pub fn is_known(&self) -> bool {
-        matches!(
-            self.code,
-            's' | 'r' | 'a' | 'c' | 'd' | 'i' | 'u' | 'o' | 'x' | 'X' | 'e' | 'E' | 'f' | 'F' | 'g' | 'G'
-        )
-    }
-
     /// The error for a code that Python does not know; it comes after the argument was taken.
     #[cold]
     pub fn unsupported(&self) -> Fault {
@@ -347,7 +339,6 @@ mod tests {
             assert_eq!(found, Err(message.to_owned()));
         }
         assert_eq!(only("%é").unsupported().message, "unsupported format character '?' (0xe9) at index 1");
-        assert!(!only("%5%").is_known());
     }
 
     #[test]

@@ -8,11 +8,6 @@ pub fn str_repr(text: &str) -> String {
     quoted(text, is_printable)
 }
 
-/// `ascii(text)`
-pub fn ascii(text: &str) -> String {
-    quoted(text, |c| (' '..='~').contains(&c))
-}
-
 /// `ascii(x)` of something whose `repr` is given: escapes what is not ASCII.
 pub fn escape_non_ascii(repr: &str) -> String {
     let mut out = String::with_capacity(repr.len());
@@ -101,7 +96,6 @@ mod tests {
         for (text, repr) in cases {
             assert_eq!(str_repr(text), repr);
         }
-        assert_eq!(ascii("é日😀\u{10F7FF}'"), r#""\xe9\u65e5\U0001f600\udfff'""#);
         assert_eq!(escape_non_ascii("['é']"), r"['\xe9']");
     }
 

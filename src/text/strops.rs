@@ -3,15 +3,12 @@
 //! Positions are counted in code points. A function that needs them takes `len`, the number of code points of its
 //! text: where that equals the number of bytes, the text is ASCII and positions cost nothing.
 
-use std::borrow::Cow;
-use std::cmp::Ordering;
-
-use super::slice::{Indices, bounds};
+use super::slice::bounds;
 use super::unicode::{
     is_alnum, is_alpha, is_decimal, is_digit, is_identifier_continue, is_identifier_start, is_numeric, is_printable,
     is_space,
 };
-use super::{Fault, code_point, from_code_point, is_surrogate};
+use super::{Fault, from_code_point, is_surrogate};
 
 pub use super::case::*;
 
@@ -21,27 +18,10 @@ pub fn len(text: &str) -> usize {
     text.chars().count()
 }
 
-/// `ord(text)`; `None` unless the text is one character.
-pub fn ord(text: &str) -> Option<u32> {
-    let mut chars = text.chars();
-    let first = chars.next()?;
-    chars.next().is_none().then(|| code_point(first))
-}
-
 /// `chr(n)`
 pub fn chr(n: i64) -> Result<char, Fault> {
     let point = u32::try_from(n).ok().and_then(from_code_point);
     point.ok_or_else(|| Fault::value_error("chr() arg not in range(0x110000)"))
-}
-
-/// How two strings compare: by their code points.
-pub fn cmp(a: &str, b: &str) -> Ordering {
-    // UTF-8 sorts as its code points do, except where characters stand for surrogates.
-    let order = a.cmp(b);
-    if order == Ordering::Equal || !(a.contains(is_surrogate) || b.contains(is_surrogate)) {
-        return order;
-    }
-    a.chars().map(code_point).cmp(b.chars().map(code_point))
 }
 
 /// The byte offset of a position, which may be the end.
@@ -56,15 +36,6 @@ pub fn byte_offset(text: &str, len: usize, position: usize) -> usize {
     text.char_indices().nth(position).map_or(text.len(), |(at, _)| at)
 }
 
-/// `text[position]`, for a position in range.
-#[inline]
-pub fn char_at(text: &str, len: usize, position: usize) -> Option<char> {
-    if len == text.len() {
-        return text.as_bytes().get(position).map(|&byte| char::from(byte));
-    }
-    text.chars().nth(position)
-}
-
 /// `text[start:end]` for positions that are not negative.
 pub fn substring(text: &str, len: usize, start: usize, end: usize) -> &str {
     if start >= end {
@@ -74,24 +45,6 @@ pub fn substring(text: &str, len: usize, start: usize, end: usize) -> &str {
     let rest = &text[from..];
     let rest_len = len.saturating_sub(start);
     &rest[..byte_offset(rest, rest_len, end - start)]
-}
-
-/// `text[start:stop:step]`
-pub fn slice<'a>(text: &'a str, len: usize, indices: &Indices) -> Cow<'a, str> {
-    let Indices { start, step, count, .. } = *indices;
-    if count == 0 {
-        return "".into();
-    }
-    let (start, stride) = (start.max(0) as usize, step.unsigned_abs() as usize);
-    if step == 1 {
-        return substring(text, len, start, start + count).into();
-    }
-    if step > 0 {
-        let rest = &text[byte_offset(text, len, start)..];
-        return rest.chars().step_by(stride).take(count).collect::<String>().into();
-    }
-    let rest = &text[..byte_offset(text, len, start + 1)];
-    rest.chars().rev().step_by(stride).take(count).collect::<String>().into()
 }
 
 /// The part of a text that `find` and the like look at, and the position where it begins; `None` if they find nothing
@@ -341,29 +294,6 @@ pub fn expandtabs(text: &str, tabsize: i64) -> Result<String, Fault> {
     Ok(out)
 }
 
-/// `text * count`
-pub fn repeat(text: &str, count: i64) -> Result<String, Fault> {
-    let count = usize::try_from(count).unwrap_or(0);
-    match text.len().checked_mul(count) {
-        Some(size) if size <= MAX_WIDTH as usize => Ok(text.repeat(count)),
-        _ => Err(Fault::memory_error("")),
-    }
-}
-
-/// `text.translate(table)`, with the table as a function: `None` removes the character.
-pub fn translate<E>(
-    text: &str,
-    mut table: impl FnMut(char) -> Result<Option<Cow<'static, str>>, E>,
-) -> Result<String, E> {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if let Some(replacement) = table(c)? {
-            out.push_str(&replacement);
-        }
-    }
-    Ok(out)
-}
-
 macro_rules! every {
     ($($name:ident $test:expr;)*) => {
         $(
@@ -398,24 +328,16 @@ pub fn isidentifier(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::slice::slice_indices;
 
     #[test]
     fn positions() {
         let (text, n) = ("aéb日c", 5);
-        assert_eq!((char_at(text, n, 3), char_at(text, n, 5)), (Some('日'), None));
         assert_eq!((substring(text, n, 1, 4), substring(text, n, 4, 9), substring(text, n, 3, 2)), ("éb日", "c", ""));
-        let cut = |a, b, step| slice(text, n, &slice_indices(a, b, step, n)).into_owned();
-        assert_eq!(
-            (cut(None, None, -1), cut(Some(-1), None, -2), cut(Some(1), None, 2)),
-            ("c日béa".into(), "cba".into(), "é日".into())
-        );
         assert_eq!((find(text, n, "日", None, None), find(text, n, "", Some(5), None)), (Some(3), Some(5)));
         assert_eq!((find(text, n, "", Some(6), None), find(text, n, "", Some(3), Some(2))), (None, None));
         assert_eq!((rfind("abab", 4, "ab", None, Some(-1)), count("aaaa", 4, "aa", None, None)), (Some(0), 2));
         assert_eq!(count(text, n, "", Some(1), Some(3)), 3);
         assert!(startswith(text, n, "b日", Some(2), None) && !startswith(text, n, "", Some(9), None));
-        assert_eq!(cmp("\u{10F000}", "\u{E000}"), Ordering::Less);
     }
 
     #[test]

@@ -366,14 +366,3 @@ fn new_proxy(vm: &mut Vm, args: &[Value]) -> Result {
     }
     Ok(vm.mapping_proxy(given.clone()))
 }
-
-/// A `SimpleNamespace` with these attributes.
-pub fn namespace(vm: &mut Vm, pairs: Vec<(&str, Value)>) -> Value {
-    let class = vm.types.SimpleNamespace.clone();
-    let instance = Instance::new(class.clone(), crate::object::class::Payload::None);
-    for (name, value) in pairs {
-        let name = vm.intern(name);
-        instance.attrs.borrow_mut().set(&class.root_shape, &name, value);
-    }
-    Value::Instance(Rc::new(instance))
-}

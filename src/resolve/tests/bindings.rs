@@ -14,61 +14,61 @@ const TABLES: &[(&str, &str)] = &[
         "def f():\n  x = 1\n  def g():\n    def h(): return x",
         "<module>: f=Namespace |  |  | \n\
          f: g=Local x=Cell | x g | x | \n\
-         f.<locals>.g: h=Local x=Free | h |  | x\n\
-         f.<locals>.g.<locals>.h: x=Free |  |  | x\n",
+         g: h=Local x=Free | h |  | x\n\
+         h: x=Free |  |  | x\n",
     ),
     (
         "def f():\n  x = 1\n  def g():\n    nonlocal x\n    x = 2\n  def h():\n    global x\n    x = 3",
         "<module>: f=Namespace x=Global |  |  | \n\
          f: g=Local h=Local x=Cell | x g h | x | \n\
-         f.<locals>.g: x=Free |  |  | x\n\
-         f.<locals>.h: x=Global |  |  | \n",
+         g: x=Free |  |  | x\n\
+         h: x=Global |  |  | \n",
     ),
     (
         "def f():\n  x = 1\n  class A:\n    y = x\n    x = 2\n    def m(self): return x, y",
         "<module>: f=Namespace |  |  | \n\
          f: A=Local x=Cell | x A | x | \n\
-         f.<locals>.A: m=Namespace x=Namespace y=Namespace |  |  | x\n\
-         f.<locals>.A.m: self=Local x=Free y=GlobalOrBuiltin | self |  | x\n",
+         A: m=Namespace x=Namespace y=Namespace |  |  | x\n\
+         m: self=Local x=Free y=GlobalOrBuiltin | self |  | x\n",
     ),
     (
         "def f():\n  x = 1\n  class A:\n    y = x",
         "<module>: f=Namespace |  |  | \n\
          f: A=Local x=Cell | x A | x | \n\
-         f.<locals>.A: x=ClassFree y=Namespace |  |  | x\n",
+         A: x=ClassFree y=Namespace |  |  | x\n",
     ),
     (
         "class A:\n  def __m(self): return super().__m\n  __x = __y__",
         "<module>: A=Namespace |  |  | \n\
          A: _A__m=Namespace _A__x=Namespace __y__=Namespace |  | __class__ | \n\
-         A.__m: __class__=Free self=Local super=GlobalOrBuiltin | self |  | __class__\n",
+         __m: __class__=Free self=Local super=GlobalOrBuiltin | self |  | __class__\n",
     ),
     (
         "def f(y):\n  return [x + y + z for x in x]",
         "<module>: f=Namespace |  |  | \n\
          f: x=GlobalOrBuiltin y=Local z=GlobalOrBuiltin | y |  | \n\
-         f.<locals>.<comprehension>: x=Local y=Local z=GlobalOrBuiltin | x |  | \n",
+         <comprehension>: x=Local y=Local z=GlobalOrBuiltin | x |  | \n",
     ),
     (
         "def g(w):\n  def f(v):\n    [lambda: x + w + v for x in y]",
         "<module>: g=Namespace |  |  | \n\
          g: f=Local w=Cell | w f | w | \n\
-         g.<locals>.f: v=Cell w=Free y=GlobalOrBuiltin | v | v | w\n\
-         g.<locals>.f.<locals>.<comprehension>: v=Cell w=Free x=Cell | x | x | w\n\
-         g.<locals>.f.<locals>.<lambda>: v=Free w=Free x=Free |  |  | x w v\n",
+         f: v=Cell w=Free y=GlobalOrBuiltin | v | v | w\n\
+         <comprehension>: v=Cell w=Free x=Cell | x | x | w\n\
+         <lambda>: v=Free w=Free x=Free |  |  | x w v\n",
     ),
     (
         "def f():\n  [[y := x for x in z] for z in w]",
         "<module>: f=Namespace |  |  | \n\
          f: w=GlobalOrBuiltin y=Local | y |  | \n\
-         f.<locals>.<comprehension>: y=Local z=Local | z |  | \n\
-         f.<locals>.<comprehension>: x=Local y=Local | x |  | \n",
+         <comprehension>: y=Local z=Local | z |  | \n\
+         <comprehension>: x=Local y=Local | x |  | \n",
     ),
     (
         "def f():\n  (y := x for x in z)",
         "<module>: f=Namespace |  |  | \n\
          f: y=Cell z=GlobalOrBuiltin | y | y | \n\
-         f.<locals>.<genexpr>: .0=Local x=Local y=Free | .0 x |  | y\n",
+         <genexpr>: .0=Local x=Local y=Free | .0 x |  | y\n",
     ),
     (
         "[y := x for x in z]",
@@ -79,29 +79,29 @@ const TABLES: &[(&str, &str)] = &[
         "class A:\n  x = 1\n  y = [x for z in x]",
         "<module>: A=Namespace |  |  | \n\
          A: x=Namespace y=Namespace |  |  | \n\
-         A.<comprehension>: x=GlobalOrBuiltin z=Local | z |  | \n",
+         <comprehension>: x=GlobalOrBuiltin z=Local | z |  | \n",
     ),
     (
         "def f():\n  x = 1\n  class A:\n    y = [x for z in x]",
         "<module>: f=Namespace |  |  | \n\
          f: A=Local x=Cell | x A | x | \n\
-         f.<locals>.A: x=ClassFree y=Namespace |  |  | x\n\
-         f.<locals>.A.<comprehension>: x=Free z=Local | z |  | x\n",
+         A: x=ClassFree y=Namespace |  |  | x\n\
+         <comprehension>: x=Free z=Local | z |  | x\n",
     ),
     (
         "class A:\n  X = 1\n  def f[T](self: X, y: T): return T, X",
         "<module>: A=Namespace |  |  | \n\
          A: X=Namespace f=Namespace |  |  | \n\
-         A.f: T=Cell X=Namespace | T | T | \n\
-         A.f: T=Free X=GlobalOrBuiltin self=Local y=Local | self y |  | T\n",
+         f: T=Cell X=Namespace | T | T | \n\
+         f: T=Free X=GlobalOrBuiltin self=Local y=Local | self y |  | T\n",
     ),
     (
         "def f():\n  class B[T](C): pass\n  type L[T] = list[T]",
         "<module>: f=Namespace |  |  | \n\
          f: B=Local L=Local | B L |  | \n\
-         f.<locals>.B: C=GlobalOrBuiltin T=Local | T |  | \n\
-         f.<locals>.B:  |  |  | \n\
-         f.<locals>.L: T=Local list=GlobalOrBuiltin | T |  | \n",
+         B: C=GlobalOrBuiltin T=Local | T |  | \n\
+         B:  |  |  | \n\
+         L: T=Local list=GlobalOrBuiltin | T |  | \n",
     ),
     (
         "def f(x):\n  try: pass\n  except E as e: pass\n  with a as b: import c.d, g.h as i\n  match x:\n    case [j, *k] | {'l': j, **k}: pass",

@@ -48,8 +48,8 @@ impl Resolved {
                 scope.bindings.iter().map(|(&name, binding)| format!("{}={binding:?}", names(&[name]))).collect();
             bindings.sort();
             let [variables, cells, free] = [&scope.variables, &scope.cells, &scope.free].map(|list| names(list));
-            let qualname = &scope.qualname;
-            lines += &format!("{qualname}: {} | {variables} | {cells} | {free}\n", bindings.join(" "));
+            let name = names(&[scope.name]);
+            lines += &format!("{name}: {} | {variables} | {cells} | {free}\n", bindings.join(" "));
         }
         lines
     }
