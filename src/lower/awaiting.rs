@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::Lower;
 use super::call::{MethodSite, in_order, put};
-use super::name::{GlobalFunction, Place};
+use super::name::{Callee, GlobalCallee, Place};
 use crate::machine::attr_cache::Method;
 use crate::machine::call::STACK_SLOTS;
 use crate::machine::{CallSite, Vm};
@@ -46,7 +46,7 @@ impl Lower<'_> {
             kind => {
                 let global = match kind {
                     ExprKind::Name(name) if self.place(name) == Place::Global => {
-                        Some(GlobalFunction::new(self.vm.name(name).clone()))
+                        Some(GlobalCallee::new(self.vm.name(name).clone()))
                     }
                     _ => None,
                 };
@@ -79,14 +79,10 @@ impl Lower<'_> {
 }
 
 /// A call of a function by name.
-fn plain_call<const N: usize>(
-    func: Thunk,
-    global: Option<GlobalFunction>,
-    args: [Thunk; N],
-    span: Span,
-) -> AwaitedCall {
+fn plain_call<const N: usize>(func: Thunk, global: Option<GlobalCallee>, args: [Thunk; N], span: Span) -> AwaitedCall {
     Box::new(move |vm, frame| {
-        if let Some(function) = global.as_ref().and_then(|global| global.get(&frame.function.globals)) {
+        let callee = global.as_ref().and_then(|global| global.get(vm, &frame.function.globals));
+        if let Some(Callee::Function(function)) = callee {
             if function.code.await_arity as usize == N && vm.may_nest_await() {
                 return directly(vm, frame, &function, span, |vm, frame, locals| fill(vm, frame, locals, &args));
             }

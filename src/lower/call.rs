@@ -4,12 +4,13 @@ use std::rc::Rc;
 
 use super::Lower;
 use super::direct::{call_evaluated, call_with_defaults, make_with_defaults, takes};
-use super::name::{GlobalFunction, Place};
+use super::name::{Callee, GlobalCallee, Place};
 use crate::machine::attr_cache::{AttrCache, Method};
 use crate::machine::{CallSite, Vm};
-use crate::object::class::{Class, Instance, Payload};
+use crate::object::class::{Class, Instance, Maker, Payload};
 use crate::object::code::Thunk;
 use crate::object::frame::Frame;
+use crate::object::native::{NativeFunction, RowKind};
 use crate::object::{Dict, Eval, Located, Str, Value, gc};
 use crate::source::Span;
 use crate::symbol::sym;
@@ -77,28 +78,82 @@ pub(super) fn in_order(mut args: Vec<Arg>) -> Vec<Arg> {
 }
 
 /// A call with positional arguments only.
-fn plain_call<const N: usize>(func: Thunk, global: Option<GlobalFunction>, args: [Thunk; N], span: Span) -> Thunk {
+fn plain_call<const N: usize>(func: Thunk, global: Option<GlobalCallee>, args: [Thunk; N], span: Span) -> Thunk {
     match global {
-        Some(global) => Box::new(move |vm, frame| match global.get(&frame.function.globals) {
-            Some(f) if f.code.simple_arity as usize == N => call_straight(vm, frame, &f, &args, span),
-            Some(f) if takes(&f, N) => call_with_defaults(vm, frame, &f, None, &args, span),
-            Some(_) => call_value(vm, frame, &func, &args, span),
-            None => {
-                if let Some(class) = global.class(&frame.function.globals) {
-                    if let Some(init) = vm.plain_init(&class) {
-                        if init.code.simple_arity as usize == N + 1 {
-                            return make(vm, frame, &class, &init, &args, span);
-                        }
-                        if takes(&init, N + 1) {
-                            return make_with_defaults(vm, frame, &class, &init, &args, span);
-                        }
-                    }
+        Some(global) => Box::new(move |vm, frame| match global.get(vm, &frame.function.globals) {
+            Some(Callee::Function(f)) if f.code.simple_arity as usize == N => call_straight(vm, frame, &f, &args, span),
+            Some(Callee::Function(f)) if takes(&f, N) => call_with_defaults(vm, frame, &f, None, &args, span),
+            Some(Callee::Native(native)) if !matches!(native.row.kind, RowKind::Method(_)) => {
+                let mut values = [const { Value::Unbound }; N];
+                for (value, arg) in values.iter_mut().zip(&args) {
+                    put(value, arg(vm, frame)?);
                 }
-                call_value(vm, frame, &func, &args, span)
+                call_native(vm, frame, &native, &mut values, span)
             }
+            Some(Callee::Class(class)) => match call_class(vm, frame, &class, &args, span) {
+                Some(result) => result,
+                None => call_value(vm, frame, &func, &args, span),
+            },
+            _ => call_value(vm, frame, &func, &args, span),
         }),
         None => Box::new(move |vm, frame| call_value(vm, frame, &func, &args, span)),
     }
+}
+
+/// Calls a native that needs no look at its receiver.
+#[inline]
+fn call_native(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    native: &Rc<NativeFunction>,
+    values: &mut [Value],
+    span: Span,
+) -> Eval<Value> {
+    vm.calls.push(CallSite { code: frame.code.id.get(), span });
+    finalize_first(vm);
+    let result = vm.call_native(native, values);
+    vm.calls.pop();
+    for value in values {
+        value.take().discard();
+    }
+    result.at(span)
+}
+
+/// Calls a class that makes its instances in a known way; `None`, and nothing is evaluated, for others.
+#[inline]
+fn call_class<const N: usize>(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    class: &Rc<Class>,
+    args: &[Thunk; N],
+    span: Span,
+) -> Option<Eval<Value>> {
+    match vm.maker(class) {
+        Maker::Init(init) if init.code.simple_arity as usize == N + 1 => {
+            Some(make(vm, frame, class, &init, args, span))
+        }
+        Maker::Init(init) if takes(&init, N + 1) => Some(make_with_defaults(vm, frame, class, &init, args, span)),
+        Maker::New(new) => Some(construct(vm, frame, class, &new, args, span)),
+        _ => None,
+    }
+}
+
+/// An instance of a built-in class that its `__new__` makes alone.
+fn construct<const N: usize>(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    class: &Rc<Class>,
+    new: &Rc<NativeFunction>,
+    args: &[Thunk; N],
+    span: Span,
+) -> Eval<Value> {
+    // No call that comes here has more than three.
+    let mut values = [const { Value::Unbound }; 4];
+    for (value, arg) in values[1..].iter_mut().zip(args) {
+        put(value, arg(vm, frame)?);
+    }
+    put(&mut values[0], Value::Class(class.clone()));
+    call_native(vm, frame, new, &mut values[..=N], span)
 }
 
 #[inline]
@@ -168,13 +223,8 @@ pub(super) fn call_value<const N: usize>(
         }
         Value::Function(f) if takes(f, N) => return call_with_defaults(vm, frame, f, None, args, span),
         Value::Class(class) => {
-            if let Some(init) = vm.plain_init(class) {
-                if init.code.simple_arity as usize == N + 1 {
-                    return make(vm, frame, class, &init, args, span);
-                }
-                if takes(&init, N + 1) {
-                    return make_with_defaults(vm, frame, class, &init, args, span);
-                }
+            if let Some(result) = call_class(vm, frame, class, args, span) {
+                return result;
             }
         }
         _ => {}
@@ -206,6 +256,14 @@ impl MethodSite {
                 if takes(&f, M) {
                     return call_with_defaults(vm, frame, &f, Some(object), &args, self.span);
                 }
+            }
+            if let Some(native) = self.cache.native(vm, &object) {
+                let mut values = [const { Value::Unbound }; M];
+                for (value, arg) in values[1..].iter_mut().zip(&args) {
+                    put(value, arg(vm, frame)?);
+                }
+                put(&mut values[0], object);
+                return call_native(vm, frame, &native, &mut values, self.span);
             }
             self.call_found::<N, M>(vm, frame, object, &args)
         })
@@ -248,13 +306,11 @@ impl MethodSite {
                     *value = arg(vm, frame)?;
                 }
                 values[0] = object;
-                let Value::Native(native) = &callee else { return invoke(vm, frame, &callee, values, self.span) };
-                // [`invoke`] without a look at the receiver, in whose class the method was found.
-                vm.calls.push(CallSite { code: frame.code.id.get(), span: self.span });
-                finalize_first(vm);
-                let result = vm.call_native(native, &values);
-                vm.calls.pop();
-                result.at(self.span)
+                match &callee {
+                    // Found in the class of the receiver, which needs no look at it.
+                    Value::Native(native) => call_native(vm, frame, native, &mut values, self.span),
+                    _ => invoke(vm, frame, &callee, values, self.span),
+                }
             }
         }
     }
@@ -424,7 +480,7 @@ impl Lower<'_> {
         }
         let global = match func.kind {
             ExprKind::Name(name) if self.place(name) == Place::Global => {
-                Some(GlobalFunction::new(self.vm.name(name).clone()))
+                Some(GlobalCallee::new(self.vm.name(name).clone()))
             }
             _ => None,
         };

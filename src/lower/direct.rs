@@ -8,7 +8,7 @@ use super::Lower;
 use super::call::{MethodSite, put, straight};
 use crate::machine::attr_cache::Method;
 use crate::machine::{CallSite, Vm};
-use crate::object::class::{Class, Instance, Payload};
+use crate::object::class::{Class, Instance, Maker, Payload};
 use crate::object::code::Thunk;
 use crate::object::frame::Frame;
 use crate::object::{Eval, Function, Located, Str, Value, gc};
@@ -126,7 +126,7 @@ impl NamedCall {
                 }
             }
             Value::Class(class) => {
-                if let Some(init) = vm.plain_init(class) {
+                if let Maker::Init(init) = vm.maker(class) {
                     if let Some(slots) = self.slots(&init, 1) {
                         return make(vm, class, self.span, |vm, object| {
                             self.enter(vm, frame, &init, Some(object), &slots)

@@ -9,6 +9,11 @@ use crate::object::frame::Frame;
 use crate::object::{Eval, Located, Value};
 use crate::source::Span;
 use crate::syntax::ast::FStringPart;
+use crate::text::float;
+use crate::text::format::{self, FormatSpec};
+
+/// A buffer that has grown beyond this is not kept.
+const LARGE: usize = 4096;
 
 enum Piece {
     Literal(Rc<str>),
@@ -16,7 +21,8 @@ enum Piece {
 }
 
 enum Spec {
-    Fixed(String),
+    /// With what the built-in types make of it, if it is right for numbers and texts.
+    Fixed(String, Option<FormatSpec>),
     Computed(Vec<Piece>),
 }
 
@@ -24,9 +30,14 @@ impl Lower<'_> {
     pub(super) fn joined_str(&mut self, parts: Vec<FStringPart>) -> Thunk {
         let pieces = self.pieces(parts);
         Box::new(move |vm, frame| {
-            let mut text = String::new();
-            join(vm, frame, &pieces, &mut text)?;
-            Ok(Value::string(text))
+            // One buffer serves those that are not nested.
+            let mut text = std::mem::take(&mut vm.text_buffer);
+            let joined = join(vm, frame, &pieces, &mut text).map(|()| Value::str(&text));
+            if text.capacity() <= LARGE {
+                text.clear();
+                vm.text_buffer = text;
+            }
+            joined
         })
     }
 
@@ -49,8 +60,8 @@ impl Lower<'_> {
                     let spec = field.format_spec.map(|parts| {
                         let pieces = self.pieces(parts);
                         match pieces.as_slice() {
-                            [] => Spec::Fixed(String::new()),
-                            [Piece::Literal(text)] => Spec::Fixed(text.to_string()),
+                            [] => Spec::Fixed(String::new(), None),
+                            [Piece::Literal(text)] => Spec::Fixed(text.to_string(), FormatSpec::parse(text, "").ok()),
                             _ => Spec::Computed(pieces),
                         }
                     });
@@ -85,6 +96,7 @@ fn field(
     text: &mut String,
 ) -> Eval<()> {
     let value = match conversion {
+        Some(_) if matches!(value, Value::Int(_)) && spec.is_none() => value,
         Some('r') => Value::Str(vm.repr(&value)?),
         Some('s') => Value::Str(vm.str(&value)?),
         Some('a') => Value::Str(vm.ascii(&value)?),
@@ -93,13 +105,22 @@ fn field(
     match spec {
         None => match &value {
             Value::Str(s) => text.push_str(s),
-            Value::Int(n) => {
-                use std::fmt::Write;
-                let _ = write!(text, "{n}");
-            }
+            Value::Int(n) => float::push_i64(text, *n),
+            Value::Float(x) => float::push_repr(text, x.get(), true),
             value => text.push_str(&vm.format(value, "")?),
         },
-        Some(Spec::Fixed(spec)) => text.push_str(&vm.format(&value, spec)?),
+        Some(Spec::Fixed(spec, parsed)) => {
+            let done = match (&value, parsed) {
+                (Value::Str(s), Some(parsed)) => format::format_str(text, s, parsed, "str"),
+                (Value::Int(n), Some(parsed)) => format::format_int(text, *n, parsed, "int"),
+                (Value::Float(x), Some(parsed)) => format::format_float(text, x.get(), parsed, "float"),
+                _ => {
+                    text.push_str(&vm.format(&value, spec)?);
+                    Ok(())
+                }
+            };
+            done.map_err(|fault| vm.from_fault(fault))?;
+        }
         Some(Spec::Computed(pieces)) => {
             let mut spec = String::new();
             join(vm, frame, pieces, &mut spec)?;

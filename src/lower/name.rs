@@ -7,6 +7,7 @@ use super::Lower;
 use crate::machine::Vm;
 use crate::object::code::{Action, Slot, Store, Thunk};
 use crate::object::frame::Frame;
+use crate::object::native::NativeFunction;
 use crate::object::{Class, Dict, Error, Eval, Function, Located, Str, Value};
 use crate::resolve::Binding;
 use crate::source::Span;
@@ -238,50 +239,77 @@ struct GlobalCache {
     builtin: Cell<Option<(usize, u32, u32)>>,
 }
 
-/// A global name that is called: its position in the globals, once it was found there.
-pub(super) struct GlobalFunction {
+/// A global name that is called.
+pub(super) struct GlobalCallee {
     name: Rc<Str>,
-    at: Cell<Option<u32>>,
-    looked: Cell<bool>,
+    cache: GlobalCache,
 }
 
-impl GlobalFunction {
-    pub(super) fn new(name: Rc<Str>) -> GlobalFunction {
-        GlobalFunction { name, at: Cell::new(None), looked: Cell::new(false) }
+/// What a global name that is called stands for, if it is of a kind that has a short way.
+pub(super) enum Callee {
+    Function(Rc<Function>),
+    Class(Rc<Class>),
+    Native(Rc<NativeFunction>),
+}
+
+impl GlobalCallee {
+    pub(super) fn new(name: Rc<Str>) -> GlobalCallee {
+        GlobalCallee { name, cache: GlobalCache::default() }
     }
 
-    /// The function of that name, if it is a script function at its known position.
     #[inline]
-    pub(super) fn get(&self, globals: &Dict) -> Option<Rc<Function>> {
-        self.find(globals, |value| match value {
-            Value::Function(function) => Some(function.clone()),
+    pub(super) fn get(&self, vm: &mut Vm, globals: &Rc<Dict>) -> Option<Callee> {
+        let take = |value: &Value| match value {
+            Value::Function(function) => Some(Callee::Function(function.clone())),
+            Value::Class(class) => Some(Callee::Class(class.clone())),
+            Value::Native(native) => Some(Callee::Native(native.clone())),
             _ => None,
-        })
-    }
-
-    /// The class of that name, if it is one at its known position.
-    #[inline]
-    pub(super) fn class(&self, globals: &Dict) -> Option<Rc<Class>> {
-        self.find(globals, |value| match value {
-            Value::Class(class) => Some(class.clone()),
-            _ => None,
-        })
-    }
-
-    #[inline]
-    fn find<T>(&self, globals: &Dict, take: impl FnOnce(&Value) -> Option<T>) -> Option<T> {
-        if let Some(at) = self.at.get() {
-            if let Some(entry) = globals.table.borrow().entry(at as usize) {
-                if matches!(&entry.key, Value::Str(key) if Rc::ptr_eq(key, &self.name)) {
-                    return take(&entry.value);
-                }
+        };
+        let Some((dict, at)) = self.cache.place(vm, globals) else {
+            self.cache.look_up(vm, globals, &self.name);
+            return None;
+        };
+        let table = dict.table.borrow();
+        let entry = table.entry(at as usize)?;
+        match &entry.key {
+            Value::Str(key) if Rc::ptr_eq(key, &self.name) => take(&entry.value),
+            _ => {
+                self.cache.forget();
+                None
             }
-            self.at.set(None);
-            self.looked.set(false);
-        } else if !self.looked.replace(true) {
-            self.at.set(globals.position_str(&self.name).map(|at| at as u32));
         }
-        None
+    }
+}
+
+impl GlobalCache {
+    /// Where the name was found last, if it may still be there.
+    #[inline]
+    fn place<'a>(&self, vm: &'a Vm, globals: &'a Rc<Dict>) -> Option<(&'a Dict, u32)> {
+        if let Some(at) = self.global.get() {
+            return Some((globals, at));
+        }
+        let (which, version, at) = self.builtin.get()?;
+        let known = which == Rc::as_ptr(globals) as usize && version == globals.table.borrow().keys_version;
+        known.then(|| (&*vm.builtins, at))
+    }
+
+    fn forget(&self) {
+        self.global.set(None);
+        self.builtin.set(None);
+    }
+
+    /// Finds out where the name is. Namespaces with builtins of their own are asked every time.
+    #[cold]
+    fn look_up(&self, vm: &mut Vm, globals: &Rc<Dict>, name: &Rc<Str>) {
+        self.forget();
+        if let Some(at) = globals.position_str(name) {
+            self.global.set(Some(at as u32));
+        } else if vm.own_builtins(globals).is_none() {
+            if let Some(at) = vm.builtins.position_str(name) {
+                let version = globals.table.borrow().keys_version;
+                self.builtin.set(Some((Rc::as_ptr(globals) as usize, version, at as u32)));
+            }
+        }
     }
 }
 
@@ -289,15 +317,9 @@ fn load_global(name: Rc<Str>, span: Span) -> Thunk {
     let cache = GlobalCache::default();
     Box::new(move |vm, frame| {
         let globals = &frame.function.globals;
-        if let Some(at) = cache.global.get() {
-            if let Some(value) = globals.get_cached(at as usize, &name) {
+        if let Some((dict, at)) = cache.place(vm, globals) {
+            if let Some(value) = dict.get_cached(at as usize, &name) {
                 return Ok(value);
-            }
-        } else if let Some((which, version, at)) = cache.builtin.get() {
-            if which == Rc::as_ptr(globals) as usize && version == globals.table.borrow().keys_version {
-                if let Some(value) = vm.builtins.get_cached(at as usize, &name) {
-                    return Ok(value);
-                }
             }
         }
         find_global(vm, globals, &name, &cache).at(span)
@@ -306,22 +328,15 @@ fn load_global(name: Rc<Str>, span: Span) -> Thunk {
 
 #[cold]
 fn find_global(vm: &mut Vm, globals: &Rc<Dict>, name: &Rc<Str>, cache: &GlobalCache) -> Eval<Value> {
-    if let Some(at) = globals.position_str(name) {
-        cache.global.set(Some(at as u32));
-        if let Some(value) = globals.get_str(name) {
-            return Ok(value);
-        }
+    cache.look_up(vm, globals, name);
+    if let Some(value) = globals.get_str(name) {
+        return Ok(value);
     }
-    cache.global.set(None);
     if let Some(own) = vm.own_builtins(globals) {
         return vm.builtin_of(&own, name)?.ok_or_else(|| vm.name_error(name).into());
     }
-    let builtins = vm.builtins.clone();
-    if let Some(at) = builtins.position_str(name) {
-        cache.builtin.set(Some((Rc::as_ptr(globals) as usize, globals.table.borrow().keys_version, at as u32)));
-        if let Some(value) = builtins.get_str(name) {
-            return Ok(value);
-        }
+    if let Some(value) = vm.builtins.get_str(name) {
+        return Ok(value);
     }
     match vm.namespace_spec(globals, name)? {
         Some(made) => Ok(made),

@@ -12,7 +12,7 @@ use crate::machine::classes::Super;
 use crate::object::class::{Attrs, Class, Instance, NO_ID, OF_CLASS, Shape};
 use crate::object::function::{Descriptor, Function};
 use crate::object::module::Module;
-use crate::object::native::RowKind;
+use crate::object::native::{NativeFunction, RowKind};
 use crate::object::{Eval, Located, Result, Str, Value, gc};
 use crate::symbol::sym;
 
@@ -35,6 +35,8 @@ struct Entry {
     value: RefCell<Value>,
     /// The same if it is a script function, so that calling it copies one pointer.
     function: RefCell<Option<Rc<Function>>>,
+    /// The same if it is a method written in Rust.
+    native: RefCell<Option<Rc<NativeFunction>>>,
     /// For an assignment that adds the attribute: the shape afterwards.
     next: RefCell<Option<Rc<Shape>>>,
 }
@@ -117,11 +119,13 @@ impl Entry {
     /// Remembers what was found in a class.
     fn remember(&self, version: u32, shape: u32, found: &Value) {
         self.remember_own(version, shape, IN_CLASS as usize);
-        let function = match found {
-            Value::Function(function) => Some(function.clone()),
-            _ => None,
+        let (function, native) = match found {
+            Value::Function(function) => (Some(function.clone()), None),
+            Value::Native(native) => (None, Some(native.clone())),
+            _ => (None, None),
         };
-        drop((self.value.replace(found.clone()), self.function.replace(function)));
+        let old = (self.value.replace(found.clone()), self.function.replace(function), self.native.replace(native));
+        drop(old);
     }
 }
 
@@ -162,6 +166,17 @@ impl AttrCache {
         let key = key_of(instance);
         let entry = if self.first.is_for(key) { &self.first } else { self.other(key)? };
         entry.function.borrow().clone()
+    }
+
+    /// The method written in Rust that `value.name(...)` calls, if the first lookup here found one for values like this.
+    #[inline]
+    pub fn native(&self, vm: &Vm, value: &Value) -> Option<Rc<NativeFunction>> {
+        let key = match value {
+            Value::Instance(instance) => key_of(instance),
+            Value::Class(_) | Value::Module(_) | Value::Exception(_) | Value::Function(_) => return None,
+            other => (0, vm.builtin_class(other).version.get()),
+        };
+        if self.first.is_for(key) { self.first.native.borrow().clone() } else { None }
     }
 
     /// What was found for a shape.

@@ -121,6 +121,9 @@ impl Vm {
     }
 
     fn call_native_bound(&mut self, native: &Rc<NativeFunction>, args: &[Value]) -> Result<Value> {
+        if let Some(plain) = native.row.plain {
+            return plain(self, args);
+        }
         let signature = native.signature();
         if signature.plain() {
             native.arity.set((signature.required as u16, signature.params.len() as u16));

@@ -4,10 +4,10 @@ use std::any::Any;
 use std::rc::Rc;
 
 use crate::machine::Vm;
-use crate::object::class::{Class, Instance, Layout, Native, Payload, slot_key};
+use crate::object::class::{Class, Instance, Layout, Maker, Native, Payload, slot_key};
 use crate::object::function::{Descriptor, Getter, Setter};
 use crate::object::native::NativeCall;
-use crate::object::{Dict, Exception, Function, Result, Set, Str, Value, gc};
+use crate::object::{Dict, Exception, Result, Set, Str, Value, gc};
 use crate::symbol::{Symbol, sym};
 
 /// The state of a `super` object.
@@ -47,31 +47,40 @@ impl Vm {
         self.instantiate(class, args, kwargs)
     }
 
-    /// The `__init__` of a class whose instances are made by `object.__new__` and a script function alone.
+    /// How the instances of a class are made.
     #[inline]
-    pub fn plain_init(&mut self, class: &Rc<Class>) -> Option<Rc<Function>> {
+    pub fn maker(&mut self, class: &Rc<Class>) -> Maker {
         {
-            let known = class.plain_init.borrow();
+            let known = class.maker.borrow();
             if known.0 == class.version.get() {
                 return known.1.clone();
             }
         }
-        let found = self.find_plain_init(class);
-        *class.plain_init.borrow_mut() = (class.version.get(), found.clone());
+        let found = self.find_maker(class);
+        *class.maker.borrow_mut() = (class.version.get(), found.clone());
         found
     }
 
-    fn find_plain_init(&self, class: &Rc<Class>) -> Option<Rc<Function>> {
-        if class.builtin || class.layout != Layout::Object || class.metaclass.get().is_some() {
-            return None;
+    fn find_maker(&self, class: &Rc<Class>) -> Maker {
+        if class.metaclass.get().is_some() {
+            return Maker::General;
         }
-        match class.lookup(self.name(sym::__new__)) {
-            Some(Value::Native(n)) if std::ptr::fn_addr_eq(n.call, object_new as NativeCall) => {}
-            _ => return None,
-        }
-        match class.lookup(self.name(sym::__init__)) {
-            Some(Value::Function(function)) => Some(function),
-            _ => None,
+        let new = class.lookup(self.name(sym::__new__));
+        let plain = matches!(&new, Some(Value::Native(n)) if std::ptr::fn_addr_eq(n.call, object_new as NativeCall));
+        match (new, class.lookup(self.name(sym::__init__))) {
+            (_, Some(Value::Function(init))) if plain && !class.builtin && class.layout == Layout::Object => {
+                Maker::Init(init)
+            }
+            (Some(Value::Native(new)), Some(Value::Native(init)))
+                if !plain
+                    && class.builtin
+                    && !Rc::ptr_eq(class, &self.types.type_)
+                    && class.layout != Layout::Exception
+                    && std::ptr::fn_addr_eq(init.call, object_init as NativeCall) =>
+            {
+                Maker::New(new)
+            }
+            _ => Maker::General,
         }
     }
 

@@ -78,6 +78,8 @@ pub struct Vm {
     pub handling: Option<Rc<Exception>>,
     /// The calls under way, outermost first.
     pub calls: Vec<CallSite>,
+    /// Where f-strings are put together.
+    pub text_buffer: String,
     /// The coroutines that are being resumed and wait for others in their turn, with the number of calls outside.
     pub driving: Vec<(Rc<crate::object::coroutine::Coroutine>, usize)>,
     /// How many of the calls that lead to the making of a coroutine it remembers.
@@ -147,6 +149,7 @@ impl Vm {
             host,
             handling: None,
             calls: Vec::new(),
+            text_buffer: String::new(),
             driving: Vec::new(),
             codes: BTreeMap::new(),
             codes_made: 0,

@@ -11,7 +11,30 @@ use crate::object::class::Awaited;
 use crate::object::code::{Called, Code, Finally, Pc, Slot, Step};
 use crate::object::coroutine::{Coroutine, Kind, Outcome, Resume, State};
 use crate::object::frame::{Exit, Frame};
+use crate::object::iter::Iter;
 use crate::object::{Error, Eval, Result, Value, gc};
+
+/// The next value of what is iterated over most: small ranges and lists.
+#[inline(always)]
+fn next_at_once(frame: &Frame, iter: Slot) -> Option<Value> {
+    let Value::Iter(iter) = &frame.locals[iter as usize] else { return None };
+    match &**iter {
+        Iter::Range { next, remaining, step } => {
+            let left = remaining.get().checked_sub(1)?;
+            remaining.set(left);
+            let value = next.get();
+            next.set(value.wrapping_add(*step));
+            Some(Value::Int(value))
+        }
+        Iter::List { list, at } => {
+            let list = list.borrow();
+            let found = list.as_ref()?.items.borrow().get(at.get())?.clone();
+            at.set(at.get() + 1);
+            Some(found)
+        }
+        _ => None,
+    }
+}
 
 impl Vm {
     /// Runs a frame until it returns, suspends or fails.
@@ -88,6 +111,14 @@ impl Vm {
                 }
             };
         }
+        macro_rules! next {
+            ($iter:expr) => {
+                match next_at_once(frame, $iter) {
+                    None => attempt!(self.next_of(frame, $iter)),
+                    some => some,
+                }
+            };
+        }
         loop {
             match &steps[pc] {
                 Step::Expr(thunk) => attempt!(thunk(self, frame)).discard(),
@@ -130,7 +161,7 @@ impl Vm {
                     frame.exit = Exit::Return;
                     return Ok(value);
                 }
-                Step::ForLocal { iter, local, exit } => match attempt!(self.next_of(frame, *iter)) {
+                Step::ForLocal { iter, local, exit } => match next!(*iter) {
                     Some(value) => frame.put(*local as usize, value),
                     None => {
                         frame.locals[*iter as usize] = Value::Unbound;
@@ -142,7 +173,7 @@ impl Vm {
                         continue;
                     }
                 },
-                Step::For { iter, store, exit } => match attempt!(self.next_of(frame, *iter)) {
+                Step::For { iter, store, exit } => match next!(*iter) {
                     Some(value) => attempt!(store(self, frame, value)),
                     None => {
                         frame.locals[*iter as usize] = Value::Unbound;
@@ -230,7 +261,7 @@ impl Vm {
         if let Value::Iter(iter) = &frame.locals[iter as usize] {
             // The iterator is kept alive by its hidden slot, which only this step changes; a native one is held on to,
             // because script code it runs could clear the frame.
-            if let crate::object::iter::Iter::Native { .. } = &**iter {
+            if let Iter::Native { .. } = &**iter {
                 let iter = iter.clone();
                 return self.advance(&iter);
             }

@@ -12,6 +12,7 @@ use std::rc::{Rc, Weak};
 use super::containers::Dict;
 use super::function::Function;
 use super::gc::{self, Finalizer};
+use super::native::NativeFunction;
 use super::str::{self, Str};
 use super::value::Value;
 use crate::machine::Vm;
@@ -107,13 +108,25 @@ pub struct Class {
     /// Which of the bases decides what instances are made of.
     pub best_base: Cell<usize>,
     pub has_del: Cell<bool>,
-    /// `__init__` as a script function, for a class that is instantiated in the plain way; valid for one version.
-    pub plain_init: RefCell<(u32, Option<Rc<Function>>)>,
+    /// How its instances are made; valid for one version.
+    pub maker: RefCell<(u32, Maker)>,
     /// How `await` treats an instance, for native awaitables.
     pub awaiting: Cell<Option<&'static Awaiting>>,
     /// Lookups along the method resolution order, by address of the interned name; valid for one version.
     cache: RefCell<(u32, Lookups)>,
     pub mark: gc::Mark,
+}
+
+/// How the instances of a class are made.
+#[derive(Clone, Default)]
+pub enum Maker {
+    /// In a way that must be looked at anew.
+    #[default]
+    General,
+    /// `object.__new__`, then this script function.
+    Init(Rc<Function>),
+    /// The class's `__new__` alone.
+    New(Rc<NativeFunction>),
 }
 
 /// How `await` deals with an instance of a native class.
@@ -181,7 +194,7 @@ impl Class {
             best_base: Cell::new(0),
             has_del: Cell::new(has_del),
             awaiting: Cell::new(awaiting),
-            plain_init: RefCell::default(),
+            maker: RefCell::default(),
             cache: RefCell::default(),
             mark: gc::Mark::default(),
         });
@@ -265,8 +278,8 @@ impl Class {
 
     /// Shows what the caches refer to.
     pub(super) fn trace_caches(&self, visit: gc::Visit) {
-        if let Ok(init) = self.plain_init.try_borrow() {
-            if let Some(init) = &init.1 {
+        if let Ok(maker) = self.maker.try_borrow() {
+            if let Maker::Init(init) = &maker.1 {
                 gc::link(init, Value::Function, visit);
             }
         }
@@ -278,7 +291,7 @@ impl Class {
     }
 
     pub(super) fn clear_caches(&self) {
-        drop(self.plain_init.take());
+        drop(self.maker.take());
         drop(self.cache.take());
     }
 

@@ -28,6 +28,8 @@ pub struct Row {
     pub blocking: Option<NativeCall>,
     /// What `await` of a call tries first.
     pub at_once: Option<AtOnce>,
+    /// What a call with nothing but positional arguments does, which it gets as they are.
+    pub plain: Option<NativeCall>,
 }
 
 /// What becomes of a call that is awaited, if no coroutine is needed for it; its arguments are all positional.
@@ -54,27 +56,27 @@ pub enum RowKind {
 }
 
 pub const fn native(signature: &'static str, call: NativeCall) -> Row {
-    Row { signature, kind: RowKind::Function(call), blocking: None, at_once: None }
+    Row { signature, kind: RowKind::Function(call), blocking: None, at_once: None, plain: None }
 }
 
 pub const fn method(signature: &'static str, call: NativeCall) -> Row {
-    Row { signature, kind: RowKind::Method(call), blocking: None, at_once: None }
+    Row { signature, kind: RowKind::Method(call), blocking: None, at_once: None, plain: None }
 }
 
 pub const fn class_method(signature: &'static str, call: NativeCall) -> Row {
-    Row { signature, kind: RowKind::ClassMethod(call), blocking: None, at_once: None }
+    Row { signature, kind: RowKind::ClassMethod(call), blocking: None, at_once: None, plain: None }
 }
 
 pub const fn static_method(signature: &'static str, call: NativeCall) -> Row {
-    Row { signature, kind: RowKind::StaticMethod(call), blocking: None, at_once: None }
+    Row { signature, kind: RowKind::StaticMethod(call), blocking: None, at_once: None, plain: None }
 }
 
 pub const fn getter(name: &'static str, get: Getter) -> Row {
-    Row { signature: name, kind: RowKind::Attribute(get, None), blocking: None, at_once: None }
+    Row { signature: name, kind: RowKind::Attribute(get, None), blocking: None, at_once: None, plain: None }
 }
 
 pub const fn attribute(name: &'static str, get: Getter, set: Setter) -> Row {
-    Row { signature: name, kind: RowKind::Attribute(get, Some(set)), blocking: None, at_once: None }
+    Row { signature: name, kind: RowKind::Attribute(get, Some(set)), blocking: None, at_once: None, plain: None }
 }
 
 impl Row {
@@ -86,6 +88,11 @@ impl Row {
     /// Says what `await` of a call tries first.
     pub const fn or_at_once(self, at_once: AtOnce) -> Row {
         Row { at_once: Some(at_once), ..self }
+    }
+
+    /// Says what a call with nothing but positional arguments does.
+    pub const fn or_plain(self, plain: NativeCall) -> Row {
+        Row { plain: Some(plain), ..self }
     }
 
     pub fn name(&self) -> &'static str {

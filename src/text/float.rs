@@ -120,8 +120,15 @@ pub fn push_repr(out: &mut String, x: f64, point_zero: bool) {
 
 /// Appends a number in decimal.
 pub(super) fn push_u64(out: &mut String, n: u64) {
-    let written = write!(out, "{n}");
-    debug_assert!(written.is_ok(), "a String takes everything");
+    out.push_str(super::format::decimal_digits(n, &mut [0; 20]));
+}
+
+/// Appends a number in decimal, with its sign.
+pub fn push_i64(out: &mut String, n: i64) {
+    if n < 0 {
+        out.push('-');
+    }
+    push_u64(out, n.unsigned_abs());
 }
 
 /// Appends digits with their point, either where it belongs or after the first digit, followed by an exponent.

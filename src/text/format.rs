@@ -258,7 +258,7 @@ pub(super) fn sign_of(negative: bool, wanted: Option<char>) -> Option<char> {
     if negative { Some('-') } else { wanted.filter(|&sign| sign != '-') }
 }
 
-fn decimal_digits(mut n: u64, buffer: &mut [u8; 20]) -> &str {
+pub(super) fn decimal_digits(mut n: u64, buffer: &mut [u8; 20]) -> &str {
     let mut at = buffer.len();
     loop {
         at -= 1;

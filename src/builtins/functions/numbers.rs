@@ -19,8 +19,10 @@ pub(super) const FUNCTIONS: &[Row] = &[
     native("pow(base, exp, mod=None)", |vm, args| vm.power(&args[0], &args[1], &args[2])),
     native("round(number, ndigits=None)", round),
     native("sum(iterable, /, start=0)", sum),
-    native("min(*args, key=None, default=<unrepresentable>)", |vm, args| extreme(vm, args, "min", CmpOp::Lt)),
-    native("max(*args, key=None, default=<unrepresentable>)", |vm, args| extreme(vm, args, "max", CmpOp::Gt)),
+    native("min(*args, key=None, default=<unrepresentable>)", |vm, args| extreme(vm, args, "min", CmpOp::Lt))
+        .or_plain(|vm, args| extreme_of(vm, args, "min", CmpOp::Lt)),
+    native("max(*args, key=None, default=<unrepresentable>)", |vm, args| extreme(vm, args, "max", CmpOp::Gt))
+        .or_plain(|vm, args| extreme_of(vm, args, "max", CmpOp::Gt)),
 ];
 
 fn abs(vm: &mut Vm, args: &[Value]) -> Result {
@@ -158,6 +160,23 @@ fn sum(vm: &mut Vm, args: &[Value]) -> Result {
         vm.tick()?;
     }
     Ok(result)
+}
+
+/// `min(*args)` or `max(*args)`.
+fn extreme_of(vm: &mut Vm, args: &[Value], name: &str, op: CmpOp) -> Result {
+    let [first, rest @ ..] = args else {
+        return extreme(vm, &[Value::tuple([]), Value::None, Value::Unbound], name, op);
+    };
+    if rest.is_empty() {
+        return extreme(vm, &[Value::tuple([first.clone()]), Value::None, Value::Unbound], name, op);
+    }
+    let mut best = first;
+    for item in rest {
+        if vm.compare_truth(op, item, best)? {
+            best = item;
+        }
+    }
+    Ok(best.clone())
 }
 
 fn extreme(vm: &mut Vm, args: &[Value], name: &str, op: CmpOp) -> Result {
