@@ -367,6 +367,8 @@ impl Lower<'_> {
                         let class = vm.intern(kind);
                         let class = vm.get_attr(&typing, &class)?;
                         let variable = vm.call_kw(&class, &[Value::Str(name.clone())], &kwargs)?;
+                        let module = vm.name(sym::__module__).clone();
+                        vm.set_attr(&variable, &module, Value::str("typing"))?;
                         store(vm, frame, variable)
                     });
                     lower.emit(Step::Do(action), span);

@@ -67,8 +67,8 @@ impl Vm {
             },
             Value::Descriptor(descriptor) => match &**descriptor {
                 Descriptor::Property(_) => &types.property,
-                Descriptor::ClassMethod(_) => &types.classmethod,
-                Descriptor::StaticMethod(_) => &types.staticmethod,
+                Descriptor::ClassMethod(..) => &types.classmethod,
+                Descriptor::StaticMethod(..) => &types.staticmethod,
                 Descriptor::Slot { .. } => &types.member_descriptor,
                 Descriptor::GetSet { set, .. } if is_member(*set) => &types.member_descriptor,
                 Descriptor::GetSet { .. } => &types.getset_descriptor,
@@ -130,14 +130,17 @@ impl Vm {
 
     /// The name of a value's class as messages give it.
     pub fn type_name(&self, value: &Value) -> Rc<Str> {
-        self.with_class(value, |class| {
-            let name = class.name.borrow().clone();
-            let module = if class.named_in_full.get() { class.dict.get_str(self.name(sym::__module__)) } else { None };
-            match module.as_ref().and_then(Value::as_str) {
-                Some(module) => Rc::new(Str::new(format!("{}.{}", module.as_str(), name.as_str()))),
-                None => name,
-            }
-        })
+        self.with_class(value, |class| self.full_name(class))
+    }
+
+    /// The name of a class, with its module where CPython's messages have it.
+    pub fn full_name(&self, class: &Class) -> Rc<Str> {
+        let name = class.name.borrow().clone();
+        let module = if class.named_in_full.get() { class.dict.get_str(self.name(sym::__module__)) } else { None };
+        match module.as_ref().and_then(Value::as_str) {
+            Some(module) => Rc::new(Str::new(format!("{}.{}", module.as_str(), name.as_str()))),
+            None => name,
+        }
     }
 
     /// A special method as the class has it, unbound.
@@ -348,7 +351,7 @@ impl Vm {
     pub fn is_data_descriptor(&self, attr: &Value) -> bool {
         match attr {
             Value::Descriptor(descriptor) => {
-                !matches!(&**descriptor, Descriptor::ClassMethod(_) | Descriptor::StaticMethod(_))
+                !matches!(&**descriptor, Descriptor::ClassMethod(..) | Descriptor::StaticMethod(..))
             }
             Value::Instance(instance) => {
                 let class = instance.class.borrow();
@@ -412,20 +415,8 @@ impl Vm {
         class: &Rc<Class>,
     ) -> Result<Value> {
         match (&**descriptor, this) {
-            (Descriptor::ClassMethod(func), _) => match func {
-                Value::Function(_) | Value::Native(_) | Value::BoundMethod(_) => {
-                    Ok(bound(func, &Value::Class(class.clone())))
-                }
-                other => {
-                    let meta = self.class_of(&Value::Class(class.clone()));
-                    let other = other.clone();
-                    match self.lookup_special(&other, sym::__get__) {
-                        Some(_) => self.bind(&other, Some(&Value::Class(class.clone())), &meta),
-                        None => Ok(bound(&other, &Value::Class(class.clone()))),
-                    }
-                }
-            },
-            (Descriptor::StaticMethod(func), _) => Ok(func.clone()),
+            (Descriptor::ClassMethod(func, _), _) => Ok(bound(func, &Value::Class(class.clone()))),
+            (Descriptor::StaticMethod(func, _), _) => Ok(func.clone()),
             (_, None) => Ok(attr.clone()),
             (Descriptor::Property(property), Some(this)) => {
                 let get = property.parts.borrow().functions[0].clone();
@@ -527,13 +518,19 @@ impl Vm {
                 if module.dict.remove_str(name).is_some() {
                     return Ok(());
                 }
+                let kind = self.type_name(value);
+                let message = format!("'{}' object has no attribute '{}'", kind.as_str(), name.as_str());
+                return Err(self.attribute_error_with(message, value, name));
             }
             _ => {
                 if let Some(done) = set_own_attr(value, class, name, new.clone()) {
                     if done {
                         return Ok(());
                     }
-                    return Err(self.attribute_error(value, name));
+                    let error_class = self.types.AttributeError.clone();
+                    let kind = self.type_name(value);
+                    let message = format!("'{}' object has no attribute '{}'", kind.as_str(), name.as_str());
+                    return Err(self.error(&error_class, message));
                 }
             }
         }
@@ -549,7 +546,8 @@ impl Vm {
         if class.lookup(name).is_some() {
             let message =
                 format!("'{}' object attribute '{}' is read-only", self.type_name(value).as_str(), name.as_str());
-            return Err(self.attribute_error_with(message, value, name));
+            let error_class = self.types.AttributeError.clone();
+            return Err(self.error(&error_class, message));
         }
         if new.is_some() {
             let message = format!(
@@ -629,7 +627,7 @@ impl Vm {
                     }
                     return Ok(());
                 }
-                Descriptor::ClassMethod(_) | Descriptor::StaticMethod(_) => {}
+                Descriptor::ClassMethod(..) | Descriptor::StaticMethod(..) => {}
             }
         }
         let args: Vec<Value> = [value.clone()].into_iter().chain(new).collect();
@@ -717,6 +715,10 @@ pub fn attrs_of(value: &Value) -> Option<&RefCell<Attrs>> {
     match value {
         Value::Instance(instance) => Some(&instance.attrs),
         Value::Exception(exception) => Some(&exception.attrs),
+        Value::Descriptor(descriptor) => match &**descriptor {
+            Descriptor::ClassMethod(_, attrs) | Descriptor::StaticMethod(_, attrs) => Some(attrs),
+            _ => None,
+        },
         _ => None,
     }
 }

@@ -61,7 +61,7 @@ impl Vm {
             }
             Value::Class(class) => self.call_class(class, args, kwargs),
             Value::Descriptor(descriptor) => match &**descriptor {
-                crate::object::Descriptor::StaticMethod(func) => self.call_kw(&func.clone(), args, kwargs),
+                crate::object::Descriptor::StaticMethod(func, _) => self.call_kw(&func.clone(), args, kwargs),
                 _ => Err(self.not_callable(callee)),
             },
             Value::Instance(_) | Value::Exception(_) => match self.lookup_special(callee, sym::__call__) {

@@ -315,9 +315,8 @@ impl Vm {
                 return Err(self.type_error("bases must be types"));
             };
             if base.layout == Layout::Final {
-                return Err(
-                    self.type_error(format!("type '{}' is not an acceptable base type", base.name.borrow().as_str()))
-                );
+                let base = self.full_name(base);
+                return Err(self.type_error(format!("type '{base}' is not an acceptable base type")));
             }
             classes.push(base.clone());
         }
@@ -399,19 +398,21 @@ impl Vm {
                 class.has_weakref.set(inherited.1);
                 if !inherited.1 && !class.layout.is_variable() {
                     class.has_weakref.set(true);
-                    add_computed(self, class, sym::__weakref__, |_, _| Ok(Value::None), None);
+                    add_computed(self, class, sym::__weakref__, get_weakref, None);
                 }
             }
         }
         for name in [sym::__init_subclass__, sym::__class_getitem__] {
             let name = self.name(name).clone();
             if let Some(func @ Value::Function(_)) = class.dict.get_str(&name) {
-                class.dict.set_str(&name, Value::Descriptor(Rc::new(Descriptor::ClassMethod(func))));
+                class
+                    .dict
+                    .set_str(&name, Value::Descriptor(Rc::new(Descriptor::ClassMethod(func, Default::default()))));
             }
         }
         let new = self.name(sym::__new__).clone();
         if let Some(func @ Value::Function(_)) = class.dict.get_str(&new) {
-            class.dict.set_str(&new, Value::Descriptor(Rc::new(Descriptor::StaticMethod(func))));
+            class.dict.set_str(&new, Value::Descriptor(Rc::new(Descriptor::StaticMethod(func, Default::default()))));
         }
         let doc = self.name(sym::__doc__).clone();
         if class.dict.get_str(&doc).is_none() {
@@ -492,7 +493,7 @@ impl Vm {
             self.give_dict(class);
         }
         if weakref && !base.has_weakref.get() {
-            add_computed(self, class, sym::__weakref__, |_, _| Ok(Value::None), None);
+            add_computed(self, class, sym::__weakref__, get_weakref, None);
         }
         Ok(())
     }
@@ -640,6 +641,10 @@ impl Vm {
         let own = self.class_of(this);
         let name = self.name(sym::__class__).clone();
         let this_class = match this {
+            Value::None | Value::Unbound => {
+                let data = Super { class: class.clone(), this: Value::Unbound, this_class: class.clone() };
+                return Ok(Instance::native(kind, data));
+            }
             Value::Class(cls) if cls.is_subclass(class) => cls.clone(),
             _ if own.is_subclass(class) => own,
             _ => match self.get_attr_opt(this, &name)? {
@@ -705,6 +710,13 @@ fn add_computed(vm: &Vm, class: &Rc<Class>, name: Symbol, get: Getter, set: Opti
     let name = vm.name(name).clone();
     let attribute = Descriptor::GetSet { name: name.clone(), class: Rc::downgrade(class), get, set };
     class.dict.set_str(&name, Value::Descriptor(Rc::new(attribute)));
+}
+
+/// The plain weak reference to an object, or the first there is.
+fn get_weakref(_: &mut Vm, this: &Value) -> Result<Value> {
+    let all = crate::object::gc::weak::references(this);
+    let plain = all.iter().find(|reference| reference.class.borrow().builtin).or(all.first());
+    Ok(plain.map_or(Value::None, |reference| Value::Instance(reference.clone())))
 }
 
 fn get_dict(vm: &mut Vm, this: &Value) -> Result<Value> {

@@ -179,8 +179,8 @@ fn is_extension(module: &str) -> bool {
 fn descriptor_repr(vm: &mut Vm, descriptor: &Rc<Descriptor>, value: &Value) -> Result<String> {
     Ok(match &**descriptor {
         Descriptor::Property(_) => format!("<property object at {}>", address(value)),
-        Descriptor::ClassMethod(func) => format!("<classmethod({})>", vm.repr(&func.clone())?.as_str()),
-        Descriptor::StaticMethod(func) => format!("<staticmethod({})>", vm.repr(&func.clone())?.as_str()),
+        Descriptor::ClassMethod(func, _) => format!("<classmethod({})>", vm.repr(&func.clone())?.as_str()),
+        Descriptor::StaticMethod(func, _) => format!("<staticmethod({})>", vm.repr(&func.clone())?.as_str()),
         Descriptor::Slot { key, class } => format!("<member '{}' of '{}' objects>", slot_name(key), class_name(class)),
         Descriptor::GetSet { name, class, set, .. } => {
             let kind = if is_member(*set) { "member" } else { "attribute" };

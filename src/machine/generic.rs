@@ -86,7 +86,12 @@ pub fn union_of(vm: &mut Vm, a: &Value, b: &Value) -> Result<Option<Value>> {
 }
 
 fn is_type(value: &Value) -> bool {
-    value.is_none() || matches!(value, Value::Class(_)) || is_generic(value)
+    // What a `type` statement makes comes from a page.
+    let named = |instance: &Instance| instance.class.borrow().name.borrow().as_str() == "TypeAliasType";
+    value.is_none()
+        || matches!(value, Value::Class(_))
+        || is_generic(value)
+        || matches!(value, Value::Instance(instance) if named(instance))
 }
 
 /// What two generic values are compared by.

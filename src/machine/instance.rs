@@ -141,7 +141,7 @@ impl Vm {
         match value {
             Value::Function(_) | Value::Native(_) | Value::BoundMethod(_) | Value::Class(_) => true,
             Value::Instance(_) | Value::Exception(_) => self.has_special(value, sym::__call__),
-            Value::Descriptor(d) => matches!(&**d, crate::object::Descriptor::StaticMethod(_)),
+            Value::Descriptor(d) => matches!(&**d, crate::object::Descriptor::StaticMethod(..)),
             _ => false,
         }
     }

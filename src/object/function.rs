@@ -111,8 +111,9 @@ impl Drop for BoundMethod {
 /// What a class attribute does when it is looked up on an instance.
 pub enum Descriptor {
     Property(Property),
-    ClassMethod(Value),
-    StaticMethod(Value),
+    /// The function, and the attributes that a script gave to the descriptor.
+    ClassMethod(Value, RefCell<Attrs>),
+    StaticMethod(Value, RefCell<Attrs>),
     /// An entry of `__slots__`.
     Slot {
         /// Under which the instances have it.

@@ -218,7 +218,7 @@ const MODULES: &[Spec] = &[
     rust("traceback", traceback::FUNCTIONS).and(&[page!("traceback")]),
     library!("timeit"),
     library!("tracemalloc"),
-    rust("typing", &[]).and(&[
+    rust("typing", types::UNIONS).and(&[
         page!("typing_forms"),
         page!("typing"),
         lazy!("typing_protocols"),

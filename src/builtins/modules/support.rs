@@ -162,7 +162,7 @@ pub const fn field_row<const AT: usize>(name: &'static str) -> Row {
 
 /// Functions that pages of the library need from the machine.
 pub const HELPERS: &[Row] = &[
-    native("_caller_module()", |vm, _| Ok(caller_module(vm))),
+    native("_caller_module(default='__main__', /)", |vm, args| Ok(caller_module(vm, &args[0]))),
     // Classes that CPython has in C.
     native("_name_in_full(*classes)", |_, args| {
         for class in items(&args[0]) {
@@ -196,19 +196,9 @@ fn modules_in(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     Ok(Value::list(found.into_iter().map(pair).collect()))
 }
 
-/// The module that was read from a file.
-fn module_of(vm: &mut Vm, path: &str) -> Option<(Value, Value)> {
-    let file = vm.name(sym::__file__).clone();
-    vm.modules.pairs().into_iter().find(|(_, module)| match module {
-        Value::Module(module) => {
-            matches!(module.dict.get_str(&file), Some(Value::Str(found)) if found.as_str() == path)
-        }
-        _ => false,
-    })
-}
-
 /// The name of the module whose code is running, the library's own aside.
-pub fn caller_module(vm: &mut Vm) -> Value {
-    let Some((code, _)) = vm.here() else { return Value::str("__main__") };
-    module_of(vm, &code.source.name).map_or_else(|| Value::str("__main__"), |(name, _)| name)
+pub fn caller_module(vm: &mut Vm, default: &Value) -> Value {
+    let globals = vm.here().and_then(|(code, _)| code.globals.borrow().upgrade());
+    let name = globals.and_then(|globals| globals.get_str(vm.name(sym::__name__)));
+    name.unwrap_or_else(|| default.clone())
 }

@@ -29,6 +29,10 @@ pub(super) const FUNCTIONS: &[Row] = &[
     }),
 ];
 
+/// For the pages of `typing`.
+pub(super) const UNIONS: &[Row] =
+    &[native("_union_of(a, b, /)", |vm, args| crate::builtins::types::generic::union(vm, &args[0], &args[1]))];
+
 pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
     let types = &vm.types;
     let classes: Vec<(&str, Rc<Class>)> = [

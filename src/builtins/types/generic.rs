@@ -18,7 +18,9 @@ pub fn install(vm: &mut Vm) {
         class.dict.set_str(vm.name(sym::__module__), Value::str("types"));
         class.named_in_full.set(true);
     }
-    let with_dict = [&vm.types.SimpleNamespace, &vm.types.BaseException].map(Rc::clone);
+    let types = &vm.types;
+    let with_dict =
+        [&types.SimpleNamespace, &types.BaseException, &types.classmethod, &types.staticmethod].map(Rc::clone);
     with_dict.iter().for_each(|class| vm.give_dict(class));
     vm.types.type_.has_dict.set(true);
     let types = &vm.types;

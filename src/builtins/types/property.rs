@@ -7,7 +7,7 @@ use super::{new_class, type_::unpack, wrong_receiver};
 use crate::builtins::add_methods;
 use crate::machine::Vm;
 use crate::machine::classes::Super;
-use crate::object::class::{Instance, slot_name};
+use crate::object::class::slot_name;
 use crate::object::function::{Property, PropertyParts};
 use crate::object::native::{Row, attribute, getter, method, static_method};
 use crate::object::{Class, Descriptor, Result, Str, Value};
@@ -199,14 +199,14 @@ fn get_name(vm: &mut Vm, this: &Value) -> Result {
 const CLASS_METHOD: &[Row] = &[static_method("__new__(cls, function, /)", |vm, args| {
     let base = vm.types.classmethod.clone();
     let class = new_class(vm, &args[0], &base)?;
-    Ok(vm.wrap(&class, Value::Descriptor(Rc::new(Descriptor::ClassMethod(args[1].clone())))))
+    Ok(vm.wrap(&class, Value::Descriptor(Rc::new(Descriptor::ClassMethod(args[1].clone(), Default::default())))))
 })];
 
 const STATIC_METHOD: &[Row] = &[
     static_method("__new__(cls, function, /)", |vm, args| {
         let base = vm.types.staticmethod.clone();
         let class = new_class(vm, &args[0], &base)?;
-        Ok(vm.wrap(&class, Value::Descriptor(Rc::new(Descriptor::StaticMethod(args[1].clone())))))
+        Ok(vm.wrap(&class, Value::Descriptor(Rc::new(Descriptor::StaticMethod(args[1].clone(), Default::default())))))
     }),
     method("__call__(*args, **kwargs)", |vm, args| {
         let function = wrapped(vm, &args[0])?;
@@ -235,7 +235,7 @@ const WRAPPER: &[Row] = &[
 /// The function inside.
 fn wrapped(vm: &mut Vm, value: &Value) -> Result {
     match &**descriptor(vm, value, "staticmethod", "__func__")? {
-        Descriptor::ClassMethod(function) | Descriptor::StaticMethod(function) => Ok(function.clone()),
+        Descriptor::ClassMethod(function, _) | Descriptor::StaticMethod(function, _) => Ok(function.clone()),
         _ => Err(wrong_receiver(vm, "staticmethod", "__func__", value)),
     }
 }
@@ -307,11 +307,5 @@ fn new_super(vm: &mut Vm, args: &[Value]) -> Result {
     let Value::Class(class) = &args[1] else {
         return Err(vm.type_error(format!("super() argument 1 must be a type, not {}", vm.type_name(&args[1]))));
     };
-    match args[2].given() {
-        Some(this) => vm.make_super_of(&kind, class, this),
-        None => {
-            let data = Super { class: class.clone(), this: Value::Unbound, this_class: class.clone() };
-            Ok(Instance::native(&kind, data))
-        }
-    }
+    vm.make_super_of(&kind, class, &args[2])
 }

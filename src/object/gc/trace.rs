@@ -68,7 +68,7 @@ pub fn trace(value: &Value, visit: Visit) {
                     parts.functions.iter().chain([&parts.doc, &parts.name]).for_each(&mut *visit);
                 }
             }
-            Descriptor::ClassMethod(inner) | Descriptor::StaticMethod(inner) => visit(inner),
+            Descriptor::ClassMethod(inner, _) | Descriptor::StaticMethod(inner, _) => visit(inner),
             Descriptor::Slot { .. } | Descriptor::GetSet { .. } => {}
         },
         Value::Class(x) => trace_class(x, visit),
