@@ -809,3 +809,39 @@ fn tasks_go_on_while_a_pipe_is_silent() {
     drop(stdin);
     assert_eq!(wait(&mut child).code(), Some(0));
 }
+
+#[test]
+fn tests_are_found_and_run() {
+    let folder = folder("unittest");
+    fs::create_dir_all(folder.join("deep")).expect("a folder");
+    let case = "import unittest\nclass T(unittest.TestCase):\n    def test_one(self): pass\n    def test_two(self):\n        here = 5\n        self.assertEqual(here, 6)\n";
+    for (name, text) in [
+        ("test_a.aio", case),
+        ("test_ok.aio", "import unittest\nclass T(unittest.TestCase):\n    def test_one(self): pass\n"),
+        ("deep/test_b.aio", case),
+        ("deep/__init__.aio", ""),
+        ("other.aio", case),
+    ] {
+        fs::write(folder.join(name), text).expect("a script");
+    }
+    for (args, status, ran) in [
+        (&[][..], 1, "Ran 5 tests"),
+        (&["-k", "one"], 0, "Ran 3 tests"),
+        (&["-f", "test_a"], 1, "Ran 2 tests"),
+        (&["test_ok"], 0, "Ran 1 test"),
+        (&["test_ok.T.test_one", "other.T.test_one"], 0, "Ran 2 tests"),
+        (&["discover", "-s", "deep", "-t", "."], 1, "Ran 2 tests"),
+        (&["discover", "-p", "test_o*"], 0, "Ran 1 test"),
+        (&["deep/test_b.aio"], 1, "Ran 2 tests"),
+        (&["-k", "nothing"], 5, "NO TESTS RAN"),
+        (&["missing"], 1, "ImportError: Failed to import test module: missing"),
+        (&["--locals", "test_a"], 1, "    here = 5\n"),
+        (&["-x"], 2, "unrecognized arguments: -x"),
+    ] {
+        let mut command = aio();
+        command.current_dir(&folder).args(["-A", "--error-format", "python", "-m", "unittest"]).args(args);
+        let run = finish(command.spawn().expect("the binary runs"));
+        assert_eq!(run.status, Some(status), "{args:?}: {}", run.err);
+        assert!(run.err.contains(ran), "{args:?}: {}", run.err);
+    }
+}
