@@ -7,6 +7,7 @@ use std::rc::Rc;
 use super::event_loop::EventLoop;
 use super::explain::standing;
 use super::future::{self, Part};
+use super::shield::shielded;
 use super::{locks, queues, task};
 use crate::diagnostic::{Diagnostic, Finder, Label, Place, Severity};
 use crate::machine::Vm;
@@ -186,6 +187,7 @@ fn subject(coroutine: &Rc<Coroutine>) -> Value {
         }
         match awaiting(&at) {
             Value::Coroutine(next) => at = next,
+            Value::Awaiter(awaiter) => at = awaiter.target.clone(),
             other => return other,
         }
     }
@@ -212,7 +214,10 @@ fn describe(vm: &mut Vm, subject: &Value) -> String {
                 Part::Gathering(gathering) => {
                     format!("the rest of a gather: {}", pending_names(&gathering.children))
                 }
-                Part::Plain => "a future that nobody completes".to_owned(),
+                Part::Plain => match shielded(data) {
+                    Some(inner) => format!("{} behind a shield", describe(vm, &inner)),
+                    None => "a future that nobody completes".to_owned(),
+                },
             };
         }
     }

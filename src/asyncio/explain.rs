@@ -108,6 +108,7 @@ pub fn standing(coroutine: &Rc<Coroutine>) -> Option<Place> {
         }
         match awaiting(&at) {
             Value::Coroutine(next) => at = next,
+            Value::Awaiter(awaiter) => at = awaiter.target.clone(),
             _ => return found,
         }
     }
