@@ -139,6 +139,7 @@ const MODULES: &[Spec] = &[
     rust("collections.abc", &[]).with(collections::setup_abc).and(&[page!("collections_abc")]),
     rust("concurrent", &[]),
     rust("concurrent.futures", &[]).and(&[page!("concurrent_futures")]),
+    library!("configparser"),
     library!("contextlib"),
     library!("copy"),
     library!("copyreg"),
