@@ -708,7 +708,7 @@ pub fn solid_base(class: &Rc<Class>) -> Rc<Class> {
 /// Adds a computed attribute to a class.
 fn add_computed(vm: &Vm, class: &Rc<Class>, name: Symbol, get: Getter, set: Option<Setter>) {
     let name = vm.name(name).clone();
-    let attribute = Descriptor::GetSet { name: name.clone(), class: Rc::downgrade(class), get, set };
+    let attribute = Descriptor::GetSet { name: name.clone(), class: Rc::downgrade(class), get, set, doc: Default::default() };
     class.dict.set_str(&name, Value::Descriptor(Rc::new(attribute)));
 }
 

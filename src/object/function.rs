@@ -126,6 +126,8 @@ pub enum Descriptor {
         class: Weak<Class>,
         get: Getter,
         set: Option<Setter>,
+        /// What `__doc__` says, which can be changed unless it is `Unbound`.
+        doc: RefCell<Value>,
     },
 }
 

@@ -116,7 +116,7 @@ impl Vm {
     }
 
     /// Loads the parts of a module that are loaded when first asked for.
-    fn load_all(&mut self, value: &Value) -> Result<()> {
+    pub fn load_all(&mut self, value: &Value) -> Result<()> {
         let Value::Module(module) = value else { return Ok(()) };
         let all = self.name(sym::__all__).clone();
         if let (Some(_), Some(names)) = (module.lazy, module.dict.get_str(&all)) {

@@ -349,7 +349,9 @@ pub fn is_known(name: &str) -> bool {
 
 /// Gives a module the names of another, of which it is a part.
 fn names_of(vm: &mut Vm, module: &Rc<Module>, whole: &str) -> Result<()> {
-    if let Value::Module(whole) = vm.import_module(whole)? {
+    let whole = vm.import_module(whole)?;
+    vm.load_all(&whole)?;
+    if let Value::Module(whole) = whole {
         for (name, value) in whole.dict.pairs() {
             if let Some(name) = name.as_str().filter(|name| module.dict.get_str(name).is_none()) {
                 module.dict.set_str(name, value);

@@ -261,7 +261,25 @@ const MEMBER: &[Row] = &[
         Ok(Value::string(format!("{class}.{}", name.as_str())))
     }),
     member("__objclass__", |vm, this| Ok(name_and_class(vm, this)?.1.map_or(Value::None, Value::Class))),
-    getter("__doc__", |_, _| Ok(Value::None)),
+    attribute(
+        "__doc__",
+        |vm, this| match &**descriptor(vm, this, "member_descriptor", "__doc__")? {
+            Descriptor::GetSet { doc, .. } => Ok(Value::option(doc.borrow().clone().bound())),
+            _ => Ok(Value::None),
+        },
+        |vm, this, new| match &**descriptor(vm, this, "member_descriptor", "__doc__")? {
+            Descriptor::GetSet { doc, .. } if !doc.borrow().is_unbound() => {
+                let old = doc.replace(if new.is_unbound() { Value::None } else { new });
+                drop(old);
+                Ok(())
+            }
+            _ => {
+                let (class, owner) = (vm.types.AttributeError.clone(), vm.type_name(this));
+                let owner = owner.as_str();
+                Err(vm.error(&class, format!("attribute '__doc__' of '{owner}' objects is not writable")))
+            }
+        },
+    ),
 ];
 
 fn name_and_class(vm: &mut Vm, value: &Value) -> Result<(Rc<Str>, Option<Rc<Class>>)> {

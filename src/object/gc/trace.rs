@@ -69,7 +69,8 @@ pub fn trace(value: &Value, visit: Visit) {
                 }
             }
             Descriptor::ClassMethod(inner, _) | Descriptor::StaticMethod(inner, _) => visit(inner),
-            Descriptor::Slot { .. } | Descriptor::GetSet { .. } => {}
+            Descriptor::GetSet { doc, .. } => trace_cell(doc, visit),
+            Descriptor::Slot { .. } => {}
         },
         Value::Class(x) => trace_class(x, visit),
         Value::Module(x) => link(&x.dict, Value::Dict, visit),

@@ -64,7 +64,10 @@ fn tuple_getter(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         None => return Err(vm.type_error("a name must be a string")),
     };
     let descriptor = match FIELDS.get(at) {
-        Some(&get) => Descriptor::GetSet { name, class: Rc::downgrade(&class), get, set: Some(refuse) },
+        Some(&get) => {
+            let doc = Value::string(format!("Alias for field number {at}")).into();
+            Descriptor::GetSet { name, class: Rc::downgrade(&class), get, set: Some(refuse), doc }
+        }
         None => {
             let operator = vm.import_module("operator")?;
             let maker = vm.intern("itemgetter");

@@ -115,7 +115,14 @@ const FUNCTION: &[Row] = &[
     ),
     attribute("__globals__", |vm, this| Ok(Value::Dict(function(vm, this, "__globals__")?.globals.clone())), read_only),
     attribute("__closure__", get_closure, read_only),
-    attribute("__builtins__", |vm, _| Ok(Value::Dict(vm.builtins.clone())), read_only),
+    attribute(
+        "__builtins__",
+        |vm, this| {
+            let globals = function(vm, this, "__builtins__")?.globals.clone();
+            Ok(vm.own_builtins(&globals).unwrap_or_else(|| Value::Dict(vm.builtins.clone())))
+        },
+        read_only,
+    ),
 ];
 
 fn function<'a>(vm: &mut Vm, value: &'a Value, name: &str) -> Result<&'a Rc<Function>> {
