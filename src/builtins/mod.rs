@@ -36,8 +36,8 @@ pub fn add_methods(vm: &mut Vm, class: &Rc<Class>, rows: &'static [Row]) {
                 class: Rc::downgrade(class),
                 get,
                 set,
-                    doc: Default::default(),
-                })),
+                doc: Default::default(),
+            })),
         };
         class.dict.set_str(&name, value);
     }

@@ -13,6 +13,9 @@ use crate::object::native::RowKind;
 use crate::object::{Dict, Result, Str, Value, gc};
 use crate::symbol::{Symbol, sym};
 
+/// Modules whose classes are in C in CPython, and so named together with them.
+const C_MODULES: [&str; 6] = ["_io", "_thread", "_queue", "_hashlib", "_struct", "_pickle"];
+
 impl Vm {
     /// The class of a value.
     pub fn class_of(&self, value: &Value) -> Rc<Class> {
@@ -133,13 +136,15 @@ impl Vm {
         self.with_class(value, |class| self.full_name(class))
     }
 
-    /// The name of a class, with its module where CPython's messages have it.
+    /// The name of a class as messages give it: of those that CPython has in C together with the module.
     pub fn full_name(&self, class: &Class) -> Rc<Str> {
         let name = class.name.borrow().clone();
-        let module = if class.named_in_full.get() { class.dict.get_str(self.name(sym::__module__)) } else { None };
+        let module = class.dict.get_str(self.name(sym::__module__));
         match module.as_ref().and_then(Value::as_str) {
-            Some(module) => Rc::new(Str::new(format!("{}.{}", module.as_str(), name.as_str()))),
-            None => name,
+            Some(module) if class.named_in_full.get() || C_MODULES.contains(&module.as_str()) => {
+                Rc::new(Str::new(format!("{}.{}", module.as_str(), name.as_str())))
+            }
+            _ => name,
         }
     }
 

@@ -98,6 +98,11 @@ impl Vm {
         error
     }
 
+    #[cold]
+    fn no_instances(&mut self, class: &Class) -> crate::object::Error {
+        self.type_error(format!("cannot create '{}' instances", self.full_name(class).as_str()))
+    }
+
     /// `type.__call__(cls, *args, **kwargs)`: `__new__`, then `__init__`.
     pub fn instantiate(&mut self, class: &Rc<Class>, args: &[Value], kwargs: &[(Rc<Str>, Value)]) -> Result<Value> {
         if Rc::ptr_eq(class, &self.types.type_) && args.len() == 1 && kwargs.is_empty() {
@@ -105,7 +110,9 @@ impl Vm {
         }
         let new = class.lookup(self.name(sym::__new__));
         let plain = matches!(&new, Some(Value::Native(n)) if std::ptr::fn_addr_eq(n.call, object_new as NativeCall));
-        let object = if plain && class.layout == Layout::Object && !class.builtin {
+        let object = if plain && class.builtin && matches!(class.layout, Layout::Native(_) | Layout::Final) {
+            return Err(self.no_instances(class));
+        } else if plain && class.layout == Layout::Object && !class.builtin {
             // `object.__new__`, with `__init__` to take the arguments.
             if !(args.is_empty() && kwargs.is_empty()) {
                 let init = class.lookup(self.name(sym::__init__));
@@ -129,9 +136,7 @@ impl Vm {
             let new = match new {
                 Some(new @ (Value::Function(_) | Value::Native(_))) => new,
                 Some(new) => self.bind(&new, None, class)?,
-                None => {
-                    return Err(self.type_error(format!("cannot create '{}' instances", class.name.borrow().as_str())));
-                }
+                None => return Err(self.no_instances(class)),
             };
             let mut all = Vec::with_capacity(args.len() + 1);
             all.push(Value::Class(class.clone()));
@@ -708,7 +713,8 @@ pub fn solid_base(class: &Rc<Class>) -> Rc<Class> {
 /// Adds a computed attribute to a class.
 fn add_computed(vm: &Vm, class: &Rc<Class>, name: Symbol, get: Getter, set: Option<Setter>) {
     let name = vm.name(name).clone();
-    let attribute = Descriptor::GetSet { name: name.clone(), class: Rc::downgrade(class), get, set, doc: Default::default() };
+    let attribute =
+        Descriptor::GetSet { name: name.clone(), class: Rc::downgrade(class), get, set, doc: Default::default() };
     class.dict.set_str(&name, Value::Descriptor(Rc::new(attribute)));
 }
 

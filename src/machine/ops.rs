@@ -233,7 +233,7 @@ impl Vm {
             }
             Answer::Nothing => {}
         }
-        self.sequence_binary(op, a.unwrapped(), b.unwrapped())
+        self.sequence_binary(op, a.unwrapped(), b)
     }
 
     /// Asks the special methods of both operands up to where a built-in type has its turn.

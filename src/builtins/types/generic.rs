@@ -18,6 +18,8 @@ pub fn install(vm: &mut Vm) {
         class.dict.set_str(vm.name(sym::__module__), Value::str("types"));
         class.named_in_full.set(true);
     }
+    let namespace = vm.types.SimpleNamespace.clone();
+    super::special::unhashable(vm, &namespace);
     let types = &vm.types;
     let with_dict =
         [&types.SimpleNamespace, &types.BaseException, &types.classmethod, &types.staticmethod].map(Rc::clone);

@@ -78,10 +78,10 @@ fn module_of(name: &str) -> Option<&'static str> {
 
 const NO_INSTANCES: &[Row] = &[static_method("__new__(cls, *args, **kwargs)", |vm, args| {
     let name = match &args[0] {
-        Value::Class(class) => class.name.borrow().as_str().to_owned(),
-        other => vm.type_name(other).as_str().to_owned(),
+        Value::Class(class) => vm.full_name(class),
+        other => vm.type_name(other),
     };
-    Err(vm.type_error(format!("cannot create '{name}' instances")))
+    Err(vm.type_error(format!("cannot create '{}' instances", name.as_str())))
 })];
 
 /// Classes that cannot be derived from and have no constructor make no instances when called.
