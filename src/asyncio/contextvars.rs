@@ -333,10 +333,7 @@ fn var_get(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let found = var.current.context.borrow().get(instance);
     match found.or_else(|| args[1].clone().bound()).or_else(|| var.default.clone().bound()) {
         Some(value) => Ok(value),
-        None => {
-            let class = vm.types.LookupError.clone();
-            Err(vm.new_error(&class, vec![args[0].clone()]))
-        }
+        None => Err(vm.new_error(vm.types.LookupError.clone(), vec![args[0].clone()])),
     }
 }
 

@@ -346,9 +346,7 @@ pub fn asks_debug(vm: &mut Vm, event_loop: &Value) -> Result<bool> {
     match of(event_loop) {
         Some(el) if !el.custom.get() => Ok(el.debug.get()),
         _ => {
-            let name = vm.intern("get_debug");
-            let method = vm.get_attr(event_loop, &name)?;
-            let answer = vm.call(&method, &[])?;
+            let answer = vm.call_method(event_loop, "get_debug", &[])?;
             vm.truth(&answer)
         }
     }
@@ -393,8 +391,7 @@ pub fn add_ready(vm: &mut Vm, event_loop: &Value, ready: Ready) -> Result<()> {
 /// `loop.call_soon(...)` for a loop whose `call_soon` a script may have written.
 fn call_soon_method(vm: &mut Vm, event_loop: &Value, ready: &Ready) -> Result<()> {
     let (callback, args, context) = as_call(vm, ready);
-    let name = vm.intern("call_soon");
-    let method = vm.get_attr(event_loop, &name)?;
+    let method = vm.get_attr(event_loop, "call_soon")?;
     let mut all = vec![callback];
     all.extend(args);
     let contexts = contextvars::current(vm);
@@ -525,30 +522,23 @@ fn own_time(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<f64> {
     if !el.custom.get() {
         return Ok(time(vm));
     }
-    let name = vm.intern("time");
-    let method = vm.get_attr(this, &name)?;
-    let now = vm.call(&method, &[])?;
+    let now = vm.call_method(this, "time", &[])?;
     vm.to_f64(&now)
 }
 
 /// `self._run_once()`, which a script's class may have replaced.
 fn run_once_method(vm: &mut Vm, _: &EventLoop, this: &Value) -> Result<()> {
-    let name = vm.intern("_run_once");
-    let method = vm.get_attr(this, &name)?;
-    vm.call(&method, &[]).map(drop)
+    vm.call_method(this, "_run_once", &[]).map(drop)
 }
 
 /// Asks the selector that a script has given its loop, which takes the place of waiting for the clock. Whether there
 /// is one.
 fn select(vm: &mut Vm, this: &Value, timeout: Value) -> Result<bool> {
-    let name = vm.intern("_selector");
-    let Some(selector) = vm.get_attr_opt(this, &name)?.filter(|selector| !selector.is_none()) else { return Ok(false) };
-    let name = vm.intern("select");
-    let select = vm.get_attr(&selector, &name)?;
-    let events = vm.call(&select, &[timeout])?;
-    let name = vm.intern("_process_events");
-    let process = vm.get_attr(this, &name)?;
-    vm.call(&process, &[events])?;
+    let Some(selector) = vm.get_attr_opt(this, "_selector")?.filter(|selector| !selector.is_none()) else {
+        return Ok(false);
+    };
+    let events = vm.call_method(&selector, "select", &[timeout])?;
+    vm.call_method(this, "_process_events", &[events])?;
     Ok(true)
 }
 
@@ -558,9 +548,7 @@ fn time_left(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<Value> {
         Target::Handle(handle) => handles::data(handle).when.borrow().clone(),
         Target::Sleep(_) => Value::float(timer.when),
     });
-    let name = vm.intern("time");
-    let time = vm.get_attr(this, &name)?;
-    let now = vm.call(&time, &[])?;
+    let now = vm.call_method(this, "time", &[])?;
     let left = crate::machine::ops::sub(vm, &when.unwrap_or(Value::Int(0)), &now)?;
     Ok(match vm.to_f64(&left)? {
         seconds if seconds <= 0.0 => Value::Int(0),
@@ -727,9 +715,7 @@ pub fn report(vm: &mut Vm, event_loop: &Value, context: Vec<(&'static str, Value
         let key = vm.intern(key);
         dict.set_str(&key, value);
     }
-    let name = vm.intern("call_exception_handler");
-    let method = vm.get_attr(event_loop, &name)?;
-    vm.call(&method, &[Value::dict(dict)]).map(drop)
+    vm.call_method(event_loop, "call_exception_handler", &[Value::dict(dict)]).map(drop)
 }
 
 /// What a loop class written from scratch must replace.
@@ -765,8 +751,7 @@ pub const ABSTRACT_METHODS: &[Row] = &[
 ];
 
 fn abstract_method(vm: &mut Vm, _: &[Value]) -> Result<Value> {
-    let class = vm.types.NotImplementedError.clone();
-    Err(vm.new_error(&class, Vec::new()))
+    Err(vm.new_error(vm.types.NotImplementedError.clone(), Vec::new()))
 }
 
 #[cfg(test)]

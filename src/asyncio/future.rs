@@ -290,8 +290,7 @@ impl Future {
             return Error(kept);
         }
         let args = self.cancel_message().given().cloned().into_iter().collect();
-        let class = vm.types.CancelledError.clone();
-        vm.new_error(&class, args)
+        vm.new_error(vm.types.CancelledError.clone(), args)
     }
 
     /// The result, or the exception it ended with.
@@ -384,9 +383,7 @@ pub fn create(vm: &mut Vm, state: &State, event_loop: &Value) -> Result<Rc<Insta
     if event_loop::of(event_loop).is_some_and(|el| !el.custom.get()) {
         return Ok(new_future(vm, state, event_loop));
     }
-    let name = vm.intern("create_future");
-    let create = vm.get_attr(event_loop, &name)?;
-    match vm.call(&create, &[])? {
+    match vm.call_method(event_loop, "create_future", &[])? {
         Value::Instance(made) if made.data::<Future>().is_some() => Ok(made),
         _ => Ok(new_future(vm, state, event_loop)),
     }
@@ -471,8 +468,7 @@ pub fn cancel(vm: &mut Vm, value: &Value, message: Value) -> Result<bool> {
             }
         }
     }
-    let name = vm.name(sym::cancel).clone();
-    let method = vm.get_attr(value, &name)?;
+    let method = vm.get_attr(value, sym::cancel)?;
     let answer = vm.call_kw(&method, &[], &[(vm.name(sym::msg).clone(), message)])?;
     vm.truth(&answer)
 }
@@ -689,9 +685,8 @@ pub const ITER_METHODS: &[Row] = &[
     method("send(value, /)", |vm, args| iter_send(vm, &args[0])),
     method("throw(type, value=<unrepresentable>, traceback=<unrepresentable>, /)", |vm, args| {
         if !args[2].is_unbound() || !args[3].is_unbound() {
-            let category = vm.types.DeprecationWarning.clone();
             let text = "the (type, exc, tb) signature of throw() is deprecated, use the single-arg signature instead.";
-            vm.warn(&category, text)?;
+            vm.warn(vm.types.DeprecationWarning.clone(), text)?;
         }
         let error = vm.exception_to_throw(&args[1], &args[2], &args[3])?;
         if let Some(iter) = args[0].data::<FutureIter>() {

@@ -129,10 +129,8 @@ fn goes_by_identity(value: &Value) -> bool {
 
 /// Has the callback called by a future of a class that a script has written.
 fn add_foreign(vm: &mut Vm, child: &Value, outer: &Value) -> Result<()> {
-    let name = vm.intern("add_done_callback");
-    let add = vm.get_attr(child, &name)?;
     let callback = super::bound_native(vm, &FOREIGN_DONE, outer);
-    vm.call(&add, &[callback]).map(drop)
+    vm.call_method(child, "add_done_callback", &[callback]).map(drop)
 }
 
 static FOREIGN_DONE: Row = method("def _done_callback(future, /)", |vm, args| {
@@ -221,8 +219,7 @@ fn complete(vm: &mut Vm, outer: &Rc<Instance>, gathering: &Gathering) -> Result<
                 Status::Cancelled => {
                     let message = future.cancel_message();
                     let text = if message.is_none() { Value::str("") } else { message };
-                    let class = vm.types.CancelledError.clone();
-                    vm.new_error(&class, vec![text]).value()
+                    vm.new_error(vm.types.CancelledError.clone(), vec![text]).value()
                 }
                 _ => future.take_exception(vm)?,
             },
@@ -241,10 +238,7 @@ fn complete(vm: &mut Vm, outer: &Rc<Instance>, gathering: &Gathering) -> Result<
         // The children were cancelled through the outer future: it is cancelled however they took it.
         let error = match gathering.children.last().and_then(future::of) {
             Some(future) => future.cancelled_error(vm),
-            None => {
-                let class = vm.types.CancelledError.clone();
-                vm.new_error(&class, Vec::new())
-            }
+            None => vm.new_error(vm.types.CancelledError.clone(), Vec::new()),
         };
         return future::set_exception(vm, outer, error.0);
     }

@@ -24,9 +24,7 @@ fn write(vm: &mut Vm, level: &str, message: &str, error: Option<&Error>) -> Resu
     }
     let logging = vm.intern("logging");
     if let Some(logging) = vm.modules.get_str(&logging) {
-        let name = vm.intern("getLogger");
-        let get_logger = vm.get_attr(&logging, &name)?;
-        let logger = vm.call(&get_logger, &[Value::str("asyncio")])?;
+        let logger = vm.call_method(&logging, "getLogger", &[Value::str("asyncio")])?;
         return call(vm, &logger, level, message, error);
     }
     if level == "debug" {

@@ -105,8 +105,7 @@ pub const METHODS: &[Row] = &[
         Ok(Value::None)
     }),
     method("def _process_events(event_list)", |vm, _| {
-        let class = vm.types.NotImplementedError.clone();
-        Err(vm.new_error(&class, Vec::new()))
+        Err(vm.new_error(vm.types.NotImplementedError.clone(), Vec::new()))
     }),
     method("def _check_closed()", |vm, args| open(vm, &args[0]).map(|_| Value::None)),
     method("def _timer_handle_cancelled(handle)", |vm, args| {
@@ -233,9 +232,7 @@ pub fn complete(vm: &mut Vm, args: &[Value]) -> Result<Value> {
             return vm.call(&function, &[args[0].clone(), awaited, Value::bool(is_new)]);
         }
     };
-    let name = vm.intern("run_forever");
-    let run_forever = vm.get_attr(&args[0], &name)?;
-    let result = vm.call(&run_forever, &[]).map(drop);
+    let result = vm.call_method(&args[0], "run_forever", &[]).map(drop);
     threads::end_complete(vm, &args[0], &done, is_new, result)
 }
 
@@ -288,13 +285,7 @@ fn call_later(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         return Err(vm.type_error("delay must not be None"));
     }
     let el = this(vm, &args[0])?;
-    let now = if el.custom.get() {
-        let name = vm.intern("time");
-        let time = vm.get_attr(&args[0], &name)?;
-        vm.call(&time, &[])?
-    } else {
-        Value::float(event_loop::time(vm))
-    };
+    let now = if el.custom.get() { vm.call_method(&args[0], "time", &[])? } else { Value::float(event_loop::time(vm)) };
     let when = crate::machine::ops::add(vm, &now, &args[1])?;
     if el.custom.get() {
         // It may have a `call_at` of its own.
@@ -341,9 +332,7 @@ pub fn create_task_in(
     }
     let keywords: Vec<_> = context.given().map(|c| (vm.intern("context"), c.clone())).into_iter().collect();
     let made = vm.call_kw(&factory, &[event_loop.clone(), coro.clone()], &keywords)?;
-    let set_name = vm.intern("set_name");
-    let set_name = vm.get_attr(&made, &set_name)?;
-    vm.call(&set_name, std::slice::from_ref(name))?;
+    vm.call_method(&made, "set_name", std::slice::from_ref(name))?;
     Ok(made)
 }
 
@@ -423,9 +412,7 @@ fn call_exception_handler(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 
 /// `self.default_exception_handler(context)`: a subclass may have its own.
 fn default_of(vm: &mut Vm, event_loop: &Value, context: &Value) -> Result<()> {
-    let name = vm.intern("default_exception_handler");
-    let method = vm.get_attr(event_loop, &name)?;
-    vm.call(&method, std::slice::from_ref(context)).map(drop)
+    vm.call_method(event_loop, "default_exception_handler", std::slice::from_ref(context)).map(drop)
 }
 
 fn swallow(vm: &mut Vm, result: Result<()>, message: &str) -> Result<Value> {
@@ -448,9 +435,8 @@ fn call_handler(vm: &mut Vm, event_loop: &Value, handler: &Value, context: &Valu
             }
         }
     }
-    let get_context = vm.intern("get_context");
     let own = match thing {
-        Some(thing) => match vm.get_attr_opt(&thing, &get_context)? {
+        Some(thing) => match vm.get_attr_opt(&thing, "get_context")? {
             Some(method) => contextvars::of(&vm.call(&method, &[])?).cloned(),
             None => None,
         },
@@ -481,10 +467,9 @@ pub static FIRST_ITERATION: &Row = &method("def _asyncgen_firstiter_hook(agen)",
     let el = this(vm, &args[0])?;
     if el.async_generators_closed.get() {
         let shown = vm.repr(&args[1])?;
-        let category = vm.types.ResourceWarning.clone();
         let text =
             format!("asynchronous generator {} was scheduled after loop.shutdown_asyncgens() call", shown.as_str());
-        vm.warn(&category, &text)?;
+        vm.warn(vm.types.ResourceWarning.clone(), &text)?;
     }
     if let Value::Coroutine(generator) = &args[1] {
         let mut known = el.async_generators.borrow_mut();
@@ -502,11 +487,8 @@ pub static LAST_REFERENCE: &Row = &method("def _asyncgen_finalizer_hook(agen)", 
     if el.closed.get() {
         return Ok(Value::None);
     }
-    let name = vm.intern("aclose");
-    let aclose = vm.get_attr(&args[1], &name)?;
-    let closing = vm.call(&aclose, &[])?;
-    let name = vm.intern("create_task");
-    let create_task = vm.get_attr(&args[0], &name)?;
+    let closing = vm.call_method(&args[1], "aclose", &[])?;
+    let create_task = vm.get_attr(&args[0], "create_task")?;
     let context = el.state.contexts.copy();
     let handle = Handle::new(args[0].clone(), create_task, Rc::from([closing]), context, Value::Unbound);
     el.push(Ready::Handle(handles::new_handle(&el.state.classes.handle, handle)));

@@ -33,9 +33,7 @@ pub fn get_event_loop(vm: &mut Vm) -> Result<Value> {
     }
     let policy = state.policy.borrow().clone();
     if policy.given().is_some() {
-        let name = vm.intern("get_event_loop");
-        let method = vm.get_attr(&policy, &name)?;
-        return vm.call(&method, &[]);
+        return vm.call_method(&policy, "get_event_loop", &[]);
     }
     current_loop(vm, &state)
 }
@@ -50,8 +48,7 @@ pub fn current_loop(vm: &mut Vm, state: &Rc<State>) -> Result<Value> {
         let thread = super::threads::name(vm)?;
         return Err(vm.runtime_error(format!("There is no current event loop in thread '{thread}'.")));
     }
-    let category = vm.types.DeprecationWarning.clone();
-    vm.warn(&category, "There is no current event loop")?;
+    vm.warn(vm.types.DeprecationWarning.clone(), "There is no current event loop")?;
     let made = make_loop(vm, state);
     set_current(state, made.clone());
     Ok(made)
@@ -106,9 +103,7 @@ pub fn new_event_loop(vm: &mut Vm, _: &[Value]) -> Result<Value> {
     let state = state(vm);
     let policy = state.policy.borrow().clone();
     if policy.given().is_some() {
-        let name = vm.intern("new_event_loop");
-        let method = vm.get_attr(&policy, &name)?;
-        return vm.call(&method, &[]);
+        return vm.call_method(&policy, "new_event_loop", &[]);
     }
     Ok(make_loop(vm, &state))
 }
@@ -118,9 +113,7 @@ pub fn set_event_loop(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let state = state(vm);
     let policy = state.policy.borrow().clone();
     if policy.given().is_some() {
-        let name = vm.intern("set_event_loop");
-        let method = vm.get_attr(&policy, &name)?;
-        return vm.call(&method, args);
+        return vm.call_method(&policy, "set_event_loop", args);
     }
     set_checked(vm, args)
 }

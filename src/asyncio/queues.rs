@@ -60,9 +60,7 @@ pub const METHODS: &[Row] = &[
         let queue = this(vm, &args[0])?;
         queue.maxsize.replace(args[1].clone());
         if queue.custom {
-            let name = vm.intern("_init");
-            let init = vm.get_attr(&args[0], &name)?;
-            vm.call(&init, &[args[1].clone()])?;
+            vm.call_method(&args[0], "_init", &[args[1].clone()])?;
         }
         Ok(Value::None)
     }),
@@ -119,9 +117,7 @@ pub const METHODS: &[Row] = &[
         let container = match queue.order {
             Order::Fifo => {
                 let collections = vm.import_module("collections")?;
-                let name = vm.intern("deque");
-                let deque = vm.get_attr(&collections, &name)?;
-                vm.call(&deque, &[])?
+                vm.call_method(&collections, "deque", &[])?
             }
             Order::Lifo | Order::Priority => Value::list(Vec::new()),
         };
@@ -248,8 +244,7 @@ fn qsize(vm: &mut Vm, value: &Value) -> Result<usize> {
     let queue = this(vm, value)?;
     if queue.custom {
         // The subclass may keep its items elsewhere.
-        let name = vm.intern("_queue");
-        let items = vm.get_attr(value, &name)?;
+        let items = vm.get_attr(value, "_queue")?;
         return vm.len(&items);
     }
     Ok(queue.items.borrow().len())
@@ -329,9 +324,7 @@ fn put_nowait(vm: &mut Vm, value: &Value, item: Value) -> Result<()> {
         return Err(failure(vm, |classes| classes.queue_full.clone()));
     }
     if queue.custom {
-        let name = vm.intern("_put");
-        let put = vm.get_attr(value, &name)?;
-        vm.call(&put, &[item])?;
+        vm.call_method(value, "_put", &[item])?;
     } else {
         gc::stored_into(value, &item);
         insert(vm, queue, item)?;
@@ -349,13 +342,7 @@ fn get_nowait(vm: &mut Vm, value: &Value) -> Result<Value> {
             failure(vm, |classes| classes.queue_empty.clone())
         });
     }
-    let item = if queue.custom {
-        let name = vm.intern("_get");
-        let get = vm.get_attr(value, &name)?;
-        vm.call(&get, &[])?
-    } else {
-        take(vm, queue)?
-    };
+    let item = if queue.custom { vm.call_method(value, "_get", &[])? } else { take(vm, queue)? };
     wake_next(vm, &queue.putters)?;
     Ok(item)
 }
@@ -373,11 +360,7 @@ fn take_from(vm: &mut Vm, queue: &Queue, container: &Value) -> Result<Value> {
     match queue.order {
         Order::Priority => with_items(vm, queue, container, |vm| take(vm, queue)),
         Order::Lifo => vm.call_method(container, sym::pop, &[]),
-        Order::Fifo => {
-            let name = vm.intern("popleft");
-            let method = vm.get_attr(container, &name)?;
-            vm.call(&method, &[])
-        }
+        Order::Fifo => vm.call_method(container, "popleft", &[]),
     }
 }
 
@@ -476,9 +459,7 @@ fn shutdown(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     queue.shut_down.set(true);
     if vm.truth(&args[1])? {
         while !empty(vm, &args[0])? {
-            let name = vm.intern("_get");
-            let get = vm.get_attr(&args[0], &name)?;
-            vm.call(&get, &[])?;
+            vm.call_method(&args[0], "_get", &[])?;
             if queue.unfinished.get() > 0 {
                 queue.unfinished.set(queue.unfinished.get() - 1);
             }
@@ -555,9 +536,7 @@ impl Turn for GetTurn {
             return still_open(vm, owner);
         }
         if this(vm, owner)?.custom {
-            let name = vm.intern("get_nowait");
-            let get = vm.get_attr(owner, &name)?;
-            return vm.call(&get, &[]).map(Some);
+            return vm.call_method(owner, "get_nowait", &[]).map(Some);
         }
         get_nowait(vm, owner).map(Some)
     }
@@ -583,9 +562,7 @@ impl Turn for PutTurn {
         }
         let item = self.item.take();
         if this(vm, owner)?.custom {
-            let name = vm.intern("put_nowait");
-            let put = vm.get_attr(owner, &name)?;
-            return vm.call(&put, &[item]).map(Some);
+            return vm.call_method(owner, "put_nowait", &[item]).map(Some);
         }
         put_nowait(vm, owner, item)?;
         Ok(Some(Value::None))

@@ -132,13 +132,9 @@ impl Sleep {
 
     /// Sleeps on a loop whose methods a script may have written, or in debug mode.
     fn begin_custom(&mut self, vm: &mut Vm, event_loop: &Value) -> Result<Outcome> {
-        let name = vm.intern("create_future");
-        let create = vm.get_attr(event_loop, &name)?;
-        let made = vm.call(&create, &[])?;
-        let name = vm.intern("call_later");
-        let call_later = vm.get_attr(event_loop, &name)?;
+        let made = vm.call_method(event_loop, "create_future", &[])?;
         let wake = super::bound_native(vm, &super::SET_RESULT_UNLESS_CANCELLED, &made);
-        let handle = vm.call(&call_later, &[self.delay.clone(), wake, self.result.clone()])?;
+        let handle = vm.call_method(event_loop, "call_later", &[self.delay.clone(), wake, self.result.clone()])?;
         let Value::Instance(future) = &made else { return vm.delegate(&made) };
         if future.data::<future::Future>().is_none() {
             return vm.delegate(&made);

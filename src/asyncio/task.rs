@@ -136,9 +136,7 @@ fn is_running(vm: &mut Vm, event_loop: &Value) -> Result<bool> {
     match event_loop::of(event_loop) {
         Some(el) if !el.custom.get() => Ok(el.running.get()),
         _ => {
-            let name = vm.intern("is_running");
-            let method = vm.get_attr(event_loop, &name)?;
-            let answer = vm.call(&method, &[])?;
+            let answer = vm.call_method(event_loop, "is_running", &[])?;
             vm.truth(&answer)
         }
     }
@@ -366,8 +364,7 @@ fn wait_for_other(vm: &mut Vm, event_loop: &Value, this: &Rc<Instance>, value: V
                 return other_loop(vm, event_loop, this, &value);
             }
             vm.set_attr(&value, &blocking, Value::bool(false))?;
-            let name = vm.intern("add_done_callback");
-            let add = vm.get_attr(&value, &name)?;
+            let add = vm.get_attr(&value, "add_done_callback")?;
             let wakeup = wakeup_method(vm, this);
             let context = context(vm, this).unwrap_or_default();
             let context = contextvars::current(vm).object(&context);
@@ -405,10 +402,7 @@ pub fn loop_of(vm: &mut Vm, value: &Value) -> Result<Value> {
     let name = vm.intern("get_loop");
     match vm.get_attr_opt(value, &name)? {
         Some(method) => vm.call(&method, &[]),
-        None => {
-            let name = vm.intern("_loop");
-            vm.get_attr(value, &name)
-        }
+        None => vm.get_attr(value, "_loop"),
     }
 }
 
@@ -481,9 +475,7 @@ static WAKEUP: Row = method("task_wakeup(future, /)", |vm, args| {
     match &args[1] {
         Value::Instance(awaited) if awaited.data::<Future>().is_some() => wakeup(vm, task, awaited)?,
         other => {
-            let name = vm.name(sym::result).clone();
-            let method = vm.get_attr(other, &name)?;
-            let error = vm.call(&method, &[]).err();
+            let error = vm.call_method(other, sym::result, &[]).err();
             step(vm, task, error)?;
         }
     }
@@ -637,8 +629,7 @@ pub fn all_tasks(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         let value = Value::Instance(task);
         // What a script has registered need not be a task of ours.
         if future::of(&value).is_none() {
-            let done = vm.intern("done");
-            let done = vm.get_attr(&value, &done)?;
+            let done = vm.get_attr(&value, "done")?;
             let done = vm.call(&done, &[])?;
             if vm.truth(&done)? {
                 continue;
@@ -662,8 +653,7 @@ pub fn create_in(vm: &mut Vm, event_loop: &Value, coro: &Value, name: &Value, co
     match event_loop::of(event_loop) {
         Some(el) if !el.custom.get() => super::loop_methods::create_task_in(vm, el, event_loop, coro, name, context),
         _ => {
-            let method_name = vm.intern("create_task");
-            let method = vm.get_attr(event_loop, &method_name)?;
+            let method = vm.get_attr(event_loop, "create_task")?;
             let mut keywords = Vec::new();
             for (key, value) in [("name", name), ("context", context)] {
                 if let Some(value) = value.given() {

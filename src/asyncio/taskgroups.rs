@@ -243,10 +243,8 @@ impl TaskGroup {
                 future::add_callback(vm, instance, Callback::Native(&TASK_DONE, this.clone()))
             }
             _ => {
-                let name = vm.intern("add_done_callback");
-                let add = vm.get_attr(new, &name)?;
                 let callback = super::bound_native(vm, &FOREIGN_DONE, this);
-                vm.call(&add, &[callback]).map(drop)
+                vm.call_method(new, "add_done_callback", &[callback]).map(drop)
             }
         }
     }

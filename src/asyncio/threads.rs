@@ -56,11 +56,8 @@ pub fn name(vm: &mut Vm) -> Result<String> {
         return Ok("MainThread".to_owned());
     }
     let threading = vm.import_module("threading")?;
-    let current = vm.intern("current_thread");
-    let current = vm.get_attr(&threading, &current)?;
-    let thread = vm.call(&current, &[])?;
-    let name = vm.intern("name");
-    let name = vm.get_attr(&thread, &name)?;
+    let thread = vm.call_method(&threading, "current_thread", &[])?;
+    let name = vm.get_attr(&thread, "name")?;
     Ok(vm.str(&name)?.to_string())
 }
 

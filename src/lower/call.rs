@@ -368,10 +368,9 @@ impl Arguments {
                 }
                 Part::DoubleStar(thunk) => {
                     let value = thunk(vm, frame)?;
-                    let keys = vm.name(sym::keys).clone();
                     let pairs = match value.as_dict() {
                         Some(dict) if matches!(value, Value::Dict(_)) => dict.pairs(),
-                        _ if vm.get_attr_opt(&value, &keys)?.is_some() => {
+                        _ if vm.get_attr_opt(&value, sym::keys)?.is_some() => {
                             let dict = Rc::new(Dict::new());
                             vm.dict_update(&dict, &value).at(at)?;
                             dict.pairs()
@@ -417,8 +416,7 @@ fn add_keyword(
 
 /// A callee as messages about its arguments name it: `__main__.f()`.
 fn callee_name(vm: &mut Vm, callee: &Value) -> String {
-    let qualname = vm.name(sym::__qualname__).clone();
-    let name = match vm.get_attr_opt(callee, &qualname) {
+    let name = match vm.get_attr_opt(callee, sym::__qualname__) {
         Ok(Some(Value::Str(name))) => name.as_str().to_owned(),
         _ => return vm.str(callee).map_or_else(|_| "object".to_owned(), |s| s.as_str().to_owned()),
     };

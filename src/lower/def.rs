@@ -367,8 +367,7 @@ impl Lower<'_> {
                         let class = vm.intern(kind);
                         let class = vm.get_attr(&typing, &class)?;
                         let variable = vm.call_kw(&class, &[Value::Str(name.clone())], &kwargs)?;
-                        let module = vm.name(sym::__module__).clone();
-                        vm.set_attr(&variable, &module, Value::str("typing"))?;
+                        vm.set_attr(&variable, sym::__module__, Value::str("typing"))?;
                         store(vm, frame, variable)
                     });
                     lower.emit(Step::Do(action), span);
@@ -394,8 +393,7 @@ impl Lower<'_> {
                         }
                         Value::None => return Ok(variables),
                         other => {
-                            let name = vm.name(sym::__type_params__).clone();
-                            vm.set_attr(other, &name, variables)?;
+                            vm.set_attr(other, sym::__type_params__, variables)?;
                         }
                     }
                     Ok(made)
@@ -423,9 +421,7 @@ impl Lower<'_> {
         let make = move |vm: &mut Vm, frame: &mut Frame, variables: Value| {
             let evaluate = Value::Function(make_function(&code, &sources, frame));
             let typing = vm.import_builtin("typing")?;
-            let make = vm.intern("_make_alias");
-            let make = vm.get_attr(&typing, &make)?;
-            vm.call(&make, &[Value::Str(text.clone()), evaluate, variables]).here()
+            vm.call_method(&typing, "_make_alias", &[Value::Str(text.clone()), evaluate, variables]).here()
         };
         if params.is_empty() {
             return Box::new(move |vm, frame| make(vm, frame, Value::tuple([])));
@@ -550,8 +546,7 @@ impl Lower<'_> {
                     }
                 }
                 let typing = vm.import_module("typing")?;
-                let base = vm.intern("Generic");
-                let base = vm.get_attr(&typing, &base)?;
+                let base = vm.get_attr(&typing, "Generic")?;
                 bases.push(vm.get_item(&base, &Value::tuple(params))?);
             }
             let body = make_function(&code, &sources, frame);
@@ -673,10 +668,7 @@ impl Vm {
         match found {
             Some(Value::Native(native)) if native.name.as_str() == key.as_str() => Ok(None),
             Some(own) => Ok(Some(own)),
-            None => {
-                let class = self.types.NameError.clone();
-                Err(self.error(&class, "__build_class__ not found"))
-            }
+            None => Err(self.error(self.types.NameError.clone(), "__build_class__ not found")),
         }
     }
 

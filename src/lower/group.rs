@@ -163,9 +163,7 @@ impl Vm {
             let wrapped = self.call(&Value::Class(class), &[Value::str(""), Value::tuple([exception.clone()])])?;
             return Ok((wrapped, Value::None));
         }
-        let split = self.intern("split");
-        let method = self.get_attr(exception, &split)?;
-        match self.call(&method, std::slice::from_ref(kind))? {
+        match self.call_method(exception, "split", std::slice::from_ref(kind))? {
             Value::Tuple(parts) if parts.len() == 2 => Ok((parts[0].clone(), parts[1].clone())),
             _ => Err(self.type_error("split() must return a pair")),
         }

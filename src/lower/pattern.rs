@@ -255,8 +255,7 @@ fn class_pattern(
         let mut names: Vec<Value> = Vec::new();
         let mut itself = false;
         if !positional.is_empty() {
-            let match_args = vm.name(sym::__match_args__).clone();
-            let accepted = match vm.get_attr_opt(&cls, &match_args)? {
+            let accepted = match vm.get_attr_opt(&cls, sym::__match_args__)? {
                 Some(Value::Tuple(accepted)) => accepted.to_vec(),
                 Some(other) => {
                     let (name, found) = (class.name.borrow().clone(), vm.type_name(&other));

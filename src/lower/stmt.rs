@@ -533,8 +533,7 @@ impl Lower<'_> {
                 Some(msg) => vec![msg(vm, frame)?],
                 None => Vec::new(),
             };
-            let class = vm.types.AssertionError.clone();
-            Err(vm.new_error(&class, args).at(test_span).into())
+            Err(vm.new_error(vm.types.AssertionError.clone(), args).at(test_span).into())
         });
         self.emit(Step::Do(action), span);
         self.patch(passed);

@@ -1,10 +1,11 @@
 //! The one attribute protocol: how a name is looked up on, set on and deleted from any value.
 
+use std::borrow::Borrow;
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
-use crate::machine::Vm;
 use crate::machine::classes::Super;
+use crate::machine::{AsName, Vm};
 use crate::object::class::{Attrs, Class, Payload, slot_name};
 use crate::object::coroutine::{Kind, Operation};
 use crate::object::function::{BoundMethod, Descriptor, Setter};
@@ -196,7 +197,13 @@ impl Vm {
     }
 
     /// `value.name`.
-    pub fn get_attr(&mut self, value: &Value, name: &Rc<Str>) -> Result<Value> {
+    #[inline]
+    pub fn get_attr(&mut self, value: &Value, name: impl AsName) -> Result<Value> {
+        let name = self.named(name);
+        self.attr(value, name.borrow())
+    }
+
+    fn attr(&mut self, value: &Value, name: &Rc<Str>) -> Result<Value> {
         match value {
             Value::Class(class) => self.class_attr(class, name),
             Value::Module(_) => self.module_attr(value, name),
@@ -344,7 +351,7 @@ impl Vm {
     }
 
     /// `value.name`, or `None` where that raises `AttributeError`.
-    pub fn get_attr_opt(&mut self, value: &Value, name: &Rc<Str>) -> Result<Option<Value>> {
+    pub fn get_attr_opt(&mut self, value: &Value, name: impl AsName) -> Result<Option<Value>> {
         match self.get_attr(value, name) {
             Ok(found) => Ok(Some(found)),
             Err(e) if e.is(&self.types.AttributeError) => Ok(None),
@@ -467,7 +474,9 @@ impl Vm {
     }
 
     /// `value.name = new`.
-    pub fn set_attr(&mut self, value: &Value, name: &Rc<Str>, new: Value) -> Result<()> {
+    pub fn set_attr(&mut self, value: &Value, name: impl AsName, new: Value) -> Result<()> {
+        let name = self.named(name);
+        let name = name.borrow();
         let class = self.class_of(value);
         if !class.builtin {
             let setattr = self.name(sym::__setattr__).clone();
@@ -532,10 +541,9 @@ impl Vm {
                     if done {
                         return Ok(());
                     }
-                    let error_class = self.types.AttributeError.clone();
                     let kind = self.type_name(value);
                     let message = format!("'{}' object has no attribute '{}'", kind.as_str(), name.as_str());
-                    return Err(self.error(&error_class, message));
+                    return Err(self.error(self.types.AttributeError.clone(), message));
                 }
             }
         }
@@ -551,8 +559,7 @@ impl Vm {
         if class.lookup(name).is_some() {
             let message =
                 format!("'{}' object attribute '{}' is read-only", self.type_name(value).as_str(), name.as_str());
-            let error_class = self.types.AttributeError.clone();
-            return Err(self.error(&error_class, message));
+            return Err(self.error(self.types.AttributeError.clone(), message));
         }
         if new.is_some() {
             let message = format!(
@@ -575,10 +582,10 @@ impl Vm {
         };
         let class = self.class_of(this).qualname.borrow().clone();
         match named {
-            Ok(name) => {
-                let error_class = self.types.AttributeError.clone();
-                self.error(&error_class, format!("property{name} of '{}' object has no {what}", class.as_str()))
-            }
+            Ok(name) => self.error(
+                self.types.AttributeError.clone(),
+                format!("property{name} of '{}' object has no {what}", class.as_str()),
+            ),
             Err(e) => e,
         }
     }
@@ -615,8 +622,7 @@ impl Vm {
                         name.as_str(),
                         self.type_name(value).as_str()
                     );
-                    let error_class = self.types.AttributeError.clone();
-                    return Err(self.error(&error_class, message));
+                    return Err(self.error(self.types.AttributeError.clone(), message));
                 }
                 Descriptor::Slot { key, class: owner } => {
                     self.check_owner(owner, slot_name(key), value)?;
@@ -627,8 +633,7 @@ impl Vm {
                         None => attrs.borrow_mut().remove(&class.root_shape, key),
                     };
                     if deletes && old.is_none() {
-                        let error_class = self.types.AttributeError.clone();
-                        return Err(self.error(&error_class, slot_name(key)));
+                        return Err(self.error(self.types.AttributeError.clone(), slot_name(key)));
                     }
                     return Ok(());
                 }
@@ -640,8 +645,7 @@ impl Vm {
             Some(_) => Ok(()),
             None => {
                 let missing = self.name(method).clone();
-                let error_class = self.types.AttributeError.clone();
-                Err(self.error(&error_class, missing.as_str()))
+                Err(self.error(self.types.AttributeError.clone(), missing.as_str()))
             }
         }
     }
@@ -701,8 +705,7 @@ impl Vm {
 
 /// Refuses to set what is a part of a built-in object.
 pub fn read_only(vm: &mut Vm, _: &Value, _: Value) -> Result<()> {
-    let class = vm.types.AttributeError.clone();
-    Err(vm.error(&class, "readonly attribute"))
+    Err(vm.error(vm.types.AttributeError.clone(), "readonly attribute"))
 }
 
 /// Whether a computed attribute is such a part.

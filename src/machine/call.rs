@@ -2,14 +2,14 @@
 
 use std::rc::{Rc, Weak};
 
-use crate::machine::Vm;
+use crate::machine::{AsName, Vm};
 use crate::object::code::{CodeKind, Step};
 use crate::object::coroutine::{Coroutine, Kind, ParkedFrame};
 use crate::object::frame::{Exit, Frame};
 use crate::object::function::Function;
 use crate::object::native::{NativeFunction, RowKind};
 use crate::object::{Cell, Eval, Raised, Result, Str, Value};
-use crate::symbol::{Symbol, sym};
+use crate::symbol::sym;
 
 /// Locals that fit on the native stack.
 pub const STACK_SLOTS: usize = 12;
@@ -104,9 +104,8 @@ impl Vm {
     }
 
     /// `value.name(*args)`.
-    pub fn call_method(&mut self, value: &Value, name: Symbol, args: &[Value]) -> Result<Value> {
-        let name = self.name(name).clone();
-        let method = self.get_attr(value, &name)?;
+    pub fn call_method(&mut self, value: &Value, name: impl AsName, args: &[Value]) -> Result<Value> {
+        let method = self.get_attr(value, name)?;
         self.call(&method, args)
     }
 

@@ -273,8 +273,7 @@ impl Vm {
     }
 
     fn class_mro_entries(&mut self, base: &Value, bases: &[Value]) -> Result<Option<Vec<Value>>> {
-        let name = self.name(sym::__mro_entries__).clone();
-        let Some(method) = self.get_attr_opt(base, &name)? else { return Ok(None) };
+        let Some(method) = self.get_attr_opt(base, sym::__mro_entries__)? else { return Ok(None) };
         match self.call(&method, &[Value::tuple(bases)])? {
             Value::Tuple(entries) => Ok(Some(entries.to_vec())),
             _ => Err(self.type_error("__mro_entries__ must return a tuple")),
@@ -339,8 +338,10 @@ impl Vm {
                     dict.set_str(&key, value);
                 }
                 _ => {
-                    let category = self.types.RuntimeWarning.clone();
-                    self.warn(&category, &format!("non-string key in the __dict__ of class {}", name.as_str()))?;
+                    self.warn(
+                        self.types.RuntimeWarning.clone(),
+                        &format!("non-string key in the __dict__ of class {}", name.as_str()),
+                    )?;
                     self.dict_set(&dict, key, value)?;
                 }
             }
@@ -644,7 +645,6 @@ impl Vm {
     /// [`Vm::make_super`] for a subclass of `super`.
     pub fn make_super_of(&mut self, kind: &Rc<Class>, class: &Rc<Class>, this: &Value) -> Result<Value> {
         let own = self.class_of(this);
-        let name = self.name(sym::__class__).clone();
         let this_class = match this {
             Value::None | Value::Unbound => {
                 let data = Super { class: class.clone(), this: Value::Unbound, this_class: class.clone() };
@@ -652,7 +652,7 @@ impl Vm {
             }
             Value::Class(cls) if cls.is_subclass(class) => cls.clone(),
             _ if own.is_subclass(class) => own,
-            _ => match self.get_attr_opt(this, &name)? {
+            _ => match self.get_attr_opt(this, sym::__class__)? {
                 Some(Value::Class(claimed)) if claimed.is_subclass(class) => claimed,
                 _ => {
                     let what = match this {

@@ -51,8 +51,10 @@ impl Vm {
             Value::Set(set) => !set.is_empty(),
             Value::Range(range) => !matches!(self.range_len(range), Value::Int(0)),
             Value::NotImplemented => {
-                let class = self.types.DeprecationWarning.clone();
-                self.warn(&class, "NotImplemented should not be used in a boolean context")?;
+                self.warn(
+                    self.types.DeprecationWarning.clone(),
+                    "NotImplemented should not be used in a boolean context",
+                )?;
                 true
             }
             Value::Instance(_) => match views::len(value) {

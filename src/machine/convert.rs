@@ -57,8 +57,7 @@ impl Vm {
              {wanted} is deprecated, and may be removed in a future version of Python.",
             name.as_str()
         );
-        let class = self.types.DeprecationWarning.clone();
-        self.warn(&class, &message)
+        self.warn(self.types.DeprecationWarning.clone(), &message)
     }
 
     /// An index or count that has to fit a machine word.
@@ -127,8 +126,7 @@ impl Vm {
     /// `int(value)` of what has nothing but `__trunc__` for it.
     fn truncated(&mut self, value: &Value) -> Result<Option<Value>> {
         let Some(result) = self.call_script(value, sym::__trunc__, &[])? else { return Ok(None) };
-        let class = self.types.DeprecationWarning.clone();
-        self.warn(&class, "The delegation of int() to __trunc__ is deprecated.")?;
+        self.warn(self.types.DeprecationWarning.clone(), "The delegation of int() to __trunc__ is deprecated.")?;
         match self.index_opt(&result)? {
             None => Err(self.type_error(format!("__trunc__ returned non-Integral (type {})", self.type_name(&result)))),
             index => Ok(index),

@@ -178,8 +178,7 @@ impl Vm {
 
     #[cold]
     fn chain_too_deep(&mut self) -> Error {
-        let class = self.types.RecursionError.clone();
-        self.error(&class, "maximum recursion depth exceeded")
+        self.error(self.types.RecursionError.clone(), "maximum recursion depth exceeded")
     }
 
     fn drive(&mut self, root: &Rc<Coroutine>, chain: &mut Vec<Rc<Coroutine>>, mut next: Next) -> Result<Outcome> {
@@ -298,8 +297,7 @@ impl Vm {
     }
 
     pub(super) fn generator_exit(&mut self) -> Error {
-        let class = self.types.GeneratorExit.clone();
-        self.new_error(&class, Vec::new())
+        self.new_error(self.types.GeneratorExit.clone(), Vec::new())
     }
 
     #[cold]

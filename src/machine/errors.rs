@@ -1,5 +1,6 @@
 //! Making exceptions from Rust code. One cold constructor for each message that is said in more than one place.
 
+use std::borrow::Borrow;
 use std::rc::Rc;
 
 use crate::machine::Vm;
@@ -39,42 +40,38 @@ errors! {
 impl Vm {
     /// An exception with its message as the only argument.
     #[cold]
-    pub fn error(&mut self, class: &Rc<Class>, message: impl Into<String>) -> Error {
+    pub fn error(&mut self, class: impl Borrow<Rc<Class>>, message: impl Into<String>) -> Error {
         self.new_error(class, vec![Value::string(message.into())])
     }
 
     /// An exception of a built-in class with these `args`.
     #[cold]
-    pub fn new_error(&mut self, class: &Rc<Class>, args: Vec<Value>) -> Error {
-        Error(Rc::new(Exception::new(class.clone(), Value::tuple(args))))
+    pub fn new_error(&mut self, class: impl Borrow<Rc<Class>>, args: Vec<Value>) -> Error {
+        Error(Rc::new(Exception::new(class.borrow().clone(), Value::tuple(args))))
     }
 
     #[cold]
     pub fn key_error(&mut self, key: Value) -> Error {
-        let class = self.types.KeyError.clone();
-        self.new_error(&class, vec![key])
+        self.new_error(self.types.KeyError.clone(), vec![key])
     }
 
     #[cold]
     pub fn memory_error(&mut self) -> Error {
-        let class = self.types.MemoryError.clone();
-        self.new_error(&class, Vec::new())
+        self.new_error(self.types.MemoryError.clone(), Vec::new())
     }
 
     /// `StopIteration` carrying a generator's return value.
     #[cold]
     pub fn stop_iteration(&mut self, value: Value) -> Error {
-        let class = self.types.StopIteration.clone();
         let args = if value.is_none() { Vec::new() } else { vec![value.clone()] };
-        let error = self.new_error(&class, args);
+        let error = self.new_error(self.types.StopIteration.clone(), args);
         self.set_exception_attr(&error, sym::value, value);
         error
     }
 
     #[cold]
     pub fn stop_async_iteration(&mut self) -> Error {
-        let class = self.types.StopAsyncIteration.clone();
-        self.new_error(&class, Vec::new())
+        self.new_error(self.types.StopAsyncIteration.clone(), Vec::new())
     }
 
     /// Sets a built-in attribute of an exception (`name`, `value`, `code`, ...).
@@ -88,8 +85,8 @@ impl Vm {
     /// `name 'x' is not defined`.
     #[cold]
     pub fn name_error(&mut self, name: &Rc<Str>) -> Error {
-        let class = self.types.NameError.clone();
-        let error = self.error(&class, format!("name '{name}' is not defined", name = name.as_str()));
+        let error =
+            self.error(self.types.NameError.clone(), format!("name '{name}' is not defined", name = name.as_str()));
         self.set_exception_attr(&error, sym::name, Value::Str(name.clone()));
         error
     }
@@ -109,8 +106,7 @@ impl Vm {
 
     #[cold]
     pub fn attribute_error_with(&mut self, message: String, object: &Value, name: &Rc<Str>) -> Error {
-        let class = self.types.AttributeError.clone();
-        let error = self.error(&class, message);
+        let error = self.error(self.types.AttributeError.clone(), message);
         self.set_exception_attr(&error, sym::name, Value::Str(name.clone()));
         self.set_exception_attr(&error, sym::obj, object.clone());
         self.advise_operands(&error, &[object]);

@@ -291,8 +291,7 @@ impl crate::object::coroutine::NativeCoroutine for Closing {
 
     fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
         if !std::mem::replace(&mut self.begun, true) {
-            let class = vm.types.GeneratorExit.clone();
-            let exit = vm.new_error(&class, Vec::new());
+            let exit = vm.new_error(vm.types.GeneratorExit.clone(), Vec::new());
             return Ok(Outcome::delegate(self.target.clone(), Resume::Throw(exit)));
         }
         match input {

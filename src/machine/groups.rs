@@ -47,10 +47,8 @@ impl Vm {
         if members.is_empty() {
             return Ok(None);
         }
-        let name = self.intern("derive");
         let value = Value::Exception(whole.clone());
-        let method = self.get_attr(&value, &name)?;
-        let made = match self.call(&method, &[Value::list(members)])? {
+        let made = match self.call_method(&value, "derive", &[Value::list(members)])? {
             Value::Exception(made) if made.is(&self.types.BaseExceptionGroup) => made,
             _ => return Err(self.type_error("derive must return an instance of BaseExceptionGroup")),
         };

@@ -60,8 +60,7 @@ impl Vm {
             if let Some(done) = self.modules.get_str(&key) {
                 return Ok(done);
             }
-            let path_name = self.name(sym::__path__).clone();
-            path = self.get_attr_opt(&module, &path_name)?.unwrap_or_default();
+            path = self.get_attr_opt(&module, sym::__path__)?.unwrap_or_default();
             if path.is_unbound() {
                 let message = format!("No module named '{name}'; '{before}' is not a package");
                 return Err(self.module_not_found(name, message));
@@ -88,9 +87,7 @@ impl Vm {
         let meta_path = self.intern("meta_path");
         if self.sys_attr(&meta_path).is_some() {
             let machinery = self.import_builtin("importlib.machinery")?;
-            let load = self.intern("_find_and_load");
-            let load = self.get_attr(&machinery, &load)?;
-            return self.call(&load, &[Value::Str(key.clone()), path.clone()]);
+            return self.call_method(&machinery, "_find_and_load", &[Value::Str(key.clone()), path.clone()]);
         }
         match self.find_module(name, path)? {
             Some(found) => self.load_found(name, key, found),
@@ -281,8 +278,7 @@ impl Vm {
 
     #[cold]
     fn module_not_found(&mut self, name: &str, message: String) -> Error {
-        let class = self.types.ModuleNotFoundError.clone();
-        let error = self.error(&class, message);
+        let error = self.error(self.types.ModuleNotFoundError.clone(), message);
         self.set_exception_attr(&error, sym::name, Value::str(name));
         error
     }
@@ -313,8 +309,7 @@ impl Vm {
             }
         }
         if let Some(spec) = globals.get_str(&self.name(sym::__spec__).clone()).filter(|spec| !spec.is_none()) {
-            let parent = self.intern("parent");
-            let parent = self.get_attr(&spec, &parent)?;
+            let parent = self.get_attr(&spec, "parent")?;
             let text = parent.as_str().cloned();
             return text.ok_or_else(|| self.type_error("__spec__.parent must be a string"));
         }
@@ -406,12 +401,10 @@ impl Vm {
 
     /// Imports the submodules of a package among the names wanted from it.
     fn import_submodules(&mut self, module: &Value, names: &[Value], from_all: bool) -> Result<()> {
-        let path = self.name(sym::__path__).clone();
-        if names.is_empty() || self.get_attr_opt(module, &path)?.is_none() {
+        if names.is_empty() || self.get_attr_opt(module, sym::__path__)?.is_none() {
             return Ok(());
         }
-        let own = self.name(sym::__name__).clone();
-        let own = self.get_attr_opt(module, &own)?.and_then(|name| name.as_str().cloned()).unwrap_or_default();
+        let own = self.get_attr_opt(module, sym::__name__)?.and_then(|name| name.as_str().cloned()).unwrap_or_default();
         for name in names {
             let Some(name) = name.as_str().cloned() else {
                 let found = self.type_name(name);
@@ -459,16 +452,14 @@ impl Vm {
         if let Some(found) = self.get_attr_opt(module, name)? {
             return Ok(found);
         }
-        let own = self.name(sym::__name__).clone();
-        let own = self.get_attr_opt(module, &own)?.and_then(|name| name.as_str().cloned());
+        let own = self.get_attr_opt(module, sym::__name__)?.and_then(|name| name.as_str().cloned());
         if let Some(own) = &own {
             let full = self.intern(&format!("{}.{}", own.as_str(), name.as_str()));
             if let Some(found) = self.modules.get_str(&full) {
                 return Ok(found);
             }
         }
-        let file = self.name(sym::__file__).clone();
-        let file = self.get_attr_opt(module, &file)?.filter(|file| file.as_str().is_some());
+        let file = self.get_attr_opt(module, sym::__file__)?.filter(|file| file.as_str().is_some());
         let origin = match &file {
             Some(Value::Str(file)) => file.as_str().to_owned(),
             _ => "unknown location".to_owned(),
@@ -541,9 +532,7 @@ impl Vm {
             return Ok(None);
         }
         let machinery = self.import_builtin("importlib.machinery")?;
-        let describe = self.intern("_describe");
-        let describe = self.get_attr(&machinery, &describe)?;
-        self.call(&describe, &[Value::Module(module.clone())])?;
+        self.call_method(&machinery, "_describe", &[Value::Module(module.clone())])?;
         Ok(module.dict.get_str(name))
     }
 
@@ -561,8 +550,7 @@ impl Vm {
 
     /// The names that `from module import *` takes.
     pub fn star_names(&mut self, module: &Value) -> Result<Vec<(Rc<Str>, Value)>> {
-        let all = self.name(sym::__all__).clone();
-        let (names, from_all) = match self.get_attr_opt(module, &all)? {
+        let (names, from_all) = match self.get_attr_opt(module, sym::__all__)? {
             Some(list) => (self.collect(&list)?, true),
             None => {
                 let dict = self.name(sym::__dict__).clone();
@@ -575,8 +563,7 @@ impl Vm {
         let mut found = Vec::new();
         for name in names {
             let Some(name) = name.as_str() else {
-                let own = self.name(sym::__name__).clone();
-                let own = self.get_attr(module, &own)?;
+                let own = self.get_attr(module, sym::__name__)?;
                 let (own, kind) = (self.str(&own)?, self.type_name(&name));
                 let place = if from_all { "Item in" } else { "Key in" };
                 let from = if from_all { "__all__" } else { "__dict__" };

@@ -38,8 +38,7 @@ impl Vm {
                 Some(answer) => self.truth(&answer),
                 None => {
                     self.check_bases(other, "isinstance() arg 2 must be a type, a tuple of types, or a union")?;
-                    let name = self.name(sym::__class__).clone();
-                    match self.get_attr_opt(value, &name)? {
+                    match self.get_attr_opt(value, sym::__class__)? {
                         Some(claimed) => self.derives(&claimed, other),
                         None => Ok(false),
                     }
@@ -60,13 +59,10 @@ impl Vm {
                 Ok(false)
             }
             None => Ok(false),
-            Some(_) => {
-                let name = self.name(sym::__class__).clone();
-                match self.get_attr_opt(value, &name)? {
-                    Some(Value::Class(claimed)) => Ok(claimed.is_subclass(class)),
-                    _ => Ok(false),
-                }
-            }
+            Some(_) => match self.get_attr_opt(value, sym::__class__)? {
+                Some(Value::Class(claimed)) => Ok(claimed.is_subclass(class)),
+                _ => Ok(false),
+            },
         }
     }
 
@@ -112,8 +108,7 @@ impl Vm {
 
     /// The `__bases__` of what may stand for a class; anything with a tuple of that name may.
     fn bases_of(&mut self, class: &Value) -> Result<Option<Value>> {
-        let name = self.name(sym::__bases__).clone();
-        Ok(self.get_attr_opt(class, &name)?.filter(|bases| bases.as_tuple().is_some()))
+        Ok(self.get_attr_opt(class, sym::__bases__)?.filter(|bases| bases.as_tuple().is_some()))
     }
 
     fn check_bases(&mut self, class: &Value, message: &str) -> Result<()> {

@@ -70,8 +70,7 @@ impl Vm {
 
     /// The keys that a mapping of any kind says it has.
     pub fn mapping_keys(&mut self, mapping: &Value) -> Result<Vec<Value>> {
-        let name = self.intern("keys");
-        let keys = self.get_attr(mapping, &name)?;
+        let keys = self.get_attr(mapping, "keys")?;
         let keys = self.call(&keys, &[])?;
         if !self.has_special(&keys, sym::__iter__) {
             let (owner, found) = (self.type_name(mapping), self.type_name(&keys));

@@ -43,6 +43,7 @@ pub mod views;
 pub mod warn;
 
 use std::any::{Any, TypeId};
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -134,6 +135,39 @@ pub struct Vm {
 /// How deep built-in types recurse where the native stack is known to be large.
 const NATIVE_LIMIT: u32 = 10_000;
 
+/// A name as natives write it: a symbol, text, or the string object itself.
+pub trait AsName {
+    type Object: Borrow<Rc<Str>>;
+
+    fn object(self, vm: &mut Vm) -> Self::Object;
+}
+
+impl AsName for Symbol {
+    type Object = Rc<Str>;
+
+    #[inline]
+    fn object(self, vm: &mut Vm) -> Rc<Str> {
+        vm.name(self).clone()
+    }
+}
+
+impl AsName for &str {
+    type Object = Rc<Str>;
+
+    fn object(self, vm: &mut Vm) -> Rc<Str> {
+        vm.intern(self)
+    }
+}
+
+impl<'a> AsName for &'a Rc<Str> {
+    type Object = &'a Rc<Str>;
+
+    #[inline]
+    fn object(self, _: &mut Vm) -> &'a Rc<Str> {
+        self
+    }
+}
+
 impl Vm {
     /// A machine with the built-in types and functions, and no module imported.
     pub fn new(host: Host) -> Vm {
@@ -204,6 +238,12 @@ impl Vm {
         self.name(symbol).clone()
     }
 
+    /// The string object of a name, however that is given.
+    #[inline]
+    pub fn named<N: AsName>(&mut self, name: N) -> N::Object {
+        name.object(self)
+    }
+
     /// [`Vm::intern`] for a name that already is a string object.
     pub fn intern_str(&mut self, name: &Rc<Str>) -> Rc<Str> {
         if name.is_interned() { name.clone() } else { self.intern(name) }
@@ -258,8 +298,7 @@ impl Vm {
 
     /// What an interrupt from outside raises in the running frame.
     pub fn interrupted(&mut self) -> Error {
-        let class = self.types.KeyboardInterrupt.clone();
-        self.new_error(&class, Vec::new())
+        self.new_error(self.types.KeyboardInterrupt.clone(), Vec::new())
     }
 
     #[inline(always)]
@@ -285,8 +324,9 @@ impl Vm {
         let here = 0u8;
         let limit = if self.stack_limit == 0 { self.recursion_limit } else { NATIVE_LIMIT };
         if self.native_depth >= limit || (std::ptr::from_ref(&here) as usize) < self.stack_limit {
-            let class = self.types.RecursionError.clone();
-            return Err(self.error(&class, format!("maximum recursion depth exceeded{doing}")));
+            return Err(
+                self.error(self.types.RecursionError.clone(), format!("maximum recursion depth exceeded{doing}"))
+            );
         }
         self.native_depth += 1;
         Ok(())
@@ -299,8 +339,7 @@ impl Vm {
 
     #[cold]
     fn recursion_error(&mut self) -> Error {
-        let class = self.types.RecursionError.clone();
-        self.error(&class, "maximum recursion depth exceeded")
+        self.error(self.types.RecursionError.clone(), "maximum recursion depth exceeded")
     }
 
     /// Runs `body` as one more level of native recursion (a nested `repr`, comparison, call from Rust).

@@ -206,8 +206,10 @@ fn complex(op: BinOp, x: (f64, f64), y: (f64, f64)) -> Result<Option<Value>, Fau
 #[cold]
 fn number_error(vm: &mut Vm, fault: Fault) -> Error {
     if fault.kind == FaultKind::OverflowError && fault.message.starts_with("(34,") {
-        let class = vm.types.OverflowError.clone();
-        return vm.new_error(&class, vec![Value::Int(34), Value::str("Numerical result out of range")]);
+        return vm.new_error(
+            vm.types.OverflowError.clone(),
+            vec![Value::Int(34), Value::str("Numerical result out of range")],
+        );
     }
     vm.from_fault(fault)
 }

@@ -461,8 +461,7 @@ impl Vm {
             },
             _ => {
                 if matches!(inner, Value::Bool(_)) {
-                    let class = self.types.DeprecationWarning.clone();
-                    self.warn(&class, INVERTED_BOOL)?;
+                    self.warn(self.types.DeprecationWarning.clone(), INVERTED_BOOL)?;
                 }
                 number::invert(inner)
             }

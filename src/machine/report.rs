@@ -165,12 +165,10 @@ impl Vm {
             "IndentationError" => self.types.IndentationError.clone(),
             "TabError" => self.types.TabError.clone(),
             "RecursionError" => {
-                let class = self.types.RecursionError.clone();
-                return self.error(&class, diagnostic.message.clone());
+                return self.error(self.types.RecursionError.clone(), diagnostic.message.clone());
             }
             "MemoryError" => {
-                let class = self.types.MemoryError.clone();
-                return self.error(&class, diagnostic.message.clone());
+                return self.error(self.types.MemoryError.clone(), diagnostic.message.clone());
             }
             "ValueError" => return self.value_error(diagnostic.message.clone()),
             _ => self.types.SyntaxError.clone(),

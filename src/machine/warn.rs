@@ -1,6 +1,7 @@
 //! The interpreter's own warnings: shown as Python's default filters say, or as the module `warnings` decides once it is
 //! loaded.
 
+use std::borrow::Borrow;
 use std::collections::HashSet;
 use std::rc::Rc;
 
@@ -41,7 +42,8 @@ impl Vm {
     ///
     /// # Errors
     /// The warning itself, if a filter says so.
-    pub fn warn(&mut self, category: &Rc<Class>, message: &str) -> Result<()> {
+    pub fn warn(&mut self, category: impl Borrow<Rc<Class>>, message: &str) -> Result<()> {
+        let category = category.borrow();
         let (place, module) = self.place_of_warning();
         self.show_warning(Warning { category, message, place, module, helps: Vec::new(), trailer: "" })
     }
@@ -108,9 +110,8 @@ impl Vm {
             Some(loaded) => loaded,
             None => self.import_module("warnings")?,
         };
-        let name = self.intern("_from_interpreter");
         // A script may have put something else in its place.
-        let Some(decide) = self.get_attr_opt(&warnings, &name)? else { return Ok(true) };
+        let Some(decide) = self.get_attr_opt(&warnings, "_from_interpreter")? else { return Ok(true) };
         let args = [
             Value::str(message),
             Value::Class(category.clone()),

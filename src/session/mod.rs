@@ -396,11 +396,8 @@ impl Session {
 /// The end of a loop as `asyncio.run` does it.
 fn close_busy(vm: &mut Vm, event_loop: &Value) -> Result<()> {
     let asyncio = vm.import_module("asyncio")?;
-    let name = vm.intern("Runner");
-    let class = vm.get_attr(&asyncio, &name)?;
-    let runner = vm.call(&class, &[])?;
-    let name = vm.intern("_loop");
-    vm.set_attr(&runner, &name, event_loop.clone())?;
+    let runner = vm.call_method(&asyncio, "Runner", &[])?;
+    vm.set_attr(&runner, "_loop", event_loop.clone())?;
     vm.call_method(&runner, sym::close, &[]).map(drop)
 }
 

@@ -73,8 +73,7 @@ fn dir(vm: &mut Vm, args: &[Value]) -> Result {
     }
     vm.load_all(&args[0])?;
     if vm.class_of(&args[0]).is_subclass(&vm.types.module) {
-        let name = vm.name(sym::__dict__).clone();
-        if vm.get_attr(&args[0], &name)?.as_dict().is_none() {
+        if vm.get_attr(&args[0], sym::__dict__)?.as_dict().is_none() {
             return Err(vm.type_error("<module>.__dict__ is not a dictionary"));
         }
     }
@@ -96,8 +95,7 @@ fn vars(vm: &mut Vm, args: &[Value]) -> Result {
         return Ok(caller_namespace(vm));
     }
     vm.load_all(&args[0])?;
-    let name = vm.name(sym::__dict__).clone();
-    match vm.get_attr_opt(&args[0], &name)? {
+    match vm.get_attr_opt(&args[0], sym::__dict__)? {
         Some(dict) => Ok(dict),
         None => Err(vm.type_error("vars() argument must have __dict__ attribute")),
     }

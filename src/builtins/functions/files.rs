@@ -120,8 +120,7 @@ fn flush_out(vm: &mut Vm) -> Result<()> {
 
 /// Prints to an object, piece by piece.
 fn print_to(vm: &mut Vm, file: &Value, items: &[Value], sep: &str, end: &str) -> Result<()> {
-    let name = vm.name(sym::write).clone();
-    let write = vm.get_attr(file, &name)?;
+    let write = vm.get_attr(file, sym::write)?;
     for (at, item) in items.iter().enumerate() {
         if at > 0 {
             vm.call(&write, &[Value::str(sep)])?;
@@ -156,8 +155,7 @@ fn input(vm: &mut Vm, args: &[Value]) -> Result {
         Err(error) => return Err(vm.os_error(&error)),
     };
     if line.is_empty() {
-        let class = vm.types.EOFError.clone();
-        return Err(vm.error(&class, "EOF when reading a line"));
+        return Err(vm.error(vm.types.EOFError.clone(), "EOF when reading a line"));
     }
     let line = line.strip_suffix('\n').unwrap_or(&line);
     Ok(Value::str(line.strip_suffix('\r').unwrap_or(line)))
@@ -165,15 +163,12 @@ fn input(vm: &mut Vm, args: &[Value]) -> Result {
 
 /// `input()` while `sys.stdin` is another file.
 fn input_from(vm: &mut Vm, file: &Value) -> Result {
-    let name = vm.intern("readline");
-    let readline = vm.get_attr(file, &name)?;
-    let line = vm.call(&readline, &[])?;
+    let line = vm.call_method(file, "readline", &[])?;
     let Some(text) = line.as_str() else {
         return Err(vm.type_error("object.readline() returned non-string"));
     };
     if text.is_empty() {
-        let class = vm.types.EOFError.clone();
-        return Err(vm.error(&class, "EOF when reading a line"));
+        return Err(vm.error(vm.types.EOFError.clone(), "EOF when reading a line"));
     }
     Ok(Value::str(text.strip_suffix('\n').unwrap_or(text)))
 }
@@ -199,7 +194,5 @@ fn open(vm: &mut Vm, args: &[Value]) -> Result {
         return Err(vm.value_error("must have exactly one of create/read/write/append mode"));
     }
     let io = vm.import_module("io")?;
-    let name = vm.intern("_open");
-    let open = vm.get_attr(&io, &name)?;
-    vm.call(&open, args)
+    vm.call_method(&io, "_open", args)
 }

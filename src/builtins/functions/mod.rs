@@ -78,8 +78,7 @@ const FUNCTIONS: &[Row] = &[
     native("quit(code=None)", exit),
     native("help(*request)", |vm, args| {
         let library = vm.import_module("_sitebuiltins")?;
-        let name = vm.intern("show");
-        let show = vm.get_attr(&library, &name)?;
+        let show = vm.get_attr(&library, "show")?;
         let request = vm.collect(&args[0])?;
         vm.call(&show, &request)
     }),
@@ -105,8 +104,7 @@ fn format(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn exit(vm: &mut Vm, args: &[Value]) -> Result {
-    let class = vm.types.SystemExit.clone();
-    let error = vm.new_error(&class, vec![args[0].clone()]);
+    let error = vm.new_error(vm.types.SystemExit.clone(), vec![args[0].clone()]);
     vm.set_exception_attr(&error, sym::code, args[0].clone());
     Err(error)
 }

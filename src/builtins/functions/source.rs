@@ -103,8 +103,7 @@ fn source_of(vm: &mut Vm, value: &Value, name: &str, mode: Mode) -> Result<Optio
         },
     };
     if bytes.contains(&0) {
-        let class = vm.types.SyntaxError.clone();
-        let error = vm.error(&class, "source code string cannot contain null bytes");
+        let error = vm.error(vm.types.SyntaxError.clone(), "source code string cannot contain null bytes");
         vm.set_exception_attr(&error, sym::msg, Value::str("source code string cannot contain null bytes"));
         return Err(error);
     }

@@ -122,8 +122,7 @@ fn items(array: &Array) -> Vec<Value> {
 
 fn resize(vm: &mut Vm, array: &Array) -> Result<()> {
     if array.memory.views.get() > 0 {
-        let class = vm.types.BufferError.clone();
-        return Err(vm.error(&class, "cannot resize an array that is exporting buffers"));
+        return Err(vm.error(vm.types.BufferError.clone(), "cannot resize an array that is exporting buffers"));
     }
     Ok(())
 }
@@ -148,8 +147,10 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
         );
     };
     if code == 'u' {
-        let class = vm.types.DeprecationWarning.clone();
-        vm.warn(&class, "The 'u' type code is deprecated and will be removed in Python 3.16")?;
+        vm.warn(
+            vm.types.DeprecationWarning.clone(),
+            "The 'u' type code is deprecated and will be removed in Python 3.16",
+        )?;
     }
     let is_text = matches!(code, 'u' | 'w');
     let other = initial.and_then(|initial| initial.data::<Array>());

@@ -395,8 +395,7 @@ const CACHED: &[Row] = &[
     method("cache_info()", |vm, args| {
         let cached = this!(vm, args[0], Cached);
         let functools = vm.import_module("functools")?;
-        let class = vm.intern("_CacheInfo");
-        let class = vm.get_attr(&functools, &class)?;
+        let class = vm.get_attr(&functools, "_CacheInfo")?;
         let most = cached.most.map_or(Value::None, Value::usize);
         let (hits, misses) = (Value::Int(cached.hits.get()), Value::Int(cached.misses.get()));
         vm.call(&class, &[hits, misses, most, Value::usize(cached.results.len())])

@@ -142,10 +142,9 @@ fn warn_about_three(vm: &mut Vm, what: &str, args: &[Value]) -> Result<()> {
     if args[2].is_unbound() {
         return Ok(());
     }
-    let class = vm.types.DeprecationWarning.clone();
     let message =
         format!("the (type, exc, tb) signature of {what}() is deprecated, use the single-arg signature instead.");
-    vm.warn(&class, &message)
+    vm.warn(vm.types.DeprecationWarning.clone(), &message)
 }
 
 fn throw(vm: &mut Vm, args: &[Value]) -> Result {
@@ -285,8 +284,7 @@ fn awaiter_close(vm: &mut Vm, args: &[Value]) -> Result {
         AwaiterState::Created => awaiter.state.set(AwaiterState::Done),
         AwaiterState::Done => {}
         AwaiterState::Started => {
-            let class = vm.types.GeneratorExit.clone();
-            let exit = vm.new_error(&class, Vec::new());
+            let exit = vm.new_error(vm.types.GeneratorExit.clone(), Vec::new());
             match vm.awaiter_resume(&awaiter, Resume::Throw(exit)) {
                 Ok(_) => return Err(vm.runtime_error("coroutine ignored GeneratorExit")),
                 Err(e)

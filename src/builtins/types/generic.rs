@@ -123,8 +123,7 @@ const ALIAS: &[Row] = &[
         let origin = origin(&args[0]);
         let (positional, named) = unpack(vm, &args[1], &args[2]);
         let made = vm.call_kw(&origin, &positional, &named)?;
-        let name = vm.intern("__orig_class__");
-        match vm.set_attr(&made, &name, args[0].clone()) {
+        match vm.set_attr(&made, "__orig_class__", args[0].clone()) {
             Ok(()) => Ok(made),
             Err(e) if e.is(&vm.types.AttributeError) || e.is(&vm.types.TypeError) => Ok(made),
             Err(e) => Err(e),

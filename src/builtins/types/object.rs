@@ -42,9 +42,7 @@ const METHODS: &[Row] = &[
     method("__reduce_ex__(protocol, /)", reduce_ex),
     method("__sizeof__()", |vm, args| {
         let sys = vm.import_builtin("sys")?;
-        let size_of = vm.intern("_size_of");
-        let size_of = vm.get_attr(&sys, &size_of)?;
-        vm.call(&size_of, &args[..1])
+        vm.call_method(&sys, "_size_of", &args[..1])
     }),
     class_method("__init_subclass__(*args, **kwargs)", init_subclass),
     class_method("__subclasshook__(subclass, /)", not_implemented),
@@ -153,8 +151,7 @@ fn get_state(vm: &mut Vm, args: &[Value]) -> Result {
 /// How to make the object anew: a function, its arguments, the state to set, and items to add.
 fn reduce(vm: &mut Vm, args: &[Value]) -> Result {
     let copyreg = vm.import_module("copyreg")?;
-    let name = vm.intern("_reduce");
-    let reduce = vm.get_attr(&copyreg, &name)?;
+    let reduce = vm.get_attr(&copyreg, "_reduce")?;
     let protocol = args.get(1).cloned().unwrap_or(Value::Int(0));
     let plain = matches!(args[0], Value::Instance(_));
     vm.call(&reduce, &[args[0].clone(), protocol, Value::bool(plain)])

@@ -89,8 +89,7 @@ fn is_abstract(vm: &mut Vm, function: &Value) -> Result<bool> {
     if function.given().is_none() {
         return Ok(false);
     }
-    let name = vm.name(sym::__isabstractmethod__).clone();
-    match vm.get_attr_opt(function, &name)? {
+    match vm.get_attr_opt(function, sym::__isabstractmethod__)? {
         Some(answer) => vm.truth(&answer),
         None => Ok(false),
     }

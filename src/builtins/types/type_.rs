@@ -198,8 +198,7 @@ fn instance_check(vm: &mut Vm, args: &[Value]) -> Result {
     if vm.class_of(&args[1]).is_subclass(&class) {
         return Ok(Value::bool(true));
     }
-    let name = vm.name(sym::__class__).clone();
-    match vm.get_attr_opt(&args[1], &name)? {
+    match vm.get_attr_opt(&args[1], sym::__class__)? {
         Some(Value::Class(claimed)) => Ok(Value::bool(claimed.is_subclass(&class))),
         _ => Ok(Value::bool(false)),
     }

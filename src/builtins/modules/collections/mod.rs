@@ -70,9 +70,7 @@ fn tuple_getter(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         }
         None => {
             let operator = vm.import_module("operator")?;
-            let maker = vm.intern("itemgetter");
-            let maker = vm.get_attr(&operator, &maker)?;
-            let get = vm.call(&maker, &[args[1].clone()])?;
+            let get = vm.call_method(&operator, "itemgetter", &[args[1].clone()])?;
             let doc = Value::string(format!("Alias for field number {at}"));
             let functions = [get, Value::None, Value::None];
             let parts = PropertyParts { functions, doc, name: Value::Str(name), ..Default::default() };
@@ -83,6 +81,8 @@ fn tuple_getter(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 }
 
 fn refuse(vm: &mut Vm, _: &Value, new: Value) -> Result<()> {
-    let class = vm.types.AttributeError.clone();
-    Err(vm.error(&class, if new.is_unbound() { "can't delete attribute" } else { "can't set attribute" }))
+    Err(vm.error(
+        vm.types.AttributeError.clone(),
+        if new.is_unbound() { "can't delete attribute" } else { "can't set attribute" },
+    ))
 }

@@ -176,12 +176,11 @@ fn tee(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     }
     // An iterator that can be copied needs no other to share it.
     let mut first = vm.iter(&args[0])?;
-    let copy = vm.intern("__copy__");
-    let copy = match vm.get_attr_opt(&first, &copy)? {
+    let copy = match vm.get_attr_opt(&first, "__copy__")? {
         Some(copy) => copy,
         None => {
             first = tee_of(vm, &first)?;
-            vm.get_attr(&first, &copy)?
+            vm.get_attr(&first, "__copy__")?
         }
     };
     let mut tees = vec![first];

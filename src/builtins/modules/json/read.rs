@@ -96,9 +96,7 @@ impl<'a> Reader<'a> {
         let at = self.text[..at].chars().count();
         let made = (|| {
             let module = vm.import_module("json")?;
-            let name = vm.intern("JSONDecodeError");
-            let class = vm.get_attr(&module, &name)?;
-            vm.call(&class, &[Value::str(message), Value::str(self.text), Value::usize(at)])
+            vm.call_method(&module, "JSONDecodeError", &[Value::str(message), Value::str(self.text), Value::usize(at)])
         })();
         match made {
             Ok(Value::Exception(exception)) => Error(exception),

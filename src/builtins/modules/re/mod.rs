@@ -85,8 +85,7 @@ fn positional(vm: &mut Vm, function: &str, name: &str, before: usize, args: &[Va
         }
         found[at] = value;
         if at == 0 {
-            let class = vm.types.DeprecationWarning.clone();
-            vm.warn(&class, &format!("'{name}' is passed as positional argument"))?;
+            vm.warn(vm.types.DeprecationWarning.clone(), &format!("'{name}' is passed as positional argument"))?;
         }
     }
     Ok(found.map(|value| value.bound().unwrap_or(Value::Int(0))))
@@ -196,8 +195,7 @@ fn any_bytes(vm: &mut Vm, value: &Value) -> Option<Vec<u8>> {
     if let Some(bytes) = crate::machine::sequence::bytes_of(value) {
         return Some(bytes);
     }
-    let tobytes = vm.intern("tobytes");
-    let method = vm.get_attr_opt(value, &tobytes).ok()??;
+    let method = vm.get_attr_opt(value, "tobytes").ok()??;
     let bytes = vm.call(&method, &[]).ok()?;
     crate::machine::sequence::bytes_of(&bytes)
 }
@@ -234,17 +232,14 @@ fn pattern_error(vm: &mut Vm, trouble: Trouble, source: &Value) -> Error {
         TroubleKind::Value => return vm.value_error(trouble.message),
         TroubleKind::Overflow => return vm.overflow_error(trouble.message),
         TroubleKind::Recursion => {
-            let class = vm.types.RecursionError.clone();
-            return vm.error(&class, trouble.message);
+            return vm.error(vm.types.RecursionError.clone(), trouble.message);
         }
         TroubleKind::Pattern => {}
     }
     let at = trouble.at.map_or(Value::None, Value::usize);
     let made = (|| {
         let module = vm.import_module("re")?;
-        let name = vm.intern("PatternError");
-        let class = vm.get_attr(&module, &name)?;
-        vm.call(&class, &[Value::string(trouble.message), source.clone(), at])
+        vm.call_method(&module, "PatternError", &[Value::string(trouble.message), source.clone(), at])
     })();
     match made {
         Ok(Value::Exception(exception)) => Error(exception),
@@ -279,8 +274,7 @@ fn compiled(vm: &mut Vm, pattern: &Value, flags: &Value) -> Result<Value> {
         Err(trouble) => return Err(pattern_error(vm, trouble, pattern)),
     };
     for warning in &regex.warnings {
-        let class = vm.types.FutureWarning.clone();
-        vm.warn(&class, warning)?;
+        vm.warn(vm.types.FutureWarning.clone(), warning)?;
     }
     let class = pattern::class(vm);
     let source = if bytes && !matches!(pattern, Value::Bytes(_)) {

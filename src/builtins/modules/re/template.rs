@@ -36,9 +36,7 @@ impl Template {
             return Ok(Template(vec![Part::Text(text)]));
         }
         let page = vm.import_module("re")?;
-        let name = vm.intern("_template");
-        let read = vm.get_attr(&page, &name)?;
-        let parts = vm.call(&read, &[given.clone(), source.clone(), Value::string(text)])?;
+        let parts = vm.call_method(&page, "_template", &[given.clone(), source.clone(), Value::string(text)])?;
         let part = |part: Value| match part.as_str() {
             Some(text) => Part::Text(text.as_str().to_owned()),
             None => Part::Group(part.as_int().map_or(0, |group| group as usize)),

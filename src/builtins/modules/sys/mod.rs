@@ -159,8 +159,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
     }),
     native("breakpointhook(*args, **kwargs)", |vm, args| {
         let library = vm.import_module("_sitebuiltins")?;
-        let name = vm.intern("breakpointhook");
-        let hook = vm.get_attr(&library, &name)?;
+        let hook = vm.get_attr(&library, "breakpointhook")?;
         crate::builtins::functions::call_with(vm, &hook, args)
     }),
     native("displayhook(object, /)", |vm, args| {

@@ -156,9 +156,7 @@ const METHODS: &[Row] = &[
         Ok(Value::usize(text.len()))
     }),
     method("writelines(lines, /)", |vm, args| {
-        let write = vm.intern("write");
-        let write = vm.get_attr(&args[0], &write)?;
-        vm.for_each(&args[1], |vm, line| vm.call(&write, &[line]).map(|_| true))?;
+        vm.for_each(&args[1], |vm, line| vm.call_method(&args[0], "write", &[line]).map(|_| true))?;
         Ok(Value::None)
     }),
     method("flush()", |vm, args| {

@@ -300,10 +300,7 @@ fn characters_written(vm: &mut Vm, value: &Value) -> Result {
     let exception = this(vm, value)?;
     match vm.exception_attr(&exception, sym::characters_written) {
         Some(written) => Ok(written),
-        None => {
-            let class = vm.types.AttributeError.clone();
-            Err(vm.error(&class, "characters_written"))
-        }
+        None => Err(vm.error(vm.types.AttributeError.clone(), "characters_written")),
     }
 }
 
@@ -313,8 +310,7 @@ fn set_characters_written(vm: &mut Vm, value: &Value, new: Value) -> Result<()> 
         let name = vm.name(sym::characters_written).clone();
         let removed = exception.attrs.borrow_mut().remove(&exception.class.borrow().root_shape, &name);
         if removed.is_none() {
-            let class = vm.types.AttributeError.clone();
-            return Err(vm.error(&class, "characters_written"));
+            return Err(vm.error(vm.types.AttributeError.clone(), "characters_written"));
         }
         return Ok(());
     }

@@ -148,8 +148,10 @@ const FRAME: &[Row] = &[
         match locals {
             Value::Unbound => {}
             Value::NotImplemented => {
-                let class = vm.types.NotImplementedError.clone();
-                return Err(vm.error(&class, "f_locals of a frame that waits for a call is not supported"));
+                return Err(vm.error(
+                    vm.types.NotImplementedError.clone(),
+                    "f_locals of a frame that waits for a call is not supported",
+                ));
             }
             locals => return Ok(locals),
         }

@@ -379,8 +379,7 @@ const NATIVE: &[Row] = &[
             let name = vm.get_attr(&args[0], &name)?;
             return Ok(Value::tuple([getattr, Value::tuple([method.this.clone(), name])]));
         }
-        let name = vm.name(sym::__qualname__).clone();
-        vm.get_attr(&args[0], &name)
+        vm.get_attr(&args[0], sym::__qualname__)
     }),
 ];
 

@@ -1,7 +1,4 @@
-//! The module `time`, on the host's clock.
-
-pub(super) mod calendar;
-pub(super) mod format;
+//! The module `time`: the host's clocks; the calendar is the page `_moments`.
 
 use std::rc::Rc;
 
@@ -14,8 +11,7 @@ use crate::machine::attr::own_attr;
 use crate::object::class::{Class, Instance, Payload};
 use crate::object::module::Module;
 use crate::object::native::{Row, getter, native, static_method};
-use crate::object::{Error, Result, Value};
-use calendar::{Fields, day_number, fields_of};
+use crate::object::{Result, Value};
 
 const SECOND: i128 = 1_000_000_000;
 
@@ -35,25 +31,12 @@ pub(super) const FUNCTIONS: &[Row] = &[
     native("clock_getres(clk_id, /)", |vm, args| clock(vm, &args[0]).map(|_| Value::float(1e-9))),
     native("get_clock_info(name, /)", get_clock_info),
     native("sleep(seconds, /)", sleep).or_suspend(sleep_suspending),
-    native("localtime(seconds=None, /)", |vm, args| {
-        let t = local_fields(vm, &args[0])?;
-        Ok(struct_time(vm, &t))
-    }),
-    native("gmtime(seconds=None, /)", |vm, args| {
-        let moment = moment(vm, &args[0])?;
-        let t = checked_fields(vm, moment, 0, "GMT")?;
-        Ok(struct_time(vm, &t))
-    }),
-    native("mktime(time_tuple, /)", mktime),
-    native("asctime(time_tuple=<unrepresentable>, /)", |vm, args| {
-        let t = given_fields(vm, &args[0], "asctime")?;
-        Ok(Value::string(asctime(&t)))
-    }),
-    native("ctime(seconds=None, /)", |vm, args| {
-        let t = local_fields(vm, &args[0])?;
-        Ok(Value::string(asctime(&t)))
-    }),
-    native("strftime(format, time_tuple=<unrepresentable>, /)", strftime),
+    native("localtime(seconds=None, /)", |vm, args| calendar(vm, "localtime", args)),
+    native("gmtime(seconds=None, /)", |vm, args| calendar(vm, "gmtime", args)),
+    native("mktime(time_tuple, /)", |vm, args| calendar(vm, "mktime", args)),
+    native("asctime(time_tuple=<unrepresentable>, /)", |vm, args| calendar(vm, "asctime", args)),
+    native("ctime(seconds=None, /)", |vm, args| calendar(vm, "ctime", args)),
+    native("strftime(format, time_tuple=<unrepresentable>, /)", |vm, args| calendar(vm, "strftime", args)),
     native("strptime(data_string, format='%a %b %d %H:%M:%S %Y', /)", strptime),
     native("tzset()", |_, _| Ok(Value::None)),
 ];
@@ -133,10 +116,7 @@ fn clock(vm: &mut Vm, id: &Value) -> Result<i128> {
         0 | 11 => Ok(vm.host.clock.wall()),
         1 | 4 | 7 => Ok(vm.host.clock.monotonic()),
         2 | 3 => Ok(process(vm)),
-        _ => {
-            let class = vm.types.OSError.clone();
-            Err(vm.new_error(&class, vec![Value::Int(22), Value::str("Invalid argument")]))
-        }
+        _ => Err(vm.new_error(vm.types.OSError.clone(), vec![Value::Int(22), Value::str("Invalid argument")])),
     }
 }
 
@@ -205,62 +185,6 @@ fn sleep_length(vm: &mut Vm, args: &[Value]) -> Result<i128> {
     Ok(wanted)
 }
 
-/// A moment in whole seconds: the one given, or now.
-fn moment(vm: &mut Vm, given: &Value) -> Result<i64> {
-    match given.unwrapped() {
-        Value::None | Value::Unbound => Ok(vm.host.clock.wall().div_euclid(SECOND) as i64),
-        Value::Float(x) if x.get().is_nan() => Err(vm.value_error("Invalid value NaN (not a number)")),
-        Value::Float(x) => match x.get().floor().to_i64() {
-            Some(n) => Ok(n),
-            None => Err(vm.overflow_error("timestamp out of range for platform time_t")),
-        },
-        _ => {
-            let whole = vm.index(given)?;
-            match whole {
-                Value::Int(n) => Ok(n),
-                _ => Err(vm.overflow_error("timestamp out of range for platform time_t")),
-            }
-        }
-    }
-}
-
-fn checked_fields(vm: &mut Vm, moment: i64, offset: i64, zone: &str) -> Result<Fields> {
-    // The largest year that a C int holds.
-    if moment.unsigned_abs() > 67_767_976_233_532_799 {
-        let class = vm.types.OverflowError.clone();
-        let _ = class;
-        return Err(too_large(vm));
-    }
-    Ok(fields_of(moment, offset, zone))
-}
-
-#[cold]
-fn too_large(vm: &mut Vm) -> Error {
-    let class = vm.types.OSError.clone();
-    let text = "Value too large for defined data type";
-    let error = vm.new_error(&class, vec![Value::Int(75), Value::str(text)]);
-    vm.set_exception_attr(&error, crate::symbol::sym::errno, Value::Int(75));
-    vm.set_exception_attr(&error, crate::symbol::sym::strerror, Value::str(text));
-    error
-}
-
-/// The local time of a moment, given or now.
-fn local_fields(vm: &mut Vm, given: &Value) -> Result<Fields> {
-    let moment = moment(vm, given)?;
-    let (offset, zone) = vm.host.clock.local_offset(moment);
-    checked_fields(vm, moment, offset.into(), &zone)
-}
-
-pub(super) fn struct_time(vm: &mut Vm, t: &Fields) -> Value {
-    let class = struct_time_class(vm);
-    let items = [t.year, t.month, t.day, t.hour, t.minute, t.second, t.weekday, t.yearday, t.isdst].map(Value::Int);
-    let value = wrapped(&class, Value::tuple(items));
-    let zone = t.zone.as_ref().map_or(Value::None, |zone| Value::str(zone));
-    hide(vm, &value, "_zone", zone);
-    hide(vm, &value, "_gmtoff", t.offset.map_or(Value::None, Value::Int));
-    value
-}
-
 /// Keeps an attribute that is no item.
 fn hide(vm: &mut Vm, value: &Value, name: &str, hidden: Value) {
     let name = vm.intern(name);
@@ -302,105 +226,25 @@ fn new_struct_time(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     Ok(value)
 }
 
-/// The fields of a tuple given to a function, or of now.
-fn given_fields(vm: &mut Vm, given: &Value, function: &str) -> Result<Fields> {
-    if given.is_unbound() {
-        return local_fields(vm, &Value::None);
-    }
-    let mut t = tuple_fields(vm, given, function)?;
-    check(vm, &mut t)?;
-    Ok(t)
-}
-
-fn tuple_fields(vm: &mut Vm, given: &Value, function: &str) -> Result<Fields> {
-    let Some(items) = given.as_tuple().cloned() else {
-        return Err(vm.type_error("Tuple or struct_time argument required"));
-    };
-    if items.len() != 9 {
-        return Err(vm.type_error(format!("{function}(): illegal time tuple argument")));
-    }
-    let mut n = [0; 9];
-    for (place, item) in n.iter_mut().zip(items.iter()) {
-        *place = vm.to_i64(item)?;
-    }
-    let (zone, offset) = if matches!(given, Value::Instance(_)) {
-        let zone = hidden(vm, given, "_zone").as_str().map(|zone| zone.as_str().to_owned());
-        (zone, hidden(vm, given, "_gmtoff").as_int())
-    } else {
-        (None, None)
-    };
-    let [year, month, day, hour, minute, second, weekday, yearday, isdst] = n;
-    Ok(Fields { year, month, day, hour, minute, second, weekday, yearday, isdst, offset, zone })
-}
-
-/// Refuses fields out of range; 0 stands for the first month or day.
-fn check(vm: &mut Vm, t: &mut Fields) -> Result<()> {
-    for first in [&mut t.month, &mut t.day, &mut t.yearday] {
-        if *first == 0 {
-            *first = 1;
-        }
-    }
-    let faults = [
-        (!(1..=12).contains(&t.month), "month out of range"),
-        (!(1..=31).contains(&t.day), "day of month out of range"),
-        (!(0..=23).contains(&t.hour), "hour out of range"),
-        (!(0..=59).contains(&t.minute), "minute out of range"),
-        (!(0..=61).contains(&t.second), "seconds out of range"),
-        (t.weekday < -1, "day of week out of range"),
-        (!(1..=366).contains(&t.yearday), "day of year out of range"),
-    ];
-    match faults.into_iter().find(|(wrong, _)| *wrong) {
-        Some((_, message)) => Err(vm.value_error(message)),
-        None => {
-            t.weekday = t.weekday.rem_euclid(7);
-            Ok(())
-        }
-    }
-}
-
-fn mktime(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    let t = tuple_fields(vm, &args[0], "mktime")?;
-    let days = day_number(t.year, t.month, t.day);
-    let local = days
-        .checked_mul(86_400)
-        .and_then(|s| s.checked_add(t.hour.checked_mul(3600)?))
-        .and_then(|s| s.checked_add(t.minute.checked_mul(60)?))
-        .and_then(|s| s.checked_add(t.second));
-    let Some(local) = local else { return Err(vm.overflow_error("mktime argument out of range")) };
-    let (offset, _) = vm.host.clock.local_offset(local);
-    let (offset, _) = vm.host.clock.local_offset(local - i64::from(offset));
-    Ok(Value::float((local - i64::from(offset)) as f64))
-}
-
-fn asctime(t: &Fields) -> String {
-    let (day, month) = (format::day_name(t.weekday), format::month_name(t.month));
-    let (day, month) = (&day[..3], &month[..3]);
-    format!("{day} {month}{:3} {:02}:{:02}:{:02} {}", t.day, t.hour, t.minute, t.second, t.year)
-}
-
-fn strftime(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    let Some(format) = args[0].as_str().cloned() else {
-        return Err(vm.type_error(format!("strftime() argument 1 must be str, not {}", vm.type_name(&args[0]))));
-    };
-    let t = given_fields(vm, &args[1], "strftime")?;
-    Ok(Value::string(format::strftime(&format, &t)))
-}
-
-/// What reading a time needs of the calendar.
-pub(super) const CALENDAR: &[Row] = &[
-    native("_day_number(year, month, day, /)", |vm, args| {
-        let [year, month, day] = [vm.to_i64(&args[0])?, vm.to_i64(&args[1])?, vm.to_i64(&args[2])?];
-        Ok(Value::Int(day_number(year, month, day)))
-    }),
-    native("_date_of(number, /)", |vm, args| {
-        let (year, month, day) = calendar::date_of(vm.to_i64(&args[0])?);
-        Ok(Value::tuple([year, month, day].map(Value::Int)))
+/// What the page `_moments` asks the host.
+pub(super) const MOMENTS: &[Row] = &[
+    native("_now()", |vm, _| Ok(Value::Int(vm.host.clock.wall().div_euclid(SECOND) as i64))),
+    native("_local_offset(moment, /)", |vm, args| {
+        // Far from now the offset is that of the last moment a host can tell.
+        let moment = args[0].as_int().unwrap_or(i64::MAX);
+        let (offset, zone) = vm.host.clock.local_offset(moment);
+        Ok(Value::tuple([Value::Int(offset.into()), Value::string(zone)]))
     }),
 ];
 
+/// A function of the calendar, which is a page.
+fn calendar(vm: &mut Vm, function: &str, args: &[Value]) -> Result<Value> {
+    let moments = vm.import_module("_moments")?;
+    let given: Vec<Value> = args.iter().filter(|arg| !arg.is_unbound()).cloned().collect();
+    vm.call_method(&moments, function, &given)
+}
+
 fn strptime(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let module = vm.import_module("_strptime")?;
-    let name = vm.intern("_strptime_time");
-    let parse = vm.get_attr(&module, &name)?;
-    vm.call(&parse, args)
+    vm.call_method(&module, "_strptime_time", args)
 }
