@@ -345,49 +345,16 @@ impl Lower<'_> {
             }
             index => self.operand(index),
         };
-        macro_rules! get {
-            ($vm:ident, $frame:ident, $object:expr, $index:expr) => {
-                match ($object, $index) {
-                    (Value::List(list), Value::Int(at)) if *at >= 0 => match list.items.borrow().get(*at as usize) {
-                        Some(found) => return Ok(found.clone()),
-                        None => $vm.get_item($object, $index),
-                    },
-                    (object, index) => $vm.get_item(object, index),
+        self.pair(object, index, move |vm, object, index| {
+            if let (Value::List(list), Value::Int(at)) = (object, index) {
+                if *at >= 0 {
+                    if let Some(found) = list.items.borrow().get(*at as usize) {
+                        return Ok(found.clone());
+                    }
                 }
-                .at(span)
-            };
-        }
-        match (object, index) {
-            (Operand::Local(a, at), Operand::Local(b, bt)) => {
-                let (name_a, name_b) = (self.local_name(a), self.local_name(b));
-                Box::new(move |vm, frame| {
-                    let (x, y) = (&frame.locals[a], &frame.locals[b]);
-                    if x.is_unbound() {
-                        return Err(super::name::unbound_local(vm, &name_a).at(at).into());
-                    }
-                    if y.is_unbound() {
-                        return Err(super::name::unbound_local(vm, &name_b).at(bt).into());
-                    }
-                    if let (Value::List(list), Value::Int(at)) = (x, y) {
-                        if *at >= 0 {
-                            if let Some(found) = list.items.borrow().get(*at as usize) {
-                                return Ok(found.clone());
-                            }
-                        }
-                    }
-                    vm.get_item(x, y).at(span)
-                })
             }
-            (object, index) => {
-                let object = self.operand_thunk(object);
-                let index = self.operand_thunk(index);
-                Box::new(move |vm, frame| {
-                    let object = object(vm, frame)?;
-                    let index = index(vm, frame)?;
-                    get!(vm, frame, &object, &index)
-                })
-            }
-        }
+            vm.get_item(object, index).at(span)
+        })
     }
 
     pub(super) fn local_name(&self, slot: usize) -> Rc<crate::object::Str> {

@@ -5,12 +5,16 @@ use super::expr::Operand;
 use super::name::unbound_local;
 use crate::machine::{Vm, ops};
 use crate::object::code::{Cond, Thunk};
+use crate::object::frame::Frame;
 use crate::object::{Eval, Located, Result, Value};
 use crate::source::Span;
 use crate::syntax::ast::{BinOp, CmpOp, Expr};
 
 /// A longer chain of operators is one closure with a loop instead of nested ones.
 const NESTED: usize = 12;
+
+/// An expression of two operands.
+pub(super) type Pair<R> = Box<dyn Fn(&mut Vm, &mut Frame) -> Eval<R>>;
 
 impl Lower<'_> {
     pub(super) fn bin_op(&mut self, first: Expr, rest: Vec<(BinOp, Expr)>) -> Thunk {
@@ -67,22 +71,21 @@ impl Lower<'_> {
             BinOp::Div => self.arithmetic(left, right, span, ops::div),
             BinOp::FloorDiv => self.arithmetic(left, right, span, ops::floor_div),
             BinOp::Mod => self.arithmetic(left, right, span, ops::modulo),
-            op => {
-                let left = self.operand_thunk(left);
-                let right = self.operand_thunk(right);
-                Box::new(move |vm, frame| {
-                    let left = left(vm, frame)?;
-                    let right = right(vm, frame)?;
-                    vm.binary(op, &left, &right).at(span)
-                })
-            }
+            op => self.pair(left, right, move |vm, left, right| vm.binary(op, left, right).at(span)),
         }
     }
 
-    /// One operation in the shapes that programs are made of; each agrees with the general one at the end.
     fn arithmetic<F>(&mut self, left: Operand, right: Operand, span: Span, op: F) -> Thunk
     where
         F: Fn(&mut Vm, &Value, &Value) -> Result<Value> + Copy + 'static,
+    {
+        self.pair(left, right, move |vm, left, right| op(vm, left, right).at(span))
+    }
+
+    /// One operation on two operands in the shapes that programs are made of.
+    pub(super) fn pair<R: 'static, F>(&mut self, left: Operand, right: Operand, op: F) -> Pair<R>
+    where
+        F: Fn(&mut Vm, &Value, &Value) -> Eval<R> + 'static,
     {
         match (left, right) {
             (Operand::Local(a, at), Operand::Constant(b)) => {
@@ -92,7 +95,7 @@ impl Lower<'_> {
                     if left.is_unbound() {
                         return Err(unbound_local(vm, &name).at(at).into());
                     }
-                    op(vm, left, &b).at(span)
+                    op(vm, left, &b)
                 })
             }
             (Operand::Local(a, at), Operand::Local(b, bt)) => {
@@ -105,14 +108,14 @@ impl Lower<'_> {
                     if right.is_unbound() {
                         return Err(unbound_local(vm, &name_b).at(bt).into());
                     }
-                    op(vm, left, right).at(span)
+                    op(vm, left, right)
                 })
             }
             (Operand::Thunk(a), Operand::Constant(b)) => Box::new(move |vm, frame| {
                 let left = a(vm, frame)?;
                 let result = op(vm, &left, &b);
                 left.discard();
-                result.at(span)
+                result
             }),
             (Operand::Thunk(a), Operand::Local(b, bt)) => {
                 let name = self.local_name(b);
@@ -124,7 +127,7 @@ impl Lower<'_> {
                     }
                     let result = op(vm, &left, right);
                     left.discard();
-                    result.at(span)
+                    result
                 })
             }
             (left, right) => {
@@ -136,7 +139,7 @@ impl Lower<'_> {
                     let result = op(vm, &left, &right);
                     left.discard();
                     right.discard();
-                    result.at(span)
+                    result
                 })
             }
         }
@@ -163,15 +166,7 @@ impl Lower<'_> {
                         left.discard();
                         Ok(found == want)
                     }),
-                    (left, right) => {
-                        let left = self.operand_thunk(left);
-                        let right = self.operand_thunk(right);
-                        Box::new(move |vm, frame| {
-                            let left = left(vm, frame)?;
-                            let right = right(vm, frame)?;
-                            Ok(left.is(&right) == want)
-                        })
-                    }
+                    (left, right) => self.pair(left, right, move |_, left, right| Ok(left.is(right) == want)),
                 }
             }
             CmpOp::Lt => self.ordering(left, right, span, CmpOp::Lt, |a, b| a < b, |a, b| a < b),
@@ -181,14 +176,8 @@ impl Lower<'_> {
             CmpOp::Eq => self.ordering(left, right, span, CmpOp::Eq, |a, b| a == b, |a, b| a == b),
             CmpOp::NotEq => self.ordering(left, right, span, CmpOp::NotEq, |a, b| a != b, |a, b| a != b),
             CmpOp::In | CmpOp::NotIn => {
-                let left = self.operand_thunk(left);
-                let right = self.operand_thunk(right);
-                Box::new(move |vm, frame| {
-                    let left = left(vm, frame)?;
-                    let right = right(vm, frame)?;
-                    let found = vm.contains(&right, &left).at(span)?;
-                    Ok(found == (op == CmpOp::In))
-                })
+                let want = op == CmpOp::In;
+                self.pair(left, right, move |vm, left, right| Ok(vm.contains(right, left).at(span)? == want))
             }
         }
     }
@@ -228,24 +217,7 @@ impl Lower<'_> {
                     general(vm, left, right)
                 })
             }
-            (Operand::Thunk(a), Operand::Constant(b)) => Box::new(move |vm, frame| {
-                let left = a(vm, frame)?;
-                let result = general(vm, &left, &b);
-                left.discard();
-                result
-            }),
-            (left, right) => {
-                let left = self.operand_thunk(left);
-                let right = self.operand_thunk(right);
-                Box::new(move |vm, frame| {
-                    let left = left(vm, frame)?;
-                    let right = right(vm, frame)?;
-                    let result = general(vm, &left, &right);
-                    left.discard();
-                    right.discard();
-                    result
-                })
-            }
+            (left, right) => self.pair(left, right, general),
         }
     }
 }

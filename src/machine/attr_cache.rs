@@ -97,7 +97,7 @@ impl Entry {
             }
             attrs @ Attrs::Empty => {
                 let Some(next) = &*self.next.borrow() else { return Err(new) };
-                let mut values = Vec::with_capacity(4);
+                let mut values = next.room();
                 values.push(new);
                 *attrs = Attrs::Shaped { shape: next.clone(), values };
                 return Ok(());

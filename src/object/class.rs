@@ -366,6 +366,17 @@ impl Shape {
             .or_else(|| if key.is_interned() { None } else { self.keys.iter().position(|k| str::same(k, key)) })
     }
 
+    /// Room for the values of an instance that has got this shape as its first: as many as others have had so far.
+    pub fn room(&self) -> Vec<Value> {
+        let mut most = self.keys.len();
+        let mut next = self.next.borrow().first().cloned();
+        while let Some(shape) = next {
+            most = shape.keys.len();
+            next = shape.next.borrow().first().cloned();
+        }
+        Vec::with_capacity(most)
+    }
+
     fn with(self: &Rc<Shape>, key: &Rc<Str>) -> Rc<Shape> {
         if let Some(next) = self.next.borrow().iter().find(|s| s.keys.last().is_some_and(|k| str::same(k, key))) {
             return next.clone();
@@ -427,7 +438,7 @@ impl Attrs {
         match self {
             Attrs::Empty => {
                 let shape = root.with(key);
-                let mut values = Vec::with_capacity(4);
+                let mut values = shape.room();
                 values.push(value);
                 *self = Attrs::Shaped { shape, values };
                 None
