@@ -42,7 +42,7 @@ const UNDEFINED_NAME: &str = "AIO203";
 pub fn check(source: &Rc<Source>, interner: &mut Interner, is_builtin: &dyn Fn(&str) -> bool) -> Vec<Diagnostic> {
     let mut module = match syntax::parse_module(source, interner) {
         Parsed::Complete(module) => module,
-        Parsed::Incomplete(errors) | Parsed::Invalid(errors) => return errors,
+        Parsed::Incomplete(errors) | Parsed::Invalid(errors) => return syntax::all_errors(source, interner, errors),
     };
     let (scopes, errors) = resolve::resolve(&mut module, source, interner, Mode::Module);
     if !errors.is_empty() {

@@ -4,6 +4,7 @@
 //! an `Unknown` token takes its place, and reading goes on. Brackets, indentation and nested f-strings are bounded here,
 //! so that the parser can recurse on them.
 
+mod mend;
 mod strings;
 
 use logos::{Lexer as LogosLexer, Logos};
@@ -60,10 +61,19 @@ pub(super) struct Lexed {
     pub ends_in_fstring: bool,
     /// Reading was given up before the end of the text.
     pub gave_up: bool,
+    /// The brackets that are not closed as they should be, by their offsets.
+    pub unclosed: Vec<usize>,
+    /// What such a bracket swallowed of its statement, when a text is read once more: see `mend.rs`.
+    pub mended: Vec<Span>,
 }
 
 /// Splits a text into tokens.
 pub(super) fn lex(text: &str, interner: &mut Interner) -> Lexed {
+    lex_mending(text, interner, Vec::new())
+}
+
+/// [`lex`], with these brackets ending at the latest where a statement begins.
+pub(super) fn lex_mending(text: &str, interner: &mut Interner, to_mend: Vec<usize>) -> Lexed {
     let mut lexer = Lexer {
         text,
         logos: TokenKind::lexer(text),
@@ -73,6 +83,7 @@ pub(super) fn lex(text: &str, interner: &mut Interner) -> Lexed {
         fstrings: Vec::new(),
         indents: vec![Indent { column: 0, narrow: 0 }],
         continued_to_end: false,
+        to_mend,
     };
     lexer.out.tokens.reserve(text.len() / 4 + 4);
     lexer.run();
@@ -113,6 +124,8 @@ struct Lexer<'t, 'i> {
     fstrings: Vec<FString>,
     indents: Vec<Indent>,
     continued_to_end: bool,
+    /// Brackets that a statement ends, in the order of the text.
+    to_mend: Vec<usize>,
 }
 
 impl Lexer<'_, '_> {
@@ -204,7 +217,7 @@ impl Lexer<'_, '_> {
                 TokenKind::FStringStart => self.fstring_start(range.start),
                 TokenKind::Comment => comment = Some(range.start),
                 TokenKind::LineBreak => {
-                    if self.brackets.is_empty() {
+                    if self.brackets.is_empty() || self.mend(range.start) {
                         // A comment counts to the end of its line.
                         self.push(TokenKind::Newline, Span::new(comment.unwrap_or(range.start), range.start + 1));
                         at_line_start = true;
@@ -243,6 +256,7 @@ impl Lexer<'_, '_> {
             }
         }
         if !self.out.gave_up {
+            self.out.unclosed.extend(self.brackets.iter().map(|(_, offset, _)| offset));
             if let Some(&(c, offset, _)) = self.brackets.last() {
                 if self.out.open.is_none() {
                     self.out.open = Some(Open::Bracket(c as char, offset as u32));
@@ -412,6 +426,8 @@ impl Lexer<'_, '_> {
                 message.push_str(&format!(" on line {}", line(opened_at)));
             }
             self.fault(message, here);
+            self.out.unclosed.push(opened_at);
+            self.mend_closed(closer);
         }
         if in_field {
             if let Some(fstring) = self.fstrings.last_mut() {

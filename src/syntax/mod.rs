@@ -52,6 +52,18 @@ pub fn calls_within(source: &Rc<Source>, within: Span, name: &str) -> Vec<(Span,
     found
 }
 
+/// All errors of a file that [`parse_module`] failed on, given those it found.
+pub fn all_errors(source: &Rc<Source>, interner: &mut Interner, errors: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut to_mend = lex(&source.text, interner).unclosed;
+    if to_mend.is_empty() {
+        return errors;
+    }
+    to_mend.sort_unstable();
+    let lexed = lexer::lex_mending(&source.text, interner, to_mend);
+    let outcome = parser::file(&source.text, &lexed, interner);
+    verdict::all_errors(source, &lexed, outcome, errors)
+}
+
 /// Parses one input of a session: a compound statement is complete only when an empty line ends it.
 pub fn parse_interactive(source: &Rc<Source>, interner: &mut Interner) -> Parsed<Module> {
     parse(source, interner, true)

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use super::Parsed;
 use super::lexer::{Fault, Lexed, Open};
 use super::parser::{Found, Outcome};
+use super::ast::Stmt;
 use super::token::TokenKind as K;
 use crate::diagnostic::{Diagnostic, Finder, Severity};
 use crate::source::{Source, Span};
@@ -33,6 +34,25 @@ pub(super) fn conclude<T>(
         _ => Parsed::Invalid(diagnostics),
     };
     (parsed, warnings)
+}
+
+/// All errors of a text whose first ones are known: those behind a bracket that is never closed as well.
+pub(super) fn all_errors(
+    source: &Rc<Source>,
+    lexed: &Lexed,
+    outcome: Outcome<Vec<Stmt>>,
+    mut errors: Vec<Diagnostic>,
+) -> Vec<Diagnostic> {
+    errors.truncate(1);
+    let line = |error: &Diagnostic| error.place.as_ref().map(|place| source.line(place.span.start));
+    let first = errors.first().and_then(line);
+    let faults = in_order(source, lexed, outcome.diagnostics);
+    let mut others: Vec<_> = faults.iter().map(|fault| diagnostic(source, fault)).collect();
+    others.sort_by_key(line);
+    others.retain(|error| line(error) != first);
+    errors.extend(others);
+    errors.dedup_by(|a, b| a.message == b.message && line(a) == line(b));
+    errors
 }
 
 /// Whether everything that is wrong is wrong at the end of the text, so that more of it could help.
@@ -70,6 +90,7 @@ fn in_order(source: &Source, lexed: &Lexed, found: Vec<Found>) -> Vec<Fault> {
     // A line in which the text itself is at fault fails for that reason alone.
     let line = |fault: &Fault| source.line(fault.span.start);
     errors.retain(|error| !faults.iter().any(|fault| line(fault) == line(error)));
+    errors.retain(|error| !lexed.mended.iter().any(|span| span.start <= error.span.start && error.span.start <= span.end));
     errors.extend(faults.iter().skip(usize::from(lead)).cloned());
     errors.sort_by_key(|error| error.span.start);
     errors.insert(0, first);

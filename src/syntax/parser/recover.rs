@@ -8,7 +8,7 @@ use super::input::*;
 use super::stmt::simple_stmts;
 use crate::syntax::ast::Stmt;
 use crate::syntax::lexer::Fault;
-use crate::syntax::token::TokenKind as K;
+use crate::syntax::token::{Token, TokenKind as K};
 
 /// More errors than this help nobody.
 const MAX_DIAGNOSTICS: usize = 50;
@@ -112,7 +112,14 @@ fn recover(inp: &mut Inp<'_, '_>, start: usize) {
         skip_nested(inp);
     }
     // What follows may belong to the broken statement.
-    while matches!(peek_kind(inp), K::Elif | K::Else | K::Except | K::Finally) {
+    let soft = inp.state().soft;
+    let is_match = tokens[start].kind == K::Name && tokens[start].symbol() == soft.match_;
+    let continues = |token: Token| match token.kind {
+        K::Elif | K::Else | K::Except | K::Finally => true,
+        K::Name => is_match && token.symbol() == soft.case,
+        _ => false,
+    };
+    while continues(peek(inp)) {
         skip_line(inp);
         skip_nested(inp);
     }
