@@ -12,6 +12,17 @@ pub enum Reading {
     Text,
 }
 
+/// CPython reads a file's line in pieces, and shows the last.
+fn last_piece(line: &str) -> String {
+    const PIECE: usize = 999;
+    String::from_utf8_lossy(&line.as_bytes()[line.len() / PIECE * PIECE..]).into_owned()
+}
+
+/// Errors that CPython finds where a block ends.
+fn ends_a_block(message: &str) -> bool {
+    message == "unexpected unindent" || message.starts_with("expected 'except' or 'finally' block")
+}
+
 /// A syntax error's place; `None` if it is about the file as a whole.
 pub fn of(diagnostic: &Diagnostic, reading: Reading) -> Option<SyntaxPlace> {
     let place = diagnostic.place.as_ref()?;
@@ -19,7 +30,10 @@ pub fn of(diagnostic: &Diagnostic, reading: Reading) -> Option<SyntaxPlace> {
     let (lineno, column) = source.line_column(span.start);
     let (end_lineno, end_column) = source.line_column(span.end.max(span.start));
     let starts = |begin: &str| message.starts_with(begin);
-    let text = source.line_text(lineno).map(str::to_owned);
+    let text = source.line_text(lineno).map(|line| match reading {
+        Reading::File => last_piece(line),
+        Reading::Text => line.to_owned(),
+    });
     // A token without text: the end of a line, of a block or of the file.
     let nothing = span.start == span.end;
     let at_end = source.text.trim_end_matches(['\n', '\r']).len() <= span.start as usize;
@@ -38,6 +52,9 @@ pub fn of(diagnostic: &Diagnostic, reading: Reading) -> Option<SyntaxPlace> {
     } else if starts("expected 'except' or 'finally' block") && nothing && !at_end {
         offset = Some(column);
         end_offset = Some(-1);
+    } else if reading == Reading::File && (nothing && at_end && ends_a_block(message) || starts("Exceeds the limit")) {
+        // The end of a file has no place, nor has a number that is too long.
+        (offset, end_offset) = (Some(0), Some(-1));
     } else if nothing
         && (diagnostic.code == "IndentationError"
             || starts("unexpected EOF")

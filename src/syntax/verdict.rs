@@ -6,9 +6,9 @@
 use std::rc::Rc;
 
 use super::Parsed;
+use super::ast::Stmt;
 use super::lexer::{Fault, Lexed, Open};
 use super::parser::{Found, Outcome};
-use super::ast::Stmt;
 use super::token::TokenKind as K;
 use crate::diagnostic::{Diagnostic, Finder, Severity};
 use crate::source::{Source, Span};
@@ -90,7 +90,9 @@ fn in_order(source: &Source, lexed: &Lexed, found: Vec<Found>) -> Vec<Fault> {
     // A line in which the text itself is at fault fails for that reason alone.
     let line = |fault: &Fault| source.line(fault.span.start);
     errors.retain(|error| !faults.iter().any(|fault| line(fault) == line(error)));
-    errors.retain(|error| !lexed.mended.iter().any(|span| span.start <= error.span.start && error.span.start <= span.end));
+    errors.retain(|error| {
+        !lexed.mended.iter().any(|span| span.start <= error.span.start && error.span.start <= span.end)
+    });
     errors.extend(faults.iter().skip(usize::from(lead)).cloned());
     errors.sort_by_key(|error| error.span.start);
     errors.insert(0, first);

@@ -8,8 +8,8 @@ use crate::syntax::token::TokenKind;
 
 /// What a line inside brackets never starts with.
 const STATEMENTS: [&str; 17] = [
-    "def", "class", "import", "return", "while", "try", "except", "finally", "raise", "pass", "break", "continue", "del",
-    "global", "nonlocal", "assert", "elif",
+    "def", "class", "import", "return", "while", "try", "except", "finally", "raise", "pass", "break", "continue",
+    "del", "global", "nonlocal", "assert", "elif",
 ];
 /// What starts a statement if the line ends with a colon.
 const HEADS: [&str; 5] = ["if", "for", "else", "async", "with"];

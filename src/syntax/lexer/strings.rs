@@ -79,7 +79,10 @@ impl Lexer<'_, '_> {
         } else {
             let line = self.last_line(end);
             let which = if triple { "triple-quoted " } else { "" };
-            self.fault(format!("unterminated {which}string literal (detected at line {line})"), here);
+            let escaped =
+                !triple && self.text[start..end].contains(['\\', quote as char].iter().collect::<String>().as_str());
+            let hint = if escaped { "; perhaps you escaped the end quote?" } else { "" };
+            self.fault(format!("unterminated {which}string literal (detected at line {line}){hint}"), here);
         }
         self.push(TokenKind::Unknown, Span::new(start, end));
         self.seek(end);
@@ -217,10 +220,7 @@ impl Lexer<'_, '_> {
                 }
             }
             _ => {
-                if in_spec {
-                    // The parser says what it misses.
-                    self.abandon_fields();
-                }
+                // The parser says what it misses, unless a bracket that closes meets the field's brace.
                 self.seek(at + quotes.len());
                 self.push(TokenKind::FStringEnd, Span::new(at, at + quotes.len()));
                 self.fstrings.pop();

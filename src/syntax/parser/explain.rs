@@ -274,6 +274,11 @@ pub(super) fn invalid_after_slash(inp: &mut Inp<'_, '_>) -> Res<()> {
 /// After `**name`.
 pub(super) fn invalid_after_kwds(inp: &mut Inp<'_, '_>) -> Res<()> {
     let next = peek(inp);
+    if next.kind == K::Name {
+        let at = index(inp) + 1;
+        let state = inp.state();
+        state.touched = state.touched.max(at);
+    }
     if matches!(next.kind, K::Name | K::Star | K::DoubleStar | K::Slash) {
         return raise(inp, "arguments cannot follow var-keyword argument", next.span);
     }

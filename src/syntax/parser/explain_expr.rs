@@ -63,6 +63,13 @@ fn old_statement(inp: &mut Inp<'_, '_>) -> Res<()> {
     if second == K::LParen || !(starts_expression(second) || second == K::Star) {
         return FINE;
     }
+    let is_soft = [soft.match_, soft.case, soft.type_, soft.wildcard].contains(&next.symbol());
+    // What starts with one of these was read before, as two expressions side by side.
+    let known = !is_soft && matches!(second, K::Name | K::Await | K::Lambda | K::Tilde | K::Not);
+    if known && !is_old {
+        advance(inp);
+        return if second == K::Name { nested(inp, BRACKET, old_statement) } else { FINE };
+    }
     // After any other name the look is only for errors further on, and only where the name can't be an operand.
     let continues = matches!(second, K::LBracket | K::Minus | K::Plus | K::Star | K::Not);
     let at = index(inp);
@@ -71,14 +78,28 @@ fn old_statement(inp: &mut Inp<'_, '_>) -> Res<()> {
     if seen || depth > MAX_DEPTH / 2 {
         return FINE;
     }
-    let argument = explained(inp, |inp| {
-        advance(inp);
-        nested(inp, BRACKET, star_expressions)
-    })?;
+    advance(inp);
+    let mut argument = None;
+    if known {
+        argument = unexplained(inp, |inp| expression(inp).map(|first| (first.span, index(inp))))?;
+        if argument.is_none() && second == K::Name {
+            // As much of it as can be read.
+            argument = Some((peek(inp).span, at + 2));
+        }
+        let Some((_, end)) = argument else { return FINE };
+        while index(inp) < end {
+            advance(inp);
+        }
+    }
+    let rest = match known && eat(inp, K::Comma).is_none() {
+        true => None,
+        false => explained(inp, |inp| nested(inp, BRACKET, star_expressions))?.map(|rest| rest.span),
+    };
+    let argument = rest.or(argument.map(|(span, _)| span));
     let Some(argument) = argument.filter(|_| is_old) else { return FINE };
     let word = &inp.state().text[next.span.range()];
     let message = format!("Missing parentheses in call to '{word}'. Did you mean {word}(...)?");
-    raise(inp, message, next.span.to(argument.span))
+    raise(inp, message, next.span.to(argument))
 }
 
 /// `a if b`, after `b`
@@ -292,6 +313,22 @@ pub(super) fn invalid_star<T>(inp: &mut Inp<'_, '_>) -> Res<T> {
         if part.is_some() || state.raised.is_some() {
             return Err(Failed);
         }
+        // These are told at once, whatever is around them.
+        let touched = state.touched;
+        state.explain = true;
+        state.again = true;
+        let _ = lookahead(inp, expression);
+        let state = inp.state();
+        (state.explain, state.again) = (false, false);
+        state.hopeless.clear();
+        let at_once = |fault: &mut crate::syntax::lexer::Fault| {
+            fault.message.starts_with("'in' expected") || fault.message.contains("dictionary key")
+        };
+        if state.raised.as_mut().is_some_and(at_once) {
+            return Err(Failed);
+        }
+        state.raised = None;
+        (state.furthest, state.touched) = (furthest, touched);
     }
     let state = inp.state();
     let last = state.furthest.max(state.touched);
@@ -354,7 +391,8 @@ pub(super) fn invalid_arguments(inp: &mut Inp<'_, '_>) -> Res<()> {
                         return raise(inp, message, span);
                     }
                     arg(inp)?;
-                    Seen::Positional
+                    // Unpacking may follow keywords.
+                    if keywords { Seen::Keyword } else { Seen::Positional }
                 }
                 K::DoubleStar => {
                     arg(inp)?;
@@ -373,7 +411,7 @@ pub(super) fn invalid_arguments(inp: &mut Inp<'_, '_>) -> Res<()> {
                 _ => {
                     let value = argument_expression(inp)?;
                     let equal = peek(inp);
-                    if equal.kind == K::Equal {
+                    if equal.kind == K::Equal && !matches!(value.kind, ExprKind::NamedExpr { .. }) {
                         let message = "expression cannot contain assignment, perhaps you meant \"==\"?";
                         return raise(inp, message, value.span.to(equal.span));
                     }

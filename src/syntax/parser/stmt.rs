@@ -5,7 +5,7 @@ use chumsky::prelude::*;
 use super::display::star_target;
 use super::explain;
 use super::explain_target;
-use super::expr::{annotated_rhs, expression, ident, primary, star_expressions, starts_expression};
+use super::expr::{annotated_rhs, expression, ident, primary, star_expression, star_expressions, starts_expression};
 use super::input::*;
 use super::params::type_params;
 use super::target::{Purpose, invalid_target, is_single_target};
@@ -67,9 +67,35 @@ pub(super) fn assignment(inp: &mut Inp<'_, '_>) -> Res<StmtKind> {
     }
     let valid = lookahead(inp, |inp| valid_assignment(inp).map(|kind| matches!(kind, StmtKind::Expr(_))));
     if inp.state().raised.is_none() && valid != Some(false) {
-        explain_target::invalid_assignment(inp)?;
+        if valid.is_some() || lookahead(inp, assigned_up_to_a_comma).is_none() {
+            explain_target::invalid_assignment(inp)?;
+        }
     }
     valid_assignment(inp)
+}
+
+/// An assignment of a tuple that ends with a comma, whatever follows: it is valid, what follows is wrong.
+fn assigned_up_to_a_comma(inp: &mut Inp<'_, '_>) -> Res<()> {
+    loop {
+        let target = annotated_rhs(inp)?;
+        if peek_kind(inp) != K::Equal || invalid_target(&target, Purpose::Store).is_some() {
+            return fail(inp);
+        }
+        advance(inp);
+        let before = inp.save();
+        if attempt(inp, annotated_rhs).is_none() {
+            inp.rewind(before);
+            star_expression(inp)?;
+            while peek_kind(inp) == K::Comma {
+                advance(inp);
+                if attempt(inp, star_expression).is_none() {
+                    return Ok(());
+                }
+            }
+            return fail(inp);
+        }
+        inp.rewind(before);
+    }
 }
 
 fn valid_assignment(inp: &mut Inp<'_, '_>) -> Res<StmtKind> {

@@ -150,8 +150,10 @@ fn fstring_replacement_field(inp: &mut Inp<'_, '_>) -> Res<FStringField> {
         explain::invalid_replacement_field(inp)?;
     }
     let begun = begin_node(inp);
+    let first = inp.save();
     let value = match field_value(inp) {
         Err(Failed) if inp.state().explain && inp.state().raised.is_none() => {
+            inp.rewind(first);
             return explain::invalid_field_value(inp);
         }
         value => value?,

@@ -36,7 +36,7 @@ pub(super) fn invalid_target(target: &Expr, purpose: Purpose) -> Option<&Expr> {
         },
         ExprKind::Compare { first, rest } if purpose == Purpose::For => match rest.first() {
             Some((crate::syntax::ast::CmpOp::In, _)) => invalid_target(first, purpose),
-            _ => Some(target),
+            _ => None,
         },
         _ => Some(target),
     }
