@@ -149,6 +149,7 @@ const MODULES: &[Spec] = &[
     rust("datetime", &[]).and(&[page!("datetime"), page!("datetime_times")]),
     rust("enum", &[]).and(&[page!("enum"), page!("enum_flags")]),
     rust("decimal", &[]).and(&[page!("decimal_context"), page!("decimal"), page!("decimal_math")]),
+    library!("difflib"),
     library!("errno"),
     library!("fnmatch"),
     library!("fractions"),
