@@ -309,6 +309,7 @@ impl Vm {
         };
         match hook {
             Some(hook) if !matches!(hook, Value::Native(_)) => self.call(&hook, std::slice::from_ref(value)).map(drop),
+            None if self.modules.get_str(&sys).is_some() => Err(self.runtime_error("lost sys.displayhook")),
             _ => self.display(value, Some(frame)),
         }
     }
@@ -324,7 +325,23 @@ impl Vm {
         drop(before);
         self.run_finalizers(frame);
         let text = self.repr(value)?;
-        self.write_out(&format!("{}\n", text.as_str()))?;
+        let sys = self.intern("sys");
+        let [now, original] = ["stdout", "__stdout__"].map(|name| {
+            let name = self.intern(name);
+            match self.modules.get_str(&sys) {
+                Some(Value::Module(sys)) => sys.dict.get_str(&name),
+                _ => None,
+            }
+        });
+        match (now, original) {
+            (None, None) => self.write_out(&format!("{}\n", text.as_str()))?,
+            (Some(now), Some(original)) if now.is(&original) => self.write_out(&format!("{}\n", text.as_str()))?,
+            (None | Some(Value::None), _) => return Err(self.runtime_error("lost sys.stdout")),
+            (Some(file), _) => {
+                self.call_method(&file, sym::write, &[Value::Str(text)])?;
+                self.call_method(&file, sym::write, &[Value::str("\n")])?;
+            }
+        }
         let old = self.builtins.set_str(&name, value.clone());
         drop(old);
         Ok(())

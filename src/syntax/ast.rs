@@ -118,6 +118,17 @@ pub enum StmtKind {
     },
 }
 
+impl Stmt {
+    /// Whether the statement holds others.
+    pub fn is_compound(&self) -> bool {
+        use StmtKind::*;
+        matches!(
+            self.kind,
+            If { .. } | While { .. } | For { .. } | Try { .. } | With { .. } | FunctionDef(_) | ClassDef(_) | Match { .. }
+        )
+    }
+}
+
 #[derive(Debug)]
 pub struct Alias {
     /// `a.b.c` as its parts; the single part `*` for a star import.

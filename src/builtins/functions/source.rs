@@ -12,9 +12,10 @@ use crate::machine::Vm;
 use crate::machine::sequence::bytes_of;
 use crate::object::code::{Code, CodeKind};
 use crate::object::native::{Row, native};
-use crate::object::{Dict, Error, Function, Result, Value};
-use crate::source::Source;
+use crate::object::{Dict, Error, Function, Result, Str, Value};
+use crate::source::{Source, Span};
 use crate::symbol::sym;
+use crate::syntax::ast::Stmt;
 use crate::syntax::{self, Parsed};
 
 pub(super) const FUNCTIONS: &[Row] = &[
@@ -79,7 +80,10 @@ fn compile(vm: &mut Vm, source: &Rc<Source>, mode: Mode, locals: bool) -> Result
         Mode::Exec if locals => lower::compile_with_locals(vm, source),
         Mode::Exec => lower::compile_module(vm, source),
         Mode::Single => match syntax::parse_module(source, &mut vm.interner) {
-            Parsed::Complete(module) => lower::compile_interactive(vm, source, module, true),
+            Parsed::Complete(module) => match not_single(source, &module.body) {
+                Some(error) => Err(vec![error]),
+                None => lower::compile_interactive(vm, source, module, true),
+            },
             Parsed::Incomplete(errors) | Parsed::Invalid(errors) => Err(errors),
         },
     };
@@ -91,6 +95,30 @@ fn compile(vm: &mut Vm, source: &Rc<Source>, mode: Mode, locals: bool) -> Result
         Mode::Single => drop(modes.interactive.insert(code.id.get())),
     }
     Ok(code)
+}
+
+/// Why statements are not one interactive statement: what one line holds, or one compound statement with its end.
+fn not_single(source: &Rc<Source>, body: &[Stmt]) -> Option<Diagnostic> {
+    let (Some(first), Some(last)) = (body.first(), body.last()) else {
+        return Some(Diagnostic::error("SyntaxError", "invalid syntax", source, Span::default()));
+    };
+    let invalid = |span| Some(Diagnostic::error("SyntaxError", "invalid syntax", source, span));
+    if first.is_compound() {
+        return match body.get(1) {
+            Some(next) => invalid(Span { start: next.span.start, end: next.span.start + 1 }),
+            None if !source.text.ends_with('\n') && !source.text[last.span.range()].contains('\n') => {
+                invalid(Span { start: last.span.start, end: last.span.start })
+            }
+            None => None,
+        };
+    }
+    let another = body.windows(2).find(|pair| {
+        let between = source.text.get(pair[0].span.end as usize..pair[1].span.start as usize);
+        pair[1].is_compound() || between.is_some_and(|text| text.contains('\n'))
+    })?;
+    let end = another[0].span.end;
+    let message = "multiple statements found while compiling a single statement";
+    Some(Diagnostic::error("SyntaxError", message, source, Span { start: end, end: end + 1 }))
 }
 
 /// Source text given as `str` or bytes; `None` for other values.
@@ -117,8 +145,17 @@ fn source_of(vm: &mut Vm, value: &Value, name: &str, mode: Mode) -> Result<Optio
 }
 
 fn compile_source(vm: &mut Vm, args: &[Value]) -> Result {
-    let Some(name) = args[1].as_str().cloned() else {
-        return Err(vm.type_error(format!("expected str, bytes or os.PathLike object, not {}", vm.type_name(&args[1]))));
+    let file = match &args[1] {
+        other @ (Value::Instance(_) | Value::Exception(_)) => vm.call_special(other, sym::__fspath__, &[])?,
+        _ => None,
+    };
+    let file = file.unwrap_or_else(|| args[1].clone());
+    let name = match (file.as_str(), &file) {
+        (Some(name), _) => name.clone(),
+        (None, Value::Bytes(bytes)) => Rc::new(Str::new(String::from_utf8_lossy(bytes))),
+        (None, other) => {
+            return Err(vm.type_error(format!("expected str, bytes or os.PathLike object, not {}", vm.type_name(other))));
+        }
     };
     let mode = match args[2].as_str().map(|mode| mode.as_str()) {
         Some("exec") => Mode::Exec,
