@@ -320,7 +320,7 @@ impl MethodSite {
 pub(super) struct Arguments {
     parts: Vec<(Part, Span)>,
     /// Whether the only positional argument is one `*args`.
-    star_alone: bool,
+    pub(super) star_alone: bool,
 }
 
 enum Part {
@@ -338,6 +338,7 @@ impl Arguments {
     pub(super) fn evaluate(&self, vm: &mut Vm, frame: &mut Frame, callee: &Value, at: Span) -> Eval<Evaluated> {
         let mut args = Vec::with_capacity(self.parts.len());
         let mut kwargs: Vec<(Rc<Str>, Value)> = Vec::new();
+        let mut no_names: Vec<Value> = Vec::new();
         for (part, _) in &self.parts {
             match part {
                 Part::Positional(thunk) => args.push(thunk(vm, frame)?),
@@ -370,10 +371,24 @@ impl Arguments {
                     let value = thunk(vm, frame)?;
                     let pairs = match value.as_dict() {
                         Some(dict) if matches!(value, Value::Dict(_)) => dict.pairs(),
-                        _ if vm.get_attr_opt(&value, sym::keys)?.is_some() => {
+                        Some(_) => {
                             let dict = Rc::new(Dict::new());
                             vm.dict_update(&dict, &value).at(at)?;
                             dict.pairs()
+                        }
+                        None if vm.get_attr_opt(&value, sym::keys)?.is_some() => {
+                            let keys = vm.call_method(&value, sym::keys, &[]).at(at)?;
+                            if vm.iter(&keys).is_err_and(|e| e.is(&vm.types.TypeError)) {
+                                let (owner, kind) = (vm.type_name(&value), vm.type_name(&keys));
+                                let message = format!("{owner}.keys() returned a non-iterable (type {kind})");
+                                return Err(vm.type_error(message).at(at).into());
+                            }
+                            let mut pairs = Vec::new();
+                            for key in vm.collect(&keys).at(at)? {
+                                let item = vm.get_item(&value, &key).at(at)?;
+                                pairs.push((key, item));
+                            }
+                            pairs
                         }
                         _ => {
                             let (shown, name) = (callee_name(vm, callee), vm.type_name(&value));
@@ -387,11 +402,22 @@ impl Arguments {
                                 let name = vm.intern_str(name);
                                 add_keyword(vm, &mut kwargs, callee, name, value).at(at)?;
                             }
-                            None => return Err(vm.type_error("keywords must be strings").at(at).into()),
+                            None => {
+                                for known in &no_names {
+                                    if vm.eq(known, &key)? {
+                                        let name = vm.str(&key)?;
+                                        return Err(twice(vm, callee, name.as_str()).at(at).into());
+                                    }
+                                }
+                                no_names.push(key);
+                            }
                         }
                     }
                 }
             }
+        }
+        if !no_names.is_empty() {
+            return Err(vm.type_error("keywords must be strings").at(at).into());
         }
         Ok((args, kwargs))
     }
@@ -405,13 +431,16 @@ fn add_keyword(
     value: Value,
 ) -> Eval<()> {
     if kwargs.iter().any(|(known, _)| crate::object::str::same(known, &name)) {
-        let shown = callee_name(vm, callee);
-        return Err(vm
-            .type_error(format!("{shown} got multiple values for keyword argument '{}'", name.as_str()))
-            .into());
+        return Err(twice(vm, callee, name.as_str()).into());
     }
     kwargs.push((name, value));
     Ok(())
+}
+
+#[cold]
+fn twice(vm: &mut Vm, callee: &Value, name: &str) -> crate::object::Error {
+    let shown = callee_name(vm, callee);
+    vm.type_error(format!("{shown} got multiple values for keyword argument '{name}'"))
 }
 
 /// A callee as messages about its arguments name it: `__main__.f()`.

@@ -489,7 +489,9 @@ impl Lower<'_> {
         generic: Vec<(Thunk, bool)>,
     ) -> Thunk {
         let args = self.hoist_args(args);
-        let args = self.arguments(args);
+        let mut args = self.arguments(args);
+        // The body and the name come before them.
+        args.star_alone = false;
         let doc = docstring(&body);
         let text = self.vm.name(name).clone();
         let shown = qualname.clone();
@@ -535,7 +537,7 @@ impl Lower<'_> {
             },
         );
         Box::new(move |vm, frame| {
-            let (mut bases, kwargs) = args.evaluate(vm, frame, &Value::str(&text), span)?;
+            let (mut bases, kwargs) = args.evaluate(vm, frame, &Value::str("__build_class__()"), span)?;
             if !generic.is_empty() {
                 let mut params = Vec::new();
                 for (param, many) in &generic {

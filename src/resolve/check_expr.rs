@@ -272,6 +272,10 @@ impl Checker<'_> {
         let starred = elements.iter().filter(|element| matches!(element.kind, ExprKind::Starred(_))).count();
         if starred > 1 {
             self.error("multiple starred expressions in assignment", span);
+        } else if let Some(at) = elements.iter().position(|element| matches!(element.kind, ExprKind::Starred(_))) {
+            if at >= 1 << 8 || elements.len() - at > 1 << 24 {
+                self.error("too many expressions in star-unpacking assignment", span);
+            }
         }
         for element in elements {
             match &element.kind {

@@ -124,7 +124,14 @@ impl Stmt {
         use StmtKind::*;
         matches!(
             self.kind,
-            If { .. } | While { .. } | For { .. } | Try { .. } | With { .. } | FunctionDef(_) | ClassDef(_) | Match { .. }
+            If { .. }
+                | While { .. }
+                | For { .. }
+                | Try { .. }
+                | With { .. }
+                | FunctionDef(_)
+                | ClassDef(_)
+                | Match { .. }
         )
     }
 }

@@ -154,7 +154,9 @@ fn compile_source(vm: &mut Vm, args: &[Value]) -> Result {
         (Some(name), _) => name.clone(),
         (None, Value::Bytes(bytes)) => Rc::new(Str::new(String::from_utf8_lossy(bytes))),
         (None, other) => {
-            return Err(vm.type_error(format!("expected str, bytes or os.PathLike object, not {}", vm.type_name(other))));
+            return Err(
+                vm.type_error(format!("expected str, bytes or os.PathLike object, not {}", vm.type_name(other)))
+            );
         }
     };
     let mode = match args[2].as_str().map(|mode| mode.as_str()) {

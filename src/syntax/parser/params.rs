@@ -5,7 +5,7 @@ use chumsky::prelude::*;
 use super::explain::{self, Read};
 use super::expr::{expression, ident, star_expression};
 use super::input::*;
-use crate::syntax::ast::{Param, Params, TypeParam, TypeParamKind};
+use crate::syntax::ast::{ExprKind, Param, Params, TypeParam, TypeParamKind};
 use crate::syntax::token::TokenKind as K;
 
 /// `params: '(' [parameters] ')'`
@@ -63,8 +63,9 @@ fn parameter(inp: &mut Inp<'_, '_>, params: &mut Params, star: &mut bool, annota
             advance(inp);
             *star = true;
             if peek_kind(inp) != K::Comma {
-                params.vararg = Some(param_star_annotation(inp, annotated)?);
-                if inp.state().explain {
+                let param = params.vararg.insert(param_star_annotation(inp, annotated)?);
+                let starred = param.annotation.as_ref().is_some_and(|e| matches!(e.kind, ExprKind::Starred(_)));
+                if inp.state().explain && !starred {
                     explain::invalid_default(inp, 1)?;
                 }
             } else if peek_second(inp) != K::Name && !inp.state().explain {
