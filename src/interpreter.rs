@@ -8,7 +8,7 @@ use crate::lower;
 use crate::machine::Vm;
 use crate::object::code::Code;
 use crate::object::module::Module;
-use crate::object::{Error, Exception, Str, Value, gc};
+use crate::object::{Error, Str, Value, gc};
 use crate::source::Source;
 use crate::symbol::sym;
 
@@ -132,16 +132,14 @@ impl Interpreter {
         if self.vm.stopped.is_none() && crate::asyncio::is_deadlock(&mut self.vm, error) {
             return 1;
         }
-        self.report(&error.0);
+        if let Some(exit) = self.vm.show_uncaught(error) {
+            return self.exit_status(&exit);
+        }
         match &self.vm.stopped {
             Some((_, Limit::Time)) => TIMED_OUT,
             None if error.is(&self.vm.types.KeyboardInterrupt) => 130,
             _ => 1,
         }
-    }
-
-    fn report(&mut self, exception: &Rc<Exception>) {
-        self.vm.print_exception(exception);
     }
 
     /// What happens to what is left when a program ends: exit handlers, then objects die, with their warnings.

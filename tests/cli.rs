@@ -845,3 +845,11 @@ fn tests_are_found_and_run() {
         assert!(run.err.contains(ran), "{args:?}: {}", run.err);
     }
 }
+
+#[test]
+fn a_filter_for_warnings_may_follow_its_letter() {
+    let warn = "import sys, warnings; warnings.warn('w'); print(sys.argv)";
+    assert_eq!(run(&["-Werror", "-c", warn]).status, Some(1));
+    assert_eq!(run(&["--color", "never", "-Wignore", "-c", warn]).err, "");
+    assert_eq!(run(&["-W", "ignore", "-c", warn, "-Werror"]).out, "['-c', '-Werror']\n");
+}

@@ -5,6 +5,7 @@ mod limits;
 mod repl;
 mod streams;
 
+use std::ffi::OsString;
 use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -117,10 +118,28 @@ const USAGE: u8 = 2;
 
 /// Reads the command line.
 pub(crate) fn parse() -> Result<Options, ExitCode> {
-    Options::try_parse().map_err(|error| {
+    Options::try_parse_from(separated(std::env::args_os())).map_err(|error| {
         let _ = error.print();
         ExitCode::from(if error.use_stderr() { USAGE } else { 0 })
     })
+}
+
+/// The arguments with `-Wfilter` as two: what starts with a hyphen could as well be the script's.
+fn separated(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    const VALUED: [&str; 8] =
+        ["-W", "--error-format", "--color", "--virtual-start", "--dump", "--max-memory", "--max-steps", "--timeout"];
+    let mut result: Vec<OsString> = Vec::new();
+    let mut is_option = true;
+    for argument in arguments {
+        let text = argument.to_string_lossy();
+        let is_value = result.last().is_some_and(|last| VALUED.iter().any(|option| last == option));
+        is_option &= result.is_empty() || is_value || text.starts_with('-') && !matches!(&*text, "-" | "-c" | "-m");
+        match text.strip_prefix("-W").filter(|filter| is_option && !is_value && !filter.is_empty()) {
+            Some(filter) => result.extend(["-W".into(), filter.into()]),
+            None => result.push(argument),
+        }
+    }
+    result
 }
 
 /// A start of the virtual clock that its whole nanoseconds can hold, thousands of years either way.

@@ -300,6 +300,29 @@ impl Vm {
         self.write_err(&text);
     }
 
+    /// What becomes of an exception that ends the program: `sys.excepthook(type, value, traceback)`. If that exits, how.
+    pub fn show_uncaught(&mut self, error: &Error) -> Option<Error> {
+        let name = self.intern("excepthook");
+        let hook = match self.sys_attr(&name) {
+            Some(Value::Native(native)) if native.name.as_str() == name.as_str() => None,
+            hook => hook.filter(|_| self.stopped.is_none()),
+        };
+        let Some(hook) = hook else {
+            self.print_exception(&error.0);
+            return None;
+        };
+        let traceback = error.0.traceback.borrow().clone().map_or(Value::None, Value::Traceback);
+        let failed = self.call(&hook, &[Value::Class(error.class()), error.value(), traceback]).err()?;
+        if failed.is(&self.types.SystemExit) {
+            return Some(failed);
+        }
+        self.write_err("Error in sys.excepthook:\n");
+        self.print_exception(&failed.0);
+        self.write_err("\nOriginal exception was:\n");
+        self.print_exception(&error.0);
+        None
+    }
+
     /// What becomes of the value of an expression typed at a prompt: `sys.displayhook(value)`.
     pub fn display_hook(&mut self, value: &Value, frame: &Frame) -> Result<()> {
         let (sys, name) = (self.intern("sys"), self.intern("displayhook"));
@@ -448,8 +471,13 @@ impl Vm {
     /// What `sys.unraisablehook` does by itself.
     pub fn print_unraisable(&mut self, error: &Error, what: &Value) {
         let shown = self.repr(what).map_or_else(|_| "<object repr() failed>".to_owned(), |s| s.to_string());
-        let text = report::unraisable(&self.exception_report(&error.0));
+        let text = self.unraisable_text(error);
         self.write_err(&format!("Exception ignored in: {shown}\n{text}"));
+    }
+
+    /// The frames of an exception that nobody can catch, and what it says.
+    pub fn unraisable_text(&mut self, error: &Error) -> String {
+        report::unraisable(&self.exception_report(&error.0))
     }
 }
 

@@ -92,9 +92,8 @@ pub(super) const SIGNALS: &[Row] = &[
 pub(super) const EXIT: &[Row] = &[native("_ignored(error, func, /)", |vm, args| {
     if let Value::Exception(exception) = &args[0] {
         let shown = vm.repr(&args[1])?;
-        let what = format!("Exception ignored in atexit callback: {}\n", shown.as_str());
-        let text = vm.report_exception_text(&Error(exception.clone()));
-        vm.write_err(&format!("{what}{text}"));
+        let text = vm.unraisable_text(&Error(exception.clone()));
+        vm.write_err(&format!("Exception ignored in atexit callback {}:\n{text}", shown.as_str()));
     }
     Ok(Value::None)
 })];

@@ -66,10 +66,12 @@ pub(super) fn assignment(inp: &mut Inp<'_, '_>) -> Res<StmtKind> {
         return valid_assignment(inp);
     }
     let valid = lookahead(inp, |inp| valid_assignment(inp).map(|kind| matches!(kind, StmtKind::Expr(_))));
-    if inp.state().raised.is_none() && valid != Some(false) {
-        if valid.is_some() || lookahead(inp, assigned_up_to_a_comma).is_none() {
-            explain_target::invalid_assignment(inp)?;
-        }
+    let is_valid = |inp: &mut Inp<'_, '_>| match valid {
+        Some(is_expression) => !is_expression,
+        None => lookahead(inp, assigned_up_to_a_comma).is_some(),
+    };
+    if inp.state().raised.is_none() && !is_valid(inp) {
+        explain_target::invalid_assignment(inp)?;
     }
     valid_assignment(inp)
 }
