@@ -132,11 +132,15 @@ impl Lower<'_> {
         let mut before = Vec::new();
         let mut after = Vec::new();
         let mut star: Option<Option<usize>> = None;
+        // Items that are only counted are not looked at.
+        let is_wild = |pattern: &Pattern| matches!(pattern.kind, PatternKind::As { pattern: None, name: None });
+        let all_wild =
+            patterns.iter().all(|pattern| is_wild(pattern) || matches!(pattern.kind, PatternKind::Star(None)));
         for pattern in patterns {
             match pattern.kind {
                 PatternKind::Star(name) => star = Some(name.map(|name| Self::capture(names, name.name))),
-                _ if star.is_some() => after.push(self.pattern(pattern, names)),
-                _ => before.push(self.pattern(pattern, names)),
+                _ if star.is_some() => after.push((is_wild(&pattern), self.pattern(pattern, names))),
+                _ => before.push((is_wild(&pattern), self.pattern(pattern, names))),
             }
         }
         Box::new(move |vm, frame, subject, captures| {
@@ -148,15 +152,18 @@ impl Lower<'_> {
             if count < least || (star.is_none() && count != least) {
                 return Ok(false);
             }
+            if all_wild {
+                return Ok(true);
+            }
             if star == Some(None) {
                 // What the star skips is not looked at, the others are asked for one by one.
-                for (at, test) in before.iter().enumerate() {
+                for (at, (_, test)) in before.iter().enumerate().filter(|(_, (wild, _))| !wild) {
                     let item = vm.get_item(subject, &Value::usize(at))?;
                     if !test(vm, frame, &item, captures)? {
                         return Ok(false);
                     }
                 }
-                for (at, test) in after.iter().enumerate() {
+                for (at, (_, test)) in after.iter().enumerate().filter(|(_, (wild, _))| !wild) {
                     let at = (vm.len(subject)? + at).saturating_sub(after.len());
                     let item = vm.get_item(subject, &Value::usize(at))?;
                     if !test(vm, frame, &item, captures)? {
@@ -174,7 +181,7 @@ impl Lower<'_> {
                 captures.push((name, Value::list(items[before.len()..tail].to_vec())));
             }
             let last = items[tail..].iter();
-            for (test, item) in before.iter().zip(&items).chain(after.iter().zip(last)) {
+            for ((_, test), item) in before.iter().zip(&items).chain(after.iter().zip(last)) {
                 if !test(vm, frame, item, captures)? {
                     return Ok(false);
                 }

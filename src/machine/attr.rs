@@ -629,7 +629,10 @@ impl Vm {
                     let Some(attrs) = attrs_of(value) else { return Err(self.attribute_error(value, name)) };
                     let deletes = new.is_none();
                     let old = match new {
-                        Some(new) => attrs.borrow_mut().set(&class.root_shape, key, new),
+                        Some(new) => {
+                            gc::stored_into(value, &new);
+                            attrs.borrow_mut().set(&class.root_shape, key, new)
+                        }
                         None => attrs.borrow_mut().remove(&class.root_shape, key),
                     };
                     if deletes && old.is_none() {

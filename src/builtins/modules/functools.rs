@@ -228,11 +228,17 @@ fn set_state(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         Value::Tuple(_) => given.clone(),
         _ => Value::tuple(vm.collect(given)?),
     };
-    let copy = Rc::new(Dict::new());
-    if !keywords.is_none() {
-        vm.dict_update(&copy, keywords)?;
-    }
-    let parts = Rc::new(Parts { func: func.clone(), args: given, keywords: copy });
+    let keywords = match keywords {
+        Value::Dict(keywords) => keywords.clone(),
+        _ => {
+            let copy = Rc::new(Dict::new());
+            if !keywords.is_none() {
+                vm.dict_update(&copy, keywords)?;
+            }
+            copy
+        }
+    };
+    let parts = Rc::new(Parts { func: func.clone(), args: given, keywords });
     let old = this!(vm, args[0], Partial).0.replace(parts);
     drop(old);
     if let Some(dict) = vm.instance_dict(&args[0]) {
