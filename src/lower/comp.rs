@@ -8,6 +8,10 @@ use crate::object::frame::Frame;
 use crate::object::{Cell, Dict, Eval, Located, Result, Value};
 use crate::source::Span;
 use crate::syntax::ast::{Comp, Comprehension, Expr, ExprKind, ScopeId};
+use crate::text::slice;
+
+/// No list gets room for more items than this before it has them.
+const MOST_RESERVED: usize = 1 << 22;
 
 /// One `for` of a comprehension that cannot suspend.
 struct Clause {
@@ -49,7 +53,7 @@ impl Lower<'_> {
     pub(super) fn list_comp(&mut self, comp: Comp, _span: Span) -> Thunk {
         self.inlined(
             comp,
-            |_| Ok(Self::new_list()),
+            |_, items| Ok(Value::list(Vec::with_capacity(items))),
             |lower, comp| {
                 let element = lower.expr(comp.0);
                 Box::new(move |vm, frame, acc| {
@@ -66,7 +70,7 @@ impl Lower<'_> {
     pub(super) fn set_comp(&mut self, comp: Comp, _span: Span) -> Thunk {
         self.inlined(
             comp,
-            |vm| vm.new_set(Vec::new(), false),
+            |vm, _| vm.new_set(Vec::new(), false),
             |lower, comp| {
                 let span = comp.0.span;
                 let element = lower.expr(comp.0);
@@ -84,7 +88,7 @@ impl Lower<'_> {
     pub(super) fn dict_comp(&mut self, comp: Comp, _span: Span) -> Thunk {
         self.inlined(
             comp,
-            |_| Ok(Value::dict(Dict::new())),
+            |_, _| Ok(Value::dict(Dict::new())),
             |lower, comp| {
                 let span = comp.0.span;
                 let key = lower.expr(comp.0);
@@ -108,7 +112,7 @@ impl Lower<'_> {
     fn inlined(
         &mut self,
         mut comp: Comp,
-        make: fn(&mut Vm) -> Result<Value>,
+        make: fn(&mut Vm, usize) -> Result<Value>,
         each: impl FnOnce(&mut Self, (Expr, Option<Expr>)) -> Each,
     ) -> Thunk {
         let depth = self.unit.next_slot;
@@ -134,7 +138,15 @@ impl Lower<'_> {
         self.unit.next_slot = depth.max(slots.iter().max().map_or(depth, |s| s + 1));
         Box::new(move |vm, frame| {
             let first = first(vm, frame)?;
-            let acc = make(vm)?;
+            // What gives one item for each of so many; others grow as they go.
+            let items = match (&clauses[..], &first) {
+                ([Clause { conds, .. }], Value::List(list)) if conds.is_empty() => list.len(),
+                ([Clause { conds, .. }], Value::Range(range)) if conds.is_empty() => {
+                    range.small().map_or(0, |(start, stop, step)| slice::range_len(start, stop, step))
+                }
+                _ => 0,
+            };
+            let acc = make(vm, items.min(MOST_RESERVED))?;
             for &slot in &cells {
                 frame.locals[slot as usize] = Value::Cell(Cell::new(Value::Unbound));
             }

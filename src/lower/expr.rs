@@ -273,6 +273,7 @@ impl Lower<'_> {
             pairs.into_iter().map(|(key, value)| (key.map(|key| self.expr(key)), self.expr(value))).collect();
         Box::new(move |vm, frame| {
             let dict = Rc::new(Dict::new());
+            dict.table.borrow_mut().reserve(pairs.len());
             for (key, value) in &pairs {
                 match key {
                     Some(key) => {

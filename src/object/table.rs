@@ -20,15 +20,15 @@ pub struct Table<V> {
     entries: Vec<Entry<V>>,
     /// Positions in `entries`, `EMPTY` or `DUMMY`; its length is a power of two, or 0 while a short scan does.
     index: Vec<u32>,
-    used: usize,
+    used: u32,
     /// Used and dummy places of the index.
-    fill: usize,
+    fill: u32,
     /// Whether there is an index from the first entry on (sets).
     indexed: bool,
     /// Where the search for the next element to pop begins: a place of the index.
-    finger: usize,
+    finger: u32,
     /// The entries before this position are holes.
-    front: usize,
+    front: u32,
     /// Changes whenever a key is inserted or removed.
     pub keys_version: u32,
 }
@@ -75,8 +75,13 @@ impl<V> Table<V> {
         Table { indexed: true, index: vec![EMPTY; 8], ..Table::new() }
     }
 
+    /// Makes room for entries to come.
+    pub fn reserve(&mut self, more: usize) {
+        self.entries.reserve_exact(more);
+    }
+
     pub fn len(&self) -> usize {
-        self.used
+        self.used as usize
     }
 
     pub fn is_empty(&self) -> bool {
@@ -114,19 +119,20 @@ impl<V> Table<V> {
 
     /// The position of the first entry.
     pub fn first(&mut self) -> Option<usize> {
-        while matches!(self.entries.get(self.front), Some(Entry { key: Value::Unbound, .. })) {
+        while matches!(self.entries.get(self.front as usize), Some(Entry { key: Value::Unbound, .. })) {
             self.front += 1;
         }
-        (self.front < self.entries.len()).then_some(self.front)
+        let front = self.front as usize;
+        (front < self.entries.len()).then_some(front)
     }
 
     /// The position of the entry that CPython's `set.pop` takes: the next one of the index after the last one taken.
     pub fn next_to_pop(&mut self) -> Option<usize> {
         let mask = self.index.len().checked_sub(1)?;
-        let mut place = self.finger & mask;
+        let mut place = self.finger as usize & mask;
         for _ in 0..=mask {
             if self.index[place] < DUMMY {
-                self.finger = place + 1;
+                self.finger = place as u32 + 1;
                 return Some(self.index[place] as usize);
             }
             place = (place + 1) & mask;
@@ -179,21 +185,25 @@ impl<V> Table<V> {
     pub fn insert_new(&mut self, hash: i64, key: Value, value: V) {
         self.keys_version = self.keys_version.wrapping_add(1);
         let at = self.entries.len();
+        if self.entries.capacity() == 0 {
+            // Many dicts have one entry.
+            self.entries.reserve_exact(1);
+        }
         self.entries.push(Entry { hash, key, value });
         self.used += 1;
         if self.index.is_empty() {
             if self.entries.len() > SCANNED {
-                self.rebuild(self.used * 3);
+                self.rebuild(self.len() * 3);
             }
             return;
         }
         Self::place(&mut self.index, hash, at as u32);
         self.fill += 1;
         let mask = self.index.len() - 1;
-        if self.fill * 5 >= mask * 3 {
-            self.rebuild(if self.used > 50_000 { self.used * 2 } else { self.used * 4 });
-        } else if self.entries.len() >= 16 && self.entries.len() > self.used * 3 {
-            self.rebuild(self.used * 4);
+        if self.fill as usize * 5 >= mask * 3 {
+            self.rebuild(if self.used > 50_000 { self.len() * 2 } else { self.len() * 4 });
+        } else if self.entries.len() >= 16 && self.entries.len() > self.len() * 3 {
+            self.rebuild(self.len() * 4);
         }
     }
 
@@ -250,8 +260,8 @@ impl<V> Table<V> {
     /// Makes room for `more` entries at once, as CPython's set update does.
     pub fn reserve_for_merge(&mut self, more: usize) {
         let mask = self.index.len().saturating_sub(1);
-        if self.indexed && (self.fill + more) * 5 >= mask * 3 {
-            self.rebuild((self.used + more) * 2);
+        if self.indexed && (self.fill as usize + more) * 5 >= mask * 3 {
+            self.rebuild((self.len() + more) * 2);
         }
     }
 
@@ -276,7 +286,7 @@ impl<V> Table<V> {
         while matches!(self.entries.last(), Some(Entry { key: Value::Unbound, .. })) {
             self.entries.pop();
         }
-        self.front = self.front.min(self.entries.len());
+        self.front = self.front.min(self.entries.len() as u32);
         if self.used == 0 && !self.indexed {
             self.index.clear();
             self.fill = 0;
