@@ -137,9 +137,9 @@ pub fn current(vm: &mut Vm) -> Rc<Current> {
     add_methods(vm, &missing_class, MISSING_METHODS);
     let current = Rc::new(Current {
         context: RefCell::default(),
-        context_class: Class::builtin("Context", Some(&object), Layout::Native(130)),
-        var_class: Class::builtin("ContextVar", Some(&object), Layout::Native(131)),
-        token_class: Class::builtin("Token", Some(&object), Layout::Native(132)),
+        context_class: Class::builtin("Context", Some(&object), Layout::Final),
+        var_class: Class::builtin("ContextVar", Some(&object), Layout::Final),
+        token_class: Class::builtin("Token", Some(&object), Layout::Final),
         missing: Instance::native(&missing_class, Missing),
         spare: Cell::new(None),
         unbound: Rc::default(),
@@ -270,6 +270,10 @@ const VAR_METHODS: &[Row] = &[
 ];
 
 const TOKEN_METHODS: &[Row] = &[
+    static_method("__new__(cls, /, *args, **kwargs)", |vm, _| {
+        let class = vm.types.RuntimeError.clone();
+        Err(vm.error(&class, "Tokens can only be created by ContextVars"))
+    }),
     method("__repr__()", token_repr),
     class_method("__class_getitem__(item, /)", class_getitem),
     getter("var", |_, this| Ok(this.data::<Token>().map_or(Value::None, |token| token.var.clone()))),
@@ -279,8 +283,8 @@ const TOKEN_METHODS: &[Row] = &[
 const MISSING_METHODS: &[Row] = &[method("__repr__()", |_, _| Ok(Value::str("<Token.MISSING>")))];
 
 const CONTEXT_METHODS: &[Row] = &[
-    static_method("__new__(cls, /)", context_new),
-    method("run(callable, /, *args, **kwargs)", context_run),
+    static_method("__new__(cls, /, *args, **kwargs)", context_new),
+    method("run(callable=<unrepresentable>, /, *args, **kwargs)", context_run),
     method("copy()", |vm, args| {
         let copy = context(vm, args)?.copy();
         Ok(current(vm).object(&copy))
@@ -397,7 +401,10 @@ fn token_old_value(vm: &mut Vm, this: &Value) -> Result<Value> {
     }
 }
 
-fn context_new(vm: &mut Vm, _: &[Value]) -> Result<Value> {
+fn context_new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    if args[1].as_tuple().is_some_and(|given| !given.is_empty()) || !super::keywords(&args[2]).is_empty() {
+        return Err(vm.type_error("Context() does not accept any arguments"));
+    }
     Ok(current(vm).object(&Rc::default()))
 }
 
@@ -437,6 +444,9 @@ fn context_getitem(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 }
 
 fn context_run(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    if args[1].is_unbound() {
+        return Err(vm.type_error("run() missing 1 required positional argument"));
+    }
     let context = context(vm, args)?.clone();
     let positional = args[2].as_tuple().map(|t| t.to_vec()).unwrap_or_default();
     let keywords = super::keywords(&args[3]);

@@ -170,6 +170,13 @@ struct Items(Vec<Value>);
 /// The dotted names that an `attrgetter` takes.
 struct Attributes(Vec<Vec<Rc<Str>>>);
 
+impl Attributes {
+    fn names(&self) -> Vec<Value> {
+        let dotted = |path: &Vec<Rc<Str>>| path.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(".");
+        self.0.iter().map(|path| Value::string(dotted(path))).collect()
+    }
+}
+
 struct Call {
     name: Rc<Str>,
     args: Vec<Value>,
@@ -215,6 +222,10 @@ const ITEM_GETTER: &[Row] = &[
         }
         Ok(Value::tuple(found))
     }),
+    method("__reduce__()", |vm, args| {
+        let items = this!(vm, args[0], Items).0.clone();
+        Ok(Value::tuple([Value::Class(vm.class_of(&args[0])), Value::tuple(items)]))
+    }),
     method("__repr__()", |vm, args| {
         let getter = this!(vm, args[0], Items);
         let class = vm.class_of(&args[0]);
@@ -247,14 +258,13 @@ const ATTR_GETTER: &[Row] = &[
         }
         Ok(one_or_all(found))
     }),
+    method("__reduce__()", |vm, args| {
+        let names = this!(vm, args[0], Attributes).names();
+        Ok(Value::tuple([Value::Class(vm.class_of(&args[0])), Value::tuple(names)]))
+    }),
     method("__repr__()", |vm, args| {
-        let getter = this!(vm, args[0], Attributes);
+        let names = this!(vm, args[0], Attributes).names();
         let class = vm.class_of(&args[0]);
-        let names: Vec<Value> = getter
-            .0
-            .iter()
-            .map(|path| Value::string(path.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(".")))
-            .collect();
         shown(vm, &class, &names, &[])
     }),
 ];
@@ -273,6 +283,21 @@ const METHOD_CALLER: &[Row] = &[
         let caller = this!(vm, args[0], Call);
         let method = vm.get_attr(&args[1], &caller.name)?;
         vm.call_kw(&method, &caller.args, &caller.keywords)
+    }),
+    // Keywords are bound to the class first, as pickled calls have none.
+    method("__reduce__()", |vm, args| {
+        let caller = this!(vm, args[0], Call);
+        let mut positional = vec![Value::Str(caller.name.clone())];
+        positional.extend_from_slice(&caller.args);
+        let class = Value::Class(vm.class_of(&args[0]));
+        if caller.keywords.is_empty() {
+            return Ok(Value::tuple([class, Value::tuple(positional)]));
+        }
+        let partial = vm.import_module("functools")?;
+        let name = vm.intern("partial");
+        let partial = vm.get_attr(&partial, &name)?;
+        let made = vm.call_kw(&partial, &[class, Value::Str(caller.name.clone())], &caller.keywords)?;
+        Ok(Value::tuple([made, Value::tuple(caller.args.clone())]))
     }),
     method("__repr__()", |vm, args| {
         let caller = this!(vm, args[0], Call);
