@@ -182,19 +182,22 @@ impl Vm {
     fn table_find_asking<V>(&mut self, table: &RefCell<Table<V>>, hash: i64, key: &Value) -> Result<Option<usize>> {
         let mut skip = Vec::new();
         loop {
-            let (at, stored, version) = {
+            let (at, stored, size) = {
                 let table = table.borrow();
                 match find_plain(&table, hash, &skip, key) {
                     Found::At(at) => return Ok(Some(at)),
                     Found::Absent => return Ok(None),
                     Found::Ask(at) => match table.entry(at) {
-                        Some(entry) => (at, entry.key.clone(), table.keys_version),
+                        Some(entry) => (at, entry.key.clone(), (table.index_len(), table.entries().len())),
                         None => return Ok(None),
                     },
                 }
             };
             let equal = self.eq(&stored, key)?;
-            if table.borrow().keys_version != version {
+            // Positions hold while the table is not built anew, however many keys the comparison added.
+            let table = table.borrow();
+            let stays = table.index_len() == size.0 && table.entries().len() >= size.1;
+            if !stays || !table.entry(at).is_some_and(|entry| entry.key.is(&stored)) {
                 skip.clear();
             } else if equal {
                 return Ok(Some(at));
@@ -222,7 +225,8 @@ impl Vm {
         self.dict_set_hashed(dict, hash, key, value)
     }
 
-    fn dict_set_hashed(&mut self, dict: &Rc<Dict>, hash: i64, key: Value, value: Value) -> Result<()> {
+    /// `dict[key] = value` with the hash of the key.
+    pub fn dict_set_hashed(&mut self, dict: &Rc<Dict>, hash: i64, key: Value, value: Value) -> Result<()> {
         gc::stored(dict, &key);
         gc::stored(dict, &value);
         match self.table_find(&dict.table, hash, &key)? {

@@ -72,7 +72,7 @@ impl Vm {
                     Ok(Value::list(pick(&list.items.borrow(), indices)))
                 }
                 _ => {
-                    let at = self.item_index(key, list.len(), &LIST)?;
+                    let at = self.item_index(key, || list.len(), &LIST)?;
                     match list.get(at) {
                         Some(item) => Ok(item),
                         None => Err(self.index_error(LIST.range)),
@@ -88,7 +88,7 @@ impl Vm {
                     Ok(Value::tuple(pick(items, indices)))
                 }
                 _ => {
-                    let at = self.item_index(key, items.len(), &TUPLE)?;
+                    let at = self.item_index(key, || items.len(), &TUPLE)?;
                     Ok(items[at].clone())
                 }
             },
@@ -118,7 +118,7 @@ impl Vm {
                     Ok(Value::bytes(pick(bytes, indices)))
                 }
                 _ => {
-                    let at = self.item_index(key, bytes.len(), &BYTES)?;
+                    let at = self.item_index(key, || bytes.len(), &BYTES)?;
                     Ok(Value::Int(bytes[at].into()))
                 }
             },
@@ -129,8 +129,7 @@ impl Vm {
                     Ok(bytes_like(inner, pick(&array.bytes.borrow(), indices)))
                 }
                 _ => {
-                    let len = array.bytes.borrow().len();
-                    let at = self.item_index(key, len, &BYTEARRAY)?;
+                    let at = self.item_index(key, || array.bytes.borrow().len(), &BYTEARRAY)?;
                     let byte = array.bytes.borrow().get(at).copied();
                     byte.map(|byte| Value::Int(byte.into())).ok_or_else(|| self.index_error(BYTEARRAY.range))
                 }
@@ -218,9 +217,10 @@ impl Vm {
     }
 
     /// An index into a sequence as a position in it.
-    fn item_index(&mut self, key: &Value, len: usize, words: &Words) -> Result<usize> {
+    /// The position that a key means; the length is asked after what script code makes of the key.
+    fn item_index(&mut self, key: &Value, len: impl FnOnce() -> usize, words: &Words) -> Result<usize> {
         match self.index_opt(key)? {
-            Some(index) => self.fit_index(&index, len, words),
+            Some(index) => self.fit_index(&index, len(), words),
             None => {
                 let name = self.type_name(key);
                 Err(self.type_error(format!("{} must be integers or slices, not {}", words.kind, name.as_str())))
@@ -311,7 +311,7 @@ impl Vm {
             Value::List(list) => match key {
                 Value::Slice(slice) => self.assign_slice(list, slice, Some(&value)),
                 _ => {
-                    let at = self.item_index(key, list.len(), &LIST_ASSIGNMENT)?;
+                    let at = self.item_index(key, || list.len(), &LIST_ASSIGNMENT)?;
                     gc::stored(list, &value);
                     let old = list.items.borrow_mut().get_mut(at).map(|place| std::mem::replace(place, value));
                     drop(old);
@@ -322,16 +322,16 @@ impl Vm {
             Value::ByteArray(array) => match key {
                 Value::Slice(slice) => self.assign_bytes_slice(array, slice, Some(&value)),
                 _ => {
-                    let len = array.bytes.borrow().len();
-                    let found = self.item_index(key, len, &BYTEARRAY);
+                    let found = self.item_index(key, || array.bytes.borrow().len(), &BYTEARRAY);
                     // A wrong value is reported before a wrong position, but after a wrong kind of index.
                     let byte = match &found {
                         Err(e) if !e.is(&self.types.IndexError) => 0,
                         _ => self.to_byte(&value)?,
                     };
                     let at = found?;
-                    if let Some(place) = array.bytes.borrow_mut().get_mut(at) {
-                        *place = byte;
+                    match array.bytes.borrow_mut().get_mut(at) {
+                        Some(place) => *place = byte,
+                        None => return Err(self.index_error(BYTEARRAY.range)),
                     }
                     Ok(())
                 }
@@ -359,7 +359,7 @@ impl Vm {
             Value::List(list) => match key {
                 Value::Slice(slice) => self.assign_slice(list, slice, None),
                 _ => {
-                    let at = self.item_index(key, list.len(), &LIST_ASSIGNMENT)?;
+                    let at = self.item_index(key, || list.len(), &LIST_ASSIGNMENT)?;
                     let mut items = list.items.borrow_mut();
                     let old = if at < items.len() { items.remove(at) } else { Value::Unbound };
                     drop(items);
@@ -377,8 +377,7 @@ impl Vm {
             Value::ByteArray(array) => match key {
                 Value::Slice(slice) => self.assign_bytes_slice(array, slice, None),
                 _ => {
-                    let len = array.bytes.borrow().len();
-                    let at = self.item_index(key, len, &BYTEARRAY)?;
+                    let at = self.item_index(key, || array.bytes.borrow().len(), &BYTEARRAY)?;
                     self.check_resize(array, true)?;
                     let mut bytes = array.bytes.borrow_mut();
                     if at < bytes.len() {

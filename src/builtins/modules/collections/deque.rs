@@ -7,6 +7,7 @@ use std::rc::Rc;
 use crate::builtins::add_methods;
 use crate::builtins::modules::support::{class_given, define, this};
 use crate::builtins::types::iterators::{ITERATOR, SIZED};
+use crate::machine::sequence::MAX_ITEMS;
 use crate::machine::{Vm, compare};
 use crate::object::class::{Class, Instance, Layout, Native};
 use crate::object::iter::{Iter, NativeIter};
@@ -343,8 +344,11 @@ fn multiply(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let Some(count) = vm.index_opt(&args[1])? else { return Ok(Value::NotImplemented) };
     let count = usize::try_from(count.as_int().unwrap_or(i64::MAX)).unwrap_or(0);
     let items = deque.to_vec();
-    if items.len().checked_mul(count).is_none_or(|len| len > isize::MAX as usize / 16) {
-        return Err(vm.memory_error());
+    // What would be pushed out again is not made.
+    let count = deque.most.get().map_or(count, |most| count.min(most / items.len().max(1) + 1));
+    match items.len().checked_mul(count).filter(|len| *len <= MAX_ITEMS) {
+        Some(len) => vm.check_size(len * size_of::<Value>())?,
+        None => return Err(vm.memory_error()),
     }
     let items = std::iter::repeat_n(items, count).flatten().collect();
     Ok(like(vm, &args[0], deque, items))

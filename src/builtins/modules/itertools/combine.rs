@@ -2,6 +2,7 @@
 
 use super::{Table, items, made};
 use crate::machine::Vm;
+use crate::machine::sequence::MAX_ITEMS;
 use crate::object::iter::NativeIter;
 use crate::object::native::static_method;
 use crate::object::{Result, Value};
@@ -126,6 +127,11 @@ fn combinations(vm: &mut Vm, args: &[Value], repeats: bool) -> Result<Value> {
     let pool = vm.collect(&args[1])?;
     let length = vm.to_i64(&args[2])?;
     let Ok(length) = usize::try_from(length) else { return Err(vm.value_error("r must be non-negative")) };
+    if length > MAX_ITEMS {
+        return Err(vm.memory_error());
+    }
+    // One more than there are will do to find that they are too few.
+    let length = if repeats { length } else { length.min(pool.len() + 1) };
     let at = if repeats { vec![0; length] } else { (0..length).collect() };
     made(vm, args, Combinations { pool, at, repeats, begun: false })
 }

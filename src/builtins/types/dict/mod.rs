@@ -102,12 +102,23 @@ fn copy(vm: &mut Vm, args: &[Value]) -> Result {
 pub fn from_keys(vm: &mut Vm, args: &[Value]) -> Result {
     let result = vm.call(&args[0], &[])?;
     let value = args[2].clone();
-    match &result {
-        Value::Dict(dict) => vm.for_each(&args[1], |vm, key| {
+    // The keys of a dict or a set are not hashed again.
+    let hashed = match &args[1] {
+        Value::Dict(source) => Some(source.table.borrow().iter().map(|e| (e.hash, e.key.clone())).collect()),
+        Value::Set(source) => Some(source.elements()),
+        _ => None,
+    };
+    match (&result, hashed) {
+        (Value::Dict(dict), Some(hashed)) => {
+            for (hash, key) in hashed {
+                vm.dict_set_hashed(dict, hash, key, value.clone())?;
+            }
+        }
+        (Value::Dict(dict), None) => vm.for_each(&args[1], |vm, key| {
             vm.dict_set(dict, key, value.clone())?;
             Ok(true)
         })?,
-        other => vm.for_each(&args[1], |vm, key| {
+        (other, _) => vm.for_each(&args[1], |vm, key| {
             vm.set_item(other, &key, value.clone())?;
             Ok(true)
         })?,
