@@ -183,6 +183,7 @@ const MODULES: &[Spec] = &[
     rust("json.scanner", &[]).with(|vm, module| names_of(vm, module, "json")),
     library!("keyword"),
     rust("logging", &[]).and(&[page!("logging"), page!("logging_loggers")]),
+    rust("logging.handlers", &[]).and(&[page!("logging_handlers")]),
     rust("math", math::FUNCTIONS).with(math::setup),
     library!("numbers"),
     rust("operator", operator::FUNCTIONS).with(operator::setup),
