@@ -16,6 +16,7 @@ use crate::object::class::{Class, Instance, Layout, Native, Payload};
 use crate::object::module::Module;
 use crate::object::native::{Row, class_method, getter, method, native, static_method};
 use crate::object::{Error, Result, Str, Value};
+use crate::symbol::sym;
 
 /// A set of bindings of context variables.
 #[derive(Default)]
@@ -150,9 +151,13 @@ pub fn current(vm: &mut Vm) -> Rc<Current> {
     add_methods(vm, &current.context_class, CONTEXT_METHODS);
     add_methods(vm, &current.var_class, VAR_METHODS);
     add_methods(vm, &current.token_class, TOKEN_METHODS);
+    let hash = vm.name(sym::__hash__).clone();
+    current.context_class.set(&hash, Value::None);
     let missing = vm.intern("MISSING");
     current.token_class.set(&missing, current.missing.clone());
     vm.extension::<ContextState>().0 = Some(current.clone());
+    // Each thread has a context of its own.
+    vm.threads.switch = Some(super::threads::switch);
     current
 }
 
@@ -285,6 +290,18 @@ const MISSING_METHODS: &[Row] = &[method("__repr__()", |_, _| Ok(Value::str("<To
 const CONTEXT_METHODS: &[Row] = &[
     static_method("__new__(cls, /, *args, **kwargs)", context_new),
     method("run(callable=<unrepresentable>, /, *args, **kwargs)", context_run),
+    method("__eq__(other, /)", |vm, args| {
+        let (this, Some(other)) = (context(vm, args)?, of(&args[1])) else { return Ok(Value::NotImplemented) };
+        let (ours, theirs) = (this.bindings.borrow().clone(), other.clone());
+        let same = ours.len() == theirs.bindings.borrow().len();
+        for (var, value) in ours.iter().filter(|_| same) {
+            match theirs.get(var) {
+                Some(other) if vm.eq(value, &other)? => {}
+                _ => return Ok(Value::bool(false)),
+            }
+        }
+        Ok(Value::bool(same))
+    }),
     method("copy()", |vm, args| {
         let copy = context(vm, args)?.copy();
         Ok(current(vm).object(&copy))

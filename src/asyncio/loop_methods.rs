@@ -42,7 +42,6 @@ pub const METHODS: &[Row] = &[
         this(vm, &args[0])?.stopping.set(true);
         Ok(Value::None)
     }),
-    method("def close()", close),
     method("def is_running()", |vm, args| Ok(Value::bool(this(vm, &args[0])?.running.get()))),
     method("def is_closed()", |vm, args| Ok(Value::bool(this(vm, &args[0])?.closed.get()))),
     method("def time()", |vm, _| Ok(Value::float(event_loop::time(vm)))),
@@ -337,7 +336,10 @@ pub fn create_task_in(
 }
 
 fn default_exception_handler(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    let Some(context) = args[1].as_dict() else { return Err(vm.type_error("a context dict was expected")) };
+    let Some(context) = args[1].as_dict() else {
+        let name = vm.intern("get");
+        return Err(vm.attribute_error(&args[1], &name));
+    };
     let get = |vm: &mut Vm, key: &str| {
         let key = vm.intern(key);
         context.get_str(&key).unwrap_or(Value::None)
@@ -418,7 +420,10 @@ fn default_of(vm: &mut Vm, event_loop: &Value, context: &Value) -> Result<()> {
 fn swallow(vm: &mut Vm, result: Result<()>, message: &str) -> Result<Value> {
     match result {
         Err(error) if event_loop::is_fatal(vm, &error) => return Err(error),
-        Err(error) => log::error(vm, message, Some(&error))?,
+        Err(error) => {
+            error.0.raised.set(true);
+            log::error(vm, message, Some(&error))?;
+        }
         Ok(()) => {}
     }
     Ok(Value::None)
@@ -448,6 +453,8 @@ fn call_handler(vm: &mut Vm, event_loop: &Value, handler: &Value, context: &Valu
         None => vm.call(handler, &args).map(drop),
     }
 }
+
+pub const CLOSE: &[Row] = &[method("def close()", close)];
 
 pub const SIGNAL_METHODS: &[Row] = &[
     method("def add_signal_handler(sig, callback, *args)", |vm, args| {

@@ -187,7 +187,6 @@ const PRIVATE: &[Row] = &[
 pub fn module(vm: &mut Vm) -> Result<Rc<Module>> {
     let state = state(vm);
     vm.before_sleep = Some(explain::blocking);
-    vm.threads.switch = Some(threads::switch);
     let module = vm.new_module("asyncio", Some(library::lazy));
     let dict = &module.dict;
     dict.set_str(&vm.intern("__path__"), Value::list(Vec::new()));

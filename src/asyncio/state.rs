@@ -335,6 +335,8 @@ impl Classes {
             (&classes.task, future::SHARED_METHODS),
             (&classes.handle, handles::SHARED_METHODS),
             (&classes.timer_handle, handles::SHARED_METHODS),
+            (&classes.base_loop, super::loop_methods::CLOSE),
+            (&classes.event_loop, super::loop_methods::CLOSE),
             (&classes.semaphore, locks::RELEASE),
             (&classes.bounded_semaphore, locks::RELEASE),
         ] {

@@ -139,17 +139,9 @@ impl Vm {
             positional.to_string()
         };
         let plural = if defaults > 0 || positional != 1 { "s" } else { "" };
-        let given_text = if kwonly_given > 0 {
-            format!(
-                "{given} positional argument{} (and {kwonly_given} keyword-only argument{}) were given",
-                if given == 1 { "" } else { "s" },
-                if kwonly_given == 1 { "" } else { "s" }
-            )
-        } else {
-            format!("{given} {} given", if given == 1 { "was" } else { "were" })
-        };
+        let given_text = counted(given, kwonly_given);
         self.type_error(format!(
-            "{}() takes {takes} positional argument{plural} but {given_text}",
+            "{}() takes {takes} positional argument{plural} but {given_text} given",
             function.qualname().as_str()
         ))
     }
@@ -392,11 +384,9 @@ impl Vm {
             let takes =
                 if least < positional { format!("from {least} to {positional}") } else { positional.to_string() };
             let plural = if least < positional || positional != 1 { "s" } else { "" };
-            let were = if args.len() == 1 { "was" } else { "were" };
-            return self.type_error(format!(
-                "{name}() takes {takes} positional argument{plural} but {} {were} given",
-                args.len()
-            ));
+            let by_name = kwargs.iter().filter(|(key, _)| names[positional..].contains(&key.as_str())).count();
+            let given = counted(args.len(), by_name);
+            return self.type_error(format!("{name}() takes {takes} positional argument{plural} but {given} given"));
         }
         for (range, kind) in
             [(args.len().min(positional)..positional, "positional"), (positional..named_end, "keyword-only")]
@@ -457,6 +447,15 @@ fn bound_arguments(native: &NativeFunction, args: &[Value], kwargs: &[(Rc<Str>, 
         }
     }
     Some(bound)
+}
+
+/// `3 were`, `2 positional arguments (and 1 keyword-only argument) were`: how many there are, before `given`.
+fn counted(given: usize, by_name: usize) -> String {
+    let s = |n: usize| if n == 1 { "" } else { "s" };
+    match by_name {
+        0 => format!("{given} {}", if given == 1 { "was" } else { "were" }),
+        n => format!("{given} positional argument{} (and {n} keyword-only argument{}) were", s(given), s(n)),
+    }
 }
 
 fn is_constructor(native: &NativeFunction) -> bool {
