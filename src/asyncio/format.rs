@@ -5,8 +5,10 @@ use std::rc::Rc;
 use super::future::{self, Callback, Future, Status};
 use super::handles::Handle;
 use crate::machine::Vm;
+use crate::object::code::{Code, CodeKind};
 use crate::object::coroutine::{Coroutine, State};
 use crate::object::{Result, Str, Value};
+use crate::source::Span;
 use crate::symbol::sym;
 
 /// How deep and how far [`short_repr`] looks into containers, and how much it shows of a text.
@@ -245,7 +247,31 @@ pub fn line(vm: &Vm, coroutine: &Coroutine) -> Option<u32> {
 
 /// Where a call is made, outermost first: tuples of file, line, function and the line's text.
 pub fn stack(vm: &Vm) -> Value {
+    stack_of(&vm.frames_under_way())
+}
+
+/// The same for a handle: its innermost 10 frames in CPython, where two are the loop's that make it, and four of the
+/// loop and one or two of a runner lie between the program and its coroutines.
+pub fn handle_stack(vm: &Vm) -> Value {
     let frames = vm.frames_under_way();
+    let is_coroutine = |(code, _): &(Rc<Code>, Span)| code.kind == CodeKind::Coroutine && !code.source.library;
+    let first = frames.iter().position(is_coroutine).unwrap_or(usize::MAX);
+    let mut left = 8_usize;
+    let mut from = frames.len();
+    for (at, (code, _)) in frames.iter().enumerate().rev() {
+        if at.checked_add(1) == Some(first) {
+            left = left.saturating_sub(4);
+        }
+        if left == 0 {
+            break;
+        }
+        left -= usize::from(!code.source.library || code.name.as_str() == "run");
+        from = at;
+    }
+    stack_of(&frames[from..])
+}
+
+fn stack_of(frames: &[(Rc<Code>, Span)]) -> Value {
     let entries = frames.iter().filter(|(code, _)| !code.source.library).map(|(code, span)| {
         let line = code.source.line(span.start);
         let text = code.source.line_text(line).unwrap_or_default().trim();

@@ -193,7 +193,7 @@ fn init(vm: &mut Vm, this: &Value, when: Value, given: [&Value; 4]) -> Result<Va
     handle.context.replace(Some(context));
     handle.when.replace(when);
     if event_loop::asks_debug(vm, event_loop)? {
-        let source = format::stack(vm);
+        let source = format::handle_stack(vm);
         handle.source.replace(source);
     }
     Ok(Value::None)

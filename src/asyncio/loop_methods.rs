@@ -263,7 +263,7 @@ fn make_handle(vm: &mut Vm, el: &EventLoop, args: &[Value], when: Value) -> Rc<I
     let class = if when.is_unbound() { &el.state.classes.handle } else { &el.state.classes.timer_handle };
     let handle = Handle::new(event_loop.clone(), callback.clone(), arguments, context, when);
     if el.debug.get() {
-        let source = format::stack(vm);
+        let source = format::handle_stack(vm);
         handle.source.replace(source);
     }
     handles::new_handle(class, handle)
