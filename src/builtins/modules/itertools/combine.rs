@@ -32,8 +32,10 @@ fn new_product(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     for iterable in items(&args[1]) {
         pools.push(vm.collect(iterable)?);
     }
-    if pools.len().checked_mul(repeat).is_none_or(|count| count > 1 << 28) {
-        return Err(vm.overflow_error("repeat argument too large"));
+    match pools.len().checked_mul(repeat) {
+        Some(count) if count <= MAX_ITEMS => {}
+        Some(count) if count <= isize::MAX as usize / 8 => return Err(vm.memory_error()),
+        _ => return Err(vm.overflow_error("repeat argument too large")),
     }
     let pools: Vec<Vec<Value>> = std::iter::repeat_n(pools, repeat).flatten().collect();
     let at = vec![0; pools.len()];
