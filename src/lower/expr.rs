@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::Lower;
+use super::name::Place;
 use crate::machine::Vm;
 use crate::machine::attr_cache::AttrCache;
 use crate::object::code::{Cond, Thunk};
@@ -10,7 +11,7 @@ use crate::object::containers::Slice;
 use crate::object::frame::Frame;
 use crate::object::{Dict, Eval, List, Located, Value};
 use crate::source::Span;
-use crate::syntax::ast::{BoolOp, CmpOp, Constant, Expr, ExprKind, UnaryOp};
+use crate::syntax::ast::{BoolOp, CmpOp, Constant, Expr, ExprKind, Ident, UnaryOp};
 
 /// What is said of a value that cannot be unpacked into a list or a tuple.
 const LIKE_A_CALL: &str = "Value after * must be an iterable, not {}";
@@ -182,7 +183,7 @@ impl Lower<'_> {
     pub(super) fn operand(&mut self, e: Expr) -> Operand {
         match &e.kind {
             ExprKind::Name(name) => {
-                if let super::name::Place::Local(slot) = self.place(*name) {
+                if let Place::Local(slot) = self.place(*name) {
                     return Operand::Local(slot as usize, e.span);
                 }
             }
@@ -332,7 +333,41 @@ impl Lower<'_> {
         }
     }
 
+    /// `x.items[i]` of locals: an item of a list that an instance has itself is taken without touching the list's count.
+    fn subscript_of_attribute(&mut self, slot: usize, at: Span, attr: Ident, index: usize, spans: [Span; 3]) -> Thunk {
+        let [attr_span, index_span, span] = spans;
+        let (variable, index_name) = (self.local_name(slot), self.local_name(index));
+        let attr_span = self.attribute_span(attr_span, attr_span, attr.span);
+        let name = self.vm.name(attr.name).clone();
+        let cache = AttrCache::default();
+        Box::new(move |vm, frame| {
+            let (object, index) = (&frame.locals[slot], &frame.locals[index]);
+            if let Value::Int(at) = index {
+                if let Some(found) = cache.item(object, *at) {
+                    return Ok(found);
+                }
+            }
+            if object.is_unbound() {
+                return Err(super::name::unbound_local(vm, &variable).at(at).into());
+            }
+            let list = vm.get_attr_cached(object, &name, &cache).at(attr_span)?;
+            if index.is_unbound() {
+                return Err(super::name::unbound_local(vm, &index_name).at(index_span).into());
+            }
+            vm.get_item(&list, index).at(span)
+        })
+    }
+
     fn subscript(&mut self, value: Expr, index: Expr, span: Span) -> Thunk {
+        if let (ExprKind::Attribute { value: object, attr }, ExprKind::Name(index_name)) = (&value.kind, &index.kind) {
+            if let (ExprKind::Name(name), Place::Local(index_slot)) = (&object.kind, self.place(*index_name)) {
+                if let Place::Local(slot) = self.place(*name) {
+                    let spans = [value.span, index.span, span];
+                    let (at, attr) = (object.span, *attr);
+                    return self.subscript_of_attribute(slot as usize, at, attr, index_slot as usize, spans);
+                }
+            }
+        }
         let object = self.operand(value);
         let index = match index {
             Expr { kind: ExprKind::Slice { lower, upper, step }, .. } => {

@@ -142,6 +142,19 @@ impl AttrCache {
         }
     }
 
+    /// An item of the list that [`AttrCache::own`] would give.
+    #[inline(always)]
+    pub fn item(&self, value: &Value, at: i64) -> Option<Value> {
+        let Value::Instance(instance) = value else { return None };
+        match &*instance.attrs.borrow() {
+            Attrs::Shaped { shape, values } if shape.known_id() == self.first.shape.get() => {
+                let Value::List(list) = values.get(self.first.slot.get() as usize)? else { return None };
+                list.items.borrow().get(usize::try_from(at).ok()?).cloned()
+            }
+            _ => None,
+        }
+    }
+
     /// Assigns an attribute that an assignment here found in an instance of the first shape that was seen; the value
     /// comes back from others.
     #[inline]
