@@ -72,10 +72,10 @@ fn dir(vm: &mut Vm, args: &[Value]) -> Result {
         return Ok(Value::list(names));
     }
     vm.load_all(&args[0])?;
-    if vm.class_of(&args[0]).is_subclass(&vm.types.module) {
-        if vm.get_attr(&args[0], sym::__dict__)?.as_dict().is_none() {
-            return Err(vm.type_error("<module>.__dict__ is not a dictionary"));
-        }
+    if vm.class_of(&args[0]).is_subclass(&vm.types.module)
+        && vm.get_attr(&args[0], sym::__dict__)?.as_dict().is_none()
+    {
+        return Err(vm.type_error("<module>.__dict__ is not a dictionary"));
     }
     let names = vm.default_dir(&args[0]);
     Ok(Value::list(names.into_iter().map(Value::Str).collect()))
