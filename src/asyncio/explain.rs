@@ -18,8 +18,7 @@ const CUT_OFF_MAX: usize = 3;
 
 /// Whether the loop's messages are drawn.
 fn draws(vm: &mut Vm) -> bool {
-    let logging = vm.intern("logging");
-    vm.host.style.format != ErrorFormat::Python && vm.modules.get_str(&logging).is_none()
+    vm.host.style.format != ErrorFormat::Python && vm.loaded("logging").is_none()
 }
 
 /// Draws what `call_exception_handler` was given, if it is about an exception, a future or a task; says whether it did.

@@ -399,8 +399,7 @@ fn cut(text: &str, limit: usize, always: bool) -> String {
 pub fn with_details(vm: &mut Vm, this: &Value, details: &str) -> Result<Value> {
     let class = vm.class_of(this);
     let qualname = class.qualname.borrow().as_str().to_owned();
-    let module_name = vm.name(sym::__module__).clone();
-    let module = match class.lookup(&module_name) {
+    let module = match vm.class_lookup(&class, sym::__module__) {
         Some(Value::Str(module)) => module.as_str().to_owned(),
         _ => "builtins".to_owned(),
     };

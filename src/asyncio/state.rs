@@ -226,8 +226,7 @@ fn define_class(
     rows: &'static [Row],
 ) -> Rc<Class> {
     let class = Class::builtin(name, Some(base), layout);
-    let module_name = vm.name(sym::__module__).clone();
-    class.dict.set_str(&module_name, Value::str(module));
+    vm.set_entry(&class.dict, sym::__module__, Value::str(module));
     class.patchable.set(module.starts_with("asyncio."));
     class.named_in_full.set(module == "_asyncio");
     // Handles have slots.
@@ -342,8 +341,7 @@ impl Classes {
         ] {
             add_methods(vm, class, rows);
         }
-        let loop_name = vm.intern("_loop");
-        classes.loop_bound.dict.set_str(&loop_name, Value::None);
+        vm.set_entry(&classes.loop_bound.dict, "_loop", Value::None);
         let cancelled = vm.types.CancelledError.clone();
         cancelled.dict.set_str(&module_name, Value::str("asyncio.exceptions"));
         cancelled.changed();

@@ -358,8 +358,7 @@ impl Vm {
     /// what it is registered as.
     fn collection_kind(&mut self, subject: &Value) -> Result<Option<&'static str>> {
         let class = self.class_of(subject);
-        let module = self.intern("collections.abc");
-        let module = self.modules.get_str(&module);
+        let module = self.loaded("collections.abc");
         let mut abstracts = Vec::new();
         for kind in ["Sequence", "Mapping"] {
             if let Some(module) = &module {

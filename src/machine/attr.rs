@@ -220,8 +220,7 @@ impl Vm {
                     };
                 }
                 if !class.builtin {
-                    let getattribute = self.name(sym::__getattribute__).clone();
-                    match class.lookup(&getattribute) {
+                    match self.class_lookup(&class, sym::__getattribute__) {
                         Some(Value::Native(_)) | None => {}
                         Some(custom) => {
                             let result = self.call_found(&custom, value, &[Value::Str(name.clone())]);
@@ -243,13 +242,10 @@ impl Vm {
     fn generic_attr(&mut self, value: &Value, class: &Rc<Class>, name: &Rc<Str>) -> Result<Value> {
         match self.object_attr(value, class, name) {
             Ok(Some(found)) => Ok(found),
-            Ok(None) => {
-                let getattr = self.name(sym::__getattr__).clone();
-                match class.lookup(&getattr) {
-                    Some(method) => self.call_found(&method, value, &[Value::Str(name.clone())]),
-                    None => Err(self.missing_attr(value, class, name)),
-                }
-            }
+            Ok(None) => match self.class_lookup(&class, sym::__getattr__) {
+                Some(method) => self.call_found(&method, value, &[Value::Str(name.clone())]),
+                None => Err(self.missing_attr(value, class, name)),
+            },
             // A property that raised AttributeError.
             Err(e) if !class.builtin && e.is(&self.types.AttributeError) => self.fallback_attr(value, class, name, e),
             Err(e) => Err(e),
@@ -263,8 +259,7 @@ impl Vm {
         name: &Rc<Str>,
         error: crate::object::Error,
     ) -> Result<Value> {
-        let getattr = self.name(sym::__getattr__).clone();
-        match class.lookup(&getattr) {
+        match self.class_lookup(&class, sym::__getattr__) {
             Some(method) => self.call_found(&method, value, &[Value::Str(name.clone())]),
             None => Err(error),
         }
@@ -317,8 +312,7 @@ impl Vm {
         if let Some(attr) = on_meta {
             return self.bind(&attr, Some(&value), &meta);
         }
-        let getattr = self.name(sym::__getattr__).clone();
-        if let Some(method) = meta.lookup(&getattr) {
+        if let Some(method) = self.class_lookup(&meta, sym::__getattr__) {
             return self.call_found(&method, &value, &[Value::Str(name.clone())]);
         }
         Err(self.attribute_error(&value, name))
@@ -340,8 +334,7 @@ impl Vm {
                 return Ok(found);
             }
         }
-        let getattr = self.name(sym::__getattr__).clone();
-        if let Some(function) = module.dict.get_str(&getattr) {
+        if let Some(function) = self.entry(&module.dict, sym::__getattr__) {
             return self.call(&function, &[Value::Str(name.clone())]);
         }
         if let Some(found) = self.module_spec(module, name)? {

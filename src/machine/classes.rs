@@ -35,8 +35,7 @@ impl Vm {
     /// `cls(*args, **kwargs)`.
     pub fn call_class(&mut self, class: &Rc<Class>, args: &[Value], kwargs: &[(Rc<Str>, Value)]) -> Result<Value> {
         if let Some(meta) = class.metaclass.get() {
-            let call = self.name(sym::__call__).clone();
-            match meta.lookup(&call) {
+            match self.class_lookup(&meta, sym::__call__) {
                 None | Some(Value::Native(_)) => {}
                 Some(custom) => {
                     let bound = self.bind(&custom, Some(&Value::Class(class.clone())), meta)?;
@@ -226,8 +225,7 @@ impl Vm {
         if class.metaclass.get().is_none() {
             return Ok(());
         }
-        let name = self.intern("__abstractmethods__");
-        let Some(names) = class.dict.get_str(&name) else { return Ok(()) };
+        let Some(names) = self.entry(&class.dict, "__abstractmethods__") else { return Ok(()) };
         let items = self.collect(&names)?;
         let mut names: Vec<String> =
             items.iter().filter_map(|v| v.as_str().map(|s| format!("'{}'", s.as_str()))).collect();

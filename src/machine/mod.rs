@@ -244,6 +244,26 @@ impl Vm {
         name.object(self)
     }
 
+    /// What a namespace has under a name.
+    pub fn entry(&mut self, namespace: &Dict, name: impl AsName) -> Option<Value> {
+        namespace.get_str(self.named(name).borrow())
+    }
+
+    pub fn set_entry(&mut self, namespace: &Dict, name: impl AsName, value: Value) {
+        namespace.set_str(self.named(name).borrow(), value);
+    }
+
+    /// A module that has been imported.
+    pub fn loaded(&mut self, module: impl AsName) -> Option<Value> {
+        let name = self.named(module);
+        self.modules.get_str(name.borrow())
+    }
+
+    /// What a class or its bases define under a name.
+    pub fn class_lookup(&mut self, class: &crate::object::Class, name: impl AsName) -> Option<Value> {
+        class.lookup(self.named(name).borrow())
+    }
+
     /// [`Vm::intern`] for a name that already is a string object.
     pub fn intern_str(&mut self, name: &Rc<Str>) -> Rc<Str> {
         if name.is_interned() { name.clone() } else { self.intern(name) }

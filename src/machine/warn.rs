@@ -97,8 +97,7 @@ impl Vm {
         line: u32,
         module: &str,
     ) -> Result<bool> {
-        let name = self.intern("warnings");
-        let loaded = self.modules.get_str(&name);
+        let loaded = self.loaded("warnings");
         if loaded.is_none() && self.host.warnings.is_empty() {
             let code = category.name.borrow().to_string();
             let quiet = QUIET.contains(&code.as_str()) && !(code == QUIET[0] && module == "__main__");

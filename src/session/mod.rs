@@ -127,8 +127,7 @@ impl Session {
             el.timed.set(true);
         }
         if let Ok(asyncio) = vm.import_module("asyncio") {
-            let name = vm.intern("asyncio");
-            self.main.dict.set_str(&name, asyncio);
+            vm.set_entry(&self.main.dict, "asyncio", asyncio);
         }
     }
 

@@ -27,8 +27,7 @@ pub(in crate::builtins) fn caller_namespace(vm: &mut Vm) -> Value {
     if let Some(globals) = code.and_then(|code| code.globals.borrow().upgrade()) {
         return Value::Dict(globals);
     }
-    let name = vm.name(sym::__main__).clone();
-    match vm.modules.get_str(&name) {
+    match vm.loaded(sym::__main__) {
         Some(Value::Module(module)) => Value::Dict(module.dict.clone()),
         _ => Value::dict(crate::object::Dict::new()),
     }
@@ -72,8 +71,7 @@ fn dir(vm: &mut Vm, args: &[Value]) -> Result {
         return Ok(Value::list(names));
     }
     vm.load_all(&args[0])?;
-    if vm.class_of(&args[0]).is_subclass(&vm.types.module)
-        && vm.get_attr(&args[0], sym::__dict__)?.as_dict().is_none()
+    if vm.class_of(&args[0]).is_subclass(&vm.types.module) && vm.get_attr(&args[0], sym::__dict__)?.as_dict().is_none()
     {
         return Err(vm.type_error("<module>.__dict__ is not a dictionary"));
     }
@@ -116,8 +114,7 @@ impl Vm {
     /// Loads the parts of a module that are loaded when first asked for.
     pub fn load_all(&mut self, value: &Value) -> Result<()> {
         let Value::Module(module) = value else { return Ok(()) };
-        let all = self.name(sym::__all__).clone();
-        if let (Some(_), Some(names)) = (module.lazy, module.dict.get_str(&all)) {
+        if let (Some(_), Some(names)) = (module.lazy, self.entry(&module.dict, sym::__all__)) {
             for name in self.collect(&names)? {
                 if let Some(name) = name.as_str() {
                     self.get_attr_opt(value, name)?;

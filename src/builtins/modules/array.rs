@@ -59,8 +59,7 @@ pub(super) const FUNCTIONS: &[Row] = &[native("_complete(cls, methods, /)", |vm,
 pub(super) fn class(vm: &mut Vm) -> Rc<Class> {
     let object = vm.types.object.clone();
     let class = define(vm, "array.array", &object, Layout::ARRAY, METHODS);
-    let hash = vm.name(sym::__hash__).clone();
-    class.dict.set_str(&hash, Value::None);
+    vm.set_entry(&class.dict, sym::__hash__, Value::None);
     class
 }
 

@@ -266,8 +266,7 @@ fn reduce(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 fn key_class(vm: &mut Vm) -> Rc<Class> {
     let object = vm.types.object.clone();
     let class = define(vm, "functools.KeyWrapper", &object, Layout::Final, KEY);
-    let hash = vm.name(sym::__hash__).clone();
-    class.dict.set_str(&hash, Value::None);
+    vm.set_entry(&class.dict, sym::__hash__, Value::None);
     class
 }
 

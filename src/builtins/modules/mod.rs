@@ -234,8 +234,7 @@ const MODULES: &[Spec] = &[
         lazy!("typing_functions"),
     ]),
     rust("unicodedata", unicodedata::FUNCTIONS).with(|vm, module| {
-        let name = vm.intern("unidata_version");
-        module.dict.set_str(&name, Value::str("15.1.0"));
+        vm.set_entry(&module.dict, "unidata_version", Value::str("15.1.0"));
         Ok(())
     }),
     rust("unittest", &[]).and(&[
@@ -278,14 +277,12 @@ pub fn load(vm: &mut Vm, name: &str) -> Result<Option<Rc<Module>>> {
     let module = vm.new_module(name, if lazy { Some(load_page) } else { None });
     let package = if MODULES.iter().any(|other| other.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
     {
-        let path = vm.intern("__path__");
-        module.dict.set_str(&path, Value::list(Vec::new()));
+        vm.set_entry(&module.dict, "__path__", Value::list(Vec::new()));
         name
     } else {
         name.rsplit_once('.').map_or("", |(parent, _)| parent)
     };
-    let key = vm.intern("__package__");
-    module.dict.set_str(&key, Value::str(package));
+    vm.set_entry(&module.dict, "__package__", Value::str(package));
     crate::builtins::add_functions(vm, name, &module.dict, spec.functions);
     if !spec.pages.is_empty() {
         crate::builtins::add_functions(vm, name, &module.dict, support::HELPERS);

@@ -30,8 +30,7 @@ pub fn define(vm: &mut Vm, full: &'static str, base: &Rc<Class>, layout: Layout,
     let (module, name) = full.rsplit_once('.').unwrap_or(("builtins", full));
     class_or(vm, full, |vm| {
         let class = Class::builtin(name, Some(base), layout);
-        let key = vm.name(sym::__module__).clone();
-        class.dict.set_str(&key, Value::str(module));
+        vm.set_entry(&class.dict, sym::__module__, Value::str(module));
         // Types that CPython has in C, all but these.
         class.named_in_full.set(!matches!(full, "random.Random" | "random.SystemRandom") && module != "builtins");
         add_methods(vm, &class, rows);
@@ -123,11 +122,9 @@ const STRUCTURE: &[Row] = &[method("__repr__()", structure_repr)];
 
 fn structure_repr(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let class = vm.class_of(&args[0]);
-    let key = vm.name(sym::__match_args__).clone();
-    let names = class.lookup(&key).unwrap_or_default();
+    let names = vm.class_lookup(&class, sym::__match_args__).unwrap_or_default();
     // A named tuple is shown without its module.
-    let fields = vm.intern("_fields");
-    let module = if class.lookup(&fields).is_some() { None } else { vm.class_module(&class) };
+    let module = if vm.class_lookup(&class, "_fields").is_some() { None } else { vm.class_module(&class) };
     let mut text = String::new();
     if let Some(module) = module {
         text.push_str(&module);

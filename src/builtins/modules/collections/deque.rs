@@ -80,8 +80,7 @@ impl Deque {
 pub(super) fn class(vm: &mut Vm) -> Rc<Class> {
     let object = vm.types.object.clone();
     let class = define(vm, "collections.deque", &object, Layout::DEQUE, METHODS);
-    let hash = vm.name(sym::__hash__).clone();
-    class.dict.set_str(&hash, Value::None);
+    vm.set_entry(&class.dict, sym::__hash__, Value::None);
     class
 }
 
@@ -458,8 +457,7 @@ fn iterate(vm: &mut Vm, value: &Value, backwards: bool) -> Result<Value> {
         false => define(vm, "collections._deque_iterator", &object, Layout::Final, NEW),
         true => define(vm, "collections._deque_reverse_iterator", &object, Layout::Final, NEW),
     };
-    let next = vm.intern("__next__");
-    if class.dict.get_str(&next).is_none() {
+    if vm.entry(&class.dict, "__next__").is_none() {
         add_methods(vm, &class, ITERATOR);
         add_methods(vm, &class, SIZED);
     }

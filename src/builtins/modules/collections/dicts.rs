@@ -21,8 +21,7 @@ pub(super) fn ordered_dict(vm: &mut Vm) -> Rc<Class> {
     let dict = vm.types.dict.clone();
     let class = define(vm, "collections.OrderedDict", &dict, Layout::Dict, ORDERED);
     vm.give_dict(&class);
-    let hash = vm.name(sym::__hash__).clone();
-    class.dict.set_str(&hash, Value::None);
+    vm.set_entry(&class.dict, sym::__hash__, Value::None);
     class
 }
 

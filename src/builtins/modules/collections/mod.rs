@@ -30,8 +30,7 @@ pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
 
 pub(super) fn setup_abc(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
     let deque = deque::class(vm);
-    let name = vm.intern("_deque");
-    module.dict.set_str(&name, Value::Class(deque));
+    vm.set_entry(&module.dict, "_deque", Value::Class(deque));
     Ok(())
 }
 

@@ -38,8 +38,7 @@ fn class(vm: &mut Vm, full: &'static str, rows: &'static [Row]) -> Rc<Class> {
         _ => Layout::Final,
     };
     let class = define(vm, full, &object, layout, rows);
-    let next = vm.intern("__next__");
-    if class.dict.get_str(&next).is_none() {
+    if vm.entry(&class.dict, "__next__").is_none() {
         crate::builtins::add_methods(vm, &class, ITERATOR);
     }
     class

@@ -62,8 +62,7 @@ const METHODS: &[Row] = &[
 pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
     let object = vm.types.object.clone();
     let class = define(vm, "_random.Random", &object, Layout::Native(201), METHODS);
-    let key = vm.intern("_Random");
-    module.dict.set_str(&key, Value::Class(class));
+    vm.set_entry(&module.dict, "_Random", Value::Class(class));
     Ok(())
 }
 

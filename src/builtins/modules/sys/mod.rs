@@ -115,8 +115,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
     native("_getframemodulename(depth=0)", |vm, args| {
         let depth = vm.to_i64(&args[0])?;
         let Some(view) = vm.frame_view(usize::try_from(depth).unwrap_or(0)) else { return Ok(Value::None) };
-        let name = vm.name(sym::__name__).clone();
-        Ok(Value::option(view.globals.get_str(&name)))
+        Ok(Value::option(vm.entry(&view.globals, sym::__name__)))
     }),
     native("is_finalizing()", |_, _| Ok(Value::bool(false))),
     native("_is_gil_enabled()", |_, _| Ok(Value::bool(true))),

@@ -50,8 +50,7 @@ pub(crate) fn originals(vm: &mut Vm) -> [Value; 3] {
         return streams.clone();
     }
     let class = vm.types.TextIOWrapper.clone();
-    let module = vm.name(sym::__module__).clone();
-    class.dict.set_str(&module, Value::str("_io"));
+    vm.set_entry(&class.dict, sym::__module__, Value::str("_io"));
     crate::builtins::add_methods(vm, &class, METHODS);
     let made = [Kind::Input, Kind::Output, Kind::Errors]
         .map(|kind| Instance::native(&class, Stream { kind, closed: Cell::new(false), pending: RefCell::default() }));
@@ -136,8 +135,7 @@ pub(super) fn make_unsupported(vm: &mut Vm) -> Rc<Class> {
     let bases = vec![vm.types.OSError.clone(), vm.types.ValueError.clone()];
     let ancestors = vm.linearize(&bases).unwrap_or_else(|_| bases.clone());
     let dict = Rc::new(crate::object::Dict::new());
-    let key = vm.name(sym::__module__).clone();
-    dict.set_str(&key, Value::str("io"));
+    vm.set_entry(&dict, sym::__module__, Value::str("io"));
     let name = vm.intern("UnsupportedOperation");
     Class::new(name, bases, ancestors, dict, Layout::Exception)
 }
