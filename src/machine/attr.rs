@@ -242,7 +242,7 @@ impl Vm {
     fn generic_attr(&mut self, value: &Value, class: &Rc<Class>, name: &Rc<Str>) -> Result<Value> {
         match self.object_attr(value, class, name) {
             Ok(Some(found)) => Ok(found),
-            Ok(None) => match self.class_lookup(&class, sym::__getattr__) {
+            Ok(None) => match self.class_lookup(class, sym::__getattr__) {
                 Some(method) => self.call_found(&method, value, &[Value::Str(name.clone())]),
                 None => Err(self.missing_attr(value, class, name)),
             },
@@ -259,7 +259,7 @@ impl Vm {
         name: &Rc<Str>,
         error: crate::object::Error,
     ) -> Result<Value> {
-        match self.class_lookup(&class, sym::__getattr__) {
+        match self.class_lookup(class, sym::__getattr__) {
             Some(method) => self.call_found(&method, value, &[Value::Str(name.clone())]),
             None => Err(error),
         }

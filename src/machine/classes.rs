@@ -35,7 +35,7 @@ impl Vm {
     /// `cls(*args, **kwargs)`.
     pub fn call_class(&mut self, class: &Rc<Class>, args: &[Value], kwargs: &[(Rc<Str>, Value)]) -> Result<Value> {
         if let Some(meta) = class.metaclass.get() {
-            match self.class_lookup(&meta, sym::__call__) {
+            match self.class_lookup(meta, sym::__call__) {
                 None | Some(Value::Native(_)) => {}
                 Some(custom) => {
                     let bound = self.bind(&custom, Some(&Value::Class(class.clone())), meta)?;

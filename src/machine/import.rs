@@ -313,7 +313,7 @@ impl Vm {
             let text = parent.as_str().cloned();
             return text.ok_or_else(|| self.type_error("__spec__.parent must be a string"));
         }
-        match self.entry(&globals, sym::__name__) {
+        match self.entry(globals, sym::__name__) {
             Some(Value::Str(text)) if globals.get_str(&self.name(sym::__path__).clone()).is_some() => Ok(text),
             Some(Value::Str(text)) => Ok(Rc::new(Str::new(text.rsplit_once('.').map_or("", |(parent, _)| parent)))),
             Some(_) => Err(self.type_error("__name__ must be a string")),
@@ -323,7 +323,7 @@ impl Vm {
 
     /// The builtins that code in a namespace was given instead of the common ones.
     pub fn own_builtins(&mut self, globals: &Dict) -> Option<Value> {
-        match self.entry(&globals, sym::__builtins__)? {
+        match self.entry(globals, sym::__builtins__)? {
             Value::Module(module) => Some(Value::Dict(module.dict.clone())),
             own => Some(own),
         }

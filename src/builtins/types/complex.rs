@@ -33,23 +33,23 @@ pub fn install(vm: &mut Vm) {
 
 const METHODS: &[Row] = &[
     static_method("__new__(cls, real=<unrepresentable>, imag=<unrepresentable>)", new),
-    method("conjugate()", |vm, args| parts(vm, &args[0], "conjugate").map(|(re, im)| Value::complex(re, -im))),
-    method("__complex__()", |vm, args| parts(vm, &args[0], "__complex__").map(|(re, im)| Value::complex(re, im))),
-    special::member("real", |vm, this| parts(vm, this, "real").map(|(re, _)| Value::float(re))),
-    special::member("imag", |vm, this| parts(vm, this, "imag").map(|(_, im)| Value::float(im))),
+    method("conjugate()", |vm, args| parts(vm, &args[0]).map(|(re, im)| Value::complex(re, -im))),
+    method("__complex__()", |vm, args| parts(vm, &args[0]).map(|(re, im)| Value::complex(re, im))),
+    special::member("real", |vm, this| parts(vm, this).map(|(re, _)| Value::float(re))),
+    special::member("imag", |vm, this| parts(vm, this).map(|(_, im)| Value::float(im))),
     method("__format__(format_spec, /)", number::format),
     method("__getnewargs__()", new_args),
 ];
 
-fn parts(vm: &mut Vm, value: &Value, name: &str) -> Result<(f64, f64)> {
-    match receiver::<Complex>(vm, value, name)? {
+fn parts(vm: &mut Vm, value: &Value) -> Result<(f64, f64)> {
+    match receiver::<Complex>(vm, value)? {
         Value::Complex(z) => Ok(**z),
         _ => Ok((0.0, 0.0)),
     }
 }
 
 fn new_args(vm: &mut Vm, args: &[Value]) -> Result {
-    let (re, im) = parts(vm, &args[0], "__getnewargs__")?;
+    let (re, im) = parts(vm, &args[0])?;
     Ok(Value::tuple([Value::float(re), Value::float(im)]))
 }
 

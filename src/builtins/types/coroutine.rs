@@ -84,10 +84,10 @@ const AWAITER: &[Row] = &[
 
 const AWAITABLE: &[Row] = &[method("__await__()", itself)];
 
-fn this(vm: &mut Vm, name: &str, value: &Value) -> Result<Rc<Coroutine>> {
+fn this(vm: &mut Vm, value: &Value) -> Result<Rc<Coroutine>> {
     match value {
         Value::Coroutine(coroutine) => Ok(coroutine.clone()),
-        _ => Err(super::wrong_receiver(vm, "generator", name, value)),
+        _ => Err(super::wrong_receiver(vm, value)),
     }
 }
 
@@ -96,22 +96,22 @@ fn itself(_: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn name(vm: &mut Vm, value: &Value) -> Result {
-    Ok(Value::Str(this(vm, "__name__", value)?.name()))
+    Ok(Value::Str(this(vm, value)?.name()))
 }
 
 fn set_name(vm: &mut Vm, value: &Value, new: Value) -> Result<()> {
     let new = text(vm, "__name__", &new)?;
-    this(vm, "__name__", value)?.with_extra(|extra| extra.name = Some(new));
+    this(vm, value)?.with_extra(|extra| extra.name = Some(new));
     Ok(())
 }
 
 fn qualname(vm: &mut Vm, value: &Value) -> Result {
-    Ok(Value::Str(this(vm, "__qualname__", value)?.qualname()))
+    Ok(Value::Str(this(vm, value)?.qualname()))
 }
 
 fn set_qualname(vm: &mut Vm, value: &Value, new: Value) -> Result<()> {
     let new = text(vm, "__qualname__", &new)?;
-    this(vm, "__qualname__", value)?.with_extra(|extra| extra.qualname = Some(new));
+    this(vm, value)?.with_extra(|extra| extra.qualname = Some(new));
     Ok(())
 }
 
@@ -123,12 +123,12 @@ fn text(vm: &mut Vm, what: &str, value: &Value) -> Result<Rc<Str>> {
 }
 
 fn send(vm: &mut Vm, args: &[Value]) -> Result {
-    let coroutine = this(vm, "send", &args[0])?;
+    let coroutine = this(vm, &args[0])?;
     vm.generator_send(&coroutine, args[1].clone())
 }
 
 fn next(vm: &mut Vm, args: &[Value]) -> Result {
-    let coroutine = this(vm, "__next__", &args[0])?;
+    let coroutine = this(vm, &args[0])?;
     vm.generator_send(&coroutine, Value::None)
 }
 
@@ -148,39 +148,39 @@ fn warn_about_three(vm: &mut Vm, what: &str, args: &[Value]) -> Result<()> {
 }
 
 fn throw(vm: &mut Vm, args: &[Value]) -> Result {
-    let coroutine = this(vm, "throw", &args[0])?;
+    let coroutine = this(vm, &args[0])?;
     let error = thrown(vm, "throw", args)?;
     vm.generator_throw(&coroutine, error)
 }
 
 fn close(vm: &mut Vm, args: &[Value]) -> Result {
-    let coroutine = this(vm, "close", &args[0])?;
+    let coroutine = this(vm, &args[0])?;
     vm.generator_close(&coroutine)
 }
 
 fn coroutine_await(vm: &mut Vm, args: &[Value]) -> Result {
-    let coroutine = this(vm, "__await__", &args[0])?;
+    let coroutine = this(vm, &args[0])?;
     Ok(awaiter(&coroutine, Operation::Await, Value::None))
 }
 
 fn running(vm: &mut Vm, value: &Value) -> Result {
-    Ok(Value::bool(this(vm, "cr_running", value)?.state.get() == State::Running))
+    Ok(Value::bool(this(vm, value)?.state.get() == State::Running))
 }
 
 fn running_async(vm: &mut Vm, value: &Value) -> Result {
-    Ok(Value::bool(this(vm, "ag_running", value)?.running_async.get()))
+    Ok(Value::bool(this(vm, value)?.running_async.get()))
 }
 
 fn suspended(vm: &mut Vm, value: &Value) -> Result {
-    Ok(Value::bool(this(vm, "ag_suspended", value)?.state.get() == State::Suspended))
+    Ok(Value::bool(this(vm, value)?.state.get() == State::Suspended))
 }
 
 fn code(vm: &mut Vm, value: &Value) -> Result {
-    Ok(this(vm, "ag_code", value)?.code.clone().map_or(Value::None, Value::Code))
+    Ok(this(vm, value)?.code.clone().map_or(Value::None, Value::Code))
 }
 
 fn awaited(vm: &mut Vm, value: &Value) -> Result {
-    let coroutine = this(vm, "ag_await", value)?;
+    let coroutine = this(vm, value)?;
     awaited_object(vm, &coroutine)
 }
 
@@ -197,7 +197,7 @@ fn origin(vm: &mut Vm, value: &Value) -> Result {
 
 /// A picture of the parked frame; `None` while it runs on the native stack and when it is done.
 fn frame(vm: &mut Vm, value: &Value) -> Result {
-    let coroutine = this(vm, "ag_frame", value)?;
+    let coroutine = this(vm, value)?;
     let Some((function, span)) = coroutine.standing() else { return Ok(Value::None) };
     let code = function.code.clone();
     let slots = coroutine.look(|body| match body {
@@ -227,19 +227,19 @@ fn frame(vm: &mut Vm, value: &Value) -> Result {
 }
 
 fn anext(vm: &mut Vm, args: &[Value]) -> Result {
-    let generator = this(vm, "__anext__", &args[0])?;
+    let generator = this(vm, &args[0])?;
     vm.hook_async_generator(&generator)?;
     Ok(awaiter(&generator, Operation::Send, Value::None))
 }
 
 fn asend(vm: &mut Vm, args: &[Value]) -> Result {
-    let generator = this(vm, "asend", &args[0])?;
+    let generator = this(vm, &args[0])?;
     vm.hook_async_generator(&generator)?;
     Ok(awaiter(&generator, Operation::Send, args[1].clone()))
 }
 
 fn athrow(vm: &mut Vm, args: &[Value]) -> Result {
-    let generator = this(vm, "athrow", &args[0])?;
+    let generator = this(vm, &args[0])?;
     warn_about_three(vm, "athrow", args)?;
     vm.hook_async_generator(&generator)?;
     let given: Vec<Value> = args[1..].iter().filter(|arg| !arg.is_unbound()).cloned().collect();
@@ -247,7 +247,7 @@ fn athrow(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn aclose(vm: &mut Vm, args: &[Value]) -> Result {
-    let generator = this(vm, "aclose", &args[0])?;
+    let generator = this(vm, &args[0])?;
     vm.hook_async_generator(&generator)?;
     Ok(awaiter(&generator, Operation::Close, Value::None))
 }
@@ -255,7 +255,7 @@ fn aclose(vm: &mut Vm, args: &[Value]) -> Result {
 fn this_awaiter(vm: &mut Vm, value: &Value) -> Result<Rc<Awaiter>> {
     match value {
         Value::Awaiter(awaiter) => Ok(awaiter.clone()),
-        _ => Err(special::wrong_receiver(vm, "coroutine_wrapper", value)),
+        _ => Err(crate::builtins::types::wrong_receiver(vm, value)),
     }
 }
 

@@ -40,8 +40,8 @@ const METHODS: &[Row] = &[
     class_method("fromhex(string, /)", fromhex),
     method("hex()", hex),
     method("is_integer()", is_integer),
-    getter("real", |vm, this| this_float(vm, this, "real").map(Value::float)),
-    getter("imag", |vm, this| this_float(vm, this, "imag").map(|_| Value::float(0.0))),
+    getter("real", |vm, this| this_float(vm, this).map(Value::float)),
+    getter("imag", |vm, this| this_float(vm, this).map(|_| Value::float(0.0))),
     method("__float__()", plain),
     method("__int__()", trunc),
     method("__trunc__()", trunc),
@@ -53,8 +53,8 @@ const METHODS: &[Row] = &[
     class_method("__getformat__(typestr, /)", get_format),
 ];
 
-fn this_float(vm: &mut Vm, value: &Value, name: &str) -> Result<f64> {
-    match receiver::<Real>(vm, value, name)? {
+fn this_float(vm: &mut Vm, value: &Value) -> Result<f64> {
+    match receiver::<Real>(vm, value)? {
         Value::Float(x) => Ok(x.get()),
         _ => Ok(0.0),
     }
@@ -93,7 +93,7 @@ pub fn float(vm: &mut Vm, x: &Value) -> Result<f64> {
 }
 
 fn plain(vm: &mut Vm, args: &[Value]) -> Result {
-    this_float(vm, &args[0], "__float__").map(Value::float)
+    this_float(vm, &args[0]).map(Value::float)
 }
 
 fn integer(vm: &mut Vm, n: std::result::Result<ints::Int, Fault>) -> Result {
@@ -101,22 +101,22 @@ fn integer(vm: &mut Vm, n: std::result::Result<ints::Int, Fault>) -> Result {
 }
 
 fn trunc(vm: &mut Vm, args: &[Value]) -> Result {
-    let x = this_float(vm, &args[0], "__trunc__")?;
+    let x = this_float(vm, &args[0])?;
     integer(vm, floats::to_int(x))
 }
 
 fn floor(vm: &mut Vm, args: &[Value]) -> Result {
-    let x = this_float(vm, &args[0], "__floor__")?;
+    let x = this_float(vm, &args[0])?;
     integer(vm, floats::to_int(x.floor()))
 }
 
 fn ceil(vm: &mut Vm, args: &[Value]) -> Result {
-    let x = this_float(vm, &args[0], "__ceil__")?;
+    let x = this_float(vm, &args[0])?;
     integer(vm, floats::to_int(x.ceil()))
 }
 
 fn round(vm: &mut Vm, args: &[Value]) -> Result {
-    let x = this_float(vm, &args[0], "__round__")?;
+    let x = this_float(vm, &args[0])?;
     round_float(vm, x, &args[1])
 }
 
@@ -129,7 +129,7 @@ pub fn round_float(vm: &mut Vm, x: f64, digits: &Value) -> Result {
 }
 
 fn as_integer_ratio(vm: &mut Vm, args: &[Value]) -> Result {
-    let x = this_float(vm, &args[0], "as_integer_ratio")?;
+    let x = this_float(vm, &args[0])?;
     match floats::as_integer_ratio(x) {
         Ok((numerator, denominator)) => Ok(Value::tuple([numerator.into(), denominator.into()])),
         Err(fault) => Err(vm.from_fault(fault)),
@@ -137,11 +137,11 @@ fn as_integer_ratio(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn is_integer(vm: &mut Vm, args: &[Value]) -> Result {
-    Ok(Value::bool(floats::is_integer(this_float(vm, &args[0], "is_integer")?)))
+    Ok(Value::bool(floats::is_integer(this_float(vm, &args[0])?)))
 }
 
 fn hex(vm: &mut Vm, args: &[Value]) -> Result {
-    Ok(Value::string(floats::hex(this_float(vm, &args[0], "hex")?)))
+    Ok(Value::string(floats::hex(this_float(vm, &args[0])?)))
 }
 
 fn fromhex(vm: &mut Vm, args: &[Value]) -> Result {
@@ -154,7 +154,7 @@ fn fromhex(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn new_args(vm: &mut Vm, args: &[Value]) -> Result {
-    Ok(Value::tuple([Value::float(this_float(vm, &args[0], "__getnewargs__")?)]))
+    Ok(Value::tuple([Value::float(this_float(vm, &args[0])?)]))
 }
 
 fn get_format(vm: &mut Vm, args: &[Value]) -> Result {

@@ -46,9 +46,9 @@ const METHODS: &[Row] = &[
     method("is_integer()", is_integer),
     method("to_bytes(length=1, byteorder='big', *, signed=False)", to_bytes),
     getter("real", get_plain),
-    getter("imag", |vm, this| receiver::<Integer>(vm, this, "imag").map(|_| Value::Int(0))),
+    getter("imag", |vm, this| receiver::<Integer>(vm, this).map(|_| Value::Int(0))),
     getter("numerator", get_plain),
-    getter("denominator", |vm, this| receiver::<Integer>(vm, this, "denominator").map(|_| Value::Int(1))),
+    getter("denominator", |vm, this| receiver::<Integer>(vm, this).map(|_| Value::Int(1))),
     method("__int__()", plain),
     method("__index__()", plain),
     method("__trunc__()", plain),
@@ -124,56 +124,56 @@ fn parse(vm: &mut Vm, x: &Value, base: i64) -> Option<Result> {
 }
 
 /// The instance as an exact `int`.
-fn exact(vm: &mut Vm, value: &Value, name: &str) -> Result {
-    Ok(match receiver::<Integer>(vm, value, name)? {
+fn exact(vm: &mut Vm, value: &Value) -> Result {
+    Ok(match receiver::<Integer>(vm, value)? {
         Value::Bool(b) => Value::Int(i64::from(b.get())),
         n => n.clone(),
     })
 }
 
 fn plain(vm: &mut Vm, args: &[Value]) -> Result {
-    exact(vm, &args[0], "__int__")
+    exact(vm, &args[0])
 }
 
 fn get_plain(vm: &mut Vm, this: &Value) -> Result {
-    exact(vm, this, "real")
+    exact(vm, this)
 }
 
-fn big(vm: &mut Vm, value: &Value, name: &str) -> Result<BigInt> {
-    let n = exact(vm, value, name)?;
+fn big(vm: &mut Vm, value: &Value) -> Result<BigInt> {
+    let n = exact(vm, value)?;
     Ok(n.as_bigint().unwrap_or_default())
 }
 
 fn as_integer_ratio(vm: &mut Vm, args: &[Value]) -> Result {
-    Ok(Value::tuple([exact(vm, &args[0], "as_integer_ratio")?, Value::Int(1)]))
+    Ok(Value::tuple([exact(vm, &args[0])?, Value::Int(1)]))
 }
 
 fn is_integer(vm: &mut Vm, args: &[Value]) -> Result {
-    exact(vm, &args[0], "is_integer")?;
+    exact(vm, &args[0])?;
     Ok(Value::bool(true))
 }
 
 fn bit_count(vm: &mut Vm, args: &[Value]) -> Result {
-    Ok(Value::Int(match exact(vm, &args[0], "bit_count")? {
+    Ok(Value::Int(match exact(vm, &args[0])? {
         Value::Int(n) => i64::from(ints::bit_count(n)),
         n => ints::big_bit_count(&n.as_bigint().unwrap_or_default()) as i64,
     }))
 }
 
 fn bit_length(vm: &mut Vm, args: &[Value]) -> Result {
-    Ok(Value::Int(match exact(vm, &args[0], "bit_length")? {
+    Ok(Value::Int(match exact(vm, &args[0])? {
         Value::Int(n) => i64::from(ints::bit_length(n)),
         n => ints::big_bit_length(&n.as_bigint().unwrap_or_default()) as i64,
     }))
 }
 
 fn float(vm: &mut Vm, args: &[Value]) -> Result {
-    let n = exact(vm, &args[0], "__float__")?;
+    let n = exact(vm, &args[0])?;
     vm.to_f64(&n).map(Value::float)
 }
 
 fn round(vm: &mut Vm, args: &[Value]) -> Result {
-    let n = exact(vm, &args[0], "__round__")?;
+    let n = exact(vm, &args[0])?;
     round_int(vm, n, &args[1])
 }
 
@@ -189,11 +189,11 @@ pub fn round_int(vm: &mut Vm, n: Value, digits: &Value) -> Result {
 }
 
 fn new_args(vm: &mut Vm, args: &[Value]) -> Result {
-    Ok(Value::tuple([exact(vm, &args[0], "__getnewargs__")?]))
+    Ok(Value::tuple([exact(vm, &args[0])?]))
 }
 
 fn size_of(vm: &mut Vm, args: &[Value]) -> Result {
-    let bits = ints::big_bit_length(&big(vm, &args[0], "__sizeof__")?);
+    let bits = ints::big_bit_length(&big(vm, &args[0])?);
     Ok(Value::Int(24 + 4 * (bits.div_ceil(30).max(1) as i64)))
 }
 
@@ -201,7 +201,7 @@ fn size_of(vm: &mut Vm, args: &[Value]) -> Result {
 const MAX_LENGTH: i64 = 1 << 32;
 
 fn to_bytes(vm: &mut Vm, args: &[Value]) -> Result {
-    let n = big(vm, &args[0], "to_bytes")?;
+    let n = big(vm, &args[0])?;
     let length = vm.to_i64(&args[1])?;
     let order = text_argument(vm, &args[2], "to_bytes", "'byteorder'")?;
     let signed = vm.truth(&args[3])?;

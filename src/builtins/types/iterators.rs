@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use super::special;
 use crate::builtins::add_methods;
 use crate::machine::Vm;
 use crate::object::iter::Iter;
@@ -57,7 +56,7 @@ fn iter(_: &mut Vm, args: &[Value]) -> Result {
 
 fn next(vm: &mut Vm, args: &[Value]) -> Result {
     let Value::Iter(iter) = args[0].unwrapped() else {
-        return Err(special::wrong_receiver(vm, "iterator", &args[0]));
+        return Err(crate::builtins::types::wrong_receiver(vm, &args[0]));
     };
     match vm.advance(iter)? {
         Some(value) => Ok(value),
@@ -72,7 +71,7 @@ fn length_hint(vm: &mut Vm, args: &[Value]) -> Result {
 /// How `copy` and `pickle` make the iterator anew: a callable, its arguments, and where the iterator stands.
 fn reduce(vm: &mut Vm, args: &[Value]) -> Result {
     let Value::Iter(iterator) = args[0].unwrapped().clone() else {
-        return Err(special::wrong_receiver(vm, "iterator", &args[0]));
+        return Err(crate::builtins::types::wrong_receiver(vm, &args[0]));
     };
     let (found, state) = match &*iterator {
         Iter::Range { next, remaining, step } => {
@@ -155,7 +154,7 @@ fn rest_of(vm: &mut Vm, copy: Iter) -> Result {
 /// Sets the position of an iterator over a sequence.
 fn set_state(vm: &mut Vm, args: &[Value]) -> Result {
     let Value::Iter(iterator) = args[0].unwrapped() else {
-        return Err(special::wrong_receiver(vm, "iterator", &args[0]));
+        return Err(crate::builtins::types::wrong_receiver(vm, &args[0]));
     };
     let position = vm.to_i64(&args[1])?;
     let at = usize::try_from(position).unwrap_or(0);

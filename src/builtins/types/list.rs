@@ -46,11 +46,8 @@ const METHODS: &[Row] = &[
     class_method("__class_getitem__(object, /)", special::class_getitem),
 ];
 
-fn this(vm: &mut Vm, name: &str, value: &Value) -> Result<Rc<List>> {
-    match value.as_list() {
-        Some(list) => Ok(list.clone()),
-        None => Err(super::wrong_receiver(vm, "list", name, value)),
-    }
+fn this(vm: &mut Vm, value: &Value) -> Result<Rc<List>> {
+    value.as_list().cloned().ok_or_else(|| super::wrong_receiver(vm, value))
 }
 
 fn new(vm: &mut Vm, args: &[Value]) -> Result {
@@ -60,7 +57,7 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn init(vm: &mut Vm, args: &[Value]) -> Result {
-    let list = this(vm, "__init__", &args[0])?;
+    let list = this(vm, &args[0])?;
     let items = vm.collect(&args[1])?;
     let old = list.items.replace(items);
     drop(old);
@@ -73,23 +70,23 @@ fn append(vm: &mut Vm, args: &[Value]) -> Result {
             gc::stored(list, &args[1]);
             list.push(args[1].clone());
         }
-        None => return Err(super::wrong_receiver(vm, "list", "append", &args[0])),
+        None => return Err(super::wrong_receiver(vm, &args[0])),
     }
     Ok(Value::None)
 }
 
 fn clear(vm: &mut Vm, args: &[Value]) -> Result {
-    let old = this(vm, "clear", &args[0])?.items.take();
+    let old = this(vm, &args[0])?.items.take();
     drop(old);
     Ok(Value::None)
 }
 
 fn copy(vm: &mut Vm, args: &[Value]) -> Result {
-    Ok(Value::list(this(vm, "copy", &args[0])?.to_vec()))
+    Ok(Value::list(this(vm, &args[0])?.to_vec()))
 }
 
 fn count(vm: &mut Vm, args: &[Value]) -> Result {
-    let list = this(vm, "count", &args[0])?;
+    let list = this(vm, &args[0])?;
     let (mut at, mut count) = (0, 0);
     while let Some(item) = list.get(at) {
         if vm.eq(&item, &args[1])? {
@@ -101,13 +98,13 @@ fn count(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn extend(vm: &mut Vm, args: &[Value]) -> Result {
-    let list = this(vm, "extend", &args[0])?;
+    let list = this(vm, &args[0])?;
     vm.list_extend(&list, &args[1])?;
     Ok(Value::None)
 }
 
 fn index(vm: &mut Vm, args: &[Value]) -> Result {
-    let list = this(vm, "index", &args[0])?;
+    let list = this(vm, &args[0])?;
     let (start, stop) = (special::position(vm, &args[2])?, special::position(vm, &args[3])?);
     let (start, stop) = slices::bounds(Some(start), Some(stop), list.len());
     for at in start..stop {
@@ -121,7 +118,7 @@ fn index(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn insert(vm: &mut Vm, args: &[Value]) -> Result {
-    let list = this(vm, "insert", &args[0])?;
+    let list = this(vm, &args[0])?;
     let at = vm.to_i64(&args[1])?;
     gc::stored(&list, &args[2]);
     let mut items = list.items.borrow_mut();
@@ -132,7 +129,7 @@ fn insert(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn pop(vm: &mut Vm, args: &[Value]) -> Result {
-    let list = this(vm, "pop", &args[0])?;
+    let list = this(vm, &args[0])?;
     let at = vm.to_i64(&args[1])?;
     let mut items = list.items.borrow_mut();
     match slices::index(at, items.len()) {
@@ -147,7 +144,7 @@ fn pop(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn remove(vm: &mut Vm, args: &[Value]) -> Result {
-    let list = this(vm, "remove", &args[0])?;
+    let list = this(vm, &args[0])?;
     let mut at = 0;
     while let Some(item) = list.get(at) {
         if vm.eq(&item, &args[1])? {
@@ -163,13 +160,13 @@ fn remove(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn reverse(vm: &mut Vm, args: &[Value]) -> Result {
-    this(vm, "reverse", &args[0])?.items.borrow_mut().reverse();
+    this(vm, &args[0])?.items.borrow_mut().reverse();
     Ok(Value::None)
 }
 
 /// Sorts with the items taken out, so that a key or comparison that looks at the list finds it empty.
 fn sort(vm: &mut Vm, args: &[Value]) -> Result {
-    let list = this(vm, "sort", &args[0])?;
+    let list = this(vm, &args[0])?;
     let reverse = vm.truth(&args[2])?;
     let mut items = list.items.take();
     let result = vm.sort(&mut items, args[1].given(), reverse);
@@ -183,7 +180,7 @@ fn sort(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn reversed(vm: &mut Vm, args: &[Value]) -> Result {
-    let list = this(vm, "__reversed__", &args[0])?;
+    let list = this(vm, &args[0])?;
     let left = list.len();
     Ok(Iter::native(&vm.types.list_reverseiterator, Reversed { list: Some(list), left }))
 }

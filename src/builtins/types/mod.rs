@@ -135,22 +135,11 @@ pub fn text_argument<'a>(vm: &mut Vm, value: &'a Value, function: &str, which: &
     }
 }
 
-/// A method of a type called on an object of another.
+/// Says that a method has nothing to work on, though its instance is of the right class ([`Vm::check_receiver`]).
 #[cold]
-pub fn wrong_receiver(vm: &mut Vm, class: &str, name: &str, value: &Value) -> Error {
+pub fn wrong_receiver(vm: &mut Vm, value: &Value) -> Error {
     let found = vm.type_name(value);
-    // Methods behind operators are worded differently.
-    const PLAIN: [&str; 8] = [
-        "__format__", "__round__", "__trunc__", "__floor__", "__ceil__", "__sizeof__", "__getnewargs__", "__complex__",
-    ];
-    if name.starts_with("__") && !PLAIN.contains(&name) {
-        vm.type_error(format!("descriptor '{name}' requires a '{class}' object but received a '{}'", found.as_str()))
-    } else {
-        vm.type_error(format!(
-            "descriptor '{name}' for '{class}' objects doesn't apply to a '{}' object",
-            found.as_str()
-        ))
-    }
+    vm.type_error(format!("descriptor doesn't apply to this '{}' object", found.as_str()))
 }
 
 /// Refuses text with surrogates, which UTF-8 cannot hold.

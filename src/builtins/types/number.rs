@@ -23,19 +23,19 @@ pub trait Kind {
 /// The tables of methods for a number type.
 pub struct Operators<K>(PhantomData<K>);
 
-const NAMES: [(BinOp, &str, &str); 12] = [
-    (BinOp::Add, "__add__", "__radd__"),
-    (BinOp::Sub, "__sub__", "__rsub__"),
-    (BinOp::Mul, "__mul__", "__rmul__"),
-    (BinOp::Div, "__truediv__", "__rtruediv__"),
-    (BinOp::FloorDiv, "__floordiv__", "__rfloordiv__"),
-    (BinOp::Mod, "__mod__", "__rmod__"),
-    (BinOp::Pow, "__pow__", "__rpow__"),
-    (BinOp::LShift, "__lshift__", "__rlshift__"),
-    (BinOp::RShift, "__rshift__", "__rrshift__"),
-    (BinOp::BitAnd, "__and__", "__rand__"),
-    (BinOp::BitXor, "__xor__", "__rxor__"),
-    (BinOp::BitOr, "__or__", "__ror__"),
+const OPERATORS: [BinOp; 12] = [
+    BinOp::Add,
+    BinOp::Sub,
+    BinOp::Mul,
+    BinOp::Div,
+    BinOp::FloorDiv,
+    BinOp::Mod,
+    BinOp::Pow,
+    BinOp::LShift,
+    BinOp::RShift,
+    BinOp::BitAnd,
+    BinOp::BitXor,
+    BinOp::BitOr,
 ];
 
 impl<K: Kind> Operators<K> {
@@ -86,14 +86,14 @@ impl<K: Kind> Operators<K> {
 }
 
 /// The number inside the instance that a method was called on.
-pub fn receiver<'a, K: Kind>(vm: &mut Vm, value: &'a Value, name: &str) -> Result<&'a Value> {
+pub fn receiver<'a, K: Kind>(vm: &mut Vm, value: &'a Value) -> Result<&'a Value> {
     let inner = value.unwrapped();
-    if K::is(inner) { Ok(inner) } else { Err(wrong_receiver(vm, K::NAME, name, value)) }
+    if K::is(inner) { Ok(inner) } else { Err(wrong_receiver(vm, value)) }
 }
 
 fn binary<K: Kind, const AT: usize>(vm: &mut Vm, args: &[Value]) -> Result {
-    let (op, name, _) = NAMES[AT];
-    let this = receiver::<K>(vm, &args[0], name)?;
+    let op = OPERATORS[AT];
+    let this = receiver::<K>(vm, &args[0])?;
     let other = args[1].unwrapped();
     if !K::takes(other) {
         return Ok(Value::NotImplemented);
@@ -106,8 +106,8 @@ fn binary<K: Kind, const AT: usize>(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn reflected<K: Kind, const AT: usize>(vm: &mut Vm, args: &[Value]) -> Result {
-    let (op, _, name) = NAMES[AT];
-    let this = receiver::<K>(vm, &args[0], name)?;
+    let op = OPERATORS[AT];
+    let this = receiver::<K>(vm, &args[0])?;
     let other = args[1].unwrapped();
     if !K::takes(other) {
         return Ok(Value::NotImplemented);
@@ -119,7 +119,7 @@ fn power<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
     if args[2].given().is_none() {
         return binary::<K, 6>(vm, args);
     }
-    let this = receiver::<K>(vm, &args[0], "__pow__")?;
+    let this = receiver::<K>(vm, &args[0])?;
     let (exponent, modulus) = (args[1].unwrapped(), args[2].unwrapped());
     if K::NAME == "float" {
         return Err(vm.type_error("pow() 3rd argument not allowed unless all arguments are integers"));
@@ -135,49 +135,49 @@ fn reflected_power<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn divmod<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
-    let this = receiver::<K>(vm, &args[0], "__divmod__")?;
+    let this = receiver::<K>(vm, &args[0])?;
     let other = args[1].unwrapped();
     if K::takes(other) { vm.divmod(this, other) } else { Ok(Value::NotImplemented) }
 }
 
 fn reflected_divmod<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
-    let this = receiver::<K>(vm, &args[0], "__rdivmod__")?;
+    let this = receiver::<K>(vm, &args[0])?;
     let other = args[1].unwrapped();
     if K::takes(other) { vm.divmod(other, this) } else { Ok(Value::NotImplemented) }
 }
 
 fn negative<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
-    let this = receiver::<K>(vm, &args[0], "__neg__")?;
+    let this = receiver::<K>(vm, &args[0])?;
     vm.unary(UnaryOp::Neg, this)
 }
 
 fn positive<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
-    let this = receiver::<K>(vm, &args[0], "__pos__")?;
+    let this = receiver::<K>(vm, &args[0])?;
     vm.unary(UnaryOp::Pos, this)
 }
 
 fn invert<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
-    let this = receiver::<K>(vm, &args[0], "__invert__")?;
+    let this = receiver::<K>(vm, &args[0])?;
     vm.unary(UnaryOp::Invert, this)
 }
 
 fn absolute<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
-    let this = receiver::<K>(vm, &args[0], "__abs__")?;
+    let this = receiver::<K>(vm, &args[0])?;
     Ok(abs(vm, this)?.unwrap_or(Value::NotImplemented))
 }
 
 fn truth<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
-    let this = receiver::<K>(vm, &args[0], "__bool__")?;
+    let this = receiver::<K>(vm, &args[0])?;
     vm.truth(this).map(Value::bool)
 }
 
 fn hash<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
-    let this = receiver::<K>(vm, &args[0], "__hash__")?;
+    let this = receiver::<K>(vm, &args[0])?;
     vm.hash(this).map(Value::Int)
 }
 
 fn repr<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
-    let this = receiver::<K>(vm, &args[0], "__repr__")?;
+    let this = receiver::<K>(vm, &args[0])?;
     vm.repr(this).map(Value::Str)
 }
 

@@ -31,17 +31,17 @@ pub fn install(vm: &mut Vm) {
 }
 
 /// The descriptor inside a value.
-fn descriptor<'a>(vm: &mut Vm, value: &'a Value, class: &str, name: &str) -> Result<&'a Rc<Descriptor>> {
+fn descriptor<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a Rc<Descriptor>> {
     match value.unwrapped() {
         Value::Descriptor(descriptor) => Ok(descriptor),
-        _ => Err(wrong_receiver(vm, class, name, value)),
+        _ => Err(wrong_receiver(vm, value)),
     }
 }
 
-fn property<'a>(vm: &mut Vm, value: &'a Value, name: &str) -> Result<&'a Property> {
-    match &**descriptor(vm, value, "property", name)? {
+fn property<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a Property> {
+    match &**descriptor(vm, value)? {
         Descriptor::Property(property) => Ok(property),
-        _ => Err(wrong_receiver(vm, "property", name, value)),
+        _ => Err(wrong_receiver(vm, value)),
     }
 }
 
@@ -52,9 +52,9 @@ const PROPERTY: &[Row] = &[
         Ok(vm.wrap(&class, Value::Descriptor(Rc::new(Descriptor::Property(Property::default())))))
     }),
     method("__init__(fget=None, fset=None, fdel=None, doc=None)", init_property),
-    method("getter(fget, /)", |vm, args| with_function(vm, args, 0, "getter")),
-    method("setter(fset, /)", |vm, args| with_function(vm, args, 1, "setter")),
-    method("deleter(fdel, /)", |vm, args| with_function(vm, args, 2, "deleter")),
+    method("getter(fget, /)", |vm, args| with_function(vm, args, 0)),
+    method("setter(fset, /)", |vm, args| with_function(vm, args, 1)),
+    method("deleter(fdel, /)", |vm, args| with_function(vm, args, 2)),
     method("__get__(instance, owner=None, /)", get),
     method("__set__(instance, value, /)", |vm, args| set(vm, args, Some(args[2].clone()))),
     method("__delete__(instance, /)", |vm, args| set(vm, args, None)),
@@ -75,7 +75,7 @@ const PROPERTY: &[Row] = &[
     ),
     attribute("__name__", get_name, |vm, this, new| change_part(vm, this, |parts| &mut parts.name, new).map(drop)),
     getter("__isabstractmethod__", |vm, this| {
-        let functions = property(vm, this, "__isabstractmethod__")?.parts.borrow().functions.clone();
+        let functions = property(vm, this)?.parts.borrow().functions.clone();
         for function in functions {
             if is_abstract(vm, &function)? {
                 return Ok(Value::bool(true));
@@ -96,12 +96,12 @@ fn is_abstract(vm: &mut Vm, function: &Value) -> Result<bool> {
 }
 
 fn part(vm: &mut Vm, this: &Value, choose: fn(&PropertyParts) -> &Value) -> Result {
-    let parts = property(vm, this, "fget")?.parts.borrow();
+    let parts = property(vm, this)?.parts.borrow();
     Ok(Value::option(choose(&parts).clone().bound()))
 }
 
 fn change_part(vm: &mut Vm, this: &Value, choose: fn(&mut PropertyParts) -> &mut Value, new: Value) -> Result {
-    let old = std::mem::replace(choose(&mut property(vm, this, "__doc__")?.parts.borrow_mut()), new);
+    let old = std::mem::replace(choose(&mut property(vm, this)?.parts.borrow_mut()), new);
     drop(old);
     Ok(Value::None)
 }
@@ -119,7 +119,7 @@ fn init_property(vm: &mut Vm, args: &[Value]) -> Result {
     }
     let functions = [get.clone(), set.clone(), delete.clone()];
     let parts = PropertyParts { functions, doc: doc.clone(), getter_doc, name: Value::Unbound };
-    let old = property(vm, this, "__init__")?.parts.replace(parts);
+    let old = property(vm, this)?.parts.replace(parts);
     drop(old);
     if matches!(this, Value::Instance(_)) {
         // The class of a subclass has documentation of its own, behind which the property's would not be seen.
@@ -132,8 +132,8 @@ fn init_property(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 /// The property with another function in one place.
-fn with_function(vm: &mut Vm, args: &[Value], at: usize, method: &str) -> Result {
-    let old = property(vm, &args[0], method)?.parts.borrow().clone();
+fn with_function(vm: &mut Vm, args: &[Value], at: usize) -> Result {
+    let old = property(vm, &args[0])?.parts.borrow().clone();
     let mut functions = old.functions;
     if !args[1].is_none() {
         functions[at] = args[1].clone();
@@ -153,13 +153,16 @@ fn with_function(vm: &mut Vm, args: &[Value], at: usize, method: &str) -> Result
 
 /// `__get__` of every descriptor that the machine knows.
 fn get(vm: &mut Vm, args: &[Value]) -> Result {
-    let inner = descriptor(vm, &args[0], "property", "__get__")?.clone();
+    let inner = descriptor(vm, &args[0])?.clone();
     let instance = args[1].given();
     let class = match (&args[2], instance) {
         (Value::Class(class), _) => class.clone(),
         (_, Some(instance)) => vm.class_of(instance),
         (_, None) => return Err(vm.type_error("__get__(None, None) is invalid")),
     };
+    if let (Descriptor::GetSet { name, class, .. }, Some(instance)) = (&*inner, instance) {
+        vm.check_owner(class, name, instance)?;
+    }
     match (&*inner, instance) {
         (Descriptor::Property(_) | Descriptor::Slot { .. } | Descriptor::GetSet { .. }, None) => Ok(args[0].clone()),
         _ => vm.bind(&Value::Descriptor(inner), instance, &class),
@@ -168,12 +171,15 @@ fn get(vm: &mut Vm, args: &[Value]) -> Result {
 
 /// `__set__`, or `__delete__` without a value.
 fn set(vm: &mut Vm, args: &[Value], new: Option<Value>) -> Result {
-    let inner = descriptor(vm, &args[0], "property", "__set__")?.clone();
+    let inner = descriptor(vm, &args[0])?.clone();
     let instance = &args[1];
     let name = match &*inner {
         Descriptor::Property(_) => Rc::default(),
         _ => name_and_class(vm, &args[0])?.0,
     };
+    if let Descriptor::GetSet { name, class, .. } = &*inner {
+        vm.check_owner(class, name, instance)?;
+    }
     let class = vm.class_of(instance);
     // Not through the object itself, whose class may be a property with a `__set__` of its own.
     vm.set_through(&Value::Descriptor(inner), instance, &class, &name, new)?;
@@ -181,7 +187,7 @@ fn set(vm: &mut Vm, args: &[Value], new: Option<Value>) -> Result {
 }
 
 fn get_name(vm: &mut Vm, this: &Value) -> Result {
-    let parts = property(vm, this, "__name__")?.parts.borrow().clone();
+    let parts = property(vm, this)?.parts.borrow().clone();
     if !parts.name.is_unbound() {
         return Ok(parts.name);
     }
@@ -233,9 +239,9 @@ const WRAPPER: &[Row] = &[
 
 /// The function inside.
 fn wrapped(vm: &mut Vm, value: &Value) -> Result {
-    match &**descriptor(vm, value, "staticmethod", "__func__")? {
+    match &**descriptor(vm, value)? {
         Descriptor::ClassMethod(function, _) | Descriptor::StaticMethod(function, _) => Ok(function.clone()),
-        _ => Err(wrong_receiver(vm, "staticmethod", "__func__", value)),
+        _ => Err(wrong_receiver(vm, value)),
     }
 }
 
@@ -262,11 +268,11 @@ const MEMBER: &[Row] = &[
     member("__objclass__", |vm, this| Ok(name_and_class(vm, this)?.1.map_or(Value::None, Value::Class))),
     attribute(
         "__doc__",
-        |vm, this| match &**descriptor(vm, this, "member_descriptor", "__doc__")? {
+        |vm, this| match &**descriptor(vm, this)? {
             Descriptor::GetSet { doc, .. } => Ok(Value::option(doc.borrow().clone().bound())),
             _ => Ok(Value::None),
         },
-        |vm, this, new| match &**descriptor(vm, this, "member_descriptor", "__doc__")? {
+        |vm, this, new| match &**descriptor(vm, this)? {
             Descriptor::GetSet { doc, .. } if !doc.borrow().is_unbound() => {
                 let old = doc.replace(if new.is_unbound() { Value::None } else { new });
                 drop(old);
@@ -282,10 +288,10 @@ const MEMBER: &[Row] = &[
 ];
 
 fn name_and_class(vm: &mut Vm, value: &Value) -> Result<(Rc<Str>, Option<Rc<Class>>)> {
-    match &**descriptor(vm, value, "member_descriptor", "__name__")? {
+    match &**descriptor(vm, value)? {
         Descriptor::Slot { key, class } => Ok((vm.intern(slot_name(key)), class.upgrade())),
         Descriptor::GetSet { name, class, .. } => Ok((name.clone(), class.upgrade())),
-        _ => Err(wrong_receiver(vm, "member_descriptor", "__name__", value)),
+        _ => Err(wrong_receiver(vm, value)),
     }
 }
 

@@ -33,10 +33,10 @@ const METHODS: &[Row] = &[
     method("__bool__()", bool),
 ];
 
-fn this(vm: &mut Vm, name: &str, value: &Value) -> Result<Rc<Range>> {
+fn this(vm: &mut Vm, value: &Value) -> Result<Rc<Range>> {
     match value {
         Value::Range(range) => Ok(range.clone()),
-        _ => Err(super::wrong_receiver(vm, "range", name, value)),
+        _ => Err(super::wrong_receiver(vm, value)),
     }
 }
 
@@ -57,15 +57,15 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn start(vm: &mut Vm, value: &Value) -> Result {
-    Ok(this(vm, "start", value)?.start.clone())
+    Ok(this(vm, value)?.start.clone())
 }
 
 fn stop(vm: &mut Vm, value: &Value) -> Result {
-    Ok(this(vm, "stop", value)?.stop.clone())
+    Ok(this(vm, value)?.stop.clone())
 }
 
 fn step(vm: &mut Vm, value: &Value) -> Result {
-    Ok(this(vm, "step", value)?.step.clone())
+    Ok(this(vm, value)?.step.clone())
 }
 
 fn is_exact_int(value: &Value) -> bool {
@@ -73,7 +73,7 @@ fn is_exact_int(value: &Value) -> bool {
 }
 
 fn count(vm: &mut Vm, args: &[Value]) -> Result {
-    let range = this(vm, "count", &args[0])?;
+    let range = this(vm, &args[0])?;
     if is_exact_int(&args[1]) {
         return Ok(Value::Int(vm.range_position(&range, &args[1]).is_some().into()));
     }
@@ -86,7 +86,7 @@ fn count(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn index(vm: &mut Vm, args: &[Value]) -> Result {
-    let range = this(vm, "index", &args[0])?;
+    let range = this(vm, &args[0])?;
     if is_exact_int(&args[1]) {
         if let Some(at) = vm.range_position(&range, &args[1]) {
             return Ok(at);
@@ -113,7 +113,7 @@ fn bool(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn iter(vm: &mut Vm, args: &[Value]) -> Result {
-    let range = this(vm, "__iter__", &args[0])?;
+    let range = this(vm, &args[0])?;
     if let Some((start, stop, step)) = range.small() {
         return Ok(Value::Iter(Rc::new(Iter::range(start, stop, step))));
     }
@@ -122,7 +122,7 @@ fn iter(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn reversed(vm: &mut Vm, args: &[Value]) -> Result {
-    let range = this(vm, "__reversed__", &args[0])?;
+    let range = this(vm, &args[0])?;
     if let Some((start, stop, step)) = range.small() {
         if let (Iter::Range { remaining, .. }, Some(back)) = (&Iter::range(start, stop, step), step.checked_neg()) {
             // The last number lies in the range, so no step of this leaves the machine word.

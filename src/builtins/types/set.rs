@@ -56,11 +56,8 @@ const SET: &[Row] = &[
 
 const FROZENSET: &[Row] = &[static_method("__new__(cls, iterable=(), /)", new_frozen)];
 
-fn this(vm: &mut Vm, name: &str, value: &Value) -> Result<Rc<Set>> {
-    match value.as_set() {
-        Some(set) => Ok(set.clone()),
-        None => Err(super::wrong_receiver(vm, "set", name, value)),
-    }
+fn this(vm: &mut Vm, value: &Value) -> Result<Rc<Set>> {
+    value.as_set().cloned().ok_or_else(|| super::wrong_receiver(vm, value))
 }
 
 fn made(set: Set) -> Value {
@@ -88,7 +85,7 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn init(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, "__init__", &args[0])?;
+    let set = this(vm, &args[0])?;
     if !set.is_empty() {
         sets::replace(&set, Set::new(false));
     }
@@ -111,7 +108,7 @@ fn new_frozen(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn copy(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, "copy", &args[0])?;
+    let set = this(vm, &args[0])?;
     if set.frozen && matches!(args[0], Value::Set(_)) {
         return Ok(args[0].clone());
     }
@@ -119,7 +116,7 @@ fn copy(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn union(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, "union", &args[0])?;
+    let set = this(vm, &args[0])?;
     let result = Rc::new(vm.set_copy(&set, set.frozen)?);
     for other in others(args) {
         vm.set_update(&result, &other)?;
@@ -158,12 +155,12 @@ fn intersect_one(vm: &mut Vm, set: &Rc<Set>, other: &Value) -> Result<Set> {
 }
 
 fn intersection(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, "intersection", &args[0])?;
+    let set = this(vm, &args[0])?;
     intersect(vm, &set, args).map(made)
 }
 
 fn intersection_update(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, "intersection_update", &args[0])?;
+    let set = this(vm, &args[0])?;
     let result = intersect(vm, &set, args)?;
     sets::replace(&set, result);
     Ok(Value::None)
@@ -184,7 +181,7 @@ fn subtract(vm: &mut Vm, set: &Rc<Set>, other: &Value) -> Result<()> {
 }
 
 fn difference(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, "difference", &args[0])?;
+    let set = this(vm, &args[0])?;
     let mut result = None;
     for other in others(args) {
         match (&result, other.as_set()) {
@@ -206,7 +203,7 @@ fn difference(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn difference_update(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, "difference_update", &args[0])?;
+    let set = this(vm, &args[0])?;
     for other in others(args) {
         subtract(vm, &set, &other)?;
     }
@@ -214,7 +211,7 @@ fn difference_update(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn symmetric_difference(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, "symmetric_difference", &args[0])?;
+    let set = this(vm, &args[0])?;
     if let Some(other) = args[1].as_set().cloned() {
         return vm.set_symmetric_difference(&set, &other).map(made);
     }
@@ -225,7 +222,7 @@ fn symmetric_difference(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn symmetric_difference_update(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, "symmetric_difference_update", &args[0])?;
+    let set = this(vm, &args[0])?;
     let other = as_set(vm, &args[1])?;
     if Rc::ptr_eq(&set, &other) {
         sets::replace(&set, Set::new(false));
@@ -236,7 +233,7 @@ fn symmetric_difference_update(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn update(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, "update", &args[0])?;
+    let set = this(vm, &args[0])?;
     for other in others(args) {
         vm.set_update(&set, &other)?;
     }
@@ -244,7 +241,7 @@ fn update(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn is_disjoint(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, "isdisjoint", &args[0])?;
+    let set = this(vm, &args[0])?;
     if let Some(other) = args[1].as_set() {
         return vm.set_is_disjoint(&set, other).map(Value::bool);
     }
@@ -257,13 +254,13 @@ fn is_disjoint(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn is_subset(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, "issubset", &args[0])?;
+    let set = this(vm, &args[0])?;
     let other = as_set(vm, &args[1])?;
     vm.set_is_subset(&set, &other).map(Value::bool)
 }
 
 fn is_superset(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, "issuperset", &args[0])?;
+    let set = this(vm, &args[0])?;
     if let Some(other) = args[1].as_set() {
         return vm.set_is_subset(other, &set).map(Value::bool);
     }
@@ -276,30 +273,30 @@ fn is_superset(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn add(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, "add", &args[0])?;
+    let set = this(vm, &args[0])?;
     vm.set_add(&set, args[1].clone())?;
     Ok(Value::None)
 }
 
 fn clear(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, "clear", &args[0])?;
+    let set = this(vm, &args[0])?;
     sets::replace(&set, Set::new(false));
     Ok(Value::None)
 }
 
 fn discard(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, "discard", &args[0])?;
+    let set = this(vm, &args[0])?;
     vm.set_remove(&set, &args[1])?;
     Ok(Value::None)
 }
 
 fn remove(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, "remove", &args[0])?;
+    let set = this(vm, &args[0])?;
     if vm.set_remove(&set, &args[1])? { Ok(Value::None) } else { Err(vm.key_error(args[1].clone())) }
 }
 
 fn pop(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, "pop", &args[0])?;
+    let set = this(vm, &args[0])?;
     let mut table = set.table.borrow_mut();
     let at = if set.by_identity.get() { table.first() } else { table.next_to_pop() };
     let removed = at.and_then(|at| table.remove_at(at));

@@ -28,10 +28,10 @@ const METHODS: &[Row] = &[
     method("__repr__()", special::repr),
 ];
 
-fn this(vm: &mut Vm, name: &str, value: &Value) -> Result<Rc<Slice>> {
+fn this(vm: &mut Vm, value: &Value) -> Result<Rc<Slice>> {
     match value {
         Value::Slice(slice) => Ok(slice.clone()),
-        _ => Err(super::wrong_receiver(vm, "slice", name, value)),
+        _ => Err(super::wrong_receiver(vm, value)),
     }
 }
 
@@ -42,20 +42,20 @@ fn new(_: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn start(vm: &mut Vm, value: &Value) -> Result {
-    Ok(this(vm, "start", value)?.start.clone())
+    Ok(this(vm, value)?.start.clone())
 }
 
 fn stop(vm: &mut Vm, value: &Value) -> Result {
-    Ok(this(vm, "stop", value)?.stop.clone())
+    Ok(this(vm, value)?.stop.clone())
 }
 
 fn step(vm: &mut Vm, value: &Value) -> Result {
-    Ok(this(vm, "step", value)?.step.clone())
+    Ok(this(vm, value)?.step.clone())
 }
 
 /// `slice.indices(len)`, in integers of any size.
 fn indices(vm: &mut Vm, args: &[Value]) -> Result {
-    let slice = this(vm, "indices", &args[0])?;
+    let slice = this(vm, &args[0])?;
     let len = vm.to_bigint(&args[1])?;
     if len.is_negative() {
         return Err(vm.value_error("length should not be negative"));

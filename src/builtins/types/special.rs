@@ -9,7 +9,7 @@ use crate::machine::Vm;
 use crate::machine::attr::read_only;
 use crate::object::function::Getter;
 use crate::object::native::{Row, attribute, method};
-use crate::object::{Class, Error, Result, Value};
+use crate::object::{Class, Result, Value};
 use crate::symbol::sym;
 use crate::syntax::ast::{BinOp, CmpOp};
 
@@ -68,13 +68,6 @@ pub const HASH: &[Row] = &[method("__hash__()", hash)];
 pub fn unhashable(vm: &mut Vm, class: &Rc<Class>) {
     let name = vm.name(sym::__hash__).clone();
     class.set(&name, Value::None);
-}
-
-/// `list.append("x", 1)`: a method called on an object of another type.
-#[cold]
-pub fn wrong_receiver(vm: &mut Vm, wanted: &str, value: &Value) -> Error {
-    let name = vm.type_name(value);
-    vm.type_error(format!("descriptor requires a '{wanted}' object but received a '{}'", name.as_str()))
 }
 
 /// A part of a built-in object that can be read: `member_descriptor` is its class.

@@ -25,11 +25,8 @@ const METHODS: &[Row] = &[
     class_method("__class_getitem__(object, /)", special::class_getitem),
 ];
 
-fn this(vm: &mut Vm, name: &str, value: &Value) -> Result<Rc<Tuple>> {
-    match value.as_tuple() {
-        Some(items) => Ok(items.clone()),
-        None => Err(super::wrong_receiver(vm, "tuple", name, value)),
-    }
+fn this(vm: &mut Vm, value: &Value) -> Result<Rc<Tuple>> {
+    value.as_tuple().cloned().ok_or_else(|| super::wrong_receiver(vm, value))
 }
 
 fn new(vm: &mut Vm, args: &[Value]) -> Result {
@@ -44,7 +41,7 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
 
 fn count(vm: &mut Vm, args: &[Value]) -> Result {
     let mut count = 0;
-    for item in this(vm, "count", &args[0])?.iter() {
+    for item in this(vm, &args[0])?.iter() {
         if vm.eq(item, &args[1])? {
             count += 1;
         }
@@ -53,7 +50,7 @@ fn count(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn index(vm: &mut Vm, args: &[Value]) -> Result {
-    let items = this(vm, "index", &args[0])?;
+    let items = this(vm, &args[0])?;
     let (start, stop) = (special::position(vm, &args[2])?, special::position(vm, &args[3])?);
     let (start, stop) = slices::bounds(Some(start), Some(stop), items.len());
     for at in start..stop {
@@ -65,6 +62,6 @@ fn index(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn new_args(vm: &mut Vm, args: &[Value]) -> Result {
-    let items = this(vm, "__getnewargs__", &args[0])?;
+    let items = this(vm, &args[0])?;
     Ok(Value::tuple([Value::Tuple(items)]))
 }

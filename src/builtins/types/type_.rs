@@ -21,40 +21,36 @@ const METHODS: &[Row] = &[
     method("__init__(*args, **kwargs)", init),
     method("__call__(*args, **kwargs)", call),
     method("__repr__()", |vm, args| {
-        let class = this(vm, &args[0], "__repr__")?;
+        let class = this(vm, &args[0])?;
         Ok(Value::string(vm.class_repr(&class)))
     }),
     method("__getattribute__(name, /)", get_attribute),
-    method("__setattr__(name, value, /)", |vm, args| change(vm, args, Some(args[2].clone()), "__setattr__")),
-    method("__delattr__(name, /)", |vm, args| change(vm, args, None, "__delattr__")),
+    method("__setattr__(name, value, /)", |vm, args| change(vm, args, Some(args[2].clone()))),
+    method("__delattr__(name, /)", |vm, args| change(vm, args, None)),
     method("__dir__()", dir),
     method("__instancecheck__(instance, /)", instance_check),
     method("__subclasscheck__(subclass, /)", subclass_check),
     method("__subclasses__()", subclasses),
     method("mro()", |vm, args| {
-        let class = this(vm, &args[0], "mro")?;
+        let class = this(vm, &args[0])?;
         Ok(Value::list(class.mro().into_iter().map(Value::Class).collect()))
     }),
     method("__or__(value, /)", |vm, args| union(vm, &args[0], &args[1])),
     method("__ror__(value, /)", |vm, args| union(vm, &args[1], &args[0])),
     method("__sizeof__()", |_, _| Ok(Value::Int(904))),
     class_method("__prepare__(*args, **kwargs)", |_, _| Ok(Value::dict(Dict::new()))),
-    attribute("__name__", |vm, class| Ok(Value::Str(this(vm, class, "__name__")?.name.borrow().clone())), set_name),
-    attribute(
-        "__qualname__",
-        |vm, class| Ok(Value::Str(this(vm, class, "__qualname__")?.qualname.borrow().clone())),
-        set_qualname,
-    ),
+    attribute("__name__", |vm, class| Ok(Value::Str(this(vm, class)?.name.borrow().clone())), set_name),
+    attribute("__qualname__", |vm, class| Ok(Value::Str(this(vm, class)?.qualname.borrow().clone())), set_qualname),
     attribute("__module__", get_module, |vm, class, new| set_entry(vm, class, sym::__module__, new)),
     attribute("__doc__", get_doc, |vm, class, new| set_entry(vm, class, sym::__doc__, new)),
     attribute("__bases__", get_bases, set_bases),
     getter("__base__", get_base),
     getter("__mro__", |vm, class| {
-        let class = this(vm, class, "__mro__")?;
+        let class = this(vm, class)?;
         Ok(Value::tuple(class.mro().into_iter().map(Value::Class).collect::<Vec<_>>()))
     }),
     getter("__dict__", |vm, class| {
-        let dict = this(vm, class, "__dict__")?.dict.clone();
+        let dict = this(vm, class)?.dict.clone();
         Ok(vm.mapping_proxy(Value::Dict(dict)))
     }),
     attribute("__annotations__", get_annotations, set_annotations),
@@ -62,7 +58,7 @@ const METHODS: &[Row] = &[
     attribute("__abstractmethods__", get_abstract, set_abstract),
     getter("__text_signature__", |vm, class| {
         // Of the classes of asyncio, which a program makes objects of by hand; others do not say.
-        let class = this(vm, class, "__text_signature__")?;
+        let class = this(vm, class)?;
         let module = class.dict.get_str(vm.name(sym::__module__));
         let known = module.as_ref().and_then(Value::as_str).is_some_and(|module| module.as_str().contains("asyncio"));
         Ok(match class.lookup(vm.name(sym::__init__)) {
@@ -74,10 +70,10 @@ const METHODS: &[Row] = &[
     }),
 ];
 
-fn this(vm: &mut Vm, value: &Value, name: &str) -> Result<Rc<Class>> {
+fn this(vm: &mut Vm, value: &Value) -> Result<Rc<Class>> {
     match value {
         Value::Class(class) => Ok(class.clone()),
-        other => Err(wrong_receiver(vm, "type", name, other)),
+        other => Err(wrong_receiver(vm, other)),
     }
 }
 
@@ -94,7 +90,7 @@ pub fn unpack(vm: &mut Vm, args: &Value, kwargs: &Value) -> (Vec<Value>, Vec<(Rc
 }
 
 fn call(vm: &mut Vm, args: &[Value]) -> Result {
-    let class = this(vm, &args[0], "__call__")?;
+    let class = this(vm, &args[0])?;
     let (positional, named) = unpack(vm, &args[1], &args[2]);
     vm.instantiate(&class, &positional, &named)
 }
@@ -174,13 +170,13 @@ fn init(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn get_attribute(vm: &mut Vm, args: &[Value]) -> Result {
-    let class = this(vm, &args[0], "__getattribute__")?;
+    let class = this(vm, &args[0])?;
     let name = attribute_name(vm, &args[1])?;
     vm.class_attr(&class, &name)
 }
 
-fn change(vm: &mut Vm, args: &[Value], new: Option<Value>, method: &str) -> Result {
-    this(vm, &args[0], method)?;
+fn change(vm: &mut Vm, args: &[Value], new: Option<Value>) -> Result {
+    this(vm, &args[0])?;
     let name = attribute_name(vm, &args[1])?;
     let meta = vm.class_of(&args[0]);
     vm.object_set_attr(&args[0], &meta, &name, new)?;
@@ -194,7 +190,7 @@ fn dir(vm: &mut Vm, args: &[Value]) -> Result {
 
 /// `isinstance` without asking the class's own `__instancecheck__`.
 fn instance_check(vm: &mut Vm, args: &[Value]) -> Result {
-    let class = this(vm, &args[0], "__instancecheck__")?;
+    let class = this(vm, &args[0])?;
     if vm.class_of(&args[1]).is_subclass(&class) {
         return Ok(Value::bool(true));
     }
@@ -205,7 +201,7 @@ fn instance_check(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn subclass_check(vm: &mut Vm, args: &[Value]) -> Result {
-    let class = this(vm, &args[0], "__subclasscheck__")?;
+    let class = this(vm, &args[0])?;
     match &args[1] {
         Value::Class(sub) => Ok(Value::bool(sub.is_subclass(&class))),
         _ => Err(vm.type_error("issubclass() arg 1 must be a class")),
@@ -213,7 +209,7 @@ fn subclass_check(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn subclasses(vm: &mut Vm, args: &[Value]) -> Result {
-    let class = this(vm, &args[0], "__subclasses__")?;
+    let class = this(vm, &args[0])?;
     let found: Vec<Value> = class.subclasses.borrow().iter().filter_map(Weak::upgrade).map(Value::Class).collect();
     Ok(Value::list(found))
 }
@@ -250,7 +246,7 @@ fn check_name(vm: &mut Vm, name: &str) -> Result<()> {
 }
 
 fn set_name(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
-    let class = this(vm, class, "__name__")?;
+    let class = this(vm, class)?;
     let text = new_name(vm, &class, "__name__", &new)?;
     check_name(vm, text.as_str())?;
     *class.name.borrow_mut() = text;
@@ -258,7 +254,7 @@ fn set_name(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
 }
 
 fn set_qualname(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
-    let class = this(vm, class, "__qualname__")?;
+    let class = this(vm, class)?;
     let text = new_name(vm, &class, "__qualname__", &new)?;
     *class.qualname.borrow_mut() = text;
     Ok(())
@@ -272,7 +268,7 @@ fn entry(vm: &Vm, class: &Class, name: Symbol) -> Option<Value> {
 
 fn set_entry(vm: &mut Vm, class: &Value, name: Symbol, new: Value) -> Result<()> {
     let name = vm.name(name).clone();
-    let class = this(vm, class, name.as_str())?;
+    let class = this(vm, class)?;
     check_change(vm, &class, name.as_str(), &new)?;
     class.set(&name, new);
     if name.as_str() == "__module__" {
@@ -284,7 +280,7 @@ fn set_entry(vm: &mut Vm, class: &Value, name: Symbol, new: Value) -> Result<()>
 }
 
 fn get_module(vm: &mut Vm, class: &Value) -> Result {
-    let class = this(vm, class, "__module__")?;
+    let class = this(vm, class)?;
     match entry(vm, &class, sym::__module__) {
         Some(module) => Ok(module),
         None if class.builtin => Ok(Value::str("builtins")),
@@ -293,7 +289,7 @@ fn get_module(vm: &mut Vm, class: &Value) -> Result {
 }
 
 fn get_doc(vm: &mut Vm, class: &Value) -> Result {
-    let class = this(vm, class, "__doc__")?;
+    let class = this(vm, class)?;
     match entry(vm, &class, sym::__doc__) {
         Some(doc @ (Value::Descriptor(_) | Value::Instance(_))) => {
             // A documentation string that is computed.
@@ -304,17 +300,17 @@ fn get_doc(vm: &mut Vm, class: &Value) -> Result {
 }
 
 fn get_bases(vm: &mut Vm, class: &Value) -> Result {
-    let class = this(vm, class, "__bases__")?;
+    let class = this(vm, class)?;
     let bases = class.bases.borrow().clone();
     Ok(Value::tuple(bases.into_iter().map(Value::Class).collect::<Vec<_>>()))
 }
 
 fn get_base(vm: &mut Vm, class: &Value) -> Result {
-    Ok(this(vm, class, "__base__")?.base().map_or(Value::None, Value::Class))
+    Ok(this(vm, class)?.base().map_or(Value::None, Value::Class))
 }
 
 fn set_bases(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
-    let class = this(vm, class, "__bases__")?;
+    let class = this(vm, class)?;
     check_change(vm, &class, "__bases__", &new)?;
     let shown = class.name.borrow().as_str().to_owned();
     let Some(given) = new.as_tuple() else {
@@ -377,7 +373,7 @@ fn linearize_below(vm: &mut Vm, class: &Rc<Class>) -> Result<()> {
 }
 
 fn get_annotations(vm: &mut Vm, class: &Value) -> Result {
-    let class = this(vm, class, "__annotations__")?;
+    let class = this(vm, class)?;
     if let Some(found) = entry(vm, &class, sym::__annotations__) {
         return Ok(found);
     }
@@ -395,7 +391,7 @@ fn set_annotations(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
         return set_entry(vm, class, sym::__annotations__, new);
     }
     let name = vm.name(sym::__annotations__).clone();
-    let class = this(vm, class, "__annotations__")?;
+    let class = this(vm, class)?;
     let old = class.dict.remove_str(&name);
     class.changed();
     match old {
@@ -405,12 +401,12 @@ fn set_annotations(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
 }
 
 fn get_type_params(vm: &mut Vm, class: &Value) -> Result {
-    let class = this(vm, class, "__type_params__")?;
+    let class = this(vm, class)?;
     Ok(entry(vm, &class, sym::__type_params__).unwrap_or_else(|| Value::tuple(Vec::new())))
 }
 
 fn get_abstract(vm: &mut Vm, class: &Value) -> Result {
-    let class = this(vm, class, "__abstractmethods__")?;
+    let class = this(vm, class)?;
     let name = vm.intern("__abstractmethods__");
     match class.dict.get_str(&name) {
         Some(found) if !Rc::ptr_eq(&class, &vm.types.type_) => Ok(found),
@@ -419,7 +415,7 @@ fn get_abstract(vm: &mut Vm, class: &Value) -> Result {
 }
 
 fn set_abstract(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
-    let class = this(vm, class, "__abstractmethods__")?;
+    let class = this(vm, class)?;
     let name = vm.intern("__abstractmethods__");
     if new.is_unbound() {
         let old = class.dict.remove_str(&name);

@@ -8,7 +8,6 @@ use std::rc::Rc;
 
 use super::items::{Item, Misfit};
 use super::methods::hex_separator;
-use super::special;
 use crate::builtins::add_methods;
 use crate::machine::Vm;
 use crate::machine::display::address;
@@ -264,7 +263,7 @@ fn this(vm: &mut Vm, value: &Value) -> Result<Rc<MemoryView>> {
             Some(view) => Ok(view.clone()),
             None => Err(vm.value_error("operation forbidden on released memoryview object")),
         },
-        None => Err(special::wrong_receiver(vm, "memoryview", value)),
+        None => Err(crate::builtins::types::wrong_receiver(vm, value)),
     }
 }
 
@@ -325,7 +324,7 @@ pub(super) fn of(vm: &mut Vm, object: &Value) -> Result {
 fn release(vm: &mut Vm, args: &[Value]) -> Result {
     match args[0].data::<Handle>() {
         Some(handle) => drop(handle.view.take()),
-        None => return Err(special::wrong_receiver(vm, "memoryview", &args[0])),
+        None => return Err(crate::builtins::types::wrong_receiver(vm, &args[0])),
     }
     Ok(Value::None)
 }

@@ -76,7 +76,7 @@ fn with_bytes<T>(vm: &mut Vm, value: &Value, look: impl FnOnce(&[u8]) -> T) -> R
     match value.unwrapped() {
         Value::Bytes(bytes) => Ok(look(bytes)),
         Value::ByteArray(array) => Ok(look(&array.bytes.borrow())),
-        _ => Err(special::wrong_receiver(vm, "bytes", value)),
+        _ => Err(crate::builtins::types::wrong_receiver(vm, value)),
     }
 }
 
@@ -232,24 +232,24 @@ fn new_bytearray(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn init_bytearray(vm: &mut Vm, args: &[Value]) -> Result {
-    let array = this_array(vm, "__init__", &args[0])?;
+    let array = this_array(vm, &args[0])?;
     let bytes = from_source(vm, "bytearray", &args[1..])?;
     vm.check_resize(&array, true)?;
     array.bytes.replace(bytes);
     Ok(Value::None)
 }
 
-fn this_array(vm: &mut Vm, name: &str, value: &Value) -> Result<Rc<ByteArray>> {
+fn this_array(vm: &mut Vm, value: &Value) -> Result<Rc<ByteArray>> {
     match value.unwrapped() {
         Value::ByteArray(array) => Ok(array.clone()),
-        _ => Err(super::wrong_receiver(vm, "bytearray", name, value)),
+        _ => Err(super::wrong_receiver(vm, value)),
     }
 }
 
 fn to_bytes(vm: &mut Vm, args: &[Value]) -> Result {
     match args[0].unwrapped() {
         bytes @ Value::Bytes(_) => Ok(bytes.clone()),
-        _ => Err(special::wrong_receiver(vm, "bytes", &args[0])),
+        _ => Err(crate::builtins::types::wrong_receiver(vm, &args[0])),
     }
 }
 
@@ -283,7 +283,7 @@ fn iter(vm: &mut Vm, args: &[Value]) -> Result {
     let class = match &bytes {
         Value::Bytes(_) => vm.types.bytes_iterator.clone(),
         Value::ByteArray(_) => vm.types.bytearray_iterator.clone(),
-        _ => return Err(special::wrong_receiver(vm, "bytes", &args[0])),
+        _ => return Err(crate::builtins::types::wrong_receiver(vm, &args[0])),
     };
     Ok(Iter::native(&class, BytesIter { bytes, at: 0 }))
 }
@@ -323,7 +323,7 @@ impl NativeIter for BytesIter {
 }
 
 fn append(vm: &mut Vm, args: &[Value]) -> Result {
-    let array = this_array(vm, "append", &args[0])?;
+    let array = this_array(vm, &args[0])?;
     let byte = vm.to_byte(&args[1])?;
     vm.check_resize(&array, true)?;
     array.bytes.borrow_mut().push(byte);
@@ -331,19 +331,19 @@ fn append(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn clear(vm: &mut Vm, args: &[Value]) -> Result {
-    let array = this_array(vm, "clear", &args[0])?;
+    let array = this_array(vm, &args[0])?;
     vm.check_resize(&array, true)?;
     array.bytes.borrow_mut().clear();
     Ok(Value::None)
 }
 
 fn copy(vm: &mut Vm, args: &[Value]) -> Result {
-    let bytes = this_array(vm, "copy", &args[0])?.bytes.borrow().clone();
+    let bytes = this_array(vm, &args[0])?.bytes.borrow().clone();
     Ok(bytes_like(args[0].unwrapped(), bytes))
 }
 
 fn extend(vm: &mut Vm, args: &[Value]) -> Result {
-    let array = this_array(vm, "extend", &args[0])?;
+    let array = this_array(vm, &args[0])?;
     if let Some(bytes) = bytes_of(&args[1]) {
         vm.check_resize(&array, !bytes.is_empty())?;
         array.bytes.borrow_mut().extend_from_slice(&bytes);
@@ -372,7 +372,7 @@ fn extend(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn insert(vm: &mut Vm, args: &[Value]) -> Result {
-    let array = this_array(vm, "insert", &args[0])?;
+    let array = this_array(vm, &args[0])?;
     let at = vm.to_i64(&args[1])?;
     let byte = vm.to_byte(&args[2])?;
     vm.check_resize(&array, true)?;
@@ -384,7 +384,7 @@ fn insert(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn pop(vm: &mut Vm, args: &[Value]) -> Result {
-    let array = this_array(vm, "pop", &args[0])?;
+    let array = this_array(vm, &args[0])?;
     let at = vm.to_i64(&args[1])?;
     let len = array.bytes.borrow().len();
     match slices::index(at, len) {
@@ -397,7 +397,7 @@ fn pop(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn remove(vm: &mut Vm, args: &[Value]) -> Result {
-    let array = this_array(vm, "remove", &args[0])?;
+    let array = this_array(vm, &args[0])?;
     let byte = vm.to_byte(&args[1])?;
     let found = array.bytes.borrow().iter().position(|&b| b == byte);
     match found {
@@ -411,11 +411,11 @@ fn remove(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn reverse(vm: &mut Vm, args: &[Value]) -> Result {
-    this_array(vm, "reverse", &args[0])?.bytes.borrow_mut().reverse();
+    this_array(vm, &args[0])?.bytes.borrow_mut().reverse();
     Ok(Value::None)
 }
 
 fn alloc(vm: &mut Vm, args: &[Value]) -> Result {
-    let len = this_array(vm, "__alloc__", &args[0])?.bytes.borrow().len();
+    let len = this_array(vm, &args[0])?.bytes.borrow().len();
     Ok(Value::usize(if len == 0 { 0 } else { len + 1 }))
 }

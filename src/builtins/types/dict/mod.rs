@@ -45,11 +45,8 @@ const METHODS: &[Row] = &[
     class_method("__class_getitem__(object, /)", special::class_getitem),
 ];
 
-fn this(vm: &mut Vm, name: &str, value: &Value) -> Result<Rc<Dict>> {
-    match value.as_dict() {
-        Some(dict) => Ok(dict.clone()),
-        None => Err(super::wrong_receiver(vm, "dict", name, value)),
-    }
+fn this(vm: &mut Vm, value: &Value) -> Result<Rc<Dict>> {
+    value.as_dict().cloned().ok_or_else(|| super::wrong_receiver(vm, value))
 }
 
 fn new(vm: &mut Vm, args: &[Value]) -> Result {
@@ -68,7 +65,7 @@ fn update(vm: &mut Vm, args: &[Value]) -> Result {
 
 /// Adds what `dict(...)` and `dict.update(...)` are given: a mapping or pairs, and keywords.
 fn update_from(vm: &mut Vm, name: &str, args: &[Value]) -> Result {
-    let dict = this(vm, name, &args[0])?;
+    let dict = this(vm, &args[0])?;
     let positional = args[1].as_tuple().cloned();
     match positional.as_deref().map_or(&[][..], |given| given) {
         [] => {}
@@ -86,7 +83,7 @@ fn update_from(vm: &mut Vm, name: &str, args: &[Value]) -> Result {
 }
 
 fn clear(vm: &mut Vm, args: &[Value]) -> Result {
-    let removed = this(vm, "clear", &args[0])?.table.borrow_mut().clear();
+    let removed = this(vm, &args[0])?.table.borrow_mut().clear();
     drop(removed);
     Ok(Value::None)
 }
@@ -96,7 +93,7 @@ fn copied(dict: &Dict) -> Rc<Dict> {
 }
 
 fn copy(vm: &mut Vm, args: &[Value]) -> Result {
-    Ok(Value::Dict(copied(&*this(vm, "copy", &args[0])?)))
+    Ok(Value::Dict(copied(&*this(vm, &args[0])?)))
 }
 
 pub fn from_keys(vm: &mut Vm, args: &[Value]) -> Result {
@@ -127,13 +124,13 @@ pub fn from_keys(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn get(vm: &mut Vm, args: &[Value]) -> Result {
-    let dict = this(vm, "get", &args[0])?;
+    let dict = this(vm, &args[0])?;
     Ok(vm.dict_get(&dict, &args[1])?.unwrap_or_else(|| args[2].clone()))
 }
 
 /// `dict[key]`, with the `__missing__` of a subclass.
 fn get_item(vm: &mut Vm, args: &[Value]) -> Result {
-    let dict = this(vm, "__getitem__", &args[0])?;
+    let dict = this(vm, &args[0])?;
     if let Some(value) = vm.dict_get(&dict, &args[1])? {
         return Ok(value);
     }
@@ -146,7 +143,7 @@ fn get_item(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 pub fn pop(vm: &mut Vm, args: &[Value]) -> Result {
-    let dict = this(vm, "pop", &args[0])?;
+    let dict = this(vm, &args[0])?;
     match vm.dict_remove(&dict, &args[1])? {
         Some((_, value)) => Ok(value),
         None if !args[2].is_unbound() => Ok(args[2].clone()),
@@ -155,7 +152,7 @@ pub fn pop(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn popitem(vm: &mut Vm, args: &[Value]) -> Result {
-    let dict = this(vm, "popitem", &args[0])?;
+    let dict = this(vm, &args[0])?;
     let mut table = dict.table.borrow_mut();
     // The last entry is never a hole.
     let last = table.entries().len().checked_sub(1);
@@ -168,22 +165,22 @@ fn popitem(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 pub fn set_default(vm: &mut Vm, args: &[Value]) -> Result {
-    let dict = this(vm, "setdefault", &args[0])?;
+    let dict = this(vm, &args[0])?;
     vm.dict_set_default(&dict, args[1].clone(), args[2].clone())
 }
 
 fn keys(vm: &mut Vm, args: &[Value]) -> Result {
-    let dict = this(vm, "keys", &args[0])?;
+    let dict = this(vm, &args[0])?;
     Ok(vm.dict_view(&dict, DictPart::Keys))
 }
 
 fn values(vm: &mut Vm, args: &[Value]) -> Result {
-    let dict = this(vm, "values", &args[0])?;
+    let dict = this(vm, &args[0])?;
     Ok(vm.dict_view(&dict, DictPart::Values))
 }
 
 fn items(vm: &mut Vm, args: &[Value]) -> Result {
-    let dict = this(vm, "items", &args[0])?;
+    let dict = this(vm, &args[0])?;
     Ok(vm.dict_view(&dict, DictPart::Items))
 }
 

@@ -38,7 +38,7 @@ const SET_LIKE: &[Row] =
 fn view(vm: &mut Vm, value: &Value) -> Result<(Rc<Dict>, DictPart)> {
     match value.data::<DictView>() {
         Some(view) => Ok((view.dict.clone(), view.part)),
-        None => Err(special::wrong_receiver(vm, "dict_keys", value)),
+        None => Err(crate::builtins::types::wrong_receiver(vm, value)),
     }
 }
 
@@ -75,7 +75,7 @@ fn reversed_view(vm: &mut Vm, args: &[Value]) -> Result {
 
 /// `reversed(dict)`
 pub(super) fn reversed_dict(vm: &mut Vm, args: &[Value]) -> Result {
-    let dict = super::this(vm, "__reversed__", &args[0])?;
+    let dict = super::this(vm, &args[0])?;
     Ok(reversed(vm, dict, DictPart::Keys))
 }
 

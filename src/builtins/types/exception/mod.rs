@@ -44,7 +44,7 @@ const METHODS: &[Row] = &[
 fn this(vm: &mut Vm, value: &Value) -> Result<Rc<Exception>> {
     match value {
         Value::Exception(exception) => Ok(exception.clone()),
-        _ => Err(special::wrong_receiver(vm, "BaseException", value)),
+        _ => Err(crate::builtins::types::wrong_receiver(vm, value)),
     }
 }
 

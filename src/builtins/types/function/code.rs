@@ -27,7 +27,7 @@ pub(super) fn install(vm: &mut Vm) {
 fn code<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a Rc<Code>> {
     match value {
         Value::Code(code) => Ok(code),
-        other => Err(wrong_receiver(vm, "code", "co_name", other)),
+        other => Err(wrong_receiver(vm, other)),
     }
 }
 
@@ -121,7 +121,7 @@ fn flags(code: &Code) -> i64 {
 fn frame<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a Rc<FrameView>> {
     match value {
         Value::Frame(frame) => Ok(frame),
-        other => Err(wrong_receiver(vm, "frame", "f_code", other)),
+        other => Err(wrong_receiver(vm, other)),
     }
 }
 
@@ -181,7 +181,7 @@ const FRAME: &[Row] = &[
 fn traceback<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a Rc<Traceback>> {
     match value {
         Value::Traceback(traceback) => Ok(traceback),
-        other => Err(wrong_receiver(vm, "traceback", "tb_next", other)),
+        other => Err(wrong_receiver(vm, other)),
     }
 }
 
@@ -291,6 +291,6 @@ const CELL: &[Row] = &[
 fn cell<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a Rc<Cell>> {
     match value {
         Value::Cell(cell) => Ok(cell),
-        other => Err(wrong_receiver(vm, "cell", "cell_contents", other)),
+        other => Err(wrong_receiver(vm, other)),
     }
 }

@@ -52,7 +52,7 @@ const FUNCTION: &[Row] = &[
     static_method("__new__(cls, code, globals, name=None, argdefs=None, closure=None, kwdefaults=None)", new_function),
     method("__call__(*args, **kwargs)", call),
     method("__get__(instance, owner=None, /)", |vm, args| {
-        function(vm, &args[0], "__get__")?;
+        function(vm, &args[0])?;
         Ok(match args[1].given() {
             Some(instance) => bound(&args[0], instance),
             None => args[0].clone(),
@@ -61,29 +61,29 @@ const FUNCTION: &[Row] = &[
     method("__repr__()", |vm, args| vm.repr(&args[0]).map(Value::Str)),
     attribute(
         "__name__",
-        |vm, this| Ok(Value::Str(function(vm, this, "__name__")?.name())),
+        |vm, this| Ok(Value::Str(function(vm, this)?.name())),
         |vm, this, new| {
             let text = new_text(vm, &new, "__name__")?;
-            function(vm, this, "__name__")?.with_extra(|extra| extra.name = Some(text));
+            function(vm, this)?.with_extra(|extra| extra.name = Some(text));
             Ok(())
         },
     ),
     attribute(
         "__qualname__",
-        |vm, this| Ok(Value::Str(function(vm, this, "__qualname__")?.qualname())),
+        |vm, this| Ok(Value::Str(function(vm, this)?.qualname())),
         |vm, this, new| {
             let text = new_text(vm, &new, "__qualname__")?;
-            function(vm, this, "__qualname__")?.with_extra(|extra| extra.qualname = Some(text));
+            function(vm, this)?.with_extra(|extra| extra.qualname = Some(text));
             Ok(())
         },
     ),
     attribute("__doc__", get_doc, |vm, this, new| {
         let new = Value::option(new.bound());
-        replace(vm, this, "__doc__", |extra| extra.doc.replace(new))
+        replace(vm, this, |extra| extra.doc.replace(new))
     }),
     attribute("__module__", get_module, |vm, this, new| {
         let new = Value::option(new.bound());
-        replace(vm, this, "__module__", |extra| extra.module.replace(new))
+        replace(vm, this, |extra| extra.module.replace(new))
     }),
     attribute("__defaults__", get_defaults, set_defaults),
     attribute("__kwdefaults__", get_kwdefaults, set_kwdefaults),
@@ -91,7 +91,7 @@ const FUNCTION: &[Row] = &[
     attribute(
         "__type_params__",
         |vm, this| {
-            let function = function(vm, this, "__type_params__")?;
+            let function = function(vm, this)?;
             let params = function.extra.borrow().as_ref().and_then(|extra| extra.type_params.clone());
             Ok(params.unwrap_or_else(|| Value::tuple(Vec::new())))
         },
@@ -99,13 +99,13 @@ const FUNCTION: &[Row] = &[
             if !matches!(new, Value::Tuple(_)) {
                 return Err(vm.type_error("__type_params__ must be set to a tuple"));
             }
-            replace(vm, this, "__type_params__", |extra| extra.type_params.replace(new))
+            replace(vm, this, |extra| extra.type_params.replace(new))
         },
     ),
     attribute("__dict__", |vm, this| Ok(vm.instance_dict(this).map_or(Value::None, Value::Dict)), set_dict),
     attribute(
         "__code__",
-        |vm, this| Ok(Value::Code(function(vm, this, "__code__")?.code.clone())),
+        |vm, this| Ok(Value::Code(function(vm, this)?.code.clone())),
         |vm, _, new| {
             Err(match new {
                 Value::Code(_) => vm.not_implemented("the code of a function cannot be replaced"),
@@ -113,22 +113,22 @@ const FUNCTION: &[Row] = &[
             })
         },
     ),
-    attribute("__globals__", |vm, this| Ok(Value::Dict(function(vm, this, "__globals__")?.globals.clone())), read_only),
+    attribute("__globals__", |vm, this| Ok(Value::Dict(function(vm, this)?.globals.clone())), read_only),
     attribute("__closure__", get_closure, read_only),
     attribute(
         "__builtins__",
         |vm, this| {
-            let globals = function(vm, this, "__builtins__")?.globals.clone();
+            let globals = function(vm, this)?.globals.clone();
             Ok(vm.own_builtins(&globals).unwrap_or_else(|| Value::Dict(vm.builtins.clone())))
         },
         read_only,
     ),
 ];
 
-fn function<'a>(vm: &mut Vm, value: &'a Value, name: &str) -> Result<&'a Rc<Function>> {
+fn function<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a Rc<Function>> {
     match value {
         Value::Function(function) => Ok(function),
-        other => Err(wrong_receiver(vm, "function", name, other)),
+        other => Err(wrong_receiver(vm, other)),
     }
 }
 
@@ -140,26 +140,26 @@ fn new_text(vm: &mut Vm, new: &Value, name: &str) -> Result<Rc<Str>> {
 }
 
 /// Puts something in place of something else, which is freed when nothing is borrowed any more.
-fn replace<T>(vm: &mut Vm, this: &Value, name: &str, change: impl FnOnce(&mut FunctionExtra) -> T) -> Result<()> {
-    let old = function(vm, this, name)?.with_extra(change);
+fn replace<T>(vm: &mut Vm, this: &Value, change: impl FnOnce(&mut FunctionExtra) -> T) -> Result<()> {
+    let old = function(vm, this)?.with_extra(change);
     drop(old);
     Ok(())
 }
 
 fn get_doc(vm: &mut Vm, this: &Value) -> Result {
-    let function = function(vm, this, "__doc__")?;
+    let function = function(vm, this)?;
     let set = function.extra.borrow().as_ref().and_then(|extra| extra.doc.clone());
     Ok(set.or_else(|| function.code.doc.clone()).unwrap_or(Value::None))
 }
 
 fn get_module(vm: &mut Vm, this: &Value) -> Result {
-    let function = function(vm, this, "__module__")?;
+    let function = function(vm, this)?;
     let set = function.extra.borrow().as_ref().and_then(|extra| extra.module.clone());
     Ok(Value::option(set.or_else(|| function.globals.get_str(vm.name(sym::__name__)))))
 }
 
 fn get_defaults(vm: &mut Vm, this: &Value) -> Result {
-    let defaults = function(vm, this, "__defaults__")?.defaults.borrow().clone();
+    let defaults = function(vm, this)?.defaults.borrow().clone();
     Ok(if defaults.is_empty() { Value::None } else { Value::tuple(defaults.to_vec()) })
 }
 
@@ -169,7 +169,7 @@ fn set_defaults(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
         (_, Some(items)) => items.to_vec(),
         _ => return Err(vm.type_error("__defaults__ must be set to a tuple object")),
     };
-    let function = function(vm, this, "__defaults__")?;
+    let function = function(vm, this)?;
     // More defaults than parameters: the last ones count.
     let extra = items.len().saturating_sub(function.code.params.positional as usize);
     let old = function.defaults.replace(Rc::from(&items[extra..]));
@@ -178,7 +178,7 @@ fn set_defaults(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
 }
 
 fn get_kwdefaults(vm: &mut Vm, this: &Value) -> Result {
-    let function = function(vm, this, "__kwdefaults__")?;
+    let function = function(vm, this)?;
     let found = function.extra.borrow().as_ref().and_then(|extra| extra.kwdefaults.clone());
     Ok(found.map_or(Value::None, Value::Dict))
 }
@@ -189,11 +189,11 @@ fn set_kwdefaults(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
         (_, Some(dict)) => Some(dict.clone()),
         _ => return Err(vm.type_error("__kwdefaults__ must be set to a dict object")),
     };
-    replace(vm, this, "__kwdefaults__", |extra| std::mem::replace(&mut extra.kwdefaults, dict))
+    replace(vm, this, |extra| std::mem::replace(&mut extra.kwdefaults, dict))
 }
 
 fn get_annotations(vm: &mut Vm, this: &Value) -> Result {
-    let function = function(vm, this, "__annotations__")?;
+    let function = function(vm, this)?;
     let dict = function.with_extra(|extra| extra.annotations.get_or_insert_default().clone());
     Ok(Value::Dict(dict))
 }
@@ -204,7 +204,7 @@ fn set_annotations(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
         (_, Some(dict)) => Some(dict.clone()),
         _ => return Err(vm.type_error("__annotations__ must be set to a dict object")),
     };
-    replace(vm, this, "__annotations__", |extra| std::mem::replace(&mut extra.annotations, dict))
+    replace(vm, this, |extra| std::mem::replace(&mut extra.annotations, dict))
 }
 
 fn set_dict(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
@@ -214,11 +214,11 @@ fn set_dict(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
         }
         return Err(vm.type_error(format!("__dict__ must be set to a dictionary, not a '{}'", vm.type_name(&new))));
     };
-    replace(vm, this, "__dict__", |extra| std::mem::replace(&mut extra.attrs, Attrs::Dict(dict)))
+    replace(vm, this, |extra| std::mem::replace(&mut extra.attrs, Attrs::Dict(dict)))
 }
 
 fn get_closure(vm: &mut Vm, this: &Value) -> Result {
-    let function = function(vm, this, "__closure__")?;
+    let function = function(vm, this)?;
     if function.closure.is_empty() {
         return Ok(Value::None);
     }
@@ -320,7 +320,7 @@ const METHOD: &[Row] = &[
 fn bound_method<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a Rc<BoundMethod>> {
     match value {
         Value::BoundMethod(method) => Ok(method),
-        other => Err(wrong_receiver(vm, "method", "__func__", other)),
+        other => Err(wrong_receiver(vm, other)),
     }
 }
 
@@ -425,9 +425,9 @@ fn native(vm: &mut Vm, value: &Value) -> Result<Rc<NativeFunction>> {
         Value::Native(native) => Ok(native.clone()),
         Value::BoundMethod(method) => match &method.func {
             Value::Native(native) => Ok(native.clone()),
-            other => Err(wrong_receiver(vm, "builtin_function_or_method", "__name__", other)),
+            other => Err(wrong_receiver(vm, other)),
         },
-        other => Err(wrong_receiver(vm, "builtin_function_or_method", "__name__", other)),
+        other => Err(wrong_receiver(vm, other)),
     }
 }
 
@@ -470,11 +470,11 @@ const MODULE: &[Row] = &[
     }),
     getter("__dict__", |vm, this| match this.unwrapped() {
         Value::Module(module) => Ok(Value::Dict(module.dict.clone())),
-        other => Err(wrong_receiver(vm, "module", "__dict__", other)),
+        other => Err(wrong_receiver(vm, other)),
     }),
     attribute("__annotations__", module_annotations, |vm, this, new| {
         let Value::Module(module) = this.unwrapped() else {
-            return Err(wrong_receiver(vm, "module", "__annotations__", this));
+            return Err(wrong_receiver(vm, this));
         };
         let name = vm.name(sym::__annotations__).clone();
         let old = match new.bound() {
@@ -488,7 +488,7 @@ const MODULE: &[Row] = &[
 
 fn module_annotations(vm: &mut Vm, this: &Value) -> Result {
     let Value::Module(module) = this.unwrapped() else {
-        return Err(wrong_receiver(vm, "module", "__annotations__", this));
+        return Err(wrong_receiver(vm, this));
     };
     let name = vm.name(sym::__annotations__).clone();
     if let Some(found) = module.dict.get_str(&name) {

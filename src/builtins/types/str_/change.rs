@@ -15,22 +15,22 @@ macro_rules! cases {
     ($($name:ident)*) => {
         &[
             $(method(concat!(stringify!($name), "()"), |vm, args| {
-                Ok(Value::string(strops::$name(this(vm, args, stringify!($name))?)))
+                Ok(Value::string(strops::$name(this(vm, args)?)))
             }),)*
-            method("center(width, fillchar=' ', /)", |vm, args| pad(vm, args, "center", strops::center)),
+            method("center(width, fillchar=' ', /)", |vm, args| pad(vm, args, strops::center)),
             method("expandtabs(tabsize=8)", expandtabs),
             method("join(iterable, /)", join),
-            method("ljust(width, fillchar=' ', /)", |vm, args| pad(vm, args, "ljust", strops::ljust)),
+            method("ljust(width, fillchar=' ', /)", |vm, args| pad(vm, args, strops::ljust)),
             method("lstrip(chars=None, /)", |vm, args| strip(vm, args, "lstrip", strops::lstrip)),
-            method("partition(sep, /)", |vm, args| partition(vm, args, "partition", strops::partition)),
+            method("partition(sep, /)", |vm, args| partition(vm, args, strops::partition)),
             method("removeprefix(prefix, /)", |vm, args| remove(vm, args, "removeprefix", strops::removeprefix)),
             method("removesuffix(suffix, /)", |vm, args| remove(vm, args, "removesuffix", strops::removesuffix)),
             method("replace(old, new, /, count=-1)", replace),
-            method("rjust(width, fillchar=' ', /)", |vm, args| pad(vm, args, "rjust", strops::rjust)),
-            method("rpartition(sep, /)", |vm, args| partition(vm, args, "rpartition", strops::rpartition)),
-            method("rsplit(sep=None, maxsplit=-1)", |vm, args| split(vm, args, "rsplit", strops::rsplit)),
+            method("rjust(width, fillchar=' ', /)", |vm, args| pad(vm, args, strops::rjust)),
+            method("rpartition(sep, /)", |vm, args| partition(vm, args, strops::rpartition)),
+            method("rsplit(sep=None, maxsplit=-1)", |vm, args| split(vm, args, strops::rsplit)),
             method("rstrip(chars=None, /)", |vm, args| strip(vm, args, "rstrip", strops::rstrip)),
-            method("split(sep=None, maxsplit=-1)", |vm, args| split(vm, args, "split", strops::split)),
+            method("split(sep=None, maxsplit=-1)", |vm, args| split(vm, args, strops::split)),
             method("splitlines(keepends=False)", splitlines),
             method("strip(chars=None, /)", |vm, args| strip(vm, args, "strip", strops::strip)),
             method("zfill(width, /)", zfill),
@@ -46,8 +46,8 @@ fn made(vm: &mut Vm, text: std::result::Result<String, Fault>) -> Result {
 
 type Pad = fn(&str, usize, i64, char) -> std::result::Result<String, Fault>;
 
-fn pad(vm: &mut Vm, args: &[Value], name: &str, pad: Pad) -> Result {
-    let text = this(vm, args, name)?;
+fn pad(vm: &mut Vm, args: &[Value], pad: Pad) -> Result {
+    let text = this(vm, args)?;
     let width = vm.to_i64(&args[1])?;
     let Some(fill) = args[2].as_str() else {
         let found = vm.type_name(&args[2]);
@@ -65,7 +65,7 @@ fn pad(vm: &mut Vm, args: &[Value], name: &str, pad: Pad) -> Result {
 }
 
 fn zfill(vm: &mut Vm, args: &[Value]) -> Result {
-    let text = this(vm, args, "zfill")?;
+    let text = this(vm, args)?;
     let width = vm.to_i64(&args[1])?;
     if width <= text.len() as i64 {
         return Ok(part_of(&args[0], text));
@@ -74,13 +74,13 @@ fn zfill(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn expandtabs(vm: &mut Vm, args: &[Value]) -> Result {
-    let text = this(vm, args, "expandtabs")?;
+    let text = this(vm, args)?;
     let size = vm.to_i64(&args[1])?;
     made(vm, strops::expandtabs(text, size))
 }
 
 fn strip(vm: &mut Vm, args: &[Value], name: &str, strip: for<'a> fn(&'a str, Option<&str>) -> &'a str) -> Result {
-    let text = this(vm, args, name)?;
+    let text = this(vm, args)?;
     let chars = match &args[1] {
         Value::None => None,
         other => match other.as_str() {
@@ -92,13 +92,13 @@ fn strip(vm: &mut Vm, args: &[Value], name: &str, strip: for<'a> fn(&'a str, Opt
 }
 
 fn remove(vm: &mut Vm, args: &[Value], name: &str, remove: for<'a> fn(&'a str, &str) -> &'a str) -> Result {
-    let whole = this(vm, args, name)?;
+    let whole = this(vm, args)?;
     let affix = text(vm, &args[1], name, "")?;
     Ok(part_of(&args[0], remove(whole, affix)))
 }
 
 fn replace(vm: &mut Vm, args: &[Value]) -> Result {
-    let whole = this(vm, args, "replace")?;
+    let whole = this(vm, args)?;
     let old = text(vm, &args[1], "replace", "1")?;
     let new = text(vm, &args[2], "replace", "2")?;
     let count = clamp(vm, &args[3])?;
@@ -116,8 +116,8 @@ fn replace(vm: &mut Vm, args: &[Value]) -> Result {
 
 type Parts<'a> = std::result::Result<(&'a str, &'a str, &'a str), Fault>;
 
-fn partition(vm: &mut Vm, args: &[Value], name: &str, cut: for<'a> fn(&'a str, &'a str) -> Parts<'a>) -> Result {
-    let whole = this(vm, args, name)?;
+fn partition(vm: &mut Vm, args: &[Value], cut: for<'a> fn(&'a str, &'a str) -> Parts<'a>) -> Result {
+    let whole = this(vm, args)?;
     let Some(separator) = args[1].as_str() else {
         return Err(vm.type_error(format!("must be str, not {}", vm.type_name(&args[1]))));
     };
@@ -131,8 +131,8 @@ fn partition(vm: &mut Vm, args: &[Value], name: &str, cut: for<'a> fn(&'a str, &
 
 type Split = for<'a> fn(&'a str, Option<&str>, i64) -> std::result::Result<Vec<&'a str>, Fault>;
 
-fn split(vm: &mut Vm, args: &[Value], name: &str, split: Split) -> Result {
-    let whole = this(vm, args, name)?;
+fn split(vm: &mut Vm, args: &[Value], split: Split) -> Result {
+    let whole = this(vm, args)?;
     let most = clamp(vm, &args[2])?;
     let separator = match &args[1] {
         Value::None => None,
@@ -158,13 +158,13 @@ fn piece(vm: &mut Vm, part: &str) -> Value {
 }
 
 fn splitlines(vm: &mut Vm, args: &[Value]) -> Result {
-    let whole = this(vm, args, "splitlines")?;
+    let whole = this(vm, args)?;
     let keep_ends = vm.truth(&args[1])?;
     Ok(Value::list(strops::splitlines(whole, keep_ends).into_iter().map(Value::str).collect()))
 }
 
 fn join(vm: &mut Vm, args: &[Value]) -> Result {
-    let separator = this(vm, args, "join")?;
+    let separator = this(vm, args)?;
     let items = match &args[1] {
         Value::List(list) => list.to_vec(),
         Value::Tuple(items) => items.to_vec(),

@@ -36,20 +36,20 @@ const METHODS: &[Row] = &[
     method("__contains__(key, /)", special::contains),
     method("__format__(format_spec, /)", super::number::format),
     method("__getitem__(key, /)", get_item),
-    method("__getnewargs__()", |vm, args| Ok(Value::tuple([Value::Str(this(vm, args, "__getnewargs__")?.clone())]))),
-    method("__hash__()", |vm, args| Ok(Value::Int(this(vm, args, "__hash__")?.hash()))),
+    method("__getnewargs__()", |vm, args| Ok(Value::tuple([Value::Str(this(vm, args)?.clone())]))),
+    method("__hash__()", |vm, args| Ok(Value::Int(this(vm, args)?.hash()))),
     method("__iter__()", special::iter),
-    method("__len__()", |vm, args| Ok(Value::usize(this(vm, args, "__len__")?.len()))),
+    method("__len__()", |vm, args| Ok(Value::usize(this(vm, args)?.len()))),
     method("__mod__(value, /)", modulo),
     method("__rmod__(value, /)", reflected_modulo),
     method("__mul__(value, /)", special::mul),
     method("__rmul__(value, /)", special::mul),
-    method("__str__()", |vm, args| Ok(Value::Str(this(vm, args, "__str__")?.clone()))),
+    method("__str__()", |vm, args| Ok(Value::Str(this(vm, args)?.clone()))),
     method("__repr__()", |vm, args| {
-        let text = this(vm, args, "__repr__")?.clone();
+        let text = this(vm, args)?.clone();
         vm.repr(&Value::Str(text)).map(Value::Str)
     }),
-    method("__str__()", |vm, args| Ok(Value::Str(this(vm, args, "__str__")?.clone()))),
+    method("__str__()", |vm, args| Ok(Value::Str(this(vm, args)?.clone()))),
     method("__sizeof__()", size_of),
 ];
 
@@ -58,7 +58,7 @@ macro_rules! predicates {
         /// What asks whether all characters are of a kind.
         const PREDICATES: &[Row] = &[
             $(method(concat!(stringify!($name), "()"), |vm, args| {
-                let text = this(vm, args, stringify!($name))?;
+                let text = this(vm, args)?;
                 Ok(Value::bool($test(text)))
             })),*
         ];
@@ -82,14 +82,10 @@ predicates! {
 
 /// The text that a method was called on.
 #[inline]
-pub fn this<'a>(vm: &mut Vm, args: &'a [Value], name: &str) -> Result<&'a Rc<Str>> {
-    match args.first() {
-        Some(Value::Str(text)) => Ok(text),
-        Some(value) => match value.as_str() {
-            Some(text) => Ok(text),
-            None => Err(wrong_receiver(vm, "str", name, value)),
-        },
-        None => Err(vm.type_error(format!("unbound method str.{name}() needs an argument"))),
+pub fn this<'a>(vm: &mut Vm, args: &'a [Value]) -> Result<&'a Rc<Str>> {
+    match &args[0] {
+        Value::Str(text) => Ok(text),
+        value => value.as_str().ok_or_else(|| wrong_receiver(vm, value)),
     }
 }
 
@@ -141,7 +137,7 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn encode(vm: &mut Vm, args: &[Value]) -> Result {
-    let text = this(vm, args, "encode")?;
+    let text = this(vm, args)?;
     let encoding = text_argument(vm, &args[1], "encode", "'encoding'")?;
     let errors = text_argument(vm, &args[2], "encode", "'errors'")?;
     super::bytes::encode(vm, text, encoding, errors).map(Value::bytes)
@@ -163,7 +159,7 @@ fn bound(vm: &mut Vm, value: &Value) -> Result<Option<i64>> {
 type Search = fn(&str, usize, &str, Option<i64>, Option<i64>) -> Option<usize>;
 
 fn search(vm: &mut Vm, args: &[Value], name: &str, search: Search) -> Result<Option<usize>> {
-    let text = this(vm, args, name)?;
+    let text = this(vm, args)?;
     let sub = self::text(vm, &args[1], name, "1")?;
     let (start, end) = (bound(vm, &args[2])?, bound(vm, &args[3])?);
     Ok(search(text, text.len(), sub, start, end))
@@ -193,7 +189,7 @@ fn not_found(vm: &mut Vm) -> Error {
 }
 
 fn count(vm: &mut Vm, args: &[Value]) -> Result {
-    let text = this(vm, args, "count")?;
+    let text = this(vm, args)?;
     let sub = self::text(vm, &args[1], "count", "1")?;
     let (start, end) = (bound(vm, &args[2])?, bound(vm, &args[3])?);
     Ok(Value::usize(strops::count(text, text.len(), sub, start, end)))
@@ -210,7 +206,7 @@ fn endswith(vm: &mut Vm, args: &[Value]) -> Result {
 type Affix = fn(&str, usize, &str, Option<i64>, Option<i64>) -> bool;
 
 fn affix(vm: &mut Vm, args: &[Value], name: &str, test: Affix) -> Result {
-    let text = this(vm, args, name)?;
+    let text = this(vm, args)?;
     let (start, end) = (bound(vm, &args[2])?, bound(vm, &args[3])?);
     if let Some(affix) = args[1].as_str() {
         return Ok(Value::bool(test(text, text.len(), affix, start, end)));
@@ -232,28 +228,28 @@ fn affix(vm: &mut Vm, args: &[Value], name: &str, test: Affix) -> Result {
 }
 
 fn format(vm: &mut Vm, args: &[Value]) -> Result {
-    let template = this(vm, args, "format")?.clone();
+    let template = this(vm, args)?.clone();
     let positional = args[1].as_tuple().map(|items| items.to_vec()).unwrap_or_default();
     vm.format_map(&template, Some(&positional), &args[2]).map(Value::Str)
 }
 
 fn format_map(vm: &mut Vm, args: &[Value]) -> Result {
-    let template = this(vm, args, "format_map")?.clone();
+    let template = this(vm, args)?.clone();
     vm.format_map(&template, None, &args[1]).map(Value::Str)
 }
 
 fn add(vm: &mut Vm, args: &[Value]) -> Result {
-    this(vm, args, "__add__")?;
+    this(vm, args)?;
     special::add(vm, args)
 }
 
 fn get_item(vm: &mut Vm, args: &[Value]) -> Result {
-    this(vm, args, "__getitem__")?;
+    this(vm, args)?;
     vm.get_item(args[0].unwrapped(), &args[1])
 }
 
 fn modulo(vm: &mut Vm, args: &[Value]) -> Result {
-    let template = this(vm, args, "__mod__")?.clone();
+    let template = this(vm, args)?.clone();
     vm.format_percent(&template, &args[1]).map(Value::Str)
 }
 
@@ -265,7 +261,7 @@ fn reflected_modulo(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn size_of(vm: &mut Vm, args: &[Value]) -> Result {
-    let text = this(vm, args, "__sizeof__")?;
+    let text = this(vm, args)?;
     let widest = text.as_str().chars().map(|c| c as u32).max().unwrap_or(0);
     let (head, width) = match widest {
         0..=0x7F => (40, 1),

@@ -14,7 +14,7 @@ pub(super) const METHODS: &[Row] = &[
 ];
 
 fn translate(vm: &mut Vm, args: &[Value]) -> Result {
-    let whole = this(vm, args, "translate")?.clone();
+    let whole = this(vm, args)?.clone();
     let mut out = String::with_capacity(whole.as_str().len());
     for c in whole.as_str().chars() {
         let key = Value::Int(i64::from(code_point(c)));
