@@ -369,6 +369,8 @@ enum Seen {
 
 /// Reads the arguments of a call once more to find the first that is wrong.
 pub(super) fn invalid_arguments(inp: &mut Inp<'_, '_>) -> Res<()> {
+    let at = index(inp);
+    let of_class = at >= 2 && inp.state().tokens[at - 2].kind == K::Class;
     explained(inp, |inp| {
         expect(inp, K::LParen)?;
         let (mut keywords, mut unpacked) = (false, false);
@@ -391,6 +393,13 @@ pub(super) fn invalid_arguments(inp: &mut Inp<'_, '_>) -> Res<()> {
                         return raise(inp, message, span);
                     }
                     arg(inp)?;
+                    let at = index(inp);
+                    let end = inp.state().tokens[at - 1].span;
+                    let clauses = explained(inp, |inp| if at_for(inp) { for_if_clauses(inp) } else { fail(inp) })?;
+                    if clauses.is_some() && count == 0 && !of_class {
+                        let message = "iterable unpacking cannot be used in comprehension";
+                        return raise(inp, message, next.span.to(end));
+                    }
                     // Unpacking may follow keywords.
                     if keywords { Seen::Keyword } else { Seen::Positional }
                 }
