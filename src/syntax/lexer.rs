@@ -22,6 +22,8 @@ const MAX_BRACKETS: usize = 200;
 const MAX_INDENTATION: usize = 100;
 const MAX_FSTRINGS: usize = 150;
 const MAX_FIELDS: usize = 3;
+/// More faults than this help nobody.
+const MAX_FAULTS: usize = 200;
 
 /// Something wrong with the text itself.
 #[derive(Clone, Debug)]
@@ -163,7 +165,9 @@ impl Lexer<'_, '_> {
         let (token, overrides) = (self.out.tokens.len(), class == "SyntaxError" && self.fstrings.is_empty());
         let message = message.into();
         let lexical = class == "SyntaxError" && !message.starts_with("unexpected ");
-        self.out.faults.push(Fault { class, message, span, token, overrides, lexical });
+        if self.out.faults.len() < MAX_FAULTS {
+            self.out.faults.push(Fault { class, message, span, token, overrides, lexical });
+        }
     }
 
     /// The last fault is only reported when the parser gets as far.
@@ -255,8 +259,8 @@ impl Lexer<'_, '_> {
                 self.unterminated_fstring();
             }
         }
+        self.out.unclosed.extend(self.brackets.iter().map(|(_, offset, _)| offset));
         if !self.out.gave_up {
-            self.out.unclosed.extend(self.brackets.iter().map(|(_, offset, _)| offset));
             if let Some(&(c, offset, _)) = self.brackets.last() {
                 if self.out.open.is_none() {
                     self.out.open = Some(Open::Bracket(c as char, offset as u32));
@@ -422,7 +426,7 @@ impl Lexer<'_, '_> {
             let opener = opener as char;
             let line = |at: usize| self.text[..at].matches('\n').count() + 1;
             let mut message = format!("closing parenthesis '{closer}' does not match opening parenthesis '{opener}'");
-            if line(opened_at) != line(at) {
+            if self.out.faults.len() < MAX_FAULTS && line(opened_at) != line(at) {
                 message.push_str(&format!(" on line {}", line(opened_at)));
             }
             self.fault(message, here);

@@ -54,11 +54,13 @@ pub fn calls_within(source: &Rc<Source>, within: Span, name: &str) -> Vec<(Span,
 
 /// All errors of a file that [`parse_module`] failed on, given those it found.
 pub fn all_errors(source: &Rc<Source>, interner: &mut Interner, errors: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let mut to_mend = lex(&source.text, interner).unclosed;
+    let lexed = lex(&source.text, interner);
+    let mut to_mend = lexed.unclosed;
     if to_mend.is_empty() {
         return errors;
     }
     to_mend.sort_unstable();
+    to_mend.extend(lexed.gave_up.then_some(usize::MAX));
     let lexed = lexer::lex_mending(&source.text, interner, to_mend);
     let outcome = parser::file(&source.text, &lexed, interner);
     verdict::all_errors(source, &lexed, outcome, errors)

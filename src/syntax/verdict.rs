@@ -8,7 +8,7 @@ use std::rc::Rc;
 use super::Parsed;
 use super::ast::Stmt;
 use super::lexer::{Fault, Lexed, Open};
-use super::parser::{Found, Outcome};
+use super::parser::{Found, MAX_DIAGNOSTICS, Outcome};
 use super::token::TokenKind as K;
 use crate::diagnostic::{Diagnostic, Finder, Severity};
 use crate::source::{Source, Span};
@@ -96,6 +96,7 @@ fn in_order(source: &Source, lexed: &Lexed, found: Vec<Found>) -> Vec<Fault> {
     errors.extend(faults.iter().skip(usize::from(lead)).cloned());
     errors.sort_by_key(|error| error.span.start);
     errors.insert(0, first);
+    errors.truncate(MAX_DIAGNOSTICS);
     errors
 }
 

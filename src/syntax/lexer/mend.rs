@@ -20,7 +20,7 @@ impl Lexer<'_, '_> {
     /// At a line break inside brackets: whether they end here.
     pub(super) fn mend(&mut self, at: usize) -> bool {
         let Some(&(_, outermost, _)) = self.brackets.first() else { return false };
-        let unclosed = self.brackets.iter().rfind(|(_, offset, _)| self.to_mend.binary_search(offset).is_ok());
+        let unclosed = self.brackets.iter().rfind(|(_, offset, _)| self.is_to_mend(*offset));
         let Some(&(bracket, offset, _)) = unclosed.filter(|_| self.fstrings.is_empty()) else { return false };
         let line_start = self.text[..outermost].rfind(['\n', '\r']).map_or(0, |at| at + 1);
         if !starts_statement(&self.text[at + 1..], indentation(&self.text[line_start..])) {
@@ -38,6 +38,12 @@ impl Lexer<'_, '_> {
             self.push(closer, Span::new(at, at));
         }
         true
+    }
+
+    /// Behind the last one, nobody has looked if reading was given up.
+    fn is_to_mend(&self, offset: usize) -> bool {
+        self.to_mend.binary_search(&offset).is_ok()
+            || self.to_mend.last() == Some(&usize::MAX) && self.to_mend.iter().rev().nth(1) < Some(&offset)
     }
 
     /// A closing bracket that does not match the last open one closes all up to the one it matches.

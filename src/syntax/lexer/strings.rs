@@ -6,7 +6,7 @@
 use super::super::ast::Constant;
 use super::super::literal::{Literal, decode_bytes, decode_str, normalise_newlines};
 use super::super::token::TokenKind;
-use super::{FString, Field, Lexer, MAX_FIELDS, MAX_FSTRINGS, Open};
+use super::{FString, Field, Lexer, MAX_FAULTS, MAX_FIELDS, MAX_FSTRINGS, Open};
 use crate::source::Span;
 
 impl Lexer<'_, '_> {
@@ -93,6 +93,9 @@ impl Lexer<'_, '_> {
 
     /// The number of the line that ends at or contains `end`.
     fn last_line(&self, end: usize) -> usize {
+        if self.out.faults.len() >= MAX_FAULTS {
+            return 0;
+        }
         let before = &self.text[..end];
         let lines = before.bytes().filter(|b| *b == b'\n').count()
             + before.bytes().zip(before.bytes().skip(1).chain([0])).filter(|(a, b)| *a == b'\r' && *b != b'\n').count();

@@ -21,6 +21,7 @@ use chumsky::prelude::*;
 
 pub(super) use self::input::Found;
 use self::input::{Inp, Res, State, Tokens, eat, fail, peek_kind};
+pub(super) use self::recover::MAX_DIAGNOSTICS;
 use super::ast::{Expr, Stmt};
 use super::lexer::Lexed;
 use super::token::TokenKind as K;

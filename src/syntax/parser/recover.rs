@@ -11,7 +11,7 @@ use crate::syntax::lexer::Fault;
 use crate::syntax::token::{Token, TokenKind as K};
 
 /// More errors than this help nobody.
-const MAX_DIAGNOSTICS: usize = 50;
+pub(in crate::syntax) const MAX_DIAGNOSTICS: usize = 50;
 
 /// `statements: statement+`, up to a DEDENT or the end.
 pub(super) fn statements(inp: &mut Inp<'_, '_>, out: &mut Vec<Stmt>) -> Res<()> {
