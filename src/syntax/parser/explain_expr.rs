@@ -68,6 +68,10 @@ fn old_statement(inp: &mut Inp<'_, '_>) -> Res<()> {
     let known = !is_soft && matches!(second, K::Name | K::Await | K::Lambda | K::Tilde | K::Not);
     if known && !is_old {
         advance(inp);
+        // It was read with what follows it.
+        let at = index(inp) + 1;
+        let state = inp.state();
+        state.touched = state.touched.max(at.min(state.tokens.len() - 1));
         return if second == K::Name { nested(inp, BRACKET, old_statement) } else { FINE };
     }
     // After any other name the look is only for errors further on, and only where the name can't be an operand.
