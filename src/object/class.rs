@@ -319,6 +319,8 @@ pub struct Shape {
     id: Cell<u32>,
     keys: Vec<Rc<Str>>,
     next: RefCell<Vec<Rc<Shape>>>,
+    /// What [`Shape::room`] found, and when: it is looked at again after any shape or class has got a new id.
+    room: Cell<(u32, u32)>,
 }
 
 /// More attributes than this are kept in a dict.
@@ -331,7 +333,7 @@ pub const OF_CLASS: u32 = u32::MAX - 1;
 
 impl Default for Shape {
     fn default() -> Shape {
-        Shape { id: Cell::new(NO_ID), keys: Vec::new(), next: RefCell::default() }
+        Shape { id: Cell::new(NO_ID), keys: Vec::new(), next: RefCell::default(), room: Cell::default() }
     }
 }
 
@@ -367,14 +369,23 @@ impl Shape {
     }
 
     /// Room for the values of an instance that has got this shape as its first: as many as others have had so far.
+    #[inline]
     pub fn room(&self) -> Vec<Value> {
+        let (asked, most) = self.room.get();
+        let now = NEXT_ID.get();
+        Vec::with_capacity(if asked == now { most } else { self.find_room(now) } as usize)
+    }
+
+    #[cold]
+    fn find_room(&self, now: u32) -> u32 {
         let mut most = self.keys.len();
         let mut next = self.next.borrow().first().cloned();
         while let Some(shape) = next {
             most = shape.keys.len();
             next = shape.next.borrow().first().cloned();
         }
-        Vec::with_capacity(most)
+        self.room.set((now, most as u32));
+        most as u32
     }
 
     fn with(self: &Rc<Shape>, key: &Rc<Str>) -> Rc<Shape> {

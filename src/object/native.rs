@@ -96,8 +96,11 @@ impl Row {
     }
 
     pub fn name(&self) -> &'static str {
-        let signature = self.signature.trim_start_matches("def ").trim_start_matches("type ");
-        signature.split('(').next().unwrap_or(signature)
+        let whole = self.signature;
+        let signature = whole.strip_prefix("def ").or_else(|| whole.strip_prefix("type ")).unwrap_or(whole);
+        // Every start asks for each name: a plain loop takes a fraction of what a search for a pattern does.
+        let end = signature.bytes().position(|byte| byte == b'(').unwrap_or(signature.len());
+        &signature[..end]
     }
 
     /// Whether CPython has it as a function written in Python.
