@@ -75,7 +75,9 @@ impl Vm {
                 self.run_finalizers(Some(frame));
             }
             keep_locals(frame, &error, span);
-            exception.raised.set(true);
+            // A group that `except*` made and that is raised again at once has come from nowhere.
+            let known = exception.traceback.borrow().is_some();
+            exception.raised.set(known || exception.raised.get());
             return Err(error);
         };
         clear_from(frame, handler.clear as usize);
