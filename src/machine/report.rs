@@ -302,9 +302,13 @@ impl Vm {
 
     /// What becomes of an exception that ends the program: `sys.excepthook(type, value, traceback)`. If that exits, how.
     pub fn show_uncaught(&mut self, error: &Error) -> Option<Error> {
-        let name = self.intern("excepthook");
+        let (sys, name) = (self.intern("sys"), self.intern("excepthook"));
         let hook = match self.sys_attr(&name) {
             Some(Value::Native(native)) if native.name.as_str() == name.as_str() => None,
+            None if self.modules.get_str(&sys).is_some() => {
+                self.write_err("sys.excepthook is missing\n");
+                None
+            }
             hook => hook.filter(|_| self.stopped.is_none()),
         };
         let Some(hook) = hook else {
