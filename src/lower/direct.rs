@@ -99,8 +99,8 @@ struct NamedCall {
     args: Vec<Thunk>,
     named: Vec<(Rc<Str>, Thunk)>,
     span: Span,
-    /// The code that was called last, and which of its slots the names stand for.
-    known: Cell<Option<(u32, [u8; MOST_NAMED])>>,
+    /// The code that was called last, with how many arguments by place, and which of its slots the names stand for.
+    known: Cell<Option<(u32, usize, [u8; MOST_NAMED])>>,
 }
 
 impl NamedCall {
@@ -157,8 +157,8 @@ impl NamedCall {
             return None;
         }
         let code = &function.code;
-        if let Some((id, slots)) = self.known.get() {
-            if id == code.id.get() {
+        if let Some((id, by_place, slots)) = self.known.get() {
+            if (id, by_place) == (code.id.get(), given) {
                 return Some(slots);
             }
         }
@@ -169,7 +169,7 @@ impl NamedCall {
             let at = code.variables[first..most].iter().position(|v| crate::object::str::same(v, name))?;
             *slot = (first + at) as u8;
         }
-        self.known.set(Some((code.id.get(), slots)));
+        self.known.set(Some((code.id.get(), given, slots)));
         Some(slots)
     }
 
