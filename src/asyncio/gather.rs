@@ -129,8 +129,7 @@ fn goes_by_identity(value: &Value) -> bool {
 
 /// Has the callback called by a future of a class that a script has written.
 fn add_foreign(vm: &mut Vm, child: &Value, outer: &Value) -> Result<()> {
-    let callback = super::bound_native(vm, &FOREIGN_DONE, outer);
-    vm.call_method(child, "add_done_callback", &[callback]).map(drop)
+    super::add_done_callback(vm, child, &FOREIGN_DONE, outer)
 }
 
 static FOREIGN_DONE: Row = method("def _done_callback(future, /)", |vm, args| {

@@ -296,6 +296,12 @@ pub fn bound_native(vm: &mut Vm, row: &'static Row, this: &Value) -> Value {
     Value::BoundMethod(Rc::new(BoundMethod::new(Value::Native(Rc::new(func)), this.clone())))
 }
 
+/// Has a method written in Rust, bound to an object, called by a future of any class.
+fn add_done_callback(vm: &mut Vm, future: &Value, row: &'static Row, this: &Value) -> Result<()> {
+    let callback = bound_native(vm, row, this);
+    vm.call_method(future, "add_done_callback", &[callback]).map(drop)
+}
+
 /// The pairs of a `**kwargs` dict.
 pub fn keywords(kwargs: &Value) -> Vec<(Rc<Str>, Value)> {
     let pairs = kwargs.as_dict().map(|dict| dict.pairs()).unwrap_or_default();

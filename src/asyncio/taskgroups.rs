@@ -186,18 +186,11 @@ fn create_task(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     Err(error)
 }
 
-/// A task's or another object's method without arguments.
-fn ask(vm: &mut Vm, value: &Value, name: &str) -> Result<Value> {
-    let name = vm.intern(name);
-    let method = vm.get_attr(value, &name)?;
-    vm.call(&method, &[])
-}
-
 fn is_done(vm: &mut Vm, task: &Value) -> Result<bool> {
     match future::of(task) {
         Some(future) => Ok(future.is_done()),
         None => {
-            let answer = ask(vm, task, "done")?;
+            let answer = vm.call_method(task, "done", &[])?;
             vm.truth(&answer)
         }
     }
@@ -207,7 +200,7 @@ fn is_done(vm: &mut Vm, task: &Value) -> Result<bool> {
 fn cancel(vm: &mut Vm, task: &Value) -> Result<()> {
     match task {
         Value::Instance(instance) if instance.class.borrow().builtin => future::cancel(vm, task, Value::None).map(drop),
-        _ => ask(vm, task, "cancel").map(drop),
+        _ => vm.call_method(task, "cancel", &[]).map(drop),
     }
 }
 
@@ -217,10 +210,10 @@ fn ending(vm: &mut Vm, task: &Value) -> Result<(bool, Value)> {
         Some(future) if future.status.get() == Status::Cancelled => Ok((true, Value::None)),
         Some(future) => future.take_exception(vm).map(|exception| (false, exception)),
         None => {
-            let cancelled = ask(vm, task, "cancelled")?;
+            let cancelled = vm.call_method(task, "cancelled", &[])?;
             match vm.truth(&cancelled)? {
                 true => Ok((true, Value::None)),
-                false => Ok((false, ask(vm, task, "exception")?)),
+                false => Ok((false, vm.call_method(task, "exception", &[])?)),
             }
         }
     }
@@ -242,10 +235,7 @@ impl TaskGroup {
             Value::Instance(instance) if instance.class.borrow().builtin && instance.data::<Future>().is_some() => {
                 future::add_callback(vm, instance, Callback::Native(&TASK_DONE, this.clone()))
             }
-            _ => {
-                let callback = super::bound_native(vm, &FOREIGN_DONE, this);
-                vm.call_method(new, "add_done_callback", &[callback]).map(drop)
-            }
+            _ => super::add_done_callback(vm, new, &FOREIGN_DONE, this),
         }
     }
 
@@ -465,7 +455,7 @@ impl Exit {
         }
         if !counts_none(vm, &parent, "cancelling")? {
             // Cancelled from outside as well: the task learns of it at its next wait.
-            ask(vm, &parent, "uncancel")?;
+            vm.call_method(&parent, "uncancel", &[])?;
             cancel(vm, &parent)?;
         }
         let class = Value::Class(vm.types.BaseExceptionGroup.clone());
@@ -479,7 +469,7 @@ impl Exit {
 
 /// Whether a method of a task that counts its cancellations answers 0.
 fn counts_none(vm: &mut Vm, task: &Value, method: &str) -> Result<bool> {
-    let count = ask(vm, task, method)?;
+    let count = vm.call_method(task, method, &[])?;
     Ok(!vm.truth(&count)?)
 }
 

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::Lower;
-use super::call::{MethodSite, in_order, put};
+use super::call::{MethodSite, fill, in_order, put};
 use super::name::{Callee, GlobalCallee, Place};
 use crate::machine::attr_cache::Method;
 use crate::machine::call::STACK_SLOTS;
@@ -141,14 +141,6 @@ fn at_once(vm: &mut Vm, frame: &mut Frame, native: &Rc<NativeFunction>, values: 
     };
     vm.calls.pop();
     called.at(span)
-}
-
-#[inline]
-fn fill(vm: &mut Vm, frame: &mut Frame, locals: &mut [Value], args: &[Thunk]) -> Eval<()> {
-    for (local, arg) in locals.iter_mut().zip(args) {
-        put(local, arg(vm, frame)?);
-    }
-    Ok(())
 }
 
 /// Runs a coroutine function in a frame on the native stack.

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::Lower;
-use super::direct::{call_evaluated, call_with_defaults, make_with_defaults, takes};
+use super::direct::{call_evaluated, call_with_defaults, takes};
 use super::name::{Callee, GlobalCallee, Place};
 use crate::machine::attr_cache::{AttrCache, Method};
 use crate::machine::{CallSite, Vm};
@@ -18,7 +18,7 @@ use crate::syntax::ast::{Arg, Constant, Expr, ExprKind};
 
 /// What died while a call's arguments were evaluated is finalised before the call shows an effect.
 #[inline]
-fn finalize_first(vm: &mut Vm) {
+pub(super) fn finalize_first(vm: &mut Vm) {
     if gc::pending() {
         vm.run_finalizers(None);
     }
@@ -49,6 +49,15 @@ fn invoke<const N: usize>(vm: &mut Vm, frame: &mut Frame, callee: &Value, args: 
 #[inline]
 pub(super) fn put(place: &mut Value, value: Value) {
     std::mem::forget(std::mem::replace(place, value));
+}
+
+/// Evaluates arguments into places that are known to be empty.
+#[inline]
+pub(super) fn fill(vm: &mut Vm, frame: &mut Frame, places: &mut [Value], args: &[Thunk]) -> Eval<()> {
+    for (place, arg) in places.iter_mut().zip(args) {
+        put(place, arg(vm, frame)?);
+    }
+    Ok(())
 }
 
 /// Calls a function whose arguments are evaluated straight into its locals.
@@ -85,9 +94,7 @@ fn plain_call<const N: usize>(func: Thunk, global: Option<GlobalCallee>, args: [
             Some(Callee::Function(f)) if takes(&f, N) => call_with_defaults(vm, frame, &f, None, &args, span),
             Some(Callee::Native(native)) if !matches!(native.row.kind, RowKind::Method(_)) => {
                 let mut values = [const { Value::Unbound }; N];
-                for (value, arg) in values.iter_mut().zip(&args) {
-                    put(value, arg(vm, frame)?);
-                }
+                fill(vm, frame, &mut values, &args)?;
                 call_native(vm, frame, &native, &mut values, span)
             }
             Some(Callee::Class(class)) => match call_class(vm, frame, &class, &args, span) {
@@ -130,9 +137,11 @@ fn call_class<const N: usize>(
 ) -> Option<Eval<Value>> {
     match vm.maker(class) {
         Maker::Init(init) if init.code.simple_arity as usize == N + 1 => {
-            Some(make(vm, frame, class, &init, args, span))
+            Some(make(vm, class, span, |vm, object| call_bound(vm, frame, &init, object, args, span)))
         }
-        Maker::Init(init) if takes(&init, N + 1) => Some(make_with_defaults(vm, frame, class, &init, args, span)),
+        Maker::Init(init) if takes(&init, N + 1) => {
+            Some(make(vm, class, span, |vm, object| call_with_defaults(vm, frame, &init, Some(object), args, span)))
+        }
         Maker::New(new) => Some(construct(vm, frame, class, &new, args, span)),
         _ => None,
     }
@@ -149,9 +158,7 @@ fn construct<const N: usize>(
 ) -> Eval<Value> {
     // No call that comes here has more than three.
     let mut values = [const { Value::Unbound }; 4];
-    for (value, arg) in values[1..].iter_mut().zip(args) {
-        put(value, arg(vm, frame)?);
-    }
+    fill(vm, frame, &mut values[1..], args)?;
     put(&mut values[0], Value::Class(class.clone()));
     call_native(vm, frame, new, &mut values[..=N], span)
 }
@@ -164,12 +171,7 @@ fn call_straight<const N: usize>(
     args: &[Thunk; N],
     span: Span,
 ) -> Eval<Value> {
-    straight(vm, frame, function, span, |vm, frame, locals| {
-        for (local, arg) in locals.iter_mut().zip(args) {
-            put(local, arg(vm, frame)?);
-        }
-        Ok(())
-    })
+    straight(vm, frame, function, span, |vm, frame, locals| fill(vm, frame, locals, args))
 }
 
 /// Calls a function with an object in front of its arguments.
@@ -185,24 +187,20 @@ fn call_bound<const N: usize>(
     straight(vm, frame, function, span, |vm, frame, locals| {
         let [first, rest @ ..] = locals else { return Ok(()) };
         put(first, object);
-        for (local, arg) in rest.iter_mut().zip(args) {
-            put(local, arg(vm, frame)?);
-        }
-        Ok(())
+        fill(vm, frame, rest, args)
     })
 }
 
 /// An instance of a class that makes its instances in the plain way.
-fn make<const N: usize>(
+#[inline]
+pub(super) fn make(
     vm: &mut Vm,
-    frame: &mut Frame,
     class: &Rc<Class>,
-    init: &Rc<crate::object::Function>,
-    args: &[Thunk; N],
     span: Span,
+    init: impl FnOnce(&mut Vm, Value) -> Eval<Value>,
 ) -> Eval<Value> {
     let object = Instance::create(class, Payload::None);
-    let result = call_bound(vm, frame, init, object.clone(), args, span)?;
+    let result = init(vm, object.clone())?;
     if !result.is_none() {
         return Err(vm.init_returned(&result).at(span).into());
     }
@@ -230,9 +228,7 @@ pub(super) fn call_value<const N: usize>(
         _ => {}
     }
     let mut values = [const { Value::Unbound }; N];
-    for (value, arg) in values.iter_mut().zip(args) {
-        *value = arg(vm, frame)?;
-    }
+    fill(vm, frame, &mut values, args)?;
     invoke(vm, frame, &func, values, span)
 }
 
@@ -259,9 +255,7 @@ impl MethodSite {
             }
             if let Some(native) = self.cache.native(vm, &object) {
                 let mut values = [const { Value::Unbound }; M];
-                for (value, arg) in values[1..].iter_mut().zip(&args) {
-                    put(value, arg(vm, frame)?);
-                }
+                fill(vm, frame, &mut values[1..], &args)?;
                 put(&mut values[0], object);
                 return call_native(vm, frame, &native, &mut values, self.span);
             }
@@ -295,17 +289,13 @@ impl MethodSite {
         match method {
             Method::Bound(callee) => {
                 let mut values = [const { Value::Unbound }; N];
-                for (value, arg) in values.iter_mut().zip(args) {
-                    *value = arg(vm, frame)?;
-                }
+                fill(vm, frame, &mut values, args)?;
                 invoke(vm, frame, &callee, values, self.span)
             }
             Method::Unbound(callee) => {
                 let mut values = [const { Value::Unbound }; M];
-                for (value, arg) in values[1..].iter_mut().zip(args) {
-                    *value = arg(vm, frame)?;
-                }
-                values[0] = object;
+                fill(vm, frame, &mut values[1..], args)?;
+                put(&mut values[0], object);
                 match &callee {
                     // Found in the class of the receiver, which needs no look at it.
                     Value::Native(native) => call_native(vm, frame, native, &mut values, self.span),

@@ -5,13 +5,13 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use super::Lower;
-use super::call::{MethodSite, put, straight};
+use super::call::{MethodSite, fill, finalize_first, make, put, straight};
 use crate::machine::attr_cache::Method;
 use crate::machine::{CallSite, Vm};
-use crate::object::class::{Class, Instance, Maker, Payload};
+use crate::object::class::Maker;
 use crate::object::code::Thunk;
 use crate::object::frame::Frame;
-use crate::object::{Eval, Function, Located, Str, Value, gc};
+use crate::object::{Eval, Function, Located, Str, Value};
 use crate::source::Span;
 use crate::syntax::ast::{Arg, Expr, ExprKind};
 
@@ -55,36 +55,12 @@ fn call_named(
             put(&mut locals[0], object);
             given = 1;
         }
-        for (local, arg) in locals[given..].iter_mut().zip(args) {
-            put(local, arg(vm, frame)?);
-        }
+        fill(vm, frame, &mut locals[given..], args)?;
         for (&slot, (_, arg)) in slots.iter().zip(named) {
             put(&mut locals[slot as usize], arg(vm, frame)?);
         }
         vm.fill_defaults(function, locals, given + args.len()).here()
     })
-}
-
-/// An instance of a class that makes its instances in the plain way.
-fn make(vm: &mut Vm, class: &Rc<Class>, span: Span, init: impl FnOnce(&mut Vm, Value) -> Eval<Value>) -> Eval<Value> {
-    let object = Instance::create(class, Payload::None);
-    let result = init(vm, object.clone())?;
-    if !result.is_none() {
-        return Err(vm.init_returned(&result).at(span).into());
-    }
-    Ok(object)
-}
-
-/// [`call_with_defaults`] for a class whose `__init__` takes the arguments.
-pub(super) fn make_with_defaults(
-    vm: &mut Vm,
-    frame: &mut Frame,
-    class: &Rc<Class>,
-    init: &Rc<Function>,
-    args: &[Thunk],
-    span: Span,
-) -> Eval<Value> {
-    make(vm, class, span, |vm, object| call_with_defaults(vm, frame, init, Some(object), args, span))
 }
 
 /// What is called, and with which object in front.
@@ -197,9 +173,7 @@ pub(super) fn call_evaluated(
     span: Span,
 ) -> Eval<Value> {
     vm.calls.push(CallSite { code: frame.code.id.get(), span });
-    if gc::pending() {
-        vm.run_finalizers(None);
-    }
+    finalize_first(vm);
     let result = match (vm.tick(), callee) {
         (Ok(()), Value::Function(function)) => match vm.bind_function(function, &args, &named) {
             Ok(locals) => {

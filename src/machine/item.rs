@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::machine::ops::{Special, is_object};
 use crate::machine::sequence::bytes_like;
 use crate::machine::{Vm, generic, views};
-use crate::object::{Error, Result, Slice, Str, Value, gc};
+use crate::object::{Error, List, Result, Slice, Str, Value, gc};
 use crate::symbol::sym;
 use crate::text::slice as slices;
 
@@ -67,10 +67,7 @@ impl Vm {
         }
         match container.unwrapped() {
             Value::List(list) => match key {
-                Value::Slice(slice) => {
-                    let indices = self.slice_indices(slice, list.len())?;
-                    Ok(Value::list(pick(&list.items.borrow(), indices)))
-                }
+                Value::Slice(slice) => self.list_slice(list, slice),
                 _ => {
                     let at = self.item_index(key, || list.len(), &LIST)?;
                     match list.get(at) {
@@ -288,13 +285,15 @@ impl Vm {
         }
     }
 
+    fn list_slice(&mut self, list: &List, slice: &Slice) -> Result<Value> {
+        let indices = self.slice_indices(slice, list.len())?;
+        Ok(Value::list(pick(&list.items.borrow(), indices)))
+    }
+
     /// `container[start:stop:step]`; a built-in sequence needs no slice object.
     pub fn get_slice(&mut self, container: &Value, slice: Slice) -> Result<Value> {
         match container {
-            Value::List(list) => {
-                let indices = self.slice_indices(&slice, list.len())?;
-                Ok(Value::list(pick(&list.items.borrow(), indices)))
-            }
+            Value::List(list) => self.list_slice(list, &slice),
             Value::Str(text) => self.text_slice(container, text, &slice),
             _ => self.get_item(container, &Value::Slice(Rc::new(slice))),
         }

@@ -119,30 +119,16 @@ impl Vm {
     /// Advances a built-in iterator.
     #[inline]
     pub fn advance(&mut self, iter: &Iter) -> Result<Option<Value>> {
+        if let Some(value) = iter.at_once() {
+            return Ok(Some(value));
+        }
         match iter {
-            Iter::Range { next, remaining, step } => {
-                let left = remaining.get();
-                if left == 0 {
-                    return Ok(None);
-                }
-                remaining.set(left - 1);
-                let value = next.get();
-                next.set(value.wrapping_add(*step));
-                Ok(Some(Value::Int(value)))
+            Iter::List { list, .. } => {
+                let done = list.borrow_mut().take();
+                drop(done);
+                Ok(None)
             }
-            Iter::List { list, at } => {
-                let mut slot = list.borrow_mut();
-                let Some(items) = &*slot else { return Ok(None) };
-                let found = items.items.borrow().get(at.get()).cloned();
-                if found.is_some() {
-                    at.set(at.get() + 1);
-                } else {
-                    let done = slot.take();
-                    drop(slot);
-                    drop(done);
-                }
-                Ok(found)
-            }
+            Iter::Range { .. } => Ok(None),
             Iter::Tuple { tuple, at } => {
                 let mut slot = tuple.borrow_mut();
                 let Some(items) = &*slot else { return Ok(None) };

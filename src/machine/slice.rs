@@ -13,24 +13,28 @@ use crate::object::containers::ByteArray;
 use crate::object::{List, Range, Result, Slice, Value, gc};
 use crate::text::slice as slices;
 
-/// `list[start:stop] = new`.
-fn replace_part(list: &Rc<List>, indices: slices::Indices, new: &[Value]) {
+/// Tells the collector what is about to be stored.
+fn note_stored(list: &Rc<List>, new: &[Value]) {
     if let Some(item) = new.iter().find(|item| item.is_container()) {
         gc::stored(list, item);
     }
+}
+
+/// `list[start:stop] = new`.
+fn replace_part(list: &List, indices: slices::Indices, new: impl ExactSizeIterator<Item = Value>) {
     let mut items = list.items.borrow_mut();
     let start = (indices.start.max(0) as usize).min(items.len());
     let end = (start + indices.count).min(items.len());
     let mut old = Vec::new();
     if end - start == new.len() {
         for (place, item) in items[start..end].iter_mut().zip(new) {
-            let was = std::mem::replace(place, item.clone());
+            let was = std::mem::replace(place, item);
             if was.is_heap() {
                 old.push(was);
             }
         }
     } else {
-        old.extend(items.splice(start..end, new.iter().cloned()));
+        old.extend(items.splice(start..end, new));
     }
     drop(items);
     drop(old);
@@ -42,7 +46,9 @@ impl Vm {
         if let (Some(Value::List(source)), Value::None) = (value, &slice.step) {
             if !Rc::ptr_eq(source, list) {
                 let indices = self.slice_indices(slice, list.len())?;
-                replace_part(list, indices, &source.items.borrow());
+                let source = source.items.borrow();
+                note_stored(list, &source);
+                replace_part(list, indices, source.iter().cloned());
                 return Ok(());
             }
         }
@@ -61,18 +67,12 @@ impl Vm {
             }
         };
         let indices = self.slice_indices(slice, list.len())?;
-        if let Some(item) = new.iter().find(|item| item.is_container()) {
-            gc::stored(list, item);
-        }
-        let mut items = list.items.borrow_mut();
+        note_stored(list, &new);
         if indices.step == 1 || (value.is_none() && indices.count == 0) {
-            let start = (indices.start.max(0) as usize).min(items.len());
-            let end = (start + indices.count).min(items.len());
-            let old: Vec<Value> = items.splice(start..end, new).collect();
-            drop(items);
-            drop(old);
+            replace_part(list, indices, new.into_iter());
             return Ok(());
         }
+        let mut items = list.items.borrow_mut();
         let mut old = Vec::with_capacity(indices.count);
         match value {
             None => remove_positions(&mut items, indices, &mut old),

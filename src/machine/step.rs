@@ -14,24 +14,11 @@ use crate::object::frame::{Exit, Frame};
 use crate::object::iter::Iter;
 use crate::object::{Error, Eval, Result, Value, gc};
 
-/// The next value of what is iterated over most: small ranges and lists.
+/// The next value of what is iterated over most; see [`Iter::at_once`].
 #[inline(always)]
 fn next_at_once(frame: &Frame, iter: Slot) -> Option<Value> {
-    let Value::Iter(iter) = &frame.locals[iter as usize] else { return None };
-    match &**iter {
-        Iter::Range { next, remaining, step } => {
-            let left = remaining.get().checked_sub(1)?;
-            remaining.set(left);
-            let value = next.get();
-            next.set(value.wrapping_add(*step));
-            Some(Value::Int(value))
-        }
-        Iter::List { list, at } => {
-            let list = list.borrow();
-            let found = list.as_ref()?.items.borrow().get(at.get())?.clone();
-            at.set(at.get() + 1);
-            Some(found)
-        }
+    match &frame.locals[iter as usize] {
+        Value::Iter(iter) => iter.at_once(),
         _ => None,
     }
 }

@@ -53,6 +53,27 @@ pub enum Iter {
     },
 }
 
+impl Iter {
+    /// The next value of a range or list, without an error or an end to look at; `None` says nothing.
+    #[inline(always)]
+    pub fn at_once(&self) -> Option<Value> {
+        match self {
+            Iter::Range { next, remaining, step } => {
+                remaining.set(remaining.get().checked_sub(1)?);
+                let value = next.get();
+                next.set(value.wrapping_add(*step));
+                Some(Value::Int(value))
+            }
+            Iter::List { list, at } => {
+                let found = list.borrow().as_ref()?.items.borrow().get(at.get())?.clone();
+                at.set(at.get() + 1);
+                Some(found)
+            }
+            _ => None,
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum DictPart {
     Keys,
