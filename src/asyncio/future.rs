@@ -19,6 +19,7 @@ use crate::object::class::{Awaited, Awaiting, Class, Instance, Native, Payload};
 use crate::object::coroutine::{Outcome, Resume};
 use crate::object::exception::Traceback;
 use crate::object::native::{Row, attribute, class_method, getter, method, static_method};
+use crate::object::rare::Rare;
 use crate::object::{Error, Exception, Result, Value, gc};
 use crate::symbol::sym;
 
@@ -45,7 +46,7 @@ pub struct Future {
     pub unseen: Cell<bool>,
     /// The state of the timer that ends it, for futures of `sleep`.
     pub timer: Cell<TimerState>,
-    extra: Cell<Option<Box<Extra>>>,
+    extra: Rare<Extra>,
     pub part: Part,
 }
 
@@ -235,7 +236,7 @@ impl Future {
             blocking: Cell::new(false),
             unseen: Cell::new(false),
             timer: Cell::new(TimerState::None),
-            extra: Cell::new(None),
+            extra: Rare::default(),
             part,
         }
     }
@@ -263,19 +264,14 @@ impl Future {
     }
 
     /// Something of the extra part, if there is one.
+    #[inline]
     pub fn extra<T: Default>(&self, get: impl FnOnce(&mut Extra) -> T) -> T {
-        let mut extra = self.extra.take();
-        let result = extra.as_mut().map(|extra| get(extra));
-        self.extra.set(extra);
-        result.unwrap_or_default()
+        self.extra.get(get)
     }
 
     /// Changes the extra part, which is made if it is not there yet.
     pub fn with_extra<T>(&self, change: impl FnOnce(&mut Extra) -> T) -> T {
-        let mut extra = self.extra.take().unwrap_or_default();
-        let result = change(&mut extra);
-        self.extra.set(Some(extra));
-        result
+        self.extra.change(change)
     }
 
     /// Keeps the exception that ended the task.

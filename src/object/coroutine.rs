@@ -11,6 +11,7 @@ use super::code::Code;
 use super::exception::{Error, Exception, Result};
 use super::function::Function;
 use super::gc::{self, Finalizer};
+use super::rare::Rare;
 use super::str::Str;
 use super::value::Value;
 use crate::machine::Vm;
@@ -51,7 +52,7 @@ pub struct Coroutine {
     pub code: Option<Rc<Code>>,
     native_name: &'static &'static str,
     chain: Cell<Option<Box<Chain>>>,
-    extra: Cell<Option<Box<Extra>>>,
+    extra: Rare<Extra>,
     pub mark: gc::Mark,
 }
 
@@ -189,7 +190,7 @@ impl Coroutine {
             code,
             native_name,
             chain: Cell::new(None),
-            extra: Cell::new(None),
+            extra: Rare::default(),
             mark: gc::Mark::default(),
         }
     }
@@ -233,18 +234,12 @@ impl Coroutine {
     /// Something of the extra part, if there is one.
     #[inline]
     pub fn extra<T: Default>(&self, get: impl FnOnce(&mut Extra) -> T) -> T {
-        let mut extra = self.extra.take();
-        let result = extra.as_mut().map(|extra| get(extra));
-        self.extra.set(extra);
-        result.unwrap_or_default()
+        self.extra.get(get)
     }
 
     /// Changes the extra part, which is made if it is not there yet.
     pub fn with_extra<T>(&self, change: impl FnOnce(&mut Extra) -> T) -> T {
-        let mut extra = self.extra.take().unwrap_or_default();
-        let result = change(&mut extra);
-        self.extra.set(Some(extra));
-        result
+        self.extra.change(change)
     }
 
     /// Takes the chain out; none is as good as an empty one.

@@ -11,6 +11,7 @@ pub mod gc;
 pub mod iter;
 pub mod module;
 pub mod native;
+pub mod rare;
 pub mod str;
 pub mod table;
 pub mod value;
