@@ -262,11 +262,28 @@ macro_rules! natives {
 
 natives!(ContextObject, Var, Token, Missing);
 
-const FUNCTIONS: &[Row] = &[native("copy_context()", copy_context)];
+const FUNCTIONS: &[Row] = &[native("copy_context()", |vm, _| {
+    let current = current(vm);
+    Ok(current.object(&current.copy()))
+})];
 
 const VAR_METHODS: &[Row] = &[
-    static_method("__new__(cls, name, /, *, default=<unrepresentable>)", var_new),
-    method("get(default=<unrepresentable>, /)", var_get),
+    static_method("__new__(cls, name, /, *, default=<unrepresentable>)", |vm, args| {
+        let [cls, name, default] = args else { return Err(vm.type_error("ContextVar() takes a name")) };
+        let (Value::Class(class), Some(name)) = (cls, name.as_str()) else {
+            return Err(vm.type_error("context variable name must be a str"));
+        };
+        let current = current(vm);
+        Ok(Instance::native(class, Var { name: name.clone(), default: default.clone(), current }))
+    }),
+    method("get(default=<unrepresentable>, /)", |vm, args| {
+        let (instance, var) = this_var(vm, args)?;
+        let found = var.current.context.borrow().get(instance);
+        match found.or_else(|| args[1].clone().bound()).or_else(|| var.default.clone().bound()) {
+            Some(value) => Ok(value),
+            None => Err(vm.new_error(vm.types.LookupError.clone(), vec![args[0].clone()])),
+        }
+    }),
     method("set(value, /)", var_set),
     method("reset(token, /)", var_reset),
     method("__repr__()", var_repr),
@@ -279,7 +296,12 @@ const TOKEN_METHODS: &[Row] = &[
         let class = vm.types.RuntimeError.clone();
         Err(vm.error(&class, "Tokens can only be created by ContextVars"))
     }),
-    method("__repr__()", token_repr),
+    method("__repr__()", |vm, args| {
+        let Some(token) = args[0].data::<Token>() else { return Ok(Value::str("<Token>")) };
+        let used = if token.used.get() { " used" } else { "" };
+        let var = vm.repr(&token.var)?;
+        Ok(Value::string(format!("<Token{used} var={} at {:#x}>", var.as_str(), args[0].id())))
+    }),
     class_method("__class_getitem__(item, /)", class_getitem),
     getter("var", |_, this| Ok(this.data::<Token>().map_or(Value::None, |token| token.var.clone()))),
     getter("old_value", token_old_value),
@@ -288,7 +310,12 @@ const TOKEN_METHODS: &[Row] = &[
 const MISSING_METHODS: &[Row] = &[method("__repr__()", |_, _| Ok(Value::str("<Token.MISSING>")))];
 
 const CONTEXT_METHODS: &[Row] = &[
-    static_method("__new__(cls, /, *args, **kwargs)", context_new),
+    static_method("__new__(cls, /, *args, **kwargs)", |vm, args| {
+        if args[1].as_tuple().is_some_and(|given| !given.is_empty()) || !super::keywords(&args[2]).is_empty() {
+            return Err(vm.type_error("Context() does not accept any arguments"));
+        }
+        Ok(current(vm).object(&Rc::default()))
+    }),
     method("run(callable=<unrepresentable>, /, *args, **kwargs)", context_run),
     method("__eq__(other, /)", |vm, args| {
         let (this, Some(other)) = (context(vm, args)?, of(&args[1])) else { return Ok(Value::NotImplemented) };
@@ -306,7 +333,10 @@ const CONTEXT_METHODS: &[Row] = &[
         let copy = context(vm, args)?.copy();
         Ok(current(vm).object(&copy))
     }),
-    method("get(key, default=None, /)", context_get),
+    method("get(key, default=None, /)", |vm, args| {
+        let var = var(vm, &args[1])?;
+        Ok(context(vm, args)?.get(&var).unwrap_or_else(|| args[2].clone()))
+    }),
     method("__getitem__(key, /)", context_getitem),
     method("__contains__(key, /)", |vm, args| {
         let var = var(vm, &args[1])?;
@@ -322,22 +352,8 @@ const CONTEXT_METHODS: &[Row] = &[
     method("items()", |vm, args| Ok(Value::list(parts(vm, args, |var, value| Value::tuple([var, value]))?))),
 ];
 
-fn copy_context(vm: &mut Vm, _: &[Value]) -> Result<Value> {
-    let current = current(vm);
-    Ok(current.object(&current.copy()))
-}
-
 fn class_getitem(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     super::generic_alias(vm, args)
-}
-
-fn var_new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    let [cls, name, default] = args else { return Err(vm.type_error("ContextVar() takes a name")) };
-    let (Value::Class(class), Some(name)) = (cls, name.as_str()) else {
-        return Err(vm.type_error("context variable name must be a str"));
-    };
-    let current = current(vm);
-    Ok(Instance::native(class, Var { name: name.clone(), default: default.clone(), current }))
 }
 
 fn this_var<'a>(vm: &mut Vm, args: &'a [Value]) -> Result<(&'a Rc<Instance>, &'a Var)> {
@@ -347,15 +363,6 @@ fn this_var<'a>(vm: &mut Vm, args: &'a [Value]) -> Result<(&'a Rc<Instance>, &'a
         }
     }
     Err(vm.type_error("a ContextVar was expected"))
-}
-
-fn var_get(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    let (instance, var) = this_var(vm, args)?;
-    let found = var.current.context.borrow().get(instance);
-    match found.or_else(|| args[1].clone().bound()).or_else(|| var.default.clone().bound()) {
-        Some(value) => Ok(value),
-        None => Err(vm.new_error(vm.types.LookupError.clone(), vec![args[0].clone()])),
-    }
 }
 
 fn var_set(vm: &mut Vm, args: &[Value]) -> Result<Value> {
@@ -404,25 +411,11 @@ fn var_repr(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     Ok(Value::string(format!("<ContextVar name={}{default} at {:#x}>", name.as_str(), args[0].id())))
 }
 
-fn token_repr(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    let Some(token) = args[0].data::<Token>() else { return Ok(Value::str("<Token>")) };
-    let used = if token.used.get() { " used" } else { "" };
-    let var = vm.repr(&token.var)?;
-    Ok(Value::string(format!("<Token{used} var={} at {:#x}>", var.as_str(), args[0].id())))
-}
-
 fn token_old_value(vm: &mut Vm, this: &Value) -> Result<Value> {
     match this.data::<Token>().map(|token| token.old.clone()) {
         Some(Value::Unbound) | None => Ok(current(vm).missing.clone()),
         Some(old) => Ok(old),
     }
-}
-
-fn context_new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    if args[1].as_tuple().is_some_and(|given| !given.is_empty()) || !super::keywords(&args[2]).is_empty() {
-        return Err(vm.type_error("Context() does not accept any arguments"));
-    }
-    Ok(current(vm).object(&Rc::default()))
 }
 
 fn context<'a>(vm: &mut Vm, args: &'a [Value]) -> Result<&'a Rc<Context>> {
@@ -445,11 +438,6 @@ fn var(vm: &mut Vm, value: &Value) -> Result<Rc<Instance>> {
 fn parts(vm: &mut Vm, args: &[Value], part: impl Fn(Value, Value) -> Value) -> Result<Vec<Value>> {
     let bindings = context(vm, args)?.bindings.borrow().clone();
     Ok(bindings.iter().map(|(var, value)| part(Value::Instance(var.clone()), value.clone())).collect())
-}
-
-fn context_get(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    let var = var(vm, &args[1])?;
-    Ok(context(vm, args)?.get(&var).unwrap_or_else(|| args[2].clone()))
 }
 
 fn context_getitem(vm: &mut Vm, args: &[Value]) -> Result<Value> {

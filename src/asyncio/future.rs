@@ -581,7 +581,11 @@ pub const SHARED_METHODS: &[Row] = &[
 
 pub const METHODS: &[Row] = &[
     static_method("__new__(cls, /, *args, **kwargs)", new),
-    method("__init__(*, loop=None)", init),
+    method("__init__(*, loop=None)", |vm, args| {
+        let future = this(vm, args)?;
+        initialize(vm, future, &args[1])?;
+        Ok(Value::None)
+    }),
     method("cancel(msg=None)", |vm, args| {
         let this = instance(vm, args)?;
         initialized(vm, args)?;
@@ -745,12 +749,6 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 /// An instance whose `__init__` has not run.
 pub fn new_instance(class: &Rc<Class>, part: Part) -> Value {
     Instance::native(class, Future::new(Value::Unbound, part))
-}
-
-fn init(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    let future = this(vm, args)?;
-    initialize(vm, future, &args[1])?;
-    Ok(Value::None)
 }
 
 /// What `Future.__init__` does.

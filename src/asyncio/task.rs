@@ -492,7 +492,12 @@ static STEP: Row = method("TaskStepMethWrapper(*args)", |vm, args| {
 // What scripts see.
 
 pub const METHODS: &[Row] = &[
-    static_method("__new__(cls, /, *args, **kwargs)", new),
+    static_method("__new__(cls, /, *args, **kwargs)", |vm, args| {
+        let Value::Class(class) = &args[0] else {
+            return Err(vm.type_error("Task.__new__(X): X is not a type object"));
+        };
+        Ok(future::new_instance(class, new_part()))
+    }),
     method("__init__(coro, *, loop=None, name=None, context=None, eager_start=False)", init),
     method("cancel(msg=None)", |vm, args| {
         let future = future::this(vm, args)?;
@@ -559,11 +564,6 @@ fn this<'a>(vm: &mut Vm, args: &'a [Value]) -> Result<&'a Task> {
         Some(task) => Ok(task),
         None => Err(vm.type_error("a Task was expected")),
     }
-}
-
-fn new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    let Value::Class(class) = &args[0] else { return Err(vm.type_error("Task.__new__(X): X is not a type object")) };
-    Ok(future::new_instance(class, new_part()))
 }
 
 fn new_part() -> Part {

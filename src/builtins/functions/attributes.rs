@@ -10,7 +10,13 @@ use crate::object::{Result, Str, Value};
 use crate::symbol::sym;
 
 pub(super) const FUNCTIONS: &[Row] = &[
-    native("getattr(object, name, default=<unrepresentable>, /)", get),
+    native("getattr(object, name, default=<unrepresentable>, /)", |vm, args| {
+        let name = attribute_name(vm, &args[1])?;
+        if args[2].is_unbound() {
+            return vm.get_attr(&args[0], &name);
+        }
+        Ok(vm.get_attr_opt(&args[0], &name)?.unwrap_or_else(|| args[2].clone()))
+    }),
     native("hasattr(obj, name, /)", has),
     native("setattr(obj, name, value, /)", set),
     native("delattr(obj, name, /)", delete),
@@ -31,14 +37,6 @@ pub(in crate::builtins) fn caller_namespace(vm: &mut Vm) -> Value {
         Some(Value::Module(module)) => Value::Dict(module.dict.clone()),
         _ => Value::dict(crate::object::Dict::new()),
     }
-}
-
-fn get(vm: &mut Vm, args: &[Value]) -> Result {
-    let name = attribute_name(vm, &args[1])?;
-    if args[2].is_unbound() {
-        return vm.get_attr(&args[0], &name);
-    }
-    Ok(vm.get_attr_opt(&args[0], &name)?.unwrap_or_else(|| args[2].clone()))
 }
 
 fn has(vm: &mut Vm, args: &[Value]) -> Result {

@@ -240,7 +240,12 @@ fn iterators(vm: &mut Vm, iterables: &Value) -> Result<Vec<Value>> {
     Ok(iterators)
 }
 
-const ZIP: &[Row] = &[static_method("__new__(cls, *iterables, strict=False)", new_zip)];
+const ZIP: &[Row] = &[static_method("__new__(cls, *iterables, strict=False)", |vm, args| {
+    let strict = vm.truth(&args[2])?;
+    let iterators = iterators(vm, &args[1])?;
+    let base = vm.types.zip.clone();
+    made(vm, &args[0], &base, Zip { iterators, strict })
+})];
 
 struct Zip {
     iterators: Vec<Value>,
@@ -292,13 +297,6 @@ impl NativeIter for Zip {
     fn take_values(&mut self) -> Vec<Value> {
         std::mem::take(&mut self.iterators)
     }
-}
-
-fn new_zip(vm: &mut Vm, args: &[Value]) -> Result {
-    let strict = vm.truth(&args[2])?;
-    let iterators = iterators(vm, &args[1])?;
-    let base = vm.types.zip.clone();
-    made(vm, &args[0], &base, Zip { iterators, strict })
 }
 
 const MAP: &[Row] = &[static_method("__new__(cls, *args)", new_map)];

@@ -169,21 +169,17 @@ pub const HELPERS: &[Row] = &[
         }
         Ok(Value::None)
     }),
-    native("_format_exception(error, /)", format_exception),
+    // The text of a traceback, as the machine prints it when nothing has caught the exception.
+    native("_format_exception(error, /)", |vm, args| match &args[0] {
+        Value::Exception(exception) => Ok(Value::string(vm.report_exception_text(&Error(exception.clone())))),
+        _ => Ok(Value::str("NoneType: None\n")),
+    }),
     native("_is_module_folder(path, /)", |vm, args| Ok(Value::bool((vm.host.is_module_folder)(&path(&args[0]))))),
     native("_modules_in(path, /)", modules_in),
 ];
 
 fn path(value: &Value) -> std::path::PathBuf {
     value.as_str().map(|path| path.as_str().into()).unwrap_or_default()
-}
-
-/// The text of a traceback, as the machine prints it when nothing has caught the exception.
-fn format_exception(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    match &args[0] {
-        Value::Exception(exception) => Ok(Value::string(vm.report_exception_text(&Error(exception.clone())))),
-        _ => Ok(Value::str("NoneType: None\n")),
-    }
 }
 
 /// The modules in a folder, by name: (name, whether it is a package).

@@ -37,7 +37,10 @@ pub(super) const FUNCTIONS: &[Row] = &[
     native("asctime(time_tuple=<unrepresentable>, /)", |vm, args| calendar(vm, "asctime", args)),
     native("ctime(seconds=None, /)", |vm, args| calendar(vm, "ctime", args)),
     native("strftime(format, time_tuple=<unrepresentable>, /)", |vm, args| calendar(vm, "strftime", args)),
-    native("strptime(data_string, format='%a %b %d %H:%M:%S %Y', /)", strptime),
+    native("strptime(data_string, format='%a %b %d %H:%M:%S %Y', /)", |vm, args| {
+        let module = vm.import_module("_strptime")?;
+        vm.call_method(&module, "_strptime_time", args)
+    }),
     native("tzset()", |_, _| Ok(Value::None)),
 ];
 
@@ -242,9 +245,4 @@ fn calendar(vm: &mut Vm, function: &str, args: &[Value]) -> Result<Value> {
     let moments = vm.import_module("_moments")?;
     let given: Vec<Value> = args.iter().filter(|arg| !arg.is_unbound()).cloned().collect();
     vm.call_method(&moments, function, &given)
-}
-
-fn strptime(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    let module = vm.import_module("_strptime")?;
-    vm.call_method(&module, "_strptime_time", args)
 }

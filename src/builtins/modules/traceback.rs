@@ -2,10 +2,9 @@
 
 use std::rc::Rc;
 
-use crate::machine::Vm;
 use crate::object::exception::Traceback;
 use crate::object::native::{Row, native};
-use crate::object::{Result, Value};
+use crate::object::Value;
 use crate::report;
 
 pub(super) const FUNCTIONS: &[Row] = &[
@@ -39,7 +38,15 @@ pub(super) const FUNCTIONS: &[Row] = &[
         }
         Ok(Value::list(entries))
     }),
-    native("_excerpt(filename, lineno, end_lineno, colno, end_colno, /)", excerpt),
+    // The lines below `File ...`, carets included, of a place in a source that was read.
+    native("_excerpt(filename, lineno, end_lineno, colno, end_colno, /)", |vm, args| {
+        let [Value::Str(file), places @ ..] = args else { return Ok(Value::None) };
+        let found = vm.codes().find(|code| *code.source.name == *file.as_str()).map(|code| code.source.clone());
+        let places: Option<Vec<u32>> = places.iter().map(|n| n.as_int().and_then(|n| u32::try_from(n).ok())).collect();
+        let (Some(source), Some(places)) = (found, places) else { return Ok(Value::None) };
+        let [line, end_line, column, end_column] = places[..] else { return Ok(Value::None) };
+        Ok(report::excerpt_python(&source, (line, column), (end_line, end_column)).map_or(Value::None, Value::string))
+    }),
 ];
 
 fn texts(pieces: Vec<String>) -> Value {
@@ -60,14 +67,4 @@ fn describe(entry: &Rc<Traceback>) -> Value {
         Value::Str(entry.code.name.clone()),
         Value::Traceback(entry.clone()),
     ])
-}
-
-/// The lines below `File ...`, carets included, of a place in a source that was read.
-fn excerpt(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    let [Value::Str(file), places @ ..] = args else { return Ok(Value::None) };
-    let found = vm.codes().find(|code| *code.source.name == *file.as_str()).map(|code| code.source.clone());
-    let places: Option<Vec<u32>> = places.iter().map(|n| n.as_int().and_then(|n| u32::try_from(n).ok())).collect();
-    let (Some(source), Some(places)) = (found, places) else { return Ok(Value::None) };
-    let [line, end_line, column, end_column] = places[..] else { return Ok(Value::None) };
-    Ok(report::excerpt_python(&source, (line, column), (end_line, end_column)).map_or(Value::None, Value::string))
 }

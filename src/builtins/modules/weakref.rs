@@ -44,7 +44,14 @@ pub(super) const FUNCTIONS: &[Row] = &[
 
 const METHODS: &[Row] = &[
     static_method("__new__(type, /, *args, **kwargs)", new),
-    method("__init__(*args, **kwargs)", init),
+    // Everything was done by `__new__`; this only says what cannot be given.
+    method("__init__(*args, **kwargs)", |vm, args| {
+        if args[2].as_dict().is_some_and(|keywords| !keywords.is_empty()) {
+            return Err(vm.type_error("ref() takes no keyword arguments"));
+        }
+        given(vm, "__init__", &args[1])?;
+        Ok(Value::None)
+    }),
     method("__call__()", |vm, args| Ok(this!(vm, args[0], WeakRef).get().unwrap_or(Value::None))),
     method("__hash__()", hash),
     method("__eq__(value, /)", |vm, args| same(vm, args, true)),
@@ -110,15 +117,6 @@ fn given(vm: &mut Vm, what: &str, args: &Value) -> Result<(Value, Value)> {
         many => format!("at most 2 arguments, got {}", many.len()),
     };
     Err(vm.type_error(format!("{what} expected {problem}")))
-}
-
-/// Everything was done by `__new__`; this only says what cannot be given.
-fn init(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    if args[2].as_dict().is_some_and(|keywords| !keywords.is_empty()) {
-        return Err(vm.type_error("ref() takes no keyword arguments"));
-    }
-    given(vm, "__init__", &args[1])?;
-    Ok(Value::None)
 }
 
 /// Built-in classes whose instances have no room for weak references in CPython either.

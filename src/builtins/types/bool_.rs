@@ -5,7 +5,7 @@ use super::number::{Kind, Operators};
 use crate::builtins::add_methods;
 use crate::machine::Vm;
 use crate::object::native::{Row, static_method};
-use crate::object::{Result, Value};
+use crate::object::Value;
 
 struct Bool;
 
@@ -27,10 +27,8 @@ pub fn install(vm: &mut Vm) {
     add_methods(vm, &class, Operators::<Bool>::BITWISE);
 }
 
-const METHODS: &[Row] = &[static_method("__new__(cls, object=False, /)", new)];
-
-fn new(vm: &mut Vm, args: &[Value]) -> Result {
+const METHODS: &[Row] = &[static_method("__new__(cls, object=False, /)", |vm, args| {
     let base = vm.types.bool_.clone();
     new_class(vm, &args[0], &base)?;
     vm.truth(&args[1]).map(Value::bool)
-}
+})];

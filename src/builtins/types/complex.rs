@@ -38,7 +38,10 @@ const METHODS: &[Row] = &[
     special::member("real", |vm, this| parts(vm, this).map(|(re, _)| Value::float(re))),
     special::member("imag", |vm, this| parts(vm, this).map(|(_, im)| Value::float(im))),
     method("__format__(format_spec, /)", number::format),
-    method("__getnewargs__()", new_args),
+    method("__getnewargs__()", |vm, args| {
+        let (re, im) = parts(vm, &args[0])?;
+        Ok(Value::tuple([Value::float(re), Value::float(im)]))
+    }),
 ];
 
 fn parts(vm: &mut Vm, value: &Value) -> Result<(f64, f64)> {
@@ -46,11 +49,6 @@ fn parts(vm: &mut Vm, value: &Value) -> Result<(f64, f64)> {
         Value::Complex(z) => Ok(**z),
         _ => Ok((0.0, 0.0)),
     }
-}
-
-fn new_args(vm: &mut Vm, args: &[Value]) -> Result {
-    let (re, im) = parts(vm, &args[0])?;
-    Ok(Value::tuple([Value::float(re), Value::float(im)]))
 }
 
 fn new(vm: &mut Vm, args: &[Value]) -> Result {

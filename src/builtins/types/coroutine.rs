@@ -36,8 +36,15 @@ const NAMES: &[Row] = &[
 
 /// What generators and coroutines share.
 const RESUMED: &[Row] = &[
-    method("send(object, /)", send),
-    method("throw(type, value=<unrepresentable>, traceback=<unrepresentable>, /)", throw),
+    method("send(object, /)", |vm, args| {
+        let coroutine = this(vm, &args[0])?;
+        vm.generator_send(&coroutine, args[1].clone())
+    }),
+    method("throw(type, value=<unrepresentable>, traceback=<unrepresentable>, /)", |vm, args| {
+        let coroutine = this(vm, &args[0])?;
+        let error = thrown(vm, "throw", args)?;
+        vm.generator_throw(&coroutine, error)
+    }),
     method("close()", close),
 ];
 
@@ -52,7 +59,10 @@ const GENERATOR: &[Row] = &[
 ];
 
 const COROUTINE: &[Row] = &[
-    method("__await__()", coroutine_await),
+    method("__await__()", |vm, args| {
+        let coroutine = this(vm, &args[0])?;
+        Ok(awaiter(&coroutine, Operation::Await, Value::None))
+    }),
     getter("cr_frame", frame),
     getter("cr_running", running),
     getter("cr_suspended", suspended),
@@ -63,9 +73,19 @@ const COROUTINE: &[Row] = &[
 
 const ASYNC_GENERATOR: &[Row] = &[
     method("__aiter__()", itself),
-    method("__anext__()", anext),
+    method("__anext__()", |vm, args| {
+        let generator = this(vm, &args[0])?;
+        vm.hook_async_generator(&generator)?;
+        Ok(awaiter(&generator, Operation::Send, Value::None))
+    }),
     method("asend(object, /)", asend),
-    method("athrow(type, value=<unrepresentable>, traceback=<unrepresentable>, /)", athrow),
+    method("athrow(type, value=<unrepresentable>, traceback=<unrepresentable>, /)", |vm, args| {
+        let generator = this(vm, &args[0])?;
+        warn_about_three(vm, "athrow", args)?;
+        vm.hook_async_generator(&generator)?;
+        let given: Vec<Value> = args[1..].iter().filter(|arg| !arg.is_unbound()).cloned().collect();
+        Ok(awaiter(&generator, Operation::Throw, Value::tuple(given)))
+    }),
     method("aclose()", aclose),
     getter("ag_frame", frame),
     getter("ag_running", running_async),
@@ -76,9 +96,16 @@ const ASYNC_GENERATOR: &[Row] = &[
 
 const AWAITER: &[Row] = &[
     method("__iter__()", itself),
-    method("__next__()", awaiter_next),
+    method("__next__()", |vm, args| {
+        let awaiter = this_awaiter(vm, &args[0])?;
+        vm.awaiter_resume(&awaiter, Resume::Send(Value::None))
+    }),
     method("send(object, /)", awaiter_send),
-    method("throw(type, value=<unrepresentable>, traceback=<unrepresentable>, /)", awaiter_throw),
+    method("throw(type, value=<unrepresentable>, traceback=<unrepresentable>, /)", |vm, args| {
+        let awaiter = this_awaiter(vm, &args[0])?;
+        let error = vm.exception_to_throw(&args[1], &args[2], &args[3])?;
+        vm.awaiter_resume(&awaiter, Resume::Throw(error))
+    }),
     method("close()", awaiter_close),
 ];
 
@@ -122,11 +149,6 @@ fn text(vm: &mut Vm, what: &str, value: &Value) -> Result<Rc<Str>> {
     }
 }
 
-fn send(vm: &mut Vm, args: &[Value]) -> Result {
-    let coroutine = this(vm, &args[0])?;
-    vm.generator_send(&coroutine, args[1].clone())
-}
-
 fn next(vm: &mut Vm, args: &[Value]) -> Result {
     let coroutine = this(vm, &args[0])?;
     vm.generator_send(&coroutine, Value::None)
@@ -147,20 +169,9 @@ fn warn_about_three(vm: &mut Vm, what: &str, args: &[Value]) -> Result<()> {
     vm.warn(vm.types.DeprecationWarning.clone(), &message)
 }
 
-fn throw(vm: &mut Vm, args: &[Value]) -> Result {
-    let coroutine = this(vm, &args[0])?;
-    let error = thrown(vm, "throw", args)?;
-    vm.generator_throw(&coroutine, error)
-}
-
 fn close(vm: &mut Vm, args: &[Value]) -> Result {
     let coroutine = this(vm, &args[0])?;
     vm.generator_close(&coroutine)
-}
-
-fn coroutine_await(vm: &mut Vm, args: &[Value]) -> Result {
-    let coroutine = this(vm, &args[0])?;
-    Ok(awaiter(&coroutine, Operation::Await, Value::None))
 }
 
 fn running(vm: &mut Vm, value: &Value) -> Result {
@@ -226,24 +237,10 @@ fn frame(vm: &mut Vm, value: &Value) -> Result {
     Ok(Value::Frame(Rc::new(view)))
 }
 
-fn anext(vm: &mut Vm, args: &[Value]) -> Result {
-    let generator = this(vm, &args[0])?;
-    vm.hook_async_generator(&generator)?;
-    Ok(awaiter(&generator, Operation::Send, Value::None))
-}
-
 fn asend(vm: &mut Vm, args: &[Value]) -> Result {
     let generator = this(vm, &args[0])?;
     vm.hook_async_generator(&generator)?;
     Ok(awaiter(&generator, Operation::Send, args[1].clone()))
-}
-
-fn athrow(vm: &mut Vm, args: &[Value]) -> Result {
-    let generator = this(vm, &args[0])?;
-    warn_about_three(vm, "athrow", args)?;
-    vm.hook_async_generator(&generator)?;
-    let given: Vec<Value> = args[1..].iter().filter(|arg| !arg.is_unbound()).cloned().collect();
-    Ok(awaiter(&generator, Operation::Throw, Value::tuple(given)))
 }
 
 fn aclose(vm: &mut Vm, args: &[Value]) -> Result {
@@ -259,20 +256,9 @@ fn this_awaiter(vm: &mut Vm, value: &Value) -> Result<Rc<Awaiter>> {
     }
 }
 
-fn awaiter_next(vm: &mut Vm, args: &[Value]) -> Result {
-    let awaiter = this_awaiter(vm, &args[0])?;
-    vm.awaiter_resume(&awaiter, Resume::Send(Value::None))
-}
-
 fn awaiter_send(vm: &mut Vm, args: &[Value]) -> Result {
     let awaiter = this_awaiter(vm, &args[0])?;
     vm.awaiter_resume(&awaiter, Resume::Send(args[1].clone()))
-}
-
-fn awaiter_throw(vm: &mut Vm, args: &[Value]) -> Result {
-    let awaiter = this_awaiter(vm, &args[0])?;
-    let error = vm.exception_to_throw(&args[1], &args[2], &args[3])?;
-    vm.awaiter_resume(&awaiter, Resume::Throw(error))
 }
 
 fn awaiter_close(vm: &mut Vm, args: &[Value]) -> Result {

@@ -34,11 +34,22 @@ pub fn install(vm: &mut Vm) {
 }
 
 const METHODS: &[Row] = &[
-    static_method("__new__(cls, x=0, /)", new),
-    method("as_integer_ratio()", as_integer_ratio),
+    static_method("__new__(cls, x=0, /)", |vm, args| {
+        let base = vm.types.float.clone();
+        let class = new_class(vm, &args[0], &base)?;
+        let x = float(vm, &args[1])?;
+        Ok(vm.wrap(&class, Value::float(x)))
+    }),
+    method("as_integer_ratio()", |vm, args| {
+        let x = this_float(vm, &args[0])?;
+        match floats::as_integer_ratio(x) {
+            Ok((numerator, denominator)) => Ok(Value::tuple([numerator.into(), denominator.into()])),
+            Err(fault) => Err(vm.from_fault(fault)),
+        }
+    }),
     method("conjugate()", plain),
     class_method("fromhex(string, /)", fromhex),
-    method("hex()", hex),
+    method("hex()", |vm, args| Ok(Value::string(floats::hex(this_float(vm, &args[0])?)))),
     method("is_integer()", is_integer),
     getter("real", |vm, this| this_float(vm, this).map(Value::float)),
     getter("imag", |vm, this| this_float(vm, this).map(|_| Value::float(0.0))),
@@ -46,10 +57,13 @@ const METHODS: &[Row] = &[
     method("__int__()", trunc),
     method("__trunc__()", trunc),
     method("__floor__()", floor),
-    method("__ceil__()", ceil),
+    method("__ceil__()", |vm, args| {
+        let x = this_float(vm, &args[0])?;
+        integer(vm, floats::to_int(x.ceil()))
+    }),
     method("__round__(ndigits=None, /)", round),
     method("__format__(format_spec, /)", number::format),
-    method("__getnewargs__()", new_args),
+    method("__getnewargs__()", |vm, args| Ok(Value::tuple([Value::float(this_float(vm, &args[0])?)]))),
     class_method("__getformat__(typestr, /)", get_format),
 ];
 
@@ -58,13 +72,6 @@ fn this_float(vm: &mut Vm, value: &Value) -> Result<f64> {
         Value::Float(x) => Ok(x.get()),
         _ => Ok(0.0),
     }
-}
-
-fn new(vm: &mut Vm, args: &[Value]) -> Result {
-    let base = vm.types.float.clone();
-    let class = new_class(vm, &args[0], &base)?;
-    let x = float(vm, &args[1])?;
-    Ok(vm.wrap(&class, Value::float(x)))
 }
 
 /// `float(x)`
@@ -110,11 +117,6 @@ fn floor(vm: &mut Vm, args: &[Value]) -> Result {
     integer(vm, floats::to_int(x.floor()))
 }
 
-fn ceil(vm: &mut Vm, args: &[Value]) -> Result {
-    let x = this_float(vm, &args[0])?;
-    integer(vm, floats::to_int(x.ceil()))
-}
-
 fn round(vm: &mut Vm, args: &[Value]) -> Result {
     let x = this_float(vm, &args[0])?;
     round_float(vm, x, &args[1])
@@ -128,20 +130,8 @@ pub fn round_float(vm: &mut Vm, x: f64, digits: &Value) -> Result {
     floats::round_to(x, digits).map(Value::float).map_err(|fault| vm.from_fault(fault))
 }
 
-fn as_integer_ratio(vm: &mut Vm, args: &[Value]) -> Result {
-    let x = this_float(vm, &args[0])?;
-    match floats::as_integer_ratio(x) {
-        Ok((numerator, denominator)) => Ok(Value::tuple([numerator.into(), denominator.into()])),
-        Err(fault) => Err(vm.from_fault(fault)),
-    }
-}
-
 fn is_integer(vm: &mut Vm, args: &[Value]) -> Result {
     Ok(Value::bool(floats::is_integer(this_float(vm, &args[0])?)))
-}
-
-fn hex(vm: &mut Vm, args: &[Value]) -> Result {
-    Ok(Value::string(floats::hex(this_float(vm, &args[0])?)))
 }
 
 fn fromhex(vm: &mut Vm, args: &[Value]) -> Result {
@@ -151,10 +141,6 @@ fn fromhex(vm: &mut Vm, args: &[Value]) -> Result {
         Value::Class(exact) if std::rc::Rc::ptr_eq(exact, &vm.types.float) => Ok(x),
         class => vm.call(class, &[x]),
     }
-}
-
-fn new_args(vm: &mut Vm, args: &[Value]) -> Result {
-    Ok(Value::tuple([Value::float(this_float(vm, &args[0])?)]))
 }
 
 fn get_format(vm: &mut Vm, args: &[Value]) -> Result {

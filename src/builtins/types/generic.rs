@@ -55,7 +55,11 @@ const TYPE_LIKE: &[Row] = &[
         collect_parameters(vm, this, &mut found)?;
         Ok(Value::tuple(found))
     }),
-    method("__getitem__(key, /)", substitute),
+    // `alias[item]`: the alias with its type variables replaced, which `typing` knows about.
+    method("__getitem__(key, /)", |vm, args| {
+        let subscribe = function_of(vm, "typing", "_subscribe")?;
+        vm.call(&subscribe, args)
+    }),
 ];
 
 /// `a | b`, or `NotImplemented`.
@@ -97,12 +101,6 @@ fn collect_parameters(vm: &mut Vm, value: &Value, found: &mut Vec<Value>) -> Res
         }
     }
     Ok(())
-}
-
-/// `alias[item]`: the alias with its type variables replaced, which `typing` knows about.
-fn substitute(vm: &mut Vm, args: &[Value]) -> Result {
-    let subscribe = function_of(vm, "typing", "_subscribe")?;
-    vm.call(&subscribe, args)
 }
 
 fn function_of(vm: &mut Vm, module: &str, name: &str) -> Result {

@@ -38,8 +38,13 @@ pub fn install(vm: &mut Vm) {
 
 const METHODS: &[Row] = &[
     static_method("__new__(cls, x=<unrepresentable>, /, base=<unrepresentable>)", new),
-    method("as_integer_ratio()", as_integer_ratio),
-    method("bit_count()", bit_count),
+    method("as_integer_ratio()", |vm, args| Ok(Value::tuple([exact(vm, &args[0])?, Value::Int(1)]))),
+    method("bit_count()", |vm, args| {
+        Ok(Value::Int(match exact(vm, &args[0])? {
+            Value::Int(n) => i64::from(ints::bit_count(n)),
+            n => ints::big_bit_count(&n.as_bigint().unwrap_or_default()) as i64,
+        }))
+    }),
     method("bit_length()", bit_length),
     method("conjugate()", plain),
     class_method("from_bytes(bytes, byteorder='big', *, signed=False)", from_bytes),
@@ -57,7 +62,7 @@ const METHODS: &[Row] = &[
     method("__float__()", float),
     method("__round__(ndigits=<unrepresentable>, /)", round),
     method("__format__(format_spec, /)", number::format),
-    method("__getnewargs__()", new_args),
+    method("__getnewargs__()", |vm, args| Ok(Value::tuple([exact(vm, &args[0])?]))),
     method("__sizeof__()", size_of),
 ];
 
@@ -144,20 +149,9 @@ fn big(vm: &mut Vm, value: &Value) -> Result<BigInt> {
     Ok(n.as_bigint().unwrap_or_default())
 }
 
-fn as_integer_ratio(vm: &mut Vm, args: &[Value]) -> Result {
-    Ok(Value::tuple([exact(vm, &args[0])?, Value::Int(1)]))
-}
-
 fn is_integer(vm: &mut Vm, args: &[Value]) -> Result {
     exact(vm, &args[0])?;
     Ok(Value::bool(true))
-}
-
-fn bit_count(vm: &mut Vm, args: &[Value]) -> Result {
-    Ok(Value::Int(match exact(vm, &args[0])? {
-        Value::Int(n) => i64::from(ints::bit_count(n)),
-        n => ints::big_bit_count(&n.as_bigint().unwrap_or_default()) as i64,
-    }))
 }
 
 fn bit_length(vm: &mut Vm, args: &[Value]) -> Result {
@@ -186,10 +180,6 @@ pub fn round_int(vm: &mut Vm, n: Value, digits: &Value) -> Result {
         return Ok(n);
     }
     Ok(ints::round_to(&n.as_bigint().unwrap_or_default(), digits).into())
-}
-
-fn new_args(vm: &mut Vm, args: &[Value]) -> Result {
-    Ok(Value::tuple([exact(vm, &args[0])?]))
 }
 
 fn size_of(vm: &mut Vm, args: &[Value]) -> Result {

@@ -48,7 +48,8 @@ pub const ITERATOR: &[Row] = &[
     method("__setstate__(object, /)", set_state),
 ];
 
-pub const SIZED: &[Row] = &[method("__length_hint__()", length_hint)];
+pub const SIZED: &[Row] =
+    &[method("__length_hint__()", |vm, args| vm.length_hint(args[0].unwrapped()).map(Value::usize))];
 
 fn iter(_: &mut Vm, args: &[Value]) -> Result {
     Ok(args[0].clone())
@@ -62,10 +63,6 @@ fn next(vm: &mut Vm, args: &[Value]) -> Result {
         Some(value) => Ok(value),
         None => Err(vm.stop_iteration(Value::None)),
     }
-}
-
-fn length_hint(vm: &mut Vm, args: &[Value]) -> Result {
-    vm.length_hint(args[0].unwrapped()).map(Value::usize)
 }
 
 /// How `copy` and `pickle` make the iterator anew: a callable, its arguments, and where the iterator stands.

@@ -28,13 +28,21 @@ pub fn install(vm: &mut Vm) {
 }
 
 const METHODS: &[Row] = &[
-    static_method("__new__(cls, /, *args, **kwargs)", new),
+    static_method("__new__(cls, /, *args, **kwargs)", |vm, args| {
+        let base = vm.types.list.clone();
+        let class = super::new_class(vm, &args[0], &base)?;
+        Ok(vm.wrap(&class, Value::list(Vec::new())))
+    }),
     method("__init__(iterable=(), /)", init),
     method("append(object, /)", append),
     method("clear()", clear),
-    method("copy()", copy),
+    method("copy()", |vm, args| Ok(Value::list(this(vm, &args[0])?.to_vec()))),
     method("count(value, /)", count),
-    method("extend(iterable, /)", extend),
+    method("extend(iterable, /)", |vm, args| {
+        let list = this(vm, &args[0])?;
+        vm.list_extend(&list, &args[1])?;
+        Ok(Value::None)
+    }),
     method("index(value, start=0, stop=9223372036854775807, /)", index),
     method("insert(index, object, /)", insert),
     method("pop(index=-1, /)", pop),
@@ -48,12 +56,6 @@ const METHODS: &[Row] = &[
 
 fn this(vm: &mut Vm, value: &Value) -> Result<Rc<List>> {
     value.as_list().cloned().ok_or_else(|| super::wrong_receiver(vm, value))
-}
-
-fn new(vm: &mut Vm, args: &[Value]) -> Result {
-    let base = vm.types.list.clone();
-    let class = super::new_class(vm, &args[0], &base)?;
-    Ok(vm.wrap(&class, Value::list(Vec::new())))
 }
 
 fn init(vm: &mut Vm, args: &[Value]) -> Result {
@@ -81,10 +83,6 @@ fn clear(vm: &mut Vm, args: &[Value]) -> Result {
     Ok(Value::None)
 }
 
-fn copy(vm: &mut Vm, args: &[Value]) -> Result {
-    Ok(Value::list(this(vm, &args[0])?.to_vec()))
-}
-
 fn count(vm: &mut Vm, args: &[Value]) -> Result {
     let list = this(vm, &args[0])?;
     let (mut at, mut count) = (0, 0);
@@ -95,12 +93,6 @@ fn count(vm: &mut Vm, args: &[Value]) -> Result {
         at += 1;
     }
     Ok(Value::usize(count))
-}
-
-fn extend(vm: &mut Vm, args: &[Value]) -> Result {
-    let list = this(vm, &args[0])?;
-    vm.list_extend(&list, &args[1])?;
-    Ok(Value::None)
 }
 
 fn index(vm: &mut Vm, args: &[Value]) -> Result {

@@ -25,7 +25,9 @@ const METHODS: &[Row] = &[
     method("__init__(*args, **kwargs)", object_init),
     method("__repr__()", |vm, args| Ok(Value::string(default_repr(vm, &args[0])))),
     method("__str__()", |vm, args| vm.nested(|vm| vm.repr(&args[0])).map(Value::Str)),
-    method("__eq__(value, /)", eq),
+    method("__eq__(value, /)", |_, args| {
+        Ok(if args[0].is(&args[1]) { Value::bool(true) } else { Value::NotImplemented })
+    }),
     method("__ne__(value, /)", ne),
     method("__lt__(value, /)", not_implemented),
     method("__le__(value, /)", not_implemented),
@@ -35,8 +37,11 @@ const METHODS: &[Row] = &[
     method("__format__(format_spec, /)", format),
     method("__getattribute__(name, /)", get_attribute),
     method("__setattr__(name, value, /)", set_attribute),
-    method("__delattr__(name, /)", delete_attribute),
-    method("__dir__()", dir),
+    method("__delattr__(name, /)", |vm, args| change(vm, &args[0], &args[1], None, "__delattr__")),
+    method("__dir__()", |vm, args| {
+        let names = vm.default_dir(&args[0]);
+        Ok(Value::list(names.into_iter().map(Value::Str).collect()))
+    }),
     method("__getstate__()", get_state),
     method("__reduce__()", reduce),
     method("__reduce_ex__(protocol, /)", reduce_ex),
@@ -63,10 +68,6 @@ pub fn default_repr(vm: &Vm, value: &Value) -> String {
         }
         _ => format!("<{} object at {address}>", class.name.borrow().as_str()),
     }
-}
-
-fn eq(_: &mut Vm, args: &[Value]) -> Result {
-    Ok(if args[0].is(&args[1]) { Value::bool(true) } else { Value::NotImplemented })
 }
 
 /// The opposite of what `__eq__` says.
@@ -112,10 +113,6 @@ fn set_attribute(vm: &mut Vm, args: &[Value]) -> Result {
     change(vm, &args[0], &args[1], Some(args[2].clone()), "__setattr__")
 }
 
-fn delete_attribute(vm: &mut Vm, args: &[Value]) -> Result {
-    change(vm, &args[0], &args[1], None, "__delattr__")
-}
-
 fn change(vm: &mut Vm, this: &Value, name: &Value, new: Option<Value>, method: &str) -> Result {
     let name = attribute_name(vm, name)?;
     let class = vm.class_of(this);
@@ -124,11 +121,6 @@ fn change(vm: &mut Vm, this: &Value, name: &Value, new: Option<Value>, method: &
     }
     vm.object_set_attr(this, &class, &name, new)?;
     Ok(Value::None)
-}
-
-fn dir(vm: &mut Vm, args: &[Value]) -> Result {
-    let names = vm.default_dir(&args[0]);
-    Ok(Value::list(names.into_iter().map(Value::Str).collect()))
 }
 
 fn get_state(vm: &mut Vm, args: &[Value]) -> Result {

@@ -27,12 +27,26 @@ pub fn install(vm: &mut Vm) {
 const COMMON: &[Row] = &[
     method("copy()", copy),
     method("difference(*others)", difference),
-    method("intersection(*others)", intersection),
+    method("intersection(*others)", |vm, args| {
+        let set = this(vm, &args[0])?;
+        intersect(vm, &set, args).map(made)
+    }),
     method("isdisjoint(other, /)", is_disjoint),
-    method("issubset(other, /)", is_subset),
+    method("issubset(other, /)", |vm, args| {
+        let set = this(vm, &args[0])?;
+        let other = as_set(vm, &args[1])?;
+        vm.set_is_subset(&set, &other).map(Value::bool)
+    }),
     method("issuperset(other, /)", is_superset),
     method("symmetric_difference(other, /)", symmetric_difference),
-    method("union(*others)", union),
+    method("union(*others)", |vm, args| {
+        let set = this(vm, &args[0])?;
+        let result = Rc::new(vm.set_copy(&set, set.frozen)?);
+        for other in others(args) {
+            vm.set_update(&result, &other)?;
+        }
+        Ok(Value::Set(result))
+    }),
     method("__len__()", special::len),
     method("__contains__(object, /)", special::contains),
     method("__iter__()", special::iter),
@@ -41,17 +55,35 @@ const COMMON: &[Row] = &[
 ];
 
 const SET: &[Row] = &[
-    static_method("__new__(cls, /, *args, **kwargs)", new),
+    static_method("__new__(cls, /, *args, **kwargs)", |vm, args| {
+        let base = vm.types.set.clone();
+        let class = super::new_class(vm, &args[0], &base)?;
+        Ok(vm.wrap(&class, made(Set::new(false))))
+    }),
     method("__init__(iterable=(), /)", init),
-    method("add(object, /)", add),
+    method("add(object, /)", |vm, args| {
+        let set = this(vm, &args[0])?;
+        vm.set_add(&set, args[1].clone())?;
+        Ok(Value::None)
+    }),
     method("clear()", clear),
     method("difference_update(*others)", difference_update),
-    method("discard(object, /)", discard),
+    method("discard(object, /)", |vm, args| {
+        let set = this(vm, &args[0])?;
+        vm.set_remove(&set, &args[1])?;
+        Ok(Value::None)
+    }),
     method("intersection_update(*others)", intersection_update),
     method("pop()", pop),
     method("remove(object, /)", remove),
     method("symmetric_difference_update(other, /)", symmetric_difference_update),
-    method("update(*others)", update),
+    method("update(*others)", |vm, args| {
+        let set = this(vm, &args[0])?;
+        for other in others(args) {
+            vm.set_update(&set, &other)?;
+        }
+        Ok(Value::None)
+    }),
 ];
 
 const FROZENSET: &[Row] = &[static_method("__new__(cls, iterable=(), /)", new_frozen)];
@@ -76,12 +108,6 @@ fn as_set(vm: &mut Vm, value: &Value) -> Result<Rc<Set>> {
 
 fn others(args: &[Value]) -> Vec<Value> {
     args[1].as_tuple().map(|others| others.to_vec()).unwrap_or_default()
-}
-
-fn new(vm: &mut Vm, args: &[Value]) -> Result {
-    let base = vm.types.set.clone();
-    let class = super::new_class(vm, &args[0], &base)?;
-    Ok(vm.wrap(&class, made(Set::new(false))))
 }
 
 fn init(vm: &mut Vm, args: &[Value]) -> Result {
@@ -115,15 +141,6 @@ fn copy(vm: &mut Vm, args: &[Value]) -> Result {
     vm.set_copy(&set, set.frozen).map(made)
 }
 
-fn union(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, &args[0])?;
-    let result = Rc::new(vm.set_copy(&set, set.frozen)?);
-    for other in others(args) {
-        vm.set_update(&result, &other)?;
-    }
-    Ok(Value::Set(result))
-}
-
 fn intersect(vm: &mut Vm, set: &Rc<Set>, args: &[Value]) -> Result<Set> {
     let mut result = None;
     for other in others(args) {
@@ -152,11 +169,6 @@ fn intersect_one(vm: &mut Vm, set: &Rc<Set>, other: &Value) -> Result<Set> {
         Ok(true)
     })?;
     Ok(result)
-}
-
-fn intersection(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, &args[0])?;
-    intersect(vm, &set, args).map(made)
 }
 
 fn intersection_update(vm: &mut Vm, args: &[Value]) -> Result {
@@ -232,14 +244,6 @@ fn symmetric_difference_update(vm: &mut Vm, args: &[Value]) -> Result {
     Ok(Value::None)
 }
 
-fn update(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, &args[0])?;
-    for other in others(args) {
-        vm.set_update(&set, &other)?;
-    }
-    Ok(Value::None)
-}
-
 fn is_disjoint(vm: &mut Vm, args: &[Value]) -> Result {
     let set = this(vm, &args[0])?;
     if let Some(other) = args[1].as_set() {
@@ -251,12 +255,6 @@ fn is_disjoint(vm: &mut Vm, args: &[Value]) -> Result {
         Ok(disjoint)
     })?;
     Ok(Value::bool(disjoint))
-}
-
-fn is_subset(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, &args[0])?;
-    let other = as_set(vm, &args[1])?;
-    vm.set_is_subset(&set, &other).map(Value::bool)
 }
 
 fn is_superset(vm: &mut Vm, args: &[Value]) -> Result {
@@ -272,21 +270,9 @@ fn is_superset(vm: &mut Vm, args: &[Value]) -> Result {
     Ok(Value::bool(contained))
 }
 
-fn add(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, &args[0])?;
-    vm.set_add(&set, args[1].clone())?;
-    Ok(Value::None)
-}
-
 fn clear(vm: &mut Vm, args: &[Value]) -> Result {
     let set = this(vm, &args[0])?;
     sets::replace(&set, Set::new(false));
-    Ok(Value::None)
-}
-
-fn discard(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, &args[0])?;
-    vm.set_remove(&set, &args[1])?;
     Ok(Value::None)
 }
 

@@ -20,7 +20,11 @@ pub fn install(vm: &mut Vm) {
 }
 
 const METHODS: &[Row] = &[
-    static_method("__new__(cls, start, stop=<unrepresentable>, step=<unrepresentable>, /)", new),
+    static_method("__new__(cls, start, stop=<unrepresentable>, step=<unrepresentable>, /)", |_, args| {
+        let given = |at: usize| args[at].clone().bound().unwrap_or(Value::None);
+        let (start, stop) = if args[2].is_unbound() { (Value::None, given(1)) } else { (given(1), given(2)) };
+        Ok(Value::Slice(Rc::new(Slice { start, stop, step: given(3) })))
+    }),
     attribute("start", start, read_only),
     attribute("stop", stop, read_only),
     attribute("step", step, read_only),
@@ -33,12 +37,6 @@ fn this(vm: &mut Vm, value: &Value) -> Result<Rc<Slice>> {
         Value::Slice(slice) => Ok(slice.clone()),
         _ => Err(super::wrong_receiver(vm, value)),
     }
-}
-
-fn new(_: &mut Vm, args: &[Value]) -> Result {
-    let given = |at: usize| args[at].clone().bound().unwrap_or(Value::None);
-    let (start, stop) = if args[2].is_unbound() { (Value::None, given(1)) } else { (given(1), given(2)) };
-    Ok(Value::Slice(Rc::new(Slice { start, stop, step: given(3) })))
 }
 
 fn start(vm: &mut Vm, value: &Value) -> Result {

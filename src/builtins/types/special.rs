@@ -32,14 +32,27 @@ pub const CONTAINER: &[Row] = &[
 ];
 
 /// What containers that can be changed have besides.
-pub const MUTABLE: &[Row] = &[method("__setitem__(key, value, /)", set_item), method("__delitem__(key, /)", del_item)];
+pub const MUTABLE: &[Row] = &[
+    method("__setitem__(key, value, /)", |vm, args| {
+        vm.set_item(args[0].unwrapped(), &args[1], args[2].clone())?;
+        Ok(Value::None)
+    }),
+    method("__delitem__(key, /)", del_item),
+];
 
 /// Joining and repeating.
 pub const SEQUENCE: &[Row] =
     &[method("__add__(value, /)", add), method("__mul__(value, /)", mul), method("__rmul__(value, /)", mul)];
 
 /// Joining and repeating in place.
-pub const MUTABLE_SEQUENCE: &[Row] = &[method("__iadd__(value, /)", iadd), method("__imul__(value, /)", imul)];
+pub const MUTABLE_SEQUENCE: &[Row] = &[
+    method("__iadd__(value, /)", iadd),
+    method("__imul__(value, /)", |vm, args| {
+        let count = vm.index(&args[1])?;
+        vm.inplace_container(BinOp::Mul, args[0].unwrapped(), &count)?;
+        Ok(args[0].clone())
+    }),
+];
 
 /// The algebra of sets.
 pub const SET: &[Row] = &[
@@ -145,12 +158,6 @@ pub fn mul(vm: &mut Vm, args: &[Value]) -> Result {
     binary(vm, BinOp::Mul, &args[0], &count)
 }
 
-fn imul(vm: &mut Vm, args: &[Value]) -> Result {
-    let count = vm.index(&args[1])?;
-    vm.inplace_container(BinOp::Mul, args[0].unwrapped(), &count)?;
-    Ok(args[0].clone())
-}
-
 in_place! { iadd Add, iand BitAnd, ior BitOr, isub Sub, ixor BitXor }
 
 pub fn len(vm: &mut Vm, args: &[Value]) -> Result {
@@ -159,11 +166,6 @@ pub fn len(vm: &mut Vm, args: &[Value]) -> Result {
 
 fn get_item(vm: &mut Vm, args: &[Value]) -> Result {
     vm.get_item(args[0].unwrapped(), &args[1])
-}
-
-fn set_item(vm: &mut Vm, args: &[Value]) -> Result {
-    vm.set_item(args[0].unwrapped(), &args[1], args[2].clone())?;
-    Ok(Value::None)
 }
 
 fn del_item(vm: &mut Vm, args: &[Value]) -> Result {

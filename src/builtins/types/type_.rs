@@ -27,9 +27,18 @@ const METHODS: &[Row] = &[
     method("__getattribute__(name, /)", get_attribute),
     method("__setattr__(name, value, /)", |vm, args| change(vm, args, Some(args[2].clone()))),
     method("__delattr__(name, /)", |vm, args| change(vm, args, None)),
-    method("__dir__()", dir),
+    method("__dir__()", |vm, args| {
+        let names = vm.default_dir(&args[0]);
+        Ok(Value::list(names.into_iter().map(Value::Str).collect()))
+    }),
     method("__instancecheck__(instance, /)", instance_check),
-    method("__subclasscheck__(subclass, /)", subclass_check),
+    method("__subclasscheck__(subclass, /)", |vm, args| {
+        let class = this(vm, &args[0])?;
+        match &args[1] {
+            Value::Class(sub) => Ok(Value::bool(sub.is_subclass(&class))),
+            _ => Err(vm.type_error("issubclass() arg 1 must be a class")),
+        }
+    }),
     method("__subclasses__()", subclasses),
     method("mro()", |vm, args| {
         let class = this(vm, &args[0])?;
@@ -183,11 +192,6 @@ fn change(vm: &mut Vm, args: &[Value], new: Option<Value>) -> Result {
     Ok(Value::None)
 }
 
-fn dir(vm: &mut Vm, args: &[Value]) -> Result {
-    let names = vm.default_dir(&args[0]);
-    Ok(Value::list(names.into_iter().map(Value::Str).collect()))
-}
-
 /// `isinstance` without asking the class's own `__instancecheck__`.
 fn instance_check(vm: &mut Vm, args: &[Value]) -> Result {
     let class = this(vm, &args[0])?;
@@ -197,14 +201,6 @@ fn instance_check(vm: &mut Vm, args: &[Value]) -> Result {
     match vm.get_attr_opt(&args[1], sym::__class__)? {
         Some(Value::Class(claimed)) => Ok(Value::bool(claimed.is_subclass(&class))),
         _ => Ok(Value::bool(false)),
-    }
-}
-
-fn subclass_check(vm: &mut Vm, args: &[Value]) -> Result {
-    let class = this(vm, &args[0])?;
-    match &args[1] {
-        Value::Class(sub) => Ok(Value::bool(sub.is_subclass(&class))),
-        _ => Err(vm.type_error("issubclass() arg 1 must be a class")),
     }
 }
 

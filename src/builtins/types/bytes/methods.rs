@@ -9,14 +9,23 @@ use crate::text::bytesops;
 
 pub(super) const METHODS: &[Row] = &[
     method("capitalize()", capitalize),
-    method("center(width, fillchar=<unrepresentable>, /)", center),
+    method("center(width, fillchar=<unrepresentable>, /)", |vm, args| justified(vm, "center", args, bytesops::center)),
     method("count(sub, start=None, end=None, /)", count),
     method("decode(encoding='utf-8', errors='strict')", decode),
     method("endswith(suffix, start=None, end=None, /)", ends_with),
-    method("expandtabs(tabsize=8)", expand_tabs),
-    method("find(sub, start=None, end=None, /)", find),
+    method("expandtabs(tabsize=8)", |vm, args| {
+        let size = vm.to_i64(&args[1])?;
+        let result = with_bytes(vm, &args[0], |bytes| bytesops::expandtabs(bytes, size))?;
+        Ok(made(args, checked(vm, result)?))
+    }),
+    method("find(sub, start=None, end=None, /)", |vm, args| {
+        Ok(search(vm, args, bytesops::find)?.map_or(Value::Int(-1), Value::usize))
+    }),
     method("hex(sep=<unrepresentable>, bytes_per_sep=1)", hex),
-    method("index(sub, start=None, end=None, /)", index),
+    method("index(sub, start=None, end=None, /)", |vm, args| {
+        let found = search(vm, args, bytesops::find)?;
+        found.map(Value::usize).ok_or_else(|| vm.from_fault(bytesops::not_found()))
+    }),
     method("isalnum()", is_alnum),
     method("isalpha()", is_alpha),
     method("isascii()", is_ascii),
@@ -30,18 +39,37 @@ pub(super) const METHODS: &[Row] = &[
     method("lower()", lower),
     method("lstrip(bytes=None, /)", lstrip),
     method("partition(sep, /)", partition),
-    method("removeprefix(prefix, /)", remove_prefix),
+    method("removeprefix(prefix, /)", |vm, args| {
+        let prefix = buffer(vm, &args[1])?;
+        let result = with_bytes(vm, &args[0], |bytes| bytesops::removeprefix(bytes, &prefix).to_vec())?;
+        Ok(made(args, result))
+    }),
     method("removesuffix(suffix, /)", remove_suffix),
     method("replace(old, new, count=-1, /)", replace),
     method("rfind(sub, start=None, end=None, /)", rfind),
     method("rindex(sub, start=None, end=None, /)", rindex),
-    method("rjust(width, fillchar=<unrepresentable>, /)", rjust),
-    method("rpartition(sep, /)", rpartition),
+    method("rjust(width, fillchar=<unrepresentable>, /)", |vm, args| justified(vm, "rjust", args, bytesops::rjust)),
+    method("rpartition(sep, /)", |vm, args| {
+        let separator = buffer(vm, &args[1])?;
+        let parts = with_bytes(vm, &args[0], |bytes| {
+            bytesops::rpartition(bytes, &separator).map(|(a, b, c)| [a.to_vec(), b.to_vec(), c.to_vec()])
+        })?;
+        let parts = checked(vm, parts)?;
+        Ok(Value::tuple(parts.map(|part| made(args, part))))
+    }),
     method("rsplit(sep=None, maxsplit=-1)", rsplit),
-    method("rstrip(bytes=None, /)", rstrip),
+    method("rstrip(bytes=None, /)", |vm, args| stripped(vm, args, bytesops::rstrip)),
     method("split(sep=None, maxsplit=-1)", split),
-    method("splitlines(keepends=False)", splitlines),
-    method("startswith(prefix, start=None, end=None, /)", starts_with),
+    method("splitlines(keepends=False)", |vm, args| {
+        let keep = vm.truth(&args[1])?;
+        let lines = with_bytes(vm, &args[0], |bytes| {
+            bytesops::splitlines(bytes, keep).into_iter().map(<[u8]>::to_vec).collect::<Vec<_>>()
+        })?;
+        Ok(Value::list(lines.into_iter().map(|line| made(args, line)).collect()))
+    }),
+    method("startswith(prefix, start=None, end=None, /)", |vm, args| {
+        affix(vm, "startswith", args, bytesops::startswith)
+    }),
     method("strip(bytes=None, /)", strip),
     method("swapcase()", swapcase),
     method("title()", title),
@@ -129,17 +157,8 @@ fn search(vm: &mut Vm, args: &[Value], search: Search) -> Result<Option<usize>> 
     with_bytes(vm, &args[0], |bytes| search(bytes, &needle, start, end))
 }
 
-fn find(vm: &mut Vm, args: &[Value]) -> Result {
-    Ok(search(vm, args, bytesops::find)?.map_or(Value::Int(-1), Value::usize))
-}
-
 fn rfind(vm: &mut Vm, args: &[Value]) -> Result {
     Ok(search(vm, args, bytesops::rfind)?.map_or(Value::Int(-1), Value::usize))
-}
-
-fn index(vm: &mut Vm, args: &[Value]) -> Result {
-    let found = search(vm, args, bytesops::find)?;
-    found.map(Value::usize).ok_or_else(|| vm.from_fault(bytesops::not_found()))
 }
 
 fn rindex(vm: &mut Vm, args: &[Value]) -> Result {
@@ -175,18 +194,8 @@ fn affix(vm: &mut Vm, name: &str, args: &[Value], test: Affix) -> Result {
     with_bytes(vm, &args[0], |bytes| candidates.iter().any(|part| test(bytes, part, start, end))).map(Value::bool)
 }
 
-fn starts_with(vm: &mut Vm, args: &[Value]) -> Result {
-    affix(vm, "startswith", args, bytesops::startswith)
-}
-
 fn ends_with(vm: &mut Vm, args: &[Value]) -> Result {
     affix(vm, "endswith", args, bytesops::endswith)
-}
-
-fn remove_prefix(vm: &mut Vm, args: &[Value]) -> Result {
-    let prefix = buffer(vm, &args[1])?;
-    let result = with_bytes(vm, &args[0], |bytes| bytesops::removeprefix(bytes, &prefix).to_vec())?;
-    Ok(made(args, result))
 }
 
 fn remove_suffix(vm: &mut Vm, args: &[Value]) -> Result {
@@ -214,10 +223,6 @@ fn lstrip(vm: &mut Vm, args: &[Value]) -> Result {
     stripped(vm, args, bytesops::lstrip)
 }
 
-fn rstrip(vm: &mut Vm, args: &[Value]) -> Result {
-    stripped(vm, args, bytesops::rstrip)
-}
-
 type Justify = fn(&[u8], i64, u8) -> std::result::Result<Vec<u8>, crate::text::Fault>;
 
 fn justified(vm: &mut Vm, name: &str, args: &[Value], justify: Justify) -> Result {
@@ -238,27 +243,13 @@ fn justified(vm: &mut Vm, name: &str, args: &[Value], justify: Justify) -> Resul
     Ok(made(args, checked(vm, result)?))
 }
 
-fn center(vm: &mut Vm, args: &[Value]) -> Result {
-    justified(vm, "center", args, bytesops::center)
-}
-
 fn ljust(vm: &mut Vm, args: &[Value]) -> Result {
     justified(vm, "ljust", args, bytesops::ljust)
-}
-
-fn rjust(vm: &mut Vm, args: &[Value]) -> Result {
-    justified(vm, "rjust", args, bytesops::rjust)
 }
 
 fn zfill(vm: &mut Vm, args: &[Value]) -> Result {
     let width = vm.to_i64(&args[1])?;
     let result = with_bytes(vm, &args[0], |bytes| bytesops::zfill(bytes, width))?;
-    Ok(made(args, checked(vm, result)?))
-}
-
-fn expand_tabs(vm: &mut Vm, args: &[Value]) -> Result {
-    let size = vm.to_i64(&args[1])?;
-    let result = with_bytes(vm, &args[0], |bytes| bytesops::expandtabs(bytes, size))?;
     Ok(made(args, checked(vm, result)?))
 }
 
@@ -292,27 +283,10 @@ fn rsplit(vm: &mut Vm, args: &[Value]) -> Result {
     split_with(vm, args, bytesops::rsplit)
 }
 
-fn splitlines(vm: &mut Vm, args: &[Value]) -> Result {
-    let keep = vm.truth(&args[1])?;
-    let lines = with_bytes(vm, &args[0], |bytes| {
-        bytesops::splitlines(bytes, keep).into_iter().map(<[u8]>::to_vec).collect::<Vec<_>>()
-    })?;
-    Ok(Value::list(lines.into_iter().map(|line| made(args, line)).collect()))
-}
-
 fn partition(vm: &mut Vm, args: &[Value]) -> Result {
     let separator = buffer(vm, &args[1])?;
     let parts = with_bytes(vm, &args[0], |bytes| {
         bytesops::partition(bytes, &separator).map(|(a, b, c)| [a.to_vec(), b.to_vec(), c.to_vec()])
-    })?;
-    let parts = checked(vm, parts)?;
-    Ok(Value::tuple(parts.map(|part| made(args, part))))
-}
-
-fn rpartition(vm: &mut Vm, args: &[Value]) -> Result {
-    let separator = buffer(vm, &args[1])?;
-    let parts = with_bytes(vm, &args[0], |bytes| {
-        bytesops::rpartition(bytes, &separator).map(|(a, b, c)| [a.to_vec(), b.to_vec(), c.to_vec()])
     })?;
     let parts = checked(vm, parts)?;
     Ok(Value::tuple(parts.map(|part| made(args, part))))

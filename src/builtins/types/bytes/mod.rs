@@ -44,7 +44,13 @@ const COMMON: &[Row] = &[
         (Value::Bytes(_), Value::Bytes(_)) | (Value::ByteArray(_), Value::ByteArray(_)) => special::rmodulo(vm, args),
         _ => Ok(Value::NotImplemented),
     }),
-    class_method("fromhex(string, /)", from_hex),
+    class_method("fromhex(string, /)", |vm, args| {
+        let Some(text) = args[1].as_str() else {
+            return Err(vm.type_error(format!("fromhex() argument must be str, not {}", vm.type_name(&args[1]))));
+        };
+        let bytes = checked(vm, bytesops::fromhex(text))?;
+        of_class(vm, &args[0], bytes)
+    }),
     static_method("maketrans(frm, to, /)", make_trans),
 ];
 
@@ -59,16 +65,34 @@ const BYTES: &[Row] = &[
 
 const BYTEARRAY: &[Row] = &[
     static_method("__new__(cls, /, *args, **kwargs)", new_bytearray),
-    method("__init__(source=<unrepresentable>, encoding=<unrepresentable>, errors=<unrepresentable>)", init_bytearray),
-    method("append(item, /)", append),
+    method("__init__(source=<unrepresentable>, encoding=<unrepresentable>, errors=<unrepresentable>)", |vm, args| {
+        let array = this_array(vm, &args[0])?;
+        let bytes = from_source(vm, "bytearray", &args[1..])?;
+        vm.check_resize(&array, true)?;
+        array.bytes.replace(bytes);
+        Ok(Value::None)
+    }),
+    method("append(item, /)", |vm, args| {
+        let array = this_array(vm, &args[0])?;
+        let byte = vm.to_byte(&args[1])?;
+        vm.check_resize(&array, true)?;
+        array.bytes.borrow_mut().push(byte);
+        Ok(Value::None)
+    }),
     method("clear()", clear),
-    method("copy()", copy),
+    method("copy()", |vm, args| {
+        let bytes = this_array(vm, &args[0])?.bytes.borrow().clone();
+        Ok(bytes_like(args[0].unwrapped(), bytes))
+    }),
     method("extend(iterable_of_ints, /)", extend),
     method("insert(index, item, /)", insert),
     method("pop(index=-1, /)", pop),
     method("remove(value, /)", remove),
     method("reverse()", reverse),
-    method("__alloc__()", alloc),
+    method("__alloc__()", |vm, args| {
+        let len = this_array(vm, &args[0])?.bytes.borrow().len();
+        Ok(Value::usize(if len == 0 { 0 } else { len + 1 }))
+    }),
 ];
 
 /// Looks at the bytes of a `bytes` or `bytearray`.
@@ -231,14 +255,6 @@ fn new_bytearray(vm: &mut Vm, args: &[Value]) -> Result {
     Ok(vm.wrap(&class, Value::ByteArray(Rc::new(ByteArray::default()))))
 }
 
-fn init_bytearray(vm: &mut Vm, args: &[Value]) -> Result {
-    let array = this_array(vm, &args[0])?;
-    let bytes = from_source(vm, "bytearray", &args[1..])?;
-    vm.check_resize(&array, true)?;
-    array.bytes.replace(bytes);
-    Ok(Value::None)
-}
-
 fn this_array(vm: &mut Vm, value: &Value) -> Result<Rc<ByteArray>> {
     match value.unwrapped() {
         Value::ByteArray(array) => Ok(array.clone()),
@@ -263,14 +279,6 @@ fn of_class(vm: &mut Vm, class: &Value, bytes: Vec<u8>) -> Result {
         Value::Class(class) if Rc::ptr_eq(class, &vm.types.bytes) => Ok(Value::bytes(bytes)),
         other => vm.call(other, &[Value::bytes(bytes)]),
     }
-}
-
-fn from_hex(vm: &mut Vm, args: &[Value]) -> Result {
-    let Some(text) = args[1].as_str() else {
-        return Err(vm.type_error(format!("fromhex() argument must be str, not {}", vm.type_name(&args[1]))));
-    };
-    let bytes = checked(vm, bytesops::fromhex(text))?;
-    of_class(vm, &args[0], bytes)
 }
 
 fn make_trans(vm: &mut Vm, args: &[Value]) -> Result {
@@ -322,24 +330,11 @@ impl NativeIter for BytesIter {
     }
 }
 
-fn append(vm: &mut Vm, args: &[Value]) -> Result {
-    let array = this_array(vm, &args[0])?;
-    let byte = vm.to_byte(&args[1])?;
-    vm.check_resize(&array, true)?;
-    array.bytes.borrow_mut().push(byte);
-    Ok(Value::None)
-}
-
 fn clear(vm: &mut Vm, args: &[Value]) -> Result {
     let array = this_array(vm, &args[0])?;
     vm.check_resize(&array, true)?;
     array.bytes.borrow_mut().clear();
     Ok(Value::None)
-}
-
-fn copy(vm: &mut Vm, args: &[Value]) -> Result {
-    let bytes = this_array(vm, &args[0])?.bytes.borrow().clone();
-    Ok(bytes_like(args[0].unwrapped(), bytes))
 }
 
 fn extend(vm: &mut Vm, args: &[Value]) -> Result {
@@ -413,9 +408,4 @@ fn remove(vm: &mut Vm, args: &[Value]) -> Result {
 fn reverse(vm: &mut Vm, args: &[Value]) -> Result {
     this_array(vm, &args[0])?.bytes.borrow_mut().reverse();
     Ok(Value::None)
-}
-
-fn alloc(vm: &mut Vm, args: &[Value]) -> Result {
-    let len = this_array(vm, &args[0])?.bytes.borrow().len();
-    Ok(Value::usize(if len == 0 { 0 } else { len + 1 }))
 }

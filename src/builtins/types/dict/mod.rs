@@ -23,19 +23,33 @@ pub fn install(vm: &mut Vm) {
 }
 
 const METHODS: &[Row] = &[
-    static_method("__new__(cls, /, *args, **kwargs)", new),
+    static_method("__new__(cls, /, *args, **kwargs)", |vm, args| {
+        let base = vm.types.dict.clone();
+        let class = super::new_class(vm, &args[0], &base)?;
+        Ok(vm.wrap(&class, Value::dict(Dict::new())))
+    }),
     method("__init__(*args, **kwargs)", init),
-    method("clear()", clear),
-    method("copy()", copy),
+    method("clear()", |vm, args| {
+        let removed = this(vm, &args[0])?.table.borrow_mut().clear();
+        drop(removed);
+        Ok(Value::None)
+    }),
+    method("copy()", |vm, args| Ok(Value::Dict(copied(&*this(vm, &args[0])?)))),
     class_method("fromkeys(iterable, value=None, /)", from_keys),
-    method("get(key, default=None, /)", get),
+    method("get(key, default=None, /)", |vm, args| {
+        let dict = this(vm, &args[0])?;
+        Ok(vm.dict_get(&dict, &args[1])?.unwrap_or_else(|| args[2].clone()))
+    }),
     method("items()", items),
     method("keys()", keys),
     method("pop(key, default=<unrepresentable>, /)", pop),
     method("popitem()", popitem),
     method("setdefault(key, default=None, /)", set_default),
-    method("update(*args, **kwargs)", update),
-    method("values()", values),
+    method("update(*args, **kwargs)", |vm, args| update_from(vm, "update", args)),
+    method("values()", |vm, args| {
+        let dict = this(vm, &args[0])?;
+        Ok(vm.dict_view(&dict, DictPart::Values))
+    }),
     method("__getitem__(key, /)", get_item),
     method("__iter__()", special::iter),
     method("__reversed__()", views::reversed_dict),
@@ -49,18 +63,8 @@ fn this(vm: &mut Vm, value: &Value) -> Result<Rc<Dict>> {
     value.as_dict().cloned().ok_or_else(|| super::wrong_receiver(vm, value))
 }
 
-fn new(vm: &mut Vm, args: &[Value]) -> Result {
-    let base = vm.types.dict.clone();
-    let class = super::new_class(vm, &args[0], &base)?;
-    Ok(vm.wrap(&class, Value::dict(Dict::new())))
-}
-
 fn init(vm: &mut Vm, args: &[Value]) -> Result {
     update_from(vm, "dict", args)
-}
-
-fn update(vm: &mut Vm, args: &[Value]) -> Result {
-    update_from(vm, "update", args)
 }
 
 /// Adds what `dict(...)` and `dict.update(...)` are given: a mapping or pairs, and keywords.
@@ -82,18 +86,8 @@ fn update_from(vm: &mut Vm, name: &str, args: &[Value]) -> Result {
     Ok(Value::None)
 }
 
-fn clear(vm: &mut Vm, args: &[Value]) -> Result {
-    let removed = this(vm, &args[0])?.table.borrow_mut().clear();
-    drop(removed);
-    Ok(Value::None)
-}
-
 fn copied(dict: &Dict) -> Rc<Dict> {
     Rc::new(dict.copied())
-}
-
-fn copy(vm: &mut Vm, args: &[Value]) -> Result {
-    Ok(Value::Dict(copied(&*this(vm, &args[0])?)))
 }
 
 pub fn from_keys(vm: &mut Vm, args: &[Value]) -> Result {
@@ -121,11 +115,6 @@ pub fn from_keys(vm: &mut Vm, args: &[Value]) -> Result {
         })?,
     }
     Ok(result)
-}
-
-fn get(vm: &mut Vm, args: &[Value]) -> Result {
-    let dict = this(vm, &args[0])?;
-    Ok(vm.dict_get(&dict, &args[1])?.unwrap_or_else(|| args[2].clone()))
 }
 
 /// `dict[key]`, with the `__missing__` of a subclass.
@@ -172,11 +161,6 @@ pub fn set_default(vm: &mut Vm, args: &[Value]) -> Result {
 fn keys(vm: &mut Vm, args: &[Value]) -> Result {
     let dict = this(vm, &args[0])?;
     Ok(vm.dict_view(&dict, DictPart::Keys))
-}
-
-fn values(vm: &mut Vm, args: &[Value]) -> Result {
-    let dict = this(vm, &args[0])?;
-    Ok(vm.dict_view(&dict, DictPart::Values))
 }
 
 fn items(vm: &mut Vm, args: &[Value]) -> Result {

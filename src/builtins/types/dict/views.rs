@@ -28,7 +28,10 @@ const VIEW: &[Row] = &[
     getter("mapping", mapping),
     method("__len__()", special::len),
     method("__iter__()", iter),
-    method("__reversed__()", reversed_view),
+    method("__reversed__()", |vm, args| {
+        let (dict, part) = view(vm, &args[0])?;
+        Ok(reversed(vm, dict, part))
+    }),
     method("__repr__()", special::repr),
 ];
 
@@ -66,11 +69,6 @@ fn is_disjoint(vm: &mut Vm, args: &[Value]) -> Result {
         Ok(disjoint)
     })?;
     Ok(Value::bool(disjoint))
-}
-
-fn reversed_view(vm: &mut Vm, args: &[Value]) -> Result {
-    let (dict, part) = view(vm, &args[0])?;
-    Ok(reversed(vm, dict, part))
 }
 
 /// `reversed(dict)`

@@ -21,7 +21,12 @@ const METHODS: &[Row] = &[
     attribute("message", message, read_only),
     attribute("exceptions", exceptions, read_only),
     method("derive(excs, /)", derive),
-    method("split(matcher_value, /)", split),
+    method("split(matcher_value, /)", |vm, args| {
+        let exception = this(vm, &args[0])?;
+        let matcher = Matcher::new(vm, &args[1])?;
+        let (matched, rest) = vm.partition_group(&exception, &mut |vm, member| matcher.matches(vm, member), true)?;
+        Ok(Value::tuple([Value::option(matched), Value::option(rest)]))
+    }),
     method("subgroup(matcher_value, /)", subgroup),
     method("__str__()", str),
     class_method("__class_getitem__(object, /)", special::class_getitem),
@@ -157,13 +162,6 @@ impl Matcher {
             }
         }
     }
-}
-
-fn split(vm: &mut Vm, args: &[Value]) -> Result {
-    let exception = this(vm, &args[0])?;
-    let matcher = Matcher::new(vm, &args[1])?;
-    let (matched, rest) = vm.partition_group(&exception, &mut |vm, member| matcher.matches(vm, member), true)?;
-    Ok(Value::tuple([Value::option(matched), Value::option(rest)]))
 }
 
 fn subgroup(vm: &mut Vm, args: &[Value]) -> Result {

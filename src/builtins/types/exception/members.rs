@@ -48,10 +48,24 @@ const KEY_ERROR: &[Row] = &[method("__str__()", class_str)];
 
 const STOP_ITERATION: &[Row] = &[member!(value, |args| args.first().cloned())];
 
-const SYSTEM_EXIT: &[Row] = &[method("__init__(*args, **kwargs)", exit_init), member!(code, exit_code)];
+const SYSTEM_EXIT: &[Row] = &[
+    method("__init__(*args, **kwargs)", |vm, args| {
+        init(vm, args)?;
+        let exception = this(vm, &args[0])?;
+        if let Some(code) = exit_code(&positional(args)) {
+            store(vm, &exception, sym::code, code);
+        }
+        Ok(Value::None)
+    }),
+    member!(code, exit_code),
+];
 
 const IMPORT_ERROR: &[Row] = &[
-    method("__init__(*args, **kwargs)", import_init),
+    method("__init__(*args, **kwargs)", |vm, args| {
+        let exception = keyword_init(vm, "ImportError", &[sym::name, sym::path, sym::name_from], args)?;
+        store(vm, &exception, sym::msg, Value::option(only(&positional(args))));
+        Ok(Value::None)
+    }),
     member!(msg, only),
     member!(name),
     member!(path),
@@ -61,7 +75,13 @@ const IMPORT_ERROR: &[Row] = &[
 
 const ATTRIBUTE_ERROR: &[Row] = &[method("__init__(*args, **kwargs)", attribute_init), member!(name), member!(obj)];
 
-const NAME_ERROR: &[Row] = &[method("__init__(*args, **kwargs)", name_init), member!(name)];
+const NAME_ERROR: &[Row] = &[
+    method("__init__(*args, **kwargs)", |vm, args| {
+        keyword_init(vm, "NameError", &[sym::name], args)?;
+        Ok(Value::None)
+    }),
+    member!(name),
+];
 
 const OS_ERROR: &[Row] = &[
     static_method("__new__(cls, /, *args, **kwargs)", os_new),
@@ -98,7 +118,7 @@ const UNICODE_ENCODE_ERROR: &[Row] = &[
 ];
 
 const UNICODE_DECODE_ERROR: &[Row] = &[
-    method("__init__(*args, **kwargs)", decode_init),
+    method("__init__(*args, **kwargs)", |vm, args| unicode_init(vm, args, true, true)),
     member!(encoding, |args| args.first().cloned()),
     member!(object, |args| args.get(1).cloned()),
     member!(start, |args| args.get(2).cloned()),
@@ -166,15 +186,6 @@ fn exit_code(args: &[Value]) -> Option<Value> {
     }
 }
 
-fn exit_init(vm: &mut Vm, args: &[Value]) -> Result {
-    init(vm, args)?;
-    let exception = this(vm, &args[0])?;
-    if let Some(code) = exit_code(&positional(args)) {
-        store(vm, &exception, sym::code, code);
-    }
-    Ok(Value::None)
-}
-
 /// `__init__` with keywords that become attributes.
 fn keyword_init(vm: &mut Vm, class: &str, names: &[Symbol], args: &[Value]) -> Result<Rc<Exception>> {
     let exception = this(vm, &args[0])?;
@@ -197,19 +208,8 @@ fn keyword_init(vm: &mut Vm, class: &str, names: &[Symbol], args: &[Value]) -> R
     Ok(exception)
 }
 
-fn import_init(vm: &mut Vm, args: &[Value]) -> Result {
-    let exception = keyword_init(vm, "ImportError", &[sym::name, sym::path, sym::name_from], args)?;
-    store(vm, &exception, sym::msg, Value::option(only(&positional(args))));
-    Ok(Value::None)
-}
-
 fn attribute_init(vm: &mut Vm, args: &[Value]) -> Result {
     keyword_init(vm, "AttributeError", &[sym::name, sym::obj], args)?;
-    Ok(Value::None)
-}
-
-fn name_init(vm: &mut Vm, args: &[Value]) -> Result {
-    keyword_init(vm, "NameError", &[sym::name], args)?;
     Ok(Value::None)
 }
 
@@ -346,10 +346,6 @@ fn syntax_init(vm: &mut Vm, args: &[Value]) -> Result {
 
 fn encode_init(vm: &mut Vm, args: &[Value]) -> Result {
     unicode_init(vm, args, true, false)
-}
-
-fn decode_init(vm: &mut Vm, args: &[Value]) -> Result {
-    unicode_init(vm, args, true, true)
 }
 
 fn translate_init(vm: &mut Vm, args: &[Value]) -> Result {

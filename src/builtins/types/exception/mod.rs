@@ -33,7 +33,10 @@ const METHODS: &[Row] = &[
     attribute("__cause__", cause, set_cause),
     attribute("__context__", context, set_context),
     attribute("__suppress_context__", suppress_context, set_suppress_context),
-    method("with_traceback(object, /)", with_traceback),
+    method("with_traceback(object, /)", |vm, args| {
+        set_traceback(vm, &args[0], args[1].clone())?;
+        Ok(args[0].clone())
+    }),
     method("add_note(object, /)", add_note),
     method("__str__()", str),
     method("__repr__()", special::repr),
@@ -109,11 +112,6 @@ fn set_traceback(vm: &mut Vm, value: &Value, new: Value) -> Result<()> {
     let old = this(vm, value)?.traceback.replace(new);
     drop(old);
     Ok(())
-}
-
-fn with_traceback(vm: &mut Vm, args: &[Value]) -> Result {
-    set_traceback(vm, &args[0], args[1].clone())?;
-    Ok(args[0].clone())
 }
 
 /// An exception or `None`, as causes and contexts are.

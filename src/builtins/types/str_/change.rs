@@ -31,9 +31,20 @@ macro_rules! cases {
             method("rsplit(sep=None, maxsplit=-1)", |vm, args| split(vm, args, strops::rsplit)),
             method("rstrip(chars=None, /)", |vm, args| strip(vm, args, "rstrip", strops::rstrip)),
             method("split(sep=None, maxsplit=-1)", |vm, args| split(vm, args, strops::split)),
-            method("splitlines(keepends=False)", splitlines),
+            method("splitlines(keepends=False)", |vm, args| {
+    let whole = this(vm, args)?;
+    let keep_ends = vm.truth(&args[1])?;
+    Ok(Value::list(strops::splitlines(whole, keep_ends).into_iter().map(Value::str).collect()))
+}),
             method("strip(chars=None, /)", |vm, args| strip(vm, args, "strip", strops::strip)),
-            method("zfill(width, /)", zfill),
+            method("zfill(width, /)", |vm, args| {
+    let text = this(vm, args)?;
+    let width = vm.to_i64(&args[1])?;
+    if width <= text.len() as i64 {
+        return Ok(part_of(&args[0], text));
+    }
+    made(vm, strops::zfill(text, text.len(), width))
+}),
         ]
     };
 }
@@ -62,15 +73,6 @@ fn pad(vm: &mut Vm, args: &[Value], pad: Pad) -> Result {
         return Ok(part_of(&args[0], text));
     }
     made(vm, pad(text, text.len(), width, fill))
-}
-
-fn zfill(vm: &mut Vm, args: &[Value]) -> Result {
-    let text = this(vm, args)?;
-    let width = vm.to_i64(&args[1])?;
-    if width <= text.len() as i64 {
-        return Ok(part_of(&args[0], text));
-    }
-    made(vm, strops::zfill(text, text.len(), width))
 }
 
 fn expandtabs(vm: &mut Vm, args: &[Value]) -> Result {
@@ -155,12 +157,6 @@ fn piece(vm: &mut Vm, part: &str) -> Value {
         [byte] => vm.char_value(char::from(*byte)),
         _ => Value::str(part),
     }
-}
-
-fn splitlines(vm: &mut Vm, args: &[Value]) -> Result {
-    let whole = this(vm, args)?;
-    let keep_ends = vm.truth(&args[1])?;
-    Ok(Value::list(strops::splitlines(whole, keep_ends).into_iter().map(Value::str).collect()))
 }
 
 fn join(vm: &mut Vm, args: &[Value]) -> Result {

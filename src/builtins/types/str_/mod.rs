@@ -22,17 +22,30 @@ pub fn install(vm: &mut Vm) {
 
 const METHODS: &[Row] = &[
     static_method("__new__(cls, object=<unrepresentable>, encoding=<unrepresentable>, errors=<unrepresentable>)", new),
-    method("count(sub, start=None, end=None, /)", count),
+    method("count(sub, start=None, end=None, /)", |vm, args| {
+        let text = this(vm, args)?;
+        let sub = self::text(vm, &args[1], "count", "1")?;
+        let (start, end) = (bound(vm, &args[2])?, bound(vm, &args[3])?);
+        Ok(Value::usize(strops::count(text, text.len(), sub, start, end)))
+    }),
     method("encode(encoding='utf-8', errors='strict')", encode),
-    method("endswith(suffix, start=None, end=None, /)", endswith),
-    method("find(sub, start=None, end=None, /)", find),
-    method("index(sub, start=None, end=None, /)", index),
+    method("endswith(suffix, start=None, end=None, /)", |vm, args| affix(vm, args, "endswith", strops::endswith)),
+    method("find(sub, start=None, end=None, /)", |vm, args| {
+        Ok(search(vm, args, "find", strops::find)?.map_or(Value::Int(-1), Value::usize))
+    }),
+    method("index(sub, start=None, end=None, /)", |vm, args| {
+        let found = search(vm, args, "index", strops::find)?;
+        found.map(Value::usize).ok_or_else(|| not_found(vm))
+    }),
     method("rfind(sub, start=None, end=None, /)", rfind),
     method("rindex(sub, start=None, end=None, /)", rindex),
     method("startswith(prefix, start=None, end=None, /)", startswith),
     method("format(*args, **kwargs)", format),
     method("format_map(mapping, /)", format_map),
-    method("__add__(value, /)", add),
+    method("__add__(value, /)", |vm, args| {
+        this(vm, args)?;
+        special::add(vm, args)
+    }),
     method("__contains__(key, /)", special::contains),
     method("__format__(format_spec, /)", super::number::format),
     method("__getitem__(key, /)", get_item),
@@ -40,7 +53,10 @@ const METHODS: &[Row] = &[
     method("__hash__()", |vm, args| Ok(Value::Int(this(vm, args)?.hash()))),
     method("__iter__()", special::iter),
     method("__len__()", |vm, args| Ok(Value::usize(this(vm, args)?.len()))),
-    method("__mod__(value, /)", modulo),
+    method("__mod__(value, /)", |vm, args| {
+        let template = this(vm, args)?.clone();
+        vm.format_percent(&template, &args[1]).map(Value::Str)
+    }),
     method("__rmod__(value, /)", reflected_modulo),
     method("__mul__(value, /)", special::mul),
     method("__rmul__(value, /)", special::mul),
@@ -165,17 +181,8 @@ fn search(vm: &mut Vm, args: &[Value], name: &str, search: Search) -> Result<Opt
     Ok(search(text, text.len(), sub, start, end))
 }
 
-fn find(vm: &mut Vm, args: &[Value]) -> Result {
-    Ok(search(vm, args, "find", strops::find)?.map_or(Value::Int(-1), Value::usize))
-}
-
 fn rfind(vm: &mut Vm, args: &[Value]) -> Result {
     Ok(search(vm, args, "rfind", strops::rfind)?.map_or(Value::Int(-1), Value::usize))
-}
-
-fn index(vm: &mut Vm, args: &[Value]) -> Result {
-    let found = search(vm, args, "index", strops::find)?;
-    found.map(Value::usize).ok_or_else(|| not_found(vm))
 }
 
 fn rindex(vm: &mut Vm, args: &[Value]) -> Result {
@@ -188,19 +195,8 @@ fn not_found(vm: &mut Vm) -> Error {
     vm.from_fault(strops::not_found())
 }
 
-fn count(vm: &mut Vm, args: &[Value]) -> Result {
-    let text = this(vm, args)?;
-    let sub = self::text(vm, &args[1], "count", "1")?;
-    let (start, end) = (bound(vm, &args[2])?, bound(vm, &args[3])?);
-    Ok(Value::usize(strops::count(text, text.len(), sub, start, end)))
-}
-
 fn startswith(vm: &mut Vm, args: &[Value]) -> Result {
     affix(vm, args, "startswith", strops::startswith)
-}
-
-fn endswith(vm: &mut Vm, args: &[Value]) -> Result {
-    affix(vm, args, "endswith", strops::endswith)
 }
 
 type Affix = fn(&str, usize, &str, Option<i64>, Option<i64>) -> bool;
@@ -238,19 +234,9 @@ fn format_map(vm: &mut Vm, args: &[Value]) -> Result {
     vm.format_map(&template, None, &args[1]).map(Value::Str)
 }
 
-fn add(vm: &mut Vm, args: &[Value]) -> Result {
-    this(vm, args)?;
-    special::add(vm, args)
-}
-
 fn get_item(vm: &mut Vm, args: &[Value]) -> Result {
     this(vm, args)?;
     vm.get_item(args[0].unwrapped(), &args[1])
-}
-
-fn modulo(vm: &mut Vm, args: &[Value]) -> Result {
-    let template = this(vm, args)?.clone();
-    vm.format_percent(&template, &args[1]).map(Value::Str)
 }
 
 fn reflected_modulo(vm: &mut Vm, args: &[Value]) -> Result {
