@@ -284,7 +284,13 @@ const VAR_METHODS: &[Row] = &[
             None => Err(vm.new_error(vm.types.LookupError.clone(), vec![args[0].clone()])),
         }
     }),
-    method("set(value, /)", var_set),
+    method("set(value, /)", |vm, args| {
+        let (instance, var) = this_var(vm, args)?;
+        let context = var.current.context.borrow().clone();
+        let old = context.set(instance, args[1].clone()).unwrap_or_default();
+        let token = Token { var: args[0].clone(), context, old, used: Cell::new(false) };
+        Ok(Instance::native(&var.current.token_class, token))
+    }),
     method("reset(token, /)", var_reset),
     method("__repr__()", var_repr),
     class_method("__class_getitem__(item, /)", class_getitem),
@@ -304,7 +310,10 @@ const TOKEN_METHODS: &[Row] = &[
     }),
     class_method("__class_getitem__(item, /)", class_getitem),
     getter("var", |_, this| Ok(this.data::<Token>().map_or(Value::None, |token| token.var.clone()))),
-    getter("old_value", token_old_value),
+    getter("old_value", |vm, this| match this.data::<Token>().map(|token| token.old.clone()) {
+        Some(Value::Unbound) | None => Ok(current(vm).missing.clone()),
+        Some(old) => Ok(old),
+    }),
 ];
 
 const MISSING_METHODS: &[Row] = &[method("__repr__()", |_, _| Ok(Value::str("<Token.MISSING>")))];
@@ -337,7 +346,13 @@ const CONTEXT_METHODS: &[Row] = &[
         let var = var(vm, &args[1])?;
         Ok(context(vm, args)?.get(&var).unwrap_or_else(|| args[2].clone()))
     }),
-    method("__getitem__(key, /)", context_getitem),
+    method("__getitem__(key, /)", |vm, args| {
+        let var = var(vm, &args[1])?;
+        match context(vm, args)?.get(&var) {
+            Some(value) => Ok(value),
+            None => Err(vm.key_error(args[1].clone())),
+        }
+    }),
     method("__contains__(key, /)", |vm, args| {
         let var = var(vm, &args[1])?;
         Ok(Value::bool(context(vm, args)?.get(&var).is_some()))
@@ -363,14 +378,6 @@ fn this_var<'a>(vm: &mut Vm, args: &'a [Value]) -> Result<(&'a Rc<Instance>, &'a
         }
     }
     Err(vm.type_error("a ContextVar was expected"))
-}
-
-fn var_set(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    let (instance, var) = this_var(vm, args)?;
-    let context = var.current.context.borrow().clone();
-    let old = context.set(instance, args[1].clone()).unwrap_or_default();
-    let token = Token { var: args[0].clone(), context, old, used: Cell::new(false) };
-    Ok(Instance::native(&var.current.token_class, token))
 }
 
 fn var_reset(vm: &mut Vm, args: &[Value]) -> Result<Value> {
@@ -411,13 +418,6 @@ fn var_repr(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     Ok(Value::string(format!("<ContextVar name={}{default} at {:#x}>", name.as_str(), args[0].id())))
 }
 
-fn token_old_value(vm: &mut Vm, this: &Value) -> Result<Value> {
-    match this.data::<Token>().map(|token| token.old.clone()) {
-        Some(Value::Unbound) | None => Ok(current(vm).missing.clone()),
-        Some(old) => Ok(old),
-    }
-}
-
 fn context<'a>(vm: &mut Vm, args: &'a [Value]) -> Result<&'a Rc<Context>> {
     match of(&args[0]) {
         Some(context) => Ok(context),
@@ -438,14 +438,6 @@ fn var(vm: &mut Vm, value: &Value) -> Result<Rc<Instance>> {
 fn parts(vm: &mut Vm, args: &[Value], part: impl Fn(Value, Value) -> Value) -> Result<Vec<Value>> {
     let bindings = context(vm, args)?.bindings.borrow().clone();
     Ok(bindings.iter().map(|(var, value)| part(Value::Instance(var.clone()), value.clone())).collect())
-}
-
-fn context_getitem(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    let var = var(vm, &args[1])?;
-    match context(vm, args)?.get(&var) {
-        Some(value) => Ok(value),
-        None => Err(vm.key_error(args[1].clone())),
-    }
 }
 
 fn context_run(vm: &mut Vm, args: &[Value]) -> Result<Value> {

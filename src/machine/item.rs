@@ -243,13 +243,8 @@ impl Vm {
         Ok(slices::slice_indices(start, stop, step, len))
     }
 
-    /// [`Vm::slice_indices`] as start, stop, step and count.
-    pub fn slice_bounds(&mut self, slice: &Slice, len: usize) -> Result<(i64, i64, i64, usize)> {
-        let found = self.slice_indices(slice, len)?;
-        Ok((found.start, found.stop, found.step, found.count))
-    }
-
-    fn slice_part(&mut self, part: &Value) -> Result<Option<i64>> {
+    /// A bound of a slice; what does not fit a machine word is as far off as can be.
+    pub fn slice_part(&mut self, part: &Value) -> Result<Option<i64>> {
         match part {
             Value::None | Value::Unbound => Ok(None),
             Value::Int(n) => Ok(Some(*n)),

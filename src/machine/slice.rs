@@ -195,20 +195,15 @@ impl Vm {
         Ok(Value::int(start + at * step))
     }
 
-    fn range_slice(&mut self, range: &Range, slice: &Slice) -> Result {
-        let len = big_range_len(range);
+    /// The start, stop and step that a slice means in a sequence of any length.
+    pub fn big_slice_indices(&mut self, slice: &Slice, len: &BigInt) -> Result<[BigInt; 3]> {
         let mut found = [None, None, None];
         for (place, part) in found.iter_mut().zip([&slice.step, &slice.start, &slice.stop]) {
-            *place = match part.given() {
-                None => None,
-                Some(part) => match self.index_opt(part)? {
-                    Some(index) => index.as_bigint(),
-                    None => {
-                        let message = "slice indices must be integers or None or have an __index__ method";
-                        return Err(self.type_error(message));
-                    }
-                },
+            let Some(part) = part.given() else { continue };
+            let Some(index) = self.index_opt(part)? else {
+                return Err(self.type_error("slice indices must be integers or None or have an __index__ method"));
             };
+            *place = index.as_bigint();
         }
         let [step, start, stop] = found;
         let step = step.unwrap_or_else(BigInt::one);
@@ -216,14 +211,18 @@ impl Vm {
             return Err(self.value_error("slice step cannot be zero"));
         }
         let down = step.is_negative();
-        let (lower, upper) = if down { (-BigInt::one(), &len - 1) } else { (BigInt::zero(), len.clone()) };
+        let (lower, upper) = if down { (-BigInt::one(), len - 1) } else { (BigInt::zero(), len.clone()) };
         let clamp = |bound: Option<BigInt>, default: &BigInt| match bound {
             None => default.clone(),
-            Some(n) if n.is_negative() => (n + &len).max(lower.clone()),
+            Some(n) if n.is_negative() => (n + len).max(lower.clone()),
             Some(n) => n.min(upper.clone()),
         };
         let (first, last) = if down { (&upper, &lower) } else { (&lower, &upper) };
-        let (start, stop) = (clamp(start, first), clamp(stop, last));
+        Ok([clamp(start, first), clamp(stop, last), step])
+    }
+
+    fn range_slice(&mut self, range: &Range, slice: &Slice) -> Result {
+        let [start, stop, step] = self.big_slice_indices(slice, &big_range_len(range))?;
         let [origin, _, stride] = parts(range);
         Ok(Value::Range(Rc::new(Range {
             start: Value::int(&origin + start * &stride),

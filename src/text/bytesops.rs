@@ -1,28 +1,11 @@
 //! The methods of `bytes` and `bytearray`, on plain slices. Letters, digits and whitespace are those of ASCII.
 
+use bstr::ByteSlice;
+
 use super::Fault;
 use super::repr::push_hex;
 use super::slice::bounds;
-use super::strops::{center_left, missing};
-
-/// The first place of `needle` in `haystack`.
-fn position(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    let Some(&first) = needle.first() else { return Some(0) };
-    if needle.len() > 1 && haystack.len() > 64 {
-        if let (Ok(haystack), Ok(needle)) = (std::str::from_utf8(haystack), std::str::from_utf8(needle)) {
-            // The search in text is linear whatever the needle.
-            return haystack.find(needle);
-        }
-    }
-    let last = haystack.len().checked_sub(needle.len())?;
-    (0..=last).find(|&at| haystack[at] == first && haystack[at..].starts_with(needle))
-}
-
-/// The last place of `needle` in `haystack`.
-fn last_position(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    let last = haystack.len().checked_sub(needle.len())?;
-    (0..=last).rev().find(|&at| haystack[at..].starts_with(needle))
-}
+use super::strops::{center_left, empty_separator, limit, missing};
 
 /// The part that `find` and the like look at, and where it begins.
 fn window(bytes: &[u8], start: Option<i64>, end: Option<i64>) -> Option<(&[u8], usize)> {
@@ -33,13 +16,13 @@ fn window(bytes: &[u8], start: Option<i64>, end: Option<i64>) -> Option<(&[u8], 
 /// `bytes.find(sub, start, end)`; `None` for -1.
 pub fn find(bytes: &[u8], sub: &[u8], start: Option<i64>, end: Option<i64>) -> Option<usize> {
     let (part, first) = window(bytes, start, end)?;
-    Some(first + position(part, sub)?)
+    Some(first + part.find(sub)?)
 }
 
 /// `bytes.rfind(sub, start, end)`; `None` for -1.
 pub fn rfind(bytes: &[u8], sub: &[u8], start: Option<i64>, end: Option<i64>) -> Option<usize> {
     let (part, first) = window(bytes, start, end)?;
-    Some(first + last_position(part, sub)?)
+    Some(first + part.rfind(sub)?)
 }
 
 /// The error of `index` and `rindex`.
@@ -50,11 +33,7 @@ pub fn not_found() -> Fault {
 
 /// `bytes.count(sub, start, end)`
 pub fn count(bytes: &[u8], sub: &[u8], start: Option<i64>, end: Option<i64>) -> usize {
-    match window(bytes, start, end) {
-        None => 0,
-        Some((part, _)) if sub.is_empty() => part.len() + 1,
-        Some((part, _)) => places(part, sub, usize::MAX).len(),
-    }
+    window(bytes, start, end).map_or(0, |(part, _)| part.find_iter(sub).count())
 }
 
 /// `bytes.startswith(prefix, start, end)`
@@ -67,41 +46,9 @@ pub fn endswith(bytes: &[u8], suffix: &[u8], start: Option<i64>, end: Option<i64
     window(bytes, start, end).is_some_and(|(part, _)| part.ends_with(suffix))
 }
 
-/// Where a separator stands, from the left, without overlaps.
-fn places(bytes: &[u8], separator: &[u8], limit: usize) -> Vec<usize> {
-    let mut found = Vec::new();
-    let mut from = 0;
-    while let Some(at) = position(&bytes[from..], separator).filter(|_| found.len() < limit) {
-        found.push(from + at);
-        from += at + separator.len();
-    }
-    found
-}
-
 /// `bytes.replace(old, new, count)`; a negative count is no limit.
 pub fn replace(bytes: &[u8], old: &[u8], new: &[u8], count: i64) -> Vec<u8> {
-    let limit = usize::try_from(count).unwrap_or(usize::MAX);
-    let mut out = Vec::with_capacity(bytes.len());
-    if old.is_empty() {
-        for (at, &byte) in bytes.iter().enumerate() {
-            if at < limit {
-                out.extend_from_slice(new);
-            }
-            out.push(byte);
-        }
-        if bytes.len() < limit {
-            out.extend_from_slice(new);
-        }
-        return out;
-    }
-    let mut from = 0;
-    for at in places(bytes, old, limit) {
-        out.extend_from_slice(&bytes[from..at]);
-        out.extend_from_slice(new);
-        from = at + old.len();
-    }
-    out.extend_from_slice(&bytes[from..]);
-    out
+    bytes.replacen(old, new, limit(count))
 }
 
 /// `bytes.removeprefix(prefix)`
@@ -112,11 +59,6 @@ pub fn removeprefix<'a>(bytes: &'a [u8], prefix: &[u8]) -> &'a [u8] {
 /// `bytes.removesuffix(suffix)`
 pub fn removesuffix<'a>(bytes: &'a [u8], suffix: &[u8]) -> &'a [u8] {
     bytes.strip_suffix(suffix).unwrap_or(bytes)
-}
-
-#[cold]
-fn empty_separator() -> Fault {
-    Fault::value_error("empty separator")
 }
 
 /// Whitespace of `bytes`.
@@ -134,18 +76,11 @@ fn trim_end(bytes: &[u8], test: impl Fn(&u8) -> bool) -> &[u8] {
 
 /// `bytes.split(separator, maxsplit)`
 pub fn split<'a>(bytes: &'a [u8], separator: Option<&[u8]>, maxsplit: i64) -> Result<Vec<&'a [u8]>, Fault> {
-    let limit = usize::try_from(maxsplit).unwrap_or(usize::MAX);
+    let limit = limit(maxsplit);
     let mut parts = Vec::new();
     match separator {
         Some([]) => return Err(empty_separator()),
-        Some(separator) => {
-            let mut from = 0;
-            for at in places(bytes, separator, limit) {
-                parts.push(&bytes[from..at]);
-                from = at + separator.len();
-            }
-            parts.push(&bytes[from..]);
-        }
+        Some(separator) => parts.extend(bytes.splitn_str(limit.saturating_add(1), separator)),
         None => {
             let mut rest = trim_start(bytes, is_space);
             while !rest.is_empty() {
@@ -160,18 +95,11 @@ pub fn split<'a>(bytes: &'a [u8], separator: Option<&[u8]>, maxsplit: i64) -> Re
 
 /// `bytes.rsplit(separator, maxsplit)`
 pub fn rsplit<'a>(bytes: &'a [u8], separator: Option<&[u8]>, maxsplit: i64) -> Result<Vec<&'a [u8]>, Fault> {
-    let limit = usize::try_from(maxsplit).unwrap_or(usize::MAX);
+    let limit = limit(maxsplit);
     let mut parts = Vec::new();
     match separator {
         Some([]) => return Err(empty_separator()),
-        Some(separator) => {
-            let mut rest = bytes;
-            while let Some(at) = last_position(rest, separator).filter(|_| parts.len() < limit) {
-                parts.push(&rest[at + separator.len()..]);
-                rest = &rest[..at];
-            }
-            parts.push(rest);
-        }
+        Some(separator) => parts.extend(bytes.rsplitn_str(limit.saturating_add(1), separator)),
         None => {
             let mut rest = trim_end(bytes, is_space);
             while !rest.is_empty() {
@@ -203,20 +131,18 @@ pub type Parts<'a> = (&'a [u8], &'a [u8], &'a [u8]);
 
 /// `bytes.partition(separator)`
 pub fn partition<'a>(bytes: &'a [u8], separator: &'a [u8]) -> Result<Parts<'a>, Fault> {
-    match position(bytes, separator) {
-        _ if separator.is_empty() => Err(empty_separator()),
-        Some(at) => Ok((&bytes[..at], separator, &bytes[at + separator.len()..])),
-        None => Ok((bytes, b"", b"")),
+    if separator.is_empty() {
+        return Err(empty_separator());
     }
+    Ok(bytes.split_once_str(separator).map_or((bytes, b"", b""), |(before, after)| (before, separator, after)))
 }
 
 /// `bytes.rpartition(separator)`
 pub fn rpartition<'a>(bytes: &'a [u8], separator: &'a [u8]) -> Result<Parts<'a>, Fault> {
-    match last_position(bytes, separator) {
-        _ if separator.is_empty() => Err(empty_separator()),
-        Some(at) => Ok((&bytes[..at], separator, &bytes[at + separator.len()..])),
-        None => Ok((b"", b"", bytes)),
+    if separator.is_empty() {
+        return Err(empty_separator());
     }
+    Ok(bytes.rsplit_once_str(separator).map_or((b"", b"", bytes), |(before, after)| (before, separator, after)))
 }
 
 /// `bytes.lstrip(set)`

@@ -100,10 +100,7 @@ pub fn endswith(text: &str, len: usize, suffix: &str, start: Option<i64>, end: O
 
 /// `text.replace(old, new, count)`; a negative count is no limit.
 pub fn replace(text: &str, old: &str, new: &str, count: i64) -> String {
-    match usize::try_from(count) {
-        Ok(count) => text.replacen(old, new, count),
-        Err(_) => text.replace(old, new),
-    }
+    text.replacen(old, new, limit(count))
 }
 
 /// `text.removeprefix(prefix)`
@@ -117,12 +114,12 @@ pub fn removesuffix<'a>(text: &'a str, suffix: &str) -> &'a str {
 }
 
 #[cold]
-fn empty_separator() -> Fault {
+pub(super) fn empty_separator() -> Fault {
     Fault::value_error("empty separator")
 }
 
 /// A negative number of splits is no limit.
-fn limit(maxsplit: i64) -> usize {
+pub(super) fn limit(maxsplit: i64) -> usize {
     usize::try_from(maxsplit).unwrap_or(usize::MAX)
 }
 

@@ -17,9 +17,16 @@ pub(super) const FUNCTIONS: &[Row] = &[
         }
         Ok(vm.get_attr_opt(&args[0], &name)?.unwrap_or_else(|| args[2].clone()))
     }),
-    native("hasattr(obj, name, /)", has),
+    native("hasattr(obj, name, /)", |vm, args| {
+        let name = attribute_name(vm, &args[1])?;
+        Ok(Value::bool(vm.get_attr_opt(&args[0], &name)?.is_some()))
+    }),
     native("setattr(obj, name, value, /)", set),
-    native("delattr(obj, name, /)", delete),
+    native("delattr(obj, name, /)", |vm, args| {
+        let name = attribute_name(vm, &args[1])?;
+        vm.del_attr(&args[0], &name)?;
+        Ok(Value::None)
+    }),
     native("dir(object=<unrepresentable>, /)", dir),
     native("vars(object=<unrepresentable>, /)", vars),
     // Called by their own name these look at the frame of their caller; what is here is for other ways to call them.
@@ -39,20 +46,9 @@ pub(in crate::builtins) fn caller_namespace(vm: &mut Vm) -> Value {
     }
 }
 
-fn has(vm: &mut Vm, args: &[Value]) -> Result {
-    let name = attribute_name(vm, &args[1])?;
-    Ok(Value::bool(vm.get_attr_opt(&args[0], &name)?.is_some()))
-}
-
 fn set(vm: &mut Vm, args: &[Value]) -> Result {
     let name = attribute_name(vm, &args[1])?;
     vm.set_attr(&args[0], &name, args[2].clone())?;
-    Ok(Value::None)
-}
-
-fn delete(vm: &mut Vm, args: &[Value]) -> Result {
-    let name = attribute_name(vm, &args[1])?;
-    vm.del_attr(&args[0], &name)?;
     Ok(Value::None)
 }
 

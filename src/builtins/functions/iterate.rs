@@ -17,7 +17,13 @@ pub(super) const FUNCTIONS: &[Row] = &[
     native("any(iterable, /)", |vm, args| every(vm, &args[0], false)),
     native("iter(object, sentinel=<unrepresentable>, /)", iter),
     native("next(iterator, default=<unrepresentable>, /)", next),
-    native("sorted(iterable, /, *, key=None, reverse=False)", sorted),
+    native("sorted(iterable, /, *, key=None, reverse=False)", |vm, args| {
+        let [iterable, key, reverse] = args else { return Ok(Value::Unbound) };
+        let mut items = vm.collect(iterable)?;
+        let reverse = vm.truth(reverse)?;
+        vm.sort(&mut items, key.given(), reverse)?;
+        Ok(Value::list(items))
+    }),
     native("aiter(async_iterable, /)", aiter),
     native("anext(aiterator, default=<unrepresentable>, /)", anext),
 ];
@@ -103,14 +109,6 @@ fn next(vm: &mut Vm, args: &[Value]) -> Result {
         Err(e) if !default.is_unbound() && e.is(&vm.types.StopIteration) => Ok(default.clone()),
         other => other,
     }
-}
-
-fn sorted(vm: &mut Vm, args: &[Value]) -> Result {
-    let [iterable, key, reverse] = args else { return Ok(Value::Unbound) };
-    let mut items = vm.collect(iterable)?;
-    let reverse = vm.truth(reverse)?;
-    vm.sort(&mut items, key.given(), reverse)?;
-    Ok(Value::list(items))
 }
 
 fn aiter(vm: &mut Vm, args: &[Value]) -> Result {

@@ -175,18 +175,16 @@ pub const HELPERS: &[Row] = &[
         _ => Ok(Value::str("NoneType: None\n")),
     }),
     native("_is_module_folder(path, /)", |vm, args| Ok(Value::bool((vm.host.is_module_folder)(&path(&args[0]))))),
-    native("_modules_in(path, /)", modules_in),
+    // The modules in a folder, by name: (name, whether it is a package).
+    native("_modules_in(path, /)", |vm, args| {
+        let found = (vm.host.list_modules)(&path(&args[0])).map_err(|error| vm.os_error(&error))?;
+        let pair = |(name, package)| Value::tuple(vec![Value::string(name), Value::bool(package)]);
+        Ok(Value::list(found.into_iter().map(pair).collect()))
+    }),
 ];
 
 fn path(value: &Value) -> std::path::PathBuf {
     value.as_str().map(|path| path.as_str().into()).unwrap_or_default()
-}
-
-/// The modules in a folder, by name: (name, whether it is a package).
-fn modules_in(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    let found = (vm.host.list_modules)(&path(&args[0])).map_err(|error| vm.os_error(&error))?;
-    let pair = |(name, package)| Value::tuple(vec![Value::string(name), Value::bool(package)]);
-    Ok(Value::list(found.into_iter().map(pair).collect()))
 }
 
 /// The name of the module whose code is running, the library's own aside.

@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
+use crate::object::Value;
 use crate::object::exception::Traceback;
 use crate::object::native::{Row, native};
-use crate::object::Value;
 use crate::report;
 
 pub(super) const FUNCTIONS: &[Row] = &[

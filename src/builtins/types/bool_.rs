@@ -4,8 +4,8 @@ use super::new_class;
 use super::number::{Kind, Operators};
 use crate::builtins::add_methods;
 use crate::machine::Vm;
-use crate::object::native::{Row, static_method};
 use crate::object::Value;
+use crate::object::native::{Row, static_method};
 
 struct Bool;
 

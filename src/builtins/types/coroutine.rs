@@ -30,7 +30,7 @@ pub fn install(vm: &mut Vm) {
 
 const NAMES: &[Row] = &[
     attribute("__name__", name, set_name),
-    attribute("__qualname__", qualname, set_qualname),
+    attribute("__qualname__", |vm, value| Ok(Value::Str(this(vm, value)?.qualname())), set_qualname),
     class_method("__class_getitem__(object, /)", special::class_getitem),
 ];
 
@@ -45,12 +45,18 @@ const RESUMED: &[Row] = &[
         let error = thrown(vm, "throw", args)?;
         vm.generator_throw(&coroutine, error)
     }),
-    method("close()", close),
+    method("close()", |vm, args| {
+        let coroutine = this(vm, &args[0])?;
+        vm.generator_close(&coroutine)
+    }),
 ];
 
 const GENERATOR: &[Row] = &[
     method("__iter__()", itself),
-    method("__next__()", next),
+    method("__next__()", |vm, args| {
+        let coroutine = this(vm, &args[0])?;
+        vm.generator_send(&coroutine, Value::None)
+    }),
     getter("gi_frame", frame),
     getter("gi_running", running),
     getter("gi_suspended", suspended),
@@ -78,7 +84,11 @@ const ASYNC_GENERATOR: &[Row] = &[
         vm.hook_async_generator(&generator)?;
         Ok(awaiter(&generator, Operation::Send, Value::None))
     }),
-    method("asend(object, /)", asend),
+    method("asend(object, /)", |vm, args| {
+        let generator = this(vm, &args[0])?;
+        vm.hook_async_generator(&generator)?;
+        Ok(awaiter(&generator, Operation::Send, args[1].clone()))
+    }),
     method("athrow(type, value=<unrepresentable>, traceback=<unrepresentable>, /)", |vm, args| {
         let generator = this(vm, &args[0])?;
         warn_about_three(vm, "athrow", args)?;
@@ -86,9 +96,13 @@ const ASYNC_GENERATOR: &[Row] = &[
         let given: Vec<Value> = args[1..].iter().filter(|arg| !arg.is_unbound()).cloned().collect();
         Ok(awaiter(&generator, Operation::Throw, Value::tuple(given)))
     }),
-    method("aclose()", aclose),
+    method("aclose()", |vm, args| {
+        let generator = this(vm, &args[0])?;
+        vm.hook_async_generator(&generator)?;
+        Ok(awaiter(&generator, Operation::Close, Value::None))
+    }),
     getter("ag_frame", frame),
-    getter("ag_running", running_async),
+    getter("ag_running", |vm, value| Ok(Value::bool(this(vm, value)?.running_async.get()))),
     getter("ag_suspended", suspended),
     getter("ag_code", code),
     getter("ag_await", awaited),
@@ -100,7 +114,10 @@ const AWAITER: &[Row] = &[
         let awaiter = this_awaiter(vm, &args[0])?;
         vm.awaiter_resume(&awaiter, Resume::Send(Value::None))
     }),
-    method("send(object, /)", awaiter_send),
+    method("send(object, /)", |vm, args| {
+        let awaiter = this_awaiter(vm, &args[0])?;
+        vm.awaiter_resume(&awaiter, Resume::Send(args[1].clone()))
+    }),
     method("throw(type, value=<unrepresentable>, traceback=<unrepresentable>, /)", |vm, args| {
         let awaiter = this_awaiter(vm, &args[0])?;
         let error = vm.exception_to_throw(&args[1], &args[2], &args[3])?;
@@ -132,10 +149,6 @@ fn set_name(vm: &mut Vm, value: &Value, new: Value) -> Result<()> {
     Ok(())
 }
 
-fn qualname(vm: &mut Vm, value: &Value) -> Result {
-    Ok(Value::Str(this(vm, value)?.qualname()))
-}
-
 fn set_qualname(vm: &mut Vm, value: &Value, new: Value) -> Result<()> {
     let new = text(vm, "__qualname__", &new)?;
     this(vm, value)?.with_extra(|extra| extra.qualname = Some(new));
@@ -147,11 +160,6 @@ fn text(vm: &mut Vm, what: &str, value: &Value) -> Result<Rc<Str>> {
         Some(text) => Ok(text.clone()),
         None => Err(vm.type_error(format!("{what} must be set to a string object"))),
     }
-}
-
-fn next(vm: &mut Vm, args: &[Value]) -> Result {
-    let coroutine = this(vm, &args[0])?;
-    vm.generator_send(&coroutine, Value::None)
 }
 
 /// The exception that the arguments of `throw` mean; more than one of them is the old way to say it.
@@ -169,17 +177,8 @@ fn warn_about_three(vm: &mut Vm, what: &str, args: &[Value]) -> Result<()> {
     vm.warn(vm.types.DeprecationWarning.clone(), &message)
 }
 
-fn close(vm: &mut Vm, args: &[Value]) -> Result {
-    let coroutine = this(vm, &args[0])?;
-    vm.generator_close(&coroutine)
-}
-
 fn running(vm: &mut Vm, value: &Value) -> Result {
     Ok(Value::bool(this(vm, value)?.state.get() == State::Running))
-}
-
-fn running_async(vm: &mut Vm, value: &Value) -> Result {
-    Ok(Value::bool(this(vm, value)?.running_async.get()))
 }
 
 fn suspended(vm: &mut Vm, value: &Value) -> Result {
@@ -237,28 +236,11 @@ fn frame(vm: &mut Vm, value: &Value) -> Result {
     Ok(Value::Frame(Rc::new(view)))
 }
 
-fn asend(vm: &mut Vm, args: &[Value]) -> Result {
-    let generator = this(vm, &args[0])?;
-    vm.hook_async_generator(&generator)?;
-    Ok(awaiter(&generator, Operation::Send, args[1].clone()))
-}
-
-fn aclose(vm: &mut Vm, args: &[Value]) -> Result {
-    let generator = this(vm, &args[0])?;
-    vm.hook_async_generator(&generator)?;
-    Ok(awaiter(&generator, Operation::Close, Value::None))
-}
-
 fn this_awaiter(vm: &mut Vm, value: &Value) -> Result<Rc<Awaiter>> {
     match value {
         Value::Awaiter(awaiter) => Ok(awaiter.clone()),
         _ => Err(crate::builtins::types::wrong_receiver(vm, value)),
     }
-}
-
-fn awaiter_send(vm: &mut Vm, args: &[Value]) -> Result {
-    let awaiter = this_awaiter(vm, &args[0])?;
-    vm.awaiter_resume(&awaiter, Resume::Send(args[1].clone()))
 }
 
 fn awaiter_close(vm: &mut Vm, args: &[Value]) -> Result {

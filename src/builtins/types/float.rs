@@ -48,23 +48,41 @@ const METHODS: &[Row] = &[
         }
     }),
     method("conjugate()", plain),
-    class_method("fromhex(string, /)", fromhex),
+    class_method("fromhex(string, /)", |vm, args| {
+        let Some(text) = args[1].as_str() else {
+            return Err(vm.type_error("bad argument type for built-in operation"));
+        };
+        let x = floats::fromhex(text.as_str()).map(Value::float).map_err(|fault| vm.from_fault(fault))?;
+        match &args[0] {
+            Value::Class(exact) if std::rc::Rc::ptr_eq(exact, &vm.types.float) => Ok(x),
+            class => vm.call(class, &[x]),
+        }
+    }),
     method("hex()", |vm, args| Ok(Value::string(floats::hex(this_float(vm, &args[0])?)))),
-    method("is_integer()", is_integer),
+    method("is_integer()", |vm, args| Ok(Value::bool(floats::is_integer(this_float(vm, &args[0])?)))),
     getter("real", |vm, this| this_float(vm, this).map(Value::float)),
     getter("imag", |vm, this| this_float(vm, this).map(|_| Value::float(0.0))),
     method("__float__()", plain),
     method("__int__()", trunc),
     method("__trunc__()", trunc),
-    method("__floor__()", floor),
+    method("__floor__()", |vm, args| {
+        let x = this_float(vm, &args[0])?;
+        integer(vm, floats::to_int(x.floor()))
+    }),
     method("__ceil__()", |vm, args| {
         let x = this_float(vm, &args[0])?;
         integer(vm, floats::to_int(x.ceil()))
     }),
-    method("__round__(ndigits=None, /)", round),
+    method("__round__(ndigits=None, /)", |vm, args| {
+        let x = this_float(vm, &args[0])?;
+        round_float(vm, x, &args[1])
+    }),
     method("__format__(format_spec, /)", number::format),
     method("__getnewargs__()", |vm, args| Ok(Value::tuple([Value::float(this_float(vm, &args[0])?)]))),
-    class_method("__getformat__(typestr, /)", get_format),
+    class_method("__getformat__(typestr, /)", |vm, args| match args[1].as_str().map(|kind| kind.as_str()) {
+        Some("double" | "float") => Ok(Value::str("IEEE, little-endian")),
+        _ => Err(vm.value_error("__getformat__() argument 1 must be 'double' or 'float'")),
+    }),
 ];
 
 fn this_float(vm: &mut Vm, value: &Value) -> Result<f64> {
@@ -112,40 +130,10 @@ fn trunc(vm: &mut Vm, args: &[Value]) -> Result {
     integer(vm, floats::to_int(x))
 }
 
-fn floor(vm: &mut Vm, args: &[Value]) -> Result {
-    let x = this_float(vm, &args[0])?;
-    integer(vm, floats::to_int(x.floor()))
-}
-
-fn round(vm: &mut Vm, args: &[Value]) -> Result {
-    let x = this_float(vm, &args[0])?;
-    round_float(vm, x, &args[1])
-}
-
 /// `round(x, digits)`
 pub fn round_float(vm: &mut Vm, x: f64, digits: &Value) -> Result {
     let Some(digits) = digits.given() else { return integer(vm, floats::round_to_int(x)) };
     let digits = vm.index(digits)?;
     let digits = special::position(vm, &digits)?;
     floats::round_to(x, digits).map(Value::float).map_err(|fault| vm.from_fault(fault))
-}
-
-fn is_integer(vm: &mut Vm, args: &[Value]) -> Result {
-    Ok(Value::bool(floats::is_integer(this_float(vm, &args[0])?)))
-}
-
-fn fromhex(vm: &mut Vm, args: &[Value]) -> Result {
-    let Some(text) = args[1].as_str() else { return Err(vm.type_error("bad argument type for built-in operation")) };
-    let x = floats::fromhex(text.as_str()).map(Value::float).map_err(|fault| vm.from_fault(fault))?;
-    match &args[0] {
-        Value::Class(exact) if std::rc::Rc::ptr_eq(exact, &vm.types.float) => Ok(x),
-        class => vm.call(class, &[x]),
-    }
-}
-
-fn get_format(vm: &mut Vm, args: &[Value]) -> Result {
-    match args[1].as_str().map(|kind| kind.as_str()) {
-        Some("double" | "float") => Ok(Value::str("IEEE, little-endian")),
-        _ => Err(vm.value_error("__getformat__() argument 1 must be 'double' or 'float'")),
-    }
 }

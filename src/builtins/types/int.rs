@@ -45,10 +45,18 @@ const METHODS: &[Row] = &[
             n => ints::big_bit_count(&n.as_bigint().unwrap_or_default()) as i64,
         }))
     }),
-    method("bit_length()", bit_length),
+    method("bit_length()", |vm, args| {
+        Ok(Value::Int(match exact(vm, &args[0])? {
+            Value::Int(n) => i64::from(ints::bit_length(n)),
+            n => ints::big_bit_length(&n.as_bigint().unwrap_or_default()) as i64,
+        }))
+    }),
     method("conjugate()", plain),
     class_method("from_bytes(bytes, byteorder='big', *, signed=False)", from_bytes),
-    method("is_integer()", is_integer),
+    method("is_integer()", |vm, args| {
+        exact(vm, &args[0])?;
+        Ok(Value::bool(true))
+    }),
     method("to_bytes(length=1, byteorder='big', *, signed=False)", to_bytes),
     getter("real", get_plain),
     getter("imag", |vm, this| receiver::<Integer>(vm, this).map(|_| Value::Int(0))),
@@ -60,10 +68,16 @@ const METHODS: &[Row] = &[
     method("__floor__()", plain),
     method("__ceil__()", plain),
     method("__float__()", float),
-    method("__round__(ndigits=<unrepresentable>, /)", round),
+    method("__round__(ndigits=<unrepresentable>, /)", |vm, args| {
+        let n = exact(vm, &args[0])?;
+        round_int(vm, n, &args[1])
+    }),
     method("__format__(format_spec, /)", number::format),
     method("__getnewargs__()", |vm, args| Ok(Value::tuple([exact(vm, &args[0])?]))),
-    method("__sizeof__()", size_of),
+    method("__sizeof__()", |vm, args| {
+        let bits = ints::big_bit_length(&big(vm, &args[0])?);
+        Ok(Value::Int(24 + 4 * (bits.div_ceil(30).max(1) as i64)))
+    }),
 ];
 
 fn new(vm: &mut Vm, args: &[Value]) -> Result {
@@ -149,26 +163,9 @@ fn big(vm: &mut Vm, value: &Value) -> Result<BigInt> {
     Ok(n.as_bigint().unwrap_or_default())
 }
 
-fn is_integer(vm: &mut Vm, args: &[Value]) -> Result {
-    exact(vm, &args[0])?;
-    Ok(Value::bool(true))
-}
-
-fn bit_length(vm: &mut Vm, args: &[Value]) -> Result {
-    Ok(Value::Int(match exact(vm, &args[0])? {
-        Value::Int(n) => i64::from(ints::bit_length(n)),
-        n => ints::big_bit_length(&n.as_bigint().unwrap_or_default()) as i64,
-    }))
-}
-
 fn float(vm: &mut Vm, args: &[Value]) -> Result {
     let n = exact(vm, &args[0])?;
     vm.to_f64(&n).map(Value::float)
-}
-
-fn round(vm: &mut Vm, args: &[Value]) -> Result {
-    let n = exact(vm, &args[0])?;
-    round_int(vm, n, &args[1])
 }
 
 /// `round(n, digits)`
@@ -180,11 +177,6 @@ pub fn round_int(vm: &mut Vm, n: Value, digits: &Value) -> Result {
         return Ok(n);
     }
     Ok(ints::round_to(&n.as_bigint().unwrap_or_default(), digits).into())
-}
-
-fn size_of(vm: &mut Vm, args: &[Value]) -> Result {
-    let bits = ints::big_bit_length(&big(vm, &args[0])?);
-    Ok(Value::Int(24 + 4 * (bits.div_ceil(30).max(1) as i64)))
 }
 
 /// Longer results are refused as too large for the memory.

@@ -33,9 +33,19 @@ const METHODS: &[Row] = &[
         let class = super::new_class(vm, &args[0], &base)?;
         Ok(vm.wrap(&class, Value::list(Vec::new())))
     }),
-    method("__init__(iterable=(), /)", init),
+    method("__init__(iterable=(), /)", |vm, args| {
+        let list = this(vm, &args[0])?;
+        let items = vm.collect(&args[1])?;
+        let old = list.items.replace(items);
+        drop(old);
+        Ok(Value::None)
+    }),
     method("append(object, /)", append),
-    method("clear()", clear),
+    method("clear()", |vm, args| {
+        let old = this(vm, &args[0])?.items.take();
+        drop(old);
+        Ok(Value::None)
+    }),
     method("copy()", |vm, args| Ok(Value::list(this(vm, &args[0])?.to_vec()))),
     method("count(value, /)", count),
     method("extend(iterable, /)", |vm, args| {
@@ -50,20 +60,16 @@ const METHODS: &[Row] = &[
     method("reverse()", reverse),
     method("sort(*, key=None, reverse=False)", sort),
     method("__iter__()", special::iter),
-    method("__reversed__()", reversed),
+    method("__reversed__()", |vm, args| {
+        let list = this(vm, &args[0])?;
+        let left = list.len();
+        Ok(Iter::native(&vm.types.list_reverseiterator, Reversed { list: Some(list), left }))
+    }),
     class_method("__class_getitem__(object, /)", special::class_getitem),
 ];
 
 fn this(vm: &mut Vm, value: &Value) -> Result<Rc<List>> {
     value.as_list().cloned().ok_or_else(|| super::wrong_receiver(vm, value))
-}
-
-fn init(vm: &mut Vm, args: &[Value]) -> Result {
-    let list = this(vm, &args[0])?;
-    let items = vm.collect(&args[1])?;
-    let old = list.items.replace(items);
-    drop(old);
-    Ok(Value::None)
 }
 
 fn append(vm: &mut Vm, args: &[Value]) -> Result {
@@ -74,12 +80,6 @@ fn append(vm: &mut Vm, args: &[Value]) -> Result {
         }
         None => return Err(super::wrong_receiver(vm, &args[0])),
     }
-    Ok(Value::None)
-}
-
-fn clear(vm: &mut Vm, args: &[Value]) -> Result {
-    let old = this(vm, &args[0])?.items.take();
-    drop(old);
     Ok(Value::None)
 }
 
@@ -169,12 +169,6 @@ fn sort(vm: &mut Vm, args: &[Value]) -> Result {
         return Err(vm.value_error("list modified during sort"));
     }
     Ok(Value::None)
-}
-
-fn reversed(vm: &mut Vm, args: &[Value]) -> Result {
-    let list = this(vm, &args[0])?;
-    let left = list.len();
-    Ok(Iter::native(&vm.types.list_reverseiterator, Reversed { list: Some(list), left }))
 }
 
 /// The iterator from the end of a list to its beginning.

@@ -28,7 +28,11 @@ const METHODS: &[Row] = &[
     method("__eq__(value, /)", |_, args| {
         Ok(if args[0].is(&args[1]) { Value::bool(true) } else { Value::NotImplemented })
     }),
-    method("__ne__(value, /)", ne),
+    // The opposite of what `__eq__` says.
+    method("__ne__(value, /)", |vm, args| match vm.call_special(&args[0], sym::__eq__, &args[1..2])? {
+        None | Some(Value::NotImplemented) => Ok(Value::NotImplemented),
+        Some(equal) => Ok(Value::bool(!vm.truth(&equal)?)),
+    }),
     method("__lt__(value, /)", not_implemented),
     method("__le__(value, /)", not_implemented),
     method("__gt__(value, /)", not_implemented),
@@ -36,7 +40,9 @@ const METHODS: &[Row] = &[
     method("__hash__()", |_, args| Ok(Value::Int(crate::machine::hash::identity(&args[0])))),
     method("__format__(format_spec, /)", format),
     method("__getattribute__(name, /)", get_attribute),
-    method("__setattr__(name, value, /)", set_attribute),
+    method("__setattr__(name, value, /)", |vm, args| {
+        change(vm, &args[0], &args[1], Some(args[2].clone()), "__setattr__")
+    }),
     method("__delattr__(name, /)", |vm, args| change(vm, &args[0], &args[1], None, "__delattr__")),
     method("__dir__()", |vm, args| {
         let names = vm.default_dir(&args[0]);
@@ -44,7 +50,12 @@ const METHODS: &[Row] = &[
     }),
     method("__getstate__()", get_state),
     method("__reduce__()", reduce),
-    method("__reduce_ex__(protocol, /)", reduce_ex),
+    // The `__reduce__` of the class, which may be the one above.
+    method("__reduce_ex__(protocol, /)", |vm, args| match vm.lookup_special(&args[0], sym::__reduce__) {
+        Some(Value::Native(native)) if std::ptr::fn_addr_eq(native.call, reduce as NativeCall) => reduce(vm, args),
+        Some(_) => vm.call_method(&args[0], sym::__reduce__, &[]),
+        None => reduce(vm, args),
+    }),
     method("__sizeof__()", |vm, args| {
         let sys = vm.import_builtin("sys")?;
         vm.call_method(&sys, "_size_of", &args[..1])
@@ -67,14 +78,6 @@ pub fn default_repr(vm: &Vm, value: &Value) -> String {
             format!("<{}.{} object at {address}>", module.as_str(), class.qualname.borrow().as_str())
         }
         _ => format!("<{} object at {address}>", class.name.borrow().as_str()),
-    }
-}
-
-/// The opposite of what `__eq__` says.
-fn ne(vm: &mut Vm, args: &[Value]) -> Result {
-    match vm.call_special(&args[0], sym::__eq__, &args[1..2])? {
-        None | Some(Value::NotImplemented) => Ok(Value::NotImplemented),
-        Some(equal) => Ok(Value::bool(!vm.truth(&equal)?)),
     }
 }
 
@@ -107,10 +110,6 @@ fn get_attribute(vm: &mut Vm, args: &[Value]) -> Result {
             None => Err(vm.attribute_error(this, &name)),
         },
     }
-}
-
-fn set_attribute(vm: &mut Vm, args: &[Value]) -> Result {
-    change(vm, &args[0], &args[1], Some(args[2].clone()), "__setattr__")
 }
 
 fn change(vm: &mut Vm, this: &Value, name: &Value, new: Option<Value>, method: &str) -> Result {
@@ -147,15 +146,6 @@ fn reduce(vm: &mut Vm, args: &[Value]) -> Result {
     let protocol = args.get(1).cloned().unwrap_or(Value::Int(0));
     let plain = matches!(args[0], Value::Instance(_));
     vm.call(&reduce, &[args[0].clone(), protocol, Value::bool(plain)])
-}
-
-/// The `__reduce__` of the class, which may be the one above.
-fn reduce_ex(vm: &mut Vm, args: &[Value]) -> Result {
-    match vm.lookup_special(&args[0], sym::__reduce__) {
-        Some(Value::Native(native)) if std::ptr::fn_addr_eq(native.call, reduce as NativeCall) => reduce(vm, args),
-        Some(_) => vm.call_method(&args[0], sym::__reduce__, &[]),
-        None => reduce(vm, args),
-    }
 }
 
 fn init_subclass(vm: &mut Vm, args: &[Value]) -> Result {

@@ -25,7 +25,13 @@ pub fn install(vm: &mut Vm) {
 }
 
 const COMMON: &[Row] = &[
-    method("copy()", copy),
+    method("copy()", |vm, args| {
+        let set = this(vm, &args[0])?;
+        if set.frozen && matches!(args[0], Value::Set(_)) {
+            return Ok(args[0].clone());
+        }
+        vm.set_copy(&set, set.frozen).map(made)
+    }),
     method("difference(*others)", difference),
     method("intersection(*others)", |vm, args| {
         let set = this(vm, &args[0])?;
@@ -60,22 +66,47 @@ const SET: &[Row] = &[
         let class = super::new_class(vm, &args[0], &base)?;
         Ok(vm.wrap(&class, made(Set::new(false))))
     }),
-    method("__init__(iterable=(), /)", init),
+    method("__init__(iterable=(), /)", |vm, args| {
+        let set = this(vm, &args[0])?;
+        if !set.is_empty() {
+            sets::replace(&set, Set::new(false));
+        }
+        vm.set_update(&set, &args[1])?;
+        Ok(Value::None)
+    }),
     method("add(object, /)", |vm, args| {
         let set = this(vm, &args[0])?;
         vm.set_add(&set, args[1].clone())?;
         Ok(Value::None)
     }),
-    method("clear()", clear),
-    method("difference_update(*others)", difference_update),
+    method("clear()", |vm, args| {
+        let set = this(vm, &args[0])?;
+        sets::replace(&set, Set::new(false));
+        Ok(Value::None)
+    }),
+    method("difference_update(*others)", |vm, args| {
+        let set = this(vm, &args[0])?;
+        for other in others(args) {
+            subtract(vm, &set, &other)?;
+        }
+        Ok(Value::None)
+    }),
     method("discard(object, /)", |vm, args| {
         let set = this(vm, &args[0])?;
         vm.set_remove(&set, &args[1])?;
         Ok(Value::None)
     }),
-    method("intersection_update(*others)", intersection_update),
+    method("intersection_update(*others)", |vm, args| {
+        let set = this(vm, &args[0])?;
+        let result = intersect(vm, &set, args)?;
+        sets::replace(&set, result);
+        Ok(Value::None)
+    }),
     method("pop()", pop),
-    method("remove(object, /)", remove),
+    method("remove(object, /)", |vm, args| {
+        let set = this(vm, &args[0])?;
+        if vm.set_remove(&set, &args[1])? { Ok(Value::None) } else { Err(vm.key_error(args[1].clone())) }
+    }),
     method("symmetric_difference_update(other, /)", symmetric_difference_update),
     method("update(*others)", |vm, args| {
         let set = this(vm, &args[0])?;
@@ -110,15 +141,6 @@ fn others(args: &[Value]) -> Vec<Value> {
     args[1].as_tuple().map(|others| others.to_vec()).unwrap_or_default()
 }
 
-fn init(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, &args[0])?;
-    if !set.is_empty() {
-        sets::replace(&set, Set::new(false));
-    }
-    vm.set_update(&set, &args[1])?;
-    Ok(Value::None)
-}
-
 fn new_frozen(vm: &mut Vm, args: &[Value]) -> Result {
     let base = vm.types.frozenset.clone();
     let class = super::new_class(vm, &args[0], &base)?;
@@ -131,14 +153,6 @@ fn new_frozen(vm: &mut Vm, args: &[Value]) -> Result {
         }
     };
     Ok(vm.wrap(&class, value))
-}
-
-fn copy(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, &args[0])?;
-    if set.frozen && matches!(args[0], Value::Set(_)) {
-        return Ok(args[0].clone());
-    }
-    vm.set_copy(&set, set.frozen).map(made)
 }
 
 fn intersect(vm: &mut Vm, set: &Rc<Set>, args: &[Value]) -> Result<Set> {
@@ -169,13 +183,6 @@ fn intersect_one(vm: &mut Vm, set: &Rc<Set>, other: &Value) -> Result<Set> {
         Ok(true)
     })?;
     Ok(result)
-}
-
-fn intersection_update(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, &args[0])?;
-    let result = intersect(vm, &set, args)?;
-    sets::replace(&set, result);
-    Ok(Value::None)
 }
 
 /// `set -= iterable`
@@ -212,14 +219,6 @@ fn difference(vm: &mut Vm, args: &[Value]) -> Result {
         Some(result) => Ok(Value::Set(result)),
         None => vm.set_copy(&set, set.frozen).map(made),
     }
-}
-
-fn difference_update(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, &args[0])?;
-    for other in others(args) {
-        subtract(vm, &set, &other)?;
-    }
-    Ok(Value::None)
 }
 
 fn symmetric_difference(vm: &mut Vm, args: &[Value]) -> Result {
@@ -268,17 +267,6 @@ fn is_superset(vm: &mut Vm, args: &[Value]) -> Result {
         Ok(contained)
     })?;
     Ok(Value::bool(contained))
-}
-
-fn clear(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, &args[0])?;
-    sets::replace(&set, Set::new(false));
-    Ok(Value::None)
-}
-
-fn remove(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, &args[0])?;
-    if vm.set_remove(&set, &args[1])? { Ok(Value::None) } else { Err(vm.key_error(args[1].clone())) }
 }
 
 fn pop(vm: &mut Vm, args: &[Value]) -> Result {

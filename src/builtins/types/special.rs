@@ -26,7 +26,7 @@ pub const COMPARISONS: &[Row] = &[
 /// What sized containers with subscription have.
 pub const CONTAINER: &[Row] = &[
     method("__len__()", len),
-    method("__getitem__(key, /)", get_item),
+    method("__getitem__(key, /)", |vm, args| vm.get_item(args[0].unwrapped(), &args[1])),
     method("__contains__(key, /)", contains),
     method("__repr__()", repr),
 ];
@@ -37,7 +37,10 @@ pub const MUTABLE: &[Row] = &[
         vm.set_item(args[0].unwrapped(), &args[1], args[2].clone())?;
         Ok(Value::None)
     }),
-    method("__delitem__(key, /)", del_item),
+    method("__delitem__(key, /)", |vm, args| {
+        vm.del_item(args[0].unwrapped(), &args[1])?;
+        Ok(Value::None)
+    }),
 ];
 
 /// Joining and repeating.
@@ -162,15 +165,6 @@ in_place! { iadd Add, iand BitAnd, ior BitOr, isub Sub, ixor BitXor }
 
 pub fn len(vm: &mut Vm, args: &[Value]) -> Result {
     vm.len(args[0].unwrapped()).map(Value::usize)
-}
-
-fn get_item(vm: &mut Vm, args: &[Value]) -> Result {
-    vm.get_item(args[0].unwrapped(), &args[1])
-}
-
-fn del_item(vm: &mut Vm, args: &[Value]) -> Result {
-    vm.del_item(args[0].unwrapped(), &args[1])?;
-    Ok(Value::None)
 }
 
 pub fn contains(vm: &mut Vm, args: &[Value]) -> Result {

@@ -21,7 +21,10 @@ const METHODS: &[Row] = &[
     method("count(value, /)", count),
     method("index(value, start=0, stop=9223372036854775807, /)", index),
     method("__iter__()", special::iter),
-    method("__getnewargs__()", new_args),
+    method("__getnewargs__()", |vm, args| {
+        let items = this(vm, &args[0])?;
+        Ok(Value::tuple([Value::Tuple(items)]))
+    }),
     class_method("__class_getitem__(object, /)", special::class_getitem),
 ];
 
@@ -59,9 +62,4 @@ fn index(vm: &mut Vm, args: &[Value]) -> Result {
         }
     }
     Err(vm.value_error("tuple.index(x): x not in tuple"))
-}
-
-fn new_args(vm: &mut Vm, args: &[Value]) -> Result {
-    let items = this(vm, &args[0])?;
-    Ok(Value::tuple([Value::Tuple(items)]))
 }

@@ -24,7 +24,11 @@ const METHODS: &[Row] = &[
         let class = this(vm, &args[0])?;
         Ok(Value::string(vm.class_repr(&class)))
     }),
-    method("__getattribute__(name, /)", get_attribute),
+    method("__getattribute__(name, /)", |vm, args| {
+        let class = this(vm, &args[0])?;
+        let name = attribute_name(vm, &args[1])?;
+        vm.class_attr(&class, &name)
+    }),
     method("__setattr__(name, value, /)", |vm, args| change(vm, args, Some(args[2].clone()))),
     method("__delattr__(name, /)", |vm, args| change(vm, args, None)),
     method("__dir__()", |vm, args| {
@@ -39,7 +43,11 @@ const METHODS: &[Row] = &[
             _ => Err(vm.type_error("issubclass() arg 1 must be a class")),
         }
     }),
-    method("__subclasses__()", subclasses),
+    method("__subclasses__()", |vm, args| {
+        let class = this(vm, &args[0])?;
+        let found: Vec<Value> = class.subclasses.borrow().iter().filter_map(Weak::upgrade).map(Value::Class).collect();
+        Ok(Value::list(found))
+    }),
     method("mro()", |vm, args| {
         let class = this(vm, &args[0])?;
         Ok(Value::list(class.mro().into_iter().map(Value::Class).collect()))
@@ -52,8 +60,16 @@ const METHODS: &[Row] = &[
     attribute("__qualname__", |vm, class| Ok(Value::Str(this(vm, class)?.qualname.borrow().clone())), set_qualname),
     attribute("__module__", get_module, |vm, class, new| set_entry(vm, class, sym::__module__, new)),
     attribute("__doc__", get_doc, |vm, class, new| set_entry(vm, class, sym::__doc__, new)),
-    attribute("__bases__", get_bases, set_bases),
-    getter("__base__", get_base),
+    attribute(
+        "__bases__",
+        |vm, class| {
+            let class = this(vm, class)?;
+            let bases = class.bases.borrow().clone();
+            Ok(Value::tuple(bases.into_iter().map(Value::Class).collect::<Vec<_>>()))
+        },
+        set_bases,
+    ),
+    getter("__base__", |vm, class| Ok(this(vm, class)?.base().map_or(Value::None, Value::Class))),
     getter("__mro__", |vm, class| {
         let class = this(vm, class)?;
         Ok(Value::tuple(class.mro().into_iter().map(Value::Class).collect::<Vec<_>>()))
@@ -178,12 +194,6 @@ fn init(vm: &mut Vm, args: &[Value]) -> Result {
     }
 }
 
-fn get_attribute(vm: &mut Vm, args: &[Value]) -> Result {
-    let class = this(vm, &args[0])?;
-    let name = attribute_name(vm, &args[1])?;
-    vm.class_attr(&class, &name)
-}
-
 fn change(vm: &mut Vm, args: &[Value], new: Option<Value>) -> Result {
     this(vm, &args[0])?;
     let name = attribute_name(vm, &args[1])?;
@@ -202,12 +212,6 @@ fn instance_check(vm: &mut Vm, args: &[Value]) -> Result {
         Some(Value::Class(claimed)) => Ok(Value::bool(claimed.is_subclass(&class))),
         _ => Ok(Value::bool(false)),
     }
-}
-
-fn subclasses(vm: &mut Vm, args: &[Value]) -> Result {
-    let class = this(vm, &args[0])?;
-    let found: Vec<Value> = class.subclasses.borrow().iter().filter_map(Weak::upgrade).map(Value::Class).collect();
-    Ok(Value::list(found))
 }
 
 /// Refuses to change a class that a script cannot change, or to delete what every class has.
@@ -293,16 +297,6 @@ fn get_doc(vm: &mut Vm, class: &Value) -> Result {
         }
         other => Ok(Value::option(other)),
     }
-}
-
-fn get_bases(vm: &mut Vm, class: &Value) -> Result {
-    let class = this(vm, class)?;
-    let bases = class.bases.borrow().clone();
-    Ok(Value::tuple(bases.into_iter().map(Value::Class).collect::<Vec<_>>()))
-}
-
-fn get_base(vm: &mut Vm, class: &Value) -> Result {
-    Ok(this(vm, class)?.base().map_or(Value::None, Value::Class))
 }
 
 fn set_bases(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {

@@ -228,7 +228,14 @@ const ORDERED: &[Row] = &[
         vm.leave_repr(guard);
         result.map(|()| Value::string(text))
     }),
-    method("copy()", copy_ordered),
+    method("copy()", |vm, args| {
+        let class = vm.class_of(&args[0]);
+        let dict = inner(vm, &args[0])?;
+        if class.builtin {
+            return Ok(wrapped(&class, copied(&dict)));
+        }
+        vm.call(&Value::Class(class), &[args[0].clone()])
+    }),
     class_method("fromkeys(iterable, value=None)", types::dict::from_keys),
     method("pop(key, default=<unrepresentable>)", types::dict::pop),
     method("setdefault(key, default=None)", types::dict::set_default),
@@ -264,15 +271,6 @@ fn update(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         vm.set_item(&args[0], &key, value)?;
     }
     Ok(Value::None)
-}
-
-fn copy_ordered(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    let class = vm.class_of(&args[0]);
-    let dict = inner(vm, &args[0])?;
-    if class.builtin {
-        return Ok(wrapped(&class, copied(&dict)));
-    }
-    vm.call(&Value::Class(class), &[args[0].clone()])
 }
 
 fn merge(vm: &mut Vm, this: &Value, first: &Value, second: &Value) -> Result<Value> {

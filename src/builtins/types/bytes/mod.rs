@@ -51,7 +51,10 @@ const COMMON: &[Row] = &[
         let bytes = checked(vm, bytesops::fromhex(text))?;
         of_class(vm, &args[0], bytes)
     }),
-    static_method("maketrans(frm, to, /)", make_trans),
+    static_method("maketrans(frm, to, /)", |vm, args| {
+        let (from, to) = (buffer(vm, &args[0])?, buffer(vm, &args[1])?);
+        checked(vm, bytesops::maketrans(&from, &to)).map(Value::bytes)
+    }),
 ];
 
 const BYTES: &[Row] = &[
@@ -60,11 +63,15 @@ const BYTES: &[Row] = &[
         new_bytes,
     ),
     method("__bytes__()", to_bytes),
-    method("__getnewargs__()", new_args),
+    method("__getnewargs__()", |vm, args| Ok(Value::tuple([to_bytes(vm, args)?]))),
 ];
 
 const BYTEARRAY: &[Row] = &[
-    static_method("__new__(cls, /, *args, **kwargs)", new_bytearray),
+    static_method("__new__(cls, /, *args, **kwargs)", |vm, args| {
+        let base = vm.types.bytearray.clone();
+        let class = super::new_class(vm, &args[0], &base)?;
+        Ok(vm.wrap(&class, Value::ByteArray(Rc::new(ByteArray::default()))))
+    }),
     method("__init__(source=<unrepresentable>, encoding=<unrepresentable>, errors=<unrepresentable>)", |vm, args| {
         let array = this_array(vm, &args[0])?;
         let bytes = from_source(vm, "bytearray", &args[1..])?;
@@ -79,7 +86,12 @@ const BYTEARRAY: &[Row] = &[
         array.bytes.borrow_mut().push(byte);
         Ok(Value::None)
     }),
-    method("clear()", clear),
+    method("clear()", |vm, args| {
+        let array = this_array(vm, &args[0])?;
+        vm.check_resize(&array, true)?;
+        array.bytes.borrow_mut().clear();
+        Ok(Value::None)
+    }),
     method("copy()", |vm, args| {
         let bytes = this_array(vm, &args[0])?.bytes.borrow().clone();
         Ok(bytes_like(args[0].unwrapped(), bytes))
@@ -88,7 +100,10 @@ const BYTEARRAY: &[Row] = &[
     method("insert(index, item, /)", insert),
     method("pop(index=-1, /)", pop),
     method("remove(value, /)", remove),
-    method("reverse()", reverse),
+    method("reverse()", |vm, args| {
+        this_array(vm, &args[0])?.bytes.borrow_mut().reverse();
+        Ok(Value::None)
+    }),
     method("__alloc__()", |vm, args| {
         let len = this_array(vm, &args[0])?.bytes.borrow().len();
         Ok(Value::usize(if len == 0 { 0 } else { len + 1 }))
@@ -249,12 +264,6 @@ fn new_bytes(vm: &mut Vm, args: &[Value]) -> Result {
     Ok(if class.builtin { value } else { vm.wrap(&class, value.unwrapped().clone()) })
 }
 
-fn new_bytearray(vm: &mut Vm, args: &[Value]) -> Result {
-    let base = vm.types.bytearray.clone();
-    let class = super::new_class(vm, &args[0], &base)?;
-    Ok(vm.wrap(&class, Value::ByteArray(Rc::new(ByteArray::default()))))
-}
-
 fn this_array(vm: &mut Vm, value: &Value) -> Result<Rc<ByteArray>> {
     match value.unwrapped() {
         Value::ByteArray(array) => Ok(array.clone()),
@@ -269,21 +278,12 @@ fn to_bytes(vm: &mut Vm, args: &[Value]) -> Result {
     }
 }
 
-fn new_args(vm: &mut Vm, args: &[Value]) -> Result {
-    Ok(Value::tuple([to_bytes(vm, args)?]))
-}
-
 /// An instance of the class a class method was called on.
 fn of_class(vm: &mut Vm, class: &Value, bytes: Vec<u8>) -> Result {
     match class {
         Value::Class(class) if Rc::ptr_eq(class, &vm.types.bytes) => Ok(Value::bytes(bytes)),
         other => vm.call(other, &[Value::bytes(bytes)]),
     }
-}
-
-fn make_trans(vm: &mut Vm, args: &[Value]) -> Result {
-    let (from, to) = (buffer(vm, &args[0])?, buffer(vm, &args[1])?);
-    checked(vm, bytesops::maketrans(&from, &to)).map(Value::bytes)
 }
 
 fn iter(vm: &mut Vm, args: &[Value]) -> Result {
@@ -328,13 +328,6 @@ impl NativeIter for BytesIter {
     fn set_position(&mut self, at: i64) {
         self.at = usize::try_from(at).unwrap_or(0);
     }
-}
-
-fn clear(vm: &mut Vm, args: &[Value]) -> Result {
-    let array = this_array(vm, &args[0])?;
-    vm.check_resize(&array, true)?;
-    array.bytes.borrow_mut().clear();
-    Ok(Value::None)
 }
 
 fn extend(vm: &mut Vm, args: &[Value]) -> Result {
@@ -403,9 +396,4 @@ fn remove(vm: &mut Vm, args: &[Value]) -> Result {
         }
         None => Err(vm.value_error("value not found in bytearray")),
     }
-}
-
-fn reverse(vm: &mut Vm, args: &[Value]) -> Result {
-    this_array(vm, &args[0])?.bytes.borrow_mut().reverse();
-    Ok(Value::None)
 }

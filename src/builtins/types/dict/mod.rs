@@ -28,7 +28,7 @@ const METHODS: &[Row] = &[
         let class = super::new_class(vm, &args[0], &base)?;
         Ok(vm.wrap(&class, Value::dict(Dict::new())))
     }),
-    method("__init__(*args, **kwargs)", init),
+    method("__init__(*args, **kwargs)", |vm, args| update_from(vm, "dict", args)),
     method("clear()", |vm, args| {
         let removed = this(vm, &args[0])?.table.borrow_mut().clear();
         drop(removed);
@@ -54,17 +54,13 @@ const METHODS: &[Row] = &[
     method("__iter__()", special::iter),
     method("__reversed__()", views::reversed_dict),
     method("__or__(value, /)", or),
-    method("__ror__(value, /)", ror),
+    method("__ror__(value, /)", |vm, args| or(vm, &[args[1].clone(), args[0].clone()])),
     method("__ior__(value, /)", special::ior),
     class_method("__class_getitem__(object, /)", special::class_getitem),
 ];
 
 fn this(vm: &mut Vm, value: &Value) -> Result<Rc<Dict>> {
     value.as_dict().cloned().ok_or_else(|| super::wrong_receiver(vm, value))
-}
-
-fn init(vm: &mut Vm, args: &[Value]) -> Result {
-    update_from(vm, "dict", args)
 }
 
 /// Adds what `dict(...)` and `dict.update(...)` are given: a mapping or pairs, and keywords.
@@ -171,8 +167,4 @@ fn items(vm: &mut Vm, args: &[Value]) -> Result {
 fn or(vm: &mut Vm, args: &[Value]) -> Result {
     let found = vm.builtin_binary(BinOp::BitOr, args[0].unwrapped(), args[1].unwrapped())?;
     Ok(found.unwrap_or(Value::NotImplemented))
-}
-
-fn ror(vm: &mut Vm, args: &[Value]) -> Result {
-    or(vm, &[args[1].clone(), args[0].clone()])
 }

@@ -25,7 +25,10 @@ pub(super) fn install(vm: &mut Vm) {
 
 /// What all three views have.
 const VIEW: &[Row] = &[
-    getter("mapping", mapping),
+    getter("mapping", |vm, this| {
+        let (dict, _) = view(vm, this)?;
+        Ok(vm.mapping_proxy(Value::Dict(dict)))
+    }),
     method("__len__()", special::len),
     method("__iter__()", iter),
     method("__reversed__()", |vm, args| {
@@ -35,19 +38,23 @@ const VIEW: &[Row] = &[
     method("__repr__()", special::repr),
 ];
 
-const SET_LIKE: &[Row] =
-    &[method("isdisjoint(other, /)", is_disjoint), method("__contains__(key, /)", special::contains)];
+const SET_LIKE: &[Row] = &[
+    method("isdisjoint(other, /)", |vm, args| {
+        let mut disjoint = true;
+        vm.for_each(&args[1], |vm, item| {
+            disjoint = !vm.contains(&args[0], &item)?;
+            Ok(disjoint)
+        })?;
+        Ok(Value::bool(disjoint))
+    }),
+    method("__contains__(key, /)", special::contains),
+];
 
 fn view(vm: &mut Vm, value: &Value) -> Result<(Rc<Dict>, DictPart)> {
     match value.data::<DictView>() {
         Some(view) => Ok((view.dict.clone(), view.part)),
         None => Err(crate::builtins::types::wrong_receiver(vm, value)),
     }
-}
-
-fn mapping(vm: &mut Vm, this: &Value) -> Result {
-    let (dict, _) = view(vm, this)?;
-    Ok(vm.mapping_proxy(Value::Dict(dict)))
 }
 
 fn iter(vm: &mut Vm, args: &[Value]) -> Result {
@@ -60,15 +67,6 @@ fn iter(vm: &mut Vm, args: &[Value]) -> Result {
         size,
         what,
     })))
-}
-
-fn is_disjoint(vm: &mut Vm, args: &[Value]) -> Result {
-    let mut disjoint = true;
-    vm.for_each(&args[1], |vm, item| {
-        disjoint = !vm.contains(&args[0], &item)?;
-        Ok(disjoint)
-    })?;
-    Ok(Value::bool(disjoint))
 }
 
 /// `reversed(dict)`

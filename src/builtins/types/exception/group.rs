@@ -19,15 +19,32 @@ pub(super) fn install(vm: &mut Vm) {
 const METHODS: &[Row] = &[
     static_method("__new__(cls, /, *args, **kwargs)", new),
     attribute("message", message, read_only),
-    attribute("exceptions", exceptions, read_only),
-    method("derive(excs, /)", derive),
+    attribute(
+        "exceptions",
+        |vm, value| {
+            let exception = this(vm, value)?;
+            Ok(Value::option(vm.exception_attr(&exception, sym::exceptions)))
+        },
+        read_only,
+    ),
+    // A group of other exceptions with the same message. Subclasses say themselves what they make of it.
+    method("derive(excs, /)", |vm, args| {
+        let message = message(vm, &args[0])?;
+        let class = Value::Class(vm.types.BaseExceptionGroup.clone());
+        vm.call(&class, &[message, args[1].clone()])
+    }),
     method("split(matcher_value, /)", |vm, args| {
         let exception = this(vm, &args[0])?;
         let matcher = Matcher::new(vm, &args[1])?;
         let (matched, rest) = vm.partition_group(&exception, &mut |vm, member| matcher.matches(vm, member), true)?;
         Ok(Value::tuple([Value::option(matched), Value::option(rest)]))
     }),
-    method("subgroup(matcher_value, /)", subgroup),
+    method("subgroup(matcher_value, /)", |vm, args| {
+        let exception = this(vm, &args[0])?;
+        let matcher = Matcher::new(vm, &args[1])?;
+        let (matched, _) = vm.partition_group(&exception, &mut |vm, member| matcher.matches(vm, member), false)?;
+        Ok(Value::option(matched))
+    }),
     method("__str__()", str),
     class_method("__class_getitem__(object, /)", special::class_getitem),
 ];
@@ -111,21 +128,9 @@ fn message(vm: &mut Vm, value: &Value) -> Result {
     Ok(Value::option(vm.exception_attr(&exception, sym::message)))
 }
 
-fn exceptions(vm: &mut Vm, value: &Value) -> Result {
-    let exception = this(vm, value)?;
-    Ok(Value::option(vm.exception_attr(&exception, sym::exceptions)))
-}
-
 fn str(vm: &mut Vm, args: &[Value]) -> Result {
     let exception = this(vm, &args[0])?;
     vm.exception_str(&exception).map(Value::string)
-}
-
-/// A group of other exceptions with the same message. Subclasses say themselves what they make of it.
-fn derive(vm: &mut Vm, args: &[Value]) -> Result {
-    let message = message(vm, &args[0])?;
-    let class = Value::Class(vm.types.BaseExceptionGroup.clone());
-    vm.call(&class, &[message, args[1].clone()])
 }
 
 /// What `split` and `subgroup` look for.
@@ -162,11 +167,4 @@ impl Matcher {
             }
         }
     }
-}
-
-fn subgroup(vm: &mut Vm, args: &[Value]) -> Result {
-    let exception = this(vm, &args[0])?;
-    let matcher = Matcher::new(vm, &args[1])?;
-    let (matched, _) = vm.partition_group(&exception, &mut |vm, member| matcher.matches(vm, member), false)?;
-    Ok(Value::option(matched))
 }

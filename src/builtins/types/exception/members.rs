@@ -73,7 +73,14 @@ const IMPORT_ERROR: &[Row] = &[
     method("__str__()", class_str),
 ];
 
-const ATTRIBUTE_ERROR: &[Row] = &[method("__init__(*args, **kwargs)", attribute_init), member!(name), member!(obj)];
+const ATTRIBUTE_ERROR: &[Row] = &[
+    method("__init__(*args, **kwargs)", |vm, args| {
+        keyword_init(vm, "AttributeError", &[sym::name, sym::obj], args)?;
+        Ok(Value::None)
+    }),
+    member!(name),
+    member!(obj),
+];
 
 const NAME_ERROR: &[Row] = &[
     method("__init__(*args, **kwargs)", |vm, args| {
@@ -108,7 +115,7 @@ const SYNTAX_ERROR: &[Row] = &[
 ];
 
 const UNICODE_ENCODE_ERROR: &[Row] = &[
-    method("__init__(*args, **kwargs)", encode_init),
+    method("__init__(*args, **kwargs)", |vm, args| unicode_init(vm, args, true, false)),
     member!(encoding, |args| args.first().cloned()),
     member!(object, |args| args.get(1).cloned()),
     member!(start, |args| args.get(2).cloned()),
@@ -128,7 +135,7 @@ const UNICODE_DECODE_ERROR: &[Row] = &[
 ];
 
 const UNICODE_TRANSLATE_ERROR: &[Row] = &[
-    method("__init__(*args, **kwargs)", translate_init),
+    method("__init__(*args, **kwargs)", |vm, args| unicode_init(vm, args, false, false)),
     member!(object, |args| args.first().cloned()),
     member!(start, |args| args.get(1).cloned()),
     member!(end, |args| args.get(2).cloned()),
@@ -206,11 +213,6 @@ fn keyword_init(vm: &mut Vm, class: &str, names: &[Symbol], args: &[Value]) -> R
         }
     }
     Ok(exception)
-}
-
-fn attribute_init(vm: &mut Vm, args: &[Value]) -> Result {
-    keyword_init(vm, "AttributeError", &[sym::name, sym::obj], args)?;
-    Ok(Value::None)
 }
 
 /// `OSError(errno, ...)` makes an instance of the subclass for the error number.
@@ -342,14 +344,6 @@ fn syntax_init(vm: &mut Vm, args: &[Value]) -> Result {
         store(vm, &exception, name, value);
     }
     Ok(Value::None)
-}
-
-fn encode_init(vm: &mut Vm, args: &[Value]) -> Result {
-    unicode_init(vm, args, true, false)
-}
-
-fn translate_init(vm: &mut Vm, args: &[Value]) -> Result {
-    unicode_init(vm, args, false, false)
 }
 
 /// `(encoding, object, start, end, reason)`; a translation has no encoding, decoding is of bytes.

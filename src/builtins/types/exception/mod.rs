@@ -28,11 +28,27 @@ pub fn install(vm: &mut Vm) {
 const METHODS: &[Row] = &[
     static_method("__new__(cls, /, *args, **kwargs)", new),
     method("__init__(*args, **kwargs)", init),
-    attribute("args", args_of, set_args),
-    attribute("__traceback__", traceback_of, set_traceback),
-    attribute("__cause__", cause, set_cause),
-    attribute("__context__", context, set_context),
-    attribute("__suppress_context__", suppress_context, set_suppress_context),
+    attribute("args", |vm, value| Ok(this(vm, value)?.args.borrow().clone()), set_args),
+    attribute(
+        "__traceback__",
+        |vm, value| Ok(this(vm, value)?.traceback.borrow().clone().map_or(Value::None, Value::Traceback)),
+        set_traceback,
+    ),
+    attribute(
+        "__cause__",
+        |vm, value| Ok(this(vm, value)?.cause.borrow().clone().map_or(Value::None, Value::Exception)),
+        set_cause,
+    ),
+    attribute(
+        "__context__",
+        |vm, value| Ok(this(vm, value)?.context.borrow().clone().map_or(Value::None, Value::Exception)),
+        set_context,
+    ),
+    attribute(
+        "__suppress_context__",
+        |vm, value| Ok(Value::bool(this(vm, value)?.suppress_context.get())),
+        set_suppress_context,
+    ),
     method("with_traceback(object, /)", |vm, args| {
         set_traceback(vm, &args[0], args[1].clone())?;
         Ok(args[0].clone())
@@ -84,10 +100,6 @@ fn no_keywords(vm: &mut Vm, exception: &Value, keywords: &Value) -> Result<()> {
     Ok(())
 }
 
-fn args_of(vm: &mut Vm, value: &Value) -> Result {
-    Ok(this(vm, value)?.args.borrow().clone())
-}
-
 fn set_args(vm: &mut Vm, value: &Value, new: Value) -> Result<()> {
     if new.is_unbound() {
         return Err(vm.type_error("args may not be deleted"));
@@ -96,10 +108,6 @@ fn set_args(vm: &mut Vm, value: &Value, new: Value) -> Result<()> {
     let old = this(vm, value)?.args.replace(Value::tuple(items));
     drop(old);
     Ok(())
-}
-
-fn traceback_of(vm: &mut Vm, value: &Value) -> Result {
-    Ok(this(vm, value)?.traceback.borrow().clone().map_or(Value::None, Value::Traceback))
 }
 
 fn set_traceback(vm: &mut Vm, value: &Value, new: Value) -> Result<()> {
@@ -124,10 +132,6 @@ fn link(vm: &mut Vm, name: &str, new: Value) -> Result<Option<Rc<Exception>>> {
     }
 }
 
-fn cause(vm: &mut Vm, value: &Value) -> Result {
-    Ok(this(vm, value)?.cause.borrow().clone().map_or(Value::None, Value::Exception))
-}
-
 fn set_cause(vm: &mut Vm, value: &Value, new: Value) -> Result<()> {
     let new = link(vm, "cause", new)?;
     let exception = this(vm, value)?;
@@ -137,19 +141,11 @@ fn set_cause(vm: &mut Vm, value: &Value, new: Value) -> Result<()> {
     Ok(())
 }
 
-fn context(vm: &mut Vm, value: &Value) -> Result {
-    Ok(this(vm, value)?.context.borrow().clone().map_or(Value::None, Value::Exception))
-}
-
 fn set_context(vm: &mut Vm, value: &Value, new: Value) -> Result<()> {
     let new = link(vm, "context", new)?;
     let old = this(vm, value)?.context.replace(new);
     drop(old);
     Ok(())
-}
-
-fn suppress_context(vm: &mut Vm, value: &Value) -> Result {
-    Ok(Value::bool(this(vm, value)?.suppress_context.get()))
 }
 
 fn set_suppress_context(vm: &mut Vm, value: &Value, new: Value) -> Result<()> {

@@ -85,9 +85,32 @@ const FUNCTION: &[Row] = &[
         let new = Value::option(new.bound());
         replace(vm, this, |extra| extra.module.replace(new))
     }),
-    attribute("__defaults__", get_defaults, set_defaults),
-    attribute("__kwdefaults__", get_kwdefaults, set_kwdefaults),
-    attribute("__annotations__", get_annotations, set_annotations),
+    attribute(
+        "__defaults__",
+        |vm, this| {
+            let defaults = function(vm, this)?.defaults.borrow().clone();
+            Ok(if defaults.is_empty() { Value::None } else { Value::tuple(defaults.to_vec()) })
+        },
+        set_defaults,
+    ),
+    attribute(
+        "__kwdefaults__",
+        |vm, this| {
+            let function = function(vm, this)?;
+            let found = function.extra.borrow().as_ref().and_then(|extra| extra.kwdefaults.clone());
+            Ok(found.map_or(Value::None, Value::Dict))
+        },
+        set_kwdefaults,
+    ),
+    attribute(
+        "__annotations__",
+        |vm, this| {
+            let function = function(vm, this)?;
+            let dict = function.with_extra(|extra| extra.annotations.get_or_insert_default().clone());
+            Ok(Value::Dict(dict))
+        },
+        set_annotations,
+    ),
     attribute(
         "__type_params__",
         |vm, this| {
@@ -158,11 +181,6 @@ fn get_module(vm: &mut Vm, this: &Value) -> Result {
     Ok(Value::option(set.or_else(|| function.globals.get_str(vm.name(sym::__name__)))))
 }
 
-fn get_defaults(vm: &mut Vm, this: &Value) -> Result {
-    let defaults = function(vm, this)?.defaults.borrow().clone();
-    Ok(if defaults.is_empty() { Value::None } else { Value::tuple(defaults.to_vec()) })
-}
-
 fn set_defaults(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
     let items = match (&new, new.as_tuple()) {
         (Value::None | Value::Unbound, _) => Vec::new(),
@@ -177,12 +195,6 @@ fn set_defaults(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
     Ok(())
 }
 
-fn get_kwdefaults(vm: &mut Vm, this: &Value) -> Result {
-    let function = function(vm, this)?;
-    let found = function.extra.borrow().as_ref().and_then(|extra| extra.kwdefaults.clone());
-    Ok(found.map_or(Value::None, Value::Dict))
-}
-
 fn set_kwdefaults(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
     let dict = match (&new, new.as_dict()) {
         (Value::None | Value::Unbound, _) => None,
@@ -190,12 +202,6 @@ fn set_kwdefaults(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
         _ => return Err(vm.type_error("__kwdefaults__ must be set to a dict object")),
     };
     replace(vm, this, |extra| std::mem::replace(&mut extra.kwdefaults, dict))
-}
-
-fn get_annotations(vm: &mut Vm, this: &Value) -> Result {
-    let function = function(vm, this)?;
-    let dict = function.with_extra(|extra| extra.annotations.get_or_insert_default().clone());
-    Ok(Value::Dict(dict))
 }
 
 fn set_annotations(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {

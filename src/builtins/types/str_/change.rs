@@ -18,7 +18,11 @@ macro_rules! cases {
                 Ok(Value::string(strops::$name(this(vm, args)?)))
             }),)*
             method("center(width, fillchar=' ', /)", |vm, args| pad(vm, args, strops::center)),
-            method("expandtabs(tabsize=8)", expandtabs),
+            method("expandtabs(tabsize=8)", |vm, args| {
+    let text = this(vm, args)?;
+    let size = vm.to_i64(&args[1])?;
+    made(vm, strops::expandtabs(text, size))
+}),
             method("join(iterable, /)", join),
             method("ljust(width, fillchar=' ', /)", |vm, args| pad(vm, args, strops::ljust)),
             method("lstrip(chars=None, /)", |vm, args| strip(vm, args, "lstrip", strops::lstrip)),
@@ -73,12 +77,6 @@ fn pad(vm: &mut Vm, args: &[Value], pad: Pad) -> Result {
         return Ok(part_of(&args[0], text));
     }
     made(vm, pad(text, text.len(), width, fill))
-}
-
-fn expandtabs(vm: &mut Vm, args: &[Value]) -> Result {
-    let text = this(vm, args)?;
-    let size = vm.to_i64(&args[1])?;
-    made(vm, strops::expandtabs(text, size))
 }
 
 fn strip(vm: &mut Vm, args: &[Value], name: &str, strip: for<'a> fn(&'a str, Option<&str>) -> &'a str) -> Result {

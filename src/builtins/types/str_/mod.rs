@@ -25,10 +25,15 @@ const METHODS: &[Row] = &[
     method("count(sub, start=None, end=None, /)", |vm, args| {
         let text = this(vm, args)?;
         let sub = self::text(vm, &args[1], "count", "1")?;
-        let (start, end) = (bound(vm, &args[2])?, bound(vm, &args[3])?);
+        let (start, end) = (vm.slice_part(&args[2])?, vm.slice_part(&args[3])?);
         Ok(Value::usize(strops::count(text, text.len(), sub, start, end)))
     }),
-    method("encode(encoding='utf-8', errors='strict')", encode),
+    method("encode(encoding='utf-8', errors='strict')", |vm, args| {
+        let text = this(vm, args)?;
+        let encoding = text_argument(vm, &args[1], "encode", "'encoding'")?;
+        let errors = text_argument(vm, &args[2], "encode", "'errors'")?;
+        super::bytes::encode(vm, text, encoding, errors).map(Value::bytes)
+    }),
     method("endswith(suffix, start=None, end=None, /)", |vm, args| affix(vm, args, "endswith", strops::endswith)),
     method("find(sub, start=None, end=None, /)", |vm, args| {
         Ok(search(vm, args, "find", strops::find)?.map_or(Value::Int(-1), Value::usize))
@@ -37,18 +42,29 @@ const METHODS: &[Row] = &[
         let found = search(vm, args, "index", strops::find)?;
         found.map(Value::usize).ok_or_else(|| not_found(vm))
     }),
-    method("rfind(sub, start=None, end=None, /)", rfind),
-    method("rindex(sub, start=None, end=None, /)", rindex),
-    method("startswith(prefix, start=None, end=None, /)", startswith),
+    method("rfind(sub, start=None, end=None, /)", |vm, args| {
+        Ok(search(vm, args, "rfind", strops::rfind)?.map_or(Value::Int(-1), Value::usize))
+    }),
+    method("rindex(sub, start=None, end=None, /)", |vm, args| {
+        let found = search(vm, args, "rindex", strops::rfind)?;
+        found.map(Value::usize).ok_or_else(|| not_found(vm))
+    }),
+    method("startswith(prefix, start=None, end=None, /)", |vm, args| affix(vm, args, "startswith", strops::startswith)),
     method("format(*args, **kwargs)", format),
-    method("format_map(mapping, /)", format_map),
+    method("format_map(mapping, /)", |vm, args| {
+        let template = this(vm, args)?.clone();
+        vm.format_map(&template, None, &args[1]).map(Value::Str)
+    }),
     method("__add__(value, /)", |vm, args| {
         this(vm, args)?;
         special::add(vm, args)
     }),
     method("__contains__(key, /)", special::contains),
     method("__format__(format_spec, /)", super::number::format),
-    method("__getitem__(key, /)", get_item),
+    method("__getitem__(key, /)", |vm, args| {
+        this(vm, args)?;
+        vm.get_item(args[0].unwrapped(), &args[1])
+    }),
     method("__getnewargs__()", |vm, args| Ok(Value::tuple([Value::Str(this(vm, args)?.clone())]))),
     method("__hash__()", |vm, args| Ok(Value::Int(this(vm, args)?.hash()))),
     method("__iter__()", special::iter),
@@ -57,7 +73,10 @@ const METHODS: &[Row] = &[
         let template = this(vm, args)?.clone();
         vm.format_percent(&template, &args[1]).map(Value::Str)
     }),
-    method("__rmod__(value, /)", reflected_modulo),
+    method("__rmod__(value, /)", |vm, args| match args[1].as_str() {
+        Some(template) => vm.format_percent(&template.clone(), &args[0]).map(Value::Str),
+        None => Ok(Value::NotImplemented),
+    }),
     method("__mul__(value, /)", special::mul),
     method("__rmul__(value, /)", special::mul),
     method("__str__()", |vm, args| Ok(Value::Str(this(vm, args)?.clone()))),
@@ -152,42 +171,13 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
     Ok(vm.wrap(&class, text.unwrapped().clone()))
 }
 
-fn encode(vm: &mut Vm, args: &[Value]) -> Result {
-    let text = this(vm, args)?;
-    let encoding = text_argument(vm, &args[1], "encode", "'encoding'")?;
-    let errors = text_argument(vm, &args[2], "encode", "'errors'")?;
-    super::bytes::encode(vm, text, encoding, errors).map(Value::bytes)
-}
-
-/// A start or end of a search; what does not fit a machine word is as far off as can be.
-fn bound(vm: &mut Vm, value: &Value) -> Result<Option<i64>> {
-    match value {
-        Value::None | Value::Unbound => Ok(None),
-        Value::Int(n) => Ok(Some(*n)),
-        other => match vm.index_opt(other)? {
-            Some(Value::Int(n)) => Ok(Some(n)),
-            Some(Value::BigInt(n)) => Ok(Some(if n.sign() == num_bigint::Sign::Minus { i64::MIN } else { i64::MAX })),
-            _ => Err(vm.type_error("slice indices must be integers or None or have an __index__ method")),
-        },
-    }
-}
-
 type Search = fn(&str, usize, &str, Option<i64>, Option<i64>) -> Option<usize>;
 
 fn search(vm: &mut Vm, args: &[Value], name: &str, search: Search) -> Result<Option<usize>> {
     let text = this(vm, args)?;
     let sub = self::text(vm, &args[1], name, "1")?;
-    let (start, end) = (bound(vm, &args[2])?, bound(vm, &args[3])?);
+    let (start, end) = (vm.slice_part(&args[2])?, vm.slice_part(&args[3])?);
     Ok(search(text, text.len(), sub, start, end))
-}
-
-fn rfind(vm: &mut Vm, args: &[Value]) -> Result {
-    Ok(search(vm, args, "rfind", strops::rfind)?.map_or(Value::Int(-1), Value::usize))
-}
-
-fn rindex(vm: &mut Vm, args: &[Value]) -> Result {
-    let found = search(vm, args, "rindex", strops::rfind)?;
-    found.map(Value::usize).ok_or_else(|| not_found(vm))
 }
 
 #[cold]
@@ -195,15 +185,11 @@ fn not_found(vm: &mut Vm) -> Error {
     vm.from_fault(strops::not_found())
 }
 
-fn startswith(vm: &mut Vm, args: &[Value]) -> Result {
-    affix(vm, args, "startswith", strops::startswith)
-}
-
 type Affix = fn(&str, usize, &str, Option<i64>, Option<i64>) -> bool;
 
 fn affix(vm: &mut Vm, args: &[Value], name: &str, test: Affix) -> Result {
     let text = this(vm, args)?;
-    let (start, end) = (bound(vm, &args[2])?, bound(vm, &args[3])?);
+    let (start, end) = (vm.slice_part(&args[2])?, vm.slice_part(&args[3])?);
     if let Some(affix) = args[1].as_str() {
         return Ok(Value::bool(test(text, text.len(), affix, start, end)));
     }
@@ -227,23 +213,6 @@ fn format(vm: &mut Vm, args: &[Value]) -> Result {
     let template = this(vm, args)?.clone();
     let positional = args[1].as_tuple().map(|items| items.to_vec()).unwrap_or_default();
     vm.format_map(&template, Some(&positional), &args[2]).map(Value::Str)
-}
-
-fn format_map(vm: &mut Vm, args: &[Value]) -> Result {
-    let template = this(vm, args)?.clone();
-    vm.format_map(&template, None, &args[1]).map(Value::Str)
-}
-
-fn get_item(vm: &mut Vm, args: &[Value]) -> Result {
-    this(vm, args)?;
-    vm.get_item(args[0].unwrapped(), &args[1])
-}
-
-fn reflected_modulo(vm: &mut Vm, args: &[Value]) -> Result {
-    match args[1].as_str() {
-        Some(template) => vm.format_percent(&template.clone(), &args[0]).map(Value::Str),
-        None => Ok(Value::NotImplemented),
-    }
 }
 
 fn size_of(vm: &mut Vm, args: &[Value]) -> Result {
