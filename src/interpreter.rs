@@ -28,7 +28,9 @@ pub struct Program {
 
 impl Interpreter {
     pub fn new(host: Host) -> Interpreter {
-        Interpreter { vm: Vm::new(host), finalizers: Vec::new() }
+        let mut vm = Vm::new(host);
+        vm.threads.deadlock = Some(|vm| crate::asyncio::deadlock::found(vm, None));
+        Interpreter { vm, finalizers: Vec::new() }
     }
 
     /// Tells the interpreter how much native stack it may use from here on, in bytes; deeper recursion is a

@@ -6,15 +6,17 @@ use std::rc::Rc;
 
 use super::event_loop::EventLoop;
 use super::explain::standing;
-use super::future::{self, Part};
+use super::future::{self, Callback, Part};
 use super::shield::shielded;
-use super::{locks, queues, task};
+use super::{locks, queues, task, threads};
 use crate::diagnostic::{Diagnostic, Finder, Label, Place, Severity};
 use crate::machine::Vm;
 use crate::machine::coroutine::awaiting;
+use crate::machine::threads::Stuck;
 use crate::object::class::Instance;
 use crate::object::coroutine::{Body, Coroutine};
-use crate::object::{Error, Value};
+use crate::object::function::Cell;
+use crate::object::{Result, Value};
 use crate::report::{self, ErrorFormat};
 use crate::symbol::sym;
 
@@ -24,22 +26,41 @@ const SHOWN: usize = 12;
 /// Coroutine functions of the library that wait for their object.
 const WAITING_METHODS: [&str; 4] = ["Barrier.wait", "Condition.wait", "Condition.wait_for", "_wait"];
 
-/// Reports a deadlock; the error leaves the loop.
+/// A loop, or every thread, can never go on: reports that. The first time an error leaves the loop or the blocking call
+/// of the main program; when what is cleaned up then waits for other threads, the error ends one of these after the other.
 #[cold]
-pub fn report(vm: &mut Vm, el: &EventLoop, this: &Value) -> Error {
-    let waiting: Vec<Rc<Instance>> = el
-        .state
-        .pending_tasks()
-        .into_iter()
-        .filter(|task| task.data::<future::Future>().is_some_and(|data| data.event_loop.borrow().is(this)))
-        .collect();
-    let message = if waiting.is_empty() {
-        "nothing is left that could happen".to_owned()
-    } else {
-        "all tasks are waiting".to_owned()
+pub fn found(vm: &mut Vm, event_loop: Option<&Value>) -> Result<()> {
+    let state = super::state(vm);
+    let class = state.deadlock_class(vm);
+    if state.deadlocked.get() {
+        let error = vm.error(&class, "all threads are waiting for something that will never happen");
+        if vm.end_stuck_thread(error)? {
+            return Ok(());
+        }
+    }
+    let mut loops = threads::running_elsewhere(vm);
+    loops.extend(event_loop.cloned());
+    let mut waiting = state.pending_tasks();
+    waiting.retain(|task| {
+        let data = task.data::<future::Future>();
+        data.is_some_and(|data| loops.iter().any(|event_loop| data.event_loop.borrow().is(event_loop)))
+    });
+    let stuck = vm.stuck_threads();
+    let who = match (waiting.is_empty(), stuck.is_empty()) {
+        (true, false) => "all threads are",
+        (false, false) => "all tasks and threads are",
+        (false, true) => "all tasks are",
+        (true, true) => "the event loop is",
     };
-    let entries: Vec<Entry> = waiting.iter().take(SHOWN).map(|task| entry(vm, task)).collect();
-    let left_out = waiting.len().saturating_sub(SHOWN);
+    let message = match waiting.is_empty() && stuck.is_empty() {
+        true => "nothing is left that could happen".to_owned(),
+        false => format!("{who} waiting"),
+    };
+    let left_out = (waiting.len() + stuck.len()).saturating_sub(SHOWN);
+    let mut entries: Vec<Entry> = waiting.iter().take(SHOWN).map(|task| entry(vm, task)).collect();
+    for thread in stuck.iter().take(SHOWN - entries.len()) {
+        entries.push(thread_entry(vm, thread)?);
+    }
     let style = vm.host.style;
     let text = match style.format {
         ErrorFormat::Python => plain(&message, &entries, left_out),
@@ -49,12 +70,39 @@ pub fn report(vm: &mut Vm, el: &EventLoop, this: &Value) -> Error {
         }
     };
     vm.write_err(&text);
-    el.state.deadlocked.set(true);
-    let class = el.state.deadlock_class(vm);
-    vm.error(&class, "all tasks are waiting for something that will never happen")
+    state.deadlocked.set(true);
+    Err(vm.error(&class, format!("{who} waiting for something that will never happen")))
 }
 
-/// A task that waits.
+/// What a blocked thread waits for.
+fn thread_entry(vm: &mut Vm, stuck: &Stuck) -> Result<Entry> {
+    let mut name = format!("thread '{}'", threads::name(vm, stuck.id)?);
+    if stuck.root.is_none() && stuck.id == vm.threads.current() {
+        let running = super::state(vm).running.borrow().clone();
+        let task = running.data::<EventLoop>().and_then(|el| el.current_task.borrow().clone());
+        if let Some(task) = task {
+            name = format!("{}, and with it the event loop,", task_name(&task));
+        }
+    }
+    let place = match (&stuck.root, &stuck.place) {
+        (Some(root), _) => standing(root),
+        (None, Some((code, span))) => Some(Place { source: code.source.clone(), span: *span }),
+        (None, None) => None,
+    };
+    let what = stuck.what.clone().unwrap_or_default();
+    Ok(Entry { name, place, what: in_words(vm, &what, stuck.id)? })
+}
+
+/// What a thread waits for, as the object itself says, or in these words.
+fn in_words(vm: &mut Vm, what: &Value, id: u64) -> Result<String> {
+    let said = match what {
+        Value::Str(_) => what.clone(),
+        object => vm.call_method(object, "_waited_for", &[Value::Int(id as i64)])?,
+    };
+    Ok(vm.str(&said)?.to_string())
+}
+
+/// A task or a thread that waits.
 struct Entry {
     name: String,
     place: Option<Place>,
@@ -78,7 +126,7 @@ fn drawn(message: String, entries: &[Entry], left_out: usize) -> Diagnostic {
     let mut notes: Vec<String> =
         entries.iter().map(|entry| format!("{} waits for {}", entry.name, entry.what)).collect();
     if left_out > 0 {
-        notes.push(format!("{left_out} more tasks wait as well"));
+        notes.push(format!("{left_out} more wait as well"));
     }
     Diagnostic {
         severity: Severity::Error,
@@ -106,7 +154,7 @@ fn plain(message: &str, entries: &[Entry], left_out: usize) -> String {
         }
     }
     if left_out > 0 {
-        text.push_str(&format!("  {left_out} more tasks wait as well\n"));
+        text.push_str(&format!("  {left_out} more wait as well\n"));
     }
     text
 }
@@ -193,6 +241,26 @@ fn subject(coroutine: &Rc<Coroutine>) -> Value {
     }
 }
 
+/// The future of `concurrent.futures` that one of a loop follows: its callback holds it.
+fn followed(future: &future::Future) -> Option<Value> {
+    let is_thread_future = |cell: &Rc<Cell>| match cell.get() {
+        Value::Instance(source) if source.data::<future::Future>().is_none() => {
+            let class = source.class.borrow().clone();
+            (class.name.borrow().as_str() == "Future").then_some(Value::Instance(source))
+        }
+        _ => None,
+    };
+    future.callbacks.borrow().as_slice().iter().find_map(|callback| match callback {
+        Callback::Script(script) => match &script.0 {
+            Value::Function(function) if function.code.source.library => {
+                function.closure.iter().find_map(is_thread_future)
+            }
+            _ => None,
+        },
+        _ => None,
+    })
+}
+
 /// The first few of the tasks that are not done.
 fn pending_names(tasks: &[Value]) -> String {
     let pending = tasks.iter().filter(|task| future::of(task).is_some_and(|task| !task.is_done()));
@@ -214,9 +282,10 @@ fn describe(vm: &mut Vm, subject: &Value) -> String {
                 Part::Gathering(gathering) => {
                     format!("the rest of a gather: {}", pending_names(&gathering.children))
                 }
-                Part::Plain => match shielded(data) {
-                    Some(inner) => format!("{} behind a shield", describe(vm, &inner)),
-                    None => "a future that nobody completes".to_owned(),
+                Part::Plain => match (shielded(data), followed(data)) {
+                    (Some(inner), _) => format!("{} behind a shield", describe(vm, &inner)),
+                    (None, Some(source)) => in_words(vm, &source, 0).unwrap_or_else(|_| "a thread".to_owned()),
+                    (None, None) => "a future that nobody completes".to_owned(),
                 },
             };
         }

@@ -29,8 +29,6 @@ const CLOCK_RESOLUTION: f64 = 1e-9;
 const LONGEST_WAIT: f64 = 24.0 * 3600.0;
 /// How many calls a coroutine remembers in debug mode.
 pub const ORIGIN_DEPTH: usize = 10;
-/// How often a loop that only somebody outside can wake looks for that.
-const OUTSIDE: i128 = 50_000_000;
 /// Cancelled timers are swept out of a heap larger than this once they are more than half of it.
 const SWEEP_ABOVE: usize = 100;
 
@@ -560,10 +558,10 @@ fn time_left(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<Value> {
 /// Nothing is ready, and there is no timer: only somebody outside can wake the loop, if there is anybody.
 #[cold]
 pub fn wait_for_outside(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<()> {
-    if vm.host.deadlock_check && el.signals.get() == 0 {
-        return Err(deadlock::report(vm, el, this));
+    if vm.host.deadlock_check && el.signals.get() == 0 && !vm.interrupt_wakes {
+        return deadlock::found(vm, Some(this));
     }
-    vm.host.clock.sleep(OUTSIDE);
+    vm.host.clock.sleep(crate::machine::threads::OUTSIDE);
     vm.look_up()
 }
 

@@ -45,7 +45,7 @@ pub fn current_loop(vm: &mut Vm, state: &Rc<State>) -> Result<Value> {
         return Ok(current);
     }
     if state.current_was_set.get() {
-        let thread = super::threads::name(vm)?;
+        let thread = super::threads::name(vm, vm.threads.current())?;
         return Err(vm.runtime_error(format!("There is no current event loop in thread '{thread}'.")));
     }
     vm.warn(vm.types.DeprecationWarning.clone(), "There is no current event loop")?;

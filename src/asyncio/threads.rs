@@ -11,6 +11,7 @@ use super::loop_methods::STOP_LOOP;
 use super::state::state;
 use super::{bound_native, shield, task};
 use crate::machine::Vm;
+use crate::machine::threads::Wait;
 use crate::object::class::Instance;
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
 use crate::object::native::{Row, method};
@@ -50,15 +51,21 @@ pub fn switch(vm: &mut Vm, from: u64, to: u64) {
     }
 }
 
-/// The name of the running thread.
-pub fn name(vm: &mut Vm) -> Result<String> {
-    if vm.threads.current() == 0 {
+/// The name of a thread.
+pub fn name(vm: &mut Vm, id: u64) -> Result<String> {
+    if id == 0 {
         return Ok("MainThread".to_owned());
     }
     let threading = vm.import_module("threading")?;
-    let thread = vm.call_method(&threading, "current_thread", &[])?;
-    let name = vm.get_attr(&thread, "name")?;
+    let name = vm.call_method(&threading, "_name_of", &[Value::Int(id as i64)])?;
     Ok(vm.str(&name)?.to_string())
+}
+
+/// The loops that run in the threads that do not.
+pub fn running_elsewhere(vm: &mut Vm) -> Vec<Value> {
+    let state = state(vm);
+    let asides = state.asides.borrow();
+    asides.0.values().map(|own| own.running.clone()).filter(|running| !running.is_none()).collect()
 }
 
 /// `_in_context(context)`: makes a context the running one; a function that ends that.
@@ -152,7 +159,11 @@ fn passes(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<Option<Value>> {
             let now = vm.host.clock.monotonic();
             if due.is_none_or(|due| due > now) {
                 let ready = bound_native(vm, &HAS_READY, this);
-                return Ok(Some(Vm::wait_token(due, Some(ready))));
+                return Ok(Some(Vm::wait_token(Wait {
+                    deadline: due,
+                    ready: Some(ready),
+                    what: Some(Value::str("the tasks of its event loop")),
+                })));
             }
         }
         event_loop::run_once(vm, el, this)?;

@@ -5,10 +5,10 @@
 //! Code that leaves a block early runs outside the block's protection: it is a hole in the range of its handler.
 
 use super::Lower;
-use crate::machine::Vm;
+use crate::machine::{CallSite, Vm};
 use crate::object::code::{Finally, Handler, Pc, Slot, Step, Thunk};
 use crate::object::frame::Frame;
-use crate::object::{Error, Located, Result, Value};
+use crate::object::{Error, Eval, Located, Result, Value};
 use crate::source::Span;
 use crate::symbol::{Symbol, sym};
 use crate::syntax::ast::{ExceptHandler, Expr, ExprKind, Stmt, WithItem};
@@ -413,7 +413,7 @@ impl Lower<'_> {
         let green = self.unit.green && !is_async;
         let action = Box::new(move |vm: &mut Vm, frame: &mut Frame| {
             let manager = context(vm, frame)?;
-            let (bound_exit, entered) = vm.enter_context(&manager, is_async, green).at(at)?;
+            let (bound_exit, entered) = noted(vm, frame, at, |vm| vm.enter_context(&manager, is_async, green))?;
             frame.locals[exit as usize] = bound_exit;
             frame.locals[value as usize] = entered;
             Ok(())
@@ -452,7 +452,7 @@ impl Lower<'_> {
         let call: Thunk = Box::new(move |vm, frame| {
             let exit = frame.locals[exit as usize].take();
             let exception = frame.locals[exc as usize].clone();
-            vm.exit_context(&exit, &exception, is_async, green).at(at)
+            noted(vm, frame, at, |vm| vm.exit_context(&exit, &exception, is_async, green))
         });
         self.emit(Step::StoreLocal(result, call), at);
         if is_async {
@@ -486,7 +486,7 @@ impl Lower<'_> {
         let green = self.unit.green && !is_async;
         let call: Thunk = Box::new(move |vm, frame| {
             let exit = frame.locals[exit as usize].take();
-            vm.exit_context(&exit, &Value::None, is_async, green).at(span)
+            noted(vm, frame, span, |vm| vm.exit_context(&exit, &Value::None, is_async, green))
         });
         if is_async || green {
             self.emit(Step::StoreLocal(exit, call), span);
@@ -527,6 +527,14 @@ impl Lower<'_> {
         };
         target
     }
+}
+
+/// Does something that a frame asks for without a call being written there, so that it is seen among the frames under way.
+fn noted<T>(vm: &mut Vm, frame: &Frame, span: Span, body: impl FnOnce(&mut Vm) -> Result<T>) -> Eval<T> {
+    vm.calls.push(CallSite { code: frame.code.id.get(), span });
+    let result = body(vm);
+    vm.calls.pop();
+    result.at(span)
 }
 
 impl Vm {

@@ -108,6 +108,8 @@ pub struct Vm {
     pub interrupt: Arc<AtomicBool>,
     /// What an interrupt calls instead of raising `KeyboardInterrupt`, or `None`.
     pub interrupt_handler: Value,
+    /// Whether the script has said what an interrupt does, so that one may end any wait.
+    pub interrupt_wakes: bool,
     /// Called with the nanoseconds of a blocking sleep before it begins.
     pub before_sleep: Option<fn(&mut Vm, i128)>,
     /// The coroutine that a frame which now delegates has begun itself, and what came of it.
@@ -198,6 +200,7 @@ impl Vm {
             stopped: None,
             interrupt: Arc::new(AtomicBool::new(false)),
             interrupt_handler: Value::None,
+            interrupt_wakes: false,
             origin_depth: 0,
             before_sleep: None,
             begun: None,

@@ -12,7 +12,8 @@ use std::rc::Rc;
 use crate::machine::Vm;
 use crate::object::code::{Code, CodeKind};
 use crate::object::coroutine::{Coroutine, Kind, NativeCoroutine, Outcome, Resume, State};
-use crate::object::{Function, Result, Str, Value, gc};
+use crate::object::{Error, Function, Result, Str, Value, gc};
+use crate::source::Span;
 use crate::symbol::sym;
 
 /// Loop rounds and calls that a thread may make before the others have a turn.
@@ -30,12 +31,27 @@ pub struct Thread {
 
 /// What a blocked thread waits for: whatever comes first.
 #[derive(Clone, Default)]
-struct Wait {
+pub struct Wait {
     /// On the monotonic clock, in nanoseconds.
-    deadline: Option<i128>,
+    pub deadline: Option<i128>,
     /// Called again and again until it is true.
-    ready: Option<Value>,
+    pub ready: Option<Value>,
+    /// What is waited for: text, or an object that says it; `None` of who only waits to be given work.
+    pub what: Option<Value>,
 }
+
+/// A thread that waits for another one, for the report about a deadlock.
+pub struct Stuck {
+    pub id: u64,
+    /// Its outermost coroutine, unless it blocks on the native stack.
+    pub root: Option<Rc<Coroutine>>,
+    /// Where it blocks on the native stack.
+    pub place: Option<(Rc<Code>, Span)>,
+    pub what: Option<Value>,
+}
+
+/// How long somebody outside may be waited for in one go, in nanoseconds.
+pub const OUTSIDE: i128 = 50_000_000;
 
 /// The threads of an interpreter.
 #[derive(Default)]
@@ -50,8 +66,12 @@ pub struct Threads {
     /// While a thread is asked whether it can go on.
     asking: bool,
     green: HashMap<u32, Option<Rc<Code>>>,
+    /// Those that block on the native stack, outermost first.
+    blocked: Vec<Stuck>,
     /// Called with the numbers of the threads that are left and entered.
     pub switch: Option<fn(&mut Vm, u64, u64)>,
+    /// Called when every thread waits for another one: reports it, and says what is raised where the main program blocks.
+    pub deadlock: Option<fn(&mut Vm) -> Result<()>>,
 }
 
 impl Threads {
@@ -88,7 +108,7 @@ impl NativeCoroutine for Blocked {
     fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
         match (self.0.take(), input) {
             (_, Resume::Throw(error) | Resume::Fail(error)) => Err(error),
-            (Some(wait), _) => Ok(Outcome::Yield(Vm::wait_token(wait.deadline, wait.ready))),
+            (Some(wait), _) => Ok(Outcome::Yield(Vm::wait_token(wait))),
             (None, _) => {
                 vm.threads.slice = SLICE;
                 Ok(Outcome::Return(Value::None))
@@ -97,8 +117,8 @@ impl NativeCoroutine for Blocked {
     }
 
     fn trace(&self, visit: gc::Visit) {
-        if let Some(ready) = self.0.as_ref().and_then(|wait| wait.ready.as_ref()) {
-            visit(ready);
+        if let Some(wait) = &self.0 {
+            [&wait.ready, &wait.what].into_iter().flatten().for_each(visit);
         }
     }
 }
@@ -205,9 +225,9 @@ impl Vm {
     }
 
     /// What a blocked thread hands out to wait until a moment or until a callable says yes.
-    pub fn wait_token(deadline: Option<i128>, ready: Option<Value>) -> Value {
-        let deadline = deadline.map_or(Value::None, |at| Value::Int(at.clamp(0, i64::MAX.into()) as i64));
-        Value::tuple([deadline, ready.unwrap_or(Value::None)])
+    pub fn wait_token(wait: Wait) -> Value {
+        let deadline = wait.deadline.map_or(Value::None, |at| Value::Int(at.clamp(0, i64::MAX.into()) as i64));
+        Value::tuple([deadline, wait.ready.unwrap_or(Value::None), wait.what.unwrap_or(Value::None)])
     }
 
     /// In a thread's loops: blocks for the others' turn when the share is used up.
@@ -224,12 +244,12 @@ impl Vm {
     /// In a thread: awaits the end of a sleep.
     pub fn sleep_suspending(&mut self, nanoseconds: i128) -> Value {
         let deadline = Some(self.host.clock.monotonic() + nanoseconds);
-        self.blocked(Wait { deadline, ready: None })
+        self.blocked(Wait { deadline, ..Wait::default() })
     }
 
     /// In a thread: awaits that a callable says yes, or the deadline.
-    pub fn wait_suspending(&mut self, ready: Option<Value>, deadline: Option<i128>) -> Value {
-        self.blocked(Wait { deadline, ready })
+    pub fn wait_suspending(&mut self, wait: Wait) -> Value {
+        self.blocked(wait)
     }
 
     /// Starts a thread that calls a function; it runs at once until it blocks. Returns its number.
@@ -244,12 +264,12 @@ impl Vm {
         let id = self.threads.made;
         let thread = Rc::new(Thread { id, root, wait: RefCell::default(), daemon, running: Cell::new(false) });
         self.threads.threads.push(thread.clone());
-        self.turn(&thread)?;
+        self.turn(&thread, Resume::Send(Value::None))?;
         Ok(id)
     }
 
     /// Resumes a thread until it blocks or ends.
-    fn turn(&mut self, thread: &Rc<Thread>) -> Result<()> {
+    fn turn(&mut self, thread: &Rc<Thread>, input: Resume) -> Result<()> {
         let before = std::mem::replace(&mut self.threads.current, thread.id);
         let slice = std::mem::replace(&mut self.threads.slice, SLICE);
         let handling = self.handling.take();
@@ -257,7 +277,7 @@ impl Vm {
             switch(self, before, thread.id);
         }
         thread.running.set(true);
-        let outcome = self.resume(&thread.root, Resume::Send(Value::None));
+        let outcome = self.resume(&thread.root, input);
         thread.running.set(false);
         if let Some(switch) = self.threads.switch {
             switch(self, thread.id, before);
@@ -268,9 +288,10 @@ impl Vm {
         match outcome {
             Ok(Outcome::Yield(token)) => {
                 let token = self.collect(&token)?;
-                if let [deadline, ready] = token.as_slice() {
+                if let [deadline, ready, what] = token.as_slice() {
                     let deadline = deadline.as_int().map(i128::from);
-                    thread.wait.replace(Wait { deadline, ready: ready.given().cloned() });
+                    let wait = Wait { deadline, ready: ready.given().cloned(), what: what.given().cloned() };
+                    thread.wait.replace(wait);
                 }
                 Ok(())
             }
@@ -311,7 +332,7 @@ impl Vm {
             }
             let wait = thread.wait.borrow().clone();
             if self.can_run(&wait)? {
-                self.turn(&thread)?;
+                self.turn(&thread, Resume::Send(Value::None))?;
                 ran = true;
             }
         }
@@ -329,30 +350,79 @@ impl Vm {
         self.host.clock.sleep(left.max(0));
     }
 
-    /// Blocks on the native stack while the others run: until a callable says yes (`true`) or until a moment (`false`).
+    /// Blocks on the native stack while the others run: until what is waited for is there (`true`) or the moment (`false`).
     ///
     /// # Errors
-    /// Those of an interrupt, and a `RuntimeError` if nobody is left who could end the wait.
-    pub fn block(&mut self, ready: Option<&Value>, deadline: Option<i128>) -> Result<bool> {
+    /// Those of an interrupt, and a report if nobody is left who could end the wait.
+    pub fn block(&mut self, wait: Wait) -> Result<bool> {
+        let id = self.threads.current;
+        self.threads.blocked.push(Stuck { id, root: None, place: self.here(), what: wait.what.clone() });
+        let result = self.blocking(&wait);
+        self.threads.blocked.pop();
+        result
+    }
+
+    fn blocking(&mut self, wait: &Wait) -> Result<bool> {
         loop {
-            if let Some(ready) = ready {
+            if let Some(ready) = &wait.ready {
                 if self.says_yes(ready)? {
                     return Ok(true);
                 }
             }
             let now = self.host.clock.monotonic();
-            if deadline.is_some_and(|at| at <= now) {
+            if wait.deadline.is_some_and(|at| at <= now) {
                 return Ok(false);
             }
             self.look_out()?;
             if self.run_threads()? {
                 continue;
             }
-            match self.next_thread_deadline().into_iter().chain(deadline).min() {
+            match self.next_thread_deadline().into_iter().chain(wait.deadline).min() {
                 Some(at) => self.idle_until(at),
-                None => return Err(self.runtime_error("deadlock: every thread waits for another one")),
+                None => self.stuck()?,
             }
         }
+    }
+
+    /// Nobody can go on by himself: waits for somebody outside, if there is anybody.
+    ///
+    /// # Errors
+    /// What is raised where it blocks, after it was reported.
+    fn stuck(&mut self) -> Result<()> {
+        if !self.host.deadlock_check || self.interrupt_wakes {
+            self.host.clock.sleep(OUTSIDE);
+            return Ok(());
+        }
+        match self.threads.deadlock {
+            Some(report) => report(self),
+            None => Err(self.runtime_error("deadlock: every thread waits for another one")),
+        }
+    }
+
+    /// Who waits for somebody else: the main program first, if it does.
+    pub fn stuck_threads(&self) -> Vec<Stuck> {
+        let native = self.threads.blocked.iter().map(|stuck| Stuck {
+            id: stuck.id,
+            root: None,
+            place: stuck.place.clone(),
+            what: stuck.what.clone(),
+        });
+        let others = self.threads.threads.iter().filter(|thread| !thread.running.get()).map(|thread| Stuck {
+            id: thread.id,
+            root: Some(thread.root.clone()),
+            place: None,
+            what: thread.wait.borrow().what.clone(),
+        });
+        native.chain(others).filter(|stuck| stuck.what.is_some()).collect()
+    }
+
+    /// Has an error leave the first thread that waits for another one. Whether there was any.
+    pub fn end_stuck_thread(&mut self, error: Error) -> Result<bool> {
+        let stuck = |thread: &&Rc<Thread>| !thread.running.get() && thread.wait.borrow().what.is_some();
+        let Some(thread) = self.threads.threads.iter().find(stuck).cloned() else { return Ok(false) };
+        thread.wait.take();
+        self.turn(&thread, Resume::Throw(error))?;
+        Ok(true)
     }
 
     /// At the end of a program: what daemons were doing is not done, their `finally` blocks neither.
@@ -375,7 +445,7 @@ impl Vm {
             }
             match self.next_thread_deadline() {
                 Some(at) => self.idle_until(at),
-                None => break,
+                None => self.stuck()?,
             }
         }
         Ok(())

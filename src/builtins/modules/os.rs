@@ -77,7 +77,10 @@ pub(super) const CODECS: &[Row] = &[native("_canonical(encoding, /)", |vm, args|
 })];
 
 pub(super) const SIGNALS: &[Row] = &[
-    native("_on_interrupt(handler)", |vm, args| Ok(std::mem::replace(&mut vm.interrupt_handler, args[0].clone()))),
+    native("_on_interrupt(handler)", |vm, args| {
+        vm.interrupt_wakes = !args[0].is_none();
+        Ok(std::mem::replace(&mut vm.interrupt_handler, args[0].clone()))
+    }),
     native("_interrupt()", |vm, _| {
         vm.interrupt.store(true, Ordering::Relaxed);
         vm.fuel = 1;

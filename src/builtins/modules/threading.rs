@@ -1,6 +1,7 @@
 //! What `threading` and `concurrent.futures` stand on: green threads. The modules themselves are pages.
 
 use crate::machine::Vm;
+use crate::machine::threads::Wait;
 use crate::object::native::{Row, native};
 use crate::object::{Result, Value};
 
@@ -17,19 +18,19 @@ pub(super) const FUNCTIONS: &[Row] = &[
         Ok(Value::None)
     }),
     native("_current_id()", |vm, _| Ok(Value::Int(vm.threads.current() as i64))),
-    native("_wait(ready, timeout, /)", |vm, args| {
-        let (ready, deadline) = condition(vm, args)?;
-        vm.block(ready.as_ref(), deadline)?;
+    native("_wait(ready, timeout, what, /)", |vm, args| {
+        let wait = wait(vm, args)?;
+        vm.block(wait)?;
         Ok(Value::None)
     })
     .or_suspend(|vm, args| {
-        let (ready, deadline) = condition(vm, args)?;
-        Ok(vm.wait_suspending(ready, deadline))
+        let wait = wait(vm, args)?;
+        Ok(vm.wait_suspending(wait))
     }),
 ];
 
-/// What to wait for: a callable that says when, and a moment; either may be `None`.
-fn condition(vm: &mut Vm, args: &[Value]) -> Result<(Option<Value>, Option<i128>)> {
+/// A callable that says when, a moment, and what is waited for, for a report; each may be `None`.
+fn wait(vm: &mut Vm, args: &[Value]) -> Result<Wait> {
     let deadline = match args[1].given() {
         Some(seconds) => {
             let nanoseconds = vm.to_f64(seconds)?.clamp(0.0, 1e9) * 1e9;
@@ -37,5 +38,5 @@ fn condition(vm: &mut Vm, args: &[Value]) -> Result<(Option<Value>, Option<i128>
         }
         None => None,
     };
-    Ok((args[0].given().cloned(), deadline))
+    Ok(Wait { deadline, ready: args[0].given().cloned(), what: args[2].given().cloned() })
 }

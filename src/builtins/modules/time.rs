@@ -8,6 +8,7 @@ use super::set_all;
 use super::support::{class_given, export, field_row, new_structure, wrapped};
 use crate::machine::Vm;
 use crate::machine::attr::own_attr;
+use crate::machine::threads::Wait;
 use crate::object::class::{Class, Instance, Payload};
 use crate::object::module::Module;
 use crate::object::native::{Row, getter, native, static_method};
@@ -155,7 +156,7 @@ fn sleep(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     }
     if vm.threads.any() {
         let deadline = vm.host.clock.monotonic() + wanted;
-        vm.block(None, Some(deadline))?;
+        vm.block(Wait { deadline: Some(deadline), ..Wait::default() })?;
     } else {
         vm.sleep(wanted)?;
     }
