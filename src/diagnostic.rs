@@ -40,8 +40,11 @@ pub enum Finder {
     /// The line comes without its end.
     Lexer,
     Parser,
-    /// After the text was parsed; the line is known only if the file can be read.
-    Resolver,
+    /// What looks at names; the place is no argument of the exception.
+    Scopes,
+    /// The compiler proper. What it finds, as what `Scopes` does, has a line only if the file can be read, and its
+    /// columns are bytes.
+    Compiler,
 }
 
 /// An error or warning to be shown.

@@ -9,7 +9,6 @@ use crate::machine::Vm;
 use crate::object::code::Code;
 use crate::object::module::Module;
 use crate::object::{Error, Str, Value, gc};
-use crate::source::Source;
 use crate::symbol::sym;
 
 /// The exit status of a script that ran out of time.
@@ -45,19 +44,17 @@ impl Interpreter {
     /// # Errors
     /// Every error found in the text.
     pub fn compile(&mut self, name: &str, bytes: &[u8]) -> Result<Program, Vec<Diagnostic>> {
-        let text = crate::syntax::decode(bytes, name).map_err(|d| vec![*d])?;
-        let source = Source::new(name, &text);
+        let source = crate::syntax::decode(bytes, name).map_err(|d| vec![*d])?;
         let code = lower::compile_module(&mut self.vm, &source)?;
         Ok(Program { code })
     }
 
     /// All errors of a script, or if it has none, what is suspicious about it.
     pub fn check(&mut self, name: &str, bytes: &[u8]) -> Vec<Diagnostic> {
-        let text = match crate::syntax::decode(bytes, name) {
-            Ok(text) => text,
+        let source = match crate::syntax::decode(bytes, name) {
+            Ok(source) => source,
             Err(error) => return vec![*error],
         };
-        let source = Source::new(name, &text);
         let vm = &mut self.vm;
         let builtins = vm.builtins.clone();
         crate::lint::check(&source, &mut vm.interner, &|name| builtins.get_str(&Rc::new(Str::new(name))).is_some())

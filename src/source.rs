@@ -37,17 +37,28 @@ pub struct Source {
     pub text: Rc<str>,
     /// Part of the interpreter's own library: its frames stay out of tracebacks.
     pub library: bool,
+    /// The file begins with a byte order mark, which `text` is without.
+    pub marked: bool,
     line_starts: OnceCell<Vec<u32>>,
 }
 
 impl Source {
     pub fn new(name: &str, text: &str) -> Rc<Source> {
-        Rc::new(Source { name: name.into(), text: text.into(), library: false, line_starts: OnceCell::new() })
+        Rc::new(Source::with(name, text))
     }
 
     /// A source of the interpreter's own library.
     pub fn library(name: &str, text: &str) -> Rc<Source> {
-        Rc::new(Source { name: name.into(), text: text.into(), library: true, line_starts: OnceCell::new() })
+        Rc::new(Source { library: true, ..Source::with(name, text) })
+    }
+
+    /// The text of a file that may begin with a byte order mark.
+    pub fn file(name: &str, text: &str, marked: bool) -> Rc<Source> {
+        Rc::new(Source { marked, ..Source::with(name, text) })
+    }
+
+    fn with(name: &str, text: &str) -> Source {
+        Source { name: name.into(), text: text.into(), library: false, marked: false, line_starts: OnceCell::new() }
     }
 
     fn line_starts(&self) -> &[u32] {
@@ -76,6 +87,11 @@ impl Source {
         let end = (offset as usize).min(self.text.len());
         let column = self.text.get(start..end).map_or(end - start, |text| text.chars().count());
         (line, column as u32)
+    }
+
+    /// The 0-based column, in bytes, of a byte offset.
+    pub fn byte_column(&self, offset: u32) -> u32 {
+        offset - self.line_starts()[self.line(offset) as usize - 1]
     }
 
     /// The text of a 1-based line without its line ending, or `None` past the end.

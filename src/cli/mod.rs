@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use aio::diagnostic::{Diagnostic, Severity};
 use aio::host::{Clock, Host, VirtualClock};
 use aio::report::{self, ErrorFormat, Style};
-use aio::{Interpreter, source::Source, syntax};
+use aio::{Interpreter, syntax};
 use clap::{Parser, ValueEnum};
 
 /// A tiny coroutine scripting language: asyncio, exactly as Python means it, explained and fast.
@@ -390,14 +390,13 @@ fn check(options: &Options, style: &Style) -> u8 {
 
 /// `--dump`: what the interpreter makes of the text.
 fn dump(what: Dump, input: &Input, style: &Style) -> u8 {
-    let text = match syntax::decode(&input.bytes, &input.name) {
-        Ok(text) => text,
+    let source = match syntax::decode(&input.bytes, &input.name) {
+        Ok(source) => source,
         Err(error) => {
             print_diagnostics(&[*error], style);
             return 1;
         }
     };
-    let source = Source::new(&input.name, &text);
     let mut interpreter = Interpreter::new(Host::closed());
     let vm = &mut interpreter.vm;
     let shown = match what {

@@ -63,8 +63,11 @@ impl Lower<'_> {
             ExprKind::BinOp { first, rest } => self.bin_op(*first, rest),
             ExprKind::UnaryOp { op: UnaryOp::Not, operand } => {
                 // The value of `a and b` is asked for its truth once more.
-                if matches!(operand.kind, ExprKind::Compare { .. }) {
-                    let cond = self.cond(*operand);
+                if let ExprKind::Compare { rest, .. } = &operand.kind {
+                    // One comparison and `not` are a single step to CPython, but for `in`.
+                    let single = rest.len() == 1 && !matches!(rest[0].0, CmpOp::In | CmpOp::NotIn);
+                    let span = if single { span } else { operand.span };
+                    let cond = self.cond(Expr { span, ..*operand });
                     return Box::new(move |vm, frame| Ok(Value::bool(!cond(vm, frame)?)));
                 }
                 let operand = self.expr(*operand);

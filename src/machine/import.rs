@@ -161,8 +161,8 @@ impl Vm {
         if globals.get_str(&builtins).is_none() {
             globals.set_str(&builtins, Value::Dict(self.builtins.clone()));
         }
-        let text = crate::syntax::decode(bytes, shown).map_err(|d| self.syntax_error(&d))?;
-        self.run_source(&Source::new(shown, &text), globals)
+        let source = crate::syntax::decode(bytes, shown).map_err(|d| self.syntax_error(&d))?;
+        self.run_source(&source, globals)
     }
 
     /// A built-in module by its full name, whatever stands on `sys.path`.

@@ -175,17 +175,21 @@ impl Vm {
         };
         let error = self.error(&class, diagnostic.message.clone());
         self.set_exception_attr(&error, sym::msg, Value::str(&diagnostic.message));
-        if let Some(place) = report::place::of(diagnostic, Reading::Text) {
-            let with_end = |line: String| Value::string(line + "\n");
-            // What is found late shows the line of the file of that name, whatever the text came from.
+        // What the lexer does not find shows the line of the file of that name, whatever the text came from.
+        let in_file = diagnostic.place.as_ref().and_then(|place| {
+            let (name, line) = (&place.source.name, place.source.line(place.span.start));
+            let bytes = (self.host.read_module)(name.as_ref().as_ref()).ok()?;
+            let file = crate::syntax::decode(&bytes, name).ok()?;
+            let mark = if file.marked && line == 1 { "\u{feff}" } else { "" };
+            let end = if file.line_start(line + 1).is_some() { "\n" } else { "" };
+            Some(format!("{mark}{}{end}", file.line_text(line)?))
+        });
+        let is_in_file = in_file.is_some();
+        if let Some(place) = report::place::of(diagnostic, Reading::Text, in_file) {
             let text = match diagnostic.finder {
-                Finder::Resolver => (self.host.read_module)(place.filename.as_ref())
-                    .ok()
-                    .and_then(|bytes| crate::syntax::decode(&bytes, &place.filename).ok())
-                    .and_then(|text| Some(text.lines().nth((place.lineno as usize).checked_sub(1)?)?.to_owned()))
-                    .map(with_end),
-                Finder::Lexer => place.text.map(Value::string),
-                Finder::Parser => place.text.map(with_end),
+                Finder::Scopes | Finder::Compiler if !is_in_file => None,
+                Finder::Parser if !is_in_file => place.text.map(|line| Value::string(line + "\n")),
+                _ => place.text.map(Value::string),
             };
             let number = |n: Option<i64>| n.map_or(Value::None, Value::Int);
             let values = [
@@ -196,15 +200,12 @@ impl Vm {
                 (sym::end_lineno, Value::Int(place.end_lineno.into())),
                 (sym::end_offset, number(place.end_offset)),
             ];
-            let details = Value::tuple([1, 2, 3, 0, 4, 5].map(|i: usize| match i {
-                1 => values[0].1.clone(),
-                2 => values[1].1.clone(),
-                3 => values[2].1.clone(),
-                0 => values[3].1.clone(),
-                4 => values[4].1.clone(),
-                _ => values[5].1.clone(),
-            }));
-            *error.0.args.borrow_mut() = Value::tuple([Value::str(&diagnostic.message), details]);
+            if diagnostic.finder != Finder::Scopes {
+                *error.0.args.borrow_mut() = Value::tuple([
+                    Value::str(&diagnostic.message),
+                    Value::tuple(values.clone().map(|(_, value)| value)),
+                ]);
+            }
             for (name, value) in values {
                 self.set_exception_attr(&error, name, value);
             }

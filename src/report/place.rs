@@ -23,17 +23,38 @@ fn ends_a_block(message: &str) -> bool {
     message == "unexpected unindent" || message.starts_with("expected 'except' or 'finally' block")
 }
 
-/// A syntax error's place; `None` if it is about the file as a whole.
-pub fn of(diagnostic: &Diagnostic, reading: Reading) -> Option<SyntaxPlace> {
+/// A syntax error's place; `None` if it is about the file as a whole. `in_file` is the line as it stands in the file, if
+/// the text was not read from it as a script.
+pub fn of(diagnostic: &Diagnostic, reading: Reading, in_file: Option<String>) -> Option<SyntaxPlace> {
     let place = diagnostic.place.as_ref()?;
     let (source, span, message) = (&place.source, place.span, diagnostic.message.as_str());
-    let (lineno, column) = source.line_column(span.start);
-    let (end_lineno, end_column) = source.line_column(span.end.max(span.start));
-    let starts = |begin: &str| message.starts_with(begin);
-    let text = source.line_text(lineno).map(|line| match reading {
-        Reading::File => last_piece(line),
-        Reading::Text => line.to_owned(),
+    let (lineno, end_lineno) = (source.line(span.start), source.line(span.end.max(span.start)));
+    let in_file = in_file.or_else(|| {
+        let marked = reading == Reading::File && source.marked && lineno == 1;
+        marked.then(|| format!("\u{feff}{}", source.line_text(1).unwrap_or_default()))
     });
+    let never_closed = message.ends_with("was never closed");
+    let column = |offset: u32| match (diagnostic.finder, &in_file) {
+        (Finder::Scopes | Finder::Compiler, _) => source.byte_column(offset),
+        // The bytes of the text, with one more, are counted in the line of the file, which may begin with a mark.
+        (finder, Some(line))
+            if (finder == Finder::Parser || never_closed)
+                && line.starts_with('\u{feff}')
+                && source.line(offset) == 1 =>
+        {
+            let bytes = line.as_bytes();
+            let before = &bytes[..bytes.len().min(source.byte_column(offset) as usize + 1)];
+            String::from_utf8_lossy(before).chars().count() as u32 - 1
+        }
+        _ => source.line_column(offset).1,
+    };
+    let (column, end_column) = (column(span.start), column(span.end.max(span.start)));
+    let starts = |begin: &str| message.starts_with(begin);
+    let text = match (in_file, reading) {
+        (Some(line), _) if diagnostic.finder != Finder::Lexer || never_closed => Some(line),
+        (_, Reading::File) => source.line_text(lineno).map(last_piece),
+        (_, Reading::Text) => source.line_text(lineno).map(str::to_owned),
+    };
     // A token without text: the end of a line, of a block or of the file.
     let nothing = span.start == span.end;
     let at_end = source.text.trim_end_matches(['\n', '\r']).len() <= span.start as usize;
@@ -41,6 +62,11 @@ pub fn of(diagnostic: &Diagnostic, reading: Reading) -> Option<SyntaxPlace> {
     let mut end_offset = Some(i64::from(end_column) + 1);
     if starts("source code cannot contain null bytes") {
         (offset, end_offset) = (None, None);
+    } else if message == "unexpected indent"
+        && !text.as_ref().is_some_and(|line| line.starts_with([' ', '\t', '\x0c', '\u{feff}']))
+    {
+        // What is indented is the line that this one continues.
+        (offset, end_offset) = (Some(0), Some(-1));
     } else if starts("expected an indented block") && nothing {
         // The last token has no place of its own: what is said is how far the text was read.
         offset = Some(match (at_end, reading) {
@@ -64,7 +90,7 @@ pub fn of(diagnostic: &Diagnostic, reading: Reading) -> Option<SyntaxPlace> {
     } else if starts("inconsistent use of tabs")
         || starts("unexpected character after line continuation")
         || starts("':' expected after dictionary key")
-        || message.ends_with("was never closed")
+        || never_closed
     {
         end_offset = Some(0);
     } else if starts("future feature") || message == "not a chance" {
@@ -79,7 +105,7 @@ pub fn of(diagnostic: &Diagnostic, reading: Reading) -> Option<SyntaxPlace> {
         end_offset = Some(i64::from(end_column) + 2);
     }
     // Both columns are counted in the first line.
-    if end_lineno > lineno && reading == Reading::Text && diagnostic.finder != Finder::Resolver {
+    if end_lineno > lineno && reading == Reading::Text && matches!(diagnostic.finder, Finder::Lexer | Finder::Parser) {
         let longest = text.as_ref().map_or(0, |text| text.chars().count() as i64) + 1;
         let longest = longest + i64::from(diagnostic.finder == Finder::Parser);
         end_offset = end_offset.map(|end| end.min(longest));

@@ -40,7 +40,7 @@ pub(super) fn diagnostic(diagnostic: &Diagnostic) -> String {
     match diagnostic.severity {
         Severity::Error => {
             let mut pieces = Vec::new();
-            if let Some(place) = place::of(diagnostic, place::Reading::File) {
+            if let Some(place) = place::of(diagnostic, place::Reading::File, None) {
                 syntax_place(&place, &mut pieces);
             }
             pieces.push(final_line(code, message, None));

@@ -86,9 +86,9 @@ pub fn resolve_expression(
 fn bind(collector: Collector<'_>, mode: Mode, mut diagnostics: Vec<Diagnostic>) -> (Scopes, Vec<Diagnostic>) {
     let source = collector.source;
     let (tables, interner, mut collected) = collector.finish(mode);
-    diagnostics.append(&mut collected);
-    let binder = Binder { source, interner, diagnostics: &mut diagnostics, tables };
+    let binder = Binder { source, interner, diagnostics: &mut collected, tables };
     let scopes = Scopes { scopes: binder.run(), ..Scopes::default() };
+    diagnostics.extend(collected.into_iter().map(|found| Diagnostic { finder: Finder::Scopes, ..found }));
     (scopes, diagnostics)
 }
 
@@ -100,5 +100,5 @@ fn once(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
 }
 
 fn syntax_error(message: impl Into<String>, source: &Rc<Source>, span: Span) -> Diagnostic {
-    Diagnostic { finder: Finder::Resolver, ..Diagnostic::error("SyntaxError", message, source, span) }
+    Diagnostic { finder: Finder::Compiler, ..Diagnostic::error("SyntaxError", message, source, span) }
 }

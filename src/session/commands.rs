@@ -140,14 +140,13 @@ fn load(session: &mut Session, file: &str) -> Reply {
         Ok(bytes) => bytes,
         Err(error) => return session.complain(&format!("can't read '{file}': {error}")),
     };
-    let text = match syntax::decode(&bytes, file) {
-        Ok(text) => text,
+    let source = match syntax::decode(&bytes, file) {
+        Ok(source) => source,
         Err(error) => {
             session.refuse(&[*error]);
             return Reply::Done;
         }
     };
-    let source = Source::new(file, &text);
     let module = match syntax::parse_module(&source, &mut session.interpreter.vm.interner) {
         Parsed::Complete(module) => module,
         Parsed::Incomplete(errors) | Parsed::Invalid(errors) => {
@@ -155,7 +154,7 @@ fn load(session: &mut Session, file: &str) -> Reply {
             return Reply::Done;
         }
     };
-    session.run(&source, module, &text, false)
+    session.run(&source, module, &source.text, false)
 }
 
 fn save(session: &mut Session, file: &str) -> Reply {

@@ -1,11 +1,13 @@
 //! The bytes of a script file as text.
 
+use std::rc::Rc;
+
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::source::{Source, Span};
 
-/// Turns the bytes of a script file into text: drops a byte order mark, minds an encoding that the first two lines
+/// The text in the bytes of a script file: drops a byte order mark, minds an encoding that the first two lines
 /// declare (UTF-8, Latin-1 and ASCII are known), and refuses what CPython refuses.
-pub fn decode(bytes: &[u8], name: &str) -> Result<String, Box<Diagnostic>> {
+pub fn decode(bytes: &[u8], name: &str) -> Result<Rc<Source>, Box<Diagnostic>> {
     let (bytes, marked) = match bytes.strip_prefix(b"\xef\xbb\xbf") {
         Some(rest) => (rest, true),
         None => (bytes, false),
@@ -27,7 +29,7 @@ pub fn decode(bytes: &[u8], name: &str) -> Result<String, Box<Diagnostic>> {
         let message = "source code cannot contain null bytes";
         return Err(Box::new(Diagnostic::error("SyntaxError", message, &source, Span::new(at, at))));
     }
-    Ok(text)
+    Ok(Source::file(name, &text, marked))
 }
 
 enum Encoding {
@@ -103,15 +105,19 @@ fn not_utf8(bytes: &[u8], at: usize, name: &str) -> Box<Diagnostic> {
 mod tests {
     use super::*;
 
+    fn text(bytes: &[u8]) -> Rc<str> {
+        decode(bytes, "a").expect("a text").text.clone()
+    }
+
     fn message(bytes: &[u8]) -> String {
         decode(bytes, "a.aio").expect_err("not a text").message
     }
 
     #[test]
     fn encodings_are_minded() {
-        assert_eq!(decode(b"\xef\xbb\xbfx = 1", "a").expect("a marked text"), "x = 1");
-        assert_eq!(decode(b"# -*- coding: latin-1 -*-\n'\xe9'", "a").expect("Latin-1").chars().nth(27), Some('é'));
-        assert_eq!(decode(b"\n# vim: set fileencoding=utf-8 :\nx", "a").expect("UTF-8").len(), 34);
+        assert_eq!(&*text(b"\xef\xbb\xbfx = 1"), "x = 1");
+        assert_eq!(text(b"# -*- coding: latin-1 -*-\n'\xe9'").chars().nth(27), Some('é'));
+        assert_eq!(text(b"\n# vim: set fileencoding=utf-8 :\nx").len(), 34);
         assert_eq!(message(b"# coding: foo\n"), "encoding problem: foo");
         assert_eq!(
             message(b"x\n\xe9\n"),

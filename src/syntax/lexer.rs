@@ -294,11 +294,9 @@ impl Lexer<'_, '_> {
     fn indentation(&mut self) -> bool {
         let bytes = self.text.as_bytes();
         let mut at = self.position();
-        if at == 0 && self.text.starts_with('\u{feff}') {
-            at = '\u{feff}'.len_utf8();
-        }
         let mut indent = Indent { column: 0, narrow: 0 };
-        let mut continued: Option<Indent> = None;
+        // The width before the first backslash that something stands before, if there is one.
+        let mut continued = 0;
         loop {
             match bytes.get(at) {
                 Some(b' ') => indent = Indent { column: indent.column + 1, narrow: indent.narrow + 1 },
@@ -309,7 +307,9 @@ impl Lexer<'_, '_> {
                     if next == bytes.len() {
                         break;
                     }
-                    continued.get_or_insert(indent);
+                    if continued == 0 {
+                        continued = indent.column;
+                    }
                     at = next;
                     continue;
                 }
@@ -328,7 +328,8 @@ impl Lexer<'_, '_> {
         }
         self.seek(end);
         if end < bytes.len() {
-            self.indent_to(continued.unwrap_or(indent), at);
+            let joined = Indent { column: continued, narrow: continued };
+            self.indent_to(if continued > 0 { joined } else { indent }, at);
         }
         true
     }

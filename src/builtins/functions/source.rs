@@ -135,13 +135,13 @@ fn source_of(vm: &mut Vm, value: &Value, name: &str, mode: Mode) -> Result<Optio
         vm.set_exception_attr(&error, sym::msg, Value::str("source code string cannot contain null bytes"));
         return Err(error);
     }
-    let text = match value.as_str() {
+    let source = match value.as_str() {
         // What is text already has no encoding to declare.
-        Some(text) => text.as_str().to_owned(),
+        Some(text) => Source::new(name, text.as_str()),
         None => syntax::decode(&bytes, name).map_err(|error| vm.syntax_error(&error))?,
     };
-    let text = if mode == Mode::Eval { text.trim_start_matches([' ', '\t']) } else { &text };
-    Ok(Some(Source::new(name, text)))
+    let text = source.text.trim_start_matches([' ', '\t']);
+    Ok(Some(if mode == Mode::Eval && text.len() < source.text.len() { Source::new(name, text) } else { source }))
 }
 
 fn compile_source(vm: &mut Vm, args: &[Value]) -> Result {

@@ -47,12 +47,13 @@ fn is_old_statement(inp: &mut Inp<'_, '_>, value: &Expr) -> bool {
 fn invalid_legacy_expression<'t, 'p>(inp: &mut Inp<'t, 'p>, start: Saved<'t, 'p>) -> Res<()> {
     let after = inp.save();
     inp.rewind(start);
-    let result = old_statement(inp);
+    let result = old_statement(inp, false);
     inp.rewind(after);
     result
 }
 
-fn old_statement(inp: &mut Inp<'_, '_>) -> Res<()> {
+/// What follows a second name in a row has been read before, and is not looked at for other errors.
+fn old_statement(inp: &mut Inp<'_, '_>, inner: bool) -> Res<()> {
     let next = peek(inp);
     if next.kind != K::Name {
         return FINE;
@@ -64,40 +65,43 @@ fn old_statement(inp: &mut Inp<'_, '_>) -> Res<()> {
         return FINE;
     }
     let is_soft = [soft.match_, soft.case, soft.type_, soft.wildcard].contains(&next.symbol());
-    // What starts with one of these was read before, as two expressions side by side.
-    let known = !is_soft && matches!(second, K::Name | K::Await | K::Lambda | K::Tilde | K::Not);
-    if known && !is_old {
-        advance(inp);
-        // It was read with what follows it.
-        let at = index(inp) + 1;
-        let state = inp.state();
-        state.touched = state.touched.max(at.min(state.tokens.len() - 1));
-        return if second == K::Name { nested(inp, BRACKET, old_statement) } else { FINE };
-    }
-    // After any other name the look is only for errors further on, and only where the name can't be an operand.
-    let continues = matches!(second, K::LBracket | K::Minus | K::Plus | K::Star | K::Not);
+    // Only these may have been taken for an operator, or for the rest of a soft keyword's statement; what else follows
+    // was read before, as two expressions side by side.
+    let continues = matches!(second, K::LBracket | K::Minus | K::Plus | K::Star);
+    let known = !is_soft && !continues && second != K::String;
     let at = index(inp);
     let depth = inp.state().depth;
-    let seen = !is_old && (continues || !inp.state().hopeless.insert(("legacy", at)));
+    let seen = inner && continues || !is_old && (continues || !inp.state().hopeless.insert(("legacy", at)));
     if seen || depth > MAX_DEPTH / 2 {
         return FINE;
     }
     advance(inp);
     let mut argument = None;
+    let mut rest_follows = !known;
     if known {
+        // It was read with what follows it.
+        let state = inp.state();
+        state.touched = state.touched.max((at + 2).min(state.tokens.len() - 1));
         argument = unexplained(inp, |inp| expression(inp).map(|first| (first.span, index(inp))))?;
-        if argument.is_none() && second == K::Name {
+        if second == K::Name {
+            nested(inp, BRACKET, |inp| explained(inp, |inp| old_statement(inp, true)))?;
             // As much of it as can be read.
-            argument = Some((peek(inp).span, at + 2));
+            argument = argument.or(Some((peek(inp).span, at + 2)));
         }
-        let Some((_, end)) = argument else { return FINE };
-        while index(inp) < end {
-            advance(inp);
+        match argument {
+            Some((_, end)) => {
+                while index(inp) < end {
+                    advance(inp);
+                }
+                rest_follows = eat(inp, K::Comma).is_some();
+            }
+            None if second == K::LBrace && !inner => rest_follows = true,
+            None => return FINE,
         }
     }
-    let rest = match known && eat(inp, K::Comma).is_none() {
-        true => None,
-        false => explained(inp, |inp| nested(inp, BRACKET, star_expressions))?.map(|rest| rest.span),
+    let rest = match rest_follows {
+        true => explained(inp, |inp| nested(inp, BRACKET, star_expressions))?.map(|rest| rest.span),
+        false => None,
     };
     let argument = rest.or(argument.map(|(span, _)| span));
     let Some(argument) = argument.filter(|_| is_old) else { return FINE };
