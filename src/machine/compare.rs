@@ -135,16 +135,10 @@ impl Vm {
             Special::Method(found) => self.call_binary(&found, this, other)?,
             Special::Builtin if super::number::narrower(this, other) => Value::NotImplemented,
             Special::Builtin => return self.builtin_compare(op, this.unwrapped(), other.unwrapped()),
-            Special::Default if op == CmpOp::NotEq => match self.special(this, sym::__eq__) {
-                Special::Method(found) => {
-                    let result = self.call_found(&found, this, std::slice::from_ref(other))?;
-                    if !matches!(result, Value::NotImplemented) {
-                        return Ok(Some(Value::bool(!self.truth(&result)?)));
-                    }
-                    result
-                }
-                _ => Value::NotImplemented,
-            },
+            Special::Default if op == CmpOp::NotEq => {
+                let Some(equal) = self.compare_side(CmpOp::Eq, this, other)? else { return Ok(None) };
+                Value::bool(!self.truth(&equal)?)
+            }
             Special::Default | Special::Missing => Value::NotImplemented,
         };
         Ok(if matches!(result, Value::NotImplemented) { None } else { Some(result) })

@@ -336,12 +336,10 @@ impl Vm {
                     return Special::Method(Value::Native(native));
                 }
                 let of_object = owner.as_ref().is_some_and(|owner| Rc::ptr_eq(owner, &self.types.object));
-                // A built-in type answers by itself what its table does not spell out.
                 let inside = matches!(value, Value::Instance(_)) && builtin_inside && name != sym::__hash__;
                 // A native class derived from a built-in type (`OrderedDict`) has methods of its own.
                 let derived = inside && owner.is_some_and(|owner| owner.ancestors.borrow().len() > 1);
-                // `str` of what says nothing else is its `repr`.
-                if of_object && (!inside || name == sym::__str__) {
+                if of_object {
                     Special::Default
                 } else if builtin_inside && !derived {
                     Special::Builtin

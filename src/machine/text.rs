@@ -9,6 +9,7 @@ use compact_str::ToCompactString;
 use crate::machine::ops::Special;
 use crate::machine::{Vm, display};
 use crate::object::class::Payload;
+use crate::object::exception::Error;
 use crate::object::iter::DictPart;
 use crate::object::{Result, Str, Value};
 use crate::symbol::sym;
@@ -95,16 +96,17 @@ impl Vm {
         match value {
             Value::Str(text) if spec.is_empty() => return Ok(text.clone()),
             Value::Instance(_) | Value::Exception(_) | Value::Class(_) => {
-                let found = self.special(value, sym::__format__);
-                if let Special::Method(method) = found {
-                    let result = self.call_found(&method, value, &[Value::str(spec)])?;
-                    return match result.as_str() {
-                        Some(text) => Ok(text.clone()),
-                        None => {
-                            Err(self
-                                .type_error(format!("__format__ must return a str, not {}", self.type_name(&result))))
-                        }
-                    };
+                match self.special(value, sym::__format__) {
+                    Special::Method(method) => {
+                        let result = self.call_found(&method, value, &[Value::str(spec)])?;
+                        let Some(text) = result.as_str() else {
+                            let message = format!("__format__ must return a str, not {}", self.type_name(&result));
+                            return Err(self.type_error(message));
+                        };
+                        return Ok(text.clone());
+                    }
+                    Special::Default if !spec.is_empty() => return Err(self.not_formattable(value)),
+                    _ => {}
                 }
             }
             _ => {}
@@ -117,6 +119,11 @@ impl Vm {
         Ok(Rc::new(Str::new(out)))
     }
 
+    #[cold]
+    pub fn not_formattable(&mut self, value: &Value) -> Error {
+        self.type_error(format!("unsupported format string passed to {}.__format__", self.type_name(value)))
+    }
+
     /// What the built-in types make of a specification that is not empty.
     fn push_format(&mut self, out: &mut String, value: &Value, spec: &str) -> Result<()> {
         let inner = value.unwrapped();
@@ -126,7 +133,7 @@ impl Vm {
             Value::Str(_) | Value::Int(_) | Value::Bool(_) | Value::BigInt(_) | Value::Float(_) | Value::Complex(_)
         );
         if !formattable {
-            return Err(self.type_error(format!("unsupported format string passed to {}.__format__", name.as_str())));
+            return Err(self.not_formattable(value));
         }
         let done = FormatSpec::parse(spec, &name).and_then(|spec| match inner {
             Value::Str(text) => formats::format_str(out, text, &spec, &name),
@@ -158,6 +165,7 @@ impl Vm {
                     out.push_str(&text);
                     Ok(())
                 }
+                Special::Default => display::push_object(self, out, value),
                 _ => self.push_object(out, value),
             },
             _ => self.push_builtin(out, value, value),

@@ -84,7 +84,7 @@ pub fn default_repr(vm: &Vm, value: &Value) -> String {
 fn format(vm: &mut Vm, args: &[Value]) -> Result {
     let spec = text_argument(vm, &args[1], "__format__", "")?;
     if !spec.is_empty() {
-        return Err(vm.type_error(format!("unsupported format string passed to {}.__format__", vm.type_name(&args[0]))));
+        return Err(vm.not_formattable(&args[0]));
     }
     vm.str(&args[0]).map(Value::Str)
 }

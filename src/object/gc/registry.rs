@@ -220,8 +220,8 @@ pub fn stored<T: Tracked>(into: &Rc<T>, value: &Value) {
 
 #[inline(never)]
 fn consider<T: Tracked>(into: &Rc<T>, value: &Value) {
-    // What refers to nothing cannot lead back, unless it is the object itself.
-    if !refers_to_nothing(value) || value.address() == Some(Rc::as_ptr(into).cast::<u8>() as usize) {
+    // What refers to nothing cannot lead back, unless it is the object itself, which may be borrowed now.
+    if value.address() == Some(Rc::as_ptr(into).cast::<u8>() as usize) || !refers_to_nothing(value) {
         register(into);
     }
 }
