@@ -710,9 +710,9 @@ pub fn solid_base(class: &Rc<Class>) -> Rc<Class> {
 
 /// Adds a computed attribute to a class.
 fn add_computed(vm: &Vm, class: &Rc<Class>, name: Symbol, get: Getter, set: Option<Setter>) {
-    let name = vm.name(name).clone();
-    let attribute =
-        Descriptor::GetSet { name: name.clone(), class: Rc::downgrade(class), get, set, doc: Default::default() };
+    let doc = if set.is_some() { "dictionary for instance variables" } else { "list of weak references to the object" };
+    let (name, doc) = (vm.name(name).clone(), Value::str(doc).into());
+    let attribute = Descriptor::GetSet { name: name.clone(), class: Rc::downgrade(class), get, set, doc };
     class.dict.set_str(&name, Value::Descriptor(Rc::new(attribute)));
 }
 

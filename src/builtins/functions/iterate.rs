@@ -393,7 +393,7 @@ fn new_filter(vm: &mut Vm, args: &[Value]) -> Result {
     made(vm, &args[0], &base, Filter { function, iterator })
 }
 
-const REVERSED: &[Row] = &[static_method("__new__(cls, object, /)", new_reversed)];
+const REVERSED: &[Row] = &[static_method("__new__(cls, sequence, /)", new_reversed)];
 
 /// Goes backwards through anything that has a length and can be indexed.
 struct Backwards {

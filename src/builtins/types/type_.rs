@@ -8,7 +8,7 @@ use super::{must_encode, wrong_receiver};
 use crate::builtins::add_methods;
 use crate::machine::Vm;
 use crate::object::native::{Row, attribute, class_method, getter, method, static_method};
-use crate::object::{Class, Dict, Error, Result, Str, Value};
+use crate::object::{Class, Descriptor, Dict, Error, Result, Str, Value};
 use crate::symbol::{Symbol, sym};
 
 pub fn install(vm: &mut Vm) {
@@ -81,19 +81,34 @@ const METHODS: &[Row] = &[
     attribute("__annotations__", get_annotations, set_annotations),
     attribute("__type_params__", get_type_params, |vm, class, new| set_entry(vm, class, sym::__type_params__, new)),
     attribute("__abstractmethods__", get_abstract, set_abstract),
-    getter("__text_signature__", |vm, class| {
-        // Of the classes of asyncio, which a program makes objects of by hand; others do not say.
-        let class = this(vm, class)?;
-        let module = class.dict.get_str(vm.name(sym::__module__));
-        let known = module.as_ref().and_then(Value::as_str).is_some_and(|module| module.as_str().contains("asyncio"));
-        Ok(match class.lookup(vm.name(sym::__init__)) {
-            Some(Value::Native(init)) if known && !init.row.signature.contains("*args, **kwargs") => {
-                init.row.signature.find('(').map_or(Value::None, |at| Value::str(&init.row.signature[at..]))
-            }
-            _ => Value::None,
-        })
-    }),
+    getter("__text_signature__", text_signature),
 ];
+
+/// What the row that makes or initialises objects of a class says, unless it leaves that open.
+fn text_signature(vm: &mut Vm, class: &Value) -> Result {
+    let class = this(vm, class)?;
+    let module = class.dict.get_str(vm.name(sym::__module__));
+    // The classes of asyncio are what a program makes objects of by hand, also those that inherit their `__init__`.
+    let inherits = module.as_ref().and_then(Value::as_str).is_some_and(|module| module.as_str().contains("asyncio"));
+    for name in [sym::__init__, sym::__new__] {
+        let name = vm.name(name);
+        let found = if inherits { class.lookup(name) } else { class.dict.get_str(name) };
+        let signature = match &found {
+            Some(Value::Native(native)) => native.row.signature,
+            Some(Value::Descriptor(wrapped)) => match &**wrapped {
+                Descriptor::StaticMethod(Value::Native(native), _) => native.row.signature,
+                _ => continue,
+            },
+            _ => continue,
+        };
+        let given = signature.find('(').map_or("", |at| &signature[at + 1..]);
+        let given = ["cls, /, ", "cls, "].iter().find_map(|cls| given.strip_prefix(cls)).unwrap_or(given);
+        if !given.contains("<unrepresentable>") && !given.starts_with("*args") {
+            return Ok(Value::string(format!("({given}")));
+        }
+    }
+    Ok(Value::None)
+}
 
 fn this(vm: &mut Vm, value: &Value) -> Result<Rc<Class>> {
     match value {
