@@ -12,6 +12,7 @@ use super::event_loop;
 use super::format;
 use super::future::{self, Status, Waited};
 use super::state::{Function, State, state};
+use crate::builtins::of;
 use crate::machine::Vm;
 use crate::object::class::{Class, Instance, Native};
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
@@ -242,7 +243,7 @@ pub const LOCK_METHODS: &[Row] = &[
         ))
     }),
     method("def __init__()", |_, _| Ok(Value::None)),
-    method("def locked()", |vm, args| Ok(Value::bool(this!(vm, &args[0], Lock).locked.get()))),
+    of!("def locked()", Value::data::<Lock>, |_, lock, _| Ok(Value::bool(lock.locked.get()))),
     method("def acquire()", |vm, args| acquire_lock(vm, &args[0])).or_at_once(|vm, args| {
         let lock = this!(vm, &args[0], Lock);
         if lock.locked.get() || lock.waiters.any_alive() {
@@ -255,8 +256,7 @@ pub const LOCK_METHODS: &[Row] = &[
         release_lock(vm, &args[0])?;
         Ok(Value::None)
     }),
-    method("__repr__()", |vm, args| {
-        let lock = this!(vm, &args[0], Lock);
+    of!("__repr__()", Value::data::<Lock>, |vm, lock, args| {
         let text = if lock.locked.get() { "locked" } else { "unlocked" };
         format::with_details(vm, &args[0], &format!("{text}{}", lock.waiters.described()))
     }),
@@ -271,9 +271,8 @@ pub const EVENT_METHODS: &[Row] = &[
         Ok(Instance::native(&class, Event { is_set: Cell::new(false), waiters: Waiters::new(vm) }))
     }),
     method("def __init__()", |_, _| Ok(Value::None)),
-    method("def is_set()", |vm, args| Ok(Value::bool(this!(vm, &args[0], Event).is_set.get()))),
-    method("def set()", |vm, args| {
-        let event = this!(vm, &args[0], Event);
+    of!("def is_set()", Value::data::<Event>, |_, event, _| Ok(Value::bool(event.is_set.get()))),
+    of!("def set()", Value::data::<Event>, |vm, event, _| {
         if !event.is_set.replace(true) {
             for waiter in event.waiters.all() {
                 if !future::is_done(&waiter) {
@@ -287,12 +286,10 @@ pub const EVENT_METHODS: &[Row] = &[
         this!(vm, &args[0], Event).is_set.set(false);
         Ok(Value::None)
     }),
-    method("def wait()", |vm, args| {
-        let event = this!(vm, &args[0], Event);
+    of!("def wait()", Value::data::<Event>, |vm, event, args| {
         Ok(event.waiters.state.coroutine(vm, Function::EventWait, InLine::new(&args[0], EventTurn)))
     }),
-    method("__repr__()", |vm, args| {
-        let event = this!(vm, &args[0], Event);
+    of!("__repr__()", Value::data::<Event>, |vm, event, args| {
         let text = if event.is_set.get() { "set" } else { "unset" };
         format::with_details(vm, &args[0], &format!("{text}{}", event.waiters.described()))
     }),
@@ -315,8 +312,7 @@ pub const SEMAPHORE_METHODS: &[Row] = &[
     method("def __init__(value=1)", |vm, args| init_semaphore(vm, args, false)),
     method("def locked()", |vm, args| is_locked(vm, &args[0]).map(Value::bool)),
     method("def acquire()", |vm, args| acquire_semaphore(vm, &args[0])),
-    method("__repr__()", |vm, args| {
-        let semaphore = this!(vm, &args[0], Semaphore);
+    of!("__repr__()", Value::data::<Semaphore>, |vm, semaphore, args| {
         let text = if is_locked(vm, &args[0])? {
             "locked".to_owned()
         } else {

@@ -7,6 +7,7 @@ use super::future::{self, NativeCallback};
 use super::handles::{self, Handle};
 use super::state::{Function, state};
 use super::{contextvars, explain, format, log, policy, task, threads};
+use crate::builtins::of;
 use crate::machine::Vm;
 use crate::object::class::Instance;
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
@@ -42,8 +43,8 @@ pub const METHODS: &[Row] = &[
         this(vm, &args[0])?.stopping.set(true);
         Ok(Value::None)
     }),
-    method("def is_running()", |vm, args| Ok(Value::bool(this(vm, &args[0])?.running.get()))),
-    method("def is_closed()", |vm, args| Ok(Value::bool(this(vm, &args[0])?.closed.get()))),
+    of!("def is_running()", event_loop::of, |_, el, _| Ok(Value::bool(el.running.get()))),
+    of!("def is_closed()", event_loop::of, |_, el, _| Ok(Value::bool(el.closed.get()))),
     method("def time()", |vm, _| Ok(Value::float(event_loop::time(vm)))),
     method("def call_soon(callback, *args, context=None)", |vm, args| call_soon(vm, args, "call_soon")),
     method("def call_soon_threadsafe(callback, *args, context=None)", |vm, args| {
@@ -51,12 +52,10 @@ pub const METHODS: &[Row] = &[
     }),
     method("def call_later(delay, callback, *args, context=None)", call_later),
     method("def call_at(when, callback, *args, context=None)", |vm, args| call_at(vm, args, &args[1], "call_at")),
-    method("def create_future()", |vm, args| {
-        let el = this(vm, &args[0])?;
+    of!("def create_future()", event_loop::of, |vm, el, args| {
         Ok(Value::Instance(future::new_future(vm, &el.state, &args[0])))
     }),
-    method("def create_task(coro, *, name=None, context=None)", |vm, args| {
-        let el = this(vm, &args[0])?;
+    of!("def create_task(coro, *, name=None, context=None)", event_loop::of, |vm, el, args| {
         create_task_in(vm, el, &args[0], &args[1], &args[2], &args[3])
     }),
     method("def set_task_factory(factory)", |vm, args| {
@@ -66,7 +65,7 @@ pub const METHODS: &[Row] = &[
         this(vm, &args[0])?.task_factory.replace(args[1].clone());
         Ok(Value::None)
     }),
-    method("def get_task_factory()", |vm, args| Ok(this(vm, &args[0])?.task_factory.borrow().clone())),
+    of!("def get_task_factory()", event_loop::of, |_, el, _| Ok(el.task_factory.borrow().clone())),
     method("def set_exception_handler(handler)", |vm, args| {
         if !args[1].is_none() && !vm.is_callable(&args[1]) {
             let shown = vm.repr(&args[1])?;
@@ -75,10 +74,10 @@ pub const METHODS: &[Row] = &[
         this(vm, &args[0])?.exception_handler.replace(args[1].clone());
         Ok(Value::None)
     }),
-    method("def get_exception_handler()", |vm, args| Ok(this(vm, &args[0])?.exception_handler.borrow().clone())),
+    of!("def get_exception_handler()", event_loop::of, |_, el, _| Ok(el.exception_handler.borrow().clone())),
     method("def default_exception_handler(context)", default_exception_handler),
-    method("def call_exception_handler(context)", call_exception_handler),
-    method("def get_debug()", |vm, args| Ok(Value::bool(this(vm, &args[0])?.debug.get()))),
+    of!("def call_exception_handler(context)", event_loop::of, call_exception_handler),
+    of!("def get_debug()", event_loop::of, |_, el, _| Ok(Value::bool(el.debug.get()))),
     method("def set_debug(enabled)", |vm, args| {
         let enabled = vm.truth(&args[1])?;
         let el = this(vm, &args[0])?;
@@ -92,17 +91,12 @@ pub const METHODS: &[Row] = &[
         let function = super::library_name(vm, "shutdown_asyncgens")?;
         vm.call(&function, &args[..1])
     }),
-    method("def _take_asyncgens()", |vm, args| {
-        let el = this(vm, &args[0])?;
+    of!("def _take_asyncgens()", event_loop::of, |_, el, _| {
         el.async_generators_closed.set(true);
         let living = el.async_generators.take();
         Ok(Value::list(living.iter().filter_map(std::rc::Weak::upgrade).map(Value::Coroutine).collect()))
     }),
-    method("def _run_once()", |vm, args| {
-        let el = this(vm, &args[0])?;
-        event_loop::run_once(vm, el, &args[0])?;
-        Ok(Value::None)
-    }),
+    of!("def _run_once()", event_loop::of, |vm, el, args| event_loop::run_once(vm, el, &args[0])),
     method("def _process_events(event_list)", |vm, _| {
         Err(vm.new_error(vm.types.NotImplementedError.clone(), Vec::new()))
     }),
@@ -111,8 +105,7 @@ pub const METHODS: &[Row] = &[
         this(vm, &args[0])?.timer_cancelled();
         Ok(Value::None)
     }),
-    method("def shutdown_default_executor(timeout=None)", |vm, args| {
-        let el = this(vm, &args[0])?;
+    of!("def shutdown_default_executor(timeout=None)", event_loop::of, |vm, el, args| {
         el.executor_closed.set(true);
         if el.executor.borrow().is_none() {
             return Ok(el.state.coroutine(vm, Function::ShutdownDefaultExecutor, ShutDownExecutor));
@@ -133,8 +126,7 @@ pub const METHODS: &[Row] = &[
         let function = super::library_name(vm, "set_default_executor")?;
         vm.call(&function, args)
     }),
-    method("__repr__()", |vm, args| {
-        let el = this(vm, &args[0])?;
+    of!("__repr__()", event_loop::of, |vm, el, args| {
         let shown = |flag: bool| if flag { "True" } else { "False" };
         let (running, closed, debug) = (shown(el.running.get()), shown(el.closed.get()), shown(el.debug.get()));
         let class = vm.class_name(&args[0]);
@@ -185,8 +177,7 @@ fn open<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a EventLoop> {
     Ok(el)
 }
 
-fn close(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    let el = this(vm, &args[0])?;
+fn close(vm: &mut Vm, el: &EventLoop, _: &[Value]) -> Result<Value> {
     if el.running.get() {
         return Err(vm.runtime_error("Cannot close a running event loop"));
     }
@@ -385,8 +376,7 @@ fn default_exception_handler(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     Ok(Value::None)
 }
 
-fn call_exception_handler(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    let el = this(vm, &args[0])?;
+fn call_exception_handler(vm: &mut Vm, el: &EventLoop, args: &[Value]) -> Result<Value> {
     let handler = el.exception_handler.borrow().clone();
     if handler.is_none() {
         let result = default_of(vm, &args[0], &args[1]);
@@ -454,7 +444,7 @@ fn call_handler(vm: &mut Vm, event_loop: &Value, handler: &Value, context: &Valu
     }
 }
 
-pub const CLOSE: &[Row] = &[method("def close()", close)];
+pub const CLOSE: &[Row] = &[of!("def close()", event_loop::of, close)];
 
 pub const SIGNAL_METHODS: &[Row] = &[
     method("def add_signal_handler(sig, callback, *args)", |vm, args| {
@@ -470,8 +460,7 @@ pub const SIGNAL_METHODS: &[Row] = &[
 ];
 
 /// Called when an asynchronous generator is iterated for the first time.
-pub static FIRST_ITERATION: &Row = &method("def _asyncgen_firstiter_hook(agen)", |vm, args| {
-    let el = this(vm, &args[0])?;
+pub static FIRST_ITERATION: &Row = &of!("def _asyncgen_firstiter_hook(agen)", event_loop::of, |vm, el, args| {
     if el.async_generators_closed.get() {
         let shown = vm.repr(&args[1])?;
         let text =
@@ -489,8 +478,7 @@ pub static FIRST_ITERATION: &Row = &method("def _asyncgen_firstiter_hook(agen)",
 });
 
 /// Called when the last reference to a suspended asynchronous generator has gone.
-pub static LAST_REFERENCE: &Row = &method("def _asyncgen_finalizer_hook(agen)", |vm, args| {
-    let el = this(vm, &args[0])?;
+pub static LAST_REFERENCE: &Row = &of!("def _asyncgen_finalizer_hook(agen)", event_loop::of, |vm, el, args| {
     if el.closed.get() {
         return Ok(Value::None);
     }

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use super::future;
 use super::locks::{InLine, Turn, Waiters, class_given};
 use super::state::{Function, state};
+use crate::builtins::of;
 use crate::machine::Vm;
 use crate::object::class::{Instance, Native};
 use crate::object::native::{Prompt, Row, attribute, class_method, getter, method, static_method};
@@ -56,8 +57,7 @@ impl Native for Queue {
 
 pub const METHODS: &[Row] = &[
     static_method("__new__(cls, /, *args, **kwargs)", |vm, args| new(vm, args, Order::Fifo)),
-    method("def __init__(maxsize=0)", |vm, args| {
-        let queue = this(vm, &args[0])?;
+    of!("def __init__(maxsize=0)", Value::data::<Queue>, |vm, queue, args| {
         queue.maxsize.replace(args[1].clone());
         if queue.custom {
             vm.call_method(&args[0], "_init", &[args[1].clone()])?;
@@ -96,8 +96,7 @@ pub const METHODS: &[Row] = &[
         get_nowait(vm, &args[0]).map(|item| Some(Prompt::Done(item)))
     }),
     method("def get_nowait()", |vm, args| get_nowait(vm, &args[0])),
-    method("def task_done()", |vm, args| {
-        let queue = this(vm, &args[0])?;
+    of!("def task_done()", Value::data::<Queue>, |vm, queue, _| {
         match queue.unfinished.get().checked_sub(1) {
             None => return Err(vm.value_error("task_done() called too many times")),
             Some(left) => queue.unfinished.set(left),
@@ -111,9 +110,8 @@ pub const METHODS: &[Row] = &[
         this(vm, &args[0])?;
         Ok(state(vm).coroutine(vm, Function::QueueJoin, InLine::new(&args[0], JoinTurn)))
     }),
-    method("def shutdown(immediate=False)", shutdown),
-    method("def _init(maxsize)", |vm, args| {
-        let queue = this(vm, &args[0])?;
+    of!("def shutdown(immediate=False)", Value::data::<Queue>, shutdown),
+    of!("def _init(maxsize)", Value::data::<Queue>, |vm, queue, _| {
         let container = match queue.order {
             Order::Fifo => {
                 let collections = vm.import_module("collections")?;
@@ -124,13 +122,11 @@ pub const METHODS: &[Row] = &[
         queue.container.replace(container);
         Ok(Value::None)
     }),
-    method("def _get()", |vm, args| {
-        let queue = this(vm, &args[0])?;
+    of!("def _get()", Value::data::<Queue>, |vm, queue, _| {
         let container = queue.container.borrow().clone();
         if container.is_unbound() { take(vm, queue) } else { take_from(vm, queue, &container) }
     }),
-    method("def _put(item)", |vm, args| {
-        let queue = this(vm, &args[0])?;
+    of!("def _put(item)", Value::data::<Queue>, |vm, queue, args| {
         let container = queue.container.borrow().clone();
         if container.is_unbound() {
             insert(vm, queue, args[1].clone())?;
@@ -454,8 +450,7 @@ fn sink(vm: &mut Vm, queue: &Queue) -> Result<()> {
     rise(vm, queue, 0, at)
 }
 
-fn shutdown(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    let queue = this(vm, &args[0])?;
+fn shutdown(vm: &mut Vm, queue: &Queue, args: &[Value]) -> Result<Value> {
     queue.shut_down.set(true);
     if vm.truth(&args[1])? {
         while !empty(vm, &args[0])? {

@@ -10,12 +10,33 @@ use crate::machine::Vm;
 use crate::object::class::Class;
 use crate::object::function::Descriptor;
 use crate::object::native::{NativeFunction, Row, RowKind};
-use crate::object::{Dict, Str, Value};
+use crate::object::{Dict, Result, Str, Value};
 
 /// Fills the built-in classes and the namespace of built-in names.
 pub fn install(vm: &mut Vm) {
     types::install(vm);
     functions::install(vm);
+}
+
+/// The row of a method whose function gets its object as what `$find` makes of it, and returns what becomes a value.
+macro_rules! of {
+    ($signature:literal, $find:expr, $call:expr $(,)?) => {
+        $crate::object::native::method($signature, |vm, args| $crate::builtins::call_of(vm, args, $find, $call))
+    };
+}
+pub(crate) use of;
+
+#[inline]
+pub(crate) fn call_of<T, R: Into<Value>>(
+    vm: &mut Vm,
+    args: &[Value],
+    find: fn(&Value) -> Option<&T>,
+    call: fn(&mut Vm, &T, &[Value]) -> Result<R>,
+) -> Result {
+    match find(&args[0]) {
+        Some(this) => call(vm, this, args).map(Into::into),
+        None => Err(types::wrong_receiver(vm, &args[0])),
+    }
 }
 
 /// Adds a table of methods and attributes to a built-in class.

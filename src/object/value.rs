@@ -356,48 +356,6 @@ impl Value {
         }
     }
 
-    pub fn as_str(&self) -> Option<&Rc<Str>> {
-        match self.unwrapped() {
-            Value::Str(s) => Some(s),
-            _ => None,
-        }
-    }
-
-    pub fn as_list(&self) -> Option<&Rc<List>> {
-        match self.unwrapped() {
-            Value::List(x) => Some(x),
-            _ => None,
-        }
-    }
-
-    pub fn as_tuple(&self) -> Option<&Rc<Tuple>> {
-        match self.unwrapped() {
-            Value::Tuple(x) => Some(x),
-            _ => None,
-        }
-    }
-
-    pub fn as_dict(&self) -> Option<&Rc<Dict>> {
-        match self.unwrapped() {
-            Value::Dict(x) => Some(x),
-            _ => None,
-        }
-    }
-
-    pub fn as_set(&self) -> Option<&Rc<Set>> {
-        match self.unwrapped() {
-            Value::Set(x) => Some(x),
-            _ => None,
-        }
-    }
-
-    pub fn as_exception(&self) -> Option<&Rc<Exception>> {
-        match self {
-            Value::Exception(x) => Some(x),
-            _ => None,
-        }
-    }
-
     /// `int` and its subclasses, `bool` among them, as a big integer.
     pub fn as_bigint(&self) -> Option<BigInt> {
         match self.unwrapped() {
@@ -423,44 +381,53 @@ impl Value {
     }
 }
 
-impl From<bool> for Value {
-    fn from(b: bool) -> Value {
-        Value::bool(b)
-    }
+macro_rules! kinds {
+    ($($as_kind:ident $kind:ident;)*) => {
+        /// The built-in value inside, if it is of a certain type; of instances of subclasses as well.
+        impl Value {
+            $(
+                pub fn $as_kind(&self) -> Option<&Rc<$kind>> {
+                    if let Value::$kind(inner) = self.unwrapped() { Some(inner) } else { None }
+                }
+            )*
+        }
+    };
 }
 
-impl From<i64> for Value {
-    fn from(n: i64) -> Value {
-        Value::Int(n)
-    }
+kinds! {
+    as_str Str;
+    as_list List;
+    as_tuple Tuple;
+    as_dict Dict;
+    as_set Set;
+    as_range Range;
+    as_slice Slice;
+    as_class Class;
+    as_coroutine Coroutine;
+    as_awaiter Awaiter;
+    as_exception Exception;
 }
 
-impl From<f64> for Value {
-    fn from(x: f64) -> Value {
-        Value::float(x)
-    }
+macro_rules! conversions {
+    ($($from:ty, $into:expr;)*) => {
+        $(
+            impl From<$from> for Value {
+                fn from(value: $from) -> Value {
+                    $into(value)
+                }
+            }
+        )*
+    };
 }
 
-impl From<&str> for Value {
-    fn from(text: &str) -> Value {
-        Value::str(text)
-    }
-}
-
-impl From<Rc<Str>> for Value {
-    fn from(text: Rc<Str>) -> Value {
-        Value::Str(text)
-    }
-}
-
-impl From<Rc<Class>> for Value {
-    fn from(class: Rc<Class>) -> Value {
-        Value::Class(class)
-    }
-}
-
-impl From<Rc<Dict>> for Value {
-    fn from(dict: Rc<Dict>) -> Value {
-        Value::Dict(dict)
-    }
+conversions! {
+    (), |()| Value::None;
+    bool, Value::bool;
+    i64, Value::Int;
+    f64, Value::float;
+    &str, Value::str;
+    String, Value::string;
+    Rc<Str>, Value::Str;
+    Rc<Class>, Value::Class;
+    Rc<Dict>, Value::Dict;
 }

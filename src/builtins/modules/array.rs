@@ -4,6 +4,7 @@ use std::any::Any;
 use std::rc::Rc;
 
 use super::support::{class_given, define, this};
+use crate::builtins::of;
 use crate::builtins::types::bytes::items::{Item, Misfit};
 use crate::builtins::types::bytes::memoryview;
 use crate::machine::Vm;
@@ -67,17 +68,15 @@ const METHODS: &[Row] = &[
     static_method("__new__(cls, /, *args, **kwargs)", new),
     getter("typecode", |vm, value| Ok(Value::string(char::from(this!(vm, value, Array).item.code).to_string()))),
     getter("itemsize", |vm, value| Ok(Value::usize(this!(vm, value, Array).item.size))),
-    method("append(v, /)", |vm, args| {
-        let array = this!(vm, args[0], Array);
+    of!("append(v, /)", Value::data::<Array>, |vm, array, args| {
         let bytes = packed(vm, array.item, &args[1])?;
         resize(vm, array)?;
         array.memory.bytes.borrow_mut().extend_from_slice(&bytes);
         Ok(Value::None)
     }),
-    method("tobytes()", |vm, args| Ok(Value::bytes(this!(vm, args[0], Array).memory.bytes.borrow().clone()))),
-    method("tolist()", |vm, args| Ok(Value::list(items(this!(vm, args[0], Array))))),
-    method("frombytes(buffer, /)", |vm, args| {
-        let array = this!(vm, args[0], Array);
+    of!("tobytes()", Value::data::<Array>, |_, array, _| Ok(Value::bytes(array.memory.bytes.borrow().clone()))),
+    of!("tolist()", Value::data::<Array>, |_, array, _| Ok(Value::list(items(array)))),
+    of!("frombytes(buffer, /)", Value::data::<Array>, |vm, array, args| {
         let Some(more) = bytes_of(&args[1]) else {
             return Err(vm.type_error(format!("a bytes-like object is required, not '{}'", vm.type_name(&args[1]))));
         };
@@ -86,13 +85,12 @@ const METHODS: &[Row] = &[
         array.memory.bytes.borrow_mut().extend_from_slice(&more);
         Ok(Value::None)
     }),
-    method("byteswap()", |vm, args| {
-        let array = this!(vm, args[0], Array);
+    of!("byteswap()", Value::data::<Array>, |_, array, _| {
         array.memory.bytes.borrow_mut().chunks_exact_mut(array.item.size).for_each(<[u8]>::reverse);
         Ok(Value::None)
     }),
-    method("__len__()", |vm, args| Ok(Value::usize(this!(vm, args[0], Array).len()))),
-    method("__getitem__(key, /)", get_item),
+    of!("__len__()", Value::data::<Array>, |_, array, _| Ok(Value::usize(array.len()))),
+    of!("__getitem__(key, /)", Value::data::<Array>, get_item),
     method("__setitem__(key, value, /)", |vm, args| set_item(vm, &args[0], &args[1], Some(&args[2]))),
     method("__delitem__(key, /)", |vm, args| set_item(vm, &args[0], &args[1], None)),
     method("__iter__()", |vm, args| {
@@ -100,8 +98,7 @@ const METHODS: &[Row] = &[
         let class = define(vm, "array.arrayiterator", &object, Layout::Final, ITERATOR);
         Ok(Iter::native(&class, Items { array: args[0].clone(), at: 0 }))
     }),
-    method("__buffer__(flags, /)", |vm, args| {
-        let array = this!(vm, args[0], Array);
+    of!("__buffer__(flags, /)", Value::data::<Array>, |vm, array, args| {
         Ok(memoryview::of_array(vm, &args[0], &array.memory, array.item))
     }),
 ];
@@ -230,8 +227,7 @@ fn position(vm: &mut Vm, array: &Array, key: &Value, range: &str) -> Result<usiz
     }
 }
 
-fn get_item(vm: &mut Vm, args: &[Value]) -> Result {
-    let array = this!(vm, args[0], Array);
+fn get_item(vm: &mut Vm, array: &Array, args: &[Value]) -> Result {
     if let Value::Slice(slice) = &args[1] {
         let indices = vm.slice_indices(slice, array.len())?;
         let size = array.item.size;

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::support::{class_given, define, export, items, keywords, natives, this};
+use crate::builtins::of;
 use crate::machine::Vm;
 use crate::object::class::{Class, Instance, Layout, Native};
 use crate::object::function::BoundMethod;
@@ -285,8 +286,7 @@ fn compare_keys(vm: &mut Vm, args: &[Value], op: CmpOp) -> Result<Value> {
 }
 
 const KEY: &[Row] = &[
-    method("__call__(obj)", |vm, args| {
-        let key = this!(vm, args[0], Key);
+    of!("__call__(obj)", Value::data::<Key>, |vm, key, args| {
         let class = vm.class_of(&args[0]);
         let object = RefCell::new(args[1].clone());
         Ok(Instance::native(&class, Key { compare: key.compare.clone(), object }))
@@ -391,30 +391,26 @@ const CACHED: &[Row] = &[
     }),
     method("__copy__()", |_, args| Ok(args[0].clone())),
     method("__deepcopy__(memo, /)", |_, args| Ok(args[0].clone())),
-    method("__repr__()", |vm, args| {
-        let cached = this!(vm, args[0], Cached);
+    of!("__repr__()", Value::data::<Cached>, |_, cached, args| {
         let _ = cached;
         let address = crate::machine::display::address(&args[0]);
         Ok(Value::string(format!("<functools._lru_cache_wrapper object at {address}>")))
     }),
-    method("cache_info()", |vm, args| {
-        let cached = this!(vm, args[0], Cached);
+    of!("cache_info()", Value::data::<Cached>, |vm, cached, _| {
         let functools = vm.import_module("functools")?;
         let class = vm.get_attr(&functools, "_CacheInfo")?;
         let most = cached.most.map_or(Value::None, Value::usize);
         let (hits, misses) = (Value::Int(cached.hits.get()), Value::Int(cached.misses.get()));
         vm.call(&class, &[hits, misses, most, Value::usize(cached.results.len())])
     }),
-    method("cache_clear()", |vm, args| {
-        let cached = this!(vm, args[0], Cached);
+    of!("cache_clear()", Value::data::<Cached>, |_, cached, _| {
         cached.hits.set(0);
         cached.misses.set(0);
         let old = cached.results.table.borrow_mut().clear();
         drop(old);
         Ok(Value::None)
     }),
-    method("cache_parameters()", |vm, args| {
-        let cached = this!(vm, args[0], Cached);
+    of!("cache_parameters()", Value::data::<Cached>, |vm, cached, _| {
         let most = cached.most.map_or(Value::None, Value::usize);
         vm.dict_from_pairs(vec![(Value::str("maxsize"), most), (Value::str("typed"), Value::bool(cached.typed))])
     }),

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::support::{class_given, define, export, items, keywords, natives, this};
+use crate::builtins::of;
 use crate::machine::Vm;
 use crate::object::class::{Class, Instance, Layout};
 use crate::object::module::Module;
@@ -211,8 +212,7 @@ const ITEM_GETTER: &[Row] = &[
         }
         Ok(Instance::native(&class, Items(items(&args[1]).to_vec())))
     }),
-    method("__call__(obj, /)", |vm, args| {
-        let getter = this!(vm, args[0], Items);
+    of!("__call__(obj, /)", Value::data::<Items>, |vm, getter, args| {
         if let [only] = &getter.0[..] {
             return vm.get_item(&args[1], only);
         }
@@ -226,8 +226,7 @@ const ITEM_GETTER: &[Row] = &[
         let items = this!(vm, args[0], Items).0.clone();
         Ok(Value::tuple([Value::Class(vm.class_of(&args[0])), Value::tuple(items)]))
     }),
-    method("__repr__()", |vm, args| {
-        let getter = this!(vm, args[0], Items);
+    of!("__repr__()", Value::data::<Items>, |vm, getter, args| {
         let class = vm.class_of(&args[0]);
         shown(vm, &class, &getter.0, &[])
     }),
@@ -246,8 +245,7 @@ const ATTR_GETTER: &[Row] = &[
         }
         Ok(Instance::native(&class, Attributes(paths)))
     }),
-    method("__call__(obj, /)", |vm, args| {
-        let getter = this!(vm, args[0], Attributes);
+    of!("__call__(obj, /)", Value::data::<Attributes>, |vm, getter, args| {
         let mut found = Vec::with_capacity(getter.0.len());
         for path in &getter.0 {
             let mut value = args[1].clone();
@@ -279,14 +277,12 @@ const METHOD_CALLER: &[Row] = &[
         let name = vm.intern_str(name);
         Ok(Instance::native(&class, Call { name, args: items(&args[2]).to_vec(), keywords: keywords(&args[3]) }))
     }),
-    method("__call__(obj, /)", |vm, args| {
-        let caller = this!(vm, args[0], Call);
+    of!("__call__(obj, /)", Value::data::<Call>, |vm, caller, args| {
         let method = vm.get_attr(&args[1], &caller.name)?;
         vm.call_kw(&method, &caller.args, &caller.keywords)
     }),
     // Keywords are bound to the class first, as pickled calls have none.
-    method("__reduce__()", |vm, args| {
-        let caller = this!(vm, args[0], Call);
+    of!("__reduce__()", Value::data::<Call>, |vm, caller, args| {
         let mut positional = vec![Value::Str(caller.name.clone())];
         positional.extend_from_slice(&caller.args);
         let class = Value::Class(vm.class_of(&args[0]));
@@ -299,8 +295,7 @@ const METHOD_CALLER: &[Row] = &[
         let made = vm.call_kw(&partial, &[class, Value::Str(caller.name.clone())], &caller.keywords)?;
         Ok(Value::tuple([made, Value::tuple(caller.args.clone())]))
     }),
-    method("__repr__()", |vm, args| {
-        let caller = this!(vm, args[0], Call);
+    of!("__repr__()", Value::data::<Call>, |vm, caller, args| {
         let class = vm.class_of(&args[0]);
         let mut positional = vec![Value::Str(caller.name.clone())];
         positional.extend_from_slice(&caller.args);

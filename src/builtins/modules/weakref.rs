@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::support::{class_given, define, this};
+use crate::builtins::of;
 use crate::machine::Vm;
 use crate::object::class::{Instance, Layout, Payload};
 use crate::object::gc::weak::{self, WeakRef, Weakly};
@@ -52,7 +53,7 @@ const METHODS: &[Row] = &[
         given(vm, "__init__", &args[1])?;
         Ok(Value::None)
     }),
-    method("__call__()", |vm, args| Ok(this!(vm, args[0], WeakRef).get().unwrap_or(Value::None))),
+    of!("__call__()", Value::data::<WeakRef>, |_, weakref, _| Ok(weakref.get().unwrap_or(Value::None))),
     method("__hash__()", hash),
     method("__eq__(value, /)", |vm, args| same(vm, args, true)),
     method("__ne__(value, /)", |vm, args| same(vm, args, false)),

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::special;
 use crate::builtins::add_methods;
+use crate::builtins::of;
 use crate::machine::Vm;
 use crate::machine::coroutine::{awaited_object, awaiter};
 use crate::object::coroutine::{Awaiter, AwaiterState, Body, Coroutine, Operation, Resume, State};
@@ -36,27 +37,21 @@ const NAMES: &[Row] = &[
 
 /// What generators and coroutines share.
 const RESUMED: &[Row] = &[
-    method("send(object, /)", |vm, args| {
-        let coroutine = this(vm, &args[0])?;
-        vm.generator_send(&coroutine, args[1].clone())
-    }),
-    method("throw(type, value=<unrepresentable>, traceback=<unrepresentable>, /)", |vm, args| {
-        let coroutine = this(vm, &args[0])?;
-        let error = thrown(vm, "throw", args)?;
-        vm.generator_throw(&coroutine, error)
-    }),
-    method("close()", |vm, args| {
-        let coroutine = this(vm, &args[0])?;
-        vm.generator_close(&coroutine)
-    }),
+    of!("send(object, /)", Value::as_coroutine, |vm, coroutine, args| vm.generator_send(coroutine, args[1].clone())),
+    of!(
+        "throw(type, value=<unrepresentable>, traceback=<unrepresentable>, /)",
+        Value::as_coroutine,
+        |vm, coroutine, args| {
+            let error = thrown(vm, "throw", args)?;
+            vm.generator_throw(coroutine, error)
+        }
+    ),
+    of!("close()", Value::as_coroutine, |vm, coroutine, _| { vm.generator_close(coroutine) }),
 ];
 
 const GENERATOR: &[Row] = &[
     method("__iter__()", itself),
-    method("__next__()", |vm, args| {
-        let coroutine = this(vm, &args[0])?;
-        vm.generator_send(&coroutine, Value::None)
-    }),
+    of!("__next__()", Value::as_coroutine, |vm, coroutine, _| { vm.generator_send(coroutine, Value::None) }),
     getter("gi_frame", frame),
     getter("gi_running", running),
     getter("gi_suspended", suspended),
@@ -65,10 +60,7 @@ const GENERATOR: &[Row] = &[
 ];
 
 const COROUTINE: &[Row] = &[
-    method("__await__()", |vm, args| {
-        let coroutine = this(vm, &args[0])?;
-        Ok(awaiter(&coroutine, Operation::Await, Value::None))
-    }),
+    of!("__await__()", Value::as_coroutine, |_, coroutine, _| Ok(awaiter(coroutine, Operation::Await, Value::None))),
     getter("cr_frame", frame),
     getter("cr_running", running),
     getter("cr_suspended", suspended),
@@ -79,27 +71,27 @@ const COROUTINE: &[Row] = &[
 
 const ASYNC_GENERATOR: &[Row] = &[
     method("__aiter__()", itself),
-    method("__anext__()", |vm, args| {
-        let generator = this(vm, &args[0])?;
-        vm.hook_async_generator(&generator)?;
-        Ok(awaiter(&generator, Operation::Send, Value::None))
+    of!("__anext__()", Value::as_coroutine, |vm, generator, _| {
+        vm.hook_async_generator(generator)?;
+        Ok(awaiter(generator, Operation::Send, Value::None))
     }),
-    method("asend(object, /)", |vm, args| {
-        let generator = this(vm, &args[0])?;
-        vm.hook_async_generator(&generator)?;
-        Ok(awaiter(&generator, Operation::Send, args[1].clone()))
+    of!("asend(object, /)", Value::as_coroutine, |vm, generator, args| {
+        vm.hook_async_generator(generator)?;
+        Ok(awaiter(generator, Operation::Send, args[1].clone()))
     }),
-    method("athrow(type, value=<unrepresentable>, traceback=<unrepresentable>, /)", |vm, args| {
-        let generator = this(vm, &args[0])?;
-        warn_about_three(vm, "athrow", args)?;
-        vm.hook_async_generator(&generator)?;
-        let given: Vec<Value> = args[1..].iter().filter(|arg| !arg.is_unbound()).cloned().collect();
-        Ok(awaiter(&generator, Operation::Throw, Value::tuple(given)))
-    }),
-    method("aclose()", |vm, args| {
-        let generator = this(vm, &args[0])?;
-        vm.hook_async_generator(&generator)?;
-        Ok(awaiter(&generator, Operation::Close, Value::None))
+    of!(
+        "athrow(type, value=<unrepresentable>, traceback=<unrepresentable>, /)",
+        Value::as_coroutine,
+        |vm, generator, args| {
+            warn_about_three(vm, "athrow", args)?;
+            vm.hook_async_generator(generator)?;
+            let given: Vec<Value> = args[1..].iter().filter(|arg| !arg.is_unbound()).cloned().collect();
+            Ok(awaiter(generator, Operation::Throw, Value::tuple(given)))
+        }
+    ),
+    of!("aclose()", Value::as_coroutine, |vm, generator, _| {
+        vm.hook_async_generator(generator)?;
+        Ok(awaiter(generator, Operation::Close, Value::None))
     }),
     getter("ag_frame", frame),
     getter("ag_running", |vm, value| Ok(Value::bool(this(vm, value)?.running_async.get()))),
@@ -110,20 +102,19 @@ const ASYNC_GENERATOR: &[Row] = &[
 
 const AWAITER: &[Row] = &[
     method("__iter__()", itself),
-    method("__next__()", |vm, args| {
-        let awaiter = this_awaiter(vm, &args[0])?;
-        vm.awaiter_resume(&awaiter, Resume::Send(Value::None))
+    of!("__next__()", Value::as_awaiter, |vm, awaiter, _| { vm.awaiter_resume(awaiter, Resume::Send(Value::None)) }),
+    of!("send(object, /)", Value::as_awaiter, |vm, awaiter, args| {
+        vm.awaiter_resume(awaiter, Resume::Send(args[1].clone()))
     }),
-    method("send(object, /)", |vm, args| {
-        let awaiter = this_awaiter(vm, &args[0])?;
-        vm.awaiter_resume(&awaiter, Resume::Send(args[1].clone()))
-    }),
-    method("throw(type, value=<unrepresentable>, traceback=<unrepresentable>, /)", |vm, args| {
-        let awaiter = this_awaiter(vm, &args[0])?;
-        let error = vm.exception_to_throw(&args[1], &args[2], &args[3])?;
-        vm.awaiter_resume(&awaiter, Resume::Throw(error))
-    }),
-    method("close()", awaiter_close),
+    of!(
+        "throw(type, value=<unrepresentable>, traceback=<unrepresentable>, /)",
+        Value::as_awaiter,
+        |vm, awaiter, args| {
+            let error = vm.exception_to_throw(&args[1], &args[2], &args[3])?;
+            vm.awaiter_resume(awaiter, Resume::Throw(error))
+        }
+    ),
+    of!("close()", Value::as_awaiter, awaiter_close),
 ];
 
 const AWAITABLE: &[Row] = &[method("__await__()", itself)];
@@ -236,15 +227,7 @@ fn frame(vm: &mut Vm, value: &Value) -> Result {
     Ok(Value::Frame(Rc::new(view)))
 }
 
-fn this_awaiter(vm: &mut Vm, value: &Value) -> Result<Rc<Awaiter>> {
-    match value {
-        Value::Awaiter(awaiter) => Ok(awaiter.clone()),
-        _ => Err(crate::builtins::types::wrong_receiver(vm, value)),
-    }
-}
-
-fn awaiter_close(vm: &mut Vm, args: &[Value]) -> Result {
-    let awaiter = this_awaiter(vm, &args[0])?;
+fn awaiter_close(vm: &mut Vm, awaiter: &Rc<Awaiter>, _: &[Value]) -> Result {
     if awaiter.operation == Operation::Await {
         return vm.generator_close(&awaiter.target);
     }
@@ -253,7 +236,7 @@ fn awaiter_close(vm: &mut Vm, args: &[Value]) -> Result {
         AwaiterState::Done => {}
         AwaiterState::Started => {
             let exit = vm.new_error(vm.types.GeneratorExit.clone(), Vec::new());
-            match vm.awaiter_resume(&awaiter, Resume::Throw(exit)) {
+            match vm.awaiter_resume(awaiter, Resume::Throw(exit)) {
                 Ok(_) => return Err(vm.runtime_error("coroutine ignored GeneratorExit")),
                 Err(e)
                     if e.is(&vm.types.GeneratorExit)

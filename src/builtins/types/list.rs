@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::special;
 use crate::builtins::add_methods;
+use crate::builtins::of;
 use crate::machine::Vm;
 use crate::object::iter::{Iter, NativeIter};
 use crate::object::native::{Row, class_method, method, static_method};
@@ -33,8 +34,7 @@ const METHODS: &[Row] = &[
         let class = super::new_class(vm, &args[0], &base)?;
         Ok(vm.wrap(&class, Value::list(Vec::new())))
     }),
-    method("__init__(iterable=(), /)", |vm, args| {
-        let list = this(vm, &args[0])?;
+    of!("__init__(iterable=(), /)", Value::as_list, |vm, list, args| {
         let items = vm.collect(&args[1])?;
         let old = list.items.replace(items);
         drop(old);
@@ -46,24 +46,19 @@ const METHODS: &[Row] = &[
         drop(old);
         Ok(Value::None)
     }),
-    method("copy()", |vm, args| Ok(Value::list(this(vm, &args[0])?.to_vec()))),
+    of!("copy()", Value::as_list, |_, list, _| Ok(Value::list(list.to_vec()))),
     method("count(value, /)", count),
-    method("extend(iterable, /)", |vm, args| {
-        let list = this(vm, &args[0])?;
-        vm.list_extend(&list, &args[1])?;
-        Ok(Value::None)
-    }),
-    method("index(value, start=0, stop=9223372036854775807, /)", index),
-    method("insert(index, object, /)", insert),
-    method("pop(index=-1, /)", pop),
-    method("remove(value, /)", remove),
+    of!("extend(iterable, /)", Value::as_list, |vm, list, args| vm.list_extend(list, &args[1])),
+    of!("index(value, start=0, stop=9223372036854775807, /)", Value::as_list, index),
+    of!("insert(index, object, /)", Value::as_list, insert),
+    of!("pop(index=-1, /)", Value::as_list, pop),
+    of!("remove(value, /)", Value::as_list, remove),
     method("reverse()", reverse),
-    method("sort(*, key=None, reverse=False)", sort),
+    of!("sort(*, key=None, reverse=False)", Value::as_list, sort),
     method("__iter__()", special::iter),
-    method("__reversed__()", |vm, args| {
-        let list = this(vm, &args[0])?;
+    of!("__reversed__()", Value::as_list, |vm, list, _| {
         let left = list.len();
-        Ok(Iter::native(&vm.types.list_reverseiterator, Reversed { list: Some(list), left }))
+        Ok(Iter::native(&vm.types.list_reverseiterator, Reversed { list: Some(list.clone()), left }))
     }),
     class_method("__class_getitem__(object, /)", special::class_getitem),
 ];
@@ -95,8 +90,7 @@ fn count(vm: &mut Vm, args: &[Value]) -> Result {
     Ok(Value::usize(count))
 }
 
-fn index(vm: &mut Vm, args: &[Value]) -> Result {
-    let list = this(vm, &args[0])?;
+fn index(vm: &mut Vm, list: &Rc<List>, args: &[Value]) -> Result {
     let (start, stop) = (special::position(vm, &args[2])?, special::position(vm, &args[3])?);
     let (start, stop) = slices::bounds(Some(start), Some(stop), list.len());
     for at in start..stop {
@@ -109,10 +103,9 @@ fn index(vm: &mut Vm, args: &[Value]) -> Result {
     Err(vm.value_error(format!("{} is not in list", shown.as_str())))
 }
 
-fn insert(vm: &mut Vm, args: &[Value]) -> Result {
-    let list = this(vm, &args[0])?;
+fn insert(vm: &mut Vm, list: &Rc<List>, args: &[Value]) -> Result {
     let at = vm.to_i64(&args[1])?;
-    gc::stored(&list, &args[2]);
+    gc::stored(list, &args[2]);
     let mut items = list.items.borrow_mut();
     let len = items.len() as i64;
     let at = if at < 0 { at.saturating_add(len).max(0) } else { at.min(len) };
@@ -120,8 +113,7 @@ fn insert(vm: &mut Vm, args: &[Value]) -> Result {
     Ok(Value::None)
 }
 
-fn pop(vm: &mut Vm, args: &[Value]) -> Result {
-    let list = this(vm, &args[0])?;
+fn pop(vm: &mut Vm, list: &Rc<List>, args: &[Value]) -> Result {
     let at = vm.to_i64(&args[1])?;
     let mut items = list.items.borrow_mut();
     match slices::index(at, items.len()) {
@@ -135,8 +127,7 @@ fn pop(vm: &mut Vm, args: &[Value]) -> Result {
     }
 }
 
-fn remove(vm: &mut Vm, args: &[Value]) -> Result {
-    let list = this(vm, &args[0])?;
+fn remove(vm: &mut Vm, list: &Rc<List>, args: &[Value]) -> Result {
     let mut at = 0;
     while let Some(item) = list.get(at) {
         if vm.eq(&item, &args[1])? {
@@ -157,8 +148,7 @@ fn reverse(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 /// Sorts with the items taken out, so that a key or comparison that looks at the list finds it empty.
-fn sort(vm: &mut Vm, args: &[Value]) -> Result {
-    let list = this(vm, &args[0])?;
+fn sort(vm: &mut Vm, list: &Rc<List>, args: &[Value]) -> Result {
     let reverse = vm.truth(&args[2])?;
     let mut items = list.items.take();
     let result = vm.sort(&mut items, args[1].given(), reverse);

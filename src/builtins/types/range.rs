@@ -8,6 +8,7 @@ use num_traits::{One, Signed, Zero};
 
 use super::special;
 use crate::builtins::add_methods;
+use crate::builtins::of;
 use crate::machine::Vm;
 use crate::machine::attr::read_only;
 use crate::object::iter::{Iter, NativeIter};
@@ -27,9 +28,9 @@ const METHODS: &[Row] = &[
     attribute("stop", stop, read_only),
     attribute("step", step, read_only),
     method("count(value, /)", count),
-    method("index(value, /)", index),
+    of!("index(value, /)", Value::as_range, index),
     method("__iter__()", iter),
-    method("__reversed__()", reversed),
+    of!("__reversed__()", Value::as_range, reversed),
     method("__bool__()", bool),
 ];
 
@@ -85,10 +86,9 @@ fn count(vm: &mut Vm, args: &[Value]) -> Result {
     Ok(Value::Int(count))
 }
 
-fn index(vm: &mut Vm, args: &[Value]) -> Result {
-    let range = this(vm, &args[0])?;
+fn index(vm: &mut Vm, range: &Rc<Range>, args: &[Value]) -> Result {
     if is_exact_int(&args[1]) {
-        if let Some(at) = vm.range_position(&range, &args[1]) {
+        if let Some(at) = vm.range_position(range, &args[1]) {
             return Ok(at);
         }
         let shown = vm.repr(&args[1])?;
@@ -121,8 +121,7 @@ fn iter(vm: &mut Vm, args: &[Value]) -> Result {
     Ok(big_iter(vm, &range, start, step))
 }
 
-fn reversed(vm: &mut Vm, args: &[Value]) -> Result {
-    let range = this(vm, &args[0])?;
+fn reversed(vm: &mut Vm, range: &Rc<Range>, _: &[Value]) -> Result {
     if let Some((start, stop, step)) = range.small() {
         if let (Iter::Range { remaining, .. }, Some(back)) = (&Iter::range(start, stop, step), step.checked_neg()) {
             // The last number lies in the range, so no step of this leaves the machine word.
@@ -131,9 +130,9 @@ fn reversed(vm: &mut Vm, args: &[Value]) -> Result {
             return Ok(Value::Iter(Rc::new(iter)));
         }
     }
-    let [start, _, step] = parts(&range);
-    let len = vm.range_len(&range).as_bigint().unwrap_or_default();
-    Ok(big_iter(vm, &range, start + (len - 1) * &step, -step))
+    let [start, _, step] = parts(range);
+    let len = vm.range_len(range).as_bigint().unwrap_or_default();
+    Ok(big_iter(vm, range, start + (len - 1) * &step, -step))
 }
 
 fn parts(range: &Range) -> [BigInt; 3] {

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::special;
 use crate::builtins::add_methods;
+use crate::builtins::of;
 use crate::machine::{Vm, sets};
 use crate::object::native::{Row, class_method, method, static_method};
 use crate::object::{Result, Set, Value};
@@ -25,29 +26,23 @@ pub fn install(vm: &mut Vm) {
 }
 
 const COMMON: &[Row] = &[
-    method("copy()", |vm, args| {
-        let set = this(vm, &args[0])?;
+    of!("copy()", Value::as_set, |vm, set, args| {
         if set.frozen && matches!(args[0], Value::Set(_)) {
             return Ok(args[0].clone());
         }
-        vm.set_copy(&set, set.frozen).map(made)
+        vm.set_copy(set, set.frozen).map(made)
     }),
-    method("difference(*others)", difference),
-    method("intersection(*others)", |vm, args| {
-        let set = this(vm, &args[0])?;
-        intersect(vm, &set, args).map(made)
-    }),
-    method("isdisjoint(other, /)", is_disjoint),
-    method("issubset(other, /)", |vm, args| {
-        let set = this(vm, &args[0])?;
+    of!("difference(*others)", Value::as_set, difference),
+    of!("intersection(*others)", Value::as_set, |vm, set, args| { intersect(vm, set, args).map(made) }),
+    of!("isdisjoint(other, /)", Value::as_set, is_disjoint),
+    of!("issubset(other, /)", Value::as_set, |vm, set, args| {
         let other = as_set(vm, &args[1])?;
-        vm.set_is_subset(&set, &other).map(Value::bool)
+        vm.set_is_subset(set, &other).map(Value::bool)
     }),
-    method("issuperset(other, /)", is_superset),
-    method("symmetric_difference(other, /)", symmetric_difference),
-    method("union(*others)", |vm, args| {
-        let set = this(vm, &args[0])?;
-        let result = Rc::new(vm.set_copy(&set, set.frozen)?);
+    of!("issuperset(other, /)", Value::as_set, is_superset),
+    of!("symmetric_difference(other, /)", Value::as_set, symmetric_difference),
+    of!("union(*others)", Value::as_set, |vm, set, args| {
+        let result = Rc::new(vm.set_copy(set, set.frozen)?);
         for other in others(args) {
             vm.set_update(&result, &other)?;
         }
@@ -66,62 +61,43 @@ const SET: &[Row] = &[
         let class = super::new_class(vm, &args[0], &base)?;
         Ok(vm.wrap(&class, made(Set::new(false))))
     }),
-    method("__init__(iterable=(), /)", |vm, args| {
-        let set = this(vm, &args[0])?;
+    of!("__init__(iterable=(), /)", Value::as_set, |vm, set, args| {
         if !set.is_empty() {
-            sets::replace(&set, Set::new(false));
+            sets::replace(set, Set::new(false));
         }
-        vm.set_update(&set, &args[1])?;
+        vm.set_update(set, &args[1])
+    }),
+    of!("add(object, /)", Value::as_set, |vm, set, args| vm.set_add(set, args[1].clone())),
+    of!("clear()", Value::as_set, |_, set, _| {
+        sets::replace(set, Set::new(false));
         Ok(Value::None)
     }),
-    method("add(object, /)", |vm, args| {
-        let set = this(vm, &args[0])?;
-        vm.set_add(&set, args[1].clone())?;
-        Ok(Value::None)
-    }),
-    method("clear()", |vm, args| {
-        let set = this(vm, &args[0])?;
-        sets::replace(&set, Set::new(false));
-        Ok(Value::None)
-    }),
-    method("difference_update(*others)", |vm, args| {
-        let set = this(vm, &args[0])?;
+    of!("difference_update(*others)", Value::as_set, |vm, set, args| {
         for other in others(args) {
-            subtract(vm, &set, &other)?;
+            subtract(vm, set, &other)?;
         }
         Ok(Value::None)
     }),
-    method("discard(object, /)", |vm, args| {
-        let set = this(vm, &args[0])?;
-        vm.set_remove(&set, &args[1])?;
+    of!("discard(object, /)", Value::as_set, |vm, set, args| vm.set_remove(set, &args[1])),
+    of!("intersection_update(*others)", Value::as_set, |vm, set, args| {
+        let result = intersect(vm, set, args)?;
+        sets::replace(set, result);
         Ok(Value::None)
     }),
-    method("intersection_update(*others)", |vm, args| {
-        let set = this(vm, &args[0])?;
-        let result = intersect(vm, &set, args)?;
-        sets::replace(&set, result);
-        Ok(Value::None)
+    of!("pop()", Value::as_set, pop),
+    of!("remove(object, /)", Value::as_set, |vm, set, args| {
+        if vm.set_remove(set, &args[1])? { Ok(Value::None) } else { Err(vm.key_error(args[1].clone())) }
     }),
-    method("pop()", pop),
-    method("remove(object, /)", |vm, args| {
-        let set = this(vm, &args[0])?;
-        if vm.set_remove(&set, &args[1])? { Ok(Value::None) } else { Err(vm.key_error(args[1].clone())) }
-    }),
-    method("symmetric_difference_update(other, /)", symmetric_difference_update),
-    method("update(*others)", |vm, args| {
-        let set = this(vm, &args[0])?;
+    of!("symmetric_difference_update(other, /)", Value::as_set, symmetric_difference_update),
+    of!("update(*others)", Value::as_set, |vm, set, args| {
         for other in others(args) {
-            vm.set_update(&set, &other)?;
+            vm.set_update(set, &other)?;
         }
         Ok(Value::None)
     }),
 ];
 
 const FROZENSET: &[Row] = &[static_method("__new__(cls, iterable=(), /)", new_frozen)];
-
-fn this(vm: &mut Vm, value: &Value) -> Result<Rc<Set>> {
-    value.as_set().cloned().ok_or_else(|| super::wrong_receiver(vm, value))
-}
 
 fn made(set: Set) -> Value {
     Value::Set(Rc::new(set))
@@ -199,16 +175,15 @@ fn subtract(vm: &mut Vm, set: &Rc<Set>, other: &Value) -> Result<()> {
     vm.for_each(other, |vm, item| vm.set_remove(set, &item).map(|_| true))
 }
 
-fn difference(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, &args[0])?;
+fn difference(vm: &mut Vm, set: &Rc<Set>, args: &[Value]) -> Result {
     let mut result = None;
     for other in others(args) {
         match (&result, other.as_set()) {
-            (None, Some(other)) => result = Some(Rc::new(vm.set_difference(&set, other)?)),
+            (None, Some(other)) => result = Some(Rc::new(vm.set_difference(set, other)?)),
             _ => {
                 let left = match result.take() {
                     Some(left) => left,
-                    None => Rc::new(vm.set_copy(&set, set.frozen)?),
+                    None => Rc::new(vm.set_copy(set, set.frozen)?),
                 };
                 subtract(vm, &left, &other)?;
                 result = Some(left);
@@ -217,60 +192,55 @@ fn difference(vm: &mut Vm, args: &[Value]) -> Result {
     }
     match result {
         Some(result) => Ok(Value::Set(result)),
-        None => vm.set_copy(&set, set.frozen).map(made),
+        None => vm.set_copy(set, set.frozen).map(made),
     }
 }
 
-fn symmetric_difference(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, &args[0])?;
+fn symmetric_difference(vm: &mut Vm, set: &Rc<Set>, args: &[Value]) -> Result {
     if let Some(other) = args[1].as_set().cloned() {
-        return vm.set_symmetric_difference(&set, &other).map(made);
+        return vm.set_symmetric_difference(set, &other).map(made);
     }
     let result = Rc::new(Set::new(set.frozen));
     vm.set_update(&result, &args[1])?;
-    vm.set_toggle_all(&result, &set)?;
+    vm.set_toggle_all(&result, set)?;
     Ok(Value::Set(result))
 }
 
-fn symmetric_difference_update(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, &args[0])?;
+fn symmetric_difference_update(vm: &mut Vm, set: &Rc<Set>, args: &[Value]) -> Result {
     let other = as_set(vm, &args[1])?;
-    if Rc::ptr_eq(&set, &other) {
-        sets::replace(&set, Set::new(false));
+    if Rc::ptr_eq(set, &other) {
+        sets::replace(set, Set::new(false));
     } else {
-        vm.set_toggle_all(&set, &other)?;
+        vm.set_toggle_all(set, &other)?;
     }
     Ok(Value::None)
 }
 
-fn is_disjoint(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, &args[0])?;
+fn is_disjoint(vm: &mut Vm, set: &Rc<Set>, args: &[Value]) -> Result {
     if let Some(other) = args[1].as_set() {
-        return vm.set_is_disjoint(&set, other).map(Value::bool);
+        return vm.set_is_disjoint(set, other).map(Value::bool);
     }
     let mut disjoint = true;
     vm.for_each(&args[1], |vm, item| {
-        disjoint = !vm.set_contains(&set, &item)?;
+        disjoint = !vm.set_contains(set, &item)?;
         Ok(disjoint)
     })?;
     Ok(Value::bool(disjoint))
 }
 
-fn is_superset(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, &args[0])?;
+fn is_superset(vm: &mut Vm, set: &Rc<Set>, args: &[Value]) -> Result {
     if let Some(other) = args[1].as_set() {
-        return vm.set_is_subset(other, &set).map(Value::bool);
+        return vm.set_is_subset(other, set).map(Value::bool);
     }
     let mut contained = true;
     vm.for_each(&args[1], |vm, item| {
-        contained = vm.set_contains(&set, &item)?;
+        contained = vm.set_contains(set, &item)?;
         Ok(contained)
     })?;
     Ok(Value::bool(contained))
 }
 
-fn pop(vm: &mut Vm, args: &[Value]) -> Result {
-    let set = this(vm, &args[0])?;
+fn pop(vm: &mut Vm, set: &Rc<Set>, _: &[Value]) -> Result {
     let mut table = set.table.borrow_mut();
     let at = if set.by_identity.get() { table.first() } else { table.next_to_pop() };
     let removed = at.and_then(|at| table.remove_at(at));

@@ -6,6 +6,7 @@ use num_traits::Signed;
 
 use super::special::{self, member};
 use crate::builtins::add_methods;
+use crate::builtins::of;
 use crate::machine::Vm;
 use crate::object::native::{Row, method, static_method};
 use crate::object::{Result, Slice, Value};
@@ -26,13 +27,12 @@ const METHODS: &[Row] = &[
     member("start", |vm, value| Ok(this(vm, value)?.start.clone())),
     member("stop", |vm, value| Ok(this(vm, value)?.stop.clone())),
     member("step", |vm, value| Ok(this(vm, value)?.step.clone())),
-    method("indices(object, /)", |vm, args| {
-        let slice = this(vm, &args[0])?;
+    of!("indices(object, /)", Value::as_slice, |vm, slice, args| {
         let len = vm.to_bigint(&args[1])?;
         if len.is_negative() {
             return Err(vm.value_error("length should not be negative"));
         }
-        Ok(Value::tuple(vm.big_slice_indices(&slice, &len)?.map(Value::int)))
+        Ok(Value::tuple(vm.big_slice_indices(slice, &len)?.map(Value::int)))
     }),
     method("__repr__()", special::repr),
 ];

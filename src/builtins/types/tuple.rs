@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::special;
 use crate::builtins::add_methods;
+use crate::builtins::of;
 use crate::machine::Vm;
 use crate::object::native::{Row, class_method, method, static_method};
 use crate::object::{Result, Tuple, Value};
@@ -19,12 +20,9 @@ pub fn install(vm: &mut Vm) {
 const METHODS: &[Row] = &[
     static_method("__new__(cls, iterable=(), /)", new),
     method("count(value, /)", count),
-    method("index(value, start=0, stop=9223372036854775807, /)", index),
+    of!("index(value, start=0, stop=9223372036854775807, /)", Value::as_tuple, index),
     method("__iter__()", special::iter),
-    method("__getnewargs__()", |vm, args| {
-        let items = this(vm, &args[0])?;
-        Ok(Value::tuple([Value::Tuple(items)]))
-    }),
+    of!("__getnewargs__()", Value::as_tuple, |_, items, _| Ok(Value::tuple([Value::Tuple(items.clone())]))),
     class_method("__class_getitem__(object, /)", special::class_getitem),
 ];
 
@@ -52,8 +50,7 @@ fn count(vm: &mut Vm, args: &[Value]) -> Result {
     Ok(Value::usize(count))
 }
 
-fn index(vm: &mut Vm, args: &[Value]) -> Result {
-    let items = this(vm, &args[0])?;
+fn index(vm: &mut Vm, items: &Rc<Tuple>, args: &[Value]) -> Result {
     let (start, stop) = (special::position(vm, &args[2])?, special::position(vm, &args[3])?);
     let (start, stop) = slices::bounds(Some(start), Some(stop), items.len());
     for at in start..stop {

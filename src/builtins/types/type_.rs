@@ -6,6 +6,7 @@ use super::generic::union;
 use super::object::{attribute_name, same_layout};
 use super::{must_encode, wrong_receiver};
 use crate::builtins::add_methods;
+use crate::builtins::of;
 use crate::machine::Vm;
 use crate::object::native::{Row, attribute, class_method, getter, method, static_method};
 use crate::object::{Class, Descriptor, Dict, Error, Result, Str, Value};
@@ -19,15 +20,11 @@ pub fn install(vm: &mut Vm) {
 const METHODS: &[Row] = &[
     static_method("__new__(metatype, *args, **kwargs)", new),
     method("__init__(*args, **kwargs)", init),
-    method("__call__(*args, **kwargs)", call),
-    method("__repr__()", |vm, args| {
-        let class = this(vm, &args[0])?;
-        Ok(Value::string(vm.class_repr(&class)))
-    }),
-    method("__getattribute__(name, /)", |vm, args| {
-        let class = this(vm, &args[0])?;
+    of!("__call__(*args, **kwargs)", Value::as_class, call),
+    of!("__repr__()", Value::as_class, |vm, class, _| { Ok(Value::string(vm.class_repr(class))) }),
+    of!("__getattribute__(name, /)", Value::as_class, |vm, class, args| {
         let name = attribute_name(vm, &args[1])?;
-        vm.class_attr(&class, &name)
+        vm.class_attr(class, &name)
     }),
     method("__setattr__(name, value, /)", |vm, args| change(vm, args, Some(args[2].clone()))),
     method("__delattr__(name, /)", |vm, args| change(vm, args, None)),
@@ -35,23 +32,18 @@ const METHODS: &[Row] = &[
         let names = vm.default_dir(&args[0]);
         Ok(Value::list(names.into_iter().map(Value::Str).collect()))
     }),
-    method("__instancecheck__(instance, /)", instance_check),
-    method("__subclasscheck__(subclass, /)", |vm, args| {
-        let class = this(vm, &args[0])?;
+    of!("__instancecheck__(instance, /)", Value::as_class, instance_check),
+    of!("__subclasscheck__(subclass, /)", Value::as_class, |vm, class, args| {
         match &args[1] {
-            Value::Class(sub) => Ok(Value::bool(sub.is_subclass(&class))),
+            Value::Class(sub) => Ok(Value::bool(sub.is_subclass(class))),
             _ => Err(vm.type_error("issubclass() arg 1 must be a class")),
         }
     }),
-    method("__subclasses__()", |vm, args| {
-        let class = this(vm, &args[0])?;
+    of!("__subclasses__()", Value::as_class, |_, class, _| {
         let found: Vec<Value> = class.subclasses.borrow().iter().filter_map(Weak::upgrade).map(Value::Class).collect();
         Ok(Value::list(found))
     }),
-    method("mro()", |vm, args| {
-        let class = this(vm, &args[0])?;
-        Ok(Value::list(class.mro().into_iter().map(Value::Class).collect()))
-    }),
+    of!("mro()", Value::as_class, |_, class, _| Ok(Value::list(class.mro().into_iter().map(Value::Class).collect()))),
     method("__or__(value, /)", |vm, args| union(vm, &args[0], &args[1])),
     method("__ror__(value, /)", |vm, args| union(vm, &args[1], &args[0])),
     method("__sizeof__()", |_, _| Ok(Value::Int(904))),
@@ -129,10 +121,9 @@ pub fn unpack(vm: &mut Vm, args: &Value, kwargs: &Value) -> (Vec<Value>, Vec<(Rc
     (positional, named)
 }
 
-fn call(vm: &mut Vm, args: &[Value]) -> Result {
-    let class = this(vm, &args[0])?;
+fn call(vm: &mut Vm, class: &Rc<Class>, args: &[Value]) -> Result {
     let (positional, named) = unpack(vm, &args[1], &args[2]);
-    vm.instantiate(&class, &positional, &named)
+    vm.instantiate(class, &positional, &named)
 }
 
 fn new(vm: &mut Vm, args: &[Value]) -> Result {
@@ -218,13 +209,12 @@ fn change(vm: &mut Vm, args: &[Value], new: Option<Value>) -> Result {
 }
 
 /// `isinstance` without asking the class's own `__instancecheck__`.
-fn instance_check(vm: &mut Vm, args: &[Value]) -> Result {
-    let class = this(vm, &args[0])?;
-    if vm.class_of(&args[1]).is_subclass(&class) {
+fn instance_check(vm: &mut Vm, class: &Rc<Class>, args: &[Value]) -> Result {
+    if vm.class_of(&args[1]).is_subclass(class) {
         return Ok(Value::bool(true));
     }
     match vm.get_attr_opt(&args[1], sym::__class__)? {
-        Some(Value::Class(claimed)) => Ok(Value::bool(claimed.is_subclass(&class))),
+        Some(Value::Class(claimed)) => Ok(Value::bool(claimed.is_subclass(class))),
         _ => Ok(Value::bool(false)),
     }
 }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use crate::builtins::add_methods;
 use crate::builtins::modules::support::{class_given, define, this};
+use crate::builtins::of;
 use crate::builtins::types::iterators::{ITERATOR, SIZED};
 use crate::machine::sequence::MAX_ITEMS;
 use crate::machine::{Vm, compare};
@@ -93,7 +94,7 @@ const METHODS: &[Row] = &[
         let class = class_given(vm, args)?;
         Ok(Instance::native(&class, Deque::default()))
     }),
-    method("__init__(iterable=(), maxlen=None)", init),
+    of!("__init__(iterable=(), maxlen=None)", Value::data::<Deque>, init),
     method("append(item, /)", |vm, args| {
         gc::stored_into(&args[0], &args[1]);
         let out = this!(vm, args[0], Deque).push_back(args[1].clone());
@@ -106,14 +107,12 @@ const METHODS: &[Row] = &[
         drop(out);
         Ok(Value::None)
     }),
-    method("pop()", |vm, args| {
-        let deque = this!(vm, args[0], Deque);
+    of!("pop()", Value::data::<Deque>, |vm, deque, _| {
         deque.changed();
         let item = deque.items.borrow_mut().pop_back();
         item.ok_or_else(|| empty(vm))
     }),
-    method("popleft()", |vm, args| {
-        let deque = this!(vm, args[0], Deque);
+    of!("popleft()", Value::data::<Deque>, |vm, deque, _| {
         deque.changed();
         let item = deque.items.borrow_mut().pop_front();
         item.ok_or_else(|| empty(vm))
@@ -122,8 +121,7 @@ const METHODS: &[Row] = &[
         extend(vm, &args[0], &args[1])?;
         Ok(Value::None)
     }),
-    method("extendleft(iterable, /)", |vm, args| {
-        let deque = this!(vm, args[0], Deque);
+    of!("extendleft(iterable, /)", Value::data::<Deque>, |vm, deque, args| {
         if args[1].is(&args[0]) {
             for item in deque.to_vec() {
                 drop(deque.push_front(item));
@@ -136,8 +134,7 @@ const METHODS: &[Row] = &[
         })?;
         Ok(Value::None)
     }),
-    method("clear()", |vm, args| {
-        let deque = this!(vm, args[0], Deque);
+    of!("clear()", Value::data::<Deque>, |_, deque, _| {
         deque.changed();
         let old = deque.items.take();
         drop(old);
@@ -145,8 +142,7 @@ const METHODS: &[Row] = &[
     }),
     method("copy()", copy),
     method("__copy__()", copy),
-    method("count(value, /)", |vm, args| {
-        let deque = this!(vm, args[0], Deque);
+    of!("count(value, /)", Value::data::<Deque>, |vm, deque, args| {
         let mut count = 0;
         search(vm, deque, &args[1], 0, usize::MAX, "deque mutated during iteration", |_| {
             count += 1;
@@ -155,8 +151,7 @@ const METHODS: &[Row] = &[
         Ok(Value::Int(count))
     }),
     method("index(value, start=0, stop=9223372036854775807, /)", index),
-    method("insert(index, value, /)", |vm, args| {
-        let deque = this!(vm, args[0], Deque);
+    of!("insert(index, value, /)", Value::data::<Deque>, |vm, deque, args| {
         let at = vm.to_i64(&args[1])?;
         let len = deque.len();
         if deque.most.get().is_some_and(|most| len >= most) {
@@ -168,8 +163,7 @@ const METHODS: &[Row] = &[
         deque.items.borrow_mut().insert(at, args[2].clone());
         Ok(Value::None)
     }),
-    method("remove(value, /)", |vm, args| {
-        let deque = this!(vm, args[0], Deque);
+    of!("remove(value, /)", Value::data::<Deque>, |vm, deque, args| {
         let mut found = None;
         search(vm, deque, &args[1], 0, usize::MAX, "deque mutated during remove().", |at| {
             found = Some(at);
@@ -184,13 +178,11 @@ const METHODS: &[Row] = &[
         drop(removed);
         Ok(Value::None)
     }),
-    method("reverse()", |vm, args| {
-        let deque = this!(vm, args[0], Deque);
+    of!("reverse()", Value::data::<Deque>, |_, deque, _| {
         deque.items.borrow_mut().make_contiguous().reverse();
         Ok(Value::None)
     }),
-    method("rotate(n=1, /)", |vm, args| {
-        let deque = this!(vm, args[0], Deque);
+    of!("rotate(n=1, /)", Value::data::<Deque>, |vm, deque, args| {
         let n = vm.to_i64(&args[1])?;
         let len = deque.len();
         if len > 1 {
@@ -199,31 +191,27 @@ const METHODS: &[Row] = &[
         }
         Ok(Value::None)
     }),
-    method("__len__()", |vm, args| Ok(Value::usize(this!(vm, args[0], Deque).len()))),
-    method("__bool__()", |vm, args| Ok(Value::bool(this!(vm, args[0], Deque).len() > 0))),
-    method("__getitem__(key, /)", |vm, args| {
-        let deque = this!(vm, args[0], Deque);
+    of!("__len__()", Value::data::<Deque>, |_, deque, _| Ok(Value::usize(deque.len()))),
+    of!("__bool__()", Value::data::<Deque>, |_, deque, _| Ok(Value::bool(deque.len() > 0))),
+    of!("__getitem__(key, /)", Value::data::<Deque>, |vm, deque, args| {
         let at = position(vm, deque, &args[1])?;
         Ok(deque.get(at).unwrap_or_default())
     }),
-    method("__setitem__(key, value, /)", |vm, args| {
-        let deque = this!(vm, args[0], Deque);
+    of!("__setitem__(key, value, /)", Value::data::<Deque>, |vm, deque, args| {
         let at = position(vm, deque, &args[1])?;
         gc::stored_into(&args[0], &args[2]);
         let old = deque.items.borrow_mut().get_mut(at).map(|place| std::mem::replace(place, args[2].clone()));
         drop(old);
         Ok(Value::None)
     }),
-    method("__delitem__(key, /)", |vm, args| {
-        let deque = this!(vm, args[0], Deque);
+    of!("__delitem__(key, /)", Value::data::<Deque>, |vm, deque, args| {
         let at = position(vm, deque, &args[1])?;
         deque.changed();
         let removed = deque.items.borrow_mut().remove(at);
         drop(removed);
         Ok(Value::None)
     }),
-    method("__contains__(key, /)", |vm, args| {
-        let deque = this!(vm, args[0], Deque);
+    of!("__contains__(key, /)", Value::data::<Deque>, |vm, deque, args| {
         let mut found = false;
         search(vm, deque, &args[1], 0, usize::MAX, "deque mutated during iteration", |_| {
             found = true;
@@ -233,8 +221,7 @@ const METHODS: &[Row] = &[
     }),
     method("__iter__()", |vm, args| iterate(vm, &args[0], false)),
     method("__reversed__()", |vm, args| iterate(vm, &args[0], true)),
-    method("__add__(value, /)", |vm, args| {
-        let deque = this!(vm, args[0], Deque);
+    of!("__add__(value, /)", Value::data::<Deque>, |vm, deque, args| {
         let Some(other) = args[1].data::<Deque>() else {
             return Err(
                 vm.type_error(format!("can only concatenate deque (not \"{}\") to deque", vm.type_name(&args[1])))
@@ -265,9 +252,8 @@ const METHODS: &[Row] = &[
     method("__le__(value, /)", |vm, args| order(vm, args, CmpOp::LtE)),
     method("__gt__(value, /)", |vm, args| order(vm, args, CmpOp::Gt)),
     method("__ge__(value, /)", |vm, args| order(vm, args, CmpOp::GtE)),
-    method("__repr__()", repr),
-    method("__reduce__()", |vm, args| {
-        let deque = this!(vm, args[0], Deque);
+    of!("__repr__()", Value::data::<Deque>, repr),
+    of!("__reduce__()", Value::data::<Deque>, |vm, deque, args| {
         let most = deque.most.get().map_or(Value::None, Value::usize);
         let class = Value::Class(vm.class_of(&args[0]));
         Ok(Value::tuple([class, Value::tuple([Value::list(deque.to_vec()), most])]))
@@ -276,8 +262,7 @@ const METHODS: &[Row] = &[
     getter("maxlen", |vm, this| Ok(this!(vm, this, Deque).most.get().map_or(Value::None, Value::usize))),
 ];
 
-fn init(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    let deque = this!(vm, args[0], Deque);
+fn init(vm: &mut Vm, deque: &Deque, args: &[Value]) -> Result<Value> {
     let most = match &args[2] {
         Value::None => None,
         given => {
@@ -428,8 +413,7 @@ fn order(vm: &mut Vm, args: &[Value], op: CmpOp) -> Result<Value> {
     Ok(Value::bool(compare::holds(op, a.len().cmp(&b.len()))))
 }
 
-fn repr(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    let deque = this!(vm, args[0], Deque);
+fn repr(vm: &mut Vm, deque: &Deque, args: &[Value]) -> Result<Value> {
     let mut text = String::new();
     let Some(guard) = vm.enter_repr(&mut text, &args[0], "[...]")? else { return Ok(Value::string(text)) };
     text.push_str(&vm.class_name(&args[0]));

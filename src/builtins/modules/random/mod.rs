@@ -9,6 +9,7 @@ use num_bigint::{BigInt, BigUint};
 use num_traits::{Signed, Zero};
 
 use super::support::{class_given, define, natives, this};
+use crate::builtins::of;
 use crate::machine::Vm;
 use crate::object::class::{Instance, Layout};
 use crate::object::module::Module;
@@ -26,10 +27,9 @@ const METHODS: &[Row] = &[
         let class = class_given(vm, args)?;
         Ok(Instance::native(&class, Random(RefCell::new(Twister::new(&[0])))))
     }),
-    method("random()", |vm, args| Ok(Value::float(this!(vm, args[0], Random).0.borrow_mut().float()))),
-    method("seed(n=None, /)", seed),
-    method("getrandbits(k, /)", |vm, args| {
-        let generator = this!(vm, args[0], Random);
+    of!("random()", Value::data::<Random>, |_, random, _| Ok(Value::float(random.0.borrow_mut().float()))),
+    of!("seed(n=None, /)", Value::data::<Random>, seed),
+    of!("getrandbits(k, /)", Value::data::<Random>, |vm, generator, args| {
         let k = vm.to_i64(&args[1])?;
         if k < 0 {
             return Err(vm.value_error("number of bits must be non-negative"));
@@ -39,8 +39,7 @@ const METHODS: &[Row] = &[
         }
         Ok(Value::int(generator.bits(k as u64)))
     }),
-    method("_randbelow(n, /)", |vm, args| {
-        let generator = this!(vm, args[0], Random);
+    of!("_randbelow(n, /)", Value::data::<Random>, |vm, generator, args| {
         let n = vm.to_bigint(&args[1])?;
         let k = n.bits();
         loop {
@@ -56,7 +55,7 @@ const METHODS: &[Row] = &[
         let words = words.iter().map(|word| Value::Int((*word).into()));
         Ok(Value::tuple(words.chain([Value::usize(at)]).collect::<Vec<_>>()))
     }),
-    method("setstate(state, /)", setstate),
+    of!("setstate(state, /)", Value::data::<Random>, setstate),
 ];
 
 pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
@@ -81,8 +80,7 @@ impl Random {
     }
 }
 
-fn seed(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    let generator = this!(vm, args[0], Random);
+fn seed(vm: &mut Vm, generator: &Random, args: &[Value]) -> Result<Value> {
     let number = match args[1].as_bigint() {
         Some(n) => n.abs().to_biguint().unwrap_or_default(),
         None if args[1].is_none() => BigUint::new((0..WORDS).map(|_| (vm.host.entropy)() as u32).collect()),
@@ -92,8 +90,7 @@ fn seed(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     Ok(Value::None)
 }
 
-fn setstate(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    let generator = this!(vm, args[0], Random);
+fn setstate(vm: &mut Vm, generator: &Random, args: &[Value]) -> Result<Value> {
     let Some(items) = args[1].as_tuple().cloned() else {
         return Err(vm.type_error("state vector must be a tuple"));
     };

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::template::Template;
 use super::{Match, Pattern, pattern};
 use crate::builtins::modules::support::{define, items, this};
+use crate::builtins::of;
 use crate::machine::Vm;
 use crate::object::class::{Class, Layout};
 use crate::object::native::{Row, class_method, getter, method};
@@ -17,8 +18,7 @@ pub(super) fn class(vm: &mut Vm) -> Rc<Class> {
 }
 
 const METHODS: &[Row] = &[
-    method("group(*args)", |vm, args| {
-        let found = this!(vm, args[0], Match);
+    of!("group(*args)", Value::data::<Match>, |vm, found, args| {
         match items(&args[1]) {
             [] => Ok(found.text(0, &Value::None)),
             [one] => item(vm, found, one),
@@ -31,13 +31,11 @@ const METHODS: &[Row] = &[
             }
         }
     }),
-    method("groups(default=None)", |vm, args| {
-        let found = this!(vm, args[0], Match);
+    of!("groups(default=None)", Value::data::<Match>, |_, found, args| {
         let groups: Vec<Value> = (1..found.count()).map(|group| found.text(group, &args[1])).collect();
         Ok(Value::tuple(groups))
     }),
-    method("groupdict(default=None)", |vm, args| {
-        let found = this!(vm, args[0], Match);
+    of!("groupdict(default=None)", Value::data::<Match>, |vm, found, args| {
         let dict = Rc::new(Dict::new());
         if let Some(regex) = found.regex() {
             for (name, group) in &regex.names {
@@ -46,35 +44,27 @@ const METHODS: &[Row] = &[
         }
         Ok(Value::Dict(dict))
     }),
-    method("start(group=0, /)", |vm, args| {
-        let found = this!(vm, args[0], Match);
+    of!("start(group=0, /)", Value::data::<Match>, |vm, found, args| {
         let group = index(vm, found, &args[1])?;
         Ok(position(found.span(group).0))
     }),
-    method("end(group=0, /)", |vm, args| {
-        let found = this!(vm, args[0], Match);
+    of!("end(group=0, /)", Value::data::<Match>, |vm, found, args| {
         let group = index(vm, found, &args[1])?;
         Ok(position(found.span(group).1))
     }),
-    method("span(group=0, /)", |vm, args| {
-        let found = this!(vm, args[0], Match);
+    of!("span(group=0, /)", Value::data::<Match>, |vm, found, args| {
         let group = index(vm, found, &args[1])?;
         Ok(found.span_value(group))
     }),
-    method("expand(template)", |vm, args| {
-        let found = this!(vm, args[0], Match);
+    of!("expand(template)", Value::data::<Match>, |vm, found, args| {
         let template = Template::new(vm, &found.pattern, &args[1])?;
         let mut out = String::new();
         template.expand(&mut out, |group| found.text(group, &Value::None), pattern::push);
         let bytes = found.pattern.data::<Pattern>().is_some_and(|pattern| pattern.bytes);
         Ok(if bytes { Value::bytes(out.chars().map(|c| c as u8).collect::<Vec<u8>>()) } else { Value::string(out) })
     }),
-    method("__getitem__(key, /)", |vm, args| {
-        let found = this!(vm, args[0], Match);
-        item(vm, found, &args[1])
-    }),
-    method("__repr__()", |vm, args| {
-        let found = this!(vm, args[0], Match);
+    of!("__getitem__(key, /)", Value::data::<Match>, |vm, found, args| { item(vm, found, &args[1]) }),
+    of!("__repr__()", Value::data::<Match>, |vm, found, _| {
         let (start, end) = found.span(0);
         let text = found.text(0, &Value::None);
         let shown = vm.repr(&text)?;

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::template::Template;
 use super::{Match, Pattern, Subject, matched, subject};
 use crate::builtins::modules::support::{define, natives, this};
+use crate::builtins::of;
 use crate::machine::Vm;
 use crate::object::class::{Class, Instance, Layout};
 use crate::object::iter::{Iter, NativeIter};
@@ -36,9 +37,8 @@ const METHODS: &[Row] = &[
         let (text, count) = substitute(vm, &args[0], &args[1], &args[2], &args[3])?;
         Ok(Value::tuple([text, Value::usize(count)]))
     }),
-    method("__repr__()", repr),
-    method("__hash__()", |vm, args| {
-        let pattern = this!(vm, args[0], Pattern);
+    of!("__repr__()", Value::data::<Pattern>, repr),
+    of!("__hash__()", Value::data::<Pattern>, |vm, pattern, _| {
         let hash = vm.hash(&pattern.source)?;
         Ok(Value::Int(hash ^ i64::from(pattern.regex.flags)))
     }),
@@ -67,8 +67,7 @@ const METHODS: &[Row] = &[
     }),
 ];
 
-fn repr(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    let pattern = this!(vm, args[0], Pattern);
+fn repr(vm: &mut Vm, pattern: &Pattern, _: &[Value]) -> Result<Value> {
     let mut flags = pattern.regex.flags;
     if !pattern.bytes && flags & (flag::LOCALE | flag::UNICODE | flag::ASCII) == flag::UNICODE {
         flags &= !flag::UNICODE;

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::builtins::modules::support::{define, natives, this};
+use crate::builtins::of;
 use crate::machine::Vm;
 use crate::object::class::{Class, Instance, Layout};
 use crate::object::native::{Row, getter, method, native};
@@ -141,8 +142,7 @@ pub(super) fn make_unsupported(vm: &mut Vm) -> Rc<Class> {
 }
 
 const METHODS: &[Row] = &[
-    method("write(text, /)", |vm, args| {
-        let stream = this!(vm, args[0], Stream);
+    of!("write(text, /)", Value::data::<Stream>, |vm, stream, args| {
         stream.check_open(vm)?;
         if stream.kind == Kind::Input {
             return Err(unsupported(vm, "not writable"));
@@ -157,21 +157,17 @@ const METHODS: &[Row] = &[
         vm.for_each(&args[1], |vm, line| vm.call_method(&args[0], "write", &[line]).map(|_| true))?;
         Ok(Value::None)
     }),
-    method("flush()", |vm, args| {
-        let stream = this!(vm, args[0], Stream);
+    of!("flush()", Value::data::<Stream>, |vm, stream, _| {
         stream.check_open(vm)?;
-        flush(vm, stream.kind)?;
-        Ok(Value::None)
+        flush(vm, stream.kind)
     }),
-    method("close()", |vm, args| {
-        let stream = this!(vm, args[0], Stream);
+    of!("close()", Value::data::<Stream>, |vm, stream, _| {
         if !stream.closed.replace(true) {
             flush(vm, stream.kind)?;
         }
         Ok(Value::None)
     }),
-    method("fileno()", |vm, args| {
-        let stream = this!(vm, args[0], Stream);
+    of!("fileno()", Value::data::<Stream>, |vm, stream, _| {
         stream.check_open(vm)?;
         Ok(Value::Int(stream.kind as i64))
     }),
@@ -179,8 +175,8 @@ const METHODS: &[Row] = &[
         this!(vm, args[0], Stream).check_open(vm)?;
         Ok(Value::bool(false))
     }),
-    method("readable()", |vm, args| Ok(Value::bool(this!(vm, args[0], Stream).kind == Kind::Input))),
-    method("writable()", |vm, args| Ok(Value::bool(this!(vm, args[0], Stream).kind != Kind::Input))),
+    of!("readable()", Value::data::<Stream>, |_, stream, _| Ok(Value::bool(stream.kind == Kind::Input))),
+    of!("writable()", Value::data::<Stream>, |_, stream, _| Ok(Value::bool(stream.kind != Kind::Input))),
     method("seekable()", |_, _| Ok(Value::bool(false))),
     method("read(size=-1, /)", |vm, args| {
         let stream = readable(vm, &args[0])?;
@@ -232,22 +228,16 @@ const METHODS: &[Row] = &[
         this!(vm, args[0], Stream).check_open(vm)?;
         Ok(args[0].clone())
     }),
-    method("__exit__(*args)", |vm, args| {
-        let stream = this!(vm, args[0], Stream);
+    of!("__exit__(*args)", Value::data::<Stream>, |vm, stream, _| {
         stream.closed.set(true);
-        flush(vm, stream.kind)?;
-        Ok(Value::None)
+        flush(vm, stream.kind)
     }),
-    method(
+    of!(
         "reconfigure(*, encoding=None, errors=None, newline=None, line_buffering=None, write_through=None)",
-        |vm, args| {
-            let stream = this!(vm, args[0], Stream);
-            flush(vm, stream.kind)?;
-            Ok(Value::None)
-        },
+        Value::data::<Stream>,
+        |vm, stream, _| { flush(vm, stream.kind) },
     ),
-    method("__repr__()", |vm, args| {
-        let stream = this!(vm, args[0], Stream);
+    of!("__repr__()", Value::data::<Stream>, |_, stream, _| {
         let mode = if stream.kind == Kind::Input { 'r' } else { 'w' };
         Ok(Value::string(format!("<_io.TextIOWrapper name='{}' mode='{mode}' encoding='utf-8'>", stream.name())))
     }),
@@ -292,7 +282,7 @@ const WRITER_METHODS: &[Row] = &[
         flush(vm, kind)?;
         Ok(Value::None)
     }),
-    method("fileno()", |vm, args| Ok(Value::Int(this!(vm, args[0], Buffer).0 as i64))),
+    of!("fileno()", Value::data::<Buffer>, |_, buffer, _| Ok(Value::Int(buffer.0 as i64))),
 ];
 
 const READER_METHODS: &[Row] = &[

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::special;
 use crate::builtins::add_methods;
+use crate::builtins::of;
 use crate::machine::Vm;
 use crate::object::iter::DictPart;
 use crate::object::native::{Row, class_method, method, static_method};
@@ -34,23 +35,19 @@ const METHODS: &[Row] = &[
         drop(removed);
         Ok(Value::None)
     }),
-    method("copy()", |vm, args| Ok(Value::Dict(copied(&*this(vm, &args[0])?)))),
+    of!("copy()", Value::as_dict, |_, dict, _| Ok(Value::Dict(copied(dict)))),
     class_method("fromkeys(iterable, value=None, /)", from_keys),
-    method("get(key, default=None, /)", |vm, args| {
-        let dict = this(vm, &args[0])?;
-        Ok(vm.dict_get(&dict, &args[1])?.unwrap_or_else(|| args[2].clone()))
+    of!("get(key, default=None, /)", Value::as_dict, |vm, dict, args| {
+        Ok(vm.dict_get(dict, &args[1])?.unwrap_or_else(|| args[2].clone()))
     }),
-    method("items()", items),
-    method("keys()", keys),
+    of!("items()", Value::as_dict, items),
+    of!("keys()", Value::as_dict, keys),
     method("pop(key, default=<unrepresentable>, /)", pop),
-    method("popitem()", popitem),
+    of!("popitem()", Value::as_dict, popitem),
     method("setdefault(key, default=None, /)", set_default),
     method("update(*args, **kwargs)", |vm, args| update_from(vm, "update", args)),
-    method("values()", |vm, args| {
-        let dict = this(vm, &args[0])?;
-        Ok(vm.dict_view(&dict, DictPart::Values))
-    }),
-    method("__getitem__(key, /)", get_item),
+    of!("values()", Value::as_dict, |vm, dict, _| { Ok(vm.dict_view(dict, DictPart::Values)) }),
+    of!("__getitem__(key, /)", Value::as_dict, get_item),
     method("__iter__()", special::iter),
     method("__reversed__()", views::reversed_dict),
     method("__or__(value, /)", or),
@@ -114,9 +111,8 @@ pub fn from_keys(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 /// `dict[key]`, with the `__missing__` of a subclass.
-fn get_item(vm: &mut Vm, args: &[Value]) -> Result {
-    let dict = this(vm, &args[0])?;
-    if let Some(value) = vm.dict_get(&dict, &args[1])? {
+fn get_item(vm: &mut Vm, dict: &Rc<Dict>, args: &[Value]) -> Result {
+    if let Some(value) = vm.dict_get(dict, &args[1])? {
         return Ok(value);
     }
     if let Value::Instance(_) = args[0] {
@@ -136,8 +132,7 @@ pub fn pop(vm: &mut Vm, args: &[Value]) -> Result {
     }
 }
 
-fn popitem(vm: &mut Vm, args: &[Value]) -> Result {
-    let dict = this(vm, &args[0])?;
+fn popitem(vm: &mut Vm, dict: &Rc<Dict>, _: &[Value]) -> Result {
     let mut table = dict.table.borrow_mut();
     // The last entry is never a hole.
     let last = table.entries().len().checked_sub(1);
@@ -154,14 +149,12 @@ pub fn set_default(vm: &mut Vm, args: &[Value]) -> Result {
     vm.dict_set_default(&dict, args[1].clone(), args[2].clone())
 }
 
-fn keys(vm: &mut Vm, args: &[Value]) -> Result {
-    let dict = this(vm, &args[0])?;
-    Ok(vm.dict_view(&dict, DictPart::Keys))
+fn keys(vm: &mut Vm, dict: &Rc<Dict>, _: &[Value]) -> Result {
+    Ok(vm.dict_view(dict, DictPart::Keys))
 }
 
-fn items(vm: &mut Vm, args: &[Value]) -> Result {
-    let dict = this(vm, &args[0])?;
-    Ok(vm.dict_view(&dict, DictPart::Items))
+fn items(vm: &mut Vm, dict: &Rc<Dict>, _: &[Value]) -> Result {
+    Ok(vm.dict_view(dict, DictPart::Items))
 }
 
 fn or(vm: &mut Vm, args: &[Value]) -> Result {

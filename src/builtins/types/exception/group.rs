@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::{class_arg, special, this};
 use crate::builtins::add_methods;
+use crate::builtins::of;
 use crate::machine::Vm;
 use crate::machine::attr::read_only;
 use crate::object::native::{Row, attribute, class_method, method, static_method};
@@ -33,19 +34,17 @@ const METHODS: &[Row] = &[
         let class = Value::Class(vm.types.BaseExceptionGroup.clone());
         vm.call(&class, &[message, args[1].clone()])
     }),
-    method("split(matcher_value, /)", |vm, args| {
-        let exception = this(vm, &args[0])?;
+    of!("split(matcher_value, /)", Value::as_exception, |vm, exception, args| {
         let matcher = Matcher::new(vm, &args[1])?;
-        let (matched, rest) = vm.partition_group(&exception, &mut |vm, member| matcher.matches(vm, member), true)?;
+        let (matched, rest) = vm.partition_group(exception, &mut |vm, member| matcher.matches(vm, member), true)?;
         Ok(Value::tuple([Value::option(matched), Value::option(rest)]))
     }),
-    method("subgroup(matcher_value, /)", |vm, args| {
-        let exception = this(vm, &args[0])?;
+    of!("subgroup(matcher_value, /)", Value::as_exception, |vm, exception, args| {
         let matcher = Matcher::new(vm, &args[1])?;
-        let (matched, _) = vm.partition_group(&exception, &mut |vm, member| matcher.matches(vm, member), false)?;
+        let (matched, _) = vm.partition_group(exception, &mut |vm, member| matcher.matches(vm, member), false)?;
         Ok(Value::option(matched))
     }),
-    method("__str__()", str),
+    of!("__str__()", Value::as_exception, str),
     class_method("__class_getitem__(object, /)", special::class_getitem),
 ];
 
@@ -128,9 +127,8 @@ fn message(vm: &mut Vm, value: &Value) -> Result {
     Ok(Value::option(vm.exception_attr(&exception, sym::message)))
 }
 
-fn str(vm: &mut Vm, args: &[Value]) -> Result {
-    let exception = this(vm, &args[0])?;
-    vm.exception_str(&exception).map(Value::string)
+fn str(vm: &mut Vm, exception: &Rc<Exception>, _: &[Value]) -> Result {
+    vm.exception_str(exception).map(Value::string)
 }
 
 /// What `split` and `subgroup` look for.

@@ -10,6 +10,7 @@ use std::rc::Rc;
 
 use super::special;
 use crate::builtins::add_methods;
+use crate::builtins::of;
 use crate::machine::Vm;
 use crate::object::native::{Row, attribute, method, static_method};
 use crate::object::{Class, Exception, Result, Value};
@@ -56,7 +57,7 @@ const METHODS: &[Row] = &[
     method("add_note(object, /)", add_note),
     method("__str__()", str),
     method("__repr__()", special::repr),
-    method("__reduce__()", reduce),
+    of!("__reduce__()", Value::as_exception, reduce),
     method("__setstate__(object, /)", set_state),
 ];
 
@@ -183,12 +184,11 @@ fn str(vm: &mut Vm, args: &[Value]) -> Result {
     Ok(Value::Str(text))
 }
 
-fn reduce(vm: &mut Vm, args: &[Value]) -> Result {
-    let exception = this(vm, &args[0])?;
+fn reduce(vm: &mut Vm, exception: &Rc<Exception>, _: &[Value]) -> Result {
     let class = Value::Class(exception.class.borrow().clone());
     let mut given = exception.args.borrow().clone();
     if exception.is(&vm.types.OSError) && exception.args().len() == 2 {
-        let attr = |name| vm.exception_attr(&exception, name).filter(|value: &Value| !value.is_none());
+        let attr = |name| vm.exception_attr(exception, name).filter(|value: &Value| !value.is_none());
         if let Some(file) = attr(sym::filename) {
             let mut all = exception.args().to_vec();
             all.push(file);

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use compact_str::CompactString;
 
 use super::{clamp, part_of, text, this};
+use crate::builtins::of;
 use crate::machine::Vm;
 use crate::machine::sequence::MAX_TEXT;
 use crate::object::native::{Row, method};
@@ -18,31 +19,28 @@ macro_rules! cases {
                 Ok(Value::string(strops::$name(this(vm, args)?)))
             }),)*
             method("center(width, fillchar=' ', /)", |vm, args| pad(vm, args, strops::center)),
-            method("expandtabs(tabsize=8)", |vm, args| {
-    let text = this(vm, args)?;
+            of!("expandtabs(tabsize=8)", Value::as_str, |vm, text, args| {
     let size = vm.to_i64(&args[1])?;
     made(vm, strops::expandtabs(text, size))
 }),
-            method("join(iterable, /)", join),
+            of!("join(iterable, /)", Value::as_str, join),
             method("ljust(width, fillchar=' ', /)", |vm, args| pad(vm, args, strops::ljust)),
             method("lstrip(chars=None, /)", |vm, args| strip(vm, args, "lstrip", strops::lstrip)),
             method("partition(sep, /)", |vm, args| partition(vm, args, strops::partition)),
             method("removeprefix(prefix, /)", |vm, args| remove(vm, args, "removeprefix", strops::removeprefix)),
             method("removesuffix(suffix, /)", |vm, args| remove(vm, args, "removesuffix", strops::removesuffix)),
-            method("replace(old, new, /, count=-1)", replace),
+            of!("replace(old, new, /, count=-1)", Value::as_str, replace),
             method("rjust(width, fillchar=' ', /)", |vm, args| pad(vm, args, strops::rjust)),
             method("rpartition(sep, /)", |vm, args| partition(vm, args, strops::rpartition)),
             method("rsplit(sep=None, maxsplit=-1)", |vm, args| split(vm, args, strops::rsplit)),
             method("rstrip(chars=None, /)", |vm, args| strip(vm, args, "rstrip", strops::rstrip)),
             method("split(sep=None, maxsplit=-1)", |vm, args| split(vm, args, strops::split)),
-            method("splitlines(keepends=False)", |vm, args| {
-    let whole = this(vm, args)?;
+            of!("splitlines(keepends=False)", Value::as_str, |vm, whole, args| {
     let keep_ends = vm.truth(&args[1])?;
     Ok(Value::list(strops::splitlines(whole, keep_ends).into_iter().map(Value::str).collect()))
 }),
             method("strip(chars=None, /)", |vm, args| strip(vm, args, "strip", strops::strip)),
-            method("zfill(width, /)", |vm, args| {
-    let text = this(vm, args)?;
+            of!("zfill(width, /)", Value::as_str, |vm, text, args| {
     let width = vm.to_i64(&args[1])?;
     if width <= text.len() as i64 {
         return Ok(part_of(&args[0], text));
@@ -97,8 +95,7 @@ fn remove(vm: &mut Vm, args: &[Value], name: &str, remove: for<'a> fn(&'a str, &
     Ok(part_of(&args[0], remove(whole, affix)))
 }
 
-fn replace(vm: &mut Vm, args: &[Value]) -> Result {
-    let whole = this(vm, args)?;
+fn replace(vm: &mut Vm, whole: &Rc<Str>, args: &[Value]) -> Result {
     let old = text(vm, &args[1], "replace", "1")?;
     let new = text(vm, &args[2], "replace", "2")?;
     let count = clamp(vm, &args[3])?;
@@ -157,8 +154,7 @@ fn piece(vm: &mut Vm, part: &str) -> Value {
     }
 }
 
-fn join(vm: &mut Vm, args: &[Value]) -> Result {
-    let separator = this(vm, args)?;
+fn join(vm: &mut Vm, separator: &Rc<Str>, args: &[Value]) -> Result {
     let items = match &args[1] {
         Value::List(list) => list.to_vec(),
         Value::Tuple(items) => items.to_vec(),

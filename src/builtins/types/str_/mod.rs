@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use super::{new_class, special, text_argument, wrong_receiver};
 use crate::builtins::add_methods;
+use crate::builtins::of;
 use crate::machine::Vm;
 use crate::machine::sequence::bytes_of;
 use crate::object::native::{Row, method, static_method};
@@ -22,14 +23,12 @@ pub fn install(vm: &mut Vm) {
 
 const METHODS: &[Row] = &[
     static_method("__new__(cls, object=<unrepresentable>, encoding=<unrepresentable>, errors=<unrepresentable>)", new),
-    method("count(sub, start=None, end=None, /)", |vm, args| {
-        let text = this(vm, args)?;
+    of!("count(sub, start=None, end=None, /)", Value::as_str, |vm, text, args| {
         let sub = self::text(vm, &args[1], "count", "1")?;
         let (start, end) = (vm.slice_part(&args[2])?, vm.slice_part(&args[3])?);
         Ok(Value::usize(strops::count(text, text.len(), sub, start, end)))
     }),
-    method("encode(encoding='utf-8', errors='strict')", |vm, args| {
-        let text = this(vm, args)?;
+    of!("encode(encoding='utf-8', errors='strict')", Value::as_str, |vm, text, args| {
         let encoding = text_argument(vm, &args[1], "encode", "'encoding'")?;
         let errors = text_argument(vm, &args[2], "encode", "'errors'")?;
         super::bytes::encode(vm, text, encoding, errors).map(Value::bytes)
@@ -65,10 +64,10 @@ const METHODS: &[Row] = &[
         this(vm, args)?;
         vm.get_item(args[0].unwrapped(), &args[1])
     }),
-    method("__getnewargs__()", |vm, args| Ok(Value::tuple([Value::Str(this(vm, args)?.clone())]))),
-    method("__hash__()", |vm, args| Ok(Value::Int(this(vm, args)?.hash()))),
+    of!("__getnewargs__()", Value::as_str, |_, text, _| Ok(Value::tuple([Value::Str(text.clone())]))),
+    of!("__hash__()", Value::as_str, |_, text, _| Ok(Value::Int(text.hash()))),
     method("__iter__()", special::iter),
-    method("__len__()", |vm, args| Ok(Value::usize(this(vm, args)?.len()))),
+    of!("__len__()", Value::as_str, |_, text, _| Ok(Value::usize(text.len()))),
     method("__mod__(value, /)", |vm, args| {
         let template = this(vm, args)?.clone();
         vm.format_percent(&template, &args[1]).map(Value::Str)
@@ -79,13 +78,13 @@ const METHODS: &[Row] = &[
     }),
     method("__mul__(value, /)", special::mul),
     method("__rmul__(value, /)", special::mul),
-    method("__str__()", |vm, args| Ok(Value::Str(this(vm, args)?.clone()))),
+    of!("__str__()", Value::as_str, |_, text, _| Ok(Value::Str(text.clone()))),
     method("__repr__()", |vm, args| {
         let text = this(vm, args)?.clone();
         vm.repr(&Value::Str(text)).map(Value::Str)
     }),
-    method("__str__()", |vm, args| Ok(Value::Str(this(vm, args)?.clone()))),
-    method("__sizeof__()", size_of),
+    of!("__str__()", Value::as_str, |_, text, _| Ok(Value::Str(text.clone()))),
+    of!("__sizeof__()", Value::as_str, size_of),
 ];
 
 macro_rules! predicates {
@@ -215,8 +214,7 @@ fn format(vm: &mut Vm, args: &[Value]) -> Result {
     vm.format_map(&template, Some(&positional), &args[2]).map(Value::Str)
 }
 
-fn size_of(vm: &mut Vm, args: &[Value]) -> Result {
-    let text = this(vm, args)?;
+fn size_of(_: &mut Vm, text: &Rc<Str>, _: &[Value]) -> Result {
     let widest = text.as_str().chars().map(|c| c as u32).max().unwrap_or(0);
     let (head, width) = match widest {
         0..=0x7F => (40, 1),
