@@ -220,8 +220,8 @@ impl Lower<'_> {
     /// An annotation: its value, or its text with `from __future__ import annotations`.
     pub(super) fn annotation(&mut self, e: Expr) -> Thunk {
         if self.scopes.future_annotations {
-            let text = self.source.text.get(e.span.range()).unwrap_or_default();
-            return Self::constant_thunk(Value::str(text));
+            let text = crate::syntax::unparse::unparse(&self.source.text, &e);
+            return Self::constant_thunk(Value::string(text));
         }
         let e = self.hoist(e);
         self.maybe_starred(e)

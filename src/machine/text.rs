@@ -95,20 +95,18 @@ impl Vm {
     pub fn format(&mut self, value: &Value, spec: &str) -> Result<Rc<Str>> {
         match value {
             Value::Str(text) if spec.is_empty() => return Ok(text.clone()),
-            Value::Instance(_) | Value::Exception(_) | Value::Class(_) => {
-                match self.special(value, sym::__format__) {
-                    Special::Method(method) => {
-                        let result = self.call_found(&method, value, &[Value::str(spec)])?;
-                        let Some(text) = result.as_str() else {
-                            let message = format!("__format__ must return a str, not {}", self.type_name(&result));
-                            return Err(self.type_error(message));
-                        };
-                        return Ok(text.clone());
-                    }
-                    Special::Default if !spec.is_empty() => return Err(self.not_formattable(value)),
-                    _ => {}
+            Value::Instance(_) | Value::Exception(_) | Value::Class(_) => match self.special(value, sym::__format__) {
+                Special::Method(method) => {
+                    let result = self.call_found(&method, value, &[Value::str(spec)])?;
+                    let Some(text) = result.as_str() else {
+                        let message = format!("__format__ must return a str, not {}", self.type_name(&result));
+                        return Err(self.type_error(message));
+                    };
+                    return Ok(text.clone());
                 }
-            }
+                Special::Default if !spec.is_empty() => return Err(self.not_formattable(value)),
+                _ => {}
+            },
             _ => {}
         }
         if spec.is_empty() {

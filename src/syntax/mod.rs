@@ -9,6 +9,7 @@ mod literal;
 mod number;
 mod parser;
 pub mod token;
+pub mod unparse;
 mod verdict;
 pub mod visit;
 
