@@ -12,7 +12,8 @@ use std::rc::{Rc, Weak};
 
 use crate::builtins::{add_class, add_functions, add_methods};
 use crate::machine::Vm;
-use crate::object::class::{Class, Instance, Layout, Native, Payload};
+use crate::object::class::{Class, Layout};
+use crate::object::instance::{Instance, Native, Payload};
 use crate::object::module::Module;
 use crate::object::native::{Row, class_method, getter, method, native, static_method};
 use crate::object::{Error, Result, Str, Value};
@@ -188,7 +189,7 @@ impl Current {
         if let Some(known) = context.object.borrow().upgrade() {
             return Value::Instance(known);
         }
-        let data = Payload::Native(Box::new(ContextObject(context.clone())));
+        let data = Payload::native(ContextObject(context.clone()));
         let object = Rc::new(Instance::new(self.context_class.clone(), data));
         *context.object.borrow_mut() = Rc::downgrade(&object);
         Value::Instance(object)

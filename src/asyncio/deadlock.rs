@@ -13,9 +13,9 @@ use crate::diagnostic::{Diagnostic, Finder, Label, Place, Severity};
 use crate::machine::Vm;
 use crate::machine::coroutine::awaiting;
 use crate::machine::threads::Stuck;
-use crate::object::class::Instance;
 use crate::object::coroutine::{Body, Coroutine};
 use crate::object::function::Cell;
+use crate::object::instance::Instance;
 use crate::object::{Result, Value};
 use crate::report::{self, ErrorFormat};
 use crate::symbol::sym;
@@ -245,7 +245,7 @@ fn subject(coroutine: &Rc<Coroutine>) -> Value {
 fn followed(future: &future::Future) -> Option<Value> {
     let is_thread_future = |cell: &Rc<Cell>| match cell.get() {
         Value::Instance(source) if source.data::<future::Future>().is_none() => {
-            let class = source.class.borrow().clone();
+            let class = source.class().clone();
             (class.name.borrow().as_str() == "Future").then_some(Value::Instance(source))
         }
         _ => None,

@@ -17,8 +17,8 @@ use super::log;
 use super::state::{State, state};
 use super::{format, task};
 use crate::machine::Vm;
-use crate::object::class::{Instance, Native};
 use crate::object::coroutine::Coroutine;
+use crate::object::instance::{Instance, Native};
 use crate::object::native::{Row, method};
 use crate::object::{Error, Result, Value, gc};
 

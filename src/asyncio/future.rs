@@ -15,9 +15,10 @@ use super::state::{State, state};
 use super::task::Task;
 use super::{format, policy};
 use crate::machine::Vm;
-use crate::object::class::{Awaited, Awaiting, Class, Instance, Native, Payload};
+use crate::object::class::{Awaited, Awaiting, Class};
 use crate::object::coroutine::{Outcome, Resume};
 use crate::object::exception::Traceback;
+use crate::object::instance::{Instance, Native, Payload};
 use crate::object::native::{Row, attribute, class_method, getter, method, static_method};
 use crate::object::rare::Rare;
 use crate::object::{Error, Exception, Result, Value, gc};
@@ -371,7 +372,7 @@ pub fn note_source(vm: &mut Vm, future: &Future, event_loop: &Value) {
 pub fn new_future(vm: &mut Vm, state: &State, event_loop: &Value) -> Rc<Instance> {
     let future = Future::new(event_loop.clone(), Part::Plain);
     note_source(vm, &future, event_loop);
-    Rc::new(Instance::new(state.classes.future.clone(), Payload::Native(Box::new(future))))
+    Rc::new(Instance::new(state.classes.future.clone(), Payload::native(future)))
 }
 
 /// `loop.create_future()` for a loop of any kind.
@@ -454,7 +455,7 @@ pub fn cancel_plain(vm: &mut Vm, this: &Rc<Instance>, message: Value) -> Result<
 /// `future.cancel(msg=message)` for anything that may be one.
 pub fn cancel(vm: &mut Vm, value: &Value, message: Value) -> Result<bool> {
     if let Value::Instance(instance) = value {
-        if instance.class.borrow().builtin {
+        if instance.class().builtin {
             if let Some(future) = instance.data::<Future>() {
                 return match &future.part {
                     Part::Plain => cancel_plain(vm, instance, message),

@@ -10,7 +10,7 @@ use super::future::{self, Callback, Future, NativeCallback, Part, Status};
 use super::state::state;
 use super::{policy, task};
 use crate::machine::Vm;
-use crate::object::class::{Instance, Payload};
+use crate::object::instance::{Instance, Payload};
 use crate::object::native::{Row, method};
 use crate::object::{Dict, Error, Result, Value};
 
@@ -92,7 +92,7 @@ pub fn gather(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         Gathering { count, children, finished: Cell::new(0), return_exceptions, cancel_requested: Cell::new(false) };
     let data = Future::new(event_loop.clone(), Part::Gathering(Box::new(gathering)));
     future::note_source(vm, &data, &event_loop);
-    let outer = Rc::new(Instance::new(state.classes.gathering.clone(), Payload::Native(Box::new(data))));
+    let outer = Rc::new(Instance::new(state.classes.gathering.clone(), Payload::native(data)));
     let outer_value = Value::Instance(outer.clone());
     let mut done = Vec::new();
     let Part::Gathering(gathering) = &future::data(&outer).part else { return Ok(Value::None) };
@@ -122,7 +122,7 @@ pub fn gather(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 fn goes_by_identity(value: &Value) -> bool {
     match value {
         Value::Coroutine(_) => true,
-        Value::Instance(instance) => instance.class.borrow().builtin && instance.data::<Future>().is_some(),
+        Value::Instance(instance) => instance.class().builtin && instance.data::<Future>().is_some(),
         _ => false,
     }
 }

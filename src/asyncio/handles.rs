@@ -9,7 +9,8 @@ use super::event_loop;
 use super::format;
 use super::state::state;
 use crate::machine::Vm;
-use crate::object::class::{Class, Instance, Native, Payload};
+use crate::object::class::Class;
+use crate::object::instance::{Instance, Native, Payload};
 use crate::object::native::{Row, getter, method, static_method};
 use crate::object::{Result, Str, Value, gc};
 use crate::syntax::ast::CmpOp;
@@ -70,7 +71,7 @@ pub fn data(instance: &Instance) -> &Handle {
 }
 
 pub fn new_handle(class: &Rc<Class>, handle: Handle) -> Rc<Instance> {
-    Rc::new(Instance::new(class.clone(), Payload::Native(Box::new(handle))))
+    Rc::new(Instance::new(class.clone(), Payload::native(handle)))
 }
 
 /// `handle.cancel()`.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::{PRIVATE, state};
 use crate::builtins::add_functions;
 use crate::machine::Vm;
-use crate::object::class::{Instance, Payload};
+use crate::object::instance::{Instance, Payload};
 use crate::object::module::Module;
 use crate::object::{Dict, Result, Str, Value};
 
@@ -141,7 +141,7 @@ pub fn load(vm: &mut Vm, name: &str) -> Result<Option<Rc<Module>>> {
         "base_events" => vec![("BaseEventLoop", classes.base_loop.clone())],
         "coroutines" => {
             // What marks a function as a coroutine function, whatever it is; an object of its own.
-            let marker = Value::Instance(Rc::new(Instance::new(vm.types.object.clone(), Payload::None)));
+            let marker = Value::Instance(Rc::new(Instance::new(vm.types.object.clone(), Payload::NONE)));
             module.dict.set_str(&vm.intern("_is_coroutine"), marker);
             Vec::new()
         }

@@ -14,8 +14,9 @@ use super::future::{self, Status, Waited};
 use super::state::{Function, State, state};
 use crate::builtins::of;
 use crate::machine::Vm;
-use crate::object::class::{Class, Instance, Native};
+use crate::object::class::Class;
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
+use crate::object::instance::{Instance, Native};
 use crate::object::native::{Prompt, Row, attribute, getter, method, static_method};
 use crate::object::{Error, Result, Value, gc};
 

@@ -5,7 +5,8 @@ use std::rc::Rc;
 use super::event_loop::EventLoop;
 use super::state::{State, state};
 use crate::machine::Vm;
-use crate::object::class::{Class, Instance};
+use crate::object::class::Class;
+use crate::object::instance::Instance;
 use crate::object::{Result, Value};
 
 /// `get_running_loop()`.

@@ -10,7 +10,7 @@ use super::locks::{InLine, Turn, Waiters, class_given};
 use super::state::{Function, state};
 use crate::builtins::of;
 use crate::machine::Vm;
-use crate::object::class::{Instance, Native};
+use crate::object::instance::{Instance, Native};
 use crate::object::native::{Prompt, Row, attribute, class_method, getter, method, static_method};
 use crate::object::{Class, Error, Result, Value, gc};
 use crate::symbol::sym;

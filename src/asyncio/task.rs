@@ -13,8 +13,8 @@ use super::future::{self, Callback, Future, Part, Status};
 use super::state::{State, state};
 use super::{format, policy};
 use crate::machine::Vm;
-use crate::object::class::{Instance, Payload};
 use crate::object::coroutine::{Kind, Operation, Outcome, Resume};
+use crate::object::instance::{Instance, Payload};
 use crate::object::native::{Row, attribute, class_method, getter, method, static_method};
 use crate::object::{Error, Result, Str, Value, gc};
 use crate::symbol::sym;
@@ -85,7 +85,7 @@ pub fn new_task(
     name: &Value,
     context: Option<Rc<Context>>,
 ) -> Result<Rc<Instance>> {
-    let data = Payload::Native(Box::new(Future::new(Value::Unbound, new_part())));
+    let data = Payload::native(Future::new(Value::Unbound, new_part()));
     let this = Rc::new(Instance::new(state.classes.task.clone(), data));
     initialize(vm, state, &this, event_loop, coro, name, context, false)?;
     Ok(this)
@@ -328,7 +328,7 @@ fn wait(vm: &mut Vm, event_loop: &Value, this: &Rc<Instance>, value: Value) -> R
             let shown = vm.repr(&value)?;
             return throw_soon(vm, event_loop, this, format!("Task cannot await on itself: {}", shown.as_str()));
         }
-        if let Some(awaited) = instance.data::<Future>().filter(|_| instance.class.borrow().builtin) {
+        if let Some(awaited) = instance.data::<Future>().filter(|_| instance.class().builtin) {
             if !awaited.blocking.get() {
                 return yielded_future(vm, event_loop, this, &value);
             }

@@ -16,8 +16,8 @@ use super::locks::class_given;
 use super::state::{Function, state};
 use super::{event_loop, policy, task};
 use crate::machine::Vm;
-use crate::object::class::{Instance, Native};
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
+use crate::object::instance::{Instance, Native};
 use crate::object::native::{Row, getter, method, static_method};
 use crate::object::{Error, Result, Value, gc};
 use crate::symbol::sym;
@@ -199,7 +199,7 @@ fn is_done(vm: &mut Vm, task: &Value) -> Result<bool> {
 /// `task.cancel()`.
 fn cancel(vm: &mut Vm, task: &Value) -> Result<()> {
     match task {
-        Value::Instance(instance) if instance.class.borrow().builtin => future::cancel(vm, task, Value::None).map(drop),
+        Value::Instance(instance) if instance.class().builtin => future::cancel(vm, task, Value::None).map(drop),
         _ => vm.call_method(task, "cancel", &[]).map(drop),
     }
 }
@@ -232,7 +232,7 @@ impl TaskGroup {
             part.group_parent.replace(Rc::downgrade(parent));
         }
         match new {
-            Value::Instance(instance) if instance.class.borrow().builtin && instance.data::<Future>().is_some() => {
+            Value::Instance(instance) if instance.class().builtin && instance.data::<Future>().is_some() => {
                 future::add_callback(vm, instance, Callback::Native(&TASK_DONE, this.clone()))
             }
             _ => super::add_done_callback(vm, new, &FOREIGN_DONE, this),

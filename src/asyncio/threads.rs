@@ -12,8 +12,8 @@ use super::state::state;
 use super::{bound_native, shield, task};
 use crate::machine::Vm;
 use crate::machine::threads::Wait;
-use crate::object::class::Instance;
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
+use crate::object::instance::Instance;
 use crate::object::native::{Row, method};
 use crate::object::{Result, Value, gc};
 
@@ -229,7 +229,7 @@ pub fn begin_complete(vm: &mut Vm, event_loop: &Value, awaited: &Value) -> Resul
         task.log_destroy_pending.set(false);
     }
     match &awaited {
-        Value::Instance(done) if done.data::<future::Future>().is_some() && done.class.borrow().builtin => {
+        Value::Instance(done) if done.data::<future::Future>().is_some() && done.class().builtin => {
             future::add_callback(vm, done, Callback::Native(&STOP_LOOP, event_loop.clone()))?;
             Ok(Awaited::Own(done.clone(), is_new))
         }

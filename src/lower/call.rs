@@ -7,9 +7,10 @@ use super::direct::{call_evaluated, call_with_defaults, takes};
 use super::name::{Callee, GlobalCallee, Place};
 use crate::machine::attr_cache::{AttrCache, Method};
 use crate::machine::{CallSite, Vm};
-use crate::object::class::{Class, Instance, Maker, Payload};
+use crate::object::class::{Class, Maker};
 use crate::object::code::Thunk;
 use crate::object::frame::Frame;
+use crate::object::instance::{Instance, Payload};
 use crate::object::native::{NativeFunction, RowKind};
 use crate::object::{Dict, Eval, Located, Str, Value, gc};
 use crate::source::Span;
@@ -199,7 +200,7 @@ pub(super) fn make(
     span: Span,
     init: impl FnOnce(&mut Vm, Value) -> Eval<Value>,
 ) -> Eval<Value> {
-    let object = Instance::create(class, Payload::None);
+    let object = Instance::create(class, Payload::NONE);
     let result = init(vm, object.clone())?;
     if !result.is_none() {
         return Err(vm.init_returned(&result).at(span).into());

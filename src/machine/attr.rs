@@ -1,12 +1,12 @@
 //! The one attribute protocol: how a name is looked up on, set on and deleted from any value.
 
 use std::borrow::Borrow;
-use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
 use crate::machine::classes::Super;
 use crate::machine::{AsName, Vm};
-use crate::object::class::{Attrs, Class, Payload, slot_name};
+use crate::object::attrs::{AttrCell, Attrs, slot_name};
+use crate::object::class::Class;
 use crate::object::coroutine::{Kind, Operation};
 use crate::object::function::{BoundMethod, Descriptor, Setter};
 use crate::object::iter::{DictPart, Iter};
@@ -26,7 +26,7 @@ impl Vm {
     #[inline]
     fn with_class<T>(&self, value: &Value, then: impl FnOnce(&Rc<Class>) -> T) -> T {
         match value {
-            Value::Instance(instance) => then(&instance.class.borrow()),
+            Value::Instance(instance) => then(&instance.class()),
             Value::Exception(exception) => then(&exception.class.borrow()),
             other => then(self.builtin_class(other)),
         }
@@ -359,8 +359,8 @@ impl Vm {
                 !matches!(&**descriptor, Descriptor::ClassMethod(..) | Descriptor::StaticMethod(..))
             }
             Value::Instance(instance) => {
-                let class = instance.class.borrow();
-                matches!(&instance.payload, Payload::Value(Value::Descriptor(d)) if matches!(&**d, Descriptor::Property(_)))
+                let class = instance.class();
+                matches!(instance.inner(), Some(Value::Descriptor(d)) if matches!(&**d, Descriptor::Property(_)))
                     || class.lookup(self.name(sym::__set__)).is_some()
                     || class.lookup(self.name(sym::__delete__)).is_some()
             }
@@ -388,9 +388,9 @@ impl Vm {
             }),
             Value::Descriptor(descriptor) => self.bind_descriptor(descriptor, attr, this, class),
             Value::Instance(instance) => {
-                if let Payload::Value(inner @ Value::Descriptor(descriptor)) = &instance.payload {
+                if let Some(inner @ Value::Descriptor(descriptor)) = instance.inner() {
                     let get = self.name(sym::__get__).clone();
-                    let custom = instance.class.borrow().lookup(&get);
+                    let custom = instance.class().lookup(&get);
                     if !matches!(custom, Some(Value::Function(_))) {
                         return self.bind_descriptor(
                             descriptor,
@@ -624,9 +624,9 @@ impl Vm {
                     let old = match new {
                         Some(new) => {
                             gc::stored_into(value, &new);
-                            attrs.borrow_mut().set(&class.root_shape, key, new)
+                            attrs.change(|attrs| attrs.set(&class.root_shape, key, new))
                         }
-                        None => attrs.borrow_mut().remove(&class.root_shape, key),
+                        None => attrs.change(|attrs| attrs.remove(&class.root_shape, key)),
                     };
                     if deletes && old.is_none() {
                         return Err(self.error(self.types.AttributeError.clone(), slot_name(key)));
@@ -689,8 +689,8 @@ impl Vm {
         match value {
             Value::Module(module) => Some(module.dict.clone()),
             Value::Function(function) => Some(function.with_extra(|extra| extra.attrs.to_dict())),
-            Value::Instance(instance) if !instance.class.borrow().has_dict.get() => None,
-            _ => attrs_of(value).map(|attrs| attrs.borrow_mut().to_dict()),
+            Value::Instance(instance) if !instance.class().has_dict.get() => None,
+            _ => attrs_of(value).map(|attrs| attrs.change(Attrs::to_dict)),
         }
     }
 
@@ -715,7 +715,7 @@ pub fn bound(func: &Value, this: &Value) -> Value {
 }
 
 /// The attributes of a value that has some of its own.
-pub fn attrs_of(value: &Value) -> Option<&RefCell<Attrs>> {
+pub fn attrs_of(value: &Value) -> Option<&AttrCell> {
     match value {
         Value::Instance(instance) => Some(&instance.attrs),
         Value::Exception(exception) => Some(&exception.attrs),
@@ -731,7 +731,7 @@ pub fn attrs_of(value: &Value) -> Option<&RefCell<Attrs>> {
 pub fn own_attr(value: &Value, name: &Rc<Str>) -> Option<Value> {
     match value {
         Value::Function(function) => function.extra.borrow().as_ref().and_then(|extra| extra.attrs.get(name)),
-        _ => attrs_of(value).and_then(|attrs| attrs.borrow().get(name)),
+        _ => attrs_of(value).and_then(|attrs| attrs.look(|attrs| attrs.get(name))),
     }
 }
 
@@ -750,7 +750,7 @@ fn set_own_attr(value: &Value, class: &Rc<Class>, name: &Rc<Str>, new: Option<Va
     let (done, old) = match value {
         Value::Function(function) => function.with_extra(|extra| change(&mut extra.attrs)),
         Value::Instance(_) if !class.has_dict.get() => return None,
-        _ => change(&mut attrs_of(value)?.borrow_mut()),
+        _ => attrs_of(value)?.change(change),
     };
     drop(old);
     Some(done)

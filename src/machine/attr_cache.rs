@@ -9,8 +9,10 @@ use std::rc::{Rc, Weak};
 use crate::machine::Vm;
 use crate::machine::attr::{bound, own_attr};
 use crate::machine::classes::Super;
-use crate::object::class::{Attrs, Class, Instance, NO_ID, OF_CLASS, Shape};
+use crate::object::attrs::{Attrs, NO_ID, OF_CLASS, Shape};
+use crate::object::class::Class;
 use crate::object::function::{Descriptor, Function};
+use crate::object::instance::Instance;
 use crate::object::module::Module;
 use crate::object::native::{NativeFunction, RowKind};
 use crate::object::{Eval, Located, Result, Str, Value, gc};
@@ -46,11 +48,11 @@ const IN_CLASS: u32 = u32::MAX;
 /// The shape and the version by which an entry is found; the version counts for shape 0.
 #[inline]
 fn key_of(instance: &Instance) -> (u32, u32) {
-    match &*instance.attrs.borrow() {
+    instance.attrs.look(|attrs| match attrs {
         Attrs::Shaped { shape, .. } => (shape.known_id(), 0),
-        Attrs::Empty => (0, instance.class.borrow().version.get()),
-        Attrs::Dict(_) | Attrs::Slotted(..) => (NO_ID, 0),
-    }
+        Attrs::Apart(None) => (0, instance.class().version.get()),
+        Attrs::Apart(Some(_)) => (NO_ID, 0),
+    })
 }
 
 impl Entry {
@@ -66,10 +68,10 @@ impl Entry {
     /// What an instance of this entry's shape has or gets from its class: a function as a bound method.
     fn get(&self, instance: &Instance, value: &Value) -> Option<Value> {
         if self.slot.get() != IN_CLASS {
-            return match &*instance.attrs.borrow() {
+            return instance.attrs.look(|attrs| match attrs {
                 Attrs::Shaped { values, .. } => values.get(self.slot.get() as usize).cloned(),
-                _ => None,
-            };
+                Attrs::Apart(_) => None,
+            });
         }
         Some(match &*self.value.borrow() {
             function @ Value::Function(_) => bound(function, value),
@@ -82,29 +84,26 @@ impl Entry {
     #[inline]
     fn set(&self, instance: &Rc<Instance>, new: Value) -> std::result::Result<(), Value> {
         gc::stored(instance, &new);
-        let mut attrs = instance.attrs.borrow_mut();
-        let old = match &mut *attrs {
-            Attrs::Shaped { shape, values } => {
-                if self.slot.get() == IN_CLASS {
-                    let next = self.next.borrow();
-                    let Some(next) = &*next else { return Err(new) };
+        let old = instance.attrs.change(|attrs| {
+            match attrs {
+                Attrs::Shaped { values, .. } if self.slot.get() != IN_CLASS => {
+                    let Some(place) = values.get_mut(self.slot.get() as usize) else { return Err(new) };
+                    return Ok(std::mem::replace(place, new));
+                }
+                Attrs::Apart(Some(_)) => return Err(new),
+                Attrs::Shaped { .. } | Attrs::Apart(None) => {}
+            }
+            let next = self.next.borrow();
+            let Some(next) = &*next else { return Err(new) };
+            match attrs {
+                Attrs::Shaped { shape, values } => {
                     shape.clone_from(next);
                     values.push(new);
-                    return Ok(());
                 }
-                let Some(place) = values.get_mut(self.slot.get() as usize) else { return Err(new) };
-                std::mem::replace(place, new)
+                Attrs::Apart(_) => *attrs = Attrs::first(next.clone(), new),
             }
-            attrs @ Attrs::Empty => {
-                let Some(next) = &*self.next.borrow() else { return Err(new) };
-                let mut values = next.room();
-                values.push(new);
-                *attrs = Attrs::Shaped { shape: next.clone(), values };
-                return Ok(());
-            }
-            _ => return Err(new),
-        };
-        drop(attrs);
+            Ok(Value::Unbound)
+        })?;
         old.discard();
         Ok(())
     }
@@ -134,25 +133,25 @@ impl AttrCache {
     #[inline(always)]
     pub fn own(&self, value: &Value) -> Option<Value> {
         let Value::Instance(instance) = value else { return None };
-        match &*instance.attrs.borrow() {
+        instance.attrs.look(|attrs| match attrs {
             Attrs::Shaped { shape, values } if shape.known_id() == self.first.shape.get() => {
                 values.get(self.first.slot.get() as usize).cloned()
             }
             _ => None,
-        }
+        })
     }
 
     /// An item of the list that [`AttrCache::own`] would give.
     #[inline(always)]
     pub fn item(&self, value: &Value, at: i64) -> Option<Value> {
         let Value::Instance(instance) = value else { return None };
-        match &*instance.attrs.borrow() {
+        instance.attrs.look(|attrs| match attrs {
             Attrs::Shaped { shape, values } if shape.known_id() == self.first.shape.get() => {
                 let Value::List(list) = values.get(self.first.slot.get() as usize)? else { return None };
                 list.items.borrow().get(usize::try_from(at).ok()?).cloned()
             }
             _ => None,
-        }
+        })
     }
 
     /// Assigns an attribute that an assignment here found in an instance of the first shape that was seen; the value
@@ -160,14 +159,14 @@ impl AttrCache {
     #[inline]
     pub fn assign(&self, value: &Value, new: Value) -> std::result::Result<(), Value> {
         let Value::Instance(instance) = value else { return Err(new) };
-        let old = match &mut *instance.attrs.borrow_mut() {
+        let old = instance.attrs.change(|attrs| match attrs {
             Attrs::Shaped { shape, values } if shape.known_id() == self.first.shape.get() => {
                 let Some(place) = values.get_mut(self.first.slot.get() as usize) else { return Err(new) };
                 gc::stored(instance, &new);
-                std::mem::replace(place, new)
+                Ok(std::mem::replace(place, new))
             }
-            _ => return Err(new),
-        };
+            _ => Err(new),
+        })?;
         old.discard();
         Ok(())
     }
@@ -265,20 +264,19 @@ impl Vm {
 
     fn get_attr_fill(&mut self, value: &Value, name: &Rc<Str>, cache: &AttrCache) -> Result<Value> {
         if let Value::Instance(instance) = value {
-            let class = instance.class.borrow().clone();
+            let class = instance.class().clone();
             if self.plain_getattribute(&class) {
                 if let Some(key) = self.own_key(&class, name) {
-                    if let Attrs::Shaped { shape, values } = &*instance.attrs.borrow() {
-                        if let Some(at) = shape.position(&key) {
-                            cache.room(shape.id()).remember_own(class.version.get(), shape.id(), at);
-                            return Ok(values[at].clone());
-                        }
+                    let own = instance.attrs.look(|attrs| {
+                        let Attrs::Shaped { shape, values } = attrs else { return None };
+                        let at = shape.position(&key)?;
+                        cache.room(shape.id()).remember_own(class.version.get(), shape.id(), at);
+                        Some(values[at].clone())
+                    });
+                    if let Some(own) = own {
+                        return Ok(own);
                     }
-                    let shape = match &*instance.attrs.borrow() {
-                        Attrs::Empty => 0,
-                        Attrs::Shaped { shape, .. } => shape.id(),
-                        Attrs::Dict(_) | Attrs::Slotted(..) => NO_ID,
-                    };
+                    let shape = instance.attrs.look(Attrs::shape_id);
                     match class.lookup(name) {
                         Some(found @ Value::Function(_)) if shape != NO_ID => {
                             cache.room(shape).remember(class.version.get(), shape, &found);
@@ -300,7 +298,7 @@ impl Vm {
     fn is_plain(&self, found: &Value) -> bool {
         match found {
             Value::Descriptor(_) | Value::Native(_) | Value::Function(_) | Value::Class(_) => false,
-            Value::Instance(instance) => instance.class.borrow().lookup(self.name(sym::__get__)).is_none(),
+            Value::Instance(instance) => instance.class().lookup(self.name(sym::__get__)).is_none(),
             _ => true,
         }
     }
@@ -338,12 +336,8 @@ impl Vm {
     pub fn load_method(&mut self, value: &Value, name: &Rc<Str>, cache: &AttrCache) -> Result<Method> {
         let (version, shape) = match value {
             Value::Instance(instance) => {
-                let shape = match &*instance.attrs.borrow() {
-                    Attrs::Empty => 0,
-                    Attrs::Shaped { shape, .. } => shape.id(),
-                    Attrs::Dict(_) | Attrs::Slotted(..) => NO_ID,
-                };
-                (instance.class.borrow().version.get(), shape)
+                let shape = instance.attrs.look(Attrs::shape_id);
+                (instance.class().version.get(), shape)
             }
             Value::Class(_) | Value::Module(_) | Value::Exception(_) | Value::Function(_) => {
                 return Ok(Method::Bound(self.get_attr_cached(value, name, cache)?));
@@ -409,14 +403,14 @@ impl Vm {
 
     fn set_attr_fill(&mut self, value: &Value, name: &Rc<Str>, new: Value, cache: &AttrCache) -> Result<()> {
         let Value::Instance(instance) = value else { return self.set_attr(value, name, new) };
-        let class = instance.class.borrow().clone();
+        let class = instance.class().clone();
         let key = self.own_key(&class, name);
         // The shape before, if the attribute is not there yet.
-        let before = match (&*instance.attrs.borrow(), &key) {
-            (Attrs::Empty, _) => Some(0),
+        let before = instance.attrs.look(|attrs| match (attrs, &key) {
+            (Attrs::Apart(None), _) => Some(0),
             (Attrs::Shaped { shape, .. }, Some(key)) if shape.position(key).is_none() => Some(shape.id()),
             _ => None,
-        };
+        });
         self.set_attr(value, name, new)?;
         if let Some(key) = key {
             let setattr = self.name(sym::__setattr__);
@@ -425,19 +419,20 @@ impl Vm {
                 custom => custom.is_none(),
             };
             // What ran in between may have changed the class.
-            if plain && Rc::ptr_eq(&class, &instance.class.borrow()) {
-                if let Attrs::Shaped { shape, .. } = &*instance.attrs.borrow() {
-                    if let Some(at) = shape.position(&key) {
-                        let version = class.version.get();
-                        match before {
-                            Some(before) => {
-                                let entry = cache.room(before);
-                                entry.remember_own(version, before, IN_CLASS as usize);
-                                *entry.next.borrow_mut() = Some(shape.clone());
-                            }
-                            None => cache.room(shape.id()).remember_own(version, shape.id(), at),
-                        }
+            if plain && Rc::ptr_eq(&class, &instance.class()) {
+                let place = instance.attrs.look(|attrs| match attrs {
+                    Attrs::Shaped { shape, .. } => shape.position(&key).map(|at| (shape.clone(), at)),
+                    Attrs::Apart(_) => None,
+                });
+                let version = class.version.get();
+                match (place, before) {
+                    (Some((shape, _)), Some(before)) => {
+                        let entry = cache.room(before);
+                        entry.remember_own(version, before, IN_CLASS as usize);
+                        *entry.next.borrow_mut() = Some(shape);
                     }
+                    (Some((shape, at)), None) => cache.room(shape.id()).remember_own(version, shape.id(), at),
+                    (None, _) => {}
                 }
             }
         }

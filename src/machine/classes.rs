@@ -4,8 +4,10 @@ use std::any::Any;
 use std::rc::Rc;
 
 use crate::machine::Vm;
-use crate::object::class::{Class, Instance, Layout, Maker, Native, Payload, slot_key};
+use crate::object::attrs::slot_key;
+use crate::object::class::{Class, Layout, Maker};
 use crate::object::function::{Descriptor, Getter, Setter};
+use crate::object::instance::{Instance, Native, Payload};
 use crate::object::native::NativeCall;
 use crate::object::{Dict, Exception, Result, Set, Str, Value, gc};
 use crate::symbol::{Symbol, sym};
@@ -120,7 +122,7 @@ impl Vm {
                 }
             }
             self.check_abstract(class)?;
-            Instance::create(class, Payload::None)
+            Instance::create(class, Payload::NONE)
         } else if let Some(empty) = self.empty_container(class) {
             empty
         } else if new.as_ref().is_some_and(|new| self.is_base_exceptions(new)) {
@@ -248,9 +250,9 @@ impl Vm {
         }
         // What a module of another class is given stands in the module.
         let dict = if let Value::Module(module) = &value { Some(module.dict.clone()) } else { None };
-        let wrapped = Instance::create(class, Payload::Value(value));
+        let wrapped = Instance::create(class, Payload::value(value));
         if let (Value::Instance(instance), Some(dict)) = (&wrapped, dict) {
-            instance.attrs.borrow_mut().set_dict(dict);
+            drop(instance.attrs.change(|attrs| attrs.set_dict(dict)));
         }
         wrapped
     }
@@ -719,7 +721,7 @@ fn add_computed(vm: &Vm, class: &Rc<Class>, name: Symbol, get: Getter, set: Opti
 /// The plain weak reference to an object, or the first there is.
 fn get_weakref(_: &mut Vm, this: &Value) -> Result<Value> {
     let all = crate::object::gc::weak::references(this);
-    let plain = all.iter().find(|reference| reference.class.borrow().builtin).or(all.first());
+    let plain = all.iter().find(|reference| reference.class().builtin).or(all.first());
     Ok(plain.map_or(Value::None, |reference| Value::Instance(reference.clone())))
 }
 
@@ -744,7 +746,7 @@ fn set_dict(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
     };
     if let Some(attrs) = crate::machine::attr::attrs_of(this) {
         gc::watch(this);
-        let old = attrs.borrow_mut().set_dict(dict.clone());
+        let old = attrs.change(|attrs| attrs.set_dict(dict.clone()));
         drop(old);
     }
     Ok(())
@@ -771,7 +773,7 @@ pub fn object_new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     }
     vm.check_abstract(class)?;
     match class.layout {
-        Layout::Object => Ok(Instance::create(class, Payload::None)),
+        Layout::Object => Ok(Instance::create(class, Payload::NONE)),
         _ => Err(
             vm.type_error(format!("object.__new__({0}) is not safe, use {0}.__new__()", class.name.borrow().as_str()))
         ),

@@ -11,7 +11,7 @@ use crate::object::coroutine::{Kind, State};
 use crate::object::frame::Frame;
 use crate::object::gc::weak::WeakRef;
 use crate::object::gc::{self, Finalizer, Order};
-use crate::object::{Instance, Payload, Value};
+use crate::object::{Instance, Value};
 use crate::symbol::sym;
 
 impl Vm {
@@ -55,10 +55,8 @@ impl Vm {
 
     fn finalize_instance(&mut self, value: &Value) {
         if let Value::Instance(instance) = value {
-            if let Payload::Native(data) = &instance.payload {
-                if let Some(finalizer) = data.finalizer() {
-                    finalizer(self, value);
-                }
+            if let Some(finalizer) = instance.native_data().and_then(|data| data.finalizer()) {
+                finalizer(self, value);
             }
         }
         match self.call_special(value, sym::__del__, &[]) {
@@ -101,7 +99,7 @@ impl Vm {
         // Drawn reports show where a task stood, so it goes before its coroutine.
         let elders = self.host.style.format == crate::report::ErrorFormat::Python;
         let mut garbage = gc::find_garbage(order, elders);
-        let count = garbage.iter().filter(|value| !matches!(value, Value::Frame(_) | Value::Traceback(_))).count();
+        let count = gc::count(&garbage);
         if !garbage.is_empty() {
             gc::weak::cut(&garbage);
             self.drain_finalizers();

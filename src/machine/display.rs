@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::machine::attr::is_member;
 use crate::machine::{Vm, classes, generic, views};
-use crate::object::class::slot_name;
+use crate::object::attrs::slot_name;
 use crate::object::coroutine::Kind;
 use crate::object::module::Module;
 use crate::object::native::{NativeFunction, RowKind};
@@ -331,7 +331,7 @@ impl Vm {
             text.push_str(": ");
             self.push_repr(&mut text, &file)?;
             let second = self.intern("filename2");
-            let second = exception.attrs.borrow().get(&second).filter(|value| !value.is_none());
+            let second = exception.attrs.look(|attrs| attrs.get(&second)).filter(|value| !value.is_none());
             if let Some(second) = second {
                 text.push_str(" -> ");
                 self.push_repr(&mut text, &second)?;

@@ -3,7 +3,7 @@
 use std::any::Any;
 
 use crate::machine::Vm;
-use crate::object::class::{Instance, Native};
+use crate::object::instance::{Instance, Native};
 use crate::object::{Result, Value, gc};
 use crate::text::hash as hashes;
 
@@ -87,7 +87,7 @@ pub fn union_of(vm: &mut Vm, a: &Value, b: &Value) -> Result<Option<Value>> {
 
 fn is_type(value: &Value) -> bool {
     // What a `type` statement makes comes from a page.
-    let named = |instance: &Instance| instance.class.borrow().name.borrow().as_str() == "TypeAliasType";
+    let named = |instance: &Instance| instance.class().name.borrow().as_str() == "TypeAliasType";
     value.is_none()
         || matches!(value, Value::Class(_))
         || is_generic(value)

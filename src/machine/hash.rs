@@ -9,7 +9,6 @@ use std::rc::Rc;
 
 use crate::machine::ops::Special;
 use crate::machine::{Vm, generic, views};
-use crate::object::class::Payload;
 use crate::object::table::{Found, Same, Table};
 use crate::object::{Dict, Error, Result, Set, Value, gc};
 use crate::symbol::sym;
@@ -134,8 +133,8 @@ impl Vm {
                 _ => Err(self.type_error("__hash__ method should return an integer")),
             },
             Special::Builtin => match value {
-                Value::Instance(instance) => match &instance.payload {
-                    Payload::Value(inner) => {
+                Value::Instance(instance) => match instance.inner() {
+                    Some(inner) => {
                         let inner = inner.clone();
                         match &inner {
                             Value::List(_) | Value::Dict(_) | Value::Set(_) | Value::ByteArray(_) if !matches!(&inner, Value::Set(set) if set.frozen) => {
@@ -145,7 +144,7 @@ impl Vm {
                             _ => self.hash_general(&inner),
                         }
                     }
-                    _ => match generic::hashed(value) {
+                    None => match generic::hashed(value) {
                         None if views::is_proxy(value) => match views::proxied(value) {
                             Some(mapping) => self.nested_in("", |vm| vm.hash_general(&mapping)),
                             None => Ok((identity(value), true)),

@@ -7,7 +7,8 @@
 use std::rc::Rc;
 
 use crate::machine::{Vm, number};
-use crate::object::class::{Class, Payload};
+use crate::object::class::Class;
+use crate::object::instance::Payload;
 use crate::object::{Error, Result, Value};
 use crate::symbol::{Symbol, sym};
 use crate::syntax::ast::{BinOp, UnaryOp};
@@ -318,8 +319,7 @@ impl Vm {
     pub fn special(&self, value: &Value, name: Symbol) -> Special {
         let builtin_inside = match value {
             Value::Instance(instance) => match &instance.payload {
-                Payload::Value(_) => true,
-                Payload::None => false,
+                Payload::Value(inner) => inner.is_some(),
                 Payload::Native(_) => crate::machine::views::is_plain(value),
             },
             Value::Exception(_) => true,
@@ -550,7 +550,7 @@ enum Answer {
 #[inline]
 pub fn same_class(a: &Value, b: &Value) -> bool {
     match (a, b) {
-        (Value::Instance(a), Value::Instance(b)) => Rc::ptr_eq(&a.class.borrow(), &b.class.borrow()),
+        (Value::Instance(a), Value::Instance(b)) => Rc::ptr_eq(&a.class(), &b.class()),
         _ => false,
     }
 }

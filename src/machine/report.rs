@@ -117,7 +117,7 @@ impl Vm {
 
     /// A built-in attribute of an exception.
     pub fn exception_attr(&self, exception: &Exception, name: Symbol) -> Option<Value> {
-        exception.attrs.borrow().get(self.name(name))
+        exception.attrs.look(|attrs| attrs.get(self.name(name)))
     }
 
     fn notes(&mut self, exception: &Exception) -> Vec<String> {
@@ -271,7 +271,7 @@ impl Vm {
             .map(str::to_owned)
         } else if exception.is(&self.types.ImportError) {
             let from = self.intern("name_from");
-            let Some(Value::Str(wanted)) = exception.attrs.borrow().get(&from) else { return None };
+            let Some(Value::Str(wanted)) = exception.attrs.look(|attrs| attrs.get(&from)) else { return None };
             let Some(Value::Str(module)) = self.exception_attr(exception, sym::name) else { return None };
             let module = self.modules.get_str(&module)?;
             let names = self.dir_names(&module).ok()?;

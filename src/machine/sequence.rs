@@ -5,7 +5,6 @@ use std::rc::Rc;
 use compact_str::CompactString;
 
 use crate::machine::{Vm, generic, sets, views};
-use crate::object::class::Payload;
 use crate::object::containers::ByteArray;
 use crate::object::{List, Result, Str, Value, gc};
 use crate::syntax::ast::BinOp;
@@ -293,10 +292,7 @@ fn is_sequence(value: &Value) -> bool {
 /// The bytes of anything that has some, copied out.
 pub fn bytes_of(value: &Value) -> Option<Vec<u8>> {
     match value.unwrapped() {
-        Value::Instance(instance) => match &instance.payload {
-            Payload::Native(data) => data.buffer(),
-            _ => None,
-        },
+        Value::Instance(instance) => instance.native_data().and_then(|data| data.buffer()),
         Value::Bytes(bytes) => Some(bytes.to_vec()),
         Value::ByteArray(array) => Some(array.bytes.borrow().clone()),
         _ => None,

@@ -334,7 +334,7 @@ impl Vm {
     #[inline]
     fn begin_await(&mut self, frame: &mut Frame, slot: usize) -> Result<Option<Value>> {
         let class = match &frame.locals[slot] {
-            Value::Instance(instance) => instance.class.borrow().clone(),
+            Value::Instance(instance) => instance.class().clone(),
             Value::Coroutine(native)
                 if native.code.is_none() && native.state.get() == State::Created && native.kind == Kind::Coroutine =>
             {

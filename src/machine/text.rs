@@ -8,7 +8,6 @@ use compact_str::ToCompactString;
 
 use crate::machine::ops::Special;
 use crate::machine::{Vm, display};
-use crate::object::class::Payload;
 use crate::object::exception::Error;
 use crate::object::iter::DictPart;
 use crate::object::{Result, Str, Value};
@@ -56,7 +55,7 @@ impl Vm {
                     return self.expect_str(result, "__str__ returned non-string");
                 }
                 Special::Builtin => {
-                    if let Payload::Value(Value::Str(text)) = &instance.payload {
+                    if let Some(Value::Str(text)) = instance.inner() {
                         return Ok(text.clone());
                     }
                     if let Some(inner) = crate::machine::views::proxied(value) {
@@ -173,7 +172,7 @@ impl Vm {
     /// An instance, exception or class whose `__repr__` is the built-in one.
     fn push_object(&mut self, out: &mut String, value: &Value) -> Result<()> {
         if let Value::Instance(instance) = value {
-            if let Payload::Value(inner) = &instance.payload {
+            if let Some(inner) = instance.inner() {
                 let inner = inner.clone();
                 return self.push_builtin(out, &inner, value);
             }

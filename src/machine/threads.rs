@@ -173,7 +173,7 @@ impl Vm {
                     return blocking(self, &args);
                 }
                 Value::Instance(instance) => {
-                    let class = instance.class.borrow().clone();
+                    let class = instance.class().clone();
                     if class.builtin && class.name.borrow().as_str() == "partial" {
                         let part = |vm: &mut Vm, name: &str| {
                             let name = vm.intern(name);

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::rc::Rc;
 
 use crate::machine::Vm;
-use crate::object::class::{Instance, Native};
+use crate::object::instance::{Instance, Native};
 use crate::object::iter::DictPart;
 use crate::object::{Dict, Result, Value, gc};
 

@@ -3,7 +3,8 @@
 use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 
-use super::class::{Attrs, Class};
+use super::attrs::AttrCell;
+use super::class::Class;
 use super::code::Code;
 use super::frame::FrameView;
 use super::gc;
@@ -120,7 +121,7 @@ pub struct Exception {
     /// `args`, a tuple.
     pub args: RefCell<Value>,
     /// `__dict__`, and the built-in attributes of the class (`errno`, `value`, `code`, ...).
-    pub attrs: RefCell<Attrs>,
+    pub attrs: AttrCell,
     pub traceback: RefCell<Option<Rc<Traceback>>>,
     pub cause: RefCell<Option<Rc<Exception>>>,
     pub context: RefCell<Option<Rc<Exception>>>,
@@ -162,7 +163,7 @@ impl Exception {
         Exception {
             class: RefCell::new(class),
             args: RefCell::new(args),
-            attrs: RefCell::default(),
+            attrs: AttrCell::default(),
             traceback: RefCell::default(),
             cause: RefCell::default(),
             context: RefCell::default(),

@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
-use super::class::{Attrs, Class};
+use super::attrs::{AttrCell, Attrs};
+use super::class::Class;
 use super::code::Code;
 use super::containers::Dict;
 use super::exception::Result;
@@ -112,8 +113,8 @@ impl Drop for BoundMethod {
 pub enum Descriptor {
     Property(Property),
     /// The function, and the attributes that a script gave to the descriptor.
-    ClassMethod(Value, RefCell<Attrs>),
-    StaticMethod(Value, RefCell<Attrs>),
+    ClassMethod(Value, AttrCell),
+    StaticMethod(Value, AttrCell),
     /// An entry of `__slots__`.
     Slot {
         /// Under which the instances have it.

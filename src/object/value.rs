@@ -5,7 +5,7 @@ use std::rc::Rc;
 use num_bigint::BigInt;
 use num_traits::ToPrimitive;
 
-use super::class::{Class, Instance, Payload};
+use super::class::Class;
 use super::code::Code;
 use super::containers::{ByteArray, Bytes, Dict, List, Range, Set, Slice, Tuple};
 use super::coroutine::{Awaiter, Coroutine};
@@ -13,6 +13,7 @@ use super::exception::{Exception, Traceback};
 use super::frame::FrameView;
 use super::function::{BoundMethod, Cell, Descriptor, Function};
 use super::gc;
+use super::instance::Instance;
 use super::iter::Iter;
 use super::module::Module;
 use super::native::NativeFunction;
@@ -348,10 +349,7 @@ impl Value {
     #[inline]
     pub fn unwrapped(&self) -> &Value {
         match self {
-            Value::Instance(instance) => match &instance.payload {
-                Payload::Value(inner) => inner,
-                _ => self,
-            },
+            Value::Instance(instance) => instance.inner().unwrap_or(self),
             _ => self,
         }
     }

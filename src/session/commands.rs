@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::{Reply, Session, tasks};
 use crate::asyncio::{event_loop, future};
 use crate::host::Clock;
-use crate::object::class::Instance;
+use crate::object::instance::Instance;
 use crate::source::Source;
 use crate::symbol::sym;
 use crate::syntax::{self, Parsed};

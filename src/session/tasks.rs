@@ -8,8 +8,8 @@ use crate::asyncio::task;
 use crate::machine::Vm;
 use crate::machine::coroutine::awaiting;
 use crate::object::Value;
-use crate::object::class::Instance;
 use crate::object::coroutine::{Coroutine, State};
+use crate::object::instance::Instance;
 
 /// The await chain is followed this far.
 const CHAIN: usize = 1000;

@@ -131,7 +131,7 @@ impl Vm {
             }
             Value::Function(_) => self.instance_dict(value).map(|dict| dict.keys()).unwrap_or_default(),
             other => match attrs_of(other) {
-                Some(attrs) => attrs.borrow().pairs().into_iter().map(|(key, _)| key).collect(),
+                Some(attrs) => attrs.look(|attrs| attrs.pairs()).into_iter().map(|(key, _)| key).collect(),
                 None => Vec::new(),
             },
         };

@@ -6,7 +6,7 @@ use super::support::items;
 use crate::machine::Vm;
 use crate::object::module::Module;
 use crate::object::native::{Row, native};
-use crate::object::{Payload, Result, Value, gc};
+use crate::object::{Result, Value, gc};
 
 /// What scripts set and nothing here needs.
 #[derive(Default)]
@@ -128,10 +128,7 @@ fn is_tracked(value: &Value) -> bool {
             dict.table.borrow().iter().any(|entry| entry.key.is_container() || entry.value.is_container())
         }
         Value::Tuple(items) => items.iter().any(Value::is_container),
-        Value::Instance(instance) => match &instance.payload {
-            Payload::Native(_) => true,
-            _ => !instance.class.borrow().builtin,
-        },
+        Value::Instance(instance) => instance.native_data().is_some() || !instance.class().builtin,
         Value::Slice(_) | Value::Native(_) => true,
         other => other.is_container(),
     }

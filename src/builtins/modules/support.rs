@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use crate::builtins::add_methods;
 use crate::machine::Vm;
-use crate::object::class::{Class, Instance, Layout, Payload};
+use crate::object::class::{Class, Layout};
+use crate::object::instance::{Instance, Payload};
 use crate::object::native::{Row, getter, method, native};
 use crate::object::{Dict, Error, Result, Str, Value};
 use crate::symbol::sym;
@@ -55,7 +56,7 @@ pub fn class_given(vm: &mut Vm, args: &[Value]) -> Result<Rc<Class>> {
 
 /// A value of a built-in type as an instance of a native subclass of that type.
 pub fn wrapped(class: &Rc<Class>, inner: Value) -> Value {
-    Value::Instance(Rc::new(Instance::new(class.clone(), Payload::Value(inner))))
+    Value::Instance(Rc::new(Instance::new(class.clone(), Payload::value(inner))))
 }
 
 #[cold]
@@ -78,7 +79,7 @@ pub(super) use this;
 /// Declares types as the data of native classes.
 macro_rules! natives {
     ($($data:ty),* $(,)?) => {
-        $(impl crate::object::class::Native for $data {
+        $(impl crate::object::instance::Native for $data {
             fn as_any(&self) -> &dyn std::any::Any {
                 self
             }

@@ -9,7 +9,8 @@ use super::support::{class_given, export, field_row, new_structure, wrapped};
 use crate::machine::Vm;
 use crate::machine::attr::own_attr;
 use crate::machine::threads::Wait;
-use crate::object::class::{Class, Instance, Payload};
+use crate::object::class::Class;
+use crate::object::instance::{Instance, Payload};
 use crate::object::module::Module;
 use crate::object::native::{Row, getter, native, static_method};
 use crate::object::{Result, Value};
@@ -136,7 +137,7 @@ fn get_clock_info(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         _ => return Err(vm.value_error("unknown clock")),
     };
     let class = vm.types.SimpleNamespace.clone();
-    let instance = Instance::new(class.clone(), Payload::None);
+    let instance = Instance::new(class.clone(), Payload::NONE);
     for (key, value) in [
         ("implementation", Value::str(implementation)),
         ("monotonic", Value::bool(monotonic)),
@@ -144,7 +145,7 @@ fn get_clock_info(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         ("resolution", Value::float(1e-9)),
     ] {
         let key = vm.intern(key);
-        instance.attrs.borrow_mut().set(&class.root_shape, &key, value);
+        instance.attrs.change(|attrs| attrs.set(&class.root_shape, &key, value));
     }
     Ok(Value::Instance(Rc::new(instance)))
 }
@@ -193,8 +194,8 @@ fn sleep_length(vm: &mut Vm, args: &[Value]) -> Result<i128> {
 fn hide(vm: &mut Vm, value: &Value, name: &str, hidden: Value) {
     let name = vm.intern(name);
     if let Value::Instance(instance) = value {
-        let root = instance.class.borrow().root_shape.clone();
-        instance.attrs.borrow_mut().set(&root, &name, hidden);
+        let root = instance.class().root_shape.clone();
+        instance.attrs.change(|attrs| attrs.set(&root, &name, hidden));
     }
 }
 

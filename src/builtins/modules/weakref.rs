@@ -6,8 +6,9 @@ use std::rc::Rc;
 use super::support::{class_given, define, this};
 use crate::builtins::of;
 use crate::machine::Vm;
-use crate::object::class::{Instance, Layout, Payload};
+use crate::object::class::Layout;
 use crate::object::gc::weak::{self, WeakRef, Weakly};
+use crate::object::instance::{Instance, Payload};
 use crate::object::module::Module;
 use crate::object::native::{Row, class_method, getter, method, native, static_method};
 use crate::object::{Class, Result, Value};
@@ -23,7 +24,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
             Some(data) if !data.callback.borrow().is_none() => 2,
             Some(data) if data.proxy.borrow().is_some() => 1,
             _ => {
-                if reference.class.borrow().builtin {
+                if reference.class().builtin {
                     0
                 } else {
                     2
@@ -90,7 +91,7 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     if plain {
         // A reference without a callback is made once.
         let known = weak::references(target).into_iter().find(|reference| {
-            Rc::ptr_eq(&reference.class.borrow(), &class)
+            Rc::ptr_eq(&reference.class(), &class)
                 && reference.data::<WeakRef>().is_some_and(|data| data.callback.borrow().is_none())
         });
         if let Some(known) = known {
@@ -103,7 +104,7 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         hash: Cell::new(None),
         proxy: RefCell::default(),
     };
-    let made = Rc::new(Instance::new(class, Payload::Native(Box::new(data))));
+    let made = Rc::new(Instance::new(class, Payload::native(data)));
     crate::object::gc::stored(&made, callback);
     weak::watch(target, &made);
     Ok(Value::Instance(made))
@@ -139,7 +140,7 @@ fn can_be_referred_to(value: &Value) -> bool {
         | Value::Set(_) => true,
         Value::Exception(exception) => !exception.class.borrow().builtin,
         Value::Instance(instance) => {
-            let class = instance.class.borrow().clone();
+            let class = instance.class().clone();
             if class.builtin {
                 return !WITHOUT.contains(&class.name.borrow().as_str());
             }

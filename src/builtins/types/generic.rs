@@ -7,7 +7,8 @@ use super::{new_class, special, type_::unpack};
 use crate::builtins::add_methods;
 use crate::machine::generic::{self, GenericAlias, Union};
 use crate::machine::{Vm, views};
-use crate::object::class::{Attrs, Instance};
+use crate::object::attrs::Attrs;
+use crate::object::instance::Instance;
 use crate::object::native::{Row, class_method, getter, method, static_method};
 use crate::object::{Result, Value};
 use crate::symbol::sym;
@@ -271,9 +272,7 @@ fn init_namespace(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn pairs_of(value: &Value) -> Vec<(Value, Value)> {
-    crate::machine::attr::attrs_of(value)
-        .map(|attrs: &std::cell::RefCell<Attrs>| attrs.borrow().pairs())
-        .unwrap_or_default()
+    crate::machine::attr::attrs_of(value).map(|attrs| attrs.look(Attrs::pairs)).unwrap_or_default()
 }
 
 fn namespace_repr(vm: &mut Vm, args: &[Value]) -> Result {

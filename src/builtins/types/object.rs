@@ -8,7 +8,8 @@ use crate::machine::Vm;
 use crate::machine::attr::own_attr;
 use crate::machine::classes::{object_init, object_new};
 use crate::machine::display;
-use crate::object::class::{Payload, slot_name};
+use crate::object::attrs::slot_name;
+use crate::object::instance::Payload;
 use crate::object::native::{NativeCall, Row, attribute, class_method, method, static_method};
 use crate::object::{Class, Dict, Result, Str, Value};
 use crate::symbol::sym;
@@ -180,8 +181,7 @@ fn set_class(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
     }
     match this {
         Value::Instance(instance) if !matches!(instance.payload, Payload::Native(_)) => {
-            *instance.class.borrow_mut() = new.clone();
-            instance.attrs.borrow_mut().rebase(&new.root_shape);
+            instance.set_class(new);
         }
         Value::Exception(exception) => *exception.class.borrow_mut() = new.clone(),
         _ => {

@@ -7,7 +7,7 @@ use super::{new_class, type_::unpack, wrong_receiver};
 use crate::builtins::add_methods;
 use crate::machine::Vm;
 use crate::machine::classes::Super;
-use crate::object::class::slot_name;
+use crate::object::attrs::slot_name;
 use crate::object::function::{Property, PropertyParts};
 use crate::object::native::{Row, attribute, getter, method, static_method};
 use crate::object::{Class, Descriptor, Result, Str, Value};

@@ -3,12 +3,13 @@
 //! Everything that the registered objects lead to is numbered, and the references among these objects are counted. One
 //! whose reference count is higher is referred to from outside; it and all that it leads to is alive, the rest is
 //! garbage. A collection of the young does not look into old objects: what they refer to has a reference too many.
+//! An instance that one object alone refers to lives as long as that: it is taken for a part of it.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use super::registry::{self, mark_of};
-use super::trace::{clear, trace};
-use crate::object::class::Payload;
+use super::trace::{Visit, clear, trace};
 use crate::object::value::Value;
 
 /// What is looked at, and in which order finalisers run.
@@ -23,9 +24,10 @@ pub enum Order {
     Reached,
 }
 
-#[derive(Default)]
 struct Graph {
     nodes: Vec<Value>,
+    /// How references are followed: [`trace_nodes`], or without the parts.
+    follow: fn(&Value, Visit),
     /// References to each node that were found.
     found: Vec<u32>,
     /// The numbers of objects that have no mark to keep it in.
@@ -53,8 +55,8 @@ impl Graph {
     }
 
     /// Everything that the given objects lead to.
-    fn build(starts: Vec<Value>, order: Order, elders: bool) -> Graph {
-        let mut graph = Graph::default();
+    fn build(starts: Vec<Value>, order: Order, elders: bool, follow: fn(&Value, Visit)) -> Graph {
+        let mut graph = Graph { nodes: Vec::new(), follow, found: Vec::new(), numbers: HashMap::default() };
         let mut starts = starts.into_iter();
         if order != Order::Reached {
             for start in starts.by_ref() {
@@ -76,10 +78,7 @@ impl Graph {
                 graph.add(start);
             }
             let node = graph.nodes[at].take();
-            trace(&node, &mut |child| {
-                if !is_node(child) {
-                    return;
-                }
+            follow(&node, &mut |child| {
                 let number = match graph.number(child) {
                     Some(number) => number,
                     None if order == Order::Young && mark_of(child).is_some_and(registry::Mark::is_old) => return,
@@ -106,10 +105,7 @@ impl Graph {
         }
         while let Some(at) = work.pop() {
             let node = self.nodes[at].take();
-            trace(&node, &mut |child| {
-                if !is_node(child) {
-                    return;
-                }
+            (self.follow)(&node, &mut |child| {
                 if let Some(number) = self.number(child) {
                     if !std::mem::replace(&mut alive[number], true) {
                         work.push(number);
@@ -128,13 +124,38 @@ impl Graph {
     }
 }
 
+/// Shows the nodes that an object refers to.
+fn trace_all(value: &Value, visit: Visit) {
+    trace(value, &mut |child| {
+        if is_node(child) {
+            visit(child);
+        }
+    });
+}
+
+/// Shows the nodes that an object and its parts refer to.
+fn trace_nodes(value: &Value, visit: Visit) {
+    trace_all(value, &mut |child| if is_part(child) { trace_all(child, visit) } else { visit(child) });
+}
+
+/// Whether an object that another one refers to belongs to that alone, and nothing is to be done when it goes.
+fn is_part(value: &Value) -> bool {
+    match value {
+        Value::Instance(x) => {
+            Rc::strong_count(x) == 1
+                && Rc::weak_count(x) == 0
+                && !x.mark.is_registered()
+                && !x.mark.is_watched()
+                && !x.wants_finalizing()
+        }
+        _ => false,
+    }
+}
+
 /// What was made before a native object that holds it.
 fn elder(value: &Value) -> Option<Value> {
     match value {
-        Value::Instance(instance) => match &instance.payload {
-            Payload::Native(data) => data.elder().filter(is_node),
-            _ => None,
-        },
+        Value::Instance(instance) => instance.native_data().and_then(|data| data.elder()).filter(is_node),
         _ => None,
     }
 }
@@ -166,15 +187,24 @@ fn leads_nowhere(value: &Value) -> bool {
 /// found.
 pub fn find_garbage(order: Order, elders: bool) -> Vec<Value> {
     let full = order != Order::Young;
-    let mut graph = Graph::build(registry::candidates(full), order, elders);
+    let mut graph = Graph::build(registry::candidates(full), order, elders, trace_nodes);
     let alive = graph.alive();
     registry::settle(full, graph.nodes.len(), |value| graph.number(value).is_some_and(|number| !alive[number]));
     split(graph, &alive, true)
 }
 
+/// How many objects a list of garbage stands for, without frames and tracebacks.
+pub fn count(garbage: &[Value]) -> usize {
+    let mut parts = 0;
+    for value in garbage {
+        trace(value, &mut |child| parts += usize::from(is_part(child)));
+    }
+    parts + garbage.iter().filter(|value| !matches!(value, Value::Frame(_) | Value::Traceback(_))).count()
+}
+
 /// Which of the objects are still garbage after their finalisers have run.
 pub fn still_garbage(garbage: Vec<Value>) -> Vec<Value> {
-    let mut graph = Graph::build(garbage, Order::Young, false);
+    let mut graph = Graph::build(garbage, Order::Young, false, trace_nodes);
     let alive = graph.alive();
     split(graph, &alive, false)
 }
@@ -204,7 +234,7 @@ pub fn free(garbage: Vec<Value>) {
 
 /// Every object that the collector knows of.
 pub fn all_objects() -> Vec<Value> {
-    let graph = Graph::build(registry::candidates(true), Order::Registered, false);
+    let graph = Graph::build(registry::candidates(true), Order::Registered, false, trace_all);
     graph.forget_numbers();
     graph.nodes
 }

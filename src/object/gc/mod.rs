@@ -14,7 +14,7 @@ mod registry;
 mod trace;
 pub mod weak;
 
-pub use find::{Order, all_objects, find_garbage, free, referents, referrers, still_garbage};
+pub use find::{Order, all_objects, count, find_garbage, free, referents, referrers, still_garbage};
 pub use registry::{
     Mark, Tracked, collection_wanted, counts, forget_identity, full_collection_wanted, identity, is_enabled,
     keep_identity, note_collection, register, set_enabled, set_threshold, statistics, stored, stored_into, threshold,
@@ -25,7 +25,7 @@ pub use trace::{Visit, link, trace, trace_cell, trace_option, unshared};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use super::class::Instance;
+use super::instance::Instance;
 use super::value::Value;
 
 /// How deep containers free each other on the native stack before the rest is queued.
@@ -55,18 +55,26 @@ pub fn release(values: &mut Vec<Value>) {
     if values.is_empty() {
         return;
     }
+    // From the end, as CPython frees lists and tuples.
+    nested(values, std::mem::take, |values| {
+        while let Some(value) = values.pop() {
+            drop(value);
+        }
+    });
+}
+
+/// Frees values now, or puts them into a queue if the nesting is deep.
+#[inline]
+fn nested<V: ?Sized>(values: &mut V, take: impl FnOnce(&mut V) -> Vec<Value>, free: impl FnOnce(&mut V)) {
     let depth = DEPTH.try_with(|d| d.get()).unwrap_or(0);
     if depth >= NESTING {
-        let moved = std::mem::take(values);
+        let moved = take(values);
         // While the thread itself is being torn down the queue may be gone: then the values are freed here.
         let _ = LATER.try_with(|later| later.borrow_mut().push(moved));
         return;
     }
     let _ = DEPTH.try_with(|d| d.set(depth + 1));
-    // From the end, as CPython frees lists and tuples.
-    while let Some(value) = values.pop() {
-        drop(value);
-    }
+    free(values);
     let _ = DEPTH.try_with(|d| d.set(depth));
     if depth == 0 {
         while let Ok(Some(mut batch)) = LATER.try_with(|later| later.borrow_mut().pop()) {
@@ -81,6 +89,19 @@ pub fn release(values: &mut Vec<Value>) {
 pub fn release_in_order(values: &mut Vec<Value>) {
     values.reverse();
     release(values);
+}
+
+/// [`release`] in order from the first, for values that stand in another kind of vector.
+pub fn release_each(values: &mut [Value]) {
+    if values.iter().any(Value::is_heap) {
+        nested(
+            values,
+            |values| values.iter_mut().map(Value::take).collect(),
+            |values| {
+                values.iter_mut().for_each(|value| drop(value.take()));
+            },
+        );
+    }
 }
 
 /// [`release`] for a single value.

@@ -12,11 +12,13 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::{PENDING, weak::Weakly};
-use crate::object::class::{Attrs, Class, Instance, Payload};
+use crate::object::attrs::Attrs;
+use crate::object::class::Class;
 use crate::object::containers::{Dict, List, Set};
 use crate::object::coroutine::Coroutine;
 use crate::object::exception::Exception;
 use crate::object::function::{self, Function};
+use crate::object::instance::{Instance, Payload};
 use crate::object::value::Value;
 
 /// What the collector knows of one object.
@@ -34,7 +36,9 @@ const OLD: u32 = 1;
 const FINALIZED: u32 = 2;
 /// A weak reference wants to know when it dies.
 const WATCHED: u32 = 4;
-const FLAGS: u32 = 3;
+/// An instance that has been given another class than it was made of.
+const OTHER_CLASS: u32 = 8;
+const FLAGS: u32 = 4;
 
 impl Mark {
     #[inline]
@@ -68,6 +72,15 @@ impl Mark {
 
     pub fn set_watched(&self) {
         self.set(WATCHED, true);
+    }
+
+    #[inline]
+    pub fn has_other_class(&self) -> bool {
+        self.has(OTHER_CLASS)
+    }
+
+    pub fn set_has_other_class(&self) {
+        self.set(OTHER_CLASS, true);
     }
 
     /// The object's number in the collection under way.
@@ -246,9 +259,7 @@ pub fn watch(object: &Value) {
         Value::Exception(x) => register(x),
         Value::Instance(x) => {
             register(x);
-            if let Payload::Value(inner) = &x.payload {
-                watch(inner);
-            }
+            x.inner().into_iter().for_each(watch);
         }
         Value::Module(x) => register(&x.dict),
         _ => {}
@@ -319,7 +330,7 @@ fn refers_to_nothing(value: &Value) -> bool {
         Value::Dict(x) => x.is_empty(),
         Value::Set(x) => x.is_empty(),
         Value::Tuple(x) => x.len() < 5 && !x.iter().any(Value::is_container),
-        Value::Instance(x) => matches!(x.payload, Payload::None) && matches!(&*x.attrs.borrow(), Attrs::Empty),
+        Value::Instance(x) => matches!(x.payload, Payload::Value(None)) && x.attrs.look(Attrs::is_empty),
         _ => false,
     }
 }

@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use crate::object::class::{Attrs, Class, Instance, Payload};
+use crate::object::class::Class;
 use crate::object::containers::Dict;
 use crate::object::exception::Exception;
 use crate::object::function::{Descriptor, Function};
@@ -109,7 +109,7 @@ pub fn trace(value: &Value, visit: Visit) {
             Iter::Range { .. } | Iter::Str { .. } => {}
         },
         Value::Exception(x) => trace_exception(x, visit),
-        Value::Instance(x) => trace_instance(x, visit),
+        Value::Instance(x) => x.trace(visit),
         _ => {}
     }
 }
@@ -119,18 +119,6 @@ fn trace_dict(dict: &Dict, visit: Visit) {
         for entry in table.iter() {
             visit(&entry.key);
             visit(&entry.value);
-        }
-    }
-}
-
-fn trace_attrs(attrs: &Attrs, visit: Visit) {
-    match attrs {
-        Attrs::Empty => {}
-        Attrs::Shaped { values, .. } => values.iter().for_each(visit),
-        Attrs::Dict(dict) => link(dict, Value::Dict, visit),
-        Attrs::Slotted(dict, slots) => {
-            link(dict, Value::Dict, visit);
-            slots.iter().for_each(|(_, value)| visit(value));
         }
     }
 }
@@ -149,7 +137,7 @@ fn trace_function(function: &Function, visit: Visit) {
                 link(dict, Value::Dict, visit);
             }
             [&extra.doc, &extra.module, &extra.type_params].into_iter().flatten().for_each(&mut *visit);
-            trace_attrs(&extra.attrs, visit);
+            extra.attrs.trace(visit);
         }
     }
 }
@@ -175,26 +163,10 @@ fn trace_exception(exception: &Exception, visit: Visit) {
         link(&class, Value::Class, visit);
     }
     trace_cell(&exception.args, visit);
-    if let Ok(attrs) = exception.attrs.try_borrow() {
-        trace_attrs(&attrs, visit);
-    }
+    exception.attrs.look(|attrs| attrs.trace(visit));
     trace_option(&exception.traceback, Value::Traceback, visit);
     trace_option(&exception.cause, Value::Exception, visit);
     trace_option(&exception.context, Value::Exception, visit);
-}
-
-fn trace_instance(instance: &Instance, visit: Visit) {
-    if let Ok(attrs) = instance.attrs.try_borrow() {
-        trace_attrs(&attrs, visit);
-    }
-    match &instance.payload {
-        Payload::None => {}
-        Payload::Value(inner) => visit(inner),
-        Payload::Native(data) => data.trace(visit),
-    }
-    if let Ok(class) = instance.class.try_borrow() {
-        link(&class, Value::Class, visit);
-    }
 }
 
 /// Makes an object that is garbage let go of what was stored into it.
@@ -234,7 +206,7 @@ pub(super) fn clear(value: &Value) {
         }
         Value::Instance(x) => {
             drop(x.attrs.take());
-            if let Payload::Native(data) = &x.payload {
+            if let Some(data) = x.native_data() {
                 data.clear();
             }
         }

@@ -7,12 +7,13 @@ use std::rc::{Rc, Weak};
 
 use super::registry::mark_of;
 use super::{Finalizer, finalize_later};
-use crate::object::class::{Class, Instance, Native};
+use crate::object::class::Class;
 use crate::object::code::Code;
 use crate::object::containers::{Dict, List, Set};
 use crate::object::coroutine::Coroutine;
 use crate::object::exception::Exception;
 use crate::object::function::{BoundMethod, Cell, Function};
+use crate::object::instance::{Instance, Native};
 use crate::object::module::Module;
 use crate::object::native::NativeFunction;
 use crate::object::value::Value;

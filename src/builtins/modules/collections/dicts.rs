@@ -61,8 +61,8 @@ fn factory(vm: &mut Vm, value: &Value) -> Value {
 fn set_factory(vm: &mut Vm, value: &Value, factory: Value) {
     let name = vm.intern(FACTORY);
     if let Value::Instance(instance) = value {
-        let root = instance.class.borrow().root_shape.clone();
-        let old = instance.attrs.borrow_mut().set(&root, &name, factory);
+        let root = instance.class().root_shape.clone();
+        let old = instance.attrs.change(|attrs| attrs.set(&root, &name, factory));
         drop(old);
     }
 }

@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering;
 use super::set_all;
 use super::support::{export, natives};
 use crate::machine::Vm;
-use crate::object::class::Instance;
+use crate::object::instance::Instance;
 use crate::object::module::Module;
 use crate::object::native::{Row, native};
 use crate::object::{Error, Result, Str, Value};

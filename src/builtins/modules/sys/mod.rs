@@ -9,7 +9,7 @@ use std::rc::Rc;
 use super::set_all;
 use crate::machine::Vm;
 use crate::machine::text::DigitLimit;
-use crate::object::class::{Instance, Payload};
+use crate::object::instance::{Instance, Payload};
 use crate::object::module::Module;
 use crate::object::native::{Row, native};
 use crate::object::{Exception, Result, Value};
@@ -231,10 +231,7 @@ fn size_of(value: &Value) -> usize {
         Value::Native(_) => 72,
         Value::BoundMethod(_) => 64,
         Value::Class(_) => 1688,
-        Value::Instance(instance) => match &instance.payload {
-            Payload::Value(inner) => 16 + size_of(inner),
-            _ => 48,
-        },
+        Value::Instance(instance) => instance.inner().map_or(48, |inner| 16 + size_of(inner)),
         _ => 64,
     }
 }
@@ -307,7 +304,7 @@ fn platform() -> &'static str {
 
 fn implementation(vm: &mut Vm, version: &Value) -> Value {
     let class = vm.types.SimpleNamespace.clone();
-    let instance = Instance::new(class.clone(), Payload::None);
+    let instance = Instance::new(class.clone(), Payload::NONE);
     for (key, value) in [
         ("name", Value::str("aio")),
         ("cache_tag", Value::None),
@@ -315,7 +312,7 @@ fn implementation(vm: &mut Vm, version: &Value) -> Value {
         ("hexversion", Value::Int(0x030d_00f0)),
     ] {
         let key = vm.intern(key);
-        instance.attrs.borrow_mut().set(&class.root_shape, &key, value);
+        instance.attrs.change(|attrs| attrs.set(&class.root_shape, &key, value));
     }
     Value::Instance(Rc::new(instance))
 }

@@ -310,7 +310,7 @@ fn set_characters_written(vm: &mut Vm, value: &Value, new: Value) -> Result<()> 
     let exception = this(vm, value)?;
     if new.is_unbound() {
         let name = vm.name(sym::characters_written).clone();
-        let removed = exception.attrs.borrow_mut().remove(&exception.class.borrow().root_shape, &name);
+        let removed = exception.attrs.change(|attrs| attrs.remove(&exception.class.borrow().root_shape, &name));
         if removed.is_none() {
             return Err(vm.error(vm.types.AttributeError.clone(), "characters_written"));
         }

@@ -200,7 +200,8 @@ fn reduce(vm: &mut Vm, exception: &Rc<Exception>, _: &[Value]) -> Result {
     let own =
         ["errno", "strerror", "filename", "filename2", "value", "code", "encoding", "object", "start", "end", "reason"];
     let is_own = |key: &Value| key.as_str().is_some_and(|key| own.contains(&key.as_str()));
-    let state: Vec<_> = exception.attrs.borrow().pairs().into_iter().filter(|(key, _)| !is_own(key)).collect();
+    let state: Vec<_> =
+        exception.attrs.look(|attrs| attrs.pairs()).into_iter().filter(|(key, _)| !is_own(key)).collect();
     if state.is_empty() {
         return Ok(Value::tuple([class, given]));
     }

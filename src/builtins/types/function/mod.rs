@@ -10,7 +10,6 @@ use super::{text_argument, type_::unpack, wrong_receiver};
 use crate::builtins::add_methods;
 use crate::machine::Vm;
 use crate::machine::attr::{bound, read_only};
-use crate::object::class::Attrs;
 use crate::object::function::FunctionExtra;
 use crate::object::module::Module;
 use crate::object::native::{NativeFunction, Row, RowKind, attribute, getter, method, static_method};
@@ -220,7 +219,7 @@ fn set_dict(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
         }
         return Err(vm.type_error(format!("__dict__ must be set to a dictionary, not a '{}'", vm.type_name(&new))));
     };
-    replace(vm, this, |extra| std::mem::replace(&mut extra.attrs, Attrs::Dict(dict)))
+    replace(vm, this, |extra| extra.attrs.set_dict(dict))
 }
 
 fn get_closure(vm: &mut Vm, this: &Value) -> Result {
