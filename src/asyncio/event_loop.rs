@@ -716,40 +716,27 @@ pub fn report(vm: &mut Vm, event_loop: &Value, context: Vec<(&'static str, Value
     vm.call_method(event_loop, "call_exception_handler", &[Value::dict(dict)]).map(drop)
 }
 
-/// What a loop class written from scratch must replace.
-pub const ABSTRACT_METHODS: &[Row] = &[
-    method("def run_forever()", abstract_method),
-    method("def run_until_complete(future)", abstract_method),
-    method("def stop()", abstract_method),
-    method("def is_running()", abstract_method),
-    method("def is_closed()", abstract_method),
-    method("def close()", abstract_method),
-    method("def shutdown_asyncgens()", abstract_method),
-    method("def shutdown_default_executor()", abstract_method),
-    method("def _timer_handle_cancelled(handle)", abstract_method),
-    method("def call_soon(callback, *args, context=None)", abstract_method),
-    method("def call_later(delay, callback, *args, context=None)", abstract_method),
-    method("def call_at(when, callback, *args, context=None)", abstract_method),
-    method("def time()", abstract_method),
-    method("def create_future()", abstract_method),
-    method("def create_task(coro, *, name=None, context=None)", abstract_method),
-    method("def call_soon_threadsafe(callback, *args, context=None)", abstract_method),
-    method("def run_in_executor(executor, func, *args)", abstract_method),
-    method("def set_default_executor(executor)", abstract_method),
-    method("def add_signal_handler(sig, callback, *args)", abstract_method),
-    method("def remove_signal_handler(sig)", abstract_method),
-    method("def set_task_factory(factory)", abstract_method),
-    method("def get_task_factory()", abstract_method),
-    method("def get_exception_handler()", abstract_method),
-    method("def set_exception_handler(handler)", abstract_method),
-    method("def default_exception_handler(context)", abstract_method),
-    method("def call_exception_handler(context)", abstract_method),
-    method("def get_debug()", abstract_method),
-    method("def set_debug(enabled)", abstract_method),
-];
+macro_rules! abstract_methods {
+    ($($signature:literal)*) => {
+        /// What a loop class written from scratch must replace.
+        pub const ABSTRACT_METHODS: &[Row] = &[
+            $(method(concat!("def ", $signature), |vm, _| {
+                Err(vm.new_error(vm.types.NotImplementedError.clone(), Vec::new()))
+            }),)*
+        ];
+    };
+}
 
-fn abstract_method(vm: &mut Vm, _: &[Value]) -> Result<Value> {
-    Err(vm.new_error(vm.types.NotImplementedError.clone(), Vec::new()))
+abstract_methods! {
+    "run_forever()" "run_until_complete(future)" "stop()" "is_running()" "is_closed()" "close()"
+    "shutdown_asyncgens()" "shutdown_default_executor()" "_timer_handle_cancelled(handle)"
+    "call_soon(callback, *args, context=None)" "call_later(delay, callback, *args, context=None)"
+    "call_at(when, callback, *args, context=None)" "time()" "create_future()"
+    "create_task(coro, *, name=None, context=None)" "call_soon_threadsafe(callback, *args, context=None)"
+    "run_in_executor(executor, func, *args)" "set_default_executor(executor)"
+    "add_signal_handler(sig, callback, *args)" "remove_signal_handler(sig)" "set_task_factory(factory)"
+    "get_task_factory()" "get_exception_handler()" "set_exception_handler(handler)"
+    "default_exception_handler(context)" "call_exception_handler(context)" "get_debug()" "set_debug(enabled)"
 }
 
 #[cfg(test)]

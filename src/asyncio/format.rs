@@ -11,13 +11,6 @@ use crate::object::{Result, Str, Value};
 use crate::source::Span;
 use crate::symbol::sym;
 
-/// How deep and how far [`short_repr`] looks into containers, and how much it shows of a text.
-const DEPTH: usize = 6;
-const ITEMS: usize = 6;
-const PAIRS: usize = 4;
-const TEXT: usize = 30;
-const DIGITS: usize = 40;
-
 /// `<Future pending cb=[...]>`, `<Task finished name='Task-1' coro=<...> result=3>`.
 pub fn future_repr(vm: &mut Vm, this: &Value) -> Result<Value> {
     let (Some(future), Some(address)) = (future::of(this), this.address()) else { return Ok(Value::str("<Future>")) };
@@ -55,7 +48,7 @@ fn future_text(vm: &mut Vm, this: &Value, future: &Future) -> Result<String> {
     }
     let result = future.result.borrow().clone();
     match status {
-        Status::Finished => parts.push(format!("result={}", short_repr(vm, &result)?)),
+        Status::Finished => parts.push(format!("result={}", short_repr(vm, &result)?.as_str())),
         Status::Failed => parts.push(format!("exception={}", vm.repr(&result)?.as_str())),
         Status::Pending | Status::Cancelled => {}
     }
@@ -113,90 +106,19 @@ pub fn handle_repr(vm: &mut Vm, this: &Value) -> Result<Value> {
     Ok(Value::string(format!("<{}>", parts.join(" "))))
 }
 
+/// `reprlib.repr(value)`
+fn short_repr(vm: &mut Vm, value: &Value) -> Result<Rc<Str>> {
+    let reprlib = vm.import_module("reprlib")?;
+    let shown = vm.call_method(&reprlib, "repr", std::slice::from_ref(value))?;
+    vm.str(&shown)
+}
+
 /// A callback with the place where it is defined.
 pub fn callback_source(vm: &mut Vm, func: &Value, args: &[Value], debug: bool) -> Result<String> {
-    let mut text = callback_call(vm, func, args, &Value::None, debug, "")?;
-    if let Some((file, line)) = function_place(vm, func)? {
-        text.push_str(&format!(" at {file}:{line}"));
-    }
-    Ok(text)
-}
-
-fn callback_call(
-    vm: &mut Vm,
-    func: &Value,
-    args: &[Value],
-    kwargs: &Value,
-    debug: bool,
-    suffix: &str,
-) -> Result<String> {
-    let shown_args = if debug { arguments(vm, args, kwargs)? } else { "()".to_owned() };
-    if let Some((inner, args, kwargs)) = partial(vm, func)? {
-        let suffix = format!("{shown_args}{suffix}");
-        return vm.nested(|vm| callback_call(vm, &inner, &args, &kwargs, debug, &suffix));
-    }
-    let mut text = None;
-    for name in [sym::__qualname__, sym::__name__] {
-        let name = vm.name(name).clone();
-        if let Some(Value::Str(found)) = vm.get_attr_opt(func, &name)? {
-            if !found.is_empty() {
-                text = Some(found);
-                break;
-            }
-        }
-    }
-    let text: Rc<Str> = match text {
-        Some(text) => text,
-        None => vm.repr(func)?,
-    };
-    Ok(format!("{}{shown_args}{suffix}", text.as_str()))
-}
-
-fn arguments(vm: &mut Vm, args: &[Value], kwargs: &Value) -> Result<String> {
-    let mut items = Vec::new();
-    for arg in args {
-        items.push(short_repr(vm, arg)?);
-    }
-    if let Some(kwargs) = kwargs.as_dict() {
-        for (key, value) in kwargs.pairs() {
-            items.push(format!("{}={}", vm.str(&key)?.as_str(), short_repr(vm, &value)?));
-        }
-    }
-    Ok(format!("({})", items.join(", ")))
-}
-
-/// The parts of a `functools.partial`.
-fn partial(vm: &mut Vm, func: &Value) -> Result<Option<(Value, Vec<Value>, Value)>> {
-    if !matches!(func, Value::Instance(_)) || vm.class_name(func).as_str() != "partial" {
-        return Ok(None);
-    }
-    let (name, args, keywords) = (vm.intern("func"), vm.name(sym::args).clone(), vm.intern("keywords"));
-    let Some(inner) = vm.get_attr_opt(func, &name)? else { return Ok(None) };
-    let args = vm.get_attr(func, &args)?;
-    let args = vm.collect(&args)?;
-    Ok(Some((inner, args, vm.get_attr(func, &keywords)?)))
-}
-
-/// File and line of a function of a script.
-pub fn function_place(vm: &mut Vm, func: &Value) -> Result<Option<(String, u32)>> {
-    let wrapped = vm.name(sym::__wrapped__).clone();
-    let mut func = func.clone();
-    for _ in 0..100 {
-        match vm.get_attr_opt(&func, &wrapped)? {
-            Some(inner) => func = inner,
-            None => break,
-        }
-    }
-    match &func {
-        Value::Function(function) if !function.code.source.library => {
-            Ok(Some((function.code.source.name.to_string(), function.code.first_line())))
-        }
-        Value::Instance(_) => match partial(vm, &func)? {
-            Some((inner, ..)) => vm.nested(|vm| function_place(vm, &inner)),
-            None => Ok(None),
-        },
-        _ => Ok(None),
-    }
+    let describe = super::library_name(vm, "_format_callback_source")?;
+    let debug = (vm.intern("debug"), Value::bool(debug));
+    let text = vm.call_kw(&describe, &[func.clone(), Value::tuple(args)], &[debug])?;
+    Ok(text.as_str().map(|text| text.as_str().to_owned()).unwrap_or_default())
 }
 
 /// `f() running at x.aio:3`, `f() done, defined at x.aio:1`.
@@ -290,109 +212,6 @@ fn last_place(source: &Value) -> Option<String> {
     let last = source.as_list()?.to_vec().pop()?;
     let entry = last.as_tuple()?;
     Some(format!("{}:{}", entry.first()?.as_str()?.as_str(), entry.get(1)?.as_int()?))
-}
-
-/// What [`stack`] returned, as a traceback shows it.
-pub fn stack_text(source: &Value) -> String {
-    let mut text = String::new();
-    for entry in source.as_list().map(|list| list.to_vec()).unwrap_or_default() {
-        if let Some([file, line, name, code]) = entry.as_tuple().map(|entry| &entry[..]) {
-            let shown = |value: &Value| value.as_str().map(|s| s.as_str().to_owned()).unwrap_or_default();
-            let line = line.as_int().unwrap_or_default();
-            text.push_str(&format!("  File \"{}\", line {line}, in {}\n", shown(file), shown(name)));
-            let code = shown(code);
-            if !code.is_empty() {
-                text.push_str(&format!("    {code}\n"));
-            }
-        }
-    }
-    text.trim_end().to_owned()
-}
-
-/// `reprlib.repr`: a repr that leaves out the middle of what is long.
-pub fn short_repr(vm: &mut Vm, value: &Value) -> Result<String> {
-    shorten(vm, value, DEPTH)
-}
-
-fn shorten(vm: &mut Vm, value: &Value, depth: usize) -> Result<String> {
-    match value {
-        Value::List(list) => items(vm, list.to_vec(), depth, "[", "]", ""),
-        Value::Tuple(tuple) => items(vm, tuple.to_vec(), depth, "(", ")", ","),
-        Value::Set(set) if !set.frozen && !set.is_empty() => {
-            let elements = sorted(vm, set.values());
-            items(vm, elements, depth, "{", "}", "")
-        }
-        Value::Dict(dict) if !dict.is_empty() => {
-            if depth == 0 {
-                return Ok("{...}".to_owned());
-            }
-            let keys = sorted(vm, dict.keys());
-            let mut parts = Vec::new();
-            for key in keys.iter().take(PAIRS) {
-                let value = vm.dict_get(dict, key)?.unwrap_or_default();
-                parts.push(format!("{}: {}", shorten(vm, key, depth - 1)?, shorten(vm, &value, depth - 1)?));
-            }
-            if keys.len() > PAIRS {
-                parts.push("...".to_owned());
-            }
-            Ok(format!("{{{}}}", parts.join(", ")))
-        }
-        Value::Str(text) => {
-            let chars: Vec<char> = text.chars().collect();
-            let head: String = chars.iter().take(TEXT).collect();
-            let shown = vm.repr(&Value::string(head))?;
-            if shown.len() <= TEXT {
-                return Ok(shown.as_str().to_owned());
-            }
-            let (head, tail) = halves(TEXT);
-            let (head, tail) = (head.min(chars.len()), chars.len().saturating_sub(tail));
-            let ends: String = chars[..head].iter().chain(&chars[tail..]).collect();
-            let shown = vm.repr(&Value::string(ends))?;
-            Ok(cut(shown.as_str(), TEXT, true))
-        }
-        Value::Int(_) | Value::BigInt(_) => Ok(cut(vm.repr(value)?.as_str(), DIGITS, false)),
-        other => Ok(cut(vm.repr(other)?.as_str(), TEXT, false)),
-    }
-}
-
-fn items(vm: &mut Vm, values: Vec<Value>, depth: usize, open: &str, close: &str, trailing: &str) -> Result<String> {
-    if depth == 0 && !values.is_empty() {
-        return Ok(format!("{open}...{close}"));
-    }
-    let mut parts = Vec::new();
-    for value in values.iter().take(ITEMS) {
-        parts.push(shorten(vm, value, depth - 1)?);
-    }
-    if values.len() > ITEMS {
-        parts.push("...".to_owned());
-    }
-    let trailing = if values.len() == 1 { trailing } else { "" };
-    Ok(format!("{open}{}{trailing}{close}", parts.join(", ")))
-}
-
-fn sorted(vm: &mut Vm, values: Vec<Value>) -> Vec<Value> {
-    let mut ordered = values.clone();
-    match vm.sort(&mut ordered, None, false) {
-        Ok(()) => ordered,
-        Err(_) => values,
-    }
-}
-
-fn halves(limit: usize) -> (usize, usize) {
-    let head = (limit - 3) / 2;
-    (head, limit - 3 - head)
-}
-
-/// A text with its middle left out if it is longer than `limit` (or always).
-fn cut(text: &str, limit: usize, always: bool) -> String {
-    let chars: Vec<char> = text.chars().collect();
-    if chars.len() <= limit && !always {
-        return text.to_owned();
-    }
-    let (head, tail) = halves(limit);
-    let head: String = chars[..head.min(chars.len())].iter().collect();
-    let tail: String = chars[chars.len().saturating_sub(tail)..].iter().collect();
-    format!("{head}...{tail}")
 }
 
 /// `<Lock object at 0x... [locked, waiters:1]>` and the like: what `object.__repr__` says, with details.

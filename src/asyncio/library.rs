@@ -51,8 +51,12 @@ const PARTS: &[Part] = &[
     part!(
         "asyncio.futures", "internals",
         "_PENDING" "_CANCELLED" "_FINISHED" "DEBUG_STACK_DEPTH" "THREAD_JOIN_TIMEOUT" "_is_debug_mode" "_get_loop"
-        "_set_result_unless_cancelled" "_convert_future_exc" "_copy_future_state" "_get_function_source"
-        "_format_callback_source" "extract_stack" "_format_coroutine"
+        "_set_result_unless_cancelled" "_convert_future_exc" "_copy_future_state" "extract_stack" "_format_coroutine"
+    ),
+    part!(
+        "asyncio.format_helpers", "reports",
+        "_get_function_source" "_format_callback_source" "call_exception_handler" "default_exception_handler"
+        "_print_stack"
     ),
 ];
 
@@ -62,7 +66,7 @@ const TWICE: &[&str] = &["_py_", "_c_", "_Py", "_C"];
 /// Methods of the loop that are written in the language: no names for scripts.
 const LOOP_METHODS: &[&str] = &[
     "run_until_complete", "shutdown_asyncgens", "run_in_executor", "set_default_executor", "shutdown_default_executor",
-    "add_signal_handler", "remove_signal_handler",
+    "add_signal_handler", "remove_signal_handler", "call_exception_handler", "default_exception_handler",
 ];
 
 /// The submodules and what they share with `asyncio`.

@@ -215,14 +215,14 @@ pub const CONTEXT_MANAGER_METHODS: &[Row] = &[
         Some((state, false)) => {
             Ok(state.coroutine(vm, Function::Enter, InLine::new(&args[0], SemaphoreTurn { entering: true })))
         }
-        None => super::library_name(vm, "_enter").and_then(|enter| vm.call(&enter, args)),
+        None => super::call_library(vm, "_enter", args),
     }),
     method("def __aexit__(exc_type, exc, tb)", |vm, args| match manager(vm, &args[0]) {
         Some((state, is_lock)) => {
             let release = if is_lock { release_lock } else { release_semaphore };
             Ok(state.coroutine(vm, Function::Exit, Release { this: args[0].clone(), release }))
         }
-        None => super::library_name(vm, "_exit").and_then(|exit| vm.call(&exit, args)),
+        None => super::call_library(vm, "_exit", args),
     }),
 ];
 

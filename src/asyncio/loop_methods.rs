@@ -6,14 +6,21 @@ use super::event_loop::{self, EventLoop, Ready};
 use super::future::{self, NativeCallback};
 use super::handles::{self, Handle};
 use super::state::{Function, state};
-use super::{contextvars, explain, format, log, policy, task, threads};
+use super::{contextvars, format, policy, task, threads};
 use crate::builtins::of;
 use crate::machine::Vm;
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
 use crate::object::instance::Instance;
 use crate::object::native::{Row, attribute, getter, method, static_method};
-use crate::object::{Dict, Error, Result, Value};
+use crate::object::{Error, Result, Value};
 use crate::symbol::sym;
+
+/// The row of a method that is a function of a page.
+macro_rules! paged {
+    ($signature:literal, $function:literal) => {
+        method($signature, |vm, args| super::call_library(vm, $function, args))
+    };
+}
 
 pub const METHODS: &[Row] = &[
     static_method("__new__(cls, /, *args, **kwargs)", |vm, args| match &args[0] {
@@ -31,11 +38,7 @@ pub const METHODS: &[Row] = &[
         Ok(Value::None)
     })
     .or_suspend(threads::run_forever),
-    method("def run_until_complete(future)", |vm, args| {
-        let function = super::library_name(vm, "run_until_complete")?;
-        vm.call(&function, args)
-    })
-    .or_suspend(|vm, args| {
+    paged!("def run_until_complete(future)", "run_until_complete").or_suspend(|vm, args| {
         let function = super::library_name(vm, "run_until_complete")?;
         vm.call_suspending(&function, args.to_vec(), &[])
     }),
@@ -75,8 +78,8 @@ pub const METHODS: &[Row] = &[
         Ok(Value::None)
     }),
     of!("def get_exception_handler()", event_loop::of, |_, el, _| Ok(el.exception_handler.borrow().clone())),
-    method("def default_exception_handler(context)", default_exception_handler),
-    of!("def call_exception_handler(context)", event_loop::of, call_exception_handler),
+    paged!("def default_exception_handler(context)", "default_exception_handler"),
+    paged!("def call_exception_handler(context)", "call_exception_handler"),
     of!("def get_debug()", event_loop::of, |_, el, _| Ok(Value::bool(el.debug.get()))),
     method("def set_debug(enabled)", |vm, args| {
         let enabled = vm.truth(&args[1])?;
@@ -87,10 +90,7 @@ pub const METHODS: &[Row] = &[
         }
         Ok(Value::None)
     }),
-    method("def shutdown_asyncgens()", |vm, args| {
-        let function = super::library_name(vm, "shutdown_asyncgens")?;
-        vm.call(&function, &args[..1])
-    }),
+    paged!("def shutdown_asyncgens()", "shutdown_asyncgens"),
     of!("def _take_asyncgens()", event_loop::of, |_, el, _| {
         el.async_generators_closed.set(true);
         let living = el.async_generators.take();
@@ -110,22 +110,15 @@ pub const METHODS: &[Row] = &[
         if el.executor.borrow().is_none() {
             return Ok(el.state.coroutine(vm, Function::ShutdownDefaultExecutor, ShutDownExecutor));
         }
-        let function = super::library_name(vm, "shutdown_default_executor")?;
-        vm.call(&function, args)
+        super::call_library(vm, "shutdown_default_executor", args)
     }),
     method("def run_in_executor(executor, func, *args)", |vm, args| {
         if this(vm, &args[0])?.executor_closed.get() && args[1].is_none() {
             return Err(vm.runtime_error("Executor shutdown has been called"));
         }
-        let function = super::library_name(vm, "run_in_executor")?;
-        let mut all = args[..3].to_vec();
-        all.append(&mut vm.collect(&args[3])?);
-        vm.call(&function, &all)
+        super::call_library(vm, "run_in_executor", args)
     }),
-    method("def set_default_executor(executor)", |vm, args| {
-        let function = super::library_name(vm, "set_default_executor")?;
-        vm.call(&function, args)
-    }),
+    paged!("def set_default_executor(executor)", "set_default_executor"),
     of!("__repr__()", event_loop::of, |vm, el, args| {
         let shown = |flag: bool| if flag { "True" } else { "False" };
         let (running, closed, debug) = (shown(el.running.get()), shown(el.closed.get()), shown(el.debug.get()));
@@ -218,8 +211,7 @@ pub fn complete(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let (done, is_new) = match threads::begin_complete(vm, &args[0], &args[1])? {
         threads::Awaited::Own(done, is_new) => (done, is_new),
         threads::Awaited::Foreign(awaited, is_new) => {
-            let function = super::library_name(vm, "_complete_foreign")?;
-            return vm.call(&function, &[args[0].clone(), awaited, Value::bool(is_new)]);
+            return super::call_library(vm, "_complete_foreign", &[args[0].clone(), awaited, Value::bool(is_new)]);
         }
     };
     let result = vm.call_method(&args[0], "run_forever", &[]).map(drop);
@@ -326,137 +318,11 @@ pub fn create_task_in(
     Ok(made)
 }
 
-fn default_exception_handler(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    let Some(context) = args[1].as_dict() else {
-        let name = vm.intern("get");
-        return Err(vm.attribute_error(&args[1], &name));
-    };
-    let get = |vm: &mut Vm, key: &str| {
-        let key = vm.intern(key);
-        context.get_str(&key).unwrap_or(Value::None)
-    };
-    let message = get(vm, "message");
-    let mut text = if vm.truth(&message)? {
-        vm.str(&message)?.as_str().to_owned()
-    } else {
-        "Unhandled exception in event loop".to_owned()
-    };
-    let exception = get(vm, "exception");
-    let error = exception.as_exception().cloned().map(Error);
-    let subject = [get(vm, "task"), get(vm, "future")].into_iter().find(|value| !value.is_none());
-    if explain::draw(vm, &text, &subject.unwrap_or_default(), error.as_ref()) {
-        return Ok(Value::None);
-    }
-    let mut pairs = context.pairs();
-    if get(vm, "source_traceback").is_none() {
-        let current = this(vm, &args[0])?.current_handle.borrow().clone();
-        if let Some(source) = current.and_then(|h| handles::data(&h).source.borrow().clone().bound()) {
-            pairs.push((Value::str("handle_traceback"), source));
-        }
-    }
-    let mut keys: Vec<Value> = pairs.iter().map(|(key, _)| key.clone()).collect();
-    vm.sort(&mut keys, None, false)?;
-    for key in keys {
-        let shown_key = vm.str(&key)?;
-        if matches!(shown_key.as_str(), "message" | "exception") {
-            continue;
-        }
-        let Some((_, value)) = pairs.iter().find(|(k, _)| k.is(&key) || k.as_str().is_some_and(|k| *k == shown_key))
-        else {
-            continue;
-        };
-        let shown = match shown_key.as_str() {
-            "source_traceback" => format!("Object created at (most recent call last):\n{}", format::stack_text(value)),
-            "handle_traceback" => format!("Handle created at (most recent call last):\n{}", format::stack_text(value)),
-            _ => vm.repr(value)?.as_str().to_owned(),
-        };
-        text.push_str(&format!("\n{}: {shown}", shown_key.as_str()));
-    }
-    log::error(vm, &text, error.as_ref())?;
-    Ok(Value::None)
-}
-
-fn call_exception_handler(vm: &mut Vm, el: &EventLoop, args: &[Value]) -> Result<Value> {
-    let handler = el.exception_handler.borrow().clone();
-    if handler.is_none() {
-        let result = default_of(vm, &args[0], &args[1]);
-        return swallow(vm, result, "Exception in default exception handler");
-    }
-    let error = match call_handler(vm, &args[0], &handler, &args[1]) {
-        Ok(()) => return Ok(Value::None),
-        Err(error) if event_loop::is_fatal(vm, &error) => return Err(error),
-        Err(error) => error,
-    };
-    let context = Dict::new();
-    for (key, value) in [
-        ("message", Value::str("Unhandled error in exception handler")),
-        ("exception", error.value()),
-        ("context", args[1].clone()),
-    ] {
-        let key = vm.intern(key);
-        context.set_str(&key, value);
-    }
-    let result = default_of(vm, &args[0], &Value::dict(context));
-    let message =
-        "Exception in default exception handler while handling an unexpected error in custom exception handler";
-    swallow(vm, result, message)
-}
-
-/// `self.default_exception_handler(context)`: a subclass may have its own.
-fn default_of(vm: &mut Vm, event_loop: &Value, context: &Value) -> Result<()> {
-    vm.call_method(event_loop, "default_exception_handler", std::slice::from_ref(context)).map(drop)
-}
-
-fn swallow(vm: &mut Vm, result: Result<()>, message: &str) -> Result<Value> {
-    match result {
-        Err(error) if event_loop::is_fatal(vm, &error) => return Err(error),
-        Err(error) => {
-            error.0.raised.set(true);
-            log::error(vm, message, Some(&error))?;
-        }
-        Ok(()) => {}
-    }
-    Ok(Value::None)
-}
-
-/// Calls a script's exception handler in the context of what failed.
-fn call_handler(vm: &mut Vm, event_loop: &Value, handler: &Value, context: &Value) -> Result<()> {
-    let mut thing = None;
-    if let Some(dict) = context.as_dict() {
-        for key in ["task", "future", "handle"] {
-            let key = vm.intern(key);
-            if let (None, Some(found)) = (&thing, dict.get_str(&key).filter(|found| !found.is_none())) {
-                thing = Some(found);
-            }
-        }
-    }
-    let own = match thing {
-        Some(thing) => match vm.get_attr_opt(&thing, "get_context")? {
-            Some(method) => contextvars::of(&vm.call(&method, &[])?).cloned(),
-            None => None,
-        },
-        None => None,
-    };
-    let args = [event_loop.clone(), context.clone()];
-    match own {
-        Some(own) => contextvars::run_in(vm, &own, |vm| vm.call(handler, &args)).map(drop),
-        None => vm.call(handler, &args).map(drop),
-    }
-}
-
 pub const CLOSE: &[Row] = &[of!("def close()", event_loop::of, close)];
 
 pub const SIGNAL_METHODS: &[Row] = &[
-    method("def add_signal_handler(sig, callback, *args)", |vm, args| {
-        let mut given = vec![args[0].clone(), args[1].clone(), args[2].clone()];
-        given.extend(vm.collect(&args[3])?);
-        let function = super::library_name(vm, "add_signal_handler")?;
-        vm.call(&function, &given)
-    }),
-    method("def remove_signal_handler(sig)", |vm, args| {
-        let function = super::library_name(vm, "remove_signal_handler")?;
-        vm.call(&function, args)
-    }),
+    paged!("def add_signal_handler(sig, callback, *args)", "add_signal_handler"),
+    paged!("def remove_signal_handler(sig)", "remove_signal_handler"),
 ];
 
 /// Called when an asynchronous generator is iterated for the first time.

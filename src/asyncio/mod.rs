@@ -165,16 +165,23 @@ const PRIVATE: &[Row] = &[
         Ok(Value::list(awaited))
     }),
     native("_host_asks_debug()", |vm, _| Ok(Value::bool(vm.host.asyncio_debug))),
-    native("_function_place(func)", |vm, args| {
-        Ok(match format::function_place(vm, &args[0])? {
-            Some((file, line)) => Value::tuple([Value::string(file), Value::Int(i64::from(line))]),
-            None => Value::None,
-        })
+    native("_function_place(func)", |_, args| match &args[0] {
+        Value::Function(function) if !function.code.source.library => {
+            let line = Value::Int(function.code.first_line().into());
+            Ok(Value::tuple([Value::str(&function.code.source.name), line]))
+        }
+        _ => Ok(Value::None),
     }),
-    native("_describe_callback(func, args, debug)", |vm, args| {
-        let debug = vm.truth(&args[2])?;
-        let given = vm.collect(&args[1])?;
-        format::callback_source(vm, &args[0], &given, debug).map(Value::string)
+    native("_drawn(message, subject, exception)", |vm, args| {
+        let message = vm.str(&args[0])?;
+        let error = args[2].as_exception().cloned().map(Error);
+        Ok(Value::bool(explain::draw(vm, &message, &args[1], error.as_ref())))
+    }),
+    native("_log_error(message, exception)", |vm, args| {
+        let message = vm.str(&args[0])?;
+        let error = args[1].as_exception().cloned().map(Error);
+        log::error(vm, &message, error.as_ref())?;
+        Ok(Value::None)
     }),
     native("_describe_coroutine(coro)", |vm, args| format::coroutine(vm, &args[0]).map(Value::string)),
     native("_get_policy()", |vm, _| {
@@ -318,6 +325,12 @@ fn library_name(vm: &mut Vm, name: &str) -> Result<Value> {
     let asyncio = vm.import_module("asyncio")?;
     let name = vm.intern(name);
     vm.get_attr(&asyncio, &name)
+}
+
+/// Calls such a function.
+fn call_library(vm: &mut Vm, name: &str, args: &[Value]) -> Result<Value> {
+    let function = library_name(vm, name)?;
+    vm.call(&function, args)
 }
 
 #[cold]

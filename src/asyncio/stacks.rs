@@ -1,14 +1,13 @@
-//! `Task.get_stack` and `Task.print_stack`.
+//! `Task.get_stack`, and the frames of the call graph.
 
-use super::{format, future, task};
+use super::{future, task};
 use crate::machine::Vm;
 use crate::machine::coroutine::awaiting;
 use crate::object::code::Code;
 use crate::object::coroutine::State;
 use crate::object::frame::FrameView;
-use crate::object::{Dict, Error, Result, Value};
+use crate::object::{Dict, Result, Value};
 use crate::source::Span;
-use crate::symbol::sym;
 use std::rc::Rc;
 
 /// The frame a suspended task stands in; for a task that failed, the frames of the exception's traceback.
@@ -92,44 +91,4 @@ pub fn call_stack(vm: &mut Vm, this: &Value) -> Result<Value> {
     }
     frames.reverse();
     Ok(Value::list(frames))
-}
-
-/// Prints what [`get_stack`] finds as a traceback: without a file the frames go to stderr, what is said of them to stdout.
-pub fn print_stack(vm: &mut Vm, this: &Value, limit: &Value, file: &Value) -> Result<Value> {
-    let shown = vm.repr(this)?;
-    let Some(data) = future::of(this) else { return Ok(Value::None) };
-    let failed = data.status.get() == future::Status::Failed;
-    let frames = get_stack(vm, this, limit)?;
-    let frames = frames.as_list().map(|list| list.to_vec()).unwrap_or_default();
-    let heading = match (frames.is_empty(), failed) {
-        (true, _) => format!("No stack for {}\n", shown.as_str()),
-        (false, true) => format!("Traceback for {} (most recent call last):\n", shown.as_str()),
-        (false, false) => format!("Stack for {} (most recent call last):\n", shown.as_str()),
-    };
-    let mut stack = String::new();
-    for frame in &frames {
-        let Value::Frame(view) = frame else { continue };
-        let line = match &task::of(this).map(|task| task.coro.borrow().clone()) {
-            Some(Value::Coroutine(coroutine)) if !failed => format::line(vm, coroutine),
-            _ => None,
-        };
-        let line = line.unwrap_or_else(|| view.code.source.line(view.span.start));
-        let name = view.code.name.as_str();
-        stack.push_str(&format!("  File \"{}\", line {line}, in {name}\n", view.code.source.name));
-        let code = view.code.source.line_text(line).unwrap_or_default().trim();
-        stack.push_str(&format!("    {code}\n"));
-    }
-    let mut last = String::new();
-    if let (true, Value::Exception(exception)) = (failed, data.result.borrow().clone()) {
-        let full = vm.report_exception_text(&Error(exception));
-        last = format!("{}\n", full.trim_end().lines().last().unwrap_or_default());
-    }
-    if file.given().is_none() {
-        vm.write_out(&heading)?;
-        vm.write_err(&stack);
-        vm.write_out(&last)?;
-    } else {
-        vm.call_method(file, sym::write, &[Value::string(heading + &stack + &last)])?;
-    }
-    Ok(Value::None)
 }

@@ -531,9 +531,7 @@ pub const METHODS: &[Row] = &[
         Err(vm.runtime_error("Task does not support set_exception operation"))
     }),
     method("get_stack(*, limit=None)", |vm, args| super::stacks::get_stack(vm, &args[0], &args[1])),
-    method("print_stack(*, limit=None, file=None)", |vm, args| {
-        super::stacks::print_stack(vm, &args[0], &args[1], &args[2])
-    }),
+    method("print_stack(*, limit=None, file=None)", |vm, args| super::call_library(vm, "_print_stack", args)),
     method("__repr__()", |vm, args| format::future_repr(vm, &args[0])),
     class_method("__class_getitem__(item, /)", super::generic_alias),
     attribute(
