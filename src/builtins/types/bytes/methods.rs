@@ -97,7 +97,7 @@ pub(super) const METHODS: &[Row] = rows! {
         if table.as_ref().is_some_and(|table| table.len() != 256) {
             return Err(vm.value_error("translation table must be 256 characters long"));
         }
-        let delete = optional(vm, &args[2])?.unwrap_or_default();
+        let delete = if args[2].is_unbound() { Vec::new() } else { buffer(vm, &args[2])? };
         changed(vm, args, |bytes| bytesops::translate(bytes, table.as_deref(), &delete))
     }),
     method("zfill(width, /)", |vm, args| {
