@@ -40,6 +40,8 @@ pub enum Finder {
     /// The line comes without its end.
     Lexer,
     Parser,
+    /// The same, of a warning about a text in an f-string: as an error it is at the end of that, which is here.
+    FString(Span),
     /// What looks at names; the place is no argument of the exception.
     Scopes,
     /// The compiler proper. What it finds, as what `Scopes` does, has a line only if the file can be read, and its

@@ -34,7 +34,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::machine::Vm;
 use crate::object::code::{Code, CodeKind, Handler, ParamSpec, Pc, Slot, Step, Thunk};
 use crate::object::{Str, Value};
@@ -59,20 +59,35 @@ pub fn compile_with_locals(vm: &mut Vm, source: &Rc<Source>) -> Result<Rc<Code>,
 fn compile(vm: &mut Vm, source: &Rc<Source>, mode: Mode, locals: bool) -> Result<Rc<Code>, Vec<Diagnostic>> {
     let mut module = match syntax::parse_module(source, &mut vm.interner) {
         Parsed::Complete(module) => module,
-        Parsed::Incomplete(errors) | Parsed::Invalid(errors) => return Err(errors),
+        Parsed::Incomplete(errors) | Parsed::Invalid(errors) => return Err(after_warnings(vm, errors)),
     };
     let (scopes, errors) = resolve::resolve(&mut module, source, &mut vm.interner, mode);
     vm.sync_names();
-    if !errors.is_empty() {
-        return Err(errors);
-    }
-    show_warnings(vm, &module.warnings, &scopes)?;
+    refuse(vm, &module.warnings, &scopes, errors)?;
     Ok(lower_module(vm, source, scopes, module, locals, false, None))
 }
 
-/// Shows the lexer's and the resolver's warnings; one that a filter makes an error is returned.
-fn show_warnings(vm: &mut Vm, lexical: &[Diagnostic], scopes: &Scopes) -> Result<(), Vec<Diagnostic>> {
-    lexical.iter().chain(&scopes.warnings).try_for_each(|w| vm.show_diagnostic(w).map_err(|error| vec![*error]))
+/// Shows the warnings that stand behind the errors of a text; one that a filter makes an error takes their place.
+pub fn after_warnings(vm: &mut Vm, errors: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let (warnings, errors): (Vec<_>, Vec<_>) = errors.into_iter().partition(|d| d.severity == Severity::Warning);
+    show_warnings(vm, &warnings).err().unwrap_or(errors)
+}
+
+/// Shows warnings up to the first that a filter makes an error, which is returned.
+fn show_warnings(vm: &mut Vm, warnings: &[Diagnostic]) -> Result<(), Vec<Diagnostic>> {
+    warnings.iter().try_for_each(|warning| vm.show_diagnostic(warning).map_err(|error| vec![*error]))
+}
+
+/// Shows the lexer's and the resolver's warnings, as far as they come before an error of the resolver's.
+fn refuse(
+    vm: &mut Vm,
+    lexical: &[Diagnostic],
+    scopes: &Scopes,
+    errors: Vec<Diagnostic>,
+) -> Result<(), Vec<Diagnostic>> {
+    show_warnings(vm, lexical)?;
+    show_warnings(vm, &scopes.warnings)?;
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 
 /// Compiles an input of a session, which may await at the top; `show` has the values of its expressions shown.
@@ -84,10 +99,7 @@ pub fn compile_interactive(
 ) -> Result<Rc<Code>, Vec<Diagnostic>> {
     let (scopes, errors) = resolve::resolve(&mut module, source, &mut vm.interner, Mode::Interactive);
     vm.sync_names();
-    if !errors.is_empty() {
-        return Err(errors);
-    }
-    show_warnings(vm, &module.warnings, &scopes)?;
+    refuse(vm, &module.warnings, &scopes, errors)?;
     Ok(lower_module(vm, source, scopes, module, false, show, None))
 }
 
@@ -95,14 +107,11 @@ pub fn compile_interactive(
 pub fn compile_expression(vm: &mut Vm, source: &Rc<Source>, locals: bool) -> Result<Rc<Code>, Vec<Diagnostic>> {
     let (mut expr, warnings) = match syntax::parse_expression(source, &mut vm.interner) {
         Parsed::Complete(parsed) => parsed,
-        Parsed::Incomplete(errors) | Parsed::Invalid(errors) => return Err(errors),
+        Parsed::Incomplete(errors) | Parsed::Invalid(errors) => return Err(after_warnings(vm, errors)),
     };
     let (scopes, errors) = resolve::resolve_expression(&mut expr, source, &mut vm.interner, Mode::Module);
     vm.sync_names();
-    if !errors.is_empty() {
-        return Err(errors);
-    }
-    show_warnings(vm, &warnings, &scopes)?;
+    refuse(vm, &warnings, &scopes, errors)?;
     let mut lower = Lower::new(vm, source, scopes, CodeKind::Module, "<module>", locals);
     let span = expr.span;
     let thunk = lower.expr(expr);

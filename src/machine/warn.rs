@@ -5,7 +5,7 @@ use std::borrow::Borrow;
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use crate::diagnostic::{Diagnostic, Place, Severity};
+use crate::diagnostic::{Diagnostic, Finder, Place, Severity};
 use crate::machine::Vm;
 use crate::machine::advice::call_of;
 use crate::object::coroutine::Coroutine;
@@ -75,8 +75,12 @@ impl Vm {
             }
             Ok(false) => Ok(()),
             Err(_) => {
-                let code = "SyntaxError".to_owned();
-                Err(Box::new(Diagnostic { severity: Severity::Error, code, ..warning.clone() }))
+                let mut error = Diagnostic { severity: Severity::Error, code: "SyntaxError".into(), ..warning.clone() };
+                if let (Some(place), Finder::FString(end)) = (&mut error.place, error.finder) {
+                    place.span = end;
+                    error.finder = Finder::Parser;
+                }
+                Err(Box::new(error))
             }
         }
     }
@@ -142,7 +146,7 @@ impl Vm {
             labels: Vec::new(),
             notes: Vec::new(),
             helps,
-            finder: crate::diagnostic::Finder::Parser,
+            finder: Finder::Parser,
         };
         let mut text = report::diagnostic(&diagnostic, &style);
         if style.format == ErrorFormat::Python {

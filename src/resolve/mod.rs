@@ -60,8 +60,10 @@ pub fn resolve(
     let mut checker = Checker::new(source, interner, &scopes, mode, future.prefix_end);
     checker.stmts(&module.body);
     let (mut found, warnings) = (checker.diagnostics, checker.warnings);
+    if diagnostics.is_empty() {
+        scopes.warnings = warnings;
+    }
     diagnostics.append(&mut found);
-    scopes.warnings = warnings;
     (scopes, once(diagnostics))
 }
 
@@ -78,8 +80,10 @@ pub fn resolve_expression(
     let mut checker = Checker::new(source, interner, &scopes, mode, 0);
     checker.expr(expr);
     let (mut found, warnings) = (checker.diagnostics, checker.warnings);
+    if diagnostics.is_empty() {
+        scopes.warnings = warnings;
+    }
     diagnostics.append(&mut found);
-    scopes.warnings = warnings;
     (scopes, once(diagnostics))
 }
 

@@ -16,7 +16,7 @@ pub struct Scopes {
     pub scopes: Vec<Scope>,
     /// `from __future__ import annotations` is in force: annotations are not evaluated, and not resolved either.
     pub future_annotations: bool,
-    /// What looks like a mistake but is none to Python: `SyntaxWarning`s, in the order of the text.
+    /// What looks like a mistake but is none to Python: `SyntaxWarning`s, up to the first error.
     pub warnings: Vec<Diagnostic>,
 }
 

@@ -9,8 +9,10 @@ use super::check::Checker;
 impl Checker<'_> {
     #[cold]
     fn warn(&mut self, message: String, span: Span) {
-        let warning = super::syntax_error(message, self.source, span);
-        self.warnings.push(Diagnostic { severity: Severity::Warning, code: "SyntaxWarning".into(), ..warning });
+        if self.diagnostics.is_empty() {
+            let warning = super::syntax_error(message, self.source, span);
+            self.warnings.push(Diagnostic { severity: Severity::Warning, code: "SyntaxWarning".into(), ..warning });
+        }
     }
 
     /// A missing comma between two elements of a display makes a call.

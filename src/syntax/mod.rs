@@ -34,7 +34,7 @@ pub enum Parsed<T> {
     /// More input could make it valid: a bracket, a block or a triple-quoted string is open. The diagnostics say what is
     /// wrong if nothing follows.
     Incomplete(Vec<Diagnostic>),
-    /// Never empty; the first is the one CPython reports.
+    /// Never empty; the first is the one CPython reports. The warnings that it gives before that come last.
     Invalid(Vec<Diagnostic>),
 }
 

@@ -20,20 +20,39 @@ pub(super) fn conclude<T>(
     outcome: Outcome<T>,
     ended: bool,
 ) -> (Parsed<T>, Vec<Diagnostic>) {
-    let warnings = lexed.warnings.iter().map(|fault| {
-        let diagnostic = diagnostic(source, fault);
-        Diagnostic { severity: Severity::Warning, ..diagnostic }
-    });
-    let warnings = warnings.collect();
     let mendable = is_mendable(source, lexed, &outcome.diagnostics) && !(ended && lexed.open.is_none());
+    let heard = heard(lexed, outcome.diagnostics.first());
+    let warnings = heard.map(|fault| {
+        let end = lexed.tokens[fault.token];
+        let finder = if end.kind == K::FStringEnd { Finder::FString(end.span) } else { Finder::Parser };
+        Diagnostic { severity: Severity::Warning, finder, ..diagnostic(source, fault) }
+    });
+    let warnings: Vec<Diagnostic> = warnings.collect();
     let faults = in_order(source, lexed, outcome.diagnostics);
-    let diagnostics: Vec<Diagnostic> = faults.iter().map(|fault| diagnostic(source, fault)).collect();
+    let mut diagnostics: Vec<Diagnostic> = faults.iter().map(|fault| diagnostic(source, fault)).collect();
+    if !diagnostics.is_empty() {
+        diagnostics.extend(warnings.iter().cloned());
+    }
     let parsed = match outcome.value {
         Some(value) if diagnostics.is_empty() && lexed.open.is_none() => Parsed::Complete(value),
         _ if mendable => Parsed::Incomplete(diagnostics),
         _ => Parsed::Invalid(diagnostics),
     };
     (parsed, warnings)
+}
+
+/// The warnings that CPython gives before the first error: of what its parser has read, and of all numbers if it then
+/// reads the rest for tokens.
+fn heard<'a>(lexed: &'a Lexed, error: Option<&'a Found>) -> impl Iterator<Item = &'a Fault> {
+    let fault = lexed.faults.first();
+    let leads = error.is_none_or(|error| fault.is_some_and(|fault| fault_leads(error, fault)));
+    let (read, all) = match (error, fault) {
+        (_, Some(fault)) if leads => (error.map_or(usize::MAX, |error| error.at).min(fault.token), fault.token + 1),
+        (Some(error), _) if is_unexpected_indent(&error.fault) => (error.at, error.at.max(error.touched) + 1),
+        (Some(error), _) => (error.at, usize::MAX),
+        _ => (usize::MAX, usize::MAX),
+    };
+    lexed.warnings.iter().filter(move |warning| warning.token < if warning.lexical { all } else { read })
 }
 
 /// All errors of a text whose first ones are known: those behind a bracket that is never closed as well.
@@ -43,7 +62,7 @@ pub(super) fn all_errors(
     outcome: Outcome<Vec<Stmt>>,
     mut errors: Vec<Diagnostic>,
 ) -> Vec<Diagnostic> {
-    errors.truncate(1);
+    let heard: Vec<Diagnostic> = errors.drain(1..).filter(|error| error.severity == Severity::Warning).collect();
     let line = |error: &Diagnostic| error.place.as_ref().map(|place| source.line(place.span.start));
     let first = errors.first().and_then(line);
     let faults = in_order(source, lexed, outcome.diagnostics);
@@ -52,6 +71,7 @@ pub(super) fn all_errors(
     others.retain(|error| line(error) != first);
     errors.extend(others);
     errors.dedup_by(|a, b| a.message == b.message && line(a) == line(b));
+    errors.extend(heard);
     errors
 }
 

@@ -84,7 +84,7 @@ fn compile(vm: &mut Vm, source: &Rc<Source>, mode: Mode, locals: bool) -> Result
                 Some(error) => Err(vec![error]),
                 None => lower::compile_interactive(vm, source, module, true),
             },
-            Parsed::Incomplete(errors) | Parsed::Invalid(errors) => Err(errors),
+            Parsed::Incomplete(errors) | Parsed::Invalid(errors) => Err(lower::after_warnings(vm, errors)),
         },
     };
     let code = compiled.map_err(|errors| refused(vm, &errors, source, mode))?;

@@ -9,6 +9,9 @@ use super::super::token::TokenKind;
 use super::{FString, Field, Lexer, MAX_FAULTS, MAX_FIELDS, MAX_FSTRINGS, Open};
 use crate::source::Span;
 
+/// The token of a warning about an f-string whose end has not been read.
+const UNREAD: usize = usize::MAX;
+
 impl Lexer<'_, '_> {
     /// A string or bytes literal; `logos` has matched the prefix and the first quote.
     pub(super) fn string(&mut self, start: usize) {
@@ -163,7 +166,7 @@ impl Lexer<'_, '_> {
                     Some(b'{' | b'}') => {
                         // A backslash before a brace stands for itself.
                         if !raw {
-                            odd_brace.get_or_insert(bytes[at + 1]);
+                            odd_brace.get_or_insert(at + 1);
                             done.push_str(&self.text[pending..=at]);
                             pending = at;
                         }
@@ -225,6 +228,9 @@ impl Lexer<'_, '_> {
             _ => {
                 // The parser says what it misses, unless a bracket that closes meets the field's brace.
                 self.seek(at + quotes.len());
+                let end = self.out.tokens.len();
+                let warnings = self.out.warnings.iter_mut().rev();
+                warnings.take_while(|warning| warning.token == UNREAD).for_each(|warning| warning.token = end);
                 self.push(TokenKind::FStringEnd, Span::new(at, at + quotes.len()));
                 self.fstrings.pop();
             }
@@ -232,15 +238,27 @@ impl Lexer<'_, '_> {
         true
     }
 
-    fn fstring_middle(&mut self, text: String, raw: bool, odd_brace: Option<u8>, span: Span) {
+    fn fstring_middle(&mut self, text: String, raw: bool, odd_brace: Option<usize>, span: Span) {
         let text = if text.contains('\r') { normalise_newlines(&text) } else { text };
         let value = if raw || !text.contains('\\') {
             Ok(text)
         } else {
             let decoded = decode_str(&text);
-            let odd = odd_brace.map(|brace| format!("\\{}", brace as char)).or(decoded.odd_escape);
-            if let Some(odd) = odd {
-                self.warn(odd_escape_message(&odd), span, false);
+            let in_spec = self.fstrings.last().is_some_and(|fstring| !fstring.fields.is_empty());
+            match odd_brace {
+                Some(at) => {
+                    let escape = &self.text[at - 1..=at];
+                    self.warn(odd_escape_message(escape), Span::new(at, at), true);
+                }
+                None => {
+                    if let Some(odd) = decoded.odd_escape {
+                        self.warn(odd_escape_message(&odd), span, false);
+                        // Text outside a specification is looked at when all of the f-string has been read.
+                        if let Some(warning) = self.out.warnings.last_mut().filter(|_| !in_spec) {
+                            warning.token = UNREAD;
+                        }
+                    }
+                }
             }
             decoded.value
         };
