@@ -40,6 +40,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
 
 /// The flags of `compile()`: those of the features in `__future__`, those that `ast` names.
 const KNOWN_FLAGS: i64 = 0x1FE_F610;
+const ONLY_TREE: i64 = 0x400;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
@@ -168,8 +169,13 @@ fn compile_source(vm: &mut Vm, args: &[Value]) -> Result {
             return Err(vm.type_error(format!("compile() argument 'mode' must be str, not {}", vm.type_name(&args[2]))));
         }
     };
-    if vm.to_i64(&args[3])? & !KNOWN_FLAGS != 0 {
+    let flags = vm.to_i64(&args[3])?;
+    if flags & !KNOWN_FLAGS != 0 {
         return Err(vm.value_error("compile(): unrecognised flags"));
+    }
+    if flags & ONLY_TREE != 0 {
+        let class = vm.types.NotImplementedError.clone();
+        return Err(vm.error(&class, "compile() to a tree (ast.PyCF_ONLY_AST) is not part of aio"));
     }
     if !(-1..=2).contains(&vm.to_i64(&args[5])?) {
         return Err(vm.value_error("compile(): invalid optimize value"));
