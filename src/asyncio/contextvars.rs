@@ -120,6 +120,7 @@ pub struct Current {
     pub context_class: Rc<Class>,
     var_class: Rc<Class>,
     token_class: Rc<Class>,
+    view_classes: [Rc<Class>; 3],
     missing: Value,
     /// A context that a task has left.
     spare: Cell<Option<Rc<Context>>>,
@@ -142,6 +143,7 @@ pub fn current(vm: &mut Vm) -> Rc<Current> {
         context_class: Class::builtin("Context", Some(&object), Layout::Final),
         var_class: Class::builtin("ContextVar", Some(&object), Layout::Final),
         token_class: Class::builtin("Token", Some(&object), Layout::Final),
+        view_classes: ["keys", "values", "items"].map(|name| Class::builtin(name, Some(&object), Layout::Final)),
         missing: Instance::native(&missing_class, Missing),
         spare: Cell::new(None),
         unbound: Rc::default(),
@@ -150,6 +152,9 @@ pub fn current(vm: &mut Vm) -> Rc<Current> {
         class.named_in_full.set(true);
     }
     add_methods(vm, &current.context_class, CONTEXT_METHODS);
+    for class in &current.view_classes {
+        add_methods(vm, class, VIEW_METHODS);
+    }
     add_methods(vm, &current.var_class, VAR_METHODS);
     add_methods(vm, &current.token_class, TOKEN_METHODS);
     let hash = vm.name(sym::__hash__).clone();
@@ -359,14 +364,40 @@ const CONTEXT_METHODS: &[Row] = &[
         Ok(Value::bool(context(vm, args)?.get(&var).is_some()))
     }),
     method("__len__()", |vm, args| Ok(Value::usize(context(vm, args)?.bindings.borrow().len()))),
-    method("__iter__()", |vm, args| {
-        let keys = Value::list(parts(vm, args, |var, _| var)?);
-        vm.iter(&keys)
-    }),
-    method("keys()", |vm, args| Ok(Value::list(parts(vm, args, |var, _| var)?))),
-    method("values()", |vm, args| Ok(Value::list(parts(vm, args, |_, value| value)?))),
-    method("items()", |vm, args| Ok(Value::list(parts(vm, args, |var, value| Value::tuple([var, value]))?))),
+    method("__iter__()", |vm, args| view(vm, args, 0, |var, _| var)),
+    method("keys()", |vm, args| view(vm, args, 0, |var, _| var)),
+    method("values()", |vm, args| view(vm, args, 1, |_, value| value)),
+    method("items()", |vm, args| view(vm, args, 2, |var, value| Value::tuple([var, value]))),
 ];
+
+/// What `keys()` and the like return: an iterator that keeps saying how many there were.
+struct View {
+    left: RefCell<std::vec::IntoIter<Value>>,
+    count: usize,
+}
+
+impl Native for View {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+const VIEW_METHODS: &[Row] = &[
+    method("__iter__()", |_, args| Ok(args[0].clone())),
+    method("__next__()", |vm, args| {
+        let next = args[0].data::<View>().and_then(|view| view.left.borrow_mut().next());
+        next.ok_or_else(|| vm.new_error(&vm.types.StopIteration.clone(), Vec::new()))
+    }),
+    method("__len__()", |_, args| Ok(Value::usize(args[0].data::<View>().map_or(0, |view| view.count)))),
+];
+
+fn view(vm: &mut Vm, args: &[Value], class: usize, part: impl Fn(Value, Value) -> Value) -> Result<Value> {
+    let bindings = context(vm, args)?.bindings.borrow().clone();
+    let parts: Vec<Value> =
+        bindings.iter().map(|(var, value)| part(Value::Instance(var.clone()), value.clone())).collect();
+    let class = current(vm).view_classes[class].clone();
+    Ok(Instance::native(&class, View { count: parts.len(), left: RefCell::new(parts.into_iter()) }))
+}
 
 fn class_getitem(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     super::generic_alias(vm, args)
@@ -434,11 +465,6 @@ fn var(vm: &mut Vm, value: &Value) -> Result<Rc<Instance>> {
     }
     let shown = vm.repr(value)?;
     Err(vm.type_error(format!("a ContextVar key was expected, got {}", shown.as_str())))
-}
-
-fn parts(vm: &mut Vm, args: &[Value], part: impl Fn(Value, Value) -> Value) -> Result<Vec<Value>> {
-    let bindings = context(vm, args)?.bindings.borrow().clone();
-    Ok(bindings.iter().map(|(var, value)| part(Value::Instance(var.clone()), value.clone())).collect())
 }
 
 fn context_run(vm: &mut Vm, args: &[Value]) -> Result<Value> {

@@ -17,7 +17,7 @@ use super::log;
 use super::state::{State, state};
 use super::{format, task};
 use crate::machine::Vm;
-use crate::object::coroutine::Coroutine;
+use crate::object::coroutine::{self, Coroutine};
 use crate::object::instance::{Instance, Native};
 use crate::object::native::{Row, method};
 use crate::object::{Error, Result, Value, gc};
@@ -50,6 +50,8 @@ pub struct EventLoop {
     /// Whether a script's subclass may have replaced methods.
     pub custom: Cell<bool>,
     pub current_task: RefCell<Option<Rc<Instance>>>,
+    /// In debug mode: where the first of those in the ready queue were put there, if they are no handles.
+    sources: RefCell<VecDeque<Value>>,
     pub current_handle: RefCell<Option<Rc<Instance>>>,
     pub exception_handler: RefCell<Value>,
     pub task_factory: RefCell<Value>,
@@ -222,6 +224,7 @@ impl EventLoop {
             timed: Cell::new(false),
             custom: Cell::new(custom),
             current_task: RefCell::new(None),
+            sources: RefCell::default(),
             current_handle: RefCell::new(None),
             exception_handler: RefCell::new(Value::None),
             task_factory: RefCell::new(Value::None),
@@ -241,8 +244,14 @@ impl EventLoop {
         self.ready.borrow_mut().push_back(ready);
     }
 
+    /// Debug mode begins or ends.
+    pub fn forget_sources(&self) {
+        self.sources.take();
+    }
+
     /// Lets go of everything that waits to be run.
     pub fn clear(&self) {
+        self.forget_sources();
         let ready = self.ready.take();
         let timers = self.timers.take();
         for timer in &timers {
@@ -378,6 +387,19 @@ pub fn add_ready(vm: &mut Vm, event_loop: &Value, ready: Ready) -> Result<()> {
         Some(el) if !el.custom.get() => {
             if el.closed.get() {
                 return Err(closed(vm));
+            }
+            if el.debug.get() {
+                let is_new = |task: &Rc<Instance>| match &*future::data(task).task()?.coro.borrow() {
+                    Value::Coroutine(coroutine) => Some(coroutine.state.get() == coroutine::State::Created),
+                    _ => None,
+                };
+                let of_loop = match &ready {
+                    Ready::Step(task) if is_new(task) == Some(true) => 2,
+                    _ => 0,
+                };
+                let mut sources = el.sources.borrow_mut();
+                sources.resize(el.ready.borrow().len(), Value::Unbound);
+                sources.push_back(format::handle_stack(vm, of_loop));
             }
             el.push(ready);
             Ok(())
@@ -612,7 +634,8 @@ pub fn run_once(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<()> {
     for _ in 0..count {
         let Some(ready) = el.ready.borrow_mut().pop_front() else { break };
         if el.debug.get() {
-            run_watched(vm, el, this, ready)?;
+            let source = el.sources.borrow_mut().pop_front();
+            run_watched(vm, el, this, ready, source)?;
         } else {
             run_ready(vm, this, ready)?;
         }
@@ -646,7 +669,7 @@ fn run_ready(vm: &mut Vm, this: &Value, ready: Ready) -> Result<()> {
 
 /// In debug mode: says when a callback took long.
 #[cold]
-fn run_watched(vm: &mut Vm, el: &EventLoop, this: &Value, ready: Ready) -> Result<()> {
+fn run_watched(vm: &mut Vm, el: &EventLoop, this: &Value, ready: Ready, source: Option<Value>) -> Result<()> {
     if matches!(&ready, Ready::Handle(handle) if handles::data(handle).cancelled.get()) {
         return Ok(());
     }
@@ -655,6 +678,9 @@ fn run_watched(vm: &mut Vm, el: &EventLoop, this: &Value, ready: Ready) -> Resul
         _ => None,
     };
     let handle = handle_for(vm, this, &ready);
+    if let Some(source) = source.filter(|source| !source.is_unbound()) {
+        handles::data(&handle).source.replace(source);
+    }
     el.current_handle.replace(Some(handle.clone()));
     let begun = own_time(vm, el, this)?;
     let result = run_ready(vm, this, ready);
@@ -701,7 +727,7 @@ fn report_callback(vm: &mut Vm, this: &Value, ready: &Ready, error: &Error) -> R
     ];
     let source = handles::data(&handle).source.borrow().clone();
     if let Some(source) = source.bound() {
-        context.push(("source_traceback", source));
+        context.push(("source_traceback", format::summary(vm, &source)?));
     }
     report(vm, this, context)
 }

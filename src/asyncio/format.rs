@@ -173,12 +173,12 @@ pub fn stack(vm: &Vm) -> Value {
 }
 
 /// The same for a handle: its innermost 10 frames in CPython, where two are the loop's that make it, and four of the
-/// loop and one or two of a runner lie between the program and its coroutines.
-pub fn handle_stack(vm: &Vm) -> Value {
+/// loop and one or two of a runner lie between the program and its coroutines. `of_loop` more of them are the loop's.
+pub fn handle_stack(vm: &Vm, of_loop: usize) -> Value {
     let frames = vm.frames_under_way();
     let is_coroutine = |(code, _): &(Rc<Code>, Span)| code.kind == CodeKind::Coroutine && !code.source.library;
     let first = frames.iter().position(is_coroutine).unwrap_or(usize::MAX);
-    let mut left = 8_usize;
+    let mut left = 8 - of_loop;
     let mut from = frames.len();
     for (at, (code, _)) in frames.iter().enumerate().rev() {
         if at.checked_add(1) == Some(first) {
@@ -212,6 +212,17 @@ fn last_place(source: &Value) -> Option<String> {
     let last = source.as_list()?.to_vec().pop()?;
     let entry = last.as_tuple()?;
     Some(format!("{}:{}", entry.first()?.as_str()?.as_str(), entry.get(1)?.as_int()?))
+}
+
+/// What [`stack`] returned, as scripts see it: `None` outside debug mode.
+pub fn summary(vm: &mut Vm, source: &Value) -> Result<Value> {
+    if source.as_list().is_none() {
+        return Ok(Value::None);
+    }
+    let traceback = vm.import_module("traceback")?;
+    let name = vm.intern("StackSummary");
+    let class = vm.get_attr(&traceback, &name)?;
+    vm.call_method(&class, "from_list", std::slice::from_ref(source))
 }
 
 /// `<Lock object at 0x... [locked, waiters:1]>` and the like: what `object.__repr__` says, with details.

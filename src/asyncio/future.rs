@@ -360,6 +360,20 @@ pub fn is_future(vm: &mut Vm, value: &Value) -> bool {
         && vm.get_attr_opt(value, &name).is_ok_and(|found| found.is_some_and(|v| !v.is_none()))
 }
 
+/// Refuses to delete an attribute: what is set is no value then.
+fn kept(vm: &mut Vm, value: &Value) -> Result<()> {
+    if value.is_unbound() {
+        return Err(vm.error(&vm.types.AttributeError.clone(), "cannot delete attribute"));
+    }
+    Ok(())
+}
+
+/// The value of an attribute that is true or false and cannot be deleted.
+pub fn flag(vm: &mut Vm, value: &Value) -> Result<bool> {
+    kept(vm, value)?;
+    vm.truth(value)
+}
+
 /// In debug mode a future knows where it was made.
 pub fn note_source(vm: &mut Vm, future: &Future, event_loop: &Value) {
     if event_loop::is_debug(event_loop) {
@@ -562,7 +576,7 @@ pub fn finalize(vm: &mut Vm, this: &Value) {
         context.push(("message", Value::str("Task was destroyed but it is pending!")));
     }
     if let Some(source) = future.extra(|extra| extra.source.clone()).bound() {
-        context.push(("source_traceback", source));
+        context.push(("source_traceback", format::summary(vm, &source).unwrap_or(source)));
     }
     if let Err(error) = event_loop::report(vm, &event_loop, context) {
         vm.report_unraisable(&error, this);
@@ -614,7 +628,7 @@ pub const METHODS: &[Row] = &[
         "_asyncio_future_blocking",
         |_, this| Ok(of(this).map_or(Value::None, |f| Value::bool(f.blocking.get()))),
         |vm, this, value| {
-            let value = vm.truth(&value)?;
+            let value = flag(vm, &value)?;
             if let Some(future) = of(this) {
                 future.blocking.set(value);
             }
@@ -625,7 +639,7 @@ pub const METHODS: &[Row] = &[
         "_log_traceback",
         |_, this| Ok(Value::bool(of(this).is_some_and(|f| f.unseen.get()))),
         |vm, this, value| {
-            if vm.truth(&value)? {
+            if flag(vm, &value)? {
                 return Err(vm.value_error("_log_traceback can only be set to False"));
             }
             if let Some(future) = of(this) {
@@ -637,7 +651,8 @@ pub const METHODS: &[Row] = &[
     attribute(
         "_cancel_message",
         |_, this| Ok(of(this).map_or(Value::None, Future::cancel_message)),
-        |_, this, value| {
+        |vm, this, value| {
+            kept(vm, &value)?;
             if let Some(future) = of(this) {
                 future.set_cancel_message(value);
             }
@@ -659,8 +674,9 @@ pub const METHODS: &[Row] = &[
     getter("_exception", |_, this| {
         Ok(of(this).filter(|f| f.status.get() == Status::Failed).map_or(Value::None, |f| f.result.borrow().clone()))
     }),
-    getter("_source_traceback", |_, this| {
-        Ok(of(this).and_then(|f| f.extra(|extra| extra.source.clone()).bound()).unwrap_or(Value::None))
+    getter("_source_traceback", |vm, this| {
+        let source = of(this).map(|f| f.extra(|extra| extra.source.clone())).unwrap_or_default();
+        format::summary(vm, &source)
     }),
     getter("_callbacks", |vm, this| {
         let Some(future) = of(this) else { return Ok(Value::None) };

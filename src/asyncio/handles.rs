@@ -135,8 +135,9 @@ pub const METHODS: &[Row] = &[
     }),
     getter("_cancelled", |_, this| Ok(Value::bool(of(this).is_some_and(|h| h.cancelled.get())))),
     getter("_loop", |_, this| Ok(of(this).map_or(Value::None, |h| h.event_loop.borrow().clone()))),
-    getter("_source_traceback", |_, this| {
-        Ok(of(this).and_then(|h| h.source.borrow().clone().bound()).unwrap_or(Value::None))
+    getter("_source_traceback", |vm, this| {
+        let source = of(this).map(|h| h.source.borrow().clone()).unwrap_or_default();
+        format::summary(vm, &source)
     }),
 ];
 
@@ -194,7 +195,7 @@ fn init(vm: &mut Vm, this: &Value, when: Value, given: [&Value; 4]) -> Result<Va
     handle.context.replace(Some(context));
     handle.when.replace(when);
     if event_loop::asks_debug(vm, event_loop)? {
-        let source = format::handle_stack(vm);
+        let source = format::handle_stack(vm, 0);
         handle.source.replace(source);
     }
     Ok(Value::None)

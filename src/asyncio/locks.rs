@@ -4,7 +4,7 @@
 //! comes later finds the queue occupied and cannot overtake.
 
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 
@@ -12,6 +12,7 @@ use super::event_loop;
 use super::format;
 use super::future::{self, Status, Waited};
 use super::state::{Function, State, state};
+use crate::builtins::modules::collections::deque::{self, Deque};
 use crate::builtins::of;
 use crate::machine::Vm;
 use crate::object::class::Class;
@@ -24,12 +25,14 @@ use crate::object::{Error, Result, Value, gc};
 pub struct Waiters {
     state: Rc<State>,
     event_loop: RefCell<Value>,
-    futures: RefCell<VecDeque<Rc<Instance>>>,
+    futures: RefCell<VecDeque<Value>>,
+    /// The deque they are in as soon as a script has asked for it.
+    shown: OnceCell<Value>,
 }
 
 impl Waiters {
     pub fn new(vm: &mut Vm) -> Waiters {
-        Waiters { state: state(vm), event_loop: RefCell::new(Value::None), futures: RefCell::default() }
+        Waiters { state: state(vm), event_loop: RefCell::new(Value::None), futures: RefCell::default(), shown: OnceCell::new() }
     }
 
     /// The running loop; one loop serves an object for ever.
@@ -51,15 +54,15 @@ impl Waiters {
     pub fn add(&self, vm: &mut Vm, this: &Value) -> Result<Rc<Instance>> {
         let event_loop = self.bind_loop(vm, this)?;
         let future = future::create(vm, &self.state, &event_loop)?;
-        self.futures.borrow_mut().push_back(future.clone());
+        self.queue().borrow_mut().push_back(Value::Instance(future.clone()));
         Ok(future)
     }
 
     /// Takes a future out of the queue: whether it stood in it.
     pub fn remove(&self, future: &Rc<Instance>) -> bool {
-        let mut futures = self.futures.borrow_mut();
+        let mut futures = self.queue().borrow_mut();
         // Nearly always the first.
-        let found = futures.iter().position(|f| Rc::ptr_eq(f, future));
+        let found = futures.iter().position(|f| matches!(f, Value::Instance(f) if Rc::ptr_eq(f, future)));
         let removed = found.and_then(|at| futures.remove(at));
         drop(futures);
         removed.is_some()
@@ -68,7 +71,7 @@ impl Waiters {
     /// Shows the references it holds to the garbage collector.
     pub fn trace(&self, visit: gc::Visit) {
         gc::trace_cell(&self.event_loop, visit);
-        self.futures.borrow().iter().for_each(|future| gc::link(future, Value::Instance, visit));
+        self.futures.borrow().iter().chain(self.shown.get()).for_each(visit);
     }
 
     /// Forgets everybody: the object is garbage.
@@ -76,29 +79,45 @@ impl Waiters {
         drop((self.event_loop.take(), self.futures.take()));
     }
 
-    pub fn pop(&self) -> Option<Rc<Instance>> {
-        self.futures.borrow_mut().pop_front()
+    fn queue(&self) -> &RefCell<VecDeque<Value>> {
+        self.shown.get().and_then(Value::data::<Deque>).map_or(&self.futures, |deque| &deque.items)
+    }
+
+    /// What a script sees of them: a deque that it may change.
+    pub fn show(&self, vm: &mut Vm) -> Result<Value> {
+        if self.shown.get().is_none() {
+            let made = deque::make(vm, self.futures.take())?;
+            // Nobody can have asked meanwhile.
+            let _ = self.shown.set(made);
+        }
+        Ok(self.shown.get().cloned().unwrap_or_default())
+    }
+
+    /// Takes the first one of those that stand in the queue.
+    pub fn pop(&self) -> Option<Value> {
+        self.queue().borrow_mut().pop_front()
     }
 
     pub fn first(&self) -> Option<Rc<Instance>> {
-        self.futures.borrow().front().cloned()
+        self.queue().borrow().front().and_then(future)
     }
 
     pub fn first_pending(&self) -> Option<Rc<Instance>> {
-        self.futures.borrow().iter().find(|f| !future::is_done(f)).cloned()
+        self.queue().borrow().iter().filter_map(future).find(|f| !future::is_done(f))
     }
 
     pub fn all(&self) -> Vec<Rc<Instance>> {
-        self.futures.borrow().iter().cloned().collect()
+        self.queue().borrow().iter().filter_map(future).collect()
     }
 
     pub fn count(&self) -> usize {
-        self.futures.borrow().len()
+        self.queue().borrow().len()
     }
 
     /// Whether somebody waits who was not cancelled.
     pub fn any_alive(&self) -> bool {
-        self.futures.borrow().iter().any(|f| future::data(f).status.get() != Status::Cancelled)
+        let alive = |f: &Value| f.data::<future::Future>().is_none_or(|f| f.status.get() != Status::Cancelled);
+        self.queue().borrow().iter().any(alive)
     }
 
     /// `, waiters:2`, or nothing.
@@ -107,6 +126,14 @@ impl Waiters {
             0 => String::new(),
             n => format!(", waiters:{n}"),
         }
+    }
+}
+
+/// One of our futures; what else a script has put into a queue is passed over.
+pub fn future(value: &Value) -> Option<Rc<Instance>> {
+    match value {
+        Value::Instance(future) if future.data::<future::Future>().is_some() => Some(future.clone()),
+        _ => None,
     }
 }
 
@@ -262,7 +289,7 @@ pub const LOCK_METHODS: &[Row] = &[
         format::with_details(vm, &args[0], &format!("{text}{}", lock.waiters.described()))
     }),
     getter("_locked", |vm, this| Ok(Value::bool(this!(vm, this, Lock).locked.get()))),
-    getter("_waiters", |vm, this| Ok(waiters_value(&this!(vm, this, Lock).waiters))),
+    getter("_waiters", |vm, this| this!(vm, this, Lock).waiters.show(vm)),
     event_loop!(Lock),
 ];
 
@@ -295,7 +322,7 @@ pub const EVENT_METHODS: &[Row] = &[
         format::with_details(vm, &args[0], &format!("{text}{}", event.waiters.described()))
     }),
     getter("_value", |vm, this| Ok(Value::bool(this!(vm, this, Event).is_set.get()))),
-    getter("_waiters", |vm, this| Ok(waiters_value(&this!(vm, this, Event).waiters))),
+    getter("_waiters", |vm, this| this!(vm, this, Event).waiters.show(vm)),
     event_loop!(Event),
 ];
 
@@ -323,7 +350,7 @@ pub const SEMAPHORE_METHODS: &[Row] = &[
         format::with_details(vm, &args[0], &format!("{text}{}", semaphore.waiters.described()))
     }),
     getter("_value", |vm, this| Ok(this!(vm, this, Semaphore).value.borrow().clone())),
-    getter("_waiters", |vm, this| Ok(waiters_value(&this!(vm, this, Semaphore).waiters))),
+    getter("_waiters", |vm, this| this!(vm, this, Semaphore).waiters.show(vm)),
     event_loop!(Semaphore),
 ];
 
@@ -333,10 +360,6 @@ pub const BOUNDED_METHODS: &[Row] = &[
         Ok(this!(vm, this, Semaphore).bound.borrow().clone().bound().unwrap_or(Value::None))
     }),
 ];
-
-fn waiters_value(waiters: &Waiters) -> Value {
-    Value::list(waiters.all().into_iter().map(Value::Instance).collect())
-}
 
 fn acquire_lock(vm: &mut Vm, this: &Value) -> Result<Value> {
     let lock = this!(vm, this, Lock);

@@ -85,6 +85,7 @@ pub const METHODS: &[Row] = &[
         let enabled = vm.truth(&args[1])?;
         let el = this(vm, &args[0])?;
         el.debug.set(enabled);
+        el.forget_sources();
         if el.running.get() {
             vm.origin_depth = if enabled { event_loop::ORIGIN_DEPTH } else { el.outer_origin_depth.get() };
         }
@@ -246,7 +247,7 @@ fn make_handle(vm: &mut Vm, el: &EventLoop, args: &[Value], when: Value) -> Rc<I
     let class = if when.is_unbound() { &el.state.classes.handle } else { &el.state.classes.timer_handle };
     let handle = Handle::new(event_loop.clone(), callback.clone(), arguments, context, when);
     if el.debug.get() {
-        let source = format::handle_stack(vm);
+        let source = format::handle_stack(vm, 0);
         handle.source.replace(source);
     }
     handles::new_handle(class, handle)

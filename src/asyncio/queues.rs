@@ -6,8 +6,9 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::future;
-use super::locks::{InLine, Turn, Waiters, class_given};
+use super::locks::{self, InLine, Turn, Waiters, class_given};
 use super::state::{Function, state};
+use crate::builtins::modules::collections::deque;
 use crate::builtins::of;
 use crate::machine::Vm;
 use crate::object::instance::{Instance, Native};
@@ -27,8 +28,8 @@ pub struct Queue {
     /// Those in `join()`.
     joiners: Waiters,
     shut_down: Cell<bool>,
-    /// Whether a script's subclass may have its own `_get`, `_put` and so on.
-    custom: bool,
+    /// Whether a script's subclass may have its own `_get`, `_put` and so on, or a script sees the items.
+    custom: Cell<bool>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -59,7 +60,7 @@ pub const METHODS: &[Row] = &[
     static_method("__new__(cls, /, *args, **kwargs)", |vm, args| new(vm, args, Order::Fifo)),
     of!("def __init__(maxsize=0)", Value::data::<Queue>, |vm, queue, args| {
         queue.maxsize.replace(args[1].clone());
-        if queue.custom {
+        if queue.custom.get() {
             vm.call_method(&args[0], "_init", &[args[1].clone()])?;
         }
         Ok(Value::None)
@@ -74,7 +75,7 @@ pub const METHODS: &[Row] = &[
     })
     .or_at_once(|vm, args| {
         let queue = this(vm, &args[0])?;
-        if queue.custom || queue.shut_down.get() || is_full(vm, &args[0])? {
+        if queue.custom.get() || queue.shut_down.get() || is_full(vm, &args[0])? {
             return Ok(None);
         }
         put_nowait(vm, &args[0], args[1].clone())?;
@@ -90,7 +91,7 @@ pub const METHODS: &[Row] = &[
     })
     .or_at_once(|vm, args| {
         let queue = this(vm, &args[0])?;
-        if queue.custom || is_empty(vm, &args[0])? {
+        if queue.custom.get() || is_empty(vm, &args[0])? {
             return Ok(None);
         }
         get_nowait(vm, &args[0]).map(|item| Some(Prompt::Done(item)))
@@ -113,10 +114,7 @@ pub const METHODS: &[Row] = &[
     of!("def shutdown(immediate=False)", Value::data::<Queue>, shutdown),
     of!("def _init(maxsize)", Value::data::<Queue>, |vm, queue, _| {
         let container = match queue.order {
-            Order::Fifo => {
-                let collections = vm.import_module("collections")?;
-                vm.call_method(&collections, "deque", &[])?
-            }
+            Order::Fifo => deque::make(vm, VecDeque::new())?,
             Order::Lifo | Order::Priority => Value::list(Vec::new()),
         };
         queue.container.replace(container);
@@ -167,8 +165,15 @@ pub const METHODS: &[Row] = &[
             if let Some(container) = queue.container.borrow().clone().bound() {
                 return Ok(container);
             }
-            let items = queue.items.borrow().iter().cloned().collect();
-            Ok(Value::list(items))
+            // From now on the items are where the script can change them.
+            let items = queue.items.take();
+            let container = match queue.order {
+                Order::Fifo => deque::make(vm, items)?,
+                Order::Lifo | Order::Priority => Value::list(items.into()),
+            };
+            queue.container.replace(container.clone());
+            queue.custom.set(true);
+            Ok(container)
         },
         |vm, value, container| {
             let old = this(vm, value)?.container.replace(container);
@@ -186,12 +191,8 @@ pub const METHODS: &[Row] = &[
         },
     ),
     getter("_is_shutdown", |vm, value| Ok(Value::bool(this(vm, value)?.shut_down.get()))),
-    getter("_getters", |vm, value| {
-        Ok(Value::list(this(vm, value)?.getters.all().into_iter().map(Value::Instance).collect()))
-    }),
-    getter("_putters", |vm, value| {
-        Ok(Value::list(this(vm, value)?.putters.all().into_iter().map(Value::Instance).collect()))
-    }),
+    getter("_getters", |vm, value| this(vm, value)?.getters.show(vm)),
+    getter("_putters", |vm, value| this(vm, value)?.putters.show(vm)),
 ];
 
 pub const PRIORITY_METHODS: &[Row] =
@@ -212,7 +213,7 @@ fn new(vm: &mut Vm, args: &[Value], order: Order) -> Result<Value> {
         unfinished: Cell::new(0),
         joiners: Waiters::new(vm),
         shut_down: Cell::new(false),
-        custom: !class.builtin,
+        custom: Cell::new(!class.builtin),
     };
     Ok(Instance::native(&class, queue))
 }
@@ -238,7 +239,7 @@ pub fn described(value: &Value) -> Option<String> {
 
 fn qsize(vm: &mut Vm, value: &Value) -> Result<usize> {
     let queue = this(vm, value)?;
-    if queue.custom {
+    if queue.custom.get() {
         // The subclass may keep its items elsewhere.
         let items = vm.get_attr(value, "_queue")?;
         return vm.len(&items);
@@ -265,7 +266,7 @@ fn is_full(vm: &mut Vm, value: &Value) -> Result<bool> {
 
 /// Asks the object itself, so that a subclass's method counts.
 fn asks(vm: &mut Vm, value: &Value, name: &str, plain: fn(&mut Vm, &Value) -> Result<bool>) -> Result<bool> {
-    if !this(vm, value)?.custom {
+    if !this(vm, value)?.custom.get() {
         return plain(vm, value);
     }
     let name = vm.intern(name);
@@ -295,7 +296,7 @@ fn shut_down_error(vm: &mut Vm) -> Error {
 /// Lets the first of those who wait and were not cancelled go on.
 fn wake_next(vm: &mut Vm, waiters: &Waiters) -> Result<()> {
     while let Some(waiter) = waiters.pop() {
-        if !future::is_done(&waiter) {
+        if let Some(waiter) = locks::future(&waiter).filter(|waiter| !future::is_done(waiter)) {
             return future::set_result(vm, &waiter, Value::None);
         }
     }
@@ -319,7 +320,7 @@ fn put_nowait(vm: &mut Vm, value: &Value, item: Value) -> Result<()> {
     if full(vm, value)? {
         return Err(failure(vm, |classes| classes.queue_full.clone()));
     }
-    if queue.custom {
+    if queue.custom.get() {
         vm.call_method(value, "_put", &[item])?;
     } else {
         gc::stored_into(value, &item);
@@ -338,7 +339,7 @@ fn get_nowait(vm: &mut Vm, value: &Value) -> Result<Value> {
             failure(vm, |classes| classes.queue_empty.clone())
         });
     }
-    let item = if queue.custom { vm.call_method(value, "_get", &[])? } else { take(vm, queue)? };
+    let item = if queue.custom.get() { vm.call_method(value, "_get", &[])? } else { take(vm, queue)? };
     wake_next(vm, &queue.putters)?;
     Ok(item)
 }
@@ -464,10 +465,8 @@ fn shutdown(vm: &mut Vm, queue: &Queue, args: &[Value]) -> Result<Value> {
         }
     }
     for waiters in [&queue.getters, &queue.putters] {
-        while let Some(waiter) = waiters.pop() {
-            if !future::is_done(&waiter) {
-                future::set_result(vm, &waiter, Value::None)?;
-            }
+        while waiters.count() > 0 {
+            wake_next(vm, waiters)?;
         }
     }
     Ok(Value::None)
@@ -478,11 +477,15 @@ fn details(vm: &mut Vm, value: &Value) -> Result<String> {
     let maxsize = queue.maxsize.borrow().clone();
     let mut text = format!("maxsize={}", vm.repr(&maxsize)?.as_str());
     let name = vm.intern("_queue");
-    if let Some(items) = vm.get_attr_opt(value, &name)? {
-        if vm.truth(&items)? {
-            let items = Value::list(vm.collect(&items)?);
-            text.push_str(&format!(" _queue={}", vm.repr(&items)?.as_str()));
-        }
+    let items = match queue.custom.get() {
+        true => match vm.get_attr_opt(value, &name)? {
+            Some(items) if vm.truth(&items)? => vm.collect(&items)?,
+            _ => Vec::new(),
+        },
+        false => queue.items.borrow().iter().cloned().collect(),
+    };
+    if !items.is_empty() {
+        text.push_str(&format!(" _queue={}", vm.repr(&Value::list(items))?.as_str()));
     }
     for (name, waiters) in [("_getters", &queue.getters), ("_putters", &queue.putters)] {
         if waiters.count() > 0 {
@@ -530,7 +533,7 @@ impl Turn for GetTurn {
         if empty(vm, owner)? {
             return still_open(vm, owner);
         }
-        if this(vm, owner)?.custom {
+        if this(vm, owner)?.custom.get() {
             return vm.call_method(owner, "get_nowait", &[]).map(Some);
         }
         get_nowait(vm, owner).map(Some)
@@ -556,7 +559,7 @@ impl Turn for PutTurn {
             return still_open(vm, owner);
         }
         let item = self.item.take();
-        if this(vm, owner)?.custom {
+        if this(vm, owner)?.custom.get() {
             return vm.call_method(owner, "put_nowait", &[item]).map(Some);
         }
         put_nowait(vm, owner, item)?;

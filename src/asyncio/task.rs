@@ -288,7 +288,7 @@ fn resume(vm: &mut Vm, task: &Task, error: Option<Error>) -> Result<Outcome> {
 
 /// The next step comes in the next pass.
 fn again(vm: &mut Vm, el: &EventLoop, event_loop: &Value, this: &Rc<Instance>) -> Result<()> {
-    if el.closed.get() || el.custom.get() {
+    if el.closed.get() || el.custom.get() || el.debug.get() {
         return event_loop::add_ready(vm, event_loop, Ready::Step(this.clone()));
     }
     el.push(Ready::Step(this.clone()));
@@ -538,7 +538,7 @@ pub const METHODS: &[Row] = &[
         "_log_destroy_pending",
         |_, this| Ok(Value::bool(of(this).is_some_and(|task| task.log_destroy_pending.get()))),
         |vm, this, value| {
-            let value = vm.truth(&value)?;
+            let value = future::flag(vm, &value)?;
             if let Some(task) = of(this) {
                 task.log_destroy_pending.set(value);
             }

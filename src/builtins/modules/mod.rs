@@ -7,7 +7,7 @@ pub mod support;
 
 mod array;
 mod bisect;
-mod collections;
+pub mod collections;
 pub mod files;
 mod functools;
 mod gc;

@@ -19,7 +19,8 @@ use crate::symbol::sym;
 use crate::syntax::ast::CmpOp;
 
 #[derive(Default)]
-pub(super) struct Deque {
+/// The items of a deque.
+pub struct Deque {
     pub items: RefCell<VecDeque<Value>>,
     most: Cell<Option<usize>>,
     /// Changes whenever an item is added or removed.
@@ -76,6 +77,18 @@ impl Deque {
 
     fn get(&self, at: usize) -> Option<Value> {
         self.items.borrow().get(at).cloned()
+    }
+}
+
+/// A new deque.
+pub fn make(vm: &mut Vm, items: VecDeque<Value>) -> Result<Value> {
+    let collections = vm.import_module("collections")?;
+    let name = vm.intern("deque");
+    match vm.get_attr(&collections, &name)? {
+        Value::Class(class) => {
+            Ok(Instance::native(&class, Deque { items: RefCell::new(items), most: Cell::default(), version: Cell::default() }))
+        }
+        other => Ok(other),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The part of `collections` that must be fast.
 
-mod deque;
+pub mod deque;
 mod dicts;
 
 use std::rc::Rc;
