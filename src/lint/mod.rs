@@ -53,7 +53,9 @@ pub fn check(source: &Rc<Source>, interner: &mut Interner, is_builtin: &dyn Fn(&
     found.extend(module.warnings);
     found.extend(scopes.warnings);
     found.retain(|warning| !is_silenced(warning, source));
-    found.sort_by_key(|warning| warning.place.as_ref().map(|place| place.span.start));
+    let start = |warning: &Diagnostic| warning.place.as_ref().map(|place| place.span.start);
+    found.sort_by_key(start);
+    found.dedup_by(|a, b| a.message == b.message && start(a) == start(b));
     found
 }
 

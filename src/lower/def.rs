@@ -256,7 +256,7 @@ impl Lower<'_> {
             self.function_thunk(name.name, qualname, params, returns, body, is_async, scope, span)
         } else {
             let qualname = self.definition_qualname(name.name);
-            self.with_type_params(type_params, type_scope, span, |lower| {
+            self.with_type_params(name.name, type_params, type_scope, span, |lower| {
                 lower.function_thunk(name.name, qualname, params, returns, body, is_async, scope, span)
             })
         };
@@ -310,6 +310,7 @@ impl Lower<'_> {
     /// A definition with type parameters runs in a scope of its own in which they are variables.
     fn with_type_params(
         &mut self,
+        name: Symbol,
         type_params: Vec<TypeParam>,
         scope: ScopeId,
         span: Span,
@@ -322,7 +323,7 @@ impl Lower<'_> {
         };
         let params = ParamSpec::default();
         let (code, sources) = self.nested_code(
-            "<generic parameters>",
+            &format!("<generic parameters of {}>", self.vm.name(name)),
             Some(qualname),
             scope,
             CodeKind::Function,
@@ -403,7 +404,7 @@ impl Lower<'_> {
         );
         Box::new(move |vm, frame| {
             let function = make_function(&code, &sources, frame);
-            vm.call_exact(&function, []).here()
+            vm.call_exact(&function, []).at(span)
         })
     }
 
@@ -426,7 +427,7 @@ impl Lower<'_> {
         if params.is_empty() {
             return Box::new(move |vm, frame| make(vm, frame, Value::tuple([])));
         }
-        let variables = self.with_type_params(params, scope, span, |_| Box::new(|_, _| Ok(Value::None)));
+        let variables = self.with_type_params(name, params, scope, span, |_| Box::new(|_, _| Ok(Value::None)));
         Box::new(move |vm, frame| {
             let variables = variables(vm, frame)?;
             make(vm, frame, variables)
@@ -468,7 +469,7 @@ impl Lower<'_> {
         } else {
             let names: Vec<_> =
                 type_params.iter().map(|p| (p.name, matches!(p.kind, TypeParamKind::TypeVarTuple))).collect();
-            self.with_type_params(type_params, type_scope, span, |lower| {
+            self.with_type_params(name.name, type_params, type_scope, span, |lower| {
                 let generic =
                     names.into_iter().map(|(name, many)| (lower.load_name(name.name, name.span), many)).collect();
                 lower.class_thunk(name.name, qualname, args, body, scope, span, generic)

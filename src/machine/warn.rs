@@ -68,9 +68,13 @@ impl Vm {
             _ => self.types.SyntaxWarning.clone(),
         };
         let (file, line) = place_parts(warning.place.as_ref());
-        match self.passes_filters(&category, &warning.message, &file, line, &file) {
+        match self.passes_filters(&category, &warning.message, &file, line, None) {
             Ok(true) => {
-                self.draw(warning);
+                // CPython repeats itself where it compiles a part of a statement twice.
+                let shown = (warning.message.clone(), warning.code.clone(), file, line);
+                if self.host.style.format == ErrorFormat::Python || self.extension::<Shown>().seen.insert(shown) {
+                    self.draw(warning);
+                }
                 Ok(())
             }
             Ok(false) => Ok(()),
@@ -92,22 +96,22 @@ impl Vm {
         self.write_err(&text);
     }
 
-    /// Whether a warning of the interpreter's own is to be shown by it.
+    /// Whether a warning of the interpreter's own is to be shown by it. The compiler's have no module, and are shown
+    /// every time.
     fn passes_filters(
         &mut self,
         category: &Rc<Class>,
         message: &str,
         file: &str,
         line: u32,
-        module: &str,
+        module: Option<&str>,
     ) -> Result<bool> {
         let loaded = self.loaded("warnings");
         if loaded.is_none() && self.host.warnings.is_empty() {
             let code = category.name.borrow().to_string();
-            let quiet = QUIET.contains(&code.as_str()) && !(code == QUIET[0] && module == "__main__");
-            return Ok(
-                !quiet && self.extension::<Shown>().seen.insert((message.to_owned(), code, file.to_owned(), line))
-            );
+            let quiet = QUIET.contains(&code.as_str()) && !(code == QUIET[0] && module == Some("__main__"));
+            let shown = (message.to_owned(), code, file.to_owned(), line);
+            return Ok(!quiet && (module.is_none() || self.extension::<Shown>().seen.insert(shown)));
         }
         let warnings = match loaded {
             Some(loaded) => loaded,
@@ -120,7 +124,7 @@ impl Vm {
             Value::Class(category.clone()),
             Value::str(file),
             Value::Int(line.into()),
-            Value::str(module),
+            Value::option(module.map(Value::str)),
         ];
         let answer = self.call(&decide, &args)?;
         self.truth(&answer)
@@ -129,7 +133,7 @@ impl Vm {
     fn show_warning(&mut self, warning: Warning) -> Result<()> {
         let Warning { category, message, place, module, helps, trailer } = warning;
         let (file, line) = place_parts(place.as_ref());
-        if !self.passes_filters(category, message, &file, line, &module)? {
+        if !self.passes_filters(category, message, &file, line, Some(&module))? {
             return Ok(());
         }
         let style = self.host.style;

@@ -22,11 +22,16 @@ use super::{Mode, syntax_error};
 /// How many blocks can be open in a function at once.
 const MAX_BLOCKS: usize = 21;
 
+/// Copies of warnings beyond this many help nobody.
+const MAX_COPIES: u32 = 1_000;
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Block {
     Loop,
     /// The handlers of `except*`.
     Star,
+    /// A `try` with `finally`, and how many jumps out of it there are.
+    Finally(u32),
     /// Whatever else counts.
     Other,
 }
@@ -147,7 +152,29 @@ impl<'a> Checker<'a> {
         blocks.find(|&&block| block == Block::Star || (to_loop && block == Block::Loop)) == Some(&Block::Star)
     }
 
+    /// Counts a jump out of the blocks up to a loop, or of all.
+    fn leave_blocks(&mut self, to_loop: bool) {
+        for block in self.unit.blocks.iter_mut().rev() {
+            match block {
+                Block::Finally(jumps) => *jumps += 1,
+                Block::Loop if to_loop => return,
+                _ => {}
+            }
+        }
+    }
+
+    /// CPython compiles some parts more than once, and warns as often.
+    fn warn_again(&mut self, warnings: std::ops::Range<usize>, times: u32) {
+        let again = self.warnings[warnings].to_vec();
+        for _ in 0..times.min(MAX_COPIES) {
+            if self.diagnostics.is_empty() && self.warnings.len() < MAX_COPIES as usize {
+                self.warnings.extend_from_slice(&again);
+            }
+        }
+    }
+
     fn jump(&mut self, outside: &str, span: Span) {
+        self.leave_blocks(true);
         if self.leaves_star(true) {
             self.leave_star(span);
         } else if !self.unit.blocks.contains(&Block::Loop) {
@@ -210,8 +237,11 @@ impl<'a> Checker<'a> {
             StmtKind::If { .. } => self.if_stmt(stmt),
             StmtKind::While { test, body, orelse } => {
                 self.open(Block::Loop, span);
+                let before = self.warnings.len();
                 self.expr(test);
+                let after = self.warnings.len();
                 self.stmts(body);
+                self.warn_again(before..after, 1);
                 self.close(1);
                 self.stmts(orelse);
             }
@@ -232,6 +262,7 @@ impl<'a> Checker<'a> {
             self.error("'return' with value in async generator", span);
         }
         self.opt_expr(value);
+        self.leave_blocks(false);
         if self.leaves_star(false) {
             let line = |span: Span| self.source.line(span.start);
             let constant = value.filter(|value| matches!(value.kind, ExprKind::Constant(_)));
@@ -342,7 +373,7 @@ impl<'a> Checker<'a> {
         let StmtKind::Try { body, handlers, orelse, finalbody, is_star } = &stmt.kind else { return };
         let finally = usize::from(!finalbody.is_empty());
         if finally == 1 {
-            self.open(Block::Other, stmt.span);
+            self.open(Block::Finally(0), stmt.span);
         }
         if handlers.is_empty() {
             self.stmts(body);
@@ -358,10 +389,12 @@ impl<'a> Checker<'a> {
             }
             self.close(1);
         }
-        self.close(finally);
         if finally == 1 {
+            let Some(Block::Finally(jumps)) = self.unit.blocks.pop() else { return };
             self.open(Block::Other, stmt.span);
+            let before = self.warnings.len();
             self.stmts(finalbody);
+            self.warn_again(before..self.warnings.len(), jumps + 1);
             self.close(1);
         }
     }

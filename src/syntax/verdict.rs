@@ -24,8 +24,11 @@ pub(super) fn conclude<T>(
     let heard = heard(lexed, outcome.diagnostics.first());
     let warnings = heard.map(|fault| {
         let end = lexed.tokens[fault.token];
-        let finder = if end.kind == K::FStringEnd { Finder::FString(end.span) } else { Finder::Parser };
-        Diagnostic { severity: Severity::Warning, finder, ..diagnostic(source, fault) }
+        let warning = Diagnostic { severity: Severity::Warning, ..diagnostic(source, fault) };
+        match end.kind {
+            K::FStringEnd => Diagnostic { finder: Finder::FString(end.span), ..warning },
+            _ => warning,
+        }
     });
     let warnings: Vec<Diagnostic> = warnings.collect();
     let faults = in_order(source, lexed, outcome.diagnostics);
