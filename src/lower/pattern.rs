@@ -382,6 +382,12 @@ impl Vm {
                 return Ok(Some(kind));
             }
         }
+        // Text is registered as a sequence, but is none to a pattern.
+        let types = &self.types;
+        let text = [&types.str_, &types.bytes, &types.bytearray];
+        if lineage.iter().any(|base| text.iter().any(|known| Rc::ptr_eq(known, base))) {
+            return Ok(None);
+        }
         for (class, kind) in abstracts {
             if self.isinstance(subject, &class)? {
                 return Ok(Some(kind));

@@ -11,7 +11,7 @@ use crate::object::coroutine::{Kind, Operation};
 use crate::object::function::{BoundMethod, Descriptor, Setter};
 use crate::object::iter::{DictPart, Iter};
 use crate::object::native::RowKind;
-use crate::object::{Dict, Result, Str, Value, gc};
+use crate::object::{Dict, Error, Result, Str, Value, gc};
 use crate::symbol::{Symbol, sym};
 
 /// Modules whose classes are in C in CPython, and so named together with them.
@@ -542,12 +542,7 @@ impl Vm {
         }
         let settable = class.has_dict.get() || matches!(value, Value::Function(_) | Value::Module(_));
         if own_attr(value, name).is_none() && class.lookup(name).is_none() && !settable {
-            let message = format!(
-                "'{}' object has no attribute '{}' and no __dict__ for setting new attributes",
-                self.type_name(value).as_str(),
-                name.as_str()
-            );
-            return Err(self.attribute_error_with(message, value, name));
+            return Err(self.no_room(value, name));
         }
         if class.lookup(name).is_some() {
             let message =
@@ -555,14 +550,22 @@ impl Vm {
             return Err(self.error(self.types.AttributeError.clone(), message));
         }
         if new.is_some() {
-            let message = format!(
-                "'{}' object has no attribute '{}' and no __dict__ for setting new attributes",
-                self.type_name(value).as_str(),
-                name.as_str()
-            );
-            return Err(self.attribute_error_with(message, value, name));
+            return Err(self.no_room(value, name));
         }
         Err(self.attribute_error(value, name))
+    }
+
+    /// An attribute cannot be set because there is no dict for it; a class that sets attributes itself does not say so.
+    #[cold]
+    fn no_room(&mut self, value: &Value, name: &Rc<Str>) -> Error {
+        let class = self.class_of(value);
+        let own = [sym::__setattr__, sym::__delattr__]
+            .into_iter()
+            .any(|hook| matches!(class.lookup(self.name(hook)), Some(Value::Function(_))));
+        let ending = if own { "" } else { " and no __dict__ for setting new attributes" };
+        let kind = self.type_name(value);
+        let message = format!("'{}' object has no attribute '{}'{ending}", kind.as_str(), name.as_str());
+        self.attribute_error_with(message, value, name)
     }
 
     #[cold]

@@ -774,9 +774,15 @@ pub fn object_new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     vm.check_abstract(class)?;
     match class.layout {
         Layout::Object => Ok(Instance::create(class, Payload::NONE)),
-        _ => Err(
-            vm.type_error(format!("object.__new__({0}) is not safe, use {0}.__new__()", class.name.borrow().as_str()))
-        ),
+        _ => {
+            let base = class.mro().iter().find(|base| base.builtin).map(|base| base.name.borrow().clone());
+            let (name, base) = (class.name.borrow().clone(), base.unwrap_or_default());
+            Err(vm.type_error(format!(
+                "object.__new__({}) is not safe, use {}.__new__()",
+                name.as_str(),
+                base.as_str()
+            )))
+        }
     }
 }
 

@@ -407,6 +407,16 @@ impl Vm {
         created: bool,
     ) -> Result<Outcome> {
         let ParkedFrame { function, mut locals, pc, handled } = parked;
+        let input = match input {
+            // What never began fails with just what is thrown into it.
+            Resume::Throw(error) | Resume::Fail(error) if created => {
+                error.0.add_traceback(&function.code, function.code.head_span(), None);
+                coroutine.state.set(State::Finished);
+                gc::release_in_order(&mut locals.into_vec());
+                return Err(error);
+            }
+            input => input,
+        };
         // Hardly ever is an exception being handled here or there, and then there is nothing to set aside.
         let base_handled = coroutine.extra(|extra| extra.base_handled.clone());
         let quiet = self.handling.is_none() && handled.is_none() && base_handled.is_none();
@@ -428,10 +438,6 @@ impl Vm {
         };
         let result = match input {
             Resume::Send(_) | Resume::Deliver(_) if created => self.execute(&mut frame).map_err(Error::from),
-            Resume::Throw(error) | Resume::Fail(error) if created => {
-                error.0.add_traceback(&function.code, function.code.head_span(), None);
-                Err(error)
-            }
             input => self.execute_from(&mut frame, input).map_err(Error::from),
         };
         let outcome = self.settle(&mut frame, result);

@@ -380,14 +380,12 @@ impl Vm {
                     Ok(())
                 }
             },
-            Value::Str(_)
-            | Value::Tuple(_)
-            | Value::Bytes(_)
-            | Value::Range(_)
-            | Value::Set(_)
-            | Value::Instance(_)
+            Value::Str(_) | Value::Tuple(_) | Value::Bytes(_) | Value::Range(_) | Value::Set(_)
                 if self.index_opt(key)?.is_some() =>
             {
+                Err(self.unsupported_item(container, "doesn't support item deletion"))
+            }
+            _ if is_object(container) && self.index_opt(key)?.is_some() => {
                 Err(self.unsupported_item(container, "doesn't support item deletion"))
             }
             _ => Err(self.unsupported_item(container, "does not support item deletion")),

@@ -164,7 +164,11 @@ impl Vm {
                 while let Some(entry) = table.entry(at.get()) {
                     at.set(at.get() + 1);
                     if !entry.key.is_unbound() {
-                        left.set(left.get().saturating_sub(1));
+                        let Some(fewer) = left.get().checked_sub(1) else {
+                            drop(table);
+                            return Err(self.runtime_error("dictionary keys changed during iteration"));
+                        };
+                        left.set(fewer);
                         return Ok(Some(match what {
                             DictPart::Keys => entry.key.clone(),
                             DictPart::Values => entry.value.clone(),

@@ -484,14 +484,18 @@ impl Vm {
         if let (Some(x), Some(y), Some(z)) = (base.as_bigint(), exp.as_bigint(), modulus.as_bigint()) {
             return number::pow_mod(self, &x, &y, &z);
         }
+        let all = [base, exp, modulus];
         let is_number = |v: &Value| v.is_int() || matches!(v.unwrapped(), Value::Float(_) | Value::Complex(_));
-        if is_number(base) && is_number(exp) && is_number(modulus) {
-            let all = [base, exp, modulus];
-            return Err(if all.iter().any(|v| matches!(v.unwrapped(), Value::Complex(_))) {
-                self.value_error("complex modulo")
-            } else {
-                self.type_error("pow() 3rd argument not allowed unless all arguments are integers")
-            });
+        for value in all {
+            match value.unwrapped() {
+                Value::Float(_) => {
+                    return Err(self.type_error("pow() 3rd argument not allowed unless all arguments are integers"));
+                }
+                Value::Complex(_) if all.iter().all(|v| is_number(v)) => {
+                    return Err(self.value_error("complex modulo"));
+                }
+                _ => {}
+            }
         }
         let names = [base, exp, modulus].map(|value| self.type_name(value));
         Err(self.type_error(format!(

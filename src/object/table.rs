@@ -21,7 +21,7 @@ pub struct Table<V> {
     /// Positions in `entries`, `EMPTY` or `DUMMY`; its length is a power of two, or 0 while a short scan does.
     index: Vec<u32>,
     used: u32,
-    /// Used and dummy places of the index.
+    /// Used and dummy places of the index; without one, whether there is room for more than five entries.
     fill: u32,
     /// Whether there is an index from the first entry on (sets).
     indexed: bool,
@@ -184,6 +184,12 @@ impl<V> Table<V> {
     /// Adds a key that is known to be absent.
     pub fn insert_new(&mut self, hash: i64, key: Value, value: V) {
         self.keys_version = self.keys_version.wrapping_add(1);
+        if self.entries.len() == 5 && self.fill == 0 && self.index.is_empty() {
+            // CPython gives a small dict more room here and closes its holes; see `close_end`.
+            self.entries.retain(|entry| !matches!(entry.key, Value::Unbound));
+            self.front = 0;
+            self.fill = u32::from(self.used > 2);
+        }
         let at = self.entries.len();
         if self.entries.capacity() == 0 {
             // Many dicts have one entry.
@@ -282,16 +288,25 @@ impl<V> Table<V> {
         let key = std::mem::replace(&mut entry.key, Value::Unbound);
         let value = std::mem::take(&mut entry.value);
         self.used -= 1;
-        // Holes at the end cost nothing to close.
+        if self.indexed {
+            self.close_end();
+        }
+        Some((key, value))
+    }
+
+    /// Closes the holes at the end. A dict does so only when its last item is popped, so that who iterates over it
+    /// notices that a key was removed and put back.
+    fn close_end(&mut self) {
         while matches!(self.entries.last(), Some(Entry { key: Value::Unbound, .. })) {
             self.entries.pop();
         }
         self.front = self.front.min(self.entries.len() as u32);
-        if self.used == 0 && !self.indexed {
-            self.index.clear();
-            self.fill = 0;
-        }
-        Some((key, value))
+    }
+
+    /// The position of the last entry.
+    pub fn last(&mut self) -> Option<usize> {
+        self.close_end();
+        self.entries.len().checked_sub(1)
     }
 
     fn unplace(&mut self, hash: i64, at: u32) {

@@ -42,6 +42,9 @@ fn fill(vm: &mut Vm, dict: &Rc<Dict>, name: &str, positional: &[Value], keywords
     match positional {
         [] => {}
         [other] => vm.dict_update(dict, other)?,
+        many if name.is_empty() => {
+            return Err(vm.type_error(format!("expected at most 1 arguments, got {}", many.len())));
+        }
         many => return Err(vm.type_error(format!("{name} expected at most 1 argument, got {}", many.len()))),
     }
     vm.dict_update(dict, keywords)
@@ -178,7 +181,7 @@ const ORDERED: &[Row] = &[
     method("__init__(*args, **kwargs)", |vm, args| {
         if vm.class_of(&args[0]).builtin {
             let dict = inner(vm, &args[0])?;
-            fill(vm, &dict, "OrderedDict", items(&args[1]), &args[2])?;
+            fill(vm, &dict, "", items(&args[1]), &args[2])?;
         } else {
             // A subclass may have a `__setitem__` of its own.
             update(vm, args)?;
@@ -207,7 +210,7 @@ const ORDERED: &[Row] = &[
         let last = vm.truth(&args[1])?;
         let removed = {
             let mut table = dict.table.borrow_mut();
-            let at = if last { table.entries().len().checked_sub(1) } else { table.first() };
+            let at = if last { table.last() } else { table.first() };
             at.and_then(|at| table.remove_at(at))
         };
         match removed {
@@ -266,7 +269,7 @@ const ORDERED: &[Row] = &[
 
 fn update(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let given = Rc::new(Dict::new());
-    fill(vm, &given, "update", items(&args[1]), &args[2])?;
+    fill(vm, &given, "", items(&args[1]), &args[2])?;
     for (key, value) in given.pairs() {
         vm.set_item(&args[0], &key, value)?;
     }

@@ -72,7 +72,10 @@ const METHODS: &[Row] = &[
     }),
     method("__getitem__(key, /)", get_item),
     method("__setitem__(key, value, /)", set_item),
-    method("__delitem__(key, /)", |vm, _| Err(vm.type_error("cannot delete memory"))),
+    method("__delitem__(key, /)", |vm, args| {
+        let readonly = this(vm, &args[0])?.readonly;
+        Err(vm.type_error(if readonly { "cannot modify read-only memory" } else { "cannot delete memory" }))
+    }),
     method("__eq__(value, /)", equal),
     method("__ne__(value, /)", |vm, args| {
         Ok(match equal(vm, args)? {

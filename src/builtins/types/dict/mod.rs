@@ -134,9 +134,7 @@ pub fn pop(vm: &mut Vm, args: &[Value]) -> Result {
 
 fn popitem(vm: &mut Vm, dict: &Rc<Dict>, _: &[Value]) -> Result {
     let mut table = dict.table.borrow_mut();
-    // The last entry is never a hole.
-    let last = table.entries().len().checked_sub(1);
-    let removed = last.and_then(|at| table.remove_at(at));
+    let removed = table.last().and_then(|at| table.remove_at(at));
     drop(table);
     match removed {
         Some((key, value)) => Ok(Value::tuple([key, value])),
