@@ -330,28 +330,17 @@ impl Arguments {
         let mut args = Vec::with_capacity(self.parts.len());
         let mut kwargs: Vec<(Rc<Str>, Value)> = Vec::new();
         let mut no_names: Vec<Value> = Vec::new();
+        // `*args` on its own is iterated when all arguments have been evaluated.
+        let mut alone = None;
         for (part, _) in &self.parts {
             match part {
                 Part::Positional(thunk) => args.push(thunk(vm, frame)?),
                 Part::Star(thunk) => {
                     let value = thunk(vm, frame)?;
-                    match vm.collect(&value) {
-                        Ok(items) => args.extend(items),
-                        Err(e)
-                            if e.is(&vm.types.TypeError)
-                                && e.0.traceback.borrow().is_none()
-                                && vm.iter(&value).is_err() =>
-                        {
-                            let name = vm.type_name(&value);
-                            let message = if self.star_alone {
-                                let shown = callee_name(vm, callee);
-                                format!("{shown} argument after * must be an iterable, not {}", name.as_str())
-                            } else {
-                                format!("Value after * must be an iterable, not {}", name.as_str())
-                            };
-                            return Err(vm.type_error(message).at(at).into());
-                        }
-                        Err(e) => return Err(e.at(at).into()),
+                    if self.star_alone {
+                        alone = Some(value);
+                    } else {
+                        args.extend(self.spread(vm, callee, &value).at(at)?);
                     }
                 }
                 Part::Keyword(name, thunk) => {
@@ -407,10 +396,25 @@ impl Arguments {
                 }
             }
         }
+        if let Some(value) = alone {
+            args.extend(self.spread(vm, callee, &value).at(at)?);
+        }
         if !no_names.is_empty() {
             return Err(vm.type_error("keywords must be strings").at(at).into());
         }
         Ok((args, kwargs))
+    }
+
+    /// The items of `*value`.
+    fn spread(&self, vm: &mut Vm, callee: &Value, value: &Value) -> crate::object::Result<Vec<Value>> {
+        let error = match vm.collect(value) {
+            Err(e) if e.is(&vm.types.TypeError) && e.0.traceback.borrow().is_none() && vm.iter(value).is_err() => e,
+            done => return done,
+        };
+        drop(error);
+        let name = vm.type_name(value);
+        let shown = if self.star_alone { callee_name(vm, callee) + " argument" } else { "Value".to_owned() };
+        Err(vm.type_error(format!("{shown} after * must be an iterable, not {}", name.as_str())))
     }
 }
 

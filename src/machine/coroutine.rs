@@ -694,14 +694,17 @@ impl Vm {
         }
         if error.is(&self.types.GeneratorExit) {
             let close = self.name(sym::close).clone();
-            if let Some(close) = self.get_attr_opt(iterator, &close)? {
-                self.call(&close, &[])?;
+            match self.get_attr_opt(iterator, &close) {
+                Ok(Some(close)) => drop(self.call(&close, &[])?),
+                Ok(None) => {}
+                Err(failed) => self.report_unraisable(&failed, iterator),
             }
             return Err(error);
         }
         let throw = self.name(sym::throw).clone();
         match self.get_attr_opt(iterator, &throw)? {
-            None => Err(error),
+            // Whatever it comes from, this one says that the iterator is at its end.
+            None => self.yielded(Err(error)),
             Some(throw) => {
                 let result = self.call(&throw, &[error.value()]);
                 self.yielded(result)

@@ -476,7 +476,11 @@ impl Vm {
     /// What `sys.unraisablehook` does by itself.
     pub fn print_unraisable(&mut self, error: &Error, what: &Value) {
         let shown = self.repr(what).map_or_else(|_| "<object repr() failed>".to_owned(), |s| s.to_string());
-        let text = self.unraisable_text(error);
+        let mut text = self.unraisable_text(error);
+        if self.modules.get_str(self.name(sym::__main__)).is_none() {
+            // By then CPython reads no source lines any more.
+            text = text.split_inclusive('\n').filter(|line| !line.starts_with("    ")).collect();
+        }
         self.write_err(&format!("Exception ignored in: {shown}\n{text}"));
     }
 

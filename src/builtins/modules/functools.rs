@@ -255,7 +255,11 @@ fn set_state(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 
 fn reduce(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let mut result = args[2].clone();
-    vm.for_each(&args[1], |vm, item| {
+    let items = match vm.iter(&args[1]) {
+        Err(e) if e.is(&vm.types.TypeError) => return Err(vm.type_error("reduce() arg 2 must support iteration")),
+        items => items?,
+    };
+    vm.for_each(&items, |vm, item| {
         result = if result.is_unbound() { item } else { vm.call(&args[0], &[result.take(), item])? };
         Ok(true)
     })?;
