@@ -140,22 +140,13 @@ pub fn load(vm: &mut Vm, name: &str) -> Result<Option<Rc<Module>>> {
         return Ok(None);
     }
     let module = vm.new_module(name, Some(submodule_name));
-    let classes = &state(vm).classes;
-    let extra = match short {
-        "base_events" => vec![("BaseEventLoop", classes.base_loop.clone())],
-        "coroutines" => {
-            // What marks a function as a coroutine function, whatever it is; an object of its own.
-            let marker = Value::Instance(Rc::new(Instance::new(vm.types.object.clone(), Payload::NONE)));
-            module.dict.set_str(&vm.intern("_is_coroutine"), marker);
-            Vec::new()
-        }
-        "selector_events" => vec![("BaseSelectorEventLoop", classes.selector_loop.clone())],
-        "tasks" => vec![("_GatheringFuture", classes.gathering.clone())],
-        "unix_events" => vec![("_UnixSelectorEventLoop", classes.event_loop.clone())],
-        _ => Vec::new(),
-    };
-    for (name, class) in extra {
-        module.dict.set_str(&vm.intern(name), Value::Class(class));
+    if short == "coroutines" {
+        // What marks a function as a coroutine function, whatever it is; an object of its own.
+        let marker = Instance::create(&vm.types.object, Payload::NONE);
+        module.dict.set_str(&vm.intern("_is_coroutine"), marker);
+    }
+    for (_, class_name, class) in state(vm).classes.all().into_iter().filter(|(module, ..)| *module == name) {
+        module.dict.set_str(&vm.intern(class_name), Value::Class(class.clone()));
     }
     Ok(Some(module))
 }

@@ -31,7 +31,6 @@ use std::rc::Rc;
 
 use crate::builtins::add_functions;
 use crate::machine::Vm;
-use crate::object::class::Class;
 use crate::object::code::CodeKind;
 use crate::object::function::BoundMethod;
 use crate::object::module::Module;
@@ -202,36 +201,17 @@ pub fn module(vm: &mut Vm) -> Result<Rc<Module>> {
         add_functions(vm, module, dict, rows);
     }
     let classes = &state.classes;
-    let types = &vm.types;
-    let named: Vec<(&str, Rc<Class>)> = vec![
-        ("Future", classes.future.clone()),
-        ("Task", classes.task.clone()),
-        ("AbstractEventLoop", classes.abstract_loop.clone()),
-        ("BaseEventLoop", classes.base_loop.clone()),
+    let hidden = ["_GatheringFuture", "FutureIter", "BaseSelectorEventLoop", "_UnixSelectorEventLoop"];
+    let mut named = classes.all();
+    named.retain(|(_, name, _)| !hidden.contains(name));
+    let named = named.into_iter().map(|(_, name, class)| (name, class.clone()));
+    let others = [
         ("SelectorEventLoop", classes.event_loop.clone()),
         ("EventLoop", classes.event_loop.clone()),
-        ("Handle", classes.handle.clone()),
-        ("TimerHandle", classes.timer_handle.clone()),
-        ("_LoopBoundMixin", classes.loop_bound.clone()),
-        ("_ContextManagerMixin", classes.context_manager.clone()),
-        ("Lock", classes.lock.clone()),
-        ("Event", classes.event.clone()),
-        ("Semaphore", classes.semaphore.clone()),
-        ("BoundedSemaphore", classes.bounded_semaphore.clone()),
-        ("Queue", classes.queue.clone()),
-        ("PriorityQueue", classes.priority_queue.clone()),
-        ("LifoQueue", classes.lifo_queue.clone()),
-        ("TaskGroup", classes.task_group.clone()),
-        ("CancelledError", types.CancelledError.clone()),
-        ("TimeoutError", types.TimeoutError.clone()),
-        ("InvalidStateError", classes.invalid_state.clone()),
-        ("QueueEmpty", classes.queue_empty.clone()),
-        ("QueueFull", classes.queue_full.clone()),
-        ("QueueShutDown", classes.queue_shut_down.clone()),
-        ("BrokenBarrierError", classes.broken_barrier.clone()),
-        ("SendfileNotAvailableError", classes.sendfile_not_available.clone()),
+        ("CancelledError", vm.types.CancelledError.clone()),
+        ("TimeoutError", vm.types.TimeoutError.clone()),
     ];
-    for (name, class) in named {
+    for (name, class) in named.chain(others) {
         dict.set_str(&vm.intern(name), Value::Class(class));
     }
     for name in ["FIRST_COMPLETED", "FIRST_EXCEPTION", "ALL_COMPLETED"] {

@@ -4,7 +4,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::{Rc, Weak};
 
 use super::contextvars::{self, Current};
-use super::{event_loop, future, gather, handles, locks, queues, task, taskgroups};
+use super::{absent, event_loop, future, gather, handles, locks, loop_methods, queues, task, taskgroups};
 use crate::builtins::add_methods;
 use crate::machine::Vm;
 use crate::object::class::{Class, Layout};
@@ -14,34 +14,66 @@ use crate::object::native::Row;
 use crate::object::{Error, Value};
 use crate::symbol::sym;
 
-/// The classes written in Rust.
-pub struct Classes {
-    pub future: Rc<Class>,
-    pub task: Rc<Class>,
-    pub gathering: Rc<Class>,
-    pub future_iter: Rc<Class>,
-    pub abstract_loop: Rc<Class>,
-    pub base_loop: Rc<Class>,
-    pub selector_loop: Rc<Class>,
-    pub event_loop: Rc<Class>,
-    pub handle: Rc<Class>,
-    pub timer_handle: Rc<Class>,
-    pub loop_bound: Rc<Class>,
-    pub context_manager: Rc<Class>,
-    pub lock: Rc<Class>,
-    pub event: Rc<Class>,
-    pub semaphore: Rc<Class>,
-    pub bounded_semaphore: Rc<Class>,
-    pub queue: Rc<Class>,
-    pub priority_queue: Rc<Class>,
-    pub lifo_queue: Rc<Class>,
-    pub task_group: Rc<Class>,
-    pub invalid_state: Rc<Class>,
-    pub queue_empty: Rc<Class>,
-    pub queue_full: Rc<Class>,
-    pub queue_shut_down: Rc<Class>,
-    pub broken_barrier: Rc<Class>,
-    pub sendfile_not_available: Rc<Class>,
+/// Declares the classes: a name here, module and name in scripts, base, layout, and tables of methods.
+macro_rules! classes {
+    ($vm:ident; $($class:ident: $module:literal $name:literal, $base:expr, $layout:expr, [$($rows:expr),*];)*) => {
+        /// The classes written in Rust.
+        pub struct Classes {
+            $(pub $class: Rc<Class>,)*
+        }
+
+        impl Classes {
+            fn new($vm: &mut Vm) -> Classes {
+                $(
+                    let base = $base.clone();
+                    let $class = define_class($vm, ($module, $name), &base, $layout, &[$($rows),*]);
+                )*
+                Classes { $($class),* }
+            }
+
+            /// Each with its module and its name.
+            pub fn all(&self) -> Vec<(&'static str, &'static str, &Rc<Class>)> {
+                vec![$(($module, $name, &self.$class)),*]
+            }
+        }
+    };
+}
+
+// What a class and one derived from it both have stands with both: messages name the nearer one.
+classes! {
+    vm;
+    future: "_asyncio" "Future", vm.types.object, Layout::Native(100), [future::METHODS, future::SHARED_METHODS];
+    task: "_asyncio" "Task", future, Layout::Native(100), [task::METHODS, future::SHARED_METHODS];
+    gathering: "asyncio.tasks" "_GatheringFuture", future, Layout::Native(100), [gather::METHODS];
+    future_iter: "_asyncio" "FutureIter", vm.types.object, Layout::Native(108), [future::ITER_METHODS];
+    abstract_loop: "asyncio.events" "AbstractEventLoop", vm.types.object, Layout::Object, [event_loop::ABSTRACT_METHODS];
+    base_loop: "asyncio.base_events" "BaseEventLoop", abstract_loop, Layout::Native(101),
+        [loop_methods::METHODS, absent::LOOP_METHODS, loop_methods::CLOSE];
+    selector_loop: "asyncio.selector_events" "BaseSelectorEventLoop", base_loop, Layout::Native(101), [];
+    event_loop: "asyncio.unix_events" "_UnixSelectorEventLoop", selector_loop, Layout::Native(101),
+        [loop_methods::SIGNAL_METHODS, loop_methods::CLOSE];
+    handle: "asyncio.events" "Handle", vm.types.object, Layout::Native(102), [handles::METHODS, handles::SHARED_METHODS];
+    timer_handle: "asyncio.events" "TimerHandle", handle, Layout::Native(102),
+        [handles::TIMER_METHODS, handles::SHARED_METHODS];
+    loop_bound: "asyncio.mixins" "_LoopBoundMixin", vm.types.object, Layout::Object, [locks::LOOP_BOUND_METHODS];
+    context_manager: "asyncio.locks" "_ContextManagerMixin", loop_bound, Layout::Object,
+        [locks::CONTEXT_MANAGER_METHODS];
+    lock: "asyncio.locks" "Lock", context_manager, Layout::Native(103), [locks::LOCK_METHODS];
+    event: "asyncio.locks" "Event", loop_bound, Layout::Native(104), [locks::EVENT_METHODS];
+    semaphore: "asyncio.locks" "Semaphore", context_manager, Layout::Native(105),
+        [locks::SEMAPHORE_METHODS, locks::RELEASE];
+    bounded_semaphore: "asyncio.locks" "BoundedSemaphore", semaphore, Layout::Native(105),
+        [locks::BOUNDED_METHODS, locks::RELEASE];
+    queue: "asyncio.queues" "Queue", loop_bound, Layout::Native(106), [queues::METHODS];
+    priority_queue: "asyncio.queues" "PriorityQueue", queue, Layout::Native(106), [queues::PRIORITY_METHODS];
+    lifo_queue: "asyncio.queues" "LifoQueue", queue, Layout::Native(106), [queues::LIFO_METHODS];
+    task_group: "asyncio.taskgroups" "TaskGroup", vm.types.object, Layout::Native(107), [taskgroups::METHODS];
+    invalid_state: "asyncio.exceptions" "InvalidStateError", vm.types.Exception, Layout::Exception, [];
+    queue_empty: "asyncio.queues" "QueueEmpty", vm.types.Exception, Layout::Exception, [];
+    queue_full: "asyncio.queues" "QueueFull", vm.types.Exception, Layout::Exception, [];
+    queue_shut_down: "asyncio.queues" "QueueShutDown", vm.types.Exception, Layout::Exception, [];
+    broken_barrier: "asyncio.exceptions" "BrokenBarrierError", vm.types.RuntimeError, Layout::Exception, [];
+    sendfile_not_available: "asyncio.exceptions" "SendfileNotAvailableError", vm.types.RuntimeError, Layout::Exception, [];
 }
 
 pub struct State {
@@ -127,6 +159,10 @@ pub fn state(vm: &mut Vm) -> Rc<State> {
 fn make_state(vm: &mut Vm) -> Rc<State> {
     let contexts = contextvars::current(vm);
     let classes = Classes::new(vm);
+    vm.set_entry(&classes.loop_bound.dict, "_loop", Value::None);
+    let cancelled = vm.types.CancelledError.clone();
+    vm.set_entry(&cancelled.dict, sym::__module__, Value::str("asyncio.exceptions"));
+    cancelled.changed();
     let state = Rc::new(State {
         classes,
         running: RefCell::new(Value::None),
@@ -224,128 +260,22 @@ fn define_class(
     (module, name): (&str, &str),
     base: &Rc<Class>,
     layout: Layout,
-    rows: &'static [Row],
+    tables: &[&'static [Row]],
 ) -> Rc<Class> {
     let class = Class::builtin(name, Some(base), layout);
     vm.set_entry(&class.dict, sym::__module__, Value::str(module));
     class.patchable.set(module.starts_with("asyncio."));
     class.named_in_full.set(module == "_asyncio");
+    if name == "Future" {
+        // Subclasses take it over.
+        class.awaiting.set(Some(&future::AWAITING));
+    }
     // Handles have slots.
     if !matches!(layout, Layout::Native(102 | 108)) {
         vm.give_dict(&class);
     }
-    add_methods(vm, &class, rows);
-    class
-}
-
-impl Classes {
-    fn new(vm: &mut Vm) -> Classes {
-        let object = vm.types.object.clone();
-        let exception = vm.types.Exception.clone();
-        let runtime_error = vm.types.RuntimeError.clone();
-        let module_name = vm.name(sym::__module__).clone();
-        let mut define = |module: &str, name: &str, base: &Rc<Class>, layout: Layout, rows: &'static [Row]| {
-            define_class(vm, (module, name), base, layout, rows)
-        };
-        let future = define("_asyncio", "Future", &object, Layout::Native(100), future::METHODS);
-        // Set before any subclass is made: a subclass takes it over.
-        future.awaiting.set(Some(&future::AWAITING));
-        let task = define("_asyncio", "Task", &future, Layout::Native(100), task::METHODS);
-        let gathering = define("asyncio.tasks", "_GatheringFuture", &future, Layout::Native(100), gather::METHODS);
-        let future_iter = define("_asyncio", "FutureIter", &object, Layout::Native(108), future::ITER_METHODS);
-        let abstract_loop =
-            define("asyncio.events", "AbstractEventLoop", &object, Layout::Object, event_loop::ABSTRACT_METHODS);
-        let base_loop = define(
-            "asyncio.base_events",
-            "BaseEventLoop",
-            &abstract_loop,
-            Layout::Native(101),
-            super::loop_methods::METHODS,
-        );
-        for rows in super::absent::LOOP_METHODS {
-            add_methods(vm, &base_loop, rows);
-        }
-        let mut define = |module: &str, name: &str, base: &Rc<Class>, layout: Layout, rows: &'static [Row]| {
-            define_class(vm, (module, name), base, layout, rows)
-        };
-        let selector_loop =
-            define("asyncio.selector_events", "BaseSelectorEventLoop", &base_loop, Layout::Native(101), &[]);
-        let event_loop = define(
-            "asyncio.unix_events",
-            "_UnixSelectorEventLoop",
-            &selector_loop,
-            Layout::Native(101),
-            super::loop_methods::SIGNAL_METHODS,
-        );
-        let handle = define("asyncio.events", "Handle", &object, Layout::Native(102), handles::METHODS);
-        let timer_handle =
-            define("asyncio.events", "TimerHandle", &handle, Layout::Native(102), handles::TIMER_METHODS);
-        let loop_bound =
-            define("asyncio.mixins", "_LoopBoundMixin", &object, Layout::Object, locks::LOOP_BOUND_METHODS);
-        let context_manager = define(
-            "asyncio.locks",
-            "_ContextManagerMixin",
-            &loop_bound,
-            Layout::Object,
-            locks::CONTEXT_MANAGER_METHODS,
-        );
-        let lock = define("asyncio.locks", "Lock", &context_manager, Layout::Native(103), locks::LOCK_METHODS);
-        let event = define("asyncio.locks", "Event", &loop_bound, Layout::Native(104), locks::EVENT_METHODS);
-        let semaphore =
-            define("asyncio.locks", "Semaphore", &context_manager, Layout::Native(105), locks::SEMAPHORE_METHODS);
-        let bounded_semaphore =
-            define("asyncio.locks", "BoundedSemaphore", &semaphore, Layout::Native(105), locks::BOUNDED_METHODS);
-        let queue = define("asyncio.queues", "Queue", &loop_bound, Layout::Native(106), queues::METHODS);
-        let priority_queue =
-            define("asyncio.queues", "PriorityQueue", &queue, Layout::Native(106), queues::PRIORITY_METHODS);
-        let lifo_queue = define("asyncio.queues", "LifoQueue", &queue, Layout::Native(106), queues::LIFO_METHODS);
-        let task_group = define("asyncio.taskgroups", "TaskGroup", &object, Layout::Native(107), taskgroups::METHODS);
-        let mut error = |module: &str, name: &str, base: &Rc<Class>| define(module, name, base, Layout::Exception, &[]);
-        let classes = Classes {
-            invalid_state: error("asyncio.exceptions", "InvalidStateError", &exception),
-            queue_empty: error("asyncio.queues", "QueueEmpty", &exception),
-            queue_full: error("asyncio.queues", "QueueFull", &exception),
-            queue_shut_down: error("asyncio.queues", "QueueShutDown", &exception),
-            broken_barrier: error("asyncio.exceptions", "BrokenBarrierError", &runtime_error),
-            sendfile_not_available: error("asyncio.exceptions", "SendfileNotAvailableError", &runtime_error),
-            future,
-            task,
-            gathering,
-            future_iter,
-            abstract_loop,
-            base_loop,
-            selector_loop,
-            event_loop,
-            handle,
-            timer_handle,
-            loop_bound,
-            context_manager,
-            lock,
-            event,
-            semaphore,
-            bounded_semaphore,
-            queue,
-            priority_queue,
-            lifo_queue,
-            task_group,
-        };
-        // What a class and one derived from it both have: messages name the nearer one.
-        for (class, rows) in [
-            (&classes.future, future::SHARED_METHODS),
-            (&classes.task, future::SHARED_METHODS),
-            (&classes.handle, handles::SHARED_METHODS),
-            (&classes.timer_handle, handles::SHARED_METHODS),
-            (&classes.base_loop, super::loop_methods::CLOSE),
-            (&classes.event_loop, super::loop_methods::CLOSE),
-            (&classes.semaphore, locks::RELEASE),
-            (&classes.bounded_semaphore, locks::RELEASE),
-        ] {
-            add_methods(vm, class, rows);
-        }
-        vm.set_entry(&classes.loop_bound.dict, "_loop", Value::None);
-        let cancelled = vm.types.CancelledError.clone();
-        cancelled.dict.set_str(&module_name, Value::str("asyncio.exceptions"));
-        cancelled.changed();
-        classes
+    for rows in tables {
+        add_methods(vm, &class, rows);
     }
+    class
 }
