@@ -19,11 +19,11 @@ pub fn debug(vm: &mut Vm, message: &str) -> Result<()> {
 }
 
 fn write(vm: &mut Vm, level: &str, message: &str, error: Option<&Error>) -> Result<()> {
-    if let Some(logger) = replaced_logger(vm) {
+    // Something may have been put in its place.
+    if let Some(logger) = vm.loaded_attr("asyncio.base_events", "logger") {
         return call(vm, &logger, level, message, error);
     }
-    let logging = vm.intern("logging");
-    if let Some(logging) = vm.modules.get_str(&logging) {
+    if let Some(logging) = vm.loaded("logging") {
         let logger = vm.call_method(&logging, "getLogger", &[Value::str("asyncio")])?;
         return call(vm, &logger, level, message, error);
     }
@@ -38,18 +38,8 @@ fn write(vm: &mut Vm, level: &str, message: &str, error: Option<&Error>) -> Resu
     Ok(())
 }
 
-/// `asyncio.base_events.logger`, if something was put in its place.
-fn replaced_logger(vm: &mut Vm) -> Option<Value> {
-    let (module, logger) = (vm.intern("asyncio.base_events"), vm.intern("logger"));
-    match vm.modules.get_str(&module) {
-        Some(Value::Module(module)) => module.dict.get_str(&logger),
-        _ => None,
-    }
-}
-
 fn call(vm: &mut Vm, logger: &Value, level: &str, message: &str, error: Option<&Error>) -> Result<()> {
-    let name = vm.intern(level);
-    let method = vm.get_attr(logger, &name)?;
+    let method = vm.get_attr(logger, level)?;
     let mut keywords = Vec::new();
     if level == "error" {
         let exc_info = match error {

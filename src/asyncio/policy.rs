@@ -72,12 +72,7 @@ pub fn new_of_class(vm: &mut Vm, class: &Rc<Class>) -> Value {
 
 /// `asyncio.coroutines._is_debug_mode()`, which a test may have replaced.
 fn asks_debug(vm: &mut Vm) -> Result<bool> {
-    let (module, name) = (vm.intern("asyncio.coroutines"), vm.intern("_is_debug_mode"));
-    let replaced = match vm.modules.get_str(&module) {
-        Some(Value::Module(module)) => module.dict.get_str(&name),
-        _ => None,
-    };
-    match replaced {
+    match vm.loaded_attr("asyncio.coroutines", "_is_debug_mode") {
         Some(function) => {
             let answer = vm.call(&function, &[])?;
             vm.truth(&answer)

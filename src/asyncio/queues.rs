@@ -476,9 +476,8 @@ fn details(vm: &mut Vm, value: &Value) -> Result<String> {
     let queue = this(vm, value)?;
     let maxsize = queue.maxsize.borrow().clone();
     let mut text = format!("maxsize={}", vm.repr(&maxsize)?.as_str());
-    let name = vm.intern("_queue");
     let items = match queue.custom.get() {
-        true => match vm.get_attr_opt(value, &name)? {
+        true => match vm.get_attr_opt(value, "_queue")? {
             Some(items) if vm.truth(&items)? => vm.collect(&items)?,
             _ => Vec::new(),
         },

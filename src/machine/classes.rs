@@ -67,7 +67,7 @@ impl Vm {
             return Maker::General;
         }
         let new = class.lookup(self.name(sym::__new__));
-        let plain = matches!(&new, Some(Value::Native(n)) if std::ptr::fn_addr_eq(n.call, object_new as NativeCall));
+        let plain = is_call(new.as_ref(), object_new);
         match (new, class.lookup(self.name(sym::__init__))) {
             (_, Some(Value::Function(init))) if plain && !class.builtin && class.layout == Layout::Object => {
                 Maker::Init(init)
@@ -110,14 +110,14 @@ impl Vm {
             return Ok(Value::Class(self.class_of(&args[0])));
         }
         let new = class.lookup(self.name(sym::__new__));
-        let plain = matches!(&new, Some(Value::Native(n)) if std::ptr::fn_addr_eq(n.call, object_new as NativeCall));
+        let plain = is_call(new.as_ref(), object_new);
         let object = if plain && class.builtin && matches!(class.layout, Layout::Native(_) | Layout::Final) {
             return Err(self.no_instances(class));
         } else if plain && class.layout == Layout::Object && !class.builtin {
             // `object.__new__`, with `__init__` to take the arguments.
             if !(args.is_empty() && kwargs.is_empty()) {
                 let init = class.lookup(self.name(sym::__init__));
-                if matches!(&init, Some(Value::Native(n)) if std::ptr::fn_addr_eq(n.call, object_init as NativeCall)) {
+                if is_call(init.as_ref(), object_init) {
                     return Err(self.type_error(format!("{}() takes no arguments", class.name.borrow().as_str())));
                 }
             }
@@ -752,18 +752,24 @@ fn set_dict(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
     Ok(())
 }
 
+/// Whether a method is a certain native.
+fn is_call(method: Option<&Value>, call: NativeCall) -> bool {
+    matches!(method, Some(Value::Native(native)) if std::ptr::fn_addr_eq(native.call, call))
+}
+
+/// Which of `object.__new__` and `object.__init__` a class has from `object`, if a constructor was given anything.
+fn plain_constructors(vm: &Vm, class: &Class, rest: &Value, kwargs: &Value) -> Option<(bool, bool)> {
+    let given = rest.as_tuple().is_some_and(|t| !t.is_empty()) || kwargs.as_dict().is_some_and(|d| !d.is_empty());
+    let (new, init) = (class.lookup(vm.name(sym::__new__)), class.lookup(vm.name(sym::__init__)));
+    given.then(|| (is_call(new.as_ref(), object_new), is_call(init.as_ref(), object_init)))
+}
+
 /// `object.__new__`.
 pub fn object_new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let [Value::Class(class), rest, kwargs] = args else {
         return Err(vm.type_error("object.__new__(X): X is not a type object"));
     };
-    let given = rest.as_tuple().is_some_and(|t| !t.is_empty()) || kwargs.as_dict().is_some_and(|d| !d.is_empty());
-    if given {
-        let new = class.lookup(vm.name(sym::__new__));
-        let init = class.lookup(vm.name(sym::__init__));
-        let own_new = matches!(&new, Some(Value::Native(n)) if std::ptr::fn_addr_eq(n.call, object_new as NativeCall));
-        let own_init =
-            matches!(&init, Some(Value::Native(n)) if std::ptr::fn_addr_eq(n.call, object_init as NativeCall));
+    if let Some((own_new, own_init)) = plain_constructors(vm, class, rest, kwargs) {
         if !own_new {
             return Err(vm.type_error("object.__new__() takes exactly one argument (the type to instantiate)"));
         }
@@ -789,14 +795,8 @@ pub fn object_new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 /// `object.__init__`.
 pub fn object_init(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let [this, rest, kwargs] = args else { return Ok(Value::None) };
-    let given = rest.as_tuple().is_some_and(|t| !t.is_empty()) || kwargs.as_dict().is_some_and(|d| !d.is_empty());
-    if given {
-        let class = vm.class_of(this);
-        let new = class.lookup(vm.name(sym::__new__));
-        let init = class.lookup(vm.name(sym::__init__));
-        let own_new = matches!(&new, Some(Value::Native(n)) if std::ptr::fn_addr_eq(n.call, object_new as NativeCall));
-        let own_init =
-            matches!(&init, Some(Value::Native(n)) if std::ptr::fn_addr_eq(n.call, object_init as NativeCall));
+    let class = vm.class_of(this);
+    if let Some((own_new, own_init)) = plain_constructors(vm, &class, rest, kwargs) {
         if !own_init {
             return Err(vm.type_error("object.__init__() takes exactly one argument (the instance to initialize)"));
         }

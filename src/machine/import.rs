@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use crate::machine::Vm;
+use crate::machine::{AsName, Vm};
 use crate::object::code::CodeKind;
 use crate::object::exception::Error;
 use crate::object::module::{Lazy, Module};
@@ -84,8 +84,7 @@ impl Vm {
     }
 
     fn find_and_load(&mut self, name: &str, key: &Rc<Str>, path: &Value) -> Result<Value> {
-        let meta_path = self.intern("meta_path");
-        if self.sys_attr(&meta_path).is_some() {
+        if self.sys_attr("meta_path").is_some() {
             let machinery = self.import_builtin("importlib.machinery")?;
             return self.call_method(&machinery, "_find_and_load", &[Value::Str(key.clone()), path.clone()]);
         }
@@ -240,8 +239,7 @@ impl Vm {
 
     fn search_path(&mut self, path: &Value) -> Result<Vec<PathBuf>> {
         let path = if path.is_none() {
-            let name = self.intern("path");
-            match self.sys_attr(&name) {
+            match self.sys_attr("path") {
                 Some(path) => path,
                 None => return Ok(self.host.module_path.clone()),
             }
@@ -253,10 +251,14 @@ impl Vm {
     }
 
     /// A name in `sys`, if that was imported and has it by now.
-    pub fn sys_attr(&mut self, name: &Rc<Str>) -> Option<Value> {
-        let sys = self.intern("sys");
-        match self.modules.get_str(&sys)?.unwrapped() {
-            Value::Module(sys) => sys.dict.get_str(name),
+    pub fn sys_attr(&mut self, name: impl AsName) -> Option<Value> {
+        self.loaded_attr("sys", name)
+    }
+
+    /// What a module that has been imported has under a name.
+    pub fn loaded_attr(&mut self, module: &str, name: impl AsName) -> Option<Value> {
+        match self.loaded(module)?.unwrapped() {
+            Value::Module(module) => self.entry(&module.dict, name),
             _ => None,
         }
     }

@@ -164,12 +164,8 @@ impl Vm {
         let class = match diagnostic.code.as_str() {
             "IndentationError" => self.types.IndentationError.clone(),
             "TabError" => self.types.TabError.clone(),
-            "RecursionError" => {
-                return self.error(self.types.RecursionError.clone(), diagnostic.message.clone());
-            }
-            "MemoryError" => {
-                return self.error(self.types.MemoryError.clone(), diagnostic.message.clone());
-            }
+            "RecursionError" => return self.error(self.types.RecursionError.clone(), diagnostic.message.clone()),
+            "MemoryError" => return self.error(self.types.MemoryError.clone(), diagnostic.message.clone()),
             "ValueError" => return self.value_error(diagnostic.message.clone()),
             _ => self.types.SyntaxError.clone(),
         };
@@ -303,10 +299,9 @@ impl Vm {
 
     /// What becomes of an exception that ends the program: `sys.excepthook(type, value, traceback)`. If that exits, how.
     pub fn show_uncaught(&mut self, error: &Error) -> Option<Error> {
-        let (sys, name) = (self.intern("sys"), self.intern("excepthook"));
-        let hook = match self.sys_attr(&name) {
-            Some(Value::Native(native)) if native.name.as_str() == name.as_str() => None,
-            None if self.modules.get_str(&sys).is_some() => {
+        let hook = match self.sys_attr("excepthook") {
+            Some(Value::Native(native)) if native.name.as_str() == "excepthook" => None,
+            None if self.loaded("sys").is_some() => {
                 self.write_err("sys.excepthook is missing\n");
                 None
             }
@@ -330,14 +325,9 @@ impl Vm {
 
     /// What becomes of the value of an expression typed at a prompt: `sys.displayhook(value)`.
     pub fn display_hook(&mut self, value: &Value, frame: &Frame) -> Result<()> {
-        let (sys, name) = (self.intern("sys"), self.intern("displayhook"));
-        let hook = match self.modules.get_str(&sys) {
-            Some(Value::Module(sys)) => sys.dict.get_str(&name),
-            _ => None,
-        };
-        match hook {
+        match self.sys_attr("displayhook") {
             Some(hook) if !matches!(hook, Value::Native(_)) => self.call(&hook, std::slice::from_ref(value)).map(drop),
-            None if self.modules.get_str(&sys).is_some() => Err(self.runtime_error("lost sys.displayhook")),
+            None if self.loaded("sys").is_some() => Err(self.runtime_error("lost sys.displayhook")),
             _ => self.display(value, Some(frame)),
         }
     }
@@ -353,15 +343,7 @@ impl Vm {
         drop(before);
         self.run_finalizers(frame);
         let text = self.repr(value)?;
-        let sys = self.intern("sys");
-        let [now, original] = ["stdout", "__stdout__"].map(|name| {
-            let name = self.intern(name);
-            match self.modules.get_str(&sys) {
-                Some(Value::Module(sys)) => sys.dict.get_str(&name),
-                _ => None,
-            }
-        });
-        match (now, original) {
+        match (self.sys_attr("stdout"), self.sys_attr("__stdout__")) {
             (None, None) => self.write_out(&format!("{}\n", text.as_str()))?,
             (Some(now), Some(original)) if now.is(&original) => self.write_out(&format!("{}\n", text.as_str()))?,
             (None | Some(Value::None), _) => return Err(self.runtime_error("lost sys.stdout")),
@@ -396,10 +378,8 @@ impl Vm {
 
     /// What a script has put in the place of `sys.stderr`.
     pub fn replaced_stderr(&mut self) -> Option<Value> {
-        let [sys, current, original] = ["sys", "stderr", "__stderr__"].map(|name| self.intern(name));
-        let Some(Value::Module(sys)) = self.modules.get_str(&sys) else { return None };
-        let current = sys.dict.get_str(&current)?;
-        let is_own = sys.dict.get_str(&original).is_some_and(|original| original.is(&current));
+        let current = self.sys_attr("stderr")?;
+        let is_own = self.sys_attr("__stderr__").is_some_and(|original| original.is(&current));
         (!is_own && !current.is_none()).then_some(current)
     }
 
@@ -443,8 +423,7 @@ impl Vm {
             Ok(true) => {}
             Ok(false) => self.print_unraisable(error, what),
             Err(failed) => {
-                let name = self.intern("unraisablehook");
-                let hook = self.sys_attr(&name).unwrap_or_default();
+                let hook = self.sys_attr("unraisablehook").unwrap_or_default();
                 self.print_unraisable(&failed, &hook);
             }
         }
@@ -452,9 +431,8 @@ impl Vm {
 
     /// Hands an exception that nobody can catch to the `sys.unraisablehook` that a script has set, if it has.
     fn call_unraisable_hook(&mut self, error: &Error, what: &Value) -> Result<bool> {
-        let name = self.intern("unraisablehook");
-        let hook = match self.sys_attr(&name) {
-            Some(Value::Native(native)) if native.name.as_str() == name.as_str() => return Ok(false),
+        let hook = match self.sys_attr("unraisablehook") {
+            Some(Value::Native(native)) if native.name.as_str() == "unraisablehook" => return Ok(false),
             Some(hook) if !hook.is_none() => hook,
             _ => return Ok(false),
         };

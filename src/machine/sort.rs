@@ -246,60 +246,12 @@ impl Vm {
 
     /// Where a key belongs in a run, before its equals; looked for in growing steps from `hint`.
     fn gallop_left(&mut self, key: &Value, run: &[Entry], hint: usize) -> Result<usize> {
-        let (low, high) = if self.less(&run[hint].key, key)? {
-            let most = run.len() - hint;
-            let (mut last, mut step) = (0, 1);
-            while step < most && self.less(&run[hint + step].key, key)? {
-                (last, step) = (step, 2 * step + 1);
-            }
-            (hint + last + 1, hint + step.min(most))
-        } else {
-            let most = hint + 1;
-            let (mut last, mut step) = (0, 1);
-            while step < most && !self.less(&run[hint - step].key, key)? {
-                (last, step) = (step, 2 * step + 1);
-            }
-            (most - step.min(most), hint - last)
-        };
-        let (mut low, mut high) = (low, high);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if self.less(&run[middle].key, key)? {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        Ok(high)
+        gallop(run, hint, |entry| self.less(&entry.key, key))
     }
 
     /// Where a key belongs in a run, behind its equals; looked for in growing steps from `hint`.
     fn gallop_right(&mut self, key: &Value, run: &[Entry], hint: usize) -> Result<usize> {
-        let (low, high) = if self.less(key, &run[hint].key)? {
-            let most = hint + 1;
-            let (mut last, mut step) = (0, 1);
-            while step < most && self.less(key, &run[hint - step].key)? {
-                (last, step) = (step, 2 * step + 1);
-            }
-            (most - step.min(most), hint - last)
-        } else {
-            let most = run.len() - hint;
-            let (mut last, mut step) = (0, 1);
-            while step < most && !self.less(key, &run[hint + step].key)? {
-                (last, step) = (step, 2 * step + 1);
-            }
-            (hint + last + 1, hint + step.min(most))
-        };
-        let (mut low, mut high) = (low, high);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if self.less(key, &run[middle].key)? {
-                high = middle;
-            } else {
-                low = middle + 1;
-            }
-        }
-        Ok(high)
+        gallop(run, hint, |entry| Ok(!self.less(key, &entry.key)?))
     }
 
     /// How many entries at the front are in order; a falling run is turned round, equal entries in it keep theirs.
@@ -499,6 +451,33 @@ fn plain_order(entries: &[Entry]) -> Option<fn(&Value, &Value) -> Ordering> {
         .then_some(numbers as fn(&Value, &Value) -> Ordering),
         _ => None,
     }
+}
+
+/// How many entries of a run stay in front of what is looked for, in growing steps from `hint`.
+fn gallop(run: &[Entry], hint: usize, mut stays: impl FnMut(&Entry) -> Result<bool>) -> Result<usize> {
+    let (mut last, mut step) = (0, 1);
+    let (mut low, mut high) = if stays(&run[hint])? {
+        let most = run.len() - hint;
+        while step < most && stays(&run[hint + step])? {
+            (last, step) = (step, 2 * step + 1);
+        }
+        (hint + last + 1, hint + step.min(most))
+    } else {
+        let most = hint + 1;
+        while step < most && !stays(&run[hint - step])? {
+            (last, step) = (step, 2 * step + 1);
+        }
+        (most - step.min(most), hint - last)
+    };
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if stays(&run[middle])? {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    Ok(high)
 }
 
 #[cfg(test)]

@@ -30,10 +30,8 @@ enum Sink {
 
 /// What `sys.stdout` is now: as long as no script has replaced it, the host's standard output itself.
 fn standard_output(vm: &mut Vm) -> Result<Sink> {
-    let sys = vm.intern("sys");
-    let Some(Value::Module(sys)) = vm.modules.get_str(&sys) else { return Ok(Sink::Host) };
-    let (stdout, original) = (vm.intern("stdout"), vm.intern("__stdout__"));
-    match (sys.dict.get_str(&stdout), sys.dict.get_str(&original)) {
+    let Some(Value::Module(sys)) = vm.loaded("sys") else { return Ok(Sink::Host) };
+    match (vm.entry(&sys.dict, "stdout"), vm.entry(&sys.dict, "__stdout__")) {
         (Some(Value::None), _) => Ok(Sink::Nowhere),
         (Some(now), Some(original)) if now.is(&original) => Ok(Sink::Host),
         (Some(now), _) => Ok(Sink::Object(now)),
@@ -141,14 +139,11 @@ fn input(vm: &mut Vm, args: &[Value]) -> Result {
         }
     }
     flush_out(vm)?;
-    let (sys, stdin, original) = (vm.intern("sys"), vm.intern("stdin"), vm.intern("__stdin__"));
-    if let Some(Value::Module(sys)) = vm.modules.get_str(&sys) {
-        match (sys.dict.get_str(&stdin), sys.dict.get_str(&original)) {
-            (Some(now), Some(original)) if now.is(&original) => {}
-            (Some(Value::None), _) | (None, Some(_)) => return Err(vm.runtime_error("input(): lost sys.stdin")),
-            (Some(file), _) => return input_from(vm, &file),
-            (None, None) => {}
-        }
+    match (vm.sys_attr("stdin"), vm.sys_attr("__stdin__")) {
+        (Some(now), Some(original)) if now.is(&original) => {}
+        (Some(Value::None), _) | (None, Some(_)) => return Err(vm.runtime_error("input(): lost sys.stdin")),
+        (Some(file), _) => return input_from(vm, &file),
+        (None, None) => {}
     }
     let line = match (vm.host.read_line)() {
         Ok(line) => line,

@@ -66,12 +66,9 @@ const CLASSES: &[&str] = &[
 
 const FUNCTIONS: &[Row] = &[
     native("ascii(obj, /)", |vm, args| vm.ascii(&args[0]).map(Value::Str)),
-    native("breakpoint(*args, **kws)", |vm, args| {
-        let name = vm.intern("breakpointhook");
-        match vm.sys_attr(&name) {
-            Some(hook) => call_with(vm, &hook, args),
-            None => Err(vm.runtime_error("lost sys.breakpointhook")),
-        }
+    native("breakpoint(*args, **kws)", |vm, args| match vm.sys_attr("breakpointhook") {
+        Some(hook) => call_with(vm, &hook, args),
+        None => Err(vm.runtime_error("lost sys.breakpointhook")),
     }),
     native("callable(obj, /)", |vm, args| Ok(Value::bool(vm.is_callable(&args[0])))),
     native("exit(code=None)", exit),

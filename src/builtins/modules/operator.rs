@@ -75,8 +75,8 @@ pub(super) const FUNCTIONS: &[Row] = &[
     unary!("inv(a, /)", Invert),
     unary!("invert(a, /)", Invert),
     native("abs(a, /)", |vm, args| {
-        let abs = vm.intern("abs");
-        let abs = vm.builtins.get_str(&abs).unwrap_or_default();
+        let builtins = vm.builtins.clone();
+        let abs = vm.entry(&builtins, "abs").unwrap_or_default();
         vm.call(&abs, args)
     }),
     native("not_(a, /)", |vm, args| Ok(Value::bool(!vm.truth(&args[0])?))),
@@ -291,8 +291,7 @@ const METHOD_CALLER: &[Row] = &[
             return Ok(Value::tuple([class, Value::tuple(positional)]));
         }
         let partial = vm.import_module("functools")?;
-        let name = vm.intern("partial");
-        let partial = vm.get_attr(&partial, &name)?;
+        let partial = vm.get_attr(&partial, "partial")?;
         let made = vm.call_kw(&partial, &[class, Value::Str(caller.name.clone())], &caller.keywords)?;
         Ok(Value::tuple([made, Value::tuple(caller.args.clone())]))
     }),

@@ -110,9 +110,8 @@ fn data(value: &Value) -> &[u8] {
 
 /// Runs what `atexit` has registered.
 pub fn run_exit_handlers(vm: &mut Vm) {
-    let [module, run] = ["atexit", "_run_exitfuncs"].map(|name| vm.intern(name));
-    let Some(module) = vm.modules.get_str(&module) else { return };
-    let result: Result = vm.get_attr(&module, &run).and_then(|run| vm.call(&run, &[]));
+    let Some(module) = vm.loaded("atexit") else { return };
+    let result: Result = vm.call_method(&module, "_run_exitfuncs", &[]);
     if let Err(error) = result {
         vm.report_unraisable(&error, &Value::None);
     }

@@ -39,7 +39,6 @@ pub(super) fn explained<'t, 'p, T>(
     if inp.state().raised.is_some() { Err(Failed) } else { Ok(result) }
 }
 
-/// From `start` to just before the end of the next token.
 /// Whether an error production that reads ahead is tried for the first time here. What it reads is read again by the
 /// production proper; were it tried again as well, the work would double with every level of brackets.
 pub(super) fn first_look(inp: &mut Inp<'_, '_>, production: &'static str) -> bool {
@@ -47,6 +46,7 @@ pub(super) fn first_look(inp: &mut Inp<'_, '_>, production: &'static str) -> boo
     inp.state().hopeless.insert((production, at))
 }
 
+/// From `start` to just before the end of the next token.
 pub(super) fn up_to_next(inp: &mut Inp<'_, '_>, start: u32) -> Span {
     let end = peek(inp).span.end.saturating_sub(1);
     Span { start, end: end.max(start) }
@@ -55,6 +55,11 @@ pub(super) fn up_to_next(inp: &mut Inp<'_, '_>, start: u32) -> Span {
 pub(super) fn raise_at_next<T>(inp: &mut Inp<'_, '_>, message: impl Into<String>) -> Res<T> {
     let span = peek(inp).span;
     raise(inp, message, span)
+}
+
+/// Raises where something was found.
+pub(super) fn raise_if(inp: &mut Inp<'_, '_>, found: Option<Span>, message: impl Into<String>) -> Res<()> {
+    found.map_or(FINE, |span| raise(inp, message, span))
 }
 
 /// Points at the furthest token looked at so far.
@@ -92,10 +97,7 @@ pub(super) fn invalid_import(inp: &mut Inp<'_, '_>) -> Res<()> {
         super::stmt::dotted_name(inp)?;
         Ok(span_from(inp, import.span.start))
     })?;
-    match names {
-        Some(span) => raise(inp, "Did you mean to use 'from ... import ...' instead?", span),
-        None => FINE,
-    }
+    raise_if(inp, names, "Did you mean to use 'from ... import ...' instead?")
 }
 
 pub(super) fn invalid_import_from_targets(inp: &mut Inp<'_, '_>) -> Res<()> {
@@ -114,10 +116,7 @@ pub(super) fn invalid_import_from_targets(inp: &mut Inp<'_, '_>) -> Res<()> {
         }
         fail(inp)
     })?;
-    match trailing {
-        Some(span) => raise(inp, "trailing comma not allowed without surrounding parentheses", span),
-        None => FINE,
-    }
+    raise_if(inp, trailing, "trailing comma not allowed without surrounding parentheses")
 }
 
 // Blocks.
@@ -185,10 +184,7 @@ pub(super) fn invalid_except_stmt(inp: &mut Inp<'_, '_>, is_star: bool) -> Res<(
         expect(inp, K::Colon)?;
         Ok(span)
     })?;
-    match several {
-        Some(span) => raise(inp, "multiple exception types must be parenthesized", span),
-        None => FINE,
-    }
+    raise_if(inp, several, "multiple exception types must be parenthesized")
 }
 
 // Parameters.
@@ -240,10 +236,7 @@ pub(super) fn invalid_parameter(inp: &mut Inp<'_, '_>, read: Read, closer: K) ->
                 Ok(span_from(inp, next.span.start))
             });
             let what = if is_lambda { "Lambda expression" } else { "Function" };
-            match group {
-                Some(span) => raise(inp, format!("{what} parameters cannot be parenthesized"), span),
-                None => FINE,
-            }
+            raise_if(inp, group, format!("{what} parameters cannot be parenthesized"))
         }
         _ => FINE,
     }
@@ -338,10 +331,8 @@ pub(super) fn invalid_as_pattern(inp: &mut Inp<'_, '_>) -> Res<()> {
         }
         return FINE;
     }
-    match explained(inp, expression)? {
-        Some(value) => raise(inp, "invalid pattern target", value.span),
-        None => FINE,
-    }
+    let found = explained(inp, expression)?;
+    raise_if(inp, found.map(|value| value.span), "invalid pattern target")
 }
 
 /// A positional pattern after a keyword one: all that follow it up to the next keyword.

@@ -1,7 +1,7 @@
 //! What to say about a failed expression: see `explain.rs`.
 
 use super::display::{BRACKET, arg, argument_expression, at_for, for_if_clauses};
-use super::explain::{FINE, explained, first_look, in_brackets, raise_at_last, unexplained, up_to_next};
+use super::explain::{FINE, explained, first_look, in_brackets, raise_at_last, raise_if, unexplained, up_to_next};
 use super::expr::{bitwise_or, expression, inversion, star_expressions, starts_expression};
 use super::input::*;
 use super::target::expression_name;
@@ -222,10 +222,8 @@ pub(super) fn invalid_comprehension(inp: &mut Inp<'_, '_>, opener: K, elements: 
 
 /// `{**a for ...}`
 pub(super) fn invalid_dict_comprehension(inp: &mut Inp<'_, '_>, stars: Span) -> Res<()> {
-    match explained(inp, for_if_clauses)? {
-        Some(_) => raise(inp, "dict unpacking cannot be used in dict comprehension", stars),
-        None => FINE,
-    }
+    let found = explained(inp, for_if_clauses)?;
+    raise_if(inp, found.map(|_| stars), "dict unpacking cannot be used in dict comprehension")
 }
 
 /// `(**a)`
@@ -239,10 +237,7 @@ pub(super) fn invalid_group(inp: &mut Inp<'_, '_>) -> Res<()> {
         expression(inp)?;
         expect(inp, K::RParen)
     })?;
-    match closed {
-        Some(_) => raise(inp, "cannot use double starred expression here", next.span),
-        None => FINE,
-    }
+    raise_if(inp, closed.map(|_| next.span), "cannot use double starred expression here")
 }
 
 /// Before a key that is not the first: it is read without a look at what is wrong inside it.
@@ -278,10 +273,7 @@ pub(super) fn invalid_kvpair(inp: &mut Inp<'_, '_>, key: &Expr, first: bool) -> 
                 bitwise_or(inp)?;
                 Ok(span_from(inp, star.span.start))
             })?;
-            match star {
-                Some(span) => raise(inp, "cannot use a starred expression in a dictionary value", span),
-                None => FINE,
-            }
+            raise_if(inp, star, "cannot use a starred expression in a dictionary value")
         }
         K::RBrace | K::Comma => raise(inp, "expression expected after dictionary key and ':'", colon.span),
         _ => FINE,
@@ -299,10 +291,7 @@ pub(super) fn invalid_starred_argument(inp: &mut Inp<'_, '_>, star: Span, what: 
         advance(inp);
         expression(inp)
     })?;
-    match value {
-        Some(value) => raise(inp, format!("cannot assign to {what} argument unpacking"), star.to(value.span)),
-        None => FINE,
-    }
+    raise_if(inp, value.map(|value| star.to(value.span)), format!("cannot assign to {what} argument unpacking"))
 }
 
 /// What follows a star has failed. That is the error, unless CPython would take a part of it for the whole: in the first
@@ -362,10 +351,8 @@ pub(super) fn not_after_operator(inp: &mut Inp<'_, '_>, arithmetic: bool) -> Res
     if !arithmetic || next.kind != K::Not {
         return FINE;
     }
-    match explained(inp, inversion)? {
-        Some(value) => raise(inp, "'not' after an operator must be parenthesized", next.span.to(value.span)),
-        None => FINE,
-    }
+    let found = explained(inp, inversion)?;
+    raise_if(inp, found.map(|value| next.span.to(value.span)), "'not' after an operator must be parenthesized")
 }
 
 /// One argument, as far as error productions see it.

@@ -8,16 +8,18 @@ use super::input::*;
 use super::stmt::augassign;
 use super::target::{Purpose, expression_name, invalid_target};
 use crate::source::Span;
-use crate::syntax::ast::ExprKind;
+use crate::syntax::ast::{Expr, ExprKind};
 use crate::syntax::token::TokenKind as K;
+
+fn refuse(inp: &mut Inp<'_, '_>, doing: &str, part: Option<&Expr>) -> Res<()> {
+    let Some(part) = part else { return FINE };
+    raise(inp, format!("cannot {doing} {}", expression_name(part)), part.span)
+}
 
 /// `for` with something that can't be bound
 pub(super) fn invalid_for_target(inp: &mut Inp<'_, '_>) -> Res<()> {
     let Some(targets) = explained(inp, star_expressions)? else { return FINE };
-    match invalid_target(&targets, Purpose::For) {
-        Some(part) => raise(inp, format!("cannot assign to {}", expression_name(part)), part.span),
-        None => FINE,
-    }
+    refuse(inp, "assign to", invalid_target(&targets, Purpose::For))
 }
 
 /// `for x` without `in`, in a comprehension
@@ -45,10 +47,7 @@ pub(super) fn invalid_with_item(inp: &mut Inp<'_, '_>) -> Res<()> {
         if matches!(peek_kind(inp), K::Comma | K::RParen | K::Colon) { Ok(target) } else { fail(inp) }
     })?;
     let Some(target) = target else { return FINE };
-    match invalid_target(&target, Purpose::Store) {
-        Some(part) => raise(inp, format!("cannot assign to {}", expression_name(part)), part.span),
-        None => FINE,
-    }
+    refuse(inp, "assign to", invalid_target(&target, Purpose::Store))
 }
 
 /// `del` of something that can't be deleted
@@ -58,10 +57,7 @@ pub(super) fn invalid_del_stmt(inp: &mut Inp<'_, '_>) -> Res<()> {
         star_expressions(inp)
     })?;
     let part = targets.as_ref().and_then(|targets| invalid_target(targets, Purpose::Delete));
-    match part {
-        Some(part) => raise(inp, format!("cannot delete {}", expression_name(part)), part.span),
-        None => FINE,
-    }
+    refuse(inp, "delete", part)
 }
 
 /// A statement that is no valid assignment, from its start.

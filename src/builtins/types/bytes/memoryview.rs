@@ -309,9 +309,8 @@ pub(super) fn of(vm: &mut Vm, object: &Value) -> Result {
         }
         _ => {}
     }
-    let name = vm.intern("__buffer__");
-    let method = vm.class_of(object).lookup(&name);
-    let Some(method) = method else {
+    let class = vm.class_of(object);
+    let Some(method) = vm.class_lookup(&class, "__buffer__") else {
         return Err(
             vm.type_error(format!("memoryview: a bytes-like object is required, not '{}'", vm.type_name(object)))
         );

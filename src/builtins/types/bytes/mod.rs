@@ -153,20 +153,17 @@ pub fn decode(vm: &mut Vm, bytes: &[u8], encoding: &str, errors: &str) -> Result
 /// What an encoding or error handler that is not built in makes of something.
 #[cold]
 fn registered(vm: &mut Vm, fault: Fault, function: &str, input: Value, encoding: &str, errors: &str) -> Result {
-    let name = vm.intern("codecs");
     if !matches!(fault.kind, FaultKind::LookupError) || errors.contains('\0') || encoding.contains('\0') {
         return Err(vm.from_fault(fault));
     }
     // Encodings of the library count even if nobody has imported it.
     let escapes = encoding.replace('-', "_").to_ascii_lowercase();
-    let module = match vm.modules.get_str(&name) {
+    let module = match vm.loaded("codecs") {
         Some(module) => module,
         None if escapes.ends_with("unicode_escape") => vm.import_module("codecs")?,
         None => return Err(vm.from_fault(fault)),
     };
-    let function = vm.intern(function);
-    let function = vm.get_attr(&module, &function)?;
-    vm.call(&function, &[input, Value::str(encoding), Value::str(errors)])
+    vm.call_method(&module, function, &[input, Value::str(encoding), Value::str(errors)])
 }
 
 /// What `bytes(...)` and `bytearray(...)` are made of.
@@ -201,8 +198,8 @@ fn from_source(vm: &mut Vm, kind: &str, args: &[Value]) -> Result<Vec<u8>> {
         return Ok(bytes);
     }
     if let Value::Instance(_) = source {
-        let name = vm.intern("__buffer__");
-        if vm.class_of(source).lookup(&name).is_some() {
+        let class = vm.class_of(source);
+        if vm.class_lookup(&class, "__buffer__").is_some() {
             let view = memoryview::of(vm, source)?;
             return Ok(bytes_of(&view).unwrap_or_default());
         }
