@@ -94,6 +94,8 @@ pub struct FileInfo {
     pub is_folder: bool,
     /// In bytes.
     pub size: u64,
+    /// When it was last changed, in nanoseconds since the epoch.
+    pub modified: i128,
 }
 
 /// The files that a script may use. What is not granted is refused with `PermissionDenied` and a text that says how to

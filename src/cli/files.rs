@@ -3,6 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use aio::host::{FileInfo, Files, refused};
 
@@ -79,7 +80,9 @@ impl Files for LocalFiles {
 
     fn info(&mut self, path: &Path) -> io::Result<FileInfo> {
         let metadata = fs::metadata(self.readable(path)?)?;
-        Ok(FileInfo { is_folder: metadata.is_dir(), size: metadata.len() })
+        let since = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+        let modified = i128::try_from(since.as_nanos()).unwrap_or_default();
+        Ok(FileInfo { is_folder: metadata.is_dir(), size: metadata.len(), modified })
     }
 
     fn list(&mut self, path: &Path) -> io::Result<Vec<String>> {

@@ -30,12 +30,14 @@ pub(super) const FUNCTIONS: &[Row] = &[
         let result = vm.host.files.truncate(&path(&args[0]), size);
         done(vm, result, &args[0]).map(|()| Value::None)
     }),
-    // (whether it is a folder, its size), or `None` if there is nothing.
+    // (whether it is a folder, its size, when it was changed), or `None` if there is nothing.
     native("_file_info(path, /)", |vm, args| match vm.host.files.info(&path(&args[0])) {
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(Value::None),
         result => {
             let info = done(vm, result, &args[0])?;
-            Ok(Value::tuple([Value::bool(info.is_folder), Value::Int(info.size.min(i64::MAX as u64) as i64)]))
+            let size = Value::Int(info.size.min(i64::MAX as u64) as i64);
+            let modified = Value::Int(i64::try_from(info.modified).unwrap_or_default());
+            Ok(Value::tuple([Value::bool(info.is_folder), size, modified]))
         }
     }),
     native("_folder_list(path, /)", |vm, args| {
@@ -68,6 +70,9 @@ fn path(value: &Value) -> PathBuf {
 /// A result of the host's; an error names the file.
 fn done<T>(vm: &mut Vm, result: io::Result<T>, file: &Value) -> Result<T> {
     result.map_err(|error| {
+        if error.kind() == io::ErrorKind::InvalidInput {
+            return vm.value_error("embedded null byte");
+        }
         let error = vm.os_error(&error);
         vm.set_exception_attr(&error, sym::filename, file.clone());
         error
