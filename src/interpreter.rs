@@ -154,6 +154,9 @@ impl Interpreter {
         vm.handling = None;
         crate::builtins::modules::run_exit_handlers(vm);
         vm.run_finalizers(None);
+        if uncaught.is_some() {
+            vm.set_last(None);
+        }
         drop(uncaught);
         vm.collect_garbage(true);
         crate::asyncio::let_go(vm);

@@ -654,8 +654,9 @@ fn run_ready(vm: &mut Vm, this: &Value, ready: Ready) -> Result<()> {
         Ready::Done(Callback::Wakeup(task), future) => task::wakeup(vm, task, future),
         Ready::Done(Callback::Native(native, object), future) => (native.call)(vm, object, future),
         Ready::Done(Callback::Script(script), future) => {
-            let (callback, context) = &**script;
-            contextvars::run_in(vm, context, |vm| vm.call(callback, &[Value::Instance(future.clone())])).map(drop)
+            let (callback, context, made) = &**script;
+            contextvars::run_in(vm, context, |vm| vm.call(callback, &[Value::Instance(future.clone())]))
+                .map(|result| handles::handed_over(callback, &result, *made))
         }
         Ready::Sleep(future) => super::sleep::time_is_up(vm, future),
         Ready::Handle(handle) if handles::data(handle).cancelled.get() => Ok(()),

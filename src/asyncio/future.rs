@@ -22,6 +22,7 @@ use crate::object::instance::{Instance, Native, Payload};
 use crate::object::native::{Row, attribute, class_method, getter, method, static_method};
 use crate::object::rare::Rare;
 use crate::object::{Error, Exception, Result, Value, gc};
+use crate::source::Span;
 use crate::symbol::sym;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -85,7 +86,7 @@ pub enum Callback {
     Wakeup(Rc<Instance>),
     /// Rust code, with the object it works for.
     Native(&'static NativeCallback, Value),
-    Script(Rc<(Value, Rc<Context>)>),
+    Script(Rc<(Value, Rc<Context>, Option<(u32, Span)>)>),
 }
 
 impl Callback {
@@ -814,7 +815,8 @@ fn add_done_callback(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         None => state(vm).contexts.copy(),
     };
     gc::stored(this, &args[1]);
-    add_callback(vm, this, Callback::Script(Rc::new((args[1].clone(), context))))?;
+    let made = vm.calls.last().map(|site| (site.code, site.span));
+    add_callback(vm, this, Callback::Script(Rc::new((args[1].clone(), context, made))))?;
     Ok(Value::None)
 }
 

@@ -13,6 +13,7 @@ use crate::object::class::Class;
 use crate::object::instance::{Instance, Native, Payload};
 use crate::object::native::{Row, getter, method, static_method};
 use crate::object::{Result, Str, Value, gc};
+use crate::source::Span;
 use crate::syntax::ast::CmpOp;
 
 /// `Handle` and, if `when` is set, `TimerHandle`.
@@ -25,6 +26,8 @@ pub struct Handle {
     pub cancelled: Cell<bool>,
     /// Where it was made, in debug mode.
     pub source: RefCell<Value>,
+    /// The call that made it: a code object's number and a place in it.
+    pub made: Cell<Option<(u32, Span)>>,
     /// The repr from before it was cancelled, in debug mode.
     pub shown: RefCell<Option<Rc<Str>>>,
     /// `Unbound` for a handle without a time.
@@ -58,6 +61,7 @@ impl Handle {
             event_loop: RefCell::new(event_loop),
             cancelled: Cell::new(false),
             source: RefCell::default(),
+            made: Cell::new(None),
             shown: RefCell::new(None),
             when: RefCell::new(when),
             scheduled: Cell::new(false),
@@ -101,7 +105,20 @@ pub fn run(vm: &mut Vm, this: &Rc<Instance>) -> Result<()> {
     let callback = handle.callback.borrow().clone();
     let args = handle.args.borrow().clone();
     let context = handle.context.borrow().clone().unwrap_or_default();
-    contextvars::run_in(vm, &context, |vm| vm.call(&callback, &args)).map(drop)
+    let result = contextvars::run_in(vm, &context, |vm| vm.call(&callback, &args))?;
+    handed_over(&callback, &result, handle.made.get());
+    Ok(())
+}
+
+/// A callback that is itself async makes a coroutine, which goes back to where the callback was handed over.
+pub fn handed_over(callback: &Value, result: &Value, place: Option<(u32, Span)>) {
+    let function = match callback {
+        Value::BoundMethod(method) => &method.func,
+        other => other,
+    };
+    if let (Value::Coroutine(coroutine), Value::Function(_), Some(_)) = (result, function, place) {
+        coroutine.origin.set(place);
+    }
 }
 
 pub const SHARED_METHODS: &[Row] = &[method("def cancel()", |vm, args| {

@@ -32,7 +32,12 @@ pub struct Waiters {
 
 impl Waiters {
     pub fn new(vm: &mut Vm) -> Waiters {
-        Waiters { state: state(vm), event_loop: RefCell::new(Value::None), futures: RefCell::default(), shown: OnceCell::new() }
+        Waiters {
+            state: state(vm),
+            event_loop: RefCell::new(Value::None),
+            futures: RefCell::default(),
+            shown: OnceCell::new(),
+        }
     }
 
     /// The running loop; one loop serves an object for ever.

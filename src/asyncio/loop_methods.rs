@@ -246,6 +246,7 @@ fn make_handle(vm: &mut Vm, el: &EventLoop, args: &[Value], when: Value) -> Rc<I
     let context = context_given(el, context);
     let class = if when.is_unbound() { &el.state.classes.handle } else { &el.state.classes.timer_handle };
     let handle = Handle::new(event_loop.clone(), callback.clone(), arguments, context, when);
+    handle.made.set(vm.calls.last().map(|site| (site.code, site.span)));
     if el.debug.get() {
         let source = format::handle_stack(vm, 0);
         handle.source.replace(source);

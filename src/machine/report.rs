@@ -297,8 +297,29 @@ impl Vm {
         self.write_err(&text);
     }
 
+    /// `sys.last_exc` and its older forms: the exception that was shown last, for who looks into it afterwards.
+    pub fn set_last(&mut self, error: Option<&Error>) {
+        let sys = self.intern("sys");
+        let Some(Value::Module(sys)) = self.modules.get_str(&sys) else { return };
+        let (exc, class, traceback) = match error {
+            Some(error) => {
+                let traceback = error.0.traceback.borrow().clone().map_or(Value::None, Value::Traceback);
+                (error.value(), Value::Class(error.class()), traceback)
+            }
+            None => (Value::None, Value::None, Value::None),
+        };
+        let parts =
+            [("last_exc", exc.clone()), ("last_type", class), ("last_value", exc), ("last_traceback", traceback)];
+        for (name, value) in parts {
+            let name = self.intern(name);
+            let old = sys.dict.set_str(&name, value);
+            drop(old);
+        }
+    }
+
     /// What becomes of an exception that ends the program: `sys.excepthook(type, value, traceback)`. If that exits, how.
     pub fn show_uncaught(&mut self, error: &Error) -> Option<Error> {
+        self.set_last(Some(error));
         let hook = match self.sys_attr("excepthook") {
             Some(Value::Native(native)) if native.name.as_str() == "excepthook" => None,
             None if self.loaded("sys").is_some() => {

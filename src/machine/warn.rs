@@ -195,6 +195,10 @@ impl Vm {
         )];
         let helps = match (special, hidden) {
             (true, _) => Vec::new(),
+            (false, true) if place.as_ref().is_some_and(hands_over) => vec![format!(
+                "a callback is called, but not awaited; `lambda *_: asyncio.create_task({call}(...))` is one that starts a \
+                 task"
+            )],
             (false, true) => vec![self.not_called_here(coroutine)],
             (false, false) => helps,
         };
@@ -217,6 +221,12 @@ impl Vm {
             self.report_unraisable(&error, &Value::Coroutine(coroutine.clone()));
         }
     }
+}
+
+/// Whether a place is the call of a method that takes a callback.
+fn hands_over(place: &Place) -> bool {
+    let text = place.source.text.get(place.span.range()).unwrap_or("");
+    [".call_soon", ".call_later(", ".call_at(", ".add_done_callback("].iter().any(|method| text.contains(method))
 }
 
 fn place_parts(place: Option<&Place>) -> (String, u32) {

@@ -348,6 +348,7 @@ impl Session {
         if error.is(&vm.types.SystemExit) {
             return Reply::Leave(self.interpreter.exit_status(&error));
         }
+        vm.set_last(Some(&error));
         vm.print_exception(&error.0);
         Reply::Done
     }

@@ -85,9 +85,10 @@ pub fn make(vm: &mut Vm, items: VecDeque<Value>) -> Result<Value> {
     let collections = vm.import_module("collections")?;
     let name = vm.intern("deque");
     match vm.get_attr(&collections, &name)? {
-        Value::Class(class) => {
-            Ok(Instance::native(&class, Deque { items: RefCell::new(items), most: Cell::default(), version: Cell::default() }))
-        }
+        Value::Class(class) => Ok(Instance::native(
+            &class,
+            Deque { items: RefCell::new(items), most: Cell::default(), version: Cell::default() },
+        )),
         other => Ok(other),
     }
 }
