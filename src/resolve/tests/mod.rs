@@ -55,16 +55,6 @@ impl Resolved {
     }
 }
 
-fn places(errors: &[Diagnostic]) -> Vec<String> {
-    let place = |error: &Diagnostic| {
-        let place = error.place.as_ref().expect("every error of meaning has a place");
-        let (line, column) = place.source.line_column(place.span.start);
-        let (end_line, end_column) = place.source.line_column(place.span.end);
-        format!("{line}:{}-{end_line}:{}", column + 1, end_column + 1)
-    };
-    errors.iter().map(place).collect()
-}
-
 fn expression(text: &str) -> (Scopes, Vec<Diagnostic>) {
     let source: Rc<Source> = Source::new("test", text);
     let mut interner = Interner::default();
