@@ -108,26 +108,3 @@ pub fn is_title_text(text: &str) -> bool {
     }
     found
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn mapping() {
-        assert_eq!(
-            (upper("straße ŉ ﬁ"), lower("ÀİΑΣ"), casefold("Straße")),
-            ("STRASSE ʼN FI".into(), "ài̇ας".into(), "strasse".into())
-        );
-        assert_eq!((lower("Σ"), lower("ΑΣ'"), lower("ΑΣΒ")), ("σ".into(), "ας'".into(), "ασβ".into()));
-        assert_eq!(title("they're bill's ǆ 3x ßa"), "They'Re Bill'S ǅ 3X Ssa");
-        assert_eq!((capitalize("ǆΑΣ X"), swapcase("aBß ǅΣ")), ("ǅας x".into(), "AbSS ǅς".into()));
-    }
-
-    #[test]
-    fn tests_of_case() {
-        assert!(is_lower_text("a1") && !is_lower_text("1") && !is_lower_text("aǅ"));
-        assert!(is_upper_text("A1") && !is_upper_text(""));
-        assert!(is_title_text("A Bc 3D") && !is_title_text("aB") && is_title_text("ǅa") && !is_title_text("1"));
-    }
-}

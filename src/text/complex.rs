@@ -136,35 +136,3 @@ fn parse_parts(text: &[u8]) -> Option<(f64, f64)> {
     };
     Some((if re.is_empty() { 0.0 } else { parse_float_bytes(re)? }, im))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text() {
-        assert_eq!(complex_repr(0.0, 1.0), "1j");
-        assert_eq!(complex_repr(-0.0, -1.5), "(-0-1.5j)");
-        assert_eq!(complex_repr(f64::NAN, f64::INFINITY), "(nan+infj)");
-        for (text, z) in
-            [("( 1+2j )", (1.0, 2.0)), ("-j", (0.0, -1.0)), ("1e+2-1e-1J", (100.0, -0.1)), ("3", (3.0, 0.0))]
-        {
-            assert_eq!(parse_complex(text), Ok(z));
-        }
-        let message = |text| parse_complex(text).map_err(|fault| fault.message);
-        assert_eq!(message("1 +2j"), Err("complex() arg is a malformed string".into()));
-        assert_eq!(message("1__0"), Err("could not convert string to complex: '1__0'".into()));
-    }
-
-    #[test]
-    fn operators() {
-        assert_eq!(mul((1.0, 2.0), (3.0, -1.0)), (5.0, 5.0));
-        assert_eq!(div((1.0, 2.0), (0.0, 1.0)), Ok((2.0, -1.0)));
-        assert_eq!(pow((0.0, 1.0), (2.0, 0.0)), Ok((-1.0, 0.0)));
-        assert_eq!(
-            pow((0.0, 0.0), (-1.0, 0.0)).map_err(|fault| fault.message),
-            Err("0.0 to a negative or complex power".into())
-        );
-        assert_eq!(abs((3.0, -4.0)), Ok(5.0));
-    }
-}

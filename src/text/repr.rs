@@ -76,32 +76,3 @@ pub fn bytes_repr(bytes: &[u8]) -> String {
     out.push(quote);
     out
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn strings() {
-        let cases = [
-            ("a", "'a'"),
-            ("it's", "\"it's\""),
-            ("'\"", r#"'\'"'"#),
-            ("\\\n\r\t\0\x7f", r"'\\\n\r\t\x00\x7f'"),
-            ("é\u{a0}\u{ad}", r"'é\xa0\xad'"),
-            ("日\u{2028}\u{3000}", r"'日\u2028\u3000'"),
-            ("😀\u{e0001}", r"'😀\U000e0001'"),
-            ("\u{10F000}", r"'\ud800'"),
-        ];
-        for (text, repr) in cases {
-            assert_eq!(str_repr(text), repr);
-        }
-        assert_eq!(escape_non_ascii("['é']"), r"['\xe9']");
-    }
-
-    #[test]
-    fn bytes() {
-        assert_eq!(bytes_repr(b"it's\x00\xff\n"), r#"b"it's\x00\xff\n""#);
-        assert_eq!(bytes_repr(b"'\""), r#"b'\'"'"#);
-    }
-}

@@ -205,18 +205,4 @@ mod tests {
     fn tables_are_sorted() {
         assert!(RUNS.is_sorted() && ZEROS.is_sorted());
     }
-
-    #[test]
-    fn properties() {
-        assert!(is_alpha('é') && !is_alpha('1') && is_alnum('½') && is_numeric('½') && !is_digit('½'));
-        assert!(is_digit('²') && !is_decimal('²') && is_decimal('٣'));
-        assert!(is_space('\u{3000}') && is_space('\u{1c}') && !is_space('\u{200b}'));
-        assert!(!is_printable('\u{a0}') && !is_printable('\u{ad}') && is_printable('é'));
-        assert!(is_title('ǅ') && is_cased('ǅ') && !is_upper('ǅ'));
-        assert_eq!(decimal_value('٣'), Some(3));
-        let text = |mapped: Mapped| mapped.chars().iter().collect::<String>();
-        assert_eq!((text(to_upper('ß')), text(to_title('ß'))), ("SS".into(), "Ss".into()));
-        assert_eq!((text(to_lower('Σ')), text(to_folded('ς'))), ("σ".into(), "σ".into()));
-        assert_eq!(text(to_upper('ɐ')), "Ɐ");
-    }
 }
