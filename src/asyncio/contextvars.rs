@@ -386,7 +386,7 @@ const VIEW_METHODS: &[Row] = &[
     method("__iter__()", |_, args| Ok(args[0].clone())),
     method("__next__()", |vm, args| {
         let next = args[0].data::<View>().and_then(|view| view.left.borrow_mut().next());
-        next.ok_or_else(|| vm.new_error(&vm.types.StopIteration.clone(), Vec::new()))
+        next.ok_or_else(|| vm.new_error(vm.types.StopIteration.clone(), Vec::new()))
     }),
     method("__len__()", |_, args| Ok(Value::usize(args[0].data::<View>().map_or(0, |view| view.count)))),
 ];

@@ -364,7 +364,7 @@ pub fn is_future(vm: &mut Vm, value: &Value) -> bool {
 /// Refuses to delete an attribute: what is set is no value then.
 fn kept(vm: &mut Vm, value: &Value) -> Result<()> {
     if value.is_unbound() {
-        return Err(vm.error(&vm.types.AttributeError.clone(), "cannot delete attribute"));
+        return Err(vm.error(vm.types.AttributeError.clone(), "cannot delete attribute"));
     }
     Ok(())
 }

@@ -178,38 +178,3 @@ impl Scanner<'_> {
         self.invalid(kind)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn fault(text: &str) -> (String, usize, usize) {
-        scan(text.as_bytes()).fault.expect("a malformed number")
-    }
-
-    #[test]
-    fn numbers_end_where_they_end() {
-        for (text, len) in
-            [("1.5e+3j)", 7), ("0xFf+1", 4), ("1_000.", 6), ("1.e5", 4), ("00", 2), ("1..x", 2), (".5", 2)]
-        {
-            let scanned = scan(text.as_bytes());
-            assert!(scanned.fault.is_none(), "{text}");
-            assert_eq!(scanned.len, len, "{text}");
-        }
-    }
-
-    #[test]
-    fn malformed_numbers_are_named() {
-        assert_eq!(fault("1abc"), ("invalid decimal literal".into(), 0, 0));
-        assert_eq!(fault("0b12"), ("invalid digit '2' in binary literal".into(), 3, 3));
-        assert_eq!(fault("1e+"), ("invalid decimal literal".into(), 2, 2));
-        assert_eq!((fault("00001").1, fault("00001").2), (0, 4));
-    }
-
-    #[test]
-    fn a_keyword_may_follow() {
-        assert_eq!(scan(b"1if x").warning, Some("decimal"));
-        assert_eq!(scan(b"0xfor x").warning, Some("hexadecimal"));
-        assert!(scan(b"1orx").fault.is_some());
-    }
-}

@@ -61,29 +61,3 @@ pub fn bounds(start: Option<i64>, end: Option<i64>, len: usize) -> (usize, usize
     let end = clamp(end.unwrap_or(i64::MAX)).min(len);
     (start as usize, end as usize)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn indices() {
-        let indices = |a, b, c, n| {
-            let found = slice_indices(a, b, c, n);
-            (found.start, found.stop, found.step, found.count)
-        };
-        assert_eq!(indices(None, None, 1, 5), (0, 5, 1, 5));
-        assert_eq!(indices(None, None, -1, 5), (4, -1, -1, 5));
-        assert_eq!(indices(Some(-2), None, 1, 5), (3, 5, 1, 2));
-        assert_eq!(indices(Some(10), Some(-10), -2, 5), (4, -1, -2, 3));
-        assert_eq!(indices(Some(i64::MIN), Some(i64::MAX), i64::MAX, 5), (0, 5, i64::MAX, 1));
-        assert_eq!(indices(Some(i64::MAX), Some(i64::MIN), i64::MIN, 5), (4, -1, i64::MIN, 1));
-        assert_eq!(range_len(i64::MIN, i64::MAX, 1), u64::MAX as usize);
-    }
-
-    #[test]
-    fn positions() {
-        assert_eq!((index(-1, 3), index(3, 3), index(-4, 3), index(0, 0)), (Some(2), None, None, None));
-        assert_eq!((bounds(Some(-2), None, 5), bounds(Some(9), Some(2), 5)), ((3, 5), (9, 2)));
-    }
-}

@@ -54,26 +54,3 @@ impl Regex {
         Ok(program::compile(parsed))
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn search(pattern: &str, text: &str) -> Option<(usize, usize)> {
-        let pattern: Vec<char> = pattern.chars().collect();
-        let regex = Regex::new(&pattern, false, 0).ok()?;
-        let text: Vec<char> = text.chars().collect();
-        let found = regex.find(&text[..], 0, text.len(), Mode::Search, false, &|| false).ok()??;
-        Some((found.marks[0], found.marks[1]))
-    }
-
-    #[test]
-    fn finds() {
-        assert_eq!(search("b+", "abbc"), Some((1, 3)));
-        assert_eq!(search("(a|ab)(c|bcd)(d*)", "abcd"), Some((0, 4)));
-        assert_eq!(search("(?<=x)é{2,}?", "xééé"), Some((1, 3)));
-        assert_eq!(search("(?:a*)*b", "aaaa"), None);
-        assert_eq!(search(r"(\w)\1", "hello"), Some((2, 4)));
-        assert_eq!(search("a++a", "aaa"), None);
-    }
-}

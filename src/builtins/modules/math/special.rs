@@ -278,18 +278,3 @@ pub(super) fn next_after(x: f64, y: f64, steps: u64) -> f64 {
     let bits = if at < 0 || (at == 0 && from < 0) { (i128::from(i64::MIN) - at) as i64 } else { at as i64 };
     f64::from_bits(bits as u64)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sums() {
-        let mut sum = ExactSum::default();
-        for _ in 0..10 {
-            sum.add(0.1);
-        }
-        assert_eq!(sum.value(), 1.0);
-        assert_eq!(norm(&[3.0, 4.0, 12.0]), 13.0);
-    }
-}

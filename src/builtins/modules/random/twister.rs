@@ -87,15 +87,3 @@ impl Twister {
         (high * 67_108_864.0 + low) * (1.0 / 9_007_199_254_740_992.0)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn seeded_with_one() {
-        let mut twister = Twister::new(&[1]);
-        assert_eq!(twister.float(), 0.134_364_244_112_401_22);
-        assert_eq!(twister.float(), 0.847_433_736_937_232_7);
-    }
-}
