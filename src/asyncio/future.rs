@@ -16,13 +16,12 @@ use super::task::Task;
 use super::{format, policy};
 use crate::machine::Vm;
 use crate::object::class::{Awaited, Awaiting, Class};
-use crate::object::coroutine::{Outcome, Resume};
+use crate::object::coroutine::{Origin, Outcome, Resume};
 use crate::object::exception::Traceback;
 use crate::object::instance::{Instance, Native, Payload};
 use crate::object::native::{Row, attribute, class_method, getter, method, static_method};
 use crate::object::rare::Rare;
 use crate::object::{Error, Exception, Result, Value, gc};
-use crate::source::Span;
 use crate::symbol::sym;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -86,7 +85,7 @@ pub enum Callback {
     Wakeup(Rc<Instance>),
     /// Rust code, with the object it works for.
     Native(&'static NativeCallback, Value),
-    Script(Rc<(Value, Rc<Context>, Option<(u32, Span)>)>),
+    Script(Rc<(Value, Rc<Context>, Origin)>),
 }
 
 impl Callback {

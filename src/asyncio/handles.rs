@@ -10,10 +10,10 @@ use super::format;
 use super::state::state;
 use crate::machine::Vm;
 use crate::object::class::Class;
+use crate::object::coroutine::Origin;
 use crate::object::instance::{Instance, Native, Payload};
 use crate::object::native::{Row, getter, method, static_method};
 use crate::object::{Result, Str, Value, gc};
-use crate::source::Span;
 use crate::syntax::ast::CmpOp;
 
 /// `Handle` and, if `when` is set, `TimerHandle`.
@@ -27,7 +27,7 @@ pub struct Handle {
     /// Where it was made, in debug mode.
     pub source: RefCell<Value>,
     /// The call that made it: a code object's number and a place in it.
-    pub made: Cell<Option<(u32, Span)>>,
+    pub made: Cell<Origin>,
     /// The repr from before it was cancelled, in debug mode.
     pub shown: RefCell<Option<Rc<Str>>>,
     /// `Unbound` for a handle without a time.
@@ -111,7 +111,7 @@ pub fn run(vm: &mut Vm, this: &Rc<Instance>) -> Result<()> {
 }
 
 /// A callback that is itself async makes a coroutine, which goes back to where the callback was handed over.
-pub fn handed_over(callback: &Value, result: &Value, place: Option<(u32, Span)>) {
+pub fn handed_over(callback: &Value, result: &Value, place: Origin) {
     let function = match callback {
         Value::BoundMethod(method) => &method.func,
         other => other,

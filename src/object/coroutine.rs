@@ -32,6 +32,9 @@ pub enum State {
     Finished,
 }
 
+/// Where something was made: the number of the code, and the place in it.
+pub type Origin = Option<(u32, Span)>;
+
 /// A task that waits holds two of these: hence what most never have is in boxes.
 pub struct Coroutine {
     pub kind: Kind,
@@ -46,7 +49,7 @@ pub struct Coroutine {
     pub closed: Cell<bool>,
     pub running_async: Cell<bool>,
     /// Where it was created: a code object's number and a place in it.
-    pub origin: Cell<Option<(u32, Span)>>,
+    pub origin: Cell<Origin>,
     pub body: Cell<Body>,
     /// `None` for a native coroutine, which has the name after it.
     pub code: Option<Rc<Code>>,
