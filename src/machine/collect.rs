@@ -155,6 +155,10 @@ impl Vm {
                 instance.mark.set_finalized();
                 self.finalize_instance(value);
             }
+            Value::Exception(exception) if exception.wants_finalizing() => {
+                exception.mark.set_finalized();
+                self.finalize_instance(value);
+            }
             Value::Coroutine(coroutine) => match (coroutine.kind, coroutine.state.get()) {
                 (Kind::Coroutine, State::Created) | (_, State::Suspended) => {
                     self.finalize_coroutine(coroutine.clone());

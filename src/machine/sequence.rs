@@ -238,7 +238,11 @@ impl Vm {
                     return Err(self.type_error(format!("can't concat {} to bytearray", self.type_name(right))));
                 };
                 self.check_resize(array, !more.is_empty())?;
-                array.bytes.borrow_mut().extend_from_slice(&more);
+                let mut bytes = array.bytes.borrow_mut();
+                if bytes.try_reserve(more.len()).is_err() {
+                    return Err(self.memory_error());
+                }
+                bytes.extend_from_slice(&more);
             }
             (BinOp::Mul, Value::ByteArray(array), _) => {
                 if let Value::ByteArray(result) = self.repeat(left, right)? {

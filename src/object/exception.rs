@@ -176,6 +176,32 @@ impl Exception {
         }
     }
 
+    /// Whether a script's `__del__` is to run before it is freed.
+    pub fn wants_finalizing(&self) -> bool {
+        !self.mark.is_finalized() && self.class.borrow().has_del.get()
+    }
+
+    /// Moves what it holds to another exception, for its finaliser to see.
+    #[cold]
+    fn revive(&mut self) {
+        let address = std::ptr::from_ref(self).addr();
+        let mut revived = Exception::new(self.class.borrow().clone(), std::mem::take(self.args.get_mut()));
+        revived.attrs.set(self.attrs.take());
+        std::mem::swap(&mut revived.traceback, &mut self.traceback);
+        std::mem::swap(&mut revived.cause, &mut self.cause);
+        std::mem::swap(&mut revived.context, &mut self.context);
+        std::mem::swap(&mut revived.remarks, &mut self.remarks);
+        revived.suppress_context.set(self.suppress_context.get());
+        revived.raised.set(self.raised.get());
+        revived.mark.set_finalized();
+        let revived = Value::Exception(Rc::new(revived));
+        gc::keep_identity(&self.mark, address, &revived);
+        if self.mark.is_watched() {
+            gc::weak::moved(address, &revived);
+        }
+        gc::finalize_later(gc::Finalizer::Del(revived));
+    }
+
     pub fn args(&self) -> Vec<Value> {
         match &*self.args.borrow() {
             Value::Tuple(items) => items.to_vec(),
@@ -220,6 +246,9 @@ impl Exception {
 
 impl Drop for Exception {
     fn drop(&mut self) {
+        if self.wants_finalizing() {
+            self.revive();
+        }
         self.mark.died(std::ptr::from_ref(self).addr());
         gc::release_one(self.args.get_mut());
         drop(self.traceback.get_mut().take());

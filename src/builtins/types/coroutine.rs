@@ -196,10 +196,26 @@ fn origin(vm: &mut Vm, value: &Value) -> Result {
     Ok(Value::tuple(entries.collect::<Vec<_>>()))
 }
 
-/// A picture of the parked frame; `None` while it runs on the native stack and when it is done.
+/// A picture of the parked frame, or of the one of its code among those under way; `None` when it is done.
 fn frame(vm: &mut Vm, value: &Value) -> Result {
     let coroutine = this(vm, value)?;
-    let Some((function, span)) = coroutine.standing() else { return Ok(Value::None) };
+    let Some((function, span)) = coroutine.standing() else {
+        let Some(code) = coroutine.code.clone().filter(|_| coroutine.state.get() == State::Running) else {
+            return Ok(Value::None);
+        };
+        let caller = vm.frame_view(0);
+        let mut view = caller.clone();
+        while view.as_ref().is_some_and(|found| !Rc::ptr_eq(&code, &found.code)) {
+            view = view.and_then(|found| found.back.clone());
+        }
+        // A frame that has no call under way is noted nowhere.
+        let view = view.unwrap_or_else(|| {
+            let globals = code.globals.borrow().upgrade().unwrap_or_default();
+            let (span, locals) = (code.head_span(), Value::NotImplemented.into());
+            Rc::new(FrameView { slots: Default::default(), globals, locals, span, code, back: caller })
+        });
+        return Ok(Value::Frame(view));
+    };
     let code = function.code.clone();
     let slots = coroutine.look(|body| match body {
         Body::Frame(frame) => frame.locals.to_vec(),
