@@ -767,7 +767,8 @@ fn plain_constructors(vm: &Vm, class: &Class, rest: &Value, kwargs: &Value) -> O
 /// `object.__new__`.
 pub fn object_new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let [Value::Class(class), rest, kwargs] = args else {
-        return Err(vm.type_error("object.__new__(X): X is not a type object"));
+        let given = vm.type_name(&args[0]);
+        return Err(vm.type_error(format!("object.__new__(X): X is not a type object ({given})")));
     };
     if let Some((own_new, own_init)) = plain_constructors(vm, class, rest, kwargs) {
         if !own_new {

@@ -161,6 +161,11 @@ impl Vm {
 
     /// A parser's or resolver's finding as the exception that Python raises for it.
     pub fn syntax_error(&mut self, diagnostic: &Diagnostic) -> Error {
+        self.syntax_error_in(diagnostic, Reading::Text)
+    }
+
+    /// The same, of a text that is read as a module, or is no whole one.
+    pub fn syntax_error_in(&mut self, diagnostic: &Diagnostic, reading: Reading) -> Error {
         let class = match diagnostic.code.as_str() {
             "IndentationError" => self.types.IndentationError.clone(),
             "TabError" => self.types.TabError.clone(),
@@ -181,10 +186,15 @@ impl Vm {
             Some(format!("{mark}{}{end}", file.line_text(line)?))
         });
         let is_in_file = in_file.is_some();
-        if let Some(place) = report::place::of(diagnostic, Reading::Text, in_file) {
+        if let Some(place) = report::place::of(diagnostic, reading, in_file) {
             let text = match diagnostic.finder {
                 Finder::Scopes | Finder::Compiler if !is_in_file => None,
-                Finder::Parser if !is_in_file => place.text.map(|line| Value::string(line + "\n")),
+                Finder::Parser | Finder::FString(_) if !is_in_file => {
+                    let source = diagnostic.place.as_ref().map(|place| &place.source);
+                    let last = source.is_some_and(|source| source.line_start(place.lineno + 1).is_none());
+                    let end = if last && reading == Reading::Part { "" } else { "\n" };
+                    place.text.map(|line| Value::string(line + end))
+                }
                 _ => place.text.map(Value::string),
             };
             let number = |n: Option<i64>| n.map_or(Value::None, Value::Int);
@@ -431,6 +441,11 @@ impl Vm {
 
     /// `Exception ignored in: ...`: an exception that no script code can catch.
     pub fn report_unraisable(&mut self, error: &Error, what: &Value) {
+        self.report_ignored(error, None, what);
+    }
+
+    /// The same with words of its own for `Exception ignored in`.
+    pub fn report_ignored(&mut self, error: &Error, message: Option<&str>, what: &Value) {
         if self.stopped.is_some() {
             return;
         }
@@ -440,18 +455,18 @@ impl Vm {
                 error.0.add_traceback(&code, span, None);
             }
         }
-        match self.call_unraisable_hook(error, what) {
+        match self.call_unraisable_hook(error, message, what) {
             Ok(true) => {}
-            Ok(false) => self.print_unraisable(error, what),
+            Ok(false) => self.print_unraisable(error, message, what),
             Err(failed) => {
                 let hook = self.sys_attr("unraisablehook").unwrap_or_default();
-                self.print_unraisable(&failed, &hook);
+                self.print_unraisable(&failed, Some("Exception ignored in sys.unraisablehook"), &hook);
             }
         }
     }
 
     /// Hands an exception that nobody can catch to the `sys.unraisablehook` that a script has set, if it has.
-    fn call_unraisable_hook(&mut self, error: &Error, what: &Value) -> Result<bool> {
+    fn call_unraisable_hook(&mut self, error: &Error, message: Option<&str>, what: &Value) -> Result<bool> {
         let hook = match self.sys_attr("unraisablehook") {
             Some(Value::Native(native)) if native.name.as_str() == "unraisablehook" => return Ok(false),
             Some(hook) if !hook.is_none() => hook,
@@ -463,7 +478,7 @@ impl Vm {
             ("exc_type", Value::Class(error.class())),
             ("exc_value", error.value()),
             ("exc_traceback", traceback),
-            ("err_msg", Value::None),
+            ("err_msg", Value::option(message.map(Value::str))),
             ("object", what.clone()),
         ]
         .map(|(name, value)| (self.intern(name), value));
@@ -473,19 +488,20 @@ impl Vm {
     }
 
     /// What `sys.unraisablehook` does by itself.
-    pub fn print_unraisable(&mut self, error: &Error, what: &Value) {
-        let shown = self.repr(what).map_or_else(|_| "<object repr() failed>".to_owned(), |s| s.to_string());
-        let mut text = self.unraisable_text(error);
+    pub fn print_unraisable(&mut self, error: &Error, message: Option<&str>, what: &Value) {
+        let shown = match (message, what) {
+            (Some(_), Value::None) => String::new(),
+            _ => {
+                self.repr(what).map_or_else(|_| ": <object repr() failed>".to_owned(), |s| format!(": {}", s.as_str()))
+            }
+        };
+        let message = message.unwrap_or("Exception ignored in");
+        let mut text = report::unraisable(&self.exception_report(&error.0));
         if self.modules.get_str(self.name(sym::__main__)).is_none() {
             // By then CPython reads no source lines any more.
             text = text.split_inclusive('\n').filter(|line| !line.starts_with("    ")).collect();
         }
-        self.write_err(&format!("Exception ignored in: {shown}\n{text}"));
-    }
-
-    /// The frames of an exception that nobody can catch, and what it says.
-    pub fn unraisable_text(&mut self, error: &Error) -> String {
-        report::unraisable(&self.exception_report(&error.0))
+        self.write_err(&format!("{message}{shown}{}\n{text}", if shown.is_empty() { ":" } else { "" }));
     }
 }
 

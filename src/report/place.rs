@@ -10,6 +10,8 @@ use crate::diagnostic::{Diagnostic, Finder, SyntaxPlace};
 pub enum Reading {
     File,
     Text,
+    /// What is no whole module: nothing is added to its last line.
+    Part,
 }
 
 /// CPython reads a file's line in pieces, and shows the last.
@@ -28,7 +30,7 @@ fn ends_a_block(message: &str) -> bool {
 pub fn of(diagnostic: &Diagnostic, reading: Reading, in_file: Option<String>) -> Option<SyntaxPlace> {
     let place = diagnostic.place.as_ref()?;
     let (source, span, message) = (&place.source, place.span, diagnostic.message.as_str());
-    let (lineno, end_lineno) = (source.line(span.start), source.line(span.end.max(span.start)));
+    let (mut lineno, mut end_lineno) = (source.line(span.start), source.line(span.end.max(span.start)));
     let in_file = in_file.or_else(|| {
         let marked = reading == Reading::File && source.marked && lineno == 1;
         marked.then(|| format!("\u{feff}{}", source.line_text(1).unwrap_or_default()))
@@ -53,7 +55,7 @@ pub fn of(diagnostic: &Diagnostic, reading: Reading, in_file: Option<String>) ->
     let text = match (in_file, reading) {
         (Some(line), _) if diagnostic.finder != Finder::Lexer || never_closed => Some(line),
         (_, Reading::File) => source.line_text(lineno).map(last_piece),
-        (_, Reading::Text) => source.line_text(lineno).map(str::to_owned),
+        (_, Reading::Text | Reading::Part) => source.line_text(lineno).map(str::to_owned),
     };
     // A token without text: the end of a line, of a block or of the file.
     let nothing = span.start == span.end;
@@ -71,7 +73,7 @@ pub fn of(diagnostic: &Diagnostic, reading: Reading, in_file: Option<String>) ->
         // The last token has no place of its own: what is said is how far the text was read.
         offset = Some(match (at_end, reading) {
             (true, Reading::File) => 0,
-            (true, Reading::Text) => column + 1,
+            (true, _) => column + 1,
             (false, _) => column,
         });
         end_offset = Some(-1);
@@ -95,6 +97,15 @@ pub fn of(diagnostic: &Diagnostic, reading: Reading, in_file: Option<String>) ->
         end_offset = Some(0);
     } else if starts("future feature") || message == "not a chance" {
         end_offset = None;
+    } else if reading == Reading::Part
+        && nothing
+        && message == "invalid syntax"
+        && span.end as usize == source.text.len()
+    {
+        (offset, end_offset) = (Some(0), Some(0));
+        if source.text.is_empty() {
+            (lineno, end_lineno) = (0, 0);
+        }
     } else if nothing
         && (message == "invalid syntax"
             || starts("expected ':'")
@@ -105,10 +116,13 @@ pub fn of(diagnostic: &Diagnostic, reading: Reading, in_file: Option<String>) ->
         end_offset = Some(i64::from(end_column) + 2);
     }
     // Both columns are counted in the first line.
-    if end_lineno > lineno && reading == Reading::Text && matches!(diagnostic.finder, Finder::Lexer | Finder::Parser) {
+    if end_lineno > lineno && reading != Reading::File && matches!(diagnostic.finder, Finder::Lexer | Finder::Parser) {
         let longest = text.as_ref().map_or(0, |text| text.chars().count() as i64) + 1;
         let longest = longest + i64::from(diagnostic.finder == Finder::Parser);
         end_offset = end_offset.map(|end| end.min(longest));
+    }
+    if starts("multiple statements found") {
+        (end_lineno, end_offset) = (lineno, Some(i64::from(column) + 2));
     }
     Some(SyntaxPlace { filename: source.name.to_string(), lineno, offset, end_lineno, end_offset, text })
 }

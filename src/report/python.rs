@@ -31,7 +31,11 @@ pub(super) fn unraisable(report: &ExceptionReport) -> String {
         text.push_str("Traceback (most recent call last):\n");
     }
     text.extend(frames(super::frames(report), false));
-    text + &format!("{}: {}\n", report.class, report.message)
+    let place = report.syntax.as_ref().map(|place| {
+        let file = place.filename.rsplit('/').next().unwrap_or_default();
+        format!(" ({file}, line {})", place.lineno)
+    });
+    text + &format!("{}: {}{}\n", report.class, report.message, place.unwrap_or_default())
 }
 
 /// A syntax error or a warning.

@@ -13,6 +13,7 @@ use crate::machine::sequence::bytes_of;
 use crate::object::code::{Code, CodeKind};
 use crate::object::native::{Row, native};
 use crate::object::{Dict, Error, Function, Result, Str, Value};
+use crate::report::place::Reading;
 use crate::source::{Source, Span};
 use crate::symbol::sym;
 use crate::syntax::ast::Stmt;
@@ -57,20 +58,9 @@ struct Modes {
 }
 
 #[cold]
-fn refused(vm: &mut Vm, errors: &[Diagnostic], source: &Source, mode: Mode) -> Error {
+fn refused(vm: &mut Vm, errors: &[Diagnostic], mode: Mode) -> Error {
     match errors.first() {
-        Some(first) => {
-            let error = vm.syntax_error(first);
-            // Only a module's last line is given an end.
-            let text = vm.exception_attr(&error.0, sym::text);
-            let last = source.text.rsplit('\n').next().unwrap_or_default();
-            if mode != Mode::Exec
-                && text.as_ref().and_then(Value::as_str).and_then(|text| text.as_str().strip_suffix('\n')) == Some(last)
-            {
-                vm.set_exception_attr(&error, sym::text, Value::str(last));
-            }
-            error
-        }
+        Some(first) => vm.syntax_error_in(first, if mode == Mode::Exec { Reading::Text } else { Reading::Part }),
         None => vm.system_error("a source was refused without a reason"),
     }
 }
@@ -88,7 +78,7 @@ fn compile(vm: &mut Vm, source: &Rc<Source>, mode: Mode, locals: bool) -> Result
             Parsed::Incomplete(errors) | Parsed::Invalid(errors) => Err(lower::after_warnings(vm, errors)),
         },
     };
-    let code = compiled.map_err(|errors| refused(vm, &errors, source, mode))?;
+    let code = compiled.map_err(|errors| refused(vm, &errors, mode))?;
     let modes = vm.extension::<Modes>();
     match mode {
         Mode::Exec => {}

@@ -94,9 +94,8 @@ pub(super) const SIGNALS: &[Row] = &[
 
 pub(super) const EXIT: &[Row] = &[native("_ignored(error, func, /)", |vm, args| {
     if let Value::Exception(exception) = &args[0] {
-        let shown = vm.repr(&args[1])?;
-        let text = vm.unraisable_text(&Error(exception.clone()));
-        vm.write_err(&format!("Exception ignored in atexit callback {}:\n{text}", shown.as_str()));
+        let message = format!("Exception ignored in atexit callback {}", vm.repr(&args[1])?.as_str());
+        vm.report_ignored(&Error(exception.clone()), Some(&message), &Value::None);
     }
     Ok(Value::None)
 })];

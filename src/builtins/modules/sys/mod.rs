@@ -175,8 +175,10 @@ pub(super) const FUNCTIONS: &[Row] = &[
         let (value, object) = (vm.intern("exc_value"), vm.intern("object"));
         let value = vm.get_attr(&args[0], &value)?;
         let object = vm.get_attr(&args[0], &object)?;
+        let message = vm.get_attr(&args[0], "err_msg")?;
+        let message = message.as_str().map(|message| message.as_str());
         if let Value::Exception(exception) = value {
-            vm.print_unraisable(&crate::object::Error(exception), &object);
+            vm.print_unraisable(&crate::object::Error(exception), message, &object);
         }
         Ok(Value::None)
     }),
