@@ -65,6 +65,8 @@ pub struct EventLoop {
     pub outer_origin_depth: Cell<usize>,
     /// How many signal handlers it has, which can wake it from outside.
     pub signals: Cell<usize>,
+    /// What signals that came have called: the loop hears of them after what is ready already.
+    arrived: RefCell<Vec<Ready>>,
 }
 
 impl Native for EventLoop {
@@ -191,7 +193,7 @@ impl Ord for Timer {
 
 impl EventLoop {
     pub fn has_ready(&self) -> bool {
-        !self.ready.borrow().is_empty()
+        !self.ready.borrow().is_empty() || !self.arrived.borrow().is_empty()
     }
 
     /// When the first timer is due, in seconds.
@@ -235,6 +237,7 @@ impl EventLoop {
             executor: RefCell::new(Value::None),
             outer_origin_depth: Cell::new(0),
             signals: Cell::new(0),
+            arrived: RefCell::default(),
         }
     }
 
@@ -453,6 +456,16 @@ fn handle_for(vm: &mut Vm, event_loop: &Value, ready: &Ready) -> Rc<Instance> {
     handles::new_handle(&class, Handle::new(event_loop.clone(), callback, args.into(), context, Value::Unbound))
 }
 
+/// `_arrive(loop, callback)`: a signal has come.
+pub fn arrive(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    if let Some(el) = of(&args[0]) {
+        let handle = Handle::new(args[0].clone(), args[1].clone(), Rc::default(), Rc::default(), Value::Unbound);
+        let handle = handles::new_handle(&state(vm).classes.handle, handle);
+        el.arrived.borrow_mut().push(Ready::Handle(handle));
+    }
+    Ok(Value::None)
+}
+
 /// Runs passes until the loop is stopped.
 pub fn run_forever(vm: &mut Vm, this: &Rc<Instance>) -> Result<()> {
     running(vm, &Value::Instance(this.clone()), |vm, el, this| {
@@ -593,7 +606,7 @@ const CLOCK_EVERY: u32 = 16;
 /// One pass.
 pub fn run_once(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<()> {
     el.drop_cancelled();
-    let idle = el.ready.borrow().is_empty() && !el.stopping.get();
+    let idle = !el.has_ready() && !el.stopping.get();
     let first = el.timers.borrow().peek().map(|timer| timer.when);
     let mut selected = false;
     if el.custom.get() {
@@ -622,6 +635,7 @@ pub fn run_once(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<()> {
             None => wait_for_outside(vm, el, this)?,
         }
     }
+    el.ready.borrow_mut().extend(el.arrived.take());
     let passes = el.passes.get();
     el.passes.set(passes.wrapping_add(1));
     let looks = idle || passes % CLOCK_EVERY == 0 || el.timed.get();
@@ -714,7 +728,9 @@ fn callback_failed(vm: &mut Vm, this: &Value, ready: &Ready, error: Error) -> Re
 }
 
 fn report_callback(vm: &mut Vm, this: &Value, ready: &Ready, error: &Error) -> Result<()> {
-    let handle = handle_for(vm, this, ready);
+    // In debug mode there is one, which knows where it was made.
+    let current = of(this).and_then(|el| el.current_handle.borrow().clone());
+    let handle = current.unwrap_or_else(|| handle_for(vm, this, ready));
     error.0.raised.set(true);
     let (callback, args) = {
         let data = handles::data(&handle);

@@ -154,6 +154,7 @@ const PRIVATE: &[Row] = &[
         }
         Ok(Value::None)
     }),
+    native("_arrive(loop, callback)", event_loop::arrive),
     native("_on_interrupt(handler)", |vm, args| Ok(std::mem::replace(&mut vm.interrupt_handler, args[0].clone()))),
     native("_frames_of(task)", |vm, args| stacks::call_stack(vm, &args[0])),
     native("_awaited_by_task(task)", |vm, args| {

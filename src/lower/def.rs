@@ -250,6 +250,7 @@ impl Lower<'_> {
     /// A function definition, decorators applied, ready to be bound to its name.
     pub(super) fn function_def(&mut self, def: FunctionDef, span: Span) -> Thunk {
         let FunctionDef { name, params, body, decorators, returns, type_params, is_async, scope, type_scope } = def;
+        let span = from_decorators(&decorators, span);
         let decorators = self.decorators(decorators);
         let thunk = if type_params.is_empty() {
             let qualname = self.definition_qualname(name.name);
@@ -462,17 +463,18 @@ impl Lower<'_> {
     /// A class definition, decorators applied, ready to be bound to its name.
     pub(super) fn class_def(&mut self, def: ClassDef, span: Span) -> Thunk {
         let ClassDef { name, args, body, decorators, type_params, scope, type_scope } = def;
+        let whole = from_decorators(&decorators, span);
         let decorators = self.decorators(decorators);
         let qualname = self.definition_qualname(name.name);
         let thunk = if type_params.is_empty() {
-            self.class_thunk(name.name, qualname, args, body, scope, span, Vec::new())
+            self.class_thunk(name.name, qualname, args, body, scope, [span, whole], Vec::new())
         } else {
             let names: Vec<_> =
                 type_params.iter().map(|p| (p.name, matches!(p.kind, TypeParamKind::TypeVarTuple))).collect();
             self.with_type_params(name.name, type_params, type_scope, span, |lower| {
                 let generic =
                     names.into_iter().map(|(name, many)| (lower.load_name(name.name, name.span), many)).collect();
-                lower.class_thunk(name.name, qualname, args, body, scope, span, generic)
+                lower.class_thunk(name.name, qualname, args, body, scope, [span, whole], generic)
             })
         };
         apply_decorators(decorators, thunk)
@@ -486,7 +488,7 @@ impl Lower<'_> {
         args: Vec<crate::syntax::ast::Arg>,
         body: Vec<Stmt>,
         scope: ScopeId,
-        span: Span,
+        [span, whole]: [Span; 2],
         generic: Vec<(Thunk, bool)>,
     ) -> Thunk {
         let args = self.hoist_args(args);
@@ -503,7 +505,7 @@ impl Lower<'_> {
             scope,
             CodeKind::Class,
             ParamSpec::default(),
-            span,
+            whole,
             None,
             |lower| {
                 let module_name = lower.vm.name(sym::__name__).clone();
@@ -515,7 +517,7 @@ impl Lower<'_> {
                 });
                 lower.emit(Step::Do(module), span);
                 lower.set_namespace("__qualname__", Value::Str(shown), span);
-                let line = lower.source.line(span.start);
+                let line = lower.source.line(whole.start);
                 lower.set_namespace("__firstlineno__", Value::Int(i64::from(line)), span);
                 lower.annotations_of(&body, span);
                 if let Some(doc) = doc {
@@ -582,6 +584,11 @@ impl Lower<'_> {
             })
             .collect()
     }
+}
+
+/// Where a definition begins with its decorators.
+fn from_decorators(decorators: &[Expr], span: Span) -> Span {
+    decorators.first().map_or(span, |first| Span { start: first.span.start, ..span })
 }
 
 fn apply_decorators(decorators: Vec<(Thunk, Span)>, definition: Thunk) -> Thunk {

@@ -37,7 +37,7 @@ fn replace_part(list: &List, indices: slices::Indices, new: impl ExactSizeIterat
         old.extend(items.splice(start..end, new));
     }
     drop(items);
-    drop(old);
+    gc::release(&mut old);
 }
 
 impl Vm {

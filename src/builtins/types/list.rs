@@ -42,8 +42,8 @@ const METHODS: &[Row] = &[
     }),
     method("append(object, /)", append),
     method("clear()", |vm, args| {
-        let old = this(vm, &args[0])?.items.take();
-        drop(old);
+        let mut old = this(vm, &args[0])?.items.take();
+        gc::release(&mut old);
         Ok(Value::None)
     }),
     of!("copy()", Value::as_list, |_, list, _| Ok(Value::list(list.to_vec()))),

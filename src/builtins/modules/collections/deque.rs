@@ -43,7 +43,7 @@ impl Native for Deque {
 
 impl Drop for Deque {
     fn drop(&mut self) {
-        gc::release(&mut std::mem::take(self.items.get_mut()).into());
+        gc::release_in_order(&mut std::mem::take(self.items.get_mut()).into());
     }
 }
 
