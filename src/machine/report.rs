@@ -191,7 +191,7 @@ impl Vm {
                 Finder::Scopes | Finder::Compiler if !is_in_file => None,
                 Finder::Parser | Finder::FString(_) if !is_in_file => {
                     let source = diagnostic.place.as_ref().map(|place| &place.source);
-                    let last = source.is_some_and(|source| source.line_start(place.lineno + 1).is_none());
+                    let last = source.is_some_and(|source| source.line_start(place.lineno.max(1) + 1).is_none());
                     let end = if last && reading == Reading::Part { "" } else { "\n" };
                     place.text.map(|line| Value::string(line + end))
                 }
