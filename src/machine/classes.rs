@@ -187,7 +187,9 @@ impl Vm {
         kwargs: &'a [(Rc<Str>, Value)],
     ) -> &'a [(Rc<Str>, Value)] {
         let Value::Native(native) = constructor else { return kwargs };
-        if kwargs.is_empty() || native.signature().posonly < native.signature().params.len() {
+        let signature = native.signature();
+        let by_name = signature.params.len() - usize::from(signature.vararg.is_some());
+        if kwargs.is_empty() || signature.posonly < by_name {
             return kwargs;
         }
         match class.lookup(self.name(other)) {

@@ -48,11 +48,13 @@ impl Vm {
         self.show_warning(Warning { category, message, place, module, helps: Vec::new(), trailer: "" })
     }
 
-    /// Where a script runs now, and in which module.
+    /// Where a script runs now, and which module warns: that may be one of the library that the script has called.
     fn place_of_warning(&mut self) -> (Option<Place>, String) {
         let Some((code, span)) = self.here() else { return (None, "sys".to_owned()) };
         let name = self.name(sym::__name__).clone();
-        let module = code.globals.borrow().upgrade().and_then(|globals| globals.get_str(&name));
+        let innermost = self.calls.last().and_then(|site| self.code_by_id(site.code));
+        let module =
+            innermost.as_ref().unwrap_or(&code).globals.borrow().upgrade().and_then(|globals| globals.get_str(&name));
         let module = module.as_ref().and_then(Value::as_str).map_or("__main__".to_owned(), |name| name.to_string());
         (Some(Place { source: code.source.clone(), span }), module)
     }

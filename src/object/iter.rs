@@ -108,6 +108,16 @@ pub trait NativeIter {
     /// `__setstate__`
     fn set_position(&mut self, _at: i64) {}
 
+    /// What `__reduce__` hands to `__setstate__` where a position does not say it; `Unbound` for nothing.
+    fn state(&self) -> Value {
+        Value::Unbound
+    }
+
+    /// Goes on from a [`NativeIter::state`]; `false` if it is none.
+    fn set_state(&mut self, _state: &Value) -> bool {
+        false
+    }
+
     /// Another that goes on from the same place; it stands in for this one while this one runs.
     fn twin(&self) -> Option<Box<dyn NativeIter>> {
         None

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use crate::builtins::add_methods;
 use crate::machine::Vm;
+use crate::object::class::Layout;
 use crate::object::iter::Iter;
 use crate::object::native::{Row, method};
 use crate::object::{Class, Range, Result, Value};
@@ -66,7 +67,7 @@ fn next(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 /// How `copy` and `pickle` make the iterator anew: a callable, its arguments, and where the iterator stands.
-fn reduce(vm: &mut Vm, args: &[Value]) -> Result {
+pub fn reduce(vm: &mut Vm, args: &[Value]) -> Result {
     let Value::Iter(iterator) = args[0].unwrapped().clone() else {
         return Err(crate::builtins::types::wrong_receiver(vm, &args[0]));
     };
@@ -98,10 +99,14 @@ fn reduce(vm: &mut Vm, args: &[Value]) -> Result {
             (vec![rest_of(vm, copy)?], Value::Unbound)
         }
         Iter::Native { class, state } => {
-            let parts = state.borrow().as_ref().map(|state| state.parts());
+            let parts = state.borrow().as_ref().map(|state| (state.parts(), state.state()));
+            let (parts, state) = match parts {
+                Some((parts, state)) => (Some(parts), state),
+                None => (None, Value::Unbound),
+            };
             match parts {
                 Some(Some((found, _))) if Rc::ptr_eq(class, &vm.types.longrange_iterator) => (found, Value::None),
-                Some(Some((found, at))) => (found, at.map_or(Value::Unbound, Value::Int)),
+                Some(Some((found, at))) => (found, at.map_or(state, Value::Int)),
                 // It has come to its end, and let go of what it went through.
                 None => (vec![ended(vm, class)], Value::Unbound),
                 Some(None) => {
@@ -113,7 +118,8 @@ fn reduce(vm: &mut Vm, args: &[Value]) -> Result {
     let class = vm.class_of(&args[0]);
     let types = &vm.types;
     let own = [&types.enumerate, &types.zip, &types.map, &types.filter, &types.reversed];
-    let callable = if own.iter().any(|own| class.is_subclass(own)) {
+    let ended = matches!(&*iterator, Iter::Native { state, .. } if state.borrow().is_none());
+    let callable = if own.iter().any(|own| class.is_subclass(own)) || !matches!(class.layout, Layout::Final) && !ended {
         Value::Class(class.clone())
     } else if Rc::ptr_eq(&class, &types.list_reverseiterator) {
         Value::Class(types.reversed.clone())
@@ -149,10 +155,16 @@ fn rest_of(vm: &mut Vm, copy: Iter) -> Result {
 }
 
 /// Sets the position of an iterator over a sequence.
-fn set_state(vm: &mut Vm, args: &[Value]) -> Result {
+pub fn set_state(vm: &mut Vm, args: &[Value]) -> Result {
     let Value::Iter(iterator) = args[0].unwrapped() else {
         return Err(crate::builtins::types::wrong_receiver(vm, &args[0]));
     };
+    if let (Iter::Native { state, .. }, false) = (&**iterator, args[1].is_int()) {
+        // An iterator that has ended goes on from nowhere.
+        if state.borrow_mut().as_mut().is_none_or(|state| state.set_state(&args[1])) {
+            return Ok(Value::None);
+        }
+    }
     let position = vm.to_i64(&args[1])?;
     let at = usize::try_from(position).unwrap_or(0);
     match &**iterator {

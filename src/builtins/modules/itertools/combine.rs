@@ -66,6 +66,38 @@ impl NativeIter for Product {
         let row: Vec<Value> = self.pools.iter().zip(&self.at).map(|(pool, at)| pool[*at].clone()).collect();
         Ok(Some(Value::tuple(row)))
     }
+
+    fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
+        Some((self.pools.iter().map(|pool| Value::tuple(pool.clone())).collect(), None))
+    }
+
+    fn state(&self) -> Value {
+        state(self.begun, &[&self.at])
+    }
+
+    fn set_state(&mut self, state: &Value) -> bool {
+        let Some(mut places) = places(state).filter(|places| places.len() == self.pools.len()) else { return false };
+        for (place, pool) in places.iter_mut().zip(&self.pools) {
+            *place = (*place).min(pool.len().saturating_sub(1));
+        }
+        (self.at, self.begun) = (places, self.pools.iter().all(|pool| !pool.is_empty()));
+        true
+    }
+}
+
+/// The places in the pools as a state; none before the first row.
+fn state(begun: bool, places: &[&[usize]]) -> Value {
+    let row = |places: &&[usize]| Value::tuple(places.iter().map(|at| Value::usize(*at)).collect::<Vec<_>>());
+    match places {
+        _ if !begun => Value::Unbound,
+        [one] => row(one),
+        many => Value::tuple(many.iter().map(row).collect::<Vec<_>>()),
+    }
+}
+
+/// The places that a state says.
+fn places(state: &Value) -> Option<Vec<usize>> {
+    state.as_tuple()?.iter().map(|at| at.as_int().map(|at| usize::try_from(at).unwrap_or(0))).collect()
 }
 
 struct Permutations {
@@ -116,6 +148,27 @@ impl NativeIter for Permutations {
         let row: Vec<Value> = self.order[..self.length].iter().map(|at| self.pool[*at].clone()).collect();
         Ok(Some(Value::tuple(row)))
     }
+
+    fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
+        Some((vec![Value::tuple(self.pool.clone()), Value::usize(self.length)], None))
+    }
+
+    fn state(&self) -> Value {
+        state(self.begun, &[&self.order, &self.cycles])
+    }
+
+    fn set_state(&mut self, state: &Value) -> bool {
+        let Some([order, cycles]) = state.as_tuple().map(|parts| &***parts) else { return false };
+        let (Some(order), Some(cycles)) = (places(order), places(cycles)) else { return false };
+        if order.len() != self.order.len() || cycles.len() != self.cycles.len() {
+            return false;
+        }
+        let count = order.len();
+        self.order = order.into_iter().map(|at| at.min(count.saturating_sub(1))).collect();
+        self.cycles = cycles.into_iter().enumerate().map(|(at, left)| left.clamp(1, count - at)).collect();
+        self.begun = true;
+        true
+    }
 }
 
 struct Combinations {
@@ -157,5 +210,25 @@ impl NativeIter for Combinations {
             }
         }
         Ok(Some(Value::tuple(self.at.iter().map(|at| self.pool[*at].clone()).collect::<Vec<_>>())))
+    }
+
+    fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
+        Some((vec![Value::tuple(self.pool.clone()), Value::usize(self.at.len())], None))
+    }
+
+    fn state(&self) -> Value {
+        state(self.begun, &[&self.at])
+    }
+
+    fn set_state(&mut self, state: &Value) -> bool {
+        let Some(places) = places(state).filter(|places| places.len() == self.at.len()) else { return false };
+        let count = self.pool.len();
+        if places.len() > count && !self.repeats || count == 0 && !places.is_empty() {
+            return false;
+        }
+        let most = |place: usize| if self.repeats { count - 1 } else { place + count - places.len() };
+        self.at = places.iter().enumerate().map(|(place, at)| (*at).min(most(place))).collect();
+        self.begun = true;
+        true
     }
 }

@@ -1,6 +1,8 @@
 //! Iterators that pass on, repeat, drop or pair up what others give.
 
 use super::{Table, items, made};
+use std::rc::Rc;
+
 use crate::machine::{Vm, ops};
 use crate::object::iter::{Iter, NativeIter};
 use crate::object::native::{class_method, method, static_method};
@@ -12,7 +14,7 @@ pub(super) const CLASSES: Table = &[
         "itertools.cycle",
         &[static_method("__new__(cls, iterable, /)", |vm, args| {
             let source = vm.iter(&args[1])?;
-            made(vm, args, Cycle { source, saved: Vec::new(), at: 0 })
+            made(vm, args, Cycle { source, saved: Vec::new(), at: 0, again: false })
         })],
     ),
     (
@@ -145,19 +147,27 @@ impl NativeIter for Count {
         }
         Some(parts)
     }
+
+    fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
+        Some((self.shown()?, None))
+    }
 }
 
 struct Cycle {
     source: Value,
     saved: Vec<Value>,
     at: usize,
+    /// What the source gives has been saved already.
+    again: bool,
 }
 
 impl NativeIter for Cycle {
     fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
         if !self.source.is_unbound() {
             if let Some(item) = vm.next(&self.source)? {
-                self.saved.push(item.clone());
+                if !self.again {
+                    self.saved.push(item.clone());
+                }
                 return Ok(Some(item));
             }
             drop(self.source.take());
@@ -165,6 +175,23 @@ impl NativeIter for Cycle {
         let Some(item) = self.saved.get(self.at) else { return Ok(None) };
         self.at = (self.at + 1) % self.saved.len();
         Ok(Some(item.clone()))
+    }
+
+    fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
+        let ended = self.source.is_unbound();
+        Some((vec![if ended { Value::list(self.saved[self.at..].to_vec()) } else { self.source.clone() }], None))
+    }
+
+    fn state(&self) -> Value {
+        let again = self.again || self.source.is_unbound();
+        Value::tuple([Value::list(self.saved.clone()), Value::bool(again)])
+    }
+
+    fn set_state(&mut self, state: &Value) -> bool {
+        let Some([Value::List(saved), again]) = state.as_tuple().map(|parts| &***parts) else { return false };
+        let Some(again) = again.as_int() else { return false };
+        (self.saved, self.again) = (saved.to_vec(), again != 0);
+        true
     }
 
     fn take_values(&mut self) -> Vec<Value> {
@@ -231,6 +258,27 @@ impl NativeIter for Accumulate {
         Ok(Some(self.total.clone()))
     }
 
+    fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
+        Some((vec![self.source.clone(), self.func.clone()], None))
+    }
+
+    fn state(&self) -> Value {
+        match &self.initial {
+            Some(initial) => Value::tuple([Value::None, initial.clone()]),
+            None if self.total.is_unbound() => Value::Unbound,
+            None => Value::tuple([self.total.clone()]),
+        }
+    }
+
+    fn set_state(&mut self, state: &Value) -> bool {
+        match state.as_tuple().map(|parts| &***parts) {
+            Some([_, initial]) => self.initial = Some(initial.clone()),
+            Some([total]) => self.total = total.clone(),
+            _ => self.total = state.clone(),
+        }
+        true
+    }
+
     fn take_values(&mut self) -> Vec<Value> {
         vec![self.source.take(), self.func.take(), self.total.take()]
     }
@@ -259,6 +307,25 @@ impl NativeIter for Chain {
         }
     }
 
+    fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
+        Some((Vec::new(), None))
+    }
+
+    fn state(&self) -> Value {
+        Value::tuple(std::iter::once(self.sources.clone()).chain(self.current.clone()).collect::<Vec<_>>())
+    }
+
+    fn set_state(&mut self, state: &Value) -> bool {
+        let is_iterator = |value: &Value| !matches!(value, Value::List(_) | Value::Tuple(_) | Value::Str(_));
+        match state.as_tuple().map(|parts| &***parts) {
+            Some([sources, rest @ ..]) if rest.len() < 2 && is_iterator(sources) && rest.iter().all(is_iterator) => {
+                (self.sources, self.current) = (sources.clone(), rest.first().cloned());
+                true
+            }
+            _ => false,
+        }
+    }
+
     fn take_values(&mut self) -> Vec<Value> {
         std::iter::once(self.sources.take()).chain(self.current.take()).collect()
     }
@@ -279,6 +346,10 @@ impl NativeIter for Compress {
             }
             vm.tick()?;
         }
+    }
+
+    fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
+        Some((vec![self.data.clone(), self.selectors.clone()], None))
     }
 }
 
@@ -310,8 +381,7 @@ impl NativeIter for Filter {
                 return Ok(Some(item));
             }
             let plain = self.mode == Mode::FilterFalse
-                && (self.func.is_none()
-                    || matches!(&self.func, Value::Class(c) if std::rc::Rc::ptr_eq(c, &vm.types.bool_)));
+                && (self.func.is_none() || matches!(&self.func, Value::Class(c) if Rc::ptr_eq(c, &vm.types.bool_)));
             let answer = if plain { item.clone() } else { vm.call(&self.func, std::slice::from_ref(&item))? };
             match (self.mode, vm.truth(&answer)?) {
                 (Mode::TakeWhile, true) | (Mode::FilterFalse, false) => return Ok(Some(item)),
@@ -322,6 +392,16 @@ impl NativeIter for Filter {
                 }
                 _ => vm.tick()?,
             }
+        }
+    }
+
+    fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
+        Some((vec![self.func.clone(), self.source.clone()], Some((self.mode == Mode::Dropped).into())))
+    }
+
+    fn set_position(&mut self, at: i64) {
+        if at != 0 && self.mode == Mode::DropWhile {
+            self.mode = Mode::Dropped;
         }
     }
 
@@ -396,6 +476,12 @@ impl NativeIter for Slice {
         Ok(item)
     }
 
+    fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
+        let from_here = |number: u64| Value::Int(number.saturating_sub(self.taken) as i64);
+        let stop = if self.stop == u64::MAX { Value::None } else { from_here(self.stop) };
+        Some((vec![self.source.clone(), from_here(self.next), stop, Value::Int(self.step as i64)], None))
+    }
+
     fn take_values(&mut self) -> Vec<Value> {
         vec![self.source.take()]
     }
@@ -431,6 +517,10 @@ impl NativeIter for StarMap {
         let args = vm.collect(&args)?;
         vm.call(&self.func, &args).map(Some)
     }
+
+    fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
+        Some((vec![self.func.clone(), self.source.clone()], None))
+    }
 }
 
 struct ZipLongest {
@@ -465,6 +555,21 @@ impl NativeIter for ZipLongest {
             }
         }
         Ok(Some(Value::tuple(row)))
+    }
+
+    fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
+        let sources = self.sources.iter().map(|source| source.clone().unwrap_or_else(|| Value::tuple([])));
+        Some((sources.collect(), None))
+    }
+
+    fn state(&self) -> Value {
+        Value::tuple([self.fill.clone()])
+    }
+
+    fn set_state(&mut self, state: &Value) -> bool {
+        let fill = state.as_tuple().and_then(|parts| parts.first());
+        self.fill = fill.unwrap_or(state).clone();
+        true
     }
 }
 

@@ -92,6 +92,28 @@ impl NativeIter for GroupBy {
         let group = Iter::native(&class, Group { shared: shared.clone(), number, key: key.clone() });
         Ok(Some(Value::tuple([key, group])))
     }
+
+    fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
+        let groups = self.0.borrow();
+        Some((vec![groups.source.clone(), groups.key.clone()], None))
+    }
+
+    fn state(&self) -> Value {
+        let groups = self.0.borrow();
+        match (&groups.current, &groups.target) {
+            (Some((item, key)), Some(target)) => Value::tuple([key.clone(), item.clone(), target.clone()]),
+            _ => Value::Unbound,
+        }
+    }
+
+    fn set_state(&mut self, state: &Value) -> bool {
+        let Some([key, item, target]) = state.as_tuple().map(|parts| &***parts) else { return false };
+        let mut groups = self.0.borrow_mut();
+        let old = (groups.current.replace((item.clone(), key.clone())), groups.target.replace(target.clone()));
+        drop(groups);
+        drop(old);
+        true
+    }
 }
 
 impl NativeIter for Group {

@@ -7,12 +7,12 @@ mod group;
 use std::rc::Rc;
 
 use super::support::{class_given, define, export, items};
-use crate::builtins::types::iterators::ITERATOR;
+use crate::builtins::types::iterators::{self, ITERATOR};
 use crate::machine::Vm;
 use crate::object::class::{Class, Layout};
 use crate::object::iter::{Iter, NativeIter};
 use crate::object::module::Module;
-use crate::object::native::Row;
+use crate::object::native::{Row, method};
 use crate::object::{Result, Value};
 
 /// A class by its full name, and its own rows.
@@ -40,8 +40,26 @@ fn class(vm: &mut Vm, full: &'static str, rows: &'static [Row]) -> Rc<Class> {
     let class = define(vm, full, &object, layout, rows);
     if vm.entry(&class.dict, "__next__").is_none() {
         crate::builtins::add_methods(vm, &class, ITERATOR);
+        crate::builtins::add_methods(vm, &class, DEPRECATED);
     }
     class
+}
+
+/// Copies and pickles are going to be removed from the module, and it says so.
+const DEPRECATED: &[Row] = &[
+    method("__reduce__()", |vm, args| {
+        warn(vm)?;
+        iterators::reduce(vm, args)
+    }),
+    method("__setstate__(object, /)", |vm, args| {
+        warn(vm)?;
+        iterators::set_state(vm, args)
+    }),
+];
+
+fn warn(vm: &mut Vm) -> Result<()> {
+    let text = "Pickle, copy, and deepcopy support will be removed from itertools in Python 3.14.";
+    vm.warn(vm.types.DeprecationWarning.clone(), text)
 }
 
 /// A class of the module that has been set up.
