@@ -555,7 +555,6 @@ impl Lower<'_> {
         })
     }
 
-    /// Where a use of an attribute is said to be: in a chain over several lines, from the attribute's name on.
     /// Whether this is `super()` or `super(type, object)`.
     pub(super) fn calls_super(&self, e: &Expr) -> bool {
         let ExprKind::Call { func, args } = &e.kind else { return false };
@@ -566,6 +565,7 @@ impl Lower<'_> {
             && matches!(func.kind, ExprKind::Name(name) if self.vm.name(name).as_str() == "super")
     }
 
+    /// Where a use of an attribute is said to be: in a chain over several lines, from the attribute's name on.
     pub(super) fn attribute_span(&self, span: Span, attribute: Span, name: Span) -> Span {
         if self.source.line(attribute.start) == self.source.line(attribute.end) {
             return span;

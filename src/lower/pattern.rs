@@ -210,7 +210,9 @@ impl Lower<'_> {
             let seen = Rc::new(Dict::new());
             let get = vm.name(sym::get).clone();
             let missing = Value::list(Vec::new());
-            for (key, test) in keys.iter().zip(&tests) {
+            // All keys are looked up before any value is compared.
+            let mut values = Vec::with_capacity(keys.len());
+            for key in &keys {
                 let key = key(vm, frame)?;
                 if vm.dict_contains(&seen, &key)? {
                     let shown = vm.repr(&key)?;
@@ -226,7 +228,13 @@ impl Lower<'_> {
                         vm.call(&get, &[key, missing.clone()])?
                     }
                 };
-                if found.is(&missing) || !test(vm, frame, &found, captures)? {
+                if found.is(&missing) {
+                    return Ok(false);
+                }
+                values.push(found);
+            }
+            for (value, test) in values.iter().zip(&tests) {
+                if !test(vm, frame, value, captures)? {
                     return Ok(false);
                 }
             }

@@ -323,7 +323,8 @@ impl Lower<'_> {
                 self.emit(Step::Do(action), span);
             }
             ExprKind::Attribute { value: object, attr } if !suspends => {
-                let (target_span, object_span) = (target.span, object.span);
+                let target_span = self.attribute_span(target.span, target.span, attr.span);
+                let object_span = object.span;
                 let (object, value) = (self.expr(*object), self.expr(value));
                 let name = self.vm.name(attr.name).clone();
                 let (read, write) = (AttrCache::default(), AttrCache::default());
@@ -340,7 +341,7 @@ impl Lower<'_> {
                 self.emit(Step::Do(action), span);
             }
             ExprKind::Attribute { value: object, attr } => {
-                let target_span = target.span;
+                let target_span = self.attribute_span(target.span, target.span, attr.span);
                 let object = self.value_to_temp(*object) as usize;
                 let name = self.vm.name(attr.name).clone();
                 let (read, write) = (AttrCache::default(), AttrCache::default());

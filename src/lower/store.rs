@@ -25,6 +25,7 @@ impl Lower<'_> {
                         known.push(name.clone());
                     }
                 }
+                let span = self.attribute_span(span, span, attr.span);
                 let object = self.expr(*value);
                 let cache = AttrCache::default();
                 Box::new(move |vm, frame, value| {
@@ -111,6 +112,7 @@ impl Lower<'_> {
         match target.kind {
             ExprKind::Name(name) => vec![(self.delete_name(name, span), span)],
             ExprKind::Attribute { value, attr } => {
+                let span = self.attribute_span(span, span, attr.span);
                 let object = self.expr(*value);
                 let name = self.vm.name(attr.name).clone();
                 let action: Action = Box::new(move |vm, frame| {
@@ -182,7 +184,11 @@ impl Vm {
     fn unpack_iter(&mut self, value: &Value) -> Result<Value> {
         match self.iter(value) {
             Ok(iterator) => Ok(iterator),
-            Err(e) if e.is(&self.types.TypeError) && e.0.traceback.borrow().is_none() => {
+            Err(e)
+                if e.is(&self.types.TypeError)
+                    && e.0.traceback.borrow().is_none()
+                    && !self.has_special(value, crate::symbol::sym::__iter__) =>
+            {
                 Err(self.type_error(format!("cannot unpack non-iterable {} object", self.type_name(value))))
             }
             Err(e) => Err(e),

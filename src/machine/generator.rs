@@ -137,7 +137,8 @@ impl Vm {
                 if target.running_async.get() {
                     return Err(self.runtime_error("anext(): asynchronous generator is already running"));
                 }
-                if finished || target.closed.get() {
+                // One that ignored `GeneratorExit` goes on.
+                if finished {
                     return Err(self.stop_async_iteration());
                 }
                 let value = awaiter.argument.borrow().clone();
@@ -172,8 +173,11 @@ impl Vm {
                 if target.running_async.get() {
                     return Err(self.runtime_error("aclose(): asynchronous generator is already running"));
                 }
-                if finished || target.closed.replace(true) {
+                if finished {
                     return Ok(Outcome::Return(Value::None));
+                }
+                if target.closed.replace(true) {
+                    return Err(self.stop_async_iteration());
                 }
                 if target.state.get() == State::Created {
                     self.generator_close(target)?;

@@ -6,7 +6,7 @@ use crate::machine::ops::{Special, is_object};
 use crate::machine::sequence::bytes_like;
 use crate::machine::{Vm, generic, views};
 use crate::object::{Error, List, Result, Slice, Str, Value, gc};
-use crate::symbol::sym;
+use crate::symbol::{Symbol, sym};
 use crate::text::slice as slices;
 
 /// What a sequence is called where an index is wrong.
@@ -330,8 +330,18 @@ impl Vm {
                     Ok(())
                 }
             },
-            _ => Err(self.unsupported_item(container, "does not support item assignment")),
+            _ => Err(self.no_item_method(container, sym::__delitem__, sym::__setitem__, "assignment")),
         }
+    }
+
+    /// A class whose items can be set or deleted, but not both, lacks the other method.
+    #[cold]
+    fn no_item_method(&mut self, container: &Value, has: Symbol, lacks: Symbol, what: &str) -> Error {
+        if is_object(container) && self.has_special(container, has) {
+            let name = self.name(lacks).clone();
+            return self.error(self.types.AttributeError.clone(), name.as_str());
+        }
+        self.unsupported_item(container, &format!("does not support item {what}"))
     }
 
     /// An item of a bytearray.
@@ -385,10 +395,14 @@ impl Vm {
             {
                 Err(self.unsupported_item(container, "doesn't support item deletion"))
             }
-            _ if is_object(container) && self.index_opt(key)?.is_some() => {
+            _ if is_object(container)
+                && !matches!(container, Value::Class(_))
+                && !self.has_special(container, sym::__setitem__)
+                && self.index_opt(key)?.is_some() =>
+            {
                 Err(self.unsupported_item(container, "doesn't support item deletion"))
             }
-            _ => Err(self.unsupported_item(container, "does not support item deletion")),
+            _ => Err(self.no_item_method(container, sym::__setitem__, sym::__delitem__, "deletion")),
         }
     }
 

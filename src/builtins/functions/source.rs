@@ -182,6 +182,9 @@ fn namespaces(vm: &mut Vm, globals: &Value, locals: &Value, function: &str) -> R
         None => caller_namespace(vm),
         Some(globals) => globals.clone(),
     };
+    if let ("eval", Some(locals)) = (function, locals.given()) {
+        check_mapping(vm, locals, function)?;
+    }
     let Some(dict) = globals.as_dict().cloned() else {
         let found = vm.type_name(&globals);
         return Err(match function {
@@ -200,16 +203,20 @@ fn namespaces(vm: &mut Vm, globals: &Value, locals: &Value, function: &str) -> R
         Some(locals) if !locals.is(&globals) => locals.clone(),
         _ => return Ok((dict, None)),
     };
-    let mapping = locals.as_dict().is_some()
-        || (matches!(locals, Value::Instance(_)) && vm.has_special(&locals, sym::__getitem__));
-    if !mapping {
-        let found = vm.type_name(&locals);
-        return Err(match function {
-            "exec" => vm.type_error(format!("locals must be a mapping or None, not {}", found.as_str())),
-            _ => vm.type_error("locals must be a mapping"),
-        });
-    }
+    check_mapping(vm, &locals, function)?;
     Ok((dict, Some(locals)))
+}
+
+fn check_mapping(vm: &mut Vm, locals: &Value, function: &str) -> Result<()> {
+    if locals.as_dict().is_some() || (matches!(locals, Value::Instance(_)) && vm.has_special(locals, sym::__getitem__))
+    {
+        return Ok(());
+    }
+    let found = vm.type_name(locals);
+    Err(match function {
+        "exec" => vm.type_error(format!("locals must be a mapping or None, not {}", found.as_str())),
+        _ => vm.type_error("locals must be a mapping"),
+    })
 }
 
 fn exec(vm: &mut Vm, args: &[Value]) -> Result {

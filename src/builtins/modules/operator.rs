@@ -209,7 +209,7 @@ const ITEM_GETTER: &[Row] = &[
     static_method("__new__(cls, /, *items)", |vm, args| {
         let class = class_given(vm, args)?;
         if items(&args[1]).is_empty() {
-            return Err(vm.type_error("itemgetter expected at least 1 argument, got 0"));
+            return Err(vm.type_error("itemgetter expected 1 argument, got 0"));
         }
         Ok(Instance::native(&class, Items(items(&args[1]).to_vec())))
     }),

@@ -405,7 +405,7 @@ fn get_abstract(vm: &mut Vm, class: &Value) -> Result {
     let name = vm.intern("__abstractmethods__");
     match class.dict.get_str(&name) {
         Some(found) if !Rc::ptr_eq(&class, &vm.types.type_) => Ok(found),
-        _ => Err(vm.attribute_error(&Value::Class(class), &name)),
+        _ => Err(vm.error(vm.types.AttributeError.clone(), name.as_str())),
     }
 }
 
@@ -417,7 +417,7 @@ fn set_abstract(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
         class.changed();
         return match old {
             Some(_) => Ok(()),
-            None => Err(vm.attribute_error(&Value::Class(class), &name)),
+            None => Err(vm.error(vm.types.AttributeError.clone(), name.as_str())),
         };
     }
     class.set(&name, new);
