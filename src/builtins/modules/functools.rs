@@ -395,6 +395,7 @@ const CACHED: &[Row] = &[
         Ok(Value::BoundMethod(Rc::new(BoundMethod::new(args[0].clone(), args[1].clone()))))
     }),
     method("__copy__()", |_, args| Ok(args[0].clone())),
+    method("__reduce__()", |vm, args| vm.get_attr(&args[0], sym::__qualname__)),
     method("__deepcopy__(memo, /)", |_, args| Ok(args[0].clone())),
     of!("__repr__()", Value::data::<Cached>, |_, cached, args| {
         let _ = cached;

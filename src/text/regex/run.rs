@@ -113,9 +113,12 @@ impl Regex {
             fuel: PATIENCE,
             stop,
         };
+        // What begins with the beginning of the text is found there or nowhere.
+        let head = self.code.iter().find(|inst| !matches!(inst, Inst::Mark(_)));
+        let search = mode == Mode::Search && !matches!(head, Some(Inst::At(At::Start)));
         let mut at = start;
         loop {
-            if let (Mode::Search, Some(first)) = (mode, &self.first) {
+            if let (true, Some(first)) = (search, &self.first) {
                 while at < end && !first.allows(text.at(at)) {
                     at += 1;
                 }
@@ -130,7 +133,7 @@ impl Regex {
             }
             at += 1;
             machine.forbidden = NOWHERE;
-            if mode != Mode::Search || at > end {
+            if !search || at > end {
                 return Ok(None);
             }
         }

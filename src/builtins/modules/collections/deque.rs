@@ -269,9 +269,10 @@ const METHODS: &[Row] = &[
     method("__ge__(value, /)", |vm, args| order(vm, args, CmpOp::GtE)),
     of!("__repr__()", Value::data::<Deque>, repr),
     of!("__reduce__()", Value::data::<Deque>, |vm, deque, args| {
-        let most = deque.most.get().map_or(Value::None, Value::usize);
         let class = Value::Class(vm.class_of(&args[0]));
-        Ok(Value::tuple([class, Value::tuple([Value::list(deque.to_vec()), most])]))
+        let made_with = deque.most.get().map_or(vec![], |most| vec![Value::tuple([]), Value::usize(most)]);
+        let (state, items) = (vm.call_method(&args[0], sym::__getstate__, &[])?, vm.iter(&args[0])?);
+        Ok(Value::tuple([class, Value::tuple(made_with), state, items]))
     }),
     class_method("__class_getitem__(object, /)", |vm, args| Ok(vm.generic_alias(&args[0], &args[1]))),
     getter("maxlen", |vm, this| Ok(this!(vm, this, Deque).most.get().map_or(Value::None, Value::usize))),

@@ -363,28 +363,40 @@ fn sumprod(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     if p.len() != q.len() {
         return Err(vm.value_error("Inputs are not the same length"));
     }
-    let number = |v: &Value| matches!(v, Value::Float(_) | Value::Int(_) | Value::Bool(_));
-    let any_float = p.iter().chain(&q).any(|v| matches!(v, Value::Float(_)));
-    if any_float && p.iter().chain(&q).all(number) {
-        let mut sum = ExactSum::default();
-        let mut plain = 0.0;
-        for (a, b) in p.iter().zip(&q) {
-            let (a, b) = (vm.to_f64(a)?, vm.to_f64(b)?);
-            let product = a * b;
-            plain += product;
-            if product.is_finite() {
-                sum.add(product);
-                sum.add(a.mul_add(b, -product));
-            }
-        }
-        return Ok(Value::float(if plain.is_finite() { sum.value() } else { plain }));
+    // What is done exactly ends where the kind of number changes: at the first pair that is not of two integers, and of
+    // the pairs with a float at the first that has none.
+    let (mut total, mut pairs) = (Value::Int(0), p.iter().zip(&q).peekable());
+    let is_int = |v: &Value| matches!(v, Value::Int(_));
+    while let Some((a, b)) = pairs.next_if(|(a, b)| is_int(&total) && is_int(a) && is_int(b)) {
+        total = multiplied(vm, &total, a, b)?;
     }
-    let mut total = Value::Int(0);
-    for (a, b) in p.iter().zip(&q) {
-        let product = crate::machine::ops::mul(vm, a, b)?;
-        total = crate::machine::ops::add(vm, &total, &product)?;
+    let number = |v: &Value| matches!(v, Value::Int(_) | Value::BigInt(_) | Value::Bool(_) | Value::Float(_));
+    let float = |v: &Value| matches!(v, Value::Float(_));
+    let mut sum: Option<ExactSum> = None;
+    while let Some((a, b)) = pairs.peek() {
+        let fits = is_int(&total) && number(a) && number(b) && (float(a) || float(b));
+        let Some((a, b)) = fits.then(|| Some((vm.to_f64(a).ok()?, vm.to_f64(b).ok()?))).flatten() else { break };
+        let product = a * b;
+        let sum = sum.get_or_insert_default();
+        if !product.is_finite() || !(sum.value() + product).is_finite() {
+            break;
+        }
+        sum.add(product);
+        sum.add(a.mul_add(b, -product));
+        pairs.next();
+    }
+    if let Some(sum) = sum {
+        total = crate::machine::ops::add(vm, &total, &Value::float(sum.value()))?;
+    }
+    for (a, b) in pairs {
+        total = multiplied(vm, &total, a, b)?;
     }
     Ok(total)
+}
+
+fn multiplied(vm: &mut Vm, total: &Value, a: &Value, b: &Value) -> Result<Value> {
+    let product = crate::machine::ops::mul(vm, a, b)?;
+    crate::machine::ops::add(vm, total, &product)
 }
 
 /// A non-negative integer argument.

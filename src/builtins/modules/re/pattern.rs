@@ -53,6 +53,11 @@ const METHODS: &[Row] = &[
         Ok(Value::bool(same))
     }),
     method("__copy__()", |_, args| Ok(args[0].clone())),
+    of!("__reduce__()", Value::data::<Pattern>, |vm, pattern, _| {
+        let module = vm.import_module("re")?;
+        let given = Value::tuple([pattern.source.clone(), Value::Int(pattern.regex.flags.into())]);
+        Ok(Value::tuple([vm.get_attr(&module, "compile")?, given]))
+    }),
     method("__deepcopy__(memo, /)", |_, args| Ok(args[0].clone())),
     class_method("__class_getitem__(item, /)", |vm, args| Ok(vm.generic_alias(&args[0], &args[1]))),
     getter("pattern", |vm, value| Ok(this!(vm, value, Pattern).source.clone())),
