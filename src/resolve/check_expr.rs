@@ -2,7 +2,8 @@
 
 use crate::source::Span;
 use crate::symbol::Symbol;
-use crate::syntax::ast::{Arg, Comp, Expr, ExprKind, FStringPart, Lambda, UnaryOp};
+use crate::syntax::ast::{Arg, Comp, Expr, ExprKind, Lambda, UnaryOp};
+use crate::syntax::visit::expr_parts;
 
 use super::check::{Block, Checker};
 use super::scope::{ScopeKind, SymbolMap};
@@ -24,71 +25,40 @@ impl Checker<'_> {
 
     pub(super) fn expr(&mut self, expr: &Expr) {
         match &expr.kind {
-            ExprKind::Constant(_) | ExprKind::Temp(_) | ExprKind::Name(_) => {}
-            ExprKind::JoinedStr(parts) => self.fstring(parts),
-            ExprKind::Tuple(elements) | ExprKind::List(elements) | ExprKind::Set(elements) => self.elements(elements),
-            ExprKind::BoolOp { values, .. } => self.exprs(values),
-            ExprKind::Dict(items) => self.dict(items),
-            ExprKind::Starred(value) => {
-                self.error(STARRED, expr.span);
-                self.expr(value);
+            ExprKind::Constant(_) | ExprKind::Temp(_) | ExprKind::Name(_) => return,
+            ExprKind::Tuple(elements) | ExprKind::List(elements) | ExprKind::Set(elements) => {
+                return self.elements(elements);
             }
-            ExprKind::UnaryOp { op: UnaryOp::Not, operand } => self.not(operand),
-            ExprKind::UnaryOp { operand, .. } => self.expr(operand),
-            ExprKind::BinOp { first, rest } => self.chain(first, rest),
-            ExprKind::Compare { first, rest } => {
-                self.warn_compare(first, rest, false, expr.span);
-                self.chain(first, rest);
-            }
-            ExprKind::Lambda(lambda) => self.lambda(lambda),
-            ExprKind::IfExp { test, body, orelse } => {
-                self.expr(test);
-                self.expr(body);
-                self.expr(orelse);
-            }
+            ExprKind::Starred(_) => self.error(STARRED, expr.span),
+            ExprKind::UnaryOp { op: UnaryOp::Not, operand } => return self.not(operand),
+            ExprKind::Compare { first, rest } => self.warn_compare(first, rest, false, expr.span),
+            ExprKind::Lambda(lambda) => return self.lambda(lambda),
             ExprKind::Call { func, args } => {
                 self.keywords(args);
                 self.warn_call(func);
-                self.expr(func);
-                self.arg_values(args);
             }
-            ExprKind::Attribute { value, .. } => self.expr(value),
-            ExprKind::Subscript { value, index } => {
-                self.warn_subscript(value, index);
-                self.expr(value);
-                self.expr(index);
-            }
-            ExprKind::Slice { lower, upper, step } => {
-                self.opt_expr(lower.as_deref());
-                self.opt_expr(upper.as_deref());
-                self.opt_expr(step.as_deref());
-            }
-            ExprKind::Await(value) => {
-                self.await_(expr.span);
-                self.expr(value);
-            }
-            ExprKind::Yield(value) => {
-                self.yield_("'yield'", expr.span);
-                self.opt_expr(value.as_deref());
-            }
-            ExprKind::YieldFrom(value) => {
+            ExprKind::Subscript { value, index } => self.warn_subscript(value, index),
+            ExprKind::Await(_) => self.await_(expr.span),
+            ExprKind::Yield(_) => self.yield_("'yield'", expr.span),
+            ExprKind::YieldFrom(_) => {
                 self.yield_("'yield from'", expr.span);
                 if self.unit.kind == ScopeKind::Function && self.unit.is_async {
                     self.error("'yield from' inside async function", expr.span);
                     let help = "`await` waits for a coroutine; an asynchronous generator is passed on by `async for` and `yield`";
                     self.diagnostics.last_mut().into_iter().for_each(|error| error.helps.push(help.to_owned()));
                 }
-                self.expr(value);
             }
             ExprKind::NamedExpr { target, value } => {
                 self.expr(value);
-                self.store(target.name, target.span);
+                return self.store(target.name, target.span);
             }
             ExprKind::ListComp(comp) | ExprKind::SetComp(comp) | ExprKind::DictComp(comp) => {
-                self.comprehension(comp, expr.span);
+                return self.comprehension(comp, expr.span);
             }
-            ExprKind::GeneratorExp(comp) => self.generator_exp(comp),
+            ExprKind::GeneratorExp(comp) => return self.generator_exp(comp),
+            _ => {}
         }
+        expr_parts(expr, &mut |part| self.expr(part));
     }
 
     /// Elements of a display, which may be starred.
@@ -101,50 +71,19 @@ impl Checker<'_> {
         }
     }
 
-    fn chain<Op>(&mut self, first: &Expr, rest: &[(Op, Expr)]) {
-        self.expr(first);
-        for (_, operand) in rest {
-            self.expr(operand);
-        }
-    }
-
     fn not(&mut self, operand: &Expr) {
         match &operand.kind {
             ExprKind::Compare { first, rest } => {
                 self.warn_compare(first, rest, true, operand.span);
-                self.chain(first, rest);
+                expr_parts(operand, &mut |part| self.expr(part));
             }
             _ => self.expr(operand),
         }
     }
 
-    fn dict(&mut self, items: &[(Option<Expr>, Expr)]) {
-        for (key, value) in items {
-            self.opt_expr(key.as_ref());
-            self.expr(value);
-        }
-    }
-
-    fn fstring(&mut self, parts: &[FStringPart]) {
-        for part in parts {
-            if let FStringPart::Field(field) = part {
-                self.expr(&field.value);
-                if let Some(spec) = &field.format_spec {
-                    self.fstring(spec);
-                }
-            }
-        }
-    }
-
     pub(super) fn args(&mut self, args: &[Arg]) {
         self.keywords(args);
-        self.arg_values(args);
-    }
-
-    fn arg_values(&mut self, args: &[Arg]) {
-        for arg in args {
-            self.expr(arg.value());
-        }
+        args.iter().for_each(|arg| self.expr(arg.value()));
     }
 
     fn keywords(&mut self, args: &[Arg]) {

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::rc::Rc;
 
 use crate::builtins::add_methods;
@@ -18,8 +19,10 @@ use crate::object::{Error, Result, Value, gc};
 use crate::symbol::sym;
 use crate::syntax::ast::CmpOp;
 
-#[derive(Default)]
+const ITERATION: &str = "deque mutated during iteration";
+
 /// The items of a deque.
+#[derive(Default)]
 pub struct Deque {
     pub items: RefCell<VecDeque<Value>>,
     most: Cell<Option<usize>>,
@@ -158,12 +161,11 @@ const METHODS: &[Row] = &[
     method("copy()", copy),
     method("__copy__()", copy),
     of!("count(value, /)", Value::data::<Deque>, |vm, deque, args| {
-        let mut count = 0;
-        search(vm, deque, &args[1], 0, usize::MAX, "deque mutated during iteration", |_| {
-            count += 1;
-            true
-        })?;
-        Ok(Value::Int(count))
+        let (mut from, mut count) = (0, 0);
+        while let Some(at) = find(vm, deque, &args[1], from..usize::MAX, ITERATION)? {
+            (from, count) = (at + 1, count + 1);
+        }
+        Ok(count)
     }),
     method("index(value, start=0, stop=9223372036854775807, /)", index),
     of!("insert(index, value, /)", Value::data::<Deque>, |vm, deque, args| {
@@ -179,15 +181,8 @@ const METHODS: &[Row] = &[
         Ok(Value::None)
     }),
     of!("remove(value, /)", Value::data::<Deque>, |vm, deque, args| {
-        let mut found = None;
-        search(vm, deque, &args[1], 0, usize::MAX, "deque mutated during remove().", |at| {
-            found = Some(at);
-            false
-        })?;
-        let Some(at) = found else {
-            let shown = vm.repr(&args[1])?;
-            return Err(vm.value_error(format!("{} is not in deque", shown.as_str())));
-        };
+        let found = find(vm, deque, &args[1], 0..usize::MAX, "deque mutated during remove().")?;
+        let Some(at) = found else { return Err(not_found(vm, &args[1])) };
         deque.changed();
         let removed = deque.items.borrow_mut().remove(at);
         drop(removed);
@@ -227,12 +222,7 @@ const METHODS: &[Row] = &[
         Ok(Value::None)
     }),
     of!("__contains__(key, /)", Value::data::<Deque>, |vm, deque, args| {
-        let mut found = false;
-        search(vm, deque, &args[1], 0, usize::MAX, "deque mutated during iteration", |_| {
-            found = true;
-            false
-        })?;
-        Ok(Value::bool(found))
+        Ok(find(vm, deque, &args[1], 0..usize::MAX, ITERATION)?.is_some())
     }),
     method("__iter__()", |vm, args| iterate(vm, &args[0], false)),
     method("__reversed__()", |vm, args| iterate(vm, &args[0], true)),
@@ -362,30 +352,28 @@ fn position(vm: &mut Vm, deque: &Deque, key: &Value) -> Result<usize> {
     at.ok_or_else(|| vm.index_error("deque index out of range"))
 }
 
-/// Looks for a value; `found` says whether to go on.
-fn search(
-    vm: &mut Vm,
-    deque: &Deque,
-    wanted: &Value,
-    start: usize,
-    stop: usize,
-    mutated: &str,
-    mut found: impl FnMut(usize) -> bool,
-) -> Result<()> {
+/// Looks for a value in some places.
+fn find(vm: &mut Vm, deque: &Deque, wanted: &Value, places: Range<usize>, mutated: &str) -> Result<Option<usize>> {
     let version = deque.version.get();
-    let mut at = start;
-    while at < stop {
+    for at in places {
         let Some(item) = deque.get(at) else { break };
         let same = vm.eq(&item, wanted)?;
         if deque.version.get() != version {
-            return Err(if mutated.ends_with('.') { vm.index_error(mutated) } else { vm.runtime_error(mutated) });
+            return Err(if mutated == ITERATION { vm.runtime_error(mutated) } else { vm.index_error(mutated) });
         }
-        if same && !found(at) {
-            break;
+        if same {
+            return Ok(Some(at));
         }
-        at += 1;
     }
-    Ok(())
+    Ok(None)
+}
+
+#[cold]
+fn not_found(vm: &mut Vm, wanted: &Value) -> Error {
+    match vm.repr(wanted) {
+        Ok(shown) => vm.value_error(format!("{} is not in deque", shown.as_str())),
+        Err(error) => error,
+    }
 }
 
 fn index(vm: &mut Vm, args: &[Value]) -> Result<Value> {
@@ -396,17 +384,9 @@ fn index(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         let n = crate::builtins::types::special::position(vm, given)?;
         *bound = if n < 0 { n.saturating_add(len).max(0) as usize } else { n as usize };
     }
-    let mut found = None;
-    search(vm, deque, &args[1], bounds[0], bounds[1], "deque mutated during iteration", |at| {
-        found = Some(at);
-        false
-    })?;
-    match found {
+    match find(vm, deque, &args[1], bounds[0]..bounds[1], ITERATION)? {
         Some(at) => Ok(Value::usize(at)),
-        None => {
-            let shown = vm.repr(&args[1])?;
-            Err(vm.value_error(format!("{} is not in deque", shown.as_str())))
-        }
+        None => Err(not_found(vm, &args[1])),
     }
 }
 
@@ -489,7 +469,7 @@ impl NativeIter for DequeIter {
         let len = deque.len();
         if deque.version.get() != self.version {
             self.at = usize::MAX;
-            return Err(vm.runtime_error("deque mutated during iteration"));
+            return Err(vm.runtime_error(ITERATION));
         }
         if self.at >= len {
             return Ok(None);

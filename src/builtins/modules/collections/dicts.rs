@@ -136,22 +136,8 @@ const DEFAULT: &[Row] = &[
     }),
     method("copy()", copy_default),
     method("__copy__()", copy_default),
-    method("__or__(value, /)", |vm, args| {
-        let Some(other) = args[1].as_dict().cloned() else { return Ok(Value::NotImplemented) };
-        let dict = inner(vm, &args[0])?;
-        let made = like(vm, &args[0], copied(&dict))?;
-        let target = inner(vm, &made)?;
-        vm.dict_update(&target, &Value::Dict(other))?;
-        Ok(made)
-    }),
-    method("__ror__(value, /)", |vm, args| {
-        let Some(other) = args[1].as_dict().cloned() else { return Ok(Value::NotImplemented) };
-        let dict = inner(vm, &args[0])?;
-        let made = like(vm, &args[0], copied(&other))?;
-        let target = inner(vm, &made)?;
-        vm.dict_update(&target, &Value::Dict(dict))?;
-        Ok(made)
-    }),
+    method("__or__(value, /)", |vm, args| joined(vm, &args[0], &args[0], &args[1])),
+    method("__ror__(value, /)", |vm, args| joined(vm, &args[0], &args[1], &args[0])),
     method("__reduce__()", |vm, args| {
         let factory = factory(vm, &args[0]);
         let given = if factory.is_none() { Vec::new() } else { vec![factory] };
@@ -170,6 +156,16 @@ const DEFAULT: &[Row] = &[
         },
     ),
 ];
+
+fn joined(vm: &mut Vm, this: &Value, first: &Value, second: &Value) -> Result<Value> {
+    let (Some(first), Some(second)) = (first.as_dict(), second.as_dict().cloned()) else {
+        return Ok(Value::NotImplemented);
+    };
+    let made = like(vm, this, copied(first))?;
+    let target = inner(vm, &made)?;
+    vm.dict_update(&target, &Value::Dict(second))?;
+    Ok(made)
+}
 
 fn copy_default(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let dict = inner(vm, &args[0])?;

@@ -12,7 +12,7 @@ use crate::symbol::{Symbol, sym};
 
 pub(super) fn install(vm: &mut Vm) {
     let types = &vm.types;
-    let tables: [(Rc<Class>, &'static [Row]); 11] = [
+    let tables: [(Rc<Class>, &'static [Row]); 13] = [
         (types.KeyError.clone(), KEY_ERROR),
         (types.StopIteration.clone(), STOP_ITERATION),
         (types.SystemExit.clone(), SYSTEM_EXIT),
@@ -22,7 +22,9 @@ pub(super) fn install(vm: &mut Vm) {
         (types.OSError.clone(), OS_ERROR),
         (types.SyntaxError.clone(), SYNTAX_ERROR),
         (types.UnicodeEncodeError.clone(), UNICODE_ENCODE_ERROR),
+        (types.UnicodeEncodeError.clone(), UNICODE_ERROR),
         (types.UnicodeDecodeError.clone(), UNICODE_DECODE_ERROR),
+        (types.UnicodeDecodeError.clone(), UNICODE_ERROR),
         (types.UnicodeTranslateError.clone(), UNICODE_TRANSLATE_ERROR),
     ];
     for (class, rows) in &tables {
@@ -114,18 +116,14 @@ const SYNTAX_ERROR: &[Row] = &[
     method("__str__()", class_str),
 ];
 
-const UNICODE_ENCODE_ERROR: &[Row] = &[
-    method("__init__(*args, **kwargs)", |vm, args| unicode_init(vm, args, true, false)),
-    member!(encoding, |args| args.first().cloned()),
-    member!(object, |args| args.get(1).cloned()),
-    member!(start, |args| args.get(2).cloned()),
-    member!(end, |args| args.get(3).cloned()),
-    member!(reason, |args| args.get(4).cloned()),
-    method("__str__()", class_str),
-];
+const UNICODE_ENCODE_ERROR: &[Row] =
+    &[method("__init__(*args, **kwargs)", |vm, args| unicode_init(vm, args, true, false))];
 
-const UNICODE_DECODE_ERROR: &[Row] = &[
-    method("__init__(*args, **kwargs)", |vm, args| unicode_init(vm, args, true, true)),
+const UNICODE_DECODE_ERROR: &[Row] =
+    &[method("__init__(*args, **kwargs)", |vm, args| unicode_init(vm, args, true, true))];
+
+/// What the two of them have.
+const UNICODE_ERROR: &[Row] = &[
     member!(encoding, |args| args.first().cloned()),
     member!(object, |args| args.get(1).cloned()),
     member!(start, |args| args.get(2).cloned()),
