@@ -4,6 +4,7 @@ use super::display::{BRACKET, arg, argument_expression, at_for, for_if_clauses};
 use super::explain::{FINE, explained, first_look, in_brackets, raise_at_last, raise_if, unexplained, up_to_next};
 use super::expr::{bitwise_or, expression, inversion, star_expressions, starts_expression};
 use super::input::*;
+use super::stmt::augassign;
 use super::target::expression_name;
 use crate::source::Span;
 use crate::syntax::ast::{Comprehension, Constant, Expr, ExprKind, UnaryOp};
@@ -50,6 +51,17 @@ fn invalid_legacy_expression<'t, 'p>(inp: &mut Inp<'t, 'p>, start: Saved<'t, 'p>
     let result = old_statement(inp, false);
     inp.rewind(after);
     result
+}
+
+/// `print` with an operator after it that might be a sign, unless it is assigned to.
+pub(super) fn old_print(inp: &mut Inp<'_, '_>, in_head: bool) -> Res<()> {
+    let target = lookahead(inp, |inp| star_expressions(inp).map(|_| peek_kind(inp)));
+    if target.is_none_or(|next| next == K::Equal || !in_head && next == K::Colon || augassign(next).is_some()) {
+        return FINE;
+    }
+    inp.state().explain = true;
+    inp.state().again = true;
+    old_statement(inp, false)
 }
 
 /// What follows a second name in a row has been read before, and is not looked at for other errors.

@@ -23,8 +23,8 @@ pub(super) use self::input::Found;
 use self::input::{Inp, Res, State, Tokens, eat, fail, peek_kind};
 pub(super) use self::recover::MAX_DIAGNOSTICS;
 use super::ast::{Expr, Stmt};
-use super::lexer::Lexed;
-use super::token::TokenKind as K;
+use super::lexer::{Fault, Lexed};
+use super::token::{Token, TokenKind as K};
 use crate::symbol::Interner;
 
 /// What a parse found.
@@ -40,7 +40,45 @@ pub(super) fn file(text: &str, lexed: &Lexed, interner: &mut Interner) -> Outcom
     let tokens: Tokens<'_> = &lexed.tokens;
     let (value, _) = custom(statements_to_end).lazy().parse_with_state(tokens, &mut state).into_output_errors();
     let value = value.filter(|_| state.diagnostics.is_empty());
-    Outcome { value, diagnostics: state.diagnostics }
+    let mut diagnostics = state.diagnostics;
+    if let Some(first) = diagnostics.first_mut() {
+        if let Some(fault) = old_statement_before(text, lexed, interner, first) {
+            first.fault = fault;
+        }
+    }
+    Outcome { value, diagnostics }
+}
+
+/// When a statement fails, CPython also looks at what is wrong with those before it, and then takes `print -1` for a
+/// statement of Python 2.
+#[cold]
+fn old_statement_before(text: &str, lexed: &Lexed, interner: &mut Interner, first: &Found) -> Option<Fault> {
+    let before = |token: &&Token| token.span.start < first.fault.span.start;
+    let tokens = &lexed.tokens[..lexed.tokens.iter().take_while(before).count()];
+    (0..tokens.len()).find_map(|at| {
+        let [name, next, ..] = tokens[at..] else { return None };
+        let is_operator = matches!(next.kind, K::LBracket | K::Minus | K::Plus | K::Star);
+        if name.kind != K::Name || !is_operator || !matches!(text.get(name.span.range()), Some("print" | "exec")) {
+            return None;
+        }
+        let begins = tokens[..at].last().is_none_or(|previous| {
+            let kind = previous.kind;
+            kind.opens()
+                || matches!(kind, K::Newline | K::Indent | K::Dedent | K::Semicolon | K::Comma | K::Equal | K::Colon)
+                || matches!(kind, K::Return | K::If | K::Elif | K::While | K::Else | K::Raise | K::Assert)
+        });
+        if !begins {
+            return None;
+        }
+        let in_head = tokens[..at].last().is_some_and(|previous| matches!(previous.kind, K::If | K::Elif | K::While));
+        let mut state = State { tokens: &lexed.tokens[at..], ..State::new(text, lexed, interner) };
+        let tokens: Tokens<'_> = state.tokens;
+        let _ = custom(|inp| explain_expr::old_print(inp, in_head))
+            .lazy()
+            .parse_with_state(tokens, &mut state)
+            .into_output_errors();
+        state.raised
+    })
 }
 
 fn statements_to_end(inp: &mut Inp<'_, '_>) -> Res<Vec<Stmt>> {
