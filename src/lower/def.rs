@@ -118,7 +118,10 @@ impl Lower<'_> {
             self.emit(Step::Do(action), span);
         }
         body(self);
-        self.emit_return_none(span);
+        // A body that is one `return` needs no step loop.
+        if !matches!(self.unit.steps[..], [Step::Return(_)]) {
+            self.emit_return_none(span);
+        }
         let unit = std::mem::replace(&mut self.unit, outer);
         let code = self.finish_unit(unit, span, params, doc);
         if let (true, Some((_, found))) = (green, &mut self.wanted) {
@@ -291,7 +294,7 @@ impl Lower<'_> {
             if lower.unit.green {
                 lower.mark_block(&mut body);
             }
-            lower.body(body);
+            lower.function_body(body);
         });
         function_thunk(code, sources, outside)
     }

@@ -25,6 +25,7 @@ mod pattern;
 mod spill;
 mod stmt;
 mod store;
+mod tail;
 
 #[cfg(feature = "cli")]
 pub use dump::dump_code;
