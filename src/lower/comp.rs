@@ -3,7 +3,7 @@
 
 use super::{Lower, Names};
 use crate::machine::Vm;
-use crate::object::code::{CodeKind, Cond, ParamSpec, Slot, Step, Store, Thunk};
+use crate::object::code::{CodeKind, Cond, NOWHERE, ParamSpec, Slot, Step, Store, Thunk};
 use crate::object::frame::Frame;
 use crate::object::{Cell, Dict, Eval, Located, Result, Value};
 use crate::source::Span;
@@ -347,15 +347,7 @@ impl Lower<'_> {
                 let element_span = comp.element.span;
                 let placeholder = Expr { kind: ExprKind::Temp(0), span: element_span, suspends: false };
                 let element = std::mem::replace(&mut comp.element, placeholder);
-                let element = lower.hoist(element);
-                let element = lower.expr(element);
-                let sent = lower.temp();
-                let step = if kind == CodeKind::AsyncGenerator {
-                    Step::AsyncYield(element, sent)
-                } else {
-                    Step::Yield(element, sent)
-                };
-                lower.emit(step, element_span);
+                lower.emit_yield(Some(Box::new(element)), NOWHERE, element_span);
             });
         });
         Box::new(move |vm, frame| {

@@ -10,6 +10,22 @@ use crate::source::Span;
 use crate::syntax::ast::{Arg, BoolOp, Expr, ExprKind, FStringPart};
 
 impl Lower<'_> {
+    /// `yield value`; what is sent in goes to a slot or [`NOWHERE`].
+    pub(super) fn emit_yield(&mut self, value: Option<Box<Expr>>, slot: Slot, span: Span) {
+        let value = match value {
+            Some(value) => {
+                let value = self.hoist(*value);
+                self.expr(value)
+            }
+            None => Self::constant_thunk(Value::None),
+        };
+        let step = match self.unit.kind {
+            CodeKind::AsyncGenerator => Step::AsyncYield(value, slot),
+            _ => Step::Yield(value, slot),
+        };
+        self.emit(step, span);
+    }
+
     /// Emits the steps of whatever suspends inside an expression; what is returned does not suspend.
     pub(super) fn hoist(&mut self, e: Expr) -> Expr {
         if !e.suspends {
@@ -23,20 +39,8 @@ impl Lower<'_> {
                 ExprKind::Temp(slot)
             }
             ExprKind::Yield(value) => {
-                let value = match value {
-                    Some(value) => {
-                        let value = self.hoist(*value);
-                        self.expr(value)
-                    }
-                    None => Self::constant_thunk(Value::None),
-                };
                 let slot = self.temp();
-                let step = if self.unit.kind == CodeKind::AsyncGenerator {
-                    Step::AsyncYield(value, slot)
-                } else {
-                    Step::Yield(value, slot)
-                };
-                self.emit(step, span);
+                self.emit_yield(value, slot, span);
                 ExprKind::Temp(slot)
             }
             ExprKind::YieldFrom(inner) => {

@@ -1,15 +1,18 @@
 //! Statements become steps.
 
 use std::cell::Cell as StdCell;
+use std::rc::Rc;
 
 use super::Lower;
 use super::block::{BlockKind, Leave};
+use super::call::put;
+use super::expr::Operand;
 use super::name::{Place, set_global};
 use crate::machine::attr_cache::AttrCache;
 use crate::machine::{Vm, ops};
-use crate::object::code::{Action, CodeKind, Step, Thunk};
+use crate::object::code::{Action, CodeKind, NOWHERE, Step, Thunk};
 use crate::object::frame::Frame;
-use crate::object::{Error, Eval, Located, Value};
+use crate::object::{Error, Eval, Located, Str, Value};
 use crate::source::Span;
 use crate::symbol::sym;
 use crate::syntax::ast::{Alias, BinOp, Constant, Expr, ExprKind, Stmt, StmtKind};
@@ -102,6 +105,9 @@ impl Lower<'_> {
 
     fn expr_stmt(&mut self, e: Expr) {
         let span = e.span;
+        if let ExprKind::Yield(value) = e.kind {
+            return self.emit_yield(value, NOWHERE, span);
+        }
         let e = self.hoist(e);
         if self.unit.interactive {
             let thunk = self.expr(e);
@@ -411,7 +417,7 @@ impl Lower<'_> {
     fn aug_assign_local(&mut self, slot: usize, op: BinOp, value: Expr, target_span: Span, span: Span) {
         let name = self.local_name(slot);
         let operand = self.operand(value);
-        if let (super::expr::Operand::Constant(Value::Int(n)), BinOp::Add | BinOp::Sub) = (&operand, op) {
+        if let (Operand::Constant(Value::Int(n)), BinOp::Add | BinOp::Sub) = (&operand, op) {
             let n = *n;
             if let Some(step) = if op == BinOp::Add { Some(n) } else { n.checked_neg() } {
                 let action: Action = Box::new(move |vm, frame| {
@@ -427,35 +433,51 @@ impl Lower<'_> {
                 return;
             }
         }
+        let place = AugPlace { slot, op, name, target_span, span };
+        let action = match op {
+            BinOp::Add => self.aug_assign_numbers(place, operand, |a, b| ops::quick(BinOp::Add, a, b)),
+            BinOp::Sub => self.aug_assign_numbers(place, operand, |a, b| ops::quick(BinOp::Sub, a, b)),
+            BinOp::Mul => self.aug_assign_numbers(place, operand, |a, b| ops::quick(BinOp::Mul, a, b)),
+            op => self.aug_assign_numbers(place, operand, move |a, b| ops::quick(op, a, b)),
+        };
+        self.emit(Step::Do(action), span);
+    }
+
+    /// The same with a short way for numbers.
+    fn aug_assign_numbers<Q>(&mut self, place: AugPlace, operand: Operand, quick: Q) -> Action
+    where
+        Q: Fn(&Value, &Value) -> Option<Value> + 'static,
+    {
+        let slot = place.slot;
+        if let Operand::Local(other, _) = operand {
+            let value = self.operand_thunk(operand);
+            return Box::new(move |vm, frame| match quick(&frame.locals[slot], &frame.locals[other]) {
+                Some(new) => {
+                    put(&mut frame.locals[slot], new);
+                    Ok(())
+                }
+                None => place.assign(vm, frame, &value),
+            });
+        }
         let value = self.operand_thunk(operand);
-        let action: Action = Box::new(move |vm, frame| {
-            if frame.locals[slot].is_unbound() {
-                return Err(super::name::unbound_local(vm, &name).at(target_span).into());
-            }
-            // The old value is read before the new one is computed, and stays readable meanwhile: numbers are copied, and
-            // anything else is the same object afterwards unless the variable was bound anew.
-            let before = if frame.locals[slot].is_heap() { None } else { Some(frame.locals[slot].clone()) };
-            let address = frame.locals[slot].address();
-            let held = if before.is_none() { Some(frame.locals[slot].clone()) } else { None };
+        Box::new(move |vm, frame| {
+            let old = match &frame.locals[slot] {
+                Value::Int(n) => Value::Int(*n),
+                Value::Float(x) => Value::Float(*x),
+                _ => return place.assign(vm, frame, &value),
+            };
             let value = value(vm, frame)?;
-            if let Some(old) = before {
-                let new = match ops::quick(op, &old, &value) {
-                    Some(new) => new,
-                    None => vm.inplace(op, old, &value).at(span)?,
-                };
-                value.discard();
-                frame.put(slot, new);
-                return Ok(());
-            }
-            if frame.locals[slot].address() == address {
-                drop(held);
-                return grow(vm, frame, slot, op, &value, &name, target_span, span);
-            }
-            let new = vm.inplace(op, held.unwrap_or_default(), &value).at(span)?;
+            let new = match quick(&old, &value) {
+                Some(new) => {
+                    // Numbers, both.
+                    std::mem::forget((old, value));
+                    new
+                }
+                None => place.number_and(vm, old, value)?,
+            };
             frame.put(slot, new);
             Ok(())
-        });
-        self.emit(Step::Do(action), span);
+        })
     }
 
     fn return_stmt(&mut self, value: Option<Expr>, span: Span) {
@@ -714,6 +736,47 @@ impl Lower<'_> {
     }
 }
 
+/// The variable of an augmented assignment.
+struct AugPlace {
+    slot: usize,
+    op: BinOp,
+    name: Rc<Str>,
+    target_span: Span,
+    span: Span,
+}
+
+impl AugPlace {
+    /// The assignment, whatever the variable holds.
+    #[inline(never)]
+    fn assign(&self, vm: &mut Vm, frame: &mut Frame, value: &Thunk) -> Eval<()> {
+        let slot = self.slot;
+        let old = frame.locals[slot].clone();
+        if old.is_unbound() {
+            return Err(super::name::unbound_local(vm, &self.name).at(self.target_span).into());
+        }
+        // The old value is read before the new one is computed. Unless the variable was bound anew meanwhile, it is moved
+        // out, so that a string nobody else holds can grow in place.
+        let value = value(vm, frame)?;
+        if !old.is_heap() {
+            let new = self.number_and(vm, old, value)?;
+            frame.put(slot, new);
+            return Ok(());
+        }
+        if frame.locals[slot].address() == old.address() {
+            drop(old);
+            return grow(vm, frame, slot, self.op, &value, &self.name, self.target_span, self.span);
+        }
+        let new = vm.inplace(self.op, old, &value).at(self.span)?;
+        frame.put(slot, new);
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn number_and(&self, vm: &mut Vm, old: Value, value: Value) -> Eval<Value> {
+        vm.inplace(self.op, old, &value).at(self.span)
+    }
+}
+
 /// `local op= value` where the local holds an object that may grow in place.
 #[expect(clippy::too_many_arguments, reason = "the parts of one statement")]
 fn grow(
@@ -722,7 +785,7 @@ fn grow(
     slot: usize,
     op: BinOp,
     value: &Value,
-    name: &std::rc::Rc<crate::object::Str>,
+    name: &Rc<Str>,
     target_span: Span,
     span: Span,
 ) -> Eval<()> {

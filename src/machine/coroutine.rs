@@ -22,48 +22,68 @@ use crate::symbol::sym;
 /// Awaited calls on the native stack at once.
 const NESTED_AWAITS: u32 = 100;
 
+/// What comes of [`Vm::resume_in_passing`].
+enum Passing {
+    Yielded(Value),
+    Other(Result<Outcome>),
+    /// The case is another one: the value comes back.
+    Refused(Value),
+}
+
 impl Vm {
     /// Resumes a coroutine until it, or what it awaits, hands a value out.
     #[inline]
     pub fn resume(&mut self, root: &Rc<Coroutine>, input: Resume) -> Result<Outcome> {
         match input {
-            Resume::Send(value) if root.state.get() == State::Suspended => match self.resume_in_passing(root, value) {
-                Ok(result) => result,
-                Err(value) => self.resume_chain(root, Resume::Send(value)),
+            Resume::Send(value) => match self.resume_in_passing(root, value) {
+                Passing::Yielded(value) => Ok(Outcome::Yield(value)),
+                Passing::Other(result) => result,
+                Passing::Refused(value) => self.resume_chain(root, Resume::Send(value)),
             },
             input => self.resume_chain(root, input),
         }
     }
 
+    /// `next(generator)`; `Unbound` at its end.
+    pub fn next_or_unbound(&mut self, generator: &Rc<Coroutine>) -> Eval<Value> {
+        let outcome = match self.resume_in_passing(generator, Value::None) {
+            Passing::Yielded(value) => return Ok(value),
+            Passing::Other(result) => result?,
+            Passing::Refused(value) => self.resume_chain(generator, Resume::Send(value))?,
+        };
+        Ok(if let Outcome::Yield(value) = outcome { value } else { Value::Unbound })
+    }
+
     /// [`Vm::resume`] in the plainest case, which is nearly all that happens to generators: a frame with nothing below it
-    /// stands at a `yield`, or has given way, and nobody is handling an exception. Gives the value back in others.
-    #[inline]
-    fn resume_in_passing(&mut self, root: &Rc<Coroutine>, value: Value) -> std::result::Result<Result<Outcome>, Value> {
-        if root.in_chain.get()
+    /// stands at a `yield`, or has given way, and nobody is handling an exception.
+    #[inline(always)]
+    fn resume_in_passing(&mut self, root: &Rc<Coroutine>, value: Value) -> Passing {
+        if root.state.get() != State::Suspended
+            || root.in_chain.get()
             || self.handling.is_some()
             || !root.is_bare()
             || self.depth + 1 >= self.recursion_limit
             || self.stack_is_low()
         {
-            return Err(value);
+            return Passing::Refused(value);
         }
         let mut parked = match root.body.take() {
             Body::Frame(parked) => parked,
             body => {
                 root.body.set(body);
-                return Err(value);
+                return Passing::Refused(value);
             }
         };
         let slot = match parked.function.code.steps.get(parked.pc as usize) {
-            Some(Step::Yield(_, slot)) if parked.handled.is_none() => *slot as usize,
+            Some(Step::Yield(_, slot)) if parked.handled.is_none() => *slot,
             Some(Step::Await(slot))
                 if parked.handled.is_none() && matches!(&parked.locals[*slot as usize], Value::Native(_)) =>
             {
-                *slot as usize
+                *slot
             }
             _ => {
                 root.body.set(Body::Frame(parked));
-                return Err(value);
+                return Passing::Refused(value);
             }
         };
         self.depth += 1;
@@ -77,7 +97,7 @@ impl Vm {
             handled: None,
             outer_handled: None,
         };
-        frame.put(slot, value);
+        frame.receive(slot, value);
         let result = self.execute(&mut frame);
         if frame.exit == Exit::Yield && frame.handled.is_none() && self.handling.is_none() {
             if let Ok(value) = result {
@@ -86,14 +106,14 @@ impl Vm {
                 std::mem::forget(root.body.replace(Body::Frame(parked)));
                 root.state.set(State::Suspended);
                 self.depth -= 1;
-                return Ok(Ok(Outcome::Yield(value)));
+                return Passing::Yielded(value);
             }
         }
         let outcome = self.settle(&mut frame, result.map_err(Error::from));
         let (pc, handled) = (frame.pc, frame.handled.take());
         self.handling = None;
         let outcome = self.put_back(root, ParkedFrame { pc, handled, ..parked }, outcome, false);
-        Ok(self.follow(root, outcome))
+        Passing::Other(self.follow(root, outcome))
     }
 
     fn resume_chain(&mut self, root: &Rc<Coroutine>, input: Resume) -> Result<Outcome> {

@@ -14,17 +14,9 @@ use crate::object::frame::{Exit, Frame};
 use crate::object::iter::Iter;
 use crate::object::{Error, Eval, Result, Value, gc};
 
-/// The next value of what is iterated over most; see [`Iter::at_once`].
-#[inline(always)]
-fn next_at_once(frame: &Frame, iter: Slot) -> Option<Value> {
-    match &frame.locals[iter as usize] {
-        Value::Iter(iter) => iter.at_once(),
-        _ => None,
-    }
-}
-
 impl Vm {
     /// Runs a frame until it returns, suspends or fails.
+    #[inline]
     pub fn execute(&mut self, frame: &mut Frame) -> Eval<Value> {
         loop {
             match self.run_steps(frame) {
@@ -42,7 +34,7 @@ impl Vm {
         match (input, step) {
             (Resume::Send(value) | Resume::Deliver(value), Some(Step::Yield(_, slot) | Step::AsyncYield(_, slot)))
             | (Resume::Deliver(value), Some(Step::Await(slot) | Step::YieldFrom(slot))) => {
-                frame.put(*slot as usize, value);
+                frame.receive(*slot, value);
                 frame.pc += 1;
                 self.execute(frame)
             }
@@ -100,9 +92,16 @@ impl Vm {
         }
         macro_rules! next {
             ($iter:expr) => {
-                match next_at_once(frame, $iter) {
-                    None => attempt!(self.next_of(frame, $iter)),
-                    some => some,
+                match &frame.locals[$iter as usize] {
+                    Value::Coroutine(generator) if generator.kind == Kind::Generator => {
+                        let generator = generator.clone();
+                        attempt!(self.next_or_unbound(&generator)).bound()
+                    }
+                    Value::Iter(iter) => match iter.at_once() {
+                        None => attempt!(self.next_of(frame, $iter)),
+                        some => some,
+                    },
+                    _ => attempt!(self.next_of(frame, $iter)),
                 }
             };
         }
@@ -255,10 +254,7 @@ impl Vm {
             return self.advance(iter);
         }
         let iterator = frame.locals[iter as usize].clone();
-        match &iterator {
-            Value::Coroutine(generator) if generator.kind == Kind::Generator => self.next_of_generator(generator),
-            _ => self.next(&iterator),
-        }
+        self.next(&iterator)
     }
 
     /// Gives a suspended frame what it waited for: `Some` if it is suspended again at once.
@@ -267,7 +263,7 @@ impl Vm {
         match &code.steps[frame.pc as usize] {
             Step::Yield(_, slot) | Step::AsyncYield(_, slot) => match input {
                 Resume::Send(value) | Resume::Deliver(value) => {
-                    frame.put(*slot as usize, value);
+                    frame.receive(*slot, value);
                     frame.pc += 1;
                     Ok(None)
                 }

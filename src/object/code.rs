@@ -40,6 +40,8 @@ pub enum Called {
 
 /// The index of a local: a variable or a hidden slot.
 pub type Slot = u32;
+/// In place of a slot for what is sent to a `yield` whose value nobody uses.
+pub const NOWHERE: Slot = Slot::MAX;
 /// The index of a step.
 pub type Pc = u32;
 

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::code::Code;
+use super::code::{Code, NOWHERE, Slot};
 use super::containers::Dict;
 use super::exception::Exception;
 use super::function::Function;
@@ -27,8 +27,18 @@ pub struct Frame<'a> {
 }
 
 impl Frame<'_> {
+    /// What is sent to a frame goes to a local or, at [`NOWHERE`], is dropped.
+    #[inline(always)]
+    pub fn receive(&mut self, slot: Slot, value: Value) {
+        if slot == NOWHERE {
+            value.discard();
+        } else {
+            self.put(slot as usize, value);
+        }
+    }
+
     /// Sets a local.
-    #[inline]
+    #[inline(always)]
     pub fn put(&mut self, slot: usize, value: Value) {
         std::mem::replace(&mut self.locals[slot], value).discard();
     }
