@@ -1,4 +1,5 @@
-//! `await f(...)`: a call whose result is awaited at once needs no coroutine unless the function is suspended.
+//! `await f(...)`: a call whose result is awaited at once needs no coroutine unless the function is suspended; no more
+//! does `yield from f(...)` need a generator.
 
 use std::rc::Rc;
 
@@ -8,7 +9,7 @@ use super::name::{Callee, GlobalCallee, Place};
 use crate::machine::attr_cache::Method;
 use crate::machine::call::STACK_SLOTS;
 use crate::machine::{CallSite, Vm};
-use crate::object::code::{AwaitedCall, Called, Slot, Step, Thunk};
+use crate::object::code::{AwaitedCall, Called, CodeKind, Slot, Step, Thunk};
 use crate::object::frame::Frame;
 use crate::object::native::{NativeFunction, Prompt};
 use crate::object::{Eval, Function, Located, Value};
@@ -16,12 +17,12 @@ use crate::source::Span;
 use crate::syntax::ast::{Arg, Expr, ExprKind};
 
 impl Lower<'_> {
-    /// Emits what computes the operand of an `await`, which goes to a hidden slot.
-    pub(super) fn awaited_to_temp(&mut self, e: Expr, span: Span) -> Slot {
+    /// Emits what computes the operand of an `await`, or for generators that of a `yield from`, which goes to a hidden slot.
+    pub(super) fn awaited_to_temp(&mut self, e: Expr, span: Span, kind: CodeKind) -> Slot {
         let e = self.hoist(e);
         let (func, args) = match e.kind {
             ExprKind::Call { func, args } if !self.unit.green && self.may_run_directly(&func, &args) => (func, args),
-            kind => return self.value_to_temp(Expr { kind, span: e.span, suspends: e.suspends }),
+            other => return self.value_to_temp(Expr { kind: other, span: e.span, suspends: e.suspends }),
         };
         let mut args: Vec<Thunk> = in_order(args)
             .into_iter()
@@ -37,25 +38,25 @@ impl Lower<'_> {
             ExprKind::Attribute { value, attr } => {
                 let (object, site) = self.method_site(*value, attr, e.span, func.span);
                 match (first, middle, last) {
-                    (None, None, Some(a)) => site.into_awaited::<1, 2>(object, [a]),
-                    (None, Some(a), Some(b)) => site.into_awaited::<2, 3>(object, [a, b]),
-                    (Some(a), Some(b), Some(c)) => site.into_awaited::<3, 4>(object, [a, b, c]),
-                    _ => site.into_awaited::<0, 1>(object, []),
+                    (None, None, Some(a)) => site.into_awaited::<1, 2>(object, [a], kind),
+                    (None, Some(a), Some(b)) => site.into_awaited::<2, 3>(object, [a, b], kind),
+                    (Some(a), Some(b), Some(c)) => site.into_awaited::<3, 4>(object, [a, b, c], kind),
+                    _ => site.into_awaited::<0, 1>(object, [], kind),
                 }
             }
-            kind => {
-                let global = match kind {
+            callee => {
+                let global = match callee {
                     ExprKind::Name(name) if self.place(name) == Place::Global => {
                         Some(GlobalCallee::new(self.vm.name(name).clone()))
                     }
                     _ => None,
                 };
-                let func = self.expr(Expr { kind, span: func.span, suspends: false });
+                let func = self.expr(Expr { kind: callee, span: func.span, suspends: false });
                 match (first, middle, last) {
-                    (None, None, Some(a)) => plain_call(func, global, [a], e.span),
-                    (None, Some(a), Some(b)) => plain_call(func, global, [a, b], e.span),
-                    (Some(a), Some(b), Some(c)) => plain_call(func, global, [a, b, c], e.span),
-                    _ => plain_call(func, global, [], e.span),
+                    (None, None, Some(a)) => plain_call(func, global, [a], e.span, kind),
+                    (None, Some(a), Some(b)) => plain_call(func, global, [a, b], e.span, kind),
+                    (Some(a), Some(b), Some(c)) => plain_call(func, global, [a, b, c], e.span, kind),
+                    _ => plain_call(func, global, [], e.span, kind),
                 }
             }
         };
@@ -78,12 +79,24 @@ impl Lower<'_> {
     }
 }
 
+/// Whether a call with this many arguments can do without a coroutine or generator.
+#[inline]
+fn runs_directly(vm: &Vm, function: &Function, given: usize, kind: CodeKind) -> bool {
+    function.code.await_arity as usize == given && function.code.kind == kind && vm.may_nest_await()
+}
+
 /// A call of a function by name.
-fn plain_call<const N: usize>(func: Thunk, global: Option<GlobalCallee>, args: [Thunk; N], span: Span) -> AwaitedCall {
+fn plain_call<const N: usize>(
+    func: Thunk,
+    global: Option<GlobalCallee>,
+    args: [Thunk; N],
+    span: Span,
+    kind: CodeKind,
+) -> AwaitedCall {
     Box::new(move |vm, frame| {
         let callee = global.as_ref().and_then(|global| global.get(vm, &frame.function.globals));
         if let Some(Callee::Function(function)) = callee {
-            if function.code.await_arity as usize == N && vm.may_nest_await() {
+            if runs_directly(vm, &function, N, kind) {
                 return directly(vm, frame, &function, span, |vm, frame, locals| fill(vm, frame, locals, &args));
             }
         }
@@ -93,11 +106,17 @@ fn plain_call<const N: usize>(func: Thunk, global: Option<GlobalCallee>, args: [
 
 impl MethodSite {
     /// `await object.name(*args)`; `M` is `N` and one for the object.
-    fn into_awaited<const N: usize, const M: usize>(self, object: Thunk, args: [Thunk; N]) -> AwaitedCall {
+    fn into_awaited<const N: usize, const M: usize>(
+        self,
+        object: Thunk,
+        args: [Thunk; N],
+        kind: CodeKind,
+    ) -> AwaitedCall {
+        let awaits = kind == CodeKind::Coroutine;
         Box::new(move |vm, frame| {
             let object = object(vm, frame)?;
             if let Some(function) = self.cache.function(&object) {
-                if function.code.await_arity as usize == M && vm.may_nest_await() {
+                if runs_directly(vm, &function, M, kind) {
                     return directly(vm, frame, &function, self.span, |vm, frame, locals| {
                         let [first, rest @ ..] = locals else { return Ok(()) };
                         put(first, object);
@@ -107,14 +126,14 @@ impl MethodSite {
             }
             let method = self.load(vm, &object)?;
             match &method {
-                Method::Unbound(Value::Native(native)) if native.row.at_once.is_some() => {
+                Method::Unbound(Value::Native(native)) if awaits && native.row.at_once.is_some() => {
                     let mut values = [const { Value::Unbound }; M];
                     let [first, rest @ ..] = &mut values[..] else { return Ok(Called::Done(Value::None)) };
                     put(first, object);
                     fill(vm, frame, rest, &args)?;
                     at_once(vm, frame, native, &values, self.span)
                 }
-                Method::Bound(Value::Native(native)) if native.row.at_once.is_some() => {
+                Method::Bound(Value::Native(native)) if awaits && native.row.at_once.is_some() => {
                     let mut values = [const { Value::Unbound }; N];
                     fill(vm, frame, &mut values, &args)?;
                     at_once(vm, frame, native, &values, self.span)
@@ -143,7 +162,7 @@ fn at_once(vm: &mut Vm, frame: &mut Frame, native: &Rc<NativeFunction>, values: 
     called.at(span)
 }
 
-/// Runs a coroutine function in a frame on the native stack.
+/// Runs a coroutine or generator function in a frame on the native stack.
 #[inline]
 fn directly(
     vm: &mut Vm,

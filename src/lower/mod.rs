@@ -249,7 +249,7 @@ impl<'v> Lower<'v> {
         let simple_arity = arity(fits && at_once);
         let direct =
             at_once && !params.vararg && !params.kwarg && unit.most_slots <= crate::machine::call::STACK_SLOTS as u32;
-        let await_arity = arity(fits && unit.kind == CodeKind::Coroutine);
+        let await_arity = arity(fits && matches!(unit.kind, CodeKind::Coroutine | CodeKind::Generator));
         let code = Rc::new(Code {
             simple_arity,
             direct,

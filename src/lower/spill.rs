@@ -34,7 +34,7 @@ impl Lower<'_> {
         let span = e.span;
         let kind = match e.kind {
             ExprKind::Await(inner) => {
-                let slot = self.awaited_to_temp(*inner, span);
+                let slot = self.awaited_to_temp(*inner, span, CodeKind::Coroutine);
                 self.emit(Step::Await(slot), span);
                 ExprKind::Temp(slot)
             }
@@ -44,7 +44,7 @@ impl Lower<'_> {
                 ExprKind::Temp(slot)
             }
             ExprKind::YieldFrom(inner) => {
-                let slot = self.value_to_temp(*inner);
+                let slot = self.awaited_to_temp(*inner, span, CodeKind::Generator);
                 self.emit(Step::YieldFrom(slot), span);
                 ExprKind::Temp(slot)
             }

@@ -75,6 +75,16 @@ impl Lower<'_> {
     }
 
     fn unpacking(&mut self, items: Vec<Expr>, span: Span) -> Store {
+        let local = |item: &Expr| match item.kind {
+            ExprKind::Name(name) => match self.place(name) {
+                Place::Local(slot) => Some(slot as usize),
+                _ => None,
+            },
+            _ => None,
+        };
+        if let Some(slots) = items.iter().map(local).collect::<Option<Box<[usize]>>>() {
+            return unpacking_to_locals(slots, span);
+        }
         let star = items.iter().position(|item| matches!(item.kind, ExprKind::Starred(_)));
         let stores: Vec<Store> = items.into_iter().map(|item| self.target(item)).collect();
         let count = stores.len();
@@ -215,4 +225,24 @@ impl Vm {
         items.extend(tail);
         Ok(items)
     }
+}
+
+/// Unpacks a value into variables of the function.
+fn unpacking_to_locals(slots: Box<[usize]>, span: Span) -> Store {
+    Box::new(move |vm, frame, value| {
+        if let Value::Tuple(tuple) = &value {
+            if tuple.len() == slots.len() {
+                for (slot, item) in slots.iter().zip(tuple.iter()) {
+                    frame.put(*slot, item.clone());
+                }
+                return Ok(());
+            }
+        }
+        let values = vm.unpack(&value, slots.len()).at(span)?;
+        drop(value);
+        for (slot, item) in slots.iter().zip(values) {
+            frame.put(*slot, item);
+        }
+        Ok(())
+    })
 }

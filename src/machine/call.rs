@@ -3,7 +3,7 @@
 use std::rc::{Rc, Weak};
 
 use crate::machine::{AsName, Vm};
-use crate::object::code::{CodeKind, Step};
+use crate::object::code::{Code, CodeKind, Step};
 use crate::object::coroutine::{Coroutine, Kind, ParkedFrame};
 use crate::object::frame::{Exit, Frame};
 use crate::object::function::Function;
@@ -285,12 +285,7 @@ impl Vm {
     /// The coroutine or generator of a call that is under way.
     pub(super) fn parked(&mut self, function: &Rc<Function>, frame: ParkedFrame) -> Coroutine {
         let code = &function.code;
-        let kind = match code.kind {
-            CodeKind::Coroutine => Kind::Coroutine,
-            CodeKind::AsyncGenerator => Kind::AsyncGenerator,
-            _ => Kind::Generator,
-        };
-        let mut coroutine = Coroutine::new(kind, frame, code.clone());
+        let mut coroutine = Coroutine::new(kind_of(code), frame, code.clone());
         coroutine.iterable = code.iterable.get();
         coroutine.origin.set(self.calls.last().map(|site| (site.code, site.span)));
         if self.origin_depth > 0 {
@@ -299,6 +294,15 @@ impl Vm {
             coroutine.with_extra(|extra| extra.origins = Some(origins));
         }
         coroutine
+    }
+}
+
+/// What a call of code that can be suspended makes.
+pub(super) fn kind_of(code: &Code) -> Kind {
+    match code.kind {
+        CodeKind::Coroutine => Kind::Coroutine,
+        CodeKind::AsyncGenerator => Kind::AsyncGenerator,
+        _ => Kind::Generator,
     }
 }
 

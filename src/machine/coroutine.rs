@@ -8,6 +8,7 @@
 use std::rc::Rc;
 
 use crate::machine::Vm;
+use crate::machine::call::kind_of;
 use crate::object::class::Awaited;
 use crate::object::code::{Called, Code, Step};
 use crate::object::coroutine::{
@@ -101,7 +102,10 @@ impl Vm {
         let result = self.execute(&mut frame);
         if frame.exit == Exit::Yield && frame.handled.is_none() && self.handling.is_none() {
             if let Ok(value) = result {
-                parked.pc = frame.pc;
+                let pc = frame.pc;
+                // It owns nothing now.
+                std::mem::forget(frame);
+                parked.pc = pc;
                 // What stood there is `Empty`.
                 std::mem::forget(root.body.replace(Body::Frame(parked)));
                 root.state.set(State::Suspended);
@@ -534,8 +538,8 @@ impl Vm {
         self.nested_awaits < NESTED_AWAITS && self.origin_depth == 0
     }
 
-    /// Runs a coroutine function as if it were a plain one, its arguments in `locals`. Only when it is suspended is a
-    /// coroutine made of it, which then joins the chain of whoever awaits it.
+    /// Runs a coroutine or generator function as if it were a plain one, its arguments in `locals`. Only when it is
+    /// suspended is an object made of it, which then joins the chain of whoever awaits it.
     pub fn run_awaited(&mut self, function: &Rc<Function>, locals: &mut [Value]) -> Eval<Called> {
         self.enter()?;
         self.nested_awaits += 1;
@@ -572,7 +576,7 @@ impl Vm {
                 self.begun = Some(Box::new((coroutine.clone(), outcome)));
                 Ok(Called::Suspended(Value::Coroutine(coroutine)))
             }
-            Err(error) => Err(self.no_stop_iteration(Kind::Coroutine, error).into()),
+            Err(error) => Err(self.no_stop_iteration(kind_of(&function.code), error).into()),
         }
     }
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::machine::Vm;
 use crate::object::class::Class;
-use crate::object::coroutine::{Coroutine, Kind, Outcome, Resume};
+use crate::object::coroutine::Kind;
 use crate::object::iter::{DictPart, Iter, NativeIter};
 use crate::object::{Result, Value};
 use crate::symbol::sym;
@@ -88,24 +88,14 @@ impl Vm {
     pub fn next(&mut self, iterator: &Value) -> Result<Option<Value>> {
         match iterator {
             Value::Iter(iter) => self.advance(iter),
+            Value::Coroutine(generator) if generator.kind == Kind::Generator => {
+                Ok(self.next_or_unbound(generator)?.bound())
+            }
             _ => self.next_special(iterator),
         }
     }
 
-    /// `next(generator)`.
-    pub fn next_of_generator(&mut self, generator: &Rc<Coroutine>) -> Result<Option<Value>> {
-        match self.resume(generator, Resume::Send(Value::None))? {
-            Outcome::Yield(value) => Ok(Some(value)),
-            _ => Ok(None),
-        }
-    }
-
     fn next_special(&mut self, iterator: &Value) -> Result<Option<Value>> {
-        if let Value::Coroutine(generator) = iterator {
-            if generator.kind == Kind::Generator {
-                return self.next_of_generator(generator);
-            }
-        }
         match self.lookup_special(iterator, sym::__next__) {
             Some(method) => match self.call_found(&method, iterator, &[]) {
                 Ok(value) => Ok(Some(value)),

@@ -16,7 +16,7 @@ use crate::object::{Error, Eval, Result, Value, gc};
 
 impl Vm {
     /// Runs a frame until it returns, suspends or fails.
-    #[inline]
+    #[inline(always)]
     pub fn execute(&mut self, frame: &mut Frame) -> Eval<Value> {
         loop {
             match self.run_steps(frame) {

@@ -144,7 +144,7 @@ pub struct Code {
     pub doc: Option<Value>,
     /// How many positional arguments make a call that runs at once on the native stack; 255 if none do.
     pub simple_arity: u8,
-    /// The same for a coroutine function whose call is awaited at once.
+    /// The same for a coroutine function whose call is awaited at once, and for a generator function in `yield from`.
     pub await_arity: u8,
     /// Whether a call without `*` and `**` runs at once on the native stack, be there names and defaults.
     pub direct: bool,
