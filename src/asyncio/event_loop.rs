@@ -466,9 +466,13 @@ pub fn arrive(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     Ok(Value::None)
 }
 
+/// So many more frames of its library CPython has below a callback.
+const LIBRARY_FRAMES: u32 = 3;
+
 /// Runs passes until the loop is stopped.
 pub fn run_forever(vm: &mut Vm, this: &Rc<Instance>) -> Result<()> {
-    running(vm, &Value::Instance(this.clone()), |vm, el, this| {
+    vm.depth += LIBRARY_FRAMES;
+    let result = running(vm, &Value::Instance(this.clone()), |vm, el, this| {
         let pass = if el.custom.get() { run_once_method } else { run_once };
         loop {
             pass(vm, el, this)?;
@@ -476,7 +480,9 @@ pub fn run_forever(vm: &mut Vm, this: &Rc<Instance>) -> Result<()> {
                 return Ok(());
             }
         }
-    })
+    });
+    vm.depth -= LIBRARY_FRAMES;
+    result
 }
 
 /// One pass that waits for nothing. How long until there is something to do: `None` if nothing is to come, zero if

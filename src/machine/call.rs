@@ -69,7 +69,11 @@ impl Vm {
                 Some(method) => {
                     let class = self.class_of(callee);
                     let bound = self.bind(&method, Some(callee), &class)?;
-                    self.nested(|vm| vm.call_kw(&bound, args, kwargs))
+                    // No frame of its own, but such objects may call each other without one in between.
+                    self.enter_native("")?;
+                    let result = self.call_kw(&bound, args, kwargs);
+                    self.leave_native();
+                    result
                 }
             },
             _ => Err(self.not_callable(callee)),

@@ -121,7 +121,9 @@ impl Vm {
     }
 
     fn notes(&mut self, exception: &Exception) -> Vec<String> {
-        let Some(notes) = self.exception_attr(exception, sym::__notes__) else { return Vec::new() };
+        let Some(notes) = self.exception_attr(exception, sym::__notes__).filter(|notes| !notes.is_none()) else {
+            return Vec::new();
+        };
         let items = match &notes {
             Value::List(_) | Value::Tuple(_) => self.collect(&notes).unwrap_or_default(),
             other => {
