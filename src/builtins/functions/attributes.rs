@@ -130,6 +130,7 @@ impl Vm {
                 keys
             }
             Value::Function(_) => self.instance_dict(value).map(|dict| dict.keys()).unwrap_or_default(),
+            Value::BoundMethod(method) => self.instance_dict(&method.func).map(|dict| dict.keys()).unwrap_or_default(),
             other => match attrs_of(other) {
                 Some(attrs) => attrs.look(|attrs| attrs.pairs()).into_iter().map(|(key, _)| key).collect(),
                 None => Vec::new(),

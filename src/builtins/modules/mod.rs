@@ -128,6 +128,7 @@ const MODULES: &[Spec] = &[
     library!("binascii"),
     rust("bisect", &[]).with(bisect::setup),
     library!("calendar"),
+    library!("cmath"),
     rust("_codecs", &[]).with(|vm, module| names_of(vm, module, "codecs")),
     rust("codecs", os::CODECS).and(&[page!("codecs"), lazy!("codecs_charmaps")]),
     library!("colorsys"),
