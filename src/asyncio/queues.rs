@@ -9,6 +9,7 @@ use super::future;
 use super::locks::{self, InLine, Turn, Waiters, class_given};
 use super::state::{Function, state};
 use crate::builtins::modules::collections::deque;
+use crate::builtins::modules::heapq;
 use crate::builtins::of;
 use crate::machine::Vm;
 use crate::object::instance::{Instance, Native};
@@ -19,7 +20,8 @@ use crate::symbol::sym;
 pub struct Queue {
     order: Order,
     items: RefCell<VecDeque<Value>>,
-    /// The items of a subclass's queue, as a container that its methods can change; else `Unbound`.
+    /// The items of a subclass's queue, as a container that its methods can change, and those of every priority queue, a
+    /// list as `heapq` wants it; else `Unbound`.
     container: RefCell<Value>,
     maxsize: RefCell<Value>,
     getters: Waiters,
@@ -201,12 +203,18 @@ pub const PRIORITY_METHODS: &[Row] =
 pub const LIFO_METHODS: &[Row] =
     &[static_method("__new__(cls, /, *args, **kwargs)", |vm, args| new(vm, args, Order::Lifo))];
 
+impl Queue {
+    fn heap(&self) -> Value {
+        self.container.borrow().clone()
+    }
+}
+
 fn new(vm: &mut Vm, args: &[Value], order: Order) -> Result<Value> {
     let class = class_given(vm, args)?;
     let queue = Queue {
         order,
         items: RefCell::default(),
-        container: RefCell::default(),
+        container: RefCell::new(if order == Order::Priority { Value::list(Vec::new()) } else { Value::Unbound }),
         maxsize: RefCell::new(Value::Int(0)),
         getters: Waiters::new(vm),
         putters: Waiters::new(vm),
@@ -243,6 +251,9 @@ fn qsize(vm: &mut Vm, value: &Value) -> Result<usize> {
         // The subclass may keep its items elsewhere.
         let items = vm.get_attr(value, "_queue")?;
         return vm.len(&items);
+    }
+    if queue.order == Order::Priority {
+        return vm.len(&queue.heap());
     }
     Ok(queue.items.borrow().len())
 }
@@ -347,7 +358,7 @@ fn get_nowait(vm: &mut Vm, value: &Value) -> Result<Value> {
 /// `_put` on the container of a subclass's queue.
 fn insert_into(vm: &mut Vm, queue: &Queue, container: &Value, item: Value) -> Result<()> {
     if queue.order == Order::Priority {
-        return with_items(vm, queue, container, |vm| insert(vm, queue, item));
+        return heapq::push(vm, container, item);
     }
     vm.call_method(container, sym::append, &[item]).map(drop)
 }
@@ -355,100 +366,29 @@ fn insert_into(vm: &mut Vm, queue: &Queue, container: &Value, item: Value) -> Re
 /// `_get` on the container of a subclass's queue.
 fn take_from(vm: &mut Vm, queue: &Queue, container: &Value) -> Result<Value> {
     match queue.order {
-        Order::Priority => with_items(vm, queue, container, |vm| take(vm, queue)),
+        Order::Priority => heapq::pop(vm, container),
         Order::Lifo => vm.call_method(container, sym::pop, &[]),
         Order::Fifo => vm.call_method(container, "popleft", &[]),
     }
 }
 
-/// Does something to the items of a list as if they were the queue's own.
-fn with_items<T>(vm: &mut Vm, queue: &Queue, list: &Value, body: impl FnOnce(&mut Vm) -> Result<T>) -> Result<T> {
-    let items = vm.collect(list)?;
-    queue.items.replace(items.into());
-    let result = body(vm);
-    let items = queue.items.take();
-    if let Some(list) = list.as_list() {
-        let old = list.items.replace(items.into());
-        drop(old);
-    }
-    result
-}
-
 fn insert(vm: &mut Vm, queue: &Queue, item: Value) -> Result<()> {
-    queue.items.borrow_mut().push_back(item);
-    if queue.order == Order::Priority {
-        let last = queue.items.borrow().len() - 1;
-        rise(vm, queue, 0, last)?;
+    match queue.order {
+        Order::Priority => heapq::push(vm, &queue.heap(), item),
+        Order::Fifo | Order::Lifo => {
+            queue.items.borrow_mut().push_back(item);
+            Ok(())
+        }
     }
-    Ok(())
 }
 
 fn take(vm: &mut Vm, queue: &Queue) -> Result<Value> {
     let taken = match queue.order {
         Order::Fifo => queue.items.borrow_mut().pop_front(),
         Order::Lifo => queue.items.borrow_mut().pop_back(),
-        Order::Priority => {
-            let last = queue.items.borrow_mut().pop_back();
-            let Some(last) = last else { return Err(vm.index_error("index out of range")) };
-            let first = queue.items.borrow_mut().front_mut().map(|first| std::mem::replace(first, last.clone()));
-            match first {
-                None => Some(last),
-                Some(first) => {
-                    sink(vm, queue)?;
-                    Some(first)
-                }
-            }
-        }
+        Order::Priority => return heapq::pop(vm, &queue.heap()),
     };
-    match taken {
-        Some(item) => Ok(item),
-        None => Err(vm.index_error("pop from an empty deque")),
-    }
-}
-
-fn item(queue: &Queue, at: usize) -> Value {
-    queue.items.borrow().get(at).cloned().unwrap_or(Value::None)
-}
-
-fn put_at(queue: &Queue, at: usize, item: Value) {
-    let old = queue.items.borrow_mut().get_mut(at).map(|place| std::mem::replace(place, item));
-    drop(old);
-}
-
-/// Moves the item at a place of the heap up to where it belongs. Which items are compared decides the order of equal
-/// ones: as `heapq` does.
-fn rise(vm: &mut Vm, queue: &Queue, top: usize, mut at: usize) -> Result<()> {
-    let risen = item(queue, at);
-    while at > top {
-        let above = (at - 1) / 2;
-        let parent = item(queue, above);
-        if !vm.less(&risen, &parent)? {
-            break;
-        }
-        put_at(queue, at, parent);
-        at = above;
-    }
-    put_at(queue, at, risen);
-    Ok(())
-}
-
-/// Moves the first item of the heap down: to the bottom along the smaller children, then up again.
-fn sink(vm: &mut Vm, queue: &Queue) -> Result<()> {
-    let end = queue.items.borrow().len();
-    let sunk = item(queue, 0);
-    let mut at = 0;
-    loop {
-        let left = 2 * at + 1;
-        if left >= end {
-            break;
-        }
-        let right = left + 1;
-        let smaller = if right < end && !vm.less(&item(queue, left), &item(queue, right))? { right } else { left };
-        put_at(queue, at, item(queue, smaller));
-        at = smaller;
-    }
-    put_at(queue, at, sunk);
-    rise(vm, queue, 0, at)
+    taken.ok_or_else(|| vm.index_error("pop from an empty deque"))
 }
 
 fn shutdown(vm: &mut Vm, queue: &Queue, args: &[Value]) -> Result<Value> {
@@ -481,6 +421,7 @@ fn details(vm: &mut Vm, value: &Value) -> Result<String> {
             Some(items) if vm.truth(&items)? => vm.collect(&items)?,
             _ => Vec::new(),
         },
+        false if queue.order == Order::Priority => vm.collect(&queue.heap())?,
         false => queue.items.borrow().iter().cloned().collect(),
     };
     if !items.is_empty() {

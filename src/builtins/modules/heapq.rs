@@ -7,17 +7,11 @@ use std::rc::Rc;
 use crate::machine::Vm;
 use crate::object::module::Module;
 use crate::object::native::{Row, native};
-use crate::object::{Error, List, Result, Value};
+use crate::object::{Error, List, Result, Value, gc};
 
 const FUNCTIONS: &[Row] = &[
-    native("heappush(heap, item, /)", |vm, args| {
-        let heap = list(vm, &args[0])?;
-        heap.push(args[1].clone());
-        let last = heap.len() - 1;
-        rise(vm, &heap, 0, last, false)?;
-        Ok(Value::None)
-    }),
-    native("heappop(heap, /)", |vm, args| pop(vm, &args[0], false)),
+    native("heappush(heap, item, /)", |vm, args| push(vm, &args[0], args[1].clone()).map(Value::from)),
+    native("heappop(heap, /)", |vm, args| pop(vm, &args[0])),
     native("heapreplace(heap, item, /)", |vm, args| replace(vm, args, false)),
     native("heappushpop(heap, item, /)", |vm, args| {
         let heap = list(vm, &args[0])?;
@@ -27,7 +21,7 @@ const FUNCTIONS: &[Row] = &[
         }
     }),
     native("heapify(heap, /)", |vm, args| heapify(vm, &args[0], false)),
-    native("_heappop_max(heap, /)", |vm, args| pop(vm, &args[0], true)),
+    native("_heappop_max(heap, /)", |vm, args| pop_of(vm, &args[0], true)),
     native("_heapreplace_max(heap, item, /)", |vm, args| replace(vm, args, true)),
     native("_heapify_max(heap, /)", |vm, args| heapify(vm, &args[0], true)),
 ];
@@ -90,7 +84,21 @@ fn sink(vm: &mut Vm, heap: &List, top: usize, max: bool) -> Result<()> {
     rise(vm, heap, top, at, max)
 }
 
-fn pop(vm: &mut Vm, heap: &Value, max: bool) -> Result<Value> {
+/// `heappush(heap, item)`
+pub fn push(vm: &mut Vm, heap: &Value, item: Value) -> Result<()> {
+    let heap = list(vm, heap)?;
+    gc::stored(&heap, &item);
+    heap.push(item);
+    let last = heap.len() - 1;
+    rise(vm, &heap, 0, last, false)
+}
+
+/// `heappop(heap)`
+pub fn pop(vm: &mut Vm, heap: &Value) -> Result<Value> {
+    pop_of(vm, heap, false)
+}
+
+fn pop_of(vm: &mut Vm, heap: &Value, max: bool) -> Result<Value> {
     let heap = list(vm, heap)?;
     let last = heap.items.borrow_mut().pop();
     let Some(last) = last else { return Err(vm.index_error("index out of range")) };

@@ -11,7 +11,7 @@ pub mod collections;
 pub mod files;
 mod functools;
 mod gc;
-mod heapq;
+pub mod heapq;
 mod importlib;
 mod inspect;
 mod itertools;
