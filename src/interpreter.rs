@@ -70,7 +70,7 @@ impl Interpreter {
                 Ok(_) => 0,
                 Err(error) => this.exit_status(error),
             };
-            if let Err(error) = this.vm.join_threads() {
+            if let Err(error) = this.end_threads() {
                 status = this.exit_status(&error);
             }
             this.vm.drop_threads();
@@ -82,6 +82,14 @@ impl Interpreter {
                 _ => status,
             }
         })
+    }
+
+    /// Has the program's threads come to their end, but for daemons.
+    fn end_threads(&mut self) -> Result<(), Error> {
+        if let (Some(threading), None) = (self.vm.loaded("threading"), &self.vm.stopped) {
+            self.vm.call_method(&threading, "_shutdown", &[])?;
+        }
+        self.vm.join_threads()
     }
 
     /// Runs `body` with this interpreter's objects the ones whose finalizers wait on this thread.

@@ -141,6 +141,8 @@ const MODULES: &[Spec] = &[
     rust("collections.abc", &[]).with(collections::setup_abc).and(&[page!("collections_abc")]),
     rust("concurrent", &[]),
     rust("concurrent.futures", &[]).and(&[page!("concurrent_futures")]),
+    rust("concurrent.futures._base", &[]).with(|vm, module| names_of(vm, module, "concurrent.futures")),
+    rust("concurrent.futures.thread", &[]).with(|vm, module| names_of(vm, module, "concurrent.futures")),
     library!("configparser"),
     library!("contextlib"),
     library!("copy"),
