@@ -74,7 +74,14 @@ impl Vm {
                 self.advise(error, "`async with` takes the lock itself, without `.acquire()`");
             }
             _ if is_async && self.has_special(manager, sym::__enter__) => {
-                self.advise(error, "nothing is waited for here: write `with` alone");
+                let enter = self.lookup_special(manager, sym::__enter__);
+                let help = match enter {
+                    Some(Value::Function(function)) if function.code.kind == CodeKind::Coroutine => {
+                        "what `async with` awaits is called `__aenter__` and `__aexit__`"
+                    }
+                    _ => "nothing is waited for here: write `with` alone",
+                };
+                self.advise(error, help);
             }
             _ if !is_async && self.has_special(manager, sym::__aenter__) => {
                 self.advise(error, "entering and leaving this may wait: write `async with`");

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use crate::diagnostic::{Diagnostic, Finder, Place, Severity};
 use crate::machine::Vm;
 use crate::machine::advice::call_of;
+use crate::object::code::CodeKind;
 use crate::object::coroutine::Coroutine;
 use crate::object::{Class, Result, Str, Value};
 use crate::report::{self, ErrorFormat};
@@ -191,10 +192,6 @@ impl Vm {
             }
         }
         let special = call.rsplit('.').next().is_some_and(|name| name.starts_with("__"));
-        let helps = vec![format!(
-            "write `await {call}(...)` to run it here and wait for its result, or `asyncio.create_task({call}(...))` to \
-             let it run beside what follows"
-        )];
         let helps = match (special, hidden) {
             (true, _) => Vec::new(),
             (false, true) if place.as_ref().is_some_and(hands_over) => vec![format!(
@@ -202,7 +199,7 @@ impl Vm {
                  task"
             )],
             (false, true) => vec![self.not_called_here(coroutine)],
-            (false, false) => helps,
+            (false, false) => self.how_to_await(coroutine, place.as_ref(), &call).into_iter().collect(),
         };
         let mut message = format!("coroutine '{}' was never awaited", qualname.as_str());
         let origins = coroutine.extra(|extra| extra.origins.clone());
@@ -221,6 +218,40 @@ impl Vm {
         if let Err(error) = self.show_warning(Warning { category, message, place, module, helps, trailer: TRACEMALLOC })
         {
             self.report_unraisable(&error, &Value::Coroutine(coroutine.clone()));
+        }
+    }
+
+    /// How a call can be awaited where it stands, if it can.
+    fn how_to_await(&self, coroutine: &Coroutine, place: Option<&Place>, call: &str) -> Option<String> {
+        let place = place?;
+        let text = &place.source.text;
+        let before = text[..place.span.start as usize].trim_end();
+        if before.ends_with("await") {
+            // It waits for something else that was made of this.
+            return None;
+        }
+        let code = coroutine.origin.get().and_then(|(code, _)| self.code_by_id(code));
+        let code = code.filter(|code| !code.source.name.starts_with('<'));
+        match code.map(|code| (code.kind, code)) {
+            Some((CodeKind::Module, _)) => {
+                let line = place.source.line_text(place.source.line(place.span.start));
+                let alone = line.map(str::trim) == text.get(place.span.range());
+                alone.then(|| format!("nothing runs yet here: begin with `asyncio.run({call}(...))`"))
+            }
+            Some((CodeKind::Function, code)) if !code.name.as_str().starts_with('<') => {
+                let name = code.name.as_str();
+                Some(format!(
+                    "only an async function can `await {call}(...)`: make `{name}` one with `async def`, and await its \
+                     calls"
+                ))
+            }
+            _ if coroutine.code.as_ref().is_none_or(|code| code.source.library) => {
+                Some(format!("write `await {call}(...)` to run it and wait for its result"))
+            }
+            _ => Some(format!(
+                "write `await {call}(...)` to run it here and wait for its result, or \
+                 `asyncio.create_task({call}(...))` to let it run beside what follows"
+            )),
         }
     }
 }
