@@ -26,7 +26,7 @@ const ARROWS: &[Arrow] = &[
     Arrow {
         from: &[
             "object/class.rs", "object/code.rs", "object/coroutine.rs", "object/function.rs", "object/gc/mod.rs",
-            "object/iter.rs", "object/module.rs", "object/native.rs",
+            "object/instance.rs", "object/iter.rs", "object/module.rs", "object/native.rs",
         ],
         to: "machine::Vm",
         why: "the name in the types of functions that objects hold; nothing is called on it",
