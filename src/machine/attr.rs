@@ -345,8 +345,26 @@ impl Vm {
 
     /// `value.name`, or `None` where that raises `AttributeError`.
     pub fn get_attr_opt(&mut self, value: &Value, name: impl AsName) -> Result<Option<Value>> {
-        match self.get_attr(value, name) {
-            Ok(found) => Ok(Some(found)),
+        let name = self.named(name);
+        let name = name.borrow();
+        let result = match value {
+            Value::Class(_) | Value::Module(_) => self.attr(value, name).map(Some),
+            _ => {
+                let class = self.class_of(value);
+                let own = |method: Option<Value>| method.is_some_and(|method| !matches!(method, Value::Native(_)));
+                if value.data::<Super>().is_some()
+                    || own(self.class_lookup(&class, sym::__getattribute__))
+                    || self.class_lookup(&class, sym::__getattr__).is_some()
+                {
+                    self.attr(value, name).map(Some)
+                } else {
+                    // Nobody sees an error: it need not be made.
+                    self.object_attr(value, &class, name)
+                }
+            }
+        };
+        match result {
+            Ok(found) => Ok(found),
             Err(e) if e.is(&self.types.AttributeError) => Ok(None),
             Err(e) => Err(e),
         }
