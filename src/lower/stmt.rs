@@ -12,7 +12,7 @@ use crate::machine::attr_cache::AttrCache;
 use crate::machine::{Vm, ops};
 use crate::object::code::{Action, CodeKind, NOWHERE, Step, Thunk};
 use crate::object::frame::Frame;
-use crate::object::{Error, Eval, Located, Str, Value};
+use crate::object::{Error, Eval, Exception, Located, Str, Value};
 use crate::source::Span;
 use crate::symbol::sym;
 use crate::syntax::ast::{Alias, BinOp, Constant, Expr, ExprKind, Stmt, StmtKind};
@@ -811,52 +811,43 @@ fn grow(
 impl Vm {
     /// What `raise value from cause` raises.
     pub fn to_raise(&mut self, value: &Value, cause: Option<&Value>) -> Error {
-        let error = match value {
-            Value::Exception(exception) => Error(exception.clone()),
-            Value::Class(class) if class.is_subclass(&self.types.BaseException) => match self.call(value, &[]) {
-                Ok(Value::Exception(exception)) => Error(exception),
-                Ok(other) => {
-                    let found = Value::Class(self.class_of(&other));
-                    let (class, found) = match (self.repr(value), self.repr(&found)) {
-                        (Ok(class), Ok(found)) => (class, found),
-                        (Err(e), _) | (_, Err(e)) => return e,
-                    };
-                    return self.type_error(format!(
-                        "calling {} should have returned an instance of BaseException, not {}",
-                        class.as_str(),
-                        found.as_str()
-                    ));
-                }
-                Err(error) => return error,
-            },
-            _ => return self.type_error("exceptions must derive from BaseException"),
+        let raised = self.exception_of(value, "exceptions").and_then(|exception| {
+            let cause = match cause {
+                None => return Ok(exception),
+                Some(Value::None) => None,
+                Some(cause) => Some(self.exception_of(cause, "exception causes")?),
+            };
+            *exception.cause.borrow_mut() = cause;
+            exception.suppress_context.set(true);
+            Ok(exception)
+        });
+        let error = match raised {
+            Ok(exception) => Error(exception),
+            Err(error) => return error,
         };
-        match cause {
-            None => {}
-            Some(Value::None) => {
-                *error.0.cause.borrow_mut() = None;
-                error.0.suppress_context.set(true);
-            }
-            Some(cause) => {
-                let cause = match cause {
-                    Value::Exception(exception) => exception.clone(),
-                    Value::Class(class) if class.is_subclass(&self.types.BaseException) => {
-                        match self.call(cause, &[]) {
-                            Ok(Value::Exception(exception)) => exception,
-                            Ok(_) => return self.type_error("exception causes must derive from BaseException"),
-                            Err(error) => return error,
-                        }
-                    }
-                    _ => return self.type_error("exception causes must derive from BaseException"),
-                };
-                *error.0.cause.borrow_mut() = Some(cause);
-                error.0.suppress_context.set(true);
-            }
-        }
         if let Some(handling) = self.handling.clone() {
             error.0.set_context(&handling);
         }
         error.0.reraised.set(false);
         error
+    }
+
+    /// The exception that a value is or, if it is a class, makes.
+    fn exception_of(&mut self, value: &Value, what: &str) -> crate::object::Result<Rc<Exception>> {
+        match value {
+            Value::Exception(exception) => Ok(exception.clone()),
+            Value::Class(class) if class.is_subclass(&self.types.BaseException) => match self.call(value, &[])? {
+                Value::Exception(exception) => Ok(exception),
+                other => {
+                    let (class, found) = (self.repr(value)?, Value::Class(self.class_of(&other)));
+                    let message = format!(
+                        "calling {class} should have returned an instance of BaseException, not {}",
+                        self.repr(&found)?
+                    );
+                    Err(self.type_error(message))
+                }
+            },
+            _ => Err(self.type_error(format!("{what} must derive from BaseException"))),
+        }
     }
 }

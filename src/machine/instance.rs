@@ -49,7 +49,7 @@ impl Vm {
 
     /// Whether `value.__class__` says so: proxies and mocks.
     fn claims_class(&mut self, value: &Value, class: &Rc<Class>) -> Result<bool> {
-        if !matches!(value, Value::Instance(_)) {
+        if !matches!(value, Value::Instance(_) | Value::Exception(_)) {
             return Ok(false);
         }
         let own = self.class_of(value);
