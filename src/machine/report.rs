@@ -69,6 +69,8 @@ impl Vm {
             let first = frames.len().checked_sub(depth).and_then(|at| frames.get_mut(at));
             first.into_iter().for_each(|frame| frame.task = Some(task.clone()));
         }
+        let nameless = is_syntax && self.exception_attr(exception, sym::msg).is_none_or(|msg| msg.is_none());
+        let message = if nameless { "<no detail available>".to_owned() } else { message };
         let mut report = ExceptionReport {
             frames,
             class: self.class_display(&class),
@@ -254,7 +256,7 @@ impl Vm {
             names.extend(dict.keys().iter().filter_map(|k| k.as_str().map(|s| s.as_str().to_owned())));
         }
         let meant = similar::suggest(name.as_str(), names.iter().map(String::as_str));
-        let module = crate::builtins::modules::is_known(name.as_str());
+        let module = crate::builtins::modules::is_of_python(name.as_str());
         let text = match (meant, module) {
             (Some(meant), false) => format!("Did you mean: '{meant}'?"),
             (Some(meant), true) => {
@@ -402,6 +404,9 @@ impl Vm {
     pub fn write_err(&mut self, text: &str) {
         if let Some(file) = self.replaced_stderr() {
             let _ = self.call_method(&file, sym::write, &[Value::str(text)]);
+            return;
+        }
+        if self.sys_attr("stderr").is_some_and(|stderr| stderr.is_none()) {
             return;
         }
         let _ = self.host.stdout.flush();
