@@ -252,6 +252,7 @@ const MODULES: &[Spec] = &[
     rust("unittest.loader", &[]).and(&[page!("unittest_part")]),
     rust("unittest.result", &[]).and(&[page!("unittest_part")]),
     rust("unittest.runner", &[]).and(&[page!("unittest_part")]),
+    rust("unittest.signals", &[]).and(&[page!("unittest_signals")]),
     rust("unittest.suite", &[]).and(&[page!("unittest_part")]),
     rust("unittest.util", &[]).and(&[page!("unittest_part")]),
     rust("unittest.__main__", &[]).and(&[page!("unittest_program")]),

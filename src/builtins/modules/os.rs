@@ -77,6 +77,7 @@ pub(super) const CODECS: &[Row] = &[native("_canonical(encoding, /)", |vm, args|
 })];
 
 pub(super) const SIGNALS: &[Row] = &[
+    native("default_int_handler(signalnum, frame, /)", |vm, _| Err(vm.interrupted())),
     native("_on_interrupt(handler)", |vm, args| {
         vm.interrupt_wakes = !args[0].is_none();
         Ok(std::mem::replace(&mut vm.interrupt_handler, args[0].clone()))
