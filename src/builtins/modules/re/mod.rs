@@ -25,6 +25,7 @@ const WHOLE: [Value; 2] = [Value::Int(0), Value::Int(i64::MAX)];
 
 pub(super) const FUNCTIONS: &[Row] = &[
     native("def compile(pattern, flags=0)", |vm, args| compiled(vm, &args[0], &args[1])),
+    native("def _compile(pattern, flags)", |vm, args| compiled(vm, &args[0], &args[1])),
     native("def match(pattern, string, flags=0)", |vm, args| find(vm, args, Mode::Match)),
     native("def search(pattern, string, flags=0)", |vm, args| find(vm, args, Mode::Search)),
     native("def fullmatch(pattern, string, flags=0)", |vm, args| find(vm, args, Mode::FullMatch)),
