@@ -6,10 +6,10 @@
 //! **Invariant**: [`Current::context`] is the context of the code that is running; whoever enters another one puts the
 //! old one back when it leaves.
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
+use crate::builtins::modules::support::natives;
 use crate::builtins::{add_class, add_functions, add_methods};
 use crate::machine::Vm;
 use crate::object::class::{Class, Layout};
@@ -256,16 +256,6 @@ struct Token {
 
 struct Missing;
 
-macro_rules! natives {
-    ($($data:ty),*) => {
-        $(impl Native for $data {
-            fn as_any(&self) -> &dyn Any {
-                self
-            }
-        })*
-    };
-}
-
 natives!(ContextObject, Var, Token, Missing);
 
 const FUNCTIONS: &[Row] = &[native("copy_context()", |vm, _| {
@@ -376,11 +366,7 @@ struct View {
     count: usize,
 }
 
-impl Native for View {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-}
+impl Native for View {}
 
 const VIEW_METHODS: &[Row] = &[
     method("__iter__()", |_, args| Ok(args[0].clone())),

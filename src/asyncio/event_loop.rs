@@ -3,7 +3,6 @@
 //! `run_once` moves due timers to the ready queue, then runs the handles that were ready when the pass began. A handle
 //! made ready during the pass waits for the next one; the order of every program's output rests on this.
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
@@ -70,10 +69,6 @@ pub struct EventLoop {
 }
 
 impl Native for EventLoop {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
     fn trace(&self, visit: gc::Visit) {
         for ready in self.ready.borrow().iter() {
             match ready {

@@ -4,7 +4,6 @@
 //! beyond that. **Invariant**: a future leaves `Pending` once, and in that moment each of its callbacks goes to the
 //! event loop's ready queue, in the order they were added; none is ever called directly.
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -149,10 +148,6 @@ impl Callbacks {
 }
 
 impl Native for Future {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
     fn trace(&self, visit: gc::Visit) {
         gc::trace_cell(&self.event_loop, visit);
         gc::trace_cell(&self.result, visit);
@@ -848,11 +843,7 @@ pub fn callback_value(vm: &mut Vm, callback: &Callback) -> Value {
 /// What `future.__await__()` returns.
 struct FutureIter(RefCell<Option<Value>>);
 
-impl Native for FutureIter {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-}
+impl Native for FutureIter {}
 
 fn iterate(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     initialized(vm, args)?;

@@ -1,6 +1,5 @@
 //! Handles: what `call_soon`, `call_later` and `call_at` return.
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -37,10 +36,6 @@ pub struct Handle {
 }
 
 impl Native for Handle {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
     fn trace(&self, visit: gc::Visit) {
         gc::trace_cell(&self.callback, visit);
         gc::unshared(&self.args.borrow(), visit);

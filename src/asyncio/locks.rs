@@ -3,7 +3,6 @@
 //! Waiting is first come, first served: a waiter stands in its queue as a future until it has run again, so whoever
 //! comes later finds the queue occupied and cannot overtake.
 
-use std::any::Any;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
@@ -13,9 +12,9 @@ use super::format;
 use super::future::{self, Status, Waited};
 use super::state::{Function, State, state};
 use crate::builtins::modules::collections::deque::{self, Deque};
+use crate::builtins::modules::support::class_given;
 use crate::builtins::of;
 use crate::machine::Vm;
-use crate::object::class::Class;
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
 use crate::object::instance::{Instance, Native};
 use crate::object::native::{Prompt, Row, attribute, getter, method, static_method};
@@ -159,10 +158,6 @@ fn bound_elsewhere(vm: &mut Vm, this: &Value) -> Error {
 macro_rules! natives {
     ($($data:ty),*) => {
         $(impl Native for $data {
-            fn as_any(&self) -> &dyn Any {
-                self
-            }
-
             fn trace(&self, visit: gc::Visit) {
                 self.waiters.trace(visit);
             }
@@ -193,14 +188,6 @@ pub struct Semaphore {
     /// The value a bounded semaphore began with.
     bound: RefCell<Value>,
     waiters: Waiters,
-}
-
-/// The class that `__new__` was called with.
-pub fn class_given(vm: &mut Vm, args: &[Value]) -> Result<Rc<Class>> {
-    match &args[0] {
-        Value::Class(class) => Ok(class.clone()),
-        _ => Err(vm.type_error("__new__(X): X is not a type object")),
-    }
 }
 
 macro_rules! this {

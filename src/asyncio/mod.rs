@@ -30,12 +30,13 @@ pub mod threads;
 use std::rc::Rc;
 
 use crate::builtins::add_functions;
+use crate::builtins::modules::support::{keywords, wrong_self};
 use crate::machine::Vm;
 use crate::object::code::CodeKind;
 use crate::object::function::BoundMethod;
 use crate::object::module::Module;
 use crate::object::native::{NativeFunction, Row, RowKind, method, native};
-use crate::object::{Error, Result, Str, Value};
+use crate::object::{Error, Result, Value};
 pub use contextvars::contextvars_module;
 pub use library::load;
 pub use state::{is_deadlock, let_go, state};
@@ -290,12 +291,6 @@ fn add_done_callback(vm: &mut Vm, future: &Value, row: &'static Row, this: &Valu
     vm.call_method(future, "add_done_callback", &[callback]).map(drop)
 }
 
-/// The pairs of a `**kwargs` dict.
-pub fn keywords(kwargs: &Value) -> Vec<(Rc<Str>, Value)> {
-    let pairs = kwargs.as_dict().map(|dict| dict.pairs()).unwrap_or_default();
-    pairs.into_iter().filter_map(|(key, value)| key.as_str().cloned().map(|key| (key, value))).collect()
-}
-
 /// `cls[item]` for generic classes.
 fn generic_alias(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     Ok(vm.generic_alias(&args[0], &args[1]))
@@ -312,10 +307,4 @@ fn library_name(vm: &mut Vm, name: &str) -> Result<Value> {
 fn call_library(vm: &mut Vm, name: &str, args: &[Value]) -> Result<Value> {
     let function = library_name(vm, name)?;
     vm.call(&function, args)
-}
-
-#[cold]
-fn wrong_self(vm: &mut Vm, value: &Value, class: &str) -> Error {
-    let name = vm.type_name(value);
-    vm.type_error(format!("descriptor requires a '{class}' object but received a '{}'", name.as_str()))
 }

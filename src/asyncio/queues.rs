@@ -1,15 +1,15 @@
 //! `Queue`, `PriorityQueue` and `LifoQueue`.
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::future;
-use super::locks::{self, InLine, Turn, Waiters, class_given};
+use super::locks::{self, InLine, Turn, Waiters};
 use super::state::{Function, state};
 use crate::builtins::modules::collections::deque;
 use crate::builtins::modules::heapq;
+use crate::builtins::modules::support::class_given;
 use crate::builtins::of;
 use crate::machine::Vm;
 use crate::object::instance::{Instance, Native};
@@ -42,10 +42,6 @@ enum Order {
 }
 
 impl Native for Queue {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
     fn trace(&self, visit: gc::Visit) {
         self.items.borrow().iter().for_each(&mut *visit);
         gc::trace_cell(&self.container, visit);

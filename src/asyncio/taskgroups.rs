@@ -4,7 +4,6 @@
 //! cancelled; what was raised comes out as an exception group. **Invariant**: a task is in `tasks` from its creation
 //! until its callback has run.
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -12,9 +11,9 @@ use std::rc::Rc;
 use foldhash::fast::FixedState;
 
 use super::future::{self, Callback, Future, NativeCallback, Status, Waited};
-use super::locks::class_given;
 use super::state::{Function, state};
 use super::{event_loop, policy, task};
+use crate::builtins::modules::support::class_given;
 use crate::machine::Vm;
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
 use crate::object::instance::{Instance, Native};
@@ -67,10 +66,6 @@ impl Tasks {
 }
 
 impl Native for TaskGroup {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
     fn trace(&self, visit: gc::Visit) {
         for held in [&self.event_loop, &self.parent, &self.base_error] {
             gc::trace_cell(held, visit);

@@ -1,6 +1,5 @@
 //! Making classes and instances: `type.__call__`, `type.__new__`, the method resolution order, `super`.
 
-use std::any::Any;
 use std::rc::Rc;
 
 use crate::machine::Vm;
@@ -22,10 +21,6 @@ pub struct Super {
 }
 
 impl Native for Super {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
     fn trace(&self, visit: gc::Visit) {
         gc::link(&self.class, Value::Class, visit);
         gc::link(&self.this_class, Value::Class, visit);

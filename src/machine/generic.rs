@@ -1,7 +1,5 @@
 //! `list[int]` and `int | str`: subscribed classes and unions of classes, which are only data to the interpreter.
 
-use std::any::Any;
-
 use crate::machine::Vm;
 use crate::object::instance::{Instance, Native};
 use crate::object::{Result, Value, gc};
@@ -17,10 +15,6 @@ pub struct GenericAlias {
 }
 
 impl Native for GenericAlias {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
     fn trace(&self, visit: gc::Visit) {
         visit(&self.origin);
         visit(&self.args);
@@ -31,10 +25,6 @@ impl Native for GenericAlias {
 pub struct Union(pub Vec<Value>);
 
 impl Native for Union {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
     fn trace(&self, visit: gc::Visit) {
         self.0.iter().for_each(visit);
     }

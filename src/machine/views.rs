@@ -1,6 +1,5 @@
 //! The live views of a dict (`keys()`, `values()`, `items()`) and the read-only view of a mapping.
 
-use std::any::Any;
 use std::rc::Rc;
 
 use crate::machine::Vm;
@@ -15,10 +14,6 @@ pub struct DictView {
 }
 
 impl Native for DictView {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
     fn trace(&self, visit: gc::Visit) {
         gc::link(&self.dict, Value::Dict, visit);
     }
@@ -28,10 +23,6 @@ impl Native for DictView {
 pub struct MappingProxy(pub Value);
 
 impl Native for MappingProxy {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
     fn trace(&self, visit: gc::Visit) {
         visit(&self.0);
     }

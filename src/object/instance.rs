@@ -34,8 +34,6 @@ impl Payload {
 
 /// The data of a native class with identity: a future, a lock, a context variable.
 pub trait Native: Any {
-    fn as_any(&self) -> &dyn Any;
-
     /// What to run when the last reference to the object goes, if anything. The object is alive again while it runs.
     fn finalizer(&self) -> Option<fn(&mut Vm, &Value)> {
         None
@@ -157,7 +155,7 @@ impl Instance {
     #[inline]
     pub fn data<T: Native>(&self) -> Option<&T> {
         match &self.payload {
-            Payload::Native(data) => data.as_any().downcast_ref(),
+            Payload::Native(data) => (&**data as &dyn Any).downcast_ref(),
             Payload::Value(_) => None,
         }
     }

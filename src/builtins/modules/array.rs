@@ -1,6 +1,5 @@
 //! `array.array`: items of one kind in memory, here what must be fast; the rest is a page that adds its methods.
 
-use std::any::Any;
 use std::rc::Rc;
 
 use super::support::{class_given, define, this};
@@ -25,10 +24,6 @@ struct Array {
 }
 
 impl Native for Array {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
     fn buffer(&self) -> Option<Vec<u8>> {
         Some(self.memory.bytes.borrow().clone())
     }

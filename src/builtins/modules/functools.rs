@@ -90,10 +90,6 @@ struct Cached {
 natives!(Key);
 
 impl Native for Partial {
-    fn as_any(&self) -> &dyn std::any::Any {
-        self
-    }
-
     fn trace(&self, visit: gc::Visit) {
         let parts = self.parts();
         visit(&parts.func);
@@ -103,10 +99,6 @@ impl Native for Partial {
 }
 
 impl Native for Cached {
-    fn as_any(&self) -> &dyn std::any::Any {
-        self
-    }
-
     fn trace(&self, visit: gc::Visit) {
         visit(&self.func);
         gc::link(&self.results, Value::Dict, visit);

@@ -79,14 +79,10 @@ pub(super) use this;
 /// Declares types as the data of native classes.
 macro_rules! natives {
     ($($data:ty),* $(,)?) => {
-        $(impl crate::object::instance::Native for $data {
-            fn as_any(&self) -> &dyn std::any::Any {
-                self
-            }
-        })*
+        $(impl crate::object::instance::Native for $data {})*
     };
 }
-pub(super) use natives;
+pub(crate) use natives;
 
 /// The pairs of a `**kwargs` dict.
 pub fn keywords(kwargs: &Value) -> Vec<(Rc<Str>, Value)> {

@@ -1,6 +1,5 @@
 //! Weak references, and who is told when an object dies.
 
-use std::any::Any;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::rc::{Rc, Weak};
@@ -78,10 +77,6 @@ impl WeakRef {
 }
 
 impl Native for WeakRef {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
     fn trace(&self, visit: super::Visit) {
         visit(&self.callback.borrow());
     }

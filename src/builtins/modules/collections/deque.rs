@@ -31,10 +31,6 @@ pub struct Deque {
 }
 
 impl Native for Deque {
-    fn as_any(&self) -> &dyn std::any::Any {
-        self
-    }
-
     fn trace(&self, visit: gc::Visit) {
         self.items.borrow().iter().for_each(visit);
     }

@@ -2,7 +2,6 @@
 //!
 //! A view that can be written to keeps the owner's length as it is (`ByteArray::views`), so its positions stay right.
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -112,10 +111,6 @@ struct Handle {
 }
 
 impl Native for Handle {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
     fn trace(&self, visit: gc::Visit) {
         // A view that several share is left alone.
         if let Ok(view) = self.view.try_borrow() {
