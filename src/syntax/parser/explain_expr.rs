@@ -2,7 +2,7 @@
 
 use super::display::{BRACKET, arg, argument_expression, at_for, for_if_clauses};
 use super::explain::{FINE, explained, first_look, in_brackets, raise_at_last, raise_if, unexplained, up_to_next};
-use super::expr::{bitwise_or, expression, inversion, star_expressions, starts_expression};
+use super::expr::{bitwise_or, disjunction, expression, inversion, star_expressions, starts_expression};
 use super::input::*;
 use super::stmt::augassign;
 use super::target::expression_name;
@@ -94,6 +94,15 @@ fn old_statement(inp: &mut Inp<'_, '_>, inner: bool) -> Res<()> {
         // It was read with what follows it.
         let state = inp.state();
         state.touched = state.touched.max((at + 2).min(state.tokens.len() - 1));
+        let cut_off = unexplained(inp, |inp| {
+            let body = disjunction(inp)?;
+            expect(inp, K::If)?;
+            let test = disjunction(inp)?;
+            if matches!(peek_kind(inp), K::Else | K::Colon) { fail(inp) } else { Ok(body.span.to(test.span)) }
+        })?;
+        if let Some(span) = cut_off {
+            return raise(inp, "expected 'else' after 'if' expression", span);
+        }
         argument = unexplained(inp, |inp| expression(inp).map(|first| (first.span, index(inp))))?;
         if second == K::Name {
             nested(inp, BRACKET, |inp| explained(inp, |inp| old_statement(inp, true)))?;
