@@ -74,6 +74,7 @@ types! {
     frame = "frame": object, Layout::Final;
     traceback = "traceback": object, Layout::Final;
     generator = "generator": object, Layout::Final;
+    anext_awaitable = "anext_awaitable": object, Layout::Final;
     coroutine = "coroutine": object, Layout::Final;
     async_generator = "async_generator": object, Layout::Final;
     coroutine_wrapper = "coroutine_wrapper": object, Layout::Final;

@@ -10,20 +10,21 @@ use crate::machine::coroutine::{awaited_object, awaiter};
 use crate::object::coroutine::{Awaiter, AwaiterState, Body, Coroutine, Operation, Resume, State};
 use crate::object::frame::FrameView;
 use crate::object::native::{Row, attribute, class_method, getter, method};
-use crate::object::{Dict, Error, Result, Str, Value};
+use crate::object::{Class, Dict, Error, Result, Str, Value};
 
 pub fn install(vm: &mut Vm) {
     let types = &vm.types;
-    let tables = [
-        (types.generator.clone(), [NAMES, RESUMED, GENERATOR]),
-        (types.coroutine.clone(), [NAMES, RESUMED, COROUTINE]),
-        (types.async_generator.clone(), [NAMES, ASYNC_GENERATOR, &[]]),
-        (types.coroutine_wrapper.clone(), [AWAITER, &[], &[]]),
-        (types.async_generator_asend.clone(), [AWAITER, AWAITABLE, &[]]),
-        (types.async_generator_athrow.clone(), [AWAITER, AWAITABLE, &[]]),
+    let tables: [(Rc<Class>, &[&[Row]]); 7] = [
+        (types.generator.clone(), &[NAMES, RESUMED, ITERATOR, GENERATOR]),
+        (types.coroutine.clone(), &[NAMES, RESUMED, COROUTINE]),
+        (types.async_generator.clone(), &[NAMES, ASYNC_GENERATOR]),
+        (types.coroutine_wrapper.clone(), &[AWAITER]),
+        (types.anext_awaitable.clone(), &[RESUMED, ITERATOR, AWAITABLE]),
+        (types.async_generator_asend.clone(), &[AWAITER, AWAITABLE]),
+        (types.async_generator_athrow.clone(), &[AWAITER, AWAITABLE]),
     ];
     for (class, rows) in &tables {
-        for rows in rows {
+        for rows in *rows {
             add_methods(vm, class, rows);
         }
     }
@@ -49,9 +50,12 @@ const RESUMED: &[Row] = &[
     of!("close()", Value::as_coroutine, |vm, coroutine, _| { vm.generator_close(coroutine) }),
 ];
 
-const GENERATOR: &[Row] = &[
+const ITERATOR: &[Row] = &[
     method("__iter__()", itself),
     of!("__next__()", Value::as_coroutine, |vm, coroutine, _| { vm.generator_send(coroutine, Value::None) }),
+];
+
+const GENERATOR: &[Row] = &[
     getter("gi_frame", frame),
     getter("gi_running", running),
     getter("gi_suspended", suspended),
