@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::Lower;
 use super::direct::{call_evaluated, call_with_defaults, takes};
 use super::name::{Callee, GlobalCallee, Place};
+use super::super_call::super_method;
 use crate::machine::attr_cache::{AttrCache, Method};
 use crate::machine::{CallSite, Vm};
 use crate::object::class::{Class, Maker};
@@ -27,7 +28,13 @@ pub(super) fn finalize_first(vm: &mut Vm) {
 
 /// Calls a value with arguments that are at hand.
 #[inline]
-fn invoke<const N: usize>(vm: &mut Vm, frame: &mut Frame, callee: &Value, args: [Value; N], span: Span) -> Eval<Value> {
+pub(super) fn invoke<const N: usize>(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    callee: &Value,
+    args: [Value; N],
+    span: Span,
+) -> Eval<Value> {
     vm.calls.push(CallSite { code: frame.code.id.get(), span });
     finalize_first(vm);
     let result = match callee {
@@ -235,7 +242,7 @@ pub(super) fn call_value<const N: usize>(
 
 /// The place of a method call.
 pub(super) struct MethodSite {
-    name: Rc<Str>,
+    pub(super) name: Rc<Str>,
     pub(super) cache: AttrCache,
     func_span: Span,
     pub(super) span: Span,
@@ -555,16 +562,6 @@ impl Lower<'_> {
         })
     }
 
-    /// Whether this is `super()` or `super(type, object)`.
-    pub(super) fn calls_super(&self, e: &Expr) -> bool {
-        let ExprKind::Call { func, args } = &e.kind else { return false };
-        let plain = matches!(args.len(), 0 | 2) && args.iter().all(|arg| matches!(arg, Arg::Positional(_)));
-        let method = self.unit.free.contains_key(&sym::__class__);
-        (method || args.len() == 2)
-            && plain
-            && matches!(func.kind, ExprKind::Name(name) if self.vm.name(name).as_str() == "super")
-    }
-
     /// Where a use of an attribute is said to be: in a chain over several lines, from the attribute's name on.
     pub(super) fn attribute_span(&self, span: Span, attribute: Span, name: Span) -> Span {
         if self.source.line(attribute.start) == self.source.line(attribute.end) {
@@ -596,7 +593,11 @@ impl Lower<'_> {
         span: Span,
         func_span: Span,
     ) -> Thunk {
+        let super_place = self.super_place(&object);
         let (object, site) = self.method_site(object, attr, span, func_span);
+        if let Some(place) = super_place {
+            return super_method(place, object, site, args);
+        }
         let last = args.pop();
         let middle = args.pop();
         let first = args.pop();
@@ -710,43 +711,6 @@ impl Lower<'_> {
 
     fn builtin(&self, name: &Rc<Str>) -> Value {
         self.vm.builtins.get_str(name).unwrap_or_default()
-    }
-
-    /// `super()` without arguments: the class from the `__class__` cell, the object from the first parameter.
-    fn super_call(&mut self, name: crate::symbol::Symbol, span: Span) -> Thunk {
-        let load = self.load_name(name, span);
-        let class = self.unit.free.get(&sym::__class__).copied();
-        let (has_variables, is_function) = {
-            use crate::resolve::ScopeKind;
-            let scope = &self.scopes.scopes[self.unit.scope.0 as usize];
-            (scope.kind != ScopeKind::Module && !scope.variables.is_empty(), scope.kind == ScopeKind::Function)
-        };
-        Box::new(move |vm, frame| {
-            let callee = load(vm, frame)?;
-            let is_super = matches!(&callee, Value::Class(c) if Rc::ptr_eq(c, &vm.types.super_));
-            if !is_super {
-                return invoke(vm, frame, &callee, [], span);
-            }
-            let has_first = has_variables && (!is_function || frame.code.params.positional > 0);
-            let first = match frame.locals.first() {
-                // The argument may itself be a cell.
-                Some(Value::Cell(cell)) if has_first && frame.code.cells.contains(&0) => cell.get(),
-                Some(value) if has_first => value.clone(),
-                _ => Value::Unbound,
-            };
-            if first.is_unbound() {
-                let message = if has_first { "super(): arg[0] deleted" } else { "super(): no arguments" };
-                return Err(vm.runtime_error(message).at(span).into());
-            }
-            let Some(class) = class else {
-                return Err(vm.runtime_error("super(): __class__ cell not found").at(span).into());
-            };
-            let class = match frame.function.closure[class].get() {
-                Value::Class(class) => class,
-                _ => return Err(vm.runtime_error("super(): empty __class__ cell").at(span).into()),
-            };
-            vm.make_super(&class, &first).at(span)
-        })
     }
 
     /// `locals()`: the variables that are bound, as a dict; a module's or class's own namespace.

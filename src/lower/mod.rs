@@ -25,6 +25,7 @@ mod pattern;
 mod spill;
 mod stmt;
 mod store;
+mod super_call;
 mod tail;
 
 #[cfg(feature = "cli")]

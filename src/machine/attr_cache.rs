@@ -44,6 +44,8 @@ struct Entry {
 }
 
 const IN_CLASS: u32 = u32::MAX;
+/// In place of a slot: the value is a property, whose getter is to be called.
+const PROPERTY: u32 = u32::MAX - 1;
 
 /// The shape and the version by which an entry is found; the version counts for shape 0.
 #[inline]
@@ -63,6 +65,17 @@ impl Entry {
 
     fn is_unused(&self) -> bool {
         self.shape.get() == 0 && self.version.get() == 0
+    }
+
+    /// The getter of the property.
+    fn getter(&self) -> Option<Value> {
+        match &*self.value.borrow() {
+            Value::Descriptor(descriptor) if self.slot.get() == PROPERTY => match &**descriptor {
+                Descriptor::Property(property) => property.parts.borrow().functions[0].given().cloned(),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     /// What an instance of this entry's shape has or gets from its class: a function as a bound method.
@@ -239,7 +252,11 @@ impl Vm {
     fn get_attr_miss(&mut self, value: &Value, name: &Rc<Str>, cache: &AttrCache) -> Result<Value> {
         match value {
             Value::Instance(instance) => {
-                match cache.entry(key_of(instance)).and_then(|entry| entry.get(instance, value)) {
+                let Some(entry) = cache.entry(key_of(instance)) else { return self.get_attr_fill(value, name, cache) };
+                if let Some(getter) = entry.getter() {
+                    return self.call(&getter, std::slice::from_ref(value));
+                }
+                match entry.get(instance, value) {
                     Some(found) => Ok(found),
                     None => self.get_attr_fill(value, name, cache),
                 }
@@ -266,7 +283,15 @@ impl Vm {
         if let Value::Instance(instance) = value {
             let class = instance.class().clone();
             if self.plain_getattribute(&class) {
-                if let Some(key) = self.own_key(&class, name) {
+                let shape = instance.attrs.look(Attrs::shape_id);
+                let found = class.lookup(name);
+                let is_property =
+                    matches!(&found, Some(Value::Descriptor(d)) if matches!(&**d, Descriptor::Property(_)));
+                if let (Some(found), true, true) = (&found, is_property, shape != NO_ID) {
+                    let entry = cache.room(shape);
+                    entry.remember(class.version.get(), shape, found);
+                    entry.slot.set(PROPERTY);
+                } else if let Some(key) = self.own_key(&class, name) {
                     let own = instance.attrs.look(|attrs| {
                         let Attrs::Shaped { shape, values } = attrs else { return None };
                         let at = shape.position(&key)?;
@@ -276,8 +301,7 @@ impl Vm {
                     if let Some(own) = own {
                         return Ok(own);
                     }
-                    let shape = instance.attrs.look(Attrs::shape_id);
-                    match class.lookup(name) {
+                    match found {
                         Some(found @ Value::Function(_)) if shape != NO_ID => {
                             cache.room(shape).remember(class.version.get(), shape, &found);
                             return Ok(bound(&found, value));

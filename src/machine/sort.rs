@@ -423,7 +423,39 @@ impl FromRight<'_> {
     }
 }
 
-/// How keys that are all of one plain kind compare; `None` if the machine has to be asked.
+/// A kind of values that compare without the machine.
+#[derive(Clone, Copy, PartialEq)]
+enum Plain {
+    Int,
+    Number,
+    Text,
+    None,
+}
+
+impl Plain {
+    fn of(value: &Value) -> Option<Plain> {
+        match value {
+            Value::Int(_) => Some(Plain::Int),
+            Value::Float(x) => (!x.get().is_nan()).then_some(Plain::Number),
+            Value::BigInt(_) | Value::Bool(_) => Some(Plain::Number),
+            Value::Str(_) => Some(Plain::Text),
+            Value::None => Some(Plain::None),
+            _ => None,
+        }
+    }
+
+    /// The kind of values of both kinds, if these compare with each other.
+    fn with(self, other: Plain) -> Option<Plain> {
+        match (self, other) {
+            (a, b) if a == b => Some(a),
+            (Plain::Int | Plain::Number, Plain::Int | Plain::Number) => Some(Plain::Number),
+            _ => None,
+        }
+    }
+}
+
+/// How keys that are all of one plain kind compare, or tuples with one kind in each place; `None` if the machine has to
+/// be asked.
 fn plain_order(entries: &[Entry]) -> Option<fn(&Value, &Value) -> Ordering> {
     fn ints(a: &Value, b: &Value) -> Ordering {
         match (a, b) {
@@ -440,16 +472,36 @@ fn plain_order(entries: &[Entry]) -> Option<fn(&Value, &Value) -> Ordering> {
     fn numbers(a: &Value, b: &Value) -> Ordering {
         compare_numbers(a, b).flatten().unwrap_or(Ordering::Equal)
     }
-    let all = |test: fn(&Value) -> bool| entries.iter().all(|entry| test(&entry.key));
-    match &entries.first()?.key {
-        Value::Int(_) if all(|key| matches!(key, Value::Int(_))) => Some(ints),
-        Value::Str(_) => all(|key| matches!(key, Value::Str(_))).then_some(texts as fn(&Value, &Value) -> Ordering),
-        Value::Int(_) | Value::Float(_) | Value::BigInt(_) | Value::Bool(_) => all(|key| match key {
-            Value::Float(x) => !x.get().is_nan(),
-            other => matches!(other, Value::Int(_) | Value::BigInt(_) | Value::Bool(_)),
-        })
-        .then_some(numbers as fn(&Value, &Value) -> Ordering),
-        _ => None,
+    fn tuples(a: &Value, b: &Value) -> Ordering {
+        let (Value::Tuple(a), Value::Tuple(b)) = (a, b) else { return Ordering::Equal };
+        let order = |(a, b): (&Value, &Value)| match (a, b) {
+            (Value::Int(x), Value::Int(y)) => x.cmp(y),
+            (Value::Str(x), Value::Str(y)) => compare_text(x, y),
+            (a, b) => numbers(a, b),
+        };
+        a.iter().zip(b.iter()).map(order).find(|order| order.is_ne()).unwrap_or(a.len().cmp(&b.len()))
+    }
+    if let Value::Tuple(_) = &entries.first()?.key {
+        let mut places: Vec<Plain> = Vec::new();
+        for entry in entries {
+            let Value::Tuple(items) = &entry.key else { return None };
+            for (at, item) in items.iter().enumerate() {
+                let kind = Plain::of(item)?;
+                match places.get_mut(at) {
+                    Some(place) => *place = place.with(kind)?,
+                    None => places.push(kind),
+                }
+            }
+        }
+        return Some(tuples);
+    }
+    let mut kinds = entries.iter().map(|entry| Plain::of(&entry.key));
+    let first = kinds.next()??;
+    match kinds.try_fold(first, |all, kind| all.with(kind?))? {
+        Plain::Int => Some(ints),
+        Plain::Number => Some(numbers),
+        Plain::Text => Some(texts),
+        Plain::None => None,
     }
 }
 

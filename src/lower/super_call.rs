@@ -1,0 +1,153 @@
+//! `super()`, and the methods that are called on it, which need no `super` object.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use super::Lower;
+use super::call::{MethodSite, fill, finalize_first, invoke, put, straight};
+use super::direct::{call_with_defaults, takes};
+use crate::machine::CallSite;
+use crate::machine::attr_cache::Method;
+use crate::object::code::Thunk;
+use crate::object::{Class, Function, Located, Str, Value};
+use crate::resolve::ScopeKind;
+use crate::source::Span;
+use crate::symbol::sym;
+use crate::syntax::ast::{Arg, Expr, ExprKind};
+
+impl Lower<'_> {
+    /// Whether this is `super()` or `super(type, object)`.
+    pub(super) fn calls_super(&self, e: &Expr) -> bool {
+        let ExprKind::Call { func, args } = &e.kind else { return false };
+        let plain = matches!(args.len(), 0 | 2) && args.iter().all(|arg| matches!(arg, Arg::Positional(_)));
+        let method = self.unit.free.contains_key(&sym::__class__);
+        (method || args.len() == 2)
+            && plain
+            && matches!(func.kind, ExprKind::Name(name) if self.vm.name(name).as_str() == "super")
+    }
+
+    /// Where a `super()` in a method finds what it needs.
+    pub(super) fn super_place(&mut self, e: &Expr) -> Option<SuperPlace> {
+        let ExprKind::Call { func, args } = &e.kind else { return None };
+        let ExprKind::Name(name) = func.kind else { return None };
+        let scope = &self.scopes.scopes[self.unit.scope.0 as usize];
+        if !args.is_empty() || !self.calls_super(e) || self.unit.green || scope.kind != ScopeKind::Function {
+            return None;
+        }
+        let class = *self.unit.free.get(&sym::__class__)?;
+        Some(SuperPlace { callee: self.load_name(name, func.span), class })
+    }
+
+    /// `super()` without arguments: the class from the `__class__` cell, the object from the first parameter.
+    pub(super) fn super_call(&mut self, name: crate::symbol::Symbol, span: Span) -> Thunk {
+        let load = self.load_name(name, span);
+        let class = self.unit.free.get(&sym::__class__).copied();
+        let (has_variables, is_function) = {
+            let scope = &self.scopes.scopes[self.unit.scope.0 as usize];
+            (scope.kind != ScopeKind::Module && !scope.variables.is_empty(), scope.kind == ScopeKind::Function)
+        };
+        Box::new(move |vm, frame| {
+            let callee = load(vm, frame)?;
+            let is_super = matches!(&callee, Value::Class(c) if Rc::ptr_eq(c, &vm.types.super_));
+            if !is_super {
+                return invoke(vm, frame, &callee, [], span);
+            }
+            let has_first = has_variables && (!is_function || frame.code.params.positional > 0);
+            let first = match frame.locals.first() {
+                // The argument may itself be a cell.
+                Some(Value::Cell(cell)) if has_first && frame.code.cells.contains(&0) => cell.get(),
+                Some(value) if has_first => value.clone(),
+                _ => Value::Unbound,
+            };
+            if first.is_unbound() {
+                let message = if has_first { "super(): arg[0] deleted" } else { "super(): no arguments" };
+                return Err(vm.runtime_error(message).at(span).into());
+            }
+            let Some(class) = class else {
+                return Err(vm.runtime_error("super(): __class__ cell not found").at(span).into());
+            };
+            let class = match frame.function.closure[class].get() {
+                Value::Class(class) => class,
+                _ => return Err(vm.runtime_error("super(): empty __class__ cell").at(span).into()),
+            };
+            vm.make_super(&class, &first).at(span)
+        })
+    }
+}
+
+/// What `super()` in a method is made of.
+pub(super) struct SuperPlace {
+    /// `super` itself, which a script may have given another meaning.
+    callee: Thunk,
+    /// Where the closure has `__class__`.
+    class: usize,
+}
+
+/// What was found behind a class for instances of another.
+#[derive(Default)]
+struct Behind {
+    /// The version of the instance's class, which changes with any class that is looked at.
+    version: Cell<u32>,
+    class: Cell<usize>,
+    found: RefCell<Option<Rc<Function>>>,
+}
+
+impl Behind {
+    fn get(&self, own: &Rc<Class>, class: &Rc<Class>, name: &Rc<Str>) -> Option<Rc<Function>> {
+        if self.version.get() != own.version.get() || self.class.get() != Rc::as_ptr(class).addr() {
+            let mro = own.mro();
+            let behind = mro.iter().skip_while(|c| !Rc::ptr_eq(c, class)).skip(1);
+            let found = behind.filter_map(|class| class.dict.get_str(name)).next();
+            self.version.set(own.version.get());
+            self.class.set(Rc::as_ptr(class).addr());
+            *self.found.borrow_mut() = match found {
+                Some(Value::Function(function)) => Some(function),
+                _ => None,
+            };
+        }
+        self.found.borrow().clone()
+    }
+}
+
+/// `super().name(*args)`; `object` makes the `super` object where it is needed after all.
+pub(super) fn super_method(place: SuperPlace, object: Thunk, site: MethodSite, args: Vec<Thunk>) -> Thunk {
+    let behind = Behind::default();
+    let span = site.span;
+    Box::new(move |vm, frame| {
+        let builtin = matches!(&(place.callee)(vm, frame)?, Value::Class(c) if Rc::ptr_eq(c, &vm.types.super_));
+        if let (true, Some(this @ Value::Instance(instance)), Value::Class(class)) = (
+            builtin && frame.code.params.positional > 0,
+            frame.locals.first(),
+            frame.function.closure[place.class].get(),
+        ) {
+            let function = behind.get(&instance.class(), &class, &site.name);
+            let this = this.clone();
+            match function {
+                Some(f) if f.code.simple_arity as usize == args.len() + 1 => {
+                    return straight(vm, frame, &f, span, |vm, frame, locals| {
+                        let [first, rest @ ..] = locals else { return Ok(()) };
+                        put(first, this);
+                        fill(vm, frame, rest, &args)
+                    });
+                }
+                Some(f) if takes(&f, args.len() + 1) => {
+                    return call_with_defaults(vm, frame, &f, Some(this), &args, span);
+                }
+                _ => {}
+            }
+        }
+        let object = object(vm, frame)?;
+        let (callee, mut values) = match site.load(vm, &object)? {
+            Method::Bound(callee) => (callee, Vec::new()),
+            Method::Unbound(callee) => (callee, vec![object]),
+        };
+        for arg in &args {
+            values.push(arg(vm, frame)?);
+        }
+        vm.calls.push(CallSite { code: frame.code.id.get(), span });
+        finalize_first(vm);
+        let result = vm.call(&callee, &values).here();
+        vm.calls.pop();
+        result.at(span)
+    })
+}
