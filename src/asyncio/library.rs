@@ -48,6 +48,7 @@ const PARTS: &[Part] = &[
         "capture_call_graph" "format_call_graph" "print_call_graph" "FrameCallGraphEntry" "FutureCallGraph"
     ),
     part!("asyncio.log", "log", "logger"),
+    part!("asyncio.staggered", "staggered", "staggered_race"),
     part!(
         "asyncio.futures", "internals",
         "_PENDING" "_CANCELLED" "_FINISHED" "DEBUG_STACK_DEPTH" "THREAD_JOIN_TIMEOUT" "_is_debug_mode" "_get_loop"
@@ -109,6 +110,7 @@ const SUBMODULES: &[(&str, &[&str])] = &[
     ("queues", &["LifoQueue", "PriorityQueue", "Queue", "QueueEmpty", "QueueFull", "QueueShutDown"]),
     ("runners", &["Runner", "run", "_cancel_all_tasks"]),
     ("selector_events", &[]),
+    ("staggered", &["staggered_race"]),
     ("taskgroups", &["TaskGroup"]),
     (
         "tasks",
@@ -154,7 +156,7 @@ pub fn load(vm: &mut Vm, name: &str) -> Result<Option<Rc<Module>>> {
 /// The names of `asyncio` that scripts import with `*`, sorted.
 pub fn public_names(dict: &Dict) -> Vec<Rc<Str>> {
     let own = dict.keys().into_iter().filter_map(|key| key.as_str().map(|name| name.as_str().to_owned()));
-    let internal = ["asyncio.log", "asyncio.futures"];
+    let internal = ["asyncio.log", "asyncio.futures", "asyncio.staggered"];
     let parts = PARTS.iter().filter(|part| !internal.contains(&part.module));
     let lazy = parts.flat_map(|part| part.names).map(|name| (*name).to_owned());
     let mut names: Vec<String> =
