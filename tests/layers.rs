@@ -45,7 +45,7 @@ const ARROWS: &[Arrow] = &[
     Arrow { from: &["machine/import.rs"], to: "builtins::modules", why: "built-in modules come before files" },
     Arrow {
         from: &["machine/report.rs"],
-        to: "builtins::modules::is_known",
+        to: "builtins::modules::is_of_python",
         why: "a name that is missing may be a module's: 'Did you forget to import'",
     },
     Arrow { from: &["builtins/modules"], to: "asyncio", why: "the table of built-in modules names it" },
