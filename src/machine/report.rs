@@ -173,6 +173,7 @@ impl Vm {
         let class = match diagnostic.code.as_str() {
             "IndentationError" => self.types.IndentationError.clone(),
             "TabError" => self.types.TabError.clone(),
+            "_IncompleteInputError" => self.types._IncompleteInputError.clone(),
             "RecursionError" => return self.error(self.types.RecursionError.clone(), diagnostic.message.clone()),
             "MemoryError" => return self.error(self.types.MemoryError.clone(), diagnostic.message.clone()),
             "ValueError" => return self.value_error(diagnostic.message.clone()),

@@ -163,6 +163,7 @@ types! {
     SyntaxError = "SyntaxError": Exception, Layout::Exception;
     IndentationError = "IndentationError": SyntaxError, Layout::Exception;
     TabError = "TabError": IndentationError, Layout::Exception;
+    _IncompleteInputError = "_IncompleteInputError": SyntaxError, Layout::Exception;
     SystemError = "SystemError": Exception, Layout::Exception;
     TypeError = "TypeError": Exception, Layout::Exception;
     ValueError = "ValueError": Exception, Layout::Exception;

@@ -42,6 +42,8 @@ pub(super) const FUNCTIONS: &[Row] = &[
 /// The flags of `compile()`: those of the features in `__future__`, those that `ast` names.
 const KNOWN_FLAGS: i64 = 0x1FE_F610;
 const ONLY_TREE: i64 = 0x400;
+const DONT_IMPLY_DEDENT: i64 = 0x200;
+const ALLOW_INCOMPLETE: i64 = 0x4000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
@@ -171,7 +173,30 @@ fn compile_source(vm: &mut Vm, args: &[Value]) -> Result {
         return Err(vm.value_error("compile(): invalid optimize value"));
     }
     match source_of(vm, &args[0], name.as_str(), mode)? {
-        Some(source) => compile(vm, &source, mode, false).map(Value::Code),
+        Some(source) => {
+            if flags & (ALLOW_INCOMPLETE | DONT_IMPLY_DEDENT) != 0 {
+                let open = mode == Mode::Single && !source.text.ends_with('\n');
+                let unfinished = match syntax::parse_module(&source, &mut vm.interner) {
+                    Parsed::Incomplete(_) => flags & ALLOW_INCOMPLETE != 0,
+                    Parsed::Complete(module) => match &module.body[..] {
+                        [only] if open && only.is_compound() => {
+                            flags & DONT_IMPLY_DEDENT != 0 || !source.text[only.span.range()].contains('\n')
+                        }
+                        _ => false,
+                    },
+                    Parsed::Invalid(_) => false,
+                };
+                if unfinished {
+                    let (class, message) = match flags & ALLOW_INCOMPLETE {
+                        0 => ("SyntaxError", "invalid syntax"),
+                        _ => ("_IncompleteInputError", "incomplete input"),
+                    };
+                    let end = Span { start: source.text.len() as u32, end: source.text.len() as u32 };
+                    return Err(refused(vm, &[Diagnostic::error(class, message, &source, end)], mode));
+                }
+            }
+            compile(vm, &source, mode, false).map(Value::Code)
+        }
         None => Err(vm.type_error("compile() arg 1 must be a string, bytes or AST object")),
     }
 }
