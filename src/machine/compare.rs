@@ -11,7 +11,7 @@ use num_bigint::BigInt;
 use crate::machine::ops::{Special, is_object, same_class};
 use crate::machine::sequence::bytes_of;
 use crate::machine::{Vm, generic, views};
-use crate::object::{Dict, Error, Range, Result, Set, Str, Value};
+use crate::object::{Dict, Error, Range, Result, Set, Str, Tuple, Value};
 use crate::symbol::{Symbol, sym};
 use crate::syntax::ast::CmpOp;
 use crate::text::{code_point, float as floats};
@@ -97,6 +97,11 @@ impl Vm {
                 return Ok(Value::bool(Rc::ptr_eq(x, y) == (op == CmpOp::Eq)));
             }
             (Value::Str(x), Value::Str(y)) => return Ok(Value::bool(holds(op, compare_text(x, y)))),
+            (Value::Tuple(x), Value::Tuple(y)) => {
+                if let Some(order) = compare_plain_tuples(x, y) {
+                    return Ok(Value::bool(holds(op, order)));
+                }
+            }
             _ => {}
         }
         if is_object(a) || is_object(b) {
@@ -390,6 +395,22 @@ pub fn compare_text(a: &Str, b: &Str) -> Ordering {
             differing.map_or(order, |(x, y)| code_point(x).cmp(&code_point(y)))
         }
     }
+}
+
+/// How tuples compare whose first items that differ are numbers or text; `None` if the machine has to be asked.
+pub fn compare_plain_tuples(a: &Tuple, b: &Tuple) -> Option<Ordering> {
+    for (x, y) in a.iter().zip(b.iter()) {
+        let order = match (x, y) {
+            (Value::Int(x), Value::Int(y)) => x.cmp(y),
+            (Value::Str(x), Value::Str(y)) => compare_text(x, y),
+            (Value::None, Value::None) => Ordering::Equal,
+            (x, y) => compare_numbers(x, y)??,
+        };
+        if order.is_ne() {
+            return Some(order);
+        }
+    }
+    Some(a.len().cmp(&b.len()))
 }
 
 fn complex_of(value: &Value) -> Option<(f64, f64)> {

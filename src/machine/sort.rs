@@ -9,7 +9,7 @@
 use std::cmp::Ordering;
 
 use crate::machine::Vm;
-use crate::machine::compare::{compare_numbers, compare_text};
+use crate::machine::compare::{compare_numbers, compare_plain_tuples, compare_text};
 use crate::object::{Result, Value};
 
 /// An item with the key it is sorted by; without one the item itself is the key.
@@ -474,12 +474,7 @@ fn plain_order(entries: &[Entry]) -> Option<fn(&Value, &Value) -> Ordering> {
     }
     fn tuples(a: &Value, b: &Value) -> Ordering {
         let (Value::Tuple(a), Value::Tuple(b)) = (a, b) else { return Ordering::Equal };
-        let order = |(a, b): (&Value, &Value)| match (a, b) {
-            (Value::Int(x), Value::Int(y)) => x.cmp(y),
-            (Value::Str(x), Value::Str(y)) => compare_text(x, y),
-            (a, b) => numbers(a, b),
-        };
-        a.iter().zip(b.iter()).map(order).find(|order| order.is_ne()).unwrap_or(a.len().cmp(&b.len()))
+        compare_plain_tuples(a, b).unwrap_or(Ordering::Equal)
     }
     if let Value::Tuple(_) = &entries.first()?.key {
         let mut places: Vec<Plain> = Vec::new();
