@@ -231,7 +231,9 @@ impl Vm {
         if given == 0 && native.takes_self() {
             return match display.split_once('.') {
                 Some((class, name)) if native.is_wrapper() => {
-                    format!("descriptor '{name}' of '{class}' object needs an argument")
+                    let owner = native.owner.borrow().as_ref().and_then(std::rc::Weak::upgrade);
+                    let class = owner.map_or_else(|| Rc::new(Str::new(class)), |owner| self.full_name(&owner));
+                    format!("descriptor '{name}' of '{}' object needs an argument", class.as_str())
                 }
                 _ => format!("unbound method {display}() needs an argument"),
             };

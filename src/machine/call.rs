@@ -25,12 +25,7 @@ impl Vm {
                 self.check_receiver(native, args)?;
                 self.call_native(native, args)
             }
-            Value::BoundMethod(method) => {
-                let mut all = Vec::with_capacity(args.len() + 1);
-                all.push(method.this.clone());
-                all.extend_from_slice(args);
-                self.call(&method.func, &all)
-            }
+            Value::BoundMethod(method) => self.call(&method.func, &with_this(&method.this, args)),
             _ => self.call_kw(callee, args, &[]),
         }
     }
@@ -53,12 +48,7 @@ impl Vm {
                 let bound = self.bind_native(native, args, kwargs)?;
                 (native.call)(self, &bound)
             }
-            Value::BoundMethod(method) => {
-                let mut all = Vec::with_capacity(args.len() + 1);
-                all.push(method.this.clone());
-                all.extend_from_slice(args);
-                self.call_kw(&method.func, &all, kwargs)
-            }
+            Value::BoundMethod(method) => self.call_kw(&method.func, &with_this(&method.this, args), kwargs),
             Value::Class(class) => self.call_class(class, args, kwargs),
             Value::Descriptor(descriptor) => match &**descriptor {
                 crate::object::Descriptor::StaticMethod(func, _) => self.call_kw(&func.clone(), args, kwargs),
@@ -67,11 +57,19 @@ impl Vm {
             Value::Instance(_) | Value::Exception(_) => match self.lookup_special(callee, sym::__call__) {
                 None => Err(self.not_callable(callee)),
                 Some(method) => {
-                    let class = self.class_of(callee);
-                    let bound = self.bind(&method, Some(callee), &class)?;
                     // No frame of its own, but such objects may call each other without one in between.
                     self.enter_native("")?;
-                    let result = self.call_kw(&bound, args, kwargs);
+                    let result = match &method {
+                        Value::Function(_) => self.call_kw(&method, &with_this(callee, args), kwargs),
+                        Value::Native(native) if matches!(native.row.kind, RowKind::Method(_)) => {
+                            self.call_kw(&method, &with_this(callee, args), kwargs)
+                        }
+                        _ => {
+                            let class = self.class_of(callee);
+                            let bound = self.bind(&method, Some(callee), &class);
+                            bound.and_then(|bound| self.call_kw(&bound, args, kwargs))
+                        }
+                    };
                     self.leave_native();
                     result
                 }
@@ -98,7 +96,7 @@ impl Vm {
         if self.is_instance_of(this, &owner) {
             return Ok(());
         }
-        let (name, owner, found) = (native.name.as_str(), owner.name.borrow().clone(), self.type_name(this));
+        let (name, owner, found) = (native.name.as_str(), self.full_name(&owner), self.type_name(this));
         let (owner, found) = (owner.as_str(), found.as_str());
         Err(self.type_error(if native.is_wrapper() {
             format!("descriptor '{name}' requires a '{owner}' object but received a '{found}'")
@@ -124,7 +122,7 @@ impl Vm {
     }
 
     fn call_native_bound(&mut self, native: &Rc<NativeFunction>, args: &[Value]) -> Result<Value> {
-        if let Some(plain) = native.row.plain {
+        if let (Some(plain), true) = (native.row.plain, !native.takes_self() || !args.is_empty()) {
             return plain(self, args);
         }
         let signature = native.signature();
@@ -299,6 +297,14 @@ impl Vm {
         }
         coroutine
     }
+}
+
+/// Arguments with the object in front.
+fn with_this(this: &Value, args: &[Value]) -> Vec<Value> {
+    let mut all = Vec::with_capacity(args.len() + 1);
+    all.push(this.clone());
+    all.extend_from_slice(args);
+    all
 }
 
 /// What a call of code that can be suspended makes.

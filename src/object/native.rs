@@ -169,7 +169,7 @@ impl NativeFunction {
             "__subclasshook__", "__getstate__", "__setstate__", "__class_getitem__", "__new__", "__length_hint__",
             "__reversed__", "__copy__", "__deepcopy__", "__round__", "__trunc__", "__floor__", "__ceil__",
             "__getnewargs__", "__complex__", "__bytes__", "__instancecheck__", "__subclasscheck__", "__subclasses__",
-            "__prepare__", "__enter__", "__exit__",
+            "__prepare__", "__enter__", "__exit__", "__missing__",
         ];
         // These two have a plain method besides the operator.
         let coexists = |names: &[&str]| {

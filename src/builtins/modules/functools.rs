@@ -333,8 +333,11 @@ fn key_of(vm: &mut Vm, positional: &[Value], named: &[(Rc<Str>, Value)], typed: 
 }
 
 fn call_cached(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    let cached = this!(vm, args[0], Cached);
-    let (positional, named) = (items(&args[1]), keywords(&args[2]));
+    cached_result(vm, &args[0], items(&args[1]), keywords(&args[2]))
+}
+
+fn cached_result(vm: &mut Vm, this: &Value, positional: &[Value], named: Vec<(Rc<Str>, Value)>) -> Result<Value> {
+    let cached = this!(vm, *this, Cached);
     if cached.most == Some(0) {
         cached.misses.set(cached.misses.get() + 1);
         return vm.call_kw(&cached.func, positional, &named);
@@ -379,7 +382,8 @@ fn call_cached(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 }
 
 const CACHED: &[Row] = &[
-    method("__call__(*args, **kwargs)", call_cached),
+    method("__call__(*args, **kwargs)", call_cached)
+        .or_plain(|vm, args| cached_result(vm, &args[0], &args[1..], Vec::new())),
     method("__get__(obj, objtype=None, /)", |_, args| {
         if args[1].is_none() {
             return Ok(args[0].clone());
