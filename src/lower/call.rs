@@ -117,7 +117,7 @@ fn plain_call<const N: usize>(func: Thunk, global: Option<GlobalCallee>, args: [
 
 /// Calls a native that needs no look at its receiver.
 #[inline]
-fn call_native(
+pub(super) fn call_native(
     vm: &mut Vm,
     frame: &mut Frame,
     native: &Rc<NativeFunction>,

@@ -4,12 +4,13 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::Lower;
-use super::call::{MethodSite, fill, finalize_first, invoke, put, straight};
+use super::call::{MethodSite, call_native, fill, finalize_first, invoke, put, straight};
 use super::direct::{call_with_defaults, takes};
 use crate::machine::CallSite;
 use crate::machine::attr_cache::Method;
 use crate::object::code::Thunk;
-use crate::object::{Class, Function, Located, Str, Value};
+use crate::object::native::RowKind;
+use crate::object::{Class, Located, Str, Value};
 use crate::resolve::ScopeKind;
 use crate::source::Span;
 use crate::symbol::sym;
@@ -89,11 +90,12 @@ struct Behind {
     /// The version of the instance's class, which changes with any class that is looked at.
     version: Cell<u32>,
     class: Cell<usize>,
-    found: RefCell<Option<Rc<Function>>>,
+    /// A function or a method written in Rust; `Unbound` for anything else.
+    found: RefCell<Value>,
 }
 
 impl Behind {
-    fn get(&self, own: &Rc<Class>, class: &Rc<Class>, name: &Rc<Str>) -> Option<Rc<Function>> {
+    fn get(&self, own: &Rc<Class>, class: &Rc<Class>, name: &Rc<Str>) -> Value {
         if self.version.get() != own.version.get() || self.class.get() != Rc::as_ptr(class).addr() {
             let mro = own.mro();
             let behind = mro.iter().skip_while(|c| !Rc::ptr_eq(c, class)).skip(1);
@@ -101,37 +103,44 @@ impl Behind {
             self.version.set(own.version.get());
             self.class.set(Rc::as_ptr(class).addr());
             *self.found.borrow_mut() = match found {
-                Some(Value::Function(function)) => Some(function),
-                _ => None,
+                Some(function @ Value::Function(_)) => function,
+                Some(Value::Native(native)) if matches!(native.row.kind, RowKind::Method(_)) => Value::Native(native),
+                _ => Value::Unbound,
             };
         }
         self.found.borrow().clone()
     }
 }
 
-/// `super().name(*args)`; `object` makes the `super` object where it is needed after all.
+/// `super().name(*args)`, of three arguments at most; `object` makes the `super` object where it is needed after all.
 pub(super) fn super_method(place: SuperPlace, object: Thunk, site: MethodSite, args: Vec<Thunk>) -> Thunk {
     let behind = Behind::default();
     let span = site.span;
     Box::new(move |vm, frame| {
         let builtin = matches!(&(place.callee)(vm, frame)?, Value::Class(c) if Rc::ptr_eq(c, &vm.types.super_));
-        if let (true, Some(this @ Value::Instance(instance)), Value::Class(class)) = (
+        if let (true, Some(this @ (Value::Instance(_) | Value::Exception(_))), Value::Class(class)) = (
             builtin && frame.code.params.positional > 0,
             frame.locals.first(),
             frame.function.closure[place.class].get(),
         ) {
-            let function = behind.get(&instance.class(), &class, &site.name);
+            let found = behind.get(&vm.class_of(this), &class, &site.name);
             let this = this.clone();
-            match function {
-                Some(f) if f.code.simple_arity as usize == args.len() + 1 => {
+            match found {
+                Value::Function(f) if f.code.simple_arity as usize == args.len() + 1 => {
                     return straight(vm, frame, &f, span, |vm, frame, locals| {
                         let [first, rest @ ..] = locals else { return Ok(()) };
                         put(first, this);
                         fill(vm, frame, rest, &args)
                     });
                 }
-                Some(f) if takes(&f, args.len() + 1) => {
+                Value::Function(f) if takes(&f, args.len() + 1) => {
                     return call_with_defaults(vm, frame, &f, Some(this), &args, span);
+                }
+                Value::Native(native) => {
+                    let mut values = [const { Value::Unbound }; 4];
+                    fill(vm, frame, &mut values[1..], &args)?;
+                    put(&mut values[0], this);
+                    return call_native(vm, frame, &native, &mut values[..=args.len()], span);
                 }
                 _ => {}
             }
