@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use super::Lower;
-use super::call::{MethodSite, fill, in_order, put};
+use super::call::{MethodSite, fill, fill_bound, in_order};
 use super::name::{Callee, GlobalCallee, Place};
 use crate::machine::attr_cache::Method;
 use crate::machine::call::STACK_SLOTS;
@@ -118,9 +118,7 @@ impl MethodSite {
             if let Some(function) = self.cache.function(&object) {
                 if runs_directly(vm, &function, M, kind) {
                     return directly(vm, frame, &function, self.span, |vm, frame, locals| {
-                        let [first, rest @ ..] = locals else { return Ok(()) };
-                        put(first, object);
-                        fill(vm, frame, rest, &args)
+                        fill_bound(vm, frame, locals, object, &args)
                     });
                 }
             }
@@ -128,9 +126,7 @@ impl MethodSite {
             match &method {
                 Method::Unbound(Value::Native(native)) if awaits && native.row.at_once.is_some() => {
                     let mut values = [const { Value::Unbound }; M];
-                    let [first, rest @ ..] = &mut values[..] else { return Ok(Called::Done(Value::None)) };
-                    put(first, object);
-                    fill(vm, frame, rest, &args)?;
+                    fill_bound(vm, frame, &mut values, object, &args)?;
                     at_once(vm, frame, native, &values, self.span)
                 }
                 Method::Bound(Value::Native(native)) if awaits && native.row.at_once.is_some() => {

@@ -5,10 +5,11 @@
 //! Code that leaves a block early runs outside the block's protection: it is a hole in the range of its handler.
 
 use super::Lower;
-use crate::machine::{CallSite, Vm};
+use super::call::noted;
+use crate::machine::Vm;
 use crate::object::code::{Finally, Handler, Pc, Slot, Step, Thunk};
 use crate::object::frame::Frame;
-use crate::object::{Error, Eval, Located, Result, Value};
+use crate::object::{Error, Located, Result, Value};
 use crate::source::Span;
 use crate::symbol::{Symbol, sym};
 use crate::syntax::ast::{ExceptHandler, Expr, ExprKind, Stmt, WithItem};
@@ -527,14 +528,6 @@ impl Lower<'_> {
         };
         target
     }
-}
-
-/// Does something that a frame asks for without a call being written there, so that it is seen among the frames under way.
-fn noted<T>(vm: &mut Vm, frame: &Frame, span: Span, body: impl FnOnce(&mut Vm) -> Result<T>) -> Eval<T> {
-    vm.calls.push(CallSite { code: frame.code.id.get(), span });
-    let result = body(vm);
-    vm.calls.pop();
-    result.at(span)
 }
 
 impl Vm {

@@ -12,8 +12,8 @@ use crate::object::class::{Class, Maker};
 use crate::object::code::Thunk;
 use crate::object::frame::Frame;
 use crate::object::instance::{Instance, Payload};
-use crate::object::native::{NativeFunction, RowKind};
-use crate::object::{Dict, Eval, Located, Str, Value, gc};
+use crate::object::native::NativeFunction;
+use crate::object::{Dict, Eval, Located, Result, Str, Value, gc};
 use crate::source::Span;
 use crate::symbol::sym;
 use crate::syntax::ast::{Arg, Constant, Expr, ExprKind};
@@ -68,6 +68,29 @@ pub(super) fn fill(vm: &mut Vm, frame: &mut Frame, places: &mut [Value], args: &
     Ok(())
 }
 
+/// The same with an object in front.
+#[inline]
+pub(super) fn fill_bound(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    places: &mut [Value],
+    object: Value,
+    args: &[Thunk],
+) -> Eval<()> {
+    let [first, rest @ ..] = places else { return Ok(()) };
+    put(first, object);
+    fill(vm, frame, rest, args)
+}
+
+/// Does something that a frame asks for at a place, so that it is seen among the frames under way.
+#[inline]
+pub(super) fn noted<T>(vm: &mut Vm, frame: &Frame, span: Span, body: impl FnOnce(&mut Vm) -> Result<T>) -> Eval<T> {
+    vm.calls.push(CallSite { code: frame.code.id.get(), span });
+    let result = body(vm);
+    vm.calls.pop();
+    result.at(span)
+}
+
 /// Calls a function whose arguments are evaluated straight into its locals.
 #[inline]
 pub(super) fn straight(
@@ -100,7 +123,7 @@ fn plain_call<const N: usize>(func: Thunk, global: Option<GlobalCallee>, args: [
         Some(global) => Box::new(move |vm, frame| match global.get(vm, &frame.function.globals) {
             Some(Callee::Function(f)) if f.code.simple_arity as usize == N => call_straight(vm, frame, &f, &args, span),
             Some(Callee::Function(f)) if takes(&f, N) => call_with_defaults(vm, frame, &f, None, &args, span),
-            Some(Callee::Native(native)) if !matches!(native.row.kind, RowKind::Method(_)) => {
+            Some(Callee::Native(native)) if !native.is_method() => {
                 let mut values = [const { Value::Unbound }; N];
                 fill(vm, frame, &mut values, &args)?;
                 call_native(vm, frame, &native, &mut values, span)
@@ -166,8 +189,7 @@ fn construct<const N: usize>(
 ) -> Eval<Value> {
     // No call that comes here has more than three.
     let mut values = [const { Value::Unbound }; 4];
-    fill(vm, frame, &mut values[1..], args)?;
-    put(&mut values[0], Value::Class(class.clone()));
+    fill_bound(vm, frame, &mut values, Value::Class(class.clone()), args)?;
     call_native(vm, frame, new, &mut values[..=N], span)
 }
 
@@ -184,19 +206,15 @@ fn call_straight<const N: usize>(
 
 /// Calls a function with an object in front of its arguments.
 #[inline]
-fn call_bound<const N: usize>(
+pub(super) fn call_bound(
     vm: &mut Vm,
     frame: &mut Frame,
     function: &Rc<crate::object::Function>,
     object: Value,
-    args: &[Thunk; N],
+    args: &[Thunk],
     span: Span,
 ) -> Eval<Value> {
-    straight(vm, frame, function, span, |vm, frame, locals| {
-        let [first, rest @ ..] = locals else { return Ok(()) };
-        put(first, object);
-        fill(vm, frame, rest, args)
-    })
+    straight(vm, frame, function, span, |vm, frame, locals| fill_bound(vm, frame, locals, object, args))
 }
 
 /// An instance of a class that makes its instances in the plain way.
@@ -263,8 +281,7 @@ impl MethodSite {
             }
             if let Some(native) = self.cache.native(vm, &object) {
                 let mut values = [const { Value::Unbound }; M];
-                fill(vm, frame, &mut values[1..], &args)?;
-                put(&mut values[0], object);
+                fill_bound(vm, frame, &mut values, object, &args)?;
                 return call_native(vm, frame, &native, &mut values, self.span);
             }
             self.call_found::<N, M>(vm, frame, object, &args)
@@ -302,8 +319,7 @@ impl MethodSite {
             }
             Method::Unbound(callee) => {
                 let mut values = [const { Value::Unbound }; M];
-                fill(vm, frame, &mut values[1..], args)?;
-                put(&mut values[0], object);
+                fill_bound(vm, frame, &mut values, object, args)?;
                 match &callee {
                     // Found in the class of the receiver, which needs no look at it.
                     Value::Native(native) => call_native(vm, frame, native, &mut values, self.span),
@@ -701,11 +717,10 @@ impl Lower<'_> {
                     }
                 }
             }
-            vm.calls.push(CallSite { code: frame.code.id.get(), span });
-            finalize_first(vm);
-            let result = vm.call_kw(&callee, &args, &kwargs);
-            vm.calls.pop();
-            result.at(span)
+            noted(vm, frame, span, |vm| {
+                finalize_first(vm);
+                vm.call_kw(&callee, &args, &kwargs)
+            })
         })
     }
 

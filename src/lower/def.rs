@@ -605,10 +605,7 @@ fn apply_decorators(decorators: Vec<(Thunk, Span)>, definition: Thunk) -> Thunk 
         }
         let mut value = definition(vm, frame)?;
         for (function, span) in functions.into_iter().rev() {
-            vm.calls.push(crate::machine::CallSite { code: frame.code.id.get(), span });
-            let result = vm.call(&function, &[value]);
-            vm.calls.pop();
-            value = result.at(span)?;
+            value = super::call::noted(vm, frame, span, |vm| vm.call(&function, &[value]))?;
         }
         Ok(value)
     })

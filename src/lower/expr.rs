@@ -97,10 +97,7 @@ impl Lower<'_> {
                 Box::new(move |vm, frame| {
                     let value = operand(vm, frame)?;
                     // Inverting a bool warns, and says where.
-                    vm.calls.push(crate::machine::CallSite { code: frame.code.id.get(), span });
-                    let result = vm.unary(op, &value);
-                    vm.calls.pop();
-                    result.at(span)
+                    super::call::noted(vm, frame, span, |vm| vm.unary(op, &value))
                 })
             }
             ExprKind::Compare { first, rest } => self.compare(*first, rest, span),

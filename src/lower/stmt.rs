@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::Lower;
 use super::block::{BlockKind, Leave};
-use super::call::put;
+use super::call::{noted, put};
 use super::expr::Operand;
 use super::name::{Place, set_global};
 use crate::machine::attr_cache::AttrCache;
@@ -571,13 +571,10 @@ impl Lower<'_> {
         let store = self.store_name(target.name);
         let action: Action = Box::new(move |vm, frame| {
             let globals = frame.function.globals.clone();
-            vm.calls.push(crate::machine::CallSite { code: frame.code.id.get(), span });
-            let mut module = vm.import_name(&globals, &name, None, 0);
-            if want_last {
-                module = module.and_then(|top| vm.import_last(top, &name));
-            }
-            vm.calls.pop();
-            let module = module.at(span)?;
+            let module = noted(vm, frame, span, |vm| {
+                let top = vm.import_name(&globals, &name, None, 0)?;
+                if want_last { vm.import_last(top, &name) } else { Ok(top) }
+            })?;
             store(vm, frame, module)
         });
         self.emit(Step::Do(action), span);
@@ -594,10 +591,10 @@ impl Lower<'_> {
             let wanted = [Value::str("*")];
             let action: Action = Box::new(move |vm, frame| {
                 let globals = frame.function.globals.clone();
-                vm.calls.push(crate::machine::CallSite { code: frame.code.id.get(), span });
-                let found = vm.import_name(&globals, &module, Some(&wanted), level).and_then(|m| vm.star_names(&m));
-                vm.calls.pop();
-                let found = found.at(span)?;
+                let found = noted(vm, frame, span, |vm| {
+                    let module = vm.import_name(&globals, &module, Some(&wanted), level)?;
+                    vm.star_names(&module)
+                })?;
                 let namespace = namespace(vm, frame)?;
                 for (name, value) in found {
                     vm.set_item(&namespace, &Value::Str(name), value)?;
@@ -618,10 +615,7 @@ impl Lower<'_> {
         let wanted: Vec<Value> = items.iter().map(|(name, _)| Value::Str(name.clone())).collect();
         let action: Action = Box::new(move |vm, frame| {
             let globals = frame.function.globals.clone();
-            vm.calls.push(crate::machine::CallSite { code: frame.code.id.get(), span });
-            let module = vm.import_name(&globals, &module, Some(&wanted), level);
-            vm.calls.pop();
-            let module = module.at(span)?;
+            let module = noted(vm, frame, span, |vm| vm.import_name(&globals, &module, Some(&wanted), level))?;
             for (name, store) in &items {
                 let value = vm.import_from(&module, name).at(span)?;
                 store(vm, frame, value)?;

@@ -34,13 +34,7 @@ impl Lower<'_> {
                 })
             }
             ExprKind::Subscript { value, index } => {
-                let local = match &value.kind {
-                    ExprKind::Name(name) => match self.place(*name) {
-                        Place::Local(slot) => Some(slot as usize),
-                        _ => None,
-                    },
-                    _ => None,
-                };
+                let local = self.local_slot(&value);
                 let object = self.expr(*value);
                 let index = self.expr(*index);
                 Box::new(move |vm, frame, value| {
@@ -74,15 +68,19 @@ impl Lower<'_> {
         }
     }
 
-    fn unpacking(&mut self, items: Vec<Expr>, span: Span) -> Store {
-        let local = |item: &Expr| match item.kind {
+    /// The slot of an expression that is a variable of the function.
+    fn local_slot(&self, e: &Expr) -> Option<usize> {
+        match e.kind {
             ExprKind::Name(name) => match self.place(name) {
                 Place::Local(slot) => Some(slot as usize),
                 _ => None,
             },
             _ => None,
-        };
-        if let Some(slots) = items.iter().map(local).collect::<Option<Box<[usize]>>>() {
+        }
+    }
+
+    fn unpacking(&mut self, items: Vec<Expr>, span: Span) -> Store {
+        if let Some(slots) = items.iter().map(|item| self.local_slot(item)).collect::<Option<Box<[usize]>>>() {
             return unpacking_to_locals(slots, span);
         }
         let star = items.iter().position(|item| matches!(item.kind, ExprKind::Starred(_)));

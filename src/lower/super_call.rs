@@ -4,12 +4,10 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::Lower;
-use super::call::{MethodSite, call_native, fill, finalize_first, invoke, put, straight};
-use super::direct::{call_with_defaults, takes};
-use crate::machine::CallSite;
+use super::call::{MethodSite, call_bound, call_native, fill_bound, invoke};
+use super::direct::{call_evaluated, call_with_defaults, takes};
 use crate::machine::attr_cache::Method;
 use crate::object::code::Thunk;
-use crate::object::native::RowKind;
 use crate::object::{Class, Located, Str, Value};
 use crate::resolve::ScopeKind;
 use crate::source::Span;
@@ -104,7 +102,7 @@ impl Behind {
             self.class.set(Rc::as_ptr(class).addr());
             *self.found.borrow_mut() = match found {
                 Some(function @ Value::Function(_)) => function,
-                Some(Value::Native(native)) if matches!(native.row.kind, RowKind::Method(_)) => Value::Native(native),
+                Some(Value::Native(native)) if native.is_method() => Value::Native(native),
                 _ => Value::Unbound,
             };
         }
@@ -127,19 +125,14 @@ pub(super) fn super_method(place: SuperPlace, object: Thunk, site: MethodSite, a
             let this = this.clone();
             match found {
                 Value::Function(f) if f.code.simple_arity as usize == args.len() + 1 => {
-                    return straight(vm, frame, &f, span, |vm, frame, locals| {
-                        let [first, rest @ ..] = locals else { return Ok(()) };
-                        put(first, this);
-                        fill(vm, frame, rest, &args)
-                    });
+                    return call_bound(vm, frame, &f, this, &args, span);
                 }
                 Value::Function(f) if takes(&f, args.len() + 1) => {
                     return call_with_defaults(vm, frame, &f, Some(this), &args, span);
                 }
                 Value::Native(native) => {
                     let mut values = [const { Value::Unbound }; 4];
-                    fill(vm, frame, &mut values[1..], &args)?;
-                    put(&mut values[0], this);
+                    fill_bound(vm, frame, &mut values, this, &args)?;
                     return call_native(vm, frame, &native, &mut values[..=args.len()], span);
                 }
                 _ => {}
@@ -153,10 +146,6 @@ pub(super) fn super_method(place: SuperPlace, object: Thunk, site: MethodSite, a
         for arg in &args {
             values.push(arg(vm, frame)?);
         }
-        vm.calls.push(CallSite { code: frame.code.id.get(), span });
-        finalize_first(vm);
-        let result = vm.call(&callee, &values).here();
-        vm.calls.pop();
-        result.at(span)
+        call_evaluated(vm, frame, &callee, values, Vec::new(), span)
     })
 }

@@ -172,9 +172,7 @@ impl Vm {
     pub fn call_found(&mut self, method: &Value, this: &Value, args: &[Value]) -> Result<Value> {
         match method {
             Value::Function(_) => self.call_with_first(method, this, args),
-            Value::Native(native) if matches!(native.row.kind, RowKind::Method(_)) => {
-                self.call_with_first(method, this, args)
-            }
+            Value::Native(native) if native.is_method() => self.call_with_first(method, this, args),
             _ => {
                 let class = self.class_of(this);
                 let bound = self.bind(method, Some(this), &class)?;

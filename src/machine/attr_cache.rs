@@ -14,7 +14,7 @@ use crate::object::class::Class;
 use crate::object::function::{Descriptor, Function};
 use crate::object::instance::Instance;
 use crate::object::module::Module;
-use crate::object::native::{NativeFunction, RowKind};
+use crate::object::native::NativeFunction;
 use crate::object::{Eval, Located, Result, Str, Value, gc};
 use crate::symbol::sym;
 
@@ -389,7 +389,7 @@ impl Vm {
                 Some(Value::Function(_)) => true,
                 Some(Value::Native(native)) => {
                     let owner = native.owner.borrow().as_ref().and_then(Weak::upgrade);
-                    matches!(native.row.kind, RowKind::Method(_)) && owner.is_none_or(|owner| class.is_subclass(&owner))
+                    native.is_method() && owner.is_none_or(|owner| class.is_subclass(&owner))
                 }
                 _ => false,
             };

@@ -59,16 +59,16 @@ impl Vm {
                 Some(method) => {
                     // No frame of its own, but such objects may call each other without one in between.
                     self.enter_native("")?;
-                    let result = match &method {
-                        Value::Function(_) => self.call_kw(&method, &with_this(callee, args), kwargs),
-                        Value::Native(native) if matches!(native.row.kind, RowKind::Method(_)) => {
-                            self.call_kw(&method, &with_this(callee, args), kwargs)
-                        }
-                        _ => {
-                            let class = self.class_of(callee);
-                            let bound = self.bind(&method, Some(callee), &class);
-                            bound.and_then(|bound| self.call_kw(&bound, args, kwargs))
-                        }
+                    let takes_object = match &method {
+                        Value::Native(native) => native.is_method(),
+                        other => matches!(other, Value::Function(_)),
+                    };
+                    let result = if takes_object {
+                        self.call_kw(&method, &with_this(callee, args), kwargs)
+                    } else {
+                        let class = self.class_of(callee);
+                        let bound = self.bind(&method, Some(callee), &class);
+                        bound.and_then(|bound| self.call_kw(&bound, args, kwargs))
                     };
                     self.leave_native();
                     result

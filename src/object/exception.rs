@@ -194,12 +194,7 @@ impl Exception {
         revived.suppress_context.set(self.suppress_context.get());
         revived.raised.set(self.raised.get());
         revived.mark.set_finalized();
-        let revived = Value::Exception(Rc::new(revived));
-        gc::keep_identity(&self.mark, address, &revived);
-        if self.mark.is_watched() {
-            gc::weak::moved(address, &revived);
-        }
-        gc::finalize_later(gc::Finalizer::Del(revived));
+        gc::finalize_revived(&self.mark, address, Value::Exception(Rc::new(revived)));
     }
 
     pub fn args(&self) -> Vec<Value> {

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use super::attrs::AttrCell;
 use super::class::Class;
-use super::gc::{self, Finalizer};
+use super::gc;
 use super::value::Value;
 use crate::machine::Vm;
 
@@ -199,12 +199,7 @@ impl Drop for Instance {
             let revived = Instance::new(self.class().clone(), payload);
             revived.attrs.set(self.attrs.take());
             revived.mark.set_finalized();
-            let revived = Value::Instance(Rc::new(revived));
-            gc::keep_identity(&self.mark, address, &revived);
-            if self.mark.is_watched() {
-                gc::weak::moved(address, &revived);
-            }
-            gc::finalize_later(Finalizer::Del(revived));
+            gc::finalize_revived(&self.mark, address, Value::Instance(Rc::new(revived)));
         } else {
             if self.mark.is_finalized() {
                 gc::forget_identity(address);

@@ -156,6 +156,11 @@ impl NativeFunction {
         }
     }
 
+    /// Whether an object it is found on comes first among its arguments.
+    pub fn is_method(&self) -> bool {
+        matches!(self.row.kind, RowKind::Method(_))
+    }
+
     /// Whether the first parameter is the instance or class.
     pub fn takes_self(&self) -> bool {
         matches!(self.row.kind, RowKind::Method(_) | RowKind::ClassMethod(_))
@@ -177,7 +182,7 @@ impl NativeFunction {
             owner.is_some_and(|owner| names.contains(&owner.name.borrow().as_str()))
         };
         let name = self.name.as_str();
-        matches!(self.row.kind, RowKind::Method(_))
+        self.is_method()
             && name.starts_with("__")
             && name.ends_with("__")
             && !PLAIN.contains(&name)

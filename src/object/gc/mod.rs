@@ -121,6 +121,17 @@ pub fn finalize_later(finalizer: Finalizer) {
     std::mem::forget(finalizer);
 }
 
+/// Queues the finaliser of an object that dies at this address, whose contents have moved to `revived`; it is known by its
+/// old identity there.
+#[cold]
+pub fn finalize_revived(mark: &Mark, address: usize, revived: Value) {
+    keep_identity(mark, address, &revived);
+    if mark.is_watched() {
+        weak::moved(address, &revived);
+    }
+    finalize_later(Finalizer::Del(revived));
+}
+
 /// Whether finalisers wait to be run.
 #[inline]
 pub fn pending() -> bool {
