@@ -853,3 +853,17 @@ fn a_filter_for_warnings_may_follow_its_letter() {
     assert_eq!(run(&["--color", "never", "-Wignore", "-c", warn]).err, "");
     assert_eq!(run(&["-W", "ignore", "-c", warn, "-Werror"]).out, "['-c', '-Werror']\n");
 }
+
+#[test]
+fn a_syntax_error_shows_no_line_of_a_file_that_was_not_opened() {
+    let folder = folder("closed_source");
+    let secret = folder.join("secret.txt");
+    fs::write(&secret, "the secret\n").expect("a file");
+    let code = format!(
+        "try:\n    compile('return 1', {:?}, 'exec')\nexcept SyntaxError as error:\n    print(error.text)",
+        secret.display().to_string()
+    );
+    assert_eq!(eval(&code).out, "None\n");
+    let open = run(&["--allow-read", "-c", &code]);
+    assert_eq!(open.out, "the secret\n\n");
+}

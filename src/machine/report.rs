@@ -184,7 +184,7 @@ impl Vm {
         // What the lexer does not find shows the line of the file of that name, whatever the text came from.
         let in_file = diagnostic.place.as_ref().and_then(|place| {
             let (name, line) = (&place.source.name, place.source.line(place.span.start));
-            let bytes = (self.host.read_module)(name.as_ref().as_ref()).ok()?;
+            let bytes = self.host.read_source(name.as_ref().as_ref()).ok()?;
             let file = crate::syntax::decode(&bytes, name).ok()?;
             let mark = if file.marked && line == 1 { "\u{feff}" } else { "" };
             let end = if file.line_start(line + 1).is_some() { "\n" } else { "" };

@@ -23,7 +23,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
     }),
     native("_read(path, /)", |vm, args| {
         let path = args[0].as_str().map(|path| path.as_str().to_owned()).unwrap_or_default();
-        let bytes = (vm.host.read_module)(path.as_ref()).map_err(|error| vm.os_error(&error))?;
+        let bytes = vm.host.read_source(path.as_ref()).map_err(|error| vm.os_error(&error))?;
         Ok(Value::bytes(bytes))
     }),
     // Runs `call(module)` while the module counts as not ready.
