@@ -300,7 +300,14 @@ impl MethodSite {
     }
 
     pub(super) fn load(&self, vm: &mut Vm, object: &Value) -> Eval<Method> {
-        vm.load_method(object, &self.name, &self.cache).at(self.func_span)
+        let method = vm.load_method(object, &self.name, &self.cache).at(self.func_span)?;
+        // A built-in method that is called where it is looked up is no bound method.
+        if let Method::Bound(Value::BoundMethod(bound)) = &method {
+            if matches!(&bound.func, Value::Native(native) if native.is_method()) && bound.this.is(object) {
+                return Ok(Method::Unbound(bound.func.clone()));
+            }
+        }
+        Ok(method)
     }
 
     pub(super) fn call_method<const N: usize, const M: usize>(

@@ -30,14 +30,21 @@ impl Lower<'_> {
     pub(super) fn joined_str(&mut self, parts: Vec<FStringPart>) -> Thunk {
         let pieces = self.pieces(parts);
         Box::new(move |vm, frame| {
-            // One buffer serves those that are not nested.
-            let mut text = std::mem::take(&mut vm.text_buffer);
-            let joined = join(vm, frame, &pieces, &mut text).map(|()| Value::str(&text));
-            if text.capacity() <= LARGE {
-                text.clear();
-                vm.text_buffer = text;
+            // Alone, the text of an instance is what its method returned.
+            if let [Piece::Field { value, conversion, spec, span }] = &pieces[..] {
+                let value = value(vm, frame)?;
+                let fixed = match spec {
+                    None => Some(""),
+                    Some(Spec::Fixed(spec, _)) => Some(&**spec),
+                    Some(Spec::Computed(_)) => None,
+                };
+                if let (Value::Instance(_), Some(spec)) = (&value, fixed) {
+                    let shown = converted(vm, value, *conversion).and_then(|value| Ok(vm.format_value(&value, spec)?));
+                    return shown.at(*span);
+                }
+                return buffered(vm, |vm, text| field(vm, frame, value, *conversion, spec.as_ref(), text).at(*span));
             }
-            joined
+            buffered(vm, |vm, text| join(vm, frame, &pieces, text))
         })
     }
 
@@ -73,6 +80,17 @@ impl Lower<'_> {
     }
 }
 
+/// One buffer serves those that are not nested.
+fn buffered(vm: &mut Vm, fill: impl FnOnce(&mut Vm, &mut String) -> Eval<()>) -> Eval<Value> {
+    let mut text = std::mem::take(&mut vm.text_buffer);
+    let filled = fill(vm, &mut text).map(|()| Value::str(&text));
+    if text.capacity() <= LARGE {
+        text.clear();
+        vm.text_buffer = text;
+    }
+    filled
+}
+
 fn join(vm: &mut Vm, frame: &mut Frame, pieces: &[Piece], text: &mut String) -> Eval<()> {
     for piece in pieces {
         match piece {
@@ -87,6 +105,16 @@ fn join(vm: &mut Vm, frame: &mut Frame, pieces: &[Piece], text: &mut String) -> 
     Ok(())
 }
 
+/// What `!r`, `!s` and `!a` make of a value.
+fn converted(vm: &mut Vm, value: Value, conversion: Option<char>) -> Eval<Value> {
+    Ok(match conversion {
+        Some('r') => vm.repr_value(&value)?,
+        Some('s') => vm.str_value(&value)?,
+        Some('a') => vm.ascii(&value)?,
+        _ => value,
+    })
+}
+
 fn field(
     vm: &mut Vm,
     frame: &mut Frame,
@@ -97,10 +125,7 @@ fn field(
 ) -> Eval<()> {
     let value = match conversion {
         Some(_) if matches!(value, Value::Int(_)) && spec.is_none() => value,
-        Some('r') => Value::Str(vm.repr(&value)?),
-        Some('s') => Value::Str(vm.str(&value)?),
-        Some('a') => Value::Str(vm.ascii(&value)?),
-        _ => value,
+        conversion => converted(vm, value, conversion)?,
     };
     match spec {
         None => match &value {

@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use crate::machine::Vm;
 use crate::object::function::Function;
-use crate::object::native::{NativeFunction, Signature};
-use crate::object::{Dict, Error, Result, Str, Value};
+use crate::object::native::NativeFunction;
+use crate::object::{Class, Dict, Error, Result, Str, Value};
 
 impl Vm {
     /// The locals of a script function for a call, hidden slots included.
@@ -182,13 +182,32 @@ impl Vm {
         match bound_arguments(native, args, kwargs) {
             Some(bound) => Ok(bound),
             None if native.row.is_python() => Err(self.python_call_error(native, args, kwargs)),
-            None => Err(self.native_call_error(native, args.len(), kwargs)),
+            None => Err(self.native_call_error(native, None, args.len(), kwargs)),
         }
     }
 
+    /// What is wrong with a call of a bound method that is called as an object: it has the name of its object's class.
+    pub fn check_bound(
+        &mut self,
+        native: &Rc<NativeFunction>,
+        this: &Value,
+        args: &[Value],
+        kwargs: &[(Rc<Str>, Value)],
+    ) -> Result<()> {
+        let class = match this {
+            Value::Class(class) => class.clone(),
+            other => self.class_of(other),
+        };
+        let own = native.owner.borrow().as_ref().is_none_or(|owner| owner.as_ptr() == Rc::as_ptr(&class));
+        if own || native.is_wrapper() || native.row.is_python() || bound_arguments(native, args, kwargs).is_some() {
+            return Ok(());
+        }
+        Err(self.native_call_error(native, Some(&class), args.len(), kwargs))
+    }
+
     /// `list.append`, `len`: how CPython names a native in messages about its arguments.
-    fn native_display(&self, native: &NativeFunction) -> String {
-        match native.owner.borrow().as_ref().and_then(std::rc::Weak::upgrade) {
+    fn native_display(&self, native: &NativeFunction, class: Option<&Rc<Class>>) -> String {
+        match class.cloned().or_else(|| native.owner.borrow().as_ref().and_then(std::rc::Weak::upgrade)) {
             Some(owner) if !is_constructor(native) => {
                 format!("{}.{}", owner.name.borrow().as_str(), native.name.as_str())
             }
@@ -212,19 +231,26 @@ impl Vm {
     /// What is wrong with a call, looked for in CPython's order and said in its words, which differ by how a function
     /// takes its arguments: a slot, none or one or a tuple of them, or a parser of keywords.
     #[cold]
-    fn native_call_error(&mut self, native: &NativeFunction, given: usize, kwargs: &[(Rc<Str>, Value)]) -> Error {
-        let message = self.native_call_message(native, native.signature(), given, kwargs);
+    fn native_call_error(
+        &mut self,
+        native: &NativeFunction,
+        class: Option<&Rc<Class>>,
+        given: usize,
+        kwargs: &[(Rc<Str>, Value)],
+    ) -> Error {
+        let display = self.native_display(native, class);
+        let message = self.native_call_message(native, display, given, kwargs);
         self.type_error(message)
     }
 
     fn native_call_message(
         &self,
         native: &NativeFunction,
-        signature: &Signature,
+        display: String,
         given: usize,
         kwargs: &[(Rc<Str>, Value)],
     ) -> String {
-        let display = self.native_display(native);
+        let signature = native.signature();
         let name = self.native_name(native);
         let constructor = is_constructor(native);
         let wrapper = native.is_wrapper() && !constructor;

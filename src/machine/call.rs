@@ -25,7 +25,20 @@ impl Vm {
                 self.check_receiver(native, args)?;
                 self.call_native(native, args)
             }
-            Value::BoundMethod(method) => self.call(&method.func, &with_this(&method.this, args)),
+            Value::BoundMethod(method) => {
+                let all = with_this(&method.this, args);
+                match &method.func {
+                    Value::Native(native) => {
+                        self.check_receiver(native, &all)?;
+                        let (least, most) = native.arity.get();
+                        if !(least as usize..=most as usize).contains(&all.len()) {
+                            self.check_bound(native, &method.this, &all, &[])?;
+                        }
+                        self.call_native(native, &all)
+                    }
+                    func => self.call(func, &all),
+                }
+            }
             _ => self.call_kw(callee, args, &[]),
         }
     }
@@ -48,7 +61,16 @@ impl Vm {
                 let bound = self.bind_native(native, args, kwargs)?;
                 (native.call)(self, &bound)
             }
-            Value::BoundMethod(method) => self.call_kw(&method.func, &with_this(&method.this, args), kwargs),
+            Value::BoundMethod(method) => {
+                let all = with_this(&method.this, args);
+                match &method.func {
+                    Value::Native(native) if kwargs.is_empty() || native.row.plain.is_none() => {
+                        self.check_bound(native, &method.this, &all, kwargs)?;
+                    }
+                    _ => {}
+                }
+                self.call_kw(&method.func, &all, kwargs)
+            }
             Value::Class(class) => self.call_class(class, args, kwargs),
             Value::Descriptor(descriptor) => match &**descriptor {
                 crate::object::Descriptor::StaticMethod(func, _) => self.call_kw(&func.clone(), args, kwargs),

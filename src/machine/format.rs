@@ -121,7 +121,7 @@ impl Vm {
             }
             'r' | 'a' => {
                 let text = self.ascii(&value)?;
-                percent::format_percent_str(out, &text, &field)
+                percent::format_percent_str(out, text.as_str().map_or("", |text| text), &field)
             }
             'd' | 'i' | 'u' | 'o' | 'x' | 'X' => {
                 return self.push_percent_int(out, &value, spec.code, &field, args.bytes);
@@ -265,9 +265,9 @@ impl Vm {
                     let value = self.field_value(field.name, args, numbering)?;
                     let value = match field.conversion {
                         None => value,
-                        Some('r') => Value::Str(self.repr(&value)?),
-                        Some('s') => Value::Str(self.str(&value)?),
-                        Some('a') => Value::Str(self.ascii(&value)?),
+                        Some('r') => self.repr_value(&value)?,
+                        Some('s') => self.str_value(&value)?,
+                        Some('a') => self.ascii(&value)?,
                         Some(other) => return Err(self.from_fault(strformat::unknown_conversion(other))),
                     };
                     let text = if field.nested {

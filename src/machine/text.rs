@@ -24,6 +24,11 @@ impl Default for DigitLimit {
     }
 }
 
+/// The text of what is known to be one, or of a subclass.
+fn plain(text: Value) -> Rc<Str> {
+    text.as_str().cloned().unwrap_or_default()
+}
+
 impl Vm {
     /// `repr(value)`.
     pub fn repr(&mut self, value: &Value) -> Result<Rc<Str>> {
@@ -48,7 +53,15 @@ impl Vm {
     /// `str(value)`.
     pub fn str(&mut self, value: &Value) -> Result<Rc<Str>> {
         match value {
-            Value::Str(text) => return Ok(text.clone()),
+            Value::Str(text) => Ok(text.clone()),
+            _ => Ok(plain(self.str_value(value)?)),
+        }
+    }
+
+    /// `str(value)`, which is of a subclass if a script's `__str__` or `__repr__` says so.
+    pub fn str_value(&mut self, value: &Value) -> Result {
+        match value {
+            Value::Str(_) => return Ok(value.clone()),
             Value::Instance(instance) => match self.special(value, sym::__str__) {
                 Special::Method(method) => {
                     let result = self.call_found(&method, value, &[])?;
@@ -56,10 +69,10 @@ impl Vm {
                 }
                 Special::Builtin => {
                     if let Some(Value::Str(text)) = instance.inner() {
-                        return Ok(text.clone());
+                        return Ok(Value::Str(text.clone()));
                     }
                     if let Some(inner) = crate::machine::views::proxied(value) {
-                        return self.str(&inner);
+                        return self.str_value(&inner);
                     }
                 }
                 Special::Default | Special::Missing => {}
@@ -71,7 +84,7 @@ impl Vm {
                         let result = self.call_found(&method, value, &[])?;
                         self.expect_str(result, "__str__ returned non-string")
                     }
-                    _ => self.exception_str(&exception).map(|text| Rc::new(Str::new(text))),
+                    _ => self.exception_str(&exception).map(Value::string),
                 };
             }
             Value::Class(_) => {
@@ -81,39 +94,59 @@ impl Vm {
             }
             _ => {}
         }
-        self.repr(value)
+        self.repr_value(value)
+    }
+
+    /// `repr(value)`, which is of a subclass if a script's `__repr__` says so.
+    pub fn repr_value(&mut self, value: &Value) -> Result {
+        if matches!(value, Value::Instance(_) | Value::Exception(_) | Value::Class(_)) {
+            if let Special::Method(method) = self.special(value, sym::__repr__) {
+                let result = self.call_found(&method, value, &[])?;
+                return self.expect_str(result, "__repr__ returned non-string");
+            }
+        }
+        self.repr(value).map(Value::Str)
     }
 
     /// `ascii(value)`.
-    pub fn ascii(&mut self, value: &Value) -> Result<Rc<Str>> {
-        let text = self.repr(value)?;
-        if text.is_ascii() { Ok(text) } else { Ok(Rc::new(Str::new(reprs::escape_non_ascii(&text)))) }
+    pub fn ascii(&mut self, value: &Value) -> Result {
+        let shown = self.repr_value(value)?;
+        match shown.as_str() {
+            Some(text) if !text.is_ascii() => Ok(Value::string(reprs::escape_non_ascii(text))),
+            _ => Ok(shown),
+        }
     }
 
     /// `format(value, spec)`.
     pub fn format(&mut self, value: &Value, spec: &str) -> Result<Rc<Str>> {
         match value {
-            Value::Str(text) if spec.is_empty() => return Ok(text.clone()),
-            Value::Instance(_) | Value::Exception(_) | Value::Class(_) => match self.special(value, sym::__format__) {
+            Value::Str(text) if spec.is_empty() => Ok(text.clone()),
+            _ => Ok(plain(self.format_value(value, spec)?)),
+        }
+    }
+
+    /// `format(value, spec)`, which is of a subclass if a script's method says so.
+    pub fn format_value(&mut self, value: &Value, spec: &str) -> Result {
+        if matches!(value, Value::Instance(_) | Value::Exception(_) | Value::Class(_)) {
+            match self.special(value, sym::__format__) {
                 Special::Method(method) => {
                     let result = self.call_found(&method, value, &[Value::str(spec)])?;
-                    let Some(text) = result.as_str() else {
+                    if result.as_str().is_none() {
                         let message = format!("__format__ must return a str, not {}", self.type_name(&result));
                         return Err(self.type_error(message));
-                    };
-                    return Ok(text.clone());
+                    }
+                    return Ok(result);
                 }
                 Special::Default if !spec.is_empty() => return Err(self.not_formattable(value)),
                 _ => {}
-            },
-            _ => {}
+            }
         }
         if spec.is_empty() {
-            return self.str(value);
+            return self.str_value(value);
         }
         let mut out = String::new();
         self.push_format(&mut out, value, spec)?;
-        Ok(Rc::new(Str::new(out)))
+        Ok(Value::string(out))
     }
 
     #[cold]
@@ -145,9 +178,9 @@ impl Vm {
     }
 
     /// The result of a method that has to be a string.
-    fn expect_str(&mut self, value: Value, what: &str) -> Result<Rc<Str>> {
+    fn expect_str(&mut self, value: Value, what: &str) -> Result {
         match value.as_str() {
-            Some(text) => Ok(text.clone()),
+            Some(_) => Ok(value),
             None => Err(self.type_error(format!("{what} (type {})", self.type_name(&value)))),
         }
     }
@@ -159,7 +192,7 @@ impl Vm {
                 Special::Method(method) => {
                     let result = self.call_found(&method, value, &[])?;
                     let text = self.expect_str(result, "__repr__ returned non-string")?;
-                    out.push_str(&text);
+                    out.push_str(&plain(text));
                     Ok(())
                 }
                 Special::Default => display::push_object(self, out, value),

@@ -65,7 +65,7 @@ const CLASSES: &[&str] = &[
 ];
 
 const FUNCTIONS: &[Row] = &[
-    native("ascii(obj, /)", |vm, args| vm.ascii(&args[0]).map(Value::Str)),
+    native("ascii(obj, /)", |vm, args| vm.ascii(&args[0])),
     native("breakpoint(*args, **kws)", |vm, args| match vm.sys_attr("breakpointhook") {
         Some(hook) => call_with(vm, &hook, args),
         None => Err(vm.runtime_error("lost sys.breakpointhook")),
@@ -85,7 +85,7 @@ const FUNCTIONS: &[Row] = &[
     native("isinstance(obj, class_or_tuple, /)", |vm, args| vm.isinstance(&args[0], &args[1]).map(Value::bool)),
     native("issubclass(cls, class_or_tuple, /)", |vm, args| vm.issubclass(&args[0], &args[1]).map(Value::bool)),
     native("len(obj, /)", |vm, args| vm.len(&args[0]).map(Value::usize)),
-    native("repr(obj, /)", |vm, args| vm.repr(&args[0]).map(Value::Str)),
+    native("repr(obj, /)", |vm, args| vm.repr_value(&args[0])),
 ];
 
 /// Calls a function with what arrived as `*args, **kwargs`.
@@ -97,7 +97,7 @@ pub(super) fn call_with(vm: &mut Vm, function: &Value, args: &[Value]) -> Result
 
 fn format(vm: &mut Vm, args: &[Value]) -> Result {
     let spec = crate::builtins::types::text_argument(vm, &args[1], "format", "2")?.clone();
-    vm.format(&args[0], spec.as_str()).map(Value::Str)
+    vm.format_value(&args[0], spec.as_str())
 }
 
 fn exit(vm: &mut Vm, args: &[Value]) -> Result {

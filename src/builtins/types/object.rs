@@ -25,7 +25,7 @@ const METHODS: &[Row] = &[
     static_method("__new__(cls, *args, **kwargs)", object_new),
     method("__init__(*args, **kwargs)", object_init),
     method("__repr__()", |vm, args| Ok(Value::string(default_repr(vm, &args[0])))),
-    method("__str__()", |vm, args| vm.nested(|vm| vm.repr(&args[0])).map(Value::Str)),
+    method("__str__()", |vm, args| vm.nested(|vm| vm.repr_value(&args[0]))),
     method("__eq__(value, /)", |_, args| {
         Ok(if args[0].is(&args[1]) { Value::bool(true) } else { Value::NotImplemented })
     }),
@@ -87,7 +87,7 @@ fn format(vm: &mut Vm, args: &[Value]) -> Result {
     if !spec.is_empty() {
         return Err(vm.not_formattable(&args[0]));
     }
-    vm.str(&args[0]).map(Value::Str)
+    vm.str_value(&args[0])
 }
 
 /// The name of an attribute as an argument.

@@ -146,8 +146,8 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
         return Ok(vm.wrap(&class, Value::str("")));
     }
     if encoding.is_unbound() && errors.is_unbound() {
-        let text = vm.str(object)?;
-        return Ok(vm.wrap(&class, Value::Str(text)));
+        let text = vm.str_value(object)?;
+        return Ok(if Rc::ptr_eq(&class, &vm.types.str_) { text } else { vm.wrap(&class, text.unwrapped().clone()) });
     }
     let encoding = match encoding {
         Value::Unbound => "utf-8".to_owned(),
