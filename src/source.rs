@@ -47,6 +47,12 @@ impl Source {
         Rc::new(Source::with(name, text))
     }
 
+    /// The same text under another name.
+    pub fn renamed(&self, name: &str) -> Rc<Source> {
+        let (library, marked) = (self.library, self.marked);
+        Rc::new(Source { name: name.into(), text: self.text.clone(), library, marked, line_starts: OnceCell::new() })
+    }
+
     /// A source of the interpreter's own library.
     pub fn library(name: &str, text: &str) -> Rc<Source> {
         Rc::new(Source { library: true, ..Source::with(name, text) })

@@ -82,7 +82,7 @@ impl Lower<'_> {
 /// Whether a call with this many arguments can do without a coroutine or generator.
 #[inline]
 fn runs_directly(vm: &Vm, function: &Function, given: usize, kind: CodeKind) -> bool {
-    function.code.await_arity as usize == given && function.code.kind == kind && vm.may_nest_await()
+    function.code.await_arity.get() as usize == given && function.code.kind == kind && vm.may_nest_await()
 }
 
 /// A call of a function by name.

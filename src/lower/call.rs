@@ -38,11 +38,15 @@ pub(super) fn invoke<const N: usize>(
     vm.calls.push(CallSite { code: frame.code.id.get(), span });
     finalize_first(vm);
     let result = match callee {
-        Value::Function(f) if f.code.simple_arity as usize == N => match vm.tick() {
+        Value::Function(f) if f.code.simple_arity.get() as usize == N => match vm.tick() {
             Ok(()) => vm.call_simple(f, args),
             Err(e) => Err(e.into()),
         },
-        Value::Function(f) if f.code.params.plain() && f.code.params.positional as usize == N => vm.call_exact(f, args),
+        Value::Function(f)
+            if f.code.params.plain() && f.code.params.positional as usize == N && !f.code.replaced.get() =>
+        {
+            vm.call_exact(f, args)
+        }
         Value::Native(native) => match vm.check_receiver(native, &args) {
             Ok(()) => vm.call_native(native, &args).here(),
             Err(e) => Err(e.into()),
@@ -121,7 +125,9 @@ pub(super) fn in_order(mut args: Vec<Arg>) -> Vec<Arg> {
 fn plain_call<const N: usize>(func: Thunk, global: Option<GlobalCallee>, args: [Thunk; N], span: Span) -> Thunk {
     match global {
         Some(global) => Box::new(move |vm, frame| match global.get(vm, &frame.function.globals) {
-            Some(Callee::Function(f)) if f.code.simple_arity as usize == N => call_straight(vm, frame, &f, &args, span),
+            Some(Callee::Function(f)) if f.code.simple_arity.get() as usize == N => {
+                call_straight(vm, frame, &f, &args, span)
+            }
             Some(Callee::Function(f)) if takes(&f, N) => call_with_defaults(vm, frame, &f, None, &args, span),
             Some(Callee::Native(native)) if !native.is_method() => {
                 let mut values = [const { Value::Unbound }; N];
@@ -167,7 +173,7 @@ fn call_class<const N: usize>(
     span: Span,
 ) -> Option<Eval<Value>> {
     match vm.maker(class) {
-        Maker::Init(init) if init.code.simple_arity as usize == N + 1 => {
+        Maker::Init(init) if init.code.simple_arity.get() as usize == N + 1 => {
             Some(make(vm, class, span, |vm, object| call_bound(vm, frame, &init, object, args, span)))
         }
         Maker::Init(init) if takes(&init, N + 1) => {
@@ -242,7 +248,7 @@ pub(super) fn call_value<const N: usize>(
 ) -> Eval<Value> {
     let func = func(vm, frame)?;
     match &func {
-        Value::Function(f) if f.code.simple_arity as usize == N => {
+        Value::Function(f) if f.code.simple_arity.get() as usize == N => {
             return call_straight(vm, frame, f, args, span);
         }
         Value::Function(f) if takes(f, N) => return call_with_defaults(vm, frame, f, None, args, span),
@@ -272,7 +278,7 @@ impl MethodSite {
         Box::new(move |vm, frame| {
             let object = object(vm, frame)?;
             if let Some(f) = self.cache.function(&object) {
-                if f.code.simple_arity as usize == M {
+                if f.code.simple_arity.get() as usize == M {
                     return call_bound(vm, frame, &f, object, &args, self.span);
                 }
                 if takes(&f, M) {

@@ -21,7 +21,7 @@ const MOST_NAMED: usize = 8;
 /// Whether a call with these many arguments by place can fill the locals of a function.
 #[inline]
 pub(super) fn takes(function: &Function, given: usize) -> bool {
-    function.code.direct && given <= function.code.params.positional as usize
+    function.code.direct.get() && given <= function.code.params.positional as usize
 }
 
 /// Calls a function that takes fewer positional arguments than it has parameters; see [`takes`].
@@ -175,13 +175,15 @@ pub(super) fn call_evaluated(
     vm.calls.push(CallSite { code: frame.code.id.get(), span });
     finalize_first(vm);
     let result = match (vm.tick(), callee) {
-        (Ok(()), Value::Function(function)) => match vm.bind_function(function, &args, &named) {
-            Ok(locals) => {
-                drop((args, named));
-                vm.run_vec(function, locals)
+        (Ok(()), Value::Function(function)) if !function.code.replaced.get() => {
+            match vm.bind_function(function, &args, &named) {
+                Ok(locals) => {
+                    drop((args, named));
+                    vm.run_vec(function, locals)
+                }
+                Err(e) => Err(e.into()),
             }
-            Err(e) => Err(e.into()),
-        },
+        }
         (Ok(()), callee) => vm.call_kw(callee, &args, &named).here(),
         (Err(e), _) => Err(e.into()),
     };

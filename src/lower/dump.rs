@@ -28,7 +28,7 @@ fn list(code: &Code, text: &mut String) {
         let shown: String = source.lines().next().unwrap_or_default().chars().take(60).collect();
         let _ = writeln!(text, "  {pc:>4}  {:<28} {shown}", describe(step));
     }
-    for handler in &code.handlers {
+    for handler in &*code.handlers {
         let _ = writeln!(
             text,
             "  {}..{} raises to {} with the exception in {}",

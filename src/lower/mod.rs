@@ -252,9 +252,10 @@ impl<'v> Lower<'v> {
             at_once && !params.vararg && !params.kwarg && unit.most_slots <= crate::machine::call::STACK_SLOTS as u32;
         let await_arity = arity(fits && matches!(unit.kind, CodeKind::Coroutine | CodeKind::Generator));
         let code = Rc::new(Code {
-            simple_arity,
-            direct,
-            await_arity,
+            simple_arity: Cell::new(simple_arity),
+            direct: Cell::new(direct),
+            await_arity: Cell::new(await_arity),
+            replaced: Cell::new(false),
             id: Cell::new(0),
             name: unit.name,
             qualname: unit.qualname,
@@ -266,9 +267,9 @@ impl<'v> Lower<'v> {
             slots: unit.most_slots,
             cells: unit.cells,
             free,
-            steps: unit.steps,
+            steps: unit.steps.into(),
             spans: unit.spans,
-            handlers: unit.handlers,
+            handlers: unit.handlers.into(),
             doc,
             handles: unit.handles,
             green: unit.green,

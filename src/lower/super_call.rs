@@ -124,7 +124,7 @@ pub(super) fn super_method(place: SuperPlace, object: Thunk, site: MethodSite, a
             let found = behind.get(&vm.class_of(this), &class, &site.name);
             let this = this.clone();
             match found {
-                Value::Function(f) if f.code.simple_arity as usize == args.len() + 1 => {
+                Value::Function(f) if f.code.simple_arity.get() as usize == args.len() + 1 => {
                     return call_bound(vm, frame, &f, this, &args, span);
                 }
                 Value::Function(f) if takes(&f, args.len() + 1) => {

@@ -50,6 +50,9 @@ impl Vm {
                 if kwargs.is_empty() {
                     return self.call_function(function, args);
                 }
+                if let Some(other) = replacement(function) {
+                    return self.call_kw(&Value::Function(other), args, kwargs);
+                }
                 let locals = self.bind_function(function, args, kwargs)?;
                 Ok(self.run_vec(function, locals)?)
             }
@@ -171,6 +174,9 @@ impl Vm {
     }
 
     pub fn call_function(&mut self, function: &Rc<Function>, args: &[Value]) -> Result<Value> {
+        if let Some(other) = replacement(function) {
+            return self.call_function(&other, args);
+        }
         let params = &function.code.params;
         if params.plain() && args.len() == params.positional as usize {
             match args {
@@ -188,8 +194,11 @@ impl Vm {
     /// Calls a function with exactly its positional parameters, which are moved into its locals.
     #[inline]
     pub fn call_exact<const N: usize>(&mut self, function: &Rc<Function>, args: [Value; N]) -> Eval<Value> {
-        if function.code.simple_arity as usize == N {
+        if function.code.simple_arity.get() as usize == N {
             return self.call_simple(function, args);
+        }
+        if let Some(other) = replacement(function) {
+            return Ok(self.call_function(&other, &args)?);
         }
         let slots = function.code.slots as usize;
         let mut locals = Vec::with_capacity(slots);
@@ -319,6 +328,12 @@ impl Vm {
         }
         coroutine
     }
+}
+
+/// The function to call in place of one that was given other code.
+#[inline]
+fn replacement(function: &Function) -> Option<Rc<Function>> {
+    if function.code.replaced.get() { function.replacement() } else { None }
 }
 
 /// Arguments with the object in front.

@@ -222,6 +222,9 @@ impl Vm {
                 let same = x.this.is(&y.this) && self.eq(&x.func, &y.func)?;
                 equal(same)
             }
+            (Value::Code(x), Value::Code(y)) if equality => {
+                equal(Rc::ptr_eq(x, y) || x.kind == y.kind && x.identity() == y.identity())
+            }
             (Value::Cell(x), Value::Cell(y)) => Ok(match (x.get(), y.get()) {
                 (Value::Unbound, Value::Unbound) => Compared::Bool(holds(op, Ordering::Equal)),
                 (Value::Unbound, _) => Compared::Bool(holds(op, Ordering::Less)),

@@ -93,6 +93,11 @@ impl Vm {
                 let (func, _) = self.hash_general(&method.func)?;
                 Ok((fix(identity(&method.this) ^ func), true))
             }
+            Value::Code(code) => {
+                let (name, (line, column), text) = code.identity();
+                let parts = [Value::str(name), Value::Int(line.into()), Value::Int(column.into()), Value::str(text)];
+                self.hash_all(&parts).map(|(hash, _)| (hash, false))
+            }
             Value::List(_) | Value::Dict(_) | Value::Set(_) | Value::ByteArray(_) => Err(self.unhashable(value)),
             Value::Instance(_) | Value::Exception(_) | Value::Class(_) => self.hash_object(value),
             _ => Ok((identity(value), true)),

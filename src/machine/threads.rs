@@ -151,6 +151,10 @@ impl Vm {
                     args.insert(0, method.this.clone());
                     method.func.clone()
                 }
+                Value::Function(function) if function.code.replaced.get() => match function.replacement() {
+                    Some(other) => Value::Function(other),
+                    None => break,
+                },
                 Value::Function(function) if function.code.kind == CodeKind::Function => {
                     let Some(green) = self.green_code(&function.code) else { break };
                     let mut locals = self.bind_function(function, &args, kwargs)?;

@@ -137,17 +137,18 @@ pub struct Code {
     pub cells: Vec<Slot>,
     /// The names of the closure's cells.
     pub free: Vec<Rc<Str>>,
-    pub steps: Vec<Step>,
+    /// Shared with copies that differ in a name.
+    pub steps: Rc<[Step]>,
     pub spans: Vec<Span>,
     /// Innermost first.
-    pub handlers: Vec<Handler>,
+    pub handlers: Rc<[Handler]>,
     pub doc: Option<Value>,
     /// How many positional arguments make a call that runs at once on the native stack; 255 if none do.
-    pub simple_arity: u8,
+    pub simple_arity: Cell<u8>,
     /// The same for a coroutine function whose call is awaited at once, and for a generator function in `yield from`.
-    pub await_arity: u8,
+    pub await_arity: Cell<u8>,
     /// Whether a call without `*` and `**` runs at once on the native stack, be there names and defaults.
-    pub direct: bool,
+    pub direct: Cell<bool>,
     /// Whether the body handles exceptions, so that what is being handled must be restored when it is left.
     pub handles: bool,
     /// Made for a green thread: a plain function that can be suspended.
@@ -158,12 +159,14 @@ pub struct Code {
     pub globals: RefCell<Weak<Dict>>,
     /// Places inside steps that a script has asked the number of; see [`Code::instruction`].
     pub places: RefCell<Vec<Span>>,
+    /// Some function of it has been given other code since.
+    pub replaced: Cell<bool>,
     pub watched: super::gc::weak::Watched,
 }
 
 /// The parameters: their slots are the first ones, in the order positional-only, positional, keyword-only, `*args`,
 /// `**kwargs`.
-#[derive(Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct ParamSpec {
     pub posonly: u32,
     /// Positional parameters, positional-only ones included.
@@ -191,6 +194,47 @@ impl Code {
         if self.globals.borrow().as_ptr() != Rc::as_ptr(globals) {
             *self.globals.borrow_mut() = Rc::downgrade(globals);
         }
+    }
+
+    /// The same code under other names.
+    pub fn renamed(&self, name: Rc<Str>, qualname: Rc<Str>, source: Rc<Source>) -> Code {
+        Code {
+            id: Cell::new(0),
+            name,
+            qualname,
+            source,
+            params: self.params.clone(),
+            variables: self.variables.clone(),
+            cells: self.cells.clone(),
+            free: self.free.clone(),
+            steps: self.steps.clone(),
+            spans: self.spans.clone(),
+            handlers: self.handlers.clone(),
+            doc: self.doc.clone(),
+            simple_arity: self.simple_arity.clone(),
+            await_arity: self.await_arity.clone(),
+            direct: self.direct.clone(),
+            iterable: self.iterable.clone(),
+            globals: self.globals.clone(),
+            places: self.places.clone(),
+            replaced: Cell::new(false),
+            watched: Default::default(),
+            ..*self
+        }
+    }
+
+    /// From now on calls look whether their function has other code.
+    pub fn replace(&self) {
+        self.replaced.set(true);
+        self.simple_arity.set(u8::MAX);
+        self.await_arity.set(u8::MAX);
+        self.direct.set(false);
+    }
+
+    /// What makes two codes equal: a name, where they stand in a text, and the text there.
+    pub fn identity(&self) -> (&str, (u32, u32), &str) {
+        let text = self.source.text.get(self.span.start as usize..self.span.end as usize).unwrap_or_default();
+        (self.name.as_str(), self.source.line_column(self.span.start), text)
     }
 
     /// The number of a place, as an index into what `positions` gives: scripts take it for that of an instruction.

@@ -66,12 +66,46 @@ pub struct FunctionExtra {
     pub module: Option<Value>,
     pub attrs: Attrs,
     pub type_params: Option<Value>,
+    /// What `__code__` was set to.
+    pub code: Option<(Rc<Code>, Box<[Rc<Cell>]>)>,
 }
 
 impl Function {
     /// The extra part, made if it is not there yet.
     pub fn with_extra<T>(&self, change: impl FnOnce(&mut FunctionExtra) -> T) -> T {
         change(self.extra.borrow_mut().get_or_insert_default())
+    }
+
+    /// Its code, be it replaced.
+    pub fn current_code(&self) -> Rc<Code> {
+        let code =
+            if self.code.replaced.get() { self.extra.borrow().as_ref().and_then(|e| e.code.clone()) } else { None };
+        code.map_or_else(|| self.code.clone(), |(code, _)| code)
+    }
+
+    /// If its code was replaced, the function to call in its place.
+    pub fn replacement(&self) -> Option<Rc<Function>> {
+        let extra = self.extra.borrow();
+        let extra = extra.as_ref().filter(|_| self.code.replaced.get())?;
+        let (code, closure) = extra.code.clone()?;
+        // More defaults than parameters: the last ones count.
+        let defaults = self.defaults.borrow();
+        let surplus = defaults.len().saturating_sub(code.params.positional as usize);
+        let defaults = Rc::from(&defaults[surplus..]);
+        let named = FunctionExtra {
+            kwdefaults: extra.kwdefaults.clone(),
+            name: Some(extra.name.clone().unwrap_or_else(|| self.code.name.clone())),
+            qualname: Some(extra.qualname.clone().unwrap_or_else(|| self.code.qualname.clone())),
+            ..Default::default()
+        };
+        Some(Rc::new(Function {
+            globals: self.globals.clone(),
+            closure,
+            defaults: RefCell::new(defaults),
+            extra: RefCell::new(Some(Box::new(named))),
+            mark: Default::default(),
+            code,
+        }))
     }
 
     pub fn name(&self) -> Rc<Str> {

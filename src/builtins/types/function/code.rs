@@ -80,9 +80,53 @@ const CODE: &[Row] = &[
         let lines = Value::list(lines.collect());
         vm.iter(&lines)
     }),
+    method("replace(**changes)", replace),
+    method("__replace__(**changes)", replace),
+    method("__eq__(value, /)", super::equal),
+    method("__hash__()", |vm, args| vm.hash(&args[0]).map(Value::Int)),
     getter("co_stacksize", |vm, this| Ok(Value::Int(code(vm, this)?.slots.into()))),
     method("__repr__()", |vm, args| vm.repr(&args[0]).map(Value::Str)),
 ];
+
+/// A copy with other names; what it does cannot be changed.
+fn replace(vm: &mut Vm, args: &[Value]) -> Result {
+    let old = code(vm, &args[0])?.clone();
+    let (mut name, mut qualname, mut source) = (old.name.clone(), old.qualname.clone(), old.source.clone());
+    let changes = args[1].as_dict().map(|dict| dict.pairs()).unwrap_or_default();
+    for (key, value) in &changes {
+        let key = vm.str(key)?;
+        let is_text = matches!(key.as_str(), "co_name" | "co_qualname" | "co_filename");
+        match (key.as_str(), value.as_str()) {
+            ("co_name", Some(text)) => name = text.clone(),
+            ("co_qualname", Some(text)) => qualname = text.clone(),
+            ("co_filename", Some(text)) => source = old.source.renamed(text),
+            (_, None) if is_text => {
+                let found = vm.type_name(value);
+                let message = format!("replace() argument '{}' must be str, not {}", key.as_str(), found.as_str());
+                return Err(vm.type_error(message));
+            }
+            (key, _) if !FIELDS.split(' ').any(|field| field == key) => {
+                return Err(vm.type_error(format!("replace() got an unexpected keyword argument '{key}'")));
+            }
+            (key, _) => {
+                let name = vm.intern(key);
+                let same = match vm.get_attr_opt(&args[0], &name)? {
+                    Some(now) => vm.equals(&now, value)?,
+                    None => false,
+                };
+                if !same {
+                    return Err(vm.not_implemented(&format!("code.replace({key}=...) is not part of aio")));
+                }
+            }
+        }
+    }
+    let new = Rc::new(old.renamed(name, qualname, source));
+    vm.register_code(&new);
+    Ok(Value::Code(new))
+}
+
+const FIELDS: &str = "co_argcount co_posonlyargcount co_kwonlyargcount co_nlocals co_stacksize co_flags co_firstlineno \
+                      co_code co_consts co_names co_varnames co_freevars co_cellvars co_linetable co_exceptiontable";
 
 /// The places of the closure's cells in the order of their names, which is how scripts see them.
 pub(super) fn free_order(code: &Code) -> Vec<usize> {

@@ -125,16 +125,7 @@ const FUNCTION: &[Row] = &[
         },
     ),
     attribute("__dict__", |vm, this| Ok(vm.instance_dict(this).map_or(Value::None, Value::Dict)), set_dict),
-    attribute(
-        "__code__",
-        |vm, this| Ok(Value::Code(function(vm, this)?.code.clone())),
-        |vm, _, new| {
-            Err(match new {
-                Value::Code(_) => vm.not_implemented("the code of a function cannot be replaced"),
-                _ => vm.type_error("__code__ must be set to a code object"),
-            })
-        },
-    ),
+    attribute("__code__", |vm, this| Ok(Value::Code(function(vm, this)?.current_code())), set_code),
     attribute("__globals__", |vm, this| Ok(Value::Dict(function(vm, this)?.globals.clone())), read_only),
     attribute("__closure__", get_closure, read_only),
     attribute(
@@ -188,7 +179,7 @@ fn set_defaults(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
     };
     let function = function(vm, this)?;
     // More defaults than parameters: the last ones count.
-    let extra = items.len().saturating_sub(function.code.params.positional as usize);
+    let extra = items.len().saturating_sub(function.current_code().params.positional as usize);
     let old = function.defaults.replace(Rc::from(&items[extra..]));
     drop(old);
     Ok(())
@@ -220,6 +211,32 @@ fn set_dict(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
         return Err(vm.type_error(format!("__dict__ must be set to a dictionary, not a '{}'", vm.type_name(&new))));
     };
     replace(vm, this, |extra| extra.attrs.set_dict(dict))
+}
+
+fn set_code(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
+    let Value::Code(new) = new else { return Err(vm.type_error("__code__ must be set to a code object")) };
+    let function = function(vm, this)?;
+    let (wanted, found) = (function.closure.len(), new.free.len());
+    if wanted != found {
+        let name = function.name();
+        let message = format!("{}() requires a code object with {wanted} free vars, not {found}", name.as_str());
+        return Err(vm.value_error(message));
+    }
+    if new.kind != function.current_code().kind {
+        let message = "Assigning a code object of non-matching type is deprecated (e.g., from a generator to a plain \
+                       function)";
+        vm.warn(vm.types.DeprecationWarning.clone(), message)?;
+    }
+    // Cells are handed over by the order of their names.
+    let mut cells = function.closure.to_vec();
+    for (from, to) in code::free_order(&function.code).into_iter().zip(code::free_order(&new)) {
+        cells[to] = function.closure[from].clone();
+    }
+    function.code.replace();
+    new.runs_in(&function.globals);
+    let old = function.with_extra(|extra| extra.code.replace((new, cells.into())));
+    drop(old);
+    Ok(())
 }
 
 fn get_closure(vm: &mut Vm, this: &Value) -> Result {
