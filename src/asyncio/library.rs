@@ -36,6 +36,20 @@ const PARTS: &[Part] = &[
         "to_thread" "run_in_executor" "set_default_executor" "shutdown_default_executor" "wrap_future"
         "run_coroutine_threadsafe"
     ),
+    part!(
+        "asyncio.streams", "streams",
+        "StreamReader" "StreamWriter" "StreamReaderProtocol" "FlowControlMixin" "_DEFAULT_LIMIT"
+    ),
+    part!(
+        "asyncio.protocols", "protocols",
+        "BaseProtocol" "Protocol" "BufferedProtocol" "DatagramProtocol" "SubprocessProtocol"
+        "_feed_data_to_buffered_proto"
+    ),
+    part!(
+        "asyncio.transports", "transports",
+        "BaseTransport" "ReadTransport" "WriteTransport" "Transport" "DatagramTransport" "SubprocessTransport"
+        "_FlowControlMixin"
+    ),
     part!("asyncio.exceptions", "exceptions", "IncompleteReadError" "LimitOverrunError"),
     part!(
         "asyncio.events", "policies",
@@ -63,6 +77,12 @@ const PARTS: &[Part] = &[
 
 /// What stands before the other names of what is there: CPython has two of each.
 const TWICE: &[&str] = &["_py_", "_c_", "_Py", "_C"];
+
+/// Names that no `*` imports, though they do not begin with an underscore.
+const HELPERS: &[&str] = &[
+    "logger", "staggered_race", "DEBUG_STACK_DEPTH", "THREAD_JOIN_TIMEOUT", "extract_stack", "FlowControlMixin",
+    "BaseDefaultEventLoopPolicy",
+];
 
 /// Methods of the loop that are written in the language: no names for scripts.
 const LOOP_METHODS: &[&str] = &[
@@ -107,10 +127,24 @@ const SUBMODULES: &[(&str, &[&str])] = &[
     ("locks", &["Barrier", "BoundedSemaphore", "Condition", "Event", "Lock", "Semaphore", "_ContextManagerMixin"]),
     ("log", &["logger"]),
     ("mixins", &["_LoopBoundMixin"]),
+    (
+        "protocols",
+        &[
+            "BaseProtocol", "Protocol", "BufferedProtocol", "DatagramProtocol", "SubprocessProtocol",
+            "_feed_data_to_buffered_proto",
+        ],
+    ),
     ("queues", &["LifoQueue", "PriorityQueue", "Queue", "QueueEmpty", "QueueFull", "QueueShutDown"]),
     ("runners", &["Runner", "run", "_cancel_all_tasks"]),
     ("selector_events", &[]),
     ("staggered", &["staggered_race"]),
+    (
+        "streams",
+        &[
+            "StreamReader", "StreamWriter", "StreamReaderProtocol", "FlowControlMixin", "_DEFAULT_LIMIT",
+            "open_connection", "start_server", "open_unix_connection", "start_unix_server",
+        ],
+    ),
     ("taskgroups", &["TaskGroup"]),
     (
         "tasks",
@@ -123,6 +157,13 @@ const SUBMODULES: &[(&str, &[&str])] = &[
     ),
     ("threads", &["to_thread"]),
     ("timeouts", &["Timeout", "timeout", "timeout_at"]),
+    (
+        "transports",
+        &[
+            "BaseTransport", "ReadTransport", "WriteTransport", "Transport", "DatagramTransport",
+            "SubprocessTransport", "_FlowControlMixin",
+        ],
+    ),
     ("unix_events", &["DefaultEventLoopPolicy", "SelectorEventLoop"]),
 ];
 
@@ -156,11 +197,9 @@ pub fn load(vm: &mut Vm, name: &str) -> Result<Option<Rc<Module>>> {
 /// The names of `asyncio` that scripts import with `*`, sorted.
 pub fn public_names(dict: &Dict) -> Vec<Rc<Str>> {
     let own = dict.keys().into_iter().filter_map(|key| key.as_str().map(|name| name.as_str().to_owned()));
-    let internal = ["asyncio.log", "asyncio.futures", "asyncio.staggered"];
-    let parts = PARTS.iter().filter(|part| !internal.contains(&part.module));
-    let lazy = parts.flat_map(|part| part.names).map(|name| (*name).to_owned());
-    let mut names: Vec<String> =
-        own.chain(lazy).filter(|name| !name.starts_with('_') && !LOOP_METHODS.contains(&name.as_str())).collect();
+    let lazy = PARTS.iter().flat_map(|part| part.names).map(|name| (*name).to_owned());
+    let internal = |name: &str| name.starts_with('_') || LOOP_METHODS.contains(&name) || HELPERS.contains(&name);
+    let mut names: Vec<String> = own.chain(lazy).filter(|name| !internal(name)).collect();
     names.sort();
     names.into_iter().map(|name| Rc::new(Str::new(name))).collect()
 }
@@ -198,6 +237,10 @@ fn submodule_name(vm: &mut Vm, module: &Rc<Module>, name: &Rc<Str>) -> Result<Op
     let shared = SUBMODULES.iter().find(|(known, _)| *known == short).map_or(&[][..], |(_, names)| names);
     if shared.contains(&name.as_str()) {
         return super::library_name(vm, name.as_str()).map(Some);
+    }
+    if name.as_str() == "__all__" {
+        let public = shared.iter().filter(|name| !name.starts_with('_') && !HELPERS.contains(name));
+        return Ok(Some(Value::tuple(public.map(|name| Value::str(*name)).collect::<Vec<_>>())));
     }
     let plain = TWICE.iter().find_map(|prefix| name.strip_prefix(prefix));
     let same = |known: &&&str| plain.is_some_and(|plain| **known == plain || known.strip_prefix('_') == Some(plain));
