@@ -18,14 +18,7 @@ pub fn get_stack(vm: &mut Vm, this: &Value, limit: &Value) -> Result<Value> {
         let result = data.result.borrow().clone();
         let mut link = result.as_exception().and_then(|e| e.traceback.borrow().clone());
         while let Some(entry) = link {
-            let view = FrameView {
-                slots: Default::default(),
-                code: entry.code.clone(),
-                globals: Rc::new(Dict::new()),
-                locals: Value::None.into(),
-                span: entry.span,
-                back: None,
-            };
+            let view = FrameView::new(entry.code.clone(), Rc::new(Dict::new()), entry.span);
             frames.push(Value::Frame(Rc::new(view)));
             link = entry.next.borrow().clone();
         }
@@ -48,8 +41,7 @@ pub fn get_stack(vm: &mut Vm, this: &Value, limit: &Value) -> Result<Value> {
             (function.code.clone(), function.globals.clone(), span)
         });
         if let Some((code, globals, span)) = standing.or_else(running) {
-            let (slots, locals) = (Default::default(), Value::None.into());
-            frames.push(Value::Frame(Rc::new(FrameView { slots, code, globals, locals, span, back: None })));
+            frames.push(Value::Frame(Rc::new(FrameView::new(code, globals, span))));
         }
     }
     if limit.as_int().is_some_and(|limit| limit <= 0) {
@@ -63,8 +55,7 @@ pub fn call_stack(vm: &mut Vm, this: &Value) -> Result<Value> {
     let mut frames = Vec::new();
     let mut add = |code: Rc<Code>, span: Span, globals: Rc<Dict>| {
         if !code.source.library {
-            let (slots, locals) = (Default::default(), Value::None.into());
-            frames.push(Value::Frame(Rc::new(FrameView { slots, code, globals, locals, span, back: None })));
+            frames.push(Value::Frame(Rc::new(FrameView::new(code, globals, span))));
         }
     };
     let coro = task::of(this).map(|task| task.coro.borrow().clone()).unwrap_or_default();

@@ -578,13 +578,22 @@ impl Lower<'_> {
 
     fn frame_call(&mut self, func: Expr, args: Vec<Arg>, span: Span) -> Thunk {
         let call = self.general_call(func, args, span);
+        // A module's and a class's are a namespace, and the variables of functions are noted.
+        let comps = self.comp_variables();
+        let namespace = comps.is_empty() && (self.unit.namespace.is_some() || self.unit.scope.0 == 0);
         let snapshot = self.locals_snapshot();
         Box::new(move |vm, frame| {
             let found = call(vm, frame)?;
             if let Value::Frame(view) = &found {
                 if Rc::ptr_eq(&view.code, frame.code) {
-                    let locals = snapshot(vm, frame)?;
-                    drop(view.locals.replace(locals));
+                    if namespace {
+                        let locals = snapshot(vm, frame)?;
+                        drop(view.locals.replace(locals));
+                    }
+                    for (name, slot) in &comps {
+                        drop(view.locals.take());
+                        view.extra.set_str(name, frame.locals.get(*slot).cloned().unwrap_or_default());
+                    }
                 }
             }
             Ok(found)
@@ -711,8 +720,7 @@ impl Lower<'_> {
         let original = self.builtin(&text);
         let args = self.arguments(args);
         let snapshot = self.locals_snapshot();
-        let at_module =
-            self.unit.namespace.is_none() && matches!(self.unit.kind, crate::object::code::CodeKind::Module);
+        let at_module = self.at_module();
         Box::new(move |vm, frame| {
             let callee = load(vm, frame)?;
             let (mut args, mut kwargs) = args.evaluate(vm, frame, &callee, span)?;
@@ -741,20 +749,29 @@ impl Lower<'_> {
         self.vm.builtins.get_str(name).unwrap_or_default()
     }
 
-    /// `locals()`: the variables that are bound, as a dict; a module's or class's own namespace.
+    /// Whether the variables are a module's namespace.
+    fn at_module(&self) -> bool {
+        self.unit.namespace.is_none()
+            && self.unit.comps.is_empty()
+            && self.unit.kind == crate::object::code::CodeKind::Module
+    }
+
+    /// The variables of the comprehensions around, and their slots.
+    fn comp_variables(&self) -> Vec<(Rc<Str>, usize)> {
+        let slots = self.unit.comps.iter().flat_map(|(_, names)| names.iter());
+        slots.map(|(&name, &slot)| (self.vm.name(name).clone(), slot as usize)).collect()
+    }
+
+    /// `locals()`: the variables that are bound, as a dict; a module's or class's own namespace, but inside a
+    /// comprehension of it the variables of that.
     pub(super) fn locals_snapshot(&mut self) -> Thunk {
-        if let Some(slot) = self.unit.namespace {
+        let comps = self.comp_variables();
+        if let Some(slot) = self.unit.namespace.filter(|_| comps.is_empty()) {
             return Box::new(move |_, frame| Ok(frame.locals[slot as usize].clone()));
         }
-        if matches!(self.unit.kind, crate::object::code::CodeKind::Module) || self.unit.scope.0 == 0 {
+        if self.at_module() {
             return Box::new(move |_, frame| Ok(Value::Dict(frame.function.globals.clone())));
         }
-        let comps: Vec<(Rc<Str>, usize)> = self
-            .unit
-            .comps
-            .iter()
-            .flat_map(|(_, names)| names.iter().map(|(&name, &slot)| (self.vm.name(name).clone(), slot as usize)))
-            .collect();
         Box::new(move |_, frame| {
             let dict = Dict::new();
             let own = frame.code.variables.iter().enumerate().map(|(slot, name)| (name, slot));

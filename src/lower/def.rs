@@ -117,6 +117,13 @@ impl Lower<'_> {
             });
             self.emit(Step::Do(action), span);
         }
+        if self.scopes.observed {
+            let note: Action = Box::new(|vm, frame| {
+                vm.observe(frame);
+                Ok(())
+            });
+            self.emit(Step::Do(note), Span { start: span.start, end: span.start });
+        }
         body(self);
         // A body that is one `return` needs no step loop.
         if !matches!(self.unit.steps[..], [Step::Return(_)]) {

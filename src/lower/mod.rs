@@ -273,6 +273,7 @@ impl<'v> Lower<'v> {
             doc,
             handles: unit.handles,
             green: unit.green,
+            observed: self.scopes.observed,
             iterable: Cell::new(false),
             globals: Default::default(),
             places: Default::default(),

@@ -58,7 +58,7 @@ pub(super) fn push_object(vm: &mut Vm, out: &mut String, value: &Value) -> Resul
             "<frame at {}, file '{}', line {}, code {}>",
             address(value),
             frame.code.source.name,
-            frame.code.source.line(frame.span.start),
+            frame.code.source.line(frame.span.get().start),
             frame.code.name.as_str()
         ),
         Value::Coroutine(coroutine) => {

@@ -87,6 +87,8 @@ pub struct Vm {
     pub origin_depth: usize,
     /// The code objects that are left, by number; see [`CallSite`]. A number is never given twice.
     codes: BTreeMap<u32, Weak<Code>>,
+    /// Frames of texts that look at frames, those that were under way last.
+    pub observed: Vec<crate::object::frame::Observed>,
     codes_made: u32,
     sweep_codes_at: usize,
     /// Frames under way on the native stack.
@@ -188,6 +190,7 @@ impl Vm {
             text_buffer: String::new(),
             driving: Vec::new(),
             codes: BTreeMap::new(),
+            observed: Vec::new(),
             codes_made: 0,
             sweep_codes_at: 1024,
             depth: 0,

@@ -3,11 +3,11 @@
 use crate::machine::Vm;
 use crate::machine::coroutine::waiting_frames;
 use crate::object::code::{Code, CodeKind, Slot};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
-use crate::object::frame::{Frame, FrameView};
+use crate::object::frame::{Frame, FrameView, Observed};
 use crate::object::gc;
-use crate::object::{Error, Result, Value};
+use crate::object::{Dict, Error, Result, Value};
 use crate::source::Span;
 
 /// Frees the slots from one on, the innermost first: iterators and other values that statements were in the midst of.
@@ -30,18 +30,15 @@ fn keep_locals(frame: &mut Frame, error: &Error, span: Span) {
     if slots.iter().any(Value::is_container) {
         gc::register(&error.0);
     }
-    let view = FrameView {
-        code: frame.code.clone(),
-        globals: frame.function.globals.clone(),
-        locals: Default::default(),
-        slots: slots.into(),
-        span,
-        back: None,
-    };
-    if let Some(entry) = &*error.0.traceback.borrow() {
-        if Rc::ptr_eq(&entry.code, frame.code) {
-            entry.frame.replace(Some(Rc::new(view)));
-        }
+    if let Some(entry) = error.0.traceback.borrow().as_ref().filter(|entry| Rc::ptr_eq(&entry.code, frame.code)) {
+        let mut known = entry.frame.borrow_mut();
+        let view = known
+            .get_or_insert_with(|| Rc::new(FrameView::new(frame.code.clone(), frame.function.globals.clone(), span)));
+        view.span.set(span);
+        *view.function.borrow_mut() = Some(frame.function.clone());
+        let old = view.slots.replace(slots);
+        drop(known);
+        drop(old);
     }
 }
 
@@ -124,28 +121,120 @@ impl Vm {
     /// The frames under way, outermost first, with those of coroutines that wait for the one that runs. A frame that
     /// waits for an operator or an iterator is passed over: only calls are noted.
     pub fn frames_under_way(&self) -> Vec<(Rc<Code>, Span)> {
+        self.calls_under_way().into_iter().map(|(code, span, _)| (code, span)).collect()
+    }
+
+    /// The same with the number of the call that each has under way.
+    fn calls_under_way(&self) -> Vec<(Rc<Code>, Span, usize)> {
         let mut frames = Vec::new();
         let mut driving = self.driving.iter().peekable();
         for (at, site) in self.calls.iter().enumerate() {
             while let Some((root, _)) = driving.next_if(|(_, calls)| *calls <= at) {
-                frames.append(&mut waiting_frames(root));
+                frames.extend(waiting_frames(root).into_iter().map(|(code, span)| (code, span, usize::MAX)));
             }
-            frames.extend(self.code_by_id(site.code).map(|code| (code, site.span)));
+            frames.extend(self.code_by_id(site.code).map(|code| (code, site.span, at)));
         }
         frames
     }
 
     /// What a script sees of the frames under way, `depth` frames away from here; `None` if there are not so many.
-    pub fn frame_view(&self, depth: usize) -> Option<Rc<FrameView>> {
-        let frames = self.frames_under_way();
-        let count = frames.len().checked_sub(depth)?;
+    pub fn frame_view(&mut self, depth: usize) -> Option<Rc<FrameView>> {
+        let mut frames = self.calls_under_way();
+        frames.truncate(frames.len().checked_sub(depth)?);
+        self.view_of(frames)
+    }
+
+    /// What a script sees of the last of these frames.
+    fn view_of(&mut self, frames: Vec<(Rc<Code>, Span, usize)>) -> Option<Rc<FrameView>> {
         let mut view = None;
-        for (code, span) in frames.into_iter().take(count) {
+        for (code, span, call) in frames {
             let globals = code.globals.borrow().upgrade().unwrap_or_default();
-            let locals = if code.kind == CodeKind::Module { Value::Unbound } else { Value::NotImplemented };
-            let slots = Default::default();
-            view = Some(Rc::new(FrameView { code, globals, locals: locals.into(), slots, span, back: view }));
+            let (id, running) = (code.id.get(), code.is_suspendable());
+            let known = |frame: &Observed| frame.code == id && (frame.calls == call || running);
+            view = Some(match self.observed.iter().rposition(known).filter(|_| code.observed) {
+                Some(at) => self.observed_view(at, globals, span, view),
+                None => {
+                    let locals = if code.kind == CodeKind::Module { Value::Unbound } else { Value::NotImplemented };
+                    let mut made = FrameView::new(code, globals, span);
+                    made.locals = locals.into();
+                    made.back = view;
+                    Rc::new(made)
+                }
+            });
         }
+        view
+    }
+
+    /// Whether a frame that a script sees is still to be left.
+    pub fn is_under_way(&self, view: &Rc<FrameView>) -> bool {
+        let known = |frame: &Observed| frame.view.as_ptr() == Rc::as_ptr(view);
+        let Some(frame) = self.observed.iter().find(|frame| known(frame)) else { return false };
+        self.calls.get(frame.calls).is_some_and(|site| site.code == frame.code)
+    }
+
+    /// Notes where the variables of a frame are that begins.
+    pub fn observe(&mut self, frame: &Frame) {
+        let (calls, code) = (self.calls.len(), frame.code.id.get());
+        // What began later, or at the same place and has ended, is there no more.
+        while self.observed.last().is_some_and(|last| {
+            let over = || last.cells.iter().all(|cell| cell.strong_count() == 0);
+            last.calls > calls || last.calls == calls && (last.code == code || over())
+        }) {
+            self.observed.pop();
+        }
+        let cells = frame.locals.iter().take(frame.code.variables.len()).map(|local| match local {
+            Value::Cell(cell) => Rc::downgrade(cell),
+            _ => Weak::new(),
+        });
+        let namespace = match (frame.code.kind, frame.locals.first()) {
+            (CodeKind::Class, Some(Value::Dict(dict))) => Some(Rc::downgrade(dict)),
+            _ => None,
+        };
+        self.observed.push(Observed {
+            calls,
+            code,
+            function: Rc::downgrade(frame.function),
+            cells: cells.collect(),
+            namespace,
+            extra: Rc::default(),
+            view: Weak::new(),
+        });
+    }
+
+    /// What a script sees of a frame that was noted.
+    pub fn observed_view(
+        &mut self,
+        at: usize,
+        globals: Rc<Dict>,
+        span: Span,
+        back: Option<Rc<FrameView>>,
+    ) -> Rc<FrameView> {
+        if let Some(view) = self.observed[at].view.upgrade() {
+            view.span.set(span);
+            return view;
+        }
+        let back = back.or_else(|| {
+            let mut frames = self.calls_under_way();
+            frames.retain(|(.., call)| *call < self.observed[at].calls);
+            self.view_of(frames)
+        });
+        let frame = &mut self.observed[at];
+        let function = frame.function.upgrade();
+        let code = function.as_ref().map(|function| function.code.clone());
+        let code = code.or_else(|| self.codes.get(&frame.code).and_then(Weak::upgrade)).expect("it runs");
+        let mut view = FrameView::new(code, globals, span);
+        view.slots = frame
+            .cells
+            .iter()
+            .map(|cell| cell.upgrade().map_or(Value::Unbound, Value::Cell))
+            .collect::<Vec<_>>()
+            .into();
+        view.function = function.into();
+        view.extra = frame.extra.clone();
+        view.locals = frame.namespace.as_ref().and_then(Weak::upgrade).map_or(Value::Unbound, Value::Dict).into();
+        view.back = back;
+        let view = Rc::new(view);
+        frame.view = Rc::downgrade(&view);
         view
     }
 }

@@ -153,6 +153,8 @@ pub struct Code {
     pub handles: bool,
     /// Made for a green thread: a plain function that can be suspended.
     pub green: bool,
+    /// Notes where its variables are when it begins.
+    pub observed: bool,
     /// A generator function decorated with `types.coroutine`.
     pub iterable: Cell<bool>,
     /// The globals of the function last made of it: a frame under way is known by its code alone.

@@ -1,12 +1,13 @@
 //! A running function, and the view of one that a script can hold.
 
-use std::cell::RefCell;
-use std::rc::Rc;
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
 
 use super::code::{Code, NOWHERE, Slot};
 use super::containers::Dict;
 use super::exception::Exception;
 use super::function::Function;
+use super::str::Str;
 use super::value::Value;
 use crate::source::Span;
 
@@ -63,20 +64,65 @@ pub struct FrameView {
     pub locals: RefCell<Value>,
     /// The variables of a frame that an exception has left, by slot: they live as long as its traceback.
     pub slots: RefCell<Vec<Value>>,
-    pub span: Span,
+    /// The function it runs, for the variables of functions around it.
+    pub function: RefCell<Option<Rc<Function>>>,
+    /// What a script put there under names that are no variables.
+    pub extra: Rc<Dict>,
+    pub span: Cell<Span>,
     pub back: Option<Rc<FrameView>>,
 }
 
+/// A frame under way whose variables are in cells, as long as it lives.
+pub struct Observed {
+    /// How many calls were under way when it began.
+    pub calls: usize,
+    /// The number of its code.
+    pub code: u32,
+    pub function: Weak<Function>,
+    pub cells: Vec<Weak<super::function::Cell>>,
+    /// The namespace of a class body.
+    pub namespace: Option<Weak<Dict>>,
+    pub extra: Rc<Dict>,
+    pub view: Weak<FrameView>,
+}
+
 impl FrameView {
-    /// The variables by name, those that are bound.
-    pub fn variables(&self) -> Vec<(Rc<super::str::Str>, Value)> {
-        let slots = self.slots.borrow();
-        let value = |value: &Value| match value {
-            Value::Cell(cell) => cell.get(),
-            other => other.clone(),
-        };
-        let pairs = self.code.variables.iter().zip(slots.iter()).map(|(name, slot)| (name.clone(), value(slot)));
-        pairs.filter(|(_, value)| !value.is_unbound()).collect()
+    pub fn new(code: Rc<Code>, globals: Rc<Dict>, span: Span) -> FrameView {
+        FrameView {
+            code,
+            globals,
+            locals: Default::default(),
+            slots: Default::default(),
+            function: Default::default(),
+            extra: Rc::default(),
+            span: Cell::new(span),
+            back: None,
+        }
+    }
+
+    /// The places of the variables by name: cells, or values that nobody changes any more.
+    pub fn places(&self) -> Vec<(Rc<Str>, Value)> {
+        let mut places: Vec<_> = self.code.variables.iter().cloned().zip(self.slots.borrow().iter().cloned()).collect();
+        if let Some(function) = &*self.function.borrow() {
+            places.extend(self.code.free.iter().cloned().zip(function.closure.iter().cloned().map(Value::Cell)));
+        }
+        places.retain(|(name, _)| !name.starts_with('.'));
+        places
+    }
+
+    /// Gives a variable a value; `Err` gives the value back if there is no such variable.
+    pub fn set_variable(&self, name: &str, value: Value) -> Result<Value, Value> {
+        match self.places().into_iter().find(|(place, _)| place.as_str() == name) {
+            Some((_, Value::Cell(cell))) => Ok(cell.set(value)),
+            Some(_) => {
+                let at = self.code.variables.iter().position(|variable| variable.as_str() == name);
+                match at.and_then(|at| self.slots.borrow_mut().get_mut(at).map(|slot| std::mem::replace(slot, value))) {
+                    Some(old) => Ok(old),
+                    None => Ok(Value::Unbound),
+                }
+            }
+            None => Err(value),
+        }
     }
 }
 

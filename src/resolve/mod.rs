@@ -57,6 +57,10 @@ pub fn resolve(
     collector.stmts(&mut module.body);
     let (mut scopes, mut diagnostics) = bind(collector, mode, future.diagnostics);
     scopes.future_annotations = future.annotations;
+    scopes.observed = observed(source);
+    if scopes.observed {
+        scopes.share_all();
+    }
     let mut checker = Checker::new(source, interner, &scopes, mode, future.prefix_end);
     checker.stmts(&module.body);
     let (mut found, warnings) = (checker.diagnostics, checker.warnings);
@@ -94,6 +98,12 @@ fn bind(collector: Collector<'_>, mode: Mode, mut diagnostics: Vec<Diagnostic>) 
     let scopes = Scopes { scopes: binder.run(), ..Scopes::default() };
     diagnostics.extend(collected.into_iter().map(|found| Diagnostic { finder: Finder::Scopes, ..found }));
     (scopes, diagnostics)
+}
+
+/// Whether a text may ask for the variables of frames under way.
+fn observed(source: &Source) -> bool {
+    const WORDS: [&str; 4] = ["_getframe", "currentframe", "f_locals", "tb_frame"];
+    !source.library && WORDS.iter().any(|word| source.text.contains(word))
 }
 
 /// One place can be wrong for several reasons: only the first is told.

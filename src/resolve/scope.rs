@@ -18,9 +18,26 @@ pub struct Scopes {
     pub future_annotations: bool,
     /// What looks like a mistake but is none to Python: `SyntaxWarning`s, up to the first error.
     pub warnings: Vec<Diagnostic>,
+    /// All variables of functions are in cells, where others can find them while the function runs.
+    pub observed: bool,
 }
 
 impl Scopes {
+    /// Makes all variables cells.
+    pub(super) fn share_all(&mut self) {
+        for scope in self.scopes.iter_mut().filter(|scope| scope.kind.has_variables()) {
+            // What a generator expression iterates over has no name.
+            let hidden = scope.variables.first().copied().filter(|_| scope.kind == ScopeKind::GeneratorExp);
+            for (name, binding) in &mut scope.bindings {
+                if *binding == Binding::Local && Some(*name) != hidden {
+                    *binding = Binding::Cell;
+                }
+            }
+            scope.cells.retain(|name| !scope.variables.contains(name));
+            scope.cells.extend(scope.variables.iter().filter(|name| scope.bindings.get(name) == Some(&Binding::Cell)));
+        }
+    }
+
     pub fn get(&self, id: ScopeId) -> &Scope {
         &self.scopes[id.0 as usize]
     }

@@ -111,6 +111,7 @@ const MODULES: &[Spec] = &[
     library!("__future__"),
     rust("_io", &[]).with(|vm, module| names_of(vm, module, "io")),
     rust("_sitebuiltins", &[]).and(&[page!("help")]),
+    rust("_frames", sys::FRAMES).and(&[page!("_frames")]),
     rust("_moments", time::MOMENTS).and(&[page!("_moments")]),
     library!("_strptime"),
     rust("_thread", os::SIGNALS).and(&[page!("_thread")]),

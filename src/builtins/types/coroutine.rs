@@ -10,7 +10,7 @@ use crate::machine::coroutine::{awaited_object, awaiter};
 use crate::object::coroutine::{Awaiter, AwaiterState, Body, Coroutine, Operation, Resume, State};
 use crate::object::frame::FrameView;
 use crate::object::native::{Row, attribute, class_method, getter, method};
-use crate::object::{Class, Dict, Error, Result, Str, Value};
+use crate::object::{Class, Error, Result, Str, Value};
 
 pub fn install(vm: &mut Vm) {
     let types = &vm.types;
@@ -215,8 +215,11 @@ fn frame(vm: &mut Vm, value: &Value) -> Result {
         // A frame that has no call under way is noted nowhere.
         let view = view.unwrap_or_else(|| {
             let globals = code.globals.borrow().upgrade().unwrap_or_default();
-            let (span, locals) = (code.head_span(), Value::NotImplemented.into());
-            Rc::new(FrameView { slots: Default::default(), globals, locals, span, code, back: caller })
+            let span = code.head_span();
+            let mut view = FrameView::new(code, globals, span);
+            view.locals = Value::NotImplemented.into();
+            view.back = caller;
+            Rc::new(view)
         });
         return Ok(Value::Frame(view));
     };
@@ -225,25 +228,10 @@ fn frame(vm: &mut Vm, value: &Value) -> Result {
         Body::Frame(frame) => frame.locals.to_vec(),
         _ => Vec::new(),
     });
-    let locals = Dict::new();
-    for (name, value) in code.variables.iter().zip(&slots) {
-        let value = match value {
-            Value::Cell(cell) => cell.get(),
-            value => value.clone(),
-        };
-        if !value.is_unbound() {
-            locals.set_str(name, value);
-        }
-    }
     let span = if coroutine.state.get() == State::Created { code.head_span() } else { span };
-    let view = FrameView {
-        slots: Default::default(),
-        globals: function.globals.clone(),
-        locals: Value::dict(locals).into(),
-        code,
-        span,
-        back: None,
-    };
+    let view = FrameView::new(code, function.globals.clone(), span);
+    *view.slots.borrow_mut() = slots;
+    *view.function.borrow_mut() = Some(function);
     Ok(Value::Frame(Rc::new(view)))
 }
 

@@ -77,6 +77,8 @@ pub fn trace(value: &Value, visit: Visit) {
         Value::Cell(x) => trace_cell(&x.value, visit),
         Value::Frame(x) => {
             link(&x.globals, Value::Dict, visit);
+            link(&x.extra, Value::Dict, visit);
+            trace_option(&x.function, Value::Function, visit);
             trace_cell(&x.locals, visit);
             if let Ok(slots) = x.slots.try_borrow() {
                 slots.iter().for_each(&mut *visit);
@@ -189,6 +191,7 @@ pub(super) fn clear(value: &Value) {
         Value::Class(x) => x.clear_caches(),
         Value::Frame(x) => {
             drop(x.slots.take());
+            drop(x.function.take());
             drop(x.locals.take());
         }
         Value::Traceback(x) => {

@@ -12,7 +12,7 @@ use crate::machine::text::DigitLimit;
 use crate::object::instance::{Instance, Payload};
 use crate::object::module::Module;
 use crate::object::native::{Row, native};
-use crate::object::{Exception, Result, Value};
+use crate::object::{Dict, Exception, Result, Value};
 use crate::symbol::sym;
 pub(super) use names::STDLIB;
 pub(super) use streams::originals;
@@ -317,4 +317,56 @@ fn implementation(vm: &mut Vm, version: &Value) -> Value {
         instance.attrs.change(|attrs| attrs.set(&class.root_shape, &key, value));
     }
     Value::Instance(Rc::new(instance))
+}
+
+/// What the mapping behind `f_locals` does with a frame.
+pub(super) const FRAMES: &[Row] = &[
+    native("variables(frame, /)", |vm, args| {
+        let Value::Frame(frame) = &args[0] else { return Ok(Value::dict(Dict::new())) };
+        let all = Rc::new(Dict::new());
+        for (name, place) in frame.places() {
+            let value = contents(&place);
+            if !value.is_unbound() {
+                all.set_str(&name, value);
+            }
+        }
+        for (key, place) in frame.extra.pairs() {
+            let value = contents(&place);
+            if !value.is_unbound() {
+                vm.dict_set(&all, key, value)?;
+            }
+        }
+        Ok(Value::Dict(all))
+    }),
+    native("assign(frame, key, value, /)", |vm, args| {
+        let [Value::Frame(frame), key, value] = args else { return Ok(Value::None) };
+        // A key may say that it is equal to a name.
+        let mut name = key.as_str().cloned();
+        if name.is_none() {
+            for (known, _) in frame.places() {
+                if vm.equals(&Value::Str(known.clone()), key)? {
+                    name = Some(known);
+                }
+            }
+        }
+        let left = match name {
+            Some(name) => frame.set_variable(&name, value.clone()),
+            None => Err(value.clone()),
+        };
+        match left {
+            Ok(old) => drop(old),
+            Err(value) => match vm.dict_get(&frame.extra, key)? {
+                Some(Value::Cell(cell)) => drop(cell.set(value)),
+                _ => vm.dict_set(&frame.extra, key.clone(), value)?,
+            },
+        }
+        Ok(Value::None)
+    }),
+];
+
+fn contents(place: &Value) -> Value {
+    match place {
+        Value::Cell(cell) => cell.get(),
+        value => value.clone(),
+    }
 }

@@ -173,16 +173,16 @@ const FRAME: &[Row] = &[
     getter("f_code", |vm, this| {
         let frame = frame(vm, this)?;
         // Its place has a number by the time somebody looks at the code's positions.
-        frame.code.instruction(frame.span);
+        frame.code.instruction(frame.span.get());
         Ok(Value::Code(frame.code.clone()))
     }),
     getter("f_lineno", |vm, this| {
         let frame = frame(vm, this)?;
-        Ok(Value::Int(frame.code.source.line(frame.span.start).into()))
+        Ok(Value::Int(frame.code.source.line(frame.span.get().start).into()))
     }),
     getter("f_lasti", |vm, this| {
         let frame = frame(vm, this)?;
-        Ok(Value::usize(2 * frame.code.instruction(frame.span)))
+        Ok(Value::usize(2 * frame.code.instruction(frame.span.get())))
     }),
     getter("f_globals", |vm, this| Ok(Value::Dict(frame(vm, this)?.globals.clone()))),
     getter("f_builtins", |vm, _| Ok(Value::Dict(vm.builtins.clone()))),
@@ -200,13 +200,12 @@ const FRAME: &[Row] = &[
             locals => return Ok(locals),
         }
         let made = match frame.code.kind {
-            CodeKind::Module => Value::Dict(frame.globals.clone()),
+            CodeKind::Module if frame.extra.len() == 0 => Value::Dict(frame.globals.clone()),
             _ => {
-                let dict = Dict::new();
-                for (name, value) in frame.variables() {
-                    dict.set_str(&name, value);
-                }
-                Value::dict(dict)
+                let module = vm.import_module("_frames")?;
+                let proxy = vm.intern("FrameLocalsProxy");
+                let proxy = vm.get_attr(&module, &proxy)?;
+                return vm.call(&proxy, &[this.clone()]);
             }
         };
         *frame.locals.borrow_mut() = made.clone();
@@ -215,7 +214,11 @@ const FRAME: &[Row] = &[
     getter("f_back", |vm, this| Ok(frame(vm, this)?.back.clone().map_or(Value::None, Value::Frame))),
     getter("f_trace", |_, _| Ok(Value::None)),
     method("clear()", |vm, args| {
-        let old = frame(vm, &args[0])?.locals.take();
+        let frame = frame(vm, &args[0])?;
+        if vm.is_under_way(frame) {
+            return Err(vm.runtime_error("cannot clear an executing frame"));
+        }
+        let old = (frame.locals.take(), frame.slots.take(), frame.function.take());
         drop(old);
         Ok(Value::None)
     }),
@@ -241,15 +244,11 @@ const TRACEBACK: &[Row] = &[
         if let Some(frame) = entry.frame.borrow().clone() {
             return Ok(Value::Frame(frame));
         }
-        let view = FrameView {
-            slots: Default::default(),
-            code: entry.code.clone(),
-            globals: globals_of(vm, entry),
-            locals: Value::Unbound.into(),
-            span: entry.span,
-            back: None,
+        let globals = globals_of(vm, entry);
+        let view = match vm.observed.iter().rposition(|frame| frame.code == entry.code.id.get()) {
+            Some(at) => vm.observed_view(at, globals, entry.span, None),
+            None => Rc::new(FrameView::new(entry.code.clone(), globals, entry.span)),
         };
-        let view = Rc::new(view);
         *entry.frame.borrow_mut() = Some(view.clone());
         Ok(Value::Frame(view))
     }),
@@ -310,7 +309,7 @@ fn new_traceback(vm: &mut Vm, args: &[Value]) -> Result {
     Ok(Value::Traceback(Rc::new(Traceback {
         next: next.into(),
         code: frame.code.clone(),
-        span: frame.span,
+        span: frame.span.get(),
         frame: Some(frame.clone()).into(),
     })))
 }
