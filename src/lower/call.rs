@@ -13,7 +13,7 @@ use crate::object::code::Thunk;
 use crate::object::frame::Frame;
 use crate::object::instance::{Instance, Payload};
 use crate::object::native::NativeFunction;
-use crate::object::{Dict, Eval, Located, Result, Str, Value, gc};
+use crate::object::{Dict, Eval, Exception, Located, Result, Str, Value, gc};
 use crate::source::Span;
 use crate::symbol::sym;
 use crate::syntax::ast::{Arg, Constant, Expr, ExprKind};
@@ -180,6 +180,9 @@ fn call_class<const N: usize>(
             Some(make(vm, class, span, |vm, object| call_with_defaults(vm, frame, &init, Some(object), args, span)))
         }
         Maker::New(new) => Some(construct(vm, frame, class, &new, args, span)),
+        Maker::Exception(init) if init.as_ref().is_none_or(|init| init.code.simple_arity as usize == N + 1) => {
+            Some(make_exception(vm, frame, class, init, args, span))
+        }
         _ => None,
     }
 }
@@ -233,6 +236,35 @@ pub(super) fn make(
 ) -> Eval<Value> {
     let object = Instance::create(class, Payload::NONE);
     let result = init(vm, object.clone())?;
+    if !result.is_none() {
+        return Err(vm.init_returned(&result).at(span).into());
+    }
+    Ok(object)
+}
+
+/// An exception: its arguments are kept, and `__init__` gets them too.
+fn make_exception<const N: usize>(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    class: &Rc<Class>,
+    init: Option<Rc<crate::object::Function>>,
+    args: &[Thunk; N],
+    span: Span,
+) -> Eval<Value> {
+    let mut values = [const { Value::Unbound }; N];
+    fill(vm, frame, &mut values, args)?;
+    let Some(init) = init else {
+        return Ok(Value::Exception(Rc::new(Exception::new(class.clone(), Value::tuple(values)))));
+    };
+    let object = Value::Exception(Rc::new(Exception::new(class.clone(), Value::tuple(values.clone()))));
+    let result = straight(vm, frame, &init, span, |_, _, locals| {
+        let [first, rest @ ..] = locals else { return Ok(()) };
+        put(first, object.clone());
+        for (place, value) in rest.iter_mut().zip(values) {
+            put(place, value);
+        }
+        Ok(())
+    })?;
     if !result.is_none() {
         return Err(vm.init_returned(&result).at(span).into());
     }

@@ -329,6 +329,11 @@ fn load_global(name: Rc<Str>, span: Span) -> Thunk {
 #[cold]
 fn find_global(vm: &mut Vm, globals: &Rc<Dict>, name: &Rc<Str>, cache: &GlobalCache) -> Eval<Value> {
     cache.look_up(vm, globals, name);
+    if let Some((dict, at)) = cache.place(vm, globals) {
+        if let Some(value) = dict.get_cached(at as usize, name) {
+            return Ok(value);
+        }
+    }
     if let Some(value) = globals.get_str(name) {
         return Ok(value);
     }
@@ -347,16 +352,20 @@ fn find_global(vm: &mut Vm, globals: &Rc<Dict>, name: &Rc<Str>, cache: &GlobalCa
 /// Sets a global at its remembered position.
 #[inline]
 pub(super) fn set_global(globals: &Dict, at: &Cell<usize>, name: &Rc<Str>, value: Value) {
-    let old = {
-        let mut table = globals.table.borrow_mut();
-        let known = matches!(table.entry(at.get()), Some(e) if matches!(&e.key, Value::Str(k) if Rc::ptr_eq(k, name)));
-        if known { table.value_mut(at.get()).map(|place| std::mem::replace(place, value.clone())) } else { None }
-    };
-    if old.is_none() {
-        drop(globals.set_str(name, value));
-        at.set(globals.position_str(name).unwrap_or(usize::MAX));
+    let mut table = globals.table.borrow_mut();
+    match table.entry_mut(at.get()) {
+        Some((key, place)) if matches!(key, Value::Str(key) if Rc::ptr_eq(key, name)) => {
+            let old = std::mem::replace(place, value);
+            drop(table);
+            old.discard();
+        }
+        _ => {
+            drop(table);
+            let (place, old) = globals.set_str_at(name, value);
+            at.set(place);
+            drop(old);
+        }
     }
-    drop(old);
 }
 
 #[cold]

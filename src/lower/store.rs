@@ -148,9 +148,10 @@ impl Lower<'_> {
 }
 
 impl Vm {
-    /// Exactly `count` items of an iterable.
+    /// Exactly `count` items of an iterable; those of a list that nobody else has are taken out of it.
     pub fn unpack(&mut self, value: &Value, count: usize) -> Result<Vec<Value>> {
         match value {
+            Value::List(list) if list.len() == count && Rc::strong_count(list) == 1 => return Ok(list.items.take()),
             Value::List(list) if list.len() == count => return Ok(list.to_vec()),
             Value::Tuple(tuple) if tuple.len() == count => return Ok(tuple.to_vec()),
             Value::List(list) => {

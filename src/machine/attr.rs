@@ -17,7 +17,62 @@ use crate::symbol::{Symbol, sym};
 /// Modules whose classes are in C in CPython, and so named together with them.
 const C_MODULES: [&str; 6] = ["_io", "_thread", "_queue", "_hashlib", "_struct", "_pickle"];
 
+/// Which special methods of attribute access a class has.
+#[derive(Clone, Copy)]
+pub(super) struct Hooks(u8);
+
+impl Hooks {
+    const GET: u8 = 1;
+    const SET: u8 = 2;
+    const DELETE: u8 = 4;
+    /// A `__getattribute__` that is not `object`'s.
+    const GETATTRIBUTE: u8 = 8;
+    const GETATTR: u8 = 16;
+    /// Known, so that no class has none.
+    const KNOWN: u8 = 128;
+
+    fn has(self, which: u8) -> bool {
+        self.0 & which != 0
+    }
+
+    pub(super) fn has_get(self) -> bool {
+        self.has(Hooks::GET)
+    }
+
+    pub(super) fn has_getattribute(self) -> bool {
+        self.has(Hooks::GETATTRIBUTE)
+    }
+}
+
 impl Vm {
+    /// What the class of an object does about attributes.
+    #[inline]
+    pub(super) fn hooks(&self, class: &Class) -> Hooks {
+        let (version, known) = class.hooks.get();
+        if version == class.version.get() && known != 0 { Hooks(known) } else { self.find_hooks(class) }
+    }
+
+    #[cold]
+    fn find_hooks(&self, class: &Class) -> Hooks {
+        let mut found = Hooks::KNOWN;
+        let has = |name| class.lookup(self.name(name));
+        for (name, bit) in [
+            (sym::__get__, Hooks::GET),
+            (sym::__set__, Hooks::SET),
+            (sym::__delete__, Hooks::DELETE),
+            (sym::__getattr__, Hooks::GETATTR),
+        ] {
+            if has(name).is_some() {
+                found |= bit;
+            }
+        }
+        if !matches!(has(sym::__getattribute__), Some(Value::Native(_)) | None) {
+            found |= Hooks::GETATTRIBUTE;
+        }
+        class.hooks.set((class.version.get(), found));
+        Hooks(found)
+    }
+
     /// The class of a value.
     pub fn class_of(&self, value: &Value) -> Rc<Class> {
         self.with_class(value, Rc::clone)
@@ -218,18 +273,10 @@ impl Vm {
                         None => Err(self.attribute_error_with(message, value, name)),
                     };
                 }
-                if !class.builtin {
-                    match self.class_lookup(&class, sym::__getattribute__) {
-                        Some(Value::Native(_)) | None => {}
-                        Some(custom) => {
-                            let result = self.call_found(&custom, value, &[Value::Str(name.clone())]);
-                            return match result {
-                                Err(e) if e.is(&self.types.AttributeError) => {
-                                    self.fallback_attr(value, &class, name, e)
-                                }
-                                other => other,
-                            };
-                        }
+                if !class.builtin && self.hooks(&class).has_getattribute() {
+                    if let Some(custom) = self.class_lookup(&class, sym::__getattribute__) {
+                        let result = self.call_found(&custom, value, &[Value::Str(name.clone())]);
+                        return result.or_else(|e| self.fallback_attr(value, &class, name, e));
                     }
                 }
                 self.generic_attr(value, &class, name)
@@ -245,19 +292,22 @@ impl Vm {
                 Some(method) => self.call_found(&method, value, &[Value::Str(name.clone())]),
                 None => Err(self.missing_attr(value, class, name)),
             },
-            // A property that raised AttributeError.
-            Err(e) if !class.builtin && e.is(&self.types.AttributeError) => self.fallback_attr(value, class, name, e),
+            Err(e) if !class.builtin => self.fallback_attr(value, class, name, e),
             Err(e) => Err(e),
         }
     }
 
-    fn fallback_attr(
+    /// After a property or `__getattribute__` has failed: `__getattr__`, if it has raised AttributeError.
+    pub(super) fn fallback_attr(
         &mut self,
         value: &Value,
         class: &Rc<Class>,
         name: &Rc<Str>,
         error: crate::object::Error,
     ) -> Result<Value> {
+        if !self.hooks(class).has(Hooks::GETATTR) || !error.is(&self.types.AttributeError) {
+            return Err(error);
+        }
         match self.class_lookup(class, sym::__getattr__) {
             Some(method) => self.call_found(&method, value, &[Value::Str(name.clone())]),
             None => Err(error),
@@ -291,7 +341,7 @@ impl Vm {
     /// other attribute.
     fn is_readable(&self, attr: &Value) -> bool {
         !matches!(attr, Value::Instance(_))
-            || self.has_special(attr, sym::__get__)
+            || self.with_class(attr, |class| self.hooks(class).has_get())
             || matches!(attr.unwrapped(), Value::Descriptor(_))
     }
 
@@ -350,11 +400,7 @@ impl Vm {
             Value::Class(_) | Value::Module(_) => self.attr(value, name).map(Some),
             _ => {
                 let class = self.class_of(value);
-                let own = |method: Option<Value>| method.is_some_and(|method| !matches!(method, Value::Native(_)));
-                if value.data::<Super>().is_some()
-                    || own(self.class_lookup(&class, sym::__getattribute__))
-                    || self.class_lookup(&class, sym::__getattr__).is_some()
-                {
+                if value.data::<Super>().is_some() || self.hooks(&class).has(Hooks::GETATTRIBUTE | Hooks::GETATTR) {
                     self.attr(value, name).map(Some)
                 } else {
                     // Nobody sees an error: it need not be made.
@@ -378,8 +424,7 @@ impl Vm {
             Value::Instance(instance) => {
                 let class = instance.class();
                 matches!(instance.inner(), Some(Value::Descriptor(d)) if matches!(&**d, Descriptor::Property(_)))
-                    || class.lookup(self.name(sym::__set__)).is_some()
-                    || class.lookup(self.name(sym::__delete__)).is_some()
+                    || self.hooks(&class).has(Hooks::SET | Hooks::DELETE)
             }
             _ => false,
         }
@@ -715,7 +760,7 @@ impl Vm {
     }
 
     pub(super) fn plain_getattribute(&self, class: &Rc<Class>) -> bool {
-        class.builtin || matches!(class.lookup(self.name(sym::__getattribute__)), Some(Value::Native(_)) | None)
+        class.builtin || !self.hooks(class).has_getattribute()
     }
 }
 

@@ -9,7 +9,7 @@ use std::rc::{Rc, Weak};
 use crate::machine::Vm;
 use crate::machine::attr::{bound, own_attr};
 use crate::machine::classes::Super;
-use crate::object::attrs::{Attrs, NO_ID, OF_CLASS, Shape};
+use crate::object::attrs::{AttrCell, Attrs, NO_ID, OF_CLASS, Shape};
 use crate::object::class::Class;
 use crate::object::function::{Descriptor, Function};
 use crate::object::instance::Instance;
@@ -29,7 +29,8 @@ pub struct AttrCache {
 #[derive(Default)]
 struct Entry {
     version: Cell<u32>,
-    /// The instance's shape; 0 for an instance without attributes or a value that never has any.
+    /// The instance's shape; 0 for an instance without attributes or a value that never has any, `NO_ID` for one with
+    /// its attributes in a dict.
     shape: Cell<u32>,
     /// Position in the instance's values, or `IN_CLASS`.
     slot: Cell<u32>,
@@ -44,60 +45,78 @@ struct Entry {
 }
 
 const IN_CLASS: u32 = u32::MAX;
-/// In place of a slot: the value is a property, whose getter is to be called.
-const PROPERTY: u32 = u32::MAX - 1;
+/// In place of a slot: the value is a descriptor, which is to be asked.
+const COMPUTED: u32 = u32::MAX - 1;
 
-/// The shape and the version by which an entry is found; the version counts for shape 0.
+/// The shape and the version by which an entry is found; the version counts where there is no shape.
 #[inline]
 fn key_of(instance: &Instance) -> (u32, u32) {
-    instance.attrs.look(|attrs| match attrs {
+    key(&instance.attrs, || instance.class().version.get())
+}
+
+#[inline]
+fn key(attrs: &AttrCell, version: impl FnOnce() -> u32) -> (u32, u32) {
+    attrs.look(|attrs| match attrs {
         Attrs::Shaped { shape, .. } => (shape.known_id(), 0),
-        Attrs::Apart(None) => (0, instance.class().version.get()),
-        Attrs::Apart(Some(_)) => (NO_ID, 0),
+        Attrs::Apart(None) => (0, version()),
+        Attrs::Apart(Some(_)) => (NO_ID, version()),
     })
+}
+
+/// The attributes of an instance or exception, with the key by which an entry for it is found.
+#[inline]
+fn shaped(value: &Value) -> Option<(&AttrCell, (u32, u32))> {
+    match value {
+        Value::Instance(instance) => Some((&instance.attrs, key_of(instance))),
+        Value::Exception(exception) => {
+            Some((&exception.attrs, key(&exception.attrs, || exception.class.borrow().version.get())))
+        }
+        _ => None,
+    }
 }
 
 impl Entry {
     #[inline]
     fn is_for(&self, (shape, version): (u32, u32)) -> bool {
-        self.shape.get() == shape && (shape != 0 || self.version.get() == version)
+        const { assert!(NO_ID == u32::MAX) };
+        self.shape.get() == shape && (shape.wrapping_add(1) > 1 || self.version.get() == version)
     }
 
     fn is_unused(&self) -> bool {
         self.shape.get() == 0 && self.version.get() == 0
     }
 
-    /// The getter of the property.
-    fn getter(&self) -> Option<Value> {
-        match &*self.value.borrow() {
-            Value::Descriptor(descriptor) if self.slot.get() == PROPERTY => match &**descriptor {
-                Descriptor::Property(property) => property.parts.borrow().functions[0].given().cloned(),
-                _ => None,
-            },
-            _ => None,
-        }
+    /// The descriptor to ask.
+    #[inline]
+    fn descriptor(&self) -> Option<Value> {
+        (self.slot.get() == COMPUTED).then(|| self.value.borrow().clone())
     }
 
     /// What an instance of this entry's shape has or gets from its class: a function as a bound method.
-    fn get(&self, instance: &Instance, value: &Value) -> Option<Value> {
-        if self.slot.get() != IN_CLASS {
-            return instance.attrs.look(|attrs| match attrs {
+    fn get(&self, attrs: &AttrCell, value: &Value, name: &Rc<Str>) -> Option<Value> {
+        if self.shape.get() == NO_ID {
+            if let Some(own) = attrs.look(|attrs| attrs.get(name)) {
+                return Some(own);
+            }
+        } else if self.slot.get() != IN_CLASS {
+            return attrs.look(|attrs| match attrs {
                 Attrs::Shaped { values, .. } => values.get(self.slot.get() as usize).cloned(),
                 Attrs::Apart(_) => None,
             });
         }
-        Some(match &*self.value.borrow() {
-            function @ Value::Function(_) => bound(function, value),
-            found => found.clone(),
-        })
+        match &*self.value.borrow() {
+            Value::Unbound => None,
+            function @ Value::Function(_) => Some(bound(function, value)),
+            found => Some(found.clone()),
+        }
     }
 
     /// Assigns to an instance of this entry's shape what it has or, if it gets one more, adds it; the value comes back
     /// from others.
     #[inline]
-    fn set(&self, instance: &Rc<Instance>, new: Value) -> std::result::Result<(), Value> {
-        gc::stored(instance, &new);
-        let old = instance.attrs.change(|attrs| {
+    fn set(&self, value: &Value, attrs: &AttrCell, new: Value) -> std::result::Result<(), Value> {
+        gc::stored_into(value, &new);
+        let old = attrs.change(|attrs| {
             match attrs {
                 Attrs::Shaped { values, .. } if self.slot.get() != IN_CLASS => {
                     let Some(place) = values.get_mut(self.slot.get() as usize) else { return Err(new) };
@@ -132,6 +151,7 @@ impl Entry {
     fn remember(&self, version: u32, shape: u32, found: &Value) {
         self.remember_own(version, shape, IN_CLASS as usize);
         let (function, native) = match found {
+            _ if shape == NO_ID => (None, None),
             Value::Function(function) => (Some(function.clone()), None),
             Value::Native(native) => (None, Some(native.clone())),
             _ => (None, None),
@@ -251,12 +271,13 @@ impl Vm {
     #[inline(never)]
     fn get_attr_miss(&mut self, value: &Value, name: &Rc<Str>, cache: &AttrCache) -> Result<Value> {
         match value {
-            Value::Instance(instance) => {
-                let Some(entry) = cache.entry(key_of(instance)) else { return self.get_attr_fill(value, name, cache) };
-                if let Some(getter) = entry.getter() {
-                    return self.call(&getter, std::slice::from_ref(value));
+            Value::Instance(_) | Value::Exception(_) => {
+                let known = shaped(value).and_then(|(attrs, key)| Some((attrs, cache.entry(key)?)));
+                let Some((attrs, entry)) = known else { return self.get_attr_fill(value, name, cache) };
+                if let Some(descriptor) = entry.descriptor() {
+                    return self.ask_descriptor(&descriptor, value, name);
                 }
-                match entry.get(instance, value) {
+                match entry.get(attrs, value, name) {
                     Some(found) => Ok(found),
                     None => self.get_attr_fill(value, name, cache),
                 }
@@ -279,20 +300,48 @@ impl Vm {
         Ok(found)
     }
 
+    /// What a data descriptor of an object's class gives.
+    fn ask_descriptor(&mut self, descriptor: &Value, value: &Value, name: &Rc<Str>) -> Result<Value> {
+        let getter = match descriptor {
+            Value::Descriptor(descriptor) => match &**descriptor {
+                Descriptor::Property(property) => property.parts.borrow().functions[0].given().cloned(),
+                Descriptor::GetSet { get, .. } => return get(self, value),
+                _ => None,
+            },
+            _ => None,
+        };
+        let result = match getter {
+            Some(getter) => self.call(&getter, std::slice::from_ref(value)),
+            None => {
+                let class = self.class_of(value);
+                self.bind(descriptor, Some(value), &class)
+            }
+        };
+        result.or_else(|error| {
+            let class = self.class_of(value);
+            self.fallback_attr(value, &class, name, error)
+        })
+    }
+
     fn get_attr_fill(&mut self, value: &Value, name: &Rc<Str>, cache: &AttrCache) -> Result<Value> {
-        if let Value::Instance(instance) = value {
-            let class = instance.class().clone();
+        if let Some((attrs, _)) = shaped(value) {
+            let class = self.class_of(value);
             if self.plain_getattribute(&class) {
-                let shape = instance.attrs.look(Attrs::shape_id);
+                let shape = attrs.look(Attrs::shape_id);
                 let found = class.lookup(name);
-                let is_property =
-                    matches!(&found, Some(Value::Descriptor(d)) if matches!(&**d, Descriptor::Property(_)));
-                if let (Some(found), true, true) = (&found, is_property, shape != NO_ID) {
+                let is_computed = match &found {
+                    Some(Value::Descriptor(d)) => matches!(&**d, Descriptor::Property(_) | Descriptor::GetSet { .. }),
+                    Some(Value::Instance(d)) => {
+                        self.hooks(&d.class()).has_get() && found.as_ref().is_some_and(|d| self.is_data_descriptor(d))
+                    }
+                    _ => false,
+                };
+                if let (Some(found), true) = (&found, is_computed) {
                     let entry = cache.room(shape);
                     entry.remember(class.version.get(), shape, found);
-                    entry.slot.set(PROPERTY);
+                    entry.slot.set(COMPUTED);
                 } else if let Some(key) = self.own_key(&class, name) {
-                    let own = instance.attrs.look(|attrs| {
+                    let own = attrs.look(|attrs| {
                         let Attrs::Shaped { shape, values } = attrs else { return None };
                         let at = shape.position(&key)?;
                         cache.room(shape.id()).remember_own(class.version.get(), shape.id(), at);
@@ -301,16 +350,14 @@ impl Vm {
                     if let Some(own) = own {
                         return Ok(own);
                     }
-                    match found {
-                        Some(found @ Value::Function(_)) if shape != NO_ID => {
-                            cache.room(shape).remember(class.version.get(), shape, &found);
-                            return Ok(bound(&found, value));
-                        }
-                        Some(found) if shape != NO_ID && self.is_plain(&found) => {
-                            cache.room(shape).remember(class.version.get(), shape, &found);
+                    let plain =
+                        found.as_ref().is_none_or(|found| matches!(found, Value::Function(_)) || self.is_plain(found));
+                    if plain && (found.is_some() || shape == NO_ID) && attrs.look(Attrs::shape_id) == shape {
+                        let entry = cache.room(shape);
+                        entry.remember(class.version.get(), shape, &found.unwrap_or_default());
+                        if let Some(found) = entry.get(attrs, value, name) {
                             return Ok(found);
                         }
-                        _ => {}
                     }
                 }
             }
@@ -322,7 +369,7 @@ impl Vm {
     fn is_plain(&self, found: &Value) -> bool {
         match found {
             Value::Descriptor(_) | Value::Native(_) | Value::Function(_) | Value::Class(_) => false,
-            Value::Instance(instance) => instance.class().lookup(self.name(sym::__get__)).is_none(),
+            Value::Instance(instance) => !self.hooks(&instance.class()).has_get(),
             _ => true,
         }
     }
@@ -369,7 +416,9 @@ impl Vm {
             other => (self.builtin_class(other).version.get(), 0),
         };
         if let Some(entry) = cache.entry((shape, version)).filter(|entry| entry.slot.get() == IN_CLASS) {
-            return Ok(Method::Unbound(entry.value.borrow().clone()));
+            if shape != NO_ID || own_attr(value, name).is_none() {
+                return Ok(Method::Unbound(entry.value.borrow().clone()));
+            }
         }
         self.load_method_fill(value, name, cache, version, shape)
     }
@@ -395,9 +444,7 @@ impl Vm {
             };
             if is_method && own_attr(value, name).is_none() {
                 let method = found.unwrap_or_default();
-                if shape != NO_ID {
-                    cache.room(shape).remember(version, shape, &method);
-                }
+                cache.room(shape).remember(version, shape, &method);
                 return Ok(Method::Unbound(method));
             }
         }
@@ -415,9 +462,9 @@ impl Vm {
 
     #[inline(never)]
     fn set_attr_miss(&mut self, value: &Value, name: &Rc<Str>, new: Value, cache: &AttrCache) -> Result<()> {
-        let Value::Instance(instance) = value else { return self.set_attr(value, name, new) };
-        match cache.entry(key_of(instance)) {
-            Some(entry) => match entry.set(instance, new) {
+        let Some((attrs, key)) = shaped(value) else { return self.set_attr(value, name, new) };
+        match cache.entry(key) {
+            Some(entry) => match entry.set(value, attrs, new) {
                 Ok(()) => Ok(()),
                 Err(new) => self.set_attr_fill(value, name, new, cache),
             },
@@ -426,11 +473,11 @@ impl Vm {
     }
 
     fn set_attr_fill(&mut self, value: &Value, name: &Rc<Str>, new: Value, cache: &AttrCache) -> Result<()> {
-        let Value::Instance(instance) = value else { return self.set_attr(value, name, new) };
-        let class = instance.class().clone();
+        let Some((attrs, _)) = shaped(value) else { return self.set_attr(value, name, new) };
+        let class = self.class_of(value);
         let key = self.own_key(&class, name);
         // The shape before, if the attribute is not there yet.
-        let before = instance.attrs.look(|attrs| match (attrs, &key) {
+        let before = attrs.look(|attrs| match (attrs, &key) {
             (Attrs::Apart(None), _) => Some(0),
             (Attrs::Shaped { shape, .. }, Some(key)) if shape.position(key).is_none() => Some(shape.id()),
             _ => None,
@@ -443,8 +490,8 @@ impl Vm {
                 custom => custom.is_none(),
             };
             // What ran in between may have changed the class.
-            if plain && Rc::ptr_eq(&class, &instance.class()) {
-                let place = instance.attrs.look(|attrs| match attrs {
+            if plain && Rc::ptr_eq(&class, &self.class_of(value)) {
+                let place = attrs.look(|attrs| match attrs {
                     Attrs::Shaped { shape, .. } => shape.position(&key).map(|at| (shape.clone(), at)),
                     Attrs::Apart(_) => None,
                 });

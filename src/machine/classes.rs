@@ -76,6 +76,11 @@ impl Vm {
             {
                 Maker::New(new)
             }
+            (Some(new), Some(init)) if self.is_base_exceptions(&new) => match init {
+                Value::Function(init) => Maker::Exception(Some(init)),
+                init if self.is_base_exceptions(&init) => Maker::Exception(None),
+                _ => Maker::General,
+            },
             _ => Maker::General,
         }
     }

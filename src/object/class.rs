@@ -108,6 +108,8 @@ pub struct Class {
     /// Which of the bases decides what instances are made of.
     pub best_base: Cell<usize>,
     pub has_del: Cell<bool>,
+    /// Which special methods of attribute access it has, as bits of `machine::attr::Hooks`; valid for one version.
+    pub hooks: Cell<(u32, u8)>,
     /// How its instances are made; valid for one version.
     pub maker: RefCell<(u32, Maker)>,
     /// How `await` treats an instance, for native awaitables.
@@ -127,6 +129,8 @@ pub enum Maker {
     Init(Rc<Function>),
     /// The class's `__new__` alone.
     New(Rc<NativeFunction>),
+    /// `BaseException.__new__`, then this script function or nothing that matters.
+    Exception(Option<Rc<Function>>),
 }
 
 /// How `await` deals with an instance of a native class.
@@ -194,6 +198,7 @@ impl Class {
             best_base: Cell::new(0),
             has_del: Cell::new(has_del),
             awaiting: Cell::new(awaiting),
+            hooks: Cell::default(),
             maker: RefCell::default(),
             cache: RefCell::default(),
             mark: gc::Mark::default(),
@@ -279,7 +284,7 @@ impl Class {
     /// Shows what the caches refer to.
     pub(super) fn trace_caches(&self, visit: gc::Visit) {
         if let Ok(maker) = self.maker.try_borrow() {
-            if let Maker::Init(init) = &maker.1 {
+            if let Maker::Init(init) | Maker::Exception(Some(init)) = &maker.1 {
                 gc::link(init, Value::Function, visit);
             }
         }

@@ -132,12 +132,17 @@ impl Dict {
 
     /// Sets a string key and returns the old value.
     pub fn set_str(&self, key: &Rc<Str>, value: Value) -> Option<Value> {
+        self.set_str_at(key, value).1
+    }
+
+    /// The same, with the position of the key.
+    pub fn set_str_at(&self, key: &Rc<Str>, value: Value) -> (usize, Option<Value>) {
         let mut table = self.table.borrow_mut();
         if let Found::At(at) = table.find(key.hash(), &[], |k| same_str(k, key)) {
-            return table.value_mut(at).map(|old| std::mem::replace(old, value));
+            return (at, table.value_mut(at).map(|old| std::mem::replace(old, value)));
         }
         table.insert_new(key.hash(), Value::Str(key.clone()), value);
-        None
+        (table.entries().len() - 1, None)
     }
 
     pub fn remove_str(&self, key: &Rc<Str>) -> Option<Value> {

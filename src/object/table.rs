@@ -98,6 +98,12 @@ impl<V> Table<V> {
         self.entries.get(at)
     }
 
+    /// The key at a position, and its value to be changed.
+    #[inline]
+    pub fn entry_mut(&mut self, at: usize) -> Option<(&Value, &mut V)> {
+        self.entries.get_mut(at).map(|entry| (&entry.key, &mut entry.value))
+    }
+
     #[inline]
     pub fn value_mut(&mut self, at: usize) -> Option<&mut V> {
         self.entries.get_mut(at).map(|entry| &mut entry.value)

@@ -37,6 +37,14 @@ pub fn casefold(text: &str) -> String {
 
 /// `text.title()`
 pub fn title(text: &str) -> String {
+    if text.is_ascii() {
+        let mut in_word = false;
+        return ascii(text, |c| {
+            let made = if in_word { c.to_ascii_lowercase() } else { c.to_ascii_uppercase() };
+            in_word = c.is_ascii_alphabetic();
+            made
+        });
+    }
     let mut out = String::with_capacity(text.len());
     let mut in_word = false;
     for (at, c) in text.char_indices() {
@@ -52,6 +60,13 @@ pub fn title(text: &str) -> String {
 
 /// `text.capitalize()`
 pub fn capitalize(text: &str) -> String {
+    if text.is_ascii() {
+        let mut first = true;
+        return ascii(
+            text,
+            |c| if std::mem::take(&mut first) { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() },
+        );
+    }
     let mut out = String::with_capacity(text.len());
     for (at, c) in text.char_indices() {
         if at == 0 { to_title(c).push_to(&mut out) } else { push_lower(&mut out, text, at, c) }
@@ -61,6 +76,9 @@ pub fn capitalize(text: &str) -> String {
 
 /// `text.swapcase()`
 pub fn swapcase(text: &str) -> String {
+    if text.is_ascii() {
+        return ascii(text, |c| if c.is_ascii_uppercase() { c.to_ascii_lowercase() } else { c.to_ascii_uppercase() });
+    }
     let mut out = String::with_capacity(text.len());
     for (at, c) in text.char_indices() {
         match c {
@@ -70,6 +88,11 @@ pub fn swapcase(text: &str) -> String {
         }
     }
     out
+}
+
+/// A text of ASCII, each character changed.
+fn ascii(text: &str, change: impl FnMut(char) -> char) -> String {
+    text.chars().map(change).collect()
 }
 
 /// Appends the lower case of the character at a place in a text.

@@ -129,6 +129,10 @@ pub fn split<'a>(text: &'a str, separator: Option<&str>, maxsplit: i64) -> Resul
     if let Some(separator) = separator {
         return match separator {
             "" => Err(empty_separator()),
+            // A search for one byte needs no preparation.
+            _ if separator.len() == 1 => {
+                Ok(text.splitn(limit.saturating_add(1), char::from(separator.as_bytes()[0])).collect())
+            }
             _ => Ok(text.splitn(limit.saturating_add(1), separator).collect()),
         };
     }
