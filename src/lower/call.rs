@@ -180,7 +180,7 @@ fn call_class<const N: usize>(
             Some(make(vm, class, span, |vm, object| call_with_defaults(vm, frame, &init, Some(object), args, span)))
         }
         Maker::New(new) => Some(construct(vm, frame, class, &new, args, span)),
-        Maker::Exception(init) if init.as_ref().is_none_or(|init| init.code.simple_arity as usize == N + 1) => {
+        Maker::Exception(init) if init.as_ref().is_none_or(|init| init.code.simple_arity.get() as usize == N + 1) => {
             Some(make_exception(vm, frame, class, init, args, span))
         }
         _ => None,
