@@ -2,6 +2,8 @@
 //!
 //! **Invariant**: nothing else in the library reads the clock, the environment, files, standard input or output.
 
+pub mod outside;
+
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -185,6 +187,8 @@ pub struct Host {
     pub entropy: Box<dyn FnMut() -> u64>,
     /// The files that `open` and `os` may use.
     pub files: Box<dyn Files>,
+    /// The sockets, pipes and processes that a script may use.
+    pub outside: Box<dyn outside::Outside>,
     /// The environment variables that `os.environ` shows.
     pub environment: Vec<(String, String)>,
     /// The filters of warnings that the user asked for, as `-W` takes them (`sys.warnoptions`).
@@ -240,6 +244,7 @@ impl Host {
             deadlock_check: true,
             asyncio_debug: false,
             files: Box::new(NoFiles),
+            outside: Box::new(outside::NoOutside),
             environment: Vec::new(),
             warnings: Vec::new(),
             entropy: Box::new(|| 0x9E37_79B9_7F4A_7C15),

@@ -461,6 +461,19 @@ pub fn arrive(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     Ok(Value::None)
 }
 
+/// Something that a loop watches is ready: what it has for that goes into its queue, if it is not there already.
+pub fn came(watcher: &Value) -> bool {
+    let Value::Instance(handle) = watcher else { return false };
+    let event_loop = handles::data(handle).event_loop.borrow().clone();
+    let Some(el) = of(&event_loop).filter(|_| !handles::data(handle).cancelled.get()) else { return false };
+    let mut arrived = el.arrived.borrow_mut();
+    let is_new = !arrived.iter().any(|ready| matches!(ready, Ready::Handle(other) if Rc::ptr_eq(other, handle)));
+    if is_new {
+        arrived.push(Ready::Handle(handle.clone()));
+    }
+    is_new
+}
+
 /// So many more frames of its library CPython has below a callback.
 const LIBRARY_FRAMES: u32 = 3;
 
@@ -480,17 +493,23 @@ pub fn run_forever(vm: &mut Vm, this: &Rc<Instance>) -> Result<()> {
     result
 }
 
+/// While a session waits for input, it looks outside so often, in nanoseconds.
+const SESSION_NAP: i128 = 20_000_000;
+
 /// One pass that waits for nothing. How long until there is something to do: `None` if nothing is to come, zero if
 /// something is ready.
 pub fn poll(vm: &mut Vm, this: &Value) -> Result<Option<i128>> {
     let Some(el) = of(this) else { return Ok(None) };
     el.drop_cancelled();
     let until = |vm: &mut Vm| {
+        vm.look_outside();
+        el.ready.borrow_mut().extend(el.arrived.take());
+        let outside = vm.waits_outside().then_some(SESSION_NAP);
         let now = time(vm);
         el.move_due(now);
         let timer = el.timers.borrow().peek().map(|timer| ((timer.when - now).max(0.0) * NANOSECONDS) as i128);
         let thread = vm.next_thread_deadline().map(|at| (at - vm.host.clock.monotonic()).max(0));
-        if el.ready.borrow().is_empty() { timer.into_iter().chain(thread).min() } else { Some(0) }
+        if el.ready.borrow().is_empty() { timer.into_iter().chain(thread).chain(outside).min() } else { Some(0) }
     };
     if until(vm) == Some(0) && !el.ready.borrow().is_empty() {
         running(vm, this, run_once)?;
@@ -594,10 +613,10 @@ fn time_left(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<Value> {
 /// Nothing is ready, and there is no timer: only somebody outside can wake the loop, if there is anybody.
 #[cold]
 pub fn wait_for_outside(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<()> {
-    if vm.host.deadlock_check && el.signals.get() == 0 && !vm.interrupt_wakes {
+    if vm.host.deadlock_check && el.signals.get() == 0 && !vm.interrupt_wakes && !vm.waits_outside() {
         return deadlock::found(vm, Some(this));
     }
-    vm.host.clock.sleep(crate::machine::threads::OUTSIDE);
+    vm.idle(None);
     vm.look_up()
 }
 
@@ -623,18 +642,21 @@ pub fn run_once(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<()> {
             super::threads::idle(vm, el, this, first)?;
         } else {
             vm.run_threads()?;
+            vm.look_outside();
         }
     } else if idle && !selected {
         match first {
             Some(when) => {
                 let timeout = (when - own_time(vm, el, this)?).clamp(0.0, LONGEST_WAIT);
                 if timeout > 0.0 {
-                    vm.host.clock.sleep((timeout * NANOSECONDS).round_ties_even() as i128);
+                    vm.idle(Some((timeout * NANOSECONDS).round_ties_even() as i128));
                     vm.look_up()?;
                 }
             }
             None => wait_for_outside(vm, el, this)?,
         }
+    } else {
+        vm.look_outside();
     }
     el.ready.borrow_mut().extend(el.arrived.take());
     let passes = el.passes.get();

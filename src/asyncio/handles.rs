@@ -168,7 +168,7 @@ pub const TIMER_METHODS: &[Row] = &[
     getter("_scheduled", |_, this| Ok(Value::bool(of(this).is_some_and(|h| h.scheduled.get())))),
 ];
 
-fn of(value: &Value) -> Option<&Handle> {
+pub fn of(value: &Value) -> Option<&Handle> {
     value.data()
 }
 

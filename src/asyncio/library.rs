@@ -39,6 +39,20 @@ const PARTS: &[Part] = &[
     part!(
         "asyncio.streams", "streams",
         "StreamReader" "StreamWriter" "StreamReaderProtocol" "FlowControlMixin" "_DEFAULT_LIMIT"
+        "open_connection" "start_server" "open_unix_connection" "start_unix_server"
+    ),
+    part!(
+        "asyncio.selector_events", "selector",
+        "TransportSocket" "_SelectorSocketTransport" "_SelectorDatagramTransport" "_UnixReadPipeTransport"
+        "_UnixWritePipeTransport" "_transports"
+    ),
+    part!(
+        "asyncio.base_events", "network",
+        "Server" "AbstractServer" "add_reader" "add_writer" "remove_reader" "remove_writer" "_add_reader" "_add_writer"
+        "_remove_reader" "_remove_writer" "sock_recv" "sock_recv_into" "sock_recvfrom" "sock_recvfrom_into"
+        "sock_sendall" "sock_sendto" "sock_connect" "sock_accept" "getaddrinfo" "getnameinfo" "create_connection"
+        "create_server" "create_unix_connection" "create_unix_server" "connect_accepted_socket"
+        "create_datagram_endpoint" "connect_read_pipe" "connect_write_pipe"
     ),
     part!(
         "asyncio.protocols", "protocols",
@@ -87,12 +101,17 @@ const HELPERS: &[&str] = &[
 /// Methods of the loop that are written in the language: no names for scripts.
 const LOOP_METHODS: &[&str] = &[
     "run_until_complete", "shutdown_asyncgens", "run_in_executor", "set_default_executor", "shutdown_default_executor",
-    "add_signal_handler", "remove_signal_handler", "call_exception_handler", "default_exception_handler",
+    "add_signal_handler", "remove_signal_handler", "call_exception_handler", "default_exception_handler", "add_reader",
+    "add_writer", "remove_reader", "remove_writer", "sock_recv", "sock_recv_into", "sock_recvfrom", "sock_recvfrom_into",
+    "sock_sendall", "sock_sendto", "sock_connect", "sock_accept", "getaddrinfo", "getnameinfo", "create_connection",
+    "create_server", "create_unix_connection", "create_unix_server", "connect_accepted_socket",
+    "create_datagram_endpoint", "connect_read_pipe", "connect_write_pipe", "subprocess_exec", "subprocess_shell",
+    "TransportSocket",
 ];
 
 /// The submodules and what they share with `asyncio`.
 const SUBMODULES: &[(&str, &[&str])] = &[
-    ("base_events", &["BaseEventLoop", "logger"]),
+    ("base_events", &["BaseEventLoop", "Server", "logger"]),
     ("base_futures", &["isfuture", "_PENDING", "_CANCELLED", "_FINISHED"]),
     ("base_tasks", &[]),
     ("constants", &["DEBUG_STACK_DEPTH", "THREAD_JOIN_TIMEOUT"]),
@@ -100,7 +119,7 @@ const SUBMODULES: &[(&str, &[&str])] = &[
     (
         "events",
         &[
-            "AbstractEventLoop", "AbstractEventLoopPolicy", "BaseDefaultEventLoopPolicy", "Handle", "TimerHandle",
+            "AbstractEventLoop", "AbstractEventLoopPolicy", "AbstractServer", "BaseDefaultEventLoopPolicy", "Handle", "TimerHandle",
             "get_event_loop", "get_event_loop_policy", "get_running_loop", "new_event_loop", "set_event_loop",
             "set_event_loop_policy", "_get_running_loop", "_set_running_loop",
         ],
@@ -136,7 +155,7 @@ const SUBMODULES: &[(&str, &[&str])] = &[
     ),
     ("queues", &["LifoQueue", "PriorityQueue", "Queue", "QueueEmpty", "QueueFull", "QueueShutDown"]),
     ("runners", &["Runner", "run", "_cancel_all_tasks"]),
-    ("selector_events", &[]),
+    ("selector_events", &["_SelectorSocketTransport", "_SelectorDatagramTransport"]),
     ("staggered", &["staggered_race"]),
     (
         "streams",
@@ -164,7 +183,11 @@ const SUBMODULES: &[(&str, &[&str])] = &[
             "SubprocessTransport", "_FlowControlMixin",
         ],
     ),
-    ("unix_events", &["DefaultEventLoopPolicy", "SelectorEventLoop"]),
+    ("trsock", &["TransportSocket"]),
+    (
+        "unix_events",
+        &["DefaultEventLoopPolicy", "SelectorEventLoop", "_UnixReadPipeTransport", "_UnixWritePipeTransport"],
+    ),
 ];
 
 /// Whether there is a module of that name here.

@@ -171,12 +171,14 @@ fn open<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a EventLoop> {
     Ok(el)
 }
 
-fn close(vm: &mut Vm, el: &EventLoop, _: &[Value]) -> Result<Value> {
+fn close(vm: &mut Vm, el: &EventLoop, args: &[Value]) -> Result<Value> {
     if el.running.get() {
         return Err(vm.runtime_error("Cannot close a running event loop"));
     }
     if !el.closed.replace(true) {
         el.clear();
+        let own = |_, watcher: &Value| handles::of(watcher).is_some_and(|handle| handle.event_loop.borrow().is(&args[0]));
+        vm.unwatch(own);
     }
     Ok(Value::None)
 }

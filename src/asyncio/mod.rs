@@ -4,7 +4,6 @@
 //! when one of its names is first asked for. **Invariant**: no `RefCell` borrow is held while anything runs that could be
 //! script code, and [`state::State`] is the only state outside the objects themselves.
 
-mod absent;
 pub mod contextvars;
 pub mod deadlock;
 pub mod event_loop;
@@ -17,6 +16,7 @@ pub mod library;
 pub mod locks;
 pub mod log;
 pub mod loop_methods;
+mod outside;
 pub mod policy;
 pub mod queues;
 pub mod shield;
@@ -156,6 +156,14 @@ const PRIVATE: &[Row] = &[
         Ok(Value::None)
     }),
     native("_arrive(loop, callback)", event_loop::arrive),
+    // What a loop has for a descriptor from now on, a handle or `None`; what it had before.
+    native("_watch(descriptor, write, handle)", |vm, args| {
+        vm.outside.arrive = Some(event_loop::came);
+        let descriptor = i32::try_from(vm.to_i64(&args[0])?).unwrap_or(-1);
+        let write = vm.truth(&args[1])?;
+        let result = vm.watch(descriptor, write, args[2].given().cloned());
+        Ok(result.map_err(|error| vm.os_error(&error))?.unwrap_or(Value::None))
+    }),
     native("_on_interrupt(handler)", |vm, args| Ok(std::mem::replace(&mut vm.interrupt_handler, args[0].clone()))),
     native("_frames_of(task)", |vm, args| stacks::call_stack(vm, &args[0])),
     native("_awaited_by_task(task)", |vm, args| {
@@ -199,7 +207,7 @@ pub fn module(vm: &mut Vm) -> Result<Rc<Module>> {
     let dict = &module.dict;
     dict.set_str(&vm.intern("__path__"), Value::list(Vec::new()));
     dict.set_str(&vm.intern("__package__"), Value::str("asyncio"));
-    for (module, rows) in FUNCTIONS.iter().chain(absent::FUNCTIONS) {
+    for (module, rows) in FUNCTIONS {
         add_functions(vm, module, dict, rows);
     }
     let classes = &state.classes;

@@ -4,7 +4,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::{Rc, Weak};
 
 use super::contextvars::{self, Current};
-use super::{absent, event_loop, future, gather, handles, locks, loop_methods, queues, task, taskgroups};
+use super::{outside, event_loop, future, gather, handles, locks, loop_methods, queues, task, taskgroups};
 use crate::builtins::add_methods;
 use crate::machine::Vm;
 use crate::object::class::{Class, Layout};
@@ -48,7 +48,7 @@ classes! {
     future_iter: "_asyncio" "FutureIter", vm.types.object, Layout::Native(108), [future::ITER_METHODS];
     abstract_loop: "asyncio.events" "AbstractEventLoop", vm.types.object, Layout::Object, [event_loop::ABSTRACT_METHODS];
     base_loop: "asyncio.base_events" "BaseEventLoop", abstract_loop, Layout::Native(101),
-        [loop_methods::METHODS, absent::LOOP_METHODS, loop_methods::CLOSE];
+        [loop_methods::METHODS, outside::METHODS, loop_methods::CLOSE];
     selector_loop: "asyncio.selector_events" "BaseSelectorEventLoop", base_loop, Layout::Native(101), [];
     event_loop: "asyncio.unix_events" "_UnixSelectorEventLoop", selector_loop, Layout::Native(101),
         [loop_methods::SIGNAL_METHODS, loop_methods::CLOSE];

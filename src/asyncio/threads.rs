@@ -88,6 +88,7 @@ static LEAVE: Row = method("_leave()", |vm, args| {
 pub fn idle(vm: &mut Vm, el: &EventLoop, this: &Value, first: Option<f64>) -> Result<()> {
     loop {
         let ran = vm.run_threads()?;
+        vm.look_outside();
         if el.has_ready() {
             return Ok(());
         }
@@ -104,7 +105,7 @@ pub fn idle(vm: &mut Vm, el: &EventLoop, this: &Value, first: Option<f64>) -> Re
             continue;
         }
         match vm.next_thread_deadline().into_iter().chain(due).min() {
-            Some(at) => vm.host.clock.sleep((at - now).max(0)),
+            Some(at) => vm.idle(Some((at - now).max(0))),
             None => event_loop::wait_for_outside(vm, el, this)?,
         }
     }
@@ -121,7 +122,8 @@ struct RunForever {
     hooks: Option<(Value, Value)>,
 }
 
-static HAS_READY: Row = method("_has_ready()", |_, args| {
+static HAS_READY: Row = method("_has_ready()", |vm, args| {
+    vm.look_outside();
     Ok(Value::bool(event_loop::of(&args[0]).is_none_or(|el| el.has_ready() || el.stopping.get())))
 });
 
@@ -163,6 +165,7 @@ fn passes(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<Option<Value>> {
                     deadline: due,
                     ready: Some(ready),
                     what: Some(Value::str("the tasks of its event loop")),
+                    ..Wait::default()
                 })));
             }
         }

@@ -2,6 +2,8 @@
 
 mod files;
 mod limits;
+#[cfg(unix)]
+mod outside;
 mod repl;
 mod streams;
 
@@ -72,6 +74,13 @@ pub(crate) struct Options {
     /// Let the script write files (below DIR only, if given; may be given repeatedly)
     #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = "/")]
     allow_write: Vec<PathBuf>,
+    /// Let the script use the network: what it names by these hosts or addresses only, if given (HOST or HOST:PORT,
+    /// separated by commas)
+    #[arg(long, value_name = "HOST:PORT", num_args = 0..=1, require_equals = true, default_missing_value = "", value_delimiter = ',')]
+    allow_net: Vec<String>,
+    /// Let the script run other programs
+    #[arg(long)]
+    allow_run: bool,
     /// Let the script see the environment variables
     #[arg(long)]
     allow_env: bool,
@@ -322,6 +331,10 @@ fn host(options: &Options, style: Style) -> Host {
         false => (options.allow_read.clone(), options.allow_write.clone()),
     };
     host.files = Box::new(files::LocalFiles::new(&read, &write));
+    #[cfg(unix)]
+    {
+        host.outside = Box::new(outside::LocalOutside::new(options));
+    }
     if options.allow_all || options.allow_env {
         host.environment = std::env::vars().collect();
     }

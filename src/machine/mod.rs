@@ -29,6 +29,7 @@ pub mod iter;
 mod limits;
 pub mod number;
 pub mod ops;
+pub mod outside;
 pub mod report;
 pub mod sequence;
 pub mod sets;
@@ -132,6 +133,8 @@ pub struct Vm {
     pub collecting: bool,
     /// The green threads.
     pub threads: threads::Threads,
+    /// What is waited for outside.
+    pub outside: outside::Outside,
     /// State of built-in modules, by type.
     extensions: Vec<(TypeId, Box<dyn Any>)>,
 }
@@ -215,6 +218,7 @@ impl Vm {
             collecting: false,
             gc_callbacks: Value::None,
             threads: threads::Threads::default(),
+            outside: outside::Outside::default(),
             extensions: Vec::new(),
         };
         vm.sync_names();

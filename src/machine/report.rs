@@ -425,26 +425,33 @@ impl Vm {
     /// An I/O error as the exception of its kind.
     pub fn os_error(&mut self, error: &std::io::Error) -> Error {
         use std::io::ErrorKind;
-        let types = &self.types;
-        let (class, errno, text) = match error.kind() {
-            ErrorKind::NotFound => (&types.FileNotFoundError, 2, "No such file or directory"),
-            ErrorKind::PermissionDenied => (&types.PermissionError, 13, "Permission denied"),
-            ErrorKind::AlreadyExists => (&types.FileExistsError, 17, "File exists"),
-            ErrorKind::BrokenPipe => (&types.BrokenPipeError, 32, "Broken pipe"),
-            ErrorKind::IsADirectory => (&types.IsADirectoryError, 21, "Is a directory"),
-            ErrorKind::NotADirectory => (&types.NotADirectoryError, 20, "Not a directory"),
-            ErrorKind::DirectoryNotEmpty => (&types.OSError, 39, "Directory not empty"),
-            ErrorKind::Interrupted => (&types.InterruptedError, 4, "Interrupted system call"),
-            _ => (&types.OSError, i64::from(error.raw_os_error().unwrap_or(5)), "Input/output error"),
-        };
-        let class = class.clone();
+        let errno = error.raw_os_error().unwrap_or(match error.kind() {
+            ErrorKind::NotFound => 2,
+            ErrorKind::Interrupted => 4,
+            ErrorKind::WouldBlock => 11,
+            ErrorKind::OutOfMemory => 12,
+            ErrorKind::PermissionDenied => 13,
+            ErrorKind::AlreadyExists => 17,
+            ErrorKind::NotADirectory => 20,
+            ErrorKind::IsADirectory => 21,
+            ErrorKind::InvalidInput => 22,
+            ErrorKind::BrokenPipe => 32,
+            ErrorKind::DirectoryNotEmpty => 39,
+            _ => 5,
+        });
         // A host may say more than the system does.
         let own = error.get_ref().map(ToString::to_string);
-        let text = own.as_deref().unwrap_or(text);
-        let made = self.new_error(&class, vec![Value::Int(errno), Value::str(text)]);
-        self.set_exception_attr(&made, sym::errno, Value::Int(errno));
-        self.set_exception_attr(&made, sym::strerror, Value::str(text));
-        made
+        let text = own.unwrap_or_else(|| {
+            let text = std::io::Error::from_raw_os_error(errno).to_string();
+            text.rsplit_once(" (os error").map_or(text.clone(), |(text, _)| text.to_owned())
+        });
+        // The number decides which class it is.
+        let class = Value::Class(self.types.OSError.clone());
+        match self.call(&class, &[Value::Int(errno.into()), Value::string(text)]) {
+            Ok(Value::Exception(made)) => Error(made),
+            Ok(_) => self.runtime_error("OSError() made no exception"),
+            Err(failed) => failed,
+        }
     }
 
     /// `Exception ignored in: ...`: an exception that no script code can catch.

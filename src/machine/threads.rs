@@ -9,6 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use crate::host::outside::Descriptor;
 use crate::machine::Vm;
 use crate::object::code::{Code, CodeKind};
 use crate::object::coroutine::{Coroutine, Kind, NativeCoroutine, Outcome, Resume, State};
@@ -36,6 +37,8 @@ pub struct Wait {
     pub deadline: Option<i128>,
     /// Called again and again until it is true.
     pub ready: Option<Value>,
+    /// Ready to be read from, or written to.
+    pub descriptor: Option<(Descriptor, bool)>,
     /// What is waited for: text, or an object that says it; `None` of who only waits to be given work.
     pub what: Option<Value>,
 }
@@ -48,10 +51,8 @@ pub struct Stuck {
     /// Where it blocks on the native stack.
     pub place: Option<(Rc<Code>, Span)>,
     pub what: Option<Value>,
+    descriptor: Option<(Descriptor, bool)>,
 }
-
-/// How long somebody outside may be waited for in one go, in nanoseconds.
-pub const OUTSIDE: i128 = 50_000_000;
 
 /// The threads of an interpreter.
 #[derive(Default)]
@@ -94,6 +95,13 @@ impl Threads {
     /// Whether a thread has not ended.
     pub fn is_alive(&self, id: u64) -> bool {
         self.threads.iter().any(|thread| thread.id == id)
+    }
+
+    /// What blocked threads wait for outside.
+    pub fn descriptors(&self) -> impl Iterator<Item = (Descriptor, bool)> {
+        let native = self.blocked.iter().filter_map(|stuck| stuck.descriptor);
+        let waiting = self.threads.iter().filter(|thread| !thread.running.get());
+        native.chain(waiting.filter_map(|thread| thread.wait.borrow().descriptor))
     }
 
     pub fn take_pending(&mut self) -> bool {
@@ -231,7 +239,10 @@ impl Vm {
     /// What a blocked thread hands out to wait until a moment or until a callable says yes.
     pub fn wait_token(wait: Wait) -> Value {
         let deadline = wait.deadline.map_or(Value::None, |at| Value::Int(at.clamp(0, i64::MAX.into()) as i64));
-        Value::tuple([deadline, wait.ready.unwrap_or(Value::None), wait.what.unwrap_or(Value::None)])
+        let descriptor = wait.descriptor.map_or(Value::None, |(number, write)| {
+            Value::Int(i64::from(number) * 2 + i64::from(write))
+        });
+        Value::tuple([deadline, wait.ready.unwrap_or(Value::None), wait.what.unwrap_or(Value::None), descriptor])
     }
 
     /// In a thread's loops: blocks for the others' turn when the share is used up.
@@ -292,9 +303,10 @@ impl Vm {
         match outcome {
             Ok(Outcome::Yield(token)) => {
                 let token = self.collect(&token)?;
-                if let [deadline, ready, what] = token.as_slice() {
+                if let [deadline, ready, what, descriptor] = token.as_slice() {
                     let deadline = deadline.as_int().map(i128::from);
-                    let wait = Wait { deadline, ready: ready.given().cloned(), what: what.given().cloned() };
+                    let descriptor = descriptor.as_int().map(|number| ((number >> 1) as Descriptor, number & 1 == 1));
+                    let wait = Wait { deadline, ready: ready.given().cloned(), what: what.given().cloned(), descriptor };
                     thread.wait.replace(wait);
                 }
                 Ok(())
@@ -321,9 +333,12 @@ impl Vm {
                 return Ok(true);
             }
         }
+        if wait.descriptor.is_some_and(|(descriptor, write)| self.host.outside.is_ready(descriptor, write)) {
+            return Ok(true);
+        }
         Ok(match wait.deadline {
             Some(deadline) => deadline <= self.host.clock.monotonic(),
-            None => wait.ready.is_none(),
+            None => wait.ready.is_none() && wait.descriptor.is_none(),
         })
     }
 
@@ -351,7 +366,7 @@ impl Vm {
 
     fn idle_until(&mut self, at: i128) {
         let left = at - self.host.clock.monotonic();
-        self.host.clock.sleep(left.max(0));
+        self.idle(Some(left.max(0)));
     }
 
     /// Blocks on the native stack while the others run: until what is waited for is there (`true`) or the moment (`false`).
@@ -360,7 +375,13 @@ impl Vm {
     /// Those of an interrupt, and a report if nobody is left who could end the wait.
     pub fn block(&mut self, wait: Wait) -> Result<bool> {
         let id = self.threads.current;
-        self.threads.blocked.push(Stuck { id, root: None, place: self.here(), what: wait.what.clone() });
+        self.threads.blocked.push(Stuck {
+            id,
+            root: None,
+            place: self.here(),
+            what: wait.what.clone(),
+            descriptor: wait.descriptor,
+        });
         let result = self.blocking(&wait);
         self.threads.blocked.pop();
         result
@@ -372,6 +393,9 @@ impl Vm {
                 if self.says_yes(ready)? {
                     return Ok(true);
                 }
+            }
+            if wait.descriptor.is_some_and(|(descriptor, write)| self.host.outside.is_ready(descriptor, write)) {
+                return Ok(true);
             }
             let now = self.host.clock.monotonic();
             if wait.deadline.is_some_and(|at| at <= now) {
@@ -393,8 +417,8 @@ impl Vm {
     /// # Errors
     /// What is raised where it blocks, after it was reported.
     fn stuck(&mut self) -> Result<()> {
-        if !self.host.deadlock_check || self.interrupt_wakes {
-            self.host.clock.sleep(OUTSIDE);
+        if !self.host.deadlock_check || self.interrupt_wakes || self.waits_outside() {
+            self.idle(None);
             return Ok(());
         }
         match self.threads.deadlock {
@@ -410,12 +434,14 @@ impl Vm {
             root: None,
             place: stuck.place.clone(),
             what: stuck.what.clone(),
+            descriptor: None,
         });
         let others = self.threads.threads.iter().filter(|thread| !thread.running.get()).map(|thread| Stuck {
             id: thread.id,
             root: Some(thread.root.clone()),
             place: None,
             what: thread.wait.borrow().what.clone(),
+            descriptor: None,
         });
         native.chain(others).filter(|stuck| stuck.what.is_some()).collect()
     }

@@ -338,6 +338,8 @@ def install():
             def __init__(self, data=None):
                 weakref.WeakSet.__init__(self)
                 self.data = oset()
+                if data is not None:
+                    self.update(data)
         WeakSet.__qualname__ = 'WeakSet'
         WeakSet.__module__ = 'weakref'
         m.heapq = proxy(heapq, heappush=heappush)

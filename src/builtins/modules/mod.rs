@@ -19,6 +19,7 @@ mod json;
 mod math;
 mod operator;
 mod os;
+mod outside;
 mod random;
 mod re;
 mod structs;
@@ -110,6 +111,7 @@ macro_rules! library {
 const MODULES: &[Spec] = &[
     library!("__future__"),
     rust("_io", &[]).with(|vm, module| names_of(vm, module, "io")),
+    rust("_outside", outside::FUNCTIONS),
     rust("_sitebuiltins", &[]).and(&[page!("help")]),
     rust("_frames", sys::FRAMES).and(&[page!("_frames")]),
     rust("_moments", time::MOMENTS).and(&[page!("_moments")]),
@@ -212,6 +214,7 @@ const MODULES: &[Spec] = &[
     library!("shlex"),
     library!("shutil"),
     rust("signal", os::SIGNALS).and(&[page!("signal")]),
+    library!("socket"),
     library!("stat"),
     library!("statistics"),
     rust("string", &[]).and(&[page!("string"), lazy!("string_template"), lazy!("string_formatter")]),

@@ -38,5 +38,5 @@ fn wait(vm: &mut Vm, args: &[Value]) -> Result<Wait> {
         }
         None => None,
     };
-    Ok(Wait { deadline, ready: args[0].given().cloned(), what: args[2].given().cloned() })
+    Ok(Wait { deadline, ready: args[0].given().cloned(), what: args[2].given().cloned(), ..Wait::default() })
 }
