@@ -32,6 +32,8 @@ pub struct FrameEntry {
     pub function: Rc<str>,
     /// The task whose outermost function this is; what stands before it awaited that task.
     pub task: Option<Rc<str>>,
+    /// The lines with their marks, if others than the place's own are shown.
+    pub lines: Option<String>,
 }
 
 /// What found a syntax error, which shows in the `text` that CPython gives it.

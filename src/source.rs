@@ -39,6 +39,8 @@ pub struct Source {
     pub library: bool,
     /// The file begins with a byte order mark, which `text` is without.
     pub marked: bool,
+    /// Given to `compile()` under a name: what tracebacks show of it are the lines of the file of that name.
+    pub given: bool,
     line_starts: OnceCell<Vec<u32>>,
 }
 
@@ -63,8 +65,14 @@ impl Source {
         Rc::new(Source { marked, ..Source::with(name, text) })
     }
 
+    /// The same, given to `compile()`.
+    pub fn given(source: &Source) -> Rc<Source> {
+        Rc::new(Source { given: true, marked: source.marked, ..Source::with(&source.name, &source.text) })
+    }
+
     fn with(name: &str, text: &str) -> Source {
-        Source { name: name.into(), text: text.into(), library: false, marked: false, line_starts: OnceCell::new() }
+        let line_starts = OnceCell::new();
+        Source { name: name.into(), text: text.into(), library: false, marked: false, given: false, line_starts }
     }
 
     fn line_starts(&self) -> &[u32] {

@@ -182,8 +182,8 @@ impl Lower<'_> {
         self.qualname(&text)
     }
 
-    fn params_outside(&mut self, params: Params, returns: Option<Expr>) -> (ParamSpec, Outside) {
-        let mut outside = Outside::default();
+    fn params_outside(&mut self, mut params: Params, returns: Option<Expr>) -> (ParamSpec, Outside) {
+        let mut outside = self.defaults(&mut params);
         let spec = ParamSpec {
             posonly: params.posonly.len() as u32,
             positional: (params.posonly.len() + params.args.len()) as u32,
@@ -193,20 +193,11 @@ impl Lower<'_> {
         };
         let mut annotations = Vec::new();
         for param in params.posonly.into_iter().chain(params.args) {
-            if let Some(default) = param.default {
-                let default = self.hoist_to_temp_if_suspends(default);
-                outside.defaults.push(self.expr(default));
-            }
             annotations.extend(param.annotation.map(|a| (param.name.name, a)));
         }
         let vararg = params.vararg.and_then(|param| param.annotation.map(|a| (param.name.name, a)));
         annotations.extend(vararg);
         for param in params.kwonly {
-            if let Some(default) = param.default {
-                let default = self.hoist_to_temp_if_suspends(default);
-                let name = self.vm.name(param.name.name).clone();
-                outside.kwdefaults.push((name, self.expr(default)));
-            }
             annotations.extend(param.annotation.map(|a| (param.name.name, a)));
         }
         let kwarg = params.kwarg.and_then(|param| param.annotation.map(|a| (param.name.name, a)));
@@ -221,6 +212,25 @@ impl Lower<'_> {
             outside.annotations.push((name, thunk));
         }
         (spec, outside)
+    }
+
+    /// Takes the defaults out of a parameter list.
+    fn defaults(&mut self, params: &mut Params) -> Outside {
+        let mut outside = Outside::default();
+        for param in params.posonly.iter_mut().chain(&mut params.args) {
+            if let Some(default) = param.default.take() {
+                let default = self.hoist_to_temp_if_suspends(default);
+                outside.defaults.push(self.expr(default));
+            }
+        }
+        for param in &mut params.kwonly {
+            if let Some(default) = param.default.take() {
+                let default = self.hoist_to_temp_if_suspends(default);
+                let name = self.vm.name(param.name.name).clone();
+                outside.kwdefaults.push((name, self.expr(default)));
+            }
+        }
+        outside
     }
 
     fn hoist_to_temp_if_suspends(&mut self, e: Expr) -> Expr {
@@ -259,7 +269,7 @@ impl Lower<'_> {
 
     /// A function definition, decorators applied, ready to be bound to its name.
     pub(super) fn function_def(&mut self, def: FunctionDef, span: Span) -> Thunk {
-        let FunctionDef { name, params, body, decorators, returns, type_params, is_async, scope, type_scope } = def;
+        let FunctionDef { name, mut params, body, decorators, returns, type_params, is_async, scope, type_scope } = def;
         let span = from_decorators(&decorators, span);
         let decorators = self.decorators(decorators);
         let thunk = if type_params.is_empty() {
@@ -267,9 +277,12 @@ impl Lower<'_> {
             self.function_thunk(name.name, qualname, params, returns, body, is_async, scope, span)
         } else {
             let qualname = self.definition_qualname(name.name);
-            self.with_type_params(name.name, type_params, type_scope, span, |lower| {
+            // Defaults know nothing of the type parameters.
+            let defaults = self.defaults(&mut params);
+            let generic = self.with_type_params(name.name, type_params, type_scope, span, |lower| {
                 lower.function_thunk(name.name, qualname, params, returns, body, is_async, scope, span)
-            })
+            });
+            if defaults.is_empty() { generic } else { with_defaults(defaults, generic) }
         };
         apply_decorators(decorators, thunk)
     }
@@ -646,32 +659,48 @@ fn function_thunk(code: Rc<Code>, sources: Vec<CellSource>, outside: Outside) ->
     if outside.is_empty() {
         return Box::new(move |_, frame| Ok(Value::Function(make_function(&code, &sources, frame))));
     }
+    let Outside { defaults, kwdefaults, annotations } = outside;
+    let plain: Thunk = Box::new(move |vm, frame| {
+        let annotations = named(&annotations, vm, frame)?;
+        let function = make_function(&code, &sources, frame);
+        if annotations.is_some() {
+            let extra = FunctionExtra { annotations, ..FunctionExtra::default() };
+            *function.extra.borrow_mut() = Some(Box::new(extra));
+        }
+        Ok(Value::Function(function))
+    });
+    with_defaults(Outside { defaults, kwdefaults, annotations: Vec::new() }, plain)
+}
+
+/// Evaluates the defaults before a function is made.
+fn with_defaults(outside: Outside, make: Thunk) -> Thunk {
     Box::new(move |vm, frame| {
         let mut defaults = Vec::with_capacity(outside.defaults.len());
         for default in &outside.defaults {
             defaults.push(default(vm, frame)?);
         }
-        let dict = |vm: &mut Vm, frame: &mut Frame, pairs: &[(Rc<Str>, Thunk)]| -> Eval<Option<Rc<Dict>>> {
-            if pairs.is_empty() {
-                return Ok(None);
+        let kwdefaults = named(&outside.kwdefaults, vm, frame)?;
+        let made = make(vm, frame)?;
+        if let Value::Function(function) = &made {
+            *function.defaults.borrow_mut() = defaults.into();
+            if kwdefaults.is_some() {
+                function.with_extra(|extra| extra.kwdefaults = kwdefaults);
             }
-            let dict = Dict::new();
-            for (name, thunk) in pairs {
-                let value = thunk(vm, frame)?;
-                dict.set_str(name, value);
-            }
-            Ok(Some(Rc::new(dict)))
-        };
-        let kwdefaults = dict(vm, frame, &outside.kwdefaults)?;
-        let annotations = dict(vm, frame, &outside.annotations)?;
-        let function = make_function(&code, &sources, frame);
-        *function.defaults.borrow_mut() = defaults.into();
-        if kwdefaults.is_some() || annotations.is_some() {
-            let extra = FunctionExtra { kwdefaults, annotations, ..FunctionExtra::default() };
-            *function.extra.borrow_mut() = Some(Box::new(extra));
         }
-        Ok(Value::Function(function))
+        Ok(made)
     })
+}
+
+fn named(pairs: &[(Rc<Str>, Thunk)], vm: &mut Vm, frame: &mut Frame) -> Eval<Option<Rc<Dict>>> {
+    if pairs.is_empty() {
+        return Ok(None);
+    }
+    let dict = Dict::new();
+    for (name, thunk) in pairs {
+        let value = thunk(vm, frame)?;
+        dict.set_str(name, value);
+    }
+    Ok(Some(Rc::new(dict)))
 }
 
 impl Vm {

@@ -90,6 +90,7 @@ impl Lower<'_> {
                 }
                 if let (UnaryOp::Invert, ExprKind::Constant(constant @ (Constant::True | Constant::False))) =
                     (op, &operand.kind)
+                    && self.vm.warn_inverted_bool().is_ok()
                 {
                     return Self::constant_thunk(Value::Int(if *constant == Constant::True { -2 } else { -1 }));
                 }

@@ -377,7 +377,7 @@ pub(super) fn unbound_local(vm: &mut Vm, name: &Rc<Str>) -> Error {
 }
 
 #[cold]
-fn unbound_free(vm: &mut Vm, name: &Rc<Str>) -> Error {
+pub(super) fn unbound_free(vm: &mut Vm, name: &Rc<Str>) -> Error {
     let class = vm.types.NameError.clone();
     let error = vm.error(
         &class,

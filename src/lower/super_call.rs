@@ -45,6 +45,10 @@ impl Lower<'_> {
             let scope = &self.scopes.scopes[self.unit.scope.0 as usize];
             (scope.kind != ScopeKind::Module && !scope.variables.is_empty(), scope.kind == ScopeKind::Function)
         };
+        // As a part of `super().name` it gets its arguments as variables are loaded, before anything is called.
+        let text = &self.source.text[span.range()];
+        let call = Span { end: span.start + text.find(')').map_or(text.len(), |at| at + 1) as u32, ..span };
+        let is_part = call != span && is_function;
         Box::new(move |vm, frame| {
             let callee = load(vm, frame)?;
             let is_super = matches!(&callee, Value::Class(c) if Rc::ptr_eq(c, &vm.types.super_));
@@ -59,14 +63,21 @@ impl Lower<'_> {
                 _ => Value::Unbound,
             };
             if first.is_unbound() {
+                if has_first && is_part {
+                    return Err(super::name::unbound_local(vm, &frame.code.variables[0]).at(call).into());
+                }
                 let message = if has_first { "super(): arg[0] deleted" } else { "super(): no arguments" };
-                return Err(vm.runtime_error(message).at(span).into());
+                return Err(vm.runtime_error(message).at(call).into());
             }
             let Some(class) = class else {
                 return Err(vm.runtime_error("super(): __class__ cell not found").at(span).into());
             };
             let class = match frame.function.closure[class].get() {
                 Value::Class(class) => class,
+                _ if is_part => {
+                    let name = vm.name(sym::__class__).clone();
+                    return Err(super::name::unbound_free(vm, &name).at(call).into());
+                }
                 _ => return Err(vm.runtime_error("super(): empty __class__ cell").at(span).into()),
             };
             vm.make_super(&class, &first).at(span)

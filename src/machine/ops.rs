@@ -438,6 +438,11 @@ impl Vm {
         self.operand_error(message, &[a, b])
     }
 
+    /// `~True`; of a constant this is said when it is compiled.
+    pub fn warn_inverted_bool(&mut self) -> Result<()> {
+        self.warn(self.types.DeprecationWarning.clone(), INVERTED_BOOL)
+    }
+
     /// `op a`.
     pub fn unary(&mut self, op: UnaryOp, a: &Value) -> Result {
         let (method, sign) = match op {
@@ -459,7 +464,7 @@ impl Vm {
             },
             _ => {
                 if matches!(inner, Value::Bool(_)) {
-                    self.warn(self.types.DeprecationWarning.clone(), INVERTED_BOOL)?;
+                    self.warn_inverted_bool()?;
                 }
                 number::invert(inner)
             }
@@ -566,6 +571,6 @@ pub fn is_object(value: &Value) -> bool {
 }
 
 const INVERTED_BOOL: &str = "Bitwise inversion '~' on bool is deprecated and will be removed in Python 3.16. \
-    This returns the bitwise inversion of the underlying int object and is usually not what you expect from the \
-    negation of a bool. Use the 'not' operator for boolean negation or ~int(x) for the bitwise inversion of the \
+    This returns the bitwise inversion of the underlying int object and is usually not what you expect from negating a \
+    bool. Use the 'not' operator for boolean negation or ~int(x) if you really want the bitwise inversion of the \
     underlying int.";

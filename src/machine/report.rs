@@ -62,7 +62,7 @@ impl Vm {
         let cause = cause.map(|e| Box::new(self.report_of(&e, seen)));
         let remarks = exception.remarks_made().unwrap_or_default();
         let is_syntax = class.is_subclass(&self.types.SyntaxError);
-        let mut frames = frames(exception);
+        let mut frames = self.frames(exception);
         // Which task it was is worth saying when there were several.
         let tasks = if remarks.tasks.len() > 1 { remarks.tasks } else { Vec::new() };
         for (depth, task) in tasks {
@@ -518,24 +518,35 @@ impl Vm {
         }
         self.write_err(&format!("{message}{shown}{}\n{text}", if shown.is_empty() { ":" } else { "" }));
     }
-}
 
-/// The frames of an exception's traceback, outermost first.
-fn frames(exception: &Exception) -> Vec<FrameEntry> {
-    let mut entries = Vec::new();
-    let mut link = exception.traceback.borrow().clone();
-    while let Some(entry) = link {
-        entries.push(FrameEntry {
-            place: Place { source: entry.code.source.clone(), span: entry.span },
-            function: entry.code.name.as_str().into(),
-            task: None,
-        });
-        link = entry.next.borrow().clone();
+    /// The frames of an exception's traceback, outermost first.
+    fn frames(&mut self, exception: &Exception) -> Vec<FrameEntry> {
+        let mut entries = Vec::new();
+        let mut link = exception.traceback.borrow().clone();
+        while let Some(entry) = link {
+            let place = Place { source: entry.code.source.clone(), span: entry.span };
+            let lines = place.source.given.then(|| self.lines_by_name(&place, &entry.code).unwrap_or_default());
+            entries.push(FrameEntry { place, function: entry.code.name.as_str().into(), task: None, lines });
+            link = entry.next.borrow().clone();
+        }
+        if entries.is_empty() && exception.raised.get() {
+            // Raised by the library's own Rust code: a frame that is not shown.
+            let place = Place { source: crate::source::Source::library("<native>", ""), span: Default::default() };
+            entries.push(FrameEntry { place, function: "<native>".into(), task: None, lines: None });
+        }
+        entries
     }
-    if entries.is_empty() && exception.raised.get() {
-        // Raised by the library's own Rust code: a frame that is not shown.
-        let place = Place { source: crate::source::Source::library("<native>", ""), span: Default::default() };
-        entries.push(FrameEntry { place, function: "<native>".into(), task: None });
+
+    /// What `linecache` has under the name of a text that was given to `compile()`.
+    fn lines_by_name(&mut self, place: &Place, code: &crate::object::code::Code) -> Result<String> {
+        let linecache = self.import_builtin("linecache")?;
+        let globals = code.globals.borrow().upgrade().map_or(Value::None, Value::Dict);
+        let lines = self.call_method(&linecache, "getlines", &[Value::str(&place.source.name), globals])?;
+        let mut text = String::new();
+        for line in self.collect(&lines)? {
+            text.push_str(self.str(&line)?.as_str());
+        }
+        let found = crate::source::Source::new(&place.source.name, &text);
+        Ok(report::excerpt_elsewhere(&place.source, place.span, &found))
     }
-    entries
 }

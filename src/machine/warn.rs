@@ -142,7 +142,9 @@ impl Vm {
         let style = self.host.style;
         let code = category.name.borrow().as_str().to_owned();
         if place.is_none() && style.format == ErrorFormat::Python {
-            self.write_err(&format!("sys:1: {code}: {message}\n"));
+            // Where nothing runs: at the end, or while the script is compiled.
+            let nowhere = if trailer.is_empty() { "<sys>:0" } else { "sys:1" };
+            self.write_err(&format!("{nowhere}: {code}: {message}\n"));
             return Ok(());
         }
         let diagnostic = Diagnostic {

@@ -6,6 +6,7 @@
 mod excerpt;
 
 use crate::diagnostic::{Diagnostic, ExceptionReport, FrameEntry, Place, Severity, SyntaxPlace};
+use crate::source::{Source, Span};
 
 use super::{GROUP_DEPTH_MAX, GROUP_WIDTH_MAX, Relation, final_line, place, shows_lines};
 
@@ -189,7 +190,9 @@ fn frames<'a>(frames: impl Iterator<Item = &'a FrameEntry>, carets: bool) -> Vec
         count += 1;
         if count <= REPEATED_MAX {
             let mut piece = format!("  File \"{}\", line {line}, in {}\n", source.name, entry.function);
-            if shows_lines(source) {
+            if let Some(lines) = &entry.lines {
+                piece.push_str(lines);
+            } else if shows_lines(source) {
                 if carets {
                     excerpt::write(source, entry.place.span, &mut piece);
                 } else if let Some(text) = source.line_text(line) {
@@ -203,8 +206,22 @@ fn frames<'a>(frames: impl Iterator<Item = &'a FrameEntry>, carets: bool) -> Vec
     pieces
 }
 
+/// What stands in one source at the lines and columns of a place in another.
+pub fn excerpt_elsewhere(source: &Source, span: Span, found: &Source) -> String {
+    let place = |offset: u32| {
+        let line = source.line(offset);
+        let text = found.line_text(line)?;
+        Some(found.line_start(line)? + source.byte_column(offset).min(text.len() as u32))
+    };
+    let mut piece = String::new();
+    if let (Some(start), Some(end)) = (place(span.start), place(span.end)) {
+        excerpt::write(found, Span { start, end: end.max(start) }, &mut piece);
+    }
+    piece
+}
+
 /// The lines of a place given by lines and columns (from 1 and from 0, in code points), with carets below.
-pub fn excerpt(source: &crate::source::Source, start: (u32, u32), end: (u32, u32)) -> Option<String> {
+pub fn excerpt(source: &Source, start: (u32, u32), end: (u32, u32)) -> Option<String> {
     if !shows_lines(source) {
         return None;
     }
@@ -213,7 +230,7 @@ pub fn excerpt(source: &crate::source::Source, start: (u32, u32), end: (u32, u32
         let within: usize = text.chars().take(column as usize).map(char::len_utf8).sum();
         Some(source.line_start(line)? as usize + within)
     };
-    let span = crate::source::Span::new(offset(start)?, offset(end)?);
+    let span = Span::new(offset(start)?, offset(end)?);
     let mut piece = String::new();
     excerpt::write(source, span, &mut piece);
     Some(piece)

@@ -174,6 +174,7 @@ fn compile_source(vm: &mut Vm, args: &[Value]) -> Result {
     }
     match source_of(vm, &args[0], name.as_str(), mode)? {
         Some(source) => {
+            let source = Source::given(&source);
             if flags & (ALLOW_INCOMPLETE | DONT_IMPLY_DEDENT) != 0 {
                 let open = mode == Mode::Single && !source.text.ends_with('\n');
                 let unfinished = match syntax::parse_module(&source, &mut vm.interner) {

@@ -6,6 +6,7 @@ use crate::object::Value;
 use crate::object::exception::Traceback;
 use crate::object::native::{Row, native};
 use crate::report;
+use crate::source::Source;
 
 pub(super) const FUNCTIONS: &[Row] = &[
     // The pieces of an exception's text; without what it is chained to if `chain` is false.
@@ -38,12 +39,12 @@ pub(super) const FUNCTIONS: &[Row] = &[
         }
         Ok(Value::list(entries))
     }),
-    // The lines below `File ...`, carets included, of a place in a source that was read.
-    native("_excerpt(filename, lineno, end_lineno, colno, end_colno, /)", |vm, args| {
-        let [Value::Str(file), places @ ..] = args else { return Ok(Value::None) };
-        let found = vm.codes().find(|code| *code.source.name == *file.as_str()).map(|code| code.source.clone());
+    // The lines below `File ...`, carets included, of a place in a file's text.
+    native("_excerpt(filename, text, lineno, end_lineno, colno, end_colno, /)", |_, args| {
+        let [Value::Str(file), Value::Str(text), places @ ..] = args else { return Ok(Value::None) };
+        let source = Source::new(file.as_str(), text.as_str());
         let places: Option<Vec<u32>> = places.iter().map(|n| n.as_int().and_then(|n| u32::try_from(n).ok())).collect();
-        let (Some(source), Some(places)) = (found, places) else { return Ok(Value::None) };
+        let Some(places) = places else { return Ok(Value::None) };
         let [line, end_line, column, end_column] = places[..] else { return Ok(Value::None) };
         Ok(report::excerpt_python(&source, (line, column), (end_line, end_column)).map_or(Value::None, Value::string))
     }),

@@ -161,6 +161,12 @@ fn is_starred(value: &Expr) -> bool {
     matches!(value.kind, ExprKind::Starred(_))
 }
 
+/// The elements of a display, in brackets of that kind.
+pub(super) fn elements(inp: &mut Inp<'_, '_>, opener: K) -> Res<Vec<Expr>> {
+    let first = first_element(inp)?;
+    more_elements(inp, opener, first)
+}
+
 /// `star_named_expressions: star_named_expression (',' star_named_expression)* [',']`, after the first.
 fn more_elements(inp: &mut Inp<'_, '_>, opener: K, first: Expr) -> Res<Vec<Expr>> {
     let mut elements = vec![first];
@@ -237,13 +243,13 @@ fn double_starred_kvpair(inp: &mut Inp<'_, '_>, key: Option<Expr>, first: bool) 
     let key = match key {
         Some(key) => key,
         None => {
-            if inp.state().explain && !first {
+            if inp.state().again && !first {
                 explain::key_without_colon(inp)?;
             }
             expression(inp)?
         }
     };
-    if inp.state().explain {
+    if inp.state().again {
         explain::invalid_kvpair(inp, &key, first)?;
     }
     expect(inp, K::Colon)?;
@@ -279,7 +285,7 @@ pub(super) fn for_if_clauses(inp: &mut Inp<'_, '_>) -> Res<Vec<Comprehension>> {
 fn for_if_clause(inp: &mut Inp<'_, '_>) -> Res<Comprehension> {
     let is_async = eat(inp, K::Async).is_some();
     expect(inp, K::For)?;
-    if inp.state().explain {
+    if inp.state().again {
         explain_target::invalid_for_if_clause(inp)?;
     }
     let target = star_targets(inp)?;

@@ -19,10 +19,10 @@ pub(super) fn unexplained<'t, 'p, T>(
     inp: &mut Inp<'t, 'p>,
     production: impl FnOnce(&mut Inp<'t, 'p>) -> Res<T>,
 ) -> Res<Option<T>> {
-    let furthest = inp.state().furthest;
+    let State { furthest, explain, .. } = *inp.state();
     inp.state().explain = false;
     let result = lookahead(inp, production);
-    inp.state().explain = true;
+    inp.state().explain = explain;
     if inp.state().raised.is_some() {
         return Err(Failed);
     }

@@ -35,6 +35,7 @@ fn invalid_expression(inp: &mut Inp<'_, '_>, first: usize, body: &Expr) -> Res<(
         Some((span, end)) if in_brackets(tokens, end) => {
             raise(inp, "invalid syntax. Perhaps you forgot a comma?", body.span.to(span))
         }
+        None if peek_kind(inp) == K::LBrace => first_elements(inp),
         _ => FINE,
     }
 }
@@ -116,7 +117,7 @@ fn old_statement(inp: &mut Inp<'_, '_>, inner: bool) -> Res<()> {
                 }
                 rest_follows = eat(inp, K::Comma).is_some();
             }
-            None if second == K::LBrace && !inner => rest_follows = true,
+            None if second == K::LBrace && !inner => return first_elements(inp),
             None => return FINE,
         }
     }
@@ -129,6 +130,16 @@ fn old_statement(inp: &mut Inp<'_, '_>, inner: bool) -> Res<()> {
     let word = &inp.state().text[next.span.range()];
     let message = format!("Missing parentheses in call to '{word}'. Did you mean {word}(...)?");
     raise(inp, message, next.span.to(argument))
+}
+
+/// Of a display in braces after an operand, only what could be the elements of a set is looked at once more.
+fn first_elements(inp: &mut Inp<'_, '_>) -> Res<()> {
+    let production = |inp: &mut Inp<'_, '_>| {
+        expect(inp, K::LBrace)?;
+        super::display::elements(inp, K::LBrace)
+    };
+    explained(inp, |inp| nested(inp, BRACKET, production))?;
+    FINE
 }
 
 /// `a if b`, after `b`
@@ -227,15 +238,15 @@ pub(super) fn invalid_comprehension(inp: &mut Inp<'_, '_>, opener: K, elements: 
     let single = elements.len() == 1;
     let at = index(inp);
     let comma = inp.state().tokens[at - 1];
-    let applies = if single && is_starred(first) { true } else { opener != K::LParen };
+    let applies = match single {
+        true => is_starred(first) || opener != K::LParen && comma.kind == K::Comma,
+        false => opener != K::LParen,
+    };
     if !applies || !at_for(inp) || explained(inp, for_if_clauses)?.is_none() {
         return FINE;
     }
     if single && comma.kind != K::Comma {
-        if is_starred(first) {
-            return raise(inp, "iterable unpacking cannot be used in comprehension", first.span);
-        }
-        return FINE;
+        return raise(inp, "iterable unpacking cannot be used in comprehension", first.span);
     }
     let end = if single { comma.span } else { last.span };
     raise(inp, "did you forget parentheses around the comprehension target?", first.span.to(end))

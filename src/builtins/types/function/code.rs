@@ -244,7 +244,7 @@ const TRACEBACK: &[Row] = &[
         if let Some(frame) = entry.frame.borrow().clone() {
             return Ok(Value::Frame(frame));
         }
-        let globals = globals_of(vm, entry);
+        let globals = entry.code.globals.borrow().upgrade().unwrap_or_default();
         let view = match vm.observed.iter().rposition(|frame| frame.code == entry.code.id.get()) {
             Some(at) => vm.observed_view(at, globals, entry.span, None),
             None => Rc::new(FrameView::new(entry.code.clone(), globals, entry.span)),
@@ -261,15 +261,6 @@ const TRACEBACK: &[Row] = &[
         Ok(Value::usize(2 * entry.code.instruction(entry.span)))
     }),
 ];
-
-/// The globals of the main module for its own code; of other code they are not kept.
-fn globals_of(vm: &mut Vm, entry: &Traceback) -> Rc<Dict> {
-    let name = vm.name(crate::symbol::sym::__main__).clone();
-    match vm.modules.get_str(&name) {
-        Some(Value::Module(module)) if !entry.code.source.library => module.dict.clone(),
-        _ => Rc::new(Dict::new()),
-    }
-}
 
 fn set_next(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
     let entry = traceback(vm, this)?;
