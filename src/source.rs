@@ -51,8 +51,9 @@ impl Source {
 
     /// The same text under another name.
     pub fn renamed(&self, name: &str) -> Rc<Source> {
-        let (library, marked) = (self.library, self.marked);
-        Rc::new(Source { name: name.into(), text: self.text.clone(), library, marked, line_starts: OnceCell::new() })
+        let (library, marked, given) = (self.library, self.marked, self.given);
+        let line_starts = OnceCell::new();
+        Rc::new(Source { name: name.into(), text: self.text.clone(), library, marked, given, line_starts })
     }
 
     /// A source of the interpreter's own library.
