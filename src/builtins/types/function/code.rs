@@ -9,7 +9,7 @@ use crate::object::code::{Code, CodeKind};
 use crate::object::exception::Traceback;
 use crate::object::frame::FrameView;
 use crate::object::native::{Row, attribute, getter, method, static_method};
-use crate::object::{Cell, Dict, Result, Str, Value};
+use crate::object::{Cell, Result, Str, Value};
 
 pub(super) fn install(vm: &mut Vm) {
     let types = &vm.types;
