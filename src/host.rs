@@ -25,6 +25,10 @@ pub trait Clock {
     fn local_offset(&self, _wall_seconds: i64) -> (i32, String) {
         (0, "UTC".to_owned())
     }
+    /// How long the processor has worked for the program; unknown to most hosts.
+    fn processor(&mut self) -> Option<i128> {
+        None
+    }
     /// Whether time passes only by `sleep`.
     fn is_virtual(&self) -> bool {
         false
@@ -35,6 +39,8 @@ pub trait Clock {
 pub struct VirtualClock {
     wall_start: i128,
     elapsed: i128,
+    /// Of that, what passed asleep.
+    slept: i128,
     reads: u32,
 }
 
@@ -45,7 +51,7 @@ const MONOTONIC_START: i128 = 1_000_000_000_000;
 impl VirtualClock {
     /// `wall_start` in nanoseconds since the epoch.
     pub fn new(wall_start: i128) -> VirtualClock {
-        VirtualClock { wall_start, elapsed: 0, reads: 0 }
+        VirtualClock { wall_start, elapsed: 0, slept: 0, reads: 0 }
     }
 
     fn read(&mut self) -> i128 {
@@ -76,8 +82,13 @@ impl Clock for VirtualClock {
     fn sleep(&mut self, nanoseconds: i128) {
         if nanoseconds > 0 {
             self.elapsed += nanoseconds;
+            self.slept += nanoseconds;
             self.reads = 0;
         }
+    }
+
+    fn processor(&mut self) -> Option<i128> {
+        Some(self.read() - self.slept)
     }
 
     fn is_virtual(&self) -> bool {
@@ -183,6 +194,8 @@ pub struct Host {
     pub deadlock_check: bool,
     /// Whether new event loops are in debug mode.
     pub asyncio_debug: bool,
+    /// What `os.getpid` says.
+    pub process_id: u32,
     /// Random bits for unseeded generators.
     pub entropy: Box<dyn FnMut() -> u64>,
     /// The files that `open` and `os` may use.
@@ -247,6 +260,7 @@ impl Host {
             outside: Box::new(outside::NoOutside),
             environment: Vec::new(),
             warnings: Vec::new(),
+            process_id: 1,
             entropy: Box::new(|| 0x9E37_79B9_7F4A_7C15),
             style: Style { format: ErrorFormat::Python, ..Style::default() },
             max_steps: None,

@@ -323,6 +323,7 @@ fn host(options: &Options, style: Style) -> Host {
     host.asyncio_debug = options.debug || std::env::var_os("PYTHONASYNCIODEBUG").is_some_and(|v| !v.is_empty());
     host.deadlock_check = !options.no_deadlock_check;
     host.list_modules = Box::new(list_modules);
+    host.process_id = std::process::id();
     host.entropy = Box::new(streams::entropy);
     host.warnings = options.warnings.clone();
     let all = || vec![PathBuf::from("/")];

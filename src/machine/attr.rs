@@ -736,7 +736,7 @@ impl Vm {
                 if name.as_str() == "__del__" {
                     target.has_del.set(true);
                 }
-                target.set(&name, new);
+                target.set(&name, crate::machine::classes::unbound(new));
             }
             None => {
                 let old = target.dict.remove_str(&name);

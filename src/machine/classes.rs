@@ -337,7 +337,7 @@ impl Vm {
             match &key {
                 Value::Str(key) => {
                     let key = self.intern_str(key);
-                    dict.set_str(&key, value);
+                    dict.set_str(&key, unbound(value));
                 }
                 _ => {
                     self.warn(
@@ -811,4 +811,14 @@ pub fn object_init(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         }
     }
     Ok(Value::None)
+}
+
+/// What a class keeps of an attribute: of a function that is no method, a static method.
+pub(super) fn unbound(value: Value) -> Value {
+    match &value {
+        Value::Function(function) if function.is_builtin() => {
+            Value::Descriptor(Rc::new(Descriptor::StaticMethod(value, Default::default())))
+        }
+        _ => value,
+    }
 }

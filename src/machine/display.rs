@@ -23,6 +23,9 @@ pub(super) fn push_object(vm: &mut Vm, out: &mut String, value: &Value) -> Resul
         Value::Exception(exception) => return vm.push_exception(out, &exception.clone()),
         Value::Class(class) => vm.class_repr(class),
         Value::Instance(_) => return push_instance(vm, out, value),
+        Value::Function(function) if function.is_builtin() => {
+            format!("<built-in function {}>", function.name().as_str())
+        }
         Value::Function(function) => format!("<function {} at {}>", function.qualname().as_str(), address(value)),
         Value::Native(native) => native_repr(native, value),
         Value::BoundMethod(method) => {

@@ -44,6 +44,30 @@ impl Drop for Cell {
     }
 }
 
+/// The modules whose functions are in C elsewhere, and which these are if not all.
+const BUILTIN: &[(&str, &str)] = &[
+    ("_thread", ""),
+    ("atexit", ""),
+    ("binascii", ""),
+    ("cmath", ""),
+    ("codecs", "lookup encode decode register unregister register_error lookup_error"),
+    ("csv", "field_size_limit get_dialect list_dialects reader register_dialect unregister_dialect writer"),
+    ("decimal", "getcontext setcontext localcontext"),
+    ("hmac", "compare_digest"),
+    (
+        "os",
+        "access chdir chmod close cpu_count fspath fstat get_terminal_size getcwd getcwdb getpid getppid kill link listdir \
+         lstat mkdir open pipe putenv read readlink remove rename replace rmdir scandir stat strerror symlink system \
+         truncate unlink unsetenv urandom utime write",
+    ),
+    ("pickle", "dump dumps load loads"),
+    ("signal", "alarm pause raise_signal set_wakeup_fd siginterrupt strsignal"),
+    ("struct", ""),
+    ("tracemalloc", "clear_traces get_traceback_limit get_traced_memory is_tracing reset_peak start stop"),
+    ("warnings", "warn warn_explicit"),
+    ("weakref", "proxy"),
+];
+
 /// A function defined by a script.
 pub struct Function {
     pub code: Rc<Code>,
@@ -74,6 +98,17 @@ impl Function {
     /// The extra part, made if it is not there yet.
     pub fn with_extra<T>(&self, change: impl FnOnce(&mut FunctionExtra) -> T) -> T {
         change(self.extra.borrow_mut().get_or_insert_default())
+    }
+
+    /// Whether it stands for a function that CPython has in C: a library page's, which is no method of a class that has
+    /// it as an attribute.
+    pub fn is_builtin(&self) -> bool {
+        let code = &self.code;
+        if !code.source.library || code.qualname.as_str() != code.name.as_str() || code.name.starts_with('_') {
+            return false;
+        }
+        let names = BUILTIN.iter().find(|(module, _)| *module == &*code.source.name).map(|(_, names)| *names);
+        names.is_some_and(|names| names.is_empty() || names.split(' ').any(|name| name == code.name.as_str()))
     }
 
     /// Its code, be it replaced.

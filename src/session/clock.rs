@@ -64,6 +64,10 @@ impl Clock for Switch {
         self.0.real.borrow().local_offset(wall_seconds)
     }
 
+    fn processor(&mut self) -> Option<i128> {
+        self.0.real.borrow_mut().processor()
+    }
+
     fn is_virtual(&self) -> bool {
         self.0.still.get().is_some() || self.is_fixed()
     }

@@ -104,7 +104,7 @@ pub(super) fn decode_str(text: &str) -> Decoded<String> {
                     return Decoded { value: Err(error(start, end, "malformed \\N character escape")), odd_escape };
                 };
                 i += name.len() + 2;
-                match named(name) {
+                match crate::text::ucd::named(name) {
                     Some(c) => out.push(c),
                     None => {
                         return Decoded { value: Err(error(start, i, "unknown Unicode character name")), odd_escape };
@@ -198,11 +198,6 @@ fn simple_escape(bytes: &[u8], backslash: usize) -> Option<(Escape, usize)> {
         _ => return None,
     };
     Some((Escape::Code(code), i + 1))
-}
-
-/// The character with a Unicode name or alias.
-fn named(name: &str) -> Option<char> {
-    unicode_names2::character(name)
 }
 
 /// The value of a number that the lexer found well formed.

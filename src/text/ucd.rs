@@ -125,6 +125,16 @@ pub fn name(code: u32) -> Option<String> {
     unicode_names2::name(c).map(|name| name.to_string())
 }
 
+/// The character of a name, written with its spaces and hyphens.
+pub fn named(name: &str) -> Option<char> {
+    let plain = |text: &str| text.replace([' ', '-', '_'], "").to_uppercase();
+    let c = unicode_names2::character(name)?;
+    let full = unicode_names2::name(c).map(|full| full.to_string());
+    // An alias is none of its spellings.
+    let other = full.is_none_or(|full| full == name.to_uppercase() || plain(&full) != plain(name));
+    Some(c).filter(|_| other && name.trim() == name)
+}
+
 /// Text in a normal form; `None` for a form that there is not.
 pub fn normalize(form: &str, text: &str) -> Option<String> {
     Some(match form {

@@ -22,7 +22,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         let pairs = pairs.iter().map(|(name, value)| (Value::str(name), Value::str(value))).collect();
         vm.dict_from_pairs(pairs)
     }),
-    native("_process_id()", |_, _| Ok(Value::Int(1))),
+    native("_process_id()", |vm, _| Ok(Value::Int(vm.host.process_id.into()))),
     native("_random_bytes(size, /)", |vm, args| {
         let size = usize::try_from(vm.to_i64(&args[0])?).unwrap_or(0);
         let mut bytes = Vec::new();

@@ -45,7 +45,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
     }),
     native("lookup(name, /)", |vm, args| {
         let name = text_argument(vm, &args[0], "lookup", "")?.clone();
-        match unicode_names2::character(name.as_str()) {
+        match ucd::named(name.as_str()) {
             Some(c) => Ok(vm.char_value(c)),
             None => Err(vm.key_error(Value::string(format!("undefined character name '{}'", name.as_str())))),
         }

@@ -409,7 +409,7 @@ impl Parser<'_> {
                     return Err(self.error("missing {", 0));
                 }
                 let name = self.until('}', "character name")?;
-                match unicode_names2::character(&name) {
+                match crate::text::ucd::named(&name) {
                     Some(c) => Piece::Char(c),
                     None => {
                         let message = format!("undefined character name {}", quoted(&name));
