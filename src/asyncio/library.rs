@@ -102,9 +102,9 @@ const HELPERS: &[&str] = &[
 const LOOP_METHODS: &[&str] = &[
     "run_until_complete", "shutdown_asyncgens", "run_in_executor", "set_default_executor", "shutdown_default_executor",
     "add_signal_handler", "remove_signal_handler", "call_exception_handler", "default_exception_handler", "add_reader",
-    "add_writer", "remove_reader", "remove_writer", "sock_recv", "sock_recv_into", "sock_recvfrom", "sock_recvfrom_into",
-    "sock_sendall", "sock_sendto", "sock_connect", "sock_accept", "getaddrinfo", "getnameinfo", "create_connection",
-    "create_server", "create_unix_connection", "create_unix_server", "connect_accepted_socket",
+    "add_writer", "remove_reader", "remove_writer", "sock_recv", "sock_recv_into", "sock_recvfrom",
+    "sock_recvfrom_into", "sock_sendall", "sock_sendto", "sock_connect", "sock_accept", "getaddrinfo", "getnameinfo",
+    "create_connection", "create_server", "create_unix_connection", "create_unix_server", "connect_accepted_socket",
     "create_datagram_endpoint", "connect_read_pipe", "connect_write_pipe", "subprocess_exec", "subprocess_shell",
     "TransportSocket",
 ];
@@ -119,9 +119,9 @@ const SUBMODULES: &[(&str, &[&str])] = &[
     (
         "events",
         &[
-            "AbstractEventLoop", "AbstractEventLoopPolicy", "AbstractServer", "BaseDefaultEventLoopPolicy", "Handle", "TimerHandle",
-            "get_event_loop", "get_event_loop_policy", "get_running_loop", "new_event_loop", "set_event_loop",
-            "set_event_loop_policy", "_get_running_loop", "_set_running_loop",
+            "AbstractEventLoop", "AbstractEventLoopPolicy", "AbstractServer", "BaseDefaultEventLoopPolicy", "Handle",
+            "TimerHandle", "get_event_loop", "get_event_loop_policy", "get_running_loop", "new_event_loop",
+            "set_event_loop", "set_event_loop_policy", "_get_running_loop", "_set_running_loop",
         ],
     ),
     (

@@ -177,7 +177,8 @@ fn close(vm: &mut Vm, el: &EventLoop, args: &[Value]) -> Result<Value> {
     }
     if !el.closed.replace(true) {
         el.clear();
-        let own = |_, watcher: &Value| handles::of(watcher).is_some_and(|handle| handle.event_loop.borrow().is(&args[0]));
+        let own =
+            |_, watcher: &Value| handles::of(watcher).is_some_and(|handle| handle.event_loop.borrow().is(&args[0]));
         vm.unwatch(own);
     }
     Ok(Value::None)

@@ -4,7 +4,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::{Rc, Weak};
 
 use super::contextvars::{self, Current};
-use super::{outside, event_loop, future, gather, handles, locks, loop_methods, queues, task, taskgroups};
+use super::{event_loop, future, gather, handles, locks, loop_methods, outside, queues, task, taskgroups};
 use crate::builtins::add_methods;
 use crate::machine::Vm;
 use crate::object::class::{Class, Layout};

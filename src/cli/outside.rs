@@ -111,9 +111,8 @@ impl LocalOutside {
     /// Refuses a host or an address that is not granted. What a granted name leads to is.
     fn check(&self, host: &str, port: Option<u16>) -> io::Result<()> {
         let Some(grants) = &self.net else { return Ok(()) };
-        let is_granted = |(granted, only): &Grant| {
-            granted == host && (port.is_none() || only.is_none() || *only == port)
-        };
+        let is_granted =
+            |(granted, only): &Grant| granted == host && (port.is_none() || only.is_none() || *only == port);
         if grants.iter().any(is_granted) {
             return Ok(());
         }
@@ -137,7 +136,12 @@ impl LocalOutside {
         if self.run { Ok(()) } else { Err(refused("--allow-run")) }
     }
 
-    fn receive_into(&mut self, from: Descriptor, buffer: &mut [u8], peek: bool) -> io::Result<(usize, Option<Address>)> {
+    fn receive_into(
+        &mut self,
+        from: Descriptor,
+        buffer: &mut [u8],
+        peek: bool,
+    ) -> io::Result<(usize, Option<Address>)> {
         match self.get(from)? {
             Open::Socket(socket) => {
                 // The sender of what is read next: nobody else reads.
@@ -403,7 +407,8 @@ impl Outside for LocalOutside {
         let (ended, notify) = UnixStream::pair()?;
         std::thread::spawn(move || {
             // Whoever asks for the status collects it.
-            while waitid(Id::Pid(Pid::from_raw(id)), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) == Err(Errno::EINTR) {}
+            while waitid(Id::Pid(Pid::from_raw(id)), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) == Err(Errno::EINTR) {
+            }
             drop(notify);
         });
         let ended = self.keep(Open::Pipe(OwnedFd::from(ended).into()));
@@ -519,7 +524,8 @@ impl Watched {
     }
 
     fn wait(&mut self, timeout: i32, open: &BTreeMap<Descriptor, Open>) -> Vec<Event> {
-        let known = || self.0.iter().filter_map(|(descriptor, flags)| Some((*descriptor, *flags, open.get(descriptor)?)));
+        let known =
+            || self.0.iter().filter_map(|(descriptor, flags)| Some((*descriptor, *flags, open.get(descriptor)?)));
         let mut polled: Vec<PollFd> = known().map(|(_, flags, open)| PollFd::new(open.as_fd(), flags)).collect();
         let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::ZERO);
         if poll(&mut polled, timeout).is_err() {

@@ -174,7 +174,19 @@ fn call_class<const N: usize>(
 ) -> Option<Eval<Value>> {
     match vm.maker(class) {
         Maker::Init(init) if init.code.simple_arity.get() as usize == N + 1 => {
-            Some(make(vm, class, span, |vm, object| call_bound(vm, frame, &init, object, args, span)))
+            Some(make(vm, class, span, |vm, object| {
+                let counts_twice = class.has_dict.get();
+                let mut outer = None;
+                let result = straight(vm, frame, &init, span, |vm, frame, locals| {
+                    fill_bound(vm, frame, locals, object, args)?;
+                    outer = counts_twice.then(|| vm.enter_constructor(&init));
+                    Ok(())
+                });
+                if let Some(outer) = outer {
+                    vm.leave_constructor(outer);
+                }
+                result
+            }))
         }
         Maker::Init(init) if takes(&init, N + 1) => {
             Some(make(vm, class, span, |vm, object| call_with_defaults(vm, frame, &init, Some(object), args, span)))

@@ -16,6 +16,27 @@ pub const STACK_SLOTS: usize = 12;
 /// What most functions do with.
 const FEW_SLOTS: usize = 4;
 
+/// The constructors under way, as they count toward the recursion limit.
+#[derive(Clone, Copy, Default)]
+pub struct Constructing {
+    levels: u32,
+    /// How much is taken of CPython's piece of stack.
+    words: u32,
+    depth: u32,
+    extra: u32,
+    init: u32,
+}
+
+impl Constructing {
+    /// What a piece of CPython's stack holds.
+    const PIECE: u32 = 2045;
+    /// What a script's own frames take of it before the first call.
+    const BEGUN: u32 = 80;
+    /// What a frame takes beside its variables, and the frame below that of an `__init__`.
+    const FRAME: u32 = 12;
+    const BELOW: u32 = 11;
+}
+
 impl Vm {
     /// `callee(*args)`.
     pub fn call(&mut self, callee: &Value, args: &[Value]) -> Result<Value> {
@@ -232,6 +253,31 @@ impl Vm {
         } else {
             self.call_with_room::<STACK_SLOTS>(function, fill)
         }
+    }
+
+    /// CPython counts an `__init__` twice, once for a frame below it, after the first calls at a place and unless a new
+    /// piece of its stack begins. Ended by [`Vm::leave_constructor`] with the result.
+    #[inline]
+    pub fn enter_constructor(&mut self, init: &Function) -> Constructing {
+        let outer = self.constructing;
+        let own = Constructing::FRAME + init.code.variables.len() as u32;
+        let between = (Constructing::FRAME + 1) * self.depth.saturating_sub(outer.depth);
+        let begun = if outer.levels == 0 { Constructing::BEGUN } else { outer.words };
+        let words = begun + between + own + Constructing::BELOW;
+        let (words, extra) = match words < Constructing::PIECE {
+            true => (words, u32::from(outer.levels > 1 + u32::from(outer.init != init.code.id.get()))),
+            false => (own, 0),
+        };
+        self.depth += extra;
+        self.constructing =
+            Constructing { levels: outer.levels + 1, words, depth: self.depth + 1, extra, init: init.code.id.get() };
+        outer
+    }
+
+    #[inline]
+    pub fn leave_constructor(&mut self, outer: Constructing) {
+        self.depth -= self.constructing.extra;
+        self.constructing = outer;
     }
 
     #[inline]

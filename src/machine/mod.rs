@@ -95,6 +95,7 @@ pub struct Vm {
     /// Frames under way on the native stack.
     pub depth: u32,
     pub recursion_limit: u32,
+    constructing: call::Constructing,
     /// Levels of recursion inside built-in types under way: a nested `repr`, comparison or hash.
     pub native_depth: u32,
     /// The lowest address the native stack may reach; 0 for no check.
@@ -198,6 +199,7 @@ impl Vm {
             sweep_codes_at: 1024,
             depth: 0,
             recursion_limit: 1000,
+            constructing: Default::default(),
             native_depth: 0,
             stack_limit: 0,
             fuel: limits::FUEL,

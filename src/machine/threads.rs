@@ -239,9 +239,8 @@ impl Vm {
     /// What a blocked thread hands out to wait until a moment or until a callable says yes.
     pub fn wait_token(wait: Wait) -> Value {
         let deadline = wait.deadline.map_or(Value::None, |at| Value::Int(at.clamp(0, i64::MAX.into()) as i64));
-        let descriptor = wait.descriptor.map_or(Value::None, |(number, write)| {
-            Value::Int(i64::from(number) * 2 + i64::from(write))
-        });
+        let descriptor =
+            wait.descriptor.map_or(Value::None, |(number, write)| Value::Int(i64::from(number) * 2 + i64::from(write)));
         Value::tuple([deadline, wait.ready.unwrap_or(Value::None), wait.what.unwrap_or(Value::None), descriptor])
     }
 
@@ -306,7 +305,8 @@ impl Vm {
                 if let [deadline, ready, what, descriptor] = token.as_slice() {
                     let deadline = deadline.as_int().map(i128::from);
                     let descriptor = descriptor.as_int().map(|number| ((number >> 1) as Descriptor, number & 1 == 1));
-                    let wait = Wait { deadline, ready: ready.given().cloned(), what: what.given().cloned(), descriptor };
+                    let wait =
+                        Wait { deadline, ready: ready.given().cloned(), what: what.given().cloned(), descriptor };
                     thread.wait.replace(wait);
                 }
                 Ok(())
