@@ -209,6 +209,13 @@ impl Vm {
             (Value::Bytes(_) | Value::ByteArray(_), Value::Bytes(_) | Value::ByteArray(_)) => {
                 Ok(Compared::Bool(holds(op, bytes_of(a).cmp(&bytes_of(b)))))
             }
+            // A view of bytes is ordered by the other side.
+            (Value::ByteArray(_), Value::Instance(_)) | (Value::Instance(_), Value::ByteArray(_)) if !equality => {
+                match (bytes_of(a), bytes_of(b)) {
+                    (Some(x), Some(y)) => Ok(Compared::Bool(holds(op, x.cmp(&y)))),
+                    _ => self.compare_native(op, a, b),
+                }
+            }
             (Value::Range(x), Value::Range(y)) if equality => {
                 let same = self.ranges_equal(x, y)?;
                 equal(same)

@@ -223,8 +223,10 @@ impl Vm {
                 // What a text formats is shown by its own methods.
                 let formats =
                     op == BinOp::Mod && matches!(a.unwrapped(), Value::Str(_) | Value::Bytes(_) | Value::ByteArray(_));
-                let right = if formats { b } else { b.unwrapped() };
-                if let Some(value) = self.builtin_binary(op, a.unwrapped(), right)? {
+                let views = op != BinOp::Mod && (super::views::is_set_like(a) || super::views::is_set_like(b));
+                let left = if views { a } else { a.unwrapped() };
+                let right = if formats || views { b } else { b.unwrapped() };
+                if let Some(value) = self.builtin_binary(op, left, right)? {
                     return Ok(Some(value));
                 }
                 // The built-in operand had its turn; what is left is the other one's method.
@@ -234,7 +236,7 @@ impl Vm {
             }
             Answer::Nothing => {}
         }
-        self.sequence_binary(op, a.unwrapped(), b)
+        self.sequence_binary(op, a, b)
     }
 
     /// Asks the special methods of both operands up to where a built-in type has its turn.
@@ -397,7 +399,8 @@ impl Vm {
             }
             Special::Builtin => {
                 // A sequence grows only if the other side has nothing to say.
-                if is_object(right) && matches!(left.unwrapped(), Value::List(_) | Value::ByteArray(_)) {
+                let plain = if op == BinOp::Add { &left } else { left.unwrapped() };
+                if is_object(right) && matches!(plain, Value::List(_) | Value::ByteArray(_)) {
                     if let Some(value) = self.call_script(right, names.reflected, std::slice::from_ref(&left))? {
                         if !matches!(value, Value::NotImplemented) {
                             return Ok(value);

@@ -113,8 +113,8 @@ impl Vm {
             }
             (left @ (Value::Bytes(_) | Value::ByteArray(_)), right) => {
                 let (Some(x), Some(y)) = (bytes_of(left), bytes_of(right)) else {
-                    let kind = if matches!(left, Value::Bytes(_)) { "bytes" } else { "bytearray" };
-                    return Err(self.type_error(format!("can't concat {} to {kind}", self.type_name(b))));
+                    let (kind, found) = (self.type_name(a), self.type_name(b));
+                    return Err(self.type_error(format!("can't concat {found} to {kind}")));
                 };
                 bytes_like(left, [x, y].concat())
             }

@@ -116,7 +116,7 @@ impl Compensated {
 /// cuts off, then anything.
 fn sum(vm: &mut Vm, args: &[Value]) -> Result {
     let [iterable, start] = args else { return Ok(Value::Unbound) };
-    let refused = match start {
+    let refused = match start.unwrapped() {
         Value::Str(_) => Some("sum() can't sum strings [use ''.join(seq) instead]"),
         Value::Bytes(_) => Some("sum() can't sum bytes [use b''.join(seq) instead]"),
         Value::ByteArray(_) => Some("sum() can't sum bytearray [use b''.join(seq) instead]"),

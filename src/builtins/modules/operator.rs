@@ -98,6 +98,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
     }),
     native("countOf(a, b, /)", |vm, args| {
         let mut count = 0;
+        check_iterable(vm, &args[0])?;
         vm.for_each(&args[0], |vm, item| {
             count += i64::from(vm.eq(&item, &args[1])?);
             Ok(true)
@@ -106,6 +107,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
     }),
     native("indexOf(a, b, /)", |vm, args| {
         let (mut at, mut found) = (0, false);
+        check_iterable(vm, &args[0])?;
         vm.for_each(&args[0], |vm, item| {
             found = vm.eq(&item, &args[1])?;
             at += i64::from(!found);
@@ -135,11 +137,31 @@ pub(super) const FUNCTIONS: &[Row] = &[
 ];
 
 fn sequence(vm: &mut Vm, args: &[Value], in_place: bool) -> Result<Value> {
-    let is_sequence = !matches!(args[0].unwrapped(), Value::Dict(_)) && vm.has_special(&args[0], sym::__getitem__);
+    let lacks_addition = matches!(args[0].unwrapped(), Value::Dict(_) | Value::Range(_));
+    let is_sequence = !lacks_addition && vm.has_special(&args[0], sym::__getitem__);
     if !is_sequence {
         return Err(vm.type_error(format!("'{}' object can't be concatenated", vm.type_name(&args[0]))));
     }
-    if in_place { vm.inplace(BinOp::Add, args[0].clone(), &args[1]) } else { vm.binary(BinOp::Add, &args[0], &args[1]) }
+    if in_place {
+        return vm.inplace(BinOp::Add, args[0].clone(), &args[1]);
+    }
+    // Not what the other operand makes of it.
+    let kind = args[0].unwrapped();
+    if matches!(kind, Value::Str(_) | Value::List(_) | Value::Tuple(_) | Value::Bytes(_) | Value::ByteArray(_)) {
+        if let Some(result) = vm.sequence_binary(BinOp::Add, &args[0], &args[1])? {
+            return Ok(result);
+        }
+    }
+    vm.binary(BinOp::Add, &args[0], &args[1])
+}
+
+/// What is searched has to be iterable, and is an argument to the message.
+fn check_iterable(vm: &mut Vm, value: &Value) -> Result<()> {
+    if vm.has_special(value, sym::__iter__) || vm.has_special(value, sym::__getitem__) {
+        return Ok(());
+    }
+    let name = vm.type_name(value);
+    Err(vm.type_error(format!("argument of type '{}' is not iterable", name.as_str())))
 }
 
 pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {

@@ -174,10 +174,7 @@ fn from_source(vm: &mut Vm, kind: &str, args: &[Value]) -> Result<Vec<u8>> {
         if value.is_unbound() {
             continue;
         }
-        let Some(text) = value.as_str() else {
-            return Err(vm.type_error(format!("{kind}() argument '{name}' must be str, not {}", vm.type_name(value))));
-        };
-        *place = Some(text.clone());
+        *place = Some(super::text_argument(vm, value, kind, &format!("'{name}'"))?.clone());
     }
     if let Some(text) = source.as_str() {
         let [Some(encoding), errors] = texts else {
