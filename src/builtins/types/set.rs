@@ -67,7 +67,7 @@ const SET: &[Row] = &[
         }
         vm.set_update(set, &args[1])
     }),
-    of!("add(object, /)", Value::as_set, |vm, set, args| vm.set_add(set, args[1].clone())),
+    of!("add(object, /)", Value::as_set, |vm, set, args| vm.set_add(set, args[1].clone()).map(|_| Value::None)),
     of!("clear()", Value::as_set, |_, set, _| {
         sets::replace(set, Set::new(false));
         Ok(Value::None)
@@ -78,7 +78,7 @@ const SET: &[Row] = &[
         }
         Ok(Value::None)
     }),
-    of!("discard(object, /)", Value::as_set, |vm, set, args| vm.set_remove(set, &args[1])),
+    of!("discard(object, /)", Value::as_set, |vm, set, args| vm.set_remove(set, &args[1]).map(|_| Value::None)),
     of!("intersection_update(*others)", Value::as_set, |vm, set, args| {
         let result = intersect(vm, set, args)?;
         sets::replace(set, result);
