@@ -47,6 +47,11 @@ const PARTS: &[Part] = &[
         "_UnixWritePipeTransport" "_transports"
     ),
     part!(
+        "asyncio.subprocess", "subprocess",
+        "create_subprocess_exec" "create_subprocess_shell" "subprocess_exec" "subprocess_shell" "Process"
+        "SubprocessStreamProtocol" "_UnixSubprocessTransport" "PIPE" "STDOUT" "DEVNULL"
+    ),
+    part!(
         "asyncio.base_events", "network",
         "Server" "AbstractServer" "add_reader" "add_writer" "remove_reader" "remove_writer" "_add_reader" "_add_writer"
         "_remove_reader" "_remove_writer" "sock_recv" "sock_recv_into" "sock_recvfrom" "sock_recvfrom_into"
@@ -162,6 +167,13 @@ const SUBMODULES: &[(&str, &[&str])] = &[
         &[
             "StreamReader", "StreamWriter", "StreamReaderProtocol", "FlowControlMixin", "_DEFAULT_LIMIT",
             "open_connection", "start_server", "open_unix_connection", "start_unix_server",
+        ],
+    ),
+    (
+        "subprocess",
+        &[
+            "create_subprocess_exec", "create_subprocess_shell", "Process", "SubprocessStreamProtocol", "PIPE", "STDOUT",
+            "DEVNULL",
         ],
     ),
     ("taskgroups", &["TaskGroup"]),

@@ -50,4 +50,8 @@ paged! {
         allow_broadcast=None, sock=None"
     "connect_read_pipe" "protocol_factory, pipe"
     "connect_write_pipe" "protocol_factory, pipe"
+    "subprocess_exec" "protocol_factory, program, *args, stdin=-1, stdout=-1, stderr=-1, universal_newlines=False, \
+        shell=False, bufsize=0, encoding=None, errors=None, text=None, **kwargs"
+    "subprocess_shell" "protocol_factory, cmd, *, stdin=-1, stdout=-1, stderr=-1, universal_newlines=False, shell=True, \
+        bufsize=0, encoding=None, errors=None, text=None, **kwargs"
 }

@@ -111,7 +111,7 @@ macro_rules! library {
 const MODULES: &[Spec] = &[
     library!("__future__"),
     rust("_io", &[]).with(|vm, module| names_of(vm, module, "io")),
-    rust("_outside", outside::FUNCTIONS),
+    rust("_outside", outside::FUNCTIONS).and(&[lazy!("_outside")]),
     rust("_sitebuiltins", &[]).and(&[page!("help")]),
     rust("_frames", sys::FRAMES).and(&[page!("_frames")]),
     rust("_moments", time::MOMENTS).and(&[page!("_moments")]),
@@ -225,6 +225,7 @@ const MODULES: &[Spec] = &[
             Ok(())
         })
         .and(&[page!("struct")]),
+    library!("subprocess"),
     rust("sys", sys::FUNCTIONS).with(sys::setup).and(&[lazy!("sys_meta_path")]),
     library!("tempfile"),
     library!("textwrap"),
