@@ -100,7 +100,7 @@ const TWICE: &[&str] = &["_py_", "_c_", "_Py", "_C"];
 /// Names that no `*` imports, though they do not begin with an underscore.
 const HELPERS: &[&str] = &[
     "logger", "staggered_race", "DEBUG_STACK_DEPTH", "THREAD_JOIN_TIMEOUT", "extract_stack", "FlowControlMixin",
-    "BaseDefaultEventLoopPolicy",
+    "TransportSocket", "BaseDefaultEventLoopPolicy",
 ];
 
 /// Methods of the loop that are written in the language: no names for scripts.
@@ -111,7 +111,6 @@ const LOOP_METHODS: &[&str] = &[
     "sock_recvfrom_into", "sock_sendall", "sock_sendto", "sock_connect", "sock_accept", "getaddrinfo", "getnameinfo",
     "create_connection", "create_server", "create_unix_connection", "create_unix_server", "connect_accepted_socket",
     "create_datagram_endpoint", "connect_read_pipe", "connect_write_pipe", "subprocess_exec", "subprocess_shell",
-    "TransportSocket",
 ];
 
 /// The submodules and what they share with `asyncio`.
@@ -172,8 +171,8 @@ const SUBMODULES: &[(&str, &[&str])] = &[
     (
         "subprocess",
         &[
-            "create_subprocess_exec", "create_subprocess_shell", "Process", "SubprocessStreamProtocol", "PIPE", "STDOUT",
-            "DEVNULL",
+            "create_subprocess_exec", "create_subprocess_shell", "Process", "SubprocessStreamProtocol", "PIPE",
+            "STDOUT", "DEVNULL",
         ],
     ),
     ("taskgroups", &["TaskGroup"]),
@@ -233,24 +232,33 @@ pub fn load(vm: &mut Vm, name: &str) -> Result<Option<Rc<Module>>> {
 pub fn public_names(dict: &Dict) -> Vec<Rc<Str>> {
     let own = dict.keys().into_iter().filter_map(|key| key.as_str().map(|name| name.as_str().to_owned()));
     let lazy = PARTS.iter().flat_map(|part| part.names).map(|name| (*name).to_owned());
-    let internal = |name: &str| name.starts_with('_') || LOOP_METHODS.contains(&name) || HELPERS.contains(&name);
-    let mut names: Vec<String> = own.chain(lazy).filter(|name| !internal(name)).collect();
+    let mut names: Vec<String> = own.chain(lazy).filter(|name| !is_internal(name)).collect();
     names.sort();
     names.into_iter().map(|name| Rc::new(Str::new(name))).collect()
 }
 
+/// Whether a name is for the library itself.
+fn is_internal(name: &str) -> bool {
+    name.starts_with('_') || LOOP_METHODS.contains(&name) || HELPERS.contains(&name)
+}
+
 /// A name of `asyncio` that is not there yet: loads the part that defines it, or a submodule.
 pub fn lazy(vm: &mut Vm, asyncio: &Rc<Module>, name: &Rc<Str>) -> Result<Option<Value>> {
+    let library = state(vm).library.clone();
+    if let Some(known) = library.get_str(name) {
+        return Ok(Some(known));
+    }
     if let Some(part) = PARTS.iter().find(|part| part.names.contains(&name.as_str())) {
         let globals = namespace(vm, part.module);
         vm.load_library(part.module, part.text, &globals)?;
         for name in part.names {
+            let dict = if is_internal(name) { &library } else { &asyncio.dict };
             let name = vm.intern(name);
             if let Some(value) = globals.get_str(&name) {
-                asyncio.dict.set_str(&name, value);
+                dict.set_str(&name, value);
             }
         }
-        return Ok(asyncio.dict.get_str(&vm.intern_str(name)));
+        return Ok(globals.get_str(&vm.intern_str(name)));
     }
     if SUBMODULES.iter().any(|(known, _)| *known == name.as_str()) {
         return vm.import_module(&format!("asyncio.{}", name.as_str())).map(Some);
@@ -270,17 +278,19 @@ fn submodule_name(vm: &mut Vm, module: &Rc<Module>, name: &Rc<Str>) -> Result<Op
     let full = module.name.borrow().clone();
     let short = full.strip_prefix("asyncio.").unwrap_or_default();
     let shared = SUBMODULES.iter().find(|(known, _)| *known == short).map_or(&[][..], |(_, names)| names);
-    if shared.contains(&name.as_str()) {
-        return super::library_name(vm, name.as_str()).map(Some);
-    }
-    if name.as_str() == "__all__" {
-        let public = shared.iter().filter(|name| !name.starts_with('_') && !HELPERS.contains(name));
-        return Ok(Some(Value::tuple(public.map(|name| Value::str(*name)).collect::<Vec<_>>())));
-    }
     let plain = TWICE.iter().find_map(|prefix| name.strip_prefix(prefix));
-    let same = |known: &&&str| plain.is_some_and(|plain| **known == plain || known.strip_prefix('_') == Some(plain));
-    match shared.iter().find(same) {
-        Some(known) => super::library_name(vm, known).map(Some),
-        None => Ok(None),
-    }
+    let is_same = |known: &&&str| {
+        **known == name.as_str()
+            || plain.is_some_and(|plain| **known == plain || known.strip_prefix('_') == Some(plain))
+    };
+    let found = match shared.iter().find(is_same) {
+        Some(known) => super::library_name(vm, known)?,
+        None if name.as_str() == "__all__" => {
+            let public = shared.iter().filter(|name| !name.starts_with('_') && !HELPERS.contains(name));
+            Value::tuple(public.map(|name| Value::str(name)).collect::<Vec<_>>())
+        }
+        None => return Ok(None),
+    };
+    module.dict.set_str(&vm.intern_str(name), found.clone());
+    Ok(Some(found))
 }

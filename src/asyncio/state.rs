@@ -11,7 +11,7 @@ use crate::object::class::{Class, Layout};
 use crate::object::coroutine::{Coroutine, Kind, NativeCoroutine};
 use crate::object::instance::Instance;
 use crate::object::native::Row;
-use crate::object::{Error, Value};
+use crate::object::{Dict, Error, Value};
 use crate::symbol::sym;
 
 /// Declares the classes: a name here, module and name in scripts, base, layout, and tables of methods.
@@ -99,6 +99,8 @@ pub struct State {
     /// Tasks that were given a number for a name.
     pub numbered: Cell<i64>,
     pub contexts: Rc<Current>,
+    /// What pages define for each other and for the methods of loops.
+    pub library: Rc<Dict>,
     /// What threads that do not run have of their own.
     pub asides: RefCell<super::threads::Asides>,
     /// A blocking sleep was drawn once.
@@ -176,6 +178,7 @@ fn make_state(vm: &mut Vm) -> Rc<State> {
         eager: RefCell::default(),
         foreign_current: RefCell::default(),
         numbered: Cell::new(0),
+        library: Rc::default(),
         asides: RefCell::default(),
         told_of_blocking: Cell::new(false),
         contexts,

@@ -378,8 +378,6 @@ impl Vm {
         }
         if let Some(lazy) = module.lazy {
             if let Some(found) = lazy(self, module, name)? {
-                let name = self.intern_str(name);
-                module.dict.set_str(&name, found.clone());
                 return Ok(found);
             }
         }

@@ -81,7 +81,7 @@ impl Vm {
 
     /// Whether somebody waits for the outside world.
     pub fn waits_outside(&self) -> bool {
-        self.outside.any() || self.threads.descriptors().next().is_some()
+        self.outside.any() || !self.threads.descriptors().is_empty()
     }
 
     /// Tells the event loops what has happened outside, without waiting.
@@ -96,7 +96,7 @@ impl Vm {
     /// return early. On a virtual clock what is outside gets a moment of real time before the clock jumps, and processes
     /// as much as passes.
     pub fn idle(&mut self, nanoseconds: Option<i128>) {
-        let threads: Vec<(Descriptor, bool)> = self.threads.descriptors().collect();
+        let threads = self.threads.descriptors();
         if threads.is_empty() && !self.outside.any() {
             return self.host.clock.sleep(nanoseconds.unwrap_or(NAP));
         }

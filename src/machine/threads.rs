@@ -37,8 +37,8 @@ pub struct Wait {
     pub deadline: Option<i128>,
     /// Called again and again until it is true.
     pub ready: Option<Value>,
-    /// Ready to be read from, or written to.
-    pub descriptor: Option<(Descriptor, bool)>,
+    /// One of these can be read from, or with `true` written to.
+    pub descriptors: Rc<[(Descriptor, bool)]>,
     /// What is waited for: text, or an object that says it; `None` of who only waits to be given work.
     pub what: Option<Value>,
 }
@@ -51,7 +51,7 @@ pub struct Stuck {
     /// Where it blocks on the native stack.
     pub place: Option<(Rc<Code>, Span)>,
     pub what: Option<Value>,
-    descriptor: Option<(Descriptor, bool)>,
+    descriptors: Rc<[(Descriptor, bool)]>,
 }
 
 /// The threads of an interpreter.
@@ -98,10 +98,10 @@ impl Threads {
     }
 
     /// What blocked threads wait for outside.
-    pub fn descriptors(&self) -> impl Iterator<Item = (Descriptor, bool)> {
-        let native = self.blocked.iter().filter_map(|stuck| stuck.descriptor);
+    pub fn descriptors(&self) -> Vec<(Descriptor, bool)> {
+        let native = self.blocked.iter().flat_map(|stuck| stuck.descriptors.iter().copied());
         let waiting = self.threads.iter().filter(|thread| !thread.running.get());
-        native.chain(waiting.filter_map(|thread| thread.wait.borrow().descriptor))
+        native.chain(waiting.flat_map(|thread| thread.wait.borrow().descriptors.to_vec())).collect()
     }
 
     pub fn take_pending(&mut self) -> bool {
@@ -239,9 +239,9 @@ impl Vm {
     /// What a blocked thread hands out to wait until a moment or until a callable says yes.
     pub fn wait_token(wait: Wait) -> Value {
         let deadline = wait.deadline.map_or(Value::None, |at| Value::Int(at.clamp(0, i64::MAX.into()) as i64));
-        let descriptor =
-            wait.descriptor.map_or(Value::None, |(number, write)| Value::Int(i64::from(number) * 2 + i64::from(write)));
-        Value::tuple([deadline, wait.ready.unwrap_or(Value::None), wait.what.unwrap_or(Value::None), descriptor])
+        let numbers = wait.descriptors.iter().map(|(number, write)| i64::from(*number) * 2 + i64::from(*write));
+        let descriptors = Value::tuple(numbers.map(Value::Int).collect::<Vec<_>>());
+        Value::tuple([deadline, wait.ready.unwrap_or(Value::None), wait.what.unwrap_or(Value::None), descriptors])
     }
 
     /// In a thread's loops: blocks for the others' turn when the share is used up.
@@ -302,11 +302,13 @@ impl Vm {
         match outcome {
             Ok(Outcome::Yield(token)) => {
                 let token = self.collect(&token)?;
-                if let [deadline, ready, what, descriptor] = token.as_slice() {
+                if let [deadline, ready, what, descriptors] = token.as_slice() {
                     let deadline = deadline.as_int().map(i128::from);
-                    let descriptor = descriptor.as_int().map(|number| ((number >> 1) as Descriptor, number & 1 == 1));
+                    let numbers = descriptors.as_tuple().map(|tuple| tuple.to_vec()).unwrap_or_default();
+                    let numbers = numbers.iter().filter_map(Value::as_int);
+                    let descriptors = numbers.map(|number| ((number >> 1) as Descriptor, number & 1 == 1)).collect();
                     let wait =
-                        Wait { deadline, ready: ready.given().cloned(), what: what.given().cloned(), descriptor };
+                        Wait { deadline, ready: ready.given().cloned(), what: what.given().cloned(), descriptors };
                     thread.wait.replace(wait);
                 }
                 Ok(())
@@ -326,6 +328,11 @@ impl Vm {
         answer
     }
 
+    /// Whether one of the descriptors that a thread waits for is ready.
+    fn any_ready(&mut self, wait: &Wait) -> bool {
+        wait.descriptors.iter().any(|&(descriptor, write)| self.host.outside.is_ready(descriptor, write))
+    }
+
     /// Whether a blocked thread can go on.
     fn can_run(&mut self, wait: &Wait) -> Result<bool> {
         if let Some(ready) = &wait.ready {
@@ -333,12 +340,12 @@ impl Vm {
                 return Ok(true);
             }
         }
-        if wait.descriptor.is_some_and(|(descriptor, write)| self.host.outside.is_ready(descriptor, write)) {
+        if self.any_ready(wait) {
             return Ok(true);
         }
         Ok(match wait.deadline {
             Some(deadline) => deadline <= self.host.clock.monotonic(),
-            None => wait.ready.is_none() && wait.descriptor.is_none(),
+            None => wait.ready.is_none() && wait.descriptors.is_empty(),
         })
     }
 
@@ -380,7 +387,7 @@ impl Vm {
             root: None,
             place: self.here(),
             what: wait.what.clone(),
-            descriptor: wait.descriptor,
+            descriptors: wait.descriptors.clone(),
         });
         let result = self.blocking(&wait);
         self.threads.blocked.pop();
@@ -394,7 +401,7 @@ impl Vm {
                     return Ok(true);
                 }
             }
-            if wait.descriptor.is_some_and(|(descriptor, write)| self.host.outside.is_ready(descriptor, write)) {
+            if self.any_ready(wait) {
                 return Ok(true);
             }
             let now = self.host.clock.monotonic();
@@ -434,14 +441,14 @@ impl Vm {
             root: None,
             place: stuck.place.clone(),
             what: stuck.what.clone(),
-            descriptor: None,
+            descriptors: Rc::default(),
         });
         let others = self.threads.threads.iter().filter(|thread| !thread.running.get()).map(|thread| Stuck {
             id: thread.id,
             root: Some(thread.root.clone()),
             place: None,
             what: thread.wait.borrow().what.clone(),
-            descriptor: None,
+            descriptors: Rc::default(),
         });
         native.chain(others).filter(|stuck| stuck.what.is_some()).collect()
     }

@@ -134,8 +134,8 @@ pub(super) const FUNCTIONS: &[Row] = &[
         let (descriptor, write) = (number(vm, &args[0])?, vm.truth(&args[1])?);
         Ok(Value::bool(vm.host.outside.is_ready(descriptor, write)))
     }),
-    // Blocks until a descriptor is ready or so many seconds have passed.
-    native("wait(descriptor, write, timeout, /)", |vm, args| {
+    // Blocks until one of some pairs of a descriptor and whether to write is ready, or so many seconds have passed.
+    native("wait(pairs, timeout, /)", |vm, args| {
         let wait = wait(vm, args)?;
         vm.block(wait).map(|_| Value::None)
     })
@@ -146,14 +146,20 @@ pub(super) const FUNCTIONS: &[Row] = &[
 ];
 
 fn wait(vm: &mut Vm, args: &[Value]) -> Result<Wait> {
-    let deadline = match args[2].given() {
+    let deadline = match args[1].given() {
         Some(seconds) => {
             let nanoseconds = vm.to_f64(seconds)?.clamp(0.0, 1e9) * 1e9;
             Some(vm.host.clock.monotonic() + nanoseconds.ceil() as i128)
         }
         None => None,
     };
-    Ok(Wait { deadline, descriptor: Some((number(vm, &args[0])?, vm.truth(&args[1])?)), ..Wait::default() })
+    let mut descriptors = Vec::new();
+    for pair in vm.collect(&args[0])? {
+        if let [descriptor, write] = vm.collect(&pair)?.as_slice() {
+            descriptors.push((number(vm, descriptor)?, vm.truth(write)?));
+        }
+    }
+    Ok(Wait { deadline, descriptors: descriptors.into(), ..Wait::default() })
 }
 
 fn spawn(vm: &mut Vm, args: &[Value]) -> Result<Value> {
