@@ -115,6 +115,13 @@ const LOOP_METHODS: &[&str] = &[
 
 /// The submodules and what they share with `asyncio`.
 const SUBMODULES: &[(&str, &[&str])] = &[
+    (
+        "_asyncio",
+        &[
+            "Future", "Task", "current_task", "get_event_loop", "get_running_loop", "_enter_task", "_leave_task",
+            "_get_running_loop", "_set_running_loop", "_register_task", "_unregister_task",
+        ],
+    ),
     ("base_events", &["BaseEventLoop", "Server", "logger"]),
     ("base_futures", &["isfuture", "_PENDING", "_CANCELLED", "_FINISHED"]),
     ("base_tasks", &[]),
@@ -203,8 +210,13 @@ const SUBMODULES: &[(&str, &[&str])] = &[
 
 /// Whether there is a module of that name here.
 pub fn exists(name: &str) -> bool {
-    let short = name.strip_prefix("asyncio.");
-    name == "asyncio" || short.is_some_and(|short| SUBMODULES.iter().any(|(known, _)| *known == short))
+    name == "asyncio" || submodule(name).is_some()
+}
+
+/// A submodule's short name and the names in it; `_asyncio`, where CPython has the compiled ones, stands beside `asyncio`.
+fn submodule(name: &str) -> Option<&'static (&'static str, &'static [&'static str])> {
+    let short = if name == "_asyncio" { name } else { name.strip_prefix("asyncio.")? };
+    SUBMODULES.iter().find(|(known, _)| *known == short && (short == name) == (short == "_asyncio"))
 }
 
 /// Loads `asyncio` or one of its submodules by full name; `None` if there is none of that name.
@@ -212,12 +224,9 @@ pub fn load(vm: &mut Vm, name: &str) -> Result<Option<Rc<Module>>> {
     if name == "asyncio" {
         return super::module(vm).map(Some);
     }
-    let Some(short) = name.strip_prefix("asyncio.") else { return Ok(None) };
-    if !SUBMODULES.iter().any(|(known, _)| *known == short) {
-        return Ok(None);
-    }
+    let Some((short, _)) = submodule(name) else { return Ok(None) };
     let module = vm.new_module(name, Some(submodule_name));
-    if short == "coroutines" {
+    if *short == "coroutines" {
         // What marks a function as a coroutine function, whatever it is; an object of its own.
         let marker = Instance::create(&vm.types.object, Payload::NONE);
         module.dict.set_str(&vm.intern("_is_coroutine"), marker);
@@ -260,10 +269,8 @@ pub fn lazy(vm: &mut Vm, asyncio: &Rc<Module>, name: &Rc<Str>) -> Result<Option<
         }
         return Ok(globals.get_str(&vm.intern_str(name)));
     }
-    if SUBMODULES.iter().any(|(known, _)| *known == name.as_str()) {
-        return vm.import_module(&format!("asyncio.{}", name.as_str())).map(Some);
-    }
-    Ok(None)
+    let full = format!("asyncio.{}", name.as_str());
+    if submodule(&full).is_some() { vm.import_module(&full).map(Some) } else { Ok(None) }
 }
 
 fn namespace(vm: &mut Vm, module: &str) -> Rc<Dict> {
@@ -276,8 +283,7 @@ fn namespace(vm: &mut Vm, module: &str) -> Rc<Dict> {
 /// A name of a submodule: shared with `asyncio`.
 fn submodule_name(vm: &mut Vm, module: &Rc<Module>, name: &Rc<Str>) -> Result<Option<Value>> {
     let full = module.name.borrow().clone();
-    let short = full.strip_prefix("asyncio.").unwrap_or_default();
-    let shared = SUBMODULES.iter().find(|(known, _)| *known == short).map_or(&[][..], |(_, names)| names);
+    let shared = submodule(&full).map_or(&[][..], |(_, names)| names);
     let plain = TWICE.iter().find_map(|prefix| name.strip_prefix(prefix));
     let is_same = |known: &&&str| {
         **known == name.as_str()
