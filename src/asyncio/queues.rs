@@ -447,12 +447,19 @@ fn woken(
     blocked: fn(&mut Vm, &Value) -> Result<bool>,
 ) -> Result<Option<Value>> {
     let Err(error) = how else { return Ok(None) };
-    future::cancel_plain(vm, waiter, Value::None)?;
-    waiters.remove(waiter);
-    let was_woken = future::data(waiter).status.get() != future::Status::Cancelled;
-    if was_woken && !blocked(vm, owner)? {
-        // Its turn had come: somebody else's now.
-        wake_next(vm, waiters)?;
+    let mut put_in_order = || -> Result<()> {
+        future::cancel_plain(vm, waiter, Value::None)?;
+        waiters.remove(waiter);
+        let was_woken = future::data(waiter).status.get() != future::Status::Cancelled;
+        if was_woken && !blocked(vm, owner)? {
+            // Its turn had come: somebody else's now.
+            wake_next(vm, waiters)?;
+        }
+        Ok(())
+    };
+    if let Err(later) = put_in_order() {
+        later.0.set_context(&error.0);
+        return Err(later);
     }
     Err(error)
 }
