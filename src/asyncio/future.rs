@@ -46,6 +46,7 @@ pub struct Future {
     pub unseen: Cell<bool>,
     /// The state of the timer that ends it, for futures of `sleep`.
     pub timer: Cell<TimerState>,
+    age: Cell<u32>,
     extra: Rare<Extra>,
     pub part: Part,
 }
@@ -179,11 +180,8 @@ impl Native for Future {
         }
     }
 
-    fn elder(&self) -> Option<Value> {
-        match &self.part {
-            Part::Task(task) => Some(task.coro.borrow().clone()),
-            _ => None,
-        }
+    fn age(&self) -> Option<&Cell<u32>> {
+        Some(&self.age)
     }
 
     fn finalizer(&self) -> Option<fn(&mut Vm, &Value)> {
@@ -232,6 +230,7 @@ impl Future {
             blocking: Cell::new(false),
             unseen: Cell::new(false),
             timer: Cell::new(TimerState::None),
+            age: Cell::new(gc::next_age()),
             extra: Rare::default(),
             part,
         }

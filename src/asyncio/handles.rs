@@ -112,7 +112,7 @@ pub fn handed_over(callback: &Value, result: &Value, place: Origin) {
         other => other,
     };
     if let (Value::Coroutine(coroutine), Value::Function(_), Some(_)) = (result, function, place) {
-        coroutine.origin.set(place);
+        coroutine.set_origin(place);
     }
 }
 

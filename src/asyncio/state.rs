@@ -194,7 +194,7 @@ impl State {
     pub fn coroutine(&self, vm: &Vm, function: Function, body: impl NativeCoroutine + 'static) -> Value {
         let qualname = &COROUTINE_NAMES[function as usize];
         let coroutine = Coroutine::native(Kind::Coroutine, Box::new(body), qualname);
-        coroutine.origin.set(vm.calls.last().map(|site| (site.code, site.span)));
+        coroutine.set_origin(vm.calls.last().map(|site| (site.code, site.span)));
         Value::Coroutine(Rc::new(coroutine))
     }
 

@@ -251,7 +251,7 @@ impl Vm {
 
     /// How the script wrote what it called to make a coroutine, if the statement that did is known and calls that.
     fn call_text(&self, coroutine: &Coroutine) -> Option<String> {
-        let (code, span) = coroutine.origin.get()?;
+        let (code, span) = coroutine.origin()?;
         let source = &self.code_by_id(code)?.source;
         let found = syntax::calls_within(source, span, coroutine.name().as_str());
         let mut texts = found.iter().filter(|_| !source.library).filter_map(|(_, func)| source.text.get(func.range()));
@@ -268,7 +268,7 @@ impl Vm {
 
     /// The call that made a coroutine.
     pub fn origin(&self, coroutine: &Coroutine) -> Option<Place> {
-        let (code, span) = coroutine.origin.get()?;
+        let (code, span) = coroutine.origin()?;
         let source = self.code_by_id(code)?.source.clone();
         if source.library {
             return None;

@@ -366,7 +366,7 @@ impl Vm {
         let code = &function.code;
         let mut coroutine = Coroutine::new(kind_of(code), frame, code.clone());
         coroutine.iterable = code.iterable.get();
-        coroutine.origin.set(self.calls.last().map(|site| (site.code, site.span)));
+        coroutine.set_origin(self.calls.last().map(|site| (site.code, site.span)));
         if self.origin_depth > 0 {
             let sites = self.calls.iter().rev().take(self.origin_depth);
             let origins = sites.map(|site| (site.code, site.span)).collect();

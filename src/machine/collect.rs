@@ -10,7 +10,7 @@ use crate::machine::Vm;
 use crate::object::coroutine::{Kind, State};
 use crate::object::frame::Frame;
 use crate::object::gc::weak::WeakRef;
-use crate::object::gc::{self, Finalizer, Order};
+use crate::object::gc::{self, Finalizer};
 use crate::object::{Instance, Value};
 use crate::symbol::sym;
 
@@ -79,26 +79,20 @@ impl Vm {
         }
     }
 
-    /// Frees the circles of garbage among the young objects, or among all; returns how many objects were garbage.
-    pub fn collect_garbage(&mut self, full: bool) -> usize {
-        self.collect_in(if full { Order::Registered } else { Order::Young })
-    }
-
     /// The collection at the end of a program.
     pub fn collect_at_exit(&mut self) {
-        self.collect_in(Order::Reached);
+        self.collect_garbage(true);
         self.drain_finalizers();
     }
 
-    fn collect_in(&mut self, order: Order) -> usize {
-        let full = order != Order::Young;
+    /// Frees the circles of garbage among the young objects, or among all; returns how many objects were garbage.
+    pub fn collect_garbage(&mut self, full: bool) -> usize {
         if std::mem::replace(&mut self.collecting, true) {
             return 0;
         }
         self.tell_gc_callbacks("start", full, 0);
-        // Drawn reports show where a task stood, so it goes before its coroutine.
-        let elders = self.host.style.format == crate::report::ErrorFormat::Python;
-        let mut garbage = gc::find_garbage(order, elders);
+        let drawn = self.host.style.format != crate::report::ErrorFormat::Python;
+        let mut garbage = gc::find_garbage(full, drawn);
         let count = gc::count(&garbage);
         if !garbage.is_empty() {
             gc::weak::cut(&garbage);
@@ -123,7 +117,7 @@ impl Vm {
     /// Frees garbage without running anything: for a script that was stopped.
     pub fn discard_garbage(&mut self) {
         while !gc::take_finalizers().is_empty() {}
-        let garbage = gc::find_garbage(Order::Reached, false);
+        let garbage = gc::find_garbage(true, false);
         for value in &garbage {
             match value {
                 Value::Instance(instance) => instance.mark.set_finalized(),

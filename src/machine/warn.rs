@@ -232,7 +232,7 @@ impl Vm {
             // It waits for something else that was made of this.
             return None;
         }
-        let code = coroutine.origin.get().and_then(|(code, _)| self.code_by_id(code));
+        let code = coroutine.origin().and_then(|(code, _)| self.code_by_id(code));
         let code = code.filter(|code| !code.source.name.starts_with('<'));
         match code.map(|code| (code.kind, code)) {
             Some((CodeKind::Module, _)) => {

@@ -35,6 +35,9 @@ pub enum State {
 /// Where something was made: the number of the code, and the place in it.
 pub type Origin = Option<(u32, Span)>;
 
+/// The number of no code object.
+const NOWHERE: u32 = u32::MAX;
+
 /// A task that waits holds two of these: hence what most never have is in boxes.
 pub struct Coroutine {
     pub kind: Kind,
@@ -48,8 +51,10 @@ pub struct Coroutine {
     pub hooked: Cell<bool>,
     pub closed: Cell<bool>,
     pub running_async: Cell<bool>,
+    /// When it was made: see [`gc::next_age`].
+    pub age: Cell<u32>,
     /// Where it was created: a code object's number and a place in it.
-    pub origin: Cell<Origin>,
+    origin: Cell<(u32, Span)>,
     pub body: Cell<Body>,
     /// `None` for a native coroutine, which has the name after it.
     pub code: Option<Rc<Code>>,
@@ -188,7 +193,8 @@ impl Coroutine {
             hooked: Cell::new(false),
             closed: Cell::new(false),
             running_async: Cell::new(false),
-            origin: Cell::new(None),
+            age: Cell::new(gc::next_age()),
+            origin: Cell::new((NOWHERE, Span::default())),
             body: Cell::new(body),
             code,
             native_name,
@@ -196,6 +202,16 @@ impl Coroutine {
             extra: Rare::default(),
             mark: gc::Mark::default(),
         }
+    }
+
+    /// Where it was created.
+    pub fn origin(&self) -> Origin {
+        let (code, span) = self.origin.get();
+        (code != NOWHERE).then_some((code, span))
+    }
+
+    pub fn set_origin(&self, origin: Origin) {
+        self.origin.set(origin.unwrap_or((NOWHERE, Span::default())));
     }
 
     pub fn name(&self) -> Rc<Str> {
@@ -329,6 +345,7 @@ impl Drop for Coroutine {
             revived.hooked = self.hooked.clone();
             revived.closed = self.closed.clone();
             revived.origin = self.origin.clone();
+            revived.age = self.age.clone();
             revived.chain.swap(&self.chain);
             revived.extra.swap(&self.extra);
             gc::finalize_later(Finalizer::Coroutine(Rc::new(revived)));

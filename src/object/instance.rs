@@ -1,7 +1,7 @@
 //! Instances of script classes, of native classes with identity, and of subclasses of built-in types.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ops::Deref;
 use std::rc::Rc;
@@ -39,8 +39,8 @@ pub trait Native: Any {
         None
     }
 
-    /// What was made before it, and so goes before it when both are garbage: a task's coroutine.
-    fn elder(&self) -> Option<Value> {
+    /// When it was made: see [`gc::next_age`]. For what has a finaliser.
+    fn age(&self) -> Option<&Cell<u32>> {
         None
     }
 

@@ -5,24 +5,12 @@
 //! garbage. A collection of the young does not look into old objects: what they refer to has a reference too many.
 //! An instance that one object alone refers to lives as long as that: it is taken for a part of it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
 use super::registry::{self, mark_of};
 use super::trace::{Visit, clear, trace};
 use crate::object::value::Value;
-
-/// What is looked at, and in which order finalisers run.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    /// Young objects, in the order they came into the registry, which is nearly the order they were made in.
-    Young,
-    /// All objects, in that order.
-    Registered,
-    /// All objects, in the order they are reached from the first: what is left at the end of a program, where CPython's
-    /// collector has put its objects into this order before.
-    Reached,
-}
 
 struct Graph {
     nodes: Vec<Value>,
@@ -54,34 +42,21 @@ impl Graph {
         number
     }
 
-    /// Everything that the given objects lead to.
-    fn build(starts: Vec<Value>, order: Order, elders: bool, follow: fn(&Value, Visit)) -> Graph {
+    /// Everything that the given objects lead to, or only the young ones.
+    fn build(starts: Vec<Value>, full: bool, follow: fn(&Value, Visit)) -> Graph {
         let mut graph = Graph { nodes: Vec::new(), follow, found: Vec::new(), numbers: HashMap::default() };
-        let mut starts = starts.into_iter();
-        if order != Order::Reached {
-            for start in starts.by_ref() {
-                if let Some(elder) = elder(&start).filter(|elder| elders && graph.number(elder).is_none()) {
-                    graph.add(elder);
-                }
-                if is_node(&start) && graph.number(&start).is_none() {
-                    graph.add(start);
-                }
+        for start in starts {
+            if is_node(&start) && graph.number(&start).is_none() {
+                graph.add(start);
             }
         }
         let mut at = 0;
-        loop {
-            if at == graph.nodes.len() {
-                let Some(start) = starts.next() else { break };
-                if !is_node(&start) || graph.number(&start).is_some() {
-                    continue;
-                }
-                graph.add(start);
-            }
+        while at < graph.nodes.len() {
             let node = graph.nodes[at].take();
             follow(&node, &mut |child| {
                 let number = match graph.number(child) {
                     Some(number) => number,
-                    None if order == Order::Young && mark_of(child).is_some_and(registry::Mark::is_old) => return,
+                    None if !full && mark_of(child).is_some_and(registry::Mark::is_old) => return,
                     None => graph.add(child.clone()),
                 };
                 graph.found[number] += 1;
@@ -92,14 +67,18 @@ impl Graph {
         graph
     }
 
+    /// Whether an object is referred to from outside. One reference is the graph's own.
+    fn is_root(&self, at: usize) -> bool {
+        self.nodes[at].reference_count().unwrap_or(usize::MAX) > self.found[at] as usize + 1
+    }
+
     /// Which of the objects are alive.
     fn alive(&mut self) -> Vec<bool> {
         let mut alive = vec![false; self.nodes.len()];
         let mut work = Vec::new();
-        for (at, node) in self.nodes.iter().enumerate() {
-            // One reference is the graph's own.
-            if node.reference_count().unwrap_or(usize::MAX) > self.found[at] as usize + 1 {
-                alive[at] = true;
+        for (at, alive) in alive.iter_mut().enumerate() {
+            if self.is_root(at) {
+                *alive = true;
                 work.push(at);
             }
         }
@@ -115,6 +94,51 @@ impl Graph {
             self.nodes[at] = node;
         }
         alive
+    }
+
+    /// CPython's collector goes through its objects by age and puts those aside that nothing alive has led to so far; what
+    /// turns out to be alive goes behind all others, a coroutine behind its task. That is to be seen when they die.
+    fn grow_old(&self, alive: &[bool]) {
+        let is_told = |value: &Value| registry::own_age(value).is_some() || has_finalizer(value);
+        if !self.nodes.iter().zip(alive).any(|(node, alive)| *alive && is_told(node)) {
+            return;
+        }
+        let mut ages: Vec<_> = self.nodes.iter().map(registry::age_of).collect();
+        // What is written as `[f(), g()]` is made after its items. Whatever was found later is looked at before.
+        for (at, node) in self.nodes.iter().enumerate().rev() {
+            if ages[at].is_none() && matches!(node, Value::List(_) | Value::Tuple(_) | Value::Dict(_) | Value::Set(_)) {
+                let mut newest = None;
+                (self.follow)(node, &mut |child| newest = newest.max(self.number(child).and_then(|child| ages[child])));
+                ages[at] = newest.map(|(age, rank)| (age, rank.saturating_add(2)));
+            }
+        }
+        let mut list: Vec<usize> = (0..ages.len()).filter(|&at| alive[at] && ages[at].is_some()).collect();
+        list.sort_by_key(|&at| ages[at]);
+        let aged: Vec<bool> = ages.iter().map(Option::is_some).collect();
+        let mut reached: Vec<bool> = (0..self.nodes.len()).map(|at| self.is_root(at)).collect();
+        let mut aside = vec![false; self.nodes.len()];
+        // What has no age leads on as soon as it is reached.
+        let mut work: VecDeque<usize> = (0..self.nodes.len()).filter(|&at| reached[at] && !aged[at]).collect();
+        let mut turn = 0;
+        loop {
+            while let Some(at) = work.pop_front() {
+                let mut children = Vec::new();
+                (self.follow)(&self.nodes[at], &mut |child| children.extend(self.number(child)));
+                for child in children {
+                    if !std::mem::replace(&mut reached[child], true) {
+                        if !aged[child] {
+                            work.push_back(child);
+                        } else if aside[child] {
+                            registry::rejuvenate(&self.nodes[child]);
+                            list.push(child);
+                        }
+                    }
+                }
+            }
+            let Some(&at) = list.get(turn) else { break };
+            turn += 1;
+            if reached[at] { work.push_back(at) } else { aside[at] = true }
+        }
     }
 
     fn forget_numbers(&self) {
@@ -152,11 +176,12 @@ fn is_part(value: &Value) -> bool {
     }
 }
 
-/// What was made before a native object that holds it.
-fn elder(value: &Value) -> Option<Value> {
+/// Whether something is to be done before an object is freed.
+fn has_finalizer(value: &Value) -> bool {
     match value {
-        Value::Instance(instance) => instance.native_data().and_then(|data| data.elder()).filter(is_node),
-        _ => None,
+        Value::Instance(x) => x.wants_finalizing(),
+        Value::Exception(x) => x.wants_finalizing(),
+        _ => false,
     }
 }
 
@@ -183,14 +208,23 @@ fn leads_nowhere(value: &Value) -> bool {
     }
 }
 
-/// The garbage among the young objects, or among all; with the elders of native objects before them, or where they are
-/// found.
-pub fn find_garbage(order: Order, elders: bool) -> Vec<Value> {
-    let full = order != Order::Young;
-    let mut graph = Graph::build(registry::candidates(full), order, elders, trace_nodes);
+/// The garbage among the young objects, or among all, the eldest first; or with coroutines behind all others, so that a
+/// report can show where a task stood.
+pub fn find_garbage(full: bool, coroutines_last: bool) -> Vec<Value> {
+    let mut graph = Graph::build(registry::candidates(full), full, trace_nodes);
     let alive = graph.alive();
+    if full {
+        graph.grow_old(&alive);
+    }
     registry::settle(full, graph.nodes.len(), |value| graph.number(value).is_some_and(|number| !alive[number]));
-    split(graph, &alive, true)
+    let mut garbage = split(graph, &alive, true);
+    let is_coroutine = |value: &Value| matches!(value, Value::Coroutine(_));
+    if garbage.iter().any(|value| is_coroutine(value) || has_finalizer(value)) {
+        garbage.sort_by_cached_key(|value| {
+            (coroutines_last && is_coroutine(value), registry::age_of(value).unwrap_or((u32::MAX, 0)))
+        });
+    }
+    garbage
 }
 
 /// How many objects a list of garbage stands for, without frames and tracebacks.
@@ -204,7 +238,7 @@ pub fn count(garbage: &[Value]) -> usize {
 
 /// Which of the objects are still garbage after their finalisers have run.
 pub fn still_garbage(garbage: Vec<Value>) -> Vec<Value> {
-    let mut graph = Graph::build(garbage, Order::Young, false, trace_nodes);
+    let mut graph = Graph::build(garbage, false, trace_nodes);
     let alive = graph.alive();
     split(graph, &alive, false)
 }
@@ -234,7 +268,7 @@ pub fn free(garbage: Vec<Value>) {
 
 /// Every object that the collector knows of.
 pub fn all_objects() -> Vec<Value> {
-    let graph = Graph::build(registry::candidates(true), Order::Registered, false, trace_all);
+    let graph = Graph::build(registry::candidates(true), true, trace_all);
     graph.forget_numbers();
     graph.nodes
 }

@@ -14,11 +14,11 @@ mod registry;
 mod trace;
 pub mod weak;
 
-pub use find::{Order, all_objects, count, find_garbage, free, referents, referrers, still_garbage};
+pub use find::{all_objects, count, find_garbage, free, referents, referrers, still_garbage};
 pub use registry::{
     Mark, Tracked, collection_wanted, counts, forget_identity, full_collection_wanted, identity, is_enabled,
-    keep_identity, note_collection, register, set_enabled, set_threshold, statistics, stored, stored_into, threshold,
-    watch,
+    keep_identity, next_age, note_collection, register, set_enabled, set_threshold, statistics, stored, stored_into,
+    threshold, watch,
 };
 pub use trace::{Visit, link, trace, trace_cell, trace_option, unshared};
 

@@ -142,10 +142,15 @@ tracked!(
     Instance(Instance),
 );
 
+/// An object in the registry, `None` when it has died, and its age.
+struct Place {
+    object: Option<Weakly>,
+    age: u32,
+}
+
 #[derive(Default)]
 struct Generation {
-    /// `None` where an object has died.
-    places: Vec<Option<Weakly>>,
+    places: Vec<Place>,
     alive: usize,
 }
 
@@ -154,19 +159,19 @@ impl Generation {
         Generation { places: Vec::new(), alive: 0 }
     }
 
-    fn push(&mut self, object: Weakly, mark: &Mark) {
+    fn push(&mut self, object: Weakly, age: u32, mark: &Mark) {
         if self.places.len() == self.places.capacity() && self.alive < self.places.len() / 2 {
             self.close_gaps();
         }
-        self.places.push(Some(object));
+        self.places.push(Place { object: Some(object), age });
         self.alive += 1;
         mark.place.set(self.places.len() as u32);
     }
 
     fn close_gaps(&mut self) {
-        self.places.retain(|place| place.as_ref().is_some_and(|object| object.upgrade().is_some()));
+        self.places.retain(|place| place.object.as_ref().is_some_and(|object| object.upgrade().is_some()));
         for (at, place) in self.places.iter().enumerate() {
-            if let Some(value) = place.as_ref().and_then(Weakly::upgrade) {
+            if let Some(value) = place.object.as_ref().and_then(Weakly::upgrade) {
                 if let Some(mark) = mark_of(&value) {
                     mark.place.set(at as u32 + 1);
                 }
@@ -176,16 +181,16 @@ impl Generation {
     }
 
     fn remove(&mut self, place: u32) -> Option<Weakly> {
-        let removed = self.places.get_mut(place as usize - 1).and_then(Option::take);
+        let removed = self.places.get_mut(place as usize - 1).and_then(|place| place.object.take());
         self.alive -= usize::from(removed.is_some());
-        while matches!(self.places.last(), Some(None)) {
+        while matches!(self.places.last(), Some(Place { object: None, .. })) {
             self.places.pop();
         }
         removed
     }
 
     fn objects(&self) -> impl Iterator<Item = Value> {
-        self.places.iter().flatten().filter_map(Weakly::upgrade)
+        self.places.iter().filter_map(|place| place.object.as_ref().and_then(Weakly::upgrade))
     }
 }
 
@@ -208,6 +213,7 @@ struct Registry {
 }
 
 thread_local! {
+    static AGES: Cell<u32> = const { Cell::new(0) };
     static REGISTRY: RefCell<Registry> = const {
         RefCell::new(Registry {
             young: Generation::new(),
@@ -235,7 +241,9 @@ pub fn stored<T: Tracked>(into: &Rc<T>, value: &Value) {
 fn consider<T: Tracked>(into: &Rc<T>, value: &Value) {
     // What refers to nothing cannot lead back, unless it is the object itself, which may be borrowed now.
     if value.address() == Some(Rc::as_ptr(into).cast::<u8>() as usize) || !refers_to_nothing(value) {
-        register(into);
+        // Programs make a list first, and then what they store into it.
+        let age = age_of(value).map_or_else(next_age, |(age, rank)| age - u32::from(rank == 0 && age > 0));
+        register_aged(into, || age);
     }
 }
 
@@ -266,8 +274,58 @@ pub fn watch(object: &Value) {
     }
 }
 
+/// A number greater than those of all objects made before: garbage goes in this order.
+#[inline]
+pub fn next_age() -> u32 {
+    AGES.with(|ages| {
+        let age = ages.get().wrapping_add(1);
+        ages.set(age);
+        age
+    })
+}
+
+/// When an object was made, or put into the registry, if that is known; a collection may have moved it behind others. Of
+/// two of one age the second is in the first.
+pub(super) fn age_of(value: &Value) -> Option<(u32, u8)> {
+    if let Some(age) = own_age(value) {
+        return Some((age.get(), 1));
+    }
+    at_place(value, |place| (place.age, 0))
+}
+
+/// The age that an object keeps itself.
+pub(super) fn own_age(value: &Value) -> Option<&Cell<u32>> {
+    match value {
+        Value::Coroutine(coroutine) => Some(&coroutine.age),
+        Value::Instance(instance) => instance.native_data().and_then(|data| data.age()),
+        _ => None,
+    }
+}
+
+fn at_place<R>(value: &Value, with: impl FnOnce(&mut Place) -> R) -> Option<R> {
+    let mark = mark_of(value)?;
+    let place = mark.place.get().checked_sub(1)?;
+    REGISTRY.with(|registry| {
+        let mut registry = registry.borrow_mut();
+        let generation = if mark.is_old() { &mut registry.old } else { &mut registry.young };
+        generation.places.get_mut(place as usize).map(with)
+    })
+}
+
+/// An object goes behind all others.
+pub(super) fn rejuvenate(value: &Value) {
+    match own_age(value) {
+        Some(age) => age.set(next_age()),
+        None => drop(at_place(value, |place| place.age = next_age())),
+    }
+}
+
 /// Puts an object into the registry, unless it is there.
 pub fn register<T: Tracked>(object: &Rc<T>) {
+    register_aged(object, next_age);
+}
+
+fn register_aged<T: Tracked>(object: &Rc<T>, age: impl FnOnce() -> u32) {
     let mark = object.mark();
     if mark.is_registered() {
         return;
@@ -275,7 +333,7 @@ pub fn register<T: Tracked>(object: &Rc<T>) {
     mark.set_old(false);
     let _ = REGISTRY.try_with(|registry| {
         if let Ok(mut registry) = registry.try_borrow_mut() {
-            registry.young.push(T::downgrade(object), mark);
+            registry.young.push(T::downgrade(object), age(), mark);
             if registry.young.alive > registry.threshold * registry.patience
                 && registry.enabled
                 && registry.threshold > 0
@@ -371,16 +429,17 @@ pub(super) fn settle(full: bool, looked_at: usize, is_garbage: impl Fn(&Value) -
             old.places.append(&mut young.places);
             young = old;
         }
-        for object in young.places.into_iter().flatten() {
+        for Place { object, age } in young.places {
+            let Some(object) = object else { continue };
             let Some(value) = object.upgrade() else { continue };
             let Some(mark) = mark_of(&value) else { continue };
             let garbage = is_garbage(&value);
             mark.set_old(!garbage);
             if garbage {
-                registry.young.push(object, mark);
+                registry.young.push(object, age, mark);
             } else {
                 registry.promoted += 1;
-                registry.old.push(object, mark);
+                registry.old.push(object, age, mark);
             }
         }
         registry.wanted = false;
