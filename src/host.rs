@@ -188,6 +188,8 @@ pub struct Host {
     pub module_path: Vec<PathBuf>,
     /// The script's absolute path, for `__file__`.
     pub script: Option<PathBuf>,
+    /// The program that runs scripts (`sys.executable`); empty if there is none.
+    pub executable: String,
     /// `sys.argv`.
     pub argv: Vec<String>,
     /// Whether an event loop that would wait for ever says so and ends.
@@ -253,6 +255,7 @@ impl Host {
             list_modules: Box::new(|_| Err(io::Error::from(io::ErrorKind::NotFound))),
             module_path: Vec::new(),
             script: None,
+            executable: String::new(),
             argv: vec![String::new()],
             deadlock_check: true,
             asyncio_debug: false,

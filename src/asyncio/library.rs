@@ -100,7 +100,8 @@ const TWICE: &[&str] = &["_py_", "_c_", "_Py", "_C"];
 /// Names that no `*` imports, though they do not begin with an underscore.
 const HELPERS: &[&str] = &[
     "logger", "staggered_race", "DEBUG_STACK_DEPTH", "THREAD_JOIN_TIMEOUT", "extract_stack", "FlowControlMixin",
-    "TransportSocket", "BaseDefaultEventLoopPolicy",
+    "TransportSocket", "Process", "SubprocessStreamProtocol", "PIPE", "STDOUT", "DEVNULL",
+    "BaseDefaultEventLoopPolicy",
 ];
 
 /// Methods of the loop that are written in the language: no names for scripts.

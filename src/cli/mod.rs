@@ -325,6 +325,7 @@ fn host(options: &Options, style: Style) -> Host {
     host.list_modules = Box::new(list_modules);
     host.process_id = std::process::id();
     host.entropy = Box::new(streams::entropy);
+    host.executable = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
     host.warnings = options.warnings.clone();
     let all = || vec![PathBuf::from("/")];
     let (read, write) = match options.allow_all {

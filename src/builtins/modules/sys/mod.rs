@@ -278,7 +278,7 @@ pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
             ("thread_info", thread_info),
             ("flags", flags),
             ("float_repr_style", Value::str("short")),
-            ("executable", Value::str("")),
+            ("executable", Value::str(&vm.host.executable)),
             ("dont_write_bytecode", Value::bool(true)),
             ("warnoptions", Value::list(vm.host.warnings.iter().map(|option| Value::str(option)).collect())),
             ("stdlib_module_names", stdlib),
