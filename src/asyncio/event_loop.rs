@@ -38,6 +38,8 @@ pub struct EventLoop {
     timers_added: Cell<u64>,
     timers_cancelled: Cell<usize>,
     pub running: Cell<bool>,
+    /// The thread that runs it.
+    thread: Cell<u64>,
     pub stopping: Cell<bool>,
     pub closed: Cell<bool>,
     pub debug: Cell<bool>,
@@ -213,6 +215,7 @@ impl EventLoop {
             timers_added: Cell::new(0),
             timers_cancelled: Cell::new(0),
             running: Cell::new(false),
+            thread: Cell::new(0),
             stopping: Cell::new(false),
             closed: Cell::new(false),
             debug: Cell::new(false),
@@ -379,6 +382,15 @@ pub fn closed(vm: &mut Vm) -> Error {
     vm.runtime_error("Event loop is closed")
 }
 
+/// In debug mode: refuses another thread than the one that runs the loop.
+pub fn check_thread(vm: &mut Vm, el: &EventLoop) -> Result<()> {
+    if el.running.get() && el.thread.get() != vm.threads.current() {
+        let message = "Non-thread-safe operation invoked on an event loop other than the current one";
+        return Err(vm.runtime_error(message));
+    }
+    Ok(())
+}
+
 /// Has something run in the next pass of a loop of any kind.
 pub fn add_ready(vm: &mut Vm, event_loop: &Value, ready: Ready) -> Result<()> {
     match of(event_loop) {
@@ -387,6 +399,7 @@ pub fn add_ready(vm: &mut Vm, event_loop: &Value, ready: Ready) -> Result<()> {
                 return Err(closed(vm));
             }
             if el.debug.get() {
+                check_thread(vm, el)?;
                 let is_new = |task: &Rc<Instance>| match &*future::data(task).task()?.coro.borrow() {
                     Value::Coroutine(coroutine) => Some(coroutine.state.get() == coroutine::State::Created),
                     _ => None,
@@ -537,6 +550,7 @@ pub fn begin(vm: &mut Vm, this: &Value) -> Result<(Value, Value)> {
     let [first, last] = hooks;
     let old_hooks = std::mem::replace(&mut vm.asyncgen_hooks, (first, last));
     el.running.set(true);
+    el.thread.set(vm.threads.current());
     el.state.running.replace(this.clone());
     el.outer_origin_depth.set(vm.origin_depth);
     if el.debug.get() {

@@ -27,7 +27,7 @@ pub struct Handle {
     pub source: RefCell<Value>,
     /// The call that made it: a code object's number and a place in it.
     pub made: Cell<Origin>,
-    /// The repr from before it was cancelled, in debug mode.
+    /// The repr from when it was cancelled, in debug mode.
     pub shown: RefCell<Option<Rc<Str>>>,
     /// `Unbound` for a handle without a time.
     pub when: RefCell<Value>,
@@ -83,11 +83,11 @@ pub fn cancel(vm: &mut Vm, this: &Rc<Instance>) -> Result<()> {
     if handle.scheduled.get() {
         event_loop::timer_cancelled(&event_loop);
     }
+    handle.cancelled.set(true);
     if event_loop::is_debug(&event_loop) {
         let shown = vm.repr(&Value::Instance(this.clone()))?;
         handle.shown.replace(Some(shown));
     }
-    handle.cancelled.set(true);
     let callback = handle.callback.replace(Value::None);
     let args = handle.args.replace(Rc::from([]));
     drop((callback, args));

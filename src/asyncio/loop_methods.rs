@@ -54,7 +54,7 @@ pub const METHODS: &[Row] = &[
         call_soon(vm, args, "call_soon_threadsafe")
     }),
     method("def call_later(delay, callback, *args, context=None)", call_later),
-    method("def call_at(when, callback, *args, context=None)", |vm, args| call_at(vm, args, &args[1], "call_at")),
+    method("def call_at(when, callback, *args, context=None)", |vm, args| call_at(vm, args, &args[1])),
     of!("def create_future()", event_loop::of, |vm, el, args| {
         Ok(Value::Instance(future::new_future(vm, &el.state, &args[0])))
     }),
@@ -175,7 +175,12 @@ fn close(vm: &mut Vm, el: &EventLoop, args: &[Value]) -> Result<Value> {
     if el.running.get() {
         return Err(vm.runtime_error("Cannot close a running event loop"));
     }
-    if !el.closed.replace(true) {
+    if !el.closed.get() {
+        if el.debug.get() {
+            let shown = vm.repr(&args[0])?;
+            super::log::debug(vm, &format!("Close {}", shown.as_str()))?;
+        }
+        el.closed.set(true);
         el.clear();
         let own =
             |_, watcher: &Value| handles::of(watcher).is_some_and(|handle| handle.event_loop.borrow().is(&args[0]));
@@ -260,6 +265,9 @@ fn make_handle(vm: &mut Vm, el: &EventLoop, args: &[Value], when: Value) -> Rc<I
 fn call_soon(vm: &mut Vm, args: &[Value], method: &str) -> Result<Value> {
     let el = open(vm, &args[0])?;
     if el.debug.get() {
+        if method == "call_soon" {
+            event_loop::check_thread(vm, el)?;
+        }
         check_callback(vm, &args[1], method)?;
     }
     let handle = make_handle(vm, el, args, Value::Unbound);
@@ -283,16 +291,17 @@ fn call_later(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         let method = vm.get_attr(&args[0], &name)?;
         return vm.call_kw(&method, &given, &[(keyword, context.clone())]);
     }
-    call_at(vm, args, &when, "call_later")
+    call_at(vm, args, &when)
 }
 
-fn call_at(vm: &mut Vm, args: &[Value], when: &Value, method: &str) -> Result<Value> {
+fn call_at(vm: &mut Vm, args: &[Value], when: &Value) -> Result<Value> {
     if when.is_none() {
         return Err(vm.type_error("when cannot be None"));
     }
     let el = open(vm, &args[0])?;
     if el.debug.get() {
-        check_callback(vm, &args[2], method)?;
+        event_loop::check_thread(vm, el)?;
+        check_callback(vm, &args[2], "call_at")?;
     }
     let seconds = vm.to_f64(when)?;
     let handle = make_handle(vm, el, args, when.clone());
