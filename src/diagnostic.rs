@@ -41,6 +41,8 @@ pub struct FrameEntry {
 pub enum Finder {
     /// The line comes without its end.
     Lexer,
+    /// The same, of what is wrong wherever it stands: CPython looks for it as soon as anything is.
+    Tokens,
     Parser,
     /// The same, of a warning about a text in an f-string: as an error it is at the end of that, which is here.
     FString(Span),

@@ -36,7 +36,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, Finder, Severity};
 use crate::machine::Vm;
 use crate::object::code::{Code, CodeKind, Handler, ParamSpec, Pc, Slot, Step, Thunk};
 use crate::object::{Str, Value};
@@ -72,7 +72,12 @@ fn compile(vm: &mut Vm, source: &Rc<Source>, mode: Mode, locals: bool) -> Result
 /// Shows the warnings that stand behind the errors of a text; one that a filter makes an error takes their place.
 pub fn after_warnings(vm: &mut Vm, errors: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let (warnings, errors): (Vec<_>, Vec<_>) = errors.into_iter().partition(|d| d.severity == Severity::Warning);
-    show_warnings(vm, &warnings).err().unwrap_or(errors)
+    let looks = errors.first().is_some_and(|error| error.finder == Finder::Tokens);
+    match show_warnings(vm, &warnings) {
+        // A number is read no further; after a string, CPython looks at all that follows.
+        Err(instead) if !looks || instead.iter().any(|error| error.finder == Finder::Lexer) => instead,
+        _ => errors,
+    }
 }
 
 /// Shows warnings up to the first that a filter makes an error, which is returned.

@@ -70,13 +70,18 @@ impl Vm {
             Some(Value::Class(class)) => class,
             _ => self.types.SyntaxWarning.clone(),
         };
-        let (file, line) = place_parts(warning.place.as_ref());
+        let mut said = std::borrow::Cow::Borrowed(warning);
+        if let (ErrorFormat::Python, Finder::FString(end)) = (self.host.style.format, warning.finder) {
+            // CPython knows where the whole text ends.
+            said.to_mut().place.iter_mut().for_each(|place| place.span = end);
+        }
+        let (file, line) = place_parts(said.place.as_ref());
         match self.passes_filters(&category, &warning.message, &file, line, None) {
             Ok(true) => {
                 // CPython repeats itself where it compiles a part of a statement twice.
                 let shown = (warning.message.clone(), warning.code.clone(), file, line);
                 if self.host.style.format == ErrorFormat::Python || self.extension::<Shown>().seen.insert(shown) {
-                    self.draw(warning);
+                    self.draw(&said);
                 }
                 Ok(())
             }

@@ -53,7 +53,7 @@ pub fn of(diagnostic: &Diagnostic, reading: Reading, in_file: Option<String>) ->
     let (column, end_column) = (column(span.start), column(span.end.max(span.start)));
     let starts = |begin: &str| message.starts_with(begin);
     let text = match (in_file, reading) {
-        (Some(line), _) if diagnostic.finder != Finder::Lexer || never_closed => Some(line),
+        (Some(line), _) if !matches!(diagnostic.finder, Finder::Lexer | Finder::Tokens) || never_closed => Some(line),
         (_, Reading::File) => source.line_text(lineno).map(last_piece),
         (_, Reading::Text | Reading::Part) => source.line_text(lineno).map(str::to_owned),
     };
@@ -116,7 +116,10 @@ pub fn of(diagnostic: &Diagnostic, reading: Reading, in_file: Option<String>) ->
         end_offset = Some(i64::from(end_column) + 2);
     }
     // Both columns are counted in the first line.
-    if end_lineno > lineno && reading != Reading::File && matches!(diagnostic.finder, Finder::Lexer | Finder::Parser) {
+    if end_lineno > lineno
+        && reading != Reading::File
+        && matches!(diagnostic.finder, Finder::Lexer | Finder::Tokens | Finder::Parser)
+    {
         let longest = text.as_ref().map_or(0, |text| text.chars().count() as i64) + 1;
         let longest = longest + i64::from(diagnostic.finder == Finder::Parser);
         end_offset = end_offset.map(|end| end.min(longest));

@@ -175,6 +175,10 @@ fn diagnostic(source: &Rc<Source>, fault: &Fault) -> Diagnostic {
     if span.end > span.start && matches!(source.text.as_bytes()[span.end as usize - 1], b'\n' | b'\r') {
         span.end -= 1;
     }
-    let finder = if fault.lexical { Finder::Lexer } else { Finder::Parser };
+    let finder = match (fault.lexical, fault.overrides) {
+        (true, true) => Finder::Tokens,
+        (true, false) => Finder::Lexer,
+        (false, _) => Finder::Parser,
+    };
     Diagnostic { finder, ..Diagnostic::error(fault.class, fault.message.as_str(), source, span) }
 }

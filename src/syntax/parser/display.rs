@@ -40,7 +40,17 @@ pub(super) fn atom(inp: &mut Inp<'_, '_>) -> Res<Expr> {
         K::String | K::FStringStart => return strings(inp),
         K::LParen => return bracketed(inp, BRACKET, parenthesized),
         K::LBracket => return bracketed(inp, BRACKET, list),
-        K::LBrace => return bracketed(inp, BRACE, dict_or_set),
+        K::LBrace => {
+            let before = inp.save();
+            let depth = inp.state().depth;
+            let value = bracketed(inp, BRACE, dict_or_set);
+            if value.is_err() && !inp.state().again && inp.state().raised.is_none() {
+                inp.rewind(before);
+                inp.state().depth = depth;
+                return explain::failed_dict(inp, dict_or_set);
+            }
+            return value;
+        }
         _ => return fail(inp),
     };
     if inp.state().raised.is_some() {
@@ -54,14 +64,15 @@ pub(super) fn atom(inp: &mut Inp<'_, '_>) -> Res<Expr> {
 
 fn bracketed<'t, 'p>(inp: &mut Inp<'t, 'p>, cost: u32, production: fn(&mut Inp<'t, 'p>) -> Res<Expr>) -> Res<Expr> {
     let opener = index(inp);
-    let explain = inp.state().explain;
-    if explain && inp.state().hopeless.contains(&("bracket", opener)) {
+    let State { explain, again, .. } = *inp.state();
+    let name = if explain { "bracket" } else { "bracket again" };
+    if again && inp.state().hopeless.contains(&(name, opener)) {
         return fail(inp);
     }
     let begun = begin_node(inp);
     let result = nested(inp, cost, production);
-    if explain && result.is_err() {
-        inp.state().hopeless.insert(("bracket", opener));
+    if again && result.is_err() {
+        inp.state().hopeless.insert((name, opener));
     }
     let value = result?;
     end_node(inp, begun, 1)?;
@@ -240,14 +251,13 @@ fn double_starred_kvpair(inp: &mut Inp<'_, '_>, key: Option<Expr>, first: bool) 
     if key.is_none() && eat(inp, K::DoubleStar).is_some() {
         return Ok((None, bitwise_or(inp)?));
     }
-    let key = match key {
+    let known = match key {
+        None if inp.state().again && !first => explain::key_without_colon(inp)?,
+        key => key,
+    };
+    let key = match known {
         Some(key) => key,
-        None => {
-            if inp.state().again && !first {
-                explain::key_without_colon(inp)?;
-            }
-            expression(inp)?
-        }
+        None => expression(inp)?,
     };
     if inp.state().again {
         explain::invalid_kvpair(inp, &key, first)?;
@@ -444,9 +454,15 @@ fn arguments(inp: &mut Inp<'_, '_>, generator: bool) -> Res<Vec<Arg>> {
     let mut args = Vec::new();
     let (mut keywords, mut unpacked) = (false, false);
     while peek_kind(inp) != K::RParen {
+        let (next, at) = (peek_kind(inp), index(inp));
         args.push(arg(inp)?);
         match args.last() {
-            Some(Arg::Positional(_)) if keywords || unpacked => return fail(inp),
+            // A name could be a keyword's; anything else is read no further.
+            Some(Arg::Positional(_)) if keywords || unpacked => {
+                let state = inp.state();
+                state.furthest = state.furthest.max(at + usize::from(next == K::Name));
+                return Err(Failed);
+            }
             Some(Arg::Positional(_)) if generator && args.len() == 1 && at_for(inp) => {
                 return generator_argument(inp, opener.span.start, args);
             }

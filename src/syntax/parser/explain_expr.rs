@@ -272,19 +272,34 @@ pub(super) fn invalid_group(inp: &mut Inp<'_, '_>) -> Res<()> {
     raise_if(inp, closed.map(|_| next.span), "cannot use double starred expression here")
 }
 
-/// Before a key that is not the first: it is read without a look at what is wrong inside it.
-pub(super) fn key_without_colon(inp: &mut Inp<'_, '_>) -> Res<()> {
+/// A key that is not the first is read without a look at what is wrong inside it. `None` if it is no expression.
+pub(super) fn key_without_colon(inp: &mut Inp<'_, '_>) -> Res<Option<Expr>> {
     let key = unexplained(inp, |inp| {
         let key = expression(inp)?;
-        Ok((key.span, peek_kind(inp)))
+        Ok((key, peek_kind(inp), index(inp)))
     })?;
-    match key {
-        Some((span, next)) if next != K::Colon => {
-            let at = span.end.saturating_sub(1);
-            raise(inp, "':' expected after dictionary key", Span { start: at, end: at })
-        }
-        _ => FINE,
+    let Some((key, next, end)) = key else { return Ok(None) };
+    if next != K::Colon {
+        let at = key.span.end.saturating_sub(1);
+        return raise(inp, "':' expected after dictionary key", Span { start: at, end: at });
     }
+    while index(inp) < end {
+        advance(inp);
+    }
+    Ok(Some(key))
+}
+
+/// A dict that has failed, in the first pass: what is wrong with its pairs is told at once, whatever is around them.
+#[cold]
+pub(super) fn failed_dict<T>(inp: &mut Inp<'_, '_>, again: fn(&mut Inp<'_, '_>) -> Res<T>) -> Res<T> {
+    let State { furthest, touched, .. } = *inp.state();
+    inp.state().again = true;
+    let _ = lookahead(inp, again);
+    let state = inp.state();
+    state.again = false;
+    state.hopeless.clear();
+    (state.furthest, state.touched) = (furthest, touched);
+    Err(Failed)
 }
 
 /// After the key of a dict; `first` if no pair stands before it.
@@ -342,22 +357,6 @@ pub(super) fn invalid_star<T>(inp: &mut Inp<'_, '_>) -> Res<T> {
         if part.is_some() || state.raised.is_some() {
             return Err(Failed);
         }
-        // These are told at once, whatever is around them.
-        let touched = state.touched;
-        state.explain = true;
-        state.again = true;
-        let _ = lookahead(inp, expression);
-        let state = inp.state();
-        (state.explain, state.again) = (false, false);
-        state.hopeless.clear();
-        let at_once = |fault: &mut crate::syntax::lexer::Fault| {
-            fault.message.starts_with("'in' expected") || fault.message.contains("dictionary key")
-        };
-        if state.raised.as_mut().is_some_and(at_once) {
-            return Err(Failed);
-        }
-        state.raised = None;
-        (state.furthest, state.touched) = (furthest, touched);
     }
     let state = inp.state();
     let last = state.furthest.max(state.touched);

@@ -88,6 +88,8 @@ pub(in crate::syntax) struct Found {
     pub(in crate::syntax) at: usize,
     /// The index of the furthest token looked at while explaining.
     pub(in crate::syntax) touched: usize,
+    /// Told in the first pass: nothing else is looked at.
+    pub(in crate::syntax) at_once: bool,
 }
 
 /// The state of a parse.
@@ -210,7 +212,7 @@ pub(super) fn token<'t>(kind: TokenKind) -> impl Rule<'t, Token> + Copy {
 /// `expect(':')`, or the error that says so.
 pub(super) fn forced(inp: &mut Inp<'_, '_>, kind: TokenKind, what: &str) -> Res<Token> {
     let next = peek(inp);
-    if next.kind != kind && inp.state().explain {
+    if next.kind != kind {
         return raise(inp, format!("expected '{what}'"), next.span);
     }
     expect(inp, kind)

@@ -41,8 +41,9 @@ pub(super) fn file(text: &str, lexed: &Lexed, interner: &mut Interner) -> Outcom
     let (value, _) = custom(statements_to_end).lazy().parse_with_state(tokens, &mut state).into_output_errors();
     let value = value.filter(|_| state.diagnostics.is_empty());
     let mut diagnostics = state.diagnostics;
-    if let Some(first) = diagnostics.first_mut() {
-        if let Some(fault) = old_statement_before(text, lexed, interner, first) {
+    let at_once = |first: &Found| first.at_once || first.fault.message.starts_with("'in' expected");
+    if let Some(first) = diagnostics.first_mut().filter(|first| !at_once(first)) {
+        if let Some(fault) = suspected_before(text, lexed, interner, first) {
             first.fault = fault;
         }
     }
@@ -50,34 +51,44 @@ pub(super) fn file(text: &str, lexed: &Lexed, interner: &mut Interner) -> Outcom
 }
 
 /// When a statement fails, CPython also looks at what is wrong with those before it, and then takes `print -1` for a
-/// statement of Python 2.
+/// statement of Python 2, `match(a)` for one without its colon, and the parameters in `type A[T=1]` for a subscript.
 #[cold]
-fn old_statement_before(text: &str, lexed: &Lexed, interner: &mut Interner, first: &Found) -> Option<Fault> {
+fn suspected_before(text: &str, lexed: &Lexed, interner: &mut Interner, first: &Found) -> Option<Fault> {
     let before = |token: &&Token| token.span.start < first.fault.span.start;
     let tokens = &lexed.tokens[..lexed.tokens.iter().take_while(before).count()];
     (0..tokens.len()).find_map(|at| {
         let [name, next, ..] = tokens[at..] else { return None };
-        let is_operator = matches!(next.kind, K::LBracket | K::Minus | K::Plus | K::Star);
-        if name.kind != K::Name || !is_operator || !matches!(text.get(name.span.range()), Some("print" | "exec")) {
+        if name.kind != K::Name {
             return None;
         }
-        let begins = tokens[..at].last().is_none_or(|previous| {
-            let kind = previous.kind;
+        let previous = tokens[..at].last().map(|previous| previous.kind);
+        let begins_line = previous.is_none_or(|kind| matches!(kind, K::Newline | K::Indent | K::Dedent));
+        let begins = begins_line || matches!(previous, Some(K::Semicolon | K::Colon));
+        let operand = previous.is_some_and(|kind| {
             kind.opens()
-                || matches!(kind, K::Newline | K::Indent | K::Dedent | K::Semicolon | K::Comma | K::Equal | K::Colon)
+                || matches!(kind, K::Comma | K::Equal)
                 || matches!(kind, K::Return | K::If | K::Elif | K::While | K::Else | K::Raise | K::Assert)
         });
-        if !begins {
-            return None;
-        }
-        let in_head = tokens[..at].last().is_some_and(|previous| matches!(previous.kind, K::If | K::Elif | K::While));
+        let in_head = matches!(previous, Some(K::If | K::Elif | K::While));
+        let word = text.get(name.span.range())?;
         let mut state = State { tokens: &lexed.tokens[at..], ..State::new(text, lexed, interner) };
         let tokens: Tokens<'_> = state.tokens;
-        let _ = custom(|inp| explain_expr::old_print(inp, in_head))
-            .lazy()
-            .parse_with_state(tokens, &mut state)
-            .into_output_errors();
-        state.raised
+        let production: fn(&mut Inp<'_, '_>) -> Res<()> = match (word, next.kind) {
+            ("print" | "exec", K::LBracket | K::Minus | K::Plus | K::Star) if (begins || operand) && in_head => {
+                |inp| explain_expr::old_print(inp, true)
+            }
+            ("print" | "exec", K::LBracket | K::Minus | K::Plus | K::Star) if begins || operand => {
+                |inp| explain_expr::old_print(inp, false)
+            }
+            ("match", K::LParen | K::LBracket | K::Minus | K::Star) if begins_line => pattern::match_without_colon,
+            ("type", K::Name) if begins => stmt::subscripted_alias,
+            _ => return None,
+        };
+        let _ = custom(production).lazy().parse_with_state(tokens, &mut state).into_output_errors();
+        let fault = state.raised?;
+        // `match` misses its colon where the parser has come to.
+        let span = if fault.message == "expected ':'" { lexed.tokens[first.at].span } else { fault.span };
+        Some(Fault { span, ..fault })
     })
 }
 
@@ -105,7 +116,7 @@ pub(super) fn eval(text: &str, lexed: &Lexed, interner: &mut Interner) -> Outcom
         }
         let fault = state.raised.take().unwrap_or_else(|| recover::invalid_syntax(&state, furthest));
         let touched = state.touched;
-        state.diagnostics.push(Found { fault, at: furthest, touched });
+        state.diagnostics.push(Found { fault, at: furthest, touched, at_once: false });
     }
     Outcome { value, diagnostics: state.diagnostics }
 }

@@ -7,6 +7,7 @@ use super::display::atom;
 use super::explain;
 use super::expr::{expr, ident, named_expression, star_named_expression, starts_expression};
 use super::input::*;
+use super::stmt::simple_stmts;
 use super::strings::strings;
 use crate::source::Span;
 use crate::syntax::ast::{BinOp, Constant, Expr, ExprKind, Ident, MatchCase, Pattern, PatternKind, StmtKind, UnaryOp};
@@ -48,6 +49,19 @@ pub(super) fn match_stmt(inp: &mut Inp<'_, '_>) -> Res<Option<StmtKind>> {
     }
     expect(inp, K::Dedent)?;
     Ok(Some(StmtKind::Match { subject, cases }))
+}
+
+/// `match(a)` where it may be an expression, looked at as the statement that it is not.
+pub(super) fn match_without_colon(inp: &mut Inp<'_, '_>) -> Res<()> {
+    let valid = lookahead(inp, |inp| simple_stmts(inp, &mut Vec::new()));
+    if valid.is_none() {
+        return fail(inp);
+    }
+    inp.state().explain = true;
+    inp.state().again = true;
+    let head = advance(inp);
+    subject_expr(inp)?;
+    explain::invalid_match_stmt(inp, head)
 }
 
 fn at_case(inp: &mut Inp<'_, '_>) -> bool {

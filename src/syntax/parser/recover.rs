@@ -65,7 +65,8 @@ fn one_statement(inp: &mut Inp<'_, '_>, kind: K, out: &mut Vec<Stmt>) -> Res<()>
 #[inline(never)]
 fn explain(inp: &mut Inp<'_, '_>, start: usize, kind: K) {
     let furthest = inp.state().furthest;
-    if inp.state().raised.is_none() {
+    let at_once = inp.state().raised.is_some();
+    if !at_once {
         let before = inp.save();
         let state = inp.state();
         state.explain = true;
@@ -80,7 +81,7 @@ fn explain(inp: &mut Inp<'_, '_>, start: usize, kind: K) {
     let fault = state.raised.take().unwrap_or_else(|| invalid_syntax(state, furthest));
     state.furthest = furthest.max(start);
     let touched = state.touched;
-    state.diagnostics.push(Found { fault, at: furthest, touched });
+    state.diagnostics.push(Found { fault, at: furthest, touched, at_once });
 }
 
 /// The error without words of its own.

@@ -54,6 +54,15 @@ fn simple_stmt(inp: &mut Inp<'_, '_>) -> Res<StmtKind> {
     }
 }
 
+/// `type A[T=1] = ...`, whose part after `type` is looked at as an expression.
+pub(super) fn subscripted_alias(inp: &mut Inp<'_, '_>) -> Res<()> {
+    inp.state().explain = true;
+    inp.state().again = true;
+    advance(inp);
+    star_expressions(inp)?;
+    Ok(())
+}
+
 /// ```text
 /// assignment: (star_targets '=')+ annotated_rhs
 ///     | single_target ':' expression ['=' annotated_rhs]
