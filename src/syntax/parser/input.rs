@@ -212,7 +212,7 @@ pub(super) fn token<'t>(kind: TokenKind) -> impl Rule<'t, Token> + Copy {
 /// `expect(':')`, or the error that says so.
 pub(super) fn forced(inp: &mut Inp<'_, '_>, kind: TokenKind, what: &str) -> Res<Token> {
     let next = peek(inp);
-    if next.kind != kind {
+    if next.kind != kind && inp.state().explain {
         return raise(inp, format!("expected '{what}'"), next.span);
     }
     expect(inp, kind)
