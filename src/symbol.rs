@@ -80,7 +80,7 @@ symbols! {
     __enter__ __exit__ __await__ __aiter__ __anext__ __aenter__ __aexit__
     __class__ __dict__ __slots__ __weakref__ __bases__ __base__ __mro__ __mro_entries__ __name__ __qualname__ __module__ __doc__
     __annotations__ __type_params__ __wrapped__ __defaults__ __kwdefaults__ __closure__ __code__ __globals__ __self__
-    __func__ __init_subclass__ __class_getitem__ __prepare__ __instancecheck__ __subclasscheck__ __subclasses__
+    __func__ __init_subclass__ __class_getitem__ __prepare__ __instancecheck__ __subclasscheck__ __subclasshook__ __subclasses__
     __match_args__ __all__ __file__ __path__ __package__ __spec__ __loader__ __builtins__ __import__ __main__ __debug__
     __build_class__ __classcell__ __static_attributes__ __firstlineno__ __isabstractmethod__ __objclass__
     __cause__ __context__ __suppress_context__ __traceback__ __notes__ __fspath__ __reduce__ __reduce_ex__ __copy__

@@ -12,7 +12,7 @@ use crate::object::class::{Class, Maker};
 use crate::object::code::Thunk;
 use crate::object::frame::Frame;
 use crate::object::instance::{Instance, Payload};
-use crate::object::native::NativeFunction;
+use crate::object::native::{NativeFunction, PLACES};
 use crate::object::{Dict, Eval, Exception, Located, Result, Str, Value, gc};
 use crate::source::Span;
 use crate::symbol::sym;
@@ -130,9 +130,9 @@ fn plain_call<const N: usize>(func: Thunk, global: Option<GlobalCallee>, args: [
             }
             Some(Callee::Function(f)) if takes(&f, N) => call_with_defaults(vm, frame, &f, None, &args, span),
             Some(Callee::Native(native)) if !native.is_method() => {
-                let mut values = [const { Value::Unbound }; N];
+                let mut values = [const { Value::Unbound }; PLACES];
                 fill(vm, frame, &mut values, &args)?;
-                call_native(vm, frame, &native, &mut values, span)
+                call_native(vm, frame, &native, values, N, span)
             }
             Some(Callee::Class(class)) => match call_class(vm, frame, &class, &args, span) {
                 Some(result) => result,
@@ -150,15 +150,16 @@ pub(super) fn call_native(
     vm: &mut Vm,
     frame: &mut Frame,
     native: &Rc<NativeFunction>,
-    values: &mut [Value],
+    mut values: [Value; PLACES],
+    given: usize,
     span: Span,
 ) -> Eval<Value> {
     vm.calls.push(CallSite { code: frame.code.id.get(), span });
     finalize_first(vm);
-    let result = vm.call_native(native, values);
+    let result = vm.call_native_in(native, &mut values, given);
     vm.calls.pop();
     for value in values {
-        value.take().discard();
+        value.discard();
     }
     result.at(span)
 }
@@ -191,7 +192,12 @@ fn call_class<const N: usize>(
         Maker::Init(init) if takes(&init, N + 1) => {
             Some(make(vm, class, span, |vm, object| call_with_defaults(vm, frame, &init, Some(object), args, span)))
         }
-        Maker::New(new) => Some(construct(vm, frame, class, &new, args, span)),
+        Maker::New(new) => Some(construct(vm, frame, Value::Class(class.clone()), &new, args, span)),
+        Maker::Container(init) => {
+            let empty = vm.empty_container(class)?;
+            Some(construct(vm, frame, empty.clone(), &init, args, span).map(|_| empty))
+        }
+        Maker::Type if N == 1 => Some(args[0](vm, frame).map(|value| Value::Class(vm.class_of(&value)))),
         Maker::Exception(init) if init.as_ref().is_none_or(|init| init.code.simple_arity.get() as usize == N + 1) => {
             Some(make_exception(vm, frame, class, init, args, span))
         }
@@ -199,19 +205,19 @@ fn call_class<const N: usize>(
     }
 }
 
-/// An instance of a built-in class that its `__new__` makes alone.
+/// An instance of a built-in class that its `__new__` makes alone from the class, or `__init__` of an empty container.
 fn construct<const N: usize>(
     vm: &mut Vm,
     frame: &mut Frame,
-    class: &Rc<Class>,
-    new: &Rc<NativeFunction>,
+    first: Value,
+    constructor: &Rc<NativeFunction>,
     args: &[Thunk; N],
     span: Span,
 ) -> Eval<Value> {
     // No call that comes here has more than three.
-    let mut values = [const { Value::Unbound }; 4];
-    fill_bound(vm, frame, &mut values, Value::Class(class.clone()), args)?;
-    call_native(vm, frame, new, &mut values[..=N], span)
+    let mut values = [const { Value::Unbound }; PLACES];
+    fill_bound(vm, frame, &mut values, first, args)?;
+    call_native(vm, frame, constructor, values, N + 1, span)
 }
 
 #[inline]
@@ -330,9 +336,9 @@ impl MethodSite {
                 }
             }
             if let Some(native) = self.cache.native(vm, &object) {
-                let mut values = [const { Value::Unbound }; M];
+                let mut values = [const { Value::Unbound }; PLACES];
                 fill_bound(vm, frame, &mut values, object, &args)?;
-                return call_native(vm, frame, &native, &mut values, self.span);
+                return call_native(vm, frame, &native, values, M, self.span);
             }
             self.call_found::<N, M>(vm, frame, object, &args)
         })
@@ -375,13 +381,15 @@ impl MethodSite {
                 invoke(vm, frame, &callee, values, self.span)
             }
             Method::Unbound(callee) => {
+                // Found in the class of the receiver, which needs no look at it.
+                if let Value::Native(native) = &callee {
+                    let mut values = [const { Value::Unbound }; PLACES];
+                    fill_bound(vm, frame, &mut values, object, args)?;
+                    return call_native(vm, frame, native, values, M, self.span);
+                }
                 let mut values = [const { Value::Unbound }; M];
                 fill_bound(vm, frame, &mut values, object, args)?;
-                match &callee {
-                    // Found in the class of the receiver, which needs no look at it.
-                    Value::Native(native) => call_native(vm, frame, native, &mut values, self.span),
-                    _ => invoke(vm, frame, &callee, values, self.span),
-                }
+                invoke(vm, frame, &callee, values, self.span)
             }
         }
     }

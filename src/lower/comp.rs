@@ -3,7 +3,7 @@
 
 use super::{Lower, Names};
 use crate::machine::Vm;
-use crate::object::code::{CodeKind, Cond, NOWHERE, ParamSpec, Slot, Step, Store, Thunk};
+use crate::object::code::{CodeKind, Cond, NOWHERE, PairTarget, ParamSpec, Slot, Step, Store, Thunk};
 use crate::object::frame::Frame;
 use crate::object::{Cell, Dict, Eval, Located, Result, Value};
 use crate::source::Span;
@@ -328,8 +328,29 @@ impl Lower<'_> {
             self.emit(Step::Do(action), target_span);
             return at;
         }
+        if let ExprKind::Tuple(items) | ExprKind::List(items) = &target.kind {
+            if items.len() == 2 && !items.iter().any(|item| matches!(item.kind, ExprKind::Starred(_))) {
+                return self.emit_next_pair(iter, target, span);
+            }
+        }
         let store = self.target(target);
         self.emit(Step::For { iter, store, exit: 0 }, span)
+    }
+
+    fn emit_next_pair(&mut self, iter: Slot, target: Expr, span: Span) -> u32 {
+        let target_span = target.span;
+        let (ExprKind::Tuple(mut items) | ExprKind::List(mut items)) = target.kind else { return 0 };
+        let locals = match items.iter().map(|item| self.local_slot(item)).collect::<Option<Vec<Slot>>>().as_deref() {
+            Some(&[first, second]) => Some([first, second]),
+            _ => None,
+        };
+        let (second, first) = (items.pop(), items.pop());
+        let stores = [first, second].map(|item| match item {
+            Some(item) => self.target(item),
+            None => Box::new(|_: &mut Vm, _: &mut Frame, _: Value| Ok(())),
+        });
+        let target = Box::new(PairTarget { stores, locals, span: target_span });
+        self.emit(Step::ForPair { iter, target, exit: 0 }, span)
     }
 
     /// A generator expression: a generator function called at once with the first iterator.

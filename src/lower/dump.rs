@@ -49,7 +49,7 @@ fn describe(step: &Step) -> String {
         Step::JumpIfNot(_, to) => format!("JumpIfNot {to}"),
         Step::Return(_) => "Return".to_owned(),
         Step::ForLocal { iter, local, exit } => format!("For {local} in {iter} else {exit}"),
-        Step::For { iter, exit, .. } => format!("For .. in {iter} else {exit}"),
+        Step::For { iter, exit, .. } | Step::ForPair { iter, exit, .. } => format!("For .. in {iter} else {exit}"),
         Step::Yield(_, slot) => format!("Yield -> {slot}"),
         Step::AsyncYield(_, slot) => format!("AsyncYield -> {slot}"),
         Step::AwaitCall(_, slot) => format!("AwaitCall -> {slot}"),

@@ -313,7 +313,10 @@ impl<'v> Lower<'v> {
             | Step::JumpIf(_, target)
             | Step::LoopIf(_, target)
             | Step::JumpIfNot(_, target) => *target = to,
-            Step::ForLocal { exit, .. } | Step::For { exit, .. } | Step::AsyncNext { exit, .. } => *exit = to,
+            Step::ForLocal { exit, .. }
+            | Step::For { exit, .. }
+            | Step::ForPair { exit, .. }
+            | Step::AsyncNext { exit, .. } => *exit = to,
             _ => {}
         }
     }

@@ -6,7 +6,7 @@ use super::Lower;
 use super::name::Place;
 use crate::machine::Vm;
 use crate::machine::attr_cache::AttrCache;
-use crate::object::code::{Action, Store};
+use crate::object::code::{Action, Slot, Store};
 use crate::object::{Located, Result, Value, gc};
 use crate::source::Span;
 use crate::syntax::ast::{Expr, ExprKind};
@@ -34,7 +34,7 @@ impl Lower<'_> {
                 })
             }
             ExprKind::Subscript { value, index } => {
-                let local = self.local_slot(&value);
+                let local = self.local_slot(&value).map(|slot| slot as usize);
                 let object = self.expr(*value);
                 let index = self.expr(*index);
                 Box::new(move |vm, frame, value| {
@@ -69,10 +69,10 @@ impl Lower<'_> {
     }
 
     /// The slot of an expression that is a variable of the function.
-    fn local_slot(&self, e: &Expr) -> Option<usize> {
+    pub(super) fn local_slot(&self, e: &Expr) -> Option<Slot> {
         match e.kind {
             ExprKind::Name(name) => match self.place(name) {
-                Place::Local(slot) => Some(slot as usize),
+                Place::Local(slot) => Some(slot),
                 _ => None,
             },
             _ => None,
@@ -80,7 +80,7 @@ impl Lower<'_> {
     }
 
     fn unpacking(&mut self, items: Vec<Expr>, span: Span) -> Store {
-        if let Some(slots) = items.iter().map(|item| self.local_slot(item)).collect::<Option<Box<[usize]>>>() {
+        if let Some(slots) = items.iter().map(|item| self.local_slot(item)).collect::<Option<Box<[Slot]>>>() {
             return unpacking_to_locals(slots, span);
         }
         let star = items.iter().position(|item| matches!(item.kind, ExprKind::Starred(_)));
@@ -227,12 +227,12 @@ impl Vm {
 }
 
 /// Unpacks a value into variables of the function.
-fn unpacking_to_locals(slots: Box<[usize]>, span: Span) -> Store {
+fn unpacking_to_locals(slots: Box<[Slot]>, span: Span) -> Store {
     Box::new(move |vm, frame, value| {
         if let Value::Tuple(tuple) = &value {
             if tuple.len() == slots.len() {
                 for (slot, item) in slots.iter().zip(tuple.iter()) {
-                    frame.put(*slot, item.clone());
+                    frame.put(*slot as usize, item.clone());
                 }
                 return Ok(());
             }
@@ -240,7 +240,7 @@ fn unpacking_to_locals(slots: Box<[usize]>, span: Span) -> Store {
         let values = vm.unpack(&value, slots.len()).at(span)?;
         drop(value);
         for (slot, item) in slots.iter().zip(values) {
-            frame.put(*slot, item);
+            frame.put(*slot as usize, item);
         }
         Ok(())
     })

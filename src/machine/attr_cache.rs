@@ -9,7 +9,7 @@ use std::rc::{Rc, Weak};
 use crate::machine::Vm;
 use crate::machine::attr::{bound, own_attr};
 use crate::machine::classes::Super;
-use crate::object::attrs::{AttrCell, Attrs, NO_ID, OF_CLASS, Shape};
+use crate::object::attrs::{AttrCell, Attrs, NO_ID, OF_CLASS, OF_CLASS_BOUND, Shape};
 use crate::object::class::Class;
 use crate::object::function::{Descriptor, Function};
 use crate::object::instance::Instance;
@@ -47,6 +47,9 @@ struct Entry {
 const IN_CLASS: u32 = u32::MAX;
 /// In place of a slot: the value is a descriptor, which is to be asked.
 const COMPUTED: u32 = u32::MAX - 1;
+
+/// In place of a slot: the value is a static method's function, which is called as it is.
+const STATIC: u32 = u32::MAX - 2;
 
 /// The shape and the version by which an entry is found; the version counts where there is no shape.
 #[inline]
@@ -98,6 +101,8 @@ impl Entry {
             if let Some(own) = attrs.look(|attrs| attrs.get(name)) {
                 return Some(own);
             }
+        } else if self.slot.get() == STATIC {
+            return Some(self.value.borrow().clone());
         } else if self.slot.get() != IN_CLASS {
             return attrs.look(|attrs| match attrs {
                 Attrs::Shaped { values, .. } => values.get(self.slot.get() as usize).cloned(),
@@ -243,11 +248,24 @@ impl AttrCache {
         others.iter().find(|entry| entry.is_unused()).unwrap_or(&others[shape as usize % others.len()])
     }
 
-    /// What the last lookup here found in this class itself.
-    fn of_class(&self, class: &Class) -> Option<Value> {
-        let known = self.first.shape.get() == OF_CLASS && self.first.version.get() == class.version.get();
-        known.then(|| self.first.value.borrow().clone())
+    /// What the last lookup here found in this class itself; `how` tells plain attributes from class methods.
+    fn of_class(&self, class: &Class, how: u32) -> Option<Value> {
+        let entry = &self.first;
+        let known = entry.shape.get() == how
+            && entry.version.get() == class.version.get()
+            && entry.slot.get() == metaclass_version(class);
+        known.then(|| entry.value.borrow().clone())
     }
+
+    fn remember_of_class(&self, class: &Class, how: u32, found: &Value) {
+        self.first.remember(class.version.get(), how, found);
+        self.first.slot.set(metaclass_version(class));
+    }
+}
+
+/// Changes with what a metaclass could say about the attributes of its classes; 0 for `type`, which never changes.
+fn metaclass_version(class: &Class) -> u32 {
+    class.metaclass.get().map_or(0, |metaclass| metaclass.version.get())
 }
 
 /// A callable found by [`Vm::load_method`].
@@ -282,7 +300,7 @@ impl Vm {
                     None => self.get_attr_fill(value, name, cache),
                 }
             }
-            Value::Class(class) => match cache.of_class(class) {
+            Value::Class(class) => match cache.of_class(class, OF_CLASS) {
                 Some(found) => Ok(found),
                 None => self.get_class_fill(value, class, name, cache),
             },
@@ -374,14 +392,28 @@ impl Vm {
         }
     }
 
-    /// `Class.name` for a class of the plain kind.
+    /// `Class.name` where the metaclass has no say.
     fn get_class_fill(&mut self, value: &Value, class: &Rc<Class>, name: &Rc<Str>, cache: &AttrCache) -> Result<Value> {
         let metaclass = self.class_of(value);
-        if Rc::ptr_eq(&metaclass, &self.types.type_) && metaclass.lookup(name).is_none() {
+        let metaclass_first = metaclass.lookup(name).is_some_and(|found| self.is_data_descriptor(&found));
+        if !self.hooks(&metaclass).has_getattribute() && !metaclass_first {
             if let Some(found) = class.lookup(name) {
-                if matches!(found, Value::Function(_) | Value::Class(_)) || self.is_plain(&found) {
-                    cache.first.remember(class.version.get(), OF_CLASS, &found);
-                    return Ok(found);
+                let (how, found) = match &found {
+                    Value::Descriptor(descriptor) => match &**descriptor {
+                        Descriptor::StaticMethod(function, _) => (OF_CLASS, Some(function.clone())),
+                        Descriptor::ClassMethod(function @ Value::Function(_), _) => {
+                            (OF_CLASS_BOUND, Some(function.clone()))
+                        }
+                        _ => (OF_CLASS, None),
+                    },
+                    Value::Function(_) | Value::Class(_) => (OF_CLASS, Some(found)),
+                    other => (OF_CLASS, self.is_plain(other).then_some(found)),
+                };
+                if let Some(found) = found {
+                    cache.remember_of_class(class, how, &found);
+                    if how == OF_CLASS {
+                        return Ok(found);
+                    }
                 }
             }
         }
@@ -410,14 +442,24 @@ impl Vm {
                 let shape = instance.attrs.look(Attrs::shape_id);
                 (instance.class().version.get(), shape)
             }
-            Value::Class(_) | Value::Module(_) | Value::Exception(_) | Value::Function(_) => {
+            Value::Class(class) => {
+                if let Some(function) = cache.of_class(class, OF_CLASS_BOUND) {
+                    return Ok(Method::Unbound(function));
+                }
+                return Ok(Method::Bound(self.get_attr_cached(value, name, cache)?));
+            }
+            Value::Module(_) | Value::Exception(_) | Value::Function(_) => {
                 return Ok(Method::Bound(self.get_attr_cached(value, name, cache)?));
             }
             other => (self.builtin_class(other).version.get(), 0),
         };
-        if let Some(entry) = cache.entry((shape, version)).filter(|entry| entry.slot.get() == IN_CLASS) {
-            if shape != NO_ID || own_attr(value, name).is_none() {
-                return Ok(Method::Unbound(entry.value.borrow().clone()));
+        if let Some(entry) = cache.entry((shape, version)) {
+            match entry.slot.get() {
+                IN_CLASS if shape != NO_ID || own_attr(value, name).is_none() => {
+                    return Ok(Method::Unbound(entry.value.borrow().clone()));
+                }
+                STATIC => return Ok(Method::Bound(entry.value.borrow().clone())),
+                _ => {}
             }
         }
         self.load_method_fill(value, name, cache, version, shape)
@@ -446,6 +488,18 @@ impl Vm {
                 let method = found.unwrap_or_default();
                 cache.room(shape).remember(version, shape, &method);
                 return Ok(Method::Unbound(method));
+            }
+            if let Some(Value::Descriptor(descriptor)) = &found {
+                if let Descriptor::StaticMethod(function, _) = &**descriptor {
+                    if shape != NO_ID && own_attr(value, name).is_none() {
+                        let entry = cache.room(shape);
+                        entry.remember(version, shape, function);
+                        entry.function.take();
+                        entry.native.take();
+                        entry.slot.set(STATIC);
+                        return Ok(Method::Bound(function.clone()));
+                    }
+                }
             }
         }
         self.get_attr(value, name).map(Method::Bound)

@@ -7,7 +7,7 @@ use crate::object::code::{Code, CodeKind, Step};
 use crate::object::coroutine::{Coroutine, Kind, ParkedFrame};
 use crate::object::frame::{Exit, Frame};
 use crate::object::function::Function;
-use crate::object::native::{NativeFunction, RowKind};
+use crate::object::native::{NativeFunction, PLACES, RowKind};
 use crate::object::{Cell, Eval, Raised, Result, Str, Value};
 use crate::symbol::sym;
 
@@ -51,8 +51,7 @@ impl Vm {
                 match &method.func {
                     Value::Native(native) => {
                         self.check_receiver(native, &all)?;
-                        let (least, most) = native.arity.get();
-                        if !(least as usize..=most as usize).contains(&all.len()) {
+                        if !native.arity.get().takes(all.len()) {
                             self.check_bound(native, &method.this, &all, &[])?;
                         }
                         self.call_native(native, &all)
@@ -160,35 +159,43 @@ impl Vm {
     /// Calls a built-in function with positional arguments.
     #[inline]
     pub fn call_native(&mut self, native: &Rc<NativeFunction>, args: &[Value]) -> Result<Value> {
-        let (least, most) = native.arity.get();
-        if args.len() == most as usize && args.len() >= least as usize {
+        let arity = native.arity.get();
+        if args.len() == arity.all() && arity.takes(args.len()) {
             return (native.call)(self, args);
         }
         self.call_native_bound(native, args)
+    }
+
+    /// The same with the arguments in the first places, so many of them, and room for defaults.
+    #[inline]
+    pub fn call_native_in(
+        &mut self,
+        native: &Rc<NativeFunction>,
+        places: &mut [Value; PLACES],
+        given: usize,
+    ) -> Result<Value> {
+        let arity = native.arity.get();
+        if !arity.fits(given) {
+            return self.call_native_bound(native, &places[..given]);
+        }
+        let all = arity.all();
+        if given < all {
+            fill_native_defaults(native, places, given);
+        }
+        (native.call)(self, &places[..all])
     }
 
     fn call_native_bound(&mut self, native: &Rc<NativeFunction>, args: &[Value]) -> Result<Value> {
         if let (Some(plain), true) = (native.row.plain, !native.takes_self() || !args.is_empty()) {
             return plain(self, args);
         }
-        let signature = native.signature();
-        if signature.plain() {
-            native.arity.set((signature.required as u16, signature.params.len() as u16));
-            const FEW: usize = 6;
-            let count = signature.params.len();
-            if args.len() == count {
-                return (native.call)(self, args);
-            }
-            if count <= FEW && (signature.required..=count).contains(&args.len()) {
-                // Defaults fill up the rest, without an allocation.
-                let mut bound = [const { Value::Unbound }; FEW];
-                for (at, place) in bound[..count].iter_mut().enumerate() {
-                    if let Some(value) = args.get(at).or_else(|| signature.params[at].default.as_ref()) {
-                        place.clone_from(value);
-                    }
-                }
-                return (native.call)(self, &bound[..count]);
-            }
+        let arity = native.signature().arity();
+        native.arity.set(arity);
+        if arity.fits(args.len()) {
+            let mut places = [const { Value::Unbound }; PLACES];
+            places[..args.len()].clone_from_slice(args);
+            fill_native_defaults(native, &mut places, args.len());
+            return (native.call)(self, &places[..arity.all()]);
         }
         let bound = self.bind_native(native, args, &[])?;
         (native.call)(self, &bound)
@@ -373,6 +380,15 @@ impl Vm {
             coroutine.with_extra(|extra| extra.origins = Some(origins));
         }
         coroutine
+    }
+}
+
+/// Defaults fill up the places behind the arguments.
+fn fill_native_defaults(native: &NativeFunction, places: &mut [Value; PLACES], given: usize) {
+    for (place, param) in places.iter_mut().zip(&native.signature().params).skip(given) {
+        if let Some(default) = &param.default {
+            place.clone_from(default);
+        }
     }
 }
 

@@ -61,6 +61,9 @@ impl Vm {
         if class.metaclass.get().is_some() {
             return Maker::General;
         }
+        if Rc::ptr_eq(class, &self.types.type_) {
+            return Maker::Type;
+        }
         let new = class.lookup(self.name(sym::__new__));
         let plain = is_call(new.as_ref(), object_new);
         match (new, class.lookup(self.name(sym::__init__))) {
@@ -70,12 +73,12 @@ impl Vm {
             (Some(Value::Native(new)), Some(Value::Native(init)))
                 if !plain
                     && class.builtin
-                    && !Rc::ptr_eq(class, &self.types.type_)
                     && class.layout != Layout::Exception
                     && std::ptr::fn_addr_eq(init.call, object_init as NativeCall) =>
             {
                 Maker::New(new)
             }
+            (_, Some(Value::Native(init))) if self.empty_container(class).is_some() => Maker::Container(init),
             (Some(new), Some(init)) if self.is_base_exceptions(&new) => match init {
                 Value::Function(init) => Maker::Exception(Some(init)),
                 init if self.is_base_exceptions(&init) => Maker::Exception(None),
@@ -201,7 +204,7 @@ impl Vm {
     }
 
     /// What `__new__` makes of the built-in containers that `__init__` fills.
-    fn empty_container(&self, class: &Rc<Class>) -> Option<Value> {
+    pub fn empty_container(&self, class: &Rc<Class>) -> Option<Value> {
         let types = &self.types;
         if Rc::ptr_eq(class, &types.list) {
             Some(Value::list(Vec::new()))

@@ -10,16 +10,24 @@ impl Vm {
     pub fn isinstance(&mut self, value: &Value, class: &Value) -> Result<bool> {
         match class {
             Value::Class(class) => {
-                let own = self.class_of(value);
-                if own.is_subclass(class) {
-                    return Ok(true);
-                }
-                if class.metaclass.get().is_none() {
-                    return self.claims_class(value, class);
+                let derived = self.is_instance_of(value, class);
+                if class.metaclass.get().is_none() || derived && Rc::ptr_eq(&self.class_of(value), class) {
+                    return if derived { Ok(true) } else { self.claims_class(value, class) };
                 }
                 let meta = Value::Class(class.clone());
                 match self.lookup_special(&meta, sym::__instancecheck__) {
-                    Some(Value::Native(_)) | None => self.claims_class(value, class),
+                    Some(Value::Native(_)) | None => Ok(derived || self.claims_class(value, class)?),
+                    // An abstract base class has its subclasses for instances' classes, unless it has a hook.
+                    Some(Value::Function(check))
+                        if derived
+                            && check.code.source.library
+                            && !matches!(
+                                class.lookup(self.name(sym::__subclasshook__)),
+                                Some(Value::Descriptor(_))
+                            ) =>
+                    {
+                        Ok(true)
+                    }
                     Some(check) => {
                         let answer = self.call_found(&check, &meta, std::slice::from_ref(value))?;
                         self.truth(&answer)

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::machine::Vm;
 use crate::object::class::Class;
 use crate::object::coroutine::Kind;
-use crate::object::iter::{DictPart, Iter, NativeIter};
+use crate::object::iter::{DictPart, Iter, NativeIter, Pair};
 use crate::object::{Result, Value};
 use crate::symbol::sym;
 
@@ -193,23 +193,39 @@ impl Vm {
                 drop(done);
                 Ok(None)
             }
-            Iter::Native { state, .. } => {
-                // Taken out while it runs, so that script code it calls can't find it half-way.
-                let taken = state.borrow_mut().take();
-                let Some(mut running) = taken else { return Ok(None) };
-                *state.borrow_mut() = running.twin();
-                let result = running.next(self);
-                if matches!(result, Ok(Some(_)) | Err(_)) || running.outlives_end() {
-                    *state.borrow_mut() = Some(running);
-                }
-                match result {
-                    // Raised by what it calls: the end, as of any iterator.
-                    Err(e) if e.is(&self.types.StopIteration) => Ok(None),
-                    result => result,
-                }
-            }
+            Iter::Native { state, .. } => self.advance_native(state, |running, vm| running.next(vm)),
             Iter::Range { .. } | Iter::List { .. } | Iter::Tuple { .. } => self.advance(iter),
         }
+    }
+
+    fn advance_native<T>(
+        &mut self,
+        state: &RefCell<Option<Box<dyn NativeIter>>>,
+        next: impl FnOnce(&mut dyn NativeIter, &mut Vm) -> Result<Option<T>>,
+    ) -> Result<Option<T>> {
+        // Taken out while it runs, so that script code it calls can't find it half-way.
+        let taken = state.borrow_mut().take();
+        let Some(mut running) = taken else { return Ok(None) };
+        *state.borrow_mut() = running.twin();
+        let result = next(&mut *running, self);
+        if matches!(result, Ok(Some(_)) | Err(_)) || running.outlives_end() {
+            *state.borrow_mut() = Some(running);
+        }
+        match result {
+            // Raised by what it calls: the end, as of any iterator.
+            Err(e) if e.is(&self.types.StopIteration) => Ok(None),
+            result => result,
+        }
+    }
+
+    /// The next value of an iterator for somebody who unpacks it at once.
+    pub fn next_pair(&mut self, iterator: &Value) -> Result<Option<Pair>> {
+        if let Value::Iter(iter) = iterator {
+            if let Iter::Native { state, .. } = &**iter {
+                return self.advance_native(state, |running, vm| running.next_pair(vm));
+            }
+        }
+        Ok(self.next(iterator)?.map(Pair::Whole))
     }
 
     /// A string of one character.

@@ -8,11 +8,11 @@ use std::rc::Rc;
 
 use crate::machine::Vm;
 use crate::object::class::Awaited;
-use crate::object::code::{Called, Code, Finally, Pc, Slot, Step};
+use crate::object::code::{Called, Code, Finally, PairTarget, Pc, Slot, Step};
 use crate::object::coroutine::{Coroutine, Kind, Outcome, Resume, State};
 use crate::object::frame::{Exit, Frame};
-use crate::object::iter::Iter;
-use crate::object::{Error, Eval, Result, Value, gc};
+use crate::object::iter::{Iter, Pair};
+use crate::object::{Error, Eval, Located, Result, Value, gc};
 
 impl Vm {
     /// Runs a frame until it returns, suspends or fails.
@@ -171,6 +171,32 @@ impl Vm {
                         continue;
                     }
                 },
+                Step::ForPair { iter, target, exit } => {
+                    let at_once = match &frame.locals[*iter as usize] {
+                        Value::Iter(iter) => iter.at_once().map(Pair::Whole).or_else(|| iter.pair_at_once()),
+                        _ => None,
+                    };
+                    let pair = match at_once {
+                        None => {
+                            // Held on to: script code it runs could clear the frame.
+                            let iterator = frame.locals[*iter as usize].clone();
+                            attempt!(self.next_pair(&iterator))
+                        }
+                        some => some,
+                    };
+                    match pair {
+                        Some(pair) => attempt!(self.store_pair(frame, target, pair)),
+                        None => {
+                            frame.locals[*iter as usize] = Value::Unbound;
+                            if gc::pending() {
+                                frame.pc = pc as u32;
+                                self.run_finalizers(Some(frame));
+                            }
+                            pc = *exit as usize;
+                            continue;
+                        }
+                    }
+                }
                 Step::Yield(thunk, _) => {
                     let value = attempt!(thunk(self, frame));
                     frame.pc = pc as u32;
@@ -240,6 +266,25 @@ impl Vm {
                 self.run_finalizers(Some(frame));
             }
         }
+    }
+
+    fn store_pair(&mut self, frame: &mut Frame, target: &PairTarget, pair: Pair) -> Eval<()> {
+        let (first, second) = match pair {
+            Pair::Items(first, second) => (first, second),
+            Pair::Whole(Value::Tuple(tuple)) if tuple.len() == 2 => (tuple[0].clone(), tuple[1].clone()),
+            Pair::Whole(whole) => {
+                let mut items = self.unpack(&whole, 2).at(target.span)?.into_iter();
+                drop(whole);
+                (items.next().unwrap_or_default(), items.next().unwrap_or_default())
+            }
+        };
+        if let Some([one, two]) = target.locals {
+            frame.put(one as usize, first);
+            frame.put(two as usize, second);
+            return Ok(());
+        }
+        (target.stores[0])(self, frame, first)?;
+        (target.stores[1])(self, frame, second)
     }
 
     #[inline]

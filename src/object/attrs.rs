@@ -31,6 +31,8 @@ const SHAPED: usize = 24;
 pub const NO_ID: u32 = u32::MAX;
 /// In a cache's place for a shape: it remembers what a class itself has.
 pub const OF_CLASS: u32 = u32::MAX - 1;
+/// The same for a function that gets the class in front.
+pub const OF_CLASS_BOUND: u32 = u32::MAX - 2;
 
 impl Default for Shape {
     fn default() -> Shape {

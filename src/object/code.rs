@@ -69,6 +69,12 @@ pub enum Step {
         store: Store,
         exit: Pc,
     },
+    /// A loop over pairs: those that `enumerate`, `zip` and `dict.items` would make need not be made.
+    ForPair {
+        iter: Slot,
+        target: Box<PairTarget>,
+        exit: Pc,
+    },
     /// Gives a value to whoever resumed the frame; what is sent goes to the slot.
     Yield(Thunk, Slot),
     /// A `yield` of an asynchronous generator.
@@ -164,6 +170,15 @@ pub struct Code {
     /// Some function of it has been given other code since.
     pub replaced: Cell<bool>,
     pub watched: super::gc::weak::Watched,
+}
+
+/// Where the two items of a pair go.
+pub struct PairTarget {
+    pub stores: [Store; 2],
+    /// The same if both are variables of the function.
+    pub locals: Option<[Slot; 2]>,
+    /// Where the target stands, for items that are no pairs.
+    pub span: Span,
 }
 
 /// The parameters: their slots are the first ones, in the order positional-only, positional, keyword-only, `*args`,

@@ -72,6 +72,21 @@ impl Iter {
             _ => None,
         }
     }
+
+    /// The next item of a dict as key and value, if nothing is out of the ordinary.
+    #[inline]
+    pub fn pair_at_once(&self) -> Option<Pair> {
+        let Iter::Dict { dict, at, size, left, what: DictPart::Items } = self else { return None };
+        let held = dict.borrow();
+        let table = held.as_ref()?.table.borrow();
+        let entry = table.entry(at.get())?;
+        if table.len() != size.get() || entry.key.is_unbound() {
+            return None;
+        }
+        left.set(left.get().checked_sub(1)?);
+        at.set(at.get() + 1);
+        Some(Pair::Items(entry.key.clone(), entry.value.clone()))
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -81,9 +96,21 @@ pub enum DictPart {
     Items,
 }
 
+/// What a loop over pairs gets.
+pub enum Pair {
+    Items(Value, Value),
+    /// Still to be unpacked.
+    Whole(Value),
+}
+
 /// An iterator with a state of its own.
 pub trait NativeIter {
     fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>>;
+
+    /// The next value for somebody who unpacks it at once.
+    fn next_pair(&mut self, vm: &mut Vm) -> Result<Option<Pair>> {
+        Ok(self.next(vm)?.map(Pair::Whole))
+    }
 
     /// What `__length_hint__` answers.
     fn length_hint(&self) -> Option<usize> {

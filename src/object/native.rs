@@ -117,11 +117,43 @@ pub struct NativeFunction {
     /// The type it is a method of.
     pub owner: RefCell<Option<Weak<Class>>>,
     pub module: Option<Rc<Str>>,
-    /// How many positional arguments a plain call may give, the instance included; (1, 0) until the signature is read.
-    pub arity: Cell<(u16, u16)>,
+    pub arity: Cell<Arity>,
     pub signature: OnceCell<Signature>,
     pub watched: super::gc::weak::Watched,
 }
+
+/// How many arguments a call with positional ones only takes, the instance included.
+#[derive(Clone, Copy)]
+pub struct Arity {
+    least: u8,
+    most: u8,
+    /// Those that only have a name too, which all have defaults.
+    all: u8,
+}
+
+impl Arity {
+    /// Until the signature is read, or where it takes any number: fits nothing.
+    const UNKNOWN: Arity = Arity { least: 1, most: 0, all: 0 };
+
+    #[inline]
+    pub fn takes(self, given: usize) -> bool {
+        (self.least as usize..=self.most as usize).contains(&given)
+    }
+
+    /// Whether defaults have a place beside so many arguments.
+    #[inline]
+    pub fn fits(self, given: usize) -> bool {
+        self.takes(given) && self.all as usize <= PLACES
+    }
+
+    #[inline]
+    pub fn all(self) -> usize {
+        self.all as usize
+    }
+}
+
+/// A call that makes room for so many arguments needs no allocation for the defaults of most natives.
+pub const PLACES: usize = 6;
 
 /// A native's parameters.
 pub struct Signature {
@@ -150,7 +182,7 @@ impl NativeFunction {
             name,
             owner: RefCell::new(None),
             module,
-            arity: Cell::new((1, 0)),
+            arity: Cell::new(Arity::UNKNOWN),
             signature: OnceCell::new(),
             watched: Default::default(),
         }
@@ -247,6 +279,18 @@ impl Signature {
     /// Whether every parameter can be given by position alone.
     pub fn plain(&self) -> bool {
         self.vararg.is_none() && self.kwarg.is_none() && self.kwonly == self.params.len()
+    }
+
+    /// What a call by position alone takes.
+    pub fn arity(&self) -> Arity {
+        let most = self.positional();
+        let optional = self.params[most..].iter().all(|param| param.default.is_some());
+        match u8::try_from(self.params.len()) {
+            Ok(all) if self.vararg.is_none() && self.kwarg.is_none() && optional => {
+                Arity { least: self.required as u8, most: most as u8, all }
+            }
+            _ => Arity::UNKNOWN,
+        }
     }
 }
 

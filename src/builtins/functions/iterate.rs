@@ -7,7 +7,7 @@ use crate::builtins::types::{new_class, special};
 use crate::machine::Vm;
 use crate::machine::ops::is_object;
 use crate::object::coroutine::{Coroutine, Kind, NativeCoroutine, Outcome, Resume};
-use crate::object::iter::{Iter, NativeIter};
+use crate::object::iter::{Iter, NativeIter, Pair};
 use crate::object::native::{Row, class_method, native, static_method};
 use crate::object::{Class, Error, Result, Value, gc};
 use crate::symbol::sym;
@@ -205,10 +205,16 @@ struct Enumerate {
 
 impl NativeIter for Enumerate {
     fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+        Ok(self.next_pair(vm)?.map(whole))
+    }
+
+    fn next_pair(&mut self, vm: &mut Vm) -> Result<Option<Pair>> {
         let Some(item) = vm.next(&self.iterator)? else { return Ok(None) };
-        let next = crate::machine::ops::add(vm, &self.count, &Value::Int(1))?;
-        let count = std::mem::replace(&mut self.count, next);
-        Ok(Some(Value::tuple([count, item])))
+        let next = match self.count {
+            Value::Int(count) if count < i64::MAX => Value::Int(count + 1),
+            _ => crate::machine::ops::add(vm, &self.count, &Value::Int(1))?,
+        };
+        Ok(Some(Pair::Items(std::mem::replace(&mut self.count, next), item)))
     }
 
     fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
@@ -217,6 +223,13 @@ impl NativeIter for Enumerate {
 
     fn take_values(&mut self) -> Vec<Value> {
         vec![self.iterator.take()]
+    }
+}
+
+fn whole(pair: Pair) -> Value {
+    match pair {
+        Pair::Items(first, second) => Value::tuple([first, second]),
+        Pair::Whole(value) => value,
     }
 }
 
@@ -282,6 +295,18 @@ impl NativeIter for Zip {
             }
         }
         Ok(Some(Value::tuple(items)))
+    }
+
+    fn next_pair(&mut self, vm: &mut Vm) -> Result<Option<Pair>> {
+        let [first, second] = self.iterators.as_slice() else { return Ok(self.next(vm)?.map(Pair::Whole)) };
+        let at = match vm.next(first)? {
+            Some(one) => match vm.next(second)? {
+                Some(two) => return Ok(Some(Pair::Items(one, two))),
+                None => 1,
+            },
+            None => 0,
+        };
+        Ok(self.ended(vm, at)?.map(Pair::Whole))
     }
 
     fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
