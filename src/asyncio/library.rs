@@ -49,7 +49,7 @@ const PARTS: &[Part] = &[
     part!(
         "asyncio.subprocess", "subprocess",
         "create_subprocess_exec" "create_subprocess_shell" "subprocess_exec" "subprocess_shell" "Process"
-        "SubprocessStreamProtocol" "_UnixSubprocessTransport" "PIPE" "STDOUT" "DEVNULL"
+        "SubprocessStreamProtocol" "BaseSubprocessTransport" "WriteSubprocessPipeProto" "_UnixSubprocessTransport" "PIPE" "STDOUT" "DEVNULL"
     ),
     part!(
         "asyncio.base_events", "network",
@@ -125,6 +125,7 @@ const SUBMODULES: &[(&str, &[&str])] = &[
     ),
     ("base_events", &["BaseEventLoop", "Server", "logger"]),
     ("base_futures", &["isfuture", "_PENDING", "_CANCELLED", "_FINISHED"]),
+    ("base_subprocess", &["BaseSubprocessTransport", "WriteSubprocessPipeProto"]),
     ("base_tasks", &[]),
     ("constants", &["DEBUG_STACK_DEPTH", "THREAD_JOIN_TIMEOUT"]),
     ("coroutines", &["iscoroutine", "iscoroutinefunction", "_is_debug_mode", "_format_coroutine"]),
