@@ -102,9 +102,10 @@ pub fn compile_interactive(
     vm: &mut Vm,
     source: &Rc<Source>,
     mut module: Module,
+    mode: Mode,
     show: bool,
 ) -> Result<Rc<Code>, Vec<Diagnostic>> {
-    let (scopes, errors) = resolve::resolve(&mut module, source, &mut vm.interner, Mode::Interactive);
+    let (scopes, errors) = resolve::resolve(&mut module, source, &mut vm.interner, mode);
     vm.sync_names();
     refuse(vm, &module.warnings, &scopes, errors)?;
     Ok(lower_module(vm, source, scopes, module, false, show, None))

@@ -60,6 +60,7 @@ pub fn of(diagnostic: &Diagnostic, reading: Reading, in_file: Option<String>) ->
     // A token without text: the end of a line, of a block or of the file.
     let nothing = span.start == span.end;
     let at_end = source.text.trim_end_matches(['\n', '\r']).len() <= span.start as usize;
+    let without_line_end = reading == Reading::Part && nothing && span.end as usize == source.text.len();
     let mut offset = Some(column + 1);
     let mut end_offset = Some(i64::from(end_column) + 1);
     if starts("source code cannot contain null bytes") {
@@ -69,6 +70,13 @@ pub fn of(diagnostic: &Diagnostic, reading: Reading, in_file: Option<String>) ->
     {
         // What is indented is the line that this one continues.
         (offset, end_offset) = (Some(0), Some(-1));
+    } else if without_line_end && starts("Expected one or more names") {
+        (offset, end_offset) = (Some(0), Some(column.into()));
+    } else if without_line_end
+        && ["expected ':'", "cannot mix", "expected an indented", "unindent"].iter().any(|begin| starts(begin))
+    {
+        // The token that ends the text lies on its last character.
+        (offset, end_offset) = (Some(column), Some(-1));
     } else if starts("expected an indented block") && nothing {
         // The last token has no place of its own: what is said is how far the text was read.
         offset = Some(match (at_end, reading) {
@@ -95,6 +103,9 @@ pub fn of(diagnostic: &Diagnostic, reading: Reading, in_file: Option<String>) ->
         || never_closed
     {
         end_offset = Some(0);
+    } else if nothing && at_end && message == "invalid syntax" && is_decorator(source.line_text(lineno)) {
+        // What should follow is nowhere.
+        (offset, end_offset) = (Some(0), Some(0));
     } else if starts("future feature") || message == "not a chance" {
         end_offset = None;
     } else if reading == Reading::Part
@@ -128,4 +139,10 @@ pub fn of(diagnostic: &Diagnostic, reading: Reading, in_file: Option<String>) ->
         (end_lineno, end_offset) = (lineno, Some(i64::from(column) + 2));
     }
     Some(SyntaxPlace { filename: source.name.to_string(), lineno, offset, end_lineno, end_offset, text })
+}
+
+/// Whether a line is a whole decorator.
+fn is_decorator(line: Option<&str>) -> bool {
+    let line = line.unwrap_or("").trim();
+    line.starts_with('@') && line.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | ')' | ']'))
 }

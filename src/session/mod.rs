@@ -298,7 +298,13 @@ impl Session {
         module: Tree,
         show: bool,
     ) -> std::result::Result<Rc<Code>, Vec<Diagnostic>> {
-        let code = lower::compile_interactive(&mut self.interpreter.vm, source, module, show)?;
+        let code = lower::compile_interactive(
+            &mut self.interpreter.vm,
+            source,
+            module,
+            crate::resolve::Mode::Interactive,
+            show,
+        )?;
         self.recent.push_back(code.clone());
         if self.recent.len() > RECENT {
             self.recent.pop_front();

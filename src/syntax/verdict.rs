@@ -158,7 +158,8 @@ fn unclosed(source: &Source, lexed: &Lexed, mut found: Found) -> Fault {
         return found.fault;
     }
     let message = format!("'{bracket}' was never closed");
-    let lexical = source.line(place.min(source.text.trim_end().len() as u32)) > source.line(offset);
+    let end = source.text.len() - usize::from(source.text.ends_with('\n'));
+    let lexical = source.line(place.min(end as u32)) > source.line(offset);
     Fault { message, span: Span { start: offset, end: offset }, lexical, ..found.fault }
 }
 

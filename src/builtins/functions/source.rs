@@ -16,7 +16,7 @@ use crate::object::{Dict, Error, Function, Result, Str, Value};
 use crate::report::place::Reading;
 use crate::source::{Source, Span};
 use crate::symbol::sym;
-use crate::syntax::ast::Stmt;
+use crate::syntax::ast::{Module, Stmt};
 use crate::syntax::{self, Parsed};
 
 pub(super) const FUNCTIONS: &[Row] = &[
@@ -75,9 +75,12 @@ fn compile(vm: &mut Vm, source: &Rc<Source>, mode: Mode, locals: bool) -> Result
         Mode::Single => match syntax::parse_module(source, &mut vm.interner) {
             Parsed::Complete(module) => match not_single(source, &module.body) {
                 Some(error) => Err(vec![error]),
-                None => lower::compile_interactive(vm, source, module, true),
+                None => lower::compile_interactive(vm, source, module, crate::resolve::Mode::Module, true),
             },
-            Parsed::Incomplete(errors) | Parsed::Invalid(errors) => Err(lower::after_warnings(vm, errors)),
+            Parsed::Incomplete(errors) | Parsed::Invalid(errors) => match after_first_line(vm, source, &errors) {
+                Some(error) => Err(vec![error]),
+                None => Err(lower::after_warnings(vm, errors)),
+            },
         },
     };
     let code = compiled.map_err(|errors| refused(vm, &errors, mode))?;
@@ -90,6 +93,24 @@ fn compile(vm: &mut Vm, source: &Rc<Source>, mode: Mode, locals: bool) -> Result
     Ok(code)
 }
 
+/// What is wrong behind a whole first line is not looked at: there must be nothing.
+fn after_first_line(vm: &mut Vm, source: &Rc<Source>, errors: &[Diagnostic]) -> Option<Diagnostic> {
+    let wrong = errors.first()?.place.as_ref().map_or(1, |place| source.line(place.span.start));
+    let line = source.line_text(1).filter(|_| wrong > 1)?;
+    match syntax::parse_module(&Source::new(&source.name, line), &mut vm.interner) {
+        Parsed::Complete(Module { body, .. }) if body.last().is_some_and(|last| !last.is_compound()) => {
+            let end = body.last().map_or(0, |last| last.span.end);
+            Some(several(source, end))
+        }
+        _ => None,
+    }
+}
+
+fn several(source: &Rc<Source>, end: u32) -> Diagnostic {
+    let message = "multiple statements found while compiling a single statement";
+    Diagnostic::error("SyntaxError", message, source, Span { start: end, end: end + 1 })
+}
+
 /// Why statements are not one interactive statement: what one line holds, or one compound statement with its end.
 fn not_single(source: &Rc<Source>, body: &[Stmt]) -> Option<Diagnostic> {
     let (Some(first), Some(last)) = (body.first(), body.last()) else {
@@ -100,7 +121,7 @@ fn not_single(source: &Rc<Source>, body: &[Stmt]) -> Option<Diagnostic> {
         return match body.get(1) {
             Some(next) => invalid(Span { start: next.span.start, end: next.span.start + 1 }),
             None if !source.text.ends_with('\n') && !source.text[last.span.range()].contains('\n') => {
-                invalid(Span { start: last.span.start, end: last.span.start })
+                invalid(Span { start: last.span.end, end: last.span.end })
             }
             None => None,
         };
@@ -109,13 +130,11 @@ fn not_single(source: &Rc<Source>, body: &[Stmt]) -> Option<Diagnostic> {
         let between = source.text.get(pair[0].span.end as usize..pair[1].span.start as usize);
         pair[1].is_compound() || between.is_some_and(|text| text.contains('\n'))
     })?;
-    let end = another[0].span.end;
-    let message = "multiple statements found while compiling a single statement";
-    Some(Diagnostic::error("SyntaxError", message, source, Span { start: end, end: end + 1 }))
+    Some(several(source, another[0].span.end))
 }
 
 /// Source text given as `str` or bytes; `None` for other values.
-fn source_of(vm: &mut Vm, value: &Value, name: &str, mode: Mode) -> Result<Option<Rc<Source>>> {
+fn source_of(vm: &mut Vm, value: &Value, name: &str) -> Result<Option<Rc<Source>>> {
     let bytes = match value.as_str() {
         Some(text) => text.as_str().as_bytes().to_vec(),
         None => match bytes_of(value) {
@@ -128,13 +147,11 @@ fn source_of(vm: &mut Vm, value: &Value, name: &str, mode: Mode) -> Result<Optio
         vm.set_exception_attr(&error, sym::msg, Value::str("source code string cannot contain null bytes"));
         return Err(error);
     }
-    let source = match value.as_str() {
+    Ok(Some(match value.as_str() {
         // What is text already has no encoding to declare.
         Some(text) => Source::new(name, text.as_str()),
         None => syntax::decode(&bytes, name).map_err(|error| vm.syntax_error(&error))?,
-    };
-    let text = source.text.trim_start_matches([' ', '\t']);
-    Ok(Some(if mode == Mode::Eval && text.len() < source.text.len() { Source::new(name, text) } else { source }))
+    }))
 }
 
 fn compile_source(vm: &mut Vm, args: &[Value]) -> Result {
@@ -172,7 +189,7 @@ fn compile_source(vm: &mut Vm, args: &[Value]) -> Result {
     if !(-1..=2).contains(&vm.to_i64(&args[5])?) {
         return Err(vm.value_error("compile(): invalid optimize value"));
     }
-    match source_of(vm, &args[0], name.as_str(), mode)? {
+    match source_of(vm, &args[0], name.as_str())? {
         Some(source) => {
             let source = Source::given(&source);
             if flags & (ALLOW_INCOMPLETE | DONT_IMPLY_DEDENT) != 0 {
@@ -249,7 +266,7 @@ fn exec(vm: &mut Vm, args: &[Value]) -> Result {
     let (globals, locals) = namespaces(vm, &args[1], &args[2], "exec")?;
     let code = match &args[0] {
         Value::Code(code) => code.clone(),
-        other => match source_of(vm, other, "<string>", Mode::Exec)? {
+        other => match source_of(vm, other, "<string>")? {
             Some(source) => compile(vm, &source, Mode::Exec, locals.is_some())?,
             None => return Err(vm.type_error("exec() arg 1 must be a string, bytes or code object")),
         },
@@ -273,8 +290,11 @@ fn eval(vm: &mut Vm, args: &[Value]) -> Result {
     let (globals, locals) = namespaces(vm, &args[1], &args[2], "eval")?;
     let code = match &args[0] {
         Value::Code(code) => code.clone(),
-        other => match source_of(vm, other, "<string>", Mode::Eval)? {
-            Some(source) => compile(vm, &source, Mode::Eval, locals.is_some())?,
+        other => match source_of(vm, other, "<string>")? {
+            Some(source) => {
+                let text = source.text.trim_start_matches([' ', '\t']);
+                compile(vm, &Source::new("<string>", text), Mode::Eval, locals.is_some())?
+            }
             None => return Err(vm.type_error("eval() arg 1 must be a string, bytes or code object")),
         },
     };
