@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::source::{Source, Span};
+use crate::symbol::Interner;
 
 /// The text in the bytes of a script file: drops a byte order mark, minds an encoding that the first two lines
 /// declare (UTF-8, Latin-1 and ASCII are known), and refuses what CPython refuses.
@@ -16,12 +17,16 @@ pub fn decode(bytes: &[u8], name: &str) -> Result<Rc<Source>, Box<Diagnostic>> {
     let text = match declared.as_deref().map_or(Encoding::Utf8, known_encoding) {
         Encoding::Utf8 => match String::from_utf8(bytes.to_vec()) {
             Ok(text) => text,
-            Err(_) if declared.is_some() => return Err(problem(declared)),
+            // What is said to be UTF-8 is looked at token by token.
+            Err(_) if declared.is_some() || marked => return not_utf8_within(bytes, name, marked),
             Err(error) => return Err(not_utf8(bytes, error.utf8_error().valid_up_to(), name)),
         },
         Encoding::Latin1 if marked => return Err(problem(Some("iso-8859-1 with BOM".to_owned()))),
         Encoding::Latin1 => bytes.iter().map(|byte| char::from(*byte)).collect(),
         Encoding::Ascii if bytes.is_ascii() && !marked => bytes.iter().map(|byte| char::from(*byte)).collect(),
+        Encoding::Ascii | Encoding::Unknown if marked => {
+            return Err(problem(declared.map(|name| name + " with BOM")));
+        }
         Encoding::Ascii | Encoding::Unknown => return Err(problem(declared)),
     };
     if let Some(at) = text.find('\0') {
@@ -99,6 +104,44 @@ fn not_utf8(bytes: &[u8], at: usize, name: &str) -> Box<Diagnostic> {
          https://peps.python.org/pep-0263/ for details",
         bytes[at]
     ))
+}
+
+/// A text that is UTF-8 but for some bytes. Those in a comment do no harm.
+fn not_utf8_within(bytes: &[u8], name: &str, marked: bool) -> Result<Rc<Source>, Box<Diagnostic>> {
+    let mut text = String::new();
+    // Where they are, in the text and in the bytes.
+    let mut strange = Vec::new();
+    let mut at = 0;
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        at += chunk.valid().len();
+        if !chunk.invalid().is_empty() {
+            strange.push((text.len() as u32, at));
+            text.push(char::REPLACEMENT_CHARACTER);
+            at += chunk.invalid().len();
+        }
+    }
+    let source = Source::file(name, &text, marked);
+    let lexed = super::lexer::lex(&text, &mut Interner::default());
+    let tokens = lexed.tokens.iter().map(|token| token.span);
+    let spans: Vec<Span> = tokens.chain(lexed.faults.iter().map(|fault| fault.span)).collect();
+    for (place, at) in strange {
+        let within = |span: &&Span| span.start <= place && place <= span.end && span.start < span.end;
+        let Some(token) = spans.iter().find(within) else { continue };
+        // Bytes are counted from the start of what is written between the quotes.
+        let quoted = &text[token.range()];
+        let begin = quoted.find(['"', '\'']).map_or(0, |quote| {
+            let run = quoted[quote..].bytes().take_while(|c| *c == quoted.as_bytes()[quote]).count();
+            quote + if run >= 3 { 3 } else { 1 }
+        });
+        let within = &bytes[at.saturating_sub(place as usize - token.start as usize - begin)..];
+        let Err(fault) = crate::text::codecs::decode(within, "utf-8", "strict") else { continue };
+        let message = format!("(unicode error) {}", fault.message);
+        let end = if marked && source.line(token.start) == 1 { token.end } else { token.start + 1 };
+        let place = Span { end, ..*token };
+        return Err(Box::new(Diagnostic::error("SyntaxError", message, &source, place)));
+    }
+    Ok(source)
 }
 
 #[cfg(test)]
