@@ -214,6 +214,8 @@ const MODULES: &[Spec] = &[
     library!("shlex"),
     library!("shutil"),
     rust("signal", os::SIGNALS).and(&[page!("signal")]),
+    library!("select"),
+    library!("selectors"),
     library!("socket"),
     library!("stat"),
     library!("statistics"),
