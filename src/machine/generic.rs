@@ -175,6 +175,17 @@ fn item_repr(vm: &mut Vm, value: &Value) -> Result<String> {
             }
             Ok(format!("[{}]", parts.join(", ")))
         }
+        Value::Function(_) | Value::Native(_) => {
+            let (name, module) = (
+                vm.get_attr(value, crate::symbol::sym::__qualname__)?,
+                vm.get_attr(value, crate::symbol::sym::__module__)?,
+            );
+            let (name, module) = (vm.str(&name)?, vm.str(&module)?);
+            Ok(match module.as_str() {
+                "builtins" => name.as_str().to_owned(),
+                module => format!("{module}.{}", name.as_str()),
+            })
+        }
         other => Ok(vm.repr(other)?.as_str().to_owned()),
     }
 }

@@ -70,6 +70,9 @@ const METHODS: &[Row] = &[
     method("__float__()", float),
     method("__round__(ndigits=<unrepresentable>, /)", |vm, args| {
         let n = exact(vm, &args[0])?;
+        if args[1].is_none() {
+            return vm.index(&args[1]);
+        }
         round_int(vm, n, &args[1])
     }),
     method("__format__(format_spec, /)", number::format),

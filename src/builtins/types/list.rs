@@ -35,6 +35,8 @@ const METHODS: &[Row] = &[
         Ok(vm.wrap(&class, Value::list(Vec::new())))
     }),
     of!("__init__(iterable=(), /)", Value::as_list, |vm, list, args| {
+        let old = list.items.take();
+        drop(old);
         let items = vm.collect(&args[1])?;
         let old = list.items.replace(items);
         drop(old);

@@ -100,11 +100,25 @@ pub fn position(vm: &mut Vm, value: &Value) -> Result<i64> {
     }
 }
 
+/// Whether a number leaves it to another that is of a wider type, or bytes to a view, how they compare.
+fn wider(this: &Value, other: &Value) -> bool {
+    match this {
+        Value::Int(_) | Value::BigInt(_) | Value::Bool(_) => matches!(other, Value::Float(_) | Value::Complex(_)),
+        Value::Float(_) => matches!(other, Value::Complex(_)),
+        Value::Bytes(_) => matches!(other, Value::ByteArray(_)),
+        _ => false,
+    }
+}
+
 macro_rules! comparisons {
     ($($name:ident $op:ident),*) => {
         $(
             fn $name(vm: &mut Vm, args: &[Value]) -> Result {
-                let found = vm.builtin_compare(CmpOp::$op, args[0].unwrapped(), args[1].unwrapped())?;
+                let (this, other) = (args[0].unwrapped(), args[1].unwrapped());
+                if wider(this, other) {
+                    return Ok(Value::NotImplemented);
+                }
+                let found = vm.builtin_compare(CmpOp::$op, this, other)?;
                 Ok(found.unwrap_or(Value::NotImplemented))
             }
         )*

@@ -356,7 +356,8 @@ fn native_item(format: &str) -> Option<Item> {
 fn cast(vm: &mut Vm, args: &[Value]) -> Result {
     let view = this(vm, &args[0])?;
     let Some(format) = args[1].as_str() else {
-        return Err(vm.type_error(format!("cast() argument 'format' must be str, not {}", vm.type_name(&args[1]))));
+        super::super::text_argument(vm, &args[1], "cast", "'format'")?;
+        return Ok(Value::None);
     };
     let shape = match &args[2] {
         Value::Unbound | Value::None => None,

@@ -1,6 +1,7 @@
 //! The methods that `bytes` and `bytearray` share.
 
 use super::{buffer, bytes_of, checked, with_bytes};
+use crate::builtins::types::text_argument;
 use crate::machine::Vm;
 use crate::machine::sequence::bytes_like;
 use crate::object::native::{Row, method};
@@ -212,7 +213,12 @@ fn partition(vm: &mut Vm, args: &[Value], cut: Cut) -> Result {
     let parts = with_bytes(vm, &args[0], |bytes| {
         cut(bytes, &separator).map(|(before, at, after)| [before, at, after].map(<[u8]>::to_vec))
     })?;
-    Ok(Value::tuple(checked(vm, parts)?.map(|part| made(args, part))))
+    let mut parts = checked(vm, parts)?.map(|part| made(args, part));
+    // Bytes hand the separator itself back if it is there.
+    if matches!(args[0].unwrapped(), Value::Bytes(_)) && bytes_of(&parts[1]).is_some_and(|found| !found.is_empty()) {
+        parts[1] = args[1].clone();
+    }
+    Ok(Value::tuple(parts))
 }
 
 fn join(vm: &mut Vm, args: &[Value]) -> Result {
@@ -252,12 +258,8 @@ fn join_items(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 fn decode(vm: &mut Vm, args: &[Value]) -> Result {
-    for (name, value) in [("encoding", &args[1]), ("errors", &args[2])] {
-        if value.as_str().is_none() {
-            return Err(vm.type_error(format!("decode() argument '{name}' must be str, not {}", vm.type_name(value))));
-        }
-    }
-    let (Some(encoding), Some(errors)) = (args[1].as_str(), args[2].as_str()) else { return Ok(Value::None) };
+    let encoding = text_argument(vm, &args[1], "decode", "'encoding'")?;
+    let errors = text_argument(vm, &args[2], "decode", "'errors'")?;
     let bytes = with_bytes(vm, &args[0], <[u8]>::to_vec)?;
     super::decode(vm, &bytes, encoding, errors)
 }
@@ -270,11 +272,13 @@ pub(super) fn hex_separator(vm: &mut Vm, value: &Value) -> Result<Option<char>> 
     let chars: Vec<char> = match (value.as_str(), bytes_of(value)) {
         (Some(text), _) => text.as_str().chars().collect(),
         (None, Some(bytes)) => bytes.into_iter().map(char::from).collect(),
-        _ => {
-            vm.len(value)?;
-            return Err(vm.type_error("sep must be str or bytes."));
-        }
+        _ => Vec::new(),
     };
+    let one = vm.len(value)? == 1;
+    let right = matches!(value.unwrapped(), Value::Str(_) | Value::Bytes(_));
+    if one && !right {
+        return Err(vm.type_error("sep must be str or bytes."));
+    }
     match chars[..] {
         [c] if c.is_ascii() => Ok(Some(c)),
         [_] => Err(vm.value_error("sep must be ASCII.")),

@@ -46,7 +46,8 @@ const COMMON: &[Row] = &[
     }),
     class_method("fromhex(string, /)", |vm, args| {
         let Some(text) = args[1].as_str() else {
-            return Err(vm.type_error(format!("fromhex() argument must be str, not {}", vm.type_name(&args[1]))));
+            super::text_argument(vm, &args[1], "fromhex", "")?;
+            return Ok(Value::None);
         };
         let bytes = checked(vm, bytesops::fromhex(text))?;
         of_class(vm, &args[0], bytes)
@@ -74,6 +75,9 @@ const BYTEARRAY: &[Row] = &[
     }),
     method("__init__(source=<unrepresentable>, encoding=<unrepresentable>, errors=<unrepresentable>)", |vm, args| {
         let array = this_array(vm, &args[0])?;
+        let emptied = !array.bytes.borrow().is_empty();
+        vm.check_resize(&array, emptied)?;
+        array.bytes.take();
         let bytes = from_source(vm, "bytearray", &args[1..])?;
         vm.check_resize(&array, true)?;
         array.bytes.replace(bytes);

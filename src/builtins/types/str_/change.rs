@@ -161,10 +161,7 @@ fn join(vm: &mut Vm, separator: &Rc<Str>, args: &[Value]) -> Result {
         other => {
             let iterator = match vm.iter(other) {
                 Ok(iterator) => iterator,
-                Err(e)
-                    if e.is(&vm.types.TypeError)
-                        && vm.lookup_special(other, crate::symbol::sym::__iter__).is_none() =>
-                {
+                Err(e) if e.is(&vm.types.TypeError) => {
                     return Err(vm.type_error("can only join an iterable"));
                 }
                 Err(e) => return Err(e),
