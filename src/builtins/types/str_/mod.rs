@@ -140,9 +140,6 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
     if object.is_unbound() {
         for (given, which) in [(encoding, "'encoding'"), (errors, "'errors'")] {
             if !given.is_unbound() {
-                if given.is_none() {
-                    return Err(vm.type_error(format!("str() argument {which} must be str, not NoneType")));
-                }
                 text_argument(vm, given, "str", which)?;
             }
         }
