@@ -182,8 +182,30 @@ impl Vm {
         match bound_arguments(native, args, kwargs) {
             Some(bound) => Ok(bound),
             None if native.row.is_python() => Err(self.python_call_error(native, args, kwargs)),
-            None => Err(self.native_call_error(native, None, args.len(), kwargs)),
+            None => Err(match self.wrong_class(native, args.first()) {
+                Some(error) => error,
+                None => self.native_call_error(native, None, args.len(), kwargs),
+            }),
         }
+    }
+
+    /// What is wrong with the class that a `__new__` is given, if that is wrong.
+    #[cold]
+    fn wrong_class(&mut self, native: &NativeFunction, given: Option<&Value>) -> Option<Error> {
+        let owner = native.owner.borrow().as_ref().and_then(std::rc::Weak::upgrade);
+        let owner = owner.filter(|_| native.name.as_str() == "__new__")?;
+        let name = owner.name.borrow().clone();
+        let name = name.as_str();
+        let message = match given {
+            None => format!("{name}.__new__(): not enough arguments"),
+            Some(Value::Class(class)) if class.is_subclass(&owner) => return None,
+            Some(Value::Class(class)) => {
+                let found = class.name.borrow().clone();
+                format!("{name}.__new__({0}): {0} is not a subtype of {name}", found.as_str())
+            }
+            Some(other) => format!("{name}.__new__(X): X is not a type object ({})", self.type_name(other)),
+        };
+        Some(self.type_error(message))
     }
 
     /// What is wrong with a call of a bound method that is called as an object: it has the name of its object's class.

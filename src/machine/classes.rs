@@ -678,7 +678,8 @@ impl Vm {
 
     /// An attribute of a `super` object, or `None` if only `super` itself could have it.
     pub fn super_attr(&mut self, data: &Super, name: &Rc<Str>) -> Result<Option<Value>> {
-        if name.as_str() == "__class__" {
+        // Without an object it has only what it is itself.
+        if name.as_str() == "__class__" || data.this.given().is_none() || data.this.is_none() {
             return Ok(None);
         }
         let mro = data.this_class.mro();

@@ -100,6 +100,9 @@ impl Vm {
         }
         let width = self.star(spec.width, args)?;
         let precision = self.star(spec.precision, args)?;
+        if precision.is_some_and(|precision| i32::try_from(precision).is_err()) {
+            return Err(self.overflow_error("Python int too large to convert to C int"));
+        }
         let field = spec.field(width, precision);
         let Some(value) = args.next() else { return Err(self.type_error("not enough arguments for format string")) };
         let done = match spec.code {

@@ -117,7 +117,8 @@ impl Vm {
         };
         let len = array.bytes.borrow().len();
         let indices = self.slice_indices(slice, len)?;
-        self.check_resize(array, (indices.step == 1 || value.is_none()) && new.len() != indices.count)?;
+        let resized = indices.step == 1 || value.is_none() || new.is_empty();
+        self.check_resize(array, resized && new.len() != indices.count)?;
         let mut bytes = array.bytes.borrow_mut();
         if indices.step == 1 || (value.is_none() && indices.count == 0) {
             let start = (indices.start.max(0) as usize).min(bytes.len());

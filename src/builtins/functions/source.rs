@@ -83,7 +83,7 @@ fn compile(vm: &mut Vm, source: &Rc<Source>, mode: Mode, locals: bool) -> Result
             },
         },
     };
-    let code = compiled.map_err(|errors| refused(vm, &errors, mode))?;
+    let code = compiled.map_err(|errors| refused(vm, &continued(source, errors, mode), mode))?;
     let modes = vm.extension::<Modes>();
     match mode {
         Mode::Exec => {}
@@ -109,6 +109,17 @@ fn after_first_line(vm: &mut Vm, source: &Rc<Source>, errors: &[Diagnostic]) -> 
 fn several(source: &Rc<Source>, end: u32) -> Diagnostic {
     let message = "multiple statements found while compiling a single statement";
     Diagnostic::error("SyntaxError", message, source, Span { start: end, end: end + 1 })
+}
+
+/// What is wrong with a text; that it ends within a line is said otherwise where it is no file.
+fn continued(source: &Rc<Source>, errors: Vec<Diagnostic>, mode: Mode) -> Vec<Diagnostic> {
+    let open = |message: &str| message == "unexpected EOF while parsing" || message.ends_with("was never closed");
+    if mode == Mode::Exec || !source.text.ends_with('\\') || !errors.first().is_some_and(|e| open(&e.message)) {
+        return errors;
+    }
+    let end = source.text.len() as u32;
+    let message = "unexpected character after line continuation character";
+    vec![Diagnostic::error("SyntaxError", message, source, Span { start: end - 1, end })]
 }
 
 /// Why statements are not one interactive statement: what one line holds, or one compound statement with its end.
@@ -251,8 +262,7 @@ fn namespaces(vm: &mut Vm, globals: &Value, locals: &Value, function: &str) -> R
 }
 
 fn check_mapping(vm: &mut Vm, locals: &Value, function: &str) -> Result<()> {
-    if locals.as_dict().is_some() || (matches!(locals, Value::Instance(_)) && vm.has_special(locals, sym::__getitem__))
-    {
+    if locals.as_dict().is_some() || !matches!(locals, Value::Class(_)) && vm.has_special(locals, sym::__getitem__) {
         return Ok(());
     }
     let found = vm.type_name(locals);

@@ -65,6 +65,9 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
     if imag.as_str().is_some() {
         return Err(vm.type_error("complex() second arg can't be a string"));
     }
+    if matches!(real, Value::Complex(_)) && imag.is_unbound() && std::rc::Rc::ptr_eq(&class, &base) {
+        return Ok(real.clone());
+    }
     let (mut re, mut im) = match real {
         Value::Unbound => (0.0, 0.0),
         real => match complex_part(vm, real)? {

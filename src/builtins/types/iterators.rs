@@ -40,14 +40,18 @@ pub fn install(vm: &mut Vm) {
     for class in &sized {
         add_methods(vm, class, SIZED);
     }
+    for class in sized.iter().chain(&others) {
+        let name = class.name.borrow().clone();
+        let stateless = ["map", "filter", "enumerate", "callable_iterator", "set_iterator", "memory_iterator"];
+        if !name.starts_with("dict_") && !stateless.contains(&name.as_str()) {
+            add_methods(vm, class, STATE);
+        }
+    }
 }
 
-pub const ITERATOR: &[Row] = &[
-    method("__iter__()", iter),
-    method("__next__()", next),
-    method("__reduce__()", reduce),
-    method("__setstate__(object, /)", set_state),
-];
+pub const ITERATOR: &[Row] = &[method("__iter__()", iter), method("__next__()", next), method("__reduce__()", reduce)];
+
+const STATE: &[Row] = &[method("__setstate__(object, /)", set_state)];
 
 pub const SIZED: &[Row] =
     &[method("__length_hint__()", |vm, args| vm.length_hint(args[0].unwrapped()).map(Value::usize))];
@@ -73,8 +77,10 @@ pub fn reduce(vm: &mut Vm, args: &[Value]) -> Result {
     };
     let (found, state) = match &*iterator {
         Iter::Range { next, remaining, step } => {
-            let stop = next.get().wrapping_add(step.wrapping_mul(remaining.get() as i64));
-            let [start, stop, step] = [next.get(), stop, *step].map(Value::Int);
+            // The end may lie beyond what the numbers themselves take.
+            let stop = i128::from(next.get()) + i128::from(*step) * i128::from(remaining.get());
+            let [start, step] = [next.get(), *step].map(Value::Int);
+            let stop = Value::int(stop.into());
             (vec![Value::Range(Rc::new(Range { start, stop, step }))], Value::None)
         }
         Iter::List { list, at } => match &*list.borrow() {

@@ -329,12 +329,18 @@ fn set_bases(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
         }
     }
     let old = class.bases.borrow().clone();
+    if let Some(last) = bases.iter().find(|base| base.layout == crate::object::class::Layout::Final) {
+        let last = vm.full_name(last);
+        return Err(vm.type_error(format!("type '{last}' is not an acceptable base type")));
+    }
     let best = vm.best_base(&bases)?;
     let compatible = class.base().is_some_and(|base| same_layout(&base, &bases[best]));
     if !compatible {
+        let built_in = bases[best].builtin || class.base().is_some_and(|base| base.builtin);
+        let what = if built_in { "deallocator" } else { "object layout" };
         let (new, old) = (bases[best].name.borrow().clone(), class.base().map(|base| base.name.borrow().clone()));
         return Err(vm.type_error(format!(
-            "__bases__ assignment: '{}' object layout differs from '{}'",
+            "__bases__ assignment: '{}' {what} differs from '{}'",
             new.as_str(),
             old.as_ref().map_or("object", |name| name.as_str())
         )));

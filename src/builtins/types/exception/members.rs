@@ -125,7 +125,10 @@ const UNICODE_DECODE_ERROR: &[Row] =
 /// What the two of them have.
 const UNICODE_ERROR: &[Row] = &[
     member!(encoding, |args| args.first().cloned()),
-    member!(object, |args| args.get(1).cloned()),
+    member!(object, |args| match args.get(1) {
+        Some(Value::ByteArray(array)) => Some(Value::bytes(array.bytes.borrow().clone())),
+        object => object.cloned(),
+    }),
     member!(start, |args| args.get(2).cloned()),
     member!(end, |args| args.get(3).cloned()),
     member!(reason, |args| args.get(4).cloned()),
