@@ -128,17 +128,29 @@ fn not_utf8_within(bytes: &[u8], name: &str, marked: bool) -> Result<Rc<Source>,
     for (place, at) in strange {
         let within = |span: &&Span| span.start <= place && place <= span.end && span.start < span.end;
         let Some(token) = spans.iter().find(within) else { continue };
-        // Bytes are counted from the start of what is written between the quotes.
-        let quoted = &text[token.range()];
-        let begin = quoted.find(['"', '\'']).map_or(0, |quote| {
-            let run = quoted[quote..].bytes().take_while(|c| *c == quoted.as_bytes()[quote]).count();
-            quote + if run >= 3 { 3 } else { 1 }
-        });
-        let within = &bytes[at.saturating_sub(place as usize - token.start as usize - begin)..];
+        // Bytes are counted from the start of what is written between the quotes, or of the name.
+        let (mut start, mut end) = (token.start as usize, token.end as usize);
+        match text[token.range()].find(['"', '\'']) {
+            Some(quote) => {
+                let rest = &text.as_bytes()[start + quote..end];
+                let run = rest.iter().take_while(|c| **c == rest[0]).count();
+                let quotes = if run >= 3 { 3 } else { 1 };
+                start += quote + quotes;
+                end -= quotes.min(end - start);
+            }
+            None => {
+                let name = text[..start].trim_end_matches(|c: char| c.is_alphanumeric() || c == '_');
+                start = name.len();
+                end =
+                    text[start..].find(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric()).map_or(end, |n| start + n);
+            }
+        }
+        let (before, after) = ((place as usize).saturating_sub(start), end.saturating_sub(place as usize + 3));
+        let within = &bytes[at.saturating_sub(before)..bytes.len().min(at + 1 + after)];
         let Err(fault) = crate::text::codecs::decode(within, "utf-8", "strict") else { continue };
         let message = format!("(unicode error) {}", fault.message);
-        let end = if marked && source.line(token.start) == 1 { token.end } else { token.start + 1 };
-        let place = Span { end, ..*token };
+        let all = marked && source.line(token.start) == 1;
+        let place = Span { end: if all { token.end - 1 } else { place.max(token.start + 1) }, ..*token };
         return Err(Box::new(Diagnostic::error("SyntaxError", message, &source, place)));
     }
     Ok(source)
