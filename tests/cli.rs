@@ -867,3 +867,49 @@ fn a_syntax_error_shows_no_line_of_a_file_that_was_not_opened() {
     let open = run(&["--allow-read", "-c", &code]);
     assert_eq!(open.out, "the secret\n\n");
 }
+
+#[test]
+fn the_network_is_opened_by_host_and_port() {
+    let connect = "import asyncio\nasync def main():\n    try:\n        await asyncio.open_connection('127.0.0.1', 1)\n    \
+                   except OSError as error:\n        print(type(error).__name__, error)\nasyncio.run(main())";
+    let refused = "PermissionError [Errno 13] Permission denied (the network needs --allow-net=127.0.0.1:1)\n";
+    let reached = "ConnectionRefusedError [Errno 111] Connect call failed ('127.0.0.1', 1)\n";
+    assert_eq!(eval(connect).out, refused);
+    for (option, out) in [
+        ("--allow-net=127.0.0.1:2", refused),
+        ("--allow-net=localhost:1", refused),
+        ("--allow-run", refused),
+        ("--allow-net=127.0.0.1:1", reached),
+        ("--allow-net=example.org:443,127.0.0.1", reached),
+        ("--allow-net", reached),
+        ("-A", reached),
+    ] {
+        assert_eq!(run(&[option, "-c", connect]).out, out, "{option}");
+    }
+    let listen = "import socket\nwith socket.socket() as sock:\n    sock.bind(('127.0.0.1', 0))\n    print('bound')";
+    assert!(eval(listen).err.contains("(the network needs --allow-net=127.0.0.1)"));
+    assert_eq!(run(&["--allow-net=127.0.0.1", "-c", listen]).out, "bound\n");
+    let named = "import socket\nprint(socket.gethostbyname('localhost'))";
+    assert!(eval(named).err.contains("(the network needs --allow-net=localhost)"));
+    assert_eq!(run(&["--allow-net=localhost:80", "-c", named]).out, "127.0.0.1\n");
+    // What a granted name leads to is granted as well.
+    let by_name = connect.replace("127.0.0.1", "localhost");
+    assert_eq!(run(&["--allow-net=localhost:1", "-c", &by_name]).out, reached);
+    assert_eq!(run(&["--allow-net=localhost:2", "-c", &by_name]).out, refused);
+}
+
+#[test]
+fn programs_are_run_only_if_allowed() {
+    let code = "import subprocess, sys\nprint(subprocess.run(['echo', 'x'], capture_output=True).stdout)";
+    let refused = "PermissionError: [Errno 13] Permission denied (processes need --allow-run)";
+    for options in [&["-c", code][..], &["--allow-net", "-c", code]] {
+        let closed = run(options);
+        assert_eq!((closed.out.as_str(), closed.status), ("", Some(1)));
+        assert!(closed.err.contains(refused), "{}", closed.err);
+    }
+    assert_eq!(run(&["--allow-run", "-c", code]).out, "b'x\\n'\n");
+    let kill = "import os\nos.kill(1234567, 9)";
+    assert!(eval(kill).err.contains(refused));
+    let itself = "import subprocess, sys\nprint(subprocess.check_output([sys.executable, '-c', 'print(6 * 7)']))";
+    assert_eq!(run(&["-A", "-c", itself]).out, "b'42\\n'\n");
+}

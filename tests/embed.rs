@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use aio::host::outside::{Address, Descriptor, Outside};
 use aio::host::{Clock, Limit, Stop, VirtualClock};
 use aio::report::{self, ErrorFormat, Style};
 use aio::{Host, Interpreter};
@@ -386,4 +387,40 @@ except MemoryError:
 ";
     let run = Session::new(host).run(script);
     assert_eq!((run.status, run.out.as_str(), run.err.as_str()), (0, "no\nno\nno\nno\n1048576\n", ""));
+}
+
+#[test]
+fn the_outside_comes_from_the_host() {
+    /// A network in which every connection says the same.
+    struct Parrot;
+
+    impl Outside for Parrot {
+        fn socket(&mut self, _: i32, _: i32, _: i32) -> io::Result<Descriptor> {
+            Ok(40)
+        }
+        fn connect(&mut self, _: Descriptor, _: &Address) -> io::Result<()> {
+            Ok(())
+        }
+        fn send(&mut self, _: Descriptor, data: &[u8], _: Option<&Address>) -> io::Result<usize> {
+            Ok(data.len())
+        }
+        fn receive(&mut self, _: Descriptor, _: usize, _: bool) -> io::Result<(Vec<u8>, Option<Address>)> {
+            Ok((b"hello".to_vec(), None))
+        }
+        fn close(&mut self, _: Descriptor) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let script = "import socket\nwith socket.create_connection(('10.0.0.1', 80)) as sock:\n    sock.sendall(b'hi')\n    \
+                  print(sock.recv(100))\n";
+    let mut host = Host::closed();
+    host.outside = Box::new(Parrot);
+    let run = Session::new(host).run(script);
+    assert_eq!((run.out.as_str(), run.err.as_str()), ("b'hello'\n", ""));
+    assert!(
+        self::run(script).err.contains("PermissionError: [Errno 13] Permission denied (the network needs --allow-net)")
+    );
+    let spawn = "import subprocess\nsubprocess.run(['ls'])\n";
+    assert!(self::run(spawn).err.contains("Permission denied (processes need --allow-run)"));
 }
