@@ -234,6 +234,7 @@ impl Vm {
                 format!("{}.{}", owner.name.borrow().as_str(), native.name.as_str())
             }
             _ => match &native.module {
+                Some(module) if module.as_str() == "operator" => format!("_operator.{}", native.name.as_str()),
                 Some(module) if !matches!(module.as_str(), "builtins" | "asyncio") => {
                     format!("{}.{}", module.as_str(), native.name.as_str())
                 }

@@ -493,6 +493,10 @@ impl Vm {
             return number::pow_mod(self, &x, &y, &z);
         }
         let all = [base, exp, modulus];
+        if matches!(base.unwrapped(), Value::Complex(_)) && (exp.is_int() || matches!(exp.unwrapped(), Value::Float(_)))
+        {
+            return Err(self.value_error("complex modulo"));
+        }
         let is_number = |v: &Value| v.is_int() || matches!(v.unwrapped(), Value::Float(_) | Value::Complex(_));
         for value in all {
             match value.unwrapped() {

@@ -10,21 +10,43 @@ use crate::object::native::{Row, native};
 use crate::object::{Error, List, Result, Value, gc};
 
 const FUNCTIONS: &[Row] = &[
-    native("heappush(heap, item, /)", |vm, args| push(vm, &args[0], args[1].clone()).map(Value::from)),
-    native("heappop(heap, /)", |vm, args| pop(vm, &args[0])),
-    native("heapreplace(heap, item, /)", |vm, args| replace(vm, args, false)),
-    native("heappushpop(heap, item, /)", |vm, args| {
-        let heap = list(vm, &args[0])?;
-        match heap.get(0) {
-            Some(first) if vm.less(&first, &args[1])? => replace(vm, args, false),
-            _ => Ok(args[1].clone()),
-        }
+    native("heappush(heap, item, /)", |vm, args| {
+        checked(vm, args, "heappush", |vm, args| push(vm, &args[0], args[1].clone()).map(Value::from))
     }),
-    native("heapify(heap, /)", |vm, args| heapify(vm, &args[0], false)),
+    native("heappop(heap, /)", |vm, args| checked(vm, args, "heappop", |vm, args| pop(vm, &args[0]))),
+    native("heapreplace(heap, item, /)", |vm, args| {
+        checked(vm, args, "heapreplace", |vm, args| replace(vm, args, false))
+    }),
+    native("heappushpop(heap, item, /)", |vm, args| {
+        checked(vm, args, "heappushpop", |vm, args| {
+            let heap = list(vm, &args[0])?;
+            match heap.get(0) {
+                Some(first) if vm.less(&first, &args[1])? => replace(vm, args, false),
+                _ => Ok(args[1].clone()),
+            }
+        })
+    }),
+    native("heapify(heap, /)", |vm, args| checked(vm, args, "heapify", |vm, args| heapify(vm, &args[0], false))),
     native("_heappop_max(heap, /)", |vm, args| pop_of(vm, &args[0], true)),
     native("_heapreplace_max(heap, item, /)", |vm, args| replace(vm, args, true)),
     native("_heapify_max(heap, /)", |vm, args| heapify(vm, &args[0], true)),
 ];
+
+/// Calls a function of a heap that is a list, as it has to be.
+fn checked(
+    vm: &mut Vm,
+    args: &[Value],
+    function: &str,
+    call: impl FnOnce(&mut Vm, &[Value]) -> Result<Value>,
+) -> Result<Value> {
+    if args[0].as_list().is_some() {
+        return call(vm, args);
+    }
+    let which = if args.len() > 1 { " 1" } else { "" };
+    let found = vm.type_name(&args[0]);
+    let found = if args[0].is_none() { "None" } else { found.as_str() };
+    Err(vm.type_error(format!("{function}() argument{which} must be list, not {found}")))
+}
 
 pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
     crate::builtins::add_functions(vm, "_heapq", &module.dict, FUNCTIONS);

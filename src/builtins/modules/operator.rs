@@ -128,7 +128,10 @@ pub(super) const FUNCTIONS: &[Row] = &[
         let sized = !endless(&args[0])
             && (vm.has_special(&args[0], sym::__len__) || vm.has_special(&args[0], sym::__length_hint__));
         let hint = if sized { vm.length_hint_given(&args[0])? } else { None };
-        Ok(hint.map_or_else(|| args[1].clone(), Value::usize))
+        match hint {
+            Some(hint) => Ok(Value::usize(hint)),
+            None => vm.to_i64(&args[1]).map(Value::Int),
+        }
     }),
     native("call(obj, /, *args, **kwargs)", |vm, args| {
         let named = keywords(&args[2]);

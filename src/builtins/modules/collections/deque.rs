@@ -267,6 +267,7 @@ const METHODS: &[Row] = &[
 fn init(vm: &mut Vm, deque: &Deque, args: &[Value]) -> Result<Value> {
     let most = match &args[2] {
         Value::None => None,
+        given if !given.is_int() => return Err(vm.type_error("an integer is required")),
         given => {
             let most = vm.to_i64(given)?;
             let Ok(most) = usize::try_from(most) else {

@@ -131,7 +131,8 @@ fn new_count(vm: &mut Vm, args: &[Value]) -> Result<Value> {
             return Err(vm.type_error("a number is required"));
         }
     }
-    made(vm, args, Count { next: args[1].clone(), step: args[2].clone() })
+    let next = if matches!(args[1], Value::Bool(_)) { vm.index(&args[1])? } else { args[1].clone() };
+    made(vm, args, Count { next, step: args[2].clone() })
 }
 
 impl NativeIter for Count {
