@@ -1,5 +1,6 @@
 //! What `os`, `uuid`, `signal` and `atexit` need from the machine.
 
+use std::cell::RefCell;
 use std::sync::atomic::Ordering;
 
 use md5::Md5;
@@ -9,6 +10,7 @@ use sha3::digest::{ExtendableOutput, Update, XofReader};
 
 use crate::machine::Vm;
 use crate::machine::sequence::bytes_of;
+use crate::object::instance::{Instance, Native};
 use crate::object::native::{Row, native};
 use crate::object::{Error, Result, Value};
 
@@ -43,33 +45,97 @@ pub(super) const DIGESTS: &[Row] = &[
     native("_sha512(data, /)", |_, args| Ok(Value::bytes(Sha512::digest(data(&args[0])).to_vec()))),
 ];
 
-pub(super) const HASHES: &[Row] = &[native("_digest(name, data, size, /)", |vm, args| {
-    let data = bytes_of(&args[1]).unwrap_or_default();
-    let size = usize::try_from(vm.to_i64(&args[2])?).unwrap_or(0);
-    vm.check_size(size)?;
-    if size > crate::machine::sequence::MAX_TEXT {
-        return Err(vm.memory_error());
+/// A digest under way.
+trait Stream {
+    fn feed(&mut self, data: &[u8]);
+    /// The digest of what came so far, of a size that only some ask for.
+    fn digest(&self, size: usize) -> Vec<u8>;
+    fn copied(&self) -> Box<dyn Stream>;
+}
+
+#[derive(Clone, Default)]
+struct Fixed<D>(D);
+
+impl<D: Digest + Clone + 'static> Stream for Fixed<D> {
+    fn feed(&mut self, data: &[u8]) {
+        Digest::update(&mut self.0, data);
     }
-    let extended = |reader: &mut dyn XofReader| {
+
+    fn digest(&self, _: usize) -> Vec<u8> {
+        self.0.clone().finalize().to_vec()
+    }
+
+    fn copied(&self) -> Box<dyn Stream> {
+        Box::new(Fixed(self.0.clone()))
+    }
+}
+
+#[derive(Clone, Default)]
+struct Extended<D>(D);
+
+impl<D: ExtendableOutput + Update + Clone + 'static> Stream for Extended<D> {
+    fn feed(&mut self, data: &[u8]) {
+        self.0.update(data);
+    }
+
+    fn digest(&self, size: usize) -> Vec<u8> {
         let mut out = vec![0; size];
-        reader.read(&mut out);
+        self.0.clone().finalize_xof().read(&mut out);
         out
-    };
-    Ok(Value::bytes(match args[0].as_str().map_or("", |name| name.as_str()) {
-        "md5" => Md5::digest(&data).to_vec(),
-        "sha1" => Sha1::digest(&data).to_vec(),
-        "sha224" => sha2::Sha224::digest(&data).to_vec(),
-        "sha256" => sha2::Sha256::digest(&data).to_vec(),
-        "sha384" => sha2::Sha384::digest(&data).to_vec(),
-        "sha512" => sha2::Sha512::digest(&data).to_vec(),
-        "sha3_224" => sha3::Sha3_224::digest(&data).to_vec(),
-        "sha3_256" => sha3::Sha3_256::digest(&data).to_vec(),
-        "sha3_384" => sha3::Sha3_384::digest(&data).to_vec(),
-        "sha3_512" => sha3::Sha3_512::digest(&data).to_vec(),
-        "shake_128" => extended(&mut sha3::Shake128::default().chain(&data).finalize_xof()),
-        _ => extended(&mut sha3::Shake256::default().chain(&data).finalize_xof()),
-    }))
-})];
+    }
+
+    fn copied(&self) -> Box<dyn Stream> {
+        Box::new(Extended(self.0.clone()))
+    }
+}
+
+struct Hasher(RefCell<Box<dyn Stream>>);
+
+impl Native for Hasher {}
+
+fn hasher(vm: &Vm, stream: Box<dyn Stream>) -> Value {
+    Instance::native(&vm.types.object, Hasher(RefCell::new(stream)))
+}
+
+pub(super) const HASHES: &[Row] = &[
+    native("_hasher(name, /)", |vm, args| {
+        let stream: Box<dyn Stream> = match args[0].as_str().map_or("", |name| name.as_str()) {
+            "md5" => Box::new(Fixed::<Md5>::default()),
+            "sha1" => Box::new(Fixed::<Sha1>::default()),
+            "sha224" => Box::new(Fixed::<sha2::Sha224>::default()),
+            "sha256" => Box::new(Fixed::<sha2::Sha256>::default()),
+            "sha384" => Box::new(Fixed::<sha2::Sha384>::default()),
+            "sha512" => Box::new(Fixed::<Sha512>::default()),
+            "sha3_224" => Box::new(Fixed::<sha3::Sha3_224>::default()),
+            "sha3_256" => Box::new(Fixed::<sha3::Sha3_256>::default()),
+            "sha3_384" => Box::new(Fixed::<sha3::Sha3_384>::default()),
+            "sha3_512" => Box::new(Fixed::<sha3::Sha3_512>::default()),
+            "shake_128" => Box::new(Extended::<sha3::Shake128>::default()),
+            _ => Box::new(Extended::<sha3::Shake256>::default()),
+        };
+        Ok(hasher(vm, stream))
+    }),
+    native("_feed(hasher, data, /)", |_, args| {
+        if let (Some(hasher), Some(data)) = (args[0].data::<Hasher>(), bytes_of(&args[1])) {
+            hasher.0.borrow_mut().feed(&data);
+        }
+        Ok(Value::None)
+    }),
+    native("_copied(hasher, /)", |vm, args| {
+        let Some(old) = args[0].data::<Hasher>() else { return Ok(Value::None) };
+        let stream = old.0.borrow().copied();
+        Ok(hasher(vm, stream))
+    }),
+    native("_digest(hasher, size, /)", |vm, args| {
+        let size = usize::try_from(vm.to_i64(&args[1])?).unwrap_or(0);
+        vm.check_size(size)?;
+        if size > crate::machine::sequence::MAX_TEXT {
+            return Err(vm.memory_error());
+        }
+        let Some(hasher) = args[0].data::<Hasher>() else { return Ok(Value::None) };
+        Ok(Value::bytes(hasher.0.borrow().digest(size)))
+    }),
+];
 
 pub(super) const CODECS: &[Row] = &[native("_canonical(encoding, /)", |vm, args| {
     let name = args[0].as_str().map(|name| name.as_str().to_owned()).unwrap_or_default();
