@@ -121,6 +121,20 @@ pub(super) fn in_order(mut args: Vec<Arg>) -> Vec<Arg> {
     args
 }
 
+/// `object.append(value)`: a list needs no look at its method, which nobody can replace.
+fn append_call(object: Thunk, value: Thunk, site: MethodSite) -> Thunk {
+    let value = [value];
+    Box::new(move |vm, frame| {
+        let object = object(vm, frame)?;
+        let Value::List(list) = &object else { return site.call_object::<1, 2>(vm, frame, object, &value) };
+        let value = value[0](vm, frame)?;
+        finalize_first(vm);
+        gc::stored(list, &value);
+        list.push(value);
+        Ok(Value::None)
+    })
+}
+
 /// A call with positional arguments only.
 fn plain_call<const N: usize>(func: Thunk, global: Option<GlobalCallee>, args: [Thunk; N], span: Span) -> Thunk {
     match global {
@@ -327,21 +341,34 @@ impl MethodSite {
     fn into_thunk<const N: usize, const M: usize>(self, object: Thunk, args: [Thunk; N]) -> Thunk {
         Box::new(move |vm, frame| {
             let object = object(vm, frame)?;
+            self.call_object::<N, M>(vm, frame, object, &args)
+        })
+    }
+
+    #[inline(always)]
+    fn call_object<const N: usize, const M: usize>(
+        &self,
+        vm: &mut Vm,
+        frame: &mut Frame,
+        object: Value,
+        args: &[Thunk; N],
+    ) -> Eval<Value> {
+        if let Value::Instance(_) = object {
             if let Some(f) = self.cache.function(&object) {
                 if f.code.simple_arity.get() as usize == M {
-                    return call_bound(vm, frame, &f, object, &args, self.span);
+                    return call_bound(vm, frame, &f, object, args, self.span);
                 }
                 if takes(&f, M) {
-                    return call_with_defaults(vm, frame, &f, Some(object), &args, self.span);
+                    return call_with_defaults(vm, frame, &f, Some(object), args, self.span);
                 }
             }
-            if let Some(native) = self.cache.native(vm, &object) {
-                let mut values = [const { Value::Unbound }; PLACES];
-                fill_bound(vm, frame, &mut values, object, &args)?;
-                return call_native(vm, frame, &native, values, M, self.span);
-            }
-            self.call_found::<N, M>(vm, frame, object, &args)
-        })
+        }
+        if let Some(native) = self.cache.native(vm, &object) {
+            let mut values = [const { Value::Unbound }; PLACES];
+            fill_bound(vm, frame, &mut values, object, args)?;
+            return call_native(vm, frame, &native, values, M, self.span);
+        }
+        self.call_found::<N, M>(vm, frame, object, args)
     }
 
     fn call_found<const N: usize, const M: usize>(
@@ -688,10 +715,12 @@ impl Lower<'_> {
         if let Some(place) = super_place {
             return super_method(place, object, site, args);
         }
+        let is_append = site.name.as_str() == "append";
         let last = args.pop();
         let middle = args.pop();
         let first = args.pop();
         match (first, middle, last) {
+            (None, None, Some(a)) if is_append => append_call(object, a, site),
             (None, None, Some(a)) => site.into_thunk::<1, 2>(object, [a]),
             (None, Some(a), Some(b)) => site.into_thunk::<2, 3>(object, [a, b]),
             (Some(a), Some(b), Some(c)) => site.into_thunk::<3, 4>(object, [a, b, c]),

@@ -172,7 +172,14 @@ impl Lower<'_> {
                 }
                 return Ok(true);
             }
-            let items = vm.collect(subject)?;
+            let collected;
+            let items: &[Value] = match subject {
+                Value::Tuple(tuple) => tuple,
+                _ => {
+                    collected = vm.collect(subject)?;
+                    &collected
+                }
+            };
             if items.len() < least {
                 return Ok(false);
             }
@@ -181,7 +188,7 @@ impl Lower<'_> {
                 captures.push((name, Value::list(items[before.len()..tail].to_vec())));
             }
             let last = items[tail..].iter();
-            for ((_, test), item) in before.iter().zip(&items).chain(after.iter().zip(last)) {
+            for ((_, test), item) in before.iter().zip(items).chain(after.iter().zip(last)) {
                 if !test(vm, frame, item, captures)? {
                     return Ok(false);
                 }

@@ -17,7 +17,7 @@ use crate::symbol::{Symbol, sym};
 /// Modules whose classes are in C in CPython, and so named together with them.
 const C_MODULES: [&str; 6] = ["_io", "_thread", "_queue", "_hashlib", "_struct", "_pickle"];
 
-/// Which special methods of attribute access a class has.
+/// Which special methods a class has that are asked for without a call: those of attribute access and of truth.
 #[derive(Clone, Copy)]
 pub(super) struct Hooks(u8);
 
@@ -28,6 +28,8 @@ impl Hooks {
     /// A `__getattribute__` that is not `object`'s.
     const GETATTRIBUTE: u8 = 8;
     const GETATTR: u8 = 16;
+    const BOOL: u8 = 32;
+    const LEN: u8 = 64;
     /// Known, so that no class has none.
     const KNOWN: u8 = 128;
 
@@ -37,6 +39,11 @@ impl Hooks {
 
     pub(super) fn has_get(self) -> bool {
         self.has(Hooks::GET)
+    }
+
+    /// Whether an instance may be other than true.
+    pub(super) fn has_truth(self) -> bool {
+        self.has(Hooks::BOOL | Hooks::LEN)
     }
 
     pub(super) fn has_getattribute(self) -> bool {
@@ -61,6 +68,8 @@ impl Vm {
             (sym::__set__, Hooks::SET),
             (sym::__delete__, Hooks::DELETE),
             (sym::__getattr__, Hooks::GETATTR),
+            (sym::__bool__, Hooks::BOOL),
+            (sym::__len__, Hooks::LEN),
         ] {
             if has(name).is_some() {
                 found |= bit;

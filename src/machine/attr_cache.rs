@@ -4,6 +4,7 @@
 //! shape, and neither number is ever used again for another.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::mem::Discriminant;
 use std::rc::{Rc, Weak};
 
 use crate::machine::Vm;
@@ -34,6 +35,8 @@ struct Entry {
     shape: Cell<u32>,
     /// Position in the instance's values, or `IN_CLASS`.
     slot: Cell<u32>,
+    /// The variant of the values, where that alone tells the class.
+    variant: Cell<Option<Discriminant<Value>>>,
     /// The class attribute, for `IN_CLASS`.
     value: RefCell<Value>,
     /// The same if it is a script function, so that calling it copies one pointer.
@@ -147,6 +150,7 @@ impl Entry {
 
     /// Remembers where an instance has an attribute itself.
     fn remember_own(&self, version: u32, shape: u32, slot: usize) {
+        self.variant.set(None);
         self.version.set(version);
         self.shape.set(shape);
         self.slot.set(slot as u32);
@@ -221,6 +225,9 @@ impl AttrCache {
     /// The method written in Rust that `value.name(...)` calls, if the first lookup here found one for values like this.
     #[inline]
     pub fn native(&self, vm: &Vm, value: &Value) -> Option<Rc<NativeFunction>> {
+        if self.first.variant.get() == Some(std::mem::discriminant(value)) {
+            return self.first.native.borrow().clone();
+        }
         let key = match value {
             Value::Instance(instance) => key_of(instance),
             Value::Class(_) | Value::Module(_) | Value::Exception(_) | Value::Function(_) => return None,
@@ -261,6 +268,12 @@ impl AttrCache {
         self.first.remember(class.version.get(), how, found);
         self.first.slot.set(metaclass_version(class));
     }
+}
+
+/// Whether all values of a value's variant are of one class, which never changes.
+fn has_class_of_its_own(value: &Value) -> bool {
+    use Value::*;
+    matches!(value, Str(_) | List(_) | Dict(_) | Tuple(_) | Int(_) | Float(_) | Bytes(_) | ByteArray(_))
 }
 
 /// Changes with what a metaclass could say about the attributes of its classes; 0 for `type`, which never changes.
@@ -486,7 +499,11 @@ impl Vm {
             };
             if is_method && own_attr(value, name).is_none() {
                 let method = found.unwrap_or_default();
-                cache.room(shape).remember(version, shape, &method);
+                let entry = cache.room(shape);
+                entry.remember(version, shape, &method);
+                if has_class_of_its_own(value) {
+                    entry.variant.set(Some(std::mem::discriminant(value)));
+                }
                 return Ok(Method::Unbound(method));
             }
             if let Some(Value::Descriptor(descriptor)) = &found {

@@ -385,9 +385,11 @@ impl Vm {
 
 /// Defaults fill up the places behind the arguments.
 fn fill_native_defaults(native: &NativeFunction, places: &mut [Value; PLACES], given: usize) {
-    for (place, param) in places.iter_mut().zip(&native.signature().params).skip(given) {
-        if let Some(default) = &param.default {
-            place.clone_from(default);
+    let params = &native.signature().params[..];
+    for at in given..params.len().min(PLACES) {
+        if let Some(default) = &params[at].default {
+            // Nothing was there.
+            std::mem::forget(std::mem::replace(&mut places[at], default.clone()));
         }
     }
 }

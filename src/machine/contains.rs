@@ -22,6 +22,11 @@ impl Vm {
 
     #[inline(never)]
     fn truth_general(&mut self, value: &Value) -> Result<bool> {
+        if let Value::Instance(instance) = value {
+            if instance.inner().is_none() && !self.hooks(&instance.class()).has_truth() {
+                return Ok(true);
+            }
+        }
         if is_object(value) {
             if let Special::Method(method) = self.special(value, sym::__bool__) {
                 return match self.call_found(&method, value, &[])? {

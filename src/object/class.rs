@@ -108,7 +108,7 @@ pub struct Class {
     /// Which of the bases decides what instances are made of.
     pub best_base: Cell<usize>,
     pub has_del: Cell<bool>,
-    /// Which special methods of attribute access it has, as bits of `machine::attr::Hooks`; valid for one version.
+    /// Which special methods it has, as bits of `machine::attr::Hooks`; valid for one version.
     pub hooks: Cell<(u32, u8)>,
     /// How its instances are made; valid for one version.
     pub maker: RefCell<(u32, Maker)>,

@@ -62,7 +62,11 @@ fn window(text: &str, len: usize, start: Option<i64>, end: Option<i64>) -> Optio
 /// `text.find(sub, start, end)`; `None` for -1.
 pub fn find(text: &str, len: usize, sub: &str, start: Option<i64>, end: Option<i64>) -> Option<usize> {
     let (part, first) = window(text, len, start, end)?;
-    let at = part.find(sub)?;
+    let at = match sub.as_bytes() {
+        // A search for one byte needs no preparation.
+        [byte] => part.find(char::from(*byte)),
+        _ => part.find(sub),
+    }?;
     Some(first + if len == text.len() { at } else { self::len(&part[..at]) })
 }
 
@@ -203,6 +207,7 @@ pub fn rpartition<'a>(text: &'a str, separator: &'a str) -> Result<(&'a str, &'a
 /// `text.lstrip(chars)`
 pub fn lstrip<'a>(text: &'a str, chars: Option<&str>) -> &'a str {
     match chars {
+        None if text.as_bytes().first().is_none_or(u8::is_ascii_graphic) => text,
         None => text.trim_start_matches(is_space),
         Some(chars) => text.trim_start_matches(|c| chars.contains(c)),
     }
@@ -211,6 +216,7 @@ pub fn lstrip<'a>(text: &'a str, chars: Option<&str>) -> &'a str {
 /// `text.rstrip(chars)`
 pub fn rstrip<'a>(text: &'a str, chars: Option<&str>) -> &'a str {
     match chars {
+        None if text.as_bytes().last().is_none_or(u8::is_ascii_graphic) => text,
         None => text.trim_end_matches(is_space),
         Some(chars) => text.trim_end_matches(|c| chars.contains(c)),
     }

@@ -105,6 +105,23 @@ impl Native for Cached {
     }
 }
 
+fn call_partial(vm: &mut Vm, args: &[Value]) -> Result {
+    let partial = this!(vm, args[0], Partial).parts();
+    let more = keywords(&args[2]);
+    let mut pairs = keywords(&Value::Dict(partial.keywords.clone()));
+    if pairs.len() < partial.keywords.len() {
+        return Err(vm.type_error("keywords must be strings"));
+    }
+    for (key, value) in more {
+        match pairs.iter_mut().find(|(known, _)| known.as_str() == key.as_str()) {
+            Some((_, old)) => *old = value,
+            None => pairs.push((key, value)),
+        }
+    }
+    let all = [items(&partial.args), items(&args[1])].concat();
+    vm.call_kw(&partial.func, &all, &pairs)
+}
+
 pub(super) fn partial_class(vm: &mut Vm) -> Rc<Class> {
     let object = vm.types.object.clone();
     let class = define(vm, "functools.partial", &object, Layout::Native(202), PARTIAL);
@@ -132,28 +149,17 @@ const PARTIAL: &[Row] = &[
         vm.dict_update(&keywords, &args[3])?;
         Ok(Instance::native(&class, Partial::new(func, given, keywords)))
     }),
-    method("__call__(*args, **keywords)", |vm, args| {
-        let partial = this!(vm, args[0], Partial).parts();
-        let more = keywords(&args[2]);
-        if partial.keywords.is_empty() && more.is_empty() {
-            if items(&partial.args).is_empty() {
-                return vm.call(&partial.func, items(&args[1]));
+    method("__call__(*args, **keywords)", call_partial).or_plain(|vm, args| {
+        match args[0].data::<Partial>().map(Partial::parts) {
+            Some(partial) if partial.keywords.is_empty() => {
+                let all = [items(&partial.args), &args[1..]].concat();
+                vm.call(&partial.func, &all)
             }
-            let all = [items(&partial.args), items(&args[1])].concat();
-            return vm.call(&partial.func, &all);
-        }
-        let mut pairs = keywords(&Value::Dict(partial.keywords.clone()));
-        if pairs.len() < partial.keywords.len() {
-            return Err(vm.type_error("keywords must be strings"));
-        }
-        for (key, value) in more {
-            match pairs.iter_mut().find(|(known, _)| known.as_str() == key.as_str()) {
-                Some((_, old)) => *old = value,
-                None => pairs.push((key, value)),
+            _ => {
+                let none = Value::dict(Dict::new());
+                call_partial(vm, &[args[0].clone(), Value::tuple(&args[1..]), none])
             }
         }
-        let all = [items(&partial.args), items(&args[1])].concat();
-        vm.call_kw(&partial.func, &all, &pairs)
     }),
     method("__repr__()", |vm, args| {
         let partial = this!(vm, args[0], Partial).parts();

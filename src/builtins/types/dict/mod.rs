@@ -29,7 +29,8 @@ const METHODS: &[Row] = &[
         let class = super::new_class(vm, &args[0], &base)?;
         Ok(vm.wrap(&class, Value::dict(Dict::new())))
     }),
-    method("__init__(*args, **kwargs)", |vm, args| update_from(vm, "dict", args)),
+    method("__init__(*args, **kwargs)", |vm, args| update_from(vm, "dict", args))
+        .or_plain(|vm, args| update_with(vm, "dict", &args[0], &args[1..]).map(|_| Value::None)),
     method("clear()", |vm, args| {
         let removed = this(vm, &args[0])?.table.borrow_mut().clear();
         drop(removed);
@@ -62,21 +63,26 @@ fn this(vm: &mut Vm, value: &Value) -> Result<Rc<Dict>> {
 
 /// Adds what `dict(...)` and `dict.update(...)` are given: a mapping or pairs, and keywords.
 fn update_from(vm: &mut Vm, name: &str, args: &[Value]) -> Result {
-    let dict = this(vm, &args[0])?;
     let positional = args[1].as_tuple().cloned();
-    match positional.as_deref().map_or(&[][..], |given| given) {
-        [] => {}
-        [other] => vm.dict_update(&dict, other)?,
-        given => {
-            return Err(vm.type_error(format!("{name} expected at most 1 argument, got {}", given.len())));
-        }
-    }
+    let dict = update_with(vm, name, &args[0], positional.as_deref().map_or(&[][..], |given| given))?;
     if let Some(keywords) = args[2].as_dict() {
         for (key, value) in keywords.pairs() {
             vm.dict_set(&dict, key, value)?;
         }
     }
     Ok(Value::None)
+}
+
+fn update_with(vm: &mut Vm, name: &str, dict: &Value, given: &[Value]) -> Result<Rc<Dict>> {
+    let dict = this(vm, dict)?;
+    match given {
+        [] => {}
+        [other] => vm.dict_update(&dict, other)?,
+        given => {
+            return Err(vm.type_error(format!("{name} expected at most 1 argument, got {}", given.len())));
+        }
+    }
+    Ok(dict)
 }
 
 fn copied(dict: &Dict) -> Rc<Dict> {
