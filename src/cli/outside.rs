@@ -9,18 +9,18 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use aio::host::outside::{Address, Descriptor, Event, Outside, Process, Program, Stream, refused};
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 #[cfg(target_os = "linux")]
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::signal::Signal;
 use nix::sys::socket::{MsgFlags, recv};
-use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
@@ -56,7 +56,8 @@ pub(super) struct LocalOutside {
     net: Option<Vec<Grant>>,
     run: bool,
     open: BTreeMap<Descriptor, Open>,
-    children: HashMap<i32, Child>,
+    /// What tells the status of those that were started, when it is known.
+    children: HashMap<i32, Receiver<i32>>,
     watched: Watched,
     /// Hosts that are being looked up.
     asked: HashMap<Descriptor, String>,
@@ -206,6 +207,14 @@ fn os_str(bytes: &[u8]) -> &std::ffi::OsStr {
     std::ffi::OsStr::from_bytes(bytes)
 }
 
+/// A pipe that other programs do not get.
+fn new_pipe() -> nix::Result<(OwnedFd, OwnedFd)> {
+    let pipe = nix::unistd::pipe()?;
+    fcntl(&pipe.0, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+    fcntl(&pipe.1, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+    Ok(pipe)
+}
+
 fn is_ready_now(fd: BorrowedFd<'_>, write: bool) -> bool {
     let flags = if write { PollFlags::POLLOUT } else { PollFlags::POLLIN };
     let mut one = [PollFd::new(fd, flags)];
@@ -225,7 +234,7 @@ impl Outside for LocalOutside {
     }
 
     fn pipe(&mut self) -> io::Result<[Descriptor; 2]> {
-        let (read, write) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
+        let (read, write) = new_pipe()?;
         Ok([self.keep(Open::Pipe(read.into())), self.keep(Open::Pipe(write.into()))])
     }
 
@@ -383,7 +392,7 @@ impl Outside for LocalOutside {
         match &program.streams {
             // Both into one pipe.
             [_, Stream::Pipe, Stream::Output] => {
-                let (read, write) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
+                let (read, write) = new_pipe()?;
                 command.stdout(write.try_clone()?).stderr(write);
                 joined = Some(read);
             }
@@ -405,22 +414,25 @@ impl Outside for LocalOutside {
             keep(child.stderr.take().map(OwnedFd::from)),
         ];
         let (ended, notify) = UnixStream::pair()?;
+        let (sender, status) = channel();
         std::thread::spawn(move || {
-            // Whoever asks for the status collects it.
-            while waitid(Id::Pid(Pid::from_raw(id)), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) == Err(Errno::EINTR) {
-            }
+            let status = child
+                .wait()
+                .map_or(0, |status| status.code().or(status.signal().map(|signal| -signal)).unwrap_or_default());
+            let _ = sender.send(status);
             drop(notify);
         });
         let ended = self.keep(Open::Pipe(OwnedFd::from(ended).into()));
-        self.children.insert(id, child);
+        self.children.insert(id, status);
         Ok(Process { id, streams, ended })
     }
 
     fn status(&mut self, process: i32) -> io::Result<Option<i32>> {
-        let child = self.children.get_mut(&process).ok_or(Errno::ECHILD)?;
-        let Some(status) = child.try_wait()? else { return Ok(None) };
-        self.children.remove(&process);
-        Ok(status.code().or(status.signal().map(|signal| -signal)))
+        let status = self.children.get(&process).ok_or(Errno::ECHILD)?.try_recv().ok();
+        if status.is_some() {
+            self.children.remove(&process);
+        }
+        Ok(status)
     }
 
     fn kill(&mut self, process: i32, signal: i32) -> io::Result<()> {
