@@ -34,6 +34,8 @@ pub struct FrameEntry {
     pub task: Option<Rc<str>>,
     /// The lines with their marks, if others than the place's own are shown.
     pub lines: Option<String>,
+    /// What CPython warns about while it reads these lines again, to mark them.
+    pub heard: String,
 }
 
 /// What found a syntax error, which shows in the `text` that CPython gives it.

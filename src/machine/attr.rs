@@ -130,6 +130,7 @@ impl Vm {
             },
             Value::BoundMethod(method) => match &method.func {
                 Value::Native(native) if native.is_wrapper() => &types.method_wrapper,
+                Value::Native(native) if native.looks_written() => &types.method,
                 Value::Native(_) => &types.builtin_function_or_method,
                 _ => &types.method,
             },

@@ -29,7 +29,9 @@ pub(super) fn push_object(vm: &mut Vm, out: &mut String, value: &Value) -> Resul
         Value::Function(function) => format!("<function {} at {}>", function.qualname().as_str(), address(value)),
         Value::Native(native) => native_repr(native, value),
         Value::BoundMethod(method) => {
-            if let Value::Native(native) = &method.func {
+            if let Value::Native(native) = &method.func
+                && !native.looks_written()
+            {
                 let (kind, quote) = if native.is_wrapper() { ("method-wrapper", "'") } else { ("built-in method", "") };
                 let name = vm.type_name(&method.this);
                 let (shown, of) = (native.name.as_str(), name.as_str());

@@ -2,13 +2,14 @@
 
 use std::rc::Rc;
 
-use crate::diagnostic::{Diagnostic, ExceptionReport, Finder, FrameEntry, Place, SyntaxPlace};
+use crate::diagnostic::{Diagnostic, ExceptionReport, Finder, FrameEntry, Place, Severity, SyntaxPlace};
 use crate::machine::Vm;
 use crate::object::frame::Frame;
 use crate::object::{Class, Error, Exception, Result, Str, Value};
 use crate::report::place::Reading;
 use crate::report::{self, ErrorFormat, Style};
 use crate::symbol::{Symbol, sym};
+use crate::syntax::Parsed;
 use crate::text::similar;
 
 /// Chained exceptions are followed this deep.
@@ -308,8 +309,29 @@ impl Vm {
     /// Prints an exception that leaves the program.
     pub fn print_exception(&mut self, exception: &Rc<Exception>) {
         let style = self.host.style;
-        let text = self.render_exception(exception, &style);
-        self.write_err(&text);
+        let mut report = self.exception_report(exception);
+        if style.format == ErrorFormat::Python {
+            self.read_again(&mut report);
+        }
+        self.write_err(&report::exception(&report, &style));
+    }
+
+    /// To mark what failed in a line CPython parses it again, and warns again of what it finds.
+    fn read_again(&mut self, report: &mut ExceptionReport) {
+        for frame in &mut report.frames {
+            for text in report::texts_to_mark(frame) {
+                let source = crate::source::Source::new("<unknown>", &text);
+                let heard = match crate::syntax::parse_module(&source, &mut self.interner) {
+                    Parsed::Complete(module) => module.warnings,
+                    Parsed::Incomplete(found) | Parsed::Invalid(found) => found,
+                };
+                for warning in heard.iter().filter(|found| found.severity == Severity::Warning) {
+                    frame.heard.push_str(&self.heard_again(warning).unwrap_or_default());
+                }
+            }
+        }
+        let others = [&mut report.cause, &mut report.context].into_iter().flatten().map(|report| &mut **report);
+        others.chain(report.group.iter_mut().flatten()).for_each(|report| self.read_again(report));
     }
 
     /// `sys.last_exc` and its older forms: the exception that was shown last, for who looks into it afterwards.
@@ -526,13 +548,25 @@ impl Vm {
         while let Some(entry) = link {
             let place = Place { source: entry.code.source.clone(), span: entry.span };
             let lines = place.source.given.then(|| self.lines_by_name(&place, &entry.code).unwrap_or_default());
-            entries.push(FrameEntry { place, function: entry.code.name.as_str().into(), task: None, lines });
+            entries.push(FrameEntry {
+                place,
+                function: entry.code.name.as_str().into(),
+                task: None,
+                lines,
+                heard: String::new(),
+            });
             link = entry.next.borrow().clone();
         }
         if entries.is_empty() && exception.raised.get() {
             // Raised by the library's own Rust code: a frame that is not shown.
             let place = Place { source: crate::source::Source::library("<native>", ""), span: Default::default() };
-            entries.push(FrameEntry { place, function: "<native>".into(), task: None, lines: None });
+            entries.push(FrameEntry {
+                place,
+                function: "<native>".into(),
+                task: None,
+                lines: None,
+                heard: String::new(),
+            });
         }
         entries
     }

@@ -94,15 +94,19 @@ impl Vm {
             }
             _ => {}
         }
-        self.repr_value(value)
+        self.repr_or(value, "__str__ returned non-string")
     }
 
     /// `repr(value)`, which is of a subclass if a script's `__repr__` says so.
     pub fn repr_value(&mut self, value: &Value) -> Result {
+        self.repr_or(value, "__repr__ returned non-string")
+    }
+
+    fn repr_or(&mut self, value: &Value, refusal: &str) -> Result {
         if matches!(value, Value::Instance(_) | Value::Exception(_) | Value::Class(_)) {
             if let Special::Method(method) = self.special(value, sym::__repr__) {
                 let result = self.call_found(&method, value, &[])?;
-                return self.expect_str(result, "__repr__ returned non-string");
+                return self.expect_str(result, refusal);
             }
         }
         self.repr(value).map(Value::Str)

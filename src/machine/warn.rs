@@ -97,6 +97,18 @@ impl Vm {
         }
     }
 
+    /// The text of a warning about a line that is only read to show it.
+    pub(super) fn heard_again(&mut self, warning: &Diagnostic) -> Option<String> {
+        let end = match warning.finder {
+            Finder::FString(end) => Some(end),
+            _ => warning.place.as_ref().map(|place| place.span),
+        };
+        let line = warning.place.as_ref()?.source.line(end?.start);
+        let category = self.types.SyntaxWarning.clone();
+        let shown = self.passes_filters(&category, &warning.message, "<unknown>", line, None).ok()?;
+        shown.then(|| format!("<unknown>:{line}: SyntaxWarning: {}\n", warning.message))
+    }
+
     /// Shows a diagnostic in the user's format.
     pub fn draw(&mut self, diagnostic: &Diagnostic) {
         let style = self.host.style;

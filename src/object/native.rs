@@ -198,6 +198,11 @@ impl NativeFunction {
         matches!(self.row.kind, RowKind::Method(_) | RowKind::ClassMethod(_))
     }
 
+    /// Whether CPython has the method's class in Python, so that it is bound as a function is.
+    pub fn looks_written(&self) -> bool {
+        self.owner.borrow().as_ref().and_then(std::rc::Weak::upgrade).is_some_and(|owner| owner.patchable.get())
+    }
+
     /// Whether the method stands for an operator, so that CPython has a slot wrapper for it: all methods with two
     /// underscores but a few.
     pub fn is_wrapper(&self) -> bool {

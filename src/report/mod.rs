@@ -12,7 +12,9 @@ mod width;
 use crate::diagnostic::{Diagnostic, ExceptionReport, FrameEntry};
 use crate::source::Source;
 
-pub use python::{excerpt as excerpt_python, excerpt_elsewhere, format_exception as format_exception_python};
+pub use python::{
+    excerpt as excerpt_python, excerpt_elsewhere, format_exception as format_exception_python, texts_to_mark,
+};
 
 /// Of the members of a group, only so many are shown.
 const GROUP_WIDTH_MAX: usize = 15;

@@ -109,6 +109,7 @@ impl Printer {
         if !report.frames.is_empty() {
             self.emit_at(header.to_owned(), margin);
         }
+        self.pieces.extend(report.frames.iter().map(|frame| frame.heard.clone()).filter(|heard| !heard.is_empty()));
         for piece in frames {
             self.emit(piece);
         }
@@ -204,6 +205,13 @@ fn frames<'a>(frames: impl Iterator<Item = &'a FrameEntry>, carets: bool) -> Vec
     }
     pieces.extend(repeated(count));
     pieces
+}
+
+/// The texts that CPython parses to mark a place: the part that failed, in brackets, and its lines.
+pub fn texts_to_mark(entry: &FrameEntry) -> Vec<String> {
+    let shown = entry.lines.is_none() && shows_lines(&entry.place.source) && !entry.place.source.library;
+    let part = if shown { excerpt::part(&entry.place.source, entry.place.span) } else { None };
+    part.map_or(Vec::new(), |(segment, lines)| vec![format!("(\n{segment}\n)"), lines])
 }
 
 /// What stands in one source at the lines and columns of a place in another.

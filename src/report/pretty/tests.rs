@@ -23,7 +23,7 @@ fn place(source: &Rc<Source>, part: &str) -> Place {
 }
 
 fn frame(source: &Rc<Source>, part: &str, function: &str) -> FrameEntry {
-    FrameEntry { place: place(source, part), function: function.into(), task: None, lines: None }
+    FrameEntry { place: place(source, part), function: function.into(), task: None, lines: None, heard: String::new() }
 }
 
 fn division(source: &Rc<Source>) -> ExceptionReport {
@@ -176,6 +176,7 @@ fn many_callers_are_cut() {
         function: function.into(),
         task: None,
         lines: None,
+        heard: String::new(),
     };
     let mut report = ExceptionReport::new("RecursionError", "");
     report.frames = (0..20).map(|line| frame(line, "f")).chain((0..998).map(|_| frame(30, "longer"))).collect();

@@ -45,6 +45,15 @@ pub(super) fn write(source: &Source, span: Span, out: &mut String) {
     }
 }
 
+/// The text of a span, and the lines that it touches, where a parser could have something to say about them.
+pub(super) fn part(source: &Source, span: Span) -> Option<(String, String)> {
+    let part = Part::new(source, span)?;
+    let bytes = part.text.as_bytes();
+    let doubtful = bytes.contains(&b'\\')
+        || bytes.windows(2).any(|pair| pair[0].is_ascii_digit() && pair[1].is_ascii_alphabetic());
+    doubtful.then(|| (part.text[part.start..part.end].to_owned(), part.text.clone()))
+}
+
 /// The lines that a span touches, dedented.
 struct Part {
     text: String,
