@@ -391,6 +391,9 @@ impl Vm {
         if display == "enumerate" && given == 0 {
             return format!("'{unknown}' is an invalid keyword argument for enumerate()");
         }
+        if matches!(display.as_str(), "max" | "min") && given == 0 {
+            return format!("{display} expected at least 1 argument, got 0");
+        }
         // It hands its keywords on.
         let name = if display == "sorted" { "sort" } else { &name };
         let mut message = format!("{name}() got an unexpected keyword argument '{unknown}'");

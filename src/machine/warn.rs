@@ -159,9 +159,8 @@ impl Vm {
         let style = self.host.style;
         let code = category.name.borrow().as_str().to_owned();
         if place.is_none() && style.format == ErrorFormat::Python {
-            // Where nothing runs: at the end, or while the script is compiled.
-            let nowhere = if trailer.is_empty() { "<sys>:0" } else { "sys:1" };
-            self.write_err(&format!("{nowhere}: {code}: {message}\n"));
+            // Nothing runs at the end, nor while the script is compiled.
+            self.write_err(&format!("<sys>:0: {code}: {message}\n"));
             return Ok(());
         }
         let diagnostic = Diagnostic {

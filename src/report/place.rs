@@ -38,6 +38,7 @@ pub fn of(diagnostic: &Diagnostic, reading: Reading, in_file: Option<String>) ->
     let never_closed = message.ends_with("was never closed");
     let column = |offset: u32| match (diagnostic.finder, &in_file) {
         (Finder::Scopes | Finder::Compiler, _) => source.byte_column(offset),
+        _ if message.starts_with("leading zeros in decimal") => source.byte_column(offset),
         // The bytes of the text, with one more, are counted in the line of the file, which may begin with a mark.
         (finder, Some(line))
             if (finder == Finder::Parser || never_closed)

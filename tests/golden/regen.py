@@ -72,9 +72,7 @@ def normalised(text, cwd):
     for pattern, built_in in LOCATIONS:
         text = pattern.sub(built_in, text)
     text = text.replace(os.fsencode(cwd) + b'/', b'')
-    text = ADDRESS.sub(b'at 0x...', text)
-    # The clock keeps a module alive a little longer than usual, which shows in warnings given at the very end.
-    return re.sub(rb'^<sys>:0: ', b'sys:1: ', text, flags=re.M)
+    return ADDRESS.sub(b'at 0x...', text)
 
 
 def run(script, cwd, seed):
