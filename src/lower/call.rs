@@ -143,6 +143,7 @@ fn plain_call<const N: usize>(func: Thunk, global: Option<GlobalCallee>, args: [
                 call_straight(vm, frame, &f, &args, span)
             }
             Some(Callee::Function(f)) if takes(&f, N) => call_with_defaults(vm, frame, &f, None, &args, span),
+            Some(Callee::Function(f)) if parks(&f, N) => call_parked(vm, frame, &f, None, &args, span),
             Some(Callee::Native(native)) if !native.is_method() => {
                 let mut values = [const { Value::Unbound }; PLACES];
                 fill(vm, frame, &mut values, &args)?;
@@ -258,6 +259,36 @@ pub(super) fn call_bound(
     straight(vm, frame, function, span, |vm, frame, locals| fill_bound(vm, frame, locals, object, args))
 }
 
+/// Whether a call with these many arguments by place makes a generator or coroutine of a function and nothing else.
+#[inline]
+fn parks(function: &crate::object::Function, given: usize) -> bool {
+    let code = &function.code;
+    code.is_suspendable() && code.params.plain() && code.params.positional as usize == given && !code.replaced.get()
+}
+
+/// Makes it, with the arguments in the frame that it is parked with.
+fn call_parked(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    function: &Rc<crate::object::Function>,
+    object: Option<Value>,
+    args: &[Thunk],
+    span: Span,
+) -> Eval<Value> {
+    let slots = function.code.slots as usize;
+    let mut locals = Vec::with_capacity(slots);
+    locals.extend(object);
+    for arg in args {
+        locals.push(arg(vm, frame)?);
+    }
+    locals.resize(slots, Value::Unbound);
+    vm.calls.push(CallSite { code: frame.code.id.get(), span });
+    finalize_first(vm);
+    let made = vm.make_coroutine(function, locals);
+    vm.calls.pop();
+    Ok(made)
+}
+
 /// An instance of a class that makes its instances in the plain way.
 #[inline]
 pub(super) fn make(
@@ -316,6 +347,7 @@ pub(super) fn call_value<const N: usize>(
             return call_straight(vm, frame, f, args, span);
         }
         Value::Function(f) if takes(f, N) => return call_with_defaults(vm, frame, f, None, args, span),
+        Value::Function(f) if parks(f, N) => return call_parked(vm, frame, f, None, args, span),
         Value::Class(class) => {
             if let Some(result) = call_class(vm, frame, class, args, span) {
                 return result;
@@ -360,6 +392,9 @@ impl MethodSite {
                 }
                 if takes(&f, M) {
                     return call_with_defaults(vm, frame, &f, Some(object), args, self.span);
+                }
+                if parks(&f, M) {
+                    return call_parked(vm, frame, &f, Some(object), args, self.span);
                 }
             }
         }

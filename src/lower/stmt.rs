@@ -18,6 +18,9 @@ use crate::symbol::sym;
 use crate::syntax::ast::{Alias, BinOp, Constant, Expr, ExprKind, Stmt, StmtKind};
 use crate::syntax::visit;
 
+/// So many values are assigned to as many targets without a tuple.
+const SEVERAL: usize = 4;
+
 impl Lower<'_> {
     pub(super) fn body(&mut self, body: Vec<Stmt>) {
         for stmt in body {
@@ -192,8 +195,12 @@ impl Lower<'_> {
         // `a, b = b, a` moves its values without making a tuple.
         if let (ExprKind::Tuple(targets), ExprKind::Tuple(values)) = (&target.kind, &value.kind) {
             let plain = |items: &[Expr]| !items.iter().any(super::expr::is_starred);
-            if targets.len() == 2 && values.len() == 2 && plain(targets) && plain(values) {
-                return self.assign_pair(target, value, span);
+            if (2..=SEVERAL).contains(&targets.len())
+                && values.len() == targets.len()
+                && plain(targets)
+                && plain(values)
+            {
+                return self.assign_several(target, value, span);
             }
         }
         let target_span = target.span;
@@ -206,16 +213,27 @@ impl Lower<'_> {
         self.emit(Step::Do(action), target_span.to(span));
     }
 
-    fn assign_pair(&mut self, target: Expr, value: Expr, span: Span) {
+    fn assign_several(&mut self, target: Expr, value: Expr, span: Span) {
         let (ExprKind::Tuple(targets), ExprKind::Tuple(values)) = (target.kind, value.kind) else { return };
         let values: Vec<Thunk> = values.into_iter().map(|value| self.expr(value)).collect();
         let stores: Vec<_> = targets.into_iter().map(|target| self.target(target)).collect();
-        let action: Action = Box::new(move |vm, frame| {
-            let first = values[0](vm, frame)?;
-            let second = values[1](vm, frame)?;
-            stores[0](vm, frame, first)?;
-            stores[1](vm, frame, second)
-        });
+        let action: Action = if values.len() == 2 {
+            Box::new(move |vm, frame| {
+                let first = values[0](vm, frame)?;
+                let second = values[1](vm, frame)?;
+                stores[0](vm, frame, first)?;
+                stores[1](vm, frame, second)
+            })
+        } else {
+            Box::new(move |vm, frame| {
+                let mut held = [const { Value::Unbound }; SEVERAL];
+                super::call::fill(vm, frame, &mut held, &values)?;
+                for (store, value) in stores.iter().zip(held) {
+                    store(vm, frame, value)?;
+                }
+                Ok(())
+            })
+        };
         self.emit(Step::Do(action), span);
     }
 

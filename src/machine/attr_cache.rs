@@ -196,16 +196,23 @@ impl AttrCache {
         })
     }
 
-    /// Assigns an attribute that an assignment here found in an instance of the first shape that was seen; the value
-    /// comes back from others.
+    /// Assigns an attribute that an assignment here found in an instance of the first shape that was seen, or added to
+    /// it; the value comes back from others.
     #[inline]
     pub fn assign(&self, value: &Value, new: Value) -> std::result::Result<(), Value> {
         let Value::Instance(instance) = value else { return Err(new) };
         let old = instance.attrs.change(|attrs| match attrs {
             Attrs::Shaped { shape, values } if shape.known_id() == self.first.shape.get() => {
-                let Some(place) = values.get_mut(self.first.slot.get() as usize) else { return Err(new) };
+                if let Some(place) = values.get_mut(self.first.slot.get() as usize) {
+                    gc::stored(instance, &new);
+                    return Ok(std::mem::replace(place, new));
+                }
+                let next = self.first.next.borrow();
+                let Some(next) = &*next else { return Err(new) };
                 gc::stored(instance, &new);
-                Ok(std::mem::replace(place, new))
+                shape.clone_from(next);
+                values.push(new);
+                Ok(Value::Unbound)
             }
             _ => Err(new),
         })?;

@@ -363,7 +363,9 @@ impl Vm {
     }
 
     pub fn make_coroutine(&mut self, function: &Rc<Function>, mut locals: Vec<Value>) -> Value {
-        make_cells(function, &mut locals);
+        if !function.code.cells.is_empty() {
+            make_cells(function, &mut locals);
+        }
         let frame = ParkedFrame { function: function.clone(), locals: locals.into_boxed_slice(), pc: 0, handled: None };
         Value::Coroutine(Rc::new(self.parked(function, frame)))
     }

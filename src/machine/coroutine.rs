@@ -10,7 +10,7 @@ use std::rc::Rc;
 use crate::machine::Vm;
 use crate::machine::call::kind_of;
 use crate::object::class::Awaited;
-use crate::object::code::{Called, Code, Step};
+use crate::object::code::{Called, Code, NOWHERE, Step};
 use crate::object::coroutine::{
     Awaiter, AwaiterState, Body, Chain, Coroutine, Kind, NativeCoroutine, Operation, Outcome, ParkedFrame, Resume,
     State,
@@ -56,10 +56,11 @@ impl Vm {
     }
 
     /// [`Vm::resume`] in the plainest case, which is nearly all that happens to generators: a frame with nothing below it
-    /// stands at a `yield`, or has given way, and nobody is handling an exception.
+    /// stands at its beginning or at a `yield`, or has given way, and nobody is handling an exception.
     #[inline(always)]
     fn resume_in_passing(&mut self, root: &Rc<Coroutine>, value: Value) -> Passing {
-        if root.state.get() != State::Suspended
+        let created = root.state.get() == State::Created && root.kind != Kind::AsyncGenerator && value.is_none();
+        if !created && root.state.get() != State::Suspended
             || root.in_chain.get()
             || self.handling.is_some()
             || !root.is_bare()
@@ -76,6 +77,7 @@ impl Vm {
             }
         };
         let slot = match parked.function.code.steps.get(parked.pc as usize) {
+            _ if created => NOWHERE,
             Some(Step::Yield(_, slot)) if parked.handled.is_none() => *slot,
             Some(Step::Await(slot))
                 if parked.handled.is_none() && matches!(&parked.locals[*slot as usize], Value::Native(_)) =>
@@ -93,7 +95,7 @@ impl Vm {
             locals: &mut parked.locals,
             code: &parked.function.code,
             function: &parked.function,
-            pc: parked.pc + 1,
+            pc: parked.pc + u32::from(!created),
             exit: Exit::Return,
             handled: None,
             outer_handled: None,
@@ -108,6 +110,9 @@ impl Vm {
                 parked.pc = pc;
                 // What stood there is `Empty`.
                 std::mem::forget(root.body.replace(Body::Frame(parked)));
+                if created {
+                    gc::register(root);
+                }
                 root.state.set(State::Suspended);
                 self.depth -= 1;
                 return Passing::Yielded(value);
@@ -116,7 +121,7 @@ impl Vm {
         let outcome = self.settle(&mut frame, result.map_err(Error::from));
         let (pc, handled) = (frame.pc, frame.handled.take());
         self.handling = None;
-        let outcome = self.put_back(root, ParkedFrame { pc, handled, ..parked }, outcome, false);
+        let outcome = self.put_back(root, ParkedFrame { pc, handled, ..parked }, outcome, created);
         Passing::Other(self.follow(root, outcome))
     }
 
