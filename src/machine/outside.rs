@@ -124,7 +124,7 @@ impl Vm {
         match nanoseconds {
             Some(all) if is_virtual && self.outside.children == 0 => self.host.clock.sleep(all),
             Some(_) if is_virtual => self.host.clock.sleep(nap),
-            _ if !events.is_empty() => std::mem::drop(self.host.clock.sleep(PAUSE.min(nap))),
+            _ if !events.is_empty() => self.host.clock.sleep(PAUSE.min(nap)),
             _ => {}
         }
     }
