@@ -165,6 +165,19 @@ fn source_of(vm: &mut Vm, value: &Value, name: &str) -> Result<Option<Rc<Source>
     }))
 }
 
+/// Whether a value is a node of the module `ast`.
+fn is_tree(vm: &mut Vm, value: &Value) -> Result<bool> {
+    let name = vm.intern("ast");
+    match (value, vm.modules.get_str(&name)) {
+        (Value::Instance(_), Some(module)) => {
+            let node = vm.intern("AST");
+            let node = vm.get_attr(&module, &node)?;
+            vm.isinstance(value, &node)
+        }
+        _ => Ok(false),
+    }
+}
+
 fn compile_source(vm: &mut Vm, args: &[Value]) -> Result {
     let file = match &args[1] {
         other @ (Value::Instance(_) | Value::Exception(_)) => vm.call_special(other, sym::__fspath__, &[])?,
@@ -193,14 +206,26 @@ fn compile_source(vm: &mut Vm, args: &[Value]) -> Result {
     if flags & !KNOWN_FLAGS != 0 {
         return Err(vm.value_error("compile(): unrecognised flags"));
     }
+    let is_tree = is_tree(vm, &args[0])?;
     if flags & ONLY_TREE != 0 {
-        let class = vm.types.NotImplementedError.clone();
-        return Err(vm.error(&class, "compile() to a tree (ast.PyCF_ONLY_AST) is not part of aio"));
+        if is_tree {
+            return Ok(args[0].clone());
+        }
+        let module = vm.import_module("ast")?;
+        let parse = vm.intern("parse");
+        return vm.call_method(&module, &parse, &[args[0].clone(), Value::Str(name), args[2].clone()]);
     }
     if !(-1..=2).contains(&vm.to_i64(&args[5])?) {
         return Err(vm.value_error("compile(): invalid optimize value"));
     }
-    match source_of(vm, &args[0], name.as_str())? {
+    let text = if is_tree {
+        let module = vm.import_module("ast")?;
+        let source = vm.intern("_source");
+        vm.call_method(&module, &source, &[args[0].clone(), args[2].clone()])?
+    } else {
+        args[0].clone()
+    };
+    match source_of(vm, &text, name.as_str())? {
         Some(source) => {
             let source = Source::given(&source);
             if flags & (ALLOW_INCOMPLETE | DONT_IMPLY_DEDENT) != 0 {

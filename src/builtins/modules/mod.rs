@@ -27,6 +27,7 @@ mod sys;
 mod threading;
 mod time;
 mod traceback;
+mod tree;
 mod types;
 mod unicodedata;
 mod warnings;
@@ -126,6 +127,7 @@ const MODULES: &[Spec] = &[
             Ok(())
         })
         .and(&[page!("array")]),
+    rust("ast", tree::FUNCTIONS).and(&[page!("ast"), lazy!("ast_unparse")]),
     rust("atexit", os::EXIT).and(&[page!("atexit")]),
     library!("base64"),
     library!("binascii"),
