@@ -72,7 +72,7 @@ fn future_text(vm: &mut Vm, this: &Value, future: &Future) -> Result<String> {
 
 fn callback(vm: &mut Vm, callback: &Callback) -> Result<String> {
     match callback {
-        Callback::Wakeup(_) => Ok("Task.task_wakeup()".to_owned()),
+        Callback::Wakeup(task) => Ok(format!("{}.task_wakeup()", task.class().qualname.borrow().as_str())),
         Callback::Native(native, _) => Ok(format!("{}()", native.qualname)),
         Callback::Script(script) => callback_source(vm, &script.0, &[], false),
     }

@@ -566,8 +566,8 @@ pub fn finalize(vm: &mut Vm, this: &Value) {
         if let Value::Instance(instance) = this {
             state(vm).unregister(instance);
         }
-        context.push(("task", this.clone()));
         context.push(("message", Value::str("Task was destroyed but it is pending!")));
+        context.push(("task", this.clone()));
     }
     if let Some(source) = future.extra(|extra| extra.source.clone()).bound() {
         context.push(("source_traceback", format::summary(vm, &source).unwrap_or(source)));
