@@ -429,14 +429,21 @@ fn throw_soon(vm: &mut Vm, event_loop: &Value, this: &Rc<Instance>, text: String
 
 /// What the task waited for is done.
 pub fn wakeup(vm: &mut Vm, this: &Rc<Instance>, awaited: &Rc<Instance>) -> Result<()> {
-    let awaited = future::data(awaited);
-    let error = match awaited.status.get() {
-        Status::Finished => None,
-        _ => awaited.take_result(vm).err(),
-    };
-    // A cancellation is raised here, so by a loop that runs while an exception is handled: at the end of a runner.
-    if let (Some(error), Some(handling), Status::Cancelled) = (&error, &vm.handling, awaited.status.get()) {
-        error.0.set_context(handling);
+    let data = future::data(awaited);
+    let status = data.status.get();
+    if status == Status::Finished {
+        return step(vm, this, None);
+    }
+    let error = data.take_result(vm).err();
+    // What `result()` raises is raised here, so in what is handled where the loop runs: at the end of a runner, say. The
+    // exception that a plain future was given is only handed on.
+    if let (Some(error), Some(handling)) = (&error, vm.handling.clone()) {
+        let class = awaited.class();
+        let classes = &state(vm).classes;
+        let is_plain = Rc::ptr_eq(&class, &classes.future) || Rc::ptr_eq(&class, &classes.task);
+        if status == Status::Cancelled || !is_plain {
+            error.0.set_context(&handling);
+        }
     }
     step(vm, this, error)
 }
