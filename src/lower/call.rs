@@ -147,6 +147,11 @@ fn plain_call<const N: usize>(func: Thunk, global: Option<GlobalCallee>, args: [
             Some(Callee::Native(native)) if !native.is_method() => {
                 let mut values = [const { Value::Unbound }; PLACES];
                 fill(vm, frame, &mut values, &args)?;
+                if let Some(quick) = native.row.quick.filter(|_| native.arity.get().takes(N) && !gc::pending()) {
+                    if let Some(answer) = quick(vm, &values[..N]) {
+                        return Ok(answer);
+                    }
+                }
                 call_native(vm, frame, &native, values, N, span)
             }
             Some(Callee::Class(class)) => match call_class(vm, frame, &class, &args, span) {

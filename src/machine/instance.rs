@@ -55,6 +55,28 @@ impl Vm {
         }
     }
 
+    /// The same where no script code has a say.
+    pub fn isinstance_at_once(&self, value: &Value, class: &Value) -> Option<bool> {
+        match class {
+            Value::Class(class) if class.metaclass.get().is_none() => {
+                let derived = self.is_instance_of(value, class);
+                (derived || !matches!(value, Value::Instance(_) | Value::Exception(_))).then_some(derived)
+            }
+            Value::Tuple(classes) => {
+                for class in classes.iter() {
+                    if !matches!(class, Value::Class(_)) {
+                        return None;
+                    }
+                    if self.isinstance_at_once(value, class)? {
+                        return Some(true);
+                    }
+                }
+                Some(false)
+            }
+            _ => None,
+        }
+    }
+
     /// Whether `value.__class__` says so: proxies and mocks.
     fn claims_class(&mut self, value: &Value, class: &Rc<Class>) -> Result<bool> {
         if !matches!(value, Value::Instance(_) | Value::Exception(_)) {

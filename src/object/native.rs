@@ -30,7 +30,12 @@ pub struct Row {
     pub at_once: Option<AtOnce>,
     /// What a call with nothing but positional arguments does, which it gets as they are.
     pub plain: Option<NativeCall>,
+    /// What a call says that can be answered at once.
+    pub quick: Option<Quick>,
 }
+
+/// An answer without script code, an error or anything dying on the way, if there is one.
+pub type Quick = fn(&Vm, &[Value]) -> Option<Value>;
 
 /// What becomes of a call that is awaited, if no coroutine is needed for it; its arguments are all positional.
 pub type AtOnce = fn(&mut Vm, &[Value]) -> Result<Option<Prompt>>;
@@ -56,27 +61,41 @@ pub enum RowKind {
 }
 
 pub const fn native(signature: &'static str, call: NativeCall) -> Row {
-    Row { signature, kind: RowKind::Function(call), blocking: None, at_once: None, plain: None }
+    Row { signature, kind: RowKind::Function(call), blocking: None, at_once: None, plain: None, quick: None }
 }
 
 pub const fn method(signature: &'static str, call: NativeCall) -> Row {
-    Row { signature, kind: RowKind::Method(call), blocking: None, at_once: None, plain: None }
+    Row { signature, kind: RowKind::Method(call), blocking: None, at_once: None, plain: None, quick: None }
 }
 
 pub const fn class_method(signature: &'static str, call: NativeCall) -> Row {
-    Row { signature, kind: RowKind::ClassMethod(call), blocking: None, at_once: None, plain: None }
+    Row { signature, kind: RowKind::ClassMethod(call), blocking: None, at_once: None, plain: None, quick: None }
 }
 
 pub const fn static_method(signature: &'static str, call: NativeCall) -> Row {
-    Row { signature, kind: RowKind::StaticMethod(call), blocking: None, at_once: None, plain: None }
+    Row { signature, kind: RowKind::StaticMethod(call), blocking: None, at_once: None, plain: None, quick: None }
 }
 
 pub const fn getter(name: &'static str, get: Getter) -> Row {
-    Row { signature: name, kind: RowKind::Attribute(get, None), blocking: None, at_once: None, plain: None }
+    Row {
+        signature: name,
+        kind: RowKind::Attribute(get, None),
+        blocking: None,
+        at_once: None,
+        plain: None,
+        quick: None,
+    }
 }
 
 pub const fn attribute(name: &'static str, get: Getter, set: Setter) -> Row {
-    Row { signature: name, kind: RowKind::Attribute(get, Some(set)), blocking: None, at_once: None, plain: None }
+    Row {
+        signature: name,
+        kind: RowKind::Attribute(get, Some(set)),
+        blocking: None,
+        at_once: None,
+        plain: None,
+        quick: None,
+    }
 }
 
 impl Row {
@@ -93,6 +112,11 @@ impl Row {
     /// Says what a call with nothing but positional arguments does.
     pub const fn or_plain(self, plain: NativeCall) -> Row {
         Row { plain: Some(plain), ..self }
+    }
+
+    /// Says what can be answered at once.
+    pub const fn or_quick(self, quick: Quick) -> Row {
+        Row { quick: Some(quick), ..self }
     }
 
     pub fn name(&self) -> &'static str {

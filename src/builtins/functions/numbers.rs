@@ -9,12 +9,22 @@ use crate::syntax::ast::{BinOp, CmpOp};
 use crate::text::{code_point, int as ints, strops};
 
 pub(super) const FUNCTIONS: &[Row] = &[
-    native("abs(x, /)", abs),
+    native("abs(x, /)", abs).or_quick(|_, args| match &args[0] {
+        Value::Int(n) => n.checked_abs().map(Value::Int),
+        Value::Float(x) => Some(Value::float(x.get().abs())),
+        _ => None,
+    }),
     native("bin(number, /)", |vm, args| prefixed(vm, &args[0], 2)),
     native("oct(number, /)", |vm, args| prefixed(vm, &args[0], 8)),
     native("hex(number, /)", |vm, args| prefixed(vm, &args[0], 16)),
     native("chr(i, /)", chr),
-    native("ord(c, /)", ord),
+    native("ord(c, /)", ord).or_quick(|_, args| match &args[0] {
+        Value::Str(text) => match text.as_str().as_bytes() {
+            [byte] => Some(Value::Int((*byte).into())),
+            _ => None,
+        },
+        _ => None,
+    }),
     native("divmod(x, y, /)", |vm, args| vm.divmod(&args[0], &args[1])),
     native("pow(base, exp, mod=None)", |vm, args| vm.power(&args[0], &args[1], &args[2])),
     native("round(number, ndigits=None)", round),
