@@ -53,6 +53,11 @@ pub fn compile_module(vm: &mut Vm, source: &Rc<Source>) -> Result<Rc<Code>, Vec<
     compile(vm, source, Mode::Module, false)
 }
 
+/// Compiles source that may await at the top: it is a coroutine's then.
+pub fn compile_awaiting(vm: &mut Vm, source: &Rc<Source>) -> Result<Rc<Code>, Vec<Diagnostic>> {
+    compile(vm, source, Mode::Interactive, false)
+}
+
 /// Compiles source to be run by `exec` with a namespace for locals beside the globals.
 pub fn compile_with_locals(vm: &mut Vm, source: &Rc<Source>) -> Result<Rc<Code>, Vec<Diagnostic>> {
     compile(vm, source, Mode::Module, true)
@@ -112,16 +117,23 @@ pub fn compile_interactive(
 }
 
 /// Compiles the argument of `eval`.
-pub fn compile_expression(vm: &mut Vm, source: &Rc<Source>, locals: bool) -> Result<Rc<Code>, Vec<Diagnostic>> {
+pub fn compile_expression(
+    vm: &mut Vm,
+    source: &Rc<Source>,
+    locals: bool,
+    mode: Mode,
+) -> Result<Rc<Code>, Vec<Diagnostic>> {
     let (mut expr, warnings) = match syntax::parse_expression(source, &mut vm.interner) {
         Parsed::Complete(parsed) => parsed,
         Parsed::Incomplete(errors) | Parsed::Invalid(errors) => return Err(after_warnings(vm, errors)),
     };
-    let (scopes, errors) = resolve::resolve_expression(&mut expr, source, &mut vm.interner, Mode::Module);
+    let (scopes, errors) = resolve::resolve_expression(&mut expr, source, &mut vm.interner, mode);
     vm.sync_names();
     refuse(vm, &warnings, &scopes, errors)?;
-    let mut lower = Lower::new(vm, source, scopes, CodeKind::Module, "<module>", locals);
+    let kind = if scopes.scopes[0].has_await { CodeKind::Coroutine } else { CodeKind::Module };
+    let mut lower = Lower::new(vm, source, scopes, kind, "<module>", locals);
     let span = expr.span;
+    let expr = lower.hoist(expr);
     let thunk = lower.expr(expr);
     lower.emit(Step::Return(thunk), span);
     Ok(lower.finish_module(span))

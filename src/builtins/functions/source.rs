@@ -43,6 +43,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
 const KNOWN_FLAGS: i64 = 0x1FE_F610;
 const ONLY_TREE: i64 = 0x400;
 const DONT_IMPLY_DEDENT: i64 = 0x200;
+const TOP_LEVEL_AWAIT: i64 = 0x2000;
 const ALLOW_INCOMPLETE: i64 = 0x4000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -67,15 +68,18 @@ fn refused(vm: &mut Vm, errors: &[Diagnostic], mode: Mode) -> Error {
     }
 }
 
-fn compile(vm: &mut Vm, source: &Rc<Source>, mode: Mode, locals: bool) -> Result<Rc<Code>> {
+fn compile(vm: &mut Vm, source: &Rc<Source>, mode: Mode, locals: bool, awaits: bool) -> Result<Rc<Code>> {
+    use crate::resolve::Mode as Top;
+    let top = if awaits { Top::Interactive } else { Top::Module };
     let compiled = match mode {
-        Mode::Eval => lower::compile_expression(vm, source, locals),
+        Mode::Eval => lower::compile_expression(vm, source, locals, top),
+        Mode::Exec if awaits => lower::compile_awaiting(vm, source),
         Mode::Exec if locals => lower::compile_with_locals(vm, source),
         Mode::Exec => lower::compile_module(vm, source),
         Mode::Single => match syntax::parse_module(source, &mut vm.interner) {
             Parsed::Complete(module) => match not_single(source, &module.body) {
                 Some(error) => Err(vec![error]),
-                None => lower::compile_interactive(vm, source, module, crate::resolve::Mode::Module, true),
+                None => lower::compile_interactive(vm, source, module, top, true),
             },
             Parsed::Incomplete(errors) | Parsed::Invalid(errors) => match after_first_line(vm, source, &errors) {
                 Some(error) => Err(vec![error]),
@@ -215,13 +219,15 @@ fn compile_source(vm: &mut Vm, args: &[Value]) -> Result {
         let parse = vm.intern("parse");
         return vm.call_method(&module, &parse, &[args[0].clone(), Value::Str(name), args[2].clone()]);
     }
-    if !(-1..=2).contains(&vm.to_i64(&args[5])?) {
+    let optimize = vm.to_i64(&args[5])?;
+    if !(-1..=2).contains(&optimize) {
         return Err(vm.value_error("compile(): invalid optimize value"));
     }
-    let text = if is_tree {
+    let text = if is_tree || optimize > 0 {
         let module = vm.import_module("ast")?;
         let source = vm.intern("_source");
-        vm.call_method(&module, &source, &[args[0].clone(), args[2].clone()])?
+        let args = [args[0].clone(), args[2].clone(), Value::Str(name.clone()), Value::Int(optimize)];
+        vm.call_method(&module, &source, &args)?
     } else {
         args[0].clone()
     };
@@ -249,7 +255,7 @@ fn compile_source(vm: &mut Vm, args: &[Value]) -> Result {
                     return Err(refused(vm, &[Diagnostic::error(class, message, &source, end)], mode));
                 }
             }
-            compile(vm, &source, mode, false).map(Value::Code)
+            compile(vm, &source, mode, false, flags & TOP_LEVEL_AWAIT != 0).map(Value::Code)
         }
         None => Err(vm.type_error("compile() arg 1 must be a string, bytes or AST object")),
     }
@@ -302,7 +308,7 @@ fn exec(vm: &mut Vm, args: &[Value]) -> Result {
     let code = match &args[0] {
         Value::Code(code) => code.clone(),
         other => match source_of(vm, other, "<string>")? {
-            Some(source) => compile(vm, &source, Mode::Exec, locals.is_some())?,
+            Some(source) => compile(vm, &source, Mode::Exec, locals.is_some(), false)?,
             None => return Err(vm.type_error("exec() arg 1 must be a string, bytes or code object")),
         },
     };
@@ -328,7 +334,7 @@ fn eval(vm: &mut Vm, args: &[Value]) -> Result {
         other => match source_of(vm, other, "<string>")? {
             Some(source) => {
                 let text = source.text.trim_start_matches([' ', '\t']);
-                compile(vm, &Source::new("<string>", text), Mode::Eval, locals.is_some())?
+                compile(vm, &Source::new("<string>", text), Mode::Eval, locals.is_some(), false)?
             }
             None => return Err(vm.type_error("eval() arg 1 must be a string, bytes or code object")),
         },
@@ -380,7 +386,7 @@ fn run(vm: &mut Vm, code: &Rc<Code>, globals: &Rc<Dict>, locals: Option<Value>, 
     }
     let modes = vm.extension::<Modes>();
     let mode = if modes.expressions.contains(&code.id.get()) { Mode::Eval } else { Mode::Exec };
-    let again = compile(vm, &code.source, mode, true)?;
+    let again = compile(vm, &code.source, mode, true, false)?;
     vm.run_code(&again, globals, locals)
 }
 
