@@ -286,10 +286,18 @@ fn namespaces(vm: &mut Vm, globals: &Value, locals: &Value, function: &str) -> R
     }
     let locals = match locals.given() {
         Some(locals) if !locals.is(&globals) => locals.clone(),
+        // Names at the top are asked of a dict with methods of its own.
+        _ if has_own_access(vm, &globals) => return Ok((dict, Some(globals))),
         _ => return Ok((dict, None)),
     };
     check_mapping(vm, &locals, function)?;
     Ok((dict, Some(locals)))
+}
+
+fn has_own_access(vm: &mut Vm, namespace: &Value) -> bool {
+    let names = [sym::__getitem__, sym::__setitem__, sym::__delitem__, sym::__missing__];
+    matches!(namespace, Value::Instance(_))
+        && names.into_iter().any(|name| matches!(vm.lookup_special(namespace, name), Some(Value::Function(_))))
 }
 
 fn check_mapping(vm: &mut Vm, locals: &Value, function: &str) -> Result<()> {
