@@ -75,7 +75,7 @@ const PARTS: &[Part] = &[
         "get_event_loop_policy" "set_event_loop_policy" "AbstractEventLoopPolicy" "BaseDefaultEventLoopPolicy"
         "DefaultEventLoopPolicy"
     ),
-    part!("asyncio.unix_events", "signals", "add_signal_handler" "remove_signal_handler"),
+    part!("asyncio.unix_events", "signals", "add_signal_handler" "remove_signal_handler" "_remove_all"),
     part!(
         "asyncio.graph", "graph",
         "capture_call_graph" "format_call_graph" "print_call_graph" "FrameCallGraphEntry" "FutureCallGraph"

@@ -180,6 +180,9 @@ fn close(vm: &mut Vm, el: &EventLoop, args: &[Value]) -> Result<Value> {
             let shown = vm.repr(&args[0])?;
             super::log::debug(vm, &format!("Close {}", shown.as_str()))?;
         }
+        if el.signals.get() > 0 {
+            super::call_library(vm, "_remove_all", &args[..1])?;
+        }
         el.closed.set(true);
         el.clear();
         let own =
