@@ -8,8 +8,8 @@ use crate::diagnostic::{ExceptionReport, Label, Place};
 use crate::machine::Vm;
 use crate::object::code::{Code, CodeKind};
 use crate::object::coroutine::{Coroutine, Kind};
-use crate::object::{Class, Error, Exception, Value};
-use crate::report::ErrorFormat;
+use crate::object::{Class, Error, Exception, Str, Value};
+use crate::report::{self, ErrorFormat};
 use crate::source::Span;
 use crate::symbol::sym;
 use crate::syntax;
@@ -163,6 +163,16 @@ impl Vm {
             } else if message.contains("'_asyncio.Task'") || message.contains("'_asyncio.Future'") {
                 report.helps.push(TO_COME.to_owned());
             }
+        }
+        if report.helps.is_empty() && self.teaches() {
+            let main = match self.loaded(sym::__main__) {
+                Some(Value::Module(main)) => Some(main.dict.clone()),
+                _ => None,
+            };
+            let has = |dict: &crate::object::Dict, name: &str| dict.get_str(&Rc::new(Str::new(name))).is_some();
+            let is_global = |name: &str| main.as_ref().is_some_and(|dict| has(dict, name));
+            let help = report::help_for(report, is_global, |name| has(&self.builtins, name));
+            report.helps.extend(help);
         }
         // `await f().x` takes `x` from the coroutine.
         let is_await = before.trim_end().strip_suffix("await").is_some_and(|rest| !rest.ends_with(is_word));

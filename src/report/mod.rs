@@ -7,6 +7,7 @@ mod json;
 pub mod place;
 mod pretty;
 mod python;
+mod teach;
 mod width;
 
 use crate::diagnostic::{Diagnostic, ExceptionReport, FrameEntry};
@@ -15,6 +16,7 @@ use crate::source::Source;
 pub use python::{
     excerpt as excerpt_python, excerpt_elsewhere, format_exception as format_exception_python, texts_to_mark,
 };
+pub use teach::of_exception as help_for;
 
 /// Of the members of a group, only so many are shown.
 const GROUP_WIDTH_MAX: usize = 15;
@@ -75,6 +77,13 @@ pub fn unraisable(report: &ExceptionReport) -> String {
 
 /// The text for a syntax error found before the run, or for a warning, its last line ended.
 pub fn diagnostic(diagnostic: &Diagnostic, style: &Style) -> String {
+    let mut taught = std::borrow::Cow::Borrowed(diagnostic);
+    if style.format != ErrorFormat::Python && diagnostic.helps.is_empty() && diagnostic.code == "SyntaxError" {
+        if let Some(help) = teach::of_syntax(diagnostic) {
+            taught.to_mut().helps.push(help);
+        }
+    }
+    let diagnostic = &*taught;
     match style.format {
         ErrorFormat::Pretty => pretty::diagnostic(diagnostic, style),
         ErrorFormat::Python => python::diagnostic(diagnostic),

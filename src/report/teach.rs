@@ -1,0 +1,139 @@
+//! What the words of an error and the text that it is about say by themselves, in one line of help.
+//!
+//! **Invariant**: certain or silent. What needs the objects at hand is told where an error is raised, see
+//! `machine/advice.rs`.
+
+use crate::diagnostic::{Diagnostic, ExceptionReport, Place};
+
+/// Words of other languages that begin a statement, and what is written for them.
+const WORDS: [(&[&str], &str); 7] = [
+    (&["else if", "elseif", "elsif"], "`else` and `if` together are `elif`"),
+    (&["function", "func", "fun", "fn"], "the definition of a function begins with `def`"),
+    (&["throw"], "an exception is raised with `raise`"),
+    (&["catch"], "an exception is caught with `except`"),
+    (&["foreach"], "this is written `for ... in ...:`"),
+    (&["switch"], "this is written `match ...:`, with `case` in front of each choice"),
+    (&["let", "var", "const"], "a variable needs no word in front: `name = value`"),
+];
+
+/// Help for a syntax error, from the line that it is in.
+pub(super) fn of_syntax(diagnostic: &Diagnostic) -> Option<String> {
+    let Place { source, span } = diagnostic.place.as_ref()?;
+    let number = source.line(span.start);
+    let line = source.line_text(number)?;
+    let at = (span.start - source.line_start(number)?) as usize;
+    let (before, rest) = (line.get(..at)?, line.get(at..)?);
+    let message = diagnostic.message.as_str();
+    if message.starts_with("unterminated string") {
+        // `'it's'`: a quote between two letters, behind the one that begins the text.
+        let quote = rest.chars().next()?;
+        let inside = before.rsplit_once(quote)?;
+        let (first, last) = (inside.1.chars().next()?, inside.0.chars().next_back()?);
+        let other = if quote == '\'' { '"' } else { '\'' };
+        return (first.is_alphabetic() && last.is_alphabetic() && inside.0.matches(quote).count() == 1).then(|| {
+            format!("the {quote} inside ends the text: write the whole in {other}, or put \\ in front of it")
+        });
+    }
+    if !["invalid syntax", "expected ':'", "expected 'except' or 'finally' block"].contains(&message) {
+        return None;
+    }
+    let begun = before.trim();
+    let (word, follows) = match begun {
+        "" => rest.split_at(rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len())),
+        "else" if rest.starts_with("if ") => ("else if", rest),
+        _ => (begun, rest),
+    };
+    let is_word = begun.is_empty() == message.starts_with("expected 'except'")
+        && (begun.is_empty() || follows.starts_with(|c: char| c.is_alphabetic() || c == '_'));
+    if let Some((_, help)) = WORDS.iter().find(|(words, _)| is_word && words.contains(&word)) {
+        return Some((*help).to_owned());
+    }
+    let doubled = |sign: &str| rest.starts_with(sign) || before.ends_with(&sign[1..]) && rest.starts_with(&sign[1..]);
+    match () {
+        () if doubled("&&") => Some("this is written `and`".to_owned()),
+        () if doubled("||") => Some("this is written `or`".to_owned()),
+        () if rest.starts_with('!') && !rest.starts_with("!=") => Some("this is written `not`".to_owned()),
+        () if rest.trim().is_empty() && (before.ends_with("++") || before.ends_with("--")) => {
+            let (name, sign) = before.trim_start().split_at(before.trim_start().len() - 2);
+            let plain = name.chars().all(|c| c.is_alphanumeric() || c == '_');
+            plain.then(|| format!("there is no `{sign}`: write `{name} {}= 1`", &sign[1..]))
+        }
+        () => None,
+    }
+}
+
+/// Help for an exception, from the text that failed. `is_global` says whether the script has a variable of a name,
+/// `is_builtin` whether Python has.
+pub fn of_exception(
+    report: &ExceptionReport,
+    is_global: impl Fn(&str) -> bool,
+    is_builtin: impl Fn(&str) -> bool,
+) -> Option<String> {
+    let frame = report.frames.iter().rfind(|frame| !frame.place.source.library)?;
+    let text = frame.place.source.text.get(frame.place.span.range()).filter(|text| !text.contains('\n'))?;
+    let message = report.message.as_str();
+    let quoted = || message.split('\'').nth(1);
+    match report.class.as_str() {
+        "UnboundLocalError" if message.starts_with("cannot access local variable") => {
+            let main = &report.frames.first()?.place.source;
+            let name = quoted().filter(|name| is_global(name) && main.name == frame.place.source.name)?;
+            let function = &frame.function;
+            Some(format!(
+                "`{name}` gets a value in `{function}`, and so is a variable of its own there: `global {name}` would \
+                 mean the one outside"
+            ))
+        }
+        "NameError" if report.suggestion.is_none() => {
+            matches!(quoted()?, "null" | "nil" | "NULL").then(|| "this is written `None`".to_owned())
+        }
+        "TypeError" if message.ends_with("takes 0 positional arguments but 1 was given") => {
+            let name = message.split("()").next()?.rsplit('.').next()?;
+            text.ends_with(&format!(".{name}()"))
+                .then(|| format!("a method is given the object that it is called on: `def {name}(self):`"))
+        }
+        "TypeError" if message.ends_with("object is not callable") => {
+            let name = called(text).filter(|name| is_global(name) && is_builtin(name))?;
+            Some(format!("`{name}` is a built-in's name too; here it is the script's own variable"))
+        }
+        "TypeError" if ["int", "float"].iter().any(|kind| joins_text_and(message, kind)) => {
+            Some("`str(...)` makes text of a number, `int(...)` and `float(...)` make a number of text".to_owned())
+        }
+        "RuntimeError" if message.contains("changed") && message.ends_with("during iteration") => {
+            let plain = text.chars().all(|c| c.is_alphanumeric() || "._()".contains(c));
+            let copy = if plain { text } else { "..." };
+            Some(format!("go through a copy, `list({copy})`, while you change it"))
+        }
+        "AttributeError" | "TypeError" if message.starts_with("'NoneType' object") => {
+            let used = match report.class.as_str() {
+                "AttributeError" => text.rsplit_once('.')?.0,
+                _ if message.ends_with("not subscriptable") && text.ends_with(']') => text.rsplit_once('[')?.0,
+                _ => return None,
+            };
+            Some(format!("`{}(...)` returned None", called(used)?))
+        }
+        _ => None,
+    }
+}
+
+fn joins_text_and(message: &str, kind: &str) -> bool {
+    message == format!("can only concatenate str (not \"{kind}\") to str")
+        || message == format!("unsupported operand type(s) for +: '{kind}' and 'str'")
+}
+
+/// What is called in a text that is one call of a plain name.
+fn called(text: &str) -> Option<&str> {
+    let inside = text.strip_suffix(')')?;
+    let mut depth = 1;
+    let open = inside.char_indices().rev().find(|&(_, c)| {
+        depth += match c {
+            ')' => 1,
+            '(' => -1,
+            _ => 0,
+        };
+        depth == 0
+    })?;
+    let name = &inside[..open.0];
+    let plain = name.starts_with(|c: char| c.is_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.'));
+    plain.then_some(name)
+}
