@@ -55,7 +55,7 @@ const PARTS: &[Part] = &[
         "asyncio.base_events", "network",
         "Server" "AbstractServer" "add_reader" "add_writer" "remove_reader" "remove_writer" "_add_reader" "_add_writer"
         "_remove_reader" "_remove_writer" "sock_recv" "sock_recv_into" "sock_recvfrom" "sock_recvfrom_into"
-        "sock_sendall" "sock_sendto" "sock_connect" "sock_accept" "getaddrinfo" "getnameinfo" "create_connection"
+        "sock_sendall" "sock_sendfile" "sock_sendto" "sock_connect" "sock_accept" "getaddrinfo" "getnameinfo" "create_connection"
         "create_server" "create_unix_connection" "create_unix_server" "connect_accepted_socket"
         "create_datagram_endpoint" "connect_read_pipe" "connect_write_pipe"
     ),
@@ -109,9 +109,10 @@ const LOOP_METHODS: &[&str] = &[
     "run_until_complete", "shutdown_asyncgens", "run_in_executor", "set_default_executor", "shutdown_default_executor",
     "add_signal_handler", "remove_signal_handler", "call_exception_handler", "default_exception_handler", "add_reader",
     "add_writer", "remove_reader", "remove_writer", "sock_recv", "sock_recv_into", "sock_recvfrom",
-    "sock_recvfrom_into", "sock_sendall", "sock_sendto", "sock_connect", "sock_accept", "getaddrinfo", "getnameinfo",
-    "create_connection", "create_server", "create_unix_connection", "create_unix_server", "connect_accepted_socket",
-    "create_datagram_endpoint", "connect_read_pipe", "connect_write_pipe", "subprocess_exec", "subprocess_shell",
+    "sock_recvfrom_into", "sock_sendall", "sock_sendfile", "sock_sendto", "sock_connect", "sock_accept", "getaddrinfo",
+    "getnameinfo", "create_connection", "create_server", "create_unix_connection", "create_unix_server",
+    "connect_accepted_socket", "create_datagram_endpoint", "connect_read_pipe", "connect_write_pipe",
+    "subprocess_exec", "subprocess_shell",
 ];
 
 /// The submodules and what they share with `asyncio`.

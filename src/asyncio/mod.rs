@@ -265,7 +265,7 @@ pub fn is_coroutine_function(value: &Value) -> bool {
     match value {
         Value::Function(function) => function.code.kind == CodeKind::Coroutine,
         Value::BoundMethod(method) => is_coroutine_function(&method.func),
-        Value::Native(native) => std::ptr::eq(native.row, &TASKS[0]),
+        Value::Native(native) => std::ptr::eq(native.row, &TASKS[0]) || outside::is_async(native.row),
         _ => false,
     }
 }

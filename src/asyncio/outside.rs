@@ -11,8 +11,17 @@ macro_rules! paged {
             method("def start_tls(*args, **kwargs)", |vm, _| {
                 Err(vm.not_implemented("loop.start_tls() is not supported: aio has no TLS"))
             }),
+            method("def sendfile(*args, **kwargs)", |vm, _| {
+                Err(vm.not_implemented("loop.sendfile() is not supported: write what is in the file to the transport"))
+            }),
         ];
     };
+}
+
+/// Whether a row is that of a coroutine function.
+pub(super) fn is_async(row: &Row) -> bool {
+    let is_plain = ["add_", "remove_", "_"].iter().any(|prefix| row.name().starts_with(prefix));
+    !is_plain && METHODS.iter().any(|method| method.signature == row.signature)
 }
 
 paged! {
@@ -30,6 +39,7 @@ paged! {
     "sock_recvfrom_into" "sock, buf, nbytes=0"
     "sock_sendall" "sock, data"
     "sock_sendto" "sock, data, address"
+    "sock_sendfile" "sock, file, offset=0, count=None, *, fallback=None"
     "sock_connect" "sock, address"
     "sock_accept" "sock"
     "getaddrinfo" "host, port, *, family=0, type=0, proto=0, flags=0"
@@ -44,8 +54,8 @@ paged! {
         ssl_handshake_timeout=None, ssl_shutdown_timeout=None"
     "create_unix_server" "protocol_factory, path=None, *, sock=None, backlog=100, ssl=None, ssl_handshake_timeout=None, \
         ssl_shutdown_timeout=None, start_serving=True, cleanup_socket=True"
-    "connect_accepted_socket" "protocol_factory, sock, *, ssl=None, ssl_handshake_timeout=None, ssl_shutdown_timeout=None \
-        protocol_factory, sock, *, ssl=None, ssl_handshake_timeout=None, ssl_shutdown_timeout=None"
+    "connect_accepted_socket" "protocol_factory, sock, *, ssl=None, ssl_handshake_timeout=None, \
+        ssl_shutdown_timeout=None"
     "create_datagram_endpoint" "protocol_factory, local_addr=None, remote_addr=None, *, family=0, proto=0, flags=0, reuse_port=None, \
         allow_broadcast=None, sock=None"
     "connect_read_pipe" "protocol_factory, pipe"

@@ -248,6 +248,7 @@ pub fn is_deadlock(vm: &mut Vm, error: &Error) -> bool {
 /// Lets go of the loops, so that what is left of them is freed and reported: for the end of the program.
 pub fn let_go(vm: &mut Vm) {
     let Some(state) = vm.extension::<AsyncState>().0.clone() else { return };
+    vm.unwatch(|_, _| true);
     let held = [&state.running, &state.session, &state.current, &state.policy].map(|held| held.replace(Value::None));
     drop((held, state.fatal.take()));
     vm.run_finalizers(None);
