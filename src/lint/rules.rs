@@ -123,17 +123,11 @@ impl Rules<'_> {
     fn block(&mut self, stmts: &[Stmt]) {
         for (at, stmt) in stmts.iter().enumerate() {
             self.stmt(stmt);
-            let word = match stmt.kind {
-                StmtKind::Return(_) => "return",
-                StmtKind::Raise { .. } => "raise",
-                StmtKind::Break => "break",
-                StmtKind::Continue => "continue",
-                _ => continue,
-            };
+            let Some(how) = leaves(stmt) else { continue };
             // A `yield` that is never reached makes the function a generator.
             let rest = &stmts[at + 1..];
             if let Some(next) = rest.first().filter(|_| !rest.iter().any(yields)) {
-                let label = Label { place: self.place(stmt.span), text: format!("{word} leaves the block") };
+                let label = Label { place: self.place(stmt.span), text: how.to_owned() };
                 self.warn(UNREACHABLE, next.span, "this is never reached".to_owned(), None).labels.push(label);
                 // What is never reached is not looked into any further.
                 return;
@@ -168,6 +162,9 @@ impl Rules<'_> {
                 self.needs_result(test, "a coroutine is always true");
             }
             StmtKind::For { iter, is_async, .. } => self.iterated(iter, *is_async),
+            StmtKind::Assign { targets, value } if targets.iter().any(|t| matches!(t.kind, ExprKind::Tuple(_))) => {
+                self.iterated(value, false);
+            }
             StmtKind::AnnAssign { value, target, .. } if self.scopes.future_annotations => {
                 self.target(target);
                 return value.iter().for_each(|e| self.expr(e));
@@ -419,6 +416,26 @@ impl Rules<'_> {
 }
 
 /// Whether a statement contains a `yield` of its function.
+/// How a statement leaves its block, if it does so for certain.
+fn leaves(stmt: &Stmt) -> Option<&'static str> {
+    let ends = |block: &[Stmt]| block.last().and_then(leaves);
+    match &stmt.kind {
+        StmtKind::Return(_) => Some("return leaves the block"),
+        StmtKind::Raise { .. } => Some("raise leaves the block"),
+        StmtKind::Break => Some("break leaves the block"),
+        StmtKind::Continue => Some("continue leaves the block"),
+        StmtKind::If { body, orelse, .. } if ends(body).is_some() && ends(orelse).is_some() => {
+            Some("both ways through this leave the block")
+        }
+        StmtKind::Try { body, handlers, orelse, finalbody, .. } => {
+            let whole = if orelse.is_empty() { body } else { orelse };
+            let all = ends(whole).is_some() && handlers.iter().all(|handler| ends(&handler.body).is_some());
+            (all || ends(finalbody).is_some()).then_some("every way through this leaves the block")
+        }
+        _ => None,
+    }
+}
+
 fn yields(stmt: &Stmt) -> bool {
     fn in_expr(expr: &Expr) -> bool {
         match expr.kind {
