@@ -155,6 +155,7 @@ const MODULES: &[Spec] = &[
     library!("csv"),
     library!("dataclasses"),
     rust("datetime", &[]).and(&[page!("datetime"), page!("datetime_times")]),
+    library!("doctest"),
     rust("enum", &[]).and(&[page!("enum"), page!("enum_flags")]),
     rust("decimal", &[]).and(&[page!("decimal_context"), page!("decimal"), page!("decimal_math")]),
     library!("difflib"),
