@@ -117,6 +117,10 @@ const MODULES: &[Spec] = &[
     rust("_frames", sys::FRAMES).and(&[page!("_frames")]),
     rust("_moments", time::MOMENTS).and(&[page!("_moments")]),
     library!("_strptime"),
+    rust("_string", &[]).and(&[Page {
+        text: "from string import _split_fields as formatter_parser, _split_name as formatter_field_name_split",
+        lazy: false,
+    }]),
     rust("_thread", os::SIGNALS).and(&[page!("_thread")]),
     library!("abc"),
     rust("argparse", &[]).and(&[page!("argparse_help"), page!("argparse_actions"), page!("argparse")]),
@@ -191,6 +195,7 @@ const MODULES: &[Spec] = &[
     rust("json.encoder", &[]).with(|vm, module| names_of(vm, module, "json")),
     rust("json.scanner", &[]).with(|vm, module| names_of(vm, module, "json")),
     library!("keyword"),
+    library!("locale"),
     rust("logging", &[]).and(&[page!("logging"), page!("logging_loggers")]),
     rust("logging.handlers", &[]).and(&[page!("logging_handlers")]),
     rust("math", math::FUNCTIONS).with(math::setup),
