@@ -81,18 +81,22 @@ impl Vm {
 
     /// The collection at the end of a program.
     pub fn collect_at_exit(&mut self) {
-        self.collect_garbage(true);
+        self.collect_in(true, true);
         self.drain_finalizers();
     }
 
     /// Frees the circles of garbage among the young objects, or among all; returns how many objects were garbage.
     pub fn collect_garbage(&mut self, full: bool) -> usize {
+        self.collect_in(full, false)
+    }
+
+    fn collect_in(&mut self, full: bool, at_exit: bool) -> usize {
         if std::mem::replace(&mut self.collecting, true) {
             return 0;
         }
         self.tell_gc_callbacks("start", full, 0);
         let drawn = self.host.style.format != crate::report::ErrorFormat::Python;
-        let mut garbage = gc::find_garbage(full, drawn);
+        let mut garbage = gc::find_garbage(full, drawn, at_exit);
         let count = gc::count(&garbage);
         if !garbage.is_empty() {
             gc::weak::cut(&garbage);
@@ -104,7 +108,7 @@ impl Vm {
             }
             self.handling = handling;
             if ran {
-                garbage = gc::still_garbage(garbage);
+                garbage = gc::still_garbage(garbage, at_exit);
             }
             gc::free(garbage);
         }
@@ -117,7 +121,7 @@ impl Vm {
     /// Frees garbage without running anything: for a script that was stopped.
     pub fn discard_garbage(&mut self) {
         while !gc::take_finalizers().is_empty() {}
-        let garbage = gc::find_garbage(true, false);
+        let garbage = gc::find_garbage(true, false, true);
         for value in &garbage {
             match value {
                 Value::Instance(instance) => instance.mark.set_finalized(),

@@ -20,6 +20,8 @@ struct Graph {
     found: Vec<u32>,
     /// The numbers of objects that have no mark to keep it in.
     numbers: HashMap<usize, usize, foldhash::fast::FixedState>,
+    /// At the end of a program: places in the code that remember a script's functions do not keep them alive.
+    at_exit: bool,
 }
 
 impl Graph {
@@ -44,7 +46,8 @@ impl Graph {
 
     /// Everything that the given objects lead to, or only the young ones.
     fn build(starts: Vec<Value>, full: bool, follow: fn(&Value, Visit)) -> Graph {
-        let mut graph = Graph { nodes: Vec::new(), follow, found: Vec::new(), numbers: HashMap::default() };
+        let mut graph =
+            Graph { nodes: Vec::new(), follow, found: Vec::new(), numbers: HashMap::default(), at_exit: false };
         for start in starts {
             if is_node(&start) && graph.number(&start).is_none() {
                 graph.add(start);
@@ -69,6 +72,11 @@ impl Graph {
 
     /// Whether an object is referred to from outside. One reference is the graph's own.
     fn is_root(&self, at: usize) -> bool {
+        if let (true, Value::Function(function)) = (self.at_exit, &self.nodes[at]) {
+            if !function.code.source.library {
+                return false;
+            }
+        }
         self.nodes[at].reference_count().unwrap_or(usize::MAX) > self.found[at] as usize + 1
     }
 
@@ -210,8 +218,9 @@ fn leads_nowhere(value: &Value) -> bool {
 
 /// The garbage among the young objects, or among all, the eldest first; or with coroutines behind all others, so that a
 /// report can show where a task stood.
-pub fn find_garbage(full: bool, coroutines_last: bool) -> Vec<Value> {
+pub fn find_garbage(full: bool, coroutines_last: bool, at_exit: bool) -> Vec<Value> {
     let mut graph = Graph::build(registry::candidates(full), full, trace_nodes);
+    graph.at_exit = at_exit;
     let alive = graph.alive();
     if full {
         graph.grow_old(&alive);
@@ -237,8 +246,9 @@ pub fn count(garbage: &[Value]) -> usize {
 }
 
 /// Which of the objects are still garbage after their finalisers have run.
-pub fn still_garbage(garbage: Vec<Value>) -> Vec<Value> {
+pub fn still_garbage(garbage: Vec<Value>, at_exit: bool) -> Vec<Value> {
     let mut graph = Graph::build(garbage, false, trace_nodes);
+    graph.at_exit = at_exit;
     let alive = graph.alive();
     split(graph, &alive, false)
 }
