@@ -166,7 +166,9 @@ impl Interpreter {
             vm.set_last(None);
         }
         drop(uncaught);
-        vm.collect_garbage(true);
+        if gc::is_enabled() {
+            vm.collect_garbage(true);
+        }
         crate::asyncio::let_go(vm);
         // Without functions and classes the module's variables die with it, in order of definition; else they are
         // garbage together.

@@ -54,7 +54,7 @@ pub const METHODS: &[Row] = &[
         call_soon(vm, args, "call_soon_threadsafe")
     }),
     method("def call_later(delay, callback, *args, context=None)", call_later),
-    method("def call_at(when, callback, *args, context=None)", |vm, args| call_at(vm, args, &args[1])),
+    method("def call_at(when, callback, *args, context=None)", |vm, args| call_at(vm, args, &args[1], 0)),
     of!("def create_future()", event_loop::of, |vm, el, args| {
         Ok(Value::Instance(future::new_future(vm, &el.state, &args[0])))
     }),
@@ -250,7 +250,7 @@ fn context_given(el: &EventLoop, value: &Value) -> Rc<contextvars::Context> {
     }
 }
 
-fn make_handle(vm: &mut Vm, el: &EventLoop, args: &[Value], when: Value) -> Rc<Instance> {
+fn make_handle(vm: &mut Vm, el: &EventLoop, args: &[Value], when: Value, of_loop: usize) -> Rc<Instance> {
     let [event_loop, rest @ ..] = args else { unreachable!("bound to the signature") };
     let [.., callback, arguments, context] = rest else { unreachable!("bound to the signature") };
     let arguments: Rc<[Value]> = arguments.as_tuple().map(|tuple| Rc::from(&tuple[..])).unwrap_or_default();
@@ -259,7 +259,7 @@ fn make_handle(vm: &mut Vm, el: &EventLoop, args: &[Value], when: Value) -> Rc<I
     let handle = Handle::new(event_loop.clone(), callback.clone(), arguments, context, when);
     handle.made.set(vm.calls.last().map(|site| (site.code, site.span)));
     if el.debug.get() {
-        let source = format::handle_stack(vm, 0);
+        let source = format::handle_stack(vm, of_loop);
         handle.source.replace(source);
     }
     handles::new_handle(class, handle)
@@ -273,7 +273,7 @@ fn call_soon(vm: &mut Vm, args: &[Value], method: &str) -> Result<Value> {
         }
         check_callback(vm, &args[1], method)?;
     }
-    let handle = make_handle(vm, el, args, Value::Unbound);
+    let handle = make_handle(vm, el, args, Value::Unbound, 0);
     el.push(Ready::Handle(handle.clone()));
     Ok(Value::Instance(handle))
 }
@@ -294,10 +294,10 @@ fn call_later(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         let method = vm.get_attr(&args[0], &name)?;
         return vm.call_kw(&method, &given, &[(keyword, context.clone())]);
     }
-    call_at(vm, args, &when)
+    call_at(vm, args, &when, 1)
 }
 
-fn call_at(vm: &mut Vm, args: &[Value], when: &Value) -> Result<Value> {
+fn call_at(vm: &mut Vm, args: &[Value], when: &Value, of_loop: usize) -> Result<Value> {
     if when.is_none() {
         return Err(vm.type_error("when cannot be None"));
     }
@@ -307,7 +307,7 @@ fn call_at(vm: &mut Vm, args: &[Value], when: &Value) -> Result<Value> {
         check_callback(vm, &args[2], "call_at")?;
     }
     let seconds = vm.to_f64(when)?;
-    let handle = make_handle(vm, el, args, when.clone());
+    let handle = make_handle(vm, el, args, when.clone(), of_loop);
     el.add_timer_handle(seconds, &handle);
     Ok(Value::Instance(handle))
 }

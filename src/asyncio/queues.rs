@@ -144,12 +144,12 @@ pub const METHODS: &[Row] = &[
     }),
     method("__repr__()", |vm, args| {
         let class = vm.class_name(&args[0]);
-        let details = details(vm, &args[0])?;
+        let details = format(vm, &args[0])?;
         Ok(Value::string(format!("<{} at {:#x} {details}>", class.as_str(), args[0].id())))
     }),
     method("__str__()", |vm, args| {
         let class = vm.class_name(&args[0]);
-        let details = details(vm, &args[0])?;
+        let details = format(vm, &args[0])?;
         Ok(Value::string(format!("<{} {details}>", class.as_str())))
     }),
     method("def _format()", |vm, args| details(vm, &args[0]).map(Value::string)),
@@ -406,6 +406,15 @@ fn shutdown(vm: &mut Vm, queue: &Queue, args: &[Value]) -> Result<Value> {
         }
     }
     Ok(Value::None)
+}
+
+/// What stands in its repr, which a subclass may say.
+fn format(vm: &mut Vm, queue: &Value) -> Result<String> {
+    if !this(vm, queue)?.custom.get() {
+        return details(vm, queue);
+    }
+    let details = vm.call_method(queue, "_format", &[])?;
+    Ok(vm.str(&details)?.as_str().to_owned())
 }
 
 fn details(vm: &mut Vm, value: &Value) -> Result<String> {

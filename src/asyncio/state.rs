@@ -131,7 +131,7 @@ pub enum Function {
 /// `__qualname__` by [`Function`].
 static COROUTINE_NAMES: [&str; 13] = [
     "sleep",
-    "_wrap_awaitable",
+    "ensure_future.<locals>._wrap_awaitable",
     "Lock.acquire",
     "Event.wait",
     "Semaphore.acquire",
@@ -194,7 +194,7 @@ impl State {
     pub fn coroutine(&self, vm: &Vm, function: Function, body: impl NativeCoroutine + 'static) -> Value {
         let qualname = &COROUTINE_NAMES[function as usize];
         let coroutine = Coroutine::native(Kind::Coroutine, Box::new(body), qualname);
-        coroutine.set_origin(vm.calls.last().map(|site| (site.code, site.span)));
+        vm.note_origin(&coroutine);
         Value::Coroutine(Rc::new(coroutine))
     }
 

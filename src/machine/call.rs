@@ -370,17 +370,22 @@ impl Vm {
         Value::Coroutine(Rc::new(self.parked(function, frame)))
     }
 
-    /// The coroutine or generator of a call that is under way.
-    pub(super) fn parked(&mut self, function: &Rc<Function>, frame: ParkedFrame) -> Coroutine {
-        let code = &function.code;
-        let mut coroutine = Coroutine::new(kind_of(code), frame, code.clone());
-        coroutine.iterable = code.iterable.get();
+    /// Notes where a coroutine is made.
+    pub fn note_origin(&self, coroutine: &Coroutine) {
         coroutine.set_origin(self.calls.last().map(|site| (site.code, site.span)));
         if self.origin_depth > 0 {
             let sites = self.calls.iter().rev().take(self.origin_depth);
             let origins = sites.map(|site| (site.code, site.span)).collect();
             coroutine.with_extra(|extra| extra.origins = Some(origins));
         }
+    }
+
+    /// The coroutine or generator of a call that is under way.
+    pub(super) fn parked(&mut self, function: &Rc<Function>, frame: ParkedFrame) -> Coroutine {
+        let code = &function.code;
+        let mut coroutine = Coroutine::new(kind_of(code), frame, code.clone());
+        coroutine.iterable = code.iterable.get();
+        self.note_origin(&coroutine);
         coroutine
     }
 }
