@@ -198,7 +198,8 @@ fn from_system(address: &SockAddr) -> Address {
         Some(address) => Address::Internet(address),
         None => {
             let path = address.as_pathname().map(|path| path.as_os_str().as_bytes().to_vec());
-            Address::Unix(path.unwrap_or_default())
+            let name = || address.as_abstract_namespace().map(|name| [&[0], name].concat());
+            Address::Unix(path.or_else(name).unwrap_or_default())
         }
     }
 }
@@ -330,6 +331,14 @@ impl Outside for LocalOutside {
             (41, 26) => socket.only_v6()?.into(),
             _ => return Err(Errno::ENOPROTOOPT.into()),
         })
+    }
+
+    fn duplicate(&mut self, descriptor: Descriptor) -> io::Result<Descriptor> {
+        let copy = match self.get(descriptor)? {
+            Open::Socket(socket) => Open::Socket(socket.try_clone()?),
+            other => Open::Pipe(other.as_fd().try_clone_to_owned()?.into()),
+        };
+        Ok(self.keep(copy))
     }
 
     fn close(&mut self, descriptor: Descriptor) -> io::Result<()> {

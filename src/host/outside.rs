@@ -110,6 +110,8 @@ outside! {
     fn shutdown(descriptor: Descriptor, how: i32) -> (), "--allow-net";
     /// Sets a socket's option, or tells it.
     fn option(descriptor: Descriptor, level: i32, name: i32, value: Option<i32>) -> i32, "--allow-net";
+    /// Another number for the same thing.
+    fn duplicate(descriptor: Descriptor) -> Descriptor, "--allow-net";
     fn close(descriptor: Descriptor) -> (), "--allow-net";
     /// Begins to look up a host: a descriptor that can be read from as soon as the answer is there.
     fn resolve(host: &str, port: u16) -> Descriptor, "--allow-net";

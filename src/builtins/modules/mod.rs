@@ -113,6 +113,7 @@ const MODULES: &[Spec] = &[
     library!("__future__"),
     rust("_io", &[]).with(|vm, module| names_of(vm, module, "io")),
     rust("_outside", outside::FUNCTIONS).and(&[lazy!("_outside")]),
+    rust("_socket", &[]).with(|vm, module| names_of(vm, module, "socket")),
     rust("_sitebuiltins", &[]).and(&[page!("help")]),
     rust("_frames", sys::FRAMES).and(&[page!("_frames")]),
     rust("_moments", time::MOMENTS).and(&[page!("_moments")]),

@@ -87,6 +87,11 @@ pub(super) const FUNCTIONS: &[Row] = &[
         let result = vm.host.outside.option(descriptor, level, name, value);
         done(vm, result).map(of_descriptor)
     }),
+    native("duplicate(descriptor, /)", |vm, args| {
+        let descriptor = number(vm, &args[0])?;
+        let result = vm.host.outside.duplicate(descriptor);
+        done(vm, result).map(of_descriptor)
+    }),
     native("close(descriptor, /)", |vm, args| {
         let descriptor = number(vm, &args[0])?;
         vm.unwatch(|watched, _| watched == descriptor);
@@ -223,6 +228,8 @@ fn of_address(address: &Address) -> Value {
             Value::Int(address.flowinfo().into()),
             Value::Int(address.scope_id().into()),
         ]),
+        // An abstract name.
+        Address::Unix(path) if path.first() == Some(&0) => Value::bytes(path.clone()),
         Address::Unix(path) => Value::string(String::from_utf8_lossy(path).into_owned()),
     }
 }
