@@ -191,6 +191,9 @@ impl Vm {
         }
         let arity = native.signature().arity();
         native.arity.set(arity);
+        if arity.fits(args.len()) && args.len() == arity.all() {
+            return (native.call)(self, args);
+        }
         if arity.fits(args.len()) {
             let mut places = [const { Value::Unbound }; PLACES];
             places[..args.len()].clone_from_slice(args);
