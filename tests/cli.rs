@@ -892,6 +892,7 @@ fn the_network_is_opened_by_host_and_port() {
     let named = "import socket\nprint(socket.gethostbyname('localhost'))";
     assert!(eval(named).err.contains("(the network needs --allow-net=localhost)"));
     assert_eq!(run(&["--allow-net=localhost:80", "-c", named]).out, "127.0.0.1\n");
+    assert!(eval("import socket\nsocket.gethostname()").err.contains("(the network needs --allow-net)"));
     // What a granted name leads to is granted as well.
     let by_name = connect.replace("127.0.0.1", "localhost");
     assert_eq!(run(&["--allow-net=localhost:1", "-c", &by_name]).out, reached);

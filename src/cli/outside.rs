@@ -112,8 +112,9 @@ impl LocalOutside {
     /// Refuses a host or an address that is not granted. What a granted name leads to is.
     fn check(&self, host: &str, port: Option<u16>) -> io::Result<()> {
         let Some(grants) = &self.net else { return Ok(()) };
-        let is_granted =
-            |(granted, only): &Grant| granted == host && (port.is_none() || only.is_none() || *only == port);
+        let is_granted = |(granted, only): &Grant| {
+            granted.eq_ignore_ascii_case(host) && (port.is_none() || only.is_none() || *only == port)
+        };
         if grants.iter().any(is_granted) {
             return Ok(());
         }
@@ -368,7 +369,8 @@ impl Outside for LocalOutside {
         let found: Vec<SocketAddr> = answer.try_recv().map_err(|_| io::ErrorKind::WouldBlock)??;
         // What a granted name leads to is granted as well.
         if let (Some(name), Some(grants)) = (self.asked.remove(&descriptor), &mut self.net) {
-            let ports: Vec<_> = grants.iter().filter(|(host, _)| *host == name).map(|(_, port)| *port).collect();
+            let ports: Vec<_> =
+                grants.iter().filter(|(host, _)| host.eq_ignore_ascii_case(&name)).map(|(_, port)| *port).collect();
             for address in &found {
                 grants.extend(ports.iter().map(|port| (address.ip().to_string(), *port)));
             }
@@ -379,6 +381,9 @@ impl Outside for LocalOutside {
     }
 
     fn host_name(&mut self) -> io::Result<String> {
+        if self.net.as_ref().is_some_and(Vec::is_empty) {
+            return Err(refused("--allow-net"));
+        }
         Ok(nix::unistd::gethostname()?.to_string_lossy().into_owned())
     }
 
