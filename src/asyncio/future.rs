@@ -835,7 +835,8 @@ pub fn callback_value(vm: &mut Vm, callback: &Callback) -> Value {
     match callback {
         Callback::Script(script) => script.0.clone(),
         Callback::Wakeup(task) => super::task::wakeup_method(vm, task),
-        Callback::Native(native, object) => super::bound_native(vm, &native.row, object),
+        // It is shown as the function inside `gather` or `shield` that it is in CPython.
+        Callback::Native(native, object) => super::bound_as(vm, &native.row, native.qualname, None, object),
     }
 }
 

@@ -87,7 +87,10 @@ pub const METHODS: &[Row] = &[
         el.debug.set(enabled);
         el.forget_sources();
         if el.running.get() {
-            vm.origin_depth = if enabled { event_loop::ORIGIN_DEPTH } else { el.outer_origin_depth.get() };
+            // In the next pass, as all that comes from outside.
+            let callback = super::bound_native(vm, &TRACK_ORIGINS, &args[0]);
+            let handle = Handle::new(args[0].clone(), callback, [].into(), Rc::default(), Value::Unbound);
+            el.push(Ready::Handle(handles::new_handle(&el.state.classes.handle, handle)));
         }
         Ok(Value::None)
     }),
@@ -191,6 +194,14 @@ fn close(vm: &mut Vm, el: &EventLoop, args: &[Value]) -> Result<Value> {
     }
     Ok(Value::None)
 }
+
+static TRACK_ORIGINS: Row = method("_set_coroutine_origin_tracking()", |vm, args| {
+    let el = this(vm, &args[0])?;
+    if el.running.get() {
+        vm.origin_depth = if el.debug.get() { event_loop::ORIGIN_DEPTH } else { el.outer_origin_depth.get() };
+    }
+    Ok(Value::None)
+});
 
 pub static STOP_LOOP: NativeCallback = NativeCallback {
     qualname: "_run_until_complete_cb",

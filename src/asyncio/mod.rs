@@ -32,6 +32,7 @@ use std::rc::Rc;
 use crate::builtins::add_functions;
 use crate::builtins::modules::support::{keywords, wrong_self};
 use crate::machine::Vm;
+use crate::object::class::Class;
 use crate::object::code::CodeKind;
 use crate::object::function::BoundMethod;
 use crate::object::module::Module;
@@ -282,14 +283,19 @@ static SET_RESULT_UNLESS_CANCELLED: Row = method("_set_result_unless_cancelled(r
 
 /// A method written in Rust, bound to an object.
 pub fn bound_native(vm: &mut Vm, row: &'static Row, this: &Value) -> Value {
+    let class = vm.class_of(this);
+    bound_as(vm, row, row.name(), Some(&class), this)
+}
+
+/// The same by another name, or as a method of no class.
+fn bound_as(vm: &mut Vm, row: &'static Row, name: &str, owner: Option<&Rc<Class>>, this: &Value) -> Value {
     let (RowKind::Function(call) | RowKind::Method(call) | RowKind::ClassMethod(call) | RowKind::StaticMethod(call)) =
         row.kind
     else {
         return Value::None;
     };
-    let name = vm.intern(row.name());
-    let func = NativeFunction::new(row, call, name, None);
-    *func.owner.borrow_mut() = Some(Rc::downgrade(&vm.class_of(this)));
+    let func = NativeFunction::new(row, call, vm.intern(name), None);
+    *func.owner.borrow_mut() = owner.map(Rc::downgrade);
     Value::BoundMethod(Rc::new(BoundMethod::new(Value::Native(Rc::new(func)), this.clone())))
 }
 

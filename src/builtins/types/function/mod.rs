@@ -366,6 +366,8 @@ const NATIVE: &[Row] = &[
         let native = native(vm, this)?;
         let name = native.name.as_str();
         let class = match this {
+            // One that stands for a function inside another one has its whole name.
+            Value::BoundMethod(_) if name.contains('.') => None,
             Value::BoundMethod(method) if !native.is_wrapper() => Some(match &method.this {
                 Value::Class(class) => class.clone(),
                 other => vm.class_of(other),
