@@ -17,7 +17,7 @@ impl Vm {
             Value::List(list) => Iter::List { list: RefCell::new(Some(list.clone())), at: Cell::new(0) },
             Value::Tuple(tuple) => Iter::Tuple { tuple: RefCell::new(Some(tuple.clone())), at: Cell::new(0) },
             Value::Str(text) => Iter::Str { text: text.clone(), at: Cell::new(0) },
-            Value::Range(range) => match range.small() {
+            Value::Range(range) => match range.steps() {
                 Some((start, stop, step)) => Iter::range(start, stop, step),
                 None => return self.iter_special(value),
             },

@@ -288,6 +288,13 @@ pub struct Range {
 }
 
 impl Range {
+    /// [`Range::small`] if no step beyond the end leaves the machine word either.
+    pub fn steps(&self) -> Option<(i64, i64, i64)> {
+        self.small().filter(|(_, stop, step)| {
+            if *step > 0 { stop.checked_add(step - 1) } else { stop.checked_add(step + 1) }.is_some()
+        })
+    }
+
     /// Start, stop and step if all three are small.
     pub fn small(&self) -> Option<(i64, i64, i64)> {
         match (&self.start, &self.stop, &self.step) {

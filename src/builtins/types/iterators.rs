@@ -165,8 +165,8 @@ pub fn set_state(vm: &mut Vm, args: &[Value]) -> Result {
     let Value::Iter(iterator) = args[0].unwrapped() else {
         return Err(crate::builtins::types::wrong_receiver(vm, &args[0]));
     };
-    if let (Iter::Native { state, .. }, false) = (&**iterator, args[1].is_int()) {
-        // An iterator that has ended goes on from nowhere.
+    if let Iter::Native { state, .. } = &**iterator {
+        // An iterator that has ended goes on from nowhere; most go on from a position, which is a small number.
         if state.borrow_mut().as_mut().is_none_or(|state| state.set_state(&args[1])) {
             return Ok(Value::None);
         }

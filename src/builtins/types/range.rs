@@ -114,7 +114,7 @@ fn bool(vm: &mut Vm, args: &[Value]) -> Result {
 
 fn iter(vm: &mut Vm, args: &[Value]) -> Result {
     let range = this(vm, &args[0])?;
-    if let Some((start, stop, step)) = range.small() {
+    if let Some((start, stop, step)) = range.steps() {
         return Ok(Value::Iter(Rc::new(Iter::range(start, stop, step))));
     }
     let [start, _, step] = parts(&range);
@@ -172,9 +172,11 @@ impl NativeIter for BigRange {
         Some((vec![Value::Range(Rc::new(Range { start, stop, step }))], None))
     }
 
-    fn set_position(&mut self, at: i64) {
-        let at = BigInt::from(at.max(0)).min(self.left.clone());
+    fn set_state(&mut self, state: &Value) -> bool {
+        let Some(at) = state.as_bigint() else { return false };
+        let at = at.max(BigInt::zero()).min(self.left.clone());
         self.next += &self.step * &at;
         self.left -= at;
+        true
     }
 }
