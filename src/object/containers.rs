@@ -4,6 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::ops::Deref;
 use std::rc::Rc;
 
+use smallvec::SmallVec;
+
 use super::gc;
 use super::str::Str;
 use super::table::{Found, Same, Table};
@@ -49,14 +51,42 @@ impl Drop for List {
     }
 }
 
+/// Most are pairs, which need no memory of their own.
 pub struct Tuple {
-    items: Box<[Value]>,
+    items: SmallVec<[Value; 2]>,
     pub mark: gc::Mark,
 }
 
+const _: () = assert!(size_of::<Tuple>() <= 48 || cfg!(debug_assertions), "with its two counts it fits in 64 bytes");
+
+/// What a tuple can be made of.
+pub trait IntoItems {
+    fn into_items(self) -> SmallVec<[Value; 2]>;
+}
+
+impl IntoItems for Vec<Value> {
+    fn into_items(self) -> SmallVec<[Value; 2]> {
+        SmallVec::from_vec(self)
+    }
+}
+
+impl<const N: usize> IntoItems for [Value; N] {
+    fn into_items(self) -> SmallVec<[Value; 2]> {
+        self.into_iter().collect()
+    }
+}
+
+impl IntoItems for &[Value] {
+    fn into_items(self) -> SmallVec<[Value; 2]> {
+        self.iter().cloned().collect()
+    }
+}
+
 impl Tuple {
-    pub fn new(items: impl Into<Box<[Value]>>) -> Tuple {
-        Tuple { items: items.into(), mark: gc::Mark::default() }
+    pub fn new(items: impl IntoItems) -> Tuple {
+        let mut items = items.into_items();
+        items.shrink_to_fit();
+        Tuple { items, mark: gc::Mark::default() }
     }
 }
 
@@ -70,9 +100,7 @@ impl Deref for Tuple {
 
 impl Drop for Tuple {
     fn drop(&mut self) {
-        if self.items.iter().any(Value::is_heap) {
-            gc::release(&mut std::mem::take(&mut self.items).into_vec());
-        }
+        gc::release_from_end(&mut self.items);
     }
 }
 

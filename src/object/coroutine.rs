@@ -7,7 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use super::code::Code;
+use super::code::{Code, Step};
 use super::exception::{Error, Exception, Result};
 use super::function::Function;
 use super::gc::{self, Finalizer};
@@ -96,6 +96,16 @@ pub enum Body {
     /// Running, or done.
     #[default]
     Empty,
+}
+
+impl Body {
+    /// Whether closing it has nothing to run: it stands at a `yield` that no handler protects.
+    fn is_idle(&self) -> bool {
+        let Body::Frame(frame) = self else { return false };
+        let (code, at) = (&frame.function.code, frame.pc);
+        matches!(code.steps.get(at as usize), Some(Step::Yield(..)))
+            && !code.handlers.iter().any(|handler| (handler.start..handler.end).contains(&at))
+    }
 }
 
 /// A frame between two resumptions.
@@ -327,8 +337,7 @@ impl Coroutine {
     fn needs_finalizing(&mut self) -> bool {
         match self.state.get() {
             State::Created => self.kind == Kind::Coroutine && self.code.as_ref().is_none_or(|code| !code.green),
-            // A frame without handlers has nothing that closing it could run, unless what it awaits has.
-            State::Suspended => true,
+            State::Suspended => self.kind != Kind::Generator || !self.body.get_mut().is_idle(),
             State::Running | State::Finished => false,
         }
     }

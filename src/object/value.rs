@@ -7,7 +7,7 @@ use num_traits::ToPrimitive;
 
 use super::class::Class;
 use super::code::Code;
-use super::containers::{ByteArray, Bytes, Dict, List, Range, Set, Slice, Tuple};
+use super::containers::{ByteArray, Bytes, Dict, IntoItems, List, Range, Set, Slice, Tuple};
 use super::coroutine::{Awaiter, Coroutine};
 use super::exception::{Exception, Traceback};
 use super::frame::FrameView;
@@ -113,7 +113,7 @@ impl Value {
         Value::List(Rc::new(List::new(items)))
     }
 
-    pub fn tuple(items: impl Into<Box<[Value]>>) -> Value {
+    pub fn tuple(items: impl IntoItems) -> Value {
         Value::Tuple(Rc::new(Tuple::new(items)))
     }
 

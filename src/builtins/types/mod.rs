@@ -101,6 +101,9 @@ fn is_bool(vm: &Vm, class: &Rc<Class>) -> bool {
 
 /// The class that `__new__` was called with: `base` or a subclass of it.
 pub fn new_class(vm: &mut Vm, given: &Value, base: &Rc<Class>) -> Result<Rc<Class>> {
+    if matches!(given, Value::Class(class) if Rc::ptr_eq(class, base)) {
+        return Ok(base.clone());
+    }
     let name = base.name.borrow().as_str().to_owned();
     let Value::Class(class) = given else {
         if given.is_unbound() {
@@ -108,9 +111,6 @@ pub fn new_class(vm: &mut Vm, given: &Value, base: &Rc<Class>) -> Result<Rc<Clas
         }
         return Err(vm.type_error(format!("{name}.__new__(X): X is not a type object ({})", vm.type_name(given))));
     };
-    if Rc::ptr_eq(class, base) {
-        return Ok(class.clone());
-    }
     let found = class.name.borrow().as_str().to_owned();
     if !class.is_subclass(base) {
         return Err(vm.type_error(format!("{name}.__new__({found}): {found} is not a subtype of {name}")));

@@ -35,6 +35,7 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
     let class = super::new_class(vm, &args[0], &base)?;
     let items = match &args[1] {
         items @ Value::Tuple(_) => items.clone(),
+        Value::List(list) => Value::tuple(&list.items.borrow()[..]),
         other => Value::tuple(vm.collect(other)?),
     };
     Ok(vm.wrap(&class, items))

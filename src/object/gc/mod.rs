@@ -104,11 +104,22 @@ pub fn release_each(values: &mut [Value]) {
     }
 }
 
+/// The same from the last one.
+pub fn release_from_end(values: &mut [Value]) {
+    if values.iter().any(Value::is_heap) {
+        nested(
+            values,
+            |values| values.iter_mut().map(Value::take).collect(),
+            |values| {
+                values.iter_mut().rev().for_each(|value| drop(value.take()));
+            },
+        );
+    }
+}
+
 /// [`release`] for a single value.
 pub fn release_one(value: &mut Value) {
-    if value.is_heap() {
-        release(&mut vec![std::mem::replace(value, Value::Unbound)]);
-    }
+    release_each(std::slice::from_mut(value));
 }
 
 /// Queues a finaliser; the machine runs it at the next step boundary.
