@@ -80,6 +80,9 @@ pub struct Function {
     pub mark: gc::Mark,
 }
 
+/// Code given to a function, with its cells in the order that the code wants.
+pub type OtherCode = (Rc<Code>, Box<[Rc<Cell>]>);
+
 #[derive(Default)]
 pub struct FunctionExtra {
     pub kwdefaults: Option<Rc<Dict>>,
@@ -91,7 +94,7 @@ pub struct FunctionExtra {
     pub attrs: Attrs,
     pub type_params: Option<Value>,
     /// What `__code__` was set to.
-    pub code: Option<(Rc<Code>, Box<[Rc<Cell>]>)>,
+    pub code: Option<OtherCode>,
 }
 
 impl Function {

@@ -28,6 +28,7 @@ impl Scopes {
         for scope in self.scopes.iter_mut().filter(|scope| scope.kind.has_variables()) {
             // What a generator expression iterates over has no name.
             let hidden = scope.variables.first().copied().filter(|_| scope.kind == ScopeKind::GeneratorExp);
+            #[expect(clippy::iter_over_hash_type, reason = "each is changed by itself")]
             for (name, binding) in &mut scope.bindings {
                 if *binding == Binding::Local && Some(*name) != hidden {
                     *binding = Binding::Cell;

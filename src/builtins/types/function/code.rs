@@ -115,7 +115,7 @@ fn replace(vm: &mut Vm, args: &[Value]) -> Result {
                     None => false,
                 };
                 if !same {
-                    return Err(vm.not_implemented(&format!("code.replace({key}=...) is not part of aio")));
+                    return Err(vm.not_implemented(format!("code.replace({key}=...) is not part of aio")));
                 }
             }
         }
@@ -200,12 +200,12 @@ const FRAME: &[Row] = &[
             locals => return Ok(locals),
         }
         let made = match frame.code.kind {
-            CodeKind::Module if frame.extra.len() == 0 => Value::Dict(frame.globals.clone()),
+            CodeKind::Module if frame.extra.is_empty() => Value::Dict(frame.globals.clone()),
             _ => {
                 let module = vm.import_module("_frames")?;
                 let proxy = vm.intern("FrameLocalsProxy");
                 let proxy = vm.get_attr(&module, &proxy)?;
-                return vm.call(&proxy, &[this.clone()]);
+                return vm.call(&proxy, std::slice::from_ref(this));
             }
         };
         *frame.locals.borrow_mut() = made.clone();
