@@ -81,7 +81,8 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
         },
     };
     if !imag.is_unbound() {
-        let real_is_complex = matches!(real.unwrapped(), Value::Complex(_));
+        let real_is_complex = matches!(real.unwrapped(), Value::Complex(_))
+            || crate::machine::ops::is_object(real) && vm.has_special(real, sym::__complex__);
         match imag.unwrapped() {
             // The imaginary part may be complex itself: its own imaginary part turns real.
             Value::Complex(z) => {
@@ -111,7 +112,18 @@ fn real_part(vm: &mut Vm, value: &Value) -> Result<Option<f64>> {
 pub fn complex_part(vm: &mut Vm, value: &Value) -> Result<Option<(f64, f64)>> {
     if let Some(result) = vm.call_script(value, sym::__complex__, &[])? {
         return match result.unwrapped() {
-            Value::Complex(z) => Ok(Some(**z)),
+            Value::Complex(z) => {
+                if !matches!(result, Value::Complex(_)) {
+                    let found = vm.type_name(&result);
+                    let message = format!(
+                        "__complex__ returned non-complex (type {}).  The ability to return an instance of a strict \
+                         subclass of complex is deprecated, and may be removed in a future version of Python.",
+                        found.as_str()
+                    );
+                    vm.warn(vm.types.DeprecationWarning.clone(), &message)?;
+                }
+                Ok(Some(**z))
+            }
             _ => Err(vm.type_error(format!("__complex__ returned non-complex (type {})", vm.type_name(&result)))),
         };
     }
