@@ -354,7 +354,7 @@ fn find_global(vm: &mut Vm, globals: &Rc<Dict>, name: &Rc<Str>, cache: &GlobalCa
 pub(super) fn set_global(globals: &Dict, at: &Cell<usize>, name: &Rc<Str>, value: Value) {
     let mut table = globals.table.borrow_mut();
     match table.entry_mut(at.get()) {
-        Some((key, place)) if matches!(key, Value::Str(key) if Rc::ptr_eq(key, name)) => {
+        Some((Value::Str(key), place)) if Rc::ptr_eq(key, name) => {
             let old = std::mem::replace(place, value);
             drop(table);
             old.discard();
