@@ -214,6 +214,13 @@ impl AttrCache {
                 values.push(new);
                 Ok(Value::Unbound)
             }
+            Attrs::Apart(None) if self.first.is_for((0, instance.class().version.get())) => {
+                let next = self.first.next.borrow();
+                let Some(next) = &*next else { return Err(new) };
+                gc::stored(instance, &new);
+                *attrs = Attrs::first(next.clone(), new);
+                Ok(Value::Unbound)
+            }
             _ => Err(new),
         })?;
         old.discard();
