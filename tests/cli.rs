@@ -839,7 +839,7 @@ fn tests_are_found_and_run() {
         (&["-x"], 2, "unrecognized arguments: -x"),
     ] {
         let mut command = aio();
-        command.current_dir(&folder).args(["-A", "--error-format", "python", "-m", "unittest"]).args(args);
+        command.current_dir(&folder).args(["--error-format", "python", "-m", "unittest"]).args(args);
         let run = finish(command.spawn().expect("the binary runs"));
         assert_eq!(run.status, Some(status), "{args:?}: {}", run.err);
         assert!(run.err.contains(ran), "{args:?}: {}", run.err);
