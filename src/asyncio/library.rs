@@ -101,7 +101,7 @@ const TWICE: &[&str] = &["_py_", "_c_", "_Py", "_C"];
 const HELPERS: &[&str] = &[
     "logger", "staggered_race", "DEBUG_STACK_DEPTH", "THREAD_JOIN_TIMEOUT", "extract_stack", "FlowControlMixin",
     "TransportSocket", "Process", "SubprocessStreamProtocol", "PIPE", "STDOUT", "DEVNULL",
-    "BaseDefaultEventLoopPolicy",
+    "BaseDefaultEventLoopPolicy", "BaseSubprocessTransport", "WriteSubprocessPipeProto",
 ];
 
 /// Methods of the loop that are written in the language: no names for scripts.
