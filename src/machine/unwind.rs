@@ -7,7 +7,7 @@ use std::rc::{Rc, Weak};
 
 use crate::object::frame::{Frame, FrameView, Observed};
 use crate::object::gc;
-use crate::object::{Dict, Error, Result, Value};
+use crate::object::{Error, Result, Value};
 use crate::source::Span;
 
 /// Frees the slots from one on, the innermost first: iterators and other values that statements were in the midst of.
@@ -148,12 +148,12 @@ impl Vm {
     fn view_of(&mut self, frames: Vec<(Rc<Code>, Span, usize)>) -> Option<Rc<FrameView>> {
         let mut view = None;
         for (code, span, call) in frames {
-            let globals = code.globals.borrow().upgrade().unwrap_or_default();
             let (id, running) = (code.id.get(), code.is_suspendable());
             let known = |frame: &Observed| frame.code == id && (frame.calls == call || running);
             view = Some(match self.observed.iter().rposition(known).filter(|_| code.observed) {
-                Some(at) => self.observed_view(at, globals, span, view),
+                Some(at) => self.observed_view(at, code, span, view),
                 None => {
+                    let globals = code.globals.borrow().upgrade().unwrap_or_default();
                     let locals = if code.kind == CodeKind::Module { Value::Unbound } else { Value::NotImplemented };
                     let mut made = FrameView::new(code, globals, span);
                     made.locals = locals.into();
@@ -201,11 +201,11 @@ impl Vm {
         });
     }
 
-    /// What a script sees of a frame that was noted.
+    /// What a script sees of a frame of this code that was noted.
     pub fn observed_view(
         &mut self,
         at: usize,
-        globals: Rc<Dict>,
+        code: Rc<Code>,
         span: Span,
         back: Option<Rc<FrameView>>,
     ) -> Rc<FrameView> {
@@ -219,9 +219,7 @@ impl Vm {
             self.view_of(frames)
         });
         let frame = &mut self.observed[at];
-        let function = frame.function.upgrade();
-        let code = function.as_ref().map(|function| function.code.clone());
-        let code = code.or_else(|| self.codes.get(&frame.code).and_then(Weak::upgrade)).expect("it runs");
+        let globals = code.globals.borrow().upgrade().unwrap_or_default();
         let mut view = FrameView::new(code, globals, span);
         view.slots = frame
             .cells
@@ -229,7 +227,7 @@ impl Vm {
             .map(|cell| cell.upgrade().map_or(Value::Unbound, Value::Cell))
             .collect::<Vec<_>>()
             .into();
-        view.function = function.into();
+        view.function = frame.function.upgrade().into();
         view.extra = frame.extra.clone();
         view.locals = frame.namespace.as_ref().and_then(Weak::upgrade).map_or(Value::Unbound, Value::Dict).into();
         view.back = back;

@@ -244,10 +244,12 @@ const TRACEBACK: &[Row] = &[
         if let Some(frame) = entry.frame.borrow().clone() {
             return Ok(Value::Frame(frame));
         }
-        let globals = entry.code.globals.borrow().upgrade().unwrap_or_default();
         let view = match vm.observed.iter().rposition(|frame| frame.code == entry.code.id.get()) {
-            Some(at) => vm.observed_view(at, globals, entry.span, None),
-            None => Rc::new(FrameView::new(entry.code.clone(), globals, entry.span)),
+            Some(at) => vm.observed_view(at, entry.code.clone(), entry.span, None),
+            None => {
+                let globals = entry.code.globals.borrow().upgrade().unwrap_or_default();
+                Rc::new(FrameView::new(entry.code.clone(), globals, entry.span))
+            }
         };
         *entry.frame.borrow_mut() = Some(view.clone());
         Ok(Value::Frame(view))
