@@ -261,6 +261,13 @@ impl Vm {
         self.blocked(Wait { deadline, ..Wait::default() })
     }
 
+    /// When so many seconds will have passed, in nanoseconds of the monotonic clock; `None` for `None`.
+    pub fn deadline_in(&mut self, seconds: &Value) -> Result<Option<i128>> {
+        let Some(seconds) = seconds.given() else { return Ok(None) };
+        let nanoseconds = self.to_f64(seconds)?.clamp(0.0, 1e9) * 1e9;
+        Ok(Some(self.host.clock.monotonic() + nanoseconds.ceil() as i128))
+    }
+
     /// In a thread: awaits that a callable says yes, or the deadline.
     pub fn wait_suspending(&mut self, wait: Wait) -> Value {
         self.blocked(wait)

@@ -151,13 +151,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
 ];
 
 fn wait(vm: &mut Vm, args: &[Value]) -> Result<Wait> {
-    let deadline = match args[1].given() {
-        Some(seconds) => {
-            let nanoseconds = vm.to_f64(seconds)?.clamp(0.0, 1e9) * 1e9;
-            Some(vm.host.clock.monotonic() + nanoseconds.ceil() as i128)
-        }
-        None => None,
-    };
+    let deadline = vm.deadline_in(&args[1])?;
     let mut descriptors = Vec::new();
     for pair in vm.collect(&args[0])? {
         if let [descriptor, write] = vm.collect(&pair)?.as_slice() {

@@ -31,12 +31,6 @@ pub(super) const FUNCTIONS: &[Row] = &[
 
 /// A callable that says when, a moment, and what is waited for, for a report; each may be `None`.
 fn wait(vm: &mut Vm, args: &[Value]) -> Result<Wait> {
-    let deadline = match args[1].given() {
-        Some(seconds) => {
-            let nanoseconds = vm.to_f64(seconds)?.clamp(0.0, 1e9) * 1e9;
-            Some(vm.host.clock.monotonic() + nanoseconds.ceil() as i128)
-        }
-        None => None,
-    };
+    let deadline = vm.deadline_in(&args[1])?;
     Ok(Wait { deadline, ready: args[0].given().cloned(), what: args[2].given().cloned(), ..Wait::default() })
 }
