@@ -212,10 +212,10 @@ fn call_class<const N: usize>(
         Maker::Init(init) if takes(&init, N + 1) => {
             Some(make(vm, class, span, |vm, object| call_with_defaults(vm, frame, &init, Some(object), args, span)))
         }
-        Maker::New(new) => Some(construct(vm, frame, Value::Class(class.clone()), &new, args, span)),
+        Maker::New(new) => Some(call_native_bound(vm, frame, &new, Value::Class(class.clone()), args, span)),
         Maker::Container(init) => {
             let empty = vm.empty_container(class)?;
-            Some(construct(vm, frame, empty.clone(), &init, args, span).map(|_| empty))
+            Some(call_native_bound(vm, frame, &init, empty.clone(), args, span).map(|_| empty))
         }
         Maker::Type if N == 1 => Some(args[0](vm, frame).map(|value| Value::Class(vm.class_of(&value)))),
         Maker::Exception(init) if init.as_ref().is_none_or(|init| init.code.simple_arity.get() as usize == N + 1) => {
@@ -225,19 +225,19 @@ fn call_class<const N: usize>(
     }
 }
 
-/// An instance of a built-in class that its `__new__` makes alone from the class, or `__init__` of an empty container.
-fn construct<const N: usize>(
+/// The same with an object, or a class, in front of the arguments, of which there are three at most.
+#[inline]
+pub(super) fn call_native_bound(
     vm: &mut Vm,
     frame: &mut Frame,
-    first: Value,
-    constructor: &Rc<NativeFunction>,
-    args: &[Thunk; N],
+    native: &Rc<NativeFunction>,
+    object: Value,
+    args: &[Thunk],
     span: Span,
 ) -> Eval<Value> {
-    // No call that comes here has more than three.
     let mut values = [const { Value::Unbound }; PLACES];
-    fill_bound(vm, frame, &mut values, first, args)?;
-    call_native(vm, frame, constructor, values, N + 1, span)
+    fill_bound(vm, frame, &mut values, object, args)?;
+    call_native(vm, frame, native, values, args.len() + 1, span)
 }
 
 #[inline]
@@ -404,9 +404,7 @@ impl MethodSite {
             }
         }
         if let Some(native) = self.cache.native(vm, &object) {
-            let mut values = [const { Value::Unbound }; PLACES];
-            fill_bound(vm, frame, &mut values, object, args)?;
-            return call_native(vm, frame, &native, values, M, self.span);
+            return call_native_bound(vm, frame, &native, object, args, self.span);
         }
         self.call_found::<N, M>(vm, frame, object, args)
     }
@@ -450,9 +448,7 @@ impl MethodSite {
             Method::Unbound(callee) => {
                 // Found in the class of the receiver, which needs no look at it.
                 if let Value::Native(native) = &callee {
-                    let mut values = [const { Value::Unbound }; PLACES];
-                    fill_bound(vm, frame, &mut values, object, args)?;
-                    return call_native(vm, frame, native, values, M, self.span);
+                    return call_native_bound(vm, frame, native, object, args, self.span);
                 }
                 let mut values = [const { Value::Unbound }; M];
                 fill_bound(vm, frame, &mut values, object, args)?;

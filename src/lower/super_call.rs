@@ -4,11 +4,10 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::Lower;
-use super::call::{MethodSite, call_bound, call_native, fill_bound, invoke};
+use super::call::{MethodSite, call_bound, call_native_bound, invoke};
 use super::direct::{call_evaluated, call_with_defaults, takes};
 use crate::machine::attr_cache::Method;
 use crate::object::code::Thunk;
-use crate::object::native::PLACES;
 use crate::object::{Class, Located, Str, Value};
 use crate::resolve::ScopeKind;
 use crate::source::Span;
@@ -142,11 +141,7 @@ pub(super) fn super_method(place: SuperPlace, object: Thunk, site: MethodSite, a
                 Value::Function(f) if takes(&f, args.len() + 1) => {
                     return call_with_defaults(vm, frame, &f, Some(this), &args, span);
                 }
-                Value::Native(native) => {
-                    let mut values = [const { Value::Unbound }; PLACES];
-                    fill_bound(vm, frame, &mut values, this, &args)?;
-                    return call_native(vm, frame, &native, values, args.len() + 1, span);
-                }
+                Value::Native(native) => return call_native_bound(vm, frame, &native, this, &args, span),
                 _ => {}
             }
         }

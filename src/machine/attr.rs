@@ -30,8 +30,6 @@ impl Hooks {
     const GETATTR: u8 = 16;
     const BOOL: u8 = 32;
     const LEN: u8 = 64;
-    /// Known, so that no class has none.
-    const KNOWN: u8 = 128;
 
     fn has(self, which: u8) -> bool {
         self.0 & which != 0
@@ -56,12 +54,12 @@ impl Vm {
     #[inline]
     pub(super) fn hooks(&self, class: &Class) -> Hooks {
         let (version, known) = class.hooks.get();
-        if version == class.version.get() && known != 0 { Hooks(known) } else { self.find_hooks(class) }
+        if version == class.version.get() { Hooks(known) } else { self.find_hooks(class) }
     }
 
     #[cold]
     fn find_hooks(&self, class: &Class) -> Hooks {
-        let mut found = Hooks::KNOWN;
+        let mut found = 0;
         let has = |name| class.lookup(self.name(name));
         for (name, bit) in [
             (sym::__get__, Hooks::GET),

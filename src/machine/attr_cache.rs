@@ -119,33 +119,26 @@ impl Entry {
         }
     }
 
-    /// Assigns to an instance of this entry's shape what it has or, if it gets one more, adds it; the value comes back
-    /// from others.
-    #[inline]
-    fn set(&self, value: &Value, attrs: &AttrCell, new: Value) -> std::result::Result<(), Value> {
-        gc::stored_into(value, &new);
-        let old = attrs.change(|attrs| {
-            match attrs {
-                Attrs::Shaped { values, .. } if self.slot.get() != IN_CLASS => {
-                    let Some(place) = values.get_mut(self.slot.get() as usize) else { return Err(new) };
-                    return Ok(std::mem::replace(place, new));
-                }
-                Attrs::Apart(Some(_)) => return Err(new),
-                Attrs::Shaped { .. } | Attrs::Apart(None) => {}
+    /// Assigns to an object of this entry's shape what it has or, if it gets one more, adds it; the value comes back from
+    /// others. The old one is returned, `Unbound` if there was none.
+    #[inline(always)]
+    fn put(&self, attrs: &mut Attrs, new: Value) -> std::result::Result<Value, Value> {
+        if let Attrs::Shaped { values, .. } = attrs {
+            if let Some(place) = values.get_mut(self.slot.get() as usize) {
+                return Ok(std::mem::replace(place, new));
             }
-            let next = self.next.borrow();
-            let Some(next) = &*next else { return Err(new) };
-            match attrs {
-                Attrs::Shaped { shape, values } => {
-                    shape.clone_from(next);
-                    values.push(new);
-                }
-                Attrs::Apart(_) => *attrs = Attrs::first(next.clone(), new),
+        }
+        let next = self.next.borrow();
+        let Some(next) = next.as_ref().filter(|_| self.slot.get() == IN_CLASS) else { return Err(new) };
+        match attrs {
+            Attrs::Shaped { shape, values } => {
+                shape.clone_from(next);
+                values.push(new);
             }
-            Ok(Value::Unbound)
-        })?;
-        old.discard();
-        Ok(())
+            Attrs::Apart(None) => *attrs = Attrs::first(next.clone(), new),
+            Attrs::Apart(Some(_)) => return Err(new),
+        }
+        Ok(Value::Unbound)
     }
 
     /// Remembers where an instance has an attribute itself.
@@ -156,11 +149,12 @@ impl Entry {
         self.slot.set(slot as u32);
     }
 
-    /// Remembers what was found in a class.
-    fn remember(&self, version: u32, shape: u32, found: &Value) {
-        self.remember_own(version, shape, IN_CLASS as usize);
+    /// Remembers what was found in a class; `slot` says what is to become of it.
+    fn remember(&self, version: u32, shape: u32, slot: u32, found: &Value) {
+        self.remember_own(version, shape, slot as usize);
         let (function, native) = match found {
-            _ if shape == NO_ID => (None, None),
+            // These are called without a look at what the object itself has.
+            _ if shape == NO_ID || slot != IN_CLASS => (None, None),
             Value::Function(function) => (Some(function.clone()), None),
             Value::Native(native) => (None, Some(native.clone())),
             _ => (None, None),
@@ -201,27 +195,17 @@ impl AttrCache {
     #[inline]
     pub fn assign(&self, value: &Value, new: Value) -> std::result::Result<(), Value> {
         let Value::Instance(instance) = value else { return Err(new) };
-        let old = instance.attrs.change(|attrs| match attrs {
-            Attrs::Shaped { shape, values } if shape.known_id() == self.first.shape.get() => {
-                if let Some(place) = values.get_mut(self.first.slot.get() as usize) {
-                    gc::stored(instance, &new);
-                    return Ok(std::mem::replace(place, new));
-                }
-                let next = self.first.next.borrow();
-                let Some(next) = &*next else { return Err(new) };
-                gc::stored(instance, &new);
-                shape.clone_from(next);
-                values.push(new);
-                Ok(Value::Unbound)
+        let old = instance.attrs.change(|attrs| {
+            let known = match attrs {
+                Attrs::Shaped { shape, .. } => shape.known_id() == self.first.shape.get(),
+                Attrs::Apart(None) => self.first.is_for((0, instance.class().version.get())),
+                Attrs::Apart(Some(_)) => false,
+            };
+            if !known {
+                return Err(new);
             }
-            Attrs::Apart(None) if self.first.is_for((0, instance.class().version.get())) => {
-                let next = self.first.next.borrow();
-                let Some(next) = &*next else { return Err(new) };
-                gc::stored(instance, &new);
-                *attrs = Attrs::first(next.clone(), new);
-                Ok(Value::Unbound)
-            }
-            _ => Err(new),
+            gc::stored(instance, &new);
+            self.first.put(attrs, new)
         })?;
         old.discard();
         Ok(())
@@ -279,8 +263,7 @@ impl AttrCache {
     }
 
     fn remember_of_class(&self, class: &Class, how: u32, found: &Value) {
-        self.first.remember(class.version.get(), how, found);
-        self.first.slot.set(metaclass_version(class));
+        self.first.remember(class.version.get(), how, metaclass_version(class), found);
     }
 }
 
@@ -383,8 +366,7 @@ impl Vm {
                 };
                 if let (Some(found), true) = (&found, is_computed) {
                     let entry = cache.room(shape);
-                    entry.remember(class.version.get(), shape, found);
-                    entry.slot.set(COMPUTED);
+                    entry.remember(class.version.get(), shape, COMPUTED, found);
                 } else if let Some(key) = self.own_key(&class, name) {
                     let own = attrs.look(|attrs| {
                         let Attrs::Shaped { shape, values } = attrs else { return None };
@@ -399,7 +381,7 @@ impl Vm {
                         found.as_ref().is_none_or(|found| matches!(found, Value::Function(_)) || self.is_plain(found));
                     if plain && (found.is_some() || shape == NO_ID) && attrs.look(Attrs::shape_id) == shape {
                         let entry = cache.room(shape);
-                        entry.remember(class.version.get(), shape, &found.unwrap_or_default());
+                        entry.remember(class.version.get(), shape, IN_CLASS, &found.unwrap_or_default());
                         if let Some(found) = entry.get(attrs, value, name) {
                             return Ok(found);
                         }
@@ -514,7 +496,7 @@ impl Vm {
             if is_method && own_attr(value, name).is_none() {
                 let method = found.unwrap_or_default();
                 let entry = cache.room(shape);
-                entry.remember(version, shape, &method);
+                entry.remember(version, shape, IN_CLASS, &method);
                 if has_class_of_its_own(value) {
                     entry.variant.set(Some(std::mem::discriminant(value)));
                 }
@@ -523,11 +505,7 @@ impl Vm {
             if let Some(Value::Descriptor(descriptor)) = &found {
                 if let Descriptor::StaticMethod(function, _) = &**descriptor {
                     if shape != NO_ID && own_attr(value, name).is_none() {
-                        let entry = cache.room(shape);
-                        entry.remember(version, shape, function);
-                        entry.function.take();
-                        entry.native.take();
-                        entry.slot.set(STATIC);
+                        cache.room(shape).remember(version, shape, STATIC, function);
                         return Ok(Method::Bound(function.clone()));
                     }
                 }
@@ -549,10 +527,16 @@ impl Vm {
     fn set_attr_miss(&mut self, value: &Value, name: &Rc<Str>, new: Value, cache: &AttrCache) -> Result<()> {
         let Some((attrs, key)) = shaped(value) else { return self.set_attr(value, name, new) };
         match cache.entry(key) {
-            Some(entry) => match entry.set(value, attrs, new) {
-                Ok(()) => Ok(()),
-                Err(new) => self.set_attr_fill(value, name, new, cache),
-            },
+            Some(entry) => {
+                gc::stored_into(value, &new);
+                match attrs.change(|attrs| entry.put(attrs, new)) {
+                    Ok(old) => {
+                        old.discard();
+                        Ok(())
+                    }
+                    Err(new) => self.set_attr_fill(value, name, new, cache),
+                }
+            }
             None => self.set_attr_fill(value, name, new, cache),
         }
     }

@@ -90,6 +90,18 @@ impl Vm {
                 }
             };
         }
+        // The iterator goes, and with it what only it referred to.
+        macro_rules! leave_loop {
+            ($iter:expr, $exit:expr) => {{
+                frame.locals[$iter as usize] = Value::Unbound;
+                if gc::pending() {
+                    frame.pc = pc as u32;
+                    self.run_finalizers(Some(frame));
+                }
+                pc = $exit as usize;
+                continue;
+            }};
+        }
         macro_rules! next {
             ($iter:expr) => {
                 match &frame.locals[$iter as usize] {
@@ -149,27 +161,11 @@ impl Vm {
                 }
                 Step::ForLocal { iter, local, exit } => match next!(*iter) {
                     Some(value) => frame.put(*local as usize, value),
-                    None => {
-                        frame.locals[*iter as usize] = Value::Unbound;
-                        if gc::pending() {
-                            frame.pc = pc as u32;
-                            self.run_finalizers(Some(frame));
-                        }
-                        pc = *exit as usize;
-                        continue;
-                    }
+                    None => leave_loop!(*iter, *exit),
                 },
                 Step::For { iter, store, exit } => match next!(*iter) {
                     Some(value) => attempt!(store(self, frame, value)),
-                    None => {
-                        frame.locals[*iter as usize] = Value::Unbound;
-                        if gc::pending() {
-                            frame.pc = pc as u32;
-                            self.run_finalizers(Some(frame));
-                        }
-                        pc = *exit as usize;
-                        continue;
-                    }
+                    None => leave_loop!(*iter, *exit),
                 },
                 Step::ForPair { iter, target, exit } => {
                     let at_once = match &frame.locals[*iter as usize] {
@@ -186,15 +182,7 @@ impl Vm {
                     };
                     match pair {
                         Some(pair) => attempt!(self.store_pair(frame, target, pair)),
-                        None => {
-                            frame.locals[*iter as usize] = Value::Unbound;
-                            if gc::pending() {
-                                frame.pc = pc as u32;
-                                self.run_finalizers(Some(frame));
-                            }
-                            pc = *exit as usize;
-                            continue;
-                        }
+                        None => leave_loop!(*iter, *exit),
                     }
                 }
                 Step::Yield(thunk, _) => {

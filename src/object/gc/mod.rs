@@ -93,27 +93,18 @@ pub fn release_in_order(values: &mut Vec<Value>) {
 
 /// [`release`] in order from the first, for values that stand in another kind of vector.
 pub fn release_each(values: &mut [Value]) {
-    if values.iter().any(Value::is_heap) {
-        nested(
-            values,
-            |values| values.iter_mut().map(Value::take).collect(),
-            |values| {
-                values.iter_mut().for_each(|value| drop(value.take()));
-            },
-        );
-    }
+    release_in_place(values, |values| values.iter_mut().for_each(|value| drop(value.take())));
 }
 
 /// The same from the last one.
 pub fn release_from_end(values: &mut [Value]) {
+    release_in_place(values, |values| values.iter_mut().rev().for_each(|value| drop(value.take())));
+}
+
+#[inline]
+fn release_in_place(values: &mut [Value], free: impl FnOnce(&mut [Value])) {
     if values.iter().any(Value::is_heap) {
-        nested(
-            values,
-            |values| values.iter_mut().map(Value::take).collect(),
-            |values| {
-                values.iter_mut().rev().for_each(|value| drop(value.take()));
-            },
-        );
+        nested(values, |values| values.iter_mut().map(Value::take).collect(), free);
     }
 }
 
