@@ -525,7 +525,7 @@ pub fn waited(vm: &mut Vm, future: &Rc<Instance>, input: Resume) -> Waited {
     }
     let data = data(future);
     if data.is_done() {
-        return Waited::Done(data.take_result(vm));
+        return Waited::Done(data.take_result(vm).map_err(|e| vm.raised_here(e)));
     }
     if data.blocking.get() {
         return Waited::Done(Err(not_awaited(vm)));
@@ -581,8 +581,8 @@ pub fn finalize(vm: &mut Vm, this: &Value) {
 
 /// What a task has of its own as well.
 pub const SHARED_METHODS: &[Row] = &[
-    method("result()", |vm, args| readable(vm, args)?.take_result(vm)),
-    method("type exception()", |vm, args| readable(vm, args)?.take_exception(vm)),
+    method("result()", |vm, args| readable(vm, args)?.take_result(vm).map_err(|e| vm.raised_here(e))),
+    method("type exception()", |vm, args| readable(vm, args)?.take_exception(vm).map_err(|e| vm.raised_here(e))),
     method("done()", |vm, args| Ok(Value::bool(this(vm, args)?.is_done()))),
     method("cancelled()", |vm, args| Ok(Value::bool(this(vm, args)?.status.get() == Status::Cancelled))),
     method("add_done_callback(fn, /, *, context=None)", add_done_callback),

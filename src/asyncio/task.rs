@@ -434,15 +434,15 @@ pub fn wakeup(vm: &mut Vm, this: &Rc<Instance>, awaited: &Rc<Instance>) -> Resul
     if status == Status::Finished {
         return step(vm, this, None);
     }
-    let error = data.take_result(vm).err();
+    let mut error = data.take_result(vm).err();
     // What `result()` raises is raised here, so in what is handled where the loop runs: at the end of a runner, say. The
     // exception that a plain future was given is only handed on.
-    if let (Some(error), Some(handling)) = (&error, vm.handling.clone()) {
+    if vm.handling.is_some() {
         let class = awaited.class();
         let classes = &state(vm).classes;
         let is_plain = Rc::ptr_eq(&class, &classes.future) || Rc::ptr_eq(&class, &classes.task);
         if status == Status::Cancelled || !is_plain {
-            error.0.set_context(&handling);
+            error = error.map(|e| vm.raised_here(e));
         }
     }
     step(vm, this, error)

@@ -429,7 +429,7 @@ impl Exit {
 
     fn end(&mut self, vm: &mut Vm, group: &TaskGroup) -> Result<Outcome> {
         if let Value::Exception(base_error) = &*group.base_error.borrow() {
-            return Err(raised(vm, Error(base_error.clone())));
+            return Err(vm.raised_here(Error(base_error.clone())));
         }
         let parent = or_none(&group.parent);
         if group.cancelled_parent.get() && counts_none(vm, &parent, "uncancel")? {
@@ -438,7 +438,7 @@ impl Exit {
         }
         let mut errors = group.errors.take();
         if let Some(cancelled) = self.cancelled.take().filter(|_| errors.is_empty()) {
-            return Err(raised(vm, cancelled));
+            return Err(vm.raised_here(cancelled));
         }
         if let Value::Exception(raised) = &self.raised {
             if !Error(raised.clone()).is(&vm.types.CancelledError) {
@@ -458,7 +458,7 @@ impl Exit {
         let made = vm.call(&class, &[message, Value::list(errors)])?;
         let Value::Exception(made) = made else { return Ok(Outcome::Return(Value::None)) };
         made.suppress_context.set(true);
-        Err(raised(vm, Error(made)))
+        Err(vm.raised_here(Error(made)))
     }
 }
 
@@ -466,12 +466,4 @@ impl Exit {
 fn counts_none(vm: &mut Vm, task: &Value, method: &str) -> Result<bool> {
     let count = vm.call_method(task, method, &[])?;
     Ok(!vm.truth(&count)?)
-}
-
-/// An error raised in what is being handled here.
-fn raised(vm: &Vm, error: Error) -> Error {
-    if let Some(handling) = &vm.handling {
-        error.0.set_context(handling);
-    }
-    error
 }

@@ -260,5 +260,5 @@ pub fn end_complete(
     if !data.is_done() {
         return Err(vm.runtime_error("Event loop stopped before Future completed."));
     }
-    data.take_result(vm)
+    data.take_result(vm).map_err(|e| vm.raised_here(e))
 }

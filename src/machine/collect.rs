@@ -34,7 +34,6 @@ impl Vm {
     }
 
     fn drain_finalizers(&mut self) {
-        let handling = self.handling.take();
         // What a finaliser drops is run as well, but a finaliser that revives itself for ever must not hang the script.
         for _ in 0..10_000 {
             let batch = gc::take_finalizers();
@@ -50,7 +49,6 @@ impl Vm {
                 }
             }
         }
-        self.handling = handling;
     }
 
     fn finalize_instance(&mut self, value: &Value) {
@@ -101,12 +99,10 @@ impl Vm {
         if !garbage.is_empty() {
             gc::weak::cut(&garbage);
             self.drain_finalizers();
-            let handling = self.handling.take();
             let mut ran = false;
             for value in &garbage {
                 ran |= self.finalize_garbage(value);
             }
-            self.handling = handling;
             if ran {
                 garbage = gc::still_garbage(garbage, at_exit);
             }

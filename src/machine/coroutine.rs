@@ -326,7 +326,8 @@ impl Vm {
     }
 
     pub(super) fn generator_exit(&mut self) -> Error {
-        self.new_error(self.types.GeneratorExit.clone(), Vec::new())
+        let exit = self.new_error(self.types.GeneratorExit.clone(), Vec::new());
+        self.raised_here(exit)
     }
 
     #[cold]

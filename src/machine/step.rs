@@ -392,10 +392,10 @@ impl Vm {
         })
     }
 
-    /// An exception that a native awaitable hands on: raised anew, in what is being handled here.
-    fn raised_here(&mut self, error: Error) -> Error {
-        if let Some(handling) = self.handling.clone() {
-            error.0.set_context(&handling);
+    /// An exception that a native keeps and hands on: raised anew, in what is being handled here.
+    pub fn raised_here(&self, error: Error) -> Error {
+        if let Some(handling) = &self.handling {
+            error.0.set_context(handling);
         }
         error
     }
