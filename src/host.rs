@@ -214,8 +214,19 @@ pub struct Host {
     pub max_steps: Option<u64>,
     /// The most bytes that a single object may ask for.
     pub max_memory: Option<usize>,
+    /// Told what the script wants of a signal by its number.
+    pub signals: Box<dyn FnMut(i32, OnSignal) -> io::Result<()>>,
     /// Asked every few thousand steps whether the script is to be stopped.
     pub watch: Option<Box<dyn FnMut() -> Option<Stop>>>,
+}
+
+/// What is to happen with a signal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OnSignal {
+    /// From now on it is noted in `Signals::arrived`.
+    Note,
+    /// What the system does with one that nobody has asked for, now.
+    Default,
 }
 
 /// Which limit a script has reached.
@@ -268,6 +279,7 @@ impl Host {
             style: Style { format: ErrorFormat::Python, ..Style::default() },
             max_steps: None,
             max_memory: None,
+            signals: Box::new(|_, _| Ok(())),
             watch: None,
         }
     }

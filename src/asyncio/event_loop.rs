@@ -627,7 +627,7 @@ fn time_left(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<Value> {
 /// Nothing is ready, and there is no timer: only somebody outside can wake the loop, if there is anybody.
 #[cold]
 pub fn wait_for_outside(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<()> {
-    if vm.host.deadlock_check && el.signals.get() == 0 && !vm.interrupt_wakes && !vm.waits_outside() {
+    if vm.host.deadlock_check && el.signals.get() == 0 && !vm.signal_wakes() && !vm.waits_outside() {
         return deadlock::found(vm, Some(this));
     }
     vm.idle(None);

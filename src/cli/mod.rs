@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aio::diagnostic::{Diagnostic, Severity};
-use aio::host::{Clock, Host, VirtualClock};
+use aio::host::{Clock, Host, OnSignal, VirtualClock};
 use aio::report::{self, ErrorFormat, Style};
 use aio::{Interpreter, syntax};
 use clap::{Parser, ValueEnum};
@@ -298,7 +298,7 @@ pub(crate) fn run(options: &Options, stack: usize) -> u8 {
     host.module_path = vec![input.folder];
     let mut interpreter = Interpreter::new(host);
     interpreter.limit_stack(stack);
-    interrupts(&interpreter, false);
+    interrupts(&mut interpreter, false);
     match interpreter.compile(&input.name, &input.bytes) {
         Ok(program) => interpreter.run(&program),
         Err(errors) => {
@@ -346,7 +346,9 @@ fn host(options: &Options, style: Style) -> Host {
 }
 
 /// Ctrl-C reaches the script as `KeyboardInterrupt`; a second one, while the first waits, ends the process.
-fn interrupts(interpreter: &Interpreter, terminal: bool) {
+fn interrupts(interpreter: &mut Interpreter, terminal: bool) {
+    #[cfg(unix)]
+    signals(interpreter);
     static WAITING: AtomicUsize = AtomicUsize::new(0);
     let flag = interpreter.vm.interrupt.clone();
     let _ = ctrlc::set_handler(move || {
@@ -359,6 +361,33 @@ fn interrupts(interpreter: &Interpreter, terminal: bool) {
             WAITING.store(0, Ordering::Relaxed);
         } else if WAITING.fetch_add(1, Ordering::Relaxed) > 0 {
             std::process::exit(130);
+        }
+    });
+}
+
+/// The other signals are caught as soon as the script asks for one.
+#[cfg(unix)]
+fn signals(interpreter: &mut Interpreter) {
+    use signal_hook::consts::FORBIDDEN;
+    use signal_hook::iterator::{Handle, Signals};
+    let (flag, arrived) = (interpreter.vm.interrupt.clone(), interpreter.vm.signals.arrived.clone());
+    let mut caught: Option<Handle> = None;
+    interpreter.vm.host.signals = Box::new(move |number, wanted| match (wanted, &caught) {
+        (OnSignal::Default, _) => signal_hook::low_level::emulate_default_handler(number),
+        // The system delivers no such signal; one that the script raises is heard all the same.
+        (OnSignal::Note, _) if FORBIDDEN.contains(&number) => Ok(()),
+        (OnSignal::Note, Some(handle)) => handle.add_signal(number),
+        (OnSignal::Note, None) => {
+            let mut signals = Signals::new([number])?;
+            caught = Some(signals.handle());
+            let (flag, arrived) = (flag.clone(), arrived.clone());
+            std::thread::spawn(move || {
+                for number in signals.forever() {
+                    arrived.fetch_or(aio::machine::signals::bit(number.into()), Ordering::Relaxed);
+                    flag.store(true, Ordering::Relaxed);
+                }
+            });
+            Ok(())
         }
     });
 }

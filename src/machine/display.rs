@@ -178,6 +178,7 @@ fn is_extension(module: &str) -> bool {
             | "errno"
             | "cmath"
             | "binascii"
+            | "signal"
     ) || module.starts_with('_')
 }
 

@@ -4,8 +4,6 @@
 //! script that is stopped raises an exception that no handler in the script sees: **invariant**: once `stopped` is set,
 //! every further step fails with it, so the script ends wherever it was.
 
-use std::sync::atomic::Ordering;
-
 use crate::host::{Limit, Stop};
 use crate::machine::Vm;
 use crate::object::{Error, Result};
@@ -60,18 +58,6 @@ impl Vm {
             return Err(self.stop(stop));
         }
         self.hear_interrupt()
-    }
-
-    /// Raises what an interrupt from outside asks for.
-    pub fn hear_interrupt(&mut self) -> Result<()> {
-        if self.interrupt.swap(false, Ordering::Relaxed) {
-            let handler = self.interrupt_handler.clone();
-            if handler.is_none() {
-                return Err(self.interrupted());
-            }
-            self.call(&handler, &[])?;
-        }
-        Ok(())
     }
 
     /// Ends the script: its own handlers are passed over.

@@ -33,6 +33,7 @@ pub mod outside;
 pub mod report;
 pub mod sequence;
 pub mod sets;
+pub mod signals;
 pub mod slice;
 pub mod sort;
 pub mod step;
@@ -114,6 +115,7 @@ pub struct Vm {
     pub interrupt_handler: Value,
     /// Whether the script has said what an interrupt does, so that one may end any wait.
     pub interrupt_wakes: bool,
+    pub signals: signals::Signals,
     /// Called with the nanoseconds of a blocking sleep before it begins.
     pub before_sleep: Option<fn(&mut Vm, i128)>,
     /// The coroutine that a frame which now delegates has begun itself, and what came of it.
@@ -209,6 +211,7 @@ impl Vm {
             interrupt: Arc::new(AtomicBool::new(false)),
             interrupt_handler: Value::None,
             interrupt_wakes: false,
+            signals: Default::default(),
             origin_depth: 0,
             before_sleep: None,
             begun: None,
@@ -324,6 +327,7 @@ impl Vm {
             if left <= 0 {
                 return Ok(());
             }
+            let left = self.until_alarm(Some(left)).unwrap_or(left);
             self.host.clock.sleep(left);
         }
     }

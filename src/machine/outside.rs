@@ -96,6 +96,7 @@ impl Vm {
     /// return early. On a virtual clock what is outside gets a moment of real time before the clock jumps, and processes
     /// as much as passes.
     pub fn idle(&mut self, nanoseconds: Option<i128>) {
+        let nanoseconds = self.until_alarm(nanoseconds);
         let threads = self.threads.descriptors();
         if threads.is_empty() && !self.outside.any() {
             return self.host.clock.sleep(nanoseconds.unwrap_or(NAP));

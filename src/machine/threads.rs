@@ -431,7 +431,7 @@ impl Vm {
     /// # Errors
     /// What is raised where it blocks, after it was reported.
     fn stuck(&mut self) -> Result<()> {
-        if !self.host.deadlock_check || self.interrupt_wakes || self.waits_outside() {
+        if !self.host.deadlock_check || self.signal_wakes() || self.waits_outside() {
             self.idle(None);
             return Ok(());
         }

@@ -61,7 +61,7 @@ const BUILTIN: &[(&str, &str)] = &[
          truncate unlink unsetenv urandom utime write",
     ),
     ("pickle", "dump dumps load loads"),
-    ("signal", "alarm pause raise_signal set_wakeup_fd siginterrupt strsignal"),
+    ("signal", "alarm default_int_handler getitimer pause raise_signal set_wakeup_fd setitimer siginterrupt strsignal"),
     ("struct", ""),
     ("tracemalloc", "clear_traces get_traceback_limit get_traced_memory is_tracing reset_peak start stop"),
     ("warnings", "warn warn_explicit"),

@@ -8,6 +8,7 @@ use sha1::{Digest, Sha1};
 use sha2::Sha512;
 use sha3::digest::{ExtendableOutput, Update, XofReader};
 
+use crate::host::OnSignal;
 use crate::machine::Vm;
 use crate::machine::sequence::bytes_of;
 use crate::object::instance::{Instance, Native};
@@ -148,8 +149,47 @@ pub(super) const SIGNALS: &[Row] = &[
         vm.interrupt_wakes = !args[0].is_none();
         Ok(std::mem::replace(&mut vm.interrupt_handler, args[0].clone()))
     }),
-    native("_interrupt()", |vm, _| {
-        vm.interrupt.store(true, Ordering::Relaxed);
+    native("_deliver_with(function)", |vm, args| Ok(std::mem::replace(&mut vm.signals.deliver, args[0].clone()))),
+    native("_in_main_thread()", |vm, _| Ok(Value::bool(vm.threads.current() == 0))),
+    native("_handled(any)", |vm, args| {
+        vm.signals.handled = vm.truth(&args[0])?;
+        Ok(Value::None)
+    }),
+    native("_catch(number)", |vm, args| tell_host(vm, &args[0], OnSignal::Note)),
+    native("_default_action(number)", |vm, args| tell_host(vm, &args[0], OnSignal::Default)),
+    // In seconds; what was left of the alarm before, and its interval.
+    native("_set_alarm(seconds, interval)", |vm, args| {
+        let [wanted, again] = [duration(vm, &args[0])?, duration(vm, &args[1])?];
+        let (now, before) = (vm.host.clock.monotonic(), alarm(vm));
+        vm.signals.alarm = (wanted > 0).then_some((now + wanted, again));
+        Ok(before)
+    }),
+    native("_alarm()", |vm, _| Ok(alarm(vm))),
+    // As bits: those that are kept back, of which these have come.
+    native("_block(bits)", |vm, args| {
+        let bits = vm.to_i64(&args[0])? as u64;
+        let before = std::mem::replace(&mut vm.signals.blocked, bits);
+        vm.signal_came(0);
+        if vm.signals.arrived.load(Ordering::Relaxed) == 0 {
+            vm.interrupt.store(false, Ordering::Relaxed);
+        } else if vm.threads.current() == 0 {
+            vm.hear_interrupt()?;
+        }
+        Ok(Value::Int(before as i64))
+    }),
+    native("_arrived()", |vm, _| Ok(Value::Int(vm.signals.arrived.load(Ordering::Relaxed) as i64))),
+    native("_take(bits)", |vm, args| {
+        let bits = vm.to_i64(&args[0])? as u64;
+        Ok(Value::Int((vm.signals.arrived.fetch_and(!bits, Ordering::Relaxed) & bits) as i64))
+    }),
+    native("_idle()", |vm, _| {
+        vm.idle(None);
+        vm.look_up()?;
+        Ok(Value::None)
+    }),
+    native("_raise(number)", |vm, args| {
+        let number = vm.to_i64(&args[0])?;
+        vm.signal_came(crate::machine::signals::bit(number));
         vm.fuel = 1;
         // Of the other threads' calls the main one hears when it has its turn.
         if vm.threads.current() == 0 {
@@ -158,6 +198,23 @@ pub(super) const SIGNALS: &[Row] = &[
         Ok(Value::None)
     }),
 ];
+
+fn tell_host(vm: &mut Vm, number: &Value, wanted: OnSignal) -> Result {
+    let number = i32::try_from(vm.to_i64(number)?).unwrap_or_default();
+    (vm.host.signals)(number, wanted).map_err(|error| vm.os_error(&error))?;
+    Ok(Value::None)
+}
+
+fn alarm(vm: &mut Vm) -> Value {
+    let now = vm.host.clock.monotonic();
+    let (left, interval) = vm.signals.alarm.map_or((0, 0), |(at, interval)| ((at - now).max(1000), interval));
+    Value::tuple([left, interval].map(|length| Value::float(length as f64 / 1e9)))
+}
+
+/// Seconds as nanoseconds.
+fn duration(vm: &mut Vm, seconds: &Value) -> Result<i128> {
+    Ok((vm.to_f64(seconds)? * 1e9).ceil() as i128)
+}
 
 pub(super) const EXIT: &[Row] = &[native("_ignored(error, func, /)", |vm, args| {
     if let Value::Exception(exception) = &args[0] {
