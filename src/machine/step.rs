@@ -409,7 +409,11 @@ impl Vm {
         native: &Rc<Coroutine>,
         input: Resume,
     ) -> Result<Option<Value>> {
-        match self.resume_native(native, input)? {
+        let span = frame.code.spans.get(frame.pc as usize).copied().unwrap_or(frame.code.span);
+        self.calls.push(super::CallSite { code: frame.code.id.get(), span });
+        let outcome = self.resume_native(native, input);
+        self.calls.pop();
+        match outcome? {
             Outcome::Return(value) => {
                 frame.put(slot, value);
                 Ok(None)

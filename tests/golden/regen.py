@@ -10,7 +10,9 @@ What is recorded differs from what CPython prints in this only:
 * the working directory is cut off in front of file names, addresses read `0x...`;
 * frames inside Python's own library, which `aio` does not have, are left out of tracebacks;
 * modules of the library are built in: no file name in `from math import x`'s error or in a module's repr;
-* the warning about a coroutine that was never awaited names the innermost line of the script.
+* its coroutines and callbacks are shown without their lines;
+* the warning about a coroutine that was never awaited, and `created at` in debug mode, name the innermost line of the
+  script.
 """
 import concurrent.futures
 import os
@@ -31,9 +33,10 @@ LIBRARY = subprocess.run([ORACLE, '-c', 'import os; print(os.path.dirname(os.__f
 SUFFIXES = ('.out', '.err', '.status')
 
 ADDRESS = re.compile(rb'\bat 0x[0-9a-fA-F]+')
-# Where a module of the library lies, in messages and in the repr of a module.
+# Where a module of the library lies, in messages and in the repr of a module, and its coroutines and callbacks.
 LOCATIONS = [
     (re.compile(rb' \(' + re.escape(os.fsencode(LIBRARY)) + rb'/[^)\n]*\)'), b' (unknown location)'),
+    (re.compile(rb' (?:running at|done, defined at|at) ' + re.escape(os.fsencode(LIBRARY)) + rb'/[^ >,\n\]]*:\d+'), b''),
     (re.compile(rb" from '" + re.escape(os.fsencode(LIBRARY)) + rb"/[^'\n]*'>"), b' (built-in)>'),
 ]
 # A frame of a traceback; inside the traceback of an exception group each line begins with `|` and spaces.

@@ -18,8 +18,9 @@ those of plain CPython.  What changes:
 * Threads (to_thread, run_in_executor): time.sleep in a thread waits for the virtual clock, which moves only when all
   threads at work sleep.  Pending I/O gets VCLOCK_IO_GRACE (0.05) real seconds before the clock jumps.
 * A program which only polls the clock would hang: after 1,000,000 readings without a jump each reading adds 100 us.
-* VCLOCK_BLAME_SCRIPT=1: the warning about a coroutine that was never awaited names the innermost line of the script
-  instead of a line inside the library (whose frames an interpreter with a built-in event loop does not have).
+* VCLOCK_BLAME_SCRIPT=1: the warning about a coroutine that was never awaited, and "created at" of futures and handles in
+  debug mode, name the innermost line of the script instead of a line inside the library (whose frames an interpreter
+  with a built-in event loop does not have).
 
 The Python is found by find_oracle(): $ORACLE, else this interpreter if it is a 3.13, else below the pyenv root, else PATH.
 """
@@ -305,6 +306,9 @@ def install():
     # ---- patches applied right after a module has been imported
 
     def p_events(m):
+        if os.environ.get('VCLOCK_BLAME_SCRIPT'):
+            m.Handle._repr_info = of_script(m.Handle._repr_info)
+
         def key(when):
             try:
                 return round(when * giga)
@@ -475,6 +479,19 @@ def install():
         report = m._warn_unawaited_coroutine
         m._warn_unawaited_coroutine = type(report)(report.__code__, {**vars(m), 'warn': warn})
 
+    def of_script(shown):
+        # `created at` is the last entry that the object's own list of what it shows gets.
+        def info(of):
+            places = of._source_traceback
+            of_it = shown(of)
+            own = [at for at in places or () if not at.filename.startswith((os.path.dirname(os.__file__), HERE, '<frozen'))]
+            line = f'created at {own[-1].filename}:{own[-1].lineno}' if own else None
+            return [line if line and text.startswith('created at ') else text for text in of_it]
+        return info
+
+    def p_base_futures(m):
+        m._future_repr_info = of_script(m._future_repr_info)
+
     def real_time_as(name):
         def patch(m):
             setattr(m, name, real_mono)
@@ -488,6 +505,7 @@ def install():
     }
     if os.environ.get('VCLOCK_BLAME_SCRIPT'):
         patches['warnings'] = p_warnings
+        patches['asyncio.base_futures'] = p_base_futures
     for name in list(patches):
         if name in sys.modules:
             patches.pop(name)(sys.modules[name])
