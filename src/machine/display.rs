@@ -179,6 +179,7 @@ fn is_extension(module: &str) -> bool {
             | "cmath"
             | "binascii"
             | "signal"
+            | "zlib"
     ) || module.starts_with('_')
 }
 

@@ -49,6 +49,7 @@ const BUILTIN: &[(&str, &str)] = &[
     ("_thread", ""),
     ("atexit", ""),
     ("binascii", ""),
+    ("zlib", ""),
     ("cmath", ""),
     ("codecs", "lookup encode decode register unregister register_error lookup_error"),
     ("csv", "field_size_limit get_dialect list_dialects reader register_dialect unregister_dialect writer"),

@@ -32,6 +32,7 @@ mod types;
 mod unicodedata;
 mod warnings;
 mod weakref;
+mod zlib;
 
 pub use os::run_exit_handlers;
 
@@ -135,7 +136,7 @@ const MODULES: &[Spec] = &[
     rust("ast", tree::FUNCTIONS).and(&[page!("ast"), lazy!("ast_unparse")]),
     rust("atexit", os::EXIT).and(&[page!("atexit")]),
     library!("base64"),
-    library!("binascii"),
+    rust("binascii", zlib::BINASCII).and(&[page!("binascii")]),
     rust("bisect", &[]).with(bisect::setup),
     library!("calendar"),
     library!("cmath"),
@@ -172,12 +173,15 @@ const MODULES: &[Spec] = &[
         .and(&[lazy!("functools_wrapping"), lazy!("functools")]),
     rust("gc", gc::FUNCTIONS).with(gc::setup),
     library!("getopt"),
+    library!("gzip"),
     library!("glob"),
     library!("graphlib"),
     rust("hashlib", os::HASHES).and(&[page!("hashlib")]),
     library!("hmac"),
     rust("heapq", &[]).with(heapq::setup).and(&[lazy!("heapq")]),
     rust("inspect", inspect::FUNCTIONS).and(&[page!("inspect"), lazy!("inspect_signature"), lazy!("inspect_source")]),
+    library!("html"),
+    rust("html.entities", os::ENTITIES).and(&[page!("html_entities")]),
     rust("io", sys::streams::IO_FUNCTIONS)
         .with(|vm, module| {
             crate::builtins::add_functions(vm, "io", &module.dict, files::FUNCTIONS);
@@ -279,6 +283,7 @@ const MODULES: &[Spec] = &[
     rust("uuid", os::DIGESTS).and(&[page!("uuid")]),
     rust("warnings", warnings::FUNCTIONS).and(&[page!("warnings")]),
     rust("weakref", weakref::FUNCTIONS).with(weakref::setup).and(&[page!("weakref"), lazy!("weakref_proxy")]),
+    rust("zlib", zlib::FUNCTIONS).and(&[page!("zlib")]),
 ];
 
 fn spec(name: &str) -> Option<&'static Spec> {

@@ -138,6 +138,11 @@ pub(super) const HASHES: &[Row] = &[
     }),
 ];
 
+pub(super) const ENTITIES: &[Row] = &[native("_names()", |_, _| {
+    let pair = |entity: &entities::Entity| Value::tuple([&entity.entity[1..], entity.characters].map(Value::str));
+    Ok(Value::list(entities::ENTITIES.iter().map(pair).collect()))
+})];
+
 pub(super) const CODECS: &[Row] = &[native("_canonical(encoding, /)", |vm, args| {
     let name = args[0].as_str().map(|name| name.as_str().to_owned()).unwrap_or_default();
     crate::text::codecs::canonical_name(&name).map(Value::str).map_err(|fault| vm.from_fault(fault))

@@ -124,7 +124,7 @@ fn with_bytes<T>(vm: &mut Vm, value: &Value, look: impl FnOnce(&[u8]) -> T) -> R
 }
 
 /// [`bytes_of`], or the error for everything else.
-fn buffer(vm: &mut Vm, value: &Value) -> Result<Vec<u8>> {
+pub(crate) fn buffer(vm: &mut Vm, value: &Value) -> Result<Vec<u8>> {
     match bytes_of(value) {
         Some(bytes) => Ok(bytes),
         None => Err(vm.type_error(format!("a bytes-like object is required, not '{}'", vm.type_name(value)))),
@@ -161,12 +161,7 @@ fn registered(vm: &mut Vm, fault: Fault, function: &str, input: Value, encoding:
         return Err(vm.from_fault(fault));
     }
     // Encodings of the library count even if nobody has imported it.
-    let escapes = encoding.replace('-', "_").to_ascii_lowercase();
-    let module = match vm.loaded("codecs") {
-        Some(module) => module,
-        None if escapes.ends_with("unicode_escape") => vm.import_module("codecs")?,
-        None => return Err(vm.from_fault(fault)),
-    };
+    let module = vm.import_module("codecs")?;
     vm.call_method(&module, function, &[input, Value::str(encoding), Value::str(errors)])
 }
 
