@@ -796,20 +796,24 @@ pub fn report(vm: &mut Vm, event_loop: &Value, context: Vec<(&'static str, Value
     vm.call_method(event_loop, "call_exception_handler", &[Value::dict(dict)]).map(drop)
 }
 
+pub fn not_implemented(vm: &mut Vm, _: &[Value]) -> Result<Value> {
+    Err(vm.new_error(vm.types.NotImplementedError.clone(), Vec::new()))
+}
+
 macro_rules! abstract_methods {
     ($($signature:literal)*) => {
         /// What a loop class written from scratch must replace.
         pub const ABSTRACT_METHODS: &[Row] = &[
-            $(method(concat!("def ", $signature), |vm, _| {
-                Err(vm.new_error(vm.types.NotImplementedError.clone(), Vec::new()))
-            }),)*
+            $(method(concat!("def ", $signature), not_implemented),)*
+            method("async def shutdown_asyncgens()", not_implemented),
+            method("async def shutdown_default_executor()", not_implemented),
         ];
     };
 }
 
 abstract_methods! {
     "run_forever()" "run_until_complete(future)" "stop()" "is_running()" "is_closed()" "close()"
-    "shutdown_asyncgens()" "shutdown_default_executor()" "_timer_handle_cancelled(handle)"
+    "_timer_handle_cancelled(handle)"
     "call_soon(callback, *args, context=None)" "call_later(delay, callback, *args, context=None)"
     "call_at(when, callback, *args, context=None)" "time()" "create_future()"
     "create_task(coro, *, name=None, context=None)" "call_soon_threadsafe(callback, *args, context=None)"

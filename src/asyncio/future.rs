@@ -617,7 +617,7 @@ pub const METHODS: &[Row] = &[
     method("__await__()", iterate),
     method("__iter__()", iterate),
     method("__repr__()", |vm, args| format::future_repr(vm, &args[0])),
-    class_method("__class_getitem__(item, /)", super::generic_alias),
+    class_method("__class_getitem__(object, /)", super::generic_alias),
     attribute(
         "_asyncio_future_blocking",
         |_, this| Ok(of(this).map_or(Value::None, |f| Value::bool(f.blocking.get()))),

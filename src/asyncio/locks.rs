@@ -227,7 +227,7 @@ pub const LOOP_BOUND_METHODS: &[Row] = &[method("def _get_loop()", |vm, args| {
 
 /// `async with` of all that is acquired and released. What a script has derived is asked for its own methods.
 pub const CONTEXT_MANAGER_METHODS: &[Row] = &[
-    method("def __aenter__()", |vm, args| match manager(vm, &args[0]) {
+    method("async def __aenter__()", |vm, args| match manager(vm, &args[0]) {
         Some((state, true)) => {
             Ok(state.coroutine(vm, Function::Enter, InLine::new(&args[0], LockTurn { entering: true })))
         }
@@ -236,7 +236,7 @@ pub const CONTEXT_MANAGER_METHODS: &[Row] = &[
         }
         None => super::call_library(vm, "_enter", args),
     }),
-    method("def __aexit__(exc_type, exc, tb)", |vm, args| match manager(vm, &args[0]) {
+    method("async def __aexit__(exc_type, exc, tb)", |vm, args| match manager(vm, &args[0]) {
         Some((state, is_lock)) => {
             let release = if is_lock { release_lock } else { release_semaphore };
             Ok(state.coroutine(vm, Function::Exit, Release { this: args[0].clone(), release }))
@@ -264,7 +264,7 @@ pub const LOCK_METHODS: &[Row] = &[
     }),
     method("def __init__()", |_, _| Ok(Value::None)),
     of!("def locked()", Value::data::<Lock>, |_, lock, _| Ok(Value::bool(lock.locked.get()))),
-    method("def acquire()", |vm, args| acquire_lock(vm, &args[0])).or_at_once(|vm, args| {
+    method("async def acquire()", |vm, args| acquire_lock(vm, &args[0])).or_at_once(|vm, args| {
         let lock = this!(vm, &args[0], Lock);
         if lock.locked.get() || lock.waiters.any_alive() {
             return Ok(None);
@@ -306,7 +306,7 @@ pub const EVENT_METHODS: &[Row] = &[
         this!(vm, &args[0], Event).is_set.set(false);
         Ok(Value::None)
     }),
-    of!("def wait()", Value::data::<Event>, |vm, event, args| {
+    of!("async def wait()", Value::data::<Event>, |vm, event, args| {
         Ok(event.waiters.state.coroutine(vm, Function::EventWait, InLine::new(&args[0], EventTurn)))
     }),
     of!("__repr__()", Value::data::<Event>, |vm, event, args| {
@@ -331,7 +331,7 @@ pub const SEMAPHORE_METHODS: &[Row] = &[
     }),
     method("def __init__(value=1)", |vm, args| init_semaphore(vm, args, false)),
     method("def locked()", |vm, args| is_locked(vm, &args[0]).map(Value::bool)),
-    method("def acquire()", |vm, args| acquire_semaphore(vm, &args[0])),
+    method("async def acquire()", |vm, args| acquire_semaphore(vm, &args[0])),
     of!("__repr__()", Value::data::<Semaphore>, |vm, semaphore, args| {
         let text = if is_locked(vm, &args[0])? {
             "locked".to_owned()

@@ -94,7 +94,7 @@ pub const METHODS: &[Row] = &[
         }
         Ok(Value::None)
     }),
-    paged!("def shutdown_asyncgens()", "shutdown_asyncgens"),
+    paged!("async def shutdown_asyncgens()", "shutdown_asyncgens"),
     of!("def _take_asyncgens()", event_loop::of, |_, el, _| {
         el.async_generators_closed.set(true);
         let living = el.async_generators.take();
@@ -109,7 +109,7 @@ pub const METHODS: &[Row] = &[
         this(vm, &args[0])?.timer_cancelled();
         Ok(Value::None)
     }),
-    of!("def shutdown_default_executor(timeout=None)", event_loop::of, |vm, el, args| {
+    of!("async def shutdown_default_executor(timeout=None)", event_loop::of, |vm, el, args| {
         el.executor_closed.set(true);
         if el.executor.borrow().is_none() {
             return Ok(el.state.coroutine(vm, Function::ShutdownDefaultExecutor, ShutDownExecutor));

@@ -45,18 +45,22 @@ pub use state::{is_deadlock, let_go, state};
 /// The functions by the module that CPython has them in.
 static FUNCTIONS: &[(&str, &[Row])] = &[
     ("asyncio.tasks", TASKS),
+    ("asyncio.coroutines", COROUTINES),
     ("asyncio.events", EVENTS),
     ("asyncio.base_futures", FUTURES),
     ("_asyncio", ACCELERATED),
 ];
 
 static TASKS: &[Row] = &[
-    native("def sleep(delay, result=None)", sleep::sleep).or_at_once(sleep::give_way),
+    native("async def sleep(delay, result=None)", sleep::sleep).or_at_once(sleep::give_way),
     native("def gather(*coros_or_futures, return_exceptions=False)", gather::gather),
     native("def shield(arg)", shield::shield),
     native("def ensure_future(coro_or_future, *, loop=None)", shield::ensure_future),
     native("def create_task(coro, *, name=None, context=None)", task::create_task),
     native("def all_tasks(loop=None)", task::all_tasks),
+];
+
+static COROUTINES: &[Row] = &[
     native("def iscoroutine(obj)", |vm, args| Ok(Value::bool(task::is_coroutine(vm, &args[0])))),
     native("def iscoroutinefunction(func)", |vm, args| {
         if is_coroutine_function(&args[0]) {
@@ -228,8 +232,11 @@ pub fn module(vm: &mut Vm) -> Result<Rc<Module>> {
     for name in ["FIRST_COMPLETED", "FIRST_EXCEPTION", "ALL_COMPLETED"] {
         dict.set_str(&vm.intern(name), Value::str(name));
     }
-    let all = library::public_names(dict).into_iter().map(Value::Str).collect();
-    dict.set_str(&vm.intern("__all__"), Value::list(all));
+    let mut all = library::public_names(dict);
+    let private =
+        ["_enter_task", "_get_running_loop", "_leave_task", "_register_task", "_set_running_loop", "_unregister_task"];
+    all.extend(private.map(|name| vm.intern(name)));
+    dict.set_str(&vm.intern("__all__"), Value::list(all.into_iter().map(Value::Str).collect()));
     Ok(module)
 }
 
@@ -266,7 +273,7 @@ pub fn is_coroutine_function(value: &Value) -> bool {
     match value {
         Value::Function(function) => function.code.kind == CodeKind::Coroutine,
         Value::BoundMethod(method) => is_coroutine_function(&method.func),
-        Value::Native(native) => std::ptr::eq(native.row, &TASKS[0]) || outside::is_async(native.row),
+        Value::Native(native) => native.row.is_async(),
         _ => false,
     }
 }

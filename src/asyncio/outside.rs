@@ -1,67 +1,80 @@
 //! What loops do with descriptors, sockets and processes: each method is a function of a page.
 
 use super::call_library;
+use super::event_loop::not_implemented;
 use crate::object::native::{Row, method};
 
 macro_rules! paged {
-    ($($name:literal $arguments:literal)*) => {
-        /// Methods of the loop.
-        pub(super) const METHODS: &[Row] = &[
-            $(method(concat!("def ", $name, "(", $arguments, ")"), |vm, args| call_library(vm, $name, args)),)*
-            method("def start_tls(*args, **kwargs)", |vm, _| {
-                Err(vm.not_implemented("loop.start_tls() is not supported: aio has no TLS"))
-            }),
-            method("def sendfile(*args, **kwargs)", |vm, _| {
-                Err(vm.not_implemented("loop.sendfile() is not supported: write what is in the file to the transport"))
-            }),
-        ];
+    ($($(#[$doc:meta])* $table:ident { $($kind:literal $name:literal $arguments:literal)* })*) => {
+        $($(#[$doc])* pub(super) const $table: &[Row] = &[
+            $(method(concat!($kind, " ", $name, "(", $arguments, ")"), |vm, args| call_library(vm, $name, args)),)*
+        ];)*
+
+        /// The same of a loop class written from scratch, which must replace them.
+        pub(super) const ABSTRACT_METHODS: &[Row] =
+            &[$($(method(concat!($kind, " ", $name, "(", $arguments, ")"), not_implemented),)*)*];
     };
 }
 
-/// Whether a row is that of a coroutine function.
-pub(super) fn is_async(row: &Row) -> bool {
-    let is_plain = ["add_", "remove_", "_"].iter().any(|prefix| row.name().starts_with(prefix));
-    !is_plain && METHODS.iter().any(|method| method.signature == row.signature)
-}
+/// What there is only the name of.
+pub(super) const ABSENT: &[Row] = &[
+    method(
+        "async def start_tls(transport, protocol, sslcontext, *, server_side=False, server_hostname=None, \
+         ssl_handshake_timeout=None, ssl_shutdown_timeout=None)",
+        |vm, _| Err(vm.not_implemented("loop.start_tls() is not supported: aio has no TLS")),
+    ),
+    method("async def sendfile(transport, file, offset=0, count=None, *, fallback=True)", |vm, _| {
+        Err(vm.not_implemented("loop.sendfile() is not supported: write what is in the file to the transport"))
+    }),
+];
 
 paged! {
-    "add_reader" "fd, callback, *args"
-    "add_writer" "fd, callback, *args"
-    "remove_reader" "fd"
-    "remove_writer" "fd"
-    "_add_reader" "fd, callback, *args"
-    "_add_writer" "fd, callback, *args"
-    "_remove_reader" "fd"
-    "_remove_writer" "fd"
-    "sock_recv" "sock, n"
-    "sock_recv_into" "sock, buf"
-    "sock_recvfrom" "sock, bufsize"
-    "sock_recvfrom_into" "sock, buf, nbytes=0"
-    "sock_sendall" "sock, data"
-    "sock_sendto" "sock, data, address"
-    "sock_sendfile" "sock, file, offset=0, count=None, *, fallback=None"
-    "sock_connect" "sock, address"
-    "sock_accept" "sock"
-    "getaddrinfo" "host, port, *, family=0, type=0, proto=0, flags=0"
-    "getnameinfo" "sockaddr, flags=0"
-    "create_connection" "protocol_factory, host=None, port=None, *, ssl=None, family=0, proto=0, flags=0, sock=None, \
-        local_addr=None, server_hostname=None, ssl_handshake_timeout=None, ssl_shutdown_timeout=None, \
-        happy_eyeballs_delay=None, interleave=None, all_errors=False"
-    "create_server" "protocol_factory, host=None, port=None, *, family=0, flags=0, sock=None, backlog=100, ssl=None, \
-        reuse_address=None, reuse_port=None, keep_alive=None, ssl_handshake_timeout=None, \
-        ssl_shutdown_timeout=None, start_serving=True"
-    "create_unix_connection" "protocol_factory, path=None, *, ssl=None, sock=None, server_hostname=None, \
-        ssl_handshake_timeout=None, ssl_shutdown_timeout=None"
-    "create_unix_server" "protocol_factory, path=None, *, sock=None, backlog=100, ssl=None, ssl_handshake_timeout=None, \
-        ssl_shutdown_timeout=None, start_serving=True, cleanup_socket=True"
-    "connect_accepted_socket" "protocol_factory, sock, *, ssl=None, ssl_handshake_timeout=None, \
-        ssl_shutdown_timeout=None"
-    "create_datagram_endpoint" "protocol_factory, local_addr=None, remote_addr=None, *, family=0, proto=0, flags=0, reuse_port=None, \
-        allow_broadcast=None, sock=None"
-    "connect_read_pipe" "protocol_factory, pipe"
-    "connect_write_pipe" "protocol_factory, pipe"
-    "subprocess_exec" "protocol_factory, program, *args, stdin=-1, stdout=-1, stderr=-1, universal_newlines=False, \
-        shell=False, bufsize=0, encoding=None, errors=None, text=None, **kwargs"
-    "subprocess_shell" "protocol_factory, cmd, *, stdin=-1, stdout=-1, stderr=-1, universal_newlines=False, shell=True, \
-        bufsize=0, encoding=None, errors=None, text=None, **kwargs"
+    /// Methods of every loop.
+    BASE {
+        "async def" "sock_sendfile" "sock, file, offset=0, count=None, *, fallback=True"
+        "async def" "getaddrinfo" "host, port, *, family=0, type=0, proto=0, flags=0"
+        "async def" "getnameinfo" "sockaddr, flags=0"
+                "async def" "create_connection" "protocol_factory, host=None, port=None, *, ssl=None, family=0, \
+            proto=0, flags=0, sock=None, local_addr=None, server_hostname=None, ssl_handshake_timeout=None, \
+            ssl_shutdown_timeout=None, happy_eyeballs_delay=None, interleave=None, all_errors=False"
+                "async def" "create_server" "protocol_factory, host=None, port=None, *, family=0, flags=0, \
+            sock=None, backlog=100, ssl=None, reuse_address=None, reuse_port=None, keep_alive=None, \
+            ssl_handshake_timeout=None, ssl_shutdown_timeout=None, start_serving=True"
+                "async def" "connect_accepted_socket" "protocol_factory, sock, *, ssl=None, \
+            ssl_handshake_timeout=None, ssl_shutdown_timeout=None"
+                "async def" "create_datagram_endpoint" "protocol_factory, local_addr=None, remote_addr=None, *, \
+            family=0, proto=0, flags=0, reuse_port=None, allow_broadcast=None, sock=None"
+        "async def" "connect_read_pipe" "protocol_factory, pipe"
+        "async def" "connect_write_pipe" "protocol_factory, pipe"
+                "async def" "subprocess_exec" "protocol_factory, program, *args, stdin=-1, stdout=-1, stderr=-1, \
+            universal_newlines=False, shell=False, bufsize=0, encoding=None, errors=None, text=None, **kwargs"
+                "async def" "subprocess_shell" "protocol_factory, cmd, *, stdin=-1, stdout=-1, stderr=-1, \
+            universal_newlines=False, shell=True, bufsize=0, encoding=None, errors=None, text=None, **kwargs"
+    }
+    /// Those of one that watches descriptors.
+    SELECTOR {
+        "def" "add_reader" "fd, callback, *args"
+        "def" "add_writer" "fd, callback, *args"
+        "def" "remove_reader" "fd"
+        "def" "remove_writer" "fd"
+        "def" "_add_reader" "fd, callback, *args"
+        "def" "_add_writer" "fd, callback, *args"
+        "def" "_remove_reader" "fd"
+        "def" "_remove_writer" "fd"
+        "async def" "sock_recv" "sock, n"
+        "async def" "sock_recv_into" "sock, buf"
+        "async def" "sock_recvfrom" "sock, bufsize"
+        "async def" "sock_recvfrom_into" "sock, buf, nbytes=0"
+        "async def" "sock_sendall" "sock, data"
+        "async def" "sock_sendto" "sock, data, address"
+        "async def" "sock_connect" "sock, address"
+        "async def" "sock_accept" "sock"
+    }
+    /// Those of the system's.
+    UNIX {
+                "async def" "create_unix_connection" "protocol_factory, path=None, *, ssl=None, sock=None, \
+            server_hostname=None, ssl_handshake_timeout=None, ssl_shutdown_timeout=None"
+                "async def" "create_unix_server" "protocol_factory, path=None, *, sock=None, backlog=100, ssl=None, \
+            ssl_handshake_timeout=None, ssl_shutdown_timeout=None, start_serving=True, cleanup_socket=True"
+    }
 }

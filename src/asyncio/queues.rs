@@ -66,7 +66,7 @@ pub const METHODS: &[Row] = &[
     method("def qsize()", |vm, args| qsize(vm, &args[0]).map(Value::usize)),
     method("def empty()", |vm, args| is_empty(vm, &args[0]).map(Value::bool)),
     method("def full()", |vm, args| is_full(vm, &args[0]).map(Value::bool)),
-    method("def put(item)", |vm, args| {
+    method("async def put(item)", |vm, args| {
         this(vm, &args[0])?;
         let turn = PutTurn { item: args[1].clone() };
         Ok(state(vm).coroutine(vm, Function::QueuePut, InLine::new(&args[0], turn)))
@@ -83,7 +83,7 @@ pub const METHODS: &[Row] = &[
         put_nowait(vm, &args[0], args[1].clone())?;
         Ok(Value::None)
     }),
-    method("def get()", |vm, args| {
+    method("async def get()", |vm, args| {
         this(vm, &args[0])?;
         Ok(state(vm).coroutine(vm, Function::QueueGet, InLine::new(&args[0], GetTurn)))
     })
@@ -105,7 +105,7 @@ pub const METHODS: &[Row] = &[
         }
         Ok(Value::None)
     }),
-    method("def join()", |vm, args| {
+    method("async def join()", |vm, args| {
         this(vm, &args[0])?;
         Ok(state(vm).coroutine(vm, Function::QueueJoin, InLine::new(&args[0], JoinTurn)))
     }),

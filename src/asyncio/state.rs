@@ -46,12 +46,14 @@ classes! {
     task: "_asyncio" "Task", future, Layout::Native(100), [task::METHODS, future::SHARED_METHODS];
     gathering: "asyncio.tasks" "_GatheringFuture", future, Layout::Native(100), [gather::METHODS];
     future_iter: "_asyncio" "FutureIter", vm.types.object, Layout::Native(108), [future::ITER_METHODS];
-    abstract_loop: "asyncio.events" "AbstractEventLoop", vm.types.object, Layout::Object, [event_loop::ABSTRACT_METHODS];
+    abstract_loop: "asyncio.events" "AbstractEventLoop", vm.types.object, Layout::Object,
+        [event_loop::ABSTRACT_METHODS, outside::ABSTRACT_METHODS, outside::ABSENT];
     base_loop: "asyncio.base_events" "BaseEventLoop", abstract_loop, Layout::Native(101),
-        [loop_methods::METHODS, outside::METHODS, loop_methods::CLOSE];
-    selector_loop: "asyncio.selector_events" "BaseSelectorEventLoop", base_loop, Layout::Native(101), [];
+        [loop_methods::METHODS, outside::BASE, outside::ABSENT, loop_methods::CLOSE];
+    selector_loop: "asyncio.selector_events" "BaseSelectorEventLoop", base_loop, Layout::Native(101),
+        [outside::SELECTOR];
     event_loop: "asyncio.unix_events" "_UnixSelectorEventLoop", selector_loop, Layout::Native(101),
-        [loop_methods::SIGNAL_METHODS, loop_methods::CLOSE];
+        [loop_methods::SIGNAL_METHODS, outside::UNIX, loop_methods::CLOSE];
     handle: "asyncio.events" "Handle", vm.types.object, Layout::Native(102), [handles::METHODS, handles::SHARED_METHODS];
     timer_handle: "asyncio.events" "TimerHandle", handle, Layout::Native(102),
         [handles::TIMER_METHODS, handles::SHARED_METHODS];

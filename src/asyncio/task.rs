@@ -540,7 +540,7 @@ pub const METHODS: &[Row] = &[
     method("get_stack(*, limit=None)", |vm, args| super::stacks::get_stack(vm, &args[0], &args[1])),
     method("print_stack(*, limit=None, file=None)", |vm, args| super::call_library(vm, "_print_stack", args)),
     method("__repr__()", |vm, args| format::future_repr(vm, &args[0])),
-    class_method("__class_getitem__(item, /)", super::generic_alias),
+    class_method("__class_getitem__(object, /)", super::generic_alias),
     attribute(
         "_log_destroy_pending",
         |_, this| Ok(Value::bool(of(this).is_some_and(|task| task.log_destroy_pending.get()))),

@@ -97,11 +97,11 @@ pub const METHODS: &[Row] = &[
         Ok(Instance::native(&class, TaskGroup::default()))
     }),
     method("def __init__()", |_, _| Ok(Value::None)),
-    method("def __aenter__()", |vm, args| {
+    method("async def __aenter__()", |vm, args| {
         this(vm, &args[0])?;
         Ok(state(vm).coroutine(vm, Function::TaskGroupEnter, Enter(args[0].clone())))
     }),
-    method("def __aexit__(et, exc, tb)", |vm, args| {
+    method("async def __aexit__(et, exc, tb)", |vm, args| {
         this(vm, &args[0])?;
         let exit = Exit { group: args[0].clone(), raised: args[2].clone(), cancelled: None, begun: false };
         Ok(state(vm).coroutine(vm, Function::TaskGroupExit, exit))

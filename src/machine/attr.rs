@@ -121,14 +121,15 @@ impl Vm {
             Value::Slice(_) => &types.slice,
             Value::Function(_) => &types.function,
             Value::Native(native) => match native.row.kind {
+                _ if native.is_written() => &types.function,
                 RowKind::Method(_) if native.is_wrapper() => &types.wrapper_descriptor,
                 RowKind::Method(_) => &types.method_descriptor,
                 RowKind::ClassMethod(_) => &types.classmethod_descriptor,
                 _ => &types.builtin_function_or_method,
             },
             Value::BoundMethod(method) => match &method.func {
-                Value::Native(native) if native.is_wrapper() => &types.method_wrapper,
                 Value::Native(native) if native.looks_written() => &types.method,
+                Value::Native(native) if native.is_wrapper() => &types.method_wrapper,
                 Value::Native(_) => &types.builtin_function_or_method,
                 _ => &types.method,
             },

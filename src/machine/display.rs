@@ -147,6 +147,10 @@ fn push_instance(vm: &mut Vm, out: &mut String, value: &Value) -> Result<()> {
 fn native_repr(native: &NativeFunction, value: &Value) -> String {
     let name = native.name.as_str();
     let owner = native.owner.borrow().as_ref().and_then(std::rc::Weak::upgrade);
+    if native.is_written() {
+        let class = owner.map(|owner| format!("{}.", owner.qualname.borrow().as_str())).unwrap_or_default();
+        return format!("<function {class}{name} at {}>", address(value));
+    }
     match (native.row.kind, owner) {
         (RowKind::Method(_) | RowKind::ClassMethod(_), Some(owner)) => {
             let kind = if native.is_wrapper() { "slot wrapper" } else { "method" };
@@ -155,32 +159,8 @@ fn native_repr(native: &NativeFunction, value: &Value) -> String {
         (RowKind::StaticMethod(_), Some(_)) => {
             format!("<built-in method {name} of type object at {}>", address(value))
         }
-        _ => match &native.module {
-            // What is Python code in the reference implementation looks like it.
-            Some(module) if !is_extension(module) => format!("<function {name} at {}>", address(value)),
-            _ => format!("<built-in function {name}>"),
-        },
+        _ => format!("<built-in function {name}>"),
     }
-}
-
-/// Whether the functions of a module are built-in ones in the reference implementation too.
-fn is_extension(module: &str) -> bool {
-    matches!(
-        module,
-        "builtins"
-            | "sys"
-            | "time"
-            | "math"
-            | "itertools"
-            | "operator"
-            | "gc"
-            | "marshal"
-            | "errno"
-            | "cmath"
-            | "binascii"
-            | "signal"
-            | "zlib"
-    ) || module.starts_with('_')
 }
 
 fn descriptor_repr(vm: &mut Vm, descriptor: &Rc<Descriptor>, value: &Value) -> Result<String> {

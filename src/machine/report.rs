@@ -486,8 +486,10 @@ impl Vm {
         if self.stopped.is_some() {
             return;
         }
-        // One that comes from the machine itself, as from a coroutine that will not be closed, was raised where that ran.
-        if error.0.traceback.borrow().is_none() {
+        // One that comes from the machine itself, as from a coroutine that will not be closed, was raised where that ran;
+        // but what a coroutine of the library raised was raised there.
+        let of_library = matches!(what, Value::Coroutine(coroutine) if coroutine.code.is_none());
+        if error.0.traceback.borrow().is_none() && !of_library {
             if let Some((code, span)) = self.calls.last().and_then(|at| Some((self.code_by_id(at.code)?, at.span))) {
                 error.0.add_traceback(&code, span, None);
             }

@@ -20,8 +20,8 @@ pub type NativeCall = fn(&mut Vm, &[Value]) -> Result<Value>;
 /// One row of a table of built-in functions or of a type's methods.
 pub struct Row {
     /// `name(params)` in the notation of `inspect.signature`; for a method without `self`, which always comes first.
-    /// With `def ` in front a wrong call is told what CPython says of a function written in Python; with `type `, what
-    /// it says of a method that is told its class and takes its arguments apart as if it had keywords.
+    /// With `def ` or `async def ` in front a wrong call is told what CPython says of a function written in Python; with
+    /// `type `, what it says of a method that is told its class and takes its arguments apart as if it had keywords.
     pub signature: &'static str,
     pub kind: RowKind,
     /// What the code of a green thread calls instead: returns something to be awaited (see `machine/threads.rs`).
@@ -121,7 +121,8 @@ impl Row {
 
     pub fn name(&self) -> &'static str {
         let whole = self.signature;
-        let signature = whole.strip_prefix("def ").or_else(|| whole.strip_prefix("type ")).unwrap_or(whole);
+        let prefix = ["def ", "async def ", "type "].into_iter().find(|prefix| whole.starts_with(prefix));
+        let signature = &whole[prefix.map_or(0, str::len)..];
         // Every start asks for each name: a plain loop takes a fraction of what a search for a pattern does.
         let end = signature.bytes().position(|byte| byte == b'(').unwrap_or(signature.len());
         &signature[..end]
@@ -129,7 +130,12 @@ impl Row {
 
     /// Whether CPython has it as a function written in Python.
     pub fn is_python(&self) -> bool {
-        self.signature.starts_with("def ")
+        self.signature.starts_with("def ") || self.is_async()
+    }
+
+    /// Whether a call of it makes a coroutine.
+    pub fn is_async(&self) -> bool {
+        self.signature.starts_with("async def ")
     }
 }
 
@@ -144,6 +150,8 @@ pub struct NativeFunction {
     pub arity: Cell<Arity>,
     pub signature: OnceCell<Signature>,
     pub watched: super::gc::weak::Watched,
+    /// What [`NativeFunction::is_written`] would be as a function of the language, once somebody asks.
+    pub written: OnceCell<Rc<super::function::Function>>,
 }
 
 /// How many arguments a call with positional ones only takes, the instance included.
@@ -209,6 +217,7 @@ impl NativeFunction {
             arity: Cell::new(Arity::UNKNOWN),
             signature: OnceCell::new(),
             watched: Default::default(),
+            written: OnceCell::new(),
         }
     }
 
@@ -225,6 +234,15 @@ impl NativeFunction {
     /// Whether CPython has the method's class in Python, so that it is bound as a function is.
     pub fn looks_written(&self) -> bool {
         self.owner.borrow().as_ref().and_then(std::rc::Weak::upgrade).is_some_and(|owner| owner.patchable.get())
+    }
+
+    /// Whether it is a function written in Python in CPython, and looks like one.
+    pub fn is_written(&self) -> bool {
+        match self.row.kind {
+            RowKind::Function(_) => self.module.as_ref().is_some_and(|module| !is_extension(module.as_str())),
+            RowKind::Method(_) | RowKind::ClassMethod(_) => self.looks_written(),
+            RowKind::StaticMethod(_) | RowKind::Attribute(..) => false,
+        }
     }
 
     /// Whether the method stands for an operator, so that CPython has a slot wrapper for it: all methods with two
@@ -257,6 +275,15 @@ impl NativeFunction {
     pub fn signature(&self) -> &Signature {
         self.signature.get_or_init(|| Signature::parse(self.row.signature, self.takes_self()))
     }
+}
+
+/// Whether the functions of a module are built-in ones in CPython too.
+fn is_extension(module: &str) -> bool {
+    const NAMES: &[&str] = &[
+        "builtins", "sys", "time", "math", "itertools", "operator", "gc", "marshal", "errno", "cmath", "binascii",
+        "signal", "zlib",
+    ];
+    module.starts_with('_') || NAMES.contains(&module)
 }
 
 impl Signature {

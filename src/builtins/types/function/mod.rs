@@ -14,6 +14,7 @@ use crate::object::function::FunctionExtra;
 use crate::object::module::Module;
 use crate::object::native::{NativeFunction, Row, RowKind, attribute, getter, method, static_method};
 use crate::object::{BoundMethod, Class, Dict, Function, Result, Str, Value};
+use crate::source::Source;
 use crate::symbol::{Symbol, sym};
 
 pub fn install(vm: &mut Vm) {
@@ -124,7 +125,14 @@ const FUNCTION: &[Row] = &[
             replace(vm, this, |extra| extra.type_params.replace(new))
         },
     ),
-    attribute("__dict__", |vm, this| Ok(vm.instance_dict(this).map_or(Value::None, Value::Dict)), set_dict),
+    attribute(
+        "__dict__",
+        |vm, this| {
+            let this = Value::Function(function(vm, this)?);
+            Ok(vm.instance_dict(&this).map_or(Value::None, Value::Dict))
+        },
+        set_dict,
+    ),
     attribute("__code__", |vm, this| Ok(Value::Code(function(vm, this)?.current_code())), set_code),
     attribute("__globals__", |vm, this| Ok(Value::Dict(function(vm, this)?.globals.clone())), read_only),
     attribute("__closure__", get_closure, read_only),
@@ -138,11 +146,44 @@ const FUNCTION: &[Row] = &[
     ),
 ];
 
-fn function<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a Rc<Function>> {
+fn function(vm: &mut Vm, value: &Value) -> Result<Rc<Function>> {
     match value {
-        Value::Function(function) => Ok(function),
+        Value::Function(function) => Ok(function.clone()),
+        Value::Native(native) if native.is_written() => written(vm, native),
         other => Err(wrong_receiver(vm, other)),
     }
+}
+
+/// A function with the name and the parameters of a native that looks like one.
+fn written(vm: &mut Vm, native: &NativeFunction) -> Result<Rc<Function>> {
+    if let Some(known) = native.written.get() {
+        return Ok(known.clone());
+    }
+    let class = owner(native);
+    let module = match &class {
+        Some(class) => class.lookup(vm.name(sym::__module__)).unwrap_or_default(),
+        None => native.module.clone().map_or(Value::None, Value::Str),
+    };
+    let first = match native.row.kind {
+        RowKind::Method(_) => "self, ",
+        RowKind::ClassMethod(_) => "cls, ",
+        _ => "",
+    };
+    let keyword = if native.row.is_async() { "async def" } else { "def" };
+    let inside =
+        native.row.signature.split_once('(').map_or(")", |(_, inside)| inside).replace("<unrepresentable>", "None");
+    let text = format!("{keyword} {}({first}{inside}: pass\n", native.row.name());
+    let path = module.as_str().map_or(String::new(), |name| format!("{}.py", name.as_str().replace('.', "/")));
+    let globals = Rc::new(Dict::new());
+    vm.set_entry(&globals, sym::__name__, module);
+    vm.run_source(&Source::library(&path, &text), &globals)?;
+    let Some(Value::Function(made)) = globals.get_str(&vm.intern(native.row.name())) else {
+        return Err(vm.system_error("a definition defined nothing"));
+    };
+    let class = class.map(|class| format!("{}.", class.qualname.borrow().as_str())).unwrap_or_default();
+    let qualname = Rc::new(Str::new(format!("{class}{}", native.name.as_str())));
+    made.with_extra(|extra| extra.qualname = Some(qualname));
+    Ok(native.written.get_or_init(|| made).clone())
 }
 
 fn new_text(vm: &mut Vm, new: &Value, name: &str) -> Result<Rc<Str>> {
@@ -386,11 +427,12 @@ const NATIVE: &[Row] = &[
         if matches!(native.row.kind, RowKind::StaticMethod(_)) && native.name.as_str() == "__new__" {
             return Ok(Value::str("($type, *args, **kwargs)"));
         }
+        if native.name.as_str() == "__init__" {
+            return Ok(Value::str("($self, /, *args, **kwargs)"));
+        }
         let first = if matches!(native.row.kind, RowKind::ClassMethod(_)) { "$type" } else { "$self" };
         Ok(Value::string(match (native.takes_self(), inside.starts_with(')')) {
             (false, _) => format!("({inside}"),
-            (true, true) if native.row.is_python() => format!("(self{inside}"),
-            (true, false) if native.row.is_python() => format!("(self, {inside}"),
             (true, true) => format!("({first}, /{inside}"),
             (true, false) if inside.contains("/") => format!("({first}, {inside}"),
             (true, false) => format!("({first}, /, {inside}"),
