@@ -16,6 +16,43 @@ const NESTED: usize = 12;
 /// An expression of two operands.
 pub(super) type Pair<R> = Box<dyn Fn(&mut Vm, &mut Frame) -> Eval<R>>;
 
+/// Where the parenthesis is that a text ends with, comments and line ends aside.
+fn opened(text: &str) -> Option<usize> {
+    let mut line_end = text.len();
+    let mut own_line = true;
+    loop {
+        let start = text[..line_end].rfind('\n').map_or(0, |at| at + 1);
+        let line = &text[start..line_end];
+        let code = if own_line { line.trim_end() } else { line.trim_end().trim_end_matches('\\').trim_end() };
+        if code.ends_with('(') {
+            return Some(start + code.len() - 1);
+        }
+        let skipped = code.is_empty() || !own_line && code.trim_start().starts_with('#');
+        if !skipped && !own_line {
+            let before_comment = |&(at, _): &(usize, _)| code[at + 1..].trim_start().starts_with('#');
+            return code.match_indices('(').find(before_comment).map(|(at, _)| start + at);
+        }
+        if !skipped || start == 0 {
+            return None;
+        }
+        (line_end, own_line) = (start - 1, false);
+    }
+}
+
+/// How far the parenthesis reaches that a text begins with, comments and line ends aside.
+fn closed(text: &str) -> Option<usize> {
+    let mut rest = text;
+    loop {
+        rest = rest.trim_start();
+        rest = match rest.as_bytes().first()? {
+            b')' => return Some(text.len() - rest.len() + 1),
+            b'#' => &rest[rest.find('\n')?..],
+            b'\\' if rest[1..].starts_with(['\n', '\r']) => &rest[1..],
+            _ => return None,
+        };
+    }
+}
+
 impl Lower<'_> {
     pub(super) fn bin_op(&mut self, first: Expr, rest: Vec<(BinOp, Expr)>) -> Thunk {
         let start = self.in_parentheses(first.span);
@@ -48,16 +85,14 @@ impl Lower<'_> {
 
     /// The span of an operand with the parentheses around it, which its own span leaves out.
     pub(super) fn in_parentheses(&self, span: Span) -> Span {
-        let bytes = self.source.text.as_bytes();
-        let blank = |b: u8| b.is_ascii_whitespace();
+        let text = &self.source.text;
         let (mut start, mut end) = (span.start as usize, span.end as usize);
         loop {
-            let before = bytes[..start.min(bytes.len())].iter().rposition(|&b| !blank(b));
-            let after = bytes[end.min(bytes.len())..].iter().position(|&b| !blank(b)).map(|at| end + at);
-            match (before, after) {
-                (Some(open), Some(close)) if bytes[open] == b'(' && bytes[close] == b')' => {
-                    (start, end) = (open, close + 1);
-                }
+            let (Some(before), Some(after)) = (text.get(..start), text.get(end..)) else {
+                return Span::new(start, end);
+            };
+            match (opened(before), closed(after)) {
+                (Some(open), Some(close)) => (start, end) = (open, end + close),
                 _ => return Span::new(start, end),
             }
         }

@@ -263,7 +263,26 @@ impl Vm {
     #[inline]
     pub fn get_attr(&mut self, value: &Value, name: impl AsName) -> Result<Value> {
         let name = self.named(name);
-        self.attr(value, name.borrow())
+        let name = name.borrow();
+        self.attr(value, name).map_err(|error| self.note_attribute(error, value, name))
+    }
+
+    /// An `AttributeError` that does not say whose attribute is missing is told.
+    #[cold]
+    pub(super) fn note_attribute(
+        &mut self,
+        error: crate::object::Error,
+        value: &Value,
+        name: &Rc<Str>,
+    ) -> crate::object::Error {
+        if error.is(&self.types.AttributeError) {
+            let given = |name| self.exception_attr(&error.0, name).is_some_and(|given| !given.is_none());
+            if !given(sym::name) && !given(sym::obj) {
+                self.set_exception_attr(&error, sym::name, Value::Str(name.clone()));
+                self.set_exception_attr(&error, sym::obj, value.clone());
+            }
+        }
+        error
     }
 
     fn attr(&mut self, value: &Value, name: &Rc<Str>) -> Result<Value> {

@@ -347,7 +347,7 @@ impl Vm {
         };
         result.or_else(|error| {
             let class = self.class_of(value);
-            self.fallback_attr(value, &class, name, error)
+            self.fallback_attr(value, &class, name, error).map_err(|error| self.note_attribute(error, value, name))
         })
     }
 

@@ -123,9 +123,14 @@ impl Vm {
         exception.attrs.look(|attrs| attrs.get(self.name(name)))
     }
 
-    fn notes(&mut self, exception: &Exception) -> Vec<String> {
-        let Some(notes) = self.exception_attr(exception, sym::__notes__).filter(|notes| !notes.is_none()) else {
-            return Vec::new();
+    fn notes(&mut self, exception: &Rc<Exception>) -> Vec<String> {
+        let notes = match self.get_attr_opt(&Value::Exception(exception.clone()), sym::__notes__) {
+            Ok(Some(notes)) if !notes.is_none() => notes,
+            Ok(_) => return Vec::new(),
+            Err(error) => {
+                let shown = self.repr(&error.value()).map_or_else(|_| String::new(), |text| text.to_string());
+                return vec![format!("Ignored error getting __notes__: {shown}")];
+            }
         };
         let items = match &notes {
             Value::List(_) | Value::Tuple(_) => self.collect(&notes).unwrap_or_default(),
@@ -275,7 +280,7 @@ impl Vm {
             let Some(Value::Str(name)) = self.exception_attr(exception, sym::name) else { return None };
             let object = self.exception_attr(exception, sym::obj)?;
             let names = self.dir_names(&object).ok()?;
-            let hide_private = !name.starts_with('_');
+            let hide_private = !name.starts_with('_') && !is_own_self(exception, &object);
             similar::suggest(
                 name.as_str(),
                 names.iter().map(|n| n.as_str()).filter(|n| !hide_private || !n.starts_with('_')),
@@ -584,5 +589,23 @@ impl Vm {
         }
         let found = crate::source::Source::new(&place.source.name, &text);
         Ok(report::excerpt_elsewhere(&place.source, place.span, &found))
+    }
+}
+
+/// Whether an object is the `self` of the function that an exception left first.
+fn is_own_self(exception: &Exception, object: &Value) -> bool {
+    let mut entry = exception.traceback.borrow().clone();
+    while let Some(next) = entry.as_ref().and_then(|entry| entry.next.borrow().clone()) {
+        entry = Some(next);
+    }
+    let Some(entry) = entry else { return false };
+    let frame = entry.frame.borrow().clone();
+    let own = frame.and_then(|frame| {
+        let at = frame.code.variables.iter().position(|name| name.as_str() == "self")?;
+        frame.slots.borrow().get(at).cloned()
+    });
+    match own {
+        Some(Value::Cell(cell)) => cell.get().is(object),
+        own => own.is_some_and(|own| own.is(object)),
     }
 }

@@ -102,7 +102,7 @@ fn bind(collector: Collector<'_>, mode: Mode, mut diagnostics: Vec<Diagnostic>) 
 
 /// Whether a text may ask for the variables of frames under way.
 fn observed(source: &Source) -> bool {
-    const WORDS: [&str; 4] = ["_getframe", "currentframe", "f_locals", "tb_frame"];
+    const WORDS: [&str; 5] = ["_getframe", "currentframe", "f_locals", "tb_frame", "capture_locals"];
     !source.library && WORDS.iter().any(|word| source.text.contains(word))
 }
 

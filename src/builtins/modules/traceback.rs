@@ -17,9 +17,17 @@ pub(super) const FUNCTIONS: &[Row] = &[
         Ok(texts(report::format_exception_python(&report)))
     }),
     // The last pieces: the place of a syntax error, the exception's own line, its notes.
-    native("_last_pieces(exception, /)", |vm, args| {
+    native("_last_pieces(exception, traced, /)", |vm, args| {
         let Value::Exception(exception) = &args[0] else { return Ok(Value::list(Vec::new())) };
+        let traced = vm.truth(&args[1])?;
+        let hidden = if traced { None } else { exception.traceback.take() };
         let mut report = vm.unchained_report(exception);
+        if !traced {
+            *exception.traceback.borrow_mut() = hidden;
+            if exception.is(&vm.types.NameError) {
+                report.suggestion = None;
+            }
+        }
         report.group = None;
         report.frames.clear();
         Ok(texts(report::format_exception_python(&report)))

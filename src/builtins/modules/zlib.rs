@@ -52,7 +52,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         }
         // From 4 on zlib looks for matches as this crate does at its highest level, so the sizes are the same.
         let config = DeflateConfig {
-            level: if level < 0 || level > 3 { 9 } else { level },
+            level: if (0..=3).contains(&level) { level } else { 9 },
             window_bits,
             mem_level,
             strategy,
