@@ -664,8 +664,18 @@ impl Vm {
             Ok(None) => Ok(String::new()),
             Err(e) => Err(e),
         };
-        let class = self.class_of(this).qualname.borrow().clone();
+        let owner = self.class_of(this);
+        let (class, full) = (owner.qualname.borrow().clone(), self.full_name(&owner));
         match named {
+            // What CPython has in C has no properties.
+            Ok(name) if full != class => {
+                let (name, full) = (name.trim_matches([' ', '\'']), full.as_str());
+                let message = match full {
+                    "datetime.timedelta" => "readonly attribute".to_owned(),
+                    _ => format!("attribute '{name}' of '{full}' objects is not writable"),
+                };
+                self.error(self.types.AttributeError.clone(), message)
+            }
             Ok(name) => self.error(
                 self.types.AttributeError.clone(),
                 format!("property{name} of '{}' object has no {what}", class.as_str()),
@@ -749,11 +759,11 @@ impl Vm {
                 return self.set_through(&attr, &Value::Class(target.clone()), meta, name, new);
             }
         }
-        if target.builtin && !target.patchable.get() {
+        if (target.builtin || target.named_in_full.get()) && !target.patchable.get() {
             return Err(self.type_error(format!(
                 "cannot set '{}' attribute of immutable type '{}'",
                 name.as_str(),
-                target.name.borrow().as_str()
+                self.full_name(target).as_str()
             )));
         }
         let name = self.intern_str(name);

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::machine::Vm;
+use crate::machine::wrong_call::{Callee, signature_of};
 use crate::object::function::Function;
 use crate::object::native::NativeFunction;
 use crate::object::{Class, Dict, Error, Result, Str, Value};
@@ -10,6 +11,23 @@ use crate::object::{Class, Dict, Error, Result, Str, Value};
 impl Vm {
     /// The locals of a script function for a call, hidden slots included.
     pub fn bind_function(
+        &mut self,
+        function: &Rc<Function>,
+        args: &[Value],
+        kwargs: &[(Rc<Str>, Value)],
+    ) -> Result<Vec<Value>> {
+        let bound = self.bind_script(function, args, kwargs);
+        if bound.is_err() && function.code.source.library {
+            let names: Vec<&str> = kwargs.iter().map(|(name, _)| name.as_str()).collect();
+            if let Some(error) = self.library_call_error(function, args.len(), &names) {
+                return Err(error);
+            }
+        }
+        bound
+    }
+
+    #[inline]
+    fn bind_script(
         &mut self,
         function: &Rc<Function>,
         args: &[Value],
@@ -154,6 +172,14 @@ impl Vm {
         range: std::ops::Range<usize>,
         kind: &str,
     ) -> Error {
+        if function.code.source.library {
+            let given = locals.iter().take_while(|local| !local.is_unbound()).count().min(range.end);
+            let later = (given..range.end).filter(|&at| !locals[at].is_unbound());
+            let names: Vec<&str> = later.map(|at| function.code.variables[at].as_str()).collect();
+            if let Some(error) = self.library_call_error(function, given, &names) {
+                return error;
+            }
+        }
         let names: Vec<String> = range
             .filter(|&at| locals[at].is_unbound())
             .map(|at| format!("'{}'", function.code.variables[at].as_str()))
@@ -251,8 +277,6 @@ impl Vm {
         }
     }
 
-    /// What is wrong with a call, looked for in CPython's order and said in its words, which differ by how a function
-    /// takes its arguments: a slot, none or one or a tuple of them, or a parser of keywords.
     #[cold]
     fn native_call_error(
         &mut self,
@@ -262,146 +286,69 @@ impl Vm {
         kwargs: &[(Rc<Str>, Value)],
     ) -> Error {
         let display = self.native_display(native, class);
-        let message = self.native_call_message(native, display, given, kwargs);
+        let names: Vec<&str> = kwargs.iter().map(|(name, _)| name.as_str()).collect();
+        let owner = native.owner.borrow().as_ref().and_then(std::rc::Weak::upgrade);
+        let message = match display.split_once('.') {
+            Some((class, name)) if given == 0 && native.takes_self() && native.is_wrapper() => {
+                let class = owner.map_or_else(|| Rc::new(Str::new(class)), |owner| self.full_name(&owner));
+                format!("descriptor '{name}' of '{}' object needs an argument", class.as_str())
+            }
+            _ => Callee {
+                signature: native.signature(),
+                name: self.native_name(native),
+                display,
+                takes_self: native.takes_self(),
+                hidden: hidden(native),
+                constructor: is_constructor(native),
+                wrapper: native.is_wrapper(),
+                told_class: native.row.signature.starts_with("type "),
+            }
+            .wrong_call(given, &names),
+        };
         self.type_error(message)
     }
 
-    fn native_call_message(
-        &self,
-        native: &NativeFunction,
-        display: String,
-        given: usize,
-        kwargs: &[(Rc<Str>, Value)],
-    ) -> String {
-        let signature = native.signature();
-        let name = self.native_name(native);
-        let constructor = is_constructor(native);
-        let wrapper = native.is_wrapper() && !constructor;
-        if given == 0 && native.takes_self() {
-            return match display.split_once('.') {
-                Some((class, name)) if native.is_wrapper() => {
-                    let owner = native.owner.borrow().as_ref().and_then(std::rc::Weak::upgrade);
-                    let class = owner.map_or_else(|| Rc::new(Str::new(class)), |owner| self.full_name(&owner));
-                    format!("descriptor '{name}' of '{}' object needs an argument", class.as_str())
-                }
-                _ => format!("unbound method {display}() needs an argument"),
-            };
-        }
-        let hidden = hidden(native);
-        let count = signature.params.len();
-        let most = signature.positional().saturating_sub(hidden);
-        let least = signature.required.saturating_sub(hidden);
-        let given = given.saturating_sub(hidden);
-        let s = |n: usize| if n == 1 { "" } else { "s" };
-        let unbounded = signature.vararg.is_some();
-        let told_class = native.row.signature.starts_with("type ");
-        if told_class && most == 0 {
-            return format!("{name}() takes no arguments");
-        }
-        let takes_keywords = told_class || signature.posonly < count && !(unbounded && signature.kwonly >= count);
-        if !kwargs.is_empty() && !takes_keywords {
-            return if wrapper {
-                format!("wrapper {name}() takes no keyword arguments")
-            } else {
-                format!("{display}() takes no keyword arguments")
-            };
-        }
-        // Those that parse keywords by themselves count first.
-        let counts = !takes_keywords || unbounded || matches!(display.as_str(), "int" | "str" | "sorted");
-        if counts && (given < least || !unbounded && given > most) {
-            if !wrapper && signature.plain() {
-                if most == 0 {
-                    return format!("{display}() takes no arguments ({given} given)");
-                }
-                if (least, most) == (1, 1) && !constructor && !takes_keywords {
-                    return format!("{display}() takes exactly one argument ({given} given)");
-                }
-            }
-            let (bound, n) = match given < least {
-                _ if least == most && !unbounded => ("", most),
-                true => ("at least ", least),
-                false => ("at most ", most),
-            };
-            // A slot with several arguments, or with a count for a sequence, is said to have the name "".
-            let unnamed = most > 1
-                || matches!(name.as_str(), "__mul__" | "__rmul__" | "__imul__") && {
-                    let owner = display.split('.').next().unwrap_or_default();
-                    matches!(owner, "str" | "bytes" | "bytearray" | "tuple" | "list")
-                };
-            let who = match (wrapper, unnamed) {
-                (false, _) if display == "super" => "super() ",
-                (false, _) => &format!("{name} "),
-                (true, true) => " ",
-                (true, false) => "",
-            };
-            return format!("{who}expected {bound}{n} argument{}, got {given}", s(n));
-        }
-        let all = count - hidden - usize::from(signature.kwarg.is_some());
-        if !unbounded && signature.kwarg.is_none() && given + kwargs.len() > all {
-            let how = if least == all && all > 1 { "exactly" } else { "at most" };
-            let keyword = if given == 0 { "keyword " } else { "" };
-            return format!("{name}() takes {how} {all} {keyword}argument{} ({} given)", s(all), given + kwargs.len());
-        }
-        if !unbounded && given > most {
-            if most == 0 {
-                return format!("{name}() takes no positional arguments");
-            }
-            let how = if least == most { "exactly" } else { "at most" };
-            return format!("{name}() takes {how} {most} positional argument{} ({given} given)", s(most));
-        }
-        let least_by_place = least.min(signature.posonly.saturating_sub(hidden));
-        if given < least_by_place {
-            let how = if least_by_place == most { "exactly" } else { "at least" };
-            return format!(
-                "{name}() takes {how} {least_by_place} positional argument{} ({given} given)",
-                s(least_by_place)
-            );
-        }
-        if unbounded && given < least {
-            return format!("{name} expected at least {least} argument{}, got {given}", s(least));
-        }
-        let at_of = |key: &Rc<Str>| {
-            let named = signature.posonly..signature.kwarg.unwrap_or(count);
-            named
-                .filter(|&at| Some(at) != signature.vararg)
-                .find(|&at| signature.params[at].name.as_str() == key.as_str())
+    /// What is wrong with a call of a library's function that CPython has in C, in its words.
+    #[cold]
+    fn library_call_error(&mut self, function: &Function, given: usize, names: &[&str]) -> Option<Error> {
+        let code = &function.code;
+        let owner = code.qualname.as_str().split_once('.').map(|(class, _)| class);
+        let class = match owner.and_then(|name| function.globals.get_str(&Rc::new(Str::new(name)))) {
+            Some(Value::Class(class)) => Some(class),
+            _ => None,
         };
-        for (key, _) in kwargs {
-            if let Some(at) = at_of(key).filter(|at| *at < given + hidden && *at < signature.positional()) {
-                return format!(
-                    "argument for {name}() given by name ('{}') and position ({})",
-                    key.as_str(),
-                    at + 1 - hidden
-                );
-            }
+        let in_c = class.as_ref().is_some_and(|class| self.full_name(class) != *class.name.borrow());
+        let constructor = matches!(code.name.as_str(), "__new__" | "__init__");
+        if !function.is_builtin() && (!in_c || code.name.starts_with('_') && !constructor) {
+            return None;
         }
-        for (at, param) in signature.params.iter().enumerate().skip(given + hidden) {
-            let is_rest = Some(at) == signature.vararg || Some(at) == signature.kwarg;
-            if is_rest || param.default.is_some() || kwargs.iter().any(|(key, _)| at_of(key) == Some(at)) {
-                continue;
-            }
-            let param = param.name.as_str();
-            return if at >= signature.kwonly {
-                format!("{name}() missing required keyword-only argument: '{param}'")
-            } else {
-                format!("{name}() missing required argument '{param}' (pos {})", at + 1 - hidden)
-            };
+        let name = match (owner, constructor) {
+            (Some(owner), true) => owner,
+            _ => code.name.as_str(),
+        };
+        let module = class.as_ref().and_then(|class| self.class_module(class));
+        // How the names of these were left out of what reads their arguments.
+        let name = match (module.as_ref().map(|module| module.as_str()), name) {
+            (Some("datetime"), "date" | "time" | "datetime") | (Some("decimal"), _) => "function",
+            (Some("datetime"), "timedelta") => "__new__",
+            _ => name,
+        };
+        let hidden = usize::from(owner.is_some());
+        let callee = Callee {
+            signature: &signature_of(function),
+            name: name.to_owned(),
+            display: if constructor { name.to_owned() } else { code.qualname.as_str().to_owned() },
+            takes_self: hidden == 1 && code.name.as_str() != "__new__",
+            hidden,
+            constructor,
+            wrapper: false,
+            told_class: false,
+        };
+        let mut message = callee.wrong_call(given, names);
+        if name == "function" {
+            message = message.replace("function() got an", "this function got an").replace("function()", "function");
         }
-        let unknown = kwargs.iter().find(|(key, _)| at_of(key).is_none()).map_or("", |(key, _)| key.as_str());
-        if display == "enumerate" && given == 0 {
-            return format!("'{unknown}' is an invalid keyword argument for enumerate()");
-        }
-        if matches!(display.as_str(), "max" | "min") && given == 0 {
-            return format!("{display} expected at least 1 argument, got 0");
-        }
-        // It hands its keywords on.
-        let name = if display == "sorted" { "sort" } else { &name };
-        let mut message = format!("{name}() got an unexpected keyword argument '{unknown}'");
-        let names = signature.params[signature.posonly..].iter().map(|p| p.name.as_str());
-        if let Some(meant) = crate::text::similar::suggest(unknown, names) {
-            message.push_str(&format!(". Did you mean '{meant}'?"));
-        }
-        message
+        Some(self.type_error(message))
     }
 
     /// What is wrong with a call, in the words for a function written in Python.

@@ -96,7 +96,7 @@ impl Vm {
     pub fn attribute_error(&mut self, object: &Value, name: &Rc<Str>) -> Error {
         let message = match object {
             Value::Class(class) => {
-                format!("type object '{}' has no attribute '{}'", class.name.borrow().as_str(), name.as_str())
+                format!("type object '{}' has no attribute '{}'", self.full_name(class).as_str(), name.as_str())
             }
             Value::Module(module) => self.module_attribute_message(&module.clone(), name),
             _ => format!("'{}' object has no attribute '{}'", self.type_name(object).as_str(), name.as_str()),

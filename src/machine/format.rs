@@ -62,7 +62,11 @@ impl Vm {
         let mapping = (items.is_none() && !is_text && self.is_mapping(args)).then_some(args);
         let mut left = PercentArgs { mapping, items, single: args.clone(), used: 0, keyed: false, bytes };
         for piece in percent::pieces(template) {
-            match piece.map_err(|fault| self.from_fault(fault))? {
+            let piece = piece.map_err(|fault| {
+                let shorter = bytes && fault.message == "precision too big";
+                if shorter { self.value_error("prec too big") } else { self.from_fault(fault) }
+            });
+            match piece? {
                 percent::Piece::Literal(text) => out.push_str(text),
                 percent::Piece::Spec(spec) => self.push_percent_field(out, &spec, &mut left)?,
             }
@@ -99,7 +103,10 @@ impl Vm {
             args.keyed = true;
         }
         let width = self.star(spec.width, args)?;
-        let precision = self.star(spec.precision, args)?;
+        let precision = match self.star(spec.precision, args) {
+            Err(e) if e.is(&self.types.OverflowError) => Some(i64::MAX),
+            precision => precision?,
+        };
         if precision.is_some_and(|precision| i32::try_from(precision).is_err()) {
             return Err(self.overflow_error("Python int too large to convert to C int"));
         }
@@ -132,6 +139,13 @@ impl Vm {
             'e' | 'E' | 'f' | 'F' | 'g' | 'G' => {
                 let x = self.percent_float(&value, args.bytes)?;
                 percent::format_percent_float(out, x, spec.code, &field)
+            }
+            c if args.bytes && !c.is_ascii() => {
+                return Err(self.overflow_error("character argument not in range(0x110000)"));
+            }
+            '\x7f' if args.bytes => {
+                let message = format!("unsupported format character '\x7f' (0x7f) at index {}", spec.index);
+                return Err(self.value_error(message));
             }
             _ => Err(spec.unsupported()),
         };
@@ -177,7 +191,7 @@ impl Vm {
 
     fn percent_float(&mut self, value: &Value, bytes: bool) -> Result<f64> {
         match self.to_f64(value) {
-            Err(e) if bytes && e.is(&self.types.TypeError) => {
+            Err(e) if bytes && (e.is(&self.types.TypeError) || e.is(&self.types.OverflowError)) => {
                 Err(self.type_error(format!("float argument required, not {}", self.type_name(value))))
             }
             result => result,

@@ -43,6 +43,7 @@ pub mod types;
 pub mod unwind;
 pub mod views;
 pub mod warn;
+mod wrong_call;
 
 use std::any::{Any, TypeId};
 use std::borrow::Borrow;

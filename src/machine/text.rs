@@ -348,15 +348,15 @@ impl Vm {
     pub(super) fn push_view(&mut self, out: &mut String, value: &Value) -> Result<()> {
         let Some(view) = value.data::<crate::machine::views::DictView>() else { return Ok(()) };
         let Some(guard) = self.enter_repr(out, value, "...")? else { return Ok(()) };
-        let (name, items) = match view.part {
-            DictPart::Keys => ("dict_keys", view.dict.keys()),
-            DictPart::Values => ("dict_values", view.dict.values()),
+        let items = match view.part {
+            DictPart::Keys => view.dict.keys(),
+            DictPart::Values => view.dict.values(),
             DictPart::Items => {
                 let pairs = view.dict.pairs();
-                ("dict_items", pairs.into_iter().map(|(key, value)| Value::tuple([key, value])).collect())
+                pairs.into_iter().map(|(key, value)| Value::tuple([key, value])).collect()
             }
         };
-        out.extend([name, "(["]);
+        out.extend([self.type_name(value).as_str(), "(["]);
         let result = self.push_items(out, &items);
         out.push_str("])");
         self.leave_repr(guard);

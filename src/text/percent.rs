@@ -258,6 +258,9 @@ pub fn format_percent_big(out: &mut String, n: &BigInt, code: char, field: &Fiel
 
 fn push_int(out: &mut String, negative: bool, digits: &str, code: char, field: &Field) -> Result<(), Fault> {
     field.check()?;
+    if field.precision.is_some_and(|precision| precision > i32::MAX as usize - 3) {
+        return Err(Fault::overflow("precision too large"));
+    }
     let prefix = match code {
         _ if !field.flags.alternate => "",
         'o' => "0o",

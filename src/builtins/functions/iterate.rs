@@ -224,6 +224,10 @@ impl NativeIter for Enumerate {
     fn take_values(&mut self) -> Vec<Value> {
         vec![self.iterator.take()]
     }
+
+    fn outlives_end(&self) -> bool {
+        true
+    }
 }
 
 fn whole(pair: Pair) -> Value {
@@ -320,6 +324,10 @@ impl NativeIter for Zip {
     fn take_values(&mut self) -> Vec<Value> {
         std::mem::take(&mut self.iterators)
     }
+
+    fn outlives_end(&self) -> bool {
+        true
+    }
 }
 
 const MAP: &[Row] = &[static_method("__new__(cls, *args)", new_map)];
@@ -355,6 +363,10 @@ impl NativeIter for Map {
         let mut values = std::mem::take(&mut self.iterators);
         values.push(self.function.take());
         values
+    }
+
+    fn outlives_end(&self) -> bool {
+        true
     }
 }
 
@@ -403,6 +415,10 @@ impl NativeIter for Filter {
 
     fn take_values(&mut self) -> Vec<Value> {
         self.function.take().into_iter().chain([self.iterator.take()]).collect()
+    }
+
+    fn outlives_end(&self) -> bool {
+        true
     }
 }
 

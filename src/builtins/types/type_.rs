@@ -221,7 +221,8 @@ fn instance_check(vm: &mut Vm, class: &Rc<Class>, args: &[Value]) -> Result {
 
 /// Refuses to change a class that a script cannot change, or to delete what every class has.
 fn check_change(vm: &mut Vm, class: &Rc<Class>, name: &str, new: &Value) -> Result<()> {
-    let shown = class.name.borrow().as_str().to_owned();
+    let shown = vm.full_name(class);
+    let shown = shown.as_str();
     if class.builtin {
         return Err(vm.type_error(format!("cannot set '{name}' attribute of immutable type '{shown}'")));
     }

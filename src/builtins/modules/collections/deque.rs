@@ -328,8 +328,14 @@ fn copy(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 
 fn multiply(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let deque = this!(vm, args[0], Deque);
-    let Some(count) = vm.index_opt(&args[1])? else { return Ok(Value::NotImplemented) };
-    let count = usize::try_from(count.as_int().unwrap_or(i64::MAX)).unwrap_or(0);
+    let Some(count) = vm.index_opt(&args[1])? else {
+        let given = vm.type_name(&args[1]);
+        return Err(vm.type_error(format!("can't multiply sequence by non-int of type '{}'", given.as_str())));
+    };
+    let Some(count) = count.as_int() else {
+        return Err(vm.overflow_error("cannot fit 'int' into an index-sized integer"));
+    };
+    let count = usize::try_from(count).unwrap_or(0);
     let items = deque.to_vec();
     // What would be pushed out again is not made.
     let count = deque.most.get().map_or(count, |most| count.min(most / items.len().max(1) + 1));
@@ -345,8 +351,10 @@ fn position(vm: &mut Vm, deque: &Deque, key: &Value) -> Result<usize> {
     let Some(index) = vm.index_opt(key)? else {
         return Err(vm.type_error(format!("sequence index must be integer, not '{}'", vm.type_name(key))));
     };
-    let at = index.as_int().and_then(|at| crate::text::slice::index(at, deque.len()));
-    at.ok_or_else(|| vm.index_error("deque index out of range"))
+    let Some(at) = index.as_int() else {
+        return Err(vm.index_error("cannot fit 'int' into an index-sized integer"));
+    };
+    crate::text::slice::index(at, deque.len()).ok_or_else(|| vm.index_error("deque index out of range"))
 }
 
 /// Looks for a value in some places.

@@ -6,9 +6,11 @@ use crate::builtins::modules::support::{class_given, define, items, wrapped};
 use crate::builtins::types;
 use crate::machine::Vm;
 use crate::machine::attr::own_attr;
+use crate::machine::views::DictView;
 use crate::object::class::{Class, Layout};
-use crate::object::iter::{Iter, NativeIter};
+use crate::object::iter::{DictPart, Iter, NativeIter};
 use crate::object::native::{Row, attribute, class_method, method, static_method};
+use crate::object::instance::Instance;
 use crate::object::{Dict, Result, Value};
 use crate::symbol::sym;
 
@@ -142,7 +144,7 @@ const DEFAULT: &[Row] = &[
         let factory = factory(vm, &args[0]);
         let given = if factory.is_none() { Vec::new() } else { vec![factory] };
         let dict = inner(vm, &args[0])?;
-        let pairs = vm.dict_view(&dict, crate::object::iter::DictPart::Items);
+        let pairs = vm.dict_view(&dict, DictPart::Items);
         let pairs = vm.iter(&pairs)?;
         let class = Value::Class(vm.class_of(&args[0]));
         Ok(Value::tuple([class, Value::tuple(given), Value::None, Value::None, pairs]))
@@ -236,6 +238,9 @@ const ORDERED: &[Row] = &[
         vm.call(&Value::Class(class), &[args[0].clone()])
     }),
     class_method("fromkeys(iterable, value=None)", types::dict::from_keys),
+    method("keys()", |vm, args| ordered_view(vm, args, DictPart::Keys)),
+    method("values()", |vm, args| ordered_view(vm, args, DictPart::Values)),
+    method("items()", |vm, args| ordered_view(vm, args, DictPart::Items)),
     method("pop(key, default=<unrepresentable>)", types::dict::pop),
     method("setdefault(key, default=None)", types::dict::set_default),
     method("__or__(value, /)", |vm, args| merge(vm, &args[0], &args[0], &args[1])),
@@ -327,6 +332,17 @@ const ITERATOR: &[Row] = &[
         None => Err(vm.stop_iteration(Value::None)),
     }),
 ];
+
+fn ordered_view(vm: &mut Vm, args: &[Value], part: DictPart) -> Result {
+    let dict = inner(vm, &args[0])?;
+    let (full, base) = match part {
+        DictPart::Keys => ("builtins.odict_keys", vm.types.dict_keys.clone()),
+        DictPart::Values => ("builtins.odict_values", vm.types.dict_values.clone()),
+        DictPart::Items => ("builtins.odict_items", vm.types.dict_items.clone()),
+    };
+    let class = define(vm, full, &base, Layout::Final, &[]);
+    Ok(Instance::native(&class, DictView { dict, part }))
+}
 
 fn ordered_iterator(vm: &mut Vm, keys: Vec<Value>) -> Value {
     let object = vm.types.object.clone();

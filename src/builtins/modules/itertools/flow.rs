@@ -283,6 +283,10 @@ impl NativeIter for Accumulate {
     fn take_values(&mut self) -> Vec<Value> {
         vec![self.source.take(), self.func.take(), self.total.take()]
     }
+
+    fn outlives_end(&self) -> bool {
+        true
+    }
 }
 
 struct Chain {
@@ -301,7 +305,14 @@ impl NativeIter for Chain {
                 self.current = None;
             }
             match vm.next(&self.sources)? {
-                Some(iterable) => self.current = Some(vm.iter(&iterable)?),
+                Some(iterable) => match vm.iter(&iterable) {
+                    Ok(current) => self.current = Some(current),
+                    // What cannot be read is the last.
+                    Err(error) => {
+                        self.sources = vm.iter(&Value::tuple([]))?;
+                        return Err(error);
+                    }
+                },
                 None => return Ok(None),
             }
             vm.tick()?;
@@ -352,6 +363,10 @@ impl NativeIter for Compress {
     fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
         Some((vec![self.data.clone(), self.selectors.clone()], None))
     }
+
+    fn outlives_end(&self) -> bool {
+        true
+    }
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -360,6 +375,8 @@ enum Mode {
     /// `dropwhile` after the first item that it kept.
     Dropped,
     TakeWhile,
+    /// `takewhile` after the first item that it did not take.
+    Taken,
     FilterFalse,
 }
 
@@ -386,7 +403,10 @@ impl NativeIter for Filter {
             let answer = if plain { item.clone() } else { vm.call(&self.func, std::slice::from_ref(&item))? };
             match (self.mode, vm.truth(&answer)?) {
                 (Mode::TakeWhile, true) | (Mode::FilterFalse, false) => return Ok(Some(item)),
-                (Mode::TakeWhile, false) => return Ok(None),
+                (Mode::TakeWhile, false) => {
+                    self.mode = Mode::Taken;
+                    return Ok(None);
+                }
                 (Mode::DropWhile, false) => {
                     self.mode = Mode::Dropped;
                     return Ok(Some(item));
@@ -408,6 +428,10 @@ impl NativeIter for Filter {
 
     fn take_values(&mut self) -> Vec<Value> {
         vec![self.func.take(), self.source.take()]
+    }
+
+    fn outlives_end(&self) -> bool {
+        self.mode != Mode::Taken
     }
 }
 
@@ -521,6 +545,10 @@ impl NativeIter for StarMap {
 
     fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
         Some((vec![self.func.clone(), self.source.clone()], None))
+    }
+
+    fn outlives_end(&self) -> bool {
+        true
     }
 }
 

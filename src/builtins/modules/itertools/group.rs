@@ -114,6 +114,10 @@ impl NativeIter for GroupBy {
         drop(old);
         true
     }
+
+    fn outlives_end(&self) -> bool {
+        true
+    }
 }
 
 impl NativeIter for Group {

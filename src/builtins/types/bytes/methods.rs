@@ -48,6 +48,9 @@ pub(super) const METHODS: &[Row] = rows! {
     }),
     method("hex(sep=<unrepresentable>, bytes_per_sep=1)", |vm, args| {
         let group = vm.to_i64(&args[2])?;
+        if i32::try_from(group).is_err() {
+            return Err(vm.overflow_error("Python int too large to convert to C int"));
+        }
         let separator = hex_separator(vm, &args[1])?;
         with_bytes(vm, &args[0], |bytes| bytesops::hex(bytes, separator, group)).map(Value::string)
     }),

@@ -1,0 +1,182 @@
+//! What CPython says of a call with the wrong arguments to a function that it has in C.
+
+use std::rc::Rc;
+
+use crate::object::function::Function;
+use crate::object::native::{Parameter, Signature};
+use crate::object::{Str, Value};
+
+/// A function as messages speak of it.
+pub(super) struct Callee<'a> {
+    pub signature: &'a Signature,
+    /// `append`, `len`; a constructor has the name of its class.
+    pub name: String,
+    /// `list.append`, `len`.
+    pub display: String,
+    pub takes_self: bool,
+    /// How many arguments in front are not counted: the instance, or the class that `__new__` is given.
+    pub hidden: usize,
+    pub constructor: bool,
+    pub wrapper: bool,
+    /// A method that is told the class it was called by.
+    pub told_class: bool,
+}
+
+impl Callee<'_> {
+    /// What is wrong, looked for in CPython's order and said in its words, which differ by how a function takes its
+    /// arguments: a slot, none or one or a tuple of them, or a parser of keywords.
+    pub(super) fn wrong_call(&self, given: usize, kwargs: &[&str]) -> String {
+        let Callee { signature, name, display, hidden, constructor, told_class, .. } = self;
+        let (hidden, constructor) = (*hidden, *constructor);
+        if given == 0 && self.takes_self {
+            return format!("unbound method {display}() needs an argument");
+        }
+        let wrapper = self.wrapper && !constructor;
+        let count = signature.params.len();
+        let most = signature.positional().saturating_sub(hidden);
+        let least = signature.required.saturating_sub(hidden);
+        let given = given.saturating_sub(hidden);
+        let s = |n: usize| if n == 1 { "" } else { "s" };
+        let unbounded = signature.vararg.is_some();
+        let told_class = *told_class;
+        if told_class && most == 0 {
+            return format!("{name}() takes no arguments");
+        }
+        let takes_keywords = told_class || signature.posonly < count && !(unbounded && signature.kwonly >= count);
+        if !kwargs.is_empty() && !takes_keywords {
+            return if wrapper {
+                format!("wrapper {name}() takes no keyword arguments")
+            } else {
+                format!("{display}() takes no keyword arguments")
+            };
+        }
+        // Those that parse keywords by themselves count first.
+        let counts = !takes_keywords || unbounded || matches!(display.as_str(), "int" | "str" | "sorted");
+        if counts && (given < least || !unbounded && given > most) {
+            if !wrapper && signature.plain() {
+                if most == 0 {
+                    return format!("{display}() takes no arguments ({given} given)");
+                }
+                if (least, most) == (1, 1) && !constructor && !takes_keywords {
+                    return format!("{display}() takes exactly one argument ({given} given)");
+                }
+            }
+            let (bound, n) = match given < least {
+                _ if least == most && !unbounded => ("", most),
+                true => ("at least ", least),
+                false => ("at most ", most),
+            };
+            // A slot with several arguments, or with a count for a sequence, is said to have the name "".
+            let unnamed = most > 1
+                || matches!(name.as_str(), "__mul__" | "__rmul__" | "__imul__") && {
+                    let owner = display.split('.').next().unwrap_or_default();
+                    matches!(owner, "str" | "bytes" | "bytearray" | "tuple" | "list")
+                };
+            let who = match (wrapper, unnamed) {
+                (false, _) if display == "super" => "super() ",
+                (false, _) => &format!("{name} "),
+                (true, true) => " ",
+                (true, false) => "",
+            };
+            return format!("{who}expected {bound}{n} argument{}, got {given}", s(n));
+        }
+        let all = count - hidden - usize::from(signature.kwarg.is_some());
+        if !unbounded && signature.kwarg.is_none() && given + kwargs.len() > all {
+            let keyword = if given == 0 { "keyword " } else { "" };
+            return format!(
+                "{name}() takes at most {all} {keyword}argument{} ({} given)",
+                s(all),
+                given + kwargs.len()
+            );
+        }
+        if !unbounded && given > most {
+            if most == 0 {
+                return format!("{name}() takes no positional arguments");
+            }
+            let how = if least == most { "exactly" } else { "at most" };
+            return format!("{name}() takes {how} {most} positional argument{} ({given} given)", s(most));
+        }
+        let least_by_place = least.min(signature.posonly.saturating_sub(hidden));
+        if given < least_by_place {
+            let how = if least_by_place == most { "exactly" } else { "at least" };
+            return format!(
+                "{name}() takes {how} {least_by_place} positional argument{} ({given} given)",
+                s(least_by_place)
+            );
+        }
+        if unbounded && given < least {
+            return format!("{name} expected at least {least} argument{}, got {given}", s(least));
+        }
+        let at_of = |key: &str| {
+            let named = signature.posonly..signature.kwarg.unwrap_or(count);
+            named.filter(|&at| Some(at) != signature.vararg).find(|&at| signature.params[at].name.as_str() == key)
+        };
+        for key in kwargs {
+            if let Some(at) = at_of(key).filter(|at| *at < given + hidden && *at < signature.positional()) {
+                return format!("argument for {name}() given by name ('{}') and position ({})", key, at + 1 - hidden);
+            }
+        }
+        for (at, param) in signature.params.iter().enumerate().skip(given + hidden) {
+            let is_rest = Some(at) == signature.vararg || Some(at) == signature.kwarg;
+            if is_rest || param.default.is_some() || kwargs.iter().any(|key| at_of(key) == Some(at)) {
+                continue;
+            }
+            let param = param.name.as_str();
+            return if at >= signature.kwonly {
+                format!("{name}() missing required keyword-only argument: '{param}'")
+            } else {
+                format!("{name}() missing required argument '{param}' (pos {})", at + 1 - hidden)
+            };
+        }
+        let unknown = kwargs.iter().find(|key| at_of(key).is_none()).map_or("", |key| *key);
+        if display == "enumerate" && given == 0 {
+            return format!("'{unknown}' is an invalid keyword argument for enumerate()");
+        }
+        if matches!(display.as_str(), "max" | "min") && given == 0 {
+            return format!("{display} expected at least 1 argument, got 0");
+        }
+        // It hands its keywords on.
+        let name = if display == "sorted" { "sort" } else { name };
+        let mut message = format!("{name}() got an unexpected keyword argument '{unknown}'");
+        let names = signature.params[signature.posonly..].iter().map(|p| p.name.as_str());
+        if let Some(meant) = crate::text::similar::suggest(unknown, names) {
+            message.push_str(&format!(". Did you mean '{meant}'?"));
+        }
+        message
+    }
+}
+
+/// The parameters of a library's function, as those of a native are written.
+pub(super) fn signature_of(function: &Function) -> Signature {
+    let code = &function.code;
+    let params = &code.params;
+    let (positional, kwonly) = (params.positional as usize, params.kwonly as usize);
+    let defaults = function.defaults.borrow().len();
+    let extra = function.extra.borrow();
+    let kwdefaults = extra.as_ref().and_then(|extra| extra.kwdefaults.as_ref());
+    let param =
+        |name: &Rc<Str>, optional: bool| Parameter { name: name.clone(), default: optional.then_some(Value::None) };
+    let variables = &code.variables;
+    let named_end = positional + kwonly;
+    let mut all: Vec<Parameter> =
+        variables[..positional].iter().enumerate().map(|(at, name)| param(name, at + defaults >= positional)).collect();
+    if params.vararg {
+        all.push(param(&variables[named_end], true));
+    }
+    let kwonly_at = all.len();
+    for name in &variables[positional..named_end] {
+        all.push(param(name, kwdefaults.is_some_and(|defaults| defaults.get_str(name).is_some())));
+    }
+    if params.kwarg {
+        all.push(param(&variables[named_end + usize::from(params.vararg)], true));
+    }
+    let is_method = code.qualname.as_str() != code.name.as_str();
+    Signature {
+        posonly: (params.posonly as usize).max(usize::from(is_method)),
+        kwonly: kwonly_at,
+        vararg: params.vararg.then_some(positional),
+        kwarg: params.kwarg.then(|| all.len() - 1),
+        required: positional - defaults.min(positional),
+        params: all,
+    }
+}
