@@ -23,8 +23,11 @@ use crate::symbol::sym;
 /// So many tasks are named, the rest are counted.
 const SHOWN: usize = 12;
 
+const UNKEPT: &str = "a future that nobody completes";
+
 /// Coroutine functions of the library that wait for their object.
-const WAITING_METHODS: [&str; 4] = ["Barrier.wait", "Condition.wait", "Condition.wait_for", "_wait"];
+const WAITING_METHODS: [&str; 5] =
+    ["Barrier.wait", "Condition.wait", "Condition.wait_for", "_wait", "_AsCompletedIterator._wait_for_one"];
 
 /// A loop, or every thread, can never go on: reports that. The first time an error leaves the loop or the blocking call
 /// of the main program; when what is cleaned up then waits for other threads, the error ends one of these after the other.
@@ -60,6 +63,15 @@ pub fn found(vm: &mut Vm, event_loop: Option<&Value>) -> Result<()> {
     let mut entries: Vec<Entry> = waiting.iter().take(SHOWN).map(|task| entry(vm, task)).collect();
     for thread in stuck.iter().take(SHOWN - entries.len()) {
         entries.push(thread_entry(vm, thread)?);
+    }
+    if let (true, Some((code, span))) = (entries.is_empty(), vm.here()) {
+        let completing = event_loop.and_then(Value::data::<EventLoop>).is_some_and(|el| el.completing.get());
+        let (name, what) = match completing {
+            true => ("run_until_complete()", UNKEPT),
+            false => ("run_forever()", "something to do: no task is left and no timer is set"),
+        };
+        let place = Some(Place { source: code.source.clone(), span });
+        entries.push(Entry { name: name.to_owned(), place, what: what.to_owned() });
     }
     let style = vm.host.style;
     let text = match style.format {
@@ -174,10 +186,10 @@ fn entry(vm: &mut Vm, task: &Rc<Instance>) -> Entry {
         Value::Coroutine(coroutine) => (standing(coroutine), subject(coroutine)),
         _ => (None, Value::None),
     };
-    let subject = if subject.is_none() { waiter } else { subject };
+    let subject = if subject.is_none() { waiter.clone() } else { subject };
     let what = match locks::holder(&subject) {
         Some(holder) if Rc::ptr_eq(&holder, task) => "a lock that it has taken itself".to_owned(),
-        _ => describe(vm, &subject),
+        _ => describe(vm, &subject, &waiter),
     };
     Entry { name, place, what }
 }
@@ -265,13 +277,15 @@ fn followed(future: &future::Future) -> Option<Value> {
 fn pending_names(tasks: &[Value]) -> String {
     let pending = tasks.iter().filter(|task| future::of(task).is_some_and(|task| !task.is_done()));
     let names = pending.filter_map(|task| match task {
+        Value::Instance(task) if task::of(&Value::Instance(task.clone())).is_none() => Some(UNKEPT.to_owned()),
         Value::Instance(task) => Some(task_name(task)),
         _ => None,
     });
     names.take(3).collect::<Vec<_>>().join(", ")
 }
 
-fn describe(vm: &mut Vm, subject: &Value) -> String {
+/// What somebody waits for, in words; of a program's own object that is awaited, the future that it waits for.
+fn describe(vm: &mut Vm, subject: &Value, future: &Value) -> String {
     if let Some(text) = locks::described(subject).or_else(|| queues::described(subject)) {
         return text;
     }
@@ -283,9 +297,9 @@ fn describe(vm: &mut Vm, subject: &Value) -> String {
                     format!("the rest of a gather: {}", pending_names(&gathering.children))
                 }
                 Part::Plain => match (shielded(data), followed(data)) {
-                    (Some(inner), _) => format!("{} behind a shield", describe(vm, &inner)),
+                    (Some(inner), _) => format!("{} behind a shield", describe(vm, &inner, &Value::None)),
                     (None, Some(source)) => in_words(vm, &source, 0).unwrap_or_else(|_| "a thread".to_owned()),
-                    (None, None) => "a future that nobody completes".to_owned(),
+                    (None, None) => UNKEPT.to_owned(),
                 },
             };
         }
@@ -303,8 +317,15 @@ fn describe(vm: &mut Vm, subject: &Value) -> String {
             format!("a barrier: {here} of {all} have come")
         }
         "TaskGroup" => "the tasks of its group".to_owned(),
+        "_AsCompletedIterator" => {
+            let name = vm.intern("_todo");
+            let left = vm.get_attr_opt(subject, &name).ok().flatten();
+            let left = left.as_ref().and_then(Value::as_dict).map(|left| left.keys()).unwrap_or_default();
+            format!("the next one of as_completed: {}", pending_names(&left))
+        }
         "Condition" => "a condition that nobody notifies".to_owned(),
         "NoneType" => "something unknown".to_owned(),
+        _ if future.given().is_some() && !future.is(subject) => describe(vm, future, &Value::None),
         _ => vm.call_special(subject, sym::__repr__, &[]).ok().flatten().map_or_else(
             || "an object".to_owned(),
             |shown| shown.as_str().map_or("an object", |shown| shown.as_str()).to_owned(),

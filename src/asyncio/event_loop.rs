@@ -38,6 +38,8 @@ pub struct EventLoop {
     timers_added: Cell<u64>,
     timers_cancelled: Cell<usize>,
     pub running: Cell<bool>,
+    /// `run_until_complete()` has it run.
+    pub completing: Cell<bool>,
     /// The thread that runs it.
     thread: Cell<u64>,
     pub stopping: Cell<bool>,
@@ -215,6 +217,7 @@ impl EventLoop {
             timers_added: Cell::new(0),
             timers_cancelled: Cell::new(0),
             running: Cell::new(false),
+            completing: Cell::new(false),
             thread: Cell::new(0),
             stopping: Cell::new(false),
             closed: Cell::new(false),

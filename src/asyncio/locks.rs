@@ -397,6 +397,9 @@ pub fn described(value: &Value) -> Option<String> {
                 format!("a lock that task '{}' has never released", name.as_str())
             }
             (_, Some(name)) => format!("a lock that task '{}' has", name.as_str()),
+            _ if !lock.holder.borrow().ptr_eq(&Weak::new()) => {
+                "a lock that was taken by a task which has ended without releasing it".to_owned()
+            }
             _ => "a lock that nobody releases".to_owned(),
         });
     }

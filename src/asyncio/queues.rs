@@ -237,7 +237,10 @@ pub fn described(value: &Value) -> Option<String> {
     } else if queue.putters.any_alive() {
         "room in a queue, from which nobody gets".to_owned()
     } else {
-        format!("a queue to be worked off: task_done() is missing {} times", queue.unfinished.get())
+        match queue.unfinished.get() {
+            1 => "a queue to be worked off: task_done() is missing once".to_owned(),
+            n => format!("a queue to be worked off: task_done() is missing {n} times"),
+        }
     })
 }
 

@@ -227,6 +227,9 @@ pub enum Awaited {
 /// What `run_until_complete` does before the loop runs.
 pub fn begin_complete(vm: &mut Vm, event_loop: &Value, awaited: &Value) -> Result<Awaited> {
     let is_new = !future::is_future(vm, awaited);
+    if let Some(el) = event_loop.data::<EventLoop>() {
+        el.completing.set(true);
+    }
     let awaited = shield::ensure_future_in(vm, awaited, event_loop)?;
     if let Some(task) = task::of(&awaited).filter(|_| is_new) {
         task.log_destroy_pending.set(false);
@@ -249,6 +252,9 @@ pub fn end_complete(
     result: Result<()>,
 ) -> Result<Value> {
     future::remove_native(done, &STOP_LOOP, event_loop);
+    if let Some(el) = event_loop.data::<EventLoop>() {
+        el.completing.set(false);
+    }
     let data = future::data(done);
     if let Err(error) = result {
         if is_new && data.status.get() == future::Status::Failed {
