@@ -172,6 +172,7 @@ impl Interpreter {
         crate::asyncio::let_go(vm);
         // Without functions and classes the module's variables die with it, in order of definition; else they are
         // garbage together.
+        vm.leaving = true;
         let module = Rc::downgrade(&main);
         let name = vm.name(sym::__main__).clone();
         drop((vm.modules.remove_str(&name), main));

@@ -92,8 +92,6 @@ pub struct State {
     /// Tasks in order of creation; ones that are gone or done are swept out now and then.
     tasks: RefCell<Vec<Weak<Instance>>>,
     sweep_at: Cell<usize>,
-    /// Tasks whose exception ended the loop. Python's traceback of that exception keeps them alive.
-    pub fatal: RefCell<Vec<Rc<Instance>>>,
     /// Tasks that are running for the first time, eagerly.
     pub eager: RefCell<Vec<Rc<Instance>>>,
     /// The current tasks of loops that are not ours.
@@ -176,7 +174,6 @@ fn make_state(vm: &mut Vm) -> Rc<State> {
         policy: RefCell::new(Value::None),
         tasks: RefCell::default(),
         sweep_at: Cell::new(64),
-        fatal: RefCell::default(),
         eager: RefCell::default(),
         foreign_current: RefCell::default(),
         numbered: Cell::new(0),
@@ -252,7 +249,7 @@ pub fn let_go(vm: &mut Vm) {
     let Some(state) = vm.extension::<AsyncState>().0.clone() else { return };
     vm.unwatch(|_, _| true);
     let held = [&state.running, &state.session, &state.current, &state.policy].map(|held| held.replace(Value::None));
-    drop((held, state.fatal.take()));
+    drop(held);
     vm.run_finalizers(None);
 }
 

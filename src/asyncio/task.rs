@@ -316,7 +316,7 @@ fn fail(vm: &mut Vm, this: &Rc<Instance>, error: Error) -> Result<()> {
     if !event_loop::is_fatal(vm, &error) {
         return Ok(());
     }
-    state(vm).fatal.borrow_mut().push(this.clone());
+    crate::machine::unwind::keep_with(&error, Value::Instance(this.clone()));
     Err(error)
 }
 

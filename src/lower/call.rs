@@ -894,11 +894,13 @@ impl Lower<'_> {
             let (code, params) = (&frame.code, &frame.code.params);
             let own = code.variables.iter().enumerate().map(|(slot, name)| (name, slot));
             // What functions inside capture comes after the rest, by name, but for the parameters.
-            let all = (params.positional + params.kwonly) as usize + usize::from(params.vararg) + usize::from(params.kwarg);
+            let all =
+                (params.positional + params.kwonly) as usize + usize::from(params.vararg) + usize::from(params.kwarg);
             let last = |slot: usize| slot >= all && !code.observed && code.cells.contains(&(slot as u32));
             let (mut captured, plain): (Vec<_>, Vec<_>) = own.partition(|(_, slot)| last(*slot));
             captured.sort_by(|a, b| a.0.as_str().cmp(b.0.as_str()));
-            for (name, slot) in plain.into_iter().chain(captured).chain(comps.iter().map(|(name, slot)| (name, *slot))) {
+            for (name, slot) in plain.into_iter().chain(captured).chain(comps.iter().map(|(name, slot)| (name, *slot)))
+            {
                 let value = match frame.locals.get(slot) {
                     Some(Value::Cell(cell)) => cell.get(),
                     Some(value) => value.clone(),

@@ -110,6 +110,8 @@ pub struct Vm {
     steps_left: Option<u64>,
     /// Set once a limit is reached.
     pub stopped: Option<(Error, Limit)>,
+    /// The program is over, and its modules are taken apart.
+    pub leaving: bool,
     /// Set from outside (a signal handler, another thread) to raise `KeyboardInterrupt`.
     pub interrupt: Arc<AtomicBool>,
     /// What an interrupt calls instead of raising `KeyboardInterrupt`, or `None`.
@@ -209,6 +211,7 @@ impl Vm {
             tank: limits::FUEL,
             steps_left: None,
             stopped: None,
+            leaving: false,
             interrupt: Arc::new(AtomicBool::new(false)),
             interrupt_handler: Value::None,
             interrupt_wakes: false,

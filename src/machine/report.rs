@@ -15,6 +15,13 @@ use crate::text::similar;
 /// Chained exceptions are followed this deep.
 const CHAIN: usize = 500;
 
+/// Something is done with the frames of an exception and of all it is chained to.
+fn each_frame(report: &mut ExceptionReport, change: &mut impl FnMut(&mut FrameEntry)) {
+    report.frames.iter_mut().for_each(&mut *change);
+    let others = [&mut report.cause, &mut report.context].into_iter().flatten().map(|report| &mut **report);
+    others.chain(report.group.iter_mut().flatten()).for_each(|report| each_frame(report, change));
+}
+
 impl Vm {
     /// What a traceback shows of an exception.
     pub fn exception_report(&mut self, exception: &Rc<Exception>) -> ExceptionReport {
@@ -308,7 +315,13 @@ impl Vm {
     /// The traceback as CPython prints it, whatever style the host chose.
     pub fn report_exception_text(&mut self, error: &Error) -> String {
         let style = Style { format: ErrorFormat::Python, ..self.host.style };
-        self.render_exception(&error.0, &style)
+        let mut report = self.exception_report(&error.0);
+        if self.leaving {
+            each_frame(&mut report, &mut |frame| {
+                frame.lines = frame.lines.take().or_else(|| report::unread_excerpt(frame))
+            });
+        }
+        report::exception(&report, &style)
     }
 
     /// Prints an exception that leaves the program.
@@ -323,7 +336,7 @@ impl Vm {
 
     /// To mark what failed in a line CPython parses it again, and warns again of what it finds.
     fn read_again(&mut self, report: &mut ExceptionReport) {
-        for frame in &mut report.frames {
+        each_frame(report, &mut |frame| {
             for text in report::texts_to_mark(frame) {
                 let source = crate::source::Source::new("<unknown>", &text);
                 let heard = match crate::syntax::parse_module(&source, &mut self.interner) {
@@ -334,9 +347,7 @@ impl Vm {
                     frame.heard.push_str(&self.heard_again(warning).unwrap_or_default());
                 }
             }
-        }
-        let others = [&mut report.cause, &mut report.context].into_iter().flatten().map(|report| &mut **report);
-        others.chain(report.group.iter_mut().flatten()).for_each(|report| self.read_again(report));
+        });
     }
 
     /// `sys.last_exc` and its older forms: the exception that was shown last, for who looks into it afterwards.

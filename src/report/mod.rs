@@ -15,6 +15,7 @@ use crate::source::Source;
 
 pub use python::{
     excerpt as excerpt_python, excerpt_elsewhere, format_exception as format_exception_python, texts_to_mark,
+    unread_excerpt,
 };
 pub use teach::of_exception as help_for;
 

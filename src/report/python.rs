@@ -214,6 +214,15 @@ pub fn texts_to_mark(entry: &FrameEntry) -> Vec<String> {
     part.map_or(Vec::new(), |(segment, lines)| vec![format!("(\n{segment}\n)"), lines])
 }
 
+/// The lines of a place with all of it marked alike, as CPython does when it can read no text any more.
+pub fn unread_excerpt(entry: &FrameEntry) -> Option<String> {
+    let mut piece = String::new();
+    if shows_lines(&entry.place.source) {
+        excerpt::write_read(&entry.place.source, entry.place.span, false, &mut piece);
+    }
+    (!piece.is_empty()).then_some(piece)
+}
+
 /// What stands in one source at the lines and columns of a place in another.
 pub fn excerpt_elsewhere(source: &Source, span: Span, found: &Source) -> String {
     let place = |offset: u32| {

@@ -15,10 +15,15 @@ const INDENT: &str = "    ";
 
 /// Appends the lines of `span`, with marks where they say more than the line itself.
 pub(super) fn write(source: &Source, span: Span, out: &mut String) {
+    write_read(source, span, true, out);
+}
+
+/// The same; unless its text was `read`, all of the span is marked alike.
+pub(super) fn write_read(source: &Source, span: Span, read: bool, out: &mut String) {
     let Some(part) = Part::new(source, span) else { return };
-    let anchor =
-        anchors(&part.text[part.start..part.end]).map(|range| range.start + part.start..range.end + part.start);
-    let marked = span.start < span.end && part.needs_marks(anchor.is_some());
+    let anchor = if read { anchors(&part.text[part.start..part.end]) } else { None };
+    let anchor = anchor.map(|range| range.start + part.start..range.end + part.start);
+    let marked = span.start < span.end && part.needs_marks(read, anchor.is_some());
 
     let last = part.rows.len() - 1;
     let mut shown = BTreeSet::from([0, last]);
@@ -106,13 +111,13 @@ impl Part {
     }
 
     /// Whether marks would say more than the line does by itself.
-    fn needs_marks(&self, anchored: bool) -> bool {
+    fn needs_marks(&self, read: bool, anchored: bool) -> bool {
         let first = &self.text[self.rows[0].start..self.start];
         let last = &self.text[self.end..];
         // CPython compares characters with bytes here, so that text before the call that is not ASCII brings marks.
         let skew = |text: &str| text.len() != text.chars().count();
         let last_row = &self.text[self.rows[self.rows.len() - 1].start.min(self.end)..self.end];
-        if !skew(first) && !skew(last_row) && is_whole_call(&self.text, self.start, self.end) {
+        if read && !skew(first) && !skew(last_row) && is_whole_call(&self.text, self.start, self.end) {
             return false;
         }
         anchored || !first.trim_start_matches(is_space).is_empty() || !last.trim_end_matches(is_space).is_empty()

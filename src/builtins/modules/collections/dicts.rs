@@ -8,9 +8,9 @@ use crate::machine::Vm;
 use crate::machine::attr::own_attr;
 use crate::machine::views::DictView;
 use crate::object::class::{Class, Layout};
+use crate::object::instance::Instance;
 use crate::object::iter::{DictPart, Iter, NativeIter};
 use crate::object::native::{Row, attribute, class_method, method, static_method};
-use crate::object::instance::Instance;
 use crate::object::{Dict, Result, Value};
 use crate::symbol::sym;
 
