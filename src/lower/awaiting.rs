@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::Lower;
 use super::call::{MethodSite, fill, fill_bound, in_order};
+use super::expr::Operand;
 use super::name::{Callee, GlobalCallee, Place};
 use crate::machine::attr_cache::Method;
 use crate::machine::call::STACK_SLOTS;
@@ -24,10 +25,10 @@ impl Lower<'_> {
             ExprKind::Call { func, args } if !self.unit.green && self.may_run_directly(&func, &args) => (func, args),
             other => return self.value_to_temp(Expr { kind: other, span: e.span, suspends: e.suspends }),
         };
-        let mut args: Vec<Thunk> = in_order(args)
+        let mut args: Vec<Operand> = in_order(args)
             .into_iter()
             .filter_map(|arg| match arg {
-                Arg::Positional(e) => Some(self.expr(e)),
+                Arg::Positional(e) => Some(self.operand(e)),
                 _ => None,
             })
             .collect();
@@ -89,7 +90,7 @@ fn runs_directly(vm: &Vm, function: &Function, given: usize, kind: CodeKind) -> 
 fn plain_call<const N: usize>(
     func: Thunk,
     global: Option<GlobalCallee>,
-    args: [Thunk; N],
+    args: [Operand; N],
     span: Span,
     kind: CodeKind,
 ) -> AwaitedCall {
@@ -108,13 +109,13 @@ impl MethodSite {
     /// `await object.name(*args)`; `M` is `N` and one for the object.
     fn into_awaited<const N: usize, const M: usize>(
         self,
-        object: Thunk,
-        args: [Thunk; N],
+        object: Operand,
+        args: [Operand; N],
         kind: CodeKind,
     ) -> AwaitedCall {
         let awaits = kind == CodeKind::Coroutine;
         Box::new(move |vm, frame| {
-            let object = object(vm, frame)?;
+            let object = object.value(vm, frame)?;
             if let Some(function) = self.cache.function(&object) {
                 if runs_directly(vm, &function, M, kind) {
                     return directly(vm, frame, &function, self.span, |vm, frame, locals| {

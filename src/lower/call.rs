@@ -1,11 +1,13 @@
 //! Calls. The plain ones move their arguments straight into the callee's locals.
 
+use std::array;
 use std::rc::Rc;
 
 use super::Lower;
 use super::direct::{call_evaluated, call_with_defaults, takes};
+use super::expr::Operand;
 use super::name::{Callee, GlobalCallee, Place};
-use super::super_call::super_method;
+use super::super_call::{SuperPlace, super_method};
 use crate::machine::attr_cache::{AttrCache, Method};
 use crate::machine::{CallSite, Vm};
 use crate::object::class::{Class, Maker};
@@ -64,22 +66,22 @@ pub(super) fn put(place: &mut Value, value: Value) {
 }
 
 /// Evaluates arguments into places that are known to be empty.
-#[inline]
-pub(super) fn fill(vm: &mut Vm, frame: &mut Frame, places: &mut [Value], args: &[Thunk]) -> Eval<()> {
+#[inline(always)]
+pub(super) fn fill(vm: &mut Vm, frame: &mut Frame, places: &mut [Value], args: &[Operand]) -> Eval<()> {
     for (place, arg) in places.iter_mut().zip(args) {
-        put(place, arg(vm, frame)?);
+        put(place, arg.value(vm, frame)?);
     }
     Ok(())
 }
 
 /// The same with an object in front.
-#[inline]
+#[inline(always)]
 pub(super) fn fill_bound(
     vm: &mut Vm,
     frame: &mut Frame,
     places: &mut [Value],
     object: Value,
-    args: &[Thunk],
+    args: &[Operand],
 ) -> Eval<()> {
     let [first, rest @ ..] = places else { return Ok(()) };
     put(first, object);
@@ -95,22 +97,23 @@ pub(super) fn noted<T>(vm: &mut Vm, frame: &Frame, span: Span, body: impl FnOnce
     result.at(span)
 }
 
-/// Calls a function whose arguments are evaluated straight into its locals.
+/// Calls a function whose arguments are evaluated straight into its locals, behind an object if there is one.
 #[inline]
 pub(super) fn straight(
     vm: &mut Vm,
     frame: &mut Frame,
     function: &Rc<crate::object::Function>,
+    object: Value,
     span: Span,
     fill: impl FnOnce(&mut Vm, &mut Frame, &mut [Value]) -> Eval<()>,
 ) -> Eval<Value> {
     let code = frame.code.id.get();
     let calls = vm.calls.len();
-    let result = vm.call_filled(function, |vm, locals| {
-        fill(vm, frame, locals)?;
+    let enter = |vm: &mut Vm| {
         vm.calls.push(CallSite { code, span });
-        vm.tick().here()
-    });
+        vm.tick()
+    };
+    let result = vm.call_filled(function, object, |vm, locals| fill(vm, frame, locals), enter);
     vm.calls.truncate(calls);
     result.at(span)
 }
@@ -122,12 +125,12 @@ pub(super) fn in_order(mut args: Vec<Arg>) -> Vec<Arg> {
 }
 
 /// `object.append(value)`: a list needs no look at its method, which nobody can replace.
-fn append_call(object: Thunk, value: Thunk, site: MethodSite) -> Thunk {
+fn append_call(object: Operand, value: Operand, site: MethodSite) -> Thunk {
     let value = [value];
     Box::new(move |vm, frame| {
-        let object = object(vm, frame)?;
+        let object = object.value(vm, frame)?;
         let Value::List(list) = &object else { return site.call_object::<1, 2>(vm, frame, object, &value) };
-        let value = value[0](vm, frame)?;
+        let value = value[0].value(vm, frame)?;
         finalize_first(vm);
         gc::stored(list, &value);
         list.push(value);
@@ -136,7 +139,7 @@ fn append_call(object: Thunk, value: Thunk, site: MethodSite) -> Thunk {
 }
 
 /// A call with positional arguments only.
-fn plain_call<const N: usize>(func: Thunk, global: Option<GlobalCallee>, args: [Thunk; N], span: Span) -> Thunk {
+fn plain_call<const N: usize>(func: Thunk, global: Option<GlobalCallee>, args: [Operand; N], span: Span) -> Thunk {
     match global {
         Some(global) => Box::new(move |vm, frame| match global.get(vm, &frame.function.globals) {
             Some(Callee::Function(f)) if f.code.simple_arity.get() as usize == N => {
@@ -144,16 +147,7 @@ fn plain_call<const N: usize>(func: Thunk, global: Option<GlobalCallee>, args: [
             }
             Some(Callee::Function(f)) if takes(&f, N) => call_with_defaults(vm, frame, &f, None, &args, span),
             Some(Callee::Function(f)) if parks(&f, N) => call_parked(vm, frame, &f, None, &args, span),
-            Some(Callee::Native(native)) if !native.is_method() => {
-                let mut values = [const { Value::Unbound }; PLACES];
-                fill(vm, frame, &mut values, &args)?;
-                if let Some(quick) = native.row.quick.filter(|_| native.arity.get().takes(N) && !gc::pending()) {
-                    if let Some(answer) = quick(vm, &values[..N]) {
-                        return Ok(answer);
-                    }
-                }
-                call_native(vm, frame, &native, values, N, span)
-            }
+            Some(Callee::Native(native)) if !native.is_method() => call_native_plain(vm, frame, &native, &args, span),
             Some(Callee::Class(class)) => match call_class(vm, frame, &class, &args, span) {
                 Some(result) => result,
                 None => call_value(vm, frame, &func, &args, span),
@@ -164,23 +158,76 @@ fn plain_call<const N: usize>(func: Thunk, global: Option<GlobalCallee>, args: [
     }
 }
 
-/// Calls a native that needs no look at its receiver.
+/// What a native says at once to arguments that are at hand.
+#[inline(always)]
+fn peek_and_answer<const N: usize>(
+    vm: &Vm,
+    frame: &Frame,
+    native: &NativeFunction,
+    args: [&Operand; N],
+) -> Option<Value> {
+    let quick = native.quick(N)?;
+    let mut peeked = [const { &Value::Unbound }; N];
+    for (value, arg) in peeked.iter_mut().zip(args) {
+        *value = arg.peek(frame)?;
+    }
+    quick(vm, &peeked)
+}
+
+/// Calls a native that is no method.
 #[inline]
-pub(super) fn call_native(
+fn call_native_plain<const N: usize>(
     vm: &mut Vm,
     frame: &mut Frame,
     native: &Rc<NativeFunction>,
-    mut values: [Value; PLACES],
+    args: &[Operand; N],
+    span: Span,
+) -> Eval<Value> {
+    if let Some(answer) = peek_and_answer(vm, frame, native, args.each_ref()) {
+        return Ok(answer);
+    }
+    call_native(vm, frame, native, N, span, |vm, frame, places| fill(vm, frame, places, args))
+}
+
+/// Calls a native that needs no look at its receiver, with so many arguments.
+#[inline]
+fn call_native(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    native: &Rc<NativeFunction>,
+    given: usize,
+    span: Span,
+    fill: impl FnOnce(&mut Vm, &mut Frame, &mut [Value]) -> Eval<()>,
+) -> Eval<Value> {
+    let mut places = [const { Value::Unbound }; PLACES];
+    let result = fill(vm, frame, &mut places).and_then(|()| call_filled(vm, frame, native, &mut places, given, span));
+    for place in &mut places {
+        if place.is_heap() {
+            drop(place.take());
+        }
+    }
+    std::mem::forget(places);
+    result
+}
+
+#[inline(never)]
+fn call_filled(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    native: &Rc<NativeFunction>,
+    places: &mut [Value; PLACES],
     given: usize,
     span: Span,
 ) -> Eval<Value> {
+    if let Some(quick) = native.quick(given) {
+        if let Some(answer) = quick(vm, &places.each_ref()[..given]) {
+            return Ok(answer);
+        }
+    }
     vm.calls.push(CallSite { code: frame.code.id.get(), span });
     finalize_first(vm);
-    let result = vm.call_native_in(native, &mut values, given);
+    let result = vm.call_native_in(native, places, given);
     vm.calls.pop();
-    for value in values {
-        value.discard();
-    }
     result.at(span)
 }
 
@@ -190,7 +237,7 @@ fn call_class<const N: usize>(
     vm: &mut Vm,
     frame: &mut Frame,
     class: &Rc<Class>,
-    args: &[Thunk; N],
+    args: &[Operand; N],
     span: Span,
 ) -> Option<Eval<Value>> {
     match vm.maker(class) {
@@ -198,8 +245,8 @@ fn call_class<const N: usize>(
             Some(make(vm, class, span, |vm, object| {
                 let counts_twice = class.has_dict.get();
                 let mut outer = None;
-                let result = straight(vm, frame, &init, span, |vm, frame, locals| {
-                    fill_bound(vm, frame, locals, object, args)?;
+                let result = straight(vm, frame, &init, object, span, |vm, frame, locals| {
+                    fill(vm, frame, &mut locals[1..], args)?;
                     outer = counts_twice.then(|| vm.enter_constructor(&init));
                     Ok(())
                 });
@@ -217,7 +264,7 @@ fn call_class<const N: usize>(
             let empty = vm.empty_container(class)?;
             Some(call_native_bound(vm, frame, &init, empty.clone(), args, span).map(|_| empty))
         }
-        Maker::Type if N == 1 => Some(args[0](vm, frame).map(|value| Value::Class(vm.class_of(&value)))),
+        Maker::Type if N == 1 => Some(args[0].value(vm, frame).map(|value| Value::Class(vm.class_of(&value)))),
         Maker::Exception(init) if init.as_ref().is_none_or(|init| init.code.simple_arity.get() as usize == N + 1) => {
             Some(make_exception(vm, frame, class, init, args, span))
         }
@@ -232,12 +279,11 @@ pub(super) fn call_native_bound(
     frame: &mut Frame,
     native: &Rc<NativeFunction>,
     object: Value,
-    args: &[Thunk],
+    args: &[Operand],
     span: Span,
 ) -> Eval<Value> {
-    let mut values = [const { Value::Unbound }; PLACES];
-    fill_bound(vm, frame, &mut values, object, args)?;
-    call_native(vm, frame, native, values, args.len() + 1, span)
+    let given = args.len() + 1;
+    call_native(vm, frame, native, given, span, |vm, frame, places| fill_bound(vm, frame, places, object, args))
 }
 
 #[inline]
@@ -245,23 +291,23 @@ fn call_straight<const N: usize>(
     vm: &mut Vm,
     frame: &mut Frame,
     function: &Rc<crate::object::Function>,
-    args: &[Thunk; N],
+    args: &[Operand; N],
     span: Span,
 ) -> Eval<Value> {
-    straight(vm, frame, function, span, |vm, frame, locals| fill(vm, frame, locals, args))
+    straight(vm, frame, function, Value::Unbound, span, |vm, frame, locals| fill(vm, frame, locals, args))
 }
 
 /// Calls a function with an object in front of its arguments.
 #[inline]
-pub(super) fn call_bound(
+pub(super) fn call_bound<const N: usize>(
     vm: &mut Vm,
     frame: &mut Frame,
     function: &Rc<crate::object::Function>,
     object: Value,
-    args: &[Thunk],
+    args: &[Operand; N],
     span: Span,
 ) -> Eval<Value> {
-    straight(vm, frame, function, span, |vm, frame, locals| fill_bound(vm, frame, locals, object, args))
+    straight(vm, frame, function, object, span, |vm, frame, locals| fill(vm, frame, &mut locals[1..], args))
 }
 
 /// Whether a call with these many arguments by place makes a generator or coroutine of a function and nothing else.
@@ -277,14 +323,14 @@ fn call_parked(
     frame: &mut Frame,
     function: &Rc<crate::object::Function>,
     object: Option<Value>,
-    args: &[Thunk],
+    args: &[Operand],
     span: Span,
 ) -> Eval<Value> {
     let slots = function.code.slots as usize;
     let mut locals = Vec::with_capacity(slots);
     locals.extend(object);
     for arg in args {
-        locals.push(arg(vm, frame)?);
+        locals.push(arg.value(vm, frame)?);
     }
     locals.resize(slots, Value::Unbound);
     vm.calls.push(CallSite { code: frame.code.id.get(), span });
@@ -316,7 +362,7 @@ fn make_exception<const N: usize>(
     frame: &mut Frame,
     class: &Rc<Class>,
     init: Option<Rc<crate::object::Function>>,
-    args: &[Thunk; N],
+    args: &[Operand; N],
     span: Span,
 ) -> Eval<Value> {
     let mut values = [const { Value::Unbound }; N];
@@ -325,10 +371,8 @@ fn make_exception<const N: usize>(
         return Ok(Value::Exception(Rc::new(Exception::new(class.clone(), Value::tuple(values)))));
     };
     let object = Value::Exception(Rc::new(Exception::new(class.clone(), Value::tuple(values.clone()))));
-    let result = straight(vm, frame, &init, span, |_, _, locals| {
-        let [first, rest @ ..] = locals else { return Ok(()) };
-        put(first, object.clone());
-        for (place, value) in rest.iter_mut().zip(values) {
+    let result = straight(vm, frame, &init, object.clone(), span, |_, _, locals| {
+        for (place, value) in locals[1..].iter_mut().zip(values) {
             put(place, value);
         }
         Ok(())
@@ -343,7 +387,7 @@ pub(super) fn call_value<const N: usize>(
     vm: &mut Vm,
     frame: &mut Frame,
     func: &Thunk,
-    args: &[Thunk; N],
+    args: &[Operand; N],
     span: Span,
 ) -> Eval<Value> {
     let func = func(vm, frame)?;
@@ -353,6 +397,7 @@ pub(super) fn call_value<const N: usize>(
         }
         Value::Function(f) if takes(f, N) => return call_with_defaults(vm, frame, f, None, args, span),
         Value::Function(f) if parks(f, N) => return call_parked(vm, frame, f, None, args, span),
+        Value::Native(native) if !native.is_method() => return call_native_plain(vm, frame, native, args, span),
         Value::Class(class) => {
             if let Some(result) = call_class(vm, frame, class, args, span) {
                 return result;
@@ -375,9 +420,31 @@ pub(super) struct MethodSite {
 
 impl MethodSite {
     /// `object.name(*args)`; `M` is `N` and one for the object.
-    fn into_thunk<const N: usize, const M: usize>(self, object: Thunk, args: [Thunk; N]) -> Thunk {
+    fn into_thunk<const N: usize, const M: usize>(
+        self,
+        super_place: Option<SuperPlace>,
+        object: Operand,
+        args: [Operand; N],
+    ) -> Thunk {
+        if let Some(place) = super_place {
+            return super_method(place, object, self, args);
+        }
         Box::new(move |vm, frame| {
-            let object = object(vm, frame)?;
+            let object = match object.peek(frame) {
+                Some(Value::Instance(instance)) => Value::Instance(instance.clone()),
+                Some(found) => {
+                    if let Some(native) = self.cache.native(vm, found) {
+                        let all: [&Operand; M] = array::from_fn(|at| if at == 0 { &object } else { &args[at - 1] });
+                        if let Some(answer) = peek_and_answer(vm, frame, &native, all) {
+                            return Ok(answer);
+                        }
+                        let object = found.clone();
+                        return call_native_bound(vm, frame, &native, object, &args, self.span);
+                    }
+                    found.clone()
+                }
+                None => object.value(vm, frame)?,
+            };
             self.call_object::<N, M>(vm, frame, object, &args)
         })
     }
@@ -388,7 +455,7 @@ impl MethodSite {
         vm: &mut Vm,
         frame: &mut Frame,
         object: Value,
-        args: &[Thunk; N],
+        args: &[Operand; N],
     ) -> Eval<Value> {
         if let Value::Instance(_) = object {
             if let Some(f) = self.cache.function(&object) {
@@ -414,7 +481,7 @@ impl MethodSite {
         vm: &mut Vm,
         frame: &mut Frame,
         object: Value,
-        args: &[Thunk; N],
+        args: &[Operand; N],
     ) -> Eval<Value> {
         let method = self.load(vm, &object)?;
         self.call_method::<N, M>(vm, frame, object, method, args)
@@ -437,9 +504,12 @@ impl MethodSite {
         frame: &mut Frame,
         object: Value,
         method: Method,
-        args: &[Thunk; N],
+        args: &[Operand; N],
     ) -> Eval<Value> {
         match method {
+            Method::Bound(Value::Native(native)) if !native.is_method() => {
+                call_native_plain(vm, frame, &native, args, self.span)
+            }
             Method::Bound(callee) => {
                 let mut values = [const { Value::Unbound }; N];
                 fill(vm, frame, &mut values, args)?;
@@ -638,10 +708,10 @@ impl Lower<'_> {
         if !plain {
             return self.general_call(func, args, span);
         }
-        let mut thunks: Vec<Thunk> = args
+        let mut args: Vec<Operand> = args
             .into_iter()
             .filter_map(|arg| match arg {
-                Arg::Positional(e) => Some(self.expr(e)),
+                Arg::Positional(e) => Some(self.operand(e)),
                 _ => None,
             })
             .collect();
@@ -649,7 +719,7 @@ impl Lower<'_> {
             if self.calls_super(&value) {
                 value.span = func.span;
             }
-            return self.method_call(*value, attr, thunks, span, func.span);
+            return self.method_call(*value, attr, args, span, func.span);
         }
         let global = match func.kind {
             ExprKind::Name(name) if self.place(name) == Place::Global => {
@@ -658,9 +728,9 @@ impl Lower<'_> {
             _ => None,
         };
         let func = self.expr(func);
-        let last = thunks.pop();
-        let middle = thunks.pop();
-        let first = thunks.pop();
+        let last = args.pop();
+        let middle = args.pop();
+        let first = args.pop();
         match (first, middle, last) {
             (None, None, Some(a)) => plain_call(func, global, [a], span),
             (None, Some(a), Some(b)) => plain_call(func, global, [a, b], span),
@@ -730,10 +800,10 @@ impl Lower<'_> {
         attr: crate::syntax::ast::Ident,
         span: Span,
         func_span: Span,
-    ) -> (Thunk, MethodSite) {
+    ) -> (Operand, MethodSite) {
         let span = self.attribute_span(span, func_span, attr.span);
         let func_span = self.attribute_span(func_span, func_span, attr.span);
-        let object = self.expr(object);
+        let object = self.operand(object);
         let site = MethodSite { name: self.vm.name(attr.name).clone(), cache: AttrCache::default(), func_span, span };
         (object, site)
     }
@@ -742,25 +812,22 @@ impl Lower<'_> {
         &mut self,
         object: Expr,
         attr: crate::syntax::ast::Ident,
-        mut args: Vec<Thunk>,
+        mut args: Vec<Operand>,
         span: Span,
         func_span: Span,
     ) -> Thunk {
         let super_place = self.super_place(&object);
         let (object, site) = self.method_site(object, attr, span, func_span);
-        if let Some(place) = super_place {
-            return super_method(place, object, site, args);
-        }
-        let is_append = site.name.as_str() == "append";
+        let is_append = super_place.is_none() && site.name.as_str() == "append";
         let last = args.pop();
         let middle = args.pop();
         let first = args.pop();
         match (first, middle, last) {
             (None, None, Some(a)) if is_append => append_call(object, a, site),
-            (None, None, Some(a)) => site.into_thunk::<1, 2>(object, [a]),
-            (None, Some(a), Some(b)) => site.into_thunk::<2, 3>(object, [a, b]),
-            (Some(a), Some(b), Some(c)) => site.into_thunk::<3, 4>(object, [a, b, c]),
-            _ => site.into_thunk::<0, 1>(object, []),
+            (None, None, Some(a)) => site.into_thunk::<1, 2>(super_place, object, [a]),
+            (None, Some(a), Some(b)) => site.into_thunk::<2, 3>(super_place, object, [a, b]),
+            (Some(a), Some(b), Some(c)) => site.into_thunk::<3, 4>(super_place, object, [a, b, c]),
+            _ => site.into_thunk::<0, 1>(super_place, object, []),
         }
     }
 

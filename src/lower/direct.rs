@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::Lower;
 use super::call::{MethodSite, fill, finalize_first, make, put, straight};
+use super::expr::Operand;
 use crate::machine::attr_cache::Method;
 use crate::machine::{CallSite, Vm};
 use crate::object::class::Maker;
@@ -31,7 +32,7 @@ pub(super) fn call_with_defaults(
     frame: &mut Frame,
     function: &Rc<Function>,
     object: Option<Value>,
-    args: &[Thunk],
+    args: &[Operand],
     span: Span,
 ) -> Eval<Value> {
     call_named(vm, frame, function, object, args, &[], &[], span)
@@ -44,36 +45,32 @@ fn call_named(
     frame: &mut Frame,
     function: &Rc<Function>,
     object: Option<Value>,
-    args: &[Thunk],
-    named: &[(Rc<Str>, Thunk)],
+    args: &[Operand],
+    named: &[(Rc<Str>, Operand)],
     slots: &[u8],
     span: Span,
 ) -> Eval<Value> {
-    straight(vm, frame, function, span, |vm, frame, locals| {
-        let mut given = 0;
-        if let Some(object) = object {
-            put(&mut locals[0], object);
-            given = 1;
-        }
-        fill(vm, frame, &mut locals[given..], args)?;
+    let in_front = usize::from(object.is_some());
+    straight(vm, frame, function, object.unwrap_or_default(), span, |vm, frame, locals| {
+        fill(vm, frame, &mut locals[in_front..], args)?;
         for (&slot, (_, arg)) in slots.iter().zip(named) {
-            put(&mut locals[slot as usize], arg(vm, frame)?);
+            put(&mut locals[slot as usize], arg.value(vm, frame)?);
         }
-        vm.fill_defaults(function, locals, given + args.len()).here()
+        vm.fill_defaults(function, locals, in_front + args.len()).here()
     })
 }
 
 /// What is called, and with which object in front.
 enum Target {
     Function(Thunk),
-    Method(Thunk, MethodSite),
+    Method(Operand, MethodSite),
 }
 
 /// A call without `*` and `**`.
 struct NamedCall {
     target: Target,
-    args: Vec<Thunk>,
-    named: Vec<(Rc<Str>, Thunk)>,
+    args: Vec<Operand>,
+    named: Vec<(Rc<Str>, Operand)>,
     span: Span,
     /// The code that was called last, with how many arguments by place, and which of its slots the names stand for.
     known: Cell<Option<(u32, usize, [u8; MOST_NAMED])>>,
@@ -84,7 +81,7 @@ impl NamedCall {
         let (callee, object) = match &self.target {
             Target::Function(thunk) => (thunk(vm, frame)?, None),
             Target::Method(object, site) => {
-                let object = object(vm, frame)?;
+                let object = object.value(vm, frame)?;
                 if let Some(function) = site.cache.function(&object) {
                     (Value::Function(function), Some(object))
                 } else {
@@ -153,11 +150,11 @@ impl NamedCall {
         let mut args = Vec::with_capacity(self.args.len() + 1);
         args.extend(object);
         for arg in &self.args {
-            args.push(arg(vm, frame)?);
+            args.push(arg.value(vm, frame)?);
         }
         let mut named = Vec::with_capacity(self.named.len());
         for (name, arg) in &self.named {
-            named.push((name.clone(), arg(vm, frame)?));
+            named.push((name.clone(), arg.value(vm, frame)?));
         }
         call_evaluated(vm, frame, callee, args, named, self.span)
     }
@@ -221,8 +218,8 @@ impl Lower<'_> {
         let (mut positional, mut named) = (Vec::new(), Vec::new());
         for arg in args {
             match arg {
-                Arg::Positional(e) | Arg::Star(e, _) | Arg::DoubleStar(e, _) => positional.push(self.expr(e)),
-                Arg::Keyword(name, e) => named.push((self.vm.name(name.name).clone(), self.expr(e))),
+                Arg::Positional(e) | Arg::Star(e, _) | Arg::DoubleStar(e, _) => positional.push(self.operand(e)),
+                Arg::Keyword(name, e) => named.push((self.vm.name(name.name).clone(), self.operand(e))),
             }
         }
         let call = NamedCall { target, args: positional, named, span, known: Cell::new(None) };

@@ -6,10 +6,10 @@ use super::Lower;
 use super::name::Place;
 use crate::machine::Vm;
 use crate::machine::attr_cache::AttrCache;
-use crate::object::code::{Cond, Thunk};
+use crate::object::code::{Cond, Slot, Thunk};
 use crate::object::containers::Slice;
 use crate::object::frame::Frame;
-use crate::object::{Dict, Eval, List, Located, Value};
+use crate::object::{Dict, Eval, List, Located, Raised, Str, Value};
 use crate::source::Span;
 use crate::syntax::ast::{BoolOp, CmpOp, Constant, Expr, ExprKind, Ident, UnaryOp};
 
@@ -19,11 +19,54 @@ const LIKE_A_CALL: &str = "Value after * must be an iterable, not {}";
 /// The items of a display.
 pub(super) type Items = Box<dyn Fn(&mut Vm, &mut Frame) -> Eval<Vec<Value>>>;
 
-/// An operand whose shape is known, so that its user need not call a closure for it.
+/// An operand or argument whose shape is known, so that its user need not call a closure for it.
 pub(super) enum Operand {
-    Local(usize, Span),
+    Local(Variable),
     Constant(Value),
     Thunk(Thunk),
+}
+
+impl Operand {
+    /// The value itself, where it is at hand.
+    #[inline(always)]
+    pub(super) fn peek<'a>(&'a self, frame: &'a Frame) -> Option<&'a Value> {
+        match self {
+            Operand::Local(variable) => Some(&frame.locals[variable.slot]).filter(|value| !value.is_unbound()),
+            Operand::Constant(value) => Some(value),
+            Operand::Thunk(_) => None,
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn value(&self, vm: &mut Vm, frame: &mut Frame) -> Eval<Value> {
+        match self {
+            Operand::Local(variable) => variable.get(vm, frame).cloned(),
+            Operand::Constant(value) => Ok(value.clone()),
+            Operand::Thunk(thunk) => thunk(vm, frame),
+        }
+    }
+}
+
+/// A use of a variable of the function.
+pub(super) struct Variable {
+    pub(super) slot: usize,
+    at: Span,
+    name: Rc<Str>,
+}
+
+impl Variable {
+    #[inline(always)]
+    pub(super) fn get<'f>(&self, vm: &mut Vm, frame: &'f Frame) -> Eval<&'f Value> {
+        match &frame.locals[self.slot] {
+            Value::Unbound => Err(self.unbound(vm)),
+            value => Ok(value),
+        }
+    }
+
+    #[cold]
+    fn unbound(&self, vm: &mut Vm) -> Raised {
+        super::name::unbound_local(vm, &self.name).at(self.at).into()
+    }
 }
 
 impl Lower<'_> {
@@ -119,17 +162,13 @@ impl Lower<'_> {
                 let name = self.vm.name(attr.name).clone();
                 let cache = AttrCache::default();
                 let object = match self.operand(*value) {
-                    Operand::Local(slot, at) => {
-                        let variable = self.local_name(slot);
+                    Operand::Local(variable) => {
                         return Box::new(move |vm, frame| {
-                            let object = &frame.locals[slot];
-                            if object.is_unbound() {
-                                return Err(super::name::unbound_local(vm, &variable).at(at).into());
-                            }
+                            let object = variable.get(vm, frame)?;
                             vm.get_attr_cached(object, &name, &cache).at(span)
                         });
                     }
-                    other => self.operand_thunk(other),
+                    other => Self::operand_thunk(other),
                 };
                 Box::new(move |vm, frame| {
                     let object = object(vm, frame)?;
@@ -185,7 +224,7 @@ impl Lower<'_> {
         match &e.kind {
             ExprKind::Name(name) => {
                 if let Place::Local(slot) = self.place(*name) {
-                    return Operand::Local(slot as usize, e.span);
+                    return Operand::Local(self.variable(slot, e.span));
                 }
             }
             ExprKind::Constant(constant) => return Operand::Constant(self.constant(constant)),
@@ -335,26 +374,26 @@ impl Lower<'_> {
     }
 
     /// `x.items[i]` of locals: an item of a list that an instance has itself is taken without touching the list's count.
-    fn subscript_of_attribute(&mut self, slot: usize, at: Span, attr: Ident, index: usize, spans: [Span; 3]) -> Thunk {
-        let [attr_span, index_span, span] = spans;
-        let (variable, index_name) = (self.local_name(slot), self.local_name(index));
+    fn subscript_of_attribute(
+        &mut self,
+        object: Variable,
+        attr: Ident,
+        index: Variable,
+        attr_span: Span,
+        span: Span,
+    ) -> Thunk {
         let attr_span = self.attribute_span(attr_span, attr_span, attr.span);
         let name = self.vm.name(attr.name).clone();
         let cache = AttrCache::default();
         Box::new(move |vm, frame| {
-            let (object, index) = (&frame.locals[slot], &frame.locals[index]);
-            if let Value::Int(at) = index {
-                if let Some(found) = cache.item(object, *at) {
+            let found = object.get(vm, frame)?;
+            if let Value::Int(at) = &frame.locals[index.slot] {
+                if let Some(found) = cache.item(found, *at) {
                     return Ok(found);
                 }
             }
-            if object.is_unbound() {
-                return Err(super::name::unbound_local(vm, &variable).at(at).into());
-            }
-            let list = vm.get_attr_cached(object, &name, &cache).at(attr_span)?;
-            if index.is_unbound() {
-                return Err(super::name::unbound_local(vm, &index_name).at(index_span).into());
-            }
+            let list = vm.get_attr_cached(found, &name, &cache).at(attr_span)?;
+            let index = index.get(vm, frame)?;
             vm.get_item(&list, index).at(span)
         })
     }
@@ -363,16 +402,15 @@ impl Lower<'_> {
         if let (ExprKind::Attribute { value: object, attr }, ExprKind::Name(index_name)) = (&value.kind, &index.kind) {
             if let (ExprKind::Name(name), Place::Local(index_slot)) = (&object.kind, self.place(*index_name)) {
                 if let Place::Local(slot) = self.place(*name) {
-                    let spans = [value.span, index.span, span];
-                    let (at, attr) = (object.span, *attr);
-                    return self.subscript_of_attribute(slot as usize, at, attr, index_slot as usize, spans);
+                    let (object, index) = (self.variable(slot, object.span), self.variable(index_slot, index.span));
+                    return self.subscript_of_attribute(object, *attr, index, value.span, span);
                 }
             }
         }
         let object = self.operand(value);
         let index = match index {
             Expr { kind: ExprKind::Slice { lower, upper, step }, .. } => {
-                let object = self.operand_thunk(object);
+                let object = Self::operand_thunk(object);
                 let slice = self.slice(lower, upper, step);
                 return Box::new(move |vm, frame| {
                     let object = object(vm, frame)?;
@@ -394,25 +432,24 @@ impl Lower<'_> {
         })
     }
 
-    pub(super) fn local_name(&self, slot: usize) -> Rc<crate::object::Str> {
+    pub(super) fn local_name(&self, slot: usize) -> Rc<Str> {
         match self.variable_name(slot) {
             Some(symbol) => self.vm.name(symbol).clone(),
             None => Rc::default(),
         }
     }
 
+    fn variable(&self, slot: Slot, at: Span) -> Variable {
+        let slot = slot as usize;
+        Variable { slot, at, name: self.local_name(slot) }
+    }
+
     /// An operand as a closure after all.
-    pub(super) fn operand_thunk(&mut self, operand: Operand) -> Thunk {
+    pub(super) fn operand_thunk(operand: Operand) -> Thunk {
         match operand {
             Operand::Thunk(thunk) => thunk,
             Operand::Constant(value) => Self::constant_thunk(value),
-            Operand::Local(slot, span) => {
-                let name = self.local_name(slot);
-                Box::new(move |vm, frame| match &frame.locals[slot] {
-                    Value::Unbound => Err(super::name::unbound_local(vm, &name).at(span).into()),
-                    value => Ok(value.clone()),
-                })
-            }
+            Operand::Local(variable) => Box::new(move |vm, frame| variable.get(vm, frame).cloned()),
         }
     }
 

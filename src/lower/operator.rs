@@ -2,7 +2,6 @@
 
 use super::Lower;
 use super::expr::Operand;
-use super::name::unbound_local;
 use crate::machine::{Vm, ops};
 use crate::object::code::{Cond, Thunk};
 use crate::object::frame::Frame;
@@ -58,7 +57,7 @@ impl Lower<'_> {
         let start = self.in_parentheses(first.span);
         let mut left = self.operand(first);
         if rest.len() > NESTED {
-            let first = self.operand_thunk(left);
+            let first = Self::operand_thunk(left);
             let rest: Vec<(BinOp, Thunk, Span)> = rest
                 .into_iter()
                 .map(|(op, e)| {
@@ -80,7 +79,7 @@ impl Lower<'_> {
             let right = self.operand(right);
             left = Operand::Thunk(self.binary(op, left, right, span));
         }
-        self.operand_thunk(left)
+        Self::operand_thunk(left)
     }
 
     /// The span of an operand with the parentheses around it, which its own span leaves out.
@@ -123,51 +122,30 @@ impl Lower<'_> {
         F: Fn(&mut Vm, &Value, &Value) -> Eval<R> + 'static,
     {
         match (left, right) {
-            (Operand::Local(a, at), Operand::Constant(b)) => {
-                let name = self.local_name(a);
-                Box::new(move |vm, frame| {
-                    let left = &frame.locals[a];
-                    if left.is_unbound() {
-                        return Err(unbound_local(vm, &name).at(at).into());
-                    }
-                    op(vm, left, &b)
-                })
-            }
-            (Operand::Local(a, at), Operand::Local(b, bt)) => {
-                let (name_a, name_b) = (self.local_name(a), self.local_name(b));
-                Box::new(move |vm, frame| {
-                    let (left, right) = (&frame.locals[a], &frame.locals[b]);
-                    if left.is_unbound() {
-                        return Err(unbound_local(vm, &name_a).at(at).into());
-                    }
-                    if right.is_unbound() {
-                        return Err(unbound_local(vm, &name_b).at(bt).into());
-                    }
-                    op(vm, left, right)
-                })
-            }
+            (Operand::Local(a), Operand::Constant(b)) => Box::new(move |vm, frame| {
+                let left = a.get(vm, frame)?;
+                op(vm, left, &b)
+            }),
+            (Operand::Local(a), Operand::Local(b)) => Box::new(move |vm, frame| {
+                let (left, right) = (a.get(vm, frame)?, b.get(vm, frame)?);
+                op(vm, left, right)
+            }),
             (Operand::Thunk(a), Operand::Constant(b)) => Box::new(move |vm, frame| {
                 let left = a(vm, frame)?;
                 let result = op(vm, &left, &b);
                 left.discard();
                 result
             }),
-            (Operand::Thunk(a), Operand::Local(b, bt)) => {
-                let name = self.local_name(b);
-                Box::new(move |vm, frame| {
-                    let left = a(vm, frame)?;
-                    let right = &frame.locals[b];
-                    if right.is_unbound() {
-                        return Err(unbound_local(vm, &name).at(bt).into());
-                    }
-                    let result = op(vm, &left, right);
-                    left.discard();
-                    result
-                })
-            }
+            (Operand::Thunk(a), Operand::Local(b)) => Box::new(move |vm, frame| {
+                let left = a(vm, frame)?;
+                let right = b.get(vm, frame)?;
+                let result = op(vm, &left, right);
+                left.discard();
+                result
+            }),
             (left, right) => {
-                let left = self.operand_thunk(left);
-                let right = self.operand_thunk(right);
+                let left = Self::operand_thunk(left);
+                let right = Self::operand_thunk(right);
                 Box::new(move |vm, frame| {
                     let left = left(vm, frame)?;
                     let right = right(vm, frame)?;
@@ -188,12 +166,8 @@ impl Lower<'_> {
             CmpOp::Is | CmpOp::IsNot => {
                 let want = op == CmpOp::Is;
                 match (left, right) {
-                    (Operand::Local(a, at), Operand::Constant(Value::None)) => {
-                        let name = self.local_name(a);
-                        Box::new(move |vm, frame| match &frame.locals[a] {
-                            Value::Unbound => Err(unbound_local(vm, &name).at(at).into()),
-                            left => Ok(left.is_none() == want),
-                        })
+                    (Operand::Local(a), Operand::Constant(Value::None)) => {
+                        Box::new(move |vm, frame| Ok(a.get(vm, frame)?.is_none() == want))
                     }
                     (Operand::Thunk(a), Operand::Constant(Value::None)) => Box::new(move |vm, frame| {
                         let left = a(vm, frame)?;
@@ -228,30 +202,22 @@ impl Lower<'_> {
             _ => compare_truth(vm, op, left, right, span),
         };
         match (left, right) {
-            (Operand::Local(a, at), Operand::Constant(Value::Int(n))) => {
-                let name = self.local_name(a);
-                Box::new(move |vm, frame| match &frame.locals[a] {
+            (Operand::Local(a), Operand::Constant(Value::Int(n))) => {
+                Box::new(move |vm, frame| match &frame.locals[a.slot] {
                     Value::Int(x) => Ok(ints(*x, n)),
-                    Value::Unbound => Err(unbound_local(vm, &name).at(at).into()),
-                    other => general(vm, other, &Value::Int(n)),
+                    _ => {
+                        let left = a.get(vm, frame)?;
+                        general(vm, left, &Value::Int(n))
+                    }
                 })
             }
-            (Operand::Local(a, at), Operand::Local(b, bt)) => {
-                let (name_a, name_b) = (self.local_name(a), self.local_name(b));
-                Box::new(move |vm, frame| {
-                    let (left, right) = (&frame.locals[a], &frame.locals[b]);
-                    if let (Value::Int(x), Value::Int(y)) = (left, right) {
-                        return Ok(ints(*x, *y));
-                    }
-                    if left.is_unbound() {
-                        return Err(unbound_local(vm, &name_a).at(at).into());
-                    }
-                    if right.is_unbound() {
-                        return Err(unbound_local(vm, &name_b).at(bt).into());
-                    }
-                    general(vm, left, right)
-                })
-            }
+            (Operand::Local(a), Operand::Local(b)) => Box::new(move |vm, frame| {
+                if let (Value::Int(x), Value::Int(y)) = (&frame.locals[a.slot], &frame.locals[b.slot]) {
+                    return Ok(ints(*x, *y));
+                }
+                let (left, right) = (a.get(vm, frame)?, b.get(vm, frame)?);
+                general(vm, left, right)
+            }),
             (left, right) => self.pair(left, right, general),
         }
     }

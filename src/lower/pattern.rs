@@ -3,6 +3,8 @@
 
 use std::rc::Rc;
 
+use smallvec::SmallVec;
+
 use super::Lower;
 use crate::machine::Vm;
 use crate::object::class::Layout;
@@ -14,7 +16,7 @@ use crate::symbol::{Symbol, sym};
 use crate::syntax::ast::{Expr, MatchCase, Pattern, PatternKind};
 
 /// Captured values with the number of the name each is for.
-type Captures = Vec<(usize, Value)>;
+type Captures = SmallVec<[(usize, Value); 4]>;
 type Test = Box<dyn Fn(&mut Vm, &mut Frame, &Value, &mut Captures) -> Eval<bool>>;
 
 impl Lower<'_> {

@@ -50,10 +50,7 @@ impl Lower<'_> {
             }
             StmtKind::Raise { exc, cause } => self.raise_stmt(exc, cause, span),
             StmtKind::Assert { test, msg } => self.assert_stmt(test, msg, span),
-            StmtKind::Global(_) | StmtKind::Nonlocal(_) => {}
-            StmtKind::Pass => {
-                self.emit(Step::Do(Box::new(|_, _| Ok(()))), span);
-            }
+            StmtKind::Global(_) | StmtKind::Nonlocal(_) | StmtKind::Pass => {}
             StmtKind::Break => self.leave(Leave::Break, span),
             StmtKind::Continue => self.leave(Leave::Continue, span),
             StmtKind::Import(names) => {
@@ -215,12 +212,12 @@ impl Lower<'_> {
 
     fn assign_several(&mut self, target: Expr, value: Expr, span: Span) {
         let (ExprKind::Tuple(targets), ExprKind::Tuple(values)) = (target.kind, value.kind) else { return };
-        let values: Vec<Thunk> = values.into_iter().map(|value| self.expr(value)).collect();
+        let values: Vec<Operand> = values.into_iter().map(|value| self.operand(value)).collect();
         let stores: Vec<_> = targets.into_iter().map(|target| self.target(target)).collect();
         let action: Action = if values.len() == 2 {
             Box::new(move |vm, frame| {
-                let first = values[0](vm, frame)?;
-                let second = values[1](vm, frame)?;
+                let first = values[0].value(vm, frame)?;
+                let second = values[1].value(vm, frame)?;
                 stores[0](vm, frame, first)?;
                 stores[1](vm, frame, second)
             })
@@ -467,8 +464,9 @@ impl Lower<'_> {
         Q: Fn(&Value, &Value) -> Option<Value> + 'static,
     {
         let slot = place.slot;
-        if let Operand::Local(other, _) = operand {
-            let value = self.operand_thunk(operand);
+        if let Operand::Local(other) = &operand {
+            let other = other.slot;
+            let value = Self::operand_thunk(operand);
             return Box::new(move |vm, frame| match quick(&frame.locals[slot], &frame.locals[other]) {
                 Some(new) => {
                     put(&mut frame.locals[slot], new);
@@ -477,7 +475,7 @@ impl Lower<'_> {
                 None => place.assign(vm, frame, &value),
             });
         }
-        let value = self.operand_thunk(operand);
+        let value = Self::operand_thunk(operand);
         Box::new(move |vm, frame| {
             let old = match &frame.locals[slot] {
                 Value::Int(n) => Value::Int(*n),

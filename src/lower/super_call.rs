@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::Lower;
 use super::call::{MethodSite, call_bound, call_native_bound, invoke};
 use super::direct::{call_evaluated, call_with_defaults, takes};
+use super::expr::Operand;
 use crate::machine::attr_cache::Method;
 use crate::object::code::Thunk;
 use crate::object::{Class, Located, Str, Value};
@@ -121,8 +122,13 @@ impl Behind {
     }
 }
 
-/// `super().name(*args)`, of three arguments at most; `object` makes the `super` object where it is needed after all.
-pub(super) fn super_method(place: SuperPlace, object: Thunk, site: MethodSite, args: Vec<Thunk>) -> Thunk {
+/// `super().name(*args)`; `object` makes the `super` object where it is needed after all.
+pub(super) fn super_method<const N: usize>(
+    place: SuperPlace,
+    object: Operand,
+    site: MethodSite,
+    args: [Operand; N],
+) -> Thunk {
     let behind = Behind::default();
     let span = site.span;
     Box::new(move |vm, frame| {
@@ -135,23 +141,23 @@ pub(super) fn super_method(place: SuperPlace, object: Thunk, site: MethodSite, a
             let found = behind.get(&vm.class_of(this), &class, &site.name);
             let this = this.clone();
             match found {
-                Value::Function(f) if f.code.simple_arity.get() as usize == args.len() + 1 => {
+                Value::Function(f) if f.code.simple_arity.get() as usize == N + 1 => {
                     return call_bound(vm, frame, &f, this, &args, span);
                 }
-                Value::Function(f) if takes(&f, args.len() + 1) => {
+                Value::Function(f) if takes(&f, N + 1) => {
                     return call_with_defaults(vm, frame, &f, Some(this), &args, span);
                 }
                 Value::Native(native) => return call_native_bound(vm, frame, &native, this, &args, span),
                 _ => {}
             }
         }
-        let object = object(vm, frame)?;
+        let object = object.value(vm, frame)?;
         let (callee, mut values) = match site.load(vm, &object)? {
             Method::Bound(callee) => (callee, Vec::new()),
             Method::Unbound(callee) => (callee, vec![object]),
         };
         for arg in &args {
-            values.push(arg(vm, frame)?);
+            values.push(arg.value(vm, frame)?);
         }
         call_evaluated(vm, frame, &callee, values, Vec::new(), span)
     })

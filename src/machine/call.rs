@@ -242,26 +242,30 @@ impl Vm {
     #[inline]
     pub fn call_simple<const N: usize>(&mut self, function: &Rc<Function>, args: [Value; N]) -> Eval<Value> {
         let mut args = std::mem::ManuallyDrop::new(args);
-        self.call_filled(function, |_, locals| {
+        let fill = |_: &mut Vm, locals: &mut [Value]| {
             for (local, arg) in locals.iter_mut().zip(args.iter_mut()) {
                 std::mem::swap(local, arg);
             }
             Ok(())
-        })
+        };
+        self.call_filled(function, Value::Unbound, fill, |_| Ok(()))
     }
 
-    /// Calls a function that runs at once on the native stack; `fill` puts the arguments into its locals.
+    /// Calls a function that runs at once on the native stack: `first` is its first local, if that is known, `fill` puts
+    /// the other arguments into its locals, `enter` is what happens between that and the call.
     #[inline]
     pub fn call_filled(
         &mut self,
         function: &Rc<Function>,
+        first: Value,
         fill: impl FnOnce(&mut Vm, &mut [Value]) -> Eval<()>,
+        enter: impl FnOnce(&mut Vm) -> Result<()>,
     ) -> Eval<Value> {
         // Most functions have few locals, and clearing twelve would be a good part of a call.
         if function.code.slots as usize <= FEW_SLOTS {
-            self.call_with_room::<FEW_SLOTS>(function, fill)
+            self.call_with_room::<FEW_SLOTS>(function, first, fill, enter)
         } else {
-            self.call_with_room::<STACK_SLOTS>(function, fill)
+            self.call_with_room::<STACK_SLOTS>(function, first, fill, enter)
         }
     }
 
@@ -294,10 +298,13 @@ impl Vm {
     fn call_with_room<const ROOM: usize>(
         &mut self,
         function: &Rc<Function>,
+        first: Value,
         fill: impl FnOnce(&mut Vm, &mut [Value]) -> Eval<()>,
+        enter: impl FnOnce(&mut Vm) -> Result<()>,
     ) -> Eval<Value> {
         let mut locals = [const { Value::Unbound }; ROOM];
-        let result = match fill(self, &mut locals) {
+        std::mem::forget(std::mem::replace(&mut locals[0], first));
+        let result = match fill(self, &mut locals).and_then(|()| Ok(enter(self)?)) {
             Ok(()) => self.run(function, &mut locals),
             Err(e) => Err(e),
         };

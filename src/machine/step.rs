@@ -132,7 +132,12 @@ impl Vm {
                 Step::Loop(target) => {
                     attempt!(self.tick());
                     pc = *target as usize;
-                    continue;
+                    // The commonest of loops goes on without looking for its step.
+                    let Step::ForLocal { iter, local, exit } = &steps[pc] else { continue };
+                    match next!(*iter) {
+                        Some(value) => frame.put(*local as usize, value),
+                        None => leave_loop!(*iter, *exit),
+                    }
                 }
                 Step::JumpIf(cond, target) => {
                     if attempt!(cond(self, frame)) {

@@ -9,6 +9,7 @@ use std::rc::{Rc, Weak};
 use super::class::Class;
 use super::exception::Result;
 use super::function::{Getter, Setter};
+use super::gc;
 use super::str::Str;
 use super::value::Value;
 use crate::machine::Vm;
@@ -35,7 +36,7 @@ pub struct Row {
 }
 
 /// An answer without script code, an error or anything dying on the way, if there is one.
-pub type Quick = fn(&Vm, &[Value]) -> Option<Value>;
+pub type Quick = fn(&Vm, &[&Value]) -> Option<Value>;
 
 /// What becomes of a call that is awaited, if no coroutine is needed for it; its arguments are all positional.
 pub type AtOnce = fn(&mut Vm, &[Value]) -> Result<Option<Prompt>>;
@@ -224,6 +225,12 @@ impl NativeFunction {
     /// Whether an object it is found on comes first among its arguments.
     pub fn is_method(&self) -> bool {
         matches!(self.row.kind, RowKind::Method(_))
+    }
+
+    /// What it says at once to so many arguments, if it may.
+    #[inline(always)]
+    pub fn quick(&self, given: usize) -> Option<Quick> {
+        self.row.quick.filter(|_| self.arity.get().takes(given) && !gc::pending())
     }
 
     /// Whether the first parameter is the instance or class.

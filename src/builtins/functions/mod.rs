@@ -80,13 +80,16 @@ const FUNCTIONS: &[Row] = &[
         vm.call(&show, &request)
     }),
     native("format(value, format_spec='', /)", format),
-    native("hash(obj, /)", |vm, args| vm.hash(&args[0]).map(Value::Int)),
-    native("id(obj, /)", |_, args| Ok(Value::Int(args[0].id()))),
+    native("hash(obj, /)", |vm, args| vm.hash(&args[0]).map(Value::Int)).or_quick(|_, args| match args[0] {
+        Value::Str(text) => Some(Value::Int(text.hash())),
+        _ => None,
+    }),
+    native("id(obj, /)", |_, args| Ok(Value::Int(args[0].id()))).or_quick(|_, args| Some(Value::Int(args[0].id()))),
     native("isinstance(obj, class_or_tuple, /)", |vm, args| vm.isinstance(&args[0], &args[1]).map(Value::bool))
-        .or_quick(|vm, args| vm.isinstance_at_once(&args[0], &args[1]).map(Value::bool)),
+        .or_quick(|vm, args| vm.isinstance_at_once(args[0], args[1]).map(Value::bool)),
     native("issubclass(cls, class_or_tuple, /)", |vm, args| vm.issubclass(&args[0], &args[1]).map(Value::bool)),
     native("len(obj, /)", |vm, args| vm.len(&args[0]).map(Value::usize)).or_quick(|_, args| {
-        Some(Value::usize(match &args[0] {
+        Some(Value::usize(match args[0] {
             Value::List(list) => list.len(),
             Value::Str(text) => text.len(),
             Value::Dict(dict) => dict.len(),

@@ -9,7 +9,7 @@ use crate::syntax::ast::{BinOp, CmpOp};
 use crate::text::{code_point, int as ints, strops};
 
 pub(super) const FUNCTIONS: &[Row] = &[
-    native("abs(x, /)", abs).or_quick(|_, args| match &args[0] {
+    native("abs(x, /)", abs).or_quick(|_, args| match args[0] {
         Value::Int(n) => n.checked_abs().map(Value::Int),
         Value::Float(x) => Some(Value::float(x.get().abs())),
         _ => None,
@@ -18,7 +18,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
     native("oct(number, /)", |vm, args| prefixed(vm, &args[0], 8)),
     native("hex(number, /)", |vm, args| prefixed(vm, &args[0], 16)),
     native("chr(i, /)", chr),
-    native("ord(c, /)", ord).or_quick(|_, args| match &args[0] {
+    native("ord(c, /)", ord).or_quick(|_, args| match args[0] {
         Value::Str(text) => match text.as_str().as_bytes() {
             [byte] => Some(Value::Int((*byte).into())),
             _ => None,

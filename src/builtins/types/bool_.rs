@@ -31,4 +31,14 @@ const METHODS: &[Row] = &[static_method("__new__(cls, object=False, /)", |vm, ar
     let base = vm.types.bool_.clone();
     new_class(vm, &args[0], &base)?;
     vm.truth(&args[1]).map(Value::bool)
+})
+.or_quick(|vm, args| match args {
+    [Value::Class(class), value] if std::rc::Rc::ptr_eq(class, &vm.types.bool_) => Some(Value::bool(match value {
+        Value::Int(n) => *n != 0,
+        Value::Str(text) => !text.is_empty(),
+        Value::List(list) => !list.is_empty(),
+        Value::Bool(b) => b.get(),
+        _ => return None,
+    })),
+    _ => None,
 })];

@@ -37,7 +37,19 @@ pub fn install(vm: &mut Vm) {
 }
 
 const METHODS: &[Row] = &[
-    static_method("__new__(cls, x=<unrepresentable>, /, base=<unrepresentable>)", new),
+    static_method("__new__(cls, x=<unrepresentable>, /, base=<unrepresentable>)", new).or_quick(
+        |vm, args| match args {
+            [Value::Class(class), value] if std::rc::Rc::ptr_eq(class, &vm.types.int) => match value {
+                Value::Int(n) => Some(Value::Int(*n)),
+                Value::Float(x) if x.get().abs() < 9e18 => Some(Value::Int(x.get() as i64)),
+                Value::Str(text) if text.as_str().bytes().all(|b| b.is_ascii_digit()) => {
+                    text.as_str().parse().ok().map(Value::Int)
+                }
+                _ => None,
+            },
+            _ => None,
+        },
+    ),
     method("as_integer_ratio()", |vm, args| Ok(Value::tuple([exact(vm, &args[0])?, Value::Int(1)]))),
     method("bit_count()", |vm, args| {
         Ok(Value::Int(match exact(vm, &args[0])? {

@@ -53,7 +53,10 @@ const METHODS: &[Row] = &[
     of!("extend(iterable, /)", Value::as_list, |vm, list, args| vm.list_extend(list, &args[1])),
     of!("index(value, start=0, stop=9223372036854775807, /)", Value::as_list, index),
     of!("insert(index, object, /)", Value::as_list, insert),
-    of!("pop(index=-1, /)", Value::as_list, pop),
+    of!("pop(index=-1, /)", Value::as_list, pop).or_quick(|_, args| match args {
+        [Value::List(list)] => list.items.borrow_mut().pop(),
+        _ => None,
+    }),
     of!("remove(value, /)", Value::as_list, remove),
     method("reverse()", reverse),
     of!("sort(*, key=None, reverse=False)", Value::as_list, sort),

@@ -114,6 +114,12 @@ const METHODS: &[Row] = &[
         let out = this!(vm, args[0], Deque).push_back(args[1].clone());
         drop(out);
         Ok(Value::None)
+    })
+    .or_quick(|_, args| {
+        let deque = args[0].data::<Deque>().filter(|deque| deque.most.get().is_none())?;
+        gc::stored_into(args[0], args[1]);
+        deque.push_back(args[1].clone());
+        Some(Value::None)
     }),
     method("appendleft(item, /)", |vm, args| {
         gc::stored_into(&args[0], &args[1]);
@@ -130,6 +136,12 @@ const METHODS: &[Row] = &[
         deque.changed();
         let item = deque.items.borrow_mut().pop_front();
         item.ok_or_else(|| empty(vm))
+    })
+    .or_quick(|_, args| {
+        let deque = args[0].data::<Deque>()?;
+        let item = deque.items.borrow_mut().pop_front()?;
+        deque.changed();
+        Some(item)
     }),
     method("extend(iterable, /)", |vm, args| {
         extend(vm, &args[0], &args[1])?;

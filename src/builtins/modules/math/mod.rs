@@ -19,7 +19,7 @@ use special::ExactSum;
 
 macro_rules! real {
     ($signature:literal, $function:expr) => {
-        native($signature, |vm, args| real(vm, &args[0], $function))
+        native($signature, |vm, args| real(vm, &args[0], $function)).or_quick(|_, args| finite(args, $function))
     };
 }
 
@@ -113,7 +113,12 @@ pub(super) const FUNCTIONS: &[Row] = &[
     native("log2(x, /)", |vm, args| Ok(Value::float(logarithm(vm, &args[0], f64::log2)?))),
     native("log10(x, /)", |vm, args| Ok(Value::float(logarithm(vm, &args[0], f64::log10)?))),
     native("ceil(x, /)", |vm, args| rounded(vm, &args[0], sym::__ceil__, f64::ceil)),
-    native("floor(x, /)", |vm, args| rounded(vm, &args[0], sym::__floor__, f64::floor)),
+    native("floor(x, /)", |vm, args| rounded(vm, &args[0], sym::__floor__, f64::floor)).or_quick(
+        |_, args| match args {
+            [Value::Float(x)] if x.get().abs() < 9e18 => Some(Value::Int(x.get().floor() as i64)),
+            _ => None,
+        },
+    ),
     native("trunc(x, /)", trunc),
     native("isfinite(x, /)", |vm, args| Ok(Value::bool(vm.to_f64(&args[0])?.is_finite()))),
     native("isinf(x, /)", |vm, args| Ok(Value::bool(vm.to_f64(&args[0])?.is_infinite()))),
@@ -207,6 +212,14 @@ fn two(vm: &mut Vm, args: &[Value]) -> Result<(f64, f64)> {
 /// A function of one real argument; `None` and a NaN made of a number are domain errors, an infinity made of a finite
 /// number is a range error.
 #[inline]
+/// The value at a float where it is finite.
+fn finite(args: &[&Value], function: fn(f64) -> Option<f64>) -> Option<Value> {
+    match args {
+        [Value::Float(x)] => function(x.get()).filter(|y| y.is_finite()).map(Value::float),
+        _ => None,
+    }
+}
+
 fn real(vm: &mut Vm, value: &Value, function: fn(f64) -> Option<f64>) -> Result<Value> {
     let x = match value {
         Value::Float(x) => x.get(),

@@ -40,6 +40,11 @@ const METHODS: &[Row] = &[
     class_method("fromkeys(iterable, value=None, /)", from_keys),
     of!("get(key, default=None, /)", Value::as_dict, |vm, dict, args| {
         Ok(vm.dict_get(dict, &args[1])?.unwrap_or_else(|| args[2].clone()))
+    })
+    .or_quick(|_, args| {
+        let (Value::Dict(dict), [key, default @ ..]) = args.split_first()? else { return None };
+        let found = Vm::dict_get_at_once(dict, key)?;
+        Some(found.unwrap_or_else(|| default.first().map_or(Value::None, |default| (*default).clone())))
     }),
     of!("items()", Value::as_dict, items),
     of!("keys()", Value::as_dict, keys),

@@ -25,7 +25,8 @@ macro_rules! cases {
 }),
             of!("join(iterable, /)", Value::as_str, join),
             method("ljust(width, fillchar=' ', /)", |vm, args| pad(vm, args, strops::ljust)),
-            method("lstrip(chars=None, /)", |vm, args| strip(vm, args, "lstrip", strops::lstrip)),
+            method("lstrip(chars=None, /)", |vm, args| strip(vm, args, "lstrip", strops::lstrip))
+                .or_quick(|_, args| strip_blanks(args, strops::lstrip)),
             method("partition(sep, /)", |vm, args| partition(vm, args, strops::partition)),
             method("removeprefix(prefix, /)", |vm, args| remove(vm, args, "removeprefix", strops::removeprefix)),
             method("removesuffix(suffix, /)", |vm, args| remove(vm, args, "removesuffix", strops::removesuffix)),
@@ -33,13 +34,15 @@ macro_rules! cases {
             method("rjust(width, fillchar=' ', /)", |vm, args| pad(vm, args, strops::rjust)),
             method("rpartition(sep, /)", |vm, args| partition(vm, args, strops::rpartition)),
             method("rsplit(sep=None, maxsplit=-1)", |vm, args| split(vm, args, strops::rsplit)),
-            method("rstrip(chars=None, /)", |vm, args| strip(vm, args, "rstrip", strops::rstrip)),
+            method("rstrip(chars=None, /)", |vm, args| strip(vm, args, "rstrip", strops::rstrip))
+                .or_quick(|_, args| strip_blanks(args, strops::rstrip)),
             method("split(sep=None, maxsplit=-1)", |vm, args| split(vm, args, strops::split)),
             of!("splitlines(keepends=False)", Value::as_str, |vm, whole, args| {
     let keep_ends = vm.truth(&args[1])?;
     Ok(Value::list(strops::splitlines(whole, keep_ends).into_iter().map(Value::str).collect()))
 }),
-            method("strip(chars=None, /)", |vm, args| strip(vm, args, "strip", strops::strip)),
+            method("strip(chars=None, /)", |vm, args| strip(vm, args, "strip", strops::strip))
+                .or_quick(|_, args| strip_blanks(args, strops::strip)),
             of!("zfill(width, /)", Value::as_str, |vm, text, args| {
     let width = vm.to_i64(&args[1])?;
     if width <= text.len() as i64 {
@@ -77,7 +80,16 @@ fn pad(vm: &mut Vm, args: &[Value], pad: Pad) -> Result {
     made(vm, pad(text, text.len(), width, fill))
 }
 
-fn strip(vm: &mut Vm, args: &[Value], name: &str, strip: for<'a> fn(&'a str, Option<&str>) -> &'a str) -> Result {
+type Strip = for<'a> fn(&'a str, Option<&str>) -> &'a str;
+
+fn strip_blanks(args: &[&Value], strip: Strip) -> Option<Value> {
+    match args {
+        [whole @ Value::Str(text)] => Some(part_of(whole, strip(text, None))),
+        _ => None,
+    }
+}
+
+fn strip(vm: &mut Vm, args: &[Value], name: &str, strip: Strip) -> Result {
     let text = this(vm, args)?;
     let chars = match &args[1] {
         Value::None => None,

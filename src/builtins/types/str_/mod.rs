@@ -33,7 +33,8 @@ const METHODS: &[Row] = &[
         let errors = text_argument(vm, &args[2], "encode", "'errors'")?;
         super::bytes::encode(vm, text, encoding, errors).map(Value::bytes)
     }),
-    method("endswith(suffix, start=None, end=None, /)", |vm, args| affix(vm, args, "endswith", strops::endswith)),
+    method("endswith(suffix, start=None, end=None, /)", |vm, args| affix(vm, args, "endswith", strops::endswith))
+        .or_quick(|_, args| of_two(args, |text, suffix| text.ends_with(suffix))),
     method("find(sub, start=None, end=None, /)", |vm, args| {
         Ok(search(vm, args, "find", strops::find)?.map_or(Value::Int(-1), Value::usize))
     }),
@@ -48,7 +49,8 @@ const METHODS: &[Row] = &[
         let found = search(vm, args, "rindex", strops::rfind)?;
         found.map(Value::usize).ok_or_else(|| not_found(vm))
     }),
-    method("startswith(prefix, start=None, end=None, /)", |vm, args| affix(vm, args, "startswith", strops::startswith)),
+    method("startswith(prefix, start=None, end=None, /)", |vm, args| affix(vm, args, "startswith", strops::startswith))
+        .or_quick(|_, args| of_two(args, |text, prefix| text.starts_with(prefix))),
     method("format(*args, **kwargs)", format),
     method("format_map(mapping, /)", |vm, args| {
         let template = this(vm, args)?.clone();
@@ -94,6 +96,10 @@ macro_rules! predicates {
             $(method(concat!(stringify!($name), "()"), |vm, args| {
                 let text = this(vm, args)?;
                 Ok(Value::bool($test(text)))
+            })
+            .or_quick(|_, args| match args {
+                [Value::Str(text)] => Some(Value::bool($test(text))),
+                _ => None,
             })),*
         ];
     };
@@ -120,6 +126,14 @@ pub fn this<'a>(vm: &mut Vm, args: &'a [Value]) -> Result<&'a Rc<Str>> {
     match &args[0] {
         Value::Str(text) => Ok(text),
         value => value.as_str().ok_or_else(|| wrong_receiver(vm, value)),
+    }
+}
+
+/// A question about two texts, if that is what the arguments are.
+fn of_two(args: &[&Value], ask: fn(&str, &str) -> bool) -> Option<Value> {
+    match args {
+        [Value::Str(text), Value::Str(other)] => Some(Value::bool(ask(text.as_str(), other.as_str()))),
+        _ => None,
     }
 }
 
