@@ -10,6 +10,7 @@ use crate::object::code::Code;
 use crate::object::module::Module;
 use crate::object::{Error, Str, Value, gc};
 use crate::symbol::sym;
+use crate::syntax::Origin;
 
 /// The exit status of a script that ran out of time.
 const TIMED_OUT: u8 = 124;
@@ -44,14 +45,14 @@ impl Interpreter {
     /// # Errors
     /// Every error found in the text.
     pub fn compile(&mut self, name: &str, bytes: &[u8]) -> Result<Program, Vec<Diagnostic>> {
-        let source = crate::syntax::decode(bytes, name).map_err(|d| vec![*d])?;
+        let source = self.vm.read_source(bytes, name, Origin::Script).map_err(|d| vec![*d])?;
         let code = lower::compile_module(&mut self.vm, &source)?;
         Ok(Program { code })
     }
 
     /// All errors of a script, or if it has none, what is suspicious about it.
     pub fn check(&mut self, name: &str, bytes: &[u8]) -> Vec<Diagnostic> {
-        let source = match crate::syntax::decode(bytes, name) {
+        let source = match self.vm.read_source(bytes, name, Origin::Script) {
             Ok(source) => source,
             Err(error) => return vec![*error],
         };

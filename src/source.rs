@@ -29,8 +29,18 @@ impl Span {
     }
 }
 
+/// Why a file is read no further.
+#[derive(Clone, Debug)]
+pub struct Stop {
+    /// The start of the line that could not be read.
+    pub at: u32,
+    pub message: String,
+    /// Where it is reported, if not of the file as a whole.
+    pub place: Option<u32>,
+}
+
 /// A named text: a script file, `<string>`, `<stdin>` or one input of a session.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Source {
     /// As it appears in tracebacks: a path as the user gave it, or a name in angle brackets.
     pub name: Rc<str>,
@@ -41,6 +51,13 @@ pub struct Source {
     pub marked: bool,
     /// Given to `compile()` under a name: what tracebacks show of it are the lines of the file of that name.
     pub given: bool,
+    /// Bytes that are no UTF-8, each with the place of the U+FFFD that stands for it.
+    pub strange: Rc<[(u32, Box<[u8]>)]>,
+    /// Nobody who opens the file could decode it, so tracebacks have no lines of it.
+    pub unreadable: bool,
+    /// The file is in another encoding than UTF-8.
+    pub encoded: bool,
+    pub stop: Option<Stop>,
     line_starts: OnceCell<Vec<u32>>,
 }
 
@@ -51,9 +68,7 @@ impl Source {
 
     /// The same text under another name.
     pub fn renamed(&self, name: &str) -> Rc<Source> {
-        let (library, marked, given) = (self.library, self.marked, self.given);
-        let line_starts = OnceCell::new();
-        Rc::new(Source { name: name.into(), text: self.text.clone(), library, marked, given, line_starts })
+        Rc::new(Source { name: name.into(), ..self.clone() })
     }
 
     /// A source of the interpreter's own library.
@@ -61,19 +76,39 @@ impl Source {
         Rc::new(Source { library: true, ..Source::with(name, text) })
     }
 
-    /// The text of a file that may begin with a byte order mark.
-    pub fn file(name: &str, text: &str, marked: bool) -> Rc<Source> {
-        Rc::new(Source { marked, ..Source::with(name, text) })
-    }
-
     /// The same, given to `compile()`.
     pub fn given(source: &Source) -> Rc<Source> {
-        Rc::new(Source { given: true, marked: source.marked, ..Source::with(&source.name, &source.text) })
+        Rc::new(Source { given: true, library: false, ..source.clone() })
     }
 
-    fn with(name: &str, text: &str) -> Source {
-        let line_starts = OnceCell::new();
-        Source { name: name.into(), text: text.into(), library: false, marked: false, given: false, line_starts }
+    /// A text of which nothing else is known.
+    pub fn with(name: &str, text: &str) -> Source {
+        Source {
+            name: name.into(),
+            text: text.into(),
+            library: false,
+            marked: false,
+            given: false,
+            strange: Rc::new([]),
+            unreadable: false,
+            encoded: false,
+            stop: None,
+            line_starts: OnceCell::new(),
+        }
+    }
+
+    /// What stands for strange bytes in a part of the text, if there are any: the part as it was read.
+    pub fn strange_bytes(&self, range: std::ops::Range<usize>) -> Option<Vec<u8>> {
+        let inside = |(at, _): &&(u32, Box<[u8]>)| range.contains(&(*at as usize));
+        let mut at = range.start;
+        let mut bytes = Vec::new();
+        for (place, strange) in self.strange.iter().filter(inside) {
+            bytes.extend(&self.text.as_bytes()[at..*place as usize]);
+            bytes.extend(&**strange);
+            at = *place as usize + char::REPLACEMENT_CHARACTER.len_utf8();
+        }
+        bytes.extend(self.text.as_bytes().get(at..range.end)?);
+        self.strange.iter().any(|entry| inside(&entry)).then_some(bytes)
     }
 
     fn line_starts(&self) -> &[u32] {
@@ -104,9 +139,13 @@ impl Source {
         (line, column as u32)
     }
 
-    /// The 0-based column, in bytes, of a byte offset.
+    /// The 0-based column, in bytes of the file, of a byte offset.
     pub fn byte_column(&self, offset: u32) -> u32 {
-        offset - self.line_starts()[self.line(offset) as usize - 1]
+        let start = self.line_starts()[self.line(offset) as usize - 1];
+        match self.strange_bytes(start as usize..offset as usize) {
+            Some(bytes) => bytes.len() as u32,
+            None => offset - start,
+        }
     }
 
     /// The text of a 1-based line without its line ending, or `None` past the end.
@@ -115,6 +154,12 @@ impl Source {
         let start = *starts.get((line as usize).checked_sub(1)?)? as usize;
         let end = starts.get(line as usize).map_or(self.text.len(), |&next| next as usize);
         Some(self.text[start..end].trim_end_matches(['\n', '\r']))
+    }
+
+    /// The place of a 1-based line, with its ending.
+    pub fn line_range(&self, line: u32) -> std::ops::Range<usize> {
+        let start = |line| self.line_start(line).map_or(self.text.len(), |at| at as usize);
+        start(line)..start(line + 1)
     }
 
     /// The byte offset at which a 1-based line starts.

@@ -434,15 +434,15 @@ fn check(options: &Options, style: &Style) -> u8 {
 
 /// `--dump`: what the interpreter makes of the text.
 fn dump(what: Dump, input: &Input, style: &Style) -> u8 {
-    let source = match syntax::decode(&input.bytes, &input.name) {
+    let mut interpreter = Interpreter::new(Host::closed());
+    let vm = &mut interpreter.vm;
+    let source = match vm.read_source(&input.bytes, &input.name, syntax::Origin::Script) {
         Ok(source) => source,
         Err(error) => {
             print_diagnostics(&[*error], style);
             return 1;
         }
     };
-    let mut interpreter = Interpreter::new(Host::closed());
-    let vm = &mut interpreter.vm;
     let shown = match what {
         Dump::Tokens => Ok(syntax::dump_tokens(&source, &mut vm.interner)),
         Dump::Ast => match syntax::parse_module(&source, &mut vm.interner) {

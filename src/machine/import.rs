@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use crate::diagnostic::Diagnostic;
 use crate::machine::{AsName, Vm};
 use crate::object::code::CodeKind;
 use crate::object::exception::Error;
@@ -14,6 +15,7 @@ use crate::object::module::{Lazy, Module};
 use crate::object::{Dict, Result, Str, Value, gc};
 use crate::source::Source;
 use crate::symbol::sym;
+use crate::syntax::Origin;
 
 /// What CPython finds before it looks for files: a neighbour of such a name is never imported.
 const ALWAYS_BUILTIN: &[&str] = &[
@@ -155,13 +157,53 @@ impl Vm {
         }
     }
 
+    /// The text in the bytes of a source file, in any encoding there is.
+    pub fn read_source(
+        &mut self,
+        bytes: &[u8],
+        name: &str,
+        origin: Origin,
+    ) -> std::result::Result<Rc<Source>, Box<Diagnostic>> {
+        let mut decoder = |bytes: &[u8], encoding: &str| {
+            let text = self.call_method(&Value::bytes(bytes.to_vec()), "decode", &[Value::str(encoding)]);
+            match text {
+                Ok(text) => Ok(text.as_str().map_or(String::new(), |text| text.as_str().to_owned())),
+                Err(error) => {
+                    let text = self.str(&Value::Exception(error.0));
+                    Err(text.map_or(String::new(), |text| text.as_str().to_owned()))
+                }
+            }
+        };
+        crate::syntax::decode(bytes, name, origin, &mut decoder)
+    }
+
+    /// The same of bytes that `compile()` or an import was given.
+    pub fn source_in_memory(&mut self, bytes: &[u8], name: &str) -> Result<Rc<Source>> {
+        let class = self.types.SyntaxError.clone();
+        if bytes.contains(&0) {
+            let message = "source code string cannot contain null bytes";
+            let error = self.error(&class, message);
+            self.set_exception_attr(&error, sym::msg, Value::str(message));
+            return Err(error);
+        }
+        self.read_source(bytes, name, Origin::Memory).map_err(|problem| {
+            let place = [Value::str(name), Value::Int(0), Value::Int(-1), Value::None];
+            let error = self.new_error(&class, vec![Value::str(&problem.message), Value::tuple(place.clone())]);
+            self.set_exception_attr(&error, sym::msg, Value::str(&problem.message));
+            for (name, value) in [sym::filename, sym::lineno, sym::offset, sym::text].into_iter().zip(place) {
+                self.set_exception_attr(&error, name, value);
+            }
+            error
+        })
+    }
+
     /// Runs the bytes of a source file in a module's namespace.
     pub fn run_module(&mut self, bytes: &[u8], shown: &str, globals: &Rc<Dict>) -> Result<Value> {
         let builtins = self.name(sym::__builtins__).clone();
         if globals.get_str(&builtins).is_none() {
             globals.set_str(&builtins, Value::Dict(self.builtins.clone()));
         }
-        let source = crate::syntax::decode(bytes, shown).map_err(|d| self.syntax_error(&d))?;
+        let source = self.source_in_memory(bytes, shown)?;
         self.run_source(&source, globals)
     }
 

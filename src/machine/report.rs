@@ -9,7 +9,7 @@ use crate::object::{Class, Error, Exception, Result, Str, Value};
 use crate::report::place::Reading;
 use crate::report::{self, ErrorFormat, Style};
 use crate::symbol::{Symbol, sym};
-use crate::syntax::Parsed;
+use crate::syntax::{Origin, Parsed};
 use crate::text::similar;
 
 /// Chained exceptions are followed this deep.
@@ -198,7 +198,7 @@ impl Vm {
         let in_file = diagnostic.place.as_ref().and_then(|place| {
             let (name, line) = (&place.source.name, place.source.line(place.span.start));
             let bytes = self.host.read_source(name.as_ref().as_ref()).ok()?;
-            let file = crate::syntax::decode(&bytes, name).ok()?;
+            let file = self.read_source(&bytes, name, Origin::Script).ok()?;
             let mark = if file.marked && line == 1 { "\u{feff}" } else { "" };
             let end = if file.line_start(line + 1).is_some() { "\n" } else { "" };
             Some(format!("{mark}{}{end}", file.line_text(line)?))

@@ -95,7 +95,8 @@ pub fn diagnostic(diagnostic: &Diagnostic, style: &Style) -> String {
 /// Whether tracebacks show lines of this source. CPython reads them from the file, so a name in angle brackets has none,
 /// except for what was typed at a prompt.
 fn shows_lines(source: &Source) -> bool {
-    !(source.name.starts_with('<') && source.name.ends_with('>')) || source.name.starts_with("<input-")
+    let is_file = !(source.name.starts_with('<') && source.name.ends_with('>'));
+    is_file && !source.unreadable || source.name.starts_with("<input-")
 }
 
 /// What comes last: `ValueError: x`, or `ValueError` if there is nothing to add.

@@ -33,17 +33,20 @@ pub fn of(diagnostic: &Diagnostic, reading: Reading, in_file: Option<String>) ->
     let (mut lineno, mut end_lineno) = (source.line(span.start), source.line(span.end.max(span.start)));
     let in_file = in_file.or_else(|| {
         let marked = reading == Reading::File && source.marked && lineno == 1;
-        marked.then(|| format!("\u{feff}{}", source.line_text(1).unwrap_or_default()))
+        let mark = if marked { "\u{feff}" } else { "" };
+        let strange = |line: &str| source.strange_bytes(source.line_range(lineno)).is_some() && !line.is_empty();
+        source.line_text(lineno).filter(|line| marked || strange(line)).map(|line| format!("{mark}{line}"))
     });
     let never_closed = message.ends_with("was never closed");
+    let in_literal = message.starts_with("(unicode error)");
     let column = |offset: u32| match (diagnostic.finder, &in_file) {
         (Finder::Scopes | Finder::Compiler, _) => source.byte_column(offset),
         _ if message.starts_with("leading zeros in decimal") => source.byte_column(offset),
         // The bytes of the text, with one more, are counted in the line of the file, which may begin with a mark.
         (finder, Some(line))
-            if (finder == Finder::Parser || never_closed)
-                && line.starts_with('\u{feff}')
-                && source.line(offset) == 1 =>
+            if (finder == Finder::Parser || in_literal || never_closed)
+                && (line.starts_with('\u{feff}') || !source.strange.is_empty())
+                && source.line(offset) == lineno =>
         {
             let bytes = line.as_bytes();
             let before = &bytes[..bytes.len().min(source.byte_column(offset) as usize + 1)];
@@ -53,8 +56,17 @@ pub fn of(diagnostic: &Diagnostic, reading: Reading, in_file: Option<String>) ->
     };
     let (column, end_column) = (column(span.start), column(span.end.max(span.start)));
     let starts = |begin: &str| message.starts_with(begin);
+    let compiled = matches!(diagnostic.finder, Finder::Scopes | Finder::Compiler);
     let text = match (in_file, reading) {
-        (Some(line), _) if !matches!(diagnostic.finder, Finder::Lexer | Finder::Tokens) || never_closed => Some(line),
+        (Some(line), _)
+            if !matches!(diagnostic.finder, Finder::Lexer | Finder::Tokens) || in_literal || never_closed =>
+        {
+            Some(line)
+        }
+        // The compiler takes any file for UTF-8.
+        (_, Reading::File) if compiled && source.encoded && !source.line_text(lineno).is_some_and(str::is_ascii) => {
+            None
+        }
         (_, Reading::File) => source.line_text(lineno).map(last_piece),
         (_, Reading::Text | Reading::Part) => source.line_text(lineno).map(str::to_owned),
     };
@@ -64,7 +76,7 @@ pub fn of(diagnostic: &Diagnostic, reading: Reading, in_file: Option<String>) ->
     let without_line_end = reading == Reading::Part && nothing && span.end as usize == source.text.len();
     let mut offset = Some(column + 1);
     let mut end_offset = Some(i64::from(end_column) + 1);
-    if starts("source code cannot contain null bytes") {
+    if source.stop.as_ref().is_some_and(|stop| stop.message == message) {
         (offset, end_offset) = (None, None);
     } else if message == "unexpected indent"
         && !text.as_ref().is_some_and(|line| line.starts_with([' ', '\t', '\x0c', '\u{feff}']))
@@ -81,7 +93,7 @@ pub fn of(diagnostic: &Diagnostic, reading: Reading, in_file: Option<String>) ->
     } else if starts("expected an indented block") && nothing {
         // The last token has no place of its own: what is said is how far the text was read.
         offset = Some(match (at_end, reading) {
-            (true, Reading::File) => 0,
+            (true, Reading::File) if source.stop.is_none() => 0,
             (true, _) => column + 1,
             (false, _) => column,
         });
@@ -89,11 +101,14 @@ pub fn of(diagnostic: &Diagnostic, reading: Reading, in_file: Option<String>) ->
     } else if starts("expected 'except' or 'finally' block") && nothing && !at_end {
         offset = Some(column);
         end_offset = Some(-1);
-    } else if reading == Reading::File && (nothing && at_end && ends_a_block(message) || starts("Exceeds the limit")) {
+    } else if reading == Reading::File
+        && (nothing && at_end && ends_a_block(message) && source.stop.is_none() || starts("Exceeds the limit"))
+    {
         // The end of a file has no place, nor has a number that is too long.
         (offset, end_offset) = (Some(0), Some(-1));
     } else if nothing
         && (diagnostic.code == "IndentationError"
+            || in_literal
             || starts("unexpected EOF")
             || at_end && starts("expected 'except' or 'finally' block"))
     {

@@ -140,7 +140,7 @@ fn load(session: &mut Session, file: &str) -> Reply {
         Ok(bytes) => bytes,
         Err(error) => return session.complain(&format!("can't read '{file}': {error}")),
     };
-    let source = match syntax::decode(&bytes, file) {
+    let source = match session.interpreter.vm.read_source(&bytes, file, syntax::Origin::Script) {
         Ok(source) => source,
         Err(error) => {
             session.refuse(&[*error]);

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use super::lexer::{Lexed, Open, lex};
 use super::token::{Token, TokenKind as K};
+use crate::source::Source;
 use crate::symbol::Interner;
 
 /// One level of indentation.
@@ -26,7 +27,7 @@ pub enum Word {
 
 /// The words worth a colour, in the order of the text.
 pub fn words(text: &str) -> Vec<(Range<usize>, Word)> {
-    let lexed = lex(text, &mut Interner::default());
+    let lexed = lex(&Source::with("", text), &mut Interner::default());
     let mut words: Vec<(Range<usize>, Word)> = Vec::new();
     let mut end = 0;
     let mut defines = false;
@@ -90,13 +91,13 @@ pub fn in_text(text: &str, at: usize) -> bool {
 }
 
 fn unfinished(text: &str) -> bool {
-    let lexed = lex(text, &mut Interner::default());
+    let lexed = lex(&Source::with("", text), &mut Interner::default());
     open_text(text, &lexed).is_some()
 }
 
 /// The partner of a bracket at a place or just before it, and the bracket: two offsets.
 pub fn brackets_at(text: &str, at: usize) -> Option<(usize, usize)> {
-    let lexed = lex(text, &mut Interner::default());
+    let lexed = lex(&Source::with("", text), &mut Interner::default());
     let mut open: Vec<Token> = Vec::new();
     let mut found = None;
     for token in &lexed.tokens {
@@ -120,7 +121,7 @@ pub fn brackets_at(text: &str, at: usize) -> Option<(usize, usize)> {
 /// How far the line after this text is indented: as the last one, deeper after a colon or an opening bracket, less deep
 /// after what leaves a block. `None` inside a string.
 pub fn next_indentation(text: &str) -> Option<usize> {
-    let lexed = lex(text, &mut Interner::default());
+    let lexed = lex(&Source::with("", text), &mut Interner::default());
     if open_text(text, &lexed).is_some() {
         return None;
     }

@@ -13,7 +13,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::literal::{self, Literal};
 use super::number;
 use super::token::{Token, TokenKind};
-use crate::source::Span;
+use crate::source::{Source, Span, Stop};
 use crate::symbol::Interner;
 use crate::text::unicode::{is_identifier_continue, is_identifier_start, is_printable};
 
@@ -63,6 +63,8 @@ pub(super) struct Lexed {
     pub ends_in_fstring: bool,
     /// Reading was given up before the end of the text.
     pub gave_up: bool,
+    /// The first token of a line that can't be read: blocks that end there.
+    pub stopped_at: Option<usize>,
     /// The brackets that are not closed as they should be, by their offsets.
     pub unclosed: Vec<usize>,
     /// What such a bracket swallowed of its statement, when a text is read once more: see `mend.rs`.
@@ -70,13 +72,15 @@ pub(super) struct Lexed {
 }
 
 /// Splits a text into tokens.
-pub(super) fn lex(text: &str, interner: &mut Interner) -> Lexed {
-    lex_mending(text, interner, Vec::new())
+pub(super) fn lex(source: &Source, interner: &mut Interner) -> Lexed {
+    lex_mending(source, interner, Vec::new())
 }
 
 /// [`lex`], with these brackets ending at the latest where a statement begins.
-pub(super) fn lex_mending(text: &str, interner: &mut Interner, to_mend: Vec<usize>) -> Lexed {
+pub(super) fn lex_mending(source: &Source, interner: &mut Interner, to_mend: Vec<usize>) -> Lexed {
+    let text = &source.text[..source.stop.as_ref().map_or(source.text.len(), |stop| stop.at as usize)];
     let mut lexer = Lexer {
+        source,
         text,
         logos: TokenKind::lexer(text),
         interner,
@@ -117,6 +121,7 @@ struct Field {
 }
 
 struct Lexer<'t, 'i> {
+    source: &'t Source,
     text: &'t str,
     logos: LogosLexer<'t, TokenKind>,
     interner: &'i mut Interner,
@@ -254,6 +259,9 @@ impl Lexer<'_, '_> {
     fn finish(&mut self) {
         let end = self.text.len();
         self.out.ends_in_fstring = !self.fstrings.is_empty();
+        if let Some(stop) = self.source.stop.as_ref().filter(|_| !self.out.gave_up) {
+            return self.stop(stop);
+        }
         if let Some(fstring) = self.fstrings.last() {
             if self.in_fstring_text() && (fstring.triple || fstring.fields.is_empty()) {
                 self.unterminated_fstring();
@@ -282,6 +290,26 @@ impl Lexer<'_, '_> {
             }
         }
         self.push(TokenKind::End, Span::new(end, end));
+    }
+
+    /// The end of a file that can't be read any further. At a null byte, the blocks around end before anybody notices.
+    fn stop(&mut self, stop: &Stop) {
+        self.out.stopped_at = Some(self.out.tokens.len());
+        self.out.gave_up = true;
+        let end = Span::new(self.source.text.len(), self.source.text.len());
+        let at_line_start = self.brackets.is_empty() && self.fstrings.is_empty() && !self.continued_to_end;
+        if at_line_start && stop.place.is_some() {
+            for _ in 1..self.indents.len() {
+                self.push(TokenKind::Dedent, end);
+            }
+        }
+        let place = stop.place.map_or(end, |at| Span { start: at, end: at });
+        self.fault(stop.message.clone(), place);
+        if let Some(fault) = self.out.faults.last_mut() {
+            fault.overrides = true;
+        }
+        self.push(TokenKind::Unknown, end);
+        self.push(TokenKind::End, end);
     }
 
     fn last_backslash(&self) -> usize {
@@ -456,6 +484,9 @@ impl Lexer<'_, '_> {
         }
         end += bytes[end..].iter().take_while(|b| is_part(b)).count();
         self.seek(end);
+        if let Some(bytes) = self.source.strange_bytes(start..end) {
+            return self.undecodable_name(&bytes, Span::new(start, end));
+        }
         let text = &self.text[start..end];
         let valid = |(i, c): &(usize, char)| {
             if *i == 0 { is_identifier_start(*c) } else { is_identifier_continue(*c) }
@@ -466,6 +497,16 @@ impl Lexer<'_, '_> {
         let name: String = text.nfkc().collect();
         let symbol = self.interner.intern(&name);
         self.out.tokens.push(Token::name(symbol, Span::new(start, end)));
+    }
+
+    fn undecodable_name(&mut self, bytes: &[u8], span: Span) {
+        let last = self.text[span.range()].chars().next_back().map_or(0, char::len_utf8) as u32;
+        let place = span.end - last;
+        self.fault(strings::unicode_error(bytes), Span { start: place, end: place });
+        if let Some(fault) = self.out.faults.last_mut() {
+            fault.lexical = false;
+        }
+        self.push(TokenKind::Unknown, span);
     }
 
     fn invalid_character(&mut self, c: char, at: usize) {
@@ -503,13 +544,13 @@ mod tests {
     use TokenKind::*;
 
     fn kinds(text: &str) -> Vec<TokenKind> {
-        let lexed = lex(text, &mut Interner::default());
+        let lexed = lex(&Source::with("", text), &mut Interner::default());
         assert!(lexed.faults.is_empty(), "{text:?}: {:?}", lexed.faults);
         lexed.tokens.iter().map(|token| token.kind).collect()
     }
 
     fn faults(text: &str) -> Vec<std::string::String> {
-        lex(text, &mut Interner::default()).faults.into_iter().map(|fault| fault.message).collect()
+        lex(&Source::with("", text), &mut Interner::default()).faults.into_iter().map(|fault| fault.message).collect()
     }
 
     #[test]
@@ -554,7 +595,7 @@ mod tests {
         );
         assert_eq!(faults("f'{x'"), ["f-string: expecting '}'"]);
         assert_eq!(faults("f'}'"), ["f-string: single '}' is not allowed"]);
-        assert_eq!(lex("x = (1,\n", &mut Interner::default()).open, Some(Open::Bracket('(', 4)));
-        assert_eq!(lex("x = '''a\n", &mut Interner::default()).open, Some(Open::Text));
+        assert_eq!(lex(&Source::with("", "x = (1,\n"), &mut Interner::default()).open, Some(Open::Bracket('(', 4)));
+        assert_eq!(lex(&Source::with("", "x = '''a\n"), &mut Interner::default()).open, Some(Open::Text));
     }
 }

@@ -16,7 +16,7 @@ pub mod visit;
 use std::fmt::Write as _;
 use std::rc::Rc;
 
-pub use self::decode::decode;
+pub use self::decode::{Origin, decode};
 pub use self::dump::dump_ast;
 pub use self::literal::surrogate_to_char;
 
@@ -55,14 +55,14 @@ pub fn calls_within(source: &Rc<Source>, within: Span, name: &str) -> Vec<(Span,
 
 /// All errors of a file that [`parse_module`] failed on, given those it found.
 pub fn all_errors(source: &Rc<Source>, interner: &mut Interner, errors: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let lexed = lex(&source.text, interner);
+    let lexed = lex(source, interner);
     let mut to_mend = lexed.unclosed;
     if to_mend.is_empty() {
         return errors;
     }
     to_mend.sort_unstable();
     to_mend.extend(lexed.gave_up.then_some(usize::MAX));
-    let lexed = lexer::lex_mending(&source.text, interner, to_mend);
+    let lexed = lexer::lex_mending(source, interner, to_mend);
     let outcome = parser::file(&source.text, &lexed, interner);
     verdict::all_errors(source, &lexed, outcome, errors)
 }
@@ -77,7 +77,7 @@ pub fn parse_expression(source: &Rc<Source>, interner: &mut Interner) -> Parsed<
     if let Some(too_large) = too_large(source) {
         return Parsed::Invalid(vec![too_large]);
     }
-    let lexed = lex(&source.text, interner);
+    let lexed = lex(source, interner);
     let outcome = parser::eval(&source.text, &lexed, interner);
     let (parsed, warnings) = conclude(source, &lexed, outcome, false);
     match parsed {
@@ -91,7 +91,7 @@ fn parse(source: &Rc<Source>, interner: &mut Interner, interactive: bool) -> Par
     if let Some(too_large) = too_large(source) {
         return Parsed::Invalid(vec![too_large]);
     }
-    let lexed = lex(&source.text, interner);
+    let lexed = lex(source, interner);
     let outcome = parser::file(&source.text, &lexed, interner);
     let ended = interactive && ends_with_empty_line(&source.text);
     let (parsed, warnings) = conclude(source, &lexed, outcome, ended);
@@ -135,7 +135,7 @@ fn too_large(source: &Rc<Source>) -> Option<Diagnostic> {
 
 /// The tokens of a text, one a line: what the lexer made of it.
 pub fn dump_tokens(source: &Rc<Source>, interner: &mut Interner) -> String {
-    let lexed = lex(&source.text, interner);
+    let lexed = lex(source, interner);
     let mut out = String::new();
     for token in &lexed.tokens {
         let (line, column) = source.line_column(token.span.start);

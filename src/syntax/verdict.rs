@@ -48,7 +48,7 @@ pub(super) fn conclude<T>(
 /// reads the rest for tokens.
 fn heard<'a>(lexed: &'a Lexed, error: Option<&'a Found>) -> impl Iterator<Item = &'a Fault> {
     let fault = lexed.faults.first();
-    let leads = error.is_none_or(|error| fault.is_some_and(|fault| fault_leads(error, fault)));
+    let leads = error.is_none_or(|error| fault.is_some_and(|fault| fault_leads(lexed, error, fault)));
     let (read, all) = match (error, fault) {
         (_, Some(fault)) if leads => (error.map_or(usize::MAX, |error| error.at).min(fault.token), fault.token + 1),
         (Some(error), _) if is_unexpected_indent(&error.fault) => (error.at, error.at.max(error.touched) + 1),
@@ -103,9 +103,16 @@ fn is_mendable(source: &Source, lexed: &Lexed, found: &[Found]) -> bool {
 /// All errors: the one that CPython would report, then the others as they come in the text.
 fn in_order(source: &Source, lexed: &Lexed, found: Vec<Found>) -> Vec<Fault> {
     let faults = &lexed.faults;
-    let lead = found.first().is_none_or(|first| faults.first().is_some_and(|fault| fault_leads(first, fault)));
-    let mut errors: Vec<Fault> = found.into_iter().map(|found| unclosed(source, lexed, found)).collect();
+    let lead = found.first().is_none_or(|first| faults.first().is_some_and(|fault| fault_leads(lexed, first, fault)));
     let mut first = if lead { faults.first().cloned() } else { None };
+    // What is no UTF-8 and was never read by the parser fails with the decoder's own error.
+    if let Some((fault, message)) = first.as_mut().and_then(|fault| {
+        let message = fault.message.strip_prefix("(unicode error) ")?.to_owned();
+        found.first().is_some_and(|error| fault.token > error.at.max(error.touched)).then_some((fault, message))
+    }) {
+        (fault.class, fault.message) = ("UnicodeDecodeError", message);
+    }
+    let mut errors: Vec<Fault> = found.into_iter().map(|found| unclosed(source, lexed, found)).collect();
     if first.is_none() && !errors.is_empty() {
         first = Some(errors.remove(0));
     }
@@ -124,13 +131,15 @@ fn in_order(source: &Source, lexed: &Lexed, found: Vec<Found>) -> Vec<Fault> {
 }
 
 /// Whether CPython reports a fault of the text rather than the parser's first error.
-fn fault_leads(error: &Found, fault: &Fault) -> bool {
+fn fault_leads(lexed: &Lexed, error: &Found, fault: &Fault) -> bool {
     let last = error.at.max(error.touched);
     if fault.token <= last && !(fault.token == last && is_unexpected_indent(&error.fault) && fault.class != "TabError")
     {
         return true;
     }
-    fault.overrides && !is_unexpected_indent(&error.fault)
+    // Of a line that can't be read, no more is said than the parser found at its start.
+    let at_stop = lexed.stopped_at.is_some_and(|stop| last >= stop);
+    fault.overrides && !at_stop && !is_unexpected_indent(&error.fault)
 }
 
 fn is_unexpected_indent(fault: &Fault) -> bool {
@@ -166,7 +175,7 @@ fn unclosed(source: &Source, lexed: &Lexed, mut found: Found) -> Fault {
 fn diagnostic(source: &Rc<Source>, fault: &Fault) -> Diagnostic {
     let mut span = fault.span;
     let length = source.text.len() as u32;
-    if span.start == length && source.text.ends_with('\n') {
+    if span.start == length && source.text.ends_with('\n') && source.stop.is_none() {
         // The end of the text is shown at the end of its last line.
         let line_end = length - if source.text.ends_with("\r\n") { 2 } else { 1 };
         span = Span { start: line_end, end: line_end };
@@ -181,5 +190,10 @@ fn diagnostic(source: &Rc<Source>, fault: &Fault) -> Diagnostic {
         (true, false) => Finder::Lexer,
         (false, _) => Finder::Parser,
     };
-    Diagnostic { finder, ..Diagnostic::error(fault.class, fault.message.as_str(), source, span) }
+    let mut diagnostic = Diagnostic { finder, ..Diagnostic::error(fault.class, fault.message.as_str(), source, span) };
+    let unplaced = source.stop.as_ref().is_some_and(|stop| stop.place.is_none() && stop.message == fault.message);
+    if unplaced || fault.class == "UnicodeDecodeError" {
+        diagnostic.place = None;
+    }
+    diagnostic
 }

@@ -157,16 +157,11 @@ fn source_of(vm: &mut Vm, value: &Value, name: &str) -> Result<Option<Rc<Source>
             None => return Ok(None),
         },
     };
-    if bytes.contains(&0) {
-        let error = vm.error(vm.types.SyntaxError.clone(), "source code string cannot contain null bytes");
-        vm.set_exception_attr(&error, sym::msg, Value::str("source code string cannot contain null bytes"));
-        return Err(error);
-    }
-    Ok(Some(match value.as_str() {
+    match value.as_str() {
         // What is text already has no encoding to declare.
-        Some(text) => Source::new(name, text.as_str()),
-        None => syntax::decode(&bytes, name).map_err(|error| vm.syntax_error(&error))?,
-    }))
+        Some(text) if !bytes.contains(&0) => Ok(Some(Source::new(name, text.as_str()))),
+        _ => vm.source_in_memory(&bytes, name).map(Some),
+    }
 }
 
 /// Whether a value is a node of the module `ast`.
@@ -342,7 +337,9 @@ fn eval(vm: &mut Vm, args: &[Value]) -> Result {
         other => match source_of(vm, other, "<string>")? {
             Some(source) => {
                 let text = source.text.trim_start_matches([' ', '\t']);
-                compile(vm, &Source::new("<string>", text), Mode::Eval, locals.is_some(), false)?
+                let trimmed = text.len() < source.text.len();
+                let source = if trimmed { Source::new("<string>", text) } else { source.clone() };
+                compile(vm, &source, Mode::Eval, locals.is_some(), false)?
             }
             None => return Err(vm.type_error("eval() arg 1 must be a string, bytes or code object")),
         },

@@ -41,7 +41,13 @@ impl Lexer<'_, '_> {
                 None => break None,
             }
         };
-        let Some(end) = end else { return self.unterminated_string(start, at.min(bytes.len()), quote, triple) };
+        let Some(end) = end else {
+            let end = at.min(bytes.len());
+            if end == bytes.len() && self.source.stop.is_some() {
+                return self.seek(end);
+            }
+            return self.unterminated_string(start, end, quote, triple);
+        };
         let whole = end + if triple { 3 } else { 1 };
         let span = Span::new(start, whole);
         self.seek(whole);
@@ -55,6 +61,8 @@ impl Lexer<'_, '_> {
         };
         let value = if bytes_literal && !text.is_ascii() {
             Err("bytes can only contain ASCII literal characters".to_owned())
+        } else if let Some(message) = self.undecodable(inner..end, raw) {
+            Err(message)
         } else if raw || !text.contains('\\') {
             Ok(if bytes_literal { Constant::Bytes(text.as_bytes().into()) } else { Constant::Str(text.into()) })
         } else {
@@ -71,6 +79,17 @@ impl Lexer<'_, '_> {
             value
         };
         self.push_literal(TokenKind::String, value.map_or_else(Literal::Bad, Literal::Value), span);
+    }
+
+    /// What is wrong with the bytes of a literal's text.
+    fn undecodable(&self, range: std::ops::Range<usize>, raw: bool) -> Option<String> {
+        let bytes = self.source.strange_bytes(range)?;
+        if raw || !bytes.contains(&b'\\') {
+            return Some(unicode_error(&bytes));
+        }
+        // Between escapes, each run of other characters than ASCII is decoded on its own.
+        let mut runs = bytes.split(u8::is_ascii).filter(|run| !run.is_empty());
+        runs.find(|run| std::str::from_utf8(run).is_err()).map(unicode_error)
     }
 
     fn unterminated_string(&mut self, start: usize, end: usize, quote: u8, triple: bool) {
@@ -240,7 +259,9 @@ impl Lexer<'_, '_> {
 
     fn fstring_middle(&mut self, text: String, raw: bool, odd_brace: Option<usize>, span: Span) {
         let text = if text.contains('\r') { normalise_newlines(&text) } else { text };
-        let value = if raw || !text.contains('\\') {
+        let value = if let Some(message) = self.undecodable(span.range(), raw) {
+            Err(message)
+        } else if raw || !text.contains('\\') {
             Ok(text)
         } else {
             let decoded = decode_str(&text);
@@ -270,6 +291,9 @@ impl Lexer<'_, '_> {
     }
 
     pub(super) fn unterminated_fstring(&mut self) {
+        if self.source.stop.is_some() && self.position() == self.text.len() {
+            return;
+        }
         let Some(fstring) = self.fstrings.last() else { return };
         let (start, triple) = (fstring.start, fstring.triple);
         let line = self.last_line(self.position());
@@ -295,6 +319,14 @@ impl Lexer<'_, '_> {
             self.brackets.truncate(first.depth - 1);
         }
         fstring.fields.clear();
+    }
+}
+
+/// That bytes are no UTF-8.
+pub(super) fn unicode_error(bytes: &[u8]) -> String {
+    match crate::text::codecs::decode(bytes, "utf-8", "strict") {
+        Err(fault) => format!("(unicode error) {}", fault.message),
+        Ok(_) => String::new(),
     }
 }
 

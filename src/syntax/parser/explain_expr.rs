@@ -20,14 +20,9 @@ pub(super) fn expression_before_more<'t, 'p>(inp: &mut Inp<'t, 'p>, start: Saved
 fn invalid_expression(inp: &mut Inp<'_, '_>, first: usize, body: &Expr) -> Res<()> {
     let tokens = inp.state().tokens;
     let name = tokens[first];
-    if name.kind == K::Name {
-        // A name before a string is taken for a prefix; a name that begins like a soft keyword may be one.
-        let text = &inp.state().text[name.span.range()];
-        if tokens[first + 1].kind == K::String || ["_", "case", "match", "type"].iter().any(|k| k.starts_with(text)) {
-            return FINE;
-        }
-    }
-    if !starts_expression(peek_kind(inp)) || is_old_statement(inp, body) {
+    // A name before a string is taken for a prefix.
+    let excluded = name.kind == K::Name && (tokens[first + 1].kind == K::String || may_be_soft_keyword(inp, name));
+    if excluded || !starts_expression(peek_kind(inp)) || is_old_statement(inp, body) {
         return FINE;
     }
     let second = unexplained(inp, |inp| expression(inp).map(|value| (value.span, index(inp))))?;
@@ -35,9 +30,14 @@ fn invalid_expression(inp: &mut Inp<'_, '_>, first: usize, body: &Expr) -> Res<(
         Some((span, end)) if in_brackets(tokens, end) => {
             raise(inp, "invalid syntax. Perhaps you forgot a comma?", body.span.to(span))
         }
-        None if peek_kind(inp) == K::LBrace => first_elements(inp),
         _ => FINE,
     }
+}
+
+/// CPython takes a name for a soft keyword if one begins with it.
+fn may_be_soft_keyword(inp: &mut Inp<'_, '_>, name: Token) -> bool {
+    let text = &inp.state().text[name.span.range()];
+    ["_", "case", "match", "type"].iter().any(|keyword| keyword.starts_with(text))
 }
 
 fn is_old_statement(inp: &mut Inp<'_, '_>, value: &Expr) -> bool {
@@ -77,14 +77,14 @@ fn old_statement(inp: &mut Inp<'_, '_>, inner: bool) -> Res<()> {
     if second == K::LParen || !(starts_expression(second) || second == K::Star) {
         return FINE;
     }
-    let is_soft = [soft.match_, soft.case, soft.type_, soft.wildcard].contains(&next.symbol());
+    let is_soft = may_be_soft_keyword(inp, next);
     // Only these may have been taken for an operator, or for the rest of a soft keyword's statement; what else follows
     // was read before, as two expressions side by side.
     let continues = matches!(second, K::LBracket | K::Minus | K::Plus | K::Star);
     let known = !is_soft && !continues && second != K::String;
     let at = index(inp);
     let depth = inp.state().depth;
-    let seen = inner && continues || !is_old && (continues || !inp.state().hopeless.insert(("legacy", at)));
+    let seen = inner && continues || !is_old && (continues && !is_soft || !inp.state().hopeless.insert(("legacy", at)));
     if seen || depth > MAX_DEPTH / 2 {
         return FINE;
     }
@@ -117,7 +117,6 @@ fn old_statement(inp: &mut Inp<'_, '_>, inner: bool) -> Res<()> {
                 }
                 rest_follows = eat(inp, K::Comma).is_some();
             }
-            None if second == K::LBrace && !inner => return first_elements(inp),
             None => return FINE,
         }
     }
@@ -132,8 +131,11 @@ fn old_statement(inp: &mut Inp<'_, '_>, inner: bool) -> Res<()> {
     raise(inp, message, next.span.to(argument))
 }
 
-/// Of a display in braces after an operand, only what could be the elements of a set is looked at once more.
-fn first_elements(inp: &mut Inp<'_, '_>) -> Res<()> {
+/// Braces after an operand: CPython looks there for a generator expression that has the wrong brackets.
+pub(super) fn invalid_genexp(inp: &mut Inp<'_, '_>) -> Res<()> {
+    if !first_look(inp, "braces") {
+        return FINE;
+    }
     let production = |inp: &mut Inp<'_, '_>| {
         expect(inp, K::LBrace)?;
         super::display::elements(inp, K::LBrace)

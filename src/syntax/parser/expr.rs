@@ -514,8 +514,12 @@ pub(super) fn primary(inp: &mut Inp<'_, '_>) -> Res<Expr> {
     let begun = begin_node(inp);
     let start = here(inp);
     let first = atom(inp)?;
-    if matches!(peek_kind(inp), K::Dot | K::LParen | K::LBracket) {
+    let next = peek_kind(inp);
+    if matches!(next, K::Dot | K::LParen | K::LBracket) {
         return trailers(inp, begun, start, first);
+    }
+    if next == K::LBrace && inp.state().explain {
+        explain::invalid_genexp(inp)?;
     }
     end_node(inp, begun, 0)?;
     Ok(first)
@@ -530,6 +534,10 @@ fn trailers(inp: &mut Inp<'_, '_>, begun: u32, start: u32, first: Expr) -> Res<E
             K::Dot => attribute(inp).map(Trailer::Attribute),
             K::LParen => nested(inp, BRACKET, call_arguments).map(Trailer::Call),
             K::LBracket => nested(inp, BRACKET, slices).map(Trailer::Subscript),
+            K::LBrace if inp.state().explain => {
+                explain::invalid_genexp(inp)?;
+                break;
+            }
             _ => break,
         };
         let trailer = match trailer {

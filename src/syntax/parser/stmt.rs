@@ -49,7 +49,13 @@ fn simple_stmt(inp: &mut Inp<'_, '_>) -> Res<StmtKind> {
         K::Assert => assert_stmt(inp),
         K::Global => global_stmt(inp),
         K::Nonlocal => nonlocal_stmt(inp),
-        K::Name if next.symbol() == inp.state().soft.type_ && peek_second(inp) == K::Name => type_alias(inp),
+        K::Name if next.symbol() == inp.state().soft.type_ && peek_second(inp) == K::Name => {
+            if inp.state().explain && explain::unexplained(inp, type_alias)?.is_none() {
+                // It is taken for an expression first.
+                explain::explained(inp, assignment)?;
+            }
+            type_alias(inp)
+        }
         _ => assignment(inp),
     }
 }

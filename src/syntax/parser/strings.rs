@@ -6,6 +6,7 @@ use super::display::field_value;
 use super::explain::{self, FieldPart};
 use super::expr::expr;
 use super::input::*;
+use crate::source::Span;
 use crate::syntax::ast::{Constant, Expr, ExprKind, FStringField, FStringPart};
 use crate::syntax::literal::Literal;
 use crate::syntax::token::{Token, TokenKind as K};
@@ -124,6 +125,9 @@ fn fstring(inp: &mut Inp<'_, '_>, joined: &mut Joined, bad: &mut Option<(String,
         }
     }
     let end = expect(inp, K::FStringEnd)?;
+    if let Some(message) = wrong.as_ref().filter(|message| message.contains("'utf-8' codec")) {
+        return undecoded(inp, message, end.span);
+    }
     if let (None, Some(message)) = (&bad, wrong) {
         *bad = Some((message, end));
     }
@@ -218,10 +222,8 @@ fn fstring_full_format_spec(inp: &mut Inp<'_, '_>) -> Res<Vec<FStringPart>> {
             K::FStringMiddle => match fstring_middle(inp)? {
                 Ok(text) => parts.push(FStringPart::Literal(text)),
                 Err(message) => {
-                    // CPython lets the decoder's own error out here.
-                    let message = message.trim_start_matches("(unicode error) ").to_owned();
                     let span = peek(inp).span;
-                    return raise_of(inp, "UnicodeDecodeError", message, span);
+                    return undecoded(inp, &message, span);
                 }
             },
             K::LBrace => {
@@ -231,6 +233,11 @@ fn fstring_full_format_spec(inp: &mut Inp<'_, '_>) -> Res<Vec<FStringPart>> {
             _ => return Ok(parts),
         }
     }
+}
+
+/// CPython lets the decoder's own error out here.
+fn undecoded<T>(inp: &mut Inp<'_, '_>, message: &str, span: Span) -> Res<T> {
+    raise_of(inp, "UnicodeDecodeError", message.trim_start_matches("(unicode error) "), span)
 }
 
 /// The text of a field to be shown before its value, without comments.
