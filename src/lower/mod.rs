@@ -181,6 +181,8 @@ struct Lower<'v> {
     unit: Unit,
     /// For each class around it, innermost last, the attributes that its body assigns to `self`.
     static_attributes: Vec<Vec<Rc<Str>>>,
+    /// Codes finished within the one that is being made.
+    made: Vec<Rc<Code>>,
 }
 
 /// One function, class body or module on its way to being code.
@@ -247,7 +249,15 @@ impl<'v> Lower<'v> {
             unit.next_slot = 1;
             unit.most_slots = 1;
         }
-        Lower { vm, wanted: None, source: source.clone(), scopes, unit, static_attributes: Vec::new() }
+        Lower {
+            vm,
+            wanted: None,
+            source: source.clone(),
+            scopes,
+            unit,
+            static_attributes: Vec::new(),
+            made: Vec::new(),
+        }
     }
 
     fn finish_module(mut self, span: Span) -> Rc<Code> {
@@ -269,7 +279,11 @@ impl<'v> Lower<'v> {
         let direct =
             at_once && !params.vararg && !params.kwarg && unit.most_slots <= crate::machine::call::STACK_SLOTS as u32;
         let await_arity = arity(fits && matches!(unit.kind, CodeKind::Coroutine | CodeKind::Generator));
+        let within = |code: &Rc<Code>| span.start <= code.span.start && code.span.end <= span.end;
+        let (inner, others) = std::mem::take(&mut self.made).into_iter().partition::<Vec<_>, _>(within);
+        self.made = others;
         let code = Rc::new(Code {
+            inner: inner.into(),
             simple_arity: Cell::new(simple_arity),
             direct: Cell::new(direct),
             await_arity: Cell::new(await_arity),
@@ -297,6 +311,7 @@ impl<'v> Lower<'v> {
             places: Default::default(),
             watched: Default::default(),
         });
+        self.made.push(code.clone());
         self.vm.register_code(&code);
         code
     }

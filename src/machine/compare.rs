@@ -137,7 +137,17 @@ impl Vm {
     /// What the class of one operand says; `None` is `NotImplemented`.
     fn compare_side(&mut self, op: CmpOp, this: &Value, other: &Value) -> Result<Option<Value>> {
         let result = match self.special(this, method(op)) {
-            Special::Method(found) => self.call_binary(&found, this, other)?,
+            Special::Method(found @ (Value::Function(_) | Value::Native(_))) => {
+                self.call_binary(&found, this, other)?
+            }
+            Special::Method(found) => {
+                let class = self.class_of(this);
+                match self.bind(&found, Some(this), &class) {
+                    Ok(bound) => self.call(&bound, std::slice::from_ref(other))?,
+                    // What cannot be had is passed over.
+                    Err(_) => Value::NotImplemented,
+                }
+            }
             Special::Builtin if super::number::narrower(this, other) => Value::NotImplemented,
             Special::Builtin => return self.builtin_compare(op, this.unwrapped(), other.unwrapped()),
             Special::Default if op == CmpOp::NotEq => {

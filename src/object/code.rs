@@ -149,6 +149,8 @@ pub struct Code {
     /// Innermost first.
     pub handlers: Rc<[Handler]>,
     pub doc: Option<Value>,
+    /// The codes of what is defined in it.
+    pub inner: Rc<[Rc<Code>]>,
     /// How many positional arguments make a call that runs at once on the native stack; 255 if none do.
     pub simple_arity: Cell<u8>,
     /// The same for a coroutine function whose call is awaited at once, and for a generator function in `yield from`.
@@ -228,6 +230,7 @@ impl Code {
             spans: self.spans.clone(),
             handlers: self.handlers.clone(),
             doc: self.doc.clone(),
+            inner: self.inner.clone(),
             simple_arity: self.simple_arity.clone(),
             await_arity: self.await_arity.clone(),
             direct: self.direct.clone(),

@@ -211,7 +211,8 @@ impl Exception {
     /// Puts an entry in front of the traceback: the exception leaves this function.
     pub fn add_traceback(&self, code: &Rc<Code>, span: Span, frame: Option<Rc<FrameView>>) {
         let next = self.traceback.borrow_mut().take();
-        let entry = Traceback { next: RefCell::new(next), code: code.clone(), span, frame: RefCell::new(frame) };
+        let entry =
+            Traceback { next: RefCell::new(next), code: code.clone(), span, frame: RefCell::new(frame), given: None };
         *self.traceback.borrow_mut() = Some(Rc::new(entry));
     }
 
@@ -259,6 +260,8 @@ pub struct Traceback {
     pub code: Rc<Code>,
     pub span: Span,
     pub frame: RefCell<Option<Rc<FrameView>>>,
+    /// `tb_lasti` and `tb_lineno` of one that a script has made.
+    pub given: Option<[i32; 2]>,
 }
 
 impl Drop for Traceback {

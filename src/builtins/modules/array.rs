@@ -3,9 +3,10 @@
 use std::rc::Rc;
 
 use super::support::{class_given, define, this};
-use crate::builtins::of;
 use crate::builtins::types::bytes::items::{Item, Misfit};
 use crate::builtins::types::bytes::memoryview;
+use crate::builtins::types::iterators;
+use crate::builtins::{add_methods, of};
 use crate::machine::Vm;
 use crate::machine::item::positions;
 use crate::machine::sequence::bytes_of;
@@ -91,19 +92,14 @@ const METHODS: &[Row] = &[
     method("__delitem__(key, /)", |vm, args| set_item(vm, &args[0], &args[1], None)),
     method("__iter__()", |vm, args| {
         let object = vm.types.object.clone();
-        let class = define(vm, "array.arrayiterator", &object, Layout::Final, ITERATOR);
+        let class = define(vm, "array.arrayiterator", &object, Layout::Final, iterators::ITERATOR);
+        if vm.entry(&class.dict, "__setstate__").is_none() {
+            add_methods(vm, &class, iterators::STATE);
+        }
         Ok(Iter::native(&class, Items { array: args[0].clone(), at: 0 }))
     }),
     of!("__buffer__(flags, /)", Value::data::<Array>, |vm, array, args| {
         Ok(memoryview::of_array(vm, &args[0], &array.memory, array.item))
-    }),
-];
-
-const ITERATOR: &[Row] = &[
-    method("__iter__()", |_, args| Ok(args[0].clone())),
-    method("__next__()", |vm, args| match vm.next(&args[0])? {
-        Some(item) => Ok(item),
-        None => Err(vm.stop_iteration(Value::None)),
     }),
 ];
 
@@ -315,6 +311,14 @@ impl NativeIter for Items {
         };
         self.at += 1;
         Ok(Some(item))
+    }
+
+    fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
+        Some((vec![if self.array.is_none() { Value::tuple([]) } else { self.array.clone() }], Some(self.at as i64)))
+    }
+
+    fn set_position(&mut self, at: i64) {
+        self.at = usize::try_from(at).unwrap_or(0);
     }
 
     fn take_values(&mut self) -> Vec<Value> {

@@ -112,6 +112,7 @@ macro_rules! library {
 /// Every module that `import` finds without a file.
 const MODULES: &[Spec] = &[
     library!("__future__"),
+    library!("_code"),
     rust("_io", &[]).with(|vm, module| names_of(vm, module, "io")),
     rust("_outside", outside::FUNCTIONS).and(&[lazy!("_outside")]),
     rust("_socket", &[]).with(|vm, module| names_of(vm, module, "socket")),

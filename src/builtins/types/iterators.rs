@@ -8,6 +8,7 @@ use crate::object::class::Layout;
 use crate::object::iter::Iter;
 use crate::object::native::{Row, method};
 use crate::object::{Class, Range, Result, Value};
+use crate::symbol::sym;
 
 pub fn install(vm: &mut Vm) {
     let types = &vm.types;
@@ -51,7 +52,7 @@ pub fn install(vm: &mut Vm) {
 
 pub const ITERATOR: &[Row] = &[method("__iter__()", iter), method("__next__()", next), method("__reduce__()", reduce)];
 
-const STATE: &[Row] = &[method("__setstate__(object, /)", set_state)];
+pub const STATE: &[Row] = &[method("__setstate__(object, /)", set_state)];
 
 pub const SIZED: &[Row] =
     &[method("__length_hint__()", |vm, args| vm.length_hint(args[0].unwrapped()).map(Value::usize))];
@@ -122,10 +123,13 @@ pub fn reduce(vm: &mut Vm, args: &[Value]) -> Result {
         }
     };
     let class = vm.class_of(&args[0]);
+    let makes = vm.entry(&class.dict, sym::__new__).is_some();
     let types = &vm.types;
     let own = [&types.enumerate, &types.zip, &types.map, &types.filter, &types.reversed];
     let ended = matches!(&*iterator, Iter::Native { state, .. } if state.borrow().is_none());
-    let callable = if own.iter().any(|own| class.is_subclass(own)) || !matches!(class.layout, Layout::Final) && !ended {
+    let callable = if own.iter().any(|own| class.is_subclass(own))
+        || (!matches!(class.layout, Layout::Final) || makes) && !ended
+    {
         Value::Class(class.clone())
     } else if Rc::ptr_eq(&class, &types.list_reverseiterator) {
         Value::Class(types.reversed.clone())

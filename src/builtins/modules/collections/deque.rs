@@ -447,8 +447,8 @@ struct DequeIter {
     backwards: bool,
 }
 
-fn iterate(vm: &mut Vm, value: &Value, backwards: bool) -> Result<Value> {
-    let deque = this!(vm, value, Deque);
+/// The class of its iterators, in one direction or the other.
+pub(super) fn iterator_class(vm: &mut Vm, backwards: bool) -> Rc<Class> {
     let object = vm.types.object.clone();
     let class = match backwards {
         false => define(vm, "collections._deque_iterator", &object, Layout::Final, NEW),
@@ -458,6 +458,12 @@ fn iterate(vm: &mut Vm, value: &Value, backwards: bool) -> Result<Value> {
         add_methods(vm, &class, ITERATOR);
         add_methods(vm, &class, SIZED);
     }
+    class
+}
+
+fn iterate(vm: &mut Vm, value: &Value, backwards: bool) -> Result<Value> {
+    let deque = this!(vm, value, Deque);
+    let class = iterator_class(vm, backwards);
     let version = deque.version.get();
     Ok(Iter::native(&class, DequeIter { deque: value.clone(), at: 0, version, backwards }))
 }
@@ -494,6 +500,14 @@ impl NativeIter for DequeIter {
         let at = if self.backwards { len - 1 - self.at } else { self.at };
         self.at += 1;
         Ok(deque.get(at))
+    }
+
+    fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
+        Some((vec![self.deque.clone(), Value::usize(self.at)], None))
+    }
+
+    fn trace(&self, visit: gc::Visit) {
+        visit(&self.deque);
     }
 
     fn length_hint(&self) -> Option<usize> {

@@ -22,7 +22,8 @@ pub(super) const FUNCTIONS: &[Row] = &[
 ];
 
 pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
-    for class in [deque::class(vm), dicts::default_dict(vm), dicts::ordered_dict(vm)] {
+    for class in [deque::class(vm), deque::iterator_class(vm, false), dicts::default_dict(vm), dicts::ordered_dict(vm)]
+    {
         export(vm, &module.dict, &class);
     }
     Ok(())

@@ -56,6 +56,8 @@ const CODE: &[Row] = &[
         Ok(names(free_order(code).into_iter().map(|at| &code.free[at])))
     }),
     getter("co_flags", |vm, this| Ok(Value::Int(flags(code(vm, this)?)))),
+    getter("co_consts", |vm, this| tables(vm, this, 0)),
+    getter("co_names", |vm, this| tables(vm, this, 1)),
     method("co_positions()", |vm, args| {
         let code = code(vm, &args[0])?;
         // Lines count from 1, columns in bytes of UTF-8.
@@ -87,6 +89,18 @@ const CODE: &[Row] = &[
     getter("co_stacksize", |vm, this| Ok(Value::Int(code(vm, this)?.slots.into()))),
     method("__repr__()", |vm, args| vm.repr(&args[0]).map(Value::Str)),
 ];
+
+/// Its constants (0) or names (1): nothing but its text knows them.
+fn tables(vm: &mut Vm, this: &Value, which: i64) -> Result {
+    let code = code(vm, this)?.clone();
+    let module = vm.import_module("_code")?;
+    let start = code.source.line_start(code.first_line()).unwrap_or(0);
+    let column = Value::usize(code.span.start.saturating_sub(start) as usize);
+    let inner = Value::list(code.inner.iter().cloned().map(Value::Code).collect());
+    let function = vm.get_attr(&module, "tables")?;
+    let both = vm.call(&function, &[this.clone(), Value::str(&code.source.text), column, inner])?;
+    vm.get_item(&both, &Value::Int(which))
+}
 
 /// A copy with other names; what it does cannot be changed.
 fn replace(vm: &mut Vm, args: &[Value]) -> Result {
@@ -256,10 +270,14 @@ const TRACEBACK: &[Row] = &[
     }),
     getter("tb_lineno", |vm, this| {
         let entry = traceback(vm, this)?;
-        Ok(Value::Int(entry.code.source.line(entry.span.start).into()))
+        let line = entry.given.map_or_else(|| entry.code.source.line(entry.span.start).into(), |[_, line]| line.into());
+        Ok(Value::Int(line))
     }),
     getter("tb_lasti", |vm, this| {
         let entry = traceback(vm, this)?;
+        if let Some([instruction, _]) = entry.given {
+            return Ok(Value::Int(instruction.into()));
+        }
         Ok(Value::usize(2 * entry.code.instruction(entry.span)))
     }),
 ];
@@ -299,11 +317,17 @@ fn new_traceback(vm: &mut Vm, args: &[Value]) -> Result {
             return Err(vm.type_error(format!("expected traceback object or None, got '{}'", vm.type_name(other))));
         }
     };
+    let mut given = [0; 2];
+    for (number, value) in given.iter_mut().zip(&args[3..]) {
+        let whole = vm.to_i64(value)?;
+        *number = i32::try_from(whole).map_err(|_| vm.overflow_error("signed integer is greater than maximum"))?;
+    }
     Ok(Value::Traceback(Rc::new(Traceback {
         next: next.into(),
         code: frame.code.clone(),
         span: frame.span.get(),
         frame: Some(frame.clone()).into(),
+        given: Some(given),
     })))
 }
 

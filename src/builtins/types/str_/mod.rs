@@ -66,7 +66,7 @@ const METHODS: &[Row] = &[
         this(vm, args)?;
         vm.get_item(args[0].unwrapped(), &args[1])
     }),
-    of!("__getnewargs__()", Value::as_str, |_, text, _| Ok(Value::tuple([Value::Str(text.clone())]))),
+    of!("__getnewargs__()", Value::as_str, |_, text, _| Ok(Value::tuple([Value::str(text.as_str())]))),
     of!("__hash__()", Value::as_str, |_, text, _| Ok(Value::Int(text.hash()))),
     method("__iter__()", special::iter),
     of!("__len__()", Value::as_str, |_, text, _| Ok(Value::usize(text.len()))),
