@@ -122,6 +122,10 @@ pub trait Files {
     /// Cuts a file to a length, or extends it with zeros.
     fn truncate(&mut self, path: &Path, size: u64) -> io::Result<()>;
     fn info(&mut self, path: &Path) -> io::Result<FileInfo>;
+    /// Whether a path is a symbolic link: false for a host that has none.
+    fn is_link(&mut self, _: &Path) -> io::Result<bool> {
+        Ok(false)
+    }
     /// The names in a folder, sorted.
     fn list(&mut self, path: &Path) -> io::Result<Vec<String>>;
     fn make_folder(&mut self, path: &Path) -> io::Result<()>;

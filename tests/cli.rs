@@ -914,3 +914,26 @@ fn programs_are_run_only_if_allowed() {
     let itself = "import subprocess, sys\nprint(subprocess.check_output([sys.executable, '-c', 'print(6 * 7)']))";
     assert_eq!(run(&["-A", "-c", itself]).out, "b'42\\n'\n");
 }
+
+#[cfg(unix)]
+#[test]
+fn what_is_removed_or_renamed_is_a_link_and_not_what_it_leads_to() {
+    let base = folder("links");
+    let _ = fs::remove_dir_all(&base);
+    fs::create_dir_all(base.join("kept")).expect("a folder");
+    fs::create_dir_all(base.join("tree")).expect("a folder");
+    fs::write(base.join("kept/file"), "text").expect("a file");
+    for (to, link) in
+        [("kept/file", "tree/file"), ("kept", "tree/folder"), ("nothing", "tree/nowhere"), ("kept/file", "a")]
+    {
+        std::os::unix::fs::symlink(base.join(to), base.join(link)).expect("a link");
+    }
+    let code = format!(
+        "import os, shutil\nbase = {:?}\nprint(os.path.islink(base + '/a'), os.path.lexists(base + \
+         '/tree/nowhere'))\nos.rename(base + '/a', base + '/b')\nshutil.rmtree(base + '/tree')\nos.unlink(base + '/b')\n\
+         print(os.listdir(base), os.listdir(base + '/kept'))",
+        base.display().to_string()
+    );
+    let run = run(&["-A", "--error-format", "python", "-c", &code]);
+    assert_eq!((run.out.as_str(), run.err.as_str()), ("True True\n['kept'] ['file']\n", ""));
+}

@@ -39,13 +39,28 @@ fn within(path: &Path, folders: &[PathBuf], option: &str) -> io::Result<PathBuf>
     let real = match fs::canonicalize(path) {
         Ok(real) => real,
         Err(error) if error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(path).is_err() => {
-            // It is not there yet: its folder decides.
-            let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
-            fs::canonicalize(parent)?.join(name)
+            return entry(path, folders, option);
         }
         Err(error) => return Err(error),
     };
+    granted(real, folders, option)
+}
+
+/// What bears a name in a folder, be it a link, if the folder lies in one of those: what is removed or renamed, or is not
+/// there yet.
+fn entry(path: &Path, folders: &[PathBuf], option: &str) -> io::Result<PathBuf> {
+    if folders.is_empty() {
+        return Err(refused(option));
+    }
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match path.file_name() {
+        Some(name) => granted(fs::canonicalize(parent)?.join(name), folders, option),
+        // `..`, or the root.
+        None => granted(fs::canonicalize(path)?, folders, option),
+    }
+}
+
+fn granted(real: PathBuf, folders: &[PathBuf], option: &str) -> io::Result<PathBuf> {
     match folders.iter().any(|folder| real.starts_with(folder)) {
         true => Ok(real),
         false => Err(refused(option)),
@@ -85,6 +100,10 @@ impl Files for LocalFiles {
         Ok(FileInfo { is_folder: metadata.is_dir(), size: metadata.len(), modified })
     }
 
+    fn is_link(&mut self, path: &Path) -> io::Result<bool> {
+        Ok(entry(path, &self.read, READ)?.is_symlink())
+    }
+
     fn list(&mut self, path: &Path) -> io::Result<Vec<String>> {
         let entries = fs::read_dir(self.readable(path)?)?;
         let mut names: Vec<String> =
@@ -98,14 +117,14 @@ impl Files for LocalFiles {
     }
 
     fn remove_file(&mut self, path: &Path) -> io::Result<()> {
-        fs::remove_file(self.writable(path)?)
+        fs::remove_file(entry(path, &self.write, WRITE)?)
     }
 
     fn remove_folder(&mut self, path: &Path) -> io::Result<()> {
-        fs::remove_dir(self.writable(path)?)
+        fs::remove_dir(entry(path, &self.write, WRITE)?)
     }
 
     fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
-        fs::rename(self.writable(from)?, self.writable(to)?)
+        fs::rename(entry(from, &self.write, WRITE)?, entry(to, &self.write, WRITE)?)
     }
 }

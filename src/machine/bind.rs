@@ -20,10 +20,36 @@ impl Vm {
         if bound.is_err() && function.code.source.library {
             let names: Vec<&str> = kwargs.iter().map(|(name, _)| name.as_str()).collect();
             if let Some(error) = self.library_call_error(function, args.len(), &names) {
-                return Err(error);
+                return Err(self.wrong_number(function, args, kwargs).unwrap_or(error));
             }
         }
         bound
+    }
+
+    /// The constructors of dates and times convert each argument as they come to it, before they miss another.
+    #[cold]
+    fn wrong_number(&mut self, function: &Function, args: &[Value], kwargs: &[(Rc<Str>, Value)]) -> Option<Error> {
+        const NUMBERS: [&str; 7] = ["year", "month", "day", "hour", "minute", "second", "microsecond"];
+        let code = &function.code;
+        if code.name.as_str() != "__new__" || !matches!(code.qualname.as_str(), "date.__new__" | "datetime.__new__") {
+            return None;
+        }
+        if args.len() + kwargs.len() > code.params.positional as usize + code.params.kwonly as usize {
+            return None;
+        }
+        for (at, name) in code.variables.iter().enumerate().skip(1) {
+            let by_name = kwargs.iter().find(|(key, _)| key.as_str() == name.as_str());
+            let value = args.get(at).or(by_name.map(|(_, value)| value));
+            match value {
+                Some(value) if NUMBERS.contains(&name.as_str()) => match self.index(value) {
+                    Err(error) => return Some(error),
+                    Ok(_) => continue,
+                },
+                None if at <= 3 => return None,
+                _ => continue,
+            }
+        }
+        None
     }
 
     #[inline]

@@ -166,7 +166,7 @@ impl Vm {
             return self.text_slice(container, text, slice);
         }
         let at = match self.index_opt(key)? {
-            Some(index) => self.fit_index(&index, text.len(), &STRING)?,
+            Some(index) => self.fit_index(key, &index, text.len(), &STRING)?,
             None => {
                 return Err(self.type_error(format!("string indices must be integers, not '{}'", self.type_name(key))));
             }
@@ -217,7 +217,7 @@ impl Vm {
     /// The position that a key means; the length is asked after what script code makes of the key.
     fn item_index(&mut self, key: &Value, len: impl FnOnce() -> usize, words: &Words) -> Result<usize> {
         match self.index_opt(key)? {
-            Some(index) => self.fit_index(&index, len(), words),
+            Some(index) => self.fit_index(key, &index, len(), words),
             None => {
                 let name = self.type_name(key);
                 Err(self.type_error(format!("{} must be integers or slices, not {}", words.kind, name.as_str())))
@@ -225,11 +225,16 @@ impl Vm {
         }
     }
 
-    fn fit_index(&mut self, index: &Value, len: usize, words: &Words) -> Result<usize> {
+    fn fit_index(&mut self, key: &Value, index: &Value, len: usize, words: &Words) -> Result<usize> {
         match index {
             Value::Int(n) => slices::index(*n, len).ok_or_else(|| self.index_error(words.range)),
-            _ => Err(self.index_error("cannot fit 'int' into an index-sized integer")),
+            _ => Err(self.index_error(self.no_index(key))),
         }
+    }
+
+    /// What is said of an index that no sequence can have.
+    pub fn no_index(&self, given: &Value) -> String {
+        format!("cannot fit '{}' into an index-sized integer", self.type_name(given))
     }
 
     /// The positions that a slice of a sequence of `len` items means.

@@ -136,7 +136,7 @@ impl Vm {
     fn repeat_count(&mut self, count: &Value) -> Result<usize> {
         match self.index_opt(count)? {
             Some(Value::Int(n)) => Ok(n.max(0) as usize),
-            Some(_) => Err(self.overflow_error("cannot fit 'int' into an index-sized integer")),
+            Some(_) => Err(self.overflow_error(self.no_index(count))),
             None => {
                 Err(self.type_error(format!("can't multiply sequence by non-int of type '{}'", self.type_name(count))))
             }

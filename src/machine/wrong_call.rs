@@ -37,6 +37,9 @@ impl Callee<'_> {
         let least = signature.required.saturating_sub(hidden);
         let given = given.saturating_sub(hidden);
         let s = |n: usize| if n == 1 { "" } else { "s" };
+        if display == "enumerate" {
+            return wrong_enumerate(given, kwargs);
+        }
         let unbounded = signature.vararg.is_some();
         let told_class = *told_class;
         if told_class && most == 0 {
@@ -111,11 +114,6 @@ impl Callee<'_> {
             let named = signature.posonly..signature.kwarg.unwrap_or(count);
             named.filter(|&at| Some(at) != signature.vararg).find(|&at| signature.params[at].name.as_str() == key)
         };
-        for key in kwargs {
-            if let Some(at) = at_of(key).filter(|at| *at < given + hidden && *at < signature.positional()) {
-                return format!("argument for {name}() given by name ('{}') and position ({})", key, at + 1 - hidden);
-            }
-        }
         for (at, param) in signature.params.iter().enumerate().skip(given + hidden) {
             let is_rest = Some(at) == signature.vararg || Some(at) == signature.kwarg;
             if is_rest || param.default.is_some() || kwargs.iter().any(|key| at_of(key) == Some(at)) {
@@ -128,10 +126,13 @@ impl Callee<'_> {
                 format!("{name}() missing required argument '{param}' (pos {})", at + 1 - hidden)
             };
         }
-        let unknown = kwargs.iter().find(|key| at_of(key).is_none()).map_or("", |key| *key);
-        if display == "enumerate" && given == 0 {
-            return format!("'{unknown}' is an invalid keyword argument for enumerate()");
+        for (at, param) in signature.params.iter().enumerate().take(signature.positional().min(given + hidden)) {
+            if kwargs.iter().any(|key| at_of(key) == Some(at)) {
+                let param = param.name.as_str();
+                return format!("argument for {name}() given by name ('{param}') and position ({})", at + 1 - hidden);
+            }
         }
+        let unknown = kwargs.iter().find(|key| at_of(key).is_none()).map_or("", |key| *key);
         if matches!(display.as_str(), "max" | "min") && given == 0 {
             return format!("{display} expected at least 1 argument, got 0");
         }
@@ -143,6 +144,18 @@ impl Callee<'_> {
             message.push_str(&format!(". Did you mean '{meant}'?"));
         }
         message
+    }
+}
+
+/// `enumerate` reads its arguments by itself: each name is what belongs in its place, or invalid.
+fn wrong_enumerate(given: usize, kwargs: &[&str]) -> String {
+    let invalid = |name: &str| format!("'{name}' is an invalid keyword argument for enumerate()");
+    match (given, kwargs) {
+        (1, [name]) | (0, [name]) | (0, ["start", name]) => invalid(name),
+        (0, ["iterable", name]) => invalid(name),
+        (0, [name, _]) => invalid(name),
+        (0, _) => "enumerate() missing required argument 'iterable'".to_owned(),
+        _ => format!("enumerate() takes at most 2 arguments ({} given)", given + kwargs.len()),
     }
 }
 

@@ -171,7 +171,8 @@ fn input_from(vm: &mut Vm, file: &Value) -> Result {
 /// Checks the mode; the file object is made by a page of `io`.
 fn open(vm: &mut Vm, args: &[Value]) -> Result {
     let Some(mode) = args[1].as_str().cloned() else {
-        return Err(vm.type_error(format!("open() argument 'mode' must be str, not {}", vm.type_name(&args[1]))));
+        let given = if args[1].is_none() { "None".to_owned() } else { vm.type_name(&args[1]).as_str().to_owned() };
+        return Err(vm.type_error(format!("open() argument 'mode' must be str, not {given}")));
     };
     let mode = mode.as_str();
     let twice = mode.chars().enumerate().any(|(at, c)| mode.chars().take(at).any(|other| other == c));

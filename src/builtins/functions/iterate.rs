@@ -239,7 +239,10 @@ fn whole(pair: Pair) -> Value {
 
 fn new_enumerate(vm: &mut Vm, args: &[Value]) -> Result {
     if args[1].is_unbound() {
-        return Err(vm.type_error("enumerate() missing required argument 'iterable'"));
+        return Err(vm.type_error(match args[2] {
+            Value::Int(0) => "enumerate() missing required argument 'iterable'",
+            _ => "'start' is an invalid keyword argument for enumerate()",
+        }));
     }
     let count = vm.index(&args[2])?;
     let iterator = vm.iter(&args[1])?;

@@ -214,7 +214,7 @@ fn refusal(vm: &mut Vm, item: Item, value: &Value, misfit: Misfit) -> Error {
 fn position(vm: &mut Vm, array: &Array, key: &Value, range: &str) -> Result<usize> {
     match vm.index_opt(key)? {
         Some(Value::Int(n)) => index(n, array.len()).ok_or_else(|| vm.index_error(range)),
-        Some(_) => Err(vm.index_error("cannot fit 'int' into an index-sized integer")),
+        Some(_) => Err(vm.index_error(vm.no_index(key))),
         None => Err(vm.type_error("array indices must be integers")),
     }
 }

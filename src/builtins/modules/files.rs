@@ -40,6 +40,9 @@ pub(super) const FUNCTIONS: &[Row] = &[
             Ok(Value::tuple([Value::bool(info.is_folder), size, modified]))
         }
     }),
+    native("_file_is_link(path, /)", |vm, args| {
+        Ok(Value::bool(vm.host.files.is_link(&path(&args[0])).unwrap_or(false)))
+    }),
     native("_folder_list(path, /)", |vm, args| {
         let result = vm.host.files.list(&path(&args[0]));
         let names = done(vm, result, &args[0])?;
@@ -59,7 +62,9 @@ pub(super) const FUNCTIONS: &[Row] = &[
     }),
     native("_file_rename(path, to, /)", |vm, args| {
         let result = vm.host.files.rename(&path(&args[0]), &path(&args[1]));
-        done(vm, result, &args[0]).map(|()| Value::None)
+        done(vm, result, &args[0]).map(|()| Value::None).inspect_err(|error| {
+            vm.set_exception_attr(error, sym::filename2, args[1].clone());
+        })
     }),
 ];
 

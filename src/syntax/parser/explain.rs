@@ -210,7 +210,7 @@ pub(super) fn invalid_parameter(inp: &mut Inp<'_, '_>, read: Read, closer: K) ->
         K::Star if read.star && matches!(peek_second(inp), K::Name | K::Comma) => {
             raise(inp, "* argument may appear only once", next.span)
         }
-        K::Star => {
+        K::Star if !read.star => {
             let bare = lookahead(inp, |inp| {
                 advance(inp);
                 eat(inp, K::Comma);

@@ -345,7 +345,7 @@ fn multiply(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         return Err(vm.type_error(format!("can't multiply sequence by non-int of type '{}'", given.as_str())));
     };
     let Some(count) = count.as_int() else {
-        return Err(vm.overflow_error("cannot fit 'int' into an index-sized integer"));
+        return Err(vm.overflow_error(vm.no_index(&args[1])));
     };
     let count = usize::try_from(count).unwrap_or(0);
     let items = deque.to_vec();
@@ -364,7 +364,7 @@ fn position(vm: &mut Vm, deque: &Deque, key: &Value) -> Result<usize> {
         return Err(vm.type_error(format!("sequence index must be integer, not '{}'", vm.type_name(key))));
     };
     let Some(at) = index.as_int() else {
-        return Err(vm.index_error("cannot fit 'int' into an index-sized integer"));
+        return Err(vm.index_error(vm.no_index(key)));
     };
     crate::text::slice::index(at, deque.len()).ok_or_else(|| vm.index_error("deque index out of range"))
 }
