@@ -66,7 +66,8 @@ impl Page {
     /// What it defines: the names after `def` and `class`, or before ` = `, in lines that are not indented.
     fn names(&self) -> impl Iterator<Item = &'static str> {
         let is_name = |text: &&str| !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || c == '_');
-        self.text.lines().flat_map(move |line| {
+        let outermost = self.text.lines().filter(|line| !line.starts_with(' '));
+        outermost.flat_map(move |line| {
             let line = line.strip_prefix("async ").unwrap_or(line);
             let targets = match line.strip_prefix("def ").or_else(|| line.strip_prefix("class ")) {
                 Some(defined) => defined.split(['(', ':', '[']).next(),

@@ -82,7 +82,7 @@ pub(super) fn flags(vm: &mut Vm) -> Value {
         11 "hash_randomization" = 0,
         12 "isolated" = 0,
         13 "dev_mode" = false,
-        14 "utf8_mode" = 1,
+        14 "utf8_mode" = 0,
         15 "warn_default_encoding" = 0,
         16 "safe_path" = false,
         17 "int_max_str_digits" = 4300,
