@@ -754,7 +754,7 @@ impl Vm {
     /// `StopIteration.value`.
     pub fn stop_value(&mut self, error: &Error) -> Value {
         let name = self.name(sym::value).clone();
-        let own = error.0.attrs.look(|attrs| attrs.get(&name));
+        let own = error.0.own.look(|own| own.get(&name));
         own.unwrap_or_else(|| error.0.args().into_iter().next().unwrap_or(Value::None))
     }
 

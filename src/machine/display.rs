@@ -318,7 +318,7 @@ impl Vm {
             text.push_str(": ");
             self.push_repr(&mut text, &file)?;
             let second = self.intern("filename2");
-            let second = exception.attrs.look(|attrs| attrs.get(&second)).filter(|value| !value.is_none());
+            let second = exception.own.look(|own| own.get(&second)).filter(|value| !value.is_none());
             if let Some(second) = second {
                 text.push_str(" -> ");
                 self.push_repr(&mut text, &second)?;

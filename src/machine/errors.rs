@@ -78,7 +78,7 @@ impl Vm {
     pub fn set_exception_attr(&mut self, error: &Error, name: crate::symbol::Symbol, value: Value) {
         let name = self.name(name).clone();
         let root = error.class().root_shape.clone();
-        let old = error.0.attrs.change(|attrs| attrs.set(&root, &name, value));
+        let old = error.0.own.change(|own| own.set(&root, &name, value));
         drop(old);
     }
 

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::machine::Vm;
-use crate::object::{Error, Exception, Result, Value};
+use crate::object::{Exception, Result, Value};
 use crate::symbol::sym;
 
 /// What decides whether an exception, a group among them, belongs to the part that is wanted.
@@ -60,9 +60,10 @@ impl Vm {
         let old = (made.traceback.replace(traceback), made.cause.replace(cause), made.context.replace(context));
         drop(old);
         made.suppress_context.set(true);
-        if let Some(notes @ (Value::List(_) | Value::Tuple(_))) = self.exception_attr(whole, sym::__notes__) {
+        let group = Value::Exception(whole.clone());
+        if let Some(notes @ (Value::List(_) | Value::Tuple(_))) = self.get_attr_opt(&group, sym::__notes__)? {
             let notes = Value::list(self.collect(&notes)?);
-            self.set_exception_attr(&Error(made.clone()), sym::__notes__, notes);
+            self.set_attr(&Value::Exception(made.clone()), sym::__notes__, notes)?;
         }
         Ok(Some(Value::Exception(made)))
     }

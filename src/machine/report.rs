@@ -127,7 +127,7 @@ impl Vm {
 
     /// A built-in attribute of an exception.
     pub fn exception_attr(&self, exception: &Exception, name: Symbol) -> Option<Value> {
-        exception.attrs.look(|attrs| attrs.get(self.name(name)))
+        exception.own.look(|own| own.get(self.name(name)))
     }
 
     fn notes(&mut self, exception: &Rc<Exception>) -> Vec<String> {
@@ -295,7 +295,7 @@ impl Vm {
             .map(str::to_owned)
         } else if exception.is(&self.types.ImportError) {
             let from = self.intern("name_from");
-            let Some(Value::Str(wanted)) = exception.attrs.look(|attrs| attrs.get(&from)) else { return None };
+            let Some(Value::Str(wanted)) = exception.own.look(|own| own.get(&from)) else { return None };
             let Some(Value::Str(module)) = self.exception_attr(exception, sym::name) else { return None };
             let module = self.modules.get_str(&module)?;
             let names = self.dir_names(&module).ok()?;

@@ -120,8 +120,10 @@ pub struct Exception {
     pub class: RefCell<Rc<Class>>,
     /// `args`, a tuple.
     pub args: RefCell<Value>,
-    /// `__dict__`, and the built-in attributes of the class (`errno`, `value`, `code`, ...).
+    /// `__dict__`
     pub attrs: AttrCell,
+    /// The built-in attributes of the class (`errno`, `value`, `code`, ...) that its arguments do not say.
+    pub own: AttrCell,
     pub traceback: RefCell<Option<Rc<Traceback>>>,
     pub cause: RefCell<Option<Rc<Exception>>>,
     pub context: RefCell<Option<Rc<Exception>>>,
@@ -164,6 +166,7 @@ impl Exception {
             class: RefCell::new(class),
             args: RefCell::new(args),
             attrs: AttrCell::default(),
+            own: AttrCell::default(),
             traceback: RefCell::default(),
             cause: RefCell::default(),
             context: RefCell::default(),
@@ -187,6 +190,7 @@ impl Exception {
         let address = std::ptr::from_ref(self).addr();
         let mut revived = Exception::new(self.class.borrow().clone(), std::mem::take(self.args.get_mut()));
         revived.attrs.set(self.attrs.take());
+        revived.own.set(self.own.take());
         std::mem::swap(&mut revived.traceback, &mut self.traceback);
         std::mem::swap(&mut revived.cause, &mut self.cause);
         std::mem::swap(&mut revived.context, &mut self.context);

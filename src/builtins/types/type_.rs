@@ -347,6 +347,9 @@ fn set_bases(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
         )));
     }
     let ancestors = vm.linearize(&bases)?;
+    let mut before = Vec::new();
+    remember_below(&class, &mut before);
+    let best_before = class.best_base.get();
     for base in &old {
         base.subclasses.borrow_mut().retain(|sub| !std::ptr::eq(sub.as_ptr(), Rc::as_ptr(&class)));
     }
@@ -356,10 +359,39 @@ fn set_bases(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
     *class.ancestors.borrow_mut() = ancestors.into();
     *class.bases.borrow_mut() = bases;
     class.best_base.set(best);
-    vm.call_mro(&class)?;
-    linearize_below(vm, &class)?;
+    let result = vm.call_mro(&class).and_then(|()| linearize_below(vm, &class));
+    if result.is_err() {
+        // An `mro` of a metaclass has failed: all is as it was.
+        for base in class.bases.borrow().iter() {
+            base.subclasses.borrow_mut().retain(|sub| !std::ptr::eq(sub.as_ptr(), Rc::as_ptr(&class)));
+        }
+        for base in &old {
+            base.subclasses.borrow_mut().push(Rc::downgrade(&class));
+        }
+        *class.bases.borrow_mut() = old;
+        class.best_base.set(best_before);
+        for (class, ancestors) in before {
+            *class.ancestors.borrow_mut() = ancestors;
+        }
+    }
     class.changed();
-    Ok(())
+    result
+}
+
+/// The orders of resolution of a class and of those derived from it.
+fn remember_below(class: &Rc<Class>, found: &mut Vec<(Rc<Class>, Rc<[Rc<Class>]>)>) {
+    found.push((class.clone(), class.ancestors.borrow().clone()));
+    let mut at = found.len() - 1;
+    while let Some((class, _)) = found.get(at).cloned() {
+        let below: Vec<Rc<Class>> = class.subclasses.borrow().iter().filter_map(Weak::upgrade).collect();
+        for sub in below {
+            if !found.iter().any(|(known, _)| Rc::ptr_eq(known, &sub)) {
+                let ancestors = sub.ancestors.borrow().clone();
+                found.push((sub, ancestors));
+            }
+        }
+        at += 1;
+    }
 }
 
 /// Renews the order of resolution of the classes derived from one.
@@ -369,6 +401,7 @@ fn linearize_below(vm: &mut Vm, class: &Rc<Class>) -> Result<()> {
         let bases = sub.bases.borrow().clone();
         let ancestors = vm.linearize(&bases)?;
         *sub.ancestors.borrow_mut() = ancestors.into();
+        vm.call_mro(&sub)?;
         vm.nested(|vm| linearize_below(vm, &sub))?;
     }
     Ok(())

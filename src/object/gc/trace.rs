@@ -166,6 +166,7 @@ fn trace_exception(exception: &Exception, visit: Visit) {
     }
     trace_cell(&exception.args, visit);
     exception.attrs.look(|attrs| attrs.trace(visit));
+    exception.own.look(|own| own.trace(visit));
     trace_option(&exception.traceback, Value::Traceback, visit);
     trace_option(&exception.cause, Value::Exception, visit);
     trace_option(&exception.context, Value::Exception, visit);
@@ -202,6 +203,7 @@ pub(super) fn clear(value: &Value) {
         Value::Awaiter(x) => drop(x.argument.take()),
         Value::Exception(x) => {
             drop(x.attrs.take());
+            drop(x.own.take());
             drop(x.args.take());
             drop(x.traceback.take());
             drop(x.cause.take());

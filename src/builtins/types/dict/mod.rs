@@ -137,7 +137,7 @@ fn get_item(vm: &mut Vm, dict: &Rc<Dict>, args: &[Value]) -> Result {
 pub fn pop(vm: &mut Vm, args: &[Value]) -> Result {
     let dict = this(vm, &args[0])?;
     // In an empty dict nothing is looked for, so its key need not be hashable.
-    let found = if dict.len() == 0 { None } else { vm.dict_remove(&dict, &args[1])? };
+    let found = if dict.is_empty() { None } else { vm.dict_remove(&dict, &args[1])? };
     match found {
         Some((_, value)) => Ok(value),
         None if !args[2].is_unbound() => Ok(args[2].clone()),

@@ -80,6 +80,10 @@ const ATTRIBUTE_ERROR: &[Row] = &[
         keyword_init(vm, "AttributeError", &[sym::name, sym::obj], args)?;
         Ok(Value::None)
     }),
+    method("__getstate__()", |vm, args| {
+        let exception = this(vm, &args[0])?;
+        super::state(vm, &exception)
+    }),
     member!(name),
     member!(obj),
 ];
@@ -311,7 +315,7 @@ fn set_characters_written(vm: &mut Vm, value: &Value, new: Value) -> Result<()> 
     let exception = this(vm, value)?;
     if new.is_unbound() {
         let name = vm.name(sym::characters_written).clone();
-        let removed = exception.attrs.change(|attrs| attrs.remove(&exception.class.borrow().root_shape, &name));
+        let removed = exception.own.change(|own| own.remove(&exception.class.borrow().root_shape, &name));
         if removed.is_none() {
             return Err(vm.error(vm.types.AttributeError.clone(), "characters_written"));
         }

@@ -14,7 +14,7 @@ use crate::builtins::of;
 use crate::machine::Vm;
 use crate::object::native::{Row, attribute, method, static_method};
 use crate::object::{Class, Exception, Result, Value};
-use crate::symbol::sym;
+use crate::symbol::{Symbol, sym};
 
 pub fn install(vm: &mut Vm) {
     let base = vm.types.BaseException.clone();
@@ -196,17 +196,28 @@ fn reduce(vm: &mut Vm, exception: &Rc<Exception>, _: &[Value]) -> Result {
             given = Value::tuple(all);
         }
     }
-    // What the arguments say already is no state.
-    let own =
-        ["errno", "strerror", "filename", "filename2", "value", "code", "encoding", "object", "start", "end", "reason"];
-    let is_own = |key: &Value| key.as_str().is_some_and(|key| own.contains(&key.as_str()));
-    let state: Vec<_> =
-        exception.attrs.look(|attrs| attrs.pairs()).into_iter().filter(|(key, _)| !is_own(key)).collect();
-    if state.is_empty() {
-        return Ok(Value::tuple([class, given]));
+    let state = state(vm, exception)?;
+    Ok(Value::tuple([vec![class, given], if state.is_none() { Vec::new() } else { vec![state] }].concat()))
+}
+
+/// What is kept of an exception beside its class and arguments; `None` for nothing.
+pub(super) fn state(vm: &mut Vm, exception: &Rc<Exception>) -> Result {
+    let mut state = exception.attrs.look(|attrs| attrs.pairs());
+    let is_attribute_error = exception.is(&vm.types.AttributeError);
+    let more: &[Symbol] = match () {
+        () if is_attribute_error => &[sym::name],
+        () if exception.is(&vm.types.ImportError) => &[sym::name, sym::path, sym::name_from],
+        () => &[],
+    };
+    for &name in more {
+        if let Some(value) = vm.exception_attr(exception, name).filter(|value| !value.is_none()) {
+            state.push((Value::Str(vm.name(name).clone()), value));
+        }
     }
-    let state = vm.dict_from_pairs(state)?;
-    Ok(Value::tuple([class, given, state]))
+    if is_attribute_error {
+        state.push((Value::Str(vm.name(sym::args).clone()), exception.args.borrow().clone()));
+    }
+    if state.is_empty() { Ok(Value::None) } else { vm.dict_from_pairs(state) }
 }
 
 fn set_state(vm: &mut Vm, args: &[Value]) -> Result {
