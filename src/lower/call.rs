@@ -561,7 +561,7 @@ impl Arguments {
                     if self.star_alone {
                         alone = Some(value);
                     } else {
-                        args.extend(self.spread(vm, callee, &value).at(at)?);
+                        self.spread(vm, callee, &value, &mut args).at(at)?;
                     }
                 }
                 Part::Keyword(name, thunk) => {
@@ -618,7 +618,7 @@ impl Arguments {
             }
         }
         if let Some(value) = alone {
-            args.extend(self.spread(vm, callee, &value).at(at)?);
+            self.spread(vm, callee, &value, &mut args).at(at)?;
         }
         if !no_names.is_empty() {
             return Err(vm.type_error("keywords must be strings").at(at).into());
@@ -627,10 +627,14 @@ impl Arguments {
     }
 
     /// The items of `*value`.
-    fn spread(&self, vm: &mut Vm, callee: &Value, value: &Value) -> crate::object::Result<Vec<Value>> {
+    fn spread(&self, vm: &mut Vm, callee: &Value, value: &Value, args: &mut Vec<Value>) -> Result<()> {
+        if let Value::Tuple(items) = value {
+            args.extend_from_slice(items);
+            return Ok(());
+        }
         let error = match vm.collect(value) {
             Err(e) if e.is(&vm.types.TypeError) && e.0.traceback.borrow().is_none() && vm.iter(value).is_err() => e,
-            done => return done,
+            done => return done.map(|items| args.extend(items)),
         };
         drop(error);
         let name = vm.type_name(value);

@@ -173,13 +173,11 @@ pub(super) fn call_evaluated(
     finalize_first(vm);
     let result = match (vm.tick(), callee) {
         (Ok(()), Value::Function(function)) if !function.code.replaced.get() => {
-            match vm.bind_function(function, &args, &named) {
-                Ok(locals) => {
-                    drop((args, named));
-                    vm.run_vec(function, locals)
-                }
-                Err(e) => Err(e.into()),
-            }
+            vm.call_binding(function, move |vm, locals| {
+                let bound = vm.bind_into(function, &args, &named, locals);
+                drop((args, named));
+                bound
+            })
         }
         (Ok(()), callee) => vm.call_kw(callee, &args, &named).here(),
         (Err(e), _) => Err(e.into()),

@@ -39,9 +39,12 @@ impl Hooks {
         self.has(Hooks::GET)
     }
 
-    /// Whether an instance may be other than true.
-    pub(super) fn has_truth(self) -> bool {
-        self.has(Hooks::BOOL | Hooks::LEN)
+    pub(super) fn has_bool(self) -> bool {
+        self.has(Hooks::BOOL)
+    }
+
+    pub(super) fn has_len(self) -> bool {
+        self.has(Hooks::LEN)
     }
 
     pub(super) fn has_getattribute(self) -> bool {

@@ -16,7 +16,20 @@ impl Vm {
         args: &[Value],
         kwargs: &[(Rc<Str>, Value)],
     ) -> Result<Vec<Value>> {
-        let bound = self.bind_script(function, args, kwargs);
+        let mut locals = vec![Value::Unbound; function.code.slots as usize];
+        self.bind_into(function, args, kwargs, &mut locals)?;
+        Ok(locals)
+    }
+
+    /// Puts the arguments of a call into the locals of a script function, which are unbound.
+    pub fn bind_into(
+        &mut self,
+        function: &Rc<Function>,
+        args: &[Value],
+        kwargs: &[(Rc<Str>, Value)],
+        locals: &mut [Value],
+    ) -> Result<()> {
+        let bound = self.bind_script(function, args, kwargs, locals);
         if bound.is_err() && function.code.source.library {
             let names: Vec<&str> = kwargs.iter().map(|(name, _)| name.as_str()).collect();
             if let Some(error) = self.library_call_error(function, args.len(), &names) {
@@ -58,14 +71,15 @@ impl Vm {
         function: &Rc<Function>,
         args: &[Value],
         kwargs: &[(Rc<Str>, Value)],
-    ) -> Result<Vec<Value>> {
+        locals: &mut [Value],
+    ) -> Result<()> {
         let code = &function.code;
         let params = &code.params;
         let positional = params.positional as usize;
         let kwonly_end = positional + params.kwonly as usize;
-        let mut locals = Vec::with_capacity(code.slots as usize);
-        locals.extend(args.iter().take(positional).cloned());
-        locals.resize(code.slots as usize, Value::Unbound);
+        for (local, arg) in locals.iter_mut().zip(args).take(positional) {
+            *local = arg.clone();
+        }
         if params.vararg {
             locals[kwonly_end] = Value::tuple(args.get(positional..).unwrap_or_default());
         }
@@ -95,10 +109,9 @@ impl Vm {
             locals[kwonly_end + usize::from(params.vararg)] = Value::dict(dict);
         }
         if args.len() > positional && !params.vararg {
-            return Err(self.too_many_arguments(function, args.len(), &locals));
+            return Err(self.too_many_arguments(function, args.len(), locals));
         }
-        self.fill_defaults(function, &mut locals, 0)?;
-        Ok(locals)
+        self.fill_defaults(function, locals, 0)
     }
 
     /// Gives the parameters that are unbound their defaults; the first `given` are not.

@@ -73,8 +73,7 @@ impl Vm {
                 if let Some(other) = replacement(function) {
                     return self.call_kw(&Value::Function(other), args, kwargs);
                 }
-                let locals = self.bind_function(function, args, kwargs)?;
-                Ok(self.run_vec(function, locals)?)
+                Ok(self.call_binding(function, |vm, locals| vm.bind_into(function, args, kwargs, locals))?)
             }
             Value::Native(native) => {
                 self.check_receiver(native, args)?;
@@ -218,8 +217,22 @@ impl Vm {
                 _ => {}
             }
         }
-        let locals = self.bind_function(function, args, &[])?;
-        Ok(self.run_vec(function, locals)?)
+        Ok(self.call_binding(function, |vm, locals| vm.bind_into(function, args, &[], locals))?)
+    }
+
+    /// Calls a function whose locals `bind` fills in.
+    pub fn call_binding(
+        &mut self,
+        function: &Rc<Function>,
+        bind: impl FnOnce(&mut Vm, &mut [Value]) -> Result<()>,
+    ) -> Eval<Value> {
+        let code = &function.code;
+        if code.slots as usize <= STACK_SLOTS && !code.is_suspendable() {
+            return self.call_filled(function, Value::Unbound, |vm, locals| Ok(bind(vm, locals)?), |_| Ok(()));
+        }
+        let mut locals = vec![Value::Unbound; code.slots as usize];
+        bind(self, &mut locals)?;
+        self.run_vec(function, locals)
     }
 
     /// Calls a function with exactly its positional parameters, which are moved into its locals.

@@ -23,8 +23,9 @@ impl Vm {
     #[inline(never)]
     fn truth_general(&mut self, value: &Value) -> Result<bool> {
         if let Value::Instance(instance) = value {
-            if instance.inner().is_none() && !self.hooks(&instance.class()).has_truth() {
-                return Ok(true);
+            let hooks = self.hooks(&instance.class());
+            if instance.inner().is_none() && !hooks.has_bool() {
+                return Ok(!hooks.has_len() || self.len(value)? != 0);
             }
         }
         if is_object(value) {
