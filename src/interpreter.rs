@@ -47,6 +47,8 @@ impl Interpreter {
     pub fn compile(&mut self, name: &str, bytes: &[u8]) -> Result<Program, Vec<Diagnostic>> {
         let source = self.vm.read_source(bytes, name, Origin::Script).map_err(|d| vec![*d])?;
         let code = lower::compile_module(&mut self.vm, &source)?;
+        source.command.set(name == "<string>");
+        self.vm.command = Some(source).filter(|source| source.command.get());
         Ok(Program { code })
     }
 

@@ -3,7 +3,7 @@
 //! A [`Span`] is a half-open range of byte offsets into one [`Source`]. Lines and columns are only computed when
 //! something is shown to a person, from the table of line starts that every source carries.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
 /// A half-open byte range `start..end` in a source text.
@@ -55,6 +55,8 @@ pub struct Source {
     pub strange: Rc<[(u32, Box<[u8]>)]>,
     /// Nobody who opens the file could decode it, so tracebacks have no lines of it.
     pub unreadable: bool,
+    /// The program itself, given with `-c`, once it is compiled: it has lines, for all that is named `<string>`.
+    pub command: Cell<bool>,
     /// The file is in another encoding than UTF-8.
     pub encoded: bool,
     pub stop: Option<Stop>,
@@ -92,6 +94,7 @@ impl Source {
             strange: Rc::new([]),
             unreadable: false,
             encoded: false,
+            command: Cell::new(false),
             stop: None,
             line_starts: OnceCell::new(),
         }

@@ -248,7 +248,7 @@ fn module_input(module: &[String], more: &[String]) -> Result<Input, String> {
     }
     let argv = std::iter::once("-m".to_owned()).chain(arguments).collect();
     let bytes = format!("import {name}.__main__\n").into_bytes();
-    Ok(Input { name: "<string>".to_owned(), bytes, argv, folder: PathBuf::new() })
+    Ok(Input { name: "<frozen runpy>".to_owned(), bytes, argv, folder: PathBuf::new() })
 }
 
 /// The modules in a folder and whether each is a package.

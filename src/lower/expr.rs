@@ -10,6 +10,7 @@ use crate::object::code::{Cond, Slot, Thunk};
 use crate::object::containers::Slice;
 use crate::object::frame::Frame;
 use crate::object::{Dict, Eval, List, Located, Raised, Str, Value};
+use crate::resolve::{self, Folded};
 use crate::source::Span;
 use crate::syntax::ast::{BoolOp, CmpOp, Constant, Expr, ExprKind, Ident, UnaryOp};
 
@@ -131,11 +132,11 @@ impl Lower<'_> {
                         _ => {}
                     }
                 }
-                if let (UnaryOp::Invert, ExprKind::Constant(constant @ (Constant::True | Constant::False))) =
-                    (op, &operand.kind)
+                if op == UnaryOp::Invert
+                    && let Some(Folded::Bool(value)) = resolve::fold(&operand)
                     && self.vm.warn_inverted_bool().is_ok()
                 {
-                    return Self::constant_thunk(Value::Int(if *constant == Constant::True { -2 } else { -1 }));
+                    return Self::constant_thunk(Value::Int(!i64::from(value)));
                 }
                 let operand = self.expr(*operand);
                 Box::new(move |vm, frame| {

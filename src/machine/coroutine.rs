@@ -64,7 +64,7 @@ impl Vm {
             || root.in_chain.get()
             || self.handling.is_some()
             || !root.is_bare()
-            || self.depth + 1 >= self.recursion_limit
+            || self.depth >= self.recursion_limit
             || self.stack_is_low()
         {
             return Passing::Refused(value);
@@ -149,7 +149,7 @@ impl Vm {
             }
         }
         let chain = root.take_chain();
-        if chain.is_none() && !root.in_chain.get() && self.depth + 1 < self.recursion_limit {
+        if chain.is_none() && !root.in_chain.get() && self.depth < self.recursion_limit {
             return self.resume_alone(root, input);
         }
         let outdated = chain.as_ref().is_some_and(|chain| chain.epoch != self.chain_epoch);
@@ -160,7 +160,7 @@ impl Vm {
             }
             chain.members = self.follow_chain(root);
         }
-        if self.depth as usize + chain.members.len() + 1 >= self.recursion_limit as usize {
+        if self.depth as usize + chain.members.len() + 1 > self.recursion_limit as usize {
             root.set_chain(chain);
             return self.nested(|vm| Err(vm.chain_too_deep()));
         }

@@ -92,6 +92,8 @@ pub struct Vm {
     codes: BTreeMap<u32, Weak<Code>>,
     /// Frames of texts that look at frames, those that were under way last.
     pub observed: Vec<crate::object::frame::Observed>,
+    /// The program, if it was given with `-c`.
+    pub command: Option<Rc<crate::source::Source>>,
     codes_made: u32,
     sweep_codes_at: usize,
     /// Frames under way on the native stack.
@@ -200,6 +202,7 @@ impl Vm {
             driving: Vec::new(),
             codes: BTreeMap::new(),
             observed: Vec::new(),
+            command: None,
             codes_made: 0,
             sweep_codes_at: 1024,
             depth: 0,

@@ -551,7 +551,11 @@ impl Vm {
             }
         };
         let message = message.unwrap_or("Exception ignored in");
-        let mut text = report::unraisable(&self.exception_report(&error.0));
+        let mut shown_error = self.exception_report(&error.0);
+        // Only files are read for it.
+        let texts = shown_error.frames.iter_mut().filter(|frame| &*frame.place.source.name == "<string>");
+        texts.for_each(|frame| frame.lines = Some(String::new()));
+        let mut text = report::unraisable(&shown_error);
         if self.modules.get_str(self.name(sym::__main__)).is_none() {
             // By then CPython reads no source lines any more.
             text = text.split_inclusive('\n').filter(|line| !line.starts_with("    ")).collect();
@@ -565,7 +569,12 @@ impl Vm {
         let mut link = exception.traceback.borrow().clone();
         while let Some(entry) = link {
             let place = Place { source: entry.code.source.clone(), span: entry.span };
-            let lines = place.source.given.then(|| self.lines_by_name(&place, &entry.code).unwrap_or_default());
+            let elsewhere =
+                self.command.clone().filter(|_| &*place.source.name == "<string>" && !place.source.command.get());
+            let lines = match elsewhere {
+                Some(command) => Some(report::excerpt_elsewhere(&place.source, place.span, &command)),
+                None => place.source.given.then(|| self.lines_by_name(&place, &entry.code).unwrap_or_default()),
+            };
             entries.push(FrameEntry {
                 place,
                 function: entry.code.name.as_str().into(),

@@ -96,7 +96,7 @@ pub fn diagnostic(diagnostic: &Diagnostic, style: &Style) -> String {
 /// except for what was typed at a prompt.
 fn shows_lines(source: &Source) -> bool {
     let is_file = !(source.name.starts_with('<') && source.name.ends_with('>'));
-    is_file && !source.unreadable || source.name.starts_with("<input-")
+    source.command.get() || is_file && !source.unreadable || source.name.starts_with("<input-")
 }
 
 /// What comes last: `ValueError: x`, or `ValueError` if there is nothing to add.

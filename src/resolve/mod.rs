@@ -13,6 +13,7 @@ mod check;
 mod check_expr;
 mod collect;
 mod collect_expr;
+mod fold;
 mod future;
 mod pattern;
 mod scope;
@@ -29,6 +30,7 @@ use crate::source::{Source, Span};
 use crate::symbol::Interner;
 use crate::syntax::ast::{Expr, Module};
 
+pub use self::fold::{Folded, fold};
 pub use self::scope::{Binding, Scope, ScopeKind, Scopes, SymbolMap};
 
 use self::bind::Binder;

@@ -2,9 +2,10 @@
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::source::Span;
-use crate::syntax::ast::{BinOp, CmpOp, Constant, Expr, ExprKind, UnaryOp};
+use crate::syntax::ast::{CmpOp, Expr, ExprKind};
 
 use super::check::Checker;
+use super::fold::{Folded, fold, is_format};
 
 impl Checker<'_> {
     #[cold]
@@ -58,7 +59,11 @@ impl Checker<'_> {
     }
 
     pub(super) fn warn_assert(&mut self, test: &Expr, span: Span) {
-        if matches!(&test.kind, ExprKind::Tuple(elements) if !elements.is_empty()) {
+        let tuple = match &test.kind {
+            ExprKind::Tuple(elements) => !elements.is_empty(),
+            _ => matches!(fold(test), Some(Folded::Tuple(items)) if !items.is_empty()),
+        };
+        if tuple {
             self.warn("assertion is always true, perhaps remove parentheses?".to_owned(), span);
         }
     }
@@ -74,66 +79,11 @@ fn type_of(expr: &Expr) -> Option<&'static str> {
         ExprKind::Dict(_) | ExprKind::DictComp(_) => "dict",
         ExprKind::GeneratorExp(_) => "generator",
         ExprKind::Lambda(_) => "function",
-        _ => return constant_type(expr),
+        ExprKind::BinOp { first, rest } if is_format(first, rest) => "str",
+        _ => return fold(expr).map(|value| value.type_name()),
     })
 }
 
 fn compared_literal(expr: &Expr) -> Option<&'static str> {
-    constant_type(expr).filter(|name| !matches!(*name, "NoneType" | "bool" | "ellipsis"))
-}
-
-/// The type of a constant, or of what CPython computes before it runs a program.
-fn constant_type(expr: &Expr) -> Option<&'static str> {
-    match &expr.kind {
-        ExprKind::Constant(constant) => Some(match constant {
-            Constant::None => "NoneType",
-            Constant::True | Constant::False => "bool",
-            Constant::Ellipsis => "ellipsis",
-            Constant::Int(_) | Constant::BigInt(_) => "int",
-            Constant::Float(_) => "float",
-            Constant::Imaginary(_) => "complex",
-            Constant::Str(_) => "str",
-            Constant::Bytes(_) => "bytes",
-        }),
-        ExprKind::Tuple(elements) => elements.iter().all(|e| constant_type(e).is_some()).then_some("tuple"),
-        ExprKind::UnaryOp { op, operand } => match (op, constant_type(operand)?) {
-            (UnaryOp::Not, _) => Some("bool"),
-            (_, "int" | "bool") => Some("int"),
-            (UnaryOp::Neg | UnaryOp::Pos, name @ ("float" | "complex")) => Some(name),
-            _ => None,
-        },
-        ExprKind::BinOp { first, rest } => {
-            let first = constant_type(first);
-            // What fails is left to be run.
-            let folds = |op: &BinOp, right: &Expr| match (op, &right.kind) {
-                (BinOp::Div | BinOp::FloorDiv | BinOp::Mod, ExprKind::Constant(Constant::Int(n))) => *n != 0,
-                (BinOp::Div | BinOp::FloorDiv | BinOp::Mod, ExprKind::Constant(Constant::Float(x))) => *x != 0.0,
-                (BinOp::Div | BinOp::FloorDiv, _) => false,
-                (BinOp::LShift | BinOp::RShift, kind) => matches!(kind, ExprKind::Constant(Constant::Int(_))),
-                _ => true,
-            };
-            rest.iter().fold(first, |left, (op, right)| {
-                binary_type(left.filter(|_| folds(op, right))?, *op, constant_type(right)?)
-            })
-        }
-        _ => None,
-    }
-}
-
-fn binary_type(left: &'static str, op: BinOp, right: &'static str) -> Option<&'static str> {
-    use BinOp::{Add, BitAnd, BitOr, BitXor, Div, FloorDiv, LShift, MatMul, Mod, Mul, RShift};
-    let rank = |name| ["int", "float", "complex"].iter().position(|&known| known == name);
-    match (rank(left), rank(right)) {
-        (Some(left), Some(right)) => match (op, left.max(right)) {
-            (MatMul, _) | (BitAnd | BitOr | BitXor | LShift | RShift, 1 | 2) | (FloorDiv | Mod, 2) => None,
-            (Div, 0) => Some("float"),
-            (_, 0) => Some("int"),
-            (_, 1) => Some("float"),
-            _ => Some("complex"),
-        },
-        _ if op == Add && left == right && matches!(left, "str" | "bytes" | "tuple") => Some(left),
-        (None, Some(0)) if op == Mul && matches!(left, "str" | "bytes" | "tuple") => Some(left),
-        (Some(0), None) if op == Mul && matches!(right, "str" | "bytes" | "tuple") => Some(right),
-        _ => None,
-    }
+    fold(expr).map(|value| value.type_name()).filter(|name| !matches!(*name, "NoneType" | "bool" | "ellipsis"))
 }

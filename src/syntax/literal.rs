@@ -122,7 +122,10 @@ pub(super) fn decode_str(text: &str) -> Decoded<String> {
                 }
                 None => {
                     let c = text[start + 1..].chars().next().expect("a character follows the backslash");
-                    odd_escape.get_or_insert_with(|| format!("\\{c}"));
+                    // Before what is not ASCII, CPython's decoder takes a backslash for itself.
+                    if c.is_ascii() {
+                        odd_escape.get_or_insert_with(|| format!("\\{c}"));
+                    }
                     out.push('\\');
                     out.push(c);
                     i = start + 1 + c.len_utf8();
