@@ -22,6 +22,13 @@ fn each_frame(report: &mut ExceptionReport, change: &mut impl FnMut(&mut FrameEn
     others.chain(report.group.iter_mut().flatten()).for_each(|report| each_frame(report, change));
 }
 
+/// Keeps the innermost frames of each traceback.
+fn keep_innermost(report: &mut ExceptionReport, most: usize) {
+    report.frames.drain(..report.frames.len().saturating_sub(most));
+    let others = [&mut report.cause, &mut report.context].into_iter().flatten().map(|report| &mut **report);
+    others.chain(report.group.iter_mut().flatten()).for_each(|report| keep_innermost(report, most));
+}
+
 impl Vm {
     /// What a traceback shows of an exception.
     pub fn exception_report(&mut self, exception: &Rc<Exception>) -> ExceptionReport {
@@ -328,6 +335,9 @@ impl Vm {
     pub fn print_exception(&mut self, exception: &Rc<Exception>) {
         let style = self.host.style;
         let mut report = self.exception_report(exception);
+        if let Some(Value::Int(most)) = self.sys_attr("tracebacklimit") {
+            keep_innermost(&mut report, usize::try_from(most).unwrap_or(0));
+        }
         if style.format == ErrorFormat::Python {
             self.read_again(&mut report);
         }
