@@ -288,8 +288,9 @@ fn set_entry(vm: &mut Vm, class: &Value, name: Symbol, new: Value) -> Result<()>
 fn get_module(vm: &mut Vm, class: &Value) -> Result {
     let class = this(vm, class)?;
     match entry(vm, &class, sym::__module__) {
+        // Of a type whose instances have one it is what they are asked with.
+        Some(Value::Descriptor(_)) | None if class.builtin => Ok(Value::str("builtins")),
         Some(module) => Ok(module),
-        None if class.builtin => Ok(Value::str("builtins")),
         None => Err(vm.attribute_error(&Value::Class(class), &vm.name(sym::__module__).clone())),
     }
 }
@@ -297,6 +298,7 @@ fn get_module(vm: &mut Vm, class: &Value) -> Result {
 fn get_doc(vm: &mut Vm, class: &Value) -> Result {
     let class = this(vm, class)?;
     match entry(vm, &class, sym::__doc__) {
+        Some(Value::Descriptor(_)) if class.builtin => Ok(Value::None),
         Some(doc @ (Value::Descriptor(_) | Value::Instance(_))) => {
             // A documentation string that is computed.
             vm.bind(&doc, None, &class)
@@ -378,8 +380,11 @@ fn set_bases(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
     result
 }
 
+/// A class and its order of resolution.
+type Remembered = (Rc<Class>, Rc<[Rc<Class>]>);
+
 /// The orders of resolution of a class and of those derived from it.
-fn remember_below(class: &Rc<Class>, found: &mut Vec<(Rc<Class>, Rc<[Rc<Class>]>)>) {
+fn remember_below(class: &Rc<Class>, found: &mut Vec<Remembered>) {
     found.push((class.clone(), class.ancestors.borrow().clone()));
     let mut at = found.len() - 1;
     while let Some((class, _)) = found.get(at).cloned() {
