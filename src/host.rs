@@ -122,6 +122,10 @@ pub trait Files {
     /// Cuts a file to a length, or extends it with zeros.
     fn truncate(&mut self, path: &Path, size: u64) -> io::Result<()>;
     fn info(&mut self, path: &Path) -> io::Result<FileInfo>;
+    /// Goes to another folder, which paths are relative to from then on, and says its whole path.
+    fn enter(&mut self, _: &Path) -> io::Result<String> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
     /// Whether a path is a symbolic link: false for a host that has none.
     fn is_link(&mut self, _: &Path) -> io::Result<bool> {
         Ok(false)

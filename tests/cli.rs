@@ -937,3 +937,18 @@ fn what_is_removed_or_renamed_is_a_link_and_not_what_it_leads_to() {
     let run = run(&["-A", "--error-format", "python", "-c", &code]);
     assert_eq!((run.out.as_str(), run.err.as_str()), ("True True\n['kept'] ['file']\n", ""));
 }
+
+#[test]
+fn a_script_can_go_to_another_folder() {
+    let base = folder("folders");
+    fs::create_dir_all(base.join("inner")).expect("a folder");
+    fs::write(base.join("word"), "found").expect("a file");
+    let code = format!(
+        "import contextlib, os\nhere = os.getcwd()\nos.chdir({:?})\nprint(open('word').read(), os.getcwd() == \
+         os.path.realpath('.'))\nwith contextlib.chdir('inner'):\n    print(os.path.exists('word'), \
+         os.path.basename(os.getcwd()))\nos.chdir(here)\nprint(os.getcwd() == here)",
+        base.display().to_string()
+    );
+    let run = run(&["--allow-read", "--error-format", "python", "-c", &code]);
+    assert_eq!((run.out.as_str(), run.err.as_str()), ("found True\nFalse inner\nTrue\n", ""));
+}

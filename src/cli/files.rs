@@ -100,6 +100,12 @@ impl Files for LocalFiles {
         Ok(FileInfo { is_folder: metadata.is_dir(), size: metadata.len(), modified })
     }
 
+    fn enter(&mut self, path: &Path) -> io::Result<String> {
+        let folder = self.readable(path)?;
+        std::env::set_current_dir(&folder)?;
+        Ok(folder.display().to_string())
+    }
+
     fn is_link(&mut self, path: &Path) -> io::Result<bool> {
         Ok(entry(path, &self.read, READ)?.is_symlink())
     }

@@ -40,6 +40,10 @@ pub(super) const FUNCTIONS: &[Row] = &[
             Ok(Value::tuple([Value::bool(info.is_folder), size, modified]))
         }
     }),
+    native("_folder_enter(path, /)", |vm, args| {
+        let result = vm.host.files.enter(&path(&args[0]));
+        done(vm, result, &args[0]).map(Value::string)
+    }),
     native("_file_is_link(path, /)", |vm, args| {
         Ok(Value::bool(vm.host.files.is_link(&path(&args[0])).unwrap_or(false)))
     }),
