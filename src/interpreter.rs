@@ -19,6 +19,8 @@ const TIMED_OUT: u8 = 124;
 pub struct Interpreter {
     pub vm: Vm,
     pub(crate) finalizers: Vec<gc::Finalizer>,
+    /// The program that ran last ended with a `KeyboardInterrupt`: CPython's process then ends by that signal.
+    pub interrupted: bool,
 }
 
 /// A script that was parsed and checked.
@@ -30,7 +32,7 @@ impl Interpreter {
     pub fn new(host: Host) -> Interpreter {
         let mut vm = Vm::new(host);
         vm.threads.deadlock = Some(|vm| crate::asyncio::deadlock::found(vm, None));
-        Interpreter { vm, finalizers: Vec::new() }
+        Interpreter { vm, finalizers: Vec::new(), interrupted: false }
     }
 
     /// Tells the interpreter how much native stack it may use from here on, in bytes; deeper recursion is a
@@ -147,7 +149,10 @@ impl Interpreter {
         }
         match &self.vm.stopped {
             Some((_, Limit::Time)) => TIMED_OUT,
-            None if error.is(&self.vm.types.KeyboardInterrupt) => 130,
+            None if Rc::ptr_eq(&error.class(), &self.vm.types.KeyboardInterrupt) => {
+                self.interrupted = true;
+                130
+            }
             _ => 1,
         }
     }

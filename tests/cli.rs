@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 const TIMEOUT: Duration = Duration::from_secs(120);
 
 struct Run {
-    /// `None` if a signal ended it.
+    /// As a shell shows it: 128 and the number, if a signal ended it.
     status: Option<i32>,
     out: String,
     err: String,
@@ -37,7 +37,11 @@ fn finish(mut child: Child) -> Run {
     let status = wait(&mut child);
     let join =
         |reader: Option<thread::JoinHandle<String>>| reader.map_or(String::new(), |r| r.join().expect("a reader"));
-    Run { status: status.code(), out: join(out), err: join(err) }
+    #[cfg(unix)]
+    let signal = std::os::unix::process::ExitStatusExt::signal(&status).map(|number| 128 + number);
+    #[cfg(not(unix))]
+    let signal = None;
+    Run { status: status.code().or(signal), out: join(out), err: join(err) }
 }
 
 fn wait(child: &mut Child) -> ExitStatus {
@@ -382,13 +386,29 @@ mod streams {
 }
 
 #[cfg(unix)]
+#[test]
+fn a_program_from_the_command_line_has_lines() {
+    let code = "import warnings\ndef f(): return 1 / 0\nwarnings.warn('careful')\nexec('f()')";
+    assert_eq!(
+        eval(code).err,
+        "<string>:3: UserWarning: careful\n  warnings.warn('careful')\nTraceback (most recent call last):\n  \
+         File \"<string>\", line 4, in <module>\n    exec('f()')\n    ~~~~^^^^^^^\n  \
+         File \"<string>\", line 1, in <module>\n    import warnings\n    ^^^\n  \
+         File \"<string>\", line 2, in f\n    def f(): return 1 / 0\n                    ~~^~~\n\
+         ZeroDivisionError: division by zero\n"
+    );
+}
+
 mod interrupts {
-    use super::{BufRead, BufReader, Command, Run, Stdio, aio, finish, text};
+    use super::{BufRead, BufReader, Child, Command, Run, Stdio, aio, finish, text};
     use std::thread;
 
     /// Runs a script until it says `ready`, then interrupts it.
     fn interrupt(code: &str) -> Run {
-        let mut child = aio().args(["--error-format", "python", "-c", code]).spawn().expect("the binary runs");
+        interrupt_once_ready(aio().args(["--error-format", "python", "-c", code]).spawn().expect("the binary runs"))
+    }
+
+    fn interrupt_once_ready(mut child: Child) -> Run {
         let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
         let mut line = String::new();
         stdout.read_line(&mut line).expect("a first line");
@@ -407,6 +427,29 @@ mod interrupts {
             assert_eq!((run.status, run.out.as_str()), (Some(130), ""), "{busy}");
             assert!(run.err.ends_with("\nKeyboardInterrupt\n"), "{busy}: {}", run.err);
         }
+    }
+
+    #[test]
+    fn end_a_wait_for_input() {
+        let code = "print('ready', flush=True)\ninput()\n";
+        let mut command = aio();
+        let command = command.args(["--error-format", "python", "-c", code]);
+        let mut child = command.stdin(Stdio::piped()).spawn().expect("the binary runs");
+        let _open = child.stdin.take();
+        let run = interrupt_once_ready(child);
+        assert_eq!(run.status, Some(130));
+        let lines = "  File \"<string>\", line 2, in <module>\n    input()\n    ~~~~~^^\nKeyboardInterrupt\n";
+        assert_eq!(run.err, format!("Traceback (most recent call last):\n{lines}"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn are_what_the_process_dies_of() {
+        use std::os::unix::process::ExitStatusExt;
+        let ended = |code| aio().args(["-c", code]).status().expect("the binary runs");
+        assert_eq!(ended("raise KeyboardInterrupt").signal(), Some(2));
+        assert_eq!(ended("class Stop(KeyboardInterrupt): pass\nraise Stop").code(), Some(1));
+        assert_eq!(ended("import sys; sys.exit(130)").code(), Some(130));
     }
 
     #[test]

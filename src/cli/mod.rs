@@ -299,8 +299,18 @@ pub(crate) fn run(options: &Options, stack: usize) -> u8 {
     let mut interpreter = Interpreter::new(host);
     interpreter.limit_stack(stack);
     interrupts(&mut interpreter, false);
+    #[cfg(unix)]
+    if !options.interactive {
+        interpreter.vm.host.read_line = streams::lines(interpreter.vm.interrupt.clone());
+    }
     match interpreter.compile(&input.name, &input.bytes) {
-        Ok(program) => interpreter.run(&program),
+        Ok(program) => {
+            let status = interpreter.run(&program);
+            if interpreter.interrupted {
+                end_interrupted();
+            }
+            status
+        }
         Err(errors) => {
             print_diagnostics(&errors[..errors.len().min(1)], &style);
             1
@@ -360,9 +370,16 @@ fn interrupts(interpreter: &mut Interpreter, terminal: bool) {
         if !seen {
             WAITING.store(0, Ordering::Relaxed);
         } else if WAITING.fetch_add(1, Ordering::Relaxed) > 0 {
+            end_interrupted();
             std::process::exit(130);
         }
     });
+}
+
+/// Ends the process as if nobody had caught the signal, so that its parent knows; a shell shows 130.
+fn end_interrupted() {
+    #[cfg(unix)]
+    let _ = signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGINT);
 }
 
 /// The other signals are caught as soon as the script asks for one.

@@ -1,7 +1,9 @@
 //! The process's clock, output and random bits.
 
 use std::hash::{BuildHasher, Hasher};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aio::host::Clock;
@@ -40,6 +42,37 @@ impl Clock for SystemClock {
         let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
         text.split(' ').next()?.parse().ok()
     }
+}
+
+/// The lines of standard input. While none comes, a signal ends the wait.
+#[cfg(unix)]
+pub(super) fn lines(interrupt: Arc<AtomicBool>) -> Box<dyn FnMut() -> io::Result<String>> {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    use std::os::fd::AsFd;
+    let mut pending = Vec::new();
+    Box::new(move || {
+        let stdin = io::stdin();
+        let end = loop {
+            if let Some(end) = pending.iter().position(|byte| *byte == b'\n') {
+                break end + 1;
+            }
+            let mut ready = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
+            let waiting = poll(&mut ready, PollTimeout::from(NAP.as_millis() as u8)) == Ok(0);
+            if interrupt.load(Ordering::Relaxed) {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            if waiting {
+                continue;
+            }
+            let mut chunk = [0; 1 << 14];
+            match stdin.lock().read(&mut chunk)? {
+                0 => break pending.len(),
+                count => pending.extend_from_slice(&chunk[..count]),
+            }
+        };
+        let line: Vec<u8> = pending.drain(..end).collect();
+        String::from_utf8(line).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    })
 }
 
 /// Standard output: a block at a time to a file or pipe, a line at a time to a terminal.

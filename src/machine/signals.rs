@@ -56,6 +56,17 @@ impl Vm {
         Ok(())
     }
 
+    /// A line of the host's standard input; a signal may come while nobody types.
+    pub fn host_line(&mut self) -> Result<String> {
+        loop {
+            match (self.host.read_line)() {
+                Ok(line) => return Ok(line),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => self.hear_interrupt()?,
+                Err(error) => return Err(self.os_error(&error)),
+            }
+        }
+    }
+
     fn deliver(&mut self, number: i64) -> Result<()> {
         let (handler, arguments) = match number {
             INTERRUPT => (self.interrupt_handler.clone(), None),

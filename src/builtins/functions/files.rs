@@ -145,10 +145,7 @@ fn input(vm: &mut Vm, args: &[Value]) -> Result {
         (Some(file), _) => return input_from(vm, &file),
         (None, None) => {}
     }
-    let line = match (vm.host.read_line)() {
-        Ok(line) => line,
-        Err(error) => return Err(vm.os_error(&error)),
-    };
+    let line = vm.host_line()?;
     if line.is_empty() {
         return Err(vm.error(vm.types.EOFError.clone(), "EOF when reading a line"));
     }

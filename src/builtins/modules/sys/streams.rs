@@ -84,7 +84,7 @@ impl Stream {
 
     fn fill(&self, vm: &mut Vm) -> Result<bool> {
         let _ = vm.host.stdout.flush();
-        let line = (vm.host.read_line)().map_err(|e| vm.os_error(&e))?;
+        let line = vm.host_line()?;
         self.pending.borrow_mut().push_str(&line.replace("\r\n", "\n"));
         Ok(!line.is_empty())
     }
