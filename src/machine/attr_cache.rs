@@ -10,7 +10,7 @@ use std::rc::{Rc, Weak};
 use crate::machine::Vm;
 use crate::machine::attr::{bound, own_attr};
 use crate::machine::classes::Super;
-use crate::object::attrs::{AttrCell, Attrs, NO_ID, OF_CLASS, OF_CLASS_BOUND, Shape};
+use crate::object::attrs::{AttrCell, Attrs, NO_ID, OF_CLASS, OF_CLASS_BOUND, OF_MODULE, Shape};
 use crate::object::class::Class;
 use crate::object::function::{Descriptor, Function};
 use crate::object::instance::Instance;
@@ -324,7 +324,8 @@ impl Vm {
 
     fn get_module_fill(&mut self, value: &Value, module: &Module, name: &Rc<Str>, cache: &AttrCache) -> Result<Value> {
         let found = self.get_attr(value, name)?;
-        cache.first.slot.set(module.dict.position_str(name).map_or(IN_CLASS, |at| at as u32));
+        // No instance may take the position for one in its values.
+        cache.first.remember_own(0, OF_MODULE, module.dict.position_str(name).unwrap_or(IN_CLASS as usize));
         Ok(found)
     }
 

@@ -8,7 +8,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 
-use super::attrs::{OF_CLASS_BOUND, Shape};
+use super::attrs::{OF_MODULE, Shape};
 use super::containers::Dict;
 use super::function::Function;
 use super::gc;
@@ -25,7 +25,7 @@ thread_local! {
 pub(super) fn fresh_id() -> u32 {
     NEXT_ID.with(|next| {
         let id = next.get();
-        next.set(if id == OF_CLASS_BOUND - 1 { 1 } else { id + 1 });
+        next.set(if id == OF_MODULE - 1 { 1 } else { id + 1 });
         id
     })
 }
