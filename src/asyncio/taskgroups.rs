@@ -34,6 +34,8 @@ pub struct TaskGroup {
     parent: RefCell<Value>,
     tasks: RefCell<Tasks>,
     errors: RefCell<Vec<Value>>,
+    /// They were raised, and are `None` from then on.
+    raised: Cell<bool>,
     /// `SystemExit` or `KeyboardInterrupt`, which goes before all others.
     base_error: RefCell<Value>,
     /// Waits for the last task.
@@ -79,7 +81,7 @@ impl Native for TaskGroup {
 
     fn clear(&self) {
         drop((self.event_loop.take(), self.tasks.take(), self.completed.take()));
-        self.let_go();
+        drop((self.parent.take(), self.errors.take(), self.base_error.take()));
     }
 }
 
@@ -138,7 +140,10 @@ pub const METHODS: &[Row] = &[
         let tasks = this(vm, value)?.tasks.borrow().all();
         vm.new_set(tasks, false)
     }),
-    getter("_errors", |vm, value| Ok(Value::list(this(vm, value)?.errors.borrow().clone()))),
+    getter("_errors", |vm, value| {
+        let group = this(vm, value)?;
+        Ok(if group.raised.get() { Value::None } else { Value::list(group.errors.borrow().clone()) })
+    }),
     getter("_on_completed_fut", |vm, value| {
         Ok(this(vm, value)?.completed.borrow().clone().map_or(Value::None, Value::Instance))
     }),
@@ -289,11 +294,6 @@ impl TaskGroup {
             self.base_error.replace(Value::Exception(error.0));
         }
     }
-
-    /// Exceptions hold frames and frames hold the group: nothing stays alive because of that.
-    fn let_go(&self) {
-        drop((self.parent.take(), self.errors.take(), self.base_error.take()));
-    }
 }
 
 /// `__aenter__`.
@@ -348,11 +348,7 @@ impl NativeCoroutine for Exit {
     fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
         let group = self.group.clone();
         let group = this(vm, &group)?;
-        let outcome = self.advance(vm, group, input);
-        if !matches!(outcome, Ok(Outcome::Yield(_))) {
-            group.let_go();
-        }
-        outcome
+        self.advance(vm, group, input)
     }
 
     fn awaiting(&self) -> Value {
@@ -448,6 +444,7 @@ impl Exit {
         if errors.is_empty() {
             return Ok(Outcome::Return(Value::None));
         }
+        group.raised.set(true);
         if !counts_none(vm, &parent, "cancelling")? {
             // Cancelled from outside as well: the task learns of it at its next wait.
             vm.call_method(&parent, "uncancel", &[])?;
