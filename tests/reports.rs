@@ -64,7 +64,12 @@ fn show(root: &Path, script: &Path) -> String {
         }
     }
     let shown = shown.replace(&format!("{}/", root.display()), "");
-    format!("{}-- status {}\n", without_addresses(&shown), output.status.code().unwrap_or(-1))
+    #[cfg(unix)]
+    let signal = std::os::unix::process::ExitStatusExt::signal(&output.status).map(|number| 128 + number);
+    #[cfg(not(unix))]
+    let signal = None;
+    let status = output.status.code().or(signal).unwrap_or(-1);
+    format!("{}-- status {status}\n", without_addresses(&shown))
 }
 
 /// Addresses are different in every run.

@@ -172,6 +172,7 @@ impl<'a> Walk<'a> {
                     walk.expr(value);
                 });
             }
+            StmtKind::Nonlocal(names) => names.iter().for_each(|name| self.read(name.name)),
             StmtKind::Import(names) => names.iter().for_each(|alias| self.import(alias)),
             StmtKind::ImportFrom { module, names, level } => self.import_from(module, names, *level),
             StmtKind::Assign { targets, value } => {
@@ -200,6 +201,15 @@ impl<'a> Walk<'a> {
                     ExprKind::Name(name) => self.bind(*name, What::Other, Some(target.span)),
                     _ => self.target(target, None),
                 };
+            }
+            StmtKind::With { items, body, .. } => {
+                for item in items {
+                    self.expr(&item.context);
+                    if let Some(target) = &item.target {
+                        self.target(target, Some(target.span));
+                    }
+                }
+                return self.block(body);
             }
             StmtKind::Try { handlers, .. } => {
                 for name in handlers.iter().filter_map(|handler| handler.name.as_ref()) {
@@ -306,7 +316,7 @@ impl<'a> Walk<'a> {
             ExprKind::Name(name) => {
                 self.read(*name);
                 match &**self.interner.name(*name) {
-                    "exec" | "globals" => {
+                    "exec" | "globals" | "global_enum" => {
                         self.facts.is_open = true;
                         self.facts.read_all.push(self.scope);
                     }
@@ -317,9 +327,15 @@ impl<'a> Walk<'a> {
                     self.facts.read_all.push(self.scope);
                 }
             }
+            ExprKind::Attribute { value, attr } => {
+                // What adds names to a module: `global_enum`, an enum's `_convert_`, whoever gets hold of it.
+                let adds = ["global_enum", "_convert_", "modules"].contains(&&**self.interner.name(attr.name));
+                self.facts.is_open |= adds;
+                self.expr(value);
+            }
             ExprKind::NamedExpr { target, value } => {
                 self.expr(value);
-                self.bind(target.name, What::Other, None);
+                self.bind(target.name, What::Other, Some(target.span));
             }
             ExprKind::Lambda(lambda) => {
                 self.params(&lambda.params, lambda.scope);

@@ -21,7 +21,7 @@ pub const CODES: &[(&str, &str)] = &[
     (TASK_DROPPED, "nothing refers to a new task, so it may disappear before it is done"),
     (BLOCKING_CALL, "a call in an async function that makes every task wait"),
     (NESTED_RUN, "asyncio.run() inside an async function"),
-    (UNREACHABLE, "code after return, raise, break or continue"),
+    (UNREACHABLE, "code after return, raise, break, continue or a loop without end"),
     (UNUSED_VARIABLE, "a local variable that is assigned and never read"),
     (UNDEFINED_NAME, "a name that nothing defines"),
 ];

@@ -7,7 +7,7 @@ use crate::resolve::Scopes;
 use crate::source::{Source, Span};
 use crate::symbol::{Interner, Symbol};
 use crate::syntax::ast::{
-    BoolOp, CmpOp, Comp, Comprehension, Expr, ExprKind, FunctionDef, Module, ScopeId, Stmt, StmtKind, UnaryOp,
+    BoolOp, CmpOp, Comp, Comprehension, Constant, Expr, ExprKind, FunctionDef, Module, ScopeId, Stmt, StmtKind, UnaryOp,
 };
 use crate::syntax::visit::{Part, all_params, expr_parts, pattern_parts, stmt_parts};
 
@@ -415,7 +415,6 @@ impl Rules<'_> {
     }
 }
 
-/// Whether a statement contains a `yield` of its function.
 /// How a statement leaves its block, if it does so for certain.
 fn leaves(stmt: &Stmt) -> Option<&'static str> {
     let ends = |block: &[Stmt]| block.last().and_then(leaves);
@@ -427,6 +426,7 @@ fn leaves(stmt: &Stmt) -> Option<&'static str> {
         StmtKind::If { body, orelse, .. } if ends(body).is_some() && ends(orelse).is_some() => {
             Some("both ways through this leave the block")
         }
+        StmtKind::While { test, body, .. } if is_true(test) && !breaks(body) => Some("this loop never ends by itself"),
         StmtKind::Try { body, handlers, orelse, finalbody, .. } => {
             let whole = if orelse.is_empty() { body } else { orelse };
             let all = ends(whole).is_some() && handlers.iter().all(|handler| ends(&handler.body).is_some());
@@ -436,6 +436,25 @@ fn leaves(stmt: &Stmt) -> Option<&'static str> {
     }
 }
 
+fn is_true(test: &Expr) -> bool {
+    matches!(test.kind, ExprKind::Constant(Constant::True) | ExprKind::Constant(Constant::Int(1)))
+}
+
+/// Whether a block has a `break` for the loop around it.
+fn breaks(block: &[Stmt]) -> bool {
+    block.iter().any(|stmt| match &stmt.kind {
+        StmtKind::Break => true,
+        StmtKind::FunctionDef(_) | StmtKind::ClassDef(_) => false,
+        StmtKind::For { orelse, .. } | StmtKind::While { orelse, .. } => breaks(orelse),
+        _ => {
+            let mut found = false;
+            stmt_parts(stmt, &mut |part| found |= matches!(part, Part::Block(block) if breaks(block)));
+            found
+        }
+    })
+}
+
+/// Whether a statement contains a `yield` of its function.
 fn yields(stmt: &Stmt) -> bool {
     fn in_expr(expr: &Expr) -> bool {
         match expr.kind {
