@@ -114,10 +114,12 @@ impl Lower<'_> {
                     let cond = self.cond(Expr { span, ..*operand });
                     return Box::new(move |vm, frame| Ok(Value::bool(!cond(vm, frame)?)));
                 }
-                let operand = self.expr(*operand);
+                let operand = self.operand(*operand);
                 Box::new(move |vm, frame| {
-                    let value = operand(vm, frame)?;
-                    Ok(Value::bool(!truth(vm, &value, span)?))
+                    let value = operand.value(vm, frame)?;
+                    let truth = truth(vm, &value, span)?;
+                    value.discard();
+                    Ok(Value::bool(!truth))
                 })
             }
             ExprKind::UnaryOp { op, operand } => {
@@ -149,9 +151,10 @@ impl Lower<'_> {
             ExprKind::Lambda(lambda) => self.lambda(*lambda, span),
             ExprKind::IfExp { test, body, orelse } => {
                 let test = self.cond(*test);
-                let body = self.expr(*body);
-                let orelse = self.expr(*orelse);
-                Box::new(move |vm, frame| if test(vm, frame)? { body(vm, frame) } else { orelse(vm, frame) })
+                let (body, orelse) = (self.operand(*body), self.operand(*orelse));
+                Box::new(
+                    move |vm, frame| if test(vm, frame)? { body.value(vm, frame) } else { orelse.value(vm, frame) },
+                )
             }
             ExprKind::Call { func, args } => self.call(*func, args, span),
             ExprKind::Attribute { mut value, attr } => {
@@ -300,31 +303,31 @@ impl Lower<'_> {
                 Ok(values)
             });
         }
-        let thunks: Vec<Thunk> = items.into_iter().map(|item| self.expr(item)).collect();
+        let items: Vec<Operand> = items.into_iter().map(|item| self.operand(item)).collect();
         Box::new(move |vm, frame| {
-            let mut values = Vec::with_capacity(thunks.len());
-            for thunk in &thunks {
-                values.push(thunk(vm, frame)?);
+            let mut values = Vec::with_capacity(items.len());
+            for item in &items {
+                values.push(item.value(vm, frame)?);
             }
             Ok(values)
         })
     }
 
     fn dict(&mut self, pairs: Vec<(Option<Expr>, Expr)>, span: Span) -> Thunk {
-        let pairs: Vec<(Option<Thunk>, Thunk)> =
-            pairs.into_iter().map(|(key, value)| (key.map(|key| self.expr(key)), self.expr(value))).collect();
+        let pairs: Vec<(Option<Operand>, Operand)> =
+            pairs.into_iter().map(|(key, value)| (key.map(|key| self.operand(key)), self.operand(value))).collect();
         Box::new(move |vm, frame| {
             let dict = Rc::new(Dict::new());
             dict.table.borrow_mut().reserve(pairs.len());
             for (key, value) in &pairs {
                 match key {
                     Some(key) => {
-                        let key = key(vm, frame)?;
-                        let value = value(vm, frame)?;
+                        let key = key.value(vm, frame)?;
+                        let value = value.value(vm, frame)?;
                         vm.dict_set(&dict, key, value).at(span)?;
                     }
                     None => {
-                        let other = value(vm, frame)?;
+                        let other = value.value(vm, frame)?;
                         let mapping = matches!(other.unwrapped(), Value::Dict(_))
                             || vm.has_special(&other, crate::symbol::sym::__getitem__)
                                 && vm.get_attr_opt(&other, &vm.name(crate::symbol::sym::keys).clone())?.is_some();
@@ -344,17 +347,18 @@ impl Lower<'_> {
     }
 
     fn bool_op(&mut self, op: BoolOp, values: Vec<Expr>, span: Span) -> Thunk {
-        let mut thunks: Vec<Thunk> = values.into_iter().map(|value| self.expr(value)).collect();
-        let Some(last) = thunks.pop() else { return Self::constant_thunk(Value::None) };
+        let mut operands: Vec<Operand> = values.into_iter().map(|value| self.operand(value)).collect();
+        let Some(last) = operands.pop() else { return Self::constant_thunk(Value::None) };
         let stop = op == BoolOp::Or;
         Box::new(move |vm, frame| {
-            for thunk in &thunks {
-                let value = thunk(vm, frame)?;
+            for operand in &operands {
+                let value = operand.value(vm, frame)?;
                 if truth(vm, &value, span)? == stop {
                     return Ok(value);
                 }
+                value.discard();
             }
-            last(vm, frame)
+            last.value(vm, frame)
         })
     }
 
@@ -479,26 +483,63 @@ impl Lower<'_> {
                 let Some((op, right)) = rest.pop() else { return Box::new(|_, _| Ok(true)) };
                 self.compare_cond(*first, op, right, span)
             }
-            kind => {
-                let thunk = self.expr(Expr { kind, span, suspends: e.suspends });
-                Box::new(move |vm, frame| {
-                    let value = thunk(vm, frame)?;
-                    truth(vm, &value, span)
-                })
-            }
+            ExprKind::Compare { first, rest } if self.may_repeat(&rest) => self.compare_chain(*first, rest, span),
+            kind => match self.operand(Expr { kind, span, suspends: e.suspends }) {
+                Operand::Local(variable) => Box::new(move |vm, frame| {
+                    let value = variable.get(vm, frame)?;
+                    truth(vm, value, span)
+                }),
+                operand => Box::new(move |vm, frame| {
+                    let value = operand.value(vm, frame)?;
+                    let truth = truth(vm, &value, span);
+                    value.discard();
+                    truth
+                }),
+            },
         }
+    }
+
+    /// Whether the operands between the comparisons of a chain may be asked for twice.
+    fn may_repeat(&self, rest: &[(CmpOp, Expr)]) -> bool {
+        rest.iter().rev().skip(1).all(|(_, e)| match &e.kind {
+            ExprKind::Name(name) => matches!(self.place(*name), Place::Local(_)),
+            ExprKind::Constant(_) => true,
+            _ => false,
+        })
+    }
+
+    /// `a < b < c` as `a < b and b < c`.
+    fn compare_chain(&mut self, first: Expr, rest: Vec<(CmpOp, Expr)>, span: Span) -> Cond {
+        let mut left = first;
+        let mut conds = Vec::with_capacity(rest.len());
+        for (op, right) in rest {
+            let next = Expr { kind: ExprKind::Temp(0), span: right.span, suspends: false };
+            let next = match &right.kind {
+                ExprKind::Name(name) => Expr { kind: ExprKind::Name(*name), ..next },
+                ExprKind::Constant(constant) => Expr { kind: ExprKind::Constant(constant.clone()), ..next },
+                _ => next,
+            };
+            conds.push(self.compare_cond(std::mem::replace(&mut left, next), op, right, span));
+        }
+        Box::new(move |vm, frame| {
+            for cond in &conds {
+                if !cond(vm, frame)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        })
     }
 
     fn compare(&mut self, first: Expr, mut rest: Vec<(CmpOp, Expr)>, span: Span) -> Thunk {
         if rest.len() == 1 {
             let Some((op, right)) = rest.pop() else { return Self::constant_thunk(Value::None) };
-            let left = self.expr(first);
-            let right = self.expr(right);
-            return Box::new(move |vm, frame| {
-                let left = left(vm, frame)?;
-                let right = right(vm, frame)?;
-                vm.compare(op, &left, &right).at(span)
-            });
+            let (left, right) = (self.operand(first), self.operand(right));
+            return match op {
+                CmpOp::Is => self.pair(left, right, |_, left, right| Ok(Value::bool(left.is(right)))),
+                CmpOp::IsNot => self.pair(left, right, |_, left, right| Ok(Value::bool(!left.is(right)))),
+                op => self.pair(left, right, move |vm, left, right| vm.compare(op, left, right).at(span)),
+            };
         }
         let first = self.expr(first);
         let rest: Vec<(CmpOp, Thunk)> = rest.into_iter().map(|(op, e)| (op, self.expr(e))).collect();
