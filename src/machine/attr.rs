@@ -93,6 +93,10 @@ impl Vm {
         match value {
             Value::Instance(instance) => then(&instance.class()),
             Value::Exception(exception) => then(&exception.class.borrow()),
+            Value::Module(module) => match &*module.class.borrow() {
+                Some(class) => then(class),
+                None => then(&self.types.module),
+            },
             other => then(self.builtin_class(other)),
         }
     }
@@ -321,7 +325,7 @@ impl Vm {
             Ok(Some(found)) => Ok(found),
             Ok(None) => match self.class_lookup(class, sym::__getattr__) {
                 Some(method) => self.call_found(&method, value, &[Value::Str(name.clone())]),
-                None => Err(self.missing_attr(value, class, name)),
+                None => self.missing_attr(value, name),
             },
             Err(e) if !class.builtin => self.fallback_attr(value, class, name, e),
             Err(e) => Err(e),
@@ -346,9 +350,14 @@ impl Vm {
     }
 
     #[cold]
-    fn missing_attr(&mut self, value: &Value, class: &Rc<Class>, name: &Rc<Str>) -> crate::object::Error {
-        let _ = class;
-        self.attribute_error(value, name)
+    fn missing_attr(&mut self, value: &Value, name: &Rc<Str>) -> Result<Value> {
+        if let (Value::Instance(_), Value::Module(module)) = (value, value.unwrapped()) {
+            // A module of a class of its own.
+            if let Some(function) = self.entry(&module.dict, sym::__getattr__) {
+                return self.call(&function, &[Value::Str(name.clone())]);
+            }
+        }
+        Err(self.attribute_error(value, name))
     }
 
     /// `object.__getattribute__`; `None` if there is no such attribute.
@@ -400,11 +409,15 @@ impl Vm {
 
     fn module_attr(&mut self, value: &Value, name: &Rc<Str>) -> Result<Value> {
         let Value::Module(module) = value else { return Err(self.attribute_error(value, name)) };
-        if let Some(found) = module.dict.get_str(name) {
-            return Ok(found);
+        let class = self.class_of(value);
+        if !class.builtin {
+            if let Some(custom) = self.class_lookup(&class, sym::__getattribute__) {
+                if !matches!(custom, Value::Native(_)) {
+                    return self.call_found(&custom, value, &[Value::Str(name.clone())]);
+                }
+            }
         }
-        let class = self.types.module.clone();
-        if let Some(found) = self.object_attr(value, &class, name)? {
+        if let Some(found) = self.plain_module_attr(value, module, name)? {
             return Ok(found);
         }
         if let Some(lazy) = module.lazy {
@@ -418,7 +431,29 @@ impl Vm {
         if let Some(found) = self.module_spec(module, name)? {
             return Ok(found);
         }
+        if let Some(method) = self.class_lookup(&class, sym::__getattr__) {
+            return self.call_found(&method, value, &[Value::Str(name.clone())]);
+        }
         Err(self.attribute_error(value, name))
+    }
+
+    /// What a module and its class have; nothing is loaded or asked for it.
+    pub fn plain_module_attr(
+        &mut self,
+        value: &Value,
+        module: &crate::object::module::Module,
+        name: &Rc<Str>,
+    ) -> Result<Option<Value>> {
+        let class = self.class_of(value);
+        if !class.builtin {
+            if let Some(attr) = class.lookup(name).filter(|attr| self.is_data_descriptor(attr)) {
+                return self.bind(&attr, Some(value), &class).map(Some);
+            }
+        }
+        match module.dict.get_str(name) {
+            Some(found) => Ok(Some(found)),
+            None => self.object_attr(value, &class, name),
+        }
     }
 
     /// `value.name`, or `None` where that raises `AttributeError`.

@@ -314,6 +314,7 @@ impl Vm {
                 Some(found) => Ok(found),
                 None => self.get_class_fill(value, class, name, cache),
             },
+            Value::Module(module) if module.class.borrow().is_some() => self.get_attr(value, name),
             Value::Module(module) => match module.dict.get_cached(cache.first.slot.get() as usize, name) {
                 Some(found) => Ok(found),
                 None => self.get_module_fill(value, module, name, cache),

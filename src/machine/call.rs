@@ -98,26 +98,28 @@ impl Vm {
                 crate::object::Descriptor::StaticMethod(func, _) => self.call_kw(&func.clone(), args, kwargs),
                 _ => Err(self.not_callable(callee)),
             },
-            Value::Instance(_) | Value::Exception(_) => match self.lookup_special(callee, sym::__call__) {
-                None => Err(self.not_callable(callee)),
-                Some(method) => {
-                    // No frame of its own, but such objects may call each other without one in between.
-                    self.enter_native("")?;
-                    let takes_object = match &method {
-                        Value::Native(native) => native.is_method(),
-                        other => matches!(other, Value::Function(_)),
-                    };
-                    let result = if takes_object {
-                        self.call_kw(&method, &with_this(callee, args), kwargs)
-                    } else {
-                        let class = self.class_of(callee);
-                        let bound = self.bind(&method, Some(callee), &class);
-                        bound.and_then(|bound| self.call_kw(&bound, args, kwargs))
-                    };
-                    self.leave_native();
-                    result
+            Value::Instance(_) | Value::Exception(_) | Value::Module(_) => {
+                match self.lookup_special(callee, sym::__call__) {
+                    None => Err(self.not_callable(callee)),
+                    Some(method) => {
+                        // No frame of its own, but such objects may call each other without one in between.
+                        self.enter_native("")?;
+                        let takes_object = match &method {
+                            Value::Native(native) => native.is_method(),
+                            other => matches!(other, Value::Function(_)),
+                        };
+                        let result = if takes_object {
+                            self.call_kw(&method, &with_this(callee, args), kwargs)
+                        } else {
+                            let class = self.class_of(callee);
+                            let bound = self.bind(&method, Some(callee), &class);
+                            bound.and_then(|bound| self.call_kw(&bound, args, kwargs))
+                        };
+                        self.leave_native();
+                        result
+                    }
                 }
-            },
+            }
             _ => Err(self.not_callable(callee)),
         }
     }

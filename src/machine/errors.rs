@@ -94,7 +94,7 @@ impl Vm {
     /// An attribute that does not exist, in the words for the kind of object.
     #[cold]
     pub fn attribute_error(&mut self, object: &Value, name: &Rc<Str>) -> Error {
-        let message = match object {
+        let message = match object.unwrapped() {
             Value::Class(class) => {
                 format!("type object '{}' has no attribute '{}'", self.full_name(class).as_str(), name.as_str())
             }

@@ -531,7 +531,10 @@ impl Vm {
     /// What is wrong with `module.name`, in the words for where the module comes from.
     #[cold]
     pub fn module_attribute_message(&mut self, module: &Rc<Module>, name: &Rc<Str>) -> String {
-        let of = module.name.borrow().clone();
+        let Some(Value::Str(of)) = self.entry(&module.dict, sym::__name__) else {
+            return format!("module has no attribute '{name}'");
+        };
+        let of = of.as_str().to_owned();
         let file = module.dict.get_str(&self.name(sym::__file__).clone());
         let file = file.as_ref().and_then(|file| file.as_str()).map(|file| file.as_str());
         let initializing = self.is_initializing(&of);

@@ -165,7 +165,7 @@ impl Vm {
     pub fn is_callable(&self, value: &Value) -> bool {
         match value {
             Value::Function(_) | Value::Native(_) | Value::BoundMethod(_) | Value::Class(_) => true,
-            Value::Instance(_) | Value::Exception(_) => self.has_special(value, sym::__call__),
+            Value::Instance(_) | Value::Exception(_) | Value::Module(_) => self.has_special(value, sym::__call__),
             Value::Descriptor(d) => matches!(&**d, crate::object::Descriptor::StaticMethod(..)),
             _ => false,
         }

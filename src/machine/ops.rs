@@ -325,6 +325,7 @@ impl Vm {
                 Payload::Native(_) => crate::machine::views::is_plain(value),
             },
             Value::Exception(_) => true,
+            Value::Module(module) if module.class.borrow().is_some() => true,
             Value::Class(class) if class.metaclass.get().is_some() => true,
             _ => return Special::Builtin,
         };
@@ -574,7 +575,11 @@ pub fn same_class(a: &Value, b: &Value) -> bool {
 /// Whether a value's class may have special methods of its own.
 #[inline]
 pub fn is_object(value: &Value) -> bool {
-    matches!(value, Value::Instance(_) | Value::Exception(_) | Value::Class(_))
+    match value {
+        Value::Instance(_) | Value::Exception(_) | Value::Class(_) => true,
+        Value::Module(module) => module.class.borrow().is_some(),
+        _ => false,
+    }
 }
 
 const INVERTED_BOOL: &str = "Bitwise inversion '~' on bool is deprecated and will be removed in Python 3.16. \

@@ -192,16 +192,18 @@ impl Vm {
     /// Appends `repr(value)`.
     pub fn push_repr(&mut self, out: &mut String, value: &Value) -> Result<()> {
         match value {
-            Value::Instance(_) | Value::Exception(_) | Value::Class(_) => match self.special(value, sym::__repr__) {
-                Special::Method(method) => {
-                    let result = self.call_found(&method, value, &[])?;
-                    let text = self.expect_str(result, "__repr__ returned non-string")?;
-                    out.push_str(&plain(text));
-                    Ok(())
+            Value::Instance(_) | Value::Exception(_) | Value::Class(_) | Value::Module(_) => {
+                match self.special(value, sym::__repr__) {
+                    Special::Method(method) => {
+                        let result = self.call_found(&method, value, &[])?;
+                        let text = self.expect_str(result, "__repr__ returned non-string")?;
+                        out.push_str(&plain(text));
+                        Ok(())
+                    }
+                    Special::Default => display::push_object(self, out, value),
+                    _ => self.push_object(out, value),
                 }
-                Special::Default => display::push_object(self, out, value),
-                _ => self.push_object(out, value),
-            },
+            }
             _ => self.push_builtin(out, value, value),
         }
     }

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use super::class::Class;
 use super::containers::Dict;
 use super::str::Str;
 use super::value::Value;
@@ -15,11 +16,13 @@ pub struct Module {
     pub name: RefCell<Rc<Str>>,
     pub dict: Rc<Dict>,
     pub lazy: Option<Lazy>,
+    /// What a script has made its class, if it has.
+    pub class: RefCell<Option<Rc<Class>>>,
     pub watched: super::gc::weak::Watched,
 }
 
 impl Module {
     pub fn new(name: Rc<Str>, dict: Rc<Dict>, lazy: Option<Lazy>) -> Module {
-        Module { name: name.into(), dict, lazy, watched: Default::default() }
+        Module { name: name.into(), dict, lazy, class: RefCell::default(), watched: Default::default() }
     }
 }

@@ -105,6 +105,12 @@ fn get_attribute(vm: &mut Vm, args: &[Value]) -> Result {
     let name = attribute_name(vm, &args[1])?;
     let class = vm.class_of(&args[0]);
     match &args[0] {
+        this @ Value::Module(module) if module.class.borrow().is_some() => {
+            match vm.plain_module_attr(this, module, &name)? {
+                Some(found) => Ok(found),
+                None => Err(vm.attribute_error(this, &name)),
+            }
+        }
         module @ Value::Module(_) => vm.get_attr(module, &name),
         this => match vm.object_attr(this, &class, &name)? {
             Some(found) => Ok(found),
@@ -169,6 +175,15 @@ fn set_class(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
         return Err(vm.type_error(format!("__class__ must be set to a class, not '{}' object", vm.type_name(&new))));
     };
     let old = vm.class_of(this);
+    let module = vm.types.module.clone();
+    if old.is_subclass(&module) && new.is_subclass(&module) {
+        match this {
+            Value::Module(module) => *module.class.borrow_mut() = (!new.builtin).then(|| new.clone()),
+            Value::Instance(instance) => instance.set_class(new),
+            _ => {}
+        }
+        return Ok(());
+    }
     if old.builtin || new.builtin {
         return Err(vm.type_error("__class__ assignment only supported for mutable types or ModuleType subclasses"));
     }
