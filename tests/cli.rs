@@ -995,3 +995,30 @@ fn a_script_can_go_to_another_folder() {
     let run = run(&["--allow-read", "--error-format", "python", "-c", &code]);
     assert_eq!((run.out.as_str(), run.err.as_str()), ("found True\nFalse inner\nTrue\n", ""));
 }
+
+/// The golden scripts cannot say these: their oracle runs the datetime that is written in Python.
+#[test]
+fn datetime_speaks_as_that_in_c() {
+    let setup = "from datetime import *\nday = date(2024, 2, 29)\nmoment = datetime(2024, 2, 29, tzinfo=UTC)\n";
+    for (call, said) in [
+        ("day.__add__()", "expected 1 argument, got 0"),
+        ("day.__repr__(1)", "expected 0 arguments, got 1"),
+        ("date.__add__()", "descriptor '__add__' of 'datetime.date' object needs an argument"),
+        ("date.__add__(day, a=1)", "wrapper __add__() takes no keyword arguments"),
+        ("day.__format__(0)", "__format__() argument 1 must be str, not int"),
+        ("day.replace(year=None)", "'NoneType' object cannot be interpreted as an integer"),
+        ("moment.replace(fold=None)", "'NoneType' object cannot be interpreted as an integer"),
+        ("moment.replace(tzinfo=True)", "tzinfo argument must be None or of a tzinfo subclass, not type 'bool'"),
+        ("moment.isoformat('a', 0)", "isoformat() argument 2 must be str, not int"),
+        ("time(1).isoformat(None)", "isoformat() argument 1 must be str, not None"),
+        ("time(1).strftime(0)", "strftime() argument 1 must be str, not int"),
+        ("datetime.fromtimestamp('a', 0)", "tzinfo argument must be None or of a tzinfo subclass, not type 'int'"),
+        ("date.fromisoformat()", "date.fromisoformat() takes exactly one argument (0 given)"),
+        ("UTC.utcoffset(dt=None)", "timezone.utcoffset() takes no keyword arguments"),
+    ] {
+        let run = eval(&format!("{setup}try: {call}\nexcept TypeError as error: print(error)"));
+        assert_eq!((run.out.trim_end(), run.err.as_str()), (said, ""), "{call}");
+    }
+    let run = eval(&format!("{setup}print(repr(moment.replace(fold=1)))"));
+    assert_eq!(run.out, "datetime.datetime(2024, 2, 29, 0, 0, fold=1, tzinfo=datetime.timezone.utc)\n");
+}

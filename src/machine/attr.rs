@@ -209,6 +209,11 @@ impl Vm {
         self.with_class(value, |class| self.full_name(class))
     }
 
+    /// What messages call an argument of a wrong type: its class, but `None` by its own name.
+    pub fn argument_name(&self, value: &Value) -> Rc<Str> {
+        if value.is_none() { Rc::new(Str::new("None")) } else { self.type_name(value) }
+    }
+
     /// The name of a class as messages give it: of those that CPython has in C together with the module.
     pub fn full_name(&self, class: &Class) -> Rc<Str> {
         let name = class.name.borrow().clone();

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::machine::Vm;
 use crate::machine::wrong_call::{Callee, signature_of};
 use crate::object::function::Function;
-use crate::object::native::NativeFunction;
+use crate::object::native::{NativeFunction, is_slot};
 use crate::object::{Class, Dict, Error, Result, Str, Value};
 
 impl Vm {
@@ -327,60 +327,68 @@ impl Vm {
         let display = self.native_display(native, class);
         let names: Vec<&str> = kwargs.iter().map(|(name, _)| name.as_str()).collect();
         let owner = native.owner.borrow().as_ref().and_then(std::rc::Weak::upgrade);
-        let message = match display.split_once('.') {
-            Some((class, name)) if given == 0 && native.takes_self() && native.is_wrapper() => {
-                let class = owner.map_or_else(|| Rc::new(Str::new(class)), |owner| self.full_name(&owner));
-                format!("descriptor '{name}' of '{}' object needs an argument", class.as_str())
-            }
-            _ => Callee {
-                signature: native.signature(),
-                name: self.native_name(native),
-                display,
-                takes_self: native.takes_self(),
-                hidden: hidden(native),
-                constructor: is_constructor(native),
-                wrapper: native.is_wrapper(),
-                told_class: native.row.signature.starts_with("type "),
-            }
-            .wrong_call(given, &names),
+        let callee = Callee {
+            signature: native.signature(),
+            name: self.native_name(native),
+            class: owner.map(|owner| self.full_name(&owner)),
+            display,
+            takes_self: native.takes_self(),
+            hidden: hidden(native),
+            constructor: is_constructor(native),
+            wrapper: native.is_wrapper(),
+            told_class: native.row.signature.starts_with("type "),
         };
-        self.type_error(message)
+        self.type_error(callee.wrong_call(given, &names))
     }
 
     /// What is wrong with a call of a library's function that CPython has in C, in its words.
     #[cold]
     fn library_call_error(&mut self, function: &Function, given: usize, names: &[&str]) -> Option<Error> {
-        let code = &function.code;
-        let owner = code.qualname.as_str().split_once('.').map(|(class, _)| class);
+        let qualname = function.qualname();
+        let (owner, plain_name) = match qualname.as_str().split_once('.') {
+            Some((class, name)) => (Some(class), name),
+            None => (None, qualname.as_str()),
+        };
         let class = match owner.and_then(|name| function.globals.get_str(&Rc::new(Str::new(name)))) {
             Some(Value::Class(class)) => Some(class),
             _ => None,
         };
         let in_c = class.as_ref().is_some_and(|class| self.full_name(class) != *class.name.borrow());
-        let constructor = matches!(code.name.as_str(), "__new__" | "__init__");
-        if !function.is_builtin() && (!in_c || code.name.starts_with('_') && !constructor) {
+        let constructor = matches!(plain_name, "__new__" | "__init__");
+        let special = owner.is_some()
+            && !constructor
+            && plain_name.starts_with("__")
+            && plain_name.ends_with("__")
+            && plain_name != "__replace__";
+        if !function.is_builtin() && (!in_c || plain_name.starts_with('_') && !constructor && !special) {
             return None;
         }
         let name = match (owner, constructor) {
             (Some(owner), true) => owner,
-            _ => code.name.as_str(),
+            _ => plain_name,
         };
         let module = class.as_ref().and_then(|class| self.class_module(class));
         // How the names of these were left out of what reads their arguments.
         let name = match (module.as_ref().map(|module| module.as_str()), name) {
-            (Some("datetime"), "date" | "time" | "datetime") | (Some("decimal"), _) => "function",
+            (Some("datetime"), "date" | "time" | "datetime") => "function",
+            (Some("decimal"), _) if !special => "function",
             (Some("datetime"), "timedelta") => "__new__",
             _ => name,
         };
         let hidden = usize::from(owner.is_some());
+        let mut signature = signature_of(function);
+        if special {
+            signature.posonly = signature.positional();
+        }
         let callee = Callee {
-            signature: &signature_of(function),
+            signature: &signature,
             name: name.to_owned(),
-            display: if constructor { name.to_owned() } else { code.qualname.as_str().to_owned() },
-            takes_self: hidden == 1 && code.name.as_str() != "__new__",
+            class: class.map(|class| self.full_name(&class)),
+            display: if constructor { name.to_owned() } else { qualname.as_str().to_owned() },
+            takes_self: hidden == 1 && plain_name != "__new__",
             hidden,
             constructor,
-            wrapper: false,
+            wrapper: special && is_slot(plain_name),
             told_class: false,
         };
         let mut message = callee.wrong_call(given, names);

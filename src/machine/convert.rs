@@ -71,6 +71,15 @@ impl Vm {
         }
     }
 
+    /// An object as an integer of 32 bits.
+    pub fn to_i32(&mut self, value: &Value) -> Result<i32> {
+        let n = match self.index(value)? {
+            Value::Int(n) => i32::try_from(n).ok(),
+            _ => None,
+        };
+        n.ok_or_else(|| self.overflow_error("Python int too large to convert to C int"))
+    }
+
     /// An object as an integer of any size.
     pub fn to_bigint(&mut self, value: &Value) -> Result<BigInt> {
         let index = self.index(value)?;

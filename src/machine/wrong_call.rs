@@ -11,6 +11,8 @@ pub(super) struct Callee<'a> {
     pub signature: &'a Signature,
     /// `append`, `len`; a constructor has the name of its class.
     pub name: String,
+    /// The class of a method as messages name it.
+    pub class: Option<Rc<Str>>,
     /// `list.append`, `len`.
     pub display: String,
     pub takes_self: bool,
@@ -29,7 +31,13 @@ impl Callee<'_> {
         let Callee { signature, name, display, hidden, constructor, told_class, .. } = self;
         let (hidden, constructor) = (*hidden, *constructor);
         if given == 0 && self.takes_self {
-            return format!("unbound method {display}() needs an argument");
+            return match display.split_once('.') {
+                Some((class, name)) if self.wrapper => {
+                    let class = self.class.as_ref().map_or(class, |class| class.as_str());
+                    format!("descriptor '{name}' of '{class}' object needs an argument")
+                }
+                _ => format!("unbound method {display}() needs an argument"),
+            };
         }
         let wrapper = self.wrapper && !constructor;
         let count = signature.params.len();
@@ -73,7 +81,7 @@ impl Callee<'_> {
             let unnamed = most > 1
                 || matches!(name.as_str(), "__mul__" | "__rmul__" | "__imul__") && {
                     let owner = display.split('.').next().unwrap_or_default();
-                    matches!(owner, "str" | "bytes" | "bytearray" | "tuple" | "list")
+                    matches!(owner, "str" | "bytes" | "bytearray" | "tuple" | "list" | "deque" | "array")
                 };
             let who = match (wrapper, unnamed) {
                 (false, _) if display == "super" => "super() ",

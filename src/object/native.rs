@@ -207,6 +207,18 @@ pub struct Parameter {
     pub default: Option<Value>,
 }
 
+/// Whether a method of this name stands for an operator: all with two underscores but a few.
+pub fn is_slot(name: &str) -> bool {
+    const PLAIN: &[&str] = &[
+        "__format__", "__sizeof__", "__reduce__", "__set_name__", "__reduce_ex__", "__dir__", "__init_subclass__",
+        "__subclasshook__", "__getstate__", "__setstate__", "__class_getitem__", "__new__", "__length_hint__",
+        "__reversed__", "__copy__", "__deepcopy__", "__round__", "__trunc__", "__floor__", "__ceil__",
+        "__getnewargs__", "__complex__", "__bytes__", "__instancecheck__", "__subclasscheck__", "__subclasses__",
+        "__prepare__", "__enter__", "__exit__", "__missing__", "__replace__",
+    ];
+    name.starts_with("__") && name.ends_with("__") && !PLAIN.contains(&name)
+}
+
 impl NativeFunction {
     pub fn new(row: &'static Row, call: NativeCall, name: Rc<Str>, module: Option<Rc<Str>>) -> NativeFunction {
         NativeFunction {
@@ -252,16 +264,8 @@ impl NativeFunction {
         }
     }
 
-    /// Whether the method stands for an operator, so that CPython has a slot wrapper for it: all methods with two
-    /// underscores but a few.
+    /// Whether the method stands for an operator, so that CPython has a slot wrapper for it.
     pub fn is_wrapper(&self) -> bool {
-        const PLAIN: &[&str] = &[
-            "__format__", "__sizeof__", "__reduce__", "__set_name__", "__reduce_ex__", "__dir__", "__init_subclass__",
-            "__subclasshook__", "__getstate__", "__setstate__", "__class_getitem__", "__new__", "__length_hint__",
-            "__reversed__", "__copy__", "__deepcopy__", "__round__", "__trunc__", "__floor__", "__ceil__",
-            "__getnewargs__", "__complex__", "__bytes__", "__instancecheck__", "__subclasscheck__", "__subclasses__",
-            "__prepare__", "__enter__", "__exit__", "__missing__",
-        ];
         // These two have a plain method besides the operator.
         let coexists = |names: &[&str]| {
             let owner = self.owner.borrow().as_ref().and_then(Weak::upgrade);
@@ -269,9 +273,7 @@ impl NativeFunction {
         };
         let name = self.name.as_str();
         self.is_method()
-            && name.starts_with("__")
-            && name.ends_with("__")
-            && !PLAIN.contains(&name)
+            && is_slot(name)
             && match name {
                 "__getitem__" => !coexists(&["list", "dict"]),
                 "__contains__" => !coexists(&["dict", "set", "frozenset"]),

@@ -168,7 +168,7 @@ fn input_from(vm: &mut Vm, file: &Value) -> Result {
 /// Checks the mode; the file object is made by a page of `io`.
 fn open(vm: &mut Vm, args: &[Value]) -> Result {
     let Some(mode) = args[1].as_str().cloned() else {
-        let given = if args[1].is_none() { "None".to_owned() } else { vm.type_name(&args[1]).as_str().to_owned() };
+        let given = vm.argument_name(&args[1]);
         return Err(vm.type_error(format!("open() argument 'mode' must be str, not {given}")));
     };
     let mode = mode.as_str();

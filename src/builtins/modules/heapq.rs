@@ -43,8 +43,7 @@ fn checked(
         return call(vm, args);
     }
     let which = if args.len() > 1 { " 1" } else { "" };
-    let found = vm.type_name(&args[0]);
-    let found = if args[0].is_none() { "None" } else { found.as_str() };
+    let found = vm.argument_name(&args[0]);
     Err(vm.type_error(format!("{function}() argument{which} must be list, not {found}")))
 }
 

@@ -126,11 +126,9 @@ pub fn text_argument<'a>(vm: &mut Vm, value: &'a Value, function: &str, which: &
     match value.as_str() {
         Some(text) => Ok(text),
         None => {
-            let found = vm.type_name(value);
             let gap = if which.is_empty() { "" } else { " " };
-            let found = if value.is_none() { "None" } else { found.as_str() };
-            let message = format!("{function}() argument{gap}{which} must be str, not {found}");
-            Err(vm.type_error(message))
+            let found = vm.argument_name(value);
+            Err(vm.type_error(format!("{function}() argument{gap}{which} must be str, not {found}")))
         }
     }
 }

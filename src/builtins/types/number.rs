@@ -5,7 +5,7 @@
 
 use std::marker::PhantomData;
 
-use super::wrong_receiver;
+use super::{text_argument, wrong_receiver};
 use crate::machine::Vm;
 use crate::object::native::{Row, method};
 use crate::object::{Result, Value};
@@ -199,9 +199,7 @@ pub fn abs(vm: &mut Vm, value: &Value) -> Result<Option<Value>> {
 
 /// `__format__` of a type that has a language of its own for it.
 pub fn format(vm: &mut Vm, args: &[Value]) -> Result {
-    let Some(spec) = args[1].as_str().cloned() else {
-        return Err(vm.type_error(format!("__format__() argument must be str, not {}", vm.type_name(&args[1]))));
-    };
+    let spec = text_argument(vm, &args[1], "__format__", "")?.clone();
     let text = if spec.is_empty() { vm.str(&args[0])? } else { vm.format(args[0].unwrapped(), spec.as_str())? };
     Ok(Value::Str(text))
 }

@@ -158,6 +158,7 @@ fn get(vm: &mut Vm, args: &[Value]) -> Result {
     let class = match (&args[2], instance) {
         (Value::Class(class), _) => class.clone(),
         (_, Some(instance)) => vm.class_of(instance),
+        (other, None) if other.given().is_some() => return Ok(args[0].clone()),
         (_, None) => return Err(vm.type_error("__get__(None, None) is invalid")),
     };
     if let (Descriptor::GetSet { name, class, .. }, Some(instance)) = (&*inner, instance) {

@@ -69,7 +69,8 @@ const METHODS: &[Row] = &[
         for (name, group) in &regex.names {
             names.set_str(&vm.intern(name), Value::usize(*group));
         }
-        Ok(vm.mapping_proxy(Value::Dict(names)))
+        // CPython gives an empty one unguarded.
+        Ok(if names.is_empty() { Value::Dict(names) } else { vm.mapping_proxy(Value::Dict(names)) })
     }),
 ];
 

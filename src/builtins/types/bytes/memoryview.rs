@@ -60,8 +60,8 @@ const METHODS: &[Row] = &[
     }),
     method("cast(format, shape=<unrepresentable>)", cast),
     method("hex(sep=<unrepresentable>, bytes_per_sep=1)", |vm, args| {
+        let group = vm.to_i32(&args[2])?.into();
         let separator = hex_separator(vm, &args[1])?;
-        let group = vm.to_i64(&args[2])?;
         Ok(Value::string(bytesops::hex(&this(vm, &args[0])?.contents(false), separator, group)))
     }),
     method("release()", release),
@@ -360,7 +360,7 @@ fn cast(vm: &mut Vm, args: &[Value]) -> Result {
         return Ok(Value::None);
     };
     let shape = match &args[2] {
-        Value::Unbound | Value::None => None,
+        Value::Unbound => None,
         shape => match shape.unwrapped() {
             Value::List(_) | Value::Tuple(_) => Some(vm.collect(shape)?),
             _ => return Err(vm.type_error("shape must be a list or a tuple")),

@@ -40,17 +40,14 @@ pub(super) const METHODS: &[Row] = rows! {
     method("decode(encoding='utf-8', errors='strict')", decode),
     method("endswith(suffix, start=None, end=None, /)", |vm, args| affix(vm, "endswith", args, bytesops::endswith)),
     method("expandtabs(tabsize=8)", |vm, args| {
-        let size = vm.to_i64(&args[1])?;
+        let size = vm.to_i32(&args[1])?.into();
         changed(vm, args, |bytes| bytesops::expandtabs(bytes, size))
     }),
     method("find(sub, start=None, end=None, /)", |vm, args| {
         Ok(search(vm, args, bytesops::find)?.map_or(Value::Int(-1), Value::usize))
     }),
     method("hex(sep=<unrepresentable>, bytes_per_sep=1)", |vm, args| {
-        let group = vm.to_i64(&args[2])?;
-        if i32::try_from(group).is_err() {
-            return Err(vm.overflow_error("Python int too large to convert to C int"));
-        }
+        let group = vm.to_i32(&args[2])?.into();
         let separator = hex_separator(vm, &args[1])?;
         with_bytes(vm, &args[0], |bytes| bytesops::hex(bytes, separator, group)).map(Value::string)
     }),
@@ -192,7 +189,7 @@ fn justified(vm: &mut Vm, name: &str, args: &[Value], justify: fn(&[u8], i64, u8
             _ => {
                 return Err(vm.type_error(format!(
                     "{name}() argument 2 must be a byte string of length 1, not {}",
-                    vm.type_name(other)
+                    vm.argument_name(other)
                 )));
             }
         },

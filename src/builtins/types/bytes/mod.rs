@@ -331,7 +331,10 @@ fn extend(vm: &mut Vm, args: &[Value]) -> Result {
         return Ok(Value::None);
     }
     let name = vm.type_name(&args[1]);
-    if args[1].as_str().is_some() {
+    if let Some(text) = args[1].as_str() {
+        if text.is_empty() {
+            return Ok(Value::None);
+        }
         return Err(vm.type_error(format!("expected iterable of integers; got: '{}'", name.as_str())));
     }
     let iterator = match vm.iter(&args[1]) {

@@ -69,9 +69,8 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
         );
     };
     if text.as_str().is_none() {
-        let name = vm.type_name(text);
-        let message = format!("BaseExceptionGroup.__new__() argument 1 must be str, not {}", name.as_str());
-        return Err(vm.type_error(message));
+        let found = vm.argument_name(text);
+        return Err(vm.type_error(format!("BaseExceptionGroup.__new__() argument 1 must be str, not {found}")));
     }
     let members = members(vm, group)?;
     let all_plain = members.iter().all(|member| member.is(&vm.types.Exception));

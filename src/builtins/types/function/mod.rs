@@ -53,10 +53,11 @@ const FUNCTION: &[Row] = &[
     method("__call__(*args, **kwargs)", call),
     method("__get__(instance, owner=None, /)", |vm, args| {
         function(vm, &args[0])?;
-        Ok(match args[1].given() {
-            Some(instance) => bound(&args[0], instance),
-            None => args[0].clone(),
-        })
+        match args[1].given() {
+            Some(instance) => Ok(bound(&args[0], instance)),
+            None if args[2].given().is_none() => Err(vm.type_error("__get__(None, None) is invalid")),
+            None => Ok(args[0].clone()),
+        }
     }),
     method("__repr__()", |vm, args| vm.repr(&args[0]).map(Value::Str)),
     attribute(

@@ -20,7 +20,7 @@ macro_rules! cases {
             }),)*
             method("center(width, fillchar=' ', /)", |vm, args| pad(vm, args, strops::center)),
             of!("expandtabs(tabsize=8)", Value::as_str, |vm, text, args| {
-    let size = vm.to_i64(&args[1])?;
+    let size = vm.to_i32(&args[1])?.into();
     made(vm, strops::expandtabs(text, size))
 }),
             of!("join(iterable, /)", Value::as_str, join),
