@@ -169,14 +169,17 @@ impl Interpreter {
         }
         vm.handling = None;
         crate::builtins::modules::run_exit_handlers(vm);
+        // Only an exception that was shown is kept: in `sys.last_exc`, until modules are taken apart.
+        let uncaught = uncaught.filter(|error| !error.is(&vm.types.SystemExit));
         vm.run_finalizers(None);
+        if gc::is_enabled() {
+            vm.collect_garbage(true);
+        }
         if uncaught.is_some() {
             vm.set_last(None);
         }
         drop(uncaught);
-        if gc::is_enabled() {
-            vm.collect_garbage(true);
-        }
+        vm.run_finalizers(None);
         crate::asyncio::let_go(vm);
         // Without functions and classes the module's variables die with it, in order of definition; else they are
         // garbage together.

@@ -6,7 +6,7 @@ use super::future::{self, Callback, Future, Status};
 use super::handles::Handle;
 use crate::machine::Vm;
 use crate::object::code::{Code, CodeKind};
-use crate::object::coroutine::{Coroutine, State};
+use crate::object::coroutine::{Coroutine, Kind, State};
 use crate::object::{Result, Str, Value};
 use crate::source::Span;
 use crate::symbol::sym;
@@ -124,7 +124,9 @@ pub fn callback_source(vm: &mut Vm, func: &Value, args: &[Value], debug: bool) -
 /// `f() running at x.aio:3`, `f() done, defined at x.aio:1`.
 pub fn coroutine(vm: &mut Vm, coro: &Value) -> Result<String> {
     let name = match coro {
-        Value::Coroutine(coroutine) => coroutine.qualname(),
+        Value::Coroutine(coroutine) if coroutine.kind == Kind::Coroutine || coroutine.code.is_some() => {
+            coroutine.qualname()
+        }
         _ => {
             let mut found = None;
             for name in [sym::__qualname__, sym::__name__] {

@@ -164,7 +164,10 @@ fn start_eagerly(vm: &mut Vm, state: &Rc<State>, this: &Rc<Instance>, event_loop
 /// `iscoroutine(value)`.
 pub fn is_coroutine(vm: &mut Vm, value: &Value) -> bool {
     match value {
-        Value::Coroutine(coroutine) => coroutine.kind == Kind::Coroutine,
+        // What `anext()` with a default gives has the methods of one.
+        Value::Coroutine(coroutine) => {
+            coroutine.kind == Kind::Coroutine || coroutine.iterable && coroutine.code.is_none()
+        }
         // `generator.asend(...)` and its like.
         Value::Awaiter(awaiter) => awaiter.operation != Operation::Await,
         Value::Instance(_) => [sym::__await__, sym::send, sym::throw, sym::close]

@@ -383,7 +383,7 @@ impl Vm {
             Body::Native(native) => {
                 coroutine.body.replace(Body::Native(native));
                 match input {
-                    Resume::Throw(error) | Resume::Fail(error) if created => {
+                    Resume::Throw(error) | Resume::Fail(error) if created && coroutine.kind == Kind::Coroutine => {
                         coroutine.state.set(State::Finished);
                         coroutine.body.replace(Body::Empty);
                         Err(error)
@@ -417,7 +417,8 @@ impl Vm {
         let Body::Native(mut native) = body else { return self.resume_ended(coroutine, input) };
         coroutine.state.set(State::Running);
         let result = native.resume(self, input);
-        if let Err(error) = &result {
+        // A coroutine of the library has a frame in CPython.
+        if let (Err(error), Kind::Coroutine) = (&result, coroutine.kind) {
             error.0.raised.set(true);
         }
         if let Ok(Outcome::Return(_)) | Err(_) = &result {

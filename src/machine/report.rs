@@ -33,12 +33,24 @@ impl Vm {
     /// What a traceback shows of an exception.
     pub fn exception_report(&mut self, exception: &Rc<Exception>) -> ExceptionReport {
         let mut seen = vec![Rc::as_ptr(exception) as usize];
-        self.report_of(exception, &mut seen)
+        let report = self.report_of(exception, &mut seen);
+        self.as_read(report)
     }
 
     /// The same without the exceptions it is chained to.
     pub fn unchained_report(&mut self, exception: &Rc<Exception>) -> ExceptionReport {
-        self.report_of(exception, &mut vec![0; CHAIN])
+        let report = self.report_of(exception, &mut vec![0; CHAIN]);
+        self.as_read(report)
+    }
+
+    /// At the very end no text is read any more to see what to mark.
+    fn as_read(&self, mut report: ExceptionReport) -> ExceptionReport {
+        if self.leaving {
+            each_frame(&mut report, &mut |frame| {
+                frame.lines = frame.lines.take().or_else(|| report::unread_excerpt(frame))
+            });
+        }
+        report
     }
 
     /// Each exception of the chain is shown once. All that one leads to counts as seen before any of it is looked
@@ -322,13 +334,7 @@ impl Vm {
     /// The traceback as CPython prints it, whatever style the host chose.
     pub fn report_exception_text(&mut self, error: &Error) -> String {
         let style = Style { format: ErrorFormat::Python, ..self.host.style };
-        let mut report = self.exception_report(&error.0);
-        if self.leaving {
-            each_frame(&mut report, &mut |frame| {
-                frame.lines = frame.lines.take().or_else(|| report::unread_excerpt(frame))
-            });
-        }
-        report::exception(&report, &style)
+        self.render_exception(&error.0, &style)
     }
 
     /// Prints an exception that leaves the program.

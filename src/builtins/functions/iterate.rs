@@ -160,10 +160,13 @@ impl NativeCoroutine for NextOr {
 
     fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
         if !std::mem::replace(&mut self.begun, true) {
-            if let Resume::Throw(error) | Resume::Fail(error) = input {
-                return Err(error);
-            }
             let awaitable = self.awaitable.clone();
+            if let Resume::Throw(error) | Resume::Fail(error) = input {
+                let Value::Awaiter(awaiter) = &awaitable else { return Err(error) };
+                // It is not forgotten: it has been thrown into.
+                let thrown = vm.awaiter_resume(awaiter, Resume::Throw(error)).map(Outcome::Yield);
+                return thrown.or_else(|error| self.ended(vm, error));
+            }
             return vm.delegate(&awaitable).or_else(|error| self.ended(vm, error));
         }
         match input {
