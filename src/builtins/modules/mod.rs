@@ -215,6 +215,7 @@ const MODULES: &[Spec] = &[
         })
         .and(&[page!("os")]),
     rust("os.path", files::FUNCTIONS).and(&[page!("os_path")]),
+    rust("pathlib._local", &[]).with(|vm, module| names_of(vm, module, "pathlib")),
     rust("pathlib", &[]).and(&[page!("pathlib_pure"), page!("pathlib")]),
     library!("pickle"),
     library!("platform"),
