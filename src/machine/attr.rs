@@ -15,7 +15,9 @@ use crate::object::{Dict, Error, Result, Str, Value, gc};
 use crate::symbol::{Symbol, sym};
 
 /// Modules whose classes are in C in CPython, and so named together with them.
-const C_MODULES: [&str; 6] = ["_io", "_thread", "_queue", "_hashlib", "_struct", "_pickle"];
+const C_MODULES: [&str; 7] = ["_io", "_thread", "_queue", "_hashlib", "_struct", "_pickle", "zlib"];
+/// And classes of a module that is written in Python for the rest.
+const C_CLASSES: [&str; 4] = ["TypeVar", "ParamSpec", "TypeVarTuple", "TypeAliasType"];
 
 /// Which special methods a class has that are asked for without a call: those of attribute access and of truth.
 #[derive(Clone, Copy)]
@@ -219,7 +221,11 @@ impl Vm {
         let name = class.name.borrow().clone();
         let module = class.dict.get_str(self.name(sym::__module__));
         match module.as_ref().and_then(Value::as_str) {
-            Some(module) if class.named_in_full.get() || C_MODULES.contains(&module.as_str()) => {
+            Some(module)
+                if class.named_in_full.get()
+                    || C_MODULES.contains(&module.as_str())
+                    || module.as_str() == "typing" && C_CLASSES.contains(&name.as_str()) =>
+            {
                 Rc::new(Str::new(format!("{}.{}", module.as_str(), name.as_str())))
             }
             _ => name,
