@@ -299,7 +299,9 @@ impl Vm {
                 format!("{}.{}", owner.name.borrow().as_str(), native.name.as_str())
             }
             _ => match &native.module {
-                Some(module) if module.as_str() == "operator" => format!("_operator.{}", native.name.as_str()),
+                Some(module) if matches!(module.as_str(), "operator" | "weakref") => {
+                    format!("_{}.{}", module.as_str(), native.name.as_str())
+                }
                 Some(module) if !matches!(module.as_str(), "builtins" | "asyncio") => {
                     format!("{}.{}", module.as_str(), native.name.as_str())
                 }
@@ -384,7 +386,11 @@ impl Vm {
             signature: &signature,
             name: name.to_owned(),
             class: class.map(|class| self.full_name(&class)),
-            display: if constructor { name.to_owned() } else { qualname.as_str().to_owned() },
+            display: match function.module_in_c() {
+                _ if constructor => name.to_owned(),
+                Some(module) => format!("{module}.{}", qualname.as_str()),
+                None => qualname.as_str().to_owned(),
+            },
             takes_self: hidden == 1 && plain_name != "__new__",
             hidden,
             constructor,

@@ -44,29 +44,39 @@ impl Drop for Cell {
     }
 }
 
-/// The modules whose functions are in C elsewhere, and which these are if not all.
-const BUILTIN: &[(&str, &str)] = &[
-    ("_thread", ""),
-    ("atexit", ""),
-    ("binascii", ""),
-    ("zlib", ""),
-    ("cmath", ""),
-    ("codecs", "lookup encode decode register unregister register_error lookup_error"),
-    ("csv", "field_size_limit get_dialect list_dialects reader register_dialect unregister_dialect writer"),
-    ("decimal", "getcontext setcontext localcontext"),
-    ("hmac", "compare_digest"),
+/// The modules whose functions are in C elsewhere, in which module there, and which these are if not all.
+const BUILTIN: &[(&str, &str, &str)] = &[
+    ("_thread", "_thread", ""),
+    ("atexit", "atexit", ""),
+    ("binascii", "binascii", ""),
+    ("zlib", "zlib", ""),
+    ("cmath", "cmath", ""),
+    ("codecs", "_codecs", "lookup encode decode register unregister register_error lookup_error"),
+    ("csv", "_csv", "field_size_limit get_dialect list_dialects reader register_dialect unregister_dialect writer"),
+    ("decimal", "decimal", "getcontext setcontext localcontext"),
+    ("hashlib", "_hashlib", "pbkdf2_hmac"),
+    ("hmac", "_operator", "compare_digest"),
     (
         "os",
+        "posix",
         "access chdir chmod close cpu_count fspath fstat get_terminal_size getcwd getcwdb getpid getppid kill link listdir \
          lstat mkdir open pipe putenv read readlink remove rename replace rmdir scandir stat strerror symlink system \
          truncate unlink unsetenv urandom utime write",
     ),
-    ("pickle", "dump dumps load loads"),
-    ("signal", "alarm default_int_handler getitimer pause raise_signal set_wakeup_fd setitimer siginterrupt strsignal"),
-    ("struct", ""),
-    ("tracemalloc", "clear_traces get_traceback_limit get_traced_memory is_tracing reset_peak start stop"),
-    ("warnings", "warn warn_explicit"),
-    ("weakref", "proxy"),
+    ("pickle", "_pickle", "dump dumps load loads"),
+    (
+        "signal",
+        "_signal",
+        "alarm default_int_handler getitimer pause raise_signal set_wakeup_fd setitimer siginterrupt strsignal",
+    ),
+    ("struct", "_struct", ""),
+    (
+        "tracemalloc",
+        "_tracemalloc",
+        "clear_traces get_traceback_limit get_traced_memory is_tracing reset_peak start stop",
+    ),
+    ("warnings", "_warnings", "warn warn_explicit"),
+    ("weakref", "_weakref", "proxy"),
 ];
 
 /// A function defined by a script.
@@ -107,12 +117,17 @@ impl Function {
     /// Whether it stands for a function that CPython has in C: a library page's, which is no method of a class that has
     /// it as an attribute.
     pub fn is_builtin(&self) -> bool {
+        self.module_in_c().is_some()
+    }
+
+    /// The module in which CPython has a function in C that this one stands for.
+    pub fn module_in_c(&self) -> Option<&'static str> {
         let code = &self.code;
         if !code.source.library || code.qualname.as_str() != code.name.as_str() || code.name.starts_with('_') {
-            return false;
+            return None;
         }
-        let names = BUILTIN.iter().find(|(module, _)| *module == &*code.source.name).map(|(_, names)| *names);
-        names.is_some_and(|names| names.is_empty() || names.split(' ').any(|name| name == code.name.as_str()))
+        let (_, module, names) = BUILTIN.iter().find(|(page, ..)| *page == &*code.source.name)?;
+        (names.is_empty() || names.split(' ').any(|name| name == code.name.as_str())).then_some(*module)
     }
 
     /// Its code, be it replaced.

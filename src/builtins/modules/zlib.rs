@@ -35,7 +35,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
     native("_deflate(level, wbits, mem_level, strategy, dictionary)", |vm, args| {
         let mut given = [0; 4];
         for (number, value) in given.iter_mut().zip(args) {
-            *number = i32::try_from(vm.to_i64(value)?).unwrap_or(i32::MAX);
+            *number = vm.to_i32(value)?;
         }
         let [level, window_bits, mem_level, strategy] = given;
         let strategy = match strategy {
@@ -77,7 +77,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         Ok(new(vm, Stream::Deflate(stream, fix)))
     }),
     native("_inflate(wbits, dictionary)", |vm, args| {
-        let window_bits = vm.to_i64(&args[0])?;
+        let window_bits = vm.to_i32(&args[0])?;
         if !matches!(window_bits, 0 | 8..=15 | -15..=-8 | 24..=31 | 40..=47) {
             return Ok(Value::None);
         }

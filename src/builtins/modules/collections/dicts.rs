@@ -179,7 +179,8 @@ const ORDERED: &[Row] = &[
     method("__init__(*args, **kwargs)", |vm, args| {
         if vm.class_of(&args[0]).builtin {
             let dict = inner(vm, &args[0])?;
-            fill(vm, &dict, "", items(&args[1]), &args[2])?;
+            let given = pairs_first(vm, items(&args[1]), |vm, key, value| vm.dict_set(&dict, key, value).map(drop))?;
+            fill(vm, &dict, "", given, &args[2])?;
         } else {
             // A subclass may have a `__setitem__` of its own.
             update(vm, args)?;
@@ -270,11 +271,37 @@ const ORDERED: &[Row] = &[
 
 fn update(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let given = Rc::new(Dict::new());
-    fill(vm, &given, "", items(&args[1]), &args[2])?;
+    let rest = pairs_first(vm, items(&args[1]), |vm, key, value| vm.set_item(&args[0], &key, value))?;
+    fill(vm, &given, "", rest, &args[2])?;
     for (key, value) in given.pairs() {
         vm.set_item(&args[0], &key, value)?;
     }
     Ok(Value::None)
+}
+
+/// Puts the pairs of a sole argument that is no mapping, as an ordered dictionary unpacks them. What is left to fill in.
+fn pairs_first<'a>(
+    vm: &mut Vm,
+    given: &'a [Value],
+    mut put: impl FnMut(&mut Vm, Value, Value) -> Result<()>,
+) -> Result<&'a [Value]> {
+    let [pairs] = given else { return Ok(given) };
+    let keys = vm.name(sym::keys).clone();
+    if pairs.as_dict().is_some() || vm.get_attr_opt(pairs, &keys)?.is_some() {
+        return Ok(given);
+    }
+    vm.for_each(pairs, |vm, pair| {
+        let parts = vm.iter(&pair)?;
+        let next = |vm: &mut Vm| vm.next(&parts);
+        let Some(key) = next(vm)? else { return Err(vm.value_error("need more than 0 values to unpack")) };
+        let Some(value) = next(vm)? else { return Err(vm.value_error("need more than 1 value to unpack")) };
+        if next(vm)?.is_some() {
+            return Err(vm.value_error("too many values to unpack (expected 2)"));
+        }
+        put(vm, key, value)?;
+        Ok(true)
+    })?;
+    Ok(&[])
 }
 
 fn merge(vm: &mut Vm, this: &Value, first: &Value, second: &Value) -> Result<Value> {

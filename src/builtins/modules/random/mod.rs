@@ -31,12 +31,9 @@ const METHODS: &[Row] = &[
     of!("random()", Value::data::<Random>, |_, random, _| Ok(Value::float(random.0.borrow_mut().float()))),
     of!("seed(n=None, /)", Value::data::<Random>, seed),
     of!("getrandbits(k, /)", Value::data::<Random>, |vm, generator, args| {
-        let k = vm.to_i64(&args[1])?;
+        let k = vm.to_i32(&args[1])?;
         if k < 0 {
             return Err(vm.value_error("number of bits must be non-negative"));
-        }
-        if k > 1 << 33 {
-            return Err(vm.memory_error());
         }
         Ok(Value::int(generator.bits(k as u64)))
     }),

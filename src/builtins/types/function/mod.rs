@@ -295,7 +295,7 @@ fn get_closure(vm: &mut Vm, this: &Value) -> Result {
 fn new_function(vm: &mut Vm, args: &[Value]) -> Result {
     let [_, code, globals, name, defaults, closure, kwdefaults] = args else { return Ok(Value::Unbound) };
     let Value::Code(code) = code else {
-        return Err(vm.type_error(format!("function() argument 'code' must be code, not {}", vm.type_name(code))));
+        return Err(vm.type_error(format!("function() argument 'code' must be code, not {}", vm.argument_name(code))));
     };
     let Some(globals) = globals.as_dict() else {
         return Err(vm.type_error(format!("function() argument 'globals' must be dict, not {}", vm.type_name(globals))));
