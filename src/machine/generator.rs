@@ -274,6 +274,11 @@ impl Vm {
                 return;
             }
         }
+        // What `anext()` with a default gives is no generator in CPython, and is not closed: what it awaits is on its own.
+        if coroutine.kind == Kind::Generator && coroutine.code.is_none() {
+            coroutine.state.set(State::Finished);
+            return;
+        }
         if let Err(error) = self.generator_close(&coroutine) {
             self.report_unraisable(&error, &Value::Coroutine(coroutine.clone()));
         }
