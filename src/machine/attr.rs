@@ -717,7 +717,7 @@ impl Vm {
         let (class, full) = (owner.qualname.borrow().clone(), self.full_name(&owner));
         match named {
             // What CPython has in C has no properties.
-            Ok(name) if full != class => {
+            Ok(name) if full != *owner.name.borrow() => {
                 let (name, full) = (name.trim_matches([' ', '\'']), full.as_str());
                 let message = match full {
                     "datetime.timedelta" => "readonly attribute".to_owned(),

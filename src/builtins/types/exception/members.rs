@@ -230,6 +230,10 @@ fn os_new(vm: &mut Vm, args: &[Value]) -> Result {
         }
     }
     let inherited = os_made_by_new(vm, &class);
+    if inherited && args[2].as_dict().is_some_and(|keywords| !keywords.is_empty()) {
+        let asked = class_arg(vm, &args[0])?.name.borrow().clone();
+        return Err(vm.type_error(format!("{asked}() takes no keyword arguments")));
+    }
     let exception = Rc::new(Exception::new(class, if inherited { args[1].clone() } else { Value::tuple([]) }));
     if inherited {
         fill_os_error(vm, &exception, &given);
@@ -247,11 +251,11 @@ fn os_made_by_new(vm: &Vm, class: &Class) -> bool {
 }
 
 fn os_init(vm: &mut Vm, args: &[Value]) -> Result {
-    no_keywords(vm, &args[0], &args[2])?;
     let exception = this(vm, &args[0])?;
     if os_made_by_new(vm, &exception.class.borrow()) {
         return Ok(Value::None);
     }
+    no_keywords(vm, &args[0], &args[2])?;
     let old = exception.args.replace(args[1].clone());
     drop(old);
     fill_os_error(vm, &exception, &positional(args));
