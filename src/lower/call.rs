@@ -44,11 +44,7 @@ pub(super) fn invoke<const N: usize>(
             Ok(()) => vm.call_simple(f, args),
             Err(e) => Err(e.into()),
         },
-        Value::Function(f)
-            if f.code.params.plain() && f.code.params.positional as usize == N && !f.code.replaced.get() =>
-        {
-            vm.call_exact(f, args)
-        }
+        Value::Function(f) if f.code.takes_just(N as u32) && !f.code.replaced.get() => vm.call_exact(f, args),
         Value::Native(native) => match vm.check_receiver(native, &args) {
             Ok(()) => vm.call_native(native, &args).here(),
             Err(e) => Err(e.into()),
@@ -314,7 +310,7 @@ pub(super) fn call_bound<const N: usize>(
 #[inline]
 fn parks(function: &crate::object::Function, given: usize) -> bool {
     let code = &function.code;
-    code.is_suspendable() && code.params.plain() && code.params.positional as usize == given && !code.replaced.get()
+    code.is_suspendable() && code.takes_just(given as u32) && !code.replaced.get()
 }
 
 /// Makes it, with the arguments in the frame that it is parked with.

@@ -264,6 +264,13 @@ impl Vm {
     }
 
     fn call_with_first(&mut self, method: &Value, this: &Value, args: &[Value]) -> Result<Value> {
+        if let Value::Function(function) = method {
+            match args {
+                [] if function.code.takes_just(1) => return Ok(self.call_exact(function, [this.clone()])?),
+                [a] if function.code.takes_just(2) => return Ok(self.call_exact(function, [this.clone(), a.clone()])?),
+                _ => {}
+            }
+        }
         match args {
             [] => self.call(method, std::slice::from_ref(this)),
             [a] => self.call(method, &[this.clone(), a.clone()]),

@@ -209,8 +209,7 @@ impl Vm {
         if let Some(other) = replacement(function) {
             return self.call_function(&other, args);
         }
-        let params = &function.code.params;
-        if params.plain() && args.len() == params.positional as usize {
+        if function.code.takes_just(args.len() as u32) {
             match args {
                 [] => return Ok(self.call_exact(function, [])?),
                 [a] => return Ok(self.call_exact(function, [a.clone()])?),

@@ -155,9 +155,7 @@ impl Vm {
             Some(Value::Native(n)) if std::ptr::fn_addr_eq(n.call, object_init as NativeCall) => {}
             Some(init @ (Value::Function(_) | Value::Native(_))) => {
                 let result = match (&init, args) {
-                    (Value::Function(f), [a])
-                        if kwargs.is_empty() && f.code.params.plain() && f.code.params.positional == 2 =>
-                    {
+                    (Value::Function(f), [a]) if kwargs.is_empty() && f.code.takes_just(2) => {
                         self.call_exact(f, [object.clone(), a.clone()])?
                     }
                     _ => {

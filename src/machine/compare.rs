@@ -138,7 +138,7 @@ impl Vm {
     fn compare_side(&mut self, op: CmpOp, this: &Value, other: &Value) -> Result<Option<Value>> {
         let result = match self.special(this, method(op)) {
             Special::Method(found @ (Value::Function(_) | Value::Native(_))) => {
-                self.call_binary(&found, this, other)?
+                self.call_found(&found, this, std::slice::from_ref(other))?
             }
             Special::Method(found) => {
                 let class = self.class_of(this);

@@ -76,7 +76,7 @@ impl Vm {
                 return Passing::Refused(value);
             }
         };
-        let slot = match parked.function.code.steps.get(parked.pc as usize) {
+        let slot = match parked.function.code.steps.get(parked.pc) {
             _ if created => NOWHERE,
             Some(Step::Yield(_, slot)) if parked.handled.is_none() => *slot,
             Some(Step::Await(slot))
@@ -95,7 +95,7 @@ impl Vm {
             locals: &mut parked.locals,
             code: &parked.function.code,
             function: &parked.function,
-            pc: parked.pc + u32::from(!created),
+            pc: parked.pc as u32 + u32::from(!created),
             exit: Exit::Return,
             handled: None,
             outer_handled: None,
@@ -107,7 +107,7 @@ impl Vm {
                 let pc = frame.pc;
                 // It owns nothing now.
                 std::mem::forget(frame);
-                parked.pc = pc;
+                parked.pc = pc as usize;
                 // What stood there is `Empty`.
                 std::mem::forget(root.body.replace(Body::Frame(parked)));
                 if created {
@@ -121,7 +121,7 @@ impl Vm {
         let outcome = self.settle(&mut frame, result.map_err(Error::from));
         let (pc, handled) = (frame.pc, frame.handled.take());
         self.handling = None;
-        let outcome = self.put_back(root, ParkedFrame { pc, handled, ..parked }, outcome, created);
+        let outcome = self.put_back(root, ParkedFrame { pc: pc as usize, handled, ..parked }, outcome, created);
         Passing::Other(self.follow(root, outcome))
     }
 
@@ -462,7 +462,7 @@ impl Vm {
             locals: &mut locals,
             code: &function.code,
             function: &function,
-            pc,
+            pc: pc as u32,
             exit: Exit::Return,
             handled,
             outer_handled,
@@ -476,7 +476,7 @@ impl Vm {
         if !quiet || self.handling.is_some() {
             self.handling = before;
         }
-        self.put_back(coroutine, ParkedFrame { function, locals, pc, handled }, outcome, created)
+        self.put_back(coroutine, ParkedFrame { function, locals, pc: pc as usize, handled }, outcome, created)
     }
 
     /// Parks the frame of a coroutine that was running, or lets go of it at its end.
@@ -573,7 +573,8 @@ impl Vm {
             Ok(outcome) => {
                 let slots = (function.code.slots as usize).min(locals.len());
                 let locals = locals[..slots].iter_mut().map(Value::take).collect();
-                let coroutine = self.parked(function, ParkedFrame { function: function.clone(), locals, pc, handled });
+                let coroutine =
+                    self.parked(function, ParkedFrame { function: function.clone(), locals, pc: pc as usize, handled });
                 if handling.is_some() {
                     coroutine.with_extra(|extra| extra.base_handled = handling);
                 }
@@ -878,7 +879,7 @@ pub fn awaited_object(vm: &mut Vm, coroutine: &Coroutine) -> Result<Value> {
     }
     let mut body = coroutine.body.take();
     if let Body::Frame(frame) = &mut body {
-        if let Some(Step::Await(slot)) = frame.function.code.steps.get(frame.pc as usize) {
+        if let Some(Step::Await(slot)) = frame.function.code.steps.get(frame.pc) {
             if let Some(place) = frame.locals.get_mut(*slot as usize) {
                 *place = made.clone();
             }
@@ -909,7 +910,7 @@ pub fn waiting_frames(root: &Rc<Coroutine>) -> Vec<(Rc<Code>, Span)> {
 
 fn link(coroutine: &Coroutine) -> Value {
     coroutine.look(|body| match body {
-        Body::Frame(frame) => match frame.function.code.steps.get(frame.pc as usize) {
+        Body::Frame(frame) => match frame.function.code.steps.get(frame.pc) {
             Some(Step::Await(slot) | Step::YieldFrom(slot) | Step::AsyncNext { value: slot, .. }) => {
                 frame.locals.get(*slot as usize).cloned().unwrap_or(Value::None)
             }

@@ -253,7 +253,7 @@ impl Vm {
                 || class_b.is_subclass(&class_a) && self.overrides(&class_a, &class_b, reflected)
             {
                 right_done = true;
-                let result = self.call_binary(right, b, a)?;
+                let result = self.call_found(right, b, std::slice::from_ref(a))?;
                 if !matches!(result, Value::NotImplemented) {
                     return Ok(Answer::Value(result));
                 }
@@ -263,7 +263,7 @@ impl Vm {
             Special::Builtin if right_done && number::narrower(a, b) => return Ok(Answer::Nothing),
             Special::Builtin => return Ok(Answer::Builtin),
             Special::Method(left) => {
-                let result = self.call_binary(&left, a, b)?;
+                let result = self.call_found(&left, a, std::slice::from_ref(b))?;
                 if !matches!(result, Value::NotImplemented) {
                     return Ok(Answer::Value(result));
                 }
@@ -273,21 +273,10 @@ impl Vm {
         match right {
             Special::Builtin => Ok(Answer::Builtin),
             Special::Method(right) if !right_done => {
-                let result = self.call_binary(&right, b, a)?;
+                let result = self.call_found(&right, b, std::slice::from_ref(a))?;
                 Ok(if matches!(result, Value::NotImplemented) { Answer::Nothing } else { Answer::Value(result) })
             }
             _ => Ok(Answer::Nothing),
-        }
-    }
-
-    /// Calls a special method of two operands.
-    #[inline]
-    pub(super) fn call_binary(&mut self, method: &Value, this: &Value, other: &Value) -> Result {
-        match method {
-            Value::Function(function) if function.code.params.plain() && function.code.params.positional == 2 => {
-                Ok(self.call_exact(function, [this.clone(), other.clone()])?)
-            }
-            _ => self.call_found(method, this, std::slice::from_ref(other)),
         }
     }
 

@@ -243,6 +243,12 @@ impl Code {
         }
     }
 
+    /// Whether it has so many parameters, all positional.
+    #[inline]
+    pub fn takes_just(&self, count: u32) -> bool {
+        self.params.plain() && self.params.positional == count
+    }
+
     /// From now on calls look whether their function has other code.
     pub fn replace(&self) {
         self.replaced.set(true);

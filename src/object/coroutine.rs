@@ -103,8 +103,8 @@ impl Body {
     fn is_idle(&self) -> bool {
         let Body::Frame(frame) = self else { return false };
         let (code, at) = (&frame.function.code, frame.pc);
-        matches!(code.steps.get(at as usize), Some(Step::Yield(..)))
-            && !code.handlers.iter().any(|handler| (handler.start..handler.end).contains(&at))
+        matches!(code.steps.get(at), Some(Step::Yield(..)))
+            && !code.handlers.iter().any(|handler| (handler.start..handler.end).contains(&(at as u32)))
     }
 }
 
@@ -112,7 +112,9 @@ impl Body {
 pub struct ParkedFrame {
     pub function: Rc<Function>,
     pub locals: Box<[Value]>,
-    pub pc: u32,
+    /// The step it stands at: a whole word, since the frame is moved in words, and one that has just been written in part
+    /// stalls the processor.
+    pub pc: usize,
     pub handled: Option<Rc<Exception>>,
 }
 
@@ -253,7 +255,7 @@ impl Coroutine {
         self.look(|body| match body {
             Body::Frame(frame) => {
                 let code = &frame.function.code;
-                let span = code.spans.get(frame.pc as usize).copied().unwrap_or(code.span);
+                let span = code.spans.get(frame.pc).copied().unwrap_or(code.span);
                 Some((frame.function.clone(), span))
             }
             _ => None,

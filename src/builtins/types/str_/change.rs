@@ -2,8 +2,6 @@
 
 use std::rc::Rc;
 
-use compact_str::CompactString;
-
 use super::{clamp, part_of, text, this};
 use crate::builtins::of;
 use crate::machine::Vm;
@@ -167,9 +165,9 @@ fn piece(vm: &mut Vm, part: &str) -> Value {
 }
 
 fn join(vm: &mut Vm, separator: &Rc<Str>, args: &[Value]) -> Result {
-    let items = match &args[1] {
-        Value::List(list) => list.to_vec(),
-        Value::Tuple(items) => items.to_vec(),
+    match &args[1] {
+        Value::List(list) => joined(vm, separator, &list.items.borrow()),
+        Value::Tuple(items) => joined(vm, separator, items),
         other => {
             let iterator = match vm.iter(other) {
                 Ok(iterator) => iterator,
@@ -178,9 +176,14 @@ fn join(vm: &mut Vm, separator: &Rc<Str>, args: &[Value]) -> Result {
                 }
                 Err(e) => return Err(e),
             };
-            vm.collect(&iterator)?
+            let items = vm.collect(&iterator)?;
+            joined(vm, separator, &items)
         }
-    };
+    }
+}
+
+/// Runs no script code, so the items may be borrowed.
+fn joined(vm: &mut Vm, separator: &Rc<Str>, items: &[Value]) -> Result {
     let mut size = separator.as_str().len().saturating_mul(items.len().saturating_sub(1));
     for (at, item) in items.iter().enumerate() {
         match item.as_str() {
@@ -192,13 +195,13 @@ fn join(vm: &mut Vm, separator: &Rc<Str>, args: &[Value]) -> Result {
             }
         }
     }
-    if let [only @ Value::Str(_)] = items.as_slice() {
+    if let [only @ Value::Str(_)] = items {
         return Ok(only.clone());
     }
     if size > MAX_TEXT {
         return Err(vm.memory_error());
     }
-    let mut joined = CompactString::with_capacity(size);
+    let mut joined = String::with_capacity(size);
     for (at, item) in items.iter().enumerate() {
         if at > 0 {
             joined.push_str(separator);
