@@ -56,6 +56,7 @@ const BUILTIN: &[(&str, &str, &str)] = &[
     ("decimal", "decimal", "getcontext setcontext localcontext"),
     ("hashlib", "_hashlib", "pbkdf2_hmac"),
     ("hmac", "_operator", "compare_digest"),
+    ("locale", "_locale", "getencoding nl_langinfo strcoll strxfrm"),
     (
         "os",
         "posix",
@@ -69,6 +70,13 @@ const BUILTIN: &[(&str, &str, &str)] = &[
         "_signal",
         "alarm default_int_handler getitimer pause raise_signal set_wakeup_fd setitimer siginterrupt strsignal",
     ),
+    (
+        "socket",
+        "_socket",
+        "close getdefaulttimeout gethostbyaddr gethostbyname gethostbyname_ex gethostname getnameinfo getservbyname \
+         getservbyport htonl htons inet_aton inet_ntoa inet_ntop inet_pton ntohl ntohs setdefaulttimeout",
+    ),
+    ("stat", "_stat", ""),
     ("struct", "_struct", ""),
     (
         "tracemalloc",
