@@ -327,6 +327,13 @@ struct Throwing {
 }
 
 impl crate::object::coroutine::NativeCoroutine for Throwing {
+    fn trace(&self, visit: gc::Visit) {
+        gc::link(&self.target, Value::Coroutine, visit);
+        if let Some(error) = &self.error {
+            gc::link(&error.0, Value::Exception, visit);
+        }
+    }
+
     fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
         if let Some(error) = self.error.take() {
             if self.target.running_async.get() {
@@ -371,6 +378,10 @@ struct Driver {
 }
 
 impl crate::object::coroutine::NativeCoroutine for Driver {
+    fn trace(&self, visit: gc::Visit) {
+        visit(&self.inner);
+    }
+
     fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
         if !std::mem::replace(&mut self.begun, true) {
             let inner = self.inner.clone();
