@@ -7,7 +7,7 @@ use super::Lower;
 use crate::object::code::{CodeKind, Slot, Step};
 use crate::object::{Located, Value};
 use crate::source::Span;
-use crate::syntax::ast::{Arg, BoolOp, Expr, ExprKind, FStringPart};
+use crate::syntax::ast::{Arg, BinOp, BoolOp, Expr, ExprKind, FStringPart};
 
 impl Lower<'_> {
     /// `yield value`; what is sent in goes to a slot or [`NOWHERE`].
@@ -212,7 +212,23 @@ impl Lower<'_> {
         }
     }
 
+    /// What stands before the last operand that suspends is computed before it.
+    fn split_operators(&mut self, first: &mut Box<Expr>, rest: &mut Vec<(BinOp, Expr)>) {
+        let Some(at) = rest.iter().rposition(|(_, e)| e.suspends).filter(|at| *at > 0) else { return };
+        let tail = rest.split_off(at);
+        let before = std::mem::replace(rest, tail);
+        let end = before.last().map_or(first.span, |(_, e)| self.in_parentheses(e.span));
+        let span = self.in_parentheses(first.span).to(end);
+        let suspends = first.suspends || before.iter().any(|(_, e)| e.suspends);
+        let placeholder = Expr { kind: ExprKind::Temp(0), span, suspends: false };
+        let start = std::mem::replace(&mut **first, placeholder);
+        **first = Expr { kind: ExprKind::BinOp { first: Box::new(start), rest: before }, span, suspends };
+    }
+
     fn hoist_children(&mut self, kind: &mut ExprKind) {
+        if let ExprKind::BinOp { first, rest } = kind {
+            self.split_operators(first, rest);
+        }
         let operands: Vec<&mut Expr> = match kind {
             ExprKind::Tuple(items) | ExprKind::List(items) | ExprKind::Set(items) => items.iter_mut().collect(),
             ExprKind::Dict(pairs) => {
