@@ -7,7 +7,7 @@ use super::Lower;
 use crate::object::code::{CodeKind, Slot, Step};
 use crate::object::{Located, Value};
 use crate::source::Span;
-use crate::syntax::ast::{Arg, BinOp, BoolOp, Expr, ExprKind, FStringPart};
+use crate::syntax::ast::{Arg, BinOp, BoolOp, Expr, ExprKind, FStringField, FStringPart};
 
 impl Lower<'_> {
     /// `yield value`; what is sent in goes to a slot or [`NOWHERE`].
@@ -226,8 +226,12 @@ impl Lower<'_> {
     }
 
     fn hoist_children(&mut self, kind: &mut ExprKind) {
-        if let ExprKind::BinOp { first, rest } = kind {
-            self.split_operators(first, rest);
+        match kind {
+            ExprKind::BinOp { first, rest } => self.split_operators(first, rest),
+            ExprKind::Tuple(items) | ExprKind::List(items) => split_unpacked(items, ExprKind::List),
+            ExprKind::Set(items) => split_unpacked(items, ExprKind::Set),
+            ExprKind::JoinedStr(parts) => split_fields(parts),
+            _ => {}
         }
         let operands: Vec<&mut Expr> = match kind {
             ExprKind::Tuple(items) | ExprKind::List(items) | ExprKind::Set(items) => items.iter_mut().collect(),
@@ -258,6 +262,39 @@ impl Lower<'_> {
         };
         self.hoist_refs(operands);
     }
+}
+
+/// What is unpacked in a display before its last operand that suspends is unpacked before it.
+fn split_unpacked(items: &mut Vec<Expr>, display: fn(Vec<Expr>) -> ExprKind) {
+    let Some(at) = items.iter().rposition(|e| e.suspends) else { return };
+    if !items[..at].iter().any(|e| matches!(e.kind, ExprKind::Starred(_))) {
+        return;
+    }
+    let before: Vec<Expr> = items.drain(..at).collect();
+    let span = before[0].span.to(before[at - 1].span);
+    let suspends = before.iter().any(|e| e.suspends);
+    let display = Expr { kind: display(before), span, suspends };
+    items.insert(0, Expr { kind: ExprKind::Starred(Box::new(display)), span, suspends });
+}
+
+/// The fields of an f-string before the last one that suspends are formatted before it.
+fn split_fields(parts: &mut Vec<FStringPart>) {
+    let suspends = |parts: &mut [FStringPart]| {
+        let mut fields = Vec::new();
+        collect_fields(parts, &mut fields);
+        fields.iter().any(|field| field.suspends)
+    };
+    let Some(at) = (0..parts.len()).rev().find(|at| suspends(&mut parts[*at..=*at])) else { return };
+    let last = parts[..at].iter().rev().find_map(|part| match part {
+        FStringPart::Field(field) => Some(field.span),
+        FStringPart::Literal(_) => None,
+    });
+    let Some(span) = last else { return };
+    let mut before: Vec<FStringPart> = parts.drain(..at).collect();
+    let suspends = suspends(&mut before);
+    let value = Expr { kind: ExprKind::JoinedStr(before), span, suspends };
+    let field = FStringField { value, conversion: None, format_spec: None, debug: None, span };
+    parts.insert(0, FStringPart::Field(Box::new(field)));
 }
 
 fn collect_fields<'a>(parts: &'a mut [FStringPart], fields: &mut Vec<&'a mut Expr>) {
