@@ -84,7 +84,7 @@ impl Lower<'_> {
                 if let ExprKind::Call { args, .. } = &mut kind {
                     *args = super::call::in_order(std::mem::take(args));
                 }
-                self.hoist_children(&mut kind);
+                self.hoist_children(&mut kind, span);
                 match kind {
                     ExprKind::Call { func, args } if self.unit.green => self.green_call(*func, args, span),
                     kind => kind,
@@ -179,7 +179,7 @@ impl Lower<'_> {
         }
         if let ExprKind::Slice { .. } = e.kind {
             let mut e = e;
-            self.hoist_children(&mut e.kind);
+            self.hoist_children(&mut e.kind, e.span);
             let slot = self.value_to_temp(Expr { suspends: false, ..e });
             return Expr { kind: ExprKind::Temp(slot), span, suspends: false };
         }
@@ -225,11 +225,13 @@ impl Lower<'_> {
         **first = Expr { kind: ExprKind::BinOp { first: Box::new(start), rest: before }, span, suspends };
     }
 
-    fn hoist_children(&mut self, kind: &mut ExprKind) {
+    fn hoist_children(&mut self, kind: &mut ExprKind, whole: Span) {
         match kind {
             ExprKind::BinOp { first, rest } => self.split_operators(first, rest),
-            ExprKind::Tuple(items) | ExprKind::List(items) => split_unpacked(items, ExprKind::List),
-            ExprKind::Set(items) => split_unpacked(items, ExprKind::Set),
+            ExprKind::Tuple(items) | ExprKind::List(items) => split_unpacked(items, whole, ExprKind::List),
+            ExprKind::Set(items) => split_unpacked(items, whole, ExprKind::Set),
+            ExprKind::Dict(pairs) => split_merged(pairs, whole),
+            ExprKind::Call { args, .. } => split_arguments(args, whole),
             ExprKind::JoinedStr(parts) => split_fields(parts),
             _ => {}
         }
@@ -265,16 +267,43 @@ impl Lower<'_> {
 }
 
 /// What is unpacked in a display before its last operand that suspends is unpacked before it.
-fn split_unpacked(items: &mut Vec<Expr>, display: fn(Vec<Expr>) -> ExprKind) {
+fn split_unpacked(items: &mut Vec<Expr>, span: Span, display: fn(Vec<Expr>) -> ExprKind) {
     let Some(at) = items.iter().rposition(|e| e.suspends) else { return };
     if !items[..at].iter().any(|e| matches!(e.kind, ExprKind::Starred(_))) {
         return;
     }
     let before: Vec<Expr> = items.drain(..at).collect();
-    let span = before[0].span.to(before[at - 1].span);
     let suspends = before.iter().any(|e| e.suspends);
     let display = Expr { kind: display(before), span, suspends };
     items.insert(0, Expr { kind: ExprKind::Starred(Box::new(display)), span, suspends });
+}
+
+/// The same in a dict.
+fn split_merged(pairs: &mut Vec<(Option<Expr>, Expr)>, span: Span) {
+    let suspends = |pair: &(Option<Expr>, Expr)| pair.1.suspends || pair.0.as_ref().is_some_and(|key| key.suspends);
+    let Some(at) = pairs.iter().rposition(suspends) else { return };
+    if !pairs[..at].iter().any(|(key, _)| key.is_none()) {
+        return;
+    }
+    let before: Vec<_> = pairs.drain(..at).collect();
+    let suspends = before.iter().any(suspends);
+    pairs.insert(0, (None, Expr { kind: ExprKind::Dict(before), span, suspends }));
+}
+
+/// The same of arguments by place.
+fn split_arguments(args: &mut Vec<Arg>, span: Span) {
+    let Some(at) = args.iter().rposition(|arg| arg.value().suspends) else { return };
+    let by_place = args.iter().take(at).take_while(|arg| matches!(arg, Arg::Positional(_) | Arg::Star(..))).count();
+    if !args[..by_place].iter().any(|arg| matches!(arg, Arg::Star(..))) {
+        return;
+    }
+    let items = args.drain(..by_place).map(|arg| match arg {
+        Arg::Star(e, span) => Expr { span, suspends: e.suspends, kind: ExprKind::Starred(Box::new(e)) },
+        Arg::Positional(e) | Arg::Keyword(_, e) | Arg::DoubleStar(e, _) => e,
+    });
+    let items: Vec<Expr> = items.collect();
+    let suspends = items.iter().any(|e| e.suspends);
+    args.insert(0, Arg::Star(Expr { kind: ExprKind::List(items), span, suspends }, span));
 }
 
 /// The fields of an f-string before the last one that suspends are formatted before it.
