@@ -182,7 +182,19 @@ fn call_native_plain<const N: usize>(
     if let Some(answer) = peek_and_answer(vm, frame, native, args.each_ref()) {
         return Ok(answer);
     }
-    call_native(vm, frame, native, N, span, |vm, frame, places| fill(vm, frame, places, args))
+    if native.quick(N).is_none() {
+        return call_native(vm, frame, native, N, span, |vm, frame, places| fill(vm, frame, places, args));
+    }
+    let mut values = [const { Value::Unbound }; N];
+    fill(vm, frame, &mut values, args)?;
+    if let Some(answer) = native.quick(N).and_then(|quick| quick(vm, &values.each_ref())) {
+        values.into_iter().for_each(Value::discard);
+        return Ok(answer);
+    }
+    call_native(vm, frame, native, N, span, |_, _, places| {
+        places.iter_mut().zip(values).for_each(|(place, value)| put(place, value));
+        Ok(())
+    })
 }
 
 /// Calls a native that needs no look at its receiver, with so many arguments.
@@ -196,7 +208,12 @@ fn call_native(
     fill: impl FnOnce(&mut Vm, &mut Frame, &mut [Value]) -> Eval<()>,
 ) -> Eval<Value> {
     let mut places = [const { Value::Unbound }; PLACES];
-    let result = fill(vm, frame, &mut places).and_then(|()| call_filled(vm, frame, native, &mut places, given, span));
+    let result = fill(vm, frame, &mut places).and_then(|()| {
+        match native.quick(given).and_then(|quick| quick(vm, &places.each_ref()[..given])) {
+            Some(answer) => Ok(answer),
+            None => call_filled(vm, frame, native, &mut places, given, span),
+        }
+    });
     for place in &mut places {
         if place.is_heap() {
             drop(place.take());
@@ -215,11 +232,6 @@ fn call_filled(
     given: usize,
     span: Span,
 ) -> Eval<Value> {
-    if let Some(quick) = native.quick(given) {
-        if let Some(answer) = quick(vm, &places.each_ref()[..given]) {
-            return Ok(answer);
-        }
-    }
     vm.calls.push(CallSite { code: frame.code.id.get(), span });
     finalize_first(vm);
     let result = vm.call_native_in(native, places, given);
