@@ -10,6 +10,7 @@
 mod awaiting;
 mod block;
 mod call;
+mod call_native;
 mod comp;
 mod def;
 mod direct;

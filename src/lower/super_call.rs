@@ -4,7 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::Lower;
-use super::call::{MethodSite, call_bound, call_native_bound, invoke};
+use super::call::{MethodSite, call_bound, invoke};
+use super::call_native::call_native_bound;
 use super::direct::{call_evaluated, call_with_defaults, takes};
 use super::expr::Operand;
 use crate::machine::attr_cache::Method;

@@ -1,0 +1,111 @@
+//! Calls of built-ins: asked at once where nothing can go wrong, with arguments that are variables or constants looked at
+//! where they are; else called with an array that has room for their defaults.
+
+use std::rc::Rc;
+
+use super::call::{fill, fill_bound, finalize_first, put};
+use super::expr::Operand;
+use crate::machine::{CallSite, Vm};
+use crate::object::frame::Frame;
+use crate::object::native::{NativeFunction, PLACES};
+use crate::object::{Eval, Located, Value};
+use crate::source::Span;
+
+/// What a native says at once to arguments that are at hand.
+#[inline(always)]
+pub(super) fn peek_and_answer<const N: usize>(
+    vm: &Vm,
+    frame: &Frame,
+    native: &NativeFunction,
+    args: [&Operand; N],
+) -> Option<Value> {
+    let quick = native.quick(N)?;
+    let mut peeked = [const { &Value::Unbound }; N];
+    for (value, arg) in peeked.iter_mut().zip(args) {
+        *value = arg.peek(frame)?;
+    }
+    quick(vm, &peeked)
+}
+
+/// Calls a native that is no method.
+#[inline]
+pub(super) fn call_native_plain<const N: usize>(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    native: &Rc<NativeFunction>,
+    args: &[Operand; N],
+    span: Span,
+) -> Eval<Value> {
+    if let Some(answer) = peek_and_answer(vm, frame, native, args.each_ref()) {
+        return Ok(answer);
+    }
+    if native.quick(N).is_none() {
+        return call_native(vm, frame, native, N, span, |vm, frame, places| fill(vm, frame, places, args));
+    }
+    let mut values = [const { Value::Unbound }; N];
+    fill(vm, frame, &mut values, args)?;
+    if let Some(answer) = native.quick(N).and_then(|quick| quick(vm, &values.each_ref())) {
+        values.into_iter().for_each(Value::discard);
+        return Ok(answer);
+    }
+    call_native(vm, frame, native, N, span, |_, _, places| {
+        places.iter_mut().zip(values).for_each(|(place, value)| put(place, value));
+        Ok(())
+    })
+}
+
+/// Calls a native that needs no look at its receiver, with so many arguments.
+#[inline]
+fn call_native(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    native: &Rc<NativeFunction>,
+    given: usize,
+    span: Span,
+    fill: impl FnOnce(&mut Vm, &mut Frame, &mut [Value]) -> Eval<()>,
+) -> Eval<Value> {
+    let mut places = [const { Value::Unbound }; PLACES];
+    let result = fill(vm, frame, &mut places).and_then(|()| {
+        match native.quick(given).and_then(|quick| quick(vm, &places.each_ref()[..given])) {
+            Some(answer) => Ok(answer),
+            None => call_filled(vm, frame, native, &mut places, given, span),
+        }
+    });
+    for place in &mut places {
+        if place.is_heap() {
+            drop(place.take());
+        }
+    }
+    std::mem::forget(places);
+    result
+}
+
+#[inline(never)]
+fn call_filled(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    native: &Rc<NativeFunction>,
+    places: &mut [Value; PLACES],
+    given: usize,
+    span: Span,
+) -> Eval<Value> {
+    vm.calls.push(CallSite { code: frame.code.id.get(), span });
+    finalize_first(vm);
+    let result = vm.call_native_in(native, places, given);
+    vm.calls.pop();
+    result.at(span)
+}
+
+/// Calls a native with an object, or a class, in front of the arguments, of which there are three at most.
+#[inline]
+pub(super) fn call_native_bound(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    native: &Rc<NativeFunction>,
+    object: Value,
+    args: &[Operand],
+    span: Span,
+) -> Eval<Value> {
+    let given = args.len() + 1;
+    call_native(vm, frame, native, given, span, |vm, frame, places| fill_bound(vm, frame, places, object, args))
+}
