@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use super::call::{fill, fill_bound, finalize_first, put};
+use super::call::{fill, fill_bound, finalize_first};
 use super::expr::Operand;
 use crate::machine::{CallSite, Vm};
 use crate::object::frame::Frame;
@@ -39,19 +39,7 @@ pub(super) fn call_native_plain<const N: usize>(
     if let Some(answer) = peek_and_answer(vm, frame, native, args.each_ref()) {
         return Ok(answer);
     }
-    if native.quick(N).is_none() {
-        return call_native(vm, frame, native, N, span, |vm, frame, places| fill(vm, frame, places, args));
-    }
-    let mut values = [const { Value::Unbound }; N];
-    fill(vm, frame, &mut values, args)?;
-    if let Some(answer) = native.quick(N).and_then(|quick| quick(vm, &values.each_ref())) {
-        values.into_iter().for_each(Value::discard);
-        return Ok(answer);
-    }
-    call_native(vm, frame, native, N, span, |_, _, places| {
-        places.iter_mut().zip(values).for_each(|(place, value)| put(place, value));
-        Ok(())
-    })
+    call_native(vm, frame, native, N, span, |vm, frame, places| fill(vm, frame, places, args))
 }
 
 /// Calls a native that needs no look at its receiver, with so many arguments.

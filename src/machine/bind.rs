@@ -9,19 +9,7 @@ use crate::object::native::{NativeFunction, is_slot};
 use crate::object::{Class, Dict, Error, Result, Str, Value};
 
 impl Vm {
-    /// The locals of a script function for a call, hidden slots included.
-    pub fn bind_function(
-        &mut self,
-        function: &Rc<Function>,
-        args: &[Value],
-        kwargs: &[(Rc<Str>, Value)],
-    ) -> Result<Vec<Value>> {
-        let mut locals = vec![Value::Unbound; function.code.slots as usize];
-        self.bind_into(function, args, kwargs, &mut locals)?;
-        Ok(locals)
-    }
-
-    /// Puts the arguments of a call into the locals of a script function, which are unbound.
+    /// Puts the arguments of a call into the locals of a script function, hidden slots included, which are unbound.
     pub fn bind_into(
         &mut self,
         function: &Rc<Function>,

@@ -165,7 +165,8 @@ impl Vm {
                 },
                 Value::Function(function) if function.code.kind == CodeKind::Function => {
                     let Some(green) = self.green_code(&function.code) else { break };
-                    let mut locals = self.bind_function(function, &args, kwargs)?;
+                    let mut locals = vec![Value::Unbound; function.code.slots as usize];
+                    self.bind_into(function, &args, kwargs, &mut locals)?;
                     locals.resize(green.slots as usize, Value::Unbound);
                     let twin = Function {
                         code: green,

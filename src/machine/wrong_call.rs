@@ -159,9 +159,7 @@ impl Callee<'_> {
 fn wrong_enumerate(given: usize, kwargs: &[&str]) -> String {
     let invalid = |name: &str| format!("'{name}' is an invalid keyword argument for enumerate()");
     match (given, kwargs) {
-        (1, [name]) | (0, [name]) | (0, ["start", name]) => invalid(name),
-        (0, ["iterable", name]) => invalid(name),
-        (0, [name, _]) => invalid(name),
+        (0 | 1, [name]) | (0, ["start" | "iterable", name] | [name, _]) => invalid(name),
         (0, _) => "enumerate() missing required argument 'iterable'".to_owned(),
         _ => format!("enumerate() takes at most 2 arguments ({} given)", given + kwargs.len()),
     }
