@@ -6,18 +6,11 @@
 //! **Invariant**: [`Current::context`] is the context of the code that is running; whoever enters another one puts the
 //! old one back when it leaves.
 
-use std::cell::{Cell, RefCell};
-use std::rc::{Rc, Weak};
+use std::rc::Weak;
 
 use crate::builtins::modules::support::natives;
-use crate::builtins::{add_class, add_functions, add_methods};
-use crate::machine::Vm;
-use crate::object::class::{Class, Layout};
-use crate::object::instance::{Instance, Native, Payload};
-use crate::object::module::Module;
-use crate::object::native::{Row, class_method, getter, method, native, static_method};
-use crate::object::{Error, Result, Str, Value};
-use crate::symbol::sym;
+use crate::builtins::prelude::*;
+use crate::builtins::{add_class, add_functions};
 
 /// A set of bindings of context variables.
 #[derive(Default)]

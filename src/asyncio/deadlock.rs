@@ -2,23 +2,18 @@
 //!
 //! CPython waits for ever. Here each task is named with the place it stands at, what it waits for, and who has that.
 
-use std::rc::Rc;
-
 use super::event_loop::EventLoop;
 use super::explain::standing;
 use super::future::{self, Callback, Part};
 use super::shield::shielded;
 use super::{locks, queues, task, threads};
+use crate::builtins::prelude::*;
 use crate::diagnostic::{Diagnostic, Finder, Label, Place, Severity};
-use crate::machine::Vm;
 use crate::machine::coroutine::awaiting;
 use crate::machine::threads::Stuck;
 use crate::object::coroutine::{Body, Coroutine};
 use crate::object::function::Cell;
-use crate::object::instance::Instance;
-use crate::object::{Result, Value};
 use crate::report::{self, ErrorFormat};
-use crate::symbol::sym;
 
 /// So many tasks are named, the rest are counted.
 const SHOWN: usize = 12;

@@ -3,10 +3,9 @@
 //! `run_once` moves due timers to the ready queue, then runs the handles that were ready when the pass began. A handle
 //! made ready during the pass waits for the next one; the order of every program's output rests on this.
 
-use std::cell::{Cell, RefCell};
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
-use std::rc::{Rc, Weak};
+use std::rc::Weak;
 
 use super::contextvars::{self, Context};
 use super::deadlock;
@@ -15,11 +14,8 @@ use super::handles::{self, Handle};
 use super::log;
 use super::state::{State, state};
 use super::{format, task};
-use crate::machine::Vm;
+use crate::builtins::prelude::*;
 use crate::object::coroutine::{self, Coroutine};
-use crate::object::instance::{Instance, Native};
-use crate::object::native::{Row, method};
-use crate::object::{Error, Result, Value, gc};
 
 pub const NANOSECONDS: f64 = 1e9;
 /// The clock tells moments apart that are this many seconds apart.

@@ -1,16 +1,13 @@
 //! What the event loop has to say, drawn for people instead of logged: where a task was made, where it stood, what held
 //! the others up. Only while nobody has imported `logging`, and never with CPython's own format.
 
-use std::rc::Rc;
-
 use super::event_loop::{self, EventLoop};
 use super::state::state;
 use super::{future, task};
+use crate::builtins::prelude::*;
 use crate::diagnostic::{Diagnostic, ExceptionReport, Label, Place, Severity};
-use crate::machine::Vm;
 use crate::machine::coroutine::awaiting;
 use crate::object::coroutine::{Coroutine, State};
-use crate::object::{Error, Result, Value};
 use crate::report::{self, ErrorFormat};
 
 /// So many tasks that were cut off are drawn, the rest are counted.

@@ -1,15 +1,11 @@
 //! How futures, tasks, handles, coroutines and callbacks present themselves.
 
-use std::rc::Rc;
-
 use super::future::{self, Callback, Future, Status};
 use super::handles::Handle;
-use crate::machine::Vm;
+use crate::builtins::prelude::*;
 use crate::object::code::{Code, CodeKind};
 use crate::object::coroutine::{Coroutine, Kind, State};
-use crate::object::{Result, Str, Value};
 use crate::source::Span;
-use crate::symbol::sym;
 
 /// `<Future pending cb=[...]>`, `<Task finished name='Task-1' coro=<...> result=3>`.
 pub fn future_repr(vm: &mut Vm, this: &Value) -> Result<Value> {

@@ -4,24 +4,18 @@
 //! beyond that. **Invariant**: a future leaves `Pending` once, and in that moment each of its callbacks goes to the
 //! event loop's ready queue, in the order they were added; none is ever called directly.
 
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
-
 use super::contextvars::Context;
 use super::event_loop::{self, Ready};
 use super::gather::Gathering;
 use super::state::{State, state};
 use super::task::Task;
 use super::{format, policy};
-use crate::machine::Vm;
-use crate::object::class::{Awaited, Awaiting, Class};
+use crate::builtins::prelude::*;
+use crate::object::Exception;
+use crate::object::class::{Awaited, Awaiting};
 use crate::object::coroutine::{Origin, Outcome, Resume};
 use crate::object::exception::Traceback;
-use crate::object::instance::{Instance, Native, Payload};
-use crate::object::native::{Row, attribute, class_method, getter, method, static_method};
 use crate::object::rare::Rare;
-use crate::object::{Error, Exception, Result, Value, gc};
-use crate::symbol::sym;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Status {

@@ -1,18 +1,13 @@
 //! `gather`: one future for the results of many.
 
-use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
-use std::rc::Rc;
 
 use foldhash::fast::FixedState;
 
 use super::future::{self, Callback, Future, NativeCallback, Part, Status};
 use super::state::state;
 use super::{policy, task};
-use crate::machine::Vm;
-use crate::object::instance::{Instance, Payload};
-use crate::object::native::{Row, method};
-use crate::object::{Dict, Error, Result, Value};
+use crate::builtins::prelude::*;
 
 /// What the future of a `gather` has beyond a future.
 pub struct Gathering {

@@ -1,18 +1,11 @@
 //! Handles: what `call_soon`, `call_later` and `call_at` return.
 
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
-
 use super::contextvars::{self, Context};
 use super::event_loop;
 use super::format;
 use super::state::state;
-use crate::machine::Vm;
-use crate::object::class::Class;
+use crate::builtins::prelude::*;
 use crate::object::coroutine::Origin;
-use crate::object::instance::{Instance, Native, Payload};
-use crate::object::native::{Row, getter, method, static_method};
-use crate::object::{Result, Str, Value, gc};
 use crate::syntax::ast::CmpOp;
 
 /// `Handle` and, if `when` is set, `TimerHandle`.

@@ -1,13 +1,8 @@
 //! The parts of asyncio that are written in the language, and the names of the submodules.
 
-use std::rc::Rc;
-
 use super::{PRIVATE, state};
 use crate::builtins::add_functions;
-use crate::machine::Vm;
-use crate::object::instance::{Instance, Payload};
-use crate::object::module::Module;
-use crate::object::{Dict, Result, Str, Value};
+use crate::builtins::prelude::*;
 
 /// A source of the library: the submodule it belongs to, its text, and the names it defines.
 struct Part {

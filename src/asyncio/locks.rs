@@ -3,9 +3,9 @@
 //! Waiting is first come, first served: a waiter stands in its queue as a future until it has run again, so whoever
 //! comes later finds the queue occupied and cannot overtake.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::OnceCell;
 use std::collections::VecDeque;
-use std::rc::{Rc, Weak};
+use std::rc::Weak;
 
 use super::event_loop;
 use super::format;
@@ -13,12 +13,9 @@ use super::future::{self, Status, Waited};
 use super::state::{Function, State, state};
 use crate::builtins::modules::collections::deque::{self, Deque};
 use crate::builtins::modules::support::class_given;
-use crate::builtins::of;
-use crate::machine::Vm;
+use crate::builtins::prelude::*;
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
-use crate::object::instance::{Instance, Native};
-use crate::object::native::{Prompt, Row, attribute, getter, method, static_method};
-use crate::object::{Error, Result, Value, gc};
+use crate::object::native::Prompt;
 
 /// The futures of those who wait, and the loop they belong to.
 pub struct Waiters {

@@ -1,8 +1,7 @@
 //! What asyncio logs: on standard error, or through `logging` once a script has imported that.
 
-use crate::machine::Vm;
+use crate::builtins::prelude::*;
 use crate::object::exception::Error;
-use crate::object::{Result, Value};
 
 /// `logger.error(message, exc_info=error)`.
 pub fn error(vm: &mut Vm, message: &str, error: Option<&Error>) -> Result<()> {

@@ -1,19 +1,12 @@
 //! What scripts do with an event loop.
 
-use std::rc::Rc;
-
 use super::event_loop::{self, EventLoop, Ready};
 use super::future::{self, NativeCallback};
 use super::handles::{self, Handle};
 use super::state::{Function, state};
 use super::{contextvars, format, policy, task, threads};
-use crate::builtins::of;
-use crate::machine::Vm;
+use crate::builtins::prelude::*;
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
-use crate::object::instance::Instance;
-use crate::object::native::{Row, attribute, getter, method, static_method};
-use crate::object::{Error, Result, Value};
-use crate::symbol::sym;
 
 /// The row of a method that is a function of a page.
 macro_rules! paged {

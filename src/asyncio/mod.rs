@@ -27,17 +27,12 @@ pub mod task;
 pub mod taskgroups;
 pub mod threads;
 
-use std::rc::Rc;
-
 use crate::builtins::add_functions;
 use crate::builtins::modules::support::{keywords, wrong_self};
-use crate::machine::Vm;
-use crate::object::class::Class;
+use crate::builtins::prelude::*;
 use crate::object::code::CodeKind;
 use crate::object::function::BoundMethod;
-use crate::object::module::Module;
-use crate::object::native::{NativeFunction, Row, RowKind, method, native};
-use crate::object::{Error, Result, Value};
+use crate::object::native::{NativeFunction, RowKind};
 pub use contextvars::contextvars_module;
 pub use library::load;
 pub use state::{is_deadlock, let_go, state};

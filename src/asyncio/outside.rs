@@ -2,7 +2,7 @@
 
 use super::call_library;
 use super::event_loop::not_implemented;
-use crate::object::native::{Row, method};
+use crate::builtins::prelude::*;
 
 macro_rules! paged {
     ($($(#[$doc:meta])* $table:ident { $($kind:literal $name:literal $arguments:literal)* })*) => {

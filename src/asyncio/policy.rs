@@ -1,13 +1,8 @@
 //! Which loop is meant: the running one, or the policy's current one.
 
-use std::rc::Rc;
-
 use super::event_loop::EventLoop;
 use super::state::{State, state};
-use crate::machine::Vm;
-use crate::object::class::Class;
-use crate::object::instance::Instance;
-use crate::object::{Result, Value};
+use crate::builtins::prelude::*;
 
 /// `get_running_loop()`.
 pub fn running_loop(vm: &mut Vm) -> Result<Value> {

@@ -1,8 +1,6 @@
 //! `Queue`, `PriorityQueue` and `LifoQueue`.
 
-use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::rc::Rc;
 
 use super::future;
 use super::locks::{self, InLine, Turn, Waiters};
@@ -10,12 +8,8 @@ use super::state::{Function, state};
 use crate::builtins::modules::collections::deque;
 use crate::builtins::modules::heapq;
 use crate::builtins::modules::support::class_given;
-use crate::builtins::of;
-use crate::machine::Vm;
-use crate::object::instance::{Instance, Native};
-use crate::object::native::{Prompt, Row, attribute, class_method, getter, method, static_method};
-use crate::object::{Class, Error, Result, Value, gc};
-use crate::symbol::sym;
+use crate::builtins::prelude::*;
+use crate::object::native::Prompt;
 
 pub struct Queue {
     order: Order,

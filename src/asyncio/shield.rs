@@ -1,17 +1,11 @@
 //! `ensure_future`, `shield`, and waiting for any awaitable in a task.
 
-use std::rc::Rc;
-
 use super::future::{self, Callback, NativeCallback, Status};
 use super::policy;
 use super::state::{Function, state};
 use super::task;
-use crate::machine::Vm;
+use crate::builtins::prelude::*;
 use crate::object::coroutine::{Kind, NativeCoroutine, Outcome, Resume};
-use crate::object::instance::Instance;
-use crate::object::native::method;
-use crate::object::{Result, Value, gc};
-use crate::symbol::sym;
 
 /// `ensure_future(coro_or_future, *, loop=None)`.
 pub fn ensure_future(vm: &mut Vm, args: &[Value]) -> Result<Value> {

@@ -1,17 +1,12 @@
 //! `sleep(delay, result=None)`.
 
-use std::rc::Rc;
-
 use super::event_loop;
 use super::future::{self, TimerState, Waited};
 use super::policy;
 use super::state::{Function, state};
-use crate::machine::Vm;
+use crate::builtins::prelude::*;
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
-use crate::object::instance::Instance;
 use crate::object::native::Prompt;
-use crate::object::{Result, Value, gc};
-use crate::symbol::sym;
 use crate::syntax::ast::CmpOp;
 
 struct Sleep {

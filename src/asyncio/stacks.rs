@@ -1,14 +1,12 @@
 //! `Task.get_stack`, and the frames of the call graph.
 
 use super::{future, task};
-use crate::machine::Vm;
+use crate::builtins::prelude::*;
 use crate::machine::coroutine::awaiting;
 use crate::object::code::Code;
 use crate::object::coroutine::State;
 use crate::object::frame::FrameView;
-use crate::object::{Dict, Result, Value};
 use crate::source::Span;
-use std::rc::Rc;
 
 /// The frame a suspended task stands in; for a task that failed, the frames of the exception's traceback.
 pub fn get_stack(vm: &mut Vm, this: &Value, limit: &Value) -> Result<Value> {

@@ -1,18 +1,12 @@
 //! What an interpreter knows about its event loops: the running one, the current one, every task, and the classes.
 
-use std::cell::{Cell, OnceCell, RefCell};
-use std::rc::{Rc, Weak};
+use std::cell::OnceCell;
+use std::rc::Weak;
 
 use super::contextvars::{self, Current};
 use super::{event_loop, future, gather, handles, locks, loop_methods, outside, queues, task, taskgroups};
-use crate::builtins::add_methods;
-use crate::machine::Vm;
-use crate::object::class::{Class, Layout};
+use crate::builtins::prelude::*;
 use crate::object::coroutine::{Coroutine, Kind, NativeCoroutine};
-use crate::object::instance::Instance;
-use crate::object::native::Row;
-use crate::object::{Dict, Error, Value};
-use crate::symbol::sym;
 
 /// Declares the classes: a name here, module and name in scripts, base, layout, and tables of methods.
 macro_rules! classes {

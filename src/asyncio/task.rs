@@ -4,20 +4,15 @@
 //! takes another pass, a return value or an exception ends the task. **Invariant**: between two steps a pending task
 //! either waits for `waiter` or has a step in the ready queue, never both.
 
-use std::cell::{Cell, RefCell};
-use std::rc::{Rc, Weak};
+use std::rc::Weak;
 
 use super::contextvars::{self, Context, TaskContext};
 use super::event_loop::{self, EventLoop, Ready};
 use super::future::{self, Callback, Future, Part, Status};
 use super::state::{State, state};
 use super::{format, policy};
-use crate::machine::Vm;
+use crate::builtins::prelude::*;
 use crate::object::coroutine::{Kind, Operation, Outcome, Resume};
-use crate::object::instance::{Instance, Payload};
-use crate::object::native::{Row, attribute, class_method, getter, method, static_method};
-use crate::object::{Error, Result, Str, Value, gc};
-use crate::symbol::sym;
 
 /// What a task has beyond a future.
 #[derive(Default)]

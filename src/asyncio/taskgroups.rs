@@ -4,9 +4,7 @@
 //! cancelled; what was raised comes out as an exception group. **Invariant**: a task is in `tasks` from its creation
 //! until its callback has run.
 
-use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::rc::Rc;
 
 use foldhash::fast::FixedState;
 
@@ -14,12 +12,8 @@ use super::future::{self, Callback, Future, NativeCallback, Status, Waited};
 use super::state::{Function, state};
 use super::{event_loop, policy, task};
 use crate::builtins::modules::support::class_given;
-use crate::machine::Vm;
+use crate::builtins::prelude::*;
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
-use crate::object::instance::{Instance, Native};
-use crate::object::native::{Row, getter, method, static_method};
-use crate::object::{Error, Result, Value, gc};
-use crate::symbol::sym;
 
 /// What `async with` knows of a group: everything is as it was made until `__aenter__`.
 #[derive(Default)]

@@ -2,7 +2,6 @@
 //! a context of its own, and a loop that runs in a thread is left wherever it waits.
 
 use std::collections::HashMap;
-use std::rc::Rc;
 
 use super::contextvars::{self, Context};
 use super::event_loop::{self, EventLoop};
@@ -10,12 +9,9 @@ use super::future::{self, Callback};
 use super::loop_methods::STOP_LOOP;
 use super::state::state;
 use super::{bound_native, shield, task};
-use crate::machine::Vm;
+use crate::builtins::prelude::*;
 use crate::machine::threads::Wait;
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
-use crate::object::instance::Instance;
-use crate::object::native::{Row, method};
-use crate::object::{Result, Value, gc};
 
 /// What a thread that does not run has of its own.
 #[derive(Default)]

@@ -2,6 +2,7 @@
 
 pub mod functions;
 pub mod modules;
+pub(crate) mod prelude;
 pub mod types;
 
 use std::rc::Rc;

@@ -1,13 +1,8 @@
 //! Attributes by name: `getattr` and its kin, `dir`, `vars`.
 
-use std::rc::Rc;
-
+use crate::builtins::prelude::*;
 use crate::builtins::types::object::attribute_name;
-use crate::machine::Vm;
 use crate::machine::attr::attrs_of;
-use crate::object::native::{Row, native};
-use crate::object::{Result, Str, Value};
-use crate::symbol::sym;
 
 pub(super) const FUNCTIONS: &[Row] = &[
     native("getattr(object, name, default=<unrepresentable>, /)", |vm, args| {

@@ -1,13 +1,8 @@
 //! `print`, `input`, `open`.
 
-use std::rc::Rc;
-
 use super::optional_text;
+use crate::builtins::prelude::*;
 use crate::builtins::types::must_encode;
-use crate::machine::Vm;
-use crate::object::native::{Row, native};
-use crate::object::{Result, Str, Value};
-use crate::symbol::sym;
 
 pub(super) const FUNCTIONS: &[Row] = &[
     native("print(*args, sep=' ', end='\\n', file=None, flush=False)", print),

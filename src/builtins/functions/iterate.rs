@@ -1,16 +1,11 @@
 //! Iteration: `iter`, `next`, `all`, `any`, `sorted`, their asynchronous kin, and the classes `enumerate`, `zip`, `map`,
 //! `filter` and `reversed`.
 
-use std::rc::Rc;
-
+use crate::builtins::prelude::*;
 use crate::builtins::types::{new_class, special};
-use crate::machine::Vm;
 use crate::machine::ops::is_object;
 use crate::object::coroutine::{Coroutine, Kind, NativeCoroutine, Outcome, Resume};
-use crate::object::iter::{Iter, NativeIter, Pair};
-use crate::object::native::{Row, class_method, native, static_method};
-use crate::object::{Class, Error, Result, Value, gc};
-use crate::symbol::sym;
+use crate::object::iter::Pair;
 
 pub(super) const FUNCTIONS: &[Row] = &[
     native("all(iterable, /)", |vm, args| every(vm, &args[0], true)),

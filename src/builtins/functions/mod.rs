@@ -6,14 +6,8 @@ mod iterate;
 mod numbers;
 mod source;
 
-use std::rc::Rc;
-
-use crate::builtins::{add_functions, add_methods};
-use crate::machine::Vm;
-use crate::object::module::Module;
-use crate::object::native::{Row, native};
-use crate::object::{Class, Result, Str, Value};
-use crate::symbol::sym;
+use crate::builtins::add_functions;
+use crate::builtins::prelude::*;
 
 /// Fills `vm.builtins`.
 pub fn install(vm: &mut Vm) {

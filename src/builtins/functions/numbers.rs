@@ -1,10 +1,8 @@
 //! Numbers: `abs`, `round`, `sum`, `min`, `max`, `pow`, and numbers as text.
 
+use crate::builtins::prelude::*;
 use crate::builtins::types::{float::round_float, int::round_int, number};
-use crate::machine::{Vm, ops};
-use crate::object::native::{Row, native};
-use crate::object::{Result, Value};
-use crate::symbol::sym;
+use crate::machine::ops;
 use crate::syntax::ast::{BinOp, CmpOp};
 use crate::text::{code_point, int as ints, strops};
 

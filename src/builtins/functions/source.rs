@@ -1,21 +1,17 @@
 //! Source text at run time: `compile`, `exec`, `eval`, `__import__`.
 
-use std::cell::RefCell;
 use std::collections::HashSet;
-use std::rc::Rc;
 
 use super::attributes::caller_namespace;
 use crate::builtins::modules::support::keywords;
+use crate::builtins::prelude::*;
 use crate::diagnostic::Diagnostic;
 use crate::lower;
-use crate::machine::Vm;
 use crate::machine::sequence::bytes_of;
+use crate::object::Function;
 use crate::object::code::{Code, CodeKind};
-use crate::object::native::{Row, native};
-use crate::object::{Dict, Error, Function, Result, Str, Value};
 use crate::report::place::Reading;
 use crate::source::{Source, Span};
-use crate::symbol::sym;
 use crate::syntax::ast::{Module, Stmt};
 use crate::syntax::{self, Parsed};
 

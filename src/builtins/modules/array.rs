@@ -1,22 +1,13 @@
 //! `array.array`: items of one kind in memory, here what must be fast; the rest is a page that adds its methods.
 
-use std::rc::Rc;
-
 use super::support::{class_given, define, this};
+use crate::builtins::prelude::*;
 use crate::builtins::types::bytes::items::{Item, Misfit};
 use crate::builtins::types::bytes::memoryview;
 use crate::builtins::types::iterators;
-use crate::builtins::{add_methods, of};
-use crate::machine::Vm;
 use crate::machine::item::positions;
 use crate::machine::sequence::bytes_of;
-use crate::object::class::{Class, Layout};
 use crate::object::containers::ByteArray;
-use crate::object::instance::{Instance, Native};
-use crate::object::iter::{Iter, NativeIter};
-use crate::object::native::{Row, getter, method, native, static_method};
-use crate::object::{Error, Result, Value};
-use crate::symbol::sym;
 use crate::text::slice::index;
 
 struct Array {

@@ -1,12 +1,6 @@
 //! `bisect`: places in sorted sequences.
 
-use std::rc::Rc;
-
-use crate::machine::Vm;
-use crate::object::module::Module;
-use crate::object::native::{Row, native};
-use crate::object::{Result, Value};
-use crate::symbol::sym;
+use crate::builtins::prelude::*;
 
 const FUNCTIONS: &[Row] = &[
     native("bisect_right(a, x, lo=0, hi=None, *, key=None)", |vm, args| find(vm, args, true).map(Value::Int)),

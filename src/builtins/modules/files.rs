@@ -1,12 +1,8 @@
 //! The host's files as scripts reach them: what `io.FileIO` and `os` are made of.
 
+use crate::builtins::prelude::*;
 use std::io;
 use std::path::{Path, PathBuf};
-
-use crate::machine::Vm;
-use crate::object::native::{Row, native};
-use crate::object::{Result, Value};
-use crate::symbol::sym;
 
 pub(super) const FUNCTIONS: &[Row] = &[
     native("_file_read(path, /)", |vm, args| {

@@ -1,18 +1,8 @@
 //! The part of `functools` that must be fast: `partial`, `reduce`, `cmp_to_key`, and the cache of `lru_cache`.
 
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
-
 use super::support::{class_given, define, export, items, keywords, natives, this};
-use crate::builtins::of;
-use crate::machine::Vm;
-use crate::object::class::{Class, Layout};
+use crate::builtins::prelude::*;
 use crate::object::function::BoundMethod;
-use crate::object::instance::{Instance, Native};
-use crate::object::module::Module;
-use crate::object::native::{Row, getter, method, native, static_method};
-use crate::object::{Dict, Result, Str, Value, gc};
-use crate::symbol::sym;
 use crate::syntax::ast::CmpOp;
 
 pub(super) const FUNCTIONS: &[Row] = &[native("_cached(func, most, typed, /)", |vm, args| {

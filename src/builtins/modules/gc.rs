@@ -1,12 +1,7 @@
 //! The module `gc`: the collector of circles, as scripts see it.
 
-use std::rc::Rc;
-
 use super::support::items;
-use crate::machine::Vm;
-use crate::object::module::Module;
-use crate::object::native::{Row, native};
-use crate::object::{Result, Value, gc};
+use crate::builtins::prelude::*;
 
 /// What scripts set and nothing here needs.
 #[derive(Default)]

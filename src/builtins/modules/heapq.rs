@@ -2,12 +2,8 @@
 //!
 //! A comparison may run script code, so nothing is borrowed during one and the length is looked at afterwards.
 
-use std::rc::Rc;
-
-use crate::machine::Vm;
-use crate::object::module::Module;
-use crate::object::native::{Row, native};
-use crate::object::{Error, List, Result, Value, gc};
+use crate::builtins::prelude::*;
+use crate::object::List;
 
 const FUNCTIONS: &[Row] = &[
     native("heappush(heap, item, /)", |vm, args| {

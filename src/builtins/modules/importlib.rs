@@ -1,8 +1,7 @@
 //! What the pages of `importlib` need from the machine.
 
+use crate::builtins::prelude::*;
 use crate::machine::import::Found;
-use crate::object::native::{Row, native};
-use crate::object::{Result, Value};
 
 pub(super) const FUNCTIONS: &[Row] = &[
     // None, True for a built-in module, the list of a package's folders, or (file, whether it is a package).

@@ -1,7 +1,6 @@
 //! What `inspect` needs from the machine.
 
-use crate::object::Value;
-use crate::object::native::{Row, native};
+use crate::builtins::prelude::*;
 
 pub(super) const FUNCTIONS: &[Row] = &[
     // The text of a source that was read under a name, if one was.

@@ -36,12 +36,7 @@ mod zlib;
 
 pub use os::run_exit_handlers;
 
-use std::rc::Rc;
-
-use crate::machine::Vm;
-use crate::object::module::Module;
-use crate::object::native::Row;
-use crate::object::{Dict, Result, Str, Value};
+use crate::builtins::prelude::*;
 
 /// What fills a module beyond its tables.
 type Setup = fn(&mut Vm, &Rc<Module>) -> Result<()>;

@@ -1,16 +1,7 @@
 //! The module `operator`: the operators as functions, and `itemgetter`, `attrgetter`, `methodcaller`.
 
-use std::rc::Rc;
-
 use super::support::{class_given, define, export, items, keywords, natives, this};
-use crate::builtins::of;
-use crate::machine::Vm;
-use crate::object::class::{Class, Layout};
-use crate::object::instance::Instance;
-use crate::object::module::Module;
-use crate::object::native::{Row, method, native, static_method};
-use crate::object::{Result, Str, Value};
-use crate::symbol::sym;
+use crate::builtins::prelude::*;
 use crate::syntax::ast::{BinOp, CmpOp, UnaryOp};
 
 macro_rules! binary {

@@ -1,6 +1,5 @@
 //! What `os`, `uuid`, `signal` and `atexit` need from the machine.
 
-use std::cell::RefCell;
 use std::sync::atomic::Ordering;
 
 use md5::Md5;
@@ -8,12 +7,9 @@ use sha1::{Digest, Sha1};
 use sha2::Sha512;
 use sha3::digest::{ExtendableOutput, Update, XofReader};
 
+use crate::builtins::prelude::*;
 use crate::host::OnSignal;
-use crate::machine::Vm;
 use crate::machine::sequence::bytes_of;
-use crate::object::instance::{Instance, Native};
-use crate::object::native::{Row, native};
-use crate::object::{Error, Result, Value};
 
 pub(super) const FUNCTIONS: &[Row] = &[
     native("_working_directory()", |vm, _| {

@@ -5,12 +5,10 @@ use core::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::io;
 use std::path::PathBuf;
 
+use crate::builtins::prelude::*;
 use crate::host::outside::{Address, Descriptor, Program, Stream};
-use crate::machine::Vm;
 use crate::machine::sequence::bytes_of;
 use crate::machine::threads::Wait;
-use crate::object::native::{Row, native};
-use crate::object::{Result, Value};
 
 pub(super) const FUNCTIONS: &[Row] = &[
     native("socket(family, kind, protocol, /)", |vm, args| {

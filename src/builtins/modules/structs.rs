@@ -1,14 +1,9 @@
 //! What `struct` needs: packing and unpacking by a format, which is read anew each time.
 
-use std::rc::Rc;
-
 use super::support::define;
+use crate::builtins::prelude::*;
 use crate::builtins::types::bytes::items::{Item, Misfit};
-use crate::machine::Vm;
 use crate::machine::sequence::bytes_of;
-use crate::object::class::{Class, Layout};
-use crate::object::native::{Row, native};
-use crate::object::{Error, Result, Value};
 
 pub(super) const FUNCTIONS: &[Row] = &[
     // (size in bytes, how many values)

@@ -1,16 +1,8 @@
 //! What several modules need to define their classes: one registry of native classes, and the structures that are tuples
 //! with named fields.
 
+use crate::builtins::prelude::*;
 use std::collections::HashMap;
-use std::rc::Rc;
-
-use crate::builtins::add_methods;
-use crate::machine::Vm;
-use crate::object::class::{Class, Layout};
-use crate::object::instance::{Instance, Payload};
-use crate::object::native::{Row, getter, method, native};
-use crate::object::{Dict, Error, Result, Str, Value};
-use crate::symbol::sym;
 
 /// Native classes by `module.name`.
 #[derive(Default)]

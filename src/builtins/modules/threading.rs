@@ -1,9 +1,7 @@
 //! What `threading` and `concurrent.futures` stand on: green threads. The modules themselves are pages.
 
-use crate::machine::Vm;
+use crate::builtins::prelude::*;
 use crate::machine::threads::Wait;
-use crate::object::native::{Row, native};
-use crate::object::{Result, Value};
 
 pub(super) const FUNCTIONS: &[Row] = &[
     native("_start_thread(func, daemon, /)", |vm, args| {

@@ -1,19 +1,12 @@
 //! The module `time`: the host's clocks; the calendar is the page `_moments`.
 
-use std::rc::Rc;
-
 use num_traits::ToPrimitive;
 
 use super::set_all;
 use super::support::{class_given, export, field_row, new_structure, wrapped};
-use crate::machine::Vm;
+use crate::builtins::prelude::*;
 use crate::machine::attr::own_attr;
 use crate::machine::threads::Wait;
-use crate::object::class::Class;
-use crate::object::instance::{Instance, Payload};
-use crate::object::module::Module;
-use crate::object::native::{Row, getter, native, static_method};
-use crate::object::{Result, Value};
 
 const SECOND: i128 = 1_000_000_000;
 

@@ -1,10 +1,7 @@
 //! What the module `traceback` needs from the machine: the texts that uncaught exceptions print.
 
-use std::rc::Rc;
-
-use crate::object::Value;
+use crate::builtins::prelude::*;
 use crate::object::exception::Traceback;
-use crate::object::native::{Row, native};
 use crate::report;
 use crate::source::Source;
 

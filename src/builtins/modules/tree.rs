@@ -1,10 +1,6 @@
 //! `ast`: the parser's tree as tuples of a node's name, its fields and its place, of which the page makes objects.
 
-use std::rc::Rc;
-
-use crate::machine::Vm;
-use crate::object::Value;
-use crate::object::native::{Row, native};
+use crate::builtins::prelude::*;
 use crate::source::{Source, Span};
 use crate::symbol::Symbol;
 use crate::syntax::ast::*;

@@ -1,12 +1,7 @@
 //! The module `types`: the built-in classes that have no name elsewhere.
 
-use std::rc::Rc;
-
-use crate::machine::Vm;
+use crate::builtins::prelude::*;
 use crate::object::code::CodeKind;
-use crate::object::module::Module;
-use crate::object::native::{Row, native};
-use crate::object::{Class, Result, Value};
 
 pub(super) const FUNCTIONS: &[Row] = &[
     // Makes the generators of a function awaitable; whether that is all there is to do.

@@ -1,9 +1,7 @@
 //! The module `unicodedata`: properties, names and normal forms of characters.
 
+use crate::builtins::prelude::*;
 use crate::builtins::types::text_argument;
-use crate::machine::Vm;
-use crate::object::native::{Row, native};
-use crate::object::{Result, Value};
 use crate::text::{code_point, ucd, unicode};
 
 pub(super) const FUNCTIONS: &[Row] = &[

@@ -1,8 +1,7 @@
 //! What the module `warnings` needs from the machine.
 
+use crate::builtins::prelude::*;
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::object::Value;
-use crate::object::native::{Row, native};
 use crate::report::{self, ErrorFormat};
 use crate::source::Span;
 

@@ -1,18 +1,8 @@
 //! The module `weakref`: `ref` and what counts references; the collections are pages.
 
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
-
 use super::support::{class_given, define, this};
-use crate::builtins::of;
-use crate::machine::Vm;
-use crate::object::class::Layout;
+use crate::builtins::prelude::*;
 use crate::object::gc::weak::{self, WeakRef, Weakly};
-use crate::object::instance::{Instance, Payload};
-use crate::object::module::Module;
-use crate::object::native::{Row, class_method, getter, method, native, static_method};
-use crate::object::{Class, Result, Value};
-use crate::symbol::sym;
 
 pub(super) const FUNCTIONS: &[Row] = &[
     native("getweakrefcount(object, /)", |_, args| Ok(Value::usize(weak::references(&args[0]).len()))),

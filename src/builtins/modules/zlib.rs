@@ -1,14 +1,9 @@
 //! What `zlib` and `binascii` need: streams that compress or decompress, and checksums.
 
-use std::cell::RefCell;
-
 use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Inflate, InflateError, InflateFlush, Status, Strategy};
 
+use crate::builtins::prelude::*;
 use crate::builtins::types::bytes::buffer;
-use crate::machine::Vm;
-use crate::object::instance::{Instance, Native};
-use crate::object::native::{Row, native};
-use crate::object::{Result, Value};
 use crate::syntax::ast::BinOp;
 
 /// A stream, and of one that compresses its first bytes where those differ from what the crate writes.

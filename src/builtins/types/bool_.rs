@@ -2,10 +2,7 @@
 
 use super::new_class;
 use super::number::{Kind, Operators};
-use crate::builtins::add_methods;
-use crate::machine::Vm;
-use crate::object::Value;
-use crate::object::native::{Row, static_method};
+use crate::builtins::prelude::*;
 
 struct Bool;
 

@@ -2,11 +2,7 @@
 
 use super::number::{self, Kind, Operators, receiver};
 use super::{new_class, special};
-use crate::builtins::add_methods;
-use crate::machine::Vm;
-use crate::object::native::{Row, method, static_method};
-use crate::object::{Result, Value};
-use crate::symbol::sym;
+use crate::builtins::prelude::*;
 use crate::text::complex as complexes;
 
 /// `complex` and its subclasses.

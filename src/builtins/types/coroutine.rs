@@ -1,16 +1,10 @@
 //! Generators, coroutines, asynchronous generators, and the awaiters that stand for one operation on them.
 
-use std::rc::Rc;
-
 use super::special;
-use crate::builtins::add_methods;
-use crate::builtins::of;
-use crate::machine::Vm;
+use crate::builtins::prelude::*;
 use crate::machine::coroutine::{awaited_object, awaiter};
 use crate::object::coroutine::{Awaiter, AwaiterState, Body, Coroutine, Operation, Resume, State};
 use crate::object::frame::FrameView;
-use crate::object::native::{Row, attribute, class_method, getter, method};
-use crate::object::{Class, Error, Result, Str, Value};
 
 pub fn install(vm: &mut Vm) {
     let types = &vm.types;

@@ -2,12 +2,8 @@
 
 use super::number::{self, Kind, Operators, receiver};
 use super::{new_class, special};
-use crate::builtins::add_methods;
-use crate::machine::Vm;
+use crate::builtins::prelude::*;
 use crate::machine::sequence::bytes_of;
-use crate::object::native::{Row, class_method, getter, method, static_method};
-use crate::object::{Result, Value};
-use crate::symbol::sym;
 use crate::text::{Fault, float as floats, int as ints};
 
 /// `float` and its subclasses.

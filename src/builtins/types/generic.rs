@@ -1,17 +1,11 @@
 //! Small types: subscribed classes and unions of classes, the types of `None`, `...` and `NotImplemented`,
 //! `SimpleNamespace`, `mappingproxy`.
 
-use std::rc::Rc;
-
 use super::{new_class, special, type_::unpack};
-use crate::builtins::add_methods;
+use crate::builtins::prelude::*;
 use crate::machine::generic::{self, GenericAlias, Union};
-use crate::machine::{Vm, views};
+use crate::machine::views;
 use crate::object::attrs::Attrs;
-use crate::object::instance::Instance;
-use crate::object::native::{Row, class_method, getter, method, static_method};
-use crate::object::{Result, Value};
-use crate::symbol::sym;
 use crate::syntax::ast::{BinOp, CmpOp};
 
 pub fn install(vm: &mut Vm) {

@@ -4,13 +4,9 @@ use num_bigint::BigInt;
 
 use super::number::{self, Kind, Operators, receiver};
 use super::{new_class, special, text_argument};
-use crate::builtins::add_methods;
-use crate::machine::Vm;
+use crate::builtins::prelude::*;
 use crate::machine::sequence::bytes_of;
 use crate::machine::text::DigitLimit;
-use crate::object::native::{Row, class_method, getter, method, static_method};
-use crate::object::{Result, Value};
-use crate::symbol::sym;
 use crate::text::int as ints;
 
 /// `int` and its subclasses.

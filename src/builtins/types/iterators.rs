@@ -1,13 +1,7 @@
 //! The iterators of the built-in types: what `next(it)` does, as attributes.
 
-use std::rc::Rc;
-
-use crate::builtins::add_methods;
-use crate::machine::Vm;
-use crate::object::class::Layout;
-use crate::object::iter::Iter;
-use crate::object::native::{Row, method};
-use crate::object::{Class, Range, Result, Value};
+use crate::builtins::prelude::*;
+use crate::object::Range;
 
 pub fn install(vm: &mut Vm) {
     let types = &vm.types;

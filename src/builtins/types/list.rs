@@ -2,15 +2,9 @@
 //!
 //! A list is read anew after anything that can run script code, which may have changed it.
 
-use std::rc::Rc;
-
 use super::special;
-use crate::builtins::add_methods;
-use crate::builtins::of;
-use crate::machine::Vm;
-use crate::object::iter::{Iter, NativeIter};
-use crate::object::native::{Row, class_method, method, static_method};
-use crate::object::{List, Result, Value, gc};
+use crate::builtins::prelude::*;
+use crate::object::List;
 use crate::text::slice as slices;
 
 pub fn install(vm: &mut Vm) {

@@ -26,14 +26,7 @@ pub mod str_;
 pub mod tuple;
 pub mod type_;
 
-use std::rc::Rc;
-
-use crate::builtins::add_methods;
-use crate::machine::Vm;
-use crate::object::class::Layout;
-use crate::object::native::{Row, static_method};
-use crate::object::{Class, Error, Result, Str, Value};
-use crate::symbol::sym;
+use crate::builtins::prelude::*;
 
 /// Gives every built-in class its methods.
 pub fn install(vm: &mut Vm) {

@@ -6,9 +6,7 @@
 use std::marker::PhantomData;
 
 use super::{text_argument, wrong_receiver};
-use crate::machine::Vm;
-use crate::object::native::{Row, method};
-use crate::object::{Result, Value};
+use crate::builtins::prelude::*;
 use crate::syntax::ast::{BinOp, UnaryOp};
 
 /// A built-in number type.

@@ -1,18 +1,12 @@
 //! `object`: what every value has.
 
-use std::rc::Rc;
-
 use super::text_argument;
-use crate::builtins::add_methods;
-use crate::machine::Vm;
+use crate::builtins::prelude::*;
 use crate::machine::attr::own_attr;
 use crate::machine::classes::{object_init, object_new};
 use crate::machine::display;
 use crate::object::attrs::slot_name;
-use crate::object::instance::Payload;
-use crate::object::native::{NativeCall, Row, attribute, class_method, method, static_method};
-use crate::object::{Class, Dict, Result, Str, Value};
-use crate::symbol::sym;
+use crate::object::native::NativeCall;
 
 pub fn install(vm: &mut Vm) {
     let class = vm.types.object.clone();

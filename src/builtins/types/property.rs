@@ -1,17 +1,13 @@
 //! `property`, `classmethod`, `staticmethod`, `super`, and the descriptors of slots and of computed attributes.
 
-use std::rc::Rc;
-
 use super::special::member;
 use super::{new_class, type_::unpack, wrong_receiver};
-use crate::builtins::add_methods;
-use crate::machine::Vm;
+use crate::builtins::prelude::*;
 use crate::machine::classes::Super;
+use crate::object::Descriptor;
 use crate::object::attrs::slot_name;
 use crate::object::function::{Property, PropertyParts};
-use crate::object::native::{Row, attribute, getter, method, static_method};
-use crate::object::{Class, Descriptor, Result, Str, Value};
-use crate::symbol::{Symbol, sym};
+use crate::symbol::Symbol;
 
 pub fn install(vm: &mut Vm) {
     let types = &vm.types;

@@ -1,19 +1,12 @@
 //! `range`.
 
-use std::cell::Cell;
-use std::rc::Rc;
-
 use num_bigint::BigInt;
 use num_traits::{One, Signed, Zero};
 
 use super::special;
-use crate::builtins::add_methods;
-use crate::builtins::of;
-use crate::machine::Vm;
+use crate::builtins::prelude::*;
 use crate::machine::attr::read_only;
-use crate::object::iter::{Iter, NativeIter};
-use crate::object::native::{Row, attribute, method, static_method};
-use crate::object::{Range, Result, Value};
+use crate::object::Range;
 
 pub fn install(vm: &mut Vm) {
     let class = vm.types.range.clone();

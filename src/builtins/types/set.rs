@@ -2,14 +2,10 @@
 //!
 //! Results are built in CPython's order of insertion, on which their order of iteration rests.
 
-use std::rc::Rc;
-
 use super::special;
-use crate::builtins::add_methods;
-use crate::builtins::of;
-use crate::machine::{Vm, sets};
-use crate::object::native::{Row, class_method, method, static_method};
-use crate::object::{Result, Set, Value};
+use crate::builtins::prelude::*;
+use crate::machine::sets;
+use crate::object::Set;
 
 pub fn install(vm: &mut Vm) {
     let (set, frozenset) = (vm.types.set.clone(), vm.types.frozenset.clone());

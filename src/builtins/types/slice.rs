@@ -1,15 +1,10 @@
 //! `slice`.
 
-use std::rc::Rc;
-
 use num_traits::Signed;
 
 use super::special::{self, member};
-use crate::builtins::add_methods;
-use crate::builtins::of;
-use crate::machine::Vm;
-use crate::object::native::{Row, method, static_method};
-use crate::object::{Result, Slice, Value};
+use crate::builtins::prelude::*;
+use crate::object::Slice;
 
 pub fn install(vm: &mut Vm) {
     let class = vm.types.slice.clone();

@@ -3,14 +3,9 @@
 //! Each is the operator applied to the built-in part of the instance, so that a method of a subclass that calls the one
 //! it overrides never comes back to itself.
 
-use std::rc::Rc;
-
-use crate::machine::Vm;
+use crate::builtins::prelude::*;
 use crate::machine::attr::read_only;
 use crate::object::function::Getter;
-use crate::object::native::{Row, attribute, method};
-use crate::object::{Class, Result, Value};
-use crate::symbol::sym;
 use crate::syntax::ast::{BinOp, CmpOp};
 
 /// `==` and its kin.

@@ -1,13 +1,8 @@
 //! `tuple`.
 
-use std::rc::Rc;
-
 use super::special;
-use crate::builtins::add_methods;
-use crate::builtins::of;
-use crate::machine::Vm;
-use crate::object::native::{Row, class_method, method, static_method};
-use crate::object::{Result, Tuple, Value};
+use crate::builtins::prelude::*;
+use crate::object::Tuple;
 use crate::text::slice as slices;
 
 pub fn install(vm: &mut Vm) {

@@ -1,16 +1,13 @@
 //! `type`: classes as objects.
 
-use std::rc::{Rc, Weak};
+use std::rc::Weak;
 
 use super::generic::union;
 use super::object::{attribute_name, same_layout};
 use super::{must_encode, wrong_receiver};
-use crate::builtins::add_methods;
-use crate::builtins::of;
-use crate::machine::Vm;
-use crate::object::native::{Row, attribute, class_method, getter, method, static_method};
-use crate::object::{Class, Descriptor, Dict, Error, Result, Str, Value};
-use crate::symbol::{Symbol, sym};
+use crate::builtins::prelude::*;
+use crate::object::Descriptor;
+use crate::symbol::Symbol;
 
 pub fn install(vm: &mut Vm) {
     let class = vm.types.type_.clone();

@@ -1,22 +1,13 @@
 //! `collections.deque`.
 
-use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::rc::Rc;
 
-use crate::builtins::add_methods;
 use crate::builtins::modules::support::{class_given, define, this};
-use crate::builtins::of;
+use crate::builtins::prelude::*;
 use crate::builtins::types::iterators::{ITERATOR, SIZED};
+use crate::machine::compare;
 use crate::machine::sequence::MAX_ITEMS;
-use crate::machine::{Vm, compare};
-use crate::object::class::{Class, Layout};
-use crate::object::instance::{Instance, Native};
-use crate::object::iter::{Iter, NativeIter};
-use crate::object::native::{Row, class_method, getter, method, static_method};
-use crate::object::{Error, Result, Value, gc};
-use crate::symbol::sym;
 use crate::syntax::ast::CmpOp;
 
 const ITERATION: &str = "deque mutated during iteration";

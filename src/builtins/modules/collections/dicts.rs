@@ -1,18 +1,11 @@
 //! The dictionaries with something extra: `defaultdict` and `OrderedDict`.
 
-use std::rc::Rc;
-
 use crate::builtins::modules::support::{class_given, define, items, wrapped};
+use crate::builtins::prelude::*;
 use crate::builtins::types;
-use crate::machine::Vm;
 use crate::machine::attr::own_attr;
 use crate::machine::views::DictView;
-use crate::object::class::{Class, Layout};
-use crate::object::instance::Instance;
-use crate::object::iter::{DictPart, Iter, NativeIter};
-use crate::object::native::{Row, attribute, class_method, method, static_method};
-use crate::object::{Dict, Result, Value};
-use crate::symbol::sym;
+use crate::object::iter::DictPart;
 
 pub(super) fn default_dict(vm: &mut Vm) -> Rc<Class> {
     let dict = vm.types.dict.clone();

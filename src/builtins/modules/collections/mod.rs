@@ -3,14 +3,10 @@
 pub mod deque;
 mod dicts;
 
-use std::rc::Rc;
-
 use super::support::{export, field};
-use crate::machine::{Vm, ops};
+use crate::builtins::prelude::*;
+use crate::machine::ops;
 use crate::object::function::{Descriptor, Getter, Property, PropertyParts};
-use crate::object::module::Module;
-use crate::object::native::{Row, native};
-use crate::object::{Result, Value};
 
 pub(super) const FUNCTIONS: &[Row] = &[
     native("_count_elements(mapping, iterable, /)", count_elements),

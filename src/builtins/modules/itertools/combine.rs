@@ -1,11 +1,8 @@
 //! Products, permutations and combinations: positions in pools that are counted up.
 
 use super::{Table, items, made};
-use crate::machine::Vm;
+use crate::builtins::prelude::*;
 use crate::machine::sequence::MAX_ITEMS;
-use crate::object::iter::NativeIter;
-use crate::object::native::static_method;
-use crate::object::{Result, Value};
 
 pub(super) const CLASSES: Table = &[
     ("itertools.product", &[static_method("__new__(cls, /, *iterables, repeat=1)", new_product)]),

@@ -1,12 +1,9 @@
 //! Iterators that pass on, repeat, drop or pair up what others give.
 
 use super::{Table, items, made};
-use std::rc::Rc;
+use crate::builtins::prelude::*;
 
-use crate::machine::{Vm, ops};
-use crate::object::iter::{Iter, NativeIter};
-use crate::object::native::{class_method, method, static_method};
-use crate::object::{Error, Result, Value};
+use crate::machine::ops;
 
 pub(super) const CLASSES: Table = &[
     ("itertools.count", &[static_method("__new__(cls, start=0, step=1)", new_count)]),

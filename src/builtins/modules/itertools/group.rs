@@ -1,14 +1,7 @@
 //! `groupby` and `tee`: several iterators over one source.
 
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
-
 use super::{Table, known, made};
-use crate::machine::Vm;
-use crate::object::gc;
-use crate::object::iter::{Iter, NativeIter};
-use crate::object::native::{Row, method, native, static_method};
-use crate::object::{Result, Value};
+use crate::builtins::prelude::*;
 
 pub(super) const CLASSES: Table = &[
     (

@@ -4,16 +4,9 @@ mod combine;
 mod flow;
 mod group;
 
-use std::rc::Rc;
-
 use super::support::{class_given, define, export, items};
+use crate::builtins::prelude::*;
 use crate::builtins::types::iterators::{self, ITERATOR};
-use crate::machine::Vm;
-use crate::object::class::{Class, Layout};
-use crate::object::iter::{Iter, NativeIter};
-use crate::object::module::Module;
-use crate::object::native::{Row, method};
-use crate::object::{Result, Value};
 
 /// A class by its full name, and its own rows.
 type Table = &'static [(&'static str, &'static [Row])];

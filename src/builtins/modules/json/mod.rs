@@ -3,7 +3,7 @@
 mod read;
 mod write;
 
-use crate::object::native::{Row, native};
+use crate::builtins::prelude::*;
 
 pub(super) const FUNCTIONS: &[Row] = &[
     // The value at a position of a text, and the position behind it.

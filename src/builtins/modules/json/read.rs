@@ -1,11 +1,8 @@
 //! Reading: one pass over the text; positions in errors are code points.
 
-use std::rc::Rc;
+use crate::builtins::prelude::*;
 
 use num_bigint::BigInt;
-
-use crate::machine::Vm;
-use crate::object::{Dict, Error, Result, Str, Value};
 
 /// What a decoder wants to be called for.
 struct Hooks {

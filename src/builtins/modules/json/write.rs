@@ -1,10 +1,6 @@
 //! Writing.
 
-use std::rc::Rc;
-
-use crate::machine::Vm;
-use crate::object::{Result, Value};
-use crate::symbol::sym;
+use crate::builtins::prelude::*;
 
 struct Writer {
     out: String,

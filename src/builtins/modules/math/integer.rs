@@ -6,8 +6,7 @@ use num_traits::{One, Signed, ToPrimitive, Zero};
 
 use super::natural;
 use crate::builtins::modules::support::items;
-use crate::machine::Vm;
-use crate::object::{Result, Value};
+use crate::builtins::prelude::*;
 
 /// The product of a range of integers, by halves so that the factors stay of like size.
 fn product(from: u64, to: u64) -> BigInt {

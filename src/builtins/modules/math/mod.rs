@@ -3,18 +3,13 @@
 mod integer;
 mod special;
 
-use std::rc::Rc;
-
 use num_bigint::BigInt;
 use num_traits::{Signed, ToPrimitive};
 
 use super::set_all;
 use super::support::items;
-use crate::machine::Vm;
-use crate::object::module::Module;
-use crate::object::native::{Row, native};
-use crate::object::{Error, Result, Value};
-use crate::symbol::{Symbol, sym};
+use crate::builtins::prelude::*;
+use crate::symbol::Symbol;
 use special::ExactSum;
 
 macro_rules! real {

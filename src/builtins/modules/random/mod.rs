@@ -2,20 +2,11 @@
 
 mod twister;
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
 use num_bigint::{BigInt, BigUint};
 use num_traits::{Signed, Zero};
 
 use super::support::{class_given, define, natives, this};
-use crate::builtins::of;
-use crate::machine::Vm;
-use crate::object::class::Layout;
-use crate::object::instance::Instance;
-use crate::object::module::Module;
-use crate::object::native::{Row, method, static_method};
-use crate::object::{Result, Value};
+use crate::builtins::prelude::*;
 use twister::{Twister, WORDS};
 
 /// The data of a generator.

@@ -1,15 +1,9 @@
 //! `re.Match`.
 
-use std::rc::Rc;
-
 use super::template::Template;
 use super::{Match, Pattern, pattern};
 use crate::builtins::modules::support::{define, items, this};
-use crate::builtins::of;
-use crate::machine::Vm;
-use crate::object::class::{Class, Layout};
-use crate::object::native::{Row, class_method, getter, method};
-use crate::object::{Dict, Result, Value};
+use crate::builtins::prelude::*;
 use crate::text::regex::Regex;
 
 pub(super) fn class(vm: &mut Vm) -> Rc<Class> {

@@ -8,16 +8,11 @@ mod pattern;
 mod template;
 
 use std::collections::HashMap;
-use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
 use super::set_all;
 use super::support::{export, natives};
-use crate::machine::Vm;
-use crate::object::instance::Instance;
-use crate::object::module::Module;
-use crate::object::native::{Row, native};
-use crate::object::{Error, Result, Str, Value};
+use crate::builtins::prelude::*;
 use crate::text::regex::{Mode, Regex, Trouble, TroubleKind, run};
 
 /// The flags of `Pattern` methods that take a position: the whole text.

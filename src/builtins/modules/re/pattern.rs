@@ -1,17 +1,9 @@
 //! `re.Pattern`.
 
-use std::rc::Rc;
-
 use super::template::Template;
 use super::{Match, Pattern, Subject, matched, subject};
 use crate::builtins::modules::support::{define, natives, this};
-use crate::builtins::of;
-use crate::machine::Vm;
-use crate::object::class::{Class, Layout};
-use crate::object::instance::Instance;
-use crate::object::iter::{Iter, NativeIter};
-use crate::object::native::{Row, class_method, getter, method};
-use crate::object::{Dict, Result, Value};
+use crate::builtins::prelude::*;
 use crate::text::regex::{Mode, flag};
 
 pub(super) fn class(vm: &mut Vm) -> Rc<Class> {

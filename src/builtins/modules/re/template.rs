@@ -2,8 +2,7 @@
 
 use super::{Pattern, any_bytes};
 use crate::builtins::modules::support::this;
-use crate::machine::Vm;
-use crate::object::{Result, Value};
+use crate::builtins::prelude::*;
 
 pub(super) struct Template(Vec<Part>);
 

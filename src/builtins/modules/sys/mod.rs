@@ -4,16 +4,10 @@ mod names;
 pub(super) mod streams;
 mod structures;
 
-use std::rc::Rc;
-
 use super::set_all;
-use crate::machine::Vm;
+use crate::builtins::prelude::*;
 use crate::machine::text::DigitLimit;
-use crate::object::instance::{Instance, Payload};
-use crate::object::module::Module;
-use crate::object::native::{Row, native};
-use crate::object::{Dict, Exception, Result, Value};
-use crate::symbol::sym;
+use crate::object::Exception;
 pub(super) use names::STDLIB;
 pub(super) use streams::originals;
 

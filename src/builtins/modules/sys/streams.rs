@@ -1,16 +1,7 @@
 //! `sys.stdin`, `sys.stdout` and `sys.stderr`: text files on the host's streams.
 
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
-
 use crate::builtins::modules::support::{define, natives, this};
-use crate::builtins::of;
-use crate::machine::Vm;
-use crate::object::class::{Class, Layout};
-use crate::object::instance::Instance;
-use crate::object::native::{Row, getter, method, native};
-use crate::object::{Error, Result, Value};
-use crate::symbol::sym;
+use crate::builtins::prelude::*;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {

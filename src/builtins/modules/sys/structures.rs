@@ -1,9 +1,7 @@
 //! The structures that describe the interpreter: `sys.version_info`, `sys.float_info` and so on.
 
 use crate::builtins::modules::support::{field_row, new_structure, wrapped};
-use crate::machine::Vm;
-use crate::object::Value;
-use crate::object::native::Row;
+use crate::builtins::prelude::*;
 
 /// A structure's full name, fields with their rows, and values.
 macro_rules! structure {

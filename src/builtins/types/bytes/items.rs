@@ -1,10 +1,8 @@
 //! Numbers as they lie in memory: what `struct`, `array` and `memoryview` read and write.
 
+use crate::builtins::prelude::*;
 use num_bigint::BigInt;
 use num_traits::ToPrimitive;
-
-use crate::machine::Vm;
-use crate::object::{Error, Result, Value};
 
 /// The kind of an item: its format character, size in bytes and byte order.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -2,20 +2,12 @@
 //!
 //! A view that can be written to keeps the owner's length as it is (`ByteArray::views`), so its positions stay right.
 
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
-
 use super::items::{Item, Misfit};
 use super::methods::hex_separator;
-use crate::builtins::add_methods;
-use crate::machine::Vm;
+use crate::builtins::prelude::*;
 use crate::machine::display::address;
 use crate::machine::sequence::bytes_of;
 use crate::object::containers::ByteArray;
-use crate::object::instance::{Instance, Native};
-use crate::object::iter::{Iter, NativeIter};
-use crate::object::native::{Row, getter, method, static_method};
-use crate::object::{Result, Value, gc};
 use crate::text::bytesops;
 use crate::text::slice::index;
 

@@ -1,11 +1,9 @@
 //! The methods that `bytes` and `bytearray` share.
 
 use super::{buffer, bytes_of, checked, with_bytes};
+use crate::builtins::prelude::*;
 use crate::builtins::types::text_argument;
-use crate::machine::Vm;
 use crate::machine::sequence::bytes_like;
-use crate::object::native::{Row, method};
-use crate::object::{Result, Value};
 use crate::text::{Fault, bytesops};
 
 macro_rules! rows {

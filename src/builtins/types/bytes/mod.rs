@@ -7,17 +7,10 @@ pub mod items;
 pub mod memoryview;
 mod methods;
 
-use std::rc::Rc;
-
 use super::special;
-use crate::builtins::add_methods;
-use crate::machine::Vm;
+use crate::builtins::prelude::*;
 use crate::machine::sequence::{MAX_TEXT, bytes_like, bytes_of};
 use crate::object::containers::ByteArray;
-use crate::object::iter::{Iter, NativeIter};
-use crate::object::native::{Row, class_method, method, static_method};
-use crate::object::{Result, Value};
-use crate::symbol::sym;
 use crate::text::slice as slices;
 use crate::text::{Fault, FaultKind, bytesops, codecs};
 

@@ -2,16 +2,9 @@
 
 mod views;
 
-use std::rc::Rc;
-
 use super::special;
-use crate::builtins::add_methods;
-use crate::builtins::of;
-use crate::machine::Vm;
+use crate::builtins::prelude::*;
 use crate::object::iter::DictPart;
-use crate::object::native::{Row, class_method, method, static_method};
-use crate::object::{Dict, Result, Value};
-use crate::symbol::sym;
 use crate::syntax::ast::BinOp;
 
 pub fn install(vm: &mut Vm) {

@@ -1,15 +1,9 @@
 //! `dict_keys`, `dict_values` and `dict_items`.
 
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
-
-use crate::builtins::add_methods;
+use crate::builtins::prelude::*;
 use crate::builtins::types::special;
-use crate::machine::Vm;
 use crate::machine::views::DictView;
-use crate::object::iter::{DictPart, Iter, NativeIter};
-use crate::object::native::{Row, getter, method};
-use crate::object::{Dict, Result, Value};
+use crate::object::iter::DictPart;
 
 pub(super) fn install(vm: &mut Vm) {
     let sets = [vm.types.dict_keys.clone(), vm.types.dict_items.clone()];

@@ -1,15 +1,9 @@
 //! `BaseExceptionGroup` and `ExceptionGroup`.
 
-use std::rc::Rc;
-
 use super::{class_arg, special, this};
-use crate::builtins::add_methods;
-use crate::builtins::of;
-use crate::machine::Vm;
+use crate::builtins::prelude::*;
 use crate::machine::attr::read_only;
-use crate::object::native::{Row, attribute, class_method, method, static_method};
-use crate::object::{Class, Error, Exception, Result, Value};
-use crate::symbol::sym;
+use crate::object::Exception;
 
 pub(super) fn install(vm: &mut Vm) {
     let base = vm.types.BaseExceptionGroup.clone();

@@ -1,14 +1,10 @@
 //! The exception classes with attributes of their own.
 
-use std::rc::Rc;
-
 use super::{class_arg, init, no_keywords, this};
-use crate::builtins::add_methods;
-use crate::machine::Vm;
+use crate::builtins::prelude::*;
 use crate::machine::sequence::bytes_of;
-use crate::object::native::{Row, attribute, method, static_method};
-use crate::object::{Class, Exception, Result, Str, Value};
-use crate::symbol::{Symbol, sym};
+use crate::object::Exception;
+use crate::symbol::Symbol;
 
 pub(super) fn install(vm: &mut Vm) {
     let types = &vm.types;

@@ -6,15 +6,10 @@
 mod group;
 mod members;
 
-use std::rc::Rc;
-
 use super::special;
-use crate::builtins::add_methods;
-use crate::builtins::of;
-use crate::machine::Vm;
-use crate::object::native::{Row, attribute, method, static_method};
-use crate::object::{Class, Exception, Result, Value};
-use crate::symbol::{Symbol, sym};
+use crate::builtins::prelude::*;
+use crate::object::Exception;
+use crate::symbol::Symbol;
 
 pub fn install(vm: &mut Vm) {
     let base = vm.types.BaseException.clone();

@@ -1,15 +1,11 @@
 //! Code objects, frames, tracebacks and cells as scripts see them.
 
-use std::rc::Rc;
-
-use crate::builtins::add_methods;
+use crate::builtins::prelude::*;
 use crate::builtins::types::wrong_receiver;
-use crate::machine::Vm;
+use crate::object::Cell;
 use crate::object::code::{Code, CodeKind};
 use crate::object::exception::Traceback;
 use crate::object::frame::FrameView;
-use crate::object::native::{Row, attribute, getter, method, static_method};
-use crate::object::{Cell, Result, Str, Value};
 
 pub(super) fn install(vm: &mut Vm) {
     let types = &vm.types;

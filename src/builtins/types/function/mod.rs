@@ -2,20 +2,15 @@
 
 mod code;
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
 use super::special::member;
 use super::{text_argument, type_::unpack, wrong_receiver};
-use crate::builtins::add_methods;
-use crate::machine::Vm;
+use crate::builtins::prelude::*;
 use crate::machine::attr::{bound, read_only};
 use crate::object::function::FunctionExtra;
-use crate::object::module::Module;
-use crate::object::native::{NativeFunction, Row, RowKind, attribute, getter, method, static_method};
-use crate::object::{BoundMethod, Class, Dict, Function, Result, Str, Value};
+use crate::object::native::{NativeFunction, RowKind};
+use crate::object::{BoundMethod, Function};
 use crate::source::Source;
-use crate::symbol::{Symbol, sym};
+use crate::symbol::Symbol;
 
 pub fn install(vm: &mut Vm) {
     let types = &vm.types;

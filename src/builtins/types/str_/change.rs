@@ -1,13 +1,8 @@
 //! The methods of `str` that make new text: cutting, joining, padding, replacing, other case.
 
-use std::rc::Rc;
-
 use super::{clamp, part_of, text, this};
-use crate::builtins::of;
-use crate::machine::Vm;
+use crate::builtins::prelude::*;
 use crate::machine::sequence::MAX_TEXT;
-use crate::object::native::{Row, method};
-use crate::object::{Result, Str, Value};
 use crate::text::{Fault, strops};
 
 macro_rules! cases {

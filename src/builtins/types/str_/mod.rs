@@ -3,15 +3,9 @@
 mod change;
 mod translate;
 
-use std::rc::Rc;
-
 use super::{new_class, special, text_argument, wrong_receiver};
-use crate::builtins::add_methods;
-use crate::builtins::of;
-use crate::machine::Vm;
+use crate::builtins::prelude::*;
 use crate::machine::sequence::bytes_of;
-use crate::object::native::{Row, method, static_method};
-use crate::object::{Error, Result, Str, Value};
 use crate::text::strops;
 
 pub fn install(vm: &mut Vm) {

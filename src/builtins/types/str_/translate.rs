@@ -1,11 +1,7 @@
 //! `str.translate` and `str.maketrans`.
 
-use std::rc::Rc;
-
 use super::{text, this};
-use crate::machine::Vm;
-use crate::object::native::{Row, method, static_method};
-use crate::object::{Dict, Result, Value};
+use crate::builtins::prelude::*;
 use crate::text::{code_point, from_code_point};
 
 pub(super) const METHODS: &[Row] = &[
