@@ -1,21 +1,14 @@
 //! `await f(...)`: a call whose result is awaited at once needs no coroutine unless the function is suspended; no more
 //! does `yield from f(...)` need a generator.
 
-use std::rc::Rc;
-
-use super::Lower;
 use super::call::{MethodSite, fill, fill_bound, in_order};
-use super::expr::Operand;
 use super::name::{Callee, GlobalCallee, Place};
+use super::prelude::*;
+use crate::machine::CallSite;
 use crate::machine::attr_cache::Method;
 use crate::machine::call::STACK_SLOTS;
-use crate::machine::{CallSite, Vm};
-use crate::object::code::{AwaitedCall, Called, CodeKind, Slot, Step, Thunk};
-use crate::object::frame::Frame;
+use crate::object::code::{AwaitedCall, Called};
 use crate::object::native::{NativeFunction, Prompt};
-use crate::object::{Eval, Function, Located, Value};
-use crate::source::Span;
-use crate::syntax::ast::{Arg, Expr, ExprKind};
 
 impl Lower<'_> {
     /// Emits what computes the operand of an `await`, or for generators that of a `yield from`, which goes to a hidden slot.

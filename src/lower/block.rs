@@ -4,15 +4,10 @@
 //! exception to raise again, or the number of an exit (a `return`, `break` or `continue` that had to pass through).
 //! Code that leaves a block early runs outside the block's protection: it is a hole in the range of its handler.
 
-use super::Lower;
 use super::call::noted;
-use crate::machine::Vm;
-use crate::object::code::{Finally, Handler, Pc, Slot, Step, Thunk};
-use crate::object::frame::Frame;
-use crate::object::{Error, Located, Result, Value};
-use crate::source::Span;
-use crate::symbol::{Symbol, sym};
-use crate::syntax::ast::{ExceptHandler, Expr, ExprKind, Stmt, WithItem};
+use super::prelude::*;
+use crate::object::code::{Finally, Handler, Pc};
+use crate::syntax::ast::{ExceptHandler, WithItem};
 
 /// What a statement stands in.
 pub(super) struct Block {

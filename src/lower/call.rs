@@ -1,24 +1,17 @@
 //! Calls. The plain ones move their arguments straight into the callee's locals.
 
 use std::array;
-use std::rc::Rc;
 
-use super::Lower;
 use super::call_native::{call_native_bound, call_native_plain, peek_and_answer};
 use super::direct::{call_evaluated, call_with_defaults, takes};
-use super::expr::Operand;
 use super::name::{Callee, GlobalCallee, Place};
+use super::prelude::*;
 use super::super_call::{SuperPlace, super_method};
+use crate::machine::CallSite;
 use crate::machine::attr_cache::{AttrCache, Method};
-use crate::machine::{CallSite, Vm};
 use crate::object::class::{Class, Maker};
-use crate::object::code::Thunk;
-use crate::object::frame::Frame;
 use crate::object::instance::{Instance, Payload};
-use crate::object::{Dict, Eval, Exception, Located, Result, Str, Value, gc};
-use crate::source::Span;
-use crate::symbol::sym;
-use crate::syntax::ast::{Arg, Constant, Expr, ExprKind};
+use crate::object::{Exception, gc};
 
 /// What died while a call's arguments were evaluated is finalised before the call shows an effect.
 #[inline]

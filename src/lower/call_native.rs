@@ -1,15 +1,10 @@
 //! Calls of built-ins: asked at once where nothing can go wrong, with arguments that are variables or constants looked at
 //! where they are; else called with an array that has room for their defaults.
 
-use std::rc::Rc;
-
 use super::call::{fill, fill_bound, finalize_first};
-use super::expr::Operand;
-use crate::machine::{CallSite, Vm};
-use crate::object::frame::Frame;
+use super::prelude::*;
+use crate::machine::CallSite;
 use crate::object::native::{NativeFunction, PLACES};
-use crate::object::{Eval, Located, Value};
-use crate::source::Span;
 
 /// What a native says at once to arguments that are at hand.
 #[inline(always)]

@@ -1,13 +1,11 @@
 //! Comprehensions. List, set and dict comprehensions run in the frame they stand in, their variables in hidden slots;
 //! a generator expression is a function of its own.
 
-use super::{Lower, Names};
-use crate::machine::Vm;
-use crate::object::code::{CodeKind, Cond, NOWHERE, PairTarget, ParamSpec, Slot, Step, Store, Thunk};
-use crate::object::frame::Frame;
-use crate::object::{Cell, Dict, Eval, Located, Result, Value};
-use crate::source::Span;
-use crate::syntax::ast::{Comp, Comprehension, Expr, ExprKind, ScopeId};
+use super::Names;
+use super::prelude::*;
+use crate::object::Cell;
+use crate::object::code::{Cond, NOWHERE, PairTarget, ParamSpec};
+use crate::syntax::ast::{Comp, Comprehension, ScopeId};
 use crate::text::slice;
 
 /// No list gets room for more items than this before it has them.

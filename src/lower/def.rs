@@ -1,19 +1,12 @@
 //! Functions, lambdas and classes.
 
-use std::rc::Rc;
-
-use super::{Lower, Unit};
-use crate::machine::Vm;
-use crate::object::code::{Action, Code, CodeKind, ParamSpec, Step, Thunk};
-use crate::object::frame::Frame;
+use super::Unit;
+use super::prelude::*;
+use crate::object::Cell;
+use crate::object::code::{Code, ParamSpec};
 use crate::object::function::FunctionExtra;
-use crate::object::{Cell, Dict, Eval, Function, Located, Result, Str, Value};
 use crate::resolve::ScopeKind;
-use crate::source::Span;
-use crate::symbol::{Symbol, sym};
-use crate::syntax::ast::{
-    ClassDef, Constant, Expr, ExprKind, FunctionDef, Lambda, Params, ScopeId, Stmt, StmtKind, TypeParam, TypeParamKind,
-};
+use crate::syntax::ast::{ClassDef, FunctionDef, Lambda, Params, ScopeId, TypeParam, TypeParamKind};
 
 /// Where a cell of a new closure comes from.
 #[derive(Clone, Copy)]

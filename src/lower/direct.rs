@@ -2,19 +2,12 @@
 //! those they move their arguments straight into the callee's locals.
 
 use std::cell::Cell;
-use std::rc::Rc;
 
-use super::Lower;
 use super::call::{MethodSite, fill, finalize_first, make, put, straight};
-use super::expr::Operand;
+use super::prelude::*;
+use crate::machine::CallSite;
 use crate::machine::attr_cache::Method;
-use crate::machine::{CallSite, Vm};
 use crate::object::class::Maker;
-use crate::object::code::Thunk;
-use crate::object::frame::Frame;
-use crate::object::{Eval, Function, Located, Str, Value};
-use crate::source::Span;
-use crate::syntax::ast::{Arg, Expr, ExprKind};
 
 /// More named arguments than this are bound in the general way.
 const MOST_NAMED: usize = 8;

@@ -1,18 +1,13 @@
 //! Expressions become closures.
 
-use std::rc::Rc;
-
-use super::Lower;
 use super::name::Place;
-use crate::machine::Vm;
+use super::prelude::*;
 use crate::machine::attr_cache::AttrCache;
-use crate::object::code::{Cond, Slot, Thunk};
+use crate::object::code::Cond;
 use crate::object::containers::Slice;
-use crate::object::frame::Frame;
-use crate::object::{Dict, Eval, List, Located, Raised, Str, Value};
+use crate::object::{List, Raised};
 use crate::resolve::{self, Folded};
-use crate::source::Span;
-use crate::syntax::ast::{BoolOp, CmpOp, Constant, Expr, ExprKind, Ident, UnaryOp};
+use crate::syntax::ast::{BoolOp, CmpOp, Ident, UnaryOp};
 
 /// What is said of a value that cannot be unpacked into a list or a tuple.
 const LIKE_A_CALL: &str = "Value after * must be an iterable, not {}";

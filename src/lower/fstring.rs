@@ -1,13 +1,6 @@
 //! f-strings.
 
-use std::rc::Rc;
-
-use super::Lower;
-use crate::machine::Vm;
-use crate::object::code::Thunk;
-use crate::object::frame::Frame;
-use crate::object::{Eval, Located, Value};
-use crate::source::Span;
+use super::prelude::*;
 use crate::syntax::ast::FStringPart;
 use crate::text::float;
 use crate::text::format::{self, FormatSpec};

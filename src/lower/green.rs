@@ -5,16 +5,12 @@
 //! `with` statements enter and leave in the same way. What a native calls back (a sort key, `__init__`, an operator's
 //! method) runs on the native stack as always.
 
-use std::rc::Rc;
-
-use super::{Lower, lower_module};
-use crate::machine::Vm;
-use crate::object::Value;
-use crate::object::code::{Code, Slot, Step};
+use super::lower_module;
+use super::prelude::*;
+use crate::object::code::Code;
 use crate::object::native::{NativeFunction, Row, native};
 use crate::resolve::{self, Mode};
-use crate::source::Span;
-use crate::syntax::ast::{Arg, Expr, ExprKind, FStringPart, Stmt, StmtKind};
+use crate::syntax::ast::FStringPart;
 use crate::syntax::{self, Parsed};
 
 /// What looks at the frame that calls it, and must be called from there.

@@ -1,16 +1,11 @@
 //! `except*`: every clause takes its share of an exception group; what is left, and what the clauses raised, goes on.
 
 use std::collections::HashSet;
-use std::rc::Rc;
 
-use super::Lower;
 use super::block::BlockKind;
-use crate::machine::Vm;
-use crate::object::code::{Action, Step};
-use crate::object::frame::Frame;
-use crate::object::{Error, Exception, Located, Result, Value};
-use crate::source::Span;
-use crate::syntax::ast::{ExceptHandler, Stmt};
+use super::prelude::*;
+use crate::object::Exception;
+use crate::syntax::ast::ExceptHandler;
 
 impl Lower<'_> {
     pub(super) fn try_star(&mut self, body: Vec<Stmt>, handlers: Vec<ExceptHandler>, orelse: Vec<Stmt>, span: Span) {

@@ -23,6 +23,7 @@ mod group;
 mod name;
 mod operator;
 mod pattern;
+mod prelude;
 mod spill;
 mod stmt;
 mod store;

@@ -1,17 +1,11 @@
 //! Reading, binding and deleting names.
 
 use std::cell::Cell;
-use std::rc::Rc;
 
-use super::Lower;
-use crate::machine::Vm;
-use crate::object::code::{Action, Slot, Store, Thunk};
-use crate::object::frame::Frame;
+use super::prelude::*;
+use crate::object::Class;
 use crate::object::native::NativeFunction;
-use crate::object::{Class, Dict, Error, Eval, Function, Located, Str, Value};
 use crate::resolve::Binding;
-use crate::source::Span;
-use crate::symbol::Symbol;
 
 /// Where a name lives.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,13 +1,9 @@
 //! Arithmetic and comparison: closures specialised on the operation and on the shape of the operands.
 
-use super::Lower;
-use super::expr::Operand;
-use crate::machine::{Vm, ops};
-use crate::object::code::{Cond, Thunk};
-use crate::object::frame::Frame;
-use crate::object::{Eval, Located, Result, Value};
-use crate::source::Span;
-use crate::syntax::ast::{BinOp, CmpOp, Expr};
+use super::prelude::*;
+use crate::machine::ops;
+use crate::object::code::Cond;
+use crate::syntax::ast::{BinOp, CmpOp};
 
 /// A longer chain of operators is one closure with a loop instead of nested ones.
 const NESTED: usize = 12;

@@ -1,19 +1,11 @@
 //! `match`: a pattern becomes a closure that tests a value and collects what it captures; names are bound only when the
 //! whole pattern has matched.
 
-use std::rc::Rc;
-
 use smallvec::SmallVec;
 
-use super::Lower;
-use crate::machine::Vm;
+use super::prelude::*;
 use crate::object::class::Layout;
-use crate::object::code::{Step, Store, Thunk};
-use crate::object::frame::Frame;
-use crate::object::{Dict, Eval, Located, Result, Str, Value};
-use crate::source::Span;
-use crate::symbol::{Symbol, sym};
-use crate::syntax::ast::{Expr, MatchCase, Pattern, PatternKind};
+use crate::syntax::ast::{MatchCase, Pattern, PatternKind};
 
 /// Captured values with the number of the name each is for.
 type Captures = SmallVec<[(usize, Value); 4]>;

@@ -3,11 +3,8 @@
 //! A frame can be suspended only between steps, so an expression that contains a suspension becomes several steps: what
 //! is evaluated before the suspension is kept in hidden slots, and what is left refers to them ([`ExprKind::Temp`]).
 
-use super::Lower;
-use crate::object::code::{CodeKind, Slot, Step};
-use crate::object::{Located, Value};
-use crate::source::Span;
-use crate::syntax::ast::{Arg, BinOp, BoolOp, Expr, ExprKind, FStringField, FStringPart};
+use super::prelude::*;
+use crate::syntax::ast::{BinOp, BoolOp, FStringField, FStringPart};
 
 impl Lower<'_> {
     /// `yield value`; what is sent in goes to a slot or [`NOWHERE`].

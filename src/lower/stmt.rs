@@ -1,21 +1,16 @@
 //! Statements become steps.
 
 use std::cell::Cell as StdCell;
-use std::rc::Rc;
 
-use super::Lower;
 use super::block::{BlockKind, Leave};
 use super::call::{noted, put};
-use super::expr::Operand;
 use super::name::{Place, set_global};
+use super::prelude::*;
 use crate::machine::attr_cache::AttrCache;
-use crate::machine::{Vm, ops};
-use crate::object::code::{Action, CodeKind, NOWHERE, Step, Thunk};
-use crate::object::frame::Frame;
-use crate::object::{Error, Eval, Exception, Located, Str, Value};
-use crate::source::Span;
-use crate::symbol::sym;
-use crate::syntax::ast::{Alias, BinOp, Constant, Expr, ExprKind, Stmt, StmtKind};
+use crate::machine::ops;
+use crate::object::Exception;
+use crate::object::code::NOWHERE;
+use crate::syntax::ast::{Alias, BinOp};
 use crate::syntax::visit;
 
 /// So many values are assigned to as many targets without a tuple.

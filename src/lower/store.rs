@@ -1,15 +1,9 @@
 //! Assignment and deletion targets.
 
-use std::rc::Rc;
-
-use super::Lower;
 use super::name::Place;
-use crate::machine::Vm;
+use super::prelude::*;
 use crate::machine::attr_cache::AttrCache;
-use crate::object::code::{Action, Slot, Store};
-use crate::object::{Located, Result, Value, gc};
-use crate::source::Span;
-use crate::syntax::ast::{Expr, ExprKind};
+use crate::object::gc;
 
 impl Lower<'_> {
     /// An assignment target.

@@ -1,20 +1,14 @@
 //! `super()`, and the methods that are called on it, which need no `super` object.
 
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
 
-use super::Lower;
 use super::call::{MethodSite, call_bound, invoke};
 use super::call_native::call_native_bound;
 use super::direct::{call_evaluated, call_with_defaults, takes};
-use super::expr::Operand;
+use super::prelude::*;
 use crate::machine::attr_cache::Method;
-use crate::object::code::Thunk;
-use crate::object::{Class, Located, Str, Value};
+use crate::object::Class;
 use crate::resolve::ScopeKind;
-use crate::source::Span;
-use crate::symbol::sym;
-use crate::syntax::ast::{Arg, Expr, ExprKind};
 
 impl Lower<'_> {
     /// Whether this is `super()` or `super(type, object)`.

@@ -1,9 +1,7 @@
 //! The end of a function that only chooses what to return is one returned expression: `if a: return b` before
 //! `return c` is `return b if a else c`. A body that is nothing else needs no step loop.
 
-use super::Lower;
-use crate::object::code::{CodeKind, Step};
-use crate::syntax::ast::{Constant, Expr, ExprKind, Stmt, StmtKind};
+use super::prelude::*;
 
 /// How many choices are made one expression at most, which nest.
 const MOST: u32 = 16;

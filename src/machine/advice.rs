@@ -2,16 +2,9 @@
 //!
 //! **Invariant**: certain or silent. Nothing here changes what a program does; it is shown by `pretty` and `json` alone.
 
-use std::rc::Rc;
-
+use super::prelude::*;
 use crate::diagnostic::{ExceptionReport, Label, Place};
-use crate::machine::Vm;
-use crate::object::code::{Code, CodeKind};
-use crate::object::coroutine::{Coroutine, Kind};
-use crate::object::{Class, Error, Exception, Str, Value};
 use crate::report::{self, ErrorFormat};
-use crate::source::Span;
-use crate::symbol::sym;
 use crate::syntax;
 
 /// An exception may go through any number of tasks; so many are remembered.

@@ -1,18 +1,16 @@
 //! The one attribute protocol: how a name is looked up on, set on and deleted from any value.
 
 use std::borrow::Borrow;
-use std::rc::{Rc, Weak};
+use std::rc::Weak;
 
+use super::prelude::*;
+use crate::machine::AsName;
 use crate::machine::classes::Super;
-use crate::machine::{AsName, Vm};
 use crate::object::attrs::{AttrCell, Attrs, slot_name};
-use crate::object::class::Class;
-use crate::object::coroutine::{Kind, Operation};
+use crate::object::coroutine::Operation;
 use crate::object::function::{BoundMethod, Descriptor, Setter};
 use crate::object::iter::{DictPart, Iter};
 use crate::object::native::RowKind;
-use crate::object::{Dict, Error, Result, Str, Value, gc};
-use crate::symbol::{Symbol, sym};
 
 /// Modules whose classes are in C in CPython, and so named together with them.
 const C_MODULES: [&str; 7] = ["_io", "_thread", "_queue", "_hashlib", "_struct", "_pickle", "zlib"];

@@ -5,19 +5,16 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::mem::Discriminant;
-use std::rc::{Rc, Weak};
+use std::rc::Weak;
 
-use crate::machine::Vm;
+use super::prelude::*;
 use crate::machine::attr::{bound, own_attr};
 use crate::machine::classes::Super;
 use crate::object::attrs::{AttrCell, Attrs, NO_ID, OF_CLASS, OF_CLASS_BOUND, OF_MODULE, Shape};
-use crate::object::class::Class;
-use crate::object::function::{Descriptor, Function};
+use crate::object::function::Descriptor;
 use crate::object::instance::Instance;
 use crate::object::module::Module;
-use crate::object::native::NativeFunction;
-use crate::object::{Eval, Located, Result, Str, Value, gc};
-use crate::symbol::sym;
+use crate::object::{Eval, Located};
 
 /// What a place in the code remembers of its attribute lookups: the objects of up to four shapes.
 #[derive(Default)]

@@ -1,12 +1,8 @@
 //! The one argument binder, for script functions and natives: who gets which argument, and what a wrong call is told.
 
-use std::rc::Rc;
-
-use crate::machine::Vm;
+use super::prelude::*;
 use crate::machine::wrong_call::{Callee, signature_of};
-use crate::object::function::Function;
-use crate::object::native::{NativeFunction, is_slot};
-use crate::object::{Class, Dict, Error, Result, Str, Value};
+use crate::object::native::is_slot;
 
 impl Vm {
     /// Puts the arguments of a call into the locals of a script function, hidden slots included, which are unbound.

@@ -1,15 +1,14 @@
 //! Calling any value.
 
-use std::rc::{Rc, Weak};
+use std::rc::Weak;
 
-use crate::machine::{AsName, Vm};
-use crate::object::code::{Code, CodeKind, Step};
-use crate::object::coroutine::{Coroutine, Kind, ParkedFrame};
-use crate::object::frame::{Exit, Frame};
-use crate::object::function::Function;
-use crate::object::native::{NativeFunction, PLACES, RowKind};
-use crate::object::{Cell, Eval, Raised, Result, Str, Value};
-use crate::symbol::sym;
+use super::prelude::*;
+use crate::machine::AsName;
+use crate::object::code::Step;
+use crate::object::coroutine::ParkedFrame;
+use crate::object::frame::Exit;
+use crate::object::native::{PLACES, RowKind};
+use crate::object::{Cell, Eval, Raised};
 
 /// Locals that fit on the native stack.
 pub const STACK_SLOTS: usize = 12;

@@ -1,15 +1,12 @@
 //! Making classes and instances: `type.__call__`, `type.__new__`, the method resolution order, `super`.
 
-use std::rc::Rc;
-
-use crate::machine::Vm;
+use super::prelude::*;
+use crate::object::Set;
 use crate::object::attrs::slot_key;
-use crate::object::class::{Class, Layout, Maker};
+use crate::object::class::{Layout, Maker};
 use crate::object::function::{Descriptor, Getter, Setter};
 use crate::object::instance::{Instance, Native, Payload};
 use crate::object::native::NativeCall;
-use crate::object::{Dict, Exception, Result, Set, Str, Value, gc};
-use crate::symbol::{Symbol, sym};
 
 /// The state of a `super` object.
 pub struct Super {

@@ -4,15 +4,11 @@
 //! there when enough objects were made. **Invariant**: finalisers of garbage run while all of it is still whole; what
 //! they bring back to life is left alone.
 
-use std::rc::Rc;
-
-use crate::machine::Vm;
-use crate::object::coroutine::{Kind, State};
-use crate::object::frame::Frame;
+use super::prelude::*;
+use crate::object::Instance;
+use crate::object::coroutine::State;
+use crate::object::gc::Finalizer;
 use crate::object::gc::weak::WeakRef;
-use crate::object::gc::{self, Finalizer};
-use crate::object::{Instance, Value};
-use crate::symbol::sym;
 
 impl Vm {
     /// Runs what objects that died have left to run. Errors go to stderr: there is nobody to catch them.

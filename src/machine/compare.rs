@@ -4,15 +4,14 @@
 //! a class may have some of its own.
 
 use std::cmp::Ordering;
-use std::rc::Rc;
 
 use num_bigint::BigInt;
 
+use super::prelude::*;
 use crate::machine::ops::{Special, is_object, same_class};
 use crate::machine::sequence::bytes_of;
-use crate::machine::{Vm, generic, views};
-use crate::object::{Dict, Error, Range, Result, Set, Str, Tuple, Value};
-use crate::symbol::{Symbol, sym};
+use crate::machine::{generic, views};
+use crate::object::{Range, Set, Tuple};
 use crate::syntax::ast::CmpOp;
 use crate::text::{code_point, float as floats};
 

@@ -1,10 +1,9 @@
 //! Truth and membership: `bool(value)` and `item in container`.
 
+use super::prelude::*;
 use crate::machine::ops::{Special, is_object};
 use crate::machine::sequence::bytes_of;
-use crate::machine::{Vm, views};
-use crate::object::{Result, Value};
-use crate::symbol::sym;
+use crate::machine::views;
 
 impl Vm {
     /// `bool(value)`.

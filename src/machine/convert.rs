@@ -2,10 +2,9 @@
 
 use num_bigint::BigInt;
 
+use super::prelude::*;
+use crate::machine::number;
 use crate::machine::ops::is_object;
-use crate::machine::{Vm, number};
-use crate::object::{Result, Value};
-use crate::symbol::sym;
 use crate::text::float as floats;
 
 impl Vm {

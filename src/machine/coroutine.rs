@@ -5,20 +5,15 @@
 //! stands at an `Await` or `YieldFrom` step whose slot holds the next member, so the list can always be made anew from
 //! those links; that is done when a member was resumed on its own, which `chain_epoch` counts.
 
-use std::rc::Rc;
-
-use crate::machine::Vm;
+use super::prelude::*;
 use crate::machine::call::kind_of;
+use crate::object::Eval;
 use crate::object::class::Awaited;
-use crate::object::code::{Called, Code, NOWHERE, Step};
+use crate::object::code::{Called, NOWHERE, Step};
 use crate::object::coroutine::{
-    Awaiter, AwaiterState, Body, Chain, Coroutine, Kind, NativeCoroutine, Operation, Outcome, ParkedFrame, Resume,
-    State,
+    Awaiter, AwaiterState, Body, Chain, NativeCoroutine, Operation, Outcome, ParkedFrame, Resume, State,
 };
-use crate::object::frame::{Exit, Frame};
-use crate::object::{Error, Eval, Exception, Function, Result, Value, gc};
-use crate::source::Span;
-use crate::symbol::sym;
+use crate::object::frame::Exit;
 
 /// Awaited calls on the native stack at once.
 const NESTED_AWAITS: u32 = 100;

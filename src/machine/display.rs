@@ -1,15 +1,12 @@
 //! How functions, classes, modules, exceptions and other objects without contents of their own are shown.
 
-use std::rc::Rc;
-
+use super::prelude::*;
 use crate::machine::attr::is_member;
-use crate::machine::{Vm, classes, generic, views};
+use crate::machine::{classes, generic, views};
+use crate::object::Descriptor;
 use crate::object::attrs::slot_name;
-use crate::object::coroutine::Kind;
 use crate::object::module::Module;
-use crate::object::native::{NativeFunction, RowKind};
-use crate::object::{Class, Descriptor, Exception, Result, Str, Value};
-use crate::symbol::{Symbol, sym};
+use crate::object::native::RowKind;
 use crate::text::repr as reprs;
 
 /// An address as CPython prints it.

@@ -1,11 +1,8 @@
 //! Making exceptions from Rust code. One cold constructor for each message that is said in more than one place.
 
 use std::borrow::Borrow;
-use std::rc::Rc;
 
-use crate::machine::Vm;
-use crate::object::{Class, Error, Exception, Str, Value};
-use crate::symbol::sym;
+use super::prelude::*;
 use crate::text::{Fault, FaultKind};
 
 macro_rules! errors {

@@ -1,11 +1,9 @@
 //! `format % args` and `format.format(...)`: the arguments; `text::percent` and `text::strformat` read the format.
 
-use std::rc::Rc;
-
+use super::prelude::*;
 use crate::machine::sequence::{bytes_like, bytes_of};
-use crate::machine::{Vm, generic, views};
-use crate::object::{Error, Result, Str, Tuple, Value};
-use crate::symbol::sym;
+use crate::machine::{generic, views};
+use crate::object::Tuple;
 use crate::text::Fault;
 use crate::text::percent::{self, Amount, Field, PercentSpec};
 use crate::text::strformat::{self, Accessor, First, Numbering};

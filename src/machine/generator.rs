@@ -1,12 +1,9 @@
 //! What scripts do with generators, coroutines and asynchronous generators: `send`, `throw`, `close`, and their
 //! asynchronous forms; and what happens when one dies.
 
-use std::rc::Rc;
-
-use crate::machine::Vm;
+use super::prelude::*;
 use crate::machine::coroutine::{awaiter, kind_name};
-use crate::object::coroutine::{Awaiter, AwaiterState, Body, Coroutine, Kind, Operation, Outcome, Resume, State};
-use crate::object::{Error, Result, Value, gc};
+use crate::object::coroutine::{Awaiter, AwaiterState, Body, Operation, Outcome, Resume, State};
 
 impl Vm {
     /// `generator.send(value)`: the next value, or `StopIteration`.

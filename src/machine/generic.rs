@@ -1,8 +1,7 @@
 //! `list[int]` and `int | str`: subscribed classes and unions of classes, which are only data to the interpreter.
 
-use crate::machine::Vm;
+use super::prelude::*;
 use crate::object::instance::{Instance, Native};
-use crate::object::{Result, Value, gc};
 use crate::text::hash as hashes;
 
 /// `types.GenericAlias`.

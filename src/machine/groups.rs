@@ -1,10 +1,6 @@
 //! Taking exception groups apart: by what `split` and `except*` look for, and by which members are to be kept.
 
-use std::rc::Rc;
-
-use crate::machine::Vm;
-use crate::object::{Exception, Result, Value};
-use crate::symbol::sym;
+use super::prelude::*;
 
 /// What decides whether an exception, a group among them, belongs to the part that is wanted.
 pub type Matcher<'a> = &'a mut dyn FnMut(&mut Vm, &Rc<Exception>) -> Result<bool>;

@@ -5,13 +5,12 @@
 //! meanwhile the search starts over.
 
 use std::cell::RefCell;
-use std::rc::Rc;
 
+use super::prelude::*;
 use crate::machine::ops::Special;
-use crate::machine::{Vm, generic, views};
+use crate::machine::{generic, views};
+use crate::object::Set;
 use crate::object::table::{Found, Same, Table};
-use crate::object::{Dict, Error, Result, Set, Value, gc};
-use crate::symbol::sym;
 use crate::text::hash as hashes;
 
 const NONE: i64 = 4_238_894_112;

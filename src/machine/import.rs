@@ -5,16 +5,13 @@
 //! `__loader__` answer is made by that page as well, when somebody asks.
 
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
+use super::prelude::*;
 use crate::diagnostic::Diagnostic;
-use crate::machine::{AsName, Vm};
-use crate::object::code::CodeKind;
+use crate::machine::AsName;
 use crate::object::exception::Error;
 use crate::object::module::{Lazy, Module};
-use crate::object::{Dict, Result, Str, Value, gc};
 use crate::source::Source;
-use crate::symbol::sym;
 use crate::syntax::Origin;
 
 /// What CPython finds before it looks for files: a neighbour of such a name is never imported.

@@ -1,10 +1,6 @@
 //! `isinstance`, `issubclass`, `callable`.
 
-use std::rc::Rc;
-
-use crate::machine::Vm;
-use crate::object::{Class, Result, Value};
-use crate::symbol::sym;
+use super::prelude::*;
 
 impl Vm {
     pub fn isinstance(&mut self, value: &Value, class: &Value) -> Result<bool> {

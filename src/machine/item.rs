@@ -1,12 +1,10 @@
 //! Subscription: `a[b]`, `a[b] = c`, `del a[b]`, and `len`.
 
-use std::rc::Rc;
-
+use super::prelude::*;
 use crate::machine::ops::{Special, is_object};
 use crate::machine::sequence::bytes_like;
-use crate::machine::{Vm, generic, views};
-use crate::object::{Error, List, Result, Slice, Str, Value, gc};
-use crate::symbol::{Symbol, sym};
+use crate::machine::{generic, views};
+use crate::object::{List, Slice};
 use crate::text::slice as slices;
 
 /// What a sequence is called where an index is wrong.

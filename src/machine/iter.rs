@@ -1,14 +1,9 @@
 //! The one iteration protocol.
 
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
 
-use crate::machine::Vm;
-use crate::object::class::Class;
-use crate::object::coroutine::Kind;
+use super::prelude::*;
 use crate::object::iter::{DictPart, Iter, NativeIter, Pair};
-use crate::object::{Result, Value};
-use crate::symbol::sym;
 
 impl Vm {
     /// `iter(value)`.

@@ -4,9 +4,8 @@
 //! script that is stopped raises an exception that no handler in the script sees: **invariant**: once `stopped` is set,
 //! every further step fails with it, so the script ends wherever it was.
 
+use super::prelude::*;
 use crate::host::{Limit, Stop};
-use crate::machine::Vm;
-use crate::object::{Error, Result};
 
 /// How many calls and jumps pass between two looks at the outside world.
 pub(super) const FUEL: u32 = 4096;

@@ -30,6 +30,7 @@ mod limits;
 pub mod number;
 pub mod ops;
 pub mod outside;
+mod prelude;
 pub mod report;
 pub mod sequence;
 pub mod sets;

@@ -5,8 +5,7 @@ use std::borrow::Cow;
 use num_bigint::BigInt;
 use num_traits::{Signed, ToPrimitive, Zero};
 
-use crate::machine::Vm;
-use crate::object::{Error, Value};
+use super::prelude::*;
 use crate::syntax::ast::BinOp;
 use crate::text::float::{self as floats, Power};
 use crate::text::int::{self as ints, Int};

@@ -4,13 +4,9 @@
 //! built-in type itself does. Built-in behaviour is a function of the values, never a call of a method, so a built-in
 //! method may be defined as the operator and the operator never comes back to it.
 
-use std::rc::Rc;
-
-use crate::machine::{Vm, number};
-use crate::object::class::Class;
+use super::prelude::*;
+use crate::machine::number;
 use crate::object::instance::Payload;
-use crate::object::{Error, Result, Value};
-use crate::symbol::{Symbol, sym};
 use crate::syntax::ast::{BinOp, UnaryOp};
 
 /// How an operator is written and which special methods stand for it.

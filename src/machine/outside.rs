@@ -6,9 +6,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
+use super::prelude::*;
 use crate::host::outside::{Descriptor, Event};
-use crate::machine::Vm;
-use crate::object::Value;
 
 /// So long is waited in one go, in nanoseconds: an interrupt is noticed in between.
 const NAP: i128 = 50_000_000;

@@ -1,14 +1,9 @@
 //! From exceptions to the plain data that `report/` renders, and what is printed about exceptions nobody catches.
 
-use std::rc::Rc;
-
+use super::prelude::*;
 use crate::diagnostic::{Diagnostic, ExceptionReport, Finder, FrameEntry, Place, Severity, SyntaxPlace};
-use crate::machine::Vm;
-use crate::object::frame::Frame;
-use crate::object::{Class, Error, Exception, Result, Str, Value};
 use crate::report::place::Reading;
 use crate::report::{self, ErrorFormat, Style};
-use crate::symbol::{Symbol, sym};
 use crate::syntax::{Origin, Parsed};
 use crate::text::similar;
 

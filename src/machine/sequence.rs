@@ -1,12 +1,11 @@
 //! Operators of the built-in containers: joining, repeating, the algebra of sets and dicts.
 
-use std::rc::Rc;
-
 use compact_str::CompactString;
 
-use crate::machine::{Vm, generic, sets, views};
+use super::prelude::*;
+use crate::machine::{generic, sets, views};
+use crate::object::List;
 use crate::object::containers::ByteArray;
-use crate::object::{List, Result, Str, Value, gc};
 use crate::syntax::ast::BinOp;
 
 /// Text longer than this, in bytes, is not made.

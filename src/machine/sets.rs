@@ -2,10 +2,8 @@
 //!
 //! Comparing two elements may run script code: the elements are copied out first.
 
-use std::rc::Rc;
-
-use crate::machine::Vm;
-use crate::object::{Result, Set, Value, gc};
+use super::prelude::*;
+use crate::object::Set;
 
 impl Vm {
     /// A set of values.

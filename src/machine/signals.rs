@@ -3,11 +3,9 @@
 //! **Invariant**: a handler runs where the machine looks up from its work, never inside a native that holds a borrow.
 //! The alarm is a moment on the host's clock, so it also rings on a virtual one.
 
+use super::prelude::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-use crate::machine::Vm;
-use crate::object::{Result, Value};
 
 const INTERRUPT: i64 = 2;
 const ALARM: i64 = 14;

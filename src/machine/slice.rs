@@ -1,16 +1,14 @@
 //! Slices that are assigned to or deleted, and ranges, which are indexed and sliced without having items.
 
-use std::rc::Rc;
-
 use num_bigint::BigInt;
 use num_integer::Integer;
 use num_traits::{One, Signed, Zero};
 
-use crate::machine::Vm;
+use super::prelude::*;
 use crate::machine::item::{RANGE, positions};
 use crate::machine::sequence::bytes_of;
 use crate::object::containers::ByteArray;
-use crate::object::{List, Range, Result, Slice, Value, gc};
+use crate::object::{List, Range, Slice};
 use crate::text::slice as slices;
 
 /// Tells the collector what is about to be stored.

@@ -8,9 +8,8 @@
 
 use std::cmp::Ordering;
 
-use crate::machine::Vm;
+use super::prelude::*;
 use crate::machine::compare::{compare_numbers, compare_plain_tuples, compare_text};
-use crate::object::{Result, Value};
 
 /// An item with the key it is sorted by; without one the item itself is the key.
 #[derive(Default)]

@@ -4,15 +4,13 @@
 //! error for which the frame has no handler. A frame that is suspended stands *at* its suspending step; resuming looks
 //! there for what to do with the value that comes in.
 
-use std::rc::Rc;
-
-use crate::machine::Vm;
+use super::prelude::*;
 use crate::object::class::Awaited;
-use crate::object::code::{Called, Code, Finally, PairTarget, Pc, Slot, Step};
-use crate::object::coroutine::{Coroutine, Kind, Outcome, Resume, State};
-use crate::object::frame::{Exit, Frame};
+use crate::object::code::{Called, Finally, PairTarget, Pc, Slot, Step};
+use crate::object::coroutine::{Outcome, Resume, State};
+use crate::object::frame::Exit;
 use crate::object::iter::{Iter, Pair};
-use crate::object::{Error, Eval, Located, Result, Value, gc};
+use crate::object::{Eval, Located};
 
 impl Vm {
     /// Runs a frame until it returns, suspends or fails.

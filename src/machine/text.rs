@@ -2,16 +2,13 @@
 //!
 //! Text is appended to one string, whatever the nesting. A container that is already being shown is shown as `...`.
 
-use std::rc::Rc;
-
 use compact_str::ToCompactString;
 
+use super::prelude::*;
+use crate::machine::display;
 use crate::machine::ops::Special;
-use crate::machine::{Vm, display};
 use crate::object::exception::Error;
 use crate::object::iter::DictPart;
-use crate::object::{Result, Str, Value};
-use crate::symbol::sym;
 use crate::text::format::{self as formats, FormatSpec};
 use crate::text::{complex as complexes, float as floats, int as ints, repr as reprs};
 

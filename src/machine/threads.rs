@@ -7,15 +7,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::rc::Rc;
 
+use super::prelude::*;
 use crate::host::outside::Descriptor;
-use crate::machine::Vm;
-use crate::object::code::{Code, CodeKind};
-use crate::object::coroutine::{Coroutine, Kind, NativeCoroutine, Outcome, Resume, State};
-use crate::object::{Error, Function, Result, Str, Value, gc};
-use crate::source::Span;
-use crate::symbol::sym;
+use crate::object::coroutine::{NativeCoroutine, Outcome, Resume, State};
 
 /// Loop rounds and calls that a thread may make before the others have a turn.
 const SLICE: u32 = 5_000;

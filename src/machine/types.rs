@@ -1,8 +1,7 @@
 //! The built-in classes, by name.
 
-use std::rc::Rc;
-
-use crate::object::class::{Class, Layout};
+use super::prelude::*;
+use crate::object::class::Layout;
 
 macro_rules! types {
     ($object:ident; $($field:ident = $name:literal : $base:ident, $layout:expr;)*) => {

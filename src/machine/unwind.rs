@@ -1,14 +1,11 @@
 //! Exceptions on their way through frames: handlers, what is being handled, and finalisers.
 
-use crate::machine::Vm;
+use super::prelude::*;
 use crate::machine::coroutine::waiting_frames;
-use crate::object::code::{Code, CodeKind, Slot};
-use std::rc::{Rc, Weak};
+use crate::object::code::Slot;
+use std::rc::Weak;
 
-use crate::object::frame::{Frame, FrameView, Observed};
-use crate::object::gc;
-use crate::object::{Error, Result, Value};
-use crate::source::Span;
+use crate::object::frame::{FrameView, Observed};
 
 /// Frees the slots from one on, the innermost first: iterators and other values that statements were in the midst of.
 fn clear_from(frame: &mut Frame, first: usize) {

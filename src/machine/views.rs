@@ -1,11 +1,8 @@
 //! The live views of a dict (`keys()`, `values()`, `items()`) and the read-only view of a mapping.
 
-use std::rc::Rc;
-
-use crate::machine::Vm;
+use super::prelude::*;
 use crate::object::instance::{Instance, Native};
 use crate::object::iter::DictPart;
-use crate::object::{Dict, Result, Value, gc};
 
 /// What `dict.keys()`, `dict.values()` and `dict.items()` return.
 pub struct DictView {

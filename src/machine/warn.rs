@@ -3,16 +3,11 @@
 
 use std::borrow::Borrow;
 use std::collections::HashSet;
-use std::rc::Rc;
 
+use super::prelude::*;
 use crate::diagnostic::{Diagnostic, Finder, Place, Severity};
-use crate::machine::Vm;
 use crate::machine::advice::call_of;
-use crate::object::code::CodeKind;
-use crate::object::coroutine::Coroutine;
-use crate::object::{Class, Result, Str, Value};
 use crate::report::{self, ErrorFormat};
-use crate::symbol::sym;
 
 /// What CPython adds to a warning about an object when it does not trace allocations.
 const TRACEMALLOC: &str = "RuntimeWarning: Enable tracemalloc to get the object allocation traceback\n";

@@ -1,10 +1,7 @@
 //! What CPython says of a call with the wrong arguments to a function that it has in C.
 
-use std::rc::Rc;
-
-use crate::object::function::Function;
+use super::prelude::*;
 use crate::object::native::{Parameter, Signature};
-use crate::object::{Str, Value};
 
 /// A function as messages speak of it.
 pub(super) struct Callee<'a> {
