@@ -9,10 +9,8 @@ use std::rc::Rc;
 use thin_vec::ThinVec;
 
 use super::class::{NEXT_ID, fresh_id};
-use super::containers::Dict;
-use super::gc;
-use super::str::{self, Str};
-use super::value::Value;
+use super::str;
+use super::{Dict, Str, Value, gc};
 
 /// Attribute names in order of assignment, shared by all instances of a class that were built the same way. Its id is
 /// another one after the class has changed, so it stands for the class's version as well.

@@ -9,12 +9,8 @@ use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 
 use super::attrs::{OF_MODULE, Shape};
-use super::containers::Dict;
-use super::function::Function;
-use super::gc;
 use super::native::NativeFunction;
-use super::str::Str;
-use super::value::Value;
+use super::{Dict, Function, Str, Value, gc};
 use crate::machine::Vm;
 
 thread_local! {

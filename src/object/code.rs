@@ -6,11 +6,8 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
-use super::containers::Dict;
-use super::exception::Eval;
 use super::frame::Frame;
-use super::str::Str;
-use super::value::Value;
+use super::{Dict, Eval, Str, Value};
 use crate::machine::Vm;
 use crate::source::{Source, Span};
 

@@ -6,10 +6,8 @@ use std::rc::Rc;
 
 use smallvec::SmallVec;
 
-use super::gc;
-use super::str::Str;
 use super::table::{Found, Same, Table};
-use super::value::Value;
+use super::{Str, Value, gc};
 
 #[derive(Default)]
 pub struct List {

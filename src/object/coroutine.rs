@@ -8,12 +8,9 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::code::{Code, Step};
-use super::exception::{Error, Exception, Result};
-use super::function::Function;
 use super::gc::{self, Finalizer};
 use super::rare::Rare;
-use super::str::Str;
-use super::value::Value;
+use super::{Error, Exception, Function, Result, Str, Value};
 use crate::machine::Vm;
 use crate::source::Span;
 

@@ -4,11 +4,9 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 
 use super::attrs::AttrCell;
-use super::class::Class;
 use super::code::Code;
 use super::frame::FrameView;
-use super::gc;
-use super::value::Value;
+use super::{Class, Value, gc};
 use crate::diagnostic::Label;
 use crate::source::Span;
 

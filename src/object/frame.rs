@@ -4,11 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use super::code::{Code, NOWHERE, Slot};
-use super::containers::Dict;
-use super::exception::Exception;
-use super::function::Function;
-use super::str::Str;
-use super::value::Value;
+use super::{Dict, Exception, Function, Str, Value};
 use crate::source::Span;
 
 /// A running function. It borrows its locals: from the native stack for a plain call, from the heap for a generator or

@@ -4,13 +4,8 @@ use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
 use super::attrs::{AttrCell, Attrs};
-use super::class::Class;
 use super::code::Code;
-use super::containers::Dict;
-use super::exception::Result;
-use super::gc;
-use super::str::Str;
-use super::value::Value;
+use super::{Class, Dict, Result, Str, Value, gc};
 use crate::machine::Vm;
 
 /// A variable shared between a function and the functions inside it.

@@ -7,9 +7,7 @@ use std::ops::Deref;
 use std::rc::Rc;
 
 use super::attrs::AttrCell;
-use super::class::Class;
-use super::gc;
-use super::value::Value;
+use super::{Class, Value, gc};
 use crate::machine::Vm;
 
 /// What an instance holds besides its attributes.

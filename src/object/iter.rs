@@ -3,12 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use super::class::Class;
-use super::containers::{Dict, List, Set, Tuple};
-use super::exception::Result;
-use super::gc;
-use super::str::Str;
-use super::value::Value;
+use super::{Class, Dict, List, Result, Set, Str, Tuple, Value, gc};
 use crate::machine::Vm;
 
 /// An iterator whose state is plain data; the machine advances it.

@@ -3,10 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::class::Class;
-use super::containers::Dict;
-use super::str::Str;
-use super::value::Value;
+use super::{Class, Dict, Str, Value};
 use crate::object::exception::Result;
 
 /// Finds a name that the module does not have yet: parts that are loaded when first asked for.

@@ -6,12 +6,8 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::{Rc, Weak};
 
-use super::class::Class;
-use super::exception::Result;
 use super::function::{Getter, Setter};
-use super::gc;
-use super::str::Str;
-use super::value::Value;
+use super::{Class, Result, Str, Value, gc};
 use crate::machine::Vm;
 
 /// Gets its arguments bound to the signature, one value a parameter: a missing optional one is its default, or

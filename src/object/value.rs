@@ -5,20 +5,19 @@ use std::rc::Rc;
 use num_bigint::BigInt;
 use num_traits::ToPrimitive;
 
-use super::class::Class;
 use super::code::Code;
-use super::containers::{ByteArray, Bytes, Dict, IntoItems, List, Range, Set, Slice, Tuple};
+use super::containers::{ByteArray, Bytes, IntoItems};
 use super::coroutine::{Awaiter, Coroutine};
-use super::exception::{Exception, Traceback};
+use super::exception::Traceback;
 use super::frame::FrameView;
-use super::function::{BoundMethod, Cell, Descriptor, Function};
-use super::gc;
-use super::instance::Instance;
+use super::function::Cell;
 use super::iter::Iter;
 use super::module::Module;
 use super::native::NativeFunction;
-use super::str::Str;
-use super::word::{Real, Truth};
+use super::{
+    BoundMethod, Class, Descriptor, Dict, Exception, Function, Instance, List, Range, Real, Set, Slice, Str, Truth,
+    Tuple, gc,
+};
 
 /// The tag is a whole word, so that a value is copied as two words: with a byte for a tag, the compiler copies the padding
 /// in odd pieces, which stalls the processor.
