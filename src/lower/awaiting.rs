@@ -1,7 +1,7 @@
 //! `await f(...)`: a call whose result is awaited at once needs no coroutine unless the function is suspended; no more
 //! does `yield from f(...)` need a generator.
 
-use super::call::{MethodSite, fill, fill_bound, in_order};
+use super::call::{MethodSite, by_count, fill, fill_bound, in_order};
 use super::name::{Callee, GlobalCallee, Place};
 use super::prelude::*;
 use crate::machine::CallSite;
@@ -18,40 +18,16 @@ impl Lower<'_> {
             ExprKind::Call { func, args } if !self.unit.green && self.may_run_directly(&func, &args) => (func, args),
             other => return self.value_to_temp(Expr { kind: other, span: e.span, suspends: e.suspends }),
         };
-        let mut args: Vec<Operand> = in_order(args)
-            .into_iter()
-            .filter_map(|arg| match arg {
-                Arg::Positional(e) => Some(self.operand(e)),
-                _ => None,
-            })
-            .collect();
-        let last = args.pop();
-        let middle = args.pop();
-        let first = args.pop();
+        let args = self.operands(in_order(args));
         let call = match func.kind {
             ExprKind::Attribute { value, attr } => {
                 let (object, site) = self.method_site(*value, attr, e.span, func.span);
-                match (first, middle, last) {
-                    (None, None, Some(a)) => site.into_awaited::<1, 2>(object, [a], kind),
-                    (None, Some(a), Some(b)) => site.into_awaited::<2, 3>(object, [a, b], kind),
-                    (Some(a), Some(b), Some(c)) => site.into_awaited::<3, 4>(object, [a, b, c], kind),
-                    _ => site.into_awaited::<0, 1>(object, [], kind),
-                }
+                by_count!(args, |args, N, M| site.into_awaited::<N, M>(object, args, kind))
             }
-            callee => {
-                let global = match callee {
-                    ExprKind::Name(name) if self.place(name) == Place::Global => {
-                        Some(GlobalCallee::new(self.vm.name(name).clone()))
-                    }
-                    _ => None,
-                };
-                let func = self.expr(Expr { kind: callee, span: func.span, suspends: false });
-                match (first, middle, last) {
-                    (None, None, Some(a)) => plain_call(func, global, [a], e.span, kind),
-                    (None, Some(a), Some(b)) => plain_call(func, global, [a, b], e.span, kind),
-                    (Some(a), Some(b), Some(c)) => plain_call(func, global, [a, b, c], e.span, kind),
-                    _ => plain_call(func, global, [], e.span, kind),
-                }
+            _ => {
+                let global = self.global_callee(&func);
+                let func = self.expr(Expr { suspends: false, ..*func });
+                by_count!(args, |args, N, _M| plain_call::<N>(func, global, args, e.span, kind))
             }
         };
         let slot = self.temp();

@@ -13,6 +13,27 @@ use crate::object::class::{Class, Maker};
 use crate::object::instance::{Instance, Payload};
 use crate::object::{Exception, gc};
 
+/// Makes a closure for just as many arguments as a call has, three at most: `$n` is their number, `$m` that with an
+/// object in front.
+macro_rules! by_count {
+    ($args:expr, |$given:ident, $n:ident, $m:ident| $make:expr) => {{
+        let mut args = $args.into_iter();
+        match (args.next(), args.next(), args.next()) {
+            (Some(a), Some(b), Some(c)) => by_count!([a, b, c], 3, 4, |$given, $n, $m| $make),
+            (Some(a), Some(b), None) => by_count!([a, b], 2, 3, |$given, $n, $m| $make),
+            (Some(a), None, _) => by_count!([a], 1, 2, |$given, $n, $m| $make),
+            (None, ..) => by_count!([], 0, 1, |$given, $n, $m| $make),
+        }
+    }};
+    ($args:expr, $count:literal, $places:literal, |$given:ident, $n:ident, $m:ident| $make:expr) => {{
+        const $n: usize = $count;
+        const $m: usize = $places;
+        let $given = $args;
+        $make
+    }};
+}
+pub(super) use by_count;
+
 /// What died while a call's arguments were evaluated is finalised before the call shows an effect.
 #[inline]
 pub(super) fn finalize_first(vm: &mut Vm) {
@@ -114,8 +135,7 @@ pub(super) fn in_order(mut args: Vec<Arg>) -> Vec<Arg> {
 }
 
 /// `object.append(value)`: a list needs no look at its method, which nobody can replace.
-fn append_call(object: Operand, value: Operand, site: MethodSite) -> Thunk {
-    let value = [value];
+fn append_call(object: Operand, value: [Operand; 1], site: MethodSite) -> Thunk {
     Box::new(move |vm, frame| {
         let object = object.value(vm, frame)?;
         let Value::List(list) = &object else { return site.call_object::<1, 2>(vm, frame, object, &value) };
@@ -614,34 +634,34 @@ impl Lower<'_> {
         if !plain {
             return self.general_call(func, args, span);
         }
-        let mut args: Vec<Operand> = args
-            .into_iter()
-            .filter_map(|arg| match arg {
-                Arg::Positional(e) => Some(self.operand(e)),
-                _ => None,
-            })
-            .collect();
+        let args = self.operands(args);
         if let ExprKind::Attribute { mut value, attr } = func.kind {
             if self.calls_super(&value) {
                 value.span = func.span;
             }
             return self.method_call(*value, attr, args, span, func.span);
         }
-        let global = match func.kind {
+        let global = self.global_callee(&func);
+        let func = self.expr(func);
+        by_count!(args, |args, N, _M| plain_call::<N>(func, global, args, span))
+    }
+
+    /// Positional arguments in their order.
+    pub(super) fn operands(&mut self, args: Vec<Arg>) -> Vec<Operand> {
+        let positional = args.into_iter().filter_map(|arg| match arg {
+            Arg::Positional(e) => Some(self.operand(e)),
+            _ => None,
+        });
+        positional.collect()
+    }
+
+    /// What is called, if it is a global name.
+    pub(super) fn global_callee(&self, func: &Expr) -> Option<GlobalCallee> {
+        match func.kind {
             ExprKind::Name(name) if self.place(name) == Place::Global => {
                 Some(GlobalCallee::new(self.vm.name(name).clone()))
             }
             _ => None,
-        };
-        let func = self.expr(func);
-        let last = args.pop();
-        let middle = args.pop();
-        let first = args.pop();
-        match (first, middle, last) {
-            (None, None, Some(a)) => plain_call(func, global, [a], span),
-            (None, Some(a), Some(b)) => plain_call(func, global, [a, b], span),
-            (Some(a), Some(b), Some(c)) => plain_call(func, global, [a, b, c], span),
-            _ => plain_call(func, global, [], span),
         }
     }
 
@@ -718,22 +738,16 @@ impl Lower<'_> {
         &mut self,
         object: Expr,
         attr: crate::syntax::ast::Ident,
-        mut args: Vec<Operand>,
+        args: Vec<Operand>,
         span: Span,
         func_span: Span,
     ) -> Thunk {
         let super_place = self.super_place(&object);
         let (object, site) = self.method_site(object, attr, span, func_span);
-        let is_append = super_place.is_none() && site.name.as_str() == "append";
-        let last = args.pop();
-        let middle = args.pop();
-        let first = args.pop();
-        match (first, middle, last) {
-            (None, None, Some(a)) if is_append => append_call(object, a, site),
-            (None, None, Some(a)) => site.into_thunk::<1, 2>(super_place, object, [a]),
-            (None, Some(a), Some(b)) => site.into_thunk::<2, 3>(super_place, object, [a, b]),
-            (Some(a), Some(b), Some(c)) => site.into_thunk::<3, 4>(super_place, object, [a, b, c]),
-            _ => site.into_thunk::<0, 1>(super_place, object, []),
+        match <[Operand; 1]>::try_from(args) {
+            Ok(value) if super_place.is_none() && site.name.as_str() == "append" => append_call(object, value, site),
+            Ok(arg) => site.into_thunk::<1, 2>(super_place, object, arg),
+            Err(args) => by_count!(args, |args, N, M| site.into_thunk::<N, M>(super_place, object, args)),
         }
     }
 

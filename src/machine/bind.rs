@@ -1,5 +1,6 @@
 //! The one argument binder, for script functions and natives: who gets which argument, and what a wrong call is told.
 
+use super::attr::own_attr;
 use super::prelude::*;
 use crate::machine::wrong_call::{Callee, signature_of};
 use crate::object::native::is_slot;
@@ -23,27 +24,26 @@ impl Vm {
         bound
     }
 
-    /// The constructors of dates and times convert each argument as they come to it, before they miss another.
+    /// What is wrong with an argument that CPython's function in C converts as it comes to it, before it misses another:
+    /// a page says in `_numbers` which of its function's parameters are whole numbers.
     #[cold]
-    fn wrong_number(&mut self, function: &Function, args: &[Value], kwargs: &[(Rc<Str>, Value)]) -> Option<Error> {
-        const NUMBERS: [&str; 7] = ["year", "month", "day", "hour", "minute", "second", "microsecond"];
-        let code = &function.code;
-        if code.name.as_str() != "__new__" || !matches!(code.qualname.as_str(), "date.__new__" | "datetime.__new__") {
+    fn wrong_number(&mut self, function: &Rc<Function>, args: &[Value], kwargs: &[(Rc<Str>, Value)]) -> Option<Error> {
+        let numbers = own_attr(&Value::Function(function.clone()), &self.intern("_numbers"))?;
+        let params = &function.code.params;
+        if args.len() + kwargs.len() > (params.positional + params.kwonly) as usize {
             return None;
         }
-        if args.len() + kwargs.len() > code.params.positional as usize + code.params.kwonly as usize {
-            return None;
-        }
-        for (at, name) in code.variables.iter().enumerate().skip(1) {
+        let required = params.positional as usize - function.defaults.borrow().len();
+        for (at, name) in function.code.variables.iter().enumerate().skip(1) {
             let by_name = kwargs.iter().find(|(key, _)| key.as_str() == name.as_str());
-            let value = args.get(at).or(by_name.map(|(_, value)| value));
-            match value {
-                Some(value) if NUMBERS.contains(&name.as_str()) => match self.index(value) {
-                    Err(error) => return Some(error),
-                    Ok(_) => continue,
-                },
-                None if at <= 3 => return None,
-                _ => continue,
+            match args.get(at).or(by_name.map(|(_, value)| value)) {
+                None if at < required => return None,
+                Some(value) if self.contains(&numbers, &Value::Str(name.clone())).unwrap_or(false) => {
+                    if let Err(error) = self.index(value) {
+                        return Some(error);
+                    }
+                }
+                _ => {}
             }
         }
         None
@@ -190,7 +190,7 @@ impl Vm {
     #[cold]
     fn missing_arguments(
         &mut self,
-        function: &Function,
+        function: &Rc<Function>,
         locals: &[Value],
         range: std::ops::Range<usize>,
         kind: &str,
@@ -329,7 +329,7 @@ impl Vm {
 
     /// What is wrong with a call of a library's function that CPython has in C, in its words.
     #[cold]
-    fn library_call_error(&mut self, function: &Function, given: usize, names: &[&str]) -> Option<Error> {
+    fn library_call_error(&mut self, function: &Rc<Function>, given: usize, names: &[&str]) -> Option<Error> {
         let qualname = function.qualname();
         let (owner, plain_name) = match qualname.as_str().split_once('.') {
             Some((class, name)) => (Some(class), name),
@@ -353,14 +353,9 @@ impl Vm {
             (Some(owner), true) => owner,
             _ => plain_name,
         };
-        let module = class.as_ref().and_then(|class| self.class_module(class));
-        // How the names of these were left out of what reads their arguments.
-        let name = match (module.as_ref().map(|module| module.as_str()), name) {
-            (Some("datetime"), "date" | "time" | "datetime") => "function",
-            (Some("decimal"), _) if !special => "function",
-            (Some("datetime"), "timedelta") => "__new__",
-            _ => name,
-        };
+        // What reads the arguments may know the function by another name.
+        let parser = own_attr(&Value::Function(function.clone()), &self.intern("_parser"));
+        let name = parser.as_ref().and_then(Value::as_str).map_or(name, |parser| parser.as_str());
         let hidden = usize::from(owner.is_some());
         let mut signature = signature_of(function);
         if special {
