@@ -1,5 +1,6 @@
 //! Expressions become closures.
 
+use super::call::noted;
 use super::name::Place;
 use super::prelude::*;
 use crate::machine::attr_cache::AttrCache;
@@ -139,7 +140,7 @@ impl Lower<'_> {
                 Box::new(move |vm, frame| {
                     let value = operand(vm, frame)?;
                     // Inverting a bool warns, and says where.
-                    super::call::noted(vm, frame, span, |vm| vm.unary(op, &value))
+                    noted(vm, frame, span, |vm| vm.unary(op, &value))
                 })
             }
             ExprKind::Compare { first, rest } => self.compare(*first, rest, span),
@@ -164,14 +165,20 @@ impl Lower<'_> {
                     Operand::Local(variable) => {
                         return Box::new(move |vm, frame| {
                             let object = variable.get(vm, frame)?;
-                            vm.get_attr_cached(object, &name, &cache).at(span)
+                            match cache.own(object) {
+                                Some(found) => Ok(found),
+                                None => noted(vm, frame, span, |vm| vm.get_attr_miss(object, &name, &cache)),
+                            }
                         });
                     }
                     other => Self::operand_thunk(other),
                 };
                 Box::new(move |vm, frame| {
                     let object = object(vm, frame)?;
-                    vm.get_attr_cached(&object, &name, &cache).at(span)
+                    match cache.own(&object) {
+                        Some(found) => Ok(found),
+                        None => noted(vm, frame, span, |vm| vm.get_attr_miss(&object, &name, &cache)),
+                    }
                 })
             }
             ExprKind::Subscript { value, index } => self.subscript(*value, *index, span),

@@ -1,5 +1,6 @@
 //! Assignment and deletion targets.
 
+use super::call::noted;
 use super::name::Place;
 use super::prelude::*;
 use crate::machine::attr_cache::AttrCache;
@@ -24,7 +25,10 @@ impl Lower<'_> {
                 let cache = AttrCache::default();
                 Box::new(move |vm, frame, value| {
                     let object = object(vm, frame)?;
-                    vm.set_attr_cached(&object, &name, value, &cache).at(span)
+                    match cache.assign(&object, value) {
+                        Ok(()) => Ok(()),
+                        Err(new) => noted(vm, frame, span, |vm| vm.set_attr_miss(&object, &name, new, &cache)),
+                    }
                 })
             }
             ExprKind::Subscript { value, index } => {

@@ -764,12 +764,10 @@ impl Vm {
                     return self.call(&func, &args).map(drop);
                 }
                 Descriptor::GetSet { set: Some(set), .. } => return set(self, value, new.unwrap_or_default()),
-                Descriptor::GetSet { .. } => {
-                    let message = format!(
-                        "attribute '{}' of '{}' objects is not writable",
-                        name.as_str(),
-                        self.type_name(value).as_str()
-                    );
+                Descriptor::GetSet { class, .. } => {
+                    let owner = class.upgrade().unwrap_or_else(|| self.class_of(value));
+                    let owner = self.full_name(&owner);
+                    let message = format!("attribute '{}' of '{owner}' objects is not writable", name.as_str());
                     return Err(self.error(self.types.AttributeError.clone(), message));
                 }
                 Descriptor::Slot { key, class: owner } => {
@@ -845,6 +843,20 @@ impl Vm {
             Value::Module(module) => Some(module.dict.clone()),
             Value::Function(function) => Some(function.with_extra(|extra| extra.attrs.to_dict())),
             Value::Instance(instance) if !instance.class().has_dict.get() => None,
+            Value::Descriptor(descriptor) => {
+                let dict = attrs_of(value)?.change(Attrs::to_dict);
+                if let (Descriptor::ClassMethod(function, _) | Descriptor::StaticMethod(function, _), true) =
+                    (&**descriptor, dict.is_empty())
+                {
+                    for name in ["__module__", "__name__", "__qualname__", "__doc__", "__annotations__"] {
+                        let name = self.intern(name);
+                        if let Ok(Some(found)) = self.get_attr_opt(function, &name) {
+                            dict.set_str(&name, found);
+                        }
+                    }
+                }
+                Some(dict)
+            }
             _ => attrs_of(value).map(|attrs| attrs.change(Attrs::to_dict)),
         }
     }

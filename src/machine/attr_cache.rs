@@ -294,7 +294,7 @@ impl Vm {
     }
 
     #[inline(never)]
-    fn get_attr_miss(&mut self, value: &Value, name: &Rc<Str>, cache: &AttrCache) -> Result<Value> {
+    pub fn get_attr_miss(&mut self, value: &Value, name: &Rc<Str>, cache: &AttrCache) -> Result<Value> {
         match value {
             Value::Instance(_) | Value::Exception(_) => {
                 let known = shaped(value).and_then(|(attrs, key)| Some((attrs, cache.entry(key)?)));
@@ -523,7 +523,7 @@ impl Vm {
     }
 
     #[inline(never)]
-    fn set_attr_miss(&mut self, value: &Value, name: &Rc<Str>, new: Value, cache: &AttrCache) -> Result<()> {
+    pub fn set_attr_miss(&mut self, value: &Value, name: &Rc<Str>, new: Value, cache: &AttrCache) -> Result<()> {
         let Some((attrs, key)) = shaped(value) else { return self.set_attr(value, name, new) };
         match cache.entry(key) {
             Some(entry) => {

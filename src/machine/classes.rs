@@ -3,7 +3,7 @@
 use super::prelude::*;
 use crate::object::Set;
 use crate::object::attrs::slot_key;
-use crate::object::class::{Layout, Maker};
+use crate::object::class::{Layout, Maker, Place};
 use crate::object::function::{Descriptor, Getter, Setter};
 use crate::object::instance::{Instance, Native, Payload};
 use crate::object::native::NativeCall;
@@ -370,7 +370,11 @@ impl Vm {
             None => {}
         }
         self.prepare_namespace(&class)?;
+        class.own_place.set(Place::Unknown);
         self.call_mro(&class)?;
+        if class.own_place.get() == Place::Unknown {
+            class.own_place.set(Place::First);
+        }
         for (key, item) in namespace.pairs() {
             if !matches!(item, Value::Instance(_) | Value::Descriptor(_)) {
                 continue;
@@ -536,14 +540,16 @@ impl Vm {
             None | Some(Value::Native(_)) => return Ok(()),
             Some(custom) => self.call_found(&custom, &value, &[])?,
         };
-        let mut ancestors = Vec::new();
+        let (mut ancestors, mut place) = (Vec::new(), Place::Nowhere);
         let custom = self.collect(&custom)?;
         if custom.is_empty() {
             return Err(self.type_error("type MRO must not be empty"));
         }
         for item in custom {
             match item {
-                Value::Class(found) if Rc::ptr_eq(&found, class) => {}
+                Value::Class(found) if Rc::ptr_eq(&found, class) => {
+                    place = if ancestors.is_empty() { Place::First } else { Place::Behind(ancestors.len()) };
+                }
                 Value::Class(found) => {
                     let solid = solid_base(&found);
                     if !solid_base(class).is_subclass(&solid) {
@@ -559,11 +565,15 @@ impl Vm {
             }
         }
         *class.ancestors.borrow_mut() = ancestors.into();
+        class.own_place.set(place);
         class.changed();
         Ok(())
     }
 
     fn init_subclass(&mut self, class: &Rc<Class>, kwargs: &[(Rc<Str>, Value)]) -> Result<()> {
+        if class.own_place.get() == Place::Nowhere {
+            self.make_super(class, &Value::Class(class.clone()))?;
+        }
         let name = self.name(sym::__init_subclass__).clone();
         let inherited = class.ancestors.borrow().iter().find_map(|a| a.dict.get_str(&name));
         match inherited {
@@ -736,9 +746,15 @@ fn get_dict(vm: &mut Vm, this: &Value) -> Result<Value> {
     }
 }
 
+/// Whether it is a built-in type that gives an object its `__dict__`.
+fn of_built_in(this: &Value) -> bool {
+    let Value::Instance(instance) = this else { return false };
+    instance.class().mro().iter().any(|class| class.builtin && class.has_dict.get())
+}
+
 fn set_dict(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
     let new = match new {
-        Value::Unbound if matches!(this, Value::Instance(_)) => Value::dict(Dict::new()),
+        Value::Unbound if matches!(this, Value::Instance(_)) && !of_built_in(this) => Value::dict(Dict::new()),
         Value::Unbound => return Err(vm.type_error("cannot delete __dict__")),
         new => new,
     };

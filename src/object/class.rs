@@ -82,6 +82,8 @@ pub struct Class {
     pub bases: RefCell<Vec<Rc<Class>>>,
     /// The method resolution order without the class itself.
     pub ancestors: RefCell<Rc<[Rc<Class>]>>,
+    /// Where in that order the class itself stands; anything but first is the work of a metaclass's `mro`.
+    pub own_place: Cell<Place>,
     /// Unset for `type`; set once, when the class is made.
     pub metaclass: OnceCell<Rc<Class>>,
     pub dict: Rc<Dict>,
@@ -113,6 +115,16 @@ pub struct Class {
     /// Lookups along the method resolution order, by address of the interned name; valid for one version.
     cache: RefCell<(u32, Lookups)>,
     pub mark: gc::Mark,
+}
+
+/// Where a class stands in its own method resolution order.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    First,
+    Behind(usize),
+    Nowhere,
+    /// The metaclass's `mro` is being asked for the first time.
+    Unknown,
 }
 
 /// How the instances of a class are made.
@@ -183,6 +195,7 @@ impl Class {
             name: RefCell::new(name),
             bases: RefCell::new(bases),
             ancestors: RefCell::new(ancestors.into()),
+            own_place: Cell::new(Place::First),
             metaclass: OnceCell::new(),
             dict,
             version: Cell::new(fresh_id()),
@@ -234,15 +247,22 @@ impl Class {
         keys
     }
 
-    /// The class itself, then its ancestors in order of resolution.
+    /// The class itself and its ancestors in order of resolution.
     pub fn mro(self: &Rc<Class>) -> Vec<Rc<Class>> {
-        let mut all = vec![self.clone()];
-        all.extend(self.ancestors.borrow().iter().cloned());
+        let mut all = self.ancestors.borrow().to_vec();
+        match self.own_place.get() {
+            Place::First | Place::Unknown => all.insert(0, self.clone()),
+            Place::Behind(at) => all.insert(at.min(all.len()), self.clone()),
+            Place::Nowhere => {}
+        }
         all
     }
 
     pub fn is_subclass(&self, other: &Rc<Class>) -> bool {
-        std::ptr::eq(self, Rc::as_ptr(other)) || self.ancestors.borrow().iter().any(|a| Rc::ptr_eq(a, other))
+        if std::ptr::eq(self, Rc::as_ptr(other)) {
+            return self.own_place.get() != Place::Nowhere;
+        }
+        self.ancestors.borrow().iter().any(|a| Rc::ptr_eq(a, other))
     }
 
     /// Looks a name up in the class and its ancestors, without binding it.
@@ -270,15 +290,17 @@ impl Class {
     }
 
     fn lookup_uncached(&self, name: &Rc<Str>) -> Option<Value> {
-        self.dict.get_str(name).or_else(|| self.ancestors.borrow().iter().find_map(|a| a.dict.get_str(name)))
-    }
-
-    /// The class among this one and its ancestors in whose namespace a name stands, with its value.
-    pub fn lookup_with_owner(self: &Rc<Class>, name: &Rc<Str>) -> Option<(Rc<Class>, Value)> {
-        if let Some(value) = self.dict.get_str(name) {
-            return Some((self.clone(), value));
+        let ancestors = self.ancestors.borrow().clone();
+        let own = || self.dict.get_str(name);
+        let among = |ancestors: &[Rc<Class>]| ancestors.iter().find_map(|a| a.dict.get_str(name));
+        match self.own_place.get() {
+            Place::First | Place::Unknown => own().or_else(|| among(&ancestors)),
+            Place::Nowhere => among(&ancestors),
+            Place::Behind(at) => {
+                let (before, after) = ancestors.split_at(at.min(ancestors.len()));
+                among(before).or_else(own).or_else(|| among(after))
+            }
         }
-        self.ancestors.borrow().iter().find_map(|a| a.dict.get_str(name).map(|value| (a.clone(), value)))
     }
 
     /// Shows what the caches refer to.

@@ -2,7 +2,6 @@
 
 use super::text_argument;
 use crate::builtins::prelude::*;
-use crate::machine::attr::own_attr;
 use crate::machine::classes::{object_init, object_new};
 use crate::machine::display;
 use crate::object::attrs::slot_name;
@@ -132,8 +131,8 @@ fn get_state(vm: &mut Vm, args: &[Value]) -> Result {
     let keys = vm.class_of(this).slot_keys();
     let slots = Dict::new();
     for key in &keys {
-        if let Some(value) = own_attr(this, key) {
-            let name = vm.intern(slot_name(key));
+        let name = vm.intern(slot_name(key));
+        if let Some(value) = vm.get_attr_opt(this, &name)? {
             slots.set_str(&name, value);
         }
     }

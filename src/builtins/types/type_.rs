@@ -7,6 +7,7 @@ use super::object::{attribute_name, same_layout};
 use super::{must_encode, wrong_receiver};
 use crate::builtins::prelude::*;
 use crate::object::Descriptor;
+use crate::object::class::Place;
 use crate::symbol::Symbol;
 
 pub fn install(vm: &mut Vm) {
@@ -40,7 +41,11 @@ const METHODS: &[Row] = &[
         let found: Vec<Value> = class.subclasses.borrow().iter().filter_map(Weak::upgrade).map(Value::Class).collect();
         Ok(Value::list(found))
     }),
-    of!("mro()", Value::as_class, |_, class, _| Ok(Value::list(class.mro().into_iter().map(Value::Class).collect()))),
+    of!("mro()", Value::as_class, |vm, class, _| {
+        let bases = class.bases.borrow().clone();
+        let behind = vm.linearize(&bases)?;
+        Ok(Value::list(std::iter::once(class.clone()).chain(behind).map(Value::Class).collect()))
+    }),
     method("__or__(value, /)", |vm, args| union(vm, &args[0], &args[1])),
     method("__ror__(value, /)", |vm, args| union(vm, &args[1], &args[0])),
     method("__sizeof__()", |_, _| Ok(Value::Int(904))),
@@ -61,6 +66,9 @@ const METHODS: &[Row] = &[
     getter("__base__", |vm, class| Ok(this(vm, class)?.base().map_or(Value::None, Value::Class))),
     getter("__mro__", |vm, class| {
         let class = this(vm, class)?;
+        if class.own_place.get() == Place::Unknown {
+            return Ok(Value::None);
+        }
         Ok(Value::tuple(class.mro().into_iter().map(Value::Class).collect::<Vec<_>>()))
     }),
     getter("__dict__", |vm, class| {
@@ -356,10 +364,12 @@ fn set_bases(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
         base.subclasses.borrow_mut().push(Rc::downgrade(&class));
     }
     *class.ancestors.borrow_mut() = ancestors.into();
-    *class.bases.borrow_mut() = bases;
+    *class.bases.borrow_mut() = bases.clone();
     class.best_base.set(best);
     let result = vm.call_mro(&class).and_then(|()| linearize_below(vm, &class));
-    if result.is_err() {
+    // Unless that has given it others meanwhile.
+    let same = class.bases.borrow().iter().map(Rc::as_ptr).eq(bases.iter().map(Rc::as_ptr));
+    if result.is_err() && same {
         // An `mro` of a metaclass has failed: all is as it was.
         for base in class.bases.borrow().iter() {
             base.subclasses.borrow_mut().retain(|sub| !std::ptr::eq(sub.as_ptr(), Rc::as_ptr(&class)));
