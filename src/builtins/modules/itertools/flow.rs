@@ -1,5 +1,7 @@
 //! Iterators that pass on, repeat, drop or pair up what others give.
 
+use std::cell::{Cell, RefCell};
+
 use super::{Table, items, made};
 use crate::builtins::prelude::*;
 
@@ -79,7 +81,7 @@ pub(super) const CLASSES: Table = &[
         "itertools.pairwise",
         &[static_method("__new__(cls, iterable, /)", |vm, args| {
             let source = vm.iter(&args[1])?;
-            made(vm, args, Pairwise { source, old: Value::Unbound })
+            made(vm, args, Pairwise(Rc::new(Pairs { source, old: RefCell::default(), ended: Cell::default() })))
         })],
     ),
     (
@@ -509,22 +511,38 @@ impl NativeIter for Slice {
     }
 }
 
-struct Pairwise {
+/// Shared with its twin, since a source may ask for a pair while it is asked for an item.
+struct Pairwise(Rc<Pairs>);
+
+struct Pairs {
     source: Value,
-    old: Value,
+    old: RefCell<Value>,
+    ended: Cell<bool>,
 }
 
 impl NativeIter for Pairwise {
     fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
-        if self.old.is_unbound() {
-            match vm.next(&self.source)? {
-                Some(first) => self.old = first,
-                None => return Ok(None),
+        let Pairs { source, old, ended } = &*self.0;
+        let mut first = old.borrow().clone();
+        if first.is_unbound() && !ended.get() {
+            if let Some(item) = vm.next(source)? {
+                drop(old.replace(item.clone()));
+                first = item;
             }
         }
-        let Some(new) = vm.next(&self.source)? else { return Ok(None) };
-        let old = std::mem::replace(&mut self.old, new.clone());
-        Ok(Some(Value::tuple([old, new])))
+        if !first.is_unbound() && !ended.get() {
+            if let Some(second) = vm.next(source)? {
+                drop(old.replace(second.clone()));
+                return Ok(Some(Value::tuple([first, second])));
+            }
+        }
+        ended.set(true);
+        drop(old.take());
+        Ok(None)
+    }
+
+    fn twin(&self) -> Option<Box<dyn NativeIter>> {
+        Some(Box::new(Pairwise(self.0.clone())))
     }
 }
 
