@@ -103,12 +103,34 @@ pub type ReadModule = Box<dyn FnMut(&Path) -> io::Result<Vec<u8>>>;
 pub type ListModules = Box<dyn FnMut(&Path) -> io::Result<Vec<(String, bool)>>>;
 
 /// What is known of a file or folder.
+#[derive(Default)]
 pub struct FileInfo {
-    pub is_folder: bool,
+    /// What kind of file it is and who may use it, as `st_mode` has it.
+    pub mode: u32,
+    /// Its number and its device's, how many names it has, whose it is: 0 where a host does not know.
+    pub inode: u64,
+    pub device: u64,
+    pub links: u64,
+    pub owner: u32,
+    pub group: u32,
     /// In bytes.
     pub size: u64,
-    /// When it was last changed, in nanoseconds since the epoch.
+    /// When it was last read and last written, and when it last changed, in nanoseconds since the epoch.
+    pub accessed: i128,
     pub modified: i128,
+    pub changed: i128,
+}
+
+/// What can be done to a file beside what is in it.
+pub enum FileChange<'a> {
+    /// Who may use it.
+    Mode(u32),
+    /// When it was last read and last written.
+    Times { accessed: i128, modified: i128 },
+    /// Made as a symbolic link to another.
+    Symlink(&'a Path),
+    /// Made as another name of a file.
+    Link(&'a Path),
 }
 
 /// The files that a script may use. What is not granted is refused with `PermissionDenied` and a text that says how to
@@ -121,14 +143,18 @@ pub trait Files {
     fn write(&mut self, path: &Path, offset: u64, data: &[u8]) -> io::Result<()>;
     /// Cuts a file to a length, or extends it with zeros.
     fn truncate(&mut self, path: &Path, size: u64) -> io::Result<()>;
-    fn info(&mut self, path: &Path) -> io::Result<FileInfo>;
+    /// What is known of a file; `follow` says whether a symbolic link counts as what it leads to.
+    fn info(&mut self, path: &Path, follow: bool) -> io::Result<FileInfo>;
     /// Goes to another folder, which paths are relative to from then on, and says its whole path.
     fn enter(&mut self, _: &Path) -> io::Result<String> {
         Err(io::ErrorKind::Unsupported.into())
     }
-    /// Whether a path is a symbolic link: false for a host that has none.
-    fn is_link(&mut self, _: &Path) -> io::Result<bool> {
-        Ok(false)
+    /// Where a symbolic link leads.
+    fn read_link(&mut self, _: &Path) -> io::Result<String> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    fn change(&mut self, _: &Path, _: FileChange) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
     }
     /// The names in a folder, sorted.
     fn list(&mut self, path: &Path) -> io::Result<Vec<String>>;
@@ -159,8 +185,14 @@ impl Files for NoFiles {
     fn truncate(&mut self, _: &Path, _: u64) -> io::Result<()> {
         Err(refused("--allow-write"))
     }
-    fn info(&mut self, _: &Path) -> io::Result<FileInfo> {
+    fn info(&mut self, _: &Path, _: bool) -> io::Result<FileInfo> {
         Err(refused("--allow-read"))
+    }
+    fn read_link(&mut self, _: &Path) -> io::Result<String> {
+        Err(refused("--allow-read"))
+    }
+    fn change(&mut self, _: &Path, _: FileChange) -> io::Result<()> {
+        Err(refused("--allow-write"))
     }
     fn list(&mut self, _: &Path) -> io::Result<Vec<String>> {
         Err(refused("--allow-read"))

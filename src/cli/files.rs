@@ -1,11 +1,11 @@
 //! The files that `--allow-read` and `--allow-write` grant.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, FileTimes, Metadata, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aio::host::{FileInfo, Files, refused};
+use aio::host::{FileChange, FileInfo, Files, refused};
 
 /// Files below some folders. Symbolic links count as what they lead to.
 pub(super) struct LocalFiles {
@@ -67,6 +67,59 @@ fn granted(real: PathBuf, folders: &[PathBuf], option: &str) -> io::Result<PathB
     }
 }
 
+/// Nanoseconds since the epoch.
+fn moment(nanoseconds: i128) -> io::Result<SystemTime> {
+    let length = Duration::from_nanos(u64::try_from(nanoseconds.unsigned_abs()).unwrap_or(u64::MAX));
+    let moment = if nanoseconds < 0 { UNIX_EPOCH.checked_sub(length) } else { UNIX_EPOCH.checked_add(length) };
+    moment.ok_or_else(|| io::ErrorKind::InvalidInput.into())
+}
+
+#[cfg(unix)]
+fn known(metadata: &Metadata) -> FileInfo {
+    use std::os::unix::fs::MetadataExt;
+    let time = |seconds: i64, nanoseconds: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds);
+    FileInfo {
+        mode: metadata.mode(),
+        inode: metadata.ino(),
+        device: metadata.dev(),
+        links: metadata.nlink(),
+        owner: metadata.uid(),
+        group: metadata.gid(),
+        size: metadata.size(),
+        accessed: time(metadata.atime(), metadata.atime_nsec()),
+        modified: time(metadata.mtime(), metadata.mtime_nsec()),
+        changed: time(metadata.ctime(), metadata.ctime_nsec()),
+    }
+}
+
+#[cfg(not(unix))]
+fn known(metadata: &Metadata) -> FileInfo {
+    let since = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+    let modified = i128::try_from(since.as_nanos()).unwrap_or_default();
+    let mode = if metadata.is_dir() { 0o40755 } else { 0o100644 };
+    FileInfo { mode, size: metadata.len(), accessed: modified, modified, changed: modified, ..FileInfo::default() }
+}
+
+#[cfg(unix)]
+fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    let mut permissions = fs::metadata(path)?.permissions();
+    permissions.set_readonly(mode & 0o200 == 0);
+    fs::set_permissions(path, permissions)
+}
+
+#[cfg(unix)]
+use std::os::unix::fs::symlink;
+
+#[cfg(not(unix))]
+fn symlink(_: &Path, _: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 impl Files for LocalFiles {
     fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
         let path = self.readable(path)?;
@@ -93,11 +146,11 @@ impl Files for LocalFiles {
         OpenOptions::new().write(true).open(self.writable(path)?)?.set_len(size)
     }
 
-    fn info(&mut self, path: &Path) -> io::Result<FileInfo> {
-        let metadata = fs::metadata(self.readable(path)?)?;
-        let since = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
-        let modified = i128::try_from(since.as_nanos()).unwrap_or_default();
-        Ok(FileInfo { is_folder: metadata.is_dir(), size: metadata.len(), modified })
+    fn info(&mut self, path: &Path, follow: bool) -> io::Result<FileInfo> {
+        match follow {
+            true => fs::metadata(self.readable(path)?).map(|found| known(&found)),
+            false => fs::symlink_metadata(entry(path, &self.read, READ)?).map(|found| known(&found)),
+        }
     }
 
     fn enter(&mut self, path: &Path) -> io::Result<String> {
@@ -106,8 +159,21 @@ impl Files for LocalFiles {
         Ok(folder.display().to_string())
     }
 
-    fn is_link(&mut self, path: &Path) -> io::Result<bool> {
-        Ok(entry(path, &self.read, READ)?.is_symlink())
+    fn read_link(&mut self, path: &Path) -> io::Result<String> {
+        Ok(fs::read_link(entry(path, &self.read, READ)?)?.display().to_string())
+    }
+
+    fn change(&mut self, path: &Path, change: FileChange) -> io::Result<()> {
+        match change {
+            FileChange::Mode(mode) => set_mode(&self.writable(path)?, mode),
+            FileChange::Times { accessed, modified } => {
+                let file = fs::File::open(self.writable(path)?)?;
+                file.set_times(FileTimes::new().set_accessed(moment(accessed)?).set_modified(moment(modified)?))
+            }
+            FileChange::Symlink(target) => symlink(target, &entry(path, &self.write, WRITE)?),
+            // By its new name it could be written.
+            FileChange::Link(target) => fs::hard_link(self.writable(target)?, entry(path, &self.write, WRITE)?),
+        }
     }
 
     fn list(&mut self, path: &Path) -> io::Result<Vec<String>> {

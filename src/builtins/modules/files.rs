@@ -4,6 +4,8 @@ use crate::builtins::prelude::*;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::host::FileChange;
+
 pub(super) const FUNCTIONS: &[Row] = &[
     native("_file_read(path, /)", |vm, args| {
         let path = path(&args[0]);
@@ -26,22 +28,46 @@ pub(super) const FUNCTIONS: &[Row] = &[
         let result = vm.host.files.truncate(&path(&args[0]), size);
         done(vm, result, &args[0]).map(|()| Value::None)
     }),
-    // (whether it is a folder, its size, when it was changed), or `None` if there is nothing.
-    native("_file_info(path, /)", |vm, args| match vm.host.files.info(&path(&args[0])) {
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(Value::None),
-        result => {
-            let info = done(vm, result, &args[0])?;
-            let size = Value::Int(info.size.min(i64::MAX as u64) as i64);
-            let modified = Value::Int(i64::try_from(info.modified).unwrap_or_default());
-            Ok(Value::tuple([Value::bool(info.is_folder), size, modified]))
+    // The fields of `stat_result`, times in nanoseconds, or `None` if there is nothing.
+    native("_file_info(path, follow=True, /)", |vm, args| {
+        let follow = vm.truth(&args[1])?;
+        match vm.host.files.info(&path(&args[0]), follow) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Ok(Value::None)
+            }
+            result => {
+                let info = done(vm, result, &args[0])?;
+                let numbers = [info.mode.into(), info.inode, info.device, info.links, info.owner.into()];
+                let sizes = [info.group.into(), info.size];
+                let times = [info.accessed, info.modified, info.changed];
+                let numbers = numbers.into_iter().chain(sizes).map(i128::from).chain(times);
+                Ok(Value::tuple(numbers.map(|number| Value::int(number.into())).collect::<Vec<_>>()))
+            }
         }
+    }),
+    native("_file_read_link(path, /)", |vm, args| {
+        let result = vm.host.files.read_link(&path(&args[0]));
+        done(vm, result, &args[0]).map(Value::string)
+    }),
+    native("_file_mode(path, mode, /)", |vm, args| {
+        let mode = vm.to_i64(&args[1])? as u32;
+        change(vm, &args[0], FileChange::Mode(mode))
+    }),
+    native("_file_times(path, accessed, modified, /)", |vm, args| {
+        let [accessed, modified] = [vm.to_i64(&args[1])?.into(), vm.to_i64(&args[2])?.into()];
+        change(vm, &args[0], FileChange::Times { accessed, modified })
+    }),
+    native("_file_link(target, path, symbolic, /)", |vm, args| {
+        let target = path(&args[0]);
+        let kind = if vm.truth(&args[2])? { FileChange::Symlink(&target) } else { FileChange::Link(&target) };
+        let result = vm.host.files.change(&path(&args[1]), kind);
+        done(vm, result, &args[0]).map(|()| Value::None).inspect_err(|error| {
+            vm.set_exception_attr(error, sym::filename2, args[1].clone());
+        })
     }),
     native("_folder_enter(path, /)", |vm, args| {
         let result = vm.host.files.enter(&path(&args[0]));
         done(vm, result, &args[0]).map(Value::string)
-    }),
-    native("_file_is_link(path, /)", |vm, args| {
-        Ok(Value::bool(vm.host.files.is_link(&path(&args[0])).unwrap_or(false)))
     }),
     native("_folder_list(path, /)", |vm, args| {
         let result = vm.host.files.list(&path(&args[0]));
@@ -70,6 +96,11 @@ pub(super) const FUNCTIONS: &[Row] = &[
 
 fn path(value: &Value) -> PathBuf {
     value.as_str().map(|text| Path::new(text.as_str()).to_owned()).unwrap_or_default()
+}
+
+fn change(vm: &mut Vm, file: &Value, change: FileChange) -> Result {
+    let result = vm.host.files.change(&path(file), change);
+    done(vm, result, file).map(|()| Value::None)
 }
 
 /// A result of the host's; an error names the file.
