@@ -764,9 +764,9 @@ impl Vm {
                     return self.call(&func, &args).map(drop);
                 }
                 Descriptor::GetSet { set: Some(set), .. } => return set(self, value, new.unwrap_or_default()),
-                Descriptor::GetSet { class, .. } => {
-                    let owner = class.upgrade().unwrap_or_else(|| self.class_of(value));
-                    let owner = self.full_name(&owner);
+                Descriptor::GetSet { .. } => {
+                    let owner = self.class_of(value).mro().into_iter().find(|class| class.builtin);
+                    let owner = self.full_name(&owner.unwrap_or_else(|| self.class_of(value)));
                     let message = format!("attribute '{}' of '{owner}' objects is not writable", name.as_str());
                     return Err(self.error(self.types.AttributeError.clone(), message));
                 }
