@@ -491,8 +491,7 @@ const LIBRARY_FRAMES: u32 = 3;
 
 /// Runs passes until the loop is stopped.
 pub fn run_forever(vm: &mut Vm, this: &Rc<Instance>) -> Result<()> {
-    vm.depth += LIBRARY_FRAMES;
-    let result = running(vm, &Value::Instance(this.clone()), |vm, el, this| {
+    let passes = |vm: &mut Vm, el: &EventLoop, this: &Value| {
         let pass = if el.custom.get() { run_once_method } else { run_once };
         loop {
             pass(vm, el, this)?;
@@ -500,9 +499,8 @@ pub fn run_forever(vm: &mut Vm, this: &Rc<Instance>) -> Result<()> {
                 return Ok(());
             }
         }
-    });
-    vm.depth -= LIBRARY_FRAMES;
-    result
+    };
+    vm.below(LIBRARY_FRAMES, |vm| running(vm, &Value::Instance(this.clone()), passes))
 }
 
 /// While a session waits for input, it looks outside so often, in nanoseconds.

@@ -66,7 +66,7 @@ pub fn gather(vm: &mut Vm, args: &[Value]) -> Result<Value> {
             children.push(child);
             continue;
         }
-        let child = super::shield::ensure_future_in(vm, arg, &event_loop)?;
+        let child = vm.below(1, |vm| super::shield::ensure_future_in(vm, arg, &event_loop))?;
         if event_loop.is_none() {
             event_loop = task::loop_of(vm, &child)?;
         }
@@ -246,7 +246,8 @@ pub fn cancel(vm: &mut Vm, outer: &Future, gathering: &Gathering, message: Value
     }
     let mut any = false;
     for child in &gathering.children {
-        if future::cancel(vm, child, message.clone())? {
+        // Futures can be gathered in a circle.
+        if vm.nested(|vm| future::cancel(vm, child, message.clone()))? {
             any = true;
         }
     }

@@ -334,7 +334,7 @@ pub fn create_task_in(
         return task::new_task(vm, &el.state, event_loop, coro, name, context).map(Value::Instance);
     }
     let keywords: Vec<_> = context.given().map(|c| (vm.intern("context"), c.clone())).into_iter().collect();
-    let made = vm.call_kw(&factory, &[event_loop.clone(), coro.clone()], &keywords)?;
+    let made = vm.below(1, |vm| vm.call_kw(&factory, &[event_loop.clone(), coro.clone()], &keywords))?;
     vm.call_method(&made, "set_name", std::slice::from_ref(name))?;
     Ok(made)
 }
@@ -348,6 +348,8 @@ pub const SIGNAL_METHODS: &[Row] = &[
 
 /// Called when an asynchronous generator is iterated for the first time.
 pub static FIRST_ITERATION: &Row = &of!("def _asyncgen_firstiter_hook(agen)", event_loop::of, |vm, el, args| {
+    // CPython's hook keeps the generator in a set whose method is a function too.
+    vm.below(2, |vm| vm.may_enter())?;
     if el.async_generators_closed.get() {
         let shown = vm.repr(&args[1])?;
         let text =

@@ -455,7 +455,9 @@ pub fn cancel(vm: &mut Vm, future: &Future, task: &Task, message: Value) -> Resu
     task.cancelling.set(task.cancelling.get() + 1);
     let waiter = task.waiter.borrow().clone();
     // Tasks can wait for each other in a circle.
-    if waiter.given().is_some() && vm.nested_in("", |vm| future::cancel(vm, &waiter, message.clone()))? {
+    if waiter.given().is_some()
+        && vm.nested_in(" while calling a Python object", |vm| future::cancel(vm, &waiter, message.clone()))?
+    {
         return Ok(true);
     }
     task.must_cancel.set(true);
@@ -654,7 +656,9 @@ pub fn create_task(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 /// `loop.create_task(coro, name=name, context=context)` for a loop of any kind.
 pub fn create_in(vm: &mut Vm, event_loop: &Value, coro: &Value, name: &Value, context: &Value) -> Result<Value> {
     match event_loop::of(event_loop) {
-        Some(el) if !el.custom.get() => super::loop_methods::create_task_in(vm, el, event_loop, coro, name, context),
+        Some(el) if !el.custom.get() => {
+            vm.below(1, |vm| super::loop_methods::create_task_in(vm, el, event_loop, coro, name, context))
+        }
         _ => {
             let method = vm.get_attr(event_loop, "create_task")?;
             let mut keywords = Vec::new();

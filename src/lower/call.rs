@@ -255,6 +255,7 @@ fn call_parked(
         locals.push(arg.value(vm, frame)?);
     }
     locals.resize(slots, Value::Unbound);
+    vm.may_enter()?;
     vm.calls.push(CallSite { code: frame.code.id.get(), span });
     finalize_first(vm);
     let made = vm.make_coroutine(function, locals);

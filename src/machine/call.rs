@@ -334,6 +334,7 @@ impl Vm {
     /// Runs a function whose arguments are bound, or makes its generator or coroutine.
     pub fn run_vec(&mut self, function: &Rc<Function>, mut locals: Vec<Value>) -> Eval<Value> {
         if function.code.is_suspendable() {
+            self.may_enter()?;
             return Ok(self.make_coroutine(function, locals));
         }
         let result = self.run(function, &mut locals);

@@ -354,11 +354,26 @@ impl Vm {
     /// Whether one more frame may be entered: Python's limit, and the native stack's.
     #[inline]
     pub fn enter(&mut self) -> Result<()> {
+        self.may_enter()?;
+        self.depth += 1;
+        Ok(())
+    }
+
+    /// Whether there is room for one more, as the call that makes a coroutine needs it too.
+    #[inline]
+    pub fn may_enter(&mut self) -> Result<()> {
         if self.depth >= self.recursion_limit || self.stack_is_low() {
             return Err(self.recursion_error());
         }
-        self.depth += 1;
         Ok(())
+    }
+
+    /// Runs `body` below so many frames that CPython's library has there.
+    pub fn below<T>(&mut self, frames: u32, body: impl FnOnce(&mut Vm) -> Result<T>) -> Result<T> {
+        self.depth += frames;
+        let result = body(self);
+        self.depth -= frames;
+        result
     }
 
     /// Whether built-in types may recurse one level deeper; `doing` ends the message. Ended by

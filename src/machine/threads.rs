@@ -290,6 +290,8 @@ impl Vm {
         let before = std::mem::replace(&mut self.threads.current, thread.id);
         let slice = std::mem::replace(&mut self.threads.slice, SLICE);
         let handling = self.handling.take();
+        // It has a stack of its own, as deep as one that the main program starts at its outermost level.
+        let depth = std::mem::replace(&mut self.depth, 1);
         if let Some(switch) = self.threads.switch {
             switch(self, before, thread.id);
         }
@@ -299,6 +301,7 @@ impl Vm {
         if let Some(switch) = self.threads.switch {
             switch(self, thread.id, before);
         }
+        self.depth = depth;
         self.handling = handling;
         self.threads.slice = slice;
         self.threads.current = before;

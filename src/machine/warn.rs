@@ -229,8 +229,11 @@ impl Vm {
             }
         }
         let (category, message) = (&category, message.as_str());
-        if let Err(error) = self.show_warning(Warning { category, message, place, module, helps, trailer: TRACEMALLOC })
-        {
+        // The filters need less room in CPython than here.
+        let depth = std::mem::take(&mut self.depth);
+        let shown = self.show_warning(Warning { category, message, place, module, helps, trailer: TRACEMALLOC });
+        self.depth = depth;
+        if let Err(error) = shown {
             self.report_unraisable(&error, &Value::Coroutine(coroutine.clone()));
         }
     }
