@@ -580,6 +580,12 @@ pub const SHARED_METHODS: &[Row] = &[
     method("done()", |vm, args| Ok(Value::bool(this(vm, args)?.is_done()))),
     method("cancelled()", |vm, args| Ok(Value::bool(this(vm, args)?.status.get() == Status::Cancelled))),
     method("add_done_callback(fn, /, *, context=None)", add_done_callback),
+    method("__del__()", |vm, args| {
+        if let Some(finalizer) = crate::object::instance::Native::finalizer(this(vm, args)?) {
+            finalizer(vm, &args[0]);
+        }
+        Ok(Value::None)
+    }),
 ];
 
 pub const METHODS: &[Row] = &[

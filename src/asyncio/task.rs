@@ -214,7 +214,10 @@ fn step_inside(
         let waited_for = task.waiter.replace(Value::None);
         drop(waited_for);
     }
+    // CPython's step holds what it throws until the coroutine has run.
+    let held = error.clone();
     let outcome = resume(vm, task, error);
+    drop(held);
     task.since.set(el.pass_time.get());
     // What died with the coroutine's frame comes before what its end sets off.
     if gc::pending() {

@@ -174,13 +174,16 @@ fn passes(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<Option<Value>> {
 
 /// `run_until_complete()` in a thread.
 pub fn complete(vm: &mut Vm, args: &[Value]) -> Result<Value> {
-    let running = Complete { event_loop: args[0].clone(), awaited: args[1].clone(), done: None, is_new: false };
+    let (event_loop, awaited) = (args[0].clone(), args[1].clone());
+    let running = Complete { event_loop, awaited, foreign: false, done: None, is_new: false };
     Ok(vm.suspend_in(Box::new(running)))
 }
 
 struct Complete {
     event_loop: Value,
     awaited: Value,
+    /// Whether a function written in the language waits for it.
+    foreign: bool,
     /// The future that is waited for, once the loop runs.
     done: Option<Rc<Instance>>,
     is_new: bool,
@@ -188,11 +191,21 @@ struct Complete {
 
 impl NativeCoroutine for Complete {
     fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
+        if self.foreign {
+            return match input {
+                Resume::Throw(error) | Resume::Fail(error) => Err(error),
+                Resume::Send(value) | Resume::Deliver(value) => Ok(Outcome::Return(value)),
+            };
+        }
         let Some(done) = self.done.take() else {
             match begin_complete(vm, &self.event_loop, &self.awaited)? {
                 Awaited::Own(done, is_new) => (self.done, self.is_new) = (Some(done), is_new),
-                Awaited::Foreign(..) => {
-                    return Err(vm.not_implemented("run_until_complete() of a future of a foreign class in a thread"));
+                Awaited::Foreign(awaited, is_new) => {
+                    let complete = super::library_name(vm, "_complete_foreign")?;
+                    let args = vec![self.event_loop.clone(), awaited, Value::bool(is_new)];
+                    let completing = vm.call_suspending(&complete, args, &[])?;
+                    self.foreign = vm.threads.take_pending();
+                    return if self.foreign { vm.delegate(&completing) } else { Ok(Outcome::Return(completing)) };
                 }
             }
             let forever = run_forever(vm, std::slice::from_ref(&self.event_loop))?;
@@ -262,5 +275,10 @@ pub fn end_complete(
     if !data.is_done() {
         return Err(vm.runtime_error("Event loop stopped before Future completed."));
     }
-    data.take_result(vm).map_err(|e| vm.raised_here(e))
+    data.take_result(vm).map_err(|e| {
+        // A frame of CPython's library that is in the traceback knows the future.
+        let error = vm.raised_here(e);
+        crate::machine::unwind::keep_with(&error, Value::Instance(done.clone()));
+        error
+    })
 }

@@ -383,6 +383,7 @@ impl Vm {
         frame.outer_handled = self.handling.clone();
         let result = self.execute(frame);
         self.handling = frame.outer_handled.take();
+        self.leave_caught(frame.locals, frame.function);
         result
     }
 

@@ -49,8 +49,12 @@ impl Vm {
 
     fn finalize_instance(&mut self, value: &Value) {
         if let Value::Instance(instance) = value {
-            if let Some(finalizer) = instance.native_data().and_then(|data| data.finalizer()) {
-                finalizer(self, value);
+            // A script's `__del__` takes the place of the built-in one.
+            if !instance.class().has_del.get() {
+                if let Some(finalizer) = instance.native_data().and_then(|data| data.finalizer()) {
+                    finalizer(self, value);
+                }
+                return;
             }
         }
         match self.call_special(value, sym::__del__, &[]) {

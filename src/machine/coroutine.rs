@@ -410,6 +410,10 @@ impl Vm {
     pub fn resume_native(&mut self, coroutine: &Coroutine, input: Resume) -> Result<Outcome> {
         let body = coroutine.body.replace(Body::Empty);
         let Body::Native(mut native) = body else { return self.resume_ended(coroutine, input) };
+        if coroutine.state.get() == State::Finished {
+            coroutine.body.set(Body::Native(native));
+            return self.resume_ended(coroutine, input);
+        }
         coroutine.state.set(State::Running);
         let result = native.resume(self, input);
         // A coroutine of the library has a frame in CPython.
@@ -418,6 +422,9 @@ impl Vm {
         }
         if let Ok(Outcome::Return(_)) | Err(_) = &result {
             coroutine.state.set(State::Finished);
+            if native.outlasts() {
+                coroutine.body.set(Body::Native(native));
+            }
         } else {
             coroutine.state.set(State::Suspended);
             coroutine.body.set(Body::Native(native));
@@ -485,6 +492,7 @@ impl Vm {
         if let Ok(Outcome::Return(_)) | Err(_) = &outcome {
             coroutine.state.set(State::Finished);
             let mut locals = parked.locals.into_vec();
+            self.leave_caught(&mut locals, &parked.function);
             gc::release_in_order(&mut locals);
             return match outcome {
                 Err(error) if coroutine.code.as_ref().is_some_and(|code| code.green) => Err(error),
@@ -564,10 +572,15 @@ impl Vm {
         self.nested_awaits -= 1;
         self.depth -= 1;
         match outcome {
-            Ok(Outcome::Return(value)) => Ok(Called::Done(value)),
+            Ok(Outcome::Return(value)) => {
+                self.leave_caught(locals, function);
+                Ok(Called::Done(value))
+            }
             Ok(outcome) => {
                 let slots = (function.code.slots as usize).min(locals.len());
-                let locals = locals[..slots].iter_mut().map(Value::take).collect();
+                let from = locals.as_ptr();
+                let locals: Box<[Value]> = locals[..slots].iter_mut().map(Value::take).collect();
+                self.caught_moved(from, locals.as_ptr());
                 let coroutine =
                     self.parked(function, ParkedFrame { function: function.clone(), locals, pc: pc as usize, handled });
                 if handling.is_some() {

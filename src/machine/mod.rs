@@ -81,6 +81,8 @@ pub struct Vm {
     pub host: Host,
     /// The exception being handled (`sys.exc_info()`).
     pub handling: Option<Rc<Exception>>,
+    /// What frames that have not ended have caught.
+    caught: Vec<unwind::Caught>,
     /// The calls under way, outermost first.
     pub calls: Vec<CallSite>,
     /// Where f-strings are put together.
@@ -198,6 +200,7 @@ impl Vm {
             modules: Rc::new(Dict::new()),
             host,
             handling: None,
+            caught: Vec::new(),
             calls: Vec::new(),
             text_buffer: String::new(),
             driving: Vec::new(),

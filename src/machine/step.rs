@@ -403,6 +403,16 @@ impl Vm {
         error
     }
 
+    /// Notes the place that the frame stands at while `body` runs for it.
+    #[inline]
+    fn called_from<T>(&mut self, frame: &Frame, body: impl FnOnce(&mut Vm) -> T) -> T {
+        let span = frame.code.spans.get(frame.pc as usize).copied().unwrap_or(frame.code.span);
+        self.calls.push(super::CallSite { code: frame.code.id.get(), span });
+        let result = body(self);
+        self.calls.pop();
+        result
+    }
+
     /// Resumes a native coroutine that the frame awaits, without making it a link of the await chain: `asyncio.sleep` and
     /// its like. Its result goes to the slot.
     fn resume_in_frame(
@@ -412,11 +422,7 @@ impl Vm {
         native: &Rc<Coroutine>,
         input: Resume,
     ) -> Result<Option<Value>> {
-        let span = frame.code.spans.get(frame.pc as usize).copied().unwrap_or(frame.code.span);
-        self.calls.push(super::CallSite { code: frame.code.id.get(), span });
-        let outcome = self.resume_native(native, input);
-        self.calls.pop();
-        match outcome? {
+        match self.called_from(frame, |vm| vm.resume_native(native, input))? {
             Outcome::Return(value) => {
                 frame.put(slot, value);
                 Ok(None)
@@ -502,7 +508,7 @@ impl Vm {
 
     /// The next value of what a generator delegates to; its result goes to the slot.
     fn yield_next(&mut self, frame: &mut Frame, slot: usize, iterator: &Value, sent: Value) -> Result<Option<Value>> {
-        match self.send_into(iterator, sent)? {
+        match self.called_from(frame, |vm| vm.send_into(iterator, sent))? {
             Outcome::Yield(value) | Outcome::AsyncYield(value) => {
                 frame.exit = Exit::Yield;
                 Ok(Some(value))

@@ -5,6 +5,7 @@ use crate::machine::coroutine::waiting_frames;
 use crate::object::code::Slot;
 use std::rc::Weak;
 
+use crate::object::exception::Traceback;
 use crate::object::frame::{FrameView, Observed};
 
 /// Frees the slots from one on, the innermost first: iterators and other values that statements were in the midst of.
@@ -19,24 +20,38 @@ fn clear_from(frame: &mut Frame, first: usize) {
 
 /// Leaves the variables of a frame that an exception ends to its traceback: they live as long as that does.
 fn keep_locals(frame: &mut Frame, error: &Error, span: Span) {
-    let variables = frame.code.variables.len().min(frame.locals.len());
-    if frame.locals[..variables].iter().all(Value::is_unbound) {
+    let entry = error.0.traceback.borrow().clone();
+    if let Some(entry) = entry.filter(|entry| Rc::ptr_eq(&entry.code, frame.code)) {
+        leave_to(&entry, frame.locals, frame.function, &error.0, span);
+    }
+}
+
+/// Moves the variables of a frame to an entry of an exception's traceback.
+fn leave_to(entry: &Traceback, locals: &mut [Value], function: &Rc<Function>, exception: &Rc<Exception>, span: Span) {
+    let variables = entry.code.variables.len().min(locals.len());
+    if locals[..variables].iter().all(Value::is_unbound) {
         return;
     }
-    let slots: Vec<Value> = frame.locals[..variables].iter_mut().map(Value::take).collect();
+    let slots: Vec<Value> = locals[..variables].iter_mut().map(Value::take).collect();
     if slots.iter().any(Value::is_container) {
-        gc::register(&error.0);
+        gc::register(exception);
     }
-    if let Some(entry) = error.0.traceback.borrow().as_ref().filter(|entry| Rc::ptr_eq(&entry.code, frame.code)) {
-        let mut known = entry.frame.borrow_mut();
-        let view = known
-            .get_or_insert_with(|| Rc::new(FrameView::new(frame.code.clone(), frame.function.globals.clone(), span)));
-        view.span.set(span);
-        *view.function.borrow_mut() = Some(frame.function.clone());
-        let old = view.slots.replace(slots);
-        drop(known);
-        drop(old);
-    }
+    let mut known = entry.frame.borrow_mut();
+    let view = known.get_or_insert_with(|| Rc::new(FrameView::new(entry.code.clone(), function.globals.clone(), span)));
+    view.span.set(span);
+    *view.function.borrow_mut() = Some(function.clone());
+    let old = view.slots.replace(slots);
+    drop(known);
+    drop(old);
+}
+
+/// An exception that a frame has caught: while it lives, so do the frame's variables when the frame has ended.
+pub(super) struct Caught {
+    /// Where the frame's variables are.
+    locals: *const Value,
+    exception: Weak<Exception>,
+    /// The frame's entry in its traceback.
+    entry: Weak<Traceback>,
 }
 
 /// Has an exception's traceback keep something alive that nobody sees, as the frames of Python's own library would.
@@ -94,11 +109,49 @@ impl Vm {
         }
         frame.locals[handler.exc as usize] = error.value();
         frame.pc = handler.target;
+        self.note_caught(frame, &error);
         drop(error);
         if gc::pending() {
             self.run_finalizers(Some(frame));
         }
         Ok(())
+    }
+
+    fn note_caught(&mut self, frame: &Frame, error: &Error) {
+        while self.caught.last().is_some_and(|last| last.exception.strong_count() == 0) {
+            self.caught.pop();
+        }
+        if self.caught.len() >= 32 && self.caught.len().is_power_of_two() {
+            self.caught.retain(|caught| caught.exception.strong_count() > 0);
+        }
+        if let Some(entry) = error.0.traceback.borrow().as_ref() {
+            let (exception, entry) = (Rc::downgrade(&error.0), Rc::downgrade(entry));
+            self.caught.push(Caught { locals: frame.locals.as_ptr(), exception, entry });
+        }
+    }
+
+    /// The end of a frame that may have caught exceptions: who still has one of them has the frame's variables too.
+    #[inline]
+    pub fn leave_caught(&mut self, locals: &mut [Value], function: &Rc<Function>) {
+        if !self.caught.is_empty() {
+            self.leave_to_caught(locals, function);
+        }
+    }
+
+    #[cold]
+    fn leave_to_caught(&mut self, locals: &mut [Value], function: &Rc<Function>) {
+        let here = locals.as_ptr();
+        for caught in self.caught.extract_if(.., |caught| caught.locals == here).collect::<Vec<_>>() {
+            let (Some(exception), Some(entry)) = (caught.exception.upgrade(), caught.entry.upgrade()) else { continue };
+            if Rc::ptr_eq(&entry.code, &function.code) {
+                leave_to(&entry, locals, function, &exception, entry.span);
+            }
+        }
+    }
+
+    /// The variables of a frame have moved.
+    pub fn caught_moved(&mut self, from: *const Value, to: *const Value) {
+        self.caught.iter_mut().filter(|caught| caught.locals == from).for_each(|caught| caught.locals = to);
     }
 
     /// Begins to handle the exception in a slot; what was being handled is kept in another.

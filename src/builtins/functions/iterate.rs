@@ -182,6 +182,10 @@ impl NativeCoroutine for NextOr {
     fn awaiting(&self) -> Value {
         self.awaitable.clone()
     }
+
+    fn outlasts(&self) -> bool {
+        true
+    }
 }
 
 /// A new iterator of a class or of a subclass of it.
