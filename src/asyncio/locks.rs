@@ -269,10 +269,7 @@ pub const LOCK_METHODS: &[Row] = &[
         lock.take();
         Ok(Some(Prompt::Done(Value::bool(true))))
     }),
-    method("def release()", |vm, args| {
-        release_lock(vm, &args[0])?;
-        Ok(Value::None)
-    }),
+    method("def release()", |vm, args| release_lock(vm, &args[0]).map(Value::from)),
     of!("__repr__()", Value::data::<Lock>, |vm, lock, args| {
         let text = if lock.locked.get() { "locked" } else { "unlocked" };
         format::with_details(vm, &args[0], &format!("{text}{}", lock.waiters.described()))
@@ -315,10 +312,7 @@ pub const EVENT_METHODS: &[Row] = &[
     event_loop!(Event),
 ];
 
-pub const RELEASE: &[Row] = &[method("def release()", |vm, args| {
-    release_semaphore(vm, &args[0])?;
-    Ok(Value::None)
-})];
+pub const RELEASE: &[Row] = &[method("def release()", |vm, args| release_semaphore(vm, &args[0]).map(Value::from))];
 
 pub const SEMAPHORE_METHODS: &[Row] = &[
     static_method("__new__(cls, /, *args, **kwargs)", |vm, args| {

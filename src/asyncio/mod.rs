@@ -114,15 +114,9 @@ const PRIVATE: &[Row] = &[
         let state = state(vm);
         Ok(policy::make_loop(vm, &state))
     }),
-    native("_check_can_run(loop)", |vm, args| {
-        event_loop::check_can_run(vm, &args[0])?;
-        Ok(Value::None)
-    }),
+    native("_check_can_run(loop)", |vm, args| event_loop::check_can_run(vm, &args[0]).map(Value::from)),
     native("_complete(loop, future)", loop_methods::complete).or_suspend(threads::complete),
-    native("_stop_after(loop, future)", |vm, args| {
-        loop_methods::stop_after(vm, &args[0], &args[1])?;
-        Ok(Value::None)
-    }),
+    native("_stop_after(loop, future)", |vm, args| loop_methods::stop_after(vm, &args[0], &args[1]).map(Value::from)),
     native("_set_policy(policy)", |vm, args| {
         let old = state(vm).policy.replace(args[0].clone());
         drop(old);

@@ -73,10 +73,7 @@ pub const METHODS: &[Row] = &[
         put_nowait(vm, &args[0], args[1].clone())?;
         Ok(Some(Prompt::Done(Value::None)))
     }),
-    method("def put_nowait(item)", |vm, args| {
-        put_nowait(vm, &args[0], args[1].clone())?;
-        Ok(Value::None)
-    }),
+    method("def put_nowait(item)", |vm, args| put_nowait(vm, &args[0], args[1].clone()).map(Value::from)),
     method("async def get()", |vm, args| {
         this(vm, &args[0])?;
         Ok(state(vm).coroutine(vm, Function::QueueGet, InLine::new(&args[0], GetTurn)))

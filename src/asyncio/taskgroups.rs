@@ -118,10 +118,7 @@ pub const METHODS: &[Row] = &[
         }
         Ok(Value::string(format!("<TaskGroup{details}>")))
     }),
-    method("def _abort()", |vm, args| {
-        this(vm, &args[0])?.abort(vm)?;
-        Ok(Value::None)
-    }),
+    method("def _abort()", |vm, args| this(vm, &args[0])?.abort(vm).map(Value::from)),
     TASK_DONE_ROW,
     getter("_loop", |vm, value| Ok(or_none(&this(vm, value)?.event_loop))),
     getter("_parent_task", |vm, value| Ok(or_none(&this(vm, value)?.parent))),
@@ -150,10 +147,8 @@ static TASK_DONE: NativeCallback = NativeCallback {
     row: TASK_DONE_ROW,
 };
 
-const TASK_DONE_ROW: Row = method("def _on_task_done(task)", |vm, args| {
-    this(vm, &args[0])?.task_done(vm, &args[1])?;
-    Ok(Value::None)
-});
+const TASK_DONE_ROW: Row =
+    method("def _on_task_done(task)", |vm, args| this(vm, &args[0])?.task_done(vm, &args[1]).map(Value::from));
 
 static FOREIGN_DONE: Row = TASK_DONE_ROW;
 

@@ -79,14 +79,8 @@ pub(super) const FUNCTIONS: &[Row] = &[
     native("iconcat(a, b, /)", |vm, args| sequence(vm, args, true)),
     native("contains(a, b, /)", |vm, args| Ok(Value::bool(vm.contains(&args[0], &args[1])?))),
     native("getitem(a, b, /)", |vm, args| vm.get_item(&args[0], &args[1])),
-    native("setitem(a, b, c, /)", |vm, args| {
-        vm.set_item(&args[0], &args[1], args[2].clone())?;
-        Ok(Value::None)
-    }),
-    native("delitem(a, b, /)", |vm, args| {
-        vm.del_item(&args[0], &args[1])?;
-        Ok(Value::None)
-    }),
+    native("setitem(a, b, c, /)", |vm, args| vm.set_item(&args[0], &args[1], args[2].clone()).map(Value::from)),
+    native("delitem(a, b, /)", |vm, args| vm.del_item(&args[0], &args[1]).map(Value::from)),
     native("countOf(a, b, /)", |vm, args| {
         let mut count = 0;
         check_iterable(vm, &args[0])?;

@@ -29,13 +29,9 @@ pub const CONTAINER: &[Row] = &[
 /// What containers that can be changed have besides.
 pub const MUTABLE: &[Row] = &[
     method("__setitem__(key, value, /)", |vm, args| {
-        vm.set_item(args[0].unwrapped(), &args[1], args[2].clone())?;
-        Ok(Value::None)
+        vm.set_item(args[0].unwrapped(), &args[1], args[2].clone()).map(Value::from)
     }),
-    method("__delitem__(key, /)", |vm, args| {
-        vm.del_item(args[0].unwrapped(), &args[1])?;
-        Ok(Value::None)
-    }),
+    method("__delitem__(key, /)", |vm, args| vm.del_item(args[0].unwrapped(), &args[1]).map(Value::from)),
 ];
 
 /// Joining and repeating.

@@ -134,10 +134,7 @@ const METHODS: &[Row] = &[
         deque.changed();
         Some(item)
     }),
-    method("extend(iterable, /)", |vm, args| {
-        extend(vm, &args[0], &args[1])?;
-        Ok(Value::None)
-    }),
+    method("extend(iterable, /)", |vm, args| extend(vm, &args[0], &args[1]).map(Value::from)),
     of!("extendleft(iterable, /)", Value::data::<Deque>, |vm, deque, args| {
         if args[1].is(&args[0]) {
             for item in deque.to_vec() {

@@ -158,10 +158,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         let hook = vm.get_attr(&library, "breakpointhook")?;
         crate::builtins::functions::call_with(vm, &hook, args)
     }),
-    native("displayhook(object, /)", |vm, args| {
-        vm.display(&args[0], None)?;
-        Ok(Value::None)
-    }),
+    native("displayhook(object, /)", |vm, args| vm.display(&args[0], None).map(Value::from)),
     native("excepthook(exctype, value, traceback, /)", |vm, args| {
         if let Value::Exception(exception) = &args[1] {
             vm.print_exception(&exception.clone());

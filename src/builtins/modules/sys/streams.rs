@@ -146,8 +146,7 @@ const METHODS: &[Row] = &[
         Ok(Value::usize(text.len()))
     }),
     method("writelines(lines, /)", |vm, args| {
-        vm.for_each(&args[1], |vm, line| vm.call_method(&args[0], "write", &[line]).map(|_| true))?;
-        Ok(Value::None)
+        vm.for_each(&args[1], |vm, line| vm.call_method(&args[0], "write", &[line]).map(|_| true)).map(Value::from)
     }),
     of!("flush()", Value::data::<Stream>, |vm, stream, _| {
         stream.check_open(vm)?;
