@@ -40,8 +40,8 @@ fn compound_stmt(inp: &mut Inp<'_, '_>) -> Res<Option<StmtKind>> {
     let next = peek(inp);
     let production: fn(&mut Inp<'_, '_>) -> Res<StmtKind> = match next.kind {
         K::If => if_stmt,
-        K::Def => undecorated_function,
-        K::Class => undecorated_class,
+        K::Def => |inp| function_def(inp, Vec::new(), false),
+        K::Class => |inp| class_def(inp, Vec::new()),
         K::For => for_stmt,
         K::While => while_stmt,
         K::With => with_stmt,
@@ -79,14 +79,6 @@ fn decorators(inp: &mut Inp<'_, '_>) -> Res<Vec<Expr>> {
             .at_least(1)
             .collect(),
     )
-}
-
-fn undecorated_function(inp: &mut Inp<'_, '_>) -> Res<StmtKind> {
-    function_def(inp, Vec::new(), false)
-}
-
-fn undecorated_class(inp: &mut Inp<'_, '_>) -> Res<StmtKind> {
-    class_def(inp, Vec::new())
 }
 
 /// `async` in front of `def`, `for` or `with`.
@@ -134,12 +126,15 @@ pub(super) fn block(inp: &mut Inp<'_, '_>, what: &str, head: Token) -> Res<Vec<S
     Ok(body)
 }
 
+/// The colon at the end of a head.
+pub(super) fn colon(inp: &mut Inp<'_, '_>) -> Res<Token> {
+    explaining(inp, explain::expected_colon_at_line_end)?;
+    expect(inp, K::Colon)
+}
+
 /// The colon at the end of a head, then the block.
 fn colon_block(inp: &mut Inp<'_, '_>, what: &str, head: Token) -> Res<Vec<Stmt>> {
-    if inp.state().explain {
-        explain::expected_colon_at_line_end(inp)?;
-    }
-    expect(inp, K::Colon)?;
+    colon(inp)?;
     block(inp, what, head)
 }
 
@@ -242,18 +237,8 @@ fn with_stmt(inp: &mut Inp<'_, '_>) -> Res<StmtKind> {
     inp.state().height = 0;
     let parenthesized = if peek_kind(inp) == K::LParen {
         attempt(inp, |inp| {
-            let items = inp.parse(
-                custom(with_item)
-                    .separated_by(token(K::Comma))
-                    .allow_trailing()
-                    .at_least(1)
-                    .collect::<Vec<_>>()
-                    .delimited_by(token(K::LParen), token(K::RParen)),
-            )?;
-            if inp.state().explain {
-                explain::expected_colon_at_line_end(inp)?;
-            }
-            expect(inp, K::Colon)?;
+            let items = inp.parse(listed_in(K::LParen, custom(with_item), K::RParen))?;
+            colon(inp)?;
             Ok(items)
         })
     } else {
@@ -263,11 +248,8 @@ fn with_stmt(inp: &mut Inp<'_, '_>) -> Res<StmtKind> {
         Some(items) => items,
         None if inp.state().raised.is_some() => return fail(inp),
         None => {
-            let items = inp.parse(custom(with_item).separated_by(token(K::Comma)).at_least(1).collect())?;
-            if inp.state().explain {
-                explain::expected_colon_at_line_end(inp)?;
-            }
-            expect(inp, K::Colon)?;
+            let items = inp.parse(listed(custom(with_item)))?;
+            colon(inp)?;
             items
         }
     };
@@ -281,13 +263,9 @@ pub(super) fn with_item(inp: &mut Inp<'_, '_>) -> Res<WithItem> {
     if eat(inp, K::As).is_none() {
         return Ok(WithItem { context, target: None });
     }
-    if inp.state().explain {
-        explain_target::invalid_with_item(inp)?;
-    }
+    explaining(inp, explain_target::invalid_with_item)?;
     let target = with_target(inp)?;
-    if inp.state().explain {
-        explain::expected_colon_at_line_end(inp)?;
-    }
+    explaining(inp, explain::expected_colon_at_line_end)?;
     if !matches!(peek_kind(inp), K::Comma | K::RParen | K::Colon) {
         return fail(inp);
     }
@@ -308,9 +286,7 @@ fn try_stmt(inp: &mut Inp<'_, '_>) -> Res<StmtKind> {
     while peek_kind(inp) == K::Except && (peek_second(inp) == K::Star) == is_star {
         handlers.push(except_block(inp, is_star)?);
     }
-    if inp.state().explain {
-        explain::after_handlers(inp, is_star, !handlers.is_empty())?;
-    }
+    explaining(inp, |inp| explain::after_handlers(inp, is_star, !handlers.is_empty()))?;
     if peek_kind(inp) == K::Except {
         return fail(inp);
     }
@@ -323,7 +299,7 @@ fn try_stmt(inp: &mut Inp<'_, '_>) -> Res<StmtKind> {
     Ok(StmtKind::Try { body, handlers, orelse, finalbody, is_star })
 }
 
-/// `finally_block: 'finally' ':' block`
+/// `finally_block: ':' block`
 fn finally_block(inp: &mut Inp<'_, '_>, head: Token) -> Res<Vec<Stmt>> {
     forced_colon_block(inp, "'finally' statement", head)
 }
@@ -338,21 +314,14 @@ fn except_block(inp: &mut Inp<'_, '_>, is_star: bool) -> Res<ExceptHandler> {
     if is_star {
         expect(inp, K::Star)?;
     }
-    if inp.state().explain {
-        explain::invalid_except_stmt(inp, is_star)?;
-    }
+    explaining(inp, |inp| explain::invalid_except_stmt(inp, is_star))?;
     let mut kind = None;
     let mut name = None;
     if is_star || peek_kind(inp) != K::Colon {
         kind = Some(expression(inp)?);
-        if eat(inp, K::As).is_some() {
-            name = Some(ident(inp)?);
-        }
+        name = after(inp, K::As, ident)?;
     }
-    if inp.state().explain {
-        explain::expected_colon_at_line_end(inp)?;
-    }
-    expect(inp, K::Colon)?;
+    colon(inp)?;
     let what = if is_star { "'except*' statement" } else { "'except' statement" };
     let body = block(inp, what, head)?;
     Ok(ExceptHandler { kind, name, body, span: span_from(inp, head.span.start) })

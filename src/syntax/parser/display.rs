@@ -4,7 +4,7 @@ use super::explain_expr as explain;
 use super::explain_target;
 use super::expr::{
     annotated_rhs, assignment_expression, bitwise_or, disjunction, expr, expression, ident, named_expression, primary,
-    star_named_expression, starred_expression, starts_expression, unpacked_expression, yield_expr,
+    star_named_expression, starred_expression, unpacked_expression, with_more, yield_expr,
 };
 use super::input::*;
 use super::strings::strings;
@@ -101,9 +101,7 @@ pub(super) fn at_for(inp: &mut Inp<'_, '_>) -> bool {
 /// ```
 fn parenthesized(inp: &mut Inp<'_, '_>) -> Res<Expr> {
     let start = expect(inp, K::LParen)?.span.start;
-    if inp.state().explain {
-        explain::invalid_group(inp)?;
-    }
+    explaining(inp, explain::invalid_group)?;
     let bare_yield = peek_kind(inp) == K::Yield;
     let first = match peek_kind(inp) {
         K::RParen => return close_display(inp, start, K::RParen, ExprKind::Tuple(Vec::new())),
@@ -180,13 +178,8 @@ pub(super) fn elements(inp: &mut Inp<'_, '_>, opener: K) -> Res<Vec<Expr>> {
 
 /// `star_named_expressions: star_named_expression (',' star_named_expression)* [',']`, after the first.
 fn more_elements(inp: &mut Inp<'_, '_>, opener: K, first: Expr) -> Res<Vec<Expr>> {
-    let mut elements = vec![first];
-    while eat(inp, K::Comma).is_some() && (starts_expression(peek_kind(inp)) || peek_kind(inp) == K::Star) {
-        elements.push(star_named_expression(inp)?);
-    }
-    if inp.state().explain {
-        explain::invalid_comprehension(inp, opener, &elements)?;
-    }
+    let elements = with_more(inp, first, star_named_expression)?;
+    explaining(inp, |inp| explain::invalid_comprehension(inp, opener, &elements))?;
     Ok(elements)
 }
 
@@ -231,9 +224,7 @@ fn dict(inp: &mut Inp<'_, '_>, start: u32, mut key: Option<Expr>) -> Res<Expr> {
             if let Some((Some(key), value)) = items.pop() {
                 return comprehension(inp, start, K::RBrace, key, Some(value), ExprKind::DictComp);
             }
-            if inp.state().explain {
-                explain::invalid_dict_comprehension(inp, stars)?;
-            }
+            explaining(inp, |inp| explain::invalid_dict_comprehension(inp, stars))?;
             return fail(inp);
         }
         if eat(inp, K::Comma).is_none() || peek_kind(inp) == K::RBrace {
@@ -332,10 +323,7 @@ fn valid_star_targets(inp: &mut Inp<'_, '_>) -> Res<Expr> {
     let begun = begin_node(inp);
     let first = star_target(inp)?;
     let target = if peek_kind(inp) == K::Comma {
-        let mut targets = vec![first];
-        while eat(inp, K::Comma).is_some() && (starts_expression(peek_kind(inp)) || peek_kind(inp) == K::Star) {
-            targets.push(star_target(inp)?);
-        }
+        let targets = with_more(inp, first, star_target)?;
         expr(ExprKind::Tuple(targets), span_from(inp, start))
     } else {
         first
@@ -507,9 +495,7 @@ pub(super) fn arg(inp: &mut Inp<'_, '_>) -> Res<Arg> {
 fn star_argument(inp: &mut Inp<'_, '_>) -> Res<Arg> {
     let star = expect(inp, K::Star)?.span;
     let value = unpacked_expression(inp)?;
-    if inp.state().explain {
-        explain::invalid_starred_argument(inp, star, "iterable")?;
-    }
+    explaining(inp, |inp| explain::invalid_starred_argument(inp, star, "iterable"))?;
     let span = span_from(inp, star.start);
     Ok(Arg::Star(value, span))
 }
@@ -518,9 +504,7 @@ fn star_argument(inp: &mut Inp<'_, '_>) -> Res<Arg> {
 fn double_star_argument(inp: &mut Inp<'_, '_>) -> Res<Arg> {
     let stars = expect(inp, K::DoubleStar)?.span;
     let value = expression(inp)?;
-    if inp.state().explain {
-        explain::invalid_starred_argument(inp, stars, "keyword")?;
-    }
+    explaining(inp, |inp| explain::invalid_starred_argument(inp, stars, "keyword"))?;
     let span = span_from(inp, stars.start);
     Ok(Arg::DoubleStar(value, span))
 }

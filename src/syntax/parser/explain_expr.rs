@@ -2,7 +2,9 @@
 
 use super::display::{BRACKET, arg, argument_expression, at_for, for_if_clauses};
 use super::explain::{FINE, explained, first_look, in_brackets, raise_at_last, raise_if, unexplained, up_to_next};
-use super::expr::{bitwise_or, disjunction, expression, inversion, star_expressions, starts_expression};
+use super::expr::{
+    bitwise_or, disjunction, expression, inversion, star_expressions, starts_expression, starts_starred,
+};
 use super::input::*;
 use super::stmt::augassign;
 use super::target::expression_name;
@@ -74,7 +76,7 @@ fn old_statement(inp: &mut Inp<'_, '_>, inner: bool) -> Res<()> {
     let soft = inp.state().soft;
     let is_old = [soft.print, soft.exec].contains(&next.symbol());
     let second = peek_second(inp);
-    if second == K::LParen || !(starts_expression(second) || second == K::Star) {
+    if second == K::LParen || !starts_starred(second) {
         return FINE;
     }
     let is_soft = may_be_soft_keyword(inp, next);

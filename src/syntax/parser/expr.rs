@@ -70,12 +70,27 @@ fn tuple_of<'t, 'p>(inp: &mut Inp<'t, 'p>, element: fn(&mut Inp<'t, 'p>) -> Res<
         end_node(inp, begun, 0)?;
         return Ok(first);
     }
-    let mut elements = vec![first];
-    while eat(inp, K::Comma).is_some() && (starts_expression(peek_kind(inp)) || peek_kind(inp) == K::Star) {
-        elements.push(element(inp)?);
-    }
+    let elements = with_more(inp, first, element)?;
     end_node(inp, begun, 1)?;
     Ok(expr(ExprKind::Tuple(elements), span_from(inp, start)))
+}
+
+/// The elements of what has no brackets, after the first: `(',' element)* [',']`
+pub(super) fn with_more<'t, 'p>(
+    inp: &mut Inp<'t, 'p>,
+    first: Expr,
+    element: fn(&mut Inp<'t, 'p>) -> Res<Expr>,
+) -> Res<Vec<Expr>> {
+    let mut elements = vec![first];
+    while eat(inp, K::Comma).is_some() && starts_starred(peek_kind(inp)) {
+        elements.push(element(inp)?);
+    }
+    Ok(elements)
+}
+
+/// Whether an expression, or one with a star, can start with this token.
+pub(super) fn starts_starred(kind: K) -> bool {
+    kind == K::Star || starts_expression(kind)
 }
 
 /// `star_expression: '*' bitwise_or | expression`
@@ -124,7 +139,7 @@ pub(super) fn yield_expr(inp: &mut Inp<'_, '_>) -> Res<Expr> {
     let start = expect(inp, K::Yield)?.span.start;
     let kind = if eat(inp, K::From).is_some() {
         ExprKind::YieldFrom(Box::new(expression(inp)?))
-    } else if starts_expression(peek_kind(inp)) || peek_kind(inp) == K::Star {
+    } else if starts_starred(peek_kind(inp)) {
         ExprKind::Yield(Some(Box::new(star_expressions(inp)?)))
     } else {
         ExprKind::Yield(None)
@@ -140,9 +155,7 @@ pub(super) fn named_expression(inp: &mut Inp<'_, '_>) -> Res<Expr> {
     }
     let start = here(inp);
     let value = expression(inp)?;
-    if inp.state().explain {
-        explain::invalid_named_expression(inp, start, &value)?;
-    }
+    explaining(inp, |inp| explain::invalid_named_expression(inp, start, &value))?;
     Ok(value)
 }
 
@@ -173,9 +186,7 @@ pub(super) fn expression(inp: &mut Inp<'_, '_>) -> Res<Expr> {
     if peek_kind(inp) == K::If {
         return right_nested(inp, begun, Some((body, start)));
     }
-    if inp.state().explain {
-        explain::expression_before_more(inp, start, &body)?;
-    }
+    explaining(inp, |inp| explain::expression_before_more(inp, start, &body))?;
     end_node(inp, begun, 0)?;
     Ok(body)
 }
@@ -263,9 +274,7 @@ fn lambda_head<'t, 'p>(inp: &mut Inp<'t, 'p>) -> Res<Pending<'t, 'p>> {
     let start = expect(inp, K::Lambda)?.span.start;
     let params = nested(inp, LAMBDA, lambda_params)?;
     expect(inp, K::Colon)?;
-    if inp.state().explain {
-        explain::lambda_in_field(inp, start)?;
-    }
+    explaining(inp, |inp| explain::lambda_in_field(inp, start))?;
     Ok(Pending::Lambda { start, params })
 }
 
@@ -416,9 +425,7 @@ fn chains(inp: &mut Inp<'_, '_>, lowest: u8, start: u32, begun: u32, first: Expr
         for _ in 0..tokens {
             advance(inp);
         }
-        if inp.state().explain {
-            explain::not_after_operator(inp, level == level::SUM || level == level::TERM)?;
-        }
+        explaining(inp, |inp| explain::not_after_operator(inp, level == level::SUM || level == level::TERM))?;
         let before = begin_node(inp);
         // A power's right side may have a sign, and is itself a power.
         let operand_level = if level == level::POWER { level::FACTOR } else { level + 1 };
@@ -464,9 +471,7 @@ fn prefixed(inp: &mut Inp<'_, '_>, first: K) -> Res<Expr> {
         advance(inp);
         ops.push((op, token.span.start));
     }
-    if inp.state().explain {
-        explain::not_after_operator(inp, first != K::Not)?;
-    }
+    explaining(inp, |inp| explain::not_after_operator(inp, first != K::Not))?;
     let operand_level = if first == K::Not { level::COMPARE } else { level::FACTOR };
     let mut value = nested(inp, OPERAND, |inp| operators(inp, operand_level))?;
     end_node(inp, 0, ops.len() as u32)?;

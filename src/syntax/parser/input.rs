@@ -251,6 +251,33 @@ pub(super) fn raise_of<T>(
     Err(Failed)
 }
 
+/// While explaining: looks for what is wrong here.
+#[inline]
+pub(super) fn explaining<'t, 'p>(inp: &mut Inp<'t, 'p>, look: impl FnOnce(&mut Inp<'t, 'p>) -> Res<()>) -> Res<()> {
+    if inp.state().explain { look(inp) } else { Ok(()) }
+}
+
+/// `[kind production]`
+#[inline]
+pub(super) fn after<'t, 'p, T>(
+    inp: &mut Inp<'t, 'p>,
+    kind: TokenKind,
+    production: fn(&mut Inp<'t, 'p>) -> Res<T>,
+) -> Res<Option<T>> {
+    if eat(inp, kind).is_some() { production(inp).map(Some) } else { Ok(None) }
+}
+
+/// `item (',' item)*`
+pub(super) fn listed<'t, T>(item: impl Rule<'t, T>) -> impl Rule<'t, Vec<T>> {
+    item.separated_by(token(TokenKind::Comma)).at_least(1).collect()
+}
+
+/// `open item (',' item)* [','] close`
+pub(super) fn listed_in<'t, T>(open: TokenKind, item: impl Rule<'t, T>, close: TokenKind) -> impl Rule<'t, Vec<T>> {
+    let items = item.separated_by(token(TokenKind::Comma)).allow_trailing().at_least(1).collect();
+    items.delimited_by(token(open), token(close))
+}
+
 /// Fails because a tree would be too deep.
 #[cold]
 pub(super) fn too_complex<T>(inp: &mut Inp<'_, '_>) -> Res<T> {

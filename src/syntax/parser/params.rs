@@ -40,9 +40,7 @@ fn parameters(inp: &mut Inp<'_, '_>, closer: K) -> Res<Box<Params>> {
             break;
         }
         if last {
-            if inp.state().explain {
-                explain::invalid_after_kwds(inp)?;
-            }
+            explaining(inp, explain::invalid_after_kwds)?;
             break;
         }
     }
@@ -55,9 +53,7 @@ fn parameter(inp: &mut Inp<'_, '_>, params: &mut Params, star: &mut bool, annota
         K::Slash if !*star && params.posonly.is_empty() && !params.args.is_empty() => {
             advance(inp);
             params.posonly = std::mem::take(&mut params.args);
-            if inp.state().explain {
-                explain::invalid_after_slash(inp)?;
-            }
+            explaining(inp, explain::invalid_after_slash)?;
         }
         K::Star if !*star => {
             advance(inp);
@@ -76,16 +72,12 @@ fn parameter(inp: &mut Inp<'_, '_>, params: &mut Params, star: &mut bool, annota
         K::DoubleStar => {
             advance(inp);
             params.kwarg = Some(param(inp, annotated)?);
-            if inp.state().explain {
-                explain::invalid_default(inp, 2)?;
-            }
+            explaining(inp, |inp| explain::invalid_default(inp, 2))?;
         }
         _ => {
             let start = here(inp);
             let mut param = param(inp, annotated)?;
-            if inp.state().explain {
-                explain::invalid_default(inp, 0)?;
-            }
+            explaining(inp, |inp| explain::invalid_default(inp, 0))?;
             let place = span_from(inp, start);
             param.default = default(inp)?;
             let mut before = params.posonly.iter().chain(&params.args);
@@ -109,38 +101,26 @@ fn parameter(inp: &mut Inp<'_, '_>, params: &mut Params, star: &mut bool, annota
 /// `param: NAME [':' expression]`
 pub(super) fn param(inp: &mut Inp<'_, '_>, annotated: bool) -> Res<Param> {
     let name = ident(inp)?;
-    let annotation = if annotated && eat(inp, K::Colon).is_some() { Some(expression(inp)?) } else { None };
+    let annotation = if annotated { after(inp, K::Colon, expression)? } else { None };
     Ok(Param { name, annotation, default: None })
 }
 
 /// `param_star_annotation: NAME [':' star_expression]`
 pub(super) fn param_star_annotation(inp: &mut Inp<'_, '_>, annotated: bool) -> Res<Param> {
     let name = ident(inp)?;
-    let annotation = if annotated && eat(inp, K::Colon).is_some() { Some(star_expression(inp)?) } else { None };
+    let annotation = if annotated { after(inp, K::Colon, star_expression)? } else { None };
     Ok(Param { name, annotation, default: None })
 }
 
-/// `default: '=' expression`
-pub(super) fn default(inp: &mut Inp<'_, '_>) -> Res<Option<crate::syntax::ast::Expr>> {
-    if eat(inp, K::Equal).is_none() {
-        return Ok(None);
-    }
-    expression(inp).map(Some)
+/// `default: '=' expression`, or nothing
+fn default(inp: &mut Inp<'_, '_>) -> Res<Option<crate::syntax::ast::Expr>> {
+    after(inp, K::Equal, expression)
 }
 
 /// `type_params: '[' type_param (',' type_param)* [','] ']'`
 pub(super) fn type_params(inp: &mut Inp<'_, '_>) -> Res<Vec<TypeParam>> {
-    if inp.state().explain {
-        explain::invalid_type_params(inp)?;
-    }
-    inp.parse(
-        custom(type_param)
-            .separated_by(token(K::Comma))
-            .allow_trailing()
-            .at_least(1)
-            .collect()
-            .delimited_by(token(K::LBracket), token(K::RBracket)),
-    )
+    explaining(inp, explain::invalid_type_params)?;
+    inp.parse(listed_in(K::LBracket, custom(type_param), K::RBracket))
 }
 
 /// ```text
@@ -157,8 +137,7 @@ fn type_param(inp: &mut Inp<'_, '_>) -> Res<TypeParam> {
     } else if double {
         TypeParamKind::ParamSpec
     } else {
-        let bound = if eat(inp, K::Colon).is_some() { Some(expression(inp)?) } else { None };
-        TypeParamKind::TypeVar { bound }
+        TypeParamKind::TypeVar { bound: after(inp, K::Colon, expression)? }
     };
     if inp.state().explain {
         match kind {
@@ -167,10 +146,6 @@ fn type_param(inp: &mut Inp<'_, '_>) -> Res<TypeParam> {
             TypeParamKind::TypeVar { .. } => {}
         }
     }
-    let default = match eat(inp, K::Equal) {
-        Some(_) if star => Some(star_expression(inp)?),
-        Some(_) => Some(expression(inp)?),
-        None => None,
-    };
+    let default = after(inp, K::Equal, if star { star_expression } else { expression })?;
     Ok(TypeParam { name, kind, default })
 }

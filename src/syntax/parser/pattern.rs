@@ -2,13 +2,12 @@
 
 use chumsky::prelude::*;
 
-use super::compound::block;
+use super::compound::{block, colon};
 use super::display::atom;
 use super::explain;
-use super::expr::{expr, ident, named_expression, star_named_expression, starts_expression};
+use super::expr::{expr, ident, named_expression, star_named_expression, starts_starred, with_more};
 use super::input::*;
 use super::stmt::simple_stmts;
-use super::strings::strings;
 use crate::source::Span;
 use crate::syntax::ast::{BinOp, Constant, Expr, ExprKind, Ident, MatchCase, Pattern, PatternKind, StmtKind, UnaryOp};
 use crate::syntax::token::TokenKind as K;
@@ -23,15 +22,13 @@ const BRACKET: u32 = 7;
 /// `None` if `match` turns out to be a name.
 pub(super) fn match_stmt(inp: &mut Inp<'_, '_>) -> Res<Option<StmtKind>> {
     let head = peek(inp);
-    if !starts_expression(peek_second(inp)) && peek_second(inp) != K::Star {
+    if !starts_starred(peek_second(inp)) {
         return Ok(None);
     }
     let subject = attempt(inp, |inp| {
         advance(inp);
         let subject = subject_expr(inp)?;
-        if inp.state().explain {
-            explain::invalid_match_stmt(inp, head)?;
-        }
+        explaining(inp, |inp| explain::invalid_match_stmt(inp, head))?;
         expect(inp, K::Colon)?;
         expect(inp, K::Newline)?;
         expect(inp, K::Indent)?;
@@ -77,10 +74,7 @@ fn subject_expr(inp: &mut Inp<'_, '_>) -> Res<Expr> {
     if peek_kind(inp) != K::Comma {
         return if matches!(first.kind, ExprKind::Starred(_)) { fail(inp) } else { Ok(first) };
     }
-    let mut elements = vec![first];
-    while eat(inp, K::Comma).is_some() && (starts_expression(peek_kind(inp)) || peek_kind(inp) == K::Star) {
-        elements.push(star_named_expression(inp)?);
-    }
+    let elements = with_more(inp, first, star_named_expression)?;
     Ok(expr(ExprKind::Tuple(elements), span_from(inp, start)))
 }
 
@@ -91,11 +85,8 @@ fn subject_expr(inp: &mut Inp<'_, '_>) -> Res<Expr> {
 fn case_block(inp: &mut Inp<'_, '_>) -> Res<MatchCase> {
     let head = advance(inp);
     let pattern = patterns(inp)?;
-    let guard = if eat(inp, K::If).is_some() { Some(named_expression(inp)?) } else { None };
-    if inp.state().explain {
-        explain::expected_colon_at_line_end(inp)?;
-    }
-    expect(inp, K::Colon)?;
+    let guard = after(inp, K::If, named_expression)?;
+    colon(inp)?;
     let body = block(inp, "'case' statement", head)?;
     Ok(MatchCase { pattern, guard, body })
 }
@@ -182,9 +173,7 @@ pub(super) fn pattern(inp: &mut Inp<'_, '_>) -> Res<Pattern> {
         end_node(inp, begun, 1)?;
         return Ok(pattern);
     }
-    if inp.state().explain {
-        explain::invalid_as_pattern(inp)?;
-    }
+    explaining(inp, explain::invalid_as_pattern)?;
     let name = bound_name(inp)?;
     if matches!(peek_kind(inp), K::Dot | K::LParen | K::Equal) {
         return fail(inp);
@@ -237,16 +226,7 @@ fn literal_pattern(inp: &mut Inp<'_, '_>) -> Res<Pattern> {
 /// A literal as a pattern or as the key of a mapping pattern.
 fn literal_expr(inp: &mut Inp<'_, '_>) -> Res<Expr> {
     match peek_kind(inp) {
-        K::String | K::FStringStart => strings(inp),
-        K::None | K::True | K::False => {
-            let token = advance(inp);
-            let value = match token.kind {
-                K::None => Constant::None,
-                K::True => Constant::True,
-                _ => Constant::False,
-            };
-            Ok(expr(ExprKind::Constant(value), token.span))
-        }
+        K::String | K::FStringStart | K::None | K::True | K::False => atom(inp),
         K::Number | K::Minus => number_expr(inp),
         _ => fail(inp),
     }
@@ -417,9 +397,7 @@ fn class_pattern(inp: &mut Inp<'_, '_>, cls: Expr) -> Res<Pattern> {
             let late = here(inp);
             patterns.push(pattern(inp)?);
             if !kwd_attrs.is_empty() {
-                if inp.state().explain {
-                    explain::late_positional_pattern(inp, late)?;
-                }
+                explaining(inp, |inp| explain::late_positional_pattern(inp, late))?;
                 return fail(inp);
             }
         }

@@ -5,7 +5,9 @@ use chumsky::prelude::*;
 use super::display::star_target;
 use super::explain;
 use super::explain_target;
-use super::expr::{annotated_rhs, expression, ident, primary, star_expression, star_expressions, starts_expression};
+use super::expr::{
+    annotated_rhs, expression, ident, primary, star_expression, star_expressions, starts_expression, starts_starred,
+};
 use super::input::*;
 use super::params::type_params;
 use super::target::{Purpose, invalid_target, is_single_target};
@@ -193,11 +195,7 @@ pub(super) fn augassign(kind: K) -> Option<BinOp> {
 /// `return_stmt: 'return' [star_expressions]`
 fn return_stmt(inp: &mut Inp<'_, '_>) -> Res<StmtKind> {
     expect(inp, K::Return)?;
-    let value = if starts_expression(peek_kind(inp)) || peek_kind(inp) == K::Star {
-        Some(star_expressions(inp)?)
-    } else {
-        None
-    };
+    let value = starts_starred(peek_kind(inp)).then(|| star_expressions(inp)).transpose()?;
     Ok(StmtKind::Return(value))
 }
 
@@ -207,30 +205,20 @@ fn raise_stmt(inp: &mut Inp<'_, '_>) -> Res<StmtKind> {
     if !starts_expression(peek_kind(inp)) {
         return Ok(StmtKind::Raise { exc: None, cause: None });
     }
-    inp.parse(
-        custom(expression)
-            .then(token(K::From).ignore_then(custom(expression)).or_not())
-            .map(|(exc, cause)| StmtKind::Raise { exc: Some(exc), cause }),
-    )
+    Ok(StmtKind::Raise { exc: Some(expression(inp)?), cause: after(inp, K::From, expression)? })
 }
 
 /// `assert_stmt: 'assert' expression [',' expression]`
 fn assert_stmt(inp: &mut Inp<'_, '_>) -> Res<StmtKind> {
-    inp.parse(
-        token(K::Assert)
-            .ignore_then(custom(expression))
-            .then(token(K::Comma).ignore_then(custom(expression)).or_not())
-            .map(|(test, msg)| StmtKind::Assert { test, msg }),
-    )
+    expect(inp, K::Assert)?;
+    Ok(StmtKind::Assert { test: expression(inp)?, msg: after(inp, K::Comma, expression)? })
 }
 
 /// `del_stmt: 'del' del_targets`
 ///
 /// `del_targets: primary (',' primary)* [',']`, as far as they can be deleted
 fn del_stmt(inp: &mut Inp<'_, '_>) -> Res<StmtKind> {
-    if inp.state().explain {
-        explain_target::invalid_del_stmt(inp)?;
-    }
+    explaining(inp, explain_target::invalid_del_stmt)?;
     let targets: Vec<Expr> = inp.parse(
         token(K::Del).ignore_then(custom(primary).separated_by(token(K::Comma)).allow_trailing().at_least(1).collect()),
     )?;
@@ -242,19 +230,14 @@ fn del_stmt(inp: &mut Inp<'_, '_>) -> Res<StmtKind> {
     Ok(StmtKind::Delete(targets))
 }
 
-/// `NAME (',' NAME)*`
-fn names<'t>(keyword: K) -> impl Rule<'t, Vec<Ident>> {
-    token(keyword).ignore_then(custom(ident).separated_by(token(K::Comma)).at_least(1).collect())
-}
-
 /// `global_stmt: 'global' NAME (',' NAME)*`
 fn global_stmt(inp: &mut Inp<'_, '_>) -> Res<StmtKind> {
-    inp.parse(names(K::Global).map(StmtKind::Global))
+    inp.parse(token(K::Global).ignore_then(listed(custom(ident))).map(StmtKind::Global))
 }
 
 /// `nonlocal_stmt: 'nonlocal' NAME (',' NAME)*`
 fn nonlocal_stmt(inp: &mut Inp<'_, '_>) -> Res<StmtKind> {
-    inp.parse(names(K::Nonlocal).map(StmtKind::Nonlocal))
+    inp.parse(token(K::Nonlocal).ignore_then(listed(custom(ident))).map(StmtKind::Nonlocal))
 }
 
 /// ```text
@@ -262,26 +245,16 @@ fn nonlocal_stmt(inp: &mut Inp<'_, '_>) -> Res<StmtKind> {
 /// import_name: 'import' dotted_as_name (',' dotted_as_name)*
 /// ```
 fn import_name(inp: &mut Inp<'_, '_>) -> Res<StmtKind> {
-    if inp.state().explain {
-        explain::invalid_import(inp)?;
-    }
-    inp.parse(
-        token(K::Import)
-            .ignore_then(custom(dotted_as_name).separated_by(token(K::Comma)).at_least(1).collect())
-            .map(StmtKind::Import),
-    )
+    explaining(inp, explain::invalid_import)?;
+    inp.parse(token(K::Import).ignore_then(listed(custom(dotted_as_name))).map(StmtKind::Import))
 }
 
 /// `dotted_as_name: dotted_name ['as' NAME]`
 fn dotted_as_name(inp: &mut Inp<'_, '_>) -> Res<Alias> {
     let start = here(inp);
     let name = dotted_name(inp)?;
-    let asname = as_name(inp)?;
+    let asname = after(inp, K::As, ident)?;
     Ok(Alias { name, asname, span: span_from(inp, start) })
-}
-
-fn as_name(inp: &mut Inp<'_, '_>) -> Res<Option<Ident>> {
-    if eat(inp, K::As).is_some() { ident(inp).map(Some) } else { Ok(None) }
 }
 
 /// `dotted_name: NAME ('.' NAME)*`
@@ -319,19 +292,10 @@ fn import_from_targets(inp: &mut Inp<'_, '_>) -> Res<Vec<Alias>> {
             let name = Ident { name: inp.state().soft.star, span: next.span };
             Ok(vec![Alias { name: vec![name], asname: None, span: next.span }])
         }
-        K::LParen => inp.parse(
-            custom(import_from_as_name)
-                .separated_by(token(K::Comma))
-                .allow_trailing()
-                .at_least(1)
-                .collect()
-                .delimited_by(token(K::LParen), token(K::RParen)),
-        ),
+        K::LParen => inp.parse(listed_in(K::LParen, custom(import_from_as_name), K::RParen)),
         _ => {
-            if inp.state().explain {
-                explain::invalid_import_from_targets(inp)?;
-            }
-            inp.parse(custom(import_from_as_name).separated_by(token(K::Comma)).at_least(1).collect())
+            explaining(inp, explain::invalid_import_from_targets)?;
+            inp.parse(listed(custom(import_from_as_name)))
         }
     }
 }
@@ -339,7 +303,7 @@ fn import_from_targets(inp: &mut Inp<'_, '_>) -> Res<Vec<Alias>> {
 /// `import_from_as_name: NAME ['as' NAME]`
 pub(super) fn import_from_as_name(inp: &mut Inp<'_, '_>) -> Res<Alias> {
     let name = ident(inp)?;
-    let asname = as_name(inp)?;
+    let asname = after(inp, K::As, ident)?;
     Ok(Alias { name: vec![name], asname, span: span_from(inp, name.span.start) })
 }
 

@@ -150,9 +150,7 @@ fn fstring_middle(inp: &mut Inp<'_, '_>) -> Res<Result<Rc<str>, String>> {
 /// ```
 fn fstring_replacement_field(inp: &mut Inp<'_, '_>) -> Res<FStringField> {
     let start = expect(inp, K::LBrace)?.span;
-    if inp.state().explain {
-        explain::invalid_replacement_field(inp)?;
-    }
+    explaining(inp, explain::invalid_replacement_field)?;
     let begun = begin_node(inp);
     let first = inp.save();
     let value = match field_value(inp) {
@@ -162,9 +160,7 @@ fn fstring_replacement_field(inp: &mut Inp<'_, '_>) -> Res<FStringField> {
         }
         value => value?,
     };
-    if inp.state().explain {
-        explain::after_field_part(inp, FieldPart::Value)?;
-    }
+    explaining(inp, |inp| explain::after_field_part(inp, FieldPart::Value))?;
     let debug = eat(inp, K::Equal).is_some().then(|| {
         let end = here(inp);
         debug_text(&inp.state().text[start.end as usize..end as usize])
@@ -176,13 +172,9 @@ fn fstring_replacement_field(inp: &mut Inp<'_, '_>) -> Res<FStringField> {
     if let Some(mark) = eat(inp, K::Exclamation) {
         conversion = Some(fstring_conversion(inp, mark)?);
     }
-    if inp.state().explain {
-        explain::after_field_part(inp, FieldPart::Conversion)?;
-    }
+    explaining(inp, |inp| explain::after_field_part(inp, FieldPart::Conversion))?;
     let format_spec = if peek_kind(inp) == K::Colon { Some(fstring_full_format_spec(inp)?) } else { None };
-    if inp.state().explain {
-        explain::after_field_part(inp, FieldPart::Spec)?;
-    }
+    explaining(inp, |inp| explain::after_field_part(inp, FieldPart::Spec))?;
     expect(inp, K::RBrace)?;
     end_node(inp, begun, 1)?;
     Ok(FStringField { value, conversion, format_spec, debug, span: span_from(inp, start.start) })
@@ -190,9 +182,7 @@ fn fstring_replacement_field(inp: &mut Inp<'_, '_>) -> Res<FStringField> {
 
 fn fstring_conversion(inp: &mut Inp<'_, '_>, mark: Token) -> Res<char> {
     let next = peek(inp);
-    if inp.state().explain {
-        explain::invalid_conversion_character(inp)?;
-    }
+    explaining(inp, explain::invalid_conversion_character)?;
     if next.kind != K::Name {
         return fail(inp);
     }
