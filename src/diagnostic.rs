@@ -46,6 +46,8 @@ pub enum Finder {
     /// The same, of what is wrong wherever it stands: CPython looks for it as soon as anything is.
     Tokens,
     Parser,
+    /// The same, of the end of the text where something should follow.
+    End,
     /// The same, of a warning about a text in an f-string: as an error it is at the end of that, which is here.
     FString(Span),
     /// What looks at names; the place is no argument of the exception.

@@ -37,14 +37,15 @@ impl Lower<'_> {
     pub(super) fn super_call(&mut self, name: crate::symbol::Symbol, span: Span) -> Thunk {
         let load = self.load_name(name, span);
         let class = self.unit.free.get(&sym::__class__).copied();
-        let (has_variables, is_function) = {
+        let (has_variables, is_function, is_lambda) = {
             let scope = &self.scopes.scopes[self.unit.scope.0 as usize];
-            (scope.kind != ScopeKind::Module && !scope.variables.is_empty(), scope.kind == ScopeKind::Function)
+            let has_variables = scope.kind != ScopeKind::Module && !scope.variables.is_empty();
+            (has_variables, scope.kind == ScopeKind::Function, scope.kind == ScopeKind::Lambda)
         };
         // As a part of `super().name` it gets its arguments as variables are loaded, before anything is called.
         let text = &self.source.text[span.range()];
         let call = Span { end: span.start + text.find(')').map_or(text.len(), |at| at + 1) as u32, ..span };
-        let is_part = call != span && is_function;
+        let is_part = call != span && (is_function || is_lambda);
         Box::new(move |vm, frame| {
             let callee = load(vm, frame)?;
             let is_super = matches!(&callee, Value::Class(c) if Rc::ptr_eq(c, &vm.types.super_));

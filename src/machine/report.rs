@@ -2,6 +2,7 @@
 
 use super::prelude::*;
 use crate::diagnostic::{Diagnostic, ExceptionReport, Finder, FrameEntry, Place, Severity, SyntaxPlace};
+use crate::object::code::CodeKind;
 use crate::report::place::Reading;
 use crate::report::{self, ErrorFormat, Style};
 use crate::syntax::{Origin, Parsed};
@@ -221,7 +222,7 @@ impl Vm {
         if let Some(place) = report::place::of(diagnostic, reading, in_file) {
             let text = match diagnostic.finder {
                 Finder::Scopes | Finder::Compiler if !is_in_file => None,
-                Finder::Parser | Finder::FString(_) if !is_in_file => {
+                Finder::Parser | Finder::End | Finder::FString(_) if !is_in_file => {
                     let source = diagnostic.place.as_ref().map(|place| &place.source);
                     let last = source.is_some_and(|source| source.line_start(place.lineno.max(1) + 1).is_none());
                     let end = if last && reading == Reading::Part { "" } else { "\n" };
@@ -268,19 +269,31 @@ impl Vm {
             };
             bound.then(|| name.as_str().to_owned())
         };
+        // The body of a class has its variables in a dict.
+        let (globals, variables) = (&frame.function.globals, &frame.code.variables);
+        let class = match (frame.code.kind, frame.locals.first()) {
+            (CodeKind::Class, Some(Value::Dict(names))) => Some(names),
+            _ => None,
+        };
         // A method that forgot `self.`.
-        if let (Some("self"), Some(this)) = (frame.code.variables.first().map(|v| v.as_str()), frame.locals.first()) {
-            let this = match this {
+        let this = match variables.iter().position(|name| name.as_str() == "self") {
+            Some(at) => frame.locals.get(at).map(|this| match this {
                 Value::Cell(cell) => cell.get(),
                 other => other.clone(),
-            };
-            if matches!(this, Value::Instance(_)) && matches!(self.get_attr_opt(&this, &name), Ok(Some(_))) {
+            }),
+            None => {
+                let names = class.or((frame.code.kind == CodeKind::Module).then_some(globals));
+                names.and_then(|names| names.get_str(&Rc::new(Str::new("self"))))
+            }
+        };
+        if let Some(this) = this.filter(|this| !this.is_unbound()) {
+            if matches!(self.get_attr_opt(&this, &name), Ok(Some(_))) {
                 error.0.remarks().suggestion = Some(format!("Did you mean: 'self.{}'?", name.as_str()));
                 return;
             }
         }
-        let mut names: Vec<String> = frame.code.variables.iter().enumerate().filter_map(bound).collect();
-        for dict in [&frame.function.globals, &self.builtins] {
+        let mut names: Vec<String> = variables.iter().enumerate().filter_map(bound).collect();
+        for dict in class.into_iter().chain([globals, &self.builtins]) {
             names.extend(dict.keys().iter().filter_map(|k| k.as_str().map(|s| s.as_str().to_owned())));
         }
         let meant = similar::suggest(name.as_str(), names.iter().map(String::as_str));

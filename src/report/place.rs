@@ -119,21 +119,17 @@ pub fn of(diagnostic: &Diagnostic, reading: Reading, in_file: Option<String>) ->
         || never_closed
     {
         end_offset = Some(0);
-    } else if nothing && at_end && message == "invalid syntax" && is_decorator(source.line_text(lineno)) {
-        // What should follow is nowhere.
-        (offset, end_offset) = (Some(0), Some(0));
     } else if starts("future feature") || message == "not a chance" {
         end_offset = None;
-    } else if reading == Reading::Part
-        && nothing
-        && message == "invalid syntax"
-        && span.end as usize == source.text.len()
+    } else if diagnostic.finder == Finder::End
+        || reading == Reading::Part && nothing && message == "invalid syntax" && span.end as usize == source.text.len()
     {
+        // What should follow is nowhere.
         (offset, end_offset) = (Some(0), Some(0));
         if source.text.is_empty() {
             (lineno, end_lineno) = (0, 0);
         }
-    } else if nothing
+    } else if (nothing || source.text[span.range()].starts_with('#'))
         && (message == "invalid syntax"
             || starts("expected ':'")
             || starts("expected '('")
@@ -155,10 +151,4 @@ pub fn of(diagnostic: &Diagnostic, reading: Reading, in_file: Option<String>) ->
         (end_lineno, end_offset) = (lineno, Some(i64::from(column) + 2));
     }
     Some(SyntaxPlace { filename: source.name.to_string(), lineno, offset, end_lineno, end_offset, text })
-}
-
-/// Whether a line is a whole decorator.
-fn is_decorator(line: Option<&str>) -> bool {
-    let line = line.unwrap_or("").trim();
-    line.starts_with('@') && line.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | ')' | ']'))
 }

@@ -247,7 +247,7 @@ impl Lexer<'_, '_> {
                 kind => self.push(kind, span),
             }
         }
-        self.finish();
+        self.finish(comment);
     }
 
     /// Inside a field's expression, but inside no bracket of it.
@@ -256,7 +256,8 @@ impl Lexer<'_, '_> {
         field.is_some_and(|field| field.depth == self.brackets.len())
     }
 
-    fn finish(&mut self) {
+    /// The end of the text, and the comment that ends its last line.
+    fn finish(&mut self, comment: Option<usize>) {
         let end = self.text.len();
         self.out.ends_in_fstring = !self.fstrings.is_empty();
         if let Some(stop) = self.source.stop.as_ref().filter(|_| !self.out.gave_up) {
@@ -283,7 +284,7 @@ impl Lexer<'_, '_> {
         let ended = self.out.tokens.last().is_none_or(|t| matches!(t.kind, TokenKind::Newline | TokenKind::Dedent));
         if self.out.open.is_none() {
             if !ended {
-                self.push(TokenKind::Newline, Span::new(end, end));
+                self.push(TokenKind::Newline, Span::new(comment.unwrap_or(end), end));
             }
             for _ in 1..self.indents.len() {
                 self.push(TokenKind::Dedent, Span::new(end, end));

@@ -24,7 +24,7 @@ pub(super) fn conclude<T>(
     let heard = heard(lexed, outcome.diagnostics.first());
     let warnings = heard.map(|fault| {
         let end = lexed.tokens[fault.token];
-        let warning = Diagnostic { severity: Severity::Warning, ..diagnostic(source, fault) };
+        let warning = Diagnostic { severity: Severity::Warning, ..diagnostic(source, lexed, fault) };
         match end.kind {
             K::FStringEnd => Diagnostic { finder: Finder::FString(end.span), ..warning },
             _ => warning,
@@ -32,7 +32,7 @@ pub(super) fn conclude<T>(
     });
     let warnings: Vec<Diagnostic> = warnings.collect();
     let faults = in_order(source, lexed, outcome.diagnostics);
-    let mut diagnostics: Vec<Diagnostic> = faults.iter().map(|fault| diagnostic(source, fault)).collect();
+    let mut diagnostics: Vec<Diagnostic> = faults.iter().map(|fault| diagnostic(source, lexed, fault)).collect();
     if !diagnostics.is_empty() {
         diagnostics.extend(warnings.iter().cloned());
     }
@@ -69,7 +69,7 @@ pub(super) fn all_errors(
     let line = |error: &Diagnostic| error.place.as_ref().map(|place| source.line(place.span.start));
     let first = errors.first().and_then(line);
     let faults = in_order(source, lexed, outcome.diagnostics);
-    let mut others: Vec<_> = faults.iter().map(|fault| diagnostic(source, fault)).collect();
+    let mut others: Vec<_> = faults.iter().map(|fault| diagnostic(source, lexed, fault)).collect();
     others.sort_by_key(line);
     others.retain(|error| line(error) != first);
     errors.extend(others);
@@ -172,7 +172,7 @@ fn unclosed(source: &Source, lexed: &Lexed, mut found: Found) -> Fault {
     Fault { message, span: Span { start: offset, end: offset }, lexical, ..found.fault }
 }
 
-fn diagnostic(source: &Rc<Source>, fault: &Fault) -> Diagnostic {
+fn diagnostic(source: &Rc<Source>, lexed: &Lexed, fault: &Fault) -> Diagnostic {
     let mut span = fault.span;
     let length = source.text.len() as u32;
     if span.start == length && source.text.ends_with('\n') && source.stop.is_none() {
@@ -188,7 +188,8 @@ fn diagnostic(source: &Rc<Source>, fault: &Fault) -> Diagnostic {
     let finder = match (fault.lexical, fault.overrides) {
         (true, true) => Finder::Tokens,
         (true, false) => Finder::Lexer,
-        (false, _) => Finder::Parser,
+        _ if fault.message == "invalid syntax" && lexed.tokens[fault.token].kind == K::End => Finder::End,
+        _ => Finder::Parser,
     };
     let mut diagnostic = Diagnostic { finder, ..Diagnostic::error(fault.class, fault.message.as_str(), source, span) };
     let unplaced = source.stop.as_ref().is_some_and(|stop| stop.place.is_none() && stop.message == fault.message);

@@ -44,6 +44,8 @@ impl Lexer<'_, '_> {
         let Some(end) = end else {
             let end = at.min(bytes.len());
             if end == bytes.len() && self.source.stop.is_some() {
+                // It might end on the line that can't be read.
+                self.continued_to_end = true;
                 return self.seek(end);
             }
             return self.unterminated_string(start, end, quote, triple);

@@ -83,8 +83,7 @@ pub(super) fn invalid_import(inp: &mut Inp<'_, '_>) -> Res<()> {
     let import = peek(inp);
     let at = index(inp);
     if peek_second(inp) == K::Newline {
-        let newline = inp.state().tokens[at + 1].span.start;
-        let span = Span { start: newline, end: newline };
+        let span = inp.state().tokens[at + 1].span;
         return raise(inp, "Expected one or more names after 'import'", span);
     }
     let names = explained(inp, |inp| {
@@ -103,8 +102,7 @@ pub(super) fn invalid_import(inp: &mut Inp<'_, '_>) -> Res<()> {
 pub(super) fn invalid_import_from_targets(inp: &mut Inp<'_, '_>) -> Res<()> {
     let next = peek(inp);
     if next.kind == K::Newline {
-        let span = Span { end: next.span.start, ..next.span };
-        return raise(inp, "Expected one or more names after 'import'", span);
+        return raise(inp, "Expected one or more names after 'import'", next.span);
     }
     let trailing = explained(inp, |inp| {
         super::stmt::import_from_as_name(inp)?;

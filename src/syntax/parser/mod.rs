@@ -43,8 +43,9 @@ pub(super) fn file(text: &str, lexed: &Lexed, interner: &mut Interner) -> Outcom
     let mut diagnostics = state.diagnostics;
     let at_once = |first: &Found| first.at_once || first.fault.message.starts_with("'in' expected");
     if let Some(first) = diagnostics.first_mut().filter(|first| !at_once(first)) {
-        if let Some(fault) = suspected_before(text, lexed, interner, first) {
+        if let Some((fault, touched)) = suspected_before(text, lexed, interner, first) {
             first.fault = fault;
+            first.touched = first.touched.max(touched);
         }
     }
     Outcome { value, diagnostics }
@@ -52,9 +53,11 @@ pub(super) fn file(text: &str, lexed: &Lexed, interner: &mut Interner) -> Outcom
 
 /// When a statement fails, CPython also looks at what is wrong with those before it, and then takes `print -1` for a
 /// statement of Python 2, `match(a)` for one without its colon, and the parameters in `type A[T=1]` for a subscript.
+/// Gives as well the furthest token it looked at.
 #[cold]
-fn suspected_before(text: &str, lexed: &Lexed, interner: &mut Interner, first: &Found) -> Option<Fault> {
+fn suspected_before(text: &str, lexed: &Lexed, interner: &mut Interner, first: &Found) -> Option<(Fault, usize)> {
     let before = |token: &&Token| token.span.start < first.fault.span.start;
+    let shapes_lines = |kind| matches!(kind, K::Newline | K::Indent | K::Dedent);
     let tokens = &lexed.tokens[..lexed.tokens.iter().take_while(before).count()];
     (0..tokens.len()).find_map(|at| {
         let [name, next, ..] = tokens[at..] else { return None };
@@ -62,22 +65,26 @@ fn suspected_before(text: &str, lexed: &Lexed, interner: &mut Interner, first: &
             return None;
         }
         let previous = tokens[..at].last().map(|previous| previous.kind);
-        let begins_line = previous.is_none_or(|kind| matches!(kind, K::Newline | K::Indent | K::Dedent));
+        let begins_line = previous.is_none_or(shapes_lines);
         let begins = begins_line || matches!(previous, Some(K::Semicolon | K::Colon));
-        let operand = previous.is_some_and(|kind| {
-            kind.opens()
-                || matches!(kind, K::Comma | K::Equal)
-                || matches!(kind, K::Return | K::If | K::Elif | K::While | K::Else | K::Raise | K::Assert)
+        let line = tokens[..at].iter().rposition(|token| shapes_lines(token.kind)).map_or(0, |end| end + 1);
+        let opening = text.get(tokens[line].span.range())?;
+        let operand = previous.is_some_and(|kind| match kind {
+            // The condition in an expression is read as a part of that.
+            K::If => line + 1 == at || opening == "case",
+            K::In => opening == "for",
+            K::Elif | K::While | K::With | K::Return | K::Else | K::Raise | K::Assert | K::From | K::Yield => true,
+            K::Comma | K::Equal | K::Walrus | K::Arrow | K::At => true,
+            _ => kind.opens() || stmt::augassign(kind).is_some() || opening == "match" && line + 1 == at,
         });
-        let in_head = matches!(previous, Some(K::If | K::Elif | K::While));
         let word = text.get(name.span.range())?;
         let mut state = State { tokens: &lexed.tokens[at..], ..State::new(text, lexed, interner) };
         let tokens: Tokens<'_> = state.tokens;
         let production: fn(&mut Inp<'_, '_>) -> Res<()> = match (word, next.kind) {
-            ("print" | "exec", K::LBracket | K::Minus | K::Plus | K::Star) if (begins || operand) && in_head => {
+            ("print" | "exec", K::LBracket | K::Minus | K::Plus | K::Star) if operand => {
                 |inp| explain_expr::old_print(inp, true)
             }
-            ("print" | "exec", K::LBracket | K::Minus | K::Plus | K::Star) if begins || operand => {
+            ("print" | "exec", K::LBracket | K::Minus | K::Plus | K::Star) if begins => {
                 |inp| explain_expr::old_print(inp, false)
             }
             ("match", K::LParen | K::LBracket | K::Minus | K::Star) if begins_line => pattern::match_without_colon,
@@ -88,7 +95,7 @@ fn suspected_before(text: &str, lexed: &Lexed, interner: &mut Interner, first: &
         let fault = state.raised?;
         // `match` misses its colon where the parser has come to.
         let span = if fault.message == "expected ':'" { lexed.tokens[first.at].span } else { fault.span };
-        Some(Fault { span, ..fault })
+        Some((Fault { span, ..fault }, at + state.touched.max(state.furthest)))
     })
 }
 
