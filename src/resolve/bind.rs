@@ -5,15 +5,8 @@
 //! of its host, so it only notes that a name comes from outside (`binding` stays `None`) and is told what it is there in
 //! a last pass.
 
-use std::rc::Rc;
-
-use crate::diagnostic::Diagnostic;
-use crate::source::Source;
-use crate::symbol::{Interner, Symbol, sym};
-use crate::syntax::ast::ScopeId;
-
-use super::scope::{Binding, Scope, ScopeKind, SymbolMap};
-use super::syntax_error;
+use super::prelude::*;
+use super::scope::{Binding, Scope, SymbolMap};
 use super::table::{BOUND, Flags, GLOBAL, NONLOCAL, TYPE_PARAM, Table};
 
 pub(super) struct Binder<'a> {

@@ -4,20 +4,12 @@
 //! the walk is that generator's, so that of several errors the same one comes first. Statements are here, expressions
 //! in `check_expr.rs`, patterns in `pattern.rs`.
 
-use std::rc::Rc;
-
-use crate::diagnostic::Diagnostic;
-use crate::source::{Source, Span};
-use crate::symbol::{Interner, Symbol, sym};
-use crate::syntax::ast::{
-    Alias, ClassDef, ExceptHandler, Expr, ExprKind, FunctionDef, Params, ScopeId, Stmt, StmtKind, TypeParam,
-    TypeParamKind,
-};
+use super::prelude::*;
+use crate::syntax::ast::{Alias, ClassDef, ExceptHandler, FunctionDef, Params, TypeParam, TypeParamKind};
 
 use super::collect::{param_span, type_param_span};
 use super::future::is_future_import;
-use super::scope::{ScopeKind, Scopes};
-use super::{Mode, syntax_error};
+use super::scope::Scopes;
 
 /// How many blocks can be open in a function at once.
 const MAX_BLOCKS: usize = 21;

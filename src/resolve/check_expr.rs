@@ -1,12 +1,11 @@
 //! The second walk, through expressions and targets. As in the first, the functions that contain each other are small.
 
-use crate::source::Span;
-use crate::symbol::Symbol;
-use crate::syntax::ast::{Arg, Comp, Expr, ExprKind, Lambda, UnaryOp};
+use super::prelude::*;
+use crate::syntax::ast::{Arg, Comp, Lambda, UnaryOp};
 use crate::syntax::visit::expr_parts;
 
 use super::check::{Block, Checker};
-use super::scope::{ScopeKind, SymbolMap};
+use super::scope::SymbolMap;
 
 const STARRED: &str = "can't use starred expression here";
 

@@ -4,19 +4,13 @@
 //! that of several errors the same one comes first.
 
 use std::collections::HashMap;
-use std::rc::Rc;
 
-use crate::diagnostic::Diagnostic;
-use crate::source::{Source, Span};
-use crate::symbol::{Interner, Symbol};
+use super::prelude::*;
 use crate::syntax::ast::{
-    Alias, Arg, ClassDef, Expr, ExprKind, FunctionDef, Ident, Param, Params, Pattern, PatternKind, ScopeId, Stmt,
-    StmtKind, TypeParam, TypeParamKind,
+    Alias, Arg, ClassDef, FunctionDef, Ident, Param, Params, Pattern, PatternKind, TypeParam, TypeParamKind,
 };
 
-use super::scope::ScopeKind;
 use super::table::{ANNOTATED, Flags, GLOBAL, IMPORT, ITERATION, LOCAL, NONLOCAL, PARAM, TYPE_PARAM, Table, USE};
-use super::{Mode, syntax_error};
 
 /// Names that the walk itself needs.
 pub(super) struct Words {

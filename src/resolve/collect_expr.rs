@@ -2,12 +2,10 @@
 //!
 //! Expressions may be a thousand levels deep, so the functions that contain each other keep their frames small.
 
-use crate::source::Span;
-use crate::symbol::{Symbol, sym};
-use crate::syntax::ast::{Comp, Expr, ExprKind, FStringPart, Ident, Lambda};
+use super::prelude::*;
+use crate::syntax::ast::{Comp, FStringPart, Ident, Lambda};
 
 use super::collect::Collector;
-use super::scope::ScopeKind;
 use super::table::{GLOBAL, ITERATION, LOCAL, NONLOCAL, PARAM, USE};
 
 /// What a comprehension is, in words.

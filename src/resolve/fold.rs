@@ -2,14 +2,12 @@
 //!
 //! What would fail or grow too large is left to be run, and is no constant.
 
-use std::rc::Rc;
-
 use num_bigint::{BigInt, Sign};
 use num_integer::Integer;
 use num_traits::{Signed, ToPrimitive, Zero};
 
-use crate::symbol::sym;
-use crate::syntax::ast::{BinOp, Constant, Expr, ExprKind, UnaryOp};
+use super::prelude::*;
+use crate::syntax::ast::{BinOp, Constant, UnaryOp};
 
 const MAX_INT_BITS: u64 = 128;
 const MAX_TEXT: usize = 4096;

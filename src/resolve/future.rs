@@ -1,13 +1,7 @@
 //! `from __future__ import ...`: which features are asked for, and where they may be.
 
-use std::rc::Rc;
-
-use crate::diagnostic::Diagnostic;
-use crate::source::{Source, Span};
-use crate::symbol::{Interner, sym};
-use crate::syntax::ast::{Constant, ExprKind, Stmt, StmtKind};
-
-use super::syntax_error;
+use super::prelude::*;
+use crate::syntax::ast::Constant;
 
 const FEATURES: &[&str] = &[
     "nested_scopes", "generators", "division", "absolute_import", "with_statement", "print_function",

@@ -16,6 +16,7 @@ mod collect_expr;
 mod fold;
 mod future;
 mod pattern;
+mod prelude;
 mod scope;
 mod table;
 #[cfg(test)]

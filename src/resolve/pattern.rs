@@ -1,14 +1,12 @@
 //! The second walk, through the patterns of `match`.
 
 use std::collections::HashSet;
-use std::rc::Rc;
 
 use num_bigint::BigInt;
 use num_traits::{FromPrimitive, ToPrimitive};
 
-use crate::source::Span;
-use crate::symbol::Symbol;
-use crate::syntax::ast::{BinOp, Constant, Expr, ExprKind, Ident, Pattern, PatternKind, UnaryOp};
+use super::prelude::*;
+use crate::syntax::ast::{BinOp, Constant, Ident, Pattern, PatternKind, UnaryOp};
 use crate::text::complex::complex_repr;
 use crate::text::float::float_repr;
 use crate::text::repr::{bytes_repr, str_repr};

@@ -1,10 +1,7 @@
 //! What the resolver finds out: a table of scopes, and for every scope what each name in it is.
 
+use super::prelude::*;
 use std::collections::HashMap;
-
-use crate::diagnostic::Diagnostic;
-use crate::symbol::Symbol;
-use crate::syntax::ast::ScopeId;
 
 /// A map keyed by names.
 pub type SymbolMap<T> = HashMap<Symbol, T, foldhash::fast::FixedState>;

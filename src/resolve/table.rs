@@ -1,10 +1,7 @@
 //! A scope while it is being found out: the names mentioned in it, and how.
 
-use crate::source::Span;
-use crate::symbol::Symbol;
-use crate::syntax::ast::ScopeId;
-
-use super::scope::{Binding, ScopeKind, SymbolMap};
+use super::prelude::*;
+use super::scope::{Binding, SymbolMap};
 
 /// How a name is mentioned in a scope: a set of the constants below.
 pub(super) type Flags = u16;

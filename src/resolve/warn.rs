@@ -1,8 +1,8 @@
 //! What looks like a mistake but is none to Python: the `SyntaxWarning`s of the compiler.
 
-use crate::diagnostic::{Diagnostic, Severity};
-use crate::source::Span;
-use crate::syntax::ast::{CmpOp, Expr, ExprKind};
+use super::prelude::*;
+use crate::diagnostic::Severity;
+use crate::syntax::ast::CmpOp;
 
 use super::check::Checker;
 use super::fold::{Folded, fold, is_format};

@@ -3,8 +3,6 @@
 //! Each reads its head, then calls [`block`]. Blocks recover from errors inside themselves, statement by statement, so
 //! that an error does not hide the next one.
 
-use chumsky::prelude::*;
-
 use super::display::{class_arguments, star_targets};
 use super::explain;
 use super::explain_target;
@@ -15,8 +13,7 @@ use super::pattern::{match_stmt, nested_block};
 use super::recover::statements;
 use super::stmt::{simple_stmts, with_target};
 use super::target::check_targets;
-use crate::syntax::ast::{ClassDef, ExceptHandler, Expr, FunctionDef, ScopeId, Stmt, StmtKind, WithItem};
-use crate::syntax::token::{Token, TokenKind as K};
+use crate::syntax::ast::{ClassDef, ExceptHandler, FunctionDef, WithItem};
 
 /// `statement: compound_stmt | simple_stmts`
 pub(super) fn statement(inp: &mut Inp<'_, '_>, out: &mut Vec<Stmt>) -> Res<()> {

@@ -9,9 +9,8 @@ use super::expr::{
 use super::input::*;
 use super::strings::strings;
 use super::target::check_targets;
-use crate::syntax::ast::{Arg, Comp, Comprehension, Constant, Expr, ExprKind, ScopeId};
+use crate::syntax::ast::{Arg, Comp, Comprehension};
 use crate::syntax::literal::Literal;
-use crate::syntax::token::TokenKind as K;
 
 /// What opening brackets cost, see [`nested`].
 pub(super) const BRACKET: u32 = 4;

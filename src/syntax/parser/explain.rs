@@ -7,9 +7,6 @@
 
 use super::expr::{expression, expressions};
 use super::input::*;
-use crate::source::Span;
-use crate::syntax::ast::ExprKind;
-use crate::syntax::token::{Token, TokenKind as K};
 
 /// A production that finds nothing wrong.
 pub(super) const FINE: Res<()> = Ok(());

@@ -8,9 +8,7 @@ use super::expr::{
 use super::input::*;
 use super::stmt::augassign;
 use super::target::expression_name;
-use crate::source::Span;
-use crate::syntax::ast::{Comprehension, Constant, Expr, ExprKind, UnaryOp};
-use crate::syntax::token::{Token, TokenKind as K};
+use crate::syntax::ast::{Comprehension, UnaryOp};
 
 /// After an expression that may not be the last.
 pub(super) fn expression_before_more<'t, 'p>(inp: &mut Inp<'t, 'p>, start: Saved<'t, 'p>, body: &Expr) -> Res<()> {

@@ -7,9 +7,6 @@ use super::expr::{
 use super::input::*;
 use super::stmt::augassign;
 use super::target::{Purpose, expression_name, invalid_target};
-use crate::source::Span;
-use crate::syntax::ast::{Expr, ExprKind};
-use crate::syntax::token::TokenKind as K;
 
 fn refuse(inp: &mut Inp<'_, '_>, doing: &str, part: Option<&Expr>) -> Res<()> {
     let Some(part) = part else { return FINE };

@@ -7,11 +7,7 @@ use super::display::{BRACKET, atom, call_arguments, slices};
 use super::explain_expr as explain;
 use super::input::*;
 use super::params::lambda_params;
-use crate::source::Span;
-use crate::syntax::ast::{
-    Arg, BinOp, BoolOp, CmpOp, Constant, Expr, ExprKind, Ident, Lambda, Params, ScopeId, UnaryOp,
-};
-use crate::syntax::token::TokenKind as K;
+use crate::syntax::ast::{Arg, BinOp, BoolOp, CmpOp, Lambda, Params, UnaryOp};
 
 /// What a right operand and the parameters of a lambda cost, see [`nested`].
 const OPERAND: u32 = 3;

@@ -1,4 +1,4 @@
-//! What all productions stand on: the input, the state of a parse, and the few functions that touch tokens.
+//! What all productions stand on: the words they are written in, the input, the state of a parse, and the few functions that touch tokens.
 //!
 //! A production is a function `fn name(inp) -> Res<T>`, made a `chumsky` parser by `custom(name)`; lists and sequences
 //! are put together with `chumsky`'s combinators. A production consumes what it recognises or fails. Alternatives are
@@ -17,15 +17,16 @@ use chumsky::error::{Error, LabelError};
 use chumsky::extra::Full;
 use chumsky::input::InputRef;
 use chumsky::inspector::Inspector;
-use chumsky::prelude::*;
+pub(super) use chumsky::prelude::*;
 use chumsky::util::MaybeRef;
 
-use crate::source::Span;
+pub(super) use crate::source::Span;
 use crate::symbol::{Interner, Symbol};
-use crate::syntax::lexer::Fault;
-use crate::syntax::lexer::Lexed;
+pub(super) use crate::syntax::ast::{Constant, Expr, ExprKind, Ident, ScopeId, Stmt, StmtKind};
+use crate::syntax::lexer::{Fault, Lexed};
 use crate::syntax::literal::Literal;
-use crate::syntax::token::{Token, TokenKind};
+use crate::syntax::token::TokenKind;
+pub(super) use crate::syntax::token::{Token, TokenKind as K};
 
 /// The levels a tree of expressions, or of statements, may have.
 pub(super) const MAX_HEIGHT: u32 = 1_200;

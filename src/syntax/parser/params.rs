@@ -1,12 +1,9 @@
 //! Parameters of functions and lambdas, and type parameters.
 
-use chumsky::prelude::*;
-
 use super::explain::{self, Read};
 use super::expr::{expression, ident, star_expression};
 use super::input::*;
-use crate::syntax::ast::{ExprKind, Param, Params, TypeParam, TypeParamKind};
-use crate::syntax::token::TokenKind as K;
+use crate::syntax::ast::{Param, Params, TypeParam, TypeParamKind};
 
 /// `params: '(' [parameters] ')'`
 ///

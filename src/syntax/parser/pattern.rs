@@ -1,16 +1,12 @@
 //! The `match` statement and its patterns.
 
-use chumsky::prelude::*;
-
 use super::compound::{block, colon};
 use super::display::atom;
 use super::explain;
 use super::expr::{expr, ident, named_expression, star_named_expression, starts_starred, with_more};
 use super::input::*;
 use super::stmt::simple_stmts;
-use crate::source::Span;
-use crate::syntax::ast::{BinOp, Constant, Expr, ExprKind, Ident, MatchCase, Pattern, PatternKind, StmtKind, UnaryOp};
-use crate::syntax::token::TokenKind as K;
+use crate::syntax::ast::{BinOp, MatchCase, Pattern, PatternKind, UnaryOp};
 
 /// What an opening bracket costs, see [`nested`].
 const BRACKET: u32 = 7;

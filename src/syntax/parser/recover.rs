@@ -6,9 +6,7 @@
 use super::compound::{decorated, statement};
 use super::input::*;
 use super::stmt::simple_stmts;
-use crate::syntax::ast::Stmt;
 use crate::syntax::lexer::Fault;
-use crate::syntax::token::{Token, TokenKind as K};
 
 /// More errors than this help nobody.
 pub(in crate::syntax) const MAX_DIAGNOSTICS: usize = 50;

@@ -1,7 +1,5 @@
 //! Statements that fit on a line.
 
-use chumsky::prelude::*;
-
 use super::display::star_target;
 use super::explain;
 use super::explain_target;
@@ -11,8 +9,7 @@ use super::expr::{
 use super::input::*;
 use super::params::type_params;
 use super::target::{Purpose, invalid_target, is_single_target};
-use crate::syntax::ast::{Alias, BinOp, Expr, ExprKind, Ident, ScopeId, Stmt, StmtKind};
-use crate::syntax::token::TokenKind as K;
+use crate::syntax::ast::{Alias, BinOp};
 
 /// `simple_stmts: simple_stmt (';' simple_stmt)* [';'] NEWLINE`
 pub(super) fn simple_stmts(inp: &mut Inp<'_, '_>, out: &mut Vec<Stmt>) -> Res<()> {

@@ -6,10 +6,8 @@ use super::display::field_value;
 use super::explain::{self, FieldPart};
 use super::expr::expr;
 use super::input::*;
-use crate::source::Span;
-use crate::syntax::ast::{Constant, Expr, ExprKind, FStringField, FStringPart};
+use crate::syntax::ast::{FStringField, FStringPart};
 use crate::syntax::literal::Literal;
-use crate::syntax::token::{Token, TokenKind as K};
 
 /// What literals next to each other are joined to.
 #[derive(Default)]

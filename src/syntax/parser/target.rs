@@ -1,7 +1,6 @@
 //! What can be assigned to, bound by a `for` or deleted, and how messages name what can't.
 
 use super::input::*;
-use crate::syntax::ast::{Constant, Expr, ExprKind};
 
 /// Fails unless every part of `target` can be bound by `=`, `for` or `with`.
 pub(super) fn check_targets(inp: &mut Inp<'_, '_>, target: &Expr) -> Res<()> {
