@@ -16,6 +16,14 @@ pub(super) struct Block {
     pub(super) holes: Vec<(Pc, Pc)>,
 }
 
+/// What a handler protects.
+pub(super) struct Range {
+    pub(super) start: Pc,
+    pub(super) end: Pc,
+    /// Without these.
+    pub(super) holes: Vec<(Pc, Pc)>,
+}
+
 pub(super) enum BlockKind {
     /// `iter` is the hidden slot of a `for` loop's iterator.
     Loop {
@@ -170,25 +178,23 @@ impl Lower<'_> {
     }
 
     fn emit_leave_handler(&mut self, outer: Slot, span: Span) {
-        let action = Box::new(move |vm: &mut Vm, frame: &mut Frame| {
+        self.emit_do(span, move |vm, frame| {
             vm.leave_handler(frame, outer);
             Ok(())
         });
-        self.emit(Step::Do(action), span);
     }
 
     pub(super) fn emit_enter_handler(&mut self, exc: Slot, outer: Slot, span: Span) {
         self.unit.handles = true;
-        let action = Box::new(move |vm: &mut Vm, frame: &mut Frame| {
+        self.emit_do(span, move |vm, frame| {
             vm.enter_handler(frame, exc, outer);
             Ok(())
         });
-        self.emit(Step::Do(action), span);
     }
 
     /// Raises the exception in a slot again, as it was.
     pub(super) fn emit_reraise(&mut self, exc: Slot, outer: Option<Slot>, span: Span) {
-        let action = Box::new(move |vm: &mut Vm, frame: &mut Frame| {
+        self.emit_do(span, move |vm, frame| {
             if let Some(outer) = outer {
                 vm.leave_handler(frame, outer);
             }
@@ -201,22 +207,30 @@ impl Lower<'_> {
             }
             .here()
         });
-        self.emit(Step::Do(action), span);
     }
 
     /// The end of `except ... as name`: the name goes, whether it is still bound or not.
     fn forget_name(&mut self, name: Symbol, span: Span) {
         let store = self.store_name(name);
         let delete = self.delete_name(name, span);
-        let action = Box::new(move |vm: &mut Vm, frame: &mut Frame| {
+        self.emit_do(span, move |vm, frame| {
             store(vm, frame, Value::None)?;
             delete(vm, frame)
         });
-        self.emit(Step::Do(action), span);
     }
 
-    /// Protects a range of steps, without the block's holes.
-    pub(super) fn protect(&mut self, start: Pc, end: Pc, mut holes: Vec<(Pc, Pc)>, target: Pc, exc: Slot, clear: Slot) {
+    /// The steps of a block, for a handler.
+    pub(super) fn range(&mut self, kind: BlockKind, inside: impl FnOnce(&mut Self)) -> Range {
+        self.push_block(kind);
+        let start = self.here();
+        inside(self);
+        let end = self.here();
+        Range { start, end, holes: self.unit.blocks.pop().map(|block| block.holes).unwrap_or_default() }
+    }
+
+    /// Protects a range of steps, without its holes, by a handler that begins with the next step.
+    pub(super) fn protect(&mut self, range: Range, exc: Slot, clear: Slot) {
+        let (Range { start, end, mut holes }, target) = (range, self.here());
         holes.sort_unstable();
         let mut from = start;
         for (hole_start, hole_end) in holes {
@@ -228,10 +242,6 @@ impl Lower<'_> {
         if from < end {
             self.unit.handlers.push(Handler { start: from, end, target, exc, clear });
         }
-    }
-
-    fn pop_holes(&mut self) -> Vec<(Pc, Pc)> {
-        self.unit.blocks.pop().map(|block| block.holes).unwrap_or_default()
     }
 
     pub(super) fn try_stmt(
@@ -252,14 +262,11 @@ impl Lower<'_> {
         }
         let (why, outer, value) = (self.temp(), self.temp(), self.temp());
         let first = body.first().map_or(span, |s| s.span);
-        self.emit(
-            Step::Do(Box::new(move |_, frame| {
-                frame.locals[why as usize] = Value::Unbound;
-                frame.locals[outer as usize] = Value::Unbound;
-                Ok(())
-            })),
-            first,
-        );
+        self.emit_do(first, move |_, frame| {
+            frame.locals[why as usize] = Value::Unbound;
+            frame.locals[outer as usize] = Value::Unbound;
+            Ok(())
+        });
         let clear = self.unit.next_slot;
         self.push_block(BlockKind::Finally { why, value, jumps: Vec::new(), exits: Vec::new() });
         let start = self.here();
@@ -277,20 +284,16 @@ impl Lower<'_> {
         };
         let final_span = finalbody.first().map_or(span, |s| s.span);
         let normal = self.emit(Step::Jump(0), final_span);
-        let target = self.here();
-        self.protect(start, end, holes, target, why, clear);
+        self.protect(Range { start, end, holes }, why, clear);
         self.emit_enter_handler(why, outer, final_span);
         self.patch(normal);
         for jump in jumps {
             self.patch(jump);
         }
         // The body, under a handler that restores what was being handled.
-        self.push_block(BlockKind::FinallyBody { why, outer });
-        let (body_start, body_clear) = (self.here(), self.unit.next_slot + 1);
         let failed = self.temp();
-        self.body(finalbody);
-        let body_end = self.here();
-        let holes = self.pop_holes();
+        let body_clear = self.unit.next_slot;
+        let range = self.range(BlockKind::FinallyBody { why, outer }, |lower| lower.body(finalbody));
         let finally = Finally { why, outer, exits: Vec::new() };
         let end_finally = self.emit(Step::EndFinally(Box::new(finally)), final_span);
         let done = self.emit(Step::Jump(0), final_span);
@@ -302,8 +305,7 @@ impl Lower<'_> {
         if let Step::EndFinally(finally) = &mut self.unit.steps[end_finally as usize] {
             finally.exits = targets;
         }
-        let cleanup = self.here();
-        self.protect(body_start, body_end, holes, cleanup, failed, body_clear);
+        self.protect(range, failed, body_clear);
         self.clear_slot(why, final_span);
         self.emit_reraise(failed, Some(outer), final_span);
         self.patch(done);
@@ -312,15 +314,10 @@ impl Lower<'_> {
     fn try_except(&mut self, body: Vec<Stmt>, handlers: Vec<ExceptHandler>, orelse: Vec<Stmt>, span: Span) {
         let (exc, outer, failed) = (self.temp(), self.temp(), self.temp());
         let clear = self.unit.next_slot;
-        self.push_block(BlockKind::Try);
-        let start = self.here();
-        self.body(body);
-        let end = self.here();
-        let holes = self.pop_holes();
+        let range = self.range(BlockKind::Try, |lower| lower.body(body));
         self.body(orelse);
         let mut done = vec![self.emit(Step::Jump(0), span)];
-        let target = self.here();
-        self.protect(start, end, holes, target, exc, clear);
+        self.protect(range, exc, clear);
         let first = handlers.first().map_or(span, |h| h.span);
         self.emit_enter_handler(exc, outer, first);
         let area = self.here();
@@ -331,8 +328,7 @@ impl Lower<'_> {
             let next = match handler.kind {
                 Some(kind) => {
                     let kind_span = kind.span;
-                    let kind = self.hoist(kind);
-                    let kind = self.expr(kind);
+                    let kind = self.hoisted(kind);
                     let cond = Box::new(move |vm: &mut Vm, frame: &mut Frame| {
                         let kind = kind(vm, frame)?;
                         let exception = frame.locals[exc as usize].clone();
@@ -348,18 +344,13 @@ impl Lower<'_> {
             let name = handler.name.map(|name| name.name);
             if let Some(name) = name {
                 let store = self.store_name(name);
-                let action = Box::new(move |vm: &mut Vm, frame: &mut Frame| {
+                self.emit_do(head, move |vm, frame| {
                     let exception = frame.locals[exc as usize].clone();
                     store(vm, frame, exception)
                 });
-                self.emit(Step::Do(action), head);
             }
-            self.push_block(BlockKind::Handler { exc, outer, name });
-            let body_start = self.here();
-            self.body(handler.body);
-            let body_end = self.here();
-            let holes = self.pop_holes();
-            area_holes.extend(&holes);
+            let range = self.range(BlockKind::Handler { exc, outer, name }, |lower| lower.body(handler.body));
+            area_holes.extend(&range.holes);
             let leave = self.here();
             // What dies with the exception dies at the last line of the body.
             let tail = self.unit.spans.last().copied().unwrap_or(span);
@@ -370,11 +361,10 @@ impl Lower<'_> {
             }
             done.push(self.emit(Step::Jump(0), span));
             if let Some(name) = name {
-                let cleanup = self.here();
-                self.protect(body_start, body_end, holes, cleanup, failed, clear);
+                area_holes.push((leave, self.here()));
+                self.protect(range, failed, clear);
                 self.forget_name(name, head);
                 self.emit_reraise(failed, None, head);
-                area_holes.push((leave, cleanup));
             } else {
                 area_holes.push((leave, self.here()));
             }
@@ -385,8 +375,8 @@ impl Lower<'_> {
         if !caught_all {
             self.emit_reraise(exc, None, first);
         }
-        let cleanup = self.here();
-        self.protect(area, cleanup, area_holes, cleanup, failed, clear);
+        let range = Range { start: area, end: self.here(), holes: area_holes };
+        self.protect(range, failed, clear);
         self.clear_slot(exc, span);
         self.emit_reraise(failed, Some(outer), first);
         for jump in done {
@@ -404,45 +394,31 @@ impl Lower<'_> {
         let at = item.context.span;
         let (exit, value) = (self.temp(), self.temp());
         let (exc, outer, result, failed) = (self.temp(), self.temp(), self.temp(), self.temp());
-        let context = self.hoist(item.context);
-        let context = self.expr(context);
+        let context = self.hoisted(item.context);
         let green = self.unit.green && !is_async;
-        let action = Box::new(move |vm: &mut Vm, frame: &mut Frame| {
+        self.emit_do(at, move |vm, frame| {
             let manager = context(vm, frame)?;
             let (bound_exit, entered) = noted(vm, frame, at, |vm| vm.enter_context(&manager, is_async, green))?;
             frame.locals[exit as usize] = bound_exit;
             frame.locals[value as usize] = entered;
             Ok(())
         });
-        self.emit(Step::Do(action), at);
         if is_async {
             self.emit(Step::Await(value), at);
         } else if green {
             self.await_pending(value, at);
         }
         let clear = self.unit.next_slot;
-        self.push_block(BlockKind::With { exit, is_async, span: at });
-        let start = self.here();
-        match item.target {
-            Some(target) => {
-                let target_span = target.span;
-                let target = self.hoist_target(target);
-                let store = self.target(target);
-                let action = Box::new(move |vm: &mut Vm, frame: &mut Frame| {
-                    let value = frame.locals[value as usize].take();
-                    store(vm, frame, value)
-                });
-                self.emit(Step::Do(action), target_span);
+        let range = self.range(BlockKind::With { exit, is_async, span: at }, |lower| {
+            match item.target {
+                Some(target) => lower.store_from(value, target),
+                None => lower.clear_slot(value, at),
             }
-            None => self.clear_slot(value, at),
-        }
-        self.with_stmt(items, body, is_async);
-        let end = self.here();
-        let holes = self.pop_holes();
+            lower.with_stmt(items, body, is_async);
+        });
         self.emit_exit_call(exit, is_async, at);
         let done = self.emit(Step::Jump(0), at);
-        let target = self.here();
-        self.protect(start, end, holes, target, exc, clear);
+        self.protect(range, exc, clear);
         self.emit_enter_handler(exc, outer, at);
         let area = self.here();
         let call: Thunk = Box::new(move |vm, frame| {
@@ -467,8 +443,8 @@ impl Lower<'_> {
             at,
         );
         self.emit_reraise(exc, None, at);
-        let cleanup = self.here();
-        self.protect(area, cleanup, Vec::new(), cleanup, failed, clear);
+        let range = Range { start: area, end: self.here(), holes: Vec::new() };
+        self.protect(range, failed, clear);
         self.clear_slot(exc, at);
         self.emit_reraise(failed, Some(outer), at);
         self.patch(suppressed);

@@ -194,8 +194,7 @@ impl Lower<'_> {
         let iter_span = comp.generators[0].iter.span;
         let placeholder = Expr { kind: ExprKind::Temp(0), span: iter_span, suspends: false };
         let first = std::mem::replace(&mut comp.generators[0].iter, placeholder);
-        let first = self.hoist(first);
-        let first = self.expr(first);
+        let first = self.hoisted(first);
         let first_iter = self.temp();
         self.emit_iter(first, first_iter, is_async, iter_span);
         self.emit(Step::StoreLocal(result, Box::new(move |vm, _| make(vm))), span);
@@ -215,7 +214,7 @@ impl Lower<'_> {
             let mut thunks: Vec<Thunk> = parts.into_iter().map(|part| lower.expr(part)).collect();
             let second = if thunks.len() > 1 { thunks.pop() } else { None };
             let Some(element) = thunks.pop() else { return };
-            let action = Box::new(move |vm: &mut Vm, frame: &mut Frame| {
+            lower.emit_do(element_span, move |vm, frame| {
                 let key = element(vm, frame)?;
                 let value = match &second {
                     Some(second) => second(vm, frame)?,
@@ -231,7 +230,6 @@ impl Lower<'_> {
                 }
                 Ok(())
             });
-            lower.emit(Step::Do(action), element_span);
         });
         for slot in self.leave_comp() {
             self.emit(Step::StoreLocal(slot, Box::new(|_, _| Ok(Value::Unbound))), span);
@@ -252,8 +250,7 @@ impl Lower<'_> {
         let iter = match first {
             Some(slot) => slot,
             None => {
-                let iterable = self.hoist(clause.iter);
-                let iterable = self.expr(iterable);
+                let iterable = self.hoisted(clause.iter);
                 let slot = self.temp();
                 self.emit_iter(iterable, slot, clause.is_async, iter_span);
                 slot
@@ -298,14 +295,7 @@ impl Lower<'_> {
         if is_async {
             let value = self.temp();
             let at = self.emit(Step::AsyncNext { iter, value, exit: 0 }, span);
-            let target_span = target.span;
-            let target = self.hoist_target(target);
-            let store = self.target(target);
-            let action = Box::new(move |vm: &mut Vm, frame: &mut Frame| {
-                let item = frame.locals[value as usize].take();
-                store(vm, frame, item)
-            });
-            self.emit(Step::Do(action), target_span);
+            self.store_from(value, target);
             return at;
         }
         if let ExprKind::Name(name) = target.kind {
@@ -316,14 +306,7 @@ impl Lower<'_> {
         if target.suspends {
             let value = self.temp();
             let at = self.emit(Step::ForLocal { iter, local: value, exit: 0 }, span);
-            let target_span = target.span;
-            let target = self.hoist_target(target);
-            let store = self.target(target);
-            let action = Box::new(move |vm: &mut Vm, frame: &mut Frame| {
-                let item = frame.locals[value as usize].take();
-                store(vm, frame, item)
-            });
-            self.emit(Step::Do(action), target_span);
+            self.store_from(value, target);
             return at;
         }
         if let ExprKind::Tuple(items) | ExprKind::List(items) = &target.kind {

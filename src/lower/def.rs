@@ -104,11 +104,10 @@ impl Lower<'_> {
         let outer = std::mem::replace(&mut self.unit, unit);
         if let (Some(_), Some(slot)) = (class_dict, self.unit.namespace) {
             let (at, slot) = (free.len(), slot as usize);
-            let action: Action = Box::new(move |_, frame| {
+            self.emit_do(span, move |_, frame| {
                 frame.locals[slot] = frame.function.closure[at].get();
                 Ok(())
             });
-            self.emit(Step::Do(action), span);
         }
         if self.scopes.observed {
             let note: Action = Box::new(|vm, frame| {
@@ -376,7 +375,7 @@ impl Lower<'_> {
                     }
                     let store = lower.store_name(param.name.name);
                     stores.push(lower.load_name(param.name.name, param.name.span));
-                    let action: Action = Box::new(move |vm, frame| {
+                    lower.emit_do(span, move |vm, frame| {
                         let mut kwargs = Vec::new();
                         if kind != "TypeVarTuple" {
                             kwargs.push((vm.intern("infer_variance"), Value::bool(true)));
@@ -388,7 +387,6 @@ impl Lower<'_> {
                         vm.set_attr(&variable, sym::__module__, Value::str("typing"))?;
                         store(vm, frame, variable)
                     });
-                    lower.emit(Step::Do(action), span);
                 }
                 let thunk = make(lower);
                 let result: Thunk = Box::new(move |vm, frame| {
@@ -526,12 +524,11 @@ impl Lower<'_> {
             |lower| {
                 let module_name = lower.vm.name(sym::__name__).clone();
                 let module_key = lower.vm.name(sym::__module__).clone();
-                let module: Action = Box::new(move |vm, frame| {
+                lower.emit_do(span, move |vm, frame| {
                     let module = frame.function.globals.get_str(&module_name).unwrap_or_else(|| Value::str("builtins"));
                     let namespace = frame.locals[0].clone();
                     vm.set_item(&namespace, &Value::Str(module_key.clone()), module).here()
                 });
-                lower.emit(Step::Do(module), span);
                 lower.set_namespace("__qualname__", Value::Str(shown), span);
                 let line = lower.source.line(whole.start);
                 lower.set_namespace("__firstlineno__", Value::Int(i64::from(line)), span);
@@ -547,11 +544,10 @@ impl Lower<'_> {
                 if class_cell {
                     let slot = lower.unit.slots.get(&sym::__class__).copied().unwrap_or(1) as usize;
                     let key = lower.vm.name(sym::__classcell__).clone();
-                    let action: Action = Box::new(move |vm, frame| {
+                    lower.emit_do(span, move |vm, frame| {
                         let (namespace, cell) = (frame.locals[0].clone(), frame.locals[slot].clone());
                         vm.set_item(&namespace, &Value::Str(key.clone()), cell).here()
                     });
-                    lower.emit(Step::Do(action), span);
                 }
             },
         );

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::block::BlockKind;
+use super::block::{BlockKind, Range};
 use super::prelude::*;
 use crate::object::Exception;
 use crate::syntax::ast::ExceptHandler;
@@ -13,29 +13,22 @@ impl Lower<'_> {
         let (exc, outer, failed) = (self.temp(), self.temp(), self.temp());
         let (rest, raised, part) = (self.temp(), self.temp(), self.temp());
         let clear = self.unit.next_slot;
-        self.push_block(BlockKind::Try);
-        let start = self.here();
-        self.body(body);
-        let end = self.here();
-        let holes = self.unit.blocks.pop().map(|b| b.holes).unwrap_or_default();
+        let range = self.range(BlockKind::Try, |lower| lower.body(body));
         self.body(orelse);
         let done = self.emit(Step::Jump(0), span);
-        let target = self.here();
-        self.protect(start, end, holes, target, exc, clear);
+        self.protect(range, exc, clear);
         let first = handlers.first().map_or(span, |h| h.span);
         self.emit_enter_handler(exc, outer, first);
         let area = self.here();
-        let init: Action = Box::new(move |_, frame| {
+        self.emit_do(first, move |_, frame| {
             frame.locals[rest as usize] = frame.locals[exc as usize].clone();
             frame.locals[raised as usize] = Value::list(Vec::new());
             Ok(())
         });
-        self.emit(Step::Do(init), first);
         for handler in handlers {
             let Some(kind) = handler.kind else { continue };
             let kind_span = kind.span;
-            let kind = self.hoist(kind);
-            let kind = self.expr(kind);
+            let kind = self.hoisted(kind);
             let cond = Box::new(move |vm: &mut Vm, frame: &mut Frame| {
                 let kind = kind(vm, frame)?;
                 let remaining = frame.locals[rest as usize].clone();
@@ -56,51 +49,42 @@ impl Lower<'_> {
             let name = handler.name.map(|name| name.name);
             if let Some(name) = name {
                 let store = self.store_name(name);
-                let action: Action = Box::new(move |vm, frame| {
+                self.emit_do(kind_span, move |vm, frame| {
                     let matched = frame.locals[part as usize].clone();
                     store(vm, frame, matched)
                 });
-                self.emit(Step::Do(action), kind_span);
             }
             let clause_failed = self.temp();
             let clause_clear = self.unit.next_slot;
-            self.push_block(BlockKind::Handler { exc: part, outer: part_outer, name });
-            let body_start = self.here();
-            self.body(handler.body);
-            let body_end = self.here();
-            let holes = self.unit.blocks.pop().map(|b| b.holes).unwrap_or_default();
+            let kind = BlockKind::Handler { exc: part, outer: part_outer, name };
+            let range = self.range(kind, |lower| lower.body(handler.body));
             self.leave_clause(part, part_outer, name, kind_span);
             let over = self.emit(Step::Jump(0), kind_span);
-            let cleanup = self.here();
-            self.protect(body_start, body_end, holes, cleanup, clause_failed, clause_clear);
-            let keep: Action = Box::new(move |_, frame| {
+            self.protect(range, clause_failed, clause_clear);
+            self.emit_do(kind_span, move |_, frame| {
                 let failure = frame.locals[clause_failed as usize].take();
                 if let Value::List(list) = &frame.locals[raised as usize] {
                     list.push(failure);
                 }
                 Ok(())
             });
-            self.emit(Step::Do(keep), kind_span);
             self.leave_clause(part, part_outer, name, kind_span);
             self.patch(over);
             self.patch(next);
         }
-        let finish: Action = Box::new(move |vm, frame| {
+        self.emit_do(first, move |vm, frame| {
             let whole = frame.locals[exc as usize].clone();
             let rest = frame.locals[rest as usize].take();
             let raised = frame.locals[raised as usize].take();
             vm.end_group(&whole, rest, &raised).here()
         });
-        self.emit(Step::Do(finish), first);
-        let leave: Action = Box::new(move |vm, frame| {
+        self.emit_do(first, move |vm, frame| {
             vm.leave_handler(frame, outer);
             frame.locals[exc as usize] = Value::Unbound;
             Ok(())
         });
-        self.emit(Step::Do(leave), first);
         let over = self.emit(Step::Jump(0), first);
-        let cleanup = self.here();
-        self.protect(area, over, Vec::new(), cleanup, failed, clear);
+        self.protect(Range { start: area, end: over, holes: Vec::new() }, failed, clear);
         self.clear_slot(exc, first);
         self.emit_reraise(failed, Some(outer), first);
         self.patch(over);
@@ -109,7 +93,7 @@ impl Lower<'_> {
 
     fn leave_clause(&mut self, part: u32, outer: u32, name: Option<crate::symbol::Symbol>, span: Span) {
         let forget = name.map(|name| (self.store_name(name), self.delete_name(name, span)));
-        let action: Action = Box::new(move |vm, frame| {
+        self.emit_do(span, move |vm, frame| {
             vm.leave_handler(frame, outer);
             frame.locals[part as usize] = Value::Unbound;
             if let Some((store, delete)) = &forget {
@@ -118,7 +102,6 @@ impl Lower<'_> {
             }
             Ok(())
         });
-        self.emit(Step::Do(action), span);
     }
 }
 

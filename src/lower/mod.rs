@@ -41,11 +41,12 @@ use std::rc::Rc;
 use crate::diagnostic::{Diagnostic, Finder, Severity};
 use crate::machine::Vm;
 use crate::object::code::{Code, CodeKind, Handler, ParamSpec, Pc, Slot, Step, Thunk};
-use crate::object::{Str, Value};
+use crate::object::frame::Frame;
+use crate::object::{Eval, Str, Value};
 use crate::resolve::{self, Binding, Mode, Scopes};
 use crate::source::{Source, Span};
 use crate::symbol::Symbol;
-use crate::syntax::ast::{Module, ScopeId};
+use crate::syntax::ast::{Expr, Module, ScopeId};
 use crate::syntax::{self, Parsed};
 
 type Names = HashMap<Symbol, Slot, foldhash::fast::FixedState>;
@@ -323,6 +324,28 @@ impl<'v> Lower<'v> {
         self.unit.steps.push(step);
         self.unit.spans.push(span);
         self.unit.steps.len() as Pc - 1
+    }
+
+    /// A step that only does something.
+    fn emit_do(&mut self, span: Span, action: impl Fn(&mut Vm, &mut Frame) -> Eval<()> + 'static) {
+        self.emit(Step::Do(Box::new(action)), span);
+    }
+
+    /// The closure of an expression whose awaits stand before it.
+    fn hoisted(&mut self, e: Expr) -> Thunk {
+        let e = self.hoist(e);
+        self.expr(e)
+    }
+
+    /// Takes what is in a slot to a target.
+    fn store_from(&mut self, slot: Slot, target: Expr) {
+        let span = target.span;
+        let target = self.hoist_target(target);
+        let store = self.target(target);
+        self.emit_do(span, move |vm, frame| {
+            let value = frame.locals[slot as usize].take();
+            store(vm, frame, value)
+        });
     }
 
     /// Where the next step will be.

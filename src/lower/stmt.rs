@@ -91,11 +91,10 @@ impl Lower<'_> {
 
     fn bind_definition(&mut self, name: crate::symbol::Symbol, thunk: Thunk, span: Span) {
         let store = self.store_name(name);
-        let action: Action = Box::new(move |vm, frame| {
+        self.emit_do(span, move |vm, frame| {
             let value = thunk(vm, frame)?;
             store(vm, frame, value)
         });
-        self.emit(Step::Do(action), span);
     }
 
     fn expr_stmt(&mut self, e: Expr) {
@@ -106,11 +105,10 @@ impl Lower<'_> {
         let e = self.hoist(e);
         if self.unit.interactive {
             let thunk = self.expr(e);
-            let action: Action = Box::new(move |vm, frame| {
+            self.emit_do(span, move |vm, frame| {
                 let value = thunk(vm, frame)?;
                 vm.display_hook(&value, frame).here()
             });
-            self.emit(Step::Do(action), span);
             return;
         }
         match e.kind {
@@ -135,11 +133,10 @@ impl Lower<'_> {
             for target in targets {
                 let target = self.hoist_target(target);
                 let store = self.target(target);
-                let action: Action = Box::new(move |vm, frame| {
+                self.emit_do(span, move |vm, frame| {
                     let value = frame.locals[slot as usize].clone();
                     store(vm, frame, value)
                 });
-                self.emit(Step::Do(action), span);
             }
             self.clear_slot(slot, span);
             return;
@@ -151,14 +148,13 @@ impl Lower<'_> {
         }
         let thunk = self.expr(value);
         let stores: Vec<_> = targets.into_iter().map(|target| self.target(target)).collect();
-        let action: Action = Box::new(move |vm, frame| {
+        self.emit_do(span, move |vm, frame| {
             let value = thunk(vm, frame)?;
             for store in &stores {
                 store(vm, frame, value.clone())?;
             }
             Ok(())
         });
-        self.emit(Step::Do(action), span);
     }
 
     fn assign_one(&mut self, target: Expr, value: Expr, span: Span) {
@@ -173,12 +169,11 @@ impl Lower<'_> {
                     let thunk = self.expr(value);
                     let name = self.vm.name(name).clone();
                     let at = StdCell::new(usize::MAX);
-                    let action: Action = Box::new(move |vm, frame| {
+                    self.emit_do(span, move |vm, frame| {
                         let value = thunk(vm, frame)?;
                         set_global(&frame.function.globals, &at, &name, value);
                         Ok(())
                     });
-                    self.emit(Step::Do(action), span);
                     return;
                 }
                 _ => {}
@@ -198,11 +193,10 @@ impl Lower<'_> {
         let target_span = target.span;
         let thunk = self.expr(value);
         let store = self.target(target);
-        let action: Action = Box::new(move |vm, frame| {
+        self.emit_do(target_span.to(span), move |vm, frame| {
             let value = thunk(vm, frame)?;
             store(vm, frame, value)
         });
-        self.emit(Step::Do(action), target_span.to(span));
     }
 
     fn assign_several(&mut self, target: Expr, value: Expr, span: Span) {
@@ -266,7 +260,7 @@ impl Lower<'_> {
         let name = self.vm.name(name).clone();
         let key = self.vm.name(sym::__annotations__).clone();
         let namespace = self.locals_snapshot();
-        let action: Action = Box::new(move |vm, frame| {
+        self.emit_do(annotation_span, move |vm, frame| {
             let value = annotation(vm, frame)?;
             let namespace = namespace(vm, frame)?;
             let annotations = match &namespace {
@@ -276,7 +270,6 @@ impl Lower<'_> {
             let Some(annotations) = annotations else { return Err(vm.name_error(&key).into()) };
             vm.set_item(&annotations, &Value::Str(name.clone()), value).here()
         });
-        self.emit(Step::Do(action), annotation_span);
     }
 
     /// A module or class that annotates a variable somewhere has `__annotations__` from its beginning.
@@ -286,7 +279,7 @@ impl Lower<'_> {
         }
         let key = self.vm.name(sym::__annotations__).clone();
         let namespace = self.locals_snapshot();
-        let action: Action = Box::new(move |vm, frame| {
+        self.emit_do(span, move |vm, frame| {
             let namespace = namespace(vm, frame)?;
             let known = match &namespace {
                 Value::Dict(dict) => dict.get_str(&key).is_some(),
@@ -300,7 +293,6 @@ impl Lower<'_> {
             }
             vm.set_item(&namespace, &Value::Str(key.clone()), Value::dict(crate::object::Dict::new())).here()
         });
-        self.emit(Step::Do(action), span);
     }
 
     fn aug_assign(&mut self, target: Expr, op: BinOp, value: Expr, span: Span) {
@@ -312,16 +304,14 @@ impl Lower<'_> {
                     let load = self.load_name(name, target_span);
                     let old = self.temp();
                     self.emit(Step::StoreLocal(old, load), target_span);
-                    let value = self.hoist(value);
-                    let value = self.expr(value);
+                    let value = self.hoisted(value);
                     let store = self.store_name(name);
-                    let action: Action = Box::new(move |vm, frame| {
+                    self.emit_do(span, move |vm, frame| {
                         let old = frame.locals[old as usize].take();
                         let value = value(vm, frame)?;
                         let new = vm.inplace(op, old, &value).at(span)?;
                         store(vm, frame, new)
                     });
-                    self.emit(Step::Do(action), span);
                     return;
                 }
                 if let Place::Local(slot) = self.place(name) {
@@ -330,13 +320,12 @@ impl Lower<'_> {
                 let load = self.load_name(name, target_span);
                 let value = self.expr(value);
                 let store = self.store_name(name);
-                let action: Action = Box::new(move |vm, frame| {
+                self.emit_do(span, move |vm, frame| {
                     let old = load(vm, frame)?;
                     let value = value(vm, frame)?;
                     let new = vm.inplace(op, old, &value).at(span)?;
                     store(vm, frame, new)
                 });
-                self.emit(Step::Do(action), span);
             }
             ExprKind::Attribute { value: object, attr } if !suspends => {
                 let target_span = self.attribute_span(target.span, target.span, attr.span);
@@ -344,7 +333,7 @@ impl Lower<'_> {
                 let (object, value) = (self.expr(*object), self.expr(value));
                 let name = self.vm.name(attr.name).clone();
                 let (read, write) = (AttrCache::default(), AttrCache::default());
-                let action: Action = Box::new(move |vm, frame| {
+                self.emit_do(span, move |vm, frame| {
                     let object = object(vm, frame).at(object_span)?;
                     let old = vm.get_attr_cached(&object, &name, &read).at(target_span)?;
                     let value = value(vm, frame)?;
@@ -354,7 +343,6 @@ impl Lower<'_> {
                     };
                     vm.set_attr_cached(&object, &name, new, &write).at(target_span)
                 });
-                self.emit(Step::Do(action), span);
             }
             ExprKind::Attribute { value: object, attr } => {
                 let target_span = self.attribute_span(target.span, target.span, attr.span);
@@ -409,9 +397,8 @@ impl Lower<'_> {
         } else {
             load
         };
-        let value = self.hoist(value);
-        let value = self.expr(value);
-        let action: Action = Box::new(move |vm, frame| {
+        let value = self.hoisted(value);
+        self.emit_do(span, move |vm, frame| {
             let old = load(vm, frame)?;
             let value = value(vm, frame)?;
             let new = match ops::quick(op, &old, &value) {
@@ -420,7 +407,6 @@ impl Lower<'_> {
             };
             store(vm, frame, new)
         });
-        self.emit(Step::Do(action), span);
     }
 
     /// `x += value` on a local, which is moved out so that a string or list nobody else holds can grow in place.
@@ -430,7 +416,7 @@ impl Lower<'_> {
         if let (Operand::Constant(Value::Int(n)), BinOp::Add | BinOp::Sub) = (&operand, op) {
             let n = *n;
             if let Some(step) = if op == BinOp::Add { Some(n) } else { n.checked_neg() } {
-                let action: Action = Box::new(move |vm, frame| {
+                self.emit_do(span, move |vm, frame| {
                     if let Value::Int(x) = &mut frame.locals[slot] {
                         if let Some(sum) = x.checked_add(step) {
                             *x = sum;
@@ -439,7 +425,6 @@ impl Lower<'_> {
                     }
                     grow(vm, frame, slot, op, &Value::Int(n), &name, target_span, span)
                 });
-                self.emit(Step::Do(action), span);
                 return;
             }
         }
@@ -532,8 +517,7 @@ impl Lower<'_> {
         };
         let action: Action = match cause {
             None => {
-                let exc = self.hoist(exc);
-                let exc = self.expr(exc);
+                let exc = self.hoisted(exc);
                 Box::new(move |vm, frame| {
                     let value = exc(vm, frame)?;
                     Err(vm.to_raise(&value, None).at(span).into())
@@ -562,14 +546,13 @@ impl Lower<'_> {
             let msg = self.hoist(msg);
             self.expr(msg)
         });
-        let action: Action = Box::new(move |vm, frame| {
+        self.emit_do(span, move |vm, frame| {
             let args = match &msg {
                 Some(msg) => vec![msg(vm, frame)?],
                 None => Vec::new(),
             };
             Err(vm.new_error(vm.types.AssertionError.clone(), args).at(test_span).into())
         });
-        self.emit(Step::Do(action), span);
         self.patch(passed);
     }
 
@@ -580,7 +563,7 @@ impl Lower<'_> {
         let target = alias.asname.unwrap_or(*first);
         let want_last = alias.asname.is_some();
         let store = self.store_name(target.name);
-        let action: Action = Box::new(move |vm, frame| {
+        self.emit_do(span, move |vm, frame| {
             let globals = frame.function.globals.clone();
             let module = noted(vm, frame, span, |vm| {
                 let top = vm.import_name(&globals, &name, None, 0)?;
@@ -588,7 +571,6 @@ impl Lower<'_> {
             })?;
             store(vm, frame, module)
         });
-        self.emit(Step::Do(action), span);
     }
 
     fn import_from_stmt(&mut self, module: String, names: Vec<Alias>, level: u32, span: Span) {
@@ -600,7 +582,7 @@ impl Lower<'_> {
         if star {
             let namespace = self.locals_snapshot();
             let wanted = [Value::str("*")];
-            let action: Action = Box::new(move |vm, frame| {
+            self.emit_do(span, move |vm, frame| {
                 let globals = frame.function.globals.clone();
                 let found = noted(vm, frame, span, |vm| {
                     let module = vm.import_name(&globals, &module, Some(&wanted), level)?;
@@ -612,7 +594,6 @@ impl Lower<'_> {
                 }
                 Ok(())
             });
-            self.emit(Step::Do(action), span);
             return;
         }
         let items: Vec<_> = names
@@ -624,7 +605,7 @@ impl Lower<'_> {
             })
             .collect();
         let wanted: Vec<Value> = items.iter().map(|(name, _)| Value::Str(name.clone())).collect();
-        let action: Action = Box::new(move |vm, frame| {
+        self.emit_do(span, move |vm, frame| {
             let globals = frame.function.globals.clone();
             let module = noted(vm, frame, span, |vm| vm.import_name(&globals, &module, Some(&wanted), level))?;
             for (name, store) in &items {
@@ -633,7 +614,6 @@ impl Lower<'_> {
             }
             Ok(())
         });
-        self.emit(Step::Do(action), span);
     }
 
     fn if_stmt(&mut self, test: Expr, body: Vec<Stmt>, orelse: Vec<Stmt>, span: Span) {
@@ -721,8 +701,7 @@ impl Lower<'_> {
     fn for_stmt(&mut self, target: Expr, iter: Expr, body: Vec<Stmt>, orelse: Vec<Stmt>, asynchronous: Option<Span>) {
         let is_async = asynchronous.is_some();
         let span = iter.span;
-        let iterable = self.hoist(iter);
-        let iterable = self.expr(iterable);
+        let iterable = self.hoisted(iter);
         let slot = self.temp();
         self.emit_iter(iterable, slot, is_async, span);
         let top = self.here();
