@@ -135,7 +135,7 @@ impl Vm {
                 _ => &types.builtin_function_or_method,
             },
             Value::BoundMethod(method) => match &method.func {
-                Value::Native(native) if native.looks_written() => &types.method,
+                Value::Native(native) if native.is_written() => &types.method,
                 Value::Native(native) if native.is_wrapper() => &types.method_wrapper,
                 Value::Native(_) => &types.builtin_function_or_method,
                 _ => &types.method,
@@ -526,6 +526,7 @@ impl Vm {
                     bound(attr, this)
                 }
                 (RowKind::ClassMethod(_), _) => bound(attr, &Value::Class(class.clone())),
+                (RowKind::Function(_), Some(this)) if native.is_written() => bound(attr, this),
                 _ => attr.clone(),
             }),
             Value::Descriptor(descriptor) => self.bind_descriptor(descriptor, attr, this, class),
@@ -670,6 +671,16 @@ impl Vm {
                 let kind = self.type_name(value);
                 let message = format!("'{}' object has no attribute '{}'", kind.as_str(), name.as_str());
                 return Err(self.attribute_error_with(message, value, name));
+            }
+            (Value::Native(native), _) if native.is_written() => {
+                // What it would be as a function of the language has them.
+                let Value::Dict(dict) = self.get_attr(value, sym::__dict__)? else { return Ok(()) };
+                let old = match new {
+                    Some(new) => dict.set_str(name, new),
+                    None => dict.remove_str(name),
+                };
+                drop(old);
+                return Ok(());
             }
             _ => {
                 if let Some(done) = set_own_attr(value, class, name, new.clone()) {
@@ -898,6 +909,7 @@ pub fn attrs_of(value: &Value) -> Option<&AttrCell> {
 pub fn own_attr(value: &Value, name: &Rc<Str>) -> Option<Value> {
     match value {
         Value::Function(function) => function.extra.borrow().as_ref().and_then(|extra| extra.attrs.get(name)),
+        Value::Native(native) => own_attr(&Value::Function(native.written.get()?.clone()), name),
         _ => attrs_of(value).and_then(|attrs| attrs.look(|attrs| attrs.get(name))),
     }
 }

@@ -55,7 +55,7 @@ pub struct Coroutine {
     pub body: Cell<Body>,
     /// `None` for a native coroutine, which has the name after it.
     pub code: Option<Rc<Code>>,
-    native_name: &'static &'static str,
+    pub native_name: &'static &'static str,
     chain: Cell<Option<Box<Chain>>>,
     extra: Rare<Extra>,
     pub mark: gc::Mark,

@@ -1,9 +1,12 @@
 //! Generators, coroutines, asynchronous generators, and the awaiters that stand for one operation on them.
 
+use std::collections::HashMap;
+
 use super::special;
 use crate::builtins::prelude::*;
+use crate::object::Function;
 use crate::machine::coroutine::{awaited_object, awaiter};
-use crate::object::coroutine::{Awaiter, AwaiterState, Body, Coroutine, Operation, Resume, State};
+use crate::object::coroutine::{Awaiter, AwaiterState, Body, Coroutine, Kind, Operation, Resume, State};
 use crate::object::frame::FrameView;
 
 pub fn install(vm: &mut Vm) {
@@ -175,12 +178,59 @@ fn suspended(vm: &mut Vm, value: &Value) -> Result {
 }
 
 fn code(vm: &mut Vm, value: &Value) -> Result {
-    Ok(this(vm, value)?.code.clone().map_or(Value::None, Value::Code))
+    let coroutine = this(vm, value)?;
+    match &coroutine.code {
+        Some(code) => Ok(Value::Code(code.clone())),
+        None => Ok(library_function(vm, &coroutine)?.map_or(Value::None, |function| Value::Code(function.code.clone()))),
+    }
+}
+
+/// The functions that coroutines of the library are made by, as ones written in the language, by `__qualname__`.
+#[derive(Default)]
+struct Makers(HashMap<&'static str, Rc<Function>>);
+
+fn library_function(vm: &mut Vm, coroutine: &Coroutine) -> Result<Option<Rc<Function>>> {
+    if coroutine.code.is_some() || coroutine.kind != Kind::Coroutine {
+        return Ok(None);
+    }
+    let qualname = *coroutine.native_name;
+    if let Some(known) = vm.extension::<Makers>().0.get(qualname) {
+        return Ok(Some(known.clone()));
+    }
+    let mut found = Value::Unbound;
+    for module in ["asyncio", "asyncio.locks"] {
+        found = vm.loaded(module).unwrap_or_default();
+        for part in qualname.split('.') {
+            if !found.is_unbound() {
+                let part = vm.intern(part);
+                found = vm.get_attr_opt(&found, &part)?.unwrap_or_default();
+            }
+        }
+        if !found.is_unbound() {
+            break;
+        }
+    }
+    let made = match &found {
+        Value::Native(native) if native.is_written() => super::function::written(vm, native)?,
+        _ => {
+            let qualname = qualname.rsplit("<locals>.").next().unwrap_or(qualname);
+            super::function::defined(vm, Value::str("asyncio.tasks"), "async def", qualname, "awaitable)")?
+        }
+    };
+    vm.extension::<Makers>().0.insert(qualname, made.clone());
+    Ok(Some(made))
 }
 
 fn awaited(vm: &mut Vm, value: &Value) -> Result {
     let coroutine = this(vm, value)?;
-    awaited_object(vm, &coroutine)
+    let found = awaited_object(vm, &coroutine)?;
+    // What a future is awaited by is an object of its own in CPython.
+    match &found {
+        Value::Instance(instance) if instance.class().awaiting.get().is_some() => {
+            Ok(vm.call_special(&found, sym::__await__, &[])?.unwrap_or(found))
+        }
+        _ => Ok(found),
+    }
 }
 
 /// Where it was created: not tracked.
@@ -197,6 +247,13 @@ fn origin(vm: &mut Vm, value: &Value) -> Result {
 /// A picture of the parked frame, or of the one of its code among those under way; `None` when it is done.
 fn frame(vm: &mut Vm, value: &Value) -> Result {
     let coroutine = this(vm, value)?;
+    if coroutine.state.get() == State::Finished {
+        return Ok(Value::None);
+    }
+    if let Some(function) = library_function(vm, &coroutine)? {
+        let view = FrameView::new(function.code.clone(), function.globals.clone(), function.code.head_span());
+        return Ok(Value::Frame(Rc::new(view)));
+    }
     let Some((function, span)) = coroutine.standing() else {
         let Some(code) = coroutine.code.clone().filter(|_| coroutine.state.get() == State::Running) else {
             return Ok(Value::None);

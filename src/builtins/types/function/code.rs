@@ -34,7 +34,12 @@ fn names<'a>(names: impl Iterator<Item = &'a Rc<Str>>) -> Value {
 const CODE: &[Row] = &[
     getter("co_name", |vm, this| Ok(Value::Str(code(vm, this)?.name.clone()))),
     getter("co_qualname", |vm, this| Ok(Value::Str(code(vm, this)?.qualname.clone()))),
-    getter("co_filename", |vm, this| Ok(Value::str(&code(vm, this)?.source.name))),
+    getter("co_filename", |vm, this| {
+        let source = code(vm, this)?.source.clone();
+        // A page of the library is known by its module.
+        let is_page = source.library && !source.name.ends_with(".py") && !source.name.starts_with('<');
+        Ok(if is_page { Value::string(source.name.replace('.', "/") + ".py") } else { Value::str(&source.name) })
+    }),
     getter("co_firstlineno", |vm, this| Ok(Value::Int(code(vm, this)?.first_line().into()))),
     getter("co_argcount", |vm, this| Ok(Value::Int(code(vm, this)?.params.positional.into()))),
     getter("co_posonlyargcount", |vm, this| Ok(Value::Int(code(vm, this)?.params.posonly.into()))),

@@ -151,7 +151,7 @@ fn function(vm: &mut Vm, value: &Value) -> Result<Rc<Function>> {
 }
 
 /// A function with the name and the parameters of a native that looks like one.
-fn written(vm: &mut Vm, native: &NativeFunction) -> Result<Rc<Function>> {
+pub(super) fn written(vm: &mut Vm, native: &NativeFunction) -> Result<Rc<Function>> {
     if let Some(known) = native.written.get() {
         return Ok(known.clone());
     }
@@ -168,18 +168,41 @@ fn written(vm: &mut Vm, native: &NativeFunction) -> Result<Rc<Function>> {
     let keyword = if native.row.is_async() { "async def" } else { "def" };
     let inside =
         native.row.signature.split_once('(').map_or(")", |(_, inside)| inside).replace("<unrepresentable>", "None");
-    let text = format!("{keyword} {}({first}{inside}: pass\n", native.row.name());
+    let class = class.map(|class| format!("{}.", class.qualname.borrow().as_str())).unwrap_or_default();
+    let qualname = format!("{class}{}", native.row.name());
+    let made = defined(vm, module, keyword, &qualname, &format!("{first}{inside}"))?;
+    Ok(native.written.get_or_init(|| made).clone())
+}
+
+/// A function or method of a module of the library that does nothing.
+pub(super) fn defined(
+    vm: &mut Vm,
+    module: Value,
+    keyword: &str,
+    qualname: &str,
+    params: &str,
+) -> Result<Rc<Function>> {
     let path = module.as_str().map_or(String::new(), |name| format!("{}.py", name.as_str().replace('.', "/")));
     let globals = Rc::new(Dict::new());
     vm.set_entry(&globals, sym::__name__, module);
+    let (around, name) = qualname.rsplit_once('.').unwrap_or(("", qualname));
+    let classes: String = around.split_terminator('.').map(|class| format!("class {class}: ")).collect();
+    let definition = format!("{keyword} {name}({params}: pass\n");
+    let text = if around.is_empty() { definition } else { format!("{}\n {definition}", classes.trim_end()) };
     vm.run_source(&Source::library(&path, &text), &globals)?;
-    let Some(Value::Function(made)) = globals.get_str(&vm.intern(native.row.name())) else {
-        return Err(vm.system_error("a definition defined nothing"));
-    };
-    let class = class.map(|class| format!("{}.", class.qualname.borrow().as_str())).unwrap_or_default();
-    let qualname = Rc::new(Str::new(format!("{class}{}", native.name.as_str())));
-    made.with_extra(|extra| extra.qualname = Some(qualname));
-    Ok(native.written.get_or_init(|| made).clone())
+    let mut found = Value::Dict(globals);
+    for part in qualname.split('.') {
+        let part = vm.intern(part);
+        found = match &found {
+            Value::Class(class) => class.dict.get_str(&part),
+            found => found.as_dict().and_then(|dict| dict.get_str(&part)),
+        }
+        .unwrap_or_default();
+    }
+    match found {
+        Value::Function(made) => Ok(made),
+        _ => Err(vm.system_error("a definition defined nothing")),
+    }
 }
 
 fn new_text(vm: &mut Vm, new: &Value, name: &str) -> Result<Rc<Str>> {
