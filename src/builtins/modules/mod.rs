@@ -199,6 +199,7 @@ const MODULES: &[Spec] = &[
     library!("keyword"),
     library!("locale"),
     rust("logging", &[]).and(&[page!("logging"), page!("logging_loggers")]),
+    rust("logging.config", &[]).and(&[page!("logging_config")]),
     rust("logging.handlers", &[]).and(&[page!("logging_handlers")]),
     rust("math", math::FUNCTIONS).with(math::setup),
     library!("numbers"),

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::special;
 use crate::builtins::prelude::*;
-use crate::object::Function;
 use crate::machine::coroutine::{awaited_object, awaiter};
+use crate::object::Function;
 use crate::object::coroutine::{Awaiter, AwaiterState, Body, Coroutine, Kind, Operation, Resume, State};
 use crate::object::frame::FrameView;
 
@@ -181,7 +181,9 @@ fn code(vm: &mut Vm, value: &Value) -> Result {
     let coroutine = this(vm, value)?;
     match &coroutine.code {
         Some(code) => Ok(Value::Code(code.clone())),
-        None => Ok(library_function(vm, &coroutine)?.map_or(Value::None, |function| Value::Code(function.code.clone()))),
+        None => {
+            Ok(library_function(vm, &coroutine)?.map_or(Value::None, |function| Value::Code(function.code.clone())))
+        }
     }
 }
 

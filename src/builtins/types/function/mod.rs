@@ -175,13 +175,7 @@ pub(super) fn written(vm: &mut Vm, native: &NativeFunction) -> Result<Rc<Functio
 }
 
 /// A function or method of a module of the library that does nothing.
-pub(super) fn defined(
-    vm: &mut Vm,
-    module: Value,
-    keyword: &str,
-    qualname: &str,
-    params: &str,
-) -> Result<Rc<Function>> {
+pub(super) fn defined(vm: &mut Vm, module: Value, keyword: &str, qualname: &str, params: &str) -> Result<Rc<Function>> {
     let path = module.as_str().map_or(String::new(), |name| format!("{}.py", name.as_str().replace('.', "/")));
     let globals = Rc::new(Dict::new());
     vm.set_entry(&globals, sym::__name__, module);
