@@ -207,7 +207,7 @@ pub fn run_in(vm: &mut Vm, context: &Rc<Context>, body: impl FnOnce(&mut Vm) -> 
 pub fn entered_twice(vm: &mut Vm, context: &Rc<Context>) -> Error {
     let object = current(vm).object(context);
     match vm.repr(&object) {
-        Ok(shown) => vm.runtime_error(format!("cannot enter context: {} is already entered", shown.as_str())),
+        Ok(shown) => vm.runtime_error(format!("cannot enter context: {shown} is already entered")),
         Err(error) => error,
     }
 }
@@ -295,7 +295,7 @@ const TOKEN_METHODS: &[Row] = &[
         let Some(token) = args[0].data::<Token>() else { return Ok(Value::str("<Token>")) };
         let used = if token.used.get() { " used" } else { "" };
         let var = vm.repr(&token.var)?;
-        Ok(Value::string(format!("<Token{used} var={} at {:#x}>", var.as_str(), args[0].id())))
+        Ok(Value::string(format!("<Token{used} var={var} at {:#x}>", args[0].id())))
     }),
     class_method("__class_getitem__(item, /)", class_getitem),
     getter("var", |_, this| Ok(this.data::<Token>().map_or(Value::None, |token| token.var.clone()))),
@@ -395,20 +395,20 @@ fn var_reset(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let (instance, var) = this_var(vm, args)?;
     let Some(token) = args[1].data::<Token>() else {
         let shown = vm.repr(&args[1])?;
-        return Err(vm.type_error(format!("expected an instance of Token, got {}", shown.as_str())));
+        return Err(vm.type_error(format!("expected an instance of Token, got {shown}")));
     };
     if token.used.get() {
         let shown = vm.repr(&args[1])?;
-        return Err(vm.runtime_error(format!("{} has already been used once", shown.as_str())));
+        return Err(vm.runtime_error(format!("{shown} has already been used once")));
     }
     if !token.var.is(&args[0]) {
         let shown = vm.repr(&args[1])?;
-        return Err(vm.value_error(format!("{} was created by a different ContextVar", shown.as_str())));
+        return Err(vm.value_error(format!("{shown} was created by a different ContextVar")));
     }
     let context = var.current.context.borrow().clone();
     if !Rc::ptr_eq(&token.context, &context) {
         let shown = vm.repr(&args[1])?;
-        return Err(vm.value_error(format!("{} was created in a different Context", shown.as_str())));
+        return Err(vm.value_error(format!("{shown} was created in a different Context")));
     }
     token.used.set(true);
     let dropped = match &token.old {
@@ -424,9 +424,9 @@ fn var_repr(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let name = vm.repr(&Value::Str(var.name.clone()))?;
     let default = match &var.default {
         Value::Unbound => String::new(),
-        default => format!(" default={}", vm.repr(default)?.as_str()),
+        default => format!(" default={}", vm.repr(default)?),
     };
-    Ok(Value::string(format!("<ContextVar name={}{default} at {:#x}>", name.as_str(), args[0].id())))
+    Ok(Value::string(format!("<ContextVar name={name}{default} at {:#x}>", args[0].id())))
 }
 
 fn context<'a>(vm: &mut Vm, args: &'a [Value]) -> Result<&'a Rc<Context>> {
@@ -443,7 +443,7 @@ fn var(vm: &mut Vm, value: &Value) -> Result<Rc<Instance>> {
         }
     }
     let shown = vm.repr(value)?;
-    Err(vm.type_error(format!("a ContextVar key was expected, got {}", shown.as_str())))
+    Err(vm.type_error(format!("a ContextVar key was expected, got {shown}")))
 }
 
 fn context_run(vm: &mut Vm, args: &[Value]) -> Result<Value> {

@@ -739,7 +739,7 @@ fn run_watched(vm: &mut Vm, el: &EventLoop, this: &Value, ready: Ready, source: 
     let limit = el.slow_callback_duration.borrow().clone();
     if took >= vm.to_f64(&limit)? {
         let shown = vm.repr(&Value::Instance(task.unwrap_or(handle)))?;
-        log::warning(vm, &format!("Executing {} took {took:.3} seconds", shown.as_str()))?;
+        log::warning(vm, &format!("Executing {shown} took {took:.3} seconds"))?;
     }
     Ok(())
 }

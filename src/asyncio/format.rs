@@ -32,20 +32,20 @@ fn future_text(vm: &mut Vm, this: &Value, future: &Future) -> Result<String> {
     ];
     if let Some(task) = future.task() {
         let name = task.name();
-        parts.push(format!("name={}", vm.repr(&name)?.as_str()));
+        parts.push(format!("name={}", vm.repr(&name)?));
         let coro = task.coro.borrow().clone();
         if !matches!(coro, Value::None | Value::Unbound) {
             parts.push(format!("coro=<{}>", coroutine(vm, &coro)?));
         }
         let waiter = task.waiter.borrow().clone();
         if let Some(waiter) = waiter.given() {
-            parts.push(format!("wait_for={}", vm.repr(waiter)?.as_str()));
+            parts.push(format!("wait_for={}", vm.repr(waiter)?));
         }
     }
     let result = future.result.borrow().clone();
     match status {
-        Status::Finished => parts.push(format!("result={}", short_repr(vm, &result)?.as_str())),
-        Status::Failed => parts.push(format!("exception={}", vm.repr(&result)?.as_str())),
+        Status::Finished => parts.push(format!("result={}", short_repr(vm, &result)?)),
+        Status::Failed => parts.push(format!("exception={}", vm.repr(&result)?)),
         Status::Pending | Status::Cancelled => {}
     }
     let callbacks = future.callbacks.borrow().as_slice().to_vec();
@@ -63,12 +63,12 @@ fn future_text(vm: &mut Vm, this: &Value, future: &Future) -> Result<String> {
         parts.push(format!("created at {place}"));
     }
     let class = vm.class_name(this);
-    Ok(format!("<{} {}>", class.as_str(), parts.join(" ")))
+    Ok(format!("<{class} {}>", parts.join(" ")))
 }
 
 fn callback(vm: &mut Vm, callback: &Callback) -> Result<String> {
     match callback {
-        Callback::Wakeup(task) => Ok(format!("{}.task_wakeup()", task.class().qualname.borrow().as_str())),
+        Callback::Wakeup(task) => Ok(format!("{}.task_wakeup()", task.class().qualname.borrow())),
         Callback::Native(native, _) => Ok(format!("{}()", native.qualname)),
         Callback::Script(script) => callback_source(vm, &script.0, &[], false),
     }
@@ -86,7 +86,7 @@ pub fn handle_repr(vm: &mut Vm, this: &Value) -> Result<Value> {
     }
     let when = handle.when.borrow().clone();
     if !when.is_unbound() {
-        parts.push(format!("when={}", vm.str(&when)?.as_str()));
+        parts.push(format!("when={}", vm.str(&when)?));
     }
     let func = handle.callback.borrow().clone();
     if func.given().is_some() {
@@ -131,20 +131,20 @@ pub fn coroutine(vm: &mut Vm, coro: &Value) -> Result<String> {
                     found = Some(text);
                 }
             }
-            found.unwrap_or_else(|| Rc::new(Str::new(format!("<{} without __name__>", vm.class_name(coro).as_str()))))
+            found.unwrap_or_else(|| Rc::new(Str::new(format!("<{} without __name__>", vm.class_name(coro)))))
         }
     };
-    let Value::Coroutine(coroutine) = coro else { return Ok(format!("{}()", name.as_str())) };
+    let Value::Coroutine(coroutine) = coro else { return Ok(format!("{name}()")) };
     match &coroutine.code {
         Some(code) if !code.source.library => {
             let file = &code.source.name;
             Ok(match line(vm, coroutine) {
-                Some(line) => format!("{}() running at {file}:{line}", name.as_str()),
-                None => format!("{}() done, defined at {file}:{}", name.as_str(), code.first_line()),
+                Some(line) => format!("{name}() running at {file}:{line}"),
+                None => format!("{name}() done, defined at {file}:{}", code.first_line()),
             })
         }
-        _ if coroutine.state.get() == State::Running => Ok(format!("{}() running", name.as_str())),
-        _ => Ok(format!("{}()", name.as_str())),
+        _ if coroutine.state.get() == State::Running => Ok(format!("{name}() running")),
+        _ => Ok(format!("{name}()")),
     }
 }
 
@@ -209,7 +209,7 @@ fn stack_of(frames: &[(Rc<Code>, Span)]) -> Value {
 fn last_place(source: &Value) -> Option<String> {
     let last = source.as_list()?.to_vec().pop()?;
     let entry = last.as_tuple()?;
-    Some(format!("{}:{}", entry.first()?.as_str()?.as_str(), entry.get(1)?.as_int()?))
+    Some(format!("{}:{}", entry.first()?.as_str()?, entry.get(1)?.as_int()?))
 }
 
 /// What [`stack`] returned, as scripts see it: `None` outside debug mode.

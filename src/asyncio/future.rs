@@ -551,7 +551,7 @@ pub fn finalize(vm: &mut Vm, this: &Value) {
     let event_loop = future.event_loop.borrow().clone();
     let mut context = Vec::new();
     if future.unseen.replace(false) {
-        let message = format!("{} exception was never retrieved", kind.as_str());
+        let message = format!("{kind} exception was never retrieved");
         context.push(("message", Value::string(message)));
         context.push(("exception", future.result.borrow().clone()));
         context.push(("future", this.clone()));
@@ -719,10 +719,7 @@ pub fn this<'a>(vm: &mut Vm, args: &'a [Value]) -> Result<&'a Future> {
         Some(future) => Ok(future),
         None => {
             let name = vm.class_name(&args[0]);
-            Err(vm.type_error(format!(
-                "descriptor for '_asyncio.Future' objects doesn't apply to a '{}' object",
-                name.as_str()
-            )))
+            Err(vm.type_error(format!("descriptor for '_asyncio.Future' objects doesn't apply to a '{name}' object")))
         }
     }
 }

@@ -267,7 +267,7 @@ pub fn lazy(vm: &mut Vm, asyncio: &Rc<Module>, name: &Rc<Str>) -> Result<Option<
         }
         return Ok(globals.get_str(&vm.intern_str(name)));
     }
-    let full = format!("asyncio.{}", name.as_str());
+    let full = format!("asyncio.{name}");
     if submodule(&full).is_some() { vm.import_module(&full).map(Some) } else { Ok(None) }
 }
 

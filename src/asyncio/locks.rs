@@ -142,7 +142,7 @@ pub fn future(value: &Value) -> Option<Rc<Instance>> {
 fn bound_elsewhere(vm: &mut Vm, this: &Value) -> Error {
     match vm.repr(this) {
         Ok(shown) => {
-            let error = vm.runtime_error(format!("{} is bound to a different event loop", shown.as_str()));
+            let error = vm.runtime_error(format!("{shown} is bound to a different event loop"));
             let help = "another loop waited in it before, and each `asyncio.run` has a loop of its own: make it inside the \
                         main coroutine";
             vm.advise(&error, help);
@@ -328,7 +328,7 @@ pub const SEMAPHORE_METHODS: &[Row] = &[
             "locked".to_owned()
         } else {
             let value = semaphore.value.borrow().clone();
-            format!("unlocked, value:{}", vm.str(&value)?.as_str())
+            format!("unlocked, value:{}", vm.str(&value)?)
         };
         format::with_details(vm, &args[0], &format!("{text}{}", semaphore.waiters.described()))
     }),
@@ -385,9 +385,9 @@ pub fn described(value: &Value) -> Option<String> {
         let name = holder.as_ref().and_then(|task| future::data(task).task()).map(super::task::Task::name);
         return Some(match (holder, name.as_ref().and_then(Value::as_str)) {
             (Some(task), Some(name)) if future::is_done(&task) => {
-                format!("a lock that task '{}' has never released", name.as_str())
+                format!("a lock that task '{name}' has never released")
             }
-            (_, Some(name)) => format!("a lock that task '{}' has", name.as_str()),
+            (_, Some(name)) => format!("a lock that task '{name}' has"),
             _ if !lock.holder.borrow().ptr_eq(&Weak::new()) => {
                 "a lock that was taken by a task which has ended without releasing it".to_owned()
             }

@@ -65,7 +65,7 @@ pub const METHODS: &[Row] = &[
     method("def set_exception_handler(handler)", |vm, args| {
         if !args[1].is_none() && !vm.is_callable(&args[1]) {
             let shown = vm.repr(&args[1])?;
-            return Err(vm.type_error(format!("A callable object or None is expected, got {}", shown.as_str())));
+            return Err(vm.type_error(format!("A callable object or None is expected, got {shown}")));
         }
         this(vm, &args[0])?.exception_handler.replace(args[1].clone());
         Ok(Value::None)
@@ -120,7 +120,7 @@ pub const METHODS: &[Row] = &[
         let shown = |flag: bool| if flag { "True" } else { "False" };
         let (running, closed, debug) = (shown(el.running.get()), shown(el.closed.get()), shown(el.debug.get()));
         let class = vm.class_name(&args[0]);
-        Ok(Value::string(format!("<{} running={running} closed={closed} debug={debug}>", class.as_str())))
+        Ok(Value::string(format!("<{class} running={running} closed={closed} debug={debug}>")))
     }),
     attribute(
         "slow_callback_duration",
@@ -174,7 +174,7 @@ fn close(vm: &mut Vm, el: &EventLoop, args: &[Value]) -> Result<Value> {
     if !el.closed.get() {
         if el.debug.get() {
             let shown = vm.repr(&args[0])?;
-            super::log::debug(vm, &format!("Close {}", shown.as_str()))?;
+            super::log::debug(vm, &format!("Close {shown}"))?;
         }
         if el.signals.get() > 0 {
             super::call_library(vm, "_remove_all", &args[..1])?;
@@ -242,7 +242,7 @@ fn check_callback(vm: &mut Vm, callback: &Value, method: &str) -> Result<()> {
     }
     if !vm.is_callable(callback) {
         let shown = vm.repr(callback)?;
-        return Err(vm.type_error(format!("a callable object was expected by {method}(), got {}", shown.as_str())));
+        return Err(vm.type_error(format!("a callable object was expected by {method}(), got {shown}")));
     }
     Ok(())
 }
@@ -352,8 +352,7 @@ pub static FIRST_ITERATION: &Row = &of!("def _asyncgen_firstiter_hook(agen)", ev
     vm.below(2, |vm| vm.may_enter())?;
     if el.async_generators_closed.get() {
         let shown = vm.repr(&args[1])?;
-        let text =
-            format!("asynchronous generator {} was scheduled after loop.shutdown_asyncgens() call", shown.as_str());
+        let text = format!("asynchronous generator {shown} was scheduled after loop.shutdown_asyncgens() call");
         vm.warn(vm.types.ResourceWarning.clone(), &text)?;
     }
     if let Value::Coroutine(generator) = &args[1] {

@@ -236,19 +236,12 @@ fn set_current_task(vm: &mut Vm, args: &[Value], entering: bool) -> Result<Value
     match (entering, &current) {
         (true, Some(other)) => {
             let (shown, other) = (vm.repr(task)?, vm.repr(other)?);
-            Err(vm.runtime_error(format!(
-                "Cannot enter into task {} while another task {} is being executed.",
-                shown.as_str(),
-                other.as_str()
-            )))
+            Err(vm
+                .runtime_error(format!("Cannot enter into task {shown} while another task {other} is being executed.")))
         }
         (false, current) if !current.as_ref().is_some_and(|current| current.is(task)) => {
             let (shown, current) = (vm.repr(task)?, vm.repr(&current.clone().unwrap_or(Value::None))?);
-            Err(vm.runtime_error(format!(
-                "Leaving task {} does not match the current task {}.",
-                shown.as_str(),
-                current.as_str()
-            )))
+            Err(vm.runtime_error(format!("Leaving task {shown} does not match the current task {current}.")))
         }
         _ => {
             task::set_current(vm, event_loop, entering.then(|| task.clone()));

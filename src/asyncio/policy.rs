@@ -115,9 +115,7 @@ pub fn set_checked(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let class = Value::Class(state.classes.abstract_loop.clone());
     if !args[0].is_none() && !vm.isinstance(&args[0], &class)? {
         let name = vm.class_name(&args[0]);
-        return Err(
-            vm.type_error(format!("loop must be an instance of AbstractEventLoop or None, not '{}'", name.as_str()))
-        );
+        return Err(vm.type_error(format!("loop must be an instance of AbstractEventLoop or None, not '{name}'")));
     }
     set_current(&state, args[0].clone());
     Ok(Value::None)

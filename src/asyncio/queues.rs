@@ -136,12 +136,12 @@ pub const METHODS: &[Row] = &[
     method("__repr__()", |vm, args| {
         let class = vm.class_name(&args[0]);
         let details = format(vm, &args[0])?;
-        Ok(Value::string(format!("<{} at {:#x} {details}>", class.as_str(), args[0].id())))
+        Ok(Value::string(format!("<{class} at {:#x} {details}>", args[0].id())))
     }),
     method("__str__()", |vm, args| {
         let class = vm.class_name(&args[0]);
         let details = format(vm, &args[0])?;
-        Ok(Value::string(format!("<{} {details}>", class.as_str())))
+        Ok(Value::string(format!("<{class} {details}>")))
     }),
     method("def _format()", |vm, args| details(vm, &args[0]).map(Value::string)),
     class_method("__class_getitem__(item, /)", super::generic_alias),
@@ -414,7 +414,7 @@ fn format(vm: &mut Vm, queue: &Value) -> Result<String> {
 fn details(vm: &mut Vm, value: &Value) -> Result<String> {
     let queue = this(vm, value)?;
     let maxsize = queue.maxsize.borrow().clone();
-    let mut text = format!("maxsize={}", vm.repr(&maxsize)?.as_str());
+    let mut text = format!("maxsize={}", vm.repr(&maxsize)?);
     let items = match queue.custom.get() {
         true => match vm.get_attr_opt(value, "_queue")? {
             Some(items) if vm.truth(&items)? => vm.collect(&items)?,
@@ -424,7 +424,7 @@ fn details(vm: &mut Vm, value: &Value) -> Result<String> {
         false => queue.items.borrow().iter().cloned().collect(),
     };
     if !items.is_empty() {
-        text.push_str(&format!(" _queue={}", vm.repr(&Value::list(items))?.as_str()));
+        text.push_str(&format!(" _queue={}", vm.repr(&Value::list(items))?));
     }
     for (name, waiters) in [("_getters", &queue.getters), ("_putters", &queue.putters)] {
         if waiters.count() > 0 {

@@ -103,7 +103,7 @@ fn initialize(
     if !is_coroutine(vm, coro) {
         task.log_destroy_pending.set(false);
         let shown = vm.repr(coro)?;
-        let error = vm.type_error(format!("a coroutine was expected, got {}", shown.as_str()));
+        let error = vm.type_error(format!("a coroutine was expected, got {shown}"));
         vm.advise_coroutine_expected(&error, coro);
         return Err(error);
     }
@@ -236,7 +236,7 @@ fn step_inside(
 fn already_done(vm: &mut Vm, this: &Rc<Instance>, error: Option<Error>) -> Error {
     let error = error.map_or(Value::None, |e| e.value());
     let shown = match (vm.repr(&Value::Instance(this.clone())), vm.repr(&error)) {
-        (Ok(this), Ok(error)) => format!("__step(): already done: {} {}", this.as_str(), error.as_str()),
+        (Ok(this), Ok(error)) => format!("__step(): already done: {this} {error}"),
         (Err(error), _) | (_, Err(error)) => return error,
     };
     future::invalid_state(vm, &shown)
@@ -255,11 +255,7 @@ fn enter(vm: &mut Vm, el: &EventLoop, this: &Rc<Instance>) -> Result<()> {
 fn enter_twice(vm: &mut Vm, el: &EventLoop, this: &Rc<Instance>) -> Result<Error> {
     let other = el.current_task.borrow().clone().map_or(Value::None, Value::Instance);
     let (shown, other) = (vm.repr(&Value::Instance(this.clone()))?, vm.repr(&other)?);
-    Ok(vm.runtime_error(format!(
-        "Cannot enter into task {} while another task {} is being executed.",
-        shown.as_str(),
-        other.as_str()
-    )))
+    Ok(vm.runtime_error(format!("Cannot enter into task {shown} while another task {other} is being executed.")))
 }
 
 fn resume(vm: &mut Vm, task: &Task, error: Option<Error>) -> Result<Outcome> {
@@ -327,7 +323,7 @@ fn wait(vm: &mut Vm, event_loop: &Value, this: &Rc<Instance>, value: Value) -> R
     if let Value::Instance(instance) = &value {
         if Rc::ptr_eq(instance, this) {
             let shown = vm.repr(&value)?;
-            return throw_soon(vm, event_loop, this, format!("Task cannot await on itself: {}", shown.as_str()));
+            return throw_soon(vm, event_loop, this, format!("Task cannot await on itself: {shown}"));
         }
         if let Some(awaited) = instance.data::<Future>().filter(|_| instance.class().builtin) {
             if !awaited.blocking.get() {
@@ -385,14 +381,10 @@ fn wait_for_other(vm: &mut Vm, event_loop: &Value, this: &Rc<Instance>, value: V
     let shown = vm.repr(&value)?;
     if matches!(&value, Value::Coroutine(c) if c.kind == Kind::Generator) {
         let task = vm.repr(&Value::Instance(this.clone()))?;
-        let text = format!(
-            "yield was used instead of yield from for generator in task {} with {}",
-            task.as_str(),
-            shown.as_str()
-        );
+        let text = format!("yield was used instead of yield from for generator in task {task} with {shown}");
         return throw_soon(vm, event_loop, this, text);
     }
-    throw_soon(vm, event_loop, this, format!("Task got bad yield: {}", shown.as_str()))
+    throw_soon(vm, event_loop, this, format!("Task got bad yield: {shown}"))
 }
 
 /// The loop of a future: `get_loop()`, or `_loop`.
@@ -410,14 +402,14 @@ pub fn loop_of(vm: &mut Vm, value: &Value) -> Result<Value> {
 #[cold]
 fn yielded_future(vm: &mut Vm, event_loop: &Value, this: &Rc<Instance>, value: &Value) -> Result<()> {
     let (task, shown) = (vm.repr(&Value::Instance(this.clone()))?, vm.repr(value)?);
-    let text = format!("yield was used instead of yield from in task {} with {}", task.as_str(), shown.as_str());
+    let text = format!("yield was used instead of yield from in task {task} with {shown}");
     throw_soon(vm, event_loop, this, text)
 }
 
 #[cold]
 fn other_loop(vm: &mut Vm, event_loop: &Value, this: &Rc<Instance>, value: &Value) -> Result<()> {
     let (task, shown) = (vm.repr(&Value::Instance(this.clone()))?, vm.repr(value)?);
-    let text = format!("Task {} got Future {} attached to a different loop", task.as_str(), shown.as_str());
+    let text = format!("Task {task} got Future {shown} attached to a different loop");
     throw_soon(vm, event_loop, this, text)
 }
 

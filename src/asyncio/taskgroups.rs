@@ -170,7 +170,7 @@ fn create_task(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     };
     vm.call_method(coro, sym::close, &[])?;
     let shown = vm.repr(this_value)?;
-    let error = vm.runtime_error(format!("TaskGroup {} {problem}", shown.as_str()));
+    let error = vm.runtime_error(format!("TaskGroup {shown} {problem}"));
     vm.advise(&error, "tasks join a group inside its `async with` block, as long as none of them has failed");
     Err(error)
 }
@@ -257,11 +257,7 @@ impl TaskGroup {
         let parent = or_none(&self.parent);
         if is_done(vm, &parent)? {
             let (shown, parent) = (vm.repr(task)?, vm.str(&parent)?);
-            let message = format!(
-                "Task {} has errored out but its parent task {} is already completed",
-                shown.as_str(),
-                parent.as_str()
-            );
+            let message = format!("Task {shown} has errored out but its parent task {parent} is already completed");
             let event_loop = self.event_loop.borrow().clone();
             let context = vec![("message", Value::string(message)), ("exception", error), ("task", task.clone())];
             return event_loop::report(vm, &event_loop, context);
@@ -300,7 +296,7 @@ impl NativeCoroutine for Enter {
         let group = this(vm, &self.0)?;
         let refused = |vm: &mut Vm, problem: &str| {
             let shown = vm.repr(&self.0)?;
-            Err(vm.runtime_error(format!("TaskGroup {} {problem}", shown.as_str())))
+            Err(vm.runtime_error(format!("TaskGroup {shown} {problem}")))
         };
         if group.entered.get() {
             return refused(vm, "has already been entered");

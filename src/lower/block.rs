@@ -545,7 +545,7 @@ impl Vm {
         let name = self.type_name(manager);
         match found {
             (None, _) => {
-                let text = format!("'{}' object does not support the {protocol} protocol", name.as_str());
+                let text = format!("'{name}' object does not support the {protocol} protocol");
                 let error = self.type_error(text);
                 self.advise_managed(&error, manager, is_async);
                 Err(error)
@@ -553,8 +553,7 @@ impl Vm {
             (Some(_), None) => {
                 let missing = if is_async { "__aexit__" } else { "__exit__" };
                 Err(self.type_error(format!(
-                    "'{}' object does not support the {protocol} protocol (missed {missing} method)",
-                    name.as_str()
+                    "'{name}' object does not support the {protocol} protocol (missed {missing} method)"
                 )))
             }
             (Some(enter), Some(exit)) => {

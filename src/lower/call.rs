@@ -516,7 +516,7 @@ impl Arguments {
                         }
                         _ => {
                             let (shown, name) = (callee_name(vm, callee), vm.type_name(&value));
-                            let message = format!("{shown} argument after ** must be a mapping, not {}", name.as_str());
+                            let message = format!("{shown} argument after ** must be a mapping, not {name}");
                             return Err(vm.type_error(message).at(at).into());
                         }
                     };
@@ -562,7 +562,7 @@ impl Arguments {
         drop(error);
         let name = vm.type_name(value);
         let shown = if self.star_alone { callee_name(vm, callee) + " argument" } else { "Value".to_owned() };
-        Err(vm.type_error(format!("{shown} after * must be an iterable, not {}", name.as_str())))
+        Err(vm.type_error(format!("{shown} after * must be an iterable, not {name}")))
     }
 }
 
@@ -594,7 +594,7 @@ fn callee_name(vm: &mut Vm, callee: &Value) -> String {
     };
     let module = vm.name(sym::__module__).clone();
     match vm.get_attr_opt(callee, &module) {
-        Ok(Some(Value::Str(module))) if module.as_str() != "builtins" => format!("{}.{name}()", module.as_str()),
+        Ok(Some(Value::Str(module))) if module.as_str() != "builtins" => format!("{module}.{name}()"),
         _ => format!("{name}()"),
     }
 }

@@ -153,14 +153,14 @@ impl Lower<'_> {
         let prefix = match (self.unit.kind, scope.kind) {
             (CodeKind::Module, _) => return self.vm.intern(name),
             (_, ScopeKind::Module) => return self.vm.intern(name),
-            (CodeKind::Class, _) => format!("{}.", self.unit.qualname.as_str()),
+            (CodeKind::Class, _) => format!("{}.", self.unit.qualname),
             // The scope of type parameters leaves no trace.
             (_, ScopeKind::TypeParams) => match self.unit.qualname.as_str() {
                 "" => String::new(),
                 outer => format!("{outer}."),
             },
-            (_, ScopeKind::GeneratorExp) => format!("{}.", self.unit.qualname.as_str()),
-            _ => format!("{}.<locals>.", self.unit.qualname.as_str()),
+            (_, ScopeKind::GeneratorExp) => format!("{}.", self.unit.qualname),
+            _ => format!("{}.<locals>.", self.unit.qualname),
         };
         Rc::new(Str::new(format!("{prefix}{name}")))
     }
@@ -335,7 +335,7 @@ impl Lower<'_> {
         let qualname = match self.unit.kind {
             CodeKind::Module => Rc::default(),
             CodeKind::Class => self.unit.qualname.clone(),
-            _ => Rc::new(Str::new(format!("{}.<locals>", self.unit.qualname.as_str()))),
+            _ => Rc::new(Str::new(format!("{}.<locals>", self.unit.qualname))),
         };
         let params = ParamSpec::default();
         let (code, sources) = self.nested_code(
@@ -736,7 +736,7 @@ impl Vm {
                 _ => "<metaclass>".to_owned(),
             };
             let found = self.type_name(&namespace);
-            return Err(self.type_error(format!("{by}.__prepare__() must return a mapping, not {}", found.as_str())));
+            return Err(self.type_error(format!("{by}.__prepare__() must return a mapping, not {found}")));
         }
         let mut locals = vec![Value::Unbound; body.code.slots.max(1) as usize];
         locals[0] = namespace.clone();
@@ -759,16 +759,13 @@ impl Vm {
             Value::Unbound => {
                 let (name, made) = (self.repr(&Value::Str(name.clone()))?, self.repr(&made)?);
                 Err(self.runtime_error(format!(
-                    "__class__ not set defining {} as {}. Was __classcell__ propagated to type.__new__?",
-                    name.as_str(),
-                    made.as_str()
+                    "__class__ not set defining {name} as {made}. Was __classcell__ propagated to type.__new__?"
                 )))
             }
             other => {
                 let name = self.repr(&Value::Str(name.clone()))?;
                 let (other, made) = (self.repr(&other)?, self.repr(&made)?);
-                let message =
-                    format!("__class__ set to {} defining {} as {}", other.as_str(), name.as_str(), made.as_str());
+                let message = format!("__class__ set to {other} defining {name} as {made}");
                 Err(self.type_error(message))
             }
         }

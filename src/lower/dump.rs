@@ -19,7 +19,7 @@ pub fn dump_code(vm: &Vm, code: &Code) -> String {
 }
 
 fn list(code: &Code, text: &mut String) {
-    let _ = writeln!(text, "{} ({:?}), line {}", code.qualname.as_str(), code.kind, code.first_line());
+    let _ = writeln!(text, "{} ({:?}), line {}", code.qualname, code.kind, code.first_line());
     let names: Vec<&str> = code.variables.iter().map(|name| name.as_str()).collect();
     let _ =
         writeln!(text, "  locals {names:?}, {} slots, cells {:?}, free {}", code.slots, code.cells, code.free.len());

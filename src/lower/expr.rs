@@ -335,10 +335,7 @@ impl Lower<'_> {
                                 && vm.get_attr_opt(&other, &vm.name(crate::symbol::sym::keys).clone())?.is_some();
                         if !mapping {
                             let name = vm.type_name(&other);
-                            return Err(vm
-                                .type_error(format!("'{}' object is not a mapping", name.as_str()))
-                                .at(span)
-                                .into());
+                            return Err(vm.type_error(format!("'{name}' object is not a mapping")).at(span).into());
                         }
                         vm.dict_update(&dict, &other).at(span)?;
                     }

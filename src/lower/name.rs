@@ -364,10 +364,7 @@ pub(super) fn set_global(globals: &Dict, at: &Cell<usize>, name: &Rc<Str>, value
 
 #[cold]
 pub(super) fn unbound_local(vm: &mut Vm, name: &Rc<Str>) -> Error {
-    vm.unbound_local_error(format!(
-        "cannot access local variable '{}' where it is not associated with a value",
-        name.as_str()
-    ))
+    vm.unbound_local_error(format!("cannot access local variable '{name}' where it is not associated with a value"))
 }
 
 #[cold]
@@ -375,10 +372,7 @@ pub(super) fn unbound_free(vm: &mut Vm, name: &Rc<Str>) -> Error {
     let class = vm.types.NameError.clone();
     let error = vm.error(
         &class,
-        format!(
-            "cannot access free variable '{}' where it is not associated with a value in enclosing scope",
-            name.as_str()
-        ),
+        format!("cannot access free variable '{name}' where it is not associated with a value in enclosing scope"),
     );
     vm.set_exception_attr(&error, crate::symbol::sym::name, Value::Str(name.clone()));
     error

@@ -217,9 +217,7 @@ impl Lower<'_> {
                 let key = key(vm, frame)?;
                 if vm.dict_contains(&seen, &key)? {
                     let shown = vm.repr(&key)?;
-                    return Err(vm
-                        .value_error(format!("mapping pattern checks duplicate key ({})", shown.as_str()))
-                        .into());
+                    return Err(vm.value_error(format!("mapping pattern checks duplicate key ({shown})")).into());
                 }
                 vm.dict_set(&seen, key.clone(), Value::None)?;
                 let found = match subject {
@@ -322,7 +320,7 @@ impl Vm {
     fn pattern_count(&mut self, class: &crate::object::Class, accepts: usize, given: usize) -> crate::object::Error {
         self.type_error(format!(
             "{}() accepts {accepts} positional sub-pattern{} ({given} given)",
-            class.name.borrow().as_str(),
+            class.name.borrow(),
             if accepts == 1 { "" } else { "s" }
         ))
     }

@@ -94,12 +94,12 @@ impl Vm {
                 "this is an asynchronous generator: go through it with `async for`"
             }
             Value::Function(function) if function.code.kind == CodeKind::Coroutine => {
-                let help = format!("this is the function itself; call it: `await {}(...)`", function.name().as_str());
+                let help = format!("this is the function itself; call it: `await {}(...)`", function.name());
                 return self.advise(error, help);
             }
             Value::BoundMethod(method) => match &method.func {
                 Value::Function(function) if function.code.kind == CodeKind::Coroutine => {
-                    let help = format!("this is the method itself; call it: `{}(...)`", function.name().as_str());
+                    let help = format!("this is the method itself; call it: `{}(...)`", function.name());
                     return self.advise(error, help);
                 }
                 _ => return,
@@ -204,7 +204,7 @@ impl Vm {
     pub fn advise_coroutine_expected(&mut self, error: &Error, value: &Value) {
         match value {
             Value::Function(function) if function.code.kind == CodeKind::Coroutine => {
-                let help = format!("this is the function itself; call it: `{}(...)`", function.name().as_str());
+                let help = format!("this is the function itself; call it: `{}(...)`", function.name());
                 self.advise(error, help);
             }
             Value::None => self.advise(error, "this is None, which a function that is not async returned"),
@@ -212,7 +212,7 @@ impl Vm {
                 let name = generator.name();
                 let help =
                     "makes an asynchronous generator, because of the `yield` in it: go through it with `async for`";
-                self.advise(error, format!("`{}(...)` {help}", name.as_str()));
+                self.advise(error, format!("`{name}(...)` {help}"));
             }
             _ => {}
         }
@@ -243,10 +243,7 @@ impl Vm {
     pub(super) fn not_called_here(&self, coroutine: &Coroutine) -> String {
         match &coroutine.code {
             Some(code) if !code.source.library => {
-                format!(
-                    "`{}` is async: what called it got a coroutine, and did not await it",
-                    coroutine.name().as_str()
-                )
+                format!("`{}` is async: what called it got a coroutine, and did not await it", coroutine.name())
             }
             _ => "this is a coroutine: `await` it to get its result".to_owned(),
         }

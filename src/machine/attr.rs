@@ -224,7 +224,7 @@ impl Vm {
                     || C_MODULES.contains(&module.as_str())
                     || module.as_str() == "typing" && C_CLASSES.contains(&name.as_str()) =>
             {
-                Rc::new(Str::new(format!("{}.{}", module.as_str(), name.as_str())))
+                Rc::new(Str::new(format!("{module}.{name}")))
             }
             _ => name,
         }
@@ -318,7 +318,7 @@ impl Vm {
                     if let Some(found) = self.super_attr(data, name)? {
                         return Ok(found);
                     }
-                    let message = format!("'super' object has no attribute '{}'", name.as_str());
+                    let message = format!("'super' object has no attribute '{name}'");
                     return match self.object_attr(value, &class, name)? {
                         Some(found) => Ok(found),
                         None => Err(self.attribute_error_with(message, value, name)),
@@ -582,10 +582,10 @@ impl Vm {
                         let class = self.class_of(this);
                         let mut shown = class.qualname.borrow().as_str().to_owned();
                         if let Some(module) = self.class_module(&class).filter(|m| m.as_str() != "__main__") {
-                            shown = format!("{}.{shown}", module.as_str());
+                            shown = format!("{module}.{shown}");
                         }
                         let name = self.intern(slot_name(key));
-                        let message = format!("'{shown}' object has no attribute '{}'", name.as_str());
+                        let message = format!("'{shown}' object has no attribute '{name}'");
                         Err(self.attribute_error_with(message, this, &name))
                     }
                 }
@@ -600,9 +600,7 @@ impl Vm {
                 let found = self.type_name(this);
                 let owner = owner.name.borrow().clone();
                 Err(self.type_error(format!(
-                    "descriptor '{name}' for '{}' objects doesn't apply to a '{}' object",
-                    owner.as_str(),
-                    found.as_str()
+                    "descriptor '{name}' for '{owner}' objects doesn't apply to a '{found}' object"
                 )))
             }
             _ => Ok(()),
@@ -669,7 +667,7 @@ impl Vm {
                     return Ok(());
                 }
                 let kind = self.type_name(value);
-                let message = format!("'{}' object has no attribute '{}'", kind.as_str(), name.as_str());
+                let message = format!("'{kind}' object has no attribute '{name}'");
                 return Err(self.attribute_error_with(message, value, name));
             }
             (Value::Native(native), _) if native.is_written() => {
@@ -688,7 +686,7 @@ impl Vm {
                         return Ok(());
                     }
                     let kind = self.type_name(value);
-                    let message = format!("'{}' object has no attribute '{}'", kind.as_str(), name.as_str());
+                    let message = format!("'{kind}' object has no attribute '{name}'");
                     return Err(self.error(self.types.AttributeError.clone(), message));
                 }
             }
@@ -698,8 +696,7 @@ impl Vm {
             return Err(self.no_room(value, name));
         }
         if class.lookup(name).is_some() {
-            let message =
-                format!("'{}' object attribute '{}' is read-only", self.type_name(value).as_str(), name.as_str());
+            let message = format!("'{}' object attribute '{name}' is read-only", self.type_name(value));
             return Err(self.error(self.types.AttributeError.clone(), message));
         }
         if new.is_some() {
@@ -717,7 +714,7 @@ impl Vm {
             .any(|hook| matches!(class.lookup(self.name(hook)), Some(Value::Function(_))));
         let ending = if own { "" } else { " and no __dict__ for setting new attributes" };
         let kind = self.type_name(value);
-        let message = format!("'{}' object has no attribute '{}'{ending}", kind.as_str(), name.as_str());
+        let message = format!("'{kind}' object has no attribute '{name}'{ending}");
         self.attribute_error_with(message, value, name)
     }
 
@@ -725,7 +722,7 @@ impl Vm {
     fn property_lacks(&mut self, what: &str, attr: &Value, this: &Value) -> crate::object::Error {
         let name = self.name(sym::__name__).clone();
         let named = match self.get_attr_opt(attr, &name) {
-            Ok(Some(name)) => self.repr(&name).map(|name| format!(" {}", name.as_str())),
+            Ok(Some(name)) => self.repr(&name).map(|name| format!(" {name}")),
             Ok(None) => Ok(String::new()),
             Err(e) => Err(e),
         };
@@ -741,10 +738,8 @@ impl Vm {
                 };
                 self.error(self.types.AttributeError.clone(), message)
             }
-            Ok(name) => self.error(
-                self.types.AttributeError.clone(),
-                format!("property{name} of '{}' object has no {what}", class.as_str()),
-            ),
+            Ok(name) => self
+                .error(self.types.AttributeError.clone(), format!("property{name} of '{class}' object has no {what}")),
             Err(e) => e,
         }
     }
@@ -778,7 +773,7 @@ impl Vm {
                 Descriptor::GetSet { .. } => {
                     let owner = self.class_of(value).mro().into_iter().find(|class| class.builtin);
                     let owner = self.full_name(&owner.unwrap_or_else(|| self.class_of(value)));
-                    let message = format!("attribute '{}' of '{owner}' objects is not writable", name.as_str());
+                    let message = format!("attribute '{name}' of '{owner}' objects is not writable");
                     return Err(self.error(self.types.AttributeError.clone(), message));
                 }
                 Descriptor::Slot { key, class: owner } => {
@@ -823,11 +818,8 @@ impl Vm {
             }
         }
         if (target.builtin || target.named_in_full.get()) && !target.patchable.get() {
-            return Err(self.type_error(format!(
-                "cannot set '{}' attribute of immutable type '{}'",
-                name.as_str(),
-                self.full_name(target).as_str()
-            )));
+            return Err(self
+                .type_error(format!("cannot set '{name}' attribute of immutable type '{}'", self.full_name(target))));
         }
         let name = self.intern_str(name);
         match new {

@@ -74,9 +74,8 @@ impl Vm {
                 Some(at) if at >= params.posonly as usize => {
                     if !locals[at].is_unbound() {
                         return Err(self.type_error(format!(
-                            "{}() got multiple values for argument '{}'",
-                            function.qualname().as_str(),
-                            name.as_str()
+                            "{}() got multiple values for argument '{name}'",
+                            function.qualname()
                         )));
                     }
                     locals[at] = value.clone();
@@ -153,14 +152,13 @@ impl Vm {
         let qualname = function.qualname();
         if !passed.is_empty() {
             return self.type_error(format!(
-                "{}() got some positional-only arguments passed as keyword arguments: '{}'",
-                qualname.as_str(),
+                "{qualname}() got some positional-only arguments passed as keyword arguments: '{}'",
                 passed.join(", ")
             ));
         }
         let end = (code.params.positional + code.params.kwonly) as usize;
         let names = code.variables[code.params.posonly as usize..end].iter().map(|v| v.as_str());
-        let mut message = format!("{}() got an unexpected keyword argument '{}'", qualname.as_str(), name.as_str());
+        let mut message = format!("{qualname}() got an unexpected keyword argument '{name}'");
         if let Some(meant) = crate::text::similar::suggest(name.as_str(), names) {
             message.push_str(&format!(". Did you mean '{meant}'?"));
         }
@@ -183,7 +181,7 @@ impl Vm {
         let given_text = counted(given, kwonly_given);
         self.type_error(format!(
             "{}() takes {takes} positional argument{plural} but {given_text} given",
-            function.qualname().as_str()
+            function.qualname()
         ))
     }
 
@@ -205,7 +203,7 @@ impl Vm {
         }
         let names: Vec<String> = range
             .filter(|&at| locals[at].is_unbound())
-            .map(|at| format!("'{}'", function.code.variables[at].as_str()))
+            .map(|at| format!("'{}'", function.code.variables[at]))
             .collect();
         let listed = match names.as_slice() {
             [one] => one.clone(),
@@ -215,7 +213,7 @@ impl Vm {
         };
         self.type_error(format!(
             "{}() missing {} required {kind} argument{}: {listed}",
-            function.qualname().as_str(),
+            function.qualname(),
             names.len(),
             if names.len() == 1 { "" } else { "s" }
         ))
@@ -250,7 +248,7 @@ impl Vm {
             Some(Value::Class(class)) if class.is_subclass(&owner) => return None,
             Some(Value::Class(class)) => {
                 let found = class.name.borrow().clone();
-                format!("{name}.__new__({0}): {0} is not a subtype of {name}", found.as_str())
+                format!("{name}.__new__({0}): {0} is not a subtype of {name}", found)
             }
             Some(other) => format!("{name}.__new__(X): X is not a type object ({})", self.type_name(other)),
         };
@@ -280,14 +278,14 @@ impl Vm {
     fn native_display(&self, native: &NativeFunction, class: Option<&Rc<Class>>) -> String {
         match class.cloned().or_else(|| native.owner.borrow().as_ref().and_then(std::rc::Weak::upgrade)) {
             Some(owner) if !is_constructor(native) => {
-                format!("{}.{}", owner.name.borrow().as_str(), native.name.as_str())
+                format!("{}.{}", owner.name.borrow(), native.name)
             }
             _ => match &native.module {
                 Some(module) if matches!(module.as_str(), "operator" | "weakref") => {
-                    format!("_{}.{}", module.as_str(), native.name.as_str())
+                    format!("_{module}.{}", native.name)
                 }
                 Some(module) if !matches!(module.as_str(), "builtins" | "asyncio") => {
-                    format!("{}.{}", module.as_str(), native.name.as_str())
+                    format!("{module}.{}", native.name)
                 }
                 _ => self.native_name(native),
             },
@@ -367,7 +365,7 @@ impl Vm {
             class: class.map(|class| self.full_name(&class)),
             display: match function.module_in_c() {
                 _ if constructor => name.to_owned(),
-                Some(module) => format!("{module}.{}", qualname.as_str()),
+                Some(module) => format!("{module}.{qualname}"),
                 None => qualname.as_str().to_owned(),
             },
             takes_self: hidden == 1 && plain_name != "__new__",
@@ -391,7 +389,7 @@ impl Vm {
         let named_end = signature.kwarg.unwrap_or(signature.params.len());
         let owner = native.owner.borrow().as_ref().and_then(std::rc::Weak::upgrade);
         let name = match owner {
-            Some(owner) => format!("{}.{}", owner.name.borrow().as_str(), native.name.as_str()),
+            Some(owner) => format!("{}.{}", owner.name.borrow(), native.name),
             None => native.name.as_str().to_owned(),
         };
         let names: Vec<&str> = signature.params[..named_end].iter().map(|p| p.name.as_str()).collect();
@@ -400,10 +398,10 @@ impl Vm {
             let at = names.iter().position(|n| *n == key.as_str()).filter(|at| Some(*at) != signature.vararg);
             match at {
                 Some(at) if at < args.len().min(positional) => {
-                    return self.type_error(format!("{name}() got multiple values for argument '{}'", key.as_str()));
+                    return self.type_error(format!("{name}() got multiple values for argument '{key}'"));
                 }
                 None if signature.kwarg.is_none() => {
-                    let mut message = format!("{name}() got an unexpected keyword argument '{}'", key.as_str());
+                    let mut message = format!("{name}() got an unexpected keyword argument '{key}'");
                     if let Some(meant) = crate::text::similar::suggest(key.as_str(), names.iter().copied()) {
                         message.push_str(&format!(". Did you mean '{meant}'?"));
                     }

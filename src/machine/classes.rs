@@ -89,7 +89,7 @@ impl Vm {
     #[cold]
     pub fn init_returned(&mut self, result: &Value) -> crate::object::Error {
         let name = self.type_name(result);
-        let error = self.type_error(format!("__init__() should return None, not '{}'", name.as_str()));
+        let error = self.type_error(format!("__init__() should return None, not '{name}'"));
         if matches!(result, Value::Coroutine(_)) {
             self.advise(
                 &error,
@@ -101,7 +101,7 @@ impl Vm {
 
     #[cold]
     fn no_instances(&mut self, class: &Class) -> crate::object::Error {
-        self.type_error(format!("cannot create '{}' instances", self.full_name(class).as_str()))
+        self.type_error(format!("cannot create '{}' instances", self.full_name(class)))
     }
 
     /// `type.__call__(cls, *args, **kwargs)`: `__new__`, then `__init__`.
@@ -118,7 +118,7 @@ impl Vm {
             if !(args.is_empty() && kwargs.is_empty()) {
                 let init = class.lookup(self.name(sym::__init__));
                 if is_call(init.as_ref(), object_init) {
-                    return Err(self.type_error(format!("{}() takes no arguments", class.name.borrow().as_str())));
+                    return Err(self.type_error(format!("{}() takes no arguments", class.name.borrow())));
                 }
             }
             self.check_abstract(class)?;
@@ -229,15 +229,14 @@ impl Vm {
         }
         let Some(names) = self.entry(&class.dict, "__abstractmethods__") else { return Ok(()) };
         let items = self.collect(&names)?;
-        let mut names: Vec<String> =
-            items.iter().filter_map(|v| v.as_str().map(|s| format!("'{}'", s.as_str()))).collect();
+        let mut names: Vec<String> = items.iter().filter_map(|v| v.as_str().map(|s| format!("'{s}'"))).collect();
         if names.is_empty() {
             return Ok(());
         }
         names.sort();
         Err(self.type_error(format!(
             "Can't instantiate abstract class {} without an implementation for abstract method{} {}",
-            class.name.borrow().as_str(),
+            class.name.borrow(),
             if names.len() == 1 { "" } else { "s" },
             names.join(", ")
         )))
@@ -340,7 +339,7 @@ impl Vm {
                 _ => {
                     self.warn(
                         self.types.RuntimeWarning.clone(),
-                        &format!("non-string key in the __dict__ of class {}", name.as_str()),
+                        &format!("non-string key in the __dict__ of class {name}"),
                     )?;
                     self.dict_set(&dict, key, value)?;
                 }
@@ -381,10 +380,9 @@ impl Vm {
             }
             if let Err(error) = self.call_special(&item, sym::__set_name__, &[value.clone(), key.clone()]) {
                 let note = format!(
-                    "Error calling __set_name__ on '{}' instance {} in '{}'",
-                    self.type_name(&item).as_str(),
-                    self.repr(&key)?.as_str(),
-                    name.as_str()
+                    "Error calling __set_name__ on '{}' instance {} in '{name}'",
+                    self.type_name(&item),
+                    self.repr(&key)?
                 );
                 self.call_method(&error.value(), sym::add_note, &[Value::string(note)])?;
                 return Err(error);
@@ -448,7 +446,7 @@ impl Vm {
         let Some(base) = class.base() else { return Ok(()) };
         if !names.is_empty() && class.layout.is_variable() {
             let base = base.name.borrow().clone();
-            return Err(self.type_error(format!("nonempty __slots__ not supported for subtype of '{}'", base.as_str())));
+            return Err(self.type_error(format!("nonempty __slots__ not supported for subtype of '{base}'")));
         }
         let (mut dict, mut weakref) = (base.has_dict.get(), base.has_weakref.get());
         let mut added: Vec<Rc<Str>> = Vec::new();
@@ -554,8 +552,7 @@ impl Vm {
                     let solid = solid_base(&found);
                     if !solid_base(class).is_subclass(&solid) {
                         let name = found.name.borrow().clone();
-                        return Err(self
-                            .type_error(format!("mro() returned base with unsuitable layout ('{}')", name.as_str())));
+                        return Err(self.type_error(format!("mro() returned base with unsuitable layout ('{name}')")));
                     }
                     ancestors.push(found);
                 }
@@ -582,10 +579,9 @@ impl Vm {
                 let bound = self.bind(&method, None, class)?;
                 self.call_kw(&bound, &[], kwargs).map(drop)
             }
-            None => Err(self.type_error(format!(
-                "{}.__init_subclass__() takes no keyword arguments",
-                class.name.borrow().as_str()
-            ))),
+            None => {
+                Err(self.type_error(format!("{}.__init_subclass__() takes no keyword arguments", class.name.borrow())))
+            }
         }
     }
 
@@ -609,7 +605,7 @@ impl Vm {
     pub fn linearize(&mut self, bases: &[Rc<Class>]) -> Result<Vec<Rc<Class>>> {
         for (i, base) in bases.iter().enumerate() {
             if bases[..i].iter().any(|b| Rc::ptr_eq(b, base)) {
-                return Err(self.type_error(format!("duplicate base class {}", base.name.borrow().as_str())));
+                return Err(self.type_error(format!("duplicate base class {}", base.name.borrow())));
             }
         }
         let mut lists: Vec<std::collections::VecDeque<Rc<Class>>> = bases.iter().map(|b| b.mro().into()).collect();
@@ -666,13 +662,12 @@ impl Vm {
                 Some(Value::Class(claimed)) if claimed.is_subclass(class) => claimed,
                 _ => {
                     let what = match this {
-                        Value::Class(cls) => format!("type {}", cls.name.borrow().as_str()),
-                        _ => format!("instance of {}", own.name.borrow().as_str()),
+                        Value::Class(cls) => format!("type {}", cls.name.borrow()),
+                        _ => format!("instance of {}", own.name.borrow()),
                     };
                     let class = class.name.borrow().clone();
                     return Err(self.type_error(format!(
-                        "super(type, obj): obj ({what}) is not an instance or subtype of type ({}).",
-                        class.as_str()
+                        "super(type, obj): obj ({what}) is not an instance or subtype of type ({class})."
                     )));
                 }
             },
@@ -792,7 +787,7 @@ pub fn object_new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
             return Err(vm.type_error("object.__new__() takes exactly one argument (the type to instantiate)"));
         }
         if own_init {
-            return Err(vm.type_error(format!("{}() takes no arguments", class.name.borrow().as_str())));
+            return Err(vm.type_error(format!("{}() takes no arguments", class.name.borrow())));
         }
     }
     vm.check_abstract(class)?;
@@ -801,11 +796,7 @@ pub fn object_new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         _ => {
             let base = class.mro().iter().find(|base| base.builtin).map(|base| base.name.borrow().clone());
             let (name, base) = (class.name.borrow().clone(), base.unwrap_or_default());
-            Err(vm.type_error(format!(
-                "object.__new__({}) is not safe, use {}.__new__()",
-                name.as_str(),
-                base.as_str()
-            )))
+            Err(vm.type_error(format!("object.__new__({name}) is not safe, use {base}.__new__()")))
         }
     }
 }
@@ -821,7 +812,7 @@ pub fn object_init(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         if own_new {
             return Err(vm.type_error(format!(
                 "{}.__init__() takes exactly one argument (the instance to initialize)",
-                class.name.borrow().as_str()
+                class.name.borrow()
             )));
         }
     }

@@ -93,8 +93,7 @@ impl Vm {
                 Some(part) => Ok(text.as_str().contains(part.as_str())),
                 None => {
                     let name = self.type_name(item);
-                    Err(self
-                        .type_error(format!("'in <string>' requires string as left operand, not {}", name.as_str())))
+                    Err(self.type_error(format!("'in <string>' requires string as left operand, not {name}")))
                 }
             },
             Value::List(list) => {
@@ -153,7 +152,7 @@ impl Vm {
             Ok(iterator) => iterator,
             Err(e) if e.is(&self.types.TypeError) => {
                 let name = self.type_name(container);
-                let message = format!("argument of type '{}' is not iterable", name.as_str());
+                let message = format!("argument of type '{name}' is not iterable");
                 return Err(self.operand_error(message, &[container]));
             }
             Err(e) => return Err(e),

@@ -52,9 +52,8 @@ impl Vm {
     fn warn_of_subclass(&mut self, result: &Value, method: &str, wanted: &str) -> Result<()> {
         let name = self.type_name(result);
         let message = format!(
-            "{method} returned non-{wanted} (type {}).  The ability to return an instance of a strict subclass of \
-             {wanted} is deprecated, and may be removed in a future version of Python.",
-            name.as_str()
+            "{method} returned non-{wanted} (type {name}).  The ability to return an instance of a strict subclass of \
+             {wanted} is deprecated, and may be removed in a future version of Python."
         );
         self.warn(self.types.DeprecationWarning.clone(), &message)
     }
@@ -95,13 +94,13 @@ impl Vm {
         if let Some(result) = self.call_script(value, sym::__float__, &[])? {
             if let Value::Float(x) = result.unwrapped() {
                 if matches!(result, Value::Instance(_)) {
-                    let method = format!("{}.__float__", self.type_name(value).as_str());
+                    let method = format!("{}.__float__", self.type_name(value));
                     self.warn_of_subclass(&result, &method, "float")?;
                 }
                 return Ok(x.get());
             }
             let (name, other) = (self.type_name(value), self.type_name(&result));
-            let message = format!("{}.__float__ returned non-float (type {})", name.as_str(), other.as_str());
+            let message = format!("{name}.__float__ returned non-float (type {other})");
             return Err(self.type_error(message));
         }
         if let Value::Float(x) = value.unwrapped() {

@@ -684,7 +684,7 @@ impl Vm {
         }
         let Some(method) = self.lookup_special(value, sym::__await__) else {
             let name = self.type_name(value);
-            let error = self.type_error(format!("object {} can't be used in 'await' expression", name.as_str()));
+            let error = self.type_error(format!("object {name} can't be used in 'await' expression"));
             self.advise_awaited(&error, value);
             return Err(error);
         };
@@ -785,8 +785,7 @@ impl Vm {
                     return Ok(awaitable);
                 }
                 let name = self.type_name(&awaitable);
-                let error = self
-                    .type_error(format!("'async for' received an invalid object from __anext__: {}", name.as_str()));
+                let error = self.type_error(format!("'async for' received an invalid object from __anext__: {name}"));
                 if let Err(cause) = self.await_iterator(&awaitable) {
                     error.0.suppress_context.set(true);
                     error.0.set_context(&cause.0);
@@ -808,8 +807,7 @@ impl Vm {
         }
         let name = self.type_name(value);
         let Some(iterator) = self.call_special(value, sym::__aiter__, &[])? else {
-            let error =
-                self.type_error(format!("'async for' requires an object with __aiter__ method, got {}", name.as_str()));
+            let error = self.type_error(format!("'async for' requires an object with __aiter__ method, got {name}"));
             if self.has_special(value, sym::__iter__) {
                 self.advise(&error, "nothing is waited for here: a plain `for` goes through it");
             }
@@ -822,7 +820,7 @@ impl Vm {
         }
         let name = self.type_name(&iterator);
         let text = "'async for' received an object from __aiter__ that does not implement __anext__";
-        let error = self.type_error(format!("{text}: {}", name.as_str()));
+        let error = self.type_error(format!("{text}: {name}"));
         if matches!(&iterator, Value::Coroutine(c) if c.kind == Kind::Coroutine) {
             self.advise(&error, "`__aiter__` is a plain `def`; only `__anext__` is async");
         }

@@ -21,9 +21,9 @@ pub(super) fn push_object(vm: &mut Vm, out: &mut String, value: &Value) -> Resul
         Value::Class(class) => vm.class_repr(class),
         Value::Instance(_) => return push_instance(vm, out, value),
         Value::Function(function) if function.is_builtin() => {
-            format!("<built-in function {}>", function.name().as_str())
+            format!("<built-in function {}>", function.name())
         }
-        Value::Function(function) => format!("<function {} at {}>", function.qualname().as_str(), address(value)),
+        Value::Function(function) => format!("<function {} at {}>", function.qualname(), address(value)),
         Value::Native(native) => native_repr(native, value),
         Value::BoundMethod(method) => {
             if let Value::Native(native) = &method.func
@@ -37,7 +37,7 @@ pub(super) fn push_object(vm: &mut Vm, out: &mut String, value: &Value) -> Resul
                 let name = vm.qualname_of(&method.func)?;
                 let (func, this) = (name, method.this.clone());
                 let this = vm.repr(&this)?;
-                format!("<bound method {func} of {}>", this.as_str())
+                format!("<bound method {func} of {this}>")
             }
         }
         Value::Descriptor(descriptor) => descriptor_repr(vm, descriptor, value)?,
@@ -46,12 +46,12 @@ pub(super) fn push_object(vm: &mut Vm, out: &mut String, value: &Value) -> Resul
             Value::Unbound => format!("<cell at {}: empty>", address(value)),
             inside => {
                 let name = vm.type_name(&inside);
-                format!("<cell at {}: {} object at {}>", address(value), name.as_str(), address(&inside))
+                format!("<cell at {}: {name} object at {}>", address(value), address(&inside))
             }
         },
         Value::Code(code) => format!(
             "<code object {} at {}, file \"{}\", line {}>",
-            code.name.as_str(),
+            code.name,
             address(value),
             code.source.name,
             code.first_line()
@@ -61,7 +61,7 @@ pub(super) fn push_object(vm: &mut Vm, out: &mut String, value: &Value) -> Resul
             address(value),
             frame.code.source.name,
             frame.code.source.line(frame.span.get().start),
-            frame.code.name.as_str()
+            frame.code.name
         ),
         Value::Coroutine(coroutine) => {
             let kind = match coroutine.kind {
@@ -70,7 +70,7 @@ pub(super) fn push_object(vm: &mut Vm, out: &mut String, value: &Value) -> Resul
                 Kind::AsyncGenerator => "async_generator",
             };
             let qualname = coroutine.qualname();
-            format!("<{kind} object {} at {}>", qualname.as_str(), address(value))
+            format!("<{kind} object {qualname} at {}>", address(value))
         }
         other => {
             let class = vm.class_of(other);
@@ -80,7 +80,7 @@ pub(super) fn push_object(vm: &mut Vm, out: &mut String, value: &Value) -> Resul
                         .iter()
                         .map(|arg| vm.repr(arg).map(|s| s.as_str().to_owned()))
                         .collect::<Result<Vec<_>>>()?;
-                    format!("{}({})", class.name.borrow().as_str(), args.join(", "))
+                    format!("{}({})", class.name.borrow(), args.join(", "))
                 }
                 None => default_repr(vm, &class, other),
             }
@@ -106,9 +106,9 @@ fn default_repr(vm: &Vm, class: &Class, value: &Value) -> String {
     match vm.class_module(class) {
         Some(module) if module.as_str() != "builtins" => {
             let qualname = class.qualname.borrow();
-            format!("<{}.{} object at {}>", module.as_str(), qualname.as_str(), address(value))
+            format!("<{module}.{qualname} object at {}>", address(value))
         }
-        _ => format!("<{} object at {}>", class.name.borrow().as_str(), address(value)),
+        _ => format!("<{} object at {}>", class.name.borrow(), address(value)),
     }
 }
 
@@ -131,7 +131,7 @@ fn push_instance(vm: &mut Vm, out: &mut String, value: &Value) -> Result<()> {
         let of = if data.this.is_unbound() {
             "NULL".to_owned()
         } else {
-            format!("<{} object>", data.this_class.name.borrow().as_str())
+            format!("<{} object>", data.this_class.name.borrow())
         };
         out.push_str(&format!("<super: <class '{class}'>, {of}>"));
         return Ok(());
@@ -145,13 +145,13 @@ fn native_repr(native: &NativeFunction, value: &Value) -> String {
     let name = native.name.as_str();
     let owner = native.owner.borrow().as_ref().and_then(std::rc::Weak::upgrade);
     if native.is_written() {
-        let class = owner.map(|owner| format!("{}.", owner.qualname.borrow().as_str())).unwrap_or_default();
+        let class = owner.map(|owner| format!("{}.", owner.qualname.borrow())).unwrap_or_default();
         return format!("<function {class}{name} at {}>", address(value));
     }
     match (native.row.kind, owner) {
         (RowKind::Method(_) | RowKind::ClassMethod(_), Some(owner)) => {
             let kind = if native.is_wrapper() { "slot wrapper" } else { "method" };
-            format!("<{kind} '{name}' of '{}' objects>", owner.name.borrow().as_str())
+            format!("<{kind} '{name}' of '{}' objects>", owner.name.borrow())
         }
         (RowKind::StaticMethod(_), Some(_)) => {
             format!("<built-in method {name} of type object at {}>", address(value))
@@ -163,12 +163,12 @@ fn native_repr(native: &NativeFunction, value: &Value) -> String {
 fn descriptor_repr(vm: &mut Vm, descriptor: &Rc<Descriptor>, value: &Value) -> Result<String> {
     Ok(match &**descriptor {
         Descriptor::Property(_) => format!("<property object at {}>", address(value)),
-        Descriptor::ClassMethod(func, _) => format!("<classmethod({})>", vm.repr(&func.clone())?.as_str()),
-        Descriptor::StaticMethod(func, _) => format!("<staticmethod({})>", vm.repr(&func.clone())?.as_str()),
+        Descriptor::ClassMethod(func, _) => format!("<classmethod({})>", vm.repr(&func.clone())?),
+        Descriptor::StaticMethod(func, _) => format!("<staticmethod({})>", vm.repr(&func.clone())?),
         Descriptor::Slot { key, class } => format!("<member '{}' of '{}' objects>", slot_name(key), class_name(class)),
         Descriptor::GetSet { name, class, set, .. } => {
             let kind = if is_member(*set) { "member" } else { "attribute" };
-            format!("<{kind} '{}' of '{}' objects>", name.as_str(), class_name(class))
+            format!("<{kind} '{name}' of '{}' objects>", class_name(class))
         }
     })
 }
@@ -225,9 +225,9 @@ impl Vm {
         let qualname = class.qualname.borrow().clone();
         match self.class_module(class) {
             Some(module) if module.as_str() != "builtins" => {
-                format!("<class '{}.{}'>", module.as_str(), qualname.as_str())
+                format!("<class '{module}.{qualname}'>")
             }
-            _ => format!("<class '{}'>", qualname.as_str()),
+            _ => format!("<class '{qualname}'>"),
         }
     }
 
@@ -310,7 +310,7 @@ impl Vm {
         let (errno, message) =
             (self.exception_attr(exception, sym::errno), self.exception_attr(exception, sym::strerror));
         let (Some(errno), Some(message)) = (errno, message) else { return Ok(None) };
-        let mut text = format!("[Errno {}] {}", self.str(&errno)?.as_str(), self.str(&message)?.as_str());
+        let mut text = format!("[Errno {}] {}", self.str(&errno)?, self.str(&message)?);
         if let Some(file) = self.exception_attr(exception, sym::filename).filter(|file| !file.is_none()) {
             text.push_str(": ");
             self.push_repr(&mut text, &file)?;
@@ -349,7 +349,7 @@ impl Vm {
         let message = self.str(&message)?;
         let count = self.len(&inner)?;
         let plural = if count == 1 { "" } else { "s" };
-        Ok(Some(format!("{} ({count} sub-exception{plural})", message.as_str())))
+        Ok(Some(format!("{message} ({count} sub-exception{plural})")))
     }
 
     /// From the arguments: encoding, object, start, end, reason; a translation has no encoding.
@@ -367,7 +367,7 @@ impl Vm {
             let encoding = now(self, sym::encoding, 0);
             let of_text = exception.is(&self.types.UnicodeEncodeError);
             let (verb, item) = if of_text { ("encode", "character") } else { ("decode", "byte") };
-            (format!("'{}' codec can't {verb}", self.str(&encoding)?.as_str()), item)
+            (format!("'{}' codec can't {verb}", self.str(&encoding)?), item)
         } else {
             ("can't translate".to_owned(), "character")
         };

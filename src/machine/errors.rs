@@ -93,10 +93,10 @@ impl Vm {
     pub fn attribute_error(&mut self, object: &Value, name: &Rc<Str>) -> Error {
         let message = match object.unwrapped() {
             Value::Class(class) => {
-                format!("type object '{}' has no attribute '{}'", self.full_name(class).as_str(), name.as_str())
+                format!("type object '{}' has no attribute '{name}'", self.full_name(class))
             }
             Value::Module(module) => self.module_attribute_message(&module.clone(), name),
-            _ => format!("'{}' object has no attribute '{}'", self.type_name(object).as_str(), name.as_str()),
+            _ => format!("'{}' object has no attribute '{name}'", self.type_name(object)),
         };
         self.attribute_error_with(message, object, name)
     }
@@ -113,13 +113,13 @@ impl Vm {
     #[cold]
     pub fn not_callable(&mut self, value: &Value) -> Error {
         let name = self.type_name(value);
-        self.operand_error(format!("'{}' object is not callable", name.as_str()), &[value])
+        self.operand_error(format!("'{name}' object is not callable"), &[value])
     }
 
     #[cold]
     pub fn not_iterable(&mut self, value: &Value) -> Error {
         let name = self.type_name(value);
-        self.operand_error(format!("'{}' object is not iterable", name.as_str()), &[value])
+        self.operand_error(format!("'{name}' object is not iterable"), &[value])
     }
 
     /// A `TypeError` about what an operation was given.

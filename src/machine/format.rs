@@ -181,7 +181,7 @@ impl Vm {
                 let name = self.type_name(value);
                 let code = if bytes && matches!(code, 'i' | 'u') { 'd' } else { code };
                 let wanted = if matches!(code, 'o' | 'x' | 'X') { "an integer" } else { "a real number" };
-                return Err(self.type_error(format!("%{code} format: {wanted} is required, not {}", name.as_str())));
+                return Err(self.type_error(format!("%{code} format: {wanted} is required, not {name}")));
             }
         };
         done.map_err(|fault| self.from_fault(fault))

@@ -163,7 +163,7 @@ fn item_repr(vm: &mut Vm, value: &Value) -> Result<String> {
         Value::Class(class) => {
             let qualname = class.qualname.borrow().clone();
             Ok(match vm.class_module(class) {
-                Some(module) if module.as_str() != "builtins" => format!("{}.{}", module.as_str(), qualname.as_str()),
+                Some(module) if module.as_str() != "builtins" => format!("{module}.{qualname}"),
                 _ => qualname.as_str().to_owned(),
             })
         }
@@ -182,7 +182,7 @@ fn item_repr(vm: &mut Vm, value: &Value) -> Result<String> {
             let (name, module) = (vm.str(&name)?, vm.str(&module)?);
             Ok(match module.as_str() {
                 "builtins" => name.as_str().to_owned(),
-                module => format!("{module}.{}", name.as_str()),
+                module => format!("{module}.{name}"),
             })
         }
         other => Ok(vm.repr(other)?.as_str().to_owned()),

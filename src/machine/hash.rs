@@ -167,7 +167,7 @@ impl Vm {
     #[cold]
     pub fn unhashable(&mut self, value: &Value) -> Error {
         let name = self.type_name(value);
-        self.type_error(format!("unhashable type: '{}'", name.as_str()))
+        self.type_error(format!("unhashable type: '{name}'"))
     }
 
     /// The position of a key in a table.

@@ -74,7 +74,7 @@ impl Vm {
                 Err(error) if error.is(&self.types.AttributeError) => {
                     let class = self.types.ImportWarning.clone();
                     let before = name.rsplit_once('.').map_or("", |(before, _)| before);
-                    let text = format!("Cannot set an attribute on '{before}' for child module '{}'", child.as_str());
+                    let text = format!("Cannot set an attribute on '{before}' for child module '{child}'");
                     self.warn(&class, &text)?;
                 }
                 other => other?,
@@ -448,8 +448,8 @@ impl Vm {
         for name in names {
             let Some(name) = name.as_str().cloned() else {
                 let found = self.type_name(name);
-                let place = if from_all { format!("{}.__all__", own.as_str()) } else { "``from list''".to_owned() };
-                return Err(self.type_error(format!("Item in {place} must be str, not {}", found.as_str())));
+                let place = if from_all { format!("{own}.__all__") } else { "``from list''".to_owned() };
+                return Err(self.type_error(format!("Item in {place} must be str, not {found}")));
             };
             if name.as_str() == "*" {
                 let all = self.name(sym::__all__).clone();
@@ -463,7 +463,7 @@ impl Vm {
             if self.get_attr_opt(module, &name)?.is_some() {
                 continue;
             }
-            let full = format!("{}.{}", own.as_str(), name.as_str());
+            let full = format!("{own}.{name}");
             if let Err(error) = self.import_module(&full) {
                 let missing = self.exception_attr(&error.0, sym::name);
                 let is_it = missing.as_ref().and_then(|name| name.as_str()).is_some_and(|name| name.as_str() == full);
@@ -494,7 +494,7 @@ impl Vm {
         }
         let own = self.get_attr_opt(module, sym::__name__)?.and_then(|name| name.as_str().cloned());
         if let Some(own) = &own {
-            let full = self.intern(&format!("{}.{}", own.as_str(), name.as_str()));
+            let full = self.intern(&format!("{own}.{name}"));
             if let Some(found) = self.modules.get_str(&full) {
                 return Ok(found);
             }

@@ -137,7 +137,7 @@ impl Vm {
                         return self.call_method(container, sym::__getitem__, std::slice::from_ref(key));
                     }
                     let name = self.type_name(container);
-                    Err(self.operand_error(format!("'{}' object is not subscriptable", name.as_str()), &[container]))
+                    Err(self.operand_error(format!("'{name}' object is not subscriptable"), &[container]))
                 }
             },
         }
@@ -218,7 +218,7 @@ impl Vm {
             Some(index) => self.fit_index(key, &index, len(), words),
             None => {
                 let name = self.type_name(key);
-                Err(self.type_error(format!("{} must be integers or slices, not {}", words.kind, name.as_str())))
+                Err(self.type_error(format!("{} must be integers or slices, not {name}", words.kind)))
             }
         }
     }
@@ -412,7 +412,7 @@ impl Vm {
     #[cold]
     fn unsupported_item(&mut self, container: &Value, what: &str) -> Error {
         let name = self.type_name(container);
-        self.type_error(format!("'{}' object {what}", name.as_str()))
+        self.type_error(format!("'{name}' object {what}"))
     }
 
     /// `len(value)`.
@@ -460,7 +460,7 @@ impl Vm {
                     return self.len(&inner);
                 }
                 let name = self.type_name(value);
-                Err(self.operand_error(format!("object of type '{}' has no len()", name.as_str()), &[value]))
+                Err(self.operand_error(format!("object of type '{name}' has no len()"), &[value]))
             }
         }
     }

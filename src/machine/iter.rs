@@ -69,11 +69,7 @@ impl Vm {
         let keys = self.call(&keys, &[])?;
         if !self.has_special(&keys, sym::__iter__) {
             let (owner, found) = (self.type_name(mapping), self.type_name(&keys));
-            return Err(self.type_error(format!(
-                "{}.keys() returned a non-iterable (type {})",
-                owner.as_str(),
-                found.as_str()
-            )));
+            return Err(self.type_error(format!("{owner}.keys() returned a non-iterable (type {found})")));
         }
         self.collect(&keys)
     }

@@ -419,8 +419,7 @@ impl Vm {
     #[cold]
     fn unsupported(&mut self, op: BinOp, sign: &str, a: &Value, b: &Value) -> Error {
         let (left, right) = (self.type_name(a), self.type_name(b));
-        let mut message =
-            format!("unsupported operand type(s) for {sign}: '{}' and '{}'", left.as_str(), right.as_str());
+        let mut message = format!("unsupported operand type(s) for {sign}: '{left}' and '{right}'");
         if op == BinOp::RShift && matches!(a, Value::Native(native) if native.name.as_str() == "print") {
             message.push_str(". Did you mean \"print(<message>, file=<output_stream>)\"?");
         }
@@ -498,9 +497,7 @@ impl Vm {
         let names = [base, exp, modulus].map(|value| self.type_name(value));
         Err(self.type_error(format!(
             "unsupported operand type(s) for ** or pow(): '{}', '{}', '{}'",
-            names[0].as_str(),
-            names[1].as_str(),
-            names[2].as_str()
+            names[0], names[1], names[2]
         )))
     }
 

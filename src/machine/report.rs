@@ -119,7 +119,7 @@ impl Vm {
                     let message = self.str(&message)?.as_str().to_owned();
                     let known = |name| self.exception_attr(exception, name).filter(|value| !value.is_none());
                     return Ok(match (known(sym::lineno), known(sym::filename)) {
-                        (None, Some(Value::Str(file))) => format!("{message} ({})", file.as_str()),
+                        (None, Some(Value::Str(file))) => format!("{message} ({file})"),
                         _ => message,
                     });
                 }
@@ -133,7 +133,7 @@ impl Vm {
         let qualname = class.qualname.borrow().as_str().to_owned();
         match class.dict.get_str(self.name(sym::__module__)) {
             Some(Value::Str(module)) if !matches!(module.as_str(), "builtins" | "__main__") => {
-                format!("{}.{qualname}", module.as_str())
+                format!("{module}.{qualname}")
             }
             Some(Value::Str(_)) | None => qualname,
             Some(_) => format!("<unknown>.{qualname}"),
@@ -288,7 +288,7 @@ impl Vm {
         };
         if let Some(this) = this.filter(|this| !this.is_unbound()) {
             if matches!(self.get_attr_opt(&this, &name), Ok(Some(_))) {
-                error.0.remarks().suggestion = Some(format!("Did you mean: 'self.{}'?", name.as_str()));
+                error.0.remarks().suggestion = Some(format!("Did you mean: 'self.{name}'?"));
                 return;
             }
         }
@@ -301,9 +301,9 @@ impl Vm {
         let text = match (meant, module) {
             (Some(meant), false) => format!("Did you mean: '{meant}'?"),
             (Some(meant), true) => {
-                format!("Did you mean: '{meant}'? Or did you forget to import '{}'?", name.as_str())
+                format!("Did you mean: '{meant}'? Or did you forget to import '{name}'?")
             }
-            (None, true) => format!("Did you forget to import '{}'?", name.as_str()),
+            (None, true) => format!("Did you forget to import '{name}'?"),
             (None, false) => return,
         };
         error.0.remarks().suggestion = Some(text);
@@ -442,8 +442,8 @@ impl Vm {
         self.run_finalizers(frame);
         let text = self.repr(value)?;
         match (self.sys_attr("stdout"), self.sys_attr("__stdout__")) {
-            (None, None) => self.write_out(&format!("{}\n", text.as_str()))?,
-            (Some(now), Some(original)) if now.is(&original) => self.write_out(&format!("{}\n", text.as_str()))?,
+            (None, None) => self.write_out(&format!("{text}\n"))?,
+            (Some(now), Some(original)) if now.is(&original) => self.write_out(&format!("{text}\n"))?,
             (None | Some(Value::None), _) => return Err(self.runtime_error("lost sys.stdout")),
             (Some(file), _) => {
                 self.call_method(&file, sym::write, &[Value::Str(text)])?;
@@ -570,9 +570,7 @@ impl Vm {
     pub fn print_unraisable(&mut self, error: &Error, message: Option<&str>, what: &Value) {
         let shown = match (message, what) {
             (Some(_), Value::None) => String::new(),
-            _ => {
-                self.repr(what).map_or_else(|_| ": <object repr() failed>".to_owned(), |s| format!(": {}", s.as_str()))
-            }
+            _ => self.repr(what).map_or_else(|_| ": <object repr() failed>".to_owned(), |s| format!(": {s}")),
         };
         let message = message.unwrap_or("Exception ignored in");
         let mut shown_error = self.exception_report(&error.0);

@@ -128,7 +128,7 @@ impl Vm {
     #[cold]
     fn cannot_concat(&mut self, kind: &str, other: &Value) -> crate::object::Error {
         let name = self.type_name(other);
-        self.type_error(format!("can only concatenate {kind} (not \"{}\") to {kind}", name.as_str()))
+        self.type_error(format!("can only concatenate {kind} (not \"{name}\") to {kind}"))
     }
 
     /// How often a sequence is repeated: 0 for negative counts.

@@ -273,7 +273,7 @@ impl Vm {
                     out.extend([name.as_str(), "()"]);
                     return Ok(());
                 }
-                let Some(guard) = self.enter_repr(out, value, &format!("{}(...)", name.as_str()))? else {
+                let Some(guard) = self.enter_repr(out, value, &format!("{name}(...)"))? else {
                     return Ok(());
                 };
                 let plain = !set.frozen && matches!(whole, Value::Set(_));

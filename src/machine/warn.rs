@@ -180,7 +180,7 @@ impl Vm {
     pub fn warn_method_never_awaited(&mut self, method: &str, generator: &Str) {
         let category = self.types.RuntimeWarning.clone();
         let (place, module) = self.place_of_warning();
-        let message = format!("coroutine method '{method}' of '{}' was never awaited", generator.as_str());
+        let message = format!("coroutine method '{method}' of '{generator}' was never awaited");
         let helps = vec![format!("write `await` in front of `{method}(...)`")];
         let category = &category;
         let warning = Warning { category, message: &message, place, module, helps, trailer: TRACEMALLOC };
@@ -214,18 +214,15 @@ impl Vm {
             (false, true) => vec![self.not_called_here(coroutine)],
             (false, false) => self.how_to_await(coroutine, place.as_ref(), &call).into_iter().collect(),
         };
-        let mut message = format!("coroutine '{}' was never awaited", qualname.as_str());
+        let mut message = format!("coroutine '{qualname}' was never awaited");
         let origins = coroutine.extra(|extra| extra.origins.clone());
         // When nothing runs any more, the warning is given without them.
         if let (ErrorFormat::Python, Some(origins), true) = (self.host.style.format, &origins, self.here().is_some()) {
             message.push_str("\nCoroutine created at (most recent call last)");
             for (code, line) in self.origin_places(origins).into_iter().rev() {
                 let text = code.source.line_text(line).unwrap_or_default().trim();
-                message.push_str(&format!(
-                    "\n  File \"{}\", line {line}, in {}\n    {text}",
-                    code.source.name,
-                    code.name.as_str()
-                ));
+                message
+                    .push_str(&format!("\n  File \"{}\", line {line}, in {}\n    {text}", code.source.name, code.name));
             }
         }
         let (category, message) = (&category, message.as_str());

@@ -83,7 +83,7 @@ fn is_of_script(coroutine: &Coroutine) -> bool {
 fn place(coro: &Value) -> String {
     let chain = chain(coro);
     let Some(inner) = chain.iter().rev().find(|coroutine| is_of_script(coroutine)) else {
-        return chain.first().map_or_else(String::new, |own| format!("in {}", own.qualname().as_str()));
+        return chain.first().map_or_else(String::new, |own| format!("in {}", own.qualname()));
     };
     let Some(code) = &inner.code else { return String::new() };
     let line = match (inner.standing(), inner.state.get()) {
@@ -93,7 +93,7 @@ fn place(coro: &Value) -> String {
     let text = code.source.line_text(line).unwrap_or_default().trim();
     let short: String = text.chars().take(LINE).collect();
     let more = if short.len() < text.len() { "…" } else { "" };
-    format!("{}:{line} in {}: {short}{more}", code.source.name, code.name.as_str())
+    format!("{}:{line} in {}: {short}{more}", code.source.name, code.name)
 }
 
 /// What was called there, or the future itself.

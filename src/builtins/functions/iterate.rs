@@ -539,5 +539,5 @@ fn new_reversed(vm: &mut Vm, args: &[Value]) -> Result {
 #[cold]
 fn not_reversible(vm: &mut Vm, value: &Value) -> Error {
     let name = vm.type_name(value);
-    vm.type_error(format!("'{}' object is not reversible", name.as_str()))
+    vm.type_error(format!("'{name}' object is not reversible"))
 }

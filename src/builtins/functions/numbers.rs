@@ -80,7 +80,7 @@ fn ord(vm: &mut Vm, args: &[Value]) -> Result {
             }
             _ => {
                 let name = vm.type_name(&args[0]);
-                let message = format!("ord() expected string of length 1, but {} found", name.as_str());
+                let message = format!("ord() expected string of length 1, but {name} found");
                 return Err(vm.type_error(message));
             }
         },

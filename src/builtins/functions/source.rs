@@ -264,7 +264,7 @@ fn namespaces(vm: &mut Vm, globals: &Value, locals: &Value, function: &str) -> R
     let Some(dict) = globals.as_dict().cloned() else {
         let found = vm.type_name(&globals);
         return Err(match function {
-            "exec" => vm.type_error(format!("exec() globals must be a dict, not {}", found.as_str())),
+            "exec" => vm.type_error(format!("exec() globals must be a dict, not {found}")),
             _ if vm.has_special(&globals, sym::__getitem__) => {
                 vm.type_error("globals must be a real dict; try eval(expr, {}, mapping)")
             }
@@ -297,7 +297,7 @@ fn check_mapping(vm: &mut Vm, locals: &Value, function: &str) -> Result<()> {
     }
     let found = vm.type_name(locals);
     Err(match function {
-        "exec" => vm.type_error(format!("locals must be a mapping or None, not {}", found.as_str())),
+        "exec" => vm.type_error(format!("locals must be a mapping or None, not {found}")),
         _ => vm.type_error("locals must be a mapping"),
     })
 }
@@ -321,7 +321,7 @@ fn exec(vm: &mut Vm, args: &[Value]) -> Result {
     };
     if !result.is_none() && !result.is_unbound() && vm.extension::<Modes>().interactive.contains(&code.id.get()) {
         let shown = vm.repr(&result)?;
-        vm.write_out(&format!("{}\n", shown.as_str()))?;
+        vm.write_out(&format!("{shown}\n"))?;
     }
     Ok(Value::None)
 }

@@ -177,11 +177,11 @@ fn refusal(vm: &mut Vm, item: Item, value: &Value, misfit: Misfit) -> Error {
         (Misfit::Type, b'u' | b'w') => return vm.type_error("array item must be unicode character"),
         (Misfit::Type, b'f' | b'd') => {
             let name = vm.type_name(value);
-            return vm.type_error(format!("must be real number, not {}", name.as_str()));
+            return vm.type_error(format!("must be real number, not {name}"));
         }
         (Misfit::Type, _) => {
             let name = vm.type_name(value);
-            return vm.type_error(format!("'{}' object cannot be interpreted as an integer", name.as_str()));
+            return vm.type_error(format!("'{name}' object cannot be interpreted as an integer"));
         }
         (_, b'I' | b'L') if negative => return vm.overflow_error("can't convert negative value to unsigned int"),
         (_, b'Q') if negative => return vm.overflow_error("can't convert negative int to unsigned"),
@@ -238,7 +238,7 @@ fn set_item(vm: &mut Vm, whole: &Value, key: &Value, value: Option<&Value>) -> R
                 Some((_, Some(other))) => other.memory.bytes.borrow().clone(),
                 Some((other, None)) => {
                     let name = vm.type_name(other);
-                    let message = format!("can only assign array (not \"{}\") to array slice", name.as_str());
+                    let message = format!("can only assign array (not \"{name}\") to array slice");
                     return Err(vm.type_error(message));
                 }
             };

@@ -149,7 +149,7 @@ fn check_iterable(vm: &mut Vm, value: &Value) -> Result<()> {
         return Ok(());
     }
     let name = vm.type_name(value);
-    Err(vm.type_error(format!("argument of type '{}' is not iterable", name.as_str())))
+    Err(vm.type_error(format!("argument of type '{name}' is not iterable")))
 }
 
 pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
@@ -208,11 +208,11 @@ fn shown(vm: &mut Vm, class: &Class, positional: &[Value], named: &[(Rc<Str>, Va
         parts.push(vm.repr(value)?.as_str().to_owned());
     }
     for (name, value) in named {
-        parts.push(format!("{}={}", name.as_str(), vm.repr(value)?.as_str()));
+        parts.push(format!("{name}={}", vm.repr(value)?));
     }
     let module = vm.class_module(class);
     let module = module.as_ref().map_or("operator", |m| m.as_str());
-    Ok(Value::string(format!("{module}.{}({})", class.name.borrow().as_str(), parts.join(", "))))
+    Ok(Value::string(format!("{module}.{}({})", class.name.borrow(), parts.join(", "))))
 }
 
 const ITEM_GETTER: &[Row] = &[

@@ -219,7 +219,7 @@ fn duration(vm: &mut Vm, seconds: &Value) -> Result<i128> {
 
 pub(super) const EXIT: &[Row] = &[native("_ignored(error, func, /)", |vm, args| {
     if let Value::Exception(exception) = &args[0] {
-        let message = format!("Exception ignored in atexit callback {}", vm.repr(&args[1])?.as_str());
+        let message = format!("Exception ignored in atexit callback {}", vm.repr(&args[1])?);
         vm.report_ignored(&Error(exception.clone()), Some(&message), &Value::None);
     }
     Ok(Value::None)

@@ -67,7 +67,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
                 Some(data) => vm.host.outside.send(descriptor, &data, to.as_ref()),
                 None => {
                     let name = vm.class_name(other);
-                    let message = format!("a bytes-like object is required, not '{}'", name.as_str());
+                    let message = format!("a bytes-like object is required, not '{name}'");
                     return Err(vm.type_error(message));
                 }
             },

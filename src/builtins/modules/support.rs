@@ -54,7 +54,7 @@ pub fn wrapped(class: &Rc<Class>, inner: Value) -> Value {
 #[cold]
 pub fn wrong_self(vm: &mut Vm, value: &Value, class: &str) -> Error {
     let name = vm.type_name(value);
-    vm.type_error(format!("descriptor requires a '{class}' object but received a '{}'", name.as_str()))
+    vm.type_error(format!("descriptor requires a '{class}' object but received a '{name}'"))
 }
 
 /// The native data of `self`, or a `TypeError`.

@@ -45,7 +45,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         let name = text_argument(vm, &args[0], "lookup", "")?.clone();
         match ucd::named(name.as_str()) {
             Some(c) => Ok(vm.char_value(c)),
-            None => Err(vm.key_error(Value::string(format!("undefined character name '{}'", name.as_str())))),
+            None => Err(vm.key_error(Value::string(format!("undefined character name '{name}'")))),
         }
     }),
     native("normalize(form, unistr, /)", |vm, args| normalized(vm, args, "normalize").map(Value::string)),

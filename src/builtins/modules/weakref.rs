@@ -169,10 +169,10 @@ fn repr(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let name = vm.name(sym::__name__).clone();
     let name = match &target {
         Value::Function(_) | Value::Class(_) | Value::Module(_) | Value::Coroutine(_) | Value::Native(_) => {
-            vm.get_attr_opt(&target, &name)?.and_then(|name| name.as_str().map(|n| format!(" ({})", n.as_str())))
+            vm.get_attr_opt(&target, &name)?.and_then(|name| name.as_str().map(|n| format!(" ({n})")))
         }
         _ => None,
     };
     let to = target.id();
-    Ok(Value::string(format!("<weakref at {at:#x}; to '{}' at {to:#x}{}>", kind.as_str(), name.unwrap_or_default())))
+    Ok(Value::string(format!("<weakref at {at:#x}; to '{kind}' at {to:#x}{}>", name.unwrap_or_default())))
 }

@@ -89,7 +89,7 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
                 Some(x) => im = if real_is_complex { im + x } else { x },
                 None => {
                     let name = vm.type_name(imag);
-                    let message = format!("complex() second argument must be a number, not '{}'", name.as_str());
+                    let message = format!("complex() second argument must be a number, not '{name}'");
                     return Err(vm.type_error(message));
                 }
             },
@@ -112,9 +112,8 @@ pub fn complex_part(vm: &mut Vm, value: &Value) -> Result<Option<(f64, f64)>> {
                 if !matches!(result, Value::Complex(_)) {
                     let found = vm.type_name(&result);
                     let message = format!(
-                        "__complex__ returned non-complex (type {}).  The ability to return an instance of a strict \
-                         subclass of complex is deprecated, and may be removed in a future version of Python.",
-                        found.as_str()
+                        "__complex__ returned non-complex (type {found}).  The ability to return an instance of a strict \
+                         subclass of complex is deprecated, and may be removed in a future version of Python."
                     );
                     vm.warn(vm.types.DeprecationWarning.clone(), &message)?;
                 }

@@ -77,9 +77,7 @@ const METHODS: &[Row] = &[
     method("__getnewargs__()", |vm, args| Ok(Value::tuple([Value::float(this_float(vm, &args[0])?)]))),
     class_method("__getformat__(typestr, /)", |vm, args| match args[1].as_str().map(|kind| kind.as_str()) {
         Some("double" | "float") => Ok(Value::str("IEEE, little-endian")),
-        None => {
-            Err(vm.type_error(format!("__getformat__() argument must be str, not {}", vm.type_name(&args[1]).as_str())))
-        }
+        None => Err(vm.type_error(format!("__getformat__() argument must be str, not {}", vm.type_name(&args[1])))),
         _ => Err(vm.value_error("__getformat__() argument 1 must be 'double' or 'float'")),
     }),
 ];
@@ -109,7 +107,7 @@ pub fn float(vm: &mut Vm, x: &Value) -> Result<f64> {
             Some(x) => Ok(x),
             None => {
                 let shown = vm.repr(x)?;
-                Err(vm.value_error(format!("could not convert string to float: {}", shown.as_str())))
+                Err(vm.value_error(format!("could not convert string to float: {shown}")))
             }
         };
     }

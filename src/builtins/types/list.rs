@@ -99,7 +99,7 @@ fn index(vm: &mut Vm, list: &Rc<List>, args: &[Value]) -> Result {
         }
     }
     let shown = vm.repr(&args[1])?;
-    Err(vm.value_error(format!("{} is not in list", shown.as_str())))
+    Err(vm.value_error(format!("{shown} is not in list")))
 }
 
 fn insert(vm: &mut Vm, list: &Rc<List>, args: &[Value]) -> Result {

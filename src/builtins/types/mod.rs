@@ -74,7 +74,7 @@ const NO_INSTANCES: &[Row] = &[static_method("__new__(cls, *args, **kwargs)", |v
         Value::Class(class) => vm.full_name(class),
         other => vm.type_name(other),
     };
-    Err(vm.type_error(format!("cannot create '{}' instances", name.as_str())))
+    Err(vm.type_error(format!("cannot create '{name}' instances")))
 })];
 
 /// Classes that cannot be derived from and have no constructor make no instances when called.
@@ -130,7 +130,7 @@ pub fn text_argument<'a>(vm: &mut Vm, value: &'a Value, function: &str, which: &
 #[cold]
 pub fn wrong_receiver(vm: &mut Vm, value: &Value) -> Error {
     let found = vm.type_name(value);
-    vm.type_error(format!("descriptor doesn't apply to this '{}' object", found.as_str()))
+    vm.type_error(format!("descriptor doesn't apply to this '{found}' object"))
 }
 
 /// Refuses text with surrogates, which UTF-8 cannot hold.

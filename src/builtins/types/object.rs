@@ -69,9 +69,9 @@ pub fn default_repr(vm: &Vm, value: &Value) -> String {
     let address = display::address(value);
     match vm.class_module(&class) {
         Some(module) if module.as_str() != "builtins" => {
-            format!("<{}.{} object at {address}>", module.as_str(), class.qualname.borrow().as_str())
+            format!("<{module}.{} object at {address}>", class.qualname.borrow())
         }
-        _ => format!("<{} object at {address}>", class.name.borrow().as_str()),
+        _ => format!("<{} object at {address}>", class.name.borrow()),
     }
 }
 
@@ -116,7 +116,7 @@ fn change(vm: &mut Vm, this: &Value, name: &Value, new: Option<Value>, method: &
     let name = attribute_name(vm, name)?;
     let class = vm.class_of(this);
     if matches!(this, Value::Class(_)) {
-        return Err(vm.type_error(format!("can't apply this {method} to {} object", class.name.borrow().as_str())));
+        return Err(vm.type_error(format!("can't apply this {method} to {} object", class.name.borrow())));
     }
     vm.object_set_attr(this, &class, &name, new)?;
     Ok(Value::None)
@@ -183,8 +183,8 @@ fn set_class(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
     if !same_layout(&old, new) {
         return Err(vm.type_error(format!(
             "__class__ assignment: '{}' object layout differs from '{}'",
-            new.name.borrow().as_str(),
-            old.name.borrow().as_str()
+            new.name.borrow(),
+            old.name.borrow()
         )));
     }
     match this {

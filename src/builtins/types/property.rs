@@ -260,7 +260,7 @@ const MEMBER: &[Row] = &[
     getter("__qualname__", |vm, this| {
         let (name, class) = name_and_class(vm, this)?;
         let class = class.map_or(String::new(), |class| class.qualname.borrow().as_str().to_owned());
-        Ok(Value::string(format!("{class}.{}", name.as_str())))
+        Ok(Value::string(format!("{class}.{name}")))
     }),
     member("__objclass__", |vm, this| Ok(name_and_class(vm, this)?.1.map_or(Value::None, Value::Class))),
     attribute(

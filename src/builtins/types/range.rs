@@ -85,7 +85,7 @@ fn index(vm: &mut Vm, range: &Rc<Range>, args: &[Value]) -> Result {
             return Ok(at);
         }
         let shown = vm.repr(&args[1])?;
-        return Err(vm.value_error(format!("{} is not in range", shown.as_str())));
+        return Err(vm.value_error(format!("{shown} is not in range")));
     }
     let (mut at, mut found) = (0, None);
     vm.for_each(&args[0], |vm, item| {

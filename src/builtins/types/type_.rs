@@ -193,7 +193,7 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
 #[cold]
 fn wrong_argument(vm: &mut Vm, at: usize, wanted: &str, found: &Value) -> Error {
     let found = vm.type_name(found);
-    vm.type_error(format!("type.__new__() argument {at} must be {wanted}, not {}", found.as_str()))
+    vm.type_error(format!("type.__new__() argument {at} must be {wanted}, not {found}"))
 }
 
 fn init(vm: &mut Vm, args: &[Value]) -> Result {
@@ -243,7 +243,7 @@ fn new_name(vm: &mut Vm, class: &Rc<Class>, name: &str, new: &Value) -> Result<R
         Some(text) => Ok(text.clone()),
         None => {
             let (shown, found) = (class.name.borrow().as_str().to_owned(), vm.type_name(new));
-            Err(vm.type_error(format!("can only assign string to {shown}.{name}, not '{}'", found.as_str())))
+            Err(vm.type_error(format!("can only assign string to {shown}.{name}, not '{found}'")))
         }
     }
 }
@@ -331,7 +331,7 @@ fn set_bases(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
             Value::Class(base) => bases.push(base.clone()),
             other => {
                 let found = vm.type_name(other);
-                let message = format!("{shown}.__bases__ must be tuple of classes, not '{}'", found.as_str());
+                let message = format!("{shown}.__bases__ must be tuple of classes, not '{found}'");
                 return Err(vm.type_error(message));
             }
         }
@@ -348,8 +348,7 @@ fn set_bases(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
         let what = if built_in { "deallocator" } else { "object layout" };
         let (new, old) = (bases[best].name.borrow().clone(), class.base().map(|base| base.name.borrow().clone()));
         return Err(vm.type_error(format!(
-            "__bases__ assignment: '{}' {what} differs from '{}'",
-            new.as_str(),
+            "__bases__ assignment: '{new}' {what} differs from '{}'",
             old.as_ref().map_or("object", |name| name.as_str())
         )));
     }

@@ -330,7 +330,7 @@ fn multiply(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let deque = this!(vm, args[0], Deque);
     let Some(count) = vm.index_opt(&args[1])? else {
         let given = vm.type_name(&args[1]);
-        return Err(vm.type_error(format!("can't multiply sequence by non-int of type '{}'", given.as_str())));
+        return Err(vm.type_error(format!("can't multiply sequence by non-int of type '{given}'")));
     };
     let Some(count) = count.as_int() else {
         return Err(vm.overflow_error(vm.no_index(&args[1])));
@@ -376,7 +376,7 @@ fn find(vm: &mut Vm, deque: &Deque, wanted: &Value, places: Range<usize>, mutate
 #[cold]
 fn not_found(vm: &mut Vm, wanted: &Value) -> Error {
     match vm.repr(wanted) {
-        Ok(shown) => vm.value_error(format!("{} is not in deque", shown.as_str())),
+        Ok(shown) => vm.value_error(format!("{shown} is not in deque")),
         Err(error) => error,
     }
 }
@@ -462,7 +462,7 @@ fn new_iterator(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let class = class_given(vm, args)?;
     if args[1].data::<Deque>().is_none() {
         let found = vm.type_name(&args[1]);
-        return Err(vm.type_error(format!("argument 1 must be collections.deque, not {}", found.as_str())));
+        return Err(vm.type_error(format!("argument 1 must be collections.deque, not {found}")));
     }
     let skip = vm.to_i64(&args[2])?;
     let made = iterate(vm, &args[1], class.name.borrow().as_str().contains("reverse"))?;

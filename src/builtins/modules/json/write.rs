@@ -100,7 +100,7 @@ impl Writer {
     fn float(&mut self, vm: &mut Vm, x: f64) -> Result<()> {
         if !x.is_finite() && !self.nan {
             let shown = vm.repr(&Value::float(x))?;
-            return Err(vm.value_error(format!("Out of range float values are not JSON compliant: {}", shown.as_str())));
+            return Err(vm.value_error(format!("Out of range float values are not JSON compliant: {shown}")));
         }
         if x.is_finite() {
             let shown = vm.repr(&Value::float(x))?;

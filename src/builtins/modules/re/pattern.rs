@@ -281,9 +281,7 @@ pub(super) fn substitute(
                     if !fits {
                         let name = vm.type_name(&item);
                         let wanted = if bytes { "a bytes-like object" } else { "str instance" };
-                        return Err(
-                            vm.type_error(format!("sequence item {items}: expected {wanted}, {} found", name.as_str()))
-                        );
+                        return Err(vm.type_error(format!("sequence item {items}: expected {wanted}, {name} found")));
                     }
                     push(&mut out, &item);
                     items += 1;

@@ -26,7 +26,7 @@ impl Template {
                 Some(_) => return Err(vm.type_error("sequence item 0: expected str instance, bytes found")),
                 None => {
                     let name = vm.type_name(source);
-                    let message = format!("decoding to str: need a bytes-like object, {} found", name.as_str());
+                    let message = format!("decoding to str: need a bytes-like object, {name} found");
                     return Err(vm.type_error(message));
                 }
             }

@@ -62,9 +62,9 @@ pub(super) const FUNCTIONS: &[Row] = &[
         other => {
             let name = vm.type_name(other);
             let shown = if other.as_str().is_some() {
-                format!("can't intern {}", name.as_str())
+                format!("can't intern {name}")
             } else {
-                format!("intern() argument must be str, not {}", name.as_str())
+                format!("intern() argument must be str, not {name}")
             };
             Err(vm.type_error(shown))
         }

@@ -247,7 +247,7 @@ fn join_items(vm: &mut Vm, args: &[Value]) -> Result {
             Some(bytes) => result.extend_from_slice(&bytes),
             None => {
                 let name = vm.type_name(item);
-                let message = format!("sequence item {at}: expected a bytes-like object, {} found", name.as_str());
+                let message = format!("sequence item {at}: expected a bytes-like object, {name} found");
                 return Err(vm.type_error(message));
             }
         }

@@ -328,12 +328,12 @@ fn extend(vm: &mut Vm, args: &[Value]) -> Result {
         if text.is_empty() {
             return Ok(Value::None);
         }
-        return Err(vm.type_error(format!("expected iterable of integers; got: '{}'", name.as_str())));
+        return Err(vm.type_error(format!("expected iterable of integers; got: '{name}'")));
     }
     let iterator = match vm.iter(&args[1]) {
         Ok(iterator) => iterator,
         Err(e) if e.is(&vm.types.TypeError) => {
-            return Err(vm.type_error(format!("can't extend bytearray with {}", name.as_str())));
+            return Err(vm.type_error(format!("can't extend bytearray with {name}")));
         }
         Err(e) => return Err(e),
     };

@@ -75,7 +75,7 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
         }
     } else if !all_plain && class.is_subclass(&types.Exception) {
         let plain = Rc::ptr_eq(&class, &types.ExceptionGroup);
-        let shown = if plain { "an ExceptionGroup".to_owned() } else { format!("'{}'", class.name.borrow().as_str()) };
+        let shown = if plain { "an ExceptionGroup".to_owned() } else { format!("'{}'", class.name.borrow()) };
         return Err(vm.type_error(format!("Cannot nest BaseExceptions in {shown}")));
     }
     let exception = Rc::new(Exception::new(class, args[1].clone()));

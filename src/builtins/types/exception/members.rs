@@ -208,7 +208,7 @@ fn keyword_init(vm: &mut Vm, class: &str, names: &[Symbol], args: &[Value]) -> R
         match names.iter().find(|known| vm.name(**known).as_str() == name.as_str()) {
             Some(known) => store(vm, &exception, *known, value),
             None => {
-                let message = format!("{class}() got an unexpected keyword argument '{}'", name.as_str());
+                let message = format!("{class}() got an unexpected keyword argument '{name}'");
                 return Err(vm.type_error(message));
             }
         }
@@ -368,7 +368,7 @@ fn unicode_init(vm: &mut Vm, args: &[Value], has_encoding: bool, of_bytes: bool)
             vm.to_i64(arg)?;
         } else if arg.as_str().is_none() {
             let name = vm.type_name(arg);
-            return Err(vm.type_error(format!("argument {} must be str, not {}", at + 1, name.as_str())));
+            return Err(vm.type_error(format!("argument {} must be str, not {name}", at + 1)));
         }
     }
     Ok(Value::None)

@@ -117,7 +117,7 @@ fn replace(vm: &mut Vm, args: &[Value]) -> Result {
             ("co_filename", Some(text)) => source = old.source.renamed(text),
             (_, None) if is_text => {
                 let found = vm.type_name(value);
-                let message = format!("replace() argument '{}' must be str, not {}", key.as_str(), found.as_str());
+                let message = format!("replace() argument '{key}' must be str, not {found}");
                 return Err(vm.type_error(message));
             }
             (key, _) if !FIELDS.split(' ').any(|field| field == key) => {

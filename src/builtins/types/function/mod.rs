@@ -273,7 +273,7 @@ fn set_code(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
     let (wanted, found) = (function.closure.len(), new.free.len());
     if wanted != found {
         let name = function.name();
-        let message = format!("{}() requires a code object with {wanted} free vars, not {found}", name.as_str());
+        let message = format!("{name}() requires a code object with {wanted} free vars, not {found}");
         return Err(vm.value_error(message));
     }
     if new.kind != function.current_code().kind {
@@ -337,7 +337,7 @@ fn new_function(vm: &mut Vm, args: &[Value]) -> Result {
         let message = if closure.is_none() {
             "arg 5 (closure) must be tuple".to_owned()
         } else {
-            format!("{} requires closure of length {}, not {}", code.name.as_str(), code.free.len(), given.len())
+            format!("{} requires closure of length {}, not {}", code.name, code.free.len(), given.len())
         };
         return Err(if closure.is_none() { vm.type_error(message) } else { vm.value_error(message) });
     }
@@ -429,7 +429,7 @@ const NATIVE: &[Row] = &[
             _ => owner(&native),
         };
         Ok(match class {
-            Some(class) => Value::string(format!("{}.{name}", class.qualname.borrow().as_str())),
+            Some(class) => Value::string(format!("{}.{name}", class.qualname.borrow())),
             None => Value::str(name),
         })
     }),

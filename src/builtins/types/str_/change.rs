@@ -60,7 +60,7 @@ fn pad(vm: &mut Vm, args: &[Value], pad: Pad) -> Result {
     let width = vm.to_i64(&args[1])?;
     let Some(fill) = args[2].as_str() else {
         let found = vm.type_name(&args[2]);
-        let message = format!("The fill character must be a unicode character, not {}", found.as_str());
+        let message = format!("The fill character must be a unicode character, not {found}");
         return Err(vm.type_error(message));
     };
     let mut chars = fill.as_str().chars();

@@ -170,7 +170,7 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
             Some(_) => vm.type_error("decoding str is not supported"),
             None => {
                 let name = vm.type_name(object);
-                vm.type_error(format!("decoding to str: need a bytes-like object, {} found", name.as_str()))
+                vm.type_error(format!("decoding to str: need a bytes-like object, {name} found"))
             }
         });
     };
@@ -202,7 +202,7 @@ fn affix(vm: &mut Vm, args: &[Value], name: &str, test: Affix) -> Result {
     }
     let Some(all) = args[1].as_tuple() else {
         let found = vm.type_name(&args[1]);
-        let message = format!("{name} first arg must be str or a tuple of str, not {}", found.as_str());
+        let message = format!("{name} first arg must be str or a tuple of str, not {found}");
         return Err(vm.type_error(message));
     };
     for affix in all.iter() {
