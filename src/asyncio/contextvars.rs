@@ -337,10 +337,7 @@ const CONTEXT_METHODS: &[Row] = &[
     }),
     method("__getitem__(key, /)", |vm, args| {
         let var = var(vm, &args[1])?;
-        match context(vm, args)?.get(&var) {
-            Some(value) => Ok(value),
-            None => Err(vm.key_error(args[1].clone())),
-        }
+        context(vm, args)?.get(&var).ok_or_else(|| vm.key_error(args[1].clone()))
     }),
     method("__contains__(key, /)", |vm, args| {
         let var = var(vm, &args[1])?;
@@ -430,10 +427,7 @@ fn var_repr(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 }
 
 fn context<'a>(vm: &mut Vm, args: &'a [Value]) -> Result<&'a Rc<Context>> {
-    match of(&args[0]) {
-        Some(context) => Ok(context),
-        None => Err(vm.type_error("a Context was expected")),
-    }
+    of(&args[0]).ok_or_else(|| vm.type_error("a Context was expected"))
 }
 
 fn var(vm: &mut Vm, value: &Value) -> Result<Rc<Instance>> {

@@ -152,10 +152,7 @@ pub const METHODS: &[Row] = &[
 ];
 
 fn this<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a EventLoop> {
-    match event_loop::of(value) {
-        Some(el) => Ok(el),
-        None => Err(super::wrong_self(vm, value, "BaseEventLoop")),
-    }
+    event_loop::of(value).ok_or_else(|| super::wrong_self(vm, value, "BaseEventLoop"))
 }
 
 /// The loop that may still be given work.

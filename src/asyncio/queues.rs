@@ -214,10 +214,7 @@ fn new(vm: &mut Vm, args: &[Value], order: Order) -> Result<Value> {
 }
 
 fn this<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a Queue> {
-    match value.data() {
-        Some(queue) => Ok(queue),
-        None => Err(super::wrong_self(vm, value, "Queue")),
-    }
+    value.data().ok_or_else(|| super::wrong_self(vm, value, "Queue"))
 }
 
 /// What somebody waits for, in words, if it is a queue.

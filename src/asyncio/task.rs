@@ -560,10 +560,7 @@ pub fn of(value: &Value) -> Option<&Task> {
 }
 
 fn this<'a>(vm: &mut Vm, args: &'a [Value]) -> Result<&'a Task> {
-    match future::this(vm, args)?.task() {
-        Some(task) => Ok(task),
-        None => Err(vm.type_error("a Task was expected")),
-    }
+    future::this(vm, args)?.task().ok_or_else(|| vm.type_error("a Task was expected"))
 }
 
 fn new_part() -> Part {

@@ -61,10 +61,7 @@ fn entry(path: &Path, folders: &[PathBuf], option: &str) -> io::Result<PathBuf> 
 }
 
 fn granted(real: PathBuf, folders: &[PathBuf], option: &str) -> io::Result<PathBuf> {
-    match folders.iter().any(|folder| real.starts_with(folder)) {
-        true => Ok(real),
-        false => Err(refused(option)),
-    }
+    if folders.iter().any(|folder| real.starts_with(folder)) { Ok(real) } else { Err(refused(option)) }
 }
 
 /// Nanoseconds since the epoch.

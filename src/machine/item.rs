@@ -68,10 +68,7 @@ impl Vm {
                 Value::Slice(slice) => self.list_slice(list, slice),
                 _ => {
                     let at = self.item_index(key, || list.len(), &LIST)?;
-                    match list.get(at) {
-                        Some(item) => Ok(item),
-                        None => Err(self.index_error(LIST.range)),
-                    }
+                    list.get(at).ok_or_else(|| self.index_error(LIST.range))
                 }
             },
             Value::Tuple(items) => match key {

@@ -196,10 +196,7 @@ impl Vm {
                 found => found,
             }
         };
-        match found {
-            Some(value) => Ok(value),
-            None => Err(self.unsupported(op, OPERATORS[op as usize].sign, a, b)),
-        }
+        found.ok_or_else(|| self.unsupported(op, OPERATORS[op as usize].sign, a, b))
     }
 
     /// What the built-in types make of `a op b`; `None` is their `NotImplemented`.
@@ -457,10 +454,7 @@ impl Vm {
                 number::invert(inner)
             }
         };
-        match result {
-            Some(value) => Ok(value),
-            None => Err(self.type_error(format!("bad operand type for unary {sign}: '{}'", self.type_name(a)))),
-        }
+        result.ok_or_else(|| self.type_error(format!("bad operand type for unary {sign}: '{}'", self.type_name(a))))
     }
 
     /// `pow(base, exp, modulus)`; `Unbound` or `None` for no modulus.

@@ -58,10 +58,7 @@ fn next(vm: &mut Vm, args: &[Value]) -> Result {
     let Value::Iter(iter) = args[0].unwrapped() else {
         return Err(crate::builtins::types::wrong_receiver(vm, &args[0]));
     };
-    match vm.advance(iter)? {
-        Some(value) => Ok(value),
-        None => Err(vm.stop_iteration(Value::None)),
-    }
+    vm.advance(iter)?.ok_or_else(|| vm.stop_iteration(Value::None))
 }
 
 /// How `copy` and `pickle` make the iterator anew: a callable, its arguments, and where the iterator stands.

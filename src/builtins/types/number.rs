@@ -36,6 +36,16 @@ const OPERATORS: [BinOp; 12] = [
     BinOp::BitOr,
 ];
 
+/// The row of a method that asks something of the number alone.
+macro_rules! of_number {
+    ($signature:literal, |$vm:ident, $this:ident| $answer:expr) => {
+        method($signature, |$vm, args| {
+            let $this = receiver::<K>($vm, &args[0])?;
+            $answer
+        })
+    };
+}
+
 impl<K: Kind> Operators<K> {
     /// What every number has.
     pub const ARITHMETIC: &'static [Row] = &[
@@ -48,13 +58,13 @@ impl<K: Kind> Operators<K> {
         method("__truediv__(value, /)", binary::<K, 3>),
         method("__rtruediv__(value, /)", reflected::<K, 3>),
         method("__pow__(value, mod=None, /)", power::<K>),
-        method("__rpow__(value, mod=None, /)", reflected_power::<K>),
-        method("__neg__()", negative::<K>),
-        method("__pos__()", positive::<K>),
-        method("__abs__()", absolute::<K>),
-        method("__bool__()", truth::<K>),
-        method("__hash__()", hash::<K>),
-        method("__repr__()", repr::<K>),
+        method("__rpow__(value, mod=None, /)", |vm, args| reflected::<K, 6>(vm, &args[..2])),
+        of_number!("__neg__()", |vm, this| vm.unary(UnaryOp::Neg, this)),
+        of_number!("__pos__()", |vm, this| vm.unary(UnaryOp::Pos, this)),
+        of_number!("__abs__()", |vm, this| Ok(abs(vm, this)?.unwrap_or(Value::NotImplemented))),
+        of_number!("__bool__()", |vm, this| vm.truth(this).map(Value::bool)),
+        of_number!("__hash__()", |vm, this| vm.hash(this).map(Value::Int)),
+        of_number!("__repr__()", |vm, this| vm.repr(this).map(Value::Str)),
     ];
 
     /// What real numbers have besides.
@@ -63,8 +73,8 @@ impl<K: Kind> Operators<K> {
         method("__rfloordiv__(value, /)", reflected::<K, 4>),
         method("__mod__(value, /)", binary::<K, 5>),
         method("__rmod__(value, /)", reflected::<K, 5>),
-        method("__divmod__(value, /)", divmod::<K>),
-        method("__rdivmod__(value, /)", reflected_divmod::<K>),
+        method("__divmod__(value, /)", divmod::<K, false>),
+        method("__rdivmod__(value, /)", divmod::<K, true>),
     ];
 
     /// What integers have besides.
@@ -79,7 +89,7 @@ impl<K: Kind> Operators<K> {
         method("__rxor__(value, /)", reflected::<K, 10>),
         method("__or__(value, /)", binary::<K, 11>),
         method("__ror__(value, /)", reflected::<K, 11>),
-        method("__invert__()", invert::<K>),
+        of_number!("__invert__()", |vm, this| vm.unary(UnaryOp::Invert, this)),
     ];
 }
 
@@ -128,55 +138,13 @@ fn power<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
     vm.power(this, exponent, modulus)
 }
 
-fn reflected_power<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
-    reflected::<K, 6>(vm, &args[..2])
-}
-
-fn divmod<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
-    let this = receiver::<K>(vm, &args[0])?;
-    let other = args[1].unwrapped();
-    if K::takes(other) { vm.divmod(this, other) } else { Ok(Value::NotImplemented) }
-}
-
-fn reflected_divmod<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
-    let this = receiver::<K>(vm, &args[0])?;
-    let other = args[1].unwrapped();
-    if K::takes(other) { vm.divmod(other, this) } else { Ok(Value::NotImplemented) }
-}
-
-fn negative<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
-    let this = receiver::<K>(vm, &args[0])?;
-    vm.unary(UnaryOp::Neg, this)
-}
-
-fn positive<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
-    let this = receiver::<K>(vm, &args[0])?;
-    vm.unary(UnaryOp::Pos, this)
-}
-
-fn invert<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
-    let this = receiver::<K>(vm, &args[0])?;
-    vm.unary(UnaryOp::Invert, this)
-}
-
-fn absolute<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
-    let this = receiver::<K>(vm, &args[0])?;
-    Ok(abs(vm, this)?.unwrap_or(Value::NotImplemented))
-}
-
-fn truth<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
-    let this = receiver::<K>(vm, &args[0])?;
-    vm.truth(this).map(Value::bool)
-}
-
-fn hash<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
-    let this = receiver::<K>(vm, &args[0])?;
-    vm.hash(this).map(Value::Int)
-}
-
-fn repr<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
-    let this = receiver::<K>(vm, &args[0])?;
-    vm.repr(this).map(Value::Str)
+fn divmod<K: Kind, const REFLECTED: bool>(vm: &mut Vm, args: &[Value]) -> Result {
+    let (this, other) = (receiver::<K>(vm, &args[0])?, args[1].unwrapped());
+    match K::takes(other) {
+        false => Ok(Value::NotImplemented),
+        true if REFLECTED => vm.divmod(other, this),
+        true => vm.divmod(this, other),
+    }
 }
 
 /// The absolute value of a built-in number; `None` for other values.
