@@ -313,8 +313,7 @@ fn describe(vm: &mut Vm, subject: &Value, future: &Value) -> String {
         }
         "TaskGroup" => "the tasks of its group".to_owned(),
         "_AsCompletedIterator" => {
-            let name = vm.intern("_todo");
-            let left = vm.get_attr_opt(subject, &name).ok().flatten();
+            let left = vm.get_attr_opt(subject, "_todo").ok().flatten();
             let left = left.as_ref().and_then(Value::as_dict).map(|left| left.keys()).unwrap_or_default();
             format!("the next one of as_completed: {}", pending_names(&left))
         }

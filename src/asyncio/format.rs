@@ -104,14 +104,13 @@ pub fn handle_repr(vm: &mut Vm, this: &Value) -> Result<Value> {
 
 /// `reprlib.repr(value)`
 fn short_repr(vm: &mut Vm, value: &Value) -> Result<Rc<Str>> {
-    let reprlib = vm.import_module("reprlib")?;
-    let shown = vm.call_method(&reprlib, "repr", std::slice::from_ref(value))?;
+    let shown = vm.call_page("reprlib", "repr", std::slice::from_ref(value))?;
     vm.str(&shown)
 }
 
 /// A callback with the place where it is defined.
 pub fn callback_source(vm: &mut Vm, func: &Value, args: &[Value], debug: bool) -> Result<String> {
-    let describe = super::library_name(vm, "_format_callback_source")?;
+    let describe = vm.from_page("asyncio", "_format_callback_source")?;
     let debug = (vm.intern("debug"), Value::bool(debug));
     let text = vm.call_kw(&describe, &[func.clone(), Value::tuple(args)], &[debug])?;
     Ok(text.as_str().map(|text| text.as_str().to_owned()).unwrap_or_default())
@@ -217,9 +216,7 @@ pub fn summary(vm: &mut Vm, source: &Value) -> Result<Value> {
     if source.as_list().is_none() {
         return Ok(Value::None);
     }
-    let traceback = vm.import_module("traceback")?;
-    let name = vm.intern("StackSummary");
-    let class = vm.get_attr(&traceback, &name)?;
+    let class = vm.from_page("traceback", "StackSummary")?;
     vm.call_method(&class, "from_list", std::slice::from_ref(source))
 }
 

@@ -288,7 +288,7 @@ fn submodule_name(vm: &mut Vm, module: &Rc<Module>, name: &Rc<Str>) -> Result<Op
             || plain.is_some_and(|plain| **known == plain || known.strip_prefix('_') == Some(plain))
     };
     let found = match shared.iter().find(is_same) {
-        Some(known) => super::library_name(vm, known)?,
+        Some(known) => vm.from_page("asyncio", known)?,
         None if name.as_str() == "__all__" => {
             let public = shared.iter().filter(|name| !name.starts_with('_') && !HELPERS.contains(name));
             Value::tuple(public.map(|name| Value::str(name)).collect::<Vec<_>>())

@@ -231,14 +231,14 @@ pub const CONTEXT_MANAGER_METHODS: &[Row] = &[
         Some((state, false)) => {
             Ok(state.coroutine(vm, Function::Enter, InLine::new(&args[0], SemaphoreTurn { entering: true })))
         }
-        None => super::call_library(vm, "_enter", args),
+        None => vm.call_page("asyncio", "_enter", args),
     }),
     method("async def __aexit__(exc_type, exc, tb)", |vm, args| match manager(vm, &args[0]) {
         Some((state, is_lock)) => {
             let release = if is_lock { release_lock } else { release_semaphore };
             Ok(state.coroutine(vm, Function::Exit, Release { this: args[0].clone(), release }))
         }
-        None => super::call_library(vm, "_exit", args),
+        None => vm.call_page("asyncio", "_exit", args),
     }),
 ];
 

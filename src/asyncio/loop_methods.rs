@@ -11,7 +11,7 @@ use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
 /// The row of a method that is a function of a page.
 macro_rules! paged {
     ($signature:literal, $function:literal) => {
-        method($signature, |vm, args| super::call_library(vm, $function, args))
+        method($signature, |vm, args| vm.call_page("asyncio", $function, args))
     };
 }
 
@@ -32,7 +32,7 @@ pub const METHODS: &[Row] = &[
     })
     .or_suspend(threads::run_forever),
     paged!("def run_until_complete(future)", "run_until_complete").or_suspend(|vm, args| {
-        let function = super::library_name(vm, "run_until_complete")?;
+        let function = vm.from_page("asyncio", "run_until_complete")?;
         vm.call_suspending(&function, args.to_vec(), &[])
     }),
     method("def stop()", |vm, args| {
@@ -107,13 +107,13 @@ pub const METHODS: &[Row] = &[
         if el.executor.borrow().is_none() {
             return Ok(el.state.coroutine(vm, Function::ShutdownDefaultExecutor, ShutDownExecutor));
         }
-        super::call_library(vm, "shutdown_default_executor", args)
+        vm.call_page("asyncio", "shutdown_default_executor", args)
     }),
     method("def run_in_executor(executor, func, *args)", |vm, args| {
         if this(vm, &args[0])?.executor_closed.get() && args[1].is_none() {
             return Err(vm.runtime_error("Executor shutdown has been called"));
         }
-        super::call_library(vm, "run_in_executor", args)
+        vm.call_page("asyncio", "run_in_executor", args)
     }),
     paged!("def set_default_executor(executor)", "set_default_executor"),
     of!("__repr__()", event_loop::of, |vm, el, args| {
@@ -174,7 +174,7 @@ fn close(vm: &mut Vm, el: &EventLoop, args: &[Value]) -> Result<Value> {
             super::log::debug(vm, &format!("Close {shown}"))?;
         }
         if el.signals.get() > 0 {
-            super::call_library(vm, "_remove_all", &args[..1])?;
+            vm.call_page("asyncio", "_remove_all", &args[..1])?;
         }
         el.closed.set(true);
         el.clear();
@@ -224,7 +224,7 @@ pub fn complete(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let (done, is_new) = match threads::begin_complete(vm, &args[0], &args[1])? {
         threads::Awaited::Own(done, is_new) => (done, is_new),
         threads::Awaited::Foreign(awaited, is_new) => {
-            return super::call_library(vm, "_complete_foreign", &[args[0].clone(), awaited, Value::bool(is_new)]);
+            return vm.call_page("asyncio", "_complete_foreign", &[args[0].clone(), awaited, Value::bool(is_new)]);
         }
     };
     let result = vm.call_method(&args[0], "run_forever", &[]).map(drop);

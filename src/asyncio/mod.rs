@@ -298,16 +298,3 @@ fn add_done_callback(vm: &mut Vm, future: &Value, row: &'static Row, this: &Valu
 fn generic_alias(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     Ok(vm.generic_alias(&args[0], &args[1]))
 }
-
-/// A function of the parts written in the language, by name.
-fn library_name(vm: &mut Vm, name: &str) -> Result<Value> {
-    let asyncio = vm.import_module("asyncio")?;
-    let name = vm.intern(name);
-    vm.get_attr(&asyncio, &name)
-}
-
-/// Calls such a function.
-fn call_library(vm: &mut Vm, name: &str, args: &[Value]) -> Result<Value> {
-    let function = library_name(vm, name)?;
-    vm.call(&function, args)
-}

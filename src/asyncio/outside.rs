@@ -1,13 +1,12 @@
 //! What loops do with descriptors, sockets and processes: each method is a function of a page.
 
-use super::call_library;
 use super::event_loop::not_implemented;
 use crate::builtins::prelude::*;
 
 macro_rules! paged {
     ($($(#[$doc:meta])* $table:ident { $($kind:literal $name:literal $arguments:literal)* })*) => {
         $($(#[$doc])* pub(super) const $table: &[Row] = &[
-            $(method(concat!($kind, " ", $name, "(", $arguments, ")"), |vm, args| call_library(vm, $name, args)),)*
+            $(method(concat!($kind, " ", $name, "(", $arguments, ")"), |vm, args| vm.call_page("asyncio", $name, args)),)*
         ];)*
 
         /// The same of a loop class written from scratch, which must replace them.

@@ -392,8 +392,7 @@ pub fn loop_of(vm: &mut Vm, value: &Value) -> Result<Value> {
     if let Some(future) = future::of(value) {
         return Ok(future.event_loop.borrow().clone());
     }
-    let name = vm.intern("get_loop");
-    match vm.get_attr_opt(value, &name)? {
+    match vm.get_attr_opt(value, "get_loop")? {
         Some(method) => vm.call(&method, &[]),
         None => vm.get_attr(value, "_loop"),
     }
@@ -533,7 +532,7 @@ pub const METHODS: &[Row] = &[
         Err(vm.runtime_error("Task does not support set_exception operation"))
     }),
     method("get_stack(*, limit=None)", |vm, args| super::stacks::get_stack(vm, &args[0], &args[1])),
-    method("print_stack(*, limit=None, file=None)", |vm, args| super::call_library(vm, "_print_stack", args)),
+    method("print_stack(*, limit=None, file=None)", |vm, args| vm.call_page("asyncio", "_print_stack", args)),
     method("__repr__()", |vm, args| format::future_repr(vm, &args[0])),
     class_method("__class_getitem__(object, /)", super::generic_alias),
     attribute(

@@ -52,8 +52,7 @@ pub fn name(vm: &mut Vm, id: u64) -> Result<String> {
     if id == 0 {
         return Ok("MainThread".to_owned());
     }
-    let threading = vm.import_module("threading")?;
-    let name = vm.call_method(&threading, "_name_of", &[Value::Int(id as i64)])?;
+    let name = vm.call_page("threading", "_name_of", &[Value::Int(id as i64)])?;
     Ok(vm.str(&name)?.to_string())
 }
 
@@ -201,7 +200,7 @@ impl NativeCoroutine for Complete {
             match begin_complete(vm, &self.event_loop, &self.awaited)? {
                 Awaited::Own(done, is_new) => (self.done, self.is_new) = (Some(done), is_new),
                 Awaited::Foreign(awaited, is_new) => {
-                    let complete = super::library_name(vm, "_complete_foreign")?;
+                    let complete = vm.from_page("asyncio", "_complete_foreign")?;
                     let args = vec![self.event_loop.clone(), awaited, Value::bool(is_new)];
                     let completing = vm.call_suspending(&complete, args, &[])?;
                     self.foreign = vm.threads.take_pending();

@@ -380,9 +380,7 @@ impl Lower<'_> {
                         if kind != "TypeVarTuple" {
                             kwargs.push((vm.intern("infer_variance"), Value::bool(true)));
                         }
-                        let typing = vm.import_builtin("typing")?;
-                        let class = vm.intern(kind);
-                        let class = vm.get_attr(&typing, &class)?;
+                        let class = vm.from_page("typing", kind)?;
                         let variable = vm.call_kw(&class, &[Value::Str(name.clone())], &kwargs)?;
                         vm.set_attr(&variable, sym::__module__, Value::str("typing"))?;
                         store(vm, frame, variable)
@@ -436,8 +434,7 @@ impl Lower<'_> {
         let (code, sources) = self.deferred(&text, value, scope, params.len());
         let make = move |vm: &mut Vm, frame: &mut Frame, variables: Value| {
             let evaluate = Value::Function(make_function(&code, &sources, frame));
-            let typing = vm.import_builtin("typing")?;
-            vm.call_method(&typing, "_make_alias", &[Value::Str(text.clone()), evaluate, variables]).here()
+            vm.call_page("typing", "_make_alias", &[Value::Str(text.clone()), evaluate, variables]).here()
         };
         if params.is_empty() {
             return Box::new(move |vm, frame| make(vm, frame, Value::tuple([])));
@@ -562,8 +559,7 @@ impl Lower<'_> {
                         false => params.push(param),
                     }
                 }
-                let typing = vm.import_module("typing")?;
-                let base = vm.get_attr(&typing, "Generic")?;
+                let base = vm.from_page("typing", "Generic")?;
                 bases.push(vm.get_item(&base, &Value::tuple(params))?);
             }
             let body = make_function(&code, &sources, frame);

@@ -85,8 +85,7 @@ impl Vm {
 
     fn find_and_load(&mut self, name: &str, key: &Rc<Str>, path: &Value) -> Result<Value> {
         if self.sys_attr("meta_path").is_some() {
-            let machinery = self.import_builtin("importlib.machinery")?;
-            return self.call_method(&machinery, "_find_and_load", &[Value::Str(key.clone()), path.clone()]);
+            return self.call_page("importlib.machinery", "_find_and_load", &[Value::Str(key.clone()), path.clone()]);
         }
         match self.find_module(name, path)? {
             Some(found) => self.load_found(name, key, found),
@@ -202,6 +201,28 @@ impl Vm {
         }
         let source = self.source_in_memory(bytes, shown)?;
         self.run_source(&source, globals)
+    }
+
+    /// What a built-in module has under a name.
+    pub fn from_page(&mut self, module: &str, name: &str) -> Result<Value> {
+        let module = self.import_builtin(module)?;
+        self.get_attr(&module, name)
+    }
+
+    /// Calls a function of a built-in module, or a class.
+    pub fn call_page(&mut self, module: &str, function: &str, args: &[Value]) -> Result<Value> {
+        let function = self.from_page(module, function)?;
+        self.call(&function, args)
+    }
+
+    /// An error of a class that a page defines.
+    #[cold]
+    pub fn page_error(&mut self, module: &str, class: &str, args: &[Value]) -> Error {
+        match self.call_page(module, class, args) {
+            Ok(Value::Exception(exception)) => Error(exception),
+            Ok(_) => self.type_error(format!("{module}.{class} is not an exception")),
+            Err(error) => error,
+        }
     }
 
     /// A built-in module by its full name, whatever stands on `sys.path`.
@@ -574,8 +595,7 @@ impl Vm {
         if !imported || !["__spec__", "__loader__"].contains(&name.as_str()) {
             return Ok(None);
         }
-        let machinery = self.import_builtin("importlib.machinery")?;
-        self.call_method(&machinery, "_describe", &[Value::Module(module.clone())])?;
+        self.call_page("importlib.machinery", "_describe", &[Value::Module(module.clone())])?;
         Ok(module.dict.get_str(name))
     }
 

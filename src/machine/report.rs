@@ -622,9 +622,8 @@ impl Vm {
 
     /// What `linecache` has under the name of a text that was given to `compile()`.
     fn lines_by_name(&mut self, place: &Place, code: &crate::object::code::Code) -> Result<String> {
-        let linecache = self.import_builtin("linecache")?;
         let globals = code.globals.borrow().upgrade().map_or(Value::None, Value::Dict);
-        let lines = self.call_method(&linecache, "getlines", &[Value::str(&place.source.name), globals])?;
+        let lines = self.call_page("linecache", "getlines", &[Value::str(&place.source.name), globals])?;
         let mut text = String::new();
         for line in self.collect(&lines)? {
             text.push_str(self.str(&line)?.as_str());

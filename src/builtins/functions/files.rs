@@ -181,6 +181,5 @@ fn open(vm: &mut Vm, args: &[Value]) -> Result {
     if mode.chars().filter(|c| "rwxa".contains(*c)).count() != 1 {
         return Err(vm.value_error("must have exactly one of create/read/write/append mode"));
     }
-    let io = vm.import_module("io")?;
-    vm.call_method(&io, "_open", args)
+    vm.call_page("io", "_open", args)
 }

@@ -68,10 +68,8 @@ const FUNCTIONS: &[Row] = &[
     native("exit(code=None)", exit),
     native("quit(code=None)", exit),
     native("help(*request)", |vm, args| {
-        let library = vm.import_module("_sitebuiltins")?;
-        let show = vm.get_attr(&library, "show")?;
         let request = vm.collect(&args[0])?;
-        vm.call(&show, &request)
+        vm.call_page("_sitebuiltins", "show", &request)
     }),
     native("format(value, format_spec='', /)", format),
     native("hash(obj, /)", |vm, args| vm.hash(&args[0]).map(Value::Int)).or_quick(|_, args| match args[0] {

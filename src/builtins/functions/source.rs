@@ -206,19 +206,15 @@ fn compile_source(vm: &mut Vm, args: &[Value]) -> Result {
         if is_tree {
             return Ok(args[0].clone());
         }
-        let module = vm.import_module("ast")?;
-        let parse = vm.intern("parse");
-        return vm.call_method(&module, &parse, &[args[0].clone(), Value::Str(name), args[2].clone()]);
+        return vm.call_page("ast", "parse", &[args[0].clone(), Value::Str(name), args[2].clone()]);
     }
     let optimize = vm.to_i64(&args[5])?;
     if !(-1..=2).contains(&optimize) {
         return Err(vm.value_error("compile(): invalid optimize value"));
     }
     let text = if is_tree || optimize > 0 {
-        let module = vm.import_module("ast")?;
-        let source = vm.intern("_source");
         let args = [args[0].clone(), args[2].clone(), Value::Str(name.clone()), Value::Int(optimize)];
-        vm.call_method(&module, &source, &args)?
+        vm.call_page("ast", "_source", &args)?
     } else {
         args[0].clone()
     };

@@ -395,11 +395,9 @@ const CACHED: &[Row] = &[
         Ok(Value::string(format!("<functools._lru_cache_wrapper object at {address}>")))
     }),
     of!("cache_info()", Value::data::<Cached>, |vm, cached, _| {
-        let functools = vm.import_module("functools")?;
-        let class = vm.get_attr(&functools, "_CacheInfo")?;
         let most = cached.most.map_or(Value::None, Value::usize);
         let (hits, misses) = (Value::Int(cached.hits.get()), Value::Int(cached.misses.get()));
-        vm.call(&class, &[hits, misses, most, Value::usize(cached.results.len())])
+        vm.call_page("functools", "_CacheInfo", &[hits, misses, most, Value::usize(cached.results.len())])
     }),
     of!("cache_clear()", Value::data::<Cached>, |_, cached, _| {
         cached.hits.set(0);

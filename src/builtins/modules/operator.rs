@@ -300,8 +300,7 @@ const METHOD_CALLER: &[Row] = &[
         if caller.keywords.is_empty() {
             return Ok(Value::tuple([class, Value::tuple(positional)]));
         }
-        let partial = vm.import_module("functools")?;
-        let partial = vm.get_attr(&partial, "partial")?;
+        let partial = vm.from_page("functools", "partial")?;
         let made = vm.call_kw(&partial, &[class, Value::Str(caller.name.clone())], &caller.keywords)?;
         Ok(Value::tuple([made, Value::tuple(caller.args.clone())]))
     }),

@@ -33,8 +33,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
     native("ctime(seconds=None, /)", |vm, args| calendar(vm, "ctime", args)),
     native("strftime(format, time_tuple=<unrepresentable>, /)", |vm, args| calendar(vm, "strftime", args)),
     native("strptime(data_string, format='%a %b %d %H:%M:%S %Y', /)", |vm, args| {
-        let module = vm.import_module("_strptime")?;
-        vm.call_method(&module, "_strptime_time", args)
+        vm.call_page("_strptime", "_strptime_time", args)
     }),
     native("tzset()", |_, _| Ok(Value::None)),
 ];
@@ -240,7 +239,6 @@ pub(super) const MOMENTS: &[Row] = &[
 
 /// A function of the calendar, which is a page.
 fn calendar(vm: &mut Vm, function: &str, args: &[Value]) -> Result<Value> {
-    let moments = vm.import_module("_moments")?;
     let given: Vec<Value> = args.iter().filter(|arg| !arg.is_unbound()).cloned().collect();
-    vm.call_method(&moments, function, &given)
+    vm.call_page("_moments", function, &given)
 }

@@ -51,10 +51,7 @@ const TYPE_LIKE: &[Row] = &[
         Ok(Value::tuple(found))
     }),
     // `alias[item]`: the alias with its type variables replaced, which `typing` knows about.
-    method("__getitem__(key, /)", |vm, args| {
-        let subscribe = function_of(vm, "typing", "_subscribe")?;
-        vm.call(&subscribe, args)
-    }),
+    method("__getitem__(key, /)", |vm, args| vm.call_page("typing", "_subscribe", args)),
 ];
 
 /// `a | b`, or `NotImplemented`.
@@ -96,12 +93,6 @@ fn collect_parameters(vm: &mut Vm, value: &Value, found: &mut Vec<Value>) -> Res
         }
     }
     Ok(())
-}
-
-fn function_of(vm: &mut Vm, module: &str, name: &str) -> Result {
-    let module = vm.import_builtin(module)?;
-    let name = vm.intern(name);
-    vm.get_attr(&module, &name)
 }
 
 const ALIAS: &[Row] = &[
@@ -176,8 +167,8 @@ fn origin(value: &Value) -> Value {
 const UNION: &[Row] = &[
     getter("__args__", |_, this| Ok(Value::tuple(members(this)))),
     method("__reduce__()", |vm, args| {
-        let fold = function_of(vm, "functools", "reduce")?;
-        let or = function_of(vm, "operator", "or_")?;
+        let fold = vm.from_page("functools", "reduce")?;
+        let or = vm.from_page("operator", "or_")?;
         Ok(Value::tuple([fold, Value::tuple([or, Value::tuple(members(&args[0]))])]))
     }),
     method("__instancecheck__(instance, /)", |vm, args| {

@@ -50,10 +50,7 @@ const METHODS: &[Row] = &[
         Some(_) => vm.call_method(&args[0], sym::__reduce__, &[]),
         None => reduce(vm, args),
     }),
-    method("__sizeof__()", |vm, args| {
-        let sys = vm.import_builtin("sys")?;
-        vm.call_method(&sys, "_size_of", &args[..1])
-    }),
+    method("__sizeof__()", |vm, args| vm.call_page("sys", "_size_of", &args[..1])),
     class_method("__init_subclass__(*args, **kwargs)", init_subclass),
     class_method("__subclasshook__(subclass, /)", not_implemented),
     attribute("__class__", |vm, this| Ok(Value::Class(vm.class_of(this))), set_class),
@@ -141,11 +138,9 @@ fn get_state(vm: &mut Vm, args: &[Value]) -> Result {
 
 /// How to make the object anew: a function, its arguments, the state to set, and items to add.
 fn reduce(vm: &mut Vm, args: &[Value]) -> Result {
-    let copyreg = vm.import_module("copyreg")?;
-    let reduce = vm.get_attr(&copyreg, "_reduce")?;
     let protocol = args.get(1).cloned().unwrap_or(Value::Int(0));
     let plain = matches!(args[0], Value::Instance(_));
-    vm.call(&reduce, &[args[0].clone(), protocol, Value::bool(plain)])
+    vm.call_page("copyreg", "_reduce", &[args[0].clone(), protocol, Value::bool(plain)])
 }
 
 fn init_subclass(vm: &mut Vm, args: &[Value]) -> Result {

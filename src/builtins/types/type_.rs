@@ -153,9 +153,8 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
     let Some(bases) = bases.as_tuple().cloned() else { return Err(wrong_argument(vm, 2, "tuple", bases)) };
     let Some(namespace) = namespace.as_dict().cloned() else { return Err(wrong_argument(vm, 3, "dict", namespace)) };
     check_name(vm, name.as_str())?;
-    let entries = vm.name(sym::__mro_entries__).clone();
     for base in bases.iter().filter(|base| !matches!(base, Value::Class(_))) {
-        if vm.get_attr_opt(base, &entries)?.is_some() {
+        if vm.get_attr_opt(base, sym::__mro_entries__)?.is_some() {
             return Err(vm.type_error("type() doesn't support MRO entry resolution; use types.new_class()"));
         }
     }

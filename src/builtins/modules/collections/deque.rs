@@ -72,9 +72,7 @@ impl Deque {
 
 /// A new deque.
 pub fn make(vm: &mut Vm, items: VecDeque<Value>) -> Result<Value> {
-    let collections = vm.import_module("collections")?;
-    let name = vm.intern("deque");
-    match vm.get_attr(&collections, &name)? {
+    match vm.from_page("collections", "deque")? {
         Value::Class(class) => Ok(Instance::native(
             &class,
             Deque { items: RefCell::new(items), most: Cell::default(), version: Cell::default() },

@@ -279,8 +279,7 @@ fn pairs_first<'a>(
     mut put: impl FnMut(&mut Vm, Value, Value) -> Result<()>,
 ) -> Result<&'a [Value]> {
     let [pairs] = given else { return Ok(given) };
-    let keys = vm.name(sym::keys).clone();
-    if pairs.as_dict().is_some() || vm.get_attr_opt(pairs, &keys)?.is_some() {
+    if pairs.as_dict().is_some() || vm.get_attr_opt(pairs, sym::keys)?.is_some() {
         return Ok(given);
     }
     vm.for_each(pairs, |vm, pair| {

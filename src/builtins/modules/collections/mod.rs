@@ -65,8 +65,7 @@ fn tuple_getter(vm: &mut Vm, args: &[Value]) -> Result<Value> {
             Descriptor::GetSet { name, class: Rc::downgrade(&class), get, set: Some(refuse), doc }
         }
         None => {
-            let operator = vm.import_module("operator")?;
-            let get = vm.call_method(&operator, "itemgetter", &[args[1].clone()])?;
+            let get = vm.call_page("operator", "itemgetter", &[args[1].clone()])?;
             let doc = Value::string(format!("Alias for field number {at}"));
             let functions = [get, Value::None, Value::None];
             let parts = PropertyParts { functions, doc, name: Value::Str(name), ..Default::default() };

@@ -91,15 +91,7 @@ impl<'a> Reader<'a> {
     #[cold]
     fn error(&self, vm: &mut Vm, message: &str, at: usize) -> Error {
         let at = self.text[..at].chars().count();
-        let made = (|| {
-            let module = vm.import_module("json")?;
-            vm.call_method(&module, "JSONDecodeError", &[Value::str(message), Value::str(self.text), Value::usize(at)])
-        })();
-        match made {
-            Ok(Value::Exception(exception)) => Error(exception),
-            Ok(_) => vm.value_error(message),
-            Err(error) => error,
-        }
+        vm.page_error("json", "JSONDecodeError", &[Value::str(message), Value::str(self.text), Value::usize(at)])
     }
 
     fn peek(&self) -> u8 {

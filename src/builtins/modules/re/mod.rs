@@ -227,21 +227,11 @@ fn pattern_error(vm: &mut Vm, trouble: Trouble, source: &Value) -> Error {
     match trouble.kind {
         TroubleKind::Value => return vm.value_error(trouble.message),
         TroubleKind::Overflow => return vm.overflow_error(trouble.message),
-        TroubleKind::Recursion => {
-            return vm.error(vm.types.RecursionError.clone(), trouble.message);
-        }
+        TroubleKind::Recursion => return vm.error(vm.types.RecursionError.clone(), trouble.message),
         TroubleKind::Pattern => {}
     }
     let at = trouble.at.map_or(Value::None, Value::usize);
-    let made = (|| {
-        let module = vm.import_module("re")?;
-        vm.call_method(&module, "PatternError", &[Value::string(trouble.message), source.clone(), at])
-    })();
-    match made {
-        Ok(Value::Exception(exception)) => Error(exception),
-        Ok(_) => vm.type_error("re.PatternError is not an exception"),
-        Err(error) => error,
-    }
+    vm.page_error("re", "PatternError", &[Value::string(trouble.message), source.clone(), at])
 }
 
 /// The pattern object for a pattern or its text.

@@ -46,9 +46,8 @@ const METHODS: &[Row] = &[
     }),
     method("__copy__()", |_, args| Ok(args[0].clone())),
     of!("__reduce__()", Value::data::<Pattern>, |vm, pattern, _| {
-        let module = vm.import_module("re")?;
         let given = Value::tuple([pattern.source.clone(), Value::Int(pattern.regex.flags.into())]);
-        Ok(Value::tuple([vm.get_attr(&module, "_compile")?, given]))
+        Ok(Value::tuple([vm.from_page("re", "_compile")?, given]))
     }),
     method("__deepcopy__(memo, /)", |_, args| Ok(args[0].clone())),
     class_method("__class_getitem__(item, /)", |vm, args| Ok(vm.generic_alias(&args[0], &args[1]))),

@@ -34,8 +34,7 @@ impl Template {
         if !text.contains('\\') {
             return Ok(Template(vec![Part::Text(text)]));
         }
-        let page = vm.import_module("re")?;
-        let parts = vm.call_method(&page, "_template", &[given.clone(), source.clone(), Value::string(text)])?;
+        let parts = vm.call_page("re", "_template", &[given.clone(), source.clone(), Value::string(text)])?;
         let part = |part: Value| match part.as_str() {
             Some(text) => Part::Text(text.as_str().to_owned()),
             None => Part::Group(part.as_int().map_or(0, |group| group as usize)),

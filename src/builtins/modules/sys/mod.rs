@@ -154,8 +154,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         Ok(Value::None)
     }),
     native("breakpointhook(*args, **kwargs)", |vm, args| {
-        let library = vm.import_module("_sitebuiltins")?;
-        let hook = vm.get_attr(&library, "breakpointhook")?;
+        let hook = vm.from_page("_sitebuiltins", "breakpointhook")?;
         crate::builtins::functions::call_with(vm, &hook, args)
     }),
     native("displayhook(object, /)", |vm, args| vm.display(&args[0], None).map(Value::from)),

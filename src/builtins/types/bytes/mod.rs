@@ -154,8 +154,7 @@ fn registered(vm: &mut Vm, fault: Fault, function: &str, input: Value, encoding:
         return Err(vm.from_fault(fault));
     }
     // Encodings of the library count even if nobody has imported it.
-    let module = vm.import_module("codecs")?;
-    vm.call_method(&module, function, &[input, Value::str(encoding), Value::str(errors)])
+    vm.call_page("codecs", function, &[input, Value::str(encoding), Value::str(errors)])
 }
 
 /// What `bytes(...)` and `bytearray(...)` are made of.

@@ -94,12 +94,10 @@ const CODE: &[Row] = &[
 /// Its constants (0) or names (1): nothing but its text knows them.
 fn tables(vm: &mut Vm, this: &Value, which: i64) -> Result {
     let code = code(vm, this)?.clone();
-    let module = vm.import_module("_code")?;
     let start = code.source.line_start(code.first_line()).unwrap_or(0);
     let column = Value::usize(code.span.start.saturating_sub(start) as usize);
     let inner = Value::list(code.inner.iter().cloned().map(Value::Code).collect());
-    let function = vm.get_attr(&module, "tables")?;
-    let both = vm.call(&function, &[this.clone(), Value::str(&code.source.text), column, inner])?;
+    let both = vm.call_page("_code", "tables", &[this.clone(), Value::str(&code.source.text), column, inner])?;
     vm.get_item(&both, &Value::Int(which))
 }
 
@@ -216,12 +214,7 @@ const FRAME: &[Row] = &[
         }
         let made = match frame.code.kind {
             CodeKind::Module if frame.extra.is_empty() => Value::Dict(frame.globals.clone()),
-            _ => {
-                let module = vm.import_module("_frames")?;
-                let proxy = vm.intern("FrameLocalsProxy");
-                let proxy = vm.get_attr(&module, &proxy)?;
-                return vm.call(&proxy, std::slice::from_ref(this));
-            }
+            _ => return vm.call_page("_frames", "FrameLocalsProxy", std::slice::from_ref(this)),
         };
         *frame.locals.borrow_mut() = made.clone();
         Ok(made)
