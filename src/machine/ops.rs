@@ -229,7 +229,16 @@ impl Vm {
             }
             Answer::Nothing => {}
         }
-        self.sequence_binary(op, a, b)
+        // A class that says itself how it is joined or repeated is no sequence in that respect.
+        let plain = |value: &Value, method| !matches!(self.special(value, method), Special::Method(_));
+        let repeats = |value: &Value, method| super::sequence::is_sequence(value.unwrapped()) && plain(value, method);
+        match op {
+            BinOp::Add if !plain(a, names.method) => Ok(None),
+            BinOp::Mul if repeats(a, names.method) => self.sequence_binary(op, a, b),
+            BinOp::Mul if repeats(b, names.reflected) => self.sequence_binary(op, b, a),
+            BinOp::Mul => Ok(None),
+            _ => self.sequence_binary(op, a, b),
+        }
     }
 
     /// Asks the special methods of both operands up to where a built-in type has its turn.

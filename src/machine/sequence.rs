@@ -288,7 +288,7 @@ impl Vm {
     }
 }
 
-fn is_sequence(value: &Value) -> bool {
+pub(super) fn is_sequence(value: &Value) -> bool {
     matches!(value, Value::Str(_) | Value::List(_) | Value::Tuple(_) | Value::Bytes(_) | Value::ByteArray(_))
 }
 
