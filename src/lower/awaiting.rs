@@ -92,7 +92,7 @@ impl MethodSite {
                     });
                 }
             }
-            let method = self.load(vm, &object)?;
+            let method = self.load(vm, frame, &object)?;
             match &method {
                 Method::Unbound(Value::Native(native)) if awaits && native.row.at_once.is_some() => {
                     let mut values = [const { Value::Unbound }; M];

@@ -406,12 +406,12 @@ impl MethodSite {
         object: Value,
         args: &[Operand; N],
     ) -> Eval<Value> {
-        let method = self.load(vm, &object)?;
+        let method = self.load(vm, frame, &object)?;
         self.call_method::<N, M>(vm, frame, object, method, args)
     }
 
-    pub(super) fn load(&self, vm: &mut Vm, object: &Value) -> Eval<Method> {
-        let method = vm.load_method(object, &self.name, &self.cache).at(self.func_span)?;
+    pub(super) fn load(&self, vm: &mut Vm, frame: &Frame, object: &Value) -> Eval<Method> {
+        let method = noted(vm, frame, self.func_span, |vm| vm.load_method(object, &self.name, &self.cache))?;
         // A built-in method that is called where it is looked up is no bound method.
         if let Method::Bound(Value::BoundMethod(bound)) = &method {
             if matches!(&bound.func, Value::Native(native) if native.is_method()) && bound.this.is(object) {

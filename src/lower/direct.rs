@@ -78,7 +78,7 @@ impl NamedCall {
                 if let Some(function) = site.cache.function(&object) {
                     (Value::Function(function), Some(object))
                 } else {
-                    match site.load(vm, &object)? {
+                    match site.load(vm, frame, &object)? {
                         Method::Unbound(callee) => (callee, Some(object)),
                         Method::Bound(callee) => (callee, None),
                     }

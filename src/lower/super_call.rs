@@ -8,6 +8,7 @@ use super::direct::{call_evaluated, call_with_defaults, takes};
 use super::prelude::*;
 use crate::machine::attr_cache::Method;
 use crate::object::Class;
+use crate::object::gc::weak::Remembered;
 use crate::resolve::ScopeKind;
 
 impl Lower<'_> {
@@ -97,7 +98,7 @@ struct Behind {
     version: Cell<u32>,
     class: Cell<usize>,
     /// A function or a method written in Rust; `Unbound` for anything else.
-    found: RefCell<Value>,
+    found: RefCell<Remembered>,
 }
 
 impl Behind {
@@ -109,12 +110,12 @@ impl Behind {
             self.version.set(own.version.get());
             self.class.set(Rc::as_ptr(class).addr());
             *self.found.borrow_mut() = match found {
-                Some(function @ Value::Function(_)) => function,
-                Some(Value::Native(native)) if native.is_method() => Value::Native(native),
-                _ => Value::Unbound,
+                Some(function @ Value::Function(_)) => Remembered::new(&function),
+                Some(Value::Native(native)) if native.is_method() => Remembered::new(&Value::Native(native)),
+                _ => Remembered::default(),
             };
         }
-        self.found.borrow().clone()
+        self.found.borrow().get()
     }
 }
 
@@ -148,7 +149,7 @@ pub(super) fn super_method<const N: usize>(
             }
         }
         let object = object.value(vm, frame)?;
-        let (callee, mut values) = match site.load(vm, &object)? {
+        let (callee, mut values) = match site.load(vm, frame, &object)? {
             Method::Bound(callee) => (callee, Vec::new()),
             Method::Unbound(callee) => (callee, vec![object]),
         };

@@ -12,6 +12,7 @@ use crate::machine::attr::{bound, own_attr};
 use crate::machine::classes::Super;
 use crate::object::attrs::{AttrCell, Attrs, NO_ID, OF_CLASS, OF_CLASS_BOUND, OF_MODULE, Shape};
 use crate::object::function::Descriptor;
+use crate::object::gc::weak::Remembered;
 use crate::object::instance::Instance;
 use crate::object::module::Module;
 use crate::object::{Eval, Located};
@@ -35,9 +36,9 @@ struct Entry {
     /// The variant of the values, where that alone tells the class.
     variant: Cell<Option<Discriminant<Value>>>,
     /// The class attribute, for `IN_CLASS`.
-    value: RefCell<Value>,
+    value: RefCell<Remembered>,
     /// The same if it is a script function, so that calling it copies one pointer.
-    function: RefCell<Option<Rc<Function>>>,
+    function: RefCell<Weak<Function>>,
     /// The same if it is a method written in Rust.
     native: RefCell<Option<Rc<NativeFunction>>>,
     /// For an assignment that adds the attribute: the shape afterwards.
@@ -92,7 +93,7 @@ impl Entry {
     /// The descriptor to ask.
     #[inline]
     fn descriptor(&self) -> Option<Value> {
-        (self.slot.get() == COMPUTED).then(|| self.value.borrow().clone())
+        (self.slot.get() == COMPUTED).then(|| self.value.borrow().get()).filter(|found| !found.is_unbound())
     }
 
     /// What an instance of this entry's shape has or gets from its class: a function as a bound method.
@@ -102,17 +103,17 @@ impl Entry {
                 return Some(own);
             }
         } else if self.slot.get() == STATIC {
-            return Some(self.value.borrow().clone());
+            return Some(self.value.borrow().get()).filter(|found| !found.is_unbound());
         } else if self.slot.get() != IN_CLASS {
             return attrs.look(|attrs| match attrs {
                 Attrs::Shaped { values, .. } => values.get(self.slot.get() as usize).cloned(),
                 Attrs::Apart(_) => None,
             });
         }
-        match &*self.value.borrow() {
+        match self.value.borrow().get() {
             Value::Unbound => None,
-            function @ Value::Function(_) => Some(bound(function, value)),
-            found => Some(found.clone()),
+            function @ Value::Function(_) => Some(bound(&function, value)),
+            found => Some(found),
         }
     }
 
@@ -151,12 +152,12 @@ impl Entry {
         self.remember_own(version, shape, slot as usize);
         let (function, native) = match found {
             // These are called without a look at what the object itself has.
-            _ if shape == NO_ID || slot != IN_CLASS => (None, None),
-            Value::Function(function) => (Some(function.clone()), None),
-            Value::Native(native) => (None, Some(native.clone())),
-            _ => (None, None),
+            _ if shape == NO_ID || slot != IN_CLASS => (Weak::new(), None),
+            Value::Function(function) => (Rc::downgrade(function), None),
+            Value::Native(native) => (Weak::new(), Some(native.clone())),
+            _ => (Weak::new(), None),
         };
-        let old = (self.value.replace(found.clone()), self.function.replace(function), self.native.replace(native));
+        let old = (self.value.replace(Remembered::new(found)), self.function.replace(function), self.native.replace(native));
         drop(old);
     }
 }
@@ -214,7 +215,7 @@ impl AttrCache {
         let Value::Instance(instance) = value else { return None };
         let key = key_of(instance);
         let entry = if self.first.is_for(key) { &self.first } else { self.other(key)? };
-        entry.function.borrow().clone()
+        entry.function.borrow().upgrade()
     }
 
     /// The method written in Rust that `value.name(...)` calls, if the first lookup here found one for values like this.
@@ -256,7 +257,7 @@ impl AttrCache {
         let known = entry.shape.get() == how
             && entry.version.get() == class.version.get()
             && entry.slot.get() == metaclass_version(class);
-        known.then(|| entry.value.borrow().clone())
+        known.then(|| entry.value.borrow().get()).filter(|found| !found.is_unbound())
     }
 
     fn remember_of_class(&self, class: &Class, how: u32, found: &Value) {
@@ -464,9 +465,17 @@ impl Vm {
         if let Some(entry) = cache.entry((shape, version)) {
             match entry.slot.get() {
                 IN_CLASS if shape != NO_ID || own_attr(value, name).is_none() => {
-                    return Ok(Method::Unbound(entry.value.borrow().clone()));
+                    let found = entry.value.borrow().get();
+                    if !found.is_unbound() {
+                        return Ok(Method::Unbound(found));
+                    }
                 }
-                STATIC => return Ok(Method::Bound(entry.value.borrow().clone())),
+                STATIC => {
+                    let found = entry.value.borrow().get();
+                    if !found.is_unbound() {
+                        return Ok(Method::Bound(found));
+                    }
+                }
                 _ => {}
             }
         }

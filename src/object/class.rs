@@ -326,6 +326,8 @@ impl Class {
     pub fn changed(&self) {
         self.version.set(fresh_id());
         self.root_shape.renew();
+        // What was found is not kept alive by that.
+        self.clear_caches();
         let subclasses = self.subclasses.borrow().clone();
         for class in subclasses.iter().filter_map(Weak::upgrade) {
             class.changed();

@@ -8,35 +8,37 @@ use super::registry::mark_of;
 use super::{Finalizer, finalize_later};
 use crate::object::class::Class;
 use crate::object::code::Code;
-use crate::object::containers::{Dict, List, Set};
+use crate::object::containers::{Dict, List, Set, Tuple};
 use crate::object::coroutine::Coroutine;
 use crate::object::exception::Exception;
-use crate::object::function::{BoundMethod, Cell, Function};
+use crate::object::function::{BoundMethod, Cell, Descriptor, Function};
 use crate::object::instance::{Instance, Native};
+use crate::object::iter::Iter;
 use crate::object::module::Module;
 use crate::object::native::NativeFunction;
 use crate::object::value::Value;
 
 macro_rules! weakly {
-    ($($kind:ident($ty:ty)),* $(,)?) => {
-        /// A reference that does not keep its object alive.
+    ($(#[$doc:meta])* $name:ident: $($kind:ident($ty:ty)),* $(,)?) => {
+        $(#[$doc])*
         #[derive(Clone)]
-        pub enum Weakly {
+        pub enum $name {
             $($kind(Weak<$ty>),)*
         }
 
-        impl Weakly {
-            pub fn new(value: &Value) -> Option<Weakly> {
+        impl $name {
+            pub fn new(value: &Value) -> Option<$name> {
                 match value {
-                    $(Value::$kind(x) => Some(Weakly::$kind(Rc::downgrade(x))),)*
+                    $(Value::$kind(x) => Some($name::$kind(Rc::downgrade(x))),)*
                     _ => None,
                 }
             }
 
             /// The object, if it is still alive.
+            #[inline]
             pub fn upgrade(&self) -> Option<Value> {
                 match self {
-                    $(Weakly::$kind(x) => x.upgrade().map(Value::$kind),)*
+                    $($name::$kind(x) => x.upgrade().map(Value::$kind),)*
                 }
             }
         }
@@ -44,6 +46,8 @@ macro_rules! weakly {
 }
 
 weakly!(
+    /// A reference that does not keep its object alive.
+    Weakly:
     List(List),
     Dict(Dict),
     Set(Set),
@@ -58,6 +62,53 @@ weakly!(
     Exception(Exception),
     Instance(Instance),
 );
+
+weakly!(
+    /// The same for all that can refer to others.
+    Linked:
+    Function(Function),
+    Descriptor(Descriptor),
+    Class(Class),
+    Instance(Instance),
+    Tuple(Tuple),
+    List(List),
+    Dict(Dict),
+    Set(Set),
+    BoundMethod(BoundMethod),
+    Exception(Exception),
+    Module(Module),
+    Cell(Cell),
+    Coroutine(Coroutine),
+    Iter(Iter),
+);
+
+/// A value that a place in the code remembers: nothing that could be part of a circle is kept alive by that, since no
+/// collection sees the place.
+pub enum Remembered {
+    Plain(Value),
+    Linked(Linked),
+}
+
+impl Remembered {
+    pub fn new(value: &Value) -> Remembered {
+        Linked::new(value).map_or_else(|| Remembered::Plain(value.clone()), Remembered::Linked)
+    }
+
+    /// The value; `Unbound` if it is gone.
+    #[inline]
+    pub fn get(&self) -> Value {
+        match self {
+            Remembered::Linked(linked) => linked.upgrade().unwrap_or_default(),
+            Remembered::Plain(value) => value.clone(),
+        }
+    }
+}
+
+impl Default for Remembered {
+    fn default() -> Self {
+        Remembered::Plain(Value::Unbound)
+    }
+}
 
 /// The data of a `weakref.ref`.
 pub struct WeakRef {
