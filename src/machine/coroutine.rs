@@ -383,7 +383,13 @@ impl Vm {
                         coroutine.body.replace(Body::Empty);
                         Err(error)
                     }
-                    input => self.resume_native(coroutine, input),
+                    input => {
+                        let outcome = self.resume_native(coroutine, input);
+                        if coroutine.state.get() == State::Suspended {
+                            gc::register(coroutine);
+                        }
+                        outcome
+                    }
                 }
             }
             Body::Empty => self.resume_ended(coroutine, input),
