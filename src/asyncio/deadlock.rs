@@ -60,7 +60,8 @@ pub fn found(vm: &mut Vm, event_loop: Option<&Value>) -> Result<()> {
         entries.push(thread_entry(vm, thread)?);
     }
     if let (true, Some((code, span))) = (entries.is_empty(), vm.here()) {
-        let completing = event_loop.and_then(Value::data::<EventLoop>).is_some_and(|el| el.completing.get());
+        let completing =
+            event_loop.and_then(Value::data::<EventLoop>).is_some_and(|el| !el.completing.borrow().is_unbound());
         let (name, what) = match completing {
             true => ("run_until_complete()", UNKEPT),
             false => ("run_forever()", "something to do: no task is left and no timer is set"),

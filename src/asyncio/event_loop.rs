@@ -35,7 +35,7 @@ pub struct EventLoop {
     timers_cancelled: Cell<usize>,
     pub running: Cell<bool>,
     /// `run_until_complete()` has it run.
-    pub completing: Cell<bool>,
+    pub completing: RefCell<Value>,
     /// The thread that runs it.
     thread: Cell<u64>,
     pub stopping: Cell<bool>,
@@ -92,7 +92,7 @@ impl Native for EventLoop {
         for current in [&self.current_task, &self.current_handle] {
             gc::trace_option(current, Value::Instance, visit);
         }
-        for value in [&self.exception_handler, &self.task_factory] {
+        for value in [&self.exception_handler, &self.task_factory, &self.completing] {
             gc::trace_cell(value, visit);
         }
     }
@@ -213,7 +213,7 @@ impl EventLoop {
             timers_added: Cell::new(0),
             timers_cancelled: Cell::new(0),
             running: Cell::new(false),
-            completing: Cell::new(false),
+            completing: RefCell::default(),
             thread: Cell::new(0),
             stopping: Cell::new(false),
             closed: Cell::new(false),

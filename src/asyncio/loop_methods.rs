@@ -224,7 +224,9 @@ pub fn complete(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let (done, is_new) = match threads::begin_complete(vm, &args[0], &args[1])? {
         threads::Awaited::Own(done, is_new) => (done, is_new),
         threads::Awaited::Foreign(awaited, is_new) => {
-            return vm.call_page("asyncio", "_complete_foreign", &[args[0].clone(), awaited, Value::bool(is_new)]);
+            let result = vm.call_page("asyncio", "_complete_foreign", &[args[0].clone(), awaited, Value::bool(is_new)]);
+            drop(event_loop::of(&args[0]).map(|el| el.completing.take()));
+            return result;
         }
     };
     let result = vm.call_method(&args[0], "run_forever", &[]).map(drop);

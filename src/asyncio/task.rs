@@ -228,7 +228,7 @@ fn step_inside(
         Ok(Outcome::Yield(value) | Outcome::AsyncYield(value)) => wait(vm, event_loop, this, value),
         Ok(Outcome::Return(value)) => finish(vm, this, value),
         Ok(Outcome::Delegate(..) | Outcome::Begun(_)) => Ok(()),
-        Err(error) => fail(vm, this, error),
+        Err(error) => fail(vm, el, this, error),
     }
 }
 
@@ -301,7 +301,12 @@ fn finish(vm: &mut Vm, this: &Rc<Instance>, value: Value) -> Result<()> {
 }
 
 #[cold]
-fn fail(vm: &mut Vm, this: &Rc<Instance>, error: Error) -> Result<()> {
+fn fail(vm: &mut Vm, el: &EventLoop, this: &Rc<Instance>, error: Error) -> Result<()> {
+    // The frames below it in CPython, those of `run_until_complete` and its like, live as long as its traceback.
+    let main = el.completing.borrow().clone();
+    if !main.is_unbound() {
+        crate::machine::unwind::keep_with(&error, main);
+    }
     if error.is(&vm.types.CancelledError) {
         let future = future::data(this);
         future.set_cancelled_exception(error.0);

@@ -191,6 +191,7 @@ struct Complete {
 impl NativeCoroutine for Complete {
     fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
         if self.foreign {
+            drop(event_loop::of(&self.event_loop).map(|el| el.completing.take()));
             return match input {
                 Resume::Throw(error) | Resume::Fail(error) => Err(error),
                 Resume::Send(value) | Resume::Deliver(value) => Ok(Outcome::Return(value)),
@@ -235,12 +236,12 @@ pub enum Awaited {
 /// What `run_until_complete` does before the loop runs.
 pub fn begin_complete(vm: &mut Vm, event_loop: &Value, awaited: &Value) -> Result<Awaited> {
     let is_new = !future::is_future(vm, awaited);
-    if let Some(el) = event_loop.data::<EventLoop>() {
-        el.completing.set(true);
-    }
     let awaited = shield::ensure_future_in(vm, awaited, event_loop)?;
     if let Some(task) = task::of(&awaited).filter(|_| is_new) {
         task.log_destroy_pending.set(false);
+    }
+    if let Some(el) = event_loop.data::<EventLoop>() {
+        el.completing.replace(awaited.clone());
     }
     match &awaited {
         Value::Instance(done) if done.data::<future::Future>().is_some() && done.class().builtin => {
@@ -261,7 +262,7 @@ pub fn end_complete(
 ) -> Result<Value> {
     future::remove_native(done, &STOP_LOOP, event_loop);
     if let Some(el) = event_loop.data::<EventLoop>() {
-        el.completing.set(false);
+        drop(el.completing.take());
     }
     let data = future::data(done);
     if let Err(error) = result {
