@@ -1,6 +1,5 @@
 //! How futures, tasks, handles, coroutines and callbacks present themselves.
 
-use super::future::{self, Callback, Future, Status};
 use super::handles::Handle;
 use crate::builtins::prelude::*;
 use crate::object::code::{Code, CodeKind};
@@ -9,103 +8,22 @@ use crate::source::Span;
 
 /// `<Future pending cb=[...]>`, `<Task finished name='Task-1' coro=<...> result=3>`.
 pub fn future_repr(vm: &mut Vm, this: &Value) -> Result<Value> {
-    let (Some(future), Some(address)) = (future::of(this), this.address()) else { return Ok(Value::str("<Future>")) };
+    let Some(address) = this.address() else { return Ok(Value::str("<Future>")) };
     if vm.repr_guard.contains(&address) {
         return Ok(Value::str("..."));
     }
     vm.repr_guard.push(address);
-    let text = vm.nested(|vm| future_text(vm, this, future));
+    let text = vm.nested(|vm| vm.call_page("asyncio", "_future_repr", std::slice::from_ref(this)));
     vm.repr_guard.pop();
-    text.map(Value::string)
-}
-
-fn future_text(vm: &mut Vm, this: &Value, future: &Future) -> Result<String> {
-    let status = future.status.get();
-    let mut parts = vec![
-        match status {
-            Status::Pending if future.task().is_some_and(|task| task.cancelling.get() > 0) => "cancelling",
-            Status::Pending => "pending",
-            Status::Cancelled => "cancelled",
-            Status::Finished | Status::Failed => "finished",
-        }
-        .to_owned(),
-    ];
-    if let Some(task) = future.task() {
-        let name = task.name();
-        parts.push(format!("name={}", vm.repr(&name)?));
-        let coro = task.coro.borrow().clone();
-        if !matches!(coro, Value::None | Value::Unbound) {
-            parts.push(format!("coro=<{}>", coroutine(vm, &coro)?));
-        }
-        let waiter = task.waiter.borrow().clone();
-        if let Some(waiter) = waiter.given() {
-            parts.push(format!("wait_for={}", vm.repr(waiter)?));
-        }
-    }
-    let result = future.result.borrow().clone();
-    match status {
-        Status::Finished => parts.push(format!("result={}", short_repr(vm, &result)?)),
-        Status::Failed => parts.push(format!("exception={}", vm.repr(&result)?)),
-        Status::Pending | Status::Cancelled => {}
-    }
-    let callbacks = future.callbacks.borrow().as_slice().to_vec();
-    match callbacks.as_slice() {
-        [] => {}
-        [one] => parts.push(format!("cb=[{}]", callback(vm, one)?)),
-        [one, two] => parts.push(format!("cb=[{}, {}]", callback(vm, one)?, callback(vm, two)?)),
-        [first, middle @ .., last] => {
-            let (first, last) = (callback(vm, first)?, callback(vm, last)?);
-            parts.push(format!("cb=[{first}, <{} more>, {last}]", middle.len()));
-        }
-    }
-    let source = future.extra(|extra| extra.source.clone());
-    if let Some(place) = last_place(&source) {
-        parts.push(format!("created at {place}"));
-    }
-    let class = vm.class_name(this);
-    Ok(format!("<{class} {}>", parts.join(" ")))
-}
-
-fn callback(vm: &mut Vm, callback: &Callback) -> Result<String> {
-    match callback {
-        Callback::Wakeup(task) => Ok(format!("{}.task_wakeup()", task.class().qualname.borrow())),
-        Callback::Native(native, _) => Ok(format!("{}()", native.qualname)),
-        Callback::Script(script) => callback_source(vm, &script.0, &[], false),
-    }
+    text
 }
 
 /// `<Handle f() at x.aio:3>`.
 pub fn handle_repr(vm: &mut Vm, this: &Value) -> Result<Value> {
-    let Some(handle) = this.data::<Handle>() else { return Ok(Value::str("<Handle>")) };
-    if let Some(kept) = handle.shown.borrow().clone() {
-        return Ok(Value::Str(kept));
+    match this.data::<Handle>().and_then(|handle| handle.shown.borrow().clone()) {
+        Some(kept) => Ok(Value::Str(kept)),
+        None => vm.call_page("asyncio", "_handle_repr", std::slice::from_ref(this)),
     }
-    let mut parts = vec![vm.class_name(this).as_str().to_owned()];
-    if handle.cancelled.get() {
-        parts.push("cancelled".to_owned());
-    }
-    let when = handle.when.borrow().clone();
-    if !when.is_unbound() {
-        parts.push(format!("when={}", vm.str(&when)?));
-    }
-    let func = handle.callback.borrow().clone();
-    if func.given().is_some() {
-        let event_loop = handle.event_loop.borrow().clone();
-        let debug = super::event_loop::is_debug(&event_loop);
-        let args = handle.args.borrow().clone();
-        parts.push(callback_source(vm, &func, &args, debug)?);
-    }
-    let source = handle.source.borrow().clone();
-    if let Some(place) = last_place(&source) {
-        parts.push(format!("created at {place}"));
-    }
-    Ok(Value::string(format!("<{}>", parts.join(" "))))
-}
-
-/// `reprlib.repr(value)`
-fn short_repr(vm: &mut Vm, value: &Value) -> Result<Rc<Str>> {
-    let shown = vm.call_page("reprlib", "repr", std::slice::from_ref(value))?;
-    vm.str(&shown)
 }
 
 /// A callback with the place where it is defined.
@@ -202,13 +120,6 @@ fn stack_of(frames: &[(Rc<Code>, Span)]) -> Value {
         ])
     });
     Value::list(entries.collect())
-}
-
-/// `x.aio:3` for the innermost entry of what [`stack`] returned.
-fn last_place(source: &Value) -> Option<String> {
-    let last = source.as_list()?.to_vec().pop()?;
-    let entry = last.as_tuple()?;
-    Some(format!("{}:{}", entry.first()?.as_str()?, entry.get(1)?.as_int()?))
 }
 
 /// What [`stack`] returned, as scripts see it: `None` outside debug mode.

@@ -136,7 +136,8 @@ pub const METHODS: &[Row] = &[
     method("__repr__()", |vm, args| format::handle_repr(vm, &args[0])),
     getter("_callback", |_, this| Ok(of(this).map_or(Value::None, |h| h.callback.borrow().clone()))),
     getter("_args", |_, this| {
-        Ok(of(this).filter(|h| !h.cancelled.get()).map_or(Value::None, |h| Value::tuple(h.args.borrow().to_vec())))
+        let known = of(this).filter(|h| h.callback.borrow().given().is_some());
+        Ok(known.map_or(Value::None, |h| Value::tuple(h.args.borrow().to_vec())))
     }),
     getter("_cancelled", |_, this| Ok(Value::bool(of(this).is_some_and(|h| h.cancelled.get())))),
     getter("_loop", |_, this| Ok(of(this).map_or(Value::None, |h| h.event_loop.borrow().clone()))),

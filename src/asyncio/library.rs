@@ -85,7 +85,7 @@ const PARTS: &[Part] = &[
     part!(
         "asyncio.format_helpers", "reports",
         "_get_function_source" "_format_callback_source" "call_exception_handler" "default_exception_handler"
-        "_print_stack"
+        "_print_stack" "_future_repr" "_handle_repr"
     ),
 ];
 
