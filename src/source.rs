@@ -68,6 +68,11 @@ impl Source {
         Rc::new(Source::with(name, text))
     }
 
+    /// Whether somebody wrote it who can be shown it: not the library, nor the text of a dataclass's methods.
+    pub fn is_script(&self) -> bool {
+        !self.library && !self.text.starts_with("def __create_fn__(")
+    }
+
     /// The same text under another name.
     pub fn renamed(&self, name: &str) -> Rc<Source> {
         Rc::new(Source { name: name.into(), ..self.clone() })

@@ -35,6 +35,13 @@ static CHILD_DONE: NativeCallback = NativeCallback {
 
 /// `gather(*coros_or_futures, return_exceptions=False)`.
 pub fn gather(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+    gathered(vm, args).or_else(|error| {
+        let error = Value::list(vec![error.value()]);
+        super::call_library(vm, "_raise_holding", &[error, args[0].clone()])
+    })
+}
+
+fn gathered(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     let given = args[0].as_tuple().map_or(&[][..], |tuple| tuple);
     let return_exceptions = vm.truth(&args[1])?;
     let state = state(vm);

@@ -22,7 +22,7 @@ const PARTS: &[Part] = &[
     part!(
         "asyncio.tasks", "waiting",
         "wait" "wait_for" "as_completed" "create_eager_task_factory" "eager_task_factory"
-        "_release_waiter" "_cancel_and_wait" "_AsCompletedIterator"
+        "_release_waiter" "_raise_holding" "_cancel_and_wait" "_AsCompletedIterator"
     ),
     part!("asyncio.timeouts", "timeouts", "Timeout" "timeout" "timeout_at"),
     part!("asyncio.locks", "locks", "Condition" "Barrier" "_enter" "_exit"),

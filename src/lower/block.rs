@@ -327,12 +327,12 @@ impl Lower<'_> {
             let head = handler.kind.as_ref().map_or(handler.span, |e| e.span);
             let next = match handler.kind {
                 Some(kind) => {
-                    let kind_span = kind.span;
+                    let (kind_span, clause) = (kind.span, handler.span);
                     let kind = self.hoisted(kind);
                     let cond = Box::new(move |vm: &mut Vm, frame: &mut Frame| {
                         let kind = kind(vm, frame)?;
                         let exception = frame.locals[exc as usize].clone();
-                        vm.exception_matches(&exception, &kind).at(kind_span)
+                        vm.exception_matches(&exception, &kind).at(clause)
                     });
                     Some(self.emit(Step::JumpIfNot(cond, 0), kind_span))
                 }

@@ -27,7 +27,7 @@ impl Lower<'_> {
         });
         for handler in handlers {
             let Some(kind) = handler.kind else { continue };
-            let kind_span = kind.span;
+            let (kind_span, clause) = (kind.span, handler.span);
             let kind = self.hoisted(kind);
             let cond = Box::new(move |vm: &mut Vm, frame: &mut Frame| {
                 let kind = kind(vm, frame)?;
@@ -35,7 +35,7 @@ impl Lower<'_> {
                 if remaining.is_none() {
                     return Ok(false);
                 }
-                let (matched, left) = vm.split_group(&remaining, &kind).at(kind_span)?;
+                let (matched, left) = vm.split_group(&remaining, &kind).at(clause)?;
                 if matched.is_none() {
                     return Ok(false);
                 }

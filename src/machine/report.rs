@@ -205,6 +205,9 @@ impl Vm {
             "RecursionError" => return self.error(self.types.RecursionError.clone(), diagnostic.message.clone()),
             "MemoryError" => return self.error(self.types.MemoryError.clone(), diagnostic.message.clone()),
             "ValueError" => return self.value_error(diagnostic.message.clone()),
+            "UnicodeDecodeError" => {
+                return self.error(self.types.UnicodeDecodeError.clone(), diagnostic.message.clone());
+            }
             _ => self.types.SyntaxError.clone(),
         };
         let error = self.error(&class, diagnostic.message.clone());

@@ -137,7 +137,7 @@ fn chain(report: &ExceptionReport) -> Vec<(&ExceptionReport, Option<Relation>)> 
 
 /// The frames of scripts, outermost first.
 fn frames(report: &ExceptionReport) -> impl Iterator<Item = &FrameEntry> {
-    report.frames.iter().filter(|entry| !entry.place.source.library)
+    report.frames.iter().filter(|entry| entry.place.source.is_script())
 }
 
 /// The offset, or the start of the character that it is in the middle of, or the end of the text.

@@ -98,9 +98,9 @@ pub fn of(diagnostic: &Diagnostic, reading: Reading, in_file: Option<String>) ->
             (false, _) => column,
         });
         end_offset = Some(-1);
-    } else if starts("expected 'except' or 'finally' block") && nothing && !at_end {
-        offset = Some(column);
-        end_offset = Some(-1);
+    } else if ends_a_block(message) && nothing && !at_end {
+        let nowhere = reading == Reading::File && message == "unexpected unindent";
+        (offset, end_offset) = (Some(if nowhere { 0 } else { column }), Some(-1));
     } else if reading == Reading::File
         && (nothing && at_end && ends_a_block(message) && source.stop.is_none() || starts("Exceeds the limit"))
     {

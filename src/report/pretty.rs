@@ -131,8 +131,13 @@ impl Pen {
                     Some(task) => format!("{function}, task '{task}'"),
                     None => function.to_owned(),
                 });
-                let Place { source, span } = &innermost.place;
-                Some(Spot { source: source.clone(), span: *span, first_line: 1, function })
+                let Place { source, mut span } = innermost.place.clone();
+                // Of a clause that can't catch, only its head.
+                let text = source.text.get(span.range()).filter(|text| text.starts_with("except"));
+                if let Some(colon) = text.and_then(|text| text.find(':')) {
+                    span.end = span.start + colon as u32;
+                }
+                Some(Spot { source, span, first_line: 1, function })
             }
             (None, None) => None,
         };

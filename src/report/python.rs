@@ -31,7 +31,7 @@ pub(super) fn unraisable(report: &ExceptionReport) -> String {
     if !report.frames.is_empty() {
         text.push_str("Traceback (most recent call last):\n");
     }
-    text.extend(frames(super::frames(report), false));
+    text.extend(frames(outside_library(report), false));
     let place = report.syntax.as_ref().map(|place| {
         let file = place.filename.rsplit('/').next().unwrap_or_default();
         format!(" ({file}, line {})", place.lineno)
@@ -104,7 +104,7 @@ impl Printer {
 
     /// One exception: frames, what it says, notes.
     fn exception(&mut self, report: &ExceptionReport, header: &str, margin: char) {
-        let frames = frames(super::frames(report), true);
+        let frames = frames(outside_library(report), true);
         // Frames of the library are not shown, but that there were some is.
         if !report.frames.is_empty() {
             self.emit_at(header.to_owned(), margin);
@@ -168,6 +168,10 @@ impl Printer {
             self.depth = 0;
         }
     }
+}
+
+fn outside_library(report: &ExceptionReport) -> impl Iterator<Item = &FrameEntry> {
+    report.frames.iter().filter(|entry| !entry.place.source.library)
 }
 
 /// One piece a frame, with carets or without; repeated ones are counted instead.

@@ -69,7 +69,7 @@ pub fn of_exception(
     is_global: impl Fn(&str) -> bool,
     is_builtin: impl Fn(&str) -> bool,
 ) -> Option<String> {
-    let frame = report.frames.iter().rfind(|frame| !frame.place.source.library)?;
+    let frame = report.frames.iter().rfind(|frame| frame.place.source.is_script())?;
     let text = frame.place.source.text.get(frame.place.span.range()).filter(|text| !text.contains('\n'))?;
     let message = report.message.as_str();
     let quoted = || message.split('\'').nth(1);

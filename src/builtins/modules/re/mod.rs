@@ -236,13 +236,20 @@ fn pattern_error(vm: &mut Vm, trouble: Trouble, source: &Value) -> Error {
 
 /// The pattern object for a pattern or its text.
 fn compiled(vm: &mut Vm, pattern: &Value, flags: &Value) -> Result<Value> {
-    let flags = vm.to_i64(flags)?;
+    // Patterns are looked up by what was given, with its flags.
+    vm.hash(pattern)?;
     if pattern.data::<Pattern>().is_some() {
-        if flags != 0 {
+        vm.hash(flags)?;
+        if vm.truth(flags)? {
             return Err(vm.value_error("cannot process flags argument with a compiled pattern"));
         }
         return Ok(pattern.clone());
     }
+    let Ok(flags) = vm.to_i64(flags) else {
+        vm.hash(flags)?;
+        let name = vm.type_name(flags);
+        return Err(vm.type_error(format!("unsupported operand type(s) for &: '{}' and 'int'", name.as_str())));
+    };
     let (text, bytes) = if let Some(text) = pattern.as_str() {
         (text.as_str().to_owned(), false)
     } else if let Some(bytes) = any_bytes(vm, pattern) {
@@ -290,7 +297,9 @@ fn escape(vm: &mut Vm, args: &[Value]) -> Result<Value> {
         return Ok(Value::string(out));
     }
     let Some(bytes) = any_bytes(vm, &args[0]) else {
-        return Err(vm.type_error(format!("expected str or bytes-like object, got {}", vm.type_name(&args[0]))));
+        return Err(
+            vm.type_error(format!("decoding to str: need a bytes-like object, {} found", vm.type_name(&args[0])))
+        );
     };
     let mut out = Vec::with_capacity(bytes.len());
     for byte in bytes {
