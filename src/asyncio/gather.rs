@@ -37,7 +37,7 @@ static CHILD_DONE: NativeCallback = NativeCallback {
 pub fn gather(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     gathered(vm, args).or_else(|error| {
         let error = Value::list(vec![error.value()]);
-        super::call_library(vm, "_raise_holding", &[error, args[0].clone()])
+        vm.call_page("asyncio", "_raise_holding", &[error, args[0].clone()])
     })
 }
 
