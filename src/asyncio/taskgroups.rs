@@ -440,6 +440,7 @@ impl Exit {
         let made = vm.call(&class, &[message, Value::list(errors)])?;
         let Value::Exception(made) = made else { return Ok(Outcome::Return(Value::None)) };
         made.suppress_context.set(true);
+        made.in_circle.set(true);
         Err(vm.raised_here(Error(made)))
     }
 }

@@ -32,7 +32,10 @@ fn leave_to(entry: &Traceback, locals: &mut [Value], function: &Rc<Function>, ex
     if locals[..variables].iter().all(Value::is_unbound) {
         return;
     }
-    let slots: Vec<Value> = locals[..variables].iter_mut().map(Value::take).collect();
+    let mut slots: Vec<Value> = locals[..variables].iter_mut().map(Value::take).collect();
+    if exception.in_circle.get() {
+        slots.push(Value::Exception(exception.clone()));
+    }
     if slots.iter().any(Value::is_container) {
         gc::register(exception);
     }

@@ -130,6 +130,8 @@ pub struct Exception {
     pub place: Cell<Option<Span>>,
     /// Set while it is raised again as it was: the frame that does so adds no second traceback entry.
     pub reraised: Cell<bool>,
+    /// Whether a frame of CPython's library that its traceback holds refers to it: it lives in a circle.
+    pub in_circle: Cell<bool>,
     /// Whether it was ever raised: then a traceback is shown even if no frame of a script is in it.
     pub raised: Cell<bool>,
     /// What to add when it is shown, as far as that could be told only where it was raised.
@@ -171,6 +173,7 @@ impl Exception {
             suppress_context: Cell::new(false),
             place: Cell::new(None),
             reraised: Cell::new(false),
+            in_circle: Cell::new(false),
             raised: Cell::new(false),
             remarks: RefCell::default(),
             mark: gc::Mark::default(),
