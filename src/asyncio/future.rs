@@ -858,6 +858,9 @@ fn iter_send(vm: &mut Vm, this: &Value) -> Result<Value> {
             iter.0.take();
             Err(vm.stop_iteration(value))
         }
-        Err(error) => Err(error),
+        Err(error) => {
+            iter.0.take();
+            Err(vm.raised_here(error))
+        }
     }
 }
