@@ -304,8 +304,10 @@ fn finish(vm: &mut Vm, this: &Rc<Instance>, value: Value) -> Result<()> {
 fn fail(vm: &mut Vm, el: &EventLoop, this: &Rc<Instance>, error: Error) -> Result<()> {
     // The frames below it in CPython, those of `run_until_complete` and its like, live as long as its traceback.
     let main = el.completing.borrow().clone();
-    if !main.is_unbound() {
-        crate::machine::unwind::keep_with(&error, main);
+    // Of a first step taken at once, that of `create_task` too, which knows the task.
+    let eager = el.state.eager.borrow().iter().any(|task| Rc::ptr_eq(task, this));
+    for held in [main.bound(), eager.then(|| Value::Instance(this.clone()))].into_iter().flatten() {
+        crate::machine::unwind::keep_with(&error, held);
     }
     if error.is(&vm.types.CancelledError) {
         let future = future::data(this);

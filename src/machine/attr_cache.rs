@@ -157,7 +157,8 @@ impl Entry {
             Value::Native(native) => (Weak::new(), Some(native.clone())),
             _ => (Weak::new(), None),
         };
-        let old = (self.value.replace(Remembered::new(found)), self.function.replace(function), self.native.replace(native));
+        let old =
+            (self.value.replace(Remembered::new(found)), self.function.replace(function), self.native.replace(native));
         drop(old);
     }
 }
