@@ -577,6 +577,11 @@ impl Vm {
         };
         let message = message.unwrap_or("Exception ignored in");
         let mut shown_error = self.exception_report(&error.0);
+        let style = self.host.style;
+        if style.format != ErrorFormat::Python {
+            shown_error.notes.insert(0, format!("{message}{shown}"));
+            return self.write_err(&report::exception(&shown_error, &style));
+        }
         // Only files are read for it.
         let texts = shown_error.frames.iter_mut().filter(|frame| &*frame.place.source.name == "<string>");
         texts.for_each(|frame| frame.lines = Some(String::new()));
