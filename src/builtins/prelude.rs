@@ -11,5 +11,5 @@ pub(crate) use crate::object::instance::{Instance, Native, Payload};
 pub(crate) use crate::object::iter::{Iter, NativeIter};
 pub(crate) use crate::object::module::Module;
 pub(crate) use crate::object::native::{Row, attribute, class_method, getter, method, native, static_method};
-pub(crate) use crate::object::{Class, Dict, Error, Result, Str, Value, gc};
+pub(crate) use crate::object::{Class, Dict, Error, Named, Result, Str, Value, gc};
 pub(crate) use crate::symbol::sym;

@@ -466,13 +466,13 @@ enum Part {
 }
 
 /// Evaluated arguments.
-pub(super) type Evaluated = (Vec<Value>, Vec<(Rc<Str>, Value)>);
+pub(super) type Evaluated = (Vec<Value>, Vec<Named>);
 
 impl Arguments {
     /// Evaluates the arguments; `callee` is named in errors.
     pub(super) fn evaluate(&self, vm: &mut Vm, frame: &mut Frame, callee: &Value, at: Span) -> Eval<Evaluated> {
         let mut args = Vec::with_capacity(self.parts.len());
-        let mut kwargs: Vec<(Rc<Str>, Value)> = Vec::new();
+        let mut kwargs: Vec<Named> = Vec::new();
         let mut no_names: Vec<Value> = Vec::new();
         // `*args` on its own is iterated when all arguments have been evaluated.
         let mut alone = None;
@@ -566,13 +566,7 @@ impl Arguments {
     }
 }
 
-fn add_keyword(
-    vm: &mut Vm,
-    kwargs: &mut Vec<(Rc<Str>, Value)>,
-    callee: &Value,
-    name: Rc<Str>,
-    value: Value,
-) -> Eval<()> {
+fn add_keyword(vm: &mut Vm, kwargs: &mut Vec<Named>, callee: &Value, name: Rc<Str>, value: Value) -> Eval<()> {
     if kwargs.iter().any(|(known, _)| crate::object::str::same(known, &name)) {
         return Err(twice(vm, callee, name.as_str()).into());
     }

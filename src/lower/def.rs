@@ -709,7 +709,7 @@ impl Vm {
         body: &Rc<Function>,
         name: &Rc<Str>,
         bases: &[Value],
-        mut kwargs: Vec<(Rc<Str>, Value)>,
+        mut kwargs: Vec<Named>,
     ) -> Result<Value> {
         let resolved = self.class_bases(bases)?;
         let changed = resolved.len() != bases.len() || resolved.iter().zip(bases).any(|(a, b)| !a.is(b));

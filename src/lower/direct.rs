@@ -159,7 +159,7 @@ pub(super) fn call_evaluated(
     frame: &mut Frame,
     callee: &Value,
     args: Vec<Value>,
-    named: Vec<(Rc<Str>, Value)>,
+    named: Vec<Named>,
     span: Span,
 ) -> Eval<Value> {
     vm.calls.push(CallSite { code: frame.code.id.get(), span });

@@ -11,7 +11,7 @@ impl Vm {
         &mut self,
         function: &Rc<Function>,
         args: &[Value],
-        kwargs: &[(Rc<Str>, Value)],
+        kwargs: &[Named],
         locals: &mut [Value],
     ) -> Result<()> {
         let bound = self.bind_script(function, args, kwargs, locals);
@@ -27,7 +27,7 @@ impl Vm {
     /// What is wrong with an argument that CPython's function in C converts as it comes to it, before it misses another:
     /// a page says in `_numbers` which of its function's parameters are whole numbers.
     #[cold]
-    fn wrong_number(&mut self, function: &Rc<Function>, args: &[Value], kwargs: &[(Rc<Str>, Value)]) -> Option<Error> {
+    fn wrong_number(&mut self, function: &Rc<Function>, args: &[Value], kwargs: &[Named]) -> Option<Error> {
         let numbers = own_attr(&Value::Function(function.clone()), &self.intern("_numbers"))?;
         let params = &function.code.params;
         if args.len() + kwargs.len() > (params.positional + params.kwonly) as usize {
@@ -54,7 +54,7 @@ impl Vm {
         &mut self,
         function: &Rc<Function>,
         args: &[Value],
-        kwargs: &[(Rc<Str>, Value)],
+        kwargs: &[Named],
         locals: &mut [Value],
     ) -> Result<()> {
         let code = &function.code;
@@ -141,7 +141,7 @@ impl Vm {
     }
 
     #[cold]
-    fn unexpected_keyword(&mut self, function: &Function, name: &Rc<Str>, kwargs: &[(Rc<Str>, Value)]) -> Error {
+    fn unexpected_keyword(&mut self, function: &Function, name: &Rc<Str>, kwargs: &[Named]) -> Error {
         let code = &function.code;
         let posonly = &code.variables[..code.params.posonly as usize];
         let passed: Vec<&str> = posonly
@@ -220,12 +220,7 @@ impl Vm {
     }
 
     /// The arguments of a native, one for each parameter.
-    pub fn bind_native(
-        &mut self,
-        native: &Rc<NativeFunction>,
-        args: &[Value],
-        kwargs: &[(Rc<Str>, Value)],
-    ) -> Result<Vec<Value>> {
+    pub fn bind_native(&mut self, native: &Rc<NativeFunction>, args: &[Value], kwargs: &[Named]) -> Result<Vec<Value>> {
         match bound_arguments(native, args, kwargs) {
             Some(bound) => Ok(bound),
             None if native.row.is_python() => Err(self.python_call_error(native, args, kwargs)),
@@ -261,7 +256,7 @@ impl Vm {
         native: &Rc<NativeFunction>,
         this: &Value,
         args: &[Value],
-        kwargs: &[(Rc<Str>, Value)],
+        kwargs: &[Named],
     ) -> Result<()> {
         let class = match this {
             Value::Class(class) => class.clone(),
@@ -306,7 +301,7 @@ impl Vm {
         native: &NativeFunction,
         class: Option<&Rc<Class>>,
         given: usize,
-        kwargs: &[(Rc<Str>, Value)],
+        kwargs: &[Named],
     ) -> Error {
         let display = self.native_display(native, class);
         let names: Vec<&str> = kwargs.iter().map(|(name, _)| name.as_str()).collect();
@@ -383,7 +378,7 @@ impl Vm {
 
     /// What is wrong with a call, in the words for a function written in Python.
     #[cold]
-    fn python_call_error(&mut self, native: &NativeFunction, args: &[Value], kwargs: &[(Rc<Str>, Value)]) -> Error {
+    fn python_call_error(&mut self, native: &NativeFunction, args: &[Value], kwargs: &[Named]) -> Error {
         let signature = native.signature();
         let positional = signature.positional();
         let named_end = signature.kwarg.unwrap_or(signature.params.len());
@@ -443,7 +438,7 @@ impl Vm {
 }
 
 /// The arguments of a native, one for each parameter; `None` if they do not fit.
-fn bound_arguments(native: &NativeFunction, args: &[Value], kwargs: &[(Rc<Str>, Value)]) -> Option<Vec<Value>> {
+fn bound_arguments(native: &NativeFunction, args: &[Value], kwargs: &[Named]) -> Option<Vec<Value>> {
     if args.is_empty() && native.takes_self() {
         return None;
     }

@@ -63,7 +63,7 @@ impl Vm {
     }
 
     /// `callee(*args, **kwargs)`.
-    pub fn call_kw(&mut self, callee: &Value, args: &[Value], kwargs: &[(Rc<Str>, Value)]) -> Result<Value> {
+    pub fn call_kw(&mut self, callee: &Value, args: &[Value], kwargs: &[Named]) -> Result<Value> {
         match callee {
             Value::Function(function) => {
                 if kwargs.is_empty() {

@@ -27,7 +27,7 @@ impl Native for Super {
 
 impl Vm {
     /// `cls(*args, **kwargs)`.
-    pub fn call_class(&mut self, class: &Rc<Class>, args: &[Value], kwargs: &[(Rc<Str>, Value)]) -> Result<Value> {
+    pub fn call_class(&mut self, class: &Rc<Class>, args: &[Value], kwargs: &[Named]) -> Result<Value> {
         if let Some(meta) = class.metaclass.get() {
             match self.class_lookup(meta, sym::__call__) {
                 None | Some(Value::Native(_)) => {}
@@ -105,7 +105,7 @@ impl Vm {
     }
 
     /// `type.__call__(cls, *args, **kwargs)`: `__new__`, then `__init__`.
-    pub fn instantiate(&mut self, class: &Rc<Class>, args: &[Value], kwargs: &[(Rc<Str>, Value)]) -> Result<Value> {
+    pub fn instantiate(&mut self, class: &Rc<Class>, args: &[Value], kwargs: &[Named]) -> Result<Value> {
         if Rc::ptr_eq(class, &self.types.type_) && args.len() == 1 && kwargs.is_empty() {
             return Ok(Value::Class(self.class_of(&args[0])));
         }
@@ -177,13 +177,7 @@ impl Vm {
 
     /// The keywords that a constructor gets: a native that knows none is spared those that are meant for the other one,
     /// which a subclass wrote.
-    fn taken<'a>(
-        &self,
-        class: &Class,
-        constructor: &Value,
-        other: Symbol,
-        kwargs: &'a [(Rc<Str>, Value)],
-    ) -> &'a [(Rc<Str>, Value)] {
+    fn taken<'a>(&self, class: &Class, constructor: &Value, other: Symbol, kwargs: &'a [Named]) -> &'a [Named] {
         let Value::Native(native) = constructor else { return kwargs };
         let signature = native.signature();
         let by_name = signature.params.len() - usize::from(signature.vararg.is_some());
@@ -310,7 +304,7 @@ impl Vm {
         name: &Rc<Str>,
         bases: &[Value],
         namespace: &Rc<Dict>,
-        kwargs: &[(Rc<Str>, Value)],
+        kwargs: &[Named],
     ) -> Result<Value> {
         let mut classes = Vec::new();
         for base in bases {
@@ -567,7 +561,7 @@ impl Vm {
         Ok(())
     }
 
-    fn init_subclass(&mut self, class: &Rc<Class>, kwargs: &[(Rc<Str>, Value)]) -> Result<()> {
+    fn init_subclass(&mut self, class: &Rc<Class>, kwargs: &[Named]) -> Result<()> {
         if class.own_place.get() == Place::Nowhere {
             self.make_super(class, &Value::Class(class.clone()))?;
         }

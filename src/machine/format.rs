@@ -247,7 +247,7 @@ impl Vm {
     }
 
     /// `template.format(*args, **kwargs)`.
-    pub fn format_str(&mut self, template: &Rc<Str>, args: &[Value], kwargs: &[(Rc<Str>, Value)]) -> Result<Rc<Str>> {
+    pub fn format_str(&mut self, template: &Rc<Str>, args: &[Value], kwargs: &[Named]) -> Result<Rc<Str>> {
         self.format_fields(template, &FormatArgs { positional: Some(args), names: Names::Pairs(kwargs) })
     }
 
@@ -348,6 +348,6 @@ struct FormatArgs<'a> {
 }
 
 enum Names<'a> {
-    Pairs(&'a [(Rc<Str>, Value)]),
+    Pairs(&'a [Named]),
     Mapping(&'a Value),
 }

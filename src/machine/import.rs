@@ -612,7 +612,7 @@ impl Vm {
     }
 
     /// The names that `from module import *` takes.
-    pub fn star_names(&mut self, module: &Value) -> Result<Vec<(Rc<Str>, Value)>> {
+    pub fn star_names(&mut self, module: &Value) -> Result<Vec<Named>> {
         let (names, from_all) = match self.get_attr_opt(module, sym::__all__)? {
             Some(list) => (self.collect(&list)?, true),
             None => {

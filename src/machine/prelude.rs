@@ -7,6 +7,6 @@ pub(super) use crate::object::code::{Code, CodeKind};
 pub(super) use crate::object::coroutine::{Coroutine, Kind};
 pub(super) use crate::object::frame::Frame;
 pub(super) use crate::object::native::NativeFunction;
-pub(super) use crate::object::{Class, Dict, Error, Exception, Function, Result, Str, Value, gc};
+pub(super) use crate::object::{Class, Dict, Error, Exception, Function, Named, Result, Str, Value, gc};
 pub(super) use crate::source::Span;
 pub(super) use crate::symbol::{Symbol, sym};

@@ -134,19 +134,14 @@ pub fn call_row(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     vm.call_suspending(func, positional, &keywords)
 }
 
-fn named_arguments(pairs: &[(Value, Value)]) -> Vec<(Rc<Str>, Value)> {
+fn named_arguments(pairs: &[(Value, Value)]) -> Vec<Named> {
     pairs.iter().filter_map(|(key, value)| Some((key.as_str()?.clone(), value.clone()))).collect()
 }
 
 impl Vm {
     /// Calls in the code of a thread: a plain script function becomes a link of the thread's chain, and what blocks is
     /// awaited. Where `pending` is set afterwards, the value is to be awaited; otherwise it is the result.
-    pub fn call_suspending(
-        &mut self,
-        callee: &Value,
-        mut args: Vec<Value>,
-        kwargs: &[(Rc<Str>, Value)],
-    ) -> Result<Value> {
+    pub fn call_suspending(&mut self, callee: &Value, mut args: Vec<Value>, kwargs: &[Named]) -> Result<Value> {
         let mut callee = callee.clone();
         loop {
             callee = match &callee {

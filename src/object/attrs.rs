@@ -10,7 +10,7 @@ use thin_vec::ThinVec;
 
 use super::class::{NEXT_ID, fresh_id};
 use super::str;
-use super::{Dict, Str, Value, gc};
+use super::{Dict, Named, Str, Value, gc};
 
 /// Attribute names in order of assignment, shared by all instances of a class that were built the same way. Its id is
 /// another one after the class has changed, so it stands for the class's version as well.
@@ -119,7 +119,7 @@ pub enum Attrs {
 /// Attributes in a dict: once `__dict__` was asked for, an attribute deleted, or there are many.
 pub struct Apart {
     dict: Rc<Dict>,
-    slots: Vec<(Rc<Str>, Value)>,
+    slots: Vec<Named>,
 }
 
 const _: () = assert!(size_of::<Attrs>() == 16, "every instance has them");
@@ -258,7 +258,7 @@ impl Attrs {
     }
 
     /// Takes the values of the slots, or those of the attributes, out of a shape.
-    fn take_shaped(&mut self, slots: bool) -> Vec<(Rc<Str>, Value)> {
+    fn take_shaped(&mut self, slots: bool) -> Vec<Named> {
         let Attrs::Shaped { shape, values } = self else { return Vec::new() };
         let pairs = shape.keys.iter().zip(values.iter_mut()).filter(|(key, _)| is_slot(key) == slots);
         pairs.map(|(key, value)| (key.clone(), value.take())).collect()

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use super::code::{Code, NOWHERE, Slot};
-use super::{Dict, Exception, Function, Str, Value};
+use super::{Dict, Exception, Function, Named, Value};
 use crate::source::Span;
 
 /// A running function. It borrows its locals: from the native stack for a plain call, from the heap for a generator or
@@ -97,7 +97,7 @@ impl FrameView {
     }
 
     /// The places of the variables by name: cells, or values that nobody changes any more.
-    pub fn places(&self) -> Vec<(Rc<Str>, Value)> {
+    pub fn places(&self) -> Vec<Named> {
         let mut places: Vec<_> = self.code.variables.iter().cloned().zip(self.slots.borrow().iter().cloned()).collect();
         if let Some(function) = &*self.function.borrow() {
             places.extend(self.code.free.iter().cloned().zip(function.closure.iter().cloned().map(Value::Cell)));

@@ -27,3 +27,6 @@ pub use instance::{Instance, Native as NativeData, Payload};
 pub use str::Str;
 pub use value::Value;
 pub use word::{Real, Truth};
+
+/// A value and its name: an argument that is given by name, an entry of a namespace.
+pub type Named = (std::rc::Rc<Str>, Value);

@@ -308,7 +308,7 @@ fn wrapper_class(vm: &mut Vm) -> Rc<Class> {
 }
 
 /// What the results of a call are kept under.
-fn key_of(vm: &mut Vm, positional: &[Value], named: &[(Rc<Str>, Value)], typed: bool) -> Value {
+fn key_of(vm: &mut Vm, positional: &[Value], named: &[Named], typed: bool) -> Value {
     if let ([only @ (Value::Int(_) | Value::Str(_) | Value::BigInt(_))], [], false) = (positional, named, typed) {
         return only.clone();
     }
@@ -332,7 +332,7 @@ fn call_cached(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     cached_result(vm, &args[0], items(&args[1]), keywords(&args[2]))
 }
 
-fn cached_result(vm: &mut Vm, this: &Value, positional: &[Value], named: Vec<(Rc<Str>, Value)>) -> Result<Value> {
+fn cached_result(vm: &mut Vm, this: &Value, positional: &[Value], named: Vec<Named>) -> Result<Value> {
     let cached = this!(vm, *this, Cached);
     if cached.most == Some(0) {
         cached.misses.set(cached.misses.get() + 1);

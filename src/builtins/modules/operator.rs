@@ -192,7 +192,7 @@ impl Attributes {
 struct Call {
     name: Rc<Str>,
     args: Vec<Value>,
-    keywords: Vec<(Rc<Str>, Value)>,
+    keywords: Vec<Named>,
 }
 
 natives!(Items, Attributes, Call);
@@ -202,7 +202,7 @@ fn one_or_all(mut values: Vec<Value>) -> Value {
 }
 
 /// `operator.name(a, b, key=c)`
-fn shown(vm: &mut Vm, class: &Class, positional: &[Value], named: &[(Rc<Str>, Value)]) -> Result<Value> {
+fn shown(vm: &mut Vm, class: &Class, positional: &[Value], named: &[Named]) -> Result<Value> {
     let mut parts = Vec::new();
     for value in positional {
         parts.push(vm.repr(value)?.as_str().to_owned());

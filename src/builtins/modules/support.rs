@@ -77,7 +77,7 @@ macro_rules! natives {
 pub(crate) use natives;
 
 /// The pairs of a `**kwargs` dict.
-pub fn keywords(kwargs: &Value) -> Vec<(Rc<Str>, Value)> {
+pub fn keywords(kwargs: &Value) -> Vec<Named> {
     let pairs = kwargs.as_dict().map(|dict| dict.pairs()).unwrap_or_default();
     pairs.into_iter().filter_map(|(key, value)| key.as_str().cloned().map(|key| (key, value))).collect()
 }

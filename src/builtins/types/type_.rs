@@ -115,7 +115,7 @@ fn this(vm: &mut Vm, value: &Value) -> Result<Rc<Class>> {
 }
 
 /// The arguments of a call as they come through `*args, **kwargs`.
-pub fn unpack(vm: &mut Vm, args: &Value, kwargs: &Value) -> (Vec<Value>, Vec<(Rc<Str>, Value)>) {
+pub fn unpack(vm: &mut Vm, args: &Value, kwargs: &Value) -> (Vec<Value>, Vec<Named>) {
     let positional = args.as_tuple().map(|args| args.to_vec()).unwrap_or_default();
     let mut named = Vec::new();
     for (key, value) in kwargs.as_dict().map(|kwargs| kwargs.pairs()).unwrap_or_default() {

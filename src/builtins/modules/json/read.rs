@@ -278,7 +278,7 @@ impl<'a> Reader<'a> {
 
     fn object(&mut self, vm: &mut Vm) -> Result<Value> {
         self.at += 1;
-        let mut pairs: Vec<(Rc<Str>, Value)> = Vec::new();
+        let mut pairs: Vec<Named> = Vec::new();
         self.skip_space();
         if self.peek() == b'}' {
             self.at += 1;
