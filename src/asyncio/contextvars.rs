@@ -195,7 +195,7 @@ impl Current {
 }
 
 /// Runs `body` in a context.
-pub fn run_in(vm: &mut Vm, context: &Rc<Context>, body: impl FnOnce(&mut Vm) -> Result<Value>) -> Result<Value> {
+pub fn run_in(vm: &mut Vm, context: &Rc<Context>, body: impl FnOnce(&mut Vm) -> Result) -> Result {
     let current = current(vm);
     let Some(before) = current.enter(context) else { return Err(entered_twice(vm, context)) };
     let result = body(vm);
@@ -367,7 +367,7 @@ const VIEW_METHODS: &[Row] = &[
     method("__len__()", |_, args| Ok(Value::usize(args[0].data::<View>().map_or(0, |view| view.count)))),
 ];
 
-fn view(vm: &mut Vm, args: &[Value], class: usize, part: impl Fn(Value, Value) -> Value) -> Result<Value> {
+fn view(vm: &mut Vm, args: &[Value], class: usize, part: impl Fn(Value, Value) -> Value) -> Result {
     let bindings = context(vm, args)?.bindings.borrow().clone();
     let parts: Vec<Value> =
         bindings.iter().map(|(var, value)| part(Value::Instance(var.clone()), value.clone())).collect();
@@ -375,7 +375,7 @@ fn view(vm: &mut Vm, args: &[Value], class: usize, part: impl Fn(Value, Value) -
     Ok(Instance::native(&class, View { count: parts.len(), left: RefCell::new(parts.into_iter()) }))
 }
 
-fn class_getitem(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn class_getitem(vm: &mut Vm, args: &[Value]) -> Result {
     super::generic_alias(vm, args)
 }
 
@@ -388,7 +388,7 @@ fn this_var<'a>(vm: &mut Vm, args: &'a [Value]) -> Result<(&'a Rc<Instance>, &'a
     Err(vm.type_error("a ContextVar was expected"))
 }
 
-fn var_reset(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn var_reset(vm: &mut Vm, args: &[Value]) -> Result {
     let (instance, var) = this_var(vm, args)?;
     let Some(token) = args[1].data::<Token>() else {
         let shown = vm.repr(&args[1])?;
@@ -416,7 +416,7 @@ fn var_reset(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     Ok(Value::None)
 }
 
-fn var_repr(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn var_repr(vm: &mut Vm, args: &[Value]) -> Result {
     let (_, var) = this_var(vm, args)?;
     let name = vm.repr(&Value::Str(var.name.clone()))?;
     let default = match &var.default {
@@ -440,7 +440,7 @@ fn var(vm: &mut Vm, value: &Value) -> Result<Rc<Instance>> {
     Err(vm.type_error(format!("a ContextVar key was expected, got {shown}")))
 }
 
-fn context_run(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn context_run(vm: &mut Vm, args: &[Value]) -> Result {
     if args[1].is_unbound() {
         return Err(vm.type_error("run() missing 1 required positional argument"));
     }

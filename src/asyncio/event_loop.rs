@@ -464,7 +464,7 @@ fn handle_for(vm: &mut Vm, event_loop: &Value, ready: &Ready) -> Rc<Instance> {
 }
 
 /// `_arrive(loop, callback)`: a signal has come.
-pub fn arrive(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+pub fn arrive(vm: &mut Vm, args: &[Value]) -> Result {
     if let Some(el) = of(&args[0]) {
         let handle = Handle::new(args[0].clone(), args[1].clone(), Rc::default(), Rc::default(), Value::Unbound);
         let handle = handles::new_handle(&state(vm).classes.handle, handle);
@@ -607,7 +607,7 @@ fn select(vm: &mut Vm, this: &Value, timeout: Value) -> Result<bool> {
 }
 
 /// How long until the first timer is due, in the script's own kind of number.
-fn time_left(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<Value> {
+fn time_left(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result {
     let when = el.timers.borrow().peek().map(|timer| match &timer.target {
         Target::Handle(handle) => handles::data(handle).when.borrow().clone(),
         Target::Sleep(_) => Value::float(timer.when),
@@ -793,7 +793,7 @@ pub fn report(vm: &mut Vm, event_loop: &Value, context: Vec<(&'static str, Value
     vm.call_method(event_loop, "call_exception_handler", &[Value::dict(dict)]).map(drop)
 }
 
-pub fn not_implemented(vm: &mut Vm, _: &[Value]) -> Result<Value> {
+pub fn not_implemented(vm: &mut Vm, _: &[Value]) -> Result {
     Err(vm.new_error(vm.types.NotImplementedError.clone(), Vec::new()))
 }
 

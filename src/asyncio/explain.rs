@@ -111,7 +111,7 @@ pub fn standing(coroutine: &Rc<Coroutine>) -> Option<Place> {
 }
 
 /// `_cut_off(tasks, failed)`: says which tasks were still running when the main coroutine had returned, or `failed`.
-pub fn cut_off(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+pub fn cut_off(vm: &mut Vm, args: &[Value]) -> Result {
     let tasks = vm.collect(&args[0])?;
     if !draws(vm) || state(vm).deadlocked.get() {
         return Ok(Value::None);

@@ -7,7 +7,7 @@ use crate::object::coroutine::{Coroutine, Kind, State};
 use crate::source::Span;
 
 /// `<Future pending cb=[...]>`, `<Task finished name='Task-1' coro=<...> result=3>`.
-pub fn future_repr(vm: &mut Vm, this: &Value) -> Result<Value> {
+pub fn future_repr(vm: &mut Vm, this: &Value) -> Result {
     let Some(address) = this.address() else { return Ok(Value::str("<Future>")) };
     if vm.repr_guard.contains(&address) {
         return Ok(Value::str("..."));
@@ -19,7 +19,7 @@ pub fn future_repr(vm: &mut Vm, this: &Value) -> Result<Value> {
 }
 
 /// `<Handle f() at x.aio:3>`.
-pub fn handle_repr(vm: &mut Vm, this: &Value) -> Result<Value> {
+pub fn handle_repr(vm: &mut Vm, this: &Value) -> Result {
     match this.data::<Handle>().and_then(|handle| handle.shown.borrow().clone()) {
         Some(kept) => Ok(Value::Str(kept)),
         None => vm.call_page("asyncio", "_handle_repr", std::slice::from_ref(this)),
@@ -123,7 +123,7 @@ fn stack_of(frames: &[(Rc<Code>, Span)]) -> Value {
 }
 
 /// What [`stack`] returned, as scripts see it: `None` outside debug mode.
-pub fn summary(vm: &mut Vm, source: &Value) -> Result<Value> {
+pub fn summary(vm: &mut Vm, source: &Value) -> Result {
     if source.as_list().is_none() {
         return Ok(Value::None);
     }
@@ -132,7 +132,7 @@ pub fn summary(vm: &mut Vm, source: &Value) -> Result<Value> {
 }
 
 /// `<Lock object at 0x... [locked, waiters:1]>` and the like: what `object.__repr__` says, with details.
-pub fn with_details(vm: &mut Vm, this: &Value, details: &str) -> Result<Value> {
+pub fn with_details(vm: &mut Vm, this: &Value, details: &str) -> Result {
     let class = vm.class_of(this);
     let qualname = class.qualname.borrow().as_str().to_owned();
     let module = match vm.class_lookup(&class, sym::__module__) {

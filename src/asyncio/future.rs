@@ -104,7 +104,7 @@ pub struct NativeCallback {
 }
 
 /// The row of a [`NativeCallback`].
-pub fn called(vm: &mut Vm, args: &[Value], call: fn(&mut Vm, &Value, &Rc<Instance>) -> Result<()>) -> Result<Value> {
+pub fn called(vm: &mut Vm, args: &[Value], call: fn(&mut Vm, &Value, &Rc<Instance>) -> Result<()>) -> Result {
     match &args[1] {
         Value::Instance(future) if future.data::<Future>().is_some() => call(vm, &args[0], future)?,
         other => return Err(super::wrong_self(vm, other, "Future")),
@@ -279,7 +279,7 @@ impl Future {
     }
 
     /// The result, or the exception it ended with.
-    pub fn take_result(&self, vm: &mut Vm) -> Result<Value> {
+    pub fn take_result(&self, vm: &mut Vm) -> Result {
         match self.status.get() {
             Status::Finished => Ok(self.result.borrow().clone()),
             Status::Cancelled => Err(self.cancelled_error(vm)),
@@ -304,7 +304,7 @@ impl Future {
     }
 
     /// The exception it failed with, if any; a cancelled future raises.
-    pub fn take_exception(&self, vm: &mut Vm) -> Result<Value> {
+    pub fn take_exception(&self, vm: &mut Vm) -> Result {
         match self.status.get() {
             Status::Finished => Ok(Value::None),
             Status::Failed => {
@@ -509,7 +509,7 @@ fn remove(this: &Rc<Instance>, mut matches: impl FnMut(&Callback) -> bool) -> us
 pub enum Waited {
     /// It was resumed too early: wait again.
     Again(Outcome),
-    Done(Result<Value>),
+    Done(Result),
 }
 
 /// Goes on after [`wait_for`].
@@ -749,7 +749,7 @@ pub fn instance<'a>(vm: &mut Vm, args: &'a [Value]) -> Result<&'a Rc<Instance>> 
     }
 }
 
-fn new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn new(vm: &mut Vm, args: &[Value]) -> Result {
     let Value::Class(class) = &args[0] else { return Err(vm.type_error("Future.__new__(X): X is not a type object")) };
     Ok(new_instance(class, Part::Plain))
 }
@@ -797,7 +797,7 @@ pub fn set_exception_value(vm: &mut Vm, this: &Rc<Instance>, value: &Value) -> R
     set_exception(vm, this, refused.0)
 }
 
-fn add_done_callback(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn add_done_callback(vm: &mut Vm, args: &[Value]) -> Result {
     let this = instance(vm, args)?;
     initialized(vm, args)?;
     let context = match super::contextvars::of(&args[2]) {
@@ -810,7 +810,7 @@ fn add_done_callback(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     Ok(Value::None)
 }
 
-fn remove_done_callback(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn remove_done_callback(vm: &mut Vm, args: &[Value]) -> Result {
     let this = instance(vm, args)?;
     initialized(vm, args)?;
     let callbacks = data(this).callbacks.borrow().as_slice().to_vec();
@@ -842,13 +842,13 @@ struct FutureIter(RefCell<Option<Value>>);
 
 impl Native for FutureIter {}
 
-fn iterate(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn iterate(vm: &mut Vm, args: &[Value]) -> Result {
     initialized(vm, args)?;
     let class = state(vm).classes.future_iter.clone();
     Ok(Instance::native(&class, FutureIter(RefCell::new(Some(args[0].clone())))))
 }
 
-fn iter_send(vm: &mut Vm, this: &Value) -> Result<Value> {
+fn iter_send(vm: &mut Vm, this: &Value) -> Result {
     let Some(iter) = this.data::<FutureIter>() else { return Err(not_initialized(vm)) };
     let future = iter.0.borrow().clone();
     let Some(future) = future else { return Err(vm.stop_iteration(Value::None)) };

@@ -34,14 +34,14 @@ static CHILD_DONE: NativeCallback = NativeCallback {
 };
 
 /// `gather(*coros_or_futures, return_exceptions=False)`.
-pub fn gather(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+pub fn gather(vm: &mut Vm, args: &[Value]) -> Result {
     gathered(vm, args).or_else(|error| {
         let error = Value::list(vec![error.value()]);
         vm.call_page("asyncio", "_raise_holding", &[error, args[0].clone()])
     })
 }
 
-fn gathered(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn gathered(vm: &mut Vm, args: &[Value]) -> Result {
     let given = args[0].as_tuple().map_or(&[][..], |tuple| tuple);
     let return_exceptions = vm.truth(&args[1])?;
     let state = state(vm);

@@ -170,7 +170,7 @@ fn when(this: &Value) -> Value {
     of(this).and_then(|h| h.when.borrow().clone().bound()).unwrap_or(Value::None)
 }
 
-fn compare(vm: &mut Vm, op: CmpOp, args: &[Value]) -> Result<Value> {
+fn compare(vm: &mut Vm, op: CmpOp, args: &[Value]) -> Result {
     if of(&args[1]).is_none_or(|other| other.when.borrow().is_unbound()) {
         return Ok(Value::NotImplemented);
     }
@@ -181,13 +181,13 @@ fn compare(vm: &mut Vm, op: CmpOp, args: &[Value]) -> Result<Value> {
     Ok(answer)
 }
 
-fn new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn new(vm: &mut Vm, args: &[Value]) -> Result {
     let Value::Class(class) = &args[0] else { return Err(vm.type_error("Handle.__new__(X): X is not a type object")) };
     let handle = Handle::new(Value::None, Value::None, Rc::from([]), Rc::default(), Value::Unbound);
     Ok(Instance::native(class, handle))
 }
 
-fn init(vm: &mut Vm, this: &Value, when: Value, given: [&Value; 4]) -> Result<Value> {
+fn init(vm: &mut Vm, this: &Value, when: Value, given: [&Value; 4]) -> Result {
     let [callback, args, event_loop, context] = given;
     let Some(handle) = of(this) else { return Ok(Value::None) };
     let args = vm.collect(args)?;

@@ -37,7 +37,7 @@ impl Waiters {
     }
 
     /// The running loop; one loop serves an object for ever.
-    pub fn bind_loop(&self, vm: &mut Vm, this: &Value) -> Result<Value> {
+    pub fn bind_loop(&self, vm: &mut Vm, this: &Value) -> Result {
         let running = self.state.running.borrow().clone();
         let known = self.event_loop.borrow().clone();
         if known.is_none() {
@@ -85,7 +85,7 @@ impl Waiters {
     }
 
     /// What a script sees of them: a deque that it may change.
-    pub fn show(&self, vm: &mut Vm) -> Result<Value> {
+    pub fn show(&self, vm: &mut Vm) -> Result {
         if self.shown.get().is_none() {
             let made = deque::make(vm, self.futures.take())?;
             // Nobody can have asked meanwhile.
@@ -344,7 +344,7 @@ pub const BOUNDED_METHODS: &[Row] = &[
     }),
 ];
 
-fn acquire_lock(vm: &mut Vm, this: &Value) -> Result<Value> {
+fn acquire_lock(vm: &mut Vm, this: &Value) -> Result {
     let lock = this!(vm, this, Lock);
     Ok(lock.waiters.state.coroutine(vm, Function::LockAcquire, InLine::new(this, LockTurn { entering: false })))
 }
@@ -541,7 +541,7 @@ impl Turn for EventTurn {
     }
 }
 
-fn init_semaphore(vm: &mut Vm, args: &[Value], bounded: bool) -> Result<Value> {
+fn init_semaphore(vm: &mut Vm, args: &[Value], bounded: bool) -> Result {
     let semaphore = this!(vm, &args[0], Semaphore);
     if vm.less(&args[1], &Value::Int(0))? {
         return Err(vm.value_error("Semaphore initial value must be >= 0"));
@@ -594,7 +594,7 @@ fn release_semaphore(vm: &mut Vm, this: &Value) -> Result<()> {
     wake_next(vm, semaphore).map(drop)
 }
 
-fn acquire_semaphore(vm: &mut Vm, this: &Value) -> Result<Value> {
+fn acquire_semaphore(vm: &mut Vm, this: &Value) -> Result {
     let state = &this!(vm, this, Semaphore).waiters.state;
     Ok(state.coroutine(vm, Function::SemaphoreAcquire, InLine::new(this, SemaphoreTurn { entering: false })))
 }

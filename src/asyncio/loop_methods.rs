@@ -164,7 +164,7 @@ fn open<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a EventLoop> {
     Ok(el)
 }
 
-fn close(vm: &mut Vm, el: &EventLoop, args: &[Value]) -> Result<Value> {
+fn close(vm: &mut Vm, el: &EventLoop, args: &[Value]) -> Result {
     if el.running.get() {
         return Err(vm.runtime_error("Cannot close a running event loop"));
     }
@@ -220,7 +220,7 @@ pub fn stop_after(vm: &mut Vm, event_loop: &Value, exception: &Value) -> Result<
 }
 
 /// `run_until_complete` without the checks.
-pub fn complete(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+pub fn complete(vm: &mut Vm, args: &[Value]) -> Result {
     let (done, is_new) = match threads::begin_complete(vm, &args[0], &args[1])? {
         threads::Awaited::Own(done, is_new) => (done, is_new),
         threads::Awaited::Foreign(awaited, is_new) => {
@@ -268,7 +268,7 @@ fn make_handle(vm: &mut Vm, el: &EventLoop, args: &[Value], when: Value, of_loop
     handles::new_handle(class, handle)
 }
 
-fn call_soon(vm: &mut Vm, args: &[Value], method: &str) -> Result<Value> {
+fn call_soon(vm: &mut Vm, args: &[Value], method: &str) -> Result {
     let el = open(vm, &args[0])?;
     if el.debug.get() {
         if method == "call_soon" {
@@ -281,7 +281,7 @@ fn call_soon(vm: &mut Vm, args: &[Value], method: &str) -> Result<Value> {
     Ok(Value::Instance(handle))
 }
 
-fn call_later(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn call_later(vm: &mut Vm, args: &[Value]) -> Result {
     if args[1].is_none() {
         return Err(vm.type_error("delay must not be None"));
     }
@@ -300,7 +300,7 @@ fn call_later(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     call_at(vm, args, &when, 1)
 }
 
-fn call_at(vm: &mut Vm, args: &[Value], when: &Value, of_loop: usize) -> Result<Value> {
+fn call_at(vm: &mut Vm, args: &[Value], when: &Value, of_loop: usize) -> Result {
     if when.is_none() {
         return Err(vm.type_error("when cannot be None"));
     }
@@ -323,7 +323,7 @@ pub fn create_task_in(
     coro: &Value,
     name: &Value,
     context: &Value,
-) -> Result<Value> {
+) -> Result {
     if el.closed.get() {
         return Err(event_loop::closed(vm));
     }
@@ -387,7 +387,7 @@ impl NativeCoroutine for ShutDownExecutor {
 }
 
 /// `_get_running_loop()`.
-pub fn running_loop_or_none(vm: &mut Vm, _: &[Value]) -> Result<Value> {
+pub fn running_loop_or_none(vm: &mut Vm, _: &[Value]) -> Result {
     let running = state(vm).running.borrow().clone();
     Ok(running)
 }

@@ -230,7 +230,7 @@ pub fn module(vm: &mut Vm) -> Result<Rc<Module>> {
 }
 
 /// `_enter_task` and `_leave_task`, for loops and tasks of any kind.
-fn set_current_task(vm: &mut Vm, args: &[Value], entering: bool) -> Result<Value> {
+fn set_current_task(vm: &mut Vm, args: &[Value], entering: bool) -> Result {
     let [event_loop, task] = args else { return Ok(Value::None) };
     let current = task::current_of(vm, event_loop);
     match (entering, &current) {
@@ -295,6 +295,6 @@ fn add_done_callback(vm: &mut Vm, future: &Value, row: &'static Row, this: &Valu
 }
 
 /// `cls[item]` for generic classes.
-fn generic_alias(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn generic_alias(vm: &mut Vm, args: &[Value]) -> Result {
     Ok(vm.generic_alias(&args[0], &args[1]))
 }

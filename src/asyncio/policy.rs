@@ -5,7 +5,7 @@ use super::state::{State, state};
 use crate::builtins::prelude::*;
 
 /// `get_running_loop()`.
-pub fn running_loop(vm: &mut Vm) -> Result<Value> {
+pub fn running_loop(vm: &mut Vm) -> Result {
     let running = state(vm).running_loop();
     match running.given() {
         Some(event_loop) => Ok(event_loop.clone()),
@@ -21,7 +21,7 @@ pub fn running_loop(vm: &mut Vm) -> Result<Value> {
 }
 
 /// `get_event_loop()`: the running loop, or the policy's.
-pub fn get_event_loop(vm: &mut Vm) -> Result<Value> {
+pub fn get_event_loop(vm: &mut Vm) -> Result {
     let state = state(vm);
     let running = state.running_loop();
     if running.given().is_some() {
@@ -35,7 +35,7 @@ pub fn get_event_loop(vm: &mut Vm) -> Result<Value> {
 }
 
 /// The default policy's `get_event_loop()`.
-pub fn current_loop(vm: &mut Vm, state: &Rc<State>) -> Result<Value> {
+pub fn current_loop(vm: &mut Vm, state: &Rc<State>) -> Result {
     let current = state.current.borrow().clone();
     if current.given().is_some() {
         return Ok(current);
@@ -90,7 +90,7 @@ pub fn set_current(state: &State, event_loop: Value) {
 }
 
 /// `new_event_loop()`.
-pub fn new_event_loop(vm: &mut Vm, _: &[Value]) -> Result<Value> {
+pub fn new_event_loop(vm: &mut Vm, _: &[Value]) -> Result {
     let state = state(vm);
     let policy = state.policy.borrow().clone();
     if policy.given().is_some() {
@@ -100,7 +100,7 @@ pub fn new_event_loop(vm: &mut Vm, _: &[Value]) -> Result<Value> {
 }
 
 /// `set_event_loop(loop)`.
-pub fn set_event_loop(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+pub fn set_event_loop(vm: &mut Vm, args: &[Value]) -> Result {
     let state = state(vm);
     let policy = state.policy.borrow().clone();
     if policy.given().is_some() {
@@ -110,7 +110,7 @@ pub fn set_event_loop(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 }
 
 /// The default policy's `set_event_loop(loop)`.
-pub fn set_checked(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+pub fn set_checked(vm: &mut Vm, args: &[Value]) -> Result {
     let state = state(vm);
     let class = Value::Class(state.classes.abstract_loop.clone());
     if !args[0].is_none() && !vm.isinstance(&args[0], &class)? {

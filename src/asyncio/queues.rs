@@ -196,7 +196,7 @@ impl Queue {
     }
 }
 
-fn new(vm: &mut Vm, args: &[Value], order: Order) -> Result<Value> {
+fn new(vm: &mut Vm, args: &[Value], order: Order) -> Result {
     let class = class_given(vm, args)?;
     let queue = Queue {
         order,
@@ -328,7 +328,7 @@ fn put_nowait(vm: &mut Vm, value: &Value, item: Value) -> Result<()> {
     wake_next(vm, &queue.getters)
 }
 
-fn get_nowait(vm: &mut Vm, value: &Value) -> Result<Value> {
+fn get_nowait(vm: &mut Vm, value: &Value) -> Result {
     let queue = this(vm, value)?;
     if empty(vm, value)? {
         return Err(if queue.shut_down.get() {
@@ -351,7 +351,7 @@ fn insert_into(vm: &mut Vm, queue: &Queue, container: &Value, item: Value) -> Re
 }
 
 /// `_get` on the container of a subclass's queue.
-fn take_from(vm: &mut Vm, queue: &Queue, container: &Value) -> Result<Value> {
+fn take_from(vm: &mut Vm, queue: &Queue, container: &Value) -> Result {
     match queue.order {
         Order::Priority => heapq::pop(vm, container),
         Order::Lifo => vm.call_method(container, sym::pop, &[]),
@@ -369,7 +369,7 @@ fn insert(vm: &mut Vm, queue: &Queue, item: Value) -> Result<()> {
     }
 }
 
-fn take(vm: &mut Vm, queue: &Queue) -> Result<Value> {
+fn take(vm: &mut Vm, queue: &Queue) -> Result {
     let taken = match queue.order {
         Order::Fifo => queue.items.borrow_mut().pop_front(),
         Order::Lifo => queue.items.borrow_mut().pop_back(),
@@ -378,7 +378,7 @@ fn take(vm: &mut Vm, queue: &Queue) -> Result<Value> {
     taken.ok_or_else(|| vm.index_error("pop from an empty deque"))
 }
 
-fn shutdown(vm: &mut Vm, queue: &Queue, args: &[Value]) -> Result<Value> {
+fn shutdown(vm: &mut Vm, queue: &Queue, args: &[Value]) -> Result {
     queue.shut_down.set(true);
     if vm.truth(&args[1])? {
         while !empty(vm, &args[0])? {

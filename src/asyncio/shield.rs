@@ -8,12 +8,12 @@ use crate::builtins::prelude::*;
 use crate::object::coroutine::{Kind, NativeCoroutine, Outcome, Resume};
 
 /// `ensure_future(coro_or_future, *, loop=None)`.
-pub fn ensure_future(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+pub fn ensure_future(vm: &mut Vm, args: &[Value]) -> Result {
     ensure_future_in(vm, &args[0], &args[1])
 }
 
 /// `ensure_future` in a loop, or with `None` in the current one.
-pub fn ensure_future_in(vm: &mut Vm, value: &Value, event_loop: &Value) -> Result<Value> {
+pub fn ensure_future_in(vm: &mut Vm, value: &Value, event_loop: &Value) -> Result {
     if future::is_future(vm, value) {
         if let Some(wanted) = event_loop.given() {
             if !task::loop_of(vm, value)?.is(wanted) {
@@ -100,7 +100,7 @@ static OUTER_DONE: NativeCallback = NativeCallback {
 };
 
 /// `shield(arg)`: a future whose cancellation stays with it.
-pub fn shield(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+pub fn shield(vm: &mut Vm, args: &[Value]) -> Result {
     let inner = ensure_future_in(vm, &args[0], &Value::None)?;
     let Value::Instance(instance) = &inner else { return Ok(inner) };
     if instance.data::<future::Future>().is_none() || future::is_done(instance) {

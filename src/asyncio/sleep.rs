@@ -25,7 +25,7 @@ enum Phase {
     Handle(Rc<Instance>, Value),
 }
 
-pub fn sleep(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+pub fn sleep(vm: &mut Vm, args: &[Value]) -> Result {
     let body = Sleep { delay: args[0].clone(), result: args[1].clone(), phase: Phase::Start };
     Ok(state(vm).coroutine(vm, Function::Sleep, body))
 }

@@ -9,7 +9,7 @@ use crate::object::frame::FrameView;
 use crate::source::Span;
 
 /// The frame a suspended task stands in; for a task that failed, the frames of the exception's traceback.
-pub fn get_stack(vm: &mut Vm, this: &Value, limit: &Value) -> Result<Value> {
+pub fn get_stack(vm: &mut Vm, this: &Value, limit: &Value) -> Result {
     let mut frames = Vec::new();
     let Some(data) = future::of(this) else { return Ok(Value::list(frames)) };
     if data.status.get() == future::Status::Failed {
@@ -49,7 +49,7 @@ pub fn get_stack(vm: &mut Vm, this: &Value, limit: &Value) -> Result<Value> {
 }
 
 /// The frames of a script's functions that a task stands in, innermost first.
-pub fn call_stack(vm: &mut Vm, this: &Value) -> Result<Value> {
+pub fn call_stack(vm: &mut Vm, this: &Value) -> Result {
     let mut frames = Vec::new();
     let mut add = |code: Rc<Code>, span: Span, globals: Rc<Dict>| {
         if !code.source.library {

@@ -395,7 +395,7 @@ fn wait_for_other(vm: &mut Vm, event_loop: &Value, this: &Rc<Instance>, value: V
 }
 
 /// The loop of a future: `get_loop()`, or `_loop`.
-pub fn loop_of(vm: &mut Vm, value: &Value) -> Result<Value> {
+pub fn loop_of(vm: &mut Vm, value: &Value) -> Result {
     if let Some(future) = future::of(value) {
         return Ok(future.event_loop.borrow().clone());
     }
@@ -573,7 +573,7 @@ fn new_part() -> Part {
     Part::Task(Box::new(Task { log_destroy_pending: Cell::new(true), ..Task::default() }))
 }
 
-fn init(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn init(vm: &mut Vm, args: &[Value]) -> Result {
     let [_, coro, event_loop, name, context, eager] = args else { return Ok(Value::None) };
     let this = future::instance(vm, args)?;
     let state = state(vm);
@@ -584,7 +584,7 @@ fn init(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 }
 
 /// `current_task(loop=None)`.
-pub fn current_task(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+pub fn current_task(vm: &mut Vm, args: &[Value]) -> Result {
     let event_loop = match args[0].given() {
         Some(given) => given.clone(),
         None => policy::running_loop(vm)?,
@@ -622,7 +622,7 @@ pub fn set_current(vm: &mut Vm, event_loop: &Value, task: Option<Value>) {
 }
 
 /// `all_tasks(loop=None)`.
-pub fn all_tasks(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+pub fn all_tasks(vm: &mut Vm, args: &[Value]) -> Result {
     let event_loop = match args[0].given() {
         Some(given) => given.clone(),
         None => policy::running_loop(vm)?,
@@ -646,13 +646,13 @@ pub fn all_tasks(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 }
 
 /// `create_task(coro, *, name=None, context=None)`.
-pub fn create_task(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+pub fn create_task(vm: &mut Vm, args: &[Value]) -> Result {
     let event_loop = policy::running_loop(vm)?;
     create_in(vm, &event_loop, &args[0], &args[1], &args[2])
 }
 
 /// `loop.create_task(coro, name=name, context=context)` for a loop of any kind.
-pub fn create_in(vm: &mut Vm, event_loop: &Value, coro: &Value, name: &Value, context: &Value) -> Result<Value> {
+pub fn create_in(vm: &mut Vm, event_loop: &Value, coro: &Value, name: &Value, context: &Value) -> Result {
     match event_loop::of(event_loop) {
         Some(el) if !el.custom.get() => {
             vm.below(1, |vm| super::loop_methods::create_task_in(vm, el, event_loop, coro, name, context))

@@ -153,7 +153,7 @@ const TASK_DONE_ROW: Row =
 static FOREIGN_DONE: Row = TASK_DONE_ROW;
 
 /// `group.create_task(coro, *, name=None, context=None)`.
-fn create_task(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn create_task(vm: &mut Vm, args: &[Value]) -> Result {
     let [this_value, coro, name, context] = args else { return Ok(Value::None) };
     let group = this(vm, this_value)?;
     let problem = if !group.entered.get() {

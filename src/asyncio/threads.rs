@@ -64,7 +64,7 @@ pub fn running_elsewhere(vm: &mut Vm) -> Vec<Value> {
 }
 
 /// `_in_context(context)`: makes a context the running one; a function that ends that.
-pub fn in_context(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+pub fn in_context(vm: &mut Vm, args: &[Value]) -> Result {
     let Some(context) = contextvars::of(&args[0]).cloned() else { return Err(vm.type_error("a Context was expected")) };
     let contexts = contextvars::current(vm);
     let before = contexts.context.replace(context);
@@ -107,7 +107,7 @@ pub fn idle(vm: &mut Vm, el: &EventLoop, this: &Value, first: Option<f64>) -> Re
 }
 
 /// `run_forever()` in a thread.
-pub fn run_forever(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+pub fn run_forever(vm: &mut Vm, args: &[Value]) -> Result {
     Ok(vm.suspend_in(Box::new(RunForever { event_loop: args[0].clone(), hooks: None })))
 }
 
@@ -172,7 +172,7 @@ fn passes(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<Option<Value>> {
 }
 
 /// `run_until_complete()` in a thread.
-pub fn complete(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+pub fn complete(vm: &mut Vm, args: &[Value]) -> Result {
     let (event_loop, awaited) = (args[0].clone(), args[1].clone());
     let running = Complete { event_loop, awaited, foreign: false, done: None, is_new: false };
     Ok(vm.suspend_in(Box::new(running)))
@@ -253,13 +253,7 @@ pub fn begin_complete(vm: &mut Vm, event_loop: &Value, awaited: &Value) -> Resul
 }
 
 /// What it does afterwards: the future's result.
-pub fn end_complete(
-    vm: &mut Vm,
-    event_loop: &Value,
-    done: &Rc<Instance>,
-    is_new: bool,
-    result: Result<()>,
-) -> Result<Value> {
+pub fn end_complete(vm: &mut Vm, event_loop: &Value, done: &Rc<Instance>, is_new: bool, result: Result<()>) -> Result {
     future::remove_native(done, &STOP_LOOP, event_loop);
     if let Some(el) = event_loop.data::<EventLoop>() {
         drop(el.completing.take());

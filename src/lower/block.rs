@@ -589,7 +589,7 @@ impl Vm {
     }
 
     /// Calls a bound `__exit__` with an exception, or with three times `None`.
-    fn exit_context(&mut self, exit: &Value, exception: &Value, is_async: bool, green: bool) -> Result<Value> {
+    fn exit_context(&mut self, exit: &Value, exception: &Value, is_async: bool, green: bool) -> Result {
         let result = self.call_exit(exit, exception, green)?;
         if is_async {
             self.check_awaitable(&result, "__aexit__")?;
@@ -597,7 +597,7 @@ impl Vm {
         Ok(result)
     }
 
-    fn call_exit(&mut self, exit: &Value, exception: &Value, green: bool) -> Result<Value> {
+    fn call_exit(&mut self, exit: &Value, exception: &Value, green: bool) -> Result {
         let args = match exception {
             Value::Exception(e) => {
                 let class = Value::Class(e.class.borrow().clone());

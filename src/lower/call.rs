@@ -50,7 +50,7 @@ pub(super) fn invoke<const N: usize>(
     callee: &Value,
     args: [Value; N],
     span: Span,
-) -> Eval<Value> {
+) -> Eval {
     vm.calls.push(CallSite { code: frame.code.id.get(), span });
     finalize_first(vm);
     let result = match callee {
@@ -112,11 +112,11 @@ pub(super) fn noted<T>(vm: &mut Vm, frame: &Frame, span: Span, body: impl FnOnce
 pub(super) fn straight(
     vm: &mut Vm,
     frame: &mut Frame,
-    function: &Rc<crate::object::Function>,
+    function: &Rc<Function>,
     object: Value,
     span: Span,
     fill: impl FnOnce(&mut Vm, &mut Frame, &mut [Value]) -> Eval<()>,
-) -> Eval<Value> {
+) -> Eval {
     let code = frame.code.id.get();
     let calls = vm.calls.len();
     let enter = |vm: &mut Vm| {
@@ -175,7 +175,7 @@ fn call_class<const N: usize>(
     class: &Rc<Class>,
     args: &[Operand; N],
     span: Span,
-) -> Option<Eval<Value>> {
+) -> Option<Eval> {
     match vm.maker(class) {
         Maker::Init(init) if init.code.simple_arity.get() as usize == N + 1 => {
             Some(make(vm, class, span, |vm, object| {
@@ -212,10 +212,10 @@ fn call_class<const N: usize>(
 fn call_straight<const N: usize>(
     vm: &mut Vm,
     frame: &mut Frame,
-    function: &Rc<crate::object::Function>,
+    function: &Rc<Function>,
     args: &[Operand; N],
     span: Span,
-) -> Eval<Value> {
+) -> Eval {
     straight(vm, frame, function, Value::Unbound, span, |vm, frame, locals| fill(vm, frame, locals, args))
 }
 
@@ -224,17 +224,17 @@ fn call_straight<const N: usize>(
 pub(super) fn call_bound<const N: usize>(
     vm: &mut Vm,
     frame: &mut Frame,
-    function: &Rc<crate::object::Function>,
+    function: &Rc<Function>,
     object: Value,
     args: &[Operand; N],
     span: Span,
-) -> Eval<Value> {
+) -> Eval {
     straight(vm, frame, function, object, span, |vm, frame, locals| fill(vm, frame, &mut locals[1..], args))
 }
 
 /// Whether a call with these many arguments by place makes a generator or coroutine of a function and nothing else.
 #[inline]
-fn parks(function: &crate::object::Function, given: usize) -> bool {
+fn parks(function: &Function, given: usize) -> bool {
     let code = &function.code;
     code.is_suspendable() && code.takes_just(given as u32) && !code.replaced.get()
 }
@@ -243,11 +243,11 @@ fn parks(function: &crate::object::Function, given: usize) -> bool {
 fn call_parked(
     vm: &mut Vm,
     frame: &mut Frame,
-    function: &Rc<crate::object::Function>,
+    function: &Rc<Function>,
     object: Option<Value>,
     args: &[Operand],
     span: Span,
-) -> Eval<Value> {
+) -> Eval {
     let slots = function.code.slots as usize;
     let mut locals = Vec::with_capacity(slots);
     locals.extend(object);
@@ -265,12 +265,7 @@ fn call_parked(
 
 /// An instance of a class that makes its instances in the plain way.
 #[inline]
-pub(super) fn make(
-    vm: &mut Vm,
-    class: &Rc<Class>,
-    span: Span,
-    init: impl FnOnce(&mut Vm, Value) -> Eval<Value>,
-) -> Eval<Value> {
+pub(super) fn make(vm: &mut Vm, class: &Rc<Class>, span: Span, init: impl FnOnce(&mut Vm, Value) -> Eval) -> Eval {
     let object = Instance::create(class, Payload::NONE);
     let result = init(vm, object.clone())?;
     if !result.is_none() {
@@ -284,10 +279,10 @@ fn make_exception<const N: usize>(
     vm: &mut Vm,
     frame: &mut Frame,
     class: &Rc<Class>,
-    init: Option<Rc<crate::object::Function>>,
+    init: Option<Rc<Function>>,
     args: &[Operand; N],
     span: Span,
-) -> Eval<Value> {
+) -> Eval {
     let mut values = [const { Value::Unbound }; N];
     fill(vm, frame, &mut values, args)?;
     let Some(init) = init else {
@@ -312,7 +307,7 @@ pub(super) fn call_value<const N: usize>(
     func: &Thunk,
     args: &[Operand; N],
     span: Span,
-) -> Eval<Value> {
+) -> Eval {
     let func = func(vm, frame)?;
     match &func {
         Value::Function(f) if f.code.simple_arity.get() as usize == N => {
@@ -379,7 +374,7 @@ impl MethodSite {
         frame: &mut Frame,
         object: Value,
         args: &[Operand; N],
-    ) -> Eval<Value> {
+    ) -> Eval {
         if let Value::Instance(_) = object {
             if let Some(f) = self.cache.function(&object) {
                 if f.code.simple_arity.get() as usize == M {
@@ -405,7 +400,7 @@ impl MethodSite {
         frame: &mut Frame,
         object: Value,
         args: &[Operand; N],
-    ) -> Eval<Value> {
+    ) -> Eval {
         let method = self.load(vm, frame, &object)?;
         self.call_method::<N, M>(vm, frame, object, method, args)
     }
@@ -428,7 +423,7 @@ impl MethodSite {
         object: Value,
         method: Method,
         args: &[Operand; N],
-    ) -> Eval<Value> {
+    ) -> Eval {
         match method {
             Method::Bound(Value::Native(native)) if !native.is_method() => {
                 call_native_plain(vm, frame, &native, args, self.span)
@@ -575,7 +570,7 @@ fn add_keyword(vm: &mut Vm, kwargs: &mut Vec<Named>, callee: &Value, name: Rc<St
 }
 
 #[cold]
-fn twice(vm: &mut Vm, callee: &Value, name: &str) -> crate::object::Error {
+fn twice(vm: &mut Vm, callee: &Value, name: &str) -> Error {
     let shown = callee_name(vm, callee);
     vm.type_error(format!("{shown} got multiple values for keyword argument '{name}'"))
 }
@@ -762,12 +757,7 @@ impl Lower<'_> {
 
     /// Built-in functions that look at the frame they are called in, when called by their own name: `super()`,
     /// `locals()`, `globals()`, `vars()`, `dir()`, `eval()`, `exec()`. Gives the arguments back for other functions.
-    fn frame_builtin(
-        &mut self,
-        name: crate::symbol::Symbol,
-        args: Vec<Arg>,
-        span: Span,
-    ) -> std::result::Result<Thunk, Vec<Arg>> {
+    fn frame_builtin(&mut self, name: Symbol, args: Vec<Arg>, span: Span) -> std::result::Result<Thunk, Vec<Arg>> {
         if self.place(name) != Place::Global && !matches!(self.place(name), Place::Namespace(_)) {
             return Err(args);
         }
@@ -813,7 +803,7 @@ impl Lower<'_> {
     }
 
     /// `eval(...)` and `exec(...)` run in the namespaces of their caller unless others are given.
-    fn eval_call(&mut self, name: crate::symbol::Symbol, args: Vec<Arg>, span: Span) -> Thunk {
+    fn eval_call(&mut self, name: Symbol, args: Vec<Arg>, span: Span) -> Thunk {
         let load = self.load_name(name, span);
         let text = self.vm.name(name).clone();
         let original = self.builtin(&text);
@@ -850,9 +840,7 @@ impl Lower<'_> {
 
     /// Whether the variables are a module's namespace.
     fn at_module(&self) -> bool {
-        self.unit.namespace.is_none()
-            && self.unit.comps.is_empty()
-            && self.unit.kind == crate::object::code::CodeKind::Module
+        self.unit.namespace.is_none() && self.unit.comps.is_empty() && self.unit.kind == CodeKind::Module
     }
 
     /// The variables of the comprehensions around, and their slots.

@@ -30,7 +30,7 @@ pub(super) fn call_native_plain<const N: usize>(
     native: &Rc<NativeFunction>,
     args: &[Operand; N],
     span: Span,
-) -> Eval<Value> {
+) -> Eval {
     if let Some(answer) = peek_and_answer(vm, frame, native, args.each_ref()) {
         return Ok(answer);
     }
@@ -46,7 +46,7 @@ fn call_native(
     given: usize,
     span: Span,
     fill: impl FnOnce(&mut Vm, &mut Frame, &mut [Value]) -> Eval<()>,
-) -> Eval<Value> {
+) -> Eval {
     let mut places = [const { Value::Unbound }; PLACES];
     let result = fill(vm, frame, &mut places).and_then(|()| {
         match native.quick(given).and_then(|quick| quick(vm, &places.each_ref()[..given])) {
@@ -71,7 +71,7 @@ fn call_filled(
     places: &mut [Value; PLACES],
     given: usize,
     span: Span,
-) -> Eval<Value> {
+) -> Eval {
     vm.calls.push(CallSite { code: frame.code.id.get(), span });
     finalize_first(vm);
     let result = vm.call_native_in(native, places, given);
@@ -88,7 +88,7 @@ pub(super) fn call_native_bound(
     object: Value,
     args: &[Operand],
     span: Span,
-) -> Eval<Value> {
+) -> Eval {
     let given = args.len() + 1;
     call_native(vm, frame, native, given, span, |vm, frame, places| fill_bound(vm, frame, places, object, args))
 }

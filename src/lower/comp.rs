@@ -110,7 +110,7 @@ impl Lower<'_> {
     fn inlined(
         &mut self,
         mut comp: Comp,
-        make: fn(&mut Vm, usize) -> Result<Value>,
+        make: fn(&mut Vm, usize) -> Result,
         each: impl FnOnce(&mut Self, (Expr, Option<Expr>)) -> Each,
     ) -> Thunk {
         let depth = self.unit.next_slot;
@@ -184,7 +184,7 @@ impl Lower<'_> {
     /// A comprehension that suspends, as steps; its result is left in a hidden slot.
     pub(super) fn stepped_comp(&mut self, kind: ExprKind, span: Span) -> Slot {
         let result = self.temp();
-        let (mut comp, make): (Comp, fn(&mut Vm) -> Eval<Value>) = match kind {
+        let (mut comp, make): (Comp, fn(&mut Vm) -> Eval) = match kind {
             ExprKind::ListComp(comp) => (*comp, |_| Ok(Self::new_list())),
             ExprKind::SetComp(comp) => (*comp, |vm| vm.new_set(Vec::new(), false).here()),
             ExprKind::DictComp(comp) => (*comp, |_| Ok(Value::dict(Dict::new()))),

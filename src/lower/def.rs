@@ -496,7 +496,7 @@ impl Lower<'_> {
         &mut self,
         name: Symbol,
         qualname: Rc<Str>,
-        args: Vec<crate::syntax::ast::Arg>,
+        args: Vec<Arg>,
         body: Vec<Stmt>,
         scope: ScopeId,
         [span, whole]: [Span; 2],
@@ -578,7 +578,7 @@ impl Lower<'_> {
         })
     }
 
-    fn hoist_args(&mut self, args: Vec<crate::syntax::ast::Arg>) -> Vec<crate::syntax::ast::Arg> {
+    fn hoist_args(&mut self, args: Vec<Arg>) -> Vec<crate::syntax::ast::Arg> {
         use crate::syntax::ast::Arg;
         if !args.iter().any(|arg| arg.value().suspends) {
             return args;
@@ -710,7 +710,7 @@ impl Vm {
         name: &Rc<Str>,
         bases: &[Value],
         mut kwargs: Vec<Named>,
-    ) -> Result<Value> {
+    ) -> Result {
         let resolved = self.class_bases(bases)?;
         let changed = resolved.len() != bases.len() || resolved.iter().zip(bases).any(|(a, b)| !a.is(b));
         let given = kwargs.iter().position(|(key, _)| key.as_str() == "metaclass").map(|at| kwargs.remove(at).1);

@@ -27,7 +27,7 @@ pub(super) fn call_with_defaults(
     object: Option<Value>,
     args: &[Operand],
     span: Span,
-) -> Eval<Value> {
+) -> Eval {
     call_named(vm, frame, function, object, args, &[], &[], span)
 }
 
@@ -42,7 +42,7 @@ fn call_named(
     named: &[(Rc<Str>, Operand)],
     slots: &[u8],
     span: Span,
-) -> Eval<Value> {
+) -> Eval {
     let in_front = usize::from(object.is_some());
     straight(vm, frame, function, object.unwrap_or_default(), span, |vm, frame, locals| {
         fill(vm, frame, &mut locals[in_front..], args)?;
@@ -70,7 +70,7 @@ struct NamedCall {
 }
 
 impl NamedCall {
-    fn call(&self, vm: &mut Vm, frame: &mut Frame) -> Eval<Value> {
+    fn call(&self, vm: &mut Vm, frame: &mut Frame) -> Eval {
         let (callee, object) = match &self.target {
             Target::Function(thunk) => (thunk(vm, frame)?, None),
             Target::Method(object, site) => {
@@ -112,7 +112,7 @@ impl NamedCall {
         function: &Rc<Function>,
         object: Option<Value>,
         slots: &[u8; MOST_NAMED],
-    ) -> Eval<Value> {
+    ) -> Eval {
         call_named(vm, frame, function, object, &self.args, &self.named, slots, self.span)
     }
 
@@ -139,7 +139,7 @@ impl NamedCall {
         Some(slots)
     }
 
-    fn call_general(&self, vm: &mut Vm, frame: &mut Frame, callee: &Value, object: Option<Value>) -> Eval<Value> {
+    fn call_general(&self, vm: &mut Vm, frame: &mut Frame, callee: &Value, object: Option<Value>) -> Eval {
         let mut args = Vec::with_capacity(self.args.len() + 1);
         args.extend(object);
         for arg in &self.args {
@@ -161,7 +161,7 @@ pub(super) fn call_evaluated(
     args: Vec<Value>,
     named: Vec<Named>,
     span: Span,
-) -> Eval<Value> {
+) -> Eval {
     vm.calls.push(CallSite { code: frame.code.id.get(), span });
     finalize_first(vm);
     let result = match (vm.tick(), callee) {

@@ -35,7 +35,7 @@ impl Operand {
     }
 
     #[inline(always)]
-    pub(super) fn value(&self, vm: &mut Vm, frame: &mut Frame) -> Eval<Value> {
+    pub(super) fn value(&self, vm: &mut Vm, frame: &mut Frame) -> Eval {
         match self {
             Operand::Local(variable) => variable.get(vm, frame).cloned(),
             Operand::Constant(value) => Ok(value.clone()),
@@ -240,7 +240,7 @@ impl Lower<'_> {
     }
 
     /// The name of the variable in a slot, for errors about it.
-    pub(super) fn variable_name(&self, slot: usize) -> Option<crate::symbol::Symbol> {
+    pub(super) fn variable_name(&self, slot: usize) -> Option<Symbol> {
         let found = |names: &super::Names| names.iter().find(|(_, s)| **s as usize == slot).map(|(name, _)| *name);
         self.unit.comps.iter().rev().find_map(|(_, names)| found(names)).or_else(|| found(&self.unit.slots))
     }

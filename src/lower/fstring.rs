@@ -74,7 +74,7 @@ impl Lower<'_> {
 }
 
 /// One buffer serves those that are not nested.
-fn buffered(vm: &mut Vm, fill: impl FnOnce(&mut Vm, &mut String) -> Eval<()>) -> Eval<Value> {
+fn buffered(vm: &mut Vm, fill: impl FnOnce(&mut Vm, &mut String) -> Eval<()>) -> Eval {
     let mut text = std::mem::take(&mut vm.text_buffer);
     let filled = fill(vm, &mut text).map(|()| Value::str(&text));
     if text.capacity() <= LARGE {
@@ -99,7 +99,7 @@ fn join(vm: &mut Vm, frame: &mut Frame, pieces: &[Piece], text: &mut String) -> 
 }
 
 /// What `!r`, `!s` and `!a` make of a value.
-fn converted(vm: &mut Vm, value: Value, conversion: Option<char>) -> Eval<Value> {
+fn converted(vm: &mut Vm, value: Value, conversion: Option<char>) -> Eval {
     Ok(match conversion {
         Some('r') => vm.repr_value(&value)?,
         Some('s') => vm.str_value(&value)?,

@@ -91,7 +91,7 @@ impl Lower<'_> {
         self.patch(done);
     }
 
-    fn leave_clause(&mut self, part: u32, outer: u32, name: Option<crate::symbol::Symbol>, span: Span) {
+    fn leave_clause(&mut self, part: u32, outer: u32, name: Option<Symbol>, span: Span) {
         let forget = name.map(|name| (self.store_name(name), self.delete_name(name, span)));
         self.emit_do(span, move |vm, frame| {
             vm.leave_handler(frame, outer);

@@ -207,7 +207,7 @@ impl Lower<'_> {
                 Ok(())
             }),
         };
-        self.emit(crate::object::code::Step::Do(action), span);
+        self.emit(Step::Do(action), span);
     }
 }
 
@@ -321,7 +321,7 @@ fn load_global(name: Rc<Str>, span: Span) -> Thunk {
 }
 
 #[cold]
-fn find_global(vm: &mut Vm, globals: &Rc<Dict>, name: &Rc<Str>, cache: &GlobalCache) -> Eval<Value> {
+fn find_global(vm: &mut Vm, globals: &Rc<Dict>, name: &Rc<Str>, cache: &GlobalCache) -> Eval {
     cache.look_up(vm, globals, name);
     if let Some((dict, at)) = cache.place(vm, globals) {
         if let Some(value) = dict.get_cached(at as usize, name) {

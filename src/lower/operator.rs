@@ -107,7 +107,7 @@ impl Lower<'_> {
 
     fn arithmetic<F>(&mut self, left: Operand, right: Operand, span: Span, op: F) -> Thunk
     where
-        F: Fn(&mut Vm, &Value, &Value) -> Result<Value> + Copy + 'static,
+        F: Fn(&mut Vm, &Value, &Value) -> Result + Copy + 'static,
     {
         self.pair(left, right, move |vm, left, right| op(vm, left, right).at(span))
     }
@@ -228,7 +228,7 @@ fn compare_truth(vm: &mut Vm, op: CmpOp, left: &Value, right: &Value, span: Span
 
 impl Vm {
     /// `left op right` where `left` is a temporary: a string that nobody else holds grows in place.
-    pub fn inplace_or_binary(&mut self, op: BinOp, left: Value, right: &Value) -> Result<Value> {
+    pub fn inplace_or_binary(&mut self, op: BinOp, left: Value, right: &Value) -> Result {
         match &left {
             Value::Str(text) if op == BinOp::Add && std::rc::Rc::strong_count(text) == 1 => {
                 self.inplace(op, left, right)

@@ -317,7 +317,7 @@ fn class_pattern(
 }
 
 impl Vm {
-    fn pattern_count(&mut self, class: &crate::object::Class, accepts: usize, given: usize) -> crate::object::Error {
+    fn pattern_count(&mut self, class: &crate::object::Class, accepts: usize, given: usize) -> Error {
         self.type_error(format!(
             "{}() accepts {accepts} positional sub-pattern{} ({given} given)",
             class.name.borrow(),

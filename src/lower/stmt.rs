@@ -89,7 +89,7 @@ impl Lower<'_> {
         }
     }
 
-    fn bind_definition(&mut self, name: crate::symbol::Symbol, thunk: Thunk, span: Span) {
+    fn bind_definition(&mut self, name: Symbol, thunk: Thunk, span: Span) {
         let store = self.store_name(name);
         self.emit_do(span, move |vm, frame| {
             let value = thunk(vm, frame)?;
@@ -291,7 +291,7 @@ impl Lower<'_> {
             if known {
                 return Ok(());
             }
-            vm.set_item(&namespace, &Value::Str(key.clone()), Value::dict(crate::object::Dict::new())).here()
+            vm.set_item(&namespace, &Value::Str(key.clone()), Value::dict(Dict::new())).here()
         });
     }
 
@@ -380,15 +380,7 @@ impl Lower<'_> {
         }
     }
 
-    fn aug_assign_place(
-        &mut self,
-        load: Thunk,
-        store: crate::object::code::Store,
-        op: BinOp,
-        value: Expr,
-        suspends: bool,
-        span: Span,
-    ) {
+    fn aug_assign_place(&mut self, load: Thunk, store: Store, op: BinOp, value: Expr, suspends: bool, span: Span) {
         let load = if suspends {
             let old = self.temp();
             self.emit(Step::StoreLocal(old, load), span);
@@ -756,7 +748,7 @@ impl AugPlace {
     }
 
     #[inline(never)]
-    fn number_and(&self, vm: &mut Vm, old: Value, value: Value) -> Eval<Value> {
+    fn number_and(&self, vm: &mut Vm, old: Value, value: Value) -> Eval {
         vm.inplace(self.op, old, &value).at(self.span)
     }
 }

@@ -180,7 +180,7 @@ impl Vm {
     }
 
     #[cold]
-    fn unpack_count(&mut self, given: usize, count: usize) -> crate::object::Error {
+    fn unpack_count(&mut self, given: usize, count: usize) -> Error {
         if given > count {
             self.value_error(format!("too many values to unpack (expected {count})"))
         } else {
@@ -188,7 +188,7 @@ impl Vm {
         }
     }
 
-    fn unpack_iter(&mut self, value: &Value) -> Result<Value> {
+    fn unpack_iter(&mut self, value: &Value) -> Result {
         match self.iter(value) {
             Ok(iterator) => Ok(iterator),
             Err(e)

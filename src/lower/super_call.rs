@@ -35,7 +35,7 @@ impl Lower<'_> {
     }
 
     /// `super()` without arguments: the class from the `__class__` cell, the object from the first parameter.
-    pub(super) fn super_call(&mut self, name: crate::symbol::Symbol, span: Span) -> Thunk {
+    pub(super) fn super_call(&mut self, name: Symbol, span: Span) -> Thunk {
         let load = self.load_name(name, span);
         let class = self.unit.free.get(&sym::__class__).copied();
         let (has_variables, is_function, is_lambda) = {

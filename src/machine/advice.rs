@@ -162,7 +162,7 @@ impl Vm {
                 Some(Value::Module(main)) => Some(main.dict.clone()),
                 _ => None,
             };
-            let has = |dict: &crate::object::Dict, name: &str| dict.get_str(&Rc::new(Str::new(name))).is_some();
+            let has = |dict: &Dict, name: &str| dict.get_str(&Rc::new(Str::new(name))).is_some();
             let is_global = |name: &str| main.as_ref().is_some_and(|dict| has(dict, name));
             let help = report::help_for(report, is_global, |name| has(&self.builtins, name));
             report.helps.extend(help);

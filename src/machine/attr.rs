@@ -249,7 +249,7 @@ impl Vm {
     }
 
     /// Calls what a class lookup gave, bound to a value.
-    pub fn call_found(&mut self, method: &Value, this: &Value, args: &[Value]) -> Result<Value> {
+    pub fn call_found(&mut self, method: &Value, this: &Value, args: &[Value]) -> Result {
         match method {
             Value::Function(_) => self.call_with_first(method, this, args),
             Value::Native(native) if native.is_method() => self.call_with_first(method, this, args),
@@ -261,7 +261,7 @@ impl Vm {
         }
     }
 
-    fn call_with_first(&mut self, method: &Value, this: &Value, args: &[Value]) -> Result<Value> {
+    fn call_with_first(&mut self, method: &Value, this: &Value, args: &[Value]) -> Result {
         if let Value::Function(function) = method {
             match args {
                 [] if function.code.takes_just(1) => return Ok(self.call_exact(function, [this.clone()])?),
@@ -284,7 +284,7 @@ impl Vm {
 
     /// `value.name`.
     #[inline]
-    pub fn get_attr(&mut self, value: &Value, name: impl AsName) -> Result<Value> {
+    pub fn get_attr(&mut self, value: &Value, name: impl AsName) -> Result {
         let name = self.named(name);
         let name = name.borrow();
         self.attr(value, name).map_err(|error| self.note_attribute(error, value, name))
@@ -292,12 +292,7 @@ impl Vm {
 
     /// An `AttributeError` that does not say whose attribute is missing is told.
     #[cold]
-    pub(super) fn note_attribute(
-        &mut self,
-        error: crate::object::Error,
-        value: &Value,
-        name: &Rc<Str>,
-    ) -> crate::object::Error {
+    pub(super) fn note_attribute(&mut self, error: Error, value: &Value, name: &Rc<Str>) -> Error {
         if error.is(&self.types.AttributeError) {
             let given = |name| self.exception_attr(&error.0, name).is_some_and(|given| !given.is_none());
             if !given(sym::name) && !given(sym::obj) {
@@ -308,7 +303,7 @@ impl Vm {
         error
     }
 
-    fn attr(&mut self, value: &Value, name: &Rc<Str>) -> Result<Value> {
+    fn attr(&mut self, value: &Value, name: &Rc<Str>) -> Result {
         match value {
             Value::Class(class) => self.class_attr(class, name),
             Value::Module(_) => self.module_attr(value, name),
@@ -336,7 +331,7 @@ impl Vm {
     }
 
     /// `object.__getattribute__`, then `__getattr__`.
-    fn generic_attr(&mut self, value: &Value, class: &Rc<Class>, name: &Rc<Str>) -> Result<Value> {
+    fn generic_attr(&mut self, value: &Value, class: &Rc<Class>, name: &Rc<Str>) -> Result {
         match self.object_attr(value, class, name) {
             Ok(Some(found)) => Ok(found),
             Ok(None) => match self.class_lookup(class, sym::__getattr__) {
@@ -349,13 +344,7 @@ impl Vm {
     }
 
     /// After a property or `__getattribute__` has failed: `__getattr__`, if it has raised AttributeError.
-    pub(super) fn fallback_attr(
-        &mut self,
-        value: &Value,
-        class: &Rc<Class>,
-        name: &Rc<Str>,
-        error: crate::object::Error,
-    ) -> Result<Value> {
+    pub(super) fn fallback_attr(&mut self, value: &Value, class: &Rc<Class>, name: &Rc<Str>, error: Error) -> Result {
         if !self.hooks(class).has(Hooks::GETATTR) || !error.is(&self.types.AttributeError) {
             return Err(error);
         }
@@ -366,7 +355,7 @@ impl Vm {
     }
 
     #[cold]
-    fn missing_attr(&mut self, value: &Value, name: &Rc<Str>) -> Result<Value> {
+    fn missing_attr(&mut self, value: &Value, name: &Rc<Str>) -> Result {
         if let (Value::Instance(_), Value::Module(module)) = (value, value.unwrapped()) {
             // A module of a class of its own.
             if let Some(function) = self.entry(&module.dict, sym::__getattr__) {
@@ -402,7 +391,7 @@ impl Vm {
     }
 
     /// `type.__getattribute__`.
-    pub fn class_attr(&mut self, class: &Rc<Class>, name: &Rc<Str>) -> Result<Value> {
+    pub fn class_attr(&mut self, class: &Rc<Class>, name: &Rc<Str>) -> Result {
         let value = Value::Class(class.clone());
         let meta = self.class_of(&value);
         let on_meta = meta.lookup(name);
@@ -423,7 +412,7 @@ impl Vm {
         Err(self.attribute_error(&value, name))
     }
 
-    fn module_attr(&mut self, value: &Value, name: &Rc<Str>) -> Result<Value> {
+    fn module_attr(&mut self, value: &Value, name: &Rc<Str>) -> Result {
         let Value::Module(module) = value else { return Err(self.attribute_error(value, name)) };
         let class = self.class_of(value);
         if !class.builtin {
@@ -511,7 +500,7 @@ impl Vm {
     }
 
     /// What a class attribute gives when looked up on an instance, or on the class itself.
-    pub fn bind(&mut self, attr: &Value, this: Option<&Value>, class: &Rc<Class>) -> Result<Value> {
+    pub fn bind(&mut self, attr: &Value, this: Option<&Value>, class: &Rc<Class>) -> Result {
         match attr {
             Value::Function(_) => Ok(match this {
                 Some(this) => bound(attr, this),
@@ -561,7 +550,7 @@ impl Vm {
         attr: &Value,
         this: Option<&Value>,
         class: &Rc<Class>,
-    ) -> Result<Value> {
+    ) -> Result {
         match (&**descriptor, this) {
             (Descriptor::ClassMethod(func, _), _) => Ok(bound(func, &Value::Class(class.clone()))),
             (Descriptor::StaticMethod(func, _), _) => Ok(func.clone()),
@@ -719,7 +708,7 @@ impl Vm {
     }
 
     #[cold]
-    fn property_lacks(&mut self, what: &str, attr: &Value, this: &Value) -> crate::object::Error {
+    fn property_lacks(&mut self, what: &str, attr: &Value, this: &Value) -> Error {
         let name = self.name(sym::__name__).clone();
         let named = match self.get_attr_opt(attr, &name) {
             Ok(Some(name)) => self.repr(&name).map(|name| format!(" {name}")),

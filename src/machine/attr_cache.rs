@@ -288,7 +288,7 @@ pub enum Method {
 impl Vm {
     /// `value.name` at a place in the code that remembers its last lookup.
     #[inline(always)]
-    pub fn get_attr_cached(&mut self, value: &Value, name: &Rc<Str>, cache: &AttrCache) -> Eval<Value> {
+    pub fn get_attr_cached(&mut self, value: &Value, name: &Rc<Str>, cache: &AttrCache) -> Eval {
         match cache.own(value) {
             Some(found) => Ok(found),
             None => self.get_attr_miss(value, name, cache).here(),
@@ -296,7 +296,7 @@ impl Vm {
     }
 
     #[inline(never)]
-    pub fn get_attr_miss(&mut self, value: &Value, name: &Rc<Str>, cache: &AttrCache) -> Result<Value> {
+    pub fn get_attr_miss(&mut self, value: &Value, name: &Rc<Str>, cache: &AttrCache) -> Result {
         match value {
             Value::Instance(_) | Value::Exception(_) => {
                 let known = shaped(value).and_then(|(attrs, key)| Some((attrs, cache.entry(key)?)));
@@ -322,7 +322,7 @@ impl Vm {
         }
     }
 
-    fn get_module_fill(&mut self, value: &Value, module: &Module, name: &Rc<Str>, cache: &AttrCache) -> Result<Value> {
+    fn get_module_fill(&mut self, value: &Value, module: &Module, name: &Rc<Str>, cache: &AttrCache) -> Result {
         let found = self.get_attr(value, name)?;
         // No instance may take the position for one in its values.
         cache.first.remember_own(0, OF_MODULE, module.dict.position_str(name).unwrap_or(IN_CLASS as usize));
@@ -330,7 +330,7 @@ impl Vm {
     }
 
     /// What a data descriptor of an object's class gives.
-    fn ask_descriptor(&mut self, descriptor: &Value, value: &Value, name: &Rc<Str>) -> Result<Value> {
+    fn ask_descriptor(&mut self, descriptor: &Value, value: &Value, name: &Rc<Str>) -> Result {
         let getter = match descriptor {
             Value::Descriptor(descriptor) => match &**descriptor {
                 Descriptor::Property(property) => property.parts.borrow().functions[0].given().cloned(),
@@ -352,7 +352,7 @@ impl Vm {
         })
     }
 
-    fn get_attr_fill(&mut self, value: &Value, name: &Rc<Str>, cache: &AttrCache) -> Result<Value> {
+    fn get_attr_fill(&mut self, value: &Value, name: &Rc<Str>, cache: &AttrCache) -> Result {
         if let Some((attrs, _)) = shaped(value) {
             let class = self.class_of(value);
             if self.plain_getattribute(&class) {
@@ -403,7 +403,7 @@ impl Vm {
     }
 
     /// `Class.name` where the metaclass has no say.
-    fn get_class_fill(&mut self, value: &Value, class: &Rc<Class>, name: &Rc<Str>, cache: &AttrCache) -> Result<Value> {
+    fn get_class_fill(&mut self, value: &Value, class: &Rc<Class>, name: &Rc<Str>, cache: &AttrCache) -> Result {
         let metaclass = self.class_of(value);
         let metaclass_first = metaclass.lookup(name).is_some_and(|found| self.is_data_descriptor(&found));
         if !self.hooks(&metaclass).has_getattribute() && !metaclass_first {

@@ -38,7 +38,7 @@ impl Constructing {
 
 impl Vm {
     /// `callee(*args)`.
-    pub fn call(&mut self, callee: &Value, args: &[Value]) -> Result<Value> {
+    pub fn call(&mut self, callee: &Value, args: &[Value]) -> Result {
         match callee {
             Value::Function(function) => self.call_function(function, args),
             Value::Native(native) => {
@@ -63,7 +63,7 @@ impl Vm {
     }
 
     /// `callee(*args, **kwargs)`.
-    pub fn call_kw(&mut self, callee: &Value, args: &[Value], kwargs: &[Named]) -> Result<Value> {
+    pub fn call_kw(&mut self, callee: &Value, args: &[Value], kwargs: &[Named]) -> Result {
         match callee {
             Value::Function(function) => {
                 if kwargs.is_empty() {
@@ -151,14 +151,14 @@ impl Vm {
     }
 
     /// `value.name(*args)`.
-    pub fn call_method(&mut self, value: &Value, name: impl AsName, args: &[Value]) -> Result<Value> {
+    pub fn call_method(&mut self, value: &Value, name: impl AsName, args: &[Value]) -> Result {
         let method = self.get_attr(value, name)?;
         self.call(&method, args)
     }
 
     /// Calls a built-in function with positional arguments.
     #[inline]
-    pub fn call_native(&mut self, native: &Rc<NativeFunction>, args: &[Value]) -> Result<Value> {
+    pub fn call_native(&mut self, native: &Rc<NativeFunction>, args: &[Value]) -> Result {
         let arity = native.arity.get();
         if args.len() == arity.all() && arity.takes(args.len()) {
             return (native.call)(self, args);
@@ -173,7 +173,7 @@ impl Vm {
         native: &Rc<NativeFunction>,
         places: &mut [Value; PLACES],
         given: usize,
-    ) -> Result<Value> {
+    ) -> Result {
         let arity = native.arity.get();
         if !arity.fits(given) {
             return self.call_native_bound(native, &places[..given]);
@@ -185,7 +185,7 @@ impl Vm {
         (native.call)(self, &places[..all])
     }
 
-    fn call_native_bound(&mut self, native: &Rc<NativeFunction>, args: &[Value]) -> Result<Value> {
+    fn call_native_bound(&mut self, native: &Rc<NativeFunction>, args: &[Value]) -> Result {
         if let (Some(plain), true) = (native.row.plain, !native.takes_self() || !args.is_empty()) {
             return plain(self, args);
         }
@@ -204,7 +204,7 @@ impl Vm {
         (native.call)(self, &bound)
     }
 
-    pub fn call_function(&mut self, function: &Rc<Function>, args: &[Value]) -> Result<Value> {
+    pub fn call_function(&mut self, function: &Rc<Function>, args: &[Value]) -> Result {
         if let Some(other) = replacement(function) {
             return self.call_function(&other, args);
         }
@@ -225,7 +225,7 @@ impl Vm {
         &mut self,
         function: &Rc<Function>,
         bind: impl FnOnce(&mut Vm, &mut [Value]) -> Result<()>,
-    ) -> Eval<Value> {
+    ) -> Eval {
         let code = &function.code;
         if code.slots as usize <= STACK_SLOTS && !code.is_suspendable() {
             return self.call_filled(function, Value::Unbound, |vm, locals| Ok(bind(vm, locals)?), |_| Ok(()));
@@ -237,7 +237,7 @@ impl Vm {
 
     /// Calls a function with exactly its positional parameters, which are moved into its locals.
     #[inline]
-    pub fn call_exact<const N: usize>(&mut self, function: &Rc<Function>, args: [Value; N]) -> Eval<Value> {
+    pub fn call_exact<const N: usize>(&mut self, function: &Rc<Function>, args: [Value; N]) -> Eval {
         if function.code.simple_arity.get() as usize == N {
             return self.call_simple(function, args);
         }
@@ -253,7 +253,7 @@ impl Vm {
 
     /// [`Vm::call_exact`] for code whose `simple_arity` is the number of arguments.
     #[inline]
-    pub fn call_simple<const N: usize>(&mut self, function: &Rc<Function>, args: [Value; N]) -> Eval<Value> {
+    pub fn call_simple<const N: usize>(&mut self, function: &Rc<Function>, args: [Value; N]) -> Eval {
         let mut args = std::mem::ManuallyDrop::new(args);
         let fill = |_: &mut Vm, locals: &mut [Value]| {
             for (local, arg) in locals.iter_mut().zip(args.iter_mut()) {
@@ -273,7 +273,7 @@ impl Vm {
         first: Value,
         fill: impl FnOnce(&mut Vm, &mut [Value]) -> Eval<()>,
         enter: impl FnOnce(&mut Vm) -> Result<()>,
-    ) -> Eval<Value> {
+    ) -> Eval {
         // Most functions have few locals, and clearing twelve would be a good part of a call.
         if function.code.slots as usize <= FEW_SLOTS {
             self.call_with_room::<FEW_SLOTS>(function, first, fill, enter)
@@ -314,7 +314,7 @@ impl Vm {
         first: Value,
         fill: impl FnOnce(&mut Vm, &mut [Value]) -> Eval<()>,
         enter: impl FnOnce(&mut Vm) -> Result<()>,
-    ) -> Eval<Value> {
+    ) -> Eval {
         let mut locals = [const { Value::Unbound }; ROOM];
         std::mem::forget(std::mem::replace(&mut locals[0], first));
         let result = match fill(self, &mut locals).and_then(|()| Ok(enter(self)?)) {
@@ -332,7 +332,7 @@ impl Vm {
     }
 
     /// Runs a function whose arguments are bound, or makes its generator or coroutine.
-    pub fn run_vec(&mut self, function: &Rc<Function>, mut locals: Vec<Value>) -> Eval<Value> {
+    pub fn run_vec(&mut self, function: &Rc<Function>, mut locals: Vec<Value>) -> Eval {
         if function.code.is_suspendable() {
             self.may_enter()?;
             return Ok(self.make_coroutine(function, locals));
@@ -344,7 +344,7 @@ impl Vm {
 
     /// Runs a function in a frame on the native stack.
     #[inline(always)]
-    pub fn run(&mut self, function: &Rc<Function>, locals: &mut [Value]) -> Eval<Value> {
+    pub fn run(&mut self, function: &Rc<Function>, locals: &mut [Value]) -> Eval {
         self.enter()?;
         if !function.code.cells.is_empty() {
             make_cells(function, locals);
@@ -373,13 +373,13 @@ impl Vm {
 
     /// An exception leaves a frame without handlers.
     #[cold]
-    fn fail(&mut self, frame: &mut Frame, raised: Raised) -> Eval<Value> {
+    fn fail(&mut self, frame: &mut Frame, raised: Raised) -> Eval {
         self.unwind(frame, raised.into())?;
         Ok(Value::None)
     }
 
     /// Runs a frame that handles exceptions: what was being handled is so again afterwards.
-    fn execute_handling(&mut self, frame: &mut Frame) -> Eval<Value> {
+    fn execute_handling(&mut self, frame: &mut Frame) -> Eval {
         frame.outer_handled = self.handling.clone();
         let result = self.execute(frame);
         self.handling = frame.outer_handled.take();

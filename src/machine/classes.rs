@@ -27,7 +27,7 @@ impl Native for Super {
 
 impl Vm {
     /// `cls(*args, **kwargs)`.
-    pub fn call_class(&mut self, class: &Rc<Class>, args: &[Value], kwargs: &[Named]) -> Result<Value> {
+    pub fn call_class(&mut self, class: &Rc<Class>, args: &[Value], kwargs: &[Named]) -> Result {
         if let Some(meta) = class.metaclass.get() {
             match self.class_lookup(meta, sym::__call__) {
                 None | Some(Value::Native(_)) => {}
@@ -87,7 +87,7 @@ impl Vm {
 
     /// What `__init__` must return.
     #[cold]
-    pub fn init_returned(&mut self, result: &Value) -> crate::object::Error {
+    pub fn init_returned(&mut self, result: &Value) -> Error {
         let name = self.type_name(result);
         let error = self.type_error(format!("__init__() should return None, not '{name}'"));
         if matches!(result, Value::Coroutine(_)) {
@@ -100,12 +100,12 @@ impl Vm {
     }
 
     #[cold]
-    fn no_instances(&mut self, class: &Class) -> crate::object::Error {
+    fn no_instances(&mut self, class: &Class) -> Error {
         self.type_error(format!("cannot create '{}' instances", self.full_name(class)))
     }
 
     /// `type.__call__(cls, *args, **kwargs)`: `__new__`, then `__init__`.
-    pub fn instantiate(&mut self, class: &Rc<Class>, args: &[Value], kwargs: &[Named]) -> Result<Value> {
+    pub fn instantiate(&mut self, class: &Rc<Class>, args: &[Value], kwargs: &[Named]) -> Result {
         if Rc::ptr_eq(class, &self.types.type_) && args.len() == 1 && kwargs.is_empty() {
             return Ok(Value::Class(self.class_of(&args[0])));
         }
@@ -274,7 +274,7 @@ impl Vm {
     }
 
     /// The most derived metaclass of the bases.
-    pub fn metaclass_of(&mut self, given: Option<&Value>, bases: &[Value]) -> Result<Value> {
+    pub fn metaclass_of(&mut self, given: Option<&Value>, bases: &[Value]) -> Result {
         let mut winner = match (given, bases.first()) {
             (Some(Value::Class(class)), _) => class.clone(),
             (Some(other), _) => return Ok(other.clone()),
@@ -305,7 +305,7 @@ impl Vm {
         bases: &[Value],
         namespace: &Rc<Dict>,
         kwargs: &[Named],
-    ) -> Result<Value> {
+    ) -> Result {
         let mut classes = Vec::new();
         for base in bases {
             let Value::Class(base) = base else {
@@ -637,13 +637,13 @@ impl Vm {
     }
 
     /// `super(class, this)`.
-    pub fn make_super(&mut self, class: &Rc<Class>, this: &Value) -> Result<Value> {
+    pub fn make_super(&mut self, class: &Rc<Class>, this: &Value) -> Result {
         let kind = self.types.super_.clone();
         self.make_super_of(&kind, class, this)
     }
 
     /// [`Vm::make_super`] for a subclass of `super`.
-    pub fn make_super_of(&mut self, kind: &Rc<Class>, class: &Rc<Class>, this: &Value) -> Result<Value> {
+    pub fn make_super_of(&mut self, kind: &Rc<Class>, class: &Rc<Class>, this: &Value) -> Result {
         let own = self.class_of(this);
         let this_class = match this {
             Value::None | Value::Unbound => {
@@ -719,13 +719,13 @@ fn add_computed(vm: &Vm, class: &Rc<Class>, name: Symbol, get: Getter, set: Opti
 }
 
 /// The plain weak reference to an object, or the first there is.
-fn get_weakref(_: &mut Vm, this: &Value) -> Result<Value> {
+fn get_weakref(_: &mut Vm, this: &Value) -> Result {
     let all = crate::object::gc::weak::references(this);
     let plain = all.iter().find(|reference| reference.class().builtin).or(all.first());
     Ok(plain.map_or(Value::None, |reference| Value::Instance(reference.clone())))
 }
 
-fn get_dict(vm: &mut Vm, this: &Value) -> Result<Value> {
+fn get_dict(vm: &mut Vm, this: &Value) -> Result {
     match vm.instance_dict(this) {
         Some(dict) => Ok(Value::Dict(dict)),
         None => {
@@ -771,7 +771,7 @@ fn plain_constructors(vm: &Vm, class: &Class, rest: &Value, kwargs: &Value) -> O
 }
 
 /// `object.__new__`.
-pub fn object_new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+pub fn object_new(vm: &mut Vm, args: &[Value]) -> Result {
     let [Value::Class(class), rest, kwargs] = args else {
         let given = vm.type_name(&args[0]);
         return Err(vm.type_error(format!("object.__new__(X): X is not a type object ({given})")));
@@ -796,7 +796,7 @@ pub fn object_new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 }
 
 /// `object.__init__`.
-pub fn object_init(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+pub fn object_init(vm: &mut Vm, args: &[Value]) -> Result {
     let [this, rest, kwargs] = args else { return Ok(Value::None) };
     let class = vm.class_of(this);
     if let Some((own_new, own_init)) = plain_constructors(vm, &class, rest, kwargs) {

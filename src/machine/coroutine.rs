@@ -41,7 +41,7 @@ impl Vm {
     }
 
     /// `next(generator)`; `Unbound` at its end.
-    pub fn next_or_unbound(&mut self, generator: &Rc<Coroutine>) -> Eval<Value> {
+    pub fn next_or_unbound(&mut self, generator: &Rc<Coroutine>) -> Eval {
         let outcome = match self.resume_in_passing(generator, Value::None) {
             Passing::Yielded(value) => return Ok(value),
             Passing::Other(result) => result?,
@@ -517,7 +517,7 @@ impl Vm {
 
     /// What a run of a frame came to. A delegation that ends at once (nothing to await after all) goes on in the frame.
     #[inline]
-    fn settle(&mut self, frame: &mut Frame, mut result: Result<Value>) -> Result<Outcome> {
+    fn settle(&mut self, frame: &mut Frame, mut result: Result) -> Result<Outcome> {
         loop {
             match (result, frame.exit) {
                 (Ok(value), Exit::Return) => return Ok(Outcome::Return(value)),
@@ -684,7 +684,7 @@ impl Vm {
     }
 
     /// The iterator that `value.__await__()` gives.
-    pub fn await_iterator(&mut self, value: &Value) -> Result<Value> {
+    pub fn await_iterator(&mut self, value: &Value) -> Result {
         if matches!(value, Value::Coroutine(c) if c.kind == Kind::Generator && c.iterable) {
             return Ok(value.clone());
         }
@@ -759,7 +759,7 @@ impl Vm {
     }
 
     /// A result in which `StopIteration` means the end.
-    fn yielded(&mut self, result: Result<Value>) -> Result<Outcome> {
+    fn yielded(&mut self, result: Result) -> Result<Outcome> {
         match result {
             Ok(value) => Ok(Outcome::Yield(value)),
             Err(e) if e.is(&self.types.StopIteration) => Ok(Outcome::Return(self.stop_value(&e))),
@@ -775,7 +775,7 @@ impl Vm {
     }
 
     /// The next `__anext__()` awaitable of an asynchronous iterator.
-    pub fn async_next(&mut self, iterator: &Value) -> Result<Value> {
+    pub fn async_next(&mut self, iterator: &Value) -> Result {
         if let Value::Coroutine(generator) = iterator {
             if generator.kind == Kind::AsyncGenerator {
                 self.hook_async_generator(generator)?;
@@ -807,7 +807,7 @@ impl Vm {
     }
 
     /// The asynchronous iterator of a value.
-    pub fn async_iter(&mut self, value: &Value) -> Result<Value> {
+    pub fn async_iter(&mut self, value: &Value) -> Result {
         if matches!(value, Value::Coroutine(c) if c.kind == Kind::AsyncGenerator) {
             return Ok(value.clone());
         }
@@ -879,7 +879,7 @@ pub fn awaiting(coroutine: &Coroutine) -> Value {
 }
 
 /// What a script sees of that (`cr_await`, `gi_yieldfrom`): a coroutine that a call did without is made now.
-pub fn awaited_object(vm: &mut Vm, coroutine: &Coroutine) -> Result<Value> {
+pub fn awaited_object(vm: &mut Vm, coroutine: &Coroutine) -> Result {
     if coroutine.state.get() != State::Suspended {
         return Ok(Value::None);
     }

@@ -72,7 +72,7 @@ impl Vm {
     }
 
     /// Sets a built-in attribute of an exception (`name`, `value`, `code`, ...).
-    pub fn set_exception_attr(&mut self, error: &Error, name: crate::symbol::Symbol, value: Value) {
+    pub fn set_exception_attr(&mut self, error: &Error, name: Symbol, value: Value) {
         let name = self.name(name).clone();
         let root = error.class().root_shape.clone();
         let old = error.0.own.change(|own| own.set(&root, &name, value));

@@ -7,7 +7,7 @@ use crate::object::coroutine::{Awaiter, AwaiterState, Body, Operation, Outcome, 
 
 impl Vm {
     /// `generator.send(value)`: the next value, or `StopIteration`.
-    pub fn generator_send(&mut self, generator: &Rc<Coroutine>, value: Value) -> Result<Value> {
+    pub fn generator_send(&mut self, generator: &Rc<Coroutine>, value: Value) -> Result {
         match self.resume(generator, Resume::Send(value))? {
             Outcome::Return(value) => Err(self.stop_iteration(value)),
             Outcome::Yield(value) | Outcome::AsyncYield(value) => Ok(value),
@@ -16,7 +16,7 @@ impl Vm {
     }
 
     /// `generator.throw(error)`.
-    pub fn generator_throw(&mut self, generator: &Rc<Coroutine>, error: Error) -> Result<Value> {
+    pub fn generator_throw(&mut self, generator: &Rc<Coroutine>, error: Error) -> Result {
         match self.resume(generator, Resume::Throw(error))? {
             Outcome::Return(value) => Err(self.stop_iteration(value)),
             Outcome::Yield(value) | Outcome::AsyncYield(value) => Ok(value),
@@ -25,7 +25,7 @@ impl Vm {
     }
 
     /// `generator.close()`.
-    pub fn generator_close(&mut self, generator: &Rc<Coroutine>) -> Result<Value> {
+    pub fn generator_close(&mut self, generator: &Rc<Coroutine>) -> Result {
         match generator.state.get() {
             State::Created => {
                 generator.state.set(State::Finished);
@@ -190,7 +190,7 @@ impl Vm {
     }
 
     /// `awaiter.send(value)`: an awaiter driven by hand. It becomes the chain of a small coroutine of its own.
-    pub fn awaiter_resume(&mut self, this: &Rc<Awaiter>, mut input: Resume) -> Result<Value> {
+    pub fn awaiter_resume(&mut self, this: &Rc<Awaiter>, mut input: Resume) -> Result {
         if this.operation == Operation::Await {
             return match input {
                 Resume::Throw(error) | Resume::Fail(error) => self.generator_throw(&this.target, error),

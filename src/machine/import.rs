@@ -43,7 +43,7 @@ impl Vm {
     }
 
     /// The module of a dotted name, imported if it was not; its parents first.
-    pub fn import_module(&mut self, name: &str) -> Result<Value> {
+    pub fn import_module(&mut self, name: &str) -> Result {
         let key = self.intern(name);
         match self.modules.get_str(&key) {
             Some(Value::None) => {
@@ -83,7 +83,7 @@ impl Vm {
         Ok(module)
     }
 
-    fn find_and_load(&mut self, name: &str, key: &Rc<Str>, path: &Value) -> Result<Value> {
+    fn find_and_load(&mut self, name: &str, key: &Rc<Str>, path: &Value) -> Result {
         if self.sys_attr("meta_path").is_some() {
             return self.call_page("importlib.machinery", "_find_and_load", &[Value::Str(key.clone()), path.clone()]);
         }
@@ -104,7 +104,7 @@ impl Vm {
     }
 
     /// Loads what was found and leaves it in `sys.modules`, unless that fails.
-    fn load_found(&mut self, name: &str, key: &Rc<Str>, found: Found) -> Result<Value> {
+    fn load_found(&mut self, name: &str, key: &Rc<Str>, found: Found) -> Result {
         let (file, is_package, bytes) = match found {
             Found::Builtin => return self.import_builtin(name),
             Found::File(file, is_package, bytes) => (file, is_package, bytes),
@@ -194,7 +194,7 @@ impl Vm {
     }
 
     /// Runs the bytes of a source file in a module's namespace.
-    pub fn run_module(&mut self, bytes: &[u8], shown: &str, globals: &Rc<Dict>) -> Result<Value> {
+    pub fn run_module(&mut self, bytes: &[u8], shown: &str, globals: &Rc<Dict>) -> Result {
         let builtins = self.name(sym::__builtins__).clone();
         if globals.get_str(&builtins).is_none() {
             globals.set_str(&builtins, Value::Dict(self.builtins.clone()));
@@ -204,13 +204,13 @@ impl Vm {
     }
 
     /// What a built-in module has under a name.
-    pub fn from_page(&mut self, module: &str, name: &str) -> Result<Value> {
+    pub fn from_page(&mut self, module: &str, name: &str) -> Result {
         let module = self.import_builtin(module)?;
         self.get_attr(&module, name)
     }
 
     /// Calls a function of a built-in module, or a class.
-    pub fn call_page(&mut self, module: &str, function: &str, args: &[Value]) -> Result<Value> {
+    pub fn call_page(&mut self, module: &str, function: &str, args: &[Value]) -> Result {
         let function = self.from_page(module, function)?;
         self.call(&function, args)
     }
@@ -226,7 +226,7 @@ impl Vm {
     }
 
     /// A built-in module by its full name, whatever stands on `sys.path`.
-    pub fn import_builtin(&mut self, name: &str) -> Result<Value> {
+    pub fn import_builtin(&mut self, name: &str) -> Result {
         let key = self.intern(name);
         if let Some(module) = self.modules.get_str(&key) {
             return Ok(module);
@@ -325,7 +325,7 @@ impl Vm {
     }
 
     /// Runs a module's source in a namespace.
-    pub fn run_source(&mut self, source: &Rc<Source>, globals: &Rc<Dict>) -> Result<Value> {
+    pub fn run_source(&mut self, source: &Rc<Source>, globals: &Rc<Dict>) -> Result {
         let code = crate::lower::compile_module(self, source).map_err(|errors| match errors.first() {
             Some(first) => self.syntax_error(first),
             None => self.system_error("a source was refused without a reason"),
@@ -406,13 +406,7 @@ impl Vm {
     }
 
     /// What an import statement does: calls `__import__`, whoever that is.
-    pub fn import_name(
-        &mut self,
-        globals: &Rc<Dict>,
-        name: &str,
-        from_list: Option<&[Value]>,
-        level: u32,
-    ) -> Result<Value> {
+    pub fn import_name(&mut self, globals: &Rc<Dict>, name: &str, from_list: Option<&[Value]>, level: u32) -> Result {
         let key = self.name(sym::__import__).clone();
         let function = match self.own_builtins(globals) {
             Some(own) => self.builtin_of(&own, &key)?,
@@ -437,13 +431,7 @@ impl Vm {
     }
 
     /// What `__import__` does by itself: the top module of the name, or if names are wanted from it the last one.
-    pub fn import_plain(
-        &mut self,
-        globals: &Rc<Dict>,
-        name: &str,
-        from_list: Option<&[Value]>,
-        level: u32,
-    ) -> Result<Value> {
+    pub fn import_plain(&mut self, globals: &Rc<Dict>, name: &str, from_list: Option<&[Value]>, level: u32) -> Result {
         let full = if level > 0 { Some(self.resolve_relative(globals, name, level)?) } else { None };
         let full = full.as_deref().unwrap_or(name);
         if full.is_empty() {
@@ -499,7 +487,7 @@ impl Vm {
     }
 
     /// `import a.b.c as x`: from the top module to the last one.
-    pub fn import_last(&mut self, top: Value, name: &str) -> Result<Value> {
+    pub fn import_last(&mut self, top: Value, name: &str) -> Result {
         let mut module = top;
         for part in name.split('.').skip(1) {
             let part = self.intern(part);
@@ -509,7 +497,7 @@ impl Vm {
     }
 
     /// `from module import name`.
-    pub fn import_from(&mut self, module: &Value, name: &Rc<Str>) -> Result<Value> {
+    pub fn import_from(&mut self, module: &Value, name: &Rc<Str>) -> Result {
         if let Some(found) = self.get_attr_opt(module, name)? {
             return Ok(found);
         }

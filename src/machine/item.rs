@@ -280,13 +280,13 @@ impl Vm {
         }
     }
 
-    fn list_slice(&mut self, list: &List, slice: &Slice) -> Result<Value> {
+    fn list_slice(&mut self, list: &List, slice: &Slice) -> Result {
         let indices = self.slice_indices(slice, list.len())?;
         Ok(Value::list(pick(&list.items.borrow(), indices)))
     }
 
     /// `container[start:stop:step]`; a built-in sequence needs no slice object.
-    pub fn get_slice(&mut self, container: &Value, slice: Slice) -> Result<Value> {
+    pub fn get_slice(&mut self, container: &Value, slice: Slice) -> Result {
         match container {
             Value::List(list) => self.list_slice(list, &slice),
             Value::Str(text) => self.text_slice(container, text, &slice),

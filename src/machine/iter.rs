@@ -7,7 +7,7 @@ use crate::object::iter::{DictPart, Iter, NativeIter, Pair};
 
 impl Vm {
     /// `iter(value)`.
-    pub fn iter(&mut self, value: &Value) -> Result<Value> {
+    pub fn iter(&mut self, value: &Value) -> Result {
         let iter = match value {
             Value::List(list) => Iter::List { list: RefCell::new(Some(list.clone())), at: Cell::new(0) },
             Value::Tuple(tuple) => Iter::Tuple { tuple: RefCell::new(Some(tuple.clone())), at: Cell::new(0) },
@@ -33,7 +33,7 @@ impl Vm {
         Ok(Value::Iter(Rc::new(iter)))
     }
 
-    fn iter_special(&mut self, value: &Value) -> Result<Value> {
+    fn iter_special(&mut self, value: &Value) -> Result {
         match self.lookup_special(value, sym::__iter__) {
             Some(Value::None) => Err(self.not_iterable(value)),
             Some(method) => {

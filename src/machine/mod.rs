@@ -420,7 +420,7 @@ impl Vm {
     }
 
     /// Runs a module's code in a namespace; `locals` is a namespace of its own for `exec`.
-    pub fn run_code(&mut self, code: &Rc<Code>, globals: &Rc<Dict>, locals: Option<Value>) -> Result<Value> {
+    pub fn run_code(&mut self, code: &Rc<Code>, globals: &Rc<Dict>, locals: Option<Value>) -> Result {
         crate::object::gc::register(globals);
         code.runs_in(globals);
         let function = Rc::new(crate::object::Function {

@@ -629,7 +629,7 @@ impl Vm {
     }
 
     /// What `linecache` has under the name of a text that was given to `compile()`.
-    fn lines_by_name(&mut self, place: &Place, code: &crate::object::code::Code) -> Result<String> {
+    fn lines_by_name(&mut self, place: &Place, code: &Code) -> Result<String> {
         let globals = code.globals.borrow().upgrade().map_or(Value::None, Value::Dict);
         let lines = self.call_page("linecache", "getlines", &[Value::str(&place.source.name), globals])?;
         let mut text = String::new();

@@ -126,7 +126,7 @@ impl Vm {
     }
 
     #[cold]
-    fn cannot_concat(&mut self, kind: &str, other: &Value) -> crate::object::Error {
+    fn cannot_concat(&mut self, kind: &str, other: &Value) -> Error {
         let name = self.type_name(other);
         self.type_error(format!("can only concatenate {kind} (not \"{name}\") to {kind}"))
     }

@@ -140,7 +140,7 @@ impl Vm {
     }
 
     #[cold]
-    fn wrong_size(&mut self, what: &str, size: usize, wanted: usize) -> crate::object::Error {
+    fn wrong_size(&mut self, what: &str, size: usize, wanted: usize) -> Error {
         self.value_error(format!("attempt to assign {what} of size {size} to extended slice of size {wanted}"))
     }
 

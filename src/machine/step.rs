@@ -15,7 +15,7 @@ use crate::object::{Eval, Located};
 impl Vm {
     /// Runs a frame until it returns, suspends or fails.
     #[inline(always)]
-    pub fn execute(&mut self, frame: &mut Frame) -> Eval<Value> {
+    pub fn execute(&mut self, frame: &mut Frame) -> Eval {
         loop {
             match self.run_steps(frame) {
                 Ok(value) => return Ok(value),
@@ -26,7 +26,7 @@ impl Vm {
 
     /// Resumes a suspended frame.
     #[inline]
-    pub fn execute_from(&mut self, frame: &mut Frame, input: Resume) -> Eval<Value> {
+    pub fn execute_from(&mut self, frame: &mut Frame, input: Resume) -> Eval {
         // Nearly always a value arrives where one is waited for.
         let step = frame.code.steps.get(frame.pc as usize);
         match (input, step) {
@@ -47,7 +47,7 @@ impl Vm {
     }
 
     /// The same for all that may come.
-    pub fn execute_after(&mut self, frame: &mut Frame, input: Resume) -> Eval<Value> {
+    pub fn execute_after(&mut self, frame: &mut Frame, input: Resume) -> Eval {
         if let Resume::Throw(error) = &input {
             // Raised here like any other, but what whoever throws it is handling is no context of it.
             if let Some(handled) = &frame.handled {
@@ -73,7 +73,7 @@ impl Vm {
         }
     }
 
-    fn run_steps<'a>(&mut self, frame: &mut Frame<'a>) -> Eval<Value> {
+    fn run_steps<'a>(&mut self, frame: &mut Frame<'a>) -> Eval {
         let code: &'a Code = frame.code;
         let steps = &code.steps[..];
         let mut pc = frame.pc as usize;

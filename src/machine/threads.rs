@@ -127,7 +127,7 @@ impl NativeCoroutine for Blocked {
 }
 
 /// `_call(func, *args, **kwargs)` in the code of a thread.
-pub fn call_row(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+pub fn call_row(vm: &mut Vm, args: &[Value]) -> Result {
     let [func, positional, keywords] = args else { return Ok(Value::None) };
     let positional = vm.collect(positional)?;
     let keywords = keywords.as_dict().map(|dict| named_arguments(&dict.pairs())).unwrap_or_default();
@@ -141,7 +141,7 @@ fn named_arguments(pairs: &[(Value, Value)]) -> Vec<Named> {
 impl Vm {
     /// Calls in the code of a thread: a plain script function becomes a link of the thread's chain, and what blocks is
     /// awaited. Where `pending` is set afterwards, the value is to be awaited; otherwise it is the result.
-    pub fn call_suspending(&mut self, callee: &Value, mut args: Vec<Value>, kwargs: &[Named]) -> Result<Value> {
+    pub fn call_suspending(&mut self, callee: &Value, mut args: Vec<Value>, kwargs: &[Named]) -> Result {
         let mut callee = callee.clone();
         loop {
             callee = match &callee {

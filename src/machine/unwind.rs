@@ -178,7 +178,7 @@ impl Vm {
     }
 
     /// The place that is running: the innermost call under way.
-    pub fn here(&self) -> Option<(std::rc::Rc<crate::object::code::Code>, Span)> {
+    pub fn here(&self) -> Option<(std::rc::Rc<Code>, Span)> {
         self.calls.iter().rev().find_map(|site| {
             let code = self.code_by_id(site.code)?;
             (!code.source.library).then_some((code, site.span))

@@ -12,7 +12,7 @@ use crate::machine::Vm;
 use crate::source::{Source, Span};
 
 /// An expression.
-pub type Thunk = Box<dyn Fn(&mut Vm, &mut Frame) -> Eval<Value>>;
+pub type Thunk = Box<dyn Fn(&mut Vm, &mut Frame) -> Eval>;
 /// An expression whose truth alone is wanted.
 pub type Cond = Box<dyn Fn(&mut Vm, &mut Frame) -> Eval<bool>>;
 /// A statement.

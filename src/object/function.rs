@@ -223,7 +223,7 @@ pub enum Descriptor {
     },
 }
 
-pub type Getter = fn(&mut Vm, &Value) -> Result<Value>;
+pub type Getter = fn(&mut Vm, &Value) -> Result;
 /// Called with `Unbound` to delete.
 pub type Setter = fn(&mut Vm, &Value, Value) -> Result<()>;
 

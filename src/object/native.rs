@@ -12,7 +12,7 @@ use crate::machine::Vm;
 
 /// Gets its arguments bound to the signature, one value a parameter: a missing optional one is its default, or
 /// `Unbound` if the default is written `<unrepresentable>` or is not a literal. `*args` is a tuple, `**kwargs` a dict.
-pub type NativeCall = fn(&mut Vm, &[Value]) -> Result<Value>;
+pub type NativeCall = fn(&mut Vm, &[Value]) -> Result;
 
 /// One row of a table of built-in functions or of a type's methods.
 pub struct Row {

@@ -129,7 +129,7 @@ pub fn of(diagnostic: &Diagnostic, reading: Reading, in_file: Option<String>) ->
         if source.text.is_empty() {
             (lineno, end_lineno) = (0, 0);
         }
-    } else if (nothing || source.text[span.range()].starts_with('#'))
+    } else if (nothing || source.text.get(span.range()).is_some_and(|text| text.starts_with('#')))
         && (message == "invalid syntax"
             || starts("expected ':'")
             || starts("expected '('")

@@ -48,7 +48,7 @@ fn find(vm: &mut Vm, args: &[Value], right: bool) -> Result<i64> {
     Ok(low)
 }
 
-fn insert(vm: &mut Vm, args: &[Value], right: bool) -> Result<Value> {
+fn insert(vm: &mut Vm, args: &[Value], right: bool) -> Result {
     let [items, x, low, high, key] = args else { unreachable!("bound to the signature") };
     let sought = if key.is_none() { x.clone() } else { vm.call(key, std::slice::from_ref(x))? };
     let at = find(vm, &[items.clone(), sought, low.clone(), high.clone(), key.clone()], right)?;

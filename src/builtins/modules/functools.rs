@@ -207,7 +207,7 @@ const PARTIAL: &[Row] = &[
 ];
 
 /// Exchanges function, arguments, keywords and attributes.
-fn set_state(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn set_state(vm: &mut Vm, args: &[Value]) -> Result {
     let parts = args[1].as_tuple().map(|state| state.to_vec()).unwrap_or_default();
     let [func, given, keywords, attributes] = &parts[..] else { return Err(vm.type_error("invalid partial state")) };
     let is_dict = |value: &Value| value.as_dict().is_some() || value.is_none();
@@ -241,7 +241,7 @@ fn set_state(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     Ok(Value::None)
 }
 
-fn reduce(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn reduce(vm: &mut Vm, args: &[Value]) -> Result {
     let mut result = args[2].clone();
     let items = match vm.iter(&args[1]) {
         Err(e) if e.is(&vm.types.TypeError) => return Err(vm.type_error("reduce() arg 2 must support iteration")),
@@ -264,7 +264,7 @@ fn key_class(vm: &mut Vm) -> Rc<Class> {
     class
 }
 
-fn compare_keys(vm: &mut Vm, args: &[Value], op: CmpOp) -> Result<Value> {
+fn compare_keys(vm: &mut Vm, args: &[Value], op: CmpOp) -> Result {
     let key = this!(vm, args[0], Key);
     let Some(other) = args[1].data::<Key>() else {
         return Err(vm.type_error("other argument must be K instance"));
@@ -328,11 +328,11 @@ fn key_of(vm: &mut Vm, positional: &[Value], named: &[Named], typed: bool) -> Va
     Value::tuple(parts)
 }
 
-fn call_cached(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn call_cached(vm: &mut Vm, args: &[Value]) -> Result {
     cached_result(vm, &args[0], items(&args[1]), keywords(&args[2]))
 }
 
-fn cached_result(vm: &mut Vm, this: &Value, positional: &[Value], named: Vec<Named>) -> Result<Value> {
+fn cached_result(vm: &mut Vm, this: &Value, positional: &[Value], named: Vec<Named>) -> Result {
     let cached = this!(vm, *this, Cached);
     if cached.most == Some(0) {
         cached.misses.set(cached.misses.get() + 1);

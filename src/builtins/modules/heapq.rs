@@ -29,12 +29,7 @@ const FUNCTIONS: &[Row] = &[
 ];
 
 /// Calls a function of a heap that is a list, as it has to be.
-fn checked(
-    vm: &mut Vm,
-    args: &[Value],
-    function: &str,
-    call: impl FnOnce(&mut Vm, &[Value]) -> Result<Value>,
-) -> Result<Value> {
+fn checked(vm: &mut Vm, args: &[Value], function: &str, call: impl FnOnce(&mut Vm, &[Value]) -> Result) -> Result {
     if args[0].as_list().is_some() {
         return call(vm, args);
     }
@@ -111,11 +106,11 @@ pub fn push(vm: &mut Vm, heap: &Value, item: Value) -> Result<()> {
 }
 
 /// `heappop(heap)`
-pub fn pop(vm: &mut Vm, heap: &Value) -> Result<Value> {
+pub fn pop(vm: &mut Vm, heap: &Value) -> Result {
     pop_of(vm, heap, false)
 }
 
-fn pop_of(vm: &mut Vm, heap: &Value, max: bool) -> Result<Value> {
+fn pop_of(vm: &mut Vm, heap: &Value, max: bool) -> Result {
     let heap = list(vm, heap)?;
     let last = heap.items.borrow_mut().pop();
     let Some(last) = last else { return Err(vm.index_error("index out of range")) };
@@ -127,7 +122,7 @@ fn pop_of(vm: &mut Vm, heap: &Value, max: bool) -> Result<Value> {
     Ok(first)
 }
 
-fn replace(vm: &mut Vm, args: &[Value], max: bool) -> Result<Value> {
+fn replace(vm: &mut Vm, args: &[Value], max: bool) -> Result {
     let heap = list(vm, &args[0])?;
     if heap.is_empty() {
         return Err(vm.index_error("index out of range"));
@@ -137,7 +132,7 @@ fn replace(vm: &mut Vm, args: &[Value], max: bool) -> Result<Value> {
     Ok(first)
 }
 
-fn heapify(vm: &mut Vm, heap: &Value, max: bool) -> Result<Value> {
+fn heapify(vm: &mut Vm, heap: &Value, max: bool) -> Result {
     let heap = list(vm, heap)?;
     for at in (0..heap.len() / 2).rev() {
         sink(vm, &heap, at, max)?;

@@ -124,7 +124,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
     }),
 ];
 
-fn sequence(vm: &mut Vm, args: &[Value], in_place: bool) -> Result<Value> {
+fn sequence(vm: &mut Vm, args: &[Value], in_place: bool) -> Result {
     let lacks_addition = matches!(args[0].unwrapped(), Value::Dict(_) | Value::Range(_));
     let is_sequence = !lacks_addition && vm.has_special(&args[0], sym::__getitem__);
     if !is_sequence {
@@ -202,7 +202,7 @@ fn one_or_all(mut values: Vec<Value>) -> Value {
 }
 
 /// `operator.name(a, b, key=c)`
-fn shown(vm: &mut Vm, class: &Class, positional: &[Value], named: &[Named]) -> Result<Value> {
+fn shown(vm: &mut Vm, class: &Class, positional: &[Value], named: &[Named]) -> Result {
     let mut parts = Vec::new();
     for value in positional {
         parts.push(vm.repr(value)?.as_str().to_owned());

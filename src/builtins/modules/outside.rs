@@ -159,7 +159,7 @@ fn wait(vm: &mut Vm, args: &[Value]) -> Result<Wait> {
     Ok(Wait { deadline, descriptors: descriptors.into(), ..Wait::default() })
 }
 
-fn spawn(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn spawn(vm: &mut Vm, args: &[Value]) -> Result {
     let [arguments, executable, folder, environment, streams, group] = args else { return Ok(Value::None) };
     let all_bytes = |vm: &mut Vm, list: &Value| -> Result<Vec<Vec<u8>>> {
         Ok(vm.collect(list)?.iter().map(|item| bytes_of(item).unwrap_or_default()).collect())

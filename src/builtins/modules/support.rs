@@ -109,7 +109,7 @@ pub fn new_structure(vm: &mut Vm, full: &'static str, fields: &[&str], rows: &'s
 
 const STRUCTURE: &[Row] = &[method("__repr__()", structure_repr)];
 
-fn structure_repr(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn structure_repr(vm: &mut Vm, args: &[Value]) -> Result {
     let class = vm.class_of(&args[0]);
     let names = vm.class_lookup(&class, sym::__match_args__).unwrap_or_default();
     // A named tuple is shown without its module.
@@ -137,7 +137,7 @@ fn structure_repr(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 }
 
 /// The field of a structure at a place.
-pub fn field<const AT: usize>(_: &mut Vm, this: &Value) -> Result<Value> {
+pub fn field<const AT: usize>(_: &mut Vm, this: &Value) -> Result {
     Ok(this.as_tuple().and_then(|items| items.get(AT)).cloned().unwrap_or_default())
 }
 

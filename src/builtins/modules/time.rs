@@ -120,7 +120,7 @@ fn clock(vm: &mut Vm, id: &Value) -> Result<i128> {
     }
 }
 
-fn get_clock_info(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn get_clock_info(vm: &mut Vm, args: &[Value]) -> Result {
     let Some(name) = args[0].as_str() else {
         return Err(vm.type_error(format!("get_clock_info() argument 1 must be str, not {}", vm.type_name(&args[0]))));
     };
@@ -145,7 +145,7 @@ fn get_clock_info(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     Ok(Value::Instance(Rc::new(instance)))
 }
 
-fn sleep(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn sleep(vm: &mut Vm, args: &[Value]) -> Result {
     let wanted = sleep_length(vm, args)?;
     if let Some(before_sleep) = vm.before_sleep {
         before_sleep(vm, wanted);
@@ -160,7 +160,7 @@ fn sleep(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 }
 
 /// The same in a thread.
-fn sleep_suspending(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn sleep_suspending(vm: &mut Vm, args: &[Value]) -> Result {
     let wanted = sleep_length(vm, args)?;
     Ok(vm.sleep_suspending(wanted))
 }
@@ -199,7 +199,7 @@ fn hidden(vm: &mut Vm, value: &Value, name: &str) -> Value {
     own_attr(value, &name).unwrap_or(Value::None)
 }
 
-fn new_struct_time(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn new_struct_time(vm: &mut Vm, args: &[Value]) -> Result {
     let class = class_given(vm, args)?;
     if args[1].is_unbound() {
         return Err(vm.type_error("structseq() missing required argument 'sequence' (pos 1)"));
@@ -238,7 +238,7 @@ pub(super) const MOMENTS: &[Row] = &[
 ];
 
 /// A function of the calendar, which is a page.
-fn calendar(vm: &mut Vm, function: &str, args: &[Value]) -> Result<Value> {
+fn calendar(vm: &mut Vm, function: &str, args: &[Value]) -> Result {
     let given: Vec<Value> = args.iter().filter(|arg| !arg.is_unbound()).cloned().collect();
     vm.call_page("_moments", function, &given)
 }

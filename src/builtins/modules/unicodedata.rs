@@ -73,7 +73,7 @@ fn character(vm: &mut Vm, args: &[Value], what: &str) -> Result<u32> {
 }
 
 /// A property, the default that was given, or an error.
-fn given(vm: &mut Vm, args: &[Value], found: Option<Value>, missing: &str) -> Result<Value> {
+fn given(vm: &mut Vm, args: &[Value], found: Option<Value>, missing: &str) -> Result {
     match found {
         Some(value) => Ok(value),
         None if args[1].is_unbound() => Err(vm.value_error(missing)),

@@ -70,7 +70,7 @@ pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
     Ok(())
 }
 
-fn new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn new(vm: &mut Vm, args: &[Value]) -> Result {
     let class = class_given(vm, args)?;
     let (target, callback) = &given(vm, "__new__", &args[1])?;
     let weakly = if can_be_referred_to(target) { Weakly::new(target) } else { None };
@@ -140,7 +140,7 @@ fn can_be_referred_to(value: &Value) -> bool {
     }
 }
 
-fn hash(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn hash(vm: &mut Vm, args: &[Value]) -> Result {
     let data = this!(vm, args[0], WeakRef);
     if let Some(hash) = data.hash.get() {
         return Ok(Value::Int(hash));
@@ -151,7 +151,7 @@ fn hash(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     Ok(Value::Int(hash))
 }
 
-fn same(vm: &mut Vm, args: &[Value], equal: bool) -> Result<Value> {
+fn same(vm: &mut Vm, args: &[Value], equal: bool) -> Result {
     let Some(other) = args[1].data::<WeakRef>() else { return Ok(Value::NotImplemented) };
     let found = match (this!(vm, args[0], WeakRef).get(), other.get()) {
         (Some(a), Some(b)) => vm.eq(&a, &b)?,
@@ -160,7 +160,7 @@ fn same(vm: &mut Vm, args: &[Value], equal: bool) -> Result<Value> {
     Ok(Value::bool(found == equal))
 }
 
-fn repr(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn repr(vm: &mut Vm, args: &[Value]) -> Result {
     let at = args[0].id();
     let Some(target) = this!(vm, args[0], WeakRef).get() else {
         return Ok(Value::string(format!("<weakref at {at:#x}; dead>")));

@@ -171,7 +171,7 @@ fn step(
     }
 }
 
-fn checksum(vm: &mut Vm, args: &[Value], sum: fn(u32, &[u8]) -> u32) -> Result<Value> {
+fn checksum(vm: &mut Vm, args: &[Value], sum: fn(u32, &[u8]) -> u32) -> Result {
     let data = buffer(vm, &args[0])?;
     let start = vm.index(&args[1])?;
     // Only the lowest bits count.

@@ -71,7 +71,7 @@ impl Deque {
 }
 
 /// A new deque.
-pub fn make(vm: &mut Vm, items: VecDeque<Value>) -> Result<Value> {
+pub fn make(vm: &mut Vm, items: VecDeque<Value>) -> Result {
     match vm.from_page("collections", "deque")? {
         Value::Class(class) => Ok(Instance::native(
             &class,
@@ -262,7 +262,7 @@ const METHODS: &[Row] = &[
     getter("maxlen", |vm, this| Ok(this!(vm, this, Deque).most.get().map_or(Value::None, Value::usize))),
 ];
 
-fn init(vm: &mut Vm, deque: &Deque, args: &[Value]) -> Result<Value> {
+fn init(vm: &mut Vm, deque: &Deque, args: &[Value]) -> Result {
     let most = match &args[2] {
         Value::None => None,
         given if !given.is_int() => return Err(vm.type_error("an integer is required")),
@@ -311,7 +311,7 @@ fn like(vm: &mut Vm, this: &Value, deque: &Deque, items: Vec<Value>) -> Value {
     Instance::native(&class, made)
 }
 
-fn copy(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn copy(vm: &mut Vm, args: &[Value]) -> Result {
     let deque = this!(vm, args[0], Deque);
     let class = vm.class_of(&args[0]);
     if class.builtin {
@@ -324,7 +324,7 @@ fn copy(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     }
 }
 
-fn multiply(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn multiply(vm: &mut Vm, args: &[Value]) -> Result {
     let deque = this!(vm, args[0], Deque);
     let Some(count) = vm.index_opt(&args[1])? else {
         let given = vm.type_name(&args[1]);
@@ -379,7 +379,7 @@ fn not_found(vm: &mut Vm, wanted: &Value) -> Error {
     }
 }
 
-fn index(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn index(vm: &mut Vm, args: &[Value]) -> Result {
     let deque = this!(vm, args[0], Deque);
     let len = deque.len() as i64;
     let mut bounds = [0; 2];
@@ -393,7 +393,7 @@ fn index(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     }
 }
 
-fn order(vm: &mut Vm, args: &[Value], op: CmpOp) -> Result<Value> {
+fn order(vm: &mut Vm, args: &[Value], op: CmpOp) -> Result {
     let deque = this!(vm, args[0], Deque);
     let Some(other) = args[1].data::<Deque>() else { return Ok(Value::NotImplemented) };
     let (a, b) = (deque.to_vec(), other.to_vec());
@@ -412,7 +412,7 @@ fn order(vm: &mut Vm, args: &[Value], op: CmpOp) -> Result<Value> {
     Ok(Value::bool(compare::holds(op, a.len().cmp(&b.len()))))
 }
 
-fn repr(vm: &mut Vm, deque: &Deque, args: &[Value]) -> Result<Value> {
+fn repr(vm: &mut Vm, deque: &Deque, args: &[Value]) -> Result {
     let mut text = String::new();
     let Some(guard) = vm.enter_repr(&mut text, &args[0], "[...]")? else { return Ok(Value::string(text)) };
     text.push_str(&vm.class_name(&args[0]));
@@ -447,7 +447,7 @@ pub(super) fn iterator_class(vm: &mut Vm, backwards: bool) -> Rc<Class> {
     class
 }
 
-fn iterate(vm: &mut Vm, value: &Value, backwards: bool) -> Result<Value> {
+fn iterate(vm: &mut Vm, value: &Value, backwards: bool) -> Result {
     let deque = this!(vm, value, Deque);
     let class = iterator_class(vm, backwards);
     let version = deque.version.get();
@@ -456,7 +456,7 @@ fn iterate(vm: &mut Vm, value: &Value, backwards: bool) -> Result<Value> {
 
 const NEW: &[Row] = &[static_method("__new__(cls, deque, index=0, /)", new_iterator)];
 
-fn new_iterator(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn new_iterator(vm: &mut Vm, args: &[Value]) -> Result {
     let class = class_given(vm, args)?;
     if args[1].data::<Deque>().is_none() {
         let found = vm.type_name(&args[1]);

@@ -27,7 +27,7 @@ fn inner(vm: &mut Vm, value: &Value) -> Result<Rc<Dict>> {
     }
 }
 
-fn new(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn new(vm: &mut Vm, args: &[Value]) -> Result {
     let class = class_given(vm, args)?;
     Ok(wrapped(&class, Value::dict(Dict::new())))
 }
@@ -66,7 +66,7 @@ fn set_factory(vm: &mut Vm, value: &Value, factory: Value) {
 }
 
 /// A defaultdict of the same class with other contents.
-fn like(vm: &mut Vm, value: &Value, contents: Value) -> Result<Value> {
+fn like(vm: &mut Vm, value: &Value, contents: Value) -> Result {
     let class = vm.class_of(value);
     let factory = factory(vm, value);
     if !class.builtin {
@@ -152,7 +152,7 @@ const DEFAULT: &[Row] = &[
     ),
 ];
 
-fn joined(vm: &mut Vm, this: &Value, first: &Value, second: &Value) -> Result<Value> {
+fn joined(vm: &mut Vm, this: &Value, first: &Value, second: &Value) -> Result {
     let (Some(first), Some(second)) = (first.as_dict(), second.as_dict().cloned()) else {
         return Ok(Value::NotImplemented);
     };
@@ -162,7 +162,7 @@ fn joined(vm: &mut Vm, this: &Value, first: &Value, second: &Value) -> Result<Va
     Ok(made)
 }
 
-fn copy_default(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn copy_default(vm: &mut Vm, args: &[Value]) -> Result {
     let dict = inner(vm, &args[0])?;
     like(vm, &args[0], copied(&dict))
 }
@@ -262,7 +262,7 @@ const ORDERED: &[Row] = &[
     }),
 ];
 
-fn update(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn update(vm: &mut Vm, args: &[Value]) -> Result {
     let given = Rc::new(Dict::new());
     let rest = pairs_first(vm, items(&args[1]), |vm, key, value| vm.set_item(&args[0], &key, value))?;
     fill(vm, &given, "", rest, &args[2])?;
@@ -296,7 +296,7 @@ fn pairs_first<'a>(
     Ok(&[])
 }
 
-fn merge(vm: &mut Vm, this: &Value, first: &Value, second: &Value) -> Result<Value> {
+fn merge(vm: &mut Vm, this: &Value, first: &Value, second: &Value) -> Result {
     let (Some(first), Some(second)) = (first.as_dict().cloned(), second.as_dict().cloned()) else {
         return Ok(Value::NotImplemented);
     };
@@ -307,7 +307,7 @@ fn merge(vm: &mut Vm, this: &Value, first: &Value, second: &Value) -> Result<Val
 }
 
 /// Two ordered dictionaries are equal if their order is the same too.
-fn same(vm: &mut Vm, args: &[Value], wanted: bool) -> Result<Value> {
+fn same(vm: &mut Vm, args: &[Value], wanted: bool) -> Result {
     let (Some(a), Some(b)) = (args[0].as_dict().cloned(), args[1].as_dict().cloned()) else {
         return Ok(Value::NotImplemented);
     };

@@ -32,7 +32,7 @@ pub(super) fn setup_abc(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
 }
 
 /// Counts the items of an iterable in a dictionary.
-fn count_elements(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn count_elements(vm: &mut Vm, args: &[Value]) -> Result {
     let Some(counts) = args[0].as_dict().cloned() else { return Err(vm.type_error("a dict is needed")) };
     vm.for_each(&args[1], |vm, item| {
         let count = match vm.dict_get(&counts, &item)? {
@@ -52,7 +52,7 @@ const FIELDS: [Getter; 24] = [
     field::<18>, field::<19>, field::<20>, field::<21>, field::<22>, field::<23>,
 ];
 
-fn tuple_getter(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn tuple_getter(vm: &mut Vm, args: &[Value]) -> Result {
     let class = super::support::class_given(vm, args)?;
     let at = vm.to_i64(&args[1])? as usize;
     let name = match args[2].as_str() {

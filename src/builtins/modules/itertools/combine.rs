@@ -20,7 +20,7 @@ struct Product {
     begun: bool,
 }
 
-fn new_product(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn new_product(vm: &mut Vm, args: &[Value]) -> Result {
     let repeat = vm.to_i64(&args[2])?;
     let Ok(repeat) = usize::try_from(repeat) else {
         return Err(vm.value_error("repeat argument cannot be negative"));
@@ -105,7 +105,7 @@ struct Permutations {
     begun: bool,
 }
 
-fn new_permutations(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn new_permutations(vm: &mut Vm, args: &[Value]) -> Result {
     let pool = vm.collect(&args[1])?;
     let length = match &args[2] {
         Value::None => pool.len() as i64,
@@ -175,7 +175,7 @@ struct Combinations {
     begun: bool,
 }
 
-fn combinations(vm: &mut Vm, args: &[Value], repeats: bool) -> Result<Value> {
+fn combinations(vm: &mut Vm, args: &[Value], repeats: bool) -> Result {
     let pool = vm.collect(&args[1])?;
     let length = vm.to_i64(&args[2])?;
     let Ok(length) = usize::try_from(length) else { return Err(vm.value_error("r must be non-negative")) };

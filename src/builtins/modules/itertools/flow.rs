@@ -121,7 +121,7 @@ struct Count {
     step: Value,
 }
 
-fn new_count(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn new_count(vm: &mut Vm, args: &[Value]) -> Result {
     for value in &args[1..] {
         let number = matches!(value.unwrapped(), Value::Float(_) | Value::Complex(_)) || value.is_int() || {
             matches!(value, Value::Instance(_)) && vm.has_special(value, crate::symbol::sym::__add__)
@@ -385,7 +385,7 @@ struct Filter {
     mode: Mode,
 }
 
-fn filter(vm: &mut Vm, args: &[Value], mode: Mode) -> Result<Value> {
+fn filter(vm: &mut Vm, args: &[Value], mode: Mode) -> Result {
     let source = vm.iter(&args[2])?;
     made(vm, args, Filter { func: args[1].clone(), source, mode })
 }
@@ -443,7 +443,7 @@ struct Slice {
     step: u64,
 }
 
-fn new_islice(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn new_islice(vm: &mut Vm, args: &[Value]) -> Result {
     let given = items(&args[1]);
     if given.len() < 2 {
         return Err(vm.type_error(format!("islice expected at least 2 arguments, got {}", given.len())));

@@ -187,7 +187,7 @@ impl NativeIter for Tee {
     }
 }
 
-fn tee(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn tee(vm: &mut Vm, args: &[Value]) -> Result {
     let count = vm.to_i64(&args[1])?;
     let Ok(count) = usize::try_from(count) else { return Err(vm.value_error("n must be >= 0")) };
     if count == 0 {
@@ -211,7 +211,7 @@ fn tee(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 }
 
 /// A `tee` iterator over an iterable; what is one already has a second one made that goes on from the same place.
-fn tee_of(vm: &mut Vm, iterable: &Value) -> Result<Value> {
+fn tee_of(vm: &mut Vm, iterable: &Value) -> Result {
     let class = known(vm, "itertools._tee");
     let iterator = vm.iter(iterable)?;
     if let Value::Iter(iter) = &iterator {

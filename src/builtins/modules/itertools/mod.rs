@@ -62,7 +62,7 @@ fn known(vm: &mut Vm, full: &'static str) -> Rc<Class> {
 }
 
 /// What `__new__` returns: an iterator of the class, or one in an instance of a subclass.
-fn made(vm: &mut Vm, args: &[Value], state: impl NativeIter + 'static) -> Result<Value> {
+fn made(vm: &mut Vm, args: &[Value], state: impl NativeIter + 'static) -> Result {
     let class = class_given(vm, args)?;
     let base = class.mro().iter().find(|base| base.builtin).cloned().unwrap_or_else(|| class.clone());
     let iter = Iter::native(&base, state);

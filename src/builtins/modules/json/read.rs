@@ -24,7 +24,7 @@ struct Reader<'a> {
 }
 
 /// `_scan(text, at, hooks, strict)`; a `StopIteration` says that no value begins there.
-pub(super) fn scan(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+pub(super) fn scan(vm: &mut Vm, args: &[Value]) -> Result {
     let [text, at, hooks, strict] = args else { unreachable!("bound to the signature") };
     let Some(text) = text.as_str().cloned() else {
         return Err(vm.type_error(format!("first argument must be a string, not {}", vm.type_name(text))));
@@ -50,7 +50,7 @@ pub(super) fn scan(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 }
 
 /// `scanstring(string, end, strict)`: the string that begins before `end`, and where it ends.
-pub(super) fn scan_string(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+pub(super) fn scan_string(vm: &mut Vm, args: &[Value]) -> Result {
     let at = vm.to_i64(&args[1])?;
     let Some(text) = args[0].as_str().cloned() else {
         return Err(vm.type_error(format!("first argument must be a string, not {}", vm.type_name(&args[0]))));
@@ -104,7 +104,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn value(&mut self, vm: &mut Vm) -> Result<Value> {
+    fn value(&mut self, vm: &mut Vm) -> Result {
         match self.peek() {
             b'"' => {
                 self.at += 1;
@@ -127,7 +127,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What is no JSON but written and read all the same.
-    fn constant(&mut self, vm: &mut Vm, words: &[&str]) -> Result<Value> {
+    fn constant(&mut self, vm: &mut Vm, words: &[&str]) -> Result {
         for word in words {
             if self.text[self.at..].starts_with(word) {
                 self.at += word.len();
@@ -138,7 +138,7 @@ impl<'a> Reader<'a> {
         Err(vm.stop_iteration(Value::usize(at)))
     }
 
-    fn number(&mut self, vm: &mut Vm) -> Result<Value> {
+    fn number(&mut self, vm: &mut Vm) -> Result {
         let start = self.at;
         let mut at = start + usize::from(self.bytes[start] == b'-');
         let digits = |mut at: usize| {
@@ -276,7 +276,7 @@ impl<'a> Reader<'a> {
         Ok(Rc::new(Str::new(self.string(vm)?)))
     }
 
-    fn object(&mut self, vm: &mut Vm) -> Result<Value> {
+    fn object(&mut self, vm: &mut Vm) -> Result {
         self.at += 1;
         let mut pairs: Vec<Named> = Vec::new();
         self.skip_space();
@@ -327,7 +327,7 @@ impl<'a> Reader<'a> {
         if self.hooks.object.is_none() { Ok(dict) } else { vm.call(&self.hooks.object.clone(), &[dict]) }
     }
 
-    fn array(&mut self, vm: &mut Vm) -> Result<Value> {
+    fn array(&mut self, vm: &mut Vm) -> Result {
         self.at += 1;
         let mut items = Vec::new();
         self.skip_space();

@@ -19,7 +19,7 @@ struct Writer {
 }
 
 /// `_write(value, (default, ensure_ascii, check_circular, allow_nan, sort_keys, skipkeys, indent, item sign, key sign))`
-pub(super) fn write(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+pub(super) fn write(vm: &mut Vm, args: &[Value]) -> Result {
     let settings = crate::builtins::modules::support::items(&args[1]);
     let at = |index: usize| settings.get(index).cloned().unwrap_or_default();
     let indent = match at(6) {
@@ -53,7 +53,7 @@ pub(super) fn write(vm: &mut Vm, args: &[Value]) -> Result<Value> {
 }
 
 /// A string in quotes.
-pub(super) fn quote(vm: &mut Vm, text: &Value, ascii: bool) -> Result<Value> {
+pub(super) fn quote(vm: &mut Vm, text: &Value, ascii: bool) -> Result {
     let Some(text) = text.as_str() else {
         return Err(vm.type_error(format!("first argument must be a string, not {}", vm.type_name(text))));
     };

@@ -17,7 +17,7 @@ fn product(from: u64, to: u64) -> BigInt {
     product(from, middle) * product(middle, to)
 }
 
-pub(super) fn factorial(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+pub(super) fn factorial(vm: &mut Vm, args: &[Value]) -> Result {
     let n = vm.to_bigint(&args[0])?;
     if n.is_negative() {
         return Err(vm.value_error("factorial() not defined for negative values"));
@@ -29,7 +29,7 @@ pub(super) fn factorial(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     }
 }
 
-pub(super) fn comb(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+pub(super) fn comb(vm: &mut Vm, args: &[Value]) -> Result {
     let (n, k) = (vm.to_bigint(&args[0])?, vm.to_bigint(&args[1])?);
     if n.is_negative() {
         return Err(vm.value_error("n must be a non-negative integer"));
@@ -52,7 +52,7 @@ pub(super) fn comb(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     Ok(Value::int(result))
 }
 
-pub(super) fn perm(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+pub(super) fn perm(vm: &mut Vm, args: &[Value]) -> Result {
     if args[1].is_none() {
         return factorial(vm, args);
     }
@@ -75,7 +75,7 @@ pub(super) fn perm(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     Ok(Value::int(result))
 }
 
-pub(super) fn gcd(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+pub(super) fn gcd(vm: &mut Vm, args: &[Value]) -> Result {
     if let [Value::Int(a), Value::Int(b)] = items(&args[0]) {
         if *a != i64::MIN && *b != i64::MIN {
             return Ok(Value::Int(a.gcd(b)));
@@ -88,7 +88,7 @@ pub(super) fn gcd(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     Ok(Value::int(result))
 }
 
-pub(super) fn lcm(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+pub(super) fn lcm(vm: &mut Vm, args: &[Value]) -> Result {
     let mut result = BigInt::one();
     for item in items(&args[0]) {
         result = result.lcm(&vm.to_bigint(item)?);
@@ -96,7 +96,7 @@ pub(super) fn lcm(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     Ok(Value::int(result.abs()))
 }
 
-pub(super) fn isqrt(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+pub(super) fn isqrt(vm: &mut Vm, args: &[Value]) -> Result {
     let n = natural(vm, &args[0], "isqrt() argument must be nonnegative")?;
     Ok(Value::int(n.sqrt()))
 }

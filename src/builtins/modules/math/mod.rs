@@ -215,7 +215,7 @@ fn finite(args: &[&Value], function: fn(f64) -> Option<f64>) -> Option<Value> {
     }
 }
 
-fn real(vm: &mut Vm, value: &Value, function: fn(f64) -> Option<f64>) -> Result<Value> {
+fn real(vm: &mut Vm, value: &Value, function: fn(f64) -> Option<f64>) -> Result {
     let x = match value {
         Value::Float(x) => x.get(),
         other => vm.to_f64(other)?,
@@ -255,7 +255,7 @@ fn logarithm(vm: &mut Vm, value: &Value, log: fn(f64) -> f64) -> Result<f64> {
     if x > 0.0 { Ok(log(x)) } else { Err(domain(vm)) }
 }
 
-fn rounded(vm: &mut Vm, value: &Value, name: Symbol, round: fn(f64) -> f64) -> Result<Value> {
+fn rounded(vm: &mut Vm, value: &Value, name: Symbol, round: fn(f64) -> f64) -> Result {
     match value {
         Value::Int(_) | Value::BigInt(_) => return Ok(value.clone()),
         Value::Float(x) => return whole(vm, round(x.get())),
@@ -269,7 +269,7 @@ fn rounded(vm: &mut Vm, value: &Value, name: Symbol, round: fn(f64) -> f64) -> R
 }
 
 /// A whole float as an integer.
-fn whole(vm: &mut Vm, x: f64) -> Result<Value> {
+fn whole(vm: &mut Vm, x: f64) -> Result {
     if x.abs() < 9e18 {
         return Ok(Value::Int(x as i64));
     }
@@ -282,7 +282,7 @@ fn whole(vm: &mut Vm, x: f64) -> Result<Value> {
     }
 }
 
-fn trunc(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn trunc(vm: &mut Vm, args: &[Value]) -> Result {
     match &args[0] {
         Value::Int(_) | Value::BigInt(_) => return Ok(args[0].clone()),
         Value::Float(x) => return whole(vm, x.get().trunc()),
@@ -294,7 +294,7 @@ fn trunc(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     }
 }
 
-fn isclose(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn isclose(vm: &mut Vm, args: &[Value]) -> Result {
     let (a, b) = two(vm, args)?;
     let (relative, absolute) = (vm.to_f64(&args[2])?, vm.to_f64(&args[3])?);
     if relative < 0.0 || absolute < 0.0 {
@@ -311,7 +311,7 @@ fn isclose(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     Ok(Value::bool(close))
 }
 
-fn ldexp(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn ldexp(vm: &mut Vm, args: &[Value]) -> Result {
     let x = vm.to_f64(&args[0])?;
     if !args[1].is_int() {
         return Err(vm.type_error("Expected an int as second argument to ldexp."));
@@ -330,7 +330,7 @@ fn floats(vm: &mut Vm, iterable: &Value) -> Result<Vec<f64>> {
     items.iter().map(|x| vm.to_f64(x)).collect()
 }
 
-fn dist(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn dist(vm: &mut Vm, args: &[Value]) -> Result {
     let (p, q) = (vm.collect(&args[0])?, vm.collect(&args[1])?);
     if p.len() != q.len() {
         return Err(vm.value_error("both points must have the same number of dimensions"));
@@ -342,7 +342,7 @@ fn dist(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     Ok(Value::float(special::norm(&parts)))
 }
 
-fn fsum(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn fsum(vm: &mut Vm, args: &[Value]) -> Result {
     let mut sum = ExactSum::default();
     let (mut special_sum, mut infinite_sum) = (0.0, 0.0);
     for x in floats(vm, &args[0])? {
@@ -366,7 +366,7 @@ fn fsum(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     Ok(Value::float(sum.value()))
 }
 
-fn sumprod(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn sumprod(vm: &mut Vm, args: &[Value]) -> Result {
     let (p, q) = (vm.collect(&args[0])?, vm.collect(&args[1])?);
     if p.len() != q.len() {
         return Err(vm.value_error("Inputs are not the same length"));
@@ -402,7 +402,7 @@ fn sumprod(vm: &mut Vm, args: &[Value]) -> Result<Value> {
     Ok(total)
 }
 
-fn multiplied(vm: &mut Vm, total: &Value, a: &Value, b: &Value) -> Result<Value> {
+fn multiplied(vm: &mut Vm, total: &Value, a: &Value, b: &Value) -> Result {
     let product = crate::machine::ops::mul(vm, a, b)?;
     crate::machine::ops::add(vm, total, &product)
 }

@@ -69,7 +69,7 @@ impl Random {
     }
 }
 
-fn seed(vm: &mut Vm, generator: &Random, args: &[Value]) -> Result<Value> {
+fn seed(vm: &mut Vm, generator: &Random, args: &[Value]) -> Result {
     let number = match args[1].as_bigint() {
         Some(n) => n.abs().to_biguint().unwrap_or_default(),
         None if args[1].is_none() => BigUint::new((0..WORDS).map(|_| (vm.host.entropy)() as u32).collect()),
@@ -79,7 +79,7 @@ fn seed(vm: &mut Vm, generator: &Random, args: &[Value]) -> Result<Value> {
     Ok(Value::None)
 }
 
-fn setstate(vm: &mut Vm, generator: &Random, args: &[Value]) -> Result<Value> {
+fn setstate(vm: &mut Vm, generator: &Random, args: &[Value]) -> Result {
     let Some(items) = args[1].as_tuple().cloned() else {
         return Err(vm.type_error("state vector must be a tuple"));
     };

@@ -141,7 +141,7 @@ fn index(vm: &mut Vm, found: &Match, key: &Value) -> Result<usize> {
     number.ok_or_else(|| vm.index_error("no such group"))
 }
 
-fn item(vm: &mut Vm, found: &Match, key: &Value) -> Result<Value> {
+fn item(vm: &mut Vm, found: &Match, key: &Value) -> Result {
     let group = index(vm, found, key)?;
     Ok(found.text(group, &Value::None))
 }

@@ -87,7 +87,7 @@ fn positional(vm: &mut Vm, function: &str, name: &str, before: usize, args: &[Va
     Ok(found.map(|value| value.bound().unwrap_or(Value::Int(0))))
 }
 
-fn find(vm: &mut Vm, args: &[Value], mode: Mode) -> Result<Value> {
+fn find(vm: &mut Vm, args: &[Value], mode: Mode) -> Result {
     let pattern = compiled(vm, &args[0], &args[2])?;
     pattern::find(vm, &[pattern, args[1].clone(), WHOLE[0].clone(), WHOLE[1].clone()], mode)
 }
@@ -235,7 +235,7 @@ fn pattern_error(vm: &mut Vm, trouble: Trouble, source: &Value) -> Error {
 }
 
 /// The pattern object for a pattern or its text.
-fn compiled(vm: &mut Vm, pattern: &Value, flags: &Value) -> Result<Value> {
+fn compiled(vm: &mut Vm, pattern: &Value, flags: &Value) -> Result {
     // Patterns are looked up by what was given, with its flags.
     vm.hash(pattern)?;
     if pattern.data::<Pattern>().is_some() {
@@ -284,7 +284,7 @@ fn compiled(vm: &mut Vm, pattern: &Value, flags: &Value) -> Result<Value> {
     Ok(made)
 }
 
-fn escape(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+fn escape(vm: &mut Vm, args: &[Value]) -> Result {
     let special = |b: u8| b.is_ascii() && (b"()[]{}?*+-|^$\\.&~# \t\n\r\x0b\x0c").contains(&b);
     if let Some(text) = args[0].as_str() {
         let mut out = String::with_capacity(text.as_str().len());

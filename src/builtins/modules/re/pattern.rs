@@ -65,7 +65,7 @@ const METHODS: &[Row] = &[
     }),
 ];
 
-fn repr(vm: &mut Vm, pattern: &Pattern, _: &[Value]) -> Result<Value> {
+fn repr(vm: &mut Vm, pattern: &Pattern, _: &[Value]) -> Result {
     let mut flags = pattern.regex.flags;
     if !pattern.bytes && flags & (flag::LOCALE | flag::UNICODE | flag::ASCII) == flag::UNICODE {
         flags &= !flag::UNICODE;
@@ -155,12 +155,12 @@ impl Search {
     }
 }
 
-pub(super) fn find(vm: &mut Vm, args: &[Value], mode: Mode) -> Result<Value> {
+pub(super) fn find(vm: &mut Vm, args: &[Value], mode: Mode) -> Result {
     let found = Search::new(vm, args)?.next_object(vm, &args[0], mode)?;
     Ok(Value::option(found))
 }
 
-pub(super) fn find_all(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+pub(super) fn find_all(vm: &mut Vm, args: &[Value]) -> Result {
     let mut search = Search::new(vm, args)?;
     let groups = this!(vm, args[0], Pattern).regex.groups;
     let empty = search.subject.empty();
@@ -187,7 +187,7 @@ impl NativeIter for Finder {
     }
 }
 
-pub(super) fn find_iter(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+pub(super) fn find_iter(vm: &mut Vm, args: &[Value]) -> Result {
     let search = Search::new(vm, args)?;
     let class = vm.types.callable_iterator.clone();
     Ok(Iter::native(&class, Finder { pattern: args[0].clone(), search }))
@@ -212,13 +212,13 @@ const SCANNER: &[Row] = &[
     getter("pattern", |vm, value| Ok(this!(vm, value, Scanner).pattern.clone())),
 ];
 
-fn scan(vm: &mut Vm, scanner: &Value, mode: Mode) -> Result<Value> {
+fn scan(vm: &mut Vm, scanner: &Value, mode: Mode) -> Result {
     let scanner = this!(vm, scanner, Scanner);
     let found = scanner.search.borrow_mut().next_object(vm, &scanner.pattern, mode)?;
     Ok(Value::option(found))
 }
 
-pub(super) fn split(vm: &mut Vm, args: &[Value]) -> Result<Value> {
+pub(super) fn split(vm: &mut Vm, args: &[Value]) -> Result {
     let most = vm.to_i64(&args[2])?;
     let mut search = Search::whole(vm, &args[0], &args[1])?;
     let groups = this!(vm, args[0], Pattern).regex.groups;

@@ -26,7 +26,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         };
         let exit = vm.call(&class, &given)?;
         match exit {
-            Value::Exception(exception) => Err(crate::object::Error(exception)),
+            Value::Exception(exception) => Err(Error(exception)),
             other => Ok(other),
         }
     }),
@@ -171,7 +171,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         let message = vm.get_attr(&args[0], "err_msg")?;
         let message = message.as_str().map(|message| message.as_str());
         if let Value::Exception(exception) = value {
-            vm.print_unraisable(&crate::object::Error(exception), message, &object);
+            vm.print_unraisable(&Error(exception), message, &object);
         }
         Ok(Value::None)
     }),

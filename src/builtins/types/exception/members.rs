@@ -169,7 +169,7 @@ fn set_member(vm: &mut Vm, value: &Value, name: Symbol, new: Value) -> Result<()
 }
 
 fn store(vm: &mut Vm, exception: &Rc<Exception>, name: Symbol, value: Value) {
-    vm.set_exception_attr(&crate::object::Error(exception.clone()), name, value);
+    vm.set_exception_attr(&Error(exception.clone()), name, value);
 }
 
 fn only(args: &[Value]) -> Option<Value> {
