@@ -102,7 +102,7 @@ impl Diagnostic {
 }
 
 /// An exception as a traceback shows it, with everything chained to it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ExceptionReport {
     /// Outermost first. Empty for an exception that was never raised.
     pub frames: Vec<FrameEntry>,
@@ -130,19 +130,9 @@ pub struct ExceptionReport {
 impl ExceptionReport {
     /// An exception of which no more is known.
     pub fn new(class: impl Into<String>, message: impl Into<String>) -> ExceptionReport {
-        ExceptionReport {
-            frames: Vec::new(),
-            class: class.into(),
-            message: message.into(),
-            notes: Vec::new(),
-            cause: None,
-            context: None,
-            group: None,
-            syntax: None,
-            suggestion: None,
-            helps: Vec::new(),
-            labels: Vec::new(),
-        }
+        let mut report = ExceptionReport::default();
+        (report.class, report.message) = (class.into(), message.into());
+        report
     }
 }
 

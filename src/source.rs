@@ -40,7 +40,7 @@ pub struct Stop {
 }
 
 /// A named text: a script file, `<string>`, `<stdin>` or one input of a session.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Source {
     /// As it appears in tracebacks: a path as the user gave it, or a name in angle brackets.
     pub name: Rc<str>,
@@ -90,19 +90,7 @@ impl Source {
 
     /// A text of which nothing else is known.
     pub fn with(name: &str, text: &str) -> Source {
-        Source {
-            name: name.into(),
-            text: text.into(),
-            library: false,
-            marked: false,
-            given: false,
-            strange: Rc::new([]),
-            unreadable: false,
-            encoded: false,
-            command: Cell::new(false),
-            stop: None,
-            line_starts: OnceCell::new(),
-        }
+        Source { name: name.into(), text: text.into(), ..Source::default() }
     }
 
     /// What stands for strange bytes in a part of the text, if there are any: the part as it was read.

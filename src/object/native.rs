@@ -57,42 +57,32 @@ pub enum RowKind {
     Attribute(Getter, Option<Setter>),
 }
 
+const fn row(signature: &'static str, kind: RowKind) -> Row {
+    Row { signature, kind, blocking: None, at_once: None, plain: None, quick: None }
+}
+
 pub const fn native(signature: &'static str, call: NativeCall) -> Row {
-    Row { signature, kind: RowKind::Function(call), blocking: None, at_once: None, plain: None, quick: None }
+    row(signature, RowKind::Function(call))
 }
 
 pub const fn method(signature: &'static str, call: NativeCall) -> Row {
-    Row { signature, kind: RowKind::Method(call), blocking: None, at_once: None, plain: None, quick: None }
+    row(signature, RowKind::Method(call))
 }
 
 pub const fn class_method(signature: &'static str, call: NativeCall) -> Row {
-    Row { signature, kind: RowKind::ClassMethod(call), blocking: None, at_once: None, plain: None, quick: None }
+    row(signature, RowKind::ClassMethod(call))
 }
 
 pub const fn static_method(signature: &'static str, call: NativeCall) -> Row {
-    Row { signature, kind: RowKind::StaticMethod(call), blocking: None, at_once: None, plain: None, quick: None }
+    row(signature, RowKind::StaticMethod(call))
 }
 
 pub const fn getter(name: &'static str, get: Getter) -> Row {
-    Row {
-        signature: name,
-        kind: RowKind::Attribute(get, None),
-        blocking: None,
-        at_once: None,
-        plain: None,
-        quick: None,
-    }
+    row(name, RowKind::Attribute(get, None))
 }
 
 pub const fn attribute(name: &'static str, get: Getter, set: Setter) -> Row {
-    Row {
-        signature: name,
-        kind: RowKind::Attribute(get, Some(set)),
-        blocking: None,
-        at_once: None,
-        plain: None,
-        quick: None,
-    }
+    row(name, RowKind::Attribute(get, Some(set)))
 }
 
 impl Row {

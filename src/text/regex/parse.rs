@@ -82,6 +82,7 @@ const DEPTH: usize = 400;
 const TYPES: u32 = ASCII | LOCALE | UNICODE;
 type Parse<T> = Result<T, Trouble>;
 
+#[derive(Default)]
 struct Parser<'a> {
     text: &'a [char],
     at: usize,
@@ -106,19 +107,7 @@ enum Piece {
 }
 
 pub(super) fn parse(text: &[char], bytes: bool, flags: u32) -> Parse<Parsed> {
-    let mut parser = Parser {
-        text,
-        at: 0,
-        bytes,
-        flags,
-        sets: Vec::new(),
-        widths: Vec::new(),
-        names: Vec::new(),
-        conditions: Vec::new(),
-        behind: None,
-        depth: 0,
-        warnings: Vec::new(),
-    };
+    let mut parser = Parser { text, bytes, flags, ..Parser::default() };
     let nodes = parser.branches(flags, 0, true)?;
     parser.check_flags()?;
     if parser.at < text.len() {
