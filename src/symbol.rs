@@ -52,7 +52,7 @@ impl Interner {
 }
 
 macro_rules! symbols {
-    ($($name:ident)*) => {
+    ($($name:ident $(= $text:literal)?)*) => {
         /// The names known to the interpreter itself, as constants.
         #[expect(non_upper_case_globals, reason = "a constant is spelled as the name it stands for")]
         pub mod sym {
@@ -60,7 +60,7 @@ macro_rules! symbols {
             #[expect(non_camel_case_types, reason = "numbers the names")]
             enum Index { $($name),* }
             $(pub const $name: Symbol = Symbol(Index::$name as u32);)*
-            pub(super) const NAMES: &[&str] = &[$(stringify!($name)),*];
+            pub(super) const NAMES: &[&str] = &[$({ let _text = stringify!($name); $(let _text = $text;)? _text }),*];
         }
     };
 }
@@ -91,6 +91,8 @@ symbols! {
     lower upper startswith endswith replace setdefault clear discard msg code errno filename strerror add_note
     with_traceback exceptions message obj path lineno offset text end_lineno end_offset print_file_and_line
     start stop step real imag numerator denominator fget fset fdel gi_frame cr_frame ag_frame annotations filename2 characters_written name_from encoding reason end
+    case exec match_ = "match" type_ = "type" super_ = "super" wildcard = "_" star = "*" first_iterable = ".0"
+    module_ = "<module>" lambda_ = "<lambda>" genexpr_ = "<genexpr>" comprehension_ = "<comprehension>"
 }
 
 #[cfg(test)]
@@ -103,5 +105,6 @@ mod tests {
         assert_eq!(interner.intern("__init__"), sym::__init__);
         assert_eq!(&**interner.name(sym::__await__), "__await__");
         assert_eq!(interner.intern("annotations"), sym::annotations);
+        assert_eq!(interner.intern("<lambda>"), sym::lambda_);
     }
 }

@@ -189,6 +189,7 @@ struct Lower<'v> {
 }
 
 /// One function, class body or module on its way to being code.
+#[derive(Default)]
 struct Unit {
     scope: ScopeId,
     kind: CodeKind,
@@ -220,26 +221,7 @@ struct Unit {
 
 impl Unit {
     fn new(scope: ScopeId, kind: CodeKind, name: Rc<Str>, qualname: Rc<Str>) -> Unit {
-        Unit {
-            scope,
-            kind,
-            name,
-            qualname,
-            steps: Vec::new(),
-            spans: Vec::new(),
-            handlers: Vec::new(),
-            handles: false,
-            slots: Names::default(),
-            comps: Vec::new(),
-            next_slot: 0,
-            most_slots: 0,
-            cells: Vec::new(),
-            free: HashMap::default(),
-            blocks: Vec::new(),
-            namespace: None,
-            interactive: false,
-            green: false,
-        }
+        Unit { scope, kind, name, qualname, ..Unit::default() }
     }
 }
 

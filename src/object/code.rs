@@ -112,12 +112,13 @@ pub struct Handler {
     pub clear: Slot,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum CodeKind {
     Function,
     Generator,
     Coroutine,
     AsyncGenerator,
+    #[default]
     Module,
     Class,
 }

@@ -12,23 +12,12 @@ use crate::syntax::ast::{
 
 use super::table::{ANNOTATED, Flags, GLOBAL, IMPORT, ITERATION, LOCAL, NONLOCAL, PARAM, TYPE_PARAM, Table, USE};
 
-/// Names that the walk itself needs.
-pub(super) struct Words {
-    pub(super) first_iterable: Symbol,
-    pub(super) super_: Symbol,
-    pub(super) star: Symbol,
-    lambda: Symbol,
-    genexpr: Symbol,
-    comprehension: Symbol,
-}
-
 pub(super) struct Collector<'a> {
     pub(super) source: &'a Rc<Source>,
     pub(super) interner: &'a mut Interner,
     pub(super) diagnostics: Vec<Diagnostic>,
     pub(super) tables: Vec<Table>,
     pub(super) current: ScopeId,
-    pub(super) words: Words,
     /// The class whose private names are being mangled.
     class: Option<Symbol>,
     /// While the head of a generic class is read: the only names that are private to it, its type parameters.
@@ -41,23 +30,13 @@ pub(super) struct Collector<'a> {
 
 impl<'a> Collector<'a> {
     pub(super) fn new(source: &'a Rc<Source>, interner: &'a mut Interner, future_annotations: bool) -> Collector<'a> {
-        let words = Words {
-            first_iterable: interner.intern(".0"),
-            super_: interner.intern("super"),
-            star: interner.intern("*"),
-            lambda: interner.intern("<lambda>"),
-            genexpr: interner.intern("<genexpr>"),
-            comprehension: interner.intern("<comprehension>"),
-        };
-        let module = interner.intern("<module>");
-        let module = Table::new(ScopeKind::Module, None, ScopeId(0), module);
+        let module = Table::new(ScopeKind::Module, None, ScopeId(0), sym::module_);
         Collector {
             source,
             interner,
             diagnostics: Vec::new(),
             tables: vec![module],
             current: ScopeId(0),
-            words,
             class: None,
             private: None,
             mangled: HashMap::default(),
@@ -102,12 +81,12 @@ impl<'a> Collector<'a> {
     }
 
     pub(super) fn enter_lambda(&mut self) -> ScopeId {
-        self.enter(ScopeKind::Lambda, self.words.lambda)
+        self.enter(ScopeKind::Lambda, sym::lambda_)
     }
 
     pub(super) fn enter_comprehension(&mut self, kind: ScopeKind) -> ScopeId {
         let generator = kind == ScopeKind::GeneratorExp;
-        self.enter(kind, if generator { self.words.genexpr } else { self.words.comprehension })
+        self.enter(kind, if generator { sym::genexpr_ } else { sym::comprehension_ })
     }
 
     pub(super) fn leave(&mut self) {
@@ -364,7 +343,7 @@ impl<'a> Collector<'a> {
         }
         for alias in names {
             if let [name] = &mut alias.name[..] {
-                if name.name == self.words.star {
+                if name.name == sym::star {
                     if self.table().kind != ScopeKind::Module {
                         self.error("import * only allowed at module level".to_owned(), alias.span);
                     }
@@ -540,7 +519,7 @@ impl<'a> Collector<'a> {
             return;
         }
         let scopes = self.tables.len();
-        self.enter(ScopeKind::TypeParams, self.words.lambda);
+        self.enter(ScopeKind::TypeParams, sym::lambda_);
         self.table().context = "an annotation";
         self.expr(annotation);
         self.leave();

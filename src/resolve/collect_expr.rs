@@ -75,7 +75,7 @@ impl Collector<'_> {
         *name = self.mangle(*name);
         self.mention(*name, USE);
         // `super()` finds its class in `__class__`.
-        if *name == self.words.super_ && self.table().kind.has_variables() {
+        if *name == sym::super_ && self.table().kind.has_variables() {
             self.mention(sym::__class__, USE);
         }
         false
@@ -210,7 +210,7 @@ impl Collector<'_> {
         comp.scope = self.enter_comprehension(kind);
         self.table().context = what;
         if kind == ScopeKind::GeneratorExp {
-            self.mention(self.words.first_iterable, PARAM);
+            self.mention(sym::first_iterable, PARAM);
         }
         let inside = self.comprehension_body(comp);
         let table = self.table();

@@ -63,7 +63,7 @@ pub fn all_errors(source: &Rc<Source>, interner: &mut Interner, errors: Vec<Diag
     to_mend.sort_unstable();
     to_mend.extend(lexed.gave_up.then_some(usize::MAX));
     let lexed = lexer::lex_mending(source, interner, to_mend);
-    let outcome = parser::file(&source.text, &lexed, interner);
+    let outcome = parser::file(&source.text, &lexed);
     verdict::all_errors(source, &lexed, outcome, errors)
 }
 
@@ -78,7 +78,7 @@ pub fn parse_expression(source: &Rc<Source>, interner: &mut Interner) -> Parsed<
         return Parsed::Invalid(vec![too_large]);
     }
     let lexed = lex(source, interner);
-    let outcome = parser::eval(&source.text, &lexed, interner);
+    let outcome = parser::eval(&source.text, &lexed);
     let (parsed, warnings) = conclude(source, &lexed, outcome, false);
     match parsed {
         Parsed::Complete(expr) => Parsed::Complete((expr, warnings)),
@@ -92,7 +92,7 @@ fn parse(source: &Rc<Source>, interner: &mut Interner, interactive: bool) -> Par
         return Parsed::Invalid(vec![too_large]);
     }
     let lexed = lex(source, interner);
-    let outcome = parser::file(&source.text, &lexed, interner);
+    let outcome = parser::file(&source.text, &lexed);
     let ended = interactive && ends_with_empty_line(&source.text);
     let (parsed, warnings) = conclude(source, &lexed, outcome, ended);
     match parsed {

@@ -44,7 +44,7 @@ fn compound_stmt(inp: &mut Inp<'_, '_>) -> Res<Option<StmtKind>> {
         K::With => with_stmt,
         K::Try => try_stmt,
         K::Async => async_stmt,
-        K::Name if next.symbol() == inp.state().soft.match_ => return nested_block(inp, match_stmt),
+        K::Name if next.symbol() == sym::match_ => return nested_block(inp, match_stmt),
         _ => return Ok(None),
     };
     nested_block(inp, production).map(Some)

@@ -321,7 +321,7 @@ pub(super) fn invalid_match_stmt(inp: &mut Inp<'_, '_>, head: Token) -> Res<()> 
 pub(super) fn invalid_as_pattern(inp: &mut Inp<'_, '_>) -> Res<()> {
     let next = peek(inp);
     if next.kind == K::Name {
-        if next.symbol() == inp.state().soft.wildcard {
+        if next.symbol() == sym::wildcard {
             return raise(inp, "cannot use '_' as a target", next.span);
         }
         return FINE;

@@ -22,7 +22,7 @@ fn invalid_expression(inp: &mut Inp<'_, '_>, first: usize, body: &Expr) -> Res<(
     let name = tokens[first];
     // A name before a string is taken for a prefix.
     let excluded = name.kind == K::Name && (tokens[first + 1].kind == K::String || may_be_soft_keyword(inp, name));
-    if excluded || !starts_expression(peek_kind(inp)) || is_old_statement(inp, body) {
+    if excluded || !starts_expression(peek_kind(inp)) || is_old_statement(body) {
         return FINE;
     }
     let second = unexplained(inp, |inp| expression(inp).map(|value| (value.span, index(inp))))?;
@@ -40,9 +40,8 @@ fn may_be_soft_keyword(inp: &mut Inp<'_, '_>, name: Token) -> bool {
     ["_", "case", "match", "type"].iter().any(|keyword| keyword.starts_with(text))
 }
 
-fn is_old_statement(inp: &mut Inp<'_, '_>, value: &Expr) -> bool {
-    let soft = inp.state().soft;
-    matches!(value.kind, ExprKind::Name(name) if name == soft.print || name == soft.exec)
+fn is_old_statement(value: &Expr) -> bool {
+    matches!(value.kind, ExprKind::Name(name) if name == sym::print || name == sym::exec)
 }
 
 /// `print x`
@@ -71,8 +70,7 @@ fn old_statement(inp: &mut Inp<'_, '_>, inner: bool) -> Res<()> {
     if next.kind != K::Name {
         return FINE;
     }
-    let soft = inp.state().soft;
-    let is_old = [soft.print, soft.exec].contains(&next.symbol());
+    let is_old = [sym::print, sym::exec].contains(&next.symbol());
     let second = peek_second(inp);
     if second == K::LParen || !starts_starred(second) {
         return FINE;

@@ -21,7 +21,7 @@ pub(super) use chumsky::prelude::*;
 use chumsky::util::MaybeRef;
 
 pub(super) use crate::source::Span;
-use crate::symbol::{Interner, Symbol};
+pub(super) use crate::symbol::sym;
 pub(super) use crate::syntax::ast::{Constant, Expr, ExprKind, Ident, ScopeId, Stmt, StmtKind};
 use crate::syntax::lexer::{Fault, Lexed};
 use crate::syntax::literal::Literal;
@@ -56,32 +56,6 @@ impl<'t, L> LabelError<'t, Tokens<'t>, L> for Failed {
     }
 }
 
-/// The keywords that are names elsewhere, and the statements of old.
-#[derive(Clone, Copy)]
-pub(super) struct SoftKeywords {
-    pub(super) match_: Symbol,
-    pub(super) case: Symbol,
-    pub(super) type_: Symbol,
-    pub(super) wildcard: Symbol,
-    pub(super) print: Symbol,
-    pub(super) exec: Symbol,
-    pub(super) star: Symbol,
-}
-
-impl SoftKeywords {
-    fn new(interner: &mut Interner) -> SoftKeywords {
-        SoftKeywords {
-            match_: interner.intern("match"),
-            case: interner.intern("case"),
-            type_: interner.intern("type"),
-            wildcard: interner.intern("_"),
-            print: interner.intern("print"),
-            exec: interner.intern("exec"),
-            star: interner.intern("*"),
-        }
-    }
-}
-
 /// A statement that failed.
 pub(in crate::syntax) struct Found {
     pub(in crate::syntax) fault: Fault,
@@ -98,7 +72,6 @@ pub(super) struct State<'t> {
     pub(super) text: &'t str,
     pub(super) tokens: &'t [Token],
     pub(super) literals: &'t [Literal],
-    pub(super) soft: SoftKeywords,
     /// The index of the furthest token that didn't fit.
     pub(super) furthest: usize,
     /// The same over all attempts to explain, which may look further.
@@ -121,12 +94,11 @@ pub(super) struct State<'t> {
 }
 
 impl<'t> State<'t> {
-    pub(super) fn new(text: &'t str, lexed: &'t Lexed, interner: &mut Interner) -> State<'t> {
+    pub(super) fn new(text: &'t str, lexed: &'t Lexed) -> State<'t> {
         State {
             text,
             tokens: &lexed.tokens,
             literals: &lexed.literals,
-            soft: SoftKeywords::new(interner),
             furthest: 0,
             touched: 0,
             raised: None,

@@ -25,7 +25,6 @@ pub(super) use self::recover::MAX_DIAGNOSTICS;
 use super::ast::{Expr, Stmt};
 use super::lexer::{Fault, Lexed};
 use super::token::{Token, TokenKind as K};
-use crate::symbol::Interner;
 
 /// What a parse found.
 pub(super) struct Outcome<T> {
@@ -35,15 +34,15 @@ pub(super) struct Outcome<T> {
 }
 
 /// `file: [statements] ENDMARKER`
-pub(super) fn file(text: &str, lexed: &Lexed, interner: &mut Interner) -> Outcome<Vec<Stmt>> {
-    let mut state = State::new(text, lexed, interner);
+pub(super) fn file(text: &str, lexed: &Lexed) -> Outcome<Vec<Stmt>> {
+    let mut state = State::new(text, lexed);
     let tokens: Tokens<'_> = &lexed.tokens;
     let (value, _) = custom(statements_to_end).lazy().parse_with_state(tokens, &mut state).into_output_errors();
     let value = value.filter(|_| state.diagnostics.is_empty());
     let mut diagnostics = state.diagnostics;
     let at_once = |first: &Found| first.at_once || first.fault.message.starts_with("'in' expected");
     if let Some(first) = diagnostics.first_mut().filter(|first| !at_once(first)) {
-        if let Some((fault, touched)) = suspected_before(text, lexed, interner, first) {
+        if let Some((fault, touched)) = suspected_before(text, lexed, first) {
             first.fault = fault;
             first.touched = first.touched.max(touched);
         }
@@ -55,7 +54,7 @@ pub(super) fn file(text: &str, lexed: &Lexed, interner: &mut Interner) -> Outcom
 /// statement of Python 2, `match(a)` for one without its colon, and the parameters in `type A[T=1]` for a subscript.
 /// Gives as well the furthest token it looked at.
 #[cold]
-fn suspected_before(text: &str, lexed: &Lexed, interner: &mut Interner, first: &Found) -> Option<(Fault, usize)> {
+fn suspected_before(text: &str, lexed: &Lexed, first: &Found) -> Option<(Fault, usize)> {
     let before = |token: &&Token| token.span.start < first.fault.span.start;
     let shapes_lines = |kind| matches!(kind, K::Newline | K::Indent | K::Dedent);
     let tokens = &lexed.tokens[..lexed.tokens.iter().take_while(before).count()];
@@ -78,7 +77,7 @@ fn suspected_before(text: &str, lexed: &Lexed, interner: &mut Interner, first: &
             _ => kind.opens() || stmt::augassign(kind).is_some() || opening == "match" && line + 1 == at,
         });
         let word = text.get(name.span.range())?;
-        let mut state = State { tokens: &lexed.tokens[at..], ..State::new(text, lexed, interner) };
+        let mut state = State { tokens: &lexed.tokens[at..], ..State::new(text, lexed) };
         let tokens: Tokens<'_> = state.tokens;
         let production: fn(&mut Inp<'_, '_>) -> Res<()> = match (word, next.kind) {
             ("print" | "exec", K::LBracket | K::Minus | K::Plus | K::Star) if operand => {
@@ -110,8 +109,8 @@ fn statements_to_end(inp: &mut Inp<'_, '_>) -> Res<Vec<Stmt>> {
 }
 
 /// `eval: expressions NEWLINE* ENDMARKER`
-pub(super) fn eval(text: &str, lexed: &Lexed, interner: &mut Interner) -> Outcome<Expr> {
-    let mut state = State::new(text, lexed, interner);
+pub(super) fn eval(text: &str, lexed: &Lexed) -> Outcome<Expr> {
+    let mut state = State::new(text, lexed);
     let tokens: Tokens<'_> = &lexed.tokens;
     let (value, _) = custom(expressions_to_end).lazy().parse_with_state(tokens, &mut state).into_output_errors();
     if value.is_none() && state.diagnostics.is_empty() {

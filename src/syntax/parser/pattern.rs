@@ -58,9 +58,8 @@ pub(super) fn match_without_colon(inp: &mut Inp<'_, '_>) -> Res<()> {
 }
 
 fn at_case(inp: &mut Inp<'_, '_>) -> bool {
-    let case = inp.state().soft.case;
     let next = peek(inp);
-    next.kind == K::Name && next.symbol() == case
+    next.kind == K::Name && next.symbol() == sym::case
 }
 
 /// `subject_expr: star_named_expression ',' [star_named_expressions] | named_expression`
@@ -143,15 +142,14 @@ fn maybe_star_pattern(inp: &mut Inp<'_, '_>) -> Res<Pattern> {
 
 /// A name, or `None` for the wildcard.
 fn capture_name(inp: &mut Inp<'_, '_>) -> Res<Option<Ident>> {
-    let wildcard = inp.state().soft.wildcard;
     let name = ident(inp)?;
-    Ok((name.name != wildcard).then_some(name))
+    Ok((name.name != sym::wildcard).then_some(name))
 }
 
 /// A name other than the wildcard.
 fn bound_name(inp: &mut Inp<'_, '_>) -> Res<Ident> {
     let next = peek(inp);
-    if next.kind == K::Name && next.symbol() == inp.state().soft.wildcard {
+    if next.kind == K::Name && next.symbol() == sym::wildcard {
         return fail(inp);
     }
     ident(inp)
@@ -278,7 +276,6 @@ fn is_number(value: &Expr, imaginary: bool) -> bool {
 /// ```
 fn name_pattern(inp: &mut Inp<'_, '_>) -> Res<Pattern> {
     let first = peek(inp);
-    let wildcard = inp.state().soft.wildcard;
     let value = name_or_attr(inp)?;
     let span = value.span;
     if peek_kind(inp) == K::LParen {
@@ -288,7 +285,7 @@ fn name_pattern(inp: &mut Inp<'_, '_>) -> Res<Pattern> {
         if peek_kind(inp) == K::Equal {
             return fail(inp);
         }
-        let name = (name != wildcard).then_some(Ident { name, span: first.span });
+        let name = (name != sym::wildcard).then_some(Ident { name, span: first.span });
         return Ok(made(PatternKind::As { pattern: None, name }, span));
     }
     Ok(made(PatternKind::Value(value), span))

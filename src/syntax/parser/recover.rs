@@ -111,11 +111,10 @@ fn recover(inp: &mut Inp<'_, '_>, start: usize) {
         skip_nested(inp);
     }
     // What follows may belong to the broken statement.
-    let soft = inp.state().soft;
-    let is_match = tokens[start].kind == K::Name && tokens[start].symbol() == soft.match_;
+    let is_match = tokens[start].kind == K::Name && tokens[start].symbol() == sym::match_;
     let continues = |token: Token| match token.kind {
         K::Elif | K::Else | K::Except | K::Finally => true,
-        K::Name => is_match && token.symbol() == soft.case,
+        K::Name => is_match && token.symbol() == sym::case,
         _ => false,
     };
     while continues(peek(inp)) {

@@ -48,7 +48,7 @@ fn simple_stmt(inp: &mut Inp<'_, '_>) -> Res<StmtKind> {
         K::Assert => assert_stmt(inp),
         K::Global => global_stmt(inp),
         K::Nonlocal => nonlocal_stmt(inp),
-        K::Name if next.symbol() == inp.state().soft.type_ && peek_second(inp) == K::Name => {
+        K::Name if next.symbol() == sym::type_ && peek_second(inp) == K::Name => {
             if inp.state().explain && explain::unexplained(inp, type_alias)?.is_none() {
                 // It is taken for an expression first.
                 explain::explained(inp, assignment)?;
@@ -286,7 +286,7 @@ fn import_from_targets(inp: &mut Inp<'_, '_>) -> Res<Vec<Alias>> {
     match next.kind {
         K::Star => {
             advance(inp);
-            let name = Ident { name: inp.state().soft.star, span: next.span };
+            let name = Ident { name: sym::star, span: next.span };
             Ok(vec![Alias { name: vec![name], asname: None, span: next.span }])
         }
         K::LParen => inp.parse(listed_in(K::LParen, custom(import_from_as_name), K::RParen)),
