@@ -305,7 +305,7 @@ impl Vm {
 
     fn attr(&mut self, value: &Value, name: &Rc<Str>) -> Result {
         match value {
-            Value::Class(class) => self.class_attr(class, name),
+            Value::Class(class) => self.class_attr_hooked(value, class, name),
             Value::Module(_) => self.module_attr(value, name),
             _ => {
                 let class = self.class_of(value);
@@ -406,10 +406,18 @@ impl Vm {
         if let Some(attr) = on_meta {
             return self.bind(&attr, Some(&value), &meta);
         }
-        if let Some(method) = self.class_lookup(&meta, sym::__getattr__) {
-            return self.call_found(&method, &value, &[Value::Str(name.clone())]);
-        }
         Err(self.attribute_error(&value, name))
+    }
+
+    /// The same where the metaclass may have its own way.
+    fn class_attr_hooked(&mut self, value: &Value, class: &Rc<Class>, name: &Rc<Str>) -> Result {
+        let meta = self.class_of(value);
+        let custom = !meta.builtin && self.hooks(&meta).has_getattribute();
+        let result = match self.class_lookup(&meta, sym::__getattribute__).filter(|_| custom) {
+            Some(custom) => self.call_found(&custom, value, &[Value::Str(name.clone())]),
+            None => self.class_attr(class, name),
+        };
+        result.or_else(|error| self.fallback_attr(value, &meta, name, error))
     }
 
     fn module_attr(&mut self, value: &Value, name: &Rc<Str>) -> Result {
