@@ -551,7 +551,14 @@ impl Arguments {
             return Ok(());
         }
         let error = match vm.collect(value) {
-            Err(e) if e.is(&vm.types.TypeError) && e.0.traceback.borrow().is_none() && vm.iter(value).is_err() => e,
+            Err(e)
+                if e.is(&vm.types.TypeError)
+                    && e.0.traceback.borrow().is_none()
+                    && !vm.has_special(value, sym::__iter__)
+                    && vm.iter(value).is_err() =>
+            {
+                e
+            }
             done => return done.map(|items| args.extend(items)),
         };
         drop(error);

@@ -291,6 +291,7 @@ impl Lower<'_> {
                             Err(e)
                                 if e.is(&vm.types.TypeError)
                                     && e.0.traceback.borrow().is_none()
+                                    && !vm.has_special(&value, sym::__iter__)
                                     && vm.iter(&value).is_err() =>
                             {
                                 let name = vm.type_name(&value);

@@ -49,13 +49,25 @@ impl Vm {
 
     /// `keys() op iterable` and the like: always a new set.
     fn view_binary(&mut self, op: BinOp, a: &Value, b: &Value) -> Result {
+        if op == BinOp::BitAnd {
+            // Only what is in both need be hashable.
+            let smaller = views::is_set_like(b) && (!views::is_set_like(a) || self.len(b)? > self.len(a)?);
+            let (view, other) = if smaller { (b, a) } else { (a, b) };
+            let mut found = Vec::new();
+            self.for_each(other, |vm, item| {
+                if vm.contains(view, &item)? {
+                    found.push(item);
+                }
+                Ok(true)
+            })?;
+            return self.new_set(found, false);
+        }
         let left = self.collect(a)?;
         let left = self.make_set(left, false)?;
         let right = self.collect(b)?;
         let right = self.make_set(right, false)?;
         let result = match op {
             BinOp::BitOr => self.set_union(&left, &right)?,
-            BinOp::BitAnd => self.set_intersection(&left, &right)?,
             BinOp::BitXor => self.set_symmetric_difference(&left, &right)?,
             _ => self.set_difference(&left, &right)?,
         };
