@@ -111,7 +111,7 @@ fn gathered(vm: &mut Vm, args: &[Value]) -> Result {
                     future::add_callback(vm, instance, Callback::Native(&CHILD_DONE, outer_value.clone()))?;
                 }
             }
-            other => add_foreign(vm, other, &outer_value)?,
+            other => super::add_done_callback(vm, other, &FOREIGN_DONE, &outer_value)?,
         }
     }
     for child in &done {
@@ -127,11 +127,6 @@ fn goes_by_identity(value: &Value) -> bool {
         Value::Instance(instance) => instance.class().builtin && instance.data::<Future>().is_some(),
         _ => false,
     }
-}
-
-/// Has the callback called by a future of a class that a script has written.
-fn add_foreign(vm: &mut Vm, child: &Value, outer: &Value) -> Result<()> {
-    super::add_done_callback(vm, child, &FOREIGN_DONE, outer)
 }
 
 static FOREIGN_DONE: Row = method("def _done_callback(future, /)", |vm, args| {

@@ -185,7 +185,7 @@ impl Lower<'_> {
     pub(super) fn stepped_comp(&mut self, kind: ExprKind, span: Span) -> Slot {
         let result = self.temp();
         let (mut comp, make): (Comp, fn(&mut Vm) -> Eval) = match kind {
-            ExprKind::ListComp(comp) => (*comp, |_| Ok(Self::new_list())),
+            ExprKind::ListComp(comp) => (*comp, |_| Ok(Value::List(Rc::default()))),
             ExprKind::SetComp(comp) => (*comp, |vm| vm.new_set(Vec::new(), false).here()),
             ExprKind::DictComp(comp) => (*comp, |_| Ok(Value::dict(Dict::new()))),
             _ => return result,

@@ -4,9 +4,9 @@ use super::call::noted;
 use super::name::Place;
 use super::prelude::*;
 use crate::machine::attr_cache::AttrCache;
+use crate::object::Raised;
 use crate::object::code::Cond;
 use crate::object::containers::Slice;
-use crate::object::{List, Raised};
 use crate::resolve::{self, Folded};
 use crate::syntax::ast::{BoolOp, CmpOp, Ident, UnaryOp};
 
@@ -556,11 +556,6 @@ impl Lower<'_> {
             }
             Ok(result)
         })
-    }
-
-    /// The value of a list being built by an inlined comprehension or display.
-    pub(super) fn new_list() -> Value {
-        Value::List(Rc::new(List::default()))
     }
 }
 

@@ -148,7 +148,8 @@ impl Vm {
                 Descriptor::GetSet { set, .. } if is_member(*set) => &types.member_descriptor,
                 Descriptor::GetSet { .. } => &types.getset_descriptor,
             },
-            Value::Class(class) => self.metaclass_ref(class),
+            // The metaclass of a class never changes once it is made.
+            Value::Class(class) => class.metaclass.get().unwrap_or(&self.types.type_),
             Value::Module(_) => &types.module,
             Value::Cell(_) => &types.cell,
             Value::Code(_) => &types.code,
@@ -185,12 +186,6 @@ impl Vm {
             // Their class is inside a cell: `with_class` has dealt with them.
             Value::Instance(_) | Value::Exception(_) => &types.object,
         }
-    }
-
-    /// The class of a class. The metaclass of a class never changes once it is made, so a script class with one of its
-    /// own is found through `class_of`.
-    fn metaclass_ref<'a>(&'a self, class: &'a Class) -> &'a Rc<Class> {
-        class.metaclass.get().unwrap_or(&self.types.type_)
     }
 
     /// Whether a value's class is `class` or derived from it.

@@ -260,10 +260,6 @@ impl AttrCache {
             && entry.slot.get() == metaclass_version(class);
         known.then(|| entry.value.borrow().get()).filter(|found| !found.is_unbound())
     }
-
-    fn remember_of_class(&self, class: &Class, how: u32, found: &Value) {
-        self.first.remember(class.version.get(), how, metaclass_version(class), found);
-    }
 }
 
 /// Whether all values of a value's variant are of one class, which never changes.
@@ -420,7 +416,7 @@ impl Vm {
                     other => (OF_CLASS, self.is_plain(other).then_some(found)),
                 };
                 if let Some(found) = found {
-                    cache.remember_of_class(class, how, &found);
+                    cache.first.remember(class.version.get(), how, metaclass_version(class), &found);
                     if how == OF_CLASS {
                         return Ok(found);
                     }

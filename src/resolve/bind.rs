@@ -200,7 +200,7 @@ impl Binder<'_> {
             if table.kind == ScopeKind::Class {
                 table.class_cell = true;
             } else {
-                table.set_binding(symbol, Binding::Cell);
+                table.mention(symbol, 0).binding = Some(Binding::Cell);
             }
         }
     }

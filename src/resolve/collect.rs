@@ -80,10 +80,6 @@ impl<'a> Collector<'a> {
         id
     }
 
-    pub(super) fn enter_lambda(&mut self) -> ScopeId {
-        self.enter(ScopeKind::Lambda, sym::lambda_)
-    }
-
     pub(super) fn enter_comprehension(&mut self, kind: ScopeKind) -> ScopeId {
         let generator = kind == ScopeKind::GeneratorExp;
         self.enter(kind, if generator { sym::genexpr_ } else { sym::comprehension_ })

@@ -115,7 +115,7 @@ impl Collector<'_> {
 
     fn lambda(&mut self, lambda: &mut Lambda) -> bool {
         let suspends = self.defaults(&mut lambda.params);
-        lambda.scope = self.enter_lambda();
+        lambda.scope = self.enter(ScopeKind::Lambda, sym::lambda_);
         self.params(&mut lambda.params);
         self.expr(&mut lambda.body);
         self.leave();

@@ -87,10 +87,6 @@ impl Table {
         self.get(symbol).map_or(0, |name| name.flags)
     }
 
-    pub(super) fn set_binding(&mut self, symbol: Symbol, binding: Binding) {
-        self.mention(symbol, 0).binding = Some(binding);
-    }
-
     pub(super) fn declared_at(&self, symbol: Symbol) -> Option<Span> {
         self.declarations.iter().find(|(name, _)| *name == symbol).map(|&(_, span)| span)
     }

@@ -276,7 +276,7 @@ impl Lexer<'_, '_> {
                 }
             } else if self.continued_to_end {
                 self.out.open = Some(Open::Text);
-                let at = end.min(self.last_backslash());
+                let at = end.min(self.text.rfind('\\').map_or(0, |at| at + 1));
                 self.fault("unexpected EOF while parsing", Span::new(at, at));
                 self.no_override();
             }
@@ -311,10 +311,6 @@ impl Lexer<'_, '_> {
         }
         self.push(TokenKind::Unknown, end);
         self.push(TokenKind::End, end);
-    }
-
-    fn last_backslash(&self) -> usize {
-        self.text.rfind('\\').map_or(0, |at| at + 1)
     }
 
     // Lines.

@@ -26,11 +26,6 @@ pub fn surrogate_to_char(code: u32) -> Option<char> {
     if (0xD800..=0xDFFF).contains(&code) { char::from_u32(0x10F000 + (code - 0xD800)) } else { None }
 }
 
-/// The character for a code point of an escape: itself, or the stand-in of a surrogate.
-fn escaped_char(code: u32) -> Option<char> {
-    char::from_u32(code).or_else(|| surrogate_to_char(code))
-}
-
 /// A piece of a string literal, decoded.
 #[derive(Debug)]
 pub(super) struct Decoded<T> {
@@ -86,7 +81,7 @@ pub(super) fn decode_str(text: &str) -> Decoded<String> {
                 return Decoded { value: Err(error(start, i, truncated)), odd_escape };
             }
             let code = u32::from_str_radix(&text[i - width..i], 16).expect("hexadecimal digits");
-            match escaped_char(code) {
+            match char::from_u32(code).or_else(|| surrogate_to_char(code)) {
                 Some(c) => out.push(c),
                 None => return Decoded { value: Err(error(start, i, "illegal Unicode character")), odd_escape },
             }

@@ -80,10 +80,6 @@ impl Codec {
         }
     }
 
-    fn is_utf(self) -> bool {
-        !matches!(self, Codec::Ascii | Codec::Latin1)
-    }
-
     /// The bytes of one unit, the least that can be written.
     fn unit(self) -> usize {
         match self {
@@ -226,7 +222,7 @@ fn replace_chars(
     match handler {
         Handler::Strict => fault(0),
         Handler::Ignore => Ok(()),
-        Handler::SurrogatePass if !codec.is_utf() => fault(0),
+        Handler::SurrogatePass if matches!(codec, Codec::Ascii | Codec::Latin1) => fault(0),
         Handler::SurrogatePass => {
             region.iter().for_each(|&c| put(out, codec, code_point(c)));
             Ok(())

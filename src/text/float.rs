@@ -232,11 +232,6 @@ fn round_to_tens(size: f64, places: u32) -> f64 {
     big_to_f64(&(quotient * unit)).unwrap_or(f64::INFINITY)
 }
 
-/// `round(x)`: to the nearest integer, halves to the even one.
-pub fn round_to_int(x: f64) -> Result<Int, Fault> {
-    to_int(x.round_ties_even())
-}
-
 /// `int(x)`: towards zero.
 pub fn to_int(x: f64) -> Result<Int, Fault> {
     if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&x) {

@@ -328,10 +328,6 @@ fn key_of(vm: &mut Vm, positional: &[Value], named: &[Named], typed: bool) -> Va
     Value::tuple(parts)
 }
 
-fn call_cached(vm: &mut Vm, args: &[Value]) -> Result {
-    cached_result(vm, &args[0], items(&args[1]), keywords(&args[2]))
-}
-
 fn cached_result(vm: &mut Vm, this: &Value, positional: &[Value], named: Vec<Named>) -> Result {
     let cached = this!(vm, *this, Cached);
     if cached.most == Some(0) {
@@ -378,7 +374,7 @@ fn cached_result(vm: &mut Vm, this: &Value, positional: &[Value], named: Vec<Nam
 }
 
 const CACHED: &[Row] = &[
-    method("__call__(*args, **kwargs)", call_cached)
+    method("__call__(*args, **kwargs)", |vm, args| cached_result(vm, &args[0], items(&args[1]), keywords(&args[2])))
         .or_plain(|vm, args| cached_result(vm, &args[0], &args[1..], Vec::new())),
     method("__get__(obj, objtype=None, /)", |_, args| {
         if args[1].is_none() {

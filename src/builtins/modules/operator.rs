@@ -197,10 +197,6 @@ struct Call {
 
 natives!(Items, Attributes, Call);
 
-fn one_or_all(mut values: Vec<Value>) -> Value {
-    if values.len() == 1 { values.remove(0) } else { Value::tuple(values) }
-}
-
 /// `operator.name(a, b, key=c)`
 fn shown(vm: &mut Vm, class: &Class, positional: &[Value], named: &[Named]) -> Result {
     let mut parts = Vec::new();
@@ -265,7 +261,7 @@ const ATTR_GETTER: &[Row] = &[
             }
             found.push(value);
         }
-        Ok(one_or_all(found))
+        Ok(if found.len() == 1 { found.remove(0) } else { Value::tuple(found) })
     }),
     method("__reduce__()", |vm, args| {
         let names = this!(vm, args[0], Attributes).names();

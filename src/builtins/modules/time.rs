@@ -56,12 +56,8 @@ const STRUCT_TIME: &[Row] = &[
 const FIELDS: &[&str] =
     &["tm_year", "tm_mon", "tm_mday", "tm_hour", "tm_min", "tm_sec", "tm_wday", "tm_yday", "tm_isdst"];
 
-pub(super) fn struct_time_class(vm: &mut Vm) -> Rc<Class> {
-    new_structure(vm, "time.struct_time", FIELDS, STRUCT_TIME)
-}
-
 pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
-    let class = struct_time_class(vm);
+    let class = new_structure(vm, "time.struct_time", FIELDS, STRUCT_TIME);
     for (key, count) in [("n_fields", 11), ("n_unnamed_fields", 0)] {
         let key = vm.intern(key);
         class.dict.set_str(&key, Value::Int(count));

@@ -129,7 +129,7 @@ fn trunc(vm: &mut Vm, args: &[Value]) -> Result {
 
 /// `round(x, digits)`
 pub fn round_float(vm: &mut Vm, x: f64, digits: &Value) -> Result {
-    let Some(digits) = digits.given() else { return integer(vm, floats::round_to_int(x)) };
+    let Some(digits) = digits.given() else { return integer(vm, floats::to_int(x.round_ties_even())) };
     let digits = vm.index(digits)?;
     let digits = special::position(vm, &digits)?;
     floats::round_to(x, digits).map(Value::float).map_err(|fault| vm.from_fault(fault))

@@ -82,14 +82,10 @@ fn refuse_instances(vm: &mut Vm) {
     let new = vm.name(sym::__new__).clone();
     let classes: Vec<Rc<Class>> = vm.types.all().into_iter().cloned().collect();
     for class in classes {
-        if class.layout == Layout::Final && class.dict.get_str(&new).is_none() && !is_bool(vm, &class) {
+        if class.layout == Layout::Final && class.dict.get_str(&new).is_none() && !Rc::ptr_eq(&class, &vm.types.bool_) {
             add_methods(vm, &class, NO_INSTANCES);
         }
     }
-}
-
-fn is_bool(vm: &Vm, class: &Rc<Class>) -> bool {
-    Rc::ptr_eq(class, &vm.types.bool_)
 }
 
 /// The class that `__new__` was called with: `base` or a subclass of it.
