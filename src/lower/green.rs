@@ -2,8 +2,8 @@
 //!
 //! In a thread every call of a plain function is an implicit `await`: the callee's frame joins the thread's chain of
 //! frames instead of standing on the native stack, so that the machine can leave all of them at once where one blocks.
-//! `with` statements enter and leave in the same way. What a native calls back (a sort key, `__init__`, an operator's
-//! method) runs on the native stack as always.
+//! `with` statements enter and leave in the same way, and a plain class's `__init__` is called so. What a native calls back
+//! (a sort key, an operator's method, the next value of a generator) runs on the native stack as always.
 
 use super::lower_module;
 use super::prelude::*;
@@ -164,6 +164,13 @@ impl Lower<'_> {
                 FStringPart::Field(field) => self.mark(&mut field.value) | suspends,
                 FStringPart::Literal(_) => suspends,
             }),
+            // Those run in the frame they stand in.
+            ExprKind::ListComp(comp) | ExprKind::SetComp(comp) | ExprKind::DictComp(comp) => {
+                let parts = self.mark(&mut comp.element) | self.mark_all(&mut comp.value);
+                comp.generators.iter_mut().fold(parts, |suspends, generator| {
+                    self.mark(&mut generator.iter) | self.mark_all(&mut generator.ifs) | suspends
+                })
+            }
             _ => false,
         };
         e.suspends |= suspends;

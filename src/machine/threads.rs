@@ -10,7 +10,9 @@ use std::collections::HashMap;
 
 use super::prelude::*;
 use crate::host::outside::Descriptor;
+use crate::object::class::Maker;
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume, State};
+use crate::object::{Instance, Payload};
 
 /// Loop rounds and calls that a thread may make before the others have a turn.
 const SLICE: u32 = 5_000;
@@ -126,6 +128,33 @@ impl NativeCoroutine for Blocked {
     }
 }
 
+/// Makes an instance, whose `__init__` may block.
+struct Making {
+    made: Value,
+    init: Option<Value>,
+}
+
+impl NativeCoroutine for Making {
+    fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
+        match (self.init.take(), input) {
+            (_, Resume::Throw(error) | Resume::Fail(error)) => Err(error),
+            (Some(init), _) => vm.delegate(&init),
+            (None, Resume::Send(result) | Resume::Deliver(result)) => {
+                if result.is_none() {
+                    Ok(Outcome::Return(self.made.take()))
+                } else {
+                    Err(vm.init_returned(&result))
+                }
+            }
+        }
+    }
+
+    fn trace(&self, visit: gc::Visit) {
+        visit(&self.made);
+        self.init.iter().for_each(visit);
+    }
+}
+
 /// `_call(func, *args, **kwargs)` in the code of a thread.
 pub fn call_row(vm: &mut Vm, args: &[Value]) -> Result {
     let [func, positional, keywords] = args else { return Ok(Value::None) };
@@ -169,6 +198,16 @@ impl Vm {
                     let callee = self.make_coroutine(&Rc::new(twin), locals);
                     self.threads.pending = true;
                     return Ok(callee);
+                }
+                Value::Class(class) => {
+                    let Maker::Init(init) = self.maker(class) else { break };
+                    let made = Instance::create(class, Payload::NONE);
+                    args.insert(0, made.clone());
+                    let begun = self.call_suspending(&Value::Function(init), args, kwargs)?;
+                    if self.threads.pending {
+                        return Ok(self.suspend_in(Box::new(Making { made, init: Some(begun) })));
+                    }
+                    return if begun.is_none() { Ok(made) } else { Err(self.init_returned(&begun)) };
                 }
                 Value::Native(native) => {
                     let Some(blocking) = native.row.blocking else { break };
