@@ -267,6 +267,11 @@ pub fn lazy(vm: &mut Vm, asyncio: &Rc<Module>, name: &Rc<Str>) -> Result<Option<
         }
         return Ok(globals.get_str(&vm.intern_str(name)));
     }
+    if name.as_str() == "__submodules__" {
+        // For `dir()`: they are there once they are asked for.
+        let names = SUBMODULES.iter().filter(|(short, _)| !short.starts_with('_'));
+        return Ok(Some(Value::list(names.map(|(short, _)| Value::str(short)).collect())));
+    }
     let full = format!("asyncio.{name}");
     if submodule(&full).is_some() { vm.import_module(&full).map(Some) } else { Ok(None) }
 }

@@ -105,7 +105,8 @@ fn initialize(
         let shown = vm.repr(coro)?;
         let error = vm.type_error(format!("a coroutine was expected, got {shown}"));
         vm.advise_coroutine_expected(&error, coro);
-        return Err(error);
+        let error = Value::list(vec![error.value()]);
+        return vm.call_page("asyncio", "_raise_holding", &[error, coro.clone()]).map(drop);
     }
     match name {
         Value::None | Value::Unbound => task.number.set(state.next_number()),

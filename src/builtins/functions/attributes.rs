@@ -120,8 +120,13 @@ impl Vm {
             Value::Module(module) => {
                 let mut keys = module.dict.keys();
                 // What is loaded when it is first used is there already.
-                let all = module.lazy.and_then(|_| module.dict.get_str(self.name(sym::__all__)));
-                keys.extend(all.as_ref().and_then(Value::as_list).map(|all| all.to_vec()).unwrap_or_default());
+                if let Some(lazy) = module.lazy {
+                    let all = module.dict.get_str(self.name(sym::__all__));
+                    let submodules = self.intern("__submodules__");
+                    for names in all.into_iter().chain(lazy(self, module, &submodules).ok().flatten()) {
+                        keys.extend(names.as_list().map(|names| names.to_vec()).unwrap_or_default());
+                    }
+                }
                 keys
             }
             Value::Function(_) => self.instance_dict(value).map(|dict| dict.keys()).unwrap_or_default(),
