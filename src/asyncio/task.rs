@@ -140,6 +140,11 @@ fn is_running(vm: &mut Vm, event_loop: &Value) -> Result<bool> {
 
 /// Takes the first step at once, in place of the running task.
 fn start_eagerly(vm: &mut Vm, state: &Rc<State>, this: &Rc<Instance>, event_loop: &Value) -> Result<()> {
+    let context = part(this).context.get(&state.contexts);
+    if let Some(context) = context.filter(|context| Rc::ptr_eq(context, &state.contexts.context.borrow())) {
+        part(this).log_destroy_pending.set(false);
+        return Err(contextvars::entered_twice(vm, &context));
+    }
     let el = event_loop::of(event_loop);
     let outer = el.and_then(|el| el.current_task.replace(None));
     state.eager.borrow_mut().push(this.clone());
