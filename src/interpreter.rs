@@ -175,6 +175,7 @@ impl Interpreter {
         if gc::is_enabled() {
             vm.collect_garbage(true);
         }
+        vm.ending = true;
         if uncaught.is_some() {
             vm.set_last(None);
         }

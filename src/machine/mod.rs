@@ -117,6 +117,8 @@ pub struct Vm {
     pub stopped: Option<(Error, Limit)>,
     /// The program is over, and its modules are taken apart.
     pub leaving: bool,
+    /// Garbage has been collected for the last time but one: a warning can't be completed any more.
+    pub ending: bool,
     /// Set from outside (a signal handler, another thread) to raise `KeyboardInterrupt`.
     pub interrupt: Arc<AtomicBool>,
     /// What an interrupt calls instead of raising `KeyboardInterrupt`, or `None`.
@@ -219,6 +221,7 @@ impl Vm {
             steps_left: None,
             stopped: None,
             leaving: false,
+            ending: false,
             interrupt: Arc::new(AtomicBool::new(false)),
             interrupt_handler: Value::None,
             interrupt_wakes: false,

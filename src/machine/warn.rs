@@ -155,7 +155,7 @@ impl Vm {
         let code = category.name.borrow().as_str().to_owned();
         if place.is_none() && style.format == ErrorFormat::Python {
             // Nothing runs at the end, nor while the script is compiled. At the very end nothing can be imported to say more.
-            let trailer = if self.leaving { "" } else { trailer };
+            let trailer = if self.ending { "" } else { trailer };
             self.write_err(&format!("<sys>:0: {code}: {message}\n{trailer}"));
             return Ok(());
         }
