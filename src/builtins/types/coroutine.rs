@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::special;
 use crate::builtins::prelude::*;
+use crate::builtins::types::receiver;
 use crate::machine::coroutine::{awaited_object, awaiter};
 use crate::object::Function;
 use crate::object::coroutine::{Awaiter, AwaiterState, Body, Coroutine, Kind, Operation, Resume, State};
@@ -120,12 +121,7 @@ const AWAITER: &[Row] = &[
 
 const AWAITABLE: &[Row] = &[method("__await__()", itself)];
 
-fn this(vm: &mut Vm, value: &Value) -> Result<Rc<Coroutine>> {
-    match value {
-        Value::Coroutine(coroutine) => Ok(coroutine.clone()),
-        _ => Err(super::wrong_receiver(vm, value)),
-    }
-}
+receiver!(this: Coroutine);
 
 fn itself(_: &mut Vm, args: &[Value]) -> Result {
     Ok(args[0].clone())
@@ -181,9 +177,7 @@ fn code(vm: &mut Vm, value: &Value) -> Result {
     let coroutine = this(vm, value)?;
     match &coroutine.code {
         Some(code) => Ok(Value::Code(code.clone())),
-        None => {
-            Ok(library_function(vm, &coroutine)?.map_or(Value::None, |function| Value::Code(function.code.clone())))
-        }
+        None => Ok(library_function(vm, coroutine)?.map_or(Value::None, |function| Value::Code(function.code.clone()))),
     }
 }
 
@@ -225,7 +219,7 @@ fn library_function(vm: &mut Vm, coroutine: &Coroutine) -> Result<Option<Rc<Func
 
 fn awaited(vm: &mut Vm, value: &Value) -> Result {
     let coroutine = this(vm, value)?;
-    let found = awaited_object(vm, &coroutine)?;
+    let found = awaited_object(vm, coroutine)?;
     // What a future is awaited by is an object of its own in CPython.
     match &found {
         Value::Instance(instance) if instance.class().awaiting.get().is_some() => {
@@ -252,7 +246,7 @@ fn frame(vm: &mut Vm, value: &Value) -> Result {
     if coroutine.state.get() == State::Finished {
         return Ok(Value::None);
     }
-    if let Some(function) = library_function(vm, &coroutine)? {
+    if let Some(function) = library_function(vm, coroutine)? {
         let view = FrameView::new(function.code.clone(), function.globals.clone(), function.code.head_span());
         return Ok(Value::Frame(Rc::new(view)));
     }

@@ -129,6 +129,22 @@ pub fn wrong_receiver(vm: &mut Vm, value: &Value) -> Error {
     vm.type_error(format!("descriptor doesn't apply to this '{found}' object"))
 }
 
+/// Declares a function that finds what is inside the object that a method was called on.
+macro_rules! receiver {
+    ($name:ident: $kind:ident) => {
+        receiver!($name: $kind($kind));
+    };
+    ($name:ident: $kind:ident($data:ident)) => {
+        fn $name<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a Rc<$data>> {
+            match value {
+                Value::$kind(inside) => Ok(inside),
+                other => Err(crate::builtins::types::wrong_receiver(vm, other)),
+            }
+        }
+    };
+}
+use receiver;
+
 /// Refuses text with surrogates, which UTF-8 cannot hold.
 pub fn must_encode(vm: &mut Vm, text: &str) -> Result<()> {
     // Only characters from U+100000 on begin with this byte; lone surrogates are kept as some of them.

@@ -5,6 +5,7 @@ use num_traits::{One, Signed, Zero};
 
 use super::special;
 use crate::builtins::prelude::*;
+use crate::builtins::types::receiver;
 use crate::machine::attr::read_only;
 use crate::object::Range;
 
@@ -27,12 +28,7 @@ const METHODS: &[Row] = &[
     method("__bool__()", bool),
 ];
 
-fn this(vm: &mut Vm, value: &Value) -> Result<Rc<Range>> {
-    match value {
-        Value::Range(range) => Ok(range.clone()),
-        _ => Err(super::wrong_receiver(vm, value)),
-    }
-}
+receiver!(this: Range);
 
 fn new(vm: &mut Vm, args: &[Value]) -> Result {
     let first = vm.index(&args[1])?;
@@ -69,7 +65,7 @@ fn is_exact_int(value: &Value) -> bool {
 fn count(vm: &mut Vm, args: &[Value]) -> Result {
     let range = this(vm, &args[0])?;
     if is_exact_int(&args[1]) {
-        return Ok(Value::Int(vm.range_position(&range, &args[1]).is_some().into()));
+        return Ok(Value::Int(vm.range_position(range, &args[1]).is_some().into()));
     }
     let mut count = 0;
     vm.for_each(&args[0], |vm, item| {
@@ -110,8 +106,8 @@ fn iter(vm: &mut Vm, args: &[Value]) -> Result {
     if let Some((start, stop, step)) = range.steps() {
         return Ok(Value::Iter(Rc::new(Iter::range(start, stop, step))));
     }
-    let [start, _, step] = parts(&range);
-    Ok(big_iter(vm, &range, start, step))
+    let [start, _, step] = parts(range);
+    Ok(big_iter(vm, range, start, step))
 }
 
 fn reversed(vm: &mut Vm, range: &Rc<Range>, _: &[Value]) -> Result {

@@ -4,6 +4,7 @@ use num_traits::Signed;
 
 use super::special::{self, member};
 use crate::builtins::prelude::*;
+use crate::builtins::types::receiver;
 use crate::object::Slice;
 
 pub fn install(vm: &mut Vm) {
@@ -32,9 +33,4 @@ const METHODS: &[Row] = &[
     method("__repr__()", special::repr),
 ];
 
-fn this(vm: &mut Vm, value: &Value) -> Result<Rc<Slice>> {
-    match value {
-        Value::Slice(slice) => Ok(slice.clone()),
-        _ => Err(super::wrong_receiver(vm, value)),
-    }
-}
+receiver!(this: Slice);

@@ -3,9 +3,10 @@
 use std::rc::Weak;
 
 use super::generic::union;
+use super::must_encode;
 use super::object::{attribute_name, same_layout};
-use super::{must_encode, wrong_receiver};
 use crate::builtins::prelude::*;
+use crate::builtins::types::receiver;
 use crate::object::Descriptor;
 use crate::object::class::Place;
 use crate::symbol::Symbol;
@@ -107,12 +108,7 @@ fn text_signature(vm: &mut Vm, class: &Value) -> Result {
     Ok(Value::None)
 }
 
-fn this(vm: &mut Vm, value: &Value) -> Result<Rc<Class>> {
-    match value {
-        Value::Class(class) => Ok(class.clone()),
-        other => Err(wrong_receiver(vm, other)),
-    }
-}
+receiver!(this: Class);
 
 /// The arguments of a call as they come through `*args, **kwargs`.
 pub fn unpack(vm: &mut Vm, args: &Value, kwargs: &Value) -> (Vec<Value>, Vec<Named>) {
@@ -257,7 +253,7 @@ fn check_name(vm: &mut Vm, name: &str) -> Result<()> {
 
 fn set_name(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
     let class = this(vm, class)?;
-    let text = new_name(vm, &class, "__name__", &new)?;
+    let text = new_name(vm, class, "__name__", &new)?;
     check_name(vm, text.as_str())?;
     *class.name.borrow_mut() = text;
     Ok(())
@@ -265,7 +261,7 @@ fn set_name(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
 
 fn set_qualname(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
     let class = this(vm, class)?;
-    let text = new_name(vm, &class, "__qualname__", &new)?;
+    let text = new_name(vm, class, "__qualname__", &new)?;
     *class.qualname.borrow_mut() = text;
     Ok(())
 }
@@ -279,7 +275,7 @@ fn entry(vm: &Vm, class: &Class, name: Symbol) -> Option<Value> {
 fn set_entry(vm: &mut Vm, class: &Value, name: Symbol, new: Value) -> Result<()> {
     let name = vm.name(name).clone();
     let class = this(vm, class)?;
-    check_change(vm, &class, name.as_str(), &new)?;
+    check_change(vm, class, name.as_str(), &new)?;
     class.set(&name, new);
     if name.as_str() == "__module__" {
         // What is said to come from elsewhere has no line here.
@@ -291,21 +287,21 @@ fn set_entry(vm: &mut Vm, class: &Value, name: Symbol, new: Value) -> Result<()>
 
 fn get_module(vm: &mut Vm, class: &Value) -> Result {
     let class = this(vm, class)?;
-    match entry(vm, &class, sym::__module__) {
+    match entry(vm, class, sym::__module__) {
         // Of a type whose instances have one it is what they are asked with.
         Some(Value::Descriptor(_)) | None if class.builtin => Ok(Value::str("builtins")),
         Some(module) => Ok(module),
-        None => Err(vm.attribute_error(&Value::Class(class), &vm.name(sym::__module__).clone())),
+        None => Err(vm.attribute_error(&Value::Class(class.clone()), &vm.name(sym::__module__).clone())),
     }
 }
 
 fn get_doc(vm: &mut Vm, class: &Value) -> Result {
     let class = this(vm, class)?;
-    match entry(vm, &class, sym::__doc__) {
+    match entry(vm, class, sym::__doc__) {
         Some(Value::Descriptor(_)) if class.builtin => Ok(Value::None),
         Some(doc @ (Value::Descriptor(_) | Value::Instance(_))) => {
             // A documentation string that is computed.
-            vm.bind(&doc, None, &class)
+            vm.bind(&doc, None, class)
         }
         other => Ok(Value::option(other)),
     }
@@ -313,7 +309,7 @@ fn get_doc(vm: &mut Vm, class: &Value) -> Result {
 
 fn set_bases(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
     let class = this(vm, class)?;
-    check_change(vm, &class, "__bases__", &new)?;
+    check_change(vm, class, "__bases__", &new)?;
     let shown = class.name.borrow().as_str().to_owned();
     let Some(given) = new.as_tuple() else {
         return Err(vm.type_error(format!("can only assign tuple to {shown}.__bases__, not {}", vm.type_name(&new))));
@@ -324,7 +320,7 @@ fn set_bases(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
     let mut bases = Vec::new();
     for base in given.iter() {
         match base {
-            Value::Class(base) if base.is_subclass(&class) => {
+            Value::Class(base) if base.is_subclass(class) => {
                 return Err(vm.type_error("a __bases__ item causes an inheritance cycle"));
             }
             Value::Class(base) => bases.push(base.clone()),
@@ -353,27 +349,27 @@ fn set_bases(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
     }
     let ancestors = vm.linearize(&bases)?;
     let mut before = Vec::new();
-    remember_below(&class, &mut before);
+    remember_below(class, &mut before);
     let best_before = class.best_base.get();
     for base in &old {
-        base.subclasses.borrow_mut().retain(|sub| !std::ptr::eq(sub.as_ptr(), Rc::as_ptr(&class)));
+        base.subclasses.borrow_mut().retain(|sub| !std::ptr::eq(sub.as_ptr(), Rc::as_ptr(class)));
     }
     for base in &bases {
-        base.subclasses.borrow_mut().push(Rc::downgrade(&class));
+        base.subclasses.borrow_mut().push(Rc::downgrade(class));
     }
     *class.ancestors.borrow_mut() = ancestors.into();
     *class.bases.borrow_mut() = bases.clone();
     class.best_base.set(best);
-    let result = vm.call_mro(&class).and_then(|()| linearize_below(vm, &class));
+    let result = vm.call_mro(class).and_then(|()| linearize_below(vm, class));
     // Unless that has given it others meanwhile.
     let same = class.bases.borrow().iter().map(Rc::as_ptr).eq(bases.iter().map(Rc::as_ptr));
     if result.is_err() && same {
         // An `mro` of a metaclass has failed: all is as it was.
         for base in class.bases.borrow().iter() {
-            base.subclasses.borrow_mut().retain(|sub| !std::ptr::eq(sub.as_ptr(), Rc::as_ptr(&class)));
+            base.subclasses.borrow_mut().retain(|sub| !std::ptr::eq(sub.as_ptr(), Rc::as_ptr(class)));
         }
         for base in &old {
-            base.subclasses.borrow_mut().push(Rc::downgrade(&class));
+            base.subclasses.borrow_mut().push(Rc::downgrade(class));
         }
         *class.bases.borrow_mut() = old;
         class.best_base.set(best_before);
@@ -419,12 +415,12 @@ fn linearize_below(vm: &mut Vm, class: &Rc<Class>) -> Result<()> {
 
 fn get_annotations(vm: &mut Vm, class: &Value) -> Result {
     let class = this(vm, class)?;
-    if let Some(found) = entry(vm, &class, sym::__annotations__) {
+    if let Some(found) = entry(vm, class, sym::__annotations__) {
         return Ok(found);
     }
     let name = vm.name(sym::__annotations__).clone();
     if class.builtin {
-        return Err(vm.attribute_error(&Value::Class(class), &name));
+        return Err(vm.attribute_error(&Value::Class(class.clone()), &name));
     }
     let empty = Value::dict(Dict::new());
     class.set(&name, empty.clone());
@@ -441,20 +437,20 @@ fn set_annotations(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
     class.changed();
     match old {
         Some(_) => Ok(()),
-        None => Err(vm.attribute_error(&Value::Class(class), &name)),
+        None => Err(vm.attribute_error(&Value::Class(class.clone()), &name)),
     }
 }
 
 fn get_type_params(vm: &mut Vm, class: &Value) -> Result {
     let class = this(vm, class)?;
-    Ok(entry(vm, &class, sym::__type_params__).unwrap_or_else(|| Value::tuple(Vec::new())))
+    Ok(entry(vm, class, sym::__type_params__).unwrap_or_else(|| Value::tuple(Vec::new())))
 }
 
 fn get_abstract(vm: &mut Vm, class: &Value) -> Result {
     let class = this(vm, class)?;
     let name = vm.intern("__abstractmethods__");
     match class.dict.get_str(&name) {
-        Some(found) if !Rc::ptr_eq(&class, &vm.types.type_) => Ok(found),
+        Some(found) if !Rc::ptr_eq(class, &vm.types.type_) => Ok(found),
         _ => Err(vm.error(vm.types.AttributeError.clone(), name.as_str())),
     }
 }

@@ -18,7 +18,7 @@ const METHODS: &[Row] = &[
         "exceptions",
         |vm, value| {
             let exception = this(vm, value)?;
-            Ok(Value::option(vm.exception_attr(&exception, sym::exceptions)))
+            Ok(Value::option(vm.exception_attr(exception, sym::exceptions)))
         },
         read_only,
     ),
@@ -117,7 +117,7 @@ fn members(vm: &mut Vm, group: &Value) -> Result<Vec<Rc<Exception>>> {
 
 fn message(vm: &mut Vm, value: &Value) -> Result {
     let exception = this(vm, value)?;
-    Ok(Value::option(vm.exception_attr(&exception, sym::message)))
+    Ok(Value::option(vm.exception_attr(exception, sym::message)))
 }
 
 fn str(vm: &mut Vm, exception: &Rc<Exception>, _: &[Value]) -> Result {

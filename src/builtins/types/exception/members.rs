@@ -51,7 +51,7 @@ const SYSTEM_EXIT: &[Row] = &[
         init(vm, args)?;
         let exception = this(vm, &args[0])?;
         if let Some(code) = exit_code(&positional(args)) {
-            store(vm, &exception, sym::code, code);
+            store(vm, exception, sym::code, code);
         }
         Ok(Value::None)
     }),
@@ -78,7 +78,7 @@ const ATTRIBUTE_ERROR: &[Row] = &[
     }),
     method("__getstate__()", |vm, args| {
         let exception = this(vm, &args[0])?;
-        super::state(vm, &exception)
+        super::state(vm, exception)
     }),
     member!(name),
     member!(obj),
@@ -147,7 +147,7 @@ const UNICODE_TRANSLATE_ERROR: &[Row] = &[
 /// The attribute of an exception, or what its arguments say it is.
 fn member(vm: &mut Vm, value: &Value, name: Symbol, derive: fn(&[Value]) -> Option<Value>) -> Result {
     let exception = this(vm, value)?;
-    match vm.exception_attr(&exception, name) {
+    match vm.exception_attr(exception, name) {
         Some(own) => Ok(own),
         None => Ok(Value::option(derive(&exception.args()))),
     }
@@ -164,7 +164,7 @@ fn set_member(vm: &mut Vm, value: &Value, name: Symbol, new: Value) -> Result<()
             return Err(vm.type_error("an integer is required"));
         }
     }
-    store(vm, &exception, name, new.bound().unwrap_or(Value::None));
+    store(vm, exception, name, new.bound().unwrap_or(Value::None));
     Ok(())
 }
 
@@ -179,7 +179,7 @@ fn only(args: &[Value]) -> Option<Value> {
 /// `__str__` of the classes that show more than their arguments.
 fn class_str(vm: &mut Vm, args: &[Value]) -> Result {
     let exception = this(vm, &args[0])?;
-    vm.exception_str(&exception).map(Value::string)
+    vm.exception_str(exception).map(Value::string)
 }
 
 fn positional(args: &[Value]) -> Vec<Value> {
@@ -201,19 +201,19 @@ fn keyword_init(vm: &mut Vm, class: &str, names: &[Symbol], args: &[Value]) -> R
     drop(old);
     let keywords = args[2].as_dict().map(|keywords| keywords.pairs()).unwrap_or_default();
     for name in names {
-        store(vm, &exception, *name, Value::None);
+        store(vm, exception, *name, Value::None);
     }
     for (key, value) in keywords {
         let name = key.as_str().cloned().unwrap_or_else(|| Rc::new(Str::new("")));
         match names.iter().find(|known| vm.name(**known).as_str() == name.as_str()) {
-            Some(known) => store(vm, &exception, *known, value),
+            Some(known) => store(vm, exception, *known, value),
             None => {
                 let message = format!("{class}() got an unexpected keyword argument '{name}'");
                 return Err(vm.type_error(message));
             }
         }
     }
-    Ok(exception)
+    Ok(exception.clone())
 }
 
 /// `OSError(errno, ...)` makes an instance of the subclass for the error number.
@@ -254,7 +254,7 @@ fn os_init(vm: &mut Vm, args: &[Value]) -> Result {
     no_keywords(vm, &args[0], &args[2])?;
     let old = exception.args.replace(args[1].clone());
     drop(old);
-    fill_os_error(vm, &exception, &positional(args));
+    fill_os_error(vm, exception, &positional(args));
     Ok(Value::None)
 }
 
@@ -305,7 +305,7 @@ fn class_of_errno(vm: &Vm, errno: i64) -> Option<Rc<Class>> {
 
 fn characters_written(vm: &mut Vm, value: &Value) -> Result {
     let exception = this(vm, value)?;
-    match vm.exception_attr(&exception, sym::characters_written) {
+    match vm.exception_attr(exception, sym::characters_written) {
         Some(written) => Ok(written),
         None => Err(vm.error(vm.types.AttributeError.clone(), "characters_written")),
     }
@@ -322,7 +322,7 @@ fn set_characters_written(vm: &mut Vm, value: &Value, new: Value) -> Result<()> 
         return Ok(());
     }
     let written = vm.index(&new)?;
-    store(vm, &exception, sym::characters_written, written);
+    store(vm, exception, sym::characters_written, written);
     Ok(())
 }
 
@@ -331,7 +331,7 @@ fn syntax_init(vm: &mut Vm, args: &[Value]) -> Result {
     let exception = this(vm, &args[0])?;
     let given = positional(args);
     if let Some(message) = given.first() {
-        store(vm, &exception, sym::msg, message.clone());
+        store(vm, exception, sym::msg, message.clone());
     }
     let [_, details] = &given[..] else { return Ok(Value::None) };
     let details = vm.collect(details)?;
@@ -346,7 +346,7 @@ fn syntax_init(vm: &mut Vm, args: &[Value]) -> Result {
     }
     let names = [sym::filename, sym::lineno, sym::offset, sym::text, sym::end_lineno, sym::end_offset];
     for (name, value) in names.into_iter().zip(details) {
-        store(vm, &exception, name, value);
+        store(vm, exception, name, value);
     }
     Ok(Value::None)
 }

@@ -8,6 +8,7 @@ mod members;
 
 use super::special;
 use crate::builtins::prelude::*;
+use crate::builtins::types::receiver;
 use crate::object::Exception;
 use crate::symbol::Symbol;
 
@@ -56,12 +57,7 @@ const METHODS: &[Row] = &[
     method("__setstate__(object, /)", set_state),
 ];
 
-fn this(vm: &mut Vm, value: &Value) -> Result<Rc<Exception>> {
-    match value {
-        Value::Exception(exception) => Ok(exception.clone()),
-        _ => Err(crate::builtins::types::wrong_receiver(vm, value)),
-    }
-}
+receiver!(this: Exception);
 
 /// The class that `__new__` is asked for an instance of.
 fn class_arg(vm: &mut Vm, value: &Value) -> Result<Rc<Class>> {

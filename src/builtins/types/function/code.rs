@@ -1,7 +1,7 @@
 //! Code objects, frames, tracebacks and cells as scripts see them.
 
 use crate::builtins::prelude::*;
-use crate::builtins::types::wrong_receiver;
+use crate::builtins::types::receiver;
 use crate::object::Cell;
 use crate::object::code::{Code, CodeKind};
 use crate::object::exception::Traceback;
@@ -20,12 +20,7 @@ pub(super) fn install(vm: &mut Vm) {
     }
 }
 
-fn code<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a Rc<Code>> {
-    match value {
-        Value::Code(code) => Ok(code),
-        other => Err(wrong_receiver(vm, other)),
-    }
-}
+receiver!(code: Code);
 
 fn names<'a>(names: impl Iterator<Item = &'a Rc<Str>>) -> Value {
     Value::tuple(names.map(|name| Value::Str(name.clone())).collect::<Vec<_>>())
@@ -175,12 +170,7 @@ fn flags(code: &Code) -> i64 {
         | flag(code.iterable.get(), 0x100)
 }
 
-fn frame<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a Rc<FrameView>> {
-    match value {
-        Value::Frame(frame) => Ok(frame),
-        other => Err(wrong_receiver(vm, other)),
-    }
-}
+receiver!(frame: Frame(FrameView));
 
 const FRAME: &[Row] = &[
     getter("f_code", |vm, this| {
@@ -233,12 +223,7 @@ const FRAME: &[Row] = &[
     method("__repr__()", |vm, args| vm.repr(&args[0]).map(Value::Str)),
 ];
 
-fn traceback<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a Rc<Traceback>> {
-    match value {
-        Value::Traceback(traceback) => Ok(traceback),
-        other => Err(wrong_receiver(vm, other)),
-    }
-}
+receiver!(traceback: Traceback);
 
 const TRACEBACK: &[Row] = &[
     static_method("__new__(cls, tb_next, tb_frame, tb_lasti, tb_lineno)", new_traceback),
@@ -342,9 +327,4 @@ const CELL: &[Row] = &[
     method("__repr__()", |vm, args| vm.repr(&args[0]).map(Value::Str)),
 ];
 
-fn cell<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a Rc<Cell>> {
-    match value {
-        Value::Cell(cell) => Ok(cell),
-        other => Err(wrong_receiver(vm, other)),
-    }
-}
+receiver!(cell: Cell);
