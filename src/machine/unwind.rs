@@ -144,7 +144,10 @@ impl Vm {
     #[cold]
     fn leave_to_caught(&mut self, locals: &mut [Value], function: &Rc<Function>) {
         let here = locals.as_ptr();
-        for caught in self.caught.extract_if(.., |caught| caught.locals == here).collect::<Vec<_>>() {
+        let caught = std::mem::take(&mut self.caught);
+        let (own, others): (Vec<_>, Vec<_>) = caught.into_iter().partition(|caught| caught.locals == here);
+        self.caught = others;
+        for caught in own {
             let (Some(exception), Some(entry)) = (caught.exception.upgrade(), caught.entry.upgrade()) else { continue };
             if Rc::ptr_eq(&entry.code, &function.code) {
                 leave_to(&entry, locals, function, &exception, entry.span);
