@@ -8,14 +8,14 @@
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
-use super::registry::{self, mark_of};
-use super::trace::{Visit, clear, trace};
+use super::registry::{self, Mark, mark_of};
+use super::trace::{clear, trace};
 use crate::object::value::Value;
 
 struct Graph {
     nodes: Vec<Value>,
-    /// How references are followed: [`trace_nodes`], or without the parts.
-    follow: fn(&Value, Visit),
+    /// Whether what belongs to one object alone is taken for a part of it.
+    parts: bool,
     /// References to each node that were found.
     found: Vec<u32>,
     /// The numbers of objects that have no mark to keep it in.
@@ -45,9 +45,9 @@ impl Graph {
     }
 
     /// Everything that the given objects lead to, or only the young ones.
-    fn build(starts: Vec<Value>, full: bool, follow: fn(&Value, Visit)) -> Graph {
+    fn build(starts: Vec<Value>, full: bool, parts: bool) -> Graph {
         let mut graph =
-            Graph { nodes: Vec::new(), follow, found: Vec::new(), numbers: HashMap::default(), at_exit: false };
+            Graph { nodes: Vec::new(), parts, found: Vec::new(), numbers: HashMap::default(), at_exit: false };
         for start in starts {
             if is_node(&start) && graph.number(&start).is_none() {
                 graph.add(start);
@@ -56,7 +56,7 @@ impl Graph {
         let mut at = 0;
         while at < graph.nodes.len() {
             let node = graph.nodes[at].take();
-            follow(&node, &mut |child| {
+            references(&node, parts, |child| {
                 let number = match graph.number(child) {
                     Some(number) => number,
                     None if !full && mark_of(child).is_some_and(registry::Mark::is_old) => return,
@@ -92,7 +92,7 @@ impl Graph {
         }
         while let Some(at) = work.pop() {
             let node = self.nodes[at].take();
-            (self.follow)(&node, &mut |child| {
+            references(&node, self.parts, |child| {
                 if let Some(number) = self.number(child) {
                     if !std::mem::replace(&mut alive[number], true) {
                         work.push(number);
@@ -116,7 +116,9 @@ impl Graph {
         for (at, node) in self.nodes.iter().enumerate().rev() {
             if ages[at].is_none() && matches!(node, Value::List(_) | Value::Tuple(_) | Value::Dict(_) | Value::Set(_)) {
                 let mut newest = None;
-                (self.follow)(node, &mut |child| newest = newest.max(self.number(child).and_then(|child| ages[child])));
+                references(node, self.parts, |child| {
+                    newest = newest.max(self.number(child).and_then(|child| ages[child]));
+                });
                 ages[at] = newest.map(|(age, rank)| (age, rank.saturating_add(2)));
             }
         }
@@ -131,7 +133,7 @@ impl Graph {
         loop {
             while let Some(at) = work.pop_front() {
                 let mut children = Vec::new();
-                (self.follow)(&self.nodes[at], &mut |child| children.extend(self.number(child)));
+                references(&self.nodes[at], self.parts, |child| children.extend(self.number(child)));
                 for child in children {
                     if !std::mem::replace(&mut reached[child], true) {
                         if !aged[child] {
@@ -156,18 +158,25 @@ impl Graph {
     }
 }
 
-/// Shows the nodes that an object refers to.
-fn trace_all(value: &Value, visit: Visit) {
+/// Shows the nodes that an object refers to; those that its parts refer to instead of these if `parts`.
+#[inline]
+fn references(value: &Value, parts: bool, mut visit: impl FnMut(&Value)) {
     trace(value, &mut |child| {
-        if is_node(child) {
+        // What has a number was found to be a node before.
+        if mark_of(child).is_some_and(Mark::is_numbered) {
             visit(child);
+        } else if is_node(child) {
+            if parts && is_part(child) {
+                trace(child, &mut |inner| {
+                    if is_node(inner) {
+                        visit(inner)
+                    }
+                });
+            } else {
+                visit(child);
+            }
         }
     });
-}
-
-/// Shows the nodes that an object and its parts refer to.
-fn trace_nodes(value: &Value, visit: Visit) {
-    trace_all(value, &mut |child| if is_part(child) { trace_all(child, visit) } else { visit(child) });
 }
 
 /// Whether an object that another one refers to belongs to that alone, and nothing is to be done when it goes.
@@ -219,7 +228,7 @@ fn leads_nowhere(value: &Value) -> bool {
 /// The garbage among the young objects, or among all, the eldest first; or with coroutines behind all others, so that a
 /// report can show where a task stood.
 pub fn find_garbage(full: bool, coroutines_last: bool, at_exit: bool) -> Vec<Value> {
-    let mut graph = Graph::build(registry::candidates(full), full, trace_nodes);
+    let mut graph = Graph::build(registry::candidates(full), full, true);
     graph.at_exit = at_exit;
     let alive = graph.alive();
     if full {
@@ -247,7 +256,7 @@ pub fn count(garbage: &[Value]) -> usize {
 
 /// Which of the objects are still garbage after their finalisers have run.
 pub fn still_garbage(garbage: Vec<Value>, at_exit: bool) -> Vec<Value> {
-    let mut graph = Graph::build(garbage, false, trace_nodes);
+    let mut graph = Graph::build(garbage, false, true);
     graph.at_exit = at_exit;
     let alive = graph.alive();
     split(graph, &alive, false)
@@ -278,7 +287,7 @@ pub fn free(garbage: Vec<Value>) {
 
 /// Every object that the collector knows of.
 pub fn all_objects() -> Vec<Value> {
-    let graph = Graph::build(registry::candidates(true), true, trace_all);
+    let graph = Graph::build(registry::candidates(true), true, false);
     graph.forget_numbers();
     graph.nodes
 }

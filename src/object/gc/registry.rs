@@ -83,7 +83,13 @@ impl Mark {
         self.set(OTHER_CLASS, true);
     }
 
+    #[inline]
+    pub(super) fn is_numbered(&self) -> bool {
+        self.state.get() >> FLAGS != 0
+    }
+
     /// The object's number in the collection under way.
+    #[inline]
     pub(super) fn number(&self) -> Option<usize> {
         (self.state.get() >> FLAGS).checked_sub(1).map(|n| n as usize)
     }
@@ -394,6 +400,7 @@ fn refers_to_nothing(value: &Value) -> bool {
 }
 
 /// The collector's note on an object that has one.
+#[inline]
 pub(super) fn mark_of(value: &Value) -> Option<&Mark> {
     match value {
         Value::Tuple(x) => Some(&x.mark),
