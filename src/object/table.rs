@@ -1,8 +1,9 @@
 //! The hash table under `dict` and `set`: entries in order of insertion, and an index over them.
 //!
 //! Entries stand in a vector; a removed one leaves a hole (its key is `Unbound`) until the table is rebuilt, so a
-//! position stays good while nothing is inserted. The index is probed in the sequence that CPython's sets use, so that
-//! a set of numbers or strings can be iterated in CPython's order: the order of the index, not of insertion.
+//! position stays good while nothing is inserted. The index of a set is probed in the sequence that CPython's sets use, so
+//! that one of numbers or strings can be iterated in CPython's order: the order of the index, not of insertion. That of a
+//! dict is seen nowhere, and jumps at once: keys are often numbers in a row, where the next places are taken as well.
 //!
 //! **Invariant**: the table never calls script code. Whether two keys are equal is asked of a function that may answer
 //! "not known"; the machine then decides outside and asks again.
@@ -54,6 +55,40 @@ pub enum Found {
     Absent,
     /// The entry at this position must be compared by script code.
     Ask(usize),
+}
+
+/// The places of an index where an entry may stand, one after the other.
+struct Probe {
+    place: usize,
+    /// Where a row of places next to each other begins, and its last one.
+    first: usize,
+    last: usize,
+    perturb: u64,
+    mask: usize,
+    row: usize,
+}
+
+impl Probe {
+    #[inline(always)]
+    fn new(hash: i64, index_len: usize, indexed: bool) -> Probe {
+        let mask = index_len - 1;
+        let first = hash as usize & mask;
+        let row = if indexed { LINEAR_PROBES } else { 0 };
+        let last = if first + row <= mask { first + row } else { first };
+        Probe { place: first, first, last, perturb: hash as u64, mask, row }
+    }
+
+    #[inline(always)]
+    fn advance(&mut self) {
+        if self.place < self.last {
+            self.place += 1;
+            return;
+        }
+        self.perturb >>= PERTURB_SHIFT;
+        self.first = self.first.wrapping_mul(5).wrapping_add(1).wrapping_add(self.perturb as usize) & self.mask;
+        self.last = if self.first + self.row <= self.mask { self.first + self.row } else { self.first };
+        self.place = self.first;
+    }
 }
 
 impl<V> Table<V> {
@@ -161,29 +196,23 @@ impl<V> Table<V> {
             }
             return Found::Absent;
         }
-        let mask = self.index.len() - 1;
-        let mut perturb = hash as u64;
-        let mut i = hash as usize & mask;
+        let mut probe = Probe::new(hash, self.index.len(), self.indexed);
         loop {
-            let last = if i + LINEAR_PROBES <= mask { i + LINEAR_PROBES } else { i };
-            for place in i..=last {
-                let at = self.index[place];
-                if at == EMPTY {
-                    return Found::Absent;
-                }
-                if at != DUMMY {
-                    let entry = &self.entries[at as usize];
-                    if entry.hash == hash {
-                        match same(&entry.key) {
-                            Same::Yes => return Found::At(at as usize),
-                            Same::Unknown if !skip.contains(&(at as usize)) => return Found::Ask(at as usize),
-                            _ => {}
-                        }
+            let at = self.index[probe.place];
+            if at == EMPTY {
+                return Found::Absent;
+            }
+            if at != DUMMY {
+                let entry = &self.entries[at as usize];
+                if entry.hash == hash {
+                    match same(&entry.key) {
+                        Same::Yes => return Found::At(at as usize),
+                        Same::Unknown if !skip.contains(&(at as usize)) => return Found::Ask(at as usize),
+                        _ => {}
                     }
                 }
             }
-            perturb >>= PERTURB_SHIFT;
-            i = i.wrapping_mul(5).wrapping_add(1).wrapping_add(perturb as usize) & mask;
+            probe.advance();
         }
     }
 
@@ -209,7 +238,7 @@ impl<V> Table<V> {
             }
             return;
         }
-        Self::place(&mut self.index, hash, at as u32);
+        Self::place(&mut self.index, self.indexed, hash, at as u32);
         self.fill += 1;
         let mask = self.index.len() - 1;
         if self.fill as usize * 5 >= mask * 3 {
@@ -219,21 +248,13 @@ impl<V> Table<V> {
         }
     }
 
-    fn place(index: &mut [u32], hash: i64, at: u32) {
-        let mask = index.len() - 1;
-        let mut perturb = hash as u64;
-        let mut i = hash as usize & mask;
-        loop {
-            let last = if i + LINEAR_PROBES <= mask { i + LINEAR_PROBES } else { i };
-            for place in &mut index[i..=last] {
-                if *place == EMPTY {
-                    *place = at;
-                    return;
-                }
-            }
-            perturb >>= PERTURB_SHIFT;
-            i = i.wrapping_mul(5).wrapping_add(1).wrapping_add(perturb as usize) & mask;
+    #[inline]
+    fn place(index: &mut [u32], indexed: bool, hash: i64, at: u32) {
+        let mut probe = Probe::new(hash, index.len(), indexed);
+        while index[probe.place] != EMPTY {
+            probe.advance();
         }
+        index[probe.place] = at;
     }
 
     /// Makes the index anew for more than `minimum` entries and closes the holes. Entries keep their order; the index
@@ -245,24 +266,24 @@ impl<V> Table<V> {
             size <<= 1;
         }
         let old = std::mem::take(&mut self.index);
-        let mut moved = Vec::with_capacity(self.entries.len());
-        let mut kept = 0u32;
-        for entry in &self.entries {
-            moved.push(kept);
-            kept += u32::from(!matches!(entry.key, Value::Unbound));
-        }
         let mut index = vec![EMPTY; size];
         if self.indexed && !old.is_empty() {
+            let mut moved = Vec::with_capacity(self.entries.len());
+            let mut kept = 0u32;
+            for entry in &self.entries {
+                moved.push(kept);
+                kept += u32::from(!matches!(entry.key, Value::Unbound));
+            }
             for &at in &old {
                 if at < DUMMY {
-                    Self::place(&mut index, self.entries[at as usize].hash, moved[at as usize]);
+                    Self::place(&mut index, true, self.entries[at as usize].hash, moved[at as usize]);
                 }
             }
             self.entries.retain(|entry| !matches!(entry.key, Value::Unbound));
         } else {
             self.entries.retain(|entry| !matches!(entry.key, Value::Unbound));
             for (at, entry) in self.entries.iter().enumerate() {
-                Self::place(&mut index, entry.hash, at as u32);
+                Self::place(&mut index, self.indexed, entry.hash, at as u32);
             }
         }
         self.index = index;
@@ -316,22 +337,13 @@ impl<V> Table<V> {
     }
 
     fn unplace(&mut self, hash: i64, at: u32) {
-        let mask = self.index.len() - 1;
-        let mut perturb = hash as u64;
-        let mut i = hash as usize & mask;
-        loop {
-            let last = if i + LINEAR_PROBES <= mask { i + LINEAR_PROBES } else { i };
-            for place in &mut self.index[i..=last] {
-                if *place == at {
-                    *place = DUMMY;
-                    return;
-                }
-                if *place == EMPTY {
-                    return;
-                }
+        let mut probe = Probe::new(hash, self.index.len(), self.indexed);
+        while self.index[probe.place] != EMPTY {
+            if self.index[probe.place] == at {
+                self.index[probe.place] = DUMMY;
+                return;
             }
-            perturb >>= PERTURB_SHIFT;
-            i = i.wrapping_mul(5).wrapping_add(1).wrapping_add(perturb as usize) & mask;
+            probe.advance();
         }
     }
 
