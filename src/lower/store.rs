@@ -4,6 +4,7 @@ use super::call::noted;
 use super::name::Place;
 use super::prelude::*;
 use crate::machine::attr_cache::AttrCache;
+use crate::object::class::Special;
 use crate::object::gc;
 
 impl Lower<'_> {
@@ -160,6 +161,13 @@ impl Vm {
                 let given = tuple.len();
                 return Err(self.unpack_count(given, count));
             }
+            Value::Instance(instance) => {
+                if let Some(Value::Tuple(tuple)) = instance.inner() {
+                    if tuple.len() == count && matches!(self.special(value, sym::__iter__), Special::Builtin) {
+                        return Ok(tuple.to_vec());
+                    }
+                }
+            }
             _ => {}
         }
         let iterator = self.unpack_iter(value)?;
@@ -194,7 +202,7 @@ impl Vm {
             Err(e)
                 if e.is(&self.types.TypeError)
                     && e.0.traceback.borrow().is_none()
-                    && !self.has_special(value, crate::symbol::sym::__iter__) =>
+                    && !self.has_special(value, sym::__iter__) =>
             {
                 Err(self.type_error(format!("cannot unpack non-iterable {} object", self.type_name(value))))
             }

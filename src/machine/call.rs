@@ -2,8 +2,11 @@
 
 use std::rc::Weak;
 
+use smallvec::SmallVec;
+
 use super::prelude::*;
 use crate::machine::AsName;
+use crate::object::class::Special;
 use crate::object::code::Step;
 use crate::object::coroutine::ParkedFrame;
 use crate::object::frame::Exit;
@@ -98,7 +101,11 @@ impl Vm {
                 _ => Err(self.not_callable(callee)),
             },
             Value::Instance(_) | Value::Exception(_) | Value::Module(_) => {
-                match self.lookup_special(callee, sym::__call__) {
+                let method = match self.special(callee, sym::__call__) {
+                    Special::Method(method) => Some(method),
+                    _ => self.lookup_special(callee, sym::__call__),
+                };
+                match method {
                     None => Err(self.not_callable(callee)),
                     Some(method) => {
                         // No frame of its own, but such objects may call each other without one in between.
@@ -433,10 +440,10 @@ fn replacement(function: &Function) -> Option<Rc<Function>> {
 }
 
 /// Arguments with the object in front.
-fn with_this(this: &Value, args: &[Value]) -> Vec<Value> {
-    let mut all = Vec::with_capacity(args.len() + 1);
+fn with_this(this: &Value, args: &[Value]) -> SmallVec<[Value; 4]> {
+    let mut all = SmallVec::with_capacity(args.len() + 1);
     all.push(this.clone());
-    all.extend_from_slice(args);
+    all.extend(args.iter().cloned());
     all
 }
 

@@ -8,9 +8,10 @@ use std::cmp::Ordering;
 use num_bigint::BigInt;
 
 use super::prelude::*;
-use crate::machine::ops::{Special, is_object, same_class};
+use crate::machine::ops::{is_object, same_class};
 use crate::machine::sequence::bytes_of;
 use crate::machine::{generic, views};
+use crate::object::class::Special;
 use crate::object::{Range, Set, Tuple};
 use crate::syntax::ast::CmpOp;
 use crate::text::{code_point, float as floats};

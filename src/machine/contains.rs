@@ -1,9 +1,10 @@
 //! Truth and membership: `bool(value)` and `item in container`.
 
 use super::prelude::*;
-use crate::machine::ops::{Special, is_object};
+use crate::machine::ops::is_object;
 use crate::machine::sequence::bytes_of;
 use crate::machine::views;
+use crate::object::class::Special;
 
 impl Vm {
     /// `bool(value)`.

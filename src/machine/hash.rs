@@ -7,11 +7,12 @@
 use std::cell::RefCell;
 
 use super::prelude::*;
-use crate::machine::ops::Special;
 use crate::machine::{generic, views};
 use crate::object::Set;
+use crate::object::class::Special;
 use crate::object::table::{Found, Same, Table};
 use crate::text::hash as hashes;
+use smallvec::SmallVec;
 
 const NONE: i64 = 4_238_894_112;
 
@@ -115,7 +116,7 @@ impl Vm {
     /// The hash of a tuple of these.
     fn hash_all(&mut self, items: &[Value]) -> Result<(i64, bool)> {
         let mut by_identity = false;
-        let mut hashed = Vec::with_capacity(items.len());
+        let mut hashed: SmallVec<[i64; 8]> = SmallVec::with_capacity(items.len());
         for item in items {
             let (hash, own) = match item {
                 Value::Tuple(_) => self.nested_in("", |vm| vm.hash_general(item))?,

@@ -1,9 +1,10 @@
 //! Subscription: `a[b]`, `a[b] = c`, `del a[b]`, and `len`.
 
 use super::prelude::*;
-use crate::machine::ops::{Special, is_object};
+use crate::machine::ops::is_object;
 use crate::machine::sequence::bytes_like;
 use crate::machine::{generic, views};
+use crate::object::class::Special;
 use crate::object::{List, Slice};
 use crate::text::slice as slices;
 

@@ -6,6 +6,7 @@
 
 use super::prelude::*;
 use crate::machine::number;
+use crate::object::class::Special;
 use crate::object::instance::Payload;
 use crate::syntax::ast::{BinOp, UnaryOp};
 
@@ -33,18 +34,6 @@ const OPERATORS: [Names; 13] = [
     Names { sign: "^", method: sym::__xor__, reflected: sym::__rxor__, in_place: sym::__ixor__ },
     Names { sign: "|", method: sym::__or__, reflected: sym::__ror__, in_place: sym::__ior__ },
 ];
-
-/// Who answers a special method.
-pub enum Special {
-    /// The built-in type, or the one that the class is derived from.
-    Builtin,
-    /// `object`'s own method.
-    Default,
-    /// Nobody.
-    Missing,
-    /// This method, unbound.
-    Method(Value),
-}
 
 #[inline]
 pub fn add(vm: &mut Vm, a: &Value, b: &Value) -> Result {
@@ -309,7 +298,15 @@ impl Vm {
     }
 
     /// Who answers a special method of a value.
+    #[inline]
     pub fn special(&self, value: &Value, name: Symbol) -> Special {
+        match value {
+            Value::Instance(instance) => instance.class().special(name, || self.find_special(value, name)),
+            _ => self.find_special(value, name),
+        }
+    }
+
+    fn find_special(&self, value: &Value, name: Symbol) -> Special {
         let builtin_inside = match value {
             Value::Instance(instance) => match &instance.payload {
                 Payload::Value(inner) => inner.is_some(),

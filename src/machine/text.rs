@@ -6,7 +6,7 @@ use compact_str::ToCompactString;
 
 use super::prelude::*;
 use crate::machine::display;
-use crate::machine::ops::Special;
+use crate::object::class::Special;
 use crate::object::exception::Error;
 use crate::object::iter::DictPart;
 use crate::text::format::{self as formats, FormatSpec};

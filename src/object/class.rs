@@ -12,6 +12,7 @@ use super::attrs::{OF_MODULE, Shape};
 use super::native::NativeFunction;
 use super::{Dict, Function, Str, Value, gc};
 use crate::machine::Vm;
+use crate::symbol::Symbol;
 
 thread_local! {
     pub(super) static NEXT_ID: Cell<u32> = const { Cell::new(1) };
@@ -76,6 +77,19 @@ impl Layout {
 /// What lookups found, by address of the name.
 type Lookups = HashMap<usize, Option<Value>, foldhash::fast::FixedState>;
 
+/// Who answers a special method of an object.
+#[derive(Clone)]
+pub enum Special {
+    /// The built-in type, or the one that the class is derived from.
+    Builtin,
+    /// `object`'s own method.
+    Default,
+    /// Nobody.
+    Missing,
+    /// This method, unbound.
+    Method(Value),
+}
+
 pub struct Class {
     pub name: RefCell<Rc<Str>>,
     pub qualname: RefCell<Rc<Str>>,
@@ -114,6 +128,8 @@ pub struct Class {
     pub awaiting: Cell<Option<&'static Awaiting>>,
     /// Lookups along the method resolution order, by address of the interned name; valid for one version.
     cache: RefCell<(u32, Lookups)>,
+    /// Who answers the special methods that were asked for; valid for one version.
+    specials: RefCell<(u32, Vec<(Symbol, Special)>)>,
     pub mark: gc::Mark,
 }
 
@@ -214,6 +230,7 @@ impl Class {
             hooks: Cell::default(),
             maker: RefCell::default(),
             cache: RefCell::default(),
+            specials: RefCell::default(),
             mark: gc::Mark::default(),
         });
         // A class and its methods always refer to each other.
@@ -303,6 +320,35 @@ impl Class {
         }
     }
 
+    /// Who answers a special method of the instances, found out by `find` the first time. Classes have few of them.
+    #[inline]
+    pub fn special(&self, name: Symbol, find: impl FnOnce() -> Special) -> Special {
+        {
+            let (version, known) = &*self.specials.borrow();
+            if *version == self.version.get() {
+                if let Some((_, known)) = known.iter().find(|(known, _)| *known == name) {
+                    return known.clone();
+                }
+            }
+        }
+        self.find_special(name, find)
+    }
+
+    #[cold]
+    fn find_special(&self, name: Symbol, find: impl FnOnce() -> Special) -> Special {
+        let found = find();
+        let version = self.version.get();
+        let outdated = match &mut *self.specials.borrow_mut() {
+            (of, known) if *of == version => {
+                known.push((name, found.clone()));
+                Vec::new()
+            }
+            specials => std::mem::replace(specials, (version, vec![(name, found.clone())])).1,
+        };
+        drop(outdated);
+        found
+    }
+
     /// Shows what the caches refer to.
     pub(super) fn trace_caches(&self, visit: gc::Visit) {
         if let Ok(maker) = self.maker.try_borrow() {
@@ -315,11 +361,19 @@ impl Class {
                 visit(found);
             }
         }
+        if let Ok(specials) = self.specials.try_borrow() {
+            for (_, special) in &specials.1 {
+                if let Special::Method(method) = special {
+                    visit(method);
+                }
+            }
+        }
     }
 
     pub(super) fn clear_caches(&self) {
         drop(self.maker.take());
         drop(self.cache.take());
+        drop(self.specials.take());
     }
 
     /// Says that lookups on this class and its subclasses may give other results now.

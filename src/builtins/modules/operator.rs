@@ -197,6 +197,14 @@ struct Call {
 
 natives!(Items, Attributes, Call);
 
+/// What is found for the one thing that is wanted, or a tuple of what is found for each.
+fn one_or_all<T>(wanted: &[T], mut find: impl FnMut(&T) -> Result<Value>) -> Result<Value> {
+    match wanted {
+        [one] => find(one),
+        all => Ok(Value::tuple(all.iter().map(find).collect::<Result<Vec<_>>>()?)),
+    }
+}
+
 /// `operator.name(a, b, key=c)`
 fn shown(vm: &mut Vm, class: &Class, positional: &[Value], named: &[Named]) -> Result {
     let mut parts = Vec::new();
@@ -220,14 +228,7 @@ const ITEM_GETTER: &[Row] = &[
         Ok(Instance::native(&class, Items(items(&args[1]).to_vec())))
     }),
     of!("__call__(obj, /)", Value::data::<Items>, |vm, getter, args| {
-        if let [only] = &getter.0[..] {
-            return vm.get_item(&args[1], only);
-        }
-        let mut found = Vec::with_capacity(getter.0.len());
-        for item in &getter.0 {
-            found.push(vm.get_item(&args[1], item)?);
-        }
-        Ok(Value::tuple(found))
+        one_or_all(&getter.0, |item| vm.get_item(&args[1], item))
     }),
     method("__reduce__()", |vm, args| {
         let items = this!(vm, args[0], Items).0.clone();
@@ -253,15 +254,13 @@ const ATTR_GETTER: &[Row] = &[
         Ok(Instance::native(&class, Attributes(paths)))
     }),
     of!("__call__(obj, /)", Value::data::<Attributes>, |vm, getter, args| {
-        let mut found = Vec::with_capacity(getter.0.len());
-        for path in &getter.0 {
+        one_or_all(&getter.0, |path| {
             let mut value = args[1].clone();
             for name in path {
                 value = vm.get_attr(&value, name)?;
             }
-            found.push(value);
-        }
-        Ok(if found.len() == 1 { found.remove(0) } else { Value::tuple(found) })
+            Ok(value)
+        })
     }),
     method("__reduce__()", |vm, args| {
         let names = this!(vm, args[0], Attributes).names();
