@@ -30,6 +30,8 @@ impl Hooks {
     const GETATTR: u8 = 16;
     const BOOL: u8 = 32;
     const LEN: u8 = 64;
+    /// A `__class__` that is not `object`'s.
+    const CLASS: u8 = 128;
 
     fn has(self, which: u8) -> bool {
         self.0 & which != 0
@@ -45,6 +47,11 @@ impl Hooks {
 
     pub(super) fn has_len(self) -> bool {
         self.has(Hooks::LEN)
+    }
+
+    /// Whether script code says what `__class__` is.
+    pub(super) fn computes_class(self) -> bool {
+        self.has(Hooks::CLASS | Hooks::GETATTRIBUTE)
     }
 
     pub(super) fn has_getattribute(self) -> bool {
@@ -75,6 +82,9 @@ impl Vm {
             if has(name).is_some() {
                 found |= bit;
             }
+        }
+        if !matches!(has(sym::__class__), Some(Value::Descriptor(d)) if matches!(*d, Descriptor::GetSet { .. })) {
+            found |= Hooks::CLASS;
         }
         if !matches!(has(sym::__getattribute__), Some(Value::Native(_)) | None) {
             found |= Hooks::GETATTRIBUTE;
@@ -261,6 +271,9 @@ impl Vm {
             match args {
                 [] if function.code.takes_just(1) => return Ok(self.call_exact(function, [this.clone()])?),
                 [a] if function.code.takes_just(2) => return Ok(self.call_exact(function, [this.clone(), a.clone()])?),
+                [a, b] if function.code.takes_just(3) => {
+                    return Ok(self.call_exact(function, [this.clone(), a.clone(), b.clone()])?);
+                }
                 _ => {}
             }
         }

@@ -49,6 +49,9 @@ const IN_CLASS: u32 = u32::MAX;
 /// In place of a slot: the value is a descriptor, which is to be asked.
 const COMPUTED: u32 = u32::MAX - 1;
 
+/// In place of a slot: the attribute is `object.__class__`.
+const CLASS: u32 = u32::MAX - 3;
+
 /// In place of a slot: the value is a static method's function, which is called as it is.
 const STATIC: u32 = u32::MAX - 2;
 
@@ -96,6 +99,14 @@ impl Entry {
         (self.slot.get() == COMPUTED).then(|| self.value.borrow().get()).filter(|found| !found.is_unbound())
     }
 
+    /// What an instance of this entry's shape has itself.
+    fn own(&self, attrs: &AttrCell) -> Option<Value> {
+        attrs.look(|attrs| match attrs {
+            Attrs::Shaped { values, .. } => values.get(self.slot.get() as usize).cloned(),
+            Attrs::Apart(_) => None,
+        })
+    }
+
     /// What an instance of this entry's shape has or gets from its class: a function as a bound method.
     fn get(&self, attrs: &AttrCell, value: &Value, name: &Rc<Str>) -> Option<Value> {
         if self.shape.get() == NO_ID {
@@ -105,10 +116,7 @@ impl Entry {
         } else if self.slot.get() == STATIC {
             return Some(self.value.borrow().get()).filter(|found| !found.is_unbound());
         } else if self.slot.get() != IN_CLASS {
-            return attrs.look(|attrs| match attrs {
-                Attrs::Shaped { values, .. } => values.get(self.slot.get() as usize).cloned(),
-                Attrs::Apart(_) => None,
-            });
+            return self.own(attrs);
         }
         match self.value.borrow().get() {
             Value::Unbound => None,
@@ -252,6 +260,16 @@ impl AttrCache {
         others.iter().find(|entry| entry.is_unused()).unwrap_or(&others[shape as usize % others.len()])
     }
 
+    /// What an instance has under a key itself, to be remembered.
+    fn fill_own(&self, attrs: &AttrCell, class: &Class, key: &Rc<Str>) -> Option<Value> {
+        attrs.look(|attrs| {
+            let Attrs::Shaped { shape, values } = attrs else { return None };
+            let at = shape.position(key)?;
+            self.room(shape.id()).remember_own(class.version.get(), shape.id(), at);
+            Some(values[at].clone())
+        })
+    }
+
     /// What the last lookup here found in this class itself; `how` tells plain attributes from class methods.
     fn of_class(&self, class: &Class, how: u32) -> Option<Value> {
         let entry = &self.first;
@@ -297,6 +315,9 @@ impl Vm {
             Value::Instance(_) | Value::Exception(_) => {
                 let known = shaped(value).and_then(|(attrs, key)| Some((attrs, cache.entry(key)?)));
                 let Some((attrs, entry)) = known else { return self.get_attr_fill(value, name, cache) };
+                if entry.slot.get() == CLASS {
+                    return Ok(Value::Class(self.class_of(value)));
+                }
                 if let Some(descriptor) = entry.descriptor() {
                     return self.ask_descriptor(&descriptor, value, name);
                 }
@@ -362,16 +383,11 @@ impl Vm {
                     _ => false,
                 };
                 if let (Some(found), true) = (&found, is_computed) {
-                    let entry = cache.room(shape);
-                    entry.remember(class.version.get(), shape, COMPUTED, found);
+                    let of_object = self.types.object.dict.get_str(self.name(sym::__class__));
+                    let slot = if of_object.is_some_and(|given| given.is(found)) { CLASS } else { COMPUTED };
+                    cache.room(shape).remember(class.version.get(), shape, slot, found);
                 } else if let Some(key) = self.own_key(&class, name) {
-                    let own = attrs.look(|attrs| {
-                        let Attrs::Shaped { shape, values } = attrs else { return None };
-                        let at = shape.position(&key)?;
-                        cache.room(shape.id()).remember_own(class.version.get(), shape.id(), at);
-                        Some(values[at].clone())
-                    });
-                    if let Some(own) = own {
+                    if let Some(own) = cache.fill_own(attrs, &class, &key) {
                         return Ok(own);
                     }
                     let plain =
@@ -426,6 +442,13 @@ impl Vm {
         self.get_attr(value, name)
     }
 
+    /// An attribute that an instance has itself, if nothing in its class goes before.
+    pub fn plain_own_attr(&self, instance: &Instance, name: &Rc<Str>) -> Option<Value> {
+        let class = instance.class();
+        let key = self.plain_getattribute(&class).then(|| self.own_key(&class, name))??;
+        instance.attrs.look(|attrs| attrs.get(&key))
+    }
+
     /// Under which key an instance has an attribute itself, if its class has nothing that goes before.
     fn own_key(&self, class: &Rc<Class>, name: &Rc<Str>) -> Option<Rc<Str>> {
         match class.lookup(name) {
@@ -475,6 +498,9 @@ impl Vm {
                 }
                 _ => {}
             }
+            if let Some(own) = shaped(value).and_then(|(attrs, _)| entry.own(attrs)) {
+                return Ok(Method::Bound(own));
+            }
         }
         self.load_method_fill(value, name, cache, version, shape)
     }
@@ -513,6 +539,11 @@ impl Vm {
                         cache.room(shape).remember(version, shape, STATIC, function);
                         return Ok(Method::Bound(function.clone()));
                     }
+                }
+            }
+            if let (Value::Instance(instance), Some(key)) = (value, self.own_key(&class, name)) {
+                if let Some(own) = cache.fill_own(&instance.attrs, &class, &key) {
+                    return Ok(Method::Bound(own));
                 }
             }
         }

@@ -56,7 +56,7 @@ impl Vm {
         match class {
             Value::Class(class) if class.metaclass.get().is_none() => {
                 let derived = self.is_instance_of(value, class);
-                (derived || !matches!(value, Value::Instance(_) | Value::Exception(_))).then_some(derived)
+                (derived || !self.has_claim(value)).then_some(derived)
             }
             Value::Tuple(classes) => {
                 for class in classes.iter() {
@@ -73,22 +73,23 @@ impl Vm {
         }
     }
 
+    /// Whether script code says what `value.__class__` is.
+    fn has_claim(&self, value: &Value) -> bool {
+        match value {
+            Value::Instance(instance) => self.hooks(&instance.class()).computes_class(),
+            Value::Exception(exception) => self.hooks(&exception.class.borrow()).computes_class(),
+            _ => false,
+        }
+    }
+
     /// Whether `value.__class__` says so: proxies and mocks.
     fn claims_class(&mut self, value: &Value, class: &Rc<Class>) -> Result<bool> {
-        if !matches!(value, Value::Instance(_) | Value::Exception(_)) {
+        if !self.has_claim(value) {
             return Ok(false);
         }
-        let own = self.class_of(value);
-        let computed = matches!(own.lookup(self.name(sym::__getattribute__)), Some(Value::Function(_)));
-        match own.lookup(self.name(sym::__class__)) {
-            Some(Value::Descriptor(d)) if !computed && matches!(&*d, crate::object::Descriptor::GetSet { .. }) => {
-                Ok(false)
-            }
-            None => Ok(false),
-            Some(_) => match self.get_attr_opt(value, sym::__class__)? {
-                Some(Value::Class(claimed)) => Ok(claimed.is_subclass(class)),
-                _ => Ok(false),
-            },
+        match self.get_attr_opt(value, sym::__class__)? {
+            Some(Value::Class(claimed)) => Ok(claimed.is_subclass(class)),
+            _ => Ok(false),
         }
     }
 

@@ -11,11 +11,13 @@ pub(super) const FUNCTIONS: &[Row] = &[
             return vm.get_attr(&args[0], &name);
         }
         Ok(vm.get_attr_opt(&args[0], &name)?.unwrap_or_else(|| args[2].clone()))
-    }),
+    })
+    .or_quick(own),
     native("hasattr(obj, name, /)", |vm, args| {
         let name = attribute_name(vm, &args[1])?;
         Ok(Value::bool(vm.get_attr_opt(&args[0], &name)?.is_some()))
-    }),
+    })
+    .or_quick(|vm, args| own(vm, args).map(|_| Value::bool(true))),
     native("setattr(obj, name, value, /)", set),
     native("delattr(obj, name, /)", |vm, args| {
         let name = attribute_name(vm, &args[1])?;
@@ -28,6 +30,14 @@ pub(super) const FUNCTIONS: &[Row] = &[
     native("globals()", |vm, _| Ok(caller_namespace(vm))),
     native("locals()", |vm, _| Ok(caller_namespace(vm))),
 ];
+
+/// An attribute that an instance has itself, if nothing in its class goes before.
+fn own(vm: &Vm, args: &[&Value]) -> Option<Value> {
+    match args {
+        [Value::Instance(instance), Value::Str(name), ..] if name.is_interned() => vm.plain_own_attr(instance, name),
+        _ => None,
+    }
+}
 
 /// The globals of the code that called a native, or else of the main module.
 pub(in crate::builtins) fn caller_namespace(vm: &mut Vm) -> Value {
