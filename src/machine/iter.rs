@@ -110,18 +110,10 @@ impl Vm {
                 Ok(None)
             }
             Iter::Range { .. } => Ok(None),
-            Iter::Tuple { tuple, at } => {
-                let mut slot = tuple.borrow_mut();
-                let Some(items) = &*slot else { return Ok(None) };
-                let found = items.get(at.get()).cloned();
-                if found.is_some() {
-                    at.set(at.get() + 1);
-                } else {
-                    let done = slot.take();
-                    drop(slot);
-                    drop(done);
-                }
-                Ok(found)
+            Iter::Tuple { tuple, .. } => {
+                let done = tuple.borrow_mut().take();
+                drop(done);
+                Ok(None)
             }
             _ => self.advance_other(iter),
         }
@@ -184,7 +176,10 @@ impl Vm {
                 drop(done);
                 Ok(None)
             }
-            Iter::Native { state, .. } => self.advance_native(state, |running, vm| running.next(vm)),
+            Iter::Native { state, .. } => match iter.any_at_once() {
+                None => self.advance_native(state, |running, vm| running.next(vm)),
+                some => Ok(some),
+            },
             Iter::Range { .. } | Iter::List { .. } | Iter::Tuple { .. } => self.advance(iter),
         }
     }

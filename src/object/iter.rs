@@ -49,7 +49,7 @@ pub enum Iter {
 }
 
 impl Iter {
-    /// The next value of a range or list, without an error or an end to look at; `None` says nothing.
+    /// The next value of a range, list or tuple, without an error or an end to look at; `None` says nothing.
     #[inline(always)]
     pub fn at_once(&self) -> Option<Value> {
         match self {
@@ -64,14 +64,32 @@ impl Iter {
                 at.set(at.get() + 1);
                 Some(found)
             }
+            Iter::Tuple { tuple, at } => {
+                let found = tuple.borrow().as_ref()?.get(at.get())?.clone();
+                at.set(at.get() + 1);
+                Some(found)
+            }
             _ => None,
         }
     }
 
-    /// The next item of a dict as key and value, if nothing is out of the ordinary.
+    /// [`Iter::at_once`] of an iterator of any kind. Those that it goes through are of the simple kinds: this never nests.
+    #[inline]
+    pub fn any_at_once(&self) -> Option<Value> {
+        match self {
+            Iter::Native { state, .. } => state.try_borrow_mut().ok()?.as_mut()?.at_once(),
+            iter => iter.at_once(),
+        }
+    }
+
+    /// The next item of a dict as key and value, or two that belong together, if nothing is out of the ordinary.
     #[inline]
     pub fn pair_at_once(&self) -> Option<Pair> {
-        let Iter::Dict { dict, at, size, left, what: DictPart::Items } = self else { return None };
+        let (dict, at, size, left) = match self {
+            Iter::Dict { dict, at, size, left, what: DictPart::Items } => (dict, at, size, left),
+            Iter::Native { state, .. } => return state.try_borrow_mut().ok()?.as_mut()?.pair_at_once(),
+            _ => return None,
+        };
         let held = dict.borrow();
         let table = held.as_ref()?.table.borrow();
         let entry = table.entry(at.get())?;
@@ -101,6 +119,16 @@ pub enum Pair {
 /// An iterator with a state of its own.
 pub trait NativeIter {
     fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>>;
+
+    /// The next value, if there is one and no script code has a say; `None` says nothing and changes nothing.
+    fn at_once(&mut self) -> Option<Value> {
+        None
+    }
+
+    /// [`NativeIter::at_once`] for somebody who unpacks it at once.
+    fn pair_at_once(&mut self) -> Option<Pair> {
+        self.at_once().map(Pair::Whole)
+    }
 
     /// The next value for somebody who unpacks it at once.
     fn next_pair(&mut self, vm: &mut Vm) -> Result<Option<Pair>> {

@@ -112,6 +112,15 @@ impl Value {
         Value::List(Rc::new(List::new(items)))
     }
 
+    /// What an iterator gives next, if that is seen at once: see [`super::iter::Iter::at_once`].
+    #[inline]
+    pub fn next_at_once(&self) -> Option<Value> {
+        match self {
+            Value::Iter(iter) => iter.at_once(),
+            _ => None,
+        }
+    }
+
     pub fn tuple(items: impl IntoItems) -> Value {
         Value::Tuple(Rc::new(Tuple::new(items)))
     }

@@ -210,6 +210,18 @@ impl NativeIter for Enumerate {
         Ok(self.next_pair(vm)?.map(whole))
     }
 
+    fn at_once(&mut self) -> Option<Value> {
+        self.pair_at_once().map(whole)
+    }
+
+    fn pair_at_once(&mut self) -> Option<Pair> {
+        let Value::Int(count) = self.count else { return None };
+        let next = count.checked_add(1)?;
+        let item = self.iterator.next_at_once()?;
+        self.count = Value::Int(next);
+        Some(Pair::Items(Value::Int(count), item))
+    }
+
     fn next_pair(&mut self, vm: &mut Vm) -> Result<Option<Pair>> {
         let Some(item) = vm.next(&self.iterator)? else { return Ok(None) };
         let next = match self.count {
@@ -264,12 +276,14 @@ const ZIP: &[Row] = &[static_method("__new__(cls, *iterables, strict=False)", |v
     let strict = vm.truth(&args[2])?;
     let iterators = iterators(vm, &args[1])?;
     let base = vm.types.zip.clone();
-    made(vm, &args[0], &base, Zip { iterators, strict })
+    made(vm, &args[0], &base, Zip { iterators, strict, begun: Vec::new() })
 })];
 
 struct Zip {
     iterators: Vec<Value>,
     strict: bool,
+    /// What the first iterators have given for the next tuple.
+    begun: Vec<Value>,
 }
 
 impl Zip {
@@ -296,8 +310,9 @@ impl NativeIter for Zip {
         if self.iterators.is_empty() {
             return Ok(None);
         }
-        let mut items = Vec::with_capacity(self.iterators.len());
-        for at in 0..self.iterators.len() {
+        let mut items = std::mem::take(&mut self.begun);
+        items.reserve_exact(self.iterators.len());
+        for at in items.len()..self.iterators.len() {
             match vm.next(&self.iterators[at])? {
                 Some(item) => items.push(item),
                 None => return self.ended(vm, at),
@@ -306,16 +321,46 @@ impl NativeIter for Zip {
         Ok(Some(Value::tuple(items)))
     }
 
+    fn at_once(&mut self) -> Option<Value> {
+        if self.begun.is_empty() {
+            self.begun.reserve_exact(self.iterators.len());
+        }
+        while self.begun.len() < self.iterators.len() {
+            self.begun.push(self.iterators[self.begun.len()].next_at_once()?);
+        }
+        (!self.begun.is_empty()).then(|| Value::tuple(std::mem::take(&mut self.begun)))
+    }
+
+    fn pair_at_once(&mut self) -> Option<Pair> {
+        match (self.iterators.as_slice(), self.begun.as_slice()) {
+            ([first, second], []) => {
+                let one = first.next_at_once()?;
+                match second.next_at_once() {
+                    Some(two) => Some(Pair::Items(one, two)),
+                    None => {
+                        self.begun.push(one);
+                        None
+                    }
+                }
+            }
+            _ => self.at_once().map(Pair::Whole),
+        }
+    }
+
     fn next_pair(&mut self, vm: &mut Vm) -> Result<Option<Pair>> {
-        let [first, second] = self.iterators.as_slice() else { return Ok(self.next(vm)?.map(Pair::Whole)) };
-        let at = match vm.next(first)? {
-            Some(one) => match vm.next(second)? {
-                Some(two) => return Ok(Some(Pair::Items(one, two))),
-                None => 1,
-            },
-            None => 0,
-        };
-        Ok(self.ended(vm, at)?.map(Pair::Whole))
+        match (self.iterators.as_slice(), self.begun.as_slice()) {
+            ([first, second], []) => {
+                let at = match vm.next(first)? {
+                    Some(one) => match vm.next(second)? {
+                        Some(two) => return Ok(Some(Pair::Items(one, two))),
+                        None => 1,
+                    },
+                    None => 0,
+                };
+                Ok(self.ended(vm, at)?.map(Pair::Whole))
+            }
+            _ => Ok(self.next(vm)?.map(Pair::Whole)),
+        }
     }
 
     fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {

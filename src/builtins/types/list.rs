@@ -168,12 +168,17 @@ struct Reversed {
 }
 
 impl NativeIter for Reversed {
+    fn at_once(&mut self) -> Option<Value> {
+        let left = self.left.checked_sub(1)?;
+        let found = self.list.as_ref()?.get(left)?;
+        self.left = left;
+        Some(found)
+    }
+
     fn next(&mut self, _: &mut Vm) -> Result<Option<Value>> {
-        let Some(list) = &self.list else { return Ok(None) };
-        let found = self.left.checked_sub(1).and_then(|at| list.get(at));
-        match found {
-            Some(_) => self.left -= 1,
-            None => self.list = None,
+        let found = self.at_once();
+        if found.is_none() {
+            self.list = None;
         }
         Ok(found)
     }

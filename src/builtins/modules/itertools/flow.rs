@@ -135,6 +135,12 @@ fn new_count(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 impl NativeIter for Count {
+    fn at_once(&mut self) -> Option<Value> {
+        let (Value::Int(next), Value::Int(step)) = (&self.next, &self.step) else { return None };
+        let after = Value::Int(next.checked_add(*step)?);
+        Some(std::mem::replace(&mut self.next, after))
+    }
+
     fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
         let after = ops::add(vm, &self.next, &self.step)?;
         Ok(Some(std::mem::replace(&mut self.next, after)))
@@ -207,14 +213,15 @@ struct Repeat {
 }
 
 impl NativeIter for Repeat {
-    fn next(&mut self, _: &mut Vm) -> Result<Option<Value>> {
+    fn at_once(&mut self) -> Option<Value> {
         if let Some(left) = &mut self.left {
-            if *left == 0 {
-                return Ok(None);
-            }
-            *left -= 1;
+            *left = left.checked_sub(1).filter(|left| *left >= 0)?;
         }
-        Ok(Some(self.object.clone()))
+        Some(self.object.clone())
+    }
+
+    fn next(&mut self, _: &mut Vm) -> Result<Option<Value>> {
+        Ok(self.at_once())
     }
 
     fn length_hint(&self) -> Option<usize> {
@@ -295,6 +302,10 @@ struct Chain {
 }
 
 impl NativeIter for Chain {
+    fn at_once(&mut self) -> Option<Value> {
+        self.current.as_ref()?.next_at_once()
+    }
+
     fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
         loop {
             if let Some(current) = &self.current {
@@ -483,6 +494,16 @@ fn bound(vm: &mut Vm, value: &Value, message: &str) -> Result<Option<u64>> {
 }
 
 impl NativeIter for Slice {
+    fn at_once(&mut self) -> Option<Value> {
+        if self.taken < self.next || self.taken >= self.stop {
+            return None;
+        }
+        let item = self.source.next_at_once()?;
+        self.taken += 1;
+        self.next = self.next.saturating_add(self.step).min(self.stop);
+        Some(item)
+    }
+
     fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
         while self.taken < self.next {
             if vm.next(&self.source)?.is_none() {
