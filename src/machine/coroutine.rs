@@ -21,6 +21,7 @@ const NESTED_AWAITS: u32 = 100;
 /// What comes of [`Vm::resume_in_passing`].
 enum Passing {
     Yielded(Value),
+    /// Nothing was done yet about one that delegates.
     Other(Result<Outcome>),
     /// The case is another one: the value comes back.
     Refused(Value),
@@ -31,9 +32,9 @@ impl Vm {
     #[inline]
     pub fn resume(&mut self, root: &Rc<Coroutine>, input: Resume) -> Result<Outcome> {
         match input {
-            Resume::Send(value) => match self.resume_in_passing(root, value) {
+            Resume::Send(value) => match self.resume_in_passing(root, value, false) {
                 Passing::Yielded(value) => Ok(Outcome::Yield(value)),
-                Passing::Other(result) => result,
+                Passing::Other(result) => self.follow(root, result),
                 Passing::Refused(value) => self.resume_chain(root, Resume::Send(value)),
             },
             input => self.resume_chain(root, input),
@@ -42,21 +43,22 @@ impl Vm {
 
     /// `next(generator)`; `Unbound` at its end.
     pub fn next_or_unbound(&mut self, generator: &Rc<Coroutine>) -> Eval {
-        let outcome = match self.resume_in_passing(generator, Value::None) {
+        let outcome = match self.resume_in_passing(generator, Value::None, false) {
             Passing::Yielded(value) => return Ok(value),
-            Passing::Other(result) => result?,
+            Passing::Other(result) => self.follow(generator, result)?,
             Passing::Refused(value) => self.resume_chain(generator, Resume::Send(value))?,
         };
         Ok(if let Outcome::Yield(value) = outcome { value } else { Value::Unbound })
     }
 
     /// [`Vm::resume`] in the plainest case, which is nearly all that happens to generators: a frame with nothing below it
-    /// stands at its beginning or at a `yield`, or has given way, and nobody is handling an exception.
+    /// stands at its beginning or at a `yield`, or has given way, and nobody is handling an exception. `in_chain` says
+    /// whether it is a member of a chain. At a `yield from` a built-in iterator the frame need not be looked at.
     #[inline(always)]
-    fn resume_in_passing(&mut self, root: &Rc<Coroutine>, value: Value) -> Passing {
+    fn resume_in_passing(&mut self, root: &Rc<Coroutine>, value: Value, in_chain: bool) -> Passing {
         let created = root.state.get() == State::Created && root.kind != Kind::AsyncGenerator && value.is_none();
         if !created && root.state.get() != State::Suspended
-            || root.in_chain.get()
+            || root.in_chain.get() != in_chain
             || self.handling.is_some()
             || !root.is_bare()
             || self.depth >= self.recursion_limit
@@ -79,9 +81,16 @@ impl Vm {
             {
                 *slot
             }
-            _ => {
+            step => {
+                let item = match step {
+                    Some(Step::YieldFrom(slot)) if value.is_none() => match &parked.locals[*slot as usize] {
+                        Value::Iter(iter) => iter.any_at_once(),
+                        _ => None,
+                    },
+                    _ => None,
+                };
                 root.body.set(Body::Frame(parked));
-                return Passing::Refused(value);
+                return item.map_or(Passing::Refused(value), Passing::Yielded);
             }
         };
         self.depth += 1;
@@ -116,8 +125,40 @@ impl Vm {
         let outcome = self.settle(&mut frame, result.map_err(Error::from));
         let (pc, handled) = (frame.pc, frame.handled.take());
         self.handling = None;
-        let outcome = self.put_back(root, ParkedFrame { pc: pc as usize, handled, ..parked }, outcome, created);
-        Passing::Other(self.follow(root, outcome))
+        Passing::Other(self.put_back(root, ParkedFrame { pc: pc as usize, handled, ..parked }, outcome, created))
+    }
+
+    /// Sends a value to the innermost member of a coroutine's chain, if that is as plain a case.
+    fn send_to_innermost(&mut self, root: &Rc<Coroutine>, mut chain: Box<Chain>, value: Value) -> Passing {
+        let depth = self.depth + chain.members.len() as u32;
+        let innermost = match chain.members.last() {
+            Some(last) if chain.epoch == self.chain_epoch && !root.in_chain.get() && depth < self.recursion_limit => {
+                last.clone()
+            }
+            _ => {
+                root.set_chain(chain);
+                return Passing::Refused(value);
+            }
+        };
+        self.depth = depth;
+        self.driving.push((root.clone(), self.calls.len()));
+        root.state.set(State::Running);
+        let passing = self.resume_in_passing(&innermost, value, true);
+        root.state.set(State::Suspended);
+        match passing {
+            Passing::Other(result) => {
+                let result = self.drive(root, &mut chain.members, Next::Outcome(result));
+                self.driving.pop();
+                self.keep_chain(root, chain);
+                Passing::Other(result)
+            }
+            plain => {
+                self.driving.pop();
+                self.depth -= chain.members.len() as u32;
+                root.set_chain(chain);
+                plain
+            }
+        }
     }
 
     fn resume_chain(&mut self, root: &Rc<Coroutine>, input: Resume) -> Result<Outcome> {
@@ -143,7 +184,16 @@ impl Vm {
                 };
             }
         }
-        let chain = root.take_chain();
+        let mut chain = root.take_chain();
+        let mut input = input;
+        if let (Some(_), Resume::Send(value)) = (&chain, &mut input) {
+            match self.send_to_innermost(root, chain.take().unwrap_or_default(), value.take()) {
+                Passing::Yielded(value) => return Ok(Outcome::Yield(value)),
+                Passing::Other(result) => return result,
+                Passing::Refused(value) => input = Resume::Send(value),
+            }
+            chain = root.take_chain();
+        }
         if chain.is_none() && !root.in_chain.get() && self.depth < self.recursion_limit {
             return self.resume_alone(root, input);
         }
@@ -154,6 +204,7 @@ impl Vm {
                 self.chain_epoch += 1;
             }
             chain.members = self.follow_chain(root);
+            chain.members.iter().for_each(|member| member.in_chain.set(true));
         }
         if self.depth as usize + chain.members.len() + 1 > self.recursion_limit as usize {
             root.set_chain(chain);
@@ -193,9 +244,6 @@ impl Vm {
 
     fn keep_chain(&mut self, root: &Coroutine, mut chain: Box<Chain>) {
         self.depth -= 1 + chain.members.len() as u32;
-        for member in &chain.members {
-            member.in_chain.set(true);
-        }
         chain.epoch = self.chain_epoch;
         root.set_chain(chain);
     }
@@ -285,6 +333,7 @@ impl Vm {
                 Ok(Outcome::Begun(begun)) => {
                     let (member, outcome) = *begun;
                     self.depth += 1;
+                    member.in_chain.set(true);
                     chain.push(member);
                     next = Next::Outcome(Ok(outcome));
                     continue;
@@ -299,6 +348,7 @@ impl Vm {
                         if handled.is_some() {
                             inner.with_extra(|extra| extra.base_handled = handled);
                         }
+                        inner.in_chain.set(true);
                         chain.push(inner);
                         Resume::first(with)
                     }
