@@ -48,7 +48,7 @@ mod wrong_call;
 
 use std::any::{Any, TypeId};
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -81,8 +81,8 @@ pub struct Vm {
     pub host: Host,
     /// The exception being handled (`sys.exc_info()`).
     pub handling: Option<Rc<Exception>>,
-    /// What frames that have not ended have caught.
-    caught: Vec<unwind::Caught>,
+    /// What frames that have not ended have caught, by where their variables are.
+    caught: HashMap<*const Value, Vec<unwind::Caught>, foldhash::fast::FixedState>,
     /// The calls under way, outermost first.
     pub calls: Vec<CallSite>,
     /// Where f-strings are put together.
@@ -202,7 +202,7 @@ impl Vm {
             modules: Rc::new(Dict::new()),
             host,
             handling: None,
-            caught: Vec::new(),
+            caught: HashMap::default(),
             calls: Vec::new(),
             text_buffer: String::new(),
             driving: Vec::new(),

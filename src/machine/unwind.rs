@@ -50,11 +50,15 @@ fn leave_to(entry: &Traceback, locals: &mut [Value], function: &Rc<Function>, ex
 
 /// An exception that a frame has caught: while it lives, so do the frame's variables when the frame has ended.
 pub(super) struct Caught {
-    /// Where the frame's variables are.
-    locals: *const Value,
     exception: Weak<Exception>,
     /// The frame's entry in its traceback.
     entry: Weak<Traceback>,
+}
+
+impl Caught {
+    fn is_gone(&self) -> bool {
+        self.exception.strong_count() == 0
+    }
 }
 
 /// Has an exception's traceback keep something alive that nobody sees, as the frames of Python's own library would.
@@ -121,15 +125,19 @@ impl Vm {
     }
 
     fn note_caught(&mut self, frame: &Frame, error: &Error) {
-        while self.caught.last().is_some_and(|last| last.exception.strong_count() == 0) {
-            self.caught.pop();
-        }
-        if self.caught.len() >= 32 && self.caught.len().is_power_of_two() {
-            self.caught.retain(|caught| caught.exception.strong_count() > 0);
-        }
         if let Some(entry) = error.0.traceback.borrow().as_ref() {
             let (exception, entry) = (Rc::downgrade(&error.0), Rc::downgrade(entry));
-            self.caught.push(Caught { locals: frame.locals.as_ptr(), exception, entry });
+            if self.caught.len() >= 32 && self.caught.len().is_power_of_two() {
+                self.caught.retain(|_, known| !known.iter().all(Caught::is_gone));
+            }
+            let known = self.caught.entry(frame.locals.as_ptr()).or_default();
+            while known.last().is_some_and(Caught::is_gone) {
+                known.pop();
+            }
+            if known.len() >= 32 && known.len().is_power_of_two() {
+                known.retain(|caught| !caught.is_gone());
+            }
+            known.push(Caught { exception, entry });
         }
     }
 
@@ -143,11 +151,7 @@ impl Vm {
 
     #[cold]
     fn leave_to_caught(&mut self, locals: &mut [Value], function: &Rc<Function>) {
-        let here = locals.as_ptr();
-        let caught = std::mem::take(&mut self.caught);
-        let (own, others): (Vec<_>, Vec<_>) = caught.into_iter().partition(|caught| caught.locals == here);
-        self.caught = others;
-        for caught in own {
+        for caught in self.caught.remove(&locals.as_ptr()).unwrap_or_default() {
             let (Some(exception), Some(entry)) = (caught.exception.upgrade(), caught.entry.upgrade()) else { continue };
             if Rc::ptr_eq(&entry.code, &function.code) {
                 leave_to(&entry, locals, function, &exception, entry.span);
@@ -157,7 +161,9 @@ impl Vm {
 
     /// The variables of a frame have moved.
     pub fn caught_moved(&mut self, from: *const Value, to: *const Value) {
-        self.caught.iter_mut().filter(|caught| caught.locals == from).for_each(|caught| caught.locals = to);
+        if let Some(known) = self.caught.remove(&from) {
+            self.caught.insert(to, known);
+        }
     }
 
     /// Begins to handle the exception in a slot; what was being handled is kept in another.
