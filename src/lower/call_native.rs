@@ -1,7 +1,7 @@
 //! Calls of built-ins: asked at once where nothing can go wrong, with arguments that are variables or constants looked at
 //! where they are; else called with an array that has room for their defaults.
 
-use super::call::{fill, fill_bound, finalize_first};
+use super::call::{fill, fill_bound, finalize_first, put};
 use super::prelude::*;
 use crate::machine::CallSite;
 use crate::object::native::{NativeFunction, PLACES};
@@ -15,11 +15,19 @@ pub(super) fn peek_and_answer<const N: usize>(
     args: [&Operand; N],
 ) -> Option<Value> {
     let quick = native.quick(N)?;
-    let mut peeked = [const { &Value::Unbound }; N];
-    for (value, arg) in peeked.iter_mut().zip(args) {
-        *value = arg.peek(frame)?;
+    let mut globals = [const { Value::Unbound }; N];
+    for (global, arg) in globals.iter_mut().zip(args) {
+        if let Operand::Global(name) = arg {
+            put(global, name.at_hand(vm, frame)?);
+        }
     }
-    quick(vm, &peeked)
+    let mut peeked = [const { &Value::Unbound }; N];
+    for ((value, arg), global) in peeked.iter_mut().zip(args).zip(&globals) {
+        *value = if let Operand::Global(_) = arg { global } else { arg.peek(frame)? };
+    }
+    let answer = quick(vm, &peeked);
+    globals.into_iter().for_each(Value::discard);
+    answer
 }
 
 /// Calls a native that is no method.

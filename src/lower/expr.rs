@@ -1,7 +1,7 @@
 //! Expressions become closures.
 
 use super::call::noted;
-use super::name::Place;
+use super::name::{Global, Place};
 use super::prelude::*;
 use crate::machine::attr_cache::AttrCache;
 use crate::object::Raised;
@@ -20,6 +20,7 @@ pub(super) type Items = Box<dyn Fn(&mut Vm, &mut Frame) -> Eval<Vec<Value>>>;
 pub(super) enum Operand {
     Local(Variable),
     Constant(Value),
+    Global(Box<Global>),
     Thunk(Thunk),
 }
 
@@ -30,7 +31,7 @@ impl Operand {
         match self {
             Operand::Local(variable) => Some(&frame.locals[variable.slot]).filter(|value| !value.is_unbound()),
             Operand::Constant(value) => Some(value),
-            Operand::Thunk(_) => None,
+            Operand::Global(_) | Operand::Thunk(_) => None,
         }
     }
 
@@ -39,6 +40,7 @@ impl Operand {
         match self {
             Operand::Local(variable) => variable.get(vm, frame).cloned(),
             Operand::Constant(value) => Ok(value.clone()),
+            Operand::Global(global) => global.value(vm, frame),
             Operand::Thunk(thunk) => thunk(vm, frame),
         }
     }
@@ -228,11 +230,11 @@ impl Lower<'_> {
     /// An operand with its shape.
     pub(super) fn operand(&mut self, e: Expr) -> Operand {
         match &e.kind {
-            ExprKind::Name(name) => {
-                if let Place::Local(slot) = self.place(*name) {
-                    return Operand::Local(self.variable(slot, e.span));
-                }
-            }
+            ExprKind::Name(name) => match self.place(*name) {
+                Place::Local(slot) => return Operand::Local(self.variable(slot, e.span)),
+                Place::Global => return Operand::Global(Box::new(Global::new(self.vm.name(*name).clone(), e.span))),
+                _ => {}
+            },
             ExprKind::Constant(constant) => return Operand::Constant(self.constant(constant)),
             _ => {}
         }
@@ -256,19 +258,20 @@ impl Lower<'_> {
                 .collect();
             return Self::constant_thunk(Value::tuple(values));
         }
-        if items.len() == 2 && !items.iter().any(is_starred) {
-            let mut items = items.into_iter().map(|item| self.expr(item));
-            if let (Some(a), Some(b)) = (items.next(), items.next()) {
-                return Box::new(move |vm, frame| {
-                    let a = a(vm, frame)?;
-                    let b = b(vm, frame)?;
-                    Ok(Value::tuple([a, b]))
-                });
-            }
-            return Self::constant_thunk(Value::None);
+        if items.len() > 2 || items.iter().any(is_starred) {
+            let items = self.items(items, span, LIKE_A_CALL);
+            return Box::new(move |vm, frame| Ok(Value::tuple(items(vm, frame)?)));
         }
-        let items = self.items(items, span, LIKE_A_CALL);
-        Box::new(move |vm, frame| Ok(Value::tuple(items(vm, frame)?)))
+        let mut items = items.into_iter().map(|item| self.operand(item));
+        match (items.next(), items.next()) {
+            (Some(a), Some(b)) => Box::new(move |vm, frame| {
+                let a = a.value(vm, frame)?;
+                let b = b.value(vm, frame)?;
+                Ok(Value::tuple([a, b]))
+            }),
+            (Some(a), None) => Box::new(move |vm, frame| Ok(Value::tuple([a.value(vm, frame)?]))),
+            _ => Self::constant_thunk(Value::tuple([])),
+        }
     }
 
     /// The items of a display, starred ones unpacked; what is said of one that cannot be, with its type for `{}`.
@@ -454,6 +457,7 @@ impl Lower<'_> {
         match operand {
             Operand::Thunk(thunk) => thunk,
             Operand::Constant(value) => Self::constant_thunk(value),
+            Operand::Global(global) => Box::new(move |vm, frame| global.value(vm, frame)),
             Operand::Local(variable) => Box::new(move |vm, frame| variable.get(vm, frame).cloned()),
         }
     }

@@ -72,13 +72,16 @@ impl Lower<'_> {
                 Value::Unbound => Err(unbound_free(vm, &name).at(span).into()),
                 value => Ok(value),
             }),
-            Place::Global => load_global(name, span),
+            Place::Global => {
+                let global = Global::new(name, span);
+                Box::new(move |vm, frame| global.value(vm, frame))
+            }
             Place::Namespace(slot) => {
                 let slot = slot as usize;
-                let global = load_global(name.clone(), span);
+                let global = Global::new(name.clone(), span);
                 Box::new(move |vm, frame| match namespace_get(vm, frame, slot, &name)? {
                     Some(value) => Ok(value),
-                    None => global(vm, frame),
+                    None => global.value(vm, frame),
                 })
             }
             Place::NamespaceFree(slot, at) => {
@@ -307,17 +310,31 @@ impl GlobalCache {
     }
 }
 
-fn load_global(name: Rc<Str>, span: Span) -> Thunk {
-    let cache = GlobalCache::default();
-    Box::new(move |vm, frame| {
-        let globals = &frame.function.globals;
-        if let Some((dict, at)) = cache.place(vm, globals) {
-            if let Some(value) = dict.get_cached(at as usize, &name) {
-                return Ok(value);
-            }
+/// A use of a global name.
+pub(super) struct Global {
+    name: Rc<Str>,
+    span: Span,
+    cache: GlobalCache,
+}
+
+impl Global {
+    pub(super) fn new(name: Rc<Str>, span: Span) -> Global {
+        Global { name, span, cache: GlobalCache::default() }
+    }
+
+    pub(super) fn value(&self, vm: &mut Vm, frame: &Frame) -> Eval<Value> {
+        match self.at_hand(vm, frame) {
+            Some(value) => Ok(value),
+            None => find_global(vm, &frame.function.globals, &self.name, &self.cache).at(self.span),
         }
-        find_global(vm, globals, &name, &cache).at(span)
-    })
+    }
+
+    /// The value where it was found last.
+    #[inline]
+    pub(super) fn at_hand(&self, vm: &Vm, frame: &Frame) -> Option<Value> {
+        let (dict, at) = self.cache.place(vm, &frame.function.globals)?;
+        dict.get_cached(at as usize, &self.name)
+    }
 }
 
 #[cold]

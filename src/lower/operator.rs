@@ -139,18 +139,29 @@ impl Lower<'_> {
                 left.discard();
                 result
             }),
-            (left, right) => {
-                let left = Self::operand_thunk(left);
-                let right = Self::operand_thunk(right);
-                Box::new(move |vm, frame| {
-                    let left = left(vm, frame)?;
-                    let right = right(vm, frame)?;
-                    let result = op(vm, &left, &right);
-                    left.discard();
-                    right.discard();
-                    result
-                })
-            }
+            (Operand::Local(a), Operand::Global(b)) => Box::new(move |vm, frame| {
+                a.get(vm, frame)?;
+                let right = b.value(vm, frame)?;
+                let result = op(vm, &frame.locals[a.slot], &right);
+                right.discard();
+                result
+            }),
+            (Operand::Thunk(a), Operand::Thunk(b)) => Box::new(move |vm, frame| {
+                let left = a(vm, frame)?;
+                let right = b(vm, frame)?;
+                let result = op(vm, &left, &right);
+                left.discard();
+                right.discard();
+                result
+            }),
+            (left, right) => Box::new(move |vm, frame| {
+                let left = left.value(vm, frame)?;
+                let right = right.value(vm, frame)?;
+                let result = op(vm, &left, &right);
+                left.discard();
+                right.discard();
+                result
+            }),
         }
     }
 
