@@ -244,7 +244,7 @@ const ATTR_GETTER: &[Row] = &[
     static_method("__new__(cls, /, *attrs)", |vm, args| {
         let class = class_given(vm, args)?;
         if items(&args[1]).is_empty() {
-            return Err(vm.type_error("attrgetter expected at least 1 argument, got 0"));
+            return Err(vm.type_error("attrgetter expected 1 argument, got 0"));
         }
         let mut paths = Vec::new();
         for name in items(&args[1]) {

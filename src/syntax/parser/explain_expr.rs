@@ -152,7 +152,7 @@ pub(super) fn conditional_without_else(inp: &mut Inp<'_, '_>, body: &Expr, test:
 
 /// `lambda` in a replacement field, its colon taken for the field's
 pub(super) fn lambda_in_field(inp: &mut Inp<'_, '_>, start: u32) -> Res<()> {
-    if peek_kind(inp) != K::FStringMiddle {
+    if !matches!(peek_kind(inp), K::FStringMiddle | K::RBrace) {
         return FINE;
     }
     let span = span_from(inp, start);
