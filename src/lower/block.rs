@@ -512,13 +512,14 @@ impl Vm {
                 }
                 Ok(matches)
             }
-            (_, Value::Tuple(kinds)) => {
-                for kind in kinds.iter() {
+            (_, kinds) if kinds.as_tuple().is_some() => {
+                let kinds: &[Value] = kinds.as_tuple().map_or(&[], |kinds| kinds);
+                for kind in kinds {
                     if !matches!(kind, Value::Class(c) if c.is_subclass(&self.types.BaseException)) {
                         return Err(self.not_catchable());
                     }
                 }
-                for kind in kinds.iter() {
+                for kind in kinds {
                     if self.exception_matches(exception, kind)? {
                         return Ok(true);
                     }

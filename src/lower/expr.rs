@@ -334,14 +334,12 @@ impl Lower<'_> {
                     }
                     None => {
                         let other = value.value(vm, frame)?;
-                        let mapping = matches!(other.unwrapped(), Value::Dict(_))
-                            || vm.has_special(&other, crate::symbol::sym::__getitem__)
-                                && vm.get_attr_opt(&other, &vm.name(crate::symbol::sym::keys).clone())?.is_some();
-                        if !mapping {
+                        let result = vm.dict_merge(&dict, &other);
+                        if result.as_ref().is_err_and(|e| e.is(&vm.types.AttributeError)) {
                             let name = vm.type_name(&other);
                             return Err(vm.type_error(format!("'{name}' object is not a mapping")).at(span).into());
                         }
-                        vm.dict_update(&dict, &other).at(span)?;
+                        result.at(span)?;
                     }
                 }
             }

@@ -286,6 +286,17 @@ impl Vm {
 
     /// `dict.update(other)`: a mapping, or an iterable of pairs.
     pub fn dict_update(&mut self, dict: &Rc<Dict>, other: &Value) -> Result<()> {
+        if other.as_dict().is_none() {
+            let keys = self.name(sym::keys).clone();
+            if self.get_attr_opt(other, &keys)?.is_none() {
+                return self.dict_update_pairs(dict, other);
+            }
+        }
+        self.dict_merge(dict, other)
+    }
+
+    /// Takes in a mapping: an `AttributeError` if it is none.
+    pub fn dict_merge(&mut self, dict: &Rc<Dict>, other: &Value) -> Result<()> {
         let plain = match other {
             Value::Dict(_) => true,
             Value::Instance(_) => {
@@ -308,16 +319,12 @@ impl Vm {
             }
             return Ok(());
         }
-        let keys = self.name(sym::keys).clone();
-        if let Some(keys) = self.get_attr_opt(other, &keys)? {
-            let keys = self.call(&keys, &[])?;
-            return self.for_each(&keys, |vm, key| {
-                let value = vm.get_item(other, &key)?;
-                vm.dict_set(dict, key, value)?;
-                Ok(true)
-            });
-        }
-        self.dict_update_pairs(dict, other)
+        let keys = self.call_method(other, sym::keys, &[])?;
+        self.for_each(&keys, |vm, key| {
+            let value = vm.get_item(other, &key)?;
+            vm.dict_set(dict, key, value)?;
+            Ok(true)
+        })
     }
 
     fn dict_update_pairs(&mut self, dict: &Rc<Dict>, pairs: &Value) -> Result<()> {

@@ -30,8 +30,8 @@ impl Vm {
                     }
                 }
             }
-            Value::Tuple(classes) => {
-                for class in classes.iter() {
+            given if given.as_tuple().is_some() => {
+                for class in given.as_tuple().into_iter().flat_map(|classes| classes.iter()) {
                     if self.nested(|vm| vm.isinstance(value, class))? {
                         return Ok(true);
                     }
@@ -114,8 +114,8 @@ impl Vm {
                     }
                 }
             }
-            Value::Tuple(classes) => {
-                for class in classes.iter() {
+            given if given.as_tuple().is_some() => {
+                for class in given.as_tuple().into_iter().flat_map(|classes| classes.iter()) {
                     if self.nested(|vm| vm.issubclass(sub, class))? {
                         return Ok(true);
                     }

@@ -397,7 +397,7 @@ impl Vm {
                 Err(self.unsupported_item(container, "doesn't support item deletion"))
             }
             _ if is_object(container)
-                && !matches!(container, Value::Class(_))
+                && !self.class_of(container).builtin
                 && !self.has_special(container, sym::__setitem__)
                 && self.index_opt(key)?.is_some() =>
             {

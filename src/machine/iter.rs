@@ -44,9 +44,7 @@ impl Vm {
                 Err(self.type_error(format!("iter() returned non-iterator of type '{}'", self.type_name(&iterator))))
             }
             // Built-in types that can be gone through say so by `__iter__`.
-            None if !matches!(self.lookup_special(value, sym::__getitem__), None | Some(Value::Native(_)))
-                && !matches!(value, Value::Class(_)) =>
-            {
+            None if !matches!(self.lookup_special(value, sym::__getitem__), None | Some(Value::Native(_))) => {
                 let class = self.types.iterator.clone();
                 Ok(Iter::native(&class, Sequence { value: value.clone(), at: 0 }))
             }

@@ -403,7 +403,17 @@ impl Vm {
             Special::Missing | Special::Default => {}
         }
         let found = if is_object(&left) || is_object(right) {
-            self.binary_protocol(op, &left, right)?
+            // In place, an object of a script's class does not repeat the sequence on its right.
+            let scripted = op == BinOp::Mul && !self.class_of(&left).builtin;
+            let repeats_right = scripted && super::sequence::is_sequence(right);
+            match repeats_right && !super::sequence::is_sequence(left.unwrapped()) {
+                true => match self.methods_binary(names.method, names.reflected, &left, right)? {
+                    Answer::Value(value) => Some(value),
+                    Answer::Builtin => self.builtin_binary(op, left.unwrapped(), right)?,
+                    Answer::Nothing => None,
+                },
+                false => self.binary_protocol(op, &left, right)?,
+            }
         } else {
             match self.builtin_binary(op, &left, right)? {
                 None => self.sequence_binary(op, &left, right)?,

@@ -192,8 +192,10 @@ fn from_source(vm: &mut Vm, kind: &str, args: &[Value]) -> Result<Vec<u8>> {
             return Ok(bytes_of(&view).unwrap_or_default());
         }
     }
-    if let Some(count) = vm.index_opt(source)? {
-        return zeros(vm, &count);
+    match vm.index_opt(source) {
+        Ok(Some(count)) => return zeros(vm, &count),
+        Err(e) if !e.is(&vm.types.TypeError) => return Err(e),
+        _ => {}
     }
     let iterator = match vm.iter(source) {
         Ok(iterator) => iterator,
