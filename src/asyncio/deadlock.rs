@@ -282,7 +282,7 @@ fn pending_names(tasks: &[Value]) -> String {
 
 /// What somebody waits for, in words; of a program's own object that is awaited, the future that it waits for.
 fn describe(vm: &mut Vm, subject: &Value, future: &Value) -> String {
-    if let Some(text) = locks::described(subject).or_else(|| queues::described(subject)) {
+    if let Some(text) = locks::described(subject).or_else(|| queues::described(subject, future)) {
         return text;
     }
     if let Value::Instance(instance) = subject {

@@ -8,6 +8,7 @@ use super::future::{self, Callback, Future, NativeCallback, Part, Status};
 use super::state::state;
 use super::{policy, task};
 use crate::builtins::prelude::*;
+use crate::object::coroutine::Kind;
 
 /// What the future of a `gather` has beyond a future.
 pub struct Gathering {
@@ -32,6 +33,8 @@ static CHILD_DONE: NativeCallback = NativeCallback {
     call: child_done,
     row: method("_done_callback(future)", |vm, args| future::called(vm, args, child_done)),
 };
+
+const STAR: &str = "`gather` takes what it waits for one by one: put a star in front, `gather(*...)`";
 
 /// `gather(*coros_or_futures, return_exceptions=False)`.
 pub fn gather(vm: &mut Vm, args: &[Value]) -> Result {
@@ -62,10 +65,7 @@ fn gathered(vm: &mut Vm, args: &[Value]) -> Result {
             Some(address) => known.get(&address).map(|&at: &u32| children[at as usize].clone()),
             None => vm.dict_get(&equal, arg).inspect_err(|error| {
                 if matches!(arg, Value::List(_) | Value::Set(_)) {
-                    vm.advise(
-                        error,
-                        "`gather` takes what it waits for one by one: put a star in front, `gather(*...)`",
-                    );
+                    vm.advise(error, STAR);
                 }
             })?,
         };
@@ -73,7 +73,11 @@ fn gathered(vm: &mut Vm, args: &[Value]) -> Result {
             children.push(child);
             continue;
         }
-        let child = vm.below(1, |vm| super::shield::ensure_future_in(vm, arg, &event_loop))?;
+        let child = vm.below(1, |vm| super::shield::ensure_future_in(vm, arg, &event_loop)).inspect_err(|error| {
+            if matches!(arg, Value::Coroutine(generator) if generator.kind == Kind::Generator) {
+                vm.advise(error, STAR);
+            }
+        })?;
         if event_loop.is_none() {
             event_loop = task::loop_of(vm, &child)?;
         }

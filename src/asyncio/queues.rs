@@ -217,12 +217,13 @@ fn this<'a>(vm: &mut Vm, value: &'a Value) -> Result<&'a Queue> {
     value.data().ok_or_else(|| super::wrong_self(vm, value, "Queue"))
 }
 
-/// What somebody waits for, in words, if it is a queue.
-pub fn described(value: &Value) -> Option<String> {
+/// What somebody who waits for a future waits for, in words, if it is one of a queue's.
+pub fn described(value: &Value, future: &Value) -> Option<String> {
     let queue = value.data::<Queue>()?;
-    Some(if queue.getters.any_alive() {
+    let joins = queue.joiners.all().into_iter().any(|waiter| Value::Instance(waiter).is(future));
+    Some(if !joins && queue.getters.any_alive() {
         "an item in a queue, which nobody puts there".to_owned()
-    } else if queue.putters.any_alive() {
+    } else if !joins && queue.putters.any_alive() {
         "room in a queue, from which nobody gets".to_owned()
     } else {
         match queue.unfinished.get() {

@@ -94,8 +94,12 @@ impl Vm {
                 "this is an asynchronous generator: go through it with `async for`"
             }
             Value::Function(function) if function.code.kind == CodeKind::Coroutine => {
-                let help = format!("this is the function itself; call it: `await {}(...)`", function.name());
+                // It may be the argument of a function that awaits it.
+                let help = format!("this is the function itself; call it: `{}(...)`", function.name());
                 return self.advise(error, help);
+            }
+            Value::Native(native) if native.row.is_async() => {
+                "this is the function itself; call it: `(...)` is missing"
             }
             Value::BoundMethod(method) => match &method.func {
                 Value::Function(function) if function.code.kind == CodeKind::Coroutine => {
