@@ -405,7 +405,7 @@ impl Vm {
         let found = if is_object(&left) || is_object(right) {
             // In place, an object of a script's class does not repeat the sequence on its right.
             let scripted = op == BinOp::Mul && !self.class_of(&left).builtin;
-            let repeats_right = scripted && super::sequence::is_sequence(right);
+            let repeats_right = scripted && super::sequence::is_sequence(right.unwrapped());
             match repeats_right && !super::sequence::is_sequence(left.unwrapped()) {
                 true => match self.methods_binary(names.method, names.reflected, &left, right)? {
                     Answer::Value(value) => Some(value),
