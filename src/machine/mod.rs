@@ -53,6 +53,8 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use smallvec::SmallVec;
+
 use crate::host::{Host, Limit};
 use crate::object::code::Code;
 use crate::object::{Dict, Error, Exception, Result, Str, Value};
@@ -82,7 +84,7 @@ pub struct Vm {
     /// The exception being handled (`sys.exc_info()`).
     pub handling: Option<Rc<Exception>>,
     /// What frames that have not ended have caught, by where their variables are.
-    caught: HashMap<*const Value, Vec<unwind::Caught>, foldhash::fast::FixedState>,
+    caught: HashMap<*const Value, SmallVec<[unwind::Caught; 1]>, foldhash::fast::FixedState>,
     /// The calls under way, outermost first.
     pub calls: Vec<CallSite>,
     /// Where f-strings are put together.
