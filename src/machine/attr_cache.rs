@@ -383,8 +383,7 @@ impl Vm {
                     _ => false,
                 };
                 if let (Some(found), true) = (&found, is_computed) {
-                    let of_object = self.types.object.dict.get_str(self.name(sym::__class__));
-                    let slot = if of_object.is_some_and(|given| given.is(found)) { CLASS } else { COMPUTED };
+                    let slot = if self.is_object_class(name, found) { CLASS } else { COMPUTED };
                     cache.room(shape).remember(class.version.get(), shape, slot, found);
                 } else if let Some(key) = self.own_key(&class, name) {
                     if let Some(own) = cache.fill_own(attrs, &class, &key) {
@@ -403,6 +402,12 @@ impl Vm {
             }
         }
         self.get_attr(value, name)
+    }
+
+    /// Whether what a class has under a name is `object.__class__`.
+    fn is_object_class(&self, name: &Rc<Str>, found: &Value) -> bool {
+        Rc::ptr_eq(name, self.name(sym::__class__))
+            && self.types.object.dict.get_str(name).is_some_and(|given| given.is(found))
     }
 
     /// Whether an attribute of a class is itself what its instances get, and the class too: no descriptor.
