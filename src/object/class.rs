@@ -380,8 +380,11 @@ impl Class {
     pub fn changed(&self) {
         self.version.set(fresh_id());
         self.root_shape.renew();
-        // What was found is not kept alive by that.
-        self.clear_caches();
+        // What was found is not kept alive by that; the room it took serves again.
+        drop((self.maker.take(), self.specials.take()));
+        let mut cache = self.cache.take();
+        cache.1.clear();
+        drop(self.cache.replace(cache));
         let subclasses = self.subclasses.borrow().clone();
         for class in subclasses.iter().filter_map(Weak::upgrade) {
             class.changed();
