@@ -823,65 +823,6 @@ impl Vm {
         let own = error.0.own.look(|own| own.get(&name));
         own.unwrap_or_else(|| error.0.args().into_iter().next().unwrap_or(Value::None))
     }
-
-    /// The next `__anext__()` awaitable of an asynchronous iterator.
-    pub fn async_next(&mut self, iterator: &Value) -> Result {
-        if let Value::Coroutine(generator) = iterator {
-            if generator.kind == Kind::AsyncGenerator {
-                self.hook_async_generator(generator)?;
-                return Ok(awaiter(generator, Operation::Send, Value::None));
-            }
-        }
-        match self.call_special(iterator, sym::__anext__, &[])? {
-            Some(awaitable) => {
-                if matches!(&awaitable, Value::Coroutine(c) if c.kind == Kind::Coroutine || c.iterable)
-                    || matches!(awaitable, Value::Awaiter(_))
-                    || self.has_special(&awaitable, sym::__await__)
-                {
-                    return Ok(awaitable);
-                }
-                let name = self.type_name(&awaitable);
-                let error = self.type_error(format!("'async for' received an invalid object from __anext__: {name}"));
-                if let Err(cause) = self.await_iterator(&awaitable) {
-                    error.0.suppress_context.set(true);
-                    error.0.set_context(&cause.0);
-                    *error.0.cause.borrow_mut() = Some(cause.0);
-                }
-                Err(error)
-            }
-            None => Err(self.type_error(format!(
-                "'async for' requires an iterator with __anext__ method, got {}",
-                self.type_name(iterator)
-            ))),
-        }
-    }
-
-    /// The asynchronous iterator of a value.
-    pub fn async_iter(&mut self, value: &Value) -> Result {
-        if matches!(value, Value::Coroutine(c) if c.kind == Kind::AsyncGenerator) {
-            return Ok(value.clone());
-        }
-        let name = self.type_name(value);
-        let Some(iterator) = self.call_special(value, sym::__aiter__, &[])? else {
-            let error = self.type_error(format!("'async for' requires an object with __aiter__ method, got {name}"));
-            if self.has_special(value, sym::__iter__) {
-                self.advise(&error, "nothing is waited for here: a plain `for` goes through it");
-            }
-            self.advise_operands(&error, &[value]);
-            return Err(error);
-        };
-        let is_async_generator = matches!(&iterator, Value::Coroutine(c) if c.kind == Kind::AsyncGenerator);
-        if is_async_generator || self.has_special(&iterator, sym::__anext__) {
-            return Ok(iterator);
-        }
-        let name = self.type_name(&iterator);
-        let text = "'async for' received an object from __aiter__ that does not implement __anext__";
-        let error = self.type_error(format!("{text}: {name}"));
-        if matches!(&iterator, Value::Coroutine(c) if c.kind == Kind::Coroutine) {
-            self.advise(&error, "`__aiter__` is a plain `def`; only `__anext__` is async");
-        }
-        Err(error)
-    }
 }
 
 /// How the driver of a chain begins: by resuming its innermost member, or with what came of that.
