@@ -420,8 +420,8 @@ const NATIVE: &[Row] = &[
         let native = native(vm, this)?;
         let name = native.name.as_str();
         let class = match this {
-            // One that stands for a function inside another one has its whole name.
-            Value::BoundMethod(_) if name.contains('.') => None,
+            // One that stands for a function of the library has its whole name.
+            Value::BoundMethod(_) if owner(&native).is_none() => None,
             Value::BoundMethod(method) if !native.is_wrapper() => Some(match &method.this {
                 Value::Class(class) => class.clone(),
                 other => vm.class_of(other),
