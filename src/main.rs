@@ -16,16 +16,11 @@ const STACK: usize = if cfg!(debug_assertions) { 4 << 30 } else { 1 << 30 };
 const RESERVE: usize = 4 << 20;
 
 fn main() -> ExitCode {
-    let options = match cli::parse() {
-        Ok(options) => options,
-        Err(status) => return status,
-    };
     for stack in [STACK, STACK / 4, STACK / 16] {
-        let options = options.clone();
-        let run = move || cli::run(&options, stack - RESERVE);
+        let run = move || cli::run(stack - RESERVE);
         if let Ok(thread) = std::thread::Builder::new().name("aio".to_owned()).stack_size(stack).spawn(run) {
             return ExitCode::from(thread.join().unwrap_or(70));
         }
     }
-    ExitCode::from(cli::run(&options, 4 << 20))
+    ExitCode::from(cli::run(4 << 20))
 }

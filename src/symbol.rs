@@ -10,6 +10,9 @@ use std::rc::Rc;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Symbol(pub u32);
 
+/// About as many names as a program that imports a module or two has.
+const AT_START: usize = 3000;
+
 /// Maps names to symbols and back.
 pub struct Interner {
     names: Vec<Rc<str>>,
@@ -18,7 +21,8 @@ pub struct Interner {
 
 impl Default for Interner {
     fn default() -> Self {
-        let mut interner = Interner { names: Vec::with_capacity(512), symbols: HashMap::default() };
+        let symbols = HashMap::with_capacity_and_hasher(AT_START, foldhash::fast::FixedState::default());
+        let mut interner = Interner { names: Vec::with_capacity(AT_START), symbols };
         for name in sym::NAMES {
             interner.intern(name);
         }

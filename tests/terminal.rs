@@ -294,6 +294,7 @@ fn leaving_cancels_what_is_pending() {
     terminal.enter("t = asyncio.create_task(asyncio.sleep(1000), name='sleeper')");
     terminal.enter(":tasks");
     terminal.shows("sleeper  waiting");
+    terminal.ends_with(&[">>>"]);
     terminal.press(CTRL_D);
     terminal.shows("cancelled task: 'sleeper'");
     assert_eq!(terminal.status(), 0);

@@ -42,6 +42,7 @@ pub(crate) fn call_of<T, R: Into<Value>>(
 
 /// Adds a table of methods and attributes to a built-in class.
 pub fn add_methods(vm: &mut Vm, class: &Rc<Class>, rows: &'static [Row]) {
+    class.dict.table.borrow_mut().reserve(rows.len());
     for row in rows {
         let name = vm.intern(row.name());
         let value = match row.kind {

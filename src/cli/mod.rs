@@ -10,7 +10,6 @@ mod streams;
 use std::ffi::OsString;
 use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aio::diagnostic::{Diagnostic, Severity};
@@ -125,11 +124,11 @@ enum Dump {
 /// The exit status for wrong usage and unreadable files.
 const USAGE: u8 = 2;
 
-/// Reads the command line.
-pub(crate) fn parse() -> Result<Options, ExitCode> {
+/// Reads the command line, or says what is wrong with it and gives the exit status.
+fn parse() -> Result<Options, u8> {
     Options::try_parse_from(separated(std::env::args_os())).map_err(|error| {
         let _ = error.print();
-        ExitCode::from(if error.use_stderr() { USAGE } else { 0 })
+        if error.use_stderr() { USAGE } else { 0 }
     })
 }
 
@@ -277,7 +276,11 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
 }
 
 /// Runs what the options ask for and returns the exit status.
-pub(crate) fn run(options: &Options, stack: usize) -> u8 {
+pub(crate) fn run(stack: usize) -> u8 {
+    let options = &match parse() {
+        Ok(options) => options,
+        Err(status) => return status,
+    };
     let style = options.style();
     if options.check {
         return check(options, &style);
@@ -309,7 +312,8 @@ pub(crate) fn run(options: &Options, stack: usize) -> u8 {
             if interpreter.interrupted {
                 end_interrupted();
             }
-            status
+            // Everything a script can notice has happened; giving back the memory piece by piece would only take time.
+            std::process::exit(status.into())
         }
         Err(errors) => {
             print_diagnostics(&errors[..errors.len().min(1)], &style);

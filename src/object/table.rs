@@ -113,6 +113,10 @@ impl<V> Table<V> {
     /// Makes room for entries to come.
     pub fn reserve(&mut self, more: usize) {
         self.entries.reserve_exact(more);
+        let total = self.len() + more;
+        if self.index.is_empty() && total > SCANNED {
+            self.rebuild(total * 2);
+        }
     }
 
     pub fn len(&self) -> usize {
