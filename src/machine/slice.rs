@@ -196,19 +196,18 @@ impl Vm {
 
     /// The start, stop and step that a slice means in a sequence of any length.
     pub fn big_slice_indices(&mut self, slice: &Slice, len: &BigInt) -> Result<[BigInt; 3]> {
-        let mut found = [None, None, None];
-        for (place, part) in found.iter_mut().zip([&slice.step, &slice.start, &slice.stop]) {
-            let Some(part) = part.given() else { continue };
-            let Some(index) = self.index_opt(part)? else {
-                return Err(self.type_error("slice indices must be integers or None or have an __index__ method"));
-            };
-            *place = index.as_bigint();
-        }
-        let [step, start, stop] = found;
-        let step = step.unwrap_or_else(BigInt::one);
+        let mut part = |part: &Value| {
+            let Some(part) = part.given() else { return Ok(None) };
+            match self.index_opt(part)? {
+                Some(index) => Ok(index.as_bigint()),
+                None => Err(self.type_error("slice indices must be integers or None or have an __index__ method")),
+            }
+        };
+        let step = part(&slice.step)?.unwrap_or_else(BigInt::one);
         if step.is_zero() {
             return Err(self.value_error("slice step cannot be zero"));
         }
+        let (start, stop) = (part(&slice.start)?, part(&slice.stop)?);
         let down = step.is_negative();
         let (lower, upper) = if down { (-BigInt::one(), len - 1) } else { (BigInt::zero(), len.clone()) };
         let clamp = |bound: Option<BigInt>, default: &BigInt| match bound {

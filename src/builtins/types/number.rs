@@ -57,8 +57,8 @@ impl<K: Kind> Operators<K> {
         method("__rmul__(value, /)", reflected::<K, 2>),
         method("__truediv__(value, /)", binary::<K, 3>),
         method("__rtruediv__(value, /)", reflected::<K, 3>),
-        method("__pow__(value, mod=None, /)", power::<K>),
-        method("__rpow__(value, mod=None, /)", |vm, args| reflected::<K, 6>(vm, &args[..2])),
+        method("__pow__(value, mod=None, /)", power::<K, false>),
+        method("__rpow__(value, mod=None, /)", power::<K, true>),
         of_number!("__neg__()", |vm, this| vm.unary(UnaryOp::Neg, this)),
         of_number!("__pos__()", |vm, this| vm.unary(UnaryOp::Pos, this)),
         of_number!("__abs__()", |vm, this| Ok(abs(vm, this)?.unwrap_or(Value::NotImplemented))),
@@ -123,19 +123,19 @@ fn reflected<K: Kind, const AT: usize>(vm: &mut Vm, args: &[Value]) -> Result {
     Ok(vm.builtin_binary(op, other, this)?.unwrap_or(Value::NotImplemented))
 }
 
-fn power<K: Kind>(vm: &mut Vm, args: &[Value]) -> Result {
+fn power<K: Kind, const REFLECTED: bool>(vm: &mut Vm, args: &[Value]) -> Result {
     if args[2].given().is_none() {
-        return binary::<K, 6>(vm, args);
+        return if REFLECTED { reflected::<K, 6>(vm, args) } else { binary::<K, 6>(vm, args) };
     }
     let this = receiver::<K>(vm, &args[0])?;
-    let (exponent, modulus) = (args[1].unwrapped(), args[2].unwrapped());
+    let (other, modulus) = (args[1].unwrapped(), args[2].unwrapped());
     if K::NAME == "float" {
         return Err(vm.type_error("pow() 3rd argument not allowed unless all arguments are integers"));
     }
-    if !K::takes(exponent) || !K::takes(modulus) {
+    if !K::takes(other) || !K::takes(modulus) {
         return Ok(Value::NotImplemented);
     }
-    vm.power(this, exponent, modulus)
+    if REFLECTED { vm.power(other, this, modulus) } else { vm.power(this, other, modulus) }
 }
 
 fn divmod<K: Kind, const REFLECTED: bool>(vm: &mut Vm, args: &[Value]) -> Result {
