@@ -1,5 +1,6 @@
 //! f-strings.
 
+use super::call::finalize_at;
 use super::prelude::*;
 use crate::syntax::ast::FStringPart;
 use crate::text::float;
@@ -33,9 +34,10 @@ impl Lower<'_> {
                 };
                 if let (Value::Instance(_), Some(spec)) = (&value, fixed) {
                     let shown = converted(vm, value, *conversion).and_then(|value| Ok(vm.format_value(&value, spec)?));
+                    finalize_at(vm, frame, *span);
                     return shown.at(*span);
                 }
-                return buffered(vm, |vm, text| field(vm, frame, value, *conversion, spec.as_ref(), text).at(*span));
+                return buffered(vm, |vm, text| field(vm, frame, value, *conversion, spec.as_ref(), text, *span));
             }
             buffered(vm, |vm, text| join(vm, frame, &pieces, text))
         })
@@ -90,8 +92,7 @@ fn join(vm: &mut Vm, frame: &mut Frame, pieces: &[Piece], text: &mut String) -> 
             Piece::Literal(literal) => text.push_str(literal),
             Piece::Field { value, conversion, spec, span } => {
                 let value = value(vm, frame)?;
-                let shown = field(vm, frame, value, *conversion, spec.as_ref(), text);
-                shown.at(*span)?;
+                field(vm, frame, value, *conversion, spec.as_ref(), text, *span)?;
             }
         }
     }
@@ -115,35 +116,44 @@ fn field(
     conversion: Option<char>,
     spec: Option<&Spec>,
     text: &mut String,
+    span: Span,
 ) -> Eval<()> {
     let value = match conversion {
         Some(_) if matches!(value, Value::Int(_)) && spec.is_none() => value,
-        conversion => converted(vm, value, conversion)?,
+        conversion => converted(vm, value, conversion).at(span)?,
     };
-    match spec {
-        None => match &value {
-            Value::Str(s) => text.push_str(s),
-            Value::Int(n) => float::push_i64(text, *n),
-            Value::Float(x) => float::push_repr(text, x.get(), true),
-            value => text.push_str(&vm.format(value, "")?),
-        },
-        Some(Spec::Fixed(spec, parsed)) => {
-            let done = match (&value, parsed) {
-                (Value::Str(s), Some(parsed)) => format::format_str(text, s, parsed, "str"),
-                (Value::Int(n), Some(parsed)) => format::format_int(text, *n, parsed, "int"),
-                (Value::Float(x), Some(parsed)) => format::format_float(text, x.get(), parsed, "float"),
-                _ => {
-                    text.push_str(&vm.format(&value, spec)?);
-                    Ok(())
+    let done = match (&value, spec) {
+        (Value::Str(s), None) => {
+            text.push_str(s);
+            Ok(())
+        }
+        (Value::Int(n), None) => {
+            float::push_i64(text, *n);
+            Ok(())
+        }
+        (Value::Float(x), None) => {
+            float::push_repr(text, x.get(), true);
+            Ok(())
+        }
+        (Value::Str(s), Some(Spec::Fixed(_, Some(parsed)))) => format::format_str(text, s, parsed, "str"),
+        (Value::Int(n), Some(Spec::Fixed(_, Some(parsed)))) => format::format_int(text, *n, parsed, "int"),
+        (Value::Float(x), Some(Spec::Fixed(_, Some(parsed)))) => format::format_float(text, x.get(), parsed, "float"),
+        (_, spec) => {
+            let mut computed = String::new();
+            let spec = match spec {
+                None => "",
+                Some(Spec::Fixed(spec, _)) => spec,
+                Some(Spec::Computed(pieces)) => {
+                    join(vm, frame, pieces, &mut computed)?;
+                    &computed
                 }
             };
-            done.map_err(|fault| vm.from_fault(fault))?;
+            let shown = vm.format(&value, spec);
+            drop(value);
+            finalize_at(vm, frame, span);
+            text.push_str(&shown.at(span)?);
+            Ok(())
         }
-        Some(Spec::Computed(pieces)) => {
-            let mut spec = String::new();
-            join(vm, frame, pieces, &mut spec)?;
-            text.push_str(&vm.format(&value, &spec)?);
-        }
-    }
-    Ok(())
+    };
+    done.map_err(|fault| vm.from_fault(fault)).at(span)
 }
