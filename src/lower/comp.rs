@@ -357,8 +357,8 @@ impl Lower<'_> {
             let iterator = if is_async { vm.async_iter(&iterable) } else { vm.iter(&iterable) }.at(iter_span)?;
             let function = function(vm, frame)?;
             match function {
-                Value::Function(function) => vm.call_exact(&function, [iterator]).here(),
-                other => vm.call(&other, &[iterator]).here(),
+                Value::Function(function) => vm.call_exact(&function, [iterator]).at(span),
+                other => vm.call(&other, &[iterator]).at(span),
             }
         })
     }
