@@ -780,17 +780,29 @@ fn report_callback(vm: &mut Vm, this: &Value, ready: &Ready, error: &Error) -> R
     if let Some(source) = source.bound() {
         context.push(("source_traceback", format::summary(vm, &source)?));
     }
-    report(vm, this, context)
+    let context = as_dict(vm, context);
+    // The frame that called the callback knows it as long as its traceback lives, and so the callback and its arguments.
+    vm.keep_with(error, context.clone());
+    tell_handler(vm, this, context)
 }
 
 /// `loop.call_exception_handler({...})`.
 pub fn report(vm: &mut Vm, event_loop: &Value, context: Vec<(&'static str, Value)>) -> Result<()> {
+    let context = as_dict(vm, context);
+    tell_handler(vm, event_loop, context)
+}
+
+fn tell_handler(vm: &mut Vm, event_loop: &Value, context: Value) -> Result<()> {
+    vm.call_method(event_loop, "call_exception_handler", &[context]).map(drop)
+}
+
+fn as_dict(vm: &mut Vm, entries: Vec<(&'static str, Value)>) -> Value {
     let dict = crate::object::Dict::new();
-    for (key, value) in context {
+    for (key, value) in entries {
         let key = vm.intern(key);
         dict.set_str(&key, value);
     }
-    vm.call_method(event_loop, "call_exception_handler", &[Value::dict(dict)]).map(drop)
+    Value::dict(dict)
 }
 
 pub fn not_implemented(vm: &mut Vm, _: &[Value]) -> Result {

@@ -313,7 +313,7 @@ fn fail(vm: &mut Vm, el: &EventLoop, this: &Rc<Instance>, error: Error) -> Resul
     // Of a first step taken at once, that of `create_task` too, which knows the task.
     let eager = el.state.eager.borrow().iter().any(|task| Rc::ptr_eq(task, this));
     for held in [main.bound(), eager.then(|| Value::Instance(this.clone()))].into_iter().flatten() {
-        crate::machine::unwind::keep_with(&error, held);
+        vm.keep_with(&error, held);
     }
     if error.is(&vm.types.CancelledError) {
         let future = future::data(this);
@@ -326,7 +326,7 @@ fn fail(vm: &mut Vm, el: &EventLoop, this: &Rc<Instance>, error: Error) -> Resul
     if !event_loop::is_fatal(vm, &error) {
         return Ok(());
     }
-    crate::machine::unwind::keep_with(&error, Value::Instance(this.clone()));
+    vm.keep_with(&error, Value::Instance(this.clone()));
     Err(error)
 }
 

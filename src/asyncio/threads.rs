@@ -272,7 +272,7 @@ pub fn end_complete(vm: &mut Vm, event_loop: &Value, done: &Rc<Instance>, is_new
     data.take_result(vm).map_err(|e| {
         // A frame of CPython's library that is in the traceback knows the future.
         let error = vm.raised_here(e);
-        crate::machine::unwind::keep_with(&error, Value::Instance(done.clone()));
+        vm.keep_with(&error, Value::Instance(done.clone()));
         error
     })
 }

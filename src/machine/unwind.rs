@@ -61,21 +61,24 @@ impl Caught {
     }
 }
 
-/// Has an exception's traceback keep something alive that nobody sees, as the frames of Python's own library would.
-pub fn keep_with(error: &Error, value: Value) {
-    let Some(entry) = error.0.traceback.borrow().clone() else { return };
-    let Some(globals) = entry.code.globals.borrow().upgrade() else { return };
-    let mut known = entry.frame.borrow_mut();
-    let view = known.get_or_insert_with(|| Rc::new(FrameView::new(entry.code.clone(), globals, entry.span)));
-    let mut slots = view.slots.borrow_mut();
-    if slots.len() < entry.code.variables.len() {
-        slots.resize(entry.code.variables.len(), Value::Unbound);
-    }
-    slots.push(value);
-    gc::register(&error.0);
-}
-
 impl Vm {
+    /// Has an exception keep something alive that nobody sees, as the frames of Python's own library in its traceback would.
+    pub fn keep_with(&mut self, error: &Error, value: Value) {
+        gc::register(&error.0);
+        let entry = error.0.traceback.borrow().clone();
+        let globals = entry.as_ref().and_then(|entry| entry.code.globals.borrow().upgrade());
+        let (Some(entry), Some(globals)) = (entry, globals) else {
+            return self.set_exception_attr(error, sym::kept, value);
+        };
+        let mut known = entry.frame.borrow_mut();
+        let view = known.get_or_insert_with(|| Rc::new(FrameView::new(entry.code.clone(), globals, entry.span)));
+        let mut slots = view.slots.borrow_mut();
+        if slots.len() < entry.code.variables.len() {
+            slots.resize(entry.code.variables.len(), Value::Unbound);
+        }
+        slots.push(value);
+    }
+
     /// Takes an exception raised at the current step to its handler, or out of the frame.
     #[cold]
     pub fn unwind(&mut self, frame: &mut Frame, error: Error) -> Result<()> {
