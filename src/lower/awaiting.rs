@@ -1,7 +1,7 @@
 //! `await f(...)`: a call whose result is awaited at once needs no coroutine unless the function is suspended; no more
 //! does `yield from f(...)` need a generator.
 
-use super::call::{MethodSite, by_count, fill, fill_bound, in_order};
+use super::call::{ClassSite, MethodSite, by_count, call_value, fill, fill_bound, in_order};
 use super::name::{Callee, GlobalCallee, Place};
 use super::prelude::*;
 use crate::machine::CallSite;
@@ -63,6 +63,7 @@ fn plain_call<const N: usize>(
     span: Span,
     kind: CodeKind,
 ) -> AwaitedCall {
+    let site = ClassSite::default();
     Box::new(move |vm, frame| {
         let callee = global.as_ref().and_then(|global| global.get(vm, &frame.function.globals));
         if let Some(Callee::Function(function)) = callee {
@@ -70,7 +71,7 @@ fn plain_call<const N: usize>(
                 return directly(vm, frame, &function, span, |vm, frame, locals| fill(vm, frame, locals, &args));
             }
         }
-        super::call::call_value(vm, frame, &func, &args, span).map(Called::Awaitable)
+        call_value(vm, frame, &func, &args, &site, span).map(Called::Awaitable)
     })
 }
 

@@ -1,6 +1,7 @@
 //! Calls. The plain ones move their arguments straight into the callee's locals.
 
 use std::array;
+use std::cell::Cell;
 
 use super::call_native::{call_native_bound, call_native_plain, peek_and_answer};
 use super::direct::{call_evaluated, call_with_defaults, takes};
@@ -158,6 +159,7 @@ fn append_call(object: Operand, value: [Operand; 1], site: MethodSite) -> Thunk 
 
 /// A call with positional arguments only.
 fn plain_call<const N: usize>(func: Thunk, global: Option<GlobalCallee>, args: [Operand; N], span: Span) -> Thunk {
+    let site = ClassSite::default();
     match global {
         Some(global) => Box::new(move |vm, frame| match global.get(vm, &frame.function.globals) {
             Some(Callee::Function(f)) if f.code.simple_arity.get() as usize == N => {
@@ -166,15 +168,19 @@ fn plain_call<const N: usize>(func: Thunk, global: Option<GlobalCallee>, args: [
             Some(Callee::Function(f)) if takes(&f, N) => call_with_defaults(vm, frame, &f, None, &args, span),
             Some(Callee::Function(f)) if parks(&f, N) => call_parked(vm, frame, &f, None, &args, span),
             Some(Callee::Native(native)) if !native.is_method() => call_native_plain(vm, frame, &native, &args, span),
-            Some(Callee::Class(class)) => match call_class(vm, frame, &class, &args, span) {
+            Some(Callee::Class(class)) => match call_class(vm, frame, &class, &args, &site, span) {
                 Some(result) => result,
-                None => call_value(vm, frame, &func, &args, span),
+                None => call_value(vm, frame, &func, &args, &site, span),
             },
-            _ => call_value(vm, frame, &func, &args, span),
+            _ => call_value(vm, frame, &func, &args, &site, span),
         }),
-        None => Box::new(move |vm, frame| call_value(vm, frame, &func, &args, span)),
+        None => Box::new(move |vm, frame| call_value(vm, frame, &func, &args, &site, span)),
     }
 }
+
+/// The place of a call that may be of a class: the number of the `__init__` that was called there last.
+#[derive(Default)]
+pub(super) struct ClassSite(Cell<Option<u32>>);
 
 /// Calls a class that makes its instances in a known way; `None`, and nothing is evaluated, for others.
 #[inline]
@@ -183,6 +189,7 @@ fn call_class<const N: usize>(
     frame: &mut Frame,
     class: &Rc<Class>,
     args: &[Operand; N],
+    site: &ClassSite,
     span: Span,
 ) -> Option<Eval> {
     match vm.maker(class) {
@@ -192,7 +199,8 @@ fn call_class<const N: usize>(
                 let mut outer = None;
                 let result = straight(vm, frame, &init, object, span, |vm, frame, locals| {
                     fill(vm, frame, &mut locals[1..], args)?;
-                    outer = counts_twice.then(|| vm.enter_constructor(&init));
+                    let again = site.0.replace(Some(init.code.id.get())) == Some(init.code.id.get());
+                    outer = counts_twice.then(|| vm.enter_constructor(&init, again));
                     Ok(())
                 });
                 if let Some(outer) = outer {
@@ -315,6 +323,7 @@ pub(super) fn call_value<const N: usize>(
     frame: &mut Frame,
     func: &Thunk,
     args: &[Operand; N],
+    site: &ClassSite,
     span: Span,
 ) -> Eval {
     let func = func(vm, frame)?;
@@ -326,7 +335,7 @@ pub(super) fn call_value<const N: usize>(
         Value::Function(f) if parks(f, N) => return call_parked(vm, frame, f, None, args, span),
         Value::Native(native) if !native.is_method() => return call_native_plain(vm, frame, native, args, span),
         Value::Class(class) => {
-            if let Some(result) = call_class(vm, frame, class, args, span) {
+            if let Some(result) = call_class(vm, frame, class, args, site, span) {
                 return result;
             }
         }

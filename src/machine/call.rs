@@ -21,12 +21,10 @@ const FEW_SLOTS: usize = 4;
 /// The constructors under way, as they count toward the recursion limit.
 #[derive(Clone, Copy, Default)]
 pub struct Constructing {
-    levels: u32,
     /// How much is taken of CPython's piece of stack.
     words: u32,
     depth: u32,
     extra: u32,
-    init: u32,
 }
 
 impl Constructing {
@@ -289,22 +287,21 @@ impl Vm {
         }
     }
 
-    /// CPython counts an `__init__` twice, once for a frame below it, after the first calls at a place and unless a new
-    /// piece of its stack begins. Ended by [`Vm::leave_constructor`] with the result.
+    /// CPython counts an `__init__` twice, once for a frame below it, where a place calls it again and unless a new piece of
+    /// its stack begins. Ended by [`Vm::leave_constructor`] with the result.
     #[inline]
-    pub fn enter_constructor(&mut self, init: &Function) -> Constructing {
+    pub fn enter_constructor(&mut self, init: &Function, again: bool) -> Constructing {
         let outer = self.constructing;
         let own = Constructing::FRAME + init.code.variables.len() as u32;
         let between = (Constructing::FRAME + 1) * self.depth.saturating_sub(outer.depth);
-        let begun = if outer.levels == 0 { Constructing::BEGUN } else { outer.words };
+        let begun = if outer.depth == 0 { Constructing::BEGUN } else { outer.words };
         let words = begun + between + own + Constructing::BELOW;
         let (words, extra) = match words < Constructing::PIECE {
-            true => (words, u32::from(outer.levels > 1 + u32::from(outer.init != init.code.id.get()))),
+            true => (words, u32::from(again)),
             false => (own, 0),
         };
         self.depth += extra;
-        self.constructing =
-            Constructing { levels: outer.levels + 1, words, depth: self.depth + 1, extra, init: init.code.id.get() };
+        self.constructing = Constructing { words, depth: self.depth + 1, extra };
         outer
     }
 
