@@ -1,5 +1,8 @@
 //! From exceptions to the plain data that `report/` renders, and what is printed about exceptions nobody catches.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
+
 use super::prelude::*;
 use crate::diagnostic::{Diagnostic, ExceptionReport, Finder, FrameEntry, Place, Severity, SyntaxPlace};
 use crate::object::code::CodeKind;
@@ -8,42 +11,40 @@ use crate::report::{self, ErrorFormat, Style};
 use crate::syntax::{Origin, Parsed};
 use crate::text::similar;
 
-/// Chained exceptions are followed this deep.
-const CHAIN: usize = 500;
+/// The exceptions that are shown already; `None` if what they come from is not to be shown.
+type Seen = Option<HashSet<usize>>;
 
 /// Something is done with the frames of an exception and of all it is chained to.
-fn each_frame(report: &mut ExceptionReport, change: &mut impl FnMut(&mut FrameEntry)) {
-    report.frames.iter_mut().for_each(&mut *change);
-    let others = [&mut report.cause, &mut report.context].into_iter().flatten().map(|report| &mut **report);
-    others.chain(report.group.iter_mut().flatten()).for_each(|report| each_frame(report, change));
-}
-
-/// Keeps the innermost frames of each traceback.
-fn keep_innermost(report: &mut ExceptionReport, most: usize) {
-    report.frames.drain(..report.frames.len().saturating_sub(most));
-    let others = [&mut report.cause, &mut report.context].into_iter().flatten().map(|report| &mut **report);
-    others.chain(report.group.iter_mut().flatten()).for_each(|report| keep_innermost(report, most));
+fn each_traceback(report: &mut ExceptionReport, mut change: impl FnMut(&mut Vec<FrameEntry>)) {
+    let mut rest = vec![report];
+    while let Some(report) = rest.pop() {
+        change(&mut report.frames);
+        rest.extend(report.group.iter_mut().flatten().rev());
+        rest.extend([&mut report.context, &mut report.cause].into_iter().flatten().map(|report| &mut **report));
+    }
 }
 
 impl Vm {
     /// What a traceback shows of an exception.
     pub fn exception_report(&mut self, exception: &Rc<Exception>) -> ExceptionReport {
-        let mut seen = vec![Rc::as_ptr(exception) as usize];
-        let report = self.report_of(exception, &mut seen);
+        let seen = HashSet::from([Rc::as_ptr(exception) as usize]);
+        let report = self.report_of(exception, &mut Some(seen));
         self.as_read(report)
     }
 
     /// The same without the exceptions it is chained to.
     pub fn unchained_report(&mut self, exception: &Rc<Exception>) -> ExceptionReport {
-        let report = self.report_of(exception, &mut vec![0; CHAIN]);
+        let report = self.report_of(exception, &mut None);
         self.as_read(report)
     }
 
     /// At the very end no text is read any more to see what to mark.
     fn as_read(&self, mut report: ExceptionReport) -> ExceptionReport {
         if self.leaving {
-            each_frame(&mut report, &mut |frame| {
-                frame.lines = frame.lines.take().or_else(|| report::unread_excerpt(frame))
+            each_traceback(&mut report, |frames| {
+                for frame in frames {
+                    frame.lines = frame.lines.take().or_else(|| report::unread_excerpt(frame));
+                }
             });
         }
         report
@@ -51,38 +52,54 @@ impl Vm {
 
     /// Each exception of the chain is shown once. All that one leads to counts as seen before any of it is looked
     /// into, and the last of a group is looked into first: which of several places shows it depends on that.
-    fn report_of(&mut self, exception: &Rc<Exception>, seen: &mut Vec<usize>) -> ExceptionReport {
+    fn report_of(&mut self, exception: &Rc<Exception>, seen: &mut Seen) -> ExceptionReport {
+        // A chain may be as long as a script likes.
+        let mut chain = Vec::new();
+        let mut next = Some((exception.clone(), false));
+        while let Some((exception, is_cause)) = next {
+            let report;
+            (report, next) = self.link_report(&exception, seen);
+            chain.push((report, is_cause));
+        }
+        let (mut report, mut is_cause) = chain.pop().expect("the exception itself is in it");
+        while let Some((mut outer, outer_is_cause)) = chain.pop() {
+            *(if is_cause { &mut outer.cause } else { &mut outer.context }) = Some(Box::new(report));
+            (report, is_cause) = (outer, outer_is_cause);
+        }
+        report
+    }
+
+    /// One exception of a chain with its group, the exception it comes from, and whether that is its `__cause__`.
+    fn link_report(
+        &mut self,
+        exception: &Rc<Exception>,
+        seen: &mut Seen,
+    ) -> (ExceptionReport, Option<(Rc<Exception>, bool)>) {
         let value = Value::Exception(exception.clone());
         let class = exception.class.borrow().clone();
         let message = match self.exception_message(&value) {
             Ok(text) => text,
             Err(_) => "<exception str() failed>".to_owned(),
         };
-        let mut fresh = |e: Option<Rc<Exception>>| {
-            let id = Rc::as_ptr(e.as_ref()?) as usize;
-            if seen.len() >= CHAIN || seen.contains(&id) {
-                return None;
-            }
-            seen.push(id);
-            e
+        let mut fresh = |e: &RefCell<Option<Rc<Exception>>>| {
+            let seen = seen.as_mut()?;
+            e.borrow().clone().filter(|e| seen.insert(Rc::as_ptr(e) as usize))
         };
-        let cause = fresh(exception.cause.borrow().clone());
+        let cause = fresh(&exception.cause);
         let with_context = cause.is_none() && !exception.suppress_context.get();
-        let context = if with_context { fresh(exception.context.borrow().clone()) } else { None };
+        let context = if with_context { fresh(&exception.context) } else { None };
         let members = class.is_subclass(&self.types.BaseExceptionGroup).then(|| {
             let members = self.exception_attr(exception, sym::exceptions).unwrap_or_default();
             self.collect(&members).unwrap_or_default()
         });
         let members = members.iter().flatten().filter_map(Value::as_exception);
-        seen.extend(members.clone().map(|member| Rc::as_ptr(member) as usize));
+        seen.iter_mut().for_each(|seen| seen.extend(members.clone().map(|member| Rc::as_ptr(member) as usize)));
         let group = class.is_subclass(&self.types.BaseExceptionGroup).then(|| {
             let members: Vec<_> = members.collect();
             let mut shown: Vec<_> = members.into_iter().rev().map(|member| self.report_of(member, seen)).collect();
             shown.reverse();
             shown
         });
-        let context = context.map(|e| Box::new(self.report_of(&e, seen)));
-        let cause = cause.map(|e| Box::new(self.report_of(&e, seen)));
         let remarks = exception.remarks_made().unwrap_or_default();
         let is_syntax = class.is_subclass(&self.types.SyntaxError);
         let mut frames = self.frames(exception);
@@ -99,8 +116,8 @@ impl Vm {
             class: self.class_display(&class),
             message,
             notes: self.notes(exception),
-            cause,
-            context,
+            cause: None,
+            context: None,
             group,
             syntax: if is_syntax { self.syntax_place(exception) } else { None },
             suggestion: remarks.suggestion.or_else(|| self.suggestion(exception)),
@@ -108,7 +125,8 @@ impl Vm {
             labels: remarks.labels,
         };
         self.advise_where_raised(&mut report);
-        report
+        let next = cause.map(|e| (e, true)).or(context.map(|e| (e, false)));
+        (report, next)
     }
 
     /// `str(exception)`, or for a `SyntaxError` its message alone.
@@ -353,7 +371,8 @@ impl Vm {
         let style = self.host.style;
         let mut report = self.exception_report(exception);
         if let Some(Value::Int(most)) = self.sys_attr("tracebacklimit") {
-            keep_innermost(&mut report, usize::try_from(most).unwrap_or(0));
+            let most = usize::try_from(most).unwrap_or(0);
+            each_traceback(&mut report, |frames| drop(frames.drain(..frames.len().saturating_sub(most))));
         }
         if style.format == ErrorFormat::Python {
             self.read_again(&mut report);
@@ -363,18 +382,24 @@ impl Vm {
 
     /// To mark what failed in a line CPython parses it again, and warns again of what it finds.
     fn read_again(&mut self, report: &mut ExceptionReport) {
-        each_frame(report, &mut |frame| {
-            for text in report::texts_to_mark(frame) {
-                let source = crate::source::Source::new("<unknown>", &text);
-                let heard = match crate::syntax::parse_module(&source, &mut self.interner) {
-                    Parsed::Complete(module) => module.warnings,
-                    Parsed::Incomplete(found) | Parsed::Invalid(found) => found,
-                };
-                for warning in heard.iter().filter(|found| found.severity == Severity::Warning) {
-                    frame.heard.push_str(&self.heard_again(warning).unwrap_or_default());
-                }
+        each_traceback(report, |frames| {
+            for frame in frames {
+                self.read_frame_again(frame);
             }
         });
+    }
+
+    fn read_frame_again(&mut self, frame: &mut FrameEntry) {
+        for text in report::texts_to_mark(frame) {
+            let source = crate::source::Source::new("<unknown>", &text);
+            let heard = match crate::syntax::parse_module(&source, &mut self.interner) {
+                Parsed::Complete(module) => module.warnings,
+                Parsed::Incomplete(found) | Parsed::Invalid(found) => found,
+            };
+            for warning in heard.iter().filter(|found| found.severity == Severity::Warning) {
+                frame.heard.push_str(&self.heard_again(warning).unwrap_or_default());
+            }
+        }
     }
 
     /// `sys.last_exc` and its older forms: the exception that was shown last, for who looks into it afterwards.
