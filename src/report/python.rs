@@ -31,7 +31,7 @@ pub(super) fn unraisable(report: &ExceptionReport) -> String {
     if !report.frames.is_empty() {
         text.push_str("Traceback (most recent call last):\n");
     }
-    text.extend(frames(outside_library(report), false));
+    text.extend(frames(&report.frames, false));
     let place = report.syntax.as_ref().map(|place| {
         let file = place.filename.rsplit('/').next().unwrap_or_default();
         format!(" ({file}, line {})", place.lineno)
@@ -104,7 +104,7 @@ impl Printer {
 
     /// One exception: frames, what it says, notes.
     fn exception(&mut self, report: &ExceptionReport, header: &str, margin: char) {
-        let frames = frames(outside_library(report), true);
+        let frames = frames(&report.frames, true);
         // Frames of the library are not shown, but that there were some is.
         if !report.frames.is_empty() {
             self.emit_at(header.to_owned(), margin);
@@ -170,12 +170,9 @@ impl Printer {
     }
 }
 
-fn outside_library(report: &ExceptionReport) -> impl Iterator<Item = &FrameEntry> {
-    report.frames.iter().filter(|entry| !entry.place.source.library)
-}
-
-/// One piece a frame, with carets or without; repeated ones are counted instead.
-fn frames<'a>(frames: impl Iterator<Item = &'a FrameEntry>, carets: bool) -> Vec<String> {
+/// One piece a frame, with carets or without; repeated ones are counted instead. Those of the library are not shown, but
+/// what stands before and after one counts as different.
+fn frames(frames: &[FrameEntry], carets: bool) -> Vec<String> {
     let mut pieces = Vec::new();
     let mut last = None;
     let mut count = 0;
@@ -191,6 +188,9 @@ fn frames<'a>(frames: impl Iterator<Item = &'a FrameEntry>, carets: bool) -> Vec
             pieces.extend(repeated(count));
             last = place;
             count = 0;
+        }
+        if source.library {
+            continue;
         }
         count += 1;
         if count <= REPEATED_MAX {
