@@ -21,6 +21,8 @@ pub(super) enum Operand {
     Local(Variable),
     Constant(Value),
     Global(Box<Global>),
+    /// An attribute of a variable.
+    Attribute(Box<Attribute>),
     Thunk(Thunk),
 }
 
@@ -31,7 +33,7 @@ impl Operand {
         match self {
             Operand::Local(variable) => Some(&frame.locals[variable.slot]).filter(|value| !value.is_unbound()),
             Operand::Constant(value) => Some(value),
-            Operand::Global(_) | Operand::Thunk(_) => None,
+            Operand::Global(_) | Operand::Attribute(_) | Operand::Thunk(_) => None,
         }
     }
 
@@ -41,8 +43,33 @@ impl Operand {
             Operand::Local(variable) => variable.get(vm, frame).cloned(),
             Operand::Constant(value) => Ok(value.clone()),
             Operand::Global(global) => global.value(vm, frame),
+            Operand::Attribute(attribute) => attribute.value(vm, frame),
             Operand::Thunk(thunk) => thunk(vm, frame),
         }
+    }
+}
+
+/// An attribute of a variable of the function.
+pub(super) struct Attribute {
+    object: Variable,
+    name: Rc<Str>,
+    cache: AttrCache,
+    span: Span,
+}
+
+impl Attribute {
+    #[inline(always)]
+    pub(super) fn value(&self, vm: &mut Vm, frame: &mut Frame) -> Eval {
+        match self.cache.own(&frame.locals[self.object.slot]) {
+            Some(found) => Ok(found),
+            None => self.look_up(vm, frame),
+        }
+    }
+
+    #[inline(never)]
+    fn look_up(&self, vm: &mut Vm, frame: &mut Frame) -> Eval {
+        let object = self.object.get(vm, frame)?;
+        noted(vm, frame, self.span, |vm| vm.get_attr_miss(object, &self.name, &self.cache))
     }
 }
 
@@ -155,34 +182,7 @@ impl Lower<'_> {
                 )
             }
             ExprKind::Call { func, args } => self.call(*func, args, span),
-            ExprKind::Attribute { mut value, attr } => {
-                if self.calls_super(&value) {
-                    // `super().name` is one operation.
-                    value.span = span;
-                }
-                let span = self.attribute_span(span, span, attr.span);
-                let name = self.vm.name(attr.name).clone();
-                let cache = AttrCache::default();
-                let object = match self.operand(*value) {
-                    Operand::Local(variable) => {
-                        return Box::new(move |vm, frame| {
-                            let object = variable.get(vm, frame)?;
-                            match cache.own(object) {
-                                Some(found) => Ok(found),
-                                None => noted(vm, frame, span, |vm| vm.get_attr_miss(object, &name, &cache)),
-                            }
-                        });
-                    }
-                    other => Self::operand_thunk(other),
-                };
-                Box::new(move |vm, frame| {
-                    let object = object(vm, frame)?;
-                    match cache.own(&object) {
-                        Some(found) => Ok(found),
-                        None => noted(vm, frame, span, |vm| vm.get_attr_miss(&object, &name, &cache)),
-                    }
-                })
-            }
+            ExprKind::Attribute { value, attr } => Self::operand_thunk(self.attribute(*value, attr, span)),
             ExprKind::Subscript { value, index } => self.subscript(*value, *index, span),
             ExprKind::Slice { lower, upper, step } => {
                 let slice = self.slice(lower, upper, step);
@@ -238,7 +238,33 @@ impl Lower<'_> {
             ExprKind::Constant(constant) => return Operand::Constant(self.constant(constant)),
             _ => {}
         }
-        Operand::Thunk(self.expr(e))
+        match e.kind {
+            ExprKind::Attribute { value, attr } => self.attribute(*value, attr, e.span),
+            kind => Operand::Thunk(self.expr(Expr { kind, ..e })),
+        }
+    }
+
+    fn attribute(&mut self, mut value: Expr, attr: Ident, span: Span) -> Operand {
+        if self.calls_super(&value) {
+            // `super().name` is one operation.
+            value.span = span;
+        }
+        let span = self.attribute_span(span, span, attr.span);
+        let name = self.vm.name(attr.name).clone();
+        let cache = AttrCache::default();
+        match self.operand(value) {
+            Operand::Local(object) => Operand::Attribute(Box::new(Attribute { object, name, cache, span })),
+            object => {
+                let object = Self::operand_thunk(object);
+                Operand::Thunk(Box::new(move |vm, frame| {
+                    let object = object(vm, frame)?;
+                    match cache.own(&object) {
+                        Some(found) => Ok(found),
+                        None => noted(vm, frame, span, |vm| vm.get_attr_miss(&object, &name, &cache)),
+                    }
+                }))
+            }
+        }
     }
 
     /// The name of the variable in a slot, for errors about it.
@@ -456,6 +482,7 @@ impl Lower<'_> {
             Operand::Thunk(thunk) => thunk,
             Operand::Constant(value) => Self::constant_thunk(value),
             Operand::Global(global) => Box::new(move |vm, frame| global.value(vm, frame)),
+            Operand::Attribute(attribute) => Box::new(move |vm, frame| attribute.value(vm, frame)),
             Operand::Local(variable) => Box::new(move |vm, frame| variable.get(vm, frame).cloned()),
         }
     }

@@ -146,6 +146,27 @@ impl Lower<'_> {
                 right.discard();
                 result
             }),
+            (Operand::Attribute(a), Operand::Constant(b)) => Box::new(move |vm, frame| {
+                let left = a.value(vm, frame)?;
+                let result = op(vm, &left, &b);
+                left.discard();
+                result
+            }),
+            (Operand::Attribute(a), Operand::Attribute(b)) => Box::new(move |vm, frame| {
+                let left = a.value(vm, frame)?;
+                let right = b.value(vm, frame)?;
+                let result = op(vm, &left, &right);
+                left.discard();
+                right.discard();
+                result
+            }),
+            (Operand::Local(a), Operand::Attribute(b)) => Box::new(move |vm, frame| {
+                a.get(vm, frame)?;
+                let right = b.value(vm, frame)?;
+                let result = op(vm, &frame.locals[a.slot], &right);
+                right.discard();
+                result
+            }),
             (Operand::Thunk(a), Operand::Thunk(b)) => Box::new(move |vm, frame| {
                 let left = a(vm, frame)?;
                 let right = b(vm, frame)?;

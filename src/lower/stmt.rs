@@ -330,13 +330,29 @@ impl Lower<'_> {
             ExprKind::Attribute { value: object, attr } if !suspends => {
                 let target_span = self.attribute_span(target.span, target.span, attr.span);
                 let object_span = object.span;
-                let (object, value) = (self.expr(*object), self.expr(value));
+                let (object, value) = (self.operand(*object), self.operand(value));
                 let name = self.vm.name(attr.name).clone();
                 let (read, write) = (AttrCache::default(), AttrCache::default());
                 self.emit_do(span, move |vm, frame| {
-                    let object = object(vm, frame).at(object_span)?;
+                    if let Operand::Local(variable) = &object
+                        && let Value::Instance(object) = &frame.locals[variable.slot]
+                        && let Some(old) = read.own_number(object)
+                    {
+                        let object = object.clone();
+                        let value = value.value(vm, frame)?;
+                        let new = match ops::quick(op, &old, &value) {
+                            Some(new) => new,
+                            None => vm.inplace(op, old, &value).at(span)?,
+                        };
+                        value.discard();
+                        return match write.assign_to(&object, new) {
+                            Ok(()) => Ok(()),
+                            Err(new) => vm.set_attr_miss(&Value::Instance(object), &name, new, &write).at(target_span),
+                        };
+                    }
+                    let object = object.value(vm, frame).at(object_span)?;
                     let old = vm.get_attr_cached(&object, &name, &read).at(target_span)?;
-                    let value = value(vm, frame)?;
+                    let value = value.value(vm, frame)?;
                     let new = match ops::quick(op, &old, &value) {
                         Some(new) => new,
                         None => vm.inplace(op, old, &value).at(span)?,

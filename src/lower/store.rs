@@ -22,8 +22,19 @@ impl Lower<'_> {
                     }
                 }
                 let span = self.attribute_span(span, span, attr.span);
-                let object = self.expr(*value);
                 let cache = AttrCache::default();
+                let object = match self.operand(*value) {
+                    Operand::Local(variable) => {
+                        return Box::new(move |vm, frame, value| match cache.assign(variable.get(vm, frame)?, value) {
+                            Ok(()) => Ok(()),
+                            Err(new) => {
+                                let object = variable.get(vm, frame)?.clone();
+                                noted(vm, frame, span, |vm| vm.set_attr_miss(&object, &name, new, &cache))
+                            }
+                        });
+                    }
+                    other => Self::operand_thunk(other),
+                };
                 Box::new(move |vm, frame, value| {
                     let object = object(vm, frame)?;
                     match cache.assign(&object, value) {

@@ -184,6 +184,21 @@ impl AttrCache {
         })
     }
 
+    /// What [`AttrCache::own`] would give, if it is a number that fits into the value.
+    #[inline(always)]
+    pub fn own_number(&self, instance: &Instance) -> Option<Value> {
+        instance.attrs.look(|attrs| match attrs {
+            Attrs::Shaped { shape, values } if shape.known_id() == self.first.shape.get() => {
+                match values.get(self.first.slot.get() as usize) {
+                    Some(Value::Int(n)) => Some(Value::Int(*n)),
+                    Some(Value::Float(x)) => Some(Value::Float(*x)),
+                    _ => None,
+                }
+            }
+            _ => None,
+        })
+    }
+
     /// An item of the list that [`AttrCache::own`] would give.
     #[inline(always)]
     pub fn item(&self, value: &Value, at: i64) -> Option<Value> {
@@ -199,23 +214,44 @@ impl AttrCache {
 
     /// Assigns an attribute that an assignment here found in an instance of the first shape that was seen, or added to
     /// it; the value comes back from others.
-    #[inline]
+    #[inline(always)]
     pub fn assign(&self, value: &Value, new: Value) -> std::result::Result<(), Value> {
-        let Value::Instance(instance) = value else { return Err(new) };
-        let old = instance.attrs.change(|attrs| {
-            let known = match attrs {
-                Attrs::Shaped { shape, .. } => shape.known_id() == self.first.shape.get(),
-                Attrs::Apart(None) => self.first.is_for((0, instance.class().version.get())),
-                Attrs::Apart(Some(_)) => false,
-            };
-            if !known {
-                return Err(new);
+        match value {
+            Value::Instance(instance) => self.assign_to(instance, new),
+            _ => Err(new),
+        }
+    }
+
+    /// [`AttrCache::assign`] for what is known to be an instance.
+    #[inline(always)]
+    pub fn assign_to(&self, instance: &Rc<Instance>, new: Value) -> std::result::Result<(), Value> {
+        gc::stored(instance, &new);
+        // Apart from what adds an attribute, so that the two words of the attributes stay in registers here.
+        let old = instance.attrs.change(|attrs| match attrs {
+            Attrs::Shaped { shape, values } if shape.known_id() == self.first.shape.get() => {
+                match values.get_mut(self.first.slot.get() as usize) {
+                    Some(place) => Ok(std::mem::replace(place, new)),
+                    None => Err(new),
+                }
             }
-            gc::stored(instance, &new);
-            self.first.put(attrs, new)
-        })?;
-        old.discard();
-        Ok(())
+            _ => Err(new),
+        });
+        match old {
+            Ok(old) => {
+                old.discard();
+                Ok(())
+            }
+            Err(new) => self.add(instance, new),
+        }
+    }
+
+    /// Adds an attribute that an assignment here added to an instance like this one.
+    #[inline(never)]
+    fn add(&self, instance: &Rc<Instance>, new: Value) -> std::result::Result<(), Value> {
+        if !self.first.is_for(key_of(instance)) || self.first.shape.get() == NO_ID {
+            return Err(new);
+        }
+        instance.attrs.change(|attrs| self.first.put(attrs, new)).map(Value::discard)
     }
 
     /// The script function that `value.name(...)` calls, if a lookup here found one for values like this.
