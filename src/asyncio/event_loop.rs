@@ -40,6 +40,10 @@ pub struct EventLoop {
     thread: Cell<u64>,
     pub stopping: Cell<bool>,
     pub closed: Cell<bool>,
+    /// The loop itself until it is closed, as CPython's loop watches its own pipe: only a collection frees one that nobody
+    /// has closed.
+    pub itself: RefCell<Value>,
+    age: Cell<u32>,
     pub debug: Cell<bool>,
     /// Passes so far, and the time of the last one that looked at the clock: when tasks began to wait, nearly.
     passes: Cell<u32>,
@@ -92,14 +96,22 @@ impl Native for EventLoop {
         for current in [&self.current_task, &self.current_handle] {
             gc::trace_option(current, Value::Instance, visit);
         }
-        for value in [&self.exception_handler, &self.task_factory, &self.completing] {
+        for value in [&self.exception_handler, &self.task_factory, &self.completing, &self.itself] {
             gc::trace_cell(value, visit);
         }
     }
 
     fn clear(&self) {
         drop((self.ready.take(), self.timers.take(), self.current_task.take(), self.current_handle.take()));
-        drop((self.exception_handler.take(), self.task_factory.take()));
+        drop((self.exception_handler.take(), self.task_factory.take(), self.itself.take()));
+    }
+
+    fn age(&self) -> Option<&Cell<u32>> {
+        Some(&self.age)
+    }
+
+    fn finalizer(&self) -> Option<fn(&mut Vm, &Value)> {
+        if self.closed.get() { None } else { Some(super::loop_methods::finalize) }
     }
 }
 
@@ -217,6 +229,8 @@ impl EventLoop {
             thread: Cell::new(0),
             stopping: Cell::new(false),
             closed: Cell::new(false),
+            itself: RefCell::default(),
+            age: Cell::new(gc::next_age()),
             debug: Cell::new(false),
             passes: Cell::new(0),
             pass_time: Cell::new(0.0),
@@ -253,11 +267,14 @@ impl EventLoop {
     pub fn clear(&self) {
         self.forget_sources();
         let ready = self.ready.take();
-        let timers = self.timers.take();
+        let mut timers = self.timers.take().into_vec();
         for timer in &timers {
             timer.target.unschedule();
         }
-        drop((ready, timers));
+        drop(ready);
+        // As CPython clears a list: from the end.
+        timers.reverse();
+        drop(timers);
     }
 
     /// What is ready, and the timers, as handles.

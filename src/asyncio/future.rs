@@ -118,16 +118,28 @@ pub enum Callbacks {
     #[default]
     None,
     One(Callback),
-    Many(Box<Vec<Callback>>),
+    Many(Box<Several>),
+}
+
+/// Two callbacks or more.
+pub struct Several(Vec<Callback>);
+
+impl Drop for Several {
+    /// Those that were never called are freed as CPython does it: the first one stands alone, the others go from the end.
+    fn drop(&mut self) {
+        if let Some(others) = self.0.get_mut(1..) {
+            others.reverse();
+        }
+    }
 }
 
 impl Callbacks {
     pub fn push(&mut self, callback: Callback) {
         *self = match std::mem::take(self) {
             Callbacks::None => Callbacks::One(callback),
-            Callbacks::One(first) => Callbacks::Many(Box::new(vec![first, callback])),
+            Callbacks::One(first) => Callbacks::Many(Box::new(Several(vec![first, callback]))),
             Callbacks::Many(mut all) => {
-                all.push(callback);
+                all.0.push(callback);
                 Callbacks::Many(all)
             }
         };
@@ -137,7 +149,7 @@ impl Callbacks {
         match self {
             Callbacks::None => &[],
             Callbacks::One(callback) => std::slice::from_ref(callback),
-            Callbacks::Many(all) => all,
+            Callbacks::Many(all) => &all.0,
         }
     }
 }
@@ -397,10 +409,10 @@ fn schedule_callbacks(vm: &mut Vm, this: &Rc<Instance>) -> Result<()> {
             let event_loop = future.event_loop.borrow().clone();
             return call_soon(vm, &event_loop, callback, this);
         }
-        Callbacks::Many(all) => all,
+        Callbacks::Many(mut all) => std::mem::take(&mut all.0),
     };
     let event_loop = future.event_loop.borrow().clone();
-    for callback in *all {
+    for callback in all {
         call_soon(vm, &event_loop, callback, this)?;
     }
     Ok(())

@@ -20,6 +20,12 @@ pub struct Gathering {
     cancel_requested: Cell<bool>,
 }
 
+impl Drop for Gathering {
+    fn drop(&mut self) {
+        gc::release(&mut self.children);
+    }
+}
+
 pub const METHODS: &[Row] = &[method("def cancel(msg=None)", |vm, args| {
     let future = future::this(vm, args)?;
     match &future.part {

@@ -40,6 +40,20 @@ impl Native for Handle {
     }
 }
 
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // Before the callback, as CPython frees slots in the order of their names.
+        release_arguments(self.args.get_mut());
+    }
+}
+
+/// Lets go of a callback's arguments as of a tuple: from the last one.
+fn release_arguments(args: &mut Rc<[Value]>) {
+    if let Some(args) = Rc::get_mut(args) {
+        gc::release_from_end(args);
+    }
+}
+
 impl Handle {
     pub fn new(event_loop: Value, callback: Value, args: Rc<[Value]>, context: Rc<Context>, when: Value) -> Handle {
         Handle {
@@ -82,8 +96,9 @@ pub fn cancel(vm: &mut Vm, this: &Rc<Instance>) -> Result<()> {
         handle.shown.replace(Some(shown));
     }
     let callback = handle.callback.replace(Value::None);
-    let args = handle.args.replace(Rc::from([]));
-    drop((callback, args));
+    let mut args = handle.args.replace(Rc::from([]));
+    drop(callback);
+    release_arguments(&mut args);
     Ok(())
 }
 

@@ -40,6 +40,7 @@ pub const METHODS: &[Row] = &[
         Ok(Value::None)
     }),
     of!("def is_running()", event_loop::of, |_, el, _| Ok(Value::bool(el.running.get()))),
+    method("def __del__()", |vm, args| close_forgotten(vm, &args[0]).map(|()| Value::None)),
     of!("def is_closed()", event_loop::of, |_, el, _| Ok(Value::bool(el.closed.get()))),
     method("def time()", |vm, _| Ok(Value::float(event_loop::time(vm)))),
     method("def call_soon(callback, *args, context=None)", |vm, args| call_soon(vm, args, "call_soon")),
@@ -178,6 +179,7 @@ fn close(vm: &mut Vm, el: &EventLoop, args: &[Value]) -> Result {
         }
         el.closed.set(true);
         el.clear();
+        drop(el.itself.take());
         let own =
             |_, watcher: &Value| handles::of(watcher).is_some_and(|handle| handle.event_loop.borrow().is(&args[0]));
         vm.unwatch(own);
@@ -339,6 +341,26 @@ pub fn create_task_in(
 }
 
 pub const CLOSE: &[Row] = &[of!("def close()", event_loop::of, close)];
+
+/// What happens when the last reference to a loop goes, or it is garbage.
+pub fn finalize(vm: &mut Vm, event_loop: &Value) {
+    if let Err(error) = close_forgotten(vm, event_loop) {
+        vm.report_unraisable(&error, event_loop);
+    }
+}
+
+fn close_forgotten(vm: &mut Vm, event_loop: &Value) -> Result<()> {
+    let el = this(vm, event_loop)?;
+    if el.closed.get() {
+        return Ok(());
+    }
+    let text = format!("unclosed event loop {}", vm.repr(event_loop)?);
+    vm.warn(vm.types.ResourceWarning.clone(), &text)?;
+    if !el.running.get() {
+        vm.call_method(event_loop, "close", &[])?;
+    }
+    Ok(())
+}
 
 pub const SIGNAL_METHODS: &[Row] = &[
     paged!("def add_signal_handler(sig, callback, *args)", "add_signal_handler"),

@@ -1,6 +1,6 @@
 //! Which loop is meant: the running one, or the policy's current one.
 
-use super::event_loop::EventLoop;
+use super::event_loop::{self, EventLoop};
 use super::state::{State, state};
 use crate::builtins::prelude::*;
 
@@ -62,7 +62,12 @@ pub fn make_loop(vm: &mut Vm, state: &Rc<State>) -> Value {
 pub fn new_of_class(vm: &mut Vm, class: &Rc<Class>) -> Value {
     let event_loop = EventLoop::new(vm, !class.builtin);
     event_loop.debug.set(asks_debug(vm).unwrap_or(false));
-    Instance::native(class, event_loop)
+    let made = Instance::native(class, event_loop);
+    if let (Value::Instance(instance), Some(el)) = (&made, event_loop::of(&made)) {
+        el.itself.replace(made.clone());
+        gc::register(instance);
+    }
+    made
 }
 
 /// `asyncio.coroutines._is_debug_mode()`, which a test may have replaced.

@@ -110,6 +110,18 @@ impl Vm {
         Ok(())
     }
 
+    /// A `RuntimeError` that no frame will take in when a task does nothing but drive the awaiter.
+    fn refused(&mut self, message: impl Into<String>) -> Error {
+        let error = self.runtime_error(message);
+        self.raised_here(error)
+    }
+
+    /// The same for the end of an asynchronous generator.
+    fn exhausted(&mut self) -> Error {
+        let error = self.stop_async_iteration();
+        self.raised_here(error)
+    }
+
     /// Starts the operation of an awaiter as a link of an await chain.
     pub fn delegate_awaiter(&mut self, awaiter: &Rc<Awaiter>) -> Result<Outcome> {
         let target = awaiter.target.clone();
@@ -121,7 +133,7 @@ impl Vm {
             _ => {
                 let what =
                     if awaiter.operation == Operation::Send { "__anext__()/asend()" } else { "aclose()/athrow()" };
-                return Err(self.runtime_error(format!("cannot reuse already awaited {what}")));
+                return Err(self.refused(format!("cannot reuse already awaited {what}")));
             }
         }
         self.begin_operation(awaiter, &target)
@@ -132,11 +144,11 @@ impl Vm {
         match awaiter.operation {
             Operation::Await | Operation::Send => {
                 if target.running_async.get() {
-                    return Err(self.runtime_error("anext(): asynchronous generator is already running"));
+                    return Err(self.refused("anext(): asynchronous generator is already running"));
                 }
                 // One that ignored `GeneratorExit` goes on.
                 if finished {
-                    return Err(self.stop_async_iteration());
+                    return Err(self.exhausted());
                 }
                 let value = awaiter.argument.borrow().clone();
                 if target.state.get() == State::Created && !value.is_none() {
@@ -150,10 +162,10 @@ impl Vm {
                     return Ok(Outcome::Return(Value::None));
                 }
                 if target.running_async.get() {
-                    return Err(self.runtime_error("athrow(): asynchronous generator is already running"));
+                    return Err(self.refused("athrow(): asynchronous generator is already running"));
                 }
                 if target.closed.get() {
-                    return Err(self.stop_async_iteration());
+                    return Err(self.exhausted());
                 }
                 let thrown = awaiter.argument.borrow().clone();
                 let error = match &thrown {
@@ -168,13 +180,13 @@ impl Vm {
             }
             Operation::Close => {
                 if target.running_async.get() {
-                    return Err(self.runtime_error("aclose(): asynchronous generator is already running"));
+                    return Err(self.refused("aclose(): asynchronous generator is already running"));
                 }
                 if finished {
                     return Ok(Outcome::Return(Value::None));
                 }
                 if target.closed.replace(true) {
-                    return Err(self.stop_async_iteration());
+                    return Err(self.exhausted());
                 }
                 if target.state.get() == State::Created {
                     self.generator_close(target)?;
@@ -301,7 +313,7 @@ impl crate::object::coroutine::NativeCoroutine for Closing {
             return Ok(Outcome::delegate(self.target.clone(), Resume::Throw(exit)));
         }
         match input {
-            Resume::Deliver(_) | Resume::Send(_) => Err(vm.runtime_error("async generator ignored GeneratorExit")),
+            Resume::Deliver(_) | Resume::Send(_) => Err(vm.refused("async generator ignored GeneratorExit")),
             Resume::Fail(e) | Resume::Throw(e)
                 if e.is(&vm.types.GeneratorExit) || e.is(&vm.types.StopAsyncIteration) =>
             {
@@ -339,7 +351,7 @@ impl crate::object::coroutine::NativeCoroutine for Throwing {
                     Operation::Throw => "athrow()",
                     _ => "anext()",
                 };
-                return Err(vm.runtime_error(format!("{what}: asynchronous generator is already running")));
+                return Err(vm.refused(format!("{what}: asynchronous generator is already running")));
             }
             if self.target.state.get() == State::Finished {
                 return Err(error);
@@ -350,9 +362,7 @@ impl crate::object::coroutine::NativeCoroutine for Throwing {
         // `aclose()` ends well when the generator does.
         let closing = self.operation == Operation::Close;
         match input {
-            Resume::Deliver(_) | Resume::Send(_) if closing => {
-                Err(vm.runtime_error("async generator ignored GeneratorExit"))
-            }
+            Resume::Deliver(_) | Resume::Send(_) if closing => Err(vm.refused("async generator ignored GeneratorExit")),
             Resume::Deliver(value) | Resume::Send(value) => Ok(Outcome::Return(value)),
             Resume::Fail(e) | Resume::Throw(e)
                 if closing && (e.is(&vm.types.GeneratorExit) || e.is(&vm.types.StopAsyncIteration)) =>

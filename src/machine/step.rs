@@ -53,11 +53,17 @@ impl Vm {
             if let Some(handled) = &frame.handled {
                 error.0.set_context(handled);
             }
-            let handling = std::mem::replace(&mut self.handling, frame.handled.clone());
-            let raised = self.take_in(frame, input);
-            self.handling = handling;
-            if let Some(value) = raised? {
-                return Ok(value);
+            let thrown = error.clone();
+            match self.accept(frame, input) {
+                Err(error) if Rc::ptr_eq(&error.0, &thrown.0) => {
+                    let handling = std::mem::replace(&mut self.handling, frame.handled.clone());
+                    let caught = self.unwind(frame, error);
+                    self.handling = handling;
+                    caught?;
+                }
+                Err(error) => self.unwind(frame, error)?,
+                Ok(Some(value)) => return Ok(value),
+                Ok(None) => {}
             }
         } else if let Some(value) = self.take_in(frame, input)? {
             return Ok(value);

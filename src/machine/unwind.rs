@@ -128,6 +128,9 @@ impl Vm {
     }
 
     fn note_caught(&mut self, frame: &Frame, error: &Error) {
+        if error.0.in_circle.get() {
+            self.keep_with(error, error.value());
+        }
         if let Some(entry) = error.0.traceback.borrow().as_ref() {
             let (exception, entry) = (Rc::downgrade(&error.0), Rc::downgrade(entry));
             if self.caught.len() >= 32 && self.caught.len().is_power_of_two() {
