@@ -579,7 +579,8 @@ pub fn finalize(vm: &mut Vm, this: &Value) {
         context.push(("source_traceback", format::summary(vm, &source).unwrap_or(source)));
     }
     if let Err(error) = event_loop::report(vm, &event_loop, context) {
-        vm.report_unraisable(&error, this);
+        let handler = vm.get_attr(&event_loop, "call_exception_handler").unwrap_or_default();
+        vm.report_unraisable(&error, &handler);
     }
 }
 

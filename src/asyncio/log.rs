@@ -5,6 +5,11 @@ use crate::object::exception::Error;
 
 /// `logger.error(message, exc_info=error)`.
 pub fn error(vm: &mut Vm, message: &str, error: Option<&Error>) -> Result<()> {
+    if error.is_some_and(|error| vm.too_late_to_show(&error.0)) {
+        vm.write_err("--- Logging error ---\n");
+        let message = "sys.meta_path is None, Python is likely shutting down";
+        return Err(vm.error(vm.types.ImportError.clone(), message));
+    }
     write(vm, "error", message, error)
 }
 

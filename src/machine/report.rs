@@ -40,14 +40,29 @@ impl Vm {
 
     /// At the very end no text is read any more to see what to mark.
     fn as_read(&self, mut report: ExceptionReport) -> ExceptionReport {
-        if self.leaving {
-            each_traceback(&mut report, |frames| {
-                for frame in frames {
+        each_traceback(&mut report, |frames| {
+            for frame in frames {
+                if self.leaving {
                     frame.lines = frame.lines.take().or_else(|| report::unread_excerpt(frame));
+                } else {
+                    frame.place.source.shown.set(true);
                 }
-            });
-        }
+            }
+        });
         report
+    }
+
+    /// Whether CPython would fail to show an exception, since at the very end it opens no file any more and has shown no
+    /// lines of one that is in the traceback.
+    pub fn too_late_to_show(&self, exception: &Rc<Exception>) -> bool {
+        let mut link = exception.traceback.borrow().clone();
+        while let Some(entry) = link.filter(|_| self.leaving && self.host.style.format == ErrorFormat::Python) {
+            if !entry.code.source.shown.get() {
+                return true;
+            }
+            link = entry.next.borrow().clone();
+        }
+        false
     }
 
     /// Each exception of the chain is shown once. All that one leads to counts as seen before any of it is looked

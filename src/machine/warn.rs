@@ -108,6 +108,7 @@ impl Vm {
     pub fn draw(&mut self, diagnostic: &Diagnostic) {
         let style = self.host.style;
         let text = report::diagnostic(diagnostic, &style);
+        diagnostic.place.iter().for_each(|place| place.source.shown.set(true));
         self.write_err(&text);
     }
 
