@@ -202,8 +202,15 @@ pub(super) fn invalid_parameter(inp: &mut Inp<'_, '_>, read: Read, closer: K) ->
         K::Slash if !read.any && peek_second(inp) == K::Comma => {
             raise(inp, "at least one argument must precede /", next.span)
         }
-        K::Star if read.star && matches!(peek_second(inp), K::Name | K::Comma) => {
-            raise(inp, "* argument may appear only once", next.span)
+        K::Star if read.star => {
+            let second = lookahead(inp, |inp| {
+                advance(inp);
+                if peek_kind(inp) != K::Comma {
+                    super::params::param(inp, !is_lambda)?;
+                }
+                if peek_kind(inp) == K::Comma || peek_kind(inp) == closer { Ok(()) } else { fail(inp) }
+            });
+            raise_if(inp, second.map(|()| next.span), "* argument may appear only once")
         }
         K::Star if !read.star => {
             let bare = lookahead(inp, |inp| {

@@ -55,12 +55,13 @@ fn invalid_legacy_expression<'t, 'p>(inp: &mut Inp<'t, 'p>, start: Saved<'t, 'p>
 
 /// `print` with an operator after it that might be a sign, unless it is assigned to.
 pub(super) fn old_print(inp: &mut Inp<'_, '_>, operand: bool) -> Res<()> {
+    // An `if` that does not end the expression is left to what follows.
+    inp.state().again = true;
     let target = lookahead(inp, |inp| star_expressions(inp).map(|_| peek_kind(inp)));
     if target.is_none_or(|next| next == K::Equal || !operand && next == K::Colon || augassign(next).is_some()) {
         return FINE;
     }
     inp.state().explain = true;
-    inp.state().again = true;
     old_statement(inp, false)
 }
 

@@ -237,12 +237,13 @@ fn number_expr(inp: &mut Inp<'_, '_>) -> Res<Expr> {
         K::Minus => BinOp::Sub,
         _ => return Ok(real),
     };
+    let unsigned = if let ExprKind::UnaryOp { operand, .. } = &real.kind { operand } else { &real };
+    if is_imaginary(unsigned) {
+        return raise(inp, "real number required in complex literal", unsigned.span);
+    }
     advance(inp);
     let imaginary = number(inp)?;
-    if !is_number(&real, false) {
-        return raise(inp, "real number required in complex literal", real.span);
-    }
-    if !is_number(&imaginary, true) {
+    if !is_imaginary(&imaginary) {
         return raise(inp, "imaginary number required in complex literal", imaginary.span);
     }
     let kind = ExprKind::BinOp { first: Box::new(real), rest: vec![(op, imaginary)] };
@@ -260,12 +261,8 @@ fn number(inp: &mut Inp<'_, '_>) -> Res<Expr> {
     if peek_kind(inp) == K::Number { atom(inp) } else { fail(inp) }
 }
 
-fn is_number(value: &Expr, imaginary: bool) -> bool {
-    match &value.kind {
-        ExprKind::Constant(Constant::Imaginary(_)) => imaginary,
-        ExprKind::UnaryOp { operand, .. } => is_number(operand, imaginary),
-        _ => !imaginary,
-    }
+fn is_imaginary(value: &Expr) -> bool {
+    matches!(value.kind, ExprKind::Constant(Constant::Imaginary(_)))
 }
 
 /// ```text
