@@ -194,7 +194,9 @@ fn compile_source(vm: &mut Vm, args: &[Value]) -> Result {
         Some("single") => Mode::Single,
         Some(_) => return Err(vm.value_error("compile() mode must be 'exec', 'eval' or 'single'")),
         None => {
-            return Err(vm.type_error(format!("compile() argument 'mode' must be str, not {}", vm.type_name(&args[2]))));
+            return Err(
+                vm.type_error(format!("compile() argument 'mode' must be str, not {}", vm.argument_name(&args[2])))
+            );
         }
     };
     let flags = vm.to_i64(&args[3])?;

@@ -122,7 +122,7 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
     let mut chars = code.as_str().map(|code| code.as_str().chars()).into_iter().flatten();
     let (Some(code), None) = (chars.next(), chars.next()) else {
         return Err(
-            vm.type_error(format!("array() argument 1 must be a unicode character, not {}", vm.type_name(code)))
+            vm.type_error(format!("array() argument 1 must be a unicode character, not {}", vm.argument_name(code)))
         );
     };
     if code == 'u' {

@@ -118,7 +118,9 @@ fn clock(vm: &mut Vm, id: &Value) -> Result<i128> {
 
 fn get_clock_info(vm: &mut Vm, args: &[Value]) -> Result {
     let Some(name) = args[0].as_str() else {
-        return Err(vm.type_error(format!("get_clock_info() argument 1 must be str, not {}", vm.type_name(&args[0]))));
+        return Err(
+            vm.type_error(format!("get_clock_info() argument 1 must be str, not {}", vm.argument_name(&args[0])))
+        );
     };
     let (implementation, monotonic, adjustable) = match name.as_str() {
         "time" => ("clock_gettime(CLOCK_REALTIME)", false, true),

@@ -69,7 +69,7 @@ fn character(vm: &mut Vm, args: &[Value], what: &str) -> Result<u32> {
             return Ok(code_point(c));
         }
     }
-    Err(vm.type_error(format!("{what} must be a unicode character, not {}", vm.type_name(&args[0]))))
+    Err(vm.type_error(format!("{what} must be a unicode character, not {}", vm.argument_name(&args[0]))))
 }
 
 /// A property, the default that was given, or an error.

@@ -187,7 +187,7 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
 
 #[cold]
 fn wrong_argument(vm: &mut Vm, at: usize, wanted: &str, found: &Value) -> Error {
-    let found = vm.type_name(found);
+    let found = vm.argument_name(found);
     vm.type_error(format!("type.__new__() argument {at} must be {wanted}, not {found}"))
 }
 

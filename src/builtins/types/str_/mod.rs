@@ -136,6 +136,17 @@ pub fn text<'a>(vm: &mut Vm, value: &'a Value, name: &str, which: &str) -> Resul
     text_argument(vm, value, name, which)
 }
 
+/// One of the two texts that say how `str(bytes, ...)` decodes: the only argument of which None is called by its class.
+fn decoding_argument(vm: &mut Vm, value: &Value, name: &str) -> Result<String> {
+    match value.as_str() {
+        Some(text) => Ok(text.as_str().to_owned()),
+        None => {
+            let found = vm.type_name(value);
+            Err(vm.type_error(format!("str() argument '{name}' must be str, not {found}")))
+        }
+    }
+}
+
 fn new(vm: &mut Vm, args: &[Value]) -> Result {
     let [class, object, encoding, errors] = args else { return Ok(Value::Unbound) };
     let class = match class {
@@ -159,11 +170,11 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
     }
     let encoding = match encoding {
         Value::Unbound => "utf-8".to_owned(),
-        other => text_argument(vm, other, "str", "'encoding'")?.as_str().to_owned(),
+        other => decoding_argument(vm, other, "encoding")?,
     };
     let errors = match errors {
         Value::Unbound => "strict".to_owned(),
-        other => text_argument(vm, other, "str", "'errors'")?.as_str().to_owned(),
+        other => decoding_argument(vm, other, "errors")?,
     };
     let Some(bytes) = bytes_of(object) else {
         return Err(match object.as_str() {
