@@ -29,17 +29,26 @@ impl Vm {
             }
         }
         if is_object(value) {
-            if let Special::Method(method) = self.special(value, sym::__bool__) {
-                return match self.call_found(&method, value, &[])? {
-                    Value::Bool(b) => Ok(b.get()),
-                    other => {
-                        Err(self
-                            .type_error(format!("__bool__ should return bool, returned {}", self.type_name(&other))))
+            match self.special(value, sym::__bool__) {
+                Special::Method(method) => {
+                    return match self.call_found(&method, value, &[])? {
+                        Value::Bool(b) => Ok(b.get()),
+                        other => {
+                            let found = self.type_name(&other);
+                            Err(self.type_error(format!("__bool__ should return bool, returned {found}")))
+                        }
+                    };
+                }
+                // Numbers have a `__bool__` of their own, so a script's `__len__` has no say.
+                _ if matches!(
+                    value.unwrapped(),
+                    Value::Int(_) | Value::BigInt(_) | Value::Float(_) | Value::Complex(_)
+                ) => {}
+                _ => {
+                    if let Special::Method(_) = self.special(value, sym::__len__) {
+                        return Ok(self.len(value)? != 0);
                     }
-                };
-            }
-            if let Special::Method(_) = self.special(value, sym::__len__) {
-                return Ok(self.len(value)? != 0);
+                }
             }
         }
         Ok(match value.unwrapped() {

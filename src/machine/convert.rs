@@ -113,7 +113,7 @@ impl Vm {
         }
     }
 
-    /// A number as an `int`, towards zero: `int(value)` of everything but text. `None` if it is no number.
+    /// A number as an `int`, towards zero, by its `__int__` or `__index__`. `None` if it is no number.
     pub fn to_int(&mut self, value: &Value) -> Result<Option<Value>> {
         if let Some(result) = self.call_script(value, sym::__int__, &[])? {
             return self.exact_int(&result, "__int__").map(Some);
@@ -123,15 +123,12 @@ impl Vm {
                 Ok(n) => Ok(Some(n.into())),
                 Err(fault) => Err(self.from_fault(fault)),
             },
-            _ => match self.index_opt(value)? {
-                None => self.truncated(value),
-                index => Ok(index),
-            },
+            _ => self.index_opt(value),
         }
     }
 
     /// `int(value)` of what has nothing but `__trunc__` for it.
-    fn truncated(&mut self, value: &Value) -> Result<Option<Value>> {
+    pub fn truncated(&mut self, value: &Value) -> Result<Option<Value>> {
         let Some(result) = self.call_script(value, sym::__trunc__, &[])? else { return Ok(None) };
         self.warn(self.types.DeprecationWarning.clone(), "The delegation of int() to __trunc__ is deprecated.")?;
         match self.index_opt(&result)? {

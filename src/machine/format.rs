@@ -173,13 +173,14 @@ impl Vm {
         field: &Field,
         bytes: bool,
     ) -> Result<()> {
-        let whole = if matches!(code, 'o' | 'x' | 'X') { self.index_opt(value)? } else { self.to_int(value)? };
+        let whole = if matches!(code, 'o' | 'x' | 'X') { self.index_opt(value) } else { self.to_int(value) };
         let done = match whole {
-            Some(Value::Int(n)) => percent::format_percent_int(out, n, code, field),
-            Some(Value::BigInt(n)) => percent::format_percent_big(out, &n, code, field),
+            Ok(Some(Value::Int(n))) => percent::format_percent_int(out, n, code, field),
+            Ok(Some(Value::BigInt(n))) => percent::format_percent_big(out, &n, code, field),
+            Err(error) if !error.is(&self.types.TypeError) => return Err(error),
             _ => {
                 let name = self.type_name(value);
-                let code = if bytes && matches!(code, 'i' | 'u') { 'd' } else { code };
+                let code = if bytes && code == 'i' { 'd' } else { code };
                 let wanted = if matches!(code, 'o' | 'x' | 'X') { "an integer" } else { "a real number" };
                 return Err(self.type_error(format!("%{code} format: {wanted} is required, not {name}")));
             }
@@ -189,10 +190,16 @@ impl Vm {
 
     fn percent_float(&mut self, value: &Value, bytes: bool) -> Result<f64> {
         match self.to_f64(value) {
-            Err(e) if bytes && (e.is(&self.types.TypeError) || e.is(&self.types.OverflowError)) => {
-                Err(self.type_error(format!("float argument required, not {}", self.type_name(value))))
-            }
+            Err(_) if bytes => Err(self.type_error(format!("float argument required, not {}", self.type_name(value)))),
             result => result,
+        }
+    }
+
+    /// An object as an integer, or nothing if it is none or says so itself.
+    fn index_if_any(&mut self, value: &Value) -> Result<Option<Value>> {
+        match self.index_opt(value) {
+            Err(error) if error.is(&self.types.TypeError) => Ok(None),
+            index => index,
         }
     }
 
@@ -204,7 +211,7 @@ impl Vm {
                 _ => Err(self.type_error("%c requires int or char")),
             };
         }
-        match self.index_opt(value)? {
+        match self.index_if_any(value)? {
             None => Err(self.type_error("%c requires int or char")),
             Some(index) => {
                 let code = index.as_int().and_then(|n| u32::try_from(n).ok());
@@ -220,7 +227,7 @@ impl Vm {
         match bytes_of(value).as_deref() {
             Some([byte]) => return Ok(char::from(*byte)),
             Some(_) => {}
-            None => match self.index_opt(value)? {
+            None => match self.index_if_any(value)? {
                 Some(Value::Int(n @ 0..=255)) => return Ok(char::from(n as u8)),
                 Some(_) => return Err(self.overflow_error("%c arg not in range(256)")),
                 None => {}

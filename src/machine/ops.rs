@@ -387,6 +387,15 @@ impl Vm {
                 }
             }
             Special::Builtin => {
+                // A script's `__mul__` comes before the repetition in place of the type it is derived from.
+                if op == BinOp::Mul {
+                    if let Special::Method(method) = self.special(&left, names.method) {
+                        let result = self.call_found(&method, &left, std::slice::from_ref(right))?;
+                        if !matches!(result, Value::NotImplemented) {
+                            return Ok(result);
+                        }
+                    }
+                }
                 // A sequence grows only if the other side has nothing to say.
                 let plain = if op == BinOp::Add { &left } else { left.unwrapped() };
                 if is_object(right) && matches!(plain, Value::List(_) | Value::ByteArray(_)) {

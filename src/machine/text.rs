@@ -65,8 +65,11 @@ impl Vm {
                     return self.expect_str(result, "__str__ returned non-string");
                 }
                 Special::Builtin => {
-                    if let Some(Value::Str(text)) = instance.inner() {
-                        return Ok(Value::Str(text.clone()));
+                    match instance.inner() {
+                        Some(Value::Str(text)) => return Ok(Value::Str(text.clone())),
+                        // Their `__str__` does not ask for a script's `__repr__`.
+                        Some(Value::Bytes(_) | Value::ByteArray(_)) => return self.builtin_repr(value).map(Value::Str),
+                        _ => {}
                     }
                     if let Some(inner) = crate::machine::views::proxied(value) {
                         return self.str_value(&inner);

@@ -117,6 +117,9 @@ pub fn int(vm: &mut Vm, x: &Value) -> Result {
     if let Some(n) = vm.to_int(x)? {
         return Ok(n);
     }
+    if let Some(n) = vm.truncated(x)? {
+        return Ok(n);
+    }
     match parse(vm, x, 10) {
         Some(result) => result,
         None => Err(vm.type_error(format!(

@@ -32,6 +32,7 @@ pub fn install(vm: &mut Vm) {
 
 const COMMON: &[Row] = &[
     method("__iter__()", iter),
+    method("__str__()", |vm, args| vm.builtin_repr(&args[0]).map(Value::Str)),
     method("__mod__(value, /)", special::modulo),
     method("__rmod__(value, /)", |vm, args| match (args[0].unwrapped(), args[1].unwrapped()) {
         (Value::Bytes(_), Value::Bytes(_)) | (Value::ByteArray(_), Value::ByteArray(_)) => special::rmodulo(vm, args),
