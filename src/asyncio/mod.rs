@@ -133,6 +133,9 @@ const PRIVATE: &[Row] = &[
         Ok(args[0].clone())
     }),
     native("_cut_off(tasks, failed)", explain::cut_off),
+    native("_is_library(frame)", |_, args| {
+        Ok(Value::bool(matches!(&args[0], Value::Frame(frame) if frame.code.source.library)))
+    }),
     native("_executor_of(loop)", |_, args| {
         Ok(event_loop::of(&args[0]).map_or(Value::None, |el| el.executor.borrow().clone()))
     }),

@@ -26,25 +26,28 @@ pub fn get_stack(vm: &mut Vm, this: &Value, limit: &Value) -> Result {
         return Ok(Value::list(frames));
     }
     let coro = task::of(this).map(|task| task.coro.borrow().clone()).unwrap_or_default();
-    if let Value::Coroutine(coroutine) = &coro {
-        let running = || {
-            let code = coroutine.code.clone().filter(|_| coroutine.state.get() == State::Running)?;
-            let site = vm.calls.iter().rev().find(|site| site.code == code.id.get());
-            let span = site.map_or(code.span, |site| site.span);
-            Some((code, Rc::new(Dict::new()), span))
-        };
-        let standing = coroutine.standing().map(|(function, span)| {
-            let created = coroutine.state.get() == State::Created;
-            let span = if created { function.code.head_span() } else { span };
-            (function.code.clone(), function.globals.clone(), span)
-        });
-        if let Some((code, globals, span)) = standing.or_else(running) {
-            frames.push(Value::Frame(Rc::new(FrameView::new(code, globals, span))));
+    let mut frame = Value::None;
+    for name in ["cr_frame", "gi_frame", "ag_frame"] {
+        let name = vm.intern(name);
+        if let Some(found) = vm.get_attr_opt(&coro, &name)? {
+            frame = found;
+            break;
         }
     }
-    if limit.as_int().is_some_and(|limit| limit <= 0) {
-        frames.clear();
+    // Its own, and if it runs those of the script that called it.
+    let Value::Frame(own) = frame else { return Ok(Value::list(frames)) };
+    let mut above = own.back.clone();
+    frames.push(Value::Frame(own));
+    while let Some(view) = above {
+        above = view.back.clone();
+        if !view.code.source.library {
+            frames.push(Value::Frame(view));
+        }
     }
+    if let Some(limit) = limit.as_int() {
+        frames.truncate(usize::try_from(limit).unwrap_or(0));
+    }
+    frames.reverse();
     Ok(Value::list(frames))
 }
 

@@ -7,6 +7,7 @@
 
 use super::prelude::*;
 use crate::machine::call::kind_of;
+use crate::machine::unwind::keep_locals;
 use crate::object::Eval;
 use crate::object::class::Awaited;
 use crate::object::code::{Called, NOWHERE, Step};
@@ -426,14 +427,17 @@ impl Vm {
         match body {
             Body::Frame(parked) => self.resume_frame(coroutine, parked, input, created),
             Body::Native(native) => {
-                coroutine.body.replace(Body::Native(native));
                 match input {
                     Resume::Throw(error) | Resume::Fail(error) if created && coroutine.kind == Kind::Coroutine => {
                         coroutine.state.set(State::Finished);
-                        coroutine.body.replace(Body::Empty);
+                        // Its frame has the arguments, and the exception has the frame.
+                        let frame = Coroutine::native(Kind::Coroutine, native, coroutine.native_name);
+                        frame.state.set(State::Finished);
+                        self.keep_with(&error, Value::Coroutine(Rc::new(frame)));
                         Err(error)
                     }
                     input => {
+                        coroutine.body.replace(Body::Native(native));
                         let outcome = self.resume_native(coroutine, input);
                         if coroutine.state.get() == State::Suspended {
                             gc::register(coroutine);
@@ -499,8 +503,10 @@ impl Vm {
         let input = match input {
             // What never began fails with just what is thrown into it.
             Resume::Throw(error) | Resume::Fail(error) if created => {
-                error.0.add_traceback(&function.code, function.code.head_span(), None);
+                let span = function.code.head_span();
+                error.0.add_traceback(&function.code, span, None);
                 coroutine.state.set(State::Finished);
+                keep_locals(&mut locals, &function, &error, span);
                 gc::release_in_order(&mut locals.into_vec());
                 return Err(error);
             }
@@ -892,16 +898,20 @@ pub fn awaited_object(vm: &mut Vm, coroutine: &Coroutine) -> Result {
     Ok(made)
 }
 
-/// The frames of the coroutines that wait for the one that runs, outermost first, below the root they are resumed from.
-pub fn waiting_frames(root: &Rc<Coroutine>) -> Vec<(Rc<Code>, Span)> {
+/// The coroutines that wait for the one that runs with the places where their frames stand, outermost first, from the root
+/// they are resumed from; the last one may be that one, which stands nowhere.
+pub fn waiting_frames(root: &Rc<Coroutine>) -> Vec<(Rc<Coroutine>, Option<(Rc<Code>, Span)>)> {
     let mut frames = Vec::new();
     let mut at = root.clone();
     loop {
         let native = at.look(|body| matches!(body, Body::Native(_)));
         match at.standing() {
-            Some((function, span)) => frames.push((function.code.clone(), span)),
+            Some((function, span)) => frames.push((at.clone(), Some((function.code.clone(), span)))),
             None if native => {}
-            None => return frames,
+            None => {
+                frames.push((at, None));
+                return frames;
+            }
         }
         at = match link(&at) {
             Value::Coroutine(next) => next,

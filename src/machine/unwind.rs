@@ -3,6 +3,7 @@
 use super::prelude::*;
 use crate::machine::coroutine::waiting_frames;
 use crate::object::code::Slot;
+use crate::object::coroutine::{Coroutine, State};
 use std::rc::Weak;
 
 use crate::object::exception::Traceback;
@@ -19,10 +20,10 @@ fn clear_from(frame: &mut Frame, first: usize) {
 }
 
 /// Leaves the variables of a frame that an exception ends to its traceback: they live as long as that does.
-fn keep_locals(frame: &mut Frame, error: &Error, span: Span) {
+pub(super) fn keep_locals(locals: &mut [Value], function: &Rc<Function>, error: &Error, span: Span) {
     let entry = error.0.traceback.borrow().clone();
-    if let Some(entry) = entry.filter(|entry| Rc::ptr_eq(&entry.code, frame.code)) {
-        leave_to(&entry, frame.locals, frame.function, &error.0, span);
+    if let Some(entry) = entry.filter(|entry| Rc::ptr_eq(&entry.code, &function.code)) {
+        leave_to(&entry, locals, function, &error.0, span);
     }
 }
 
@@ -68,7 +69,11 @@ impl Vm {
         let entry = error.0.traceback.borrow().clone();
         let globals = entry.as_ref().and_then(|entry| entry.code.globals.borrow().upgrade());
         let (Some(entry), Some(globals)) = (entry, globals) else {
-            return self.set_exception_attr(error, sym::kept, value);
+            let (name, root) = (self.name(sym::kept).clone(), error.class().root_shape.clone());
+            if let Some(before) = error.0.own.change(|own| own.set(&root, &name, value.clone())) {
+                self.set_exception_attr(error, sym::kept, Value::tuple([before, value]));
+            }
+            return;
         };
         let mut known = entry.frame.borrow_mut();
         let view = known.get_or_insert_with(|| Rc::new(FrameView::new(entry.code.clone(), globals, entry.span)));
@@ -107,7 +112,7 @@ impl Vm {
             if gc::pending() {
                 self.run_finalizers(Some(frame));
             }
-            keep_locals(frame, &error, span);
+            keep_locals(frame.locals, frame.function, &error, span);
             // A group that `except*` made and that is raised again at once has come from nowhere.
             let known = exception.traceback.borrow().is_some();
             exception.raised.set(known || exception.raised.get());
@@ -208,15 +213,47 @@ impl Vm {
 
     /// The same with the number of the call that each has under way.
     fn calls_under_way(&self) -> Vec<(Rc<Code>, Span, usize)> {
+        self.calls_down_to(None).0
+    }
+
+    /// The same down to the frame of a coroutine, and whether that was found.
+    fn calls_down_to(&self, coroutine: Option<&Rc<Coroutine>>) -> (Vec<(Rc<Code>, Span, usize)>, bool) {
+        let is_wanted = |member: &Rc<Coroutine>| coroutine.is_some_and(|wanted| Rc::ptr_eq(wanted, member));
         let mut frames = Vec::new();
         let mut driving = self.driving.iter().peekable();
         for (at, site) in self.calls.iter().enumerate() {
+            let mut found = false;
             while let Some((root, _)) = driving.next_if(|(_, calls)| *calls <= at) {
-                frames.extend(waiting_frames(root).into_iter().map(|(code, span)| (code, span, usize::MAX)));
+                for (member, place) in waiting_frames(root) {
+                    found = is_wanted(&member);
+                    let Some((code, span)) = place else { break };
+                    frames.push((code, span, usize::MAX));
+                    if found {
+                        return (frames, true);
+                    }
+                }
             }
             frames.extend(self.code_by_id(site.code).map(|code| (code, site.span, at)));
+            if found {
+                return (frames, true);
+            }
         }
-        frames
+        (frames, false)
+    }
+
+    /// What a script sees of the frame of a coroutine that runs or waits for the one that does, with the frames that
+    /// called it.
+    pub fn running_view(&mut self, coroutine: &Rc<Coroutine>) -> Option<Rc<FrameView>> {
+        let (mut frames, found) = self.calls_down_to(Some(coroutine));
+        if !found {
+            // It waits for nobody and nobody for it: all that is noted of it is a call it has under way.
+            let code = coroutine.code.as_ref().filter(|_| coroutine.state.get() == State::Running)?;
+            match frames.iter().rposition(|(called, ..)| Rc::ptr_eq(called, code)) {
+                Some(at) => frames.truncate(at + 1),
+                None => frames.push((code.clone(), code.head_span(), usize::MAX)),
+            }
+        }
+        self.view_of(frames)
     }
 
     /// What a script sees of the frames under way, `depth` frames away from here; `None` if there are not so many.

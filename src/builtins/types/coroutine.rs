@@ -250,25 +250,9 @@ fn frame(vm: &mut Vm, value: &Value) -> Result {
         let view = FrameView::new(function.code.clone(), function.globals.clone(), function.code.head_span());
         return Ok(Value::Frame(Rc::new(view)));
     }
+    let under_way = vm.running_view(coroutine);
     let Some((function, span)) = coroutine.standing() else {
-        let Some(code) = coroutine.code.clone().filter(|_| coroutine.state.get() == State::Running) else {
-            return Ok(Value::None);
-        };
-        let caller = vm.frame_view(0);
-        let mut view = caller.clone();
-        while view.as_ref().is_some_and(|found| !Rc::ptr_eq(&code, &found.code)) {
-            view = view.and_then(|found| found.back.clone());
-        }
-        // A frame that has no call under way is noted nowhere.
-        let view = view.unwrap_or_else(|| {
-            let globals = code.globals.borrow().upgrade().unwrap_or_default();
-            let span = code.head_span();
-            let mut view = FrameView::new(code, globals, span);
-            view.locals = Value::NotImplemented.into();
-            view.back = caller;
-            Rc::new(view)
-        });
-        return Ok(Value::Frame(view));
+        return Ok(under_way.map_or(Value::None, Value::Frame));
     };
     let code = function.code.clone();
     let slots = coroutine.look(|body| match body {
@@ -276,7 +260,8 @@ fn frame(vm: &mut Vm, value: &Value) -> Result {
         _ => Vec::new(),
     });
     let span = if coroutine.state.get() == State::Created { code.head_span() } else { span };
-    let view = FrameView::new(code, function.globals.clone(), span);
+    let mut view = FrameView::new(code, function.globals.clone(), span);
+    view.back = under_way.and_then(|own| own.back.clone());
     *view.slots.borrow_mut() = slots;
     *view.function.borrow_mut() = Some(function);
     Ok(Value::Frame(Rc::new(view)))
