@@ -215,6 +215,8 @@ impl Files for NoFiles {
 pub struct Host {
     pub stdout: Output,
     pub stderr: Output,
+    /// Whether what is drawn on `stderr` now begins a line, as far as that can be known.
+    pub at_line_start: Box<dyn Fn() -> bool>,
     /// Reads a line with its line end from standard input; an empty string at the end.
     pub read_line: Box<dyn FnMut() -> io::Result<String>>,
     pub clock: Box<dyn Clock>,
@@ -299,6 +301,7 @@ impl Host {
         Host {
             stdout: Box::new(io::sink()),
             stderr: Box::new(io::sink()),
+            at_line_start: Box::new(|| true),
             read_line: Box::new(|| Ok(String::new())),
             clock: Box::new(VirtualClock::default()),
             read_module: Box::new(|_| Err(io::Error::from(io::ErrorKind::NotFound))),

@@ -9,6 +9,7 @@ use crate::machine::Vm;
 use crate::object::code::Code;
 use crate::object::module::Module;
 use crate::object::{Error, Str, Value, gc};
+use crate::report::ErrorFormat;
 use crate::symbol::sym;
 use crate::syntax::Origin;
 
@@ -134,6 +135,10 @@ impl Interpreter {
                 Value::None => 0,
                 Value::Int(n) => (*n & 0xff) as u8,
                 Value::Bool(b) => u8::from(b.get()),
+                _ if vm.host.style.format == ErrorFormat::Json => {
+                    vm.print_exception(&error.0);
+                    1
+                }
                 other => {
                     let text = vm.str(other).map(|s| s.to_string()).unwrap_or_default();
                     vm.write_err(&format!("{text}\n"));

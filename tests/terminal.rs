@@ -40,7 +40,14 @@ struct Terminal {
 }
 
 impl Terminal {
+    /// Begins a session.
     fn start(state: &Path, args: &[&str]) -> Terminal {
+        let terminal = Terminal::run(state, args);
+        terminal.shows(">>> ");
+        terminal
+    }
+
+    fn run(state: &Path, args: &[&str]) -> Terminal {
         let mut command = Command::new(env!("CARGO_BIN_EXE_aio"));
         command.args(args).current_dir(state).env("XDG_STATE_HOME", state).env("TERM", "xterm-256color");
         command.env_remove("NO_COLOR").env_remove("COLUMNS");
@@ -55,9 +62,7 @@ impl Terminal {
                 shown.lock().expect("a screen").process(&bytes[..count]);
             }
         });
-        let terminal = Terminal { process, keys, screen };
-        terminal.shows(">>> ");
-        terminal
+        Terminal { process, keys, screen }
     }
 
     /// Presses keys.
@@ -317,4 +322,25 @@ fn output_without_a_line_end_stays_on_the_screen() {
     let mut terminal = Terminal::start(&folder("partial"), &[]);
     terminal.enter("print('no line ' + 'end', end='')");
     terminal.ends_with(&["no line end", ">>>"]);
+}
+
+#[test]
+fn an_error_is_drawn_below_an_unfinished_line() {
+    let state = folder("unfinished");
+    let report = |text: &str| {
+        std::fs::write(state.join("script.aio"), text).expect("a script");
+        let mut terminal = Terminal::run(&state, &["script.aio"]);
+        if text.contains("input") {
+            terminal.shows("name? ");
+            terminal.press("Kim\r");
+        }
+        terminal.shows("ZeroDivisionError: division by zero");
+        terminal.text()
+    };
+    let drawn = report("print('so far', end='')\n1 / 0\n");
+    assert!(drawn.starts_with("so far\n   ╭─["), "{drawn}");
+    let drawn = report("print('a line')\n1 / 0\n");
+    assert!(drawn.starts_with("a line\n   ╭─["), "{drawn}");
+    let drawn = report("input('name? ')\n1 / 0\n");
+    assert!(drawn.starts_with("name? Kim\n   ╭─["), "{drawn}");
 }

@@ -77,7 +77,7 @@ pub fn found(vm: &mut Vm, event_loop: Option<&Value>) -> Result<()> {
             report::diagnostic(&diagnostic, &style)
         }
     };
-    vm.write_err(&text);
+    vm.write_report(&text);
     state.deadlocked.set(true);
     Err(vm.error(&class, format!("{who} waiting for something that will never happen")))
 }

@@ -27,7 +27,7 @@ pub fn draw(vm: &mut Vm, message: &str, subject: &Value, error: Option<&Error>) 
         let Some(error) = error else { return false };
         let report = vm.exception_report(&error.0);
         let text = under_heading(vm, message, &report);
-        vm.write_err(&text);
+        vm.write_report(&text);
         return true;
     };
     let coroutine = match data.task().map(|task| task.coro.borrow().clone()) {
@@ -70,7 +70,7 @@ pub fn draw(vm: &mut Vm, message: &str, subject: &Value, error: Option<&Error>) 
             report::diagnostic(&diagnostic, &style)
         }
     };
-    vm.write_err(&text);
+    vm.write_report(&text);
     true
 }
 
@@ -146,7 +146,7 @@ pub fn cut_off(vm: &mut Vm, args: &[Value]) -> Result {
             finder: crate::diagnostic::Finder::Parser,
         };
         let text = report::diagnostic(&diagnostic, &style);
-        vm.write_err(&text);
+        vm.write_report(&text);
     }
     if tasks.len() > CUT_OFF_MAX && style.format == ErrorFormat::Pretty {
         vm.write_err(&format!("... and {} more tasks\n", tasks.len() - CUT_OFF_MAX));
@@ -185,7 +185,7 @@ pub fn blocking(vm: &mut Vm, nanoseconds: i128) {
     };
     let style = vm.host.style;
     let text = report::diagnostic(&diagnostic, &style);
-    vm.write_err(&text);
+    vm.write_report(&text);
 }
 
 /// Seconds as a person would say them, to three digits.

@@ -1,7 +1,9 @@
 //! What asyncio logs: on standard error, or through `logging` once a script has imported that.
 
 use crate::builtins::prelude::*;
+use crate::diagnostic::{Diagnostic, Finder, Severity};
 use crate::object::exception::Error;
+use crate::report::{self, ErrorFormat};
 
 /// `logger.error(message, exc_info=error)`.
 pub fn error(vm: &mut Vm, message: &str, error: Option<&Error>) -> Result<()> {
@@ -34,10 +36,29 @@ fn write(vm: &mut Vm, level: &str, message: &str, error: Option<&Error>) -> Resu
     if level == "debug" {
         return Ok(());
     }
-    let mut text = format!("{message}\n");
-    if let Some(error) = error {
-        text.push_str(&vm.report_exception_text(error));
-    }
+    let style = vm.host.style;
+    let text = match (style.format, error) {
+        (ErrorFormat::Json, Some(error)) => {
+            let mut report = vm.exception_report(&error.0);
+            report.notes.insert(0, message.to_owned());
+            report::exception(&report, &style)
+        }
+        (ErrorFormat::Json, None) => {
+            let report = Diagnostic {
+                severity: Severity::Warning,
+                code: "asyncio".to_owned(),
+                message: message.to_owned(),
+                place: None,
+                labels: Vec::new(),
+                notes: Vec::new(),
+                helps: Vec::new(),
+                finder: Finder::Parser,
+            };
+            report::diagnostic(&report, &style)
+        }
+        (_, Some(error)) => format!("{message}\n{}", vm.report_exception_text(error)),
+        (_, None) => format!("{message}\n"),
+    };
     vm.write_err(&text);
     Ok(())
 }

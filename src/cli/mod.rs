@@ -325,7 +325,8 @@ pub(crate) fn run(stack: usize) -> u8 {
 fn host(options: &Options, style: Style) -> Host {
     let mut host = Host::closed();
     host.stdout = Box::new(streams::stdout());
-    host.stderr = Box::new(std::io::stderr());
+    host.stderr = Box::new(streams::stderr());
+    host.at_line_start = Box::new(streams::at_line_start);
     host.read_line = Box::new(|| {
         let mut line = String::new();
         std::io::stdin().read_line(&mut line)?;

@@ -71,6 +71,8 @@ pub(super) fn lines(interrupt: Arc<AtomicBool>) -> Box<dyn FnMut() -> io::Result
             }
         };
         let line: Vec<u8> = pending.drain(..end).collect();
+        // Whoever typed it has ended the line of the prompt.
+        UNFINISHED.store(false, Ordering::Relaxed);
         String::from_utf8(line).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     })
 }
@@ -78,10 +80,41 @@ pub(super) fn lines(interrupt: Arc<AtomicBool>) -> Box<dyn FnMut() -> io::Result
 /// Standard output: a block at a time to a file or pipe, a line at a time to a terminal.
 pub(super) fn stdout() -> Box<dyn Write> {
     let stdout = io::stdout();
-    if stdout.is_terminal() {
+    if stdout.is_terminal() && io::stderr().is_terminal() {
+        Box::new(Noting(stdout))
+    } else if stdout.is_terminal() {
         Box::new(stdout)
     } else {
         Box::new(Quiet(io::BufWriter::with_capacity(1 << 16, RawStdout)))
+    }
+}
+
+/// Standard error.
+pub(super) fn stderr() -> impl Write {
+    Noting(io::stderr())
+}
+
+/// Whether the last line of standard error, and of standard output if both are a terminal, has not ended.
+static UNFINISHED: AtomicBool = AtomicBool::new(false);
+
+pub(super) fn at_line_start() -> bool {
+    !UNFINISHED.load(Ordering::Relaxed)
+}
+
+/// Notes whether what was written ends a line.
+struct Noting<W: Write>(W);
+
+impl<W: Write> Write for Noting<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.0.write(bytes)?;
+        if let Some(last) = bytes[..written].last() {
+            UNFINISHED.store(*last != b'\n', Ordering::Relaxed);
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 

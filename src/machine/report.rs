@@ -383,8 +383,21 @@ impl Vm {
 
     /// Prints an exception that leaves the program.
     pub fn print_exception(&mut self, exception: &Rc<Exception>) {
+        self.print_exception_under("", exception);
+    }
+
+    /// The same below a heading, which is a note where each report is one object.
+    pub fn print_exception_under(&mut self, heading: &str, exception: &Rc<Exception>) {
         let style = self.host.style;
+        let is_json = style.format == ErrorFormat::Json;
+        if !is_json {
+            self.write_err(heading);
+        }
         let mut report = self.exception_report(exception);
+        let note = heading.trim().trim_end_matches(':');
+        if is_json && !note.is_empty() {
+            report.notes.insert(0, note.to_owned());
+        }
         if let Some(Value::Int(most)) = self.sys_attr("tracebacklimit") {
             let most = usize::try_from(most).unwrap_or(0);
             each_traceback(&mut report, |frames| drop(frames.drain(..frames.len().saturating_sub(most))));
@@ -392,7 +405,7 @@ impl Vm {
         if style.format == ErrorFormat::Python {
             self.read_again(&mut report);
         }
-        self.write_err(&report::exception(&report, &style));
+        self.write_report(&report::exception(&report, &style));
     }
 
     /// To mark what failed in a line CPython parses it again, and warns again of what it finds.
@@ -442,14 +455,11 @@ impl Vm {
         self.set_last(Some(error));
         let hook = match self.sys_attr("excepthook") {
             Some(Value::Native(native)) if native.name.as_str() == "excepthook" => None,
-            None if self.loaded("sys").is_some() => {
-                self.write_err("sys.excepthook is missing\n");
-                None
-            }
             hook => hook.filter(|_| self.stopped.is_none()),
         };
         let Some(hook) = hook else {
-            self.print_exception(&error.0);
+            let is_missing = self.loaded("sys").is_some() && self.sys_attr("excepthook").is_none();
+            self.print_exception_under(if is_missing { "sys.excepthook is missing\n" } else { "" }, &error.0);
             return None;
         };
         let traceback = error.0.traceback.borrow().clone().map_or(Value::None, Value::Traceback);
@@ -457,10 +467,8 @@ impl Vm {
         if failed.is(&self.types.SystemExit) {
             return Some(failed);
         }
-        self.write_err("Error in sys.excepthook:\n");
-        self.print_exception(&failed.0);
-        self.write_err("\nOriginal exception was:\n");
-        self.print_exception(&error.0);
+        self.print_exception_under("Error in sys.excepthook:\n", &failed.0);
+        self.print_exception_under("\nOriginal exception was:\n", &error.0);
         None
     }
 
@@ -504,6 +512,15 @@ impl Vm {
             Ok(()) => Ok(()),
             Err(error) => Err(self.os_error(&error)),
         }
+    }
+
+    /// Writes a report to standard error, on a line of its own: a script may not have ended the last one.
+    pub fn write_report(&mut self, text: &str) {
+        let begins = self.host.style.format == ErrorFormat::Python || (self.host.at_line_start)();
+        if begins || self.replaced_stderr().is_some() {
+            return self.write_err(text);
+        }
+        self.write_err(&format!("\n{text}"));
     }
 
     /// Writes to standard error, after what was written to standard output. There is nobody to tell of a failure.
@@ -620,7 +637,7 @@ impl Vm {
         let style = self.host.style;
         if style.format != ErrorFormat::Python {
             shown_error.notes.insert(0, format!("{message}{shown}"));
-            return self.write_err(&report::exception(&shown_error, &style));
+            return self.write_report(&report::exception(&shown_error, &style));
         }
         // Only files are read for it.
         let texts = shown_error.frames.iter_mut().filter(|frame| &*frame.place.source.name == "<string>");

@@ -109,7 +109,7 @@ impl Vm {
         let style = self.host.style;
         let text = report::diagnostic(diagnostic, &style);
         diagnostic.place.iter().for_each(|place| place.source.shown.set(true));
-        self.write_err(&text);
+        self.write_report(&text);
     }
 
     /// Whether a warning of the interpreter's own is to be shown by it. The compiler's have no module, and are shown
@@ -174,7 +174,7 @@ impl Vm {
         if style.format == ErrorFormat::Python {
             text.push_str(trailer);
         }
-        self.write_err(&text);
+        self.write_report(&text);
         Ok(())
     }
 

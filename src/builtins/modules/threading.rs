@@ -9,9 +9,9 @@ pub(super) const FUNCTIONS: &[Row] = &[
         let id = vm.start_thread(&args[0], daemon)?;
         Ok(Value::Int(id as i64))
     }),
-    native("_show_exception(exception, /)", |vm, args| {
-        if let Value::Exception(exception) = &args[0] {
-            vm.print_exception(exception);
+    native("_show_exception(exception, heading, /)", |vm, args| {
+        if let [Value::Exception(exception), Value::Str(heading)] = args {
+            vm.print_exception_under(&format!("{heading}\n"), exception);
         }
         Ok(Value::None)
     }),

@@ -24,7 +24,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         let span = Span::new(start, start + text.trim().len());
         let warning = Diagnostic::error(category.name.borrow().as_str(), message.as_str(), &source, span);
         let text = report::diagnostic(&Diagnostic { severity: Severity::Warning, ..warning }, &style);
-        vm.write_err(&text);
+        vm.write_report(&text);
         Ok(Value::bool(true))
     }),
 ];
