@@ -329,11 +329,7 @@ fn an_error_is_drawn_below_an_unfinished_line() {
     let state = folder("unfinished");
     let report = |text: &str| {
         std::fs::write(state.join("script.aio"), text).expect("a script");
-        let mut terminal = Terminal::run(&state, &["script.aio"]);
-        if text.contains("input") {
-            terminal.shows("name? ");
-            terminal.press("Kim\r");
-        }
+        let terminal = Terminal::run(&state, &["script.aio"]);
         terminal.shows("ZeroDivisionError: division by zero");
         terminal.text()
     };
@@ -341,6 +337,4 @@ fn an_error_is_drawn_below_an_unfinished_line() {
     assert!(drawn.starts_with("so far\n   ╭─["), "{drawn}");
     let drawn = report("print('a line')\n1 / 0\n");
     assert!(drawn.starts_with("a line\n   ╭─["), "{drawn}");
-    let drawn = report("input('name? ')\n1 / 0\n");
-    assert!(drawn.starts_with("name? Kim\n   ╭─["), "{drawn}");
 }
