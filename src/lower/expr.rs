@@ -406,39 +406,7 @@ impl Lower<'_> {
     }
 
     /// `x.items[i]` of locals: an item of a list that an instance has itself is taken without touching the list's count.
-    fn subscript_of_attribute(
-        &mut self,
-        object: Variable,
-        attr: Ident,
-        index: Variable,
-        attr_span: Span,
-        span: Span,
-    ) -> Thunk {
-        let attr_span = self.attribute_span(attr_span, attr_span, attr.span);
-        let name = self.vm.name(attr.name).clone();
-        let cache = AttrCache::default();
-        Box::new(move |vm, frame| {
-            let found = object.get(vm, frame)?;
-            if let Value::Int(at) = &frame.locals[index.slot] {
-                if let Some(found) = cache.item(found, *at) {
-                    return Ok(found);
-                }
-            }
-            let list = vm.get_attr_cached(found, &name, &cache).at(attr_span)?;
-            let index = index.get(vm, frame)?;
-            vm.get_item(&list, index).at(span)
-        })
-    }
-
     fn subscript(&mut self, value: Expr, index: Expr, span: Span) -> Thunk {
-        if let (ExprKind::Attribute { value: object, attr }, ExprKind::Name(index_name)) = (&value.kind, &index.kind) {
-            if let (ExprKind::Name(name), Place::Local(index_slot)) = (&object.kind, self.place(*index_name)) {
-                if let Place::Local(slot) = self.place(*name) {
-                    let (object, index) = (self.variable(slot, object.span), self.variable(index_slot, index.span));
-                    return self.subscript_of_attribute(object, *attr, index, value.span, span);
-                }
-            }
-        }
         let object = self.operand(value);
         let index = match index {
             Expr { kind: ExprKind::Slice { lower, upper, step }, .. } => {
@@ -452,7 +420,7 @@ impl Lower<'_> {
             }
             index => self.operand(index),
         };
-        self.pair(object, index, move |vm, object, index| {
+        let item = move |vm: &mut Vm, object: &Value, index: &Value| {
             if let (Value::List(list), Value::Int(at)) = (object, index) {
                 if *at >= 0 {
                     if let Some(found) = list.items.borrow().get(*at as usize) {
@@ -461,6 +429,38 @@ impl Lower<'_> {
                 }
             }
             vm.get_item(object, index).at(span)
+        };
+        match (object, index) {
+            // Of what an attribute holds, the item is taken at once.
+            (Operand::Attribute(object), Operand::Local(index)) => {
+                let at = index.slot;
+                Self::item_of_attribute(object, Operand::Local(index), item, move |frame| match frame.locals[at] {
+                    Value::Int(at) => Some(at),
+                    _ => None,
+                })
+            }
+            (Operand::Attribute(object), Operand::Constant(Value::Int(at))) => {
+                Self::item_of_attribute(object, Operand::Constant(Value::Int(at)), item, move |_| Some(at))
+            }
+            (object, index) => self.pair(object, index, item),
+        }
+    }
+
+    fn item_of_attribute(
+        object: Box<Attribute>,
+        index: Operand,
+        item: impl Fn(&mut Vm, &Value, &Value) -> Eval + 'static,
+        at: impl Fn(&Frame) -> Option<i64> + 'static,
+    ) -> Thunk {
+        Box::new(move |vm, frame| {
+            if let Some(at) = at(frame)
+                && let Some(found) = object.cache.item(&frame.locals[object.object.slot], at)
+            {
+                return Ok(found);
+            }
+            let object = object.value(vm, frame)?;
+            let index = index.value(vm, frame)?;
+            item(vm, &object, &index)
         })
     }
 

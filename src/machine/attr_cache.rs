@@ -199,14 +199,17 @@ impl AttrCache {
         })
     }
 
-    /// An item of the list that [`AttrCache::own`] would give.
+    /// An item of the list or tuple that [`AttrCache::own`] would give.
     #[inline(always)]
     pub fn item(&self, value: &Value, at: i64) -> Option<Value> {
         let Value::Instance(instance) = value else { return None };
         instance.attrs.look(|attrs| match attrs {
             Attrs::Shaped { shape, values } if shape.known_id() == self.first.shape.get() => {
-                let Value::List(list) = values.get(self.first.slot.get() as usize)? else { return None };
-                list.items.borrow().get(usize::try_from(at).ok()?).cloned()
+                match values.get(self.first.slot.get() as usize)? {
+                    Value::List(list) => list.items.borrow().get(at as usize).cloned(),
+                    Value::Tuple(items) => items.get(at as usize).cloned(),
+                    _ => None,
+                }
             }
             _ => None,
         })
