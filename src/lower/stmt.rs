@@ -202,6 +202,10 @@ impl Lower<'_> {
     fn assign_several(&mut self, target: Expr, value: Expr, span: Span) {
         let (ExprKind::Tuple(targets), ExprKind::Tuple(values)) = (target.kind, value.kind) else { return };
         let values: Vec<Operand> = values.into_iter().map(|value| self.operand(value)).collect();
+        if let Some(slots) = self.local_slots(&targets) {
+            self.emit(Step::Do(assign_locals(slots, values)), span);
+            return;
+        }
         let stores: Vec<_> = targets.into_iter().map(|target| self.target(target)).collect();
         let action: Action = if values.len() == 2 {
             Box::new(move |vm, frame| {
@@ -725,6 +729,40 @@ impl Lower<'_> {
         self.emit(Step::Loop(top), span);
         self.patch(next);
         self.end_loop(orelse);
+    }
+}
+
+/// Assigns to variables of the function, at most [`SEVERAL`].
+fn assign_locals(slots: Box<[Slot]>, values: Vec<Operand>) -> Action {
+    match (&slots[..], &values[..]) {
+        ([a, b], [Operand::Local(x), Operand::Local(y)]) if (*a as usize, *b as usize) == (y.slot, x.slot) => {
+            Box::new(move |vm, frame| {
+                if let [Operand::Local(x), Operand::Local(y)] = &values[..] {
+                    x.get(vm, frame)?;
+                    y.get(vm, frame)?;
+                    frame.locals.swap(x.slot, y.slot);
+                }
+                Ok(())
+            })
+        }
+        ([a, b], [_, _]) => {
+            let (a, b) = (*a as usize, *b as usize);
+            Box::new(move |vm, frame| {
+                let first = values[0].value(vm, frame)?;
+                let second = values[1].value(vm, frame)?;
+                frame.put(a, first);
+                frame.put(b, second);
+                Ok(())
+            })
+        }
+        _ => Box::new(move |vm, frame| {
+            let mut held = [const { Value::Unbound }; SEVERAL];
+            super::call::fill(vm, frame, &mut held, &values)?;
+            for (slot, value) in slots.iter().zip(held) {
+                frame.put(*slot as usize, value);
+            }
+            Ok(())
+        }),
     }
 }
 

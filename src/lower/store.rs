@@ -89,8 +89,13 @@ impl Lower<'_> {
         }
     }
 
+    /// The slots of targets that are variables of the function, all of them.
+    pub(super) fn local_slots(&self, targets: &[Expr]) -> Option<Box<[Slot]>> {
+        targets.iter().map(|target| self.local_slot(target)).collect()
+    }
+
     fn unpacking(&mut self, items: Vec<Expr>, span: Span) -> Store {
-        if let Some(slots) = items.iter().map(|item| self.local_slot(item)).collect::<Option<Box<[Slot]>>>() {
+        if let Some(slots) = self.local_slots(&items) {
             return unpacking_to_locals(slots, span);
         }
         let star = items.iter().position(|item| matches!(item.kind, ExprKind::Starred(_)));
@@ -246,18 +251,21 @@ impl Vm {
 /// Unpacks a value into variables of the function.
 fn unpacking_to_locals(slots: Box<[Slot]>, span: Span) -> Store {
     Box::new(move |vm, frame, value| {
-        if let Value::Tuple(tuple) = &value {
-            if tuple.len() == slots.len() {
-                for (slot, item) in slots.iter().zip(tuple.iter()) {
-                    frame.put(*slot as usize, item.clone());
-                }
-                return Ok(());
+        let mut put_all = |items: &[Value]| {
+            for (slot, item) in slots.iter().zip(items) {
+                frame.put(*slot as usize, item.clone());
             }
-        }
-        let values = vm.unpack(&value, slots.len()).at(span)?;
-        drop(value);
-        for (slot, item) in slots.iter().zip(values) {
-            frame.put(*slot as usize, item);
+        };
+        match &value {
+            Value::Tuple(tuple) if tuple.len() == slots.len() => put_all(tuple),
+            Value::List(list) if list.len() == slots.len() => put_all(&list.items.borrow()),
+            _ => {
+                let values = vm.unpack(&value, slots.len()).at(span)?;
+                drop(value);
+                for (slot, item) in slots.iter().zip(values) {
+                    frame.put(*slot as usize, item);
+                }
+            }
         }
         Ok(())
     })

@@ -207,7 +207,7 @@ impl AttrCache {
             Attrs::Shaped { shape, values } if shape.known_id() == self.first.shape.get() => {
                 match values.get(self.first.slot.get() as usize)? {
                     Value::List(list) => list.items.borrow().get(at as usize).cloned(),
-                    Value::Tuple(items) => items.get(at as usize).cloned(),
+                    Value::Tuple(items) => item_of_tuple(items, at),
                     _ => None,
                 }
             }
@@ -317,6 +317,12 @@ impl AttrCache {
             && entry.slot.get() == metaclass_version(class);
         known.then(|| entry.value.borrow().get()).filter(|found| !found.is_unbound())
     }
+}
+
+/// On its own, so that the commoner list is looked into without a call.
+#[inline(never)]
+fn item_of_tuple(items: &[Value], at: i64) -> Option<Value> {
+    items.get(at as usize).cloned()
 }
 
 /// Whether all values of a value's variant are of one class, which never changes.
