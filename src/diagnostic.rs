@@ -88,6 +88,20 @@ impl Diagnostic {
         }
     }
 
+    /// A warning that says nothing but its message.
+    pub fn warning(code: &str, message: impl Into<String>, place: Option<Place>) -> Diagnostic {
+        Diagnostic {
+            severity: Severity::Warning,
+            code: code.to_owned(),
+            message: message.into(),
+            place,
+            labels: Vec::new(),
+            notes: Vec::new(),
+            helps: Vec::new(),
+            finder: Finder::Parser,
+        }
+    }
+
     #[must_use]
     pub fn note(mut self, note: impl Into<String>) -> Diagnostic {
         self.notes.push(note.into());

@@ -173,16 +173,9 @@ pub fn blocking(vm: &mut Vm, nanoseconds: i128) {
     let place = vm.here().map(|(code, span)| Place { source: code.source.clone(), span });
     let tasks = if others == 1 { "another task".to_owned() } else { format!("{others} other tasks") };
     let seconds = nanoseconds as f64 / 1e9;
-    let diagnostic = Diagnostic {
-        severity: Severity::Warning,
-        code: "BlockingCall".to_owned(),
-        message: format!("time.sleep({seconds}) keeps {tasks} from running"),
-        place,
-        labels: Vec::new(),
-        notes: Vec::new(),
-        helps: vec![format!("`await asyncio.sleep({seconds})` lets them run meanwhile")],
-        finder: crate::diagnostic::Finder::Parser,
-    };
+    let message = format!("time.sleep({seconds}) keeps {tasks} from running");
+    let mut diagnostic = Diagnostic::warning("BlockingCall", message, place);
+    diagnostic.helps.push(format!("`await asyncio.sleep({seconds})` lets them run meanwhile"));
     let style = vm.host.style;
     let text = report::diagnostic(&diagnostic, &style);
     vm.write_report(&text);

@@ -1,7 +1,7 @@
 //! What asyncio logs: on standard error, or through `logging` once a script has imported that.
 
 use crate::builtins::prelude::*;
-use crate::diagnostic::{Diagnostic, Finder, Severity};
+use crate::diagnostic::Diagnostic;
 use crate::object::exception::Error;
 use crate::report::{self, ErrorFormat};
 
@@ -43,19 +43,7 @@ fn write(vm: &mut Vm, level: &str, message: &str, error: Option<&Error>) -> Resu
             report.notes.insert(0, message.to_owned());
             report::exception(&report, &style)
         }
-        (ErrorFormat::Json, None) => {
-            let report = Diagnostic {
-                severity: Severity::Warning,
-                code: "asyncio".to_owned(),
-                message: message.to_owned(),
-                place: None,
-                labels: Vec::new(),
-                notes: Vec::new(),
-                helps: Vec::new(),
-                finder: Finder::Parser,
-            };
-            report::diagnostic(&report, &style)
-        }
+        (ErrorFormat::Json, None) => report::diagnostic(&Diagnostic::warning("asyncio", message, None), &style),
         (_, Some(error)) => format!("{message}\n{}", vm.report_exception_text(error)),
         (_, None) => format!("{message}\n"),
     };

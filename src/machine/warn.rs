@@ -160,16 +160,7 @@ impl Vm {
             self.write_err(&format!("<sys>:0: {code}: {message}\n{trailer}"));
             return Ok(());
         }
-        let diagnostic = Diagnostic {
-            severity: Severity::Warning,
-            code,
-            message: message.to_owned(),
-            place,
-            labels: Vec::new(),
-            notes: Vec::new(),
-            helps,
-            finder: Finder::Parser,
-        };
+        let diagnostic = Diagnostic { helps, ..Diagnostic::warning(&code, message, place) };
         let mut text = report::diagnostic(&diagnostic, &style);
         if style.format == ErrorFormat::Python {
             text.push_str(trailer);

@@ -1,7 +1,7 @@
 //! What the module `warnings` needs from the machine.
 
 use crate::builtins::prelude::*;
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, Place};
 use crate::report::{self, ErrorFormat};
 use crate::source::Span;
 
@@ -12,18 +12,27 @@ pub(super) const FUNCTIONS: &[Row] = &[
         let [Value::Str(message), Value::Class(category), Value::Str(file), Value::Int(line)] = args else {
             return Ok(Value::bool(false));
         };
-        let found = vm.codes().find(|code| *code.source.name == *file.as_str()).map(|code| code.source.clone());
-        let (Some(source), false) = (found, style.format == ErrorFormat::Python || vm.replaced_stderr().is_some())
-        else {
+        if style.format == ErrorFormat::Python || vm.replaced_stderr().is_some() {
             return Ok(Value::bool(false));
-        };
-        let line = u32::try_from(*line).unwrap_or(0);
-        let Some(start) = source.line_start(line) else { return Ok(Value::bool(false)) };
-        let text = source.line_text(line).unwrap_or("");
-        let start = start as usize + (text.len() - text.trim_start().len());
-        let span = Span::new(start, start + text.trim().len());
-        let warning = Diagnostic::error(category.name.borrow().as_str(), message.as_str(), &source, span);
-        let text = report::diagnostic(&Diagnostic { severity: Severity::Warning, ..warning }, &style);
+        }
+        let found = vm.codes().find(|code| *code.source.name == *file.as_str()).map(|code| code.source.clone());
+        let number = u32::try_from(*line).unwrap_or(0);
+        let place = found.and_then(|source| {
+            let start = source.line_start(number)?;
+            let text = source.line_text(number).unwrap_or("");
+            let start = start as usize + (text.len() - text.trim_start().len());
+            let span = Span::new(start, start + text.trim().len());
+            Some(Place { source, span })
+        });
+        let is_known = place.is_some();
+        let mut warning = Diagnostic::warning(category.name.borrow().as_str(), message.as_str(), place);
+        if !is_known {
+            if style.format != ErrorFormat::Json {
+                return Ok(Value::bool(false));
+            }
+            warning = warning.note(format!("{file}:{line}"));
+        }
+        let text = report::diagnostic(&warning, &style);
         vm.write_report(&text);
         Ok(Value::bool(true))
     }),
