@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 
 use super::prelude::*;
+use crate::builtins::modules::is_of_python;
 use crate::diagnostic::{Diagnostic, ExceptionReport, Finder, FrameEntry, Place, Severity, SyntaxPlace};
 use crate::object::code::CodeKind;
 use crate::report::place::Reading;
@@ -22,6 +23,10 @@ fn each_traceback(report: &mut ExceptionReport, mut change: impl FnMut(&mut Vec<
         rest.extend(report.group.iter_mut().flatten().rev());
         rest.extend([&mut report.context, &mut report.cause].into_iter().flatten().map(|report| &mut **report));
     }
+}
+
+fn did_you_mean(name: &str) -> String {
+    format!("Did you mean: '{name}'?")
 }
 
 impl Vm {
@@ -135,7 +140,7 @@ impl Vm {
             context: None,
             group,
             syntax: if is_syntax { self.syntax_place(exception) } else { None },
-            suggestion: remarks.suggestion.or_else(|| self.suggestion(exception)),
+            suggestion: self.suggestion(exception, remarks.suggestion),
             helps: remarks.helps,
             labels: remarks.labels,
         };
@@ -324,7 +329,7 @@ impl Vm {
         };
         if let Some(this) = this.filter(|this| !this.is_unbound()) {
             if matches!(self.get_attr_opt(&this, &name), Ok(Some(_))) {
-                error.0.remarks().suggestion = Some(format!("Did you mean: 'self.{name}'?"));
+                error.0.remarks().suggestion = Some(did_you_mean(&format!("self.{name}")));
                 return;
             }
         }
@@ -333,20 +338,27 @@ impl Vm {
             names.extend(dict.keys().iter().filter_map(|k| k.as_str().map(|s| s.as_str().to_owned())));
         }
         let meant = similar::suggest(name.as_str(), names.iter().map(String::as_str));
-        let module = crate::builtins::modules::is_of_python(name.as_str());
-        let text = match (meant, module) {
-            (Some(meant), false) => format!("Did you mean: '{meant}'?"),
-            (Some(meant), true) => {
-                format!("Did you mean: '{meant}'? Or did you forget to import '{name}'?")
-            }
-            (None, true) => format!("Did you forget to import '{name}'?"),
-            (None, false) => return,
-        };
-        error.0.remarks().suggestion = Some(text);
+        error.0.remarks().suggestion = meant.map(did_you_mean);
     }
 
-    fn suggestion(&mut self, exception: &Rc<Exception>) -> Option<String> {
-        let meant = if exception.is(&self.types.AttributeError) {
+    /// What is suggested: what was noted when it was raised, or can be told now.
+    fn suggestion(&mut self, exception: &Rc<Exception>, noted: Option<String>) -> Option<String> {
+        if !exception.is(&self.types.NameError) {
+            return noted.or_else(|| self.name_meant(exception).as_deref().map(did_you_mean));
+        }
+        // CPython looks for the variables in the traceback.
+        let noted = noted.filter(|_| exception.traceback.borrow().is_some());
+        let name = self.exception_attr(exception, sym::name);
+        let name = name.as_ref().and_then(Value::as_str).filter(|name| is_of_python(name.as_str()));
+        match (noted, name) {
+            (Some(noted), Some(name)) => Some(format!("{noted} Or did you forget to import '{name}'?")),
+            (None, Some(name)) => Some(format!("Did you forget to import '{name}'?")),
+            (noted, None) => noted,
+        }
+    }
+
+    fn name_meant(&mut self, exception: &Rc<Exception>) -> Option<String> {
+        if exception.is(&self.types.AttributeError) {
             let Some(Value::Str(name)) = self.exception_attr(exception, sym::name) else { return None };
             let object = self.exception_attr(exception, sym::obj)?;
             let names = self.dir_names(&object).ok()?;
@@ -365,8 +377,7 @@ impl Vm {
             similar::suggest(wanted.as_str(), names.iter().map(|n| n.as_str())).map(str::to_owned)
         } else {
             None
-        };
-        meant.map(|meant| format!("Did you mean: '{meant}'?"))
+        }
     }
 
     /// The text that is printed about an exception, in a style.

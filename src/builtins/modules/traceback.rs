@@ -21,9 +21,6 @@ pub(super) const FUNCTIONS: &[Row] = &[
         let mut report = vm.unchained_report(exception);
         if !traced {
             *exception.traceback.borrow_mut() = hidden;
-            if exception.is(&vm.types.NameError) {
-                report.suggestion = None;
-            }
         }
         report.group = None;
         report.frames.clear();
