@@ -148,6 +148,7 @@ pub const METHODS: &[Row] = &[
         Ok(if this(vm, value)?.running.get() { Value::Int(1) } else { Value::None })
     }),
     getter("_closed", |vm, value| Ok(Value::bool(this(vm, value)?.closed.get()))),
+    getter("_default_executor", |vm, value| Ok(this(vm, value)?.executor.borrow().clone())),
     getter("_debug", |vm, value| Ok(Value::bool(this(vm, value)?.debug.get()))),
     getter("_stopping", |vm, value| Ok(Value::bool(this(vm, value)?.stopping.get()))),
 ];

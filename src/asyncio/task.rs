@@ -185,6 +185,8 @@ pub fn step(vm: &mut Vm, this: &Rc<Instance>, error: Option<Error>) -> Result<()
     let event_loop = future.event_loop.borrow().clone();
     let Some(el) = event_loop::of(&event_loop) else { return Err(future::not_initialized(vm)) };
     enter(vm, el, this)?;
+    // Whoever throws an exception into the task holds it, and the frames it went through, until the step is over.
+    let held = error.clone();
     let context = task.context.get(&el.state.contexts).unwrap_or_default();
     let outer = el.state.contexts.enter(&context);
     // A handle of a script's own loop may have entered it already.
@@ -198,6 +200,12 @@ pub fn step(vm: &mut Vm, this: &Rc<Instance>, error: Option<Error>) -> Result<()
         task.context.rest(&el.state.contexts, context);
     }
     el.current_task.replace(None);
+    if held.is_some() {
+        drop(held);
+        if gc::pending() {
+            vm.run_finalizers(None);
+        }
+    }
     result
 }
 
@@ -220,7 +228,7 @@ fn step_inside(
         let waited_for = task.waiter.replace(Value::None);
         drop(waited_for);
     }
-    // CPython's step holds what it throws until the coroutine has run.
+    // A cancellation that was made here is held until the coroutine has run.
     let held = error.clone();
     let outcome = resume(vm, task, error);
     drop(held);

@@ -398,8 +398,9 @@ impl Exit {
             Waited::Done(Err(error)) if error.is(&vm.types.CancelledError) => {
                 if !group.aborting.get() {
                     // From outside: the tasks are cancelled with the group, and then waited for.
-                    self.cancelled = Some(error);
-                    group.abort(vm)?;
+                    error.0.raised.set(true);
+                    self.cancelled = Some(error.clone());
+                    group.abort(vm).inspect_err(|later| later.0.set_context(&error.0))?;
                 }
             }
             Waited::Done(Err(error)) => return Err(error),

@@ -403,8 +403,9 @@ impl Vm {
     pub fn note_origin(&self, coroutine: &Coroutine) {
         coroutine.set_origin(self.calls.last().map(|site| (site.code, site.span)));
         if self.origin_depth > 0 {
-            let sites = self.calls.iter().rev().take(self.origin_depth);
-            let origins = sites.map(|site| (site.code, site.span)).collect();
+            let frames = self.frames_under_way();
+            let innermost = frames.iter().rev().take(self.origin_depth);
+            let origins = innermost.map(|(code, span)| (code.id.get(), *span)).collect();
             coroutine.with_extra(|extra| extra.origins = Some(origins));
         }
     }

@@ -458,6 +458,9 @@ impl Vm {
             return Err(error);
         }
         frame.locals[iter as usize] = Value::Unbound;
+        if gc::pending() {
+            self.run_finalizers(Some(frame));
+        }
         Ok(())
     }
 

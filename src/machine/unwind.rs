@@ -221,7 +221,8 @@ impl Vm {
         let is_wanted = |member: &Rc<Coroutine>| coroutine.is_some_and(|wanted| Rc::ptr_eq(wanted, member));
         let mut frames = Vec::new();
         let mut driving = self.driving.iter().peekable();
-        for (at, site) in self.calls.iter().enumerate() {
+        // After the last call what waits for a frame that has none under way.
+        for (at, site) in self.calls.iter().map(Some).chain([None]).enumerate() {
             let mut found = false;
             while let Some((root, _)) = driving.next_if(|(_, calls)| *calls <= at) {
                 for (member, place) in waiting_frames(root) {
@@ -233,8 +234,9 @@ impl Vm {
                     }
                 }
             }
-            frames.extend(self.code_by_id(site.code).map(|code| (code, site.span, at)));
-            if found {
+            let called = site.and_then(|site| Some((self.code_by_id(site.code)?, site.span, at)));
+            frames.extend(called);
+            if found && site.is_some() {
                 return (frames, true);
             }
         }

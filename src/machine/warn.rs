@@ -46,7 +46,10 @@ impl Vm {
 
     /// Where a script runs now, and which module warns: that may be one of the library that the script has called.
     fn place_of_warning(&mut self) -> (Option<Place>, String) {
-        let Some((code, span)) = self.here() else { return (None, "sys".to_owned()) };
+        let under_way = self.frames_under_way();
+        let Some((code, span)) = under_way.into_iter().rev().find(|(code, _)| !code.source.library) else {
+            return (None, "sys".to_owned());
+        };
         let name = self.name(sym::__name__).clone();
         let innermost = self.calls.last().and_then(|site| self.code_by_id(site.code));
         let module =
