@@ -12,7 +12,6 @@ use crate::object::Set;
 use crate::object::class::Special;
 use crate::object::table::{Found, Same, Table};
 use crate::text::hash as hashes;
-use smallvec::SmallVec;
 
 const NONE: i64 = 4_238_894_112;
 
@@ -115,17 +114,19 @@ impl Vm {
 
     /// The hash of a tuple of these.
     fn hash_all(&mut self, items: &[Value]) -> Result<(i64, bool)> {
-        let mut by_identity = false;
-        let mut hashed: SmallVec<[i64; 8]> = SmallVec::with_capacity(items.len());
-        for item in items {
-            let (hash, own) = match item {
-                Value::Tuple(_) => self.nested_in("", |vm| vm.hash_general(item))?,
-                _ => self.hash_general(item)?,
+        let (mut by_identity, mut failed) = (false, None);
+        let hash = hashes::hash_tuple(items.iter().map_while(|item| {
+            let hashed = match item {
+                Value::Int(n) => return Some(hashes::hash_i64(*n)),
+                Value::Str(text) => return Some(text.hash()),
+                Value::Tuple(_) => self.nested_in("", |vm| vm.hash_general(item)),
+                _ => self.hash_general(item),
             };
+            let (hash, own) = hashed.map_err(|error| failed = Some(error)).ok()?;
             by_identity |= own;
-            hashed.push(hash);
-        }
-        Ok((hashes::hash_tuple(hashed), by_identity))
+            Some(hash)
+        }));
+        failed.map_or(Ok((hash, by_identity)), Err)
     }
 
     fn hash_object(&mut self, value: &Value) -> Result<(i64, bool)> {
@@ -439,13 +440,11 @@ fn find_plain<V>(table: &Table<V>, hash: i64, skip: &[usize], key: &Value) -> Fo
 
 /// Whether two keys with equal hashes are equal, as far as that can be told without script code.
 fn same(a: &Value, b: &Value, depth: u32) -> Same {
-    if a.is(b) {
-        return Same::Yes;
-    }
     let known = |equal| if equal { Same::Yes } else { Same::No };
     match (a, b) {
-        (Value::Str(x), Value::Str(y)) => known(x.as_str() == y.as_str()),
+        (Value::Str(x), Value::Str(y)) => known(Rc::ptr_eq(x, y) || x.as_str() == y.as_str()),
         (Value::Int(x), Value::Int(y)) => known(x == y),
+        (a, b) if a.is(b) => Same::Yes,
         (Value::Float(x), Value::Float(y)) => known(x.get() == y.get()),
         (Value::BigInt(x), Value::BigInt(y)) => known(x == y),
         (Value::Bytes(x), Value::Bytes(y)) => known(x[..] == y[..]),

@@ -471,7 +471,9 @@ pub fn pick<T: Clone>(items: &[T], indices: slices::Indices) -> Vec<T> {
         let end = (start + indices.count).min(items.len());
         return items[start..end].to_vec();
     }
-    positions(indices).filter_map(|at| items.get(at)).cloned().collect()
+    let mut picked = Vec::with_capacity(indices.count.min(items.len()));
+    picked.extend(positions(indices).filter_map(|at| items.get(at)).cloned());
+    picked
 }
 
 /// The positions of a slice, in its order.

@@ -27,8 +27,9 @@ fn replace_part(list: &List, indices: slices::Indices, new: impl ExactSizeIterat
     if end - start == new.len() {
         for (place, item) in items[start..end].iter_mut().zip(new) {
             let was = std::mem::replace(place, item);
-            if was.is_heap() {
-                old.push(was);
+            match was.is_heap() {
+                true => old.push(was),
+                false => was.discard(),
             }
         }
     } else {

@@ -58,7 +58,7 @@ pub fn release(values: &mut Vec<Value>) {
     // From the end, as CPython frees lists and tuples.
     nested(values, std::mem::take, |values| {
         while let Some(value) = values.pop() {
-            drop(value);
+            value.discard();
         }
     });
 }
@@ -93,12 +93,12 @@ pub fn release_in_order(values: &mut Vec<Value>) {
 
 /// [`release`] in order from the first, for values that stand in another kind of vector.
 pub fn release_each(values: &mut [Value]) {
-    release_in_place(values, |values| values.iter_mut().for_each(|value| drop(value.take())));
+    release_in_place(values, |values| values.iter_mut().for_each(|value| value.take().discard()));
 }
 
 /// The same from the last one.
 pub fn release_from_end(values: &mut [Value]) {
-    release_in_place(values, |values| values.iter_mut().rev().for_each(|value| drop(value.take())));
+    release_in_place(values, |values| values.iter_mut().rev().for_each(|value| value.take().discard()));
 }
 
 #[inline]
