@@ -5,6 +5,7 @@
 //! every further step fails with it, so the script ends wherever it was.
 
 use super::prelude::*;
+use super::sequence::MAX_TEXT;
 use crate::host::{Limit, Stop};
 
 /// How many calls and jumps pass between two looks at the outside world.
@@ -88,6 +89,15 @@ impl Vm {
             Some(most) => self.check_size_against(bytes, most),
             None => Ok(()),
         }
+    }
+
+    /// Refuses a text that grows piece by piece to more than can be had.
+    #[inline]
+    pub fn check_growth(&mut self, len: usize) -> Result<()> {
+        if len > self.host.max_memory.unwrap_or(MAX_TEXT).min(MAX_TEXT) {
+            return Err(self.memory_error());
+        }
+        Ok(())
     }
 
     #[cold]

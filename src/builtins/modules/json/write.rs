@@ -1,6 +1,7 @@
 //! Writing.
 
 use crate::builtins::prelude::*;
+use crate::syntax::ast::BinOp;
 
 struct Writer {
     out: String,
@@ -12,7 +13,7 @@ struct Writer {
     nan: bool,
     sort: bool,
     skip: bool,
-    indent: Option<String>,
+    indent: Option<Rc<Str>>,
     item: String,
     key: String,
     level: usize,
@@ -24,8 +25,11 @@ pub(super) fn write(vm: &mut Vm, args: &[Value]) -> Result {
     let at = |index: usize| settings.get(index).cloned().unwrap_or_default();
     let indent = match at(6) {
         Value::None => None,
-        Value::Str(text) => Some(text.as_str().to_owned()),
-        count => Some(" ".repeat(vm.to_i64(&count)?.max(0) as usize)),
+        indent @ Value::Str(_) => Some(vm.str(&indent)?),
+        count => {
+            let spaces = vm.binary(BinOp::Mul, &Value::str(" "), &count)?;
+            Some(vm.str(&spaces)?)
+        }
     };
     let mut signs = [String::new(), String::new()];
     for (sign, index) in signs.iter_mut().zip([7, 8]) {
@@ -157,20 +161,22 @@ impl Writer {
         result
     }
 
-    fn new_line(&mut self) {
+    fn new_line(&mut self, vm: &mut Vm) -> Result<()> {
         if let Some(indent) = &self.indent {
+            vm.check_growth(indent.as_str().len().saturating_mul(self.level).saturating_add(self.out.len()))?;
             self.out.push('\n');
             for _ in 0..self.level {
-                self.out.push_str(indent);
+                self.out.push_str(indent.as_str());
             }
         }
+        Ok(())
     }
 
-    fn separate(&mut self, first: bool) {
+    fn separate(&mut self, vm: &mut Vm, first: bool) -> Result<()> {
         if !first {
             self.out.push_str(&self.item);
         }
-        self.new_line();
+        self.new_line(vm)
     }
 
     fn array(&mut self, vm: &mut Vm, value: &Value) -> Result<()> {
@@ -188,12 +194,12 @@ impl Writer {
         self.level += 1;
         let mut at = 0;
         while let Some(item) = items.get(at) {
-            self.separate(at == 0);
+            self.separate(vm, at == 0)?;
             self.value(vm, &item)?;
             at += 1;
         }
         self.level -= 1;
-        self.new_line();
+        self.new_line(vm)?;
         self.out.push(']');
         Ok(())
     }
@@ -224,7 +230,7 @@ impl Writer {
         let mut first = true;
         for (key, value) in &pairs {
             let mark = self.out.len();
-            self.separate(first);
+            self.separate(vm, first)?;
             if !self.key(vm, key)? {
                 self.out.truncate(mark);
                 continue;
@@ -238,7 +244,7 @@ impl Writer {
             self.out.push('}');
             return Ok(());
         }
-        self.new_line();
+        self.new_line(vm)?;
         self.out.push('}');
         Ok(())
     }

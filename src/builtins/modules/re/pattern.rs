@@ -260,7 +260,7 @@ pub(super) fn substitute(
     // Bytes are put together as characters.
     let mut out = String::new();
     let (mut last, mut done, mut items) = (0, 0, 0);
-    while most <= 0 || (done as i64) < most {
+    while most == 0 || (done as i64) < most {
         let Some(found) = search.next(vm, pattern, Mode::Search)? else { break };
         let [start, end] = [found.marks[0], found.marks[1]];
         if last < start {
@@ -287,6 +287,7 @@ pub(super) fn substitute(
                 }
             }
         }
+        vm.check_growth(out.len())?;
         last = end;
         done += 1;
     }

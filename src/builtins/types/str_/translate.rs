@@ -24,7 +24,10 @@ fn translate(vm: &mut Vm, args: &[Value]) -> Result {
         };
         match found.unwrapped() {
             Value::None => {}
-            Value::Str(replacement) => out.push_str(replacement),
+            Value::Str(replacement) => {
+                vm.check_growth(out.len() + replacement.as_str().len())?;
+                out.push_str(replacement);
+            }
             Value::Int(_) | Value::Bool(_) | Value::BigInt(_) => {
                 let point = found.as_int().and_then(|n| u32::try_from(n).ok()).and_then(from_code_point);
                 match point {
