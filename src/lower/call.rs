@@ -4,7 +4,7 @@ use std::array;
 use std::cell::Cell;
 
 use super::call_native::{call_native_bound, call_native_plain, peek_and_answer};
-use super::direct::{call_evaluated, call_with_defaults, takes};
+use super::direct::{call_evaluated, call_with_defaults, initialize, takes};
 use super::name::{Callee, GlobalCallee, Place};
 use super::prelude::*;
 use super::super_call::{SuperPlace, super_method};
@@ -88,10 +88,22 @@ pub(super) fn put(place: &mut Value, value: Value) {
 /// Evaluates arguments into places that are known to be empty.
 #[inline(always)]
 pub(super) fn fill(vm: &mut Vm, frame: &mut Frame, places: &mut [Value], args: &[Operand]) -> Eval<()> {
-    for (place, arg) in places.iter_mut().zip(args) {
-        put(place, arg.value(vm, frame)?);
+    for (at, arg) in args.iter().enumerate().take(places.len()) {
+        match arg.value(vm, frame) {
+            Ok(value) => put(&mut places[at], value),
+            Err(raised) => {
+                let_go(&mut places[..at]);
+                return Err(raised);
+            }
+        }
     }
     Ok(())
+}
+
+/// Of arguments that come to nothing the last one goes first.
+#[cold]
+fn let_go(places: &mut [Value]) {
+    places.iter_mut().rev().for_each(|place| drop(place.take()));
 }
 
 /// The same with an object in front.
@@ -198,7 +210,7 @@ fn call_class<const N: usize>(
                 let counts_twice = class.has_dict.get();
                 let mut outer = None;
                 let result = straight(vm, frame, &init, object, span, |vm, frame, locals| {
-                    fill(vm, frame, &mut locals[1..], args)?;
+                    fill(vm, frame, &mut locals[1..], args).inspect_err(|_| unmake(&locals[0]))?;
                     let again = site.0.replace(Some(init.code.id.get())) == Some(init.code.id.get());
                     outer = counts_twice.then(|| vm.enter_constructor(&init, again));
                     Ok(())
@@ -210,7 +222,7 @@ fn call_class<const N: usize>(
             }))
         }
         Maker::Init(init) if takes(&init, N + 1) => {
-            Some(make(vm, class, span, |vm, object| call_with_defaults(vm, frame, &init, Some(object), args, span)))
+            Some(make(vm, class, span, |vm, object| initialize(vm, frame, &init, object, args, span)))
         }
         Maker::New(new) => Some(call_native_bound(vm, frame, &new, Value::Class(class.clone()), args, span)),
         Maker::Container(init) => {
@@ -289,6 +301,14 @@ pub(super) fn make(vm: &mut Vm, class: &Rc<Class>, span: Span, init: impl FnOnce
         return Err(vm.init_returned(&result).at(span).into());
     }
     Ok(object)
+}
+
+/// An instance whose arguments failed: CPython would not have made it yet.
+#[cold]
+pub(super) fn unmake(object: &Value) {
+    if let Value::Instance(instance) = object {
+        instance.mark.set_finalized();
+    }
 }
 
 /// An exception: its arguments are kept, and `__init__` gets them too.

@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use super::call::{MethodSite, fill, finalize_first, make, put, straight};
+use super::call::{MethodSite, fill, finalize_first, make, put, straight, unmake};
 use super::prelude::*;
 use crate::machine::CallSite;
 use crate::machine::attr_cache::Method;
@@ -28,7 +28,19 @@ pub(super) fn call_with_defaults(
     args: &[Operand],
     span: Span,
 ) -> Eval {
-    call_named(vm, frame, function, object, args, &[], &[], span)
+    call_named(vm, frame, function, object, false, args, &[], &[], span)
+}
+
+/// Calls the `__init__` of an instance that was just made, without names.
+pub(super) fn initialize(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    init: &Rc<Function>,
+    object: Value,
+    args: &[Operand],
+    span: Span,
+) -> Eval {
+    call_named(vm, frame, init, Some(object), true, args, &[], &[], span)
 }
 
 #[expect(clippy::too_many_arguments, reason = "a call with all its parts")]
@@ -38,6 +50,7 @@ fn call_named(
     frame: &mut Frame,
     function: &Rc<Function>,
     object: Option<Value>,
+    is_new: bool,
     args: &[Operand],
     named: &[(Rc<Str>, Operand)],
     slots: &[u8],
@@ -45,9 +58,18 @@ fn call_named(
 ) -> Eval {
     let in_front = usize::from(object.is_some());
     straight(vm, frame, function, object.unwrap_or_default(), span, |vm, frame, locals| {
-        fill(vm, frame, &mut locals[in_front..], args)?;
-        for (&slot, (_, arg)) in slots.iter().zip(named) {
-            put(&mut locals[slot as usize], arg.value(vm, frame)?);
+        let mut evaluate = || {
+            fill(vm, frame, &mut locals[in_front..], args)?;
+            for (&slot, (_, arg)) in slots.iter().zip(named) {
+                put(&mut locals[slot as usize], arg.value(vm, frame)?);
+            }
+            Ok(())
+        };
+        if let Err(raised) = evaluate() {
+            if is_new {
+                unmake(&locals[0]);
+            }
+            return Err(raised);
         }
         vm.fill_defaults(function, locals, in_front + args.len()).here()
     })
@@ -88,14 +110,14 @@ impl NamedCall {
         match &callee {
             Value::Function(function) => {
                 if let Some(slots) = self.slots(function, usize::from(object.is_some())) {
-                    return self.enter(vm, frame, function, object, &slots);
+                    return self.enter(vm, frame, function, object, false, &slots);
                 }
             }
             Value::Class(class) => {
                 if let Maker::Init(init) = vm.maker(class) {
                     if let Some(slots) = self.slots(&init, 1) {
                         return make(vm, class, self.span, |vm, object| {
-                            self.enter(vm, frame, &init, Some(object), &slots)
+                            self.enter(vm, frame, &init, Some(object), true, &slots)
                         });
                     }
                 }
@@ -111,9 +133,10 @@ impl NamedCall {
         frame: &mut Frame,
         function: &Rc<Function>,
         object: Option<Value>,
+        is_new: bool,
         slots: &[u8; MOST_NAMED],
     ) -> Eval {
-        call_named(vm, frame, function, object, &self.args, &self.named, slots, self.span)
+        call_named(vm, frame, function, object, is_new, &self.args, &self.named, slots, self.span)
     }
 
     /// Which slots of a function the names stand for, if it can be called directly.

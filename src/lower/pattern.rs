@@ -69,7 +69,7 @@ impl Lower<'_> {
                 let value = self.expr(value);
                 Box::new(move |vm, frame, subject, _| {
                     let value = value(vm, frame)?;
-                    vm.equals(subject, &value).here()
+                    vm.equals(subject, &value).at(span)
                 })
             }
             PatternKind::Singleton(value) => {

@@ -7,6 +7,7 @@ use super::prelude::*;
 use crate::builtins::modules::is_of_python;
 use crate::diagnostic::{Diagnostic, ExceptionReport, Finder, FrameEntry, Place, Severity, SyntaxPlace};
 use crate::object::code::CodeKind;
+use crate::object::exception::Traceback;
 use crate::report::place::Reading;
 use crate::report::{self, ErrorFormat, Style};
 use crate::syntax::{Origin, Parsed};
@@ -22,6 +23,18 @@ fn each_traceback(report: &mut ExceptionReport, mut change: impl FnMut(&mut Vec<
         change(&mut report.frames);
         rest.extend(report.group.iter_mut().flatten().rev());
         rest.extend([&mut report.context, &mut report.cause].into_iter().flatten().map(|report| &mut **report));
+    }
+}
+
+/// The last entry of an exception's traceback.
+fn innermost(exception: &Exception) -> Option<Rc<Traceback>> {
+    let mut last = exception.traceback.borrow().clone()?;
+    loop {
+        let next = last.next.borrow().clone();
+        match next {
+            Some(next) => last = next,
+            None => return Some(last),
+        }
     }
 }
 
@@ -301,8 +314,20 @@ impl Vm {
             return;
         }
         let Some(Value::Str(name)) = self.exception_attr(&error.0, sym::name) else { return };
+        let meant = self.name_nearby(name.as_str(), frame.code, frame.locals, Some(frame.function));
+        error.0.remarks().suggestion = meant;
+    }
+
+    /// The name of a frame that is most like one that it does not have.
+    fn name_nearby(
+        &mut self,
+        name: &str,
+        code: &Code,
+        locals: &[Value],
+        function: Option<&Rc<Function>>,
+    ) -> Option<String> {
         let bound = |(at, name): (usize, &Rc<Str>)| {
-            let value = frame.locals.get(at)?;
+            let value = locals.get(at)?;
             let bound = match value {
                 Value::Unbound => false,
                 Value::Cell(cell) => !cell.value.borrow().is_unbound(),
@@ -311,34 +336,36 @@ impl Vm {
             bound.then(|| name.as_str().to_owned())
         };
         // The body of a class has its variables in a dict.
-        let (globals, variables) = (&frame.function.globals, &frame.code.variables);
-        let class = match (frame.code.kind, frame.locals.first()) {
+        let variables = &code.variables;
+        let globals = &code.globals.borrow().upgrade()?;
+        let class = match (code.kind, locals.first()) {
             (CodeKind::Class, Some(Value::Dict(names))) => Some(names),
             _ => None,
         };
         // A method that forgot `self.`.
         let this = match variables.iter().position(|name| name.as_str() == "self") {
-            Some(at) => frame.locals.get(at).map(|this| match this {
+            Some(at) => locals.get(at).map(|this| match this {
                 Value::Cell(cell) => cell.get(),
                 other => other.clone(),
             }),
             None => {
-                let names = class.or((frame.code.kind == CodeKind::Module).then_some(globals));
+                let names = class.or((code.kind == CodeKind::Module).then_some(globals));
                 names.and_then(|names| names.get_str(&Rc::new(Str::new("self"))))
             }
         };
         if let Some(this) = this.filter(|this| !this.is_unbound()) {
-            if matches!(self.get_attr_opt(&this, &name), Ok(Some(_))) {
-                error.0.remarks().suggestion = Some(did_you_mean(&format!("self.{name}")));
-                return;
+            if matches!(self.get_attr_opt(&this, name), Ok(Some(_))) {
+                return Some(did_you_mean(&format!("self.{name}")));
             }
         }
         let mut names: Vec<String> = variables.iter().enumerate().filter_map(bound).collect();
+        let free = function.iter().flat_map(|function| code.free.iter().zip(&function.closure));
+        names.extend(free.filter(|(_, cell)| !cell.value.borrow().is_unbound()).map(|(name, _)| name.to_string()));
         for dict in class.into_iter().chain([globals, &self.builtins]) {
             names.extend(dict.keys().iter().filter_map(|k| k.as_str().map(|s| s.as_str().to_owned())));
         }
-        let meant = similar::suggest(name.as_str(), names.iter().map(String::as_str));
-        error.0.remarks().suggestion = meant.map(did_you_mean);
+        let meant = similar::suggest(name, names.iter().map(String::as_str));
+        meant.map(did_you_mean)
     }
 
     /// What is suggested: what was noted when it was raised, or can be told now.
@@ -346,14 +373,24 @@ impl Vm {
         if !exception.is(&self.types.NameError) {
             return noted.or_else(|| self.name_meant(exception).as_deref().map(did_you_mean));
         }
-        // CPython looks for the variables in the traceback.
-        let noted = noted.filter(|_| exception.traceback.borrow().is_some());
-        let name = self.exception_attr(exception, sym::name);
-        let name = name.as_ref().and_then(Value::as_str).filter(|name| is_of_python(name.as_str()));
-        match (noted, name) {
-            (Some(noted), Some(name)) => Some(format!("{noted} Or did you forget to import '{name}'?")),
+        let Some(Value::Str(name)) = self.exception_attr(exception, sym::name) else { return None };
+        // CPython looks for the variables in the traceback: those that the frame had when it ended.
+        let meant = innermost(exception).and_then(|entry| {
+            let view = entry.frame.borrow().clone();
+            let slots = view.as_ref().map(|view| view.slots.borrow().clone()).unwrap_or_default();
+            let is_variable = |noted: &String| entry.code.variables.iter().any(|name| did_you_mean(name) == *noted);
+            let runs = || self.calls.iter().any(|site| site.code == entry.code.id.get());
+            if slots.is_empty() && (runs() || !noted.as_ref().is_some_and(is_variable)) {
+                return noted;
+            }
+            let function = view.and_then(|view| view.function.borrow().clone());
+            self.name_nearby(name.as_str(), &entry.code, &slots, function.as_ref())
+        });
+        let name = Some(name.as_str()).filter(|name| is_of_python(name));
+        match (meant, name) {
+            (Some(meant), Some(name)) => Some(format!("{meant} Or did you forget to import '{name}'?")),
             (None, Some(name)) => Some(format!("Did you forget to import '{name}'?")),
-            (noted, None) => noted,
+            (meant, None) => meant,
         }
     }
 

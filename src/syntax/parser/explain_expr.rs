@@ -318,6 +318,7 @@ pub(super) fn invalid_kvpair(inp: &mut Inp<'_, '_>, key: &Expr, first: bool) -> 
             let star = explained(inp, |inp| {
                 advance(inp);
                 let star = advance(inp);
+                touch(inp);
                 bitwise_or(inp)?;
                 Ok(span_from(inp, star.span.start))
             })?;
