@@ -102,14 +102,13 @@ impl Lower<'_> {
                     Ok(false)
                 })
             }
-            PatternKind::Sequence(patterns) => self.sequence_pattern(patterns, names),
+            PatternKind::Sequence(patterns) => self.sequence_pattern(patterns, span, names),
             // A star stands only inside a sequence, which deals with it.
             PatternKind::Star(_) => Box::new(|_, _, _, _| Ok(true)),
             PatternKind::Mapping { keys, patterns, rest } => {
-                self.mapping_pattern(keys, patterns, rest.map(|r| r.name), names)
+                self.mapping_pattern(keys, patterns, rest.map(|r| r.name), span, names)
             }
             PatternKind::Class { cls, patterns, kwd_attrs, kwd_patterns } => {
-                let cls_span = cls.span;
                 let cls = self.expr(cls);
                 let positional: Vec<Test> = patterns.into_iter().map(|p| self.pattern(p, names)).collect();
                 let keywords: Vec<(Rc<Str>, Test)> = kwd_attrs
@@ -117,12 +116,12 @@ impl Lower<'_> {
                     .zip(kwd_patterns)
                     .map(|(attr, p)| (self.vm.name(attr.name).clone(), self.pattern(p, names)))
                     .collect();
-                class_pattern(cls, cls_span, positional, keywords, span)
+                class_pattern(cls, positional, keywords, span)
             }
         }
     }
 
-    fn sequence_pattern(&mut self, patterns: Vec<Pattern>, names: &mut Vec<Symbol>) -> Test {
+    fn sequence_pattern(&mut self, patterns: Vec<Pattern>, span: Span, names: &mut Vec<Symbol>) -> Test {
         let mut before = Vec::new();
         let mut after = Vec::new();
         let mut star: Option<Option<usize>> = None;
@@ -140,9 +139,9 @@ impl Lower<'_> {
         Box::new(move |vm, frame, subject, captures| {
             let least = before.len() + after.len();
             if least == 0 && star == Some(None) {
-                return vm.matches_sequence(subject).here();
+                return vm.matches_sequence(subject).at(span);
             }
-            let Some(count) = vm.sequence_length(subject)? else { return Ok(false) };
+            let Some(count) = vm.sequence_length(subject).at(span)? else { return Ok(false) };
             if count < least || (star.is_none() && count != least) {
                 return Ok(false);
             }
@@ -152,14 +151,14 @@ impl Lower<'_> {
             if star == Some(None) {
                 // What the star skips is not looked at, the others are asked for one by one.
                 for (at, (_, test)) in before.iter().enumerate().filter(|(_, (wild, _))| !wild) {
-                    let item = vm.get_item(subject, &Value::usize(at))?;
+                    let item = vm.get_item(subject, &Value::usize(at)).at(span)?;
                     if !test(vm, frame, &item, captures)? {
                         return Ok(false);
                     }
                 }
                 for (at, (_, test)) in after.iter().enumerate().filter(|(_, (wild, _))| !wild) {
-                    let at = (vm.len(subject)? + at).saturating_sub(after.len());
-                    let item = vm.get_item(subject, &Value::usize(at))?;
+                    let at = (vm.len(subject).at(span)? + at).saturating_sub(after.len());
+                    let item = vm.get_item(subject, &Value::usize(at)).at(span)?;
                     if !test(vm, frame, &item, captures)? {
                         return Ok(false);
                     }
@@ -170,7 +169,7 @@ impl Lower<'_> {
             let items: &[Value] = match subject {
                 Value::Tuple(tuple) => tuple,
                 _ => {
-                    collected = vm.collect(subject)?;
+                    collected = vm.collect(subject).at(span)?;
                     &collected
                 }
             };
@@ -196,16 +195,17 @@ impl Lower<'_> {
         keys: Vec<Expr>,
         patterns: Vec<Pattern>,
         rest: Option<Symbol>,
+        span: Span,
         names: &mut Vec<Symbol>,
     ) -> Test {
         let keys: Vec<Thunk> = keys.into_iter().map(|key| self.expr(key)).collect();
         let tests: Vec<Test> = patterns.into_iter().map(|p| self.pattern(p, names)).collect();
         let rest = rest.map(|name| Self::capture(names, name));
         Box::new(move |vm, frame, subject, captures| {
-            if !vm.matches_mapping(subject)? {
+            if !vm.matches_mapping(subject).at(span)? {
                 return Ok(false);
             }
-            if !keys.is_empty() && vm.len(subject)? < keys.len() {
+            if !keys.is_empty() && vm.len(subject).at(span)? < keys.len() {
                 return Ok(false);
             }
             let seen = Rc::new(Dict::new());
@@ -215,16 +215,17 @@ impl Lower<'_> {
             let mut values = Vec::with_capacity(keys.len());
             for key in &keys {
                 let key = key(vm, frame)?;
-                if vm.dict_contains(&seen, &key)? {
-                    let shown = vm.repr(&key)?;
-                    return Err(vm.value_error(format!("mapping pattern checks duplicate key ({shown})")).into());
+                if vm.dict_contains(&seen, &key).at(span)? {
+                    let shown = vm.repr(&key).at(span)?;
+                    let message = format!("mapping pattern checks duplicate key ({shown})");
+                    return Err(vm.value_error(message).at(span).into());
                 }
-                vm.dict_set(&seen, key.clone(), Value::None)?;
+                vm.dict_set(&seen, key.clone(), Value::None).at(span)?;
                 let found = match subject {
-                    Value::Dict(dict) => vm.dict_get(dict, &key)?.unwrap_or_else(|| missing.clone()),
+                    Value::Dict(dict) => vm.dict_get(dict, &key).at(span)?.unwrap_or_else(|| missing.clone()),
                     other => {
-                        let get = vm.get_attr(other, &get)?;
-                        vm.call(&get, &[key, missing.clone()])?
+                        let get = vm.get_attr(other, &get).at(span)?;
+                        vm.call(&get, &[key, missing.clone()]).at(span)?
                     }
                 };
                 if found.is(&missing) {
@@ -239,9 +240,9 @@ impl Lower<'_> {
             }
             if let Some(rest) = rest {
                 let left = Rc::new(Dict::new());
-                vm.dict_update(&left, subject)?;
+                vm.dict_update(&left, subject).at(span)?;
                 for key in seen.keys() {
-                    vm.dict_remove(&left, &key)?;
+                    vm.dict_remove(&left, &key).at(span)?;
                 }
                 captures.push((rest, Value::dict(left)));
             }
@@ -250,26 +251,20 @@ impl Lower<'_> {
     }
 }
 
-fn class_pattern(
-    cls: Thunk,
-    cls_span: Span,
-    positional: Vec<Test>,
-    keywords: Vec<(Rc<Str>, Test)>,
-    span: Span,
-) -> Test {
+fn class_pattern(cls: Thunk, positional: Vec<Test>, keywords: Vec<(Rc<Str>, Test)>, span: Span) -> Test {
     Box::new(move |vm, frame, subject, captures| {
         let cls = cls(vm, frame)?;
         let Value::Class(class) = &cls else {
-            return Err(vm.type_error("called match pattern must be a class").at(cls_span).into());
+            return Err(vm.type_error("called match pattern must be a class").at(span).into());
         };
-        if !vm.isinstance(subject, &cls)? {
+        if !vm.isinstance(subject, &cls).at(span)? {
             return Ok(false);
         }
         // All attributes are looked up before the first of them is tested.
         let mut names: Vec<Value> = Vec::new();
         let mut itself = false;
         if !positional.is_empty() {
-            let accepted = match vm.get_attr_opt(&cls, sym::__match_args__)? {
+            let accepted = match vm.get_attr_opt(&cls, sym::__match_args__).at(span)? {
                 Some(Value::Tuple(accepted)) => accepted.to_vec(),
                 Some(other) => {
                     let (name, found) = (class.name.borrow().clone(), vm.type_name(&other));
@@ -302,7 +297,7 @@ fn class_pattern(
                 let message = format!("{class}() got multiple sub-patterns for attribute '{name}'");
                 return Err(vm.type_error(message).at(span).into());
             }
-            match vm.get_attr_opt(subject, name)? {
+            match vm.get_attr_opt(subject, name).at(span)? {
                 Some(value) => values.push(value),
                 None => return Ok(false),
             }
