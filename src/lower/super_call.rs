@@ -53,7 +53,7 @@ impl Lower<'_> {
             if !is_super {
                 return invoke(vm, frame, &callee, [], span);
             }
-            let has_first = has_variables && (!is_function || frame.code.params.positional > 0);
+            let has_first = has_variables && (!(is_function || is_lambda) || frame.code.params.positional > 0);
             let first = match frame.locals.first() {
                 // The argument may itself be a cell.
                 Some(Value::Cell(cell)) if has_first && frame.code.cells.contains(&0) => cell.get(),
