@@ -62,6 +62,8 @@ pub struct Extra {
     cancelled_exception: Option<Rc<Exception>>,
     /// The traceback the exception had when it was set, until the result is first asked for.
     traceback: Option<Rc<Traceback>>,
+    /// Whether it had one then, if only of frames of CPython's library.
+    raised: bool,
     /// Where it was made, in debug mode.
     pub source: Value,
 }
@@ -307,7 +309,9 @@ impl Future {
                 let result = self.result.borrow().clone();
                 let Value::Exception(exception) = result else { return Err(not_initialized(vm)) };
                 // A second reader gets the exception without the frames it came through.
-                let traceback = self.extra(|extra| extra.traceback.take());
+                let (traceback, raised) =
+                    self.extra(|extra| (extra.traceback.take(), std::mem::take(&mut extra.raised)));
+                exception.raised.set(raised);
                 let old = exception.traceback.replace(traceback);
                 drop(old);
                 Err(Error(exception))
@@ -442,9 +446,9 @@ pub fn set_exception(vm: &mut Vm, this: &Rc<Instance>, exception: Rc<Exception>)
     if future.is_done() {
         return Err(invalid_state(vm, "invalid state"));
     }
-    let traceback = exception.traceback.borrow().clone();
-    if traceback.is_some() {
-        future.with_extra(|extra| extra.traceback = traceback);
+    let (traceback, raised) = (exception.traceback.borrow().clone(), exception.raised.get());
+    if traceback.is_some() || raised {
+        future.with_extra(|extra| (extra.traceback, extra.raised) = (traceback, raised));
     }
     future.result.replace(Value::Exception(exception));
     future.status.set(Status::Failed);
