@@ -380,7 +380,7 @@ impl NativeIter for Zip {
     }
 }
 
-const MAP: &[Row] = &[static_method("__new__(cls, *args)", new_map)];
+const MAP: &[Row] = &[static_method("__new__(cls, /, *args)", new_map)];
 
 struct Map {
     function: Value,

@@ -162,6 +162,12 @@ pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
         let class = define(vm, full, &object, Layout::Native(205), rows);
         export(vm, &module.dict, &class);
     }
+    let mut names: Vec<String> =
+        module.dict.pairs().iter().filter_map(|(name, _)| name.as_str()).map(|name| name.as_str().to_owned()).collect();
+    names.retain(|name| !name.starts_with('_'));
+    names.sort_unstable();
+    let all = vm.name(sym::__all__).clone();
+    module.dict.set_str(&all, Value::list(names.into_iter().map(Value::string).collect()));
     // The functions under the names of the special methods.
     for row in FUNCTIONS {
         let name = vm.intern(row.name());
