@@ -96,6 +96,8 @@ struct Parser<'a> {
     conditions: Vec<(usize, usize)>,
     /// How many groups there were when the outermost look-behind began.
     behind: Option<usize>,
+    /// What is wrong with a look-behind, which is said of a pattern that is right otherwise.
+    wrong_look: Option<&'static str>,
     depth: usize,
     warnings: Vec<String>,
 }
@@ -119,6 +121,9 @@ pub(super) fn parse(text: &[char], bytes: bool, flags: u32) -> Parse<Parsed> {
             message: format!("invalid group reference {group}"),
             at: Some(*at),
         });
+    }
+    if let Some(message) = parser.wrong_look {
+        return Err(Trouble { kind: TroubleKind::Pattern, message: message.to_owned(), at: None });
     }
     let Parser { sets, widths, names, flags, warnings, .. } = parser;
     Ok(Parsed { nodes, sets, groups: widths.len(), names, flags, bytes, warnings })
@@ -741,18 +746,9 @@ impl Parser<'_> {
         if c == '<' {
             let (least, most) = self.width(&nodes);
             if least != most {
-                return Err(Trouble {
-                    kind: TroubleKind::Pattern,
-                    message: "look-behind requires fixed-width pattern".to_owned(),
-                    at: None,
-                });
-            }
-            if least > u32::MAX as usize {
-                return Err(Trouble {
-                    kind: TroubleKind::Pattern,
-                    message: "looks too much behind".to_owned(),
-                    at: None,
-                });
+                self.wrong_look.get_or_insert("look-behind requires fixed-width pattern");
+            } else if least > u32::MAX as usize {
+                self.wrong_look.get_or_insert("looks too much behind");
             }
             back = Some(least);
         }
