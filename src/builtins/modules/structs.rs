@@ -150,7 +150,7 @@ fn pack_one(vm: &mut Vm, field: &Field, value: &Value, out: &mut Vec<u8>) -> Res
     if code == 'f' && !field.native {
         if let Ok(x) = vm.to_f64(value) {
             if x.is_finite() && (x as f32).is_infinite() {
-                return Err(vm.overflow_error("float too large to pack with f format"));
+                return Err(float_too_large(vm, value, code));
             }
         }
     }
@@ -162,13 +162,22 @@ fn pack_one(vm: &mut Vm, field: &Field, value: &Value, out: &mut Vec<u8>) -> Res
         (_, 'c') => error(vm, "char format requires a bytes object of length 1"),
         (Misfit::Type, 'e' | 'f' | 'd') => error(vm, "required argument is not a float"),
         (Misfit::Type, _) => error(vm, "required argument is not an integer"),
-        (Misfit::Range, 'e') => vm.overflow_error("float too large to pack with e format"),
+        (Misfit::Range, 'e') => float_too_large(vm, value, code),
         (Misfit::Range, 'P') => error(vm, "int too large to convert"),
         (Misfit::Range, _) => {
             let (least, most) = field.item.range();
             error(vm, &format!("'{code}' format requires {least} <= number <= {most}"))
         }
     })
+}
+
+/// A number that a short float cannot hold; of an integer another error is made.
+#[cold]
+fn float_too_large(vm: &mut Vm, value: &Value, code: char) -> Error {
+    if value.is_int() {
+        return error(vm, "int too large to convert");
+    }
+    vm.overflow_error(format!("float too large to pack with {code} format"))
 }
 
 fn unpack(fields: &[Field], bytes: &[u8]) -> Vec<Value> {
