@@ -2,6 +2,10 @@
 //!
 //! CPython waits for ever. Here each task is named with the place it stands at, what it waits for, and who has that.
 
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
+
 use super::event_loop::EventLoop;
 use super::explain::standing;
 use super::future::{self, Callback, Part};
@@ -78,8 +82,61 @@ pub fn found(vm: &mut Vm, event_loop: Option<&Value>) -> Result<()> {
         }
     };
     vm.write_report(&text);
+    break_circles(vm, &waiting)?;
     state.deadlocked.set(true);
     Err(vm.error(&class, format!("{who} waiting for something that will never happen")))
+}
+
+/// Tasks that wait for each other cannot be cancelled: `cancel()` would go round for ever. One of each circle is cancelled
+/// without asking what it waits for, so that all are cleaned up when their loop runs once more.
+fn break_circles(vm: &mut Vm, waiting: &[Rc<Instance>]) -> Result<()> {
+    // Whether what was seen is on the way to where the search is.
+    let mut seen = HashMap::with_hasher(FixedState::default());
+    for task in waiting {
+        if seen.contains_key(&Rc::as_ptr(task)) {
+            continue;
+        }
+        seen.insert(Rc::as_ptr(task), true);
+        let mut way = vec![(task.clone(), cancelled_with(task))];
+        while let Some((last, next)) = way.last_mut() {
+            let Some(next) = next.pop() else {
+                seen.insert(Rc::as_ptr(last), false);
+                way.pop();
+                continue;
+            };
+            let Value::Instance(next) = next else { continue };
+            match seen.get(&Rc::as_ptr(&next)) {
+                None => {
+                    seen.insert(Rc::as_ptr(&next), true);
+                    let more = cancelled_with(&next);
+                    way.push((next, more));
+                }
+                Some(true) => {
+                    // A circle: the last task in it waits, if over a gather, for one on the way.
+                    let cut = way.iter().rev().map(|(member, _)| member).find(|member| is_task(member));
+                    if let Some(cut) = cut.cloned() {
+                        task::cut_loose(vm, &cut)?;
+                    }
+                }
+                Some(false) => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_task(instance: &Instance) -> bool {
+    instance.data::<future::Future>().is_some_and(|future| future.task().is_some())
+}
+
+/// The futures that a future's `cancel()` cancels first.
+fn cancelled_with(instance: &Rc<Instance>) -> Vec<Value> {
+    let Some(future) = instance.data::<future::Future>().filter(|future| !future.is_done()) else { return Vec::new() };
+    match &future.part {
+        Part::Plain => Vec::new(),
+        Part::Task(task) => vec![task.waiter.borrow().clone()],
+        Part::Gathering(gathering) => gathering.children.clone(),
+    }
 }
 
 /// What a blocked thread waits for.

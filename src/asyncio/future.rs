@@ -507,6 +507,11 @@ pub fn remove_native(this: &Rc<Instance>, which: &'static NativeCallback, object
     )
 }
 
+/// A task waits for the future no more.
+pub fn remove_wakeup(this: &Rc<Instance>, task: &Rc<Instance>) {
+    remove(this, |callback| matches!(callback, Callback::Wakeup(waiting) if Rc::ptr_eq(waiting, task)));
+}
+
 fn remove(this: &Rc<Instance>, mut matches: impl FnMut(&Callback) -> bool) -> usize {
     let future = data(this);
     let all = future.callbacks.take();

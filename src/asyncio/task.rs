@@ -440,6 +440,18 @@ fn throw_soon(vm: &mut Vm, event_loop: &Value, this: &Rc<Instance>, text: String
     event_loop::add_ready(vm, event_loop, Ready::Throw(this.clone(), error))
 }
 
+/// Cancels a task at its next step, whatever it waits for.
+pub fn cut_loose(vm: &mut Vm, this: &Rc<Instance>) -> Result<()> {
+    let future = future::data(this);
+    let awaited = part(this).waiter.replace(Value::None);
+    if let (Value::Instance(instance), Some(_)) = (&awaited, future::of(&awaited)) {
+        future::remove_wakeup(instance, this);
+    }
+    let event_loop = future.event_loop.borrow().clone();
+    let error = future.cancelled_error(vm);
+    event_loop::add_ready(vm, &event_loop, Ready::Throw(this.clone(), error))
+}
+
 /// What the task waited for is done.
 pub fn wakeup(vm: &mut Vm, this: &Rc<Instance>, awaited: &Rc<Instance>) -> Result<()> {
     let data = future::data(awaited);
