@@ -43,15 +43,6 @@ pub(super) fn finalize_first(vm: &mut Vm) {
     }
 }
 
-/// What died at a place within a step is finalised before the rest of the step goes on.
-pub(super) fn finalize_at(vm: &mut Vm, frame: &Frame, span: Span) {
-    if gc::pending() {
-        vm.calls.push(CallSite { code: frame.code.id.get(), span });
-        vm.run_finalizers(None);
-        vm.calls.pop();
-    }
-}
-
 /// Calls a value with arguments that are at hand.
 #[inline]
 pub(super) fn invoke<const N: usize>(

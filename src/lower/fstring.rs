@@ -1,6 +1,5 @@
 //! f-strings.
 
-use super::call::finalize_at;
 use super::prelude::*;
 use crate::syntax::ast::FStringPart;
 use crate::text::float;
@@ -34,7 +33,7 @@ impl Lower<'_> {
                 };
                 if let (Value::Instance(_), Some(spec)) = (&value, fixed) {
                     let shown = converted(vm, value, *conversion).and_then(|value| Ok(vm.format_value(&value, spec)?));
-                    finalize_at(vm, frame, *span);
+                    vm.finalize_at(frame.code, *span);
                     return shown.at(*span);
                 }
                 return buffered(vm, |vm, text| field(vm, frame, value, *conversion, spec.as_ref(), text, *span));
@@ -150,7 +149,7 @@ fn field(
             };
             let shown = vm.format(&value, spec);
             drop(value);
-            finalize_at(vm, frame, span);
+            vm.finalize_at(frame.code, span);
             text.push_str(&shown.at(span)?);
             Ok(())
         }

@@ -29,6 +29,16 @@ impl Vm {
         }
     }
 
+    /// What died at a place is finalised before anything else happens there.
+    #[inline]
+    pub fn finalize_at(&mut self, code: &Code, span: Span) {
+        if gc::pending() {
+            self.calls.push(super::CallSite { code: code.id.get(), span });
+            self.run_finalizers(None);
+            self.calls.pop();
+        }
+    }
+
     fn drain_finalizers(&mut self) {
         // What a finaliser drops is run as well, but a finaliser that revives itself for ever must not hang the script.
         for _ in 0..10_000 {

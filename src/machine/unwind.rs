@@ -87,14 +87,20 @@ impl Vm {
     /// Takes an exception raised at the current step to its handler, or out of the frame.
     #[cold]
     pub fn unwind(&mut self, frame: &mut Frame, error: Error) -> Result<()> {
-        // What died on the way here died at this step, not at the handler.
-        if gc::pending() {
-            self.run_finalizers(Some(frame));
-        }
         let code = frame.code.clone();
         let exception = &error.0;
         let pc = frame.pc;
         let span = exception.place.take().unwrap_or_else(|| code.spans.get(pc as usize).copied().unwrap_or(code.span));
+        // What died on the way here, or dies now, died where it failed, be that in an `except` clause that it leaves.
+        let failed = match exception.traceback.borrow().as_ref() {
+            Some(entry)
+                if Rc::ptr_eq(&entry.code, &code) && exception.reraised.get() && entry.span.start > span.start =>
+            {
+                entry.span
+            }
+            _ => span,
+        };
+        self.finalize_at(&code, failed);
         if !exception.reraised.get() && exception.traceback.borrow().is_none() && exception.context.borrow().is_none() {
             if let Some(handling) = self.handling.clone() {
                 exception.set_context(&handling);
@@ -109,9 +115,7 @@ impl Vm {
         let handlers = if self.stopped.is_some() { &[][..] } else { &code.handlers[..] };
         let Some(handler) = handlers.iter().find(|h| h.start <= pc && pc < h.end) else {
             clear_from(frame, code.variables.len());
-            if gc::pending() {
-                self.run_finalizers(Some(frame));
-            }
+            self.finalize_at(&code, failed);
             keep_locals(frame.locals, frame.function, &error, span);
             // A group that `except*` made and that is raised again at once has come from nowhere.
             let known = exception.traceback.borrow().is_some();
@@ -119,16 +123,12 @@ impl Vm {
             return Err(error);
         };
         clear_from(frame, handler.clear as usize);
-        if gc::pending() {
-            self.run_finalizers(Some(frame));
-        }
+        self.finalize_at(&code, failed);
         frame.locals[handler.exc as usize] = error.value();
         frame.pc = handler.target;
         self.note_caught(frame, &error);
         drop(error);
-        if gc::pending() {
-            self.run_finalizers(Some(frame));
-        }
+        self.finalize_at(&code, failed);
         Ok(())
     }
 
