@@ -75,7 +75,9 @@ impl Vm {
     pub fn too_late_to_show(&self, exception: &Rc<Exception>) -> bool {
         let mut link = exception.traceback.borrow().clone();
         while let Some(entry) = link.filter(|_| self.leaving && self.host.style.format == ErrorFormat::Python) {
-            if !entry.code.source.shown.get() {
+            // What is no file need not be opened.
+            let source = &entry.code.source;
+            if !source.shown.get() && !source.name.starts_with('<') {
                 return true;
             }
             link = entry.next.borrow().clone();
