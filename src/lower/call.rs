@@ -79,9 +79,9 @@ pub(super) fn put(place: &mut Value, value: Value) {
 /// Evaluates arguments into places that are known to be empty.
 #[inline(always)]
 pub(super) fn fill(vm: &mut Vm, frame: &mut Frame, places: &mut [Value], args: &[Operand]) -> Eval<()> {
-    for (at, arg) in args.iter().enumerate().take(places.len()) {
+    for (at, (place, arg)) in places.iter_mut().zip(args).enumerate() {
         match arg.value(vm, frame) {
-            Ok(value) => put(&mut places[at], value),
+            Ok(value) => put(place, value),
             Err(raised) => {
                 let_go(&mut places[..at]);
                 return Err(raised);
