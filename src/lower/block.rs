@@ -542,10 +542,9 @@ impl Vm {
         } else {
             (sym::__enter__, sym::__exit__, "context manager")
         };
-        let found = (self.lookup_special(manager, enter), self.lookup_special(manager, exit));
-        let name = self.type_name(manager);
-        match found {
+        match (self.lookup_special(manager, enter), self.lookup_special(manager, exit)) {
             (None, _) => {
+                let name = self.type_name(manager);
                 let text = format!("'{name}' object does not support the {protocol} protocol");
                 let error = self.type_error(text);
                 self.advise_managed(&error, manager, is_async);
@@ -553,6 +552,7 @@ impl Vm {
             }
             (Some(_), None) => {
                 let missing = if is_async { "__aexit__" } else { "__exit__" };
+                let name = self.type_name(manager);
                 Err(self.type_error(format!(
                     "'{name}' object does not support the {protocol} protocol (missed {missing} method)"
                 )))
