@@ -15,6 +15,8 @@ const MOST_RESERVED: usize = 1 << 22;
 struct Clause {
     iter: Thunk,
     iter_span: Span,
+    /// The slot of a target that is a variable.
+    local: Option<Slot>,
     store: Store,
     conds: Vec<Cond>,
 }
@@ -30,9 +32,19 @@ fn run(vm: &mut Vm, frame: &mut Frame, clauses: &[Clause], first: Option<Value>,
     };
     let iterator = vm.iter(&iterable).at(clause.iter_span)?;
     drop(iterable);
-    'items: while let Some(item) = vm.next(&iterator).at(clause.iter_span)? {
+    'items: loop {
+        let item = match iterator.next_at_once() {
+            Some(item) => item,
+            None => match vm.next(&iterator).at(clause.iter_span)? {
+                Some(item) => item,
+                None => return Ok(()),
+            },
+        };
         vm.tick()?;
-        (clause.store)(vm, frame, item)?;
+        match clause.local {
+            Some(slot) => frame.put(slot as usize, item),
+            None => (clause.store)(vm, frame, item)?,
+        }
         for cond in &clause.conds {
             if !cond(vm, frame)? {
                 continue 'items;
@@ -44,7 +56,6 @@ fn run(vm: &mut Vm, frame: &mut Frame, clauses: &[Clause], first: Option<Value>,
             run(vm, frame, rest, None, acc, each)?;
         }
     }
-    Ok(())
 }
 
 impl Lower<'_> {
@@ -53,9 +64,9 @@ impl Lower<'_> {
             comp,
             |_, items| Ok(Value::list(Vec::with_capacity(items))),
             |lower, comp| {
-                let element = lower.expr(comp.0);
+                let element = lower.operand(comp.0);
                 Box::new(move |vm, frame, acc| {
-                    let value = element(vm, frame)?;
+                    let value = element.value(vm, frame)?;
                     if let Value::List(list) = acc {
                         list.push(value);
                     }
@@ -71,9 +82,9 @@ impl Lower<'_> {
             |vm, _| vm.new_set(Vec::new(), false),
             |lower, comp| {
                 let span = comp.0.span;
-                let element = lower.expr(comp.0);
+                let element = lower.operand(comp.0);
                 Box::new(move |vm, frame, acc| {
-                    let value = element(vm, frame)?;
+                    let value = element.value(vm, frame)?;
                     if let Value::Set(set) = acc {
                         vm.set_add(set, value).at(span)?;
                     }
@@ -86,15 +97,20 @@ impl Lower<'_> {
     pub(super) fn dict_comp(&mut self, comp: Comp, _span: Span) -> Thunk {
         self.inlined(
             comp,
-            |_, _| Ok(Value::dict(Dict::new())),
+            |_, items| {
+                // Keys may repeat, so a long one grows as it goes.
+                let dict = Dict::new();
+                dict.table.borrow_mut().reserve(items.min(64));
+                Ok(Value::dict(dict))
+            },
             |lower, comp| {
                 let span = comp.0.span;
-                let key = lower.expr(comp.0);
-                let value = comp.1.map(|value| lower.expr(value));
+                let key = lower.operand(comp.0);
+                let value = comp.1.map(|value| lower.operand(value));
                 Box::new(move |vm, frame, acc| {
-                    let key = key(vm, frame)?;
+                    let key = key.value(vm, frame)?;
                     let value = match &value {
-                        Some(value) => value(vm, frame)?,
+                        Some(value) => value.value(vm, frame)?,
                         None => Value::None,
                     };
                     if let Value::Dict(dict) = acc {
@@ -126,9 +142,10 @@ impl Lower<'_> {
             .map(|(at, generator)| {
                 let iter_span = generator.iter.span;
                 let iter = if at == 0 { Self::constant_thunk(Value::None) } else { self.expr(generator.iter) };
+                let local = self.local_slot(&generator.target);
                 let store = self.target(generator.target);
                 let conds = generator.ifs.into_iter().map(|cond| self.cond(cond)).collect();
-                Clause { iter, iter_span, store, conds }
+                Clause { iter, iter_span, local, store, conds }
             })
             .collect();
         let each = each(self, (comp.element, comp.value));
