@@ -898,9 +898,12 @@ pub fn awaited_object(vm: &mut Vm, coroutine: &Coroutine) -> Result {
     Ok(made)
 }
 
+/// Where a frame stands.
+type Place = (Rc<Code>, Span);
+
 /// The coroutines that wait for the one that runs with the places where their frames stand, outermost first, from the root
 /// they are resumed from; the last one may be that one, which stands nowhere.
-pub fn waiting_frames(root: &Rc<Coroutine>) -> Vec<(Rc<Coroutine>, Option<(Rc<Code>, Span)>)> {
+pub fn waiting_frames(root: &Rc<Coroutine>) -> Vec<(Rc<Coroutine>, Option<Place>)> {
     let mut frames = Vec::new();
     let mut at = root.clone();
     loop {
