@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::prelude::*;
 use crate::machine::AsName;
-use crate::object::class::Special;
+use crate::object::class::{Maker, Special};
 use crate::object::code::Step;
 use crate::object::coroutine::ParkedFrame;
 use crate::object::frame::Exit;
@@ -59,8 +59,18 @@ impl Vm {
                     func => self.call(func, &all),
                 }
             }
+            Value::Class(class) => match self.made_at_once(class, args) {
+                Some(made) => Ok(made),
+                None => self.call_kw(callee, args, &[]),
+            },
             _ => self.call_kw(callee, args, &[]),
         }
+    }
+
+    /// What a built-in class makes of an argument, where nothing can go wrong.
+    fn made_at_once(&mut self, class: &Rc<Class>, args: &[Value]) -> Option<Value> {
+        let ([argument], Maker::New(new)) = (args, self.maker(class)) else { return None };
+        new.quick(2)?(self, &[&Value::Class(class.clone()), argument])
     }
 
     /// `callee(*args, **kwargs)`.

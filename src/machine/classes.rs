@@ -109,6 +109,10 @@ impl Vm {
         if Rc::ptr_eq(class, &self.types.type_) && args.len() == 1 && kwargs.is_empty() {
             return Ok(Value::Class(self.class_of(&args[0])));
         }
+        if Rc::ptr_eq(class, &self.types.dict) && args.is_empty() {
+            let pair = |(name, value): &Named| (Value::Str(name.clone()), value.clone());
+            return self.dict_from_pairs(kwargs.iter().map(pair).collect());
+        }
         let new = class.lookup(self.name(sym::__new__));
         let plain = is_call(new.as_ref(), object_new);
         let object = if plain && class.builtin && matches!(class.layout, Layout::Native(_) | Layout::Final) {

@@ -35,6 +35,14 @@ const METHODS: &[Row] = &[
         let class = new_class(vm, &args[0], &base)?;
         let x = float(vm, &args[1])?;
         Ok(vm.wrap(&class, Value::float(x)))
+    })
+    .or_quick(|vm, args| match args {
+        [Value::Class(class), value] if std::rc::Rc::ptr_eq(class, &vm.types.float) => match value {
+            Value::Int(n) => Some(Value::float(*n as f64)),
+            Value::Float(x) => Some(Value::Float(*x)),
+            _ => None,
+        },
+        _ => None,
     }),
     method("as_integer_ratio()", |vm, args| {
         let x = this_float(vm, &args[0])?;

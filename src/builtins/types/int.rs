@@ -38,8 +38,10 @@ const METHODS: &[Row] = &[
             [Value::Class(class), value] if std::rc::Rc::ptr_eq(class, &vm.types.int) => match value {
                 Value::Int(n) => Some(Value::Int(*n)),
                 Value::Float(x) if x.get().abs() < 9e18 => Some(Value::Int(x.get() as i64)),
-                Value::Str(text) if text.as_str().bytes().all(|b| b.is_ascii_digit()) => {
-                    text.as_str().parse().ok().map(Value::Int)
+                Value::Str(text) => {
+                    let digits = text.strip_prefix('-').unwrap_or(text.as_str());
+                    let plain = digits.bytes().all(|b| b.is_ascii_digit());
+                    text.parse().ok().filter(|_| plain).map(Value::Int)
                 }
                 _ => None,
             },

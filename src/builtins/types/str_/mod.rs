@@ -16,7 +16,15 @@ pub fn install(vm: &mut Vm) {
 }
 
 const METHODS: &[Row] = &[
-    static_method("__new__(cls, object=<unrepresentable>, encoding=<unrepresentable>, errors=<unrepresentable>)", new),
+    static_method("__new__(cls, object=<unrepresentable>, encoding=<unrepresentable>, errors=<unrepresentable>)", new)
+        .or_quick(|vm, args| match args {
+            [Value::Class(class), value] if Rc::ptr_eq(class, &vm.types.str_) => match value {
+                Value::Str(text) => Some(Value::Str(text.clone())),
+                Value::Int(n) => Some(Value::string(n.to_string())),
+                _ => None,
+            },
+            _ => None,
+        }),
     of!("count(sub, start=None, end=None, /)", Value::as_str, |vm, text, args| {
         let sub = self::text(vm, &args[1], "count", "1")?;
         let (start, end) = (vm.slice_part(&args[2])?, vm.slice_part(&args[3])?);
