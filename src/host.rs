@@ -240,6 +240,9 @@ pub struct Host {
     pub asyncio_debug: bool,
     /// What `os.getpid` says.
     pub process_id: u32,
+    /// Ends the process with a status at once (`os._exit`). It returns where a script cannot do that: the script is ended by
+    /// a `SystemExit` then.
+    pub end_process: Box<dyn FnMut(i32)>,
     /// Random bits for unseeded generators.
     pub entropy: Box<dyn FnMut() -> u64>,
     /// The files that `open` and `os` may use.
@@ -318,6 +321,7 @@ impl Host {
             environment: Vec::new(),
             warnings: Vec::new(),
             process_id: 1,
+            end_process: Box::new(|_| {}),
             entropy: Box::new(|| 0x9E37_79B9_7F4A_7C15),
             style: Style { format: ErrorFormat::Python, ..Style::default() },
             max_steps: None,

@@ -339,6 +339,7 @@ fn host(options: &Options, style: Style) -> Host {
     host.deadlock_check = !options.no_deadlock_check;
     host.list_modules = Box::new(list_modules);
     host.process_id = std::process::id();
+    host.end_process = Box::new(|status| std::process::exit(status));
     host.entropy = Box::new(streams::entropy);
     host.executable = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
     host.warnings = options.warnings.clone();

@@ -21,6 +21,11 @@ pub(super) const FUNCTIONS: &[Row] = &[
         let pairs = pairs.iter().map(|(name, value)| (Value::str(name), Value::str(value))).collect();
         vm.dict_from_pairs(pairs)
     }),
+    native("_end_process(status)", |vm, args| {
+        let status = vm.to_i64(&args[0])?;
+        (vm.host.end_process)(status as i32);
+        Ok(Value::None)
+    }),
     native("_process_id()", |vm, _| Ok(Value::Int(vm.host.process_id.into()))),
     native("_random_bytes(size, /)", |vm, args| {
         let size = usize::try_from(vm.to_i64(&args[0])?).unwrap_or(0);
