@@ -23,6 +23,8 @@ pub(super) const FUNCTIONS: &[Row] = &[
     }),
     native("_end_process(status)", |vm, args| {
         let status = vm.to_i64(&args[0])?;
+        // Python loses here what it has not written yet; nothing that was printed is lost.
+        let _ = vm.host.stdout.flush();
         (vm.host.end_process)(status as i32);
         Ok(Value::None)
     }),
