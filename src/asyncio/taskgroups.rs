@@ -411,7 +411,7 @@ impl Exit {
 
     fn end(&mut self, vm: &mut Vm, group: &TaskGroup) -> Result<Outcome> {
         if let Value::Exception(base_error) = &*group.base_error.borrow() {
-            return Err(vm.raised_here(Error(base_error.clone())));
+            return Err(raised_out(vm, Error(base_error.clone())));
         }
         let parent = or_none(&group.parent);
         if group.cancelled_parent.get() && counts_none(vm, &parent, "uncancel")? {
@@ -420,7 +420,7 @@ impl Exit {
         }
         let mut errors = group.errors.take();
         if let Some(cancelled) = self.cancelled.take().filter(|_| errors.is_empty()) {
-            return Err(vm.raised_here(cancelled));
+            return Err(raised_out(vm, cancelled));
         }
         if let Value::Exception(raised) = &self.raised {
             if !Error(raised.clone()).is(&vm.types.CancelledError) {
@@ -441,9 +441,14 @@ impl Exit {
         let made = vm.call(&class, &[message, Value::list(errors)])?;
         let Value::Exception(made) = made else { return Ok(Outcome::Return(Value::None)) };
         made.suppress_context.set(true);
-        made.in_circle.set(true);
-        Err(vm.raised_here(Error(made)))
+        Err(raised_out(vm, Error(made)))
     }
+}
+
+/// An error that `__aexit__` raises: CPython's frame of it, which the traceback holds, holds the error.
+fn raised_out(vm: &Vm, error: Error) -> Error {
+    error.0.in_circle.set(true);
+    vm.raised_here(error)
 }
 
 /// Whether a method of a task that counts its cancellations answers 0.
