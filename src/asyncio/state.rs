@@ -38,6 +38,7 @@ classes! {
     vm;
     future: "_asyncio" "Future", vm.types.object, Layout::Native(100), [future::METHODS, future::SHARED_METHODS];
     task: "_asyncio" "Task", future, Layout::Native(100), [task::METHODS, future::SHARED_METHODS];
+    step: "_asyncio" "TaskStepMethWrapper", vm.types.object, Layout::Final, [task::STEP_METHODS];
     gathering: "asyncio.tasks" "_GatheringFuture", future, Layout::Native(100), [gather::METHODS];
     future_iter: "_asyncio" "FutureIter", vm.types.object, Layout::Native(108), [future::ITER_METHODS];
     abstract_loop: "asyncio.events" "AbstractEventLoop", vm.types.object, Layout::Object,
@@ -267,8 +268,8 @@ fn define_class(
         // Subclasses take it over.
         class.awaiting.set(Some(&future::AWAITING));
     }
-    // Handles have slots.
-    if !matches!(layout, Layout::Native(102 | 108)) {
+    // Handles and steps have slots.
+    if !matches!(layout, Layout::Native(102 | 108) | Layout::Final) {
         vm.give_dict(&class);
     }
     for rows in tables {

@@ -499,9 +499,9 @@ pub fn wakeup_method(vm: &mut Vm, task: &Rc<Instance>) -> Value {
 
 /// A task's step as a callable value.
 pub fn step_callback(vm: &mut Vm, task: &Rc<Instance>, error: Option<&Error>) -> Value {
+    let class = state(vm).classes.step.clone();
     let error = error.map_or(Value::None, |e| e.value());
-    let pair = Value::tuple([Value::Instance(task.clone()), error]);
-    super::bound_native(vm, &STEP, &pair)
+    Instance::native(&class, TaskStep { task: Value::Instance(task.clone()), error })
 }
 
 static WAKEUP: Row = method("task_wakeup(future, /)", |vm, args| {
@@ -516,12 +516,33 @@ static WAKEUP: Row = method("task_wakeup(future, /)", |vm, args| {
     Ok(Value::None)
 });
 
-static STEP: Row = method("TaskStepMethWrapper(*args)", |vm, args| {
-    if let Some([Value::Instance(task), error]) = args[0].as_tuple().map(|pair| &pair[..]) {
-        step(vm, task, error.as_exception().cloned().map(Error))?;
+/// A task's step where a script can see it.
+struct TaskStep {
+    task: Value,
+    error: Value,
+}
+
+impl Native for TaskStep {
+    fn trace(&self, visit: gc::Visit) {
+        visit(&self.task);
+        visit(&self.error);
     }
-    Ok(Value::None)
-});
+}
+
+pub const STEP_METHODS: &[Row] = &[
+    method("__call__(*args, **kwargs)", |vm, args| {
+        for (given, kind) in [(&args[2], "keyword"), (&args[1], "positional")] {
+            if vm.truth(given)? {
+                return Err(vm.type_error(format!("function takes no {kind} arguments")));
+            }
+        }
+        if let Some(TaskStep { task: Value::Instance(task), error }) = args[0].data::<TaskStep>() {
+            step(vm, task, error.as_exception().cloned().map(Error))?;
+        }
+        Ok(Value::None)
+    }),
+    getter("__self__", |_, this| Ok(this.data::<TaskStep>().map_or(Value::None, |step| step.task.clone()))),
+];
 
 // What scripts see.
 
