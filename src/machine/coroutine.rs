@@ -706,10 +706,7 @@ impl Vm {
                 match &iterator {
                     Value::Coroutine(inner) => self.delegate_to(inner),
                     Value::Awaiter(awaiter) => self.delegate_awaiter(awaiter),
-                    _ => {
-                        let inner = Coroutine::native(Kind::Generator, Box::new(Forward(iterator)), &"__await__");
-                        Ok(Outcome::Delegate(Rc::new(inner), None))
-                    }
+                    _ => Ok(Outcome::Delegate(forward(iterator), None)),
                 }
             }
         }
@@ -731,9 +728,7 @@ impl Vm {
             }
             // One that others have started: its own chain is not this one's.
             State::Suspended if inner.has_chain() => {
-                let forward = Forward(Value::Coroutine(inner.clone()));
-                let forward = Coroutine::native(Kind::Generator, Box::new(forward), &"__await__");
-                Ok(Outcome::Delegate(Rc::new(forward), None))
+                Ok(Outcome::Delegate(forward(Value::Coroutine(inner.clone())), None))
             }
             _ => Ok(Outcome::Delegate(inner.clone(), None)),
         }
@@ -939,6 +934,13 @@ fn link(coroutine: &Coroutine) -> Value {
 
 /// A link of an await chain that is not a coroutine of ours: any iterator with `__next__`, `send` and `throw`.
 struct Forward(Value);
+
+/// What awaits an iterator that `__await__()` gave.
+pub(super) fn forward(iterator: Value) -> Rc<Coroutine> {
+    let mut forward = Coroutine::native(Kind::Generator, Box::new(Forward(iterator)), &"__await__");
+    forward.iterable = true;
+    Rc::new(forward)
+}
 
 impl NativeCoroutine for Forward {
     fn trace(&self, visit: gc::Visit) {

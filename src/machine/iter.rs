@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 
 use super::prelude::*;
-use crate::machine::coroutine::awaiter;
+use crate::machine::coroutine::{awaiter, forward};
 use crate::object::coroutine::Operation;
 use crate::object::iter::{DictPart, Iter, NativeIter, Pair};
 
@@ -342,17 +342,19 @@ impl Vm {
             Some(awaitable) => {
                 if matches!(&awaitable, Value::Coroutine(c) if c.kind == Kind::Coroutine || c.iterable)
                     || matches!(awaitable, Value::Awaiter(_))
-                    || self.has_special(&awaitable, sym::__await__)
+                    || self.class_of(&awaitable).awaiting.get().is_some()
                 {
                     return Ok(awaitable);
                 }
+                let cause = match self.await_iterator(&awaitable) {
+                    Ok(iterator) => return Ok(Value::Coroutine(forward(iterator))),
+                    Err(cause) => cause,
+                };
                 let name = self.type_name(&awaitable);
                 let error = self.type_error(format!("'async for' received an invalid object from __anext__: {name}"));
-                if let Err(cause) = self.await_iterator(&awaitable) {
-                    error.0.suppress_context.set(true);
-                    error.0.set_context(&cause.0);
-                    *error.0.cause.borrow_mut() = Some(cause.0);
-                }
+                error.0.suppress_context.set(true);
+                error.0.set_context(&cause.0);
+                *error.0.cause.borrow_mut() = Some(cause.0);
                 Err(error)
             }
             None => Err(self.type_error(format!(
