@@ -315,7 +315,7 @@ impl Vm {
             let Value::Class(base) = base else {
                 return Err(self.type_error("bases must be types"));
             };
-            if base.layout == Layout::Final {
+            if base.is_final() {
                 let base = self.full_name(base);
                 return Err(self.type_error(format!("type '{base}' is not an acceptable base type")));
             }

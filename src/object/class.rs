@@ -275,6 +275,16 @@ impl Class {
         all
     }
 
+    /// A tuple with named items, made by Rust code.
+    pub fn is_structure(&self) -> bool {
+        self.builtin && self.layout == Layout::Tuple && self.base().is_some_and(|base| base.layout == Layout::Tuple)
+    }
+
+    /// Whether no class can be derived from it.
+    pub fn is_final(&self) -> bool {
+        self.layout == Layout::Final || self.is_structure()
+    }
+
     pub fn is_subclass(&self, other: &Rc<Class>) -> bool {
         if std::ptr::eq(self, Rc::as_ptr(other)) {
             return self.own_place.get() != Place::Nowhere;

@@ -3,6 +3,7 @@
 //! What must be fast is Rust; the rest is `stdlib/<module>.aio`, which runs in the same namespace as the natives and finds
 //! them there. A page that only some programs need is loaded when one of its names is first asked for.
 
+pub mod structures;
 pub mod support;
 
 mod array;
@@ -207,6 +208,7 @@ const MODULES: &[Spec] = &[
     rust("os", os::FUNCTIONS)
         .with(|vm, module| {
             crate::builtins::add_functions(vm, "os", &module.dict, files::FUNCTIONS);
+            structures::of_os(vm, module);
             Ok(())
         })
         .and(&[page!("os")]),

@@ -1,5 +1,4 @@
-//! What several modules need to define their classes: one registry of native classes, and the structures that are tuples
-//! with named fields.
+//! What several modules need to define their classes: one registry of native classes.
 
 use crate::builtins::prelude::*;
 use std::collections::HashMap;
@@ -88,62 +87,6 @@ pub fn items(args: &Value) -> &[Value] {
         Value::Tuple(items) => items,
         _ => &[],
     }
-}
-
-/// Makes a structure: a tuple whose first fields have the names `__match_args__`; the getters come as rows.
-pub fn new_structure(vm: &mut Vm, full: &'static str, fields: &[&str], rows: &'static [Row]) -> Rc<Class> {
-    let base = vm.types.tuple.clone();
-    let class = define(vm, full, &base, Layout::Tuple, rows);
-    let key = vm.name(sym::__match_args__).clone();
-    if class.dict.get_str(&key).is_none() {
-        let names: Vec<Value> = fields.iter().map(|name| Value::str(name)).collect();
-        class.dict.set_str(&key, Value::tuple(names));
-        for (key, value) in [("n_fields", fields.len()), ("n_sequence_fields", fields.len()), ("n_unnamed_fields", 0)] {
-            let key = vm.intern(key);
-            class.dict.set_str(&key, Value::usize(value));
-        }
-        add_methods(vm, &class, STRUCTURE);
-    }
-    class
-}
-
-const STRUCTURE: &[Row] = &[method("__repr__()", structure_repr)];
-
-fn structure_repr(vm: &mut Vm, args: &[Value]) -> Result {
-    let class = vm.class_of(&args[0]);
-    let names = vm.class_lookup(&class, sym::__match_args__).unwrap_or_default();
-    // A named tuple is shown without its module.
-    let module = if vm.class_lookup(&class, "_fields").is_some() { None } else { vm.class_module(&class) };
-    let mut text = String::new();
-    if let Some(module) = module {
-        text.push_str(&module);
-        text.push('.');
-    }
-    text.push_str(&class.name.borrow().clone());
-    text.push('(');
-    let values = args[0].as_tuple().cloned();
-    for (at, (name, value)) in items(&names).iter().zip(values.iter().flat_map(|v| v.iter())).enumerate() {
-        if at > 0 {
-            text.push_str(", ");
-        }
-        if let Some(name) = name.as_str() {
-            text.push_str(name);
-        }
-        text.push('=');
-        vm.push_repr(&mut text, value)?;
-    }
-    text.push(')');
-    Ok(Value::string(text))
-}
-
-/// The field of a structure at a place.
-pub fn field<const AT: usize>(_: &mut Vm, this: &Value) -> Result {
-    Ok(this.as_tuple().and_then(|items| items.get(AT)).cloned().unwrap_or_default())
-}
-
-/// The row of a structure's field.
-pub const fn field_row<const AT: usize>(name: &'static str) -> Row {
-    getter(name, field::<AT>)
 }
 
 /// Functions that pages of the library need from the machine.

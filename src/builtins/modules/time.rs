@@ -3,9 +3,7 @@
 use num_traits::ToPrimitive;
 
 use super::set_all;
-use super::support::{class_given, export, field_row, new_structure, wrapped};
 use crate::builtins::prelude::*;
-use crate::machine::attr::own_attr;
 use crate::machine::threads::Wait;
 
 const SECOND: i128 = 1_000_000_000;
@@ -38,31 +36,8 @@ pub(super) const FUNCTIONS: &[Row] = &[
     native("tzset()", |_, _| Ok(Value::None)),
 ];
 
-const STRUCT_TIME: &[Row] = &[
-    static_method("__new__(cls, sequence=<unrepresentable>, dict=<unrepresentable>)", new_struct_time),
-    field_row::<0>("tm_year"),
-    field_row::<1>("tm_mon"),
-    field_row::<2>("tm_mday"),
-    field_row::<3>("tm_hour"),
-    field_row::<4>("tm_min"),
-    field_row::<5>("tm_sec"),
-    field_row::<6>("tm_wday"),
-    field_row::<7>("tm_yday"),
-    field_row::<8>("tm_isdst"),
-    getter("tm_zone", |vm, this| Ok(hidden(vm, this, "_zone"))),
-    getter("tm_gmtoff", |vm, this| Ok(hidden(vm, this, "_gmtoff"))),
-];
-
-const FIELDS: &[&str] =
-    &["tm_year", "tm_mon", "tm_mday", "tm_hour", "tm_min", "tm_sec", "tm_wday", "tm_yday", "tm_isdst"];
-
 pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
-    let class = new_structure(vm, "time.struct_time", FIELDS, STRUCT_TIME);
-    for (key, count) in [("n_fields", 11), ("n_unnamed_fields", 0)] {
-        let key = vm.intern(key);
-        class.dict.set_str(&key, Value::Int(count));
-    }
-    export(vm, &module.dict, &class);
+    super::structures::of_time(vm, module);
     let now = vm.host.clock.wall().div_euclid(SECOND) as i64;
     let (offset, zone) = vm.host.clock.local_offset(now);
     let zone = Value::string(zone);
@@ -181,47 +156,6 @@ fn sleep_length(vm: &mut Vm, args: &[Value]) -> Result<i128> {
         return Err(vm.value_error("sleep length must be non-negative"));
     }
     Ok(wanted)
-}
-
-/// Keeps an attribute that is no item.
-fn hide(vm: &mut Vm, value: &Value, name: &str, hidden: Value) {
-    let name = vm.intern(name);
-    if let Value::Instance(instance) = value {
-        let root = instance.class().root_shape.clone();
-        instance.attrs.change(|attrs| attrs.set(&root, &name, hidden));
-    }
-}
-
-fn hidden(vm: &mut Vm, value: &Value, name: &str) -> Value {
-    let name = vm.intern(name);
-    own_attr(value, &name).unwrap_or(Value::None)
-}
-
-fn new_struct_time(vm: &mut Vm, args: &[Value]) -> Result {
-    let class = class_given(vm, args)?;
-    if args[1].is_unbound() {
-        return Err(vm.type_error("structseq() missing required argument 'sequence' (pos 1)"));
-    }
-    let Ok(items) = vm.collect(&args[1]) else {
-        return Err(vm.type_error("constructor requires a sequence"));
-    };
-    let given = items.len();
-    if given < 9 {
-        return Err(vm.type_error(format!("time.struct_time() takes an at least 9-sequence ({given}-sequence given)")));
-    }
-    if given > 11 {
-        return Err(vm.type_error(format!("time.struct_time() takes an at most 11-sequence ({given}-sequence given)")));
-    }
-    let value = wrapped(&class, Value::tuple(&items[..9]));
-    for (at, (name, public)) in [("_zone", "tm_zone"), ("_gmtoff", "tm_gmtoff")].into_iter().enumerate() {
-        let public = vm.intern(public);
-        let extra = match items.get(9 + at) {
-            Some(item) => Some(item.clone()),
-            None => args[2].as_dict().and_then(|dict| dict.get_str(&public)),
-        };
-        hide(vm, &value, name, extra.unwrap_or(Value::None));
-    }
-    Ok(value)
 }
 
 /// What the page `_moments` asks the host.

@@ -69,7 +69,8 @@ fn module_of(name: &str) -> Option<&'static str> {
     }
 }
 
-const NO_INSTANCES: &[Row] = &[static_method("__new__(cls, *args, **kwargs)", |vm, args| {
+/// Of classes that are not to be called.
+pub const NO_INSTANCES: &[Row] = &[static_method("__new__(cls, *args, **kwargs)", |vm, args| {
     let name = match &args[0] {
         Value::Class(class) => vm.full_name(class),
         other => vm.type_name(other),

@@ -332,7 +332,7 @@ fn set_bases(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
         }
     }
     let old = class.bases.borrow().clone();
-    if let Some(last) = bases.iter().find(|base| base.layout == crate::object::class::Layout::Final) {
+    if let Some(last) = bases.iter().find(|base| base.is_final()) {
         let last = vm.full_name(last);
         return Err(vm.type_error(format!("type '{last}' is not an acceptable base type")));
     }

@@ -3,7 +3,8 @@
 pub mod deque;
 mod dicts;
 
-use super::support::{export, field};
+use super::structures::field;
+use super::support::export;
 use crate::builtins::prelude::*;
 use crate::machine::ops;
 use crate::object::function::{Descriptor, Getter, Property, PropertyParts};

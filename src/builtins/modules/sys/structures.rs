@@ -1,20 +1,30 @@
 //! The structures that describe the interpreter: `sys.version_info`, `sys.float_info` and so on.
 
-use crate::builtins::modules::support::{field_row, new_structure, wrapped};
+use crate::builtins::modules::structures::{field_row, new_structure};
+use crate::builtins::modules::support::wrapped;
 use crate::builtins::prelude::*;
+use crate::builtins::types::NO_INSTANCES;
 
 /// A structure's full name, fields with their rows, and values.
 macro_rules! structure {
     ($vm:expr, $full:literal, $($at:literal $name:literal = $value:expr),* $(,)?) => {{
         const ROWS: &[Row] = &[$(field_row::<$at>($name)),*];
-        let class = new_structure($vm, $full, &[$($name),*], ROWS);
+        let class = new_structure($vm, $full, ROWS.len(), 0, ROWS);
         let items: Vec<Value> = vec![$(Value::from($value)),*];
         wrapped(&class, Value::tuple(items))
     }};
 }
 
+/// A structure of which there is one instance.
+fn only(vm: &mut Vm, structure: Value) -> Value {
+    let class = vm.class_of(&structure);
+    add_methods(vm, &class, NO_INSTANCES);
+    structure
+}
+
 pub(super) fn version_info(vm: &mut Vm) -> Value {
-    structure!(vm, "sys.version_info", 0 "major" = 3, 1 "minor" = 13, 2 "micro" = 0, 3 "releaselevel" = "final", 4 "serial" = 0)
+    let made = structure!(vm, "sys.version_info", 0 "major" = 3, 1 "minor" = 13, 2 "micro" = 0, 3 "releaselevel" = "final", 4 "serial" = 0);
+    only(vm, made)
 }
 
 pub(super) fn float_info(vm: &mut Vm) -> Value {
@@ -64,7 +74,7 @@ pub(super) fn thread_info(vm: &mut Vm) -> Value {
 }
 
 pub(super) fn flags(vm: &mut Vm) -> Value {
-    structure!(
+    let made = structure!(
         vm, "sys.flags",
         0 "debug" = 0,
         1 "inspect" = 0,
@@ -84,7 +94,8 @@ pub(super) fn flags(vm: &mut Vm) -> Value {
         15 "warn_default_encoding" = 0,
         16 "safe_path" = false,
         17 "int_max_str_digits" = 4300,
-    )
+    );
+    only(vm, made)
 }
 
 pub(super) fn asyncgen_hooks(vm: &mut Vm, first: Value, finalizer: Value) -> Value {
