@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use super::code::{Code, NOWHERE, Slot};
+use super::coroutine::Coroutine;
 use super::{Dict, Exception, Function, Named, Value};
 use crate::source::Span;
 
@@ -66,6 +67,8 @@ pub struct FrameView {
     pub extra: Rc<Dict>,
     pub span: Cell<Span>,
     pub back: Option<Rc<FrameView>>,
+    /// The generator or coroutine that it was asked of.
+    pub owner: RefCell<Weak<Coroutine>>,
 }
 
 /// A frame under way whose variables are in cells, as long as it lives.
@@ -93,6 +96,7 @@ impl FrameView {
             extra: Rc::default(),
             span: Cell::new(span),
             back: None,
+            owner: Default::default(),
         }
     }
 

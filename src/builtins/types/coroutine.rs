@@ -252,7 +252,9 @@ fn frame(vm: &mut Vm, value: &Value) -> Result {
     }
     let under_way = vm.running_view(coroutine);
     let Some((function, span)) = coroutine.standing() else {
-        return Ok(under_way.map_or(Value::None, Value::Frame));
+        let Some(view) = under_way else { return Ok(Value::None) };
+        *view.owner.borrow_mut() = Rc::downgrade(coroutine);
+        return Ok(Value::Frame(view));
     };
     let code = function.code.clone();
     let slots = coroutine.look(|body| match body {
@@ -261,6 +263,7 @@ fn frame(vm: &mut Vm, value: &Value) -> Result {
     });
     let span = if coroutine.state.get() == State::Created { code.head_span() } else { span };
     let mut view = FrameView::new(code, function.globals.clone(), span);
+    *view.owner.get_mut() = Rc::downgrade(coroutine);
     view.back = under_way.and_then(|own| own.back.clone());
     *view.slots.borrow_mut() = slots;
     *view.function.borrow_mut() = Some(function);

@@ -4,6 +4,7 @@ use crate::builtins::prelude::*;
 use crate::builtins::types::receiver;
 use crate::object::Cell;
 use crate::object::code::{Code, CodeKind};
+use crate::object::coroutine::{Kind, State};
 use crate::object::exception::Traceback;
 use crate::object::frame::FrameView;
 
@@ -215,6 +216,19 @@ const FRAME: &[Row] = &[
         let frame = frame(vm, &args[0])?;
         if vm.is_under_way(frame) {
             return Err(vm.runtime_error("cannot clear an executing frame"));
+        }
+        let owner = frame.owner.borrow().upgrade();
+        if let Some(owner) = owner {
+            match owner.state.get() {
+                State::Running => return Err(vm.runtime_error("cannot clear an executing frame")),
+                State::Suspended => return Err(vm.runtime_error("cannot clear a suspended frame")),
+                // As if it died, which ends a generator but not a coroutine.
+                State::Created if owner.kind == Kind::Coroutine => vm.warn_never_awaited(&owner),
+                State::Created => {
+                    vm.generator_close(&owner)?;
+                }
+                State::Finished => {}
+            }
         }
         let old = (frame.locals.take(), frame.slots.take(), frame.function.take());
         drop(old);
