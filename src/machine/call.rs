@@ -91,7 +91,7 @@ impl Vm {
                     return self.call_native(native, args);
                 }
                 let bound = self.bind_native(native, args, kwargs)?;
-                (native.call)(self, &bound)
+                self.run_native(native, &bound)
             }
             Value::BoundMethod(method) => {
                 let all = with_this(&method.this, args);
@@ -176,7 +176,7 @@ impl Vm {
     pub fn call_native(&mut self, native: &Rc<NativeFunction>, args: &[Value]) -> Result {
         let arity = native.arity.get();
         if args.len() == arity.all() && arity.takes(args.len()) {
-            return (native.call)(self, args);
+            return self.run_native(native, args);
         }
         self.call_native_bound(native, args)
     }
@@ -197,7 +197,7 @@ impl Vm {
         if given < all {
             fill_native_defaults(native, places, given);
         }
-        (native.call)(self, &places[..all])
+        self.run_native(native, &places[..all])
     }
 
     fn call_native_bound(&mut self, native: &Rc<NativeFunction>, args: &[Value]) -> Result {
@@ -207,16 +207,34 @@ impl Vm {
         let arity = native.signature().arity();
         native.arity.set(arity);
         if arity.fits(args.len()) && args.len() == arity.all() {
-            return (native.call)(self, args);
+            return self.run_native(native, args);
         }
         if arity.fits(args.len()) {
             let mut places = [const { Value::Unbound }; PLACES];
             places[..args.len()].clone_from_slice(args);
             fill_native_defaults(native, &mut places, args.len());
-            return (native.call)(self, &places[..arity.all()]);
+            return self.run_native(native, &places[..arity.all()]);
         }
         let bound = self.bind_native(native, args, &[])?;
-        (native.call)(self, &bound)
+        self.run_native(native, &bound)
+    }
+
+    /// Runs a built-in function that has an argument for each parameter.
+    #[inline]
+    fn run_native(&mut self, native: &NativeFunction, args: &[Value]) -> Result {
+        let result = (native.call)(self, args);
+        if let Err(error) = &result {
+            self.keep_arguments(native, args, error);
+        }
+        result
+    }
+
+    /// What fails in a function that CPython has in Python holds the function's arguments: its frame is in the traceback.
+    #[cold]
+    fn keep_arguments(&mut self, native: &NativeFunction, args: &[Value], error: &Error) {
+        if native.row.is_python() && args.iter().any(Value::is_container) {
+            self.keep_with(error, Value::tuple(args));
+        }
     }
 
     pub fn call_function(&mut self, function: &Rc<Function>, args: &[Value]) -> Result {
