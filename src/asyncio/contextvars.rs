@@ -74,9 +74,43 @@ impl TaskContext {
         self.0.set(Held::Bindings(bindings));
         current.spare.set(Some(context));
     }
+
+    pub fn trace(&self, visit: gc::Visit) {
+        let held = self.0.take();
+        match &held {
+            Held::Nothing => {}
+            Held::Bindings(bindings) => trace_bindings(bindings, visit),
+            Held::Context(context) => context.trace(visit),
+        }
+        self.0.set(held);
+    }
+
+    /// Forgets the context: the task is garbage.
+    pub fn clear(&self) {
+        drop(self.0.take());
+    }
+}
+
+/// Shows what bindings refer to that nobody else shares.
+fn trace_bindings(bindings: &Rc<Bindings>, visit: gc::Visit) {
+    if Rc::strong_count(bindings) == 1 {
+        for (var, value) in bindings.iter() {
+            gc::link(var, Value::Instance, visit);
+            visit(value);
+        }
+    }
 }
 
 impl Context {
+    /// Shows what it refers to, if nobody else shares it.
+    fn trace(self: &Rc<Context>, visit: gc::Visit) {
+        if Rc::strong_count(self) == 1 {
+            if let Ok(bindings) = self.bindings.try_borrow() {
+                trace_bindings(&bindings, visit);
+            }
+        }
+    }
+
     /// A context with the same bindings.
     pub fn copy(&self) -> Rc<Context> {
         Rc::new(Context { bindings: RefCell::new(self.bindings.borrow().clone()), ..Context::default() })
@@ -88,6 +122,9 @@ impl Context {
 
     /// Binds a variable and returns the old value.
     fn set(&self, var: &Rc<Instance>, value: Value) -> Option<Value> {
+        if value.is_container() {
+            gc::watch(&value);
+        }
         let mut bindings = self.bindings.borrow_mut();
         let own = Rc::make_mut(&mut bindings);
         match own.iter_mut().find(|(v, _)| Rc::ptr_eq(v, var)) {
@@ -249,7 +286,31 @@ struct Token {
 
 struct Missing;
 
-natives!(ContextObject, Var, Token, Missing);
+natives!(Missing);
+
+impl Native for ContextObject {
+    fn trace(&self, visit: gc::Visit) {
+        self.0.trace(visit);
+    }
+
+    fn clear(&self) {
+        drop(self.0.bindings.take());
+    }
+}
+
+impl Native for Var {
+    fn trace(&self, visit: gc::Visit) {
+        visit(&self.default);
+    }
+}
+
+impl Native for Token {
+    fn trace(&self, visit: gc::Visit) {
+        visit(&self.var);
+        visit(&self.old);
+        self.context.trace(visit);
+    }
+}
 
 const FUNCTIONS: &[Row] = &[native("copy_context()", |vm, _| {
     let current = current(vm);

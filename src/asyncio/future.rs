@@ -176,6 +176,7 @@ impl Native for Future {
             Part::Task(task) => {
                 gc::trace_cell(&task.coro, visit);
                 gc::trace_cell(&task.waiter, visit);
+                task.context.trace(visit);
             }
             Part::Gathering(gathering) => gathering.children.iter().for_each(visit),
         }
@@ -185,6 +186,7 @@ impl Native for Future {
         drop((self.event_loop.take(), self.result.take(), self.callbacks.take(), self.extra.take()));
         if let Part::Task(task) = &self.part {
             drop((task.coro.take(), task.waiter.take()));
+            task.context.clear();
         }
     }
 

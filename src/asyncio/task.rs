@@ -23,7 +23,7 @@ pub struct Task {
     number: Cell<i64>,
     /// A name of its own, or the one made of its number when somebody asked.
     name: Cell<Option<Rc<Str>>>,
-    context: TaskContext,
+    pub(super) context: TaskContext,
     /// The future it waits for, or `None`.
     pub waiter: RefCell<Value>,
     pub must_cancel: Cell<bool>,
