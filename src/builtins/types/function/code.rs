@@ -110,7 +110,7 @@ fn replace(vm: &mut Vm, args: &[Value]) -> Result {
             ("co_qualname", Some(text)) => qualname = text.clone(),
             ("co_filename", Some(text)) => source = old.source.renamed(text),
             (_, None) if is_text => {
-                let found = vm.type_name(value);
+                let found = vm.argument_name(value);
                 let message = format!("replace() argument '{key}' must be str, not {found}");
                 return Err(vm.type_error(message));
             }
