@@ -229,7 +229,10 @@ pub fn load(vm: &mut Vm, name: &str) -> Result<Option<Rc<Module>>> {
         let marker = Instance::create(&vm.types.object, Payload::NONE);
         module.dict.set_str(&vm.intern("_is_coroutine"), marker);
     }
-    for (_, class_name, class) in state(vm).classes.all().into_iter().filter(|(module, ..)| *module == name) {
+    let state = state(vm);
+    let mut classes = state.classes.all();
+    classes.retain(|(module, class, _)| *module == name && !super::state::NAMELESS.contains(class));
+    for (_, class_name, class) in classes {
         module.dict.set_str(&vm.intern(class_name), Value::Class(class.clone()));
     }
     Ok(Some(module))

@@ -208,9 +208,9 @@ pub fn module(vm: &mut Vm) -> Result<Rc<Module>> {
         add_functions(vm, module, dict, rows);
     }
     let classes = &state.classes;
-    let hidden = ["_GatheringFuture", "FutureIter", "BaseSelectorEventLoop", "_UnixSelectorEventLoop"];
+    let hidden = ["_GatheringFuture", "BaseSelectorEventLoop", "_UnixSelectorEventLoop"];
     let mut named = classes.all();
-    named.retain(|(_, name, _)| !hidden.contains(name));
+    named.retain(|(_, name, _)| !hidden.contains(name) && !state::NAMELESS.contains(name));
     let named = named.into_iter().map(|(_, name, class)| (name, class.clone()));
     let others = [
         ("SelectorEventLoop", classes.event_loop.clone()),

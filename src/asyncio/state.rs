@@ -73,6 +73,9 @@ classes! {
     sendfile_not_available: "asyncio.exceptions" "SendfileNotAvailableError", vm.types.RuntimeError, Layout::Exception, [];
 }
 
+/// Classes that no module has a name for.
+pub const NAMELESS: [&str; 2] = ["FutureIter", "TaskStepMethWrapper"];
+
 pub struct State {
     pub classes: Classes,
     /// The loop that is running, or `None`.
