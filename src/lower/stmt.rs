@@ -344,10 +344,7 @@ impl Lower<'_> {
                     {
                         let object = object.clone();
                         let value = value.value(vm, frame)?;
-                        let new = match ops::quick(op, &old, &value) {
-                            Some(new) => new,
-                            None => vm.inplace(op, old, &value).at(span)?,
-                        };
+                        let new = combined(vm, op, old, &value, span)?;
                         value.discard();
                         return match write.assign_to(&object, new) {
                             Ok(()) => Ok(()),
@@ -357,10 +354,7 @@ impl Lower<'_> {
                     let object = object.value(vm, frame).at(object_span)?;
                     let old = vm.get_attr_cached(&object, &name, &read).at(target_span)?;
                     let value = value.value(vm, frame)?;
-                    let new = match ops::quick(op, &old, &value) {
-                        Some(new) => new,
-                        None => vm.inplace(op, old, &value).at(span)?,
-                    };
+                    let new = combined(vm, op, old, &value, span)?;
                     vm.set_attr_cached(&object, &name, new, &write).at(target_span)
                 });
             }
@@ -413,10 +407,7 @@ impl Lower<'_> {
         self.emit_do(span, move |vm, frame| {
             let old = load(vm, frame)?;
             let value = value(vm, frame)?;
-            let new = match ops::quick(op, &old, &value) {
-                Some(new) => new,
-                None => vm.inplace(op, old, &value).at(span)?,
-            };
+            let new = combined(vm, op, old, &value, span)?;
             store(vm, frame, new)
         });
     }
@@ -729,6 +720,15 @@ impl Lower<'_> {
         self.emit(Step::Loop(top), span);
         self.patch(next);
         self.end_loop(orelse);
+    }
+}
+
+/// `old op= value`, with a short way for numbers.
+#[inline(always)]
+fn combined(vm: &mut Vm, op: BinOp, old: Value, value: &Value, span: Span) -> Eval {
+    match ops::quick(op, &old, value) {
+        Some(new) => Ok(new),
+        None => vm.inplace(op, old, value).at(span),
     }
 }
 
