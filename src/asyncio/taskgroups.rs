@@ -418,24 +418,24 @@ impl Exit {
             // The cancellation was the group's own.
             self.cancelled = None;
         }
-        let mut errors = group.errors.take();
-        if let Some(cancelled) = self.cancelled.take().filter(|_| errors.is_empty()) {
+        if let Some(cancelled) = self.cancelled.take().filter(|_| group.errors.borrow().is_empty()) {
             return Err(raised_out(vm, cancelled));
         }
         if let Value::Exception(raised) = &self.raised {
             if !Error(raised.clone()).is(&vm.types.CancelledError) {
-                errors.push(self.raised.clone());
+                group.errors.borrow_mut().push(self.raised.clone());
             }
         }
-        if errors.is_empty() {
+        if group.errors.borrow().is_empty() {
             return Ok(Outcome::Return(Value::None));
         }
-        group.raised.set(true);
         if !counts_none(vm, &parent, "cancelling")? {
             // Cancelled from outside as well: the task learns of it at its next wait.
             vm.call_method(&parent, "uncancel", &[])?;
             cancel(vm, &parent)?;
         }
+        group.raised.set(true);
+        let errors = group.errors.take();
         let class = Value::Class(vm.types.BaseExceptionGroup.clone());
         let message = Value::str("unhandled errors in a TaskGroup");
         let made = vm.call(&class, &[message, Value::list(errors)])?;

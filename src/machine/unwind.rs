@@ -23,17 +23,22 @@ fn clear_from(frame: &mut Frame, first: usize) {
 pub(super) fn keep_locals(locals: &mut [Value], function: &Rc<Function>, error: &Error, span: Span) {
     let entry = error.0.traceback.borrow().clone();
     if let Some(entry) = entry.filter(|entry| Rc::ptr_eq(&entry.code, &function.code)) {
-        leave_to(&entry, locals, function, &error.0, span);
+        let slots = variables(&entry, locals).iter_mut().map(Value::take).collect();
+        leave_to(&entry, slots, function, &error.0, span);
     }
 }
 
-/// Moves the variables of a frame to an entry of an exception's traceback.
-fn leave_to(entry: &Traceback, locals: &mut [Value], function: &Rc<Function>, exception: &Rc<Exception>, span: Span) {
-    let variables = entry.code.variables.len().min(locals.len());
-    if locals[..variables].iter().all(Value::is_unbound) {
+/// Those of a frame's slots that are variables.
+fn variables<'a>(entry: &Traceback, locals: &'a mut [Value]) -> &'a mut [Value] {
+    let count = entry.code.variables.len().min(locals.len());
+    &mut locals[..count]
+}
+
+/// Has an entry of an exception's traceback hold the variables of its frame.
+fn leave_to(entry: &Traceback, mut slots: Vec<Value>, function: &Rc<Function>, exception: &Rc<Exception>, span: Span) {
+    if slots.iter().all(Value::is_unbound) {
         return;
     }
-    let mut slots: Vec<Value> = locals[..variables].iter_mut().map(Value::take).collect();
     if exception.in_circle.get() {
         slots.push(Value::Exception(exception.clone()));
     }
@@ -116,6 +121,7 @@ impl Vm {
         let Some(handler) = handlers.iter().find(|h| h.start <= pc && pc < h.end) else {
             clear_from(frame, code.variables.len());
             self.finalize_at(&code, failed);
+            self.leave_caught(frame.locals, frame.function);
             keep_locals(frame.locals, frame.function, &error, span);
             // A group that `except*` made and that is raised again at once has come from nowhere.
             let known = exception.traceback.borrow().is_some();
@@ -165,7 +171,8 @@ impl Vm {
         for caught in self.caught.remove(&locals.as_ptr()).unwrap_or_default() {
             let (Some(exception), Some(entry)) = (caught.exception.upgrade(), caught.entry.upgrade()) else { continue };
             if Rc::ptr_eq(&entry.code, &function.code) {
-                leave_to(&entry, locals, function, &exception, entry.span);
+                let slots = variables(&entry, locals).to_vec();
+                leave_to(&entry, slots, function, &exception, entry.span);
             }
         }
     }
