@@ -33,7 +33,7 @@ impl Vm {
         if args.len() + kwargs.len() > (params.positional + params.kwonly) as usize {
             return None;
         }
-        let required = params.positional as usize - function.defaults.borrow().len();
+        let required = (params.positional as usize).saturating_sub(function.defaults.borrow().len());
         for (at, name) in function.code.variables.iter().enumerate().skip(1) {
             let by_name = kwargs.iter().find(|(key, _)| key.as_str() == name.as_str());
             match args.get(at).or(by_name.map(|(_, value)| value)) {
@@ -173,7 +173,7 @@ impl Vm {
             locals[positional..positional + params.kwonly as usize].iter().filter(|v| !v.is_unbound()).count();
         let defaults = function.defaults.borrow().len();
         let takes = if defaults > 0 {
-            format!("from {} to {positional}", positional - defaults)
+            format!("from {} to {positional}", positional as i64 - defaults as i64)
         } else {
             positional.to_string()
         };

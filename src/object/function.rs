@@ -87,7 +87,7 @@ pub struct Function {
     pub code: Rc<Code>,
     pub globals: Rc<Dict>,
     pub closure: Box<[Rc<Cell>]>,
-    /// Defaults of the last positional parameters.
+    /// Defaults of the last positional parameters. A script can set more than there are parameters: the last ones count.
     pub defaults: RefCell<Rc<[Value]>>,
     /// What most functions never have.
     pub extra: RefCell<Option<Box<FunctionExtra>>>,
@@ -145,10 +145,6 @@ impl Function {
         let extra = self.extra.borrow();
         let extra = extra.as_ref().filter(|_| self.code.replaced.get())?;
         let (code, closure) = extra.code.clone()?;
-        // More defaults than parameters: the last ones count.
-        let defaults = self.defaults.borrow();
-        let surplus = defaults.len().saturating_sub(code.params.positional as usize);
-        let defaults = Rc::from(&defaults[surplus..]);
         let named = FunctionExtra {
             kwdefaults: extra.kwdefaults.clone(),
             name: Some(extra.name.clone().unwrap_or_else(|| self.code.name.clone())),
@@ -158,7 +154,7 @@ impl Function {
         Some(Rc::new(Function {
             globals: self.globals.clone(),
             closure,
-            defaults: RefCell::new(defaults),
+            defaults: self.defaults.clone(),
             extra: RefCell::new(Some(Box::new(named))),
             mark: Default::default(),
             code,

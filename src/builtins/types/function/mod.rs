@@ -232,9 +232,7 @@ fn set_defaults(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
         _ => return Err(vm.type_error("__defaults__ must be set to a tuple object")),
     };
     let function = function(vm, this)?;
-    // More defaults than parameters: the last ones count.
-    let extra = items.len().saturating_sub(function.current_code().params.positional as usize);
-    let old = function.defaults.replace(Rc::from(&items[extra..]));
+    let old = function.defaults.replace(items.into());
     drop(old);
     Ok(())
 }
