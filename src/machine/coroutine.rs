@@ -388,6 +388,7 @@ impl Vm {
         if member.kind == Kind::AsyncGenerator {
             member.running_async.set(false);
         }
+        drop(member.extra(|extra| extra.base_handled.take()));
         Some(member.kind)
     }
 

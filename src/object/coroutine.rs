@@ -78,7 +78,7 @@ pub struct Extra {
     /// Names that are not those of the code.
     pub name: Option<Rc<Str>>,
     pub qualname: Option<Rc<Str>>,
-    /// What those that await it were handling when it was started.
+    /// What those that await it were handling when they began to, as long as they do.
     pub base_handled: Option<Rc<Exception>>,
     /// The event loop's function to call when it dies while suspended (asynchronous generators).
     pub finalizer: Value,
