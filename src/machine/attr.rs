@@ -851,20 +851,6 @@ impl Vm {
             Value::Module(module) => Some(module.dict.clone()),
             Value::Function(function) => Some(function.with_extra(|extra| extra.attrs.to_dict())),
             Value::Instance(instance) if !instance.class().has_dict.get() => None,
-            Value::Descriptor(descriptor) => {
-                let dict = attrs_of(value)?.change(Attrs::to_dict);
-                if let (Descriptor::ClassMethod(function, _) | Descriptor::StaticMethod(function, _), true) =
-                    (&**descriptor, dict.is_empty())
-                {
-                    for name in ["__module__", "__name__", "__qualname__", "__doc__", "__annotations__"] {
-                        let name = self.intern(name);
-                        if let Ok(Some(found)) = self.get_attr_opt(function, &name) {
-                            dict.set_str(&name, found);
-                        }
-                    }
-                }
-                Some(dict)
-            }
             _ => attrs_of(value).map(|attrs| attrs.change(Attrs::to_dict)),
         }
     }

@@ -3,11 +3,11 @@
 use super::special::member;
 use super::{new_class, type_::unpack, wrong_receiver};
 use crate::builtins::prelude::*;
+use crate::machine::attr::attrs_of;
 use crate::machine::classes::Super;
 use crate::object::Descriptor;
-use crate::object::attrs::slot_name;
+use crate::object::attrs::{AttrCell, slot_name};
 use crate::object::function::{Property, PropertyParts};
-use crate::symbol::Symbol;
 
 pub fn install(vm: &mut Vm) {
     let types = &vm.types;
@@ -200,15 +200,13 @@ fn get_name(vm: &mut Vm, this: &Value) -> Result {
 
 const CLASS_METHOD: &[Row] = &[static_method("__new__(cls, function, /)", |vm, args| {
     let base = vm.types.classmethod.clone();
-    let class = new_class(vm, &args[0], &base)?;
-    Ok(vm.wrap(&class, Value::Descriptor(Rc::new(Descriptor::ClassMethod(args[1].clone(), Default::default())))))
+    new_wrapper(vm, args, &base, Descriptor::ClassMethod)
 })];
 
 const STATIC_METHOD: &[Row] = &[
     static_method("__new__(cls, function, /)", |vm, args| {
         let base = vm.types.staticmethod.clone();
-        let class = new_class(vm, &args[0], &base)?;
-        Ok(vm.wrap(&class, Value::Descriptor(Rc::new(Descriptor::StaticMethod(args[1].clone(), Default::default())))))
+        new_wrapper(vm, args, &base, Descriptor::StaticMethod)
     }),
     method("__call__(*args, **kwargs)", |vm, args| {
         let function = wrapped(vm, &args[0])?;
@@ -227,11 +225,6 @@ const WRAPPER: &[Row] = &[
         let function = wrapped(vm, this)?;
         is_abstract(vm, &function).map(Value::bool)
     }),
-    getter("__name__", |vm, this| of_wrapped(vm, this, sym::__name__)),
-    getter("__qualname__", |vm, this| of_wrapped(vm, this, sym::__qualname__)),
-    getter("__doc__", |vm, this| of_wrapped(vm, this, sym::__doc__)),
-    getter("__module__", |vm, this| of_wrapped(vm, this, sym::__module__)),
-    getter("__annotations__", |vm, this| of_wrapped(vm, this, sym::__annotations__)),
 ];
 
 /// The function inside.
@@ -242,13 +235,16 @@ fn wrapped(vm: &mut Vm, value: &Value) -> Result {
     }
 }
 
-fn of_wrapped(vm: &mut Vm, this: &Value, name: Symbol) -> Result {
-    let function = wrapped(vm, this)?;
-    let name = vm.name(name).clone();
-    match vm.get_attr_opt(&function, &name)? {
-        Some(found) => Ok(found),
-        None => Err(vm.attribute_error(this, &name)),
+/// A class or static method as an object of `class`, with what tells of the function as its own attributes.
+fn new_wrapper(vm: &mut Vm, args: &[Value], base: &Rc<Class>, make: fn(Value, AttrCell) -> Descriptor) -> Result {
+    let class = new_class(vm, &args[0], base)?;
+    let new = vm.wrap(&class, Value::Descriptor(Rc::new(make(args[1].clone(), AttrCell::default()))));
+    for name in [sym::__module__, sym::__name__, sym::__qualname__, sym::__doc__, sym::__annotations__] {
+        if let (Some(found), Some(attrs)) = (vm.get_attr_opt(&args[1], name)?, attrs_of(&new)) {
+            attrs.change(|attrs| attrs.set(&class.root_shape, vm.name(name), found));
+        }
     }
+    Ok(new)
 }
 
 /// Slots and computed attributes.

@@ -68,7 +68,10 @@ pub fn trace(value: &Value, visit: Visit) {
                     parts.functions.iter().chain([&parts.doc, &parts.name]).for_each(&mut *visit);
                 }
             }
-            Descriptor::ClassMethod(inner, _) | Descriptor::StaticMethod(inner, _) => visit(inner),
+            Descriptor::ClassMethod(inner, attrs) | Descriptor::StaticMethod(inner, attrs) => {
+                visit(inner);
+                attrs.look(|attrs| attrs.trace(visit));
+            }
             Descriptor::GetSet { doc, .. } => trace_cell(doc, visit),
             Descriptor::Slot { .. } => {}
         },
