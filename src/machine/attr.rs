@@ -817,14 +817,14 @@ impl Vm {
         name: &Rc<Str>,
         new: Option<Value>,
     ) -> Result<()> {
+        if (target.builtin || target.named_in_full.get()) && !target.patchable.get() {
+            return Err(self
+                .type_error(format!("cannot set '{name}' attribute of immutable type '{}'", self.full_name(target))));
+        }
         if let Some(attr) = meta.lookup(name) {
             if self.is_data_descriptor(&attr) {
                 return self.set_through(&attr, &Value::Class(target.clone()), meta, name, new);
             }
-        }
-        if (target.builtin || target.named_in_full.get()) && !target.patchable.get() {
-            return Err(self
-                .type_error(format!("cannot set '{name}' attribute of immutable type '{}'", self.full_name(target))));
         }
         let name = self.intern_str(name);
         match new {

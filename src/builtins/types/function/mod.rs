@@ -409,11 +409,14 @@ fn equal(vm: &mut Vm, args: &[Value]) -> Result {
     Ok(found.unwrap_or(Value::NotImplemented))
 }
 
+fn name(vm: &mut Vm, this: &Value) -> Result {
+    Ok(Value::Str(native(vm, this)?.name.clone()))
+}
+
 /// Built-in functions and methods, bound or not.
 const NATIVE: &[Row] = &[
     method("__call__(*args, **kwargs)", call),
     method("__repr__()", |vm, args| vm.repr(&args[0]).map(Value::Str)),
-    getter("__name__", |vm, this| Ok(Value::Str(native(vm, this)?.name.clone()))),
     getter("__qualname__", |vm, this| {
         let native = native(vm, this)?;
         let name = native.name.as_str();
@@ -465,6 +468,7 @@ const COMPARED: &[Row] =
     &[method("__eq__(value, /)", equal), method("__hash__()", |vm, args| vm.hash(&args[0]).map(Value::Int))];
 
 const BUILTIN: &[Row] = &[
+    getter("__name__", name),
     getter("__module__", |vm, this| Ok(native(vm, this)?.module.clone().map_or(Value::None, Value::Str))),
     getter("__self__", |vm, this| match this {
         Value::BoundMethod(method) => Ok(method.this.clone()),
@@ -480,11 +484,13 @@ const BUILTIN: &[Row] = &[
 ];
 
 const METHOD_WRAPPER: &[Row] = &[
+    getter("__name__", name),
     member("__self__", |vm, this| Ok(bound_method(vm, this)?.this.clone())),
     member("__objclass__", |vm, this| Ok(owner(&*native(vm, this)?).map_or(Value::None, Value::Class))),
 ];
 
 const METHOD_DESCRIPTOR: &[Row] = &[
+    member("__name__", name),
     member("__objclass__", |vm, this| Ok(owner(&*native(vm, this)?).map_or(Value::None, Value::Class))),
     method("__get__(instance, owner=None, /)", |vm, args| {
         let instance = args[1].given();
