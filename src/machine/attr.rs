@@ -86,7 +86,8 @@ impl Vm {
         if !matches!(has(sym::__class__), Some(Value::Descriptor(d)) if matches!(*d, Descriptor::GetSet { .. })) {
             found |= Hooks::CLASS;
         }
-        if !matches!(has(sym::__getattribute__), Some(Value::Native(_)) | None) {
+        let plain = |native: &NativeFunction| Rc::ptr_eq(&native.name, self.name(sym::__getattribute__));
+        if !matches!(has(sym::__getattribute__), Some(Value::Native(native)) if plain(&native)) {
             found |= Hooks::GETATTRIBUTE;
         }
         class.hooks.set((class.version.get(), found));
@@ -738,7 +739,7 @@ impl Vm {
             Ok(name) if full != *owner.name.borrow() => {
                 let (name, full) = (name.trim_matches([' ', '\'']), full.as_str());
                 let message = match full {
-                    "datetime.timedelta" => "readonly attribute".to_owned(),
+                    "datetime.timedelta" | "functools.partial" => "readonly attribute".to_owned(),
                     _ => format!("attribute '{name}' of '{full}' objects is not writable"),
                 };
                 self.error(self.types.AttributeError.clone(), message)
