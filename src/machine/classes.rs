@@ -55,7 +55,7 @@ impl Vm {
     }
 
     fn find_maker(&self, class: &Rc<Class>) -> Maker {
-        if class.metaclass.get().is_some() {
+        if class.metaclass.get().is_some() || class.is_abstract.get() {
             return Maker::General;
         }
         if Rc::ptr_eq(class, &self.types.type_) {
@@ -222,15 +222,12 @@ impl Vm {
 
     /// Refuses a class with abstract methods left.
     pub fn check_abstract(&mut self, class: &Rc<Class>) -> Result<()> {
-        if class.metaclass.get().is_none() {
+        if !class.is_abstract.get() {
             return Ok(());
         }
         let Some(names) = self.entry(&class.dict, "__abstractmethods__") else { return Ok(()) };
         let items = self.collect(&names)?;
         let mut names: Vec<String> = items.iter().filter_map(|v| v.as_str().map(|s| format!("'{s}'"))).collect();
-        if names.is_empty() {
-            return Ok(());
-        }
         names.sort();
         Err(self.type_error(format!(
             "Can't instantiate abstract class {} without an implementation for abstract method{} {}",

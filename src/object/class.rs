@@ -120,6 +120,8 @@ pub struct Class {
     /// Which of the bases decides what instances are made of.
     pub best_base: Cell<usize>,
     pub has_del: Cell<bool>,
+    /// Whether `__abstractmethods__` was set to names.
+    pub is_abstract: Cell<bool>,
     /// Which special methods it has, as bits of `machine::attr::Hooks`; valid for one version.
     pub hooks: Cell<(u32, u8)>,
     /// How its instances are made; valid for one version.
@@ -226,6 +228,7 @@ impl Class {
             slots: OnceCell::new(),
             best_base: Cell::new(0),
             has_del: Cell::new(has_del),
+            is_abstract: Cell::new(false),
             awaiting: Cell::new(awaiting),
             hooks: Cell::default(),
             maker: RefCell::default(),

@@ -5,10 +5,11 @@ use std::rc::Weak;
 use super::generic::union;
 use super::must_encode;
 use super::object::{attribute_name, same_layout};
+use super::special::member;
 use crate::builtins::prelude::*;
 use crate::builtins::types::receiver;
 use crate::object::Descriptor;
-use crate::object::class::Place;
+use crate::object::class::{Layout, Place};
 use crate::symbol::Symbol;
 
 pub fn install(vm: &mut Vm) {
@@ -80,11 +81,52 @@ const METHODS: &[Row] = &[
     attribute("__type_params__", get_type_params, |vm, class, new| set_entry(vm, class, sym::__type_params__, new)),
     attribute("__abstractmethods__", get_abstract, set_abstract),
     getter("__text_signature__", text_signature),
+    member("__flags__", flags),
 ];
+
+/// Those bits of CPython's `tp_flags` that say something about the class itself.
+fn flags(vm: &mut Vm, class: &Value) -> Result {
+    let class = this(vm, class)?;
+    let types = &vm.types;
+    let methods = [&types.function, &types.method_descriptor, &types.wrapper_descriptor];
+    let layout = if class.is_final() { class.base().map_or(class.layout, |base| base.layout) } else { class.layout };
+    let kind = match layout {
+        Layout::Int => Some(24),
+        Layout::List => Some(25),
+        Layout::Tuple => Some(26),
+        Layout::Bytes => Some(27),
+        Layout::Str => Some(28),
+        Layout::Dict => Some(29),
+        Layout::Exception => Some(30),
+        Layout::Type => Some(31),
+        _ => None,
+    };
+    let bits = [
+        (8, class.builtin),
+        (9, !class.builtin),
+        (10, !class.is_final()),
+        (12, true),
+        (17, methods.iter().any(|method| Rc::ptr_eq(class, method))),
+        (20, class.is_abstract.get()),
+    ];
+    let bits = bits.into_iter().filter(|(_, set)| *set).map(|(bit, _)| bit).chain(kind);
+    Ok(Value::Int(bits.fold(0, |all, bit| all | 1 << bit)))
+}
 
 /// What the row that makes or initialises objects of a class says, unless it leaves that open.
 fn text_signature(vm: &mut Vm, class: &Value) -> Result {
     let class = this(vm, class)?;
+    if Rc::ptr_eq(class, &vm.types.object) {
+        return Ok(Value::str("()"));
+    }
+    // A class of a script may say in its documentation how it is called.
+    if let Some(doc) = entry(vm, class, sym::__doc__).filter(|_| !class.builtin) {
+        let doc = doc.as_str().map_or("", |doc| doc.as_str());
+        let given = doc.strip_prefix(class.name.borrow().as_str()).filter(|rest| rest.starts_with('('));
+        if let Some((given, _)) = given.and_then(|given| given.split_once(")\n--\n\n")) {
+            return Ok(Value::string(format!("{given})")));
+        }
+    }
     let module = class.dict.get_str(vm.name(sym::__module__));
     // The classes of asyncio are what a program makes objects of by hand, also those that inherit their `__init__`.
     let inherits = module.as_ref().and_then(Value::as_str).is_some_and(|module| module.as_str().contains("asyncio"));
@@ -458,6 +500,8 @@ fn get_abstract(vm: &mut Vm, class: &Value) -> Result {
 fn set_abstract(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
     let class = this(vm, class)?;
     let name = vm.intern("__abstractmethods__");
+    let names = if new.is_unbound() { Value::None } else { new.clone() };
+    class.is_abstract.set(vm.truth(&names)?);
     if new.is_unbound() {
         let old = class.dict.remove_str(&name);
         class.changed();
