@@ -331,6 +331,7 @@ impl Vm {
                     let key = self.intern_str(key);
                     dict.set_str(&key, unbound(value));
                 }
+                _ if key.as_str().is_some() => self.dict_set(&dict, key, value)?,
                 _ => {
                     self.warn(
                         self.types.RuntimeWarning.clone(),
@@ -505,9 +506,7 @@ impl Vm {
     pub fn give_dict(&mut self, class: &Rc<Class>) {
         class.has_dict.set(true);
         if !class.base().is_some_and(|base| base.has_dict.get()) {
-            if class.dict.get_str(self.name(sym::__dict__)).is_none() {
-                add_computed(self, class, sym::__dict__, get_dict, Some(set_dict));
-            }
+            add_computed(self, class, sym::__dict__, get_dict, Some(set_dict));
             class.changed();
         }
     }
@@ -711,10 +710,13 @@ pub fn solid_base(class: &Rc<Class>) -> Rc<Class> {
     class
 }
 
-/// Adds a computed attribute to a class.
+/// Adds a computed attribute to a class that does not define the name itself.
 fn add_computed(vm: &Vm, class: &Rc<Class>, name: Symbol, get: Getter, set: Option<Setter>) {
     let doc = if set.is_some() { "dictionary for instance variables" } else { "list of weak references to the object" };
     let (name, doc) = (vm.name(name).clone(), Value::str(doc).into());
+    if class.dict.get_str(&name).is_some() {
+        return;
+    }
     let attribute = Descriptor::GetSet { name: name.clone(), class: Rc::downgrade(class), get, set, doc };
     class.dict.set_str(&name, Value::Descriptor(Rc::new(attribute)));
 }

@@ -106,13 +106,7 @@ impl Vm {
                         }
                     }
                 }
-                match sub {
-                    Value::Class(sub) => Ok(sub.is_subclass(class)),
-                    _ => {
-                        self.check_bases(sub, "issubclass() arg 1 must be a class")?;
-                        self.derives(sub, &Value::Class(class.clone()))
-                    }
-                }
+                self.derives_from(sub, class)
             }
             given if given.as_tuple().is_some() => {
                 for class in given.as_tuple().into_iter().flat_map(|classes| classes.iter()) {
@@ -130,6 +124,17 @@ impl Vm {
                     self.derives(sub, other)
                 }
             },
+        }
+    }
+
+    /// `type.__subclasscheck__`
+    pub fn derives_from(&mut self, sub: &Value, class: &Rc<Class>) -> Result<bool> {
+        match sub {
+            Value::Class(sub) => Ok(sub.is_subclass(class)),
+            _ => {
+                self.check_bases(sub, "issubclass() arg 1 must be a class")?;
+                self.derives(sub, &Value::Class(class.clone()))
+            }
         }
     }
 

@@ -192,16 +192,18 @@ impl Vm {
             return Ok(self.generic_alias(container, key));
         }
         let name = self.name(sym::__class_getitem__).clone();
-        if class.lookup(&name).is_some() {
+        let own = class.lookup(&name);
+        if own.as_ref().is_some_and(|method| !method.is_none()) {
             let method = self.get_attr(container, &name)?;
             return self.call(&method, std::slice::from_ref(key));
         }
-        let inherits = class.ancestors.borrow().iter().any(|base| {
-            let types = &self.types;
-            [&types.list, &types.dict, &types.tuple, &types.set, &types.frozenset]
-                .iter()
-                .any(|generic| Rc::ptr_eq(generic, base))
-        });
+        let inherits = own.is_none()
+            && class.ancestors.borrow().iter().any(|base| {
+                let types = &self.types;
+                [&types.list, &types.dict, &types.tuple, &types.set, &types.frozenset]
+                    .iter()
+                    .any(|generic| Rc::ptr_eq(generic, base))
+            });
         if inherits {
             return Ok(self.generic_alias(container, key));
         }

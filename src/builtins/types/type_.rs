@@ -34,10 +34,7 @@ const METHODS: &[Row] = &[
     }),
     of!("__instancecheck__(instance, /)", Value::as_class, instance_check),
     of!("__subclasscheck__(subclass, /)", Value::as_class, |vm, class, args| {
-        match &args[1] {
-            Value::Class(sub) => Ok(Value::bool(sub.is_subclass(class))),
-            _ => Err(vm.type_error("issubclass() arg 1 must be a class")),
-        }
+        vm.derives_from(&args[1], class).map(Value::bool)
     }),
     of!("__subclasses__()", Value::as_class, |_, class, _| {
         let found: Vec<Value> = class.subclasses.borrow().iter().filter_map(Weak::upgrade).map(Value::Class).collect();
