@@ -524,25 +524,23 @@ impl Arguments {
                             vm.dict_update(&dict, &value).at(at)?;
                             dict.pairs()
                         }
-                        None if vm.get_attr_opt(&value, sym::keys)?.is_some() => {
-                            let keys = vm.call_method(&value, sym::keys, &[]).at(at)?;
-                            if vm.iter(&keys).is_err_and(|e| e.is(&vm.types.TypeError)) {
-                                let (owner, kind) = (vm.type_name(&value), vm.type_name(&keys));
-                                let message = format!("{owner}.keys() returned a non-iterable (type {kind})");
+                        None => match vm.mapping_pairs(&value) {
+                            Err(e) if e.is(&vm.types.AttributeError) => {
+                                let (shown, name) = (callee_name(vm, callee), vm.type_name(&value));
+                                let message = format!("{shown} argument after ** must be a mapping, not {name}");
                                 return Err(vm.type_error(message).at(at).into());
                             }
-                            let mut pairs = Vec::new();
-                            for key in vm.collect(&keys).at(at)? {
-                                let item = vm.get_item(&value, &key).at(at)?;
-                                pairs.push((key, item));
+                            // As CPython has it: whatever is missing counts as given twice.
+                            Err(e) if e.is(&vm.types.KeyError) => {
+                                let args = e.0.args.borrow().clone();
+                                let [key] = args.as_tuple().map_or(&[][..], |args| args) else {
+                                    return Err(e.at(at).into());
+                                };
+                                let key = vm.str(key)?;
+                                return Err(twice(vm, callee, key.as_str()).at(at).into());
                             }
-                            pairs
-                        }
-                        _ => {
-                            let (shown, name) = (callee_name(vm, callee), vm.type_name(&value));
-                            let message = format!("{shown} argument after ** must be a mapping, not {name}");
-                            return Err(vm.type_error(message).at(at).into());
-                        }
+                            pairs => pairs.at(at)?,
+                        },
                     };
                     for (key, value) in pairs {
                         match key.as_str() {

@@ -320,12 +320,11 @@ impl Vm {
             }
             return Ok(());
         }
-        let keys = self.call_method(other, sym::keys, &[])?;
-        self.for_each(&keys, |vm, key| {
-            let value = vm.get_item(other, &key)?;
-            vm.dict_set(dict, key, value)?;
-            Ok(true)
-        })
+        for key in self.mapping_keys(other)? {
+            let value = self.get_item(other, &key)?;
+            self.dict_set(dict, key, value)?;
+        }
+        Ok(())
     }
 
     fn dict_update_pairs(&mut self, dict: &Rc<Dict>, pairs: &Value) -> Result<()> {

@@ -65,13 +65,18 @@ impl Vm {
 
     /// The keys that a mapping of any kind says it has.
     pub fn mapping_keys(&mut self, mapping: &Value) -> Result<Vec<Value>> {
-        let keys = self.get_attr(mapping, "keys")?;
-        let keys = self.call(&keys, &[])?;
-        if !self.has_special(&keys, sym::__iter__) {
+        let keys = self.call_method(mapping, sym::keys, &[])?;
+        if self.iter(&keys).is_err_and(|e| e.is(&self.types.TypeError)) {
             let (owner, found) = (self.type_name(mapping), self.type_name(&keys));
             return Err(self.type_error(format!("{owner}.keys() returned a non-iterable (type {found})")));
         }
         self.collect(&keys)
+    }
+
+    /// What a mapping of any kind says it has.
+    pub fn mapping_pairs(&mut self, mapping: &Value) -> Result<Vec<(Value, Value)>> {
+        let keys = self.mapping_keys(mapping)?;
+        keys.into_iter().map(|key| self.get_item(mapping, &key).map(|value| (key, value))).collect()
     }
 
     /// `next(iterator)`; `None` at the end.
