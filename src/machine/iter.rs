@@ -327,6 +327,7 @@ impl Vm {
         match hint {
             Some(Value::Int(n)) if n >= 0 => Ok(Some(n as usize)),
             Some(Value::Bool(b)) => Ok(Some(usize::from(b.get()))),
+            Some(Value::BigInt(_)) => Err(self.overflow_error("Python int too large to convert to C ssize_t")),
             Some(other) if other.is_int() => Err(self.value_error("__length_hint__() should return >= 0")),
             Some(Value::NotImplemented) | None => Ok(None),
             Some(other) => {

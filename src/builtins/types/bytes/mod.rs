@@ -205,7 +205,9 @@ fn from_source(vm: &mut Vm, kind: &str, args: &[Value]) -> Result<Vec<u8>> {
         }
         Err(e) => return Err(e),
     };
-    vm.ask_length(source)?;
+    if kind == "bytes" {
+        vm.ask_length(source)?;
+    }
     let what = if kind == "bytes" { "bytes" } else { "byte" };
     let mut bytes = Vec::new();
     vm.for_each(&iterator, |vm, item| {
