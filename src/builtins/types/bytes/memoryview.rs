@@ -187,6 +187,9 @@ impl MemoryView {
 
     fn is_contiguous(&self, fortran: bool) -> bool {
         let mut step = self.item.size as i64;
+        if let [only] = &self.dimensions[..] {
+            return only.len == 1 || only.step == step;
+        }
         let mut stands = |d: &Dimension| {
             let fits = d.len <= 1 || d.step == step;
             step *= d.len as i64;
@@ -389,7 +392,8 @@ fn cast(vm: &mut Vm, args: &[Value]) -> Result {
         for len in &shape {
             match len.unwrapped() {
                 Value::Int(n) if *n > 0 => lens.push(*n as usize),
-                Value::Int(_) => {
+                Value::Bool(one) if one.get() => lens.push(1),
+                Value::Int(_) | Value::Bool(_) => {
                     return Err(vm.value_error("memoryview.cast(): elements of shape must be integers > 0"));
                 }
                 _ => return Err(vm.type_error("memoryview.cast(): elements of shape must be integers")),
@@ -474,9 +478,11 @@ fn along(vm: &mut Vm, view: &MemoryView, positions: &[Value]) -> Result<Place> {
 
 fn get_item(vm: &mut Vm, args: &[Value]) -> Result {
     let view = this(vm, &args[0])?;
-    Ok(match place(vm, &view, &args[1], "multi-dimensional sub-views are not implemented")? {
+    let place = place(vm, &view, &args[1], "multi-dimensional sub-views are not implemented")?;
+    Ok(match place {
         Place::All => args[0].clone(),
-        Place::One(at) => view.item_at(at),
+        // A position that is computed may have released it.
+        Place::One(at) => this(vm, &args[0])?.item_at(at),
         Place::Part(start, first) => {
             let mut part = MemoryView { start, ..view.again() };
             part.dimensions[0] = first;
@@ -518,6 +524,7 @@ fn set_item(vm: &mut Vm, args: &[Value]) -> Result {
             (at, Dimension { len: 1, step: 0 }, new)
         }
     };
+    this(vm, &args[0])?;
     let mut bytes = lock.0.bytes.borrow_mut();
     for (n, item) in new.chunks_exact(size).enumerate().take(dimension.len) {
         let at = (start + n as i64 * dimension.step) as usize;
