@@ -687,6 +687,11 @@ impl Vm {
             Value::Coroutine(inner) if inner.kind == Kind::Coroutine || inner.iterable => match inner.state.get() {
                 State::Created => Ok(Outcome::Delegate(inner.clone(), None)),
                 State::Finished if inner.kind == Kind::Coroutine => Err(self.reused(inner)),
+                State::Running if inner.kind == Kind::Coroutine => {
+                    let error = self.value_error("coroutine already executing");
+                    self.advise_reuse(&error, inner);
+                    Err(error)
+                }
                 _ if inner.kind == Kind::Coroutine => {
                     let error = self.runtime_error("coroutine is being awaited already");
                     self.advise_reuse(&error, inner);
