@@ -244,10 +244,13 @@ const ORDERED: &[Row] = &[
         vm.dict_update(&dict, &args[1])?;
         Ok(args[0].clone())
     }),
+    method("__iter__()", |vm, args| {
+        let dict = inner(vm, &args[0])?;
+        Ok(ordered_iterator(vm, &dict, DictPart::Keys, false))
+    }),
     method("__reversed__()", |vm, args| {
-        let mut keys = inner(vm, &args[0])?.keys();
-        keys.reverse();
-        Ok(ordered_iterator(vm, keys))
+        let dict = inner(vm, &args[0])?;
+        Ok(ordered_iterator(vm, &dict, DictPart::Keys, true))
     }),
     method("__reduce__()", |vm, args| {
         let dict = inner(vm, &args[0])?;
@@ -332,15 +335,83 @@ fn same(vm: &mut Vm, args: &[Value], wanted: bool) -> Result {
     Ok(Value::bool(equal == wanted))
 }
 
-struct Keys(std::vec::IntoIter<Value>);
+/// An iterator over an ordered dictionary. It refuses to go on when a key was added, removed or moved, but for one that
+/// has given the last key.
+struct Ordered {
+    dict: Option<Rc<Dict>>,
+    /// The entry that comes next.
+    at: usize,
+    version: u32,
+    part: DictPart,
+    backwards: bool,
+}
 
-impl NativeIter for Keys {
-    fn next(&mut self, _: &mut Vm) -> Result<Option<Value>> {
-        Ok(self.0.next())
+impl Ordered {
+    /// Finds the next entry from a position on, its own included.
+    fn settle(&mut self, from: Option<usize>) {
+        let Some(dict) = &self.dict else { return };
+        let table = dict.table.borrow();
+        let mut at = from;
+        while let Some(entry) = at.and_then(|at| table.entry(at)) {
+            if !entry.key.is_unbound() {
+                break;
+            }
+            at = self.behind(at);
+        }
+        let found = at.filter(|at| table.entry(*at).is_some());
+        drop(table);
+        match found {
+            Some(at) => self.at = at,
+            None => self.dict = None,
+        }
     }
 
-    fn length_hint(&self) -> Option<usize> {
-        Some(self.0.len())
+    fn behind(&self, at: Option<usize>) -> Option<usize> {
+        at.and_then(|at| if self.backwards { at.checked_sub(1) } else { Some(at + 1) })
+    }
+}
+
+impl NativeIter for Ordered {
+    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+        let Some(dict) = self.dict.clone() else { return Ok(None) };
+        let table = dict.table.borrow();
+        let entry = table.entry(self.at).filter(|_| table.keys_version == self.version);
+        let Some(entry) = entry else {
+            drop(self.dict.take());
+            return Err(vm.runtime_error("OrderedDict mutated during iteration"));
+        };
+        let item = match self.part {
+            DictPart::Keys => entry.key.clone(),
+            DictPart::Values => entry.value.clone(),
+            DictPart::Items => Value::tuple([entry.key.clone(), entry.value.clone()]),
+        };
+        self.settle(self.behind(Some(self.at)));
+        Ok(Some(item))
+    }
+
+    fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
+        let mut left = Ordered { dict: self.dict.clone(), ..*self };
+        let mut items = Vec::new();
+        while let Some(dict) = left.dict.clone() {
+            let table = dict.table.borrow();
+            items.extend(table.entry(left.at).map(|entry| match self.part {
+                DictPart::Keys => entry.key.clone(),
+                DictPart::Values => entry.value.clone(),
+                DictPart::Items => Value::tuple([entry.key.clone(), entry.value.clone()]),
+            }));
+            left.settle(left.behind(Some(left.at)));
+        }
+        Some((vec![Value::list(items)], None))
+    }
+
+    fn trace(&self, visit: gc::Visit) {
+        if let Some(dict) = &self.dict {
+            gc::link(dict, Value::Dict, visit);
+        }
+    }
+
+    fn take_values(&mut self) -> Vec<Value> {
+        self.dict.take().map(Value::Dict).into_iter().collect()
     }
 }
 
@@ -359,12 +430,24 @@ fn ordered_view(vm: &mut Vm, args: &[Value], part: DictPart) -> Result {
         DictPart::Values => ("builtins.odict_values", vm.types.dict_values.clone()),
         DictPart::Items => ("builtins.odict_items", vm.types.dict_items.clone()),
     };
-    let class = define(vm, full, &base, Layout::Final, &[]);
+    let class = define(vm, full, &base, Layout::Final, VIEW);
     Ok(Instance::native(&class, DictView { dict, part }))
 }
 
-fn ordered_iterator(vm: &mut Vm, keys: Vec<Value>) -> Value {
+const VIEW: &[Row] = &[
+    of!("__iter__()", Value::data::<DictView>, |vm, view, _| {
+        Ok(ordered_iterator(vm, &view.dict, view.part, false))
+    }),
+    of!("__reversed__()", Value::data::<DictView>, |vm, view, _| {
+        Ok(ordered_iterator(vm, &view.dict, view.part, true))
+    }),
+];
+
+fn ordered_iterator(vm: &mut Vm, dict: &Rc<Dict>, part: DictPart, backwards: bool) -> Value {
     let object = vm.types.object.clone();
     let class = define(vm, "builtins.odict_iterator", &object, Layout::Final, ITERATOR);
-    Iter::native(&class, Keys(keys.into_iter()))
+    let (version, entries) = (dict.table.borrow().keys_version, dict.table.borrow().entries().len());
+    let mut iterator = Ordered { dict: Some(dict.clone()), at: 0, version, part, backwards };
+    iterator.settle(if backwards { entries.checked_sub(1) } else { Some(0) });
+    Iter::native(&class, iterator)
 }
