@@ -2,6 +2,7 @@
 
 use super::support::{class_given, define, export, items, keywords, natives, this};
 use crate::builtins::prelude::*;
+use crate::builtins::types::special;
 use crate::object::function::BoundMethod;
 use crate::syntax::ast::CmpOp;
 
@@ -201,9 +202,9 @@ const PARTIAL: &[Row] = &[
     }),
     method("__setstate__(state, /)", set_state),
     method("__class_getitem__(item)", |vm, args| Ok(vm.generic_alias(&args[0], &args[1]))),
-    getter("func", |vm, this| Ok(this!(vm, this, Partial).parts().func.clone())),
-    getter("args", |vm, this| Ok(this!(vm, this, Partial).parts().args.clone())),
-    getter("keywords", |vm, this| Ok(Value::Dict(this!(vm, this, Partial).parts().keywords.clone()))),
+    special::member("func", |vm, this| Ok(this!(vm, this, Partial).parts().func.clone())),
+    special::member("args", |vm, this| Ok(this!(vm, this, Partial).parts().args.clone())),
+    special::member("keywords", |vm, this| Ok(Value::Dict(this!(vm, this, Partial).parts().keywords.clone()))),
 ];
 
 /// Exchanges function, arguments, keywords and attributes.
