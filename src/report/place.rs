@@ -102,7 +102,9 @@ pub fn of(diagnostic: &Diagnostic, reading: Reading, in_file: Option<String>) ->
         let nowhere = reading == Reading::File && message == "unexpected unindent";
         (offset, end_offset) = (Some(if nowhere { 0 } else { column }), Some(-1));
     } else if reading == Reading::File
-        && (nothing && at_end && ends_a_block(message) && source.stop.is_none() || starts("Exceeds the limit"))
+        && (nothing && at_end && ends_a_block(message) && source.stop.is_none()
+            || starts("Exceeds the limit")
+            || starts("unexpected EOF") && source.line_text(lineno).is_some_and(|line| line.trim() == "\\"))
     {
         // The end of a file has no place, nor has a number that is too long.
         (offset, end_offset) = (Some(0), Some(-1));

@@ -59,6 +59,8 @@ pub(super) struct Lexed {
     pub faults: Vec<Fault>,
     pub warnings: Vec<Fault>,
     pub open: Option<Open>,
+    /// The innermost bracket that is open at the first fault, if CPython's search for one ends there unheard.
+    pub open_at_fault: Option<(char, u32)>,
     /// The text ends inside an f-string.
     pub ends_in_fstring: bool,
     /// Reading was given up before the end of the text.
@@ -179,6 +181,9 @@ impl Lexer<'_, '_> {
     fn no_override(&mut self) {
         if let Some(fault) = self.out.faults.last_mut() {
             fault.overrides = false;
+        }
+        if self.out.faults.len() == 1 {
+            self.out.open_at_fault = self.brackets.last().map(|&(c, offset, _)| (c as char, offset as u32));
         }
     }
 
@@ -328,7 +333,11 @@ impl Lexer<'_, '_> {
                 Some(b'\t') => indent = Indent { column: (indent.column / 8 + 1) * 8, narrow: indent.narrow + 1 },
                 Some(b'\x0c') => indent = Indent { column: 0, narrow: 0 },
                 Some(b'\\') => {
-                    let Some(next) = self.after_line_break(at + 1) else { break };
+                    let Some(next) = self.after_line_break(at + 1) else {
+                        // Nothing is known of the indentation of such a line.
+                        self.seek(at);
+                        return true;
+                    };
                     if next == bytes.len() {
                         break;
                     }

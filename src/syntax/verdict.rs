@@ -55,7 +55,11 @@ fn heard<'a>(lexed: &'a Lexed, error: Option<&'a Found>) -> impl Iterator<Item =
         (Some(error), _) => (error.at, usize::MAX),
         _ => (usize::MAX, usize::MAX),
     };
-    lexed.warnings.iter().filter(move |warning| warning.token < if warning.lexical { all } else { read })
+    let again = move |token| error.is_some_and(|error| error.heard.iter().any(|tokens| tokens.contains(&token)));
+    lexed.warnings.iter().filter(move |warning| match warning.lexical {
+        true => warning.token < all,
+        false => warning.token < read || !leads && again(warning.token),
+    })
 }
 
 /// All errors of a text whose first ones are known: those behind a bracket that is never closed as well.
@@ -153,15 +157,20 @@ fn unclosed(source: &Source, lexed: &Lexed, mut found: Found) -> Fault {
     let read = lexed.tokens[found.at.max(found.touched)].span.start.min(source.text.trim_end().len() as u32);
     found.fault.lexical |=
         found.fault.class == "SyntaxError" && source.line(read) > source.line(found.fault.span.start);
-    let Some(Open::Bracket(bracket, offset)) = lexed.open else { return found.fault };
+    // Its look for a reason ends at the first fault.
+    let (bracket, offset, looks) = match (lexed.open_at_fault, lexed.open) {
+        (Some((bracket, offset)), _) => (bracket, offset, true),
+        (None, Some(Open::Bracket(bracket, offset))) => {
+            (bracket, offset, lexed.faults.is_empty() && !lexed.ends_in_fstring)
+        }
+        _ => return found.fault,
+    };
     if found.fault.class != "SyntaxError" {
         return found.fault;
     }
     let end = lexed.tokens.len() - 1;
     let last = found.at.max(found.touched);
     let place = lexed.tokens[last].span.start;
-    // Its look for a reason ends at the first fault.
-    let looks = lexed.faults.is_empty() && !lexed.ends_in_fstring;
     let later = looks && offset < place && source.line(place) > source.line(offset);
     if last < end && !later {
         return found.fault;

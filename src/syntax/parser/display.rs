@@ -317,7 +317,7 @@ pub(super) fn star_targets(inp: &mut Inp<'_, '_>) -> Res<Expr> {
     fail(inp)
 }
 
-fn valid_star_targets(inp: &mut Inp<'_, '_>) -> Res<Expr> {
+pub(super) fn valid_star_targets(inp: &mut Inp<'_, '_>) -> Res<Expr> {
     let start = here(inp);
     let begun = begin_node(inp);
     let first = star_target(inp)?;

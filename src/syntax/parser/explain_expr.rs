@@ -25,7 +25,15 @@ fn invalid_expression(inp: &mut Inp<'_, '_>, first: usize, body: &Expr) -> Res<(
     if excluded || !starts_expression(peek_kind(inp)) || is_old_statement(body) {
         return FINE;
     }
-    let second = unexplained(inp, |inp| expression(inp).map(|value| (value.span, index(inp))))?;
+    let second = unexplained(inp, |inp| {
+        inp.state().furthest = 0;
+        let start = index(inp);
+        let value = expression(inp);
+        let end = index(inp);
+        let state = inp.state();
+        state.heard.push(start..state.furthest.max(end));
+        value.map(|value| (value.span, end))
+    })?;
     match second {
         Some((span, end)) if in_brackets(tokens, end) => {
             raise(inp, "invalid syntax. Perhaps you forgot a comma?", body.span.to(span))

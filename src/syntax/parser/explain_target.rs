@@ -1,5 +1,6 @@
 //! What to say about targets that can't be assigned to, bound or deleted: see `explain.rs`.
 
+use super::display::valid_star_targets;
 use super::explain::{FINE, explained, first_look, raise_at_last};
 use super::expr::{
     annotated_rhs, bitwise_or, expression, star_expressions, star_named_expression, starts_expression, yield_expr,
@@ -22,6 +23,13 @@ pub(super) fn invalid_for_target(inp: &mut Inp<'_, '_>) -> Res<()> {
 /// `for x` without `in`, in a comprehension
 pub(super) fn invalid_for_if_clause(inp: &mut Inp<'_, '_>) -> Res<()> {
     if !first_look(inp, "for_if_clause") {
+        return FINE;
+    }
+    let complete = explained(inp, |inp| {
+        valid_star_targets(inp)?;
+        expect(inp, K::In)
+    })?;
+    if complete.is_some() {
         return FINE;
     }
     let targets = explained(inp, |inp| {

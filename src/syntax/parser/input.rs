@@ -12,6 +12,7 @@
 //! [`State::depth`], the depth of every tree made by [`State::height`] and [`State::blocks`].
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use chumsky::error::{Error, LabelError};
 use chumsky::extra::Full;
@@ -63,6 +64,8 @@ pub(in crate::syntax) struct Found {
     pub(in crate::syntax) at: usize,
     /// The index of the furthest token looked at while explaining.
     pub(in crate::syntax) touched: usize,
+    /// The tokens that were read as in the first pass while explaining: CPython warns of strings there.
+    pub(in crate::syntax) heard: Vec<Range<usize>>,
     /// Told in the first pass: nothing else is looked at.
     pub(in crate::syntax) at_once: bool,
 }
@@ -76,6 +79,8 @@ pub(super) struct State<'t> {
     pub(super) furthest: usize,
     /// The same over all attempts to explain, which may look further.
     pub(super) touched: usize,
+    /// The tokens read so far by what CPython does not explain either.
+    pub(super) heard: Vec<Range<usize>>,
     /// The error to report; set, everything fails.
     pub(super) raised: Option<Fault>,
     /// Look for what is wrong: error productions are tried, blocks are skipped.
@@ -101,6 +106,7 @@ impl<'t> State<'t> {
             literals: &lexed.literals,
             furthest: 0,
             touched: 0,
+            heard: Vec::new(),
             raised: None,
             explain: false,
             again: false,

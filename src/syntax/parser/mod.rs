@@ -121,8 +121,8 @@ pub(super) fn eval(text: &str, lexed: &Lexed) -> Outcome<Expr> {
             let _ = custom(expressions_to_end).lazy().parse_with_state(tokens, &mut state).into_output_errors();
         }
         let fault = state.raised.take().unwrap_or_else(|| recover::invalid_syntax(&state, furthest));
-        let touched = state.touched;
-        state.diagnostics.push(Found { fault, at: furthest, touched, at_once: false });
+        let (touched, heard) = (state.touched, state.heard);
+        state.diagnostics.push(Found { fault, at: furthest, touched, heard, at_once: false });
     }
     Outcome { value, diagnostics: state.diagnostics }
 }

@@ -78,8 +78,8 @@ fn explain(inp: &mut Inp<'_, '_>, start: usize, kind: K) {
     let state = inp.state();
     let fault = state.raised.take().unwrap_or_else(|| invalid_syntax(state, furthest));
     state.furthest = furthest.max(start);
-    let touched = state.touched;
-    state.diagnostics.push(Found { fault, at: furthest, touched, at_once });
+    let (touched, heard) = (state.touched, std::mem::take(&mut state.heard));
+    state.diagnostics.push(Found { fault, at: furthest, touched, heard, at_once });
 }
 
 /// The error without words of its own.
