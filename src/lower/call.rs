@@ -35,7 +35,8 @@ macro_rules! by_count {
 }
 pub(super) use by_count;
 
-/// What died while a call's arguments were evaluated is finalised before the call shows an effect.
+/// What died while a call's arguments were evaluated is finalised before the call shows an effect, and what died in the
+/// call before anything else does.
 #[inline]
 pub(super) fn finalize_first(vm: &mut Vm) {
     if gc::pending() {
@@ -48,13 +49,13 @@ pub(super) fn finalize_first(vm: &mut Vm) {
 pub(super) fn invoke<const N: usize>(
     vm: &mut Vm,
     frame: &mut Frame,
-    callee: &Value,
+    callee: Value,
     args: [Value; N],
     span: Span,
 ) -> Eval {
     vm.calls.push(CallSite { code: frame.code.id.get(), span });
     finalize_first(vm);
-    let result = match callee {
+    let result = match &callee {
         Value::Function(f) if f.code.simple_arity.get() as usize == N => match vm.tick() {
             Ok(()) => vm.call_simple(f, args),
             Err(e) => Err(e.into()),
@@ -64,8 +65,21 @@ pub(super) fn invoke<const N: usize>(
             Ok(()) => vm.call_native(native, &args).here(),
             Err(e) => Err(e.into()),
         },
-        other => vm.call(other, &args).here(),
+        Value::Function(f) if !f.code.replaced.get() => vm.call_binding(f, move |vm, locals| {
+            let bound = vm.bind_into(f, &args, &[], locals);
+            drop(args);
+            bound
+        }),
+        other => {
+            let result = vm.call(other, &args).here();
+            drop(callee);
+            drop(args);
+            result
+        }
     };
+    if result.is_ok() {
+        finalize_first(vm);
+    }
     vm.calls.pop();
     result.at(span)
 }
@@ -354,7 +368,7 @@ pub(super) fn call_value<const N: usize>(
     }
     let mut values = [const { Value::Unbound }; N];
     fill(vm, frame, &mut values, args)?;
-    invoke(vm, frame, &func, values, span)
+    invoke(vm, frame, func, values, span)
 }
 
 /// The place of a method call.
@@ -460,7 +474,7 @@ impl MethodSite {
             Method::Bound(callee) => {
                 let mut values = [const { Value::Unbound }; N];
                 fill(vm, frame, &mut values, args)?;
-                invoke(vm, frame, &callee, values, self.span)
+                invoke(vm, frame, callee, values, self.span)
             }
             Method::Unbound(callee) => {
                 // Found in the class of the receiver, which needs no look at it.
@@ -469,7 +483,7 @@ impl MethodSite {
                 }
                 let mut values = [const { Value::Unbound }; M];
                 fill_bound(vm, frame, &mut values, object, args)?;
-                invoke(vm, frame, &callee, values, self.span)
+                invoke(vm, frame, callee, values, self.span)
             }
         }
     }
@@ -806,7 +820,7 @@ impl Lower<'_> {
                 Ok(Box::new(move |vm, frame| {
                     let callee = load(vm, frame)?;
                     if !callee.is(&original) {
-                        return invoke(vm, frame, &callee, [], span);
+                        return invoke(vm, frame, callee, [], span);
                     }
                     let locals = snapshot(vm, frame)?;
                     if !dir {
@@ -826,7 +840,7 @@ impl Lower<'_> {
                 Ok(Box::new(move |vm, frame| {
                     let callee = load(vm, frame)?;
                     if !callee.is(&original) {
-                        return invoke(vm, frame, &callee, [], span);
+                        return invoke(vm, frame, callee, [], span);
                     }
                     Ok(Value::Dict(frame.function.globals.clone()))
                 }))

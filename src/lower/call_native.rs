@@ -68,6 +68,7 @@ fn call_native(
         }
     }
     std::mem::forget(places);
+    vm.finalize_at(frame.code, span);
     result
 }
 

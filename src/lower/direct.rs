@@ -195,9 +195,16 @@ pub(super) fn call_evaluated(
                 bound
             })
         }
-        (Ok(()), callee) => vm.call_kw(callee, &args, &named).here(),
+        (Ok(()), callee) => {
+            let result = vm.call_kw(callee, &args, &named).here();
+            drop((args, named));
+            result
+        }
         (Err(e), _) => Err(e.into()),
     };
+    if result.is_ok() {
+        finalize_first(vm);
+    }
     vm.calls.pop();
     result.at(span)
 }

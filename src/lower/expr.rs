@@ -99,6 +99,27 @@ impl Lower<'_> {
     /// An expression that cannot suspend.
     pub(super) fn expr(&mut self, e: Expr) -> Thunk {
         let span = e.span;
+        if !drops_what_was_made(&e.kind) || !self.has_lines_around(span) {
+            return self.expression(e);
+        }
+        let thunk = self.expression(e);
+        Box::new(move |vm, frame| {
+            let value = thunk(vm, frame)?;
+            vm.finalize_at(frame.code, span);
+            Ok(value)
+        })
+    }
+
+    /// Whether a statement goes on in another line before or within an expression: what dies there dies in a line of its
+    /// own.
+    fn has_lines_around(&self, span: Span) -> bool {
+        let text = &self.source.text;
+        let before = text.get(..span.start as usize).unwrap_or_default();
+        before.trim_end_matches([' ', '\t']).ends_with('\n') || text.get(span.range()).is_some_and(|e| e.contains('\n'))
+    }
+
+    fn expression(&mut self, e: Expr) -> Thunk {
+        let span = e.span;
         match e.kind {
             ExprKind::Constant(constant) => Self::constant_thunk(self.constant(&constant)),
             ExprKind::Name(name) => self.load_name(name, span),
@@ -258,10 +279,13 @@ impl Lower<'_> {
                 let object = Self::operand_thunk(object);
                 Operand::Thunk(Box::new(move |vm, frame| {
                     let object = object(vm, frame)?;
-                    match cache.own(&object) {
-                        Some(found) => Ok(found),
-                        None => noted(vm, frame, span, |vm| vm.get_attr_miss(&object, &name, &cache)),
-                    }
+                    let found = match cache.own(&object) {
+                        Some(found) => found,
+                        None => noted(vm, frame, span, |vm| vm.get_attr_miss(&object, &name, &cache))?,
+                    };
+                    drop(object);
+                    vm.finalize_at(frame.code, span);
+                    Ok(found)
                 }))
             }
         }
@@ -600,5 +624,24 @@ pub(super) fn truth(vm: &mut Vm, value: &Value, span: Span) -> Eval<bool> {
         Value::None => Ok(false),
         Value::Int(n) => Ok(*n != 0),
         _ => vm.truth(value).at(span),
+    }
+}
+
+/// Whether an operator lets go of something that its operands may just have made.
+fn drops_what_was_made(kind: &ExprKind) -> bool {
+    let makes = |e: &Expr| {
+        matches!(
+            e.kind,
+            ExprKind::Call { .. } | ExprKind::List(_) | ExprKind::Tuple(_) | ExprKind::Dict(_) | ExprKind::Set(_)
+        )
+    };
+    match kind {
+        ExprKind::BinOp { first, rest } => makes(first) || rest.iter().any(|(_, e)| makes(e)),
+        ExprKind::Compare { first, rest } => makes(first) || rest.iter().any(|(_, e)| makes(e)),
+        ExprKind::BoolOp { values, .. } => values.iter().any(makes),
+        ExprKind::UnaryOp { operand: e, .. }
+        | ExprKind::Attribute { value: e, .. }
+        | ExprKind::Subscript { value: e, .. } => makes(e),
+        _ => false,
     }
 }

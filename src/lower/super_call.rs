@@ -51,7 +51,7 @@ impl Lower<'_> {
             let callee = load(vm, frame)?;
             let is_super = matches!(&callee, Value::Class(c) if Rc::ptr_eq(c, &vm.types.super_));
             if !is_super {
-                return invoke(vm, frame, &callee, [], span);
+                return invoke(vm, frame, callee, [], span);
             }
             let has_first = has_variables && (!(is_function || is_lambda) || frame.code.params.positional > 0);
             let first = match frame.locals.first() {

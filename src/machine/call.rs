@@ -360,6 +360,9 @@ impl Vm {
             }
         }
         std::mem::forget(locals);
+        if gc::pending() && result.is_ok() {
+            self.run_finalizers(None);
+        }
         result
     }
 
@@ -370,7 +373,10 @@ impl Vm {
             return Ok(self.make_coroutine(function, locals));
         }
         let result = self.run(function, &mut locals);
-        crate::object::gc::release_in_order(&mut locals);
+        gc::release_in_order(&mut locals);
+        if gc::pending() && result.is_ok() {
+            self.run_finalizers(None);
+        }
         result
     }
 
