@@ -43,12 +43,12 @@ impl Vm {
         if other.by_identity.get() {
             set.by_identity.set(true);
         }
-        let empty = set.is_empty();
+        let empty = set.is_empty() && !set.table.borrow().has_dummies();
         set.table.borrow_mut().reserve_for_merge(other.len());
         if empty {
             // A copy of the same size keeps the places of its elements, and so their order.
             let source = other.table.borrow();
-            if source.entries().len() == source.len() && source.index_len() == set.table.borrow().index_len() {
+            if !source.has_dummies() && source.index_len() == set.table.borrow().index_len() {
                 let copy = source.clone();
                 drop(source);
                 set.table.replace(copy);

@@ -152,6 +152,11 @@ impl<V> Table<V> {
         self.entries.iter().filter(|entry| !matches!(entry.key, Value::Unbound))
     }
 
+    /// Whether places of the index are those of removed keys.
+    pub fn has_dummies(&self) -> bool {
+        self.fill != self.used
+    }
+
     /// Places of the index; [`Table::indexed_entry`] reads them in CPython's set order.
     pub fn index_len(&self) -> usize {
         self.index.len()
@@ -242,23 +247,55 @@ impl<V> Table<V> {
             }
             return;
         }
-        Self::place(&mut self.index, self.indexed, hash, at as u32);
-        self.fill += 1;
+        let fresh = Self::place(&mut self.index, self.indexed, hash, at as u32);
+        self.fill += u32::from(fresh);
         let mask = self.index.len() - 1;
-        if self.fill as usize * 5 >= mask * 3 {
+        if fresh && self.fill as usize * 5 >= mask * 3 {
             self.rebuild(if self.used > 50_000 { self.len() * 2 } else { self.len() * 4 });
         } else if self.entries.len() >= 16 && self.entries.len() > self.len() * 3 {
-            self.rebuild(self.len() * 4);
+            if self.indexed { self.close_holes() } else { self.rebuild(self.len() * 4) }
         }
     }
 
+    /// Puts a position into the index; whether the place was empty before. Those of removed keys are taken again, of a
+    /// set the last one on the way, as in CPython: a key that is removed and put back over and over, as the last used of
+    /// a cache is, has no ever longer way.
     #[inline]
-    fn place(index: &mut [u32], indexed: bool, hash: i64, at: u32) {
+    fn place(index: &mut [u32], indexed: bool, hash: i64, at: u32) -> bool {
         let mut probe = Probe::new(hash, index.len(), indexed);
+        let mut free = None;
         while index[probe.place] != EMPTY {
+            if index[probe.place] == DUMMY {
+                free = Some(probe.place);
+                if !indexed {
+                    break;
+                }
+            }
             probe.advance();
         }
-        index[probe.place] = at;
+        index[free.unwrap_or(probe.place)] = at;
+        free.is_none()
+    }
+
+    /// Where each entry goes when holes are closed.
+    fn positions_without_holes(&self) -> Vec<u32> {
+        let mut kept = 0u32;
+        let position = |entry: &Entry<V>| {
+            let at = kept;
+            kept += u32::from(!matches!(entry.key, Value::Unbound));
+            at
+        };
+        self.entries.iter().map(position).collect()
+    }
+
+    /// Closes the holes among the entries and leaves the index as it is, which is the order of a set.
+    fn close_holes(&mut self) {
+        let moved = self.positions_without_holes();
+        for at in self.index.iter_mut().filter(|at| **at < DUMMY) {
+            *at = moved[*at as usize];
+        }
+        self.entries.retain(|entry| !matches!(entry.key, Value::Unbound));
+        self.front = 0;
     }
 
     /// Makes the index anew for more than `minimum` entries and closes the holes. Entries keep their order; the index
@@ -272,12 +309,7 @@ impl<V> Table<V> {
         let old = std::mem::take(&mut self.index);
         let mut index = vec![EMPTY; size];
         if self.indexed && !old.is_empty() {
-            let mut moved = Vec::with_capacity(self.entries.len());
-            let mut kept = 0u32;
-            for entry in &self.entries {
-                moved.push(kept);
-                kept += u32::from(!matches!(entry.key, Value::Unbound));
-            }
+            let moved = self.positions_without_holes();
             for &at in &old {
                 if at < DUMMY {
                     Self::place(&mut index, true, self.entries[at as usize].hash, moved[at as usize]);
