@@ -16,8 +16,7 @@ pub fn get_stack(vm: &mut Vm, this: &Value, limit: &Value) -> Result {
         let result = data.result.borrow().clone();
         let mut link = result.as_exception().and_then(|e| e.traceback.borrow().clone());
         while let Some(entry) = link {
-            let view = FrameView::new(entry.code.clone(), Rc::new(Dict::new()), entry.span);
-            frames.push(Value::Frame(Rc::new(view)));
+            frames.push(Value::Frame(vm.frame_of(&entry)));
             link = entry.next.borrow().clone();
         }
         if let Some(limit) = limit.as_int() {

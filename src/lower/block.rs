@@ -198,14 +198,11 @@ impl Lower<'_> {
             if let Some(outer) = outer {
                 vm.leave_handler(frame, outer);
             }
-            match frame.locals[exc as usize].take() {
-                Value::Exception(exception) => {
-                    exception.reraised.set(true);
-                    Err(Error(exception))
-                }
-                _ => Ok(()),
+            if let Value::Exception(exception) = &frame.locals[exc as usize] {
+                let (code, place) = exception.left.get();
+                exception.place.set(Some(place).filter(|_| code == frame.code.id.get()));
             }
-            .here()
+            raise_again(frame, exc).here()
         });
     }
 
@@ -295,7 +292,8 @@ impl Lower<'_> {
         let body_clear = self.unit.next_slot;
         let range = self.range(BlockKind::FinallyBody { why, outer }, |lower| lower.body(finalbody));
         let finally = Finally { why, outer, exits: Vec::new() };
-        let end_finally = self.emit(Step::EndFinally(Box::new(finally)), final_span);
+        let tail = self.unit.spans.last().copied().unwrap_or(final_span);
+        let end_finally = self.emit(Step::EndFinally(Box::new(finally)), tail);
         let done = self.emit(Step::Jump(0), final_span);
         let mut targets = Vec::new();
         for way in exits {
@@ -318,7 +316,7 @@ impl Lower<'_> {
         self.body(orelse);
         let mut done = vec![self.emit(Step::Jump(0), span)];
         self.protect(range, exc, clear);
-        let first = handlers.first().map_or(span, |h| h.span);
+        let (first, last) = (handlers.first().map_or(span, |h| h.span), handlers.last().map_or(span, |h| h.span));
         self.emit_enter_handler(exc, outer, first);
         let area = self.here();
         let mut area_holes = Vec::new();
@@ -373,7 +371,7 @@ impl Lower<'_> {
             }
         }
         if !caught_all {
-            self.emit_reraise(exc, None, first);
+            self.emit_do(last, move |_, frame| raise_again(frame, exc).here());
         }
         let range = Range { start: area, end: self.here(), holes: area_holes };
         self.protect(range, failed, clear);
@@ -498,6 +496,17 @@ impl Lower<'_> {
             other => other,
         };
         target
+    }
+}
+
+/// Raises the exception in a slot again, as it was.
+fn raise_again(frame: &mut Frame, exc: Slot) -> Result<()> {
+    match frame.locals[exc as usize].take() {
+        Value::Exception(exception) => {
+            exception.reraised.set(true);
+            Err(Error(exception))
+        }
+        _ => Ok(()),
     }
 }
 

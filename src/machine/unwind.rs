@@ -34,9 +34,9 @@ fn variables<'a>(entry: &Traceback, locals: &'a mut [Value]) -> &'a mut [Value] 
     &mut locals[..count]
 }
 
-/// Has an entry of an exception's traceback hold the variables of its frame.
+/// Has an entry of an exception's traceback hold the variables of its frame, and the place where that ended.
 fn leave_to(entry: &Traceback, mut slots: Vec<Value>, function: &Rc<Function>, exception: &Rc<Exception>, span: Span) {
-    if slots.iter().all(Value::is_unbound) {
+    if slots.iter().all(Value::is_unbound) && span == entry.span {
         return;
     }
     if exception.in_circle.get() {
@@ -96,16 +96,8 @@ impl Vm {
         let exception = &error.0;
         let pc = frame.pc;
         let span = exception.place.take().unwrap_or_else(|| code.spans.get(pc as usize).copied().unwrap_or(code.span));
-        // What died on the way here, or dies now, died where it failed, be that in an `except` clause that it leaves.
-        let failed = match exception.traceback.borrow().as_ref() {
-            Some(entry)
-                if Rc::ptr_eq(&entry.code, &code) && exception.reraised.get() && entry.span.start > span.start =>
-            {
-                entry.span
-            }
-            _ => span,
-        };
-        self.finalize_at(&code, failed);
+        exception.left.set((code.id.get(), span));
+        self.finalize_at(&code, span);
         if !exception.reraised.get() && exception.traceback.borrow().is_none() && exception.context.borrow().is_none() {
             if let Some(handling) = self.handling.clone() {
                 exception.set_context(&handling);
@@ -120,7 +112,7 @@ impl Vm {
         let handlers = if self.stopped.is_some() { &[][..] } else { &code.handlers[..] };
         let Some(handler) = handlers.iter().find(|h| h.start <= pc && pc < h.end) else {
             clear_from(frame, code.variables.len());
-            self.finalize_at(&code, failed);
+            self.finalize_at(&code, span);
             self.leave_caught(frame.locals, frame.function);
             keep_locals(frame.locals, frame.function, &error, span);
             // A group that `except*` made and that is raised again at once has come from nowhere.
@@ -129,12 +121,12 @@ impl Vm {
             return Err(error);
         };
         clear_from(frame, handler.clear as usize);
-        self.finalize_at(&code, failed);
+        self.finalize_at(&code, span);
         frame.locals[handler.exc as usize] = error.value();
         frame.pc = handler.target;
         self.note_caught(frame, &error);
         drop(error);
-        self.finalize_at(&code, failed);
+        self.finalize_at(&code, span);
         Ok(())
     }
 
@@ -290,6 +282,22 @@ impl Vm {
                 }
             });
         }
+        view
+    }
+
+    /// What a script sees of the frame of a traceback's entry.
+    pub fn frame_of(&mut self, entry: &Traceback) -> Rc<FrameView> {
+        if let Some(view) = entry.frame.borrow().clone() {
+            return view;
+        }
+        let view = match self.observed.iter().rposition(|frame| frame.code == entry.code.id.get()) {
+            Some(at) => self.observed_view(at, entry.code.clone(), entry.span, None),
+            None => {
+                let globals = entry.code.globals.borrow().upgrade().unwrap_or_default();
+                Rc::new(FrameView::new(entry.code.clone(), globals, entry.span))
+            }
+        };
+        *entry.frame.borrow_mut() = Some(view.clone());
         view
     }
 

@@ -128,6 +128,8 @@ pub struct Exception {
     pub suppress_context: Cell<bool>,
     /// Where in the function that it is leaving; taken when the traceback entry is made.
     pub place: Cell<Option<Span>>,
+    /// The code it was last unwound in, and where: what raises it again there at the end of a block leaves from that place.
+    pub left: Cell<(u32, Span)>,
     /// Set while it is raised again as it was: the frame that does so adds no second traceback entry.
     pub reraised: Cell<bool>,
     /// Whether a frame of CPython's library that its traceback holds refers to it: it lives in a circle.
@@ -172,6 +174,7 @@ impl Exception {
             context: RefCell::default(),
             suppress_context: Cell::new(false),
             place: Cell::new(None),
+            left: Cell::default(),
             reraised: Cell::new(false),
             in_circle: Cell::new(false),
             raised: Cell::new(false),

@@ -248,18 +248,7 @@ const TRACEBACK: &[Row] = &[
     ),
     getter("tb_frame", |vm, this| {
         let entry = traceback(vm, this)?;
-        if let Some(frame) = entry.frame.borrow().clone() {
-            return Ok(Value::Frame(frame));
-        }
-        let view = match vm.observed.iter().rposition(|frame| frame.code == entry.code.id.get()) {
-            Some(at) => vm.observed_view(at, entry.code.clone(), entry.span, None),
-            None => {
-                let globals = entry.code.globals.borrow().upgrade().unwrap_or_default();
-                Rc::new(FrameView::new(entry.code.clone(), globals, entry.span))
-            }
-        };
-        *entry.frame.borrow_mut() = Some(view.clone());
-        Ok(Value::Frame(view))
+        Ok(Value::Frame(vm.frame_of(entry)))
     }),
     getter("tb_lineno", |vm, this| {
         let entry = traceback(vm, this)?;
