@@ -81,7 +81,7 @@ impl Facts {
     /// Local variables that are only ever assigned to, with their scope.
     pub(super) fn unused<'f>(&'f self, scopes: &'f Scopes) -> impl Iterator<Item = (Symbol, Span)> + 'f {
         self.names.iter().filter_map(|(&(scope, name), fact)| {
-            let function = matches!(scopes.get(scope).kind, ScopeKind::Function);
+            let function = scopes.get(scope).kind == ScopeKind::Function && !scopes.observed;
             let span = fact.assigned.filter(|_| function && !fact.used && !self.read_all.contains(&scope))?;
             Some((name, span))
         })
@@ -318,13 +318,13 @@ impl<'a> Walk<'a> {
                 match &**self.interner.name(*name) {
                     "exec" | "globals" | "global_enum" => {
                         self.facts.is_open = true;
-                        self.facts.read_all.push(self.scope);
+                        self.reads_all();
                     }
-                    "locals" | "vars" | "eval" | "dir" => self.facts.read_all.push(self.scope),
+                    "locals" | "vars" | "eval" | "dir" => self.reads_all(),
                     _ => {}
                 }
                 if *name == sym::__class__ {
-                    self.facts.read_all.push(self.scope);
+                    self.reads_all();
                 }
             }
             ExprKind::Attribute { value, attr } => {
@@ -346,6 +346,17 @@ impl<'a> Walk<'a> {
             | ExprKind::DictComp(comp)
             | ExprKind::GeneratorExp(comp) => self.comprehension(comp),
             _ => expr_parts(expr, &mut |e| self.expr(e)),
+        }
+    }
+
+    /// What runs here sees all variables of the function.
+    fn reads_all(&mut self) {
+        let mut scope = self.scope;
+        self.facts.read_all.push(scope);
+        while let (ScopeKind::Comprehension, Some(host)) = (self.scopes.get(scope).kind, self.scopes.get(scope).parent)
+        {
+            self.facts.read_all.push(host);
+            scope = host;
         }
     }
 

@@ -52,7 +52,7 @@ const COROUTINE_ATTRIBUTES: &[&str] = &["send", "throw", "close"];
 const MODULE_NAMES: &[&str] = &[
     "__name__", "__file__", "__doc__", "__builtins__", "__spec__", "__package__", "__loader__", "__path__",
     "__annotations__", "__dict__", "__module__", "__qualname__", "__class__", "__debug__", "__cached__",
-    "__warningregistry__", "_",
+    "__warningregistry__", "_", "WindowsError",
 ];
 
 pub(super) fn check(
