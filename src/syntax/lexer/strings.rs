@@ -112,6 +112,36 @@ impl Lexer<'_, '_> {
         self.seek(end);
         if triple {
             self.out.open = Some(Open::Text);
+        } else {
+            self.close_swallowed(start, end);
+        }
+    }
+
+    /// Behind a quote that is missing: brackets that the rest of the line was meant to close, and the colon at its end.
+    fn close_swallowed(&mut self, start: usize, end: usize) {
+        let swallowed = &self.text[start..end];
+        let here = Span::new(end, end);
+        let mut opened = 0u32;
+        for c in swallowed.bytes() {
+            let (opener, closer) = match c {
+                b'(' | b'[' | b'{' => {
+                    opened += 1;
+                    continue;
+                }
+                b')' => (b'(', TokenKind::RParen),
+                b']' => (b'[', TokenKind::RBracket),
+                b'}' => (b'{', TokenKind::RBrace),
+                _ => continue,
+            };
+            if opened > 0 {
+                opened -= 1;
+            } else if self.brackets.last().is_some_and(|&(bracket, _, field)| bracket == opener && !field) {
+                self.brackets.pop();
+                self.push(closer, here);
+            }
+        }
+        if self.brackets.is_empty() && swallowed.trim_end().ends_with(':') {
+            self.push(TokenKind::Colon, here);
         }
     }
 
