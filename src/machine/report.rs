@@ -75,9 +75,13 @@ impl Vm {
     pub fn too_late_to_show(&self, exception: &Rc<Exception>) -> bool {
         let mut link = exception.traceback.borrow().clone();
         while let Some(entry) = link.filter(|_| self.leaving && self.host.style.format == ErrorFormat::Python) {
-            // What is no file need not be opened.
+            // What is no file need not be opened; the event loop is in one, which any traceback through it has shown.
             let source = &entry.code.source;
-            if !source.shown.get() && !source.name.starts_with('<') {
+            let was_shown = match source.library {
+                true => self.codes().any(|code| code.source.library && code.source.shown.get()),
+                false => source.shown.get() || source.name.starts_with('<'),
+            };
+            if !was_shown {
                 return true;
             }
             link = entry.next.borrow().clone();
@@ -683,12 +687,15 @@ impl Vm {
             _ => self.repr(what).map_or_else(|_| ": <object repr() failed>".to_owned(), |s| format!(": {s}")),
         };
         let message = message.unwrap_or("Exception ignored in");
-        let mut shown_error = self.exception_report(&error.0);
         let style = self.host.style;
         if style.format != ErrorFormat::Python {
-            shown_error.notes.insert(0, format!("{message}{shown}"));
-            return self.write_report(&report::exception(&shown_error, &style));
+            let mut report = self.exception_report(&error.0);
+            report.notes.insert(0, format!("{message}{shown}"));
+            return self.write_report(&report::exception(&report, &style));
         }
+        // CPython reads files for it anew, and keeps no lines of them.
+        let seen = HashSet::from([Rc::as_ptr(&error.0) as usize]);
+        let mut shown_error = self.report_of(&error.0, &mut Some(seen));
         // Only files are read for it.
         let texts = shown_error.frames.iter_mut().filter(|frame| &*frame.place.source.name == "<string>");
         texts.for_each(|frame| frame.lines = Some(String::new()));

@@ -163,6 +163,7 @@ impl Vm {
             self.write_err(&format!("<sys>:0: {code}: {message}\n{trailer}"));
             return Ok(());
         }
+        place.iter().for_each(|place| place.source.shown.set(true));
         let diagnostic = Diagnostic { helps, ..Diagnostic::warning(&code, message, place) };
         let mut text = report::diagnostic(&diagnostic, &style);
         if style.format == ErrorFormat::Python {

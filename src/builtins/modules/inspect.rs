@@ -10,6 +10,8 @@ pub(super) const FUNCTIONS: &[Row] = &[
             return Ok(vm.command.as_ref().map_or(Value::None, |command| Value::str(&command.text)));
         }
         let found = vm.codes().find(|code| *code.source.name == *file.as_str() && !code.source.given);
-        Ok(found.map_or(Value::None, |code| Value::str(&code.source.text)))
+        let Some(source) = found.map(|code| code.source.clone()) else { return Ok(Value::None) };
+        source.shown.set(true);
+        Ok(Value::str(&source.text))
     }),
 ];
