@@ -8,7 +8,7 @@ pub(crate) use super::{add_methods, of};
 pub(crate) use crate::machine::Vm;
 pub(crate) use crate::object::class::Layout;
 pub(crate) use crate::object::instance::{Instance, Native, Payload};
-pub(crate) use crate::object::iter::{Iter, NativeIter};
+pub(crate) use crate::object::iter::{Iter, NativeIter, SharedIter};
 pub(crate) use crate::object::module::Module;
 pub(crate) use crate::object::native::{Row, attribute, class_method, getter, method, native, static_method};
 pub(crate) use crate::object::{Class, Dict, Error, Named, Result, Str, Value, gc};

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use super::prelude::*;
 use crate::machine::coroutine::{awaiter, forward};
 use crate::object::coroutine::Operation;
-use crate::object::iter::{DictPart, Iter, NativeIter, Pair};
+use crate::object::iter::{DictPart, Iter, NativeIter, Pair, SharedIter};
 
 impl Vm {
     /// `iter(value)`.
@@ -182,7 +182,7 @@ impl Vm {
                 Ok(None)
             }
             Iter::Native { state, .. } => match iter.any_at_once() {
-                None => self.advance_native(state, |running, vm| running.next(vm)),
+                None => self.advance_native(state, |running, vm| running.next(vm), |shared, vm| shared.advance(vm)),
                 some => Ok(some),
             },
             Iter::Range { .. } | Iter::List { .. } | Iter::Tuple { .. } => self.advance(iter),
@@ -191,17 +191,34 @@ impl Vm {
 
     fn advance_native<T>(
         &mut self,
-        state: &RefCell<Option<Box<dyn NativeIter>>>,
+        state: &RefCell<Option<Rc<dyn NativeIter>>>,
         next: impl FnOnce(&mut dyn NativeIter, &mut Vm) -> Result<Option<T>>,
+        next_shared: impl FnOnce(&dyn SharedIter, &mut Vm) -> Result<Option<T>>,
     ) -> Result<Option<T>> {
-        // Taken out while it runs, so that script code it calls can't find it half-way.
-        let taken = state.borrow_mut().take();
-        let Some(mut running) = taken else { return Ok(None) };
-        *state.borrow_mut() = running.twin();
-        let result = next(&mut *running, self);
-        if matches!(result, Ok(Some(_)) | Err(_)) || running.outlives_end() {
-            *state.borrow_mut() = Some(running);
-        }
+        let held = state.borrow().clone();
+        let Some(mut running) = held else { return Ok(None) };
+        let goes_on = |running: &dyn NativeIter, result: &Result<Option<T>>| {
+            matches!(result, Ok(Some(_)) | Err(_)) || running.outlives_end()
+        };
+        let result = match running.shared() {
+            Some(shared) => {
+                let result = next_shared(shared, self);
+                if !goes_on(&*running, &result) {
+                    drop(state.take());
+                }
+                result
+            }
+            None => {
+                // Taken out while it runs, so that script code it calls can't find it half-way.
+                drop(state.replace(running.twin()));
+                let Some(own) = Rc::get_mut(&mut running) else { return Ok(None) };
+                let result = next(own, self);
+                if goes_on(&*running, &result) {
+                    drop(state.replace(Some(running)));
+                }
+                result
+            }
+        };
         match result {
             // Raised by what it calls: the end, as of any iterator.
             Err(e) if e.is(&self.types.StopIteration) => Ok(None),
@@ -213,7 +230,8 @@ impl Vm {
     pub fn next_pair(&mut self, iterator: &Value) -> Result<Option<Pair>> {
         if let Value::Iter(iter) = iterator {
             if let Iter::Native { state, .. } = &**iter {
-                return self.advance_native(state, |running, vm| running.next_pair(vm));
+                let shared = |shared: &dyn SharedIter, vm: &mut Vm| shared.advance_pair(vm);
+                return self.advance_native(state, |running, vm| running.next_pair(vm), shared);
             }
         }
         Ok(self.next(iterator)?.map(Pair::Whole))

@@ -41,10 +41,10 @@ pub enum Iter {
         at: Cell<usize>,
         size: Cell<usize>,
     },
-    /// Any other; taken out while it runs, so that one that re-enters itself finds nothing.
+    /// Any other; taken out while it runs unless it is a [`SharedIter`], so that one that re-enters itself finds nothing.
     Native {
         class: Rc<Class>,
-        state: RefCell<Option<Box<dyn NativeIter>>>,
+        state: RefCell<Option<Rc<dyn NativeIter>>>,
     },
 }
 
@@ -77,7 +77,7 @@ impl Iter {
     #[inline]
     pub fn any_at_once(&self) -> Option<Value> {
         match self {
-            Iter::Native { state, .. } => state.try_borrow_mut().ok()?.as_mut()?.at_once(),
+            Iter::Native { state, .. } => Rc::get_mut(state.try_borrow_mut().ok()?.as_mut()?)?.at_once(),
             iter => iter.at_once(),
         }
     }
@@ -87,7 +87,9 @@ impl Iter {
     pub fn pair_at_once(&self) -> Option<Pair> {
         let (dict, at, size, left) = match self {
             Iter::Dict { dict, at, size, left, what: DictPart::Items } => (dict, at, size, left),
-            Iter::Native { state, .. } => return state.try_borrow_mut().ok()?.as_mut()?.pair_at_once(),
+            Iter::Native { state, .. } => {
+                return Rc::get_mut(state.try_borrow_mut().ok()?.as_mut()?)?.pair_at_once();
+            }
             _ => return None,
         };
         let held = dict.borrow();
@@ -116,9 +118,26 @@ pub enum Pair {
     Whole(Value),
 }
 
+/// An iterator that what it asks may ask in turn, as `zip` is by a generator it goes through.
+pub trait SharedIter {
+    fn advance(&self, vm: &mut Vm) -> Result<Option<Value>>;
+
+    /// The next value for somebody who unpacks it at once.
+    fn advance_pair(&self, vm: &mut Vm) -> Result<Option<Pair>> {
+        Ok(self.advance(vm)?.map(Pair::Whole))
+    }
+}
+
 /// An iterator with a state of its own.
 pub trait NativeIter {
-    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>>;
+    /// Itself, if it is such an iterator.
+    fn shared(&self) -> Option<&dyn SharedIter> {
+        None
+    }
+
+    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+        self.shared().map_or(Ok(None), |shared| shared.advance(vm))
+    }
 
     /// The next value, if there is one and no script code has a say; `None` says nothing and changes nothing.
     fn at_once(&mut self) -> Option<Value> {
@@ -169,7 +188,7 @@ pub trait NativeIter {
     }
 
     /// Another that goes on from the same place; it stands in for this one while this one runs.
-    fn twin(&self) -> Option<Box<dyn NativeIter>> {
+    fn twin(&self) -> Option<Rc<dyn NativeIter>> {
         None
     }
 
@@ -203,14 +222,14 @@ impl Iter {
     }
 
     pub fn native(class: &Rc<Class>, iter: impl NativeIter + 'static) -> Value {
-        Value::Iter(Rc::new(Iter::Native { class: class.clone(), state: RefCell::new(Some(Box::new(iter))) }))
+        Value::Iter(Rc::new(Iter::Native { class: class.clone(), state: RefCell::new(Some(Rc::new(iter))) }))
     }
 }
 
 impl Drop for Iter {
     fn drop(&mut self) {
         if let Iter::Native { state, .. } = self {
-            if let Some(state) = state.get_mut() {
+            if let Some(state) = state.get_mut().as_mut().and_then(Rc::get_mut) {
                 gc::release(&mut state.take_values());
             }
         }

@@ -64,13 +64,19 @@ struct Calls {
     sentinel: Value,
 }
 
-impl NativeIter for Calls {
-    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+impl SharedIter for Calls {
+    fn advance(&self, vm: &mut Vm) -> Result<Option<Value>> {
         match vm.call(&self.function, &[]) {
             Ok(value) => Ok(if vm.eq(&self.sentinel, &value)? { None } else { Some(value) }),
             Err(e) if e.is(&vm.types.StopIteration) => Ok(None),
             Err(e) => Err(e),
         }
+    }
+}
+
+impl NativeIter for Calls {
+    fn shared(&self) -> Option<&dyn SharedIter> {
+        Some(self)
     }
 
     fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
@@ -202,12 +208,29 @@ const ENUMERATE: &[Row] = &[
 
 struct Enumerate {
     iterator: Value,
-    count: Value,
+    count: RefCell<Value>,
+}
+
+impl SharedIter for Enumerate {
+    fn advance(&self, vm: &mut Vm) -> Result<Option<Value>> {
+        Ok(self.advance_pair(vm)?.map(whole))
+    }
+
+    fn advance_pair(&self, vm: &mut Vm) -> Result<Option<Pair>> {
+        let Some(item) = vm.next(&self.iterator)? else { return Ok(None) };
+        let count = self.count.borrow().clone();
+        let next = match count {
+            Value::Int(count) if count < i64::MAX => Value::Int(count + 1),
+            _ => crate::machine::ops::add(vm, &count, &Value::Int(1))?,
+        };
+        drop(self.count.replace(next));
+        Ok(Some(Pair::Items(count, item)))
+    }
 }
 
 impl NativeIter for Enumerate {
-    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
-        Ok(self.next_pair(vm)?.map(whole))
+    fn shared(&self) -> Option<&dyn SharedIter> {
+        Some(self)
     }
 
     fn at_once(&mut self) -> Option<Value> {
@@ -215,24 +238,16 @@ impl NativeIter for Enumerate {
     }
 
     fn pair_at_once(&mut self) -> Option<Pair> {
-        let Value::Int(count) = self.count else { return None };
+        let place = self.count.get_mut();
+        let Value::Int(count) = *place else { return None };
         let next = count.checked_add(1)?;
         let item = self.iterator.next_at_once()?;
-        self.count = Value::Int(next);
+        *place = Value::Int(next);
         Some(Pair::Items(Value::Int(count), item))
     }
 
-    fn next_pair(&mut self, vm: &mut Vm) -> Result<Option<Pair>> {
-        let Some(item) = vm.next(&self.iterator)? else { return Ok(None) };
-        let next = match self.count {
-            Value::Int(count) if count < i64::MAX => Value::Int(count + 1),
-            _ => crate::machine::ops::add(vm, &self.count, &Value::Int(1))?,
-        };
-        Ok(Some(Pair::Items(std::mem::replace(&mut self.count, next), item)))
-    }
-
     fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
-        Some((vec![self.iterator.clone(), self.count.clone()], None))
+        Some((vec![self.iterator.clone(), self.count.borrow().clone()], None))
     }
 
     fn take_values(&mut self) -> Vec<Value> {
@@ -258,7 +273,7 @@ fn new_enumerate(vm: &mut Vm, args: &[Value]) -> Result {
             _ => "'start' is an invalid keyword argument for enumerate()",
         }));
     }
-    let count = vm.index(&args[2])?;
+    let count = RefCell::new(vm.index(&args[2])?);
     let iterator = vm.iter(&args[1])?;
     let base = vm.types.enumerate.clone();
     made(vm, &args[0], &base, Enumerate { iterator, count })
@@ -276,19 +291,19 @@ const ZIP: &[Row] = &[static_method("__new__(cls, *iterables, strict=False)", |v
     let strict = vm.truth(&args[2])?;
     let iterators = iterators(vm, &args[1])?;
     let base = vm.types.zip.clone();
-    made(vm, &args[0], &base, Zip { iterators, strict, begun: Vec::new() })
+    made(vm, &args[0], &base, Zip { iterators, strict, begun: RefCell::default() })
 })];
 
 struct Zip {
     iterators: Vec<Value>,
     strict: bool,
     /// What the first iterators have given for the next tuple.
-    begun: Vec<Value>,
+    begun: RefCell<Vec<Value>>,
 }
 
 impl Zip {
     /// An iterator has ended: with `strict` all have to.
-    fn ended(&mut self, vm: &mut Vm, at: usize) -> Result<Option<Value>> {
+    fn ended(&self, vm: &mut Vm, at: usize) -> Result<Option<Value>> {
         if !self.strict {
             return Ok(None);
         }
@@ -305,12 +320,12 @@ impl Zip {
     }
 }
 
-impl NativeIter for Zip {
-    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+impl SharedIter for Zip {
+    fn advance(&self, vm: &mut Vm) -> Result<Option<Value>> {
         if self.iterators.is_empty() {
             return Ok(None);
         }
-        let mut items = std::mem::take(&mut self.begun);
+        let mut items = self.begun.take();
         items.reserve_exact(self.iterators.len());
         for at in items.len()..self.iterators.len() {
             match vm.next(&self.iterators[at])? {
@@ -321,35 +336,9 @@ impl NativeIter for Zip {
         Ok(Some(Value::tuple(items)))
     }
 
-    fn at_once(&mut self) -> Option<Value> {
-        if self.begun.is_empty() {
-            self.begun.reserve_exact(self.iterators.len());
-        }
-        while self.begun.len() < self.iterators.len() {
-            self.begun.push(self.iterators[self.begun.len()].next_at_once()?);
-        }
-        (!self.begun.is_empty()).then(|| Value::tuple(std::mem::take(&mut self.begun)))
-    }
-
-    fn pair_at_once(&mut self) -> Option<Pair> {
-        match (self.iterators.as_slice(), self.begun.as_slice()) {
-            ([first, second], []) => {
-                let one = first.next_at_once()?;
-                match second.next_at_once() {
-                    Some(two) => Some(Pair::Items(one, two)),
-                    None => {
-                        self.begun.push(one);
-                        None
-                    }
-                }
-            }
-            _ => self.at_once().map(Pair::Whole),
-        }
-    }
-
-    fn next_pair(&mut self, vm: &mut Vm) -> Result<Option<Pair>> {
-        match (self.iterators.as_slice(), self.begun.as_slice()) {
-            ([first, second], []) => {
+    fn advance_pair(&self, vm: &mut Vm) -> Result<Option<Pair>> {
+        match self.iterators.as_slice() {
+            [first, second] if self.begun.borrow().is_empty() => {
                 let at = match vm.next(first)? {
                     Some(one) => match vm.next(second)? {
                         Some(two) => return Ok(Some(Pair::Items(one, two))),
@@ -359,7 +348,41 @@ impl NativeIter for Zip {
                 };
                 Ok(self.ended(vm, at)?.map(Pair::Whole))
             }
-            _ => Ok(self.next(vm)?.map(Pair::Whole)),
+            _ => Ok(self.advance(vm)?.map(Pair::Whole)),
+        }
+    }
+}
+
+impl NativeIter for Zip {
+    fn shared(&self) -> Option<&dyn SharedIter> {
+        Some(self)
+    }
+
+    fn at_once(&mut self) -> Option<Value> {
+        let begun = self.begun.get_mut();
+        if begun.is_empty() {
+            begun.reserve_exact(self.iterators.len());
+        }
+        while begun.len() < self.iterators.len() {
+            begun.push(self.iterators[begun.len()].next_at_once()?);
+        }
+        (!begun.is_empty()).then(|| Value::tuple(std::mem::take(begun)))
+    }
+
+    fn pair_at_once(&mut self) -> Option<Pair> {
+        let begun = self.begun.get_mut();
+        match (self.iterators.as_slice(), begun.as_slice()) {
+            ([first, second], []) => {
+                let one = first.next_at_once()?;
+                match second.next_at_once() {
+                    Some(two) => Some(Pair::Items(one, two)),
+                    None => {
+                        begun.push(one);
+                        None
+                    }
+                }
+            }
+            _ => self.at_once().map(Pair::Whole),
         }
     }
 
@@ -387,8 +410,8 @@ struct Map {
     iterators: Vec<Value>,
 }
 
-impl NativeIter for Map {
-    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+impl SharedIter for Map {
+    fn advance(&self, vm: &mut Vm) -> Result<Option<Value>> {
         if let [iterator] = self.iterators.as_slice() {
             return match vm.next(iterator)? {
                 Some(item) => vm.call(&self.function, &[item]).map(Some),
@@ -403,6 +426,12 @@ impl NativeIter for Map {
             }
         }
         vm.call(&self.function, &items).map(Some)
+    }
+}
+
+impl NativeIter for Map {
+    fn shared(&self) -> Option<&dyn SharedIter> {
+        Some(self)
     }
 
     fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
@@ -441,8 +470,8 @@ struct Filter {
     iterator: Value,
 }
 
-impl NativeIter for Filter {
-    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+impl SharedIter for Filter {
+    fn advance(&self, vm: &mut Vm) -> Result<Option<Value>> {
         while let Some(item) = vm.next(&self.iterator)? {
             let keep = match &self.function {
                 None => vm.truth(&item)?,
@@ -457,6 +486,12 @@ impl NativeIter for Filter {
             vm.tick()?;
         }
         Ok(None)
+    }
+}
+
+impl NativeIter for Filter {
+    fn shared(&self) -> Option<&dyn SharedIter> {
+        Some(self)
     }
 
     fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {

@@ -162,7 +162,11 @@ pub fn set_state(vm: &mut Vm, args: &[Value]) -> Result {
     };
     if let Iter::Native { state, .. } = &**iterator {
         // An iterator that has ended goes on from nowhere; most go on from a position, which is a small number.
-        if state.borrow_mut().as_mut().is_none_or(|state| state.set_state(&args[1])) {
+        let done = match &mut *state.borrow_mut() {
+            Some(state) => Rc::get_mut(state).is_some_and(|state| state.set_state(&args[1])),
+            None => true,
+        };
+        if done {
             return Ok(Value::None);
         }
     }
@@ -179,7 +183,7 @@ pub fn set_state(vm: &mut Vm, args: &[Value]) -> Result {
             place.set(text.as_str().char_indices().nth(at).map_or(text.as_str().len(), |(byte, _)| byte));
         }
         Iter::Native { state, .. } => {
-            if let Some(state) = &mut *state.borrow_mut() {
+            if let Some(state) = state.borrow_mut().as_mut().and_then(Rc::get_mut) {
                 state.set_position(position);
             }
         }

@@ -12,8 +12,8 @@ pub(super) const CLASSES: Table = &[
     (
         "itertools.cycle",
         &[static_method("__new__(cls, iterable, /)", |vm, args| {
-            let source = vm.iter(&args[1])?;
-            made(vm, args, Cycle { source, saved: Vec::new(), at: 0, again: false })
+            let source = RefCell::new(vm.iter(&args[1])?);
+            made(vm, args, Cycle { source, saved: RefCell::default(), at: Cell::default(), again: false })
         })],
     ),
     (
@@ -40,19 +40,20 @@ pub(super) const CLASSES: Table = &[
         &[static_method("__new__(cls, iterable, func=None, *, initial=None)", |vm, args| {
             let source = vm.iter(&args[1])?;
             let func = args[2].clone();
-            made(vm, args, Accumulate { source, func, total: Value::Unbound, initial: args[3].given().cloned() })
+            let initial = RefCell::new(args[3].given().cloned());
+            made(vm, args, Accumulate { source, func, total: RefCell::default(), initial })
         })],
     ),
     (
         "itertools.chain",
         &[
             static_method("__new__(cls, /, *iterables)", |vm, args| {
-                let sources = vm.iter(&args[1])?;
-                made(vm, args, Chain { sources, current: None })
+                let sources = RefCell::new(vm.iter(&args[1])?);
+                made(vm, args, Chain { sources, current: RefCell::default() })
             }),
             class_method("from_iterable(iterable, /)", |vm, args| {
-                let sources = vm.iter(&args[1])?;
-                made(vm, args, Chain { sources, current: None })
+                let sources = RefCell::new(vm.iter(&args[1])?);
+                made(vm, args, Chain { sources, current: RefCell::default() })
             }),
             method("__class_getitem__(item)", |vm, args| Ok(vm.generic_alias(&args[0], &args[1]))),
         ],
@@ -81,7 +82,7 @@ pub(super) const CLASSES: Table = &[
         "itertools.pairwise",
         &[static_method("__new__(cls, iterable, /)", |vm, args| {
             let source = vm.iter(&args[1])?;
-            made(vm, args, Pairwise(Rc::new(Pairs { source, old: RefCell::default(), ended: Cell::default() })))
+            made(vm, args, Pairwise { source, old: RefCell::default(), ended: Cell::default() })
         })],
     ),
     (
@@ -98,8 +99,8 @@ pub(super) const CLASSES: Table = &[
             for iterable in items(&args[1]) {
                 sources.push(Some(vm.iter(iterable)?));
             }
-            let left = sources.len();
-            made(vm, args, ZipLongest { sources, left, fill: args[2].clone() })
+            let left = Cell::new(sources.len());
+            made(vm, args, ZipLongest { sources: RefCell::new(sources), left, fill: args[2].clone() })
         })],
     ),
     (
@@ -160,48 +161,57 @@ impl NativeIter for Count {
 }
 
 struct Cycle {
-    source: Value,
-    saved: Vec<Value>,
-    at: usize,
+    source: RefCell<Value>,
+    saved: RefCell<Vec<Value>>,
+    at: Cell<usize>,
     /// What the source gives has been saved already.
     again: bool,
 }
 
-impl NativeIter for Cycle {
-    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
-        if !self.source.is_unbound() {
-            if let Some(item) = vm.next(&self.source)? {
+impl SharedIter for Cycle {
+    fn advance(&self, vm: &mut Vm) -> Result<Option<Value>> {
+        let source = self.source.borrow().clone();
+        if !source.is_unbound() {
+            if let Some(item) = vm.next(&source)? {
                 if !self.again {
-                    self.saved.push(item.clone());
+                    self.saved.borrow_mut().push(item.clone());
                 }
                 return Ok(Some(item));
             }
             drop(self.source.take());
         }
-        let Some(item) = self.saved.get(self.at) else { return Ok(None) };
-        self.at = (self.at + 1) % self.saved.len();
+        let saved = self.saved.borrow();
+        let Some(item) = saved.get(self.at.get()) else { return Ok(None) };
+        self.at.set((self.at.get() + 1) % saved.len());
         Ok(Some(item.clone()))
+    }
+}
+
+impl NativeIter for Cycle {
+    fn shared(&self) -> Option<&dyn SharedIter> {
+        Some(self)
     }
 
     fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
-        let ended = self.source.is_unbound();
-        Some((vec![if ended { Value::list(self.saved[self.at..].to_vec()) } else { self.source.clone() }], None))
+        let source = self.source.borrow().clone();
+        let left = || Value::list(self.saved.borrow()[self.at.get()..].to_vec());
+        Some((vec![if source.is_unbound() { left() } else { source }], None))
     }
 
     fn state(&self) -> Value {
-        let again = self.again || self.source.is_unbound();
-        Value::tuple([Value::list(self.saved.clone()), Value::bool(again)])
+        let again = self.again || self.source.borrow().is_unbound();
+        Value::tuple([Value::list(self.saved.borrow().clone()), Value::bool(again)])
     }
 
     fn set_state(&mut self, state: &Value) -> bool {
         let Some([Value::List(saved), again]) = state.as_tuple().map(|parts| &***parts) else { return false };
         let Some(again) = again.as_int() else { return false };
-        (self.saved, self.again) = (saved.to_vec(), again != 0);
+        (*self.saved.get_mut(), self.again) = (saved.to_vec(), again != 0);
         true
     }
 
     fn take_values(&mut self) -> Vec<Value> {
-        let mut values = std::mem::take(&mut self.saved);
+        let mut values = self.saved.take();
         values.push(self.source.take());
         values
     }
@@ -244,25 +254,34 @@ impl NativeIter for Repeat {
 struct Accumulate {
     source: Value,
     func: Value,
-    total: Value,
-    initial: Option<Value>,
+    total: RefCell<Value>,
+    initial: RefCell<Option<Value>>,
 }
 
-impl NativeIter for Accumulate {
-    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
-        if let Some(initial) = self.initial.take() {
-            self.total = initial.clone();
+impl SharedIter for Accumulate {
+    fn advance(&self, vm: &mut Vm) -> Result<Option<Value>> {
+        let initial = self.initial.take();
+        if let Some(initial) = initial {
+            drop(self.total.replace(initial.clone()));
             return Ok(Some(initial));
         }
         let Some(item) = vm.next(&self.source)? else { return Ok(None) };
-        self.total = if self.total.is_unbound() {
+        let total = self.total.borrow().clone();
+        let total = if total.is_unbound() {
             item
         } else if self.func.is_none() {
-            ops::add(vm, &self.total, &item)?
+            ops::add(vm, &total, &item)?
         } else {
-            vm.call(&self.func, &[self.total.clone(), item])?
+            vm.call(&self.func, &[total, item])?
         };
-        Ok(Some(self.total.clone()))
+        drop(self.total.replace(total.clone()));
+        Ok(Some(total))
+    }
+}
+
+impl NativeIter for Accumulate {
+    fn shared(&self) -> Option<&dyn SharedIter> {
+        Some(self)
     }
 
     fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
@@ -270,18 +289,19 @@ impl NativeIter for Accumulate {
     }
 
     fn state(&self) -> Value {
-        match &self.initial {
+        let total = self.total.borrow().clone();
+        match &*self.initial.borrow() {
             Some(initial) => Value::tuple([Value::None, initial.clone()]),
-            None if self.total.is_unbound() => Value::Unbound,
-            None => Value::tuple([self.total.clone()]),
+            None if total.is_unbound() => Value::Unbound,
+            None => Value::tuple([total]),
         }
     }
 
     fn set_state(&mut self, state: &Value) -> bool {
         match state.as_tuple().map(|parts| &***parts) {
-            Some([_, initial]) => self.initial = Some(initial.clone()),
-            Some([total]) => self.total = total.clone(),
-            _ => self.total = state.clone(),
+            Some([_, initial]) => *self.initial.get_mut() = Some(initial.clone()),
+            Some([total]) => *self.total.get_mut() = total.clone(),
+            _ => *self.total.get_mut() = state.clone(),
         }
         true
     }
@@ -297,29 +317,28 @@ impl NativeIter for Accumulate {
 
 struct Chain {
     /// The iterables still to come.
-    sources: Value,
-    current: Option<Value>,
+    sources: RefCell<Value>,
+    current: RefCell<Option<Value>>,
 }
 
-impl NativeIter for Chain {
-    fn at_once(&mut self) -> Option<Value> {
-        self.current.as_ref()?.next_at_once()
-    }
-
-    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+impl SharedIter for Chain {
+    fn advance(&self, vm: &mut Vm) -> Result<Option<Value>> {
         loop {
-            if let Some(current) = &self.current {
-                if let Some(item) = vm.next(current)? {
+            let current = self.current.borrow().clone();
+            if let Some(current) = current {
+                if let Some(item) = vm.next(&current)? {
                     return Ok(Some(item));
                 }
-                self.current = None;
+                drop(self.current.take());
             }
-            match vm.next(&self.sources)? {
+            let sources = self.sources.borrow().clone();
+            match vm.next(&sources)? {
                 Some(iterable) => match vm.iter(&iterable) {
-                    Ok(current) => self.current = Some(current),
+                    Ok(current) => drop(self.current.replace(Some(current))),
                     // What cannot be read is the last.
                     Err(error) => {
-                        self.sources = vm.iter(&Value::tuple([]))?;
+                        let none = vm.iter(&Value::tuple([]))?;
+                        drop(self.sources.replace(none));
                         return Err(error);
                     }
                 },
@@ -328,20 +347,31 @@ impl NativeIter for Chain {
             vm.tick()?;
         }
     }
+}
+
+impl NativeIter for Chain {
+    fn shared(&self) -> Option<&dyn SharedIter> {
+        Some(self)
+    }
+
+    fn at_once(&mut self) -> Option<Value> {
+        self.current.get_mut().as_ref()?.next_at_once()
+    }
 
     fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
         Some((Vec::new(), None))
     }
 
     fn state(&self) -> Value {
-        Value::tuple(std::iter::once(self.sources.clone()).chain(self.current.clone()).collect::<Vec<_>>())
+        let parts = std::iter::once(self.sources.borrow().clone()).chain(self.current.borrow().clone());
+        Value::tuple(parts.collect::<Vec<_>>())
     }
 
     fn set_state(&mut self, state: &Value) -> bool {
         let is_iterator = |value: &Value| !matches!(value, Value::List(_) | Value::Tuple(_) | Value::Str(_));
         match state.as_tuple().map(|parts| &***parts) {
             Some([sources, rest @ ..]) if rest.len() < 2 && is_iterator(sources) && rest.iter().all(is_iterator) => {
-                (self.sources, self.current) = (sources.clone(), rest.first().cloned());
+                *self = Chain { sources: sources.clone().into(), current: rest.first().cloned().into() };
                 true
             }
             _ => false,
@@ -358,8 +388,8 @@ struct Compress {
     selectors: Value,
 }
 
-impl NativeIter for Compress {
-    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+impl SharedIter for Compress {
+    fn advance(&self, vm: &mut Vm) -> Result<Option<Value>> {
         loop {
             let Some(item) = vm.next(&self.data)? else { return Ok(None) };
             let Some(selector) = vm.next(&self.selectors)? else { return Ok(None) };
@@ -368,6 +398,12 @@ impl NativeIter for Compress {
             }
             vm.tick()?;
         }
+    }
+}
+
+impl NativeIter for Compress {
+    fn shared(&self) -> Option<&dyn SharedIter> {
+        Some(self)
     }
 
     fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
@@ -393,46 +429,52 @@ enum Mode {
 struct Filter {
     func: Value,
     source: Value,
-    mode: Mode,
+    mode: Cell<Mode>,
 }
 
 fn filter(vm: &mut Vm, args: &[Value], mode: Mode) -> Result {
     let source = vm.iter(&args[2])?;
-    made(vm, args, Filter { func: args[1].clone(), source, mode })
+    made(vm, args, Filter { func: args[1].clone(), source, mode: Cell::new(mode) })
 }
 
-impl NativeIter for Filter {
-    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+impl SharedIter for Filter {
+    fn advance(&self, vm: &mut Vm) -> Result<Option<Value>> {
         loop {
             let Some(item) = vm.next(&self.source)? else { return Ok(None) };
-            if self.mode == Mode::Dropped {
+            if self.mode.get() == Mode::Dropped {
                 return Ok(Some(item));
             }
-            let plain = self.mode == Mode::FilterFalse
+            let plain = self.mode.get() == Mode::FilterFalse
                 && (self.func.is_none() || matches!(&self.func, Value::Class(c) if Rc::ptr_eq(c, &vm.types.bool_)));
             let answer = if plain { item.clone() } else { vm.call(&self.func, std::slice::from_ref(&item))? };
-            match (self.mode, vm.truth(&answer)?) {
+            match (self.mode.get(), vm.truth(&answer)?) {
                 (Mode::TakeWhile, true) | (Mode::FilterFalse, false) => return Ok(Some(item)),
                 (Mode::TakeWhile, false) => {
-                    self.mode = Mode::Taken;
+                    self.mode.set(Mode::Taken);
                     return Ok(None);
                 }
                 (Mode::DropWhile, false) => {
-                    self.mode = Mode::Dropped;
+                    self.mode.set(Mode::Dropped);
                     return Ok(Some(item));
                 }
                 _ => vm.tick()?,
             }
         }
     }
+}
+
+impl NativeIter for Filter {
+    fn shared(&self) -> Option<&dyn SharedIter> {
+        Some(self)
+    }
 
     fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
-        Some((vec![self.func.clone(), self.source.clone()], Some((self.mode == Mode::Dropped).into())))
+        Some((vec![self.func.clone(), self.source.clone()], Some((self.mode.get() == Mode::Dropped).into())))
     }
 
     fn set_position(&mut self, at: i64) {
-        if at != 0 && self.mode == Mode::DropWhile {
-            self.mode = Mode::Dropped;
+        if at != 0 && self.mode.get() == Mode::DropWhile {
+            self.mode.set(Mode::Dropped);
         }
     }
 
@@ -441,15 +483,15 @@ impl NativeIter for Filter {
     }
 
     fn outlives_end(&self) -> bool {
-        self.mode != Mode::Taken
+        self.mode.get() != Mode::Taken
     }
 }
 
 struct Slice {
     source: Value,
     /// Items taken so far, and the number of the next one wanted.
-    taken: u64,
-    next: u64,
+    taken: Cell<u64>,
+    next: Cell<u64>,
     stop: u64,
     step: u64,
 }
@@ -478,7 +520,7 @@ fn new_islice(vm: &mut Vm, args: &[Value]) -> Result {
         }
     };
     let source = vm.iter(&given[0])?;
-    made(vm, args, Slice { source, taken: 0, next: start, stop, step })
+    made(vm, args, Slice { source, taken: Cell::new(0), next: Cell::new(start), stop, step })
 }
 
 fn bound(vm: &mut Vm, value: &Value, message: &str) -> Result<Option<u64>> {
@@ -493,38 +535,45 @@ fn bound(vm: &mut Vm, value: &Value, message: &str) -> Result<Option<u64>> {
     }
 }
 
-impl NativeIter for Slice {
-    fn at_once(&mut self) -> Option<Value> {
-        if self.taken < self.next || self.taken >= self.stop {
-            return None;
-        }
-        let item = self.source.next_at_once()?;
-        self.taken += 1;
-        self.next = self.next.saturating_add(self.step).min(self.stop);
-        Some(item)
-    }
-
-    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
-        while self.taken < self.next {
+impl SharedIter for Slice {
+    fn advance(&self, vm: &mut Vm) -> Result<Option<Value>> {
+        while self.taken.get() < self.next.get() {
             if vm.next(&self.source)?.is_none() {
                 return Ok(None);
             }
-            self.taken += 1;
+            self.taken.set(self.taken.get() + 1);
             vm.tick()?;
         }
-        if self.taken >= self.stop {
+        if self.taken.get() >= self.stop {
             return Ok(None);
         }
         let item = vm.next(&self.source)?;
-        self.taken += 1;
-        self.next = self.next.saturating_add(self.step).min(self.stop);
+        self.taken.set(self.taken.get() + 1);
+        self.next.set(self.next.get().saturating_add(self.step).min(self.stop));
         Ok(item)
+    }
+}
+
+impl NativeIter for Slice {
+    fn shared(&self) -> Option<&dyn SharedIter> {
+        Some(self)
+    }
+
+    fn at_once(&mut self) -> Option<Value> {
+        let (taken, next) = (self.taken.get_mut(), self.next.get_mut());
+        if *taken < *next || *taken >= self.stop {
+            return None;
+        }
+        let item = self.source.next_at_once()?;
+        *taken += 1;
+        *next = next.saturating_add(self.step).min(self.stop);
+        Some(item)
     }
 
     fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
-        let from_here = |number: u64| Value::Int(number.saturating_sub(self.taken) as i64);
+        let from_here = |number: u64| Value::Int(number.saturating_sub(self.taken.get()) as i64);
         let stop = if self.stop == u64::MAX { Value::None } else { from_here(self.stop) };
-        Some((vec![self.source.clone(), from_here(self.next), stop, Value::Int(self.step as i64)], None))
+        Some((vec![self.source.clone(), from_here(self.next.get()), stop, Value::Int(self.step as i64)], None))
     }
 
     fn take_values(&mut self) -> Vec<Value> {
@@ -532,18 +581,15 @@ impl NativeIter for Slice {
     }
 }
 
-/// Shared with its twin, since a source may ask for a pair while it is asked for an item.
-struct Pairwise(Rc<Pairs>);
-
-struct Pairs {
+struct Pairwise {
     source: Value,
     old: RefCell<Value>,
     ended: Cell<bool>,
 }
 
-impl NativeIter for Pairwise {
-    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
-        let Pairs { source, old, ended } = &*self.0;
+impl SharedIter for Pairwise {
+    fn advance(&self, vm: &mut Vm) -> Result<Option<Value>> {
+        let Pairwise { source, old, ended } = self;
         let mut first = old.borrow().clone();
         if first.is_unbound() && !ended.get() {
             if let Some(item) = vm.next(source)? {
@@ -561,9 +607,11 @@ impl NativeIter for Pairwise {
         drop(old.take());
         Ok(None)
     }
+}
 
-    fn twin(&self) -> Option<Box<dyn NativeIter>> {
-        Some(Box::new(Pairwise(self.0.clone())))
+impl NativeIter for Pairwise {
+    fn shared(&self) -> Option<&dyn SharedIter> {
+        Some(self)
     }
 }
 
@@ -572,11 +620,17 @@ struct StarMap {
     source: Value,
 }
 
-impl NativeIter for StarMap {
-    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+impl SharedIter for StarMap {
+    fn advance(&self, vm: &mut Vm) -> Result<Option<Value>> {
         let Some(args) = vm.next(&self.source)? else { return Ok(None) };
         let args = vm.collect(&args)?;
         vm.call(&self.func, &args).map(Some)
+    }
+}
+
+impl NativeIter for StarMap {
+    fn shared(&self) -> Option<&dyn SharedIter> {
+        Some(self)
     }
 
     fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
@@ -589,29 +643,32 @@ impl NativeIter for StarMap {
 }
 
 struct ZipLongest {
-    sources: Vec<Option<Value>>,
+    sources: RefCell<Vec<Option<Value>>>,
     /// Sources that are not exhausted.
-    left: usize,
+    left: Cell<usize>,
     fill: Value,
 }
 
-impl NativeIter for ZipLongest {
-    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
-        if self.left == 0 {
+impl SharedIter for ZipLongest {
+    fn advance(&self, vm: &mut Vm) -> Result<Option<Value>> {
+        if self.left.get() == 0 {
             return Ok(None);
         }
-        let mut row = Vec::with_capacity(self.sources.len());
-        for source in &mut self.sources {
+        let mut row = Vec::with_capacity(self.sources.borrow().len());
+        let count = self.sources.borrow().len();
+        for at in 0..count {
+            let source = self.sources.borrow()[at].clone();
             let item = match source {
-                Some(iterator) => vm.next(iterator)?,
+                Some(iterator) => vm.next(&iterator)?,
                 None => None,
             };
             match item {
                 Some(item) => row.push(item),
                 None => {
-                    if source.take().is_some() {
-                        self.left -= 1;
-                        if self.left == 0 {
+                    let ended = self.sources.borrow_mut()[at].take();
+                    if ended.is_some() {
+                        self.left.set(self.left.get() - 1);
+                        if self.left.get() == 0 {
                             return Ok(None);
                         }
                     }
@@ -621,9 +678,16 @@ impl NativeIter for ZipLongest {
         }
         Ok(Some(Value::tuple(row)))
     }
+}
+
+impl NativeIter for ZipLongest {
+    fn shared(&self) -> Option<&dyn SharedIter> {
+        Some(self)
+    }
 
     fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
-        let sources = self.sources.iter().map(|source| source.clone().unwrap_or_else(|| Value::tuple([])));
+        let sources = self.sources.borrow();
+        let sources = sources.iter().map(|source| source.clone().unwrap_or_else(|| Value::tuple([])));
         Some((sources.collect(), None))
     }
 
@@ -644,8 +708,8 @@ struct Batched {
     strict: bool,
 }
 
-impl NativeIter for Batched {
-    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+impl SharedIter for Batched {
+    fn advance(&self, vm: &mut Vm) -> Result<Option<Value>> {
         let mut batch = Vec::new();
         while batch.len() < self.size {
             match vm.next(&self.source)? {
@@ -657,5 +721,11 @@ impl NativeIter for Batched {
             vm.tick()?;
         }
         Ok(Some(Value::tuple(batch)))
+    }
+}
+
+impl NativeIter for Batched {
+    fn shared(&self) -> Option<&dyn SharedIter> {
+        Some(self)
     }
 }

@@ -56,8 +56,8 @@ fn read(vm: &mut Vm, shared: &RefCell<Groups>) -> Result<bool> {
     Ok(true)
 }
 
-impl NativeIter for GroupBy {
-    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+impl SharedIter for GroupBy {
+    fn advance(&self, vm: &mut Vm) -> Result<Option<Value>> {
         let shared = &self.0;
         loop {
             let (current, target) = {
@@ -84,6 +84,12 @@ impl NativeIter for GroupBy {
         let class = known(vm, "itertools._grouper");
         let group = Iter::native(&class, Group { shared: shared.clone(), number, key: key.clone() });
         Ok(Some(Value::tuple([key, group])))
+    }
+}
+
+impl NativeIter for GroupBy {
+    fn shared(&self) -> Option<&dyn SharedIter> {
+        Some(self)
     }
 
     fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
@@ -113,8 +119,8 @@ impl NativeIter for GroupBy {
     }
 }
 
-impl NativeIter for Group {
-    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+impl SharedIter for Group {
+    fn advance(&self, vm: &mut Vm) -> Result<Option<Value>> {
         if self.shared.borrow().group != self.number {
             return Ok(None);
         }
@@ -129,6 +135,12 @@ impl NativeIter for Group {
             }
             _ => Ok(None),
         }
+    }
+}
+
+impl NativeIter for Group {
+    fn shared(&self) -> Option<&dyn SharedIter> {
+        Some(self)
     }
 }
 
@@ -182,8 +194,8 @@ impl NativeIter for Tee {
         Ok(Some(item))
     }
 
-    fn twin(&self) -> Option<Box<dyn NativeIter>> {
-        Some(Box::new(Tee { source: self.source.clone(), at: self.at.clone() }))
+    fn twin(&self) -> Option<Rc<dyn NativeIter>> {
+        Some(Rc::new(Tee { source: self.source.clone(), at: self.at.clone() }))
     }
 }
 
