@@ -273,6 +273,7 @@ impl<'v> Lower<'v> {
             direct: Cell::new(direct),
             await_arity: Cell::new(await_arity),
             replaced: Cell::new(false),
+            with_locals: Default::default(),
             id: Cell::new(0),
             name: unit.name,
             qualname: unit.qualname,

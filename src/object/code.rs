@@ -3,7 +3,7 @@
 //! A flat list of [`Step`]s; the expressions inside a step are Rust closures. A frame can be suspended only between
 //! steps. Every step has a span; an expression that fails adds a narrower one itself.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::{Rc, Weak};
 
 use super::frame::Frame;
@@ -169,6 +169,8 @@ pub struct Code {
     pub places: RefCell<Vec<Span>>,
     /// Some function of it has been given other code since.
     pub replaced: Cell<bool>,
+    /// The same text for names that are not those of its globals, once it was run with locals of their own.
+    pub with_locals: OnceCell<Rc<Code>>,
     pub watched: super::gc::weak::Watched,
 }
 
@@ -236,6 +238,7 @@ impl Code {
             globals: self.globals.clone(),
             places: self.places.clone(),
             replaced: Cell::new(false),
+            with_locals: OnceCell::new(),
             watched: Default::default(),
             ..*self
         }

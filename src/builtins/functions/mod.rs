@@ -4,7 +4,7 @@ pub(super) mod attributes;
 mod files;
 mod iterate;
 mod numbers;
-mod source;
+pub mod source;
 
 use crate::builtins::add_functions;
 use crate::builtins::prelude::*;

@@ -93,6 +93,16 @@ fn compile(vm: &mut Vm, source: &Rc<Source>, mode: Mode, locals: bool, awaits: b
     Ok(code)
 }
 
+/// A copy of a code object is for what that was compiled for.
+pub fn same_mode(vm: &mut Vm, code: &Code, copy: &Code) {
+    let modes = vm.extension::<Modes>();
+    for known in [&mut modes.expressions, &mut modes.interactive] {
+        if known.contains(&code.id.get()) {
+            known.insert(copy.id.get());
+        }
+    }
+}
+
 /// What is wrong behind a whole first line is not looked at: there must be nothing.
 fn after_first_line(vm: &mut Vm, source: &Rc<Source>, errors: &[Diagnostic]) -> Option<Diagnostic> {
     let wrong = errors.first()?.place.as_ref().map_or(1, |place| source.line(place.span.start));
@@ -383,9 +393,17 @@ fn run(vm: &mut Vm, code: &Rc<Code>, globals: &Rc<Dict>, locals: Option<Value>, 
     if !given || locals.is_none() {
         return vm.run_code(code, globals, locals);
     }
-    let modes = vm.extension::<Modes>();
-    let mode = if modes.expressions.contains(&code.id.get()) { Mode::Eval } else { Mode::Exec };
-    let again = compile(vm, &code.source, mode, true, false)?;
+    let again = match code.with_locals.get() {
+        Some(again) => again.clone(),
+        None => {
+            let modes = vm.extension::<Modes>();
+            let mode = if modes.expressions.contains(&code.id.get()) { Mode::Eval } else { Mode::Exec };
+            let compiled = compile(vm, &code.source, mode, true, false)?;
+            let renamed = Rc::new(compiled.renamed(code.name.clone(), code.qualname.clone(), code.source.clone()));
+            vm.register_code(&renamed);
+            code.with_locals.get_or_init(|| renamed).clone()
+        }
+    };
     vm.run_code(&again, globals, locals)
 }
 

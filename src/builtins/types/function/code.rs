@@ -1,5 +1,6 @@
 //! Code objects, frames, tracebacks and cells as scripts see them.
 
+use crate::builtins::functions::source;
 use crate::builtins::prelude::*;
 use crate::builtins::types::receiver;
 use crate::object::Cell;
@@ -131,6 +132,7 @@ fn replace(vm: &mut Vm, args: &[Value]) -> Result {
     }
     let new = Rc::new(old.renamed(name, qualname, source));
     vm.register_code(&new);
+    source::same_mode(vm, &old, &new);
     Ok(Value::Code(new))
 }
 
