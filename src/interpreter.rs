@@ -169,9 +169,20 @@ impl Interpreter {
             let name = vm.name(sym::__main__).clone();
             drop((vm.modules.remove_str(&name), main, uncaught));
             crate::asyncio::let_go(vm);
+            crate::asyncio::let_go_of_current(vm);
             vm.discard_garbage();
             return;
         }
+        self.let_die(main, uncaught);
+        // What these hold is never freed in CPython, and dies unheard.
+        let vm = &mut self.vm;
+        if crate::asyncio::let_go_of_current(vm) {
+            vm.discard_garbage();
+        }
+    }
+
+    fn let_die(&mut self, main: Rc<Module>, uncaught: Option<Error>) {
+        let vm = &mut self.vm;
         vm.handling = None;
         crate::builtins::modules::run_exit_handlers(vm);
         // Only an exception that was shown is kept: in `sys.last_exc`, until modules are taken apart.

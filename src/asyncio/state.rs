@@ -242,13 +242,18 @@ pub fn is_deadlock(vm: &mut Vm, error: &Error) -> bool {
     state.deadlock.get().is_some_and(|class| error.is(class))
 }
 
-/// Lets go of the loops, so that what is left of them is freed and reported: for the end of the program.
+/// Lets go of the loop that was running, so that what is left of it is freed and reported: for the end of the program.
 pub fn let_go(vm: &mut Vm) {
     let Some(state) = vm.extension::<AsyncState>().0.clone() else { return };
     vm.unwatch(|_, _| true);
-    let held = [&state.running, &state.session, &state.current, &state.policy].map(|held| held.replace(Value::None));
-    drop(held);
+    drop([&state.running, &state.session].map(|held| held.replace(Value::None)));
     vm.run_finalizers(None);
+}
+
+/// Lets go of the current loop and the policy, which outlive what a program leaves behind; whether there were any.
+pub fn let_go_of_current(vm: &mut Vm) -> bool {
+    let Some(state) = vm.extension::<AsyncState>().0.clone() else { return false };
+    [&state.current, &state.policy].map(|held| held.replace(Value::None).given().is_some()).contains(&true)
 }
 
 /// Not known to be done: of an object that is not ours only its own `done()` knows.

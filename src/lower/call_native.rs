@@ -68,7 +68,9 @@ fn call_native(
         }
     }
     std::mem::forget(places);
-    vm.finalize_at(frame.code, span);
+    if result.is_ok() {
+        vm.finalize_at(frame.code, span);
+    }
     result
 }
 
