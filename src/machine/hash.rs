@@ -97,7 +97,9 @@ impl Vm {
                 let parts = [Value::str(name), Value::Int(line.into()), Value::Int(column.into()), Value::str(text)];
                 self.hash_all(&parts).map(|(hash, _)| (hash, false))
             }
-            Value::List(_) | Value::Dict(_) | Value::Set(_) | Value::ByteArray(_) => Err(self.unhashable(value)),
+            Value::List(_) | Value::Dict(_) | Value::Set(_) | Value::ByteArray(_) | Value::Cell(_) => {
+                Err(self.unhashable(value))
+            }
             Value::Instance(_) | Value::Exception(_) | Value::Class(_) => self.hash_object(value),
             _ => Ok((identity(value), true)),
         }

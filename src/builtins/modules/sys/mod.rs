@@ -101,6 +101,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
     native("getprofile()", |_, _| Ok(Value::None)),
     native("settrace(function, /)", |vm, args| traced(vm, args, "settrace")),
     native("setprofile(function, /)", |vm, args| traced(vm, args, "setprofile")),
+    native("addaudithook(hook)", |vm, args| traced(vm, args, "addaudithook")),
     native("audit(event, /, *args)", |_, _| Ok(Value::None)),
     native("_getframe(depth=0, /)", |vm, args| {
         let depth = vm.to_i64(&args[0])?;

@@ -137,6 +137,7 @@ const UNICODE_ERROR: &[Row] = &[
 
 const UNICODE_TRANSLATE_ERROR: &[Row] = &[
     method("__init__(*args, **kwargs)", |vm, args| unicode_init(vm, args, false, false)),
+    member!(encoding),
     member!(object, |args| args.first().cloned()),
     member!(start, |args| args.get(1).cloned()),
     member!(end, |args| args.get(2).cloned()),

@@ -3,6 +3,7 @@
 use crate::builtins::functions::source;
 use crate::builtins::prelude::*;
 use crate::builtins::types::receiver;
+use crate::builtins::types::special::{member, unhashable};
 use crate::object::Cell;
 use crate::object::code::{Code, CodeKind};
 use crate::object::coroutine::{Kind, State};
@@ -20,6 +21,7 @@ pub(super) fn install(vm: &mut Vm) {
     for (class, rows) in tables {
         add_methods(vm, &class, rows);
     }
+    unhashable(vm, &vm.types.cell.clone());
 }
 
 receiver!(code: Code);
@@ -29,23 +31,24 @@ fn names<'a>(names: impl Iterator<Item = &'a Rc<Str>>) -> Value {
 }
 
 const CODE: &[Row] = &[
-    getter("co_name", |vm, this| Ok(Value::Str(code(vm, this)?.name.clone()))),
-    getter("co_qualname", |vm, this| Ok(Value::Str(code(vm, this)?.qualname.clone()))),
-    getter("co_filename", |vm, this| {
+    member("co_name", |vm, this| Ok(Value::Str(code(vm, this)?.name.clone()))),
+    member("co_qualname", |vm, this| Ok(Value::Str(code(vm, this)?.qualname.clone()))),
+    member("co_filename", |vm, this| {
         let source = code(vm, this)?.source.clone();
         // A page of the library is known by its module.
         let is_page = source.library && !source.name.ends_with(".py") && !source.name.starts_with('<');
         Ok(if is_page { Value::string(source.name.replace('.', "/") + ".py") } else { Value::str(&source.name) })
     }),
-    getter("co_firstlineno", |vm, this| Ok(Value::Int(code(vm, this)?.first_line().into()))),
-    getter("co_argcount", |vm, this| Ok(Value::Int(code(vm, this)?.params.positional.into()))),
-    getter("co_posonlyargcount", |vm, this| Ok(Value::Int(code(vm, this)?.params.posonly.into()))),
-    getter("co_kwonlyargcount", |vm, this| Ok(Value::Int(code(vm, this)?.params.kwonly.into()))),
+    member("co_firstlineno", |vm, this| Ok(Value::Int(code(vm, this)?.first_line().into()))),
+    member("co_argcount", |vm, this| Ok(Value::Int(code(vm, this)?.params.positional.into()))),
+    member("co_posonlyargcount", |vm, this| Ok(Value::Int(code(vm, this)?.params.posonly.into()))),
+    member("co_kwonlyargcount", |vm, this| Ok(Value::Int(code(vm, this)?.params.kwonly.into()))),
     getter("co_varnames", |vm, this| Ok(names(plain_variables(code(vm, this)?)))),
     getter("co_nlocals", |vm, this| Ok(Value::usize(plain_variables(code(vm, this)?).count()))),
     getter("co_cellvars", |vm, this| {
         let code = code(vm, this)?;
-        let mut cells: Vec<_> = code.cells.iter().filter_map(|&slot| code.variables.get(slot as usize)).collect();
+        let cells = code.cells.iter().filter(|&&slot| is_captured(code, slot));
+        let mut cells: Vec<_> = cells.filter_map(|&slot| code.variables.get(slot as usize)).collect();
         cells.sort_by(|a, b| a.as_str().cmp(b.as_str()));
         Ok(names(cells.into_iter()))
     }),
@@ -53,9 +56,9 @@ const CODE: &[Row] = &[
         let code = code(vm, this)?;
         Ok(names(free_order(code).into_iter().map(|at| &code.free[at])))
     }),
-    getter("co_flags", |vm, this| Ok(Value::Int(flags(code(vm, this)?)))),
-    getter("co_consts", |vm, this| tables(vm, this, 0)),
-    getter("co_names", |vm, this| tables(vm, this, 1)),
+    member("co_flags", |vm, this| Ok(Value::Int(flags(code(vm, this)?)))),
+    member("co_consts", |vm, this| tables(vm, this, 0)),
+    member("co_names", |vm, this| tables(vm, this, 1)),
     method("co_positions()", |vm, args| {
         let code = code(vm, &args[0])?;
         // Lines count from 1, columns in bytes of UTF-8.
@@ -84,7 +87,7 @@ const CODE: &[Row] = &[
     method("__replace__(**changes)", replace),
     method("__eq__(value, /)", super::equal),
     method("__hash__()", |vm, args| vm.hash(&args[0]).map(Value::Int)),
-    getter("co_stacksize", |vm, this| Ok(Value::Int(code(vm, this)?.slots.into()))),
+    member("co_stacksize", |vm, this| Ok(Value::Int(code(vm, this)?.slots.into()))),
     method("__repr__()", |vm, args| vm.repr(&args[0]).map(Value::Str)),
 ];
 
@@ -152,8 +155,14 @@ fn plain_variables(code: &Code) -> impl Iterator<Item = &Rc<Str>> {
     code.variables
         .iter()
         .enumerate()
-        .filter(move |(at, _)| *at < params || !code.cells.contains(&(*at as u32)))
+        .filter(move |(at, _)| *at < params || !code.cells.contains(&(*at as u32)) || !is_captured(code, *at as u32))
         .map(|(_, name)| name)
+}
+
+/// Whether a cell is one because of an inner function, and not because somebody looks at frames.
+fn is_captured(code: &Code, slot: u32) -> bool {
+    let captures = |name: &Rc<Str>| code.inner.iter().any(|inner| inner.free.contains(name));
+    !code.observed || code.variables.get(slot as usize).is_some_and(captures)
 }
 
 fn flags(code: &Code) -> i64 {
@@ -182,10 +191,14 @@ const FRAME: &[Row] = &[
         frame.code.instruction(frame.span.get());
         Ok(Value::Code(frame.code.clone()))
     }),
-    getter("f_lineno", |vm, this| {
-        let frame = frame(vm, this)?;
-        Ok(Value::Int(frame.code.source.line(frame.span.get().start).into()))
-    }),
+    attribute(
+        "f_lineno",
+        |vm, this| {
+            let frame = frame(vm, this)?;
+            Ok(Value::Int(frame.code.source.line(frame.span.get().start).into()))
+        },
+        |vm, _, _| Err(vm.value_error("f_lineno can only be set in a trace function")),
+    ),
     getter("f_lasti", |vm, this| {
         let frame = frame(vm, this)?;
         Ok(Value::usize(2 * frame.code.instruction(frame.span.get())))
@@ -248,7 +261,7 @@ const TRACEBACK: &[Row] = &[
         |vm, this| Ok(traceback(vm, this)?.next.borrow().clone().map_or(Value::None, Value::Traceback)),
         set_next,
     ),
-    getter("tb_frame", |vm, this| {
+    member("tb_frame", |vm, this| {
         let entry = traceback(vm, this)?;
         Ok(Value::Frame(vm.frame_of(entry)))
     }),
@@ -257,7 +270,7 @@ const TRACEBACK: &[Row] = &[
         let line = entry.given.map_or_else(|| entry.code.source.line(entry.span.start).into(), |[_, line]| line.into());
         Ok(Value::Int(line))
     }),
-    getter("tb_lasti", |vm, this| {
+    member("tb_lasti", |vm, this| {
         let entry = traceback(vm, this)?;
         if let Some([instruction, _]) = entry.given {
             return Ok(Value::Int(instruction.into()));
