@@ -180,6 +180,7 @@ const MODULES: &[Spec] = &[
     rust("inspect", inspect::FUNCTIONS).and(&[page!("inspect"), lazy!("inspect_signature"), lazy!("inspect_source")]),
     library!("html"),
     rust("html.entities", os::ENTITIES).and(&[page!("html_entities")]),
+    rust("html.parser", &[]).and(&[page!("html_parser")]),
     rust("io", sys::streams::IO_FUNCTIONS)
         .with(|vm, module| {
             crate::builtins::add_functions(vm, "io", &module.dict, files::FUNCTIONS);
