@@ -134,6 +134,25 @@ pub(super) fn noted<T>(vm: &mut Vm, frame: &Frame, span: Span, body: impl FnOnce
     result.at(span)
 }
 
+/// The same for an operator, whose place is noted only where script code can answer it.
+#[inline]
+pub(super) fn noted_for<T>(
+    vm: &mut Vm,
+    frame: &Frame,
+    span: Span,
+    operands: &[&Value],
+    body: impl FnOnce(&mut Vm) -> Result<T>,
+) -> Eval<T> {
+    if operands.iter().all(|value| answers_itself(value)) { body(vm).at(span) } else { noted(vm, frame, span, body) }
+}
+
+/// Whether no operation on a value is a matter of script code: objects are, and what may hold some.
+#[inline]
+pub(super) fn answers_itself(value: &Value) -> bool {
+    use Value::{BigInt, Bool, Bytes, Complex, Float, Int, None, Str};
+    matches!(value, Int(_) | Str(_) | Float(_) | None | Bool(_) | BigInt(_) | Bytes(_) | Complex(_))
+}
+
 /// Calls a function whose arguments are evaluated straight into its locals, behind an object if there is one.
 #[inline]
 pub(super) fn straight(

@@ -2,6 +2,7 @@
 //! a generator expression is a function of its own.
 
 use super::Names;
+use super::call::{noted, noted_for};
 use super::prelude::*;
 use crate::object::Cell;
 use crate::object::code::{Cond, NOWHERE, PairTarget, ParamSpec};
@@ -30,12 +31,12 @@ fn run(vm: &mut Vm, frame: &mut Frame, clauses: &[Clause], first: Option<Value>,
         Some(value) => value,
         None => (clause.iter)(vm, frame)?,
     };
-    let iterator = vm.iter(&iterable).at(clause.iter_span)?;
+    let iterator = noted_for(vm, frame, clause.iter_span, &[&iterable], |vm| vm.iter(&iterable))?;
     drop(iterable);
     'items: loop {
         let item = match iterator.next_at_once() {
             Some(item) => item,
-            None => match vm.next(&iterator).at(clause.iter_span)? {
+            None => match noted(vm, frame, clause.iter_span, |vm| vm.next(&iterator))? {
                 Some(item) => item,
                 None => return Ok(()),
             },
@@ -296,12 +297,12 @@ impl Lower<'_> {
         let thunk: Thunk = if is_async {
             Box::new(move |vm, frame| {
                 let iterable = iterable(vm, frame)?;
-                vm.async_iter(&iterable).at(span)
+                noted_for(vm, frame, span, &[&iterable], |vm| vm.async_iter(&iterable))
             })
         } else {
             Box::new(move |vm, frame| {
                 let iterable = iterable(vm, frame)?;
-                vm.iter(&iterable).at(span)
+                noted_for(vm, frame, span, &[&iterable], |vm| vm.iter(&iterable))
             })
         };
         self.emit(Step::StoreLocal(slot, thunk), span);

@@ -1,9 +1,10 @@
 //! Expressions become closures.
 
-use super::call::noted;
+use super::call::{answers_itself, noted, noted_for};
 use super::name::{Global, Place};
 use super::prelude::*;
 use crate::machine::attr_cache::AttrCache;
+use crate::machine::ops::is_object;
 use crate::object::Raised;
 use crate::object::code::Cond;
 use crate::object::containers::Slice;
@@ -144,7 +145,7 @@ impl Lower<'_> {
                 }
                 Box::new(move |vm, frame| {
                     let items = items(vm, frame)?;
-                    vm.new_set(items, false).at(span)
+                    noted(vm, frame, span, |vm| vm.new_set(items, false))
                 })
             }
             ExprKind::Dict(pairs) => self.dict(pairs, span),
@@ -163,7 +164,7 @@ impl Lower<'_> {
                 let operand = self.operand(*operand);
                 Box::new(move |vm, frame| {
                     let value = operand.value(vm, frame)?;
-                    let truth = truth(vm, &value, span)?;
+                    let truth = truth(vm, frame, &value, span)?;
                     value.discard();
                     Ok(Value::bool(!truth))
                 })
@@ -339,7 +340,7 @@ impl Lower<'_> {
                 for (thunk, starred) in &parts {
                     let value = thunk(vm, frame)?;
                     if *starred {
-                        match vm.collect(&value) {
+                        match noted(vm, frame, span, |vm| Ok(vm.collect(&value)))? {
                             Ok(items) => values.extend(items),
                             Err(e)
                                 if e.is(&vm.types.TypeError)
@@ -380,11 +381,14 @@ impl Lower<'_> {
                     Some(key) => {
                         let key = key.value(vm, frame)?;
                         let value = value.value(vm, frame)?;
-                        vm.dict_set(&dict, key, value).at(span)?;
+                        match answers_itself(&key) {
+                            true => vm.dict_set(&dict, key, value).at(span)?,
+                            false => noted(vm, frame, span, |vm| vm.dict_set(&dict, key, value))?,
+                        }
                     }
                     None => {
                         let other = value.value(vm, frame)?;
-                        let result = vm.dict_merge(&dict, &other);
+                        let result = noted(vm, frame, span, |vm| Ok(vm.dict_merge(&dict, &other)))?;
                         if result.as_ref().is_err_and(|e| e.is(&vm.types.AttributeError)) {
                             let name = vm.type_name(&other);
                             return Err(vm.type_error(format!("'{name}' object is not a mapping")).at(span).into());
@@ -404,7 +408,7 @@ impl Lower<'_> {
         Box::new(move |vm, frame| {
             for operand in &operands {
                 let value = operand.value(vm, frame)?;
-                if truth(vm, &value, span)? == stop {
+                if truth(vm, frame, &value, span)? == stop {
                     return Ok(value);
                 }
                 value.discard();
@@ -439,18 +443,21 @@ impl Lower<'_> {
                 return Box::new(move |vm, frame| {
                     let object = object(vm, frame)?;
                     let slice = slice(vm, frame)?;
-                    vm.get_slice(&object, slice).at(span)
+                    noted_for(vm, frame, span, &[&object], |vm| vm.get_slice(&object, slice))
                 });
             }
             index => self.operand(index),
         };
-        let item = move |vm: &mut Vm, object: &Value, index: &Value| {
+        let item = move |vm: &mut Vm, frame: &Frame, object: &Value, index: &Value| {
             if let (Value::List(list), Value::Int(at)) = (object, index) {
                 if *at >= 0 {
                     if let Some(found) = list.items.borrow().get(*at as usize) {
                         return Ok(found.clone());
                     }
                 }
+            }
+            if is_object(object) || !answers_itself(index) {
+                return noted(vm, frame, span, |vm| vm.get_item(object, index));
             }
             vm.get_item(object, index).at(span)
         };
@@ -473,7 +480,7 @@ impl Lower<'_> {
     fn item_of_attribute(
         object: Box<Attribute>,
         index: Operand,
-        item: impl Fn(&mut Vm, &Value, &Value) -> Eval + 'static,
+        item: impl Fn(&mut Vm, &Frame, &Value, &Value) -> Eval + 'static,
         at: impl Fn(&Frame) -> Option<i64> + 'static,
     ) -> Thunk {
         Box::new(move |vm, frame| {
@@ -484,7 +491,7 @@ impl Lower<'_> {
             }
             let object = object.value(vm, frame)?;
             let index = index.value(vm, frame)?;
-            item(vm, &object, &index)
+            item(vm, frame, &object, &index)
         })
     }
 
@@ -540,11 +547,11 @@ impl Lower<'_> {
             kind => match self.operand(Expr { kind, span, suspends: e.suspends }) {
                 Operand::Local(variable) => Box::new(move |vm, frame| {
                     let value = variable.get(vm, frame)?;
-                    truth(vm, value, span)
+                    truth(vm, frame, value, span)
                 }),
                 operand => Box::new(move |vm, frame| {
                     let value = operand.value(vm, frame)?;
-                    let truth = truth(vm, &value, span);
+                    let truth = truth(vm, frame, &value, span);
                     value.discard();
                     truth
                 }),
@@ -589,9 +596,11 @@ impl Lower<'_> {
             let Some((op, right)) = rest.pop() else { return Self::constant_thunk(Value::None) };
             let (left, right) = (self.operand(first), self.operand(right));
             return match op {
-                CmpOp::Is => self.pair(left, right, |_, left, right| Ok(Value::bool(left.is(right)))),
-                CmpOp::IsNot => self.pair(left, right, |_, left, right| Ok(Value::bool(!left.is(right)))),
-                op => self.pair(left, right, move |vm, left, right| vm.compare(op, left, right).at(span)),
+                CmpOp::Is => self.pair(left, right, |_, _, left, right| Ok(Value::bool(left.is(right)))),
+                CmpOp::IsNot => self.pair(left, right, |_, _, left, right| Ok(Value::bool(!left.is(right)))),
+                op => self.pair(left, right, move |vm, frame, left, right| {
+                    noted_for(vm, frame, span, &[left, right], |vm| vm.compare(op, left, right))
+                }),
             };
         }
         let first = self.expr(first);
@@ -601,8 +610,8 @@ impl Lower<'_> {
             let mut result = Value::bool(true);
             for (at, (op, right)) in rest.iter().enumerate() {
                 let right = right(vm, frame)?;
-                result = vm.compare(*op, &left, &right).at(span)?;
-                if at + 1 < rest.len() && !truth(vm, &result, span)? {
+                result = noted_for(vm, frame, span, &[&left, &right], |vm| vm.compare(*op, &left, &right))?;
+                if at + 1 < rest.len() && !truth(vm, frame, &result, span)? {
                     return Ok(result);
                 }
                 left = right;
@@ -618,11 +627,12 @@ pub(super) fn is_starred(e: &Expr) -> bool {
 
 /// `bool(value)`, the plain cases in line.
 #[inline]
-pub(super) fn truth(vm: &mut Vm, value: &Value, span: Span) -> Eval<bool> {
+pub(super) fn truth(vm: &mut Vm, frame: &Frame, value: &Value, span: Span) -> Eval<bool> {
     match value {
         Value::Bool(b) => Ok(b.get()),
         Value::None => Ok(false),
         Value::Int(n) => Ok(*n != 0),
+        _ if is_object(value) => noted(vm, frame, span, |vm| vm.truth(value)),
         _ => vm.truth(value).at(span),
     }
 }

@@ -1,5 +1,6 @@
 //! f-strings.
 
+use super::call::{noted, noted_for};
 use super::prelude::*;
 use crate::syntax::ast::FStringPart;
 use crate::text::float;
@@ -32,9 +33,12 @@ impl Lower<'_> {
                     Some(Spec::Computed(_)) => None,
                 };
                 if let (Value::Instance(_), Some(spec)) = (&value, fixed) {
-                    let shown = converted(vm, value, *conversion).and_then(|value| Ok(vm.format_value(&value, spec)?));
+                    let shown = noted(vm, frame, *span, |vm| {
+                        let value = converted(vm, value, *conversion)?;
+                        vm.format_value(&value, spec)
+                    });
                     vm.finalize_at(frame.code, *span);
-                    return shown.at(*span);
+                    return shown;
                 }
                 return buffered(vm, |vm, text| field(vm, frame, value, *conversion, spec.as_ref(), text, *span));
             }
@@ -99,7 +103,7 @@ fn join(vm: &mut Vm, frame: &mut Frame, pieces: &[Piece], text: &mut String) -> 
 }
 
 /// What `!r`, `!s` and `!a` make of a value.
-fn converted(vm: &mut Vm, value: Value, conversion: Option<char>) -> Eval {
+fn converted(vm: &mut Vm, value: Value, conversion: Option<char>) -> Result {
     Ok(match conversion {
         Some('r') => vm.repr_value(&value)?,
         Some('s') => vm.str_value(&value)?,
@@ -119,7 +123,8 @@ fn field(
 ) -> Eval<()> {
     let value = match conversion {
         Some(_) if matches!(value, Value::Int(_)) && spec.is_none() => value,
-        conversion => converted(vm, value, conversion).at(span)?,
+        None => value,
+        conversion => noted(vm, frame, span, |vm| converted(vm, value, conversion))?,
     };
     let done = match (&value, spec) {
         (Value::Str(s), None) => {
@@ -147,10 +152,10 @@ fn field(
                     &computed
                 }
             };
-            let shown = vm.format(&value, spec);
+            let shown = noted_for(vm, frame, span, &[&value], |vm| vm.format(&value, spec));
             drop(value);
             vm.finalize_at(frame.code, span);
-            text.push_str(&shown.at(span)?);
+            text.push_str(&shown?);
             Ok(())
         }
     };

@@ -1,5 +1,6 @@
 //! Arithmetic and comparison: closures specialised on the operation and on the shape of the operands.
 
+use super::call::noted_for;
 use super::prelude::*;
 use crate::machine::ops;
 use crate::object::code::Cond;
@@ -65,7 +66,7 @@ impl Lower<'_> {
                 let mut left = first(vm, frame)?;
                 for (op, right, span) in &rest {
                     let right = right(vm, frame)?;
-                    left = vm.inplace_or_binary(*op, left, &right).at(*span)?;
+                    left = inplace_or_binary(vm, frame, *op, left, &right, *span)?;
                 }
                 Ok(left)
             });
@@ -101,7 +102,7 @@ impl Lower<'_> {
             BinOp::Div => self.arithmetic(left, right, span, ops::div),
             BinOp::FloorDiv => self.arithmetic(left, right, span, ops::floor_div),
             BinOp::Mod => self.arithmetic(left, right, span, ops::modulo),
-            op => self.pair(left, right, move |vm, left, right| vm.binary(op, left, right).at(span)),
+            op => self.arithmetic(left, right, span, move |vm, left, right| vm.binary(op, left, right)),
         }
     }
 
@@ -109,53 +110,56 @@ impl Lower<'_> {
     where
         F: Fn(&mut Vm, &Value, &Value) -> Result + Copy + 'static,
     {
-        self.pair(left, right, move |vm, left, right| op(vm, left, right).at(span))
+        self.pair(left, right, move |vm, frame, left, right| match (left, right) {
+            (Value::Int(_), Value::Int(_)) | (Value::Float(_), Value::Float(_)) => op(vm, left, right).at(span),
+            _ => noted_for(vm, frame, span, &[left, right], |vm| op(vm, left, right)),
+        })
     }
 
     /// One operation on two operands in the shapes that programs are made of.
     pub(super) fn pair<R: 'static, F>(&mut self, left: Operand, right: Operand, op: F) -> Pair<R>
     where
-        F: Fn(&mut Vm, &Value, &Value) -> Eval<R> + 'static,
+        F: Fn(&mut Vm, &Frame, &Value, &Value) -> Eval<R> + 'static,
     {
         match (left, right) {
             (Operand::Local(a), Operand::Constant(b)) => Box::new(move |vm, frame| {
                 let left = a.get(vm, frame)?;
-                op(vm, left, &b)
+                op(vm, frame, left, &b)
             }),
             (Operand::Local(a), Operand::Local(b)) => Box::new(move |vm, frame| {
                 let (left, right) = (a.get(vm, frame)?, b.get(vm, frame)?);
-                op(vm, left, right)
+                op(vm, frame, left, right)
             }),
             (Operand::Thunk(a), Operand::Constant(b)) => Box::new(move |vm, frame| {
                 let left = a(vm, frame)?;
-                let result = op(vm, &left, &b);
+                let result = op(vm, frame, &left, &b);
                 left.discard();
                 result
             }),
             (Operand::Thunk(a), Operand::Local(b)) => Box::new(move |vm, frame| {
                 let left = a(vm, frame)?;
                 let right = b.get(vm, frame)?;
-                let result = op(vm, &left, right);
+                let result = op(vm, frame, &left, right);
                 left.discard();
                 result
             }),
             (Operand::Local(a), Operand::Global(b)) => Box::new(move |vm, frame| {
                 a.get(vm, frame)?;
                 let right = b.value(vm, frame)?;
-                let result = op(vm, &frame.locals[a.slot], &right);
+                let result = op(vm, frame, &frame.locals[a.slot], &right);
                 right.discard();
                 result
             }),
             (Operand::Attribute(a), Operand::Constant(b)) => Box::new(move |vm, frame| {
                 let left = a.value(vm, frame)?;
-                let result = op(vm, &left, &b);
+                let result = op(vm, frame, &left, &b);
                 left.discard();
                 result
             }),
             (Operand::Attribute(a), Operand::Attribute(b)) => Box::new(move |vm, frame| {
                 let left = a.value(vm, frame)?;
                 let right = b.value(vm, frame)?;
-                let result = op(vm, &left, &right);
+                let result = op(vm, frame, &left, &right);
                 left.discard();
                 right.discard();
                 result
@@ -163,14 +167,14 @@ impl Lower<'_> {
             (Operand::Local(a), Operand::Attribute(b)) => Box::new(move |vm, frame| {
                 a.get(vm, frame)?;
                 let right = b.value(vm, frame)?;
-                let result = op(vm, &frame.locals[a.slot], &right);
+                let result = op(vm, frame, &frame.locals[a.slot], &right);
                 right.discard();
                 result
             }),
             (Operand::Thunk(a), Operand::Thunk(b)) => Box::new(move |vm, frame| {
                 let left = a(vm, frame)?;
                 let right = b(vm, frame)?;
-                let result = op(vm, &left, &right);
+                let result = op(vm, frame, &left, &right);
                 left.discard();
                 right.discard();
                 result
@@ -178,7 +182,7 @@ impl Lower<'_> {
             (left, right) => Box::new(move |vm, frame| {
                 let left = left.value(vm, frame)?;
                 let right = right.value(vm, frame)?;
-                let result = op(vm, &left, &right);
+                let result = op(vm, frame, &left, &right);
                 left.discard();
                 right.discard();
                 result
@@ -203,7 +207,7 @@ impl Lower<'_> {
                         left.discard();
                         Ok(found == want)
                     }),
-                    (left, right) => self.pair(left, right, move |_, left, right| Ok(left.is(right) == want)),
+                    (left, right) => self.pair(left, right, move |_, _, left, right| Ok(left.is(right) == want)),
                 }
             }
             CmpOp::Lt => self.ordering(left, right, span, CmpOp::Lt, |a, b| a < b, |a, b| a < b),
@@ -214,7 +218,9 @@ impl Lower<'_> {
             CmpOp::NotEq => self.ordering(left, right, span, CmpOp::NotEq, |a, b| a != b, |a, b| a != b),
             CmpOp::In | CmpOp::NotIn => {
                 let want = op == CmpOp::In;
-                self.pair(left, right, move |vm, left, right| Ok(vm.contains(right, left).at(span)? == want))
+                self.pair(left, right, move |vm, frame, left, right| {
+                    Ok(noted_for(vm, frame, span, &[left, right], |vm| vm.contains(right, left))? == want)
+                })
             }
         }
     }
@@ -224,10 +230,10 @@ impl Lower<'_> {
         I: Fn(i64, i64) -> bool + Copy + 'static,
         X: Fn(f64, f64) -> bool + Copy + 'static,
     {
-        let general = move |vm: &mut Vm, left: &Value, right: &Value| match (left, right) {
+        let general = move |vm: &mut Vm, frame: &Frame, left: &Value, right: &Value| match (left, right) {
             (Value::Int(a), Value::Int(b)) => Ok(ints(*a, *b)),
             (Value::Float(a), Value::Float(b)) => Ok(floats(a.get(), b.get())),
-            _ => compare_truth(vm, op, left, right, span),
+            _ => compare_truth(vm, frame, op, left, right, span),
         };
         match (left, right) {
             (Operand::Local(a), Operand::Constant(Value::Int(n))) => {
@@ -235,7 +241,7 @@ impl Lower<'_> {
                     Value::Int(x) => Ok(ints(*x, n)),
                     _ => {
                         let left = a.get(vm, frame)?;
-                        general(vm, left, &Value::Int(n))
+                        general(vm, frame, left, &Value::Int(n))
                     }
                 })
             }
@@ -244,28 +250,22 @@ impl Lower<'_> {
                     return Ok(ints(*x, *y));
                 }
                 let (left, right) = (a.get(vm, frame)?, b.get(vm, frame)?);
-                general(vm, left, right)
+                general(vm, frame, left, right)
             }),
             (left, right) => self.pair(left, right, general),
         }
     }
 }
 
-fn compare_truth(vm: &mut Vm, op: CmpOp, left: &Value, right: &Value, span: Span) -> Eval<bool> {
-    match vm.compare(op, left, right) {
-        Ok(value) => super::expr::truth(vm, &value, span),
-        Err(e) => Err(e.at(span).into()),
-    }
+fn compare_truth(vm: &mut Vm, frame: &Frame, op: CmpOp, left: &Value, right: &Value, span: Span) -> Eval<bool> {
+    let value = noted_for(vm, frame, span, &[left, right], |vm| vm.compare(op, left, right))?;
+    super::expr::truth(vm, frame, &value, span)
 }
 
-impl Vm {
-    /// `left op right` where `left` is a temporary: a string that nobody else holds grows in place.
-    pub fn inplace_or_binary(&mut self, op: BinOp, left: Value, right: &Value) -> Result {
-        match &left {
-            Value::Str(text) if op == BinOp::Add && std::rc::Rc::strong_count(text) == 1 => {
-                self.inplace(op, left, right)
-            }
-            _ => self.binary(op, &left, right),
-        }
+/// `left op right` where `left` is a temporary: a string that nobody else holds grows in place.
+fn inplace_or_binary(vm: &mut Vm, frame: &Frame, op: BinOp, left: Value, right: &Value, span: Span) -> Eval {
+    match &left {
+        Value::Str(text) if op == BinOp::Add && Rc::strong_count(text) == 1 => vm.inplace(op, left, right).at(span),
+        _ => noted_for(vm, frame, span, &[&left, right], |vm| vm.binary(op, &left, right)),
     }
 }

@@ -3,6 +3,7 @@
 //! A frame can be suspended only between steps, so an expression that contains a suspension becomes several steps: what
 //! is evaluated before the suspension is kept in hidden slots, and what is left refers to them ([`ExprKind::Temp`]).
 
+use super::call::noted_for;
 use super::prelude::*;
 use crate::syntax::ast::{BinOp, BoolOp, FStringField, FStringPart};
 
@@ -102,7 +103,7 @@ impl Lower<'_> {
                 let stop = op == BoolOp::Or;
                 let cond = Box::new(move |vm: &mut crate::machine::Vm, frame: &mut crate::object::frame::Frame| {
                     let value = frame.locals[slot].clone();
-                    Ok(super::expr::truth(vm, &value, span)? == stop)
+                    Ok(super::expr::truth(vm, frame, &value, span)? == stop)
                 });
                 done.push(self.emit(Step::JumpIf(cond, 0), span));
             }
@@ -125,7 +126,7 @@ impl Lower<'_> {
             let compare = Box::new(move |vm: &mut crate::machine::Vm, frame: &mut crate::object::frame::Frame| {
                 let left = frame.locals[l].take();
                 let right = frame.locals[r].take();
-                let value = vm.compare(op, &left, &right).at(span)?;
+                let value = noted_for(vm, frame, span, &[&left, &right], |vm| vm.compare(op, &left, &right))?;
                 frame.locals[l] = right;
                 Ok(value)
             });
@@ -134,7 +135,7 @@ impl Lower<'_> {
                 let slot = result as usize;
                 let cond = Box::new(move |vm: &mut crate::machine::Vm, frame: &mut crate::object::frame::Frame| {
                     let value = frame.locals[slot].clone();
-                    super::expr::truth(vm, &value, span)
+                    super::expr::truth(vm, frame, &value, span)
                 });
                 done.push(self.emit(Step::JumpIfNot(cond, 0), span));
             }

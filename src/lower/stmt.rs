@@ -3,7 +3,7 @@
 use std::cell::Cell as StdCell;
 
 use super::block::{BlockKind, Leave};
-use super::call::{noted, put};
+use super::call::{answers_itself, noted, noted_for, put};
 use super::name::{Place, set_global};
 use super::prelude::*;
 use crate::machine::attr_cache::AttrCache;
@@ -313,7 +313,7 @@ impl Lower<'_> {
                     self.emit_do(span, move |vm, frame| {
                         let old = frame.locals[old as usize].take();
                         let value = value(vm, frame)?;
-                        let new = vm.inplace(op, old, &value).at(span)?;
+                        let new = inplace(vm, frame, op, old, &value, span)?;
                         store(vm, frame, new)
                     });
                     return;
@@ -327,7 +327,7 @@ impl Lower<'_> {
                 self.emit_do(span, move |vm, frame| {
                     let old = load(vm, frame)?;
                     let value = value(vm, frame)?;
-                    let new = vm.inplace(op, old, &value).at(span)?;
+                    let new = inplace(vm, frame, op, old, &value, span)?;
                     store(vm, frame, new)
                 });
             }
@@ -344,18 +344,20 @@ impl Lower<'_> {
                     {
                         let object = object.clone();
                         let value = value.value(vm, frame)?;
-                        let new = combined(vm, op, old, &value, span)?;
+                        let new = combined(vm, frame, op, old, &value, span)?;
                         value.discard();
                         return match write.assign_to(&object, new) {
                             Ok(()) => Ok(()),
-                            Err(new) => vm.set_attr_miss(&Value::Instance(object), &name, new, &write).at(target_span),
+                            Err(new) => noted(vm, frame, target_span, |vm| {
+                                vm.set_attr_miss(&Value::Instance(object), &name, new, &write)
+                            }),
                         };
                     }
                     let object = object.value(vm, frame).at(object_span)?;
-                    let old = vm.get_attr_cached(&object, &name, &read).at(target_span)?;
+                    let old = noted(vm, frame, target_span, |vm| Ok(vm.get_attr_cached(&object, &name, &read)?))?;
                     let value = value.value(vm, frame)?;
-                    let new = combined(vm, op, old, &value, span)?;
-                    vm.set_attr_cached(&object, &name, new, &write).at(target_span)
+                    let new = combined(vm, frame, op, old, &value, span)?;
+                    noted(vm, frame, target_span, |vm| Ok(vm.set_attr_cached(&object, &name, new, &write)?))
                 });
             }
             ExprKind::Attribute { value: object, attr } => {
@@ -366,11 +368,11 @@ impl Lower<'_> {
                 let read_name = name.clone();
                 let load: Thunk = Box::new(move |vm, frame| {
                     let object = frame.locals[object].clone();
-                    vm.get_attr_cached(&object, &read_name, &read).at(target_span)
+                    noted(vm, frame, target_span, |vm| Ok(vm.get_attr_cached(&object, &read_name, &read)?))
                 });
                 let store = Box::new(move |vm: &mut Vm, frame: &mut Frame, new: Value| {
                     let object = frame.locals[object].take();
-                    vm.set_attr_cached(&object, &name, new, &write).at(target_span)
+                    noted(vm, frame, target_span, |vm| Ok(vm.set_attr_cached(&object, &name, new, &write)?))
                 });
                 self.aug_assign_place(load, store, op, value, suspends, span);
             }
@@ -382,11 +384,11 @@ impl Lower<'_> {
                 let index = self.value_to_temp(index) as usize;
                 let load: Thunk = Box::new(move |vm, frame| {
                     let (object, index) = (frame.locals[object].clone(), frame.locals[index].clone());
-                    vm.get_item(&object, &index).at(target_span)
+                    noted_for(vm, frame, target_span, &[&object, &index], |vm| vm.get_item(&object, &index))
                 });
                 let store = Box::new(move |vm: &mut Vm, frame: &mut Frame, new: Value| {
                     let (object, index) = (frame.locals[object].take(), frame.locals[index].take());
-                    vm.set_item(&object, &index, new).at(target_span)
+                    noted_for(vm, frame, target_span, &[&object, &index], |vm| vm.set_item(&object, &index, new))
                 });
                 self.aug_assign_place(load, store, op, value, suspends, span);
             }
@@ -407,7 +409,7 @@ impl Lower<'_> {
         self.emit_do(span, move |vm, frame| {
             let old = load(vm, frame)?;
             let value = value(vm, frame)?;
-            let new = combined(vm, op, old, &value, span)?;
+            let new = combined(vm, frame, op, old, &value, span)?;
             store(vm, frame, new)
         });
     }
@@ -472,7 +474,7 @@ impl Lower<'_> {
                     std::mem::forget((old, value));
                     new
                 }
-                None => place.number_and(vm, old, value)?,
+                None => place.number_and(vm, frame, old, value)?,
             };
             frame.put(slot, new);
             Ok(())
@@ -725,11 +727,19 @@ impl Lower<'_> {
 
 /// `old op= value`, with a short way for numbers.
 #[inline(always)]
-fn combined(vm: &mut Vm, op: BinOp, old: Value, value: &Value, span: Span) -> Eval {
+fn combined(vm: &mut Vm, frame: &Frame, op: BinOp, old: Value, value: &Value, span: Span) -> Eval {
     match ops::quick(op, &old, value) {
         Some(new) => Ok(new),
-        None => vm.inplace(op, old, value).at(span),
+        None => inplace(vm, frame, op, old, value, span),
     }
+}
+
+/// `old op= value`.
+fn inplace(vm: &mut Vm, frame: &Frame, op: BinOp, old: Value, value: &Value, span: Span) -> Eval {
+    if answers_itself(&old) && answers_itself(value) {
+        return vm.inplace(op, old, value).at(span);
+    }
+    noted(vm, frame, span, |vm| vm.inplace(op, old, value))
 }
 
 /// Assigns to variables of the function, at most [`SEVERAL`].
@@ -788,7 +798,7 @@ impl AugPlace {
         // out, so that a string nobody else holds can grow in place.
         let value = value(vm, frame)?;
         if !old.is_heap() {
-            let new = self.number_and(vm, old, value)?;
+            let new = self.number_and(vm, frame, old, value)?;
             frame.put(slot, new);
             return Ok(());
         }
@@ -796,14 +806,14 @@ impl AugPlace {
             drop(old);
             return grow(vm, frame, slot, self.op, &value, &self.name, self.target_span, self.span);
         }
-        let new = vm.inplace(self.op, old, &value).at(self.span)?;
+        let new = inplace(vm, frame, self.op, old, &value, self.span)?;
         frame.put(slot, new);
         Ok(())
     }
 
     #[inline(never)]
-    fn number_and(&self, vm: &mut Vm, old: Value, value: Value) -> Eval {
-        vm.inplace(self.op, old, &value).at(self.span)
+    fn number_and(&self, vm: &mut Vm, frame: &Frame, old: Value, value: Value) -> Eval {
+        inplace(vm, frame, self.op, old, &value, self.span)
     }
 }
 
@@ -826,14 +836,14 @@ fn grow(
     // Only a string is changed in place when nobody else holds it; on failure the variable keeps its value.
     let grows = op == BinOp::Add && matches!((&old, value), (Value::Str(_), Value::Str(_)));
     let keep = if grows { Value::Unbound } else { old.clone() };
-    match vm.inplace(op, old, value) {
+    match inplace(vm, frame, op, old, value, span) {
         Ok(new) => {
             frame.put(slot, new);
             Ok(())
         }
-        Err(e) => {
+        Err(raised) => {
             frame.locals[slot] = keep;
-            Err(e.at(span).into())
+            Err(raised)
         }
     }
 }

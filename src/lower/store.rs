@@ -1,9 +1,10 @@
 //! Assignment and deletion targets.
 
-use super::call::noted;
+use super::call::{answers_itself, noted};
 use super::name::Place;
 use super::prelude::*;
 use crate::machine::attr_cache::AttrCache;
+use crate::machine::ops::is_object;
 use crate::object::class::Special;
 use crate::object::gc;
 
@@ -65,6 +66,9 @@ impl Lower<'_> {
                     }
                     let object = object(vm, frame)?;
                     let index = index(vm, frame)?;
+                    if is_object(&object) || !answers_itself(&index) {
+                        return noted(vm, frame, span, |vm| vm.set_item(&object, &index, value));
+                    }
                     match vm.set_item(&object, &index, value) {
                         Ok(()) => Ok(()),
                         Err(e) => Err(e.at(span).into()),
@@ -112,14 +116,10 @@ impl Lower<'_> {
                     }
                     return Ok(());
                 }
-                _ => match star {
+                _ => noted(vm, frame, span, |vm| match star {
                     None => vm.unpack(&value, count),
                     Some(at) => vm.unpack_star(&value, at, count - at - 1),
-                },
-            };
-            let values = match values {
-                Ok(values) => values,
-                Err(e) => return Err(e.at(span).into()),
+                })?,
             };
             drop(value);
             for (store, item) in stores.iter().zip(values) {
@@ -140,7 +140,7 @@ impl Lower<'_> {
                 let name = self.vm.name(attr.name).clone();
                 let action: Action = Box::new(move |vm, frame| {
                     let object = object(vm, frame)?;
-                    vm.del_attr(&object, &name).at(span)
+                    noted(vm, frame, span, |vm| vm.del_attr(&object, &name))
                 });
                 vec![(action, span)]
             }
@@ -150,7 +150,7 @@ impl Lower<'_> {
                 let action: Action = Box::new(move |vm, frame| {
                     let object = object(vm, frame)?;
                     let index = index(vm, frame)?;
-                    vm.del_item(&object, &index).at(span)
+                    noted(vm, frame, span, |vm| vm.del_item(&object, &index))
                 });
                 vec![(action, span)]
             }
@@ -260,7 +260,7 @@ fn unpacking_to_locals(slots: Box<[Slot]>, span: Span) -> Store {
             Value::Tuple(tuple) if tuple.len() == slots.len() => put_all(tuple),
             Value::List(list) if list.len() == slots.len() => put_all(&list.items.borrow()),
             _ => {
-                let values = vm.unpack(&value, slots.len()).at(span)?;
+                let values = noted(vm, frame, span, |vm| vm.unpack(&value, slots.len()))?;
                 drop(value);
                 for (slot, item) in slots.iter().zip(values) {
                     frame.put(*slot as usize, item);

@@ -111,13 +111,13 @@ impl Vm {
                 match &frame.locals[$iter as usize] {
                     Value::Coroutine(generator) if generator.kind == Kind::Generator => {
                         let generator = generator.clone();
-                        attempt!(self.next_or_unbound(&generator)).bound()
+                        attempt!(self.called_at(frame.code, pc, |vm| vm.next_or_unbound(&generator))).bound()
                     }
                     Value::Iter(iter) => match iter.at_once() {
-                        None => attempt!(self.next_of(frame, $iter)),
+                        None => attempt!(self.called_at(frame.code, pc, |vm| vm.next_of(frame, $iter))),
                         some => some,
                     },
-                    _ => attempt!(self.next_of(frame, $iter)),
+                    _ => attempt!(self.called_at(frame.code, pc, |vm| vm.next_of(frame, $iter))),
                 }
             };
         }
@@ -185,7 +185,7 @@ impl Vm {
                         None => {
                             // Held on to: script code it runs could clear the frame.
                             let iterator = frame.locals[*iter as usize].clone();
-                            attempt!(self.next_pair(&iterator))
+                            attempt!(self.called_at(frame.code, pc, |vm| vm.next_pair(&iterator)))
                         }
                         some => some,
                     };
@@ -412,8 +412,14 @@ impl Vm {
     /// Notes the place that the frame stands at while `body` runs for it.
     #[inline]
     fn called_from<T>(&mut self, frame: &Frame, body: impl FnOnce(&mut Vm) -> T) -> T {
-        let span = frame.code.spans.get(frame.pc as usize).copied().unwrap_or(frame.code.span);
-        self.calls.push(super::CallSite { code: frame.code.id.get(), span });
+        self.called_at(frame.code, frame.pc as usize, body)
+    }
+
+    /// Notes the place of a step while `body` runs for it.
+    #[inline]
+    fn called_at<T>(&mut self, code: &Code, pc: usize, body: impl FnOnce(&mut Vm) -> T) -> T {
+        let span = code.spans.get(pc).copied().unwrap_or(code.span);
+        self.calls.push(super::CallSite { code: code.id.get(), span });
         let result = body(self);
         self.calls.pop();
         result

@@ -204,8 +204,7 @@ impl Vm {
         })
     }
 
-    /// The frames under way, outermost first, with those of coroutines that wait for the one that runs. A frame that
-    /// waits for an operator or an iterator is passed over: only calls are noted.
+    /// The frames under way, outermost first, with those of coroutines that wait for the one that runs.
     pub fn frames_under_way(&self) -> Vec<(Rc<Code>, Span)> {
         self.calls_under_way().into_iter().map(|(code, span, _)| (code, span)).collect()
     }
