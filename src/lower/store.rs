@@ -230,8 +230,14 @@ impl Vm {
     pub fn unpack_star(&mut self, value: &Value, before: usize, after: usize) -> Result<Vec<Value>> {
         let iterator = self.unpack_iter(value)?;
         let mut items = Vec::new();
-        while let Some(item) = self.next(&iterator)? {
+        while items.len() < before
+            && let Some(item) = self.next(&iterator)?
+        {
             items.push(item);
+        }
+        if items.len() == before {
+            // What is left is made a list of, which asks the iterator for its own.
+            items.append(&mut self.collect(&iterator)?);
         }
         if items.len() < before + after {
             return Err(self.value_error(format!(
