@@ -213,8 +213,8 @@ impl Vm {
         };
         let mut message = format!("coroutine '{qualname}' was never awaited");
         let origins = coroutine.extra(|extra| extra.origins.clone());
-        // When nothing runs any more, the warning is given without them.
-        if let (ErrorFormat::Python, Some(origins), true) = (self.host.style.format, &origins, self.here().is_some()) {
+        // While modules are taken apart, the warning is given without them.
+        if let (ErrorFormat::Python, Some(origins), true) = (self.host.style.format, &origins, !self.ending) {
             message.push_str("\nCoroutine created at (most recent call last)");
             for (code, line) in self.origin_places(origins).into_iter().rev() {
                 let text = code.source.line_text(line).unwrap_or_default().trim();
