@@ -144,6 +144,50 @@ impl Vm {
         }
     }
 
+    /// A method was given its object and just the arguments that it takes: nothing in its definition stands for the object.
+    #[cold]
+    pub fn advise_self(&mut self, error: &Error, function: &Rc<Function>, args: &[Value]) {
+        let code = &function.code;
+        let params = &code.variables[..code.params.positional as usize];
+        let has_object = params.first().is_some_and(|first| matches!(first.as_str(), "self" | "cls"));
+        if has_object || code.source.library || !self.is_method_of(function, args.first()) {
+            return;
+        }
+        let params: Vec<&str> = std::iter::once("self").chain(params.iter().map(|name| name.as_str())).collect();
+        let help = format!(
+            "a method is given the object that it is called on: `def {}({}):`",
+            function.name(),
+            params.join(", ")
+        );
+        self.advise(error, help);
+    }
+
+    /// A method lacks its last argument, and its first is no object of its class: the class itself was asked.
+    #[cold]
+    pub fn advise_class_asked(&mut self, error: &Error, function: &Rc<Function>, first: Option<&Value>) {
+        let qualname = function.qualname();
+        let Some((class, _)) = qualname.as_str().rsplit_once('.').filter(|(class, _)| !class.ends_with('>')) else {
+            return;
+        };
+        let is_method = function.code.variables.first().is_some_and(|name| name.as_str() == "self");
+        if is_method && !function.code.source.library && !self.is_method_of(function, first) {
+            self.advise_making(error, class);
+        }
+    }
+
+    /// A class was asked for what only its objects can tell.
+    #[cold]
+    pub fn advise_making(&mut self, error: &Error, class: &str) {
+        self.advise(error, format!("this asks the class itself: `{class}(...)` makes the object to be asked"));
+    }
+
+    /// Whether a value's class has this function as a method.
+    fn is_method_of(&mut self, function: &Rc<Function>, object: Option<&Value>) -> bool {
+        let Some(object @ Value::Instance(_)) = object else { return false };
+        let method = self.class_of(object).lookup(&function.name());
+        matches!(method, Some(Value::Function(method)) if Rc::ptr_eq(&method, function))
+    }
+
     /// What only shows once it is known where the exception was raised.
     pub fn advise_where_raised(&mut self, report: &mut ExceptionReport) {
         let Some(frame) = report.frames.iter().rfind(|frame| !frame.place.source.library) else { return };

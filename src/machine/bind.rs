@@ -92,7 +92,7 @@ impl Vm {
             locals[kwonly_end + usize::from(params.vararg)] = Value::dict(dict);
         }
         if args.len() > positional && !params.vararg {
-            return Err(self.too_many_arguments(function, args.len(), locals));
+            return Err(self.too_many_arguments(function, args, locals));
         }
         self.fill_defaults(function, locals, 0)
     }
@@ -166,7 +166,7 @@ impl Vm {
     }
 
     #[cold]
-    fn too_many_arguments(&mut self, function: &Function, given: usize, locals: &[Value]) -> Error {
+    fn too_many_arguments(&mut self, function: &Rc<Function>, args: &[Value], locals: &[Value]) -> Error {
         let params = &function.code.params;
         let positional = params.positional as usize;
         let kwonly_given =
@@ -178,11 +178,15 @@ impl Vm {
             positional.to_string()
         };
         let plural = if defaults > 0 || positional != 1 { "s" } else { "" };
-        let given_text = counted(given, kwonly_given);
-        self.type_error(format!(
+        let given_text = counted(args.len(), kwonly_given);
+        let error = self.type_error(format!(
             "{}() takes {takes} positional argument{plural} but {given_text} given",
             function.qualname()
-        ))
+        ));
+        if args.len() == positional + 1 {
+            self.advise_self(&error, function, args);
+        }
+        error
     }
 
     #[cold]
@@ -211,12 +215,16 @@ impl Vm {
             [rest @ .., last] => format!("{}, and {last}", rest.join(", ")),
             [] => String::new(),
         };
-        self.type_error(format!(
+        let error = self.type_error(format!(
             "{}() missing {} required {kind} argument{}: {listed}",
             function.qualname(),
             names.len(),
             if names.len() == 1 { "" } else { "s" }
-        ))
+        ));
+        if let [_] = names[..] {
+            self.advise_class_asked(&error, function, locals.first());
+        }
+        error
     }
 
     /// The arguments of a native, one for each parameter.
@@ -383,7 +391,7 @@ impl Vm {
         let positional = signature.positional();
         let named_end = signature.kwarg.unwrap_or(signature.params.len());
         let owner = native.owner.borrow().as_ref().and_then(std::rc::Weak::upgrade);
-        let name = match owner {
+        let name = match &owner {
             Some(owner) => format!("{}.{}", owner.name.borrow(), native.name),
             None => native.name.as_str().to_owned(),
         };
@@ -430,8 +438,14 @@ impl Vm {
                 [rest @ .., last] => format!("{}, and {last}", rest.join(", ")),
             };
             let plural = if missing.len() == 1 { "" } else { "s" };
-            return self
+            let error = self
                 .type_error(format!("{name}() missing {} required {kind} argument{plural}: {listed}", missing.len()));
+            if let (Some(owner), [_], true) = (&owner, &missing[..], native.takes_self()) {
+                if !args.first().is_some_and(|object| self.is_instance_of(object, owner)) {
+                    self.advise_making(&error, owner.name.borrow().as_str());
+                }
+            }
+            return error;
         }
         self.type_error(format!("{name}() was called with wrong arguments"))
     }

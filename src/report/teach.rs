@@ -86,22 +86,30 @@ pub fn of_exception(
         "NameError" if report.suggestion.is_none() => {
             matches!(quoted()?, "null" | "nil" | "NULL").then(|| "this is written `None`".to_owned())
         }
-        "TypeError" if message.ends_with("takes 0 positional arguments but 1 was given") => {
-            let name = message.split("()").next()?.rsplit('.').next()?;
-            text.ends_with(&format!(".{name}()"))
-                .then(|| format!("a method is given the object that it is called on: `def {name}(self):`"))
-        }
         "TypeError" if message.ends_with("object is not callable") => {
             let name = called(text).filter(|name| is_global(name) && is_builtin(name))?;
             Some(format!("`{name}` is a built-in's name too; here it is the script's own variable"))
         }
-        "TypeError" if ["int", "float"].iter().any(|kind| joins_text_and(message, kind)) => {
+        "TypeError" if FUNCTIONS.iter().any(|kind| uses_uncalled(message, kind)) => {
+            Some("this is a function that was not called: `(...)` is missing behind it".to_owned())
+        }
+        "TypeError" if ["int", "float"].iter().any(|kind| mixes_text_and(message, kind)) => {
             Some("`str(...)` makes text of a number, `int(...)` and `float(...)` make a number of text".to_owned())
         }
         "RuntimeError" if message.contains("changed") && message.ends_with("during iteration") => {
             let plain = text.chars().all(|c| c.is_alphanumeric() || "._()".contains(c));
             let copy = if plain { text } else { "..." };
             Some(format!("go through a copy, `list({copy})`, while you change it"))
+        }
+        "IndexError" if message == "list assignment index out of range" => {
+            Some("an assignment replaces an item that is there; `append` adds one at the end".to_owned())
+        }
+        "AttributeError" if ATTRIBUTES.iter().any(|(types, ..)| quoted().is_some_and(|kind| types.contains(&kind))) => {
+            let name = message.split('\'').nth(3).filter(|_| report.suggestion.is_none())?;
+            let (.., help) = ATTRIBUTES
+                .iter()
+                .find(|(types, names, _)| types.contains(&quoted().unwrap_or("")) && names.contains(&name))?;
+            Some((*help).to_owned())
         }
         "AttributeError" | "TypeError" if message.starts_with("'NoneType' object") => {
             let used = match report.class.as_str() {
@@ -115,8 +123,38 @@ pub fn of_exception(
     }
 }
 
-fn joins_text_and(message: &str, kind: &str) -> bool {
-    message == format!("can only concatenate str (not \"{kind}\") to str")
+/// The types of what is called.
+const FUNCTIONS: [&str; 4] = ["function", "method", "builtin_function_or_method", "method_descriptor"];
+
+/// Whether a function is used as if it were what it returns.
+fn uses_uncalled(message: &str, kind: &str) -> bool {
+    ["is not iterable", "is not subscriptable"].iter().any(|what| message == format!("'{kind}' object {what}"))
+        || message == format!("object of type '{kind}' has no len()")
+}
+
+/// What a built-in type calls what other languages call so, by the types and the names.
+const ATTRIBUTES: [(&[&str], &[&str], &str); 6] = [
+    (
+        &["list", "tuple", "str", "dict", "set", "range", "bytes"],
+        &["length", "len", "size"],
+        "`len(...)` tells how many items there are",
+    ),
+    (&["list"], &["push", "add", "push_back"], "`append` adds an item at the end"),
+    (&["set"], &["append", "push"], "`add` puts an item into a set"),
+    (
+        &["list", "tuple", "str", "dict", "set"],
+        &["contains", "includes", "has", "has_key"],
+        "`... in ...` tells whether an item is there",
+    ),
+    (&["str"], &["append", "push", "add", "concat"], "a text does not change: `+` makes a new one"),
+    (&["dict"], &["append", "push", "add"], "an entry is made by assigning to it: `...[key] = value`"),
+];
+
+fn mixes_text_and(message: &str, kind: &str) -> bool {
+    let compared = |a: &str, b: &str| message.ends_with(&format!("not supported between instances of '{a}' and '{b}'"));
+    compared("str", kind)
+        || compared(kind, "str")
+        || message == format!("can only concatenate str (not \"{kind}\") to str")
         || message == format!("unsupported operand type(s) for +: '{kind}' and 'str'")
 }
 
