@@ -3,8 +3,11 @@
 //! **Invariant**: certain or silent. Nothing here changes what a program does; it is shown by `pretty` and `json` alone.
 
 use super::prelude::*;
+use super::report::innermost;
 use crate::diagnostic::{ExceptionReport, Label, Place};
+use crate::object::exception::Traceback;
 use crate::report::{self, ErrorFormat};
+
 use crate::syntax;
 
 /// An exception may go through any number of tasks; so many are remembered.
@@ -230,6 +233,56 @@ impl Vm {
         }
     }
 
+    /// What the objects tell that an exception and its traceback hold.
+    pub(super) fn help_from_objects(&mut self, exception: &Rc<Exception>, report: &ExceptionReport) -> Option<String> {
+        if !self.teaches() {
+            return None;
+        }
+        if exception.is(&self.types.AttributeError) {
+            let name = self.exception_attr(exception, sym::name)?;
+            let object = self.exception_attr(exception, sym::obj)?;
+            return self.base_not_initialized(&object, name.as_str()?.as_str());
+        }
+        if exception.is(&self.types.ValueError) && report.message.contains("values to unpack (expected") {
+            let entry = innermost(exception).filter(|entry| !entry.code.source.library)?;
+            let rest = entry.code.source.text.get(entry.span.end as usize..)?;
+            let name: String = rest.strip_prefix(" in ")?.chars().take_while(|&c| is_word(c)).collect();
+            if rest[" in ".len() + name.len()..].starts_with(':') && variable(&entry, &name)?.as_dict().is_some() {
+                return Some(format!(
+                    "going through a dict gives its keys alone: `{name}.items()` gives each with its value"
+                ));
+            }
+        }
+        None
+    }
+
+    /// An object lacks an attribute that the `__init__` of a base class gives, which the class's own does not call.
+    fn base_not_initialized(&mut self, object: &Value, name: &str) -> Option<String> {
+        if !matches!(object, Value::Instance(_)) {
+            return None;
+        }
+        let class = self.class_of(object);
+        let mro = class.mro();
+        let mut own = None;
+        for class in mro.iter() {
+            let Some(Value::Function(init)) = class.dict.get_str(self.name(sym::__init__)) else { continue };
+            let text = init.code.source.text.get(init.code.span.range())?;
+            let class = class.name.borrow().as_str().to_owned();
+            if text.contains(&format!("self.{name} = ")) {
+                let own = own?;
+                return Some(format!(
+                    "`{class}.__init__` sets `{name}`, but `{own}.__init__` does not call it: begin that with \
+                     `super().__init__(...)`"
+                ));
+            }
+            if text.contains("__init__(") && text.matches("__init__(").count() > 1 {
+                return None;
+            }
+            own = own.or(Some(class));
+        }
+        None
+    }
+
     /// A coroutine that ran, or runs, is awaited again.
     #[cold]
     pub fn advise_reuse(&mut self, error: &Error, coroutine: &Coroutine) {
@@ -323,6 +376,18 @@ impl Vm {
         }
         let (span, _) = call_of(&Place { source: source.clone(), span }, coroutine.name().as_str());
         Some(Place { source, span })
+    }
+}
+
+/// The value of a variable in the frame of a traceback entry.
+fn variable(entry: &Traceback, name: &str) -> Option<Value> {
+    let at = entry.code.variables.iter().position(|variable| variable.as_str() == name);
+    let slots = entry.frame.borrow().as_ref().map(|view| view.slots.borrow().clone()).unwrap_or_default();
+    match at.and_then(|at| slots.get(at)) {
+        Some(Value::Cell(cell)) => Some(cell.get()),
+        Some(value) => Some(value.clone()),
+        None if at.is_some() => None,
+        None => entry.code.globals.borrow().upgrade()?.get_str(&Rc::new(Str::new(name))),
     }
 }
 

@@ -27,7 +27,7 @@ fn each_traceback(report: &mut ExceptionReport, mut change: impl FnMut(&mut Vec<
 }
 
 /// The last entry of an exception's traceback.
-fn innermost(exception: &Exception) -> Option<Rc<Traceback>> {
+pub(super) fn innermost(exception: &Exception) -> Option<Rc<Traceback>> {
     let mut last = exception.traceback.borrow().clone()?;
     loop {
         let next = last.next.borrow().clone();
@@ -164,6 +164,9 @@ impl Vm {
             labels: remarks.labels,
         };
         self.advise_where_raised(&mut report);
+        if report.helps.is_empty() {
+            report.helps.extend(self.help_from_objects(exception, &report));
+        }
         let next = cause.map(|e| (e, true)).or(context.map(|e| (e, false)));
         (report, next)
     }
