@@ -134,7 +134,7 @@ impl Lower<'_> {
         // The first iterable belongs to the scope outside.
         let first_span = comp.generators[0].iter.span;
         let placeholder = Expr { kind: ExprKind::Temp(0), span: first_span, suspends: false };
-        let first = self.expr(std::mem::replace(&mut comp.generators[0].iter, placeholder));
+        let first = self.iterable(std::mem::replace(&mut comp.generators[0].iter, placeholder));
         let cells = self.enter_comp(comp.scope);
         let clauses: Vec<Clause> = comp
             .generators
@@ -142,7 +142,7 @@ impl Lower<'_> {
             .enumerate()
             .map(|(at, generator)| {
                 let iter_span = generator.iter.span;
-                let iter = if at == 0 { Self::constant_thunk(Value::None) } else { self.expr(generator.iter) };
+                let iter = if at == 0 { Self::constant_thunk(Value::None) } else { self.iterable(generator.iter) };
                 let local = self.local_slot(&generator.target);
                 let store = self.target(generator.target);
                 let conds = generator.ifs.into_iter().map(|cond| self.cond(cond)).collect();
@@ -212,7 +212,7 @@ impl Lower<'_> {
         let iter_span = comp.generators[0].iter.span;
         let placeholder = Expr { kind: ExprKind::Temp(0), span: iter_span, suspends: false };
         let first = std::mem::replace(&mut comp.generators[0].iter, placeholder);
-        let first = self.hoisted(first);
+        let first = self.iterable(first);
         let first_iter = self.temp();
         self.emit_iter(first, first_iter, is_async, iter_span);
         self.emit(Step::StoreLocal(result, Box::new(move |vm, _| make(vm))), span);
@@ -268,7 +268,7 @@ impl Lower<'_> {
         let iter = match first {
             Some(slot) => slot,
             None => {
-                let iterable = self.hoisted(clause.iter);
+                let iterable = self.iterable(clause.iter);
                 let slot = self.temp();
                 self.emit_iter(iterable, slot, clause.is_async, iter_span);
                 slot
@@ -357,7 +357,7 @@ impl Lower<'_> {
         let is_async = comp.generators[0].is_async;
         let iter_span = comp.generators[0].iter.span;
         let placeholder = Expr { kind: ExprKind::Temp(0), span: iter_span, suspends: false };
-        let first = self.expr(std::mem::replace(&mut comp.generators[0].iter, placeholder));
+        let first = self.iterable(std::mem::replace(&mut comp.generators[0].iter, placeholder));
         let scope = &self.scopes.scopes[comp.scope.0 as usize];
         let kind = if scope.is_async || scope.has_await { CodeKind::AsyncGenerator } else { CodeKind::Generator };
         let params = ParamSpec { positional: 1, ..ParamSpec::default() };

@@ -135,12 +135,14 @@ impl Lower<'_> {
                 Box::new(move |vm, frame| Ok(Value::list(items(vm, frame)?)))
             }
             ExprKind::Set(items) => {
-                let constant = items.len() >= 3 && items.iter().all(|item| matches!(item.kind, ExprKind::Constant(_)));
+                let constant = items.len() >= 3 && items.iter().all(is_constant);
                 let items = self.items(items, span, "'{}' object is not iterable");
                 if constant {
                     return Box::new(move |vm, frame| {
                         let items = items(vm, frame)?;
-                        vm.constant_set(items).here()
+                        let constant = vm.constant_set(items).here()?;
+                        let set = vm.set_copy(&constant, false).here()?;
+                        Ok(Value::Set(Rc::new(set)))
                     });
                 }
                 Box::new(move |vm, frame| {
@@ -225,6 +227,24 @@ impl Lower<'_> {
             ExprKind::GeneratorExp(comp) => self.generator_exp(*comp, span),
             // `spill` has replaced these before an expression comes here.
             ExprKind::Await(_) | ExprKind::Yield(_) | ExprKind::YieldFrom(_) => Self::constant_thunk(Value::None),
+        }
+    }
+
+    /// What is gone through, or looked for something in: a set display of constants is made once.
+    pub(super) fn iterable(&mut self, e: Expr) -> Thunk {
+        match e.kind {
+            ExprKind::Set(items) if items.iter().all(is_constant) => {
+                let items = self.items(items, e.span, "");
+                let made = std::cell::OnceCell::new();
+                Box::new(move |vm, frame| {
+                    if made.get().is_none() {
+                        let items = items(vm, frame)?;
+                        let _ = made.set(Value::Set(vm.constant_set(items).here()?));
+                    }
+                    Ok(made.get().cloned().unwrap_or_default())
+                })
+            }
+            kind => self.hoisted(Expr { kind, ..e }),
         }
     }
 
@@ -652,6 +672,17 @@ fn drops_what_was_made(kind: &ExprKind) -> bool {
         ExprKind::UnaryOp { operand: e, .. }
         | ExprKind::Attribute { value: e, .. }
         | ExprKind::Subscript { value: e, .. } => makes(e),
+        _ => false,
+    }
+}
+
+/// Whether CPython's compiler knows the value, as that of `-1` and `(1, 2)`.
+fn is_constant(e: &Expr) -> bool {
+    match &e.kind {
+        ExprKind::Constant(_) => true,
+        ExprKind::Tuple(items) => items.iter().all(is_constant),
+        ExprKind::UnaryOp { operand, .. } => is_constant(operand),
+        ExprKind::BinOp { first, rest } => is_constant(first) && rest.iter().all(|(_, operand)| is_constant(operand)),
         _ => false,
     }
 }

@@ -193,7 +193,10 @@ impl Lower<'_> {
     /// A single comparison whose truth alone is wanted.
     pub(super) fn compare_cond(&mut self, left: Expr, op: CmpOp, right: Expr, span: Span) -> Cond {
         let left = self.operand(left);
-        let right = self.operand(right);
+        let right = match right.kind {
+            ExprKind::Set(_) if matches!(op, CmpOp::In | CmpOp::NotIn) => Operand::Thunk(self.iterable(right)),
+            _ => self.operand(right),
+        };
         match op {
             CmpOp::Is | CmpOp::IsNot => {
                 let want = op == CmpOp::Is;

@@ -706,7 +706,7 @@ impl Lower<'_> {
     fn for_stmt(&mut self, target: Expr, iter: Expr, body: Vec<Stmt>, orelse: Vec<Stmt>, asynchronous: Option<Span>) {
         let is_async = asynchronous.is_some();
         let span = iter.span;
-        let iterable = self.hoisted(iter);
+        let iterable = self.iterable(iter);
         let slot = self.temp();
         self.emit_iter(iterable, slot, is_async, span);
         let top = self.here();

@@ -20,12 +20,11 @@ impl Vm {
         self.make_set(items, frozen).map(Value::Set)
     }
 
-    /// A set display of three or more constants. CPython keeps those as a frozenset and copies it, which shows in the
-    /// order of the elements.
-    pub fn constant_set(&mut self, items: Vec<Value>) -> Result {
-        let constant = self.make_set(items, true)?;
-        let set = self.set_copy(&constant, false)?;
-        Ok(Value::Set(Rc::new(set)))
+    /// The frozenset that CPython's compiler makes of a set display of constants. It makes it anew of its own elements
+    /// when it looks for equal ones, which shows in their order.
+    pub fn constant_set(&mut self, items: Vec<Value>) -> Result<Rc<Set>> {
+        let first = self.make_set(items, true)?;
+        self.make_set(first.values(), true)
     }
 
     /// A copy of a set.
