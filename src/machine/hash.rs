@@ -10,7 +10,7 @@ use super::prelude::*;
 use crate::machine::{generic, views};
 use crate::object::Set;
 use crate::object::class::Special;
-use crate::object::table::{Found, Same, Table};
+use crate::object::table::{Found, Same, Search, Table};
 use crate::text::hash as hashes;
 
 const NONE: i64 = 4_238_894_112;
@@ -177,7 +177,7 @@ impl Vm {
     /// The position of a key in a table.
     #[inline]
     pub fn table_find<V>(&mut self, table: &RefCell<Table<V>>, hash: i64, key: &Value) -> Result<Option<usize>> {
-        match find_plain(&table.borrow(), hash, &[], key) {
+        match find_plain(&table.borrow(), hash, key) {
             Found::At(at) => return Ok(Some(at)),
             Found::Absent => return Ok(None),
             Found::Ask(_) => {}
@@ -187,11 +187,11 @@ impl Vm {
 
     #[cold]
     fn table_find_asking<V>(&mut self, table: &RefCell<Table<V>>, hash: i64, key: &Value) -> Result<Option<usize>> {
-        let mut skip = Vec::new();
+        let mut search = table.borrow().search(hash);
         loop {
             let (at, stored, size) = {
                 let table = table.borrow();
-                match find_plain(&table, hash, &skip, key) {
+                match find_next(&table, &mut search, hash, key) {
                     Found::At(at) => return Ok(Some(at)),
                     Found::Absent => return Ok(None),
                     Found::Ask(at) => match table.entry(at) {
@@ -205,11 +205,9 @@ impl Vm {
             let table = table.borrow();
             let stays = table.index_len() == size.0 && table.entries().len() >= size.1;
             if !stays || !table.entry(at).is_some_and(|entry| entry.key.is(&stored)) {
-                skip.clear();
+                search = table.search(hash);
             } else if equal {
                 return Ok(Some(at));
-            } else {
-                skip.push(at);
             }
         }
     }
@@ -229,7 +227,7 @@ impl Vm {
             _ => return None,
         };
         let table = dict.table.borrow();
-        match find_plain(&table, hash, &[], key) {
+        match find_plain(&table, hash, key) {
             Found::At(at) => table.entry(at).map(|entry| Some(entry.value.clone())),
             Found::Absent => Some(None),
             Found::Ask(_) => None,
@@ -413,9 +411,15 @@ fn fix(hash: i64) -> i64 {
 }
 
 #[inline]
-fn find_plain<V>(table: &Table<V>, hash: i64, skip: &[usize], key: &Value) -> Found {
+fn find_plain<V>(table: &Table<V>, hash: i64, key: &Value) -> Found {
+    find_next(table, &mut table.search(hash), hash, key)
+}
+
+/// Goes on with a search as far as no script code is needed.
+#[inline]
+fn find_next<V>(table: &Table<V>, search: &mut Search, hash: i64, key: &Value) -> Found {
     match key {
-        Value::Str(text) => table.find(hash, skip, |stored| match stored {
+        Value::Str(text) => table.find_next(search, hash, |stored| match stored {
             Value::Str(other) => {
                 if Rc::ptr_eq(text, other) || text.as_str() == other.as_str() {
                     Same::Yes
@@ -425,7 +429,7 @@ fn find_plain<V>(table: &Table<V>, hash: i64, skip: &[usize], key: &Value) -> Fo
             }
             other => same(other, key, PLAIN_DEPTH),
         }),
-        Value::Int(n) => table.find(hash, skip, |stored| match stored {
+        Value::Int(n) => table.find_next(search, hash, |stored| match stored {
             Value::Int(other) => {
                 if n == other {
                     Same::Yes
@@ -435,7 +439,7 @@ fn find_plain<V>(table: &Table<V>, hash: i64, skip: &[usize], key: &Value) -> Fo
             }
             other => same(other, key, PLAIN_DEPTH),
         }),
-        _ => table.find(hash, skip, |stored| same(stored, key, PLAIN_DEPTH)),
+        _ => table.find_next(search, hash, |stored| same(stored, key, PLAIN_DEPTH)),
     }
 }
 

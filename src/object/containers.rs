@@ -130,7 +130,7 @@ impl Dict {
     /// Looks a string up.
     pub fn get_str(&self, key: &Rc<Str>) -> Option<Value> {
         let table = self.table.borrow();
-        match table.find(key.hash(), &[], |k| same_str(k, key)) {
+        match table.find(key.hash(), |k| same_str(k, key)) {
             Found::At(at) => table.entry(at).map(|e| e.value.clone()),
             _ => None,
         }
@@ -138,7 +138,7 @@ impl Dict {
 
     /// The position of a string key, for inline caches.
     pub fn position_str(&self, key: &Rc<Str>) -> Option<usize> {
-        match self.table.borrow().find(key.hash(), &[], |k| same_str(k, key)) {
+        match self.table.borrow().find(key.hash(), |k| same_str(k, key)) {
             Found::At(at) => Some(at),
             _ => None,
         }
@@ -164,7 +164,7 @@ impl Dict {
     /// The same, with the position of the key.
     pub fn set_str_at(&self, key: &Rc<Str>, value: Value) -> (usize, Option<Value>) {
         let mut table = self.table.borrow_mut();
-        if let Found::At(at) = table.find(key.hash(), &[], |k| same_str(k, key)) {
+        if let Found::At(at) = table.find(key.hash(), |k| same_str(k, key)) {
             return (at, table.value_mut(at).map(|old| std::mem::replace(old, value)));
         }
         table.insert_new(key.hash(), Value::Str(key.clone()), value);
@@ -173,7 +173,7 @@ impl Dict {
 
     pub fn remove_str(&self, key: &Rc<Str>) -> Option<Value> {
         let mut table = self.table.borrow_mut();
-        match table.find(key.hash(), &[], |k| same_str(k, key)) {
+        match table.find(key.hash(), |k| same_str(k, key)) {
             Found::At(at) => table.remove_at(at).map(|(_, value)| value),
             _ => None,
         }

@@ -57,6 +57,13 @@ pub enum Found {
     Ask(usize),
 }
 
+/// How far a search has come, which is continued when script code has compared two keys.
+pub struct Search {
+    /// The next entry where there is no index.
+    at: usize,
+    probe: Probe,
+}
+
 /// The places of an index where an entry may stand, one after the other.
 struct Probe {
     place: usize,
@@ -190,22 +197,37 @@ impl<V> Table<V> {
         None
     }
 
-    /// Looks a key up. `skip` holds positions that were already compared and found different.
+    /// Looks a key up.
     #[inline]
-    pub fn find(&self, hash: i64, skip: &[usize], same: impl Fn(&Value) -> Same) -> Found {
+    pub fn find(&self, hash: i64, same: impl Fn(&Value) -> Same) -> Found {
+        self.find_next(&mut self.search(hash), hash, same)
+    }
+
+    /// The beginning of a search for a key.
+    #[inline]
+    pub fn search(&self, hash: i64) -> Search {
+        Search { at: 0, probe: Probe::new(hash, self.index.len().max(1), self.indexed) }
+    }
+
+    /// Goes on with a search behind the entry that was asked about. It stands as long as the table is not rebuilt.
+    #[inline]
+    pub fn find_next(&self, search: &mut Search, hash: i64, same: impl Fn(&Value) -> Same) -> Found {
         if self.index.is_empty() {
-            for (at, entry) in self.entries.iter().enumerate() {
+            for (at, entry) in self.entries.iter().enumerate().skip(search.at) {
                 if entry.hash == hash && !matches!(entry.key, Value::Unbound) {
                     match same(&entry.key) {
                         Same::Yes => return Found::At(at),
-                        Same::Unknown if !skip.contains(&at) => return Found::Ask(at),
-                        _ => {}
+                        Same::No => {}
+                        Same::Unknown => {
+                            search.at = at + 1;
+                            return Found::Ask(at);
+                        }
                     }
                 }
             }
             return Found::Absent;
         }
-        let mut probe = Probe::new(hash, self.index.len(), self.indexed);
+        let probe = &mut search.probe;
         loop {
             let at = self.index[probe.place];
             if at == EMPTY {
@@ -216,8 +238,11 @@ impl<V> Table<V> {
                 if entry.hash == hash {
                     match same(&entry.key) {
                         Same::Yes => return Found::At(at as usize),
-                        Same::Unknown if !skip.contains(&(at as usize)) => return Found::Ask(at as usize),
-                        _ => {}
+                        Same::No => {}
+                        Same::Unknown => {
+                            probe.advance();
+                            return Found::Ask(at as usize);
+                        }
                     }
                 }
             }
