@@ -404,10 +404,17 @@ impl Vm {
     fn follow_chain(&mut self, root: &Rc<Coroutine>) -> Vec<Rc<Coroutine>> {
         let mut chain: Vec<Rc<Coroutine>> = Vec::new();
         let mut at = root.clone();
-        while at.state.get() == State::Suspended {
+        while at.state.get() == State::Suspended
+            && !at.look(|body| matches!(body, Body::Native(native) if native.drives()))
+        {
             let next = match awaiting(&at) {
                 Value::Coroutine(next) => next,
                 Value::Awaiter(awaiter) if awaiter.target.state.get() != State::Finished => awaiter.target.clone(),
+                iterator @ (Value::Instance(_) | Value::Iter(_))
+                    if self.class_of(&iterator).awaiting.get().is_none() =>
+                {
+                    forward(iterator)
+                }
                 _ => break,
             };
             chain.push(next.clone());
@@ -587,6 +594,14 @@ impl Vm {
                     let next = match (&value, &frame.code.steps[frame.pc as usize]) {
                         // A generator delegates to another without asking whether it may be awaited.
                         (Value::Coroutine(inner), Step::YieldFrom(_)) => self.delegate_to(inner),
+                        // What `__anext__` gave was asked for its iterator before.
+                        (Value::Coroutine(inner), Step::AsyncNext { .. }) if inner.kind == Kind::Generator => {
+                            self.delegate_to(inner)
+                        }
+                        (_, Step::Await(slot) | Step::AsyncNext { value: slot, .. }) => {
+                            let place = &mut frame.locals[*slot as usize];
+                            self.delegate_noting(&value, |iterator| *place = iterator.clone())
+                        }
                         _ => self.delegate(&value),
                     };
                     frame.exit = Exit::Return;
@@ -683,6 +698,11 @@ impl Vm {
     /// What awaiting a value does first: hand something out, run a coroutine, or be done already. For native
     /// coroutines; `await` in a frame comes here for all but native awaitables.
     pub fn delegate(&mut self, awaitable: &Value) -> Result<Outcome> {
+        self.delegate_noting(awaitable, |_| ())
+    }
+
+    /// The same, saying which iterator it is if a script's `__await__` gives one: that is what is waited for.
+    pub fn delegate_noting(&mut self, awaitable: &Value, note: impl FnOnce(&Value)) -> Result<Outcome> {
         match awaitable {
             Value::Coroutine(inner) if inner.kind == Kind::Coroutine || inner.iterable => match inner.state.get() {
                 State::Created => Ok(Outcome::Delegate(inner.clone(), None)),
@@ -709,6 +729,7 @@ impl Vm {
                     });
                 }
                 let iterator = self.await_iterator(awaitable)?;
+                note(&iterator);
                 match &iterator {
                     Value::Coroutine(inner) => self.delegate_to(inner),
                     Value::Awaiter(awaiter) => self.delegate_awaiter(awaiter),
@@ -959,6 +980,10 @@ impl NativeCoroutine for Forward {
             Resume::Send(value) | Resume::Deliver(value) => vm.send_into(&iterator, value),
             Resume::Throw(error) | Resume::Fail(error) => vm.throw_into(&iterator, error),
         }
+    }
+
+    fn drives(&self) -> bool {
+        true
     }
 
     fn awaiting(&self) -> Value {

@@ -371,6 +371,7 @@ impl Vm {
                     return Ok(awaitable);
                 }
                 let cause = match self.await_iterator(&awaitable) {
+                    Ok(iterator @ Value::Coroutine(_)) => return Ok(iterator),
                     Ok(iterator) => return Ok(Value::Coroutine(forward(iterator))),
                     Err(cause) => cause,
                 };

@@ -176,6 +176,11 @@ pub trait NativeCoroutine {
         Value::None
     }
 
+    /// Whether it resumes what it waits for itself, which then is no member of the chain that it is in.
+    fn drives(&self) -> bool {
+        false
+    }
+
     /// The object that decides when it goes on: a lock, a queue.
     fn waits_on(&self) -> Value {
         Value::None

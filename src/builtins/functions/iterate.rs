@@ -168,7 +168,8 @@ impl NativeCoroutine for NextOr {
                 let thrown = vm.awaiter_resume(awaiter, Resume::Throw(error)).map(Outcome::Yield);
                 return thrown.or_else(|error| self.ended(vm, error));
             }
-            return vm.delegate(&awaitable).or_else(|error| self.ended(vm, error));
+            let begun = vm.delegate_noting(&awaitable, |iterator| self.awaitable = iterator.clone());
+            return begun.or_else(|error| self.ended(vm, error));
         }
         match input {
             Resume::Deliver(value) => Ok(Outcome::Return(value)),
