@@ -32,7 +32,7 @@ impl Vm {
             }
             given if given.as_tuple().is_some() => {
                 for class in given.as_tuple().into_iter().flat_map(|classes| classes.iter()) {
-                    if self.nested(|vm| vm.isinstance(value, class))? {
+                    if self.nested_in(" in __instancecheck__", |vm| vm.isinstance(value, class))? {
                         return Ok(true);
                     }
                 }
@@ -110,7 +110,7 @@ impl Vm {
             }
             given if given.as_tuple().is_some() => {
                 for class in given.as_tuple().into_iter().flat_map(|classes| classes.iter()) {
-                    if self.nested(|vm| vm.issubclass(sub, class))? {
+                    if self.nested_in(" in __subclasscheck__", |vm| vm.issubclass(sub, class))? {
                         return Ok(true);
                     }
                 }

@@ -218,7 +218,7 @@ const MODULES: &[Spec] = &[
     rust("os.path", files::FUNCTIONS).and(&[page!("os_path")]),
     rust("pathlib._local", &[]).with(|vm, module| names_of(vm, module, "pathlib")),
     rust("pathlib", &[]).and(&[page!("pathlib_pure"), page!("pathlib")]),
-    library!("pickle"),
+    rust("pickle", support::DEEP).and(&[page!("pickle")]),
     library!("pkgutil"),
     library!("platform"),
     rust("posixpath", &[]).with(|vm, module| names_of(vm, module, "os.path")),

@@ -125,3 +125,15 @@ pub fn caller_module(vm: &mut Vm, default: &Value) -> Value {
     let name = globals.and_then(|globals| globals.get_str(vm.name(sym::__name__)));
     name.unwrap_or_else(|| default.clone())
 }
+
+/// How much deeper a page that stands for recursive C code may go: CPython's limit for that, at a few calls a level.
+const DEEPER: u32 = 40_000;
+
+/// For such pages.
+pub(super) const DEEP: &[Row] = &[native("_deeply(function, object, /)", |vm, args| {
+    let limit = vm.recursion_limit;
+    vm.recursion_limit = limit.saturating_add(DEEPER);
+    let result = vm.call(&args[0], &args[1..]);
+    vm.recursion_limit = limit;
+    result
+})];

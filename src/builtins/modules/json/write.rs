@@ -154,7 +154,7 @@ impl Writer {
             }
             open.push(value.clone());
         }
-        let result = vm.nested(|vm| inner(self, vm, value));
+        let result = vm.nested_in(" while encoding a JSON object", |vm| inner(self, vm, value));
         if let Some(open) = &mut self.open {
             open.pop();
         }
