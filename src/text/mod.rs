@@ -8,6 +8,7 @@ pub mod bytesops;
 pub mod case;
 pub mod codecs;
 pub mod complex;
+pub mod eastern;
 pub mod float;
 pub mod floatformat;
 pub mod format;

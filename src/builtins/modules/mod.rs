@@ -139,7 +139,7 @@ const MODULES: &[Spec] = &[
     library!("calendar"),
     library!("cmath"),
     rust("_codecs", &[]).with(|vm, module| names_of(vm, module, "codecs")),
-    rust("codecs", os::CODECS).and(&[page!("codecs"), lazy!("codecs_charmaps")]),
+    rust("codecs", os::CODECS).and(&[page!("codecs"), lazy!("codecs_charmaps"), lazy!("codecs_eastern")]),
     library!("colorsys"),
     rust("collections", collections::FUNCTIONS).with(collections::setup).and(&[
         lazy!("collections_namedtuple"),

@@ -10,6 +10,7 @@ use sha3::digest::{ExtendableOutput, Update, XofReader};
 use crate::builtins::prelude::*;
 use crate::host::OnSignal;
 use crate::machine::sequence::bytes_of;
+use crate::text::eastern::{Charset, Found};
 
 pub(super) const FUNCTIONS: &[Row] = &[
     native("_working_directory()", |vm, _| {
@@ -146,10 +147,53 @@ pub(super) const ENTITIES: &[Row] = &[native("_names()", |_, _| {
     Ok(Value::list(entities::ENTITIES.iter().map(pair).collect()))
 })];
 
-pub(super) const CODECS: &[Row] = &[native("_canonical(encoding, /)", |vm, args| {
-    let name = args[0].as_str().map(|name| name.as_str().to_owned()).unwrap_or_default();
-    crate::text::codecs::canonical_name(&name).map(Value::str).map_err(|fault| vm.from_fault(fault))
-})];
+pub(super) const CODECS: &[Row] = &[
+    native("_canonical(encoding, /)", |vm, args| {
+        let name = args[0].as_str().map(|name| name.as_str().to_owned()).unwrap_or_default();
+        crate::text::codecs::canonical_name(&name).map(Value::str).map_err(|fault| vm.from_fault(fault))
+    }),
+    native("_eastern_name(encoding, /)", |_, args| {
+        Ok(Value::option(charset(&args[0]).map(|charset| Value::str(charset.names[0]))))
+    }),
+    // What can be written from a place on, and where that ends.
+    native("_eastern_encode(encoding, text, start, /)", |_, args| {
+        let (Some(charset), Some(text), Value::Int(start)) = (charset(&args[0]), args[1].as_str(), &args[2]) else {
+            return Ok(Value::None);
+        };
+        let start = *start as usize;
+        let (mut out, mut at) = (Vec::new(), start);
+        for c in text.as_str().chars().skip(start) {
+            if !charset.write(c, &mut out) {
+                break;
+            }
+            at += 1;
+        }
+        Ok(Value::tuple([Value::bytes(out), Value::Int(at as i64)]))
+    }),
+    // What can be read from a place on, where that ends, and why.
+    native("_eastern_decode(encoding, data, start, /)", |_, args| {
+        let (Some(charset), Value::Bytes(data), Value::Int(start)) = (charset(&args[0]), &args[1], &args[2]) else {
+            return Ok(Value::None);
+        };
+        let (mut text, mut at) = (String::new(), *start as usize);
+        let why = loop {
+            match data.get(at..).filter(|rest| !rest.is_empty()).map(|rest| charset.first(rest)) {
+                None => break "end",
+                Some(Found::Illegal) => break "illegal",
+                Some(Found::Incomplete) => break "incomplete",
+                Some(Found::Char(c, length)) => {
+                    text.push(c);
+                    at += length;
+                }
+            }
+        };
+        Ok(Value::tuple([Value::str(&text), Value::Int(at as i64), Value::str(why)]))
+    }),
+];
+
+fn charset(name: &Value) -> Option<&'static Charset> {
+    Charset::find(name.as_str()?.as_str())
+}
 
 pub(super) const SIGNALS: &[Row] = &[
     native("default_int_handler(signalnum, frame, /)", |vm, _| Err(vm.interrupted())),
