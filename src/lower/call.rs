@@ -107,7 +107,7 @@ pub(super) fn fill(vm: &mut Vm, frame: &mut Frame, places: &mut [Value], args: &
 
 /// Of arguments that come to nothing the last one goes first.
 #[cold]
-fn let_go(places: &mut [Value]) {
+pub(super) fn let_go(places: &mut [Value]) {
     places.iter_mut().rev().for_each(|place| drop(place.take()));
 }
 
@@ -528,8 +528,25 @@ pub(super) type Evaluated = (Vec<Value>, Vec<Named>);
 impl Arguments {
     /// Evaluates the arguments; `callee` is named in errors.
     pub(super) fn evaluate(&self, vm: &mut Vm, frame: &mut Frame, callee: &Value, at: Span) -> Eval<Evaluated> {
-        let mut args = Vec::with_capacity(self.parts.len());
-        let mut kwargs: Vec<Named> = Vec::new();
+        let (mut args, mut kwargs) = (Vec::with_capacity(self.parts.len()), Vec::new());
+        let result = self.evaluate_into(vm, frame, callee, at, &mut args, &mut kwargs);
+        if let Err(raised) = result {
+            while kwargs.pop().is_some() {}
+            let_go(&mut args);
+            return Err(raised);
+        }
+        Ok((args, kwargs))
+    }
+
+    fn evaluate_into(
+        &self,
+        vm: &mut Vm,
+        frame: &mut Frame,
+        callee: &Value,
+        at: Span,
+        args: &mut Vec<Value>,
+        kwargs: &mut Vec<Named>,
+    ) -> Eval<()> {
         let mut no_names: Vec<Value> = Vec::new();
         // `*args` on its own is iterated when all arguments have been evaluated.
         let mut alone = None;
@@ -541,12 +558,12 @@ impl Arguments {
                     if self.star_alone {
                         alone = Some(value);
                     } else {
-                        self.spread(vm, callee, &value, &mut args).at(at)?;
+                        self.spread(vm, callee, &value, args).at(at)?;
                     }
                 }
                 Part::Keyword(name, thunk) => {
                     let value = thunk(vm, frame)?;
-                    add_keyword(vm, &mut kwargs, callee, name.clone(), value).at(at)?;
+                    add_keyword(vm, kwargs, callee, name.clone(), value).at(at)?;
                 }
                 Part::DoubleStar(thunk) => {
                     let value = thunk(vm, frame)?;
@@ -579,7 +596,7 @@ impl Arguments {
                         match key.as_str() {
                             Some(name) => {
                                 let name = vm.intern_str(name);
-                                add_keyword(vm, &mut kwargs, callee, name, value).at(at)?;
+                                add_keyword(vm, kwargs, callee, name, value).at(at)?;
                             }
                             None => {
                                 for known in &no_names {
@@ -596,12 +613,12 @@ impl Arguments {
             }
         }
         if let Some(value) = alone {
-            self.spread(vm, callee, &value, &mut args).at(at)?;
+            self.spread(vm, callee, &value, args).at(at)?;
         }
         if !no_names.is_empty() {
             return Err(vm.type_error("keywords must be strings").at(at).into());
         }
-        Ok((args, kwargs))
+        Ok(())
     }
 
     /// The items of `*value`.

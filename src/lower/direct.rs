@@ -3,7 +3,8 @@
 
 use std::cell::Cell;
 
-use super::call::{MethodSite, fill, finalize_first, make, put, straight, unmake};
+use super::call::{MethodSite, fill, finalize_first, let_go, make, put, straight, unmake};
+use super::expr::evaluated;
 use super::prelude::*;
 use crate::machine::CallSite;
 use crate::machine::attr_cache::Method;
@@ -66,6 +67,8 @@ fn call_named(
             Ok(())
         };
         if let Err(raised) = evaluate() {
+            slots[..named.len()].iter().rev().for_each(|&slot| drop(locals[slot as usize].take()));
+            let_go(&mut locals[in_front..in_front + args.len()]);
             if is_new {
                 unmake(&locals[0]);
             }
@@ -163,16 +166,18 @@ impl NamedCall {
     }
 
     fn call_general(&self, vm: &mut Vm, frame: &mut Frame, callee: &Value, object: Option<Value>) -> Eval {
-        let mut args = Vec::with_capacity(self.args.len() + 1);
-        args.extend(object);
-        for arg in &self.args {
-            args.push(arg.value(vm, frame)?);
-        }
-        let mut named = Vec::with_capacity(self.named.len());
-        for (name, arg) in &self.named {
-            named.push((name.clone(), arg.value(vm, frame)?));
-        }
-        call_evaluated(vm, frame, callee, args, named, self.span)
+        let count = usize::from(object.is_some()) + self.args.len() + self.named.len();
+        let mut all = evaluated(vm, frame, count, |vm, frame, values| {
+            values.extend(object.clone());
+            for arg in self.args.iter().chain(self.named.iter().map(|(_, arg)| arg)) {
+                values.push(arg.value(vm, frame)?);
+            }
+            Ok(())
+        })?;
+        drop(object);
+        let given = all.split_off(count - self.named.len());
+        let named = self.named.iter().map(|(name, _)| name.clone()).zip(given).collect();
+        call_evaluated(vm, frame, callee, all, named, self.span)
     }
 }
 

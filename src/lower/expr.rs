@@ -1,6 +1,6 @@
 //! Expressions become closures.
 
-use super::call::{answers_itself, noted, noted_for};
+use super::call::{answers_itself, let_go, noted, noted_for};
 use super::name::{Global, Place};
 use super::prelude::*;
 use crate::machine::attr_cache::AttrCache;
@@ -13,6 +13,17 @@ use crate::syntax::ast::{BoolOp, CmpOp, Ident, UnaryOp};
 
 /// What is said of a value that cannot be unpacked into a list or a tuple.
 const LIKE_A_CALL: &str = "Value after * must be an iterable, not {}";
+
+/// So many pairs of a dict display are evaluated before the first key is hashed. Of more than these each is hashed when it
+/// comes, but for the rest after every so many and two.
+const PAIRS_AT_ONCE: usize = 15;
+
+/// A piece of a dict display.
+enum DictPart {
+    Pairs(Vec<(Operand, Operand)>),
+    /// `**other`
+    Merged(Operand),
+}
 
 /// The items of a display.
 pub(super) type Items = Box<dyn Fn(&mut Vm, &mut Frame) -> Eval<Vec<Value>>>;
@@ -355,8 +366,7 @@ impl Lower<'_> {
                     (self.expr(item), starred)
                 })
                 .collect();
-            return Box::new(move |vm, frame| {
-                let mut values = Vec::new();
+            return gathered(0, move |vm, frame, values| {
                 for (thunk, starred) in &parts {
                     let value = thunk(vm, frame)?;
                     if *starred {
@@ -377,45 +387,53 @@ impl Lower<'_> {
                         values.push(value);
                     }
                 }
-                Ok(values)
+                Ok(())
             });
         }
         let items: Vec<Operand> = items.into_iter().map(|item| self.operand(item)).collect();
-        Box::new(move |vm, frame| {
-            let mut values = Vec::with_capacity(items.len());
+        gathered(items.len(), move |vm, frame, values| {
             for item in &items {
                 values.push(item.value(vm, frame)?);
             }
-            Ok(values)
+            Ok(())
         })
     }
 
     fn dict(&mut self, pairs: Vec<(Option<Expr>, Expr)>, span: Span) -> Thunk {
-        let pairs: Vec<(Option<Operand>, Operand)> =
-            pairs.into_iter().map(|(key, value)| (key.map(|key| self.operand(key)), self.operand(value))).collect();
+        // Where no key is a matter of script code, nobody can tell when it is hashed.
+        let plain = pairs.iter().all(|(key, _)| key.as_ref().is_none_or(is_constant));
+        let mut parts: Vec<DictPart> = Vec::new();
+        for (key, value) in pairs {
+            let (key, value) = (key.map(|key| self.operand(key)), self.operand(value));
+            match (key, parts.last_mut()) {
+                (None, _) => parts.push(DictPart::Merged(value)),
+                (Some(key), Some(DictPart::Pairs(pairs))) if plain || pairs.len() < PAIRS_AT_ONCE + 2 => {
+                    pairs.push((key, value));
+                }
+                (Some(key), _) => parts.push(DictPart::Pairs(vec![(key, value)])),
+            }
+        }
         Box::new(move |vm, frame| {
             let dict = Rc::new(Dict::new());
-            dict.table.borrow_mut().reserve(pairs.len());
-            for (key, value) in &pairs {
-                match key {
-                    Some(key) => {
-                        let key = key.value(vm, frame)?;
-                        let value = value.value(vm, frame)?;
-                        match answers_itself(&key) {
-                            true => vm.dict_set(&dict, key, value).at(span)?,
-                            false => noted(vm, frame, span, |vm| vm.dict_set(&dict, key, value))?,
-                        }
+            for (at, part) in parts.iter().enumerate() {
+                let other = match part {
+                    DictPart::Pairs(pairs) if at == 0 => {
+                        set_pairs(vm, frame, &dict, pairs, plain, span)?;
+                        continue;
                     }
-                    None => {
-                        let other = value.value(vm, frame)?;
-                        let result = noted(vm, frame, span, |vm| Ok(vm.dict_merge(&dict, &other)))?;
-                        if result.as_ref().is_err_and(|e| e.is(&vm.types.AttributeError)) {
-                            let name = vm.type_name(&other);
-                            return Err(vm.type_error(format!("'{name}' object is not a mapping")).at(span).into());
-                        }
-                        result.at(span)?;
+                    DictPart::Pairs(pairs) => {
+                        let other = Rc::new(Dict::new());
+                        set_pairs(vm, frame, &other, pairs, plain, span)?;
+                        Value::dict(other)
                     }
+                    DictPart::Merged(other) => other.value(vm, frame)?,
+                };
+                let result = noted(vm, frame, span, |vm| Ok(vm.dict_merge(&dict, &other)))?;
+                if result.as_ref().is_err_and(|e| e.is(&vm.types.AttributeError)) {
+                    let name = vm.type_name(&other);
+                    return Err(vm.type_error(format!("'{name}' object is not a mapping")).at(span).into());
                 }
+                result.at(span)?;
             }
             Ok(Value::dict(dict))
         })
@@ -677,6 +695,64 @@ fn drops_what_was_made(kind: &ExprKind) -> bool {
 }
 
 /// Whether CPython's compiler knows the value, as that of `-1` and `(1, 2)`.
+/// Sets pairs of a dict display; `plain` says that no key is a matter of script code.
+fn set_pairs(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    dict: &Rc<Dict>,
+    pairs: &[(Operand, Operand)],
+    plain: bool,
+    span: Span,
+) -> Eval<()> {
+    dict.table.borrow_mut().reserve(pairs.len());
+    let set = |vm: &mut Vm, frame: &mut Frame, key: Value, value| match answers_itself(&key) {
+        true => vm.dict_set(dict, key, value).at(span).map_err(Raised::from),
+        false => noted(vm, frame, span, |vm| vm.dict_set(dict, key, value)),
+    };
+    if plain || pairs.len() > PAIRS_AT_ONCE {
+        for (key, value) in pairs {
+            let key = key.value(vm, frame)?;
+            let value = value.value(vm, frame)?;
+            set(vm, frame, key, value)?;
+        }
+        return Ok(());
+    }
+    let all = evaluated(vm, frame, 2 * pairs.len(), |vm, frame, values| {
+        for (key, value) in pairs {
+            values.push(key.value(vm, frame)?);
+            values.push(value.value(vm, frame)?);
+        }
+        Ok(())
+    })?;
+    let mut all = all.into_iter();
+    while let (Some(key), Some(value)) = (all.next(), all.next()) {
+        set(vm, frame, key, value)?;
+    }
+    Ok(())
+}
+
+/// Evaluates into a vector. Of values that come to nothing the last one goes first.
+#[inline]
+pub(super) fn evaluated(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    count: usize,
+    push_all: impl Fn(&mut Vm, &mut Frame, &mut Vec<Value>) -> Eval<()>,
+) -> Eval<Vec<Value>> {
+    let mut values = Vec::with_capacity(count);
+    match push_all(vm, frame, &mut values) {
+        Ok(()) => Ok(values),
+        Err(raised) => {
+            let_go(&mut values);
+            Err(raised)
+        }
+    }
+}
+
+fn gathered(count: usize, push_all: impl Fn(&mut Vm, &mut Frame, &mut Vec<Value>) -> Eval<()> + 'static) -> Items {
+    Box::new(move |vm, frame| evaluated(vm, frame, count, &push_all))
+}
+
 fn is_constant(e: &Expr) -> bool {
     match &e.kind {
         ExprKind::Constant(_) => true,

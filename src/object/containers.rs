@@ -267,6 +267,12 @@ impl Set {
 impl Drop for Set {
     fn drop(&mut self) {
         self.mark.died(std::ptr::from_ref(self).addr());
+        if self.table.get_mut().iter().any(|e| e.key.is_container()) {
+            let mut values = self.values();
+            self.table.get_mut().clear();
+            gc::release_in_order(&mut values);
+            return;
+        }
         let table = self.table.get_mut();
         if !table.is_empty() {
             gc::release(&mut table.clear().into_iter().map(|e| e.key).filter(Value::is_heap).collect());
