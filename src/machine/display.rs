@@ -178,14 +178,18 @@ fn class_name(class: &std::rc::Weak<Class>) -> String {
 }
 
 fn module_repr(vm: &mut Vm, module: &Rc<Module>) -> Result<String> {
-    let name = module.dict.get_str(vm.name(sym::__name__));
-    let name = match name {
-        Some(name) => vm.repr(&name)?.as_str().to_owned(),
-        None => reprs::str_repr(&module.name.borrow()),
-    };
     let file = module.dict.get_str(vm.name(sym::__file__));
     let known = |value: &Option<Value>| value.clone().filter(|value| !value.is_none());
     let spec = module.dict.get_str(vm.name(sym::__spec__));
+    let name = match known(&spec) {
+        Some(spec) => vm.get_attr_opt(&spec, "name")?,
+        None => module.dict.get_str(vm.name(sym::__name__)),
+    };
+    let name = match name {
+        Some(name) => vm.repr(&name)?.as_str().to_owned(),
+        None if spec.is_some() => "'?'".to_owned(),
+        None => reprs::str_repr(&module.name.borrow()),
+    };
     let (origin, loader, is_file) = match &spec {
         Some(Value::None) => {
             (known(&file), known(&module.dict.get_str(vm.name(sym::__loader__))), known(&file).is_some())
