@@ -138,17 +138,26 @@ impl Vm {
 
     /// `set -= other`.
     pub fn set_remove_all(&mut self, set: &Set, other: &Set) -> Result<()> {
+        if std::ptr::eq(set, other) {
+            replace(set, Set::new(set.frozen));
+            return Ok(());
+        }
         for (hash, item) in other.elements() {
             if let Some(at) = self.table_find(&set.table, hash, &item)? {
                 let removed = set.table.borrow_mut().remove_at(at);
                 drop(removed);
             }
         }
+        set.table.borrow_mut().close_gaps();
         Ok(())
     }
 
     /// `set ^= other`.
     pub fn set_toggle_all(&mut self, set: &Set, other: &Set) -> Result<()> {
+        if std::ptr::eq(set, other) {
+            replace(set, Set::new(set.frozen));
+            return Ok(());
+        }
         if other.by_identity.get() {
             set.by_identity.set(true);
         }

@@ -323,6 +323,14 @@ impl<V> Table<V> {
         self.front = 0;
     }
 
+    /// What a set does when elements were taken away: with too many gaps it is built anew.
+    pub fn close_gaps(&mut self) {
+        let gaps = self.fill.saturating_sub(self.used) as usize;
+        if self.indexed && gaps > (self.index.len() - 1) / 4 {
+            self.rebuild(if self.used > 50_000 { self.len() * 2 } else { self.len() * 4 });
+        }
+    }
+
     /// Makes the index anew for more than `minimum` entries and closes the holes. Entries keep their order; the index
     /// is filled in its old order, as CPython's sets do.
     fn rebuild(&mut self, minimum: usize) {

@@ -39,8 +39,8 @@ const COMMON: &[Row] = &[
     of!("symmetric_difference(other, /)", Value::as_set, symmetric_difference),
     of!("union(*others)", Value::as_set, |vm, set, args| {
         let result = Rc::new(vm.set_copy(set, set.frozen)?);
-        for other in others(args) {
-            vm.set_update(&result, &other)?;
+        for other in others(args).iter().filter(|other| !other.is(&args[0])) {
+            vm.set_update(&result, other)?;
         }
         Ok(Value::Set(result))
     }),
@@ -162,20 +162,21 @@ fn subtract(vm: &mut Vm, set: &Rc<Set>, other: &Value) -> Result<()> {
     // A dict knows the hashes of its keys already.
     let keys = if let Value::Dict(_) = other { Some(as_set(vm, other)?) } else { None };
     if let Some(other) = keys.as_ref().or(other.as_set()) {
-        if Rc::ptr_eq(set, other) {
-            sets::replace(set, Set::new(set.frozen));
-            return Ok(());
-        }
         return vm.set_remove_all(set, &other.clone());
     }
-    vm.for_each(other, |vm, item| vm.set_remove(set, &item).map(|_| true))
+    vm.for_each(other, |vm, item| vm.set_remove(set, &item).map(|_| true))?;
+    set.table.borrow_mut().close_gaps();
+    Ok(())
 }
 
 fn difference(vm: &mut Vm, set: &Rc<Set>, args: &[Value]) -> Result {
     let mut result = None;
     for other in others(args) {
-        match (&result, other.as_set()) {
-            (None, Some(other)) => result = Some(Rc::new(vm.set_difference(set, other)?)),
+        match &result {
+            None if other.as_set().is_some() || matches!(other, Value::Dict(_)) => {
+                let other = as_set(vm, &other)?;
+                result = Some(Rc::new(vm.set_difference(set, &other)?));
+            }
             _ => {
                 let left = match result.take() {
                     Some(left) => left,
@@ -204,11 +205,7 @@ fn symmetric_difference(vm: &mut Vm, set: &Rc<Set>, args: &[Value]) -> Result {
 
 fn symmetric_difference_update(vm: &mut Vm, set: &Rc<Set>, args: &[Value]) -> Result {
     let other = as_set(vm, &args[1])?;
-    if Rc::ptr_eq(set, &other) {
-        sets::replace(set, Set::new(false));
-    } else {
-        vm.set_toggle_all(set, &other)?;
-    }
+    vm.set_toggle_all(set, &other)?;
     Ok(Value::None)
 }
 
