@@ -161,6 +161,9 @@ pub(super) const FUNCTIONS: &[Row] = &[
     native("displayhook(object, /)", |vm, args| vm.display(&args[0], None).map(Value::from)),
     native("excepthook(exctype, value, traceback, /)", |vm, args| {
         if let Value::Exception(exception) = &args[1] {
+            if let Value::Traceback(traceback) = &args[2] {
+                exception.traceback.borrow_mut().get_or_insert_with(|| traceback.clone());
+            }
             vm.print_exception(&exception.clone());
         }
         Ok(Value::None)

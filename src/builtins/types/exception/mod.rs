@@ -109,7 +109,9 @@ fn set_traceback(vm: &mut Vm, value: &Value, new: Value) -> Result<()> {
         Value::Unbound => return Err(vm.type_error("__traceback__ may not be deleted")),
         _ => return Err(vm.type_error("__traceback__ must be a traceback or None")),
     };
-    let old = this(vm, value)?.traceback.replace(new);
+    let exception = this(vm, value)?;
+    exception.raised.set(false);
+    let old = exception.traceback.replace(new);
     drop(old);
     Ok(())
 }
