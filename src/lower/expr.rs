@@ -706,7 +706,7 @@ fn set_pairs(
 ) -> Eval<()> {
     dict.table.borrow_mut().reserve(pairs.len());
     let set = |vm: &mut Vm, frame: &mut Frame, key: Value, value| match answers_itself(&key) {
-        true => vm.dict_set(dict, key, value).at(span).map_err(Raised::from),
+        true => vm.dict_set(dict, key, value).at(span),
         false => noted(vm, frame, span, |vm| vm.dict_set(dict, key, value)),
     };
     if plain || pairs.len() > PAIRS_AT_ONCE {
