@@ -270,21 +270,22 @@ impl Vm {
         }
         loop {
             let at_root = chain.is_empty();
-            if let (true, Next::Resume(Resume::Fail(error))) = (chain.len() < throwing, &next) {
+            if chain.len() < throwing {
                 throwing = chain.len();
-                let handled = chain.last().unwrap_or(root).look(|body| match body {
-                    Body::Frame(frame) => frame.handled.clone(),
-                    _ => None,
-                });
-                if let Some(handled) = handled {
-                    error.0.set_context(&handled);
+                if let Next::Resume(Resume::Fail(error)) = &next {
+                    if let Some(handled) = chain.last().unwrap_or(root).handled() {
+                        error.0.set_context(&handled);
+                    }
                 }
             }
             let result = match (next, chain.last()) {
                 (Next::Outcome(result), _) => result,
                 (Next::Resume(input), Some(top)) => {
                     root.state.set(State::Running);
-                    let result = self.resume_one(top, input);
+                    let result = match throwing > 0 && throwing == chain.len() {
+                        true => self.resume_thrown_into(top, input),
+                        false => self.resume_one(top, input),
+                    };
                     if root.state.get() == State::Running {
                         root.state.set(State::Suspended);
                     }
@@ -345,12 +346,14 @@ impl Vm {
                         Resume::Fail(self.chain_too_deep())
                     } else {
                         self.depth += 1;
-                        let handled = handled_by(chain.last().unwrap_or(root));
-                        if handled.is_some() {
-                            inner.with_extra(|extra| extra.base_handled = handled);
+                        let above = chain.last().unwrap_or(root);
+                        let thrown = throwing > 0 && throwing == chain.len() && above.handled().is_none();
+                        if let Some(handled) = handled_by(above) {
+                            inner.with_extra(|extra| extra.base_handled = Some(handled));
                         }
                         inner.in_chain.set(true);
                         chain.push(inner);
+                        throwing += usize::from(thrown);
                         Resume::first(with)
                     }
                 }
@@ -456,6 +459,15 @@ impl Vm {
             }
             Body::Empty => self.resume_ended(coroutine, input),
         }
+    }
+
+    /// One that is thrown into knows nothing of what those that await it are handling until it suspends again.
+    #[cold]
+    fn resume_thrown_into(&mut self, coroutine: &Rc<Coroutine>, input: Resume) -> Result<Outcome> {
+        let base_handled = coroutine.extra(|extra| extra.base_handled.take());
+        let result = self.resume_one(coroutine, input);
+        coroutine.extra(|extra| extra.base_handled = base_handled);
+        result
     }
 
     /// What waits for a coroutine that somebody else has closed meanwhile is resumed.
@@ -861,11 +873,7 @@ enum Next {
 
 /// What a coroutine that delegates is handling, or those that await it.
 fn handled_by(coroutine: &Coroutine) -> Option<Rc<Exception>> {
-    let own = coroutine.look(|body| match body {
-        Body::Frame(frame) => frame.handled.clone(),
-        _ => None,
-    });
-    own.or_else(|| coroutine.extra(|extra| extra.base_handled.clone()))
+    coroutine.handled().or_else(|| coroutine.extra(|extra| extra.base_handled.clone()))
 }
 
 /// An awaitable for one operation on a coroutine.

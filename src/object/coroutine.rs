@@ -275,6 +275,14 @@ impl Coroutine {
         self.extra.get(get)
     }
 
+    /// What its frame is handling while it is suspended.
+    pub fn handled(&self) -> Option<Rc<Exception>> {
+        self.look(|body| match body {
+            Body::Frame(frame) => frame.handled.clone(),
+            _ => None,
+        })
+    }
+
     /// Changes the extra part, which is made if it is not there yet.
     pub fn with_extra<T>(&self, change: impl FnOnce(&mut Extra) -> T) -> T {
         self.extra.change(change)
