@@ -354,13 +354,15 @@ impl Vm {
             Err(e) => Err(e),
         };
         // Freed by hand: most locals are numbers, which need no call.
+        let mut freed = false;
         for local in &mut locals {
             if local.is_heap() {
                 drop(local.take());
+                freed = true;
             }
         }
         std::mem::forget(locals);
-        if gc::pending() && result.is_ok() {
+        if freed && gc::pending() && result.is_ok() {
             self.run_finalizers(None);
         }
         result
