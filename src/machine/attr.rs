@@ -19,21 +19,25 @@ const C_CLASSES: [&str; 4] = ["TypeVar", "ParamSpec", "TypeVarTuple", "TypeAlias
 
 /// Which special methods a class has that are asked for without a call: those of attribute access and of truth.
 #[derive(Clone, Copy)]
-pub(super) struct Hooks(u8);
+pub(super) struct Hooks(u16);
 
 impl Hooks {
-    const GET: u8 = 1;
-    const SET: u8 = 2;
-    const DELETE: u8 = 4;
+    const GET: u16 = 1;
+    const SET: u16 = 2;
+    const DELETE: u16 = 4;
     /// A `__getattribute__` that is not `object`'s.
-    const GETATTRIBUTE: u8 = 8;
-    const GETATTR: u8 = 16;
-    const BOOL: u8 = 32;
-    const LEN: u8 = 64;
+    const GETATTRIBUTE: u16 = 8;
+    const GETATTR: u16 = 16;
+    const BOOL: u16 = 32;
+    const LEN: u16 = 64;
     /// A `__class__` that is not `object`'s.
-    const CLASS: u8 = 128;
+    const CLASS: u16 = 128;
+    /// A `__getitem__`, `__setitem__` or `__contains__` that is not `dict`'s.
+    const GETITEM: u16 = 256;
+    const SETITEM: u16 = 512;
+    const CONTAINS: u16 = 1024;
 
-    fn has(self, which: u8) -> bool {
+    fn has(self, which: u16) -> bool {
         self.0 & which != 0
     }
 
@@ -83,6 +87,19 @@ impl Vm {
                 found |= bit;
             }
         }
+        let of_dict = |native: &crate::object::native::NativeFunction| {
+            let owner = native.owner.borrow().as_ref().and_then(std::rc::Weak::upgrade);
+            owner.is_some_and(|owner| Rc::ptr_eq(&owner, &self.types.dict))
+        };
+        for (name, bit) in [
+            (sym::__getitem__, Hooks::GETITEM),
+            (sym::__setitem__, Hooks::SETITEM),
+            (sym::__contains__, Hooks::CONTAINS),
+        ] {
+            if !matches!(has(name), Some(Value::Native(native)) if of_dict(&native)) {
+                found |= bit;
+            }
+        }
         if !matches!(has(sym::__class__), Some(Value::Descriptor(d)) if matches!(*d, Descriptor::GetSet { .. })) {
             found |= Hooks::CLASS;
         }
@@ -92,6 +109,29 @@ impl Vm {
         }
         class.hooks.set((class.version.get(), found));
         Hooks(found)
+    }
+
+    /// The dict inside an instance whose class has the methods of `dict` for all of some operations on items.
+    #[inline]
+    fn dict_with<'a>(&self, value: &'a Value, operation: u16) -> Option<&'a Rc<Dict>> {
+        let Value::Instance(instance) = value else { return None };
+        let Some(Value::Dict(dict)) = instance.inner() else { return None };
+        (!self.hooks(&instance.class()).has(operation)).then_some(dict)
+    }
+
+    /// The dict inside an instance that is read as a dict is.
+    pub(super) fn dict_read<'a>(&self, value: &'a Value) -> Option<&'a Rc<Dict>> {
+        self.dict_with(value, Hooks::GETITEM)
+    }
+
+    /// The dict inside an instance that is assigned to as a dict is.
+    pub(super) fn dict_assigned<'a>(&self, value: &'a Value) -> Option<&'a Rc<Dict>> {
+        self.dict_with(value, Hooks::SETITEM)
+    }
+
+    /// The dict inside an instance in which keys are looked for as in a dict.
+    pub(super) fn dict_searched<'a>(&self, value: &'a Value) -> Option<&'a Rc<Dict>> {
+        self.dict_with(value, Hooks::CONTAINS)
     }
 
     /// The class of a value.

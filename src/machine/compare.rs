@@ -49,7 +49,7 @@ impl Vm {
     pub fn equals(&mut self, a: &Value, b: &Value) -> Result<bool> {
         match (a, b) {
             (Value::Int(x), Value::Int(y)) => Ok(x == y),
-            (Value::Str(x), Value::Str(y)) => Ok(Rc::ptr_eq(x, y) || x.as_str() == y.as_str()),
+            (Value::Str(x), Value::Str(y)) => Ok(Rc::ptr_eq(x, y) || x == y),
             (Value::Float(x), Value::Float(y)) => Ok(x.get() == y.get()),
             (Value::None, Value::None) => Ok(true),
             _ => self.compare_truth(CmpOp::Eq, a, b),
@@ -65,12 +65,8 @@ impl Vm {
     /// The truth of a comparison.
     #[inline(never)]
     pub fn compare_truth(&mut self, op: CmpOp, a: &Value, b: &Value) -> Result<bool> {
-        if let (Value::Str(x), Value::Str(y)) = (a, b) {
-            match op {
-                CmpOp::Eq => return Ok(Rc::ptr_eq(x, y) || x.as_str() == y.as_str()),
-                CmpOp::NotEq => return Ok(!Rc::ptr_eq(x, y) && x.as_str() != y.as_str()),
-                _ => {}
-            }
+        if let (Value::Str(x), Value::Str(y), CmpOp::Eq | CmpOp::NotEq) = (a, b, op) {
+            return Ok((Rc::ptr_eq(x, y) || x == y) == (op == CmpOp::Eq));
         }
         match self.compare(op, a, b)? {
             Value::Bool(b) => Ok(b.get()),
@@ -96,7 +92,13 @@ impl Vm {
             {
                 return Ok(Value::bool(Rc::ptr_eq(x, y) == (op == CmpOp::Eq)));
             }
-            (Value::Str(x), Value::Str(y)) => return Ok(Value::bool(holds(op, compare_text(x, y)))),
+            (Value::Str(x), Value::Str(y)) => {
+                return Ok(Value::bool(match op {
+                    CmpOp::Eq => Rc::ptr_eq(x, y) || x == y,
+                    CmpOp::NotEq => !(Rc::ptr_eq(x, y) || x == y),
+                    op => holds(op, compare_text(x, y)),
+                }));
+            }
             (Value::Tuple(x), Value::Tuple(y)) => {
                 if let Some(order) = compare_plain_tuples(x, y) {
                     return Ok(Value::bool(holds(op, order)));
@@ -208,9 +210,12 @@ impl Vm {
                 if equality && x.len() != y.len() {
                     return equal(false);
                 }
-                self.compare_items(op, |at| (x.get(at), y.get(at)))
+                let alike = plainly_alike(&x.items.borrow(), &y.items.borrow());
+                self.compare_items(op, alike, |at| (x.get(at), y.get(at)))
             }
-            (Value::Tuple(x), Value::Tuple(y)) => self.compare_items(op, |at| (x.get(at).cloned(), y.get(at).cloned())),
+            (Value::Tuple(x), Value::Tuple(y)) => {
+                self.compare_items(op, plainly_alike(x, y), |at| (x.get(at).cloned(), y.get(at).cloned()))
+            }
             (Value::Dict(x), Value::Dict(y)) if equality => {
                 let same = self.nested_in(" in comparison", |vm| vm.dicts_equal(x, y))?;
                 equal(same)
@@ -233,7 +238,7 @@ impl Vm {
             (Value::Slice(x), Value::Slice(y)) => {
                 let x = [&x.start, &x.stop, &x.step];
                 let y = [&y.start, &y.stop, &y.step];
-                self.compare_items(op, |at| (x.get(at).map(|v| (*v).clone()), y.get(at).map(|v| (*v).clone())))
+                self.compare_items(op, 0, |at| (x.get(at).map(|v| (*v).clone()), y.get(at).map(|v| (*v).clone())))
             }
             (Value::BoundMethod(x), Value::BoundMethod(y)) if equality => {
                 let same = x.this.is(&y.this) && self.eq(&x.func, &y.func)?;
@@ -289,18 +294,17 @@ impl Vm {
         }
     }
 
-    /// Compares two sequences item by item; they are read anew each time, for comparing may change them.
-    fn compare_items(&mut self, op: CmpOp, get: impl Fn(usize) -> (Option<Value>, Option<Value>)) -> Result<Compared> {
-        let mut at = 0;
+    /// Compares two sequences item by item from `at` on; they are read anew each time, for comparing may change them.
+    fn compare_items(
+        &mut self,
+        op: CmpOp,
+        mut at: usize,
+        get: impl Fn(usize) -> (Option<Value>, Option<Value>),
+    ) -> Result<Compared> {
         loop {
             match get(at) {
                 (Some(x), Some(y)) => {
-                    let plain = match (&x, &y) {
-                        (Value::Int(x), Value::Int(y)) => Some(x == y),
-                        (Value::Str(x), Value::Str(y)) => Some(x.as_str() == y.as_str()),
-                        _ => None,
-                    };
-                    let same = match plain {
+                    let same = match plainly_equal(&x, &y) {
                         Some(same) => same,
                         None => x.is(&y) || self.nested_in(" in comparison", |vm| vm.equals(&x, &y))?,
                     };
@@ -415,6 +419,22 @@ pub fn compare_text(a: &Str, b: &Str) -> Ordering {
             differing.map_or(order, |(x, y)| code_point(x).cmp(&code_point(y)))
         }
     }
+}
+
+/// Whether two values are equal, if they are numbers or text of one type.
+#[inline]
+fn plainly_equal(x: &Value, y: &Value) -> Option<bool> {
+    match (x, y) {
+        (Value::Int(x), Value::Int(y)) => Some(x == y),
+        (Value::Float(x), Value::Float(y)) if !x.get().is_nan() => Some(x.get() == y.get()),
+        (Value::Str(x), Value::Str(y)) => Some(Rc::ptr_eq(x, y) || x == y),
+        _ => None,
+    }
+}
+
+/// How many items at the beginning of two sequences are plainly equal.
+fn plainly_alike(x: &[Value], y: &[Value]) -> usize {
+    x.iter().zip(y).take_while(|(x, y)| plainly_equal(x, y) == Some(true)).count()
 }
 
 /// How tuples compare whose first items that differ are numbers or text; `None` if the machine has to be asked.

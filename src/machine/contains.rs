@@ -1,6 +1,7 @@
 //! Truth and membership: `bool(value)` and `item in container`.
 
 use super::prelude::*;
+use crate::machine::hash::contains_at_once;
 use crate::machine::ops::is_object;
 use crate::machine::sequence::bytes_of;
 use crate::machine::views;
@@ -85,6 +86,15 @@ impl Vm {
 
     /// `item in container`.
     pub fn contains(&mut self, container: &Value, item: &Value) -> Result<bool> {
+        let found = match container {
+            Value::Dict(dict) => contains_at_once(&dict.table, item),
+            Value::Set(set) => contains_at_once(&set.table, item),
+            Value::Instance(_) => self.dict_searched(container).and_then(|dict| contains_at_once(&dict.table, item)),
+            _ => None,
+        };
+        if let Some(found) = found {
+            return Ok(found);
+        }
         if is_object(container) {
             match self.special(container, sym::__contains__) {
                 Special::Method(Value::None) => {

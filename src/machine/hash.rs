@@ -214,20 +214,19 @@ impl Vm {
 
     /// `dict.get(key)`.
     pub fn dict_get(&mut self, dict: &Dict, key: &Value) -> Result<Option<Value>> {
+        if let Some(found) = Self::dict_get_at_once(dict, key) {
+            return Ok(found);
+        }
         let hash = self.hash(key)?;
         let at = self.table_find(&dict.table, hash, key)?;
         Ok(at.and_then(|at| dict.table.borrow().entry(at).map(|entry| entry.value.clone())))
     }
 
     /// The same where neither the hash nor a comparison of keys is a matter of script code; `None` says nothing.
+    #[inline]
     pub fn dict_get_at_once(dict: &Dict, key: &Value) -> Option<Option<Value>> {
-        let hash = match key {
-            Value::Str(text) => text.hash(),
-            Value::Int(n) => hashes::hash_i64(*n),
-            _ => return None,
-        };
         let table = dict.table.borrow();
-        match find_plain(&table, hash, key) {
+        match find_at_once(&table, key) {
             Found::At(at) => table.entry(at).map(|entry| Some(entry.value.clone())),
             Found::Absent => Some(None),
             Found::Ask(_) => None,
@@ -235,8 +234,27 @@ impl Vm {
     }
 
     pub fn dict_contains(&mut self, dict: &Dict, key: &Value) -> Result<bool> {
+        if let Some(found) = contains_at_once(&dict.table, key) {
+            return Ok(found);
+        }
         let hash = self.hash(key)?;
         Ok(self.table_find(&dict.table, hash, key)?.is_some())
+    }
+
+    /// `dict[key] = value` with a key that is counted only if it is new.
+    pub fn dict_assign(&mut self, dict: &Rc<Dict>, key: &Value, value: Value) -> Result<()> {
+        gc::stored(dict, &value);
+        let mut table = dict.table.borrow_mut();
+        if let Found::At(at) = find_at_once(&table, key)
+            && let Some(place) = table.value_mut(at)
+        {
+            let old = std::mem::replace(place, value);
+            drop(table);
+            old.discard();
+            return Ok(());
+        }
+        drop(table);
+        self.dict_set(dict, key.clone(), value)
     }
 
     /// `dict[key] = value`.
@@ -360,10 +378,10 @@ impl Vm {
 
     /// [`Vm::set_add`] for a set that is being made.
     pub fn set_insert(&mut self, set: &Set, value: Value) -> Result<bool> {
-        let (hash, by_identity) = match &value {
-            Value::Int(n) => (hashes::hash_i64(*n), false),
-            other => self.hash_general(other)?,
-        };
+        if let Some(added) = Self::set_insert_at_once(set, &value) {
+            return Ok(added);
+        }
+        let (hash, by_identity) = self.hash_general(&value)?;
         if self.table_find(&set.table, hash, &value)?.is_some() {
             return Ok(false);
         }
@@ -372,6 +390,25 @@ impl Vm {
         }
         set.table.borrow_mut().insert_new(hash, value, ());
         Ok(true)
+    }
+
+    /// The same for a text or a small integer; `None`, and nothing is added, for anything else.
+    #[inline]
+    pub fn set_insert_at_once(set: &Set, value: &Value) -> Option<bool> {
+        let mut table = set.table.borrow_mut();
+        match find_at_once(&table, value) {
+            Found::At(_) => Some(false),
+            Found::Absent => {
+                let hash = match value {
+                    Value::Str(text) => text.hash(),
+                    Value::Int(n) => hashes::hash_i64(*n),
+                    _ => return None,
+                };
+                table.insert_new(hash, value.clone(), ());
+                Some(true)
+            }
+            Found::Ask(_) => None,
+        }
     }
 
     /// The hash of something looked for in a set: a set stands for the frozenset it equals.
@@ -390,6 +427,9 @@ impl Vm {
     }
 
     pub fn set_contains(&mut self, set: &Set, value: &Value) -> Result<bool> {
+        if let Some(found) = contains_at_once(&set.table, value) {
+            return Ok(found);
+        }
         let (hash, frozen) = self.hash_in_set(value)?;
         Ok(self.table_find(&set.table, hash, frozen.as_ref().unwrap_or(value))?.is_some())
     }
@@ -411,36 +451,55 @@ fn fix(hash: i64) -> i64 {
 }
 
 #[inline]
-fn find_plain<V>(table: &Table<V>, hash: i64, key: &Value) -> Found {
-    find_next(table, &mut table.search(hash), hash, key)
+pub(super) fn find_plain<V>(table: &Table<V>, hash: i64, key: &Value) -> Found {
+    match find_at_once(table, key) {
+        Found::Ask(_) => find_next(table, &mut table.search(hash), hash, key),
+        found => found,
+    }
 }
 
 /// Goes on with a search as far as no script code is needed.
 #[inline]
 fn find_next<V>(table: &Table<V>, search: &mut Search, hash: i64, key: &Value) -> Found {
+    table.find_next(search, hash, |stored| same(stored, key, PLAIN_DEPTH))
+}
+
+/// Where a text or a small integer stands; for any other key the answer is to ask.
+#[inline]
+fn find_at_once<V>(table: &Table<V>, key: &Value) -> Found {
     match key {
-        Value::Str(text) => table.find_next(search, hash, |stored| match stored {
-            Value::Str(other) => {
-                if Rc::ptr_eq(text, other) || text.as_str() == other.as_str() {
-                    Same::Yes
-                } else {
-                    Same::No
-                }
-            }
-            other => same(other, key, PLAIN_DEPTH),
-        }),
-        Value::Int(n) => table.find_next(search, hash, |stored| match stored {
-            Value::Int(other) => {
-                if n == other {
-                    Same::Yes
-                } else {
-                    Same::No
-                }
-            }
-            other => same(other, key, PLAIN_DEPTH),
-        }),
-        _ => table.find_next(search, hash, |stored| same(stored, key, PLAIN_DEPTH)),
+        Value::Str(text) => find_text(table, text, key),
+        Value::Int(n) => find_int(table, *n, key),
+        _ => Found::Ask(0),
     }
+}
+
+/// Whether a text or a small integer is in a table; `None` for any other key.
+#[inline]
+pub(super) fn contains_at_once<V>(table: &RefCell<Table<V>>, key: &Value) -> Option<bool> {
+    match find_at_once(&table.borrow(), key) {
+        Found::At(_) => Some(true),
+        Found::Absent => Some(false),
+        Found::Ask(_) => None,
+    }
+}
+
+#[inline(never)]
+fn find_text<V>(table: &Table<V>, text: &Rc<Str>, key: &Value) -> Found {
+    table.find(text.hash(), |stored| match stored {
+        Value::Str(other) if Rc::ptr_eq(text, other) || text == other => Same::Yes,
+        Value::Str(_) => Same::No,
+        other => same(other, key, PLAIN_DEPTH),
+    })
+}
+
+#[inline(never)]
+fn find_int<V>(table: &Table<V>, n: i64, key: &Value) -> Found {
+    table.find(hashes::hash_i64(n), |stored| match stored {
+        Value::Int(other) if n == *other => Same::Yes,
+        Value::Int(_) => Same::No,
+        other => same(other, key, PLAIN_DEPTH),
+    })
 }
 
 /// Whether two keys with equal hashes are equal, as far as that can be told without script code.

@@ -59,6 +59,11 @@ impl Vm {
 
     #[inline(never)]
     fn get_item_general(&mut self, container: &Value, key: &Value) -> Result {
+        if let Some(dict) = self.dict_read(container)
+            && let Some(Some(found)) = Self::dict_get_at_once(dict, key)
+        {
+            return Ok(found);
+        }
         if is_object(container) {
             if let Some(result) = self.call_script(container, sym::__getitem__, std::slice::from_ref(key))? {
                 return Ok(result);
@@ -272,13 +277,13 @@ impl Vm {
                 if let Some(at) = slices::index(*n, len) {
                     let old = std::mem::replace(&mut items[at], value);
                     drop(items);
-                    drop(old);
+                    old.discard();
                     return Ok(());
                 }
                 drop(items);
                 Err(self.index_error(LIST_ASSIGNMENT.range))
             }
-            (Value::Dict(dict), _) => self.dict_set(dict, key.clone(), value),
+            (Value::Dict(dict), _) => self.dict_assign(dict, key, value),
             _ => self.set_item_general(container, key, value),
         }
     }
@@ -299,6 +304,9 @@ impl Vm {
 
     #[inline(never)]
     fn set_item_general(&mut self, container: &Value, key: &Value, value: Value) -> Result<()> {
+        if let Some(dict) = self.dict_assigned(container) {
+            return self.dict_assign(dict, key, value);
+        }
         if is_object(container) {
             if let Special::Method(method) = self.special(container, sym::__setitem__) {
                 return self.call_found(&method, container, &[key.clone(), value]).map(drop);

@@ -250,9 +250,13 @@ impl Vm {
     /// Makes string objects for the symbols that were interned since the last time.
     pub fn sync_names(&mut self) {
         for i in self.names.len()..self.interner.len() {
-            let text = Str::new(&**self.interner.name(Symbol(i as u32)));
-            text.intern();
-            self.names.push(Rc::new(text));
+            let text = self.interner.name(Symbol(i as u32));
+            let name = match text.as_bytes() {
+                [byte @ 0..128] => self.ascii_chars[usize::from(*byte)].clone(),
+                _ => Rc::new(Str::new(&**text)),
+            };
+            name.intern();
+            self.names.push(name);
         }
     }
 

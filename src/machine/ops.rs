@@ -102,6 +102,9 @@ pub fn modulo(vm: &mut Vm, a: &Value, b: &Value) -> Result {
     }
 }
 
+/// The integers that a float holds exactly.
+const EXACT: std::ops::RangeInclusive<i64> = -(1 << 53)..=1 << 53;
+
 /// `a op b` where that takes a few instructions: the commonest operations on two `int`s or two `float`s.
 #[inline]
 pub fn quick(op: BinOp, a: &Value, b: &Value) -> Option<Value> {
@@ -112,6 +115,7 @@ pub fn quick(op: BinOp, a: &Value, b: &Value) -> Option<Value> {
                 BinOp::Add => x + y,
                 BinOp::Sub => x - y,
                 BinOp::Mul => x * y,
+                BinOp::Div if y != 0.0 => x / y,
                 _ => return None,
             }))
         }
@@ -119,6 +123,14 @@ pub fn quick(op: BinOp, a: &Value, b: &Value) -> Option<Value> {
             BinOp::Add => x.checked_add(*y),
             BinOp::Sub => x.checked_sub(*y),
             BinOp::Mul => x.checked_mul(*y),
+            BinOp::FloorDiv if *y > 0 => Some(x.div_euclid(*y)),
+            BinOp::Mod if *y > 0 => Some(x.rem_euclid(*y)),
+            BinOp::BitAnd => Some(x & y),
+            BinOp::BitOr => Some(x | y),
+            BinOp::BitXor => Some(x ^ y),
+            BinOp::Div if EXACT.contains(x) && EXACT.contains(y) && *y != 0 => {
+                return Some(Value::float(*x as f64 / *y as f64));
+            }
             _ => None,
         }
         .map(Value::Int),
@@ -175,6 +187,11 @@ impl Vm {
                 }
             }
             (Value::Str(x), Value::Str(y)) if op == BinOp::Add => return self.concat_text(x, y),
+            (Value::List(_), Value::List(_)) | (Value::Tuple(_), Value::Tuple(_)) if op == BinOp::Add => {
+                if let Some(joined) = self.sequence_binary(op, a, b)? {
+                    return Ok(joined);
+                }
+            }
             _ => {}
         }
         let found = if is_object(a) || is_object(b) {

@@ -3,12 +3,15 @@
 //! Comparing two elements may run script code: the elements are copied out first.
 
 use super::prelude::*;
+use crate::machine::hash::find_plain;
 use crate::object::Set;
+use crate::object::table::Found;
 
 impl Vm {
     /// A set of values.
     pub fn make_set(&mut self, items: Vec<Value>, frozen: bool) -> Result<Rc<Set>> {
         let set = Set::new(frozen);
+        set.table.borrow_mut().reserve_entries(items.len());
         for item in items {
             self.set_insert(&set, item)?;
         }
@@ -54,15 +57,39 @@ impl Vm {
                 return Ok(());
             }
         }
-        for (hash, item) in other.elements() {
-            if empty {
-                // All different from each other already.
-                set.table.borrow_mut().insert_new(hash, item, ());
-            } else if self.table_find(&set.table, hash, &item)?.is_none() {
-                set.table.borrow_mut().insert_new(hash, item, ());
+        let mut table = set.table.borrow_mut();
+        let merged = other.all(|hash, item| {
+            // All are different from each other already.
+            let found = if empty { Found::Absent } else { find_plain(&table, hash, item) };
+            if let Found::Absent = found {
+                table.insert_new(hash, item.clone(), ());
             }
+            !matches!(found, Found::Ask(_))
+        });
+        drop(table);
+        if merged {
+            return Ok(());
+        }
+        for (hash, item) in other.elements() {
+            self.set_add_hashed(set, hash, item)?;
         }
         Ok(())
+    }
+
+    /// The elements of a set that are, or are not, in another, if no script code has to compare them.
+    fn plainly_chosen(from: &Set, other: &Set, wanted: bool, frozen: bool) -> Option<Set> {
+        let chosen = Set::new(frozen);
+        chosen.by_identity.set(from.by_identity.get());
+        let (mut table, other) = (chosen.table.borrow_mut(), other.table.borrow());
+        let known = from.all(|hash, item| {
+            let found = find_plain(&other, hash, item);
+            if matches!((&found, wanted), (Found::At(_), true) | (Found::Absent, false)) {
+                table.insert_new(hash, item.clone(), ());
+            }
+            !matches!(found, Found::Ask(_))
+        });
+        drop(table);
+        known.then_some(chosen)
     }
 
     /// `set.update(iterable)`.
@@ -103,8 +130,11 @@ impl Vm {
         if std::ptr::eq(a, b) {
             return self.set_copy(a, a.frozen);
         }
-        let result = Set::new(a.frozen);
         let (small, large) = if b.len() > a.len() { (a, b) } else { (b, a) };
+        if let Some(chosen) = Self::plainly_chosen(small, large, true, a.frozen) {
+            return Ok(chosen);
+        }
+        let result = Set::new(a.frozen);
         result.by_identity.set(small.by_identity.get());
         for (hash, item) in small.elements() {
             if self.table_find(&large.table, hash, &item)?.is_some() {
@@ -119,6 +149,9 @@ impl Vm {
             let result = self.set_copy(a, a.frozen)?;
             self.set_remove_all(&result, b)?;
             return Ok(result);
+        }
+        if let Some(chosen) = Self::plainly_chosen(a, b, false, a.frozen) {
+            return Ok(chosen);
         }
         let result = Set::new(a.frozen);
         result.by_identity.set(a.by_identity.get());

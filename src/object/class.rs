@@ -123,7 +123,7 @@ pub struct Class {
     /// Whether `__abstractmethods__` was set to names.
     pub is_abstract: Cell<bool>,
     /// Which special methods it has, as bits of `machine::attr::Hooks`; valid for one version.
-    pub hooks: Cell<(u32, u8)>,
+    pub hooks: Cell<(u32, u16)>,
     /// How its instances are made; valid for one version.
     pub maker: RefCell<(u32, Maker)>,
     /// How `await` treats an instance, for native awaitables.

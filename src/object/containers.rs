@@ -74,9 +74,16 @@ impl<const N: usize> IntoItems for [Value; N] {
     }
 }
 
+impl IntoItems for (Value, Value) {
+    fn into_items(self) -> SmallVec<[Value; 2]> {
+        SmallVec::from_buf([self.0, self.1])
+    }
+}
+
 impl IntoItems for &[Value] {
     fn into_items(self) -> SmallVec<[Value; 2]> {
-        self.iter().cloned().collect()
+        // At once with the room they take.
+        if self.len() <= 2 { self.iter().cloned().collect() } else { SmallVec::from_vec(self.to_vec()) }
     }
 }
 
@@ -205,19 +212,8 @@ fn same_str(stored: &Value, key: &Rc<Str>) -> Same {
 impl Drop for Dict {
     fn drop(&mut self) {
         self.mark.died(std::ptr::from_ref(self).addr());
-        let table = self.table.get_mut();
-        if table.is_empty() {
-            return;
-        }
-        let mut values = Vec::new();
-        for entry in table.clear() {
-            for value in [entry.key, entry.value] {
-                if value.is_heap() {
-                    values.push(value);
-                }
-            }
-        }
-        gc::release_in_order(&mut values);
+        let mut entries = self.table.get_mut().take_entries();
+        gc::release_all(entries.iter_mut().flat_map(|entry| [&mut entry.key, &mut entry.value]));
     }
 }
 
@@ -259,6 +255,16 @@ impl Set {
         (0..table.index_len()).filter_map(|i| table.indexed_entry(i)).map(|e| (e.hash, e.key.clone())).collect()
     }
 
+    /// Whether something holds of all elements and their hashes, which are looked at in order of iteration.
+    pub fn all(&self, mut holds: impl FnMut(i64, &Value) -> bool) -> bool {
+        let table = self.table.borrow();
+        if self.by_identity.get() {
+            return table.iter().all(|entry| holds(entry.hash, &entry.key));
+        }
+        let mut entries = (0..table.index_len()).filter_map(|place| table.indexed_entry(place));
+        entries.all(|entry| holds(entry.hash, &entry.key))
+    }
+
     pub fn values(&self) -> Vec<Value> {
         self.elements().into_iter().map(|(_, value)| value).collect()
     }
@@ -269,13 +275,8 @@ impl Drop for Set {
         self.mark.died(std::ptr::from_ref(self).addr());
         if self.table.get_mut().iter().any(|e| e.key.is_container()) {
             let mut values = self.values();
-            self.table.get_mut().clear();
+            drop(self.table.get_mut().take_entries());
             gc::release_in_order(&mut values);
-            return;
-        }
-        let table = self.table.get_mut();
-        if !table.is_empty() {
-            gc::release(&mut table.clear().into_iter().map(|e| e.key).filter(Value::is_heap).collect());
         }
     }
 }
@@ -322,9 +323,13 @@ pub struct Range {
 impl Range {
     /// [`Range::small`] if no step beyond the end leaves the machine word either.
     pub fn steps(&self) -> Option<(i64, i64, i64)> {
-        self.small().filter(|(_, stop, step)| {
-            if *step > 0 { stop.checked_add(step - 1) } else { stop.checked_add(step + 1) }.is_some()
-        })
+        self.small().and_then(|(start, stop, step)| Range::within(start, stop, step))
+    }
+
+    /// The three again if no step beyond the end leaves the machine word.
+    pub fn within(start: i64, stop: i64, step: i64) -> Option<(i64, i64, i64)> {
+        let beyond = if step > 0 { stop.checked_add(step - 1) } else { stop.checked_add(step + 1) };
+        beyond.map(|_| (start, stop, step))
     }
 
     /// Start, stop and step if all three are small.

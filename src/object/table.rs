@@ -126,6 +126,11 @@ impl<V> Table<V> {
         }
     }
 
+    /// Makes room in the vector alone, for at most a few entries too many.
+    pub fn reserve_entries(&mut self, more: usize) {
+        self.entries.reserve_exact(more.min(SCANNED));
+    }
+
     pub fn len(&self) -> usize {
         self.used as usize
     }
@@ -414,6 +419,11 @@ impl<V> Table<V> {
             }
             probe.advance();
         }
+    }
+
+    /// The entries of a table that is going away.
+    pub fn take_entries(&mut self) -> Vec<Entry<V>> {
+        std::mem::take(&mut self.entries)
     }
 
     pub fn clear(&mut self) -> Vec<Entry<V>> {

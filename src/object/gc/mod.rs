@@ -108,6 +108,15 @@ fn release_in_place(values: &mut [Value], free: impl FnOnce(&mut [Value])) {
     }
 }
 
+/// [`release`] in the order in which they come.
+pub fn release_all<'a>(mut values: impl Iterator<Item = &'a mut Value>) {
+    nested(
+        &mut values,
+        |values| values.map(Value::take).collect(),
+        |values| values.for_each(|value| value.take().discard()),
+    );
+}
+
 /// [`release`] for a single value.
 pub fn release_one(value: &mut Value) {
     release_each(std::slice::from_mut(value));
