@@ -22,33 +22,41 @@ struct Entry {
 impl Vm {
     /// `items.sort(key=key, reverse=reverse)`. After an error the items are some permutation of what they were.
     pub fn sort(&mut self, items: &mut Vec<Value>, key: Option<&Value>, reverse: bool) -> Result<()> {
-        let mut entries = Vec::with_capacity(items.len());
-        match key.and_then(Value::given) {
-            None => entries.extend(items.drain(..).map(|item| Entry { key: item, item: Value::Unbound })),
-            Some(function) => {
-                for item in items.iter() {
-                    let key = self.call(function, std::slice::from_ref(item))?;
-                    entries.push(Entry { key, item: item.clone() });
-                }
+        let Some(function) = key.and_then(Value::given) else {
+            if sort_plainly(items, |item| item, reverse) {
+                return Ok(());
             }
+            let entries = items.drain(..).map(|item| Entry { key: item, item: Value::Unbound });
+            let (result, entries) = self.sort_entries(entries.collect(), reverse);
+            items.extend(entries.into_iter().map(|e| e.key));
+            return result;
+        };
+        let mut entries = Vec::with_capacity(items.len());
+        for item in items.iter() {
+            let key = self.call(function, std::slice::from_ref(item))?;
+            entries.push(Entry { key, item: item.clone() });
         }
+        let (result, entries) = if sort_plainly(&mut entries, |entry| &entry.key, reverse) {
+            (Ok(()), entries)
+        } else {
+            self.sort_entries(entries, reverse)
+        };
+        items.clear();
+        items.extend(entries.into_iter().map(|e| e.item));
+        result
+    }
+
+    /// Sorts by comparisons that may be script code.
+    fn sort_entries(&mut self, mut entries: Vec<Entry>, reverse: bool) -> (Result<()>, Vec<Entry>) {
         // Sorting backwards and reversing keeps equal items in their order.
         if reverse {
             entries.reverse();
         }
-        let result = match plain_order(&entries) {
-            Some(order) => {
-                entries.sort_by(|a, b| order(&a.key, &b.key));
-                Ok(())
-            }
-            None => self.merge_sort(&mut entries),
-        };
+        let result = self.merge_sort(&mut entries);
         if reverse {
             entries.reverse();
         }
-        items.clear();
-        items.extend(entries.into_iter().map(|e| if e.item.is_unbound() { e.key } else { e.item }));
-        result
+        (result, entries)
     }
 
     fn merge_sort(&mut self, entries: &mut [Entry]) -> Result<()> {
@@ -426,16 +434,20 @@ impl FromRight<'_> {
 #[derive(Clone, Copy, PartialEq)]
 enum Plain {
     Int,
+    Float,
+    /// Integers of any size, booleans and floats.
     Number,
     Text,
     None,
+    /// Only as the kind of whole keys.
+    Tuple,
 }
 
 impl Plain {
     fn of(value: &Value) -> Option<Plain> {
         match value {
             Value::Int(_) => Some(Plain::Int),
-            Value::Float(x) => (!x.get().is_nan()).then_some(Plain::Number),
+            Value::Float(x) => (!x.get().is_nan()).then_some(Plain::Float),
             Value::BigInt(_) | Value::Bool(_) => Some(Plain::Number),
             Value::Str(_) => Some(Plain::Text),
             Value::None => Some(Plain::None),
@@ -447,56 +459,64 @@ impl Plain {
     fn with(self, other: Plain) -> Option<Plain> {
         match (self, other) {
             (a, b) if a == b => Some(a),
-            (Plain::Int | Plain::Number, Plain::Int | Plain::Number) => Some(Plain::Number),
+            (Plain::Int | Plain::Float | Plain::Number, Plain::Int | Plain::Float | Plain::Number) => {
+                Some(Plain::Number)
+            }
             _ => None,
         }
     }
 }
 
-/// How keys that are all of one plain kind compare, or tuples with one kind in each place; `None` if the machine has to
-/// be asked.
-fn plain_order(entries: &[Entry]) -> Option<fn(&Value, &Value) -> Ordering> {
-    fn ints(a: &Value, b: &Value) -> Ordering {
-        match (a, b) {
+/// Sorts what is ordered by keys that are all of one plain kind, or tuples with one kind in each place. `false` if the
+/// machine has to be asked how the keys compare; nothing has moved then.
+fn sort_plainly<T>(items: &mut [T], key: impl Fn(&T) -> &Value, reverse: bool) -> bool {
+    fn by<T>(items: &mut [T], reverse: bool, order: impl Fn(&T, &T) -> Ordering) {
+        if reverse { items.sort_by(|a, b| order(b, a)) } else { items.sort_by(order) }
+    }
+    match plain_kind(items.iter().map(&key)) {
+        None => return items.len() < 2,
+        Some(Plain::Int) => by(items, reverse, |a, b| match (key(a), key(b)) {
             (Value::Int(x), Value::Int(y)) => x.cmp(y),
             _ => Ordering::Equal,
-        }
-    }
-    fn texts(a: &Value, b: &Value) -> Ordering {
-        match (a, b) {
+        }),
+        Some(Plain::Float) => by(items, reverse, |a, b| match (key(a), key(b)) {
+            (Value::Float(x), Value::Float(y)) => x.get().partial_cmp(&y.get()).unwrap_or(Ordering::Equal),
+            _ => Ordering::Equal,
+        }),
+        Some(Plain::Text) => by(items, reverse, |a, b| match (key(a), key(b)) {
             (Value::Str(x), Value::Str(y)) => compare_text(x, y),
             _ => Ordering::Equal,
+        }),
+        Some(Plain::Number) => {
+            by(items, reverse, |a, b| compare_numbers(key(a), key(b)).flatten().unwrap_or(Ordering::Equal));
         }
+        Some(Plain::Tuple) => by(items, reverse, |a, b| match (key(a), key(b)) {
+            (Value::Tuple(x), Value::Tuple(y)) => compare_plain_tuples(x, y).unwrap_or(Ordering::Equal),
+            _ => Ordering::Equal,
+        }),
+        Some(Plain::None) => return false,
     }
-    fn numbers(a: &Value, b: &Value) -> Ordering {
-        compare_numbers(a, b).flatten().unwrap_or(Ordering::Equal)
-    }
-    fn tuples(a: &Value, b: &Value) -> Ordering {
-        let (Value::Tuple(a), Value::Tuple(b)) = (a, b) else { return Ordering::Equal };
-        compare_plain_tuples(a, b).unwrap_or(Ordering::Equal)
-    }
-    if let Value::Tuple(_) = &entries.first()?.key {
-        let mut places: Vec<Plain> = Vec::new();
-        for entry in entries {
-            let Value::Tuple(items) = &entry.key else { return None };
-            for (at, item) in items.iter().enumerate() {
-                let kind = Plain::of(item)?;
-                match places.get_mut(at) {
-                    Some(place) => *place = place.with(kind)?,
-                    None => places.push(kind),
-                }
+    true
+}
+
+/// The one plain kind that all keys are of; of tuples, one in each place.
+fn plain_kind<'a>(mut keys: impl Iterator<Item = &'a Value>) -> Option<Plain> {
+    let first = keys.next()?;
+    let Value::Tuple(first) = first else {
+        return keys.try_fold(Plain::of(first)?, |all, key| all.with(Plain::of(key)?));
+    };
+    let mut places = first.iter().map(Plain::of).collect::<Option<Vec<Plain>>>()?;
+    for key in keys {
+        let Value::Tuple(items) = key else { return None };
+        for (at, item) in items.iter().enumerate() {
+            let kind = Plain::of(item)?;
+            match places.get_mut(at) {
+                Some(place) => *place = place.with(kind)?,
+                None => places.push(kind),
             }
         }
-        return Some(tuples);
     }
-    let mut kinds = entries.iter().map(|entry| Plain::of(&entry.key));
-    let first = kinds.next()??;
-    match kinds.try_fold(first, |all, kind| all.with(kind?))? {
-        Plain::Int => Some(ints),
-        Plain::Number => Some(numbers),
-        Plain::Text => Some(texts),
-        Plain::None => None,
-    }
+    Some(Plain::Tuple)
 }
 
 /// How many entries of a run stay in front of what is looked for, in growing steps from `hint`.
