@@ -25,6 +25,9 @@ pub struct Shape {
 /// More attributes than this are kept in a dict.
 const SHAPED: usize = 24;
 
+/// From one shape no more than this lead on: objects whose attributes are named as it happens keep them in a dict.
+const MOST_NEXT: usize = 32;
+
 /// The id of a shape that nobody asked for since the class changed. No cache remembers it.
 pub const NO_ID: u32 = u32::MAX;
 /// In a cache's place for a shape: it remembers what a class itself has.
@@ -91,15 +94,24 @@ impl Shape {
         most as u32
     }
 
-    fn with(self: &Rc<Shape>, key: &Rc<Str>) -> Rc<Shape> {
+    /// The shape with one attribute more; `None` if too many lead on from here.
+    fn with(self: &Rc<Shape>, key: &Rc<Str>) -> Option<Rc<Shape>> {
         if let Some(next) = self.next.borrow().iter().find(|s| s.keys.last().is_some_and(|k| str::same(k, key))) {
-            return next.clone();
+            return Some(next.clone());
+        }
+        if self.next.borrow().len() >= MOST_NEXT && !is_slot(key) {
+            return None;
         }
         let mut keys = self.keys.clone();
         keys.push(key.clone());
         let shape = Rc::new(Shape { keys, ..Shape::default() });
         self.next.borrow_mut().push(shape.clone());
-        shape
+        Some(shape)
+    }
+
+    /// The shape with these attributes.
+    fn with_all<'a>(self: &Rc<Shape>, mut keys: impl Iterator<Item = &'a Rc<Str>>) -> Option<Rc<Shape>> {
+        keys.try_fold(self.clone(), |shape, key| shape.with(key))
     }
 }
 
@@ -116,7 +128,7 @@ pub enum Attrs {
     Apart(Option<Box<Apart>>),
 }
 
-/// Attributes in a dict: once `__dict__` was asked for, an attribute deleted, or there are many.
+/// Attributes in a dict: once `__dict__` was asked for, or where there are many.
 pub struct Apart {
     dict: Rc<Dict>,
     slots: Vec<Named>,
@@ -177,17 +189,23 @@ impl Attrs {
                 if let Some(at) = shape.position(key) {
                     return Some(std::mem::replace(&mut values[at], value));
                 }
-                if values.len() >= SHAPED && !is_slot(key) {
-                    return self.to_dict().set_str(key, value);
+                let full = values.len() >= SHAPED && !is_slot(key);
+                match if full { None } else { shape.with(key) } {
+                    Some(next) => {
+                        *shape = next;
+                        values.push(value);
+                        None
+                    }
+                    None => self.to_dict().set_str(key, value),
                 }
-                *shape = shape.with(key);
-                values.push(value);
-                None
             }
-            Attrs::Apart(None) => {
-                *self = Attrs::first(root.with(key), value);
-                None
-            }
+            Attrs::Apart(None) => match root.with(key) {
+                Some(shape) => {
+                    *self = Attrs::first(shape, value);
+                    None
+                }
+                None => self.to_dict().set_str(key, value),
+            },
             Attrs::Apart(Some(apart)) if is_slot(key) => {
                 if let Some((_, place)) = apart.slots.iter_mut().find(|(k, _)| str::same(k, key)) {
                     return Some(std::mem::replace(place, value));
@@ -211,13 +229,14 @@ impl Attrs {
         match self {
             Attrs::Shaped { shape, values } => {
                 let at = shape.position(key)?;
-                if !is_slot(key) {
-                    return self.to_dict().remove_str(key);
+                let rest = shape.keys.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, key)| key);
+                match root.with_all(rest) {
+                    Some(rest) => {
+                        *shape = rest;
+                        Some(values.remove(at))
+                    }
+                    None => self.to_dict().remove_str(key),
                 }
-                let old = values.remove(at);
-                let rest = shape.keys.iter().enumerate().filter(|(i, _)| *i != at);
-                *shape = rest.fold(root.clone(), |shape, (_, key)| shape.with(key));
-                Some(old)
             }
             Attrs::Apart(None) => None,
             Attrs::Apart(Some(apart)) if is_slot(key) => {
@@ -230,8 +249,10 @@ impl Attrs {
 
     /// Moves them to the shapes of another class.
     pub fn rebase(&mut self, root: &Rc<Shape>) {
-        if let Attrs::Shaped { shape, .. } = self {
-            *shape = shape.keys.iter().fold(root.clone(), |shape, key| shape.with(key));
+        let Attrs::Shaped { shape, .. } = self else { return };
+        match root.with_all(shape.keys.iter()) {
+            Some(moved) => *shape = moved,
+            None => drop(self.to_dict()),
         }
     }
 
