@@ -142,7 +142,8 @@ impl Lower<'_> {
             .enumerate()
             .map(|(at, generator)| {
                 let iter_span = generator.iter.span;
-                let iter = if at == 0 { Self::constant_thunk(Value::None) } else { self.iterable(generator.iter) };
+                let iter =
+                    if at == 0 { Self::constant_thunk(Value::None) } else { self.iterator(generator.iter, iter_span) };
                 let local = self.local_slot(&generator.target);
                 let store = self.target(generator.target);
                 let conds = generator.ifs.into_iter().map(|cond| self.cond(cond)).collect();
@@ -212,7 +213,7 @@ impl Lower<'_> {
         let iter_span = comp.generators[0].iter.span;
         let placeholder = Expr { kind: ExprKind::Temp(0), span: iter_span, suspends: false };
         let first = std::mem::replace(&mut comp.generators[0].iter, placeholder);
-        let first = self.iterable(first);
+        let first = self.hoist(first);
         let first_iter = self.temp();
         self.emit_iter(first, first_iter, is_async, iter_span);
         self.emit(Step::StoreLocal(result, Box::new(move |vm, _| make(vm))), span);
@@ -268,7 +269,7 @@ impl Lower<'_> {
         let iter = match first {
             Some(slot) => slot,
             None => {
-                let iterable = self.iterable(clause.iter);
+                let iterable = self.hoist(clause.iter);
                 let slot = self.temp();
                 self.emit_iter(iterable, slot, clause.is_async, iter_span);
                 slot
@@ -293,17 +294,15 @@ impl Lower<'_> {
     }
 
     /// Puts an iterator over a value into a slot.
-    pub(super) fn emit_iter(&mut self, iterable: Thunk, slot: Slot, is_async: bool, span: Span) {
+    pub(super) fn emit_iter(&mut self, iterable: Expr, slot: Slot, is_async: bool, span: Span) {
         let thunk: Thunk = if is_async {
+            let iterable = self.expr(iterable);
             Box::new(move |vm, frame| {
                 let iterable = iterable(vm, frame)?;
                 noted_for(vm, frame, span, &[&iterable], |vm| vm.async_iter(&iterable))
             })
         } else {
-            Box::new(move |vm, frame| {
-                let iterable = iterable(vm, frame)?;
-                noted_for(vm, frame, span, &[&iterable], |vm| vm.iter(&iterable))
-            })
+            self.iterator(iterable, span)
         };
         self.emit(Step::StoreLocal(slot, thunk), span);
     }

@@ -3,6 +3,7 @@
 use super::call::{answers_itself, let_go, noted, noted_for};
 use super::name::{Global, Place};
 use super::prelude::*;
+use super::store::read_item;
 use crate::machine::attr_cache::AttrCache;
 use crate::machine::ops::is_object;
 use crate::object::Raised;
@@ -111,6 +112,9 @@ impl Lower<'_> {
     /// An expression that cannot suspend.
     pub(super) fn expr(&mut self, e: Expr) -> Thunk {
         let span = e.span;
+        if let Some(value) = self.folded(&e) {
+            return Self::constant_thunk(value);
+        }
         if !drops_what_was_made(&e.kind) || !self.has_lines_around(span) {
             return self.expression(e);
         }
@@ -133,7 +137,6 @@ impl Lower<'_> {
     fn expression(&mut self, e: Expr) -> Thunk {
         let span = e.span;
         match e.kind {
-            ExprKind::Constant(constant) => Self::constant_thunk(self.constant(&constant)),
             ExprKind::Name(name) => self.load_name(name, span),
             ExprKind::Temp(slot) => {
                 let slot = slot as usize;
@@ -141,6 +144,18 @@ impl Lower<'_> {
             }
             ExprKind::JoinedStr(parts) => self.joined_str(parts),
             ExprKind::Tuple(items) => self.tuple(items, span),
+            ExprKind::List(items) if !items.iter().any(is_starred) => {
+                let items: Box<[Operand]> = items.into_iter().map(|item| self.operand(item)).collect();
+                Box::new(move |vm, frame| {
+                    let values = evaluated(vm, frame, items.len(), |vm, frame, values| {
+                        for item in &items {
+                            values.push(item.value(vm, frame)?);
+                        }
+                        Ok(())
+                    })?;
+                    Ok(Value::list(values))
+                })
+            }
             ExprKind::List(items) => {
                 let items = self.items(items, span, LIKE_A_CALL);
                 Box::new(move |vm, frame| Ok(Value::list(items(vm, frame)?)))
@@ -183,26 +198,20 @@ impl Lower<'_> {
                 })
             }
             ExprKind::UnaryOp { op, operand } => {
-                if let (UnaryOp::Neg, ExprKind::Constant(constant)) = (op, &operand.kind) {
-                    match constant {
-                        Constant::Int(n) => {
-                            if let Some(n) = n.checked_neg() {
-                                return Self::constant_thunk(Value::Int(n));
-                            }
-                        }
-                        Constant::Float(x) => return Self::constant_thunk(Value::float(-x)),
-                        _ => {}
-                    }
-                }
                 if op == UnaryOp::Invert
                     && let Some(Folded::Bool(value)) = resolve::fold(&operand)
                     && self.vm.warn_inverted_bool().is_ok()
                 {
                     return Self::constant_thunk(Value::Int(!i64::from(value)));
                 }
-                let operand = self.expr(*operand);
+                let operand = self.operand(*operand);
                 Box::new(move |vm, frame| {
-                    let value = operand(vm, frame)?;
+                    let value = operand.value(vm, frame)?;
+                    match (op, &value) {
+                        (UnaryOp::Neg, Value::Int(n)) if *n != i64::MIN => return Ok(Value::Int(-n)),
+                        (UnaryOp::Neg, Value::Float(x)) => return Ok(Value::float(-x.get())),
+                        _ => {}
+                    }
                     // Inverting a bool warns, and says where.
                     noted(vm, frame, span, |vm| vm.unary(op, &value))
                 })
@@ -236,12 +245,14 @@ impl Lower<'_> {
             ExprKind::SetComp(comp) => self.set_comp(*comp, span),
             ExprKind::DictComp(comp) => self.dict_comp(*comp, span),
             ExprKind::GeneratorExp(comp) => self.generator_exp(*comp, span),
-            // `spill` has replaced these before an expression comes here.
-            ExprKind::Await(_) | ExprKind::Yield(_) | ExprKind::YieldFrom(_) => Self::constant_thunk(Value::None),
+            // A constant is one of those that are known; `spill` has replaced the others before an expression comes here.
+            ExprKind::Constant(_) | ExprKind::Await(_) | ExprKind::Yield(_) | ExprKind::YieldFrom(_) => {
+                Self::constant_thunk(Value::None)
+            }
         }
     }
 
-    /// What is gone through, or looked for something in: a set display of constants is made once.
+    /// What is gone through: a set display of constants is made once.
     pub(super) fn iterable(&mut self, e: Expr) -> Thunk {
         match e.kind {
             ExprKind::Set(items) if items.iter().all(is_constant) => {
@@ -259,27 +270,6 @@ impl Lower<'_> {
         }
     }
 
-    pub(super) fn constant(&mut self, constant: &Constant) -> Value {
-        match constant {
-            Constant::None => Value::None,
-            Constant::True => Value::bool(true),
-            Constant::False => Value::bool(false),
-            Constant::Ellipsis => Value::Ellipsis,
-            Constant::Int(n) => Value::Int(*n),
-            Constant::BigInt(n) => Value::BigInt(n.clone()),
-            Constant::Float(x) => Value::float(*x),
-            Constant::Imaginary(x) => Value::complex(0.0, *x),
-            Constant::Str(text) => {
-                // Texts that could be names are shared with the name table: attribute and key lookups compare pointers.
-                if text.len() <= 24 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-                    return Value::Str(self.vm.intern(text));
-                }
-                Value::str(text)
-            }
-            Constant::Bytes(bytes) => Value::bytes(&**bytes),
-        }
-    }
-
     /// An operand with its shape.
     pub(super) fn operand(&mut self, e: Expr) -> Operand {
         match &e.kind {
@@ -288,8 +278,11 @@ impl Lower<'_> {
                 Place::Global => return Operand::Global(Box::new(Global::new(self.vm.name(*name).clone(), e.span))),
                 _ => {}
             },
-            ExprKind::Constant(constant) => return Operand::Constant(self.constant(constant)),
-            _ => {}
+            _ => {
+                if let Some(value) = self.folded(&e) {
+                    return Operand::Constant(value);
+                }
+            }
         }
         match e.kind {
             ExprKind::Attribute { value, attr } => self.attribute(*value, attr, e.span),
@@ -330,16 +323,6 @@ impl Lower<'_> {
     }
 
     fn tuple(&mut self, items: Vec<Expr>, span: Span) -> Thunk {
-        if items.iter().all(|item| matches!(item.kind, ExprKind::Constant(_))) {
-            let values: Vec<Value> = items
-                .iter()
-                .map(|item| match &item.kind {
-                    ExprKind::Constant(constant) => self.constant(constant),
-                    _ => Value::None,
-                })
-                .collect();
-            return Self::constant_thunk(Value::tuple(values));
-        }
         if items.len() > 2 || items.iter().any(is_starred) {
             let items = self.items(items, span, LIKE_A_CALL);
             return Box::new(move |vm, frame| Ok(Value::tuple(items(vm, frame)?)));
@@ -349,7 +332,7 @@ impl Lower<'_> {
             (Some(a), Some(b)) => Box::new(move |vm, frame| {
                 let a = a.value(vm, frame)?;
                 let b = b.value(vm, frame)?;
-                Ok(Value::tuple([a, b]))
+                Ok(Value::tuple((a, b)))
             }),
             (Some(a), None) => Box::new(move |vm, frame| Ok(Value::tuple([a.value(vm, frame)?]))),
             _ => Self::constant_thunk(Value::tuple([])),
@@ -494,10 +477,7 @@ impl Lower<'_> {
                     }
                 }
             }
-            if is_object(object) || !answers_itself(index) {
-                return noted(vm, frame, span, |vm| vm.get_item(object, index));
-            }
-            vm.get_item(object, index).at(span)
+            read_item(vm, frame, object, index, span)
         };
         match (object, index) {
             // Of what an attribute holds, the item is taken at once.
@@ -632,7 +612,7 @@ impl Lower<'_> {
     fn compare(&mut self, first: Expr, mut rest: Vec<(CmpOp, Expr)>, span: Span) -> Thunk {
         if rest.len() == 1 {
             let Some((op, right)) = rest.pop() else { return Self::constant_thunk(Value::None) };
-            let (left, right) = (self.operand(first), self.operand(right));
+            let (left, right) = (self.operand(first), self.container(op, right));
             return match op {
                 CmpOp::Is => self.pair(left, right, |_, _, left, right| Ok(Value::bool(left.is(right)))),
                 CmpOp::IsNot => self.pair(left, right, |_, _, left, right| Ok(Value::bool(!left.is(right)))),

@@ -12,6 +12,7 @@ mod block;
 mod call;
 mod call_native;
 mod comp;
+mod constant;
 mod def;
 mod direct;
 #[cfg(feature = "cli")]
@@ -20,6 +21,7 @@ mod expr;
 mod fstring;
 mod green;
 mod group;
+mod iterate;
 mod name;
 mod operator;
 mod pattern;

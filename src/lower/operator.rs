@@ -96,23 +96,25 @@ impl Lower<'_> {
 
     fn binary(&mut self, op: BinOp, left: Operand, right: Operand, span: Span) -> Thunk {
         match op {
-            BinOp::Add => self.arithmetic(left, right, span, ops::add),
-            BinOp::Sub => self.arithmetic(left, right, span, ops::sub),
-            BinOp::Mul => self.arithmetic(left, right, span, ops::mul),
-            BinOp::Div => self.arithmetic(left, right, span, ops::div),
-            BinOp::FloorDiv => self.arithmetic(left, right, span, ops::floor_div),
-            BinOp::Mod => self.arithmetic(left, right, span, ops::modulo),
-            op => self.arithmetic(left, right, span, move |vm, left, right| vm.binary(op, left, right)),
+            BinOp::Add => self.arithmetic(left, right, span, op, |a, b| ops::quick(BinOp::Add, a, b)),
+            BinOp::Sub => self.arithmetic(left, right, span, op, |a, b| ops::quick(BinOp::Sub, a, b)),
+            BinOp::Mul => self.arithmetic(left, right, span, op, |a, b| ops::quick(BinOp::Mul, a, b)),
+            BinOp::Div => self.arithmetic(left, right, span, op, |a, b| ops::quick(BinOp::Div, a, b)),
+            BinOp::FloorDiv => self.arithmetic(left, right, span, op, |a, b| ops::quick(BinOp::FloorDiv, a, b)),
+            BinOp::Mod => self.arithmetic(left, right, span, op, |a, b| ops::quick(BinOp::Mod, a, b)),
+            BinOp::BitAnd => self.arithmetic(left, right, span, op, |a, b| ops::quick(BinOp::BitAnd, a, b)),
+            op => self.arithmetic(left, right, span, op, move |a, b| ops::quick(op, a, b)),
         }
     }
 
-    fn arithmetic<F>(&mut self, left: Operand, right: Operand, span: Span, op: F) -> Thunk
+    /// `quick` answers for numbers; all else is done out of line.
+    fn arithmetic<Q>(&mut self, left: Operand, right: Operand, span: Span, op: BinOp, quick: Q) -> Thunk
     where
-        F: Fn(&mut Vm, &Value, &Value) -> Result + Copy + 'static,
+        Q: Fn(&Value, &Value) -> Option<Value> + Copy + 'static,
     {
-        self.pair(left, right, move |vm, frame, left, right| match (left, right) {
-            (Value::Int(_), Value::Int(_)) | (Value::Float(_), Value::Float(_)) => op(vm, left, right).at(span),
-            _ => noted_for(vm, frame, span, &[left, right], |vm| op(vm, left, right)),
+        self.pair(left, right, move |vm, frame, left, right| match quick(left, right) {
+            Some(result) => Ok(result),
+            None => operate(vm, frame, op, left, right, span),
         })
     }
 
@@ -193,10 +195,7 @@ impl Lower<'_> {
     /// A single comparison whose truth alone is wanted.
     pub(super) fn compare_cond(&mut self, left: Expr, op: CmpOp, right: Expr, span: Span) -> Cond {
         let left = self.operand(left);
-        let right = match right.kind {
-            ExprKind::Set(_) if matches!(op, CmpOp::In | CmpOp::NotIn) => Operand::Thunk(self.iterable(right)),
-            _ => self.operand(right),
-        };
+        let right = self.container(op, right);
         match op {
             CmpOp::Is | CmpOp::IsNot => {
                 let want = op == CmpOp::Is;
@@ -236,7 +235,7 @@ impl Lower<'_> {
         let general = move |vm: &mut Vm, frame: &Frame, left: &Value, right: &Value| match (left, right) {
             (Value::Int(a), Value::Int(b)) => Ok(ints(*a, *b)),
             (Value::Float(a), Value::Float(b)) => Ok(floats(a.get(), b.get())),
-            _ => compare_truth(vm, frame, op, left, right, span),
+            _ => compare(vm, frame, op, left, right, span),
         };
         match (left, right) {
             (Operand::Local(a), Operand::Constant(Value::Int(n))) => {
@@ -260,9 +259,14 @@ impl Lower<'_> {
     }
 }
 
-fn compare_truth(vm: &mut Vm, frame: &Frame, op: CmpOp, left: &Value, right: &Value, span: Span) -> Eval<bool> {
-    let value = noted_for(vm, frame, span, &[left, right], |vm| vm.compare(op, left, right))?;
-    super::expr::truth(vm, frame, &value, span)
+#[inline(never)]
+fn operate(vm: &mut Vm, frame: &Frame, op: BinOp, left: &Value, right: &Value, span: Span) -> Eval {
+    noted_for(vm, frame, span, &[left, right], |vm| vm.binary(op, left, right))
+}
+
+#[inline(never)]
+fn compare(vm: &mut Vm, frame: &Frame, op: CmpOp, left: &Value, right: &Value, span: Span) -> Eval<bool> {
+    noted_for(vm, frame, span, &[left, right], |vm| vm.compare_truth(op, left, right))
 }
 
 /// `left op right` where `left` is a temporary: a string that nobody else holds grows in place.

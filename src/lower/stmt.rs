@@ -6,6 +6,7 @@ use super::block::{BlockKind, Leave};
 use super::call::{answers_itself, noted, noted_for, put};
 use super::name::{Place, set_global};
 use super::prelude::*;
+use super::store::{assign_item, read_item};
 use crate::machine::attr_cache::AttrCache;
 use crate::machine::ops;
 use crate::object::Exception;
@@ -376,6 +377,21 @@ impl Lower<'_> {
                 });
                 self.aug_assign_place(load, store, op, value, suspends, span);
             }
+            ExprKind::Subscript { value: object, index } if !suspends => {
+                let target_span = target.span;
+                let (object, index, value) = (self.operand(*object), self.operand(*index), self.operand(value));
+                self.emit_do(span, move |vm, frame| {
+                    let object = object.value(vm, frame)?;
+                    let index = index.value(vm, frame)?;
+                    let old = read_item(vm, frame, &object, &index, target_span)?;
+                    let value = value.value(vm, frame)?;
+                    let new = combined(vm, frame, op, old, &value, span)?;
+                    value.discard();
+                    assign_item(vm, frame, &object, &index, new, target_span)?;
+                    index.discard();
+                    Ok(())
+                });
+            }
             ExprKind::Subscript { value: object, index } => {
                 let target_span = target.span;
                 let mut parts = self.hoist_all(vec![*object, *index]).into_iter();
@@ -706,7 +722,7 @@ impl Lower<'_> {
     fn for_stmt(&mut self, target: Expr, iter: Expr, body: Vec<Stmt>, orelse: Vec<Stmt>, asynchronous: Option<Span>) {
         let is_async = asynchronous.is_some();
         let span = iter.span;
-        let iterable = self.iterable(iter);
+        let iterable = self.hoist(iter);
         let slot = self.temp();
         self.emit_iter(iterable, slot, is_async, span);
         let top = self.here();

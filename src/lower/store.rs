@@ -45,34 +45,28 @@ impl Lower<'_> {
                 })
             }
             ExprKind::Subscript { value, index } => {
-                let local = self.local_slot(&value).map(|slot| slot as usize);
-                let object = self.expr(*value);
-                let index = self.expr(*index);
+                let (object, index) = (self.operand(*value), self.operand(*index));
                 Box::new(move |vm, frame, value| {
+                    // Variables and constants are used where they are.
+                    if let (Some(object), Some(index)) = (object.peek(frame), index.peek(frame)) {
+                        return assign_item(vm, frame, object, index, value, span);
+                    }
                     // A list in a local is not counted up and down for every item.
-                    if let Some(slot) = local {
-                        if let Value::List(_) = &frame.locals[slot] {
-                            let index = index(vm, frame)?;
-                            if let (Value::List(list), Value::Int(at)) = (&frame.locals[slot], &index) {
-                                gc::stored(list, &value);
-                                if let Some(place) = list.items.borrow_mut().get_mut(*at as usize) {
-                                    std::mem::replace(place, value).discard();
-                                    return Ok(());
-                                }
+                    if let Some(Value::List(_)) = object.peek(frame) {
+                        let index = index.value(vm, frame)?;
+                        if let (Some(Value::List(list)), Value::Int(at)) = (object.peek(frame), &index) {
+                            gc::stored(list, &value);
+                            if let Some(place) = list.items.borrow_mut().get_mut(*at as usize) {
+                                std::mem::replace(place, value).discard();
+                                return Ok(());
                             }
-                            let object = object(vm, frame)?;
-                            return vm.set_item(&object, &index, value).at(span);
                         }
+                        let object = object.value(vm, frame)?;
+                        return vm.set_item(&object, &index, value).at(span);
                     }
-                    let object = object(vm, frame)?;
-                    let index = index(vm, frame)?;
-                    if is_object(&object) || !answers_itself(&index) {
-                        return noted(vm, frame, span, |vm| vm.set_item(&object, &index, value));
-                    }
-                    match vm.set_item(&object, &index, value) {
-                        Ok(()) => Ok(()),
-                        Err(e) => Err(e.at(span).into()),
-                    }
+                    let object = object.value(vm, frame)?;
+                    let index = index.value(vm, frame)?;
+                    assign_item(vm, frame, &object, &index, value, span)
                 })
             }
             ExprKind::Tuple(items) | ExprKind::List(items) => self.unpacking(items, span),
@@ -228,6 +222,14 @@ impl Vm {
 
     /// `before` items, a list of the rest, `after` items.
     pub fn unpack_star(&mut self, value: &Value, before: usize, after: usize) -> Result<Vec<Value>> {
+        let at_once = match value {
+            Value::Tuple(items) => with_rest(items, before, after),
+            Value::List(list) => with_rest(&list.items.borrow(), before, after),
+            _ => None,
+        };
+        if let Some(items) = at_once {
+            return Ok(items);
+        }
         let iterator = self.unpack_iter(value)?;
         let mut items = Vec::new();
         while items.len() < before
@@ -254,6 +256,16 @@ impl Vm {
     }
 }
 
+/// What [`Vm::unpack_star`] makes of items that are enough.
+fn with_rest(items: &[Value], before: usize, after: usize) -> Option<Vec<Value>> {
+    let end = items.len().checked_sub(after).filter(|end| *end >= before)?;
+    let mut values = Vec::with_capacity(before + after + 1);
+    values.extend_from_slice(&items[..before]);
+    values.push(Value::list(items[before..end].to_vec()));
+    values.extend_from_slice(&items[end..]);
+    Some(values)
+}
+
 /// Unpacks a value into variables of the function.
 fn unpacking_to_locals(slots: Box<[Slot]>, span: Span) -> Store {
     Box::new(move |vm, frame, value| {
@@ -275,4 +287,28 @@ fn unpacking_to_locals(slots: Box<[Slot]>, span: Span) -> Store {
         }
         Ok(())
     })
+}
+
+/// `object[index]`, whose place is noted where script code may answer it.
+#[inline(never)]
+pub(super) fn read_item(vm: &mut Vm, frame: &Frame, object: &Value, index: &Value, span: Span) -> Eval {
+    if is_object(object) || !answers_itself(index) {
+        return noted(vm, frame, span, |vm| vm.get_item(object, index));
+    }
+    vm.get_item(object, index).at(span)
+}
+
+/// `object[index] = value`, whose place is noted where script code may answer it.
+pub(super) fn assign_item(
+    vm: &mut Vm,
+    frame: &Frame,
+    object: &Value,
+    index: &Value,
+    value: Value,
+    span: Span,
+) -> Eval<()> {
+    if is_object(object) || !answers_itself(index) {
+        return noted(vm, frame, span, |vm| vm.set_item(object, index, value));
+    }
+    vm.set_item(object, index, value).at(span)
 }
