@@ -228,7 +228,8 @@ impl NativeFunction {
     /// What it says at once to so many arguments, if it may.
     #[inline(always)]
     pub fn quick(&self, given: usize) -> Option<Quick> {
-        self.row.quick.filter(|_| self.arity.get().takes(given) && !gc::pending())
+        // What takes its arguments as they come may be asked with any number of them.
+        self.row.quick.filter(|_| (self.arity.get().takes(given) || self.row.plain.is_some()) && !gc::pending())
     }
 
     /// Whether the first parameter is the instance or class.

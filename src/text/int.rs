@@ -331,6 +331,21 @@ pub fn pow_mod(base: &BigInt, exponent: &BigInt, modulus: &BigInt) -> Result<Int
     Ok(inverse.modpow(&-exponent, modulus).into())
 }
 
+/// The same for machine words: an exponent that is not negative, a positive modulus.
+pub fn pow_mod_i64(base: i64, exponent: i64, modulus: i64) -> i64 {
+    let mut square = u128::from(base.rem_euclid(modulus).unsigned_abs());
+    let modulus = u128::from(modulus.unsigned_abs());
+    let (mut result, mut left) = (1 % modulus, exponent);
+    while left > 0 {
+        if left & 1 == 1 {
+            result = result * square % modulus;
+        }
+        square = square * square % modulus;
+        left >>= 1;
+    }
+    result as i64
+}
+
 /// `a << b`; `None` if it does not fit or `b` is negative.
 #[inline]
 pub fn shl(a: i64, b: i64) -> Option<i64> {

@@ -86,6 +86,8 @@ const FUNCTIONS: &[Row] = &[
             Value::Str(text) => text.len(),
             Value::Dict(dict) => dict.len(),
             Value::Tuple(items) => items.len(),
+            Value::Set(set) => set.len(),
+            Value::Bytes(bytes) => bytes.len(),
             _ => return None,
         }))
     }),

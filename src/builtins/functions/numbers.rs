@@ -1,5 +1,7 @@
 //! Numbers: `abs`, `round`, `sum`, `min`, `max`, `pow`, and numbers as text.
 
+use std::cmp::Ordering;
+
 use crate::builtins::prelude::*;
 use crate::builtins::types::{float::round_float, int::round_int, number};
 use crate::machine::ops;
@@ -15,7 +17,10 @@ pub(super) const FUNCTIONS: &[Row] = &[
     native("bin(number, /)", |vm, args| prefixed(vm, &args[0], 2)),
     native("oct(number, /)", |vm, args| prefixed(vm, &args[0], 8)),
     native("hex(number, /)", |vm, args| prefixed(vm, &args[0], 16)),
-    native("chr(i, /)", chr),
+    native("chr(i, /)", chr).or_quick(|vm, args| match args[0] {
+        Value::Int(n @ 0..128) => vm.ascii_chars.get(*n as usize).cloned().map(Value::Str),
+        _ => None,
+    }),
     native("ord(c, /)", ord).or_quick(|_, args| match args[0] {
         Value::Str(text) => match text.as_str().as_bytes() {
             [byte] => Some(Value::Int((*byte).into())),
@@ -23,14 +28,32 @@ pub(super) const FUNCTIONS: &[Row] = &[
         },
         _ => None,
     }),
-    native("divmod(x, y, /)", |vm, args| vm.divmod(&args[0], &args[1])),
-    native("pow(base, exp, mod=None)", |vm, args| vm.power(&args[0], &args[1], &args[2])),
+    native("divmod(x, y, /)", |vm, args| vm.divmod(&args[0], &args[1])).or_quick(|_, args| match args {
+        [Value::Int(a), Value::Int(b @ 1..)] => {
+            Some(Value::tuple([Value::Int(a.div_euclid(*b)), Value::Int(a.rem_euclid(*b))]))
+        }
+        _ => None,
+    }),
+    native("pow(base, exp, mod=None)", |vm, args| vm.power(&args[0], &args[1], &args[2])).or_quick(
+        |_, args| match args {
+            [Value::Int(base), Value::Int(exp @ 0..), Value::Int(modulus @ 1..)] => {
+                Some(Value::Int(ints::pow_mod_i64(*base, *exp, *modulus)))
+            }
+            _ => None,
+        },
+    ),
     native("round(number, ndigits=None)", round),
-    native("sum(iterable, /, start=0)", sum),
+    native("sum(iterable, /, start=0)", sum).or_quick(|_, args| match args {
+        [Value::List(list)] => sum_of_ints(&list.items.borrow()),
+        [Value::Tuple(items)] => sum_of_ints(items),
+        _ => None,
+    }),
     native("min(*args, key=None, default=<unrepresentable>)", |vm, args| extreme(vm, args, "min", CmpOp::Lt))
-        .or_plain(|vm, args| extreme_of(vm, args, "min", CmpOp::Lt)),
+        .or_plain(|vm, args| extreme_of(vm, args, "min", CmpOp::Lt))
+        .or_quick(|_, args| extreme_at_once(args, Ordering::Less)),
     native("max(*args, key=None, default=<unrepresentable>)", |vm, args| extreme(vm, args, "max", CmpOp::Gt))
-        .or_plain(|vm, args| extreme_of(vm, args, "max", CmpOp::Gt)),
+        .or_plain(|vm, args| extreme_of(vm, args, "max", CmpOp::Gt))
+        .or_quick(|_, args| extreme_at_once(args, Ordering::Greater)),
 ];
 
 fn abs(vm: &mut Vm, args: &[Value]) -> Result {
@@ -168,6 +191,38 @@ fn sum(vm: &mut Vm, args: &[Value]) -> Result {
         vm.tick()?;
     }
     Ok(result)
+}
+
+/// The sum of integers that fits a machine word, of items that are nothing else.
+fn sum_of_ints(items: &[Value]) -> Option<Value> {
+    let add = |total: i64, item: &Value| match item {
+        Value::Int(n) => total.checked_add(*n),
+        _ => None,
+    };
+    items.iter().try_fold(0, add).map(Value::Int)
+}
+
+/// The least or greatest of two or three numbers of one kind, or of a list of integers.
+fn extreme_at_once(args: &[&Value], wanted: Ordering) -> Option<Value> {
+    let better = |best: &Value, item: &Value| match (best, item) {
+        (Value::Int(a), Value::Int(b)) => Some(b.cmp(a) == wanted),
+        (Value::Float(a), Value::Float(b)) => Some(b.get().partial_cmp(&a.get()) == Some(wanted)),
+        _ => None,
+    };
+    match args {
+        [Value::List(list)] => {
+            let items = list.items.borrow();
+            let (first, rest) = items.split_first()?;
+            rest.iter()
+                .try_fold(first, |best, item| better(best, item).map(|yes| if yes { item } else { best }))
+                .cloned()
+        }
+        [first, rest @ ..] if !rest.is_empty() => rest
+            .iter()
+            .try_fold(*first, |best, item| better(best, item).map(|yes| if yes { item } else { best }))
+            .cloned(),
+        _ => None,
+    }
 }
 
 /// `min(*args)` or `max(*args)`.

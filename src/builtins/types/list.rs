@@ -35,6 +35,18 @@ const METHODS: &[Row] = &[
         let old = list.items.replace(items);
         drop(old);
         Ok(Value::None)
+    })
+    .or_quick(|_, args| {
+        let [Value::List(list), iterable] = args else { return None };
+        let items = match iterable {
+            Value::List(other) => other.to_vec(),
+            Value::Tuple(other) => other.to_vec(),
+            _ => return None,
+        };
+        list.is_empty().then(|| {
+            list.items.replace(items);
+            Value::None
+        })
     }),
     method("append(object, /)", append),
     method("clear()", |vm, args| {

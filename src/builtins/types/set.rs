@@ -63,7 +63,11 @@ const SET: &[Row] = &[
         }
         vm.set_update(set, &args[1])
     }),
-    of!("add(object, /)", Value::as_set, |vm, set, args| vm.set_add(set, args[1].clone()).map(|_| Value::None)),
+    of!("add(object, /)", Value::as_set, |vm, set, args| vm.set_add(set, args[1].clone()).map(|_| Value::None))
+        .or_quick(|_, args| match args {
+            [Value::Set(set), item] => Vm::set_insert_at_once(set, item).map(|_| Value::None),
+            _ => None,
+        }),
     of!("clear()", Value::as_set, |_, set, _| {
         sets::replace(set, Set::new(false));
         Ok(Value::None)

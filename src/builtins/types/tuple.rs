@@ -13,7 +13,14 @@ pub fn install(vm: &mut Vm) {
 }
 
 const METHODS: &[Row] = &[
-    static_method("__new__(cls, iterable=(), /)", new),
+    static_method("__new__(cls, iterable=(), /)", new).or_quick(|vm, args| match args {
+        [Value::Class(class), items] if Rc::ptr_eq(class, &vm.types.tuple) => match items {
+            Value::Tuple(_) => Some((*items).clone()),
+            Value::List(list) => Some(Value::tuple(&list.items.borrow()[..])),
+            _ => None,
+        },
+        _ => None,
+    }),
     method("count(value, /)", count),
     of!("index(value, start=0, stop=9223372036854775807, /)", Value::as_tuple, index),
     method("__iter__()", special::iter),

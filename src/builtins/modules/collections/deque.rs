@@ -115,11 +115,23 @@ const METHODS: &[Row] = &[
         let out = this!(vm, args[0], Deque).push_front(args[1].clone());
         drop(out);
         Ok(Value::None)
+    })
+    .or_quick(|_, args| {
+        let deque = args[0].data::<Deque>().filter(|deque| deque.most.get().is_none())?;
+        gc::stored_into(args[0], args[1]);
+        deque.push_front(args[1].clone());
+        Some(Value::None)
     }),
     of!("pop()", Value::data::<Deque>, |vm, deque, _| {
         deque.changed();
         let item = deque.items.borrow_mut().pop_back();
         item.ok_or_else(|| empty(vm))
+    })
+    .or_quick(|_, args| {
+        let deque = args[0].data::<Deque>()?;
+        let item = deque.items.borrow_mut().pop_back()?;
+        deque.changed();
+        Some(item)
     }),
     of!("popleft()", Value::data::<Deque>, |vm, deque, _| {
         deque.changed();

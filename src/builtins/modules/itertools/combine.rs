@@ -3,6 +3,7 @@
 use super::{Table, items, made};
 use crate::builtins::prelude::*;
 use crate::machine::sequence::MAX_ITEMS;
+use crate::object::iter::Pair;
 
 pub(super) const CLASSES: Table = &[
     ("itertools.product", &[static_method("__new__(cls, /, *iterables, repeat=1)", new_product)]),
@@ -13,6 +14,30 @@ pub(super) const CLASSES: Table = &[
         &[static_method("__new__(cls, iterable, r)", |vm, args| combinations(vm, args, true))],
     ),
 ];
+
+/// The rows of what is counted up by `advance`; a loop over pairs needs no tuples.
+macro_rules! rows {
+    () => {
+        fn at_once(&mut self) -> Option<Value> {
+            self.advance().then(|| Value::tuple(self.chosen().cloned().collect::<Vec<_>>()))
+        }
+
+        fn pair_at_once(&mut self) -> Option<Pair> {
+            if self.chosen().len() != 2 {
+                return self.at_once().map(Pair::Whole);
+            }
+            if !self.advance() {
+                return None;
+            }
+            let mut chosen = self.chosen().cloned();
+            Some(Pair::Items(chosen.next()?, chosen.next()?))
+        }
+
+        fn next(&mut self, _: &mut Vm) -> Result<Option<Value>> {
+            Ok(self.at_once())
+        }
+    };
+}
 
 struct Product {
     pools: Vec<Vec<Value>>,
@@ -39,30 +64,27 @@ fn new_product(vm: &mut Vm, args: &[Value]) -> Result {
     made(vm, args, Product { pools, at, begun: false })
 }
 
-impl NativeIter for Product {
-    fn next(&mut self, _: &mut Vm) -> Result<Option<Value>> {
-        if !self.begun {
-            self.begun = true;
-            if self.pools.iter().any(Vec::is_empty) {
-                return Ok(None);
-            }
-        } else {
-            let mut place = self.pools.len();
-            loop {
-                if place == 0 {
-                    return Ok(None);
-                }
-                place -= 1;
-                self.at[place] += 1;
-                if self.at[place] < self.pools[place].len() {
-                    break;
-                }
-                self.at[place] = 0;
-            }
-        }
-        let row: Vec<Value> = self.pools.iter().zip(&self.at).map(|(pool, at)| pool[*at].clone()).collect();
-        Ok(Some(Value::tuple(row)))
+impl Product {
+    fn chosen(&self) -> impl ExactSizeIterator<Item = &Value> {
+        self.pools.iter().zip(&self.at).map(|(pool, at)| &pool[*at])
     }
+
+    /// Whether there is another row; the last one stays where it is.
+    fn advance(&mut self) -> bool {
+        if !self.begun {
+            self.begun = self.pools.iter().all(|pool| !pool.is_empty());
+            return self.begun;
+        }
+        let last = |place: &usize| self.at[*place] + 1 == self.pools[*place].len();
+        let Some(place) = (0..self.at.len()).rev().find(|place| !last(place)) else { return false };
+        self.at[place] += 1;
+        self.at[place + 1..].fill(0);
+        true
+    }
+}
+
+impl NativeIter for Product {
+    rows!();
 
     fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
         Some((self.pools.iter().map(|pool| Value::tuple(pool.clone())).collect(), None))
@@ -118,33 +140,32 @@ fn new_permutations(vm: &mut Vm, args: &[Value]) -> Result {
     made(vm, args, Permutations { order: (0..count).collect(), pool, length, cycles, begun: false })
 }
 
-impl NativeIter for Permutations {
-    fn next(&mut self, _: &mut Vm) -> Result<Option<Value>> {
-        let count = self.pool.len();
-        if self.length > count {
-            return Ok(None);
-        }
-        if self.begun {
-            let mut place = self.length;
-            loop {
-                if place == 0 {
-                    return Ok(None);
-                }
-                place -= 1;
-                self.cycles[place] -= 1;
-                if self.cycles[place] > 0 {
-                    let other = count - self.cycles[place];
-                    self.order.swap(place, other);
-                    break;
-                }
-                self.order[place..].rotate_left(1);
-                self.cycles[place] = count - place;
-            }
-        }
-        self.begun = true;
-        let row: Vec<Value> = self.order[..self.length].iter().map(|at| self.pool[*at].clone()).collect();
-        Ok(Some(Value::tuple(row)))
+impl Permutations {
+    fn chosen(&self) -> impl ExactSizeIterator<Item = &Value> {
+        self.order[..self.length.min(self.order.len())].iter().map(|at| &self.pool[*at])
     }
+
+    /// Whether there is another row; the last one stays where it is.
+    fn advance(&mut self) -> bool {
+        let count = self.pool.len();
+        if !self.begun {
+            self.begun = self.length <= count;
+            return self.begun;
+        }
+        // Those behind the last place that can still be changed begin anew.
+        let Some(place) = (0..self.length).rev().find(|place| self.cycles[*place] > 1) else { return false };
+        for later in (place + 1..self.length).rev() {
+            self.order[later..].rotate_left(1);
+            self.cycles[later] = count - later;
+        }
+        self.cycles[place] -= 1;
+        self.order.swap(place, count - self.cycles[place]);
+        true
+    }
+}
+
+impl NativeIter for Permutations {
+    rows!();
 
     fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
         Some((vec![Value::tuple(self.pool.clone()), Value::usize(self.length)], None))
@@ -188,26 +209,31 @@ fn combinations(vm: &mut Vm, args: &[Value], repeats: bool) -> Result {
     made(vm, args, Combinations { pool, at, repeats, begun: false })
 }
 
-impl NativeIter for Combinations {
-    fn next(&mut self, _: &mut Vm) -> Result<Option<Value>> {
+impl Combinations {
+    fn chosen(&self) -> impl ExactSizeIterator<Item = &Value> {
+        self.at.iter().map(|at| &self.pool[*at])
+    }
+
+    /// Whether there is another row; the last one stays where it is.
+    fn advance(&mut self) -> bool {
         let (count, length) = (self.pool.len(), self.at.len());
         if !self.begun {
-            self.begun = true;
-            let possible = if self.repeats { count > 0 || length == 0 } else { length <= count };
-            if !possible {
-                return Ok(None);
-            }
-        } else {
-            // The last place that can still be counted up.
-            let most = |place: usize| if self.repeats { count - 1 } else { place + count - length };
-            let Some(place) = (0..length).rev().find(|&place| self.at[place] < most(place)) else { return Ok(None) };
-            let first = self.at[place] + 1;
-            for (next, at) in self.at[place..].iter_mut().enumerate() {
-                *at = if self.repeats { first } else { first + next };
-            }
+            self.begun = if self.repeats { count > 0 || length == 0 } else { length <= count };
+            return self.begun;
         }
-        Ok(Some(Value::tuple(self.at.iter().map(|at| self.pool[*at].clone()).collect::<Vec<_>>())))
+        // The last place that can still be counted up.
+        let most = |place: usize| if self.repeats { count - 1 } else { place + count - length };
+        let Some(place) = (0..length).rev().find(|&place| self.at[place] < most(place)) else { return false };
+        let first = self.at[place] + 1;
+        for (next, at) in self.at[place..].iter_mut().enumerate() {
+            *at = if self.repeats { first } else { first + next };
+        }
+        true
     }
+}
+
+impl NativeIter for Combinations {
+    rows!();
 
     fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
         Some((vec![Value::tuple(self.pool.clone()), Value::usize(self.at.len())], None))

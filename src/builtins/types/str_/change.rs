@@ -10,6 +10,10 @@ macro_rules! cases {
         &[
             $(method(concat!(stringify!($name), "()"), |vm, args| {
                 Ok(Value::string(strops::$name(this(vm, args)?)))
+            })
+            .or_quick(|_, args| match args {
+                [Value::Str(text)] => Some(Value::string(strops::$name(text))),
+                _ => None,
             }),)*
             method("center(width, fillchar=' ', /)", |vm, args| pad(vm, args, strops::center)),
             of!("expandtabs(tabsize=8)", Value::as_str, |vm, text, args| {

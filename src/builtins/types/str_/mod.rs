@@ -3,6 +3,8 @@
 mod change;
 mod translate;
 
+use compact_str::ToCompactString;
+
 use super::{new_class, special, text_argument, wrong_receiver};
 use crate::builtins::prelude::*;
 use crate::machine::sequence::bytes_of;
@@ -20,7 +22,7 @@ const METHODS: &[Row] = &[
         .or_quick(|vm, args| match args {
             [Value::Class(class), value] if Rc::ptr_eq(class, &vm.types.str_) => match value {
                 Value::Str(text) => Some(Value::Str(text.clone())),
-                Value::Int(n) => Some(Value::string(n.to_string())),
+                Value::Int(n) => Some(Value::Str(Rc::new(Str::new(n.to_compact_string())))),
                 _ => None,
             },
             _ => None,
@@ -29,6 +31,12 @@ const METHODS: &[Row] = &[
         let sub = self::text(vm, &args[1], "count", "1")?;
         let (start, end) = (vm.slice_part(&args[2])?, vm.slice_part(&args[3])?);
         Ok(Value::usize(strops::count(text, text.len(), sub, start, end)))
+    })
+    .or_quick(|_, args| match args {
+        [Value::Str(text), Value::Str(sub)] if !sub.is_empty() => {
+            Some(Value::usize(text.matches(sub.as_str()).count()))
+        }
+        _ => None,
     }),
     of!("encode(encoding='utf-8', errors='strict')", Value::as_str, |vm, text, args| {
         let encoding = text_argument(vm, &args[1], "encode", "'encoding'")?;
@@ -39,6 +47,12 @@ const METHODS: &[Row] = &[
         .or_quick(|_, args| of_two(args, |text, suffix| text.ends_with(suffix))),
     method("find(sub, start=None, end=None, /)", |vm, args| {
         Ok(search(vm, args, "find", strops::find)?.map_or(Value::Int(-1), Value::usize))
+    })
+    .or_quick(|_, args| match args {
+        [Value::Str(text), Value::Str(sub)] if text.is_ascii() => {
+            Some(text.find(sub.as_str()).map_or(Value::Int(-1), Value::usize))
+        }
+        _ => None,
     }),
     method("index(sub, start=None, end=None, /)", |vm, args| {
         let found = search(vm, args, "index", strops::find)?;
@@ -87,7 +101,6 @@ const METHODS: &[Row] = &[
         let text = this(vm, args)?.clone();
         vm.repr(&Value::Str(text)).map(Value::Str)
     }),
-    of!("__str__()", Value::as_str, |_, text, _| Ok(Value::Str(text.clone()))),
     of!("__sizeof__()", Value::as_str, size_of),
 ];
 
