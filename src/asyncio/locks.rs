@@ -232,6 +232,14 @@ pub const CONTEXT_MANAGER_METHODS: &[Row] = &[
             Ok(state.coroutine(vm, Function::Enter, InLine::new(&args[0], SemaphoreTurn { entering: true })))
         }
         None => vm.call_page("asyncio", "_enter", args),
+    })
+    .or_at_once(|vm, args| {
+        let entered = match manager(vm, &args[0]) {
+            Some((_, true)) => LockTurn { entering: true }.at_once(vm, &args[0])?,
+            Some((_, false)) => SemaphoreTurn { entering: true }.at_once(vm, &args[0])?,
+            None => None,
+        };
+        Ok(entered.map(Prompt::Done))
     }),
     method("async def __aexit__(exc_type, exc, tb)", |vm, args| match manager(vm, &args[0]) {
         Some((state, is_lock)) => {
@@ -239,6 +247,15 @@ pub const CONTEXT_MANAGER_METHODS: &[Row] = &[
             Ok(state.coroutine(vm, Function::Exit, Release { this: args[0].clone(), release }))
         }
         None => vm.call_page("asyncio", "_exit", args),
+    })
+    .or_at_once(|vm, args| {
+        let Some((_, is_lock)) = manager(vm, &args[0]) else { return Ok(None) };
+        if is_lock {
+            release_lock(vm, &args[0])?
+        } else {
+            release_semaphore(vm, &args[0])?
+        };
+        Ok(Some(Prompt::Done(Value::None)))
     }),
 ];
 
@@ -261,14 +278,8 @@ pub const LOCK_METHODS: &[Row] = &[
     }),
     method("def __init__()", |_, _| Ok(Value::None)),
     of!("def locked()", Value::data::<Lock>, |_, lock, _| Ok(Value::bool(lock.locked.get()))),
-    method("async def acquire()", |vm, args| acquire_lock(vm, &args[0])).or_at_once(|vm, args| {
-        let lock = this!(vm, &args[0], Lock);
-        if lock.locked.get() || lock.waiters.any_alive() {
-            return Ok(None);
-        }
-        lock.take();
-        Ok(Some(Prompt::Done(Value::bool(true))))
-    }),
+    method("async def acquire()", |vm, args| acquire_lock(vm, &args[0]))
+        .or_at_once(|vm, args| Ok(LockTurn { entering: false }.at_once(vm, &args[0])?.map(Prompt::Done))),
     method("def release()", |vm, args| release_lock(vm, &args[0]).map(Value::from)),
     of!("__repr__()", Value::data::<Lock>, |vm, lock, args| {
         let text = if lock.locked.get() { "locked" } else { "unlocked" };
@@ -302,7 +313,8 @@ pub const EVENT_METHODS: &[Row] = &[
     }),
     of!("async def wait()", Value::data::<Event>, |vm, event, args| {
         Ok(event.waiters.state.coroutine(vm, Function::EventWait, InLine::new(&args[0], EventTurn)))
-    }),
+    })
+    .or_at_once(|vm, args| Ok(EventTurn.at_once(vm, &args[0])?.map(Prompt::Done))),
     of!("__repr__()", Value::data::<Event>, |vm, event, args| {
         let text = if event.is_set.get() { "set" } else { "unset" };
         format::with_details(vm, &args[0], &format!("{text}{}", event.waiters.described()))
@@ -322,7 +334,8 @@ pub const SEMAPHORE_METHODS: &[Row] = &[
     }),
     method("def __init__(value=1)", |vm, args| init_semaphore(vm, args, false)),
     method("def locked()", |vm, args| is_locked(vm, &args[0]).map(Value::bool)),
-    method("async def acquire()", |vm, args| acquire_semaphore(vm, &args[0])),
+    method("async def acquire()", |vm, args| acquire_semaphore(vm, &args[0]))
+        .or_at_once(|vm, args| Ok(SemaphoreTurn { entering: false }.at_once(vm, &args[0])?.map(Prompt::Done))),
     of!("__repr__()", Value::data::<Semaphore>, |vm, semaphore, args| {
         let text = if is_locked(vm, &args[0])? {
             "locked".to_owned()

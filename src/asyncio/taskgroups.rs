@@ -14,6 +14,7 @@ use super::{event_loop, policy, task};
 use crate::builtins::modules::support::class_given;
 use crate::builtins::prelude::*;
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
+use crate::object::native::Prompt;
 
 /// What `async with` knows of a group: everything is as it was made until `__aenter__`.
 #[derive(Default)]
@@ -96,6 +97,10 @@ pub const METHODS: &[Row] = &[
     method("async def __aenter__()", |vm, args| {
         this(vm, &args[0])?;
         Ok(state(vm).coroutine(vm, Function::TaskGroupEnter, Enter(args[0].clone())))
+    })
+    .or_at_once(|vm, args| {
+        this(vm, &args[0])?;
+        Enter(args[0].clone()).enter(vm).map(Prompt::Done).map(Some)
     }),
     method("async def __aexit__(et, exc, tb)", |vm, args| {
         this(vm, &args[0])?;
@@ -290,9 +295,15 @@ impl NativeCoroutine for Enter {
     }
 
     fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
-        if let Resume::Throw(error) | Resume::Fail(error) = input {
-            return Err(error);
+        match input {
+            Resume::Throw(error) | Resume::Fail(error) => Err(error),
+            _ => self.enter(vm).map(Outcome::Return),
         }
+    }
+}
+
+impl Enter {
+    fn enter(&self, vm: &mut Vm) -> Result {
         let group = this(vm, &self.0)?;
         let refused = |vm: &mut Vm, problem: &str| {
             let shown = vm.repr(&self.0)?;
@@ -307,7 +318,7 @@ impl NativeCoroutine for Enter {
         let Some(parent) = parent else { return refused(vm, "cannot determine the parent task") };
         group.parent.replace(parent);
         group.entered.set(true);
-        Ok(Outcome::Return(self.0.clone()))
+        Ok(self.0.clone())
     }
 }
 

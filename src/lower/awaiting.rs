@@ -1,7 +1,8 @@
 //! `await f(...)`: a call whose result is awaited at once needs no coroutine unless the function is suspended; no more
 //! does `yield from f(...)` need a generator.
 
-use super::call::{ClassSite, MethodSite, by_count, call_value, fill, fill_bound, in_order};
+use super::call::{ClassSite, MethodSite, by_count, call_known, fill, fill_bound, in_order, noted, put};
+use super::direct::call_evaluated;
 use super::name::{Callee, GlobalCallee, Place};
 use super::prelude::*;
 use crate::machine::CallSite;
@@ -16,6 +17,14 @@ impl Lower<'_> {
         let e = self.hoist(e);
         let (func, args) = match e.kind {
             ExprKind::Call { func, args } if !self.unit.green && self.may_run_directly(&func, &args) => (func, args),
+            ExprKind::Call { func, args }
+                if !self.unit.green && kind == CodeKind::Coroutine && !self.has_own_meaning(&func, &args) =>
+            {
+                let call = self.general_awaited(*func, in_order(args), e.span);
+                let slot = self.temp();
+                self.emit(Step::AwaitCall(call, slot), span);
+                return slot;
+            }
             other => return self.value_to_temp(Expr { kind: other, span: e.span, suspends: e.suspends }),
         };
         let args = self.operands(in_order(args));
@@ -35,10 +44,32 @@ impl Lower<'_> {
         slot
     }
 
+    /// A call with any arguments.
+    fn general_awaited(&mut self, func: Expr, args: Vec<Arg>, span: Span) -> AwaitedCall {
+        match self.named_call(func, args, span) {
+            Ok(call) => Box::new(move |vm, frame| call.awaited(vm, frame)),
+            Err((func, args)) => {
+                let func = self.expr(func);
+                let args = self.arguments(args);
+                Box::new(move |vm, frame| {
+                    let func = func(vm, frame)?;
+                    let (mut args, named) = args.evaluate(vm, frame, &func, span)?;
+                    match &func {
+                        Value::BoundMethod(method) if matches!(method.func, Value::Function(_)) => {
+                            args.insert(0, method.this.clone());
+                            await_evaluated(vm, frame, &method.func, args, named, span)
+                        }
+                        func => await_evaluated(vm, frame, func, args, named, span),
+                    }
+                })
+            }
+        }
+    }
+
     /// Whether a call has few enough arguments, all plain, and no meaning of its own.
     fn may_run_directly(&self, func: &Expr, args: &[Arg]) -> bool {
         let named = match &func.kind {
-            ExprKind::Name(name) => self.place(*name) == Place::Global || matches!(self.place(*name), Place::Local(_)),
+            ExprKind::Name(name) => !matches!(self.place(*name), Place::Namespace(_) | Place::NamespaceFree(..)),
             ExprKind::Attribute { .. } => true,
             _ => false,
         };
@@ -55,6 +86,32 @@ fn runs_directly(vm: &Vm, function: &Function, given: usize, kind: CodeKind) -> 
     function.code.await_arity.get() as usize == given && function.code.kind == kind && vm.may_nest_await()
 }
 
+/// Calls a value with arguments that belong to the call alone; what it gives is awaited at once.
+pub(super) fn await_evaluated(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    callee: &Value,
+    args: Vec<Value>,
+    named: Vec<Named>,
+    span: Span,
+) -> Eval<Called> {
+    match callee {
+        Value::Function(function) if may_bind_directly(vm, function) => {
+            directly(vm, frame, function, span, |vm, _, locals| vm.bind_into(function, &args, &named, locals).at(span))
+        }
+        _ => call_evaluated(vm, frame, callee, args, named, span).map(Called::Awaitable),
+    }
+}
+
+/// Whether a call of a coroutine function can do without a coroutine, however its arguments come to its parameters.
+#[inline]
+fn may_bind_directly(vm: &Vm, function: &Function) -> bool {
+    let code = &function.code;
+    // What looks at frames knows those of coroutines by the calls under way when they began.
+    let fits = code.kind == CodeKind::Coroutine && code.slots as usize <= STACK_SLOTS && !code.observed;
+    fits && !code.replaced.get() && !code.iterable.get() && vm.may_nest_await()
+}
+
 /// A call of a function by name.
 fn plain_call<const N: usize>(
     func: Thunk,
@@ -65,13 +122,22 @@ fn plain_call<const N: usize>(
 ) -> AwaitedCall {
     let site = ClassSite::default();
     Box::new(move |vm, frame| {
-        let callee = global.as_ref().and_then(|global| global.get(vm, &frame.function.globals));
-        if let Some(Callee::Function(function)) = callee {
-            if runs_directly(vm, &function, N, kind) {
-                return directly(vm, frame, &function, span, |vm, frame, locals| fill(vm, frame, locals, &args));
-            }
+        let known = global.as_ref().and_then(|global| global.get(vm, &frame.function.globals));
+        if let Some(Callee::Function(function)) = &known
+            && runs_directly(vm, function, N, kind)
+        {
+            return directly(vm, frame, function, span, |vm, frame, locals| fill(vm, frame, locals, &args));
         }
-        call_value(vm, frame, &func, &args, &site, span).map(Called::Awaitable)
+        let callee = match known {
+            Some(Callee::Function(function)) => Value::Function(function),
+            _ => func(vm, frame)?,
+        };
+        if let Value::Function(function) = &callee
+            && runs_directly(vm, function, N, kind)
+        {
+            return directly(vm, frame, function, span, |vm, frame, locals| fill(vm, frame, locals, &args));
+        }
+        call_known(vm, frame, callee, &args, &site, span).map(Called::Awaitable)
     })
 }
 
@@ -108,6 +174,39 @@ impl MethodSite {
                 _ => self.call_method::<N, M>(vm, frame, object, method, &args).map(Called::Awaitable),
             }
         })
+    }
+}
+
+impl Vm {
+    /// Calls a method that was found in the class of an object, which comes first among the values. What it gives is
+    /// awaited at once.
+    pub(crate) fn call_awaited(
+        &mut self,
+        frame: &mut Frame,
+        method: &Value,
+        values: &[Value],
+        span: Span,
+    ) -> Eval<Called> {
+        match method {
+            _ if frame.code.green => {}
+            Value::Function(function) if may_bind_directly(self, function) => {
+                return directly(self, frame, function, span, |vm, _, locals| {
+                    if function.code.await_arity.get() as usize != values.len() {
+                        return vm.bind_into(function, values, &[], locals).at(span);
+                    }
+                    for (place, value) in locals.iter_mut().zip(values) {
+                        put(place, value.clone());
+                    }
+                    Ok(())
+                });
+            }
+            Value::Native(native) if native.is_method() && native.row.at_once.is_some() => {
+                return at_once(self, frame, native, values, span);
+            }
+            _ => {}
+        }
+        let (object, args) = (&values[0], &values[1..]);
+        noted(self, frame, span, |vm| vm.call_found(method, object, args)).map(Called::Awaitable)
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::call::noted;
 use super::prelude::*;
-use crate::object::code::{Finally, Handler, Pc};
+use crate::object::code::{AwaitedCall, Called, Finally, Handler, Pc};
 use crate::syntax::ast::{ExceptHandler, WithItem};
 
 /// What a statement stands in.
@@ -394,17 +394,28 @@ impl Lower<'_> {
         let (exc, outer, result, failed) = (self.temp(), self.temp(), self.temp(), self.temp());
         let context = self.hoisted(item.context);
         let green = self.unit.green && !is_async;
-        self.emit_do(at, move |vm, frame| {
-            let manager = context(vm, frame)?;
-            let (bound_exit, entered) = noted(vm, frame, at, |vm| vm.enter_context(&manager, is_async, green))?;
-            frame.locals[exit as usize] = bound_exit;
-            frame.locals[value as usize] = entered;
-            Ok(())
-        });
         if is_async {
+            let call: AwaitedCall = Box::new(move |vm, frame| {
+                let manager = context(vm, frame)?;
+                let (enter, bound_exit) = noted(vm, frame, at, |vm| vm.context_methods(&manager, true))?;
+                frame.locals[exit as usize] = bound_exit;
+                let called = vm.call_awaited(frame, &enter, &[manager], at)?;
+                vm.check_awaitable(&called, "__aenter__").at(at)?;
+                Ok(called)
+            });
+            self.emit(Step::AwaitCall(call, value), at);
             self.emit(Step::Await(value), at);
-        } else if green {
-            self.await_pending(value, at);
+        } else {
+            self.emit_do(at, move |vm, frame| {
+                let manager = context(vm, frame)?;
+                let (bound_exit, entered) = noted(vm, frame, at, |vm| vm.enter_context(&manager, green))?;
+                frame.locals[exit as usize] = bound_exit;
+                frame.locals[value as usize] = entered;
+                Ok(())
+            });
+            if green {
+                self.await_pending(value, at);
+            }
         }
         let clear = self.unit.next_slot;
         let range = self.range(BlockKind::With { exit, is_async, span: at }, |lower| {
@@ -419,16 +430,19 @@ impl Lower<'_> {
         self.protect(range, exc, clear);
         self.emit_enter_handler(exc, outer, at);
         let area = self.here();
-        let call: Thunk = Box::new(move |vm, frame| {
-            let exit = frame.locals[exit as usize].take();
-            let exception = frame.locals[exc as usize].clone();
-            noted(vm, frame, at, |vm| vm.exit_context(&exit, &exception, is_async, green))
-        });
-        self.emit(Step::StoreLocal(result, call), at);
+        let exception = move |frame: &Frame| frame.locals[exc as usize].clone();
         if is_async {
-            self.emit(Step::Await(result), at);
-        } else if green {
-            self.await_pending(result, at);
+            self.emit_async_exit(exit, result, exception, at);
+        } else {
+            let call: Thunk = Box::new(move |vm, frame| {
+                let exit = frame.locals[exit as usize].take();
+                let exception = exception(frame);
+                noted(vm, frame, at, |vm| vm.call_exit(&exit, &exception, green))
+            });
+            self.emit(Step::StoreLocal(result, call), at);
+            if green {
+                self.await_pending(result, at);
+            }
         }
         let suppressed = self.emit(
             Step::JumpIf(
@@ -453,22 +467,43 @@ impl Lower<'_> {
 
     /// The call of `__exit__` when nothing went wrong.
     fn emit_exit_call(&mut self, exit: Slot, is_async: bool, span: Span) {
-        let green = self.unit.green && !is_async;
+        if is_async {
+            self.emit_async_exit(exit, exit, |_| Value::None, span);
+            return self.clear_slot(exit, span);
+        }
+        let green = self.unit.green;
         let call: Thunk = Box::new(move |vm, frame| {
             let exit = frame.locals[exit as usize].take();
-            noted(vm, frame, span, |vm| vm.exit_context(&exit, &Value::None, is_async, green))
+            noted(vm, frame, span, |vm| vm.call_exit(&exit, &Value::None, green))
         });
-        if is_async || green {
+        if green {
             self.emit(Step::StoreLocal(exit, call), span);
-            if green {
-                self.await_pending(exit, span);
-            } else {
-                self.emit(Step::Await(exit), span);
-            }
+            self.await_pending(exit, span);
             self.clear_slot(exit, span);
         } else {
             self.emit(Step::Expr(call), span);
         }
+    }
+
+    /// Calls a bound `__aexit__` and awaits what it gives.
+    fn emit_async_exit(&mut self, exit: Slot, result: Slot, exception: impl Fn(&Frame) -> Value + 'static, span: Span) {
+        let call: AwaitedCall = Box::new(move |vm, frame| {
+            let exit = frame.locals[exit as usize].take();
+            let [class, value, traceback] = exit_arguments(&exception(frame));
+            let called = match &exit {
+                Value::BoundMethod(method) => {
+                    vm.call_awaited(frame, &method.func, &[method.this.clone(), class, value, traceback], span)?
+                }
+                exit => {
+                    let args = [class, value, traceback];
+                    noted(vm, frame, span, |vm| vm.call(exit, &args)).map(Called::Awaitable)?
+                }
+            };
+            vm.check_awaitable(&called, "__aexit__").at(span)?;
+            Ok(called)
+        });
+        self.emit(Step::AwaitCall(call, result), span);
+        self.emit(Step::Await(result), span);
     }
 
     /// Splits what suspends out of an assignment target.
@@ -544,8 +579,8 @@ impl Vm {
         self.type_error("catching classes that do not inherit from BaseException is not allowed")
     }
 
-    /// Looks up both methods of a context manager and enters it: the bound exit and what entering gave.
-    fn enter_context(&mut self, manager: &Value, is_async: bool, green: bool) -> Result<(Value, Value)> {
+    /// Looks up both methods of a context manager: the one that enters as it was found, the other one bound.
+    fn context_methods(&mut self, manager: &Value, is_async: bool) -> Result<(Value, Value)> {
         let (enter, exit, protocol) = if is_async {
             (sym::__aenter__, sym::__aexit__, "asynchronous context manager")
         } else {
@@ -568,22 +603,27 @@ impl Vm {
             }
             (Some(enter), Some(exit)) => {
                 let class = self.class_of(manager);
-                let exit = self.bind(&exit, Some(manager), &class)?;
-                let entered = if green {
-                    let enter = self.bind(&enter, Some(manager), &class)?;
-                    self.call_suspending(&enter, Vec::new(), &[])?
-                } else {
-                    self.call_found(&enter, manager, &[])?
-                };
-                if is_async {
-                    self.check_awaitable(&entered, "__aenter__")?;
-                }
-                Ok((exit, entered))
+                Ok((enter, self.bind(&exit, Some(manager), &class)?))
             }
         }
     }
 
-    fn check_awaitable(&mut self, value: &Value, method: &str) -> Result<()> {
+    /// Enters a context manager: the bound exit and what entering gave.
+    fn enter_context(&mut self, manager: &Value, green: bool) -> Result<(Value, Value)> {
+        let (enter, exit) = self.context_methods(manager, false)?;
+        let entered = if green {
+            let class = self.class_of(manager);
+            let enter = self.bind(&enter, Some(manager), &class)?;
+            self.call_suspending(&enter, Vec::new(), &[])?
+        } else {
+            self.call_found(&enter, manager, &[])?
+        };
+        Ok((exit, entered))
+    }
+
+    /// Refuses what a method of an asynchronous context manager gave, if that can't be awaited.
+    fn check_awaitable(&mut self, called: &Called, method: &str) -> Result<()> {
+        let Called::Awaitable(value) = called else { return Ok(()) };
         let awaitable = match value {
             Value::Coroutine(c) => c.kind == crate::object::coroutine::Kind::Coroutine || c.iterable,
             Value::Awaiter(_) => true,
@@ -599,23 +639,20 @@ impl Vm {
     }
 
     /// Calls a bound `__exit__` with an exception, or with three times `None`.
-    fn exit_context(&mut self, exit: &Value, exception: &Value, is_async: bool, green: bool) -> Result {
-        let result = self.call_exit(exit, exception, green)?;
-        if is_async {
-            self.check_awaitable(&result, "__aexit__")?;
-        }
-        Ok(result)
-    }
-
     fn call_exit(&mut self, exit: &Value, exception: &Value, green: bool) -> Result {
-        let args = match exception {
-            Value::Exception(e) => {
-                let class = Value::Class(e.class.borrow().clone());
-                let traceback = e.traceback.borrow().clone().map_or(Value::None, Value::Traceback);
-                [class, exception.clone(), traceback]
-            }
-            _ => [Value::None, Value::None, Value::None],
-        };
+        let args = exit_arguments(exception);
         if green { self.call_suspending(exit, args.into(), &[]) } else { self.call(exit, &args) }
+    }
+}
+
+/// What `__exit__` is told of an exception, or of none.
+fn exit_arguments(exception: &Value) -> [Value; 3] {
+    match exception {
+        Value::Exception(e) => {
+            let class = Value::Class(e.class.borrow().clone());
+            let traceback = e.traceback.borrow().clone().map_or(Value::None, Value::Traceback);
+            [class, exception.clone(), traceback]
+        }
+        _ => [Value::None, Value::None, Value::None],
     }
 }

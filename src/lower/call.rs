@@ -183,6 +183,9 @@ pub(super) fn in_order(mut args: Vec<Arg>) -> Vec<Arg> {
 /// `object.append(value)`: a list needs no look at its method, which nobody can replace.
 fn append_call(object: Operand, value: [Operand; 1], site: MethodSite) -> Thunk {
     Box::new(move |vm, frame| {
+        if let Some(Value::Instance(_)) = object.peek(frame) {
+            return site.call_on::<1, 2>(vm, frame, &object, &value);
+        }
         let object = object.value(vm, frame)?;
         let Value::List(list) = &object else { return site.call_object::<1, 2>(vm, frame, object, &value) };
         let value = value[0].value(vm, frame)?;
@@ -371,6 +374,18 @@ pub(super) fn call_value<const N: usize>(
     span: Span,
 ) -> Eval {
     let func = func(vm, frame)?;
+    call_known(vm, frame, func, args, site, span)
+}
+
+/// Calls a value with arguments still to be evaluated.
+pub(super) fn call_known<const N: usize>(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    func: Value,
+    args: &[Operand; N],
+    site: &ClassSite,
+    span: Span,
+) -> Eval {
     match &func {
         Value::Function(f) if f.code.simple_arity.get() as usize == N => {
             return call_straight(vm, frame, f, args, span);
@@ -409,24 +424,33 @@ impl MethodSite {
         if let Some(place) = super_place {
             return super_method(place, object, self, args);
         }
-        Box::new(move |vm, frame| {
-            let object = match object.peek(frame) {
-                Some(Value::Instance(instance)) => Value::Instance(instance.clone()),
-                Some(found) => {
-                    if let Some(native) = self.cache.native(vm, found) {
-                        let all: [&Operand; M] = array::from_fn(|at| if at == 0 { &object } else { &args[at - 1] });
-                        if let Some(answer) = peek_and_answer(vm, frame, &native, all) {
-                            return Ok(answer);
-                        }
-                        let object = found.clone();
-                        return call_native_bound(vm, frame, &native, object, &args, self.span);
+        Box::new(move |vm, frame| self.call_on::<N, M>(vm, frame, &object, &args))
+    }
+
+    #[inline(always)]
+    fn call_on<const N: usize, const M: usize>(
+        &self,
+        vm: &mut Vm,
+        frame: &mut Frame,
+        object: &Operand,
+        args: &[Operand; N],
+    ) -> Eval {
+        let object = match object.peek(frame) {
+            Some(Value::Instance(instance)) if !self.cache.has_native() => Value::Instance(instance.clone()),
+            Some(found) => {
+                if let Some(native) = self.cache.native(vm, found) {
+                    let all: [&Operand; M] = array::from_fn(|at| if at == 0 { object } else { &args[at - 1] });
+                    if let Some(answer) = peek_and_answer(vm, frame, &native, all) {
+                        return Ok(answer);
                     }
-                    found.clone()
+                    let object = found.clone();
+                    return call_native_bound(vm, frame, &native, object, args, self.span);
                 }
-                None => object.value(vm, frame)?,
-            };
-            self.call_object::<N, M>(vm, frame, object, &args)
-        })
+                found.clone()
+            }
+            None => object.value(vm, frame)?,
+        };
+        self.call_object::<N, M>(vm, frame, object, args)
     }
 
     #[inline(always)]
@@ -827,7 +851,7 @@ impl Lower<'_> {
 
     fn general_call(&mut self, func: Expr, args: Vec<Arg>, span: Span) -> Thunk {
         let (func, args) = match self.named_call(func, args, span) {
-            Ok(thunk) => return thunk,
+            Ok(call) => return Box::new(move |vm, frame| call.call(vm, frame)),
             Err(parts) => parts,
         };
         let func = self.expr(func);

@@ -3,12 +3,14 @@
 
 use std::cell::Cell;
 
+use super::awaiting::await_evaluated;
 use super::call::{MethodSite, fill, finalize_first, let_go, make, put, straight, unmake};
 use super::expr::evaluated;
 use super::prelude::*;
 use crate::machine::CallSite;
 use crate::machine::attr_cache::Method;
 use crate::object::class::Maker;
+use crate::object::code::Called;
 
 /// More named arguments than this are bound in the general way.
 const MOST_NAMED: usize = 8;
@@ -85,7 +87,7 @@ enum Target {
 }
 
 /// A call without `*` and `**`.
-struct NamedCall {
+pub(super) struct NamedCall {
     target: Target,
     args: Vec<Operand>,
     named: Vec<(Rc<Str>, Operand)>,
@@ -95,8 +97,9 @@ struct NamedCall {
 }
 
 impl NamedCall {
-    fn call(&self, vm: &mut Vm, frame: &mut Frame) -> Eval {
-        let (callee, object) = match &self.target {
+    /// What is called, and the object in front of its arguments.
+    fn callee(&self, vm: &mut Vm, frame: &mut Frame) -> Eval<(Value, Option<Value>)> {
+        Ok(match &self.target {
             Target::Function(thunk) => (thunk(vm, frame)?, None),
             Target::Method(object, site) => {
                 let object = object.value(vm, frame)?;
@@ -109,7 +112,11 @@ impl NamedCall {
                     }
                 }
             }
-        };
+        })
+    }
+
+    pub(super) fn call(&self, vm: &mut Vm, frame: &mut Frame) -> Eval {
+        let (callee, object) = self.callee(vm, frame)?;
         match &callee {
             Value::Function(function) => {
                 if let Some(slots) = self.slots(function, usize::from(object.is_some())) {
@@ -165,7 +172,19 @@ impl NamedCall {
         Some(slots)
     }
 
+    /// The same call with its result awaited at once.
+    pub(super) fn awaited(&self, vm: &mut Vm, frame: &mut Frame) -> Eval<Called> {
+        let (callee, object) = self.callee(vm, frame)?;
+        let (args, named) = self.evaluate(vm, frame, object)?;
+        await_evaluated(vm, frame, &callee, args, named, self.span)
+    }
+
     fn call_general(&self, vm: &mut Vm, frame: &mut Frame, callee: &Value, object: Option<Value>) -> Eval {
+        let (args, named) = self.evaluate(vm, frame, object)?;
+        call_evaluated(vm, frame, callee, args, named, self.span)
+    }
+
+    fn evaluate(&self, vm: &mut Vm, frame: &mut Frame, object: Option<Value>) -> Eval<(Vec<Value>, Vec<Named>)> {
         let count = usize::from(object.is_some()) + self.args.len() + self.named.len();
         let mut all = evaluated(vm, frame, count, |vm, frame, values| {
             values.extend(object.clone());
@@ -177,7 +196,7 @@ impl NamedCall {
         drop(object);
         let given = all.split_off(count - self.named.len());
         let named = self.named.iter().map(|(name, _)| name.clone()).zip(given).collect();
-        call_evaluated(vm, frame, callee, all, named, self.span)
+        Ok((all, named))
     }
 }
 
@@ -221,7 +240,7 @@ impl Lower<'_> {
         func: Expr,
         args: Vec<Arg>,
         span: Span,
-    ) -> std::result::Result<Thunk, (Expr, Vec<Arg>)> {
+    ) -> std::result::Result<NamedCall, (Expr, Vec<Arg>)> {
         let starred = args.iter().any(|arg| matches!(arg, Arg::Star(..) | Arg::DoubleStar(..)));
         if starred || args.iter().filter(|arg| matches!(arg, Arg::Keyword(..))).count() > MOST_NAMED {
             return Err((func, args));
@@ -248,7 +267,6 @@ impl Lower<'_> {
                 Arg::Keyword(name, e) => named.push((self.vm.name(name.name).clone(), self.operand(e))),
             }
         }
-        let call = NamedCall { target, args: positional, named, span, known: Cell::new(None) };
-        Ok(Box::new(move |vm, frame| call.call(vm, frame)))
+        Ok(NamedCall { target, args: positional, named, span, known: Cell::new(None) })
     }
 }

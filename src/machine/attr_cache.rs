@@ -266,6 +266,12 @@ impl AttrCache {
         entry.function.borrow().upgrade()
     }
 
+    /// Whether the first lookup here found a method written in Rust.
+    #[inline]
+    pub fn has_native(&self) -> bool {
+        self.first.native.borrow().is_some()
+    }
+
     /// The method written in Rust that `value.name(...)` calls, if the first lookup here found one for values like this.
     #[inline]
     pub fn native(&self, vm: &Vm, value: &Value) -> Option<Rc<NativeFunction>> {

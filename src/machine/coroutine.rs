@@ -638,6 +638,32 @@ impl Vm {
         self.nested_awaits < NESTED_AWAITS && self.origin_depth == 0
     }
 
+    /// Whether the next item of an asynchronous generator can be asked for on the native stack.
+    pub(super) fn may_pass_through(&self, generator: &Coroutine) -> bool {
+        generator.kind == Kind::AsyncGenerator
+            && !generator.code.as_ref().is_none_or(|code| code.observed)
+            && matches!(generator.state.get(), State::Created | State::Suspended)
+            && !generator.running_async.get()
+            && !generator.in_chain.get()
+            && !generator.has_chain()
+            && self.handling.is_none()
+            && self.may_nest_await()
+    }
+
+    /// Asks it. If it waits for something itself it is left as a member of the chain that is about to be made.
+    pub(super) fn resume_passing_through(&mut self, generator: &Rc<Coroutine>) -> Result<Outcome> {
+        self.enter()?;
+        self.nested_awaits += 1;
+        generator.running_async.set(true);
+        let result = self.resume_one(generator, Resume::Send(Value::None));
+        if matches!(result, Ok(Outcome::AsyncYield(_) | Outcome::Return(_)) | Err(_)) {
+            generator.running_async.set(false);
+        }
+        self.nested_awaits -= 1;
+        self.depth -= 1;
+        result
+    }
+
     /// Runs a coroutine or generator function as if it were a plain one, its arguments in `locals`. Only when it is
     /// suspended is an object made of it, which then joins the chain of whoever awaits it.
     pub fn run_awaited(&mut self, function: &Rc<Function>, locals: &mut [Value]) -> Eval<Called> {

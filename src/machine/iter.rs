@@ -126,11 +126,7 @@ impl Vm {
 
     fn advance_other(&mut self, iter: &Iter) -> Result<Option<Value>> {
         match iter {
-            Iter::Str { text, at } => {
-                let Some(c) = text.as_str()[at.get()..].chars().next() else { return Ok(None) };
-                at.set(at.get() + c.len_utf8());
-                Ok(Some(self.char_value(c)))
-            }
+            Iter::Str { text, at } => Ok(self.next_char(text, at)),
             Iter::Dict { dict, at, size, left, what } => {
                 let held = dict.borrow().clone();
                 let Some(held) = held else { return Ok(None) };
@@ -150,7 +146,7 @@ impl Vm {
                         return Ok(Some(match what {
                             DictPart::Keys => entry.key.clone(),
                             DictPart::Values => entry.value.clone(),
-                            DictPart::Items => Value::tuple([entry.key.clone(), entry.value.clone()]),
+                            DictPart::Items => Value::tuple((entry.key.clone(), entry.value.clone())),
                         }));
                     }
                 }
@@ -187,6 +183,19 @@ impl Vm {
             },
             Iter::Range { .. } | Iter::List { .. } | Iter::Tuple { .. } => self.advance(iter),
         }
+    }
+
+    /// The character at a byte offset, which moves behind it.
+    #[inline]
+    pub(super) fn next_char(&mut self, text: &Str, at: &Cell<usize>) -> Option<Value> {
+        let byte = *text.as_str().as_bytes().get(at.get())?;
+        if let Some(cached) = self.ascii_chars.get(usize::from(byte)) {
+            at.set(at.get() + 1);
+            return Some(Value::Str(cached.clone()));
+        }
+        let c = text.as_str()[at.get()..].chars().next()?;
+        at.set(at.get() + c.len_utf8());
+        Some(self.char_value(c))
     }
 
     fn advance_native<T>(
@@ -363,30 +372,33 @@ impl Vm {
             }
         }
         match self.call_special(iterator, sym::__anext__, &[])? {
-            Some(awaitable) => {
-                if matches!(&awaitable, Value::Coroutine(c) if c.kind == Kind::Coroutine || c.iterable)
-                    || matches!(awaitable, Value::Awaiter(_))
-                    || self.class_of(&awaitable).awaiting.get().is_some()
-                {
-                    return Ok(awaitable);
-                }
-                let cause = match self.await_iterator(&awaitable) {
-                    Ok(iterator @ Value::Coroutine(_)) => return Ok(iterator),
-                    Ok(iterator) => return Ok(Value::Coroutine(forward(iterator))),
-                    Err(cause) => cause,
-                };
-                let name = self.type_name(&awaitable);
-                let error = self.type_error(format!("'async for' received an invalid object from __anext__: {name}"));
-                error.0.suppress_context.set(true);
-                error.0.set_context(&cause.0);
-                *error.0.cause.borrow_mut() = Some(cause.0);
-                Err(error)
-            }
+            Some(awaitable) => self.anext_awaitable(awaitable),
             None => Err(self.type_error(format!(
                 "'async for' requires an iterator with __anext__ method, got {}",
                 self.type_name(iterator)
             ))),
         }
+    }
+
+    /// What `__anext__()` gave as something to be awaited.
+    pub(super) fn anext_awaitable(&mut self, awaitable: Value) -> Result {
+        if matches!(&awaitable, Value::Coroutine(c) if c.kind == Kind::Coroutine || c.iterable)
+            || matches!(awaitable, Value::Awaiter(_))
+            || self.class_of(&awaitable).awaiting.get().is_some()
+        {
+            return Ok(awaitable);
+        }
+        let cause = match self.await_iterator(&awaitable) {
+            Ok(iterator @ Value::Coroutine(_)) => return Ok(iterator),
+            Ok(iterator) => return Ok(Value::Coroutine(forward(iterator))),
+            Err(cause) => cause,
+        };
+        let name = self.type_name(&awaitable);
+        let error = self.type_error(format!("'async for' received an invalid object from __anext__: {name}"));
+        error.0.suppress_context.set(true);
+        error.0.set_context(&cause.0);
+        *error.0.cause.borrow_mut() = Some(cause.0);
+        Err(error)
     }
 
     /// The asynchronous iterator of a value.

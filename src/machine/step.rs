@@ -5,9 +5,10 @@
 //! there for what to do with the value that comes in.
 
 use super::prelude::*;
+use crate::machine::coroutine::awaiter;
 use crate::object::class::Awaited;
 use crate::object::code::{Called, Finally, PairTarget, Pc, Slot, Step};
-use crate::object::coroutine::{Outcome, Resume, State};
+use crate::object::coroutine::{AwaiterState, Operation, Outcome, Resume, State};
 use crate::object::frame::Exit;
 use crate::object::iter::{Iter, Pair};
 use crate::object::{Eval, Located};
@@ -289,11 +290,17 @@ impl Vm {
         if let Value::Iter(iter) = &frame.locals[iter as usize] {
             // The iterator is kept alive by its hidden slot, which only this step changes; a native one is held on to,
             // because script code it runs could clear the frame.
-            if let Iter::Native { .. } = &**iter {
-                let iter = iter.clone();
-                return self.advance(&iter);
-            }
-            return self.advance(iter);
+            return match &**iter {
+                Iter::Str { text, at } => Ok(self.next_char(text, at)),
+                Iter::Native { .. } => match iter.any_at_once() {
+                    None => {
+                        let iter = iter.clone();
+                        self.advance(&iter)
+                    }
+                    some => Ok(some),
+                },
+                _ => self.advance(iter),
+            };
         }
         let iterator = frame.locals[iter as usize].clone();
         self.next(&iterator)
@@ -453,6 +460,53 @@ impl Vm {
 
     fn begin_async_next(&mut self, frame: &mut Frame, iter: usize, value: usize) -> Result<Option<Value>> {
         let iterator = frame.locals[iter].clone();
+        if let Value::Instance(_) = iterator
+            && !frame.code.green
+            && let Some(method @ Value::Function(_)) = self.lookup_special(&iterator, sym::__anext__)
+        {
+            let span = frame.code.spans[frame.pc as usize];
+            match self.call_awaited(frame, &method, std::slice::from_ref(&iterator), span)? {
+                Called::Done(item) => {
+                    frame.put(value, item);
+                    return Ok(None);
+                }
+                Called::Suspended(coroutine) => {
+                    frame.put(value, coroutine.clone());
+                    frame.exit = Exit::Delegate;
+                    return Ok(Some(coroutine));
+                }
+                // What a function gives is looked at like what any other method gives.
+                Called::Awaitable(given) => frame.locals[value] = self.anext_awaitable(given)?,
+                Called::GiveWay(_) => {}
+            }
+            return self.begin_await(frame, value);
+        }
+        if let Value::Coroutine(generator) = &iterator
+            && !frame.code.green
+            && frame.handled.is_none()
+            && self.may_pass_through(generator)
+        {
+            self.hook_async_generator(generator)?;
+            let outcome = self.called_from(frame, |vm| vm.resume_passing_through(generator))?;
+            return match outcome {
+                Outcome::AsyncYield(item) => {
+                    frame.put(value, item);
+                    Ok(None)
+                }
+                Outcome::Return(_) => Err(self.stop_async_iteration()),
+                // It waits for something: what the frame awaits is the operation that has begun.
+                outcome => {
+                    let operation = awaiter(generator, Operation::Send, Value::None);
+                    if let Value::Awaiter(awaiter) = &operation {
+                        awaiter.state.set(AwaiterState::Done);
+                    }
+                    frame.put(value, operation.clone());
+                    self.begun = Some(Box::new((generator.clone(), outcome)));
+                    frame.exit = Exit::Delegate;
+                    Ok(Some(operation))
+                }
+            };
+        }
         let next = self.async_next(&iterator)?;
         frame.locals[value] = next;
         self.begin_await(frame, value)
