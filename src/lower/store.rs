@@ -49,6 +49,13 @@ impl Lower<'_> {
                 Box::new(move |vm, frame, value| {
                     // Variables and constants are used where they are.
                     if let (Some(object), Some(index)) = (object.peek(frame), index.peek(frame)) {
+                        if let (Value::List(list), Value::Int(at)) = (object, index) {
+                            gc::stored(list, &value);
+                            if let Some(place) = list.items.borrow_mut().get_mut(*at as usize) {
+                                std::mem::replace(place, value).discard();
+                                return Ok(());
+                            }
+                        }
                         return assign_item(vm, frame, object, index, value, span);
                     }
                     // A list in a local is not counted up and down for every item.

@@ -21,7 +21,6 @@ const TUPLE_OF_THREE: i64 = 2_870_177_450_013_471_925;
 /// How deep tuples are compared without the machine, which counts its recursion.
 const PLAIN_DEPTH: u32 = 16;
 
-/// The hash of an object that is like no other.
 /// The hash of an object that equals nothing but itself.
 pub fn identity(value: &Value) -> i64 {
     let hash = (value.id() as u64).rotate_right(4) as i64;

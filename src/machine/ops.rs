@@ -109,16 +109,6 @@ const EXACT: std::ops::RangeInclusive<i64> = -(1 << 53)..=1 << 53;
 #[inline]
 pub fn quick(op: BinOp, a: &Value, b: &Value) -> Option<Value> {
     match (a, b) {
-        (Value::Float(x), Value::Float(y)) => {
-            let (x, y) = (x.get(), y.get());
-            Some(Value::float(match op {
-                BinOp::Add => x + y,
-                BinOp::Sub => x - y,
-                BinOp::Mul => x * y,
-                BinOp::Div if y != 0.0 => x / y,
-                _ => return None,
-            }))
-        }
         (Value::Int(x), Value::Int(y)) => match op {
             BinOp::Add => x.checked_add(*y),
             BinOp::Sub => x.checked_sub(*y),
@@ -134,6 +124,16 @@ pub fn quick(op: BinOp, a: &Value, b: &Value) -> Option<Value> {
             _ => None,
         }
         .map(Value::Int),
+        (Value::Float(x), Value::Float(y)) => {
+            let (x, y) = (x.get(), y.get());
+            Some(Value::float(match op {
+                BinOp::Add => x + y,
+                BinOp::Sub => x - y,
+                BinOp::Mul => x * y,
+                BinOp::Div if y != 0.0 => x / y,
+                _ => return None,
+            }))
+        }
         _ => None,
     }
 }
