@@ -5,6 +5,7 @@ use super::name::{Global, Place};
 use super::prelude::*;
 use super::store::read_item;
 use crate::machine::attr_cache::AttrCache;
+use crate::machine::compare::holds;
 use crate::machine::ops::is_object;
 use crate::object::Raised;
 use crate::object::code::Cond;
@@ -616,8 +617,12 @@ impl Lower<'_> {
             return match op {
                 CmpOp::Is => self.pair(left, right, |_, _, left, right| Ok(Value::bool(left.is(right)))),
                 CmpOp::IsNot => self.pair(left, right, |_, _, left, right| Ok(Value::bool(!left.is(right)))),
-                op => self.pair(left, right, move |vm, frame, left, right| {
+                CmpOp::In | CmpOp::NotIn => self.pair(left, right, move |vm, frame, left, right| {
                     noted_for(vm, frame, span, &[left, right], |vm| vm.compare(op, left, right))
+                }),
+                op => self.pair(left, right, move |vm, frame, left, right| match (left, right) {
+                    (Value::Int(a), Value::Int(b)) => Ok(Value::bool(holds(op, a.cmp(b)))),
+                    _ => noted_for(vm, frame, span, &[left, right], |vm| vm.compare(op, left, right)),
                 }),
             };
         }

@@ -751,6 +751,7 @@ fn combined(vm: &mut Vm, frame: &Frame, op: BinOp, old: Value, value: &Value, sp
 }
 
 /// `old op= value`.
+#[inline(never)]
 fn inplace(vm: &mut Vm, frame: &Frame, op: BinOp, old: Value, value: &Value, span: Span) -> Eval {
     if answers_itself(&old) && answers_itself(value) {
         return vm.inplace(op, old, value).at(span);

@@ -285,7 +285,7 @@ impl Vm {
         (target.stores[1])(self, frame, second)
     }
 
-    #[inline]
+    #[inline(never)]
     fn next_of(&mut self, frame: &mut Frame, iter: Slot) -> Result<Option<Value>> {
         if let Value::Iter(iter) = &frame.locals[iter as usize] {
             // The iterator is kept alive by its hidden slot, which only this step changes; a native one is held on to,
