@@ -13,7 +13,7 @@ use super::shield::shielded;
 use super::{locks, queues, task, threads};
 use crate::builtins::prelude::*;
 use crate::diagnostic::{Diagnostic, Finder, Label, Place, Severity};
-use crate::machine::coroutine::awaiting;
+use crate::machine::links::awaiting;
 use crate::machine::threads::Stuck;
 use crate::object::coroutine::{Body, Coroutine};
 use crate::object::function::Cell;

@@ -6,7 +6,7 @@ use super::state::state;
 use super::{future, task};
 use crate::builtins::prelude::*;
 use crate::diagnostic::{Diagnostic, ExceptionReport, Label, Place, Severity};
-use crate::machine::coroutine::awaiting;
+use crate::machine::links::awaiting;
 use crate::object::coroutine::{Coroutine, State};
 use crate::report::{self, ErrorFormat};
 

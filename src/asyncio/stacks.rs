@@ -2,7 +2,7 @@
 
 use super::{future, task};
 use crate::builtins::prelude::*;
-use crate::machine::coroutine::awaiting;
+use crate::machine::links::awaiting;
 use crate::object::code::Code;
 use crate::object::coroutine::State;
 use crate::object::frame::FrameView;

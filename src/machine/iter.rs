@@ -3,7 +3,8 @@
 use std::cell::{Cell, RefCell};
 
 use super::prelude::*;
-use crate::machine::coroutine::{awaiter, forward};
+use crate::machine::coroutine::awaiter;
+use crate::machine::links::forward;
 use crate::object::coroutine::Operation;
 use crate::object::iter::{DictPart, Iter, NativeIter, Pair, SharedIter};
 

@@ -27,6 +27,7 @@ pub mod instance;
 pub mod item;
 pub mod iter;
 mod limits;
+pub mod links;
 pub mod number;
 pub mod ops;
 pub mod outside;

@@ -1,7 +1,7 @@
 //! Exceptions on their way through frames: handlers, what is being handled, and finalisers.
 
 use super::prelude::*;
-use crate::machine::coroutine::waiting_frames;
+use crate::machine::links::waiting_frames;
 use crate::object::code::Slot;
 use crate::object::coroutine::{Coroutine, State};
 use std::rc::Weak;

@@ -6,7 +6,7 @@ use crate::asyncio::event_loop::{self, EventLoop};
 use crate::asyncio::explain::duration;
 use crate::asyncio::task;
 use crate::machine::Vm;
-use crate::machine::coroutine::awaiting;
+use crate::machine::links::awaiting;
 use crate::object::Value;
 use crate::object::coroutine::{Coroutine, State};
 use crate::object::instance::Instance;
