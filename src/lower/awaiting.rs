@@ -122,22 +122,19 @@ fn plain_call<const N: usize>(
 ) -> AwaitedCall {
     let site = ClassSite::default();
     Box::new(move |vm, frame| {
+        let run = |vm: &mut Vm, frame: &mut Frame, function: &Rc<Function>| {
+            directly(vm, frame, function, span, |vm, frame, locals| fill(vm, frame, locals, &args))
+        };
         let known = global.as_ref().and_then(|global| global.get(vm, &frame.function.globals));
         if let Some(Callee::Function(function)) = &known
             && runs_directly(vm, function, N, kind)
         {
-            return directly(vm, frame, function, span, |vm, frame, locals| fill(vm, frame, locals, &args));
+            return run(vm, frame, function);
         }
-        let callee = match known {
-            Some(Callee::Function(function)) => Value::Function(function),
-            _ => func(vm, frame)?,
-        };
-        if let Value::Function(function) = &callee
-            && runs_directly(vm, function, N, kind)
-        {
-            return directly(vm, frame, function, span, |vm, frame, locals| fill(vm, frame, locals, &args));
+        match func(vm, frame)? {
+            Value::Function(function) if runs_directly(vm, &function, N, kind) => run(vm, frame, &function),
+            callee => call_known(vm, frame, callee, &args, &site, span).map(Called::Awaitable),
         }
-        call_known(vm, frame, callee, &args, &site, span).map(Called::Awaitable)
     })
 }
 

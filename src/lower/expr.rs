@@ -147,15 +147,7 @@ impl Lower<'_> {
             ExprKind::Tuple(items) => self.tuple(items, span),
             ExprKind::List(items) if !items.iter().any(is_starred) => {
                 let items: Box<[Operand]> = items.into_iter().map(|item| self.operand(item)).collect();
-                Box::new(move |vm, frame| {
-                    let values = evaluated(vm, frame, items.len(), |vm, frame, values| {
-                        for item in &items {
-                            values.push(item.value(vm, frame)?);
-                        }
-                        Ok(())
-                    })?;
-                    Ok(Value::list(values))
-                })
+                Box::new(move |vm, frame| evaluated_operands(vm, frame, &items).map(Value::list))
             }
             ExprKind::List(items) => {
                 let items = self.items(items, span, LIKE_A_CALL);
@@ -350,7 +342,7 @@ impl Lower<'_> {
                     (self.expr(item), starred)
                 })
                 .collect();
-            return gathered(0, move |vm, frame, values| {
+            let push_all = move |vm: &mut Vm, frame: &mut Frame, values: &mut Vec<Value>| {
                 for (thunk, starred) in &parts {
                     let value = thunk(vm, frame)?;
                     if *starred {
@@ -372,15 +364,11 @@ impl Lower<'_> {
                     }
                 }
                 Ok(())
-            });
+            };
+            return Box::new(move |vm, frame| evaluated(vm, frame, 0, &push_all));
         }
         let items: Vec<Operand> = items.into_iter().map(|item| self.operand(item)).collect();
-        gathered(items.len(), move |vm, frame, values| {
-            for item in &items {
-                values.push(item.value(vm, frame)?);
-            }
-            Ok(())
-        })
+        Box::new(move |vm, frame| evaluated_operands(vm, frame, &items))
     }
 
     fn dict(&mut self, pairs: Vec<(Option<Expr>, Expr)>, span: Span) -> Thunk {
@@ -734,8 +722,14 @@ pub(super) fn evaluated(
     }
 }
 
-fn gathered(count: usize, push_all: impl Fn(&mut Vm, &mut Frame, &mut Vec<Value>) -> Eval<()> + 'static) -> Items {
-    Box::new(move |vm, frame| evaluated(vm, frame, count, &push_all))
+#[inline]
+fn evaluated_operands(vm: &mut Vm, frame: &mut Frame, items: &[Operand]) -> Eval<Vec<Value>> {
+    evaluated(vm, frame, items.len(), |vm, frame, values| {
+        for item in items {
+            values.push(item.value(vm, frame)?);
+        }
+        Ok(())
+    })
 }
 
 fn is_constant(e: &Expr) -> bool {

@@ -102,7 +102,6 @@ impl Lower<'_> {
             BinOp::Div => self.arithmetic(left, right, span, op, |a, b| ops::quick(BinOp::Div, a, b)),
             BinOp::FloorDiv => self.arithmetic(left, right, span, op, |a, b| ops::quick(BinOp::FloorDiv, a, b)),
             BinOp::Mod => self.arithmetic(left, right, span, op, |a, b| ops::quick(BinOp::Mod, a, b)),
-            BinOp::BitAnd => self.arithmetic(left, right, span, op, |a, b| ops::quick(BinOp::BitAnd, a, b)),
             op => self.arithmetic(left, right, span, op, move |a, b| ops::quick(op, a, b)),
         }
     }

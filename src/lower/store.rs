@@ -49,27 +49,16 @@ impl Lower<'_> {
                 Box::new(move |vm, frame, value| {
                     // Variables and constants are used where they are.
                     if let (Some(object), Some(index)) = (object.peek(frame), index.peek(frame)) {
-                        if let (Value::List(list), Value::Int(at)) = (object, index) {
-                            gc::stored(list, &value);
-                            if let Some(place) = list.items.borrow_mut().get_mut(*at as usize) {
-                                std::mem::replace(place, value).discard();
-                                return Ok(());
-                            }
-                        }
                         return assign_item(vm, frame, object, index, value, span);
                     }
                     // A list in a local is not counted up and down for every item.
                     if let Some(Value::List(_)) = object.peek(frame) {
                         let index = index.value(vm, frame)?;
-                        if let (Some(Value::List(list)), Value::Int(at)) = (object.peek(frame), &index) {
-                            gc::stored(list, &value);
-                            if let Some(place) = list.items.borrow_mut().get_mut(*at as usize) {
-                                std::mem::replace(place, value).discard();
-                                return Ok(());
-                            }
+                        if let Some(object) = object.peek(frame) {
+                            return assign_item(vm, frame, object, &index, value, span);
                         }
                         let object = object.value(vm, frame)?;
-                        return vm.set_item(&object, &index, value).at(span);
+                        return assign_item(vm, frame, &object, &index, value, span);
                     }
                     let object = object.value(vm, frame)?;
                     let index = index.value(vm, frame)?;
@@ -305,7 +294,8 @@ pub(super) fn read_item(vm: &mut Vm, frame: &Frame, object: &Value, index: &Valu
     vm.get_item(object, index).at(span)
 }
 
-/// `object[index] = value`, whose place is noted where script code may answer it.
+/// `object[index] = value`; an item of a list is replaced in line.
+#[inline]
 pub(super) fn assign_item(
     vm: &mut Vm,
     frame: &Frame,
@@ -314,6 +304,19 @@ pub(super) fn assign_item(
     value: Value,
     span: Span,
 ) -> Eval<()> {
+    if let (Value::List(list), Value::Int(at)) = (object, index) {
+        gc::stored(list, &value);
+        if let Some(place) = list.items.borrow_mut().get_mut(*at as usize) {
+            std::mem::replace(place, value).discard();
+            return Ok(());
+        }
+    }
+    assign_any_item(vm, frame, object, index, value, span)
+}
+
+/// The same for any object, whose place is noted where script code may answer it.
+#[inline(never)]
+fn assign_any_item(vm: &mut Vm, frame: &Frame, object: &Value, index: &Value, value: Value, span: Span) -> Eval<()> {
     if is_object(object) || !answers_itself(index) {
         return noted(vm, frame, span, |vm| vm.set_item(object, index, value));
     }
