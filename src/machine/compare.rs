@@ -49,7 +49,7 @@ impl Vm {
     pub fn equals(&mut self, a: &Value, b: &Value) -> Result<bool> {
         match (a, b) {
             (Value::Int(x), Value::Int(y)) => Ok(x == y),
-            (Value::Str(x), Value::Str(y)) => Ok(Rc::ptr_eq(x, y) || x == y),
+            (Value::Str(x), Value::Str(y)) => Ok(x == y),
             (Value::Float(x), Value::Float(y)) => Ok(x.get() == y.get()),
             (Value::None, Value::None) => Ok(true),
             _ => self.compare_truth(CmpOp::Eq, a, b),
@@ -66,7 +66,7 @@ impl Vm {
     #[inline(never)]
     pub fn compare_truth(&mut self, op: CmpOp, a: &Value, b: &Value) -> Result<bool> {
         if let (Value::Str(x), Value::Str(y), CmpOp::Eq | CmpOp::NotEq) = (a, b, op) {
-            return Ok((Rc::ptr_eq(x, y) || x == y) == (op == CmpOp::Eq));
+            return Ok((x == y) == (op == CmpOp::Eq));
         }
         match self.compare(op, a, b)? {
             Value::Bool(b) => Ok(b.get()),
@@ -94,8 +94,8 @@ impl Vm {
             }
             (Value::Str(x), Value::Str(y)) => {
                 return Ok(Value::bool(match op {
-                    CmpOp::Eq => Rc::ptr_eq(x, y) || x == y,
-                    CmpOp::NotEq => !(Rc::ptr_eq(x, y) || x == y),
+                    CmpOp::Eq => x == y,
+                    CmpOp::NotEq => x != y,
                     op => holds(op, compare_text(x, y)),
                 }));
             }
@@ -427,7 +427,7 @@ fn plainly_equal(x: &Value, y: &Value) -> Option<bool> {
     match (x, y) {
         (Value::Int(x), Value::Int(y)) => Some(x == y),
         (Value::Float(x), Value::Float(y)) if !x.get().is_nan() => Some(x.get() == y.get()),
-        (Value::Str(x), Value::Str(y)) => Some(Rc::ptr_eq(x, y) || x == y),
+        (Value::Str(x), Value::Str(y)) => Some(x == y),
         _ => None,
     }
 }

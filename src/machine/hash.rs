@@ -486,7 +486,7 @@ pub(super) fn contains_at_once<V>(table: &RefCell<Table<V>>, key: &Value) -> Opt
 #[inline(never)]
 fn find_text<V>(table: &Table<V>, text: &Rc<Str>, key: &Value) -> Found {
     table.find(text.hash(), |stored| match stored {
-        Value::Str(other) if Rc::ptr_eq(text, other) || text == other => Same::Yes,
+        Value::Str(other) if text == other => Same::Yes,
         Value::Str(_) => Same::No,
         other => same(other, key, PLAIN_DEPTH),
     })

@@ -87,12 +87,12 @@ impl std::ops::Deref for Str {
 }
 
 impl PartialEq for Str {
-    /// Two that differ in length, or in hashes that are known, are not looked at any further.
+    /// One object is equal to itself; two that differ in length, or in hashes that are known, are not looked at any further.
     #[inline]
     fn eq(&self, other: &Str) -> bool {
         let (a, b) = (self.hash.get(), other.hash.get());
         let may = self.text.len() == other.text.len() && (a == b || a == 0 || b == 0);
-        may && self.text.as_bytes() == other.text.as_bytes()
+        std::ptr::eq(self, other) || may && self.text.as_bytes() == other.text.as_bytes()
     }
 }
 
