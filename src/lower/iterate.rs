@@ -45,7 +45,10 @@ fn ranging<const N: usize>(func: Thunk, global: GlobalCallee, args: [Operand; N]
             Some(Callee::Class(class)) if Rc::ptr_eq(&class, &vm.types.range) => {
                 let mut bounds = [const { Value::Unbound }; N];
                 fill(vm, frame, &mut bounds, &args)?;
-                if let Some((start, stop, step)) = steps(&bounds) {
+                let small = Range::bounds(&bounds.each_ref());
+                if let Some((start, stop, step)) =
+                    small.and_then(|(start, stop, step)| Range::within(start, stop, step))
+                {
                     return Ok(Value::Iter(Rc::new(Iter::range(start, stop, step))));
                 }
                 invoke(vm, frame, Value::Class(class), bounds, span)?
@@ -62,14 +65,4 @@ fn iterating<const N: usize>(func: Thunk, args: [Operand; N], span: Span) -> Thu
         let iterable = call_value(vm, frame, &func, &args, &site, span)?;
         noted_for(vm, frame, span, &[&iterable], |vm| vm.iter(&iterable))
     })
-}
-
-/// Start, stop and step, if a machine word holds them and all that is between and just beyond them.
-fn steps(bounds: &[Value]) -> Option<(i64, i64, i64)> {
-    match bounds {
-        [Value::Int(stop)] => Some((0, *stop, 1)),
-        [Value::Int(start), Value::Int(stop)] => Range::within(*start, *stop, 1),
-        [Value::Int(start), Value::Int(stop), Value::Int(step)] if *step != 0 => Range::within(*start, *stop, *step),
-        _ => None,
-    }
 }

@@ -326,6 +326,16 @@ impl Range {
         self.small().and_then(|(start, stop, step)| Range::within(start, stop, step))
     }
 
+    /// Start, stop and step of the arguments of a `range` if all are small and the step is not 0.
+    pub fn bounds(given: &[&Value]) -> Option<(i64, i64, i64)> {
+        match given {
+            [Value::Int(stop)] => Some((0, *stop, 1)),
+            [Value::Int(start), Value::Int(stop)] => Some((*start, *stop, 1)),
+            [Value::Int(start), Value::Int(stop), Value::Int(step)] if *step != 0 => Some((*start, *stop, *step)),
+            _ => None,
+        }
+    }
+
     /// The three again if no step beyond the end leaves the machine word.
     pub fn within(start: i64, stop: i64, step: i64) -> Option<(i64, i64, i64)> {
         let beyond = if step > 0 { stop.checked_add(step - 1) } else { stop.checked_add(step + 1) };

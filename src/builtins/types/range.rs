@@ -20,12 +20,7 @@ const METHODS: &[Row] = &[
     static_method("__new__(cls, start, stop=<unrepresentable>, step=<unrepresentable>, /)", new).or_quick(
         |vm, args| {
             let [Value::Class(class), bounds @ ..] = args else { return None };
-            let (start, stop, step) = match bounds {
-                [Value::Int(stop)] => (0, *stop, 1),
-                [Value::Int(start), Value::Int(stop)] => (*start, *stop, 1),
-                [Value::Int(start), Value::Int(stop), Value::Int(step)] if *step != 0 => (*start, *stop, *step),
-                _ => return None,
-            };
+            let (start, stop, step) = Range::bounds(bounds)?;
             let (start, stop, step) = (Value::Int(start), Value::Int(stop), Value::Int(step));
             Rc::ptr_eq(class, &vm.types.range).then(|| Value::Range(Rc::new(Range { start, stop, step })))
         },
