@@ -16,7 +16,7 @@ impl Vm {
     pub fn run_finalizers(&mut self, frame: Option<&Frame>) {
         let pushed = frame.is_some();
         if let Some(frame) = frame {
-            let span = frame.code.spans.get(frame.pc as usize).copied().unwrap_or(frame.code.span);
+            let span = frame.code.span_at(frame.pc as usize);
             self.calls.push(super::CallSite { code: frame.code.id.get(), span });
         }
         self.drain_finalizers();

@@ -425,7 +425,7 @@ impl Vm {
     /// Notes the place of a step while `body` runs for it.
     #[inline]
     fn called_at<T>(&mut self, code: &Code, pc: usize, body: impl FnOnce(&mut Vm) -> T) -> T {
-        let span = code.spans.get(pc).copied().unwrap_or(code.span);
+        let span = code.span_at(pc);
         self.calls.push(super::CallSite { code: code.id.get(), span });
         let result = body(self);
         self.calls.pop();
@@ -464,7 +464,7 @@ impl Vm {
             && !frame.code.green
             && let Some(method @ Value::Function(_)) = self.lookup_special(&iterator, sym::__anext__)
         {
-            let span = frame.code.spans[frame.pc as usize];
+            let span = frame.code.span_at(frame.pc as usize);
             match self.call_awaited(frame, &method, std::slice::from_ref(&iterator), span)? {
                 Called::Done(item) => {
                     frame.put(value, item);

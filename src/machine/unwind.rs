@@ -95,7 +95,7 @@ impl Vm {
         let code = frame.code.clone();
         let exception = &error.0;
         let pc = frame.pc;
-        let span = exception.place.take().unwrap_or_else(|| code.spans.get(pc as usize).copied().unwrap_or(code.span));
+        let span = exception.place.take().unwrap_or_else(|| code.span_at(pc as usize));
         exception.left.set((code.id.get(), span));
         self.finalize_at(&code, span);
         if !exception.reraised.get() && exception.traceback.borrow().is_none() && exception.context.borrow().is_none() {

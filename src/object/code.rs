@@ -287,6 +287,11 @@ impl Code {
         self.source.line(self.span.start)
     }
 
+    /// Where a step stands.
+    pub fn span_at(&self, pc: usize) -> Span {
+        self.spans.get(pc).copied().unwrap_or(self.span)
+    }
+
     /// Its first line alone: where a coroutine that never started is said to stand.
     pub fn head_span(&self) -> Span {
         Span { start: self.span.start, end: self.span.start }

@@ -262,7 +262,7 @@ impl Coroutine {
         self.look(|body| match body {
             Body::Frame(frame) => {
                 let code = &frame.function.code;
-                let span = code.spans.get(frame.pc).copied().unwrap_or(code.span);
+                let span = code.span_at(frame.pc);
                 Some((frame.function.clone(), span))
             }
             _ => None,

@@ -92,6 +92,24 @@ fn empty(vm: &mut Vm) -> Error {
     vm.index_error("pop from an empty deque")
 }
 
+/// Adds an item to a deque that has no most.
+#[inline]
+fn pushed(args: &[&Value], push: impl FnOnce(&Deque, Value) -> Option<Value>) -> Option<Value> {
+    let deque = args[0].data::<Deque>().filter(|deque| deque.most.get().is_none())?;
+    gc::stored_into(args[0], args[1]);
+    push(deque, args[1].clone());
+    Some(Value::None)
+}
+
+/// Takes an item of a deque that has some.
+#[inline]
+fn popped(args: &[&Value], pop: impl FnOnce(&mut VecDeque<Value>) -> Option<Value>) -> Option<Value> {
+    let deque = args[0].data::<Deque>()?;
+    let item = pop(&mut deque.items.borrow_mut())?;
+    deque.changed();
+    Some(item)
+}
+
 const METHODS: &[Row] = &[
     static_method("__new__(cls, /, *args, **kwargs)", |vm, args| {
         let class = class_given(vm, args)?;
@@ -104,46 +122,26 @@ const METHODS: &[Row] = &[
         drop(out);
         Ok(Value::None)
     })
-    .or_quick(|_, args| {
-        let deque = args[0].data::<Deque>().filter(|deque| deque.most.get().is_none())?;
-        gc::stored_into(args[0], args[1]);
-        deque.push_back(args[1].clone());
-        Some(Value::None)
-    }),
+    .or_quick(|_, args| pushed(args, Deque::push_back)),
     method("appendleft(item, /)", |vm, args| {
         gc::stored_into(&args[0], &args[1]);
         let out = this!(vm, args[0], Deque).push_front(args[1].clone());
         drop(out);
         Ok(Value::None)
     })
-    .or_quick(|_, args| {
-        let deque = args[0].data::<Deque>().filter(|deque| deque.most.get().is_none())?;
-        gc::stored_into(args[0], args[1]);
-        deque.push_front(args[1].clone());
-        Some(Value::None)
-    }),
+    .or_quick(|_, args| pushed(args, Deque::push_front)),
     of!("pop()", Value::data::<Deque>, |vm, deque, _| {
         deque.changed();
         let item = deque.items.borrow_mut().pop_back();
         item.ok_or_else(|| empty(vm))
     })
-    .or_quick(|_, args| {
-        let deque = args[0].data::<Deque>()?;
-        let item = deque.items.borrow_mut().pop_back()?;
-        deque.changed();
-        Some(item)
-    }),
+    .or_quick(|_, args| popped(args, VecDeque::pop_back)),
     of!("popleft()", Value::data::<Deque>, |vm, deque, _| {
         deque.changed();
         let item = deque.items.borrow_mut().pop_front();
         item.ok_or_else(|| empty(vm))
     })
-    .or_quick(|_, args| {
-        let deque = args[0].data::<Deque>()?;
-        let item = deque.items.borrow_mut().pop_front()?;
-        deque.changed();
-        Some(item)
-    }),
+    .or_quick(|_, args| popped(args, VecDeque::pop_front)),
     method("extend(iterable, /)", |vm, args| extend(vm, &args[0], &args[1]).map(Value::from)),
     of!("extendleft(iterable, /)", Value::data::<Deque>, |vm, deque, args| {
         if args[1].is(&args[0]) {
