@@ -87,12 +87,16 @@ impl std::ops::Deref for Str {
 }
 
 impl PartialEq for Str {
-    /// One object is equal to itself; two that differ in length, or in hashes that are known, are not looked at any further.
-    #[inline]
+    /// One object is equal to itself; two that differ in length, or in hashes that are known, are not looked at any
+    /// further.
+    #[inline(always)]
     fn eq(&self, other: &Str) -> bool {
+        if std::ptr::eq(self, other) {
+            return true;
+        }
         let (a, b) = (self.hash.get(), other.hash.get());
         let may = self.text.len() == other.text.len() && (a == b || a == 0 || b == 0);
-        std::ptr::eq(self, other) || may && self.text.as_bytes() == other.text.as_bytes()
+        may && self.text.as_bytes() == other.text.as_bytes()
     }
 }
 
