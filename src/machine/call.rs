@@ -108,34 +108,40 @@ impl Vm {
                 crate::object::Descriptor::StaticMethod(func, _) => self.call_kw(&func.clone(), args, kwargs),
                 _ => Err(self.not_callable(callee)),
             },
-            Value::Instance(_) | Value::Exception(_) | Value::Module(_) => {
-                let method = match self.special(callee, sym::__call__) {
-                    Special::Method(method) => Some(method),
-                    _ => self.lookup_special(callee, sym::__call__),
-                };
-                match method {
-                    None => Err(self.not_callable(callee)),
-                    Some(method) => {
-                        // No frame of its own, but such objects may call each other without one in between.
-                        self.enter_native("")?;
-                        let takes_object = match &method {
-                            Value::Native(native) => native.is_method(),
-                            other => matches!(other, Value::Function(_)),
-                        };
-                        let result = if takes_object {
-                            self.call_kw(&method, &with_this(callee, args), kwargs)
-                        } else {
-                            let class = self.class_of(callee);
-                            let bound = self.bind(&method, Some(callee), &class);
-                            bound.and_then(|bound| self.call_kw(&bound, args, kwargs))
-                        };
-                        self.leave_native();
-                        result
-                    }
-                }
-            }
+            Value::Instance(_) | Value::Exception(_) | Value::Module(_) => self.call_object(callee, args, kwargs),
             _ => Err(self.not_callable(callee)),
         }
+    }
+
+    /// Calls an object whose class says how.
+    fn call_object(&mut self, callee: &Value, args: &[Value], kwargs: &[Named]) -> Result {
+        let method = match self.special(callee, sym::__call__) {
+            Special::Method(method) => Some(method),
+            _ => self.lookup_special(callee, sym::__call__),
+        };
+        let Some(method) = method else { return Err(self.not_callable(callee)) };
+        if let (Value::Native(native), [arg], []) = (&method, args, kwargs) {
+            if let Some(answer) = native.quick(2).and_then(|quick| quick(self, &[callee, arg])) {
+                return Ok(answer);
+            }
+        }
+        // No frame of its own, but such objects may call each other without one in between.
+        self.enter_native("")?;
+        let result = match &method {
+            Value::Native(native) if native.is_method() && kwargs.is_empty() => {
+                let all = with_this(callee, args);
+                self.check_receiver(native, &all).and_then(|()| self.call_native(native, &all))
+            }
+            Value::Native(native) if native.is_method() => self.call_kw(&method, &with_this(callee, args), kwargs),
+            Value::Function(_) => self.call_kw(&method, &with_this(callee, args), kwargs),
+            _ => {
+                let class = self.class_of(callee);
+                let bound = self.bind(&method, Some(callee), &class);
+                bound.and_then(|bound| self.call_kw(&bound, args, kwargs))
+            }
+        };
+        self.leave_native();
+        result
     }
 
     /// Refuses to call a built-in type's method on an object of another type, or when the native stack runs out:

@@ -29,15 +29,9 @@ impl Vm {
     #[inline]
     pub fn get_item(&mut self, container: &Value, key: &Value) -> Result {
         match (container, key) {
-            (Value::List(list), Value::Int(n)) => {
-                let items = list.items.borrow();
-                if let Some(at) = slices::index(*n, items.len()) {
-                    return Ok(items[at].clone());
-                }
-            }
-            (Value::Tuple(items), Value::Int(n)) => {
-                if let Some(at) = slices::index(*n, items.len()) {
-                    return Ok(items[at].clone());
+            (Value::List(_) | Value::Tuple(_), Value::Int(_)) => {
+                if let Some(item) = Self::item_at_once(container, key) {
+                    return Ok(item);
                 }
             }
             (Value::Str(text), Value::Int(n)) if text.is_ascii() => {
@@ -55,6 +49,20 @@ impl Vm {
             _ => {}
         }
         self.get_item_general(container, key)
+    }
+
+    /// The same where no script code has a say and nothing is wrong.
+    #[inline]
+    pub fn item_at_once(container: &Value, key: &Value) -> Option<Value> {
+        match (container, key) {
+            (Value::List(list), Value::Int(n)) => {
+                let items = list.items.borrow();
+                slices::index(*n, items.len()).map(|at| items[at].clone())
+            }
+            (Value::Tuple(items), Value::Int(n)) => slices::index(*n, items.len()).map(|at| items[at].clone()),
+            (Value::Dict(dict), _) => Self::dict_get_at_once(dict, key)?,
+            _ => None,
+        }
     }
 
     #[inline(never)]

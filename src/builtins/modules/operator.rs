@@ -211,6 +211,14 @@ fn one_or_all<T>(wanted: &[T], mut find: impl FnMut(&T) -> Result<Value>) -> Res
     }
 }
 
+/// The same, if all are found at once.
+fn at_once<T>(wanted: &[T], mut find: impl FnMut(&T) -> Option<Value>) -> Option<Value> {
+    match wanted {
+        [one] => find(one),
+        all => Some(Value::tuple(all.iter().map(find).collect::<Option<Vec<_>>>()?)),
+    }
+}
+
 /// `operator.name(a, b, key=c)`
 fn shown(vm: &mut Vm, class: &Class, positional: &[Value], named: &[Named]) -> Result {
     let mut parts = Vec::new();
@@ -235,6 +243,10 @@ const ITEM_GETTER: &[Row] = &[
     }),
     of!("__call__(obj, /)", Value::data::<Items>, |vm, getter, args| {
         one_or_all(&getter.0, |item| vm.get_item(&args[1], item))
+    })
+    .or_quick(|_, args| {
+        let [getter, object] = args else { return None };
+        at_once(&getter.data::<Items>()?.0, |item| Vm::item_at_once(object, item))
     }),
     method("__reduce__()", |vm, args| {
         let items = this!(vm, args[0], Items).0.clone();
@@ -266,6 +278,13 @@ const ATTR_GETTER: &[Row] = &[
                 value = vm.get_attr(&value, name)?;
             }
             Ok(value)
+        })
+    })
+    .or_quick(|vm, args| {
+        let [getter, Value::Instance(object)] = args else { return None };
+        at_once(&getter.data::<Attributes>()?.0, |path| match &path[..] {
+            [name] => vm.plain_own_attr(object, name),
+            _ => None,
         })
     }),
     method("__reduce__()", |vm, args| {
