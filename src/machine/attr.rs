@@ -140,7 +140,7 @@ impl Vm {
     }
 
     #[inline]
-    fn with_class<T>(&self, value: &Value, then: impl FnOnce(&Rc<Class>) -> T) -> T {
+    pub(super) fn with_class<T>(&self, value: &Value, then: impl FnOnce(&Rc<Class>) -> T) -> T {
         match value {
             Value::Instance(instance) => then(&instance.class()),
             Value::Exception(exception) => then(&exception.class.borrow()),

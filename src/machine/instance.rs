@@ -1,9 +1,39 @@
 //! `isinstance`, `issubclass`, `callable`.
 
+use std::collections::HashMap;
+
 use super::prelude::*;
+
+/// What abstract classes said of others, by the versions of both: the page `abc` says it again without being asked.
+#[derive(Default)]
+pub struct AbstractAnswers(HashMap<(u32, u32), bool, foldhash::fast::FixedState>);
+
+impl AbstractAnswers {
+    /// Versions that are gone are never asked for again.
+    const MOST: usize = 4096;
+
+    pub fn get(&self, class: &Class, of: &Class) -> Option<bool> {
+        self.0.get(&(class.version.get(), of.version.get())).copied()
+    }
+
+    pub fn note(&mut self, class: &Class, of: &Class, answer: bool) {
+        if self.0.len() >= Self::MOST {
+            self.forget();
+        }
+        self.0.insert((class.version.get(), of.version.get()), answer);
+    }
+
+    /// Any of them may be another now.
+    pub fn forget(&mut self) {
+        self.0.clear();
+    }
+}
 
 impl Vm {
     pub fn isinstance(&mut self, value: &Value, class: &Value) -> Result<bool> {
+        if let Some(answer) = self.isinstance_at_once(value, class) {
+            return Ok(answer);
+        }
         match class {
             Value::Class(class) => {
                 let derived = self.is_instance_of(value, class);
@@ -58,6 +88,9 @@ impl Vm {
                 let derived = self.is_instance_of(value, class);
                 (derived || !self.has_claim(value)).then_some(derived)
             }
+            Value::Class(class) if !self.has_claim(value) => {
+                self.with_class(value, |own| self.abstract_answers.get(class, own))
+            }
             Value::Tuple(classes) => {
                 for class in classes.iter() {
                     if !matches!(class, Value::Class(_)) {
@@ -97,6 +130,9 @@ impl Vm {
         match class {
             Value::Class(class) => {
                 if class.metaclass.get().is_some() {
+                    if let Some(answer) = sub.as_class().and_then(|sub| self.abstract_answers.get(class, sub)) {
+                        return Ok(answer);
+                    }
                     let meta = Value::Class(class.clone());
                     match self.lookup_special(&meta, sym::__subclasscheck__) {
                         Some(Value::Native(_)) | None => {}

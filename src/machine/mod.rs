@@ -151,6 +151,8 @@ pub struct Vm {
     pub threads: threads::Threads,
     /// What is waited for outside.
     pub outside: outside::Outside,
+    /// What abstract classes said of others.
+    pub abstract_answers: instance::AbstractAnswers,
     /// State of built-in modules, by type.
     extensions: Vec<(TypeId, Box<dyn Any>)>,
 }
@@ -241,6 +243,7 @@ impl Vm {
             gc_callbacks: Value::None,
             threads: threads::Threads::default(),
             outside: outside::Outside::default(),
+            abstract_answers: Default::default(),
             extensions: Vec::new(),
         };
         vm.sync_names();

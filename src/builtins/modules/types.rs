@@ -24,6 +24,20 @@ pub(super) const FUNCTIONS: &[Row] = &[
     }),
 ];
 
+/// For the page `abc`.
+pub(super) const ABSTRACT: &[Row] = &[
+    native("_note_answer(cls, subclass, answer, /)", |vm, args| {
+        if let (Value::Class(class), Value::Class(of), Value::Bool(answer)) = (&args[0], &args[1], &args[2]) {
+            vm.abstract_answers.note(class, of, answer.get());
+        }
+        Ok(Value::None)
+    }),
+    native("_forget_answers()", |vm, _| {
+        vm.abstract_answers.forget();
+        Ok(Value::None)
+    }),
+];
+
 /// For the pages of `typing`.
 pub(super) const UNIONS: &[Row] =
     &[native("_union_of(a, b, /)", |vm, args| crate::builtins::types::generic::union(vm, &args[0], &args[1]))];
