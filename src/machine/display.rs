@@ -24,7 +24,7 @@ pub(super) fn push_object(vm: &mut Vm, out: &mut String, value: &Value) -> Resul
             format!("<built-in function {}>", function.name())
         }
         Value::Function(function) => format!("<function {} at {}>", function.qualname(), address(value)),
-        Value::Native(native) => native_repr(native, value),
+        Value::Native(native) => native_repr(vm, native, value),
         Value::BoundMethod(method) => {
             if let Value::Native(native) = &method.func
                 && !native.looks_written()
@@ -141,7 +141,7 @@ fn push_instance(vm: &mut Vm, out: &mut String, value: &Value) -> Result<()> {
     Ok(())
 }
 
-fn native_repr(native: &NativeFunction, value: &Value) -> String {
+fn native_repr(vm: &Vm, native: &NativeFunction, value: &Value) -> String {
     let name = native.name.as_str();
     let owner = native.owner.borrow().as_ref().and_then(std::rc::Weak::upgrade);
     if native.is_written() {
@@ -151,7 +151,7 @@ fn native_repr(native: &NativeFunction, value: &Value) -> String {
     match (native.row.kind, owner) {
         (RowKind::Method(_) | RowKind::ClassMethod(_), Some(owner)) => {
             let kind = if native.is_wrapper() { "slot wrapper" } else { "method" };
-            format!("<{kind} '{name}' of '{}' objects>", owner.name.borrow())
+            format!("<{kind} '{name}' of '{}' objects>", vm.full_name(&owner))
         }
         (RowKind::StaticMethod(_), Some(_)) => {
             format!("<built-in method {name} of type object at {}>", address(value))
@@ -165,16 +165,18 @@ fn descriptor_repr(vm: &mut Vm, descriptor: &Rc<Descriptor>, value: &Value) -> R
         Descriptor::Property(_) => format!("<property object at {}>", address(value)),
         Descriptor::ClassMethod(func, _) => format!("<classmethod({})>", vm.repr(&func.clone())?),
         Descriptor::StaticMethod(func, _) => format!("<staticmethod({})>", vm.repr(&func.clone())?),
-        Descriptor::Slot { key, class } => format!("<member '{}' of '{}' objects>", slot_name(key), class_name(class)),
+        Descriptor::Slot { key, class } => {
+            format!("<member '{}' of '{}' objects>", slot_name(key), class_name(vm, class))
+        }
         Descriptor::GetSet { name, class, set, .. } => {
             let kind = if is_member(*set) { "member" } else { "attribute" };
-            format!("<{kind} '{name}' of '{}' objects>", class_name(class))
+            format!("<{kind} '{name}' of '{}' objects>", class_name(vm, class))
         }
     })
 }
 
-fn class_name(class: &std::rc::Weak<Class>) -> String {
-    class.upgrade().map_or(String::new(), |class| class.name.borrow().as_str().to_owned())
+fn class_name(vm: &Vm, class: &std::rc::Weak<Class>) -> Rc<Str> {
+    class.upgrade().map_or_else(Rc::default, |class| vm.full_name(&class))
 }
 
 fn module_repr(vm: &mut Vm, module: &Rc<Module>) -> Result<String> {

@@ -18,6 +18,7 @@ mod inspect;
 mod itertools;
 mod json;
 mod math;
+mod memory_streams;
 mod operator;
 mod os;
 mod outside;
@@ -184,6 +185,7 @@ const MODULES: &[Spec] = &[
     rust("io", sys::streams::IO_FUNCTIONS)
         .with(|vm, module| {
             crate::builtins::add_functions(vm, "io", &module.dict, files::FUNCTIONS);
+            crate::builtins::add_functions(vm, "io", &module.dict, memory_streams::FUNCTIONS);
             Ok(())
         })
         .and(&[page!("io"), lazy!("io_abc"), lazy!("io_buffers"), lazy!("io_files")]),
