@@ -288,7 +288,8 @@ impl Vm {
                 Finder::Parser | Finder::End | Finder::FString(_) if !is_in_file => {
                     let source = diagnostic.place.as_ref().map(|place| &place.source);
                     let last = source.is_some_and(|source| source.line_start(place.lineno.max(1) + 1).is_none());
-                    let end = if last && reading == Reading::Part { "" } else { "\n" };
+                    let on = place.end_lineno > place.lineno;
+                    let end = if on || last && reading == Reading::Part { "" } else { "\n" };
                     place.text.map(|line| Value::string(line + end))
                 }
                 _ => place.text.map(Value::string),

@@ -4,6 +4,7 @@
 //! says of a token that has no text is off by one.
 
 use crate::diagnostic::{Diagnostic, Finder, SyntaxPlace};
+use crate::syntax;
 
 /// How the text was read. CPython knows less of the place when it reads a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,7 +40,22 @@ pub fn of(diagnostic: &Diagnostic, reading: Reading, in_file: Option<String>) ->
     });
     let never_closed = message.ends_with("was never closed");
     let in_literal = message.starts_with("(unicode error)");
+    let stray = message.starts_with("unexpected character after line continuation");
+    let from_file = reading == Reading::File || in_file.is_some();
+    let line_start = source.line_start(lineno).unwrap_or(0);
+    // The parser sees a line as the tokenizer read it, perhaps with lines before. A file's it reads again, and yet a stray
+    // backslash is counted from there.
+    let parsed = diagnostic.finder == Finder::Parser || message.starts_with("unexpected EOF");
+    let begin =
+        if stray || parsed && !from_file { syntax::line_as_read(source, line_start, from_file) } else { line_start };
+    let shown = if from_file { line_start } else { begin } as usize..source.line_range(lineno).end;
     let column = |offset: u32| match (diagnostic.finder, &in_file) {
+        _ if begin < line_start => {
+            let bytes = if stray { offset - begin } else { source.byte_column(offset) } as usize;
+            let line = format!("{}\0", &source.text[shown.clone()]);
+            let before = &line.as_bytes()[..line.len().min(bytes + 1)];
+            String::from_utf8_lossy(before).chars().count() as u32 - 1
+        }
         (Finder::Scopes | Finder::Compiler, _) => source.byte_column(offset),
         _ if message.starts_with("leading zeros in decimal") => source.byte_column(offset),
         // The bytes of the text, with one more, are counted in the line of the file, which may begin with a mark.
@@ -68,7 +84,10 @@ pub fn of(diagnostic: &Diagnostic, reading: Reading, in_file: Option<String>) ->
             None
         }
         (_, Reading::File) => source.line_text(lineno).map(last_piece),
-        (_, Reading::Text | Reading::Part) => source.line_text(lineno).map(str::to_owned),
+        (_, Reading::Text | Reading::Part) => {
+            let text = source.text.get(shown.clone()).unwrap_or_default().replace("\r\n", "\n").replace('\r', "\n");
+            Some(text.strip_suffix('\n').unwrap_or(&text).to_owned())
+        }
     };
     // A token without text: the end of a line, of a block or of the file.
     let nothing = span.start == span.end;
@@ -115,10 +134,7 @@ pub fn of(diagnostic: &Diagnostic, reading: Reading, in_file: Option<String>) ->
             || at_end && starts("expected 'except' or 'finally' block"))
     {
         end_offset = Some(-1);
-    } else if starts("inconsistent use of tabs")
-        || starts("unexpected character after line continuation")
-        || starts("':' expected after dictionary key")
-        || never_closed
+    } else if starts("inconsistent use of tabs") || stray || starts("':' expected after dictionary key") || never_closed
     {
         end_offset = Some(0);
     } else if starts("future feature") || message == "not a chance" {
@@ -146,7 +162,6 @@ pub fn of(diagnostic: &Diagnostic, reading: Reading, in_file: Option<String>) ->
         && matches!(diagnostic.finder, Finder::Lexer | Finder::Tokens | Finder::Parser)
     {
         let longest = text.as_ref().map_or(0, |text| text.chars().count() as i64) + 1;
-        let longest = longest + i64::from(diagnostic.finder == Finder::Parser);
         end_offset = end_offset.map(|end| end.min(longest));
     }
     if starts("multiple statements found") {

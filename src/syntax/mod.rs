@@ -22,6 +22,7 @@ pub use self::literal::surrogate_to_char;
 
 use self::ast::{Expr, Module, Stmt, StmtKind};
 use self::lexer::lex;
+use self::token::TokenKind;
 use self::verdict::conclude;
 use crate::diagnostic::Diagnostic;
 use crate::source::{Source, Span};
@@ -51,6 +52,38 @@ pub fn calls_within(source: &Rc<Source>, within: Span, name: &str) -> Vec<(Span,
         visit::calls_within(&module.body, within, interner.intern(name), &mut found);
     }
     found
+}
+
+/// Where the line of an offset begins as CPython's tokenizer reads it: with the lines before that a string goes over or
+/// a backslash joins to it, and in a file the lines of an f-string's fields.
+pub fn line_as_read(source: &Source, offset: u32, is_file: bool) -> u32 {
+    let mut spans: Vec<(Span, bool)> = Vec::new();
+    let mut fstrings = 0;
+    for token in lex(source, &mut Interner::default()).tokens {
+        match spans.last_mut().filter(|_| is_file && fstrings > 0) {
+            Some((fstring, _)) => fstring.end = token.span.end,
+            None => spans.push((token.span, token.kind.is_text())),
+        }
+        fstrings += i32::from(token.kind == TokenKind::FStringStart) - i32::from(token.kind == TokenKind::FStringEnd);
+    }
+    let joined = |line_break: u32| {
+        let Some(&(span, is_string)) = spans[..spans.partition_point(|(span, _)| span.start <= line_break)].last()
+        else {
+            return source.text[..line_break as usize].ends_with('\\');
+        };
+        let gap = source.text.get(span.end as usize..line_break as usize);
+        gap.map_or(is_string, |gap| gap.trim_end_matches('\r').ends_with('\\') && !gap.contains('#'))
+    };
+    let starts = |line| source.line_start(line).unwrap_or(0);
+    let mut first = 1;
+    for line in 2..=source.line(offset) {
+        // What indents a line is not joined to it.
+        let blank = source.line_text(line - 1).is_some_and(|text| text.trim_start() == "\\") && first == line - 1;
+        if blank || !joined(starts(line) - 1) {
+            first = line;
+        }
+    }
+    starts(first)
 }
 
 /// All errors of a file that [`parse_module`] failed on, given those it found.

@@ -271,6 +271,11 @@ impl TokenKind {
         matches!(self, TokenKind::RParen | TokenKind::RBracket | TokenKind::RBrace)
     }
 
+    /// Whether it may go over several lines.
+    pub fn is_text(self) -> bool {
+        matches!(self, TokenKind::String | TokenKind::FStringStart | TokenKind::FStringMiddle)
+    }
+
     pub fn is_keyword(self) -> bool {
         (self as u8) <= TokenKind::Yield as u8
     }
