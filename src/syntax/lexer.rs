@@ -120,6 +120,8 @@ struct Field {
     /// How many brackets are open, its own brace included.
     depth: usize,
     in_spec: bool,
+    /// A field in its specification has ended.
+    nested: bool,
 }
 
 struct Lexer<'t, 'i> {
@@ -269,7 +271,8 @@ impl Lexer<'_, '_> {
             return self.stop(stop);
         }
         if let Some(fstring) = self.fstrings.last() {
-            if self.in_fstring_text() && (fstring.triple || fstring.fields.is_empty()) {
+            let escaped = self.text.trim_end_matches(['\n', '\r']).ends_with('\\');
+            if self.in_fstring_text() && (fstring.triple || fstring.fields.last().is_none_or(|f| f.nested || escaped)) {
                 self.unterminated_fstring();
             }
         }
@@ -471,6 +474,9 @@ impl Lexer<'_, '_> {
         if in_field {
             if let Some(fstring) = self.fstrings.last_mut() {
                 fstring.fields.pop();
+                if let Some(outer) = fstring.fields.last_mut() {
+                    outer.nested = true;
+                }
             }
         }
         self.push(kind, span);

@@ -137,8 +137,8 @@ fn in_order(source: &Source, lexed: &Lexed, found: Vec<Found>) -> Vec<Fault> {
 /// Whether CPython reports a fault of the text rather than the parser's first error.
 fn fault_leads(lexed: &Lexed, error: &Found, fault: &Fault) -> bool {
     let last = error.at.max(error.touched);
-    if fault.token <= last && !(fault.token == last && is_unexpected_indent(&error.fault) && fault.class != "TabError")
-    {
+    let at_indent = fault.token == last && error.fault.message == "unexpected indent";
+    if fault.token <= last && !(at_indent && fault.class != "TabError") {
         return true;
     }
     // Of a line that can't be read, no more is said than the parser found at its start.
@@ -172,7 +172,10 @@ fn unclosed(source: &Source, lexed: &Lexed, mut found: Found) -> Fault {
     let last = found.at.max(found.touched);
     let place = lexed.tokens[last].span.start;
     let later = looks && offset < place && source.line(place) > source.line(offset);
-    if last < end && !later {
+    // What a string stands for is worked out before the token after it is read.
+    let of_string = found.fault.message.starts_with("(unicode error)")
+        || found.fault.message.starts_with("bytes can only contain ASCII");
+    if (last < end || of_string) && !later {
         return found.fault;
     }
     let message = format!("'{bracket}' was never closed");

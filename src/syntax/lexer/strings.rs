@@ -254,7 +254,7 @@ impl Lexer<'_, '_> {
                 self.open(TokenKind::LBrace, Span::new(at, at + 1), true);
                 let depth = self.brackets.len();
                 if let Some(fstring) = self.fstrings.last_mut() {
-                    fstring.fields.push(Field { depth, in_spec: false });
+                    fstring.fields.push(Field { depth, in_spec: false, nested: false });
                 }
             }
             b'}' if in_spec => {
@@ -267,13 +267,10 @@ impl Lexer<'_, '_> {
                 self.push(TokenKind::Unknown, Span::new(at, at + 1));
             }
             b'\n' | b'\r' => {
-                if in_spec {
+                match self.fstrings.last_mut().and_then(|f| f.fields.last_mut()) {
                     // The specification ends with the line; the closing brace may follow on the next.
-                    if let Some(field) = self.fstrings.last_mut().and_then(|f| f.fields.last_mut()) {
-                        field.in_spec = false;
-                    }
-                } else {
-                    self.unterminated_fstring();
+                    Some(field) if !field.nested => field.in_spec = false,
+                    _ => self.unterminated_fstring(),
                 }
             }
             _ => {

@@ -441,15 +441,18 @@ fn arguments(inp: &mut Inp<'_, '_>, generator: bool) -> Res<Vec<Arg>> {
     let mut args = Vec::new();
     let (mut keywords, mut unpacked) = (false, false);
     while peek_kind(inp) != K::RParen {
-        let (next, at) = (peek_kind(inp), index(inp));
+        let next = peek_kind(inp);
+        let begins = matches!(next, K::Star | K::DoubleStar) || next == K::Name && peek_second(inp) == K::Equal;
+        if (keywords || unpacked) && !begins {
+            // A name could be a keyword's; anything else is read no further.
+            let at = index(inp) + usize::from(next == K::Name);
+            let state = inp.state();
+            state.furthest = state.furthest.max(at);
+            state.touched = state.touched.max(at);
+            return Err(Failed);
+        }
         args.push(arg(inp)?);
         match args.last() {
-            // A name could be a keyword's; anything else is read no further.
-            Some(Arg::Positional(_)) if keywords || unpacked => {
-                let state = inp.state();
-                state.furthest = state.furthest.max(at + usize::from(next == K::Name));
-                return Err(Failed);
-            }
             Some(Arg::Positional(_)) if generator && args.len() == 1 && at_for(inp) => {
                 return generator_argument(inp, opener.span.start, args);
             }

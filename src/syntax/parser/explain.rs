@@ -45,13 +45,16 @@ pub(super) fn first_look(inp: &mut Inp<'_, '_>, production: &'static str) -> boo
 
 /// From `start` to just before the end of the next token.
 pub(super) fn up_to_next(inp: &mut Inp<'_, '_>, start: u32) -> Span {
-    let end = peek(inp).span.end.saturating_sub(1);
+    let next = peek(inp).span;
+    let end = if next.start < next.end { next.end - 1 } else { next.end };
     Span { start, end: end.max(start) }
 }
 
 pub(super) fn raise_at_next<T>(inp: &mut Inp<'_, '_>, message: impl Into<String>) -> Res<T> {
-    let span = peek(inp).span;
-    raise(inp, message, span)
+    let next = peek(inp);
+    // Indentation is shown by its end.
+    let start = if next.kind == K::Indent { next.span.end } else { next.span.start };
+    raise(inp, message, Span { start, ..next.span })
 }
 
 /// Raises where something was found.
@@ -91,7 +94,7 @@ pub(super) fn invalid_import(inp: &mut Inp<'_, '_>) -> Res<()> {
         }
         expect(inp, K::From)?;
         super::stmt::dotted_name(inp)?;
-        Ok(span_from(inp, import.span.start))
+        Ok(up_to_next(inp, import.span.start))
     })?;
     raise_if(inp, names, "Did you mean to use 'from ... import ...' instead?")
 }
@@ -286,8 +289,10 @@ pub(super) fn invalid_type_params(inp: &mut Inp<'_, '_>) -> Res<()> {
         return FINE;
     }
     let at = index(inp);
-    let second = inp.state().tokens[at + 1];
-    let span = Span { end: second.span.start, ..second.span };
+    let state = inp.state();
+    // It ends with the last token that was read.
+    let last = state.tokens[state.touched.max(at + 1)].span.end;
+    let span = Span { end: last - 1, ..state.tokens[at + 1].span };
     raise(inp, "Type parameter list cannot be empty", span)
 }
 

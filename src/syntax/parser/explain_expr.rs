@@ -111,7 +111,14 @@ fn old_statement(inp: &mut Inp<'_, '_>, inner: bool) -> Res<()> {
         if let Some(span) = cut_off {
             return raise(inp, "expected 'else' after 'if' expression", span);
         }
-        argument = unexplained(inp, |inp| expression(inp).map(|first| (first.span, index(inp))))?;
+        let first = unexplained(inp, |inp| expression(inp).map(|first| (first, index(inp))))?;
+        if let Some((value, end)) = &first {
+            explained(inp, |inp| {
+                advance_to(inp, *end);
+                invalid_expression(inp, at + 1, value)
+            })?;
+        }
+        argument = first.map(|(value, end)| (value.span, end));
         if second == K::Name {
             nested(inp, BRACKET, |inp| explained(inp, |inp| old_statement(inp, true)))?;
             // As much of it as can be read.
@@ -119,9 +126,7 @@ fn old_statement(inp: &mut Inp<'_, '_>, inner: bool) -> Res<()> {
         }
         match argument {
             Some((_, end)) => {
-                while index(inp) < end {
-                    advance(inp);
-                }
+                advance_to(inp, end);
                 rest_follows = eat(inp, K::Comma).is_some();
             }
             None => return FINE,
@@ -292,9 +297,7 @@ pub(super) fn key_without_colon(inp: &mut Inp<'_, '_>) -> Res<Option<Expr>> {
         let at = key.span.end.saturating_sub(1);
         return raise(inp, "':' expected after dictionary key", Span { start: at, end: at });
     }
-    while index(inp) < end {
-        advance(inp);
-    }
+    advance_to(inp, end);
     Ok(Some(key))
 }
 
@@ -307,7 +310,9 @@ pub(super) fn failed_dict<T>(inp: &mut Inp<'_, '_>, again: fn(&mut Inp<'_, '_>) 
     let state = inp.state();
     state.again = false;
     state.hopeless.clear();
-    (state.furthest, state.touched) = (furthest, touched);
+    if state.raised.is_none() {
+        (state.furthest, state.touched) = (furthest, touched);
+    }
     Err(Failed)
 }
 
@@ -328,7 +333,7 @@ pub(super) fn invalid_kvpair(inp: &mut Inp<'_, '_>, key: &Expr, first: bool) -> 
                 let star = advance(inp);
                 touch(inp);
                 bitwise_or(inp)?;
-                Ok(span_from(inp, star.span.start))
+                Ok(up_to_next(inp, star.span.start))
             })?;
             raise_if(inp, star, "cannot use a starred expression in a dictionary value")
         }
@@ -507,8 +512,18 @@ fn generator_argument(inp: &mut Inp<'_, '_>, element: &Expr, before: usize) -> R
         return FINE;
     }
     let clauses = for_if_clauses(inp)?;
-    if before == 0 && peek_kind(inp) != K::Comma {
-        return FINE;
+    if before == 0 {
+        if eat(inp, K::Comma).is_none() {
+            return FINE;
+        }
+        // What follows is read as well.
+        unexplained(inp, |inp| {
+            while starts_starred(peek_kind(inp)) {
+                arg(inp)?;
+                expect(inp, K::Comma)?;
+            }
+            FINE
+        })?;
     }
     let end = last_place(&clauses).unwrap_or(element.span);
     raise(inp, "Generator expression must be parenthesized", element.span.to(end))

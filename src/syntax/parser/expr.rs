@@ -315,8 +315,8 @@ enum Infix {
     Binary(BinOp),
 }
 
-/// The operator a token stands for between two operands, its level, and the number of its tokens.
-fn infix(inp: &mut Inp<'_, '_>) -> Option<(Infix, u8, usize)> {
+/// The operator of at least the given level that a token stands for between two operands, its level, and the number of its tokens.
+fn infix(inp: &mut Inp<'_, '_>, lowest: u8) -> Option<(Infix, u8, usize)> {
     use Infix::{Binary, Bool, Compare};
     let (op, level) = match peek_kind(inp) {
         K::Or => (Bool(BoolOp::Or), level::OR),
@@ -328,9 +328,11 @@ fn infix(inp: &mut Inp<'_, '_>) -> Option<(Infix, u8, usize)> {
         K::Greater => (Compare(CmpOp::Gt), level::COMPARE),
         K::GreaterEqual => (Compare(CmpOp::GtE), level::COMPARE),
         K::In => (Compare(CmpOp::In), level::COMPARE),
-        K::Is if peek_second(inp) == K::Not => return Some((Compare(CmpOp::IsNot), level::COMPARE, 2)),
+        K::Is if lowest <= level::COMPARE && peek_second(inp) == K::Not => {
+            return Some((Compare(CmpOp::IsNot), level::COMPARE, 2));
+        }
         K::Is => (Compare(CmpOp::Is), level::COMPARE),
-        K::Not => return not_in(inp),
+        K::Not if lowest <= level::COMPARE => return not_in(inp),
         K::Bar => (Binary(BinOp::BitOr), level::BIT_OR),
         K::Caret => (Binary(BinOp::BitXor), level::BIT_XOR),
         K::Ampersand => (Binary(BinOp::BitAnd), level::BIT_AND),
@@ -346,7 +348,7 @@ fn infix(inp: &mut Inp<'_, '_>) -> Option<(Infix, u8, usize)> {
         K::DoubleStar => (Binary(BinOp::Pow), level::POWER),
         _ => return None,
     };
-    Some((op, level, 1))
+    (level >= lowest).then_some((op, level, 1))
 }
 
 /// `not` after an operand must be `not in`.
@@ -400,7 +402,7 @@ fn operators(inp: &mut Inp<'_, '_>, lowest: u8) -> Res<Expr> {
         K::Await => await_primary(inp),
         _ => primary(inp),
     }?;
-    if infix(inp).is_some() {
+    if infix(inp, lowest).is_some() {
         return chains(inp, lowest, start, begun, first);
     }
     end_node(inp, begun, 0)?;
@@ -413,10 +415,7 @@ fn chains(inp: &mut Inp<'_, '_>, lowest: u8, start: u32, begun: u32, first: Expr
     let mut left = first;
     // The level of the chain that `left` is, when more operands can be added to it.
     let mut chain = 0;
-    while let Some((op, level, tokens)) = infix(inp) {
-        if level < lowest {
-            break;
-        }
+    while let Some((op, level, tokens)) = infix(inp, lowest) {
         let before_op = inp.save();
         for _ in 0..tokens {
             advance(inp);

@@ -163,6 +163,13 @@ pub(super) fn advance(inp: &mut Inp<'_, '_>) -> Token {
     token
 }
 
+/// Consumes the tokens before one that was reached earlier.
+pub(super) fn advance_to(inp: &mut Inp<'_, '_>, end: usize) {
+    while index(inp) < end {
+        advance(inp);
+    }
+}
+
 #[inline]
 pub(super) fn eat(inp: &mut Inp<'_, '_>, kind: TokenKind) -> Option<Token> {
     let token = peek(inp);
