@@ -334,6 +334,10 @@ impl Vm {
                 Ok(Outcome::Begun(begun)) => {
                     let (member, outcome) = *begun;
                     self.depth += 1;
+                    let above = chain.last().unwrap_or(root);
+                    if let Some(handled) = handled_by(above) {
+                        member.with_extra(|extra| extra.base_handled = Some(handled));
+                    }
                     member.in_chain.set(true);
                     chain.push(member);
                     next = Next::Outcome(Ok(outcome));
@@ -683,7 +687,7 @@ impl Vm {
         let outcome = self.settle(&mut frame, result);
         let (pc, handled) = (frame.pc, frame.handled.take());
         drop(frame.outer_handled.take());
-        self.handling = handling.clone();
+        self.handling = handling;
         self.nested_awaits -= 1;
         self.depth -= 1;
         match outcome {
@@ -698,9 +702,6 @@ impl Vm {
                 self.caught_moved(from, locals.as_ptr());
                 let coroutine =
                     self.parked(function, ParkedFrame { function: function.clone(), locals, pc: pc as usize, handled });
-                if handling.is_some() {
-                    coroutine.with_extra(|extra| extra.base_handled = handling);
-                }
                 coroutine.state.set(State::Suspended);
                 let coroutine = Rc::new(coroutine);
                 gc::register(&coroutine);
