@@ -35,10 +35,10 @@ pub fn get_stack(vm: &mut Vm, this: &Value, limit: &Value) -> Result {
     }
     // Its own, and if it runs those of the script that called it.
     let Value::Frame(own) = frame else { return Ok(Value::list(frames)) };
-    let mut above = own.back.clone();
+    let mut above = own.back.borrow().clone();
     frames.push(Value::Frame(own));
     while let Some(view) = above {
-        above = view.back.clone();
+        above = view.back.borrow().clone();
         if !view.code.source.library {
             frames.push(Value::Frame(view));
         }

@@ -108,7 +108,7 @@ pub(super) fn await_evaluated(
 fn may_bind_directly(vm: &Vm, function: &Function) -> bool {
     let code = &function.code;
     // What looks at frames knows those of coroutines by the calls under way when they began.
-    let fits = code.kind == CodeKind::Coroutine && code.slots as usize <= STACK_SLOTS && !code.observed;
+    let fits = code.kind == CodeKind::Coroutine && code.slots as usize <= STACK_SLOTS && code.view.is_none();
     fits && !code.replaced.get() && !code.iterable.get() && vm.may_nest_await()
 }
 

@@ -974,7 +974,7 @@ impl Lower<'_> {
             // What functions inside capture comes after the rest, by name, but for the parameters.
             let all =
                 (params.positional + params.kwonly) as usize + usize::from(params.vararg) + usize::from(params.kwarg);
-            let last = |slot: usize| slot >= all && !code.observed && code.cells.contains(&(slot as u32));
+            let last = |slot: usize| slot >= all && code.view.is_none() && code.cells.contains(&(slot as u32));
             let (mut captured, plain): (Vec<_>, Vec<_>) = own.partition(|(_, slot)| last(*slot));
             captured.sort_by(|a, b| a.0.as_str().cmp(b.0.as_str()));
             for (name, slot) in plain.into_iter().chain(captured).chain(comps.iter().map(|(name, slot)| (name, *slot)))

@@ -82,6 +82,9 @@ impl Lower<'_> {
                 unit.next_slot += 1;
             }
         }
+        if self.scopes.observed {
+            unit.keep_view();
+        }
         unit.most_slots = unit.next_slot;
         let free = data.free.clone();
         for (at, &symbol) in free.iter().enumerate() {
@@ -109,13 +112,7 @@ impl Lower<'_> {
                 Ok(())
             });
         }
-        if self.scopes.observed {
-            let note: Action = Box::new(|vm, frame| {
-                vm.observe(frame);
-                Ok(())
-            });
-            self.emit(Step::Do(note), Span { start: span.start, end: span.start });
-        }
+        self.emit_view(Span { start: span.start, end: span.start });
         body(self);
         // A body that is one `return` needs no step loop.
         if !matches!(self.unit.steps[..], [Step::Return(_)]) {

@@ -138,6 +138,7 @@ pub fn compile_expression(
     let kind = if scopes.scopes[0].has_await { CodeKind::Coroutine } else { CodeKind::Module };
     let mut lower = Lower::new(vm, source, scopes, kind, "<module>", locals);
     let span = expr.span;
+    lower.emit_view(span);
     let expr = lower.hoist(expr);
     let thunk = lower.expr(expr);
     lower.emit(Step::Return(thunk), span);
@@ -162,6 +163,7 @@ fn lower_module<'v>(
         (Some(first), Some(last)) => first.span.to(last.span),
         _ => Span::default(),
     };
+    lower.emit_view(span);
     let doc = def::docstring(&module.body);
     if let (Some(doc), false) = (&doc, interactive) {
         let doc = Value::str(doc);
@@ -215,6 +217,8 @@ struct Unit {
     blocks: Vec<block::Block>,
     /// The slot of the namespace dict of a class body, or of `exec` with locals of its own.
     namespace: Option<Slot>,
+    /// The slot of the view of the frame, if scripts may look at it.
+    view: Option<Slot>,
     /// The value of an expression statement is shown.
     interactive: bool,
     /// Its calls are suspension points of a green thread.
@@ -225,6 +229,12 @@ impl Unit {
     fn new(scope: ScopeId, kind: CodeKind, name: Rc<Str>, qualname: Rc<Str>) -> Unit {
         Unit { scope, kind, name, qualname, ..Unit::default() }
     }
+
+    /// Reserves a slot for the view of the frame.
+    fn keep_view(&mut self) {
+        self.view = Some(self.next_slot);
+        self.next_slot += 1;
+    }
 }
 
 impl<'v> Lower<'v> {
@@ -234,8 +244,11 @@ impl<'v> Lower<'v> {
         if locals {
             unit.namespace = Some(0);
             unit.next_slot = 1;
-            unit.most_slots = 1;
         }
+        if scopes.observed {
+            unit.keep_view();
+        }
+        unit.most_slots = unit.next_slot;
         Lower {
             vm,
             wanted: None,
@@ -293,7 +306,7 @@ impl<'v> Lower<'v> {
             doc,
             handles: unit.handles,
             green: unit.green,
-            observed: self.scopes.observed,
+            view: unit.view,
             iterable: Cell::new(false),
             globals: Default::default(),
             places: Default::default(),
@@ -306,9 +319,24 @@ impl<'v> Lower<'v> {
 
     /// Adds a step.
     fn emit(&mut self, step: Step, span: Span) -> Pc {
+        let suspends = step.suspends();
         self.unit.steps.push(step);
         self.unit.spans.push(span);
-        self.unit.steps.len() as Pc - 1
+        let at = self.unit.steps.len() as Pc - 1;
+        if suspends {
+            self.emit_view(span);
+        }
+        at
+    }
+
+    /// Where a frame that scripts may look at begins or goes on, it says so.
+    fn emit_view(&mut self, span: Span) {
+        if let Some(slot) = self.unit.view {
+            self.emit_do(span, move |vm, frame| {
+                vm.observe(frame, slot);
+                Ok(())
+            });
+        }
     }
 
     /// A step that only does something.

@@ -644,7 +644,7 @@ impl Vm {
     /// Whether the next item of an asynchronous generator can be asked for on the native stack.
     pub(super) fn may_pass_through(&self, generator: &Coroutine) -> bool {
         generator.kind == Kind::AsyncGenerator
-            && !generator.code.as_ref().is_none_or(|code| code.observed)
+            && generator.code.as_ref().is_some_and(|code| code.view.is_none())
             && matches!(generator.state.get(), State::Created | State::Suspended)
             && !generator.running_async.get()
             && !generator.in_chain.get()

@@ -60,7 +60,7 @@ pub(super) fn push_object(vm: &mut Vm, out: &mut String, value: &Value) -> Resul
             "<frame at {}, file '{}', line {}, code {}>",
             address(value),
             frame.code.source.name,
-            frame.code.source.line(frame.span.get().start),
+            frame.code.source.line(vm.place_of(frame).start),
             frame.code.name
         ),
         Value::Coroutine(coroutine) => {

@@ -18,6 +18,7 @@ pub mod coroutine;
 pub mod display;
 pub mod errors;
 pub mod format;
+pub mod frames;
 pub mod generator;
 pub mod generic;
 pub mod groups;

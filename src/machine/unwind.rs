@@ -1,13 +1,11 @@
 //! Exceptions on their way through frames: handlers, what is being handled, and finalisers.
 
 use super::prelude::*;
-use crate::machine::links::waiting_frames;
 use crate::object::code::Slot;
-use crate::object::coroutine::{Coroutine, State};
 use std::rc::Weak;
 
 use crate::object::exception::Traceback;
-use crate::object::frame::{FrameView, Observed};
+use crate::object::frame::FrameView;
 
 /// Frees the slots from one on, the innermost first: iterators and other values that statements were in the midst of.
 fn clear_from(frame: &mut Frame, first: usize) {
@@ -106,8 +104,9 @@ impl Vm {
         if exception.traceback.borrow().is_none() {
             self.note_name_suggestion(&error, frame);
         }
+        let seen = code.view.map(|slot| self.failing_view(frame, slot));
         if !exception.reraised.replace(false) {
-            exception.add_traceback(&code, span, None);
+            exception.add_traceback(&code, span, seen);
         }
         let handlers = if self.stopped.is_some() { &[][..] } else { &code.handlers[..] };
         let Some(handler) = handlers.iter().find(|h| h.start <= pc && pc < h.end) else {
@@ -194,180 +193,5 @@ impl Vm {
             _ => frame.handled = None,
         }
         self.handling = frame.handled.clone().or_else(|| frame.outer_handled.clone());
-    }
-
-    /// The place that is running: the innermost call under way.
-    pub fn here(&self) -> Option<(std::rc::Rc<Code>, Span)> {
-        self.calls.iter().rev().find_map(|site| {
-            let code = self.code_by_id(site.code)?;
-            (!code.source.library).then_some((code, site.span))
-        })
-    }
-
-    /// The frames under way, outermost first, with those of coroutines that wait for the one that runs.
-    pub fn frames_under_way(&self) -> Vec<(Rc<Code>, Span)> {
-        self.calls_under_way().into_iter().map(|(code, span, _)| (code, span)).collect()
-    }
-
-    /// The same with the number of the call that each has under way.
-    fn calls_under_way(&self) -> Vec<(Rc<Code>, Span, usize)> {
-        self.calls_down_to(None).0
-    }
-
-    /// The same down to the frame of a coroutine, and whether that was found.
-    fn calls_down_to(&self, coroutine: Option<&Rc<Coroutine>>) -> (Vec<(Rc<Code>, Span, usize)>, bool) {
-        let is_wanted = |member: &Rc<Coroutine>| coroutine.is_some_and(|wanted| Rc::ptr_eq(wanted, member));
-        let mut frames = Vec::new();
-        let mut driving = self.driving.iter().peekable();
-        // After the last call what waits for a frame that has none under way.
-        for (at, site) in self.calls.iter().map(Some).chain([None]).enumerate() {
-            let mut found = false;
-            while let Some((root, _)) = driving.next_if(|(_, calls)| *calls <= at) {
-                for (member, place) in waiting_frames(root) {
-                    found = is_wanted(&member);
-                    let Some((code, span)) = place else { break };
-                    frames.push((code, span, usize::MAX));
-                    if found {
-                        return (frames, true);
-                    }
-                }
-            }
-            let called = site.and_then(|site| Some((self.code_by_id(site.code)?, site.span, at)));
-            frames.extend(called);
-            if found && site.is_some() {
-                return (frames, true);
-            }
-        }
-        (frames, false)
-    }
-
-    /// What a script sees of the frame of a coroutine that runs or waits for the one that does, with the frames that
-    /// called it.
-    pub fn running_view(&mut self, coroutine: &Rc<Coroutine>) -> Option<Rc<FrameView>> {
-        let (mut frames, found) = self.calls_down_to(Some(coroutine));
-        if !found {
-            // It waits for nobody and nobody for it: all that is noted of it is a call it has under way.
-            let code = coroutine.code.as_ref().filter(|_| coroutine.state.get() == State::Running)?;
-            match frames.iter().rposition(|(called, ..)| Rc::ptr_eq(called, code)) {
-                Some(at) => frames.truncate(at + 1),
-                None => frames.push((code.clone(), code.head_span(), usize::MAX)),
-            }
-        }
-        self.view_of(frames)
-    }
-
-    /// What a script sees of the frames under way, `depth` frames away from here; `None` if there are not so many.
-    pub fn frame_view(&mut self, depth: usize) -> Option<Rc<FrameView>> {
-        let mut frames = self.calls_under_way();
-        frames.truncate(frames.len().checked_sub(depth)?);
-        self.view_of(frames)
-    }
-
-    /// What a script sees of the last of these frames.
-    fn view_of(&mut self, frames: Vec<(Rc<Code>, Span, usize)>) -> Option<Rc<FrameView>> {
-        let mut view = None;
-        for (code, span, call) in frames {
-            let (id, running) = (code.id.get(), code.is_suspendable());
-            let known = |frame: &Observed| frame.code == id && (frame.calls == call || running);
-            view = Some(match self.observed.iter().rposition(known).filter(|_| code.observed) {
-                Some(at) => self.observed_view(at, code, span, view),
-                None => {
-                    let globals = code.globals.borrow().upgrade().unwrap_or_default();
-                    let locals = if code.kind == CodeKind::Module { Value::Unbound } else { Value::NotImplemented };
-                    let mut made = FrameView::new(code, globals, span);
-                    made.locals = locals.into();
-                    made.back = view;
-                    Rc::new(made)
-                }
-            });
-        }
-        view
-    }
-
-    /// What a script sees of the frame of a traceback's entry.
-    pub fn frame_of(&mut self, entry: &Traceback) -> Rc<FrameView> {
-        if let Some(view) = entry.frame.borrow().clone() {
-            return view;
-        }
-        let view = match self.observed.iter().rposition(|frame| frame.code == entry.code.id.get()) {
-            Some(at) => self.observed_view(at, entry.code.clone(), entry.span, None),
-            None => {
-                let globals = entry.code.globals.borrow().upgrade().unwrap_or_default();
-                Rc::new(FrameView::new(entry.code.clone(), globals, entry.span))
-            }
-        };
-        *entry.frame.borrow_mut() = Some(view.clone());
-        view
-    }
-
-    /// Whether a frame that a script sees is still to be left.
-    pub fn is_under_way(&self, view: &Rc<FrameView>) -> bool {
-        let known = |frame: &Observed| frame.view.as_ptr() == Rc::as_ptr(view);
-        let Some(frame) = self.observed.iter().find(|frame| known(frame)) else { return false };
-        self.calls.get(frame.calls).is_some_and(|site| site.code == frame.code)
-    }
-
-    /// Notes where the variables of a frame are that begins.
-    pub fn observe(&mut self, frame: &Frame) {
-        let (calls, code) = (self.calls.len(), frame.code.id.get());
-        // What began later, or at the same place and has ended, is there no more.
-        while self.observed.last().is_some_and(|last| {
-            let over = || last.cells.iter().all(|cell| cell.strong_count() == 0);
-            last.calls > calls || last.calls == calls && (last.code == code || over())
-        }) {
-            self.observed.pop();
-        }
-        let cells = frame.locals.iter().take(frame.code.variables.len()).map(|local| match local {
-            Value::Cell(cell) => Rc::downgrade(cell),
-            _ => Weak::new(),
-        });
-        let namespace = match (frame.code.kind, frame.locals.first()) {
-            (CodeKind::Class, Some(Value::Dict(dict))) => Some(Rc::downgrade(dict)),
-            _ => None,
-        };
-        self.observed.push(Observed {
-            calls,
-            code,
-            function: Rc::downgrade(frame.function),
-            cells: cells.collect(),
-            namespace,
-            extra: Rc::default(),
-            view: Weak::new(),
-        });
-    }
-
-    /// What a script sees of a frame of this code that was noted.
-    pub fn observed_view(
-        &mut self,
-        at: usize,
-        code: Rc<Code>,
-        span: Span,
-        back: Option<Rc<FrameView>>,
-    ) -> Rc<FrameView> {
-        if let Some(view) = self.observed[at].view.upgrade() {
-            view.span.set(span);
-            return view;
-        }
-        let back = back.or_else(|| {
-            let mut frames = self.calls_under_way();
-            frames.retain(|(.., call)| *call < self.observed[at].calls);
-            self.view_of(frames)
-        });
-        let frame = &mut self.observed[at];
-        let globals = code.globals.borrow().upgrade().unwrap_or_default();
-        let mut view = FrameView::new(code, globals, span);
-        view.slots = frame
-            .cells
-            .iter()
-            .map(|cell| cell.upgrade().map_or(Value::Unbound, Value::Cell))
-            .collect::<Vec<_>>()
-            .into();
-        view.function = frame.function.upgrade().into();
-        view.extra = frame.extra.clone();
-        view.locals = frame.namespace.as_ref().and_then(Weak::upgrade).map_or(Value::Unbound, Value::Dict).into();
-        view.back = back;
-        let view = Rc::new(view);
-        frame.view = Rc::downgrade(&view);
-        view
     }
 }

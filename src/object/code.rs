@@ -92,6 +92,14 @@ pub enum Step {
     EndFinally(Box<Finally>),
 }
 
+impl Step {
+    /// Whether the frame can be left here and goes on behind it.
+    pub fn suspends(&self) -> bool {
+        let yields = matches!(self, Step::Yield(..) | Step::AsyncYield(..));
+        yields || matches!(self, Step::Await(_) | Step::YieldFrom(_) | Step::AsyncNext { .. })
+    }
+}
+
 /// The hidden slots of a `finally` block.
 pub struct Finally {
     /// `Int`: which of `exits` goes on, 0 for falling through; `Exception`: raise it again.
@@ -159,8 +167,8 @@ pub struct Code {
     pub handles: bool,
     /// Made for a green thread: a plain function that can be suspended.
     pub green: bool,
-    /// Notes where its variables are when it begins.
-    pub observed: bool,
+    /// Where a frame keeps the view of itself, if scripts may look at it: then all its variables are in cells.
+    pub view: Option<Slot>,
     /// A generator function decorated with `types.coroutine`.
     pub iterable: Cell<bool>,
     /// The globals of the function last made of it: a frame under way is known by its code alone.

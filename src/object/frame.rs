@@ -66,22 +66,18 @@ pub struct FrameView {
     /// What a script put there under names that are no variables.
     pub extra: Rc<Dict>,
     pub span: Cell<Span>,
-    pub back: Option<Rc<FrameView>>,
+    /// The frame that called it, when somebody asked last.
+    pub back: RefCell<Option<Rc<FrameView>>>,
     /// The generator or coroutine that it was asked of.
     pub owner: RefCell<Weak<Coroutine>>,
 }
 
-/// A frame under way whose variables are in cells, as long as it lives.
+/// A frame under way that a script may look at, as long as it lives.
 pub struct Observed {
-    /// How many calls were under way when it began.
+    /// How many calls were under way when it began or went on.
     pub calls: usize,
     /// The number of its code.
     pub code: u32,
-    pub function: Weak<Function>,
-    pub cells: Vec<Weak<super::function::Cell>>,
-    /// The namespace of a class body.
-    pub namespace: Option<Weak<Dict>>,
-    pub extra: Rc<Dict>,
     pub view: Weak<FrameView>,
 }
 
@@ -95,7 +91,7 @@ impl FrameView {
             function: Default::default(),
             extra: Rc::default(),
             span: Cell::new(span),
-            back: None,
+            back: Default::default(),
             owner: Default::default(),
         }
     }

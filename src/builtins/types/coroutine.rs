@@ -6,6 +6,7 @@ use super::special;
 use crate::builtins::prelude::*;
 use crate::builtins::types::receiver;
 use crate::machine::coroutine::awaiter;
+use crate::machine::frames::kept_view;
 use crate::machine::links::awaited_object;
 use crate::object::Function;
 use crate::object::coroutine::{Awaiter, AwaiterState, Body, Coroutine, Kind, Operation, Resume, State};
@@ -258,14 +259,22 @@ fn frame(vm: &mut Vm, value: &Value) -> Result {
         return Ok(Value::Frame(view));
     };
     let code = function.code.clone();
+    let span = if coroutine.state.get() == State::Created { code.head_span() } else { span };
+    let back = under_way.and_then(|own| own.back.borrow().clone());
+    if let Some(view) = kept_view(coroutine) {
+        view.span.set(span);
+        *view.owner.borrow_mut() = Rc::downgrade(coroutine);
+        let old = view.back.replace(back);
+        drop(old);
+        return Ok(Value::Frame(view));
+    }
     let slots = coroutine.look(|body| match body {
         Body::Frame(frame) => frame.locals.to_vec(),
         _ => Vec::new(),
     });
-    let span = if coroutine.state.get() == State::Created { code.head_span() } else { span };
     let mut view = FrameView::new(code, function.globals.clone(), span);
     *view.owner.get_mut() = Rc::downgrade(coroutine);
-    view.back = under_way.and_then(|own| own.back.clone());
+    view.back = back.into();
     *view.slots.borrow_mut() = slots;
     *view.function.borrow_mut() = Some(function);
     Ok(Value::Frame(Rc::new(view)))

@@ -86,9 +86,7 @@ pub fn trace(value: &Value, visit: Visit) {
             if let Ok(slots) = x.slots.try_borrow() {
                 slots.iter().for_each(&mut *visit);
             }
-            if let Some(back) = &x.back {
-                link(back, Value::Frame, visit);
-            }
+            trace_option(&x.back, Value::Frame, visit);
         }
         Value::Traceback(x) => {
             trace_option(&x.next, Value::Traceback, visit);
@@ -197,6 +195,7 @@ pub(super) fn clear(value: &Value) {
             drop(x.slots.take());
             drop(x.function.take());
             drop(x.locals.take());
+            drop(x.back.take());
         }
         Value::Traceback(x) => {
             drop(x.frame.take());

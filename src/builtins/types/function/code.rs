@@ -162,7 +162,7 @@ fn plain_variables(code: &Code) -> impl Iterator<Item = &Rc<Str>> {
 /// Whether a cell is one because of an inner function, and not because somebody looks at frames.
 fn is_captured(code: &Code, slot: u32) -> bool {
     let captures = |name: &Rc<Str>| code.inner.iter().any(|inner| inner.free.contains(name));
-    !code.observed || code.variables.get(slot as usize).is_some_and(captures)
+    code.view.is_none() || code.variables.get(slot as usize).is_some_and(captures)
 }
 
 fn flags(code: &Code) -> i64 {
@@ -188,20 +188,20 @@ const FRAME: &[Row] = &[
     getter("f_code", |vm, this| {
         let frame = frame(vm, this)?;
         // Its place has a number by the time somebody looks at the code's positions.
-        frame.code.instruction(frame.span.get());
+        frame.code.instruction(vm.place_of(frame));
         Ok(Value::Code(frame.code.clone()))
     }),
     attribute(
         "f_lineno",
         |vm, this| {
             let frame = frame(vm, this)?;
-            Ok(Value::Int(frame.code.source.line(frame.span.get().start).into()))
+            Ok(Value::Int(frame.code.source.line(vm.place_of(frame).start).into()))
         },
         |vm, _, _| Err(vm.value_error("f_lineno can only be set in a trace function")),
     ),
     getter("f_lasti", |vm, this| {
         let frame = frame(vm, this)?;
-        Ok(Value::usize(2 * frame.code.instruction(frame.span.get())))
+        Ok(Value::usize(2 * frame.code.instruction(vm.place_of(frame))))
     }),
     getter("f_globals", |vm, this| Ok(Value::Dict(frame(vm, this)?.globals.clone()))),
     getter("f_builtins", |vm, _| Ok(Value::Dict(vm.builtins.clone()))),
@@ -225,7 +225,7 @@ const FRAME: &[Row] = &[
         *frame.locals.borrow_mut() = made.clone();
         Ok(made)
     }),
-    getter("f_back", |vm, this| Ok(frame(vm, this)?.back.clone().map_or(Value::None, Value::Frame))),
+    getter("f_back", |vm, this| Ok(frame(vm, this)?.back.borrow().clone().map_or(Value::None, Value::Frame))),
     getter("f_trace", |_, _| Ok(Value::None)),
     method("clear()", |vm, args| {
         let frame = frame(vm, &args[0])?;
