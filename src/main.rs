@@ -17,9 +17,13 @@ const RESERVE: usize = 4 << 20;
 
 fn main() -> ExitCode {
     for stack in [STACK, STACK / 4, STACK / 16] {
-        let run = move || cli::run(stack - RESERVE);
+        let run = move || {
+            let status = std::panic::catch_unwind(|| cli::run(stack - RESERVE));
+            std::process::exit(status.unwrap_or(70).into())
+        };
         if let Ok(thread) = std::thread::Builder::new().name("aio".to_owned()).stack_size(stack).spawn(run) {
-            return ExitCode::from(thread.join().unwrap_or(70));
+            cli::signals::wait();
+            return thread.join().unwrap_or(ExitCode::FAILURE);
         }
     }
     ExitCode::from(cli::run(4 << 20))

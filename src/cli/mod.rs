@@ -5,15 +5,15 @@ mod limits;
 #[cfg(unix)]
 mod outside;
 mod repl;
+pub(crate) mod signals;
 mod streams;
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aio::diagnostic::{Diagnostic, Severity};
-use aio::host::{Clock, Host, OnSignal, VirtualClock};
+use aio::host::{Clock, Host, VirtualClock};
 use aio::report::{self, ErrorFormat, Style};
 use aio::{Interpreter, syntax};
 use clap::{Parser, ValueEnum};
@@ -301,7 +301,7 @@ pub(crate) fn run(stack: usize) -> u8 {
     host.module_path = vec![input.folder];
     let mut interpreter = Interpreter::new(host);
     interpreter.limit_stack(stack);
-    interrupts(&mut interpreter, false);
+    signals::reach(&mut interpreter, false);
     #[cfg(unix)]
     if !options.interactive {
         interpreter.vm.host.read_line = streams::lines(interpreter.vm.interrupt.clone());
@@ -310,7 +310,7 @@ pub(crate) fn run(stack: usize) -> u8 {
         Ok(program) => {
             let status = interpreter.run(&program);
             if interpreter.interrupted {
-                end_interrupted();
+                signals::end_interrupted();
             }
             // Everything a script can notice has happened; giving back the memory piece by piece would only take time.
             std::process::exit(status.into())
@@ -359,60 +359,6 @@ fn host(options: &Options, style: Style) -> Host {
     host.style = style;
     limits::set(options, &mut host);
     host
-}
-
-/// Ctrl-C reaches the script as `KeyboardInterrupt`; a second one, while the first waits, ends the process.
-fn interrupts(interpreter: &mut Interpreter, terminal: bool) {
-    #[cfg(unix)]
-    signals(interpreter);
-    static WAITING: AtomicUsize = AtomicUsize::new(0);
-    let flag = interpreter.vm.interrupt.clone();
-    let _ = ctrlc::set_handler(move || {
-        let seen = flag.swap(true, Ordering::Relaxed);
-        if terminal {
-            // The terminal has shown `^C`.
-            let _ = std::io::stdout().write_all(b"\n");
-        }
-        if !seen {
-            WAITING.store(0, Ordering::Relaxed);
-        } else if WAITING.fetch_add(1, Ordering::Relaxed) > 0 {
-            end_interrupted();
-            std::process::exit(130);
-        }
-    });
-}
-
-/// Ends the process as if nobody had caught the signal, so that its parent knows; a shell shows 130.
-fn end_interrupted() {
-    #[cfg(unix)]
-    let _ = signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGINT);
-}
-
-/// The other signals are caught as soon as the script asks for one.
-#[cfg(unix)]
-fn signals(interpreter: &mut Interpreter) {
-    use signal_hook::consts::FORBIDDEN;
-    use signal_hook::iterator::{Handle, Signals};
-    let (flag, arrived) = (interpreter.vm.interrupt.clone(), interpreter.vm.signals.arrived.clone());
-    let mut caught: Option<Handle> = None;
-    interpreter.vm.host.signals = Box::new(move |number, wanted| match (wanted, &caught) {
-        (OnSignal::Default, _) => signal_hook::low_level::emulate_default_handler(number),
-        // The system delivers no such signal; one that the script raises is heard all the same.
-        (OnSignal::Note, _) if FORBIDDEN.contains(&number) => Ok(()),
-        (OnSignal::Note, Some(handle)) => handle.add_signal(number),
-        (OnSignal::Note, None) => {
-            let mut signals = Signals::new([number])?;
-            caught = Some(signals.handle());
-            let (flag, arrived) = (flag.clone(), arrived.clone());
-            std::thread::spawn(move || {
-                for number in signals.forever() {
-                    arrived.fetch_or(aio::machine::signals::bit(number.into()), Ordering::Relaxed);
-                    flag.store(true, Ordering::Relaxed);
-                }
-            });
-            Ok(())
-        }
-    });
 }
 
 fn usage(message: &str) -> u8 {

@@ -66,7 +66,7 @@ pub(super) fn run(options: &Options, stack: usize) -> u8 {
     };
     let mut session = Session::new(host, Box::new(|path: &Path, text: &str| std::fs::write(path, text)));
     session.interpreter().limit_stack(stack);
-    super::interrupts(session.interpreter(), terminal);
+    super::signals::reach(session.interpreter(), terminal);
     if let Surface::Terminal(editor, _) = &surface {
         editor.share_interrupt(session.interpreter().vm.interrupt.clone());
         if before.is_none() {
