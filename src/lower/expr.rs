@@ -1,7 +1,8 @@
 //! Expressions become closures.
 
 use super::call::{answers_itself, let_go, noted, noted_for};
-use super::name::{Global, Place};
+use super::items::reading;
+use super::name::{Captured, Global, Place};
 use super::prelude::*;
 use super::store::read_item;
 use crate::machine::attr_cache::AttrCache;
@@ -37,6 +38,8 @@ pub(super) enum Operand {
     Global(Box<Global>),
     /// An attribute of a variable.
     Attribute(Box<Attribute>),
+    /// A variable that functions share.
+    Captured(Box<Captured>),
     Thunk(Thunk),
 }
 
@@ -47,7 +50,7 @@ impl Operand {
         match self {
             Operand::Local(variable) => Some(&frame.locals[variable.slot]).filter(|value| !value.is_unbound()),
             Operand::Constant(value) => Some(value),
-            Operand::Global(_) | Operand::Attribute(_) | Operand::Thunk(_) => None,
+            Operand::Global(_) | Operand::Attribute(_) | Operand::Captured(_) | Operand::Thunk(_) => None,
         }
     }
 
@@ -58,6 +61,7 @@ impl Operand {
             Operand::Constant(value) => Ok(value.clone()),
             Operand::Global(global) => global.value(vm, frame),
             Operand::Attribute(attribute) => attribute.value(vm, frame),
+            Operand::Captured(captured) => captured.value(vm, frame),
             Operand::Thunk(thunk) => thunk(vm, frame),
         }
     }
@@ -78,6 +82,12 @@ impl Attribute {
             Some(found) => Ok(found),
             None => self.look_up(vm, frame),
         }
+    }
+
+    /// Looks at the value where it is.
+    #[inline(always)]
+    pub(super) fn look<R>(&self, frame: &Frame, look: impl FnOnce(&Value) -> Option<R>) -> Option<R> {
+        self.cache.look(&frame.locals[self.object.slot], look)
     }
 
     #[inline(never)]
@@ -269,7 +279,8 @@ impl Lower<'_> {
             ExprKind::Name(name) => match self.place(*name) {
                 Place::Local(slot) => return Operand::Local(self.variable(slot, e.span)),
                 Place::Global => return Operand::Global(Box::new(Global::new(self.vm.name(*name).clone(), e.span))),
-                _ => {}
+                Place::Cell(_) | Place::Free(_) => return Operand::Captured(Box::new(self.captured(*name, e.span))),
+                Place::Namespace(_) | Place::NamespaceFree(..) => {}
             },
             _ => {
                 if let Some(value) = self.folded(&e) {
@@ -443,9 +454,13 @@ impl Lower<'_> {
         }
     }
 
-    /// `x.items[i]` of locals: an item of a list that an instance has itself is taken without touching the list's count.
     fn subscript(&mut self, value: Expr, index: Expr, span: Span) -> Thunk {
+        let (value, index) = match self.item_path_unless_plain(value, index, span) {
+            Ok(way) => return reading(way),
+            Err(general) => general,
+        };
         let object = self.operand(value);
+        let rebinds = self.rebinds(&index);
         let index = match index {
             Expr { kind: ExprKind::Slice { lower, upper, step }, .. } => {
                 let object = Self::operand_thunk(object);
@@ -459,47 +474,34 @@ impl Lower<'_> {
             index => self.operand(index),
         };
         let item = move |vm: &mut Vm, frame: &Frame, object: &Value, index: &Value| {
-            if let (Value::List(list), Value::Int(at)) = (object, index) {
-                if *at >= 0 {
-                    if let Some(found) = list.items.borrow().get(*at as usize) {
-                        return Ok(found.clone());
-                    }
-                }
+            if let (Value::List(list), Value::Int(at)) = (object, index)
+                && *at >= 0
+                && let Some(found) = list.items.borrow().get(*at as usize)
+            {
+                return Ok(found.clone());
+            }
+            if let Value::Dict(dict) = object
+                && let Some(Some(found)) = Vm::dict_get_at_once(dict, index)
+            {
+                return Ok(found);
             }
             read_item(vm, frame, object, index, span)
         };
         match (object, index) {
-            // Of what an attribute holds, the item is taken at once.
-            (Operand::Attribute(object), Operand::Local(index)) => {
-                let at = index.slot;
-                Self::item_of_attribute(object, Operand::Local(index), item, move |frame| match frame.locals[at] {
-                    Value::Int(at) => Some(at),
-                    _ => None,
-                })
-            }
-            (Operand::Attribute(object), Operand::Constant(Value::Int(at))) => {
-                Self::item_of_attribute(object, Operand::Constant(Value::Int(at)), item, move |_| Some(at))
-            }
+            (Operand::Local(object), Operand::Thunk(index)) if !rebinds => Box::new(move |vm, frame| {
+                object.get(vm, frame)?;
+                let index = index(vm, frame)?;
+                let result = item(vm, frame, &frame.locals[object.slot], &index);
+                index.discard();
+                result
+            }),
             (object, index) => self.pair(object, index, item),
         }
     }
 
-    fn item_of_attribute(
-        object: Box<Attribute>,
-        index: Operand,
-        item: impl Fn(&mut Vm, &Frame, &Value, &Value) -> Eval + 'static,
-        at: impl Fn(&Frame) -> Option<i64> + 'static,
-    ) -> Thunk {
-        Box::new(move |vm, frame| {
-            if let Some(at) = at(frame)
-                && let Some(found) = object.cache.item(&frame.locals[object.object.slot], at)
-            {
-                return Ok(found);
-            }
-            let object = object.value(vm, frame)?;
-            let index = index.value(vm, frame)?;
-            item(vm, frame, &object, &index)
-        })
+    /// Whether an expression may give a variable of the function another value.
+    pub(super) fn rebinds(&self, e: &Expr) -> bool {
+        self.source.text.get(e.span.range()).is_none_or(|text| text.contains(":="))
     }
 
     pub(super) fn local_name(&self, slot: usize) -> Rc<Str> {
@@ -521,6 +523,7 @@ impl Lower<'_> {
             Operand::Constant(value) => Self::constant_thunk(value),
             Operand::Global(global) => Box::new(move |vm, frame| global.value(vm, frame)),
             Operand::Attribute(attribute) => Box::new(move |vm, frame| attribute.value(vm, frame)),
+            Operand::Captured(captured) => Box::new(move |vm, frame| captured.value(vm, frame)),
             Operand::Local(variable) => Box::new(move |vm, frame| variable.get(vm, frame).cloned()),
         }
     }

@@ -21,6 +21,7 @@ mod expr;
 mod fstring;
 mod green;
 mod group;
+mod items;
 mod iterate;
 mod name;
 mod operator;

@@ -3,8 +3,9 @@
 use std::cell::Cell;
 
 use super::prelude::*;
-use crate::object::Class;
+use crate::object::function::Cell as Shared;
 use crate::object::native::NativeFunction;
+use crate::object::{Class, Raised};
 use crate::resolve::Binding;
 
 /// Where a name lives.
@@ -58,20 +59,10 @@ impl Lower<'_> {
                     value => Ok(value.clone()),
                 })
             }
-            Place::Cell(slot) => {
-                let slot = slot as usize;
-                Box::new(move |vm, frame| match &frame.locals[slot] {
-                    Value::Cell(cell) => match cell.get() {
-                        Value::Unbound => Err(unbound_local(vm, &name).at(span).into()),
-                        value => Ok(value),
-                    },
-                    _ => Err(unbound_local(vm, &name).at(span).into()),
-                })
+            Place::Cell(_) | Place::Free(_) => {
+                let captured = self.captured(symbol, span);
+                Box::new(move |vm, frame| captured.value(vm, frame))
             }
-            Place::Free(at) => Box::new(move |vm, frame| match frame.function.closure[at].get() {
-                Value::Unbound => Err(unbound_free(vm, &name).at(span).into()),
-                value => Ok(value),
-            }),
             Place::Global => {
                 let global = Global::new(name, span);
                 Box::new(move |vm, frame| global.value(vm, frame))
@@ -95,6 +86,16 @@ impl Lower<'_> {
                 })
             }
         }
+    }
+
+    /// A use of a name that is in a cell.
+    pub(super) fn captured(&self, symbol: Symbol, span: Span) -> Captured {
+        let at = match self.place(symbol) {
+            Place::Free(at) => Err(at),
+            Place::Cell(slot) => Ok(slot as usize),
+            _ => Ok(usize::MAX),
+        };
+        Captured { at, name: self.vm.name(symbol).clone(), span }
     }
 
     /// Binds a name.
@@ -334,6 +335,58 @@ impl Global {
     pub(super) fn at_hand(&self, vm: &Vm, frame: &Frame) -> Option<Value> {
         let (dict, at) = self.cache.place(vm, &frame.function.globals)?;
         dict.get_cached(at as usize, &self.name)
+    }
+
+    /// Looks at the value where it was found last.
+    #[inline(always)]
+    pub(super) fn look<R>(&self, vm: &Vm, frame: &Frame, look: impl FnOnce(&Value) -> Option<R>) -> Option<R> {
+        let (dict, at) = self.cache.place(vm, &frame.function.globals)?;
+        dict.look_cached(at as usize, &self.name, look)
+    }
+}
+
+/// A use of a variable that functions share.
+pub(super) struct Captured {
+    /// The slot its cell is in, or else the place in the closure.
+    at: std::result::Result<usize, usize>,
+    name: Rc<Str>,
+    span: Span,
+}
+
+impl Captured {
+    /// The cell it is in.
+    #[inline(always)]
+    fn cell<'f>(&self, frame: &'f Frame) -> Option<&'f Rc<Shared>> {
+        match self.at {
+            Ok(slot) => match &frame.locals[slot] {
+                Value::Cell(cell) => Some(cell),
+                _ => None,
+            },
+            Err(at) => Some(&frame.function.closure[at]),
+        }
+    }
+
+    /// Looks at the value where it is.
+    #[inline(always)]
+    pub(super) fn look<R>(&self, frame: &Frame, at: impl FnOnce(&Value) -> Option<R>) -> Option<R> {
+        self.cell(frame)?.look(at)
+    }
+
+    #[inline]
+    pub(super) fn value(&self, vm: &mut Vm, frame: &Frame) -> Eval {
+        match self.cell(frame).map(|cell| cell.get()) {
+            None | Some(Value::Unbound) => Err(self.unbound(vm)),
+            Some(value) => Ok(value),
+        }
+    }
+
+    #[cold]
+    fn unbound(&self, vm: &mut Vm) -> Raised {
+        let error = match self.at {
+            Ok(_) => unbound_local(vm, &self.name),
+            Err(_) => unbound_free(vm, &self.name),
+        };
+        error.at(self.span).into()
     }
 }
 

@@ -4,9 +4,9 @@ use std::cell::Cell as StdCell;
 
 use super::block::{BlockKind, Leave};
 use super::call::{answers_itself, noted, noted_for, put};
+use super::items::{change_item, changing};
 use super::name::{Place, set_global};
 use super::prelude::*;
-use super::store::{assign_item, read_item};
 use crate::machine::attr_cache::AttrCache;
 use crate::machine::ops;
 use crate::object::Exception;
@@ -379,17 +379,19 @@ impl Lower<'_> {
             }
             ExprKind::Subscript { value: object, index } if !suspends => {
                 let target_span = target.span;
-                let (object, index, value) = (self.operand(*object), self.operand(*index), self.operand(value));
+                let (object, index) = match self.item_path(*object, *index, target_span) {
+                    Ok(way) => {
+                        let value = self.operand(value);
+                        self.emit(Step::Do(changing(way, op, value, span)), span);
+                        return;
+                    }
+                    Err((object, index)) => (self.operand(object), self.operand(index)),
+                };
+                let value = self.operand(value);
                 self.emit_do(span, move |vm, frame| {
                     let object = object.value(vm, frame)?;
                     let index = index.value(vm, frame)?;
-                    let old = read_item(vm, frame, &object, &index, target_span)?;
-                    let value = value.value(vm, frame)?;
-                    let new = combined(vm, frame, op, old, &value, span)?;
-                    value.discard();
-                    assign_item(vm, frame, &object, &index, new, target_span)?;
-                    index.discard();
-                    Ok(())
+                    change_item(vm, frame, &object, &index, op, &value, (target_span, span))
                 });
             }
             ExprKind::Subscript { value: object, index } => {
@@ -743,7 +745,7 @@ impl Lower<'_> {
 
 /// `old op= value`, with a short way for numbers.
 #[inline(always)]
-fn combined(vm: &mut Vm, frame: &Frame, op: BinOp, old: Value, value: &Value, span: Span) -> Eval {
+pub(super) fn combined(vm: &mut Vm, frame: &Frame, op: BinOp, old: Value, value: &Value, span: Span) -> Eval {
     match ops::quick(op, &old, value) {
         Some(new) => Ok(new),
         None => inplace(vm, frame, op, old, value, span),

@@ -1,6 +1,7 @@
 //! Assignment and deletion targets.
 
 use super::call::{answers_itself, noted};
+use super::items::storing;
 use super::name::Place;
 use super::prelude::*;
 use crate::machine::attr_cache::AttrCache;
@@ -45,25 +46,27 @@ impl Lower<'_> {
                 })
             }
             ExprKind::Subscript { value, index } => {
-                let (object, index) = (self.operand(*value), self.operand(*index));
-                Box::new(move |vm, frame, value| {
-                    // Variables and constants are used where they are.
-                    if let (Some(object), Some(index)) = (object.peek(frame), index.peek(frame)) {
-                        return assign_item(vm, frame, object, index, value, span);
-                    }
-                    // A list in a local is not counted up and down for every item.
-                    if let Some(Value::List(_)) = object.peek(frame) {
-                        let index = index.value(vm, frame)?;
-                        if let Some(object) = object.peek(frame) {
-                            return assign_item(vm, frame, object, &index, value, span);
+                let (value, index) = match self.item_path_unless_plain(*value, *index, span) {
+                    Ok(way) => return storing(way),
+                    Err(general) => general,
+                };
+                let rebinds = self.rebinds(&index);
+                match (self.operand(value), self.operand(index)) {
+                    // The value of a variable is used where it is.
+                    (Operand::Local(object), index) if !rebinds => Box::new(move |vm, frame, value| {
+                        object.get(vm, frame)?;
+                        if let Some(index) = index.peek(frame) {
+                            return assign_item(vm, frame, &frame.locals[object.slot], index, value, span);
                         }
+                        let index = index.value(vm, frame)?;
+                        assign_item(vm, frame, &frame.locals[object.slot], &index, value, span)
+                    }),
+                    (object, index) => Box::new(move |vm, frame, value| {
                         let object = object.value(vm, frame)?;
-                        return assign_item(vm, frame, &object, &index, value, span);
-                    }
-                    let object = object.value(vm, frame)?;
-                    let index = index.value(vm, frame)?;
-                    assign_item(vm, frame, &object, &index, value, span)
-                })
+                        let index = index.value(vm, frame)?;
+                        assign_item(vm, frame, &object, &index, value, span)
+                    }),
+                }
             }
             ExprKind::Tuple(items) | ExprKind::List(items) => self.unpacking(items, span),
             ExprKind::Starred(inner) => self.target(*inner),

@@ -199,17 +199,13 @@ impl AttrCache {
         })
     }
 
-    /// An item of the list or tuple that [`AttrCache::own`] would give.
+    /// Looks at what [`AttrCache::own`] would give; script code must not run meanwhile.
     #[inline(always)]
-    pub fn item(&self, value: &Value, at: i64) -> Option<Value> {
+    pub fn look<R>(&self, value: &Value, look: impl FnOnce(&Value) -> Option<R>) -> Option<R> {
         let Value::Instance(instance) = value else { return None };
         instance.attrs.look(|attrs| match attrs {
             Attrs::Shaped { shape, values } if shape.known_id() == self.first.shape.get() => {
-                match values.get(self.first.slot.get() as usize)? {
-                    Value::List(list) => list.items.borrow().get(at as usize).cloned(),
-                    Value::Tuple(items) => item_of_tuple(items, at),
-                    _ => None,
-                }
+                look(values.get(self.first.slot.get() as usize)?)
             }
             _ => None,
         })
@@ -323,12 +319,6 @@ impl AttrCache {
             && entry.slot.get() == metaclass_version(class);
         known.then(|| entry.value.borrow().get()).filter(|found| !found.is_unbound())
     }
-}
-
-/// On its own, so that the commoner list is looked into without a call.
-#[inline(never)]
-fn item_of_tuple(items: &[Value], at: i64) -> Option<Value> {
-    items.get(at as usize).cloned()
 }
 
 /// Whether all values of a value's variant are of one class, which never changes.

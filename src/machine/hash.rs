@@ -232,6 +232,16 @@ impl Vm {
         }
     }
 
+    /// Changes the value that [`Vm::dict_get_at_once`] would give, in its place; no script code may run meanwhile.
+    #[inline]
+    pub fn dict_change_at_once<T>(dict: &Dict, key: &Value, change: impl FnOnce(&mut Value) -> Option<T>) -> Option<T> {
+        let mut table = dict.table.borrow_mut();
+        match find_at_once(&table, key) {
+            Found::At(at) => change(table.value_mut(at)?),
+            Found::Absent | Found::Ask(_) => None,
+        }
+    }
+
     pub fn dict_contains(&mut self, dict: &Dict, key: &Value) -> Result<bool> {
         if let Some(found) = contains_at_once(&dict.table, key) {
             return Ok(found);
@@ -243,17 +253,14 @@ impl Vm {
     /// `dict[key] = value` with a key that is counted only if it is new.
     pub fn dict_assign(&mut self, dict: &Rc<Dict>, key: &Value, value: Value) -> Result<()> {
         gc::stored(dict, &value);
-        let mut table = dict.table.borrow_mut();
-        if let Found::At(at) = find_at_once(&table, key)
-            && let Some(place) = table.value_mut(at)
-        {
-            let old = std::mem::replace(place, value);
-            drop(table);
-            old.discard();
-            return Ok(());
+        let mut value = Some(value);
+        match Self::dict_change_at_once(dict, key, |place| Some(std::mem::replace(place, value.take()?))) {
+            Some(old) => {
+                old.discard();
+                Ok(())
+            }
+            None => self.dict_set(dict, key.clone(), value.unwrap_or_default()),
         }
-        drop(table);
-        self.dict_set(dict, key.clone(), value)
     }
 
     /// `dict[key] = value`.

@@ -154,12 +154,17 @@ impl Dict {
     /// The value at a position if the key there is this very string object.
     #[inline]
     pub fn get_cached(&self, at: usize, key: &Rc<Str>) -> Option<Value> {
-        match self.table.borrow().entry(at) {
-            Some(entry) => match &entry.key {
-                Value::Str(k) if Rc::ptr_eq(k, key) => Some(entry.value.clone()),
-                _ => None,
-            },
-            None => None,
+        self.look_cached(at, key, |value| Some(value.clone()))
+    }
+
+    /// Looks at what [`Dict::get_cached`] would give.
+    #[inline(always)]
+    pub fn look_cached<R>(&self, at: usize, key: &Rc<Str>, look: impl FnOnce(&Value) -> Option<R>) -> Option<R> {
+        let table = self.table.borrow();
+        let entry = table.entry(at)?;
+        match &entry.key {
+            Value::Str(k) if Rc::ptr_eq(k, key) => look(&entry.value),
+            _ => None,
         }
     }
 

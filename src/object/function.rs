@@ -25,6 +25,12 @@ impl Cell {
         self.value.borrow().clone()
     }
 
+    /// Looks at the value where it is.
+    #[inline]
+    pub fn look<R>(&self, at: impl FnOnce(&Value) -> R) -> R {
+        at(&self.value.borrow())
+    }
+
     #[inline]
     pub fn set(self: &Rc<Cell>, value: Value) -> Value {
         gc::stored(self, &value);
