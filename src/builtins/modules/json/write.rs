@@ -227,10 +227,13 @@ impl Writer {
         }
         self.out.push('{');
         self.level += 1;
+        self.new_line(vm)?;
         let mut first = true;
         for (key, value) in &pairs {
             let mark = self.out.len();
-            self.separate(vm, first)?;
+            if !first {
+                self.separate(vm, false)?;
+            }
             if !self.key(vm, key)? {
                 self.out.truncate(mark);
                 continue;
@@ -240,10 +243,6 @@ impl Writer {
             self.value(vm, value)?;
         }
         self.level -= 1;
-        if first {
-            self.out.push('}');
-            return Ok(());
-        }
         self.new_line(vm)?;
         self.out.push('}');
         Ok(())
