@@ -32,7 +32,7 @@ struct Groups {
     current: Option<(Value, Value)>,
     /// The key of the group that was given last.
     target: Option<Value>,
-    /// Its number: an older group has nothing more to give.
+    /// How often a group was asked for: one that was given before has nothing more to give.
     group: u64,
 }
 
@@ -59,6 +59,8 @@ fn read(vm: &mut Vm, shared: &RefCell<Groups>) -> Result<bool> {
 impl SharedIter for GroupBy {
     fn advance(&self, vm: &mut Vm) -> Result<Option<Value>> {
         let shared = &self.0;
+        // The group given before has nothing more to give from here on, even if there is no other.
+        shared.borrow_mut().group += 1;
         loop {
             let (current, target) = {
                 let groups = shared.borrow();
@@ -78,7 +80,6 @@ impl SharedIter for GroupBy {
             let mut groups = shared.borrow_mut();
             let key = groups.current.as_ref().map_or(Value::None, |(_, key)| key.clone());
             groups.target = Some(key.clone());
-            groups.group += 1;
             (key, groups.group)
         };
         let class = known(vm, "itertools._grouper");
