@@ -110,6 +110,24 @@ fn flags(vm: &mut Vm, class: &Value) -> Result {
     Ok(Value::Int(bits.fold(0, |all, bit| all | 1 << bit)))
 }
 
+/// Classes that say otherwise how they are called than by the arguments that are looked at.
+const SHOWN: &[(&str, Option<&str>)] = &[
+    ("type", None),
+    ("ReferenceType", None),
+    ("complex", Some("(real=0, imag=0)")),
+    ("enumerate", Some("(iterable, start=0)")),
+    ("map", Some("(function, iterable, /, *iterables)")),
+    ("mappingproxy", Some("(mapping)")),
+    ("SimpleNamespace", Some("(mapping_or_iterable=(), /, **kwargs)")),
+    ("NoneType", Some("()")),
+    ("ellipsis", Some("()")),
+    ("NotImplementedType", Some("()")),
+    ("partial", Some("(func, /, *args, **keywords)")),
+    ("itemgetter", Some("(item, /, *items)")),
+    ("attrgetter", Some("(attr, /, *attrs)")),
+    ("methodcaller", Some("(name, /, *args, **kwargs)")),
+];
+
 /// What the row that makes or initialises objects of a class says, unless it leaves that open.
 fn text_signature(vm: &mut Vm, class: &Value) -> Result {
     let class = this(vm, class)?;
@@ -122,6 +140,12 @@ fn text_signature(vm: &mut Vm, class: &Value) -> Result {
         let given = doc.strip_prefix(class.name.borrow().as_str()).filter(|rest| rest.starts_with('('));
         if let Some((given, _)) = given.and_then(|given| given.split_once(")\n--\n\n")) {
             return Ok(Value::string(format!("{given})")));
+        }
+    }
+    if class.builtin {
+        let name = class.name.borrow();
+        if let Some((_, shown)) = SHOWN.iter().find(|(shown, _)| *shown == name.as_str()) {
+            return Ok(shown.map_or(Value::None, Value::str));
         }
     }
     let module = class.dict.get_str(vm.name(sym::__module__));
