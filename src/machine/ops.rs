@@ -327,7 +327,8 @@ impl Vm {
         let builtin_inside = match value {
             Value::Instance(instance) => match &instance.payload {
                 Payload::Value(inner) => inner.is_some(),
-                Payload::Native(_) => crate::machine::views::is_plain(value),
+                // What only a proxy refuses is asked of it.
+                Payload::Native(_) => name != sym::__ior__ && crate::machine::views::is_plain(value),
             },
             Value::Exception(_) => true,
             Value::Module(module) if module.class.borrow().is_some() => true,

@@ -224,6 +224,10 @@ const NAMESPACE: &[Row] = &[
     method("__repr__()", namespace_repr),
     method("__eq__(value, /)", |vm, args| compare_namespaces(vm, args, CmpOp::Eq)),
     method("__ne__(value, /)", |vm, args| compare_namespaces(vm, args, CmpOp::NotEq)),
+    method("__lt__(value, /)", |vm, args| compare_namespaces(vm, args, CmpOp::Lt)),
+    method("__le__(value, /)", |vm, args| compare_namespaces(vm, args, CmpOp::LtE)),
+    method("__gt__(value, /)", |vm, args| compare_namespaces(vm, args, CmpOp::Gt)),
+    method("__ge__(value, /)", |vm, args| compare_namespaces(vm, args, CmpOp::GtE)),
     method("__replace__(**changes)", |vm, args| {
         let class = Value::Class(vm.class_of(&args[0]));
         let made = vm.call(&class, &[])?;
