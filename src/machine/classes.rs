@@ -69,7 +69,7 @@ impl Vm {
             }
             (Some(Value::Native(new)), Some(Value::Native(init)))
                 if !plain
-                    && class.builtin
+                    && (class.builtin || new.is_of(class))
                     && class.layout != Layout::Exception
                     && std::ptr::fn_addr_eq(init.call, object_init as NativeCall) =>
             {

@@ -237,6 +237,11 @@ impl NativeFunction {
         matches!(self.row.kind, RowKind::Method(_) | RowKind::ClassMethod(_))
     }
 
+    /// Whether it is a method of this very class.
+    pub fn is_of(&self, class: &Class) -> bool {
+        self.owner.borrow().as_ref().is_some_and(|owner| std::ptr::eq(owner.as_ptr(), class))
+    }
+
     /// Whether CPython has the method's class in Python, so that it is bound as a function is.
     pub fn looks_written(&self) -> bool {
         self.owner.borrow().as_ref().and_then(std::rc::Weak::upgrade).is_some_and(|owner| owner.patchable.get())

@@ -9,6 +9,7 @@ pub mod support;
 mod array;
 mod bisect;
 pub mod collections;
+mod datetime;
 pub mod files;
 mod functools;
 mod gc;
@@ -19,6 +20,7 @@ mod itertools;
 mod json;
 mod math;
 mod memory_streams;
+mod moments;
 mod operator;
 mod os;
 mod outside;
@@ -116,7 +118,7 @@ const MODULES: &[Spec] = &[
     rust("_socket", &[]).with(|vm, module| names_of(vm, module, "socket")),
     rust("_sitebuiltins", &[]).and(&[page!("help")]),
     rust("_frames", sys::FRAMES).and(&[page!("_frames")]),
-    rust("_moments", time::MOMENTS).and(&[page!("_moments")]),
+    rust("_moments", moments::FUNCTIONS),
     library!("_strptime"),
     rust("_string", &[]).and(&[Page {
         text: "from string import _split_fields as formatter_parser, _split_name as formatter_field_name_split",
@@ -159,7 +161,7 @@ const MODULES: &[Spec] = &[
     library!("copyreg"),
     library!("csv"),
     library!("dataclasses"),
-    rust("datetime", &[]).and(&[page!("datetime"), page!("datetime_times")]),
+    rust("datetime", datetime::FUNCTIONS).and(&[page!("datetime"), page!("datetime_times")]),
     library!("doctest"),
     rust("enum", &[]).and(&[page!("enum"), page!("enum_flags")]),
     rust("decimal", &[]).and(&[page!("decimal_context"), page!("decimal"), page!("decimal_math")]),

@@ -132,12 +132,17 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
     if dict.is_some_and(|dict| dict.len() > used) {
         return Err(vm.type_error(format!("{}() got duplicate or unexpected field name(s)", shape.full)));
     }
-    let value = wrapped(&class, Value::tuple(&given[..least]));
-    if let (Value::Instance(instance), false) = (&value, values.is_empty()) {
+    Ok(made(vm, &class, &given[..least], values))
+}
+
+/// A structure of these items, with values beside them.
+pub fn made(vm: &mut Vm, class: &Rc<Class>, items: &[Value], beside: Vec<Value>) -> Value {
+    let value = wrapped(class, Value::tuple(items));
+    if let (Value::Instance(instance), false) = (&value, beside.is_empty()) {
         let (root, name) = (class.root_shape.clone(), vm.intern(BESIDE));
-        instance.attrs.change(|attrs| attrs.set(&root, &name, Value::tuple(values)));
+        instance.attrs.change(|attrs| attrs.set(&root, &name, Value::tuple(beside)));
     }
-    Ok(value)
+    value
 }
 
 fn repr(vm: &mut Vm, args: &[Value]) -> Result {
@@ -249,9 +254,8 @@ const TIMES_RESULT: &[Row] = &[
     field_row::<4>("elapsed"),
 ];
 
-pub(super) fn of_time(vm: &mut Vm, module: &Rc<Module>) {
-    let class = new_structure(vm, "time.struct_time", 9, 0, STRUCT_TIME);
-    export(vm, &module.dict, &class);
+pub(super) fn struct_time(vm: &mut Vm) -> Rc<Class> {
+    new_structure(vm, "time.struct_time", 9, 0, STRUCT_TIME)
 }
 
 pub(super) fn of_os(vm: &mut Vm, module: &Rc<Module>) {

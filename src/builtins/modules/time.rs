@@ -1,4 +1,4 @@
-//! The module `time`: the host's clocks; the calendar is the page `_moments`.
+//! The module `time`: the host's clocks; the calendar is `moments`.
 
 use num_traits::ToPrimitive;
 
@@ -6,7 +6,7 @@ use super::set_all;
 use crate::builtins::prelude::*;
 use crate::machine::threads::Wait;
 
-const SECOND: i128 = 1_000_000_000;
+pub(super) const SECOND: i128 = 1_000_000_000;
 
 pub(super) const FUNCTIONS: &[Row] = &[
     native("time()", |vm, _| Ok(Value::float(seconds(vm.host.clock.wall())))),
@@ -24,12 +24,6 @@ pub(super) const FUNCTIONS: &[Row] = &[
     native("clock_getres(clk_id, /)", |vm, args| clock(vm, &args[0]).map(|_| Value::float(1e-9))),
     native("get_clock_info(name, /)", get_clock_info),
     native("sleep(seconds, /)", sleep).or_suspend(sleep_suspending),
-    native("localtime(seconds=None, /)", |vm, args| calendar(vm, "localtime", args)),
-    native("gmtime(seconds=None, /)", |vm, args| calendar(vm, "gmtime", args)),
-    native("mktime(time_tuple, /)", |vm, args| calendar(vm, "mktime", args)),
-    native("asctime(time_tuple=<unrepresentable>, /)", |vm, args| calendar(vm, "asctime", args)),
-    native("ctime(seconds=None, /)", |vm, args| calendar(vm, "ctime", args)),
-    native("strftime(format, time_tuple=<unrepresentable>, /)", |vm, args| calendar(vm, "strftime", args)),
     native("strptime(data_string, format='%a %b %d %H:%M:%S %Y', /)", |vm, args| {
         vm.call_page("_strptime", "_strptime_time", args)
     }),
@@ -37,7 +31,9 @@ pub(super) const FUNCTIONS: &[Row] = &[
 ];
 
 pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
-    super::structures::of_time(vm, module);
+    let class = super::structures::struct_time(vm);
+    super::support::export(vm, &module.dict, &class);
+    crate::builtins::add_functions(vm, "time", &module.dict, super::moments::TIME);
     let now = vm.host.clock.wall().div_euclid(SECOND) as i64;
     let (offset, zone) = vm.host.clock.local_offset(now);
     let zone = Value::string(zone);
@@ -156,21 +152,4 @@ fn sleep_length(vm: &mut Vm, args: &[Value]) -> Result<i128> {
         return Err(vm.value_error("sleep length must be non-negative"));
     }
     Ok(wanted)
-}
-
-/// What the page `_moments` asks the host.
-pub(super) const MOMENTS: &[Row] = &[
-    native("_now()", |vm, _| Ok(Value::Int(vm.host.clock.wall().div_euclid(SECOND) as i64))),
-    native("_local_offset(moment, /)", |vm, args| {
-        // Far from now the offset is that of the last moment a host can tell.
-        let moment = args[0].as_int().unwrap_or(i64::MAX);
-        let (offset, zone) = vm.host.clock.local_offset(moment);
-        Ok(Value::tuple([Value::Int(offset.into()), Value::string(zone)]))
-    }),
-];
-
-/// A function of the calendar, which is a page.
-fn calendar(vm: &mut Vm, function: &str, args: &[Value]) -> Result {
-    let given: Vec<Value> = args.iter().filter(|arg| !arg.is_unbound()).cloned().collect();
-    vm.call_page("_moments", function, &given)
 }
