@@ -318,9 +318,11 @@ fn finish(vm: &mut Vm, this: &Rc<Instance>, value: Value) -> Result<()> {
 fn fail(vm: &mut Vm, el: &EventLoop, this: &Rc<Instance>, error: Error) -> Result<()> {
     // The frames below it in CPython, those of `run_until_complete` and its like, live as long as its traceback.
     let main = el.completing.borrow().clone();
-    // Of a first step taken at once, that of `create_task` too, which knows the task.
+    // Of a first step taken at once, that of `create_task` too, which knows the task if it makes one after all; else that
+    // of the handle, if the loop is to end.
     let eager = el.state.eager.borrow().iter().any(|task| Rc::ptr_eq(task, this));
-    for held in [main.bound(), eager.then(|| Value::Instance(this.clone()))].into_iter().flatten() {
+    let fatal = event_loop::is_fatal(vm, &error);
+    for held in [main.bound(), (eager != fatal).then(|| Value::Instance(this.clone()))].into_iter().flatten() {
         vm.keep_with(&error, held);
     }
     if error.is(&vm.types.CancelledError) {
@@ -331,11 +333,7 @@ fn fail(vm: &mut Vm, el: &EventLoop, this: &Rc<Instance>, error: Error) -> Resul
     }
     vm.note_task(&error, &part(this).name());
     future::set_exception(vm, this, error.0.clone())?;
-    if !event_loop::is_fatal(vm, &error) {
-        return Ok(());
-    }
-    vm.keep_with(&error, Value::Instance(this.clone()));
-    Err(error)
+    if fatal { Err(error) } else { Ok(()) }
 }
 
 /// The coroutine handed something out: waits for it, if it can be waited for.
