@@ -57,6 +57,8 @@ pub struct Source {
     pub unreadable: bool,
     /// The program itself, given with `-c`, once it is compiled: it has lines, for all that is named `<string>`.
     pub command: Cell<bool>,
+    /// `from __future__ import annotations` is in force in it, and in what code of it compiles.
+    pub future_annotations: Cell<bool>,
     /// A traceback or warning has shown lines of it: the next one needs no file.
     pub shown: Cell<bool>,
     /// The file is in another encoding than UTF-8.

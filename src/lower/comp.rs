@@ -213,7 +213,7 @@ impl Lower<'_> {
         let iter_span = comp.generators[0].iter.span;
         let placeholder = Expr { kind: ExprKind::Temp(0), span: iter_span, suspends: false };
         let first = std::mem::replace(&mut comp.generators[0].iter, placeholder);
-        let first = self.hoist(first);
+        let first = self.hoist(if is_async { as_tuple(first) } else { first });
         let first_iter = self.temp();
         self.emit_iter(first, first_iter, is_async, iter_span);
         self.emit(Step::StoreLocal(result, Box::new(move |vm, _| make(vm))), span);
@@ -271,6 +271,7 @@ impl Lower<'_> {
             None => {
                 let iterable = self.hoist(clause.iter);
                 let slot = self.temp();
+                let iterable = if clause.is_async { as_tuple(iterable) } else { iterable };
                 self.emit_iter(iterable, slot, clause.is_async, iter_span);
                 slot
             }
@@ -356,7 +357,8 @@ impl Lower<'_> {
         let is_async = comp.generators[0].is_async;
         let iter_span = comp.generators[0].iter.span;
         let placeholder = Expr { kind: ExprKind::Temp(0), span: iter_span, suspends: false };
-        let first = self.iterable(std::mem::replace(&mut comp.generators[0].iter, placeholder));
+        let first = std::mem::replace(&mut comp.generators[0].iter, placeholder);
+        let first = self.iterable(if is_async { as_tuple(first) } else { first });
         let scope = &self.scopes.scopes[comp.scope.0 as usize];
         let kind = if scope.is_async || scope.has_await { CodeKind::AsyncGenerator } else { CodeKind::Generator };
         let params = ParamSpec { positional: 1, ..ParamSpec::default() };
@@ -378,5 +380,15 @@ impl Lower<'_> {
                 other => vm.call(&other, &[iterator]).at(span),
             }
         })
+    }
+}
+
+/// What is asked for an asynchronous iterator, and has none: CPython has made a tuple of a list that is written there.
+fn as_tuple(iterable: Expr) -> Expr {
+    match iterable.kind {
+        ExprKind::List(items) if !items.iter().any(|item| matches!(item.kind, ExprKind::Starred(_))) => {
+            Expr { kind: ExprKind::Tuple(items), ..iterable }
+        }
+        _ => iterable,
     }
 }

@@ -237,7 +237,7 @@ impl Lower<'_> {
             }
             ExprKind::NamedExpr { target, value } => {
                 let value = self.expr(*value);
-                let store = self.store_name(target.name);
+                let store = self.store_name_at(target.name, Some(target.span));
                 Box::new(move |vm, frame| {
                     let value = value(vm, frame)?;
                     store(vm, frame, value.clone())?;

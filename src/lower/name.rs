@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use super::call::noted;
 use super::prelude::*;
 use crate::object::function::Cell as Shared;
 use crate::object::native::NativeFunction;
@@ -100,6 +101,11 @@ impl Lower<'_> {
 
     /// Binds a name.
     pub(super) fn store_name(&mut self, symbol: Symbol) -> Store {
+        self.store_name_at(symbol, None)
+    }
+
+    /// The same, with the place of the name: a namespace may refuse it.
+    pub(super) fn store_name_at(&mut self, symbol: Symbol, span: Option<Span>) -> Store {
         let name = self.vm.name(symbol).clone();
         match self.place(symbol) {
             Place::Local(slot) => {
@@ -137,8 +143,11 @@ impl Lower<'_> {
                         Ok(())
                     }
                     other => {
-                        let namespace = other.clone();
-                        vm.set_item(&namespace, &Value::Str(name.clone()), value).here()
+                        let (namespace, name) = (other.clone(), Value::Str(name.clone()));
+                        match span {
+                            Some(span) => noted(vm, frame, span, |vm| vm.set_item(&namespace, &name, value)),
+                            None => vm.set_item(&namespace, &name, value).here(),
+                        }
                     }
                 })
             }

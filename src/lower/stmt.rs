@@ -72,26 +72,26 @@ impl Lower<'_> {
                 let name = def.name.name;
                 let head = Span { start: span.start, end: def.name.span.end };
                 let thunk = self.function_def(*def, span);
-                self.bind_definition(name, thunk, head);
+                self.bind_definition(name, thunk, head, span);
             }
             StmtKind::ClassDef(def) => {
                 let name = def.name.name;
                 let head = Span { start: span.start, end: def.name.span.end };
                 let thunk = self.class_def(*def, span);
-                self.bind_definition(name, thunk, head);
+                self.bind_definition(name, thunk, head, span);
             }
             StmtKind::Match { subject, cases } => self.match_stmt(subject, cases),
             StmtKind::TypeAlias { name, type_params, value, scope } => {
                 if let ExprKind::Name(symbol) = name.kind {
                     let thunk = self.type_alias(symbol, type_params, value, scope, span);
-                    self.bind_definition(symbol, thunk, span);
+                    self.bind_definition(symbol, thunk, span, span);
                 }
             }
         }
     }
 
-    fn bind_definition(&mut self, name: Symbol, thunk: Thunk, span: Span) {
-        let store = self.store_name(name);
+    fn bind_definition(&mut self, name: Symbol, thunk: Thunk, span: Span, whole: Span) {
+        let store = self.store_name_at(name, Some(whole));
         self.emit_do(span, move |vm, frame| {
             let value = thunk(vm, frame)?;
             store(vm, frame, value)

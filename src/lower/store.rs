@@ -14,7 +14,7 @@ impl Lower<'_> {
     pub(super) fn target(&mut self, target: Expr) -> Store {
         let span = target.span;
         match target.kind {
-            ExprKind::Name(name) => self.store_name(name),
+            ExprKind::Name(name) => self.store_name_at(name, Some(span)),
             ExprKind::Attribute { value, attr } => {
                 let name = self.vm.name(attr.name).clone();
                 if let (ExprKind::Name(object), Some(known)) = (&value.kind, self.static_attributes.last_mut()) {

@@ -7,13 +7,14 @@ use super::prelude::*;
 use crate::machine::AsName;
 use crate::machine::classes::Super;
 use crate::object::attrs::{AttrCell, Attrs, slot_name};
+use crate::object::class::Layout;
 use crate::object::coroutine::Operation;
 use crate::object::function::{BoundMethod, Descriptor, Setter};
 use crate::object::iter::{DictPart, Iter};
 use crate::object::native::RowKind;
 
 /// Modules whose classes are in C in CPython, and so named together with them.
-const C_MODULES: [&str; 7] = ["_io", "_thread", "_queue", "_hashlib", "_struct", "_pickle", "zlib"];
+const C_MODULES: [&str; 8] = ["_io", "_thread", "_queue", "_hashlib", "_struct", "_pickle", "_csv", "zlib"];
 /// And classes of a module that is written in Python for the rest.
 const C_CLASSES: [&str; 4] = ["TypeVar", "ParamSpec", "TypeVarTuple", "TypeAliasType"];
 
@@ -264,10 +265,12 @@ impl Vm {
     pub fn full_name(&self, class: &Class) -> Rc<Str> {
         let name = class.name.borrow().clone();
         let module = class.dict.get_str(self.name(sym::__module__));
+        // Their exceptions are made as a script makes classes.
+        let is_exception = class.layout == Layout::Exception;
         match module.as_ref().and_then(Value::as_str) {
             Some(module)
                 if class.named_in_full.get()
-                    || C_MODULES.contains(&module.as_str())
+                    || C_MODULES.contains(&module.as_str()) && (!is_exception || module.as_str() == "_csv")
                     || module.as_str() == "typing" && C_CLASSES.contains(&name.as_str()) =>
             {
                 Rc::new(Str::new(format!("{module}.{name}")))

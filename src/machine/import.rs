@@ -91,11 +91,18 @@ impl Vm {
             Some(found) => self.load_found(name, key, found),
             None => {
                 let error = self.module_not_found(name, format!("No module named '{name}'"));
-                let top = name.split('.').next().unwrap_or(name);
-                let help = if crate::builtins::modules::is_of_python(top) {
-                    format!("`{name}` is a module of Python's library that is not part of aio")
-                } else {
-                    format!("`{name}` is no module of aio, and there is no file `{top}.aio` or `{top}.py` to be found")
+                let of_python = crate::builtins::modules::is_of_python(name.split('.').next().unwrap_or(name));
+                let help = match (name.rsplit_once('.'), of_python) {
+                    (None, true) => format!("`{name}` is a module of Python's library that is not part of aio"),
+                    (None, false) => {
+                        format!(
+                            "`{name}` is no module of aio, and there is no file `{name}.aio` or `{name}.py` to be found"
+                        )
+                    }
+                    (Some((parent, last)), true) => format!("aio's `{parent}` has no module `{last}`"),
+                    (Some((parent, last)), false) => {
+                        format!("there is no file `{last}.aio` or `{last}.py` in the package `{parent}`")
+                    }
                 };
                 self.advise(&error, help);
                 Err(error)

@@ -25,7 +25,7 @@ pub(super) fn is_future_import(stmt: &Stmt) -> bool {
 
 /// Reads the imports at the head of a module, which only a docstring may precede.
 pub(super) fn scan(body: &[Stmt], source: &Rc<Source>, interner: &Interner) -> Future {
-    let mut future = Future::default();
+    let mut future = Future { annotations: source.future_annotations.get(), ..Future::default() };
     let is_docstring = |stmt: &Stmt| match &stmt.kind {
         StmtKind::Expr(value) => matches!(value.kind, ExprKind::Constant(Constant::Str(_))),
         _ => false,
@@ -46,5 +46,6 @@ pub(super) fn scan(body: &[Stmt], source: &Rc<Source>, interner: &Interner) -> F
             future.diagnostics.push(syntax_error(message, source, span));
         }
     }
+    source.future_annotations.set(future.annotations);
     future
 }

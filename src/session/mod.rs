@@ -65,6 +65,8 @@ pub struct Session {
     pending: String,
     inputs: u32,
     recent: VecDeque<Rc<Code>>,
+    /// An input has imported `annotations` from `__future__`.
+    future_annotations: bool,
     /// The inputs that were valid, for `:save`.
     log: VecDeque<String>,
     log_size: usize,
@@ -92,6 +94,7 @@ impl Session {
             pending: String::new(),
             inputs: 0,
             recent: VecDeque::new(),
+            future_annotations: false,
             log: VecDeque::new(),
             log_size: 0,
         };
@@ -160,6 +163,7 @@ impl Session {
         self.pending.push_str(text);
         self.pending.push('\n');
         let source = Source::new(&format!("<input-{}>", self.inputs + 1), &self.pending);
+        source.future_annotations.set(self.future_annotations);
         let parsed = syntax::parse_interactive(&source, &mut self.interpreter.vm.interner);
         match parsed {
             Parsed::Incomplete(_) => return Reply::More,
@@ -305,6 +309,7 @@ impl Session {
             crate::resolve::Mode::Interactive,
             show,
         )?;
+        self.future_annotations = source.future_annotations.get();
         self.recent.push_back(code.clone());
         if self.recent.len() > RECENT {
             self.recent.pop_front();

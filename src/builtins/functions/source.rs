@@ -35,6 +35,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
     native("__import__(name, globals=None, locals=None, fromlist=(), level=0)", import),
 ];
 
+const FUTURE_ANNOTATIONS: i64 = 0x100_0000;
 /// The flags of `compile()`: those of the features in `__future__`, those that `ast` names.
 const KNOWN_FLAGS: i64 = 0x1FE_F610;
 const ONLY_TREE: i64 = 0x400;
@@ -61,6 +62,14 @@ fn refused(vm: &mut Vm, errors: &[Diagnostic], mode: Mode) -> Error {
     match errors.first() {
         Some(first) => vm.syntax_error_in(first, if mode == Mode::Exec { Reading::Text } else { Reading::Part }),
         None => vm.system_error("a source was refused without a reason"),
+    }
+}
+
+/// Has the source compiled as the code that called has been.
+fn inherit(vm: &Vm, source: &Source) {
+    let caller = vm.calls.last().and_then(|site| vm.code_by_id(site.code));
+    if caller.is_some_and(|caller| caller.source.future_annotations.get()) {
+        source.future_annotations.set(true);
     }
 }
 
@@ -233,6 +242,10 @@ fn compile_source(vm: &mut Vm, args: &[Value]) -> Result {
     match source_of(vm, &text, name.as_str())? {
         Some(source) => {
             let source = Source::given(&source);
+            source.future_annotations.set(flags & FUTURE_ANNOTATIONS != 0);
+            if !vm.truth(&args[4])? {
+                inherit(vm, &source);
+            }
             if flags & (ALLOW_INCOMPLETE | DONT_IMPLY_DEDENT) != 0 {
                 let open = mode == Mode::Single && !source.text.ends_with('\n');
                 let unfinished = match syntax::parse_module(&source, &mut vm.interner) {
@@ -315,7 +328,10 @@ fn exec(vm: &mut Vm, args: &[Value]) -> Result {
     let code = match &args[0] {
         Value::Code(code) => code.clone(),
         other => match source_of(vm, other, "<string>")? {
-            Some(source) => compile(vm, &source, Mode::Exec, locals.is_some(), false)?,
+            Some(source) => {
+                inherit(vm, &source);
+                compile(vm, &source, Mode::Exec, locals.is_some(), false)?
+            }
             None => return Err(vm.type_error("exec() arg 1 must be a string, bytes or code object")),
         },
     };

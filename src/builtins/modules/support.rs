@@ -24,7 +24,8 @@ pub fn define(vm: &mut Vm, full: &'static str, base: &Rc<Class>, layout: Layout,
         let class = Class::builtin(name, Some(base), layout);
         vm.set_entry(&class.dict, sym::__module__, Value::str(module));
         // Types that CPython has in C, all but these.
-        class.named_in_full.set(!matches!(full, "random.Random" | "random.SystemRandom") && module != "builtins");
+        let plain = matches!(full, "random.Random" | "random.SystemRandom") || layout == Layout::Exception;
+        class.named_in_full.set(!plain && module != "builtins");
         add_methods(vm, &class, rows);
         class
     })
