@@ -361,13 +361,21 @@ fn get_module(vm: &mut Vm, class: &Value) -> Result {
 fn get_doc(vm: &mut Vm, class: &Value) -> Result {
     let class = this(vm, class)?;
     match entry(vm, class, sym::__doc__) {
-        Some(Value::Descriptor(_)) if class.builtin => Ok(Value::None),
+        // That of `object` is None for the sake of objects.
+        None | Some(Value::Descriptor(_) | Value::None) if class.builtin => built_in_doc(vm, class),
         Some(doc @ (Value::Descriptor(_) | Value::Instance(_))) => {
             // A documentation string that is computed.
             vm.bind(&doc, None, class)
         }
         other => Ok(Value::option(other)),
     }
+}
+
+/// What is said of a built-in class: how it is called.
+fn built_in_doc(vm: &mut Vm, class: &Rc<Class>) -> Result {
+    let arguments = text_signature(vm, &Value::Class(class.clone()))?;
+    let arguments = arguments.as_str().map_or("", |arguments| arguments.as_str());
+    Ok(Value::string(format!("{}{arguments}", class.name.borrow())))
 }
 
 fn set_bases(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {

@@ -434,7 +434,10 @@ const NATIVE: &[Row] = &[
             None => Value::str(name),
         })
     }),
-    getter("__doc__", |_, _| Ok(Value::None)),
+    // How it is called, which is all there is to say of it here.
+    getter("__doc__", |vm, this| {
+        Ok(Value::string(native(vm, this)?.row.signature.replace("=<unrepresentable>", "=...")))
+    }),
     getter("__text_signature__", |vm, this| {
         let native = native(vm, this)?;
         let inside = native.row.signature.split_once('(').map_or("", |(_, inside)| inside);
