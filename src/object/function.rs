@@ -106,6 +106,8 @@ pub type OtherCode = (Rc<Code>, Box<[Rc<Cell>]>);
 #[derive(Default)]
 pub struct FunctionExtra {
     pub kwdefaults: Option<Rc<Dict>>,
+    /// `__defaults__` was set to an empty tuple, which is not None.
+    pub empty_defaults: bool,
     pub annotations: Option<Rc<Dict>>,
     pub name: Option<Rc<Str>>,
     pub qualname: Option<Rc<Str>>,

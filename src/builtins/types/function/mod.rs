@@ -84,8 +84,10 @@ const FUNCTION: &[Row] = &[
     attribute(
         "__defaults__",
         |vm, this| {
-            let defaults = function(vm, this)?.defaults.borrow().clone();
-            Ok(if defaults.is_empty() { Value::None } else { Value::tuple(defaults.to_vec()) })
+            let function = function(vm, this)?;
+            let defaults = function.defaults.borrow().clone();
+            let empty = || function.extra.borrow().as_ref().is_some_and(|extra| extra.empty_defaults);
+            Ok(if defaults.is_empty() && !empty() { Value::None } else { Value::tuple(defaults.to_vec()) })
         },
         set_defaults,
     ),
@@ -232,6 +234,10 @@ fn set_defaults(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
         _ => return Err(vm.type_error("__defaults__ must be set to a tuple object")),
     };
     let function = function(vm, this)?;
+    let empty = items.is_empty() && new.as_tuple().is_some();
+    if empty || function.extra.borrow().is_some() {
+        function.with_extra(|extra| extra.empty_defaults = empty);
+    }
     let old = function.defaults.replace(items.into());
     drop(old);
     Ok(())
