@@ -126,16 +126,19 @@ pub(super) const FUNCTIONS: &[Row] = &[
 
 fn sequence(vm: &mut Vm, args: &[Value], in_place: bool) -> Result {
     let lacks_addition = matches!(args[0].unwrapped(), Value::Dict(_) | Value::Range(_));
+    let kind = args[0].unwrapped();
+    let built_in =
+        matches!(kind, Value::Str(_) | Value::List(_) | Value::Tuple(_) | Value::Bytes(_) | Value::ByteArray(_));
+    // Two objects of a program's own classes are added if both are sequences.
     let is_sequence = !lacks_addition && vm.has_special(&args[0], sym::__getitem__);
-    if !is_sequence {
+    if !is_sequence || !built_in && !vm.has_special(&args[1], sym::__getitem__) {
         return Err(vm.type_error(format!("'{}' object can't be concatenated", vm.type_name(&args[0]))));
     }
     if in_place {
         return vm.inplace(BinOp::Add, args[0].clone(), &args[1]);
     }
     // Not what the other operand makes of it.
-    let kind = args[0].unwrapped();
-    if matches!(kind, Value::Str(_) | Value::List(_) | Value::Tuple(_) | Value::Bytes(_) | Value::ByteArray(_)) {
+    if built_in {
         if let Some(result) = vm.sequence_binary(BinOp::Add, &args[0], &args[1])? {
             return Ok(result);
         }
