@@ -113,7 +113,12 @@ macro_rules! library {
 const MODULES: &[Spec] = &[
     library!("__future__"),
     library!("_code"),
+    rust("_bisect", &[]).with(|vm, module| names_of(vm, module, "bisect")),
+    rust("_collections", &[]).with(|vm, module| names_of(vm, module, "collections")),
+    rust("_functools", &[]).with(|vm, module| names_of(vm, module, "functools")),
+    rust("_heapq", &[]).with(|vm, module| names_of(vm, module, "heapq")),
     rust("_io", &[]).with(|vm, module| names_of(vm, module, "io")),
+    rust("_operator", &[]).with(|vm, module| names_of(vm, module, "operator")),
     rust("_outside", outside::FUNCTIONS).and(&[lazy!("_outside")]),
     rust("_socket", &[]).with(|vm, module| names_of(vm, module, "socket")),
     rust("_sitebuiltins", &[]).and(&[page!("help")]),
