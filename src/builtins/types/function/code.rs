@@ -211,9 +211,9 @@ const FRAME: &[Row] = &[
         match locals {
             Value::Unbound => {}
             Value::NotImplemented => {
-                return Err(vm.error(
-                    vm.types.NotImplementedError.clone(),
-                    "f_locals of a frame that waits for a call is not supported",
+                // No `NotImplementedError`: programs take that for an answer.
+                return Err(vm.system_error(
+                    "f_locals of a frame in a file that does not itself look at frames is not part of aio",
                 ));
             }
             locals => return Ok(locals),
