@@ -15,6 +15,7 @@ use super::log;
 use super::state::{State, state};
 use super::{format, task};
 use crate::builtins::prelude::*;
+use crate::diagnostic::{Label, Place};
 use crate::object::coroutine::{self, Coroutine};
 
 pub const NANOSECONDS: f64 = 1e9;
@@ -787,6 +788,7 @@ fn report_callback(vm: &mut Vm, this: &Value, ready: &Ready, error: &Error) -> R
         let data = handles::data(&handle);
         (data.callback.borrow().clone(), data.args.borrow().clone())
     };
+    advise_callback(vm, ready, &handle, error);
     let shown = format::callback_source(vm, &callback, &args, is_debug(this))?;
     let mut context = vec![
         ("message", Value::string(format!("Exception in callback {shown}"))),
@@ -801,6 +803,34 @@ fn report_callback(vm: &mut Vm, this: &Value, ready: &Ready, error: &Error) -> R
     // The frame that called the callback knows it as long as its traceback lives, and so the callback and its arguments.
     vm.keep_with(error, context.clone());
     tell_handler(vm, this, context)
+}
+
+/// Why a callback failed before it began, and where it was handed over.
+fn advise_callback(vm: &mut Vm, ready: &Ready, handle: &Rc<Instance>, error: &Error) {
+    if error.0.traceback.borrow().is_some() {
+        return;
+    }
+    let (made, is_done) = match ready {
+        Ready::Done(Callback::Script(script), _) => (script.2, true),
+        _ => (handles::data(handle).made.get(), false),
+    };
+    let callback = handles::data(handle).callback.borrow().clone();
+    let help = match &callback {
+        Value::None => "the callback is None: a function is handed over by its name alone, without calling it",
+        Value::Coroutine(_) => {
+            "a callback is a function to be called, not a coroutine: `lambda: asyncio.create_task(...)`"
+        }
+        Value::Function(_) if is_done => "it is called with the task or future that is done: `def name(task):`",
+        _ => return,
+    };
+    error.0.remarks().helps = vec![help.to_owned()];
+    let place = made.and_then(|(code, span)| {
+        let source = vm.code_by_id(code)?.source.clone();
+        (!source.library).then_some(Place { source, span })
+    });
+    if let Some(place) = place.filter(|_| error.0.remarks().labels.is_empty()) {
+        error.0.remarks().labels.push(Label { place, text: "the callback was handed over here".to_owned() });
+    }
 }
 
 /// `loop.call_exception_handler({...})`.

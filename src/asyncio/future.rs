@@ -433,7 +433,7 @@ pub fn set_result(vm: &mut Vm, this: &Rc<Instance>, value: Value) -> Result<()> 
     gc::stored(this, &value);
     let future = data(this);
     if future.is_done() {
-        return Err(invalid_state(vm, "invalid state"));
+        return Err(done_already(vm, future));
     }
     let old = future.result.replace(value);
     future.status.set(Status::Finished);
@@ -446,7 +446,7 @@ pub fn set_exception(vm: &mut Vm, this: &Rc<Instance>, exception: Rc<Exception>)
     gc::register(this);
     let future = data(this);
     if future.is_done() {
-        return Err(invalid_state(vm, "invalid state"));
+        return Err(done_already(vm, future));
     }
     let (traceback, raised) = (exception.traceback.borrow().clone(), exception.raised.get());
     if traceback.is_some() || raised {
@@ -560,6 +560,18 @@ pub fn wait_for(future: &Rc<Instance>) -> Outcome {
 pub fn invalid_state(vm: &mut Vm, message: &str) -> Error {
     let class = state(vm).classes.invalid_state.clone();
     vm.error(&class, message)
+}
+
+/// A future ends once.
+#[cold]
+fn done_already(vm: &mut Vm, future: &Future) -> Error {
+    let error = invalid_state(vm, "invalid state");
+    let help = match future.status.get() {
+        Status::Cancelled => "this future has been cancelled: `.done()` tells",
+        _ => "this future has its result or exception already: `.done()` tells",
+    };
+    vm.advise(&error, help);
+    error
 }
 
 #[cold]
@@ -804,7 +816,7 @@ pub fn set_exception_value(vm: &mut Vm, this: &Rc<Instance>, value: &Value) -> R
         return Err(not_initialized(vm));
     }
     if data(this).is_done() {
-        return Err(invalid_state(vm, "invalid state"));
+        return Err(done_already(vm, data(this)));
     }
     let made = match value {
         Value::Class(class) if class.is_subclass(&vm.types.BaseException) => vm.call(value, &[])?,

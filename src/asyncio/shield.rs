@@ -30,7 +30,15 @@ pub fn ensure_future_in(vm: &mut Vm, value: &Value, event_loop: &Value) -> Resul
     } else if is_awaitable(vm, value) {
         state(vm).coroutine(vm, Function::WrapAwaitable, Wrap { awaitable: value.clone(), begun: false })
     } else {
-        return Err(vm.type_error("An asyncio.Future, a coroutine or an awaitable is required"));
+        let error = vm.type_error("An asyncio.Future, a coroutine or an awaitable is required");
+        match value {
+            Value::Int(_) | Value::Float(_) | Value::Bool(_) | Value::Str(_) => {
+                let shown = vm.repr(value)?;
+                vm.advise(&error, format!("`{shown}` is a plain value, there is nothing to wait for"));
+            }
+            _ => vm.advise_awaited(&error, value),
+        }
+        return Err(error);
     };
     let event_loop = match event_loop.given() {
         Some(given) => given.clone(),

@@ -414,7 +414,10 @@ impl Lower<'_> {
                 let result = noted(vm, frame, span, |vm| Ok(vm.dict_merge(&dict, &other)))?;
                 if result.as_ref().is_err_and(|e| e.is(&vm.types.AttributeError)) {
                     let name = vm.type_name(&other);
-                    return Err(vm.type_error(format!("'{name}' object is not a mapping")).at(span).into());
+                    return Err(vm
+                        .operand_error(format!("'{name}' object is not a mapping"), &[&other])
+                        .at(span)
+                        .into());
                 }
                 result.at(span)?;
             }

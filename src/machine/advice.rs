@@ -54,12 +54,39 @@ impl Vm {
                     return;
                 }
                 Value::Coroutine(generator) if generator.kind == Kind::AsyncGenerator => {
-                    self.advise(error, "this is an asynchronous generator: go through it with `async for`");
+                    let help = match generator.name().as_str() {
+                        "<genexpr>" => {
+                            "a generator expression that waits is asynchronous: with `[...]` around it, it is a list"
+                        }
+                        _ => "this is an asynchronous generator: go through it with `async for`",
+                    };
+                    self.advise(error, help);
+                    return;
+                }
+                Value::Exception(_) if operands.len() > 1 => {
+                    let help = "one operand is an exception that was kept as a value, as `gather(..., \
+                                return_exceptions=True)` keeps it";
+                    self.advise(error, help);
+                    return;
+                }
+                Value::Instance(_) if self.type_name(operand).ends_with("GeneratorContextManager") => {
+                    let word = if self.has_special(operand, sym::__aenter__) { "async with" } else { "with" };
+                    self.advise(error, format!("this is a context manager: `{word} ... as name` gives what it yields"));
                     return;
                 }
                 _ => {}
             }
         }
+    }
+
+    /// `next()` cannot ask this.
+    #[cold]
+    pub fn not_an_iterator(&mut self, value: &Value) -> Error {
+        let error = self.type_error(format!("'{}' object is not an iterator", self.type_name(value)));
+        if matches!(value, Value::Coroutine(generator) if generator.kind == Kind::AsyncGenerator) {
+            self.advise(&error, "this is an asynchronous generator: `await anext(...)` gives its next item");
+        }
+        error
     }
 
     /// What `with` or `async with` was given is no context manager of that kind.
@@ -81,6 +108,15 @@ impl Vm {
             }
             _ if !is_async && self.has_special(manager, sym::__aenter__) => {
                 self.advise(error, "entering and leaving this may wait: write `async with`");
+            }
+            Value::Class(class) => {
+                let enter = self.name(if is_async { sym::__aenter__ } else { sym::__enter__ }).clone();
+                if class.lookup(&enter).is_some() {
+                    self.advise(error, format!("this is the class itself; call it: `{}(...)`", class.name.borrow()));
+                }
+            }
+            Value::Function(function) => {
+                self.advise(error, format!("this is the function itself; call it: `{}(...)`", function.name()));
             }
             _ => self.advise_operands(error, &[manager]),
         }
@@ -120,6 +156,12 @@ impl Vm {
             }
             Value::Int(_) | Value::Float(_) | Value::Bool(_) | Value::Str(_) | Value::Dict(_) | Value::Bytes(_) => {
                 "this is a plain value, there is nothing to wait for: leave out `await`"
+            }
+            Value::Instance(_) if self.has_special(value, sym::__aenter__) => {
+                "this is entered and left, not awaited: write `async with`"
+            }
+            Value::Instance(_) if self.has_special(value, sym::__aiter__) => {
+                "this gives one item after the other: go through it with `async for`"
             }
             _ => return,
         };
@@ -200,6 +242,10 @@ impl Vm {
             return;
         }
         let message = report.message.as_str();
+        if message == "'async_generator' object is not an iterator" && before.trim_end().ends_with("with") {
+            let help = "`contextlib.asynccontextmanager` makes a manager of an async function, for `async with`";
+            report.helps = vec![help.to_owned()];
+        }
         if report.helps.is_empty() && report.class == "TypeError" {
             if WRONG_COROUTINE.iter().any(|part| message.contains(part)) {
                 let help = "a coroutine is not yet its result: put `await` in front of the call that made it";

@@ -13,7 +13,8 @@ impl Vm {
         match self.index_opt(value)? {
             Some(index) => Ok(index),
             None => {
-                Err(self.type_error(format!("'{}' object cannot be interpreted as an integer", self.type_name(value))))
+                let name = self.type_name(value);
+                Err(self.operand_error(format!("'{name}' object cannot be interpreted as an integer"), &[value]))
             }
         }
     }

@@ -840,7 +840,7 @@ impl Vm {
             match self.lookup_special(iterator, sym::__next__) {
                 Some(method) => self.call_found(&method, iterator, &[]),
                 None => {
-                    return Err(self.type_error(format!("'{}' object is not an iterator", self.type_name(iterator))));
+                    return Err(self.not_an_iterator(iterator));
                 }
             }
         } else {

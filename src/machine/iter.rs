@@ -99,7 +99,7 @@ impl Vm {
                 Err(e) if e.is(&self.types.StopIteration) => Ok(None),
                 Err(e) => Err(e),
             },
-            None => Err(self.type_error(format!("'{}' object is not an iterator", self.type_name(iterator)))),
+            None => Err(self.not_an_iterator(iterator)),
         }
     }
 

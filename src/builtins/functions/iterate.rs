@@ -101,7 +101,7 @@ fn next(vm: &mut Vm, args: &[Value]) -> Result {
         other => match vm.call_special(other, sym::__next__, &[]) {
             Ok(Some(value)) => return Ok(value),
             Ok(None) => {
-                return Err(vm.type_error(format!("'{}' object is not an iterator", vm.type_name(other))));
+                return Err(vm.not_an_iterator(other));
             }
             Err(e) => Err(e),
         },
