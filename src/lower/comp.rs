@@ -6,6 +6,7 @@ use super::call::{noted, noted_for};
 use super::prelude::*;
 use crate::object::Cell;
 use crate::object::code::{Cond, NOWHERE, PairTarget, ParamSpec};
+use crate::object::gc;
 use crate::syntax::ast::{Comp, Comprehension, ScopeId};
 use crate::text::slice;
 
@@ -172,6 +173,7 @@ impl Lower<'_> {
                 frame.locals[slot as usize] = Value::Unbound;
             }
             result?;
+            gc::filled(&acc);
             Ok(acc)
         })
     }

@@ -8,9 +8,9 @@ use super::store::read_item;
 use crate::machine::attr_cache::AttrCache;
 use crate::machine::compare::holds;
 use crate::machine::ops::is_object;
-use crate::object::Raised;
 use crate::object::code::Cond;
 use crate::object::containers::Slice;
+use crate::object::{Raised, gc};
 use crate::resolve::{self, Folded};
 use crate::syntax::ast::{BoolOp, CmpOp, Ident, UnaryOp};
 
@@ -421,6 +421,7 @@ impl Lower<'_> {
                 }
                 result.at(span)?;
             }
+            gc::displayed(&dict);
             Ok(Value::dict(dict))
         })
     }

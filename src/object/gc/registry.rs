@@ -117,13 +117,18 @@ impl Mark {
 
 /// An object that something can be stored into.
 pub trait Tracked: Sized {
+    /// CPython's collector knows it only from when a container is stored into it.
+    const KNOWN_LATE: bool = false;
+
     fn mark(&self) -> &Mark;
     fn downgrade(this: &Rc<Self>) -> Weakly;
 }
 
 macro_rules! tracked {
-    ($($kind:ident($ty:ty)),* $(,)?) => {
+    ($($kind:ident($ty:ty) $($late:ident)?),* $(,)?) => {
         $(impl Tracked for $ty {
+            $(const KNOWN_LATE: bool = stringify!($late).len() > 0;)?
+
             #[inline]
             fn mark(&self) -> &Mark {
                 &self.mark
@@ -138,7 +143,7 @@ macro_rules! tracked {
 
 tracked!(
     List(List),
-    Dict(Dict),
+    Dict(Dict) late,
     Set(Set),
     Cell(function::Cell),
     Function(Function),
@@ -248,8 +253,27 @@ fn consider<T: Tracked>(into: &Rc<T>, value: &Value) {
     // What refers to nothing cannot lead back, unless it is the object itself, which may be borrowed now.
     if value.address() == Some(Rc::as_ptr(into).cast::<u8>() as usize) || !refers_to_nothing(value) {
         // Programs make a list first, and then what they store into it.
-        let age = age_of(value).map_or_else(next_age, |(age, rank)| age - u32::from(rank == 0 && age > 0));
+        let known = age_of(value).filter(|_| !T::KNOWN_LATE);
+        let age = known.map_or_else(next_age, |(age, rank)| age - u32::from(rank == 0 && age > 0));
         register_aged(into, || age);
+    }
+}
+
+/// A comprehension has filled a list, which was made before its items: that is to be seen if those have ages of their own.
+#[inline]
+pub fn filled(list: &Value) {
+    let Value::List(list) = list else { return };
+    let first = list.items.borrow().first().filter(|first| own_age(first).is_some()).cloned();
+    if let Some(first) = first {
+        stored(list, &first);
+    }
+}
+
+/// A display has made a dict, after its items.
+#[inline]
+pub fn displayed(dict: &Rc<Dict>) {
+    if dict.mark.is_registered() {
+        rejuvenate(&Value::Dict(dict.clone()));
     }
 }
 
