@@ -8,6 +8,7 @@ pub mod place;
 mod pretty;
 mod python;
 mod teach;
+mod teach_syntax;
 mod width;
 
 use crate::diagnostic::{Diagnostic, ExceptionReport, FrameEntry};
@@ -80,7 +81,7 @@ pub fn unraisable(report: &ExceptionReport) -> String {
 pub fn diagnostic(diagnostic: &Diagnostic, style: &Style) -> String {
     let mut taught = std::borrow::Cow::Borrowed(diagnostic);
     if style.format != ErrorFormat::Python && diagnostic.helps.is_empty() && diagnostic.code == "SyntaxError" {
-        if let Some(help) = teach::of_syntax(diagnostic) {
+        if let Some(help) = teach_syntax::of_syntax(diagnostic) {
             taught.to_mut().helps.push(help);
         }
     }

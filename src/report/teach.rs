@@ -3,64 +3,7 @@
 //! **Invariant**: certain or silent. What needs the objects at hand is told where an error is raised, see
 //! `machine/advice.rs`.
 
-use crate::diagnostic::{Diagnostic, ExceptionReport, Place};
-
-/// Words of other languages that begin a statement, and what is written for them.
-const WORDS: [(&[&str], &str); 7] = [
-    (&["else if", "elseif", "elsif"], "`else` and `if` together are `elif`"),
-    (&["function", "func", "fun", "fn"], "the definition of a function begins with `def`"),
-    (&["throw"], "an exception is raised with `raise`"),
-    (&["catch"], "an exception is caught with `except`"),
-    (&["foreach"], "this is written `for ... in ...:`"),
-    (&["switch"], "this is written `match ...:`, with `case` in front of each choice"),
-    (&["let", "var", "const"], "a variable needs no word in front: `name = value`"),
-];
-
-/// Help for a syntax error, from the line that it is in.
-pub(super) fn of_syntax(diagnostic: &Diagnostic) -> Option<String> {
-    let Place { source, span } = diagnostic.place.as_ref()?;
-    let number = source.line(span.start);
-    let line = source.line_text(number)?;
-    let at = (span.start - source.line_start(number)?) as usize;
-    let (before, rest) = (line.get(..at)?, line.get(at..)?);
-    let message = diagnostic.message.as_str();
-    if message.starts_with("unterminated string") {
-        // `'it's'`: a quote between two letters, behind the one that begins the text.
-        let quote = rest.chars().next()?;
-        let inside = before.rsplit_once(quote)?;
-        let (first, last) = (inside.1.chars().next()?, inside.0.chars().next_back()?);
-        let other = if quote == '\'' { '"' } else { '\'' };
-        return (first.is_alphabetic() && last.is_alphabetic() && inside.0.matches(quote).count() == 1).then(|| {
-            format!("the {quote} inside ends the text: write the whole in {other}, or put \\ in front of it")
-        });
-    }
-    if !["invalid syntax", "expected ':'", "expected 'except' or 'finally' block"].contains(&message) {
-        return None;
-    }
-    let begun = before.trim();
-    let (word, follows) = match begun {
-        "" => rest.split_at(rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len())),
-        "else" if rest.starts_with("if ") => ("else if", rest),
-        _ => (begun, rest),
-    };
-    let is_word = begun.is_empty() == message.starts_with("expected 'except'")
-        && (begun.is_empty() || follows.starts_with(|c: char| c.is_alphabetic() || c == '_'));
-    if let Some((_, help)) = WORDS.iter().find(|(words, _)| is_word && words.contains(&word)) {
-        return Some((*help).to_owned());
-    }
-    let doubled = |sign: &str| rest.starts_with(sign) || before.ends_with(&sign[1..]) && rest.starts_with(&sign[1..]);
-    match () {
-        () if doubled("&&") => Some("this is written `and`".to_owned()),
-        () if doubled("||") => Some("this is written `or`".to_owned()),
-        () if rest.starts_with('!') && !rest.starts_with("!=") => Some("this is written `not`".to_owned()),
-        () if rest.trim().is_empty() && (before.ends_with("++") || before.ends_with("--")) => {
-            let (name, sign) = before.trim_start().split_at(before.trim_start().len() - 2);
-            let plain = name.chars().all(|c| c.is_alphanumeric() || c == '_');
-            plain.then(|| format!("there is no `{sign}`: write `{name} {}= 1`", &sign[1..]))
-        }
-        () => None,
-    }
-}
+use crate::diagnostic::ExceptionReport;
 
 /// Help for an exception, from the text that failed. `is_global` says whether the script has a variable of a name,
 /// `is_builtin` whether Python has.
@@ -82,6 +25,12 @@ pub fn of_exception(
                 "`{name}` gets a value in `{function}`, and so is a variable of its own there: `global {name}` would \
                  mean the one outside"
             ))
+        }
+        "NameError" if quoted() == Some("this") => {
+            let behind = frame.place.source.text.get(frame.place.span.end as usize..)?;
+            behind
+                .starts_with('.')
+                .then(|| "the object of a method is its first parameter, by custom `self`".to_owned())
         }
         "NameError" if report.suggestion.is_none() => {
             matches!(quoted()?, "null" | "nil" | "NULL").then(|| "this is written `None`".to_owned())
