@@ -222,6 +222,18 @@ impl Vm {
     /// Whether two sets have no element in common.
     pub fn set_is_disjoint(&mut self, a: &Set, b: &Set) -> Result<bool> {
         let (small, large) = if b.len() > a.len() { (a, b) } else { (b, a) };
+        let (mut common, mut unknown) = (false, false);
+        small.all(|hash, item| match find_plain(&large.table.borrow(), hash, item) {
+            Found::Absent => true,
+            found => {
+                common = matches!(found, Found::At(_));
+                unknown = !common;
+                false
+            }
+        });
+        if !unknown {
+            return Ok(!common);
+        }
         for (hash, item) in small.elements() {
             if self.table_find(&large.table, hash, &item)?.is_some() {
                 return Ok(false);

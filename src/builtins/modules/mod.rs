@@ -249,6 +249,7 @@ const MODULES: &[Spec] = &[
     rust("string", &[]).and(&[page!("string"), lazy!("string_template"), lazy!("string_formatter")]),
     rust("struct", structs::FUNCTIONS)
         .with(|vm, module| {
+            crate::builtins::add_functions(vm, "_struct", &module.dict, structs::PLAIN);
             let error = structs::error_class(vm);
             support::export(vm, &module.dict, &error);
             Ok(())

@@ -1,6 +1,8 @@
 //! What `struct` needs: packing and unpacking by a format, which is read anew each time.
 
-use super::support::define;
+use std::collections::HashMap;
+
+use super::support::{define, items};
 use crate::builtins::prelude::*;
 use crate::builtins::types::bytes::items::{Item, Misfit};
 use crate::machine::sequence::bytes_of;
@@ -8,22 +10,104 @@ use crate::machine::sequence::bytes_of;
 pub(super) const FUNCTIONS: &[Row] = &[
     // (size in bytes, how many values)
     native("_measure(format, /)", |vm, args| {
-        let fields = parse(vm, &args[0])?;
-        let size = fields.last().map_or(0, |field| field.at + field.item.size * field.count);
-        let values: usize = fields.iter().map(Field::values).sum();
-        Ok(Value::tuple([Value::usize(size), Value::usize(values)]))
+        let format = format(vm, &args[0])?;
+        Ok(Value::tuple([Value::usize(format.size), Value::usize(format.values)]))
     }),
-    native("_pack(format, values, /)", pack),
+    native("_pack(format, values, /)", |vm, args| {
+        let (format, values) = (format(vm, &args[0])?, vm.collect(&args[1])?);
+        pack(vm, &format, &values)
+    }),
     native("_unpack(format, buffer, offset, /)", |vm, args| {
-        let fields = parse(vm, &args[0])?;
+        let format = format(vm, &args[0])?;
         let offset = usize::try_from(vm.to_i64(&args[2])?).unwrap_or(0);
         let bytes = match args[1].unwrapped() {
-            Value::Bytes(bytes) => unpack(&fields, bytes.get(offset..).unwrap_or(&[])),
-            other => unpack(&fields, bytes_of(other).unwrap_or_default().get(offset..).unwrap_or(&[])),
+            Value::Bytes(bytes) => unpack(&format.fields, bytes.get(offset..).unwrap_or(&[])),
+            other => unpack(&format.fields, bytes_of(other).unwrap_or_default().get(offset..).unwrap_or(&[])),
         };
         Ok(Value::tuple(bytes))
     }),
 ];
+
+/// What CPython has in the module `_struct`.
+pub(super) const PLAIN: &[Row] = &[
+    native("calcsize(format, /)", |vm, args| match plain_format(vm, &args[0])? {
+        Some(format) => Ok(Value::usize(format.size)),
+        None => {
+            let written = vm.call_page("struct", "_struct", args)?;
+            vm.get_attr(&written, "size")
+        }
+    }),
+    native("pack(*args)", |vm, args| pack_given(vm, items(&args[0]))).or_plain(pack_given),
+    native("unpack(format, buffer, /)", |vm, args| match (plain_format(vm, &args[0])?, &args[1]) {
+        (Some(format), Value::Bytes(bytes)) if bytes.len() == format.size => {
+            Ok(Value::tuple(unpack(&format.fields, bytes)))
+        }
+        _ => by_page(vm, "unpack", args),
+    }),
+    native("unpack_from(format, /, buffer, offset=0)", |vm, args| match (plain_format(vm, &args[0])?, args) {
+        (Some(format), [_, Value::Bytes(bytes), Value::Int(at)]) => {
+            let rest = usize::try_from(*at).ok().and_then(|at| bytes.get(at..));
+            match rest.filter(|rest| rest.len() >= format.size) {
+                Some(rest) => Ok(Value::tuple(unpack(&format.fields, rest))),
+                None => by_page(vm, "unpack_from", args),
+            }
+        }
+        _ => by_page(vm, "unpack_from", args),
+    }),
+];
+
+/// A format that was read, by its text.
+#[derive(Default)]
+struct Known(HashMap<String, Rc<Format>, foldhash::fast::FixedState>);
+
+struct Format {
+    fields: Vec<Field>,
+    size: usize,
+    values: usize,
+}
+
+/// Reads a format, unless it is known.
+fn format(vm: &mut Vm, text: &Value) -> Result<Rc<Format>> {
+    const MOST: usize = 100;
+    let name = text.as_str();
+    if let Some(known) = name.and_then(|name| vm.extension::<Known>().0.get(name.as_str())) {
+        return Ok(known.clone());
+    }
+    let fields = parse(vm, text)?;
+    let size = fields.last().map_or(0, |field| field.at + field.item.size * field.count);
+    let values = fields.iter().map(Field::values).sum();
+    let format = Rc::new(Format { fields, size, values });
+    if let Some(name) = name {
+        let known = &mut vm.extension::<Known>().0;
+        if known.len() >= MOST {
+            known.clear();
+        }
+        known.insert(name.to_string(), format.clone());
+    }
+    Ok(format)
+}
+
+/// A format that is nothing but ASCII text.
+fn plain_format(vm: &mut Vm, text: &Value) -> Result<Option<Rc<Format>>> {
+    match text {
+        Value::Str(name) if name.is_ascii() => format(vm, text).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// What a `Struct` of the format does with the other arguments.
+fn by_page(vm: &mut Vm, method: &str, args: &[Value]) -> Result {
+    let written = vm.call_page("struct", "_struct", &args[..1])?;
+    vm.call_method(&written, method, &args[1..])
+}
+
+fn pack_given(vm: &mut Vm, args: &[Value]) -> Result {
+    let [text, values @ ..] = args else { return Err(vm.type_error("missing format argument")) };
+    match plain_format(vm, text)? {
+        Some(format) if format.values == values.len() => pack(vm, &format, values),
+        _ => by_page(vm, "pack", args),
+    }
+}
 
 pub(super) fn error_class(vm: &mut Vm) -> Rc<Class> {
     let base = vm.types.Exception.clone();
@@ -106,12 +190,10 @@ fn parse(vm: &mut Vm, format: &Value) -> Result<Vec<Field>> {
     Ok(fields)
 }
 
-fn pack(vm: &mut Vm, args: &[Value]) -> Result {
-    let fields = parse(vm, &args[0])?;
-    let values = vm.collect(&args[1])?;
+fn pack(vm: &mut Vm, format: &Format, values: &[Value]) -> Result {
     let mut values = values.iter();
     let mut out = Vec::new();
-    for field in &fields {
+    for field in &format.fields {
         let end = field.at + field.item.size * field.count;
         vm.check_size(end)?;
         if end > crate::machine::sequence::MAX_TEXT {

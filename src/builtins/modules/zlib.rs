@@ -21,7 +21,55 @@ const CHUNK: usize = 1 << 15;
 
 const CRC: Row = native("crc32(data, value=0, /)", |vm, args| checksum(vm, args, zlib_rs::crc32::crc32));
 
-pub(super) const BINASCII: &[Row] = &[CRC];
+pub(super) const BINASCII: &[Row] = &[
+    CRC,
+    native("_to_base64(data, /)", |_, args| match &args[0] {
+        Value::Bytes(data) => Ok(Value::bytes(to_base64(data))),
+        _ => Ok(Value::None),
+    }),
+    // None for what is not simply in order.
+    native("_from_base64(data, /)", |_, args| match &args[0] {
+        Value::Bytes(text) => Ok(from_base64(text).map_or(Value::None, Value::bytes)),
+        _ => Ok(Value::None),
+    }),
+];
+
+const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+fn to_base64(data: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(data.len().div_ceil(3) * 4);
+    for group in data.chunks(3) {
+        let bits = (0..3).fold(0, |bits, at| bits << 8 | usize::from(group.get(at).copied().unwrap_or(0)));
+        let digit = |at: usize| if at <= group.len() { BASE64[bits >> (18 - 6 * at) & 63] } else { b'=' };
+        out.extend((0..4).map(digit));
+    }
+    out
+}
+
+fn from_base64(text: &[u8]) -> Option<Vec<u8>> {
+    let digits = text.strip_suffix(b"==").or_else(|| text.strip_suffix(b"=")).unwrap_or(text);
+    if text.len() % 4 != 0 {
+        return None;
+    }
+    let mut out = Vec::with_capacity(digits.len() / 4 * 3 + 2);
+    for group in digits.chunks(4) {
+        let mut bits = 0u32;
+        for digit in group {
+            let value = match digit {
+                b'A'..=b'Z' => digit - b'A',
+                b'a'..=b'z' => digit - b'a' + 26,
+                b'0'..=b'9' => digit - b'0' + 52,
+                b'+' => 62,
+                b'/' => 63,
+                _ => return None,
+            };
+            bits = bits << 6 | u32::from(value);
+        }
+        bits <<= 6 * (4 - group.len());
+        out.extend_from_slice(&bits.to_be_bytes()[1..group.len()]);
+    }
+    Some(out)
+}
 
 pub(super) const FUNCTIONS: &[Row] = &[
     CRC,

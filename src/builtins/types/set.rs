@@ -3,6 +3,7 @@
 //! Results are built in CPython's order of insertion, on which their order of iteration rests.
 
 use super::special;
+use crate::builtins::call_of;
 use crate::builtins::prelude::*;
 use crate::machine::sets;
 use crate::object::Set;
@@ -21,6 +22,14 @@ pub fn install(vm: &mut Vm) {
     add_methods(vm, &frozenset, special::HASH);
 }
 
+/// The row of a method that takes any number of others.
+macro_rules! of_others {
+    ($signature:literal, $call:expr) => {
+        of!($signature, Value::as_set, |vm, set, args| $call(vm, set, super::super::modules::support::items(&args[1])))
+            .or_plain(|vm, args| call_of(vm, args, Value::as_set, |vm, set, args| $call(vm, set, &args[1..])))
+    };
+}
+
 const COMMON: &[Row] = &[
     of!("copy()", Value::as_set, |vm, set, args| {
         if set.frozen && matches!(args[0], Value::Set(_)) {
@@ -28,8 +37,8 @@ const COMMON: &[Row] = &[
         }
         vm.set_copy(set, set.frozen).map(made)
     }),
-    of!("difference(*others)", Value::as_set, difference),
-    of!("intersection(*others)", Value::as_set, |vm, set, args| { intersect(vm, set, args).map(made) }),
+    of_others!("difference(*others)", difference),
+    of_others!("intersection(*others)", |vm: &mut Vm, set, others| intersect(vm, set, others).map(made)),
     of!("isdisjoint(other, /)", Value::as_set, is_disjoint),
     of!("issubset(other, /)", Value::as_set, |vm, set, args| {
         let other = as_set(vm, &args[1])?;
@@ -37,9 +46,10 @@ const COMMON: &[Row] = &[
     }),
     of!("issuperset(other, /)", Value::as_set, is_superset),
     of!("symmetric_difference(other, /)", Value::as_set, symmetric_difference),
-    of!("union(*others)", Value::as_set, |vm, set, args| {
+    of_others!("union(*others)", |vm: &mut Vm, set: &Rc<Set>, others: &[Value]| {
         let result = Rc::new(vm.set_copy(set, set.frozen)?);
-        for other in others(args).iter().filter(|other| !other.is(&args[0])) {
+        let is_same = |other: &&Value| matches!(other, Value::Set(other) if Rc::ptr_eq(other, set));
+        for other in others.iter().filter(|other| !is_same(other)) {
             vm.set_update(&result, other)?;
         }
         Ok(Value::Set(result))
@@ -72,15 +82,15 @@ const SET: &[Row] = &[
         sets::replace(set, Set::new(false));
         Ok(Value::None)
     }),
-    of!("difference_update(*others)", Value::as_set, |vm, set, args| {
-        for other in others(args) {
-            subtract(vm, set, &other)?;
+    of_others!("difference_update(*others)", |vm: &mut Vm, set, others: &[Value]| {
+        for other in others {
+            subtract(vm, set, other)?;
         }
         Ok(Value::None)
     }),
     of!("discard(object, /)", Value::as_set, |vm, set, args| vm.set_remove(set, &args[1]).map(|_| Value::None)),
-    of!("intersection_update(*others)", Value::as_set, |vm, set, args| {
-        let result = intersect(vm, set, args)?;
+    of_others!("intersection_update(*others)", |vm: &mut Vm, set, others| {
+        let result = intersect(vm, set, others)?;
         sets::replace(set, result);
         Ok(Value::None)
     }),
@@ -89,9 +99,9 @@ const SET: &[Row] = &[
         if vm.set_remove(set, &args[1])? { Ok(Value::None) } else { Err(vm.key_error(args[1].clone())) }
     }),
     of!("symmetric_difference_update(other, /)", Value::as_set, symmetric_difference_update),
-    of!("update(*others)", Value::as_set, |vm, set, args| {
-        for other in others(args) {
-            vm.set_update(set, &other)?;
+    of_others!("update(*others)", |vm: &mut Vm, set, others: &[Value]| {
+        for other in others {
+            vm.set_update(set, other)?;
         }
         Ok(Value::None)
     }),
@@ -113,10 +123,6 @@ fn as_set(vm: &mut Vm, value: &Value) -> Result<Rc<Set>> {
     Ok(set)
 }
 
-fn others(args: &[Value]) -> Vec<Value> {
-    args[1].as_tuple().map(|others| others.to_vec()).unwrap_or_default()
-}
-
 fn new_frozen(vm: &mut Vm, args: &[Value]) -> Result {
     let base = vm.types.frozenset.clone();
     let class = super::new_class(vm, &args[0], &base)?;
@@ -131,11 +137,11 @@ fn new_frozen(vm: &mut Vm, args: &[Value]) -> Result {
     Ok(vm.wrap(&class, value))
 }
 
-fn intersect(vm: &mut Vm, set: &Rc<Set>, args: &[Value]) -> Result<Set> {
+fn intersect(vm: &mut Vm, set: &Rc<Set>, others: &[Value]) -> Result<Set> {
     let mut result = None;
-    for other in others(args) {
+    for other in others {
         let left = result.take().unwrap_or_else(|| set.clone());
-        result = Some(Rc::new(intersect_one(vm, &left, &other)?));
+        result = Some(Rc::new(intersect_one(vm, &left, other)?));
     }
     match result.map(Rc::try_unwrap) {
         Some(Ok(result)) => Ok(result),
@@ -173,12 +179,12 @@ fn subtract(vm: &mut Vm, set: &Rc<Set>, other: &Value) -> Result<()> {
     Ok(())
 }
 
-fn difference(vm: &mut Vm, set: &Rc<Set>, args: &[Value]) -> Result {
+fn difference(vm: &mut Vm, set: &Rc<Set>, others: &[Value]) -> Result {
     let mut result = None;
-    for other in others(args) {
+    for other in others {
         match &result {
             None if other.as_set().is_some() || matches!(other, Value::Dict(_)) => {
-                let other = as_set(vm, &other)?;
+                let other = as_set(vm, other)?;
                 result = Some(Rc::new(vm.set_difference(set, &other)?));
             }
             _ => {
@@ -186,7 +192,7 @@ fn difference(vm: &mut Vm, set: &Rc<Set>, args: &[Value]) -> Result {
                     Some(left) => left,
                     None => Rc::new(vm.set_copy(set, set.frozen)?),
                 };
-                subtract(vm, &left, &other)?;
+                subtract(vm, &left, other)?;
                 result = Some(left);
             }
         }

@@ -44,7 +44,8 @@ const METHODS: &[Row] = &[
     method("pop(key, default=<unrepresentable>, /)", pop),
     of!("popitem()", Value::as_dict, popitem),
     method("setdefault(key, default=None, /)", set_default),
-    method("update(*args, **kwargs)", |vm, args| update_from(vm, "update", args)),
+    method("update(*args, **kwargs)", |vm, args| update_from(vm, "update", args))
+        .or_plain(|vm, args| update_with(vm, "update", &args[0], &args[1..]).map(|_| Value::None)),
     of!("values()", Value::as_dict, |vm, dict, _| { Ok(vm.dict_view(dict, DictPart::Values)) }),
     of!("__getitem__(key, /)", Value::as_dict, get_item),
     method("__iter__()", special::iter),
@@ -63,11 +64,7 @@ fn this(vm: &mut Vm, value: &Value) -> Result<Rc<Dict>> {
 fn update_from(vm: &mut Vm, name: &str, args: &[Value]) -> Result {
     let positional = args[1].as_tuple().cloned();
     let dict = update_with(vm, name, &args[0], positional.as_deref().map_or(&[][..], |given| given))?;
-    if let Some(keywords) = args[2].as_dict() {
-        for (key, value) in keywords.pairs() {
-            vm.dict_set(&dict, key, value)?;
-        }
-    }
+    vm.dict_merge(&dict, &args[2])?;
     Ok(Value::None)
 }
 
