@@ -208,6 +208,8 @@ const MODULES: &[Spec] = &[
     rust("json", json::FUNCTIONS).and(&[page!("json")]),
     rust("json.decoder", &[]).with(|vm, module| names_of(vm, module, "json")),
     rust("json.encoder", &[]).with(|vm, module| names_of(vm, module, "json")),
+    rust("json.tool", &[]).and(&[page!("json_tool")]),
+    rust("json.tool.__main__", &[]).with(|vm, _| vm.call_page("json.tool", "main", &[]).map(drop)),
     rust("json.scanner", &[]).with(|vm, module| names_of(vm, module, "json")),
     library!("keyword"),
     library!("locale"),
