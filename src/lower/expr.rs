@@ -9,7 +9,6 @@ use crate::machine::attr_cache::AttrCache;
 use crate::machine::compare::holds;
 use crate::machine::ops::is_object;
 use crate::object::code::Cond;
-use crate::object::containers::Slice;
 use crate::object::{Raised, gc};
 use crate::resolve::{self, Folded};
 use crate::syntax::ast::{BoolOp, CmpOp, Ident, UnaryOp};
@@ -27,6 +26,11 @@ enum DictPart {
     /// `**other`
     Merged(Operand),
 }
+
+/// Evaluates start, stop and step of a slice.
+pub(super) trait SliceParts: Fn(&mut Vm, &mut Frame) -> Eval<[Value; 3]> + 'static {}
+
+impl<F: Fn(&mut Vm, &mut Frame) -> Eval<[Value; 3]> + 'static> SliceParts for F {}
 
 /// The items of a display.
 pub(super) type Items = Box<dyn Fn(&mut Vm, &mut Frame) -> Eval<Vec<Value>>>;
@@ -232,8 +236,8 @@ impl Lower<'_> {
             ExprKind::Attribute { value, attr } => Self::operand_thunk(self.attribute(*value, attr, span)),
             ExprKind::Subscript { value, index } => self.subscript(*value, *index, span),
             ExprKind::Slice { lower, upper, step } => {
-                let slice = self.slice(lower, upper, step);
-                Box::new(move |vm, frame| Ok(Value::Slice(Rc::new(slice(vm, frame)?))))
+                let slice = self.slice([lower, upper, step]);
+                Box::new(move |vm, frame| Ok(Value::slice(slice(vm, frame)?)))
             }
             ExprKind::NamedExpr { target, value } => {
                 let value = self.expr(*value);
@@ -442,19 +446,15 @@ impl Lower<'_> {
         })
     }
 
-    fn slice(
-        &mut self,
-        lower: Option<Box<Expr>>,
-        upper: Option<Box<Expr>>,
-        step: Option<Box<Expr>>,
-    ) -> impl Fn(&mut Vm, &mut Frame) -> Eval<Slice> + 'static {
-        let [lower, upper, step] = [lower, upper, step].map(|part| part.map(|e| self.expr(*e)));
+    /// The parts of a slice: start, stop and step.
+    pub(super) fn slice(&mut self, [lower, upper, step]: [Option<Box<Expr>>; 3]) -> impl SliceParts + use<> {
+        let parts = [lower, upper, step].map(|part| match part {
+            Some(e) => self.operand(*e),
+            None => Operand::Constant(Value::None),
+        });
         move |vm, frame| {
-            let mut part = |thunk: &Option<Thunk>| match thunk {
-                Some(thunk) => thunk(vm, frame),
-                None => Ok(Value::None),
-            };
-            Ok(Slice { start: part(&lower)?, stop: part(&upper)?, step: part(&step)? })
+            let [start, stop, step] = &parts;
+            Ok([start.value(vm, frame)?, stop.value(vm, frame)?, step.value(vm, frame)?])
         }
     }
 
@@ -467,13 +467,25 @@ impl Lower<'_> {
         let rebinds = self.rebinds(&index);
         let index = match index {
             Expr { kind: ExprKind::Slice { lower, upper, step }, .. } => {
-                let object = Self::operand_thunk(object);
-                let slice = self.slice(lower, upper, step);
-                return Box::new(move |vm, frame| {
-                    let object = object(vm, frame)?;
-                    let slice = slice(vm, frame)?;
-                    noted_for(vm, frame, span, &[&object], |vm| vm.get_slice(&object, slice))
-                });
+                let slice = self.slice([lower, upper, step]);
+                let part = move |vm: &mut Vm, frame: &Frame, object: &Value, bounds: [Value; 3]| match vm
+                    .get_slice_at_once(object, &bounds)
+                {
+                    Some(part) => Ok(part),
+                    None => noted_for(vm, frame, span, &[object], |vm| vm.get_item(object, &Value::slice(bounds))),
+                };
+                return match object {
+                    Operand::Local(object) if !rebinds => Box::new(move |vm, frame| {
+                        object.get(vm, frame)?;
+                        let bounds = slice(vm, frame)?;
+                        part(vm, frame, &frame.locals[object.slot], bounds)
+                    }),
+                    object => Box::new(move |vm, frame| {
+                        let object = object.value(vm, frame)?;
+                        let bounds = slice(vm, frame)?;
+                        part(vm, frame, &object, bounds)
+                    }),
+                };
             }
             index => self.operand(index),
         };

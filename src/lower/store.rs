@@ -45,34 +45,54 @@ impl Lower<'_> {
                     }
                 })
             }
-            ExprKind::Subscript { value, index } => {
-                let (value, index) = match self.item_path_unless_plain(*value, *index, span) {
-                    Ok(way) => return storing(way),
-                    Err(general) => general,
-                };
-                let rebinds = self.rebinds(&index);
-                match (self.operand(value), self.operand(index)) {
-                    // The value of a variable is used where it is.
-                    (Operand::Local(object), index) if !rebinds => Box::new(move |vm, frame, value| {
-                        object.get(vm, frame)?;
-                        if let Some(index) = index.peek(frame) {
-                            return assign_item(vm, frame, &frame.locals[object.slot], index, value, span);
-                        }
-                        let index = index.value(vm, frame)?;
-                        assign_item(vm, frame, &frame.locals[object.slot], &index, value, span)
-                    }),
-                    (object, index) => Box::new(move |vm, frame, value| {
-                        let object = object.value(vm, frame)?;
-                        let index = index.value(vm, frame)?;
-                        assign_item(vm, frame, &object, &index, value, span)
-                    }),
-                }
-            }
+            ExprKind::Subscript { value, index } => match index.kind {
+                ExprKind::Slice { lower, upper, step } => self.slice_target(*value, [lower, upper, step], span),
+                kind => self.item_target(*value, Expr { kind, ..*index }, span),
+            },
             ExprKind::Tuple(items) | ExprKind::List(items) => self.unpacking(items, span),
             ExprKind::Starred(inner) => self.target(*inner),
             // The parser lets no other target through.
             _ => Box::new(|_, _, _| Ok(())),
         }
+    }
+
+    /// `value[index]`
+    fn item_target(&mut self, value: Expr, index: Expr, span: Span) -> Store {
+        let (value, index) = match self.item_path_unless_plain(value, index, span) {
+            Ok(way) => return storing(way),
+            Err(general) => general,
+        };
+        let rebinds = self.rebinds(&index);
+        match (self.operand(value), self.operand(index)) {
+            // The value of a variable is used where it is.
+            (Operand::Local(object), index) if !rebinds => Box::new(move |vm, frame, value| {
+                object.get(vm, frame)?;
+                if let Some(index) = index.peek(frame) {
+                    return assign_item(vm, frame, &frame.locals[object.slot], index, value, span);
+                }
+                let index = index.value(vm, frame)?;
+                assign_item(vm, frame, &frame.locals[object.slot], &index, value, span)
+            }),
+            (object, index) => Box::new(move |vm, frame, value| {
+                let object = object.value(vm, frame)?;
+                let index = index.value(vm, frame)?;
+                assign_item(vm, frame, &object, &index, value, span)
+            }),
+        }
+    }
+
+    /// `value[start:stop:step]`
+    fn slice_target(&mut self, value: Expr, bounds: [Option<Box<Expr>>; 3], span: Span) -> Store {
+        let object = self.operand(value);
+        let bounds = self.slice(bounds);
+        Box::new(move |vm, frame, value| {
+            let object = object.value(vm, frame)?;
+            let bounds = bounds(vm, frame)?;
+            match vm.set_slice_at_once(&object, &bounds, value) {
+                Ok(()) => Ok(()),
+                Err(value) => assign_any_item(vm, frame, &object, &Value::slice(bounds), value, span),
+            }
+        })
     }
 
     /// The slot of an expression that is a variable of the function.

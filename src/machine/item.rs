@@ -88,10 +88,7 @@ impl Vm {
             Value::Tuple(items) => match key {
                 Value::Slice(slice) => {
                     let indices = self.slice_indices(slice, items.len())?;
-                    if indices.step == 1 && indices.count == items.len() && matches!(container, Value::Tuple(_)) {
-                        return Ok(container.clone());
-                    }
-                    Ok(Value::tuple(pick(items, indices)))
+                    Ok(tuple_part(container, items, indices))
                 }
                 _ => {
                     let at = self.item_index(key, || items.len(), &TUPLE)?;
@@ -154,25 +151,10 @@ impl Vm {
         }
     }
 
-    fn text_slice(&mut self, container: &Value, text: &Str, slice: &Slice) -> Result {
-        let indices = self.slice_indices(slice, text.len())?;
-        if indices.step == 1 {
-            if indices.count == text.len() && matches!(container, Value::Str(_)) {
-                return Ok(container.clone());
-            }
-            return Ok(Value::str(substring(text, indices.start as usize, indices.count)));
-        }
-        if text.is_ascii() {
-            let bytes = pick(text.as_str().as_bytes(), indices);
-            return Ok(Value::string(bytes.into_iter().map(char::from).collect()));
-        }
-        let chars: Vec<char> = text.as_str().chars().collect();
-        Ok(Value::string(pick(&chars, indices).into_iter().collect()))
-    }
-
     fn text_item(&mut self, container: &Value, text: &Rc<Str>, key: &Value) -> Result {
         if let Value::Slice(slice) = key {
-            return self.text_slice(container, text, slice);
+            let indices = self.slice_indices(slice, text.len())?;
+            return Ok(text_part(container, text, indices));
         }
         let at = match self.index_opt(key)? {
             Some(index) => self.fit_index(key, &index, text.len(), &STRING)?,
@@ -299,15 +281,6 @@ impl Vm {
     fn list_slice(&mut self, list: &List, slice: &Slice) -> Result {
         let indices = self.slice_indices(slice, list.len())?;
         Ok(Value::list(pick(&list.items.borrow(), indices)))
-    }
-
-    /// `container[start:stop:step]`; a built-in sequence needs no slice object.
-    pub fn get_slice(&mut self, container: &Value, slice: Slice) -> Result {
-        match container {
-            Value::List(list) => self.list_slice(list, &slice),
-            Value::Str(text) => self.text_slice(container, text, &slice),
-            _ => self.get_item(container, &Value::Slice(Rc::new(slice))),
-        }
     }
 
     #[inline(never)]
@@ -489,9 +462,37 @@ pub fn pick<T: Clone>(items: &[T], indices: slices::Indices) -> Vec<T> {
         let end = (start + indices.count).min(items.len());
         return items[start..end].to_vec();
     }
+    if indices.step == -1 {
+        let end = (indices.start.wrapping_add(1) as usize).min(items.len());
+        return items[end.saturating_sub(indices.count)..end].iter().rev().cloned().collect();
+    }
     let mut picked = Vec::with_capacity(indices.count.min(items.len()));
     picked.extend(positions(indices).filter_map(|at| items.get(at)).cloned());
     picked
+}
+
+/// A part of a tuple; all of one that is no instance of a subclass is itself.
+pub(super) fn tuple_part(container: &Value, items: &[Value], indices: slices::Indices) -> Value {
+    if indices.step == 1 && indices.count == items.len() && matches!(container, Value::Tuple(_)) {
+        return container.clone();
+    }
+    Value::tuple(pick(items, indices))
+}
+
+/// The same of a text.
+pub(super) fn text_part(container: &Value, text: &Str, indices: slices::Indices) -> Value {
+    if indices.step == 1 {
+        if indices.count == text.len() && matches!(container, Value::Str(_)) {
+            return container.clone();
+        }
+        return Value::str(substring(text, indices.start as usize, indices.count));
+    }
+    if text.is_ascii() {
+        let bytes = pick(text.as_str().as_bytes(), indices);
+        return Value::string(bytes.into_iter().map(char::from).collect());
+    }
+    let chars: Vec<char> = text.as_str().chars().collect();
+    Value::string(pick(&chars, indices).into_iter().collect())
 }
 
 /// The positions of a slice, in its order.

@@ -1,11 +1,11 @@
-//! Slices that are assigned to or deleted, and ranges, which are indexed and sliced without having items.
+//! Slices that are read at once, assigned to or deleted, and ranges, which are indexed and sliced without having items.
 
 use num_bigint::BigInt;
 use num_integer::Integer;
 use num_traits::{One, Signed, Zero};
 
 use super::prelude::*;
-use crate::machine::item::{RANGE, positions};
+use crate::machine::item::{RANGE, pick, positions, text_part, tuple_part};
 use crate::machine::sequence::bytes_of;
 use crate::object::containers::ByteArray;
 use crate::object::{List, Range, Slice};
@@ -39,7 +39,54 @@ fn replace_part(list: &List, indices: slices::Indices, new: impl ExactSizeIterat
     gc::release(&mut old);
 }
 
+/// The positions that small bounds mean in a sequence of `len` items.
+#[inline]
+fn indices_at_once(bounds: &[Value; 3], len: usize) -> Option<slices::Indices> {
+    let mut numbers = [None; 3];
+    for (number, bound) in numbers.iter_mut().zip(bounds) {
+        *number = match bound {
+            Value::None => None,
+            Value::Int(n) => Some(*n),
+            _ => return None,
+        };
+    }
+    let [start, stop, step] = numbers;
+    let step = step.unwrap_or(1);
+    (step != 0).then(|| slices::slice_indices(start, stop, step, len))
+}
+
 impl Vm {
+    /// `container[start:stop:step]` of a built-in sequence and small bounds, for which nothing is made.
+    pub fn get_slice_at_once(&mut self, container: &Value, bounds: &[Value; 3]) -> Option<Value> {
+        match container {
+            Value::List(list) => {
+                let items = list.items.borrow();
+                Some(Value::list(pick(&items, indices_at_once(bounds, items.len())?)))
+            }
+            Value::Tuple(items) => Some(tuple_part(container, items, indices_at_once(bounds, items.len())?)),
+            Value::Str(text) => Some(text_part(container, text, indices_at_once(bounds, text.len())?)),
+            _ => None,
+        }
+    }
+
+    /// `container[start:stop] = value` of two lists; the value comes back where it is not as simple as that.
+    pub fn set_slice_at_once(
+        &mut self,
+        container: &Value,
+        bounds: &[Value; 3],
+        value: Value,
+    ) -> std::result::Result<(), Value> {
+        let (Value::List(list), Value::List(source)) = (container, &value) else { return Err(value) };
+        let found = indices_at_once(bounds, list.len()).filter(|indices| indices.step == 1);
+        let Some(indices) = found.filter(|_| !Rc::ptr_eq(list, source)) else { return Err(value) };
+        note_stored(list, &source.items.borrow());
+        match Rc::strong_count(source) {
+            1 => replace_part(list, indices, source.items.take().into_iter()),
+            _ => replace_part(list, indices, source.items.borrow().iter().cloned()),
+        }
+        Ok(())
+    }
+
     /// `list[slice] = value`, or `del list[slice]` without one.
     pub(super) fn assign_slice(&mut self, list: &Rc<List>, slice: &Slice, value: Option<&Value>) -> Result<()> {
         if let (Some(Value::List(source)), Value::None) = (value, &slice.step) {

@@ -125,6 +125,11 @@ impl Value {
         Value::Tuple(Rc::new(Tuple::new(items)))
     }
 
+    /// A slice of start, stop and step.
+    pub fn slice([start, stop, step]: [Value; 3]) -> Value {
+        Value::Slice(Rc::new(Slice { start, stop, step }))
+    }
+
     pub fn dict(dict: impl Into<Rc<Dict>>) -> Value {
         Value::Dict(dict.into())
     }

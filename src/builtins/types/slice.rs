@@ -18,7 +18,7 @@ const METHODS: &[Row] = &[
     static_method("__new__(cls, start, stop=<unrepresentable>, step=<unrepresentable>, /)", |_, args| {
         let given = |at: usize| args[at].clone().bound().unwrap_or(Value::None);
         let (start, stop) = if args[2].is_unbound() { (Value::None, given(1)) } else { (given(1), given(2)) };
-        Ok(Value::Slice(Rc::new(Slice { start, stop, step: given(3) })))
+        Ok(Value::slice([start, stop, given(3)]))
     }),
     member("start", |vm, value| Ok(this(vm, value)?.start.clone())),
     member("stop", |vm, value| Ok(this(vm, value)?.stop.clone())),

@@ -52,10 +52,17 @@ pub enum Finalizer {
 
 /// Frees the values of a container that is going away.
 pub fn release(values: &mut Vec<Value>) {
+    // From the end, as CPython frees lists and tuples; numbers there lead nowhere.
+    while let Some(last) = values.pop() {
+        if last.is_heap() {
+            values.push(last);
+            break;
+        }
+        last.discard();
+    }
     if values.is_empty() {
         return;
     }
-    // From the end, as CPython frees lists and tuples.
     nested(values, std::mem::take, |values| {
         while let Some(value) = values.pop() {
             value.discard();
