@@ -191,6 +191,33 @@ impl<R: Root, const N: usize> Path<R, N> {
         })
     }
 
+    /// Replaces the item.
+    #[inline(always)]
+    fn assign(&self, vm: &mut Vm, frame: &mut Frame, mut value: Value) -> Eval<()> {
+        let old = self.change(vm, frame, |list, place| {
+            gc::stored(list, &value);
+            Some(std::mem::replace(place, value.take()))
+        });
+        if let Some(old) = old {
+            old.discard();
+            return Ok(());
+        }
+        self.assign_any(vm, frame, value)
+    }
+
+    #[inline(never)]
+    fn assign_any(&self, vm: &mut Vm, frame: &mut Frame, mut value: Value) -> Eval<()> {
+        let old = self.look_in_dict(vm, frame, |dict, key| {
+            gc::stored(dict, &value);
+            Vm::dict_change_at_once(dict, key, |place| Some(std::mem::replace(place, value.take())))
+        });
+        if old.is_some() {
+            return Ok(());
+        }
+        let (object, index) = self.evaluate(vm, frame)?;
+        assign_item(vm, frame, &object, &index, value, self.span())
+    }
+
     /// The container and the index, evaluated in the general way.
     #[inline(never)]
     fn evaluate(&self, vm: &mut Vm, frame: &mut Frame) -> Eval<(Value, Value)> {
@@ -299,28 +326,14 @@ pub(super) fn reading(way: Way) -> Thunk {
 
 /// Replaces the item.
 pub(super) fn storing(way: Way) -> Store {
-    by_path!(way, |path| Box::new(move |vm, frame, value| {
-        let mut value = Some(value);
-        let old = path.change(vm, frame, |list, place| {
-            gc::stored(list, value.as_ref()?);
-            Some(std::mem::replace(place, value.take()?))
-        });
-        let old = old.or_else(|| {
-            path.look_in_dict(vm, frame, |dict, key| {
-                gc::stored(dict, value.as_ref()?);
-                Vm::dict_change_at_once(dict, key, |place| Some(std::mem::replace(place, value.take()?)))
-            })
-        });
-        match old {
-            Some(old) => {
-                old.discard();
-                Ok(())
-            }
-            None => {
-                let (object, index) = path.evaluate(vm, frame)?;
-                assign_item(vm, frame, &object, &index, value.unwrap_or_default(), path.span())
-            }
-        }
+    by_path!(way, |path| Box::new(move |vm, frame, value| path.assign(vm, frame, value)))
+}
+
+/// `item = value`.
+pub(super) fn assigning(way: Way, value: Operand) -> Action {
+    by_path!(way, |path| Box::new(move |vm, frame| {
+        let value = value.value(vm, frame)?;
+        path.assign(vm, frame, value)
     }))
 }
 

@@ -432,6 +432,7 @@ impl<'v> Lower<'v> {
         match value {
             Value::None => Box::new(|_, _| Ok(Value::None)),
             Value::Int(n) => Box::new(move |_, _| Ok(Value::Int(n))),
+            Value::Bool(b) => Box::new(move |_, _| Ok(Value::Bool(b))),
             value => Box::new(move |_, _| Ok(value.clone())),
         }
     }

@@ -4,7 +4,7 @@ use std::cell::Cell as StdCell;
 
 use super::block::{BlockKind, Leave};
 use super::call::{answers_itself, noted, noted_for, put};
-use super::items::{change_item, changing};
+use super::items::{assigning, change_item, changing};
 use super::name::{Place, set_global};
 use super::prelude::*;
 use crate::machine::attr_cache::AttrCache;
@@ -192,6 +192,20 @@ impl Lower<'_> {
             }
         }
         let target_span = target.span;
+        let target = match target.kind {
+            ExprKind::Subscript { value: object, index } => match self.item_path(*object, *index, target_span) {
+                Ok(way) => {
+                    let value = self.operand(value);
+                    self.emit(Step::Do(assigning(way, value)), target_span.to(span));
+                    return;
+                }
+                Err((object, index)) => {
+                    let kind = ExprKind::Subscript { value: Box::new(object), index: Box::new(index) };
+                    Expr { kind, ..target }
+                }
+            },
+            kind => Expr { kind, ..target },
+        };
         let thunk = self.expr(value);
         let store = self.target(target);
         self.emit_do(target_span.to(span), move |vm, frame| {
