@@ -147,7 +147,12 @@ const MODULES: &[Spec] = &[
     library!("calendar"),
     library!("cmath"),
     rust("_codecs", &[]).with(|vm, module| names_of(vm, module, "codecs")),
-    rust("codecs", os::CODECS).and(&[page!("codecs"), lazy!("codecs_charmaps"), lazy!("codecs_eastern")]),
+    rust("codecs", os::CODECS).and(&[
+        page!("codecs"),
+        lazy!("codecs_charmaps"),
+        lazy!("codecs_eastern"),
+        lazy!("codecs_idna"),
+    ]),
     library!("colorsys"),
     rust("collections", collections::FUNCTIONS).with(collections::setup).and(&[
         lazy!("collections_namedtuple"),
