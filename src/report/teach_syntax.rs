@@ -128,10 +128,16 @@ fn sign(before: &str, rest: &str) -> Option<String> {
         }
         () if rest.starts_with('=') && before.ends_with("==") => "this is written `==`",
         () if rest.starts_with('=') && before.ends_with("!=") || rest.starts_with("<>") => "this is written `!=`",
-        () if rest.starts_with(":=") && !begun.is_empty() && begun.chars().all(is_word) => {
+        () if rest.starts_with(":=")
+            && !begun.is_empty()
+            && begun.chars().all(is_word)
+            && !KEYWORDS.contains(&begun) =>
+        {
             "a statement assigns with `=` alone"
         }
-        () if rest.starts_with('?') && rest.contains(':') => "this is written `... if ... else ...`",
+        () if rest.starts_with("? ") && rest.contains(" : ") && begun.ends_with(|c| is_word(c) || c == ')') => {
+            "this is written `... if ... else ...`"
+        }
         () if is_compound(begun) && (rest.trim() == "{" || rest.trim().is_empty() && begun.ends_with('{')) => {
             "no braces are around a block: it begins after `:` and is indented"
         }
@@ -177,7 +183,7 @@ fn name_or_clause(before: &str, rest: &str, message: &str) -> Option<String> {
     }
     let help = match () {
         () if last_word(begun) == "new" && rest.starts_with(is_word) => "an object is made by calling its class alone",
-        () if begun.starts_with("raise ") && rest.starts_with(',') => {
+        () if begun.starts_with("raise ") && rest.starts_with(',') && closed(begun) => {
             "what is said goes into parentheses: `raise ...(...)`"
         }
         () if matches!(first_word(begun), "global" | "nonlocal") && rest.starts_with('=') => {
@@ -198,7 +204,8 @@ fn name_or_clause(before: &str, rest: &str, message: &str) -> Option<String> {
             && is_compound(begun)
             && !begun.contains(':')
             && !rest.contains(':')
-            && closed(begun) =>
+            && closed(begun)
+            && closed(rest) =>
         {
             "a `:` is missing where the block begins"
         }

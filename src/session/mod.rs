@@ -187,15 +187,16 @@ impl Session {
         if self.pending.is_empty() {
             return Reply::Done;
         }
-        let reply = self.feed("");
-        if reply == Reply::More {
-            let source = Source::new(&format!("<input-{}>", self.inputs + 1), &self.pending);
-            if let Parsed::Incomplete(errors) = syntax::parse_interactive(&source, &mut self.interpreter.vm.interner) {
+        // What is missing is told of the lines that there are.
+        let source = Source::new(&format!("<input-{}>", self.inputs + 1), &self.pending);
+        match syntax::parse_module(&source, &mut self.interpreter.vm.interner) {
+            Parsed::Complete(_) => self.feed(""),
+            Parsed::Incomplete(errors) | Parsed::Invalid(errors) => {
                 self.refuse(&errors);
+                self.pending.clear();
+                Reply::Done
             }
-            self.pending.clear();
         }
-        reply
     }
 
     /// Ctrl-C at the prompt: forgets what was typed of an input.

@@ -525,6 +525,15 @@ fn a_session_reads_a_pipe_and_prints_its_prompts() {
 }
 
 #[test]
+fn an_input_that_the_pipe_ends_is_told_of_its_own_lines() {
+    let session = run_with_input(&["--error-format", "python", "-i"], "if 1:\n");
+    let what = "IndentationError: expected an indented block after 'if' statement on line 1";
+    assert_eq!(session.err, format!("  File \"<input-1>\", line 1\n    if 1:\n{what}\n"));
+    let session = run_with_input(&["-i"], "if 1:\n    print(5)\n");
+    assert_eq!((session.out.as_str(), session.err.as_str()), (">>> ... ... \n5\n", ""));
+}
+
+#[test]
 fn a_session_goes_on_from_a_script() {
     let folder = folder("session");
     let script = folder.join("script.aio");
