@@ -191,7 +191,8 @@ impl Vm {
                         code: green,
                         globals: function.globals.clone(),
                         closure: function.closure.clone(),
-                        defaults: function.defaults.clone(),
+                        // The arguments are bound; what two functions shared the collector could not count.
+                        defaults: RefCell::default(),
                         extra: RefCell::default(),
                         mark: Default::default(),
                     };
