@@ -85,13 +85,22 @@ impl Vm {
         Ok(index.as_bigint().unwrap_or_default())
     }
 
-    /// An object as a float: `float(value)` for everything but text.
+    /// A real number as a float, as functions take it.
     pub fn to_f64(&mut self, value: &Value) -> Result<f64> {
         match value {
             Value::Float(x) => return Ok(x.get()),
             Value::Int(n) => return Ok(*n as f64),
             _ => {}
         }
+        // A float is the number it is, whatever its class makes of `__float__`.
+        if let Value::Float(x) = value.unwrapped() {
+            return Ok(x.get());
+        }
+        self.converted_to_f64(value)
+    }
+
+    /// What `float(value)` makes of a number: its `__float__` comes first, be it a float or not.
+    pub fn converted_to_f64(&mut self, value: &Value) -> Result<f64> {
         if let Some(result) = self.call_script(value, sym::__float__, &[])? {
             if let Value::Float(x) = result.unwrapped() {
                 if matches!(result, Value::Instance(_)) {

@@ -173,7 +173,8 @@ impl Vm {
         field: &Field,
         bytes: bool,
     ) -> Result<()> {
-        let whole = if matches!(code, 'o' | 'x' | 'X') { self.index_opt(value) } else { self.to_int(value) };
+        let own = matches!(value.unwrapped(), Value::Int(_) | Value::BigInt(_) | Value::Bool(_));
+        let whole = if own || matches!(code, 'o' | 'x' | 'X') { self.index_opt(value) } else { self.to_int(value) };
         let done = match whole {
             Ok(Some(Value::Int(n))) => percent::format_percent_int(out, n, code, field),
             Ok(Some(Value::BigInt(n))) => percent::format_percent_big(out, &n, code, field),

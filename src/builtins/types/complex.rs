@@ -101,7 +101,7 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
 fn real_part(vm: &mut Vm, value: &Value) -> Result<Option<f64>> {
     let object = crate::machine::ops::is_object(value);
     let own = object && (vm.has_special(value, sym::__float__) || vm.has_special(value, sym::__index__));
-    if own || super::float::Real::takes(value.unwrapped()) { vm.to_f64(value).map(Some) } else { Ok(None) }
+    if own || super::float::Real::takes(value.unwrapped()) { vm.converted_to_f64(value).map(Some) } else { Ok(None) }
 }
 
 /// A number as a complex one; `None` if the value is no number.

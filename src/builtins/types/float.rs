@@ -105,7 +105,7 @@ pub fn float(vm: &mut Vm, x: &Value) -> Result<f64> {
     let object = crate::machine::ops::is_object(x);
     let own = object && (vm.has_special(x, sym::__float__) || vm.has_special(x, sym::__index__));
     if own || Real::takes(x.unwrapped()) {
-        return vm.to_f64(x);
+        return vm.converted_to_f64(x);
     }
     if let Some(text) = x.as_str() {
         return floats::parse_float(text.as_str()).ok_or_else(|| vm.from_fault(floats::not_a_float(text.as_str())));
