@@ -248,7 +248,12 @@ impl Vm {
                 let Some(more) = bytes_of(other) else {
                     return Err(self.type_error(format!("can't concat {} to bytearray", self.type_name(right))));
                 };
-                self.check_resize(array, !more.is_empty())?;
+                // One that is joined to itself is looked at while it grows.
+                let itself = matches!(other, Value::ByteArray(other) if Rc::ptr_eq(other, array));
+                array.views.set(array.views.get() + usize::from(itself));
+                let refused = self.check_resize(array, !more.is_empty());
+                array.views.set(array.views.get() - usize::from(itself));
+                refused?;
                 let mut bytes = array.bytes.borrow_mut();
                 if bytes.try_reserve(more.len()).is_err() {
                     return Err(self.memory_error());
@@ -281,7 +286,9 @@ impl Vm {
     /// `list.extend(iterable)`.
     pub fn list_extend(&mut self, list: &Rc<List>, iterable: &Value) -> Result<()> {
         gc::stored(list, iterable);
-        match iterable {
+        // A list is also extended by itself where its class has another `__iter__`.
+        let itself = matches!(iterable.unwrapped(), Value::List(other) if Rc::ptr_eq(other, list));
+        match if itself { iterable.unwrapped() } else { iterable } {
             Value::List(other) => {
                 let items = other.to_vec();
                 list.items.borrow_mut().extend(items);

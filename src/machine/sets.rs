@@ -95,7 +95,8 @@ impl Vm {
     /// `set.update(iterable)`.
     pub fn set_update(&mut self, set: &Rc<Set>, iterable: &Value) -> Result<()> {
         match iterable.unwrapped() {
-            Value::Set(other) if matches!(iterable, Value::Set(_)) => {
+            // A set is taken as it is, also where its class has another `__iter__`.
+            Value::Set(other) => {
                 gc::stored(set, iterable);
                 self.set_merge(set, other)
             }

@@ -154,7 +154,7 @@ const TEXT: &[Row] = &[
         stream.newline.replace(args[2].clone());
         stream.state.set(State::Open);
         stream.seen.set(0);
-        if matches!(&args[1], Value::Str(initial) if !initial.is_empty()) {
+        if args[1].as_str().is_some_and(|initial| !initial.is_empty()) {
             write(vm, stream, args)?;
             stream.text.borrow_mut().seek(0);
         }
@@ -215,7 +215,7 @@ const TEXT: &[Row] = &[
             Ok(Value::str(&stream.text.borrow().text))
         },
         |vm, this, text| {
-            if let Value::Str(text) = &text {
+            if let Some(text) = text.as_str() {
                 this!(vm, this, TextStream).text.borrow_mut().set(text);
             }
             Ok(())

@@ -181,10 +181,10 @@ impl Writer {
 
     fn array(&mut self, vm: &mut Vm, value: &Value) -> Result<()> {
         // A list may change while its items are written.
-        let items = match value.unwrapped() {
-            Value::Tuple(items) => Rc::new(crate::object::List::new(items.to_vec())),
+        let items = match value {
             Value::List(list) => list.clone(),
-            _ => return Ok(()),
+            // One of a class of its own says itself what it has.
+            _ => Rc::new(crate::object::List::new(vm.collect(value)?)),
         };
         if items.is_empty() {
             self.out.push_str("[]");

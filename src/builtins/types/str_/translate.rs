@@ -45,7 +45,7 @@ fn make_table(vm: &mut Vm, args: &[Value]) -> Result {
     let [x, y, z] = args else { return Ok(Value::Unbound) };
     let table = Rc::new(Dict::new());
     if y.is_unbound() {
-        let Some(mapping) = x.as_dict() else {
+        let Value::Dict(mapping) = x else {
             return Err(vm.type_error("if you give only one argument to maketrans it must be a dict"));
         };
         for (key, value) in mapping.pairs() {
