@@ -22,7 +22,7 @@ pub use self::literal::surrogate_to_char;
 
 use self::ast::{Expr, Module, Stmt, StmtKind};
 use self::lexer::lex;
-use self::token::TokenKind;
+use self::token::{Token, TokenKind};
 use self::verdict::conclude;
 use crate::diagnostic::Diagnostic;
 use crate::source::{Source, Span};
@@ -89,15 +89,35 @@ pub fn line_as_read(source: &Source, offset: u32, is_file: bool) -> u32 {
 /// All errors of a file that [`parse_module`] failed on, given those it found.
 pub fn all_errors(source: &Rc<Source>, interner: &mut Interner, errors: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let lexed = lex(source, interner);
-    let mut to_mend = lexed.unclosed;
+    let mut to_mend = open_brackets(&lexed.tokens, &errors);
+    to_mend.extend(lexed.unclosed);
     if to_mend.is_empty() {
         return errors;
     }
     to_mend.sort_unstable();
+    to_mend.dedup();
     to_mend.extend(lexed.gave_up.then_some(usize::MAX));
     let lexed = lexer::lex_mending(source, interner, to_mend);
     let outcome = parser::file(&source.text, &lexed);
     verdict::all_errors(source, &lexed, outcome, errors)
+}
+
+/// The brackets around errors: what closes one may be a surplus bracket far behind.
+fn open_brackets(tokens: &[Token], errors: &[Diagnostic]) -> Vec<usize> {
+    let mut places: Vec<u32> = errors.iter().filter_map(|error| Some(error.place.as_ref()?.span.start)).collect();
+    places.sort_unstable();
+    let (mut open, mut around, mut places) = (Vec::new(), Vec::new(), places.into_iter().peekable());
+    for token in tokens {
+        while places.next_if(|&place| place <= token.span.start).is_some() {
+            around.extend(&open);
+        }
+        if token.kind.opens() {
+            open.push(token.span.start as usize);
+        } else if token.kind.closes() {
+            open.pop();
+        }
+    }
+    around
 }
 
 /// Parses one input of a session: a compound statement is complete only when an empty line ends it.
