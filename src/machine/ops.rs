@@ -327,8 +327,11 @@ impl Vm {
         let builtin_inside = match value {
             Value::Instance(instance) => match &instance.payload {
                 Payload::Value(inner) => inner.is_some(),
-                // What only a proxy refuses is asked of it.
-                Payload::Native(_) => name != sym::__ior__ && crate::machine::views::is_plain(value),
+                // What a dict does in another way, or not at all, is asked of the proxy.
+                Payload::Native(_) => {
+                    !matches!(name, sym::__ior__ | sym::__lt__ | sym::__le__ | sym::__gt__ | sym::__ge__)
+                        && crate::machine::views::is_plain(value)
+                }
             },
             Value::Exception(_) => true,
             Value::Module(module) if module.class.borrow().is_some() => true,
