@@ -87,7 +87,7 @@ impl Vm {
             },
             Value::Tuple(items) => match key {
                 Value::Slice(slice) => {
-                    let indices = self.slice_indices(slice, items.len())?;
+                    let indices = self.slice_indices(slice, || items.len())?;
                     Ok(tuple_part(container, items, indices))
                 }
                 _ => {
@@ -117,7 +117,7 @@ impl Vm {
             }
             Value::Bytes(bytes) => match key {
                 Value::Slice(slice) => {
-                    let indices = self.slice_indices(slice, bytes.len())?;
+                    let indices = self.slice_indices(slice, || bytes.len())?;
                     Ok(Value::bytes(pick(bytes, indices)))
                 }
                 _ => {
@@ -127,8 +127,7 @@ impl Vm {
             },
             inner @ Value::ByteArray(array) => match key {
                 Value::Slice(slice) => {
-                    let len = array.bytes.borrow().len();
-                    let indices = self.slice_indices(slice, len)?;
+                    let indices = self.slice_indices(slice, || array.bytes.borrow().len())?;
                     Ok(bytes_like(inner, pick(&array.bytes.borrow(), indices)))
                 }
                 _ => {
@@ -153,7 +152,7 @@ impl Vm {
 
     fn text_item(&mut self, container: &Value, text: &Rc<Str>, key: &Value) -> Result {
         if let Value::Slice(slice) = key {
-            let indices = self.slice_indices(slice, text.len())?;
+            let indices = self.slice_indices(slice, || text.len())?;
             return Ok(text_part(container, text, indices));
         }
         let at = match self.index_opt(key)? {
@@ -230,15 +229,15 @@ impl Vm {
         format!("cannot fit '{}' into an index-sized integer", self.type_name(given))
     }
 
-    /// The positions that a slice of a sequence of `len` items means.
-    pub fn slice_indices(&mut self, slice: &Slice, len: usize) -> Result<slices::Indices> {
+    /// The positions that a slice of a sequence of `len` items means; finding out the bounds may change the length.
+    pub fn slice_indices(&mut self, slice: &Slice, len: impl FnOnce() -> usize) -> Result<slices::Indices> {
         let step = self.slice_part(&slice.step)?.unwrap_or(1);
         if step == 0 {
             return Err(self.value_error("slice step cannot be zero"));
         }
         let start = self.slice_part(&slice.start)?;
         let stop = self.slice_part(&slice.stop)?;
-        Ok(slices::slice_indices(start, stop, step, len))
+        Ok(slices::slice_indices(start, stop, step, len()))
     }
 
     /// A bound of a slice; what does not fit a machine word is as far off as can be.
@@ -279,7 +278,7 @@ impl Vm {
     }
 
     fn list_slice(&mut self, list: &List, slice: &Slice) -> Result {
-        let indices = self.slice_indices(slice, list.len())?;
+        let indices = self.slice_indices(slice, || list.len())?;
         Ok(Value::list(pick(&list.items.borrow(), indices)))
     }
 
@@ -322,7 +321,24 @@ impl Vm {
                     Ok(())
                 }
             },
-            _ => Err(self.no_item_method(container, sym::__delitem__, sym::__setitem__, "assignment")),
+            _ => {
+                self.is_index(container, key)?;
+                Err(self.no_item_method(container, sym::__delitem__, sym::__setitem__, "assignment"))
+            }
+        }
+    }
+
+    /// Whether the key is a number, of a container that is a sequence but whose items can't be changed.
+    ///
+    /// # Errors
+    /// One that no sequence can have.
+    fn is_index(&mut self, container: &Value, key: &Value) -> Result<bool> {
+        if !self.has_sequence_slots(container) {
+            return Ok(false);
+        }
+        match self.index_opt(key)? {
+            Some(Value::BigInt(_)) => Err(self.index_error(self.no_index(key))),
+            found => Ok(found.is_some()),
         }
     }
 
@@ -382,16 +398,7 @@ impl Vm {
                     Ok(())
                 }
             },
-            Value::Str(_) | Value::Tuple(_) | Value::Bytes(_) | Value::Range(_) | Value::Set(_)
-                if self.index_opt(key)?.is_some() =>
-            {
-                Err(self.unsupported_item(container, "doesn't support item deletion"))
-            }
-            _ if is_object(container)
-                && !self.class_of(container).builtin
-                && !self.has_special(container, sym::__setitem__)
-                && self.index_opt(key)?.is_some() =>
-            {
+            _ if !self.has_special(container, sym::__setitem__) && self.is_index(container, key)? => {
                 Err(self.unsupported_item(container, "doesn't support item deletion"))
             }
             _ => Err(self.no_item_method(container, sym::__setitem__, sym::__delitem__, "deletion")),

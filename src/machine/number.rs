@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use num_bigint::BigInt;
-use num_traits::{Signed, ToPrimitive, Zero};
+use num_traits::{Signed, Zero};
 
 use super::prelude::*;
 use crate::syntax::ast::BinOp;
@@ -141,6 +141,10 @@ fn small(op: BinOp, x: i64, y: i64) -> Option<Value> {
 /// A product with more bits than this is not computed.
 const MAX_BITS: u64 = 1 << 33;
 
+/// So many digits of so many bits would be more than CPython can count; fewer are too many for any memory.
+const DIGITS: u128 = 1 << 61;
+const DIGIT_BITS: u128 = 30;
+
 fn big(op: BinOp, x: &BigInt, y: &BigInt) -> Result<Option<Value>, Fault> {
     let result = match op {
         BinOp::Add => Int::from(x + y),
@@ -152,7 +156,7 @@ fn big(op: BinOp, x: &BigInt, y: &BigInt) -> Result<Option<Value>, Fault> {
         BinOp::Div => return ints::big_true_div(x, y).map(|x| Some(Value::float(x))),
         BinOp::Pow if y.is_negative() => return float_pow(floats::big_to_f64(x)?, floats::big_to_f64(y)?).map(Some),
         BinOp::Pow => ints::big_pow(x, y)?,
-        BinOp::LShift if !x.is_zero() && y.is_positive() && y.to_i64().is_none() => {
+        BinOp::LShift if !x.is_zero() && *y >= BigInt::from(DIGITS * DIGIT_BITS) => {
             return Err(Fault::overflow("too many digits in integer"));
         }
         BinOp::LShift => ints::big_shl(x, y)?,

@@ -432,23 +432,22 @@ impl Vm {
             }
             Special::Missing | Special::Default => {}
         }
-        let found = if is_object(&left) || is_object(right) {
-            // In place, an object of a script's class does not repeat the sequence on its right.
-            let scripted = op == BinOp::Mul && !self.class_of(&left).builtin;
-            let repeats_right = scripted && super::sequence::is_sequence(right.unwrapped());
-            match repeats_right && !super::sequence::is_sequence(left.unwrapped()) {
-                true => match self.methods_binary(names.method, names.reflected, &left, right)? {
-                    Answer::Value(value) => Some(value),
-                    Answer::Builtin => self.builtin_binary(op, left.unwrapped(), right)?,
-                    Answer::Nothing => None,
-                },
-                false => self.binary_protocol(op, &left, right)?,
-            }
-        } else {
-            match self.builtin_binary(op, &left, right)? {
-                None => self.sequence_binary(op, &left, right)?,
+        // In place, what is a sequence in any way does not repeat the one on its right.
+        let repeats_right = op == BinOp::Mul
+            && super::sequence::is_sequence(right.unwrapped())
+            && !super::sequence::is_sequence(left.unwrapped())
+            && self.has_sequence_slots(&left);
+        let found = match (is_object(&left) || is_object(right), repeats_right) {
+            (true, true) => match self.methods_binary(names.method, names.reflected, &left, right)? {
+                Answer::Value(value) => Some(value),
+                Answer::Builtin => self.builtin_binary(op, left.unwrapped(), right)?,
+                Answer::Nothing => None,
+            },
+            (true, false) => self.binary_protocol(op, &left, right)?,
+            (false, _) => match self.builtin_binary(op, &left, right)? {
+                None if !repeats_right => self.sequence_binary(op, &left, right)?,
                 found => found,
-            }
+            },
         };
         match found {
             Some(value) => Ok(value),

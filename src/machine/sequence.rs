@@ -14,6 +14,13 @@ pub const MAX_TEXT: usize = u32::MAX as usize - 1;
 pub const MAX_ITEMS: usize = 1 << 28;
 
 impl Vm {
+    /// Whether CPython's type of a value has any of the slots of sequences, as that of dicts, sets and of objects of a
+    /// program's classes.
+    pub(super) fn has_sequence_slots(&mut self, value: &Value) -> bool {
+        let known = [sym::__contains__, sym::__len__];
+        !self.class_of(value).builtin || known.into_iter().any(|name| self.has_special(value, name))
+    }
+
     /// `a op b` where containers stand on both sides; `None` is `NotImplemented`.
     pub fn container_binary(&mut self, op: BinOp, a: &Value, b: &Value) -> Result<Option<Value>> {
         match (op, a, b) {

@@ -89,15 +89,7 @@ impl Vm {
 
     /// `list[slice] = value`, or `del list[slice]` without one.
     pub(super) fn assign_slice(&mut self, list: &Rc<List>, slice: &Slice, value: Option<&Value>) -> Result<()> {
-        if let (Some(Value::List(source)), Value::None) = (value, &slice.step) {
-            if !Rc::ptr_eq(source, list) {
-                let indices = self.slice_indices(slice, list.len())?;
-                let source = source.items.borrow();
-                note_stored(list, &source);
-                replace_part(list, indices, source.iter().cloned());
-                return Ok(());
-            }
-        }
+        let indices = self.slice_indices(slice, || list.len())?;
         let new = match value {
             None => Vec::new(),
             Some(value @ (Value::List(_) | Value::Tuple(_))) => self.collect(value)?,
@@ -112,7 +104,6 @@ impl Vm {
                 self.collect(&iterator)?
             }
         };
-        let indices = self.slice_indices(slice, list.len())?;
         note_stored(list, &new);
         if indices.step == 1 || (value.is_none() && indices.count == 0) {
             replace_part(list, indices, new.into_iter());
@@ -127,8 +118,9 @@ impl Vm {
                 return Err(self.wrong_size("sequence", new.len(), indices.count));
             }
             Some(_) => {
+                // What gave the new ones may have shortened the list.
                 for (at, item) in positions(indices).zip(new) {
-                    old.push(std::mem::replace(&mut items[at], item));
+                    old.extend(items.get_mut(at).map(|place| std::mem::replace(place, item)));
                 }
             }
         }
@@ -144,13 +136,19 @@ impl Vm {
         slice: &Slice,
         value: Option<&Value>,
     ) -> Result<()> {
+        let numbers = [sym::__index__, sym::__int__, sym::__float__, sym::__complex__];
+        let indices = self.slice_indices(slice, || array.bytes.borrow().len())?;
         let new = match value {
             None => Vec::new(),
             Some(value) => match bytes_of(value) {
                 Some(bytes) => bytes,
-                None if value.is_int() || value.as_str().is_some() || self.iter(value).is_err() => {
+                None if value.as_str().is_some() || numbers.into_iter().any(|name| self.has_special(value, name)) => {
                     let message = "can assign only bytes, buffers, or iterables of ints in range(0, 256)";
                     return Err(self.type_error(message));
+                }
+                None if self.iter(value).is_err() => {
+                    let name = self.type_name(value);
+                    return Err(self.type_error(format!("cannot convert '{name}' object to bytearray")));
                 }
                 None => {
                     let mut bytes = Vec::new();
@@ -161,27 +159,24 @@ impl Vm {
                 }
             },
         };
-        let len = array.bytes.borrow().len();
-        let indices = self.slice_indices(slice, len)?;
-        let resized = indices.step == 1 || value.is_none() || new.is_empty();
-        self.check_resize(array, resized && new.len() != indices.count)?;
+        // To assign nothing is to delete.
+        let deletes = new.is_empty();
+        self.check_resize(array, (indices.step == 1 || deletes) && new.len() != indices.count)?;
         let mut bytes = array.bytes.borrow_mut();
-        if indices.step == 1 || (value.is_none() && indices.count == 0) {
+        if indices.step == 1 || (deletes && indices.count == 0) {
             let start = (indices.start.max(0) as usize).min(bytes.len());
             let end = (start + indices.count).min(bytes.len());
             bytes.splice(start..end, new);
             return Ok(());
         }
-        match value {
-            None => remove_positions(&mut bytes, indices, &mut Vec::new()),
-            Some(_) if new.len() != indices.count => {
-                drop(bytes);
-                return Err(self.wrong_size("bytes", new.len(), indices.count));
-            }
-            Some(_) => {
-                for (at, byte) in positions(indices).zip(new) {
-                    bytes[at] = byte;
-                }
+        if deletes {
+            remove_positions(&mut bytes, indices, &mut Vec::new());
+        } else if new.len() != indices.count {
+            drop(bytes);
+            return Err(self.wrong_size("bytes", new.len(), indices.count));
+        } else {
+            for (at, byte) in positions(indices).zip(new) {
+                bytes.get_mut(at).map(|place| *place = byte);
             }
         }
         Ok(())

@@ -212,7 +212,7 @@ fn position(vm: &mut Vm, array: &Array, key: &Value, range: &str) -> Result<usiz
 
 fn get_item(vm: &mut Vm, array: &Array, args: &[Value]) -> Result {
     if let Value::Slice(slice) = &args[1] {
-        let indices = vm.slice_indices(slice, array.len())?;
+        let indices = vm.slice_indices(slice, || array.len())?;
         let size = array.item.size;
         let bytes = array.memory.bytes.borrow();
         let part = positions(indices).flat_map(|at| bytes.get(at * size..(at + 1) * size).unwrap_or(&[])).copied();
@@ -242,7 +242,7 @@ fn set_item(vm: &mut Vm, whole: &Value, key: &Value, value: Option<&Value>) -> R
                     return Err(vm.type_error(message));
                 }
             };
-            (new, vm.slice_indices(slice, array.len())?)
+            (new, vm.slice_indices(slice, || array.len())?)
         }
         (_, None) => {
             let at = position(vm, array, key, "array assignment index out of range")? as i64;

@@ -428,7 +428,7 @@ fn place(vm: &mut Vm, view: &MemoryView, key: &Value, single: &str) -> Result<Pl
         _ if zero && !matches!(key, Value::Tuple(_)) => return Err(vm.type_error("invalid indexing of 0-dim memory")),
         Value::Slice(slice) => {
             let first = view.dimensions[0];
-            let part = vm.slice_indices(slice, first.len)?;
+            let part = vm.slice_indices(slice, || first.len)?;
             let step = first.step.saturating_mul(part.step);
             return Ok(Place::Part(view.start + first.step * part.start, Dimension { len: part.count, step }));
         }
