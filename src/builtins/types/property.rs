@@ -24,6 +24,10 @@ pub fn install(vm: &mut Vm) {
     for (class, rows) in tables {
         add_methods(vm, &class, rows);
     }
+    // What is said of one that has lost the documentation of its function.
+    let doc = vm.name(sym::__doc__).clone();
+    vm.types.classmethod.set(&doc, Value::str("classmethod(function, /)"));
+    vm.types.staticmethod.set(&doc, Value::str("staticmethod(function, /)"));
 }
 
 /// The descriptor inside a value.
