@@ -441,6 +441,14 @@ pub fn set_result(vm: &mut Vm, this: &Rc<Instance>, value: Value) -> Result<()> 
     schedule_callbacks(vm, this)
 }
 
+/// What the library's own `future.set_result(value)` does: a loop may make futures of a class that has a method of its own.
+pub fn fulfil(vm: &mut Vm, this: &Rc<Instance>, value: Value) -> Result<()> {
+    if this.class().builtin {
+        return set_result(vm, this, value);
+    }
+    vm.call_method(&Value::Instance(this.clone()), "set_result", &[value]).map(drop)
+}
+
 /// Ends a future with an exception; it must be pending.
 pub fn set_exception(vm: &mut Vm, this: &Rc<Instance>, exception: Rc<Exception>) -> Result<()> {
     gc::register(this);

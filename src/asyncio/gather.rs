@@ -56,8 +56,8 @@ fn gathered(vm: &mut Vm, args: &[Value]) -> Result {
     let state = state(vm);
     if given.is_empty() {
         let event_loop = policy::get_event_loop(vm)?;
-        let outer = future::new_future(vm, &state, &event_loop);
-        future::set_result(vm, &outer, Value::list(Vec::new()))?;
+        let outer = future::create(vm, &state, &event_loop)?;
+        future::fulfil(vm, &outer, Value::list(Vec::new()))?;
         return Ok(Value::Instance(outer));
     }
     // The same awaitable given twice is run once.

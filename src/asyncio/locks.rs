@@ -301,7 +301,7 @@ pub const EVENT_METHODS: &[Row] = &[
         if !event.is_set.replace(true) {
             for waiter in event.waiters.all() {
                 if !future::is_done(&waiter) {
-                    future::set_result(vm, &waiter, Value::bool(true))?;
+                    future::fulfil(vm, &waiter, Value::bool(true))?;
                 }
             }
         }
@@ -364,7 +364,7 @@ fn acquire_lock(vm: &mut Vm, this: &Value) -> Result {
 
 fn wake_first(vm: &mut Vm, lock: &Lock) -> Result<()> {
     match lock.waiters.first() {
-        Some(first) if !future::is_done(&first) => future::set_result(vm, &first, Value::bool(true)),
+        Some(first) if !future::is_done(&first) => future::fulfil(vm, &first, Value::bool(true)),
         _ => Ok(()),
     }
 }
@@ -590,7 +590,7 @@ fn change(vm: &mut Vm, semaphore: &Semaphore, by: i64) -> Result<()> {
 fn wake_next(vm: &mut Vm, semaphore: &Semaphore) -> Result<bool> {
     let Some(next) = semaphore.waiters.first_pending() else { return Ok(false) };
     change(vm, semaphore, -1)?;
-    future::set_result(vm, &next, Value::bool(true))?;
+    future::fulfil(vm, &next, Value::bool(true))?;
     Ok(true)
 }
 

@@ -267,7 +267,7 @@ pub fn is_coroutine_function(value: &Value) -> bool {
 static SET_RESULT_UNLESS_CANCELLED: Row = method("_set_result_unless_cancelled(result)", |vm, args| {
     if let Value::Instance(future) = &args[0] {
         if !future::is_done(future) {
-            future::set_result(vm, future, args[1].clone())?;
+            future::fulfil(vm, future, args[1].clone())?;
         }
     }
     Ok(Value::None)

@@ -126,7 +126,7 @@ pub const METHODS: &[Row] = &[
         for waiter in vm.collect(&args[1])? {
             if let Value::Instance(waiter) = &waiter {
                 if !future::is_done(waiter) {
-                    future::set_result(vm, waiter, Value::None)?;
+                    future::fulfil(vm, waiter, Value::None)?;
                     break;
                 }
             }
@@ -296,7 +296,7 @@ fn shut_down_error(vm: &mut Vm) -> Error {
 fn wake_next(vm: &mut Vm, waiters: &Waiters) -> Result<()> {
     while let Some(waiter) = waiters.pop() {
         if let Some(waiter) = locks::future(&waiter).filter(|waiter| !future::is_done(waiter)) {
-            return future::set_result(vm, &waiter, Value::None);
+            return future::fulfil(vm, &waiter, Value::None);
         }
     }
     Ok(())
@@ -305,7 +305,7 @@ fn wake_next(vm: &mut Vm, waiters: &Waiters) -> Result<()> {
 fn all_finished(vm: &mut Vm, queue: &Queue) -> Result<()> {
     for waiter in queue.joiners.all() {
         if !future::is_done(&waiter) {
-            future::set_result(vm, &waiter, Value::bool(true))?;
+            future::fulfil(vm, &waiter, Value::bool(true))?;
         }
     }
     Ok(())

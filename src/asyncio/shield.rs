@@ -116,7 +116,7 @@ pub fn shield(vm: &mut Vm, args: &[Value]) -> Result {
     }
     let event_loop = task::loop_of(vm, &inner)?;
     let state = state(vm);
-    let outer = future::new_future(vm, &state, &event_loop);
+    let outer = future::create(vm, &state, &event_loop)?;
     let outer_value = Value::Instance(outer.clone());
     future::add_callback(vm, instance, Callback::Native(&INNER_DONE, outer_value.clone()))?;
     future::add_callback(vm, &outer, Callback::Native(&OUTER_DONE, inner.clone()))?;
@@ -146,7 +146,7 @@ fn inner_done(vm: &mut Vm, outer: &Value, inner: &Rc<Instance>) -> Result<()> {
         }
         _ => {
             let result = inner.result.borrow().clone();
-            future::set_result(vm, outer, result)
+            future::fulfil(vm, outer, result)
         }
     }
 }

@@ -161,5 +161,5 @@ pub fn time_is_up(vm: &mut Vm, future: &Rc<Instance>) -> Result<()> {
         return Ok(());
     }
     let result = data.result.borrow().clone();
-    future::set_result(vm, future, result)
+    future::fulfil(vm, future, result)
 }

@@ -454,6 +454,11 @@ pub fn cut_loose(vm: &mut Vm, this: &Rc<Instance>) -> Result<()> {
 pub fn wakeup(vm: &mut Vm, this: &Rc<Instance>, awaited: &Rc<Instance>) -> Result<()> {
     let data = future::data(awaited);
     let status = data.status.get();
+    if !awaited.class().builtin {
+        // A class of a script may have a `result()` of its own.
+        let error = vm.call_method(&Value::Instance(awaited.clone()), "result", &[]).err();
+        return step(vm, this, error);
+    }
     if status == Status::Finished {
         return step(vm, this, None);
     }

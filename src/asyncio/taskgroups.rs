@@ -250,7 +250,7 @@ impl TaskGroup {
         if self.tasks.borrow().known.is_empty() {
             let completed = self.completed.borrow().clone();
             if let Some(completed) = completed.filter(|completed| !future::is_done(completed)) {
-                future::set_result(vm, &completed, Value::bool(true))?;
+                future::fulfil(vm, &completed, Value::bool(true))?;
             }
         }
         let (cancelled, error) = ending(vm, task)?;
