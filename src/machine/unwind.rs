@@ -105,6 +105,9 @@ impl Vm {
             self.note_name_suggestion(&error, frame);
         }
         let seen = code.view.map(|slot| self.failing_view(frame, slot));
+        if let Some(view) = &seen {
+            view.span.set(span);
+        }
         if !exception.reraised.replace(false) {
             exception.add_traceback(&code, span, seen);
         }
