@@ -815,8 +815,11 @@ impl Vm {
                     if func.given().is_none() {
                         return Err(self.property_lacks(what, attr, value));
                     }
-                    let args: Vec<Value> = [value.clone()].into_iter().chain(new).collect();
-                    return self.call(&func, &args).map(drop);
+                    let done = match new {
+                        Some(new) => self.call(&func, &[value.clone(), new]),
+                        None => self.call(&func, std::slice::from_ref(value)),
+                    };
+                    return done.map(drop);
                 }
                 Descriptor::GetSet { set: Some(set), .. } => return set(self, value, new.unwrap_or_default()),
                 Descriptor::GetSet { .. } => {

@@ -610,6 +610,10 @@ impl Vm {
         let Some((attrs, key)) = shaped(value) else { return self.set_attr(value, name, new) };
         match cache.entry(key) {
             Some(entry) => {
+                if let Some(property) = entry.descriptor() {
+                    let class = self.class_of(value);
+                    return self.set_through(&property, value, &class, name, Some(new));
+                }
                 gc::stored_into(value, &new);
                 match attrs.change(|attrs| entry.put(attrs, new)) {
                     Ok(old) => {
@@ -624,8 +628,23 @@ impl Vm {
     }
 
     fn set_attr_fill(&mut self, value: &Value, name: &Rc<Str>, new: Value, cache: &AttrCache) -> Result<()> {
-        let Some((attrs, _)) = shaped(value) else { return self.set_attr(value, name, new) };
+        let Some((attrs, key)) = shaped(value) else { return self.set_attr(value, name, new) };
         let class = self.class_of(value);
+        let setattr = self.name(sym::__setattr__);
+        let plain = match class.lookup(setattr) {
+            Some(Value::Native(native)) => Rc::ptr_eq(&native.name, setattr),
+            custom => custom.is_none(),
+        };
+        if let Some(property @ Value::Descriptor(descriptor)) = class.lookup(name).as_ref().filter(|_| plain) {
+            if matches!(**descriptor, Descriptor::Property(_)) {
+                let (shape, version) = attrs.look(|attrs| match attrs {
+                    Attrs::Shaped { shape, .. } => (shape.id(), class.version.get()),
+                    Attrs::Apart(_) => key,
+                });
+                cache.room(shape).remember(version, shape, COMPUTED, property);
+                return self.set_through(property, value, &class, name, Some(new));
+            }
+        }
         let key = self.own_key(&class, name);
         // The shape before, if the attribute is not there yet.
         let before = attrs.look(|attrs| match (attrs, &key) {
@@ -635,11 +654,6 @@ impl Vm {
         });
         self.set_attr(value, name, new)?;
         if let Some(key) = key {
-            let setattr = self.name(sym::__setattr__);
-            let plain = match class.lookup(setattr) {
-                Some(Value::Native(native)) => Rc::ptr_eq(&native.name, setattr),
-                custom => custom.is_none(),
-            };
             // What ran in between may have changed the class.
             if plain && Rc::ptr_eq(&class, &self.class_of(value)) {
                 let place = attrs.look(|attrs| match attrs {

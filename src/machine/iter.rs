@@ -281,11 +281,34 @@ impl Vm {
         let iterator = self.iter(iterable)?;
         self.ask_length(iterable)?;
         let mut items = Vec::new();
+        if let Value::Iter(iter) = &iterator {
+            self.collect_built_in(iter, &mut items)?;
+            return Ok(items);
+        }
         while let Some(item) = self.next(&iterator)? {
             items.push(item);
             self.tick()?;
         }
         Ok(items)
+    }
+
+    /// The items of a built-in iterator, those that are there at once in one go.
+    fn collect_built_in(&mut self, iter: &Iter, items: &mut Vec<Value>) -> Result<()> {
+        loop {
+            while let Some(item) = iter.any_at_once() {
+                items.push(item);
+                self.tick()?;
+            }
+            let next = match iter {
+                Iter::Native { state, .. } => {
+                    self.advance_native(state, |running, vm| running.next(vm), |shared, vm| shared.advance(vm))?
+                }
+                _ => self.advance(iter)?,
+            };
+            let Some(item) = next else { return Ok(()) };
+            items.push(item);
+            self.tick()?;
+        }
     }
 
     /// Asks for the length of what is about to be made a list. No use is made of it, but a script sees that it is asked.
