@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use num_traits::ToPrimitive;
 
 use super::moments::{DAY, Fields, date_of, day_number, is_leap, local_offset, weekday};
-use super::support::{items, keywords, this};
+use super::support::{by_page, items, kept, keywords, take_over, this};
 use crate::builtins::prelude::*;
 use crate::syntax::ast::{BinOp, CmpOp};
 use crate::text::hash::{hash_i64, hash_tuple};
@@ -168,13 +168,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
             _ => (&mut classes.tzinfo, &[]),
         };
         *place = Some(class.clone());
-        for row in tables.iter().copied().flatten() {
-            let (name, kept) = (vm.intern(row.name()), vm.intern(&kept(row.name())));
-            if let Some(written) = class.dict.get_str(&name) {
-                class.dict.set_str(&kept, written);
-            }
-        }
-        tables.iter().for_each(|rows| add_methods(vm, class, rows));
+        take_over(vm, class, tables);
         Ok(Value::None)
     }),
     native("_span(cls, microseconds, /)", |vm, args| match &args[0] {
@@ -196,19 +190,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
     }),
 ];
 
-/// Under which name the page's function is kept.
-fn kept(name: &str) -> String {
-    format!("_page_{}", name.trim_matches('_'))
-}
-
-/// What the page does in a native's place.
-fn by_page(vm: &mut Vm, class: &Rc<Class>, name: &str, args: &[Value], named: &[Named]) -> Result {
-    let kept = vm.intern(&kept(name));
-    let function = vm.get_attr(&Value::Class(class.clone()), &kept)?;
-    vm.call_kw(&function, args, named)
-}
-
-/// The same for a method that was called with nothing but positional arguments.
+/// What the page does in a method's place.
 fn method_by_page(vm: &mut Vm, name: &str, args: &[Value]) -> Result {
     let class = vm.class_of(&args[0]);
     by_page(vm, &class, name, args, &[])

@@ -10,6 +10,7 @@ mod array;
 mod bisect;
 pub mod collections;
 mod datetime;
+mod decimals;
 pub mod files;
 mod functools;
 mod gc;
@@ -174,7 +175,7 @@ const MODULES: &[Spec] = &[
     rust("datetime", datetime::FUNCTIONS).and(&[page!("datetime"), page!("datetime_times")]),
     library!("doctest"),
     rust("enum", &[]).and(&[page!("enum"), page!("enum_flags")]),
-    rust("decimal", &[]).and(&[page!("decimal_context"), page!("decimal"), page!("decimal_math")]),
+    rust("decimal", decimals::FUNCTIONS).and(&[page!("decimal_context"), page!("decimal"), page!("decimal_math")]),
     library!("difflib"),
     library!("errno"),
     library!("fnmatch"),

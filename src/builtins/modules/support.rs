@@ -38,6 +38,30 @@ pub fn export(vm: &mut Vm, dict: &Rc<Dict>, class: &Rc<Class>) {
     dict.set_str(&name, Value::Class(class.clone()));
 }
 
+/// Gives a class of a page methods in Rust. What the page has under the same names is kept, for arguments out of the
+/// ordinary: [`by_page`] calls it.
+pub fn take_over(vm: &mut Vm, class: &Rc<Class>, tables: &[&'static [Row]]) {
+    for row in tables.iter().copied().flatten() {
+        let (name, kept) = (vm.intern(row.name()), vm.intern(&kept(row.name())));
+        if let Some(written) = class.dict.get_str(&name) {
+            class.dict.set_str(&kept, written);
+        }
+    }
+    tables.iter().for_each(|rows| add_methods(vm, class, rows));
+}
+
+/// Under which name the page's function is kept.
+pub fn kept(name: &str) -> String {
+    format!("_page_{}", name.trim_matches('_'))
+}
+
+/// What the page does in a native's place.
+pub fn by_page(vm: &mut Vm, class: &Rc<Class>, name: &str, args: &[Value], named: &[Named]) -> Result {
+    let kept = vm.intern(&kept(name));
+    let function = vm.get_attr(&Value::Class(class.clone()), &kept)?;
+    vm.call_kw(&function, args, named)
+}
+
 /// The class that `__new__` was called with.
 pub fn class_given(vm: &mut Vm, args: &[Value]) -> Result<Rc<Class>> {
     match args.first() {
