@@ -83,8 +83,10 @@ fn power(exponent: i64) -> Option<i128> {
 #[derive(Default)]
 struct Known {
     class: Option<Rc<Class>>,
-    /// The variable that holds the context.
+    /// Finds the context, if there is one yet.
     current: Value,
+    /// The name of the slot in which a context has what [`Limits`] are read from.
+    limits: Rc<Str>,
 }
 
 /// What the current context says.
@@ -99,9 +101,9 @@ struct Limits {
 }
 
 fn limits(vm: &mut Vm) -> Result<Option<Limits>> {
-    let current = vm.extension::<Known>().current.clone();
-    let Value::Instance(context) = vm.call_method(&current, "get", &[Value::None])? else { return Ok(None) };
-    let name = vm.intern("_limits");
+    let Known { current, limits, .. } = vm.extension::<Known>();
+    let (current, name) = (current.clone(), limits.clone());
+    let Value::Instance(context) = vm.call(&current, &[Value::None])? else { return Ok(None) };
     let limits = vm.plain_own_attr(&context, &name);
     let Some([precision, least, most, clamp, rounding, flags, traps]) =
         limits.as_ref().and_then(|l| l.as_tuple()).map(|l| &l[..])
@@ -201,7 +203,7 @@ fn made(vm: &mut Vm, x: Finite) -> Value {
 }
 
 fn of_class(class: &Rc<Class>, x: Finite) -> Value {
-    let number = Value::int(BigInt::from(x.number));
+    let number = i64::try_from(x.number).map_or_else(|_| Value::int(x.number.into()), Value::Int);
     let decimal = Decimal { negative: x.negative, number, exponent: x.exponent, kind: None };
     Instance::create(class, Payload::native(decimal))
 }
@@ -217,8 +219,8 @@ pub(super) const FUNCTIONS: &[Row] = &[
     }),
     native("_complete(cls, current, /)", |vm, args| {
         if let Value::Class(class) = &args[0] {
-            let known = vm.extension::<Known>();
-            (known.class, known.current) = (Some(class.clone()), args[1].clone());
+            let limits = vm.intern("_limits");
+            *vm.extension::<Known>() = Known { class: Some(class.clone()), current: args[1].clone(), limits };
             take_over(vm, class, &[METHODS]);
         }
         Ok(Value::None)
@@ -453,35 +455,83 @@ const METHODS: &[Row] = &[
         }
         None => method_by_page(vm, "__float__", args),
     }),
-    method("quantize(exp, rounding=None, context=None)", |vm, args| match quantized(vm, args)? {
-        Some(found) => Ok(found),
-        None => method_by_page(vm, "quantize", args),
+    method("quantize(exp, rounding=None, context=None)", |vm, args| {
+        let rounding = match &args[2] {
+            Value::None => Some(None),
+            rounding => rounding.as_str().map(|rounding| Some(rounding.as_str())),
+        };
+        let found = match (Finite::of(&args[0]), Finite::of(&args[1]), rounding) {
+            (Some(x), Some(exp), Some(rounding)) if args[3].is_none() => quantized(vm, x, exp.exponent, rounding)?,
+            _ => None,
+        };
+        found.map_or_else(|| method_by_page(vm, "quantize", args), Ok)
+    }),
+    method("__round__(ndigits=None, /)", |vm, args| {
+        let found = match (Finite::of(&args[0]), &args[1]) {
+            (Some(x), Value::Int(places)) => quantized(vm, x, places.saturating_neg(), None)?,
+            _ => None,
+        };
+        found.map_or_else(|| method_by_page(vm, "__round__", args), Ok)
+    }),
+    method("__format__(spec, /)", |vm, args| {
+        let found = match (Finite::of(&args[0]), args[1].as_str().and_then(|spec| places(spec.as_str()))) {
+            (Some(x), Some((comma, places))) => {
+                limits(vm)?.and_then(|limits| fixed(x, limits.rounding(), comma, places))
+            }
+            _ => None,
+        };
+        found.map_or_else(|| method_by_page(vm, "__format__", args), |text| Ok(Value::string(text)))
     }),
 ];
 
-fn quantized(vm: &mut Vm, args: &[Value]) -> Result<Option<Value>> {
-    let (Some(x), Some(exp)) = (Finite::of(&args[0]), Finite::of(&args[1])) else { return Ok(None) };
-    let Some(limits) = limits(vm)?.filter(|_| args[3].is_none()) else { return Ok(None) };
-    let rounding = match &args[2] {
-        Value::None => limits.rounding(),
-        Value::Str(rounding) => rounding.as_str(),
-        _ => return Ok(None),
+fn quantized(vm: &mut Vm, x: Finite, exponent: i64, rounding: Option<&str>) -> Result<Option<Value>> {
+    let Some(limits) = limits(vm)? else { return Ok(None) };
+    let rounding = rounding.unwrap_or(limits.rounding());
+    let Some((number, exact)) = at_exponent(x, exponent, rounding) else { return Ok(None) };
+    let status = match exact {
+        _ if x.exponent >= exponent || x.number == 0 => 0,
+        true => ROUNDED,
+        false => ROUNDED | INEXACT,
     };
-    let more = x.exponent - exp.exponent;
-    let found = match more {
-        0.. => power(more).and_then(|power| x.number.checked_mul(power)).map(|number| (number, 0)),
-        _ => without(rounding, x.negative, x.number, -more).map(|(number, exact)| match (x.number, exact) {
-            (0, _) => (number, 0),
-            (_, true) => (number, ROUNDED),
-            (_, false) => (number, ROUNDED | INEXACT),
-        }),
-    };
-    let Some((number, status)) = found else { return Ok(None) };
-    let quantized = Finite { negative: x.negative, number, exponent: exp.exponent };
+    let quantized = Finite { number, exponent, ..x };
     // An unknown rounding is refused even where nothing is rounded.
     let known = without(rounding, false, 1, 1).is_some();
     if known && limits.hold(quantized) && limits.note(vm, status)? {
         return Ok(Some(made(vm, quantized)));
     }
     Ok(None)
+}
+
+/// The digits of a number with another exponent, and whether they are all.
+fn at_exponent(x: Finite, exponent: i64, rounding: &str) -> Option<(i128, bool)> {
+    match x.exponent.checked_sub(exponent)? {
+        more @ 0.. => Some((x.number.checked_mul(power(more)?)?, true)),
+        less => without(rounding, x.negative, x.number, less.checked_neg()?),
+    }
+}
+
+/// The places of a format like `.2f` or `,.2f`, and whether it has the comma.
+fn places(spec: &str) -> Option<(bool, usize)> {
+    let (comma, spec) = spec.strip_prefix(',').map_or((false, spec), |spec| (true, spec));
+    let places = spec.strip_prefix('.')?.strip_suffix('f')?;
+    let plain = places.len() <= 2 && places.bytes().all(|digit| digit.is_ascii_digit());
+    Some((comma, places.parse().ok().filter(|_| plain)?))
+}
+
+fn fixed(x: Finite, rounding: &str, comma: bool, places: usize) -> Option<String> {
+    let (number, _) = at_exponent(x, -(places as i64), rounding)?;
+    let digits = format!("{number:0width$}", width = places + 1);
+    let (whole, rest) = digits.split_at(digits.len() - places);
+    let mut text = if x.negative { "-".to_owned() } else { String::new() };
+    for (at, digit) in whole.char_indices() {
+        if comma && at > 0 && (whole.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if places > 0 {
+        text.push('.');
+        text.push_str(rest);
+    }
+    Some(text)
 }
