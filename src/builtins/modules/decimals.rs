@@ -455,17 +455,12 @@ const METHODS: &[Row] = &[
         }
         None => method_by_page(vm, "__float__", args),
     }),
-    method("quantize(exp, rounding=None, context=None)", |vm, args| {
-        let rounding = match &args[2] {
-            Value::None => Some(None),
-            rounding => rounding.as_str().map(|rounding| Some(rounding.as_str())),
-        };
-        let found = match (Finite::of(&args[0]), Finite::of(&args[1]), rounding) {
-            (Some(x), Some(exp), Some(rounding)) if args[3].is_none() => quantized(vm, x, exp.exponent, rounding)?,
-            _ => None,
-        };
-        found.map_or_else(|| method_by_page(vm, "quantize", args), Ok)
-    }),
+    method("quantize(*args, **kwargs)", |vm, args| {
+        let mut all = vec![args[0].clone()];
+        all.extend_from_slice(super::support::items(&args[1]));
+        quantize(vm, &all, &super::support::keywords(&args[2]))
+    })
+    .or_plain(|vm, args| quantize(vm, args, &[])),
     method("__round__(ndigits=None, /)", |vm, args| {
         let found = match (Finite::of(&args[0]), &args[1]) {
             (Some(x), Value::Int(places)) => quantized(vm, x, places.saturating_neg(), None)?,
@@ -483,6 +478,27 @@ const METHODS: &[Row] = &[
         found.map_or_else(|| method_by_page(vm, "__format__", args), |text| Ok(Value::string(text)))
     }),
 ];
+
+/// `quantize(exp, rounding=None, context=None)`
+fn quantize(vm: &mut Vm, args: &[Value], named: &[Named]) -> Result {
+    let (exp, rounding) = match (args, named) {
+        ([_, exp], []) => (exp, &Value::None),
+        ([_, exp, rounding], []) => (exp, rounding),
+        ([_, exp], [(name, rounding)]) if name.as_str() == "rounding" => (exp, rounding),
+        _ => (&Value::None, &Value::None),
+    };
+    let rounding = match rounding {
+        Value::None => Some(None),
+        rounding => rounding.as_str().map(|rounding| Some(rounding.as_str())),
+    };
+    if let (Some(x), Some(exp), Some(rounding)) = (Finite::of(&args[0]), Finite::of(exp), rounding) {
+        if let Some(found) = quantized(vm, x, exp.exponent, rounding)? {
+            return Ok(found);
+        }
+    }
+    let class = vm.class_of(&args[0]);
+    by_page(vm, &class, "quantize", args, named)
+}
 
 fn quantized(vm: &mut Vm, x: Finite, exponent: i64, rounding: Option<&str>) -> Result<Option<Value>> {
     let Some(limits) = limits(vm)? else { return Ok(None) };
