@@ -27,9 +27,17 @@ impl Vm {
         })
     }
 
-    /// The frames under way, outermost first, with those of coroutines that wait for the one that runs.
+    /// The running thread's frames under way, outermost first, with those of coroutines that wait for the one that runs.
     pub fn frames_under_way(&self) -> Vec<(Rc<Code>, Span)> {
-        self.calls_down_to(None).0.into_iter().map(|frame| (frame.code, frame.span)).collect()
+        self.calls_of_thread().into_iter().map(|frame| (frame.code, frame.span)).collect()
+    }
+
+    fn calls_of_thread(&self) -> Vec<UnderWay> {
+        let mut frames = self.calls_down_to(None).0;
+        let base = self.threads.base();
+        let others = frames.iter().rposition(|frame| frame.call.is_some_and(|call| call < base));
+        frames.drain(..others.map_or(0, |last| last + 1));
+        frames
     }
 
     /// The same down to the frame of a coroutine, and whether that was found.
@@ -85,7 +93,7 @@ impl Vm {
 
     /// What a script sees of the frames under way, `depth` frames away from here; `None` if there are not so many.
     pub fn frame_view(&mut self, depth: usize) -> Option<Rc<FrameView>> {
-        let mut frames = self.calls_down_to(None).0;
+        let mut frames = self.calls_of_thread();
         frames.truncate(frames.len().checked_sub(depth)?);
         self.view_of(frames)
     }
@@ -201,7 +209,7 @@ impl Vm {
     pub(super) fn failing_view(&mut self, frame: &mut Frame, slot: Slot) -> Rc<FrameView> {
         let view = self.observe(frame, slot);
         if view.back.borrow().is_none() || view.code.is_suspendable() {
-            let mut frames = self.calls_down_to(None).0;
+            let mut frames = self.calls_of_thread();
             frames.retain(|frame| frame.call.is_none_or(|call| call < self.calls.len()));
             let above = self.view_of(frames);
             let old = view.back.replace(above);

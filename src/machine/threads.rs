@@ -57,6 +57,8 @@ pub struct Threads {
     threads: Vec<Rc<Thread>>,
     made: u64,
     current: u64,
+    /// How many calls were under way when the running thread was entered: they are not its own.
+    base: usize,
     /// Set by a call whose callee is to run in the chain of the thread; its caller awaits it at once.
     pending: bool,
     /// What is left of the running thread's share.
@@ -76,6 +78,11 @@ impl Threads {
     /// The number of the thread that runs.
     pub fn current(&self) -> u64 {
         self.current
+    }
+
+    /// The number of the first call under way that is the running thread's.
+    pub fn base(&self) -> usize {
+        self.base
     }
 
     /// Whether there are threads besides the main program.
@@ -323,6 +330,7 @@ impl Vm {
     /// Resumes a thread until it blocks or ends.
     fn turn(&mut self, thread: &Rc<Thread>, input: Resume) -> Result<()> {
         let before = std::mem::replace(&mut self.threads.current, thread.id);
+        let base = std::mem::replace(&mut self.threads.base, self.calls.len());
         let slice = std::mem::replace(&mut self.threads.slice, SLICE);
         let handling = self.handling.take();
         // It has a stack of its own, as deep as one that the main program starts at its outermost level.
@@ -339,6 +347,7 @@ impl Vm {
         self.depth = depth;
         self.handling = handling;
         self.threads.slice = slice;
+        self.threads.base = base;
         self.threads.current = before;
         match outcome {
             Ok(Outcome::Yield(token)) => {
