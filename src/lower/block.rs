@@ -506,7 +506,7 @@ impl Lower<'_> {
         self.emit(Step::Await(result), span);
     }
 
-    /// Splits what suspends out of an assignment target.
+    /// Splits what suspends out of a target that is a single one.
     pub(super) fn hoist_target(&mut self, mut target: Expr) -> Expr {
         if !target.suspends {
             return target;
@@ -525,9 +525,6 @@ impl Lower<'_> {
                     _ => ExprKind::Temp(0),
                 }
             }
-            ExprKind::Tuple(items) => ExprKind::Tuple(items.into_iter().map(|item| self.hoist_target(item)).collect()),
-            ExprKind::List(items) => ExprKind::List(items.into_iter().map(|item| self.hoist_target(item)).collect()),
-            ExprKind::Starred(inner) => ExprKind::Starred(Box::new(self.hoist_target(*inner))),
             other => other,
         };
         target

@@ -49,7 +49,7 @@ use crate::object::{Eval, Str, Value};
 use crate::resolve::{self, Binding, Mode, Scopes};
 use crate::source::{Source, Span};
 use crate::symbol::Symbol;
-use crate::syntax::ast::{Expr, Module, ScopeId};
+use crate::syntax::ast::{Expr, ExprKind, Module, ScopeId};
 use crate::syntax::{self, Parsed};
 
 type Names = HashMap<Symbol, Slot, foldhash::fast::FixedState>;
@@ -351,10 +351,25 @@ impl<'v> Lower<'v> {
         self.expr(e)
     }
 
-    /// Takes what is in a slot to a target.
+    /// Takes what is in a slot to a target. One whose parts suspend is gone through part by part.
     fn store_from(&mut self, slot: Slot, target: Expr) {
         let span = target.span;
-        let target = self.hoist_target(target);
+        let target = match target.kind {
+            ExprKind::Starred(inner) => return self.store_from(slot, *inner),
+            ExprKind::Tuple(items) | ExprKind::List(items) if target.suspends => {
+                let parts: Box<[Slot]> = items.iter().map(|_| self.temp()).collect();
+                let unpack = store::unpacking_to_slots(parts.clone(), store::star_of(&items), span);
+                self.emit_do(span, move |vm, frame| {
+                    let value = frame.locals[slot as usize].take();
+                    unpack(vm, frame, value)
+                });
+                for (part, item) in parts.into_iter().zip(items) {
+                    self.store_from(part, item);
+                }
+                return;
+            }
+            kind => self.hoist_target(Expr { kind, ..target }),
+        };
         let store = self.target(target);
         self.emit_do(span, move |vm, frame| {
             let value = frame.locals[slot as usize].take();

@@ -38,10 +38,7 @@ impl Lower<'_> {
             StmtKind::Return(value) => self.return_stmt(value, span),
             StmtKind::Delete(targets) => {
                 for target in targets {
-                    let target = self.hoist_target(target);
-                    for (action, at) in self.delete(target) {
-                        self.emit(Step::Do(action), at);
-                    }
+                    self.delete_stmt(target);
                 }
             }
             StmtKind::Raise { exc, cause } => self.raise_stmt(exc, cause, span),
@@ -90,6 +87,22 @@ impl Lower<'_> {
         }
     }
 
+    fn delete_stmt(&mut self, target: Expr) {
+        let span = target.span;
+        match target.kind {
+            ExprKind::Tuple(items) | ExprKind::List(items) => {
+                for item in items {
+                    self.delete_stmt(item);
+                }
+            }
+            kind => {
+                let target = self.hoist_target(Expr { kind, ..target });
+                let action = self.delete(target);
+                self.emit(Step::Do(action), span);
+            }
+        }
+    }
+
     fn bind_definition(&mut self, name: Symbol, thunk: Thunk, span: Span, whole: Span) {
         let store = self.store_name_at(name, Some(whole));
         self.emit_do(span, move |vm, frame| {
@@ -131,15 +144,18 @@ impl Lower<'_> {
                 ExprKind::Temp(slot) => slot,
                 _ => self.value_to_temp(value),
             };
+            let last = targets.pop();
             for target in targets {
-                let target = self.hoist_target(target);
-                let store = self.target(target);
-                self.emit_do(span, move |vm, frame| {
-                    let value = frame.locals[slot as usize].clone();
-                    store(vm, frame, value)
-                });
+                let copy = self.temp();
+                self.emit(
+                    Step::StoreLocal(copy, Box::new(move |_, frame| Ok(frame.locals[slot as usize].clone()))),
+                    span,
+                );
+                self.store_from(copy, target);
             }
-            self.clear_slot(slot, span);
+            if let Some(target) = last {
+                self.store_from(slot, target);
+            }
             return;
         }
         if targets.len() == 1 {

@@ -112,10 +112,10 @@ impl Lower<'_> {
     }
 
     fn unpacking(&mut self, items: Vec<Expr>, span: Span) -> Store {
+        let star = star_of(&items);
         if let Some(slots) = self.local_slots(&items) {
-            return unpacking_to_locals(slots, span);
+            return unpacking_to_slots(slots, star, span);
         }
-        let star = items.iter().position(|item| matches!(item.kind, ExprKind::Starred(_)));
         let stores: Vec<Store> = items.into_iter().map(|item| self.target(item)).collect();
         let count = stores.len();
         Box::new(move |vm, frame, value| {
@@ -129,10 +129,7 @@ impl Lower<'_> {
                     }
                     return Ok(());
                 }
-                _ => noted(vm, frame, span, |vm| match star {
-                    None => vm.unpack(&value, count),
-                    Some(at) => vm.unpack_star(&value, at, count - at - 1),
-                })?,
+                _ => noted(vm, frame, span, |vm| unpack(vm, &value, count, star))?,
             };
             drop(value);
             for (store, item) in stores.iter().zip(values) {
@@ -142,35 +139,31 @@ impl Lower<'_> {
         })
     }
 
-    /// A target of `del`.
-    pub(super) fn delete(&mut self, target: Expr) -> Vec<(Action, Span)> {
+    /// A single target of `del`.
+    pub(super) fn delete(&mut self, target: Expr) -> Action {
         let span = target.span;
         match target.kind {
-            ExprKind::Name(name) => vec![(self.delete_name(name, span), span)],
+            ExprKind::Name(name) => self.delete_name(name, span),
             ExprKind::Attribute { value, attr } => {
                 let span = self.attribute_span(span, span, attr.span);
                 let object = self.expr(*value);
                 let name = self.vm.name(attr.name).clone();
-                let action: Action = Box::new(move |vm, frame| {
+                Box::new(move |vm, frame| {
                     let object = object(vm, frame)?;
                     noted(vm, frame, span, |vm| vm.del_attr(&object, &name))
-                });
-                vec![(action, span)]
+                })
             }
             ExprKind::Subscript { value, index } => {
                 let object = self.expr(*value);
                 let index = self.expr(*index);
-                let action: Action = Box::new(move |vm, frame| {
+                Box::new(move |vm, frame| {
                     let object = object(vm, frame)?;
                     let index = index(vm, frame)?;
                     noted(vm, frame, span, |vm| vm.del_item(&object, &index))
-                });
-                vec![(action, span)]
+                })
             }
-            ExprKind::Tuple(items) | ExprKind::List(items) => {
-                items.into_iter().flat_map(|item| self.delete(item)).collect()
-            }
-            _ => Vec::new(),
+            // The parser lets no other target through.
+            _ => Box::new(|_, _| Ok(())),
         }
     }
 }
@@ -285,8 +278,20 @@ fn with_rest(items: &[Value], before: usize, after: usize) -> Option<Vec<Value>>
     Some(values)
 }
 
-/// Unpacks a value into variables of the function.
-fn unpacking_to_locals(slots: Box<[Slot]>, span: Span) -> Store {
+/// Which of several targets is starred.
+pub(super) fn star_of(items: &[Expr]) -> Option<usize> {
+    items.iter().position(|item| matches!(item.kind, ExprKind::Starred(_)))
+}
+
+fn unpack(vm: &mut Vm, value: &Value, count: usize, star: Option<usize>) -> Result<Vec<Value>> {
+    match star {
+        None => vm.unpack(value, count),
+        Some(at) => vm.unpack_star(value, at, count - at - 1),
+    }
+}
+
+/// Unpacks a value into variables of the function, or hidden slots.
+pub(super) fn unpacking_to_slots(slots: Box<[Slot]>, star: Option<usize>, span: Span) -> Store {
     Box::new(move |vm, frame, value| {
         let mut put_all = |items: &[Value]| {
             for (slot, item) in slots.iter().zip(items) {
@@ -294,10 +299,10 @@ fn unpacking_to_locals(slots: Box<[Slot]>, span: Span) -> Store {
             }
         };
         match &value {
-            Value::Tuple(tuple) if tuple.len() == slots.len() => put_all(tuple),
-            Value::List(list) if list.len() == slots.len() => put_all(&list.items.borrow()),
+            Value::Tuple(tuple) if tuple.len() == slots.len() && star.is_none() => put_all(tuple),
+            Value::List(list) if list.len() == slots.len() && star.is_none() => put_all(&list.items.borrow()),
             _ => {
-                let values = noted(vm, frame, span, |vm| vm.unpack(&value, slots.len()))?;
+                let values = noted(vm, frame, span, |vm| unpack(vm, &value, slots.len(), star))?;
                 drop(value);
                 for (slot, item) in slots.iter().zip(values) {
                     frame.put(*slot as usize, item);
