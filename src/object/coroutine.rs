@@ -353,7 +353,12 @@ impl Coroutine {
     /// Whether dropping it has something to run or to say.
     fn needs_finalizing(&mut self) -> bool {
         match self.state.get() {
-            State::Created => self.kind == Kind::Coroutine && self.code.as_ref().is_none_or(|code| !code.green),
+            State::Created => match self.kind {
+                Kind::Coroutine => self.code.as_ref().is_none_or(|code| !code.green),
+                Kind::Generator => false,
+                // A loop has heard of it as soon as it is asked for an item, begun or not.
+                Kind::AsyncGenerator => self.extra(|extra| extra.finalizer.given().is_some()),
+            },
             State::Suspended => self.kind != Kind::Generator || !self.body.get_mut().is_idle(),
             State::Running | State::Finished => false,
         }

@@ -285,9 +285,8 @@ fn awaiter_close(vm: &mut Vm, awaiter: &Rc<Awaiter>, _: &[Value]) -> Result {
         return vm.generator_close(&awaiter.target);
     }
     match awaiter.state.get() {
-        AwaiterState::Created => awaiter.state.set(AwaiterState::Done),
         AwaiterState::Done => {}
-        AwaiterState::Started => {
+        AwaiterState::Created | AwaiterState::Started => {
             let exit = vm.new_error(vm.types.GeneratorExit.clone(), Vec::new());
             match vm.awaiter_resume(awaiter, Resume::Throw(exit)) {
                 Ok(_) => return Err(vm.runtime_error("coroutine ignored GeneratorExit")),
