@@ -29,9 +29,15 @@ impl Vm {
     #[inline]
     pub fn get_item(&mut self, container: &Value, key: &Value) -> Result {
         match (container, key) {
-            (Value::List(_) | Value::Tuple(_), Value::Int(_)) => {
-                if let Some(item) = Self::item_at_once(container, key) {
-                    return Ok(item);
+            (Value::List(list), Value::Int(n)) => {
+                let items = list.items.borrow();
+                if let Some(at) = slices::index(*n, items.len()) {
+                    return Ok(items[at].clone());
+                }
+            }
+            (Value::Tuple(items), Value::Int(n)) => {
+                if let Some(at) = slices::index(*n, items.len()) {
+                    return Ok(items[at].clone());
                 }
             }
             (Value::Str(text), Value::Int(n)) if text.is_ascii() => {

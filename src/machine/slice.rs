@@ -176,7 +176,9 @@ impl Vm {
             return Err(self.wrong_size("bytes", new.len(), indices.count));
         } else {
             for (at, byte) in positions(indices).zip(new) {
-                bytes.get_mut(at).map(|place| *place = byte);
+                if let Some(place) = bytes.get_mut(at) {
+                    *place = byte;
+                }
             }
         }
         Ok(())
