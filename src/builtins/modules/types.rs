@@ -18,6 +18,8 @@ pub(super) const FUNCTIONS: &[Row] = &[
         }
         Ok(Value::bool(false))
     }),
+    // What messages of CPython's C code call an object's class.
+    native("_type_name(value, /)", |vm, args| Ok(Value::Str(vm.type_name(&args[0])))),
     native("_metaclass_of(meta, bases, /)", |vm, args| {
         let bases = vm.collect(&args[1])?;
         vm.metaclass_of(args[0].given(), &bases)
