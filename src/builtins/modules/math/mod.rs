@@ -1,6 +1,5 @@
 //! The module `math`.
 
-mod error_function;
 mod integer;
 mod special;
 
@@ -30,8 +29,8 @@ pub(super) const FUNCTIONS: &[Row] = &[
     real!("cos(x, /)", |x| Some(x.cos())),
     real!("cosh(x, /)", |x| Some(x.cosh())),
     native("degrees(x, /)", |vm, args| Ok(Value::float(vm.to_f64(&args[0])? * (180.0 / std::f64::consts::PI)))),
-    real!("erf(x, /)", |x| Some(error_function::erf(x))),
-    real!("erfc(x, /)", |x| Some(error_function::erfc(x))),
+    real!("erf(x, /)", |x| Some(libm::erf(x))),
+    real!("erfc(x, /)", |x| Some(libm::erfc(x))),
     real!("exp(x, /)", |x| Some(x.exp())),
     real!("exp2(x, /)", |x| Some(x.exp2())),
     real!("expm1(x, /)", |x| Some(x.exp_m1())),
