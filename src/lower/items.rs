@@ -191,12 +191,12 @@ impl<R: Root, const N: usize> Path<R, N> {
         })
     }
 
-    /// Replaces the item.
+    /// Replaces the item. What the collector has to look at goes the general way: it may be the object whose attribute is
+    /// being looked at.
     #[inline(always)]
     fn assign(&self, vm: &mut Vm, frame: &mut Frame, mut value: Value) -> Eval<()> {
         let old = self.change(vm, frame, |list, place| {
-            gc::stored(list, &value);
-            Some(std::mem::replace(place, value.take()))
+            gc::is_noted(list, &value).then(|| std::mem::replace(place, value.take()))
         });
         if let Some(old) = old {
             old.discard();
@@ -208,7 +208,9 @@ impl<R: Root, const N: usize> Path<R, N> {
     #[inline(never)]
     fn assign_any(&self, vm: &mut Vm, frame: &mut Frame, mut value: Value) -> Eval<()> {
         let old = self.look_in_dict(vm, frame, |dict, key| {
-            gc::stored(dict, &value);
+            if !gc::is_noted(dict, &value) {
+                return None;
+            }
             Vm::dict_change_at_once(dict, key, |place| Some(std::mem::replace(place, value.take())))
         });
         if old.is_some() {

@@ -243,9 +243,15 @@ thread_local! {
 /// Says that a reference is about to be stored into an object that may be known elsewhere already.
 #[inline]
 pub fn stored<T: Tracked>(into: &Rc<T>, value: &Value) {
-    if value.is_container() && !into.mark().is_registered() {
+    if !is_noted(into, value) {
         consider(into, value);
     }
+}
+
+/// Whether [`stored`] has nothing to do, which otherwise looks into the value.
+#[inline]
+pub fn is_noted<T: Tracked>(into: &Rc<T>, value: &Value) -> bool {
+    !value.is_container() || into.mark().is_registered()
 }
 
 #[inline(never)]
