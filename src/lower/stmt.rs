@@ -335,26 +335,17 @@ impl Lower<'_> {
         match target.kind {
             ExprKind::Name(name) => {
                 let target_span = target.span;
+                match self.place(name) {
+                    Place::Local(slot) if !suspends => {
+                        return self.aug_assign_local(slot as usize, op, value, target_span, span);
+                    }
+                    _ => {}
+                }
+                let (load, store) = (self.load_name(name, target_span), self.store_name(name));
                 if suspends {
-                    let load = self.load_name(name, target_span);
-                    let old = self.temp();
-                    self.emit(Step::StoreLocal(old, load), target_span);
-                    let value = self.hoisted(value);
-                    let store = self.store_name(name);
-                    self.emit_do(span, move |vm, frame| {
-                        let old = frame.locals[old as usize].take();
-                        let value = value(vm, frame)?;
-                        let new = inplace(vm, frame, op, old, &value, span)?;
-                        store(vm, frame, new)
-                    });
-                    return;
+                    return self.aug_assign_suspended(load, store, op, value, span);
                 }
-                if let Place::Local(slot) = self.place(name) {
-                    return self.aug_assign_local(slot as usize, op, value, target_span, span);
-                }
-                let load = self.load_name(name, target_span);
                 let value = self.expr(value);
-                let store = self.store_name(name);
                 self.emit_do(span, move |vm, frame| {
                     let old = load(vm, frame)?;
                     let value = value(vm, frame)?;
@@ -405,7 +396,7 @@ impl Lower<'_> {
                     let object = frame.locals[object].take();
                     noted(vm, frame, target_span, |vm| Ok(vm.set_attr_cached(&object, &name, new, &write)?))
                 });
-                self.aug_assign_place(load, store, op, value, suspends, span);
+                self.aug_assign_suspended(load, store, op, value, span);
             }
             ExprKind::Subscript { value: object, index } if !suspends => {
                 let target_span = target.span;
@@ -438,24 +429,19 @@ impl Lower<'_> {
                     let (object, index) = (frame.locals[object].take(), frame.locals[index].take());
                     noted_for(vm, frame, target_span, &[&object, &index], |vm| vm.set_item(&object, &index, new))
                 });
-                self.aug_assign_place(load, store, op, value, suspends, span);
+                self.aug_assign_suspended(load, store, op, value, span);
             }
             _ => {}
         }
     }
 
-    fn aug_assign_place(&mut self, load: Thunk, store: Store, op: BinOp, value: Expr, suspends: bool, span: Span) {
-        let load = if suspends {
-            let old = self.temp();
-            self.emit(Step::StoreLocal(old, load), span);
-            let load: Thunk = Box::new(move |_, frame| Ok(frame.locals[old as usize].take()));
-            load
-        } else {
-            load
-        };
+    /// `place op= value`, where the value is awaited after the place was read.
+    fn aug_assign_suspended(&mut self, load: Thunk, store: Store, op: BinOp, value: Expr, span: Span) {
+        let old = self.temp();
+        self.emit(Step::StoreLocal(old, load), span);
         let value = self.hoisted(value);
         self.emit_do(span, move |vm, frame| {
-            let old = load(vm, frame)?;
+            let old = frame.locals[old as usize].take();
             let value = value(vm, frame)?;
             let new = combined(vm, frame, op, old, &value, span)?;
             store(vm, frame, new)
@@ -530,13 +516,7 @@ impl Lower<'_> {
     }
 
     fn return_stmt(&mut self, value: Option<Expr>, span: Span) {
-        let value = match value {
-            Some(value) => {
-                let value = self.hoist(value);
-                Some(value)
-            }
-            None => None,
-        };
+        let value = value.map(|value| self.hoist(value));
         if self.return_is_plain() {
             let thunk = match value {
                 Some(value) => self.expr(value),
