@@ -61,18 +61,10 @@ predicates! {
     is_cased LOWER | UPPER | TITLE;
     is_case_ignorable IGNORABLE;
     is_identifier_continue XID_CONTINUE;
-}
-
-/// `str.isspace` of a character.
-#[inline]
-pub fn is_space(c: char) -> bool {
-    flags(c) & SPACE != 0
-}
-
-/// Whether `repr` shows the character as it is.
-#[inline]
-pub fn is_printable(c: char) -> bool {
-    flags(c) & PRINTABLE != 0
+    /// `str.isspace` of a character.
+    is_space SPACE;
+    /// Whether `repr` shows the character as it is.
+    is_printable PRINTABLE;
 }
 
 /// Whether an identifier can begin with the character.
