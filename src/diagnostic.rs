@@ -38,6 +38,12 @@ pub struct FrameEntry {
     pub heard: String,
 }
 
+impl FrameEntry {
+    pub fn new(place: Place, function: &str) -> FrameEntry {
+        FrameEntry { place, function: function.into(), task: None, lines: None, heard: String::new() }
+    }
+}
+
 /// What found a syntax error, which shows in the `text` that CPython gives it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Finder {

@@ -56,10 +56,7 @@ fn call(vm: &mut Vm, logger: &Value, level: &str, message: &str, error: Option<&
     let mut keywords = Vec::new();
     if level == "error" {
         let exc_info = match error {
-            Some(error) => {
-                let traceback = error.0.traceback.borrow().clone().map_or(Value::None, Value::Traceback);
-                Value::tuple([Value::Class(error.class()), error.value(), traceback])
-            }
+            Some(error) => Value::tuple(crate::machine::unwind::exc_info(Some(&error.0))),
             None => Value::bool(false),
         };
         keywords.push((vm.intern("exc_info"), exc_info));

@@ -6,6 +6,7 @@
 
 use super::call::noted;
 use super::prelude::*;
+use crate::machine::unwind::exc_info;
 use crate::object::code::{AwaitedCall, Called, Finally, Handler, Pc};
 use crate::syntax::ast::{ExceptHandler, WithItem};
 
@@ -489,7 +490,7 @@ impl Lower<'_> {
     fn emit_async_exit(&mut self, exit: Slot, result: Slot, exception: impl Fn(&Frame) -> Value + 'static, span: Span) {
         let call: AwaitedCall = Box::new(move |vm, frame| {
             let exit = frame.locals[exit as usize].take();
-            let [class, value, traceback] = exit_arguments(&exception(frame));
+            let [class, value, traceback] = exc_info(exception(frame).as_exception());
             let called = match &exit {
                 Value::BoundMethod(method) => {
                     vm.call_awaited(frame, &method.func, &[method.this.clone(), class, value, traceback], span)?
@@ -637,19 +638,7 @@ impl Vm {
 
     /// Calls a bound `__exit__` with an exception, or with three times `None`.
     fn call_exit(&mut self, exit: &Value, exception: &Value, green: bool) -> Result {
-        let args = exit_arguments(exception);
+        let args = exc_info(exception.as_exception());
         if green { self.call_suspending(exit, args.into(), &[]) } else { self.call(exit, &args) }
-    }
-}
-
-/// What `__exit__` is told of an exception, or of none.
-fn exit_arguments(exception: &Value) -> [Value; 3] {
-    match exception {
-        Value::Exception(e) => {
-            let class = Value::Class(e.class.borrow().clone());
-            let traceback = e.traceback.borrow().clone().map_or(Value::None, Value::Traceback);
-            [class, exception.clone(), traceback]
-        }
-        _ => [Value::None, Value::None, Value::None],
     }
 }

@@ -714,11 +714,7 @@ impl Vm {
 
     /// `StopIteration` must not leave a generator: it would look like its end.
     fn no_stop_iteration(&mut self, kind: Kind, error: Error) -> Error {
-        let what = match kind {
-            Kind::Generator => "generator",
-            Kind::Coroutine => "coroutine",
-            Kind::AsyncGenerator => "async generator",
-        };
+        let what = kind_name(kind);
         let raised = if error.is(&self.types.StopIteration) {
             "StopIteration"
         } else if kind == Kind::AsyncGenerator && error.is(&self.types.StopAsyncIteration) {
@@ -855,16 +851,14 @@ impl Vm {
             return self.resume(inner, Resume::Throw(error));
         }
         if error.is(&self.types.GeneratorExit) {
-            let close = self.name(sym::close).clone();
-            match self.get_attr_opt(iterator, &close) {
+            match self.get_attr_opt(iterator, sym::close) {
                 Ok(Some(close)) => drop(self.call(&close, &[])?),
                 Ok(None) => {}
                 Err(failed) => self.report_unraisable(&failed, iterator),
             }
             return Err(error);
         }
-        let throw = self.name(sym::throw).clone();
-        match self.get_attr_opt(iterator, &throw)? {
+        match self.get_attr_opt(iterator, sym::throw)? {
             // Whatever it comes from, this one says that the iterator is at its end.
             None => self.yielded(Err(error)),
             Some(throw) => {
@@ -885,8 +879,7 @@ impl Vm {
 
     /// `StopIteration.value`.
     pub fn stop_value(&mut self, error: &Error) -> Value {
-        let name = self.name(sym::value).clone();
-        let own = error.0.own.look(|own| own.get(&name));
+        let own = self.exception_attr(&error.0, sym::value);
         own.unwrap_or_else(|| error.0.args().into_iter().next().unwrap_or(Value::None))
     }
 }

@@ -180,12 +180,12 @@ fn class_name(vm: &Vm, class: &std::rc::Weak<Class>) -> Rc<Str> {
 }
 
 fn module_repr(vm: &mut Vm, module: &Rc<Module>) -> Result<String> {
-    let file = module.dict.get_str(vm.name(sym::__file__));
+    let file = vm.entry(&module.dict, sym::__file__);
     let known = |value: &Option<Value>| value.clone().filter(|value| !value.is_none());
-    let spec = module.dict.get_str(vm.name(sym::__spec__));
+    let spec = vm.entry(&module.dict, sym::__spec__);
     let name = match known(&spec) {
         Some(spec) => vm.get_attr_opt(&spec, "name")?,
-        None => module.dict.get_str(vm.name(sym::__name__)),
+        None => vm.entry(&module.dict, sym::__name__),
     };
     let name = match name {
         Some(name) => vm.repr(&name)?.as_str().to_owned(),
@@ -193,16 +193,14 @@ fn module_repr(vm: &mut Vm, module: &Rc<Module>) -> Result<String> {
         None => reprs::str_repr(&module.name.borrow()),
     };
     let (origin, loader, is_file) = match &spec {
-        Some(Value::None) => {
-            (known(&file), known(&module.dict.get_str(vm.name(sym::__loader__))), known(&file).is_some())
-        }
+        Some(Value::None) => (known(&file), known(&vm.entry(&module.dict, sym::__loader__)), known(&file).is_some()),
         Some(spec) => {
             let [origin, loader, has_location] = ["origin", "loader", "has_location"].map(|name| vm.intern(name));
             let has_location = vm.get_attr_opt(spec, &has_location)?;
             let is_file = has_location.map_or(Ok(false), |has_location| vm.truth(&has_location))?;
             (known(&vm.get_attr_opt(spec, &origin)?), known(&vm.get_attr_opt(spec, &loader)?), is_file)
         }
-        None => match (&file, module.dict.get_str(vm.name(sym::__path__))) {
+        None => match (&file, vm.entry(&module.dict, sym::__path__)) {
             (Some(Value::None), Some(path)) => {
                 return Ok(format!("<module {name} (namespace) from {}>", vm.repr(&path)?));
             }
@@ -320,9 +318,7 @@ impl Vm {
         if let Some(file) = self.exception_attr(exception, sym::filename).filter(|file| !file.is_none()) {
             text.push_str(": ");
             self.push_repr(&mut text, &file)?;
-            let second = self.intern("filename2");
-            let second = exception.own.look(|own| own.get(&second)).filter(|value| !value.is_none());
-            if let Some(second) = second {
+            if let Some(second) = self.exception_attr(exception, sym::filename2).filter(|value| !value.is_none()) {
                 text.push_str(" -> ");
                 self.push_repr(&mut text, &second)?;
             }

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 
 use super::prelude::*;
+use super::unwind::exc_info;
 use crate::builtins::modules::is_of_python;
 use crate::diagnostic::{Diagnostic, ExceptionReport, Finder, FrameEntry, Place, Severity, SyntaxPlace};
 use crate::object::code::CodeKind;
@@ -191,7 +192,7 @@ impl Vm {
     /// A class as the last line of a traceback names it.
     pub fn class_display(&mut self, class: &Rc<Class>) -> String {
         let qualname = class.qualname.borrow().as_str().to_owned();
-        match class.dict.get_str(self.name(sym::__module__)) {
+        match self.entry(&class.dict, sym::__module__) {
             Some(Value::Str(module)) if !matches!(module.as_str(), "builtins" | "__main__") => {
                 format!("{module}.{qualname}")
             }
@@ -416,10 +417,9 @@ impl Vm {
             )
             .map(str::to_owned)
         } else if exception.is(&self.types.ImportError) {
-            let from = self.intern("name_from");
-            let Some(Value::Str(wanted)) = exception.own.look(|own| own.get(&from)) else { return None };
+            let Some(Value::Str(wanted)) = self.exception_attr(exception, sym::name_from) else { return None };
             let Some(Value::Str(module)) = self.exception_attr(exception, sym::name) else { return None };
-            let module = self.modules.get_str(&module)?;
+            let module = self.loaded(&module)?;
             let names = self.dir_names(&module).ok()?;
             similar::suggest(wanted.as_str(), names.iter().map(|n| n.as_str())).map(str::to_owned)
         } else {
@@ -490,21 +490,12 @@ impl Vm {
 
     /// `sys.last_exc` and its older forms: the exception that was shown last, for who looks into it afterwards.
     pub fn set_last(&mut self, error: Option<&Error>) {
-        let sys = self.intern("sys");
-        let Some(Value::Module(sys)) = self.modules.get_str(&sys) else { return };
-        let (exc, class, traceback) = match error {
-            Some(error) => {
-                let traceback = error.0.traceback.borrow().clone().map_or(Value::None, Value::Traceback);
-                (error.value(), Value::Class(error.class()), traceback)
-            }
-            None => (Value::None, Value::None, Value::None),
-        };
+        let Some(Value::Module(sys)) = self.loaded("sys") else { return };
+        let [class, exc, traceback] = exc_info(error.map(|error| &error.0));
         let parts =
             [("last_exc", exc.clone()), ("last_type", class), ("last_value", exc), ("last_traceback", traceback)];
         for (name, value) in parts {
-            let name = self.intern(name);
-            let old = sys.dict.set_str(&name, value);
-            drop(old);
+            self.set_entry(&sys.dict, name, value);
         }
     }
 
@@ -520,8 +511,7 @@ impl Vm {
             self.print_exception_under(if is_missing { "sys.excepthook is missing\n" } else { "" }, &error.0);
             return None;
         };
-        let traceback = error.0.traceback.borrow().clone().map_or(Value::None, Value::Traceback);
-        let failed = self.call(&hook, &[Value::Class(error.class()), error.value(), traceback]).err()?;
+        let failed = self.call(&hook, &exc_info(Some(&error.0))).err()?;
         if failed.is(&self.types.SystemExit) {
             return Some(failed);
         }
@@ -544,7 +534,7 @@ impl Vm {
         if value.is_none() {
             return Ok(());
         }
-        let name = self.intern("_");
+        let name = self.name(sym::wildcard).clone();
         // The value shown before dies first, as does a coroutine that was never awaited.
         let before = self.builtins.set_str(&name, Value::None);
         drop(before);
@@ -669,11 +659,11 @@ impl Vm {
             Some(hook) if !hook.is_none() => hook,
             _ => return Ok(false),
         };
-        let traceback = error.0.traceback.borrow().clone().map_or(Value::None, Value::Traceback);
         let class = self.types.SimpleNamespace.clone();
+        let [kind, value, traceback] = exc_info(Some(&error.0));
         let fields = [
-            ("exc_type", Value::Class(error.class())),
-            ("exc_value", error.value()),
+            ("exc_type", kind),
+            ("exc_value", value),
             ("exc_traceback", traceback),
             ("err_msg", Value::option(message.map(Value::str))),
             ("object", what.clone()),
@@ -723,25 +713,13 @@ impl Vm {
                 Some(command) => Some(report::excerpt_elsewhere(&place.source, place.span, &command)),
                 None => place.source.given.then(|| self.lines_by_name(&place, &entry.code).unwrap_or_default()),
             };
-            entries.push(FrameEntry {
-                place,
-                function: entry.code.name.as_str().into(),
-                task: None,
-                lines,
-                heard: String::new(),
-            });
+            entries.push(FrameEntry { lines, ..FrameEntry::new(place, entry.code.name.as_str()) });
             link = entry.next.borrow().clone();
         }
         if entries.is_empty() && exception.raised.get() {
             // Raised by the library's own Rust code: a frame that is not shown.
             let place = Place { source: crate::source::Source::library("<native>", ""), span: Default::default() };
-            entries.push(FrameEntry {
-                place,
-                function: "<native>".into(),
-                task: None,
-                lines: None,
-                heard: String::new(),
-            });
+            entries.push(FrameEntry::new(place, "<native>"));
         }
         entries
     }
@@ -761,11 +739,7 @@ impl Vm {
 
 /// Whether an object is the `self` of the function that an exception left first.
 fn is_own_self(exception: &Exception, object: &Value) -> bool {
-    let mut entry = exception.traceback.borrow().clone();
-    while let Some(next) = entry.as_ref().and_then(|entry| entry.next.borrow().clone()) {
-        entry = Some(next);
-    }
-    let Some(entry) = entry else { return false };
+    let Some(entry) = innermost(exception) else { return false };
     let frame = entry.frame.borrow().clone();
     let own = frame.and_then(|frame| {
         let at = frame.code.variables.iter().position(|name| name.as_str() == "self")?;

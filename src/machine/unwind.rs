@@ -1,11 +1,19 @@
 //! Exceptions on their way through frames: handlers, what is being handled, and finalisers.
 
-use super::prelude::*;
-use crate::object::code::Slot;
 use std::rc::Weak;
 
+use super::prelude::*;
+use crate::object::code::Slot;
 use crate::object::exception::Traceback;
 use crate::object::frame::FrameView;
+
+/// Class, value and traceback of an exception as `sys.exc_info` gives them, or three times `None`.
+pub fn exc_info(exception: Option<&Rc<Exception>>) -> [Value; 3] {
+    let Some(exception) = exception else { return [Value::None, Value::None, Value::None] };
+    let traceback = exception.traceback.borrow().clone();
+    let class = exception.class.borrow().clone();
+    [Value::Class(class), Value::Exception(exception.clone()), traceback.map_or(Value::None, Value::Traceback)]
+}
 
 /// Frees the slots from one on, the innermost first: iterators and other values that statements were in the midst of.
 fn clear_from(frame: &mut Frame, first: usize) {

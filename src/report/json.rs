@@ -248,13 +248,7 @@ mod tests {
         let source = source();
         let place = Place { source: source.clone(), span: Span::new(7, 14) };
         let mut report = ExceptionReport::new("ExceptionGroup", "g");
-        report.frames.push(FrameEntry {
-            place: place.clone(),
-            function: "f".into(),
-            task: None,
-            lines: None,
-            heard: String::new(),
-        });
+        report.frames.push(FrameEntry::new(place.clone(), "f"));
         report.labels.push(Label { place, text: "here".into() });
         report.suggestion = Some("Did you mean: 'y'?".into());
         report.group = Some(vec![ExceptionReport::new("KeyError", "'k'"), ExceptionReport::new("E", "")]);

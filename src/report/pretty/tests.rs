@@ -23,7 +23,7 @@ fn place(source: &Rc<Source>, part: &str) -> Place {
 }
 
 fn frame(source: &Rc<Source>, part: &str, function: &str) -> FrameEntry {
-    FrameEntry { place: place(source, part), function: function.into(), task: None, lines: None, heard: String::new() }
+    FrameEntry::new(place(source, part), function)
 }
 
 fn division(source: &Rc<Source>) -> ExceptionReport {
@@ -171,12 +171,8 @@ ExceptionGroup: g (2 sub-exceptions)
 #[test]
 fn many_callers_are_cut() {
     let source = Source::new("prog.aio", &"f(x)\n".repeat(40));
-    let frame = |line: usize, function: &str| FrameEntry {
-        place: Place { source: source.clone(), span: Span::new(line * 5, line * 5 + 4) },
-        function: function.into(),
-        task: None,
-        lines: None,
-        heard: String::new(),
+    let frame = |line: usize, function: &str| {
+        FrameEntry::new(Place { source: source.clone(), span: Span::new(line * 5, line * 5 + 4) }, function)
     };
     let mut report = ExceptionReport::new("RecursionError", "");
     report.frames = (0..20).map(|line| frame(line, "f")).chain((0..998).map(|_| frame(30, "longer"))).collect();

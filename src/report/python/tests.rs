@@ -5,13 +5,7 @@ use super::*;
 use crate::source::{Source, Span};
 
 fn frame(source: &std::rc::Rc<Source>, span: Span, function: &str) -> FrameEntry {
-    FrameEntry {
-        place: Place { source: source.clone(), span },
-        function: function.into(),
-        task: None,
-        lines: None,
-        heard: String::new(),
-    }
+    FrameEntry::new(Place { source: source.clone(), span }, function)
 }
 
 fn text(report: &ExceptionReport) -> String {

@@ -7,7 +7,7 @@ mod structures;
 use super::set_all;
 use crate::builtins::prelude::*;
 use crate::machine::text::DigitLimit;
-use crate::object::Exception;
+use crate::machine::unwind::exc_info;
 pub(super) use names::STDLIB;
 pub(super) use streams::originals;
 
@@ -49,13 +49,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         vm.recursion_limit = limit.min(MOST_RECURSION) as u32;
         Ok(Value::None)
     }),
-    native("exc_info()", |vm, _| {
-        let handling = vm.handling.clone();
-        Ok(Value::tuple(match &handling {
-            Some(exception) => described(exception),
-            None => [Value::None, Value::None, Value::None],
-        }))
-    }),
+    native("exc_info()", |vm, _| Ok(Value::tuple(exc_info(vm.handling.as_ref())))),
     native("exception()", |vm, _| Ok(vm.handling.clone().map_or(Value::None, Value::Exception))),
     native("intern(string, /)", |vm, args| match &args[0] {
         Value::Str(text) => Ok(Value::Str(vm.intern_str(text))),
@@ -180,16 +174,6 @@ pub(super) const FUNCTIONS: &[Row] = &[
         Ok(Value::None)
     }),
 ];
-
-/// Type, value and traceback of an exception.
-pub(super) fn described(exception: &Rc<Exception>) -> [Value; 3] {
-    let traceback = exception.traceback.borrow().clone();
-    [
-        Value::Class(exception.class.borrow().clone()),
-        Value::Exception(exception.clone()),
-        traceback.map_or(Value::None, Value::Traceback),
-    ]
-}
 
 /// What CPython's allocator would count.
 fn size_of(value: &Value) -> usize {
