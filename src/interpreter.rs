@@ -113,14 +113,14 @@ impl Interpreter {
         let module = vm.new_module("__main__", None);
         if let Some(path) = &vm.host.script {
             let path = Value::string(path.display().to_string());
-            module.dict.set_str(&vm.name(sym::__file__).clone(), path);
+            vm.set_entry(&module.dict, sym::__file__, path);
         }
         let builtins = vm.intern("builtins");
         if let Some(builtins) = vm.modules.get_str(&builtins) {
-            module.dict.set_str(&vm.name(sym::__builtins__).clone(), builtins);
+            vm.set_entry(&module.dict, sym::__builtins__, builtins);
         }
         let annotations = Value::dict(crate::object::Dict::new());
-        module.dict.set_str(&vm.name(sym::__annotations__).clone(), annotations);
+        vm.set_entry(&module.dict, sym::__annotations__, annotations);
         let name = vm.name(sym::__main__).clone();
         vm.modules.set_str(&name, Value::Module(module.clone()));
         module

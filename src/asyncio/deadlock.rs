@@ -361,8 +361,7 @@ fn describe(vm: &mut Vm, subject: &Value, future: &Value) -> String {
         return pending_names(&set.values());
     }
     let number = |vm: &mut Vm, name: &str| {
-        let name = vm.intern(name);
-        vm.get_attr_opt(subject, &name).ok().flatten().and_then(|value| value.as_int()).unwrap_or(0)
+        vm.get_attr_opt(subject, name).ok().flatten().and_then(|value| value.as_int()).unwrap_or(0)
     };
     match vm.class_name(subject).as_str() {
         "Barrier" => {

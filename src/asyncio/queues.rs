@@ -268,8 +268,7 @@ fn asks(vm: &mut Vm, value: &Value, name: &str, plain: fn(&mut Vm, &Value) -> Re
     if !this(vm, value)?.custom.get() {
         return plain(vm, value);
     }
-    let name = vm.intern(name);
-    let method = vm.get_attr(value, &name)?;
+    let method = vm.get_attr(value, name)?;
     let answer = vm.call(&method, &[])?;
     vm.truth(&answer)
 }

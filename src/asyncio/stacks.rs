@@ -27,8 +27,7 @@ pub fn get_stack(vm: &mut Vm, this: &Value, limit: &Value) -> Result {
     let coro = task::of(this).map(|task| task.coro.borrow().clone()).unwrap_or_default();
     let mut frame = Value::None;
     for name in ["cr_frame", "gi_frame", "ag_frame"] {
-        let name = vm.intern(name);
-        if let Some(found) = vm.get_attr_opt(&coro, &name)? {
+        if let Some(found) = vm.get_attr_opt(&coro, name)? {
             frame = found;
             break;
         }

@@ -689,8 +689,7 @@ fn callee_name(vm: &mut Vm, callee: &Value) -> String {
         Ok(Some(Value::Str(name))) => name.as_str().to_owned(),
         _ => return vm.str(callee).map_or_else(|_| "object".to_owned(), |s| s.as_str().to_owned()),
     };
-    let module = vm.name(sym::__module__).clone();
-    match vm.get_attr_opt(callee, &module) {
+    match vm.get_attr_opt(callee, sym::__module__) {
         Ok(Some(Value::Str(module))) if module.as_str() != "builtins" => format!("{module}.{name}()"),
         _ => format!("{name}()"),
     }

@@ -364,8 +364,7 @@ impl Vm {
         let mut abstracts = Vec::new();
         for kind in ["Sequence", "Mapping"] {
             if let Some(module) = &module {
-                let name = self.intern(kind);
-                abstracts.push((self.get_attr(module, &name)?, kind));
+                abstracts.push((self.get_attr(module, kind)?, kind));
             }
         }
         let lineage = class.mro();

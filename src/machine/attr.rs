@@ -769,8 +769,7 @@ impl Vm {
 
     #[cold]
     fn property_lacks(&mut self, what: &str, attr: &Value, this: &Value) -> Error {
-        let name = self.name(sym::__name__).clone();
-        let named = match self.get_attr_opt(attr, &name) {
+        let named = match self.get_attr_opt(attr, sym::__name__) {
             Ok(Some(name)) => self.repr(&name).map(|name| format!(" {name}")),
             Ok(None) => Ok(String::new()),
             Err(e) => Err(e),

@@ -390,8 +390,7 @@ impl Vm {
 
     /// What a new class's namespace gets besides what the body put there.
     fn prepare_namespace(&mut self, class: &Rc<Class>) -> Result<()> {
-        let slots = self.name(sym::__slots__).clone();
-        match class.dict.get_str(&slots) {
+        match self.entry(&class.dict, sym::__slots__) {
             Some(slots) => self.add_slots(class, &slots)?,
             None => {
                 let inherited =
@@ -426,7 +425,7 @@ impl Vm {
         if class.dict.get_str(&eq).is_some() && class.dict.get_str(&hash).is_none() {
             class.dict.set_str(&hash, Value::None);
         }
-        if class.dict.get_str(&self.name(sym::__del__).clone()).is_some() {
+        if self.entry(&class.dict, sym::__del__).is_some() {
             class.has_del.set(true);
         }
         class.changed();
@@ -565,8 +564,7 @@ impl Vm {
         if class.own_place.get() == Place::Nowhere {
             self.make_super(class, &Value::Class(class.clone()))?;
         }
-        let name = self.name(sym::__init_subclass__).clone();
-        let inherited = class.ancestors.borrow().iter().find_map(|a| a.dict.get_str(&name));
+        let inherited = class.ancestors.borrow().iter().find_map(|a| self.entry(&a.dict, sym::__init_subclass__));
         match inherited {
             Some(Value::Native(_)) | None if kwargs.is_empty() => Ok(()),
             Some(method) => {

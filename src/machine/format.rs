@@ -336,10 +336,7 @@ impl Vm {
         };
         for step in accessors {
             value = match step.map_err(|e| fault(self, e))? {
-                Accessor::Attribute(name) => {
-                    let name = self.intern(name);
-                    self.get_attr(&value, &name)?
-                }
+                Accessor::Attribute(name) => self.get_attr(&value, name)?,
                 Accessor::Index(index) => self.get_item(&value, &Value::usize(index))?,
                 Accessor::Key(key) => self.get_item(&value, &Value::str(key))?,
             };

@@ -34,7 +34,7 @@ impl Vm {
     pub fn new_module(&mut self, name: &str, lazy: Option<Lazy>) -> Rc<Module> {
         let dict = Rc::new(Dict::new());
         let value = Value::str(name);
-        dict.set_str(&self.name(sym::__name__).clone(), value);
+        self.set_entry(&dict, sym::__name__, value);
         for empty in [sym::__doc__, sym::__package__, sym::__loader__, sym::__spec__] {
             dict.set_str(&self.name(empty).clone(), Value::None);
         }
@@ -117,8 +117,8 @@ impl Vm {
             Found::File(file, is_package, bytes) => (file, is_package, bytes),
             Found::Folders(portions) => {
                 let module = self.file_module(name, Some(name));
-                module.dict.set_str(&self.name(sym::__file__).clone(), Value::None);
-                module.dict.set_str(&self.name(sym::__path__).clone(), Value::list(portions));
+                self.set_entry(&module.dict, sym::__file__, Value::None);
+                self.set_entry(&module.dict, sym::__path__, Value::list(portions));
                 let value = Value::Module(module);
                 self.modules.set_str(key, value.clone());
                 return Ok(value);
@@ -128,9 +128,9 @@ impl Vm {
         let module = self.file_module(name, is_package.then_some(name));
         if is_package {
             let here = file.parent().map(|p| p.display().to_string()).unwrap_or_default();
-            module.dict.set_str(&self.name(sym::__path__).clone(), Value::list(vec![Value::string(here)]));
+            self.set_entry(&module.dict, sym::__path__, Value::list(vec![Value::string(here)]));
         }
-        module.dict.set_str(&self.name(sym::__file__).clone(), Value::str(&shown));
+        self.set_entry(&module.dict, sym::__file__, Value::str(&shown));
         let value = Value::Module(module.clone());
         self.modules.set_str(key, value.clone());
         self.importing.push(key.clone());
@@ -150,7 +150,7 @@ impl Vm {
         let module = self.new_module(name, None);
         self.unmade_spec(&module);
         let package = package.unwrap_or_else(|| name.rsplit_once('.').map_or("", |(p, _)| p));
-        module.dict.set_str(&self.name(sym::__package__).clone(), Value::str(package));
+        self.set_entry(&module.dict, sym::__package__, Value::str(package));
         module
     }
 
@@ -371,20 +371,20 @@ impl Vm {
 
     /// The package that relative imports in a namespace start from.
     fn package_of(&mut self, globals: &Dict) -> Result<Rc<Str>> {
-        match globals.get_str(&self.name(sym::__package__).clone()) {
+        match self.entry(&globals, sym::__package__) {
             Some(Value::None) | None => {}
             Some(package) => {
                 let text = package.as_str().cloned();
                 return text.ok_or_else(|| self.type_error("package must be a string"));
             }
         }
-        if let Some(spec) = globals.get_str(&self.name(sym::__spec__).clone()).filter(|spec| !spec.is_none()) {
+        if let Some(spec) = self.entry(&globals, sym::__spec__).filter(|spec| !spec.is_none()) {
             let parent = self.get_attr(&spec, "parent")?;
             let text = parent.as_str().cloned();
             return text.ok_or_else(|| self.type_error("__spec__.parent must be a string"));
         }
         match self.entry(globals, sym::__name__) {
-            Some(Value::Str(text)) if globals.get_str(&self.name(sym::__path__).clone()).is_some() => Ok(text),
+            Some(Value::Str(text)) if self.entry(&globals, sym::__path__).is_some() => Ok(text),
             Some(Value::Str(text)) => Ok(Rc::new(Str::new(text.rsplit_once('.').map_or("", |(parent, _)| parent)))),
             Some(_) => Err(self.type_error("__name__ must be a string")),
             None => Err(self.key_error(Value::str("'__name__' not in globals"))),
@@ -548,7 +548,7 @@ impl Vm {
             return format!("module has no attribute '{name}'");
         };
         let of = of.as_str().to_owned();
-        let file = module.dict.get_str(&self.name(sym::__file__).clone());
+        let file = self.entry(&module.dict, sym::__file__);
         let file = file.as_ref().and_then(|file| file.as_str()).map(|file| file.as_str());
         let initializing = self.is_initializing(&of);
         if let Some(file) = file {

@@ -225,10 +225,7 @@ impl Vm {
                 Value::Instance(instance) => {
                     let class = instance.class().clone();
                     if class.builtin && class.name.borrow().as_str() == "partial" {
-                        let part = |vm: &mut Vm, name: &str| {
-                            let name = vm.intern(name);
-                            vm.get_attr(&callee, &name)
-                        };
+                        let part = |vm: &mut Vm, name: &str| vm.get_attr(&callee, name);
                         let (func, given, named) = (part(self, "func")?, part(self, "args")?, part(self, "keywords")?);
                         let mut all = self.collect(&given)?;
                         all.append(&mut args);

@@ -124,8 +124,7 @@ fn module_names(vm: &mut Vm, path: Option<&str>) -> Vec<String> {
 
 /// A module that is loaded, or one of the library's own.
 fn known_module(vm: &mut Vm, name: &str) -> Option<Value> {
-    let key = vm.intern(name);
-    if let Some(module) = vm.modules.get_str(&key) {
+    if let Some(module) = vm.loaded(name) {
         return Some(module);
     }
     modules::names().any(|known| known == name).then(|| vm.import_module(name).ok()).flatten()
@@ -135,7 +134,7 @@ fn known_module(vm: &mut Vm, name: &str) -> Option<Value> {
 fn members(vm: &mut Vm, value: &Value) -> Vec<String> {
     let mut names: Vec<String> = vm.default_dir(value).iter().map(|name| name.as_str().to_owned()).collect();
     if let Value::Module(module) = value {
-        if let Some(Value::List(all)) = module.dict.get_str(vm.name(sym::__all__)) {
+        if let Some(Value::List(all)) = vm.entry(&module.dict, sym::__all__) {
             names.extend(all.to_vec().iter().filter_map(|name| name.as_str().map(|name| name.as_str().to_owned())));
         }
     }

@@ -81,7 +81,7 @@ fn dir(vm: &mut Vm, args: &[Value]) -> Result {
 /// What a `__dir__` written in a script answers.
 fn own_dir(vm: &mut Vm, value: &Value) -> Result<Option<Value>> {
     if let Value::Module(module) = value {
-        let function = module.dict.get_str(vm.name(sym::__dir__));
+        let function = vm.entry(&module.dict, sym::__dir__);
         return function.map(|function| vm.call(&function, &[])).transpose();
     }
     vm.call_script(value, sym::__dir__, &[])
@@ -131,7 +131,7 @@ impl Vm {
                 let mut keys = module.dict.keys();
                 // What is loaded when it is first used is there already.
                 if let Some(lazy) = module.lazy {
-                    let all = module.dict.get_str(self.name(sym::__all__));
+                    let all = self.entry(&module.dict, sym::__all__);
                     let submodules = self.intern("__submodules__");
                     for names in all.into_iter().chain(lazy(self, module, &submodules).ok().flatten()) {
                         keys.extend(names.as_list().map(|names| names.to_vec()).unwrap_or_default());

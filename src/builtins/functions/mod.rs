@@ -43,8 +43,7 @@ pub fn install(vm: &mut Vm) {
         ("__doc__", Value::None),
     ];
     for (name, value) in constants {
-        let name = vm.intern(name);
-        dict.set_str(&name, value);
+        vm.set_entry(&dict, name, value);
     }
     let name = vm.intern("builtins");
     let module = Module::new(name.clone(), dict, None);

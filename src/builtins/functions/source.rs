@@ -181,8 +181,7 @@ fn source_of(vm: &mut Vm, value: &Value, name: &str) -> Result<Option<Rc<Source>
 
 /// Whether a value is a node of the module `ast`.
 fn is_tree(vm: &mut Vm, value: &Value) -> Result<bool> {
-    let name = vm.intern("ast");
-    match (value, vm.modules.get_str(&name)) {
+    match (value, vm.loaded("ast")) {
         (Value::Instance(_), Some(module)) => {
             let node = vm.intern("AST");
             let node = vm.get_attr(&module, &node)?;

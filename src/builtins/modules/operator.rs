@@ -169,8 +169,7 @@ pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
         module.dict.pairs().iter().filter_map(|(name, _)| name.as_str()).map(|name| name.as_str().to_owned()).collect();
     names.retain(|name| !name.starts_with('_'));
     names.sort_unstable();
-    let all = vm.name(sym::__all__).clone();
-    module.dict.set_str(&all, Value::list(names.into_iter().map(Value::string).collect()));
+    vm.set_entry(&module.dict, sym::__all__, Value::list(names.into_iter().map(Value::string).collect()));
     // The functions under the names of the special methods.
     for row in FUNCTIONS {
         let name = vm.intern(row.name());

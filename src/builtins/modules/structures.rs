@@ -26,8 +26,7 @@ pub fn new_structure(
         class.dict.set_str(&key, Value::tuple(names));
         let counts = [("n_fields", rows.len() + unnamed), ("n_sequence_fields", length), ("n_unnamed_fields", unnamed)];
         for (key, value) in counts {
-            let key = vm.intern(key);
-            class.dict.set_str(&key, Value::usize(value));
+            vm.set_entry(&class.dict, key, Value::usize(value));
         }
         add_methods(vm, &class, STRUCTURE);
     }
@@ -77,10 +76,8 @@ impl Shape {
             _ => None,
         };
         let names = class.dict.pairs().into_iter().filter_map(field).collect();
-        let mut count = |key| {
-            let key = vm.intern(key);
-            class.dict.get_str(&key).and_then(|count| count.as_int()).map_or(0, |count| count as usize)
-        };
+        let mut count =
+            |key| vm.entry(&class.dict, key).and_then(|count| count.as_int()).map_or(0, |count| count as usize);
         let (length, unnamed) = (count("n_sequence_fields"), count("n_unnamed_fields"));
         Shape { full: vm.full_name(class).to_string(), names, length, unnamed }
     }

@@ -147,7 +147,7 @@ fn path(value: &Value) -> std::path::PathBuf {
 /// The name of the module whose code is running, the library's own aside.
 pub fn caller_module(vm: &mut Vm, default: &Value) -> Value {
     let globals = vm.here().and_then(|(code, _)| code.globals.borrow().upgrade());
-    let name = globals.and_then(|globals| globals.get_str(vm.name(sym::__name__)));
+    let name = globals.and_then(|globals| vm.entry(&globals, sym::__name__));
     name.unwrap_or_else(|| default.clone())
 }
 

@@ -77,8 +77,7 @@ pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
     .map(|(name, class)| (name, class.clone()))
     .into();
     for (name, class) in classes {
-        let name = vm.intern(name);
-        module.dict.set_str(&name, Value::Class(class));
+        vm.set_entry(&module.dict, name, Value::Class(class));
     }
     Ok(())
 }

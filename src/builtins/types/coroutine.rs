@@ -200,8 +200,7 @@ fn library_function(vm: &mut Vm, coroutine: &Coroutine) -> Result<Option<Rc<Func
         found = vm.loaded(module).unwrap_or_default();
         for part in qualname.split('.') {
             if !found.is_unbound() {
-                let part = vm.intern(part);
-                found = vm.get_attr_opt(&found, &part)?.unwrap_or_default();
+                found = vm.get_attr_opt(&found, part)?.unwrap_or_default();
             }
         }
         if !found.is_unbound() {

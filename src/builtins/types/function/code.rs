@@ -122,8 +122,7 @@ fn replace(vm: &mut Vm, args: &[Value]) -> Result {
                 return Err(vm.type_error(format!("replace() got an unexpected keyword argument '{key}'")));
             }
             (key, _) => {
-                let name = vm.intern(key);
-                let same = match vm.get_attr_opt(&args[0], &name)? {
+                let same = match vm.get_attr_opt(&args[0], key)? {
                     Some(now) => vm.equals(&now, value)?,
                     None => false,
                 };

@@ -224,7 +224,7 @@ fn get_doc(vm: &mut Vm, this: &Value) -> Result {
 fn get_module(vm: &mut Vm, this: &Value) -> Result {
     let function = function(vm, this)?;
     let set = function.extra.borrow().as_ref().and_then(|extra| extra.module.clone());
-    Ok(Value::option(set.or_else(|| function.globals.get_str(vm.name(sym::__name__)))))
+    Ok(Value::option(set.or_else(|| vm.entry(&function.globals, sym::__name__))))
 }
 
 fn set_defaults(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
