@@ -345,11 +345,11 @@ fn wait(vm: &mut Vm, event_loop: &Value, this: &Rc<Instance>, value: Value) -> R
             return throw_soon(vm, event_loop, this, format!("Task cannot await on itself: {shown}"));
         }
         if let Some(awaited) = instance.data::<Future>().filter(|_| instance.class().builtin) {
-            if !awaited.blocking.get() {
-                return yielded_future(vm, event_loop, this, &value);
-            }
             if !awaited.event_loop.borrow().is(event_loop) {
                 return other_loop(vm, event_loop, this, &value);
+            }
+            if !awaited.blocking.get() {
+                return yielded_future(vm, event_loop, this, &value);
             }
             awaited.blocking.set(false);
             future::add_callback(vm, instance, Callback::Wakeup(this.clone()))?;
@@ -372,12 +372,12 @@ fn wait_for_other(vm: &mut Vm, event_loop: &Value, this: &Rc<Instance>, value: V
     match vm.get_attr_opt(&value, &blocking)? {
         Some(Value::None) | None => {}
         Some(flag) => {
-            if !vm.truth(&flag)? {
-                return yielded_future(vm, event_loop, this, &value);
-            }
             let own_loop = loop_of(vm, &value)?;
             if !own_loop.is(event_loop) {
                 return other_loop(vm, event_loop, this, &value);
+            }
+            if !vm.truth(&flag)? {
+                return yielded_future(vm, event_loop, this, &value);
             }
             vm.set_attr(&value, &blocking, Value::bool(false))?;
             let add = vm.get_attr(&value, "add_done_callback")?;
