@@ -111,7 +111,7 @@ pub const METHODS: &[Row] = &[
         vm.call_page("asyncio", "shutdown_default_executor", args)
     }),
     method("def run_in_executor(executor, func, *args)", |vm, args| {
-        if this(vm, &args[0])?.executor_closed.get() && args[1].is_none() {
+        if open(vm, &args[0])?.executor_closed.get() && args[1].is_none() {
             return Err(vm.runtime_error("Executor shutdown has been called"));
         }
         vm.call_page("asyncio", "run_in_executor", args)
