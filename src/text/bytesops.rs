@@ -160,6 +160,21 @@ pub fn strip<'a>(bytes: &'a [u8], set: Option<&[u8]>) -> &'a [u8] {
     rstrip(lstrip(bytes, set), set)
 }
 
+/// The first of 256 characters that stand for bytes in a text: they are no letters, digits or white space to anybody.
+const FIRST: u32 = 0xF_0000;
+
+/// What a method of `str` makes of bytes: those beyond ASCII mean nothing to it.
+pub fn as_text<T>(bytes: &[u8], method: impl FnOnce(&str) -> T) -> T {
+    let character = |byte: u8| if byte.is_ascii() { byte.into() } else { FIRST | u32::from(byte) };
+    let text: String = bytes.iter().map(|&byte| char::from_u32(character(byte)).unwrap_or_default()).collect();
+    method(&text)
+}
+
+/// The bytes in what a method of `str` returned for [`as_text`].
+pub fn of_text(text: String) -> Vec<u8> {
+    text.chars().map(|c| c as u32 as u8).collect()
+}
+
 fn padded(bytes: &[u8], fill: u8, left: usize, right: usize) -> Vec<u8> {
     let mut out = vec![fill; left];
     out.extend_from_slice(bytes);
@@ -184,62 +199,6 @@ pub fn center(bytes: &[u8], width: i64, fill: u8) -> Result<Vec<u8>, Fault> {
     Ok(padded(bytes, fill, left, missing - left))
 }
 
-/// `bytes.zfill(width)`
-pub fn zfill(bytes: &[u8], width: i64) -> Result<Vec<u8>, Fault> {
-    let signs = usize::from(matches!(bytes, [b'+' | b'-', ..]));
-    let mut out = bytes[..signs].to_vec();
-    out.resize(signs + missing(bytes.len(), width)?, b'0');
-    out.extend_from_slice(&bytes[signs..]);
-    Ok(out)
-}
-
-/// `bytes.expandtabs(tabsize)`
-pub fn expandtabs(bytes: &[u8], tabsize: i64) -> Result<Vec<u8>, Fault> {
-    let tabsize = missing(0, tabsize)?;
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut column = 0;
-    for &byte in bytes {
-        match byte {
-            b'\t' if tabsize > 0 => {
-                let blanks = tabsize - column % tabsize;
-                out.resize(out.len() + blanks, b' ');
-                column += blanks;
-            }
-            b'\t' => {}
-            _ => {
-                out.push(byte);
-                column = if matches!(byte, b'\n' | b'\r') { 0 } else { column + 1 };
-            }
-        }
-    }
-    Ok(out)
-}
-
-/// `bytes.title()`
-pub fn title(bytes: &[u8]) -> Vec<u8> {
-    let mut in_word = false;
-    let turn = |&byte: &u8| {
-        let turned = if in_word { byte.to_ascii_lowercase() } else { byte.to_ascii_uppercase() };
-        in_word = byte.is_ascii_alphabetic();
-        turned
-    };
-    bytes.iter().map(turn).collect()
-}
-
-/// `bytes.capitalize()`
-pub fn capitalize(bytes: &[u8]) -> Vec<u8> {
-    let mut out = bytes.to_ascii_lowercase();
-    if let Some(first) = out.first_mut() {
-        first.make_ascii_uppercase();
-    }
-    out
-}
-
-/// `bytes.swapcase()`
-pub fn swapcase(bytes: &[u8]) -> Vec<u8> {
-    bytes.iter().map(|&byte| if byte.is_ascii_alphabetic() { byte ^ 0x20 } else { byte }).collect()
-}
-
 macro_rules! every {
     ($($name:ident $test:expr;)*) => {
         $(
@@ -256,29 +215,6 @@ every! {
     isalnum u8::is_ascii_alphanumeric;
     isdigit u8::is_ascii_digit;
     isspace is_space;
-}
-
-/// `bytes.islower()`
-pub fn islower(bytes: &[u8]) -> bool {
-    bytes.iter().any(u8::is_ascii_lowercase) && !bytes.iter().any(u8::is_ascii_uppercase)
-}
-
-/// `bytes.isupper()`
-pub fn isupper(bytes: &[u8]) -> bool {
-    bytes.iter().any(u8::is_ascii_uppercase) && !bytes.iter().any(u8::is_ascii_lowercase)
-}
-
-/// `bytes.istitle()`
-pub fn istitle(bytes: &[u8]) -> bool {
-    let (mut in_word, mut found) = (false, false);
-    for byte in bytes {
-        if byte.is_ascii_uppercase() && in_word || byte.is_ascii_lowercase() && !in_word {
-            return false;
-        }
-        in_word = byte.is_ascii_alphabetic();
-        found |= in_word;
-    }
-    found
 }
 
 /// `bytes.hex(separator, group)`: groups are counted from the right, from the left if negative.

@@ -134,7 +134,8 @@ impl FormatSpec {
     }
 }
 
-fn number(rest: &mut std::str::Chars<'_>) -> Result<Option<usize>, Fault> {
+/// Takes the number that the decimal digits at the beginning spell.
+pub(super) fn number(rest: &mut std::str::Chars<'_>) -> Result<Option<usize>, Fault> {
     let mut value: Option<usize> = None;
     while let Some(digit) = rest.clone().next().and_then(decimal_value) {
         rest.next();

@@ -3,8 +3,7 @@
 //! Errors come one by one as the parts are asked for, since CPython looks up an argument before it sees a mistake
 //! further right.
 
-use super::unicode::decimal_value;
-use super::{Fault, code_point};
+use super::{Fault, code_point, format};
 
 /// A part of a format string.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -189,16 +188,9 @@ pub fn split_name(name: &str) -> Result<(First<'_>, Accessors<'_>), Fault> {
 
 /// The number that text of decimal digits spells.
 fn index(text: &str) -> Result<Option<usize>, Fault> {
-    let mut value: Option<usize> = None;
-    for c in text.chars() {
-        let Some(digit) = decimal_value(c) else { return Ok(None) };
-        let longer = value.unwrap_or(0).checked_mul(10).and_then(|n| n.checked_add(digit.into()));
-        match longer {
-            Some(n) if n <= isize::MAX as usize => value = longer,
-            _ => return Err(Fault::value_error("Too many decimal digits in format string")),
-        }
-    }
-    Ok(value)
+    let mut rest = text.chars();
+    let value = format::number(&mut rest)?;
+    Ok(value.filter(|_| rest.as_str().is_empty()))
 }
 
 /// The steps of a field name, in order.

@@ -4,7 +4,8 @@ use super::{buffer, bytes_of, checked, with_bytes};
 use crate::builtins::prelude::*;
 use crate::builtins::types::text_argument;
 use crate::machine::sequence::bytes_like;
-use crate::text::{Fault, bytesops};
+use crate::text::bytesops::{self, as_text, of_text};
+use crate::text::{Fault, strops};
 
 macro_rules! rows {
     (mapped: $($mapped:literal $map:expr;)* tested: $($tested:literal $test:expr;)* others: $($row:expr,)*) => {
@@ -18,20 +19,20 @@ macro_rules! rows {
 
 pub(super) const METHODS: &[Row] = rows! {
     mapped:
-    "capitalize()" bytesops::capitalize;
+    "capitalize()" |bytes| of_text(as_text(bytes, strops::capitalize));
     "lower()" <[u8]>::to_ascii_lowercase;
-    "swapcase()" bytesops::swapcase;
-    "title()" bytesops::title;
+    "swapcase()" |bytes| of_text(as_text(bytes, strops::swapcase));
+    "title()" |bytes| of_text(as_text(bytes, strops::title));
     "upper()" <[u8]>::to_ascii_uppercase;
     tested:
     "isalnum()" bytesops::isalnum;
     "isalpha()" bytesops::isalpha;
     "isascii()" <[u8]>::is_ascii;
     "isdigit()" bytesops::isdigit;
-    "islower()" bytesops::islower;
+    "islower()" |bytes| as_text(bytes, strops::is_lower_text);
     "isspace()" bytesops::isspace;
-    "istitle()" bytesops::istitle;
-    "isupper()" bytesops::isupper;
+    "istitle()" |bytes| as_text(bytes, strops::is_title_text);
+    "isupper()" |bytes| as_text(bytes, strops::is_upper_text);
     others:
     method("center(width, fillchar=<unrepresentable>, /)", |vm, args| justified(vm, "center", args, bytesops::center)),
     method("count(sub, start=None, end=None, /)", |vm, args| search(vm, args, bytesops::count).map(Value::usize)),
@@ -39,7 +40,7 @@ pub(super) const METHODS: &[Row] = rows! {
     method("endswith(suffix, start=None, end=None, /)", |vm, args| affix(vm, "endswith", args, bytesops::endswith)),
     method("expandtabs(tabsize=8)", |vm, args| {
         let size = vm.to_i32(&args[1])?.into();
-        changed(vm, args, |bytes| bytesops::expandtabs(bytes, size))
+        changed(vm, args, |bytes| as_text(bytes, |text| strops::expandtabs(text, size).map(of_text)))
     }),
     method("find(sub, start=None, end=None, /)", |vm, args| {
         Ok(search(vm, args, bytesops::find)?.map_or(Value::Int(-1), Value::usize))
@@ -101,7 +102,7 @@ pub(super) const METHODS: &[Row] = rows! {
     }),
     method("zfill(width, /)", |vm, args| {
         let width = vm.to_i64(&args[1])?;
-        changed(vm, args, |bytes| bytesops::zfill(bytes, width))
+        changed(vm, args, |bytes| as_text(bytes, |text| strops::zfill(text, bytes.len(), width).map(of_text)))
     }),
 };
 
