@@ -2,7 +2,7 @@
 
 use super::attr::own_attr;
 use super::prelude::*;
-use crate::machine::wrong_call::{Callee, signature_of};
+use crate::machine::wrong_call::{Callee, missing, signature_of, too_many, unexpected_keyword};
 use crate::object::native::is_slot;
 
 impl Vm {
@@ -158,11 +158,7 @@ impl Vm {
         }
         let end = (code.params.positional + code.params.kwonly) as usize;
         let names = code.variables[code.params.posonly as usize..end].iter().map(|v| v.as_str());
-        let mut message = format!("{qualname}() got an unexpected keyword argument '{name}'");
-        if let Some(meant) = crate::text::similar::suggest(name.as_str(), names) {
-            message.push_str(&format!(". Did you mean '{meant}'?"));
-        }
-        self.type_error(message)
+        self.type_error(unexpected_keyword(qualname.as_str(), name.as_str(), names))
     }
 
     #[cold]
@@ -171,18 +167,9 @@ impl Vm {
         let positional = params.positional as usize;
         let kwonly_given =
             locals[positional..positional + params.kwonly as usize].iter().filter(|v| !v.is_unbound()).count();
-        let defaults = function.defaults.borrow().len();
-        let takes = if defaults > 0 {
-            format!("from {} to {positional}", positional as i64 - defaults as i64)
-        } else {
-            positional.to_string()
-        };
-        let plural = if defaults > 0 || positional != 1 { "s" } else { "" };
-        let given_text = counted(args.len(), kwonly_given);
-        let error = self.type_error(format!(
-            "{}() takes {takes} positional argument{plural} but {given_text} given",
-            function.qualname()
-        ));
+        let least = positional as i64 - function.defaults.borrow().len() as i64;
+        let qualname = function.qualname();
+        let error = self.type_error(too_many(qualname.as_str(), least, positional, args.len(), kwonly_given));
         if args.len() == positional + 1 {
             self.advise_self(&error, function, args);
         }
@@ -205,22 +192,9 @@ impl Vm {
                 return error;
             }
         }
-        let names: Vec<String> = range
-            .filter(|&at| locals[at].is_unbound())
-            .map(|at| format!("'{}'", function.code.variables[at]))
-            .collect();
-        let listed = match names.as_slice() {
-            [one] => one.clone(),
-            [a, b] => format!("{a} and {b}"),
-            [rest @ .., last] => format!("{}, and {last}", rest.join(", ")),
-            [] => String::new(),
-        };
-        let error = self.type_error(format!(
-            "{}() missing {} required {kind} argument{}: {listed}",
-            function.qualname(),
-            names.len(),
-            if names.len() == 1 { "" } else { "s" }
-        ));
+        let unbound = range.filter(|&at| locals[at].is_unbound());
+        let names: Vec<&str> = unbound.map(|at| function.code.variables[at].as_str()).collect();
+        let error = self.type_error(missing(function.qualname().as_str(), kind, &names));
         if let [_] = names[..] {
             self.advise_class_asked(&error, function, locals.first());
         }
@@ -404,43 +378,28 @@ impl Vm {
                     return self.type_error(format!("{name}() got multiple values for argument '{key}'"));
                 }
                 None if signature.kwarg.is_none() => {
-                    let mut message = format!("{name}() got an unexpected keyword argument '{key}'");
-                    if let Some(meant) = crate::text::similar::suggest(key.as_str(), names.iter().copied()) {
-                        message.push_str(&format!(". Did you mean '{meant}'?"));
-                    }
-                    return self.type_error(message);
+                    return self.type_error(unexpected_keyword(&name, key.as_str(), names.iter().copied()));
                 }
                 _ => {}
             }
         }
         if args.len() > positional && signature.vararg.is_none() {
             let least = signature.params[..positional].iter().filter(|p| p.default.is_none()).count();
-            let takes =
-                if least < positional { format!("from {least} to {positional}") } else { positional.to_string() };
-            let plural = if least < positional || positional != 1 { "s" } else { "" };
             let by_name = kwargs.iter().filter(|(key, _)| names[positional..].contains(&key.as_str())).count();
-            let given = counted(args.len(), by_name);
-            return self.type_error(format!("{name}() takes {takes} positional argument{plural} but {given} given"));
+            return self.type_error(too_many(&name, least as i64, positional, args.len(), by_name));
         }
         for (range, kind) in
             [(args.len().min(positional)..positional, "positional"), (positional..named_end, "keyword-only")]
         {
-            let missing: Vec<String> = range
-                .filter(|&at| {
-                    Some(at) != signature.vararg && signature.params[at].default.is_none() && !given_by_name(at)
-                })
-                .map(|at| format!("'{}'", names[at]))
-                .collect();
-            let listed = match missing.as_slice() {
-                [] => continue,
-                [one] => one.clone(),
-                [a, b] => format!("{a} and {b}"),
-                [rest @ .., last] => format!("{}, and {last}", rest.join(", ")),
+            let is_missing = |&at: &usize| {
+                Some(at) != signature.vararg && signature.params[at].default.is_none() && !given_by_name(at)
             };
-            let plural = if missing.len() == 1 { "" } else { "s" };
-            let error = self
-                .type_error(format!("{name}() missing {} required {kind} argument{plural}: {listed}", missing.len()));
-            if let (Some(owner), [_], true) = (&owner, &missing[..], native.takes_self()) {
+            let lacking: Vec<&str> = range.filter(is_missing).map(|at| names[at]).collect();
+            if lacking.is_empty() {
+                continue;
+            }
+            let error = self.type_error(missing(&name, kind, &lacking));
+            if let (Some(owner), [_], true) = (&owner, &lacking[..], native.takes_self()) {
                 if !args.first().is_some_and(|object| self.is_instance_of(object, owner)) {
                     self.advise_making(&error, owner.name.borrow().as_str());
                 }
@@ -487,15 +446,6 @@ fn bound_arguments(native: &NativeFunction, args: &[Value], kwargs: &[Named]) ->
         }
     }
     Some(bound)
-}
-
-/// `3 were`, `2 positional arguments (and 1 keyword-only argument) were`: how many there are, before `given`.
-fn counted(given: usize, by_name: usize) -> String {
-    let s = |n: usize| if n == 1 { "" } else { "s" };
-    match by_name {
-        0 => format!("{given} {}", if given == 1 { "was" } else { "were" }),
-        n => format!("{given} positional argument{} (and {n} keyword-only argument{}) were", s(given), s(n)),
-    }
 }
 
 fn is_constructor(native: &NativeFunction) -> bool {

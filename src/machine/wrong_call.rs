@@ -143,13 +143,44 @@ impl Callee<'_> {
         }
         // It hands its keywords on.
         let name = if display == "sorted" { "sort" } else { name };
-        let mut message = format!("{name}() got an unexpected keyword argument '{unknown}'");
         let names = signature.params[signature.posonly..].iter().map(|p| p.name.as_str());
-        if let Some(meant) = crate::text::similar::suggest(unknown, names) {
-            message.push_str(&format!(". Did you mean '{meant}'?"));
-        }
-        message
+        unexpected_keyword(name, unknown, names)
     }
+}
+
+/// `f() got an unexpected keyword argument 'colour'. Did you mean 'color'?`
+pub(super) fn unexpected_keyword<'a>(name: &str, keyword: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let mut message = format!("{name}() got an unexpected keyword argument '{keyword}'");
+    if let Some(meant) = crate::text::similar::suggest(keyword, known) {
+        message.push_str(&format!(". Did you mean '{meant}'?"));
+    }
+    message
+}
+
+/// `f() takes from 1 to 2 positional arguments but 3 were given`, to a function in Python.
+pub(super) fn too_many(name: &str, least: i64, most: usize, given: usize, by_name: usize) -> String {
+    let s = |n: usize| if n == 1 { "" } else { "s" };
+    let (takes, plural) = match least < most as i64 {
+        true => (format!("from {least} to {most}"), "s"),
+        false => (most.to_string(), s(most)),
+    };
+    let given = match by_name {
+        0 => format!("{given} {}", if given == 1 { "was" } else { "were" }),
+        n => format!("{given} positional argument{} (and {n} keyword-only argument{}) were", s(given), s(n)),
+    };
+    format!("{name}() takes {takes} positional argument{plural} but {given} given")
+}
+
+/// `f() missing 2 required positional arguments: 'a' and 'b'`, of a function in Python.
+pub(super) fn missing(name: &str, kind: &str, names: &[&str]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
+    let (listed, plural) = match &quoted[..] {
+        [] => (String::new(), "s"),
+        [one] => (one.clone(), ""),
+        [a, b] => (format!("{a} and {b}"), "s"),
+        [rest @ .., last] => (format!("{}, and {last}", rest.join(", ")), "s"),
+    };
+    format!("{name}() missing {} required {kind} argument{plural}: {listed}", names.len())
 }
 
 /// `enumerate` reads its arguments by itself: each name is what belongs in its place, or invalid.
