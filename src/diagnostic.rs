@@ -82,16 +82,8 @@ pub struct Diagnostic {
 
 impl Diagnostic {
     pub fn error(code: &str, message: impl Into<String>, source: &Rc<Source>, span: Span) -> Diagnostic {
-        Diagnostic {
-            severity: Severity::Error,
-            code: code.to_owned(),
-            message: message.into(),
-            place: Some(Place { source: source.clone(), span }),
-            labels: Vec::new(),
-            notes: Vec::new(),
-            helps: Vec::new(),
-            finder: Finder::Parser,
-        }
+        let place = Some(Place { source: source.clone(), span });
+        Diagnostic { severity: Severity::Error, ..Diagnostic::warning(code, message, place) }
     }
 
     /// A warning that says nothing but its message.

@@ -7,12 +7,12 @@ use std::collections::HashMap;
 use foldhash::fast::FixedState;
 
 use super::event_loop::EventLoop;
-use super::explain::standing;
+use super::explain::{standing, task_in_words};
 use super::future::{self, Callback, Part};
 use super::shield::shielded;
 use super::{locks, queues, task, threads};
 use crate::builtins::prelude::*;
-use crate::diagnostic::{Diagnostic, Finder, Label, Place, Severity};
+use crate::diagnostic::{Diagnostic, Label, Place, Severity};
 use crate::machine::links::awaiting;
 use crate::machine::threads::Stuck;
 use crate::object::coroutine::{Body, Coroutine};
@@ -193,16 +193,8 @@ fn drawn(message: String, entries: &[Entry], left_out: usize) -> Diagnostic {
     if left_out > 0 {
         notes.push(format!("{left_out} more wait as well"));
     }
-    Diagnostic {
-        severity: Severity::Error,
-        code: "Deadlock".to_owned(),
-        message,
-        place: entries.iter().find_map(|entry| entry.place.clone()),
-        labels,
-        notes,
-        helps: Vec::new(),
-        finder: Finder::Parser,
-    }
+    let place = entries.iter().find_map(|entry| entry.place.clone());
+    Diagnostic { severity: Severity::Error, labels, notes, ..Diagnostic::warning("Deadlock", message, place) }
 }
 
 fn plain(message: &str, entries: &[Entry], left_out: usize) -> String {
@@ -225,8 +217,8 @@ fn plain(message: &str, entries: &[Entry], left_out: usize) -> String {
 }
 
 fn task_name(task: &Instance) -> String {
-    let name = task.data::<future::Future>().and_then(future::Future::task).map(task::Task::name);
-    format!("task '{}'", name.as_ref().and_then(Value::as_str).map_or("?", |name| name.as_str()))
+    let task = task.data::<future::Future>().and_then(future::Future::task);
+    task.map_or_else(|| UNKEPT.to_owned(), task_in_words)
 }
 
 /// Where a task stands, and in words what it waits for.
@@ -330,7 +322,6 @@ fn followed(future: &future::Future) -> Option<Value> {
 fn pending_names(tasks: &[Value]) -> String {
     let pending = tasks.iter().filter(|task| future::of(task).is_some_and(|task| !task.is_done()));
     let names = pending.filter_map(|task| match task {
-        Value::Instance(task) if task::of(&Value::Instance(task.clone())).is_none() => Some(UNKEPT.to_owned()),
         Value::Instance(task) => Some(task_name(task)),
         _ => None,
     });

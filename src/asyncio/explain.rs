@@ -5,7 +5,7 @@ use super::event_loop::{self, EventLoop};
 use super::state::state;
 use super::{future, task};
 use crate::builtins::prelude::*;
-use crate::diagnostic::{Diagnostic, ExceptionReport, Label, Place, Severity};
+use crate::diagnostic::{Diagnostic, ExceptionReport, Label, Place};
 use crate::machine::links::awaiting;
 use crate::object::coroutine::{Coroutine, State};
 use crate::report::{self, ErrorFormat};
@@ -16,6 +16,11 @@ const CUT_OFF_MAX: usize = 3;
 /// Whether the loop's messages are drawn.
 fn draws(vm: &mut Vm) -> bool {
     vm.host.style.format != ErrorFormat::Python && vm.loaded("logging").is_none()
+}
+
+/// `task 'Task-1'`.
+pub fn task_in_words(task: &task::Task) -> String {
+    format!("task '{}'", task.name().as_str().map_or("?", |name| name.as_str()))
 }
 
 /// Draws what `call_exception_handler` was given, if it is about an exception, a future or a task; says whether it did.
@@ -34,11 +39,7 @@ pub fn draw(vm: &mut Vm, message: &str, subject: &Value, error: Option<&Error>) 
         Some(Value::Coroutine(coroutine)) => Some(coroutine),
         _ => None,
     };
-    let name = data.task().map(|task| task.name());
-    let what = match &name {
-        Some(name) => format!("task '{}'", name.as_str().map_or("?", |name| name.as_str())),
-        None => "future".to_owned(),
-    };
+    let what = data.task().map_or_else(|| "future".to_owned(), task_in_words);
     let made = coroutine.as_ref().and_then(|coroutine| vm.origin(coroutine));
     let label = made.map(|place| Label { place, text: "made here".to_owned() });
     let style = vm.host.style;
@@ -51,22 +52,16 @@ pub fn draw(vm: &mut Vm, message: &str, subject: &Value, error: Option<&Error>) 
             under_heading(vm, message, &report)
         }
         None => {
-            let mut diagnostic = Diagnostic {
-                severity: Severity::Warning,
-                code: message.to_owned(),
-                message: String::new(),
-                place: coroutine.as_ref().and_then(standing),
-                labels: label.into_iter().collect(),
-                notes: vec![match waited(vm, subject) {
-                    Some(time) => format!("the {what} waited here for {time}, until its last reference went"),
-                    None => format!("the {what} stood here when the last reference to it went"),
-                }],
-                helps: vec!["keep the task in a variable, and await it before the loop ends".to_owned()],
-                finder: crate::diagnostic::Finder::Parser,
+            let place = coroutine.as_ref().and_then(standing);
+            let note = match (&place, waited(vm, subject)) {
+                (None, _) => format!("the {what} was gone before it was done"),
+                (_, Some(time)) => format!("the {what} waited here for {time}, until its last reference went"),
+                (_, None) => format!("the {what} stood here when the last reference to it went"),
             };
-            if diagnostic.place.is_none() {
-                diagnostic.notes = vec![format!("the {what} was gone before it was done")];
-            }
+            let mut diagnostic = Diagnostic::warning(message, "", place)
+                .note(note)
+                .help("keep the task in a variable, and await it before the loop ends");
+            diagnostic.labels.extend(label);
             report::diagnostic(&diagnostic, &style)
         }
     };
@@ -117,34 +112,25 @@ pub fn cut_off(vm: &mut Vm, args: &[Value]) -> Result {
         return Ok(Value::None);
     }
     let failed = vm.truth(&args[1])?;
-    let (ended, helps) = match failed {
-        true => ("failed", Vec::new()),
-        false => ("ended", vec!["await it before the main coroutine returns, or cancel it yourself".to_owned()]),
-    };
     let style = vm.host.style;
     for value in tasks.iter().take(CUT_OFF_MAX) {
         let Some(task) = task::of(value) else { continue };
         let Value::Coroutine(coroutine) = task.coro.borrow().clone() else { continue };
-        let name = task.name();
-        let name = name.as_str().map_or("?", |name| name.as_str());
-        let place = standing(&coroutine);
         let began = coroutine.state.get() != State::Created;
         let made = vm.origin(&coroutine);
-        let label = made.clone().filter(|_| began).map(|place| Label { place, text: "made here".to_owned() });
-        let diagnostic = Diagnostic {
-            severity: Severity::Warning,
-            code: "TaskCutOff".to_owned(),
-            message: format!("task '{name}' {}", if began { "was not done" } else { "had not begun" }),
-            place: place.or(made),
-            labels: label.into_iter().collect(),
-            notes: vec![match waited(vm, value) {
-                Some(time) => format!("it waited here for {time}, until the main coroutine {ended}"),
-                None if failed => "the main coroutine failed, and what still runs then is cancelled".to_owned(),
-                None => "when the main coroutine ends, what still runs is cancelled".to_owned(),
-            }],
-            helps: helps.clone(),
-            finder: crate::diagnostic::Finder::Parser,
+        let message = format!("{} {}", task_in_words(task), if began { "was not done" } else { "had not begun" });
+        let ended = if failed { "failed" } else { "ended" };
+        let note = match waited(vm, value) {
+            Some(time) => format!("it waited here for {time}, until the main coroutine {ended}"),
+            None if failed => "the main coroutine failed, and what still runs then is cancelled".to_owned(),
+            None => "when the main coroutine ends, what still runs is cancelled".to_owned(),
         };
+        let place = standing(&coroutine).or_else(|| made.clone());
+        let mut diagnostic = Diagnostic::warning("TaskCutOff", message, place).note(note);
+        if !failed {
+            diagnostic = diagnostic.help("await it before the main coroutine returns, or cancel it yourself");
+        }
+        diagnostic.labels.extend(made.filter(|_| began).map(|place| Label { place, text: "made here".to_owned() }));
         let text = report::diagnostic(&diagnostic, &style);
         vm.write_report(&text);
     }

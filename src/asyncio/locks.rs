@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::rc::Weak;
 
 use super::event_loop;
+use super::explain::task_in_words;
 use super::format;
 use super::future::{self, Status, Waited};
 use super::state::{Function, State, state};
@@ -395,12 +396,10 @@ pub fn holder(value: &Value) -> Option<Rc<Instance>> {
 pub fn described(value: &Value) -> Option<String> {
     if let Some(lock) = value.data::<Lock>() {
         let holder = lock.holder.borrow().upgrade();
-        let name = holder.as_ref().and_then(|task| future::data(task).task()).map(super::task::Task::name);
-        return Some(match (holder, name.as_ref().and_then(Value::as_str)) {
-            (Some(task), Some(name)) if future::is_done(&task) => {
-                format!("a lock that task '{name}' has never released")
-            }
-            (_, Some(name)) => format!("a lock that task '{name}' has"),
+        let name = holder.as_ref().and_then(|task| future::data(task).task()).map(task_in_words);
+        return Some(match (holder, name) {
+            (Some(task), Some(name)) if future::is_done(&task) => format!("a lock that {name} has never released"),
+            (_, Some(name)) => format!("a lock that {name} has"),
             _ if !lock.holder.borrow().ptr_eq(&Weak::new()) => {
                 "a lock that was taken by a task which has ended without releasing it".to_owned()
             }

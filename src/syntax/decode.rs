@@ -182,16 +182,7 @@ fn declared_encoding(bytes: &[u8]) -> Option<(String, usize)> {
 
 /// An error of the file as a whole.
 fn whole_file(message: String) -> Box<Diagnostic> {
-    Box::new(Diagnostic {
-        severity: Severity::Error,
-        code: "SyntaxError".to_owned(),
-        message,
-        place: None,
-        labels: Vec::new(),
-        notes: Vec::new(),
-        helps: Vec::new(),
-        finder: crate::diagnostic::Finder::Parser,
-    })
+    Box::new(Diagnostic { severity: Severity::Error, ..Diagnostic::warning("SyntaxError", message, None) })
 }
 
 #[cfg(test)]
