@@ -10,7 +10,7 @@ use super::prelude::*;
 use crate::object::code::Code;
 use crate::object::native::{NativeFunction, Row, native};
 use crate::resolve::{self, Mode};
-use crate::syntax::ast::FStringPart;
+use crate::syntax::visit::operands_mut;
 use crate::syntax::{self, Parsed};
 
 /// What looks at the frame that calls it, and must be called from there.
@@ -138,32 +138,7 @@ impl Lower<'_> {
     /// Marks an expression; whether it has a suspension point.
     pub(super) fn mark(&self, e: &mut Expr) -> bool {
         let suspends = match &mut e.kind {
-            ExprKind::Call { func, args } => {
-                let reads_frame = matches!(&func.kind, ExprKind::Name(name)
-                    if FRAME_READERS.contains(&&**self.vm.interner.name(*name)));
-                let inside = self.mark(func)
-                    | self.mark_all(args.iter_mut().map(|arg| match arg {
-                        Arg::Positional(e) | Arg::Star(e, _) | Arg::Keyword(_, e) | Arg::DoubleStar(e, _) => e,
-                    }));
-                inside | !reads_frame
-            }
-            ExprKind::Tuple(items) | ExprKind::List(items) | ExprKind::Set(items) => self.mark_all(items),
-            ExprKind::Dict(pairs) => {
-                self.mark_all(pairs.iter_mut().flat_map(|(key, value)| key.iter_mut().chain(std::iter::once(value))))
-            }
-            ExprKind::Starred(value)
-            | ExprKind::UnaryOp { operand: value, .. }
-            | ExprKind::Attribute { value, .. }
-            | ExprKind::NamedExpr { value, .. } => self.mark(value),
-            ExprKind::BoolOp { values, .. } => self.mark_all(values),
-            ExprKind::BinOp { first, rest } => self.mark(first) | self.mark_all(rest.iter_mut().map(|(_, e)| e)),
-            ExprKind::Compare { first, rest } => self.mark(first) | self.mark_all(rest.iter_mut().map(|(_, e)| e)),
-            ExprKind::IfExp { test, body, orelse } => self.mark(test) | self.mark(body) | self.mark(orelse),
-            ExprKind::Subscript { value, index } => self.mark(value) | self.mark(index),
-            ExprKind::JoinedStr(parts) => parts.iter_mut().fold(false, |suspends, part| match part {
-                FStringPart::Field(field) => self.mark(&mut field.value) | suspends,
-                FStringPart::Literal(_) => suspends,
-            }),
+            ExprKind::Await(_) | ExprKind::Yield(_) | ExprKind::YieldFrom(_) | ExprKind::GeneratorExp(_) => false,
             // Those run in the frame they stand in.
             ExprKind::ListComp(comp) | ExprKind::SetComp(comp) | ExprKind::DictComp(comp) => {
                 let parts = self.mark(&mut comp.element) | self.mark_all(&mut comp.value);
@@ -171,9 +146,17 @@ impl Lower<'_> {
                     self.mark(&mut generator.iter) | self.mark_all(&mut generator.ifs) | suspends
                 })
             }
-            _ => false,
+            kind => {
+                let mut suspends = matches!(kind, ExprKind::Call { func, .. } if !self.reads_frame(func));
+                operands_mut(kind, &mut |operand| suspends |= self.mark(operand));
+                suspends
+            }
         };
         e.suspends |= suspends;
         suspends
+    }
+
+    fn reads_frame(&self, func: &Expr) -> bool {
+        matches!(func.kind, ExprKind::Name(name) if FRAME_READERS.contains(&&**self.vm.interner.name(name)))
     }
 }

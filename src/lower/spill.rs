@@ -6,6 +6,7 @@
 use super::call::noted_for;
 use super::prelude::*;
 use crate::syntax::ast::{BinOp, BoolOp, FStringField, FStringPart};
+use crate::syntax::visit::{fields_mut, operands_mut};
 
 impl Lower<'_> {
     /// `yield value`; what is sent in goes to a slot or [`NOWHERE`].
@@ -233,33 +234,8 @@ impl Lower<'_> {
             ExprKind::JoinedStr(parts) => split_fields(parts),
             _ => {}
         }
-        let operands: Vec<&mut Expr> = match kind {
-            ExprKind::Tuple(items) | ExprKind::List(items) | ExprKind::Set(items) => items.iter_mut().collect(),
-            ExprKind::Dict(pairs) => {
-                pairs.iter_mut().flat_map(|(key, value)| key.iter_mut().chain(std::iter::once(value))).collect()
-            }
-            ExprKind::Starred(inner) | ExprKind::UnaryOp { operand: inner, .. } => vec![inner],
-            ExprKind::BinOp { first, rest } => {
-                std::iter::once(&mut **first).chain(rest.iter_mut().map(|(_, e)| e)).collect()
-            }
-            ExprKind::Call { func, args } => std::iter::once(&mut **func)
-                .chain(args.iter_mut().map(|arg| match arg {
-                    Arg::Positional(e) | Arg::Star(e, _) | Arg::Keyword(_, e) | Arg::DoubleStar(e, _) => e,
-                }))
-                .collect(),
-            ExprKind::Attribute { value, .. } | ExprKind::NamedExpr { value, .. } => vec![value],
-            ExprKind::Subscript { value, index } => vec![value, index],
-            ExprKind::Slice { lower, upper, step } => {
-                [lower, upper, step].into_iter().filter_map(|part| part.as_deref_mut()).collect()
-            }
-            ExprKind::JoinedStr(parts) => {
-                let mut fields = Vec::new();
-                collect_fields(parts, &mut fields);
-                fields
-            }
-            ExprKind::GeneratorExp(comp) => comp.generators.first_mut().map(|g| &mut g.iter).into_iter().collect(),
-            _ => Vec::new(),
-        };
+        let mut operands = Vec::new();
+        operands_mut(kind, &mut |operand| operands.push(operand));
         self.hoist_refs(operands);
     }
 }
@@ -307,9 +283,9 @@ fn split_arguments(args: &mut Vec<Arg>, span: Span) {
 /// The fields of an f-string before the last one that suspends are formatted before it.
 fn split_fields(parts: &mut Vec<FStringPart>) {
     let suspends = |parts: &mut [FStringPart]| {
-        let mut fields = Vec::new();
-        collect_fields(parts, &mut fields);
-        fields.iter().any(|field| field.suspends)
+        let mut suspends = false;
+        fields_mut(parts, &mut |field| suspends |= field.suspends);
+        suspends
     };
     let Some(at) = (0..parts.len()).rev().find(|at| suspends(&mut parts[*at..=*at])) else { return };
     let last = parts[..at].iter().rev().find_map(|part| match part {
@@ -322,16 +298,4 @@ fn split_fields(parts: &mut Vec<FStringPart>) {
     let value = Expr { kind: ExprKind::JoinedStr(before), span, suspends };
     let field = FStringField { value, conversion: None, format_spec: None, debug: None, span };
     parts.insert(0, FStringPart::Field(Box::new(field)));
-}
-
-fn collect_fields<'a>(parts: &'a mut [FStringPart], fields: &mut Vec<&'a mut Expr>) {
-    for part in parts {
-        if let FStringPart::Field(field) = part {
-            let field = &mut **field;
-            fields.push(&mut field.value);
-            if let Some(spec) = &mut field.format_spec {
-                collect_fields(spec, fields);
-            }
-        }
-    }
 }

@@ -311,10 +311,8 @@ impl Vm {
 
     /// `dict.update(other)`: a mapping, or an iterable of pairs.
     pub fn dict_update(&mut self, dict: &Rc<Dict>, other: &Value) -> Result<()> {
-        if other.as_dict().is_none() {
-            if self.get_attr_opt(other, sym::keys)?.is_none() {
-                return self.dict_update_pairs(dict, other);
-            }
+        if other.as_dict().is_none() && self.get_attr_opt(other, sym::keys)?.is_none() {
+            return self.dict_update_pairs(dict, other);
         }
         self.dict_merge(dict, other)
     }

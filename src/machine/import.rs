@@ -371,20 +371,20 @@ impl Vm {
 
     /// The package that relative imports in a namespace start from.
     fn package_of(&mut self, globals: &Dict) -> Result<Rc<Str>> {
-        match self.entry(&globals, sym::__package__) {
+        match self.entry(globals, sym::__package__) {
             Some(Value::None) | None => {}
             Some(package) => {
                 let text = package.as_str().cloned();
                 return text.ok_or_else(|| self.type_error("package must be a string"));
             }
         }
-        if let Some(spec) = self.entry(&globals, sym::__spec__).filter(|spec| !spec.is_none()) {
+        if let Some(spec) = self.entry(globals, sym::__spec__).filter(|spec| !spec.is_none()) {
             let parent = self.get_attr(&spec, "parent")?;
             let text = parent.as_str().cloned();
             return text.ok_or_else(|| self.type_error("__spec__.parent must be a string"));
         }
         match self.entry(globals, sym::__name__) {
-            Some(Value::Str(text)) if self.entry(&globals, sym::__path__).is_some() => Ok(text),
+            Some(Value::Str(text)) if self.entry(globals, sym::__path__).is_some() => Ok(text),
             Some(Value::Str(text)) => Ok(Rc::new(Str::new(text.rsplit_once('.').map_or("", |(parent, _)| parent)))),
             Some(_) => Err(self.type_error("__name__ must be a string")),
             None => Err(self.key_error(Value::str("'__name__' not in globals"))),

@@ -537,15 +537,7 @@ impl<'a> Collector<'a> {
     }
 
     pub(super) fn args(&mut self, args: &mut [Arg]) -> bool {
-        let mut suspends = false;
-        for arg in args {
-            suspends |= match arg {
-                Arg::Positional(value) | Arg::Star(value, _) | Arg::Keyword(_, value) | Arg::DoubleStar(value, _) => {
-                    self.expr(value)
-                }
-            };
-        }
-        suspends
+        args.iter_mut().fold(false, |suspends, arg| suspends | self.expr(arg.value_mut()))
     }
 }
 

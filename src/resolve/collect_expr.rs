@@ -3,7 +3,8 @@
 //! Expressions may be a thousand levels deep, so the functions that contain each other keep their frames small.
 
 use super::prelude::*;
-use crate::syntax::ast::{Comp, FStringPart, Ident, Lambda};
+use crate::syntax::ast::{Comp, Ident, Lambda};
+use crate::syntax::visit::operands_mut;
 
 use super::collect::Collector;
 use super::table::{GLOBAL, ITERATION, LOCAL, NONLOCAL, PARAM, USE};
@@ -29,35 +30,11 @@ impl Collector<'_> {
         suspends
     }
 
-    fn opt_boxed(&mut self, expr: &mut Option<Box<Expr>>) -> bool {
-        expr.as_mut().is_some_and(|expr| self.expr(expr))
-    }
-
     pub(super) fn expr(&mut self, expr: &mut Expr) -> bool {
         let span = expr.span;
         let suspends = match &mut expr.kind {
-            ExprKind::Constant(_) | ExprKind::Temp(_) => false,
             ExprKind::Name(name) => self.name(name),
-            ExprKind::JoinedStr(parts) => self.fstring(parts),
-            ExprKind::Tuple(exprs)
-            | ExprKind::List(exprs)
-            | ExprKind::Set(exprs)
-            | ExprKind::BoolOp { values: exprs, .. } => self.exprs(exprs),
-            ExprKind::Dict(items) => self.dict(items),
-            ExprKind::Starred(value) | ExprKind::UnaryOp { operand: value, .. } => self.expr(value),
-            ExprKind::BinOp { first, rest } => self.chain(first, rest),
-            ExprKind::Compare { first, rest } => self.chain(first, rest),
             ExprKind::Lambda(lambda) => self.lambda(lambda),
-            ExprKind::IfExp { test, body, orelse } => self.expr(test) | self.expr(body) | self.expr(orelse),
-            ExprKind::Call { func, args } => self.expr(func) | self.args(args),
-            ExprKind::Attribute { value, attr } => {
-                self.mangle_in_place(attr);
-                self.expr(value)
-            }
-            ExprKind::Subscript { value, index } => self.expr(value) | self.expr(index),
-            ExprKind::Slice { lower, upper, step } => {
-                self.opt_boxed(lower) | self.opt_boxed(upper) | self.opt_boxed(step)
-            }
             ExprKind::Await(value) => self.await_(value, span),
             ExprKind::Yield(value) => self.yield_(value.as_deref_mut(), span),
             ExprKind::YieldFrom(value) => self.yield_(Some(value), span),
@@ -66,6 +43,12 @@ impl Collector<'_> {
             ExprKind::SetComp(comp) => self.comprehension(comp, SET),
             ExprKind::DictComp(comp) => self.comprehension(comp, DICT),
             ExprKind::GeneratorExp(comp) => self.comprehension(comp, GENERATOR),
+            kind => {
+                if let ExprKind::Attribute { attr, .. } = kind {
+                    self.mangle_in_place(attr);
+                }
+                self.operands(kind)
+            }
         };
         expr.suspends = suspends;
         suspends
@@ -81,35 +64,9 @@ impl Collector<'_> {
         false
     }
 
-    fn chain<Op>(&mut self, first: &mut Expr, rest: &mut [(Op, Expr)]) -> bool {
-        let mut suspends = self.expr(first);
-        for (_, operand) in rest {
-            suspends |= self.expr(operand);
-        }
-        suspends
-    }
-
-    fn dict(&mut self, items: &mut [(Option<Expr>, Expr)]) -> bool {
+    fn operands(&mut self, kind: &mut ExprKind) -> bool {
         let mut suspends = false;
-        for (key, value) in items {
-            if let Some(key) = key {
-                suspends |= self.expr(key);
-            }
-            suspends |= self.expr(value);
-        }
-        suspends
-    }
-
-    fn fstring(&mut self, parts: &mut [FStringPart]) -> bool {
-        let mut suspends = false;
-        for part in parts {
-            if let FStringPart::Field(field) = part {
-                suspends |= self.expr(&mut field.value);
-                if let Some(spec) = &mut field.format_spec {
-                    suspends |= self.fstring(spec);
-                }
-            }
-        }
+        operands_mut(kind, &mut |operand| suspends |= self.expr(operand));
         suspends
     }
 

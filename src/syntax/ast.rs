@@ -380,6 +380,12 @@ impl Arg {
             Arg::Positional(e) | Arg::Star(e, _) | Arg::Keyword(_, e) | Arg::DoubleStar(e, _) => e,
         }
     }
+
+    pub fn value_mut(&mut self) -> &mut Expr {
+        match self {
+            Arg::Positional(e) | Arg::Star(e, _) | Arg::Keyword(_, e) | Arg::DoubleStar(e, _) => e,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -1,8 +1,8 @@
 //! The parts of a node in the order of the text, for walks that need not know every kind of node.
 
 use super::ast::{
-    Arg, Comp, Expr, ExprKind, FStringPart, Ident, Param, Params, Pattern, PatternKind, Stmt, StmtKind, TypeParam,
-    TypeParamKind,
+    Arg, Comp, Expr, ExprKind, FStringField, FStringPart, Ident, Param, Params, Pattern, PatternKind, Stmt, StmtKind,
+    TypeParam, TypeParamKind,
 };
 use crate::source::Span;
 use crate::symbol::Symbol;
@@ -146,57 +146,90 @@ fn params<'a>(params: &'a Params, f: &mut dyn FnMut(&'a Expr)) {
 /// The direct parts of an expression, the insides of lambdas and comprehensions among them.
 pub fn expr_parts<'a>(expr: &'a Expr, f: &mut dyn FnMut(&'a Expr)) {
     match &expr.kind {
-        ExprKind::Constant(_) | ExprKind::Name(_) | ExprKind::Temp(_) => {}
-        ExprKind::JoinedStr(parts) => fields(parts, f),
-        ExprKind::Tuple(items) | ExprKind::List(items) | ExprKind::Set(items) => items.iter().for_each(f),
-        ExprKind::Dict(items) => {
-            for (key, value) in items {
-                key.iter().for_each(&mut *f);
-                f(value);
-            }
-        }
-        ExprKind::Starred(value)
-        | ExprKind::UnaryOp { operand: value, .. }
-        | ExprKind::Attribute { value, .. }
-        | ExprKind::Await(value)
-        | ExprKind::YieldFrom(value)
-        | ExprKind::NamedExpr { value, .. } => f(value),
-        ExprKind::BoolOp { values, .. } => values.iter().for_each(f),
-        ExprKind::BinOp { first, rest } => {
-            f(first);
-            rest.iter().for_each(|(_, e)| f(e));
-        }
-        ExprKind::Compare { first, rest } => {
-            f(first);
-            rest.iter().for_each(|(_, e)| f(e));
-        }
         ExprKind::Lambda(lambda) => {
             params(&lambda.params, f);
             f(&lambda.body);
         }
-        ExprKind::IfExp { test, body, orelse } => {
-            f(test);
-            f(body);
-            f(orelse);
-        }
-        ExprKind::Call { func, args } => {
-            f(func);
-            args.iter().map(Arg::value).for_each(f);
-        }
-        ExprKind::Subscript { value, index } => {
-            f(value);
-            f(index);
-        }
-        ExprKind::Slice { lower, upper, step } => {
-            [lower, upper, step].into_iter().flatten().for_each(|e| f(e));
-        }
-        ExprKind::Yield(value) => value.iter().for_each(|e| f(e)),
         ExprKind::ListComp(comp)
         | ExprKind::SetComp(comp)
         | ExprKind::DictComp(comp)
         | ExprKind::GeneratorExp(comp) => comp_parts(comp, f),
+        kind => operands(kind, f),
     }
 }
+
+/// The same walk for those who look and for those who change.
+macro_rules! walk_of_operands {
+    ($operands:ident, $fields:ident, $value:ident $(, $mut:tt)?) => {
+        /// The operands of an expression: its direct parts that are evaluated where it stands, in that order. Of a generator
+        /// expression that is what it goes through first; lambdas and other comprehensions have none.
+        pub fn $operands<'a>(kind: &'a $($mut)? ExprKind, f: &mut dyn FnMut(&'a $($mut)? Expr)) {
+            match kind {
+                ExprKind::Constant(_)
+                | ExprKind::Name(_)
+                | ExprKind::Temp(_)
+                | ExprKind::Lambda(_)
+                | ExprKind::ListComp(_)
+                | ExprKind::SetComp(_)
+                | ExprKind::DictComp(_) => {}
+                ExprKind::GeneratorExp(comp) => {
+                    if let [first, ..] = & $($mut)? comp.generators[..] {
+                        f(& $($mut)? first.iter);
+                    }
+                }
+                ExprKind::JoinedStr(parts) => $fields(parts, f),
+                ExprKind::Tuple(items)
+                | ExprKind::List(items)
+                | ExprKind::Set(items)
+                | ExprKind::BoolOp { values: items, .. } => items.into_iter().for_each(f),
+                ExprKind::Dict(items) => {
+                    for (key, value) in items {
+                        key.into_iter().for_each(&mut *f);
+                        f(value);
+                    }
+                }
+                ExprKind::Starred(value)
+                | ExprKind::UnaryOp { operand: value, .. }
+                | ExprKind::Attribute { value, .. }
+                | ExprKind::Await(value)
+                | ExprKind::YieldFrom(value)
+                | ExprKind::NamedExpr { value, .. } => f(value),
+                ExprKind::BinOp { first, rest } => {
+                    f(first);
+                    rest.into_iter().for_each(|(_, e)| f(e));
+                }
+                ExprKind::Compare { first, rest } => {
+                    f(first);
+                    rest.into_iter().for_each(|(_, e)| f(e));
+                }
+                ExprKind::IfExp { test, body, orelse } => [test, body, orelse].into_iter().for_each(|e| f(e)),
+                ExprKind::Call { func, args } => {
+                    f(func);
+                    args.into_iter().map(Arg::$value).for_each(f);
+                }
+                ExprKind::Subscript { value, index } => [value, index].into_iter().for_each(|e| f(e)),
+                ExprKind::Slice { lower, upper, step } => {
+                    [lower, upper, step].into_iter().flatten().for_each(|e| f(e));
+                }
+                ExprKind::Yield(value) => value.into_iter().for_each(|e| f(e)),
+            }
+        }
+
+        /// The values in the fields of an f-string, those in their format specifications among them.
+        pub fn $fields<'a>(parts: &'a $($mut)? [FStringPart], f: &mut dyn FnMut(&'a $($mut)? Expr)) {
+            for part in parts {
+                if let FStringPart::Field(field) = part {
+                    let FStringField { value, format_spec, .. } = & $($mut)? **field;
+                    f(value);
+                    format_spec.into_iter().for_each(|spec| $fields(spec, f));
+                }
+            }
+        }
+    };
+}
+
+walk_of_operands!(operands, fields, value);
+walk_of_operands!(operands_mut, fields_mut, value_mut, mut);
 
 fn comp_parts<'a>(comp: &'a Comp, f: &mut dyn FnMut(&'a Expr)) {
     for generator in &comp.generators {
@@ -206,15 +239,6 @@ fn comp_parts<'a>(comp: &'a Comp, f: &mut dyn FnMut(&'a Expr)) {
     }
     f(&comp.element);
     comp.value.iter().for_each(f);
-}
-
-fn fields<'a>(parts: &'a [FStringPart], f: &mut dyn FnMut(&'a Expr)) {
-    for part in parts {
-        if let FStringPart::Field(field) = part {
-            f(&field.value);
-            field.format_spec.iter().for_each(|spec| fields(spec, f));
-        }
-    }
 }
 
 /// The values that a pattern compares with, and the names it binds.

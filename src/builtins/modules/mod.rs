@@ -414,7 +414,7 @@ fn names_of(vm: &mut Vm, module: &Rc<Module>, whole: &str) -> Result<()> {
 /// Sets names in a module's namespace.
 fn set_all<const N: usize>(vm: &mut Vm, dict: &Rc<Dict>, values: [(&str, Value); N]) {
     for (name, value) in values {
-        vm.set_entry(&dict, name, value);
+        vm.set_entry(dict, name, value);
     }
 }
 
