@@ -111,16 +111,17 @@ impl Interpreter {
     pub(crate) fn main_module(&mut self) -> Rc<Module> {
         let vm = &mut self.vm;
         let module = vm.new_module("__main__", None);
-        if let Some(path) = &vm.host.script {
-            let path = Value::string(path.display().to_string());
-            vm.set_entry(&module.dict, sym::__file__, path);
-        }
+        let annotations = Value::dict(crate::object::Dict::new());
+        vm.set_entry(&module.dict, sym::__annotations__, annotations);
         let builtins = vm.intern("builtins");
         if let Some(builtins) = vm.modules.get_str(&builtins) {
             vm.set_entry(&module.dict, sym::__builtins__, builtins);
         }
-        let annotations = Value::dict(crate::object::Dict::new());
-        vm.set_entry(&module.dict, sym::__annotations__, annotations);
+        if let Some(path) = &vm.host.script {
+            let path = Value::string(path.display().to_string());
+            vm.set_entry(&module.dict, sym::__file__, path);
+            vm.set_entry(&module.dict, "__cached__", Value::None);
+        }
         let name = vm.name(sym::__main__).clone();
         vm.modules.set_str(&name, Value::Module(module.clone()));
         module

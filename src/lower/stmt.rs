@@ -607,9 +607,6 @@ impl Lower<'_> {
     }
 
     fn import_from_stmt(&mut self, module: String, names: Vec<Alias>, level: u32, span: Span) {
-        if level == 0 && module == "__future__" {
-            return;
-        }
         let star =
             names.iter().any(|alias| alias.name.first().is_some_and(|n| &**self.vm.interner.name(n.name) == "*"));
         if star {
