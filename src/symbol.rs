@@ -95,7 +95,7 @@ symbols! {
     lower upper startswith endswith replace setdefault clear discard msg code errno filename strerror add_note
     with_traceback exceptions message obj path lineno offset text end_lineno end_offset print_file_and_line
     start stop step real imag numerator denominator fget fset fdel gi_frame cr_frame ag_frame annotations filename2 characters_written name_from encoding reason end kept
-    case exec match_ = "match" type_ = "type" super_ = "super" wildcard = "_" star = "*" first_iterable = ".0"
+    case exec eval locals vars dir match_ = "match" type_ = "type" super_ = "super" wildcard = "_" star = "*" first_iterable = ".0"
     module_ = "<module>" lambda_ = "<lambda>" genexpr_ = "<genexpr>" comprehension_ = "<comprehension>"
 }
 

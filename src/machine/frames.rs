@@ -150,6 +150,28 @@ impl Vm {
         view
     }
 
+    /// The variables of a frame that a script sees: a class's namespace itself, of a function a copy.
+    pub fn frame_variables(&mut self, frame: &FrameView) -> Result {
+        if let namespace @ Value::Dict(_) = &*frame.locals.borrow() {
+            return Ok(namespace.clone());
+        }
+        let contents = |place: Value| if let Value::Cell(cell) = &place { cell.get() } else { place };
+        let all = Rc::new(Dict::new());
+        for (name, place) in frame.places() {
+            let value = contents(place);
+            if !value.is_unbound() {
+                all.set_str(&name, value);
+            }
+        }
+        for (key, place) in frame.extra.pairs() {
+            let value = contents(place);
+            if !value.is_unbound() {
+                self.dict_set(&all, key, value)?;
+            }
+        }
+        Ok(Value::Dict(all))
+    }
+
     /// The call that a frame has under way which a script sees.
     fn call_of(&self, view: &Rc<FrameView>) -> Option<&CallSite> {
         let known = |frame: &&Observed| frame.view.as_ptr() == Rc::as_ptr(view);

@@ -7,7 +7,7 @@
 
 use super::prelude::*;
 use super::scope::{Binding, Scope, SymbolMap};
-use super::table::{BOUND, Flags, GLOBAL, NONLOCAL, TYPE_PARAM, Table};
+use super::table::{BOUND, Flags, GLOBAL, HANDED_ON, NONLOCAL, Name, TYPE_PARAM, Table};
 
 pub(super) struct Binder<'a> {
     pub(super) source: &'a Rc<Source>,
@@ -17,19 +17,25 @@ pub(super) struct Binder<'a> {
 }
 
 impl Binder<'_> {
-    pub(super) fn run(mut self) -> Vec<Scope> {
+    /// The scopes, and whether a function of theirs may be looked at by one that it does not call by name.
+    pub(super) fn run(mut self) -> (Vec<Scope>, bool) {
         for id in 0..self.tables.len() {
             for i in 0..self.tables[id].names.len() {
                 let binding = self.resolve(id, i);
                 self.tables[id].names[i].binding = binding;
             }
         }
+        let handed_on = |name: &Name| {
+            let outside = matches!(name.binding, None | Some(Binding::Namespace | Binding::GlobalOrBuiltin));
+            outside && name.flags & (HANDED_ON | BOUND) == HANDED_ON && self.tables[0].flags(name.symbol) & BOUND == 0
+        };
+        let observed = self.tables.iter().flat_map(|table| &table.names).any(handed_on);
         let mut scopes: Vec<Scope> = Vec::with_capacity(self.tables.len());
         for table in self.tables {
             let scope = finish(table, &scopes);
             scopes.push(scope);
         }
-        scopes
+        (scopes, observed)
     }
 
     fn resolve(&mut self, id: usize, i: usize) -> Option<Binding> {

@@ -7,7 +7,7 @@ use crate::syntax::ast::{Comp, Ident, Lambda};
 use crate::syntax::visit::operands_mut;
 
 use super::collect::Collector;
-use super::table::{GLOBAL, ITERATION, LOCAL, NONLOCAL, PARAM, USE};
+use super::table::{GLOBAL, HANDED_ON, ITERATION, LOCAL, NONLOCAL, PARAM, USE};
 
 /// What a comprehension is, in words.
 const LIST: &str = "list comprehension";
@@ -33,7 +33,19 @@ impl Collector<'_> {
     pub(super) fn expr(&mut self, expr: &mut Expr) -> bool {
         let span = expr.span;
         let suspends = match &mut expr.kind {
-            ExprKind::Name(name) => self.name(name),
+            ExprKind::Name(name) => {
+                if [sym::locals, sym::vars, sym::dir, sym::eval, sym::exec].contains(name) {
+                    self.mention(*name, HANDED_ON);
+                }
+                self.name(name)
+            }
+            ExprKind::Call { func, args } => {
+                let callee = match &mut func.kind {
+                    ExprKind::Name(name) => self.name(name),
+                    _ => self.expr(func),
+                };
+                callee | self.args(args)
+            }
             ExprKind::Lambda(lambda) => self.lambda(lambda),
             ExprKind::Await(value) => self.await_(value, span),
             ExprKind::Yield(value) => self.yield_(value.as_deref_mut(), span),

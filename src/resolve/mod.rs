@@ -60,7 +60,7 @@ pub fn resolve(
     collector.stmts(&mut module.body);
     let (mut scopes, mut diagnostics) = bind(collector, mode, future.diagnostics);
     scopes.future_annotations = future.annotations;
-    scopes.observed = observed(source);
+    scopes.observed |= observed(source);
     if scopes.observed {
         scopes.share_all();
     }
@@ -98,7 +98,8 @@ fn bind(collector: Collector<'_>, mode: Mode, mut diagnostics: Vec<Diagnostic>) 
     let source = collector.source;
     let (tables, interner, mut collected) = collector.finish(mode);
     let binder = Binder { source, interner, diagnostics: &mut collected, tables };
-    let scopes = Scopes { scopes: binder.run(), ..Scopes::default() };
+    let (scopes, observed) = binder.run();
+    let scopes = Scopes { scopes, observed, ..Scopes::default() };
     diagnostics.extend(collected.into_iter().map(|found| Diagnostic { finder: Finder::Scopes, ..found }));
     (scopes, diagnostics)
 }

@@ -16,6 +16,8 @@ pub(super) const NONLOCAL: Flags = 1 << 6;
 pub(super) const ANNOTATED: Flags = 1 << 7;
 /// The target of a comprehension's `for`.
 pub(super) const ITERATION: Flags = 1 << 8;
+/// A function that looks at the frame of its caller is used under its own name, but not called there.
+pub(super) const HANDED_ON: Flags = 1 << 9;
 /// All that make a name a variable of the scope, unless it is declared otherwise.
 pub(super) const BOUND: Flags = LOCAL | PARAM | IMPORT | TYPE_PARAM;
 

@@ -3,6 +3,7 @@
 use crate::builtins::prelude::*;
 use crate::builtins::types::object::attribute_name;
 use crate::machine::attr::attrs_of;
+use crate::object::code::{Code, CodeKind};
 
 pub(super) const FUNCTIONS: &[Row] = &[
     native("getattr(object, name, default=<unrepresentable>, /)", |vm, args| {
@@ -28,7 +29,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
     native("vars(object=<unrepresentable>, /)", vars),
     // Called by their own name these look at the frame of their caller; what is here is for other ways to call them.
     native("globals()", |vm, _| Ok(caller_namespace(vm))),
-    native("locals()", |vm, _| Ok(caller_namespace(vm))),
+    native("locals()", |vm, _| locals(vm)),
 ];
 
 /// An attribute that an instance has itself, if nothing in its class goes before.
@@ -51,6 +52,31 @@ pub(in crate::builtins) fn caller_namespace(vm: &mut Vm) -> Value {
     }
 }
 
+/// The code that called a native, if it has variables of its own.
+fn calling_function(vm: &Vm) -> Option<Rc<Code>> {
+    let code = vm.code_by_id(vm.calls.last()?.code)?;
+    (code.kind != CodeKind::Module && !code.source.library).then_some(code)
+}
+
+/// The variables of the function or class body that called a native, if it notes them.
+pub(super) fn caller_variables(vm: &mut Vm) -> Result<Option<Value>> {
+    if calling_function(vm).is_none_or(|code| code.view.is_none()) {
+        return Ok(None);
+    }
+    let view = vm.frame_view(0);
+    view.map(|view| vm.frame_variables(&view)).transpose()
+}
+
+fn locals(vm: &mut Vm) -> Result {
+    match caller_variables(vm)? {
+        Some(variables) => Ok(variables),
+        None if calling_function(vm).is_some() => {
+            Err(vm.system_error("locals() of a function in a file that does not name it is not part of aio"))
+        }
+        None => Ok(caller_namespace(vm)),
+    }
+}
+
 fn set(vm: &mut Vm, args: &[Value]) -> Result {
     let name = attribute_name(vm, &args[1])?;
     vm.set_attr(&args[0], &name, args[2].clone())?;
@@ -59,7 +85,7 @@ fn set(vm: &mut Vm, args: &[Value]) -> Result {
 
 fn dir(vm: &mut Vm, args: &[Value]) -> Result {
     if args[0].is_unbound() {
-        let namespace = caller_namespace(vm);
+        let namespace = locals(vm)?;
         let mut names = vm.collect(&namespace)?;
         vm.sort(&mut names, None, false)?;
         return Ok(Value::list(names));
@@ -89,7 +115,7 @@ fn own_dir(vm: &mut Vm, value: &Value) -> Result<Option<Value>> {
 
 fn vars(vm: &mut Vm, args: &[Value]) -> Result {
     if args[0].is_unbound() {
-        return Ok(caller_namespace(vm));
+        return locals(vm);
     }
     vm.load_all(&args[0])?;
     match vm.get_attr_opt(&args[0], sym::__dict__)? {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::attributes::caller_namespace;
+use super::attributes::{caller_namespace, caller_variables};
 use crate::builtins::modules::support::keywords;
 use crate::builtins::prelude::*;
 use crate::diagnostic::Diagnostic;
@@ -274,9 +274,9 @@ fn compile_source(vm: &mut Vm, args: &[Value]) -> Result {
 
 /// The namespaces that `exec` and `eval` run in; no locals if they are the globals.
 fn namespaces(vm: &mut Vm, globals: &Value, locals: &Value, function: &str) -> Result<(Rc<Dict>, Option<Value>)> {
-    let globals = match globals.given() {
-        None => caller_namespace(vm),
-        Some(globals) => globals.clone(),
+    let (globals, locals) = match globals.given() {
+        None => (caller_namespace(vm), &locals.given().cloned().or(caller_variables(vm)?).unwrap_or_default()),
+        Some(globals) => (globals.clone(), locals),
     };
     if let ("eval", Some(locals)) = (function, locals.given()) {
         check_mapping(vm, locals, function)?;
