@@ -398,6 +398,12 @@ impl Outside for LocalOutside {
         if let Some(environment) = &program.environment {
             command.env_clear().envs(environment.iter().map(|(name, value)| (os_str(name), os_str(value))));
         }
+        for (name, value) in &program.changes {
+            match value {
+                Some(value) => command.env(os_str(name), os_str(value)),
+                None => command.env_remove(os_str(name)),
+            };
+        }
         if let Some(group) = program.group {
             command.process_group(group);
         }

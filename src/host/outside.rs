@@ -42,6 +42,8 @@ pub struct Program {
     pub folder: Option<Vec<u8>>,
     /// In place of this process's.
     pub environment: Option<Vec<(Vec<u8>, Vec<u8>)>>,
+    /// Or else what is different from this process's: a variable without a value is not there.
+    pub changes: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     pub streams: [Stream; 3],
     /// The process group it is to be in; 0 for one of its own.
     pub group: Option<i32>,

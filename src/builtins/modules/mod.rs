@@ -231,7 +231,7 @@ const MODULES: &[Spec] = &[
             structures::of_os(vm, module);
             Ok(())
         })
-        .and(&[page!("os")]),
+        .and(&[page!("os"), lazy!("os_environ")]),
     rust("os.path", files::FUNCTIONS).and(&[page!("os_path")]),
     rust("pathlib._local", &[]).with(|vm, module| names_of(vm, module, "pathlib")),
     rust("pathlib", &[]).and(&[page!("pathlib_pure"), page!("pathlib")]),

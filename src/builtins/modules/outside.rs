@@ -118,7 +118,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         let version = args[0].as_str().and_then(|text| text.as_str().parse::<IpAddr>().ok());
         Ok(version.map_or(Value::None, |address| Value::Int(if address.is_ipv4() { 4 } else { 6 })))
     }),
-    native("spawn(arguments, executable, folder, environment, streams, group, /)", spawn),
+    native("spawn(arguments, executable, folder, environment, changes, streams, group, /)", spawn),
     native("status(process, /)", |vm, args| {
         let process = number(vm, &args[0])?;
         let result = vm.host.outside.status(process);
@@ -160,7 +160,7 @@ fn wait(vm: &mut Vm, args: &[Value]) -> Result<Wait> {
 }
 
 fn spawn(vm: &mut Vm, args: &[Value]) -> Result {
-    let [arguments, executable, folder, environment, streams, group] = args else { return Ok(Value::None) };
+    let [arguments, executable, folder, environment, changes, streams, group] = args else { return Ok(Value::None) };
     let all_bytes = |vm: &mut Vm, list: &Value| -> Result<Vec<Vec<u8>>> {
         Ok(vm.collect(list)?.iter().map(|item| bytes_of(item).unwrap_or_default()).collect())
     };
@@ -171,6 +171,9 @@ fn spawn(vm: &mut Vm, args: &[Value]) -> Result {
         }
         None => None,
     };
+    let changes = vm.collect(changes)?;
+    let changes = changes.chunks_exact(2).map(|pair| (bytes_of(&pair[0]).unwrap_or_default(), bytes_of(&pair[1])));
+    let changes = changes.collect();
     let mut wanted = [Stream::Inherit, Stream::Inherit, Stream::Inherit];
     for (place, stream) in wanted.iter_mut().zip(vm.collect(streams)?) {
         *place = match &stream {
@@ -190,6 +193,7 @@ fn spawn(vm: &mut Vm, args: &[Value]) -> Result {
         executable: executable.given().and_then(bytes_of),
         folder: folder.given().and_then(bytes_of),
         environment,
+        changes,
         streams: wanted,
         group: group.given().map(|group| number(vm, group)).transpose()?,
     };
