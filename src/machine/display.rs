@@ -2,6 +2,7 @@
 
 use super::prelude::*;
 use crate::machine::attr::is_member;
+use crate::machine::import::is_frozen;
 use crate::machine::{classes, generic, views};
 use crate::object::Descriptor;
 use crate::object::attrs::slot_name;
@@ -204,7 +205,10 @@ fn module_repr(vm: &mut Vm, module: &Rc<Module>) -> Result<String> {
             (Some(Value::None), Some(path)) => {
                 return Ok(format!("<module {name} (namespace) from {}>", vm.repr(&path)?));
             }
-            _ => (Some(known(&file).unwrap_or_else(|| Value::str("built-in"))), None, known(&file).is_some()),
+            _ => {
+                let built_in = if is_frozen(&module.name.borrow()) { "frozen" } else { "built-in" };
+                (Some(known(&file).unwrap_or_else(|| Value::str(built_in))), None, known(&file).is_some())
+            }
         },
     };
     Ok(match (origin, loader) {

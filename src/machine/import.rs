@@ -29,6 +29,14 @@ pub enum Found {
     Folders(Vec<Value>),
 }
 
+/// Whether a module of the library is one that CPython has frozen into itself: so it says where the module is from.
+pub fn is_frozen(name: &str) -> bool {
+    const FROZEN: [&str; 9] = [
+        "abc", "codecs", "collections.abc", "importlib.machinery", "importlib.util", "io", "os", "posixpath", "stat",
+    ];
+    FROZEN.contains(&name)
+}
+
 impl Vm {
     /// A module with its name and empty documentation set.
     pub fn new_module(&mut self, name: &str, lazy: Option<Lazy>) -> Rc<Module> {

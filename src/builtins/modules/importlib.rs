@@ -1,7 +1,7 @@
 //! What the pages of `importlib` need from the machine.
 
 use crate::builtins::prelude::*;
-use crate::machine::import::Found;
+use crate::machine::import::{Found, is_frozen};
 
 pub(super) const FUNCTIONS: &[Row] = &[
     // None, True for a built-in module, the list of a package's folders, or (file, whether it is a package).
@@ -16,6 +16,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
             }
         })
     }),
+    native("_is_frozen(name, /)", |_, args| Ok(Value::bool(args[0].as_str().is_some_and(|name| is_frozen(name))))),
     native("_load_builtin(name, /)", |vm, args| match args[0].as_str().cloned() {
         Some(name) => vm.import_builtin(&name),
         None => Err(vm.type_error("module name must be a string")),

@@ -63,6 +63,20 @@ pub(super) const FUNCTIONS: &[Row] = &[
             Err(vm.type_error(shown))
         }
     }),
+    native("_is_interned(string, /)", |vm, args| match &args[0] {
+        Value::Str(text) => Ok(Value::bool(text.is_interned())),
+        other if other.as_str().is_some() => Ok(Value::bool(false)),
+        other => Err(vm.type_error(format!("_is_interned() argument must be str, not {}", vm.type_name(other)))),
+    }),
+    native("call_tracing(func, args, /)", |vm, args| match &args[1].as_tuple() {
+        Some(given) => vm.call(&args[0], given),
+        None => {
+            let given = vm.type_name(&args[1]);
+            Err(vm.type_error(format!("call_tracing() argument 2 must be tuple, not {given}")))
+        }
+    }),
+    native("_clear_type_cache()", |_, _| Ok(Value::None)),
+    native("_clear_internal_caches()", |_, _| Ok(Value::None)),
     native("_size_of(object, /)", |_, args| Ok(Value::usize(size_of(&args[0])))),
     native("getsizeof(object, default=<unrepresentable>)", |vm, args| {
         let size = match vm.call_script(&args[0], sym::__sizeof__, &[]) {
@@ -270,6 +284,13 @@ pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
             ("float_repr_style", Value::str("short")),
             ("executable", Value::str(&vm.host.executable)),
             ("dont_write_bytecode", Value::bool(true)),
+            ("pycache_prefix", Value::None),
+            ("abiflags", Value::str("")),
+            ("platlibdir", Value::str("lib")),
+            ("path_hooks", Value::list(Vec::new())),
+            ("path_importer_cache", Value::dict(Dict::new())),
+            ("_xoptions", Value::dict(Dict::new())),
+            ("_framework", Value::str("")),
             ("prefix", Value::str("/usr")),
             ("exec_prefix", Value::str("/usr")),
             ("base_prefix", Value::str("/usr")),
@@ -317,20 +338,7 @@ fn implementation(vm: &mut Vm, version: &Value) -> Value {
 pub(super) const FRAMES: &[Row] = &[
     native("variables(frame, /)", |vm, args| {
         let Value::Frame(frame) = &args[0] else { return Ok(Value::dict(Dict::new())) };
-        let all = Rc::new(Dict::new());
-        for (name, place) in frame.places() {
-            let value = contents(&place);
-            if !value.is_unbound() {
-                all.set_str(&name, value);
-            }
-        }
-        for (key, place) in frame.extra.pairs() {
-            let value = contents(&place);
-            if !value.is_unbound() {
-                vm.dict_set(&all, key, value)?;
-            }
-        }
-        Ok(Value::Dict(all))
+        vm.frame_variables(frame)
     }),
     native("assign(frame, key, value, /)", |vm, args| {
         let [Value::Frame(frame), key, value] = args else { return Ok(Value::None) };
@@ -357,10 +365,3 @@ pub(super) const FRAMES: &[Row] = &[
         Ok(Value::None)
     }),
 ];
-
-fn contents(place: &Value) -> Value {
-    match place {
-        Value::Cell(cell) => cell.get(),
-        value => value.clone(),
-    }
-}

@@ -31,6 +31,7 @@ pub fn install(vm: &mut Vm) {
 }
 
 const COMMON: &[Row] = &[
+    method("__buffer__(flags, /)", |vm, args| memoryview::of(vm, &args[0])),
     method("__iter__()", iter),
     method("__str__()", |vm, args| vm.builtin_repr(&args[0]).map(Value::Str)),
     method("__mod__(value, /)", special::modulo),
@@ -62,6 +63,7 @@ const BYTES: &[Row] = &[
 ];
 
 const BYTEARRAY: &[Row] = &[
+    method("__release_buffer__(buffer, /)", |_, _| Ok(Value::None)),
     static_method("__new__(cls, /, *args, **kwargs)", |vm, args| {
         let base = vm.types.bytearray.clone();
         let class = super::new_class(vm, &args[0], &base)?;

@@ -226,6 +226,8 @@ const FRAME: &[Row] = &[
     }),
     getter("f_back", |vm, this| Ok(frame(vm, this)?.back.borrow().clone().map_or(Value::None, Value::Frame))),
     getter("f_trace", |_, _| Ok(Value::None)),
+    member("f_trace_lines", |_, _| Ok(Value::bool(true))),
+    getter("f_trace_opcodes", |_, _| Ok(Value::bool(false))),
     method("clear()", |vm, args| {
         let frame = frame(vm, &args[0])?;
         if vm.is_under_way(frame) {
