@@ -662,6 +662,8 @@ pub(super) fn truth(vm: &mut Vm, frame: &Frame, value: &Value, span: Span) -> Ev
         Value::Bool(b) => Ok(b.get()),
         Value::None => Ok(false),
         Value::Int(n) => Ok(*n != 0),
+        // This one warns.
+        Value::NotImplemented => noted(vm, frame, span, |vm| vm.truth(value)),
         _ if is_object(value) => noted(vm, frame, span, |vm| vm.truth(value)),
         _ => vm.truth(value).at(span),
     }

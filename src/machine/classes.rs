@@ -777,6 +777,13 @@ pub fn object_new(vm: &mut Vm, args: &[Value]) -> Result {
         let given = vm.type_name(&args[0]);
         return Err(vm.type_error(format!("object.__new__(X): X is not a type object ({given})")));
     };
+    if class.layout != Layout::Object {
+        // Whose `__new__` is no script's, though it may come from a base of that class.
+        let makes = |base: &&Rc<Class>| matches!(base.lookup(vm.name(sym::__new__)), Some(Value::Native(_)));
+        let base = class.mro().iter().find(makes).map(|base| base.name.borrow().clone());
+        let (name, base) = (class.name.borrow().clone(), base.unwrap_or_default());
+        return Err(vm.type_error(format!("object.__new__({name}) is not safe, use {base}.__new__()")));
+    }
     if let Some((own_new, own_init)) = plain_constructors(vm, class, rest, kwargs) {
         if !own_new {
             return Err(vm.type_error("object.__new__() takes exactly one argument (the type to instantiate)"));
@@ -786,14 +793,7 @@ pub fn object_new(vm: &mut Vm, args: &[Value]) -> Result {
         }
     }
     vm.check_abstract(class)?;
-    match class.layout {
-        Layout::Object => Ok(Instance::create(class, Payload::NONE)),
-        _ => {
-            let base = class.mro().iter().find(|base| base.builtin).map(|base| base.name.borrow().clone());
-            let (name, base) = (class.name.borrow().clone(), base.unwrap_or_default());
-            Err(vm.type_error(format!("object.__new__({name}) is not safe, use {base}.__new__()")))
-        }
-    }
+    Ok(Instance::create(class, Payload::NONE))
 }
 
 /// `object.__init__`.

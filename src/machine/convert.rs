@@ -139,8 +139,11 @@ impl Vm {
 
     /// `int(value)` of what has nothing but `__trunc__` for it.
     pub fn truncated(&mut self, value: &Value) -> Result<Option<Value>> {
-        let Some(result) = self.call_script(value, sym::__trunc__, &[])? else { return Ok(None) };
+        if !self.has_special(value, sym::__trunc__) {
+            return Ok(None);
+        }
         self.warn(self.types.DeprecationWarning.clone(), "The delegation of int() to __trunc__ is deprecated.")?;
+        let Some(result) = self.call_script(value, sym::__trunc__, &[])? else { return Ok(None) };
         match self.index_opt(&result)? {
             None => Err(self.type_error(format!("__trunc__ returned non-Integral (type {})", self.type_name(&result)))),
             index => Ok(index),

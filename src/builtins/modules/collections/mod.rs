@@ -34,7 +34,21 @@ pub(super) fn setup_abc(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
 
 /// Counts the items of an iterable in a dictionary.
 fn count_elements(vm: &mut Vm, args: &[Value]) -> Result {
-    let Some(counts) = args[0].as_dict().cloned() else { return Err(vm.type_error("a dict is needed")) };
+    let (class, dict) = (vm.class_of(&args[0]), vm.types.dict.clone());
+    let own = ["get", "__setitem__"].iter().any(|name| {
+        let [given, known] = [&class, &dict].map(|class| vm.class_lookup(class, *name));
+        !given.is_some_and(|given| known.is_some_and(|known| given.is(&known)))
+    });
+    let Some(counts) = args[0].as_dict().filter(|_| !own).cloned() else {
+        let get = vm.get_attr(&args[0], "get")?;
+        vm.for_each(&args[1], |vm, item| {
+            let count = vm.call(&get, &[item.clone(), Value::Int(0)])?;
+            let count = ops::add(vm, &count, &Value::Int(1))?;
+            vm.set_item(&args[0], &item, count)?;
+            Ok(true)
+        })?;
+        return Ok(Value::None);
+    };
     vm.for_each(&args[1], |vm, item| {
         let count = match vm.dict_get(&counts, &item)? {
             Some(count) => ops::add(vm, &count, &Value::Int(1))?,

@@ -156,22 +156,22 @@ fn search<T>(vm: &mut Vm, args: &[Value], search: Search<T>) -> Result<T> {
 
 fn affix(vm: &mut Vm, name: &str, args: &[Value], test: Search<bool>) -> Result {
     let (start, end) = (vm.slice_part(&args[2])?, vm.slice_part(&args[3])?);
-    let candidates = match args[1].as_tuple() {
-        Some(items) => {
-            let items = items.clone();
-            items.iter().map(|item| buffer(vm, item)).collect::<Result<Vec<_>>>()?
-        }
-        None => match bytes_of(&args[1]) {
-            Some(bytes) => vec![bytes],
-            None => {
-                return Err(vm.type_error(format!(
-                    "{name} first arg must be bytes or a tuple of bytes, not {}",
-                    vm.type_name(&args[1])
-                )));
-            }
-        },
+    let Some(all) = args[1].as_tuple() else {
+        let Some(affix) = bytes_of(&args[1]) else {
+            return Err(vm.type_error(format!(
+                "{name} first arg must be bytes or a tuple of bytes, not {}",
+                vm.type_name(&args[1])
+            )));
+        };
+        return with_bytes(vm, &args[0], |bytes| test(bytes, &affix, start, end)).map(Value::bool);
     };
-    with_bytes(vm, &args[0], |bytes| candidates.iter().any(|part| test(bytes, part, start, end))).map(Value::bool)
+    for affix in all.clone().iter() {
+        let affix = buffer(vm, affix)?;
+        if with_bytes(vm, &args[0], |bytes| test(bytes, &affix, start, end))? {
+            return Ok(Value::bool(true));
+        }
+    }
+    Ok(Value::bool(false))
 }
 
 fn stripped(vm: &mut Vm, args: &[Value], strip: for<'a> fn(&'a [u8], Option<&[u8]>) -> &'a [u8]) -> Result {

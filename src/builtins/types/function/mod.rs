@@ -503,6 +503,10 @@ const METHOD_DESCRIPTOR: &[Row] = &[
     member("__objclass__", |vm, this| Ok(owner(&*native(vm, this)?).map_or(Value::None, Value::Class))),
     method("__get__(instance, owner=None, /)", |vm, args| {
         let instance = args[1].given();
+        let native = native(vm, &args[0])?;
+        if let (RowKind::ClassMethod(_), Some(owner)) = (&native.row.kind, owner(&native)) {
+            return class_method_of(vm, args, &owner, &native.name);
+        }
         let class = match (&args[2], instance) {
             (Value::Class(class), _) => class.clone(),
             (_, Some(instance)) => vm.class_of(instance),
@@ -511,6 +515,26 @@ const METHOD_DESCRIPTOR: &[Row] = &[
         vm.bind(&args[0], instance, &class)
     }),
 ];
+
+/// What a class method of a built-in type is to a class: the one given, or that of the object given.
+fn class_method_of(vm: &mut Vm, args: &[Value], owner: &Rc<Class>, name: &str) -> Result {
+    let class = match (&args[2], args[1].given()) {
+        (Value::Class(class), _) => class.clone(),
+        (Value::None | Value::Unbound, Some(instance)) => vm.class_of(instance),
+        (Value::None | Value::Unbound, None) => return Err(vm.type_error("__get__(None, None) is invalid")),
+        (other, _) => {
+            let (owner, other) = (owner.name.borrow().clone(), vm.type_name(other));
+            let message = format!("descriptor '{name}' for type '{owner}' needs a type, not a '{other}' as arg 2");
+            return Err(vm.type_error(message));
+        }
+    };
+    if !class.is_subclass(owner) {
+        let (owner, given) = (owner.name.borrow().clone(), class.name.borrow().clone());
+        let message = format!("descriptor '{name}' requires a subtype of '{owner}' but received '{given}'");
+        return Err(vm.type_error(message));
+    }
+    vm.bind(&args[0], args[1].given(), &class)
+}
 
 fn native(vm: &mut Vm, value: &Value) -> Result<Rc<NativeFunction>> {
     match value {
@@ -560,7 +584,7 @@ const MODULE: &[Row] = &[
         let name = super::object::attribute_name(vm, &args[1])?;
         vm.get_attr(args[0].unwrapped(), &name)
     }),
-    getter("__dict__", |vm, this| match this.unwrapped() {
+    member("__dict__", |vm, this| match this.unwrapped() {
         Value::Module(module) => Ok(Value::Dict(module.dict.clone())),
         other => Err(wrong_receiver(vm, other)),
     }),
