@@ -163,12 +163,14 @@ impl Vm {
                 exception.mark.set_finalized();
                 self.finalize_instance(value);
             }
-            Value::Coroutine(coroutine) => match (coroutine.kind, coroutine.state.get()) {
-                (Kind::Coroutine, State::Created) | (_, State::Suspended) => {
-                    self.finalize_coroutine(coroutine.clone());
+            Value::Coroutine(coroutine) if !coroutine.mark.is_finalized() => {
+                match (coroutine.kind, coroutine.state.get()) {
+                    (Kind::Coroutine, State::Created) | (_, State::Suspended) => {
+                        self.finalize_coroutine(coroutine.clone());
+                    }
+                    _ => return false,
                 }
-                _ => return false,
-            },
+            }
             _ => return false,
         }
         true

@@ -261,8 +261,9 @@ impl Vm {
     pub fn finalize_coroutine(&mut self, coroutine: Rc<Coroutine>) {
         let started = coroutine.state.get() != State::Created;
         if coroutine.kind == Kind::Coroutine && !started {
+            // It is not closed: a task that dies with it shows it as it was.
             self.warn_never_awaited(&coroutine);
-            coroutine.state.set(State::Finished);
+            coroutine.mark.set_finalized();
             return;
         }
         if coroutine.kind == Kind::AsyncGenerator {
