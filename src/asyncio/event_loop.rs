@@ -718,7 +718,9 @@ fn run_ready(vm: &mut Vm, this: &Value, ready: Ready) -> Result<()> {
         Ready::Step(task) => task::step(vm, task, None),
         Ready::Throw(task, error) => task::step(vm, task, Some(error.clone())),
         Ready::Done(Callback::Wakeup(task), future) => task::wakeup(vm, task, future),
-        Ready::Done(Callback::Native(native, object), future) => (native.call)(vm, object, future),
+        Ready::Done(Callback::Native(native, object), future) => {
+            (native.call)(vm, object, &Value::Instance(future.clone()))
+        }
         Ready::Done(Callback::Script(script), future) => {
             let (callback, context, made) = &**script;
             contextvars::run_in(vm, context, |vm| vm.call(callback, &[Value::Instance(future.clone())]))

@@ -100,18 +100,14 @@ impl Callback {
 /// A callback written in Rust; it is called with its object and the future.
 pub struct NativeCallback {
     pub qualname: &'static str,
-    pub call: fn(&mut Vm, &Value, &Rc<Instance>) -> Result<()>,
+    pub call: fn(&mut Vm, &Value, &Value) -> Result<()>,
     /// The same as a method of its object, for loops that want to see a callable.
     pub row: Row,
 }
 
 /// The row of a [`NativeCallback`].
-pub fn called(vm: &mut Vm, args: &[Value], call: fn(&mut Vm, &Value, &Rc<Instance>) -> Result<()>) -> Result {
-    match &args[1] {
-        Value::Instance(future) if future.data::<Future>().is_some() => call(vm, &args[0], future)?,
-        other => return Err(super::wrong_self(vm, other, "Future")),
-    }
-    Ok(Value::None)
+pub fn called(vm: &mut Vm, args: &[Value], call: fn(&mut Vm, &Value, &Value) -> Result<()>) -> Result {
+    call(vm, &args[0], &args[1]).map(|()| Value::None)
 }
 
 /// Most futures have one callback at most.

@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::FixedState;
 
-use super::future::{self, Callback, Future, NativeCallback, Part, Status};
+use super::future::{self, Future, NativeCallback, Part};
 use super::state::state;
-use super::{policy, task};
+use super::{asked, policy, task};
 use crate::builtins::prelude::*;
 use crate::object::coroutine::Kind;
 
@@ -113,15 +113,10 @@ fn gathered(vm: &mut Vm, args: &[Value]) -> Result {
         if count < gathering.children.len() && !seen.insert(child.address()) {
             continue;
         }
-        match child {
-            Value::Instance(instance) if instance.data::<Future>().is_some() => {
-                if future::is_done(instance) {
-                    done.push(instance.clone());
-                } else {
-                    future::add_callback(vm, instance, Callback::Native(&CHILD_DONE, outer_value.clone()))?;
-                }
-            }
-            other => super::add_done_callback(vm, other, &FOREIGN_DONE, &outer_value)?,
+        if asked::is_done(vm, child)? {
+            done.push(child.clone());
+        } else {
+            asked::notify(vm, child, &CHILD_DONE, &outer_value)?;
         }
     }
     for child in &done {
@@ -139,74 +134,22 @@ fn goes_by_identity(value: &Value) -> bool {
     }
 }
 
-static FOREIGN_DONE: Row = method("def _done_callback(future, /)", |vm, args| {
-    if let (Value::Instance(outer), Value::Instance(_)) = (&args[0], &args[1]) {
-        let outer_data = future::data(outer);
-        if let Part::Gathering(gathering) = &outer_data.part {
-            let outcome = outcome(vm, &args[1])?;
-            arrived(vm, outer, gathering, outcome)?;
-        }
-    }
-    Ok(Value::None)
-});
-
-/// How a child ended.
-enum Outcome {
-    Result,
-    Failed(Value),
-    Cancelled(Error),
-}
-
-fn outcome(vm: &mut Vm, child: &Value) -> Result<Outcome> {
-    if let Some(future) = future::of(child) {
-        return Ok(match future.status.get() {
-            Status::Cancelled => Outcome::Cancelled(future.cancelled_error(vm)),
-            Status::Failed => Outcome::Failed(future.take_exception(vm)?),
-            _ => Outcome::Result,
-        });
-    }
-    let name = vm.name(crate::symbol::sym::exception).clone();
-    let method = vm.get_attr(child, &name)?;
-    match vm.call(&method, &[]) {
-        Ok(Value::None) => Ok(Outcome::Result),
-        Ok(exception) => Ok(Outcome::Failed(exception)),
-        Err(error) if error.is(&vm.types.CancelledError) => Ok(Outcome::Cancelled(error)),
-        Err(error) => Err(error),
-    }
-}
-
-fn child_done(vm: &mut Vm, outer: &Value, child: &Rc<Instance>) -> Result<()> {
+fn child_done(vm: &mut Vm, outer: &Value, child: &Value) -> Result<()> {
     let Value::Instance(outer) = outer else { return Ok(()) };
     let outer_data = future::data(outer);
     let Part::Gathering(gathering) = &outer_data.part else { return Ok(()) };
-    let child_data = future::data(child);
-    if outer_data.is_done() || gathering.return_exceptions {
-        gathering.finished.set(gathering.finished.get() + 1);
-        if outer_data.is_done() {
-            // Nobody will look at it any more.
-            child_data.unseen.set(false);
-            return Ok(());
-        }
-        return complete(vm, outer, gathering);
-    }
-    let outcome = match child_data.status.get() {
-        Status::Cancelled => Outcome::Cancelled(child_data.cancelled_error(vm)),
-        Status::Failed => Outcome::Failed(child_data.take_exception(vm)?),
-        _ => Outcome::Result,
-    };
-    arrived(vm, outer, gathering, outcome)
-}
-
-fn arrived(vm: &mut Vm, outer: &Rc<Instance>, gathering: &Gathering, outcome: Outcome) -> Result<()> {
     gathering.finished.set(gathering.finished.get() + 1);
-    if future::is_done(outer) {
-        return Ok(());
+    if outer_data.is_done() {
+        return asked::note_seen(vm, child);
     }
     if !gathering.return_exceptions {
-        match outcome {
-            Outcome::Cancelled(error) => return future::set_exception(vm, outer, error.0),
-            Outcome::Failed(exception) => return future::set_exception_value(vm, outer, &exception),
-            Outcome::Result => {}
+        if asked::is_cancelled(vm, child)? {
+            let error = asked::cancelled_error(vm, child)?;
+            return future::set_exception(vm, outer, error.0);
+        }
+        let exception = asked::exception(vm, child)?;
+        if !exception.is_none() {
+            return future::set_exception_value(vm, outer, &exception);
         }
     }
     complete(vm, outer, gathering)
@@ -219,33 +162,24 @@ fn complete(vm: &mut Vm, outer: &Rc<Instance>, gathering: &Gathering) -> Result<
     }
     let mut results = Vec::with_capacity(gathering.children.len());
     for child in &gathering.children {
-        results.push(match future::of(child) {
-            Some(future) => match future.status.get() {
-                Status::Finished => future.result.borrow().clone(),
-                Status::Cancelled => {
-                    let message = future.cancel_message();
-                    let text = if message.is_none() { Value::str("") } else { message };
-                    vm.new_error(vm.types.CancelledError.clone(), vec![text]).value()
-                }
-                _ => future.take_exception(vm)?,
-            },
-            None => match outcome(vm, child)? {
-                Outcome::Failed(exception) => exception,
-                Outcome::Cancelled(error) => error.value(),
-                Outcome::Result => {
-                    let name = vm.name(crate::symbol::sym::result).clone();
-                    let method = vm.get_attr(child, &name)?;
-                    vm.call(&method, &[])?
-                }
-            },
+        if asked::is_cancelled(vm, child)? {
+            let message = match future::of(child) {
+                Some(future) => future.cancel_message(),
+                None => vm.get_attr(child, "_cancel_message")?,
+            };
+            let text = if message.is_none() { Value::str("") } else { message };
+            results.push(vm.new_error(vm.types.CancelledError.clone(), vec![text]).value());
+            continue;
+        }
+        results.push(match asked::exception(vm, child)? {
+            Value::None => asked::result(vm, child)?,
+            exception => exception,
         });
     }
     if gathering.cancel_requested.get() {
         // The children were cancelled through the outer future: it is cancelled however they took it.
-        let error = match gathering.children.last().and_then(future::of) {
-            Some(future) => future.cancelled_error(vm),
-            None => vm.new_error(vm.types.CancelledError.clone(), Vec::new()),
-        };
+        let last = gathering.children.last().unwrap_or(&Value::None);
+        let error = asked::cancelled_error(vm, last)?;
         return future::set_exception(vm, outer, error.0);
     }
     future::set_result(vm, outer, Value::list(results))

@@ -4,7 +4,7 @@ use super::event_loop::{self, EventLoop, Ready};
 use super::future::{self, NativeCallback};
 use super::handles::{self, Handle};
 use super::state::{Function, state};
-use super::{contextvars, format, policy, task, threads};
+use super::{asked, contextvars, format, policy, task, threads};
 use crate::builtins::prelude::*;
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
 
@@ -202,10 +202,9 @@ pub static STOP_LOOP: NativeCallback = NativeCallback {
     row: method("_run_until_complete_cb(future)", |vm, args| future::called(vm, args, stop_loop)),
 };
 
-fn stop_loop(vm: &mut Vm, event_loop: &Value, done: &Rc<Instance>) -> Result<()> {
-    let data = future::data(done);
-    if data.status.get() == future::Status::Failed {
-        let exception = data.take_exception(vm)?;
+fn stop_loop(vm: &mut Vm, event_loop: &Value, done: &Value) -> Result<()> {
+    if !asked::is_cancelled(vm, done)? {
+        let exception = asked::exception(vm, done)?;
         return stop_after(vm, event_loop, &exception);
     }
     vm.call_method(event_loop, sym::stop, &[]).map(drop)

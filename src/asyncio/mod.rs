@@ -4,6 +4,7 @@
 //! when one of its names is first asked for. **Invariant**: no `RefCell` borrow is held while anything runs that could be
 //! script code, and [`state::State`] is the only state outside the objects themselves.
 
+pub mod asked;
 pub mod contextvars;
 pub mod deadlock;
 pub mod event_loop;

@@ -1,5 +1,6 @@
 //! `ensure_future`, `shield`, and waiting for any awaitable in a task.
 
+use super::asked;
 use super::future::{self, Callback, NativeCallback, Status};
 use super::policy;
 use super::state::{Function, state};
@@ -110,52 +111,61 @@ static OUTER_DONE: NativeCallback = NativeCallback {
 /// `shield(arg)`: a future whose cancellation stays with it.
 pub fn shield(vm: &mut Vm, args: &[Value]) -> Result {
     let inner = ensure_future_in(vm, &args[0], &Value::None)?;
-    let Value::Instance(instance) = &inner else { return Ok(inner) };
-    if instance.data::<future::Future>().is_none() || future::is_done(instance) {
+    if asked::is_done(vm, &inner)? {
         return Ok(inner);
     }
     let event_loop = task::loop_of(vm, &inner)?;
     let state = state(vm);
     let outer = future::create(vm, &state, &event_loop)?;
     let outer_value = Value::Instance(outer.clone());
-    future::add_callback(vm, instance, Callback::Native(&INNER_DONE, outer_value.clone()))?;
-    future::add_callback(vm, &outer, Callback::Native(&OUTER_DONE, inner.clone()))?;
+    let callback = asked::notify(vm, &inner, &INNER_DONE, &outer_value)?;
+    let object = if callback.is_none() { inner } else { Value::tuple(vec![inner, callback]) };
+    future::add_callback(vm, &outer, Callback::Native(&OUTER_DONE, object))?;
     Ok(outer_value)
 }
 
 /// What the future that `shield` gave stands before.
 pub fn shielded(outer: &future::Future) -> Option<Value> {
     outer.callbacks.borrow().as_slice().iter().find_map(|callback| match callback {
-        Callback::Native(known, inner) if std::ptr::eq(*known, &OUTER_DONE) => Some(inner.clone()),
+        Callback::Native(known, object) if std::ptr::eq(*known, &OUTER_DONE) => Some(inner_of(object).0.clone()),
         _ => None,
     })
 }
 
-fn inner_done(vm: &mut Vm, outer: &Value, inner: &Rc<Instance>) -> Result<()> {
-    let Value::Instance(outer) = outer else { return Ok(()) };
-    let inner = future::data(inner);
-    if future::data(outer).status.get() == Status::Cancelled {
-        inner.unseen.set(false);
-        return Ok(());
-    }
-    match inner.status.get() {
-        Status::Cancelled => future::cancel_plain(vm, outer, Value::None).map(drop),
-        Status::Failed => {
-            let exception = inner.take_exception(vm)?;
-            future::set_exception_value(vm, outer, &exception)
-        }
-        _ => {
-            let result = inner.result.borrow().clone();
-            future::fulfil(vm, outer, result)
-        }
+/// The inner future, and what it was told to call if its class is a script's.
+fn inner_of(object: &Value) -> (&Value, Option<&Value>) {
+    match object.as_tuple().map(|pair| &***pair) {
+        Some([inner, callback]) => (inner, Some(callback)),
+        _ => (object, None),
     }
 }
 
-fn outer_done(_: &mut Vm, inner: &Value, outer: &Rc<Instance>) -> Result<()> {
-    if let Value::Instance(instance) = inner {
-        if !future::is_done(instance) {
-            future::remove_native(instance, &INNER_DONE, &Value::Instance(outer.clone()));
+fn inner_done(vm: &mut Vm, outer: &Value, inner: &Value) -> Result<()> {
+    let Value::Instance(outer) = outer else { return Ok(()) };
+    if future::data(outer).status.get() == Status::Cancelled {
+        return asked::note_seen(vm, inner);
+    }
+    if asked::is_cancelled(vm, inner)? {
+        return future::cancel_plain(vm, outer, Value::None).map(drop);
+    }
+    match asked::exception(vm, inner)? {
+        Value::None => {
+            let result = asked::result(vm, inner)?;
+            future::fulfil(vm, outer, result)
         }
+        exception => future::set_exception_value(vm, outer, &exception),
+    }
+}
+
+fn outer_done(vm: &mut Vm, object: &Value, outer: &Value) -> Result<()> {
+    let (inner, callback) = inner_of(object);
+    if asked::is_done(vm, inner)? {
+        return Ok(());
+    }
+    match (inner, callback) {
+        (_, Some(callback)) => drop(vm.call_method(inner, "remove_done_callback", &[callback.clone()])?),
+        (Value::Instance(inner), None) => drop(future::remove_native(inner, &INNER_DONE, outer)),
+        _ => {}
     }
     Ok(())
 }

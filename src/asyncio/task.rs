@@ -10,7 +10,7 @@ use super::contextvars::{self, Context, TaskContext};
 use super::event_loop::{self, EventLoop, Ready};
 use super::future::{self, Callback, Future, Part, Status};
 use super::state::{State, state};
-use super::{format, policy};
+use super::{asked, format, policy};
 use crate::builtins::prelude::*;
 use crate::object::coroutine::{Kind, Operation, Outcome, Resume};
 
@@ -408,7 +408,7 @@ fn wait_for_other(vm: &mut Vm, event_loop: &Value, this: &Rc<Instance>, value: V
 
 /// The loop of a future: `get_loop()`, or `_loop`.
 pub fn loop_of(vm: &mut Vm, value: &Value) -> Result {
-    if let Some(future) = future::of(value) {
+    if let Some(future) = asked::plain(value) {
         return Ok(future.event_loop.borrow().clone());
     }
     match vm.get_attr_opt(value, "get_loop")? {

@@ -8,9 +8,9 @@ use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 
-use super::future::{self, Callback, Future, NativeCallback, Status, Waited};
+use super::future::{self, Callback, NativeCallback, Waited};
 use super::state::{Function, state};
-use super::{event_loop, policy, task};
+use super::{asked, event_loop, policy, task};
 use crate::builtins::modules::support::class_given;
 use crate::builtins::prelude::*;
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
@@ -148,7 +148,7 @@ pub const METHODS: &[Row] = &[
 /// What a task of a group calls when it is done.
 static TASK_DONE: NativeCallback = NativeCallback {
     qualname: "TaskGroup._on_task_done",
-    call: |vm, group, task| this(vm, group)?.task_done(vm, &Value::Instance(task.clone())),
+    call: |vm, group, task| this(vm, group)?.task_done(vm, task),
     row: TASK_DONE_ROW,
 };
 
@@ -180,16 +180,6 @@ fn create_task(vm: &mut Vm, args: &[Value]) -> Result {
     Err(error)
 }
 
-fn is_done(vm: &mut Vm, task: &Value) -> Result<bool> {
-    match future::of(task) {
-        Some(future) => Ok(future.is_done()),
-        None => {
-            let answer = vm.call_method(task, "done", &[])?;
-            vm.truth(&answer)
-        }
-    }
-}
-
 /// `task.cancel()`.
 fn cancel(vm: &mut Vm, task: &Value) -> Result<()> {
     match task {
@@ -198,24 +188,9 @@ fn cancel(vm: &mut Vm, task: &Value) -> Result<()> {
     }
 }
 
-/// How a task ended: whether it was cancelled, and its exception.
-fn ending(vm: &mut Vm, task: &Value) -> Result<(bool, Value)> {
-    match future::of(task) {
-        Some(future) if future.status.get() == Status::Cancelled => Ok((true, Value::None)),
-        Some(future) => future.take_exception(vm).map(|exception| (false, exception)),
-        None => {
-            let cancelled = vm.call_method(task, "cancelled", &[])?;
-            match vm.truth(&cancelled)? {
-                true => Ok((true, Value::None)),
-                false => Ok((false, vm.call_method(task, "exception", &[])?)),
-            }
-        }
-    }
-}
-
 impl TaskGroup {
     fn add(&self, vm: &mut Vm, this: &Value, new: &Value) -> Result<()> {
-        if is_done(vm, new)? {
+        if asked::is_done(vm, new)? {
             return self.task_done(vm, new);
         }
         if let Value::Instance(group) = this {
@@ -226,7 +201,7 @@ impl TaskGroup {
             part.group_parent.replace(Rc::downgrade(parent));
         }
         match new {
-            Value::Instance(instance) if instance.class().builtin && instance.data::<Future>().is_some() => {
+            Value::Instance(instance) if asked::plain(new).is_some() => {
                 future::add_callback(vm, instance, Callback::Native(&TASK_DONE, this.clone()))
             }
             _ => super::add_done_callback(vm, new, &FOREIGN_DONE, this),
@@ -237,7 +212,7 @@ impl TaskGroup {
         self.aborting.set(true);
         let tasks = self.tasks.borrow().all();
         for task in &tasks {
-            if !is_done(vm, task)? {
+            if !asked::is_done(vm, task)? {
                 cancel(vm, task)?;
             }
         }
@@ -253,14 +228,17 @@ impl TaskGroup {
                 future::fulfil(vm, &completed, Value::bool(true))?;
             }
         }
-        let (cancelled, error) = ending(vm, task)?;
-        if cancelled || error.is_none() {
+        if asked::is_cancelled(vm, task)? {
+            return Ok(());
+        }
+        let error = asked::exception(vm, task)?;
+        if error.is_none() {
             return Ok(());
         }
         self.errors.borrow_mut().push(error.clone());
         self.note_base_error(vm, &error);
         let parent = or_none(&self.parent);
-        if is_done(vm, &parent)? {
+        if asked::is_done(vm, &parent)? {
             let (shown, parent) = (vm.repr(task)?, vm.str(&parent)?);
             let message = format!("Task {shown} has errored out but its parent task {parent} is already completed");
             let event_loop = self.event_loop.borrow().clone();

@@ -875,8 +875,10 @@ impl Vm {
         let name = self.intern_str(name);
         match new {
             Some(new) => {
-                if name.as_str() == "__del__" {
-                    target.has_del.set(true);
+                match name.as_str() {
+                    "__del__" => target.has_del.set(true),
+                    "__await__" => target.awaiting.set(None),
+                    _ => {}
                 }
                 target.set(&name, crate::machine::classes::unbound(new));
             }

@@ -428,6 +428,11 @@ impl Vm {
         if self.entry(&class.dict, sym::__del__).is_some() {
             class.has_del.set(true);
         }
+        // A script's `__await__` takes the place of the built-in one.
+        if class.awaiting.get().is_some() && !matches!(class.lookup(self.name(sym::__await__)), Some(Value::Native(_)))
+        {
+            class.awaiting.set(None);
+        }
         class.changed();
         Ok(())
     }
