@@ -1,8 +1,9 @@
 //! `await f(...)`: a call whose result is awaited at once needs no coroutine unless the function is suspended; no more
 //! does `yield from f(...)` need a generator.
 
-use super::call::{ClassSite, MethodSite, by_count, call_known, fill, fill_bound, in_order, noted, put};
+use super::call::{ClassSite, by_count, call_known, fill, fill_bound, in_order, noted, put};
 use super::direct::call_evaluated;
+use super::methods::MethodSite;
 use super::name::{Callee, GlobalCallee, Place};
 use super::prelude::*;
 use crate::machine::CallSite;
@@ -148,7 +149,7 @@ impl MethodSite {
     ) -> AwaitedCall {
         let awaits = kind == CodeKind::Coroutine;
         Box::new(move |vm, frame| {
-            let object = object.value(vm, frame)?;
+            let mut object = object.value(vm, frame)?;
             if let Some(function) = self.cache.function(&object) {
                 if runs_directly(vm, &function, M, kind) {
                     return directly(vm, frame, &function, self.span, |vm, frame, locals| {
@@ -156,7 +157,7 @@ impl MethodSite {
                     });
                 }
             }
-            let method = self.load(vm, frame, &object)?;
+            let method = self.load(vm, frame, &mut object)?;
             match &method {
                 Method::Unbound(Value::Native(native)) if awaits && native.row.at_once.is_some() => {
                     let mut values = [const { Value::Unbound }; M];

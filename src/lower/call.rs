@@ -1,18 +1,15 @@
 //! Calls. The plain ones move their arguments straight into the callee's locals.
 
-use std::array;
 use std::cell::Cell;
 
-use super::call_native::{call_native_bound, call_native_plain, peek_and_answer};
+use super::call_native::{call_native_bound, call_native_plain};
 use super::direct::{call_evaluated, call_with_defaults, initialize, takes};
 use super::name::{Callee, GlobalCallee, Place};
 use super::prelude::*;
-use super::super_call::{SuperPlace, super_method};
 use crate::machine::CallSite;
-use crate::machine::attr_cache::{AttrCache, Method};
 use crate::object::class::{Class, Maker};
 use crate::object::instance::{Instance, Payload};
-use crate::object::{Exception, gc};
+use crate::object::{Exception, Tuple, gc};
 
 /// Makes a closure for just as many arguments as a call has, three at most: `$n` is their number, `$m` that with an
 /// object in front.
@@ -180,22 +177,6 @@ pub(super) fn in_order(mut args: Vec<Arg>) -> Vec<Arg> {
     args
 }
 
-/// `object.append(value)`: a list needs no look at its method, which nobody can replace.
-fn append_call(object: Operand, value: [Operand; 1], site: MethodSite) -> Thunk {
-    Box::new(move |vm, frame| {
-        if let Some(Value::Instance(_)) = object.peek(frame) {
-            return site.call_on::<1, 2>(vm, frame, &object, &value);
-        }
-        let object = object.value(vm, frame)?;
-        let Value::List(list) = &object else { return site.call_object::<1, 2>(vm, frame, object, &value) };
-        let value = value[0].value(vm, frame)?;
-        finalize_first(vm);
-        gc::stored(list, &value);
-        list.push(value);
-        Ok(Value::None)
-    })
-}
-
 /// A call with positional arguments only.
 fn plain_call<const N: usize>(func: Thunk, global: Option<GlobalCallee>, args: [Operand; N], span: Span) -> Thunk {
     let site = ClassSite::default();
@@ -290,13 +271,13 @@ pub(super) fn call_bound<const N: usize>(
 
 /// Whether a call with these many arguments by place makes a generator or coroutine of a function and nothing else.
 #[inline]
-fn parks(function: &Function, given: usize) -> bool {
+pub(super) fn parks(function: &Function, given: usize) -> bool {
     let code = &function.code;
     code.is_suspendable() && code.takes_just(given as u32) && !code.replaced.get()
 }
 
 /// Makes it, with the arguments in the frame that it is parked with.
-fn call_parked(
+pub(super) fn call_parked(
     vm: &mut Vm,
     frame: &mut Frame,
     function: &Rc<Function>,
@@ -393,6 +374,16 @@ pub(super) fn call_known<const N: usize>(
         Value::Function(f) if takes(f, N) => return call_with_defaults(vm, frame, f, None, args, span),
         Value::Function(f) if parks(f, N) => return call_parked(vm, frame, f, None, args, span),
         Value::Native(native) if !native.is_method() => return call_native_plain(vm, frame, native, args, span),
+        Value::BoundMethod(method) => match &method.func {
+            Value::Function(f) if f.code.simple_arity.get() as usize == N + 1 => {
+                return call_bound(vm, frame, f, method.this.clone(), args, span);
+            }
+            Value::Native(native) if native.arity.get().takes(N + 1) && native.row.plain.is_none() => {
+                noted(vm, frame, span, |vm| vm.check_receiver(native, std::slice::from_ref(&method.this)))?;
+                return call_native_bound(vm, frame, native, method.this.clone(), args, span);
+            }
+            _ => {}
+        },
         Value::Class(class) => {
             if let Some(result) = call_class(vm, frame, class, args, site, span) {
                 return result;
@@ -405,138 +396,31 @@ pub(super) fn call_known<const N: usize>(
     invoke(vm, frame, func, values, span)
 }
 
-/// The place of a method call.
-pub(super) struct MethodSite {
-    pub(super) name: Rc<Str>,
-    pub(super) cache: AttrCache,
-    func_span: Span,
-    pub(super) span: Span,
-}
-
-impl MethodSite {
-    /// `object.name(*args)`; `M` is `N` and one for the object.
-    fn into_thunk<const N: usize, const M: usize>(
-        self,
-        super_place: Option<SuperPlace>,
-        object: Operand,
-        args: [Operand; N],
-    ) -> Thunk {
-        if let Some(place) = super_place {
-            return super_method(place, object, self, args);
-        }
-        Box::new(move |vm, frame| self.call_on::<N, M>(vm, frame, &object, &args))
-    }
-
-    #[inline(always)]
-    fn call_on<const N: usize, const M: usize>(
-        &self,
-        vm: &mut Vm,
-        frame: &mut Frame,
-        object: &Operand,
-        args: &[Operand; N],
-    ) -> Eval {
-        let object = match object.peek(frame) {
-            Some(Value::Instance(instance)) if !self.cache.has_native() => Value::Instance(instance.clone()),
-            Some(found) => {
-                if let Some(native) = self.cache.native(vm, found) {
-                    let all: [&Operand; M] = array::from_fn(|at| if at == 0 { object } else { &args[at - 1] });
-                    if let Some(answer) = peek_and_answer(vm, frame, &native, all) {
-                        return Ok(answer);
-                    }
-                    let object = found.clone();
-                    return call_native_bound(vm, frame, &native, object, args, self.span);
-                }
-                found.clone()
-            }
-            None => object.value(vm, frame)?,
-        };
-        self.call_object::<N, M>(vm, frame, object, args)
-    }
-
-    #[inline(always)]
-    fn call_object<const N: usize, const M: usize>(
-        &self,
-        vm: &mut Vm,
-        frame: &mut Frame,
-        object: Value,
-        args: &[Operand; N],
-    ) -> Eval {
-        if let Value::Instance(_) = object {
-            if let Some(f) = self.cache.function(&object) {
-                if f.code.simple_arity.get() as usize == M {
-                    return call_bound(vm, frame, &f, object, args, self.span);
-                }
-                if takes(&f, M) {
-                    return call_with_defaults(vm, frame, &f, Some(object), args, self.span);
-                }
-                if parks(&f, M) {
-                    return call_parked(vm, frame, &f, Some(object), args, self.span);
-                }
-            }
-        }
-        if let Some(native) = self.cache.native(vm, &object) {
-            return call_native_bound(vm, frame, &native, object, args, self.span);
-        }
-        self.call_found::<N, M>(vm, frame, object, args)
-    }
-
-    fn call_found<const N: usize, const M: usize>(
-        &self,
-        vm: &mut Vm,
-        frame: &mut Frame,
-        object: Value,
-        args: &[Operand; N],
-    ) -> Eval {
-        let method = self.load(vm, frame, &object)?;
-        self.call_method::<N, M>(vm, frame, object, method, args)
-    }
-
-    pub(super) fn load(&self, vm: &mut Vm, frame: &Frame, object: &Value) -> Eval<Method> {
-        let method = noted(vm, frame, self.func_span, |vm| vm.load_method(object, &self.name, &self.cache))?;
-        // A built-in method that is called where it is looked up is no bound method.
-        if let Method::Bound(Value::BoundMethod(bound)) = &method {
-            if matches!(&bound.func, Value::Native(native) if native.is_method()) && bound.this.is(object) {
-                return Ok(Method::Unbound(bound.func.clone()));
-            }
-        }
-        Ok(method)
-    }
-
-    pub(super) fn call_method<const N: usize, const M: usize>(
-        &self,
-        vm: &mut Vm,
-        frame: &mut Frame,
-        object: Value,
-        method: Method,
-        args: &[Operand; N],
-    ) -> Eval {
-        match method {
-            Method::Bound(Value::Native(native)) if !native.is_method() => {
-                call_native_plain(vm, frame, &native, args, self.span)
-            }
-            Method::Bound(callee) => {
-                let mut values = [const { Value::Unbound }; N];
-                fill(vm, frame, &mut values, args)?;
-                invoke(vm, frame, callee, values, self.span)
-            }
-            Method::Unbound(callee) => {
-                // Found in the class of the receiver, which needs no look at it.
-                if let Value::Native(native) = &callee {
-                    return call_native_bound(vm, frame, native, object, args, self.span);
-                }
-                let mut values = [const { Value::Unbound }; M];
-                fill_bound(vm, frame, &mut values, object, args)?;
-                invoke(vm, frame, callee, values, self.span)
-            }
-        }
-    }
-}
-
 /// The arguments of a call that is not plain.
 pub(super) struct Arguments {
     parts: Vec<(Part, Span)>,
     /// Whether the only positional argument is one `*args`.
     pub(super) star_alone: bool,
+}
+
+/// The variables that a call passes on, `*args` and `**kwargs`.
+struct PassedOn {
+    args: Slot,
+    kwargs: Option<Slot>,
+}
+
+impl PassedOn {
+    /// The arguments, if they are a tuple and none has a name.
+    fn items(&self, frame: &Frame) -> Option<Rc<Tuple>> {
+        let unnamed = self.kwargs.is_none_or(|kwargs| match &frame.locals[kwargs as usize] {
+            Value::Dict(dict) => dict.is_empty(),
+            _ => false,
+        });
+        match &frame.locals[self.args as usize] {
+            Value::Tuple(items) if unnamed => Some(items.clone()),
+            _ => None,
+        }
+    }
 }
 
 enum Part {
@@ -816,50 +700,41 @@ impl Lower<'_> {
         Span { start: name.start, end: span.end }
     }
 
-    /// The object and the place of a method call.
-    pub(super) fn method_site(
-        &mut self,
-        object: Expr,
-        attr: crate::syntax::ast::Ident,
-        span: Span,
-        func_span: Span,
-    ) -> (Operand, MethodSite) {
-        let span = self.attribute_span(span, func_span, attr.span);
-        let func_span = self.attribute_span(func_span, func_span, attr.span);
-        let object = self.operand(object);
-        let site = MethodSite { name: self.vm.name(attr.name).clone(), cache: AttrCache::default(), func_span, span };
-        (object, site)
-    }
-
-    fn method_call(
-        &mut self,
-        object: Expr,
-        attr: crate::syntax::ast::Ident,
-        args: Vec<Operand>,
-        span: Span,
-        func_span: Span,
-    ) -> Thunk {
-        let super_place = self.super_place(&object);
-        let (object, site) = self.method_site(object, attr, span, func_span);
-        match <[Operand; 1]>::try_from(args) {
-            Ok(value) if super_place.is_none() && site.name.as_str() == "append" => append_call(object, value, site),
-            Ok(arg) => site.into_thunk::<1, 2>(super_place, object, arg),
-            Err(args) => by_count!(args, |args, N, M| site.into_thunk::<N, M>(super_place, object, args)),
-        }
-    }
-
     fn general_call(&mut self, func: Expr, args: Vec<Arg>, span: Span) -> Thunk {
         let (func, args) = match self.named_call(func, args, span) {
             Ok(call) => return Box::new(move |vm, frame| call.call(vm, frame)),
             Err(parts) => parts,
         };
         let func = self.expr(func);
+        let passed_on = self.passed_on(&args);
         let args = self.arguments(args);
         Box::new(move |vm, frame| {
             let func = func(vm, frame)?;
+            if let (Some(passed_on), Value::Function(function)) = (&passed_on, &func)
+                && let Some(items) = passed_on.items(frame)
+                && function.code.simple_arity.get() as usize == items.len()
+            {
+                return straight(vm, frame, function, Value::Unbound, span, |_, _, locals| {
+                    for (place, item) in locals.iter_mut().zip(items.iter()) {
+                        put(place, item.clone());
+                    }
+                    Ok(())
+                });
+            }
             let (args, kwargs) = args.evaluate(vm, frame, &func, span)?;
             call_evaluated(vm, frame, &func, args, kwargs, span)
         })
+    }
+
+    /// `*args` or `*args, **kwargs` of variables.
+    fn passed_on(&self, args: &[Arg]) -> Option<PassedOn> {
+        match args {
+            [Arg::Star(e, _)] => Some(PassedOn { args: self.local_slot(e)?, kwargs: None }),
+            [Arg::Star(args, _), Arg::DoubleStar(kwargs, _)] => {
+                Some(PassedOn { args: self.local_slot(args)?, kwargs: Some(self.local_slot(kwargs)?) })
+            }
+            _ => None,
+        }
     }
 
     /// Built-in functions that look at the frame they are called in, when called by their own name: `super()`,

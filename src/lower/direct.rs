@@ -4,8 +4,9 @@
 use std::cell::Cell;
 
 use super::awaiting::await_evaluated;
-use super::call::{MethodSite, fill, finalize_first, let_go, make, put, straight, unmake};
+use super::call::{fill, finalize_first, let_go, make, put, straight, unmake};
 use super::expr::evaluated;
+use super::methods::MethodSite;
 use super::prelude::*;
 use crate::machine::CallSite;
 use crate::machine::attr_cache::Method;
@@ -102,12 +103,12 @@ impl NamedCall {
         Ok(match &self.target {
             Target::Function(thunk) => (thunk(vm, frame)?, None),
             Target::Method(object, site) => {
-                let object = object.value(vm, frame)?;
+                let mut object = object.value(vm, frame)?;
                 if let Some(function) = site.cache.function(&object) {
                     (Value::Function(function), Some(object))
                 } else {
-                    match site.load(vm, frame, &object)? {
-                        Method::Unbound(callee) => (callee, Some(object)),
+                    match site.load(vm, frame, &mut object)? {
+                        Method::OfClass(callee) | Method::Unbound(callee) => (callee, Some(object)),
                         Method::Bound(callee) => (callee, None),
                     }
                 }

@@ -1,9 +1,10 @@
 //! Expressions become closures.
 
 use super::call::{answers_itself, let_go, noted, noted_for};
-use super::items::reading;
+use super::items::{Root, reading};
 use super::name::{Captured, Global, Place};
 use super::prelude::*;
+use super::special::SpecialSite;
 use super::store::read_item;
 use crate::machine::attr_cache::AttrCache;
 use crate::machine::compare::holds;
@@ -305,22 +306,14 @@ impl Lower<'_> {
         }
         let span = self.attribute_span(span, span, attr.span);
         let name = self.vm.name(attr.name).clone();
-        let cache = AttrCache::default();
         match self.operand(value) {
-            Operand::Local(object) => Operand::Attribute(Box::new(Attribute { object, name, cache, span })),
-            object => {
-                let object = Self::operand_thunk(object);
-                Operand::Thunk(Box::new(move |vm, frame| {
-                    let object = object(vm, frame)?;
-                    let found = match cache.own(&object) {
-                        Some(found) => found,
-                        None => noted(vm, frame, span, |vm| vm.get_attr_miss(&object, &name, &cache))?,
-                    };
-                    drop(object);
-                    vm.finalize_at(frame.code, span);
-                    Ok(found)
-                }))
+            Operand::Local(object) => {
+                Operand::Attribute(Box::new(Attribute { object, name, cache: AttrCache::default(), span }))
             }
+            Operand::Global(object) => Operand::Thunk(attribute_of(object, name, span)),
+            Operand::Captured(object) => Operand::Thunk(attribute_of(object, name, span)),
+            Operand::Attribute(object) => Operand::Thunk(attribute_of(object, name, span)),
+            object => Operand::Thunk(attribute_of(Self::operand_thunk(object), name, span)),
         }
     }
 
@@ -489,6 +482,7 @@ impl Lower<'_> {
             }
             index => self.operand(index),
         };
+        let method = SpecialSite::default();
         let item = move |vm: &mut Vm, frame: &Frame, object: &Value, index: &Value| {
             if let (Value::List(list), Value::Int(at)) = (object, index)
                 && *at >= 0
@@ -496,10 +490,26 @@ impl Lower<'_> {
             {
                 return Ok(found.clone());
             }
-            if let Value::Dict(dict) = object
-                && let Some(Some(found)) = Vm::dict_get_at_once(dict, index)
-            {
-                return Ok(found);
+            match object {
+                Value::Dict(dict) => {
+                    if let Some(Some(found)) = Vm::dict_get_at_once(dict, index) {
+                        return Ok(found);
+                    }
+                }
+                Value::Str(text) => {
+                    if let Value::Int(at) = index
+                        && let Some(found) = vm.char_at_once(text, *at)
+                    {
+                        return Ok(found);
+                    }
+                }
+                Value::Instance(instance) => {
+                    if let Some(f) = method.function(vm, instance, object, sym::__getitem__, 2) {
+                        let args = [object.clone(), index.clone()];
+                        return noted(vm, frame, span, |vm| vm.call_simple(&f, args).map_err(Into::into));
+                    }
+                }
+                _ => {}
             }
             read_item(vm, frame, object, index, span)
         };
@@ -624,9 +634,12 @@ impl Lower<'_> {
             return match op {
                 CmpOp::Is => self.pair(left, right, |_, _, left, right| Ok(Value::bool(left.is(right)))),
                 CmpOp::IsNot => self.pair(left, right, |_, _, left, right| Ok(Value::bool(!left.is(right)))),
-                CmpOp::In | CmpOp::NotIn => self.pair(left, right, move |vm, frame, left, right| {
-                    noted_for(vm, frame, span, &[left, right], |vm| vm.compare(op, left, right))
-                }),
+                CmpOp::In | CmpOp::NotIn => {
+                    self.pair(left, right, move |vm, frame, left, right| match Vm::contains_at_once(right, left) {
+                        Some(found) => Ok(Value::bool(found == (op == CmpOp::In))),
+                        None => noted_for(vm, frame, span, &[left, right], |vm| vm.compare(op, left, right)),
+                    })
+                }
                 op => self.pair(left, right, move |vm, frame, left, right| match (left, right) {
                     (Value::Int(a), Value::Int(b)) => Ok(Value::bool(holds(op, a.cmp(b)))),
                     _ => noted_for(vm, frame, span, &[left, right], |vm| vm.compare(op, left, right)),
@@ -651,6 +664,24 @@ impl Lower<'_> {
     }
 }
 
+/// An attribute of what is looked at in place where it can be.
+fn attribute_of(object: impl Root, name: Rc<Str>, span: Span) -> Thunk {
+    let cache = AttrCache::default();
+    Box::new(move |vm, frame| {
+        if let Some(found) = object.look(vm, frame, |object| cache.at_hand(object, &name)) {
+            return Ok(found);
+        }
+        let object = object.value(vm, frame)?;
+        let found = match cache.own(&object) {
+            Some(found) => found,
+            None => noted(vm, frame, span, |vm| vm.get_attr_miss(&object, &name, &cache))?,
+        };
+        drop(object);
+        vm.finalize_at(frame.code, span);
+        Ok(found)
+    })
+}
+
 pub(super) fn is_starred(e: &Expr) -> bool {
     matches!(e.kind, ExprKind::Starred(_))
 }
@@ -662,6 +693,9 @@ pub(super) fn truth(vm: &mut Vm, frame: &Frame, value: &Value, span: Span) -> Ev
         Value::Bool(b) => Ok(b.get()),
         Value::None => Ok(false),
         Value::Int(n) => Ok(*n != 0),
+        Value::Str(text) => Ok(!text.is_empty()),
+        Value::List(list) => Ok(!list.is_empty()),
+        Value::Instance(instance) if vm.is_always_true(instance) => Ok(true),
         // This one warns.
         Value::NotImplemented => noted(vm, frame, span, |vm| vm.truth(value)),
         _ if is_object(value) => noted(vm, frame, span, |vm| vm.truth(value)),

@@ -35,7 +35,7 @@ impl Offset {
 }
 
 /// What a way to an item begins at, looked at in place.
-trait Root: 'static {
+pub(super) trait Root: 'static {
     fn look<R>(&self, vm: &Vm, frame: &Frame, at: impl FnOnce(&Value) -> Option<R>) -> Option<R>;
     fn value(&self, vm: &mut Vm, frame: &mut Frame) -> Eval;
 }
@@ -314,6 +314,7 @@ pub(super) fn reading(way: Way) -> Thunk {
                 Some(items[slice::index(at, items.len())?].clone())
             }
             Value::Tuple(items) => Some(items[slice::index(at, items.len())?].clone()),
+            Value::Str(text) => vm.char_at_once(text, at),
             _ => None,
         });
         match found.or_else(|| path.look_in_dict(vm, frame, |dict, key| Vm::dict_get_at_once(dict, key)?)) {

@@ -219,8 +219,9 @@ impl Lower<'_> {
             CmpOp::NotEq => self.ordering(left, right, span, CmpOp::NotEq, |a, b| a != b, |a, b| a != b),
             CmpOp::In | CmpOp::NotIn => {
                 let want = op == CmpOp::In;
-                self.pair(left, right, move |vm, frame, left, right| {
-                    Ok(noted_for(vm, frame, span, &[left, right], |vm| vm.contains(right, left))? == want)
+                self.pair(left, right, move |vm, frame, left, right| match Vm::contains_at_once(right, left) {
+                    Some(found) => Ok(found == want),
+                    None => Ok(noted_for(vm, frame, span, &[left, right], |vm| vm.contains(right, left))? == want),
                 })
             }
         }

@@ -2,9 +2,10 @@
 
 use std::cell::{Cell, RefCell};
 
-use super::call::{MethodSite, call_bound, invoke};
+use super::call::{call_bound, invoke};
 use super::call_native::call_native_bound;
 use super::direct::{call_evaluated, call_with_defaults, takes};
+use super::methods::MethodSite;
 use super::prelude::*;
 use crate::machine::attr_cache::Method;
 use crate::object::Class;
@@ -27,10 +28,17 @@ impl Lower<'_> {
         let ExprKind::Call { func, args } = &e.kind else { return None };
         let ExprKind::Name(name) = func.kind else { return None };
         let scope = &self.scopes.scopes[self.unit.scope.0 as usize];
-        if !args.is_empty() || !self.calls_super(e) || self.unit.green || scope.kind != ScopeKind::Function {
+        if !self.calls_super(e) || self.unit.green || scope.kind != ScopeKind::Function {
             return None;
         }
-        let class = *self.unit.free.get(&sym::__class__)?;
+        let class = match &args[..] {
+            [] => ClassPlace::Closure(*self.unit.free.get(&sym::__class__)?),
+            [Arg::Positional(class), Arg::Positional(this)] if self.local_slot(this) == Some(0) => match class.kind {
+                ExprKind::Name(name) => ClassPlace::Named(self.load_name(name, class.span)),
+                _ => return None,
+            },
+            _ => return None,
+        };
         Some(SuperPlace { callee: self.load_name(name, func.span), class })
     }
 
@@ -83,12 +91,28 @@ impl Lower<'_> {
     }
 }
 
-/// What `super()` in a method is made of.
+/// What `super()` or `super(class, self)` in a method is made of.
 pub(super) struct SuperPlace {
     /// `super` itself, which a script may have given another meaning.
     callee: Thunk,
+    class: ClassPlace,
+}
+
+/// Where the class is that `super` looks behind.
+enum ClassPlace {
     /// Where the closure has `__class__`.
-    class: usize,
+    Closure(usize),
+    /// The first of two arguments.
+    Named(Thunk),
+}
+
+impl ClassPlace {
+    fn get(&self, vm: &mut Vm, frame: &mut Frame) -> Eval {
+        match self {
+            ClassPlace::Closure(at) => Ok(frame.function.closure[*at].get()),
+            ClassPlace::Named(name) => name(vm, frame),
+        }
+    }
 }
 
 /// What was found behind a class for instances of another.
@@ -119,7 +143,7 @@ impl Behind {
     }
 }
 
-/// `super().name(*args)`; `object` makes the `super` object where it is needed after all.
+/// `super().name(*args)` or `super(class, self).name(*args)`; `object` makes the `super` object where it is needed after all.
 pub(super) fn super_method<const N: usize>(
     place: SuperPlace,
     object: Operand,
@@ -130,11 +154,9 @@ pub(super) fn super_method<const N: usize>(
     let span = site.span;
     Box::new(move |vm, frame| {
         let builtin = matches!(&(place.callee)(vm, frame)?, Value::Class(c) if Rc::ptr_eq(c, &vm.types.super_));
-        if let (true, Some(this @ (Value::Instance(_) | Value::Exception(_))), Value::Class(class)) = (
-            builtin && frame.code.params.positional > 0,
-            frame.locals.first(),
-            frame.function.closure[place.class].get(),
-        ) {
+        if let (true, Value::Class(class), Some(this @ (Value::Instance(_) | Value::Exception(_)))) =
+            (builtin && frame.code.params.positional > 0, place.class.get(vm, frame)?, frame.locals.first())
+        {
             let found = behind.get(&vm.class_of(this), &class, &site.name);
             let this = this.clone();
             match found {
@@ -148,10 +170,10 @@ pub(super) fn super_method<const N: usize>(
                 _ => {}
             }
         }
-        let object = object.value(vm, frame)?;
-        let (callee, mut values) = match site.load(vm, frame, &object)? {
+        let mut object = object.value(vm, frame)?;
+        let (callee, mut values) = match site.load(vm, frame, &mut object)? {
             Method::Bound(callee) => (callee, Vec::new()),
-            Method::Unbound(callee) => (callee, vec![object]),
+            Method::OfClass(callee) | Method::Unbound(callee) => (callee, vec![object]),
         };
         for arg in &args {
             values.push(arg.value(vm, frame)?);

@@ -37,6 +37,8 @@ impl Hooks {
     const GETITEM: u16 = 256;
     const SETITEM: u16 = 512;
     const CONTAINS: u16 = 1024;
+    /// An `__eq__` or `__ne__` that is not `object`'s.
+    const EQ: u16 = 2048;
 
     fn has(self, which: u16) -> bool {
         self.0 & which != 0
@@ -52,6 +54,10 @@ impl Hooks {
 
     pub(super) fn has_len(self) -> bool {
         self.has(Hooks::LEN)
+    }
+
+    pub(super) fn has_eq(self) -> bool {
+        self.has(Hooks::EQ)
     }
 
     /// Whether script code says what `__class__` is.
@@ -88,16 +94,18 @@ impl Vm {
                 found |= bit;
             }
         }
-        let of_dict = |native: &crate::object::native::NativeFunction| {
+        let is_of = |native: &NativeFunction, class: &Rc<Class>| {
             let owner = native.owner.borrow().as_ref().and_then(std::rc::Weak::upgrade);
-            owner.is_some_and(|owner| Rc::ptr_eq(&owner, &self.types.dict))
+            owner.is_some_and(|owner| Rc::ptr_eq(&owner, class))
         };
-        for (name, bit) in [
-            (sym::__getitem__, Hooks::GETITEM),
-            (sym::__setitem__, Hooks::SETITEM),
-            (sym::__contains__, Hooks::CONTAINS),
+        for (name, bit, class) in [
+            (sym::__getitem__, Hooks::GETITEM, &self.types.dict),
+            (sym::__setitem__, Hooks::SETITEM, &self.types.dict),
+            (sym::__contains__, Hooks::CONTAINS, &self.types.dict),
+            (sym::__eq__, Hooks::EQ, &self.types.object),
+            (sym::__ne__, Hooks::EQ, &self.types.object),
         ] {
-            if !matches!(has(name), Some(Value::Native(native)) if of_dict(&native)) {
+            if !matches!(has(name), Some(Value::Native(native)) if is_of(&native, class)) {
                 found |= bit;
             }
         }

@@ -55,6 +55,9 @@ const CLASS: u32 = u32::MAX - 3;
 /// In place of a slot: the value is a static method's function, which is called as it is.
 const STATIC: u32 = u32::MAX - 2;
 
+/// In place of a slot: the value is a class method's function, which is called with the class.
+const CLASS_METHOD: u32 = u32::MAX - 4;
+
 /// The shape and the version by which an entry is found; the version counts where there is no shape.
 #[inline]
 fn key_of(instance: &Instance) -> (u32, u32) {
@@ -211,6 +214,27 @@ impl AttrCache {
         })
     }
 
+    /// What a lookup here found last in this very class, or finds in this module.
+    #[inline]
+    pub fn in_namespace(&self, value: &Value, name: &Rc<Str>) -> Option<Value> {
+        match value {
+            Value::Class(class) => self.of_class(class, OF_CLASS),
+            Value::Module(module) if module.class.borrow().is_none() => {
+                module.dict.get_cached(self.first.slot.get() as usize, name)
+            }
+            _ => None,
+        }
+    }
+
+    /// The attribute that a lookup here found, or finds, without looking at anything else: nothing is called or bound.
+    #[inline(always)]
+    pub fn at_hand(&self, value: &Value, name: &Rc<Str>) -> Option<Value> {
+        match value {
+            Value::Instance(_) => self.own(value),
+            value => self.in_namespace(value, name),
+        }
+    }
+
     /// Assigns an attribute that an assignment here found in an instance of the first shape that was seen, or added to
     /// it; the value comes back from others.
     #[inline(always)]
@@ -338,6 +362,8 @@ pub enum Method {
     Unbound(Value),
     /// Call it as it is.
     Bound(Value),
+    /// Call it with the object's class in front.
+    OfClass(Value),
 }
 
 impl Vm {
@@ -398,6 +424,9 @@ impl Vm {
             _ => None,
         };
         let result = match getter {
+            Some(Value::Function(getter)) if getter.code.simple_arity.get() == 1 => {
+                self.call_simple(&getter, [value.clone()]).map_err(Into::into)
+            }
             Some(getter) => self.call(&getter, std::slice::from_ref(value)),
             None => {
                 let class = self.class_of(value);
@@ -536,10 +565,10 @@ impl Vm {
                         return Ok(Method::Unbound(found));
                     }
                 }
-                STATIC => {
+                slot @ (STATIC | CLASS_METHOD) => {
                     let found = entry.value.borrow().get();
                     if !found.is_unbound() {
-                        return Ok(Method::Bound(found));
+                        return Ok(if slot == STATIC { Method::Bound(found) } else { Method::OfClass(found) });
                     }
                 }
                 _ => {}
@@ -580,10 +609,17 @@ impl Vm {
                 return Ok(Method::Unbound(method));
             }
             if let Some(Value::Descriptor(descriptor)) = &found {
-                if let Descriptor::StaticMethod(function, _) = &**descriptor {
-                    if shape != NO_ID && own_attr(value, name).is_none() {
-                        cache.room(shape).remember(version, shape, STATIC, function);
-                        return Ok(Method::Bound(function.clone()));
+                if shape != NO_ID && own_attr(value, name).is_none() {
+                    match &**descriptor {
+                        Descriptor::StaticMethod(function, _) => {
+                            cache.room(shape).remember(version, shape, STATIC, function);
+                            return Ok(Method::Bound(function.clone()));
+                        }
+                        Descriptor::ClassMethod(function @ Value::Function(_), _) => {
+                            cache.room(shape).remember(version, shape, CLASS_METHOD, function);
+                            return Ok(Method::OfClass(function.clone()));
+                        }
+                        _ => {}
                     }
                 }
             }

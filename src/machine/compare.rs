@@ -12,6 +12,7 @@ use crate::machine::ops::{is_object, same_class};
 use crate::machine::sequence::bytes_of;
 use crate::machine::{generic, views};
 use crate::object::class::Special;
+use crate::object::instance::Payload;
 use crate::object::{Range, Set, Tuple};
 use crate::syntax::ast::CmpOp;
 use crate::text::{code_point, float as floats};
@@ -104,6 +105,13 @@ impl Vm {
                     return Ok(Value::bool(holds(op, order)));
                 }
             }
+            (Value::Instance(_), _) | (_, Value::Instance(_))
+                if matches!(op, CmpOp::Eq | CmpOp::NotEq)
+                    && self.equals_itself_alone(a)
+                    && self.equals_itself_alone(b) =>
+            {
+                return Ok(Value::bool(a.is(b) == (op == CmpOp::Eq)));
+            }
             _ => {}
         }
         if is_object(a) || is_object(b) {
@@ -113,6 +121,17 @@ impl Vm {
             return Ok(result);
         }
         self.compare_default(op, a, b)
+    }
+
+    /// Whether a value equals no object but itself, or leaves that to the object.
+    fn equals_itself_alone(&self, value: &Value) -> bool {
+        match value {
+            Value::Instance(instance) => {
+                matches!(instance.payload, Payload::Value(None)) && !self.hooks(&instance.class()).has_eq()
+            }
+            Value::None | Value::Int(_) | Value::Str(_) | Value::Bool(_) => true,
+            _ => false,
+        }
     }
 
     fn compare_protocol(&mut self, op: CmpOp, a: &Value, b: &Value) -> Result {

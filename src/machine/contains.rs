@@ -6,6 +6,7 @@ use crate::machine::ops::is_object;
 use crate::machine::sequence::bytes_of;
 use crate::machine::views;
 use crate::object::class::Special;
+use crate::object::instance::Instance;
 
 impl Vm {
     /// `bool(value)`.
@@ -19,6 +20,13 @@ impl Vm {
             Value::List(list) => Ok(!list.is_empty()),
             _ => self.truth_general(value),
         }
+    }
+
+    /// Whether an object is true because its class says nothing about that.
+    #[inline]
+    pub fn is_always_true(&self, instance: &Instance) -> bool {
+        let hooks = self.hooks(&instance.class());
+        instance.inner().is_none() && !hooks.has_bool() && !hooks.has_len()
     }
 
     #[inline(never)]
@@ -84,13 +92,23 @@ impl Vm {
         })
     }
 
+    /// `item in container`, where no script code has a say.
+    #[inline]
+    pub fn contains_at_once(container: &Value, item: &Value) -> Option<bool> {
+        match container {
+            Value::Dict(dict) => contains_at_once(&dict.table, item),
+            Value::Set(set) => contains_at_once(&set.table, item),
+            Value::Tuple(items) => is_among(items, item),
+            Value::List(list) => is_among(&list.items.borrow(), item),
+            _ => None,
+        }
+    }
+
     /// `item in container`.
     pub fn contains(&mut self, container: &Value, item: &Value) -> Result<bool> {
         let found = match container {
-            Value::Dict(dict) => contains_at_once(&dict.table, item),
-            Value::Set(set) => contains_at_once(&set.table, item),
             Value::Instance(_) => self.dict_searched(container).and_then(|dict| contains_at_once(&dict.table, item)),
-            _ => None,
+            _ => Self::contains_at_once(container, item),
         };
         if let Some(found) = found {
             return Ok(found);
@@ -185,4 +203,20 @@ impl Vm {
         }
         Ok(false)
     }
+}
+
+/// Whether a text or a number is among items that all are texts and numbers up to there.
+fn is_among(items: &[Value], item: &Value) -> Option<bool> {
+    if !matches!(item, Value::Int(_) | Value::Str(_)) {
+        return None;
+    }
+    for element in items {
+        match (element, item) {
+            (Value::Int(x), Value::Int(y)) if x == y => return Some(true),
+            (Value::Str(x), Value::Str(y)) if x == y => return Some(true),
+            (Value::Int(_) | Value::Str(_), _) => {}
+            _ => return None,
+        }
+    }
+    Some(false)
 }

@@ -40,10 +40,9 @@ impl Vm {
                     return Ok(items[at].clone());
                 }
             }
-            (Value::Str(text), Value::Int(n)) if text.is_ascii() => {
-                let bytes = text.as_str().as_bytes();
-                if let Some(at) = slices::index(*n, bytes.len()) {
-                    return Ok(self.char_value(char::from(bytes[at])));
+            (Value::Str(text), Value::Int(n)) => {
+                if let Some(found) = self.char_at_once(text, *n) {
+                    return Ok(found);
                 }
             }
             (Value::Dict(dict), _) => {
@@ -55,6 +54,14 @@ impl Vm {
             _ => {}
         }
         self.get_item_general(container, key)
+    }
+
+    /// A character of a text of ASCII.
+    #[inline]
+    pub fn char_at_once(&self, text: &Str, at: i64) -> Option<Value> {
+        let bytes = text.as_str().as_bytes();
+        let at = slices::index(at, bytes.len()).filter(|_| text.is_ascii())?;
+        Some(self.char_value(char::from(bytes[at])))
     }
 
     /// The same where no script code has a say and nothing is wrong.

@@ -248,7 +248,7 @@ impl Vm {
     }
 
     /// A string of one character.
-    pub fn char_value(&mut self, c: char) -> Value {
+    pub fn char_value(&self, c: char) -> Value {
         if c.is_ascii() {
             if let Some(cached) = self.ascii_chars.get(c as usize) {
                 return Value::Str(cached.clone());
