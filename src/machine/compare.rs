@@ -192,13 +192,7 @@ impl Vm {
     #[cold]
     fn not_comparable(&mut self, op: CmpOp, a: &Value, b: &Value) -> Error {
         let (left, right) = (self.type_name(a), self.type_name(b));
-        let sign = match op {
-            CmpOp::Lt => "<",
-            CmpOp::LtE => "<=",
-            CmpOp::Gt => ">",
-            _ => ">=",
-        };
-        let (left, right) = (left.as_str(), right.as_str());
+        let (sign, left, right) = (op.sign(), left.as_str(), right.as_str());
         let message = format!("'{sign}' not supported between instances of '{left}' and '{right}'");
         self.operand_error(message, &[a, b])
     }

@@ -10,9 +10,8 @@ use crate::object::class::Special;
 use crate::object::instance::Payload;
 use crate::syntax::ast::{BinOp, UnaryOp};
 
-/// How an operator is written and which special methods stand for it.
+/// Which special methods stand for an operator.
 struct Names {
-    sign: &'static str,
     method: Symbol,
     reflected: Symbol,
     in_place: Symbol,
@@ -20,19 +19,19 @@ struct Names {
 
 /// In the order of `BinOp`.
 const OPERATORS: [Names; 13] = [
-    Names { sign: "+", method: sym::__add__, reflected: sym::__radd__, in_place: sym::__iadd__ },
-    Names { sign: "-", method: sym::__sub__, reflected: sym::__rsub__, in_place: sym::__isub__ },
-    Names { sign: "*", method: sym::__mul__, reflected: sym::__rmul__, in_place: sym::__imul__ },
-    Names { sign: "@", method: sym::__matmul__, reflected: sym::__rmatmul__, in_place: sym::__imatmul__ },
-    Names { sign: "/", method: sym::__truediv__, reflected: sym::__rtruediv__, in_place: sym::__itruediv__ },
-    Names { sign: "//", method: sym::__floordiv__, reflected: sym::__rfloordiv__, in_place: sym::__ifloordiv__ },
-    Names { sign: "%", method: sym::__mod__, reflected: sym::__rmod__, in_place: sym::__imod__ },
-    Names { sign: "** or pow()", method: sym::__pow__, reflected: sym::__rpow__, in_place: sym::__ipow__ },
-    Names { sign: "<<", method: sym::__lshift__, reflected: sym::__rlshift__, in_place: sym::__ilshift__ },
-    Names { sign: ">>", method: sym::__rshift__, reflected: sym::__rrshift__, in_place: sym::__irshift__ },
-    Names { sign: "&", method: sym::__and__, reflected: sym::__rand__, in_place: sym::__iand__ },
-    Names { sign: "^", method: sym::__xor__, reflected: sym::__rxor__, in_place: sym::__ixor__ },
-    Names { sign: "|", method: sym::__or__, reflected: sym::__ror__, in_place: sym::__ior__ },
+    Names { method: sym::__add__, reflected: sym::__radd__, in_place: sym::__iadd__ },
+    Names { method: sym::__sub__, reflected: sym::__rsub__, in_place: sym::__isub__ },
+    Names { method: sym::__mul__, reflected: sym::__rmul__, in_place: sym::__imul__ },
+    Names { method: sym::__matmul__, reflected: sym::__rmatmul__, in_place: sym::__imatmul__ },
+    Names { method: sym::__truediv__, reflected: sym::__rtruediv__, in_place: sym::__itruediv__ },
+    Names { method: sym::__floordiv__, reflected: sym::__rfloordiv__, in_place: sym::__ifloordiv__ },
+    Names { method: sym::__mod__, reflected: sym::__rmod__, in_place: sym::__imod__ },
+    Names { method: sym::__pow__, reflected: sym::__rpow__, in_place: sym::__ipow__ },
+    Names { method: sym::__lshift__, reflected: sym::__rlshift__, in_place: sym::__ilshift__ },
+    Names { method: sym::__rshift__, reflected: sym::__rrshift__, in_place: sym::__irshift__ },
+    Names { method: sym::__and__, reflected: sym::__rand__, in_place: sym::__iand__ },
+    Names { method: sym::__xor__, reflected: sym::__rxor__, in_place: sym::__ixor__ },
+    Names { method: sym::__or__, reflected: sym::__ror__, in_place: sym::__ior__ },
 ];
 
 #[inline]
@@ -202,7 +201,7 @@ impl Vm {
                 found => found,
             }
         };
-        found.ok_or_else(|| self.unsupported(op, OPERATORS[op as usize].sign, a, b))
+        found.ok_or_else(|| self.unsupported(op, if op == BinOp::Pow { "** or pow()" } else { op.sign() }, a, b))
     }
 
     /// What the built-in types make of `a op b`; `None` is their `NotImplemented`.
@@ -451,10 +450,7 @@ impl Vm {
         };
         match found {
             Some(value) => Ok(value),
-            None => {
-                let sign = if op == BinOp::Pow { "**" } else { names.sign };
-                Err(self.unsupported(op, &format!("{sign}="), &left, right))
-            }
+            None => Err(self.unsupported(op, &format!("{}=", op.sign()), &left, right)),
         }
     }
 

@@ -448,6 +448,12 @@ pub enum BinOp {
     BitOr,
 }
 
+impl BinOp {
+    pub fn sign(self) -> &'static str {
+        ["+", "-", "*", "@", "/", "//", "%", "**", "<<", ">>", "&", "^", "|"][self as usize]
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum UnaryOp {
     Not,
@@ -468,4 +474,10 @@ pub enum CmpOp {
     IsNot,
     In,
     NotIn,
+}
+
+impl CmpOp {
+    pub fn sign(self) -> &'static str {
+        ["==", "!=", "<", "<=", ">", ">=", "is", "is not", "in", "not in"][self as usize]
+    }
 }

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::ast::{Arg, BinOp, BoolOp, CmpOp, Comp, Constant, Expr, ExprKind, FStringPart, Params, UnaryOp};
+use super::ast::{Arg, BinOp, BoolOp, Comp, Constant, Expr, ExprKind, FStringPart, Params, UnaryOp};
 use crate::source::Span;
 use crate::text::{float, repr};
 
@@ -103,13 +103,13 @@ impl Writer<'_> {
                 self.within(level, place, |w| w.listed(values, sign, level + 1));
             }
             ExprKind::BinOp { first, rest } => {
-                let level = rest.first().map_or(ATOM, |(op, _)| sign_of(*op).1);
+                let level = rest.first().map_or(ATOM, |(op, _)| level_of(*op));
                 // A power holds to the right, all else to the left.
                 let right = u8::from(level != POWER);
                 self.within(level, place, |w| {
                     w.expr(first, level + 1 - right);
                     for (op, operand) in rest {
-                        let _ = write!(w.out, " {} ", sign_of(*op).0);
+                        let _ = write!(w.out, " {} ", op.sign());
                         w.expr(operand, level + right);
                     }
                 });
@@ -126,7 +126,7 @@ impl Writer<'_> {
             ExprKind::Compare { first, rest } => self.within(COMPARE, place, |w| {
                 w.expr(first, COMPARE + 1);
                 for (op, operand) in rest {
-                    let _ = write!(w.out, " {} ", comparison(*op));
+                    let _ = write!(w.out, " {} ", op.sign());
                     w.expr(operand, COMPARE + 1);
                 }
             }),
@@ -284,35 +284,14 @@ impl Writer<'_> {
     }
 }
 
-fn sign_of(op: BinOp) -> (&'static str, Level) {
+fn level_of(op: BinOp) -> Level {
     match op {
-        BinOp::BitOr => ("|", OPERATOR + 1),
-        BinOp::BitXor => ("^", OPERATOR + 2),
-        BinOp::BitAnd => ("&", OPERATOR + 3),
-        BinOp::LShift => ("<<", OPERATOR + 4),
-        BinOp::RShift => (">>", OPERATOR + 4),
-        BinOp::Add => ("+", OPERATOR + 5),
-        BinOp::Sub => ("-", OPERATOR + 5),
-        BinOp::Mul => ("*", OPERATOR + 6),
-        BinOp::MatMul => ("@", OPERATOR + 6),
-        BinOp::Div => ("/", OPERATOR + 6),
-        BinOp::FloorDiv => ("//", OPERATOR + 6),
-        BinOp::Mod => ("%", OPERATOR + 6),
-        BinOp::Pow => ("**", POWER),
-    }
-}
-
-fn comparison(op: CmpOp) -> &'static str {
-    match op {
-        CmpOp::Eq => "==",
-        CmpOp::NotEq => "!=",
-        CmpOp::Lt => "<",
-        CmpOp::LtE => "<=",
-        CmpOp::Gt => ">",
-        CmpOp::GtE => ">=",
-        CmpOp::Is => "is",
-        CmpOp::IsNot => "is not",
-        CmpOp::In => "in",
-        CmpOp::NotIn => "not in",
+        BinOp::BitOr => OPERATOR + 1,
+        BinOp::BitXor => OPERATOR + 2,
+        BinOp::BitAnd => OPERATOR + 3,
+        BinOp::LShift | BinOp::RShift => OPERATOR + 4,
+        BinOp::Add | BinOp::Sub => OPERATOR + 5,
+        BinOp::Mul | BinOp::MatMul | BinOp::Div | BinOp::FloorDiv | BinOp::Mod => OPERATOR + 6,
+        BinOp::Pow => POWER,
     }
 }

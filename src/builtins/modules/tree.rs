@@ -49,22 +49,9 @@ fn op(name: &str) -> Value {
     bare(name, Vec::new())
 }
 
-fn bin_op(op: BinOp) -> &'static str {
-    match op {
-        BinOp::Add => "Add",
-        BinOp::Sub => "Sub",
-        BinOp::Mul => "Mult",
-        BinOp::MatMul => "MatMult",
-        BinOp::Div => "Div",
-        BinOp::FloorDiv => "FloorDiv",
-        BinOp::Mod => "Mod",
-        BinOp::Pow => "Pow",
-        BinOp::LShift => "LShift",
-        BinOp::RShift => "RShift",
-        BinOp::BitAnd => "BitAnd",
-        BinOp::BitXor => "BitXor",
-        BinOp::BitOr => "BitOr",
-    }
+fn bin_op(op: BinOp) -> Value {
+    let name = format!("{op:?}");
+    self::op(&if name.ends_with("Mul") { name + "t" } else { name })
 }
 
 fn constant(value: &Constant) -> Value {
@@ -130,7 +117,7 @@ impl Tree<'_> {
                 ("Assign", vec![self.targets(targets, "Store"), self.expr(value), Value::None])
             }
             AugAssign { target, op: sign, value } => {
-                ("AugAssign", vec![self.target(target, "Store"), op(bin_op(*sign)), self.expr(value)])
+                ("AugAssign", vec![self.target(target, "Store"), bin_op(*sign), self.expr(value)])
             }
             AnnAssign { target, annotation, value, simple } => {
                 let (target, annotation) = (self.target(target, "Store"), self.expr(annotation));
@@ -311,7 +298,7 @@ impl Tree<'_> {
                 let mut left = self.expr(first);
                 for (at, (sign, right)) in rest.iter().enumerate() {
                     let end = if at + 1 == rest.len() { expr.span.end } else { right.span.end };
-                    let fields = vec![left, op(bin_op(*sign)), self.expr(right)];
+                    let fields = vec![left, bin_op(*sign), self.expr(right)];
                     left = self.node("BinOp", fields, Span { start: expr.span.start, end });
                 }
                 return left;
