@@ -10,7 +10,7 @@ use super::prelude::*;
 use crate::object::code::Code;
 use crate::object::native::{NativeFunction, Row, native};
 use crate::resolve::{self, Mode};
-use crate::syntax::visit::operands_mut;
+use crate::syntax::visit::{PartMut, operands_mut, plain_parts_mut};
 use crate::syntax::{self, Parsed};
 
 /// What looks at the frame that calls it, and must be called from there.
@@ -66,68 +66,14 @@ impl Lower<'_> {
         self.clear_slot(slot, span);
     }
 
-    /// Marks the calls in a function's body that are to be suspension points.
+    /// Marks the calls in a function's body that are to be suspension points. Definitions run as they always do.
     pub(super) fn mark_block(&self, stmts: &mut [Stmt]) {
         for stmt in stmts {
-            self.mark_stmt(&mut stmt.kind);
-        }
-    }
-
-    fn mark_stmt(&self, stmt: &mut StmtKind) {
-        match stmt {
-            StmtKind::Expr(value) | StmtKind::Return(Some(value)) => {
-                self.mark(value);
-            }
-            StmtKind::Assign { targets, value } => {
-                self.mark(value);
-                self.mark_all(targets);
-            }
-            StmtKind::AugAssign { value, .. } => {
-                self.mark(value);
-            }
-            StmtKind::AnnAssign { target, value, .. } => {
-                self.mark_all(value);
-                self.mark(target);
-            }
-            StmtKind::Delete(targets) => {
-                self.mark_all(targets);
-            }
-            StmtKind::Raise { exc, cause } => {
-                self.mark_all(exc.iter_mut().chain(cause));
-            }
-            StmtKind::Assert { test, msg } => {
-                self.mark_all(std::iter::once(test).chain(msg));
-            }
-            StmtKind::If { test, body, orelse } | StmtKind::While { test, body, orelse } => {
-                self.mark(test);
-                self.mark_block(body);
-                self.mark_block(orelse);
-            }
-            StmtKind::For { iter, body, orelse, .. } => {
-                self.mark(iter);
-                self.mark_block(body);
-                self.mark_block(orelse);
-            }
-            StmtKind::Try { body, handlers, orelse, finalbody, .. } => {
-                self.mark_block(body);
-                for handler in handlers {
-                    self.mark_block(&mut handler.body);
-                }
-                self.mark_block(orelse);
-                self.mark_block(finalbody);
-            }
-            StmtKind::With { items, body, .. } => {
-                self.mark_all(items.iter_mut().map(|item| &mut item.context));
-                self.mark_block(body);
-            }
-            StmtKind::Match { subject, cases } => {
-                self.mark(subject);
-                for case in cases {
-                    self.mark_block(&mut case.body);
-                }
-            }
-            // Definitions run as they always do.
-            _ => {}
+            plain_parts_mut(stmt, &mut |part| match part {
+                PartMut::Expr(e) | PartMut::Target(e) => _ = self.mark(e),
+                PartMut::Block(body) => self.mark_block(body),
+                PartMut::Pattern(_) => {}
+            });
         }
     }
 

@@ -9,6 +9,7 @@ use super::prelude::*;
 use crate::syntax::ast::{
     Alias, Arg, ClassDef, FunctionDef, Ident, Param, Params, Pattern, PatternKind, TypeParam, TypeParamKind,
 };
+use crate::syntax::visit::{PartMut, plain_parts_mut};
 
 use super::table::{ANNOTATED, Flags, GLOBAL, IMPORT, ITERATION, LOCAL, NONLOCAL, PARAM, TYPE_PARAM, Table, USE};
 
@@ -137,51 +138,25 @@ impl<'a> Collector<'a> {
     fn stmt(&mut self, stmt: &mut Stmt) {
         let span = stmt.span;
         match &mut stmt.kind {
-            StmtKind::Expr(value) => _ = self.expr(value),
-            StmtKind::Assign { targets, value } => {
-                self.expr(value);
-                self.targets(targets);
-            }
-            StmtKind::AugAssign { target, value, .. } => {
-                self.target(target, LOCAL);
-                self.expr(value);
-            }
-            StmtKind::AnnAssign { .. } => self.ann_assign(stmt),
-            StmtKind::Return(value) => self.opt_expr(value),
-            StmtKind::Delete(targets) => self.targets(targets),
-            StmtKind::Raise { exc, cause } => {
-                self.opt_expr(exc);
-                self.opt_expr(cause);
-            }
-            StmtKind::Assert { test, msg } => {
-                self.expr(test);
-                self.opt_expr(msg);
-            }
-            StmtKind::Global(names) => self.declare(names, GLOBAL, span),
-            StmtKind::Nonlocal(names) => self.declare(names, NONLOCAL, span),
-            StmtKind::Pass | StmtKind::Break | StmtKind::Continue => {}
-            StmtKind::Import(names) => self.import(names),
-            StmtKind::ImportFrom { module, names, .. } => self.import_from(module, names),
-            StmtKind::If { .. } => self.if_stmt(stmt),
-            StmtKind::While { test, body, orelse } => {
-                self.expr(test);
-                self.stmts(body);
-                self.stmts(orelse);
-            }
-            StmtKind::For { target, iter, body, orelse, is_async } => {
-                self.note_await(*is_async);
-                self.expr(iter);
-                self.target(target, LOCAL);
-                self.stmts(body);
-                self.stmts(orelse);
-            }
-            StmtKind::Try { .. } => self.try_stmt(stmt),
-            StmtKind::With { .. } => self.with_stmt(stmt),
-            StmtKind::FunctionDef(def) => self.function(def),
-            StmtKind::ClassDef(def) => self.class(def),
-            StmtKind::Match { .. } => self.match_stmt(stmt),
-            StmtKind::TypeAlias { .. } => self.type_alias(stmt),
+            StmtKind::AnnAssign { .. } => return self.ann_assign(stmt),
+            StmtKind::Global(names) => return self.declare(names, GLOBAL, span),
+            StmtKind::Nonlocal(names) => return self.declare(names, NONLOCAL, span),
+            StmtKind::Import(names) => return self.import(names),
+            StmtKind::ImportFrom { module, names, .. } => return self.import_from(module, names),
+            StmtKind::If { .. } => return self.if_stmt(stmt),
+            StmtKind::Try { .. } => return self.try_stmt(stmt),
+            StmtKind::FunctionDef(def) => return self.function(def),
+            StmtKind::ClassDef(def) => return self.class(def),
+            StmtKind::TypeAlias { .. } => return self.type_alias(stmt),
+            StmtKind::For { is_async, .. } | StmtKind::With { is_async, .. } => self.note_await(*is_async),
+            _ => {}
         }
+        plain_parts_mut(stmt, &mut |part| match part {
+            PartMut::Expr(e) => _ = self.expr(e),
+            PartMut::Target(target) => _ = self.target(target, LOCAL),
+            PartMut::Pattern(pattern) => self.pattern(pattern),
+            PartMut::Block(body) => self.stmts(body),
+        });
     }
 
     pub(super) fn note_await(&mut self, awaits: bool) {
@@ -212,28 +187,6 @@ impl<'a> Collector<'a> {
         }
         self.stmts(orelse);
         self.stmts(finalbody);
-    }
-
-    fn with_stmt(&mut self, stmt: &mut Stmt) {
-        let StmtKind::With { items, body, is_async } = &mut stmt.kind else { return };
-        self.note_await(*is_async);
-        for item in items {
-            self.expr(&mut item.context);
-            if let Some(target) = &mut item.target {
-                self.target(target, LOCAL);
-            }
-        }
-        self.stmts(body);
-    }
-
-    fn match_stmt(&mut self, stmt: &mut Stmt) {
-        let StmtKind::Match { subject, cases } = &mut stmt.kind else { return };
-        self.expr(subject);
-        for case in cases {
-            self.pattern(&mut case.pattern);
-            self.opt_expr(&mut case.guard);
-            self.stmts(&mut case.body);
-        }
     }
 
     fn pattern(&mut self, pattern: &mut Pattern) {
@@ -363,12 +316,6 @@ impl<'a> Collector<'a> {
     }
 
     // Targets
-
-    fn targets(&mut self, targets: &mut [Expr]) {
-        for target in targets {
-            self.target(target, LOCAL);
-        }
-    }
 
     /// What is assigned to or deleted.
     pub(super) fn target(&mut self, target: &mut Expr, flags: Flags) -> bool {

@@ -1,104 +1,122 @@
 //! The parts of a node in the order of the text, for walks that need not know every kind of node.
 
 use super::ast::{
-    Arg, Comp, Expr, ExprKind, FStringField, FStringPart, Ident, Param, Params, Pattern, PatternKind, Stmt, StmtKind,
-    TypeParam, TypeParamKind,
+    Arg, Comp, ExceptHandler, Expr, ExprKind, FStringField, FStringPart, Ident, MatchCase, Param, Params, Pattern,
+    PatternKind, Stmt, StmtKind, TypeParam, TypeParamKind, WithItem,
 };
 use crate::source::Span;
 use crate::symbol::Symbol;
 
-/// A part of a statement.
-pub enum Part<'a> {
-    Expr(&'a Expr),
-    /// An expression that is assigned to or deleted.
-    Target(&'a Expr),
-    Pattern(&'a Pattern),
-    Block(&'a [Stmt]),
+/// The same walk for those who look and for those who change.
+macro_rules! walk_of_statements {
+    ($Part:ident, $plain_parts:ident $(, $mut:tt)?) => {
+        /// A part of a statement.
+        pub enum $Part<'a> {
+            Expr(&'a $($mut)? Expr),
+            /// An expression that is assigned to or deleted.
+            Target(&'a $($mut)? Expr),
+            Pattern(&'a $($mut)? Pattern),
+            Block(&'a $($mut)? [Stmt]),
+        }
+
+        /// The parts of a statement that is no definition.
+        pub fn $plain_parts<'a>(stmt: &'a $($mut)? Stmt, f: &mut dyn FnMut($Part<'a>)) {
+            use $Part::{Block, Expr, Target};
+            match & $($mut)? stmt.kind {
+                StmtKind::Expr(value) => f(Expr(value)),
+                StmtKind::Assign { targets, value } => {
+                    f(Expr(value));
+                    targets.into_iter().for_each(|target| f(Target(target)));
+                }
+                StmtKind::AugAssign { target, value, .. } => {
+                    f(Target(target));
+                    f(Expr(value));
+                }
+                StmtKind::AnnAssign { target, annotation, value, .. } => {
+                    value.into_iter().for_each(|value| f(Expr(value)));
+                    f(Target(target));
+                    f(Expr(annotation));
+                }
+                StmtKind::Return(value) => value.into_iter().for_each(|value| f(Expr(value))),
+                StmtKind::Delete(targets) => targets.into_iter().for_each(|target| f(Target(target))),
+                StmtKind::Raise { exc, cause } => exc.into_iter().chain(cause).for_each(|e| f(Expr(e))),
+                StmtKind::Assert { test, msg } => std::iter::once(test).chain(msg).for_each(|e| f(Expr(e))),
+                StmtKind::If { test, body, orelse } | StmtKind::While { test, body, orelse } => {
+                    f(Expr(test));
+                    f(Block(body));
+                    f(Block(orelse));
+                }
+                StmtKind::For { target, iter, body, orelse, .. } => {
+                    f(Expr(iter));
+                    f(Target(target));
+                    f(Block(body));
+                    f(Block(orelse));
+                }
+                StmtKind::Try { body, handlers, orelse, finalbody, .. } => {
+                    f(Block(body));
+                    for ExceptHandler { kind, body, .. } in handlers {
+                        kind.into_iter().for_each(|kind| f(Expr(kind)));
+                        f(Block(body));
+                    }
+                    f(Block(orelse));
+                    f(Block(finalbody));
+                }
+                StmtKind::With { items, body, .. } => {
+                    for WithItem { context, target } in items {
+                        f(Expr(context));
+                        target.into_iter().for_each(|target| f(Target(target)));
+                    }
+                    f(Block(body));
+                }
+                StmtKind::Match { subject, cases } => {
+                    f(Expr(subject));
+                    for MatchCase { pattern, guard, body } in cases {
+                        f($Part::Pattern(pattern));
+                        guard.into_iter().for_each(|guard| f(Expr(guard)));
+                        f(Block(body));
+                    }
+                }
+                StmtKind::FunctionDef(_)
+                | StmtKind::ClassDef(_)
+                | StmtKind::TypeAlias { .. }
+                | StmtKind::Global(_)
+                | StmtKind::Nonlocal(_)
+                | StmtKind::Pass
+                | StmtKind::Break
+                | StmtKind::Continue
+                | StmtKind::Import(_)
+                | StmtKind::ImportFrom { .. } => {}
+            }
+        }
+    };
 }
+
+walk_of_statements!(Part, plain_parts);
+walk_of_statements!(PartMut, plain_parts_mut, mut);
 
 /// The parts of a statement. Of a function or class these are the decorators, defaults, annotations, arguments and the
 /// body, all alike: a walk that cares about scopes handles definitions itself.
 pub fn stmt_parts<'a>(stmt: &'a Stmt, f: &mut dyn FnMut(Part<'a>)) {
-    use Part::{Block, Target};
     match &stmt.kind {
-        StmtKind::Expr(value) => f(Part::Expr(value)),
-        StmtKind::Assign { targets, value } => {
-            f(Part::Expr(value));
-            targets.iter().for_each(|target| f(Target(target)));
-        }
-        StmtKind::AugAssign { target, value, .. } => {
-            f(Target(target));
-            f(Part::Expr(value));
-        }
-        StmtKind::AnnAssign { target, annotation, value, .. } => {
-            value.iter().for_each(|value| f(Part::Expr(value)));
-            f(Target(target));
-            f(Part::Expr(annotation));
-        }
-        StmtKind::Return(value) => value.iter().for_each(|value| f(Part::Expr(value))),
-        StmtKind::Delete(targets) => targets.iter().for_each(|target| f(Target(target))),
-        StmtKind::Raise { exc, cause } => exc.iter().chain(cause).for_each(|e| f(Part::Expr(e))),
-        StmtKind::Assert { test, msg } => std::iter::once(test).chain(msg).for_each(|e| f(Part::Expr(e))),
-        StmtKind::If { test, body, orelse } | StmtKind::While { test, body, orelse } => {
-            f(Part::Expr(test));
-            f(Block(body));
-            f(Block(orelse));
-        }
-        StmtKind::For { target, iter, body, orelse, .. } => {
-            f(Part::Expr(iter));
-            f(Target(target));
-            f(Block(body));
-            f(Block(orelse));
-        }
-        StmtKind::Try { body, handlers, orelse, finalbody, .. } => {
-            f(Block(body));
-            for handler in handlers {
-                handler.kind.iter().for_each(|kind| f(Part::Expr(kind)));
-                f(Block(&handler.body));
-            }
-            f(Block(orelse));
-            f(Block(finalbody));
-        }
-        StmtKind::With { items, body, .. } => {
-            for item in items {
-                f(Part::Expr(&item.context));
-                item.target.iter().for_each(|target| f(Target(target)));
-            }
-            f(Block(body));
-        }
         StmtKind::FunctionDef(def) => {
             def.decorators.iter().for_each(|e| f(Part::Expr(e)));
             type_params(&def.type_params, f);
             params(&def.params, &mut |e| f(Part::Expr(e)));
             def.returns.iter().for_each(|e| f(Part::Expr(e)));
-            f(Block(&def.body));
+            f(Part::Block(&def.body));
         }
         StmtKind::ClassDef(def) => {
             def.decorators.iter().for_each(|e| f(Part::Expr(e)));
             type_params(&def.type_params, f);
             def.args.iter().for_each(|arg| f(Part::Expr(arg.value())));
-            f(Block(&def.body));
-        }
-        StmtKind::Match { subject, cases } => {
-            f(Part::Expr(subject));
-            for case in cases {
-                f(Part::Pattern(&case.pattern));
-                case.guard.iter().for_each(|guard| f(Part::Expr(guard)));
-                f(Block(&case.body));
-            }
+            f(Part::Block(&def.body));
         }
         StmtKind::TypeAlias { name, type_params: params, value, .. } => {
-            f(Target(name));
+            f(Part::Target(name));
             type_params(params, f);
             f(Part::Expr(value));
         }
-        StmtKind::Global(_)
-        | StmtKind::Nonlocal(_)
-        | StmtKind::Pass
-        | StmtKind::Break
-        | StmtKind::Continue
-        | StmtKind::Import(_)
-        | StmtKind::ImportFrom { .. } => {}
+        _ => plain_parts(stmt, f),
     }
 }
 
