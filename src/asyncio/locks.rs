@@ -13,7 +13,7 @@ use super::format;
 use super::future::{self, Status, Waited};
 use super::state::{Function, State, state};
 use crate::builtins::modules::collections::deque::{self, Deque};
-use crate::builtins::modules::support::class_given;
+use crate::builtins::modules::support::{class_given, this};
 use crate::builtins::prelude::*;
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
 use crate::object::native::Prompt;
@@ -186,15 +186,6 @@ pub struct Semaphore {
     /// The value a bounded semaphore began with.
     bound: RefCell<Value>,
     waiters: Waiters,
-}
-
-macro_rules! this {
-    ($vm:expr, $value:expr, $data:ty) => {
-        match $value.data::<$data>() {
-            Some(data) => data,
-            None => return Err(super::wrong_self($vm, $value, stringify!($data))),
-        }
-    };
 }
 
 /// The row of `_loop`.

@@ -8,7 +8,7 @@ use crate::resolve::{Binding, ScopeKind, Scopes};
 use crate::source::Span;
 use crate::symbol::{Interner, Symbol, sym};
 use crate::syntax::ast::{Alias, Comp, Expr, ExprKind, FunctionDef, Ident, Module, Params, ScopeId, Stmt, StmtKind};
-use crate::syntax::visit::{Part, all_params, expr_parts, pattern_parts, stmt_parts};
+use crate::syntax::visit::{Part, PatternPart, all_params, expr_parts, pattern_parts, stmt_parts};
 
 /// What a name is bound to, as far as that is certain.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -222,12 +222,10 @@ impl<'a> Walk<'a> {
             Part::Expr(expr) => self.expr(expr),
             Part::Target(target) => self.target(target, None),
             Part::Block(block) => self.block(block),
-            Part::Pattern(pattern) => {
-                let (mut values, mut names) = (Vec::new(), Vec::new());
-                pattern_parts(pattern, &mut |e| values.push(e), &mut |name| names.push(name));
-                values.into_iter().for_each(|e| self.expr(e));
-                names.into_iter().for_each(|name| self.bind(name.name, What::Other, None));
-            }
+            Part::Pattern(pattern) => pattern_parts(pattern, &mut |part| match part {
+                PatternPart::Value(value) => self.expr(value),
+                PatternPart::Name(name) => self.bind(name.name, What::Other, None),
+            }),
         });
     }
 

@@ -9,7 +9,7 @@ use crate::symbol::{Interner, Symbol};
 use crate::syntax::ast::{
     BoolOp, CmpOp, Comp, Comprehension, Constant, Expr, ExprKind, FunctionDef, Module, ScopeId, Stmt, StmtKind, UnaryOp,
 };
-use crate::syntax::visit::{Part, all_params, expr_parts, pattern_parts, stmt_parts};
+use crate::syntax::visit::{Part, PatternPart, all_params, expr_parts, pattern_parts, stmt_parts};
 
 use super::facts::{Facts, What};
 use super::{
@@ -190,7 +190,11 @@ impl Rules<'_> {
             Part::Expr(expr) => self.expr(expr),
             Part::Target(target) => self.target(target),
             Part::Block(block) => self.block(block),
-            Part::Pattern(pattern) => pattern_parts(pattern, &mut |e| self.expr(e), &mut |_| {}),
+            Part::Pattern(pattern) => pattern_parts(pattern, &mut |part| {
+                if let PatternPart::Value(value) = part {
+                    self.expr(value);
+                }
+            }),
         });
     }
 

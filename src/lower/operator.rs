@@ -261,7 +261,7 @@ impl Lower<'_> {
 
 #[inline(never)]
 fn operate(vm: &mut Vm, frame: &Frame, op: BinOp, left: &Value, right: &Value, span: Span) -> Eval {
-    noted_for(vm, frame, span, &[left, right], |vm| vm.binary(op, left, right))
+    noted_for(vm, frame, span, &[left, right], |vm| vm.binary_general(op, left, right))
 }
 
 #[inline(never)]

@@ -217,23 +217,6 @@ fn number_error(vm: &mut Vm, fault: Fault) -> Error {
     vm.from_fault(fault)
 }
 
-/// `x / y`.
-#[inline]
-pub fn true_div(vm: &mut Vm, x: i64, y: i64) -> Result {
-    match ints::true_div(x, y) {
-        Some(quotient) => Ok(Value::float(quotient)),
-        None => ints::big_true_div(&BigInt::from(x), &BigInt::from(y))
-            .map(Value::float)
-            .map_err(|fault| vm.from_fault(fault)),
-    }
-}
-
-/// `x / y`.
-#[inline]
-pub fn float_div(vm: &mut Vm, x: f64, y: f64) -> Result {
-    floats::div(x, y).map(Value::float).map_err(|fault| vm.from_fault(fault))
-}
-
 /// An integer as the nearest float.
 pub fn big_to_f64(vm: &mut Vm, n: &BigInt) -> Result<f64> {
     floats::big_to_f64(n).map_err(|fault| vm.from_fault(fault))

@@ -34,72 +34,18 @@ const OPERATORS: [Names; 13] = [
     Names { method: sym::__or__, reflected: sym::__ror__, in_place: sym::__ior__ },
 ];
 
-#[inline]
-pub fn add(vm: &mut Vm, a: &Value, b: &Value) -> Result {
-    match (a, b) {
-        (Value::Int(x), Value::Int(y)) => {
-            if let Some(sum) = x.checked_add(*y) {
-                return Ok(Value::Int(sum));
+macro_rules! operators {
+    ($($name:ident $op:ident),*) => {
+        $(
+            #[inline]
+            pub fn $name(vm: &mut Vm, a: &Value, b: &Value) -> Result {
+                vm.binary(BinOp::$op, a, b)
             }
-        }
-        (Value::Float(x), Value::Float(y)) => return Ok(Value::float(x.get() + y.get())),
-        _ => {}
-    }
-    vm.binary_general(BinOp::Add, a, b)
+        )*
+    };
 }
 
-#[inline]
-pub fn sub(vm: &mut Vm, a: &Value, b: &Value) -> Result {
-    match (a, b) {
-        (Value::Int(x), Value::Int(y)) => {
-            if let Some(difference) = x.checked_sub(*y) {
-                return Ok(Value::Int(difference));
-            }
-        }
-        (Value::Float(x), Value::Float(y)) => return Ok(Value::float(x.get() - y.get())),
-        _ => {}
-    }
-    vm.binary_general(BinOp::Sub, a, b)
-}
-
-#[inline]
-pub fn mul(vm: &mut Vm, a: &Value, b: &Value) -> Result {
-    match (a, b) {
-        (Value::Int(x), Value::Int(y)) => {
-            if let Some(product) = x.checked_mul(*y) {
-                return Ok(Value::Int(product));
-            }
-        }
-        (Value::Float(x), Value::Float(y)) => return Ok(Value::float(x.get() * y.get())),
-        _ => {}
-    }
-    vm.binary_general(BinOp::Mul, a, b)
-}
-
-#[inline]
-pub fn div(vm: &mut Vm, a: &Value, b: &Value) -> Result {
-    match (a, b) {
-        (Value::Int(x), Value::Int(y)) => number::true_div(vm, *x, *y),
-        (Value::Float(x), Value::Float(y)) => number::float_div(vm, x.get(), y.get()),
-        _ => vm.binary_general(BinOp::Div, a, b),
-    }
-}
-
-#[inline]
-pub fn floor_div(vm: &mut Vm, a: &Value, b: &Value) -> Result {
-    match (a, b) {
-        (Value::Int(x), Value::Int(y)) if *y > 0 => Ok(Value::Int(x.div_euclid(*y))),
-        _ => vm.binary_general(BinOp::FloorDiv, a, b),
-    }
-}
-
-#[inline]
-pub fn modulo(vm: &mut Vm, a: &Value, b: &Value) -> Result {
-    match (a, b) {
-        (Value::Int(x), Value::Int(y)) if *y > 0 => Ok(Value::Int(x.rem_euclid(*y))),
-        _ => vm.binary_general(BinOp::Mod, a, b),
-    }
-}
+operators! { add Add, sub Sub, mul Mul }
 
 /// The integers that a float holds exactly.
 const EXACT: std::ops::RangeInclusive<i64> = -(1 << 53)..=1 << 53;
@@ -123,51 +69,18 @@ pub fn quick(op: BinOp, a: &Value, b: &Value) -> Option<Value> {
             _ => None,
         }
         .map(Value::Int),
-        (Value::Float(x), Value::Float(y)) => {
-            let (x, y) = (x.get(), y.get());
-            Some(Value::float(match op {
-                BinOp::Add => x + y,
-                BinOp::Sub => x - y,
-                BinOp::Mul => x * y,
-                BinOp::Div if y != 0.0 => x / y,
-                _ => return None,
-            }))
-        }
+        (Value::Float(x), Value::Float(y)) => float_op(op, x.get(), y.get()),
         _ => None,
     }
 }
-
-macro_rules! bitwise {
-    ($($name:ident $op:tt $kind:ident),*) => {
-        $(
-            #[inline]
-            pub fn $name(vm: &mut Vm, a: &Value, b: &Value) -> Result {
-                match (a, b) {
-                    (Value::Int(x), Value::Int(y)) => Ok(Value::Int(x $op y)),
-                    _ => vm.binary_general(BinOp::$kind, a, b),
-                }
-            }
-        )*
-    };
-}
-
-bitwise! { bit_and & BitAnd, bit_or | BitOr, bit_xor ^ BitXor }
 
 impl Vm {
     /// `a op b`.
     #[inline]
     pub fn binary(&mut self, op: BinOp, a: &Value, b: &Value) -> Result {
-        match op {
-            BinOp::Add => add(self, a, b),
-            BinOp::Sub => sub(self, a, b),
-            BinOp::Mul => mul(self, a, b),
-            BinOp::Div => div(self, a, b),
-            BinOp::FloorDiv => floor_div(self, a, b),
-            BinOp::Mod => modulo(self, a, b),
-            BinOp::BitAnd => bit_and(self, a, b),
-            BinOp::BitOr => bit_or(self, a, b),
-            BinOp::BitXor => bit_xor(self, a, b),
-            _ => self.binary_general(op, a, b),
+        match quick(op, a, b) {
+            Some(result) => Ok(result),
+            None => self.binary_general(op, a, b),
         }
     }
 

@@ -6,10 +6,8 @@
 use std::collections::HashMap;
 
 use super::prelude::*;
-use crate::syntax::ast::{
-    Alias, Arg, ClassDef, FunctionDef, Ident, Param, Params, Pattern, PatternKind, TypeParam, TypeParamKind,
-};
-use crate::syntax::visit::{PartMut, plain_parts_mut};
+use crate::syntax::ast::{Alias, Arg, ClassDef, FunctionDef, Ident, Param, Params, TypeParam, TypeParamKind};
+use crate::syntax::visit::{PartMut, PatternPartMut, pattern_parts_mut, plain_parts_mut};
 
 use super::table::{ANNOTATED, Flags, GLOBAL, IMPORT, ITERATION, LOCAL, NONLOCAL, PARAM, TYPE_PARAM, Table, USE};
 
@@ -154,7 +152,10 @@ impl<'a> Collector<'a> {
         plain_parts_mut(stmt, &mut |part| match part {
             PartMut::Expr(e) => _ = self.expr(e),
             PartMut::Target(target) => _ = self.target(target, LOCAL),
-            PartMut::Pattern(pattern) => self.pattern(pattern),
+            PartMut::Pattern(pattern) => pattern_parts_mut(pattern, &mut |part| match part {
+                PatternPartMut::Value(value) => _ = self.expr(value),
+                PatternPartMut::Name(name) => self.bind(name, LOCAL),
+            }),
             PartMut::Block(body) => self.stmts(body),
         });
     }
@@ -187,42 +188,6 @@ impl<'a> Collector<'a> {
         }
         self.stmts(orelse);
         self.stmts(finalbody);
-    }
-
-    fn pattern(&mut self, pattern: &mut Pattern) {
-        match &mut pattern.kind {
-            PatternKind::Value(value) | PatternKind::Singleton(value) => _ = self.expr(value),
-            PatternKind::Sequence(patterns) | PatternKind::Or(patterns) => self.patterns(patterns),
-            PatternKind::Mapping { keys, patterns, rest } => {
-                self.exprs(keys);
-                self.patterns(patterns);
-                self.capture(rest);
-            }
-            PatternKind::Class { cls, patterns, kwd_patterns, .. } => {
-                self.expr(cls);
-                self.patterns(patterns);
-                self.patterns(kwd_patterns);
-            }
-            PatternKind::Star(name) => self.capture(name),
-            PatternKind::As { pattern, name } => {
-                if let Some(pattern) = pattern {
-                    self.pattern(pattern);
-                }
-                self.capture(name);
-            }
-        }
-    }
-
-    fn patterns(&mut self, patterns: &mut [Pattern]) {
-        for pattern in patterns {
-            self.pattern(pattern);
-        }
-    }
-
-    fn capture(&mut self, name: &mut Option<Ident>) {
-        if let Some(name) = name {
-            self.bind(name, LOCAL);
-        }
     }
 
     fn declare(&mut self, names: &mut [Ident], flag: Flags, span: Span) {

@@ -259,29 +259,45 @@ fn comp_parts<'a>(comp: &'a Comp, f: &mut dyn FnMut(&'a Expr)) {
     comp.value.iter().for_each(f);
 }
 
-/// The values that a pattern compares with, and the names it binds.
-pub fn pattern_parts<'a>(pattern: &'a Pattern, f: &mut dyn FnMut(&'a Expr), bind: &mut dyn FnMut(&'a Ident)) {
-    match &pattern.kind {
-        PatternKind::Value(value) | PatternKind::Singleton(value) => f(value),
-        PatternKind::Sequence(patterns) | PatternKind::Or(patterns) => {
-            patterns.iter().for_each(|p| pattern_parts(p, f, bind));
+/// The same walk for those who look and for those who change.
+macro_rules! walk_of_patterns {
+    ($Part:ident, $parts:ident $(, $mut:tt)?) => {
+        /// A part of a pattern.
+        pub enum $Part<'a> {
+            /// What it compares with.
+            Value(&'a $($mut)? Expr),
+            /// What it binds.
+            Name(&'a $($mut)? Ident),
         }
-        PatternKind::Mapping { keys, patterns, rest } => {
-            keys.iter().for_each(&mut *f);
-            patterns.iter().for_each(|p| pattern_parts(p, f, bind));
-            rest.iter().for_each(bind);
+
+        /// The parts of a pattern and of those in it.
+        pub fn $parts<'a>(pattern: &'a $($mut)? Pattern, f: &mut dyn FnMut($Part<'a>)) {
+            match & $($mut)? pattern.kind {
+                PatternKind::Value(value) | PatternKind::Singleton(value) => f($Part::Value(value)),
+                PatternKind::Sequence(patterns) | PatternKind::Or(patterns) => {
+                    patterns.into_iter().for_each(|p| $parts(p, f));
+                }
+                PatternKind::Mapping { keys, patterns, rest } => {
+                    keys.into_iter().for_each(|key| f($Part::Value(key)));
+                    patterns.into_iter().for_each(|p| $parts(p, f));
+                    rest.into_iter().for_each(|name| f($Part::Name(name)));
+                }
+                PatternKind::Class { cls, patterns, kwd_patterns, .. } => {
+                    f($Part::Value(cls));
+                    patterns.into_iter().chain(kwd_patterns).for_each(|p| $parts(p, f));
+                }
+                PatternKind::Star(name) => name.into_iter().for_each(|name| f($Part::Name(name))),
+                PatternKind::As { pattern, name } => {
+                    pattern.into_iter().for_each(|p| $parts(p, f));
+                    name.into_iter().for_each(|name| f($Part::Name(name)));
+                }
+            }
         }
-        PatternKind::Class { cls, patterns, kwd_patterns, .. } => {
-            f(cls);
-            patterns.iter().chain(kwd_patterns).for_each(|p| pattern_parts(p, f, bind));
-        }
-        PatternKind::Star(name) => name.iter().for_each(bind),
-        PatternKind::As { pattern, name } => {
-            pattern.iter().for_each(|p| pattern_parts(p, f, bind));
-            name.iter().for_each(bind);
-        }
-    }
+    };
 }
+
+walk_of_patterns!(PatternPart, pattern_parts);
+walk_of_patterns!(PatternPartMut, pattern_parts_mut, mut);
 
 /// The calls of a function or method by this name that lie in a part of the text, each with what is called.
 pub fn calls_within(stmts: &[Stmt], within: Span, name: Symbol, found: &mut Vec<(Span, Span)>) {

@@ -90,7 +90,7 @@ macro_rules! this {
         }
     };
 }
-pub(super) use this;
+pub(crate) use this;
 
 /// Declares types as the data of native classes.
 macro_rules! natives {
