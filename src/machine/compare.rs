@@ -17,16 +17,6 @@ use crate::object::{Range, Set, Tuple};
 use crate::syntax::ast::CmpOp;
 use crate::text::{code_point, float as floats};
 
-/// `a < b`, as a condition.
-#[inline]
-pub fn lt(vm: &mut Vm, a: &Value, b: &Value) -> Result<bool> {
-    match (a, b) {
-        (Value::Int(x), Value::Int(y)) => Ok(x < y),
-        (Value::Float(x), Value::Float(y)) => Ok(x.get() < y.get()),
-        _ => vm.compare_truth(CmpOp::Lt, a, b),
-    }
-}
-
 /// What the built-in types make of a comparison.
 enum Compared {
     Bool(bool),
@@ -60,7 +50,11 @@ impl Vm {
     /// `a < b`.
     #[inline]
     pub fn less(&mut self, a: &Value, b: &Value) -> Result<bool> {
-        lt(self, a, b)
+        match (a, b) {
+            (Value::Int(x), Value::Int(y)) => Ok(x < y),
+            (Value::Float(x), Value::Float(y)) => Ok(x.get() < y.get()),
+            _ => self.compare_truth(CmpOp::Lt, a, b),
+        }
     }
 
     /// The truth of a comparison.

@@ -76,20 +76,56 @@ impl Vm {
         Ok(())
     }
 
-    /// The elements of a set that are, or are not, in another, if no script code has to compare them.
-    fn plainly_chosen(from: &Set, other: &Set, wanted: bool, frozen: bool) -> Option<Set> {
-        let chosen = Set::new(frozen);
-        chosen.by_identity.set(from.by_identity.get());
-        let (mut table, other) = (chosen.table.borrow_mut(), other.table.borrow());
-        let known = from.all(|hash, item| {
-            let found = find_plain(&other, hash, item);
+    /// The elements of a set that are, or are not, in another.
+    fn chosen(&mut self, from: &Set, other: &Set, wanted: bool, frozen: bool) -> Result<Set> {
+        let empty = || {
+            let set = Set::new(frozen);
+            set.by_identity.set(from.by_identity.get());
+            set
+        };
+        let chosen = empty();
+        let (mut table, known) = (chosen.table.borrow_mut(), other.table.borrow());
+        let is_known = from.all(|hash, item| {
+            let found = find_plain(&known, hash, item);
             if matches!((&found, wanted), (Found::At(_), true) | (Found::Absent, false)) {
                 table.insert_new(hash, item.clone(), ());
             }
             !matches!(found, Found::Ask(_))
         });
-        drop(table);
-        known.then_some(chosen)
+        drop((table, known));
+        if is_known {
+            return Ok(chosen);
+        }
+        // Script code has to compare them.
+        let chosen = empty();
+        for (hash, item) in from.elements() {
+            if self.table_find(&other.table, hash, &item)?.is_some() == wanted {
+                self.set_add_hashed(&chosen, hash, item)?;
+            }
+        }
+        Ok(chosen)
+    }
+
+    /// Whether all elements of a set are, or are not, in another.
+    fn all_found(&mut self, from: &Set, other: &Set, wanted: bool) -> Result<bool> {
+        let mut answer = Some(true);
+        from.all(|hash, item| {
+            answer = match find_plain(&other.table.borrow(), hash, item) {
+                Found::At(_) => Some(wanted),
+                Found::Absent => Some(!wanted),
+                Found::Ask(_) => None,
+            };
+            answer == Some(true)
+        });
+        if let Some(answer) = answer {
+            return Ok(answer);
+        }
+        for (hash, item) in from.elements() {
+            if self.table_find(&other.table, hash, &item)?.is_some() != wanted {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// `set.update(iterable)`.
@@ -132,17 +168,7 @@ impl Vm {
             return self.set_copy(a, a.frozen);
         }
         let (small, large) = if b.len() > a.len() { (a, b) } else { (b, a) };
-        if let Some(chosen) = Self::plainly_chosen(small, large, true, a.frozen) {
-            return Ok(chosen);
-        }
-        let result = Set::new(a.frozen);
-        result.by_identity.set(small.by_identity.get());
-        for (hash, item) in small.elements() {
-            if self.table_find(&large.table, hash, &item)?.is_some() {
-                self.set_add_hashed(&result, hash, item)?;
-            }
-        }
-        Ok(result)
+        self.chosen(small, large, true, a.frozen)
     }
 
     pub fn set_difference(&mut self, a: &Set, b: &Set) -> Result<Set> {
@@ -151,17 +177,7 @@ impl Vm {
             self.set_remove_all(&result, b)?;
             return Ok(result);
         }
-        if let Some(chosen) = Self::plainly_chosen(a, b, false, a.frozen) {
-            return Ok(chosen);
-        }
-        let result = Set::new(a.frozen);
-        result.by_identity.set(a.by_identity.get());
-        for (hash, item) in a.elements() {
-            if self.table_find(&b.table, hash, &item)?.is_none() {
-                self.set_add_hashed(&result, hash, item)?;
-            }
-        }
-        Ok(result)
+        self.chosen(a, b, false, a.frozen)
     }
 
     pub fn set_symmetric_difference(&mut self, a: &Set, b: &Set) -> Result<Set> {
@@ -209,38 +225,13 @@ impl Vm {
 
     /// Whether every element of a set is in another.
     pub fn set_is_subset(&mut self, a: &Set, b: &Set) -> Result<bool> {
-        if a.len() > b.len() {
-            return Ok(false);
-        }
-        for (hash, item) in a.elements() {
-            if self.table_find(&b.table, hash, &item)?.is_none() {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        Ok(a.len() <= b.len() && self.all_found(a, b, true)?)
     }
 
     /// Whether two sets have no element in common.
     pub fn set_is_disjoint(&mut self, a: &Set, b: &Set) -> Result<bool> {
         let (small, large) = if b.len() > a.len() { (a, b) } else { (b, a) };
-        let (mut common, mut unknown) = (false, false);
-        small.all(|hash, item| match find_plain(&large.table.borrow(), hash, item) {
-            Found::Absent => true,
-            found => {
-                common = matches!(found, Found::At(_));
-                unknown = !common;
-                false
-            }
-        });
-        if !unknown {
-            return Ok(!common);
-        }
-        for (hash, item) in small.elements() {
-            if self.table_find(&large.table, hash, &item)?.is_some() {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        self.all_found(small, large, false)
     }
 
     fn set_add_hashed(&mut self, set: &Set, hash: i64, item: Value) -> Result<()> {
