@@ -132,10 +132,11 @@ impl Interpreter {
         let vm = &mut self.vm;
         if error.is(&vm.types.SystemExit) && vm.stopped.is_none() {
             let code = vm.exception_attr(&error.0, sym::code).unwrap_or(Value::None);
+            if let Some(status) = code.as_bigint() {
+                return i64::try_from(status).map_or(u8::MAX, |status| (status & 0xff) as u8);
+            }
             return match &code {
                 Value::None => 0,
-                Value::Int(n) => (*n & 0xff) as u8,
-                Value::Bool(b) => u8::from(b.get()),
                 _ if vm.host.style.format == ErrorFormat::Json => {
                     vm.print_exception(&error.0);
                     1

@@ -106,15 +106,12 @@ static ACCELERATED: &[Row] = &[
 
 /// What the parts written in the language need and scripts are not shown.
 const PRIVATE: &[Row] = &[
-    native("_policy_get_event_loop()", |vm, _| {
+    native("_policy_get_event_loop(policy)", |vm, args| {
         let state = state(vm);
-        policy::current_loop(vm, &state)
+        policy::current_loop(vm, &state, Some(&args[0]))
     }),
     native("_policy_set_event_loop(loop)", policy::set_checked),
-    native("_policy_new_event_loop()", |vm, _| {
-        let state = state(vm);
-        Ok(policy::make_loop(vm, &state))
-    }),
+    native("_exchange_current(loop, was_set)", policy::exchange_current),
     native("_check_can_run(loop)", |vm, args| event_loop::check_can_run(vm, &args[0]).map(Value::from)),
     native("_complete(loop, future)", loop_methods::complete).or_suspend(threads::complete),
     native("_stop_after(loop, future)", |vm, args| loop_methods::stop_after(vm, &args[0], &args[1]).map(Value::from)),

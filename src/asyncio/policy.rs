@@ -31,11 +31,11 @@ pub fn get_event_loop(vm: &mut Vm) -> Result {
     if policy.given().is_some() {
         return vm.call_method(&policy, "get_event_loop", &[]);
     }
-    current_loop(vm, &state)
+    current_loop(vm, &state, None)
 }
 
-/// The default policy's `get_event_loop()`.
-pub fn current_loop(vm: &mut Vm, state: &Rc<State>) -> Result {
+/// The default policy's `get_event_loop()`: of the policy itself where a script has seen it.
+pub fn current_loop(vm: &mut Vm, state: &Rc<State>, policy: Option<&Value>) -> Result {
     let current = state.current.borrow().clone();
     if current.given().is_some() {
         return Ok(current);
@@ -45,9 +45,22 @@ pub fn current_loop(vm: &mut Vm, state: &Rc<State>) -> Result {
         return Err(vm.runtime_error(format!("There is no current event loop in thread '{thread}'.")));
     }
     vm.warn(vm.types.DeprecationWarning.clone(), "There is no current event loop")?;
-    let made = make_loop(vm, state);
-    set_current(state, made.clone());
+    let Some(policy) = policy else {
+        let made = make_loop(vm, state);
+        set_current(state, made.clone());
+        return Ok(made);
+    };
+    let made = vm.call_method(policy, "new_event_loop", &[])?;
+    vm.call_method(policy, "set_event_loop", std::slice::from_ref(&made))?;
     Ok(made)
+}
+
+/// Takes a policy's current loop, and whether it was ever set, in the place of another policy's.
+pub fn exchange_current(vm: &mut Vm, args: &[Value]) -> Result {
+    let state = state(vm);
+    let was_set = vm.truth(&args[1])?;
+    let old = [state.current.replace(args[0].clone()), Value::bool(state.current_was_set.replace(was_set))];
+    Ok(Value::tuple(old.to_vec()))
 }
 
 /// The default policy's `new_event_loop()`.

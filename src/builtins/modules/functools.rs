@@ -6,21 +6,28 @@ use crate::builtins::types::special;
 use crate::object::function::BoundMethod;
 use crate::syntax::ast::CmpOp;
 
-pub(super) const FUNCTIONS: &[Row] = &[native("_cached(func, most, typed, /)", |vm, args| {
-    if !vm.is_callable(&args[0]) {
-        return Err(vm.type_error("the first argument must be callable"));
-    }
-    let class = wrapper_class(vm);
-    let data = Cached {
-        func: args[0].clone(),
-        most: args[1].as_bigint().map(|n| num_traits::ToPrimitive::to_usize(&n).unwrap_or(0)),
-        typed: vm.truth(&args[2])?,
-        results: Rc::default(),
-        hits: Cell::new(0),
-        misses: Cell::new(0),
-    };
-    Ok(Instance::native(&class, data))
-})];
+pub(super) const FUNCTIONS: &[Row] = &[
+    native("_cached(func, most, typed, /)", |vm, args| {
+        if !vm.is_callable(&args[0]) {
+            return Err(vm.type_error("the first argument must be callable"));
+        }
+        let class = wrapper_class(vm);
+        let data = Cached {
+            func: args[0].clone(),
+            most: args[1].as_bigint().map(|n| num_traits::ToPrimitive::to_usize(&n).unwrap_or(0)),
+            typed: vm.truth(&args[2])?,
+            results: Rc::default(),
+            hits: Cell::new(0),
+            misses: Cell::new(0),
+        };
+        Ok(Instance::native(&class, data))
+    }),
+    native("_make_key(args, kwds, typed)", |vm, args| {
+        let typed = vm.truth(&args[2])?;
+        let positional = vm.collect(&args[0])?;
+        Ok(key_of(vm, &positional, &keywords(&args[1]), typed))
+    }),
+];
 
 /// Natives whose module CPython calls `_functools`.
 const ACCELERATED: &[Row] = &[
