@@ -1,10 +1,58 @@
 //! What is known before the program runs: constants, and what CPython makes of several of them when it compiles.
 
+use std::collections::HashMap;
+
+use num_bigint::BigInt;
+
 use super::prelude::*;
 use crate::resolve;
 use crate::syntax::ast::{CmpOp, UnaryOp};
 
+/// The constants of a text that are objects.
+pub(super) type Constants = HashMap<Key, Value>;
+
+/// What tells constants apart: 1, 1.0 and True are equal, but not the same.
+#[derive(PartialEq, Eq, Hash)]
+pub(super) enum Key {
+    Inline(std::mem::Discriminant<Value>, u64),
+    Text(String),
+    Bytes(Vec<u8>),
+    Int(BigInt),
+    Complex(u64, u64),
+    Tuple(Vec<Key>),
+}
+
+impl Key {
+    fn of(value: &Value) -> Option<Key> {
+        let inline = |payload| Some(Key::Inline(std::mem::discriminant(value), payload));
+        match value {
+            Value::None | Value::Ellipsis => inline(0),
+            Value::Bool(b) => inline(b.get().into()),
+            Value::Int(n) => inline(n.cast_unsigned()),
+            Value::Float(x) => inline(x.get().to_bits()),
+            Value::BigInt(n) => Some(Key::Int((**n).clone())),
+            Value::Complex(z) => Some(Key::Complex(z.0.to_bits(), z.1.to_bits())),
+            Value::Str(text) => Some(Key::Text(text.to_string())),
+            Value::Bytes(bytes) => Some(Key::Bytes(bytes.to_vec())),
+            Value::Tuple(items) => items.iter().map(Key::of).collect::<Option<_>>().map(Key::Tuple),
+            _ => None,
+        }
+    }
+}
+
 impl Lower<'_> {
+    /// A constant, or the one of the same text that is equal to it.
+    fn merged(&mut self, value: Value) -> Value {
+        let is_merged = match &value {
+            Value::Str(text) => !text.is_interned() && text.len() > 1,
+            value => value.address().is_some(),
+        };
+        match is_merged.then(|| Key::of(&value)).flatten() {
+            Some(key) => self.constants.entry(key).or_insert(value).clone(),
+            None => value,
+        }
+    }
+
     pub(super) fn constant(&mut self, constant: &Constant) -> Value {
         match constant {
             Constant::None => Value::None,
@@ -32,6 +80,10 @@ impl Lower<'_> {
 
     /// The value of an expression that CPython computes when it compiles it.
     pub(super) fn folded(&mut self, e: &Expr) -> Option<Value> {
+        self.fold(e).map(|value| self.merged(value))
+    }
+
+    fn fold(&mut self, e: &Expr) -> Option<Value> {
         match &e.kind {
             ExprKind::Constant(constant) => Some(self.constant(constant)),
             ExprKind::Tuple(items) => self.all_folded(items).map(Value::tuple),

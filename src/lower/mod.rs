@@ -193,6 +193,8 @@ struct Lower<'v> {
     static_attributes: Vec<Vec<Rc<Str>>>,
     /// Codes finished within the one that is being made.
     made: Vec<Rc<Code>>,
+    /// The constants of the text so far: equal ones are one object.
+    constants: constant::Constants,
 }
 
 /// One function, class body or module on its way to being code.
@@ -260,6 +262,7 @@ impl<'v> Lower<'v> {
             unit,
             static_attributes: Vec::new(),
             made: Vec::new(),
+            constants: constant::Constants::default(),
         }
     }
 

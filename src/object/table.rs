@@ -287,6 +287,35 @@ impl<V> Table<V> {
         }
     }
 
+    /// Adds a key that is known to be absent before all others.
+    pub fn insert_first(&mut self, hash: i64, key: Value, value: V)
+    where
+        V: Default,
+    {
+        self.keys_version = self.keys_version.wrapping_add(1);
+        if self.front == 0 {
+            // Room for as many as there are, so that moving each of them here costs little.
+            self.close_holes();
+            let room = self.entries.len() + SCANNED;
+            let hole = || Entry { hash: 0, key: Value::Unbound, value: V::default() };
+            self.entries.splice(0..0, std::iter::repeat_with(hole).take(room));
+            for at in self.index.iter_mut().filter(|at| **at < DUMMY) {
+                *at += room as u32;
+            }
+            self.front = room as u32;
+        }
+        self.front -= 1;
+        let at = self.front;
+        self.entries[at as usize] = Entry { hash, key, value };
+        self.used += 1;
+        if !self.index.is_empty() && Self::place(&mut self.index, self.indexed, hash, at) {
+            self.fill += 1;
+            if self.fill as usize * 5 >= (self.index.len() - 1) * 3 {
+                self.rebuild(self.len() * 2);
+            }
+        }
+    }
+
     /// Puts a position into the index; whether the place was empty before. Those of removed keys are taken again, of a
     /// set the last one on the way, as in CPython: a key that is removed and put back over and over, as the last used of
     /// a cache is, has no ever longer way.

@@ -183,16 +183,20 @@ const ORDERED: &[Row] = &[
     method("update(*args, **kwargs)", update),
     method("move_to_end(key, last=True)", |vm, args| {
         let dict = inner(vm, &args[0])?;
-        let Some((key, value)) = vm.dict_remove(&dict, &args[1])? else {
+        let last = vm.truth(&args[2])?;
+        let hash = vm.hash(&args[1])?;
+        let Some(at) = vm.table_find(&dict.table, hash, &args[1])? else {
             return Err(vm.key_error(args[1].clone()));
         };
-        if vm.truth(&args[2])? {
-            vm.dict_set(&dict, key, value)?;
-        } else {
-            let rest = dict.table.borrow_mut().clear();
-            vm.dict_set(&dict, key, value)?;
-            for entry in rest.into_iter().filter(|entry| !entry.key.is_unbound()) {
-                vm.dict_set(&dict, entry.key, entry.value)?;
+        let mut table = dict.table.borrow_mut();
+        let end = if last { table.last() } else { table.first() };
+        if end != Some(at) {
+            if let Some((key, value)) = table.remove_at(at) {
+                if last {
+                    table.insert_new(hash, key, value);
+                } else {
+                    table.insert_first(hash, key, value);
+                }
             }
         }
         Ok(Value::None)
