@@ -64,6 +64,8 @@ pub struct Source {
     /// The file is in another encoding than UTF-8.
     pub encoded: bool,
     pub stop: Option<Stop>,
+    /// So many lines are before the text, where it is said to be from.
+    pub lines_before: i32,
     line_starts: OnceCell<Vec<u32>>,
 }
 
@@ -80,6 +82,12 @@ impl Source {
     /// The same text under another name.
     pub fn renamed(&self, name: &str) -> Rc<Source> {
         Rc::new(Source { name: name.into(), ..self.clone() })
+    }
+
+    /// The same text so many lines further down in the file of its name.
+    pub fn moved_down(&self, lines: i32) -> Rc<Source> {
+        let lines_before = self.lines_before.saturating_add(lines);
+        Rc::new(Source { lines_before, given: true, ..self.clone() })
     }
 
     /// A source of the interpreter's own library.
@@ -127,13 +135,19 @@ impl Source {
 
     /// The 1-based line of a byte offset.
     pub fn line(&self, offset: u32) -> u32 {
-        self.line_starts().partition_point(|&start| start <= offset) as u32
+        let line = self.line_starts().partition_point(|&start| start <= offset) as u32;
+        line.saturating_add_signed(self.lines_before)
+    }
+
+    /// The place of a 1-based line among the lines of the text.
+    fn line_index(&self, line: u32) -> Option<usize> {
+        line.checked_add_signed(-self.lines_before)?.checked_sub(1).map(|line| line as usize)
     }
 
     /// The 1-based line and 0-based column, in code points, of a byte offset.
     pub fn line_column(&self, offset: u32) -> (u32, u32) {
         let line = self.line(offset);
-        let start = self.line_starts()[line as usize - 1] as usize;
+        let start = self.line_start(line).unwrap_or(0) as usize;
         let end = (offset as usize).min(self.text.len());
         let column = self.text.get(start..end).map_or(end - start, |text| text.chars().count());
         (line, column as u32)
@@ -141,7 +155,7 @@ impl Source {
 
     /// The 0-based column, in bytes of the file, of a byte offset.
     pub fn byte_column(&self, offset: u32) -> u32 {
-        let start = self.line_starts()[self.line(offset) as usize - 1];
+        let start = self.line_start(self.line(offset)).unwrap_or(0);
         match self.strange_bytes(start as usize..offset as usize) {
             Some(bytes) => bytes.len() as u32,
             None => offset - start,
@@ -151,8 +165,9 @@ impl Source {
     /// The text of a 1-based line without its line ending, or `None` past the end.
     pub fn line_text(&self, line: u32) -> Option<&str> {
         let starts = self.line_starts();
-        let start = *starts.get((line as usize).checked_sub(1)?)? as usize;
-        let end = starts.get(line as usize).map_or(self.text.len(), |&next| next as usize);
+        let line = self.line_index(line)?;
+        let start = *starts.get(line)? as usize;
+        let end = starts.get(line + 1).map_or(self.text.len(), |&next| next as usize);
         Some(self.text[start..end].trim_end_matches(['\n', '\r']))
     }
 
@@ -164,6 +179,6 @@ impl Source {
 
     /// The byte offset at which a 1-based line starts.
     pub fn line_start(&self, line: u32) -> Option<u32> {
-        self.line_starts().get((line as usize).checked_sub(1)?).copied()
+        self.line_starts().get(self.line_index(line)?).copied()
     }
 }

@@ -28,7 +28,7 @@ impl Key {
         match value {
             Value::None | Value::Ellipsis => inline(0),
             Value::Bool(b) => inline(b.get().into()),
-            Value::Int(n) => inline(n.cast_unsigned()),
+            Value::Int(n) => inline(*n as u64),
             Value::Float(x) => inline(x.get().to_bits()),
             Value::BigInt(n) => Some(Key::Int((**n).clone())),
             Value::Complex(z) => Some(Key::Complex(z.0.to_bits(), z.1.to_bits())),

@@ -101,10 +101,11 @@ fn tables(vm: &mut Vm, this: &Value, which: i64) -> Result {
     vm.get_item(&both, &Value::Int(which))
 }
 
-/// A copy with other names; what it does cannot be changed.
+/// A copy with other names or lines; what it does cannot be changed.
 fn replace(vm: &mut Vm, args: &[Value]) -> Result {
     let old = code(vm, &args[0])?.clone();
     let (mut name, mut qualname, mut source) = (old.name.clone(), old.qualname.clone(), old.source.clone());
+    let mut down = 0;
     let changes = args[1].as_dict().map(|dict| dict.pairs()).unwrap_or_default();
     for (key, value) in &changes {
         let key = vm.str(key)?;
@@ -113,6 +114,15 @@ fn replace(vm: &mut Vm, args: &[Value]) -> Result {
             ("co_name", Some(text)) => name = text.clone(),
             ("co_qualname", Some(text)) => qualname = text.clone(),
             ("co_filename", Some(text)) => source = old.source.renamed(text),
+            ("co_firstlineno", _) => {
+                let Value::Int(wanted @ ..=0x7fff_ffff) = vm.index(value)? else {
+                    return Err(vm.overflow_error("Python int too large to convert to C int"));
+                };
+                if wanted < 0 {
+                    return Err(vm.value_error("co_firstlineno must be a positive integer"));
+                }
+                down = (wanted as i32).saturating_sub_unsigned(old.first_line());
+            }
             (_, None) if is_text => {
                 let found = vm.argument_name(value);
                 let message = format!("replace() argument '{key}' must be str, not {found}");
@@ -131,6 +141,9 @@ fn replace(vm: &mut Vm, args: &[Value]) -> Result {
                 }
             }
         }
+    }
+    if down != 0 {
+        source = source.moved_down(down);
     }
     let new = Rc::new(old.renamed(name, qualname, source));
     vm.register_code(&new);
