@@ -271,6 +271,8 @@ const MODULES: &[Spec] = &[
     rust("time", time::FUNCTIONS).with(time::setup),
     rust("traceback", traceback::FUNCTIONS).and(&[page!("traceback")]),
     library!("timeit"),
+    library!("token"),
+    library!("tokenize"),
     library!("tracemalloc"),
     rust("typing", types::UNIONS).and(&[
         page!("typing_forms"),
