@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::special;
 use crate::builtins::prelude::*;
 use crate::builtins::types::receiver;
+use crate::builtins::types::special::member;
 use crate::machine::coroutine::awaiter;
 use crate::machine::frames::kept_view;
 use crate::machine::links::awaited_object;
@@ -70,7 +71,7 @@ const COROUTINE: &[Row] = &[
     getter("cr_suspended", suspended),
     getter("cr_code", code),
     getter("cr_await", awaited),
-    getter("cr_origin", origin),
+    member("cr_origin", origin),
 ];
 
 const ASYNC_GENERATOR: &[Row] = &[
@@ -98,7 +99,7 @@ const ASYNC_GENERATOR: &[Row] = &[
         Ok(awaiter(generator, Operation::Close, Value::None))
     }),
     getter("ag_frame", frame),
-    getter("ag_running", |vm, value| Ok(Value::bool(this(vm, value)?.running_async.get()))),
+    member("ag_running", |vm, value| Ok(Value::bool(this(vm, value)?.running_async.get()))),
     getter("ag_suspended", suspended),
     getter("ag_code", code),
     getter("ag_await", awaited),

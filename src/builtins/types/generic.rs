@@ -3,6 +3,7 @@
 
 use super::{new_class, special, type_::unpack};
 use crate::builtins::prelude::*;
+use crate::builtins::types::special::member;
 use crate::machine::generic::{self, GenericAlias, Union};
 use crate::machine::views;
 use crate::object::attrs::Attrs;
@@ -146,9 +147,9 @@ const ALIAS: &[Row] = &[
     method("__subclasscheck__(cls, /)", |vm, _| {
         Err(vm.type_error("issubclass() argument 2 cannot be a parameterized generic"))
     }),
-    getter("__origin__", |_, this| Ok(origin(this))),
-    getter("__args__", |_, this| Ok(Value::option(this.data::<GenericAlias>().map(|alias| alias.args.clone())))),
-    getter("__unpacked__", |_, this| Ok(Value::bool(is_starred(this)))),
+    member("__origin__", |_, this| Ok(origin(this))),
+    member("__args__", |_, this| Ok(Value::option(this.data::<GenericAlias>().map(|alias| alias.args.clone())))),
+    member("__unpacked__", |_, this| Ok(Value::bool(is_starred(this)))),
     getter("__typing_unpacked_tuple_args__", |vm, this| {
         let of_tuple = matches!(origin(this), Value::Class(class) if std::rc::Rc::ptr_eq(&class, &vm.types.tuple));
         let args = this.data::<GenericAlias>().map(|alias| alias.args.clone());
@@ -165,7 +166,7 @@ fn origin(value: &Value) -> Value {
 }
 
 const UNION: &[Row] = &[
-    getter("__args__", |_, this| Ok(Value::tuple(members(this)))),
+    member("__args__", |_, this| Ok(Value::tuple(members(this)))),
     method("__reduce__()", |vm, args| {
         let fold = vm.from_page("functools", "reduce")?;
         let or = vm.from_page("operator", "or_")?;

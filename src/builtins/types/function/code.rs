@@ -44,7 +44,7 @@ const CODE: &[Row] = &[
     member("co_posonlyargcount", |vm, this| Ok(Value::Int(code(vm, this)?.params.posonly.into()))),
     member("co_kwonlyargcount", |vm, this| Ok(Value::Int(code(vm, this)?.params.kwonly.into()))),
     getter("co_varnames", |vm, this| Ok(names(plain_variables(code(vm, this)?)))),
-    getter("co_nlocals", |vm, this| Ok(Value::usize(plain_variables(code(vm, this)?).count()))),
+    member("co_nlocals", |vm, this| Ok(Value::usize(plain_variables(code(vm, this)?).count()))),
     getter("co_cellvars", |vm, this| {
         let code = code(vm, this)?;
         let cells = code.cells.iter().filter(|&&slot| is_captured(code, slot));
