@@ -6,6 +6,7 @@ use super::call_native::{call_native_bound, call_native_plain};
 use super::direct::{call_evaluated, call_with_defaults, initialize, takes};
 use super::name::{Callee, GlobalCallee, Place};
 use super::prelude::*;
+use super::special::SpecialSite;
 use crate::machine::CallSite;
 use crate::object::class::{Class, Maker};
 use crate::object::instance::{Instance, Payload};
@@ -198,9 +199,13 @@ fn plain_call<const N: usize>(func: Thunk, global: Option<GlobalCallee>, args: [
     }
 }
 
-/// The place of a call that may be of a class: the number of the `__init__` that was called there last.
+/// The place of a call that may be of a class, or of an object that can be called.
 #[derive(Default)]
-pub(super) struct ClassSite(Cell<Option<u32>>);
+pub(super) struct ClassSite {
+    /// The number of the `__init__` that was called there last.
+    init: Cell<Option<u32>>,
+    method: SpecialSite,
+}
 
 /// Calls a class that makes its instances in a known way; `None`, and nothing is evaluated, for others.
 #[inline]
@@ -219,7 +224,7 @@ fn call_class<const N: usize>(
                 let mut outer = None;
                 let result = straight(vm, frame, &init, object, span, |vm, frame, locals| {
                     fill(vm, frame, &mut locals[1..], args).inspect_err(|_| unmake(&locals[0]))?;
-                    let again = site.0.replace(Some(init.code.id.get())) == Some(init.code.id.get());
+                    let again = site.init.replace(Some(init.code.id.get())) == Some(init.code.id.get());
                     outer = counts_twice.then(|| vm.enter_constructor(&init, again));
                     Ok(())
                 });
@@ -387,6 +392,11 @@ pub(super) fn call_known<const N: usize>(
         Value::Class(class) => {
             if let Some(result) = call_class(vm, frame, class, args, site, span) {
                 return result;
+            }
+        }
+        Value::Instance(instance) => {
+            if let Some(f) = site.method.function(vm, instance, &func, sym::__call__, N + 1) {
+                return call_bound(vm, frame, &f, func, args, span);
             }
         }
         _ => {}

@@ -6,7 +6,7 @@ use super::prelude::*;
 use crate::machine::CallSite;
 use crate::object::native::{NativeFunction, PLACES};
 
-/// What a native says at once to arguments that are at hand.
+/// What a native says at once to arguments that are at hand: variables, constants, attributes of variables.
 #[inline(always)]
 pub(super) fn peek_and_answer<const N: usize>(
     vm: &Vm,
@@ -15,18 +15,20 @@ pub(super) fn peek_and_answer<const N: usize>(
     args: [&Operand; N],
 ) -> Option<Value> {
     let quick = native.quick(N)?;
-    let mut globals = [const { Value::Unbound }; N];
-    for (global, arg) in globals.iter_mut().zip(args) {
-        if let Operand::Global(name) = arg {
-            put(global, name.at_hand(vm, frame)?);
+    let mut taken = [const { Value::Unbound }; N];
+    for (taken, arg) in taken.iter_mut().zip(args) {
+        match arg {
+            Operand::Global(name) => put(taken, name.at_hand(vm, frame)?),
+            Operand::Attribute(attribute) => put(taken, attribute.at_hand(frame)?),
+            _ => {}
         }
     }
     let mut peeked = [const { &Value::Unbound }; N];
-    for ((value, arg), global) in peeked.iter_mut().zip(args).zip(&globals) {
-        *value = if let Operand::Global(_) = arg { global } else { arg.peek(frame)? };
+    for ((value, arg), taken) in peeked.iter_mut().zip(args).zip(&taken) {
+        *value = if let Operand::Global(_) | Operand::Attribute(_) = arg { taken } else { arg.peek(frame)? };
     }
     let answer = quick(vm, &peeked);
-    globals.into_iter().for_each(Value::discard);
+    taken.into_iter().for_each(Value::discard);
     answer
 }
 

@@ -89,6 +89,12 @@ impl Attribute {
         }
     }
 
+    /// The value where it was found last.
+    #[inline(always)]
+    pub(super) fn at_hand(&self, frame: &Frame) -> Option<Value> {
+        self.cache.own(&frame.locals[self.object.slot])
+    }
+
     /// Looks at the value where it is.
     #[inline(always)]
     pub(super) fn look<R>(&self, frame: &Frame, look: impl FnOnce(&Value) -> Option<R>) -> Option<R> {
@@ -98,6 +104,9 @@ impl Attribute {
     #[inline(never)]
     fn look_up(&self, vm: &mut Vm, frame: &mut Frame) -> Eval {
         let object = self.object.get(vm, frame)?;
+        if let Some(found) = self.cache.known(object) {
+            return Ok(found);
+        }
         noted(vm, frame, self.span, |vm| vm.get_attr_miss(object, &self.name, &self.cache))
     }
 }

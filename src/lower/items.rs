@@ -315,6 +315,7 @@ pub(super) fn reading(way: Way) -> Thunk {
             }
             Value::Tuple(items) => Some(items[slice::index(at, items.len())?].clone()),
             Value::Str(text) => vm.char_at_once(text, at),
+            Value::Instance(instance) => instance.own_native()?.item(at),
             _ => None,
         });
         match found.or_else(|| path.look_in_dict(vm, frame, |dict, key| Vm::dict_get_at_once(dict, key)?)) {

@@ -316,6 +316,11 @@ pub(super) fn unpacking_to_slots(slots: Box<[Slot]>, star: Option<usize>, span: 
 /// `object[index]`, whose place is noted where script code may answer it.
 #[inline(never)]
 pub(super) fn read_item(vm: &mut Vm, frame: &Frame, object: &Value, index: &Value, span: Span) -> Eval {
+    if let (Value::Instance(instance), Value::Int(at)) = (object, index)
+        && let Some(found) = instance.own_native().and_then(|data| data.item(*at))
+    {
+        return Ok(found);
+    }
     if is_object(object) || !answers_itself(index) {
         return noted(vm, frame, span, |vm| vm.get_item(object, index));
     }
@@ -345,6 +350,11 @@ pub(super) fn assign_item(
 /// The same for any object, whose place is noted where script code may answer it.
 #[inline(never)]
 fn assign_any_item(vm: &mut Vm, frame: &Frame, object: &Value, index: &Value, value: Value, span: Span) -> Eval<()> {
+    if let (Value::Instance(instance), Value::Int(at)) = (object, index)
+        && instance.own_native().is_some_and(|data| data.set_item(*at, &value))
+    {
+        return Ok(());
+    }
     if is_object(object) || !answers_itself(index) {
         return noted(vm, frame, span, |vm| vm.set_item(object, index, value));
     }

@@ -214,6 +214,23 @@ impl AttrCache {
         })
     }
 
+    /// The attribute that a lookup here found in an instance of any shape that is remembered, or in its class; nothing is
+    /// called or bound.
+    #[inline(never)]
+    pub fn known(&self, value: &Value) -> Option<Value> {
+        let Value::Instance(instance) = value else { return None };
+        let entry = self.entry(key_of(instance))?;
+        match entry.slot.get() {
+            IN_CLASS if entry.shape.get() != NO_ID => match &*entry.value.borrow() {
+                Remembered::Plain(Value::Unbound) => None,
+                Remembered::Plain(found) => Some(found.clone()),
+                Remembered::Linked(_) => None,
+            },
+            CLASS => Some(Value::Class(instance.class().clone())),
+            _ => entry.own(&instance.attrs),
+        }
+    }
+
     /// What a lookup here found last in this very class, or finds in this module.
     #[inline]
     pub fn in_namespace(&self, value: &Value, name: &Rc<Str>) -> Option<Value> {
@@ -230,7 +247,7 @@ impl AttrCache {
     #[inline(always)]
     pub fn at_hand(&self, value: &Value, name: &Rc<Str>) -> Option<Value> {
         match value {
-            Value::Instance(_) => self.own(value),
+            Value::Instance(_) => self.own(value).or_else(|| self.known(value)),
             value => self.in_namespace(value, name),
         }
     }
@@ -268,13 +285,15 @@ impl AttrCache {
         }
     }
 
-    /// Adds an attribute that an assignment here added to an instance like this one.
+    /// The same for the other shapes, and where it adds an attribute.
     #[inline(never)]
     fn add(&self, instance: &Rc<Instance>, new: Value) -> std::result::Result<(), Value> {
-        if !self.first.is_for(key_of(instance)) || self.first.shape.get() == NO_ID {
-            return Err(new);
+        match self.entry(key_of(instance)) {
+            Some(entry) if entry.shape.get() != NO_ID => {
+                instance.attrs.change(|attrs| entry.put(attrs, new)).map(Value::discard)
+            }
+            _ => Err(new),
         }
-        instance.attrs.change(|attrs| self.first.put(attrs, new)).map(Value::discard)
     }
 
     /// The script function that `value.name(...)` calls, if a lookup here found one for values like this.

@@ -45,6 +45,18 @@ impl Vm {
                     return Ok(found);
                 }
             }
+            (Value::Range(range), Value::Int(n)) => {
+                if let Some((start, stop, step)) = range.small()
+                    && let Some(item) = slices::range_item(start, stop, step, *n)
+                {
+                    return Ok(Value::Int(item));
+                }
+            }
+            (Value::Bytes(bytes), Value::Int(n)) => {
+                if let Some(at) = slices::index(*n, bytes.len()) {
+                    return Ok(Value::Int(bytes[at].into()));
+                }
+            }
             (Value::Dict(dict), _) => {
                 return match self.dict_get(dict, key)? {
                     Some(value) => Ok(value),

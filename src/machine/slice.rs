@@ -65,6 +65,13 @@ impl Vm {
             }
             Value::Tuple(items) => Some(tuple_part(container, items, indices_at_once(bounds, items.len())?)),
             Value::Str(text) => Some(text_part(container, text, indices_at_once(bounds, text.len())?)),
+            Value::Range(range) => {
+                let (origin, end, stride) = range.small()?;
+                let part = indices_at_once(bounds, slices::range_len(origin, end, stride))?;
+                let at = |index: i64| origin.checked_add(index.checked_mul(stride)?).map(Value::Int);
+                let step = Value::Int(stride.checked_mul(part.step)?);
+                Some(Value::Range(Rc::new(Range { start: at(part.start)?, stop: at(part.stop)?, step })))
+            }
             _ => None,
         }
     }
@@ -224,10 +231,7 @@ impl Vm {
             );
         };
         if let (Some((start, stop, step)), Value::Int(n)) = (range.small(), &index) {
-            if let Some(at) = slices::index(*n, slices::range_len(start, stop, step)) {
-                return Ok(Value::Int(start.wrapping_add(step.wrapping_mul(at as i64))));
-            }
-            return Err(self.index_error(RANGE));
+            return slices::range_item(start, stop, step, *n).map(Value::Int).ok_or_else(|| self.index_error(RANGE));
         }
         let len = big_range_len(range);
         let index = index.as_bigint().unwrap_or_default();

@@ -42,6 +42,16 @@ pub trait Native: Any {
         None
     }
 
+    /// What `self[at]` is, where the native class has a short way to it.
+    fn item(&self, _at: i64) -> Option<Value> {
+        None
+    }
+
+    /// `self[at] = value`, likewise: whether that is done.
+    fn set_item(&self, _at: i64, _value: &Value) -> bool {
+        false
+    }
+
     /// The bytes it lends to others, copied out.
     fn buffer(&self) -> Option<Vec<u8>> {
         None
@@ -146,6 +156,15 @@ impl Instance {
         match &self.payload {
             Payload::Value(_) => None,
             Payload::Native(data) => Some(&**data),
+        }
+    }
+
+    /// The native data of an instance of a native class itself, whose methods no script has replaced.
+    #[inline]
+    pub fn own_native(&self) -> Option<&dyn Native> {
+        match &self.payload {
+            Payload::Native(data) if self.class().builtin => Some(&**data),
+            _ => None,
         }
     }
 

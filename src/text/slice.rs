@@ -26,6 +26,13 @@ pub fn slice_indices(start: Option<i64>, stop: Option<i64>, step: i64, len: usiz
     Indices { start, stop, step, count: range_len(start, stop, step) }
 }
 
+/// `range(start, stop, step)[at]`.
+#[inline]
+pub fn range_item(start: i64, stop: i64, step: i64, at: i64) -> Option<i64> {
+    let at = index(at, range_len(start, stop, step))?;
+    Some(start.wrapping_add(step.wrapping_mul(at as i64)))
+}
+
 /// How many numbers `range(start, stop, step)` has; `step` is not 0.
 #[inline]
 pub fn range_len(start: i64, stop: i64, step: i64) -> usize {

@@ -217,6 +217,14 @@ fn extreme_at_once(args: &[&Value], wanted: Ordering) -> Option<Value> {
                 .try_fold(first, |best, item| better(best, item).map(|yes| if yes { item } else { best }))
                 .cloned()
         }
+        [Value::Set(set)] => {
+            let number = |value: &Value| if let Value::Int(n) = value { Some(*n) } else { None };
+            let table = set.table.borrow();
+            let mut items = table.iter().map(|entry| number(&entry.key));
+            let first = items.next()??;
+            let found = items.try_fold(first, |best, n| Some(if n?.cmp(&best) == wanted { n? } else { best }));
+            found.map(Value::Int)
+        }
         [first, rest @ ..] if !rest.is_empty() => rest
             .iter()
             .try_fold(*first, |best, item| better(best, item).map(|yes| if yes { item } else { best }))

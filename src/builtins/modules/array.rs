@@ -16,6 +16,17 @@ struct Array {
 }
 
 impl Native for Array {
+    fn item(&self, at: i64) -> Option<Value> {
+        self.get(index(at, self.len())?)
+    }
+
+    fn set_item(&self, at: i64, value: &Value) -> bool {
+        let mut bytes = self.memory.bytes.borrow_mut();
+        let size = self.item.size;
+        let place = index(at, bytes.len() / size).and_then(|at| bytes.get_mut(at * size..(at + 1) * size));
+        place.is_some_and(|place| self.item.put(value, place))
+    }
+
     fn buffer(&self) -> Option<Vec<u8>> {
         Some(self.memory.bytes.borrow().clone())
     }
@@ -57,6 +68,13 @@ const METHODS: &[Row] = &[
     getter("typecode", |vm, value| Ok(Value::string(char::from(this!(vm, value, Array).item.code).to_string()))),
     getter("itemsize", |vm, value| Ok(Value::usize(this!(vm, value, Array).item.size))),
     of!("append(v, /)", Value::data::<Array>, |vm, array, args| {
+        let mut bytes = [0; 8];
+        let size = array.item.size;
+        if array.item.put(&args[1], &mut bytes[..size]) {
+            resize(vm, array)?;
+            array.memory.bytes.borrow_mut().extend_from_slice(&bytes[..size]);
+            return Ok(Value::None);
+        }
         let bytes = packed(vm, array.item, &args[1])?;
         resize(vm, array)?;
         array.memory.bytes.borrow_mut().extend_from_slice(&bytes);

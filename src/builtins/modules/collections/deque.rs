@@ -22,6 +22,11 @@ pub struct Deque {
 }
 
 impl Native for Deque {
+    fn item(&self, at: i64) -> Option<Value> {
+        let items = self.items.borrow();
+        items.get(crate::text::slice::index(at, items.len())?).cloned()
+    }
+
     fn trace(&self, visit: gc::Visit) {
         self.items.borrow().iter().for_each(visit);
     }

@@ -56,7 +56,11 @@ impl Item {
     /// The value of an item's bytes.
     pub fn unpack(self, bytes: &[u8]) -> Value {
         let fold = |n: u64, byte: &u8| n << 8 | u64::from(*byte);
-        let n = if self.big { bytes.iter().fold(0, fold) } else { bytes.iter().rev().fold(0, fold) };
+        let n = match bytes.try_into() {
+            Ok(whole) if !self.big => u64::from_le_bytes(whole),
+            _ if self.big => bytes.iter().fold(0, fold),
+            _ => bytes.iter().rev().fold(0, fold),
+        };
         match self.code {
             b'c' => Value::bytes(bytes.to_vec()),
             b'?' => Value::bool(n != 0),
@@ -70,6 +74,23 @@ impl Item {
             }
             _ => i64::try_from(n).map_or_else(|_| Value::int(BigInt::from(n)), Value::Int),
         }
+    }
+
+    /// Writes a number in the machine's order where it stands for itself: whether it does.
+    pub fn put(self, value: &Value, place: &mut [u8]) -> bool {
+        let n = match (self.code, value) {
+            (b'd', Value::Float(x)) if !x.get().is_nan() => x.get().to_bits(),
+            (b'b' | b'B' | b'h' | b'H' | b'i' | b'I' | b'l' | b'L' | b'q' | b'Q', Value::Int(n)) => {
+                let (least, most) = self.range();
+                if !(least..=most).contains(&i128::from(*n)) {
+                    return false;
+                }
+                *n as u64
+            }
+            _ => return false,
+        };
+        place.copy_from_slice(&n.to_le_bytes()[..self.size]);
+        true
     }
 
     /// Appends the bytes of a value.
