@@ -162,9 +162,9 @@ pub(super) const FUNCTIONS: &[Row] = &[
         let classes = vm.extension::<Classes>();
         let (place, tables): (_, &[&'static [Row]]) = match name.as_str() {
             "timedelta" => (&mut classes.span, &[SPAN]),
-            "date" => (&mut classes.date, &[DATE, REPLACE, ORDER]),
-            "time" => (&mut classes.time, &[TIME, REPLACE, CLOCK]),
-            "datetime" => (&mut classes.datetime, &[DATETIME, REPLACE, CLOCK, ORDER]),
+            "date" => (&mut classes.date, &[DATE, REPLACE, ORDER, DAYS]),
+            "time" => (&mut classes.time, &[TIME, REPLACE, CLOCK, ORDER]),
+            "datetime" => (&mut classes.datetime, &[DATETIME, REPLACE, CLOCK, ORDER, DAYS]),
             _ => (&mut classes.tzinfo, &[]),
         };
         *place = Some(class.clone());
@@ -418,6 +418,11 @@ const ORDER: &[Row] = &[
             _ => method_by_page(vm, "__hash__", args),
         }
     }),
+    method("strftime(format)", strftime),
+    method("__format__(format, /)", format),
+];
+
+const DAYS: &[Row] = &[
     method("__add__(value, /)", |vm, args| added(vm, args, 1)),
     method("__radd__(value, /)", |vm, args| added(vm, args, 1)),
     method("__sub__(value, /)", |vm, args| {
@@ -433,8 +438,6 @@ const ORDER: &[Row] = &[
     method("toordinal()", |vm, args| Ok(Value::Int(this!(vm, args[0], Moment).ordinal()))),
     method("weekday()", |vm, args| Ok(Value::Int(weekday(this!(vm, args[0], Moment).day_number())))),
     method("isoweekday()", |vm, args| Ok(Value::Int(weekday(this!(vm, args[0], Moment).day_number()) + 1))),
-    method("strftime(format)", strftime),
-    method("__format__(format, /)", format),
 ];
 
 /// So much time later, or earlier.
@@ -639,11 +642,7 @@ const CLOCK: &[Row] = &[
     method("_local_us()", |vm, args| Ok(Value::int(this!(vm, args[0], Moment).us().into()))),
 ];
 
-const TIME: &[Row] = &[
-    new!(|vm: &mut Vm, args: &[Value], named: &[Named]| new_moment(vm, Kind::Time, args, named)),
-    method("strftime(format)", strftime),
-    method("__format__(format, /)", format),
-];
+const TIME: &[Row] = &[new!(|vm: &mut Vm, args: &[Value], named: &[Named]| new_moment(vm, Kind::Time, args, named))];
 
 const DATE: &[Row] = &[
     new!(|vm: &mut Vm, args: &[Value], named: &[Named]| new_moment(vm, Kind::Date, args, named)),
