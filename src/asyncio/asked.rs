@@ -77,7 +77,7 @@ pub fn notify(vm: &mut Vm, future: &Value, native: &'static NativeCallback, obje
         }
         _ => {
             let callback = future::callback_value(vm, &callback);
-            vm.call_method(future, "add_done_callback", &[callback.clone()])?;
+            vm.call_method(future, "add_done_callback", std::slice::from_ref(&callback))?;
             Ok(callback)
         }
     }

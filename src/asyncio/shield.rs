@@ -163,7 +163,7 @@ fn outer_done(vm: &mut Vm, object: &Value, outer: &Value) -> Result<()> {
         return Ok(());
     }
     match (inner, callback) {
-        (_, Some(callback)) => drop(vm.call_method(inner, "remove_done_callback", &[callback.clone()])?),
+        (_, Some(callback)) => drop(vm.call_method(inner, "remove_done_callback", std::slice::from_ref(callback))?),
         (Value::Instance(inner), None) => drop(future::remove_native(inner, &INNER_DONE, outer)),
         _ => {}
     }
