@@ -68,9 +68,14 @@ const PARTS: &[Part] = &[
     part!(
         "asyncio.events", "policies",
         "get_event_loop_policy" "set_event_loop_policy" "AbstractEventLoopPolicy" "BaseDefaultEventLoopPolicy"
-        "DefaultEventLoopPolicy"
+        "DefaultEventLoopPolicy" "get_child_watcher" "set_child_watcher"
     ),
     part!("asyncio.unix_events", "signals", "add_signal_handler" "remove_signal_handler" "_remove_all"),
+    part!(
+        "asyncio.unix_events", "watchers",
+        "AbstractChildWatcher" "BaseChildWatcher" "SafeChildWatcher" "FastChildWatcher" "PidfdChildWatcher"
+        "MultiLoopChildWatcher" "ThreadedChildWatcher"
+    ),
     part!(
         "asyncio.graph", "graph",
         "capture_call_graph" "format_call_graph" "print_call_graph" "FrameCallGraphEntry" "FutureCallGraph"
@@ -96,7 +101,7 @@ const TWICE: &[&str] = &["_py_", "_c_", "_Py", "_C"];
 const HELPERS: &[&str] = &[
     "logger", "staggered_race", "DEBUG_STACK_DEPTH", "THREAD_JOIN_TIMEOUT", "extract_stack", "FlowControlMixin",
     "TransportSocket", "Process", "SubprocessStreamProtocol", "PIPE", "STDOUT", "DEVNULL",
-    "BaseDefaultEventLoopPolicy", "BaseSubprocessTransport", "WriteSubprocessPipeProto",
+    "BaseDefaultEventLoopPolicy", "BaseSubprocessTransport", "WriteSubprocessPipeProto", "BaseChildWatcher",
 ];
 
 /// Methods of the loop that are written in the language: no names for scripts.
@@ -129,8 +134,9 @@ const SUBMODULES: &[(&str, &[&str])] = &[
         "events",
         &[
             "AbstractEventLoop", "AbstractEventLoopPolicy", "AbstractServer", "BaseDefaultEventLoopPolicy", "Handle",
-            "TimerHandle", "get_event_loop", "get_event_loop_policy", "get_running_loop", "new_event_loop",
-            "set_event_loop", "set_event_loop_policy", "_get_running_loop", "_set_running_loop",
+            "TimerHandle", "get_event_loop", "get_event_loop_policy", "get_child_watcher", "set_child_watcher",
+            "get_running_loop", "new_event_loop", "set_event_loop", "set_event_loop_policy", "_get_running_loop",
+            "_set_running_loop",
         ],
     ),
     (
@@ -202,7 +208,11 @@ const SUBMODULES: &[(&str, &[&str])] = &[
     ("trsock", &["TransportSocket"]),
     (
         "unix_events",
-        &["DefaultEventLoopPolicy", "SelectorEventLoop", "_UnixReadPipeTransport", "_UnixWritePipeTransport"],
+        &[
+            "DefaultEventLoopPolicy", "SelectorEventLoop", "_UnixReadPipeTransport", "_UnixWritePipeTransport",
+            "AbstractChildWatcher", "BaseChildWatcher", "SafeChildWatcher", "FastChildWatcher", "PidfdChildWatcher",
+            "MultiLoopChildWatcher", "ThreadedChildWatcher",
+        ],
     ),
 ];
 
