@@ -756,37 +756,27 @@ impl Lower<'_> {
         let text = self.vm.name(name).clone();
         match text.as_str() {
             "super" if args.is_empty() => Ok(self.super_call(name, span)),
-            "locals" | "vars" | "dir" if args.is_empty() => {
-                let load = self.load_name(name, span);
-                let snapshot = self.locals_snapshot();
-                let original = self.builtin(&text);
-                let dir = text.as_str() == "dir";
-                Ok(Box::new(move |vm, frame| {
-                    let callee = load(vm, frame)?;
-                    if !callee.is(&original) {
-                        return invoke(vm, frame, callee, [], span);
-                    }
-                    let locals = snapshot(vm, frame)?;
-                    if !dir {
-                        return Ok(locals);
-                    }
-                    let mut names = match locals {
-                        Value::Dict(_) => vm.collect(&locals)?,
-                        _ => vm.mapping_keys(&locals)?,
-                    };
-                    vm.sort(&mut names, None, false)?;
-                    Ok(Value::list(names))
-                }))
-            }
-            "globals" if args.is_empty() => {
+            "locals" | "vars" | "dir" | "globals" if args.is_empty() => {
                 let load = self.load_name(name, span);
                 let original = self.builtin(&text);
+                let answer: Thunk = match text.as_str() {
+                    "globals" => Box::new(|_, frame| Ok(Value::Dict(frame.function.globals.clone()))),
+                    "dir" => {
+                        let snapshot = self.locals_snapshot();
+                        Box::new(move |vm, frame| {
+                            let mut names = match snapshot(vm, frame)? {
+                                locals @ Value::Dict(_) => vm.collect(&locals)?,
+                                locals => vm.mapping_keys(&locals)?,
+                            };
+                            vm.sort(&mut names, None, false)?;
+                            Ok(Value::list(names))
+                        })
+                    }
+                    _ => self.locals_snapshot(),
+                };
                 Ok(Box::new(move |vm, frame| {
                     let callee = load(vm, frame)?;
-                    if !callee.is(&original) {
-                        return invoke(vm, frame, callee, [], span);
-                    }
-                    Ok(Value::Dict(frame.function.globals.clone()))
+                    if callee.is(&original) { answer(vm, frame) } else { invoke(vm, frame, callee, [], span) }
                 }))
             }
             "eval" | "exec" => Ok(self.eval_call(name, args, span)),

@@ -669,31 +669,26 @@ impl Vm {
         let name = self.named(name);
         let name = name.borrow();
         let class = self.class_of(value);
-        if !class.builtin {
-            let setattr = self.name(sym::__setattr__).clone();
-            match class.lookup(&setattr) {
-                None => {}
-                Some(Value::Native(native)) if Rc::ptr_eq(&native.name, &setattr) => {}
-                Some(custom) => {
-                    return self.call_found(&custom, value, &[Value::Str(name.clone()), new]).map(drop);
-                }
-            }
+        match self.own_way(&class, sym::__setattr__) {
+            Some(custom) => self.call_found(&custom, value, &[Value::Str(name.clone()), new]).map(drop),
+            None => self.object_set_attr(value, &class, name, Some(new)),
         }
-        self.object_set_attr(value, &class, name, Some(new))
     }
 
     /// `del value.name`.
     pub fn del_attr(&mut self, value: &Value, name: &Rc<Str>) -> Result<()> {
         let class = self.class_of(value);
-        if !class.builtin {
-            let delattr = self.name(sym::__delattr__).clone();
-            match class.lookup(&delattr) {
-                None => {}
-                Some(Value::Native(native)) if Rc::ptr_eq(&native.name, &delattr) => {}
-                Some(custom) => return self.call_found(&custom, value, &[Value::Str(name.clone())]).map(drop),
-            }
+        match self.own_way(&class, sym::__delattr__) {
+            Some(custom) => self.call_found(&custom, value, &[Value::Str(name.clone())]).map(drop),
+            None => self.object_set_attr(value, &class, name, None),
         }
-        self.object_set_attr(value, &class, name, None)
+    }
+
+    /// How a class sets or deletes attributes, if it has a way of its own.
+    pub(super) fn own_way(&self, class: &Class, hook: Symbol) -> Option<Value> {
+        let hook = self.name(hook);
+        let found = if class.builtin { None } else { class.lookup(hook) };
+        found.filter(|found| !matches!(found, Value::Native(native) if Rc::ptr_eq(&native.name, hook)))
     }
 
     /// `object.__setattr__`, or `object.__delattr__` with `None`.

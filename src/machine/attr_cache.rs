@@ -685,11 +685,7 @@ impl Vm {
     fn set_attr_fill(&mut self, value: &Value, name: &Rc<Str>, new: Value, cache: &AttrCache) -> Result<()> {
         let Some((attrs, key)) = shaped(value) else { return self.set_attr(value, name, new) };
         let class = self.class_of(value);
-        let setattr = self.name(sym::__setattr__);
-        let plain = match class.lookup(setattr) {
-            Some(Value::Native(native)) => Rc::ptr_eq(&native.name, setattr),
-            custom => custom.is_none(),
-        };
+        let plain = self.own_way(&class, sym::__setattr__).is_none();
         if let Some(property @ Value::Descriptor(descriptor)) = class.lookup(name).as_ref().filter(|_| plain) {
             if matches!(**descriptor, Descriptor::Property(_)) {
                 let (shape, version) = attrs.look(|attrs| match attrs {

@@ -259,20 +259,10 @@ impl Vm {
         let Some(guard) = self.enter_repr(out, &value, "...")? else { return Ok(()) };
         let name = exception.class.borrow().name.borrow().clone();
         out.extend([name.as_str(), "("]);
-        let result = self.push_exception_args(out, &exception.args());
+        let result = self.push_items(out, &exception.args());
         out.push(')');
         self.leave_repr(guard);
         result
-    }
-
-    fn push_exception_args(&mut self, out: &mut String, args: &[Value]) -> Result<()> {
-        for (at, arg) in args.iter().enumerate() {
-            if at > 0 {
-                out.push_str(", ");
-            }
-            self.push_repr(out, arg)?;
-        }
-        Ok(())
     }
 
     /// `str` of an exception whose class has no `__str__` of its own.

@@ -134,35 +134,26 @@ impl Vm {
     #[cold]
     pub fn from_fault(&mut self, fault: Fault) -> Error {
         let types = &self.types;
+        let message = vec![Value::string(fault.message)];
+        let unicode = |encoding: String, object, places: [usize; 2], reason: String| {
+            let [start, end] = places.map(Value::usize);
+            vec![Value::string(encoding), object, start, end, Value::string(reason)]
+        };
         let (class, args) = match fault.kind {
-            FaultKind::UnicodeEncodeError { encoding, object, start, end, reason } => (
-                types.UnicodeEncodeError.clone(),
-                vec![
-                    Value::string(encoding),
-                    Value::string(object),
-                    Value::usize(start),
-                    Value::usize(end),
-                    Value::string(reason),
-                ],
-            ),
-            FaultKind::UnicodeDecodeError { encoding, object, start, end, reason } => (
-                types.UnicodeDecodeError.clone(),
-                vec![
-                    Value::string(encoding),
-                    Value::bytes(object),
-                    Value::usize(start),
-                    Value::usize(end),
-                    Value::string(reason),
-                ],
-            ),
-            FaultKind::KeyError => (types.KeyError.clone(), vec![Value::string(fault.message)]),
+            FaultKind::UnicodeEncodeError { encoding, object, start, end, reason } => {
+                (types.UnicodeEncodeError.clone(), unicode(encoding, Value::string(object), [start, end], reason))
+            }
+            FaultKind::UnicodeDecodeError { encoding, object, start, end, reason } => {
+                (types.UnicodeDecodeError.clone(), unicode(encoding, Value::bytes(object), [start, end], reason))
+            }
             FaultKind::MemoryError => (types.MemoryError.clone(), Vec::new()),
-            FaultKind::TypeError => (types.TypeError.clone(), vec![Value::string(fault.message)]),
-            FaultKind::ValueError => (types.ValueError.clone(), vec![Value::string(fault.message)]),
-            FaultKind::OverflowError => (types.OverflowError.clone(), vec![Value::string(fault.message)]),
-            FaultKind::IndexError => (types.IndexError.clone(), vec![Value::string(fault.message)]),
-            FaultKind::ZeroDivisionError => (types.ZeroDivisionError.clone(), vec![Value::string(fault.message)]),
-            FaultKind::LookupError => (types.LookupError.clone(), vec![Value::string(fault.message)]),
+            FaultKind::KeyError => (types.KeyError.clone(), message),
+            FaultKind::TypeError => (types.TypeError.clone(), message),
+            FaultKind::ValueError => (types.ValueError.clone(), message),
+            FaultKind::OverflowError => (types.OverflowError.clone(), message),
+            FaultKind::IndexError => (types.IndexError.clone(), message),
+            FaultKind::ZeroDivisionError => (types.ZeroDivisionError.clone(), message),
+            FaultKind::LookupError => (types.LookupError.clone(), message),
         };
         self.new_error(&class, args)
     }

@@ -322,7 +322,7 @@ impl Vm {
         Ok(())
     }
 
-    fn push_items(&mut self, out: &mut String, items: &[Value]) -> Result<()> {
+    pub(super) fn push_items(&mut self, out: &mut String, items: &[Value]) -> Result<()> {
         for (at, item) in items.iter().enumerate() {
             if at > 0 {
                 out.push_str(", ");

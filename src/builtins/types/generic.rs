@@ -173,23 +173,13 @@ const UNION: &[Row] = &[
         Ok(Value::tuple([fold, Value::tuple([or, Value::tuple(members(&args[0]))])]))
     }),
     method("__instancecheck__(instance, /)", |vm, args| {
-        for member in members(&args[0]) {
-            if vm.isinstance(&args[1], &member)? {
-                return Ok(Value::bool(true));
-            }
-        }
-        Ok(Value::bool(false))
+        vm.isinstance(&args[1], &Value::tuple(members(&args[0]))).map(Value::bool)
     }),
     method("__subclasscheck__(cls, /)", |vm, args| {
         if !matches!(args[1], Value::Class(_)) {
             return Err(vm.type_error("issubclass() arg 1 must be a class"));
         }
-        for member in members(&args[0]) {
-            if vm.issubclass(&args[1], &member)? {
-                return Ok(Value::bool(true));
-            }
-        }
-        Ok(Value::bool(false))
+        vm.issubclass(&args[1], &Value::tuple(members(&args[0]))).map(Value::bool)
     }),
 ];
 
