@@ -1,5 +1,5 @@
-//! Calls that leave parameters to their defaults, name arguments, or have more of them than the plain calls take: like
-//! those they move their arguments straight into the callee's locals.
+//! Calls that leave parameters to their defaults, name arguments, have more of them than the plain calls take, or go to a
+//! function with `*args` or `**kwargs`: like those they move their arguments straight into the callee's locals.
 
 use std::cell::Cell;
 
@@ -16,10 +16,11 @@ use crate::object::code::Called;
 /// More named arguments than this are bound in the general way.
 const MOST_NAMED: usize = 8;
 
-/// Whether a call with these many arguments by place can fill the locals of a function.
+/// Whether a call with these many arguments by place, object in front included, can fill the locals of a function.
 #[inline]
 pub(super) fn takes(function: &Function, given: usize) -> bool {
-    function.code.direct.get() && given <= function.code.params.positional as usize
+    let params = &function.code.params;
+    function.code.direct.get() && (given <= params.positional as usize || params.vararg)
 }
 
 /// Calls a function that takes fewer positional arguments than it has parameters; see [`takes`].
@@ -60,10 +61,20 @@ fn call_named(
     slots: &[u8],
     span: Span,
 ) -> Eval {
-    let in_front = usize::from(object.is_some());
-    straight(vm, frame, function, object.unwrap_or_default(), span, |vm, frame, locals| {
+    let params = &function.code.params;
+    let positional = params.positional as usize;
+    // What has no place among the parameters goes into the tuple of the rest.
+    let (first, first_of_rest) = if positional > 0 { (object, None) } else { (None, object) };
+    let in_front = usize::from(first.is_some());
+    let (by_place, others) = args.split_at(args.len().min(positional - in_front));
+    straight(vm, frame, function, first.unwrap_or_default(), span, |vm, frame, locals| {
+        let mut rest = Vec::new();
+        rest.extend(first_of_rest);
         let mut evaluate = || {
-            fill(vm, frame, &mut locals[in_front..], args)?;
+            fill(vm, frame, &mut locals[in_front..], by_place)?;
+            for arg in others {
+                rest.push(arg.value(vm, frame)?);
+            }
             for (&slot, (_, arg)) in slots.iter().zip(named) {
                 put(&mut locals[slot as usize], arg.value(vm, frame)?);
             }
@@ -71,13 +82,22 @@ fn call_named(
         };
         if let Err(raised) = evaluate() {
             slots[..named.len()].iter().rev().for_each(|&slot| drop(locals[slot as usize].take()));
-            let_go(&mut locals[in_front..in_front + args.len()]);
             if is_new {
-                unmake(&locals[0]);
+                unmake(if in_front == 0 { &rest[0] } else { &locals[0] });
             }
+            let_go(&mut rest);
+            let_go(&mut locals[in_front..in_front + by_place.len()]);
             return Err(raised);
         }
-        vm.fill_defaults(function, locals, in_front + args.len()).here()
+        let mut extra = positional + params.kwonly as usize;
+        if params.vararg {
+            put(&mut locals[extra], Value::tuple(rest));
+            extra += 1;
+        }
+        if params.kwarg {
+            put(&mut locals[extra], Value::dict(Dict::new()));
+        }
+        vm.fill_defaults(function, locals, in_front + by_place.len()).here()
     })
 }
 
@@ -164,7 +184,7 @@ impl NamedCall {
         }
         let mut slots = [0; MOST_NAMED];
         let most = (code.params.positional + code.params.kwonly) as usize;
-        let first = given.max(code.params.posonly as usize);
+        let first = given.min(code.params.positional as usize).max(code.params.posonly as usize);
         for (slot, (name, _)) in slots.iter_mut().zip(&self.named) {
             let at = code.variables[first..most].iter().position(|v| crate::object::str::same(v, name))?;
             *slot = (first + at) as u8;

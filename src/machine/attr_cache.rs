@@ -17,11 +17,11 @@ use crate::object::instance::Instance;
 use crate::object::module::Module;
 use crate::object::{Eval, Located};
 
-/// What a place in the code remembers of its attribute lookups: the objects of up to four shapes.
+/// What a place in the code remembers of its attribute lookups: the objects of up to eight shapes.
 #[derive(Default)]
 pub struct AttrCache {
     first: Entry,
-    others: OnceCell<Box<[Entry; 3]>>,
+    others: OnceCell<Box<[Entry; 7]>>,
 }
 
 /// What was found for one shape.
@@ -175,29 +175,31 @@ impl Entry {
 }
 
 impl AttrCache {
-    /// The attribute that a lookup here found in an instance of the first shape that was seen.
+    /// The attribute that a lookup here found in an instance of a shape that is remembered.
     #[inline(always)]
     pub fn own(&self, value: &Value) -> Option<Value> {
-        let Value::Instance(instance) = value else { return None };
-        instance.attrs.look(|attrs| match attrs {
-            Attrs::Shaped { shape, values } if shape.known_id() == self.first.shape.get() => {
-                values.get(self.first.slot.get() as usize).cloned()
-            }
-            _ => None,
-        })
+        self.look(value, |found| Some(found.clone()))
+    }
+
+    /// Where an instance of a shape has the attribute itself.
+    #[inline(always)]
+    fn slot(&self, shape: u32) -> usize {
+        if shape == self.first.shape.get() { self.first.slot.get() as usize } else { self.other_slot(shape) }
+    }
+
+    #[inline(never)]
+    fn other_slot(&self, shape: u32) -> usize {
+        let others = self.others.get().into_iter().flat_map(|others| others.iter());
+        others.filter(|entry| entry.shape.get() == shape).map(|entry| entry.slot.get()).next().unwrap_or(IN_CLASS)
+            as usize
     }
 
     /// What [`AttrCache::own`] would give, if it is a number that fits into the value.
     #[inline(always)]
     pub fn own_number(&self, instance: &Instance) -> Option<Value> {
-        instance.attrs.look(|attrs| match attrs {
-            Attrs::Shaped { shape, values } if shape.known_id() == self.first.shape.get() => {
-                match values.get(self.first.slot.get() as usize) {
-                    Some(Value::Int(n)) => Some(Value::Int(*n)),
-                    Some(Value::Float(x)) => Some(Value::Float(*x)),
-                    _ => None,
-                }
-            }
+        self.look_into(instance, |found| match found {
+            Value::Int(n) => Some(Value::Int(*n)),
+            Value::Float(x) => Some(Value::Float(*x)),
             _ => None,
         })
     }
@@ -206,16 +208,18 @@ impl AttrCache {
     #[inline(always)]
     pub fn look<R>(&self, value: &Value, look: impl FnOnce(&Value) -> Option<R>) -> Option<R> {
         let Value::Instance(instance) = value else { return None };
+        self.look_into(instance, look)
+    }
+
+    #[inline(always)]
+    fn look_into<R>(&self, instance: &Instance, look: impl FnOnce(&Value) -> Option<R>) -> Option<R> {
         instance.attrs.look(|attrs| match attrs {
-            Attrs::Shaped { shape, values } if shape.known_id() == self.first.shape.get() => {
-                look(values.get(self.first.slot.get() as usize)?)
-            }
-            _ => None,
+            Attrs::Shaped { shape, values } => look(values.get(self.slot(shape.known_id()))?),
+            Attrs::Apart(_) => None,
         })
     }
 
-    /// The attribute that a lookup here found in an instance of any shape that is remembered, or in its class; nothing is
-    /// called or bound.
+    /// The attribute that a lookup here found in the class of an instance; nothing is called or bound.
     #[inline(never)]
     pub fn known(&self, value: &Value) -> Option<Value> {
         let Value::Instance(instance) = value else { return None };
@@ -227,7 +231,7 @@ impl AttrCache {
                 Remembered::Linked(_) => None,
             },
             CLASS => Some(Value::Class(instance.class().clone())),
-            _ => entry.own(&instance.attrs),
+            _ => None,
         }
     }
 
@@ -248,6 +252,7 @@ impl AttrCache {
     pub fn at_hand(&self, value: &Value, name: &Rc<Str>) -> Option<Value> {
         match value {
             Value::Instance(_) => self.own(value).or_else(|| self.known(value)),
+            Value::Class(class) => self.of_class(class, OF_CLASS),
             value => self.in_namespace(value, name),
         }
     }
@@ -268,13 +273,11 @@ impl AttrCache {
         gc::stored(instance, &new);
         // Apart from what adds an attribute, so that the two words of the attributes stay in registers here.
         let old = instance.attrs.change(|attrs| match attrs {
-            Attrs::Shaped { shape, values } if shape.known_id() == self.first.shape.get() => {
-                match values.get_mut(self.first.slot.get() as usize) {
-                    Some(place) => Ok(std::mem::replace(place, new)),
-                    None => Err(new),
-                }
-            }
-            _ => Err(new),
+            Attrs::Shaped { shape, values } => match values.get_mut(self.slot(shape.known_id())) {
+                Some(place) => Ok(std::mem::replace(place, new)),
+                None => Err(new),
+            },
+            Attrs::Apart(_) => Err(new),
         });
         match old {
             Ok(old) => {
@@ -355,6 +358,7 @@ impl AttrCache {
     }
 
     /// What the last lookup here found in this class itself; `how` tells plain attributes from class methods.
+    #[inline]
     fn of_class(&self, class: &Class, how: u32) -> Option<Value> {
         let entry = &self.first;
         let known = entry.shape.get() == how
