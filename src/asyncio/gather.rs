@@ -119,6 +119,8 @@ fn gathered(vm: &mut Vm, args: &[Value]) -> Result {
             asked::notify(vm, child, &CHILD_DONE, &outer_value)?;
         }
     }
+    // Pending children lead back to what waits for them.
+    gc::register(&outer);
     for child in &done {
         child_done(vm, &outer_value, child)?;
     }

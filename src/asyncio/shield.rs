@@ -119,6 +119,8 @@ pub fn shield(vm: &mut Vm, args: &[Value]) -> Result {
     let outer = future::create(vm, &state, &event_loop)?;
     let outer_value = Value::Instance(outer.clone());
     let callback = asked::notify(vm, &inner, &INNER_DONE, &outer_value)?;
+    // The two lead to each other.
+    gc::register(&outer);
     let object = if callback.is_none() { inner } else { Value::tuple(vec![inner, callback]) };
     future::add_callback(vm, &outer, Callback::Native(&OUTER_DONE, object))?;
     Ok(outer_value)
