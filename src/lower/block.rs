@@ -630,10 +630,12 @@ impl Vm {
         if awaitable {
             return Ok(());
         }
-        Err(self.type_error(format!(
+        let error = self.type_error(format!(
             "'async with' received an object from {method} that does not implement __await__: {}",
             self.type_name(value)
-        )))
+        ));
+        self.advise(&error, format!("what `{method}` gives is awaited: make it `async def {method}(...)`"));
+        Err(error)
     }
 
     /// Calls a bound `__exit__` with an exception, or with three times `None`.

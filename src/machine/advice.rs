@@ -361,6 +361,9 @@ impl Vm {
                     "makes an asynchronous generator, because of the `yield` in it: go through it with `async for`";
                 self.advise(error, format!("`{name}(...)` {help}"));
             }
+            Value::Instance(instance) if instance.class().awaiting.get().is_some() => {
+                self.advise(error, "this is a future already: nothing has to be made of it, `await` it for its result");
+            }
             _ => {}
         }
     }

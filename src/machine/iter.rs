@@ -419,6 +419,9 @@ impl Vm {
         };
         let name = self.type_name(&awaitable);
         let error = self.type_error(format!("'async for' received an invalid object from __anext__: {name}"));
+        // No `await` of the script's is at fault.
+        cause.0.remarks().helps.clear();
+        self.advise(&error, "what `__anext__` gives is awaited: make it `async def __anext__(self)`");
         error.0.suppress_context.set(true);
         error.0.set_context(&cause.0);
         *error.0.cause.borrow_mut() = Some(cause.0);
@@ -448,6 +451,8 @@ impl Vm {
         let error = self.type_error(format!("{text}: {name}"));
         if matches!(&iterator, Value::Coroutine(c) if c.kind == Kind::Coroutine) {
             self.advise(&error, "`__aiter__` is a plain `def`; only `__anext__` is async");
+        } else if self.has_special(&iterator, sym::__next__) {
+            self.advise(&error, "it has `__next__`, for a plain `for`; `async for` awaits `async def __anext__(self)`");
         }
         Err(error)
     }
