@@ -126,6 +126,7 @@ const MODULES: &[Spec] = &[
     rust("_frames", sys::FRAMES).and(&[page!("_frames")]),
     rust("_moments", moments::FUNCTIONS),
     library!("_strptime"),
+    rust("_weakref", &[]).with(|vm, module| names_of(vm, module, "weakref")),
     rust("_string", &[]).and(&[Page {
         text: "from string import _split_fields as formatter_parser, _split_name as formatter_field_name_split",
         lazy: false,

@@ -52,10 +52,14 @@ const METHODS: &[Row] = &[
     }),
     of!("expand(template)", Value::data::<Match>, |vm, found, args| {
         let template = Template::new(vm, &found.pattern, &args[1])?;
+        template.check_groups(vm, |group| found.text(group, &Value::None))?;
         let mut out = String::new();
         template.expand(&mut out, |group| found.text(group, &Value::None), pattern::push);
-        let bytes = found.pattern.data::<Pattern>().is_some_and(|pattern| pattern.bytes);
-        Ok(if bytes { Value::bytes(out.chars().map(|c| c as u8).collect::<Vec<u8>>()) } else { Value::string(out) })
+        Ok(if template.bytes {
+            Value::bytes(out.chars().map(|c| c as u8).collect::<Vec<u8>>())
+        } else {
+            Value::string(out)
+        })
     }),
     of!("__getitem__(key, /)", Value::data::<Match>, |vm, found, args| { item(vm, found, &args[1]) }),
     of!("__repr__()", Value::data::<Match>, |vm, found, _| {

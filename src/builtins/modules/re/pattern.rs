@@ -269,7 +269,9 @@ pub(super) fn substitute(
         }
         match &replacement {
             Replacement::Template(template) => {
-                template.expand(&mut out, |index| search.subject.group(&found.marks, index, &Value::None), push);
+                let group = |index| search.subject.group(&found.marks, index, &Value::None);
+                template.check(vm, items, group)?;
+                template.expand(&mut out, group, push);
                 items += 1;
             }
             Replacement::Function(function) => {
