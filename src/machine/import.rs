@@ -67,8 +67,8 @@ impl Vm {
                 return Ok(done);
             }
             path = self.get_attr_opt(&module, sym::__path__)?.unwrap_or_default();
-            // `os` is none for Python, though it has `os.path`.
-            if path.is_unbound() || before == "os" && !crate::builtins::modules::is_known(name) {
+            // `os` is no package, though there is `os.path`.
+            if path.is_unbound() && !crate::builtins::modules::is_known(name) {
                 let message = format!("No module named '{name}'; '{before}' is not a package");
                 return Err(self.module_not_found(name, message));
             }

@@ -41,6 +41,7 @@ pub fn install(vm: &mut Vm) {
         ("__debug__", Value::bool(true)),
         ("__name__", Value::str("builtins")),
         ("__doc__", Value::None),
+        ("__package__", Value::str("")),
     ];
     for (name, value) in constants {
         vm.set_entry(&dict, name, value);

@@ -115,6 +115,9 @@ const MODULES: &[Spec] = &[
     library!("__future__"),
     library!("_code"),
     rust("_bisect", &[]).with(|vm, module| names_of(vm, module, "bisect")),
+    rust("_ast", &[]).with(|vm, module| names_of(vm, module, "ast")),
+    rust("_collections_abc", &[]).with(|vm, module| names_of(vm, module, "collections.abc")),
+    rust("genericpath", &[]).with(|vm, module| names_of(vm, module, "os.path")),
     rust("_collections", &[]).with(|vm, module| names_of(vm, module, "collections")),
     rust("_functools", &[]).with(|vm, module| names_of(vm, module, "functools")),
     rust("_heapq", &[]).with(|vm, module| names_of(vm, module, "heapq")),
@@ -326,8 +329,10 @@ pub fn load(vm: &mut Vm, name: &str) -> Result<Option<Rc<Module>>> {
     };
     let lazy = spec.pages.iter().any(|page| page.lazy);
     let module = vm.new_module(name, if lazy { Some(load_page) } else { None });
-    let package = if MODULES.iter().any(|other| other.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
-    {
+    let is_child = |other: &Spec| other.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+    let package = if ["os", "os.path"].contains(&name) {
+        ""
+    } else if MODULES.iter().any(is_child) {
         vm.set_entry(&module.dict, "__path__", Value::list(Vec::new()));
         name
     } else {
