@@ -139,7 +139,11 @@ impl Vm {
     /// Loads the parts of a module that are loaded when first asked for.
     pub fn load_all(&mut self, value: &Value) -> Result<()> {
         let Value::Module(module) = value else { return Ok(()) };
-        if let (Some(_), Some(names)) = (module.lazy, self.entry(&module.dict, sym::__all__)) {
+        if module.lazy.is_none() {
+            return Ok(());
+        }
+        let all = self.name(sym::__all__).clone();
+        if let Some(names) = self.get_attr_opt(value, &all)? {
             for name in self.collect(&names)? {
                 if let Some(name) = name.as_str() {
                     self.get_attr_opt(value, name)?;
