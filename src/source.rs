@@ -51,6 +51,8 @@ pub struct Source {
     pub marked: bool,
     /// Given to `compile()` under a name: what tracebacks show of it are the lines of the file of that name.
     pub given: bool,
+    /// Written from a tree, whose names may be of any characters: see [`Source::hidden_character`].
+    pub of_tree: bool,
     /// Bytes that are no UTF-8, each with the place of the U+FFFD that stands for it.
     pub strange: Rc<[(u32, Box<[u8]>)]>,
     /// Nobody who opens the file could decode it, so tracebacks have no lines of it.
@@ -98,6 +100,17 @@ impl Source {
     /// The same, given to `compile()`.
     pub fn given(source: &Source) -> Rc<Source> {
         Rc::new(Source { given: true, library: false, ..source.clone() })
+    }
+
+    /// The same, written from a tree.
+    pub fn of_tree(source: &Source) -> Rc<Source> {
+        Rc::new(Source { of_tree: true, ..source.clone() })
+    }
+
+    /// The character that no name can have which a private one stands for in a name, if the text was written from a tree.
+    pub fn hidden_character(&self, c: char) -> Option<char> {
+        let code = u32::from(c).checked_sub(0x10_F800).filter(|_| self.of_tree)?;
+        char::from_u32(code)
     }
 
     /// A text of which nothing else is known.

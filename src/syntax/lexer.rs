@@ -500,13 +500,20 @@ impl Lexer<'_, '_> {
             return self.undecodable_name(&bytes, Span::new(start, end));
         }
         let text = &self.text[start..end];
+        let hidden = |c| self.source.hidden_character(c);
         let valid = |(i, c): &(usize, char)| {
-            if *i == 0 { is_identifier_start(*c) } else { is_identifier_continue(*c) }
+            if hidden(*c).is_some() {
+                true
+            } else if *i == 0 {
+                is_identifier_start(*c)
+            } else {
+                is_identifier_continue(*c)
+            }
         };
         if let Some((i, c)) = text.char_indices().find(|part| !valid(part)) {
             return self.invalid_character(c, start + i);
         }
-        let name: String = text.nfkc().collect();
+        let name: String = text.nfkc().map(|c| hidden(c).unwrap_or(c)).collect();
         let symbol = self.interner.intern(&name);
         self.out.tokens.push(Token::name(symbol, Span::new(start, end)));
     }

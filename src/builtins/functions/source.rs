@@ -240,7 +240,10 @@ fn compile_source(vm: &mut Vm, args: &[Value]) -> Result {
     };
     match source_of(vm, &text, name.as_str())? {
         Some(source) => {
-            let source = Source::given(&source);
+            let mut source = Source::given(&source);
+            if is_tree {
+                source = Source::of_tree(&source);
+            }
             source.future_annotations.set(flags & FUTURE_ANNOTATIONS != 0);
             if !vm.truth(&args[4])? {
                 inherit(vm, &source);
