@@ -31,8 +31,10 @@ pub enum Found {
 
 /// Whether a module of the library is one that CPython has frozen into itself: so it says where the module is from.
 pub fn is_frozen(name: &str) -> bool {
-    const FROZEN: [&str; 9] =
-        ["abc", "codecs", "collections.abc", "importlib.machinery", "importlib.util", "io", "os", "posixpath", "stat"];
+    const FROZEN: [&str; 10] = [
+        "abc", "codecs", "collections.abc", "importlib.machinery", "importlib.util", "io", "os", "os.path",
+        "posixpath", "stat",
+    ];
     FROZEN.contains(&name)
 }
 

@@ -427,11 +427,12 @@ fn run(vm: &mut Vm, code: &Rc<Code>, globals: &Rc<Dict>, locals: Option<Value>, 
 
 fn import(vm: &mut Vm, args: &[Value]) -> Result {
     let [name, globals, _, from_list, level] = args else { return Ok(Value::Unbound) };
+    let level = vm.to_i64(level)?;
     let Some(name) = name.as_str().cloned() else { return Err(vm.type_error("module name must be a string")) };
-    let level = match vm.to_i64(level)? {
-        level @ 0.. => level.min(1000) as u32,
-        _ => return Err(vm.value_error("level must be >= 0")),
-    };
+    if level < 0 {
+        return Err(vm.value_error("level must be >= 0"));
+    }
+    let level = level.min(1000) as u32;
     let globals = match globals {
         Value::None | Value::Unbound => Rc::default(),
         given => given.as_dict().cloned().ok_or_else(|| vm.type_error("globals must be a dict"))?,

@@ -367,11 +367,16 @@ fn add_all(vm: &mut Vm, spec: &Spec, module: &Module) {
     if module.dict.get_str(&all).is_some() {
         return;
     }
+    // Other modules are what the page itself needs, but for `os.path`.
+    let is_part = |value: &Value| match value {
+        Value::Module(other) => other.name.borrow().strip_prefix(spec.name).is_some_and(|rest| rest.starts_with('.')),
+        _ => true,
+    };
     let mut names: Vec<Value> = module
         .dict
         .pairs()
         .into_iter()
-        .filter(|(key, value)| !matches!(value, Value::Module(_)) && key.as_str().is_some_and(|k| !k.starts_with('_')))
+        .filter(|(key, value)| is_part(value) && key.as_str().is_some_and(|k| !k.starts_with('_')))
         .map(|(key, _)| key)
         .collect();
     let later = spec.pages.iter().filter(|page| page.lazy).flat_map(Page::names);
