@@ -743,6 +743,7 @@ impl Lower<'_> {
             continues: Vec::new(),
             iter: Some(slot),
         });
+        self.yield_to_others(span);
         self.body(body);
         self.emit(Step::Loop(top), span);
         self.patch(next);

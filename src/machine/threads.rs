@@ -438,6 +438,8 @@ impl Vm {
         });
         let result = self.blocking(&wait);
         self.threads.blocked.pop();
+        // Those below on the native stack could not go on meanwhile: their turn comes as soon as this stack can be left.
+        self.threads.slice = 0;
         result
     }
 
