@@ -181,7 +181,7 @@ impl Vm {
         match self.index_opt(item)? {
             Some(Value::Int(n @ 0..=255)) => Ok(bytes.contains(&(n as u8))),
             Some(_) => Err(self.value_error("byte must be in range(0, 256)")),
-            None => Err(self.type_error(format!("a bytes-like object is required, not '{}'", self.type_name(item)))),
+            None => Err(self.bytes_required(item)),
         }
     }
 

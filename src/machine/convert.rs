@@ -66,7 +66,7 @@ impl Vm {
         }
         match self.index(value)? {
             Value::Int(n) => Ok(n),
-            _ => Err(self.overflow_error("Python int too large to convert to C ssize_t")),
+            _ => Err(self.too_large_to_count()),
         }
     }
 

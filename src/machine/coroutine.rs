@@ -173,8 +173,7 @@ impl Vm {
                 }
             }
             State::Running => {
-                let what = kind_name(root.kind);
-                return Err(self.value_error(format!("{what} already executing")));
+                return Err(self.already_executing(root.kind));
             }
             State::Finished => {
                 return match (root.kind, input) {
@@ -387,6 +386,12 @@ impl Vm {
         self.runtime_error(format!("{} ignored GeneratorExit", kind_name(kind)))
     }
 
+    /// A generator or coroutine that is resumed while it runs.
+    #[cold]
+    pub(super) fn already_executing(&mut self, kind: Kind) -> Error {
+        self.value_error(format!("{} already executing", kind_name(kind)))
+    }
+
     fn pop(&mut self, chain: &mut Vec<Rc<Coroutine>>) -> Option<Kind> {
         let member = chain.pop()?;
         self.depth -= 1;
@@ -432,8 +437,7 @@ impl Vm {
     /// Resumes one coroutine until it suspends or ends, without following what it delegates to.
     fn resume_one(&mut self, coroutine: &Rc<Coroutine>, input: Resume) -> Result<Outcome> {
         if coroutine.state.get() == State::Running {
-            let what = kind_name(coroutine.kind);
-            return Err(self.value_error(format!("{what} already executing")));
+            return Err(self.already_executing(coroutine.kind));
         }
         let created = coroutine.state.get() == State::Created;
         let body = coroutine.body.replace(Body::Empty);
@@ -783,10 +787,7 @@ impl Vm {
     fn delegate_to(&mut self, inner: &Rc<Coroutine>) -> Result<Outcome> {
         match inner.state.get() {
             State::Finished if inner.kind == Kind::Generator => Ok(Outcome::Return(Value::None)),
-            State::Running => {
-                let what = kind_name(inner.kind);
-                Err(self.value_error(format!("{what} already executing")))
-            }
+            State::Running => Err(self.already_executing(inner.kind)),
             // One that others have started: its own chain is not this one's.
             State::Suspended if inner.has_chain() => {
                 Ok(Outcome::Delegate(forward(Value::Coroutine(inner.clone())), None))

@@ -57,6 +57,18 @@ impl Vm {
         self.new_error(self.types.MemoryError.clone(), Vec::new())
     }
 
+    /// An `int` given or found where a machine word is needed.
+    #[cold]
+    pub fn too_large_to_count(&mut self) -> Error {
+        self.overflow_error("Python int too large to convert to C ssize_t")
+    }
+
+    /// Something without bytes where bytes are needed.
+    #[cold]
+    pub fn bytes_required(&mut self, given: &Value) -> Error {
+        self.type_error(format!("a bytes-like object is required, not '{}'", self.type_name(given)))
+    }
+
     /// `StopIteration` carrying a generator's return value.
     #[cold]
     pub fn stop_iteration(&mut self, value: Value) -> Error {

@@ -159,7 +159,7 @@ impl Vm {
             Some(value) => match value.unwrapped() {
                 Value::Int(n) => Ok(Some(*n)),
                 Value::Bool(b) => Ok(Some(i64::from(b.get()))),
-                Value::BigInt(_) => Err(self.overflow_error("Python int too large to convert to C ssize_t")),
+                Value::BigInt(_) => Err(self.too_large_to_count()),
                 _ => Err(self.type_error("* wants int")),
             },
         }

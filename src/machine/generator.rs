@@ -2,7 +2,7 @@
 //! asynchronous forms; and what happens when one dies.
 
 use super::prelude::*;
-use crate::machine::coroutine::{awaiter, kind_name};
+use crate::machine::coroutine::awaiter;
 use crate::object::coroutine::{Awaiter, AwaiterState, Body, Operation, Outcome, Resume, State};
 
 impl Vm {
@@ -34,10 +34,7 @@ impl Vm {
                 Ok(Value::None)
             }
             State::Finished => Ok(Value::None),
-            State::Running => {
-                let what = kind_name(generator.kind);
-                Err(self.value_error(format!("{what} already executing")))
-            }
+            State::Running => Err(self.already_executing(generator.kind)),
             State::Suspended => {
                 let exit = self.generator_exit();
                 match self.resume(generator, Resume::Throw(exit)) {

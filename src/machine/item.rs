@@ -471,7 +471,7 @@ impl Vm {
             Value::ByteArray(array) => Ok(array.bytes.borrow().len()),
             Value::Range(range) => match self.range_len(range) {
                 Value::Int(n) => Ok(n as usize),
-                _ => Err(self.overflow_error("Python int too large to convert to C ssize_t")),
+                _ => Err(self.too_large_to_count()),
             },
             _ => {
                 if let Some(len) = views::len(value) {

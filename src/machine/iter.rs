@@ -268,7 +268,7 @@ impl Vm {
             Value::Range(range) => {
                 // What no memory could hold is refused before it is tried.
                 let Value::Int(count) = self.range_len(range) else {
-                    return Err(self.overflow_error("Python int too large to convert to C ssize_t"));
+                    return Err(self.too_large_to_count());
                 };
                 let count = usize::try_from(count).unwrap_or(usize::MAX);
                 if count > 1 << 40 || Vec::<Value>::new().try_reserve_exact(count).is_err() {
@@ -378,7 +378,7 @@ impl Vm {
         match hint {
             Some(Value::Int(n)) if n >= 0 => Ok(Some(n as usize)),
             Some(Value::Bool(b)) => Ok(Some(usize::from(b.get()))),
-            Some(Value::BigInt(_)) => Err(self.overflow_error("Python int too large to convert to C ssize_t")),
+            Some(Value::BigInt(_)) => Err(self.too_large_to_count()),
             Some(other) if other.is_int() => Err(self.value_error("__length_hint__() should return >= 0")),
             Some(Value::NotImplemented) | None => Ok(None),
             Some(other) => {

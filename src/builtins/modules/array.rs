@@ -83,9 +83,7 @@ const METHODS: &[Row] = &[
     of!("tobytes()", Value::data::<Array>, |_, array, _| Ok(Value::bytes(array.memory.bytes.borrow().clone()))),
     of!("tolist()", Value::data::<Array>, |_, array, _| Ok(Value::list(items(array)))),
     of!("frombytes(buffer, /)", Value::data::<Array>, |vm, array, args| {
-        let Some(more) = bytes_of(&args[1]) else {
-            return Err(vm.type_error(format!("a bytes-like object is required, not '{}'", vm.type_name(&args[1]))));
-        };
+        let more = crate::builtins::types::bytes::buffer(vm, &args[1])?;
         vm.whole_items(more.len(), array.item.size, "bytes length not a multiple of item size")?;
         resize(vm, array)?;
         array.memory.bytes.borrow_mut().extend_from_slice(&more);

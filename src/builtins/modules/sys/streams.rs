@@ -263,7 +263,7 @@ const WRITER_METHODS: &[Row] = &[
     method("write(buffer, /)", |vm, args| {
         let kind = this!(vm, args[0], Buffer).0;
         let Some(bytes) = crate::machine::sequence::bytes_of(&args[1]) else {
-            return Err(vm.type_error(format!("a bytes-like object is required, not '{}'", vm.type_name(&args[1]))));
+            return Err(vm.bytes_required(&args[1]));
         };
         write(vm, kind, &bytes)?;
         Ok(Value::usize(bytes.len()))

@@ -503,7 +503,7 @@ fn set_item(vm: &mut Vm, args: &[Value]) -> Result {
     let (start, dimension, new) = match place(vm, &view, &args[1], "sub-views are not implemented")? {
         Place::Part(start, dimension) => {
             if bytes_of(&args[2]).is_none() {
-                return Err(vm.type_error(format!("a bytes-like object is required, not '{}'", vm.type_name(&args[2]))));
+                return Err(vm.bytes_required(&args[2]));
             }
             let other = of(vm, &args[2])?;
             let other = this(vm, &other)?;

@@ -123,7 +123,7 @@ fn with_bytes<T>(vm: &mut Vm, value: &Value, look: impl FnOnce(&[u8]) -> T) -> R
 pub(crate) fn buffer(vm: &mut Vm, value: &Value) -> Result<Vec<u8>> {
     match bytes_of(value) {
         Some(bytes) => Ok(bytes),
-        None => Err(vm.type_error(format!("a bytes-like object is required, not '{}'", vm.type_name(value)))),
+        None => Err(vm.bytes_required(value)),
     }
 }
 

@@ -363,7 +363,7 @@ fn unicode_init(vm: &mut Vm, args: &[Value], has_encoding: bool, of_bytes: bool)
     for (at, arg) in given.iter().enumerate() {
         if at == first && of_bytes {
             if bytes_of(arg).is_none() {
-                return Err(vm.type_error(format!("a bytes-like object is required, not '{}'", vm.type_name(arg))));
+                return Err(vm.bytes_required(arg));
             }
         } else if at == first + 1 || at == first + 2 {
             vm.to_i64(arg)?;
