@@ -59,6 +59,8 @@ pub struct EventLoop {
     pub current_handle: RefCell<Option<Rc<Instance>>>,
     pub exception_handler: RefCell<Value>,
     pub task_factory: RefCell<Value>,
+    /// Whether that is `asyncio.eager_task_factory`.
+    pub eager: Cell<bool>,
     pub slow_callback_duration: RefCell<Value>,
     pub async_generators: RefCell<Vec<Weak<Coroutine>>>,
     pub async_generators_closed: Cell<bool>,
@@ -242,6 +244,7 @@ impl EventLoop {
             current_handle: RefCell::new(None),
             exception_handler: RefCell::new(Value::None),
             task_factory: RefCell::new(Value::None),
+            eager: Cell::new(false),
             slow_callback_duration: RefCell::new(Value::float(0.1)),
             async_generators: RefCell::default(),
             async_generators_closed: Cell::new(false),

@@ -59,7 +59,10 @@ pub const METHODS: &[Row] = &[
         if !args[1].is_none() && !vm.is_callable(&args[1]) {
             return Err(vm.type_error("task factory must be a callable or None"));
         }
-        this(vm, &args[0])?.task_factory.replace(args[1].clone());
+        let eager = vm.from_page("asyncio", "eager_task_factory")?;
+        let el = this(vm, &args[0])?;
+        el.eager.set(args[1].is(&eager));
+        el.task_factory.replace(args[1].clone());
         Ok(Value::None)
     }),
     of!("def get_task_factory()", event_loop::of, |_, el, _| Ok(el.task_factory.borrow().clone())),
@@ -332,7 +335,14 @@ pub fn create_task_in(
     let factory = el.task_factory.borrow().clone();
     if factory.is_none() {
         let context = contextvars::of(context).cloned();
-        return task::new_task(vm, &el.state, event_loop, coro, name, context).map(Value::Instance);
+        return task::new_task(vm, &el.state, event_loop, coro, name, context, false).map(Value::Instance);
+    }
+    if el.eager.get() {
+        // The same without a call of the factory and its frame.
+        let context = contextvars::of(context).cloned();
+        let made = vm.below(2, |vm| task::new_task(vm, &el.state, event_loop, coro, &Value::None, context, true))?;
+        task::rename(vm, &made, name)?;
+        return Ok(Value::Instance(made));
     }
     let keywords: Vec<_> = context.given().map(|c| (vm.intern("context"), c.clone())).into_iter().collect();
     let made = vm.below(1, |vm| vm.call_kw(&factory, &[event_loop.clone(), coro.clone()], &keywords))?;

@@ -71,7 +71,7 @@ pub fn context(vm: &mut Vm, task: &Instance) -> Option<Rc<Context>> {
     part(task).context.get(&contextvars::current(vm))
 }
 
-/// `Task(coro, loop=..., name=..., context=...)` for a loop and a coroutine of ours.
+/// `Task(coro, loop=..., name=..., context=..., eager_start=...)` for a loop and a coroutine of ours.
 pub fn new_task(
     vm: &mut Vm,
     state: &Rc<State>,
@@ -79,11 +79,19 @@ pub fn new_task(
     coro: &Value,
     name: &Value,
     context: Option<Rc<Context>>,
+    eager: bool,
 ) -> Result<Rc<Instance>> {
     let data = Payload::native(Future::new(Value::Unbound, new_part()));
     let this = Rc::new(Instance::new(state.classes.task.clone(), data));
-    initialize(vm, state, &this, event_loop, coro, name, context, false)?;
+    initialize(vm, state, &this, event_loop, coro, name, context, eager)?;
     Ok(this)
+}
+
+/// `task.set_name(name)`.
+pub fn rename(vm: &mut Vm, task: &Instance, name: &Value) -> Result<()> {
+    let name = vm.str(name)?;
+    part(task).set_name(name);
+    Ok(())
 }
 
 #[expect(clippy::too_many_arguments, reason = "those of Task()")]

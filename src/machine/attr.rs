@@ -39,6 +39,8 @@ impl Hooks {
     const CONTAINS: u16 = 1024;
     /// An `__eq__` or `__ne__` that is not `object`'s.
     const EQ: u16 = 2048;
+    /// A `__hash__` that is not `tuple`'s.
+    const HASH: u16 = 4096;
 
     fn has(self, which: u16) -> bool {
         self.0 & which != 0
@@ -58,6 +60,10 @@ impl Hooks {
 
     pub(super) fn has_eq(self) -> bool {
         self.has(Hooks::EQ)
+    }
+
+    pub(super) fn has_hash(self) -> bool {
+        self.has(Hooks::HASH)
     }
 
     /// Whether script code says what `__class__` is.
@@ -104,6 +110,7 @@ impl Vm {
             (sym::__contains__, Hooks::CONTAINS, &self.types.dict),
             (sym::__eq__, Hooks::EQ, &self.types.object),
             (sym::__ne__, Hooks::EQ, &self.types.object),
+            (sym::__hash__, Hooks::HASH, &self.types.tuple),
         ] {
             if !matches!(has(name), Some(Value::Native(native)) if is_of(&native, class)) {
                 found |= bit;

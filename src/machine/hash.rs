@@ -60,6 +60,9 @@ impl Vm {
                 fixed(hash)
             }
             Value::Tuple(items) => {
+                if let Some(hash) = self.hash_at_once(value, PLAIN_DEPTH) {
+                    return fixed(hash);
+                }
                 let items = items.clone();
                 self.hash_all(&items)
             }
@@ -102,6 +105,31 @@ impl Vm {
             Value::Instance(_) | Value::Exception(_) | Value::Class(_) => self.hash_object(value),
             _ => Ok((identity(value), true)),
         }
+    }
+
+    /// The hash of what is made of texts, numbers and tuples alone.
+    fn hash_at_once(&self, value: &Value, depth: u32) -> Option<i64> {
+        let items = match value {
+            Value::Str(text) => return Some(text.hash()),
+            Value::Int(n) => return Some(hashes::hash_i64(*n)),
+            Value::None => return Some(NONE),
+            Value::Bool(b) => return Some(i64::from(b.get())),
+            Value::Float(x) if !x.get().is_nan() => return Some(hashes::hash_float(x.get())),
+            Value::Tuple(items) => items,
+            Value::Instance(instance) => match instance.inner() {
+                Some(Value::Tuple(items)) if !self.hooks(&instance.class()).has_hash() => items,
+                _ => return None,
+            },
+            _ => return None,
+        };
+        let deeper = depth.checked_sub(1)?;
+        let mut known = true;
+        let hash = hashes::hash_tuple(items.iter().map_while(|item| {
+            let hash = self.hash_at_once(item, deeper);
+            known = hash.is_some();
+            hash
+        }));
+        known.then_some(hash)
     }
 
     /// Whether the hash of a key, which is known, was that of its identity.

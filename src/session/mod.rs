@@ -328,7 +328,7 @@ impl Session {
         let state = state(vm);
         let context = state.contexts.context.borrow().clone();
         let event_loop = self.event_loop.clone();
-        let running = task::new_task(vm, &state, &event_loop, &value, &Value::None, Some(context))?;
+        let running = task::new_task(vm, &state, &event_loop, &value, &Value::None, Some(context), false)?;
         drop(value);
         let running = Value::Instance(running);
         vm.extension::<Interrupts>().cancelled = false;
