@@ -104,7 +104,8 @@ impl Attribute {
     #[inline(never)]
     fn look_up(&self, vm: &mut Vm, frame: &mut Frame) -> Eval {
         let object = self.object.get(vm, frame)?;
-        if let Some(found) = self.cache.known(object) {
+        let found = self.cache.look(object, |found| Some(found.clone()));
+        if let Some(found) = found.or_else(|| self.cache.known(object)) {
             return Ok(found);
         }
         noted(vm, frame, self.span, |vm| vm.get_attr_miss(object, &self.name, &self.cache))

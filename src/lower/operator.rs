@@ -165,6 +165,14 @@ impl Lower<'_> {
                 right.discard();
                 result
             }),
+            (Operand::Attribute(a), Operand::Thunk(b)) => Box::new(move |vm, frame| {
+                let left = a.value(vm, frame)?;
+                let right = b(vm, frame)?;
+                let result = op(vm, frame, &left, &right);
+                left.discard();
+                right.discard();
+                result
+            }),
             (Operand::Local(a), Operand::Attribute(b)) => Box::new(move |vm, frame| {
                 a.get(vm, frame)?;
                 let right = b.value(vm, frame)?;

@@ -175,13 +175,19 @@ impl Entry {
 }
 
 impl AttrCache {
-    /// The attribute that a lookup here found in an instance of a shape that is remembered.
+    /// The attribute that a lookup here found in an instance of the first shape that was seen.
     #[inline(always)]
     pub fn own(&self, value: &Value) -> Option<Value> {
-        self.look(value, |found| Some(found.clone()))
+        let Value::Instance(instance) = value else { return None };
+        instance.attrs.look(|attrs| match attrs {
+            Attrs::Shaped { shape, values } if shape.known_id() == self.first.shape.get() => {
+                values.get(self.first.slot.get() as usize).cloned()
+            }
+            _ => None,
+        })
     }
 
-    /// Where an instance of a shape has the attribute itself.
+    /// Where an instance of a shape that is remembered has the attribute itself.
     #[inline(always)]
     fn slot(&self, shape: u32) -> usize {
         if shape == self.first.shape.get() { self.first.slot.get() as usize } else { self.other_slot(shape) }
@@ -189,12 +195,11 @@ impl AttrCache {
 
     #[inline(never)]
     fn other_slot(&self, shape: u32) -> usize {
-        let others = self.others.get().into_iter().flat_map(|others| others.iter());
-        others.filter(|entry| entry.shape.get() == shape).map(|entry| entry.slot.get()).next().unwrap_or(IN_CLASS)
-            as usize
+        let mut others = self.others.get().into_iter().flat_map(|others| others.iter());
+        others.find(|entry| entry.shape.get() == shape).map_or(IN_CLASS, |entry| entry.slot.get()) as usize
     }
 
-    /// What [`AttrCache::own`] would give, if it is a number that fits into the value.
+    /// What an instance of any shape that is remembered has, if it is a number that fits into the value.
     #[inline(always)]
     pub fn own_number(&self, instance: &Instance) -> Option<Value> {
         self.look_into(instance, |found| match found {
@@ -204,7 +209,7 @@ impl AttrCache {
         })
     }
 
-    /// Looks at what [`AttrCache::own`] would give; script code must not run meanwhile.
+    /// Looks at what an instance of any shape that is remembered has; script code must not run meanwhile.
     #[inline(always)]
     pub fn look<R>(&self, value: &Value, look: impl FnOnce(&Value) -> Option<R>) -> Option<R> {
         let Value::Instance(instance) = value else { return None };
@@ -251,7 +256,7 @@ impl AttrCache {
     #[inline(always)]
     pub fn at_hand(&self, value: &Value, name: &Rc<Str>) -> Option<Value> {
         match value {
-            Value::Instance(_) => self.own(value).or_else(|| self.known(value)),
+            Value::Instance(_) => self.look(value, |found| Some(found.clone())).or_else(|| self.known(value)),
             Value::Class(class) => self.of_class(class, OF_CLASS),
             value => self.in_namespace(value, name),
         }
@@ -273,11 +278,13 @@ impl AttrCache {
         gc::stored(instance, &new);
         // Apart from what adds an attribute, so that the two words of the attributes stay in registers here.
         let old = instance.attrs.change(|attrs| match attrs {
-            Attrs::Shaped { shape, values } => match values.get_mut(self.slot(shape.known_id())) {
-                Some(place) => Ok(std::mem::replace(place, new)),
-                None => Err(new),
-            },
-            Attrs::Apart(_) => Err(new),
+            Attrs::Shaped { shape, values } if shape.known_id() == self.first.shape.get() => {
+                match values.get_mut(self.first.slot.get() as usize) {
+                    Some(place) => Ok(std::mem::replace(place, new)),
+                    None => Err(new),
+                }
+            }
+            _ => Err(new),
         });
         match old {
             Ok(old) => {
