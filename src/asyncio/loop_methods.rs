@@ -59,9 +59,9 @@ pub const METHODS: &[Row] = &[
         if !args[1].is_none() && !vm.is_callable(&args[1]) {
             return Err(vm.type_error("task factory must be a callable or None"));
         }
-        let eager = vm.from_page("asyncio", "eager_task_factory")?;
+        let is_eager = vm.from_page("asyncio", "eager_task_factory").is_ok_and(|eager| args[1].is(&eager));
         let el = this(vm, &args[0])?;
-        el.eager.set(args[1].is(&eager));
+        el.eager.set(is_eager);
         el.task_factory.replace(args[1].clone());
         Ok(Value::None)
     }),
