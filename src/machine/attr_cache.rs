@@ -241,7 +241,7 @@ impl AttrCache {
     }
 
     /// What a lookup here found last in this very class, or finds in this module.
-    #[inline]
+    #[inline(always)]
     pub fn in_namespace(&self, value: &Value, name: &Rc<Str>) -> Option<Value> {
         match value {
             Value::Class(class) => self.of_class(class, OF_CLASS),
@@ -257,7 +257,6 @@ impl AttrCache {
     pub fn at_hand(&self, value: &Value, name: &Rc<Str>) -> Option<Value> {
         match value {
             Value::Instance(_) => self.look(value, |found| Some(found.clone())).or_else(|| self.known(value)),
-            Value::Class(class) => self.of_class(class, OF_CLASS),
             value => self.in_namespace(value, name),
         }
     }

@@ -42,14 +42,13 @@ impl Vm {
     #[inline(never)]
     fn hash_general(&mut self, value: &Value) -> Result<(i64, bool)> {
         let fixed = |hash| Ok((hash, false));
+        if let Some(hash) = self.hash_at_once(value, PLAIN_DEPTH) {
+            return fixed(hash);
+        }
         match value {
-            Value::Str(text) => fixed(text.hash()),
-            Value::Int(n) => fixed(hashes::hash_i64(*n)),
-            Value::None => fixed(NONE),
-            Value::Bool(b) => fixed(i64::from(b.get())),
             Value::BigInt(n) => fixed(hashes::hash_int(n)),
-            Value::Float(x) if x.get().is_nan() => fixed(identity(value)),
-            Value::Float(x) => fixed(hashes::hash_float(x.get())),
+            // That is not a number.
+            Value::Float(_) => fixed(identity(value)),
             Value::Complex(z) => fixed(hashes::hash_complex(z.0, z.1)),
             Value::Bytes(bytes) => {
                 if let Some(hash) = bytes.hash.get() {
@@ -60,9 +59,6 @@ impl Vm {
                 fixed(hash)
             }
             Value::Tuple(items) => {
-                if let Some(hash) = self.hash_at_once(value, PLAIN_DEPTH) {
-                    return fixed(hash);
-                }
                 let items = items.clone();
                 self.hash_all(&items)
             }
