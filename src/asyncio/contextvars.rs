@@ -20,6 +20,8 @@ pub struct Context {
     entered: Cell<bool>,
     /// The object that scripts see, made when one first asks.
     object: RefCell<Weak<Instance>>,
+    /// What a script gave where a context belongs, whatever it is: its `run` is called. Such a context counts as entered.
+    foreign: Option<Box<Value>>,
 }
 
 type Bindings = Vec<(Rc<Instance>, Value)>;
@@ -108,7 +110,13 @@ impl Context {
             if let Ok(bindings) = self.bindings.try_borrow() {
                 trace_bindings(&bindings, visit);
             }
+            self.foreign.iter().for_each(|given| visit(given));
         }
+    }
+
+    /// What a script gave instead of a context.
+    pub fn foreign(&self) -> Option<&Value> {
+        self.foreign.as_deref()
     }
 
     /// A context with the same bindings.
@@ -221,6 +229,9 @@ impl Current {
 
     /// A context as scripts see it.
     pub fn object(&self, context: &Rc<Context>) -> Value {
+        if let Some(given) = context.foreign() {
+            return given.clone();
+        }
         if let Some(known) = context.object.borrow().upgrade() {
             return Value::Instance(known);
         }
@@ -240,6 +251,17 @@ pub fn run_in(vm: &mut Vm, context: &Rc<Context>, body: impl FnOnce(&mut Vm) -> 
     result
 }
 
+/// Calls a callback in a context.
+pub fn call_in(vm: &mut Vm, context: &Rc<Context>, callback: &Value, args: &[Value]) -> Result {
+    match context.foreign() {
+        None => run_in(vm, context, |vm| vm.call(callback, args)),
+        Some(given) => {
+            let all = [std::slice::from_ref(callback), args].concat();
+            vm.call_method(given, "run", &all)
+        }
+    }
+}
+
 #[cold]
 pub fn entered_twice(vm: &mut Vm, context: &Rc<Context>) -> Error {
     let object = current(vm).object(context);
@@ -247,6 +269,15 @@ pub fn entered_twice(vm: &mut Vm, context: &Rc<Context>) -> Error {
         Ok(shown) => vm.runtime_error(format!("cannot enter context: {shown} is already entered")),
         Err(error) => error,
     }
+}
+
+/// What a `context=` argument stands for: `None` for a copy of the running code's context.
+pub fn given(value: &Value) -> Option<Rc<Context>> {
+    let value = value.given()?;
+    Some(of(value).cloned().unwrap_or_else(|| {
+        let foreign = Some(Box::new(value.clone()));
+        Rc::new(Context { foreign, entered: Cell::new(true), ..Context::default() })
+    }))
 }
 
 /// The context inside a `Context` object.

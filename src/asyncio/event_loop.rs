@@ -726,7 +726,7 @@ fn run_ready(vm: &mut Vm, this: &Value, ready: Ready) -> Result<()> {
         }
         Ready::Done(Callback::Script(script), future) => {
             let (callback, context, made) = &**script;
-            contextvars::run_in(vm, context, |vm| vm.call(callback, &[Value::Instance(future.clone())]))
+            contextvars::call_in(vm, context, callback, &[Value::Instance(future.clone())])
                 .map(|result| handles::handed_over(callback, &result, *made))
         }
         Ready::Sleep(future) => super::sleep::time_is_up(vm, future),
@@ -773,7 +773,7 @@ pub fn is_fatal(vm: &Vm, error: &Error) -> bool {
 }
 
 #[cold]
-fn callback_failed(vm: &mut Vm, this: &Value, ready: &Ready, error: Error) -> Result<()> {
+pub fn callback_failed(vm: &mut Vm, this: &Value, ready: &Ready, error: Error) -> Result<()> {
     if is_fatal(vm, &error) {
         return Err(error);
     }

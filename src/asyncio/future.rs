@@ -840,10 +840,7 @@ pub fn set_exception_value(vm: &mut Vm, this: &Rc<Instance>, value: &Value) -> R
 fn add_done_callback(vm: &mut Vm, args: &[Value]) -> Result {
     let this = instance(vm, args)?;
     initialized(vm, args)?;
-    let context = match super::contextvars::of(&args[2]) {
-        Some(context) => context.clone(),
-        None => state(vm).contexts.copy(),
-    };
+    let context = super::contextvars::given(&args[2]).unwrap_or_else(|| state(vm).contexts.copy());
     gc::stored(this, &args[1]);
     let made = vm.calls.last().map(|site| (site.code, site.span));
     add_callback(vm, this, Callback::Script(Rc::new((args[1].clone(), context, made))))?;

@@ -1,7 +1,7 @@
 //! Handles: what `call_soon`, `call_later` and `call_at` return.
 
 use super::contextvars::{self, Context};
-use super::event_loop;
+use super::event_loop::{self, Ready};
 use super::format;
 use super::state::state;
 use crate::builtins::prelude::*;
@@ -108,7 +108,7 @@ pub fn run(vm: &mut Vm, this: &Rc<Instance>) -> Result<()> {
     let callback = handle.callback.borrow().clone();
     let args = handle.args.borrow().clone();
     let context = handle.context.borrow().clone().unwrap_or_default();
-    let result = contextvars::run_in(vm, &context, |vm| vm.call(&callback, &args))?;
+    let result = contextvars::call_in(vm, &context, &callback, &args)?;
     handed_over(&callback, &result, handle.made.get());
     Ok(())
 }
@@ -144,7 +144,14 @@ pub const METHODS: &[Row] = &[
     }),
     method("def _run()", |vm, args| {
         if let (Value::Instance(instance), Some(_)) = (&args[0], of(&args[0])) {
-            run(vm, instance)?;
+            let done = match data(instance).cancelled.get() {
+                false => run(vm, instance),
+                true => Err(vm.type_error("Value after * must be an iterable, not NoneType")),
+            };
+            if let Err(error) = done {
+                let event_loop = data(instance).event_loop.borrow().clone();
+                event_loop::callback_failed(vm, &event_loop, &Ready::Handle(instance.clone()), error)?;
+            }
         }
         Ok(Value::None)
     }),
@@ -206,10 +213,7 @@ fn init(vm: &mut Vm, this: &Value, when: Value, given: [&Value; 4]) -> Result {
     let [callback, args, event_loop, context] = given;
     let Some(handle) = of(this) else { return Ok(Value::None) };
     let args = vm.collect(args)?;
-    let context = match contextvars::of(context) {
-        Some(context) => context.clone(),
-        None => state(vm).contexts.copy(),
-    };
+    let context = contextvars::given(context).unwrap_or_else(|| state(vm).contexts.copy());
     handle.callback.replace(callback.clone());
     handle.args.replace(args.into());
     handle.event_loop.replace(event_loop.clone());

@@ -252,10 +252,7 @@ fn check_callback(vm: &mut Vm, callback: &Value, method: &str) -> Result<()> {
 }
 
 fn context_given(el: &EventLoop, value: &Value) -> Rc<contextvars::Context> {
-    match contextvars::of(value) {
-        Some(context) => context.clone(),
-        None => el.state.contexts.copy(),
-    }
+    contextvars::given(value).unwrap_or_else(|| el.state.contexts.copy())
 }
 
 fn make_handle(vm: &mut Vm, el: &EventLoop, args: &[Value], when: Value, of_loop: usize) -> Rc<Instance> {
@@ -334,12 +331,12 @@ pub fn create_task_in(
     }
     let factory = el.task_factory.borrow().clone();
     if factory.is_none() {
-        let context = contextvars::of(context).cloned();
+        let context = contextvars::given(context);
         return task::new_task(vm, &el.state, event_loop, coro, name, context, false).map(Value::Instance);
     }
     if el.eager.get() {
         // The same without a call of the factory and its frame.
-        let context = contextvars::of(context).cloned();
+        let context = contextvars::given(context);
         let made = vm.below(2, |vm| task::new_task(vm, &el.state, event_loop, coro, &Value::None, context, true))?;
         task::rename(vm, &made, name)?;
         return Ok(Value::Instance(made));

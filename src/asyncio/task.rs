@@ -149,6 +149,10 @@ fn is_running(vm: &mut Vm, event_loop: &Value) -> Result<bool> {
 /// Takes the first step at once, in place of the running task.
 fn start_eagerly(vm: &mut Vm, state: &Rc<State>, this: &Rc<Instance>, event_loop: &Value) -> Result<()> {
     let context = part(this).context.get(&state.contexts);
+    if context.as_ref().is_some_and(|context| context.foreign().is_some()) {
+        part(this).log_destroy_pending.set(false);
+        return Err(vm.type_error("an instance of Context was expected"));
+    }
     if let Some(context) = context.filter(|context| Rc::ptr_eq(context, &state.contexts.context.borrow())) {
         part(this).log_destroy_pending.set(false);
         return Err(contextvars::entered_twice(vm, &context));
@@ -173,10 +177,7 @@ fn start_eagerly(vm: &mut Vm, state: &Rc<State>, this: &Rc<Instance>, event_loop
 /// `iscoroutine(value)`.
 pub fn is_coroutine(vm: &mut Vm, value: &Value) -> bool {
     match value {
-        // What `anext()` with a default gives has the methods of one.
-        Value::Coroutine(coroutine) => {
-            coroutine.kind == Kind::Coroutine || coroutine.iterable && coroutine.code.is_none()
-        }
+        Value::Coroutine(coroutine) => coroutine.kind == Kind::Coroutine,
         // `generator.asend(...)` and its like.
         Value::Awaiter(awaiter) => awaiter.operation != Operation::Await,
         Value::Instance(_) => [sym::__await__, sym::send, sym::throw, sym::close]
@@ -199,7 +200,7 @@ pub fn step(vm: &mut Vm, this: &Rc<Instance>, error: Option<Error>) -> Result<()
     let outer = el.state.contexts.enter(&context);
     // A handle of a script's own loop may have entered it already.
     let result = if outer.is_none() && !Rc::ptr_eq(&el.state.contexts.context.borrow(), &context) {
-        Err(contextvars::entered_twice(vm, &context))
+        step_outside(vm, el, this, &context, error)
     } else {
         step_inside(vm, el, &event_loop, this, (future, task), error)
     };
@@ -214,6 +215,33 @@ pub fn step(vm: &mut Vm, this: &Rc<Instance>, error: Option<Error>) -> Result<()
             vm.run_finalizers(None);
         }
     }
+    result
+}
+
+/// The step of a task whose context cannot be entered: what a script gave instead of one has it run.
+#[cold]
+fn step_outside(
+    vm: &mut Vm,
+    el: &EventLoop,
+    this: &Rc<Instance>,
+    context: &Rc<Context>,
+    error: Option<Error>,
+) -> Result<()> {
+    let Some(given) = context.foreign() else { return Err(contextvars::entered_twice(vm, context)) };
+    el.current_task.replace(None);
+    let callback = step_callback(vm, this, error.as_ref());
+    vm.call_method(given, "run", &[callback]).map(drop)
+}
+
+/// A step in whatever context is running.
+fn step_here(vm: &mut Vm, this: &Rc<Instance>, error: Option<Error>) -> Result<()> {
+    let future = future::data(this);
+    let Some(task) = future.task() else { return Err(future::not_initialized(vm)) };
+    let event_loop = future.event_loop.borrow().clone();
+    let Some(el) = event_loop::of(&event_loop) else { return Err(future::not_initialized(vm)) };
+    enter(vm, el, this)?;
+    let result = step_inside(vm, el, &event_loop, this, (future, task), error);
+    el.current_task.replace(None);
     result
 }
 
@@ -548,7 +576,11 @@ pub const STEP_METHODS: &[Row] = &[
             }
         }
         if let Some(TaskStep { task: Value::Instance(task), error }) = args[0].data::<TaskStep>() {
-            step(vm, task, error.as_exception().cloned().map(Error))?;
+            let error = error.as_exception().cloned().map(Error);
+            match context(vm, task).is_some_and(|context| context.foreign().is_some()) {
+                true => step_here(vm, task, error)?,
+                false => step(vm, task, error)?,
+            }
         }
         Ok(Value::None)
     }),
@@ -636,7 +668,7 @@ fn init(vm: &mut Vm, args: &[Value]) -> Result {
     let this = future::instance(vm, args)?;
     let state = state(vm);
     let eager = vm.truth(eager)?;
-    let context = contextvars::of(context).cloned();
+    let context = contextvars::given(context);
     initialize(vm, &state, this, event_loop, coro, name, context, eager)?;
     Ok(Value::None)
 }

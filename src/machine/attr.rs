@@ -223,7 +223,6 @@ impl Vm {
             Value::Frame(_) => &types.frame,
             Value::Traceback(_) => &types.traceback,
             Value::Coroutine(coroutine) => match coroutine.kind {
-                Kind::Generator if coroutine.iterable && coroutine.code.is_none() => &types.anext_awaitable,
                 Kind::Generator => &types.generator,
                 Kind::Coroutine => &types.coroutine,
                 Kind::AsyncGenerator => &types.async_generator,

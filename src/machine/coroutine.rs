@@ -497,10 +497,6 @@ impl Vm {
     pub fn resume_native(&mut self, coroutine: &Coroutine, input: Resume) -> Result<Outcome> {
         let body = coroutine.body.replace(Body::Empty);
         let Body::Native(mut native) = body else { return self.resume_ended(coroutine, input) };
-        if coroutine.state.get() == State::Finished {
-            coroutine.body.set(Body::Native(native));
-            return self.resume_ended(coroutine, input);
-        }
         coroutine.state.set(State::Running);
         let result = native.resume(self, input);
         // A coroutine of the library has a frame in CPython.
@@ -509,9 +505,6 @@ impl Vm {
         }
         if let Ok(Outcome::Return(_)) | Err(_) = &result {
             coroutine.state.set(State::Finished);
-            if native.outlasts() {
-                coroutine.body.set(Body::Native(native));
-            }
         } else {
             coroutine.state.set(State::Suspended);
             coroutine.body.set(Body::Native(native));

@@ -281,7 +281,7 @@ impl Vm {
                 return;
             }
         }
-        // What `anext()` with a default gives is no generator in CPython, and is not closed: what it awaits is on its own.
+        // What drives an awaiter or an iterator is nothing in CPython, and what it drives is on its own.
         if coroutine.kind == Kind::Generator && coroutine.code.is_none() {
             coroutine.state.set(State::Finished);
             return;

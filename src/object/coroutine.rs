@@ -159,11 +159,6 @@ impl Resume {
 
 /// A coroutine written in Rust: a small state machine.
 pub trait NativeCoroutine {
-    /// Whether what it holds is kept when it has ended, as an object in CPython keeps it, and a frame does not.
-    fn outlasts(&self) -> bool {
-        false
-    }
-
     /// Goes on; the first resumption is `Send(None)`. Delegating to another coroutine or awaitable is done with
     /// `machine::coroutine::delegate`.
     fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome>;

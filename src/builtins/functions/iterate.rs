@@ -1,11 +1,15 @@
 //! Iteration: `iter`, `next`, `all`, `any`, `sorted`, their asynchronous kin, and the classes `enumerate`, `zip`, `map`,
 //! `filter` and `reversed`.
 
+use crate::builtins::modules::support::{items, this};
 use crate::builtins::prelude::*;
 use crate::builtins::types::{new_class, special};
+use crate::machine::coroutine::awaiter;
 use crate::machine::ops::is_object;
-use crate::object::coroutine::{Coroutine, Kind, NativeCoroutine, Outcome, Resume};
+use crate::object::coroutine::{Kind, Operation};
+use crate::object::instance::Native;
 use crate::object::iter::Pair;
+use crate::symbol::Symbol;
 
 pub(super) const FUNCTIONS: &[Row] = &[
     native("all(iterable, /)", |vm, args| every(vm, &args[0], true)),
@@ -32,6 +36,7 @@ pub(super) fn classes(vm: &Vm) -> Vec<(Rc<Class>, &'static [Row])> {
         (types.map.clone(), MAP),
         (types.filter.clone(), FILTER),
         (types.reversed.clone(), REVERSED),
+        (types.anext_awaitable.clone(), NEXT_OR),
     ]
 }
 
@@ -133,66 +138,45 @@ fn anext(vm: &mut Vm, args: &[Value]) -> Result {
     if default.is_unbound() {
         return Ok(awaitable);
     }
-    let body = NextOr { awaitable, default: default.clone(), begun: false };
-    let mut coroutine = Coroutine::native(Kind::Generator, Box::new(body), &"anext_awaitable");
-    // Awaitable, yet nothing to complain about if nobody awaits it.
-    coroutine.iterable = true;
-    Ok(Value::Coroutine(Rc::new(coroutine)))
+    let class = vm.types.anext_awaitable.clone();
+    Ok(Instance::native(&class, NextOr { awaitable, default: default.clone() }))
 }
 
-/// `anext(iterator, default)`: what it awaits, or the default at the end.
+/// `anext(iterator, default)`: each of its methods asks what it awaits for an iterator anew, and the end is the default.
 struct NextOr {
     awaitable: Value,
     default: Value,
-    begun: bool,
 }
 
-impl NextOr {
-    fn ended(&self, vm: &Vm, error: Error) -> Result<Outcome> {
-        if error.is(&vm.types.StopAsyncIteration) { Ok(Outcome::Return(self.default.clone())) } else { Err(error) }
-    }
-}
-
-impl NativeCoroutine for NextOr {
+impl Native for NextOr {
     fn trace(&self, visit: gc::Visit) {
         visit(&self.awaitable);
         visit(&self.default);
     }
+}
 
-    fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
-        if !std::mem::replace(&mut self.begun, true) {
-            let awaitable = self.awaitable.clone();
-            if let Resume::Throw(error) | Resume::Fail(error) = input {
-                let Value::Awaiter(awaiter) = &awaitable else { return Err(error) };
-                // It is not forgotten: it has been thrown into.
-                let thrown = vm.awaiter_resume(awaiter, Resume::Throw(error)).map(Outcome::Yield);
-                return thrown.or_else(|error| self.ended(vm, error));
-            }
-            let begun = vm.delegate_noting(&awaitable, |iterator| self.awaitable = iterator.clone());
-            return begun.or_else(|error| self.ended(vm, error));
+const NEXT_OR: &[Row] = &[
+    method("__await__()", |_, args| Ok(args[0].clone())),
+    method("__iter__()", |_, args| Ok(args[0].clone())),
+    method("__next__()", |vm, args| pass_on(vm, &args[0], sym::__next__, &[])),
+    method("send(object, /)", |vm, args| pass_on(vm, &args[0], sym::send, &args[1..])),
+    method("throw(*args)", |vm, args| pass_on(vm, &args[0], sym::throw, items(&args[1]))),
+    method("close(*args)", |vm, args| pass_on(vm, &args[0], sym::close, items(&args[1]))),
+];
+
+/// Calls a method of the iterator of what `anext` awaits.
+fn pass_on(vm: &mut Vm, this: &Value, name: Symbol, args: &[Value]) -> Result {
+    let NextOr { awaitable, default } = this!(vm, this, NextOr);
+    let iterator = match awaitable {
+        Value::Coroutine(coroutine) if coroutine.kind == Kind::Coroutine => {
+            awaiter(coroutine, Operation::Await, Value::None)
         }
-        match input {
-            Resume::Deliver(value) => Ok(Outcome::Return(value)),
-            Resume::Throw(error) | Resume::Fail(error) => self.ended(vm, error),
-            Resume::Send(_) => {
-                let hook = vm.class_of(&self.awaitable).awaiting.get();
-                let Some(hook) = hook else { return Ok(Outcome::Return(Value::None)) };
-                match (hook.resume)(vm, &self.awaitable) {
-                    Ok(crate::object::class::Awaited::Ready(value)) => Ok(Outcome::Return(value)),
-                    Ok(crate::object::class::Awaited::Yield(value)) => Ok(Outcome::Yield(value)),
-                    Err(error) => self.ended(vm, error),
-                }
-            }
-        }
-    }
-
-    fn awaiting(&self) -> Value {
-        self.awaitable.clone()
-    }
-
-    fn outlasts(&self) -> bool {
-        true
-    }
+        _ => vm.await_iterator(awaitable)?,
+    };
+    vm.call_method(&iterator, name, args).map_err(|error| {
+        let ended = error.is(&vm.types.StopAsyncIteration);
+        if ended { vm.stop_iteration(default.clone()) } else { error }
+    })
 }
 
 /// A new iterator of a class or of a subclass of it.

@@ -15,12 +15,11 @@ use crate::object::frame::FrameView;
 
 pub fn install(vm: &mut Vm) {
     let types = &vm.types;
-    let tables: [(Rc<Class>, &[&[Row]]); 7] = [
+    let tables: [(Rc<Class>, &[&[Row]]); 6] = [
         (types.generator.clone(), &[NAMES, RESUMED, ITERATOR, GENERATOR]),
         (types.coroutine.clone(), &[NAMES, RESUMED, COROUTINE]),
         (types.async_generator.clone(), &[NAMES, ASYNC_GENERATOR]),
         (types.coroutine_wrapper.clone(), &[AWAITER]),
-        (types.anext_awaitable.clone(), &[RESUMED, ITERATOR, AWAITABLE]),
         (types.async_generator_asend.clone(), &[AWAITER, AWAITABLE]),
         (types.async_generator_athrow.clone(), &[AWAITER, AWAITABLE]),
     ];
@@ -115,7 +114,17 @@ const AWAITER: &[Row] = &[
         "throw(type, value=<unrepresentable>, traceback=<unrepresentable>, /)",
         Value::as_awaiter,
         |vm, awaiter, args| {
-            let error = vm.exception_to_throw(&args[1], &args[2], &args[3])?;
+            let error = thrown(vm, "throw", args).or_else(|error| {
+                // What cannot be thrown ends it as well.
+                match (awaiter.operation, awaiter.state.get()) {
+                    (Operation::Await, _) => Err(error),
+                    (_, AwaiterState::Created) => {
+                        awaiter.state.set(AwaiterState::Done);
+                        Err(error)
+                    }
+                    _ => Ok(error),
+                }
+            })?;
             vm.awaiter_resume(awaiter, Resume::Throw(error))
         }
     ),
