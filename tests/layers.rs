@@ -42,6 +42,11 @@ const ARROWS: &[Arrow] = &[
         to: "lower::compile_green",
         why: "a function that a thread calls is lowered for it then",
     },
+    Arrow {
+        from: &["machine/frames.rs"],
+        to: "lower::compile_again",
+        why: "functions are lowered once more when their frames may be looked at",
+    },
     Arrow { from: &["machine/import.rs"], to: "builtins::modules", why: "built-in modules come before files" },
     Arrow {
         from: &["machine/report.rs"],

@@ -46,7 +46,7 @@ impl Lower<'_> {
         body: impl FnOnce(&mut Self),
     ) -> Thunk {
         let (code, sources) = self.nested_code(name, None, scope, kind, params, span, doc, body);
-        Box::new(move |_, frame| Ok(Value::Function(make_function(&code, &sources, frame))))
+        Box::new(move |vm, frame| Ok(Value::Function(make_function(vm, &code, &sources, frame))))
     }
 
     #[expect(clippy::too_many_arguments, reason = "what makes up a code object")]
@@ -391,7 +391,7 @@ impl Lower<'_> {
                         variables.push(load(vm, frame)?);
                     }
                     for (at, what, (code, sources)) in &later {
-                        let evaluate = Value::Function(make_function(code, sources, frame));
+                        let evaluate = Value::Function(make_function(vm, code, sources, frame));
                         let (set, what) = (vm.intern("_evaluate_later"), vm.intern(what));
                         let args = [Value::Str(what), evaluate, Value::tuple(variables.clone())];
                         let set = vm.get_attr(&variables[*at], &set)?;
@@ -413,7 +413,7 @@ impl Lower<'_> {
             },
         );
         Box::new(move |vm, frame| {
-            let function = make_function(&code, &sources, frame);
+            let function = make_function(vm, &code, &sources, frame);
             vm.call_exact(&function, []).at(span)
         })
     }
@@ -430,7 +430,7 @@ impl Lower<'_> {
         let text = self.vm.name(name).clone();
         let (code, sources) = self.deferred(&text, value, scope, params.len());
         let make = move |vm: &mut Vm, frame: &mut Frame, variables: Value| {
-            let evaluate = Value::Function(make_function(&code, &sources, frame));
+            let evaluate = Value::Function(make_function(vm, &code, &sources, frame));
             vm.call_page("typing", "_make_alias", &[Value::Str(text.clone()), evaluate, variables]).here()
         };
         if params.is_empty() {
@@ -559,7 +559,7 @@ impl Lower<'_> {
                 let base = vm.from_page("typing", "Generic")?;
                 bases.push(vm.get_item(&base, &Value::tuple(params))?);
             }
-            let body = make_function(&code, &sources, frame);
+            let body = make_function(vm, &code, &sources, frame);
             vm.calls.push(crate::machine::CallSite { code: frame.code.id.get(), span });
             let result = match vm.class_builder(&frame.function.globals) {
                 Ok(None) => vm.build_class(&body, &text, &bases, kwargs),
@@ -613,7 +613,9 @@ fn apply_decorators(decorators: Vec<(Thunk, Span)>, definition: Thunk) -> Thunk 
     })
 }
 
-fn make_function(code: &Rc<Code>, sources: &[CellSource], frame: &Frame) -> Rc<Function> {
+fn make_function(vm: &mut Vm, code: &Rc<Code>, sources: &[CellSource], frame: &Frame) -> Rc<Function> {
+    let observed = if code.replaced.get() { vm.observed_code(code) } else { None };
+    let code = observed.as_ref().unwrap_or(code);
     let closure = sources
         .iter()
         .map(|source| match source {
@@ -639,12 +641,12 @@ fn make_function(code: &Rc<Code>, sources: &[CellSource], frame: &Frame) -> Rc<F
 
 fn function_thunk(code: Rc<Code>, sources: Vec<CellSource>, outside: Outside) -> Thunk {
     if outside.is_empty() {
-        return Box::new(move |_, frame| Ok(Value::Function(make_function(&code, &sources, frame))));
+        return Box::new(move |vm, frame| Ok(Value::Function(make_function(vm, &code, &sources, frame))));
     }
     let Outside { defaults, kwdefaults, annotations } = outside;
     let plain: Thunk = Box::new(move |vm, frame| {
         let annotations = named(&annotations, vm, frame)?;
-        let function = make_function(&code, &sources, frame);
+        let function = make_function(vm, &code, &sources, frame);
         if annotations.is_some() {
             let extra = FunctionExtra { annotations, ..FunctionExtra::default() };
             *function.extra.borrow_mut() = Some(Box::new(extra));

@@ -5,11 +5,12 @@
 //! `with` statements enter and leave in the same way, and a plain class's `__init__` is called so. What a native calls back
 //! (a sort key, an operator's method, the next value of a generator) runs on the native stack as always.
 
-use super::lower_module;
 use super::prelude::*;
+use super::{Wanted, lower_module};
 use crate::object::code::Code;
 use crate::object::native::{NativeFunction, Row, native};
 use crate::resolve::{self, Mode};
+use crate::source::Source;
 use crate::syntax::visit::{PartMut, operands_mut, plain_parts_mut};
 use crate::syntax::{self, Parsed};
 
@@ -20,16 +21,24 @@ static CALL: Row = native("_call(func, /, *args, **kwargs)", crate::machine::thr
 
 /// Lowers the function that a code object belongs to for a green thread; `None` if its source says nothing about it.
 pub fn compile_green(vm: &mut Vm, code: &Code) -> Option<Rc<Code>> {
-    let source = &code.source;
+    let mut found = None;
+    lower_again(vm, &code.source, Some((code.span, &mut found)))?;
+    found
+}
+
+/// Lowers a text another time; `None` if it has none that could be read again.
+pub fn compile_again(vm: &mut Vm, source: &Rc<Source>) -> Option<Rc<Code>> {
+    lower_again(vm, source, None)
+}
+
+fn lower_again(vm: &mut Vm, source: &Rc<Source>, wanted: Option<Wanted>) -> Option<Rc<Code>> {
     let Parsed::Complete(mut module) = syntax::parse_module(source, &mut vm.interner) else { return None };
     let (scopes, errors) = resolve::resolve(&mut module, source, &mut vm.interner, Mode::Interactive);
     vm.sync_names();
     if !errors.is_empty() {
         return None;
     }
-    let mut found = None;
-    lower_module(vm, source, scopes, module, false, false, Some((code.span, &mut found)));
-    found
+    Some(lower_module(vm, source, scopes, module, false, false, wanted))
 }
 
 impl Lower<'_> {

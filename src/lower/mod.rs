@@ -37,7 +37,7 @@ mod tail;
 
 #[cfg(feature = "cli")]
 pub use dump::dump_code;
-pub use green::compile_green;
+pub use green::{compile_again, compile_green};
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -243,7 +243,21 @@ impl Unit {
 }
 
 impl<'v> Lower<'v> {
-    fn new(vm: &'v mut Vm, source: &Rc<Source>, scopes: Scopes, kind: CodeKind, name: &str, locals: bool) -> Lower<'v> {
+    fn new(
+        vm: &'v mut Vm,
+        source: &Rc<Source>,
+        mut scopes: Scopes,
+        kind: CodeKind,
+        name: &str,
+        locals: bool,
+    ) -> Lower<'v> {
+        if scopes.observed && resolve::looks_at_callers(source) {
+            vm.observe_all();
+        }
+        scopes.observed |= vm.observes_all && !source.library;
+        if scopes.observed {
+            scopes.share_all();
+        }
         let name = Rc::new(Str::new(name));
         let mut unit = Unit::new(ScopeId(0), kind, name.clone(), name);
         if locals {
@@ -294,6 +308,7 @@ impl<'v> Lower<'v> {
             await_arity: Cell::new(await_arity),
             replaced: Cell::new(false),
             with_locals: Default::default(),
+            observed: Default::default(),
             id: Cell::new(0),
             name: unit.name,
             qualname: unit.qualname,

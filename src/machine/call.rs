@@ -80,7 +80,7 @@ impl Vm {
                 if kwargs.is_empty() {
                     return self.call_function(function, args);
                 }
-                if let Some(other) = replacement(function) {
+                if let Some(other) = self.replacement(function) {
                     return self.call_kw(&Value::Function(other), args, kwargs);
                 }
                 Ok(self.call_binding(function, |vm, locals| vm.bind_into(function, args, kwargs, locals))?)
@@ -243,8 +243,21 @@ impl Vm {
         }
     }
 
+    /// The function to call in place of one that has other code by now.
+    #[inline]
+    pub fn replacement(&mut self, function: &Function) -> Option<Rc<Function>> {
+        if !function.code.replaced.get() {
+            return None;
+        }
+        function.replacement().or_else(|| {
+            let code = self.observed_code(&function.code)?;
+            function.with_extra(|extra| extra.code = Some((code, function.closure.clone())));
+            function.replacement()
+        })
+    }
+
     pub fn call_function(&mut self, function: &Rc<Function>, args: &[Value]) -> Result {
-        if let Some(other) = replacement(function) {
+        if let Some(other) = self.replacement(function) {
             return self.call_function(&other, args);
         }
         if function.code.takes_just(args.len() as u32) {
@@ -280,7 +293,7 @@ impl Vm {
         if function.code.simple_arity.get() as usize == N {
             return self.call_simple(function, args);
         }
-        if let Some(other) = replacement(function) {
+        if let Some(other) = self.replacement(function) {
             return Ok(self.call_function(&other, &args)?);
         }
         let slots = function.code.slots as usize;
@@ -471,12 +484,6 @@ fn fill_native_defaults(native: &NativeFunction, places: &mut [Value; PLACES], g
             std::mem::forget(std::mem::replace(&mut places[at], default.clone()));
         }
     }
-}
-
-/// The function to call in place of one that was given other code.
-#[inline]
-fn replacement(function: &Function) -> Option<Rc<Function>> {
-    if function.code.replaced.get() { function.replacement() } else { None }
 }
 
 /// Arguments with the object in front.

@@ -1,6 +1,8 @@
 //! The frames under way, and what a script sees of them.
 
 use super::prelude::*;
+use std::collections::HashMap;
+
 use crate::machine::CallSite;
 use crate::machine::links::waiting_frames;
 use crate::object::code::{Code, CodeKind, Slot};
@@ -191,6 +193,37 @@ impl Vm {
         let now = waiting.map(|(_, span)| span).or_else(|| Some(self.call_of(view)?.span));
         view.span.set(now.unwrap_or(view.span.get()));
         view.span.get()
+    }
+
+    /// From now on the variables of every frame that begins can be found.
+    pub fn observe_all(&mut self) {
+        if !std::mem::replace(&mut self.observes_all, true) {
+            let known = self.codes().filter(|code| code.view.is_none() && !code.source.library);
+            known.for_each(|code| code.replace());
+        }
+    }
+
+    /// What to run instead of code that was lowered before some text asked for the variables of its callers.
+    pub fn observed_code(&mut self, code: &Rc<Code>) -> Option<Rc<Code>> {
+        if !self.observes_all || code.view.is_some() || code.source.library {
+            return None;
+        }
+        if code.observed.get().is_none() {
+            let mut found = HashMap::new();
+            let mut left: Vec<_> = crate::lower::compile_again(self, &code.source).into_iter().collect();
+            while let Some(again) = left.pop() {
+                left.extend(again.inner.iter().cloned());
+                found.insert((again.span, again.name.to_string()), again);
+            }
+            for old in self.codes_of(&code.source) {
+                let again = found.get(&(old.span, old.name.to_string())).filter(|again| again.free == old.free);
+                if let Some(again) = again {
+                    again.iterable.set(old.iterable.get());
+                }
+                old.observed.get_or_init(|| again.cloned());
+            }
+        }
+        code.observed.get_or_init(|| None).clone()
     }
 
     /// Notes that a frame begins, goes on or fails whose variables a script may look at: it keeps the view of itself in a

@@ -99,6 +99,8 @@ pub struct Vm {
     codes: BTreeMap<u32, Weak<Code>>,
     /// Frames of texts that look at frames, those that were under way last.
     pub observed: Vec<crate::object::frame::Observed>,
+    /// Some text asks for the variables of its callers, which may be any.
+    pub observes_all: bool,
     /// The program, if it was given with `-c`.
     pub command: Option<Rc<crate::source::Source>>,
     codes_made: u32,
@@ -214,6 +216,7 @@ impl Vm {
             driving: Vec::new(),
             codes: BTreeMap::new(),
             observed: Vec::new(),
+            observes_all: false,
             command: None,
             codes_made: 0,
             sweep_codes_at: 1024,

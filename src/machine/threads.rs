@@ -185,7 +185,7 @@ impl Vm {
                     args.insert(0, method.this.clone());
                     method.func.clone()
                 }
-                Value::Function(function) if function.code.replaced.get() => match function.replacement() {
+                Value::Function(function) if function.code.replaced.get() => match self.replacement(function) {
                     Some(other) => Value::Function(other),
                     None => break,
                 },

@@ -175,10 +175,12 @@ pub struct Code {
     pub globals: RefCell<Weak<Dict>>,
     /// Places inside steps that a script has asked the number of; see [`Code::instruction`].
     pub places: RefCell<Vec<Span>>,
-    /// Some function of it has been given other code since.
+    /// Its functions may have other code by now.
     pub replaced: Cell<bool>,
     /// The same text for names that are not those of its globals, once it was run with locals of their own.
     pub with_locals: OnceCell<Rc<Code>>,
+    /// The same, lowered so that scripts may look at its frames, once some text asks for the variables of its callers.
+    pub observed: OnceCell<Option<Rc<Code>>>,
     pub watched: super::gc::weak::Watched,
 }
 
@@ -247,6 +249,7 @@ impl Code {
             places: self.places.clone(),
             replaced: Cell::new(false),
             with_locals: OnceCell::new(),
+            observed: OnceCell::new(),
             watched: Default::default(),
             ..*self
         }

@@ -61,9 +61,6 @@ pub fn resolve(
     let (mut scopes, mut diagnostics) = bind(collector, mode, future.diagnostics);
     scopes.future_annotations = future.annotations;
     scopes.observed |= observed(source);
-    if scopes.observed {
-        scopes.share_all();
-    }
     let mut checker = Checker::new(source, interner, &scopes, mode, future.prefix_end);
     checker.stmts(&module.body);
     let (mut found, warnings) = (checker.diagnostics, checker.warnings);
@@ -108,6 +105,13 @@ fn bind(collector: Collector<'_>, mode: Mode, mut diagnostics: Vec<Diagnostic>) 
 fn observed(source: &Source) -> bool {
     const WORDS: [&str; 5] = ["_getframe", "currentframe", "f_locals", "tb_frame", "capture_locals"];
     !source.library && WORDS.iter().any(|word| source.text.contains(word))
+}
+
+/// Whether a text may ask for the variables of frames that run other texts: of those that called it, not of those that an
+/// exception has left.
+pub fn looks_at_callers(source: &Source) -> bool {
+    let text = &source.text;
+    !source.library && text.match_indices("f_locals").any(|(at, _)| !text[..at].ends_with("tb_frame."))
 }
 
 /// One place can be wrong for several reasons: only the first is told.

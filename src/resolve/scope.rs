@@ -21,7 +21,7 @@ pub struct Scopes {
 
 impl Scopes {
     /// Makes all variables cells.
-    pub(super) fn share_all(&mut self) {
+    pub fn share_all(&mut self) {
         for scope in self.scopes.iter_mut().filter(|scope| scope.kind.has_variables()) {
             // What a generator expression iterates over has no name.
             let hidden = scope.variables.first().copied().filter(|_| scope.kind == ScopeKind::GeneratorExp);

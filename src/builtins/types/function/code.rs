@@ -225,7 +225,7 @@ const FRAME: &[Row] = &[
             Value::NotImplemented => {
                 // No `NotImplementedError`: programs take that for an answer.
                 return Err(vm.system_error(
-                    "f_locals of a frame in a file that does not itself look at frames is not part of aio",
+                    "f_locals of a frame that began before any file asked for f_locals is not part of aio",
                 ));
             }
             locals => return Ok(locals),

@@ -131,7 +131,7 @@ const FUNCTION: &[Row] = &[
         },
         set_dict,
     ),
-    attribute("__code__", |vm, this| Ok(Value::Code(function(vm, this)?.current_code())), set_code),
+    attribute("__code__", get_code, set_code),
     attribute("__globals__", |vm, this| Ok(Value::Dict(function(vm, this)?.globals.clone())), read_only),
     attribute("__closure__", get_closure, read_only),
     attribute(
@@ -269,6 +269,11 @@ fn set_dict(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
         return Err(vm.type_error(format!("__dict__ must be set to a dictionary, not a '{}'", vm.type_name(&new))));
     };
     replace(vm, this, |extra| extra.attrs.set_dict(dict))
+}
+
+fn get_code(vm: &mut Vm, this: &Value) -> Result {
+    let code = function(vm, this)?.current_code();
+    Ok(Value::Code(vm.observed_code(&code).unwrap_or(code)))
 }
 
 fn set_code(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
