@@ -303,7 +303,7 @@ pub(super) fn call_parked(
         locals.push(arg.value(vm, frame)?);
     }
     locals.resize(slots, Value::Unbound);
-    vm.may_enter()?;
+    vm.may_enter().map_err(|e| e.at(span))?;
     vm.calls.push(CallSite { code: frame.code.id.get(), span });
     finalize_first(vm);
     let made = vm.make_coroutine(function, locals);
