@@ -133,6 +133,8 @@ pub struct ExceptionReport {
     pub syntax: Option<SyntaxPlace>,
     /// `Did you mean: 'foo'?` and the like, without the leading `. `.
     pub suggestion: Option<String>,
+    /// Looking for a suggestion failed: CPython then shows no more than lines and messages.
+    pub plain: bool,
     /// What a teacher would add (`pretty` and `json` only).
     pub helps: Vec<String>,
     /// Further labelled places (`pretty` and `json` only).

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashSet;
 
+use super::attr::own_attr;
 use super::prelude::*;
 use super::unwind::exc_info;
 use crate::builtins::modules::is_of_python;
@@ -151,6 +152,10 @@ impl Vm {
         }
         let nameless = is_syntax && self.exception_attr(exception, sym::msg).is_none_or(|msg| msg.is_none());
         let message = if nameless { "<no detail available>".to_owned() } else { message };
+        let (suggestion, plain) = match self.suggestion(exception, remarks.suggestion) {
+            Ok(suggestion) => (suggestion, false),
+            Err(_) => (None, true),
+        };
         let mut report = ExceptionReport {
             frames,
             class: self.class_display(&class),
@@ -160,7 +165,8 @@ impl Vm {
             context: None,
             group,
             syntax: if is_syntax { self.syntax_place(exception) } else { None },
-            suggestion: self.suggestion(exception, remarks.suggestion),
+            suggestion,
+            plain,
             helps: remarks.helps,
             labels: remarks.labels,
         };
@@ -317,7 +323,7 @@ impl Vm {
         error
     }
 
-    /// Remembers, when a `NameError` is raised, which name was meant: the frame's variables are gone afterwards.
+    /// Remembers, when a `NameError` is raised, which name was meant, should the frame still run when that is asked for.
     pub fn note_name_suggestion(&mut self, error: &Error, frame: &Frame) {
         if !error.is(&self.types.NameError)
             || error.0.remarks_made().is_some_and(|remarks| remarks.suggestion.is_some())
@@ -325,18 +331,22 @@ impl Vm {
             return;
         }
         let Some(Value::Str(name)) = self.exception_attr(&error.0, sym::name) else { return };
-        let meant = self.name_nearby(name.as_str(), frame.code, frame.locals, Some(frame.function));
-        error.0.remarks().suggestion = meant;
+        let has = |vm: &mut Vm, this: &Value| {
+            Ok(own_attr(this, &name).is_some() || vm.class_of(this).lookup(&name).is_some())
+        };
+        let meant = self.name_nearby(name.as_str(), frame.code, frame.locals, Some(frame.function), has);
+        error.0.remarks().suggestion = meant.unwrap_or_default();
     }
 
-    /// The name of a frame that is most like one that it does not have.
+    /// The name of a frame that is most like one that it does not have; `has` tells whether its `self` has that.
     fn name_nearby(
         &mut self,
         name: &str,
         code: &Code,
         locals: &[Value],
         function: Option<&Rc<Function>>,
-    ) -> Option<String> {
+        has: impl FnOnce(&mut Vm, &Value) -> Result<bool>,
+    ) -> Result<Option<String>> {
         let bound = |(at, name): (usize, &Rc<Str>)| {
             let value = locals.get(at)?;
             let bound = match value {
@@ -348,7 +358,7 @@ impl Vm {
         };
         // The body of a class has its variables in a dict.
         let variables = &code.variables;
-        let globals = &code.globals.borrow().upgrade()?;
+        let Some(globals) = &code.globals.borrow().upgrade() else { return Ok(None) };
         let class = match (code.kind, locals.first()) {
             (CodeKind::Class, Some(Value::Dict(names))) => Some(names),
             _ => None,
@@ -365,8 +375,8 @@ impl Vm {
             }
         };
         if let Some(this) = this.filter(|this| !this.is_unbound()) {
-            if matches!(self.get_attr_opt(&this, name), Ok(Some(_))) {
-                return Some(did_you_mean(&format!("self.{name}")));
+            if has(self, &this)? {
+                return Ok(Some(did_you_mean(&format!("self.{name}"))));
             }
         }
         let mut names: Vec<String> = variables.iter().enumerate().filter_map(bound).collect();
@@ -376,33 +386,35 @@ impl Vm {
             names.extend(dict.keys().iter().filter_map(|k| k.as_str().map(|s| s.as_str().to_owned())));
         }
         let meant = similar::suggest(name, names.iter().map(String::as_str));
-        meant.map(did_you_mean)
+        Ok(meant.map(did_you_mean))
     }
 
-    /// What is suggested: what was noted when it was raised, or can be told now.
-    fn suggestion(&mut self, exception: &Rc<Exception>, noted: Option<String>) -> Option<String> {
+    /// What is suggested: what was noted when it was raised, or can be told now. Asking the frame's `self` runs its
+    /// `__getattr__`, which can fail.
+    fn suggestion(&mut self, exception: &Rc<Exception>, noted: Option<String>) -> Result<Option<String>> {
         if !exception.is(&self.types.NameError) {
-            return noted.or_else(|| self.name_meant(exception).as_deref().map(did_you_mean));
+            return Ok(noted.or_else(|| self.name_meant(exception).as_deref().map(did_you_mean)));
         }
-        let Some(Value::Str(name)) = self.exception_attr(exception, sym::name) else { return None };
+        let Some(Value::Str(name)) = self.exception_attr(exception, sym::name) else { return Ok(None) };
         // CPython looks for the variables in the traceback: those that the frame had when it ended.
-        let meant = innermost(exception).and_then(|entry| {
+        let meant = innermost(exception).map_or(Ok(None), |entry| {
             let view = entry.frame.borrow().clone();
             let slots = view.as_ref().map(|view| view.slots.borrow().clone()).unwrap_or_default();
             let is_variable = |noted: &String| entry.code.variables.iter().any(|name| did_you_mean(name) == *noted);
             let runs = || self.calls.iter().any(|site| site.code == entry.code.id.get());
             if slots.is_empty() && (runs() || !noted.as_ref().is_some_and(is_variable)) {
-                return noted;
+                return Ok(noted);
             }
             let function = view.and_then(|view| view.function.borrow().clone());
-            self.name_nearby(name.as_str(), &entry.code, &slots, function.as_ref())
-        });
+            let has = |vm: &mut Vm, this: &Value| Ok(vm.get_attr_opt(this, name.as_str())?.is_some());
+            self.name_nearby(name.as_str(), &entry.code, &slots, function.as_ref(), has)
+        })?;
         let name = Some(name.as_str()).filter(|name| is_of_python(name));
-        match (meant, name) {
+        Ok(match (meant, name) {
             (Some(meant), Some(name)) => Some(format!("{meant} Or did you forget to import '{name}'?")),
             (None, Some(name)) => Some(format!("Did you forget to import '{name}'?")),
             (meant, None) => meant,
-        }
+        })
     }
 
     fn name_meant(&mut self, exception: &Rc<Exception>) -> Option<String> {

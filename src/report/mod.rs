@@ -67,7 +67,7 @@ impl Default for Style {
 pub fn exception(report: &ExceptionReport, style: &Style) -> String {
     match style.format {
         ErrorFormat::Pretty => pretty::exception(report, style),
-        ErrorFormat::Python => python::format_exception(report).concat(),
+        ErrorFormat::Python => python::exception(report),
         ErrorFormat::Json => json::exception(report),
     }
 }

@@ -18,6 +18,40 @@ const COLUMN_MAX: usize = 10_000;
 const CAUSE: &str = "\nThe above exception was the direct cause of the following exception:\n\n";
 const CONTEXT: &str = "\nDuring handling of the above exception, another exception occurred:\n\n";
 
+/// An exception that leaves the program.
+pub(super) fn exception(report: &ExceptionReport) -> String {
+    if is_plain(report) {
+        return super::chain(report)
+            .into_iter()
+            .rev()
+            .map(|(report, relation)| unraisable(report) + link(relation))
+            .collect();
+    }
+    format_exception(report).concat()
+}
+
+/// Whether one of the exceptions in it can be shown plainly only.
+fn is_plain(report: &ExceptionReport) -> bool {
+    let mut rest = vec![report];
+    while let Some(report) = rest.pop() {
+        if report.plain {
+            return true;
+        }
+        rest.extend(report.group.iter().flatten());
+        rest.extend([&report.cause, &report.context].into_iter().flatten().map(|report| &**report));
+    }
+    false
+}
+
+/// What stands between an exception and the one that it led to.
+fn link(relation: Option<Relation>) -> &'static str {
+    match relation {
+        Some(Relation::Cause) => CAUSE,
+        Some(Relation::Context) => CONTEXT,
+        None => "",
+    }
+}
+
 /// The pieces that `traceback.format_exception` returns. Each ends with a newline.
 pub fn format_exception(report: &ExceptionReport) -> Vec<String> {
     let mut printer = Printer { pieces: Vec::new(), depth: 0, close_group: false };
@@ -94,10 +128,8 @@ impl Printer {
                 Some(members) => self.group(report, members),
                 None => self.exception(report, "Traceback (most recent call last):\n", '|'),
             }
-            match relation {
-                Some(Relation::Cause) => self.emit(CAUSE.to_owned()),
-                Some(Relation::Context) => self.emit(CONTEXT.to_owned()),
-                None => {}
+            if relation.is_some() {
+                self.emit(link(relation).to_owned());
             }
         }
     }
