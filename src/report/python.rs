@@ -269,6 +269,10 @@ pub fn excerpt_elsewhere(source: &Source, span: Span, found: &Source) -> String 
     let mut piece = String::new();
     if let (Some(start), Some(end)) = (place(span.start), place(span.end)) {
         excerpt::write(found, Span { start, end: end.max(start) }, &mut piece);
+        // What lies behind the end of the line there is marked by a blank line.
+        if start >= end && span.start < span.end && !piece.is_empty() {
+            piece.push_str("    \n");
+        }
     }
     piece
 }
