@@ -341,16 +341,37 @@ impl Vm {
         self.dict_merge(dict, other)
     }
 
-    /// Takes in a mapping: an `AttributeError` if it is none.
-    pub fn dict_merge(&mut self, dict: &Rc<Dict>, other: &Value) -> Result<()> {
-        let plain = match other {
+    /// Whether a value is a dict that goes through its keys as dicts do.
+    pub fn is_plain_mapping(&mut self, value: &Value) -> bool {
+        match value {
             Value::Dict(_) => true,
             Value::Instance(_) => {
-                other.as_dict().is_some() && !matches!(self.special(other, sym::__iter__), Special::Method(_))
+                value.as_dict().is_some() && !matches!(self.special(value, sym::__iter__), Special::Method(_))
             }
             _ => false,
-        };
-        if let (true, Some(source)) = (plain, other.as_dict()) {
+        }
+    }
+
+    /// A plain dict with what is in a mapping.
+    pub fn dict_copy(&mut self, mapping: &Value) -> Result<Rc<Dict>> {
+        if let (true, Some(dict)) = (self.is_plain_mapping(mapping), mapping.as_dict()) {
+            return Ok(Rc::new(dict.copied()));
+        }
+        let copy = Rc::new(Dict::new());
+        self.dict_merge(&copy, mapping)?;
+        Ok(copy)
+    }
+
+    /// `dict | dict`
+    pub fn dict_union(&mut self, left: &Value, right: &Value) -> Result {
+        let copy = self.dict_copy(left)?;
+        self.dict_merge(&copy, right)?;
+        Ok(Value::Dict(copy))
+    }
+
+    /// Takes in a mapping: an `AttributeError` if it is none.
+    pub fn dict_merge(&mut self, dict: &Rc<Dict>, other: &Value) -> Result<()> {
+        if let (true, Some(source)) = (self.is_plain_mapping(other), other.as_dict()) {
             if Rc::ptr_eq(source, dict) {
                 return Ok(());
             }

@@ -131,6 +131,9 @@ impl Vm {
         match self.methods_binary(names.method, names.reflected, a, b)? {
             Answer::Value(value) => return Ok(Some(value)),
             Answer::Builtin => {
+                if op == BinOp::BitOr && a.as_dict().is_some() && b.as_dict().is_some() {
+                    return self.dict_union(a, b).map(Some);
+                }
                 // What a text formats is shown by its own methods.
                 let formats =
                     op == BinOp::Mod && matches!(a.unwrapped(), Value::Str(_) | Value::Bytes(_) | Value::ByteArray(_));

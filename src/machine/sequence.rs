@@ -35,11 +35,7 @@ impl Vm {
                 };
                 Ok(Some(Value::Set(Rc::new(result))))
             }
-            (BinOp::BitOr, Value::Dict(x), Value::Dict(_)) => {
-                let copy = Rc::new(x.copied());
-                self.dict_update(&copy, b)?;
-                Ok(Some(Value::Dict(copy)))
-            }
+            (BinOp::BitOr, Value::Dict(_), Value::Dict(_)) => self.dict_union(a, b).map(Some),
             (BinOp::BitOr | BinOp::BitAnd | BinOp::BitXor | BinOp::Sub, _, _)
                 if views::is_set_like(a) || views::is_set_like(b) =>
             {

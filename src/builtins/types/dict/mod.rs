@@ -5,7 +5,6 @@ mod views;
 use super::special;
 use crate::builtins::prelude::*;
 use crate::object::iter::DictPart;
-use crate::syntax::ast::BinOp;
 
 pub fn install(vm: &mut Vm) {
     let class = vm.types.dict.clone();
@@ -29,7 +28,7 @@ const METHODS: &[Row] = &[
         drop(removed);
         Ok(Value::None)
     }),
-    of!("copy()", Value::as_dict, |_, dict, _| Ok(Value::Dict(copied(dict)))),
+    method("copy()", |vm, args| Ok(Value::Dict(vm.dict_copy(&args[0])?))),
     class_method("fromkeys(iterable, value=None, /)", from_keys),
     of!("get(key, default=None, /)", Value::as_dict, |vm, dict, args| {
         Ok(vm.dict_get(dict, &args[1])?.unwrap_or_else(|| args[2].clone()))
@@ -78,10 +77,6 @@ fn update_with(vm: &mut Vm, name: &str, dict: &Value, given: &[Value]) -> Result
         }
     }
     Ok(dict)
-}
-
-fn copied(dict: &Dict) -> Rc<Dict> {
-    Rc::new(dict.copied())
 }
 
 pub fn from_keys(vm: &mut Vm, args: &[Value]) -> Result {
@@ -159,6 +154,8 @@ fn items(vm: &mut Vm, dict: &Rc<Dict>, _: &[Value]) -> Result {
 }
 
 fn or(vm: &mut Vm, args: &[Value]) -> Result {
-    let found = vm.builtin_binary(BinOp::BitOr, args[0].unwrapped(), args[1].unwrapped())?;
-    Ok(found.unwrap_or(Value::NotImplemented))
+    if args[1].as_dict().is_none() || args[0].as_dict().is_none() {
+        return Ok(Value::NotImplemented);
+    }
+    vm.dict_union(&args[0], &args[1])
 }
