@@ -235,7 +235,7 @@ impl Vm {
             Some(module) if module.as_str() != "builtins" => {
                 format!("<class '{module}.{qualname}'>")
             }
-            _ => format!("<class '{qualname}'>"),
+            _ => format!("<class '{}'>", class.name.borrow()),
         }
     }
 
