@@ -54,7 +54,8 @@ impl Lower<'_> {
         // As a part of `super().name` it gets its arguments as variables are loaded, before anything is called.
         let text = &self.source.text[span.range()];
         let call = Span { end: span.start + text.find(')').map_or(text.len(), |at| at + 1) as u32, ..span };
-        let is_part = call != span && (is_function || is_lambda);
+        let is_named_by_module = self.scopes.scopes[0].binding(name).is_some();
+        let is_part = call != span && (is_function || is_lambda) && !is_named_by_module;
         Box::new(move |vm, frame| {
             let callee = load(vm, frame)?;
             let is_super = matches!(&callee, Value::Class(c) if Rc::ptr_eq(c, &vm.types.super_));
