@@ -228,7 +228,7 @@ const MODULES: &[Spec] = &[
     rust("logging.handlers", &[]).and(&[page!("logging_handlers")]),
     rust("math", math::FUNCTIONS).with(math::setup),
     library!("numbers"),
-    rust("operator", operator::FUNCTIONS).with(operator::setup),
+    rust("operator", &[]).with(operator::setup),
     rust("os", os::FUNCTIONS)
         .with(|vm, module| {
             crate::builtins::add_functions(vm, "os", &module.dict, files::FUNCTIONS);
@@ -369,7 +369,7 @@ fn add_all(vm: &mut Vm, spec: &Spec, module: &Module) {
     }
     // Other modules are what the page itself needs, but for `os.path`.
     let is_part = |value: &Value| match value {
-        Value::Module(other) => other.name.borrow().strip_prefix(spec.name).is_some_and(|rest| rest.starts_with('.')),
+        Value::Module(other) => spec.name == "os" && other.name.borrow().as_str() == "os.path",
         _ => true,
     };
     let mut names: Vec<Value> = module

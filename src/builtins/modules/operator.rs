@@ -28,7 +28,7 @@ macro_rules! unary {
     };
 }
 
-pub(super) const FUNCTIONS: &[Row] = &[
+const FUNCTIONS: &[Row] = &[
     binary!("add(a, b, /)", Add),
     binary!("sub(a, b, /)", Sub),
     binary!("mul(a, b, /)", Mul),
@@ -156,6 +156,7 @@ fn check_iterable(vm: &mut Vm, value: &Value) -> Result<()> {
 }
 
 pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
+    crate::builtins::add_functions(vm, "_operator", &module.dict, FUNCTIONS);
     let object = vm.types.object.clone();
     for (full, rows) in [
         ("operator.itemgetter", ITEM_GETTER),
