@@ -109,6 +109,8 @@ pub struct FunctionExtra {
     /// `__defaults__` was set to an empty tuple, which is not None.
     pub empty_defaults: bool,
     pub annotations: Option<Rc<Dict>>,
+    /// Those of the library are texts until somebody asks for them.
+    pub annotations_evaluated: bool,
     pub name: Option<Rc<Str>>,
     pub qualname: Option<Rc<Str>>,
     pub doc: Option<Value>,

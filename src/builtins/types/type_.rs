@@ -99,8 +99,8 @@ fn flags(vm: &mut Vm, class: &Value) -> Result {
         _ => None,
     };
     let bits = [
-        (8, class.builtin),
-        (9, !class.builtin),
+        (8, class.builtin && !class.patchable.get()),
+        (9, is_on_heap(vm, class)),
         (10, !class.is_final()),
         (12, true),
         (17, methods.iter().any(|method| Rc::ptr_eq(class, method))),
@@ -108,6 +108,21 @@ fn flags(vm: &mut Vm, class: &Value) -> Result {
     ];
     let bits = bits.into_iter().filter(|(_, set)| *set).map(|(bit, _)| bit).chain(kind);
     Ok(Value::Int(bits.fold(0, |all, bit| all | 1 << bit)))
+}
+
+/// Whether CPython makes the class when the program runs: all do but those that it is compiled with.
+fn is_on_heap(vm: &Vm, class: &Rc<Class>) -> bool {
+    let types = &vm.types;
+    let is_static = || {
+        let module = entry(vm, class, sym::__module__);
+        let module = module.as_ref().and_then(Value::as_str).map_or("", |module| module.as_str());
+        matches!(module, "datetime" | "contextvars" | "_contextvars" | "weakref")
+            || types.all().iter().any(|own| Rc::ptr_eq(own, class))
+    };
+    !class.builtin
+        || Rc::ptr_eq(class, &types.ExceptionGroup)
+        || Rc::ptr_eq(class, &types.CancelledError)
+        || !is_static()
 }
 
 /// Classes that say otherwise how they are called than by the arguments that are looked at.
@@ -486,12 +501,12 @@ fn linearize_below(vm: &mut Vm, class: &Rc<Class>) -> Result<()> {
 
 fn get_annotations(vm: &mut Vm, class: &Value) -> Result {
     let class = this(vm, class)?;
+    let name = vm.name(sym::__annotations__).clone();
+    if !is_on_heap(vm, class) {
+        return Err(vm.attribute_error(&Value::Class(class.clone()), &name));
+    }
     if let Some(found) = entry(vm, class, sym::__annotations__) {
         return Ok(found);
-    }
-    let name = vm.name(sym::__annotations__).clone();
-    if class.builtin {
-        return Err(vm.attribute_error(&Value::Class(class.clone()), &name));
     }
     let empty = Value::dict(Dict::new());
     class.set(&name, empty.clone());

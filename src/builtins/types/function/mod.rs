@@ -104,6 +104,7 @@ const FUNCTION: &[Row] = &[
         "__annotations__",
         |vm, this| {
             let function = function(vm, this)?;
+            evaluate_annotations(vm, &function)?;
             let dict = function.with_extra(|extra| extra.annotations.get_or_insert_default().clone());
             Ok(Value::Dict(dict))
         },
@@ -195,8 +196,13 @@ pub(super) fn defined(vm: &mut Vm, module: Value, keyword: &str, qualname: &str,
         }
         .unwrap_or_default();
     }
-    match found {
-        Value::Function(made) => Ok(made),
+    match &found {
+        Value::Function(made) => Ok(made.clone()),
+        // What `__class_getitem__` and `__init_subclass__` become.
+        Value::Descriptor(made) => match &**made {
+            crate::object::function::Descriptor::ClassMethod(Value::Function(made), ..) => Ok(made.clone()),
+            _ => Err(vm.system_error("a definition defined nothing")),
+        },
         _ => Err(vm.system_error("a definition defined nothing")),
     }
 }
@@ -250,6 +256,22 @@ fn set_kwdefaults(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
         _ => return Err(vm.type_error("__kwdefaults__ must be set to a dict object")),
     };
     replace(vm, this, |extra| std::mem::replace(&mut extra.kwdefaults, dict))
+}
+
+/// Those of a page are worked out when they are asked for: the module `typing` takes longer to load than most pages.
+fn evaluate_annotations(vm: &mut Vm, function: &Function) -> Result<()> {
+    let source = &function.code.source;
+    if !source.library || !source.future_annotations.get() {
+        return Ok(());
+    }
+    let done = function.with_extra(|extra| std::mem::replace(&mut extra.annotations_evaluated, true));
+    let texts = function.with_extra(|extra| extra.annotations.clone());
+    if let (false, Some(texts)) = (done, texts) {
+        let globals = Value::Dict(function.globals.clone());
+        let values = vm.call_page("typing", "_evaluated", &[Value::Dict(texts), globals])?;
+        function.with_extra(|extra| extra.annotations = values.as_dict().cloned());
+    }
+    Ok(())
 }
 
 fn set_annotations(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
