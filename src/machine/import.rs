@@ -392,6 +392,8 @@ impl Vm {
             let text = parent.as_str().cloned();
             return text.ok_or_else(|| self.type_error("__spec__.parent must be a string"));
         }
+        let message = "can't resolve package from __spec__ or __package__, falling back on __name__ and __path__";
+        self.warn(self.types.ImportWarning.clone(), message)?;
         match self.entry(globals, sym::__name__) {
             Some(Value::Str(text)) if self.entry(globals, sym::__path__).is_some() => Ok(text),
             Some(Value::Str(text)) => Ok(Rc::new(Str::new(text.rsplit_once('.').map_or("", |(parent, _)| parent)))),

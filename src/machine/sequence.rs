@@ -194,6 +194,9 @@ impl Vm {
                 self.repeat_items(items, count).map(Value::tuple)
             }
             _ => {
+                if let (1, Value::Bytes(_)) = (count, sequence) {
+                    return Ok(sequence.clone());
+                }
                 let bytes = bytes_of(sequence).unwrap_or_default();
                 let total = bytes.len().saturating_mul(count);
                 if matches!(sequence, Value::Bytes(_)) && total > i64::MAX as usize {

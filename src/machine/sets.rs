@@ -217,7 +217,8 @@ impl Vm {
                     let removed = set.table.borrow_mut().remove_at(at);
                     drop(removed);
                 }
-                None => set.table.borrow_mut().insert_new(hash, item, ()),
+                // Looked for again, as CPython does: comparing may have changed the set.
+                None => self.set_add_hashed(set, hash, item)?,
             }
         }
         Ok(())

@@ -131,7 +131,7 @@ const MODULES: &[Spec] = &[
     library!("_strptime"),
     rust("_weakref", &[]).with(|vm, module| names_of(vm, module, "weakref")),
     rust("_string", &[]).and(&[Page {
-        text: "from string import _split_fields as formatter_parser, _split_name as formatter_field_name_split",
+        text: "from string import _formatter_parser as formatter_parser, _split_name as formatter_field_name_split",
         lazy: false,
     }]),
     rust("_thread", os::SIGNALS).and(&[page!("_thread")]),

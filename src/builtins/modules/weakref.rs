@@ -73,7 +73,7 @@ pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
 fn new(vm: &mut Vm, args: &[Value]) -> Result {
     let class = class_given(vm, args)?;
     let (target, callback) = &given(vm, "__new__", &args[1])?;
-    let weakly = if can_be_referred_to(target) { Weakly::new(target) } else { None };
+    let weakly = if can_be_referred_to(vm, target) { Weakly::new(target) } else { None };
     let Some(weakly) = weakly else {
         return Err(vm.type_error(format!("cannot create weak reference to '{}' object", vm.type_name(target))));
     };
@@ -112,17 +112,18 @@ fn given(vm: &mut Vm, what: &str, args: &Value) -> Result<(Value, Value)> {
 }
 
 /// Built-in classes whose instances have no room for weak references in CPython either.
-const WITHOUT: [&str; 11] = [
+const WITHOUT: [&str; 16] = [
     "object", "defaultdict", "ContextVar", "Token", "dict_keys", "dict_values", "dict_items", "mappingproxy", "super",
-    "ReferenceType", "SimpleNamespace",
+    "ReferenceType", "SimpleNamespace", "Match", "UnionType", "attrgetter", "itemgetter", "KeyWrapper",
 ];
 
 /// Whether CPython's objects of the kind have room for weak references.
-fn can_be_referred_to(value: &Value) -> bool {
+fn can_be_referred_to(vm: &Vm, value: &Value) -> bool {
     match value {
+        Value::Native(_) | Value::BoundMethod(_) => {
+            !matches!(vm.type_name(value).as_str(), "method_descriptor" | "wrapper_descriptor" | "method-wrapper")
+        }
         Value::Function(_)
-        | Value::Native(_)
-        | Value::BoundMethod(_)
         | Value::Class(_)
         | Value::Module(_)
         | Value::Code(_)

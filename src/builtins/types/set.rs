@@ -41,8 +41,10 @@ const COMMON: &[Row] = &[
     of_others!("intersection(*others)", |vm: &mut Vm, set, others| intersect(vm, set, others).map(made)),
     of!("isdisjoint(other, /)", Value::as_set, is_disjoint),
     of!("issubset(other, /)", Value::as_set, |vm, set, args| {
-        let other = as_set(vm, &args[1])?;
-        vm.set_is_subset(set, &other).map(Value::bool)
+        if let Some(other) = args[1].as_set() {
+            return vm.set_is_subset(set, other).map(Value::bool);
+        }
+        Ok(Value::bool(intersect(vm, set, &args[1..])?.len() == set.len()))
     }),
     of!("issuperset(other, /)", Value::as_set, is_superset),
     of!("symmetric_difference(other, /)", Value::as_set, symmetric_difference),

@@ -28,6 +28,8 @@ impl Template {
             match any_bytes(vm, source) {
                 Some(bytes) => bytes.iter().map(|&b| char::from(b)).collect(),
                 None => {
+                    // Templates are kept by what they are.
+                    vm.hash(source)?;
                     let name = vm.type_name(source);
                     let message = format!("decoding to str: need a bytes-like object, {name} found");
                     return Err(vm.type_error(message));
