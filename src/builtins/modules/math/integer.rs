@@ -29,14 +29,19 @@ pub(super) fn factorial(vm: &mut Vm, args: &[Value]) -> Result {
     }
 }
 
-pub(super) fn comb(vm: &mut Vm, args: &[Value]) -> Result {
+/// How many there are, and how many of them are taken.
+fn n_and_k(vm: &mut Vm, args: &[Value]) -> Result<(BigInt, BigInt)> {
     let (n, k) = (vm.to_bigint(&args[0])?, vm.to_bigint(&args[1])?);
-    if n.is_negative() {
-        return Err(vm.value_error("n must be a non-negative integer"));
+    for (number, name) in [(&n, 'n'), (&k, 'k')] {
+        if number.is_negative() {
+            return Err(vm.value_error(format!("{name} must be a non-negative integer")));
+        }
     }
-    if k.is_negative() {
-        return Err(vm.value_error("k must be a non-negative integer"));
-    }
+    Ok((n, k))
+}
+
+pub(super) fn comb(vm: &mut Vm, args: &[Value]) -> Result {
+    let (n, k) = n_and_k(vm, args)?;
     if k > n {
         return Ok(Value::Int(0));
     }
@@ -56,8 +61,7 @@ pub(super) fn perm(vm: &mut Vm, args: &[Value]) -> Result {
     if args[1].is_none() {
         return factorial(vm, args);
     }
-    let n = natural(vm, &args[0], "n must be a non-negative integer")?;
-    let k = natural(vm, &args[1], "k must be a non-negative integer")?;
+    let (n, k) = n_and_k(vm, args)?;
     if k > n {
         return Ok(Value::Int(0));
     }

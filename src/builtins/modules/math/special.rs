@@ -236,10 +236,11 @@ pub(super) fn norm(parts: &[f64]) -> f64 {
         return largest;
     }
     let (_, exponent) = libm::frexp(largest);
-    if exponent < -1000 {
-        // Near the smallest floats: scaled up first.
-        let scaled: Vec<f64> = parts.iter().map(|x| x * 2f64.powi(600)).collect();
-        return norm(&scaled) / 2f64.powi(600);
+    if exponent.abs() > 1000 {
+        // Near the smallest and the largest floats: brought to the middle first.
+        let factor = 2f64.powi(-600 * exponent.signum());
+        let scaled: Vec<f64> = parts.iter().map(|x| x * factor).collect();
+        return norm(&scaled) / factor;
     }
     let scale = 2f64.powi(-exponent);
     let mut sum = ExactSum::default();
