@@ -202,7 +202,7 @@ impl Vm {
                 _ => &types.builtin_function_or_method,
             },
             Value::BoundMethod(method) => match &method.func {
-                Value::Native(native) if native.is_written() => &types.method,
+                Value::Native(native) if native.is_bound_as_function() => &types.method,
                 Value::Native(native) if native.is_wrapper() => &types.method_wrapper,
                 Value::Native(_) => &types.builtin_function_or_method,
                 _ => &types.method,

@@ -28,7 +28,7 @@ pub(super) fn push_object(vm: &mut Vm, out: &mut String, value: &Value) -> Resul
         Value::Native(native) => native_repr(vm, native, value),
         Value::BoundMethod(method) => {
             if let Value::Native(native) = &method.func
-                && !native.looks_written()
+                && !native.is_bound_as_function()
             {
                 let (kind, quote) = if native.is_wrapper() { ("method-wrapper", "'") } else { ("built-in method", "") };
                 let name = vm.type_name(&method.this);

@@ -247,6 +247,11 @@ impl NativeFunction {
         self.owner.borrow().as_ref().and_then(std::rc::Weak::upgrade).is_some_and(|owner| owner.patchable.get())
     }
 
+    /// Whether a bound method of it is a `method`: it is no method itself, or looks like one written in Python.
+    pub fn is_bound_as_function(&self) -> bool {
+        matches!(self.row.kind, RowKind::Function(_)) || self.looks_written()
+    }
+
     /// Whether it is a function written in Python in CPython, and looks like one.
     pub fn is_written(&self) -> bool {
         match self.row.kind {

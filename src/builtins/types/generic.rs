@@ -211,7 +211,7 @@ const ELLIPSIS: &[Row] = &[
 ];
 
 const NAMESPACE: &[Row] = &[
-    method("__init__(mapping_or_iterable=<unrepresentable>, /, **kwargs)", init_namespace),
+    method("__init__(*mapping_or_iterable, **kwargs)", init_namespace),
     method("__repr__()", namespace_repr),
     method("__eq__(value, /)", |vm, args| compare_namespaces(vm, args, CmpOp::Eq)),
     method("__ne__(value, /)", |vm, args| compare_namespaces(vm, args, CmpOp::NotEq)),
@@ -234,10 +234,18 @@ const NAMESPACE: &[Row] = &[
 
 fn init_namespace(vm: &mut Vm, args: &[Value]) -> Result {
     let mut pairs = Vec::new();
-    if !args[1].is_unbound() {
-        let dict = Rc::new(crate::object::Dict::new());
-        vm.dict_update(&dict, &args[1])?;
-        pairs = dict.pairs();
+    match args[1].as_tuple().map_or(&[][..], |given| given) {
+        [] => {}
+        [given] => {
+            let dict = Rc::new(crate::object::Dict::new());
+            vm.dict_update(&dict, given)?;
+            pairs = dict.pairs();
+        }
+        many => {
+            let class = vm.class_of(&args[0]);
+            let (name, given) = (class.name.borrow(), many.len());
+            return Err(vm.type_error(format!("{name} expected at most 1 argument, got {given}")));
+        }
     }
     pairs.extend(args[2].as_dict().map(|kwargs| kwargs.pairs()).unwrap_or_default());
     for (name, value) in pairs {
