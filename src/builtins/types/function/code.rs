@@ -317,9 +317,8 @@ fn set_next(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
 
 fn new_traceback(vm: &mut Vm, args: &[Value]) -> Result {
     let Value::Frame(frame) = &args[2] else {
-        return Err(
-            vm.type_error(format!("traceback() argument 'tb_frame' must be frame, not {}", vm.type_name(&args[2])))
-        );
+        let found = vm.argument_name(&args[2]);
+        return Err(vm.type_error(format!("traceback() argument 'tb_frame' must be frame, not {found}")));
     };
     let next = match &args[1] {
         Value::None => None,
