@@ -15,7 +15,7 @@ use super::state::{Function, State, state};
 use crate::builtins::modules::collections::deque::{self, Deque};
 use crate::builtins::modules::support::{class_given, this};
 use crate::builtins::prelude::*;
-use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
+use crate::object::coroutine::{Kind, NativeCoroutine, Outcome, Resume};
 use crate::object::native::Prompt;
 
 /// The futures of those who wait, and the loop they belong to.
@@ -413,6 +413,11 @@ pub trait Turn {
     /// What to do when the waiter's future is done: the result, or nothing to begin again.
     fn woken(&mut self, vm: &mut Vm, owner: &Value, waiter: &Rc<Instance>, how: Result) -> Result<Option<Value>>;
 
+    /// The coroutine that does the waiting in CPython, if that is another one.
+    fn inner(&self) -> Option<&'static &'static str> {
+        None
+    }
+
     /// Shows what it holds besides to the garbage collector.
     fn trace(&self, _visit: gc::Visit) {}
 }
@@ -466,6 +471,10 @@ impl<T: Turn> NativeCoroutine for InLine<T> {
         self.owner.clone()
     }
 
+    fn inner(&self) -> Option<(Kind, &'static &'static str)> {
+        self.turn.inner().map(|name| (Kind::Coroutine, name))
+    }
+
     fn awaiting(&self) -> Value {
         self.waiter.clone().map_or(Value::None, Value::Instance)
     }
@@ -481,6 +490,10 @@ struct LockTurn {
 }
 
 impl Turn for LockTurn {
+    fn inner(&self) -> Option<&'static &'static str> {
+        self.entering.then_some(&"Lock.acquire")
+    }
+
     fn at_once(&mut self, vm: &mut Vm, owner: &Value) -> Result<Option<Value>> {
         let lock = this!(vm, owner, Lock);
         if lock.locked.get() || lock.waiters.any_alive() {
@@ -607,6 +620,10 @@ struct SemaphoreTurn {
 }
 
 impl Turn for SemaphoreTurn {
+    fn inner(&self) -> Option<&'static &'static str> {
+        self.entering.then_some(&"Semaphore.acquire")
+    }
+
     fn at_once(&mut self, vm: &mut Vm, owner: &Value) -> Result<Option<Value>> {
         if is_locked(vm, owner)? {
             return Ok(None);

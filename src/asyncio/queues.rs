@@ -526,6 +526,10 @@ impl Turn for PutTurn {
 struct JoinTurn;
 
 impl Turn for JoinTurn {
+    fn inner(&self) -> Option<&'static &'static str> {
+        Some(&"Event.wait")
+    }
+
     fn at_once(&mut self, vm: &mut Vm, owner: &Value) -> Result<Option<Value>> {
         Ok((this(vm, owner)?.unfinished.get() == 0).then_some(Value::None))
     }

@@ -5,7 +5,7 @@ use super::future::{self, TimerState, Waited};
 use super::policy;
 use super::state::{Function, state};
 use crate::builtins::prelude::*;
-use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
+use crate::object::coroutine::{Kind, NativeCoroutine, Outcome, Resume};
 use crate::object::native::Prompt;
 use crate::syntax::ast::CmpOp;
 
@@ -78,6 +78,10 @@ impl NativeCoroutine for Sleep {
             Phase::Timer(future) | Phase::Handle(future, _) => Value::Instance(future.clone()),
             Phase::Start | Phase::Pass => Value::None,
         }
+    }
+
+    fn inner(&self) -> Option<(Kind, &'static &'static str)> {
+        matches!(self.phase, Phase::Pass).then_some((Kind::Generator, &"__sleep0"))
     }
 }
 

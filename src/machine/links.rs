@@ -23,6 +23,12 @@ pub fn awaited_object(vm: &mut Vm, coroutine: &Coroutine) -> Result {
         return Ok(Value::None);
     }
     let found = link(coroutine);
+    let inner = coroutine.look(|body| if let Body::Native(native) = body { native.inner() } else { None });
+    if let Some((kind, name)) = inner {
+        let inner = Coroutine::native(kind, Box::new(Inner(found)), name);
+        inner.state.set(State::Suspended);
+        return Ok(Value::Coroutine(Rc::new(inner)));
+    }
     let Value::Native(_) = &found else { return Ok(found) };
     let made = vm.call(&found, &[Value::Int(0)])?;
     if let Value::Coroutine(inner) = &made {
@@ -77,6 +83,26 @@ fn link(coroutine: &Coroutine) -> Value {
         Body::Native(native) => native.awaiting(),
         Body::Empty => Value::None,
     })
+}
+
+/// A link that exists only to be looked at: see [`NativeCoroutine::inner`].
+struct Inner(Value);
+
+impl NativeCoroutine for Inner {
+    fn trace(&self, visit: gc::Visit) {
+        visit(&self.0);
+    }
+
+    fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
+        match input {
+            Resume::Throw(error) | Resume::Fail(error) => Err(error),
+            Resume::Send(_) | Resume::Deliver(_) => Err(vm.runtime_error("coroutine is being awaited already")),
+        }
+    }
+
+    fn awaiting(&self) -> Value {
+        self.0.clone()
+    }
 }
 
 /// A link of an await chain that is not a coroutine of ours: any iterator with `__next__`, `send` and `throw`.

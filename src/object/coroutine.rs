@@ -171,6 +171,11 @@ pub trait NativeCoroutine {
         Value::None
     }
 
+    /// What CPython has between it and what it waits for, by its kind and name.
+    fn inner(&self) -> Option<(Kind, &'static &'static str)> {
+        None
+    }
+
     /// Whether it resumes what it waits for itself, which then is no member of the chain that it is in.
     fn drives(&self) -> bool {
         false
