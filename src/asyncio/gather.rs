@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::FixedState;
 
-use super::future::{self, Future, NativeCallback, Part};
+use super::future::{self, Future, NativeCallback, Part, Status};
 use super::state::state;
 use super::{asked, policy, task};
 use crate::builtins::prelude::*;
@@ -60,43 +60,12 @@ fn gathered(vm: &mut Vm, args: &[Value]) -> Result {
         future::fulfil(vm, &outer, Value::list(Vec::new()))?;
         return Ok(Value::Instance(outer));
     }
-    // The same awaitable given twice is run once.
-    let mut known = HashMap::with_hasher(FixedState::default());
-    let equal = Rc::new(Dict::new());
-    let mut children: Vec<Value> = Vec::with_capacity(given.len());
-    let mut event_loop = Value::None;
-    for arg in given {
-        let identity = arg.address().filter(|_| goes_by_identity(arg));
-        let before = match identity {
-            Some(address) => known.get(&address).map(|&at: &u32| children[at as usize].clone()),
-            None => vm.dict_get(&equal, arg).inspect_err(|error| {
-                if matches!(arg, Value::List(_) | Value::Set(_)) {
-                    vm.advise(error, STAR);
-                }
-            })?,
-        };
-        if let Some(child) = before {
-            children.push(child);
-            continue;
-        }
-        let child = vm.below(1, |vm| super::shield::ensure_future_in(vm, arg, &event_loop)).inspect_err(|error| {
-            if matches!(arg, Value::Coroutine(generator) if generator.kind == Kind::Generator) {
-                vm.advise(error, STAR);
-            }
-        })?;
-        if event_loop.is_none() {
-            event_loop = task::loop_of(vm, &child)?;
-        }
-        if !child.is(arg) {
-            if let Some(task) = task::of(&child) {
-                task.log_destroy_pending.set(false);
-            }
-        }
-        match identity {
-            Some(address) => drop(known.insert(address, children.len() as u32)),
-            None => vm.dict_set(&equal, arg.clone(), child.clone())?,
-        }
-        children.push(child);
+    let mut children = Children { event_loop: Value::None, ..Children::default() };
+    children.list.reserve(given.len());
+    let failed = given.iter().find_map(|arg| children.add(vm, arg).err());
+    let Children { known, equal, list: children, event_loop } = children;
+    if let (Some(error), true) = (&failed, children.is_empty()) {
+        return Err(error.clone());
     }
     let count = known.len() + equal.len();
     drop((known, equal));
@@ -119,12 +88,64 @@ fn gathered(vm: &mut Vm, args: &[Value]) -> Result {
             asked::notify(vm, child, &CHILD_DONE, &outer_value)?;
         }
     }
+    if let Some(error) = failed {
+        // What the others come to is noted nevertheless.
+        future::data(&outer).status.set(Status::Cancelled);
+        return Err(error);
+    }
     // Pending children lead back to what waits for them.
     gc::register(&outer);
     for child in &done {
         child_done(vm, &outer_value, child)?;
     }
     Ok(outer_value)
+}
+
+/// What is gathered; the same awaitable given twice is run once.
+#[derive(Default)]
+struct Children {
+    known: HashMap<usize, u32, FixedState>,
+    equal: Rc<Dict>,
+    list: Vec<Value>,
+    event_loop: Value,
+}
+
+impl Children {
+    fn add(&mut self, vm: &mut Vm, arg: &Value) -> Result<()> {
+        let identity = arg.address().filter(|_| goes_by_identity(arg));
+        let before = match identity {
+            Some(address) => self.known.get(&address).map(|&at| self.list[at as usize].clone()),
+            None => vm.dict_get(&self.equal, arg).inspect_err(|error| {
+                if matches!(arg, Value::List(_) | Value::Set(_)) {
+                    vm.advise(error, STAR);
+                }
+            })?,
+        };
+        if let Some(child) = before {
+            self.list.push(child);
+            return Ok(());
+        }
+        let child =
+            vm.below(1, |vm| super::shield::ensure_future_in(vm, arg, &self.event_loop)).inspect_err(|error| {
+                if matches!(arg, Value::Coroutine(generator) if generator.kind == Kind::Generator) {
+                    vm.advise(error, STAR);
+                }
+            })?;
+        if self.event_loop.is_none() {
+            self.event_loop = task::loop_of(vm, &child)?;
+        }
+        if !child.is(arg) {
+            if let Some(task) = task::of(&child) {
+                task.log_destroy_pending.set(false);
+            }
+        }
+        match identity {
+            Some(address) => drop(self.known.insert(address, self.list.len() as u32)),
+            None => vm.dict_set(&self.equal, arg.clone(), child.clone())?,
+        }
+        self.list.push(child);
+        Ok(())
+    }
 }
 
 /// Whether nothing but the object itself can be equal to it.

@@ -358,8 +358,12 @@ fn fail(vm: &mut Vm, el: &EventLoop, this: &Rc<Instance>, error: Error) -> Resul
     // of the handle, if the loop is to end.
     let eager = el.state.eager.borrow().iter().any(|task| Rc::ptr_eq(task, this));
     let fatal = event_loop::is_fatal(vm, &error);
-    for held in [main.bound(), (eager != fatal).then(|| Value::Instance(this.clone()))].into_iter().flatten() {
-        vm.keep_with(&error, held);
+    // What a step of an asynchronous generator raises itself went through no frame.
+    let frameless = matches!(&*part(this).coro.borrow(), Value::Awaiter(_)) && error.0.traceback.borrow().is_none();
+    if !frameless {
+        for held in [main.bound(), (eager != fatal).then(|| Value::Instance(this.clone()))].into_iter().flatten() {
+            vm.keep_with(&error, held);
+        }
     }
     if error.is(&vm.types.CancelledError) {
         let future = future::data(this);
