@@ -131,7 +131,8 @@ impl Interpreter {
     pub(crate) fn exit_status(&mut self, error: &Error) -> u8 {
         let vm = &mut self.vm;
         if error.is(&vm.types.SystemExit) && vm.stopped.is_none() {
-            let code = vm.exception_attr(&error.0, sym::code).unwrap_or(Value::None);
+            let value = error.value();
+            let code = vm.get_attr(&value, sym::code).unwrap_or(value);
             if let Some(status) = code.as_bigint() {
                 return i64::try_from(status).map_or(u8::MAX, |status| (status & 0xff) as u8);
             }

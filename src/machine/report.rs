@@ -13,6 +13,7 @@ use crate::object::exception::Traceback;
 use crate::report::place::Reading;
 use crate::report::{self, ErrorFormat, Style};
 use crate::syntax::{Origin, Parsed};
+use crate::text::codecs::encode_escaped;
 use crate::text::similar;
 
 /// The exceptions that are shown already; `None` if what they come from is not to be shown.
@@ -593,7 +594,7 @@ impl Vm {
             return;
         }
         let _ = self.host.stdout.flush();
-        let _ = self.host.stderr.write_all(text.as_bytes());
+        let _ = self.host.stderr.write_all(&encode_escaped(text));
         let _ = self.host.stderr.flush();
     }
 

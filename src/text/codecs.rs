@@ -147,6 +147,11 @@ impl Handler {
     }
 }
 
+/// As UTF-8, with escapes for what that cannot hold.
+pub fn encode_escaped(text: &str) -> Vec<u8> {
+    encode(text, "utf-8", "backslashreplace").unwrap_or_default()
+}
+
 /// `text.encode(encoding, errors)`
 pub fn encode(text: &str, encoding: &str, errors: &str) -> Result<Vec<u8>, Fault> {
     let codec = Codec::find(encoding)?;

@@ -2,6 +2,8 @@
 
 use crate::builtins::modules::support::{define, natives, this};
 use crate::builtins::prelude::*;
+use crate::builtins::types::must_encode;
+use crate::text::codecs::encode_escaped;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -142,7 +144,13 @@ const METHODS: &[Row] = &[
         let Some(text) = args[1].as_str() else {
             return Err(vm.type_error(format!("write() argument must be str, not {}", vm.type_name(&args[1]))));
         };
-        stream.write(vm, text.as_bytes())?;
+        match stream.kind {
+            Kind::Errors => stream.write(vm, &encode_escaped(text))?,
+            _ => {
+                must_encode(vm, text)?;
+                stream.write(vm, text.as_bytes())?;
+            }
+        }
         Ok(Value::usize(text.len()))
     }),
     method("writelines(lines, /)", |vm, args| {
