@@ -311,7 +311,7 @@ pub(super) fn failed_dict<T>(inp: &mut Inp<'_, '_>, again: fn(&mut Inp<'_, '_>) 
     state.again = false;
     state.hopeless.clear();
     if state.raised.is_none() {
-        (state.furthest, state.touched) = (furthest, touched);
+        (state.furthest, state.touched) = (furthest.max(state.starred), touched);
     }
     Err(Failed)
 }
@@ -328,6 +328,7 @@ pub(super) fn invalid_kvpair(inp: &mut Inp<'_, '_>, key: &Expr, first: bool) -> 
     }
     match peek_second(inp) {
         K::Star => {
+            let furthest = std::mem::take(&mut inp.state().furthest);
             let star = explained(inp, |inp| {
                 advance(inp);
                 let star = advance(inp);
@@ -335,6 +336,9 @@ pub(super) fn invalid_kvpair(inp: &mut Inp<'_, '_>, key: &Expr, first: bool) -> 
                 bitwise_or(inp)?;
                 Ok(up_to_next(inp, star.span.start))
             })?;
+            let state = inp.state();
+            state.starred = state.starred.max(state.furthest);
+            state.furthest = furthest.max(state.furthest);
             raise_if(inp, star, "cannot use a starred expression in a dictionary value")
         }
         K::RBrace | K::Comma => raise(inp, "expression expected after dictionary key and ':'", colon.span),

@@ -79,6 +79,8 @@ pub(super) struct State<'t> {
     pub(super) furthest: usize,
     /// The same over all attempts to explain, which may look further.
     pub(super) touched: usize,
+    /// How far the value of a dict's pair was read behind a star, which none can begin with.
+    pub(super) starred: usize,
     /// The tokens read so far by what CPython does not explain either.
     pub(super) heard: Vec<Range<usize>>,
     /// The error to report; set, everything fails.
@@ -106,6 +108,7 @@ impl<'t> State<'t> {
             literals: &lexed.literals,
             furthest: 0,
             touched: 0,
+            starred: 0,
             heard: Vec::new(),
             raised: None,
             explain: false,
