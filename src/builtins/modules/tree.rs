@@ -1,4 +1,5 @@
-//! `ast`: the parser's tree as tuples of a node's name, its fields and its place, of which the page makes objects.
+//! `ast`: the parser's tree as tuples of a node's name, its fields and its place, of which the page makes objects; `None` where
+//! the text is wrong.
 
 use crate::builtins::prelude::*;
 use crate::source::{Source, Span};
@@ -9,25 +10,21 @@ use crate::syntax::{self, Parsed};
 pub(super) const FUNCTIONS: &[Row] = &[native("_parsed(source, filename, mode, /)", |vm, args| {
     let [Value::Str(text), Value::Str(name), mode] = args else { return Err(vm.type_error("source must be a string")) };
     let source = Source::new(name.as_str(), text.as_str());
-    let errors = match mode.as_str().map_or("", |mode| mode.as_str()) {
+    match mode.as_str().map_or("", |mode| mode.as_str()) {
         "eval" => match syntax::parse_expression(&source, &mut vm.interner) {
             Parsed::Complete((expr, _)) => {
                 vm.sync_names();
-                return Ok(Tree { vm, source }.expr(&expr));
+                Ok(Tree { vm, source }.expr(&expr))
             }
-            Parsed::Incomplete(errors) | Parsed::Invalid(errors) => errors,
+            Parsed::Incomplete(_) | Parsed::Invalid(_) => Ok(Value::None),
         },
         _ => match syntax::parse_module(&source, &mut vm.interner) {
             Parsed::Complete(module) => {
                 vm.sync_names();
-                return Ok(Tree { vm, source }.stmts(&module.body));
+                Ok(Tree { vm, source }.stmts(&module.body))
             }
-            Parsed::Incomplete(errors) | Parsed::Invalid(errors) => errors,
+            Parsed::Incomplete(_) | Parsed::Invalid(_) => Ok(Value::None),
         },
-    };
-    match errors.first() {
-        Some(first) => Err(vm.syntax_error(first)),
-        None => Err(vm.system_error("a source was refused without a reason")),
     }
 })];
 
