@@ -1,8 +1,10 @@
 //! Attributes by name: `getattr` and its kin, `dir`, `vars`.
 
 use crate::builtins::prelude::*;
+use crate::builtins::types::generic;
 use crate::builtins::types::object::attribute_name;
 use crate::machine::attr::attrs_of;
+use crate::machine::generic::GenericAlias;
 use crate::object::code::{Code, CodeKind};
 
 pub(super) const FUNCTIONS: &[Row] = &[
@@ -104,11 +106,18 @@ fn dir(vm: &mut Vm, args: &[Value]) -> Result {
     Ok(Value::list(names.into_iter().map(Value::Str).collect()))
 }
 
-/// What a `__dir__` written in a script answers.
+/// What a `__dir__` written in a script answers, or an alias for its class.
 fn own_dir(vm: &mut Vm, value: &Value) -> Result<Option<Value>> {
     if let Value::Module(module) = value {
         let function = vm.entry(&module.dict, sym::__dir__);
         return function.map(|function| vm.call(&function, &[])).transpose();
+    }
+    if let Some(alias) = value.data::<GenericAlias>() {
+        let mut names = vm.dir_names(&alias.origin.clone())?;
+        names.extend(generic::OWN.iter().map(|name| vm.intern(name)));
+        names.sort_by(|a, b| crate::machine::compare::compare_text(a, b));
+        names.dedup();
+        return Ok(Some(Value::list(names.into_iter().map(Value::Str).collect())));
     }
     vm.call_script(value, sym::__dir__, &[])
 }

@@ -208,7 +208,7 @@ const PARTIAL: &[Row] = &[
         Ok(Value::tuple([class, Value::tuple([func]), state]))
     }),
     method("__setstate__(state, /)", set_state),
-    method("__class_getitem__(item)", |vm, args| Ok(vm.generic_alias(&args[0], &args[1]))),
+    class_method("__class_getitem__(object, /)", special::class_getitem),
     special::member("func", |vm, this| Ok(this!(vm, this, Partial).parts().func.clone())),
     special::member("args", |vm, this| Ok(this!(vm, this, Partial).parts().args.clone())),
     special::member("keywords", |vm, this| Ok(Value::Dict(this!(vm, this, Partial).parts().keywords.clone()))),

@@ -1,12 +1,14 @@
 //! Small types: subscribed classes and unions of classes, the types of `None`, `...` and `NotImplemented`,
 //! `SimpleNamespace`, `mappingproxy`.
 
-use super::{new_class, special, type_::unpack};
+use super::{iterators, new_class, special, type_::unpack};
+use crate::builtins::modules::support::define;
 use crate::builtins::prelude::*;
 use crate::builtins::types::special::member;
 use crate::machine::generic::{self, GenericAlias, Union};
 use crate::machine::views;
 use crate::object::attrs::Attrs;
+use crate::object::iter::NativeIter;
 use crate::syntax::ast::{BinOp, CmpOp};
 
 pub fn install(vm: &mut Vm) {
@@ -96,6 +98,22 @@ fn collect_parameters(vm: &mut Vm, value: &Value, found: &mut Vec<Value>) -> Res
     Ok(())
 }
 
+/// The attributes that are an alias's own or nobody's; others are those of its class.
+pub const OWN: [&str; 12] = [
+    "__class__",
+    "__bases__",
+    "__origin__",
+    "__args__",
+    "__unpacked__",
+    "__parameters__",
+    "__typing_unpacked_tuple_args__",
+    "__mro_entries__",
+    "__reduce_ex__",
+    "__reduce__",
+    "__copy__",
+    "__deepcopy__",
+];
+
 const ALIAS: &[Row] = &[
     static_method("__new__(cls, origin, args, /)", |vm, args| {
         let base = vm.types.GenericAlias.clone();
@@ -117,8 +135,7 @@ const ALIAS: &[Row] = &[
     method("__mro_entries__(bases, /)", |_, args| Ok(Value::tuple([origin(&args[0])]))),
     method("__getattr__(name, /)", |vm, args| {
         let name = super::object::attribute_name(vm, &args[1])?;
-        // These are the alias's own or nobody's.
-        if matches!(name.as_str(), "__copy__" | "__deepcopy__" | "__reduce__" | "__reduce_ex__" | "__bases__") {
+        if OWN.contains(&name.as_str()) {
             return Err(vm.attribute_error(&args[0], &name));
         }
         vm.get_attr(&origin(&args[0]), &name)
@@ -134,12 +151,9 @@ const ALIAS: &[Row] = &[
         Ok(Value::tuple([class, Value::tuple([origin(&args[0]), Value::tuple(members(&args[0]))])]))
     }),
     method("__iter__()", |vm, args| {
-        let class = vm.types.iterator.clone();
-        let starred = args[0].data::<GenericAlias>().map(|alias| {
-            let alias = GenericAlias { origin: alias.origin.clone(), args: alias.args.clone(), starred: true };
-            Instance::native(&vm.class_of(&args[0]), alias)
-        });
-        Ok(vm.iter_over(&class, starred.into_iter().collect()))
+        let object = vm.types.object.clone();
+        let class = define(vm, "builtins.generic_alias_iterator", &object, Layout::Final, iterators::ITERATOR);
+        Ok(Iter::native(&class, Starring(Some(args[0].clone()))))
     }),
     method("__instancecheck__(instance, /)", |vm, _| {
         Err(vm.type_error("isinstance() argument 2 cannot be a parameterized generic"))
@@ -156,6 +170,31 @@ const ALIAS: &[Row] = &[
         Ok(Value::option(args.filter(|_| of_tuple && is_starred(this))))
     }),
 ];
+
+/// The iterator over an alias, which gives it once, starred.
+struct Starring(Option<Value>);
+
+impl NativeIter for Starring {
+    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+        let Some(plain) = self.0.take() else { return Ok(None) };
+        Ok(plain.data::<GenericAlias>().map(|alias| {
+            let alias = GenericAlias { origin: alias.origin.clone(), args: alias.args.clone(), starred: true };
+            Instance::native(&vm.class_of(&plain), alias)
+        }))
+    }
+
+    fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
+        Some((vec![self.0.clone().unwrap_or_else(|| Value::tuple([]))], None))
+    }
+
+    fn trace(&self, visit: gc::Visit) {
+        self.0.iter().for_each(visit);
+    }
+
+    fn take_values(&mut self) -> Vec<Value> {
+        self.0.take().into_iter().collect()
+    }
+}
 
 fn is_starred(alias: &Value) -> bool {
     alias.data::<GenericAlias>().is_some_and(|alias| alias.starred)

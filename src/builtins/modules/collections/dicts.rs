@@ -3,6 +3,7 @@
 use crate::builtins::modules::support::{class_given, define, items, wrapped};
 use crate::builtins::prelude::*;
 use crate::builtins::types;
+use crate::builtins::types::iterators::ITERATOR;
 use crate::machine::attr::own_attr;
 use crate::machine::views::DictView;
 use crate::object::iter::DictPart;
@@ -257,14 +258,10 @@ const ORDERED: &[Row] = &[
         Ok(ordered_iterator(vm, &dict, DictPart::Keys, true))
     }),
     method("__reduce__()", |vm, args| {
-        let dict = inner(vm, &args[0])?;
-        let pairs = vm.dict_view(&dict, crate::object::iter::DictPart::Items);
+        let state = vm.call_method(&args[0], "__getstate__", &[])?;
+        let pairs = vm.call_method(&args[0], sym::items, &[])?;
         let pairs = vm.iter(&pairs)?;
         let class = Value::Class(vm.class_of(&args[0]));
-        let state = match vm.instance_dict(&args[0]) {
-            Some(attributes) if !attributes.is_empty() => copied(&attributes),
-            _ => Value::None,
-        };
         Ok(Value::tuple([class, Value::tuple([]), state, Value::None, pairs]))
     }),
 ];
@@ -418,14 +415,6 @@ impl NativeIter for Ordered {
         self.dict.take().map(Value::Dict).into_iter().collect()
     }
 }
-
-const ITERATOR: &[Row] = &[
-    method("__iter__()", |_, args| Ok(args[0].clone())),
-    method("__next__()", |vm, args| match vm.next(&args[0])? {
-        Some(item) => Ok(item),
-        None => Err(vm.stop_iteration(Value::None)),
-    }),
-];
 
 fn ordered_view(vm: &mut Vm, args: &[Value], part: DictPart) -> Result {
     let dict = inner(vm, &args[0])?;

@@ -55,7 +55,7 @@ pub(super) const CLASSES: Table = &[
                 let sources = RefCell::new(vm.iter(&args[1])?);
                 made(vm, args, Chain { sources, current: RefCell::default() })
             }),
-            method("__class_getitem__(item)", |vm, args| Ok(vm.generic_alias(&args[0], &args[1]))),
+            class_method("__class_getitem__(object, /)", crate::builtins::types::special::class_getitem),
         ],
     ),
     (
