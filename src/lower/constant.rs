@@ -1,10 +1,12 @@
 //! What is known before the program runs: constants, and what CPython makes of several of them when it compiles.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use num_bigint::BigInt;
 
 use super::prelude::*;
+use crate::object::Set;
 use crate::resolve;
 use crate::syntax::ast::{CmpOp, UnaryOp};
 
@@ -20,6 +22,8 @@ pub(super) enum Key {
     Int(BigInt),
     Complex(u64, u64),
     Tuple(Vec<Key>),
+    /// Of a set, in the order of their hashes.
+    Set(Vec<Key>),
 }
 
 impl Key {
@@ -35,6 +39,11 @@ impl Key {
             Value::Str(text) => Some(Key::Text(text.to_string())),
             Value::Bytes(bytes) => Some(Key::Bytes(bytes.to_vec())),
             Value::Tuple(items) => items.iter().map(Key::of).collect::<Option<_>>().map(Key::Tuple),
+            Value::Set(set) => {
+                let mut keys: Vec<Key> = set.values().iter().map(Key::of).collect::<Option<_>>()?;
+                keys.sort_by_cached_key(|key| BuildHasherDefault::<DefaultHasher>::default().hash_one(key));
+                Some(Key::Set(keys))
+            }
             _ => None,
         }
     }
@@ -108,10 +117,20 @@ impl Lower<'_> {
         items.iter().map(|item| self.folded(item)).collect()
     }
 
+    /// A set of constants: one for all displays of the text that have the same elements, in whatever order.
+    pub(super) fn constant_set(&mut self, items: &[Expr]) -> Option<Rc<Set>> {
+        let items = self.all_folded(items)?;
+        let set = self.vm.constant_set(items).ok()?;
+        match self.merged(Value::Set(set)) {
+            Value::Set(set) => Some(set),
+            _ => None,
+        }
+    }
+
     /// What `in` looks into: a display of constants is made once, as nobody can tell.
     pub(super) fn container(&mut self, op: CmpOp, e: Expr) -> Operand {
         let constant = match &e.kind {
-            ExprKind::Set(items) => self.all_folded(items).and_then(|items| self.vm.new_set(items, true).ok()),
+            ExprKind::Set(items) => self.constant_set(items).map(Value::Set),
             ExprKind::List(items) => self.all_folded(items).map(Value::tuple),
             _ => None,
         };

@@ -179,16 +179,13 @@ impl Lower<'_> {
                 Box::new(move |vm, frame| Ok(Value::list(items(vm, frame)?)))
             }
             ExprKind::Set(items) => {
-                let constant = items.len() >= 3 && items.iter().all(is_constant);
-                let items = self.items(items, span, "'{}' object is not iterable");
-                if constant {
-                    return Box::new(move |vm, frame| {
-                        let items = items(vm, frame)?;
-                        let constant = vm.constant_set(items).here()?;
+                if let (true, Some(constant)) = (items.len() >= 3, self.constant_set(&items)) {
+                    return Box::new(move |vm, _| {
                         let set = vm.set_copy(&constant, false).here()?;
                         Ok(Value::Set(Rc::new(set)))
                     });
                 }
+                let items = self.items(items, span, "'{}' object is not iterable");
                 Box::new(move |vm, frame| {
                     let items = items(vm, frame)?;
                     noted(vm, frame, span, |vm| vm.new_set(items, false))
@@ -272,19 +269,13 @@ impl Lower<'_> {
 
     /// What is gone through: a set display of constants is made once.
     pub(super) fn iterable(&mut self, e: Expr) -> Thunk {
-        match e.kind {
-            ExprKind::Set(items) if items.iter().all(is_constant) => {
-                let items = self.items(items, e.span, "");
-                let made = std::cell::OnceCell::new();
-                Box::new(move |vm, frame| {
-                    if made.get().is_none() {
-                        let items = items(vm, frame)?;
-                        let _ = made.set(Value::Set(vm.constant_set(items).here()?));
-                    }
-                    Ok(made.get().cloned().unwrap_or_default())
-                })
-            }
-            kind => self.hoisted(Expr { kind, ..e }),
+        let constant = match &e.kind {
+            ExprKind::Set(items) => self.constant_set(items),
+            _ => None,
+        };
+        match constant {
+            Some(set) => Self::constant_thunk(Value::Set(set)),
+            None => self.hoisted(e),
         }
     }
 
@@ -391,7 +382,7 @@ impl Lower<'_> {
 
     fn dict(&mut self, pairs: Vec<(Option<Expr>, Expr)>, span: Span) -> Thunk {
         // Where no key is a matter of script code, nobody can tell when it is hashed.
-        let plain = pairs.iter().all(|(key, _)| key.as_ref().is_none_or(is_constant));
+        let plain = pairs.iter().all(|(key, _)| key.as_ref().is_none_or(|key| self.folded(key).is_some()));
         let mut parts: Vec<DictPart> = Vec::new();
         for (key, value) in pairs {
             let (key, value) = (key.map(|key| self.operand(key)), self.operand(value));
@@ -795,14 +786,4 @@ fn evaluated_operands(vm: &mut Vm, frame: &mut Frame, items: &[Operand]) -> Eval
         }
         Ok(())
     })
-}
-
-fn is_constant(e: &Expr) -> bool {
-    match &e.kind {
-        ExprKind::Constant(_) => true,
-        ExprKind::Tuple(items) => items.iter().all(is_constant),
-        ExprKind::UnaryOp { operand, .. } => is_constant(operand),
-        ExprKind::BinOp { first, rest } => is_constant(first) && rest.iter().all(|(_, operand)| is_constant(operand)),
-        _ => false,
-    }
 }
