@@ -401,7 +401,10 @@ pub(super) fn not_after_operator(inp: &mut Inp<'_, '_>, arithmetic: bool) -> Res
     if !arithmetic || next.kind != K::Not {
         return FINE;
     }
-    let found = explained(inp, inversion)?;
+    let found = explained(inp, |inp| {
+        advance(inp);
+        inversion(inp)
+    })?;
     raise_if(inp, found.map(|value| next.span.to(value.span)), "'not' after an operator must be parenthesized")
 }
 
