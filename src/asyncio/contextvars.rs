@@ -274,10 +274,13 @@ pub fn entered_twice(vm: &mut Vm, context: &Rc<Context>) -> Error {
 /// What a `context=` argument stands for: `None` for a copy of the running code's context.
 pub fn given(value: &Value) -> Option<Rc<Context>> {
     let value = value.given()?;
-    Some(of(value).cloned().unwrap_or_else(|| {
-        let foreign = Some(Box::new(value.clone()));
-        Rc::new(Context { foreign, entered: Cell::new(true), ..Context::default() })
-    }))
+    Some(of(value).cloned().unwrap_or_else(|| foreign(value)))
+}
+
+/// A context that is none: what was given instead, `None` for a copy of the context that runs when it is needed.
+pub fn foreign(value: &Value) -> Rc<Context> {
+    let foreign = Some(Box::new(value.clone()));
+    Rc::new(Context { foreign, entered: Cell::new(true), ..Context::default() })
 }
 
 /// The context inside a `Context` object.

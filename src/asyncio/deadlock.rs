@@ -135,7 +135,7 @@ fn cancelled_with(instance: &Rc<Instance>) -> Vec<Value> {
     match &future.part {
         Part::Plain => Vec::new(),
         Part::Task(task) => vec![task.waiter.borrow().clone()],
-        Part::Gathering(gathering) => gathering.children.clone(),
+        Part::Gathering(gathering) => gathering.children().to_vec(),
     }
 }
 
@@ -254,7 +254,7 @@ pub fn awaited(vm: &mut Vm, task: &Rc<Instance>) -> Vec<Value> {
             Value::Set(set) => found.extend(set.values()),
             Value::Instance(instance) => {
                 if let Some(Part::Gathering(gathering)) = instance.data::<future::Future>().map(|data| &data.part) {
-                    found.extend(gathering.children.iter().cloned());
+                    found.extend(gathering.children().iter().cloned());
                 }
                 found.push(value.clone());
             }
@@ -338,7 +338,7 @@ fn describe(vm: &mut Vm, subject: &Value, future: &Value) -> String {
             return match &data.part {
                 Part::Task(_) => task_name(instance),
                 Part::Gathering(gathering) => {
-                    format!("the rest of a gather: {}", pending_names(&gathering.children))
+                    format!("the rest of a gather: {}", pending_names(gathering.children()))
                 }
                 Part::Plain => match (shielded(data), followed(data)) {
                     (Some(inner), _) => format!("{} behind a shield", describe(vm, &inner, &Value::None)),

@@ -174,7 +174,7 @@ impl Native for Future {
                 gc::trace_cell(&task.waiter, visit);
                 task.context.trace(visit);
             }
-            Part::Gathering(gathering) => gathering.children.iter().for_each(visit),
+            Part::Gathering(gathering) => gathering.children().iter().for_each(visit),
         }
     }
 
@@ -420,7 +420,14 @@ fn schedule_callbacks(vm: &mut Vm, this: &Rc<Instance>) -> Result<()> {
     Ok(())
 }
 
-fn call_soon(vm: &mut Vm, event_loop: &Value, callback: Callback, this: &Rc<Instance>) -> Result<()> {
+fn call_soon(vm: &mut Vm, event_loop: &Value, mut callback: Callback, this: &Rc<Instance>) -> Result<()> {
+    if let Callback::Script(script) = &callback {
+        // `context=None` is left to the loop.
+        if script.1.foreign().is_some_and(Value::is_none) {
+            let context = state(vm).contexts.copy();
+            callback = Callback::Script(Rc::new((script.0.clone(), context, script.2)));
+        }
+    }
     event_loop::add_ready(vm, event_loop, Ready::Done(callback, this.clone()))
 }
 
@@ -619,7 +626,7 @@ pub const SHARED_METHODS: &[Row] = &[
     method("type exception()", |vm, args| readable(vm, args)?.take_exception(vm).map_err(|e| vm.raised_here(e))),
     method("done()", |vm, args| Ok(Value::bool(this(vm, args)?.is_done()))),
     method("cancelled()", |vm, args| Ok(Value::bool(this(vm, args)?.status.get() == Status::Cancelled))),
-    method("add_done_callback(fn, /, *, context=None)", add_done_callback),
+    method("add_done_callback(fn, /, *, context=<unrepresentable>)", add_done_callback),
     method("__del__()", |vm, args| {
         if let Some(finalizer) = crate::object::instance::Native::finalizer(this(vm, args)?) {
             finalizer(vm, &args[0]);
@@ -840,7 +847,10 @@ pub fn set_exception_value(vm: &mut Vm, this: &Rc<Instance>, value: &Value) -> R
 fn add_done_callback(vm: &mut Vm, args: &[Value]) -> Result {
     let this = instance(vm, args)?;
     initialized(vm, args)?;
-    let context = super::contextvars::given(&args[2]).unwrap_or_else(|| state(vm).contexts.copy());
+    let context = match &args[2] {
+        Value::None => super::contextvars::foreign(&Value::None),
+        given => super::contextvars::given(given).unwrap_or_else(|| state(vm).contexts.copy()),
+    };
     gc::stored(this, &args[1]);
     let made = vm.calls.last().map(|site| (site.code, site.span));
     add_callback(vm, this, Callback::Script(Rc::new((args[1].clone(), context, made))))?;
@@ -877,7 +887,17 @@ pub fn callback_value(vm: &mut Vm, callback: &Callback) -> Value {
 /// What `future.__await__()` returns.
 struct FutureIter(RefCell<Option<Value>>);
 
-impl Native for FutureIter {}
+impl Native for FutureIter {
+    fn trace(&self, visit: gc::Visit) {
+        if let Some(future) = &*self.0.borrow() {
+            visit(future);
+        }
+    }
+
+    fn clear(&self) {
+        self.0.take();
+    }
+}
 
 fn iterate(vm: &mut Vm, args: &[Value]) -> Result {
     initialized(vm, args)?;

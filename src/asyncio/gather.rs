@@ -1,10 +1,11 @@
 //! `gather`: one future for the results of many.
 
-use std::collections::{HashMap, HashSet};
+use std::cell::OnceCell;
+use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 
-use super::future::{self, Future, NativeCallback, Part, Status};
+use super::future::{self, Future, NativeCallback, Part};
 use super::state::state;
 use super::{asked, policy, task};
 use crate::builtins::prelude::*;
@@ -12,17 +13,27 @@ use crate::object::coroutine::Kind;
 
 /// What the future of a `gather` has beyond a future.
 pub struct Gathering {
-    pub children: Vec<Value>,
+    /// None yet as long as one of them may be refused.
+    children: OnceCell<Vec<Value>>,
     /// Different children, and how many of them are done.
-    count: usize,
+    count: Cell<usize>,
     finished: Cell<usize>,
     return_exceptions: bool,
     cancel_requested: Cell<bool>,
 }
 
+impl Gathering {
+    /// All that were given, in order.
+    pub fn children(&self) -> &[Value] {
+        self.children.get().map_or(&[], Vec::as_slice)
+    }
+}
+
 impl Drop for Gathering {
     fn drop(&mut self) {
-        gc::release(&mut self.children);
+        if let Some(children) = self.children.get_mut() {
+            gc::release(children);
+        }
     }
 }
 
@@ -60,39 +71,29 @@ fn gathered(vm: &mut Vm, args: &[Value]) -> Result {
         future::fulfil(vm, &outer, Value::list(Vec::new()))?;
         return Ok(Value::Instance(outer));
     }
+    let gathering = Gathering {
+        children: OnceCell::new(),
+        count: Cell::new(0),
+        finished: Cell::new(0),
+        return_exceptions,
+        cancel_requested: Cell::new(false),
+    };
+    let data = Future::new(Value::None, Part::Gathering(Box::new(gathering)));
+    let outer = Rc::new(Instance::new(state.classes.gathering.clone(), Payload::native(data)));
+    let data = future::data(&outer);
+    let Part::Gathering(gathering) = &data.part else { return Ok(Value::None) };
+    let outer_value = Value::Instance(outer.clone());
     let mut children = Children { event_loop: Value::None, ..Children::default() };
     children.list.reserve(given.len());
-    let failed = given.iter().find_map(|arg| children.add(vm, arg).err());
-    let Children { known, equal, list: children, event_loop } = children;
-    if let (Some(error), true) = (&failed, children.is_empty()) {
-        return Err(error.clone());
+    for arg in given {
+        children.add(vm, arg, &outer_value)?;
     }
-    let count = known.len() + equal.len();
-    drop((known, equal));
-    let gathering =
-        Gathering { count, children, finished: Cell::new(0), return_exceptions, cancel_requested: Cell::new(false) };
-    let data = Future::new(event_loop.clone(), Part::Gathering(Box::new(gathering)));
-    future::note_source(vm, &data, &event_loop);
-    let outer = Rc::new(Instance::new(state.classes.gathering.clone(), Payload::native(data)));
-    let outer_value = Value::Instance(outer.clone());
-    let mut done = Vec::new();
-    let Part::Gathering(gathering) = &future::data(&outer).part else { return Ok(Value::None) };
-    let mut seen = HashSet::with_hasher(FixedState::default());
-    for child in &gathering.children {
-        if count < gathering.children.len() && !seen.insert(child.address()) {
-            continue;
-        }
-        if asked::is_done(vm, child)? {
-            done.push(child.clone());
-        } else {
-            asked::notify(vm, child, &CHILD_DONE, &outer_value)?;
-        }
-    }
-    if let Some(error) = failed {
-        // What the others come to is noted nevertheless.
-        future::data(&outer).status.set(Status::Cancelled);
-        return Err(error);
-    }
+    let Children { known, equal, list, done, event_loop } = children;
+    gathering.count.set(known.len() + equal.len());
+    data.event_loop.replace(event_loop.clone());
+    future::note_source(vm, data, &event_loop);
+    // The first time it is set.
+    let _ = gathering.children.set(list);
     // Pending children lead back to what waits for them.
     gc::register(&outer);
     for child in &done {
@@ -107,11 +108,13 @@ struct Children {
     known: HashMap<usize, u32, FixedState>,
     equal: Rc<Dict>,
     list: Vec<Value>,
+    /// Those that need not be waited for.
+    done: Vec<Value>,
     event_loop: Value,
 }
 
 impl Children {
-    fn add(&mut self, vm: &mut Vm, arg: &Value) -> Result<()> {
+    fn add(&mut self, vm: &mut Vm, arg: &Value, outer: &Value) -> Result<()> {
         let identity = arg.address().filter(|_| goes_by_identity(arg));
         let before = match identity {
             Some(address) => self.known.get(&address).map(|&at| self.list[at as usize].clone()),
@@ -143,6 +146,11 @@ impl Children {
             Some(address) => drop(self.known.insert(address, self.list.len() as u32)),
             None => vm.dict_set(&self.equal, arg.clone(), child.clone())?,
         }
+        if asked::is_done(vm, &child)? {
+            self.done.push(child.clone());
+        } else {
+            asked::notify(vm, &child, &CHILD_DONE, outer)?;
+        }
         self.list.push(child);
         Ok(())
     }
@@ -162,7 +170,7 @@ fn child_done(vm: &mut Vm, outer: &Value, child: &Value) -> Result<()> {
     let outer_data = future::data(outer);
     let Part::Gathering(gathering) = &outer_data.part else { return Ok(()) };
     gathering.finished.set(gathering.finished.get() + 1);
-    if outer_data.is_done() {
+    if outer_data.is_done() || gathering.children.get().is_none() {
         return asked::note_seen(vm, child);
     }
     if !gathering.return_exceptions {
@@ -180,11 +188,11 @@ fn child_done(vm: &mut Vm, outer: &Value, child: &Value) -> Result<()> {
 
 /// Ends the outer future if every child is done.
 fn complete(vm: &mut Vm, outer: &Rc<Instance>, gathering: &Gathering) -> Result<()> {
-    if gathering.finished.get() < gathering.count {
+    if gathering.finished.get() < gathering.count.get() {
         return Ok(());
     }
-    let mut results = Vec::with_capacity(gathering.children.len());
-    for child in &gathering.children {
+    let mut results = Vec::with_capacity(gathering.children().len());
+    for child in gathering.children() {
         if asked::is_cancelled(vm, child)? {
             let message = match future::of(child) {
                 Some(future) => future.cancel_message(),
@@ -201,7 +209,7 @@ fn complete(vm: &mut Vm, outer: &Rc<Instance>, gathering: &Gathering) -> Result<
     }
     if gathering.cancel_requested.get() {
         // The children were cancelled through the outer future: it is cancelled however they took it.
-        let last = gathering.children.last().unwrap_or(&Value::None);
+        let last = gathering.children().last().unwrap_or(&Value::None);
         let error = asked::cancelled_error(vm, last)?;
         return future::set_exception(vm, outer, error.0);
     }
@@ -214,7 +222,7 @@ pub fn cancel(vm: &mut Vm, outer: &Future, gathering: &Gathering, message: Value
         return Ok(false);
     }
     let mut any = false;
-    for child in &gathering.children {
+    for child in gathering.children() {
         // Futures can be gathered in a circle.
         if vm.nested(|vm| future::cancel(vm, child, message.clone()))? {
             any = true;

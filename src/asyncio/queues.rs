@@ -154,6 +154,11 @@ pub const METHODS: &[Row] = &[
             if let Some(container) = queue.container.borrow().clone().bound() {
                 return Ok(container);
             }
+            if queue.custom.get() {
+                // The `_init` of a subclass keeps its items elsewhere.
+                let name = vm.intern("_queue");
+                return Err(vm.attribute_error(value, &name));
+            }
             // From now on the items are where the script can change them.
             let items = queue.items.take();
             let container = match queue.order {
@@ -201,7 +206,10 @@ fn new(vm: &mut Vm, args: &[Value], order: Order) -> Result {
     let queue = Queue {
         order,
         items: RefCell::default(),
-        container: RefCell::new(if order == Order::Priority { Value::list(Vec::new()) } else { Value::Unbound }),
+        container: RefCell::new(match order {
+            Order::Priority if class.builtin => Value::list(Vec::new()),
+            _ => Value::Unbound,
+        }),
         maxsize: RefCell::new(Value::Int(0)),
         getters: Waiters::new(vm),
         putters: Waiters::new(vm),
@@ -236,7 +244,6 @@ pub fn described(value: &Value, future: &Value) -> Option<String> {
 fn qsize(vm: &mut Vm, value: &Value) -> Result<usize> {
     let queue = this(vm, value)?;
     if queue.custom.get() {
-        // The subclass may keep its items elsewhere.
         let items = vm.get_attr(value, "_queue")?;
         return vm.len(&items);
     }
@@ -247,6 +254,10 @@ fn qsize(vm: &mut Vm, value: &Value) -> Result<usize> {
 }
 
 fn is_empty(vm: &mut Vm, value: &Value) -> Result<bool> {
+    if this(vm, value)?.custom.get() {
+        let items = vm.get_attr(value, "_queue")?;
+        return Ok(!vm.truth(&items)?);
+    }
     Ok(qsize(vm, value)? == 0)
 }
 
@@ -255,6 +266,10 @@ fn is_full(vm: &mut Vm, value: &Value) -> Result<bool> {
     let maxsize = queue.maxsize.borrow().clone();
     match maxsize {
         Value::Int(n) if n <= 0 => Ok(false),
+        Value::Int(n) if queue.custom.get() => {
+            let size = vm.call_method(value, "qsize", &[])?;
+            Ok(!vm.less(&size, &Value::Int(n))?)
+        }
         Value::Int(n) => Ok(qsize(vm, value)? as i64 >= n),
         other => {
             let size = Value::usize(qsize(vm, value)?);
