@@ -8,6 +8,7 @@ use crate::builtins::prelude::*;
 use crate::builtins::types::iterators::{ITERATOR, SIZED};
 use crate::machine::compare;
 use crate::machine::sequence::MAX_ITEMS;
+use crate::object::class::Special;
 use crate::syntax::ast::CmpOp;
 
 const ITERATION: &str = "deque mutated during iteration";
@@ -237,6 +238,9 @@ const METHODS: &[Row] = &[
     method("__reversed__()", |vm, args| iterate(vm, &args[0], true)),
     of!("__add__(value, /)", Value::data::<Deque>, |vm, deque, args| {
         let Some(other) = args[1].data::<Deque>() else {
+            if matches!(vm.special(&args[1], sym::__radd__), Special::Method(_)) {
+                return Ok(Value::NotImplemented);
+            }
             return Err(
                 vm.type_error(format!("can only concatenate deque (not \"{}\") to deque", vm.type_name(&args[1])))
             );
@@ -248,7 +252,10 @@ const METHODS: &[Row] = &[
         extend(vm, &args[0], &args[1])?;
         Ok(args[0].clone())
     }),
-    method("__mul__(value, /)", multiply),
+    method("__mul__(value, /)", |vm, args| match vm.special(&args[1], sym::__rmul__) {
+        Special::Method(_) => Ok(Value::NotImplemented),
+        _ => multiply(vm, args),
+    }),
     method("__rmul__(value, /)", multiply),
     method("__imul__(value, /)", |vm, args| {
         let product = multiply(vm, args)?;

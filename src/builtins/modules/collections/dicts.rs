@@ -286,7 +286,11 @@ fn pairs_first<'a>(
     if pairs.as_dict().is_some() || vm.get_attr_opt(pairs, sym::keys)?.is_some() {
         return Ok(given);
     }
-    vm.for_each(pairs, |vm, pair| {
+    let pairs = match vm.get_attr_opt(pairs, sym::items)? {
+        Some(items) => vm.call(&items, &[])?,
+        None => pairs.clone(),
+    };
+    vm.for_each(&pairs, |vm, pair| {
         let parts = vm.iter(&pair)?;
         let next = |vm: &mut Vm| vm.next(&parts);
         let Some(key) = next(vm)? else { return Err(vm.value_error("need more than 0 values to unpack")) };
