@@ -435,7 +435,11 @@ fn import(vm: &mut Vm, args: &[Value]) -> Result {
     let level = level.min(1000) as u32;
     let globals = match globals {
         Value::None | Value::Unbound => Rc::default(),
-        given => given.as_dict().cloned().ok_or_else(|| vm.type_error("globals must be a dict"))?,
+        given => match given.as_dict() {
+            Some(dict) => dict.clone(),
+            None if level > 0 => return Err(vm.type_error("globals must be a dict")),
+            None => Rc::default(),
+        },
     };
     let names = if vm.truth(from_list)? { Some(vm.collect(from_list)?) } else { None };
     vm.import_plain(&globals, name.as_str(), names.as_deref(), level)

@@ -31,6 +31,14 @@ fn find(vm: &mut Vm, args: &[Value], right: bool) -> Result<i64> {
     if high < 0 {
         high = vm.len(items)? as i64;
     }
+    if items.as_dict().is_some() {
+        let found = vm.type_name(items);
+        return Err(vm.type_error(format!("{found} is not a sequence")));
+    }
+    if !vm.has_special(items, sym::__getitem__) {
+        let found = vm.type_name(items);
+        return Err(vm.type_error(format!("'{found}' object does not support indexing")));
+    }
     while low < high {
         let middle = low + (high - low) / 2;
         let mut item = vm.get_item(items, &Value::Int(middle))?;

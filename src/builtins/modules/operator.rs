@@ -83,8 +83,8 @@ const FUNCTIONS: &[Row] = &[
     native("delitem(a, b, /)", |vm, args| vm.del_item(&args[0], &args[1]).map(Value::from)),
     native("countOf(a, b, /)", |vm, args| {
         let mut count = 0;
-        check_iterable(vm, &args[0])?;
-        vm.for_each(&args[0], |vm, item| {
+        let items = searched(vm, &args[0])?;
+        vm.for_each(&items, |vm, item| {
             count += i64::from(vm.eq(&item, &args[1])?);
             Ok(true)
         })?;
@@ -92,8 +92,8 @@ const FUNCTIONS: &[Row] = &[
     }),
     native("indexOf(a, b, /)", |vm, args| {
         let (mut at, mut found) = (0, false);
-        check_iterable(vm, &args[0])?;
-        vm.for_each(&args[0], |vm, item| {
+        let items = searched(vm, &args[0])?;
+        vm.for_each(&items, |vm, item| {
             found = vm.eq(&item, &args[1])?;
             at += i64::from(!found);
             Ok(!found)
@@ -146,13 +146,15 @@ fn sequence(vm: &mut Vm, args: &[Value], in_place: bool) -> Result {
     vm.binary(BinOp::Add, &args[0], &args[1])
 }
 
-/// What is searched has to be iterable, and is an argument to the message.
-fn check_iterable(vm: &mut Vm, value: &Value) -> Result<()> {
-    if vm.has_special(value, sym::__iter__) || vm.has_special(value, sym::__getitem__) {
-        return Ok(());
-    }
-    let name = vm.type_name(value);
-    Err(vm.type_error(format!("argument of type '{name}' is not iterable")))
+/// An iterator over what is searched, which is an argument to the message if it has none.
+fn searched(vm: &mut Vm, value: &Value) -> Result {
+    vm.iter(value).map_err(|error| {
+        if !error.is(&vm.types.TypeError) {
+            return error;
+        }
+        let name = vm.type_name(value);
+        vm.type_error(format!("argument of type '{name}' is not iterable"))
+    })
 }
 
 pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {

@@ -387,12 +387,8 @@ fn new_proxy(vm: &mut Vm, args: &[Value]) -> Result {
     let base = vm.types.mappingproxy.clone();
     new_class(vm, &args[0], &base)?;
     let given = &args[1];
-    let is_mapping = match given.unwrapped() {
-        Value::Dict(_) => true,
-        Value::Instance(_) => views::is_proxy(given) || vm.has_special(given, sym::__getitem__),
-        _ => false,
-    };
-    if !is_mapping {
+    let is_list = matches!(given.unwrapped(), Value::List(_) | Value::Tuple(_));
+    if is_list || !(views::is_proxy(given) || vm.has_special(given, sym::__getitem__)) {
         return Err(vm.type_error(format!("mappingproxy() argument must be a mapping, not {}", vm.type_name(given))));
     }
     Ok(vm.mapping_proxy(given.clone()))

@@ -119,8 +119,8 @@ macro_rules! comparisons {
 comparisons! { eq Eq, ne NotEq, lt Lt, le LtE, gt Gt, ge GtE }
 
 fn binary(vm: &mut Vm, op: BinOp, a: &Value, b: &Value) -> Result {
-    let (a, b) = (a.unwrapped(), b.unwrapped());
-    let found = match vm.builtin_binary(op, a, b)? {
+    let a = a.unwrapped();
+    let found = match vm.builtin_binary(op, a, b.unwrapped())? {
         None => vm.sequence_binary(op, a, b)?,
         found => found,
     };

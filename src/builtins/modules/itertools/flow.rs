@@ -124,9 +124,8 @@ struct Count {
 
 fn new_count(vm: &mut Vm, args: &[Value]) -> Result {
     for value in &args[1..] {
-        let number = matches!(value.unwrapped(), Value::Float(_) | Value::Complex(_)) || value.is_int() || {
-            matches!(value, Value::Instance(_)) && vm.has_special(value, crate::symbol::sym::__add__)
-        };
+        let number = matches!(value.unwrapped(), Value::Float(_) | Value::Complex(_))
+            || [sym::__index__, sym::__int__, sym::__float__].iter().any(|&name| vm.has_special(value, name));
         if !number {
             return Err(vm.type_error("a number is required"));
         }

@@ -325,11 +325,6 @@ fn ldexp(vm: &mut Vm, args: &[Value]) -> Result {
     if result.is_infinite() && x.is_finite() { Err(range(vm)) } else { Ok(Value::float(result)) }
 }
 
-fn floats(vm: &mut Vm, iterable: &Value) -> Result<Vec<f64>> {
-    let items = vm.collect(iterable)?;
-    items.iter().map(|x| vm.to_f64(x)).collect()
-}
-
 fn dist(vm: &mut Vm, args: &[Value]) -> Result {
     let (p, q) = (vm.collect(&args[0])?, vm.collect(&args[1])?);
     if p.len() != q.len() {
@@ -345,7 +340,8 @@ fn dist(vm: &mut Vm, args: &[Value]) -> Result {
 fn fsum(vm: &mut Vm, args: &[Value]) -> Result {
     let mut sum = ExactSum::default();
     let (mut special_sum, mut infinite_sum) = (0.0, 0.0);
-    for x in floats(vm, &args[0])? {
+    vm.for_each(&args[0], |vm, x| {
+        let x = vm.to_f64(&x)?;
         if x.is_finite() {
             if !sum.add(x) {
                 return Err(vm.overflow_error("intermediate overflow in fsum"));
@@ -356,7 +352,8 @@ fn fsum(vm: &mut Vm, args: &[Value]) -> Result {
             }
             special_sum += x;
         }
-    }
+        Ok(true)
+    })?;
     if special_sum != 0.0 {
         if f64::is_nan(infinite_sum) {
             return Err(vm.value_error("-inf + inf in fsum"));
