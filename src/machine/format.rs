@@ -81,7 +81,7 @@ impl Vm {
         match value.unwrapped() {
             Value::Dict(_) | Value::List(_) | Value::Bytes(_) | Value::ByteArray(_) | Value::Range(_) => true,
             Value::Str(_) | Value::Tuple(_) => true,
-            Value::Instance(_) => {
+            Value::Instance(_) | Value::Exception(_) => {
                 views::is_proxy(value) || (!generic::is_generic(value) && self.has_special(value, sym::__getitem__))
             }
             _ => false,

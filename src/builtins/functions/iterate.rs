@@ -591,7 +591,7 @@ fn new_reversed(vm: &mut Vm, args: &[Value]) -> Result {
         Value::Tuple(_) | Value::List(_) | Value::Str(_) | Value::Bytes(_) | Value::ByteArray(_) | Value::Range(_) => {
             true
         }
-        Value::Dict(_) | Value::Set(_) => false,
+        Value::Dict(_) => false,
         _ => is_object(value) && !matches!(value, Value::Class(_)) && vm.has_special(value, sym::__getitem__),
     };
     if !sequence {

@@ -1,6 +1,7 @@
 //! `bisect`: places in sorted sequences.
 
 use crate::builtins::prelude::*;
+use crate::object::class::Special;
 
 const FUNCTIONS: &[Row] = &[
     native("bisect_right(a, x, lo=0, hi=None, *, key=None)", |vm, args| find(vm, args, true).map(Value::Int)),
@@ -31,7 +32,7 @@ fn find(vm: &mut Vm, args: &[Value], right: bool) -> Result<i64> {
     if high < 0 {
         high = vm.len(items)? as i64;
     }
-    if items.as_dict().is_some() {
+    if items.as_dict().is_some() && !matches!(vm.special(items, sym::__getitem__), Special::Method(_)) {
         let found = vm.type_name(items);
         return Err(vm.type_error(format!("{found} is not a sequence")));
     }

@@ -101,11 +101,7 @@ const FUNCTIONS: &[Row] = &[
         if found { Ok(Value::Int(at)) } else { Err(vm.value_error("sequence.index(x): x not in sequence")) }
     }),
     native("length_hint(obj, default=0, /)", |vm, args| {
-        if !args[1].is_int() {
-            return Err(
-                vm.type_error(format!("'{}' object cannot be interpreted as an integer", vm.type_name(&args[1])))
-            );
-        }
+        let default = vm.index(&args[1])?;
         let endless = |value: &Value| match value {
             Value::Iter(iter) => iter.hides_length(),
             _ => false,
@@ -115,7 +111,7 @@ const FUNCTIONS: &[Row] = &[
         let hint = if sized { vm.length_hint_given(&args[0])? } else { None };
         match hint {
             Some(hint) => Ok(Value::usize(hint)),
-            None => vm.to_i64(&args[1]).map(Value::Int),
+            None => vm.to_i64(&default).map(Value::Int),
         }
     }),
     native("call(obj, /, *args, **kwargs)", |vm, args| {

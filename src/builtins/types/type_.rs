@@ -256,8 +256,13 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
         let copy = Rc::new(namespace.copied());
         let key = vm.name(sym::__name__).clone();
         let caller = crate::builtins::functions::attributes::caller_namespace(vm);
-        let name = caller.as_dict().and_then(|globals| globals.get_str(&key));
-        copy.set_str(&module, name.unwrap_or_else(|| Value::str("__main__")));
+        let name = match caller.as_dict() {
+            Some(globals) => globals.get_str(&key),
+            None => Some(Value::str("__main__")),
+        };
+        if let Some(name) = name {
+            copy.set_str(&module, name);
+        }
         copy
     };
     vm.new_class(&meta, &name, &bases, &namespace, &named)

@@ -427,7 +427,10 @@ fn order(vm: &mut Vm, args: &[Value], op: CmpOp) -> Result {
             return match op {
                 CmpOp::Eq => Ok(Value::bool(false)),
                 CmpOp::NotEq => Ok(Value::bool(true)),
-                _ => vm.compare(op, x, y),
+                _ => {
+                    let found = vm.compare(op, x, y)?;
+                    vm.truth(&found).map(Value::bool)
+                }
             };
         }
     }
