@@ -532,7 +532,8 @@ impl Lower<'_> {
                 }
                 lower.static_attributes.push(Vec::new());
                 lower.body(body);
-                let assigned = lower.static_attributes.pop().unwrap_or_default();
+                let mut assigned = lower.static_attributes.pop().unwrap_or_default();
+                assigned.sort_by(|a, b| crate::machine::compare::compare_text(a, b));
                 let assigned = Value::tuple(assigned.into_iter().map(Value::Str).collect::<Vec<_>>());
                 lower.set_namespace("__static_attributes__", assigned, span);
                 if class_cell {

@@ -293,8 +293,11 @@ impl Code {
         [&self.spans[..], &self.places.borrow()[..]].concat()
     }
 
-    /// The line its definition starts on.
+    /// The line its definition starts on; a module does on the first.
     pub fn first_line(&self) -> u32 {
+        if self.kind == CodeKind::Module {
+            return 1;
+        }
         self.source.line(self.span.start)
     }
 

@@ -3,7 +3,7 @@
 //! Expressions may be a thousand levels deep, so the functions that contain each other keep their frames small.
 
 use super::prelude::*;
-use crate::syntax::ast::{Comp, Ident, Lambda};
+use crate::syntax::ast::{Comp, Constant, Ident, Lambda};
 use crate::syntax::visit::operands_mut;
 
 use super::collect::Collector;
@@ -33,6 +33,10 @@ impl Collector<'_> {
     pub(super) fn expr(&mut self, expr: &mut Expr) -> bool {
         let span = expr.span;
         let suspends = match &mut expr.kind {
+            kind @ ExprKind::Name(sym::__debug__) => {
+                *kind = ExprKind::Constant(Constant::True);
+                false
+            }
             ExprKind::Name(name) => {
                 if [sym::locals, sym::vars, sym::dir, sym::eval, sym::exec].contains(name) {
                     self.mention(*name, HANDED_ON);

@@ -94,7 +94,7 @@ const CODE: &[Row] = &[
 /// Its constants (0) or names (1): nothing but its text knows them.
 fn tables(vm: &mut Vm, this: &Value, which: i64) -> Result {
     let code = code(vm, this)?.clone();
-    let start = code.source.line_start(code.first_line()).unwrap_or(0);
+    let start = code.source.line_start(code.source.line(code.span.start)).unwrap_or(0);
     let column = Value::usize(code.span.start.saturating_sub(start) as usize);
     let inner = Value::list(code.inner.iter().cloned().map(Value::Code).collect());
     let both = vm.call_page("_code", "tables", &[this.clone(), Value::str(&code.source.text), column, inner])?;
