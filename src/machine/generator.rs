@@ -172,6 +172,11 @@ impl Vm {
                     }
                     other => self.exception_to_throw(other, &Value::Unbound, &Value::Unbound)?,
                 };
+                // One that has not begun cannot turn it into another error: whoever awaits takes it for the end.
+                if target.state.get() == State::Created && error.is(&self.types.StopIteration) {
+                    self.generator_close(target)?;
+                    return Ok(Outcome::Return(self.stop_value(&error)));
+                }
                 target.running_async.set(true);
                 Ok(Outcome::delegate(target.clone(), Resume::Throw(error)))
             }
