@@ -175,7 +175,7 @@ impl Lower<'_> {
                 Box::new(move |vm, frame| evaluated_operands(vm, frame, &items).map(Value::list))
             }
             ExprKind::List(items) => {
-                let items = self.items(items, span, LIKE_A_CALL);
+                let items = self.items(items, span, LIKE_A_CALL, true);
                 Box::new(move |vm, frame| Ok(Value::list(items(vm, frame)?)))
             }
             ExprKind::Set(items) => {
@@ -185,7 +185,7 @@ impl Lower<'_> {
                         Ok(Value::Set(Rc::new(set)))
                     });
                 }
-                let items = self.items(items, span, "'{}' object is not iterable");
+                let items = self.items(items, span, "'{}' object is not iterable", false);
                 Box::new(move |vm, frame| {
                     let items = items(vm, frame)?;
                     noted(vm, frame, span, |vm| vm.new_set(items, false))
@@ -326,7 +326,7 @@ impl Lower<'_> {
 
     fn tuple(&mut self, items: Vec<Expr>, span: Span) -> Thunk {
         if items.len() > 2 || items.iter().any(is_starred) {
-            let items = self.items(items, span, LIKE_A_CALL);
+            let items = self.items(items, span, LIKE_A_CALL, true);
             return Box::new(move |vm, frame| Ok(Value::tuple(items(vm, frame)?)));
         }
         let mut items = items.into_iter().map(|item| self.operand(item));
@@ -341,8 +341,9 @@ impl Lower<'_> {
         }
     }
 
-    /// The items of a display, starred ones unpacked; what is said of one that cannot be, with its type for `{}`.
-    fn items(&mut self, items: Vec<Expr>, span: Span, refusal: &'static str) -> Items {
+    /// The items of a display, starred ones unpacked, after their length was asked for or not; what is said of one that
+    /// cannot be, with its type for `{}`.
+    fn items(&mut self, items: Vec<Expr>, span: Span, refusal: &'static str, asks_length: bool) -> Items {
         if items.iter().any(is_starred) {
             let parts: Vec<(Thunk, bool)> = items
                 .into_iter()
@@ -355,7 +356,13 @@ impl Lower<'_> {
                 for (thunk, starred) in &parts {
                     let value = thunk(vm, frame)?;
                     if *starred {
-                        match noted(vm, frame, span, |vm| Ok(vm.collect(&value)))? {
+                        let unpacked = noted(vm, frame, span, |vm| {
+                            Ok(match asks_length {
+                                true => vm.collect(&value),
+                                false => vm.iter(&value).and_then(|iterator| vm.collect_from(&iterator)),
+                            })
+                        })?;
+                        match unpacked {
                             Ok(items) => values.extend(items),
                             Err(e)
                                 if e.is(&vm.types.TypeError)

@@ -138,12 +138,17 @@ impl Lower<'_> {
         }
         Box::new(move |vm, frame, subject, captures| {
             let least = before.len() + after.len();
-            if least == 0 && star == Some(None) {
-                return vm.matches_sequence(subject).at(span);
-            }
-            let Some(count) = vm.sequence_length(subject).at(span)? else { return Ok(false) };
-            if count < least || (star.is_none() && count != least) {
-                return Ok(false);
+            if least == 0 && star.is_some() {
+                // Any length will do.
+                let matches = vm.matches_sequence(subject).at(span)?;
+                if !matches || star == Some(None) {
+                    return Ok(matches);
+                }
+            } else {
+                let Some(count) = vm.sequence_length(subject).at(span)? else { return Ok(false) };
+                if count < least || (star.is_none() && count != least) {
+                    return Ok(false);
+                }
             }
             if all_wild {
                 return Ok(true);
@@ -169,7 +174,7 @@ impl Lower<'_> {
             let items: &[Value] = match subject {
                 Value::Tuple(tuple) => tuple,
                 _ => {
-                    collected = vm.collect(subject).at(span)?;
+                    collected = vm.iter(subject).and_then(|iterator| vm.collect_from(&iterator)).at(span)?;
                     &collected
                 }
             };

@@ -280,12 +280,17 @@ impl Vm {
         }
         let iterator = self.iter(iterable)?;
         self.ask_length(iterable)?;
+        self.collect_from(&iterator)
+    }
+
+    /// What an iterator still has.
+    pub fn collect_from(&mut self, iterator: &Value) -> Result<Vec<Value>> {
         let mut items = Vec::new();
-        if let Value::Iter(iter) = &iterator {
+        if let Value::Iter(iter) = iterator {
             self.collect_built_in(iter, &mut items)?;
             return Ok(items);
         }
-        while let Some(item) = self.next(&iterator)? {
+        while let Some(item) = self.next(iterator)? {
             items.push(item);
             self.tick()?;
         }

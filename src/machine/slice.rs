@@ -153,14 +153,18 @@ impl Vm {
                     let message = "can assign only bytes, buffers, or iterables of ints in range(0, 256)";
                     return Err(self.type_error(message));
                 }
-                None if self.iter(value).is_err() => {
-                    let name = self.type_name(value);
-                    return Err(self.type_error(format!("cannot convert '{name}' object to bytearray")));
-                }
                 None => {
+                    let iterator = self.iter(value).map_err(|error| {
+                        if !error.is(&self.types.TypeError) {
+                            return error;
+                        }
+                        let name = self.type_name(value);
+                        self.type_error(format!("cannot convert '{name}' object to bytearray"))
+                    })?;
                     let mut bytes = Vec::new();
-                    for item in self.collect(value)? {
+                    while let Some(item) = self.next(&iterator)? {
                         bytes.push(self.to_byte(&item)?);
+                        self.tick()?;
                     }
                     bytes
                 }
