@@ -38,6 +38,10 @@ impl Vm {
             State::Suspended => {
                 let exit = self.generator_exit();
                 match self.resume(generator, Resume::Throw(exit)) {
+                    // Only the last reference to one that ignored `aclose()` closes it so.
+                    Ok(Outcome::Return(_)) if generator.kind == Kind::AsyncGenerator => {
+                        Err(self.stop_async_iteration())
+                    }
                     // 3.13: the value of a return in answer to GeneratorExit.
                     Ok(Outcome::Return(value)) => Ok(value),
                     Ok(_) => Err(self.ignored_exit(generator.kind)),
