@@ -207,6 +207,33 @@ pub(super) struct ClassSite {
     method: SpecialSite,
 }
 
+impl ClassSite {
+    /// Whether a constructor that is called with so many arguments counts twice: it takes just these, and was called here
+    /// last.
+    pub(super) fn counts_twice(&self, class: &Class, init: &Function, given: usize) -> bool {
+        let id = Some(init.code.id.get());
+        class.has_dict.get() && init.code.takes_just(given as u32 + 1) && self.init.replace(id) == id
+    }
+
+    /// Calls what may be a class, the arguments of which are at hand.
+    #[inline]
+    pub(super) fn counting(
+        &self,
+        vm: &mut Vm,
+        callee: &Value,
+        given: usize,
+        call: impl FnOnce(&mut Vm) -> Eval,
+    ) -> Eval {
+        let Value::Class(class) = callee else { return call(vm) };
+        let Maker::Init(init) = vm.maker(class) else { return call(vm) };
+        let again = self.counts_twice(class, &init, given);
+        vm.enter_constructor(&init, again);
+        let result = call(vm);
+        vm.leave_constructor(again);
+        result
+    }
+}
+
 /// Calls a class that makes its instances in a known way; `None`, and nothing is evaluated, for others.
 #[inline]
 fn call_class<const N: usize>(
@@ -226,17 +253,14 @@ fn call_class<const N: usize>(
     match vm.maker(class) {
         Maker::Init(init) if init.code.simple_arity.get() as usize == N + 1 => {
             Some(make(vm, class, span, |vm, object| {
-                let counts_twice = class.has_dict.get();
-                let mut outer = None;
+                let mut again = false;
                 let result = straight(vm, frame, &init, object, span, |vm, frame, locals| {
                     fill(vm, frame, &mut locals[1..], args).inspect_err(|_| unmake(&locals[0]))?;
-                    let again = site.init.replace(Some(init.code.id.get())) == Some(init.code.id.get());
-                    outer = counts_twice.then(|| vm.enter_constructor(&init, again));
+                    again = site.counts_twice(class, &init, N);
+                    vm.enter_constructor(&init, again);
                     Ok(())
                 });
-                if let Some(outer) = outer {
-                    vm.leave_constructor(outer);
-                }
+                vm.leave_constructor(again);
                 result
             }))
         }
@@ -409,7 +433,8 @@ pub(super) fn call_known<const N: usize>(
     }
     let mut values = [const { Value::Unbound }; N];
     fill(vm, frame, &mut values, args)?;
-    invoke(vm, frame, func, values, span)
+    let callee = func.clone();
+    site.counting(vm, &callee, N, |vm| invoke(vm, frame, func, values, span))
 }
 
 /// The arguments of a call that is not plain.

@@ -4,7 +4,7 @@
 use std::cell::Cell;
 
 use super::awaiting::await_evaluated;
-use super::call::{fill, finalize_first, let_go, make, put, straight, unmake};
+use super::call::{ClassSite, fill, finalize_first, let_go, make, put, straight, unmake};
 use super::expr::evaluated;
 use super::methods::MethodSite;
 use super::prelude::*;
@@ -33,7 +33,7 @@ pub(super) fn call_with_defaults(
     args: &[Operand],
     span: Span,
 ) -> Eval {
-    call_named(vm, frame, function, object, false, args, &[], &[], span)
+    call_named(vm, frame, function, object, None, args, &[], &[], span)
 }
 
 /// Calls the `__init__` of an instance that was just made, without names.
@@ -45,7 +45,13 @@ pub(super) fn initialize(
     args: &[Operand],
     span: Span,
 ) -> Eval {
-    call_named(vm, frame, init, Some(object), true, args, &[], &[], span)
+    call_named(vm, frame, init, Some(object), Some(New { counts_twice: false }), args, &[], &[], span)
+}
+
+/// The call is of a constructor.
+#[derive(Clone, Copy)]
+struct New {
+    counts_twice: bool,
 }
 
 #[expect(clippy::too_many_arguments, reason = "a call with all its parts")]
@@ -55,7 +61,7 @@ fn call_named(
     frame: &mut Frame,
     function: &Rc<Function>,
     object: Option<Value>,
-    is_new: bool,
+    new: Option<New>,
     args: &[Operand],
     named: &[(Rc<Str>, Operand)],
     slots: &[u8],
@@ -67,7 +73,8 @@ fn call_named(
     let (first, first_of_rest) = if positional > 0 { (object, None) } else { (None, object) };
     let in_front = usize::from(first.is_some());
     let (by_place, others) = args.split_at(args.len().min(positional - in_front));
-    straight(vm, frame, function, first.unwrap_or_default(), span, |vm, frame, locals| {
+    let mut entered = false;
+    let result = straight(vm, frame, function, first.unwrap_or_default(), span, |vm, frame, locals| {
         let mut rest = Vec::new();
         rest.extend(first_of_rest);
         let mut evaluate = || {
@@ -82,7 +89,7 @@ fn call_named(
         };
         if let Err(raised) = evaluate() {
             slots[..named.len()].iter().rev().for_each(|&slot| drop(locals[slot as usize].take()));
-            if is_new {
+            if new.is_some() {
                 unmake(if in_front == 0 { &rest[0] } else { &locals[0] });
             }
             let_go(&mut rest);
@@ -97,8 +104,13 @@ fn call_named(
         if params.kwarg {
             put(&mut locals[extra], Value::dict(Dict::new()));
         }
-        vm.fill_defaults(function, locals, in_front + by_place.len()).here()
-    })
+        vm.fill_defaults(function, locals, in_front + by_place.len())?;
+        entered = new.is_some_and(|new| new.counts_twice);
+        vm.enter_constructor(function, entered);
+        Ok(())
+    });
+    vm.leave_constructor(entered);
+    result
 }
 
 /// What is called, and with which object in front.
@@ -113,6 +125,7 @@ pub(super) struct NamedCall {
     args: Vec<Operand>,
     named: Vec<(Rc<Str>, Operand)>,
     span: Span,
+    class: ClassSite,
     /// The code that was called last, with how many arguments by place, and which of its slots the names stand for.
     known: Cell<Option<(u32, usize, [u8; MOST_NAMED])>>,
 }
@@ -141,14 +154,17 @@ impl NamedCall {
         match &callee {
             Value::Function(function) => {
                 if let Some(slots) = self.slots(function, usize::from(object.is_some())) {
-                    return self.enter(vm, frame, function, object, false, &slots);
+                    return self.enter(vm, frame, function, object, None, &slots);
                 }
             }
             Value::Class(class) => {
                 if let Maker::Init(init) = vm.maker(class) {
                     if let Some(slots) = self.slots(&init, 1) {
+                        let counts_twice =
+                            self.named.is_empty() && self.class.counts_twice(class, &init, self.args.len());
+                        let new = Some(New { counts_twice });
                         return make(vm, class, self.span, |vm, object| {
-                            self.enter(vm, frame, &init, Some(object), true, &slots)
+                            self.enter(vm, frame, &init, Some(object), new, &slots)
                         });
                     }
                 }
@@ -164,10 +180,10 @@ impl NamedCall {
         frame: &mut Frame,
         function: &Rc<Function>,
         object: Option<Value>,
-        is_new: bool,
+        new: Option<New>,
         slots: &[u8; MOST_NAMED],
     ) -> Eval {
-        call_named(vm, frame, function, object, is_new, &self.args, &self.named, slots, self.span)
+        call_named(vm, frame, function, object, new, &self.args, &self.named, slots, self.span)
     }
 
     /// Which slots of a function the names stand for, if it can be called directly.
@@ -202,7 +218,10 @@ impl NamedCall {
 
     fn call_general(&self, vm: &mut Vm, frame: &mut Frame, callee: &Value, object: Option<Value>) -> Eval {
         let (args, named) = self.evaluate(vm, frame, object)?;
-        call_evaluated(vm, frame, callee, args, named, self.span)
+        if !named.is_empty() {
+            return call_evaluated(vm, frame, callee, args, named, self.span);
+        }
+        self.class.counting(vm, callee, args.len(), |vm| call_evaluated(vm, frame, callee, args, named, self.span))
     }
 
     fn evaluate(&self, vm: &mut Vm, frame: &mut Frame, object: Option<Value>) -> Eval<(Vec<Value>, Vec<Named>)> {
@@ -288,6 +307,6 @@ impl Lower<'_> {
                 Arg::Keyword(name, e) => named.push((self.vm.name(name.name).clone(), self.operand(e))),
             }
         }
-        Ok(NamedCall { target, args: positional, named, span, known: Cell::new(None) })
+        Ok(NamedCall { target, args: positional, named, span, class: ClassSite::default(), known: Cell::new(None) })
     }
 }

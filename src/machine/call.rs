@@ -18,25 +18,6 @@ pub const STACK_SLOTS: usize = 12;
 /// What most functions do with.
 const FEW_SLOTS: usize = 4;
 
-/// The constructors under way, as they count toward the recursion limit.
-#[derive(Clone, Copy, Default)]
-pub struct Constructing {
-    /// How much is taken of CPython's piece of stack.
-    words: u32,
-    depth: u32,
-    extra: u32,
-}
-
-impl Constructing {
-    /// What a piece of CPython's stack holds.
-    const PIECE: u32 = 2045;
-    /// What a script's own frames take of it before the first call.
-    const BEGUN: u32 = 80;
-    /// What a frame takes beside its variables, and the frame below that of an `__init__`.
-    const FRAME: u32 = 12;
-    const BELOW: u32 = 11;
-}
-
 impl Vm {
     /// `callee(*args)`.
     pub fn call(&mut self, callee: &Value, args: &[Value]) -> Result {
@@ -334,28 +315,22 @@ impl Vm {
         }
     }
 
-    /// CPython counts an `__init__` twice, once for a frame below it, where a place calls it again and unless a new piece of
-    /// its stack begins. Ended by [`Vm::leave_constructor`] with the result.
+    /// CPython counts an `__init__` twice, once for a frame below it, where a place calls it `again` and unless a new piece
+    /// of its stack begins: see `stack_size.rs`. Ended by [`Vm::leave_constructor`].
     #[inline]
-    pub fn enter_constructor(&mut self, init: &Function, again: bool) -> Constructing {
-        let outer = self.constructing;
-        let own = Constructing::FRAME + init.code.variables.len() as u32;
-        let between = (Constructing::FRAME + 1) * self.depth.saturating_sub(outer.depth);
-        let begun = if outer.depth == 0 { Constructing::BEGUN } else { outer.words };
-        let words = begun + between + own + Constructing::BELOW;
-        let (words, extra) = match words < Constructing::PIECE {
-            true => (words, u32::from(again)),
-            false => (own, 0),
-        };
-        self.depth += extra;
-        self.constructing = Constructing { words, depth: self.depth + 1, extra };
-        outer
+    pub fn enter_constructor(&mut self, init: &Function, again: bool) {
+        if again {
+            self.depth += 1;
+            self.constructing.push((self.calls.len() as u32 + 1, init.code.id.get()));
+        }
     }
 
     #[inline]
-    pub fn leave_constructor(&mut self, outer: Constructing) {
-        self.depth -= self.constructing.extra;
-        self.constructing = outer;
+    pub fn leave_constructor(&mut self, again: bool) {
+        if again {
+            self.depth -= 1;
+            self.constructing.pop();
+        }
     }
 
     #[inline]

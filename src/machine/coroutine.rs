@@ -205,7 +205,8 @@ impl Vm {
             chain.members = self.follow_chain(root);
             chain.members.iter().for_each(|member| member.in_chain.set(true));
         }
-        if self.depth as usize + chain.members.len() + 1 > self.recursion_limit as usize {
+        let members = chain.members.len() as u32;
+        if self.depth + members >= self.recursion_limit && !self.has_room(members + 1) {
             root.set_chain(chain);
             return self.nested(|vm| Err(vm.chain_too_deep()));
         }
@@ -343,7 +344,7 @@ impl Vm {
                     continue;
                 }
                 Ok(Outcome::Delegate(inner, with)) => {
-                    if self.depth >= self.recursion_limit {
+                    if self.depth >= self.recursion_limit && !self.has_room(1) {
                         self.abandon(&inner);
                         Resume::Fail(self.chain_too_deep())
                     } else {

@@ -39,6 +39,7 @@ pub mod sets;
 pub mod signals;
 pub mod slice;
 pub mod sort;
+mod stack_size;
 pub mod step;
 pub mod text;
 pub mod threads;
@@ -108,7 +109,8 @@ pub struct Vm {
     /// Frames under way on the native stack.
     pub depth: u32,
     pub recursion_limit: u32,
-    constructing: call::Constructing,
+    /// The constructors under way that count twice: how many frames are below, and the number of `__init__`.
+    constructing: Vec<(u32, u32)>,
     /// Levels of recursion inside built-in types under way: a nested `repr`, comparison or hash.
     pub native_depth: u32,
     /// The lowest address the native stack may reach; 0 for no check.
@@ -382,10 +384,16 @@ impl Vm {
     /// Whether there is room for one more, as the call that makes a coroutine needs it too.
     #[inline]
     pub fn may_enter(&mut self) -> Result<()> {
-        if self.depth >= self.recursion_limit || self.stack_is_low() {
+        if self.depth >= self.recursion_limit && !self.has_room(1) || self.stack_is_low() {
             return Err(self.recursion_error());
         }
         Ok(())
+    }
+
+    /// Whether so many more frames may be entered at the limit, or near it.
+    #[cold]
+    pub fn has_room(&mut self, frames: u32) -> bool {
+        self.depth + frames <= self.recursion_limit || self.depth + frames - self.counted_once() <= self.recursion_limit
     }
 
     /// Runs `body` below so many frames that CPython's library has there.

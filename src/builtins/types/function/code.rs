@@ -87,7 +87,10 @@ const CODE: &[Row] = &[
     method("__replace__(**changes)", replace),
     method("__eq__(value, /)", super::equal),
     method("__hash__()", |vm, args| vm.hash(&args[0]).map(Value::Int)),
-    member("co_stacksize", |vm, this| Ok(Value::Int(code(vm, this)?.slots.into()))),
+    member("co_stacksize", |vm, this| {
+        let code = code(vm, this)?.clone();
+        Ok(Value::Int(vm.stack_size(&code).into()))
+    }),
     method("__repr__()", |vm, args| vm.repr(&args[0]).map(Value::Str)),
 ];
 
