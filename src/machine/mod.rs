@@ -393,7 +393,7 @@ impl Vm {
     /// Whether so many more frames may be entered at the limit, or near it.
     #[cold]
     pub fn has_room(&mut self, frames: u32) -> bool {
-        self.depth + frames <= self.recursion_limit || self.depth + frames - self.counted_once() <= self.recursion_limit
+        self.depth + frames <= self.recursion_limit || self.depth + frames <= self.recursion_limit + self.counted_once()
     }
 
     /// Runs `body` below so many frames that CPython's library has there.

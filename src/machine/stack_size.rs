@@ -20,6 +20,8 @@ const PIECE: u32 = 2045;
 /// What a frame takes beside its variables and values, and what the one below that of an `__init__` takes.
 const FRAME: u32 = 9;
 const BELOW: u32 = 11;
+/// The frames of an event loop.
+const LOOP: u32 = 3;
 /// About what a function of CPython's library takes.
 const LIBRARY: u32 = 20;
 
@@ -65,9 +67,9 @@ impl Vm {
         let entered = self.constructing.last().filter(|(at, _)| *at as usize == self.calls.len());
         let codes: Vec<_> = self.calls.iter().map(|site| site.code).chain(entered.map(|&(_, code)| code)).collect();
         let twice = self.constructing.clone();
-        // Those of an event loop; the running frame need not be among the calls.
+        // An event loop's are not among the calls, nor need the running frame be. What awaits has no place on the stack.
         let hidden = self.depth.saturating_sub((self.calls.len() + twice.len()) as u32);
-        let hidden = hidden - hidden % 3;
+        let hidden = if hidden < LOOP { 0 } else { LOOP };
         let mut twice = twice.into_iter().map(|(at, _)| at as usize).peekable();
         let mut sizes = HashMap::new();
         let (mut words, mut once) = (1 + hidden * LIBRARY, 0);
@@ -82,13 +84,13 @@ impl Vm {
             };
             let is_twice = twice.next_if(|&twice| twice <= at).is_some();
             if is_twice {
-                if size + BELOW < PIECE - words {
+                if size + BELOW + words < PIECE {
                     words += BELOW;
                 } else {
                     once += 1;
                 }
             }
-            words = if size < PIECE - words { words + size } else { size };
+            words = if size + words < PIECE { words + size } else { size };
         }
         once
     }
