@@ -5,7 +5,7 @@ use super::prelude::*;
 use crate::object::Cell;
 use crate::object::code::{Code, ParamSpec};
 use crate::object::function::FunctionExtra;
-use crate::resolve::ScopeKind;
+use crate::resolve::{self, ScopeKind};
 use crate::syntax::ast::{ClassDef, FunctionDef, Lambda, Params, ScopeId, TypeParam, TypeParamKind};
 
 /// Where a cell of a new closure comes from.
@@ -164,7 +164,7 @@ impl Lower<'_> {
 
     /// The qualified name of a definition: a name declared global is a module's.
     fn definition_qualname(&mut self, name: Symbol) -> Rc<Str> {
-        if self.binding(name) == crate::resolve::Binding::Global {
+        if self.binding(name) == resolve::Binding::Global {
             return self.vm.name(name).clone();
         }
         let text = self.vm.name(name).clone();
@@ -253,7 +253,7 @@ impl Lower<'_> {
             let body = lower.expr(body);
             lower.emit(Step::Return(body), body_span);
         });
-        function_thunk(code, sources, outside)
+        self.looking(span, function_thunk(code, sources, outside))
     }
 
     /// A function definition, decorators applied, ready to be bound to its name.
@@ -305,7 +305,19 @@ impl Lower<'_> {
             }
             lower.function_body(body);
         });
-        function_thunk(code, sources, outside)
+        self.looking(span, function_thunk(code, sources, outside))
+    }
+
+    /// Once a function is there that asks for the variables of its callers, those of all frames can be found.
+    fn looking(&self, span: Span, make: Thunk) -> Thunk {
+        let text = self.source.text.get(span.start as usize..span.end as usize);
+        if !self.looks_at_callers || !text.is_some_and(resolve::looks_at_callers) {
+            return make;
+        }
+        Box::new(move |vm, frame| {
+            vm.observe_all();
+            make(vm, frame)
+        })
     }
 
     fn decorators(&mut self, decorators: Vec<Expr>) -> Vec<(Thunk, Span)> {

@@ -185,6 +185,8 @@ struct Lower<'v> {
     vm: &'v mut Vm,
     /// The function that is wanted for a green thread.
     wanted: Option<Wanted<'v>>,
+    /// Some function in the text asks for the variables of its callers.
+    looks_at_callers: bool,
     source: Rc<Source>,
     scopes: Scopes,
     /// The function being lowered; outer ones are on the native stack.
@@ -251,9 +253,7 @@ impl<'v> Lower<'v> {
         name: &str,
         locals: bool,
     ) -> Lower<'v> {
-        if scopes.observed && resolve::looks_at_callers(source) {
-            vm.observe_all();
-        }
+        let looks_at_callers = scopes.observed && !source.library && resolve::looks_at_callers(&source.text);
         scopes.observed |= vm.observes_all && !source.library;
         if scopes.observed {
             scopes.share_all();
@@ -271,6 +271,7 @@ impl<'v> Lower<'v> {
         Lower {
             vm,
             wanted: None,
+            looks_at_callers,
             source: source.clone(),
             scopes,
             unit,

@@ -107,11 +107,14 @@ fn observed(source: &Source) -> bool {
     !source.library && WORDS.iter().any(|word| source.text.contains(word))
 }
 
-/// Whether a text may ask for the variables of frames that run other texts: of those that called it, not of those that an
-/// exception has left.
-pub fn looks_at_callers(source: &Source) -> bool {
-    let text = &source.text;
-    !source.library && text.match_indices("f_locals").any(|(at, _)| !text[..at].ends_with("tb_frame."))
+/// Whether a piece of a text may ask for all variables of frames that run other texts: of those that called it, not of
+/// those that an exception has left, nor for one of a given name, which is a frame's that it knows.
+pub fn looks_at_callers(text: &str) -> bool {
+    const WORD: &str = "f_locals";
+    text.match_indices(WORD).any(|(at, _)| {
+        let behind = &text[at + WORD.len()..];
+        !text[..at].ends_with("tb_frame.") && !behind.starts_with(".get(\"") && !behind.starts_with(".get('")
+    })
 }
 
 /// One place can be wrong for several reasons: only the first is told.
