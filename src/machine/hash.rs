@@ -482,10 +482,26 @@ impl Vm {
         Ok(self.table_find(&set.table, hash, frozen.as_ref().unwrap_or(value))?.is_some())
     }
 
+    /// [`Vm::set_contains`], but a set does not stand for a frozenset.
+    pub fn set_contains_key(&mut self, set: &Set, key: &Value) -> Result<bool> {
+        let hash = self.hash(key)?;
+        Ok(self.table_find(&set.table, hash, key)?.is_some())
+    }
+
     /// Removes an element; whether it was there.
     pub fn set_remove(&mut self, set: &Set, value: &Value) -> Result<bool> {
         let (hash, frozen) = self.hash_in_set(value)?;
-        let Some(at) = self.table_find(&set.table, hash, frozen.as_ref().unwrap_or(value))? else {
+        self.set_remove_hashed(set, hash, frozen.as_ref().unwrap_or(value))
+    }
+
+    /// [`Vm::set_remove`], but a set does not stand for a frozenset.
+    pub fn set_remove_key(&mut self, set: &Set, key: &Value) -> Result<bool> {
+        let hash = self.hash(key)?;
+        self.set_remove_hashed(set, hash, key)
+    }
+
+    fn set_remove_hashed(&mut self, set: &Set, hash: i64, key: &Value) -> Result<bool> {
+        let Some(at) = self.table_find(&set.table, hash, key)? else {
             return Ok(false);
         };
         let removed = set.table.borrow_mut().remove_at(at);

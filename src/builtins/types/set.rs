@@ -161,7 +161,7 @@ fn intersect_one(vm: &mut Vm, set: &Rc<Set>, other: &Value) -> Result<Set> {
     }
     let result = Set::new(set.frozen);
     vm.for_each(other, |vm, item| {
-        if vm.set_contains(set, &item)? {
+        if vm.set_contains_key(set, &item)? {
             vm.set_insert(&result, item)?;
         }
         Ok(true)
@@ -176,7 +176,7 @@ fn subtract(vm: &mut Vm, set: &Rc<Set>, other: &Value) -> Result<()> {
     if let Some(other) = keys.as_ref().or(other.as_set()) {
         return vm.set_remove_all(set, &other.clone());
     }
-    vm.for_each(other, |vm, item| vm.set_remove(set, &item).map(|_| true))?;
+    vm.for_each(other, |vm, item| vm.set_remove_key(set, &item).map(|_| true))?;
     set.table.borrow_mut().close_gaps();
     Ok(())
 }
@@ -227,7 +227,7 @@ fn is_disjoint(vm: &mut Vm, set: &Rc<Set>, args: &[Value]) -> Result {
     }
     let mut disjoint = true;
     vm.for_each(&args[1], |vm, item| {
-        disjoint = !vm.set_contains(set, &item)?;
+        disjoint = !vm.set_contains_key(set, &item)?;
         Ok(disjoint)
     })?;
     Ok(Value::bool(disjoint))
@@ -239,7 +239,7 @@ fn is_superset(vm: &mut Vm, set: &Rc<Set>, args: &[Value]) -> Result {
     }
     let mut contained = true;
     vm.for_each(&args[1], |vm, item| {
-        contained = vm.set_contains(set, &item)?;
+        contained = vm.set_contains_key(set, &item)?;
         Ok(contained)
     })?;
     Ok(Value::bool(contained))
