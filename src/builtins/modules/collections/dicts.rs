@@ -37,6 +37,7 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
 fn fill(vm: &mut Vm, dict: &Rc<Dict>, name: &str, positional: &[Value], keywords: &Value) -> Result<()> {
     match positional {
         [] => {}
+        [other] if name.is_empty() => take(vm, dict, other)?,
         [other] => vm.dict_update(dict, other)?,
         many if name.is_empty() => {
             return Err(vm.type_error(format!("expected at most 1 arguments, got {}", many.len())));
@@ -154,12 +155,13 @@ const DEFAULT: &[Row] = &[
 ];
 
 fn joined(vm: &mut Vm, this: &Value, first: &Value, second: &Value) -> Result {
-    let (Some(first), Some(second)) = (first.as_dict(), second.as_dict().cloned()) else {
+    if first.as_dict().is_none() || second.as_dict().is_none() {
         return Ok(Value::NotImplemented);
-    };
-    let made = like(vm, this, copied(first))?;
+    }
+    let copy = vm.dict_copy(first)?;
+    let made = like(vm, this, Value::Dict(copy))?;
     let target = inner(vm, &made)?;
-    vm.dict_update(&target, &Value::Dict(second))?;
+    vm.dict_update(&target, second)?;
     Ok(made)
 }
 
@@ -246,7 +248,10 @@ const ORDERED: &[Row] = &[
     method("__ror__(value, /)", |vm, args| merge(vm, &args[0], &args[1], &args[0])),
     method("__ior__(value, /)", |vm, args| {
         let dict = inner(vm, &args[0])?;
-        vm.dict_update(&dict, &args[1])?;
+        let rest = pairs_first(vm, &args[1..], |vm, key, value| vm.dict_set(&dict, key, value).map(drop))?;
+        if let [mapping] = rest {
+            take(vm, &dict, mapping)?;
+        }
         Ok(args[0].clone())
     }),
     method("__iter__()", |vm, args| {
@@ -304,13 +309,24 @@ fn pairs_first<'a>(
     Ok(&[])
 }
 
+/// Takes in a mapping as an ordered dictionary does, which asks any subclass of dict for its keys().
+fn take(vm: &mut Vm, dict: &Rc<Dict>, mapping: &Value) -> Result<()> {
+    if vm.class_of(mapping).builtin {
+        return vm.dict_update(dict, mapping);
+    }
+    for (key, value) in vm.mapping_pairs(mapping)? {
+        vm.dict_set(dict, key, value)?;
+    }
+    Ok(())
+}
+
 fn merge(vm: &mut Vm, this: &Value, first: &Value, second: &Value) -> Result {
-    let (Some(first), Some(second)) = (first.as_dict().cloned(), second.as_dict().cloned()) else {
+    let (Some(first), true) = (first.as_dict().cloned(), second.as_dict().is_some()) else {
         return Ok(Value::NotImplemented);
     };
     let made = vm.call(&Value::Class(vm.class_of(this)), &[Value::Dict(first)])?;
     let target = inner(vm, &made)?;
-    vm.dict_update(&target, &Value::Dict(second))?;
+    take(vm, &target, second)?;
     Ok(made)
 }
 
