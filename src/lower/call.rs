@@ -215,16 +215,14 @@ impl ClassSite {
         class.has_dict.get() && init.code.takes_just(given as u32 + 1) && self.init.replace(id) == id
     }
 
-    /// Calls what may be a class, the arguments of which are at hand.
-    #[inline]
+    /// Calls a class whose arguments are at hand.
     pub(super) fn counting(
         &self,
         vm: &mut Vm,
-        callee: &Value,
+        class: &Rc<Class>,
         given: usize,
         call: impl FnOnce(&mut Vm) -> Eval,
     ) -> Eval {
-        let Value::Class(class) = callee else { return call(vm) };
         let Maker::Init(init) = vm.maker(class) else { return call(vm) };
         let again = self.counts_twice(class, &init, given);
         vm.enter_constructor(&init, again);
@@ -433,8 +431,12 @@ pub(super) fn call_known<const N: usize>(
     }
     let mut values = [const { Value::Unbound }; N];
     fill(vm, frame, &mut values, args)?;
-    let callee = func.clone();
-    site.counting(vm, &callee, N, |vm| invoke(vm, frame, func, values, span))
+    match func {
+        Value::Class(class) => {
+            site.counting(vm, &class, N, |vm| invoke(vm, frame, Value::Class(class.clone()), values, span))
+        }
+        func => invoke(vm, frame, func, values, span),
+    }
 }
 
 /// The arguments of a call that is not plain.

@@ -218,10 +218,12 @@ impl NamedCall {
 
     fn call_general(&self, vm: &mut Vm, frame: &mut Frame, callee: &Value, object: Option<Value>) -> Eval {
         let (args, named) = self.evaluate(vm, frame, object)?;
-        if !named.is_empty() {
-            return call_evaluated(vm, frame, callee, args, named, self.span);
+        let (span, given) = (self.span, args.len());
+        let call = |vm: &mut Vm| call_evaluated(vm, frame, callee, args, named, span);
+        match callee {
+            Value::Class(class) if self.named.is_empty() => self.class.counting(vm, class, given, call),
+            _ => call(vm),
         }
-        self.class.counting(vm, callee, args.len(), |vm| call_evaluated(vm, frame, callee, args, named, self.span))
     }
 
     fn evaluate(&self, vm: &mut Vm, frame: &mut Frame, object: Option<Value>) -> Eval<(Vec<Value>, Vec<Named>)> {
