@@ -321,6 +321,10 @@ impl Vm {
         if classes.is_empty() {
             classes.push(self.types.object.clone());
         }
+        if let Some(base) = classes.iter().find(|base| base.own_place.get() == Place::Unknown) {
+            let base = base.name.borrow().clone();
+            return Err(self.type_error(format!("Cannot extend an incomplete type '{base}'")));
+        }
         let best = self.best_base(&classes)?;
         let layout = classes[best].layout;
         let ancestors = self.linearize(&classes)?;
