@@ -102,7 +102,6 @@ impl FrameView {
         if let Some(function) = &*self.function.borrow() {
             places.extend(self.code.free.iter().cloned().zip(function.closure.iter().cloned().map(Value::Cell)));
         }
-        places.retain(|(name, _)| !name.starts_with('.'));
         places
     }
 
