@@ -8,7 +8,7 @@ use super::prelude::*;
 use crate::object::Instance;
 use crate::object::coroutine::State;
 use crate::object::gc::Finalizer;
-use crate::object::gc::weak::WeakRef;
+use crate::object::gc::weak::{Remembered, WeakRef};
 
 impl Vm {
     /// Runs what objects that died have left to run. Errors go to stderr: there is nobody to catch them.
@@ -109,11 +109,8 @@ impl Vm {
         if !garbage.is_empty() {
             gc::weak::cut(&garbage);
             self.drain_finalizers();
-            let mut ran = false;
-            for value in &garbage {
-                ran |= self.finalize_garbage(value);
-            }
-            if ran {
+            if garbage.iter().any(is_told) {
+                garbage = self.finalize_all(garbage);
                 garbage = gc::still_garbage(garbage, at_exit);
             }
             gc::free(garbage);
@@ -152,27 +149,49 @@ impl Vm {
         }
     }
 
-    /// Runs the finaliser of an object in a circle, if it has one.
-    fn finalize_garbage(&mut self, value: &Value) -> bool {
+    /// Runs the finalisers of garbage, which nothing but itself keeps alive meanwhile: what one of them lets go dies at once.
+    fn finalize_all(&mut self, garbage: Vec<Value>) -> Vec<Value> {
+        let all: Vec<Remembered> = garbage.into_iter().map(|value| Remembered::new(&value)).collect();
+        for value in &all {
+            let value = value.get();
+            if is_told(&value) {
+                self.finalize_garbage(&value);
+                drop(value);
+                self.drain_finalizers();
+            }
+        }
+        all.iter().map(Remembered::get).filter(|value| !value.is_unbound()).collect()
+    }
+
+    /// Runs the finaliser of an object in a circle.
+    fn finalize_garbage(&mut self, value: &Value) {
         match value {
-            Value::Instance(instance) if instance.wants_finalizing() => {
+            Value::Instance(instance) => {
                 instance.mark.set_finalized();
                 self.finalize_instance(value);
             }
-            Value::Exception(exception) if exception.wants_finalizing() => {
+            Value::Exception(exception) => {
                 exception.mark.set_finalized();
                 self.finalize_instance(value);
             }
-            Value::Coroutine(coroutine) if !coroutine.mark.is_finalized() => {
-                match (coroutine.kind, coroutine.state.get()) {
-                    (Kind::Coroutine, State::Created) | (_, State::Suspended) => {
-                        self.finalize_coroutine(coroutine.clone());
-                    }
-                    _ => return false,
-                }
-            }
-            _ => return false,
+            Value::Coroutine(coroutine) => self.finalize_coroutine(coroutine.clone()),
+            _ => {}
         }
-        true
+    }
+}
+
+/// Whether an object in a circle has a finaliser to run.
+fn is_told(value: &Value) -> bool {
+    match value {
+        Value::Instance(instance) => instance.wants_finalizing(),
+        Value::Exception(exception) => exception.wants_finalizing(),
+        Value::Coroutine(coroutine) => {
+            let unfinished = matches!(
+                (coroutine.kind, coroutine.state.get()),
+                (Kind::Coroutine, State::Created) | (_, State::Suspended)
+            );
+            unfinished && !coroutine.mark.is_finalized()
+        }
+        _ => false,
     }
 }

@@ -112,9 +112,11 @@ impl Graph {
             return;
         }
         let mut ages: Vec<_> = self.nodes.iter().map(registry::age_of).collect();
-        // What is written as `[f(), g()]` is made after its items. Whatever was found later is looked at before.
+        // What is written as `[f(), g()]` is made after its items, a function after its defaults. Whatever was found later is looked at before.
         for (at, node) in self.nodes.iter().enumerate().rev() {
-            if ages[at].is_none() && matches!(node, Value::List(_) | Value::Tuple(_) | Value::Dict(_) | Value::Set(_)) {
+            let is_made_of =
+                matches!(node, Value::List(_) | Value::Tuple(_) | Value::Dict(_) | Value::Set(_) | Value::Function(_));
+            if ages[at].is_none() && is_made_of {
                 let mut newest = None;
                 references(node, self.parts, |child| {
                     newest = newest.max(self.number(child).and_then(|child| ages[child]));
@@ -147,7 +149,18 @@ impl Graph {
             }
             let Some(&at) = list.get(turn) else { break };
             turn += 1;
-            if reached[at] { work.push_back(at) } else { aside[at] = true }
+            if !reached[at] {
+                aside[at] = true;
+            } else if matches!(self.nodes[at], Value::Function(_)) && !std::mem::replace(&mut aside[at], true) {
+                // The tuple of its defaults was put aside: that has a turn of its own.
+                list.push(at);
+                references(&self.nodes[at], self.parts, |child| {
+                    let dict = if let Value::Dict(_) = child { self.number(child) } else { None };
+                    list.extend(dict.filter(|&dict| aside[dict] && !std::mem::replace(&mut reached[dict], true)));
+                });
+            } else {
+                work.push_back(at);
+            }
         }
     }
 
