@@ -316,12 +316,15 @@ impl Vm {
         }
     }
 
-    /// Asks for the length of what is about to be made a list. No use is made of it, but a script sees that it is asked.
+    /// Asks for the length of what is about to be made a list: a script sees that it is asked, and what no memory could
+    /// hold is refused before it is tried.
     pub fn ask_length(&mut self, iterable: &Value) -> Result<()> {
-        match iterable {
-            Value::Instance(_) => self.length_hint(iterable).map(drop),
-            _ => Ok(()),
-        }
+        let length = match iterable {
+            Value::Instance(_) => self.length_hint(iterable)?,
+            Value::Iter(iter) if matches!(**iter, Iter::Native { .. }) => self.length_hint(iterable)?,
+            _ => return Ok(()),
+        };
+        if length > 1 << 40 { Err(self.memory_error()) } else { Ok(()) }
     }
 
     /// Hands every item of an iterable to a function, until it answers `false`.
