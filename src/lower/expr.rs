@@ -558,7 +558,9 @@ impl Lower<'_> {
             Operand::Global(global) => Box::new(move |vm, frame| global.value(vm, frame)),
             Operand::Attribute(attribute) => Box::new(move |vm, frame| attribute.value(vm, frame)),
             Operand::Captured(captured) => Box::new(move |vm, frame| captured.value(vm, frame)),
-            Operand::Local(variable) => Box::new(move |vm, frame| variable.get(vm, frame).cloned()),
+            Operand::Local(variable) => {
+                Box::new(move |vm, frame| variable.get(vm, frame).map(Value::clone_in_line))
+            }
         }
     }
 

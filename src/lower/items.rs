@@ -220,6 +220,41 @@ impl<R: Root, const N: usize> Path<R, N> {
         assign_item(vm, frame, &object, &index, value, self.span())
     }
 
+    /// Reads an item that is not in a list or a tuple.
+    #[inline(never)]
+    fn read_any(&self, vm: &mut Vm, frame: &mut Frame) -> Eval {
+        let found = self.look(vm, frame, |container, at| match container {
+            Value::Str(text) => vm.char_at_once(text, at),
+            Value::Instance(instance) => instance.own_native()?.item(at),
+            _ => None,
+        });
+        match found.or_else(|| self.look_in_dict(vm, frame, |dict, key| Vm::dict_get_at_once(dict, key)?)) {
+            Some(found) => Ok(found),
+            None => {
+                let (object, index) = self.evaluate(vm, frame)?;
+                read_item(vm, frame, &object, &index, self.span())
+            }
+        }
+    }
+
+    /// The list, the index and the number that stands there.
+    #[inline(always)]
+    fn number(&self, vm: &Vm, frame: &Frame) -> Option<(Rc<List>, i64, Value)> {
+        self.look(vm, frame, |container, at| {
+            let Value::List(list) = container else { return None };
+            let old = number(&list.items.borrow()[slice::index(at, list.len())?])?;
+            Some((list.clone(), at, old))
+        })
+    }
+
+    /// The dict, the key and the number that stands there.
+    fn number_in_dict(&self, vm: &Vm, frame: &Frame) -> Option<(Value, Value, Value)> {
+        self.look_in_dict(vm, frame, |dict, key| {
+            let old = Vm::dict_change_at_once(dict, key, |old| number(old))?;
+            Some((Value::Dict(dict.clone()), key.clone(), old))
+        })
+    }
+
     /// The container and the index, evaluated in the general way.
     #[inline(never)]
     fn evaluate(&self, vm: &mut Vm, frame: &mut Frame) -> Eval<(Value, Value)> {
@@ -305,25 +340,24 @@ impl Lower<'_> {
     }
 }
 
+fn number(value: &Value) -> Option<Value> {
+    matches!(value, Value::Int(_) | Value::Float(_)).then(|| value.clone())
+}
+
 /// Reads the item.
 pub(super) fn reading(way: Way) -> Thunk {
     by_path!(way, |path| Box::new(move |vm, frame| {
         let found = path.look(vm, frame, |container, at| match container {
             Value::List(list) => {
                 let items = list.items.borrow();
-                Some(items[slice::index(at, items.len())?].clone())
+                Some(items[slice::index(at, items.len())?].clone_in_line())
             }
-            Value::Tuple(items) => Some(items[slice::index(at, items.len())?].clone()),
-            Value::Str(text) => vm.char_at_once(text, at),
-            Value::Instance(instance) => instance.own_native()?.item(at),
+            Value::Tuple(items) => Some(items[slice::index(at, items.len())?].clone_in_line()),
             _ => None,
         });
-        match found.or_else(|| path.look_in_dict(vm, frame, |dict, key| Vm::dict_get_at_once(dict, key)?)) {
+        match found {
             Some(found) => Ok(found),
-            None => {
-                let (object, index) = path.evaluate(vm, frame)?;
-                read_item(vm, frame, &object, &index, path.span())
-            }
+            None => path.read_any(vm, frame),
         }
     }))
 }
@@ -356,6 +390,10 @@ pub(super) fn changing(way: Way, op: BinOp, value: Operand, span: Span) -> Actio
             if changed.is_some() {
                 return Ok(());
             }
+        } else if let Some((list, at, old)) = path.number(vm, frame) {
+            return change_in_list(vm, frame, (list, at, old), op, &value, (path.span(), span));
+        } else if let Some((dict, key, old)) = path.number_in_dict(vm, frame) {
+            return change_old(vm, frame, (&dict, &key, old), op, &value, (path.span(), span));
         }
         let (object, index) = path.evaluate(vm, frame)?;
         change_item(vm, frame, &object, &index, op, &value, (path.span(), span))
@@ -370,9 +408,35 @@ pub(super) fn change_item(
     index: &Value,
     op: BinOp,
     value: &Operand,
+    spans: (Span, Span),
+) -> Eval<()> {
+    let old = read_item(vm, frame, object, index, spans.0)?;
+    change_old(vm, frame, (object, index, old), op, value, spans)
+}
+
+/// The same of a number in a list.
+#[inline(never)]
+fn change_in_list(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    (list, at, old): (Rc<List>, i64, Value),
+    op: BinOp,
+    value: &Operand,
+    spans: (Span, Span),
+) -> Eval<()> {
+    change_old(vm, frame, (&Value::List(list), &Value::Int(at), old), op, value, spans)
+}
+
+/// The same once the item has been read.
+#[inline(always)]
+fn change_old(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    (object, index, old): (&Value, &Value, Value),
+    op: BinOp,
+    value: &Operand,
     (target_span, span): (Span, Span),
 ) -> Eval<()> {
-    let old = read_item(vm, frame, object, index, target_span)?;
     let value = value.value(vm, frame)?;
     let new = combined(vm, frame, op, old, &value, span)?;
     value.discard();

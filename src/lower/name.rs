@@ -57,7 +57,7 @@ impl Lower<'_> {
                 let slot = slot as usize;
                 Box::new(move |vm, frame| match &frame.locals[slot] {
                     Value::Unbound => Err(unbound_local(vm, &name).at(span).into()),
-                    value => Ok(value.clone()),
+                    value => Ok(value.clone_in_line()),
                 })
             }
             Place::Cell(_) | Place::Free(_) => {

@@ -9,6 +9,23 @@ use crate::machine::ops::is_object;
 use crate::object::class::Special;
 use crate::object::gc;
 
+/// One of several targets.
+enum Target {
+    Slot(usize),
+    Other(Store),
+}
+
+impl Target {
+    #[inline(always)]
+    fn store(&self, vm: &mut Vm, frame: &mut Frame, value: Value) -> Eval<()> {
+        match self {
+            Target::Slot(slot) => frame.put(*slot, value),
+            Target::Other(store) => return store(vm, frame, value),
+        }
+        Ok(())
+    }
+}
+
 impl Lower<'_> {
     /// An assignment target.
     pub(super) fn target(&mut self, target: Expr) -> Store {
@@ -116,27 +133,33 @@ impl Lower<'_> {
         if let Some(slots) = self.local_slots(&items) {
             return unpacking_to_slots(slots, star, span);
         }
-        let stores: Vec<Store> = items.into_iter().map(|item| self.target(item)).collect();
-        let count = stores.len();
+        let targets: Vec<Target> = items.into_iter().map(|item| self.unpacked_to(item)).collect();
+        let count = targets.len();
         Box::new(move |vm, frame, value| {
-            let values = match (&value, star) {
-                (Value::Tuple(tuple), None) if tuple.len() == count => {
-                    // The common case, without a copy.
-                    let tuple = tuple.clone();
-                    drop(value);
-                    for (store, item) in stores.iter().zip(tuple.iter()) {
-                        store(vm, frame, item.clone())?;
+            let value = match value {
+                // The common case, without a copy.
+                Value::Tuple(tuple) if tuple.len() == count && star.is_none() => {
+                    for (target, item) in targets.iter().zip(tuple.iter()) {
+                        target.store(vm, frame, item.clone())?;
                     }
                     return Ok(());
                 }
-                _ => noted(vm, frame, span, |vm| unpack(vm, &value, count, star))?,
+                value => value,
             };
+            let values = noted(vm, frame, span, |vm| unpack(vm, &value, count, star))?;
             drop(value);
-            for (store, item) in stores.iter().zip(values) {
-                store(vm, frame, item)?;
+            for (target, item) in targets.iter().zip(values) {
+                target.store(vm, frame, item)?;
             }
             Ok(())
         })
+    }
+
+    fn unpacked_to(&mut self, target: Expr) -> Target {
+        match self.local_slot(&target) {
+            Some(slot) => Target::Slot(slot as usize),
+            None => Target::Other(self.target(target)),
+        }
     }
 
     /// A single target of `del`.

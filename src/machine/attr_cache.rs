@@ -181,7 +181,7 @@ impl AttrCache {
         let Value::Instance(instance) = value else { return None };
         instance.attrs.look(|attrs| match attrs {
             Attrs::Shaped { shape, values } if shape.known_id() == self.first.shape.get() => {
-                values.get(self.first.slot.get() as usize).cloned()
+                values.get(self.first.slot.get() as usize).map(Value::clone_in_line)
             }
             _ => None,
         })

@@ -32,7 +32,7 @@ impl Vm {
     #[inline]
     pub fn resume(&mut self, root: &Rc<Coroutine>, input: Resume) -> Result<Outcome> {
         match input {
-            Resume::Send(value) => match self.resume_in_passing(root, value, false) {
+            Resume::Send(value) => match self.resume_in_passing(root, value, false, false) {
                 Passing::Yielded(value) => Ok(Outcome::Yield(value)),
                 Passing::Other(result) => self.follow(root, result),
                 Passing::Refused(value) => self.resume_chain(root, Resume::Send(value)),
@@ -43,7 +43,7 @@ impl Vm {
 
     /// `next(generator)`; `Unbound` at its end.
     pub fn next_or_unbound(&mut self, generator: &Rc<Coroutine>) -> Eval {
-        let outcome = match self.resume_in_passing(generator, Value::None, false) {
+        let outcome = match self.resume_in_passing(generator, Value::None, false, false) {
             Passing::Yielded(value) => return Ok(value),
             Passing::Other(result) => self.follow(generator, result)?,
             Passing::Refused(value) => self.resume_chain(generator, Resume::Send(value))?,
@@ -53,9 +53,10 @@ impl Vm {
 
     /// [`Vm::resume`] in the plainest case, which is nearly all that happens to generators: a frame with nothing below it
     /// stands at its beginning or at a `yield`, or has given way, and nobody is handling an exception. `in_chain` says
-    /// whether it is a member of a chain. At a `yield from` a built-in iterator the frame need not be looked at.
+    /// whether it is a member of a chain, `delivered` whether the value is what it waited for. At a `yield from` a built-in
+    /// iterator the frame need not be looked at.
     #[inline(always)]
-    fn resume_in_passing(&mut self, root: &Rc<Coroutine>, value: Value, in_chain: bool) -> Passing {
+    fn resume_in_passing(&mut self, root: &Rc<Coroutine>, value: Value, in_chain: bool, delivered: bool) -> Passing {
         let created = root.state.get() == State::Created && root.kind != Kind::AsyncGenerator && value.is_none();
         if !created && root.state.get() != State::Suspended
             || root.in_chain.get() != in_chain
@@ -76,6 +77,7 @@ impl Vm {
         let slot = match parked.function.code.steps.get(parked.pc) {
             _ if created => NOWHERE,
             Some(Step::Yield(_, slot)) if parked.handled.is_none() => *slot,
+            Some(Step::Await(slot) | Step::YieldFrom(slot)) if delivered && parked.handled.is_none() => *slot,
             Some(Step::Await(slot))
                 if parked.handled.is_none() && matches!(&parked.locals[*slot as usize], Value::Native(_)) =>
             {
@@ -83,7 +85,7 @@ impl Vm {
             }
             step => {
                 let item = match step {
-                    Some(Step::YieldFrom(slot)) if value.is_none() => match &parked.locals[*slot as usize] {
+                    Some(Step::YieldFrom(slot)) if value.is_none() && !delivered => match &parked.locals[*slot as usize] {
                         Value::Iter(iter) => iter.any_at_once(),
                         _ => None,
                     },
@@ -143,7 +145,7 @@ impl Vm {
         self.depth = depth;
         self.driving.push((root.clone(), self.calls.len()));
         root.state.set(State::Running);
-        let passing = self.resume_in_passing(&innermost, value, true);
+        let passing = self.resume_in_passing(&innermost, value, true, false);
         root.state.set(State::Suspended);
         match passing {
             Passing::Other(result) => {
@@ -283,14 +285,14 @@ impl Vm {
                     root.state.set(State::Running);
                     let result = match throwing > 0 && throwing == chain.len() {
                         true => self.resume_thrown_into(top, input),
-                        false => self.resume_one(top, input),
+                        false => self.resume_link(top, input),
                     };
                     if root.state.get() == State::Running {
                         root.state.set(State::Suspended);
                     }
                     result
                 }
-                (Next::Resume(input), None) => self.resume_one(root, input),
+                (Next::Resume(input), None) => self.resume_link(root, input),
             };
             // The common way out, without taking the result apart.
             if let (Ok(Outcome::Yield(_)), None) = (&result, &closing) {
@@ -433,6 +435,27 @@ impl Vm {
             at = next;
         }
         chain
+    }
+
+    /// [`Vm::resume_one`] for what is counted in the depth already.
+    fn resume_link(&mut self, coroutine: &Rc<Coroutine>, input: Resume) -> Result<Outcome> {
+        let (value, delivered) = match input {
+            Resume::Send(value) => (value, false),
+            Resume::Deliver(value) => (value, true),
+            input => return self.resume_one(coroutine, input),
+        };
+        self.depth -= 1;
+        match self.resume_in_passing(coroutine, value, coroutine.in_chain.get(), delivered) {
+            Passing::Yielded(value) => {
+                self.depth += 1;
+                Ok(Outcome::Yield(value))
+            }
+            Passing::Other(result) => result,
+            Passing::Refused(value) => {
+                self.depth += 1;
+                self.resume_one(coroutine, if delivered { Resume::Deliver(value) } else { Resume::Send(value) })
+            }
+        }
     }
 
     /// Resumes one coroutine until it suspends or ends, without following what it delegates to.

@@ -166,6 +166,12 @@ impl Value {
 
     #[inline(never)]
     fn clone_heap(&self) -> Value {
+        self.clone_in_line()
+    }
+
+    /// `clone` without a call: for short functions that would have to save registers for nothing else.
+    #[inline(always)]
+    pub fn clone_in_line(&self) -> Value {
         match self {
             Value::Unbound => Value::Unbound,
             Value::None => Value::None,
