@@ -266,8 +266,10 @@ fn call_class<const N: usize>(
             Some(make(vm, class, span, |vm, object| initialize(vm, frame, &init, object, args, span)))
         }
         Maker::New(new) => Some(call_native_bound(vm, frame, &new, Value::Class(class.clone()), args, span)),
-        Maker::Container(init) => {
-            let empty = vm.empty_container(class)?;
+        // Where there are arguments, an instance of a class of a script's must not be there before them.
+        Maker::Container(_) if N == 0 => Some(Ok(Vm::empty_container(class))),
+        Maker::Container(init) if class.builtin => {
+            let empty = Vm::empty_container(class);
             Some(call_native_bound(vm, frame, &init, empty.clone(), args, span).map(|_| empty))
         }
         Maker::Type if N == 1 => Some(args[0].value(vm, frame).map(|value| Value::Class(vm.class_of(&value)))),

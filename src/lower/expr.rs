@@ -311,10 +311,10 @@ impl Lower<'_> {
             Operand::Local(object) => {
                 Operand::Attribute(Box::new(Attribute { object, name, cache: AttrCache::default(), span }))
             }
-            Operand::Global(object) => Operand::Thunk(attribute_of(object, name, span)),
-            Operand::Captured(object) => Operand::Thunk(attribute_of(object, name, span)),
-            Operand::Attribute(object) => Operand::Thunk(attribute_of(object, name, span)),
-            object => Operand::Thunk(attribute_of(Self::operand_thunk(object), name, span)),
+            Operand::Global(object) => attribute_of(object, name, span),
+            Operand::Captured(object) => attribute_of(object, name, span),
+            Operand::Attribute(object) => attribute_of(object, name, span),
+            object => attribute_of(Self::operand_thunk(object), name, span),
         }
     }
 
@@ -558,9 +558,7 @@ impl Lower<'_> {
             Operand::Global(global) => Box::new(move |vm, frame| global.value(vm, frame)),
             Operand::Attribute(attribute) => Box::new(move |vm, frame| attribute.value(vm, frame)),
             Operand::Captured(captured) => Box::new(move |vm, frame| captured.value(vm, frame)),
-            Operand::Local(variable) => {
-                Box::new(move |vm, frame| variable.get(vm, frame).map(Value::clone_in_line))
-            }
+            Operand::Local(variable) => Box::new(move |vm, frame| variable.get(vm, frame).map(Value::clone_in_line)),
         }
     }
 
@@ -674,22 +672,40 @@ impl Lower<'_> {
     }
 }
 
+fn attribute_of(object: impl Root, name: Rc<Str>, span: Span) -> Operand {
+    Operand::Thunk(AttributeOf { object, name, cache: AttrCache::default(), span }.into_thunk())
+}
+
 /// An attribute of what is looked at in place where it can be.
-fn attribute_of(object: impl Root, name: Rc<Str>, span: Span) -> Thunk {
-    let cache = AttrCache::default();
-    Box::new(move |vm, frame| {
-        if let Some(found) = object.look(vm, frame, |object| cache.at_hand(object, &name)) {
+struct AttributeOf<R> {
+    object: R,
+    name: Rc<Str>,
+    cache: AttrCache,
+    span: Span,
+}
+
+impl<R: Root> AttributeOf<R> {
+    fn into_thunk(self) -> Thunk {
+        Box::new(move |vm, frame| match self.object.look(vm, frame, |object| self.cache.plain(object)) {
+            Some(found) => Ok(found),
+            None => self.find(vm, frame),
+        })
+    }
+
+    #[inline(never)]
+    fn find(&self, vm: &mut Vm, frame: &mut Frame) -> Eval {
+        if let Some(found) = self.object.look(vm, frame, |object| self.cache.at_hand(object, &self.name)) {
             return Ok(found);
         }
-        let object = object.value(vm, frame)?;
-        let found = match cache.own(&object) {
+        let object = self.object.value(vm, frame)?;
+        let found = match self.cache.own(&object) {
             Some(found) => found,
-            None => noted(vm, frame, span, |vm| vm.get_attr_miss(&object, &name, &cache))?,
+            None => noted(vm, frame, self.span, |vm| vm.get_attr_miss(&object, &self.name, &self.cache))?,
         };
         drop(object);
-        vm.finalize_at(frame.code, span);
+        vm.finalize_at(frame.code, self.span);
         Ok(found)
-    })
+    }
 }
 
 pub(super) fn is_starred(e: &Expr) -> bool {

@@ -225,7 +225,10 @@ impl<R: Root, const N: usize> Path<R, N> {
     fn read_any(&self, vm: &mut Vm, frame: &mut Frame) -> Eval {
         let found = self.look(vm, frame, |container, at| match container {
             Value::Str(text) => vm.char_at_once(text, at),
-            Value::Instance(instance) => instance.own_native()?.item(at),
+            Value::Instance(instance) => match instance.own_native() {
+                Some(data) => data.item(at),
+                None => Vm::item_at_once(vm.sequence_read(container)?, &Value::Int(at)),
+            },
             _ => None,
         });
         match found.or_else(|| self.look_in_dict(vm, frame, |dict, key| Vm::dict_get_at_once(dict, key)?)) {

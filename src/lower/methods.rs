@@ -3,14 +3,16 @@
 use std::array;
 
 use super::call::{
-    ClassSite, by_count, call_bound, call_known, call_parked, fill_bound, finalize_first, invoke, noted, parks,
+    ClassSite, by_count, call_bound, call_known, call_parked, fill, fill_bound, finalize_first, invoke, noted, parks,
+    straight,
 };
 use super::call_native::{call_native_bound, peek_and_answer};
 use super::direct::{call_with_defaults, takes};
+use super::expr::Variable;
 use super::prelude::*;
 use super::super_call::{SuperPlace, super_method};
 use crate::machine::attr_cache::{AttrCache, Method};
-use crate::object::gc;
+use crate::object::{Instance, gc};
 
 /// The place of a method call.
 pub(super) struct MethodSite {
@@ -33,7 +35,58 @@ impl MethodSite {
         if let Some(place) = super_place {
             return super_method(place, object, self, args);
         }
-        Box::new(move |vm, frame| self.call_on::<N, M>(vm, frame, &object, &args))
+        // The first two keep nothing over the call, so that it takes the place of theirs.
+        match object {
+            Operand::Local(Variable { slot, .. }) => Box::new(move |vm, frame| {
+                if let Value::Instance(instance) = &frame.locals[slot]
+                    && let Some(function) = self.cache.first_function(instance)
+                {
+                    let object = instance.clone();
+                    return self.call_function::<N, M>(vm, frame, function, object, &args);
+                }
+                self.call_otherwise::<N, M>(vm, frame, &object, &args)
+            }),
+            object @ Operand::Attribute(_) => Box::new(move |vm, frame| {
+                if let Operand::Attribute(attribute) = &object
+                    && let Some(Value::Instance(instance)) = attribute.at_hand(frame)
+                    && let Some(function) = self.cache.first_function(&instance)
+                {
+                    return self.call_function::<N, M>(vm, frame, function, instance, &args);
+                }
+                self.call_otherwise::<N, M>(vm, frame, &object, &args)
+            }),
+            object => Box::new(move |vm, frame| self.call_on::<N, M>(vm, frame, &object, &args)),
+        }
+    }
+
+    /// Calls a function of the object's class.
+    #[inline(never)]
+    fn call_function<const N: usize, const M: usize>(
+        &self,
+        vm: &mut Vm,
+        frame: &mut Frame,
+        function: Rc<Function>,
+        object: Rc<Instance>,
+        args: &[Operand; N],
+    ) -> Eval {
+        let object = Value::Instance(object);
+        if function.code.simple_arity.get() as usize == M {
+            return straight(vm, frame, &function, object, self.span, |vm, frame, locals| {
+                fill(vm, frame, &mut locals[1..], args)
+            });
+        }
+        self.call_object::<N, M>(vm, frame, object, args)
+    }
+
+    #[inline(never)]
+    fn call_otherwise<const N: usize, const M: usize>(
+        &self,
+        vm: &mut Vm,
+        frame: &mut Frame,
+        object: &Operand,
+        args: &[Operand; N],
+    ) -> Eval {
+        self.call_on::<N, M>(vm, frame, object, args)
     }
 
     #[inline(always)]

@@ -1,6 +1,7 @@
 //! Assignment and deletion targets.
 
 use super::call::{answers_itself, noted};
+use super::expr::Variable;
 use super::items::storing;
 use super::name::Place;
 use super::prelude::*;
@@ -8,6 +9,53 @@ use crate::machine::attr_cache::AttrCache;
 use crate::machine::ops::is_object;
 use crate::object::class::Special;
 use crate::object::gc;
+
+/// `object.name = value` for an object in a variable.
+struct AttributeStore {
+    object: Variable,
+    name: Rc<Str>,
+    cache: AttrCache,
+    span: Span,
+}
+
+impl AttributeStore {
+    fn into_store(self) -> Store {
+        // Calls take the place of this one, so that it holds no registers.
+        Box::new(move |vm, frame, value| match &frame.locals[self.object.slot] {
+            Value::Instance(instance) if gc::is_noted(instance, &value) => match self.cache.replace(instance, value) {
+                Ok(old) if old.is_heap() => let_go_of(old),
+                Ok(old) => {
+                    std::mem::forget(old);
+                    Ok(())
+                }
+                Err(value) => self.assign(vm, frame, value),
+            },
+            _ => self.assign(vm, frame, value),
+        })
+    }
+
+    #[inline(never)]
+    fn assign(&self, vm: &mut Vm, frame: &mut Frame, value: Value) -> Eval<()> {
+        let value = match self.object.get(vm, frame)? {
+            Value::Instance(instance) => {
+                gc::stored(instance, &value);
+                match self.cache.add(instance, value) {
+                    Ok(()) => return Ok(()),
+                    Err(value) => value,
+                }
+            }
+            _ => value,
+        };
+        let object = self.object.get(vm, frame)?.clone();
+        noted(vm, frame, self.span, |vm| vm.set_attr_miss(&object, &self.name, value, &self.cache))
+    }
+}
+
+#[inline(never)]
+fn let_go_of(value: Value) -> Eval<()> {
+    drop(value);
+    Ok(())
+}
 
 /// One of several targets.
 enum Target {
@@ -43,15 +91,7 @@ impl Lower<'_> {
                 let span = self.attribute_span(span, span, attr.span);
                 let cache = AttrCache::default();
                 let object = match self.operand(*value) {
-                    Operand::Local(variable) => {
-                        return Box::new(move |vm, frame, value| match cache.assign(variable.get(vm, frame)?, value) {
-                            Ok(()) => Ok(()),
-                            Err(new) => {
-                                let object = variable.get(vm, frame)?.clone();
-                                noted(vm, frame, span, |vm| vm.set_attr_miss(&object, &name, new, &cache))
-                            }
-                        });
-                    }
+                    Operand::Local(object) => return AttributeStore { object, name, cache, span }.into_store(),
                     other => Self::operand_thunk(other),
                 };
                 Box::new(move |vm, frame, value| {

@@ -33,7 +33,7 @@ impl Hooks {
     const LEN: u16 = 64;
     /// A `__class__` that is not `object`'s.
     const CLASS: u16 = 128;
-    /// A `__getitem__`, `__setitem__` or `__contains__` that is not `dict`'s.
+    /// A `__getitem__`, `__setitem__` or `__contains__` that is not that of the built-in type the class derives from.
     const GETITEM: u16 = 256;
     const SETITEM: u16 = 512;
     const CONTAINS: u16 = 1024;
@@ -41,6 +41,9 @@ impl Hooks {
     const EQ: u16 = 2048;
     /// A `__hash__` that is not `tuple`'s.
     const HASH: u16 = 4096;
+    /// A `__len__` or `__iter__` that is not that of the built-in type the class derives from.
+    const OWN_LEN: u16 = 8192;
+    const ITER: u16 = 16384;
 
     fn has(self, which: u16) -> bool {
         self.0 & which != 0
@@ -100,19 +103,25 @@ impl Vm {
                 found |= bit;
             }
         }
-        let is_of = |native: &NativeFunction, class: &Rc<Class>| {
-            let owner = native.owner.borrow().as_ref().and_then(std::rc::Weak::upgrade);
-            owner.is_some_and(|owner| Rc::ptr_eq(&owner, class))
+        let base = match class.layout {
+            Layout::List => &self.types.list,
+            Layout::Tuple => &self.types.tuple,
+            Layout::Set => &self.types.set,
+            Layout::FrozenSet => &self.types.frozenset,
+            Layout::Str => &self.types.str_,
+            _ => &self.types.dict,
         };
         for (name, bit, class) in [
-            (sym::__getitem__, Hooks::GETITEM, &self.types.dict),
-            (sym::__setitem__, Hooks::SETITEM, &self.types.dict),
-            (sym::__contains__, Hooks::CONTAINS, &self.types.dict),
+            (sym::__getitem__, Hooks::GETITEM, base),
+            (sym::__setitem__, Hooks::SETITEM, base),
+            (sym::__contains__, Hooks::CONTAINS, base),
+            (sym::__len__, Hooks::OWN_LEN, base),
+            (sym::__iter__, Hooks::ITER, base),
             (sym::__eq__, Hooks::EQ, &self.types.object),
             (sym::__ne__, Hooks::EQ, &self.types.object),
             (sym::__hash__, Hooks::HASH, &self.types.tuple),
         ] {
-            if !matches!(has(name), Some(Value::Native(native)) if is_of(&native, class)) {
+            if !matches!(has(name), Some(Value::Native(native)) if native.is_of(class)) {
                 found |= bit;
             }
         }
@@ -127,12 +136,35 @@ impl Vm {
         Hooks(found)
     }
 
-    /// The dict inside an instance whose class has the methods of `dict` for all of some operations on items.
+    /// What is inside an instance whose class does something as the type of that does it.
+    #[inline]
+    fn inner_with<'a>(&self, value: &'a Value, operation: u16) -> Option<&'a Value> {
+        let Value::Instance(instance) = value else { return None };
+        let inner = instance.inner()?;
+        (!self.hooks(&instance.class()).has(operation)).then_some(inner)
+    }
+
     #[inline]
     fn dict_with<'a>(&self, value: &'a Value, operation: u16) -> Option<&'a Rc<Dict>> {
-        let Value::Instance(instance) = value else { return None };
-        let Some(Value::Dict(dict)) = instance.inner() else { return None };
-        (!self.hooks(&instance.class()).has(operation)).then_some(dict)
+        match self.inner_with(value, operation) {
+            Some(Value::Dict(dict)) => Some(dict),
+            _ => None,
+        }
+    }
+
+    /// What is inside an instance whose items are those of a built-in sequence.
+    pub fn sequence_read<'a>(&self, value: &'a Value) -> Option<&'a Value> {
+        self.inner_with(value, Hooks::GETITEM).filter(|inner| matches!(inner, Value::List(_) | Value::Tuple(_)))
+    }
+
+    /// What is inside an instance that is as long.
+    pub(super) fn measured<'a>(&self, value: &'a Value) -> Option<&'a Value> {
+        self.inner_with(value, Hooks::OWN_LEN)
+    }
+
+    /// What is inside an instance that is iterated as that is.
+    pub(super) fn iterated<'a>(&self, value: &'a Value) -> Option<&'a Value> {
+        self.inner_with(value, Hooks::ITER)
     }
 
     /// The dict inside an instance that is read as a dict is.

@@ -21,7 +21,11 @@ use crate::object::{Eval, Located};
 #[derive(Default)]
 pub struct AttrCache {
     first: Entry,
+    /// The shape among the others that was met last where an object has the attribute itself, and the place in it.
+    second: Cell<(u32, u32)>,
     others: OnceCell<Box<[Entry; 7]>>,
+    /// How often one of the others was found since one took the place of the first.
+    found_in_others: Cell<u8>,
 }
 
 /// What was found for one shape.
@@ -66,11 +70,16 @@ fn key_of(instance: &Instance) -> (u32, u32) {
 
 #[inline]
 fn key(attrs: &AttrCell, version: impl FnOnce() -> u32) -> (u32, u32) {
-    attrs.look(|attrs| match attrs {
+    attrs.look(|attrs| key_in(attrs, version))
+}
+
+#[inline(always)]
+fn key_in(attrs: &Attrs, version: impl FnOnce() -> u32) -> (u32, u32) {
+    match attrs {
         Attrs::Shaped { shape, .. } => (shape.known_id(), 0),
         Attrs::Apart(None) => (0, version()),
         Attrs::Apart(Some(_)) => (NO_ID, version()),
-    })
+    }
 }
 
 /// The attributes of an instance or exception, with the key by which an entry for it is found.
@@ -90,6 +99,18 @@ impl Entry {
     fn is_for(&self, (shape, version): (u32, u32)) -> bool {
         const { assert!(NO_ID == u32::MAX) };
         self.shape.get() == shape && (shape.wrapping_add(1) > 1 || self.version.get() == version)
+    }
+
+    fn swap(&self, other: &Entry) {
+        let Entry { version, shape, slot, variant, value, function, native, next } = self;
+        version.swap(&other.version);
+        shape.swap(&other.shape);
+        slot.swap(&other.slot);
+        variant.swap(&other.variant);
+        value.swap(&other.value);
+        function.swap(&other.function);
+        native.swap(&other.native);
+        next.swap(&other.next);
     }
 
     fn is_unused(&self) -> bool {
@@ -175,16 +196,24 @@ impl Entry {
 }
 
 impl AttrCache {
-    /// The attribute that a lookup here found in an instance of the first shape that was seen.
+    /// The attribute that a lookup here found in an instance of the first shape that was seen, or of another one.
     #[inline(always)]
     pub fn own(&self, value: &Value) -> Option<Value> {
         let Value::Instance(instance) = value else { return None };
-        instance.attrs.look(|attrs| match attrs {
-            Attrs::Shaped { shape, values } if shape.known_id() == self.first.shape.get() => {
-                values.get(self.first.slot.get() as usize).map(Value::clone_in_line)
-            }
-            _ => None,
-        })
+        instance.attrs.at(|shape| self.own_slot(shape))
+    }
+
+    /// Where an instance of the two shapes at hand has the attribute itself.
+    #[inline(always)]
+    fn own_slot(&self, shape: u32) -> usize {
+        let place = if shape == self.first.shape.get() {
+            self.first.slot.get()
+        } else if shape == self.second.get().0 {
+            self.second.get().1
+        } else {
+            IN_CLASS
+        };
+        place as usize
     }
 
     /// Where an instance of a shape that is remembered has the attribute itself.
@@ -195,17 +224,25 @@ impl AttrCache {
 
     #[inline(never)]
     fn other_slot(&self, shape: u32) -> usize {
+        if shape == self.second.get().0 {
+            return self.second.get().1 as usize;
+        }
         let mut others = self.others.get().into_iter().flat_map(|others| others.iter());
-        others.find(|entry| entry.shape.get() == shape).map_or(IN_CLASS, |entry| entry.slot.get()) as usize
+        let Some(entry) = others.find(|entry| entry.shape.get() == shape) else { return IN_CLASS as usize };
+        self.second.set((shape, entry.slot.get()));
+        entry.slot.get() as usize
     }
 
-    /// What an instance of any shape that is remembered has, if it is a number that fits into the value.
+    /// What an instance of a shape at hand has, if it is a number that fits into the value.
     #[inline(always)]
     pub fn own_number(&self, instance: &Instance) -> Option<Value> {
-        self.look_into(instance, |found| match found {
-            Value::Int(n) => Some(Value::Int(*n)),
-            Value::Float(x) => Some(Value::Float(*x)),
-            _ => None,
+        instance.attrs.look(|attrs| match attrs {
+            Attrs::Shaped { shape, values } => match values.get(self.own_slot(shape.known_id()))? {
+                Value::Int(n) => Some(Value::Int(*n)),
+                Value::Float(x) => Some(Value::Float(*x)),
+                _ => None,
+            },
+            Attrs::Apart(_) => None,
         })
     }
 
@@ -252,6 +289,20 @@ impl AttrCache {
         }
     }
 
+    /// What an instance of a shape at hand has itself, or what a class has that was found in it last and is no function or
+    /// the like: what is known without a call.
+    #[inline(always)]
+    pub fn plain(&self, value: &Value) -> Option<Value> {
+        match value {
+            Value::Instance(_) => self.own(value),
+            Value::Class(class) if self.is_known(class, OF_CLASS) => match &*self.first.value.borrow() {
+                Remembered::Plain(Value::Unbound) | Remembered::Linked(_) => None,
+                Remembered::Plain(found) => Some(found.clone_in_line()),
+            },
+            _ => None,
+        }
+    }
+
     /// The attribute that a lookup here found, or finds, without looking at anything else: nothing is called or bound.
     #[inline(always)]
     pub fn at_hand(&self, value: &Value, name: &Rc<Str>) -> Option<Value> {
@@ -261,8 +312,8 @@ impl AttrCache {
         }
     }
 
-    /// Assigns an attribute that an assignment here found in an instance of the first shape that was seen, or added to
-    /// it; the value comes back from others.
+    /// Assigns an attribute that an assignment here found in an instance of a shape that is remembered, or added to it;
+    /// the value comes back from others.
     #[inline(always)]
     pub fn assign(&self, value: &Value, new: Value) -> std::result::Result<(), Value> {
         match value {
@@ -276,33 +327,47 @@ impl AttrCache {
     pub fn assign_to(&self, instance: &Rc<Instance>, new: Value) -> std::result::Result<(), Value> {
         gc::stored(instance, &new);
         // Apart from what adds an attribute, so that the two words of the attributes stay in registers here.
-        let old = instance.attrs.change(|attrs| match attrs {
-            Attrs::Shaped { shape, values } if shape.known_id() == self.first.shape.get() => {
-                match values.get_mut(self.first.slot.get() as usize) {
-                    Some(place) => Ok(std::mem::replace(place, new)),
-                    None => Err(new),
-                }
-            }
-            _ => Err(new),
-        });
-        match old {
+        match self.replace(instance, new) {
             Ok(old) => {
                 old.discard();
                 Ok(())
             }
-            Err(new) => self.add(instance, new),
+            Err(new) => self.add_apart(instance, new),
         }
     }
 
-    /// The same for the other shapes, and where it adds an attribute.
     #[inline(never)]
-    fn add(&self, instance: &Rc<Instance>, new: Value) -> std::result::Result<(), Value> {
-        match self.entry(key_of(instance)) {
-            Some(entry) if entry.shape.get() != NO_ID => {
-                instance.attrs.change(|attrs| entry.put(attrs, new)).map(Value::discard)
-            }
-            _ => Err(new),
+    fn add_apart(&self, instance: &Rc<Instance>, new: Value) -> std::result::Result<(), Value> {
+        self.add(instance, new)
+    }
+
+    /// Assigns an attribute that an instance of a shape at hand has itself, and returns the old one; the value comes back
+    /// from others. What the collector has to be told is told before.
+    #[inline(always)]
+    pub fn replace(&self, instance: &Instance, new: Value) -> std::result::Result<Value, Value> {
+        instance.attrs.replace_at(|shape| self.own_slot(shape), new)
+    }
+
+    /// [`AttrCache::assign_to`] for the other shapes, and where it adds an attribute.
+    #[inline(always)]
+    pub fn add(&self, instance: &Rc<Instance>, new: Value) -> std::result::Result<(), Value> {
+        // All in one go: attributes that were just put back would be waited for. (A closure would not be inlined.)
+        let mut attrs = instance.attrs.take();
+        let old = self.put(&mut attrs, instance, new);
+        instance.attrs.put_back(attrs);
+        old?.discard();
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn put(&self, attrs: &mut Attrs, instance: &Instance, new: Value) -> std::result::Result<Value, Value> {
+        let entry = self.entry(key_in(attrs, || instance.class().version.get()));
+        let Some(entry) = entry.filter(|entry| entry.shape.get() != NO_ID) else { return Err(new) };
+        let old = entry.put(attrs, new)?;
+        if !old.is_unbound() {
+            self.second.set((entry.shape.get(), entry.slot.get()));
         }
+        Ok(old)
     }
 
     /// The script function that `value.name(...)` calls, if a lookup here found one for values like this.
@@ -312,6 +377,16 @@ impl AttrCache {
         let key = key_of(instance);
         let entry = if self.first.is_for(key) { &self.first } else { self.other(key)? };
         entry.function.borrow().upgrade()
+    }
+
+    /// The same for instances of the first shape that was seen, without a call.
+    #[inline(always)]
+    pub fn first_function(&self, instance: &Instance) -> Option<Rc<Function>> {
+        match self.first.shape.get() {
+            0 | NO_ID => None,
+            shape if instance.attrs.is_shaped(shape) => self.first.function.borrow().upgrade(),
+            _ => None,
+        }
     }
 
     /// Whether the first lookup here found a method written in Rust.
@@ -341,7 +416,15 @@ impl AttrCache {
     }
 
     fn other(&self, key: (u32, u32)) -> Option<&Entry> {
-        self.others.get()?.iter().find(|entry| entry.is_for(key))
+        let entry = self.others.get()?.iter().find(|entry| entry.is_for(key))?;
+        let found = self.found_in_others.get();
+        self.found_in_others.set(found.wrapping_add(1));
+        if found < u8::MAX {
+            return Some(entry);
+        }
+        // What was first may be of a class that has changed since.
+        self.first.swap(entry);
+        Some(&self.first)
     }
 
     /// Where to remember what is found for a shape that no entry is for.
@@ -366,11 +449,16 @@ impl AttrCache {
     /// What the last lookup here found in this class itself; `how` tells plain attributes from class methods.
     #[inline]
     fn of_class(&self, class: &Class, how: u32) -> Option<Value> {
+        self.is_known(class, how).then(|| self.first.value.borrow().get()).filter(|found| !found.is_unbound())
+    }
+
+    /// Whether the last lookup here found something in this class itself.
+    #[inline(always)]
+    fn is_known(&self, class: &Class, how: u32) -> bool {
         let entry = &self.first;
-        let known = entry.shape.get() == how
+        entry.shape.get() == how
             && entry.version.get() == class.version.get()
-            && entry.slot.get() == metaclass_version(class);
-        known.then(|| entry.value.borrow().get()).filter(|found| !found.is_unbound())
+            && entry.slot.get() == metaclass_version(class)
     }
 }
 

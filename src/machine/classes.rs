@@ -75,7 +75,11 @@ impl Vm {
             {
                 Maker::New(new)
             }
-            (_, Some(Value::Native(init))) if self.empty_container(class).is_some() => Maker::Container(init),
+            (Some(new), Some(Value::Native(init)))
+                if self.makes_empty(&new, class) && self.container(class).is_some_and(|base| init.is_of(base)) =>
+            {
+                Maker::Container(init)
+            }
             (Some(new), Some(init)) if self.is_base_exceptions(&new) => match init {
                 Value::Function(init) => Maker::Exception(Some(init)),
                 init if self.is_base_exceptions(&init) => Maker::Exception(None),
@@ -127,8 +131,8 @@ impl Vm {
             }
             self.check_abstract(class)?;
             Instance::create(class, Payload::NONE)
-        } else if let Some(empty) = self.empty_container(class) {
-            empty
+        } else if new.as_ref().is_some_and(|new| self.makes_empty(new, class)) {
+            Self::empty_container(class)
         } else if new.as_ref().is_some_and(|new| self.is_base_exceptions(new)) {
             let object = Value::Exception(Rc::new(Exception::new(class.clone(), Value::tuple(args))));
             // `BaseException.__init__` would only set the arguments again.
@@ -196,18 +200,29 @@ impl Vm {
         }
     }
 
-    /// What `__new__` makes of the built-in containers that `__init__` fills.
-    pub fn empty_container(&self, class: &Rc<Class>) -> Option<Value> {
-        let types = &self.types;
-        if Rc::ptr_eq(class, &types.list) {
-            Some(Value::list(Vec::new()))
-        } else if Rc::ptr_eq(class, &types.dict) {
-            Some(Value::dict(Dict::new()))
-        } else if Rc::ptr_eq(class, &types.set) {
-            Some(Value::Set(Rc::new(Set::new(false))))
-        } else {
-            None
+    /// Whether `__new__` makes an empty container for `__init__` to fill: that of `list`, `dict` or `set`.
+    fn makes_empty(&self, new: &Value, class: &Class) -> bool {
+        let (Some(container), Value::Native(new)) = (self.container(class), new) else { return false };
+        new.is_of(container) && (!class.builtin && !class.is_abstract.get() || std::ptr::eq(class, &**container))
+    }
+
+    fn container(&self, class: &Class) -> Option<&Rc<Class>> {
+        match class.layout {
+            Layout::List => Some(&self.types.list),
+            Layout::Dict => Some(&self.types.dict),
+            Layout::Set => Some(&self.types.set),
+            _ => None,
         }
+    }
+
+    /// What that makes.
+    pub fn empty_container(class: &Rc<Class>) -> Value {
+        let empty = match class.layout {
+            Layout::Dict => Value::dict(Dict::new()),
+            Layout::Set => Value::Set(Rc::new(Set::new(false))),
+            _ => Value::list(Vec::new()),
+        };
+        if class.builtin { empty } else { Instance::create(class, Payload::value(empty)) }
     }
 
     /// Whether a constructor is that of `BaseException`.

@@ -85,10 +85,12 @@ impl Vm {
             }
             step => {
                 let item = match step {
-                    Some(Step::YieldFrom(slot)) if value.is_none() && !delivered => match &parked.locals[*slot as usize] {
-                        Value::Iter(iter) => iter.any_at_once(),
-                        _ => None,
-                    },
+                    Some(Step::YieldFrom(slot)) if value.is_none() && !delivered => {
+                        match &parked.locals[*slot as usize] {
+                            Value::Iter(iter) => iter.any_at_once(),
+                            _ => None,
+                        }
+                    }
                     _ => None,
                 };
                 root.body.set(Body::Frame(parked));

@@ -97,7 +97,11 @@ impl Vm {
         {
             return Ok(found);
         }
-        if is_object(container) {
+        if let Some(sequence) = self.sequence_read(container) {
+            if let Some(found) = Self::item_at_once(sequence, key) {
+                return Ok(found);
+            }
+        } else if is_object(container) {
             if let Some(result) = self.call_script(container, sym::__getitem__, std::slice::from_ref(key))? {
                 return Ok(result);
             }
@@ -450,7 +454,8 @@ impl Vm {
 
     #[inline(never)]
     fn len_general(&mut self, value: &Value) -> Result<usize> {
-        if is_object(value) {
+        let inner = self.measured(value);
+        if inner.is_none() && is_object(value) {
             if let Some(result) = self.call_script(value, sym::__len__, &[])? {
                 return match self.index(&result)? {
                     Value::Int(n) => usize::try_from(n).map_err(|_| self.value_error("__len__() should return >= 0")),

@@ -37,6 +37,9 @@ impl Vm {
     }
 
     fn iter_special(&mut self, value: &Value) -> Result {
+        if let Some(inner) = self.iterated(value) {
+            return self.iter(inner);
+        }
         match self.lookup_special(value, sym::__iter__) {
             Some(Value::None) => Err(self.not_iterable(value)),
             Some(method) => {

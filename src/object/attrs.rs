@@ -346,8 +346,54 @@ impl AttrCell {
         result
     }
 
+    /// What stands at the place that a shape has it. (A closure for [`AttrCell::look`] would be called, not inlined.)
+    #[inline(always)]
+    pub fn at(&self, place: impl FnOnce(u32) -> usize) -> Option<Value> {
+        #[cfg(debug_assertions)]
+        assert!(!self.busy.get(), "attributes are used twice at once");
+        let attrs = self.attrs.take();
+        let found = match &attrs {
+            Attrs::Shaped { shape, values } => values.get(place(shape.known_id())).map(Value::clone_in_line),
+            Attrs::Apart(_) => None,
+        };
+        std::mem::forget(self.attrs.replace(attrs));
+        found
+    }
+
+    /// Replaces what stands at that place; the value comes back if nothing does.
+    #[inline(always)]
+    pub fn replace_at(&self, place: impl FnOnce(u32) -> usize, new: Value) -> std::result::Result<Value, Value> {
+        #[cfg(debug_assertions)]
+        assert!(!self.busy.get(), "attributes are used twice at once");
+        let mut attrs = self.attrs.take();
+        let old = match &mut attrs {
+            Attrs::Shaped { shape, values } => match values.get_mut(place(shape.known_id())) {
+                Some(place) => Ok(std::mem::replace(place, new)),
+                None => Err(new),
+            },
+            Attrs::Apart(_) => Err(new),
+        };
+        std::mem::forget(self.attrs.replace(attrs));
+        old
+    }
+
+    /// Whether it is an object of this shape.
+    #[inline(always)]
+    pub fn is_shaped(&self, shape: u32) -> bool {
+        let attrs = self.attrs.take();
+        let is = matches!(&attrs, Attrs::Shaped { shape: own, .. } if own.known_id() == shape);
+        std::mem::forget(self.attrs.replace(attrs));
+        is
+    }
+
     pub fn take(&self) -> Attrs {
         self.attrs.take()
+    }
+
+    /// Puts back what was taken, where nothing has been put meanwhile.
+    #[inline(always)]
+    pub fn put_back(&self, attrs: Attrs) {
+        std::mem::forget(self.attrs.replace(attrs));
     }
 
     pub fn set(&self, attrs: Attrs) {

@@ -59,14 +59,18 @@ impl Iter {
                 next.set(value.wrapping_add(*step));
                 Some(Value::Int(value))
             }
+            // The position is not read again: next to the count of borrowers the two would be changed by one instruction,
+            // which waits for what was just written to one of them.
             Iter::List { list, at } => {
-                let found = list.borrow().as_ref()?.items.borrow().get(at.get())?.clone();
-                at.set(at.get() + 1);
+                let place = at.get();
+                let found = list.borrow().as_ref()?.items.borrow().get(place)?.clone_in_line();
+                at.set(place + 1);
                 Some(found)
             }
             Iter::Tuple { tuple, at } => {
-                let found = tuple.borrow().as_ref()?.get(at.get())?.clone();
-                at.set(at.get() + 1);
+                let place = at.get();
+                let found = tuple.borrow().as_ref()?.get(place)?.clone_in_line();
+                at.set(place + 1);
                 Some(found)
             }
             _ => None,
