@@ -116,7 +116,7 @@ fn call_named(
 /// What is called, and with which object in front.
 enum Target {
     Function(Thunk),
-    Method(Operand, MethodSite),
+    Method(Operand, Box<MethodSite>),
 }
 
 /// A call without `*` and `**`.
@@ -294,7 +294,7 @@ impl Lower<'_> {
                     value.span = func_span;
                 }
                 let (object, site) = self.method_site(*value, attr, span, func_span);
-                Target::Method(object, site)
+                Target::Method(object, Box::new(site))
             }
             kind => Target::Function(self.expr(Expr { kind, span: func_span, suspends: func.suspends })),
         };

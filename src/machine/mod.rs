@@ -23,6 +23,7 @@ pub mod generator;
 pub mod generic;
 pub mod groups;
 pub mod hash;
+mod hooks;
 pub mod import;
 pub mod instance;
 pub mod item;

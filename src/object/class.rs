@@ -122,7 +122,7 @@ pub struct Class {
     pub has_del: Cell<bool>,
     /// Whether `__abstractmethods__` was set to names.
     pub is_abstract: Cell<bool>,
-    /// Which special methods it has, as bits of `machine::attr::Hooks`; valid for one version.
+    /// Which special methods it has, as bits of `machine::hooks::Hooks`; valid for one version.
     pub hooks: Cell<(u32, u16)>,
     /// How its instances are made; valid for one version.
     pub maker: RefCell<(u32, Maker)>,
