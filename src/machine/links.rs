@@ -11,6 +11,10 @@ pub fn awaiting(coroutine: &Coroutine) -> Value {
     match coroutine.state.get() {
         State::Suspended => match link(coroutine) {
             Value::Native(_) => Value::None,
+            Value::Instance(instance) => {
+                let behind = instance.native_data().and_then(|data| data.awaited());
+                behind.unwrap_or(Value::Instance(instance))
+            }
             found => found,
         },
         _ => Value::None,

@@ -52,6 +52,11 @@ pub trait Native: Any {
         false
     }
 
+    /// The awaitable that it stands for, if it does nothing itself but wait for that.
+    fn awaited(&self) -> Option<Value> {
+        None
+    }
+
     /// The bytes it lends to others, copied out.
     fn buffer(&self) -> Option<Vec<u8>> {
         None

@@ -153,6 +153,10 @@ impl Native for NextOr {
         visit(&self.awaitable);
         visit(&self.default);
     }
+
+    fn awaited(&self) -> Option<Value> {
+        Some(self.awaitable.clone())
+    }
 }
 
 const NEXT_OR: &[Row] = &[
