@@ -106,7 +106,7 @@ impl Facts {
 
 pub(super) fn collect(module: &Module, scopes: &Scopes, interner: &Interner) -> Facts {
     let facts = Facts { names: HashMap::default(), is_open: false, read_all: Vec::new() };
-    let mut walk = Walk { facts, scopes, interner, scope: ScopeId(0) };
+    let mut walk = Walk { facts, scopes, interner, scope: ScopeId(0), is_text: false };
     walk.block(&module.body);
     walk.facts
 }
@@ -116,10 +116,15 @@ struct Walk<'a> {
     scopes: &'a Scopes,
     interner: &'a Interner,
     scope: ScopeId,
+    /// In an annotation that is kept as text: the resolver made no scopes for what is in it.
+    is_text: bool,
 }
 
 impl<'a> Walk<'a> {
     fn bind(&mut self, name: Symbol, what: What, assigned: Option<Span>) {
+        if self.is_text {
+            return;
+        }
         let owner = match self.scopes.get(self.scope).binding(name) {
             Some(_) => Facts::owner(self.scopes, self.scope, name),
             None => self.scope,
@@ -142,7 +147,15 @@ impl<'a> Walk<'a> {
         }
     }
 
+    fn annotation(&mut self, annotation: &'a Expr) {
+        let around = self.is_text;
+        self.is_text |= self.scopes.future_annotations;
+        self.expr(annotation);
+        self.is_text = around;
+    }
+
     fn within(&mut self, scope: ScopeId, f: impl FnOnce(&mut Self)) {
+        let scope = if self.is_text { self.scope } else { scope };
         let around = std::mem::replace(&mut self.scope, scope);
         f(self);
         self.scope = around;
@@ -188,7 +201,7 @@ impl<'a> Walk<'a> {
             }
             StmtKind::AnnAssign { target, annotation, value, .. } => {
                 value.iter().for_each(|value| self.expr(value));
-                self.expr(annotation);
+                self.annotation(annotation);
                 return match (&target.kind, value) {
                     (ExprKind::Name(name), Some(_)) => self.bind(*name, What::Other, Some(target.span)),
                     _ => self.target(target, None),
@@ -254,7 +267,7 @@ impl<'a> Walk<'a> {
         self.within(outside, |walk| {
             def.type_params.iter().for_each(|param| walk.bind(param.name.name, What::Other, None));
             walk.params(&def.params, def.scope);
-            def.returns.iter().for_each(|e| walk.expr(e));
+            def.returns.iter().for_each(|e| walk.annotation(e));
             walk.within(def.scope, |walk| walk.block(&def.body));
         });
     }
@@ -262,7 +275,8 @@ impl<'a> Walk<'a> {
     /// Defaults and annotations belong outside, the parameters inside.
     fn params(&mut self, params: &'a Params, inside: ScopeId) {
         for param in all_params(params) {
-            param.default.iter().chain(&param.annotation).for_each(|e| self.expr(e));
+            param.default.iter().for_each(|e| self.expr(e));
+            param.annotation.iter().for_each(|e| self.annotation(e));
             self.within(inside, |walk| walk.bind(param.name.name, What::Other, None));
         }
     }
