@@ -35,58 +35,29 @@ impl MethodSite {
         if let Some(place) = super_place {
             return super_method(place, object, self, args);
         }
+        let call = MethodCall { site: self, object, args };
         // The first two keep nothing over the call, so that it takes the place of theirs.
-        match object {
+        match call.object {
             Operand::Local(Variable { slot, .. }) => Box::new(move |vm, frame| {
                 if let Value::Instance(instance) = &frame.locals[slot]
-                    && let Some(function) = self.cache.first_function(instance)
+                    && let Some(function) = call.site.cache.first_function(instance)
                 {
                     let object = instance.clone();
-                    return self.call_function::<N, M>(vm, frame, function, object, &args);
+                    return call.of_function::<M>(vm, frame, function, object);
                 }
-                self.call_otherwise::<N, M>(vm, frame, &object, &args)
+                call.otherwise::<M>(vm, frame)
             }),
-            object @ Operand::Attribute(_) => Box::new(move |vm, frame| {
-                if let Operand::Attribute(attribute) = &object
+            Operand::Attribute(_) => Box::new(move |vm, frame| {
+                if let Operand::Attribute(attribute) = &call.object
                     && let Some(Value::Instance(instance)) = attribute.at_hand(frame)
-                    && let Some(function) = self.cache.first_function(&instance)
+                    && let Some(function) = call.site.cache.first_function(&instance)
                 {
-                    return self.call_function::<N, M>(vm, frame, function, instance, &args);
+                    return call.of_function::<M>(vm, frame, function, instance);
                 }
-                self.call_otherwise::<N, M>(vm, frame, &object, &args)
+                call.otherwise::<M>(vm, frame)
             }),
-            object => Box::new(move |vm, frame| self.call_on::<N, M>(vm, frame, &object, &args)),
+            _ => Box::new(move |vm, frame| call.site.call_on::<N, M>(vm, frame, &call.object, &call.args)),
         }
-    }
-
-    /// Calls a function of the object's class.
-    #[inline(never)]
-    fn call_function<const N: usize, const M: usize>(
-        &self,
-        vm: &mut Vm,
-        frame: &mut Frame,
-        function: Rc<Function>,
-        object: Rc<Instance>,
-        args: &[Operand; N],
-    ) -> Eval {
-        let object = Value::Instance(object);
-        if function.code.simple_arity.get() as usize == M {
-            return straight(vm, frame, &function, object, self.span, |vm, frame, locals| {
-                fill(vm, frame, &mut locals[1..], args)
-            });
-        }
-        self.call_object::<N, M>(vm, frame, object, args)
-    }
-
-    #[inline(never)]
-    fn call_otherwise<const N: usize, const M: usize>(
-        &self,
-        vm: &mut Vm,
-        frame: &mut Frame,
-        object: &Operand,
-        args: &[Operand; N],
-    ) -> Eval {
-        self.call_on::<N, M>(vm, frame, object, args)
     }
 
     #[inline(always)]
@@ -207,6 +178,38 @@ impl MethodSite {
                 invoke(vm, frame, callee, values, self.span)
             }
         }
+    }
+}
+
+/// A method call with all its parts.
+struct MethodCall<const N: usize> {
+    site: MethodSite,
+    object: Operand,
+    args: [Operand; N],
+}
+
+impl<const N: usize> MethodCall<N> {
+    /// Calls a function of the object's class; `M` is `N` and one for the object.
+    #[inline(never)]
+    fn of_function<const M: usize>(
+        &self,
+        vm: &mut Vm,
+        frame: &mut Frame,
+        function: Rc<Function>,
+        object: Rc<Instance>,
+    ) -> Eval {
+        let object = Value::Instance(object);
+        if function.code.simple_arity.get() as usize == M {
+            return straight(vm, frame, &function, object, self.site.span, |vm, frame, locals| {
+                fill(vm, frame, &mut locals[1..], &self.args)
+            });
+        }
+        self.site.call_object::<N, M>(vm, frame, object, &self.args)
+    }
+
+    #[inline(never)]
+    fn otherwise<const M: usize>(&self, vm: &mut Vm, frame: &mut Frame) -> Eval {
+        self.site.call_on::<N, M>(vm, frame, &self.object, &self.args)
     }
 }
 
