@@ -76,7 +76,7 @@ impl Vm {
                 Maker::New(new)
             }
             (Some(new), Some(Value::Native(init)))
-                if self.makes_empty(&new, class) && self.container(class).is_some_and(|base| init.is_of(base)) =>
+                if self.fills_later(&new, class).is_some_and(|container| init.is_of(container)) =>
             {
                 Maker::Container(init)
             }
@@ -131,7 +131,7 @@ impl Vm {
             }
             self.check_abstract(class)?;
             Instance::create(class, Payload::NONE)
-        } else if new.as_ref().is_some_and(|new| self.makes_empty(new, class)) {
+        } else if new.as_ref().is_some_and(|new| self.fills_later(new, class).is_some()) {
             Self::empty_container(class)
         } else if new.as_ref().is_some_and(|new| self.is_base_exceptions(new)) {
             let object = Value::Exception(Rc::new(Exception::new(class.clone(), Value::tuple(args))));
@@ -200,19 +200,13 @@ impl Vm {
         }
     }
 
-    /// Whether `__new__` makes an empty container for `__init__` to fill: that of `list`, `dict` or `set`.
-    fn makes_empty(&self, new: &Value, class: &Class) -> bool {
-        let (Some(container), Value::Native(new)) = (self.container(class), new) else { return false };
-        new.is_of(container) && (!class.builtin && !class.is_abstract.get() || std::ptr::eq(class, &**container))
-    }
-
-    fn container(&self, class: &Class) -> Option<&Rc<Class>> {
-        match class.layout {
-            Layout::List => Some(&self.types.list),
-            Layout::Dict => Some(&self.types.dict),
-            Layout::Set => Some(&self.types.set),
-            _ => None,
-        }
+    /// The class whose `__new__` makes an empty container for `__init__` to fill, if this is it: `list`, `dict` or `set`.
+    fn fills_later(&self, new: &Value, class: &Class) -> Option<&Rc<Class>> {
+        let Value::Native(new) = new else { return None };
+        let container = self.container_of(class)?;
+        let is_filled = matches!(class.layout, Layout::List | Layout::Dict | Layout::Set);
+        let makes = !class.builtin && !class.is_abstract.get() || std::ptr::eq(class, &**container);
+        (is_filled && makes && new.is_of(container)).then_some(container)
     }
 
     /// What that makes.

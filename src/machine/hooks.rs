@@ -90,14 +90,7 @@ impl Vm {
                 found |= bit;
             }
         }
-        let base = match class.layout {
-            Layout::List => &self.types.list,
-            Layout::Tuple => &self.types.tuple,
-            Layout::Set => &self.types.set,
-            Layout::FrozenSet => &self.types.frozenset,
-            Layout::Str => &self.types.str_,
-            _ => &self.types.dict,
-        };
+        let base = self.container_of(class).unwrap_or(&self.types.dict);
         for (name, bit, class) in [
             (sym::__getitem__, Hooks::GETITEM, base),
             (sym::__setitem__, Hooks::SETITEM, base),
@@ -121,6 +114,19 @@ impl Vm {
         }
         class.hooks.set((class.version.get(), found));
         Hooks(found)
+    }
+
+    /// The built-in container whose layout a class has.
+    pub(super) fn container_of(&self, class: &Class) -> Option<&Rc<Class>> {
+        match class.layout {
+            Layout::List => Some(&self.types.list),
+            Layout::Dict => Some(&self.types.dict),
+            Layout::Set => Some(&self.types.set),
+            Layout::FrozenSet => Some(&self.types.frozenset),
+            Layout::Tuple => Some(&self.types.tuple),
+            Layout::Str => Some(&self.types.str_),
+            _ => None,
+        }
     }
 
     /// What is inside an instance whose class does something as the type of that does it.
