@@ -87,9 +87,21 @@ pub fn found(vm: &mut Vm, event_loop: Option<&Value>) -> Result<()> {
     Err(vm.error(&class, format!("{who} waiting for something that will never happen")))
 }
 
-/// Tasks that wait for each other cannot be cancelled: `cancel()` would go round for ever. One of each circle is cancelled
-/// without asking what it waits for, so that all are cleaned up when their loop runs once more.
+/// Tasks that wait for each other cannot be cancelled: `cancel()` would go round for ever, or, where a group is left, cancel
+/// the one that leaves it. One of each circle is cancelled without asking what it waits for, so that all are cleaned up when
+/// their loop runs once more.
 fn break_circles(vm: &mut Vm, waiting: &[Rc<Instance>]) -> Result<()> {
+    let mut groups: HashMap<_, Vec<Value>, FixedState> = HashMap::default();
+    for task in waiting {
+        if let Some(parent) = group_parent(task) {
+            groups.entry(Rc::as_ptr(&parent)).or_default().push(Value::Instance(task.clone()));
+        }
+    }
+    let cancelled_with = |task: &Rc<Instance>| {
+        let mut others = cancelled_with(task);
+        others.extend(groups.get(&Rc::as_ptr(task)).into_iter().flatten().cloned());
+        others
+    };
     // Whether what was seen is on the way to where the search is.
     let mut seen = HashMap::with_hasher(FixedState::default());
     for task in waiting {
@@ -263,12 +275,14 @@ pub fn awaited(vm: &mut Vm, task: &Rc<Instance>) -> Vec<Value> {
     }
     // Those of its groups, whether it waits for them already or not.
     let state = super::state(vm);
-    let belongs = |other: &Rc<Instance>| {
-        let part = other.data::<future::Future>().and_then(future::Future::task);
-        part.and_then(|part| part.group_parent.borrow().upgrade()).is_some_and(|parent| Rc::ptr_eq(&parent, task))
-    };
+    let belongs = |other: &Rc<Instance>| group_parent(other).is_some_and(|parent| Rc::ptr_eq(&parent, task));
     found.extend(state.pending_tasks().into_iter().filter(belongs).map(Value::Instance));
     found
+}
+
+/// The task that waits for this one at the end of a group.
+fn group_parent(task: &Instance) -> Option<Rc<Instance>> {
+    task.data::<future::Future>()?.task()?.group_parent.borrow().upgrade()
 }
 
 /// The object on which the innermost awaits depend: a lock, a queue, a future.
