@@ -191,6 +191,7 @@ impl Vm {
                 },
                 Value::Function(function) if function.code.kind == CodeKind::Function => {
                     let Some(green) = self.green_code(&function.code) else { break };
+                    green.runs_in(&function.globals);
                     let mut locals = vec![Value::Unbound; function.code.slots as usize];
                     self.bind_into(function, &args, kwargs, &mut locals)?;
                     locals.resize(green.slots as usize, Value::Unbound);
