@@ -41,6 +41,12 @@ pub(super) fn innermost(exception: &Exception) -> Option<Rc<Traceback>> {
     }
 }
 
+/// What the system says of an error by its number.
+pub fn os_error_text(errno: i32) -> String {
+    let text = std::io::Error::from_raw_os_error(errno).to_string();
+    text.rsplit_once(" (os error").map_or(text.clone(), |(text, _)| text.to_owned())
+}
+
 fn did_you_mean(name: &str) -> String {
     format!("Did you mean: '{name}'?")
 }
@@ -624,10 +630,7 @@ impl Vm {
         });
         // A host may say more than the system does.
         let own = error.get_ref().map(ToString::to_string);
-        let text = own.unwrap_or_else(|| {
-            let text = std::io::Error::from_raw_os_error(errno).to_string();
-            text.rsplit_once(" (os error").map_or(text.clone(), |(text, _)| text.to_owned())
-        });
+        let text = own.unwrap_or_else(|| os_error_text(errno));
         // The number decides which class it is.
         let class = Value::Class(self.types.OSError.clone());
         match self.call(&class, &[Value::Int(errno.into()), Value::string(text)]) {

@@ -95,7 +95,10 @@ pub(super) const FUNCTIONS: &[Row] = &[
 ];
 
 fn path(value: &Value) -> PathBuf {
-    value.as_str().map(|text| Path::new(text.as_str()).to_owned()).unwrap_or_default()
+    match value {
+        Value::Bytes(name) => PathBuf::from(String::from_utf8_lossy(name).into_owned()),
+        _ => value.as_str().map(|text| Path::new(text.as_str()).to_owned()).unwrap_or_default(),
+    }
 }
 
 fn change(vm: &mut Vm, file: &Value, change: FileChange) -> Result {

@@ -9,6 +9,7 @@ use sha3::digest::{ExtendableOutput, Update, XofReader};
 
 use crate::builtins::prelude::*;
 use crate::host::OnSignal;
+use crate::machine::report::os_error_text;
 use crate::machine::sequence::bytes_of;
 use crate::text::eastern::{Charset, Found};
 
@@ -30,6 +31,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         Ok(Value::None)
     }),
     native("_process_id()", |vm, _| Ok(Value::Int(vm.host.process_id.into()))),
+    native("strerror(code, /)", |vm, args| Ok(Value::string(os_error_text(vm.to_i64(&args[0])? as i32)))),
     native("_random_bytes(size, /)", |vm, args| {
         let size = usize::try_from(vm.to_i64(&args[0])?).unwrap_or(0);
         let mut bytes = Vec::new();
