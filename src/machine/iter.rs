@@ -37,8 +37,8 @@ impl Vm {
     }
 
     fn iter_special(&mut self, value: &Value) -> Result {
-        if let Some(inner) = self.iterated(value) {
-            return self.iter(inner);
+        if self.iterated(value).is_some() {
+            return self.iter_inside(value);
         }
         match self.lookup_special(value, sym::__iter__) {
             Some(Value::None) => Err(self.not_iterable(value)),
@@ -55,6 +55,24 @@ impl Vm {
                 Ok(Iter::native(&class, Sequence { value: value.clone(), at: 0 }))
             }
             None => Err(self.not_iterable(value)),
+        }
+    }
+
+    /// `iter()` of the built-in value that an object is, or is an instance of a subclass of.
+    pub fn iter_inside(&mut self, object: &Value) -> Result {
+        let iterator = self.iter(object.unwrapped())?;
+        Ok(self.holding(object, iterator))
+    }
+
+    /// An iterator over what is inside an instance of a script's class: until its end that lives as well.
+    pub fn holding(&self, object: &Value, iterator: Value) -> Value {
+        match (object, iterator) {
+            (Value::Instance(instance), Value::Iter(iter)) if !instance.class().builtin => {
+                let class = self.class_of(&Value::Iter(iter.clone()));
+                let stays = Rc::ptr_eq(&class, &self.types.list_reverseiterator);
+                Iter::native(&class, Inside { object: object.clone(), iter, stays })
+            }
+            (_, iterator) => iterator,
         }
     }
 
@@ -355,6 +373,9 @@ impl Vm {
     /// The length that a value gives itself or expects to have, if it says one.
     pub fn length_hint_given(&mut self, value: &Value) -> Result<Option<usize>> {
         if let Value::Iter(iter) = value {
+            if let Some((_, iter)) = iter.inside() {
+                return self.length_hint_given(&Value::Iter(iter));
+            }
             return Ok(Some(match &**iter {
                 Iter::Range { remaining, .. } => remaining.get() as usize,
                 Iter::List { list, at } => list.borrow().as_ref().map_or(0, |l| l.len().saturating_sub(at.get())),
@@ -502,6 +523,49 @@ impl NativeIter for Sequence {
 
     fn take_values(&mut self) -> Vec<Value> {
         vec![self.value.take()]
+    }
+}
+
+/// The iterator over what is inside an instance, which it keeps.
+struct Inside {
+    object: Value,
+    iter: Rc<Iter>,
+    /// At its end it keeps the instance all the same.
+    stays: bool,
+}
+
+impl NativeIter for Inside {
+    fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
+        let next = vm.advance(&self.iter)?;
+        if next.is_none() && !self.stays {
+            drop(self.object.take());
+        }
+        Ok(next)
+    }
+
+    fn outlives_end(&self) -> bool {
+        true
+    }
+
+    fn at_once(&mut self) -> Option<Value> {
+        self.iter.any_at_once()
+    }
+
+    fn pair_at_once(&mut self) -> Option<Pair> {
+        self.iter.pair_at_once()
+    }
+
+    fn inside(&self) -> Option<(Value, Rc<Iter>)> {
+        Some((self.object.clone(), self.iter.clone()))
+    }
+
+    fn trace(&self, visit: gc::Visit) {
+        visit(&self.object);
+        gc::link(&self.iter, Value::Iter, visit);
+    }
+
+    fn take_values(&mut self) -> Vec<Value> {
+        vec![self.object.take()]
     }
 }
 

@@ -7,12 +7,15 @@ use crate::object::iter::DictPart;
 /// What `dict.keys()`, `dict.values()` and `dict.items()` return.
 pub struct DictView {
     pub dict: Rc<Dict>,
+    /// The instance that was asked for it, if the dict is inside one.
+    pub object: Value,
     pub part: DictPart,
 }
 
 impl Native for DictView {
     fn trace(&self, visit: gc::Visit) {
         gc::link(&self.dict, Value::Dict, visit);
+        visit(&self.object);
     }
 }
 
@@ -26,13 +29,15 @@ impl Native for MappingProxy {
 }
 
 impl Vm {
-    pub fn dict_view(&mut self, dict: &Rc<Dict>, part: DictPart) -> Value {
+    /// A view of a dict. The object that was asked for it lives as long.
+    pub fn dict_view(&mut self, dict: &Rc<Dict>, part: DictPart, object: &Value) -> Value {
         let class = match part {
             DictPart::Keys => &self.types.dict_keys,
             DictPart::Values => &self.types.dict_values,
             DictPart::Items => &self.types.dict_items,
         };
-        Instance::native(class, DictView { dict: dict.clone(), part })
+        let object = if let Value::Instance(_) = object { object.clone() } else { Value::Unbound };
+        Instance::native(class, DictView { dict: dict.clone(), object, part })
     }
 
     pub fn mapping_proxy(&mut self, mapping: Value) -> Value {

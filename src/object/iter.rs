@@ -191,6 +191,11 @@ pub trait NativeIter {
         false
     }
 
+    /// The instance that it goes through, and the iterator over what is inside that.
+    fn inside(&self) -> Option<(Value, Rc<Iter>)> {
+        None
+    }
+
     /// Another that goes on from the same place; it stands in for this one while this one runs.
     fn twin(&self) -> Option<Rc<dyn NativeIter>> {
         None
@@ -220,8 +225,18 @@ impl Iter {
     /// Whether it is of a kind that knows how long it is, but is not to say: `repeat(x)`.
     pub fn hides_length(&self) -> bool {
         match self {
-            Iter::Native { state, .. } => state.borrow().as_ref().is_some_and(|state| state.length_hint().is_none()),
+            Iter::Native { state, .. } => {
+                state.borrow().as_ref().is_some_and(|state| state.length_hint().is_none() && state.inside().is_none())
+            }
             _ => false,
+        }
+    }
+
+    /// [`NativeIter::inside`]
+    pub fn inside(&self) -> Option<(Value, Rc<Iter>)> {
+        match self {
+            Iter::Native { state, .. } => state.borrow().as_ref()?.inside(),
+            _ => None,
         }
     }
 

@@ -66,6 +66,19 @@ pub fn reduce(vm: &mut Vm, args: &[Value]) -> Result {
     let Value::Iter(iterator) = args[0].unwrapped().clone() else {
         return Err(crate::builtins::types::wrong_receiver(vm, &args[0]));
     };
+    if let Some((object, inner)) = iterator.inside() {
+        let made = reduce(vm, &[Value::Iter(inner)])?;
+        // What is left of a dict or set is a list, other objects stand for themselves.
+        let stands = object.as_dict().is_none() && object.as_set().is_none();
+        return match made.as_tuple() {
+            Some(parts) if stands && parts.len() > 2 => {
+                let mut parts = parts.to_vec();
+                parts[1] = Value::tuple([object]);
+                Ok(Value::tuple(parts))
+            }
+            _ => Ok(made),
+        };
+    }
     let (found, state) = match &*iterator {
         Iter::Range { next, remaining, step } => {
             // The end may lie beyond what the numbers themselves take.
@@ -171,8 +184,16 @@ pub fn set_state(vm: &mut Vm, args: &[Value]) -> Result {
         }
     }
     let position = vm.to_i64(&args[1])?;
+    set_position(iterator, position);
+    Ok(Value::None)
+}
+
+fn set_position(iterator: &Iter, position: i64) {
+    if let Some((_, inner)) = iterator.inside() {
+        return set_position(&inner, position);
+    }
     let at = usize::try_from(position).unwrap_or(0);
-    match &**iterator {
+    match iterator {
         Iter::Range { next, remaining, step } => {
             let skipped = (at as u64).min(remaining.get());
             next.set(next.get().wrapping_add(step.wrapping_mul(skipped as i64)));
@@ -189,5 +210,4 @@ pub fn set_state(vm: &mut Vm, args: &[Value]) -> Result {
         }
         Iter::Dict { .. } | Iter::Set { .. } => {}
     }
-    Ok(Value::None)
 }

@@ -67,9 +67,10 @@ const METHODS: &[Row] = &[
     method("reverse()", reverse),
     of!("sort(*, key=None, reverse=False)", Value::as_list, sort),
     method("__iter__()", special::iter),
-    of!("__reversed__()", Value::as_list, |vm, list, _| {
+    of!("__reversed__()", Value::as_list, |vm, list, args| {
         let left = list.len();
-        Ok(Iter::native(&vm.types.list_reverseiterator, Reversed { list: Some(list.clone()), left }))
+        let reversed = Iter::native(&vm.types.list_reverseiterator, Reversed { list: Some(list.clone()), left });
+        Ok(vm.holding(&args[0], reversed))
     }),
     class_method("__class_getitem__(object, /)", special::class_getitem),
 ];

@@ -178,7 +178,7 @@ pub fn contains(vm: &mut Vm, args: &[Value]) -> Result {
 
 /// `__iter__` of the types whose iterators the machine makes by itself.
 pub fn iter(vm: &mut Vm, args: &[Value]) -> Result {
-    vm.iter(args[0].unwrapped())
+    vm.iter_inside(&args[0])
 }
 
 pub fn repr(vm: &mut Vm, args: &[Value]) -> Result {

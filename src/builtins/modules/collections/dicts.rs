@@ -139,7 +139,7 @@ const DEFAULT: &[Row] = &[
         let factory = factory(vm, &args[0]);
         let given = if factory.is_none() { Vec::new() } else { vec![factory] };
         let dict = inner(vm, &args[0])?;
-        let pairs = vm.dict_view(&dict, DictPart::Items);
+        let pairs = vm.dict_view(&dict, DictPart::Items, &args[0]);
         let pairs = vm.iter(&pairs)?;
         let class = Value::Class(vm.class_of(&args[0]));
         Ok(Value::tuple([class, Value::tuple(given), Value::None, Value::None, pairs]))
@@ -256,11 +256,13 @@ const ORDERED: &[Row] = &[
     }),
     method("__iter__()", |vm, args| {
         let dict = inner(vm, &args[0])?;
-        Ok(ordered_iterator(vm, &dict, DictPart::Keys, false))
+        let iterator = ordered_iterator(vm, &dict, DictPart::Keys, false);
+        Ok(vm.holding(&args[0], iterator))
     }),
     method("__reversed__()", |vm, args| {
         let dict = inner(vm, &args[0])?;
-        Ok(ordered_iterator(vm, &dict, DictPart::Keys, true))
+        let iterator = ordered_iterator(vm, &dict, DictPart::Keys, true);
+        Ok(vm.holding(&args[0], iterator))
     }),
     method("__reduce__()", |vm, args| {
         let state = vm.call_method(&args[0], "__getstate__", &[])?;
@@ -444,15 +446,17 @@ fn ordered_view(vm: &mut Vm, args: &[Value], part: DictPart) -> Result {
         DictPart::Items => ("builtins.odict_items", vm.types.dict_items.clone()),
     };
     let class = define(vm, full, &base, Layout::Final, VIEW);
-    Ok(Instance::native(&class, DictView { dict, part }))
+    Ok(Instance::native(&class, DictView { dict, object: args[0].clone(), part }))
 }
 
 const VIEW: &[Row] = &[
     of!("__iter__()", Value::data::<DictView>, |vm, view, _| {
-        Ok(ordered_iterator(vm, &view.dict, view.part, false))
+        let iterator = ordered_iterator(vm, &view.dict, view.part, false);
+        Ok(vm.holding(&view.object, iterator))
     }),
     of!("__reversed__()", Value::data::<DictView>, |vm, view, _| {
-        Ok(ordered_iterator(vm, &view.dict, view.part, true))
+        let iterator = ordered_iterator(vm, &view.dict, view.part, true);
+        Ok(vm.holding(&view.object, iterator))
     }),
 ];
 

@@ -285,7 +285,8 @@ fn iter(vm: &mut Vm, args: &[Value]) -> Result {
         Value::ByteArray(_) => vm.types.bytearray_iterator.clone(),
         _ => return Err(crate::builtins::types::wrong_receiver(vm, &args[0])),
     };
-    Ok(Iter::native(&class, BytesIter { bytes, at: 0 }))
+    let iterator = Iter::native(&class, BytesIter { bytes, at: 0 });
+    Ok(vm.holding(&args[0], iterator))
 }
 
 struct BytesIter {

@@ -45,7 +45,7 @@ const METHODS: &[Row] = &[
     method("setdefault(key, default=None, /)", set_default),
     method("update(*args, **kwargs)", |vm, args| update_from(vm, "update", args))
         .or_plain(|vm, args| update_with(vm, "update", &args[0], &args[1..]).map(|_| Value::None)),
-    of!("values()", Value::as_dict, |vm, dict, _| { Ok(vm.dict_view(dict, DictPart::Values)) }),
+    of!("values()", Value::as_dict, |vm, dict, args| { Ok(vm.dict_view(dict, DictPart::Values, &args[0])) }),
     of!("__getitem__(key, /)", Value::as_dict, get_item),
     method("__iter__()", special::iter),
     method("__reversed__()", views::reversed_dict),
@@ -145,12 +145,12 @@ pub fn set_default(vm: &mut Vm, args: &[Value]) -> Result {
     vm.dict_set_default(&dict, args[1].clone(), args[2].clone())
 }
 
-fn keys(vm: &mut Vm, dict: &Rc<Dict>, _: &[Value]) -> Result {
-    Ok(vm.dict_view(dict, DictPart::Keys))
+fn keys(vm: &mut Vm, dict: &Rc<Dict>, args: &[Value]) -> Result {
+    Ok(vm.dict_view(dict, DictPart::Keys, &args[0]))
 }
 
-fn items(vm: &mut Vm, dict: &Rc<Dict>, _: &[Value]) -> Result {
-    Ok(vm.dict_view(dict, DictPart::Items))
+fn items(vm: &mut Vm, dict: &Rc<Dict>, args: &[Value]) -> Result {
+    Ok(vm.dict_view(dict, DictPart::Items, &args[0]))
 }
 
 fn or(vm: &mut Vm, args: &[Value]) -> Result {

@@ -27,7 +27,8 @@ const VIEW: &[Row] = &[
     method("__iter__()", iter),
     method("__reversed__()", |vm, args| {
         let (dict, part) = view(vm, &args[0])?;
-        Ok(reversed(vm, dict, part))
+        let iterator = reversed(vm, dict, part);
+        Ok(kept(vm, &args[0], iterator))
     }),
     method("__repr__()", special::repr),
 ];
@@ -51,22 +52,26 @@ fn view(vm: &mut Vm, value: &Value) -> Result<(Rc<Dict>, DictPart)> {
     }
 }
 
+/// An iterator of a view, which keeps what that is a view of.
+fn kept(vm: &Vm, view: &Value, iterator: Value) -> Value {
+    match view.data::<DictView>() {
+        Some(view) => vm.holding(&view.object, iterator),
+        None => iterator,
+    }
+}
+
 fn iter(vm: &mut Vm, args: &[Value]) -> Result {
     let (dict, what) = view(vm, &args[0])?;
     let size = Cell::new(dict.len());
-    Ok(Value::Iter(Rc::new(Iter::Dict {
-        dict: RefCell::new(Some(dict)),
-        at: Cell::new(0),
-        left: size.clone(),
-        size,
-        what,
-    })))
+    let iterator = Iter::Dict { dict: RefCell::new(Some(dict)), at: Cell::new(0), left: size.clone(), size, what };
+    Ok(kept(vm, &args[0], Value::Iter(Rc::new(iterator))))
 }
 
 /// `reversed(dict)`
 pub(super) fn reversed_dict(vm: &mut Vm, args: &[Value]) -> Result {
     let dict = super::this(vm, &args[0])?;
-    Ok(reversed(vm, dict, DictPart::Keys))
+    let reversed = reversed(vm, dict, DictPart::Keys);
+    Ok(vm.holding(&args[0], reversed))
 }
 
 fn reversed(vm: &mut Vm, dict: Rc<Dict>, part: DictPart) -> Value {
