@@ -260,13 +260,17 @@ impl Vm {
 
     /// The positions that a slice of a sequence of `len` items means; finding out the bounds may change the length.
     pub fn slice_indices(&mut self, slice: &Slice, len: impl FnOnce() -> usize) -> Result<slices::Indices> {
+        let (start, stop, step) = self.slice_bounds(slice)?;
+        Ok(slices::slice_indices(start, stop, step, len()))
+    }
+
+    /// The start, stop and step of a slice as they are given.
+    pub(super) fn slice_bounds(&mut self, slice: &Slice) -> Result<(Option<i64>, Option<i64>, i64)> {
         let step = self.slice_part(&slice.step)?.unwrap_or(1);
         if step == 0 {
             return Err(self.value_error("slice step cannot be zero"));
         }
-        let start = self.slice_part(&slice.start)?;
-        let stop = self.slice_part(&slice.stop)?;
-        Ok(slices::slice_indices(start, stop, step, len()))
+        Ok((self.slice_part(&slice.start)?, self.slice_part(&slice.stop)?, step))
     }
 
     /// A bound of a slice; what does not fit a machine word is as far off as can be.

@@ -96,7 +96,8 @@ impl Vm {
 
     /// `list[slice] = value`, or `del list[slice]` without one.
     pub(super) fn assign_slice(&mut self, list: &Rc<List>, slice: &Slice, value: Option<&Value>) -> Result<()> {
-        let indices = self.slice_indices(slice, || list.len())?;
+        let (start, stop, step) = self.slice_bounds(slice)?;
+        let mut indices = slices::slice_indices(start, stop, step, list.len());
         let new = match value {
             None => Vec::new(),
             Some(value @ (Value::List(_) | Value::Tuple(_))) => self.collect(value)?,
@@ -112,6 +113,10 @@ impl Vm {
             }
         };
         note_stored(list, &new);
+        if step != 1 {
+            // What gave the new items may have changed the list.
+            indices = slices::slice_indices(start, stop, step, list.len());
+        }
         if indices.step == 1 || (value.is_none() && indices.count == 0) {
             replace_part(list, indices, new.into_iter());
             return Ok(());
@@ -125,7 +130,6 @@ impl Vm {
                 return Err(self.wrong_size("sequence", new.len(), indices.count));
             }
             Some(_) => {
-                // What gave the new ones may have shortened the list.
                 for (at, item) in positions(indices).zip(new) {
                     old.extend(items.get_mut(at).map(|place| std::mem::replace(place, item)));
                 }
@@ -144,7 +148,8 @@ impl Vm {
         value: Option<&Value>,
     ) -> Result<()> {
         let numbers = [sym::__index__, sym::__int__, sym::__float__, sym::__complex__];
-        let indices = self.slice_indices(slice, || array.bytes.borrow().len())?;
+        let (start, stop, step) = self.slice_bounds(slice)?;
+        let mut indices = slices::slice_indices(start, stop, step, array.bytes.borrow().len());
         let new = match value {
             None => Vec::new(),
             Some(value) => match bytes_of(value) {
@@ -170,6 +175,9 @@ impl Vm {
                 }
             },
         };
+        if step != 1 {
+            indices = slices::slice_indices(start, stop, step, array.bytes.borrow().len());
+        }
         // To assign nothing is to delete.
         let deletes = new.is_empty();
         self.check_resize(array, (indices.step == 1 || deletes) && new.len() != indices.count)?;
