@@ -227,6 +227,9 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
     let Some(bases) = bases.as_tuple().cloned() else { return Err(wrong_argument(vm, 2, "tuple", bases)) };
     let Some(namespace) = namespace.as_dict().cloned() else { return Err(wrong_argument(vm, 3, "dict", namespace)) };
     check_name(vm, name.as_str())?;
+    if let Some(doc) = namespace.get_str(&vm.name(sym::__doc__).clone()).and_then(|doc| doc.as_str().cloned()) {
+        must_encode(vm, doc.as_str())?;
+    }
     for base in bases.iter().filter(|base| !matches!(base, Value::Class(_))) {
         if vm.get_attr_opt(base, sym::__mro_entries__)?.is_some() {
             return Err(vm.type_error("type() doesn't support MRO entry resolution; use types.new_class()"));
