@@ -761,6 +761,14 @@ fn of_built_in(this: &Value) -> bool {
 }
 
 fn set_dict(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
+    let fixed = match this.unwrapped() {
+        Value::Class(_) => Some("attribute '__dict__' of 'type' objects is not writable"),
+        Value::Module(_) => Some("readonly attribute"),
+        _ => None,
+    };
+    if let Some(message) = fixed {
+        return Err(vm.error(vm.types.AttributeError.clone(), message));
+    }
     let new = match new {
         Value::Unbound if matches!(this, Value::Instance(_)) && !of_built_in(this) => Value::dict(Dict::new()),
         Value::Unbound => return Err(vm.type_error("cannot delete __dict__")),
