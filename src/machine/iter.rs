@@ -300,7 +300,7 @@ impl Vm {
             _ => {}
         }
         let iterator = self.iter(iterable)?;
-        self.ask_length(iterable)?;
+        self.ask_length(iterable, 0)?;
         self.collect_from(&iterator)
     }
 
@@ -337,15 +337,15 @@ impl Vm {
         }
     }
 
-    /// Asks for the length of what is about to be made a list: a script sees that it is asked, and what no memory could
-    /// hold is refused before it is tried.
-    pub fn ask_length(&mut self, iterable: &Value) -> Result<()> {
+    /// Asks for the length of what is about to be added to a list of `held` items: a script sees that it is asked, and what
+    /// no memory could hold is refused before it is tried. What no list could have is not believed.
+    pub fn ask_length(&mut self, iterable: &Value, held: usize) -> Result<()> {
         let length = match iterable {
             Value::Instance(_) => self.length_hint(iterable)?,
             Value::Iter(iter) if matches!(**iter, Iter::Native { .. }) => self.length_hint(iterable)?,
             _ => return Ok(()),
         };
-        if length > 1 << 40 { Err(self.memory_error()) } else { Ok(()) }
+        if length > 1 << 40 && held + length <= i64::MAX as usize { Err(self.memory_error()) } else { Ok(()) }
     }
 
     /// Hands every item of an iterable to a function, until it answers `false`.
@@ -392,7 +392,15 @@ impl Vm {
                     }
                     left
                 }
-                Iter::Native { state, .. } => state.borrow().as_ref().and_then(|s| s.length_hint()).unwrap_or(0),
+                Iter::Native { state, .. } => {
+                    let known = state.borrow().as_ref().map(|state| (state.length_hint(), state.bounded_by()));
+                    let (hint, bound) = known.unwrap_or_default();
+                    let hint = hint.unwrap_or(0);
+                    match bound {
+                        Some(sequence) if self.len(&sequence)? < hint => 0,
+                        _ => hint,
+                    }
+                }
             }));
         }
         if self.has_special(value, sym::__len__) {

@@ -302,7 +302,7 @@ impl Vm {
             Value::Tuple(other) => list.items.borrow_mut().extend_from_slice(other),
             _ => {
                 let iterator = self.iter(iterable)?;
-                self.ask_length(iterable)?;
+                self.ask_length(iterable, list.len())?;
                 while let Some(item) = self.next(&iterator)? {
                     list.push(item);
                     self.tick()?;

@@ -163,6 +163,11 @@ pub trait NativeIter {
         None
     }
 
+    /// The sequence it goes through, if that is to be asked whether it is still as long as that.
+    fn bounded_by(&self) -> Option<Value> {
+        None
+    }
+
     /// The arguments that its `repr` shows, if it shows any: `count(5)`.
     fn shown(&self) -> Option<Vec<Value>> {
         None

@@ -565,6 +565,10 @@ impl NativeIter for Backwards {
         Some(self.left)
     }
 
+    fn bounded_by(&self) -> Option<Value> {
+        Some(self.sequence.clone())
+    }
+
     fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
         Some((vec![self.sequence.clone()], Some(self.left as i64 - 1)))
     }

@@ -208,7 +208,7 @@ fn from_source(vm: &mut Vm, kind: &str, args: &[Value]) -> Result<Vec<u8>> {
         Err(e) => return Err(e),
     };
     if kind == "bytes" {
-        vm.ask_length(source)?;
+        vm.ask_length(source, 0)?;
     }
     let what = if kind == "bytes" { "bytes" } else { "byte" };
     let mut bytes = Vec::new();
@@ -344,7 +344,7 @@ fn extend(vm: &mut Vm, args: &[Value]) -> Result {
         }
         Err(e) => return Err(e),
     };
-    vm.ask_length(&args[1])?;
+    vm.ask_length(&args[1], array.bytes.borrow().len())?;
     let mut more = Vec::new();
     vm.for_each(&iterator, |vm, item| {
         more.push(vm.to_byte(&item)?);
