@@ -126,6 +126,13 @@ pub const HELPERS: &[Row] = &[
         }
         Ok(Value::None)
     }),
+    // In CPython the frame that an exception passed holds that of the page that called it.
+    native("_keep_with(error, value, /)", |vm, args| {
+        if let Value::Exception(exception) = &args[0] {
+            vm.keep_with(&Error(exception.clone()), args[1].clone());
+        }
+        Ok(Value::None)
+    }),
     // The text of a traceback, as the machine prints it when nothing has caught the exception.
     native("_format_exception(error, /)", |vm, args| match &args[0] {
         Value::Exception(exception) => Ok(Value::string(vm.report_exception_text(&Error(exception.clone())))),
