@@ -187,7 +187,10 @@ fn packed(vm: &mut Vm, item: Item, value: &Value) -> Result<Vec<u8>> {
 
 #[cold]
 fn refusal(vm: &mut Vm, item: Item, value: &Value, misfit: Misfit) -> Error {
-    let negative = value.as_bigint().is_some_and(|n| n.sign() == num_bigint::Sign::Minus);
+    // Small numbers are read as the next larger type of C first, which has an error of its own.
+    let number = vm.index_opt(value).ok().flatten().and_then(|n| n.as_bigint()).unwrap_or_default();
+    let negative = number.sign() == num_bigint::Sign::Minus;
+    let (long, int) = (i64::try_from(&number).is_ok(), i32::try_from(&number).is_ok());
     let kind = match (misfit, item.code) {
         (Misfit::Error(error), _) => return error,
         (Misfit::Type, b'u' | b'w') => return vm.type_error("array item must be unicode character"),
@@ -202,12 +205,17 @@ fn refusal(vm: &mut Vm, item: Item, value: &Value, misfit: Misfit) -> Error {
         (_, b'I' | b'L') if negative => return vm.overflow_error("can't convert negative value to unsigned int"),
         (_, b'Q') if negative => return vm.overflow_error("can't convert negative int to unsigned"),
         (_, b'q' | b'Q') => return vm.overflow_error("int too big to convert"),
-        (_, b'l') => return vm.overflow_error("Python int too large to convert to C long"),
-        (_, b'L') => return vm.overflow_error("Python int too large to convert to C unsigned long"),
-        (_, b'b') => "signed char",
+        (_, b'I' | b'L') if u64::try_from(&number).is_err() => {
+            return vm.overflow_error("Python int too large to convert to C unsigned long");
+        }
+        (_, b'b' | b'B' | b'h' | b'H' | b'i' | b'l') if !long => {
+            return vm.overflow_error("Python int too large to convert to C long");
+        }
+        (_, b'b') if i16::try_from(&number).is_ok() => "signed char",
+        (_, b'b') => "signed short integer",
         (_, b'B') => "unsigned byte integer",
         (_, b'h') => "signed short integer",
-        (_, b'H') => "unsigned short",
+        (_, b'H') if int => "unsigned short",
         (_, b'I') => "unsigned int",
         _ => "signed integer",
     };

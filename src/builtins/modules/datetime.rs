@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 
 use num_traits::ToPrimitive;
 
-use super::moments::{DAY, Fields, date_of, day_number, is_leap, local_offset, weekday};
+use super::moments::{DAY, Fields, check_moment, date_of, day_number, is_leap, local_offset, weekday};
 use super::support::{by_page, items, kept, keywords, take_over, this};
 use crate::builtins::prelude::*;
 use crate::syntax::ast::{BinOp, CmpOp};
@@ -701,7 +701,7 @@ const DATETIME: &[Row] = &[
     // So many microseconds after 1970 began, as a clock in a zone shows them.
     class_method("_from_us(us, tz, /)", |vm, args| match &args[0] {
         Value::Class(class) => {
-            let us = whole(&args[1]).unwrap_or(i128::from(i64::MAX) * SECOND);
+            let us = whole(&args[1]).unwrap_or(i128::MAX);
             moment_at(vm, class, Kind::DateTime, us, args[2].clone())
         }
         _ => Ok(Value::None),
@@ -759,7 +759,7 @@ fn moment_at(vm: &mut Vm, class: &Rc<Class>, kind: Kind, us: i128, zone: Value) 
     if !zone.is_none() && !is_zone(vm, &zone) {
         vm.call_page("datetime", "_check_tzinfo", std::slice::from_ref(&zone))?;
     }
-    let seconds = us.div_euclid(SECOND) as i64;
+    let seconds = check_moment(vm, i64::try_from(us.div_euclid(SECOND)).ok())?;
     let offset = if zone.is_none() { local_offset(vm, seconds).0 } else { 0 };
     let local = us + i128::from(offset + BEFORE_1970 * DAY) * SECOND;
     let Some(moment) = Moment::at(kind, local, zone.clone()) else {

@@ -271,7 +271,6 @@ fn zero_padded(n: i64, width: usize) -> String {
 
 /// The moment an argument stands for, in seconds.
 fn moment(vm: &mut Vm, given: &Value) -> Result<i64> {
-    let out_of_range = "timestamp out of range for platform time_t";
     let seconds = match given {
         Value::None => return Ok(vm.host.clock.wall().div_euclid(super::time::SECOND) as i64),
         Value::Float(x) if x.get().is_nan() => return Err(vm.value_error("Invalid value NaN (not a number)")),
@@ -281,12 +280,18 @@ fn moment(vm: &mut Vm, given: &Value) -> Result<i64> {
         }
         given => vm.index(given)?.as_int(),
     };
-    let Some(seconds) = seconds else { return Err(vm.overflow_error(out_of_range)) };
-    if !REPRESENTABLE.contains(&seconds) {
-        let args = vec![Value::Int(75), Value::str("Value too large for defined data type")];
-        return Err(vm.new_error(vm.types.OSError.clone(), args));
+    check_moment(vm, seconds)
+}
+
+/// Seconds are to be a moment of C, and its year such a number as well.
+pub(super) fn check_moment(vm: &mut Vm, seconds: Option<i64>) -> Result<i64> {
+    let Some(seconds) = seconds else {
+        return Err(vm.overflow_error("timestamp out of range for platform time_t"));
+    };
+    if REPRESENTABLE.contains(&seconds) {
+        return Ok(seconds);
     }
-    Ok(seconds)
+    Err(vm.os_error(&std::io::Error::from_raw_os_error(75)))
 }
 
 /// How far local time is ahead at a moment, and the zone's name; far from now that is what a host can tell last.

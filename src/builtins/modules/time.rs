@@ -83,7 +83,7 @@ fn clock(vm: &mut Vm, id: &Value) -> Result<i128> {
         0 | 11 => Ok(vm.host.clock.wall()),
         1 | 4 | 7 => Ok(vm.host.clock.monotonic()),
         2 | 3 => Ok(process(vm)),
-        _ => Err(vm.new_error(vm.types.OSError.clone(), vec![Value::Int(22), Value::str("Invalid argument")])),
+        _ => Err(vm.os_error(&std::io::Error::from_raw_os_error(22))),
     }
 }
 
@@ -146,7 +146,10 @@ fn sleep_length(vm: &mut Vm, args: &[Value]) -> Result<i128> {
         }
     };
     let Some(wanted) = wanted else {
-        return Err(vm.overflow_error("timestamp too large to convert to C PyTime_t"));
+        return Err(vm.overflow_error(match args[0].unwrapped() {
+            Value::Float(_) => "timestamp out of range for platform time_t",
+            _ => "timestamp too large to convert to C PyTime_t",
+        }));
     };
     if wanted < 0 {
         return Err(vm.value_error("sleep length must be non-negative"));

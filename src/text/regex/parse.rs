@@ -172,7 +172,12 @@ impl Parser<'_> {
 
     #[cold]
     fn error_at(&self, message: impl Into<String>, at: usize) -> Trouble {
-        Trouble { kind: TroubleKind::Pattern, message: message.into(), at: Some(at) }
+        // A backslash with nothing behind it is noticed as soon as it is the next thing to read.
+        let (message, at) = match self.text.get(self.at..) {
+            Some(['\\']) => ("bad escape (end of pattern)".to_owned(), self.at),
+            _ => (message.into(), at),
+        };
+        Trouble { kind: TroubleKind::Pattern, message, at: Some(at) }
     }
 
     fn since(&self, start: usize) -> String {
