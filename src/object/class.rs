@@ -132,6 +132,8 @@ pub struct Class {
     cache: RefCell<(u32, Lookups)>,
     /// Who answers the special methods that were asked for; valid for one version.
     specials: RefCell<(u32, Vec<(Symbol, Special)>)>,
+    /// Itself, if a script has made it: as CPython's class is in its own `__mro__`, it goes when the collector finds it.
+    pub own: RefCell<Option<Rc<Class>>>,
     pub mark: gc::Mark,
 }
 
@@ -234,10 +236,11 @@ impl Class {
             maker: RefCell::default(),
             cache: RefCell::default(),
             specials: RefCell::default(),
+            own: RefCell::default(),
             mark: gc::Mark::default(),
         });
-        // A class and its methods always refer to each other.
         if !builtin {
+            class.own.replace(Some(class.clone()));
             gc::register(&class);
         }
         for base in class.bases.borrow().iter() {

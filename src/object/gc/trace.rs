@@ -158,6 +158,7 @@ fn trace_class(class: &Class, visit: Visit) {
             ancestors.iter().for_each(|base| link(base, Value::Class, visit));
         }
     }
+    trace_option(&class.own, Value::Class, visit);
     class.trace_caches(visit);
 }
 
@@ -190,7 +191,10 @@ pub(super) fn clear(value: &Value) {
             drop(x.extra.take());
             drop(x.defaults.replace(Rc::from([])));
         }
-        Value::Class(x) => x.clear_caches(),
+        Value::Class(x) => {
+            x.clear_caches();
+            drop(x.own.take());
+        }
         Value::Frame(x) => {
             drop(x.slots.take());
             drop(x.function.take());
