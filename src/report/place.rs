@@ -134,8 +134,12 @@ pub fn of(diagnostic: &Diagnostic, reading: Reading, in_file: Option<String>) ->
             || at_end && starts("expected 'except' or 'finally' block"))
     {
         end_offset = Some(-1);
-    } else if starts("inconsistent use of tabs") || stray || starts("':' expected after dictionary key") || never_closed
-    {
+    } else if starts("':' expected after dictionary key") {
+        // The column where the key ends is looked for in the line where it begins.
+        let line = source.line_text(lineno).unwrap_or_default().as_bytes();
+        let before = &line[..line.len().min(source.byte_column(span.end) as usize)];
+        (offset, end_offset) = (Some(String::from_utf8_lossy(before).chars().count() as u32), Some(0));
+    } else if starts("inconsistent use of tabs") || stray || never_closed {
         end_offset = Some(0);
     } else if starts("future feature") || message == "not a chance" {
         end_offset = None;

@@ -294,8 +294,7 @@ pub(super) fn key_without_colon(inp: &mut Inp<'_, '_>) -> Res<Option<Expr>> {
     })?;
     let Some((key, next, end)) = key else { return Ok(None) };
     if next != K::Colon {
-        let at = key.span.end.saturating_sub(1);
-        return raise(inp, "':' expected after dictionary key", Span { start: at, end: at });
+        return raise(inp, "':' expected after dictionary key", key.span);
     }
     advance_to(inp, end);
     Ok(Some(key))
@@ -323,8 +322,7 @@ pub(super) fn invalid_kvpair(inp: &mut Inp<'_, '_>, key: &Expr, first: bool) -> 
         if first {
             return FINE;
         }
-        let at = key.span.end.saturating_sub(1);
-        return raise(inp, "':' expected after dictionary key", Span { start: at, end: at });
+        return raise(inp, "':' expected after dictionary key", key.span);
     }
     match peek_second(inp) {
         K::Star => {
