@@ -288,14 +288,19 @@ impl Vm {
         let display = self.native_display(native, class);
         let names: Vec<&str> = kwargs.iter().map(|(name, _)| name.as_str()).collect();
         let owner = native.owner.borrow().as_ref().and_then(std::rc::Weak::upgrade);
+        // What an object that is called does is named after its class, as what makes one is.
+        let called = owner
+            .as_ref()
+            .filter(|_| native.name.as_str() == "__call__" && given > 0)
+            .map(|owner| owner.name.borrow().as_str().to_owned());
         let callee = Callee {
             signature: native.signature(),
-            name: self.native_name(native),
+            constructor: is_constructor(native) || called.is_some(),
+            name: called.clone().unwrap_or_else(|| self.native_name(native)),
             class: owner.map(|owner| self.full_name(&owner)),
-            display,
+            display: called.unwrap_or(display),
             takes_self: native.takes_self(),
             hidden: hidden(native),
-            constructor: is_constructor(native),
             wrapper: native.is_wrapper(),
             told_class: native.row.signature.starts_with("type "),
         };
@@ -310,27 +315,26 @@ impl Vm {
             Some((class, name)) => (Some(class), name),
             None => (None, qualname.as_str()),
         };
-        let class = match owner.and_then(|name| function.globals.get_str(&Rc::new(Str::new(name)))) {
-            Some(Value::Class(class)) => Some(class),
-            _ => None,
-        };
-        let in_c = class.as_ref().is_some_and(|class| self.full_name(class) != *class.name.borrow());
+        let class = owner.and_then(|name| class_in_page(function, name));
+        let in_c = class.as_ref().is_some_and(|class| self.is_in_c(class));
         let constructor = matches!(plain_name, "__new__" | "__init__");
         let special = owner.is_some()
             && !constructor
             && plain_name.starts_with("__")
             && plain_name.ends_with("__")
             && plain_name != "__replace__";
-        if !function.is_builtin() && (!in_c || plain_name.starts_with('_') && !constructor && !special) {
+        // What reads the arguments may know the function by another name.
+        let parser = own_attr(&Value::Function(function.clone()), &self.intern("_parser"));
+        let parser = parser.as_ref().and_then(Value::as_str).filter(|_| !special);
+        let is_private = plain_name.starts_with('_') && !constructor && !special;
+        if !function.is_builtin() && parser.is_none() && (!in_c || is_private) {
             return None;
         }
         let name = match (owner, constructor) {
             (Some(owner), true) => owner,
             _ => plain_name,
         };
-        // What reads the arguments may know the function by another name.
-        let parser = own_attr(&Value::Function(function.clone()), &self.intern("_parser"));
-        let name = parser.as_ref().and_then(Value::as_str).map_or(name, |parser| parser.as_str());
+        let name = parser.map_or(name, |parser| parser.as_str());
         let hidden = usize::from(owner.is_some());
         let mut signature = signature_of(function);
         if special {
@@ -339,12 +343,13 @@ impl Vm {
         let callee = Callee {
             signature: &signature,
             name: name.to_owned(),
-            class: class.map(|class| self.full_name(&class)),
-            display: match function.module_in_c() {
+            display: match (function.module_in_c(), &class) {
                 _ if constructor => name.to_owned(),
-                Some(module) => format!("{module}.{qualname}"),
-                None => qualname.as_str().to_owned(),
+                (Some(module), _) => format!("{module}.{qualname}"),
+                (None, Some(class)) => format!("{}.{plain_name}", class.name.borrow()),
+                (None, None) => qualname.as_str().to_owned(),
             },
+            class: class.map(|class| self.full_name(&class)),
             takes_self: hidden == 1 && plain_name != "__new__",
             hidden,
             constructor,
@@ -356,6 +361,25 @@ impl Vm {
             message = message.replace("function() got an", "this function got an").replace("function()", "function");
         }
         Some(self.type_error(message))
+    }
+
+    /// Whether a library page's class stands for one that CPython has in C.
+    fn is_in_c(&mut self, class: &Rc<Class>) -> bool {
+        self.full_name(class) != *class.name.borrow()
+    }
+
+    /// What went wrong in a library's method that CPython has in C, if it was called on an object of another type.
+    #[cold]
+    pub(super) fn wrong_receiver(&mut self, function: &Rc<Function>, this: Option<&Value>) -> Option<Error> {
+        let qualname = function.qualname();
+        let (owner, name) = qualname.as_str().split_once('.')?;
+        let class = class_in_page(function, owner)?;
+        let this = this.filter(|this| !this.is_unbound() && !matches!(this, Value::Class(_)))?;
+        if !self.is_in_c(&class) || self.is_instance_of(this, &class) || name.contains('.') {
+            return None;
+        }
+        let (class, found) = (self.full_name(&class), self.type_name(this));
+        Some(self.type_error(format!("descriptor '{name}' for '{class}' objects doesn't apply to a '{found}' object")))
     }
 
     /// What is wrong with a call, in the words for a function written in Python.
@@ -407,6 +431,14 @@ impl Vm {
             return error;
         }
         self.type_error(format!("{name}() was called with wrong arguments"))
+    }
+}
+
+/// The class of a method of a library page.
+fn class_in_page(function: &Rc<Function>, name: &str) -> Option<Rc<Class>> {
+    match function.globals.get_str(&Rc::new(Str::new(name))) {
+        Some(Value::Class(class)) => Some(class),
+        _ => None,
     }
 }
 

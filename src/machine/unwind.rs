@@ -121,6 +121,11 @@ impl Vm {
         }
         let handlers = if self.stopped.is_some() { &[][..] } else { &code.handlers[..] };
         let Some(handler) = handlers.iter().find(|h| h.start <= pc && pc < h.end) else {
+            if code.source.library && error.is(&self.types.AttributeError) {
+                if let Some(error) = self.wrong_receiver(frame.function, frame.locals.first()) {
+                    return Err(error);
+                }
+            }
             clear_from(frame, code.variables.len());
             self.finalize_at(&code, span);
             self.leave_caught(frame.locals, frame.function);

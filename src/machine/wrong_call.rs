@@ -3,6 +3,12 @@
 use super::prelude::*;
 use crate::object::native::{Parameter, Signature};
 
+/// Functions that take a tuple apart by a format, and so count arguments in the words of one that knows no names.
+const READS_A_TUPLE: &[&str] = &[
+    "time.ctime", "time.gmtime", "time.localtime", "time.strftime", "time.clock_getres", "time.get_clock_info",
+    "date.fromordinal", "datetime.utcfromtimestamp", "datetime.strptime",
+];
+
 /// A function as messages speak of it.
 pub(super) struct Callee<'a> {
     pub signature: &'a Signature,
@@ -50,17 +56,32 @@ impl Callee<'_> {
         if told_class && most == 0 {
             return format!("{name}() takes no arguments");
         }
-        let takes_keywords = told_class || signature.posonly < count && !(unbounded && signature.kwonly >= count);
+        let reads_a_tuple = READS_A_TUPLE.contains(&display.as_str());
+        let takes_keywords =
+            !reads_a_tuple && (told_class || signature.posonly < count && !(unbounded && signature.kwonly >= count));
         if !kwargs.is_empty() && !takes_keywords {
             return if wrapper {
                 format!("wrapper {name}() takes no keyword arguments")
+            } else if reads_a_tuple {
+                format!("{name}() takes no keyword arguments")
             } else {
                 format!("{display}() takes no keyword arguments")
             };
         }
         // Those that parse keywords by themselves count first.
-        let counts = !takes_keywords || unbounded || matches!(display.as_str(), "int" | "str" | "sorted");
+        let counts = !takes_keywords
+            || unbounded
+            || matches!(display.as_str(), "str" | "sorted")
+            || display == "int" && kwargs.is_empty();
         if counts && (given < least || !unbounded && given > most) {
+            if reads_a_tuple {
+                let (how, n) = match given < least {
+                    _ if least == most => ("exactly", most),
+                    true => ("at least", least),
+                    false => ("at most", most),
+                };
+                return format!("{name}() takes {how} {n} argument{} ({given} given)", s(n));
+            }
             if !wrapper && signature.plain() {
                 if most == 0 {
                     return format!("{display}() takes no arguments ({given} given)");
@@ -140,6 +161,9 @@ impl Callee<'_> {
         let unknown = kwargs.iter().find(|key| at_of(key).is_none()).map_or("", |key| *key);
         if matches!(display.as_str(), "max" | "min") && given == 0 {
             return format!("{display} expected at least 1 argument, got 0");
+        }
+        if name == "zip_longest" {
+            return format!("{name}() got an unexpected keyword argument");
         }
         // It hands its keywords on.
         let name = if display == "sorted" { "sort" } else { name };

@@ -56,7 +56,7 @@ const BUILTIN: &[(&str, &str, &str)] = &[
     ("csv", "_csv", "field_size_limit get_dialect list_dialects reader register_dialect unregister_dialect writer"),
     ("decimal", "decimal", "getcontext setcontext localcontext"),
     ("hashlib", "_hashlib", "pbkdf2_hmac"),
-    ("hmac", "_operator", "compare_digest"),
+    ("hmac", "_hashlib", "compare_digest"),
     ("locale", "_locale", "getencoding nl_langinfo strcoll strxfrm"),
     (
         "os",

@@ -722,6 +722,15 @@ fn datetime_speaks_as_that_in_c() {
         ("datetime.fromtimestamp('a', 0)", "tzinfo argument must be None or of a tzinfo subclass, not type 'int'"),
         ("date.fromisoformat()", "date.fromisoformat() takes exactly one argument (0 given)"),
         ("UTC.utcoffset(dt=None)", "timezone.utcoffset() takes no keyword arguments"),
+        (
+            "datetime.strftime('2024', '%Y')",
+            "descriptor 'strftime' for 'datetime.date' objects doesn't apply to a 'str' object",
+        ),
+        ("datetime.combine(time(1))", "combine() argument 1 must be datetime.date, not datetime.time"),
+        ("datetime.strptime('2024', '%Y', UTC)", "strptime() takes exactly 2 arguments (3 given)"),
+        ("datetime.strptime('2024', '%Y', tz=UTC)", "strptime() takes no keyword arguments"),
+        ("date.fromordinal(5, 6)", "fromordinal() takes exactly 1 argument (2 given)"),
+        ("date.fromisocalendar(2024, 1.5, 1)", "'float' object cannot be interpreted as an integer"),
     ] {
         let run = eval(&format!("{setup}try: {call}\nexcept TypeError as error: print(error)"));
         assert_eq!((run.out.trim_end(), run.err.as_str()), (said, ""), "{call}");

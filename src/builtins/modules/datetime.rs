@@ -162,8 +162,8 @@ pub(super) const FUNCTIONS: &[Row] = &[
         let classes = vm.extension::<Classes>();
         let (place, tables): (_, &[&'static [Row]]) = match name.as_str() {
             "timedelta" => (&mut classes.span, &[SPAN]),
-            "date" => (&mut classes.date, &[DATE, REPLACE, ORDER, DAYS]),
-            "time" => (&mut classes.time, &[TIME, REPLACE, CLOCK, ORDER]),
+            "date" => (&mut classes.date, &[DATE, REPLACE, ORDER, DAYS, WEEK, TEXT]),
+            "time" => (&mut classes.time, &[TIME, REPLACE, CLOCK, ORDER, TEXT]),
             "datetime" => (&mut classes.datetime, &[DATETIME, REPLACE, CLOCK, ORDER, DAYS]),
             _ => (&mut classes.tzinfo, &[]),
         };
@@ -418,9 +418,10 @@ const ORDER: &[Row] = &[
             _ => method_by_page(vm, "__hash__", args),
         }
     }),
-    method("strftime(format)", strftime),
-    method("__format__(format, /)", format),
 ];
+
+/// What `datetime` inherits from `date`, and `time` has as well.
+const TEXT: &[Row] = &[method("strftime(format)", strftime), method("__format__(format, /)", format)];
 
 const DAYS: &[Row] = &[
     method("__add__(value, /)", |vm, args| added(vm, args, 1)),
@@ -435,6 +436,10 @@ const DAYS: &[Row] = &[
             false => method_by_page(vm, "__sub__", &args[..2]),
         }
     }),
+];
+
+/// What `datetime` inherits from `date`.
+const WEEK: &[Row] = &[
     method("toordinal()", |vm, args| Ok(Value::Int(this!(vm, args[0], Moment).ordinal()))),
     method("weekday()", |vm, args| Ok(Value::Int(weekday(this!(vm, args[0], Moment).day_number())))),
     method("isoweekday()", |vm, args| Ok(Value::Int(weekday(this!(vm, args[0], Moment).day_number()) + 1))),

@@ -2,6 +2,7 @@
 
 use crate::builtins::prelude::*;
 use crate::builtins::types::text_argument;
+use crate::machine::sequence::bytes_of;
 use crate::text::{code_point, ucd, unicode};
 
 pub(super) const FUNCTIONS: &[Row] = &[
@@ -42,8 +43,12 @@ pub(super) const FUNCTIONS: &[Row] = &[
         given(vm, args, name.map(Value::string), "no such name")
     }),
     native("lookup(name, /)", |vm, args| {
-        let name = text_argument(vm, &args[0], "lookup", "")?.clone();
-        match ucd::named(name.as_str()) {
+        let name = match (args[0].as_str(), bytes_of(&args[0])) {
+            (Some(text), _) => text.to_string(),
+            (None, Some(bytes)) => String::from_utf8_lossy(&bytes).into_owned(),
+            (None, None) => return Err(vm.bytes_required(&args[0])),
+        };
+        match ucd::named(&name) {
             Some(c) => Ok(vm.char_value(c)),
             None => Err(vm.key_error(Value::string(format!("undefined character name '{name}'")))),
         }

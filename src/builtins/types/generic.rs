@@ -344,7 +344,7 @@ fn compare_namespaces(vm: &mut Vm, args: &[Value], op: CmpOp) -> Result {
 
 /// `mappingproxy` passes everything that only reads on to its mapping.
 const PROXY: &[Row] = &[
-    static_method("__new__(cls, mapping, /)", new_proxy),
+    static_method("__new__(cls, mapping)", new_proxy),
     method("get(key, default=None, /)", |vm, args| {
         let (mapping, get) = (mapping(&args[0]), vm.name(sym::get).clone());
         let get = vm.get_attr(&mapping, &get)?;

@@ -197,8 +197,8 @@ struct Combinations {
 }
 
 fn combinations(vm: &mut Vm, args: &[Value], repeats: bool) -> Result {
-    let pool = vm.collect(&args[1])?;
     let length = vm.to_i64(&args[2])?;
+    let pool = vm.collect(&args[1])?;
     let Ok(length) = usize::try_from(length) else { return Err(vm.value_error("r must be non-negative")) };
     if length > MAX_ITEMS {
         return Err(vm.memory_error());

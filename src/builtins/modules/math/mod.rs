@@ -365,9 +365,6 @@ fn fsum(vm: &mut Vm, args: &[Value]) -> Result {
 
 fn sumprod(vm: &mut Vm, args: &[Value]) -> Result {
     let (p, q) = (vm.collect(&args[0])?, vm.collect(&args[1])?);
-    if p.len() != q.len() {
-        return Err(vm.value_error("Inputs are not the same length"));
-    }
     // What is done exactly ends where the kind of number changes: at the first pair that is not of two integers, and of
     // the pairs with a float at the first that has none.
     let (mut total, mut pairs) = (Value::Int(0), p.iter().zip(&q).peekable());
@@ -395,6 +392,9 @@ fn sumprod(vm: &mut Vm, args: &[Value]) -> Result {
     }
     for (a, b) in pairs {
         total = multiplied(vm, &total, a, b)?;
+    }
+    if p.len() != q.len() {
+        return Err(vm.value_error("Inputs are not the same length"));
     }
     Ok(total)
 }

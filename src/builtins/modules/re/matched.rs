@@ -138,7 +138,13 @@ fn index(vm: &mut Vm, found: &Match, key: &Value) -> Result<usize> {
             .map(|(_, group)| *group),
         None => match vm.index(key) {
             Ok(number) => number.as_int().and_then(|n| usize::try_from(n).ok()).filter(|n| *n < found.count()),
-            Err(error) if error.is(&vm.types.TypeError) => None,
+            Err(error) if error.is(&vm.types.TypeError) => {
+                // It is looked for among the names, if there are any.
+                if found.regex().is_some_and(|regex| !regex.names.is_empty()) {
+                    vm.hash(key)?;
+                }
+                None
+            }
             Err(error) => return Err(error),
         },
     };

@@ -245,17 +245,18 @@ fn compiled(vm: &mut Vm, pattern: &Value, flags: &Value) -> Result {
         }
         return Ok(pattern.clone());
     }
-    let Ok(flags) = vm.to_i64(flags) else {
-        vm.hash(flags)?;
-        let name = vm.type_name(flags);
-        return Err(vm.type_error(format!("unsupported operand type(s) for &: '{}' and 'int'", name.as_str())));
-    };
     let (text, bytes) = if let Some(text) = pattern.as_str() {
         (text.as_str().to_owned(), false)
     } else if let Some(bytes) = any_bytes(vm, pattern) {
         (bytes.iter().map(|&b| char::from(b)).collect(), true)
     } else {
+        vm.hash(flags)?;
         return Err(vm.type_error("first argument must be string or compiled pattern"));
+    };
+    let Ok(flags) = vm.to_i64(flags) else {
+        vm.hash(flags)?;
+        let name = vm.type_name(flags);
+        return Err(vm.type_error(format!("unsupported operand type(s) for &: '{}' and 'int'", name.as_str())));
     };
     let key = (bytes, text, flags);
     if let Some(found) = vm.extension::<Cache>().0.get(&key) {
