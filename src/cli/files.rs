@@ -36,14 +36,20 @@ fn within(path: &Path, folders: &[PathBuf], option: &str) -> io::Result<PathBuf>
     if folders.is_empty() {
         return Err(refused(option));
     }
-    let real = match fs::canonicalize(path) {
-        Ok(real) => real,
-        Err(error) if error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(path).is_err() => {
-            return entry(path, folders, option);
-        }
-        Err(error) => return Err(error),
-    };
-    granted(real, folders, option)
+    match fs::canonicalize(path) {
+        Ok(real) => granted(real, folders, option),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => match link_target(path) {
+            Some(target) => within(&target, folders, option),
+            None => entry(path, folders, option),
+        },
+        Err(error) => Err(missing(error, path, folders, option)),
+    }
+}
+
+/// Where a link says that it leads.
+fn link_target(path: &Path) -> Option<PathBuf> {
+    let target = fs::read_link(path).ok()?;
+    Some(path.parent().map_or(target.clone(), |folder| folder.join(target)))
 }
 
 /// What bears a name in a folder, be it a link, if the folder lies in one of those: what is removed or renamed, or is not
@@ -54,10 +60,29 @@ fn entry(path: &Path, folders: &[PathBuf], option: &str) -> io::Result<PathBuf> 
     }
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     match path.file_name() {
-        Some(name) => granted(fs::canonicalize(parent)?.join(name), folders, option),
+        Some(name) => granted(existing(parent, folders, option)?.join(name), folders, option),
         // `..`, or the root.
-        None => granted(fs::canonicalize(path)?, folders, option),
+        None => granted(existing(path, folders, option)?, folders, option),
     }
+}
+
+/// Where a path really leads.
+fn existing(path: &Path, folders: &[PathBuf], option: &str) -> io::Result<PathBuf> {
+    fs::canonicalize(path).map_err(|error| missing(error, path, folders, option))
+}
+
+/// What is said of a path that leads nowhere: what there is outside the folders is not told.
+fn missing(error: io::Error, path: &Path, folders: &[PathBuf], option: &str) -> io::Error {
+    let begin = if path.is_absolute() { Path::new("/") } else { Path::new(".") };
+    for folder in path.ancestors().chain([begin]) {
+        if let Ok(real) = fs::canonicalize(folder) {
+            return granted(real, folders, option).err().unwrap_or(error);
+        }
+        if let Some(target) = link_target(folder).filter(|_| error.kind() == io::ErrorKind::NotFound) {
+            return missing(error, &target, folders, option);
+        }
+    }
+    error
 }
 
 fn granted(real: PathBuf, folders: &[PathBuf], option: &str) -> io::Result<PathBuf> {

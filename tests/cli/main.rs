@@ -703,6 +703,53 @@ fn a_script_can_go_to_another_folder() {
     assert_eq!((run.out.as_str(), run.err.as_str()), ("found True\nFalse inner\nTrue\n", ""));
 }
 
+#[cfg(unix)]
+#[test]
+fn nothing_outside_a_granted_folder_is_told() {
+    let base = folder("granted");
+    let _ = fs::remove_dir_all(&base);
+    fs::create_dir_all(base.join("in/sub")).expect("a folder");
+    fs::create_dir_all(base.join("out")).expect("a folder");
+    fs::write(base.join("in/sub/word"), "found").expect("a file");
+    fs::write(base.join("out/secret"), "secret").expect("a file");
+    for (link, target) in [("leak", "../out"), ("gone", "../out/gone"), ("new", "made")] {
+        std::os::unix::fs::symlink(target, base.join("in").join(link)).expect("a link");
+    }
+    let base = base.canonicalize().expect("a folder");
+    let code = r#"
+import configparser, glob, os, pathlib
+def tell(what):
+    try: print(what())
+    except OSError as error: print(type(error).__name__, '--allow' in str(error))
+os.chdir('in')
+print([folders for _, folders, _ in os.walk('.')], glob.glob('*/word'), glob.glob('**/word', recursive=True))
+print(sorted(map(str, pathlib.Path().rglob('*'))), os.path.realpath('sub/word', strict=True) == os.path.abspath('sub/word'))
+for path in '../out/secret', '../out/none', '../none/none', 'leak/secret', 'leak/none', 'gone', 'gone/none':
+    tell(lambda: os.path.exists(path))
+tell(lambda: list(os.walk('leak')))
+tell(lambda: glob.glob('leak/*'))
+tell(lambda: configparser.ConfigParser().read('leak/secret'))
+tell(lambda: open('gone', 'w'))
+tell(lambda: open('new', 'w').write('x'))
+print(os.listdir())
+"#;
+    let granted = |option: &str| format!("{option}={}", base.join("in").display());
+    let script = base.join("script.py");
+    fs::write(&script, code).expect("a file");
+    let out = std::process::Command::new(env!("CARGO_BIN_EXE_aio"))
+        .args([granted("--allow-read"), granted("--allow-write")])
+        .arg(&script)
+        .current_dir(&base)
+        .output()
+        .expect("it runs");
+    let refusals = "PermissionError True\n".repeat(11);
+    let expected = format!(
+        "[['sub'], []] ['sub/word'] ['sub/word']\n['gone', 'leak', 'new', 'sub', 'sub/word'] True\n{refusals}1\n\
+         ['gone', 'leak', 'made', 'new', 'sub']\n"
+    );
+    assert_eq!(String::from_utf8_lossy(&out.stdout), expected, "{}", String::from_utf8_lossy(&out.stderr));
+}
+
 /// The golden scripts cannot say these: their oracle runs the datetime that is written in Python.
 #[test]
 fn datetime_speaks_as_that_in_c() {
