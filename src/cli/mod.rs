@@ -234,12 +234,13 @@ fn module_input(module: &[String], more: &[String]) -> Result<Input, String> {
     let path: PathBuf = name.split('.').collect();
     let files =
         [path.with_extension("aio"), path.with_extension("py"), path.join("__main__.aio"), path.join("__main__.py")];
+    let folder = std::env::current_dir().unwrap_or_default();
     let arguments = rest.iter().chain(more).cloned();
     for file in files {
         if let Ok(bytes) = read(&file) {
             let name = std::path::absolute(&file).unwrap_or(file).display().to_string();
             let argv = std::iter::once(name.clone()).chain(arguments).collect();
-            return Ok(Input { name, bytes, argv, folder: PathBuf::new() });
+            return Ok(Input { name, bytes, argv, folder });
         }
     }
     if !aio::builtins::modules::is_known(&format!("{name}.__main__")) {
@@ -247,7 +248,7 @@ fn module_input(module: &[String], more: &[String]) -> Result<Input, String> {
     }
     let argv = std::iter::once("-m".to_owned()).chain(arguments).collect();
     let bytes = format!("import {name}.__main__\n").into_bytes();
-    Ok(Input { name: "<frozen runpy>".to_owned(), bytes, argv, folder: PathBuf::new() })
+    Ok(Input { name: "<frozen runpy>".to_owned(), bytes, argv, folder })
 }
 
 /// The modules in a folder and whether each is a package.

@@ -574,6 +574,8 @@ fn tests_are_found_and_run() {
     ] {
         fs::write(folder.join(name), text).expect("a script");
     }
+    // The folder of a module's name is written in full.
+    let named = format!("  File \"{}\", line 6, in test_two\n", folder.join("test_a.aio").display());
     for (args, status, ran) in [
         (&[][..], 1, "Ran 5 tests"),
         (&["-k", "one"], 0, "Ran 3 tests"),
@@ -586,6 +588,7 @@ fn tests_are_found_and_run() {
         (&["-k", "nothing"], 5, "NO TESTS RAN"),
         (&["missing"], 1, "ImportError: Failed to import test module: missing"),
         (&["--locals", "test_a"], 1, "    here = 5\n"),
+        (&["test_a"], 1, &named),
         (&["-x"], 2, "unrecognized arguments: -x"),
     ] {
         let mut command = aio();

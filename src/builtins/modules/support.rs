@@ -126,6 +126,11 @@ pub const HELPERS: &[Row] = &[
         }
         Ok(Value::None)
     }),
+    // From now on the variables of frames that are not left yet are known as well.
+    native("_observe_frames()", |vm, _| {
+        vm.observe_all();
+        Ok(Value::None)
+    }),
     // In CPython the frame that an exception passed holds that of the page that called it.
     native("_keep_with(error, value, /)", |vm, args| {
         if let Value::Exception(exception) = &args[0] {
