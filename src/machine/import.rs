@@ -94,7 +94,8 @@ impl Vm {
 
     fn find_and_load(&mut self, name: &str, key: &Rc<Str>, path: &Value) -> Result {
         if self.sys_attr("meta_path").is_some() {
-            return self.call_page("importlib.machinery", "_find_and_load", &[Value::Str(key.clone()), path.clone()]);
+            let path = if path.is_unbound() { Value::None } else { path.clone() };
+            return self.call_page("importlib.machinery", "_find_and_load", &[Value::Str(key.clone()), path]);
         }
         match self.find_module(name, path)? {
             Some(found) => self.load_found(name, key, found),
