@@ -255,7 +255,7 @@ impl Vm {
     fn native_display(&self, native: &NativeFunction, class: Option<&Rc<Class>>) -> String {
         match class.cloned().or_else(|| native.owner.borrow().as_ref().and_then(std::rc::Weak::upgrade)) {
             Some(owner) if !is_constructor(native) => {
-                format!("{}.{}", owner.name.borrow(), native.name)
+                format!("{}.{}", owner.qualname.borrow(), native.name)
             }
             _ => match &native.module {
                 Some(module) if matches!(module.as_str(), "operator" | "weakref") => {

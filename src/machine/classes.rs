@@ -590,7 +590,8 @@ impl Vm {
                 self.call_kw(&bound, &[], kwargs).map(drop)
             }
             None => {
-                Err(self.type_error(format!("{}.__init_subclass__() takes no keyword arguments", class.name.borrow())))
+                Err(self
+                    .type_error(format!("{}.__init_subclass__() takes no keyword arguments", class.qualname.borrow())))
             }
         }
     }

@@ -45,10 +45,13 @@ const METHODS: &[Row] = &[
     method("__getstate__()", get_state),
     method("__reduce__()", reduce),
     // The `__reduce__` of the class, which may be the one above.
-    method("__reduce_ex__(protocol, /)", |vm, args| match vm.lookup_special(&args[0], sym::__reduce__) {
-        Some(Value::Native(native)) if std::ptr::fn_addr_eq(native.call, reduce as NativeCall) => reduce(vm, args),
-        Some(_) => vm.call_method(&args[0], sym::__reduce__, &[]),
-        None => reduce(vm, args),
+    method("__reduce_ex__(protocol, /)", |vm, args| {
+        vm.index(&args[1])?;
+        match vm.lookup_special(&args[0], sym::__reduce__) {
+            Some(Value::Native(native)) if std::ptr::fn_addr_eq(native.call, reduce as NativeCall) => reduce(vm, args),
+            Some(_) => vm.call_method(&args[0], sym::__reduce__, &[]),
+            None => reduce(vm, args),
+        }
     }),
     method("__sizeof__()", |vm, args| vm.call_page("sys", "_size_of", &args[..1])),
     class_method("__init_subclass__(*args, **kwargs)", init_subclass),
@@ -145,7 +148,7 @@ fn reduce(vm: &mut Vm, args: &[Value]) -> Result {
 
 fn init_subclass(vm: &mut Vm, args: &[Value]) -> Result {
     let Value::Class(class) = &args[0] else { return Ok(Value::None) };
-    let name = class.name.borrow().as_str().to_owned();
+    let name = class.qualname.borrow().as_str().to_owned();
     if args[2].as_dict().is_some_and(|kwargs| !kwargs.is_empty()) {
         return Err(vm.type_error(format!("{name}.__init_subclass__() takes no keyword arguments")));
     }
