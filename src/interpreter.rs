@@ -16,6 +16,9 @@ use crate::syntax::Origin;
 /// The exit status of a script that ran out of time.
 const TIMED_OUT: u8 = 124;
 
+/// Where CPython tells of what went wrong when it looked at what a program exits with.
+const LEFT_BEHIND: &str = "Exception ignored on threading shutdown";
+
 /// An interpreter: its modules, its event loops, and the host it runs on. Several can live in one process.
 pub struct Interpreter {
     pub vm: Vm,
@@ -134,7 +137,11 @@ impl Interpreter {
             let value = error.value();
             let code = vm.get_attr(&value, sym::code).unwrap_or(value);
             if let Some(status) = code.as_bigint() {
-                return i64::try_from(status).map_or(u8::MAX, |status| (status & 0xff) as u8);
+                return i64::try_from(status).map(|status| (status & 0xff) as u8).unwrap_or_else(|_| {
+                    let error = vm.overflow_error("Python int too large to convert to C long");
+                    vm.report_ignored(&error, Some(LEFT_BEHIND), &Value::None);
+                    u8::MAX
+                });
             }
             return match &code {
                 Value::None => 0,
@@ -143,8 +150,11 @@ impl Interpreter {
                     1
                 }
                 other => {
-                    let text = vm.str(other).map(|s| s.to_string()).unwrap_or_default();
-                    vm.write_err(&format!("{text}\n"));
+                    let text = vm.str(other).map(|s| s.to_string());
+                    vm.write_err(&format!("{}\n", text.as_deref().unwrap_or_default()));
+                    if let Err(error) = text {
+                        vm.report_ignored(&error, Some(LEFT_BEHIND), &Value::None);
+                    }
                     1
                 }
             };

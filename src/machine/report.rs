@@ -205,7 +205,12 @@ impl Vm {
     /// A class as the last line of a traceback names it.
     pub fn class_display(&mut self, class: &Rc<Class>) -> String {
         let qualname = class.qualname.borrow().as_str().to_owned();
-        match self.entry(&class.dict, sym::__module__) {
+        // A metaclass may have a say.
+        let module = match Rc::ptr_eq(&self.class_of(&Value::Class(class.clone())), &self.types.type_) {
+            true => self.entry(&class.dict, sym::__module__),
+            false => self.get_attr_opt(&Value::Class(class.clone()), sym::__module__).unwrap_or(Some(Value::None)),
+        };
+        match module {
             Some(Value::Str(module)) if !matches!(module.as_str(), "builtins" | "__main__") => {
                 format!("{module}.{qualname}")
             }
@@ -438,7 +443,7 @@ impl Vm {
         } else if exception.is(&self.types.ImportError) {
             let Some(Value::Str(wanted)) = self.exception_attr(exception, sym::name_from) else { return None };
             let Some(Value::Str(module)) = self.exception_attr(exception, sym::name) else { return None };
-            let module = self.loaded(&module)?;
+            let module = self.import_module(module.as_str()).ok()?;
             let names = self.dir_names(&module).ok()?;
             similar::suggest(wanted.as_str(), names.iter().map(|n| n.as_str())).map(str::to_owned)
         } else {
@@ -475,9 +480,12 @@ impl Vm {
         if is_json && !note.is_empty() {
             report.notes.insert(0, note.to_owned());
         }
-        if let Some(Value::Int(most)) = self.sys_attr("tracebacklimit") {
-            let most = usize::try_from(most).unwrap_or(0);
-            each_traceback(&mut report, |frames| drop(frames.drain(..frames.len().saturating_sub(most))));
+        match self.sys_attr("tracebacklimit") {
+            Some(Value::Int(most)) => {
+                let most = usize::try_from(most).unwrap_or(0);
+                each_traceback(&mut report, |frames| drop(frames.drain(..frames.len().saturating_sub(most))));
+            }
+            limit => report.plain |= limit.is_some_and(|limit| !limit.is_none()),
         }
         if style.format == ErrorFormat::Python {
             self.read_again(&mut report);

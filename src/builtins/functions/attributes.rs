@@ -137,7 +137,14 @@ impl Vm {
     /// `dir(value)`
     pub fn dir_names(&mut self, value: &Value) -> Result<Vec<Rc<Str>>> {
         match own_dir(self, value)? {
-            Some(names) => Ok(self.collect(&names)?.iter().filter_map(|name| name.as_str().cloned()).collect()),
+            Some(names) => {
+                let names = self.collect(&names)?;
+                let texts: Vec<_> = names.iter().filter_map(|name| name.as_str().cloned()).collect();
+                match names.len() {
+                    count if count != texts.len() && !texts.is_empty() => Err(self.type_error("names that cannot be sorted")),
+                    _ => Ok(texts),
+                }
+            }
             None => {
                 self.load_all(value)?;
                 Ok(self.default_dir(value))
