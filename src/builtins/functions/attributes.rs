@@ -141,7 +141,9 @@ impl Vm {
                 let names = self.collect(&names)?;
                 let texts: Vec<_> = names.iter().filter_map(|name| name.as_str().cloned()).collect();
                 match names.len() {
-                    count if count != texts.len() && !texts.is_empty() => Err(self.type_error("names that cannot be sorted")),
+                    count if count != texts.len() && !texts.is_empty() => {
+                        Err(self.type_error("names that cannot be sorted"))
+                    }
                     _ => Ok(texts),
                 }
             }
