@@ -51,7 +51,10 @@ pub fn decode(bytes: &[u8], name: &str, origin: Origin, decoder: Decoder<'_>) ->
     };
     if let Some(at) = source.text.find('\0') {
         let start = source.text[..at].rfind(['\n', '\r']).map_or(0, |at| at + 1);
-        if source.stop.as_ref().is_none_or(|stop| start <= stop.at as usize) {
+        // What is no UTF-8 is looked for up to the null byte.
+        let told = encoding.is_none() && !marked && source.stop.is_some();
+        let before = told && source.strange.first().is_some_and(|(place, _)| (*place as usize) < at);
+        if !before && source.stop.as_ref().is_none_or(|stop| start <= stop.at as usize) {
             let message = "source code cannot contain null bytes".to_owned();
             source.text = source.text[..at].into();
             source.stop = Some(Stop { at: start as u32, message, place: Some(at as u32) });

@@ -4,7 +4,7 @@
 //! between fields; the fields' tokens come from the lexer's own loop.
 
 use super::super::ast::Constant;
-use super::super::literal::{Literal, decode_bytes, decode_str, normalise_newlines};
+use super::super::literal::{Decoded, Literal, decode_bytes, decode_str, normalise_newlines};
 use super::super::token::TokenKind;
 use super::{FString, Field, Lexer, MAX_FAULTS, MAX_FIELDS, MAX_FSTRINGS, Open};
 use crate::source::Span;
@@ -185,6 +185,8 @@ impl Lexer<'_, '_> {
         // Where the part not yet copied to `done` begins: a doubled brace stands for one.
         let mut pending = start;
         let mut done = String::new();
+        // Where in `done` CPython's tokenizer begins a token anew: its decoder counts from there.
+        let mut pieces = vec![0];
         let mut name_escape = false;
         let mut odd_brace = None;
         let quotes: &[u8] = &[quote; 3][..if triple { 3 } else { 1 }];
@@ -201,16 +203,21 @@ impl Lexer<'_, '_> {
                     done.push_str(&self.text[pending..at + 1]);
                     at += 2;
                     pending = at;
+                    pieces.push(done.len());
                 }
                 Some(b'{') => break,
                 Some(b'}') if name_escape => {
                     name_escape = false;
                     at += 1;
+                    done.push_str(&self.text[pending..at]);
+                    pending = at;
+                    pieces.push(done.len());
                 }
                 Some(b'}') if !in_spec && bytes.get(at + 1) == Some(&b'}') => {
                     done.push_str(&self.text[pending..at + 1]);
                     at += 2;
                     pending = at;
+                    pieces.push(done.len());
                 }
                 Some(b'}') => break,
                 Some(b'\\') => match bytes.get(at + 1) {
@@ -239,7 +246,7 @@ impl Lexer<'_, '_> {
         }
         done.push_str(&self.text[pending..at]);
         if at > start {
-            self.fstring_middle(done, raw, odd_brace, Span::new(start, at));
+            self.fstring_middle(&done, &pieces, raw, odd_brace, Span::new(start, at));
         }
         self.seek(at);
         match bytes[at] {
@@ -286,14 +293,18 @@ impl Lexer<'_, '_> {
         true
     }
 
-    fn fstring_middle(&mut self, text: String, raw: bool, odd_brace: Option<usize>, span: Span) {
-        let text = if text.contains('\r') { normalise_newlines(&text) } else { text };
+    fn fstring_middle(&mut self, text: &str, pieces: &[usize], raw: bool, odd_brace: Option<usize>, span: Span) {
         let value = if let Some(message) = self.undecodable(span.range(), raw) {
             Err(message)
         } else if raw || !text.contains('\\') {
-            Ok(text)
+            Ok(normalise_newlines(text))
         } else {
-            let decoded = decode_str(&text);
+            let mut decoded = Decoded { value: Ok(String::new()), odd_escape: None };
+            for (&start, end) in pieces.iter().zip(pieces[1..].iter().copied().chain([text.len()])) {
+                let piece = decode_str(&normalise_newlines(&text[start..end]));
+                decoded.odd_escape = decoded.odd_escape.or(piece.odd_escape);
+                decoded.value = decoded.value.and_then(|before| Ok(before + &piece.value?));
+            }
             let in_spec = self.fstrings.last().is_some_and(|fstring| !fstring.fields.is_empty());
             match odd_brace {
                 Some(at) => {

@@ -285,11 +285,12 @@ pub(super) fn for_if_clauses(inp: &mut Inp<'_, '_>) -> Res<Vec<Comprehension>> {
 fn for_if_clause(inp: &mut Inp<'_, '_>) -> Res<Comprehension> {
     let is_async = eat(inp, K::Async).is_some();
     expect(inp, K::For)?;
-    if inp.state().again {
-        explain_target::invalid_for_if_clause(inp)?;
-    }
-    let target = star_targets(inp)?;
-    expect(inp, K::In)?;
+    let target = attempt(inp, |inp| {
+        let target = star_targets(inp)?;
+        expect(inp, K::In)?;
+        Ok(target)
+    });
+    let Some(target) = target else { return explain_target::for_if_clause_without_in(inp) };
     let iter = disjunction(inp)?;
     let mut ifs = Vec::new();
     while eat(inp, K::If).is_some() {

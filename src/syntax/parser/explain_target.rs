@@ -1,6 +1,5 @@
 //! What to say about targets that can't be assigned to, bound or deleted: see `explain.rs`.
 
-use super::display::valid_star_targets;
 use super::explain::{FINE, explained, first_look, raise_at_last};
 use super::expr::{
     annotated_rhs, bitwise_or, expression, star_expressions, star_named_expression, starts_expression, yield_expr,
@@ -20,28 +19,20 @@ pub(super) fn invalid_for_target(inp: &mut Inp<'_, '_>) -> Res<()> {
     refuse(inp, "assign to", invalid_target(&targets, Purpose::For))
 }
 
-/// `for x` without `in`, in a comprehension
-pub(super) fn invalid_for_if_clause(inp: &mut Inp<'_, '_>) -> Res<()> {
-    if !first_look(inp, "for_if_clause") {
-        return FINE;
-    }
-    let complete = explained(inp, |inp| {
-        valid_star_targets(inp)?;
-        expect(inp, K::In)
-    })?;
-    if complete.is_some() {
-        return FINE;
+/// `for x` without `in`, in a comprehension. CPython's grammar says so at once, without a second pass.
+#[cold]
+pub(super) fn for_if_clause_without_in<T>(inp: &mut Inp<'_, '_>) -> Res<T> {
+    if inp.state().raised.is_some() || !first_look(inp, "for_if_clause") {
+        return Err(Failed);
     }
     let targets = explained(inp, |inp| {
         bitwise_or(inp)?;
-        while eat(inp, K::Comma).is_some() && starts_expression(peek_kind(inp)) {
-            bitwise_or(inp)?;
-        }
+        while eat(inp, K::Comma).is_some() && attempt(inp, bitwise_or).is_some() {}
         Ok(peek(inp))
     })?;
     match targets {
         Some(next) if next.kind != K::In => raise_at_last(inp, "'in' expected after for-loop variables"),
-        _ => FINE,
+        _ => Err(Failed),
     }
 }
 
