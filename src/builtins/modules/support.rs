@@ -126,6 +126,12 @@ pub const HELPERS: &[Row] = &[
         }
         Ok(Value::None)
     }),
+    // The module of the library whose page an entry of a traceback is of.
+    native("_page_of(traceback, /)", |vm, args| {
+        let Value::Traceback(entry) = &args[0] else { return Ok(Value::None) };
+        let globals = entry.code.globals.borrow().upgrade().filter(|_| entry.code.source.library);
+        Ok(Value::option(globals.and_then(|globals| vm.entry(&globals, sym::__name__))))
+    }),
     // From now on the variables of frames that are not left yet are known as well.
     native("_observe_frames()", |vm, _| {
         vm.observe_all();
