@@ -93,9 +93,12 @@ impl Interpreter {
         })
     }
 
-    /// Has the program's threads come to their end, but for daemons.
+    /// Has the program's threads come to their end, but for daemons. Those of a script that was stopped go on no more.
     fn end_threads(&mut self) -> Result<(), Error> {
-        if let (Some(threading), None) = (self.vm.loaded("threading"), &self.vm.stopped) {
+        if self.vm.stopped.is_some() {
+            return Ok(());
+        }
+        if let Some(threading) = self.vm.loaded("threading") {
             self.vm.call_method(&threading, "_shutdown", &[])?;
         }
         self.vm.join_threads()

@@ -369,6 +369,29 @@ asyncio.run(main())
 }
 
 #[test]
+fn whatever_takes_its_time_is_stopped() {
+    for script in [
+        "import re; re.match('(a*)*b', 'a' * 40)",
+        "a, b = [], []\nfor _ in range(60): a, b = [a, a], [b, b]\na == b",
+        "a = ()\nfor _ in range(60): a = a, a\nhash(a)",
+        "a = []\nfor _ in range(60): a = [a, a]\nrepr(a)",
+        "import asyncio\nloop = asyncio.new_event_loop()\ndef again(): loop.call_soon(again)\nagain(); loop.run_forever()",
+        "import asyncio\nasync def more():\n    asyncio.create_task(more()); asyncio.create_task(more())\nasync def main():\n    \
+         await more(); await asyncio.sleep(1e9)\nasyncio.run(main())",
+        "import threading\ndef spin():\n    while True: pass\nfor _ in range(5): threading.Thread(target=spin).start()",
+        "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor() as pool:\n    \
+         list(pool.map(str, range(10**9)))",
+    ] {
+        let mut host = Host::closed();
+        host.max_steps = Some(50_000);
+        let run = Session::new(host).run(&format!("print('begun')\n{script}"));
+        assert_eq!((run.status, run.out.as_str()), (1, "begun\n"), "{script}");
+        let said = "RuntimeError: the script took more than 50000 steps\n";
+        assert!(run.err.ends_with(said) && run.err.matches(said).count() == 1, "{script}: {}", run.err);
+    }
+}
+
+#[test]
 fn one_object_cannot_have_more_than_the_memory_there_is() {
     let mut host = Host::closed();
     host.max_memory = Some(1 << 20);

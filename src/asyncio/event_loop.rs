@@ -701,6 +701,7 @@ pub fn run_once(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<()> {
     }
     let count = el.ready.borrow().len();
     for _ in 0..count {
+        vm.tick()?;
         let Some(ready) = el.ready.borrow_mut().pop_front() else { break };
         if el.debug.get() {
             let source = el.sources.borrow_mut().pop_front();

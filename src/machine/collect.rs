@@ -123,17 +123,11 @@ impl Vm {
 
     /// Frees garbage without running anything: for a script that was stopped.
     pub fn discard_garbage(&mut self) {
-        while !gc::take_finalizers().is_empty() {}
+        discard_finalizers();
         let garbage = gc::find_garbage(true, false, true);
-        for value in &garbage {
-            match value {
-                Value::Instance(instance) => instance.mark.set_finalized(),
-                Value::Coroutine(coroutine) => coroutine.state.set(State::Finished),
-                _ => {}
-            }
-        }
+        garbage.iter().for_each(leave_unfinished);
         gc::free(garbage);
-        while !gc::take_finalizers().is_empty() {}
+        discard_finalizers();
     }
 
     /// Calls `gc.callbacks`.
@@ -193,5 +187,31 @@ fn is_told(value: &Value) -> bool {
             unfinished && !coroutine.mark.is_finalized()
         }
         _ => false,
+    }
+}
+
+/// Drops what waits to be finalised, and what is to be finalised because of that.
+fn discard_finalizers() {
+    loop {
+        let batch = gc::take_finalizers();
+        if batch.is_empty() {
+            return;
+        }
+        for finalizer in batch {
+            match finalizer {
+                Finalizer::Del(value) => leave_unfinished(&value),
+                Finalizer::Coroutine(coroutine) => leave_unfinished(&Value::Coroutine(coroutine)),
+                Finalizer::Weak(_) | Finalizer::Native(_) => {}
+            }
+        }
+    }
+}
+
+/// Has an object go without its finaliser.
+fn leave_unfinished(value: &Value) {
+    match value {
+        Value::Instance(instance) => instance.mark.set_finalized(),
+        Value::Coroutine(coroutine) => coroutine.state.set(State::Finished),
+        _ => {}
     }
 }

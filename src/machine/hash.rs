@@ -20,6 +20,8 @@ const TUPLE_OF_THREE: i64 = 2_870_177_450_013_471_925;
 
 /// How deep tuples are compared without the machine, which counts its recursion.
 const PLAIN_DEPTH: u32 = 16;
+/// How many tuples are hashed at once.
+const PLAIN_TUPLES: u32 = 16;
 
 /// The hash of an object that equals nothing but itself.
 pub fn identity(value: &Value) -> i64 {
@@ -42,7 +44,7 @@ impl Vm {
     #[inline(never)]
     fn hash_general(&mut self, value: &Value) -> Result<(i64, bool)> {
         let fixed = |hash| Ok((hash, false));
-        if let Some(hash) = self.hash_at_once(value, PLAIN_DEPTH) {
+        if let Some(hash) = self.hash_at_once(value, &mut { PLAIN_TUPLES }) {
             return fixed(hash);
         }
         match value {
@@ -103,8 +105,8 @@ impl Vm {
         }
     }
 
-    /// The hash of what is made of texts, numbers and tuples alone.
-    fn hash_at_once(&self, value: &Value, depth: u32) -> Option<i64> {
+    /// The hash of what is made of texts, numbers and so many tuples alone.
+    fn hash_at_once(&self, value: &Value, tuples: &mut u32) -> Option<i64> {
         let items = match value {
             Value::Str(text) => return Some(text.hash()),
             Value::Int(n) => return Some(hashes::hash_i64(*n)),
@@ -118,10 +120,10 @@ impl Vm {
             },
             _ => return None,
         };
-        let deeper = depth.checked_sub(1)?;
+        *tuples = tuples.checked_sub(1)?;
         let mut known = true;
         let hash = hashes::hash_tuple(items.iter().map_while(|item| {
-            let hash = self.hash_at_once(item, deeper);
+            let hash = self.hash_at_once(item, tuples);
             known = hash.is_some();
             hash
         }));

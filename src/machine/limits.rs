@@ -19,9 +19,35 @@ impl Vm {
         if self.fuel == 0 { self.look_up() } else { Ok(()) }
     }
 
+    /// Counts a step of an operation that must not run script code in between: only the limits are looked at.
+    #[inline]
+    pub fn tick_within(&mut self) -> Result<()> {
+        self.fuel -= 1;
+        if self.fuel == 0 { self.check_limits() } else { Ok(()) }
+    }
+
+    /// Counts much work of one operation as many steps; whether it is to be given up for a look up.
+    pub fn has_worked(&mut self) -> bool {
+        self.fuel = 0;
+        self.check_limits().is_err() || self.interrupt.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
     /// Called when `fuel` has run out: looks for an interrupt, and whether a limit is reached.
     #[cold]
     pub fn look_up(&mut self) -> Result<()> {
+        self.check_limits()?;
+        // The main program hears of interrupts, and lets the others run now and then.
+        if self.threads.any() {
+            if !self.threads.may_interleave() {
+                return Ok(());
+            }
+            self.run_threads()?;
+        }
+        self.hear_interrupt()
+    }
+
+    #[cold]
+    fn check_limits(&mut self) -> Result<()> {
         // Called between two full tanks, it counts what was used of this one.
         let used = self.tank - self.fuel;
         self.tank = FUEL;
@@ -42,14 +68,7 @@ impl Vm {
         if let Some(stop) = self.host.watch.as_mut().and_then(|watch| watch()) {
             return Err(self.stop(stop));
         }
-        // The main program hears of interrupts, and lets the others run now and then.
-        if self.threads.any() {
-            if !self.threads.may_interleave() {
-                return Ok(());
-            }
-            self.run_threads()?;
-        }
-        self.hear_interrupt()
+        Ok(())
     }
 
     /// While all wait: whether to go on doing so.

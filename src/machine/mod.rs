@@ -416,6 +416,7 @@ impl Vm {
                 self.error(self.types.RecursionError.clone(), format!("maximum recursion depth exceeded{doing}"))
             );
         }
+        self.tick_within()?;
         self.native_depth += 1;
         Ok(())
     }

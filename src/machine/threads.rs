@@ -25,6 +25,7 @@ pub struct Thread {
     wait: RefCell<Wait>,
     daemon: bool,
     running: Cell<bool>,
+    ended: Cell<bool>,
 }
 
 /// What a blocked thread waits for: whatever comes first.
@@ -319,7 +320,14 @@ impl Vm {
         let Value::Coroutine(root) = root else { return Ok(0) };
         self.threads.made += 1;
         let id = self.threads.made;
-        let thread = Rc::new(Thread { id, root, wait: RefCell::default(), daemon, running: Cell::new(false) });
+        let thread = Rc::new(Thread {
+            id,
+            root,
+            wait: RefCell::default(),
+            daemon,
+            running: Cell::default(),
+            ended: Cell::default(),
+        });
         self.threads.threads.push(thread.clone());
         self.turn(&thread, Resume::Send(Value::None))?;
         Ok(id)
@@ -362,6 +370,7 @@ impl Vm {
                 Ok(())
             }
             outcome => {
+                thread.ended.set(true);
                 self.threads.threads.retain(|other| !Rc::ptr_eq(other, thread));
                 outcome.map(drop)
             }
@@ -401,7 +410,7 @@ impl Vm {
     pub fn run_threads(&mut self) -> Result<bool> {
         let mut ran = false;
         for thread in self.threads.threads.clone() {
-            if thread.running.get() || !self.threads.is_alive(thread.id) {
+            if thread.running.get() || thread.ended.get() {
                 continue;
             }
             let wait = thread.wait.borrow().clone();

@@ -42,7 +42,7 @@ pub struct Match {
 pub struct Stopped;
 
 const NOWHERE: usize = usize::MAX;
-/// How many choices are taken between two looks for an interrupt.
+/// How many choices are taken between two looks for an interrupt or a limit.
 const PATIENCE: u32 = 1 << 16;
 
 enum Back {
@@ -85,7 +85,7 @@ struct Machine<'a, T> {
     forbidden: usize,
     full: bool,
     fuel: u32,
-    stop: &'a dyn Fn() -> bool,
+    stop: &'a mut dyn FnMut() -> bool,
 }
 
 impl Regex {
@@ -98,7 +98,7 @@ impl Regex {
         end: usize,
         mode: Mode,
         advance: bool,
-        stop: &dyn Fn() -> bool,
+        stop: &mut dyn FnMut() -> bool,
     ) -> Result<Option<Match>, Stopped> {
         let mut machine = Machine {
             regex: self,

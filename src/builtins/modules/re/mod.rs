@@ -8,7 +8,6 @@ mod pattern;
 mod template;
 
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
 
 use super::set_all;
 use super::support::{export, natives};
@@ -170,13 +169,12 @@ impl Subject {
         if start > end {
             return Ok(None);
         }
-        let flag = vm.interrupt.clone();
-        let stop = || flag.load(Ordering::Relaxed);
         loop {
+            let mut stop = || vm.has_worked();
             let found = match self {
-                Subject::Ascii(text) => regex.find(text.as_bytes(), start, end, mode, advance, &stop),
-                Subject::Chars(chars) => regex.find(&chars[..], start, end, mode, advance, &stop),
-                Subject::Bytes(bytes) => regex.find(&bytes[..], start, end, mode, advance, &stop),
+                Subject::Ascii(text) => regex.find(text.as_bytes(), start, end, mode, advance, &mut stop),
+                Subject::Chars(chars) => regex.find(&chars[..], start, end, mode, advance, &mut stop),
+                Subject::Bytes(bytes) => regex.find(&bytes[..], start, end, mode, advance, &mut stop),
             };
             match found {
                 Ok(found) => return Ok(found),
