@@ -1,14 +1,17 @@
 //! `--timeout`, `--max-memory` and `--max-steps`.
 
-use std::io::Write;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use aio::host::{Host, Limit, Stop};
 
-use super::Options;
+use super::{Options, streams};
 
 /// How long a script that is deep in one operation may take to notice that its time is up.
 const GRACE: Duration = Duration::from_secs(3);
+/// How long what it has printed may take to be written then.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// The exit status of a script that ran out of time.
 const TIMED_OUT: i32 = 124;
 
@@ -45,9 +48,12 @@ pub(super) fn set(options: &Options, host: &mut Host) {
         return;
     }
     if let Some(timeout) = timeout {
+        let stdout = Shared(Arc::new(Mutex::new(streams::stdout())));
+        host.stdout = Box::new(stdout.clone());
         // Nothing is waited for in vain: one operation that takes too long is cut off from outside.
         std::thread::spawn(move || {
             std::thread::sleep(timeout.saturating_add(GRACE));
+            stdout.flush_within(LAST_WORDS);
             let _ = writeln!(std::io::stderr(), "aio: the script ran longer than {} seconds", timeout.as_secs_f64());
             std::process::exit(TIMED_OUT);
         });
@@ -62,4 +68,34 @@ pub(super) fn set(options: &Options, host: &mut Host) {
         let message = format!("the script uses more than {most} bytes of memory");
         (used > most).then_some(Stop { limit: Limit::Memory, message })
     }));
+}
+
+/// Standard output, of which what was printed can still be written when the script is cut off.
+#[derive(Clone)]
+struct Shared(Arc<Mutex<Box<dyn Write + Send>>>);
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Box<dyn Write + Send>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nobody may be reading.
+    fn flush_within(self, time: Duration) {
+        let (done, wait) = mpsc::channel();
+        std::thread::spawn(move || {
+            let _ = self.lock().flush();
+            let _ = done.send(());
+        });
+        let _ = wait.recv_timeout(time);
+    }
+}
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.lock().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.lock().flush()
+    }
 }

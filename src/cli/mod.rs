@@ -325,7 +325,7 @@ pub(crate) fn run(stack: usize) -> u8 {
 
 fn host(options: &Options, style: Style) -> Host {
     let mut host = Host::closed();
-    host.stdout = Box::new(streams::stdout());
+    host.stdout = streams::stdout();
     host.stderr = Box::new(streams::stderr());
     host.at_line_start = Box::new(streams::at_line_start);
     host.read_line = Box::new(|| {

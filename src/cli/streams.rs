@@ -83,7 +83,7 @@ pub(super) fn lines(interrupt: Arc<AtomicBool>) -> Box<dyn FnMut() -> io::Result
 }
 
 /// Standard output: a block at a time to a file or pipe, a line at a time to a terminal.
-pub(super) fn stdout() -> Box<dyn Write> {
+pub(super) fn stdout() -> Box<dyn Write + Send> {
     let stdout = io::stdout();
     if stdout.is_terminal() && io::stderr().is_terminal() {
         Box::new(Noting(stdout))

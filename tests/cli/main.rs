@@ -507,6 +507,8 @@ fn a_script_is_stopped_at_its_limits() {
     let grows = run(&["--max-memory", "64M", "-c", "items = []\nwhile True: items.append([0] * 1000)"]);
     assert_eq!(grows.status, Some(1));
     assert!(grows.err.contains("MemoryError: the script uses more than 67108864 bytes of memory"), "{}", grows.err);
+    let deep = run(&["--timeout", "0.2", "-c", "print('begun')\n7 ** 10 ** 8"]);
+    assert_eq!((deep.status, deep.out.as_str()), (Some(124), "begun\n"), "{}", deep.err);
     let enough = run(&["--timeout", "60", "--max-memory", "1G", "--max-steps", "1000000", "-c", "print(1)"]);
     assert_eq!((enough.status, enough.out.as_str()), (Some(0), "1\n"));
     for wrong in [["--timeout", "soon"], ["--max-memory", "much"], ["--max-steps", "-1"]] {
