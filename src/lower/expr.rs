@@ -713,15 +713,22 @@ pub(super) fn is_starred(e: &Expr) -> bool {
 }
 
 /// `bool(value)`, the plain cases in line.
-#[inline]
+#[inline(always)]
 pub(super) fn truth(vm: &mut Vm, frame: &Frame, value: &Value, span: Span) -> Eval<bool> {
     match value {
         Value::Bool(b) => Ok(b.get()),
         Value::None => Ok(false),
         Value::Int(n) => Ok(*n != 0),
+        Value::Instance(instance) if vm.is_always_true(instance) => Ok(true),
+        _ => truth_of_others(vm, frame, value, span),
+    }
+}
+
+#[inline(never)]
+fn truth_of_others(vm: &mut Vm, frame: &Frame, value: &Value, span: Span) -> Eval<bool> {
+    match value {
         Value::Str(text) => Ok(!text.is_empty()),
         Value::List(list) => Ok(!list.is_empty()),
-        Value::Instance(instance) if vm.is_always_true(instance) => Ok(true),
         // This one warns.
         Value::NotImplemented => noted(vm, frame, span, |vm| vm.truth(value)),
         _ if is_object(value) => noted(vm, frame, span, |vm| vm.truth(value)),

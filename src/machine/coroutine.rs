@@ -21,6 +21,9 @@ const NESTED_AWAITS: u32 = 100;
 /// What comes of [`Vm::resume_in_passing`].
 enum Passing {
     Yielded(Value),
+    Returned(Value),
+    /// It waits for one that nobody has begun yet.
+    Delegated(Rc<Coroutine>),
     /// Nothing was done yet about one that delegates.
     Other(Result<Outcome>),
     /// The case is another one: the value comes back.
@@ -31,22 +34,24 @@ impl Vm {
     /// Resumes a coroutine until it, or what it awaits, hands a value out.
     #[inline]
     pub fn resume(&mut self, root: &Rc<Coroutine>, input: Resume) -> Result<Outcome> {
-        match input {
-            Resume::Send(value) => match self.resume_in_passing(root, value, false, false) {
-                Passing::Yielded(value) => Ok(Outcome::Yield(value)),
-                Passing::Other(result) => self.follow(root, result),
-                Passing::Refused(value) => self.resume_chain(root, Resume::Send(value)),
-            },
-            input => self.resume_chain(root, input),
+        let Resume::Send(value) = input else { return self.resume_chain(root, input) };
+        if let Some(chain) = root.take_chain() {
+            return self.send_to_innermost(root, chain, value);
+        }
+        match self.resume_in_passing(root, value, false, false) {
+            Passing::Yielded(value) => Ok(Outcome::Yield(value)),
+            passing => self.follow(root, passing),
         }
     }
 
     /// `next(generator)`; `Unbound` at its end.
     pub fn next_or_unbound(&mut self, generator: &Rc<Coroutine>) -> Eval {
-        let outcome = match self.resume_in_passing(generator, Value::None, false, false) {
-            Passing::Yielded(value) => return Ok(value),
-            Passing::Other(result) => self.follow(generator, result)?,
-            Passing::Refused(value) => self.resume_chain(generator, Resume::Send(value))?,
+        let outcome = match generator.take_chain() {
+            Some(chain) => self.send_to_innermost(generator, chain, Value::None)?,
+            None => match self.resume_in_passing(generator, Value::None, false, false) {
+                Passing::Yielded(value) => return Ok(value),
+                passing => self.follow(generator, passing)?,
+            },
         };
         Ok(if let Outcome::Yield(value) = outcome { value } else { Value::Unbound })
     }
@@ -110,59 +115,65 @@ impl Vm {
         };
         frame.receive(slot, value);
         let result = self.execute(&mut frame);
-        if frame.exit == Exit::Yield && frame.handled.is_none() && self.handling.is_none() {
-            if let Ok(value) = result {
-                let pc = frame.pc;
-                // It owns nothing now.
+        let plain = frame.handled.is_none() && self.handling.is_none();
+        // A frame that is forgotten owns nothing.
+        let result = match (frame.exit, result) {
+            (Exit::Yield, Ok(value)) if plain => {
+                parked.pc = frame.pc as usize;
                 std::mem::forget(frame);
-                parked.pc = pc as usize;
-                // What stood there is `Empty`.
-                std::mem::forget(root.body.replace(Body::Frame(parked)));
-                if created {
-                    gc::register(root);
-                }
-                root.state.set(State::Suspended);
+                park(root, parked, created);
                 self.depth -= 1;
                 return Passing::Yielded(value);
             }
-        }
+            (Exit::Return, Ok(value)) if plain && root.kind != Kind::AsyncGenerator => {
+                std::mem::forget(frame);
+                self.finish(root, parked);
+                self.depth -= 1;
+                return Passing::Returned(value);
+            }
+            (Exit::Delegate, Ok(Value::Coroutine(inner))) if plain && self.begins(&frame, &inner) => {
+                parked.pc = frame.pc as usize;
+                std::mem::forget(frame);
+                park(root, parked, created);
+                return Passing::Delegated(inner);
+            }
+            (_, result) => result,
+        };
         let outcome = self.settle(&mut frame, result.map_err(Error::from));
         let (pc, handled) = (frame.pc, frame.handled.take());
         self.handling = None;
         Passing::Other(self.put_back(root, ParkedFrame { pc: pc as usize, handled, ..parked }, outcome, created))
     }
 
-    /// Sends a value to the innermost member of a coroutine's chain, if that is as plain a case.
-    fn send_to_innermost(&mut self, root: &Rc<Coroutine>, mut chain: Box<Chain>, value: Value) -> Passing {
-        let depth = self.depth + chain.members.len() as u32;
-        let innermost = match chain.members.last() {
-            Some(last) if chain.epoch == self.chain_epoch && !root.in_chain.get() && depth < self.recursion_limit => {
-                last.clone()
+    /// Whether a frame delegates to one that can just be begun.
+    #[inline(always)]
+    fn begins(&self, frame: &Frame, inner: &Coroutine) -> bool {
+        self.begun.is_none()
+            && inner.state.get() == State::Created
+            && match frame.code.steps.get(frame.pc as usize) {
+                Some(Step::YieldFrom(_)) => inner.kind == Kind::Generator,
+                Some(Step::Await(_)) => inner.kind == Kind::Coroutine,
+                _ => false,
             }
-            _ => {
-                root.set_chain(chain);
-                return Passing::Refused(value);
-            }
-        };
+    }
+
+    /// Sends a value to the innermost member of a coroutine's chain.
+    fn send_to_innermost(&mut self, root: &Rc<Coroutine>, mut chain: Box<Chain>, value: Value) -> Result<Outcome> {
+        let depth = self.depth + 1 + chain.members.len() as u32;
+        if chain.epoch != self.chain_epoch
+            || root.state.get() != State::Suspended
+            || root.in_chain.get()
+            || depth > self.recursion_limit
+        {
+            root.set_chain(chain);
+            return self.resume_chain(root, Resume::Send(value));
+        }
         self.depth = depth;
         self.driving.push((root.clone(), self.calls.len()));
-        root.state.set(State::Running);
-        let passing = self.resume_in_passing(&innermost, value, true, false);
-        root.state.set(State::Suspended);
-        match passing {
-            Passing::Other(result) => {
-                let result = self.drive(root, &mut chain.members, Next::Outcome(result));
-                self.driving.pop();
-                self.keep_chain(root, chain);
-                Passing::Other(result)
-            }
-            plain => {
-                self.driving.pop();
-                self.depth -= chain.members.len() as u32;
-                root.set_chain(chain);
-                plain
-            }
-        }
+        let result = self.drive(root, &mut chain.members, Next::Resume(Resume::Send(value)));
+        self.driving.pop();
+        self.keep_chain(root, chain);
+        result
     }
 
     fn resume_chain(&mut self, root: &Rc<Coroutine>, input: Resume) -> Result<Outcome> {
@@ -187,16 +198,7 @@ impl Vm {
                 };
             }
         }
-        let mut chain = root.take_chain();
-        let mut input = input;
-        if let (Some(_), Resume::Send(value)) = (&chain, &mut input) {
-            match self.send_to_innermost(root, chain.take().unwrap_or_default(), value.take()) {
-                Passing::Yielded(value) => return Ok(Outcome::Yield(value)),
-                Passing::Other(result) => return result,
-                Passing::Refused(value) => input = Resume::Send(value),
-            }
-            chain = root.take_chain();
-        }
+        let chain = root.take_chain();
         if chain.is_none() && !root.in_chain.get() && self.depth < self.recursion_limit {
             return self.resume_alone(root, input);
         }
@@ -229,11 +231,19 @@ impl Vm {
     fn resume_alone(&mut self, root: &Rc<Coroutine>, input: Resume) -> Result<Outcome> {
         self.enter()?;
         let result = self.resume_one(root, input);
-        self.follow(root, result)
+        self.follow(root, Passing::Other(result))
     }
 
-    /// Ends what `enter` began for a coroutine that was resumed alone, unless it delegates.
-    fn follow(&mut self, root: &Rc<Coroutine>, result: Result<Outcome>) -> Result<Outcome> {
+    /// What comes of resuming a coroutine alone: one that delegates goes on with those below it.
+    #[inline(never)]
+    fn follow(&mut self, root: &Rc<Coroutine>, passing: Passing) -> Result<Outcome> {
+        let result = match passing {
+            Passing::Yielded(value) => return Ok(Outcome::Yield(value)),
+            Passing::Returned(value) => return Ok(Outcome::Return(value)),
+            Passing::Refused(value) => return self.resume_chain(root, Resume::Send(value)),
+            Passing::Delegated(inner) => Ok(Outcome::Delegate(inner, None)),
+            Passing::Other(result) => result,
+        };
         if let Ok(Outcome::Delegate(..) | Outcome::Begun(_)) = &result {
             let mut chain = Box::<Chain>::default();
             self.driving.push((root.clone(), self.calls.len()));
@@ -272,6 +282,13 @@ impl Vm {
             }
         }
         loop {
+            if throwing == 0 && closing.is_none() {
+                next = match next {
+                    Next::Resume(Resume::Send(value)) => self.run_links(root, chain, value, false),
+                    Next::Resume(Resume::Deliver(value)) => self.run_links(root, chain, value, true),
+                    next => next,
+                };
+            }
             let at_root = chain.is_empty();
             if chain.len() < throwing {
                 throwing = chain.len();
@@ -287,14 +304,14 @@ impl Vm {
                     root.state.set(State::Running);
                     let result = match throwing > 0 && throwing == chain.len() {
                         true => self.resume_thrown_into(top, input),
-                        false => self.resume_link(top, input),
+                        false => self.resume_one(top, input),
                     };
                     if root.state.get() == State::Running {
                         root.state.set(State::Suspended);
                     }
                     result
                 }
-                (Next::Resume(input), None) => self.resume_link(root, input),
+                (Next::Resume(input), None) => self.resume_one(root, input),
             };
             // The common way out, without taking the result apart.
             if let (Ok(Outcome::Yield(_)), None) = (&result, &closing) {
@@ -381,6 +398,61 @@ impl Vm {
         }
     }
 
+    /// Resumes the innermost member of a chain, and goes on with those it begins and with those that get its result, as
+    /// long as all of them are plain cases. What comes of it, or what is still to be resumed, is the driver's.
+    fn run_links(
+        &mut self,
+        root: &Rc<Coroutine>,
+        chain: &mut Vec<Rc<Coroutine>>,
+        mut value: Value,
+        mut delivered: bool,
+    ) -> Next {
+        loop {
+            let link = chain.last().unwrap_or(root);
+            let in_chain = link.in_chain.get();
+            if !chain.is_empty() {
+                root.state.set(State::Running);
+            }
+            // It counts itself, and is counted in the depth already.
+            self.depth -= 1;
+            let passing = self.resume_in_passing(link, value, in_chain, delivered);
+            if !chain.is_empty() && root.state.get() == State::Running {
+                root.state.set(State::Suspended);
+            }
+            let result = match passing {
+                Passing::Returned(result) if !chain.is_empty() => {
+                    if let Some(member) = chain.pop() {
+                        member.in_chain.set(false);
+                    }
+                    (value, delivered) = (result, true);
+                    continue;
+                }
+                Passing::Delegated(inner) if self.depth < self.recursion_limit => {
+                    self.depth += 1;
+                    inner.in_chain.set(true);
+                    chain.push(inner);
+                    (value, delivered) = (Value::None, false);
+                    continue;
+                }
+                Passing::Delegated(inner) => Ok(Outcome::Delegate(inner, None)),
+                Passing::Other(result) => result,
+                Passing::Yielded(value) => {
+                    self.depth += 1;
+                    Ok(Outcome::Yield(value))
+                }
+                Passing::Returned(value) => {
+                    self.depth += 1;
+                    Ok(Outcome::Return(value))
+                }
+                Passing::Refused(value) => {
+                    self.depth += 1;
+                    return Next::Resume(if delivered { Resume::Deliver(value) } else { Resume::Send(value) });
+                }
+            };
+            return Next::Outcome(result);
+        }
+    }
+
     pub(super) fn generator_exit(&mut self) -> Error {
         let exit = self.new_error(self.types.GeneratorExit.clone(), Vec::new());
         self.raised_here(exit)
@@ -437,27 +509,6 @@ impl Vm {
             at = next;
         }
         chain
-    }
-
-    /// [`Vm::resume_one`] for what is counted in the depth already.
-    fn resume_link(&mut self, coroutine: &Rc<Coroutine>, input: Resume) -> Result<Outcome> {
-        let (value, delivered) = match input {
-            Resume::Send(value) => (value, false),
-            Resume::Deliver(value) => (value, true),
-            input => return self.resume_one(coroutine, input),
-        };
-        self.depth -= 1;
-        match self.resume_in_passing(coroutine, value, coroutine.in_chain.get(), delivered) {
-            Passing::Yielded(value) => {
-                self.depth += 1;
-                Ok(Outcome::Yield(value))
-            }
-            Passing::Other(result) => result,
-            Passing::Refused(value) => {
-                self.depth += 1;
-                self.resume_one(coroutine, if delivered { Resume::Deliver(value) } else { Resume::Send(value) })
-            }
-        }
     }
 
     /// Resumes one coroutine until it suspends or ends, without following what it delegates to.
@@ -598,23 +649,24 @@ impl Vm {
         created: bool,
     ) -> Result<Outcome> {
         if let Ok(Outcome::Return(_)) | Err(_) = &outcome {
-            coroutine.state.set(State::Finished);
-            let mut locals = parked.locals.into_vec();
-            self.leave_caught(&mut locals, &parked.function);
-            gc::release_in_order(&mut locals);
+            self.finish(coroutine, parked);
             return match outcome {
                 Err(error) if coroutine.code.as_ref().is_some_and(|code| code.green) => Err(error),
                 Err(error) => Err(self.no_stop_iteration(coroutine.kind, error)),
                 outcome => outcome,
             };
         }
-        // What stood there is `Empty`.
-        std::mem::forget(coroutine.body.replace(Body::Frame(parked)));
-        if created {
-            gc::register(coroutine);
-        }
-        coroutine.state.set(State::Suspended);
+        park(coroutine, parked, created);
         outcome
+    }
+
+    /// Lets go of the frame of a coroutine that has come to its end.
+    #[inline]
+    fn finish(&mut self, coroutine: &Coroutine, parked: ParkedFrame) {
+        coroutine.state.set(State::Finished);
+        let mut locals = parked.locals.into_vec();
+        self.leave_caught(&mut locals, &parked.function);
+        gc::release_in_order(&mut locals);
     }
 
     /// What a run of a frame came to. A delegation that ends at once (nothing to await after all) goes on in the frame.
@@ -908,6 +960,16 @@ impl Vm {
 enum Next {
     Resume(Resume),
     Outcome(Result<Outcome>),
+}
+
+/// Puts the frame back of a coroutine that was running, whose body is `Empty`.
+#[inline(always)]
+fn park(coroutine: &Rc<Coroutine>, parked: ParkedFrame, created: bool) {
+    std::mem::forget(coroutine.body.replace(Body::Frame(parked)));
+    if created {
+        gc::register(coroutine);
+    }
+    coroutine.state.set(State::Suspended);
 }
 
 /// What a coroutine that delegates is handling, or those that await it.

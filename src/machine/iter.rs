@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use super::prelude::*;
 use crate::machine::coroutine::awaiter;
 use crate::machine::links::forward;
+use crate::object::class::Special;
 use crate::object::coroutine::Operation;
 use crate::object::iter::{DictPart, Iter, NativeIter, Pair, SharedIter};
 
@@ -31,9 +32,29 @@ impl Vm {
             }
             Value::Iter(_) => return Ok(value.clone()),
             Value::Coroutine(coroutine) if coroutine.kind == Kind::Generator => return Ok(value.clone()),
+            Value::Instance(_) => return self.iter_instance(value),
             _ => return self.iter_special(value),
         };
         Ok(Value::Iter(Rc::new(iter)))
+    }
+
+    /// [`Vm::iter`] of an object whose class has a plain `__iter__`.
+    #[inline]
+    fn iter_instance(&mut self, value: &Value) -> Result {
+        if let Special::Method(Value::Function(function)) = self.special(value, sym::__iter__)
+            && function.code.takes_just(1)
+        {
+            let iterator = self.call_exact(&function, [value.clone()])?;
+            return self.checked_iterator(iterator);
+        }
+        self.iter_special(value)
+    }
+
+    fn checked_iterator(&mut self, iterator: Value) -> Result {
+        if self.is_iterator(&iterator) {
+            return Ok(iterator);
+        }
+        Err(self.type_error(format!("iter() returned non-iterator of type '{}'", self.type_name(&iterator))))
     }
 
     fn iter_special(&mut self, value: &Value) -> Result {
@@ -44,10 +65,7 @@ impl Vm {
             Some(Value::None) => Err(self.not_iterable(value)),
             Some(method) => {
                 let iterator = self.call_found(&method, value, &[])?;
-                if self.is_iterator(&iterator) {
-                    return Ok(iterator);
-                }
-                Err(self.type_error(format!("iter() returned non-iterator of type '{}'", self.type_name(&iterator))))
+                self.checked_iterator(iterator)
             }
             // Built-in types that can be gone through say so by `__iter__`.
             None if !matches!(self.lookup_special(value, sym::__getitem__), None | Some(Value::Native(_))) => {

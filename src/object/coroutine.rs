@@ -106,13 +106,14 @@ impl Body {
 }
 
 /// A frame between two resumptions.
+#[repr(C)]
 pub struct ParkedFrame {
     pub function: Rc<Function>,
     pub locals: Box<[Value]>,
-    /// The step it stands at: a whole word, since the frame is moved in words, and one that has just been written in part
-    /// stalls the processor.
-    pub pc: usize,
     pub handled: Option<Rc<Exception>>,
+    /// The step it stands at: a whole word, and the last one, since the frame is moved in pairs of words, and a pair that
+    /// has just been written in part stalls the processor.
+    pub pc: usize,
 }
 
 /// How a coroutine is resumed.

@@ -306,6 +306,12 @@ impl Value {
         self.pointer().map(|(_, count)| count)
     }
 
+    /// Whether an object is freed with this value.
+    #[inline]
+    pub fn is_last(&self) -> bool {
+        self.reference_count() == Some(1)
+    }
+
     /// The address of the object and the number of references to it.
     #[inline]
     fn pointer(&self) -> Option<(usize, usize)> {

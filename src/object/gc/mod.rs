@@ -94,8 +94,19 @@ fn nested<V: ?Sized>(values: &mut V, take: impl FnOnce(&mut V) -> Vec<Value>, fr
 
 /// [`release`] in order from the first: the locals of a frame, the values of a dict.
 pub fn release_in_order(values: &mut Vec<Value>) {
-    values.reverse();
-    release(values);
+    // Nothing is freed with what others hold too.
+    let last = values.iter_mut().position(|value| {
+        let last = value.is_last();
+        if !last {
+            value.take().discard();
+        }
+        last
+    });
+    if let Some(at) = last {
+        values[at..].reverse();
+        release(values);
+    }
+    values.clear();
 }
 
 /// [`release`] in order from the first, for values that stand in another kind of vector.
