@@ -325,34 +325,11 @@ impl Vm {
     /// What an iterator still has.
     pub fn collect_from(&mut self, iterator: &Value) -> Result<Vec<Value>> {
         let mut items = Vec::new();
-        if let Value::Iter(iter) = iterator {
-            self.collect_built_in(iter, &mut items)?;
-            return Ok(items);
-        }
-        while let Some(item) = self.next(iterator)? {
+        self.for_each_left(iterator, |_, item| {
             items.push(item);
-            self.tick()?;
-        }
+            Ok(true)
+        })?;
         Ok(items)
-    }
-
-    /// The items of a built-in iterator, those that are there at once in one go.
-    fn collect_built_in(&mut self, iter: &Iter, items: &mut Vec<Value>) -> Result<()> {
-        loop {
-            while let Some(item) = iter.any_at_once() {
-                items.push(item);
-                self.tick()?;
-            }
-            let next = match iter {
-                Iter::Native { state, .. } => {
-                    self.advance_native(state, |running, vm| running.next(vm), |shared, vm| shared.advance(vm))?
-                }
-                _ => self.advance(iter)?,
-            };
-            let Some(item) = next else { return Ok(()) };
-            items.push(item);
-            self.tick()?;
-        }
     }
 
     /// Asks for the length of what is about to be added to a list of `held` items: a script sees that it is asked, and what
@@ -367,15 +344,51 @@ impl Vm {
     }
 
     /// Hands every item of an iterable to a function, until it answers `false`.
-    pub fn for_each(&mut self, iterable: &Value, mut visit: impl FnMut(&mut Vm, Value) -> Result<bool>) -> Result<()> {
+    pub fn for_each(&mut self, iterable: &Value, visit: impl FnMut(&mut Vm, Value) -> Result<bool>) -> Result<()> {
         let iterator = self.iter(iterable)?;
-        while let Some(item) = self.next(&iterator)? {
+        self.for_each_left(&iterator, visit)
+    }
+
+    /// The same for what an iterator still has.
+    pub fn for_each_left(
+        &mut self,
+        iterator: &Value,
+        mut visit: impl FnMut(&mut Vm, Value) -> Result<bool>,
+    ) -> Result<()> {
+        match iterator {
+            Value::Coroutine(generator) => {
+                if self.drain(generator, &mut visit)? {
+                    return Ok(());
+                }
+            }
+            Value::Iter(iter) => return self.for_each_built_in(iter, visit),
+            _ => {}
+        }
+        while let Some(item) = self.next(iterator)? {
             self.tick()?;
             if !visit(self, item)? {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// The items of a built-in iterator, those that are there at once in one go.
+    fn for_each_built_in(&mut self, iter: &Iter, mut visit: impl FnMut(&mut Vm, Value) -> Result<bool>) -> Result<()> {
+        loop {
+            let next = match (iter.any_at_once(), iter) {
+                (Some(item), _) => Some(item),
+                (None, Iter::Native { state, .. }) => {
+                    self.advance_native(state, |running, vm| running.next(vm), |shared, vm| shared.advance(vm))?
+                }
+                _ => self.advance(iter)?,
+            };
+            let Some(item) = next else { return Ok(()) };
+            self.tick()?;
+            if !visit(self, item)? {
+                return Ok(());
+            }
+        }
     }
 
     /// `operator.length_hint(value, 0)`.

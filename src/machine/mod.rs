@@ -33,6 +33,7 @@ pub mod links;
 pub mod number;
 pub mod ops;
 pub mod outside;
+mod passing;
 mod prelude;
 pub mod report;
 pub mod sequence;

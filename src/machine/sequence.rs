@@ -303,10 +303,10 @@ impl Vm {
             _ => {
                 let iterator = self.iter(iterable)?;
                 self.ask_length(iterable, list.len())?;
-                while let Some(item) = self.next(&iterator)? {
+                self.for_each_left(&iterator, |_, item| {
                     list.push(item);
-                    self.tick()?;
-                }
+                    Ok(true)
+                })?;
             }
         }
         Ok(())

@@ -167,10 +167,10 @@ impl Vm {
                         self.type_error(format!("cannot convert '{name}' object to bytearray"))
                     })?;
                     let mut bytes = Vec::new();
-                    while let Some(item) = self.next(&iterator)? {
-                        bytes.push(self.to_byte(&item)?);
-                        self.tick()?;
-                    }
+                    self.for_each_left(&iterator, |vm, item| {
+                        bytes.push(vm.to_byte(&item)?);
+                        Ok(true)
+                    })?;
                     bytes
                 }
             },

@@ -42,14 +42,12 @@ pub(super) fn classes(vm: &Vm) -> Vec<(Rc<Class>, &'static [Row])> {
 
 /// Whether the truth of every item is `wanted`, up to the first where it is not.
 fn every(vm: &mut Vm, iterable: &Value, wanted: bool) -> Result {
-    let iterator = vm.iter(iterable)?;
-    while let Some(item) = vm.next(&iterator)? {
-        if vm.truth(&item)? != wanted {
-            return Ok(Value::bool(!wanted));
-        }
-        vm.tick()?;
-    }
-    Ok(Value::bool(wanted))
+    let mut answer = wanted;
+    vm.for_each(iterable, |vm, item| {
+        answer = vm.truth(&item)?;
+        Ok(answer == wanted)
+    })?;
+    Ok(Value::bool(answer))
 }
 
 fn iter(vm: &mut Vm, args: &[Value]) -> Result {

@@ -157,40 +157,56 @@ fn sum(vm: &mut Vm, args: &[Value]) -> Result {
     if let Some(message) = refused {
         return Err(vm.type_error(message));
     }
-    let mut result = start.clone();
-    while let Value::Int(total) = result {
-        let Some(item) = vm.next(&iterator)? else { return Ok(result) };
-        result = match item {
-            Value::Int(n) => match total.checked_add(n) {
-                Some(sum) => Value::Int(sum),
-                None => ops::add(vm, &result, &item)?,
-            },
-            Value::Bool(b) if total < i64::MAX => Value::Int(total + i64::from(b.get())),
-            other => ops::add(vm, &result, &other)?,
-        };
-        vm.tick()?;
-    }
-    if let Value::Float(high) = result {
-        let mut sum = Compensated { high: high.get(), low: 0.0 };
-        loop {
-            let Some(item) = vm.next(&iterator)? else { return Ok(Value::float(sum.total())) };
-            match item {
-                Value::Float(x) => sum.add(x.get()),
-                Value::Int(n) => sum.high += n as f64,
-                Value::Bool(b) => sum.high += f64::from(u8::from(b.get())),
-                other => {
-                    result = vm.binary(BinOp::Add, &Value::float(sum.total()), &other)?;
-                    break;
-                }
-            }
-            vm.tick()?;
+    let mut sum = Sum::from(start.clone());
+    vm.for_each_left(&iterator, |vm, item| sum.add(vm, item).map(|()| true))?;
+    Ok(sum.total())
+}
+
+/// What `sum` has added up so far: it never goes back to one of the kinds before.
+enum Sum {
+    Int(i64),
+    Float(Compensated),
+    Any(Value),
+}
+
+impl Sum {
+    fn from(value: Value) -> Sum {
+        match value {
+            Value::Int(n) => Sum::Int(n),
+            Value::Float(x) => Sum::Float(Compensated { high: x.get(), low: 0.0 }),
+            other => Sum::Any(other),
         }
     }
-    while let Some(item) = vm.next(&iterator)? {
-        result = vm.binary(BinOp::Add, &result, &item)?;
-        vm.tick()?;
+
+    fn add(&mut self, vm: &mut Vm, item: Value) -> Result<()> {
+        *self = match (&mut *self, item) {
+            (Sum::Int(total), item) => {
+                let sum = match &item {
+                    Value::Int(n) => total.checked_add(*n),
+                    Value::Bool(b) => total.checked_add(i64::from(b.get())),
+                    _ => None,
+                };
+                match sum {
+                    Some(sum) => Sum::Int(sum),
+                    None => Sum::from(ops::add(vm, &Value::Int(*total), &item)?),
+                }
+            }
+            (Sum::Float(sum), Value::Float(x)) => return Ok(sum.add(x.get())),
+            (Sum::Float(sum), Value::Int(n)) => return Ok(sum.high += n as f64),
+            (Sum::Float(sum), Value::Bool(b)) => return Ok(sum.high += f64::from(u8::from(b.get()))),
+            (Sum::Float(sum), item) => Sum::Any(vm.binary(BinOp::Add, &Value::float(sum.total()), &item)?),
+            (Sum::Any(sum), item) => Sum::Any(vm.binary(BinOp::Add, sum, &item)?),
+        };
+        Ok(())
     }
-    Ok(result)
+
+    fn total(self) -> Value {
+        match self {
+            Sum::Int(total) => Value::Int(total),
+            Sum::Float(sum) => Value::float(sum.total()),
+            Sum::Any(value) => value,
+        }
+    }
 }
 
 /// The sum of integers that fits a machine word, of items that are nothing else.
@@ -268,8 +284,7 @@ fn extreme(vm: &mut Vm, args: &[Value], name: &str, op: CmpOp) -> Result {
     let iterator = vm.iter(&source)?;
     let key = key.given();
     let mut best: Option<(Value, Value)> = None;
-    while let Some(item) = vm.next(&iterator)? {
-        vm.tick()?;
+    vm.for_each_left(&iterator, |vm, item| {
         let rank = match key {
             Some(key) => vm.call(key, std::slice::from_ref(&item))?,
             None => item.clone(),
@@ -281,7 +296,8 @@ fn extreme(vm: &mut Vm, args: &[Value], name: &str, op: CmpOp) -> Result {
         if better {
             best = Some((item, rank));
         }
-    }
+        Ok(true)
+    })?;
     match best {
         Some((item, _)) => Ok(item),
         None if !default.is_unbound() => Ok(default.clone()),
