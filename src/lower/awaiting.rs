@@ -1,5 +1,5 @@
-//! `await f(...)`: a call whose result is awaited at once needs no coroutine unless the function is suspended; no more
-//! does `yield from f(...)` need a generator.
+//! `await f(...)`: a call whose result is awaited at once needs no coroutine unless the function is suspended. (What is
+//! yielded from is hardly ever done at once, and then to make the generator first costs less than to make it later.)
 
 use super::call::{ClassSite, by_count, call_known, fill, fill_bound, in_order, noted, put};
 use super::direct::call_evaluated;
@@ -13,14 +13,12 @@ use crate::object::code::{AwaitedCall, Called};
 use crate::object::native::{NativeFunction, Prompt};
 
 impl Lower<'_> {
-    /// Emits what computes the operand of an `await`, or for generators that of a `yield from`, which goes to a hidden slot.
-    pub(super) fn awaited_to_temp(&mut self, e: Expr, span: Span, kind: CodeKind) -> Slot {
+    /// Emits what computes the operand of an `await`, which goes to a hidden slot.
+    pub(super) fn awaited_to_temp(&mut self, e: Expr, span: Span) -> Slot {
         let e = self.hoist(e);
         let (func, args) = match e.kind {
             ExprKind::Call { func, args } if !self.unit.green && self.may_run_directly(&func, &args) => (func, args),
-            ExprKind::Call { func, args }
-                if !self.unit.green && kind == CodeKind::Coroutine && !self.has_own_meaning(&func, &args) =>
-            {
+            ExprKind::Call { func, args } if !self.unit.green && !self.has_own_meaning(&func, &args) => {
                 let call = self.general_awaited(*func, in_order(args), e.span);
                 let slot = self.temp();
                 self.emit(Step::AwaitCall(call, slot), span);
@@ -32,12 +30,12 @@ impl Lower<'_> {
         let call = match func.kind {
             ExprKind::Attribute { value, attr } => {
                 let (object, site) = self.method_site(*value, attr, e.span, func.span);
-                by_count!(args, |args, N, M| site.into_awaited::<N, M>(object, args, kind))
+                by_count!(args, |args, N, M| site.into_awaited::<N, M>(object, args))
             }
             _ => {
                 let global = self.global_callee(&func);
                 let func = self.expr(Expr { suspends: false, ..*func });
-                by_count!(args, |args, N, _M| plain_call::<N>(func, global, args, e.span, kind))
+                by_count!(args, |args, N, _M| plain_call::<N>(func, global, args, e.span))
             }
         };
         let slot = self.temp();
@@ -81,10 +79,10 @@ impl Lower<'_> {
     }
 }
 
-/// Whether a call with this many arguments can do without a coroutine or generator.
+/// Whether a call with this many arguments can do without a coroutine.
 #[inline]
-fn runs_directly(vm: &Vm, function: &Function, given: usize, kind: CodeKind) -> bool {
-    function.code.await_arity.get() as usize == given && function.code.kind == kind && vm.may_nest_await()
+fn runs_directly(vm: &Vm, function: &Function, given: usize) -> bool {
+    function.code.await_arity.get() as usize == given && vm.may_nest_await()
 }
 
 /// Calls a value with arguments that belong to the call alone; what it gives is awaited at once.
@@ -119,7 +117,6 @@ fn plain_call<const N: usize>(
     global: Option<GlobalCallee>,
     args: [Operand; N],
     span: Span,
-    kind: CodeKind,
 ) -> AwaitedCall {
     let site = ClassSite::default();
     Box::new(move |vm, frame| {
@@ -128,12 +125,12 @@ fn plain_call<const N: usize>(
         };
         let known = global.as_ref().and_then(|global| global.get(vm, &frame.function.globals));
         if let Some(Callee::Function(function)) = &known
-            && runs_directly(vm, function, N, kind)
+            && runs_directly(vm, function, N)
         {
             return run(vm, frame, function);
         }
         match func(vm, frame)? {
-            Value::Function(function) if runs_directly(vm, &function, N, kind) => run(vm, frame, &function),
+            Value::Function(function) if runs_directly(vm, &function, N) => run(vm, frame, &function),
             callee => call_known(vm, frame, callee, &args, &site, span).map(Called::Awaitable),
         }
     })
@@ -141,17 +138,11 @@ fn plain_call<const N: usize>(
 
 impl MethodSite {
     /// `await object.name(*args)`; `M` is `N` and one for the object.
-    fn into_awaited<const N: usize, const M: usize>(
-        self,
-        object: Operand,
-        args: [Operand; N],
-        kind: CodeKind,
-    ) -> AwaitedCall {
-        let awaits = kind == CodeKind::Coroutine;
+    fn into_awaited<const N: usize, const M: usize>(self, object: Operand, args: [Operand; N]) -> AwaitedCall {
         Box::new(move |vm, frame| {
             let mut object = object.value(vm, frame)?;
             if let Some(function) = self.cache.function(&object) {
-                if runs_directly(vm, &function, M, kind) {
+                if runs_directly(vm, &function, M) {
                     return directly(vm, frame, &function, self.span, |vm, frame, locals| {
                         fill_bound(vm, frame, locals, object, &args)
                     });
@@ -159,12 +150,12 @@ impl MethodSite {
             }
             let method = self.load(vm, frame, &mut object)?;
             match &method {
-                Method::Unbound(Value::Native(native)) if awaits && native.row.at_once.is_some() => {
+                Method::Unbound(Value::Native(native)) if native.row.at_once.is_some() => {
                     let mut values = [const { Value::Unbound }; M];
                     fill_bound(vm, frame, &mut values, object, &args)?;
                     at_once(vm, frame, native, &values, self.span)
                 }
-                Method::Bound(Value::Native(native)) if awaits && native.row.at_once.is_some() => {
+                Method::Bound(Value::Native(native)) if native.row.at_once.is_some() => {
                     let mut values = [const { Value::Unbound }; N];
                     fill(vm, frame, &mut values, &args)?;
                     at_once(vm, frame, native, &values, self.span)
@@ -226,7 +217,7 @@ fn at_once(vm: &mut Vm, frame: &mut Frame, native: &Rc<NativeFunction>, values: 
     called.at(span)
 }
 
-/// Runs a coroutine or generator function in a frame on the native stack.
+/// Runs a coroutine function in a frame on the native stack.
 #[inline]
 fn directly(
     vm: &mut Vm,

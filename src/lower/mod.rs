@@ -298,7 +298,7 @@ impl<'v> Lower<'v> {
         let at_once = !matches!(unit.kind, CodeKind::Generator | CodeKind::Coroutine | CodeKind::AsyncGenerator);
         let simple_arity = arity(fits && at_once);
         let direct = at_once && unit.most_slots <= crate::machine::call::STACK_SLOTS as u32;
-        let await_arity = arity(fits && matches!(unit.kind, CodeKind::Coroutine | CodeKind::Generator));
+        let await_arity = arity(fits && unit.kind == CodeKind::Coroutine);
         let within = |code: &Rc<Code>| span.start <= code.span.start && code.span.end <= span.end;
         let (inner, others) = std::mem::take(&mut self.made).into_iter().partition::<Vec<_>, _>(within);
         self.made = others;

@@ -33,7 +33,7 @@ impl Lower<'_> {
         let span = e.span;
         let kind = match e.kind {
             ExprKind::Await(inner) => {
-                let slot = self.awaited_to_temp(*inner, span, CodeKind::Coroutine);
+                let slot = self.awaited_to_temp(*inner, span);
                 self.emit(Step::Await(slot), span);
                 ExprKind::Temp(slot)
             }
@@ -43,7 +43,7 @@ impl Lower<'_> {
                 ExprKind::Temp(slot)
             }
             ExprKind::YieldFrom(inner) => {
-                let slot = self.awaited_to_temp(*inner, span, CodeKind::Generator);
+                let slot = self.value_to_temp(*inner);
                 self.emit(Step::YieldFrom(slot), span);
                 ExprKind::Temp(slot)
             }

@@ -430,17 +430,24 @@ impl Vm {
     }
 
     /// Notes where a coroutine is made.
+    #[inline]
     pub fn note_origin(&self, coroutine: &Coroutine) {
         coroutine.set_origin(self.calls.last().map(|site| (site.code, site.span)));
         if self.origin_depth > 0 {
-            let frames = self.frames_under_way();
-            let innermost = frames.iter().rev().take(self.origin_depth);
-            let origins = innermost.map(|(code, span)| (code.id.get(), *span)).collect();
-            coroutine.with_extra(|extra| extra.origins = Some(origins));
+            self.note_origins(coroutine);
         }
     }
 
+    #[cold]
+    fn note_origins(&self, coroutine: &Coroutine) {
+        let frames = self.frames_under_way();
+        let innermost = frames.iter().rev().take(self.origin_depth);
+        let origins = innermost.map(|(code, span)| (code.id.get(), *span)).collect();
+        coroutine.with_extra(|extra| extra.origins = Some(origins));
+    }
+
     /// The coroutine or generator of a call that is under way.
+    #[inline]
     pub(super) fn parked(&mut self, function: &Rc<Function>, frame: ParkedFrame) -> Coroutine {
         let code = &function.code;
         let mut coroutine = Coroutine::new(kind_of(code), frame, code.clone());

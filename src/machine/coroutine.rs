@@ -6,7 +6,6 @@
 //! those links; that is done when a member was resumed on its own, which `chain_epoch` counts.
 
 use super::prelude::*;
-use crate::machine::call::kind_of;
 use crate::machine::links::{awaiting, forward};
 use crate::machine::passing::{Passing, park};
 use crate::machine::unwind::keep_locals;
@@ -505,7 +504,7 @@ impl Vm {
         result
     }
 
-    /// Runs a coroutine or generator function as if it were a plain one, its arguments in `locals`. Only when it is
+    /// Runs a coroutine function as if it were a plain one, its arguments in `locals`. Only when it is
     /// suspended is an object made of it, which then joins the chain of whoever awaits it.
     pub fn run_awaited(&mut self, function: &Rc<Function>, locals: &mut [Value]) -> Eval<Called> {
         self.enter()?;
@@ -546,7 +545,7 @@ impl Vm {
                 self.begun = Some(Box::new((coroutine.clone(), outcome)));
                 Ok(Called::Suspended(Value::Coroutine(coroutine)))
             }
-            Err(error) => Err(self.no_stop_iteration(kind_of(&function.code), error).into()),
+            Err(error) => Err(self.no_stop_iteration(Kind::Coroutine, error).into()),
         }
     }
 

@@ -159,7 +159,7 @@ pub struct Code {
     pub inner: Rc<[Rc<Code>]>,
     /// How many positional arguments make a call that runs at once on the native stack; 255 if none do.
     pub simple_arity: Cell<u8>,
-    /// The same for a coroutine function whose call is awaited at once, and for a generator function in `yield from`.
+    /// The same for a coroutine function whose call is awaited at once.
     pub await_arity: Cell<u8>,
     /// Whether a call without `*` and `**` runs at once on the native stack, be there names and defaults.
     pub direct: Cell<bool>,

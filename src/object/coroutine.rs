@@ -190,13 +190,23 @@ pub trait NativeCoroutine {
 
 impl Coroutine {
     /// A coroutine of a script's function.
+    #[inline]
     pub fn new(kind: Kind, frame: ParkedFrame, code: Rc<Code>) -> Coroutine {
-        let names = frame.function.extra.borrow().as_ref().map(|extra| (extra.name.clone(), extra.qualname.clone()));
+        let function = frame.function.extra.borrow().is_some().then(|| frame.function.clone());
         let coroutine = Coroutine::with_body(kind, Body::Frame(frame), Some(code), &"");
-        if let Some((name, qualname)) = names.filter(|names| *names != (None, None)) {
-            coroutine.with_extra(|extra| (extra.name, extra.qualname) = (name, qualname));
+        if let Some(function) = function {
+            coroutine.take_names(&function);
         }
         coroutine
+    }
+
+    /// A function that has been given other names gives them to what it makes.
+    #[cold]
+    fn take_names(&self, function: &Function) {
+        let names = function.extra.borrow().as_ref().map(|extra| (extra.name.clone(), extra.qualname.clone()));
+        if let Some((name, qualname)) = names.filter(|names| *names != (None, None)) {
+            self.with_extra(|extra| (extra.name, extra.qualname) = (name, qualname));
+        }
     }
 
     /// One written in Rust, by its qualified name.
@@ -204,6 +214,7 @@ impl Coroutine {
         Coroutine::with_body(kind, Body::Native(body), None, qualname)
     }
 
+    #[inline(always)]
     fn with_body(kind: Kind, body: Body, code: Option<Rc<Code>>, native_name: &'static &'static str) -> Coroutine {
         Coroutine {
             kind,
