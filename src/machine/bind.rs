@@ -206,6 +206,12 @@ impl Vm {
         match bound_arguments(native, args, kwargs) {
             Some(bound) => Ok(bound),
             None if native.row.is_python() => Err(self.python_call_error(native, args, kwargs)),
+            None if native.row.name() == "sorted" && args.len() == 1 => {
+                // The list is made, and its method told the keywords, before these are found to be wrong.
+                let list = Value::list(self.collect(&args[0])?);
+                let sort = self.get_attr(&list, "sort")?;
+                self.call_kw(&sort, &[], kwargs).map(|_| Vec::new())
+            }
             None => Err(match self.wrong_class(native, args.first()) {
                 Some(error) => error,
                 None => self.native_call_error(native, None, args.len(), kwargs),

@@ -165,8 +165,11 @@ impl Callee<'_> {
         if name == "zip_longest" {
             return format!("{name}() got an unexpected keyword argument");
         }
-        // It hands its keywords on.
-        let name = if display == "sorted" { "sort" } else { name };
+        let by_name = count.saturating_sub(signature.kwonly);
+        if unbounded && display != "print" && signature.kwarg.is_none() && kwargs.len() > by_name {
+            let given = kwargs.len();
+            return format!("{name}() takes at most {by_name} keyword argument{} ({given} given)", s(by_name));
+        }
         let names = signature.params[signature.posonly..].iter().map(|p| p.name.as_str());
         unexpected_keyword(name, unknown, names)
     }

@@ -204,6 +204,11 @@ fn keyword_init(vm: &mut Vm, class: &str, names: &[Symbol], args: &[Value]) -> R
     for name in names {
         store(vm, exception, *name, Value::None);
     }
+    if keywords.len() > names.len() {
+        let (most, given) = (names.len(), keywords.len());
+        let s = if most == 1 { "" } else { "s" };
+        return Err(vm.type_error(format!("{class}() takes at most {most} keyword argument{s} ({given} given)")));
+    }
     for (key, value) in keywords {
         let name = key.as_str().cloned().unwrap_or_else(|| Rc::new(Str::new("")));
         match names.iter().find(|known| vm.name(**known).as_str() == name.as_str()) {
