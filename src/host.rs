@@ -133,16 +133,32 @@ pub enum FileChange<'a> {
     Link(&'a Path),
 }
 
+/// How a file is opened: `create` makes it if it is not there, `exclusive` refuses one that is, `truncate` empties it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Opening {
+    pub read: bool,
+    pub write: bool,
+    pub create: bool,
+    pub exclusive: bool,
+    pub truncate: bool,
+}
+
+/// An open file: it stays the same one whatever becomes of its name.
+pub trait OpenFile {
+    /// At most so many bytes from an offset on; none at the end.
+    fn read(&mut self, offset: u64, count: u64) -> io::Result<Vec<u8>>;
+    /// Writes all bytes at an offset.
+    fn write(&mut self, offset: u64, data: &[u8]) -> io::Result<()>;
+    /// Cuts it to a length, or extends it with zeros.
+    fn truncate(&mut self, size: u64) -> io::Result<()>;
+    /// How long it is.
+    fn size(&mut self) -> io::Result<u64>;
+}
+
 /// The files that a script may use. What is not granted is refused with `PermissionDenied` and a text that says how to
 /// grant it.
 pub trait Files {
-    fn read(&mut self, path: &Path) -> io::Result<Vec<u8>>;
-    /// Makes a file that can be written: `exclusive` refuses one that is there, `truncate` empties it.
-    fn create(&mut self, path: &Path, exclusive: bool, truncate: bool) -> io::Result<()>;
-    /// Writes bytes at an offset.
-    fn write(&mut self, path: &Path, offset: u64, data: &[u8]) -> io::Result<()>;
-    /// Cuts a file to a length, or extends it with zeros.
-    fn truncate(&mut self, path: &Path, size: u64) -> io::Result<()>;
+    fn open(&mut self, path: &Path, how: Opening) -> io::Result<Box<dyn OpenFile>>;
     /// What is known of a file; `follow` says whether a symbolic link counts as what it leads to.
     fn info(&mut self, path: &Path, follow: bool) -> io::Result<FileInfo>;
     /// Goes to another folder, which paths are relative to from then on, and says its whole path.
@@ -173,17 +189,8 @@ pub fn refused(option: &str) -> io::Error {
 }
 
 impl Files for NoFiles {
-    fn read(&mut self, _: &Path) -> io::Result<Vec<u8>> {
-        Err(refused("--allow-read"))
-    }
-    fn create(&mut self, _: &Path, _: bool, _: bool) -> io::Result<()> {
-        Err(refused("--allow-write"))
-    }
-    fn write(&mut self, _: &Path, _: u64, _: &[u8]) -> io::Result<()> {
-        Err(refused("--allow-write"))
-    }
-    fn truncate(&mut self, _: &Path, _: u64) -> io::Result<()> {
-        Err(refused("--allow-write"))
+    fn open(&mut self, _: &Path, how: Opening) -> io::Result<Box<dyn OpenFile>> {
+        Err(refused(if how.read { "--allow-read" } else { "--allow-write" }))
     }
     fn info(&mut self, _: &Path, _: bool) -> io::Result<FileInfo> {
         Err(refused("--allow-read"))
@@ -296,7 +303,10 @@ impl Host {
         let is_module = path.extension().is_some_and(|extension| extension == "aio" || extension == "py");
         let is_script =
             self.script.as_deref() == Some(path) || self.argv.first().is_some_and(|own| Path::new(own) == path);
-        if is_module || is_script { (self.read_module)(path) } else { self.files.read(path) }
+        if is_module || is_script {
+            return (self.read_module)(path);
+        }
+        self.files.open(path, Opening { read: true, ..Opening::default() })?.read(0, u64::MAX)
     }
 
     /// A host that grants nothing: output is thrown away, input is empty, time is virtual.

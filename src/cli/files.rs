@@ -1,11 +1,11 @@
 //! The files that `--allow-read` and `--allow-write` grant.
 
 use std::fs::{self, FileTimes, Metadata, OpenOptions};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aio::host::{FileChange, FileInfo, Files, refused};
+use aio::host::{FileChange, FileInfo, Files, OpenFile, Opening, refused};
 
 /// Files below some folders. Symbolic links count as what they lead to.
 pub(super) struct LocalFiles {
@@ -142,30 +142,56 @@ fn symlink(_: &Path, _: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
+struct LocalFile(fs::File);
+
+impl LocalFile {
+    /// Goes to a place in the file, if it has places.
+    fn go_to(&mut self, offset: u64) -> io::Result<()> {
+        match self.0.seek(SeekFrom::Start(offset)) {
+            Err(error) if error.kind() != io::ErrorKind::NotSeekable => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl OpenFile for LocalFile {
+    fn read(&mut self, offset: u64, count: u64) -> io::Result<Vec<u8>> {
+        self.go_to(offset)?;
+        let mut data = Vec::new();
+        (&mut self.0).take(count).read_to_end(&mut data)?;
+        Ok(data)
+    }
+
+    fn write(&mut self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.go_to(offset)?;
+        self.0.write_all(data)
+    }
+
+    fn truncate(&mut self, size: u64) -> io::Result<()> {
+        self.0.set_len(size)
+    }
+
+    fn size(&mut self) -> io::Result<u64> {
+        self.0.metadata().map(|found| found.len())
+    }
+}
+
 impl Files for LocalFiles {
-    fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
-        let path = self.readable(path)?;
-        if path.is_dir() {
+    fn open(&mut self, path: &Path, how: Opening) -> io::Result<Box<dyn OpenFile>> {
+        let write = how.write || how.create || how.truncate;
+        let mut real = path.to_owned();
+        if write {
+            real = self.writable(path)?;
+        }
+        if how.read {
+            real = self.readable(path)?;
+        }
+        if real.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());
         }
-        fs::read(path)
-    }
-
-    fn create(&mut self, path: &Path, exclusive: bool, truncate: bool) -> io::Result<()> {
-        let path = self.writable(path)?;
         let mut options = OpenOptions::new();
-        options.write(true).create(true).create_new(exclusive).truncate(truncate);
-        options.open(path).map(drop)
-    }
-
-    fn write(&mut self, path: &Path, offset: u64, data: &[u8]) -> io::Result<()> {
-        let mut file = OpenOptions::new().write(true).open(self.writable(path)?)?;
-        file.seek(SeekFrom::Start(offset))?;
-        file.write_all(data)
-    }
-
-    fn truncate(&mut self, path: &Path, size: u64) -> io::Result<()> {
-        OpenOptions::new().write(true).open(self.writable(path)?)?.set_len(size)
+        options.read(how.read).write(write).create(how.create).create_new(how.exclusive).truncate(how.truncate);
+        Ok(Box::new(LocalFile(options.open(real)?)))
     }
 
     fn info(&mut self, path: &Path, follow: bool) -> io::Result<FileInfo> {

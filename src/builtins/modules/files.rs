@@ -4,29 +4,35 @@ use crate::builtins::prelude::*;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::host::FileChange;
+use crate::host::{FileChange, OpenFile, Opening};
+use crate::machine::sequence::bytes_of;
 
 pub(super) const FUNCTIONS: &[Row] = &[
-    native("_file_read(path, /)", |vm, args| {
-        let path = path(&args[0]);
-        let result = vm.host.files.read(&path);
-        done(vm, result, &args[0]).map(Value::bytes)
+    native("_file_open(path, read, write, create=False, exclusive=False, truncate=False, /)", |vm, args| {
+        let mut flags = [false; 5];
+        for (flag, arg) in flags.iter_mut().zip(&args[1..]) {
+            *flag = vm.truth(arg)?;
+        }
+        let [read, write, create, exclusive, truncate] = flags;
+        let result = vm.host.files.open(&path(&args[0]), Opening { read, write, create, exclusive, truncate });
+        let file = done(vm, result, &args[0])?;
+        Ok(Instance::native(&vm.types.object, Opened(RefCell::new(file))))
     }),
-    native("_file_create(path, exclusive, truncate, /)", |vm, args| {
-        let (exclusive, truncate) = (vm.truth(&args[1])?, vm.truth(&args[2])?);
-        let result = vm.host.files.create(&path(&args[0]), exclusive, truncate);
-        done(vm, result, &args[0]).map(|()| Value::None)
+    native("_file_read(file, offset, count, /)", |vm, args| {
+        let (offset, count) = (size(vm, &args[1])?, size(vm, &args[2])?);
+        with_file(vm, args, |file| file.read(offset, count)).map(Value::bytes)
     }),
-    native("_file_write(path, offset, data, /)", |vm, args| {
-        let offset = u64::try_from(vm.to_i64(&args[1])?).unwrap_or(0);
-        let Value::Bytes(data) = &args[2] else { return Ok(Value::None) };
-        let result = vm.host.files.write(&path(&args[0]), offset, data);
-        done(vm, result, &args[0]).map(|()| Value::None)
+    native("_file_write(file, offset, data, /)", |vm, args| {
+        let offset = size(vm, &args[1])?;
+        let data = bytes_of(&args[2]).unwrap_or_default();
+        with_file(vm, args, |file| file.write(offset, &data)).map(|()| Value::None)
     }),
-    native("_file_truncate(path, size, /)", |vm, args| {
-        let size = u64::try_from(vm.to_i64(&args[1])?).unwrap_or(0);
-        let result = vm.host.files.truncate(&path(&args[0]), size);
-        done(vm, result, &args[0]).map(|()| Value::None)
+    native("_file_truncate(file, size, /)", |vm, args| {
+        let size = size(vm, &args[1])?;
+        with_file(vm, args, |file| file.truncate(size)).map(|()| Value::None)
+    }),
+    native("_file_size(file, /)", |vm, args| {
+        with_file(vm, args, |file| file.size()).map(|size| Value::int(size.into()))
     }),
     // The fields of `stat_result`, times in nanoseconds, or `None` if there is nothing.
     native("_file_info(path, follow=True, /)", |vm, args| {
@@ -93,6 +99,20 @@ pub(super) const FUNCTIONS: &[Row] = &[
         })
     }),
 ];
+
+/// A file of the host's that is open as long as something refers to it.
+struct Opened(RefCell<Box<dyn OpenFile>>);
+
+impl Native for Opened {}
+
+fn with_file<T>(vm: &mut Vm, args: &[Value], what: impl FnOnce(&mut dyn OpenFile) -> io::Result<T>) -> Result<T> {
+    let Some(file) = args[0].data::<Opened>() else { return Err(vm.type_error("not an open file")) };
+    what(&mut **file.0.borrow_mut()).map_err(|error| vm.os_error(&error))
+}
+
+fn size(vm: &mut Vm, value: &Value) -> Result<u64> {
+    Ok(u64::try_from(vm.to_i64(value)?).unwrap_or(0))
+}
 
 fn path(value: &Value) -> PathBuf {
     match value {
