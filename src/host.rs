@@ -247,6 +247,10 @@ pub struct Host {
     pub asyncio_debug: bool,
     /// What `os.getpid` says.
     pub process_id: u32,
+    /// What `os.getppid` says.
+    pub parent_id: u32,
+    /// Who runs the process.
+    pub user: User,
     /// Ends the process with a status at once (`os._exit`). It returns where a script cannot do that: the script is ended by
     /// a `SystemExit` then.
     pub end_process: Box<dyn FnMut(i32)>,
@@ -271,6 +275,18 @@ pub struct Host {
     /// Asked every few thousand steps whether the script is to be stopped.
     pub watch: Option<Box<dyn FnMut() -> Option<Stop>>>,
 }
+
+/// The numbers of a user and a group: what `os.getuid`, `os.geteuid`, `os.getgid` and `os.getegid` say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct User {
+    pub user: u32,
+    pub effective_user: u32,
+    pub group: u32,
+    pub effective_group: u32,
+}
+
+/// The user without rights, as systems number it.
+const NOBODY: u32 = 65534;
 
 /// What is to happen with a signal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -331,6 +347,8 @@ impl Host {
             environment: Vec::new(),
             warnings: Vec::new(),
             process_id: 1,
+            parent_id: 0,
+            user: User { user: NOBODY, effective_user: NOBODY, group: NOBODY, effective_group: NOBODY },
             end_process: Box::new(|_| {}),
             entropy: Box::new(|| 0x9E37_79B9_7F4A_7C15),
             style: Style { format: ErrorFormat::Python, ..Style::default() },

@@ -340,6 +340,17 @@ fn host(options: &Options, style: Style) -> Host {
     host.deadlock_check = !options.no_deadlock_check;
     host.list_modules = Box::new(list_modules);
     host.process_id = std::process::id();
+    #[cfg(unix)]
+    {
+        use nix::unistd::{getegid, geteuid, getgid, getuid};
+        host.parent_id = std::os::unix::process::parent_id();
+        host.user = aio::host::User {
+            user: getuid().as_raw(),
+            effective_user: geteuid().as_raw(),
+            group: getgid().as_raw(),
+            effective_group: getegid().as_raw(),
+        };
+    }
     host.end_process = Box::new(|status| std::process::exit(status));
     host.entropy = Box::new(streams::entropy);
     host.executable = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();

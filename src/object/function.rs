@@ -61,9 +61,12 @@ const BUILTIN: &[(&str, &str, &str)] = &[
     (
         "os",
         "posix",
-        "access chdir chmod close cpu_count fspath fstat get_terminal_size getcwd getcwdb getpid getppid kill link listdir \
-         lstat mkdir open pipe putenv read readlink remove rename replace rmdir scandir stat strerror symlink system \
-         truncate unlink unsetenv urandom utime write",
+        "WCOREDUMP WEXITSTATUS WIFCONTINUED WIFEXITED WIFSIGNALED WIFSTOPPED WTERMSIG access chdir chmod close closerange \
+         cpu_count ctermid dup fspath fstat fsync ftruncate get_inheritable get_terminal_size getcwd getcwdb getegid geteuid \
+         getgid getpid getppid getrandom getuid isatty kill killpg link listdir lseek lstat major makedev minor mkdir open \
+         pipe pread putenv pwrite read readlink readv remove rename replace rmdir scandir sched_getaffinity \
+         set_inheritable stat strerror symlink system times truncate umask uname unlink unsetenv urandom utime \
+         waitstatus_to_exitcode write writev",
     ),
     ("pickle", "_pickle", "dump dumps load loads"),
     (

@@ -30,8 +30,13 @@ pub(super) const FUNCTIONS: &[Row] = &[
         (vm.host.end_process)(status as i32);
         Ok(Value::None)
     }),
-    native("_process_id()", |vm, _| Ok(Value::Int(vm.host.process_id.into()))),
-    native("strerror(code, /)", |vm, args| Ok(Value::string(os_error_text(vm.to_i64(&args[0])? as i32)))),
+    // The process and the one that began it, then who runs it.
+    native("_ids()", |vm, _| {
+        let (host, user) = (&vm.host, &vm.host.user);
+        let ids = [host.process_id, host.parent_id, user.user, user.effective_user, user.group, user.effective_group];
+        Ok(Value::tuple(ids.map(|id| Value::Int(id.into())).to_vec()))
+    }),
+    native("_error_text(code, /)", |vm, args| Ok(Value::string(os_error_text(vm.to_i64(&args[0])? as i32)))),
     native("_random_bytes(size, /)", |vm, args| {
         let size = usize::try_from(vm.to_i64(&args[0])?).unwrap_or(0);
         let mut bytes = Vec::new();
