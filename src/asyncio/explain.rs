@@ -7,6 +7,7 @@ use super::{future, task};
 use crate::builtins::prelude::*;
 use crate::diagnostic::{Diagnostic, ExceptionReport, Label, Place};
 use crate::machine::links::awaiting;
+use crate::object::code::CodeKind;
 use crate::object::coroutine::{Coroutine, State};
 use crate::report::{self, ErrorFormat};
 
@@ -156,12 +157,21 @@ pub fn blocking(vm: &mut Vm, nanoseconds: i128) {
         return;
     }
     state.told_of_blocking.set(true);
-    let place = vm.here().map(|(code, span)| Place { source: code.source.clone(), span });
+    let here = vm.here();
+    let place = here.as_ref().map(|(code, span)| Place { source: code.source.clone(), span: *span });
     let tasks = if others == 1 { "another task".to_owned() } else { format!("{others} other tasks") };
     let seconds = nanoseconds as f64 / 1e9;
     let message = format!("time.sleep({seconds}) keeps {tasks} from running");
     let mut diagnostic = Diagnostic::warning("BlockingCall", message, place);
-    diagnostic.helps.push(format!("`await asyncio.sleep({seconds})` lets them run meanwhile"));
+    let plain = here.filter(|(code, _)| code.kind == CodeKind::Function && !code.name.starts_with('<'));
+    diagnostic.helps.push(match plain {
+        Some((code, _)) => format!(
+            "only an async function can `await asyncio.sleep({seconds})`, which lets them run meanwhile: make `{}` one with \
+             `async def`, and await its calls",
+            code.name
+        ),
+        None => format!("`await asyncio.sleep({seconds})` lets them run meanwhile"),
+    });
     let style = vm.host.style;
     let text = report::diagnostic(&diagnostic, &style);
     vm.write_report(&text);

@@ -154,6 +154,16 @@ impl Vm {
                 }
                 "`await asyncio.gather(*...)` runs all of them and waits for their results"
             }
+            Value::Dict(dict) if !dict.values().is_empty() => {
+                let values = dict.values();
+                match values.iter().filter(|value| self.is_awaitable(value)).count() {
+                    0 => "this is a plain value, there is nothing to wait for: leave out `await`",
+                    count if count == values.len() => {
+                        "a dict is not awaited: `await asyncio.gather(*d.values())`, with `d` for it, runs what it holds"
+                    }
+                    _ => return,
+                }
+            }
             Value::Int(_) | Value::Float(_) | Value::Bool(_) | Value::Str(_) | Value::Dict(_) | Value::Bytes(_) => {
                 "this is a plain value, there is nothing to wait for: leave out `await`"
             }

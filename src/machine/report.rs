@@ -101,12 +101,16 @@ impl Vm {
     /// Each exception of the chain is shown once. All that one leads to counts as seen before any of it is looked
     /// into, and the last of a group is looked into first: which of several places shows it depends on that.
     fn report_of(&mut self, exception: &Rc<Exception>, seen: &mut Seen) -> ExceptionReport {
+        self.report_of_one(exception, seen, false)
+    }
+
+    fn report_of_one(&mut self, exception: &Rc<Exception>, seen: &mut Seen, in_group: bool) -> ExceptionReport {
         // A chain may be as long as a script likes.
         let mut chain = Vec::new();
         let mut next = Some((exception.clone(), false));
         while let Some((exception, is_cause)) = next {
             let report;
-            (report, next) = self.link_report(&exception, seen);
+            (report, next) = self.link_report(&exception, seen, in_group && chain.is_empty());
             chain.push((report, is_cause));
         }
         let (mut report, mut is_cause) = chain.pop().expect("the exception itself is in it");
@@ -122,6 +126,7 @@ impl Vm {
         &mut self,
         exception: &Rc<Exception>,
         seen: &mut Seen,
+        in_group: bool,
     ) -> (ExceptionReport, Option<(Rc<Exception>, bool)>) {
         let value = Value::Exception(exception.clone());
         let class = exception.class.borrow().clone();
@@ -144,15 +149,16 @@ impl Vm {
         seen.iter_mut().for_each(|seen| seen.extend(members.clone().map(|member| Rc::as_ptr(member) as usize)));
         let group = class.is_subclass(&self.types.BaseExceptionGroup).then(|| {
             let members: Vec<_> = members.collect();
-            let mut shown: Vec<_> = members.into_iter().rev().map(|member| self.report_of(member, seen)).collect();
+            let mut shown: Vec<_> =
+                members.into_iter().rev().map(|member| self.report_of_one(member, seen, true)).collect();
             shown.reverse();
             shown
         });
         let remarks = exception.remarks_made().unwrap_or_default();
         let is_syntax = class.is_subclass(&self.types.SyntaxError);
         let mut frames = self.frames(exception);
-        // Which task it was is worth saying when there were several.
-        let tasks = if remarks.tasks.len() > 1 { remarks.tasks } else { Vec::new() };
+        // Which task it was is worth saying when there were several, as what a group is made of came from.
+        let tasks = if remarks.tasks.len() > usize::from(!in_group) { remarks.tasks } else { Vec::new() };
         for (depth, task) in tasks {
             let first = frames.len().checked_sub(depth).and_then(|at| frames.get_mut(at));
             first.into_iter().for_each(|frame| frame.task = Some(task.clone()));
