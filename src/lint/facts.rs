@@ -1,13 +1,15 @@
 //! The first walk: what each name of each scope is bound to, how often, and whether anything reads it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use super::rules::TASK_MAKERS;
 use crate::resolve::{Binding, ScopeKind, Scopes};
 use crate::source::Span;
 use crate::symbol::{Interner, Symbol, sym};
-use crate::syntax::ast::{Alias, Comp, Expr, ExprKind, FunctionDef, Ident, Module, Params, ScopeId, Stmt, StmtKind};
+use crate::syntax::ast::{
+    Alias, Comp, Expr, ExprKind, FunctionDef, Ident, Module, Params, ScopeId, Stmt, StmtKind, TypeParam, TypeParamKind,
+};
 use crate::syntax::visit::{Part, PatternPart, all_params, expr_parts, pattern_parts, stmt_parts};
 
 /// What a name is bound to, as far as that is certain.
@@ -40,6 +42,8 @@ pub(super) struct Facts {
     names: HashMap<(ScopeId, Symbol), Fact, foldhash::fast::FixedState>,
     /// A name may be bound in ways that cannot be seen: `from m import *`, `exec`, `globals()`.
     pub(super) is_open: bool,
+    /// The names of attributes that are assigned to anywhere: what a class has under such a name may be hidden.
+    pub(super) set_attributes: HashSet<Symbol, foldhash::fast::FixedState>,
     /// The scopes in which `locals()`, `vars()`, `eval()` or `exec()` may read any variable.
     pub(super) read_all: Vec<ScopeId>,
 }
@@ -75,7 +79,8 @@ impl Facts {
             let module = scopes.get(owner).kind == ScopeKind::Class;
             module.then(|| self.get(ScopeId(0), name)).flatten()
         })?;
-        (fact.times == 1).then_some(&fact.what)
+        // Who binds names of the module unseen may bind this one anew.
+        (fact.times == 1 && !(self.is_open && owner == ScopeId(0))).then_some(&fact.what)
     }
 
     /// Local variables that are only ever assigned to, with their scope.
@@ -105,7 +110,8 @@ impl Facts {
 }
 
 pub(super) fn collect(module: &Module, scopes: &Scopes, interner: &Interner) -> Facts {
-    let facts = Facts { names: HashMap::default(), is_open: false, read_all: Vec::new() };
+    let facts =
+        Facts { names: HashMap::default(), is_open: false, set_attributes: HashSet::default(), read_all: Vec::new() };
     let mut walk = Walk { facts, scopes, interner, scope: ScopeId(0), is_text: false };
     walk.block(&module.body);
     walk.facts
@@ -173,7 +179,7 @@ impl<'a> Walk<'a> {
                 def.decorators.iter().for_each(|e| self.expr(e));
                 let outside = if def.type_params.is_empty() { self.scope } else { def.type_scope };
                 return self.within(outside, |walk| {
-                    def.type_params.iter().for_each(|param| walk.bind(param.name.name, What::Other, None));
+                    walk.type_params(&def.type_params);
                     def.args.iter().for_each(|arg| walk.expr(arg.value()));
                     walk.within(def.scope, |walk| walk.block(&def.body));
                 });
@@ -181,7 +187,7 @@ impl<'a> Walk<'a> {
             StmtKind::TypeAlias { name, type_params, value, scope } => {
                 self.target(name, None);
                 return self.within(*scope, |walk| {
-                    type_params.iter().for_each(|param| walk.bind(param.name.name, What::Other, None));
+                    walk.type_params(type_params);
                     walk.expr(value);
                 });
             }
@@ -265,11 +271,21 @@ impl<'a> Walk<'a> {
         def.decorators.iter().for_each(|e| self.expr(e));
         let outside = if def.type_params.is_empty() { self.scope } else { def.type_scope };
         self.within(outside, |walk| {
-            def.type_params.iter().for_each(|param| walk.bind(param.name.name, What::Other, None));
+            walk.type_params(&def.type_params);
             walk.params(&def.params, def.scope);
             def.returns.iter().for_each(|e| walk.annotation(e));
             walk.within(def.scope, |walk| walk.block(&def.body));
         });
+    }
+
+    fn type_params(&mut self, type_params: &'a [TypeParam]) {
+        for TypeParam { name, kind, default } in type_params {
+            self.bind(name.name, What::Other, None);
+            if let TypeParamKind::TypeVar { bound: Some(bound) } = kind {
+                self.expr(bound);
+            }
+            default.iter().for_each(|e| self.expr(e));
+        }
     }
 
     /// Defaults and annotations belong outside, the parameters inside.
@@ -319,6 +335,10 @@ impl<'a> Walk<'a> {
             ExprKind::Name(name) => self.bind(*name, What::Other, assigned),
             ExprKind::Tuple(items) | ExprKind::List(items) => items.iter().for_each(|item| self.target(item, None)),
             ExprKind::Starred(value) => self.target(value, None),
+            ExprKind::Attribute { value, attr } => {
+                self.facts.set_attributes.insert(attr.name);
+                self.expr(value);
+            }
             _ => expr_parts(target, &mut |e| self.expr(e)),
         }
     }
@@ -328,11 +348,14 @@ impl<'a> Walk<'a> {
             ExprKind::Name(name) => {
                 self.read(*name);
                 match &**self.interner.name(*name) {
-                    "exec" | "globals" | "global_enum" => {
+                    "exec" | "globals" | "global_enum" | "__builtins__" => {
                         self.facts.is_open = true;
                         self.reads_all();
                     }
-                    "locals" | "vars" | "eval" | "dir" => self.reads_all(),
+                    "locals" | "vars" | "eval" | "dir" => {
+                        self.facts.is_open |= self.scope == ScopeId(0);
+                        self.reads_all();
+                    }
                     _ => {}
                 }
                 if *name == sym::__class__ {

@@ -340,7 +340,8 @@ impl Rules<'_> {
             ExprKind::Name(name) => (self.facts.what(self.scopes, self.scope, *name), *name),
             ExprKind::Attribute { value, attr } => match (&value.kind, self.this) {
                 (ExprKind::Name(name), Some((this, class))) if *name == this => {
-                    (self.facts.get(class, attr.name).filter(|fact| fact.times == 1).map(|fact| &fact.what), attr.name)
+                    let fact = self.facts.get(class, attr.name).filter(|fact| fact.times == 1);
+                    (fact.filter(|_| !self.facts.set_attributes.contains(&attr.name)).map(|fact| &fact.what), attr.name)
                 }
                 _ => (None, attr.name),
             },
@@ -355,7 +356,7 @@ impl Rules<'_> {
 
     /// An expression whose value nobody looks at.
     fn dropped(&mut self, value: &Expr) {
-        let ExprKind::Call { func, .. } = &value.kind else { return };
+        let ExprKind::Call { func, args, .. } = &value.kind else { return };
         if let Some((func, name, What::Coroutine)) = self.asynchronous(value) {
             let call = &self.source.text[func.span.range()];
             let help = format!(
@@ -364,7 +365,12 @@ impl Rules<'_> {
             );
             self.warn(NEVER_AWAITED, value.span, format!("coroutine '{name}' is never awaited"), Some(help));
         } else if let Some(path) = self.facts.path(self.scopes, self.scope, func, self.interner) {
-            if TASK_MAKERS.contains(&&*path) {
+            // What is a future already stays as it is, and others may refer to it.
+            let is_made = path != "asyncio.ensure_future"
+                || args
+                    .first()
+                    .is_some_and(|arg| matches!(self.asynchronous(arg.value()), Some((.., What::Coroutine))));
+            if TASK_MAKERS.contains(&&*path) && is_made {
                 let help = "keep it, as in `task = ...`: the event loop itself refers to tasks only weakly".to_owned();
                 let warning = self.warn(TASK_DROPPED, value.span, "nothing refers to this task".to_owned(), Some(help));
                 warning.notes.push("it may disappear before it is done".to_owned());
