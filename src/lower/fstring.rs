@@ -6,7 +6,7 @@ use crate::syntax::ast::FStringPart;
 use crate::text::float;
 use crate::text::format::{self, FormatSpec};
 
-/// A buffer that has grown beyond this is not kept.
+/// A buffer that has grown beyond this is not kept, and a field as wide is checked for its size.
 const LARGE: usize = 4096;
 
 enum Piece {
@@ -66,7 +66,10 @@ impl Lower<'_> {
                         let pieces = self.pieces(parts);
                         match pieces.as_slice() {
                             [] => Spec::Fixed(String::new(), None),
-                            [Piece::Literal(text)] => Spec::Fixed(text.to_string(), FormatSpec::parse(text, "").ok()),
+                            [Piece::Literal(text)] => Spec::Fixed(
+                                text.to_string(),
+                                FormatSpec::parse(text, "").ok().filter(|spec| spec.size() < LARGE),
+                            ),
                             _ => Spec::Computed(pieces),
                         }
                     });

@@ -110,6 +110,8 @@ impl Vm {
         }
         let field = spec.field(width, precision);
         let Some(value) = args.next() else { return Err(self.type_error("not enough arguments for format string")) };
+        let digits = field.precision.filter(|_| !matches!(spec.code, 's' | 'r' | 'a' | 'b'));
+        self.check_size(field.width.max(digits.unwrap_or(0)))?;
         let done = match spec.code {
             'c' => {
                 let c = if args.bytes { self.percent_byte(&value)? } else { self.percent_char(&value)? };

@@ -111,6 +111,7 @@ impl Vm {
             (Value::Str(x), Value::Str(y)) => return self.concat_text(x, y).map(Some),
             (Value::List(x), Value::List(y)) => {
                 let (x, y) = (x.items.borrow(), y.items.borrow());
+                self.check_size((x.len() + y.len()) * size_of::<Value>())?;
                 let mut items = Vec::with_capacity(x.len() + y.len());
                 items.extend_from_slice(&x);
                 items.extend_from_slice(&y);
@@ -123,6 +124,7 @@ impl Vm {
                 if x.is_empty() && matches!(b, Value::Tuple(_)) {
                     return Ok(Some(b.clone()));
                 }
+                self.check_size((x.len() + y.len()) * size_of::<Value>())?;
                 Value::tuple(x.iter().chain(y.iter()).cloned().collect::<Vec<_>>())
             }
             (left @ (Value::Bytes(_) | Value::ByteArray(_)), right) => {
@@ -130,6 +132,7 @@ impl Vm {
                     let (kind, found) = (self.type_name(a), self.type_name(b));
                     return Err(self.type_error(format!("can't concat {found} to {kind}")));
                 };
+                self.check_size(x.len() + y.len())?;
                 bytes_like(left, [x, y].concat())
             }
             (Value::Str(_), _) => return Err(self.cannot_concat("str", b)),

@@ -169,7 +169,10 @@ impl Vm {
         if !formattable {
             return Err(self.not_formattable(value));
         }
-        let done = FormatSpec::parse(spec, &name).and_then(|spec| match inner {
+        let spec = FormatSpec::parse(spec, &name).map_err(|fault| self.from_fault(fault))?;
+        // Of a text the precision is only the most.
+        self.check_size(if matches!(inner, Value::Str(_)) { spec.width } else { spec.size() })?;
+        let done = match inner {
             Value::Str(text) => formats::format_str(out, text, &spec, &name),
             Value::Int(n) => formats::format_int(out, *n, &spec, &name),
             Value::Bool(b) => formats::format_int(out, i64::from(b.get()), &spec, &name),
@@ -177,7 +180,7 @@ impl Vm {
             Value::Float(x) => formats::format_float(out, x.get(), &spec, &name),
             Value::Complex(z) => formats::format_complex(out, z.0, z.1, &spec, &name),
             _ => Ok(()),
-        });
+        };
         done.map_err(|fault| self.from_fault(fault))
     }
 

@@ -128,9 +128,13 @@ impl FormatSpec {
         self.align.unwrap_or(if self.zero { Align::Number } else { Align::Right })
     }
 
+    /// How many characters it asks for.
+    pub fn size(&self) -> usize {
+        self.width.max(self.precision.unwrap_or(0))
+    }
+
     pub(super) fn check_width(&self) -> Result<(), Fault> {
-        let precision = self.precision.unwrap_or(0);
-        if self.width > MAX_WIDTH || precision > MAX_WIDTH { Err(Fault::memory_error("")) } else { Ok(()) }
+        if self.size() > MAX_WIDTH { Err(Fault::memory_error("")) } else { Ok(()) }
     }
 }
 

@@ -102,6 +102,7 @@ pub(super) const METHODS: &[Row] = rows! {
     }),
     method("zfill(width, /)", |vm, args| {
         let width = vm.to_i64(&args[1])?;
+        vm.check_size(usize::try_from(width).unwrap_or(0))?;
         changed(vm, args, |bytes| as_text(bytes, |text| strops::zfill(text, bytes.len(), width).map(of_text)))
     }),
 };
@@ -193,6 +194,7 @@ fn justified(vm: &mut Vm, name: &str, args: &[Value], justify: fn(&[u8], i64, u8
             }
         },
     };
+    vm.check_size(usize::try_from(width).unwrap_or(0))?;
     changed(vm, args, |bytes| justify(bytes, width, fill))
 }
 

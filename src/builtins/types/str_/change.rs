@@ -17,8 +17,9 @@ macro_rules! cases {
             }),)*
             method("center(width, fillchar=' ', /)", |vm, args| pad(vm, args, strops::center)),
             of!("expandtabs(tabsize=8)", Value::as_str, |vm, text, args| {
-    let size = vm.to_i32(&args[1])?.into();
-    made(vm, strops::expandtabs(text, size))
+    let size = vm.to_i32(&args[1])?;
+    vm.check_size(text.as_str().matches('\t').count().saturating_mul(usize::try_from(size).unwrap_or(0)))?;
+    made(vm, strops::expandtabs(text, size.into()))
 }),
             of!("join(iterable, /)", Value::as_str, join),
             method("ljust(width, fillchar=' ', /)", |vm, args| pad(vm, args, strops::ljust)),
@@ -45,6 +46,7 @@ macro_rules! cases {
     if width <= text.len() as i64 {
         return Ok(part_of(&args[0], text));
     }
+    vm.check_size(usize::try_from(width).unwrap_or(0))?;
     made(vm, strops::zfill(text, text.len(), width))
 }),
         ]
@@ -74,6 +76,7 @@ fn pad(vm: &mut Vm, args: &[Value], pad: Pad) -> Result {
     if width <= text.len() as i64 {
         return Ok(part_of(&args[0], text));
     }
+    vm.check_size(usize::try_from(width).unwrap_or(0))?;
     made(vm, pad(text, text.len(), width, fill))
 }
 
@@ -200,6 +203,7 @@ fn joined(vm: &mut Vm, separator: &Rc<Str>, items: &[Value]) -> Result {
     if size > MAX_TEXT {
         return Err(vm.memory_error());
     }
+    vm.check_size(size)?;
     let mut joined = String::with_capacity(size);
     for (at, item) in items.iter().enumerate() {
         if at > 0 {
