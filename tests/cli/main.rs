@@ -586,7 +586,7 @@ fn tests_are_found_and_run() {
         (&["test_ok.T.test_one", "other.T.test_one"], 0, "Ran 2 tests"),
         (&["discover", "-s", "deep", "-t", "."], 1, "Ran 2 tests"),
         (&["discover", "-p", "test_o*"], 0, "Ran 1 test"),
-        (&["deep/test_b.aio"], 1, "Ran 2 tests"),
+        (&["deep/test_b.aio"], 1, "FAIL: test_two (deep.test_b.T.test_two)\n"),
         (&["-k", "nothing"], 5, "NO TESTS RAN"),
         (&["missing"], 1, "ImportError: Failed to import test module: missing"),
         (&["--locals", "test_a"], 1, "    here = 5\n"),
