@@ -151,8 +151,8 @@ pub trait OpenFile {
     fn write(&mut self, offset: u64, data: &[u8]) -> io::Result<()>;
     /// Cuts it to a length, or extends it with zeros.
     fn truncate(&mut self, size: u64) -> io::Result<()>;
-    /// How long it is.
-    fn size(&mut self) -> io::Result<u64>;
+    /// What is known of it.
+    fn info(&mut self) -> io::Result<FileInfo>;
 }
 
 /// The files that a script may use. What is not granted is refused with `PermissionDenied` and a text that says how to

@@ -171,8 +171,8 @@ impl OpenFile for LocalFile {
         self.0.set_len(size)
     }
 
-    fn size(&mut self) -> io::Result<u64> {
-        self.0.metadata().map(|found| found.len())
+    fn info(&mut self) -> io::Result<FileInfo> {
+        self.0.metadata().map(|found| known(&found))
     }
 }
 

@@ -4,7 +4,7 @@ use crate::builtins::prelude::*;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::host::{FileChange, OpenFile, Opening};
+use crate::host::{FileChange, FileInfo, OpenFile, Opening};
 use crate::machine::sequence::bytes_of;
 
 pub(super) const FUNCTIONS: &[Row] = &[
@@ -32,7 +32,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         with_file(vm, args, |file| file.truncate(size)).map(|()| Value::None)
     }),
     native("_file_size(file, /)", |vm, args| {
-        with_file(vm, args, |file| file.size()).map(|size| Value::int(size.into()))
+        with_file(vm, args, |file| file.info()).map(|info| Value::int(info.size.into()))
     }),
     // The fields of `stat_result`, times in nanoseconds, or `None` if there is nothing.
     native("_file_info(path, follow=True, /)", |vm, args| {
@@ -41,16 +41,10 @@ pub(super) const FUNCTIONS: &[Row] = &[
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 Ok(Value::None)
             }
-            result => {
-                let info = done(vm, result, &args[0])?;
-                let numbers = [info.mode.into(), info.inode, info.device, info.links, info.owner.into()];
-                let sizes = [info.group.into(), info.size];
-                let times = [info.accessed, info.modified, info.changed];
-                let numbers = numbers.into_iter().chain(sizes).map(i128::from).chain(times);
-                Ok(Value::tuple(numbers.map(|number| Value::int(number.into())).collect::<Vec<_>>()))
-            }
+            result => done(vm, result, &args[0]).map(|info| fields(&info)),
         }
     }),
+    native("_open_file_info(file, /)", |vm, args| with_file(vm, args, |file| file.info()).map(|info| fields(&info))),
     native("_file_read_link(path, /)", |vm, args| {
         let result = vm.host.files.read_link(&path(&args[0]));
         done(vm, result, &args[0]).map(Value::string)
@@ -99,6 +93,14 @@ pub(super) const FUNCTIONS: &[Row] = &[
         })
     }),
 ];
+
+fn fields(info: &FileInfo) -> Value {
+    let numbers =
+        [info.mode.into(), info.inode, info.device, info.links, info.owner.into(), info.group.into(), info.size];
+    let times = [info.accessed, info.modified, info.changed];
+    let numbers = numbers.into_iter().map(i128::from).chain(times);
+    Value::tuple(numbers.map(|number| Value::int(number.into())).collect::<Vec<_>>())
+}
 
 /// A file of the host's that is open as long as something refers to it.
 struct Opened(RefCell<Box<dyn OpenFile>>);
