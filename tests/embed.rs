@@ -396,12 +396,15 @@ fn one_object_cannot_have_more_than_the_memory_there_is() {
     let mut host = Host::closed();
     host.max_memory = Some(1 << 20);
     let script = "
+import array
 half = [0] * 2**15
 for make in (lambda: 'a' * 2**21, lambda: [0] * 2**20, lambda: bytes(2**21), lambda: list(range(2**20)),
              lambda: 'a'.ljust(2**21), lambda: '1'.zfill(2**21), lambda: b'a'.center(2**21), lambda: '\t'.expandtabs(2**21),
              lambda: format(1, '2000000d'), lambda: f'{1:2000000}', lambda: f'{half[0]:>{2**21}}', lambda: '%2000000d' % 1,
              lambda: '%.2000000f' % 1, lambda: '{:.2000000f}'.format(1.0), lambda: ','.join(['a' * 2**19] * 3),
-             lambda: half + half + half, lambda: (*half, *half) + (*half,), lambda: bytes(2**20) + b'a'):
+             lambda: half + half + half, lambda: (*half, *half) + (*half,), lambda: bytes(2**20) + b'a',
+             lambda: array.array('b', bytes(2**20)).extend(array.array('b', b'a')), lambda: (',' * 2**17).split(','),
+             lambda: ('\\n' * 2**17).splitlines()):
     try:
         make()
     except MemoryError:
@@ -417,7 +420,7 @@ except MemoryError:
     let run = Session::new(host).run(script);
     assert_eq!(
         (run.status, run.out.as_str(), run.err.as_str()),
-        (0, format!("{}a a\n1048576\n", "no ".repeat(18)).as_str(), "")
+        (0, format!("{}a a\n1048576\n", "no ".repeat(21)).as_str(), "")
     );
 }
 

@@ -85,6 +85,8 @@ const METHODS: &[Row] = &[
     of!("frombytes(buffer, /)", Value::data::<Array>, |vm, array, args| {
         let more = crate::builtins::types::bytes::buffer(vm, &args[1])?;
         vm.whole_items(more.len(), array.item.size, "bytes length not a multiple of item size")?;
+        let whole = array.memory.bytes.borrow().len() + more.len();
+        vm.check_size(whole)?;
         resize(vm, array)?;
         array.memory.bytes.borrow_mut().extend_from_slice(&more);
         Ok(Value::None)

@@ -37,7 +37,9 @@ macro_rules! cases {
             method("split(sep=None, maxsplit=-1)", |vm, args| split(vm, args, strops::split)),
             of!("splitlines(keepends=False)", Value::as_str, |vm, whole, args| {
     let keep_ends = vm.truth(&args[1])?;
-    Ok(Value::list(strops::splitlines(whole, keep_ends).into_iter().map(Value::str).collect()))
+    let lines = strops::splitlines(whole, keep_ends);
+    vm.check_size(lines.len() * size_of::<Value>())?;
+    Ok(Value::list(lines.into_iter().map(Value::str).collect()))
 }),
             method("strip(chars=None, /)", |vm, args| strip(vm, args, "strip", strops::strip))
                 .or_quick(|_, args| strip_blanks(args, strops::strip)),
@@ -153,7 +155,10 @@ fn split(vm: &mut Vm, args: &[Value], split: Split) -> Result {
         },
     };
     match split(whole, separator, most) {
-        Ok(parts) => Ok(Value::list(parts.into_iter().map(|part| piece(vm, part)).collect())),
+        Ok(parts) => {
+            vm.check_size(parts.len() * size_of::<Value>())?;
+            Ok(Value::list(parts.into_iter().map(|part| piece(vm, part)).collect()))
+        }
         Err(fault) => Err(vm.from_fault(fault)),
     }
 }
