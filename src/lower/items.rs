@@ -185,10 +185,7 @@ impl<R: Root, const N: usize> Path<R, N> {
     fn look_in_dict<T>(&self, vm: &Vm, frame: &Frame, take: impl FnOnce(&Rc<Dict>, &Value) -> Option<T>) -> Option<T> {
         let [index] = &self.indices[..] else { return None };
         let key = index.operand.peek(frame)?;
-        self.root.look(vm, frame, |root| match root {
-            Value::Dict(dict) => take(dict, key),
-            _ => None,
-        })
+        self.root.look(vm, frame, |root| take(vm.plain_dict(root)?, key))
     }
 
     /// Replaces the item. What the collector has to look at goes the general way: it may be the object whose attribute is

@@ -70,6 +70,11 @@ impl MethodSite {
     ) -> Eval {
         let object = match object.peek(frame) {
             Some(Value::Instance(instance)) if !self.cache.has_native() => Value::Instance(instance.clone()),
+            Some(found @ (Value::Module(_) | Value::Class(_)))
+                if let Some(callee) = self.cache.in_namespace(found, &self.name) =>
+            {
+                return call_known(vm, frame, callee, args, &self.class, self.span);
+            }
             Some(found) => {
                 if let Some(native) = self.cache.native(vm, found) {
                     let all: [&Operand; M] = array::from_fn(|at| if at == 0 { object } else { &args[at - 1] });

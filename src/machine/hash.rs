@@ -398,7 +398,14 @@ impl Vm {
     fn dict_update_pairs(&mut self, dict: &Rc<Dict>, pairs: &Value) -> Result<()> {
         let mut count = 0;
         self.for_each(pairs, |vm, pair| {
-            let is_sequence = matches!(pair, Value::Tuple(_) | Value::List(_));
+            if let Value::Tuple(items) = &pair
+                && let [key, value] = &items[..]
+            {
+                count += 1;
+                vm.dict_set(dict, key.clone(), value.clone())?;
+                return Ok(true);
+            }
+            let is_sequence = matches!(pair, Value::List(_));
             let items = match vm.collect(&pair) {
                 Ok(items) => items,
                 Err(e) if !is_sequence && e.is(&vm.types.TypeError) => {

@@ -160,6 +160,16 @@ impl Vm {
         self.inner_with(value, Hooks::ITER)
     }
 
+    /// A dict, or the one inside an instance that is read and assigned to as that is; what it does not have is another
+    /// matter.
+    #[inline]
+    pub fn plain_dict<'a>(&self, value: &'a Value) -> Option<&'a Rc<Dict>> {
+        match value {
+            Value::Dict(dict) => Some(dict),
+            _ => self.dict_with(value, Hooks::GETITEM | Hooks::SETITEM),
+        }
+    }
+
     /// The dict inside an instance that is read as a dict is.
     pub(super) fn dict_read<'a>(&self, value: &'a Value) -> Option<&'a Rc<Dict>> {
         self.dict_with(value, Hooks::GETITEM)

@@ -90,12 +90,23 @@ impl Vm {
         }
     }
 
+    /// What a mapping has in place of an item that it does not have.
+    fn missing_item(&mut self, mapping: &Value, key: &Value) -> Result {
+        if is_object(mapping)
+            && let Some(missing) = self.lookup_special(mapping, sym::__missing__)
+        {
+            return self.call_found(&missing, mapping, std::slice::from_ref(key));
+        }
+        Err(self.key_error(key.clone()))
+    }
+
     #[inline(never)]
     fn get_item_general(&mut self, container: &Value, key: &Value) -> Result {
-        if let Some(dict) = self.dict_read(container)
-            && let Some(Some(found)) = Self::dict_get_at_once(dict, key)
-        {
-            return Ok(found);
+        if let Some(dict) = self.dict_read(container) {
+            return match self.dict_get(dict, key)? {
+                Some(found) => Ok(found),
+                None => self.missing_item(container, key),
+            };
         }
         if let Some(sequence) = self.sequence_read(container) {
             if let Some(found) = Self::item_at_once(sequence, key) {
@@ -129,16 +140,7 @@ impl Vm {
                 if let Some(value) = self.dict_get(dict, key)? {
                     return Ok(value);
                 }
-                if is_object(container) {
-                    if let Some(value) = self.call_script(container, sym::__missing__, std::slice::from_ref(key))? {
-                        return Ok(value);
-                    }
-                    // A native subclass has its own.
-                    if let Some(Value::Native(missing)) = self.lookup_special(container, sym::__missing__) {
-                        return self.call(&Value::Native(missing), &[container.clone(), key.clone()]);
-                    }
-                }
-                Err(self.key_error(key.clone()))
+                self.missing_item(container, key)
             }
             Value::Range(range) => {
                 let range = range.clone();

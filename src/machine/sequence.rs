@@ -299,8 +299,11 @@ impl Vm {
         let itself = matches!(iterable.unwrapped(), Value::List(other) if Rc::ptr_eq(other, list));
         match if itself { iterable.unwrapped() } else { iterable } {
             Value::List(other) => {
-                let items = other.to_vec();
-                list.items.borrow_mut().extend(items);
+                if Rc::ptr_eq(list, other) {
+                    list.items.borrow_mut().extend_from_within(..);
+                } else {
+                    list.items.borrow_mut().extend_from_slice(&other.items.borrow());
+                }
             }
             Value::Tuple(other) => list.items.borrow_mut().extend_from_slice(other),
             _ => {
