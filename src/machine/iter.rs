@@ -355,14 +355,13 @@ impl Vm {
         iterator: &Value,
         mut visit: impl FnMut(&mut Vm, Value) -> Result<bool>,
     ) -> Result<()> {
-        match iterator {
-            Value::Coroutine(generator) => {
-                if self.drain(generator, &mut visit)? {
-                    return Ok(());
-                }
-            }
-            Value::Iter(iter) => return self.for_each_built_in(iter, visit),
-            _ => {}
+        if let Value::Iter(iter) = iterator {
+            return self.for_each_built_in(iter, visit);
+        }
+        if let Value::Coroutine(generator) = iterator
+            && self.drain(generator, &mut visit)?
+        {
+            return Ok(());
         }
         while let Some(item) = self.next(iterator)? {
             self.tick()?;

@@ -191,9 +191,18 @@ impl Sum {
                     None => Sum::from(ops::add(vm, &Value::Int(*total), &item)?),
                 }
             }
-            (Sum::Float(sum), Value::Float(x)) => return Ok(sum.add(x.get())),
-            (Sum::Float(sum), Value::Int(n)) => return Ok(sum.high += n as f64),
-            (Sum::Float(sum), Value::Bool(b)) => return Ok(sum.high += f64::from(u8::from(b.get()))),
+            (Sum::Float(sum), Value::Float(x)) => {
+                sum.add(x.get());
+                return Ok(());
+            }
+            (Sum::Float(sum), Value::Int(n)) => {
+                sum.high += n as f64;
+                return Ok(());
+            }
+            (Sum::Float(sum), Value::Bool(b)) => {
+                sum.high += f64::from(u8::from(b.get()));
+                return Ok(());
+            }
             (Sum::Float(sum), item) => Sum::Any(vm.binary(BinOp::Add, &Value::float(sum.total()), &item)?),
             (Sum::Any(sum), item) => Sum::Any(vm.binary(BinOp::Add, sum, &item)?),
         };
