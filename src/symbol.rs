@@ -80,7 +80,7 @@ symbols! {
     __iand__ __ixor__ __ior__
     __neg__ __pos__ __abs__ __invert__ __int__ __float__ __complex__ __index__ __round__ __trunc__ __floor__ __ceil__
     __getattr__ __getattribute__ __setattr__ __delattr__ __dir__ __get__ __set__ __delete__ __set_name__
-    __call__ __getitem__ __setitem__ __delitem__ __missing__ __contains__ __iter__ __next__ __reversed__
+    __call__ __getitem__ __setitem__ __delitem__ __missing__ __contains__ _default_factory __iter__ __next__ __reversed__
     __enter__ __exit__ __await__ __aiter__ __anext__ __aenter__ __aexit__
     __class__ __dict__ __slots__ __weakref__ __bases__ __base__ __mro__ __mro_entries__ __name__ __qualname__ __module__ __doc__
     __annotations__ __type_params__ __wrapped__ __defaults__ __kwdefaults__ __closure__ __code__ __globals__ __self__

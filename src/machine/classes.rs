@@ -117,6 +117,17 @@ impl Vm {
             let pair = |(name, value): &Named| (Value::Str(name.clone()), value.clone());
             return self.dict_from_pairs(kwargs.iter().map(pair).collect());
         }
+        if kwargs.is_empty() {
+            match self.maker(class) {
+                Maker::Container(_) if args.is_empty() => return Ok(Self::empty_container(class)),
+                Maker::New(new) => {
+                    let mut all = vec![Value::Class(class.clone())];
+                    all.extend_from_slice(args);
+                    return self.call_native(&new, &all);
+                }
+                _ => {}
+            }
+        }
         let new = class.lookup(self.name(sym::__new__));
         let plain = is_call(new.as_ref(), object_new);
         let object = if plain && class.builtin && matches!(class.layout, Layout::Native(_) | Layout::Final) {

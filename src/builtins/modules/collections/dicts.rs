@@ -51,15 +51,12 @@ fn copied(dict: &Dict) -> Value {
     Value::Dict(Rc::new(dict.copied()))
 }
 
-const FACTORY: &str = "_default_factory";
-
-fn factory(vm: &mut Vm, value: &Value) -> Value {
-    let name = vm.intern(FACTORY);
-    own_attr(value, &name).unwrap_or(Value::None)
+fn factory(vm: &Vm, value: &Value) -> Value {
+    own_attr(value, vm.name(sym::_default_factory)).unwrap_or(Value::None)
 }
 
 fn set_factory(vm: &mut Vm, value: &Value, factory: Value) {
-    let name = vm.intern(FACTORY);
+    let name = vm.name(sym::_default_factory).clone();
     if let Value::Instance(instance) = value {
         let root = instance.class().root_shape.clone();
         let old = instance.attrs.change(|attrs| attrs.set(&root, &name, factory));
