@@ -13,7 +13,9 @@ impl Vm {
     /// `iter(value)`.
     pub fn iter(&mut self, value: &Value) -> Result {
         let iter = match value {
-            Value::List(list) => Iter::List { list: RefCell::new(Some(list.clone())), at: Cell::new(0) },
+            Value::List(list) => {
+                Iter::List { list: RefCell::new(Some(list.clone())), at: Cell::new(0), owner: RefCell::default() }
+            }
             Value::Tuple(tuple) => Iter::Tuple { tuple: RefCell::new(Some(tuple.clone())), at: Cell::new(0) },
             Value::Str(text) => Iter::Str { text: text.clone(), at: Cell::new(0) },
             Value::Range(range) => match range.steps() {
@@ -86,6 +88,10 @@ impl Vm {
     pub fn holding(&self, object: &Value, iterator: Value) -> Value {
         match (object, iterator) {
             (Value::Instance(instance), Value::Iter(iter)) if !instance.class().builtin => {
+                if let Iter::List { owner, .. } = &*iter {
+                    owner.replace(object.clone());
+                    return Value::Iter(iter);
+                }
                 let class = self.class_of(&Value::Iter(iter.clone()));
                 let stays = Rc::ptr_eq(&class, &self.types.list_reverseiterator);
                 Iter::native(&class, Inside { object: object.clone(), iter, stays })
@@ -149,8 +155,8 @@ impl Vm {
             return Ok(Some(value));
         }
         match iter {
-            Iter::List { list, .. } => {
-                let done = list.borrow_mut().take();
+            Iter::List { list, owner, .. } => {
+                let done = (list.borrow_mut().take(), owner.take());
                 drop(done);
                 Ok(None)
             }
@@ -408,7 +414,7 @@ impl Vm {
             }
             return Ok(Some(match &**iter {
                 Iter::Range { remaining, .. } => remaining.get() as usize,
-                Iter::List { list, at } => list.borrow().as_ref().map_or(0, |l| l.len().saturating_sub(at.get())),
+                Iter::List { list, at, .. } => list.borrow().as_ref().map_or(0, |l| l.len().saturating_sub(at.get())),
                 Iter::Tuple { tuple, at } => tuple.borrow().as_ref().map_or(0, |t| t.len().saturating_sub(at.get())),
                 Iter::Str { text, at } => text.as_str()[at.get()..].chars().count(),
                 Iter::Dict { dict, left, size, .. } => {

@@ -17,6 +17,8 @@ pub enum Iter {
     List {
         list: RefCell<Option<Rc<List>>>,
         at: Cell<usize>,
+        /// The instance of a script's class that the list is inside of: until the end that lives as well.
+        owner: RefCell<Value>,
     },
     Tuple {
         tuple: RefCell<Option<Rc<Tuple>>>,
@@ -61,7 +63,7 @@ impl Iter {
             }
             // The position is not read again: next to the count of borrowers the two would be changed by one instruction,
             // which waits for what was just written to one of them.
-            Iter::List { list, at } => {
+            Iter::List { list, at, .. } => {
                 let place = at.get();
                 let found = list.borrow().as_ref()?.items.borrow().get(place)?.clone_in_line();
                 at.set(place + 1);

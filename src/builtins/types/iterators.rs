@@ -87,8 +87,11 @@ pub fn reduce(vm: &mut Vm, args: &[Value]) -> Result {
             let stop = Value::int(stop.into());
             (vec![Value::Range(Rc::new(Range { start, stop, step }))], Value::None)
         }
-        Iter::List { list, at } => match &*list.borrow() {
-            Some(list) => (vec![Value::List(list.clone())], Value::usize(at.get())),
+        Iter::List { list, at, owner } => match &*list.borrow() {
+            Some(list) => {
+                let owner = owner.borrow().given().cloned();
+                (vec![owner.unwrap_or(Value::List(list.clone()))], Value::usize(at.get()))
+            }
             None => (vec![Value::list(Vec::new())], Value::Unbound),
         },
         Iter::Tuple { tuple, at } => match &*tuple.borrow() {

@@ -98,7 +98,10 @@ pub fn trace(value: &Value, visit: Visit) {
             trace_cell(&x.argument, visit);
         }
         Value::Iter(x) => match &**x {
-            Iter::List { list, .. } => trace_option(list, Value::List, visit),
+            Iter::List { list, owner, .. } => {
+                trace_option(list, Value::List, visit);
+                trace_cell(owner, visit);
+            }
             Iter::Tuple { tuple, .. } => trace_option(tuple, Value::Tuple, visit),
             Iter::Dict { dict, .. } => trace_option(dict, Value::Dict, visit),
             Iter::Set { set, .. } => trace_option(set, Value::Set, visit),
