@@ -684,10 +684,10 @@ impl Vm {
                 Some(Value::Class(claimed)) if claimed.is_subclass(class) => claimed,
                 _ => {
                     let what = match this {
-                        Value::Class(cls) => format!("type {}", cls.name.borrow()),
-                        _ => format!("instance of {}", own.name.borrow()),
+                        Value::Class(cls) => format!("type {}", self.full_name(cls)),
+                        _ => format!("instance of {}", self.full_name(&own)),
                     };
-                    let class = class.name.borrow().clone();
+                    let class = self.full_name(class);
                     return Err(self.type_error(format!(
                         "super(type, obj): obj ({what}) is not an instance or subtype of type ({class})."
                     )));
