@@ -659,6 +659,10 @@ const CLOCK_EVERY: u32 = 16;
 pub fn run_once(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<()> {
     el.drop_cancelled();
     let idle = !el.has_ready() && !el.stopping.get();
+    if idle {
+        // A timer may never be due: what only waits comes to its limits too.
+        vm.tick()?;
+    }
     let first = el.timers.borrow().peek().map(|timer| timer.when);
     let mut selected = false;
     if el.custom.get() {
