@@ -130,10 +130,15 @@ impl Vm {
             }
             (_, result) => result,
         };
+        let (outcome, pc, handled) = self.leave(frame, result);
+        Passing::Other(self.put_back(root, ParkedFrame { pc, handled, ..parked }, outcome, created))
+    }
+
+    /// What a run came to that did not end plainly, where the frame stands, and what it handles.
+    fn leave(&mut self, mut frame: Frame, result: Eval) -> (Result<Outcome>, usize, Option<Rc<Exception>>) {
         let outcome = self.settle(&mut frame, result.map_err(Error::from));
-        let (pc, handled) = (frame.pc, frame.handled.take());
         self.handling = None;
-        Passing::Other(self.put_back(root, ParkedFrame { pc: pc as usize, handled, ..parked }, outcome, created))
+        (outcome, frame.pc as usize, frame.handled.take())
     }
 
     /// Hands what a generator yields that has not begun to a function until it answers `false`, without parking the frame
@@ -195,10 +200,8 @@ impl Vm {
                 }
                 (result, _) => result,
             };
-            let outcome = self.settle(&mut frame, result.map_err(Error::from));
-            let (pc, handled) = (frame.pc, frame.handled.take());
-            self.handling = None;
-            let result = self.put_back(generator, ParkedFrame { pc: pc as usize, handled, ..parked }, outcome, true);
+            let (outcome, pc, handled) = self.leave(frame, result);
+            let result = self.put_back(generator, ParkedFrame { pc, handled, ..parked }, outcome, true);
             return match self.follow(generator, Passing::Other(result))? {
                 Outcome::Yield(value) => {
                     self.tick()?;
