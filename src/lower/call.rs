@@ -716,21 +716,17 @@ impl Lower<'_> {
     fn frame_call(&mut self, func: Expr, args: Vec<Arg>, span: Span) -> Thunk {
         let call = self.general_call(func, args, span);
         // A module's and a class's are a namespace, and the variables of functions are noted.
-        let comps = self.comp_variables();
-        let namespace = comps.is_empty() && (self.unit.namespace.is_some() || self.unit.scope.0 == 0);
+        let namespace = self.unit.comps.is_empty() && (self.unit.namespace.is_some() || self.unit.scope.0 == 0);
+        if !namespace {
+            return call;
+        }
         let snapshot = self.locals_snapshot();
         Box::new(move |vm, frame| {
             let found = call(vm, frame)?;
             if let Value::Frame(view) = &found {
                 if Rc::ptr_eq(&view.code, frame.code) {
-                    if namespace {
-                        let locals = snapshot(vm, frame)?;
-                        drop(view.locals.replace(locals));
-                    }
-                    for (name, slot) in &comps {
-                        drop(view.locals.take());
-                        view.extra.set_str(name, frame.locals.get(*slot).cloned().unwrap_or_default());
-                    }
+                    let locals = snapshot(vm, frame)?;
+                    drop(view.locals.replace(locals));
                 }
             }
             Ok(found)
@@ -893,7 +889,7 @@ impl Lower<'_> {
                     Some(value) => value.clone(),
                     None => Value::Unbound,
                 };
-                if !value.is_unbound() && !name.starts_with('.') {
+                if !value.is_unbound() {
                     dict.set_str(name, value);
                 }
             }

@@ -23,6 +23,34 @@ struct Clause {
     conds: Vec<Cond>,
 }
 
+/// The variables of a comprehension in a frame that scripts may look at.
+struct Noted {
+    /// The slot of the frame's view.
+    view: usize,
+    variables: Vec<(Rc<Str>, usize)>,
+}
+
+impl Noted {
+    fn enter(&self, frame: &Frame) {
+        let cell = |slot: usize| match frame.locals.get(slot) {
+            Some(Value::Cell(cell)) => Some(Rc::downgrade(cell)),
+            _ => None,
+        };
+        if let Some(Value::Frame(view)) = frame.locals.get(self.view) {
+            view.enter_comp(self.variables.iter().filter_map(|(name, slot)| Some((name.clone(), cell(*slot)?))));
+        }
+    }
+
+    fn leave(&self, frame: &Frame) {
+        let Some(Value::Frame(view)) = frame.locals.get(self.view) else { return };
+        for (_, slot) in &self.variables {
+            if let Some(Value::Cell(cell)) = frame.locals.get(*slot) {
+                view.leave_comp(cell);
+            }
+        }
+    }
+}
+
 /// What a comprehension does with its element.
 type Each = Box<dyn Fn(&mut Vm, &mut Frame, &Value) -> Eval<()>>;
 
@@ -136,7 +164,7 @@ impl Lower<'_> {
         let first_span = comp.generators[0].iter.span;
         let placeholder = Expr { kind: ExprKind::Temp(0), span: first_span, suspends: false };
         let first = self.iterable(std::mem::replace(&mut comp.generators[0].iter, placeholder));
-        let cells = self.enter_comp(comp.scope);
+        let (cells, notes) = self.enter_comp(comp.scope);
         let clauses: Vec<Clause> = comp
             .generators
             .into_iter()
@@ -168,7 +196,13 @@ impl Lower<'_> {
             for &slot in &cells {
                 frame.locals[slot as usize] = Value::Cell(Cell::new(Value::Unbound));
             }
+            if let Some(notes) = &notes {
+                notes.enter(frame);
+            }
             let result = run(vm, frame, &clauses, Some(first), &acc, &each);
+            if let Some(notes) = &notes {
+                notes.leave(frame);
+            }
             for &slot in &slots {
                 frame.locals[slot as usize] = Value::Unbound;
             }
@@ -178,8 +212,9 @@ impl Lower<'_> {
         })
     }
 
-    /// Gives the variables of an inlined comprehension their slots; the ones that need a cell are returned.
-    pub(super) fn enter_comp(&mut self, scope: ScopeId) -> Vec<Slot> {
+    /// Gives the variables of an inlined comprehension their slots. Those that need a cell are returned, and who tells the
+    /// view of the frame, if there is one.
+    fn enter_comp(&mut self, scope: ScopeId) -> (Vec<Slot>, Option<Noted>) {
         let data = &self.scopes.scopes[scope.0 as usize];
         let (variables, captured) = (data.variables.clone(), data.cells.clone());
         let mut names = Names::default();
@@ -191,8 +226,12 @@ impl Lower<'_> {
             }
             names.insert(name, slot);
         }
+        let named = |(&name, &slot): (&Symbol, &Slot)| (self.vm.name(name).clone(), slot as usize);
+        let mut variables: Vec<_> = names.iter().map(named).collect();
+        variables.sort_by_key(|(_, slot)| *slot);
+        let noted = self.unit.view.map(|view| Noted { view: view as usize, variables });
         self.unit.comps.push((scope, names));
-        cells
+        (cells, noted)
     }
 
     pub(super) fn leave_comp(&mut self) -> Vec<Slot> {
@@ -219,10 +258,17 @@ impl Lower<'_> {
         let first_iter = self.temp();
         self.emit_iter(first, first_iter, is_async, iter_span);
         self.emit(Step::StoreLocal(result, Box::new(move |vm, _| make(vm))), span);
-        let cells = self.enter_comp(comp.scope);
+        let (cells, notes) = self.enter_comp(comp.scope);
         for slot in cells {
             let new = Box::new(|_: &mut Vm, _: &mut Frame| Ok(Value::Cell(Cell::new(Value::Unbound))));
             self.emit(Step::StoreLocal(slot, new), span);
+        }
+        let notes = notes.map(Rc::new);
+        if let Some(notes) = notes.clone() {
+            self.emit_do(span, move |_, frame| {
+                notes.enter(frame);
+                Ok(())
+            });
         }
         self.comp_clauses(comp.generators.into(), Some(first_iter), span, &mut |lower| {
             let element_span = comp.element.span;
@@ -252,6 +298,12 @@ impl Lower<'_> {
                 Ok(())
             });
         });
+        if let Some(notes) = notes {
+            self.emit_do(span, move |_, frame| {
+                notes.leave(frame);
+                Ok(())
+            });
+        }
         for slot in self.leave_comp() {
             self.emit(Step::StoreLocal(slot, Box::new(|_, _| Ok(Value::Unbound))), span);
         }

@@ -293,6 +293,10 @@ impl<'v> Lower<'v> {
         let scope = &self.scopes.scopes[unit.scope.0 as usize];
         let variables = scope.variables.iter().map(|&symbol| self.vm.name(symbol).clone()).collect();
         let free = scope.free.iter().map(|&symbol| self.vm.name(symbol).clone()).collect();
+        let seen = scope.seen_variables().into_iter().map(|symbol| self.vm.name(symbol).clone()).collect();
+        let mut shared: Vec<_> = scope.shared.iter().map(|&symbol| self.vm.name(symbol).clone()).collect();
+        shared.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+        shared.dedup_by(|a, b| Rc::ptr_eq(a, b));
         let fits = params.plain() && unit.most_slots <= crate::machine::call::STACK_SLOTS as u32;
         let arity = |fits: bool| if fits { params.positional as u8 } else { u8::MAX };
         let at_once = !matches!(unit.kind, CodeKind::Generator | CodeKind::Coroutine | CodeKind::AsyncGenerator);
@@ -318,6 +322,8 @@ impl<'v> Lower<'v> {
             kind: unit.kind,
             params,
             variables,
+            seen,
+            shared: shared.into(),
             slots: unit.most_slots,
             cells: unit.cells,
             free,

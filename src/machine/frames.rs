@@ -154,7 +154,7 @@ impl Vm {
 
     /// The variables of a frame that a script sees: a class's namespace itself, of a function a copy.
     pub fn frame_variables(&mut self, frame: &FrameView) -> Result {
-        if let namespace @ Value::Dict(_) = &*frame.locals.borrow() {
+        if let (namespace @ Value::Dict(_), false) = (&*frame.locals.borrow(), frame.is_in_comp()) {
             return Ok(namespace.clone());
         }
         let contents = |place: Value| if let Value::Cell(cell) = &place { cell.get() } else { place };
@@ -243,8 +243,7 @@ impl Vm {
                 let span = frame.code.head_span();
                 let mut view = FrameView::new(frame.code.clone(), frame.function.globals.clone(), span);
                 let variables = frame.locals.iter().take(frame.code.variables.len());
-                let cell = |local: &Value| if let Value::Cell(_) = local { local.clone() } else { Value::Unbound };
-                view.slots = variables.map(cell).collect::<Vec<_>>().into();
+                view.slots = variables.cloned().collect::<Vec<_>>().into();
                 view.function = Some(frame.function.clone()).into();
                 // The namespace of a class body, or of `exec` with locals of its own.
                 let has_namespace = matches!(frame.code.kind, CodeKind::Class | CodeKind::Module);

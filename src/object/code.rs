@@ -143,6 +143,10 @@ pub struct Code {
     pub params: ParamSpec,
     /// The names of the variables, in slot order; slots after them are hidden.
     pub variables: Vec<Rc<Str>>,
+    /// The names of those that are no cells, parameters and variables of comprehensions among them.
+    pub seen: Rc<[Rc<Str>]>,
+    /// The names of those that functions inside share, sorted.
+    pub shared: Rc<[Rc<Str>]>,
     /// Slots, hidden ones included.
     pub slots: u32,
     /// Slots that hold a cell, made when the frame is.
@@ -234,6 +238,8 @@ impl Code {
             source,
             params: self.params.clone(),
             variables: self.variables.clone(),
+            seen: self.seen.clone(),
+            shared: self.shared.clone(),
             cells: self.cells.clone(),
             free: self.free.clone(),
             steps: self.steps.clone(),

@@ -5,7 +5,7 @@ use std::rc::{Rc, Weak};
 
 use super::code::{Code, NOWHERE, Slot};
 use super::coroutine::Coroutine;
-use super::{Dict, Exception, Function, Named, Value};
+use super::{Cell as VariableCell, Dict, Exception, Function, Named, Str, Value};
 use crate::source::Span;
 
 /// A running function. It borrows its locals: from the native stack for a plain call, from the heap for a generator or
@@ -63,6 +63,8 @@ pub struct FrameView {
     pub slots: RefCell<Vec<Value>>,
     /// The function it runs, for the variables of functions around it.
     pub function: RefCell<Option<Rc<Function>>>,
+    /// The variables of the comprehensions that run in it, innermost last; those that an exception has left are gone.
+    pub comps: RefCell<Vec<(Rc<Str>, Weak<VariableCell>)>>,
     /// What a script put there under names that are no variables.
     pub extra: Rc<Dict>,
     pub span: Cell<Span>,
@@ -89,6 +91,7 @@ impl FrameView {
             locals: Default::default(),
             slots: Default::default(),
             function: Default::default(),
+            comps: Default::default(),
             extra: Rc::default(),
             span: Cell::new(span),
             back: Default::default(),
@@ -102,7 +105,31 @@ impl FrameView {
         if let Some(function) = &*self.function.borrow() {
             places.extend(self.code.free.iter().cloned().zip(function.closure.iter().cloned().map(Value::Cell)));
         }
+        for (name, cell) in &*self.comps.borrow() {
+            let Some(cell) = cell.upgrade() else { continue };
+            match places.iter_mut().find(|(known, _)| known == name) {
+                Some((_, place)) => *place = Value::Cell(cell),
+                None => places.push((name.clone(), Value::Cell(cell))),
+            }
+        }
         places
+    }
+
+    /// Whether it runs a comprehension.
+    pub fn is_in_comp(&self) -> bool {
+        self.comps.borrow().iter().any(|(_, cell)| cell.strong_count() > 0)
+    }
+
+    /// Notes the variables of a comprehension that begins.
+    pub fn enter_comp(&self, variables: impl Iterator<Item = (Rc<Str>, Weak<VariableCell>)>) {
+        let mut comps = self.comps.borrow_mut();
+        comps.retain(|(_, cell)| cell.strong_count() > 0);
+        comps.extend(variables);
+    }
+
+    /// Forgets the variable in this cell.
+    pub fn leave_comp(&self, left: &Rc<VariableCell>) {
+        self.comps.borrow_mut().retain(|(_, cell)| cell.as_ptr() != Rc::as_ptr(left));
     }
 
     /// Gives a variable a value; `Err` gives the value back if there is no such variable.

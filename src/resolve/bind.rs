@@ -7,7 +7,7 @@
 
 use super::prelude::*;
 use super::scope::{Binding, Scope, SymbolMap};
-use super::table::{BOUND, Flags, GLOBAL, HANDED_ON, NONLOCAL, Name, TYPE_PARAM, Table};
+use super::table::{BOUND, Flags, GLOBAL, HANDED_ON, NONLOCAL, Name, PARAM, TYPE_PARAM, Table};
 
 pub(super) struct Binder<'a> {
     pub(super) source: &'a Rc<Source>,
@@ -32,7 +32,12 @@ impl Binder<'_> {
         let observed = self.tables.iter().flat_map(|table| &table.names).any(handed_on);
         let mut scopes: Vec<Scope> = Vec::with_capacity(self.tables.len());
         for table in self.tables {
+            let (host, behind) = (table.host.0 as usize, 2 * table.behind);
             let scope = finish(table, &scopes);
+            if let Some(host) = scopes.get_mut(host) {
+                host.listed.extend(scope.variables.iter().map(|&name| (behind, name)));
+                host.shared.extend(&scope.cells);
+            }
             scopes.push(scope);
         }
         (scopes, observed)
@@ -221,12 +226,14 @@ fn finish(table: Table, before: &[Scope]) -> Scope {
         bindings: SymbolMap::with_capacity_and_hasher(table.names.len(), Default::default()),
         variables: Vec::new(),
         cells: Vec::new(),
+        listed: Vec::new(),
+        shared: Vec::new(),
         free: table.free,
         is_async: table.is_async,
         has_yield: table.has_yield,
         has_await: table.has_await,
     };
-    for name in table.names {
+    for (at, name) in table.names.into_iter().enumerate() {
         let binding = name.binding.unwrap_or_else(|| match around {
             Some(class) if class.kind == ScopeKind::Class && class.free.contains(&name.symbol) => Binding::Free,
             Some(class) if class.kind == ScopeKind::Class => Binding::Cell, // `__class__`
@@ -240,6 +247,9 @@ fn finish(table: Table, before: &[Scope]) -> Scope {
             if binding == Binding::Cell {
                 scope.cells.push(name.symbol);
             }
+            if binding != Binding::Cell || name.flags & PARAM != 0 {
+                scope.listed.push((2 * at + 1, name.symbol));
+            }
         }
         if scope.kind == ScopeKind::Comprehension && binding == Binding::Free {
             scope.free.push(name.symbol);
@@ -248,5 +258,6 @@ fn finish(table: Table, before: &[Scope]) -> Scope {
     if table.class_cell {
         scope.cells.push(sym::__class__);
     }
+    scope.shared.clone_from(&scope.cells);
     scope
 }

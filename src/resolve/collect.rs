@@ -73,7 +73,8 @@ impl<'a> Collector<'a> {
         let id = ScopeId(self.tables.len() as u32);
         let inlined = kind == ScopeKind::Comprehension;
         let host = if inlined { self.tables[parent.0 as usize].host } else { id };
-        let table = Table::new(kind, Some(parent), host, name);
+        let mut table = Table::new(kind, Some(parent), host, name);
+        table.behind = self.tables.get(host.0 as usize).map_or(0, |host| host.names.len());
         self.tables.push(table);
         self.current = id;
         id

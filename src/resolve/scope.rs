@@ -1,7 +1,7 @@
 //! What the resolver finds out: a table of scopes, and for every scope what each name in it is.
 
 use super::prelude::*;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A map keyed by names.
 pub type SymbolMap<T> = HashMap<Symbol, T, foldhash::fast::FixedState>;
@@ -79,6 +79,11 @@ pub struct Scope {
     pub variables: Vec<Symbol>,
     /// Those of `variables` that an inner function captures, in that order; in a class scope `__class__`, if captured.
     pub cells: Vec<Symbol>,
+    /// The variables of its frame that are no cells or parameters, those of comprehensions that run in it among them, each
+    /// with a number that grows with the names mentioned before.
+    pub(super) listed: Vec<(usize, Symbol)>,
+    /// `cells` with those of comprehensions that run in its frame.
+    pub shared: Vec<Symbol>,
     /// What is captured from outer functions, for itself or to be passed on, in order of first need. In a
     /// comprehension: the names in it that its host has in `free` too.
     pub free: Vec<Symbol>,
@@ -90,6 +95,14 @@ pub struct Scope {
 }
 
 impl Scope {
+    /// What scripts see of the variables of its frame, in order of first mention.
+    pub fn seen_variables(&self) -> Vec<Symbol> {
+        let mut listed = self.listed.clone();
+        listed.sort_by_key(|(place, _)| *place);
+        let mut known = HashSet::with_capacity(listed.len());
+        listed.into_iter().map(|(_, name)| name).filter(|name| known.insert(*name)).collect()
+    }
+
     /// What a name is here. `None` only for names that do not occur in the scope.
     pub fn binding(&self, name: Symbol) -> Option<Binding> {
         self.bindings.get(&name).copied()

@@ -34,6 +34,8 @@ pub(super) struct Table {
     pub(super) parent: Option<ScopeId>,
     /// The scope in whose frame this one runs: itself, but for comprehensions.
     pub(super) host: ScopeId,
+    /// Of a comprehension: how many names its host has mentioned before it.
+    pub(super) behind: usize,
     pub(super) name: Symbol,
     /// In order of first mention.
     pub(super) names: Vec<Name>,
@@ -56,6 +58,7 @@ impl Table {
             kind,
             parent,
             host,
+            behind: 0,
             name,
             names: Vec::new(),
             index: SymbolMap::default(),

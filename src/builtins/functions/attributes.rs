@@ -62,10 +62,9 @@ fn calling_function(vm: &Vm) -> Option<Rc<Code>> {
 
 /// The variables of the function or class body that called a native, if it notes them.
 pub(super) fn caller_variables(vm: &mut Vm) -> Result<Option<Value>> {
-    if calling_function(vm).is_none_or(|code| code.view.is_none()) {
-        return Ok(None);
-    }
-    let view = vm.frame_view(0);
+    let code = vm.calls.last().and_then(|call| vm.code_by_id(call.code));
+    let Some(code) = code.filter(|code| code.view.is_some() && !code.source.library) else { return Ok(None) };
+    let view = vm.frame_view(0).filter(|view| code.kind != CodeKind::Module || view.is_in_comp());
     view.map(|view| vm.frame_variables(&view)).transpose()
 }
 

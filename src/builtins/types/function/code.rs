@@ -43,15 +43,9 @@ const CODE: &[Row] = &[
     member("co_argcount", |vm, this| Ok(Value::Int(code(vm, this)?.params.positional.into()))),
     member("co_posonlyargcount", |vm, this| Ok(Value::Int(code(vm, this)?.params.posonly.into()))),
     member("co_kwonlyargcount", |vm, this| Ok(Value::Int(code(vm, this)?.params.kwonly.into()))),
-    getter("co_varnames", |vm, this| Ok(names(plain_variables(code(vm, this)?)))),
-    member("co_nlocals", |vm, this| Ok(Value::usize(plain_variables(code(vm, this)?).count()))),
-    getter("co_cellvars", |vm, this| {
-        let code = code(vm, this)?;
-        let cells = code.cells.iter().filter(|&&slot| is_captured(code, slot));
-        let mut cells: Vec<_> = cells.filter_map(|&slot| code.variables.get(slot as usize)).collect();
-        cells.sort_by(|a, b| a.as_str().cmp(b.as_str()));
-        Ok(names(cells.into_iter()))
-    }),
+    getter("co_varnames", |vm, this| Ok(names(code(vm, this)?.seen.iter()))),
+    member("co_nlocals", |vm, this| Ok(Value::usize(code(vm, this)?.seen.len()))),
+    getter("co_cellvars", |vm, this| Ok(names(code(vm, this)?.shared.iter()))),
     getter("co_freevars", |vm, this| {
         let code = code(vm, this)?;
         Ok(names(free_order(code).into_iter().map(|at| &code.free[at])))
@@ -164,22 +158,6 @@ pub(super) fn free_order(code: &Code) -> Vec<usize> {
     order
 }
 
-/// The variables that are no cells, parameters included.
-fn plain_variables(code: &Code) -> impl Iterator<Item = &Rc<Str>> {
-    let params = code.params.total() as usize;
-    code.variables
-        .iter()
-        .enumerate()
-        .filter(move |(at, _)| *at < params || !code.cells.contains(&(*at as u32)) || !is_captured(code, *at as u32))
-        .map(|(_, name)| name)
-}
-
-/// Whether a cell is one because of an inner function, and not because somebody looks at frames.
-fn is_captured(code: &Code, slot: u32) -> bool {
-    let captures = |name: &Rc<Str>| code.inner.iter().any(|inner| inner.free.contains(name));
-    code.view.is_none() || code.variables.get(slot as usize).is_some_and(captures)
-}
-
 fn flags(code: &Code) -> i64 {
     let kind = match code.kind {
         CodeKind::Module | CodeKind::Class => return 0,
@@ -222,8 +200,10 @@ const FRAME: &[Row] = &[
     getter("f_builtins", |vm, _| Ok(Value::Dict(vm.builtins.clone()))),
     getter("f_locals", |vm, this| {
         let frame = frame(vm, this)?;
+        let in_comp = frame.is_in_comp();
         let locals = frame.locals.borrow().clone();
         match locals {
+            _ if in_comp => {}
             Value::Unbound => {}
             Value::NotImplemented => {
                 // No `NotImplementedError`: programs take that for an answer.
@@ -234,7 +214,7 @@ const FRAME: &[Row] = &[
             locals => return Ok(locals),
         }
         let made = match frame.code.kind {
-            CodeKind::Module if frame.extra.is_empty() => Value::Dict(frame.globals.clone()),
+            CodeKind::Module if !in_comp => Value::Dict(frame.globals.clone()),
             _ => return vm.call_page("_frames", "FrameLocalsProxy", std::slice::from_ref(this)),
         };
         *frame.locals.borrow_mut() = made.clone();
