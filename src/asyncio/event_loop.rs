@@ -24,7 +24,7 @@ const CLOCK_RESOLUTION: f64 = 1e-9;
 /// A single wait is no longer than a day.
 const LONGEST_WAIT: f64 = 24.0 * 3600.0;
 /// How many calls a coroutine remembers in debug mode.
-pub const ORIGIN_DEPTH: usize = 10;
+const ORIGIN_DEPTH: usize = 10;
 /// Cancelled timers are swept out of a heap larger than this once they are more than half of it.
 const SWEEP_ABOVE: usize = 100;
 
@@ -67,8 +67,10 @@ pub struct EventLoop {
     pub executor_closed: Cell<bool>,
     /// The default executor, or `None`.
     pub executor: RefCell<Value>,
-    /// How many calls coroutines remembered before it ran.
-    pub outer_origin_depth: Cell<usize>,
+    /// The hooks of asynchronous generators before it ran.
+    outer_hooks: RefCell<Option<(Value, Value)>>,
+    /// How many calls coroutines remembered before it had them remember some itself.
+    outer_origin_depth: Cell<Option<usize>>,
     /// How many signal handlers it has, which can wake it from outside.
     pub signals: Cell<usize>,
     /// What signals that came have called: the loop hears of them after what is ready already.
@@ -250,7 +252,8 @@ impl EventLoop {
             async_generators_closed: Cell::new(false),
             executor_closed: Cell::new(false),
             executor: RefCell::new(Value::None),
-            outer_origin_depth: Cell::new(0),
+            outer_hooks: RefCell::default(),
+            outer_origin_depth: Cell::new(None),
             signals: Cell::new(0),
             arrived: RefCell::default(),
         }
@@ -425,8 +428,8 @@ pub fn add_ready(vm: &mut Vm, event_loop: &Value, ready: Ready) -> Result<()> {
                     _ => None,
                 };
                 let of_loop = match &ready {
-                    Ready::Step(task) if is_new(task) == Some(true) => 2,
-                    _ => 0,
+                    Ready::Step(task) if is_new(task) == Some(true) => 3,
+                    _ => 2,
                 };
                 let mut sources = el.sources.borrow_mut();
                 sources.resize(el.ready.borrow().len(), Value::Unbound);
@@ -508,7 +511,7 @@ pub fn came(watcher: &Value) -> bool {
 }
 
 /// So many more frames of its library CPython has below a callback.
-const LIBRARY_FRAMES: u32 = 3;
+pub const LIBRARY_FRAMES: u32 = 3;
 
 /// Runs passes until the loop is stopped.
 pub fn run_forever(vm: &mut Vm, this: &Rc<Instance>) -> Result<()> {
@@ -553,37 +556,55 @@ pub fn poll(vm: &mut Vm, this: &Value) -> Result<Option<i128>> {
 /// Does something while a loop is the running one.
 fn running(vm: &mut Vm, this: &Value, body: impl FnOnce(&mut Vm, &EventLoop, &Value) -> Result<()>) -> Result<()> {
     let Some(el) = of(this) else { return Ok(()) };
-    let hooks = begin(vm, this)?;
+    begin(vm, this)?;
     let result = body(vm, el, this);
-    end(vm, el, hooks);
+    end(vm, el);
     result
 }
 
-/// Makes a loop the running one; the hooks of asynchronous generators before.
-pub fn begin(vm: &mut Vm, this: &Value) -> Result<(Value, Value)> {
-    check_can_run(vm, this)?;
-    let Some(el) = of(this) else { return Ok(Default::default()) };
+/// Makes a loop the running one. Where that is refused, CPython's loop cleans up as if it had run: then none is.
+pub fn begin(vm: &mut Vm, this: &Value) -> Result<()> {
+    let Some(el) = of(this) else { return Ok(()) };
+    if let Err(error) = check_can_run(vm, this) {
+        end(vm, el);
+        return Err(error);
+    }
     let hooks = [super::loop_methods::FIRST_ITERATION, super::loop_methods::LAST_REFERENCE]
         .map(|hook| super::bound_native(vm, hook, this));
     let [first, last] = hooks;
     let old_hooks = std::mem::replace(&mut vm.asyncgen_hooks, (first, last));
+    el.outer_hooks.replace(Some(old_hooks));
     el.running.set(true);
     el.thread.set(vm.threads.current());
     el.state.running.replace(this.clone());
-    el.outer_origin_depth.set(vm.origin_depth);
-    if el.debug.get() {
-        vm.origin_depth = ORIGIN_DEPTH;
-    }
-    Ok(old_hooks)
+    track_origins(vm, el, el.debug.get());
+    Ok(())
 }
 
 /// Ends what [`begin`] began.
-pub fn end(vm: &mut Vm, el: &EventLoop, hooks: (Value, Value)) {
+pub fn end(vm: &mut Vm, el: &EventLoop) {
     el.stopping.set(false);
     el.running.set(false);
-    el.state.running.replace(Value::None);
-    vm.asyncgen_hooks = hooks;
-    vm.origin_depth = el.outer_origin_depth.get();
+    drop(el.state.running.replace(Value::None));
+    track_origins(vm, el, false);
+    if let Some(hooks) = el.outer_hooks.take() {
+        vm.asyncgen_hooks = hooks;
+    }
+}
+
+/// Whether coroutines remember where they were made.
+pub fn track_origins(vm: &mut Vm, el: &EventLoop, enabled: bool) {
+    match el.outer_origin_depth.get() {
+        None if enabled => {
+            el.outer_origin_depth.set(Some(vm.origin_depth));
+            vm.origin_depth = ORIGIN_DEPTH;
+        }
+        Some(outer) if !enabled => {
+            el.outer_origin_depth.set(None);
+            vm.origin_depth = outer;
+        }
+        _ => (),
+    }
 }
 
 /// Refuses a closed loop, and a second running loop.

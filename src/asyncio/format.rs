@@ -2,7 +2,7 @@
 
 use super::handles::Handle;
 use crate::builtins::prelude::*;
-use crate::object::code::{Code, CodeKind};
+use crate::object::code::Code;
 use crate::object::coroutine::{Coroutine, Kind, State};
 use crate::source::Span;
 
@@ -87,25 +87,11 @@ pub fn stack(vm: &Vm) -> Value {
     stack_of(&vm.frames_under_way())
 }
 
-/// The same for a handle: its innermost 10 frames in CPython, where two are the loop's that make it, and four of the
-/// loop and one or two of a runner lie between the program and its coroutines. `of_loop` more of them are the loop's.
+/// The same for a handle, which remembers CPython's innermost 10 frames; `of_loop` of them are the loop's that makes it.
 pub fn handle_stack(vm: &Vm, of_loop: usize) -> Value {
-    let frames = vm.frames_under_way();
-    let is_coroutine = |(code, _): &(Rc<Code>, Span)| code.kind == CodeKind::Coroutine && !code.source.library;
-    let first = frames.iter().position(is_coroutine).unwrap_or(usize::MAX);
-    let mut left = 8 - of_loop;
-    let mut from = frames.len();
-    for (at, (code, _)) in frames.iter().enumerate().rev() {
-        if at.checked_add(1) == Some(first) {
-            left = left.saturating_sub(4);
-        }
-        if left == 0 {
-            break;
-        }
-        left -= usize::from(!code.source.library || code.name.as_str() == "run");
-        from = at;
-    }
-    stack_of(&frames[from..])
+    let frames = vm.frames_with_library();
+    let from = frames.len().saturating_sub(10 - of_loop);
+    stack_of(&frames[from..].iter().flatten().cloned().collect::<Vec<_>>())
 }
 
 fn stack_of(frames: &[(Rc<Code>, Span)]) -> Value {

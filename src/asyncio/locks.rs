@@ -47,7 +47,10 @@ impl Waiters {
             return Err(bound_elsewhere(vm, this));
         }
         if running.is_none() {
-            return Err(vm.runtime_error("no running event loop"));
+            let name = vm.intern("create_future");
+            let error = vm.attribute_error(&running, &name);
+            vm.advise(&error, "no event loop is running: only a coroutine that one runs can wait here");
+            return Err(error);
         }
         Ok(running)
     }

@@ -48,7 +48,7 @@ pub const METHODS: &[Row] = &[
         call_soon(vm, args, "call_soon_threadsafe")
     }),
     method("def call_later(delay, callback, *args, context=None)", call_later),
-    method("def call_at(when, callback, *args, context=None)", |vm, args| call_at(vm, args, &args[1], 0)),
+    method("def call_at(when, callback, *args, context=None)", |vm, args| call_at(vm, args, &args[1], 2)),
     of!("def create_future()", event_loop::of, |vm, el, args| {
         Ok(Value::Instance(future::new_future(vm, &el.state, &args[0])))
     }),
@@ -86,7 +86,8 @@ pub const METHODS: &[Row] = &[
         if el.running.get() {
             // In the next pass, as all that comes from outside.
             let callback = super::bound_native(vm, &TRACK_ORIGINS, &args[0]);
-            let handle = Handle::new(args[0].clone(), callback, [].into(), Rc::default(), Value::Unbound);
+            let given = Rc::from([args[1].clone()]);
+            let handle = Handle::new(args[0].clone(), callback, given, Rc::default(), Value::Unbound);
             el.push(Ready::Handle(handles::new_handle(&el.state.classes.handle, handle)));
         }
         Ok(Value::None)
@@ -191,11 +192,10 @@ fn close(vm: &mut Vm, el: &EventLoop, args: &[Value]) -> Result {
     Ok(Value::None)
 }
 
-static TRACK_ORIGINS: Row = method("_set_coroutine_origin_tracking()", |vm, args| {
+static TRACK_ORIGINS: Row = method("_set_coroutine_origin_tracking(enabled)", |vm, args| {
+    let enabled = vm.truth(&args[1])?;
     let el = this(vm, &args[0])?;
-    if el.running.get() {
-        vm.origin_depth = if el.debug.get() { event_loop::ORIGIN_DEPTH } else { el.outer_origin_depth.get() };
-    }
+    event_loop::track_origins(vm, el, enabled);
     Ok(Value::None)
 });
 
@@ -278,7 +278,7 @@ fn call_soon(vm: &mut Vm, args: &[Value], method: &str) -> Result {
         }
         check_callback(vm, &args[1], method)?;
     }
-    let handle = make_handle(vm, el, args, Value::Unbound, 0);
+    let handle = make_handle(vm, el, args, Value::Unbound, 2);
     el.push(Ready::Handle(handle.clone()));
     Ok(Value::Instance(handle))
 }
@@ -299,7 +299,7 @@ fn call_later(vm: &mut Vm, args: &[Value]) -> Result {
         let method = vm.get_attr(&args[0], &name)?;
         return vm.call_kw(&method, &given, &[(keyword, context.clone())]);
     }
-    call_at(vm, args, &when, 1)
+    call_at(vm, args, &when, 3)
 }
 
 fn call_at(vm: &mut Vm, args: &[Value], when: &Value, of_loop: usize) -> Result {

@@ -108,13 +108,12 @@ pub fn idle(vm: &mut Vm, el: &EventLoop, this: &Value, first: Option<f64>) -> Re
 
 /// `run_forever()` in a thread.
 pub fn run_forever(vm: &mut Vm, args: &[Value]) -> Result {
-    Ok(vm.suspend_in(Box::new(RunForever { event_loop: args[0].clone(), hooks: None })))
+    Ok(vm.suspend_in(Box::new(RunForever { event_loop: args[0].clone(), running: false })))
 }
 
 struct RunForever {
     event_loop: Value,
-    /// The hooks before; `None` before the loop runs.
-    hooks: Option<(Value, Value)>,
+    running: bool,
 }
 
 static HAS_READY: Row = method("_has_ready()", |vm, args| {
@@ -126,17 +125,18 @@ impl NativeCoroutine for RunForever {
     fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
         let this = self.event_loop.clone();
         let Some(el) = event_loop::of(&this) else { return Ok(Outcome::Return(Value::None)) };
-        if self.hooks.is_none() {
-            self.hooks = Some(event_loop::begin(vm, &this)?);
+        if !self.running {
+            event_loop::begin(vm, &this)?;
+            self.running = true;
         }
         let result = match input {
             Resume::Throw(error) | Resume::Fail(error) => Err(error),
-            _ => passes(vm, el, &this),
+            _ => vm.below(event_loop::LIBRARY_FRAMES, |vm| passes(vm, el, &this)),
         };
         match result {
             Ok(Some(token)) => Ok(Outcome::Yield(token)),
             other => {
-                event_loop::end(vm, el, self.hooks.take().unwrap_or_default());
+                event_loop::end(vm, el);
                 other.map(|_| Outcome::Return(Value::None))
             }
         }

@@ -440,8 +440,8 @@ impl Vm {
 
     #[cold]
     fn note_origins(&self, coroutine: &Coroutine) {
-        let frames = self.frames_under_way();
-        let innermost = frames.iter().rev().take(self.origin_depth);
+        let frames = self.frames_with_library();
+        let innermost = frames.iter().rev().take(self.origin_depth).flatten();
         let origins = innermost.map(|(code, span)| (code.id.get(), *span)).collect();
         coroutine.with_extra(|extra| extra.origins = Some(origins));
     }

@@ -34,6 +34,23 @@ impl Vm {
         self.calls_of_thread().into_iter().map(|frame| (frame.code, frame.span)).collect()
     }
 
+    /// The same as far as they are a script's, and `None` for each that is one of CPython's library.
+    pub fn frames_with_library(&self) -> Vec<Option<(Rc<Code>, Span)>> {
+        let base = self.threads.base();
+        let mut hidden = self.hidden.iter().filter(|(calls, _)| base == 0 || *calls > base).peekable();
+        let mut frames = Vec::new();
+        let mut calls = base;
+        for frame in self.calls_of_thread() {
+            while let Some((_, count)) = hidden.next_if(|(before, _)| *before <= calls) {
+                frames.extend((0..*count).map(|_| None));
+            }
+            calls = frame.call.map_or(calls, |call| call + 1);
+            frames.push((!frame.code.source.library).then_some((frame.code, frame.span)));
+        }
+        frames.extend(hidden.flat_map(|(_, count)| (0..*count).map(|_| None)));
+        frames
+    }
+
     fn calls_of_thread(&self) -> Vec<UnderWay> {
         let mut frames = self.calls_down_to(None).0;
         let base = self.threads.base();

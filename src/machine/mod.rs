@@ -96,6 +96,8 @@ pub struct Vm {
     pub text_buffer: String,
     /// The coroutines that are being resumed and wait for others in their turn, with the number of calls outside.
     pub driving: Vec<(Rc<crate::object::coroutine::Coroutine>, usize)>,
+    /// Frames that CPython's library has where natives run: behind so many calls, how many.
+    hidden: Vec<(usize, u32)>,
     /// How many of the calls that lead to the making of a coroutine it remembers.
     pub origin_depth: usize,
     /// The code objects that are left, by number; see [`CallSite`]. A number is never given twice.
@@ -239,6 +241,7 @@ impl Vm {
             interrupt_handler: Value::None,
             interrupt_wakes: false,
             signals: Default::default(),
+            hidden: Vec::new(),
             origin_depth: 0,
             before_sleep: None,
             begun: None,
@@ -401,7 +404,9 @@ impl Vm {
     /// Runs `body` below so many frames that CPython's library has there.
     pub fn below<T>(&mut self, frames: u32, body: impl FnOnce(&mut Vm) -> Result<T>) -> Result<T> {
         self.depth += frames;
+        self.hidden.push((self.calls.len(), frames));
         let result = body(self);
+        self.hidden.pop();
         self.depth -= frames;
         result
     }
