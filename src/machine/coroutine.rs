@@ -696,7 +696,8 @@ impl Vm {
             // Whatever it comes from, this one says that the iterator is at its end.
             None => self.yielded(Err(error)),
             Some(throw) => {
-                let result = self.call(&throw, &[error.value()]);
+                let args = self.given_to_throw(&error);
+                let result = self.call(&throw, &args);
                 self.yielded(result)
             }
         }

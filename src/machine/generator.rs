@@ -5,6 +5,10 @@ use super::prelude::*;
 use crate::machine::coroutine::awaiter;
 use crate::object::coroutine::{Awaiter, AwaiterState, Body, Operation, Outcome, Resume, State};
 
+/// The class that is being thrown, with its arguments, and the exception that was made of it.
+#[derive(Default)]
+struct GivenToThrow(Option<(Error, Vec<Value>)>);
+
 impl Vm {
     /// `generator.send(value)`: the next value, or `StopIteration`.
     pub fn generator_send(&mut self, generator: &Rc<Coroutine>, value: Value) -> Result {
@@ -21,6 +25,31 @@ impl Vm {
             Outcome::Return(value) => Err(self.stop_iteration(value)),
             Outcome::Yield(value) | Outcome::AsyncYield(value) => Ok(value),
             Outcome::Delegate(..) | Outcome::Begun(_) => Ok(Value::None),
+        }
+    }
+
+    /// Throws an exception that is made of these arguments: an iterator that a generator delegates to gets the same.
+    pub fn throw_given(
+        &mut self,
+        args: &[Value],
+        error: Error,
+        throw: impl FnOnce(&mut Vm, Error) -> Result,
+    ) -> Result {
+        if !matches!(args[0], Value::Class(_)) {
+            return throw(self, error);
+        }
+        let args = args.iter().take_while(|arg| !arg.is_unbound()).cloned().collect();
+        let before = self.extension::<GivenToThrow>().0.replace((error.clone(), args));
+        let result = throw(self, error);
+        self.extension::<GivenToThrow>().0 = before;
+        result
+    }
+
+    /// What an iterator's `throw` is called with for an exception.
+    pub(super) fn given_to_throw(&mut self, error: &Error) -> Vec<Value> {
+        match &self.extension::<GivenToThrow>().0 {
+            Some((thrown, args)) if Rc::ptr_eq(&thrown.0, &error.0) => args.clone(),
+            _ => vec![error.value()],
         }
     }
 

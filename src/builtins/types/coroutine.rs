@@ -44,7 +44,7 @@ const RESUMED: &[Row] = &[
         Value::as_coroutine,
         |vm, coroutine, args| {
             let error = thrown(vm, "throw", args)?;
-            vm.generator_throw(coroutine, error)
+            vm.throw_given(&args[1..], error, |vm, error| vm.generator_throw(coroutine, error))
         }
     ),
     of!("close()", Value::as_coroutine, |vm, coroutine, _| { vm.generator_close(coroutine) }),
