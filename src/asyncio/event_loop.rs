@@ -190,16 +190,28 @@ impl PartialEq for Timer {
 
 impl Eq for Timer {}
 
+impl Timer {
+    /// Never so if one of the deadlines is not a number.
+    fn is_before(&self, other: &Timer) -> bool {
+        self.key < other.key || self.key == other.key && self.number < other.number
+    }
+}
+
 impl PartialOrd for Timer {
     fn partial_cmp(&self, other: &Timer) -> Option<Ordering> {
         Some(self.cmp(other))
+    }
+
+    /// What the heap asks. CPython's asks whether a timer is before another: one that is not a number stays where it came.
+    fn le(&self, other: &Timer) -> bool {
+        !self.is_before(other)
     }
 }
 
 impl Ord for Timer {
     /// The heap gives its greatest first: the earliest timer is the greatest.
     fn cmp(&self, other: &Timer) -> Ordering {
-        other.key.total_cmp(&self.key).then(other.number.cmp(&self.number))
+        other.is_before(self).cmp(&self.is_before(other)).reverse()
     }
 }
 
@@ -286,9 +298,16 @@ impl EventLoop {
 
     /// What is ready, and the timers, as handles.
     pub fn handles(&self, vm: &mut Vm, this: &Value) -> [Vec<Value>; 2] {
-        let ready = self.ready.borrow().iter().map(Ready::again).collect::<Vec<_>>();
-        let timers = self.timers.borrow().iter().map(|timer| timer.target.again()).collect::<Vec<_>>();
-        [ready, timers].map(|list| list.iter().map(|item| Value::Instance(handle_for(vm, this, item))).collect())
+        let ready = self.ready.borrow().iter().map(|ready| (ready.again(), None)).collect::<Vec<_>>();
+        let timers = self.timers.borrow().iter().map(|timer| (timer.target.again(), Some(timer.when))).collect();
+        let mut sources = self.sources.borrow().clone().into_iter();
+        [ready, timers].map(|list: Vec<(Ready, Option<f64>)>| {
+            let made = list.iter().map(|(item, when)| {
+                let source = sources.next().filter(|_| when.is_none());
+                Value::Instance(handle_for(vm, this, item, *when, source))
+            });
+            made.collect()
+        })
     }
 
     fn add_timer(&self, when: f64, target: Target) {
@@ -351,7 +370,8 @@ impl EventLoop {
         let end = now + CLOCK_RESOLUTION;
         let mut timers = self.timers.borrow_mut();
         let mut ready = self.ready.borrow_mut();
-        while timers.peek().is_some_and(|timer| timer.when < end) {
+        // A deadline that is not a number is over.
+        while timers.peek().is_some_and(|timer| timer.when.partial_cmp(&end).is_none_or(Ordering::is_lt)) {
             let Some(timer) = timers.pop() else { break };
             timer.target.unschedule();
             ready.push_back(match timer.target {
@@ -467,7 +487,8 @@ fn as_call(vm: &mut Vm, ready: &Ready) -> (Value, Vec<Value>, Option<Rc<Context>
             (future::callback_value(vm, callback), vec![Value::Instance(future.clone())], context)
         }
         Ready::Sleep(future) => {
-            (Value::str("_set_result_unless_cancelled"), vec![Value::Instance(future.clone())], None)
+            let function = vm.from_page("asyncio", "_set_result_unless_cancelled").unwrap_or_default();
+            (function, vec![Value::Instance(future.clone()), Value::None], None)
         }
         Ready::Handle(handle) => {
             let handle = handles::data(handle);
@@ -477,14 +498,25 @@ fn as_call(vm: &mut Vm, ready: &Ready) -> (Value, Vec<Value>, Option<Rc<Context>
 }
 
 /// A handle for what is ready, for the eyes of a person or an exception handler.
-fn handle_for(vm: &mut Vm, event_loop: &Value, ready: &Ready) -> Rc<Instance> {
+fn handle_for(
+    vm: &mut Vm,
+    event_loop: &Value,
+    ready: &Ready,
+    when: Option<f64>,
+    source: Option<Value>,
+) -> Rc<Instance> {
     if let Ready::Handle(handle) = ready {
         return handle.clone();
     }
     let (callback, args, context) = as_call(vm, ready);
-    let class = state(vm).classes.handle.clone();
-    let context = context.unwrap_or_default();
-    handles::new_handle(&class, Handle::new(event_loop.clone(), callback, args.into(), context, Value::Unbound))
+    let state = state(vm);
+    let class = if when.is_some() { &state.classes.timer_handle } else { &state.classes.handle };
+    let when = when.map_or(Value::Unbound, Value::float);
+    let handle = Handle::new(event_loop.clone(), callback, args.into(), context.unwrap_or_default(), when);
+    if let Some(source) = source.filter(|source| !source.is_unbound()) {
+        handle.source.replace(source);
+    }
+    handles::new_handle(class, handle)
 }
 
 /// `_arrive(loop, callback)`: a signal has come.
@@ -686,6 +718,9 @@ pub fn run_once(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<()> {
     }
     let first = el.timers.borrow().peek().map(|timer| timer.when);
     let mut selected = false;
+    if idle && first.is_some_and(f64::is_nan) {
+        return Err(vm.value_error("cannot convert float NaN to integer"));
+    }
     if el.custom.get() {
         let timeout = match first {
             _ if !idle => Value::Int(0),
@@ -775,10 +810,7 @@ fn run_watched(vm: &mut Vm, el: &EventLoop, this: &Value, ready: Ready, source: 
         Ready::Step(task) | Ready::Throw(task, _) | Ready::Done(Callback::Wakeup(task), _) => Some(task.clone()),
         _ => None,
     };
-    let handle = handle_for(vm, this, &ready);
-    if let Some(source) = source.filter(|source| !source.is_unbound()) {
-        handles::data(&handle).source.replace(source);
-    }
+    let handle = handle_for(vm, this, &ready, None, source);
     el.current_handle.replace(Some(handle.clone()));
     let begun = own_time(vm, el, this)?;
     let result = run_ready(vm, this, ready);
@@ -813,7 +845,7 @@ pub fn callback_failed(vm: &mut Vm, this: &Value, ready: &Ready, error: Error) -
 fn report_callback(vm: &mut Vm, this: &Value, ready: &Ready, error: &Error) -> Result<()> {
     // In debug mode there is one, which knows where it was made.
     let current = of(this).and_then(|el| el.current_handle.borrow().clone());
-    let handle = current.unwrap_or_else(|| handle_for(vm, this, ready));
+    let handle = current.unwrap_or_else(|| handle_for(vm, this, ready, None, None));
     error.0.raised.set(true);
     let (callback, args) = {
         let data = handles::data(&handle);

@@ -99,6 +99,7 @@ impl Callback {
 
 /// A callback written in Rust; it is called with its object and the future.
 pub struct NativeCallback {
+    pub module: &'static str,
     pub qualname: &'static str,
     pub call: fn(&mut Vm, &Value, &Value) -> Result<()>,
     /// The same as a method of its object, for loops that want to see a callable.
@@ -879,8 +880,15 @@ pub fn callback_value(vm: &mut Vm, callback: &Callback) -> Value {
     match callback {
         Callback::Script(script) => script.0.clone(),
         Callback::Wakeup(task) => super::task::wakeup_method(vm, task),
-        // It is shown as the function inside `gather` or `shield` that it is in CPython.
-        Callback::Native(native, object) => super::bound_as(vm, &native.row, native.qualname, None, object),
+        Callback::Native(native, object) => {
+            let method = super::bound_native(vm, &native.row, object);
+            if native.row.is_python() {
+                return method;
+            }
+            // CPython has a function there, in `gather` or `shield`.
+            let named = [method.clone(), Value::str(native.qualname), Value::str(native.module)];
+            vm.call_page("asyncio", "_as_function", &named).unwrap_or(method)
+        }
     }
 }
 

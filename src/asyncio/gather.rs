@@ -46,6 +46,7 @@ pub const METHODS: &[Row] = &[method("def cancel(msg=None)", |vm, args| {
 })];
 
 static CHILD_DONE: NativeCallback = NativeCallback {
+    module: "asyncio.tasks",
     qualname: "gather.<locals>._done_callback",
     call: child_done,
     row: method("_done_callback(future)", |vm, args| future::called(vm, args, child_done)),

@@ -86,6 +86,7 @@ const PARTS: &[Part] = &[
         "asyncio.futures", "internals",
         "_PENDING" "_CANCELLED" "_FINISHED" "DEBUG_STACK_DEPTH" "THREAD_JOIN_TIMEOUT" "_is_debug_mode" "_get_loop"
         "_set_result_unless_cancelled" "_convert_future_exc" "_copy_future_state" "extract_stack" "_format_coroutine"
+        "_as_function"
     ),
     part!(
         "asyncio.format_helpers", "reports",

@@ -200,6 +200,7 @@ static TRACK_ORIGINS: Row = method("_set_coroutine_origin_tracking(enabled)", |v
 });
 
 pub static STOP_LOOP: NativeCallback = NativeCallback {
+    module: "asyncio.base_events",
     qualname: "_run_until_complete_cb",
     call: stop_loop,
     row: method("_run_until_complete_cb(future)", |vm, args| future::called(vm, args, stop_loop)),

@@ -273,19 +273,13 @@ static SET_RESULT_UNLESS_CANCELLED: Row = method("_set_result_unless_cancelled(r
 
 /// A method written in Rust, bound to an object.
 pub fn bound_native(vm: &mut Vm, row: &'static Row, this: &Value) -> Value {
-    let class = vm.class_of(this);
-    bound_as(vm, row, row.name(), Some(&class), this)
-}
-
-/// The same by another name, or as a method of no class.
-fn bound_as(vm: &mut Vm, row: &'static Row, name: &str, owner: Option<&Rc<Class>>, this: &Value) -> Value {
     let (RowKind::Function(call) | RowKind::Method(call) | RowKind::ClassMethod(call) | RowKind::StaticMethod(call)) =
         row.kind
     else {
         return Value::None;
     };
-    let func = NativeFunction::new(row, call, vm.intern(name), None);
-    *func.owner.borrow_mut() = owner.map(Rc::downgrade);
+    let func = NativeFunction::new(row, call, vm.intern(row.name()), None);
+    *func.owner.borrow_mut() = Some(Rc::downgrade(&vm.class_of(this)));
     Value::BoundMethod(Rc::new(BoundMethod::new(Value::Native(Rc::new(func)), this.clone())))
 }
 

@@ -98,11 +98,13 @@ impl NativeCoroutine for Wrap {
 }
 
 static INNER_DONE: NativeCallback = NativeCallback {
+    module: "asyncio.tasks",
     qualname: "shield.<locals>._inner_done_callback",
     call: inner_done,
     row: method("_inner_done_callback(future)", |vm, args| future::called(vm, args, inner_done)),
 };
 static OUTER_DONE: NativeCallback = NativeCallback {
+    module: "asyncio.tasks",
     qualname: "shield.<locals>._outer_done_callback",
     call: outer_done,
     row: method("_outer_done_callback(future)", |vm, args| future::called(vm, args, outer_done)),

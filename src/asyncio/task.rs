@@ -547,7 +547,7 @@ pub fn step_callback(vm: &mut Vm, task: &Rc<Instance>, error: Option<&Error>) ->
     Instance::native(&class, TaskStep { task: Value::Instance(task.clone()), error })
 }
 
-static WAKEUP: Row = method("task_wakeup(future, /)", |vm, args| {
+static WAKEUP: Row = method("task_wakeup(object, /)", |vm, args| {
     let Value::Instance(task) = &args[0] else { return Ok(Value::None) };
     match &args[1] {
         Value::Instance(awaited) if awaited.data::<Future>().is_some() => wakeup(vm, task, awaited)?,

@@ -147,6 +147,7 @@ pub const METHODS: &[Row] = &[
 
 /// What a task of a group calls when it is done.
 static TASK_DONE: NativeCallback = NativeCallback {
+    module: "asyncio.taskgroups",
     qualname: "TaskGroup._on_task_done",
     call: |vm, group, task| this(vm, group)?.task_done(vm, task),
     row: TASK_DONE_ROW,
