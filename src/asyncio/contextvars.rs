@@ -175,7 +175,7 @@ pub fn current(vm: &mut Vm) -> Rc<Current> {
     }
     let object = vm.types.object.clone();
     let missing_class = Class::builtin("Token.MISSING", Some(&object), Layout::Native(133));
-    add_methods(vm, &missing_class, MISSING_METHODS);
+    missing_class.add_methods(MISSING_METHODS);
     let current = Rc::new(Current {
         context: RefCell::default(),
         context_class: Class::builtin("Context", Some(&object), Layout::Final),
@@ -189,12 +189,12 @@ pub fn current(vm: &mut Vm) -> Rc<Current> {
     for class in [&current.context_class, &current.var_class, &current.token_class] {
         class.named_in_full.set(true);
     }
-    add_methods(vm, &current.context_class, CONTEXT_METHODS);
+    current.context_class.add_methods(CONTEXT_METHODS);
     for class in &current.view_classes {
-        add_methods(vm, class, VIEW_METHODS);
+        class.add_methods(VIEW_METHODS);
     }
-    add_methods(vm, &current.var_class, VAR_METHODS);
-    add_methods(vm, &current.token_class, TOKEN_METHODS);
+    current.var_class.add_methods(VAR_METHODS);
+    current.token_class.add_methods(TOKEN_METHODS);
     let hash = vm.name(sym::__hash__).clone();
     current.context_class.set(&hash, Value::None);
     let missing = vm.intern("MISSING");

@@ -159,10 +159,7 @@ pub fn state(vm: &mut Vm) -> Rc<State> {
 fn make_state(vm: &mut Vm) -> Rc<State> {
     let contexts = contextvars::current(vm);
     let classes = Classes::new(vm);
-    vm.set_entry(&classes.loop_bound.dict, "_loop", Value::None);
-    let cancelled = vm.types.CancelledError.clone();
-    vm.set_entry(&cancelled.dict, sym::__module__, Value::str("asyncio.exceptions"));
-    cancelled.changed();
+    vm.set_entry(&classes.loop_bound.dict(), "_loop", Value::None);
     let state = Rc::new(State {
         classes,
         running: RefCell::new(Value::None),
@@ -269,7 +266,7 @@ fn define_class(
     tables: &[&'static [Row]],
 ) -> Rc<Class> {
     let class = Class::builtin(name, Some(base), layout);
-    vm.set_entry(&class.dict, sym::__module__, Value::str(module));
+    class.declare(vm.name(sym::__module__), Value::str(module));
     class.patchable.set(module.starts_with("asyncio."));
     class.named_in_full.set(module == "_asyncio");
     if name == "Future" {
@@ -281,7 +278,7 @@ fn define_class(
         vm.give_dict(&class);
     }
     for rows in tables {
-        add_methods(vm, &class, rows);
+        class.add_methods(rows);
     }
     class
 }

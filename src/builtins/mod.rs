@@ -9,7 +9,6 @@ use std::rc::Rc;
 
 use crate::machine::Vm;
 use crate::object::class::Class;
-use crate::object::function::Descriptor;
 use crate::object::native::{NativeFunction, Row, RowKind};
 use crate::object::{Dict, Result, Str, Value};
 
@@ -40,33 +39,6 @@ pub(crate) fn call_of<T, R: Into<Value>>(
     }
 }
 
-/// Adds a table of methods and attributes to a built-in class.
-pub fn add_methods(vm: &mut Vm, class: &Rc<Class>, rows: &'static [Row]) {
-    class.dict.table.borrow_mut().reserve(rows.len());
-    for row in rows {
-        let name = vm.intern(row.name());
-        let value = match row.kind {
-            RowKind::Function(call)
-            | RowKind::Method(call)
-            | RowKind::ClassMethod(call)
-            | RowKind::StaticMethod(call) => {
-                let native = NativeFunction::new(row, call, name.clone(), None);
-                *native.owner.borrow_mut() = Some(Rc::downgrade(class));
-                Value::Native(Rc::new(native))
-            }
-            RowKind::Attribute(get, set) => Value::Descriptor(Rc::new(Descriptor::GetSet {
-                name: name.clone(),
-                class: Rc::downgrade(class),
-                get,
-                set,
-                doc: Default::default(),
-            })),
-        };
-        class.dict.set_str(&name, value);
-    }
-    class.changed();
-}
-
 /// Adds a table of functions to a module's namespace.
 pub fn add_functions(vm: &mut Vm, module: &str, dict: &Rc<Dict>, rows: &'static [Row]) {
     let module = vm.intern(module);
@@ -86,7 +58,6 @@ pub fn add_class(vm: &mut Vm, module: &str, dict: &Rc<Dict>, class: &Rc<Class>) 
     let name: Rc<Str> = class.name.borrow().clone();
     let name = vm.intern_str(&name);
     let key = vm.name(crate::symbol::sym::__module__).clone();
-    class.dict.set_str(&key, Value::str(module));
-    class.changed();
+    class.declare(&key, Value::str(module));
     dict.set_str(&name, Value::Class(class.clone()));
 }

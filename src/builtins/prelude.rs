@@ -4,7 +4,7 @@
 pub(crate) use std::cell::{Cell, RefCell};
 pub(crate) use std::rc::Rc;
 
-pub(crate) use super::{add_methods, of};
+pub(crate) use super::of;
 pub(crate) use crate::machine::Vm;
 pub(crate) use crate::object::class::Layout;
 pub(crate) use crate::object::instance::{Instance, Native, Payload};

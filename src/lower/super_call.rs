@@ -131,7 +131,7 @@ impl Behind {
         if self.version.get() != own.version.get() || self.class.get() != Rc::as_ptr(class).addr() {
             let mro = own.mro();
             let behind = mro.iter().skip_while(|c| !Rc::ptr_eq(c, class)).skip(1);
-            let found = behind.filter_map(|class| class.dict.get_str(name)).next();
+            let found = behind.filter_map(|class| class.dict().get_str(name)).next();
             self.version.set(own.version.get());
             self.class.set(Rc::as_ptr(class).addr());
             *self.found.borrow_mut() = match found {

@@ -148,7 +148,7 @@ impl Vm {
     /// The name of a class as messages give it: of those that CPython has in C together with the module.
     pub fn full_name(&self, class: &Class) -> Rc<Str> {
         let name = class.name.borrow().clone();
-        let module = class.dict.get_str(self.name(sym::__module__));
+        let module = class.dict().get_str(self.name(sym::__module__));
         // Their exceptions are made as a script makes classes.
         let is_exception = class.layout == Layout::Exception;
         match module.as_ref().and_then(Value::as_str) {
@@ -564,7 +564,7 @@ impl Vm {
     pub(super) fn own_way(&self, class: &Class, hook: Symbol) -> Option<Value> {
         let hook = self.name(hook);
         let found = if class.builtin { None } else { class.lookup(hook) };
-        found.filter(|found| !matches!(found, Value::Native(native) if Rc::ptr_eq(&native.name, hook)))
+        found.filter(|found| !matches!(found, Value::Native(native) if native.name == *hook))
     }
 
     /// `object.__setattr__`, or `object.__delattr__` with `None`.
@@ -762,7 +762,7 @@ impl Vm {
                 target.set(&name, crate::machine::classes::unbound(new));
             }
             None => {
-                let old = target.dict.remove_str(&name);
+                let old = target.dict().remove_str(&name);
                 if old.is_none() {
                     return Err(self.attribute_error(&Value::Class(target.clone()), &name));
                 }

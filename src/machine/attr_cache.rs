@@ -594,7 +594,7 @@ impl Vm {
     /// Whether what a class has under a name is `object.__class__`.
     fn is_object_class(&self, name: &Rc<Str>, found: &Value) -> bool {
         Rc::ptr_eq(name, self.name(sym::__class__))
-            && self.types.object.dict.get_str(name).is_some_and(|given| given.is(found))
+            && self.types.object.dict().get_str(name).is_some_and(|given| given.is(found))
     }
 
     /// Whether an attribute of a class is itself what its instances get, and the class too: no descriptor.

@@ -245,7 +245,7 @@ impl Vm {
         if !class.is_abstract.get() {
             return Ok(());
         }
-        let Some(names) = self.entry(&class.dict, "__abstractmethods__") else { return Ok(()) };
+        let Some(names) = self.entry(&class.dict(), "__abstractmethods__") else { return Ok(()) };
         let items = self.collect(&names)?;
         let mut names: Vec<String> = items.iter().filter_map(|v| v.as_str().map(|s| format!("'{s}'"))).collect();
         names.sort();
@@ -414,7 +414,7 @@ impl Vm {
 
     /// What a new class's namespace gets besides what the body put there.
     fn prepare_namespace(&mut self, class: &Rc<Class>) -> Result<()> {
-        match self.entry(&class.dict, sym::__slots__) {
+        match self.entry(&class.dict(), sym::__slots__) {
             Some(slots) => self.add_slots(class, &slots)?,
             None => {
                 let inherited =
@@ -431,25 +431,25 @@ impl Vm {
         }
         for name in [sym::__init_subclass__, sym::__class_getitem__] {
             let name = self.name(name).clone();
-            if let Some(func @ Value::Function(_)) = class.dict.get_str(&name) {
+            if let Some(func @ Value::Function(_)) = class.dict().get_str(&name) {
                 class
-                    .dict
+                    .dict()
                     .set_str(&name, Value::Descriptor(Rc::new(Descriptor::ClassMethod(func, Default::default()))));
             }
         }
         let new = self.name(sym::__new__).clone();
-        if let Some(func @ Value::Function(_)) = class.dict.get_str(&new) {
-            class.dict.set_str(&new, Value::Descriptor(Rc::new(Descriptor::StaticMethod(func, Default::default()))));
+        if let Some(func @ Value::Function(_)) = class.dict().get_str(&new) {
+            class.dict().set_str(&new, Value::Descriptor(Rc::new(Descriptor::StaticMethod(func, Default::default()))));
         }
         let doc = self.name(sym::__doc__).clone();
-        if class.dict.get_str(&doc).is_none() {
-            class.dict.set_str(&doc, Value::None);
+        if class.dict().get_str(&doc).is_none() {
+            class.dict().set_str(&doc, Value::None);
         }
         let (eq, hash) = (self.name(sym::__eq__).clone(), self.name(sym::__hash__).clone());
-        if class.dict.get_str(&eq).is_some() && class.dict.get_str(&hash).is_none() {
-            class.dict.set_str(&hash, Value::None);
+        if class.dict().get_str(&eq).is_some() && class.dict().get_str(&hash).is_none() {
+            class.dict().set_str(&hash, Value::None);
         }
-        if self.entry(&class.dict, sym::__del__).is_some() {
+        if self.entry(&class.dict(), sym::__del__).is_some() {
             class.has_del.set(true);
         }
         // A script's `__await__` takes the place of the built-in one.
@@ -488,7 +488,7 @@ impl Vm {
                 }
                 text => {
                     let text = self.mangled(class, text);
-                    let conflicts = class.dict.get_str(&text).is_some()
+                    let conflicts = class.dict().get_str(&text).is_some()
                         && !matches!(text.as_str(), "__qualname__" | "__classcell__");
                     if conflicts {
                         let text = text.as_str();
@@ -513,7 +513,7 @@ impl Vm {
         for name in added {
             let key = self.intern(&slot_key(depth, &name));
             let slot = Descriptor::Slot { key: key.clone(), class: Rc::downgrade(class) };
-            class.dict.set_str(&name, Value::Descriptor(Rc::new(slot)));
+            class.dict().set_str(&name, Value::Descriptor(Rc::new(slot)));
             keys.push(key);
         }
         if !keys.is_empty() {
@@ -593,7 +593,7 @@ impl Vm {
         if class.own_place.get() == Place::Nowhere {
             self.make_super(class, &Value::Class(class.clone()))?;
         }
-        let inherited = class.ancestors.borrow().iter().find_map(|a| self.entry(&a.dict, sym::__init_subclass__));
+        let inherited = class.ancestors.borrow().iter().find_map(|a| self.entry(&a.dict(), sym::__init_subclass__));
         match inherited {
             Some(Value::Native(_)) | None if kwargs.is_empty() => Ok(()),
             Some(method) => {
@@ -707,7 +707,7 @@ impl Vm {
         let mro = data.this_class.mro();
         let behind = mro.iter().position(|c| Rc::ptr_eq(c, &data.class)).map_or(mro.len(), |at| at + 1);
         for class in &mro[behind..] {
-            if let Some(attr) = class.dict.get_str(name) {
+            if let Some(attr) = class.dict().get_str(name) {
                 let this = match &data.this {
                     Value::Class(cls) if Rc::ptr_eq(cls, &data.this_class) => None,
                     other => Some(other),
@@ -742,11 +742,8 @@ pub fn solid_base(class: &Rc<Class>) -> Rc<Class> {
 fn add_computed(vm: &Vm, class: &Rc<Class>, name: Symbol, get: Getter, set: Option<Setter>) {
     let doc = if set.is_some() { "dictionary for instance variables" } else { "list of weak references to the object" };
     let (name, doc) = (vm.name(name).clone(), Value::str(doc).into());
-    if class.dict.get_str(&name).is_some() {
-        return;
-    }
     let attribute = Descriptor::GetSet { name: name.clone(), class: Rc::downgrade(class), get, set, doc };
-    class.dict.set_str(&name, Value::Descriptor(Rc::new(attribute)));
+    class.declare(&name, Value::Descriptor(Rc::new(attribute)));
 }
 
 /// The plain weak reference to an object, or the first there is.

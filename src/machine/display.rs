@@ -222,7 +222,7 @@ fn module_repr(vm: &mut Vm, module: &Rc<Module>) -> Result<String> {
 impl Vm {
     /// The module that a class says it is from.
     pub fn class_module(&self, class: &Class) -> Option<Rc<Str>> {
-        match class.dict.get_str(self.name(sym::__module__)) {
+        match class.dict().get_str(self.name(sym::__module__)) {
             Some(Value::Str(module)) => Some(module),
             _ => None,
         }

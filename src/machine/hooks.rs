@@ -108,7 +108,7 @@ impl Vm {
         if !matches!(has(sym::__class__), Some(Value::Descriptor(d)) if matches!(*d, Descriptor::GetSet { .. })) {
             found |= Hooks::CLASS;
         }
-        let plain = |native: &NativeFunction| Rc::ptr_eq(&native.name, self.name(sym::__getattribute__));
+        let plain = |native: &NativeFunction| native.name == *self.name(sym::__getattribute__);
         if !matches!(has(sym::__getattribute__), Some(Value::Native(native)) if plain(&native)) {
             found |= Hooks::GETATTRIBUTE;
         }

@@ -9,7 +9,8 @@ use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 
 use super::attrs::{OF_MODULE, Shape};
-use super::native::NativeFunction;
+use super::function::Descriptor;
+use super::native::{NativeFunction, Row, RowKind};
 use super::{Dict, Function, Str, Value, gc};
 use crate::machine::Vm;
 use crate::symbol::Symbol;
@@ -100,7 +101,11 @@ pub struct Class {
     pub own_place: Cell<Place>,
     /// Unset for `type`; set once, when the class is made.
     pub metaclass: OnceCell<Rc<Class>>,
-    pub dict: Rc<Dict>,
+    /// Its attributes, but for those in tables that nobody has asked for yet: [`Class::dict`] reads these first.
+    pub(super) namespace: Rc<Dict>,
+    /// The tables of a built-in class; nothing once its attributes have been looked at. A short program never asks most
+    /// classes for theirs.
+    unread: RefCell<Option<(Weak<Class>, Vec<&'static [Row]>)>>,
     pub version: Cell<u32>,
     pub layout: Layout,
     pub root_shape: Rc<Shape>,
@@ -217,7 +222,8 @@ impl Class {
             ancestors: RefCell::new(ancestors.into()),
             own_place: Cell::new(Place::First),
             metaclass: OnceCell::new(),
-            dict,
+            namespace: dict,
+            unread: RefCell::new(builtin.then(Default::default)),
             version: Cell::new(fresh_id()),
             layout,
             root_shape: Rc::new(Shape::default()),
@@ -324,8 +330,8 @@ impl Class {
 
     fn lookup_uncached(&self, name: &Rc<Str>) -> Option<Value> {
         let ancestors = self.ancestors.borrow().clone();
-        let own = || self.dict.get_str(name);
-        let among = |ancestors: &[Rc<Class>]| ancestors.iter().find_map(|a| a.dict.get_str(name));
+        let own = || self.dict().get_str(name);
+        let among = |ancestors: &[Rc<Class>]| ancestors.iter().find_map(|a| a.dict().get_str(name));
         match self.own_place.get() {
             Place::First | Place::Unknown => own().or_else(|| among(&ancestors)),
             Place::Nowhere => among(&ancestors),
@@ -407,11 +413,73 @@ impl Class {
         }
     }
 
+    /// Its own attributes.
+    #[inline]
+    pub fn dict(&self) -> &Rc<Dict> {
+        if self.unread.borrow().is_some() {
+            self.read_tables();
+        }
+        &self.namespace
+    }
+
+    #[cold]
+    fn read_tables(&self) {
+        let Some((this, tables)) = self.unread.take() else { return };
+        self.namespace.table.borrow_mut().reserve(tables.iter().map(|rows| rows.len()).sum());
+        for row in tables.into_iter().flatten() {
+            self.add_row(&this, row);
+        }
+    }
+
+    fn add_row(&self, this: &Weak<Class>, row: &'static Row) {
+        let name = Rc::new(Str::new(row.name()));
+        let value = match row.kind {
+            RowKind::Function(call)
+            | RowKind::Method(call)
+            | RowKind::ClassMethod(call)
+            | RowKind::StaticMethod(call) => {
+                let native = NativeFunction::new(row, call, name.clone(), None);
+                native.owner.replace(Some(this.clone()));
+                Value::Native(Rc::new(native))
+            }
+            RowKind::Attribute(get, set) => Value::Descriptor(Rc::new(Descriptor::GetSet {
+                name: name.clone(),
+                class: this.clone(),
+                get,
+                set,
+                doc: Default::default(),
+            })),
+        };
+        self.namespace.set_str(&name, value);
+    }
+
+    /// Adds a table of methods and attributes. What is found on the class before anybody has asked it for anything
+    /// cannot be remembered anywhere, so there is nothing to tell its subclasses.
+    pub fn add_methods(self: &Rc<Class>, rows: &'static [Row]) {
+        let this = Rc::downgrade(self);
+        match &mut *self.unread.borrow_mut() {
+            Some(unread) => {
+                unread.0 = this;
+                unread.1.push(rows);
+                return;
+            }
+            None => rows.iter().for_each(|row| self.add_row(&this, row)),
+        }
+        self.changed();
+    }
+
     /// Sets a class attribute.
     pub fn set(&self, name: &Rc<Str>, value: Value) {
-        let old = self.dict.set_str(name, value);
+        let old = self.dict().set_str(name, value);
         self.changed();
         drop(old);
+    }
+
+    /// Gives a class that is being made an attribute which it has if its tables do not say otherwise.
+    pub fn declare(&self, name: &Rc<Str>, value: Value) {
+        if self.namespace.get_str(name).is_none() {
+            self.namespace.set_str(name, value);
+        }
     }
 }
 

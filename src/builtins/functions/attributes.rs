@@ -196,7 +196,7 @@ impl Vm {
         if !matches!(value, Value::Module(_)) {
             let class = if let Value::Class(class) = value { class.clone() } else { self.class_of(value) };
             for class in class.mro() {
-                keys.extend(class.dict.keys());
+                keys.extend(class.dict().keys());
             }
         }
         let mut names: Vec<Rc<Str>> = keys.iter().filter_map(|key| key.as_str().cloned()).collect();

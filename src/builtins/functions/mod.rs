@@ -18,7 +18,7 @@ pub fn install(vm: &mut Vm) {
         add_functions(vm, "builtins", &dict, rows);
     }
     for (class, rows) in iterate::classes(vm) {
-        add_methods(vm, &class, rows);
+        class.add_methods(rows);
     }
     let classes: Vec<Rc<Class>> = vm.types.all().into_iter().cloned().collect();
     for class in classes {

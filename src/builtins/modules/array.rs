@@ -59,7 +59,7 @@ pub(super) const FUNCTIONS: &[Row] = &[native("_complete(cls, methods, /)", |vm,
 pub(super) fn class(vm: &mut Vm) -> Rc<Class> {
     let object = vm.types.object.clone();
     let class = define(vm, "array.array", &object, Layout::ARRAY, METHODS);
-    vm.set_entry(&class.dict, sym::__hash__, Value::None);
+    class.declare(vm.name(sym::__hash__), Value::None);
     class
 }
 
@@ -102,8 +102,8 @@ const METHODS: &[Row] = &[
     method("__iter__()", |vm, args| {
         let object = vm.types.object.clone();
         let class = define(vm, "array.arrayiterator", &object, Layout::Final, iterators::ITERATOR);
-        if vm.entry(&class.dict, "__setstate__").is_none() {
-            add_methods(vm, &class, iterators::STATE);
+        if vm.entry(&class.dict(), "__setstate__").is_none() {
+            class.add_methods(iterators::STATE);
         }
         Ok(Iter::native(&class, Items { array: args[0].clone(), at: 0 }))
     }),

@@ -739,7 +739,7 @@ const DATETIME: &[Row] = &[
 fn by_class(vm: &mut Vm, kind: Kind, name: &str, args: &[Value]) -> Result {
     let own = vm.extension::<Classes>().of(kind).cloned();
     let kept = vm.intern(&kept(name));
-    let found = own.and_then(|own| own.dict.get_str(&kept)).unwrap_or_default();
+    let found = own.and_then(|own| own.dict().get_str(&kept)).unwrap_or_default();
     let bound = match (&found, &args[0]) {
         (Value::Descriptor(_), Value::Class(class)) => vm.bind(&found, None, class)?,
         _ => found,

@@ -226,9 +226,9 @@ pub(super) const FUNCTIONS: &[Row] = &[
         Ok(Value::None)
     }),
     // What the page itself reads of a number.
-    native("_open(cls, /)", |vm, args| {
+    native("_open(cls, /)", |_, args| {
         if let Value::Class(class) = &args[0] {
-            add_methods(vm, class, PARTS);
+            class.add_methods(PARTS);
         }
         Ok(Value::None)
     }),

@@ -268,7 +268,7 @@ fn reduce(vm: &mut Vm, args: &[Value]) -> Result {
 fn key_class(vm: &mut Vm) -> Rc<Class> {
     let object = vm.types.object.clone();
     let class = define(vm, "functools.KeyWrapper", &object, Layout::Final, KEY);
-    vm.set_entry(&class.dict, sym::__hash__, Value::None);
+    class.declare(vm.name(sym::__hash__), Value::None);
     class
 }
 

@@ -5,10 +5,10 @@ use crate::builtins::prelude::*;
 use crate::machine::sequence::bytes_of;
 use crate::object::containers::ByteArray;
 
-pub(super) const FUNCTIONS: &[Row] = &[native("_complete_memory_streams(text, bytes, /)", |vm, args| {
+pub(super) const FUNCTIONS: &[Row] = &[native("_complete_memory_streams(text, bytes, /)", |_, args| {
     if let [Value::Class(text), Value::Class(bytes)] = args {
-        add_methods(vm, text, TEXT);
-        add_methods(vm, bytes, BYTES);
+        text.add_methods(TEXT);
+        bytes.add_methods(BYTES);
     }
     Ok(Value::None)
 })];

@@ -21,14 +21,14 @@ pub fn new_structure(
     let base = vm.types.tuple.clone();
     let class = define(vm, full, &base, Layout::Tuple, rows);
     let key = vm.name(sym::__match_args__).clone();
-    if class.dict.get_str(&key).is_none() {
+    if class.dict().get_str(&key).is_none() {
         let names: Vec<Value> = rows[..length - unnamed].iter().map(|row| Value::str(row.signature)).collect();
-        class.dict.set_str(&key, Value::tuple(names));
+        class.dict().set_str(&key, Value::tuple(names));
         let counts = [("n_fields", rows.len() + unnamed), ("n_sequence_fields", length), ("n_unnamed_fields", unnamed)];
         for (key, value) in counts {
-            vm.set_entry(&class.dict, key, Value::usize(value));
+            vm.set_entry(&class.dict(), key, Value::usize(value));
         }
-        add_methods(vm, &class, STRUCTURE);
+        class.add_methods(STRUCTURE);
     }
     class
 }
@@ -75,9 +75,9 @@ impl Shape {
             Value::Descriptor(_) => key.as_str().cloned(),
             _ => None,
         };
-        let names = class.dict.pairs().into_iter().filter_map(field).collect();
+        let names = class.dict().pairs().into_iter().filter_map(field).collect();
         let mut count =
-            |key| vm.entry(&class.dict, key).and_then(|count| count.as_int()).map_or(0, |count| count as usize);
+            |key| vm.entry(&class.dict(), key).and_then(|count| count.as_int()).map_or(0, |count| count as usize);
         let (length, unnamed) = (count("n_sequence_fields"), count("n_unnamed_fields"));
         Shape { full: vm.full_name(class).to_string(), names, length, unnamed }
     }

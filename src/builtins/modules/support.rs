@@ -22,11 +22,11 @@ pub fn define(vm: &mut Vm, full: &'static str, base: &Rc<Class>, layout: Layout,
     let (module, name) = full.rsplit_once('.').unwrap_or(("builtins", full));
     class_or(vm, full, |vm| {
         let class = Class::builtin(name, Some(base), layout);
-        vm.set_entry(&class.dict, sym::__module__, Value::str(module));
+        class.declare(vm.name(sym::__module__), Value::str(module));
         // Types that CPython has in C, all but these.
         let plain = matches!(full, "random.Random" | "random.SystemRandom") || layout == Layout::Exception;
         class.named_in_full.set(!plain && module != "builtins");
-        add_methods(vm, &class, rows);
+        class.add_methods(rows);
         class
     })
 }
@@ -43,11 +43,11 @@ pub fn export(vm: &mut Vm, dict: &Rc<Dict>, class: &Rc<Class>) {
 pub fn take_over(vm: &mut Vm, class: &Rc<Class>, tables: &[&'static [Row]]) {
     for row in tables.iter().copied().flatten() {
         let (name, kept) = (vm.intern(row.name()), vm.intern(&kept(row.name())));
-        if let Some(written) = class.dict.get_str(&name) {
-            class.dict.set_str(&kept, written);
+        if let Some(written) = class.dict().get_str(&name) {
+            class.dict().set_str(&kept, written);
         }
     }
-    tables.iter().for_each(|rows| add_methods(vm, class, rows));
+    tables.iter().for_each(|rows| class.add_methods(rows));
 }
 
 /// Under which name the page's function is kept.

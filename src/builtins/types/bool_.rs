@@ -20,8 +20,8 @@ impl Kind for Bool {
 
 pub fn install(vm: &mut Vm) {
     let class = vm.types.bool_.clone();
-    add_methods(vm, &class, METHODS);
-    add_methods(vm, &class, Operators::<Bool>::BITWISE);
+    class.add_methods(METHODS);
+    class.add_methods(Operators::<Bool>::BITWISE);
 }
 
 const METHODS: &[Row] = &[static_method("__new__(cls, object=False, /)", |vm, args| {

@@ -23,7 +23,7 @@ impl Kind for Complex {
 pub fn install(vm: &mut Vm) {
     let class = vm.types.complex.clone();
     for rows in [METHODS, Operators::<Complex>::ARITHMETIC, special::COMPARISONS] {
-        add_methods(vm, &class, rows);
+        class.add_methods(rows);
     }
 }
 

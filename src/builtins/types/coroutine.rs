@@ -25,7 +25,7 @@ pub fn install(vm: &mut Vm) {
     ];
     for (class, rows) in &tables {
         for rows in *rows {
-            add_methods(vm, class, rows);
+            class.add_methods(rows);
         }
     }
 }

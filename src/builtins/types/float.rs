@@ -25,7 +25,7 @@ pub fn install(vm: &mut Vm) {
     let class = vm.types.float.clone();
     type Rows = Operators<Real>;
     for rows in [METHODS, Rows::ARITHMETIC, Rows::REAL, special::COMPARISONS] {
-        add_methods(vm, &class, rows);
+        class.add_methods(rows);
     }
 }
 

@@ -13,7 +13,6 @@ use crate::syntax::ast::{BinOp, CmpOp};
 
 pub fn install(vm: &mut Vm) {
     for class in [&vm.types.GenericAlias, &vm.types.SimpleNamespace, &vm.types.UnionType] {
-        class.dict.set_str(vm.name(sym::__module__), Value::str("types"));
         class.named_in_full.set(true);
     }
     let namespace = vm.types.SimpleNamespace.clone();
@@ -36,7 +35,7 @@ pub fn install(vm: &mut Vm) {
         (types.mappingproxy.clone(), PROXY),
     ];
     for (class, rows) in tables {
-        add_methods(vm, &class, rows);
+        class.add_methods(rows);
     }
 }
 

@@ -28,7 +28,7 @@ pub fn install(vm: &mut Vm) {
     let class = vm.types.int.clone();
     type Rows = Operators<Integer>;
     for rows in [METHODS, Rows::ARITHMETIC, Rows::REAL, Rows::BITWISE, special::COMPARISONS] {
-        add_methods(vm, &class, rows);
+        class.add_methods(rows);
     }
 }
 

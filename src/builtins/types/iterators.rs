@@ -29,16 +29,16 @@ pub fn install(vm: &mut Vm) {
     let sized = sized.map(Clone::clone);
     let others = others.map(Clone::clone);
     for class in sized.iter().chain(&others) {
-        add_methods(vm, class, ITERATOR);
+        class.add_methods(ITERATOR);
     }
     for class in &sized {
-        add_methods(vm, class, SIZED);
+        class.add_methods(SIZED);
     }
     for class in sized.iter().chain(&others) {
         let name = class.name.borrow().clone();
         let stateless = ["map", "filter", "enumerate", "callable_iterator", "set_iterator", "memory_iterator"];
         if !name.starts_with("dict_") && !stateless.contains(&name.as_str()) {
-            add_methods(vm, class, STATE);
+            class.add_methods(STATE);
         }
     }
 }

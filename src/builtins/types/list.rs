@@ -18,7 +18,7 @@ pub fn install(vm: &mut Vm) {
         special::SEQUENCE,
         special::MUTABLE_SEQUENCE,
     ] {
-        add_methods(vm, &class, rows);
+        class.add_methods(rows);
     }
 }
 

@@ -33,9 +33,10 @@ pub fn install(vm: &mut Vm) {
     let module = vm.name(sym::__module__).clone();
     for class in vm.types.all() {
         if let Some(name) = module_of(&class.name.borrow()) {
-            class.dict.set_str(&module, Value::str(name));
+            class.declare(&module, Value::str(name));
         }
     }
+    refuse_instances(vm);
     object::install(vm);
     type_::install(vm);
     int::install(vm);
@@ -56,7 +57,6 @@ pub fn install(vm: &mut Vm) {
     exception::install(vm);
     coroutine::install(vm);
     iterators::install(vm);
-    refuse_instances(vm);
 }
 
 /// The module that a class says it is from, if it is not a built-in one by name.
@@ -78,13 +78,11 @@ pub const NO_INSTANCES: &[Row] = &[static_method("__new__(cls, *args, **kwargs)"
     Err(vm.type_error(format!("cannot create '{name}' instances")))
 })];
 
-/// Classes that cannot be derived from and have no constructor make no instances when called.
-fn refuse_instances(vm: &mut Vm) {
-    let new = vm.name(sym::__new__).clone();
-    let classes: Vec<Rc<Class>> = vm.types.all().into_iter().cloned().collect();
-    for class in classes {
-        if class.layout == Layout::Final && class.dict.get_str(&new).is_none() && !Rc::ptr_eq(&class, &vm.types.bool_) {
-            add_methods(vm, &class, NO_INSTANCES);
+/// Classes that cannot be derived from make no instances when called, but for those whose tables say how.
+fn refuse_instances(vm: &Vm) {
+    for class in vm.types.all() {
+        if class.layout == Layout::Final && !Rc::ptr_eq(class, &vm.types.bool_) {
+            class.add_methods(NO_INSTANCES);
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::object::native::NativeCall;
 
 pub fn install(vm: &mut Vm) {
     let class = vm.types.object.clone();
-    add_methods(vm, &class, METHODS);
+    class.add_methods(METHODS);
     let doc = vm.name(sym::__doc__).clone();
     class.set(&doc, Value::None);
 }

@@ -22,7 +22,7 @@ pub fn install(vm: &mut Vm) {
         (types.getset_descriptor.clone(), MEMBER),
     ];
     for (class, rows) in tables {
-        add_methods(vm, &class, rows);
+        class.add_methods(rows);
     }
     // What is said of one that has lost the documentation of its function.
     let doc = vm.name(sym::__doc__).clone();

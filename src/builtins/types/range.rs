@@ -12,7 +12,7 @@ use crate::object::Range;
 pub fn install(vm: &mut Vm) {
     let class = vm.types.range.clone();
     for rows in [METHODS, special::COMPARISONS, special::CONTAINER, special::HASH] {
-        add_methods(vm, &class, rows);
+        class.add_methods(rows);
     }
 }
 

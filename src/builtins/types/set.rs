@@ -12,14 +12,14 @@ pub fn install(vm: &mut Vm) {
     let (set, frozenset) = (vm.types.set.clone(), vm.types.frozenset.clone());
     for class in [&set, &frozenset] {
         for rows in [COMMON, special::COMPARISONS, special::SET] {
-            add_methods(vm, class, rows);
+            class.add_methods(rows);
         }
     }
     special::unhashable(vm, &set);
-    add_methods(vm, &set, SET);
-    add_methods(vm, &set, special::MUTABLE_SET);
-    add_methods(vm, &frozenset, FROZENSET);
-    add_methods(vm, &frozenset, special::HASH);
+    set.add_methods(SET);
+    set.add_methods(special::MUTABLE_SET);
+    frozenset.add_methods(FROZENSET);
+    frozenset.add_methods(special::HASH);
 }
 
 /// The row of a method that takes any number of others.

@@ -10,7 +10,7 @@ use crate::object::Slice;
 pub fn install(vm: &mut Vm) {
     let class = vm.types.slice.clone();
     for rows in [METHODS, special::COMPARISONS, special::HASH] {
-        add_methods(vm, &class, rows);
+        class.add_methods(rows);
     }
 }
 

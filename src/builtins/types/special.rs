@@ -72,9 +72,8 @@ pub const MUTABLE_SET: &[Row] = &[
 pub const HASH: &[Row] = &[method("__hash__()", hash)];
 
 /// Says that the instances of a class cannot be hashed.
-pub fn unhashable(vm: &mut Vm, class: &Rc<Class>) {
-    let name = vm.name(sym::__hash__).clone();
-    class.set(&name, Value::None);
+pub fn unhashable(vm: &Vm, class: &Rc<Class>) {
+    class.declare(vm.name(sym::__hash__), Value::None);
 }
 
 /// A part of a built-in object that can be read: `member_descriptor` is its class.

@@ -8,7 +8,7 @@ use crate::text::slice as slices;
 pub fn install(vm: &mut Vm) {
     let class = vm.types.tuple.clone();
     for rows in [METHODS, special::COMPARISONS, special::CONTAINER, special::SEQUENCE, special::HASH] {
-        add_methods(vm, &class, rows);
+        class.add_methods(rows);
     }
 }
 

@@ -14,7 +14,7 @@ use crate::symbol::Symbol;
 
 pub fn install(vm: &mut Vm) {
     let class = vm.types.type_.clone();
-    add_methods(vm, &class, METHODS);
+    class.add_methods(METHODS);
 }
 
 const METHODS: &[Row] = &[
@@ -71,7 +71,7 @@ const METHODS: &[Row] = &[
         Ok(Value::tuple(class.mro().into_iter().map(Value::Class).collect::<Vec<_>>()))
     }),
     getter("__dict__", |vm, class| {
-        let dict = this(vm, class)?.dict.clone();
+        let dict = this(vm, class)?.dict().clone();
         Ok(vm.mapping_proxy(Value::Dict(dict)))
     }),
     attribute("__annotations__", get_annotations, set_annotations),
@@ -163,12 +163,12 @@ fn text_signature(vm: &mut Vm, class: &Value) -> Result {
             return Ok(shown.map_or(Value::None, Value::str));
         }
     }
-    let module = vm.entry(&class.dict, sym::__module__);
+    let module = vm.entry(&class.dict(), sym::__module__);
     // The classes of asyncio are what a program makes objects of by hand, also those that inherit their `__init__`.
     let inherits = module.as_ref().and_then(Value::as_str).is_some_and(|module| module.as_str().contains("asyncio"));
     for name in [sym::__init__, sym::__new__] {
         let name = vm.name(name);
-        let found = if inherits { class.lookup(name) } else { class.dict.get_str(name) };
+        let found = if inherits { class.lookup(name) } else { class.dict().get_str(name) };
         let signature = match &found {
             Some(Value::Native(native)) => native.row.signature,
             Some(Value::Descriptor(wrapped)) => match &**wrapped {
@@ -355,7 +355,7 @@ fn set_qualname(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
 /// An entry of the class's own namespace.
 fn entry(vm: &Vm, class: &Class, name: Symbol) -> Option<Value> {
     // In the namespace of `type` itself these names are the attributes that answer for all classes.
-    if std::ptr::eq(class, &*vm.types.type_) { None } else { class.dict.get_str(vm.name(name)) }
+    if std::ptr::eq(class, &*vm.types.type_) { None } else { class.dict().get_str(vm.name(name)) }
 }
 
 fn set_entry(vm: &mut Vm, class: &Value, name: Symbol, new: Value) -> Result<()> {
@@ -365,7 +365,7 @@ fn set_entry(vm: &mut Vm, class: &Value, name: Symbol, new: Value) -> Result<()>
     class.set(&name, new);
     if name.as_str() == "__module__" {
         // What is said to come from elsewhere has no line here.
-        class.dict.remove_str(&vm.name(sym::__firstlineno__).clone());
+        class.dict().remove_str(&vm.name(sym::__firstlineno__).clone());
         class.changed();
     }
     Ok(())
@@ -527,7 +527,7 @@ fn set_annotations(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
     }
     let name = vm.name(sym::__annotations__).clone();
     let class = this(vm, class)?;
-    let old = class.dict.remove_str(&name);
+    let old = class.dict().remove_str(&name);
     class.changed();
     match old {
         Some(_) => Ok(()),
@@ -543,7 +543,7 @@ fn get_type_params(vm: &mut Vm, class: &Value) -> Result {
 fn get_abstract(vm: &mut Vm, class: &Value) -> Result {
     let class = this(vm, class)?;
     let name = vm.intern("__abstractmethods__");
-    match class.dict.get_str(&name) {
+    match class.dict().get_str(&name) {
         Some(found) if !Rc::ptr_eq(class, &vm.types.type_) => Ok(found),
         _ => Err(vm.error(vm.types.AttributeError.clone(), name.as_str())),
     }
@@ -555,7 +555,7 @@ fn set_abstract(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
     let names = if new.is_unbound() { Value::None } else { new.clone() };
     class.is_abstract.set(vm.truth(&names)?);
     if new.is_unbound() {
-        let old = class.dict.remove_str(&name);
+        let old = class.dict().remove_str(&name);
         class.changed();
         return match old {
             Some(_) => Ok(()),

@@ -90,7 +90,7 @@ pub fn make(vm: &mut Vm, items: VecDeque<Value>) -> Result {
 pub(super) fn class(vm: &mut Vm) -> Rc<Class> {
     let object = vm.types.object.clone();
     let class = define(vm, "collections.deque", &object, Layout::DEQUE, METHODS);
-    vm.set_entry(&class.dict, sym::__hash__, Value::None);
+    class.declare(vm.name(sym::__hash__), Value::None);
     class
 }
 
@@ -465,9 +465,9 @@ pub(super) fn iterator_class(vm: &mut Vm, backwards: bool) -> Rc<Class> {
         false => define(vm, "collections._deque_iterator", &object, Layout::Final, NEW),
         true => define(vm, "collections._deque_reverse_iterator", &object, Layout::Final, NEW),
     };
-    if vm.entry(&class.dict, "__next__").is_none() {
-        add_methods(vm, &class, ITERATOR);
-        add_methods(vm, &class, SIZED);
+    if vm.entry(&class.dict(), "__next__").is_none() {
+        class.add_methods(ITERATOR);
+        class.add_methods(SIZED);
     }
     class
 }

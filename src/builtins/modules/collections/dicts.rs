@@ -17,7 +17,7 @@ pub(super) fn ordered_dict(vm: &mut Vm) -> Rc<Class> {
     let dict = vm.types.dict.clone();
     let class = define(vm, "collections.OrderedDict", &dict, Layout::Dict, ORDERED);
     vm.give_dict(&class);
-    vm.set_entry(&class.dict, sym::__hash__, Value::None);
+    class.declare(vm.name(sym::__hash__), Value::None);
     class
 }
 

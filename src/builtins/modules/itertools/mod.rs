@@ -31,9 +31,9 @@ fn class(vm: &mut Vm, full: &'static str, rows: &'static [Row]) -> Rc<Class> {
         _ => Layout::Final,
     };
     let class = define(vm, full, &object, layout, rows);
-    if vm.entry(&class.dict, "__next__").is_none() {
-        crate::builtins::add_methods(vm, &class, ITERATOR);
-        crate::builtins::add_methods(vm, &class, DEPRECATED);
+    if vm.entry(&class.dict(), "__next__").is_none() {
+        class.add_methods(ITERATOR);
+        class.add_methods(DEPRECATED);
     }
     class
 }

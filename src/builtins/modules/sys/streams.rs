@@ -45,8 +45,8 @@ pub(crate) fn originals(vm: &mut Vm) -> [Value; 3] {
         return streams.clone();
     }
     let class = vm.types.TextIOWrapper.clone();
-    vm.set_entry(&class.dict, sym::__module__, Value::str("_io"));
-    crate::builtins::add_methods(vm, &class, METHODS);
+    class.declare(vm.name(sym::__module__), Value::str("_io"));
+    class.add_methods(METHODS);
     let made = [Kind::Input, Kind::Output, Kind::Errors]
         .map(|kind| Instance::native(&class, Stream { kind, closed: Cell::new(false), pending: RefCell::default() }));
     vm.extension::<Streams>().0 = Some(made.clone());

@@ -18,7 +18,7 @@ macro_rules! structure {
 /// A structure of which there is one instance.
 fn only(vm: &mut Vm, structure: Value) -> Value {
     let class = vm.class_of(&structure);
-    add_methods(vm, &class, NO_INSTANCES);
+    class.add_methods(NO_INSTANCES);
     structure
 }
 

@@ -13,7 +13,7 @@ use crate::text::slice::index;
 
 pub(super) fn install(vm: &mut Vm) {
     let class = vm.types.memoryview.clone();
-    add_methods(vm, &class, METHODS);
+    class.add_methods(METHODS);
 }
 
 /// A row for what a view says of itself.

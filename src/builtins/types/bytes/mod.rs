@@ -18,14 +18,14 @@ pub fn install(vm: &mut Vm) {
     let (bytes, bytearray) = (vm.types.bytes.clone(), vm.types.bytearray.clone());
     for class in [&bytes, &bytearray] {
         for rows in [COMMON, methods::METHODS, special::COMPARISONS, special::CONTAINER, special::SEQUENCE] {
-            add_methods(vm, class, rows);
+            class.add_methods(rows);
         }
     }
-    add_methods(vm, &bytes, BYTES);
-    add_methods(vm, &bytes, special::HASH);
+    bytes.add_methods(BYTES);
+    bytes.add_methods(special::HASH);
     special::unhashable(vm, &bytearray);
     for rows in [BYTEARRAY, special::MUTABLE, special::MUTABLE_SEQUENCE] {
-        add_methods(vm, &bytearray, rows);
+        bytearray.add_methods(rows);
     }
     memoryview::install(vm);
 }

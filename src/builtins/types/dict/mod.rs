@@ -10,7 +10,7 @@ pub fn install(vm: &mut Vm) {
     let class = vm.types.dict.clone();
     special::unhashable(vm, &class);
     for rows in [special::COMPARISONS, special::CONTAINER, special::MUTABLE, METHODS] {
-        add_methods(vm, &class, rows);
+        class.add_methods(rows);
     }
     views::install(vm);
 }

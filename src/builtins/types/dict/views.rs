@@ -10,11 +10,11 @@ pub(super) fn install(vm: &mut Vm) {
     for class in &sets {
         special::unhashable(vm, class);
         for rows in [VIEW, SET_LIKE, special::COMPARISONS, special::SET] {
-            add_methods(vm, class, rows);
+            class.add_methods(rows);
         }
     }
     let values = vm.types.dict_values.clone();
-    add_methods(vm, &values, VIEW);
+    values.add_methods(VIEW);
 }
 
 /// What all three views have.

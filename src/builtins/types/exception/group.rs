@@ -7,7 +7,7 @@ use crate::object::Exception;
 
 pub(super) fn install(vm: &mut Vm) {
     let base = vm.types.BaseExceptionGroup.clone();
-    add_methods(vm, &base, METHODS);
+    base.add_methods(METHODS);
     derive_from_both(vm);
 }
 

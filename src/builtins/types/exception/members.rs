@@ -24,7 +24,7 @@ pub(super) fn install(vm: &mut Vm) {
         (types.UnicodeTranslateError.clone(), UNICODE_TRANSLATE_ERROR),
     ];
     for (class, rows) in &tables {
-        add_methods(vm, class, rows);
+        class.add_methods(rows);
     }
 }
 

@@ -14,7 +14,7 @@ use crate::symbol::Symbol;
 
 pub fn install(vm: &mut Vm) {
     let base = vm.types.BaseException.clone();
-    add_methods(vm, &base, METHODS);
+    base.add_methods(METHODS);
     let cancelled = vm.types.CancelledError.clone();
     let module = vm.name(sym::__module__).clone();
     cancelled.set(&module, Value::str("asyncio.exceptions"));

@@ -19,7 +19,7 @@ pub(super) fn install(vm: &mut Vm) {
         (types.cell.clone(), CELL),
     ];
     for (class, rows) in tables {
-        add_methods(vm, &class, rows);
+        class.add_methods(rows);
     }
     unhashable(vm, &vm.types.cell.clone());
 }

@@ -32,7 +32,7 @@ pub fn install(vm: &mut Vm) {
         (types.module.clone(), MODULE),
     ];
     for (class, rows) in tables {
-        add_methods(vm, &class, rows);
+        class.add_methods(rows);
     }
     code::install(vm);
 }
@@ -191,7 +191,7 @@ pub(super) fn defined(vm: &mut Vm, module: Value, keyword: &str, qualname: &str,
     for part in qualname.split('.') {
         let part = vm.intern(part);
         found = match &found {
-            Value::Class(class) => class.dict.get_str(&part),
+            Value::Class(class) => class.dict().get_str(&part),
             found => found.as_dict().and_then(|dict| dict.get_str(&part)),
         }
         .unwrap_or_default();

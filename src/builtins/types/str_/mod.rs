@@ -13,7 +13,7 @@ use crate::text::strops;
 pub fn install(vm: &mut Vm) {
     let class = vm.types.str_.clone();
     for rows in [METHODS, PREDICATES, change::METHODS, translate::METHODS, special::COMPARISONS] {
-        add_methods(vm, &class, rows);
+        class.add_methods(rows);
     }
 }
 
