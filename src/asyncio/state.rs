@@ -159,7 +159,7 @@ pub fn state(vm: &mut Vm) -> Rc<State> {
 fn make_state(vm: &mut Vm) -> Rc<State> {
     let contexts = contextvars::current(vm);
     let classes = Classes::new(vm);
-    vm.set_entry(&classes.loop_bound.dict(), "_loop", Value::None);
+    vm.set_entry(classes.loop_bound.dict(), "_loop", Value::None);
     let state = Rc::new(State {
         classes,
         running: RefCell::new(Value::None),

@@ -321,7 +321,7 @@ impl Vm {
         let mro = class.mro();
         let mut own = None;
         for class in mro.iter() {
-            let Some(Value::Function(init)) = self.entry(&class.dict(), sym::__init__) else { continue };
+            let Some(Value::Function(init)) = self.entry(class.dict(), sym::__init__) else { continue };
             let text = init.code.source.text.get(init.code.span.range())?;
             let class = class.name.borrow().as_str().to_owned();
             if text.contains(&format!("self.{name} = ")) {

@@ -245,7 +245,7 @@ impl Vm {
         if !class.is_abstract.get() {
             return Ok(());
         }
-        let Some(names) = self.entry(&class.dict(), "__abstractmethods__") else { return Ok(()) };
+        let Some(names) = self.entry(class.dict(), "__abstractmethods__") else { return Ok(()) };
         let items = self.collect(&names)?;
         let mut names: Vec<String> = items.iter().filter_map(|v| v.as_str().map(|s| format!("'{s}'"))).collect();
         names.sort();
@@ -414,7 +414,7 @@ impl Vm {
 
     /// What a new class's namespace gets besides what the body put there.
     fn prepare_namespace(&mut self, class: &Rc<Class>) -> Result<()> {
-        match self.entry(&class.dict(), sym::__slots__) {
+        match self.entry(class.dict(), sym::__slots__) {
             Some(slots) => self.add_slots(class, &slots)?,
             None => {
                 let inherited =
@@ -449,7 +449,7 @@ impl Vm {
         if class.dict().get_str(&eq).is_some() && class.dict().get_str(&hash).is_none() {
             class.dict().set_str(&hash, Value::None);
         }
-        if self.entry(&class.dict(), sym::__del__).is_some() {
+        if self.entry(class.dict(), sym::__del__).is_some() {
             class.has_del.set(true);
         }
         // A script's `__await__` takes the place of the built-in one.
@@ -593,7 +593,7 @@ impl Vm {
         if class.own_place.get() == Place::Nowhere {
             self.make_super(class, &Value::Class(class.clone()))?;
         }
-        let inherited = class.ancestors.borrow().iter().find_map(|a| self.entry(&a.dict(), sym::__init_subclass__));
+        let inherited = class.ancestors.borrow().iter().find_map(|a| self.entry(a.dict(), sym::__init_subclass__));
         match inherited {
             Some(Value::Native(_)) | None if kwargs.is_empty() => Ok(()),
             Some(method) => {

@@ -213,7 +213,7 @@ impl Vm {
         let qualname = class.qualname.borrow().as_str().to_owned();
         // A metaclass may have a say.
         let module = match Rc::ptr_eq(&self.class_of(&Value::Class(class.clone())), &self.types.type_) {
-            true => self.entry(&class.dict(), sym::__module__),
+            true => self.entry(class.dict(), sym::__module__),
             false => self.get_attr_opt(&Value::Class(class.clone()), sym::__module__).unwrap_or(Some(Value::None)),
         };
         match module {

@@ -102,7 +102,7 @@ const METHODS: &[Row] = &[
     method("__iter__()", |vm, args| {
         let object = vm.types.object.clone();
         let class = define(vm, "array.arrayiterator", &object, Layout::Final, iterators::ITERATOR);
-        if vm.entry(&class.dict(), "__setstate__").is_none() {
+        if vm.entry(class.dict(), "__setstate__").is_none() {
             class.add_methods(iterators::STATE);
         }
         Ok(Iter::native(&class, Items { array: args[0].clone(), at: 0 }))

@@ -26,7 +26,7 @@ pub fn new_structure(
         class.dict().set_str(&key, Value::tuple(names));
         let counts = [("n_fields", rows.len() + unnamed), ("n_sequence_fields", length), ("n_unnamed_fields", unnamed)];
         for (key, value) in counts {
-            vm.set_entry(&class.dict(), key, Value::usize(value));
+            vm.set_entry(class.dict(), key, Value::usize(value));
         }
         class.add_methods(STRUCTURE);
     }
@@ -77,7 +77,7 @@ impl Shape {
         };
         let names = class.dict().pairs().into_iter().filter_map(field).collect();
         let mut count =
-            |key| vm.entry(&class.dict(), key).and_then(|count| count.as_int()).map_or(0, |count| count as usize);
+            |key| vm.entry(class.dict(), key).and_then(|count| count.as_int()).map_or(0, |count| count as usize);
         let (length, unnamed) = (count("n_sequence_fields"), count("n_unnamed_fields"));
         Shape { full: vm.full_name(class).to_string(), names, length, unnamed }
     }

@@ -163,7 +163,7 @@ fn text_signature(vm: &mut Vm, class: &Value) -> Result {
             return Ok(shown.map_or(Value::None, Value::str));
         }
     }
-    let module = vm.entry(&class.dict(), sym::__module__);
+    let module = vm.entry(class.dict(), sym::__module__);
     // The classes of asyncio are what a program makes objects of by hand, also those that inherit their `__init__`.
     let inherits = module.as_ref().and_then(Value::as_str).is_some_and(|module| module.as_str().contains("asyncio"));
     for name in [sym::__init__, sym::__new__] {

@@ -465,7 +465,7 @@ pub(super) fn iterator_class(vm: &mut Vm, backwards: bool) -> Rc<Class> {
         false => define(vm, "collections._deque_iterator", &object, Layout::Final, NEW),
         true => define(vm, "collections._deque_reverse_iterator", &object, Layout::Final, NEW),
     };
-    if vm.entry(&class.dict(), "__next__").is_none() {
+    if vm.entry(class.dict(), "__next__").is_none() {
         class.add_methods(ITERATOR);
         class.add_methods(SIZED);
     }

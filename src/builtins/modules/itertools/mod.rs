@@ -31,7 +31,7 @@ fn class(vm: &mut Vm, full: &'static str, rows: &'static [Row]) -> Rc<Class> {
         _ => Layout::Final,
     };
     let class = define(vm, full, &object, layout, rows);
-    if vm.entry(&class.dict(), "__next__").is_none() {
+    if vm.entry(class.dict(), "__next__").is_none() {
         class.add_methods(ITERATOR);
         class.add_methods(DEPRECATED);
     }
