@@ -10,7 +10,7 @@ use crate::object::code::Code;
 use crate::object::module::Module;
 use crate::object::{Error, Str, Value, gc};
 use crate::report::ErrorFormat;
-use crate::symbol::sym;
+use crate::symbol::{LEAST_LEVELS, MOST_LEVELS, sym};
 use crate::syntax::Origin;
 
 /// The exit status of a script that ran out of time.
@@ -26,6 +26,11 @@ pub struct Interpreter {
     /// The program that ran last ended with a `KeyboardInterrupt`: CPython's process then ends by that signal.
     pub interrupted: bool,
 }
+
+/// The part of the native stack that is kept for what goes through the tree of a text, or runs an expression.
+const KEPT_FOR_TREES: usize = 16;
+/// What a level of a tree takes of it at most.
+const LEVEL: usize = if cfg!(debug_assertions) { 24 << 10 } else { 6 << 10 };
 
 /// A script that was parsed and checked.
 pub struct Program {
@@ -43,7 +48,9 @@ impl Interpreter {
     /// `RecursionError`. Without it only Python's own limit holds.
     pub fn limit_stack(&mut self, bytes: usize) {
         let here = 0u8;
-        self.vm.stack_limit = (std::ptr::from_ref(&here) as usize).saturating_sub(bytes);
+        let kept = bytes / KEPT_FOR_TREES;
+        self.vm.stack_limit = (std::ptr::from_ref(&here) as usize).saturating_sub(bytes - kept);
+        self.vm.interner.levels = ((kept / LEVEL) as u32).clamp(LEAST_LEVELS, MOST_LEVELS);
     }
 
     /// Parses and checks a script. `name` is how tracebacks call it.

@@ -13,8 +13,15 @@ pub struct Symbol(pub u32);
 /// About as many names as a program that imports a module or two has.
 const AT_START: usize = 3000;
 
+/// The levels of a tree that any stack allows.
+pub const LEAST_LEVELS: u32 = 1_200;
+/// The levels that CPython's compiler goes down at most.
+pub const MOST_LEVELS: u32 = 9_997;
+
 /// Maps names to symbols and back.
 pub struct Interner {
+    /// The levels that the tree of a text may have, which those who walk through it need native stack for.
+    pub levels: u32,
     names: Vec<Rc<str>>,
     symbols: HashMap<Rc<str>, Symbol, foldhash::fast::FixedState>,
 }
@@ -22,7 +29,7 @@ pub struct Interner {
 impl Default for Interner {
     fn default() -> Self {
         let symbols = HashMap::with_capacity_and_hasher(AT_START, foldhash::fast::FixedState::default());
-        let mut interner = Interner { names: Vec::with_capacity(AT_START), symbols };
+        let mut interner = Interner { levels: LEAST_LEVELS, names: Vec::with_capacity(AT_START), symbols };
         for name in sym::NAMES {
             interner.intern(name);
         }

@@ -284,7 +284,7 @@ pub(crate) fn run(stack: usize) -> u8 {
     };
     let style = options.style();
     if options.check {
-        return check(options, &style);
+        return check(options, stack, &style);
     }
     if options.dump.is_none() && repl::is_wanted(options) {
         return repl::run(options, stack);
@@ -386,7 +386,7 @@ fn print_diagnostics(diagnostics: &[Diagnostic], style: &Style) {
 }
 
 /// `--check`: every error in every file, or what is suspicious in it.
-fn check(options: &Options, style: &Style) -> u8 {
+fn check(options: &Options, stack: usize, style: &Style) -> u8 {
     if options.script.is_empty() && options.command.is_none() {
         return usage("--check needs a FILE");
     }
@@ -404,7 +404,9 @@ fn check(options: &Options, style: &Style) -> u8 {
                 continue;
             }
         };
-        let found = Interpreter::new(Host::closed()).check(&input.name, &input.bytes);
+        let mut interpreter = Interpreter::new(Host::closed());
+        interpreter.limit_stack(stack);
+        let found = interpreter.check(&input.name, &input.bytes);
         print_diagnostics(&found, style);
         if found.iter().any(|d| d.severity == Severity::Error || options.deny_warnings) {
             status = status.max(1);

@@ -79,7 +79,9 @@ pub(super) fn diagnostic(diagnostic: &Diagnostic) -> String {
     match diagnostic.severity {
         Severity::Error => {
             let mut pieces = Vec::new();
-            if let Some(place) = place::of(diagnostic, place::Reading::File, None) {
+            // Too deep a text is no syntax error: it has no place.
+            let has_place = !matches!(code.as_str(), "MemoryError" | "RecursionError");
+            if let Some(place) = has_place.then(|| place::of(diagnostic, place::Reading::File, None)).flatten() {
                 syntax_place(&place, &mut pieces);
             }
             pieces.push(final_line(code, message, None));

@@ -63,6 +63,8 @@ pub(super) struct Lexed {
     pub open_at_fault: Option<(char, u32)>,
     /// The text ends inside an f-string.
     pub ends_in_fstring: bool,
+    /// See [`Interner::levels`].
+    pub levels: u32,
     /// Reading was given up before the end of the text.
     pub gave_up: bool,
     /// The first token of a line that can't be read: blocks that end there.
@@ -85,8 +87,8 @@ pub(super) fn lex_mending(source: &Source, interner: &mut Interner, to_mend: Vec
         source,
         text,
         logos: TokenKind::lexer(text),
+        out: Lexed { levels: interner.levels, ..Lexed::default() },
         interner,
-        out: Lexed::default(),
         brackets: Vec::new(),
         fstrings: Vec::new(),
         indents: vec![Indent { column: 0, narrow: 0 }],

@@ -168,7 +168,7 @@ fn if_stmt(inp: &mut Inp<'_, '_>) -> Res<StmtKind> {
         head = next;
         what = "'elif' statement";
         inp.state().blocks += 1;
-        if inp.state().blocks > MAX_HEIGHT {
+        if inp.state().blocks > inp.state().max_height.min(MAX_CLAUSES) {
             return too_complex(inp);
         }
     }

@@ -92,7 +92,7 @@ fn old_statement(inp: &mut Inp<'_, '_>, inner: bool) -> Res<()> {
     let at = index(inp);
     let depth = inp.state().depth;
     let seen = inner && continues || !is_old && (continues && !is_soft || !inp.state().hopeless.insert(("legacy", at)));
-    if seen || depth > MAX_DEPTH / 2 {
+    if seen || depth > inp.state().max_depth / 2 {
         return FINE;
     }
     advance(inp);

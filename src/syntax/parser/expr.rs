@@ -11,7 +11,7 @@ use crate::syntax::ast::{Arg, BinOp, BoolOp, CmpOp, Lambda, Params, UnaryOp};
 
 /// What a right operand and the parameters of a lambda cost, see [`nested`].
 const OPERAND: u32 = 3;
-const LAMBDA: u32 = 9;
+const LAMBDA: u32 = 12;
 
 pub(super) fn expr(kind: ExprKind, span: Span) -> Expr {
     Expr { kind, span, suspends: false }
@@ -191,7 +191,11 @@ pub(super) fn expression(inp: &mut Inp<'_, '_>) -> Res<Expr> {
 #[inline(never)]
 fn right_nested<'t, 'p>(inp: &mut Inp<'t, 'p>, begun: u32, mut first: Option<(Expr, Saved<'t, 'p>)>) -> Res<Expr> {
     let mut pending = Vec::new();
+    let mut prefixes = 0;
     let mut value = loop {
+        if prefixes > inp.state().max_prefixes {
+            return too_complex(inp);
+        }
         let next = match first.take() {
             Some(first) => Ok(Next::Operand(first.0, first.1)),
             None => lambda_or_operand(inp),
@@ -200,6 +204,7 @@ fn right_nested<'t, 'p>(inp: &mut Inp<'t, 'p>, begun: u32, mut first: Option<(Ex
             Ok(Next::Operand(body, start)) => (body, start),
             Ok(Next::Lambda(head)) => {
                 pending.push(head);
+                prefixes += LAMBDA_PREFIXES;
                 continue;
             }
             Err(Failed) => break without_conditional(inp, &mut pending)?,
@@ -209,6 +214,7 @@ fn right_nested<'t, 'p>(inp: &mut Inp<'t, 'p>, begun: u32, mut first: Option<(Ex
             let before_if = inp.save();
             if let Some(test) = conditional_head(inp, &body)? {
                 pending.push(Pending::Conditional { start: offset, body: Box::new(body), test, before_if });
+                prefixes += 1;
                 continue;
             }
         } else if inp.state().explain {
@@ -465,6 +471,9 @@ fn prefixed(inp: &mut Inp<'_, '_>, first: K) -> Res<Expr> {
         };
         advance(inp);
         ops.push((op, token.span.start));
+    }
+    if ops.len() > inp.state().max_prefixes {
+        return too_complex(inp);
     }
     explaining(inp, |inp| explain::not_after_operator(inp, first != K::Not))?;
     let operand_level = if first == K::Not { level::COMPARE } else { level::FACTOR };

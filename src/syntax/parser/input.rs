@@ -29,10 +29,14 @@ use crate::syntax::literal::Literal;
 use crate::syntax::token::TokenKind;
 pub(super) use crate::syntax::token::{Token, TokenKind as K};
 
-/// The levels a tree of expressions, or of statements, may have.
-pub(super) const MAX_HEIGHT: u32 = 1_200;
-/// A measure of native stack: see [`nested`].
-pub(super) const MAX_DEPTH: u32 = 1_200;
+/// The prefixes (operators, conditions) that CPython's parser reads one within the other, and how many of these it takes a
+/// lambda for.
+const MAX_PREFIXES: usize = 5_968;
+pub(super) const LAMBDA_PREFIXES: usize = 2;
+/// The clauses of an `if` that it reads one within the other.
+pub(super) const MAX_CLAUSES: u32 = 5_963;
+/// See [`nested`]: where it gives up a chain of powers.
+const MAX_DEPTH: u32 = 8_954;
 
 pub(super) type Tokens<'t> = &'t [Token];
 pub(super) type Extra<'t> = Full<Failed, State<'t>, ()>;
@@ -95,6 +99,11 @@ pub(super) struct State<'t> {
     /// The levels of the tallest expression since this was last zero.
     pub(super) height: u32,
     pub(super) depth: u32,
+    /// How far `depth` may go.
+    pub(super) max_depth: u32,
+    /// How far `height` may go.
+    pub(super) max_height: u32,
+    pub(super) max_prefixes: usize,
     /// The levels of statements around the one being parsed.
     pub(super) blocks: u32,
     pub(super) diagnostics: Vec<Found>,
@@ -116,6 +125,9 @@ impl<'t> State<'t> {
             hopeless: HashSet::default(),
             height: 0,
             depth: 0,
+            max_depth: lexed.levels.min(MAX_DEPTH),
+            max_height: lexed.levels,
+            max_prefixes: MAX_PREFIXES.min(lexed.levels as usize),
             blocks: 0,
             diagnostics: Vec::new(),
         }
@@ -267,15 +279,22 @@ pub(super) fn listed_in<'t, T>(open: TokenKind, item: impl Rule<'t, T>, close: T
     items.delimited_by(token(open), token(close))
 }
 
-/// Fails because a tree would be too deep.
+/// Fails because a text is nested too deeply for CPython's parser.
 #[cold]
 pub(super) fn too_complex<T>(inp: &mut Inp<'_, '_>) -> Res<T> {
     let span = peek(inp).span;
     raise_of(inp, "MemoryError", "Parser stack overflowed - Python source too complex to parse", span)
 }
 
+/// Fails because a tree is too high for CPython's compiler.
+#[cold]
+pub(super) fn too_high<T>(inp: &mut Inp<'_, '_>) -> Res<T> {
+    let span = peek(inp).span;
+    raise_of(inp, "RecursionError", "maximum recursion depth exceeded during compilation", span)
+}
+
 /// Runs a production that can contain itself. `cost` is how much of the native stack one level takes, in units of which
-/// there are [`MAX_DEPTH`].
+/// there are [`State::max_depth`].
 #[inline]
 pub(super) fn nested<'t, 'p, T>(
     inp: &mut Inp<'t, 'p>,
@@ -283,7 +302,7 @@ pub(super) fn nested<'t, 'p, T>(
     production: impl FnOnce(&mut Inp<'t, 'p>) -> Res<T>,
 ) -> Res<T> {
     inp.state().depth += cost;
-    if inp.state().depth > MAX_DEPTH {
+    if inp.state().depth > inp.state().max_depth {
         return too_complex(inp);
     }
     let result = production(inp);
@@ -303,7 +322,7 @@ pub(super) fn end_node(inp: &mut Inp<'_, '_>, begun: u32, levels: u32) -> Res<()
     let state = inp.state();
     let height = state.height + levels;
     state.height = height.max(begun);
-    if height > MAX_HEIGHT { too_complex(inp) } else { Ok(()) }
+    if height > state.max_height { too_high(inp) } else { Ok(()) }
 }
 
 /// Tries a production; if it fails, the input is where it was.

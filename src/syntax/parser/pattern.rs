@@ -92,7 +92,7 @@ pub(super) fn nested_block<'t, 'p, T>(
     production: impl FnOnce(&mut Inp<'t, 'p>) -> Res<T>,
 ) -> Res<T> {
     inp.state().blocks += 1;
-    if inp.state().blocks > MAX_HEIGHT {
+    if inp.state().blocks > inp.state().max_height {
         return too_complex(inp);
     }
     let result = production(inp);
