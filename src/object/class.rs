@@ -105,7 +105,7 @@ pub struct Class {
     pub(super) namespace: Rc<Dict>,
     /// The tables of a built-in class; nothing once its attributes have been looked at. A short program never asks most
     /// classes for theirs.
-    unread: RefCell<Option<(Weak<Class>, Vec<&'static [Row]>)>>,
+    unread: RefCell<Option<Unread>>,
     pub version: Cell<u32>,
     pub layout: Layout,
     pub root_shape: Rc<Shape>,
@@ -140,6 +140,13 @@ pub struct Class {
     /// Itself, if a script has made it: as CPython's class is in its own `__mro__`, it goes when the collector finds it.
     pub own: RefCell<Option<Rc<Class>>>,
     pub mark: gc::Mark,
+}
+
+/// What a built-in class has, as long as nobody wants to know.
+#[derive(Default)]
+struct Unread {
+    class: Weak<Class>,
+    tables: Vec<&'static [Row]>,
 }
 
 /// Where a class stands in its own method resolution order.
@@ -424,10 +431,10 @@ impl Class {
 
     #[cold]
     fn read_tables(&self) {
-        let Some((this, tables)) = self.unread.take() else { return };
+        let Some(Unread { class, tables }) = self.unread.take() else { return };
         self.namespace.table.borrow_mut().reserve(tables.iter().map(|rows| rows.len()).sum());
         for row in tables.into_iter().flatten() {
-            self.add_row(&this, row);
+            self.add_row(&class, row);
         }
     }
 
@@ -459,8 +466,8 @@ impl Class {
         let this = Rc::downgrade(self);
         match &mut *self.unread.borrow_mut() {
             Some(unread) => {
-                unread.0 = this;
-                unread.1.push(rows);
+                unread.class = this;
+                unread.tables.push(rows);
                 return;
             }
             None => rows.iter().for_each(|row| self.add_row(&this, row)),

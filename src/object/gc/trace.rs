@@ -149,7 +149,7 @@ fn trace_function(function: &Function, visit: Visit) {
 }
 
 fn trace_class(class: &Class, visit: Visit) {
-    link(&class.dict(), Value::Dict, visit);
+    link(&class.namespace, Value::Dict, visit);
     if let Some(metaclass) = class.metaclass.get() {
         link(metaclass, Value::Class, visit);
     }
