@@ -135,7 +135,12 @@ fn input(vm: &mut Vm, args: &[Value]) -> Result {
     }
     flush_out(vm)?;
     match (vm.sys_attr("stdin"), vm.sys_attr("__stdin__")) {
-        (Some(now), Some(original)) if now.is(&original) => {}
+        (Some(now), Some(original)) if now.is(&original) => {
+            let closed = vm.get_attr(&now, "closed")?;
+            if vm.truth(&closed)? {
+                return input_from(vm, &now);
+            }
+        }
         (Some(Value::None), _) | (None, Some(_)) => return Err(vm.runtime_error("input(): lost sys.stdin")),
         (Some(file), _) => return input_from(vm, &file),
         (None, None) => {}

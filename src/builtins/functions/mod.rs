@@ -4,6 +4,7 @@ pub(super) mod attributes;
 mod files;
 mod iterate;
 mod numbers;
+mod site;
 pub mod source;
 
 use crate::builtins::add_functions;
@@ -46,6 +47,7 @@ pub fn install(vm: &mut Vm) {
     for (name, value) in constants {
         vm.set_entry(&dict, name, value);
     }
+    site::install(vm, &dict);
     let name = vm.intern("builtins");
     let module = Module::new(name.clone(), dict, None);
     vm.modules.set_str(&name, Value::Module(Rc::new(module)));
@@ -65,12 +67,6 @@ const FUNCTIONS: &[Row] = &[
         None => Err(vm.runtime_error("lost sys.breakpointhook")),
     }),
     native("callable(obj, /)", |vm, args| Ok(Value::bool(vm.is_callable(&args[0])))),
-    native("exit(code=None)", exit),
-    native("quit(code=None)", exit),
-    native("help(*request)", |vm, args| {
-        let request = vm.collect(&args[0])?;
-        vm.call_page("_sitebuiltins", "show", &request)
-    }),
     native("format(value, format_spec='', /)", format),
     native("hash(obj, /)", |vm, args| vm.hash(&args[0]).map(Value::Int)).or_quick(|_, args| match args[0] {
         Value::Str(text) => Some(Value::Int(text.hash())),
@@ -104,12 +100,6 @@ pub(super) fn call_with(vm: &mut Vm, function: &Value, args: &[Value]) -> Result
 fn format(vm: &mut Vm, args: &[Value]) -> Result {
     let spec = crate::builtins::types::text_argument(vm, &args[1], "format", "2")?.clone();
     vm.format_value(&args[0], spec.as_str())
-}
-
-fn exit(vm: &mut Vm, args: &[Value]) -> Result {
-    let error = vm.new_error(vm.types.SystemExit.clone(), vec![args[0].clone()]);
-    vm.set_exception_attr(&error, sym::code, args[0].clone());
-    Err(error)
 }
 
 /// The text of a string argument, or of `None`.
