@@ -125,12 +125,28 @@ pub struct FileInfo {
 pub enum FileChange<'a> {
     /// Who may use it.
     Mode(u32),
-    /// When it was last read and last written.
-    Times { accessed: i128, modified: i128 },
+    /// When it was last read and last written; `follow` as in [`Files::info`].
+    Times { accessed: i128, modified: i128, follow: bool },
+    /// Whose it is; what is not given stays.
+    Owner { user: Option<u32>, group: Option<u32>, follow: bool },
     /// Made as a symbolic link to another.
     Symlink(&'a Path),
     /// Made as another name of a file.
     Link(&'a Path),
+}
+
+/// How much room there is where a file is. Blocks are counted in `unit` bytes.
+#[derive(Default)]
+pub struct Space {
+    pub block_size: u64,
+    pub unit: u64,
+    /// Blocks, those that are free, and those that are free for anybody; then the same of files.
+    pub blocks: [u64; 3],
+    pub files: [u64; 3],
+    pub flags: u64,
+    /// The longest name, in bytes.
+    pub longest_name: u64,
+    pub number: u64,
 }
 
 /// How a file is opened: `create` makes it if it is not there, `exclusive` refuses one that is, `truncate` empties it.
@@ -172,6 +188,10 @@ pub trait Files {
     fn change(&mut self, _: &Path, _: FileChange) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
+    /// How much room there is.
+    fn space(&mut self, _: &Path) -> io::Result<Space> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
     /// The names in a folder, sorted.
     fn list(&mut self, path: &Path) -> io::Result<Vec<String>>;
     fn make_folder(&mut self, path: &Path) -> io::Result<()>;
@@ -200,6 +220,9 @@ impl Files for NoFiles {
     }
     fn change(&mut self, _: &Path, _: FileChange) -> io::Result<()> {
         Err(refused("--allow-write"))
+    }
+    fn space(&mut self, _: &Path) -> io::Result<Space> {
+        Err(refused("--allow-read"))
     }
     fn list(&mut self, _: &Path) -> io::Result<Vec<String>> {
         Err(refused("--allow-read"))

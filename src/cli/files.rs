@@ -1,11 +1,12 @@
 //! The files that `--allow-read` and `--allow-write` grant.
 
-use std::fs::{self, FileTimes, Metadata, OpenOptions};
+use std::fs::{self, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+#[cfg(not(unix))]
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aio::host::{FileChange, FileInfo, Files, OpenFile, Opening, refused};
+use aio::host::{FileChange, FileInfo, Files, OpenFile, Opening, Space, refused};
 
 /// Files below some folders. Symbolic links count as what they lead to.
 pub(super) struct LocalFiles {
@@ -28,6 +29,11 @@ impl LocalFiles {
 
     fn writable(&self, path: &Path) -> io::Result<PathBuf> {
         within(path, &self.write, WRITE)
+    }
+
+    /// What is changed under a name: a link itself if it is not followed.
+    fn named(&self, path: &Path, follow: bool) -> io::Result<PathBuf> {
+        if follow { self.writable(path) } else { entry(path, &self.write, WRITE) }
     }
 }
 
@@ -90,6 +96,7 @@ fn granted(real: PathBuf, folders: &[PathBuf], option: &str) -> io::Result<PathB
 }
 
 /// Nanoseconds since the epoch.
+#[cfg(not(unix))]
 fn moment(nanoseconds: i128) -> io::Result<SystemTime> {
     let length = Duration::from_nanos(u64::try_from(nanoseconds.unsigned_abs()).unwrap_or(u64::MAX));
     let moment = if nanoseconds < 0 { UNIX_EPOCH.checked_sub(length) } else { UNIX_EPOCH.checked_add(length) };
@@ -132,6 +139,33 @@ fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
     let mut permissions = fs::metadata(path)?.permissions();
     permissions.set_readonly(mode & 0o200 == 0);
     fs::set_permissions(path, permissions)
+}
+
+#[cfg(unix)]
+fn set_times(path: &Path, accessed: i128, modified: i128) -> io::Result<()> {
+    use nix::sys::{stat, time::TimeSpec};
+    let moment = |nanoseconds: i128| {
+        let seconds = i64::try_from(nanoseconds.div_euclid(1_000_000_000)).map_err(|_| io::ErrorKind::InvalidInput)?;
+        Ok::<_, io::Error>(TimeSpec::new(seconds, nanoseconds.rem_euclid(1_000_000_000) as i64))
+    };
+    let flags = stat::UtimensatFlags::NoFollowSymlink;
+    Ok(stat::utimensat(nix::fcntl::AT_FDCWD, path, &moment(accessed)?, &moment(modified)?, flags)?)
+}
+
+#[cfg(not(unix))]
+fn set_times(path: &Path, accessed: i128, modified: i128) -> io::Result<()> {
+    let times = fs::FileTimes::new().set_accessed(moment(accessed)?).set_modified(moment(modified)?);
+    fs::File::open(path)?.set_times(times)
+}
+
+#[cfg(unix)]
+fn set_owner(path: &Path, user: Option<u32>, group: Option<u32>) -> io::Result<()> {
+    std::os::unix::fs::lchown(path, user, group)
+}
+
+#[cfg(not(unix))]
+fn set_owner(_: &Path, _: Option<u32>, _: Option<u32>) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 #[cfg(unix)]
@@ -214,14 +248,28 @@ impl Files for LocalFiles {
     fn change(&mut self, path: &Path, change: FileChange) -> io::Result<()> {
         match change {
             FileChange::Mode(mode) => set_mode(&self.writable(path)?, mode),
-            FileChange::Times { accessed, modified } => {
-                let file = fs::File::open(self.writable(path)?)?;
-                file.set_times(FileTimes::new().set_accessed(moment(accessed)?).set_modified(moment(modified)?))
+            FileChange::Times { accessed, modified, follow } => {
+                set_times(&self.named(path, follow)?, accessed, modified)
             }
+            FileChange::Owner { user, group, follow } => set_owner(&self.named(path, follow)?, user, group),
             FileChange::Symlink(target) => symlink(target, &entry(path, &self.write, WRITE)?),
             // By its new name it could be written.
             FileChange::Link(target) => fs::hard_link(self.writable(target)?, entry(path, &self.write, WRITE)?),
         }
+    }
+
+    #[cfg(unix)]
+    fn space(&mut self, path: &Path) -> io::Result<Space> {
+        let found = nix::sys::statvfs::statvfs(&self.readable(path)?)?;
+        Ok(Space {
+            block_size: found.block_size(),
+            unit: found.fragment_size(),
+            blocks: [found.blocks(), found.blocks_free(), found.blocks_available()],
+            files: [found.files(), found.files_free(), found.files_available()],
+            flags: found.flags().bits(),
+            longest_name: found.name_max(),
+            number: found.filesystem_id(),
+        })
     }
 
     fn list(&mut self, path: &Path) -> io::Result<Vec<String>> {

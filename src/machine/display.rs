@@ -305,14 +305,17 @@ impl Vm {
     }
 
     fn os_error_str(&mut self, exception: &Exception) -> Result<Option<String>> {
-        let (errno, message) =
-            (self.exception_attr(exception, sym::errno), self.exception_attr(exception, sym::strerror));
-        let (Some(errno), Some(message)) = (errno, message) else { return Ok(None) };
+        let attrs = [sym::errno, sym::strerror, sym::filename, sym::filename2];
+        let [errno, message, file, second] = attrs.map(|name| self.exception_attr(exception, name));
+        if file.is_none() && (errno.is_none() || message.is_none()) {
+            return Ok(None);
+        }
+        let (errno, message) = (errno.unwrap_or(Value::None), message.unwrap_or(Value::None));
         let mut text = format!("[Errno {}] {}", self.str(&errno)?, self.str(&message)?);
-        if let Some(file) = self.exception_attr(exception, sym::filename).filter(|file| !file.is_none()) {
+        if let Some(file) = file {
             text.push_str(": ");
             self.push_repr(&mut text, &file)?;
-            if let Some(second) = self.exception_attr(exception, sym::filename2).filter(|value| !value.is_none()) {
+            if let Some(second) = second {
                 text.push_str(" -> ");
                 self.push_repr(&mut text, &second)?;
             }

@@ -53,9 +53,23 @@ pub(super) const FUNCTIONS: &[Row] = &[
         let mode = vm.to_i64(&args[1])? as u32;
         change(vm, &args[0], FileChange::Mode(mode))
     }),
-    native("_file_times(path, accessed, modified, /)", |vm, args| {
+    native("_file_times(path, accessed, modified, follow=True, /)", |vm, args| {
         let [accessed, modified] = [vm.to_i64(&args[1])?.into(), vm.to_i64(&args[2])?.into()];
-        change(vm, &args[0], FileChange::Times { accessed, modified })
+        let follow = vm.truth(&args[3])?;
+        change(vm, &args[0], FileChange::Times { accessed, modified, follow })
+    }),
+    native("_file_owner(path, user, group, follow=True, /)", |vm, args| {
+        let [user, group] = [vm.to_i64(&args[1])?, vm.to_i64(&args[2])?].map(|id| u32::try_from(id).ok());
+        let follow = vm.truth(&args[3])?;
+        change(vm, &args[0], FileChange::Owner { user, group, follow })
+    }),
+    // The fields of `statvfs_result`, the last one apart.
+    native("_file_space(path, /)", |vm, args| {
+        let result = vm.host.files.space(&path(&args[0]));
+        let space = done(vm, result, &args[0])?;
+        let ends = [space.flags, space.longest_name, space.number];
+        let all = [&[space.block_size, space.unit][..], &space.blocks, &space.files, &ends].concat();
+        Ok(Value::tuple(all.into_iter().map(|number| Value::int(number.into())).collect::<Vec<_>>()))
     }),
     native("_file_link(target, path, symbolic, /)", |vm, args| {
         let target = path(&args[0]);
@@ -131,7 +145,7 @@ fn change(vm: &mut Vm, file: &Value, change: FileChange) -> Result {
 /// A result of the host's; an error names the file.
 fn done<T>(vm: &mut Vm, result: io::Result<T>, file: &Value) -> Result<T> {
     result.map_err(|error| {
-        if error.kind() == io::ErrorKind::InvalidInput {
+        if error.kind() == io::ErrorKind::InvalidInput && error.raw_os_error().is_none() {
             return vm.value_error("embedded null byte");
         }
         let error = vm.os_error(&error);

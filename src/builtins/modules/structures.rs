@@ -251,6 +251,20 @@ const TIMES_RESULT: &[Row] = &[
     field_row::<4>("elapsed"),
 ];
 
+const STATVFS_RESULT: &[Row] = &[
+    field_row::<0>("f_bsize"),
+    field_row::<1>("f_frsize"),
+    field_row::<2>("f_blocks"),
+    field_row::<3>("f_bfree"),
+    field_row::<4>("f_bavail"),
+    field_row::<5>("f_files"),
+    field_row::<6>("f_ffree"),
+    field_row::<7>("f_favail"),
+    field_row::<8>("f_flag"),
+    field_row::<9>("f_namemax"),
+    beside_row::<0>("f_fsid"),
+];
+
 pub(super) fn struct_time(vm: &mut Vm) -> Rc<Class> {
     new_structure(vm, "time.struct_time", 9, 0, STRUCT_TIME)
 }
@@ -258,6 +272,7 @@ pub(super) fn struct_time(vm: &mut Vm) -> Rc<Class> {
 pub(super) fn of_os(vm: &mut Vm, module: &Rc<Module>) {
     for (full, length, unnamed, rows) in [
         ("os.stat_result", 10, 3, STAT_RESULT),
+        ("os.statvfs_result", 10, 0, STATVFS_RESULT),
         ("os.terminal_size", 2, 0, TERMINAL_SIZE),
         ("posix.uname_result", 5, 0, UNAME_RESULT),
         ("posix.times_result", 5, 0, TIMES_RESULT),

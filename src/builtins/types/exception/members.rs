@@ -165,6 +165,13 @@ fn set_member(vm: &mut Vm, value: &Value, name: Symbol, new: Value) -> Result<()
             return Err(vm.type_error("an integer is required"));
         }
     }
+    // A file that is named `None` shows, one that is not named does not.
+    if new.is_unbound() && [sym::filename, sym::filename2].contains(&name) {
+        let (name, root) = (vm.name(name).clone(), exception.class.borrow().root_shape.clone());
+        let old = exception.own.change(|own| own.remove(&root, &name));
+        drop(old);
+        return Ok(());
+    }
     store(vm, exception, name, new.bound().unwrap_or(Value::None));
     Ok(())
 }
@@ -279,7 +286,7 @@ fn fill_os_error(vm: &mut Vm, exception: &Rc<Exception>, given: &[Value]) {
         return;
     }
     store(vm, exception, sym::filename, file.clone());
-    if let Some(second) = rest.get(2) {
+    if let Some(second) = rest.get(2).filter(|second| !second.is_none()) {
         store(vm, exception, sym::filename2, second.clone());
     }
     let old = exception.args.replace(Value::tuple([errno.clone(), strerror.clone()]));
