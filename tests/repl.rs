@@ -32,6 +32,7 @@ fn main() -> io::Result<()> {
     }
     tests.push(Trial::test("readme", readme));
     tests.push(Trial::test("ten_thousand_inputs", ten_thousand_inputs));
+    tests.push(Trial::test("prompts_of_the_user", prompts_of_the_user));
     libtest_mimic::run(&arguments, tests).exit();
 }
 
@@ -55,6 +56,29 @@ fn check(path: &Path, folder: &Path) -> Result<(), Failed> {
 
 /// A long session gets neither slower nor larger: the last inputs take as long as the first, and what an input defined
 /// goes when its name is bound anew.
+fn prompts_of_the_user() -> Result<(), Failed> {
+    let mut session = Session::new(Host::closed(), Box::new(|_, _| Ok(())));
+    let inputs = [
+        ("import sys", ">>> "),
+        ("sys.ps1, sys.ps2 = 'in: ', 'on: '", "in: "),
+        ("if 1:", "on: "),
+        ("    sys.ps1 = 7", "on: "),
+        ("", "7"),
+        ("class Broken:\n    def __str__(self): return 1 / 0\n\n", "7"),
+        ("sys.ps1 = Broken()", ""),
+        ("del sys.ps1", ""),
+        (":reset", ">>> "),
+    ];
+    for (input, prompt) in inputs {
+        session.feed(input);
+        let found = session.prompt();
+        if found != prompt {
+            return Err(format!("after {input:?} the prompt is {found:?}, not {prompt:?}").into());
+        }
+    }
+    Ok(())
+}
+
 fn ten_thousand_inputs() -> Result<(), Failed> {
     let mut session = Session::new(Host::closed(), Box::new(|_, _| Ok(())));
     let mut feed = |from: usize, to: usize| {

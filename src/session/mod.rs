@@ -116,9 +116,17 @@ impl Session {
         )
     }
 
-    /// What to show before the next line.
-    pub fn prompt(&self) -> &'static str {
-        if self.pending.is_empty() { ">>> " } else { "... " }
+    /// What to show before the next line: `sys.ps1`, or `sys.ps2` if it goes on.
+    pub fn prompt(&mut self) -> String {
+        let name = if self.pending.is_empty() { "ps1" } else { "ps2" };
+        let mut prompt = String::new();
+        self.inside(|session| {
+            let vm = &mut session.interpreter.vm;
+            let text = vm.sys_attr(name).and_then(|value| vm.str(&value).ok());
+            prompt = text.map_or_else(String::new, |text| text.to_string());
+            Reply::Done
+        });
+        prompt
     }
 
     /// A new loop, and `asyncio` in the namespace.
@@ -131,6 +139,11 @@ impl Session {
         }
         if let Ok(asyncio) = vm.import_module("asyncio") {
             vm.set_entry(&self.main.dict, "asyncio", asyncio);
+        }
+        if let Ok(Value::Module(sys)) = vm.import_module("sys") {
+            for (name, prompt) in [("ps1", ">>> "), ("ps2", "... ")] {
+                vm.set_entry(&sys.dict, name, Value::str(prompt));
+            }
         }
     }
 

@@ -106,7 +106,7 @@ impl Surface {
 
 /// One line from a terminal.
 fn from_terminal(session: &mut Session, editor: &mut Editor, screen: &Screen) -> Reply {
-    editor.ask(session.prompt());
+    editor.ask(&session.prompt());
     loop {
         editor.busy.store(true, Ordering::Relaxed);
         let (wait, reply) = session.poll();
@@ -146,7 +146,7 @@ fn from_terminal(session: &mut Session, editor: &mut Editor, screen: &Screen) ->
 fn from_pipe(session: &mut Session, lines: &Lines) -> Reply {
     let prompt = session.prompt();
     let vm = &mut session.interpreter().vm;
-    if vm.write_out(prompt).is_err() {
+    if vm.write_out(&prompt).is_err() {
         return Reply::Leave(1);
     }
     let _ = vm.host.stdout.flush();
