@@ -762,11 +762,9 @@ impl Vm {
                 target.set(&name, crate::machine::classes::unbound(new));
             }
             None => {
-                let old = target.dict().remove_str(&name);
-                if old.is_none() {
+                if target.remove(&name).is_none() {
                     return Err(self.attribute_error(&Value::Class(target.clone()), &name));
                 }
-                target.changed();
             }
         }
         Ok(())

@@ -10,7 +10,7 @@ use std::rc::Weak;
 use super::prelude::*;
 use crate::machine::attr::{bound, own_attr};
 use crate::machine::classes::Super;
-use crate::object::attrs::{AttrCell, Attrs, NO_ID, OF_CLASS, OF_CLASS_BOUND, OF_MODULE, Shape};
+use crate::object::attrs::{AttrCell, Attrs, NO_ID, OF_CLASS, OF_CLASS_BOUND, OF_CLASS_VOLATILE, OF_MODULE, Shape};
 use crate::object::function::Descriptor;
 use crate::object::gc::weak::Remembered;
 use crate::object::instance::Instance;
@@ -61,6 +61,9 @@ const STATIC: u32 = u32::MAX - 2;
 
 /// In place of a slot: the value is a class method's function, which is called with the class.
 const CLASS_METHOD: u32 = u32::MAX - 4;
+
+/// In place of a slot: the value is the class that has the attribute, which may become something else at any time.
+const VOLATILE: u32 = u32::MAX - 5;
 
 /// The shape and the version by which an entry is found; the version counts where there is no shape.
 #[inline]
@@ -131,12 +134,19 @@ impl Entry {
         })
     }
 
+    /// What the class has now that is remembered for a volatile attribute.
+    fn in_holder(&self, name: &Rc<Str>) -> Option<Value> {
+        self.value.borrow().get().as_class()?.dict().get_str(name)
+    }
+
     /// What an instance of this entry's shape has or gets from its class: a function as a bound method.
     fn get(&self, attrs: &AttrCell, value: &Value, name: &Rc<Str>) -> Option<Value> {
         if self.shape.get() == NO_ID {
             if let Some(own) = attrs.look(|attrs| attrs.get(name)) {
                 return Some(own);
             }
+        } else if self.slot.get() == VOLATILE {
+            return self.in_holder(name);
         } else if self.slot.get() == STATIC {
             return Some(self.value.borrow().get()).filter(|found| !found.is_unbound());
         } else if self.slot.get() != IN_CLASS {
@@ -468,6 +478,11 @@ fn has_class_of_its_own(value: &Value) -> bool {
     matches!(value, Str(_) | List(_) | Dict(_) | Tuple(_) | Int(_) | Float(_) | Bytes(_) | ByteArray(_))
 }
 
+/// The class that has an attribute that is not to be remembered.
+fn volatile_holder(class: &Rc<Class>, name: &Rc<Str>, found: &Value) -> Option<Rc<Class>> {
+    if found.is_plain_data() { class.volatile_holder(name) } else { None }
+}
+
 /// Changes with what a metaclass could say about the attributes of its classes; 0 for `type`, which never changes.
 fn metaclass_version(class: &Class) -> u32 {
     class.metaclass.get().map_or(0, |metaclass| metaclass.version.get())
@@ -512,6 +527,10 @@ impl Vm {
             }
             Value::Class(class) => match cache.of_class(class, OF_CLASS) {
                 Some(found) => Ok(found),
+                None if cache.is_known(class, OF_CLASS_VOLATILE) => match cache.first.in_holder(name) {
+                    Some(found) => Ok(found),
+                    None => self.get_class_fill(value, class, name, cache),
+                },
                 None => self.get_class_fill(value, class, name, cache),
             },
             Value::Module(module) if module.class.borrow().is_some() => self.get_attr(value, name),
@@ -580,7 +599,18 @@ impl Vm {
                         found.as_ref().is_none_or(|found| matches!(found, Value::Function(_)) || self.is_plain(found));
                     if plain && (found.is_some() || shape == NO_ID) && attrs.look(Attrs::shape_id) == shape {
                         let entry = cache.room(shape);
-                        entry.remember(class.version.get(), shape, IN_CLASS, &found.unwrap_or_default());
+                        let holder = found.as_ref().and_then(|found| volatile_holder(&class, name, found));
+                        match holder {
+                            // An object with a dict of its own is asked first.
+                            Some(_) if shape == NO_ID => return self.get_attr(value, name),
+                            Some(holder) => {
+                                entry.remember(class.version.get(), shape, VOLATILE, &Value::Class(holder));
+                            }
+                            None => {
+                                let found = found.unwrap_or_default();
+                                entry.remember(class.version.get(), shape, IN_CLASS, &found);
+                            }
+                        }
                         if let Some(found) = entry.get(attrs, value, name) {
                             return Ok(found);
                         }
@@ -624,7 +654,15 @@ impl Vm {
                     other => (OF_CLASS, self.is_plain(other).then_some(found)),
                 };
                 if let Some(found) = found {
-                    cache.first.remember(class.version.get(), how, metaclass_version(class), &found);
+                    match volatile_holder(class, name, &found) {
+                        Some(holder) => cache.first.remember(
+                            class.version.get(),
+                            OF_CLASS_VOLATILE,
+                            metaclass_version(class),
+                            &Value::Class(holder),
+                        ),
+                        None => cache.first.remember(class.version.get(), how, metaclass_version(class), &found),
+                    }
                     if how == OF_CLASS {
                         return Ok(found);
                     }

@@ -34,6 +34,8 @@ pub const NO_ID: u32 = u32::MAX;
 pub const OF_CLASS: u32 = u32::MAX - 1;
 /// The same for a function that gets the class in front.
 pub const OF_CLASS_BOUND: u32 = u32::MAX - 2;
+/// The same for what a class has that may become something else at any time.
+pub const OF_CLASS_VOLATILE: u32 = u32::MAX - 4;
 /// In a cache's place for a shape: it remembers where a module has it.
 pub const OF_MODULE: u32 = u32::MAX - 3;
 

@@ -107,6 +107,9 @@ pub struct Class {
     /// classes for theirs.
     unread: RefCell<Option<Unread>>,
     pub version: Cell<u32>,
+    /// Attributes that programs assign again and again, like a count of instances: nobody remembers what they are, so
+    /// that nothing is out of date with every new value. They are here, and data.
+    volatile: RefCell<Vec<Rc<Str>>>,
     pub layout: Layout,
     pub root_shape: Rc<Shape>,
     pub subclasses: RefCell<Vec<Weak<Class>>>,
@@ -232,6 +235,7 @@ impl Class {
             namespace: dict,
             unread: RefCell::new(builtin.then(Default::default)),
             version: Cell::new(fresh_id()),
+            volatile: RefCell::default(),
             layout,
             root_shape: Rc::new(Shape::default()),
             subclasses: RefCell::default(),
@@ -314,7 +318,7 @@ impl Class {
     /// Looks a name up in the class and its ancestors, without binding it.
     pub fn lookup(&self, name: &Rc<Str>) -> Option<Value> {
         if !name.is_interned() {
-            return self.lookup_uncached(name);
+            return self.lookup_uncached(name).0;
         }
         let key = Rc::as_ptr(name) as usize;
         {
@@ -325,7 +329,10 @@ impl Class {
                 }
             }
         }
-        let found = self.lookup_uncached(name);
+        let (found, is_volatile) = self.lookup_uncached(name);
+        if is_volatile {
+            return found;
+        }
         let mut cache = self.cache.borrow_mut();
         if cache.0 != self.version.get() {
             cache.0 = self.version.get();
@@ -335,18 +342,25 @@ impl Class {
         found
     }
 
-    fn lookup_uncached(&self, name: &Rc<Str>) -> Option<Value> {
+    fn lookup_uncached(&self, name: &Rc<Str>) -> (Option<Value>, bool) {
         let ancestors = self.ancestors.borrow().clone();
-        let own = || self.dict().get_str(name);
-        let among = |ancestors: &[Rc<Class>]| ancestors.iter().find_map(|a| a.dict().get_str(name));
-        match self.own_place.get() {
-            Place::First | Place::Unknown => own().or_else(|| among(&ancestors)),
+        let of = |class: &Class| Some((class.dict().get_str(name)?, class.is_volatile(name)));
+        let among = |ancestors: &[Rc<Class>]| ancestors.iter().find_map(|class| of(class));
+        let found = match self.own_place.get() {
+            Place::First | Place::Unknown => of(self).or_else(|| among(&ancestors)),
             Place::Nowhere => among(&ancestors),
             Place::Behind(at) => {
                 let (before, after) = ancestors.split_at(at.min(ancestors.len()));
-                among(before).or_else(own).or_else(|| among(after))
+                among(before).or_else(|| of(self)).or_else(|| among(after))
             }
-        }
+        };
+        found.map_or((None, false), |(found, is_volatile)| (Some(found), is_volatile))
+    }
+
+    /// The class in which a name is found, if what it has there may become something else at any time.
+    pub fn volatile_holder(self: &Rc<Class>, name: &Rc<Str>) -> Option<Rc<Class>> {
+        let holder = self.mro().into_iter().find(|class| class.dict().get_str(name).is_some())?;
+        holder.is_volatile(name).then_some(holder)
     }
 
     /// Who answers a special method of the instances, found out by `find` the first time. Classes have few of them.
@@ -477,9 +491,33 @@ impl Class {
 
     /// Sets a class attribute.
     pub fn set(&self, name: &Rc<Str>, value: Value) {
+        let is_data = value.is_plain_data();
         let old = self.dict().set_str(name, value);
+        let is_volatile = self.is_volatile(name);
+        if is_volatile && is_data {
+            return;
+        }
+        let becomes_volatile = is_data && old.as_ref().is_some_and(Value::is_plain_data) && !is_special(name);
+        match becomes_volatile {
+            true => self.volatile.borrow_mut().push(name.clone()),
+            false if is_volatile => self.volatile.borrow_mut().retain(|volatile| volatile != name),
+            false => {}
+        }
         self.changed();
         drop(old);
+    }
+
+    /// Removes a class attribute.
+    pub fn remove(&self, name: &Rc<Str>) -> Option<Value> {
+        let old = self.dict().remove_str(name);
+        self.volatile.borrow_mut().retain(|volatile| volatile != name);
+        self.changed();
+        old
+    }
+
+    fn is_volatile(&self, name: &Rc<Str>) -> bool {
+        let volatile = self.volatile.borrow();
+        !volatile.is_empty() && volatile.contains(name)
     }
 
     /// Gives a class that is being made an attribute which it has if its tables do not say otherwise.
@@ -488,6 +526,11 @@ impl Class {
             self.namespace.set_str(name, value);
         }
     }
+}
+
+/// Whether a name has a meaning of its own.
+fn is_special(name: &Str) -> bool {
+    name.starts_with("__") && name.ends_with("__")
 }
 
 impl Drop for Class {
