@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 
 use crate::report::{ErrorFormat, Style};
 
+/// The file that CPython's tracebacks name where a module is run as a program.
+pub const RUNPY: &str = "<frozen runpy>";
+
 /// Text going out. Writers buffer as they like; the interpreter calls `flush` when the script does and at the end.
 pub type Output = Box<dyn Write>;
 
@@ -266,6 +269,8 @@ pub struct Host {
     pub argv: Vec<String>,
     /// Whether an event loop that would wait for ever says so and ends.
     pub deadlock_check: bool,
+    /// Whether the program was named as a module: then CPython's `runpy` runs it, and shows in tracebacks.
+    pub as_module: bool,
     /// Whether new event loops are in debug mode.
     pub asyncio_debug: bool,
     /// What `os.getpid` says.
@@ -364,6 +369,7 @@ impl Host {
             executable: String::new(),
             argv: vec![String::new()],
             deadlock_check: true,
+            as_module: false,
             asyncio_debug: false,
             files: Box::new(NoFiles),
             outside: Box::new(outside::NoOutside),

@@ -11,6 +11,7 @@ use std::rc::Weak;
 use crate::builtins::modules::support::natives;
 use crate::builtins::prelude::*;
 use crate::builtins::{add_class, add_functions};
+use crate::machine::attr::read_only;
 
 /// A set of bindings of context variables.
 #[derive(Default)]
@@ -196,7 +197,9 @@ pub fn current(vm: &mut Vm) -> Rc<Current> {
     current.var_class.add_methods(VAR_METHODS);
     current.token_class.add_methods(TOKEN_METHODS);
     let hash = vm.name(sym::__hash__).clone();
-    current.context_class.set(&hash, Value::None);
+    for class in [&current.context_class, &current.token_class] {
+        class.set(&hash, Value::None);
+    }
     let missing = vm.intern("MISSING");
     current.token_class.set(&missing, current.missing.clone());
     vm.extension::<ContextState>().0 = Some(current.clone());
@@ -377,8 +380,12 @@ const VAR_METHODS: &[Row] = &[
     }),
     method("reset(token, /)", var_reset),
     method("__repr__()", var_repr),
-    class_method("__class_getitem__(item, /)", class_getitem),
-    getter("name", |_, this| Ok(this.data::<Var>().map_or(Value::None, |var| Value::Str(var.name.clone())))),
+    class_method("__class_getitem__(object, /)", class_getitem),
+    attribute(
+        "name",
+        |_, this| Ok(this.data::<Var>().map_or(Value::None, |var| Value::Str(var.name.clone()))),
+        read_only,
+    ),
 ];
 
 const TOKEN_METHODS: &[Row] = &[
@@ -392,7 +399,7 @@ const TOKEN_METHODS: &[Row] = &[
         let var = vm.repr(&token.var)?;
         Ok(Value::string(format!("<Token{used} var={var} at {:#x}>", args[0].id())))
     }),
-    class_method("__class_getitem__(item, /)", class_getitem),
+    class_method("__class_getitem__(object, /)", class_getitem),
     getter("var", |_, this| Ok(this.data::<Token>().map_or(Value::None, |token| token.var.clone()))),
     getter("old_value", |vm, this| match this.data::<Token>().map(|token| token.old.clone()) {
         Some(Value::Unbound) | None => Ok(current(vm).missing.clone()),

@@ -145,7 +145,7 @@ pub const METHODS: &[Row] = &[
     }),
     method("def _format()", |vm, args| details(vm, &args[0]).map(Value::string)),
     class_method("__class_getitem__(item, /)", super::generic_alias),
-    getter("maxsize", |vm, value| Ok(this(vm, value)?.maxsize.borrow().clone())),
+    of!("def maxsize()", Value::data::<Queue>, |_, queue, _| Ok(queue.maxsize.borrow().clone())),
     getter("_maxsize", |vm, value| Ok(this(vm, value)?.maxsize.borrow().clone())),
     attribute(
         "_queue",

@@ -160,6 +160,10 @@ fn make_state(vm: &mut Vm) -> Rc<State> {
     let contexts = contextvars::current(vm);
     let classes = Classes::new(vm);
     vm.set_entry(classes.loop_bound.dict(), "_loop", Value::None);
+    let (property, maxsize) = (Value::Class(vm.types.property.clone()), vm.intern("maxsize"));
+    if let Some(Ok(property)) = classes.queue.dict().get_str(&maxsize).map(|getter| vm.call(&property, &[getter])) {
+        classes.queue.set(&maxsize, property);
+    }
     let state = Rc::new(State {
         classes,
         running: RefCell::new(Value::None),

@@ -248,7 +248,7 @@ fn module_input(module: &[String], more: &[String]) -> Result<Input, String> {
     }
     let argv = std::iter::once("-m".to_owned()).chain(arguments).collect();
     let bytes = format!("import {name}.__main__\n").into_bytes();
-    Ok(Input { name: "<frozen runpy>".to_owned(), bytes, argv, folder })
+    Ok(Input { name: aio::host::RUNPY.to_owned(), bytes, argv, folder })
 }
 
 /// The modules in a folder and whether each is a package.
@@ -336,6 +336,7 @@ fn host(options: &Options, style: Style) -> Host {
     host.clock = options.clock();
     host.read_module = Box::new(read);
     host.is_module_folder = Box::new(Path::is_dir);
+    host.as_module = options.module.is_some();
     host.asyncio_debug = options.debug || std::env::var_os("PYTHONASYNCIODEBUG").is_some_and(|v| !v.is_empty());
     host.deadlock_check = !options.no_deadlock_check;
     host.list_modules = Box::new(list_modules);

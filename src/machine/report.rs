@@ -8,10 +8,12 @@ use super::prelude::*;
 use super::unwind::exc_info;
 use crate::builtins::modules::is_of_python;
 use crate::diagnostic::{Diagnostic, ExceptionReport, Finder, FrameEntry, Place, Severity, SyntaxPlace};
+use crate::host::RUNPY;
 use crate::object::code::CodeKind;
 use crate::object::exception::Traceback;
 use crate::report::place::Reading;
 use crate::report::{self, ErrorFormat, Style};
+use crate::source::{Source, Span};
 use crate::syntax::{Origin, Parsed};
 use crate::text::codecs::encode_escaped;
 use crate::text::similar;
@@ -476,12 +478,30 @@ impl Vm {
 
     /// The same below a heading, which is a note where each report is one object.
     pub fn print_exception_under(&mut self, heading: &str, exception: &Rc<Exception>) {
+        let report = self.exception_report(exception);
+        self.print_report_under(heading, report);
+    }
+
+    /// The same of what ends the program.
+    fn print_uncaught(&mut self, heading: &str, exception: &Rc<Exception>) {
+        let mut report = self.exception_report(exception);
+        if self.host.as_module && self.host.style.format == ErrorFormat::Python {
+            report.frames.retain(|frame| &*frame.place.source.name != RUNPY);
+            let runs = [("_run_module_as_main", 198), ("_run_code", 88)].map(|(function, line)| {
+                let source = Source::new(RUNPY, "").moved_down(line - 1);
+                FrameEntry::new(Place { source, span: Span { start: 0, end: 0 } }, function)
+            });
+            report.frames.splice(..0, runs);
+        }
+        self.print_report_under(heading, report);
+    }
+
+    fn print_report_under(&mut self, heading: &str, mut report: ExceptionReport) {
         let style = self.host.style;
         let is_json = style.format == ErrorFormat::Json;
         if !is_json {
             self.write_err(heading);
         }
-        let mut report = self.exception_report(exception);
         let note = heading.trim().trim_end_matches(':');
         if is_json && !note.is_empty() {
             report.notes.insert(0, note.to_owned());
@@ -541,7 +561,7 @@ impl Vm {
         };
         let Some(hook) = hook else {
             let is_missing = self.loaded("sys").is_some() && self.sys_attr("excepthook").is_none();
-            self.print_exception_under(if is_missing { "sys.excepthook is missing\n" } else { "" }, &error.0);
+            self.print_uncaught(if is_missing { "sys.excepthook is missing\n" } else { "" }, &error.0);
             return None;
         };
         let failed = self.call(&hook, &exc_info(Some(&error.0))).err()?;
@@ -549,7 +569,7 @@ impl Vm {
             return Some(failed);
         }
         self.print_exception_under("Error in sys.excepthook:\n", &failed.0);
-        self.print_exception_under("\nOriginal exception was:\n", &error.0);
+        self.print_uncaught("\nOriginal exception was:\n", &error.0);
         None
     }
 

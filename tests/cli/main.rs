@@ -562,6 +562,12 @@ fn tasks_go_on_while_a_pipe_is_silent() {
     assert_eq!(wait(&mut child).code(), Some(0));
 }
 
+/// What leaves a module that is run as a program went through CPython's `runpy`.
+const RUN_AS_MODULE: &str = "Traceback (most recent call last):
+  File \"<frozen runpy>\", line 198, in _run_module_as_main
+  File \"<frozen runpy>\", line 88, in _run_code
+  File \"";
+
 #[test]
 fn tests_are_found_and_run() {
     let folder = folder("unittest");
@@ -573,6 +579,7 @@ fn tests_are_found_and_run() {
         ("deep/test_b.aio", case),
         ("deep/__init__.aio", ""),
         ("other.aio", case),
+        ("broken.aio", "(\n"),
     ] {
         fs::write(folder.join(name), text).expect("a script");
     }
@@ -591,7 +598,10 @@ fn tests_are_found_and_run() {
         (&["missing"], 1, "ImportError: Failed to import test module: missing"),
         (&["--locals", "test_a"], 1, "    here = 5\n"),
         (&["test_a"], 1, &named),
-        (&["-x"], 2, "unrecognized arguments: -x"),
+        (&["-x", "--y", "z"], 2, "unrecognized arguments: -x --y\n"),
+        (&["discover", "--nope"], 2, "aio -m unittest discover: error: unrecognized arguments: --nope"),
+        (&["--verb", "test_ok"], 0, "test_one (test_ok.T.test_one) ... ok\n"),
+        (&["broken"], 1, RUN_AS_MODULE),
     ] {
         let mut command = aio();
         command.current_dir(&folder).args(["--error-format", "python", "-m", "unittest"]).args(args);

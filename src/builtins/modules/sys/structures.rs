@@ -99,5 +99,5 @@ pub(super) fn flags(vm: &mut Vm) -> Value {
 }
 
 pub(super) fn asyncgen_hooks(vm: &mut Vm, first: Value, finalizer: Value) -> Value {
-    structure!(vm, "sys.asyncgen_hooks", 0 "firstiter" = first, 1 "finalizer" = finalizer)
+    structure!(vm, "asyncgen_hooks", 0 "firstiter" = first, 1 "finalizer" = finalizer)
 }
