@@ -102,9 +102,13 @@ impl Vm {
         let exception = &error.0;
         let pc = frame.pc;
         let span = exception.place.take().unwrap_or_else(|| code.span_at(pc as usize));
-        exception.left.set((code.id.get(), span));
+        let is_new = exception.left.replace((code.id.get(), span)) == Default::default();
         self.finalize_at(&code, span);
-        if !exception.reraised.get() && exception.traceback.borrow().is_none() && exception.context.borrow().is_none() {
+        if is_new
+            && !exception.reraised.get()
+            && exception.traceback.borrow().is_none()
+            && exception.context.borrow().is_none()
+        {
             if let Some(handling) = self.handling.clone() {
                 exception.set_context(&handling);
             }
