@@ -8,6 +8,7 @@ use super::prelude::*;
 use crate::diagnostic::{Diagnostic, Finder, Place, Severity};
 use crate::machine::advice::call_of;
 use crate::report::{self, ErrorFormat};
+use crate::source::Source;
 
 /// What CPython adds to a warning about an object when it does not trace allocations.
 const TRACEMALLOC: &str = "RuntimeWarning: Enable tracemalloc to get the object allocation traceback\n";
@@ -77,7 +78,11 @@ impl Vm {
         match self.passes_filters(&category, &warning.message, &file, line, None) {
             Ok(true) => {
                 // CPython repeats itself where it compiles a part of a statement twice.
-                let shown = (warning.message.clone(), warning.code.clone(), file, line);
+                let shown = (warning.message.clone(), warning.code.clone(), file.clone(), line);
+                let is_given = said.place.as_ref().is_some_and(|place| place.source.given);
+                if is_given && self.host.style.format == ErrorFormat::Python {
+                    said.to_mut().place = Some(self.line_by_name(&file, line));
+                }
                 if self.host.style.format == ErrorFormat::Python || self.extension::<Shown>().seen.insert(shown) {
                     self.draw(&said);
                 }
@@ -93,6 +98,17 @@ impl Vm {
                 Err(Box::new(error))
             }
         }
+    }
+
+    /// The beginning of the line that `linecache` has under a name and a number.
+    fn line_by_name(&mut self, name: &str, line: u32) -> Place {
+        let found = self.call_page("linecache", "getline", &[Value::str(name), Value::Int(line.into())]);
+        let found = found.ok().and_then(|found| found.as_str().map(|text| text.to_string())).unwrap_or_default();
+        let before = "\n".repeat((line as usize).saturating_sub(1));
+        let start = before.len() as u32;
+        let mut source = Source::with(name, &(before + &found));
+        source.unreadable = found.is_empty();
+        Place { source: Rc::new(source), span: Span { start, end: start } }
     }
 
     /// The text of a warning about a line that is only read to show it.

@@ -142,7 +142,7 @@ const METHODS: &[Row] = &[
             return Err(unsupported(vm, "not writable"));
         }
         let Some(text) = args[1].as_str() else {
-            return Err(vm.type_error(format!("write() argument must be str, not {}", vm.type_name(&args[1]))));
+            return Err(vm.type_error(format!("write() argument must be str, not {}", vm.argument_name(&args[1]))));
         };
         match stream.kind {
             Kind::Errors => stream.write(vm, &encode_escaped(text))?,
