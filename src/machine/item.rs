@@ -232,7 +232,7 @@ impl Vm {
         if inherits {
             return Ok(self.generic_alias(container, key));
         }
-        let name = class.name.borrow().as_str().to_owned();
+        let name = self.full_name(class);
         Err(self.type_error(format!("type '{name}' is not subscriptable")))
     }
 

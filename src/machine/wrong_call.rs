@@ -5,8 +5,8 @@ use crate::object::native::{Parameter, Signature};
 
 /// Functions that take a tuple apart by a format, and so count arguments in the words of one that knows no names.
 const READS_A_TUPLE: &[&str] = &[
-    "time.ctime", "time.gmtime", "time.localtime", "time.strftime", "time.clock_getres", "time.get_clock_info",
-    "date.fromordinal", "datetime.utcfromtimestamp", "datetime.strptime",
+    "_functools.reduce", "time.ctime", "time.gmtime", "time.localtime", "time.strftime", "time.clock_getres",
+    "time.get_clock_info", "date.fromordinal", "datetime.utcfromtimestamp", "datetime.strptime",
 ];
 
 /// A function as messages speak of it.
