@@ -3,13 +3,14 @@
 use std::rc::Rc;
 
 use crate::diagnostic::Diagnostic;
-use crate::host::{Host, Limit};
+use crate::host::{Host, Limit, RUNPY};
 use crate::lower;
 use crate::machine::Vm;
 use crate::object::code::Code;
 use crate::object::module::Module;
 use crate::object::{Error, Str, Value, gc};
 use crate::report::ErrorFormat;
+use crate::source::Source;
 use crate::symbol::{LEAST_LEVELS, MOST_LEVELS, sym};
 use crate::syntax::Origin;
 
@@ -58,7 +59,10 @@ impl Interpreter {
     /// # Errors
     /// Every error found in the text.
     pub fn compile(&mut self, name: &str, bytes: &[u8]) -> Result<Program, Vec<Diagnostic>> {
-        let source = self.vm.read_source(bytes, name, Origin::Script).map_err(|d| vec![*d])?;
+        let mut source = self.vm.read_source(bytes, name, Origin::Script).map_err(|d| vec![*d])?;
+        if name == RUNPY {
+            source = Source::library(name, &source.text);
+        }
         let code = lower::compile_module(&mut self.vm, &source)?;
         source.command.set(name == "<string>");
         self.vm.command = Some(source).filter(|source| source.command.get());

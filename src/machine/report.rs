@@ -486,7 +486,6 @@ impl Vm {
     fn print_uncaught(&mut self, heading: &str, exception: &Rc<Exception>) {
         let mut report = self.exception_report(exception);
         if self.host.as_module && self.host.style.format == ErrorFormat::Python {
-            report.frames.retain(|frame| &*frame.place.source.name != RUNPY);
             let runs = [("_run_module_as_main", 198), ("_run_code", 88)].map(|(function, line)| {
                 let source = Source::new(RUNPY, "").moved_down(line - 1);
                 FrameEntry::new(Place { source, span: Span { start: 0, end: 0 } }, function)
