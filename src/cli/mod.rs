@@ -64,7 +64,7 @@ pub(crate) struct Options {
     /// Neither read nor keep the history of what is typed
     #[arg(long)]
     no_history: bool,
-    /// What becomes of warnings: default, ignore, error, always, once, or Python's longer form (may be given repeatedly)
+    /// What becomes of warnings: default, ignore, error, always, once, or Python's longer form (may be given repeatedly; also: PYTHONWARNINGS, separated by commas)
     #[arg(short = 'W', value_name = "FILTER")]
     warnings: Vec<String>,
     /// Let the script read files (below DIR only, if given; may be given repeatedly)
@@ -355,7 +355,9 @@ fn host(options: &Options, style: Style) -> Host {
     host.end_process = Box::new(|status| std::process::exit(status));
     host.entropy = Box::new(streams::entropy);
     host.executable = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
-    host.warnings = options.warnings.clone();
+    let asked_for = std::env::var("PYTHONWARNINGS").unwrap_or_default();
+    host.warnings = asked_for.split(',').filter(|filter| !filter.is_empty()).map(str::to_owned).collect();
+    host.warnings.extend(options.warnings.iter().cloned());
     let all = || vec![PathBuf::from("/")];
     let (read, write) = match options.allow_all {
         true => (all(), all()),

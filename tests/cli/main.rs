@@ -22,7 +22,7 @@ struct Run {
 
 fn aio() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_aio"));
-    command.env_remove("NO_COLOR").env_remove("COLUMNS").env("TZ", "UTC");
+    command.env_remove("NO_COLOR").env_remove("COLUMNS").env_remove("PYTHONWARNINGS").env("TZ", "UTC");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -617,6 +617,18 @@ fn a_filter_for_warnings_may_follow_its_letter() {
     assert_eq!(run(&["-Werror", "-c", warn]).status, Some(1));
     assert_eq!(run(&["--color", "never", "-Wignore", "-c", warn]).err, "");
     assert_eq!(run(&["-W", "ignore", "-c", warn, "-Werror"]).out, "['-c', '-Werror']\n");
+}
+
+#[test]
+fn filters_for_warnings_from_the_environment_come_before_those_of_the_command_line() {
+    let code = "import sys, warnings; print(sys.warnoptions); warnings.warn('w')";
+    let with = |options: &[&str]| {
+        let variable = ("PYTHONWARNINGS", "ignore,,error::UserWarning");
+        finish(aio().env(variable.0, variable.1).args(options).args(["-c", code]).spawn().expect("the binary runs"))
+    };
+    assert_eq!(with(&[]).out, "['ignore', 'error::UserWarning']\n");
+    assert_eq!(with(&[]).status, Some(1));
+    assert_eq!(with(&["-W", "ignore"]).err, "");
 }
 
 #[test]
