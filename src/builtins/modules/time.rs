@@ -23,6 +23,8 @@ pub(super) const FUNCTIONS: &[Row] = &[
     native("clock_gettime_ns(clk_id, /)", |vm, args| Ok(nanoseconds(clock(vm, &args[0])?))),
     native("clock_getres(clk_id, /)", |vm, args| clock(vm, &args[0]).map(|_| Value::float(1e-9))),
     native("get_clock_info(name, /)", get_clock_info),
+    // What other modules ask of a length of time.
+    native("_checked(seconds, /)", |vm, args| length(vm, &args[0]).map(|_| args[0].clone())),
     native("sleep(seconds, /)", sleep).or_suspend(sleep_suspending),
     native("strptime(data_string, format='%a %b %d %H:%M:%S %Y', /)", |vm, args| {
         vm.call_page("_strptime", "_strptime_time", args)
@@ -134,25 +136,29 @@ fn sleep_suspending(vm: &mut Vm, args: &[Value]) -> Result {
     Ok(vm.sleep_suspending(wanted))
 }
 
-/// In nanoseconds.
 fn sleep_length(vm: &mut Vm, args: &[Value]) -> Result<i128> {
-    let wanted = match args[0].unwrapped() {
-        Value::Float(x) if x.get().is_nan() => return Err(vm.value_error("Invalid value NaN (not a number)")),
-        // Rounded up: never shorter than asked for.
-        Value::Float(x) => (x.get() * 1e9).ceil().to_i128().filter(|n| n.abs() < i128::from(i64::MAX)),
-        _ => {
-            let whole = vm.index(&args[0])?;
-            whole.as_int().map(|n| i128::from(n) * SECOND).filter(|n| n.abs() < i128::from(i64::MAX))
-        }
-    };
-    let Some(wanted) = wanted else {
-        return Err(vm.overflow_error(match args[0].unwrapped() {
-            Value::Float(_) => "timestamp out of range for platform time_t",
-            _ => "timestamp too large to convert to C PyTime_t",
-        }));
-    };
+    let wanted = length(vm, &args[0])?;
     if wanted < 0 {
         return Err(vm.value_error("sleep length must be non-negative"));
     }
     Ok(wanted)
+}
+
+/// In nanoseconds.
+fn length(vm: &mut Vm, seconds: &Value) -> Result<i128> {
+    let wanted = match seconds.unwrapped() {
+        Value::Float(x) if x.get().is_nan() => return Err(vm.value_error("Invalid value NaN (not a number)")),
+        // Rounded up: never shorter than asked for.
+        Value::Float(x) => (x.get() * 1e9).ceil().to_i128().filter(|n| n.abs() < i128::from(i64::MAX)),
+        _ => {
+            let whole = vm.index(seconds)?;
+            whole.as_int().map(|n| i128::from(n) * SECOND).filter(|n| n.abs() < i128::from(i64::MAX))
+        }
+    };
+    wanted.ok_or_else(|| {
+        vm.overflow_error(match seconds.unwrapped() {
+            Value::Float(_) => "timestamp out of range for platform time_t",
+            _ => "timestamp too large to convert to C PyTime_t",
+        })
+    })
 }
