@@ -156,6 +156,7 @@ const MODULES: &[Spec] = &[
         page!("codecs"),
         lazy!("codecs_charmaps"),
         lazy!("codecs_eastern"),
+        lazy!("codecs_escapes"),
         lazy!("codecs_idna"),
     ]),
     library!("colorsys"),
