@@ -150,6 +150,7 @@ const MODULES: &[Spec] = &[
     rust("binascii", zlib::BINASCII).and(&[page!("binascii")]),
     rust("bisect", &[]).with(bisect::setup),
     library!("calendar"),
+    rust("calendar.__main__", &[]).with(|vm, _| vm.call_page("calendar", "main", &[]).map(drop)),
     library!("cmath"),
     rust("_codecs", &[]).with(|vm, module| names_of(vm, module, "codecs")),
     rust("codecs", os::CODECS).and(&[
@@ -276,6 +277,7 @@ const MODULES: &[Spec] = &[
     rust("time", time::FUNCTIONS).with(time::setup),
     rust("traceback", traceback::FUNCTIONS).and(&[page!("traceback")]),
     library!("timeit"),
+    rust("timeit.__main__", &[]).with(|vm, _| vm.call_page("timeit", "_run", &[]).map(drop)),
     library!("token"),
     library!("tokenize"),
     library!("tracemalloc"),
