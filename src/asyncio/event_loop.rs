@@ -585,22 +585,19 @@ pub fn poll(vm: &mut Vm, this: &Value) -> Result<Option<i128>> {
     Ok(until(vm))
 }
 
-/// Does something while a loop is the running one.
+/// Does something while a loop is the running one. Where that is refused, CPython's loop cleans up as if it had run: then
+/// none is.
 fn running(vm: &mut Vm, this: &Value, body: impl FnOnce(&mut Vm, &EventLoop, &Value) -> Result<()>) -> Result<()> {
     let Some(el) = of(this) else { return Ok(()) };
-    begin(vm, this)?;
-    let result = body(vm, el, this);
+    let result = begin(vm, this).and_then(|()| body(vm, el, this));
     end(vm, el);
     result
 }
 
-/// Makes a loop the running one. Where that is refused, CPython's loop cleans up as if it had run: then none is.
+/// Makes a loop the running one.
 pub fn begin(vm: &mut Vm, this: &Value) -> Result<()> {
     let Some(el) = of(this) else { return Ok(()) };
-    if let Err(error) = check_can_run(vm, this) {
-        end(vm, el);
-        return Err(error);
-    }
+    check_can_run(vm, this)?;
     let hooks = [super::loop_methods::FIRST_ITERATION, super::loop_methods::LAST_REFERENCE]
         .map(|hook| super::bound_native(vm, hook, this));
     let [first, last] = hooks;
@@ -645,6 +642,11 @@ pub fn check_can_run(vm: &mut Vm, event_loop: &Value) -> Result<()> {
     if el.closed.get() {
         return Err(closed(vm));
     }
+    check_running(vm, el)
+}
+
+/// Refuses a second running loop.
+pub fn check_running(vm: &mut Vm, el: &EventLoop) -> Result<()> {
     if el.running.get() {
         let error = vm.runtime_error("This event loop is already running");
         vm.advise(&error, "what runs here runs in that loop: write `await` in front of the coroutine instead");

@@ -5,33 +5,33 @@ use crate::diagnostic::Diagnostic;
 use crate::object::exception::Error;
 use crate::report::{self, ErrorFormat};
 
-/// `logger.error(message, exc_info=error)`.
-pub fn error(vm: &mut Vm, message: &str, error: Option<&Error>) -> Result<()> {
+/// `logger.error(message, exc_info=exc_info)`, where that means an exception or none.
+pub fn error(vm: &mut Vm, message: &str, error: Option<&Error>, exc_info: &Value) -> Result<()> {
     if error.is_some_and(|error| vm.too_late_to_show(&error.0)) {
         vm.write_err("--- Logging error ---\n");
         let message = "sys.meta_path is None, Python is likely shutting down";
         return Err(vm.error(vm.types.ImportError.clone(), message));
     }
-    write(vm, "error", message, error)
+    write(vm, "error", message, error, exc_info)
 }
 
 pub fn warning(vm: &mut Vm, message: &str) -> Result<()> {
-    write(vm, "warning", message, None)
+    write(vm, "warning", message, None, &Value::None)
 }
 
 /// `logger.debug(message)`: nothing unless a script has set up logging.
 pub fn debug(vm: &mut Vm, message: &str) -> Result<()> {
-    write(vm, "debug", message, None)
+    write(vm, "debug", message, None, &Value::None)
 }
 
-fn write(vm: &mut Vm, level: &str, message: &str, error: Option<&Error>) -> Result<()> {
+fn write(vm: &mut Vm, level: &str, message: &str, error: Option<&Error>, exc_info: &Value) -> Result<()> {
     // Something may have been put in its place.
     if let Some(logger) = vm.loaded_attr("asyncio.base_events", "logger") {
-        return call(vm, &logger, level, message, error);
+        return call(vm, &logger, level, message, exc_info);
     }
     if let Some(logging) = vm.loaded("logging") {
         let logger = vm.call_method(&logging, "getLogger", &[Value::str("asyncio")])?;
-        return call(vm, &logger, level, message, error);
+        return call(vm, &logger, level, message, exc_info);
     }
     if level == "debug" {
         return Ok(());
@@ -51,15 +51,11 @@ fn write(vm: &mut Vm, level: &str, message: &str, error: Option<&Error>) -> Resu
     Ok(())
 }
 
-fn call(vm: &mut Vm, logger: &Value, level: &str, message: &str, error: Option<&Error>) -> Result<()> {
+fn call(vm: &mut Vm, logger: &Value, level: &str, message: &str, exc_info: &Value) -> Result<()> {
     let method = vm.get_attr(logger, level)?;
     let mut keywords = Vec::new();
     if level == "error" {
-        let exc_info = match error {
-            Some(error) => Value::tuple(crate::machine::unwind::exc_info(Some(&error.0))),
-            None => Value::bool(false),
-        };
-        keywords.push((vm.intern("exc_info"), exc_info));
+        keywords.push((vm.intern("exc_info"), exc_info.clone()));
     }
     vm.call_kw(&method, &[Value::str(message)], &keywords).map(drop)
 }

@@ -103,6 +103,12 @@ pub const METHODS: &[Row] = &[
         Err(vm.new_error(vm.types.NotImplementedError.clone(), Vec::new()))
     }),
     method("def _check_closed()", |vm, args| open(vm, &args[0]).map(|_| Value::None)),
+    of!("def _check_running()", event_loop::of, |vm, el, _| event_loop::check_running(vm, el).map(Value::from)),
+    method("def _run_forever_setup()", |vm, args| event_loop::begin(vm, &args[0]).map(Value::from)),
+    of!("def _run_forever_cleanup()", event_loop::of, |vm, el, _| {
+        event_loop::end(vm, el);
+        Ok(Value::None)
+    }),
     method("def _timer_handle_cancelled(handle)", |vm, args| {
         this(vm, &args[0])?.timer_cancelled();
         Ok(Value::None)

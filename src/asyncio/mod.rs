@@ -181,10 +181,10 @@ const PRIVATE: &[Row] = &[
         let error = args[2].as_exception().cloned().map(Error);
         Ok(Value::bool(explain::draw(vm, &message, &args[1], error.as_ref())))
     }),
-    native("_log_error(message, exception)", |vm, args| {
+    native("_log_error(message, exception, exc_info)", |vm, args| {
         let message = vm.str(&args[0])?;
         let error = args[1].as_exception().cloned().map(Error);
-        log::error(vm, &message, error.as_ref())?;
+        log::error(vm, &message, error.as_ref(), &args[2])?;
         Ok(Value::None)
     }),
     native("_describe_coroutine(coro)", |vm, args| format::coroutine(vm, &args[0]).map(Value::string)),

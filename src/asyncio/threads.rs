@@ -125,9 +125,11 @@ impl NativeCoroutine for RunForever {
     fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
         let this = self.event_loop.clone();
         let Some(el) = event_loop::of(&this) else { return Ok(Outcome::Return(Value::None)) };
-        if !self.running {
-            event_loop::begin(vm, &this)?;
-            self.running = true;
+        if !std::mem::replace(&mut self.running, true) {
+            event_loop::begin(vm, &this).or_else(|error| {
+                event_loop::end(vm, el);
+                Err(error)
+            })?;
         }
         let result = match input {
             Resume::Throw(error) | Resume::Fail(error) => Err(error),

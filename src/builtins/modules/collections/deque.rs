@@ -513,6 +513,10 @@ impl NativeIter for DequeIter {
         Ok(deque.get(at))
     }
 
+    fn outlives_end(&self) -> bool {
+        true
+    }
+
     fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
         Some((vec![self.deque.clone(), Value::usize(self.at)], None))
     }
