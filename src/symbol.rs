@@ -49,6 +49,11 @@ impl Interner {
         symbol
     }
 
+    /// The symbol of a name that has one.
+    pub fn known(&self, name: &str) -> Option<Symbol> {
+        self.symbols.get(name).copied()
+    }
+
     pub fn name(&self, symbol: Symbol) -> &Rc<str> {
         &self.names[symbol.0 as usize]
     }

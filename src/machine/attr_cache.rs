@@ -10,7 +10,9 @@ use std::rc::Weak;
 use super::prelude::*;
 use crate::machine::attr::{bound, own_attr};
 use crate::machine::classes::Super;
-use crate::object::attrs::{AttrCell, Attrs, NO_ID, OF_CLASS, OF_CLASS_BOUND, OF_CLASS_VOLATILE, OF_MODULE, Shape};
+use crate::object::attrs::{
+    AttrCell, Attrs, NO_ID, OF_CLASS, OF_CLASS_BOUND, OF_CLASS_VOLATILE, OF_METACLASS, OF_MODULE, Shape,
+};
 use crate::object::function::Descriptor;
 use crate::object::gc::weak::Remembered;
 use crate::object::instance::Instance;
@@ -527,11 +529,7 @@ impl Vm {
             }
             Value::Class(class) => match cache.of_class(class, OF_CLASS) {
                 Some(found) => Ok(found),
-                None if cache.is_known(class, OF_CLASS_VOLATILE) => match cache.first.in_holder(name) {
-                    Some(found) => Ok(found),
-                    None => self.get_class_fill(value, class, name, cache),
-                },
-                None => self.get_class_fill(value, class, name, cache),
+                None => self.get_class_miss(value, class, name, cache),
             },
             Value::Module(module) if module.class.borrow().is_some() => self.get_attr(value, name),
             Value::Module(module) => match module.dict.get_cached(cache.first.slot.get() as usize, name) {
@@ -636,11 +634,32 @@ impl Vm {
         }
     }
 
+    /// What is asked of a class and not remembered as it is.
+    fn get_class_miss(&mut self, value: &Value, class: &Rc<Class>, name: &Rc<Str>, cache: &AttrCache) -> Result {
+        let entry = &cache.first;
+        if cache.is_known(class, OF_CLASS_VOLATILE) {
+            if let Some(found) = entry.in_holder(name) {
+                return Ok(found);
+            }
+        } else if entry.shape.get() == OF_METACLASS && entry.slot.get() == metaclass_version(class) {
+            let descriptor = entry.value.borrow().get();
+            return self.ask_descriptor(&descriptor, value, name);
+        }
+        self.get_class_fill(value, class, name, cache)
+    }
+
     /// `Class.name` where the metaclass has no say.
     fn get_class_fill(&mut self, value: &Value, class: &Rc<Class>, name: &Rc<Str>, cache: &AttrCache) -> Result {
         let metaclass = self.class_of(value);
-        let metaclass_first = metaclass.lookup(name).is_some_and(|found| self.is_data_descriptor(&found));
-        if !self.hooks(&metaclass).has_getattribute() && !metaclass_first {
+        let first = metaclass.lookup(name).filter(|found| self.is_data_descriptor(found));
+        if self.hooks(&metaclass).has_getattribute() {
+            return self.get_attr(value, name);
+        }
+        if let Some(found) = &first {
+            if matches!(found, Value::Descriptor(descriptor) if matches!(**descriptor, Descriptor::GetSet { .. })) {
+                cache.first.remember(0, OF_METACLASS, metaclass_version(class), found);
+            }
+        } else {
             if let Some(found) = class.lookup(name) {
                 let (how, found) = match &found {
                     Value::Descriptor(descriptor) => match &**descriptor {
@@ -672,11 +691,32 @@ impl Vm {
         self.get_attr(value, name)
     }
 
-    /// An attribute that an instance has itself, if nothing in its class goes before.
-    pub fn plain_own_attr(&self, instance: &Instance, name: &Rc<Str>) -> Option<Value> {
+    /// What an instance's attribute is, if that can be told without calling anything; `Some(None)` if there is none.
+    pub fn attr_at_once(&self, value: &Value, name: &Rc<Str>) -> Option<Option<Value>> {
+        let Value::Instance(instance) = value else { return None };
         let class = instance.class();
-        let key = self.plain_getattribute(&class).then(|| self.own_key(&class, name))??;
-        instance.attrs.look(|attrs| attrs.get(&key))
+        if !self.plain_getattribute(&class) {
+            return None;
+        }
+        let Some(name) = self.known_name(name) else { return None };
+        let found = class.lookup(name);
+        match &found {
+            Some(Value::Descriptor(descriptor)) => match &**descriptor {
+                Descriptor::Slot { key, class: owner } if owner.upgrade().is_some_and(|o| class.is_subclass(&o)) => {
+                    own_attr(value, key).map(Some)
+                }
+                _ => None,
+            },
+            Some(found) if self.is_data_descriptor(found) => None,
+            _ => match (own_attr(value, name), &found) {
+                (Some(own), _) => Some(Some(own)),
+                // `super` objects and modules look elsewhere as well.
+                _ if class.builtin || instance.inner().is_some() || value.data::<Super>().is_some() => None,
+                (None, Some(function @ Value::Function(_))) => Some(Some(bound(function, value))),
+                (None, Some(found)) => self.is_plain(found).then(|| Some(found.clone())),
+                (None, None) => (!self.hooks(&class).has_getattr()).then_some(None),
+            },
+        }
     }
 
     /// Under which key an instance has an attribute itself, if its class has nothing that goes before.

@@ -40,6 +40,10 @@ impl Hooks {
         self.has(Hooks::GET)
     }
 
+    pub(super) fn has_getattr(self) -> bool {
+        self.has(Hooks::GETATTR)
+    }
+
     pub(super) fn has_bool(self) -> bool {
         self.has(Hooks::BOOL)
     }

@@ -314,6 +314,11 @@ impl Vm {
         class.lookup(self.named(name).borrow())
     }
 
+    /// The one string object that stands for a name, if it stands anywhere in a program.
+    pub fn known_name<'a>(&'a self, name: &'a Rc<Str>) -> Option<&'a Rc<Str>> {
+        if name.is_interned() { Some(name) } else { self.interner.known(name).map(|symbol| self.name(symbol)) }
+    }
+
     /// [`Vm::intern`] for a name that already is a string object.
     pub fn intern_str(&mut self, name: &Rc<Str>) -> Rc<Str> {
         if name.is_interned() { name.clone() } else { self.intern(name) }

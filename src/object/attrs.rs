@@ -36,6 +36,8 @@ pub const OF_CLASS: u32 = u32::MAX - 1;
 pub const OF_CLASS_BOUND: u32 = u32::MAX - 2;
 /// The same for what a class has that may become something else at any time.
 pub const OF_CLASS_VOLATILE: u32 = u32::MAX - 4;
+/// The same for what the class's own class computes, such as its `__name__`.
+pub const OF_METACLASS: u32 = u32::MAX - 5;
 /// In a cache's place for a shape: it remembers where a module has it.
 pub const OF_MODULE: u32 = u32::MAX - 3;
 

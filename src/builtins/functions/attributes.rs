@@ -15,12 +15,19 @@ pub(super) const FUNCTIONS: &[Row] = &[
         }
         Ok(vm.get_attr_opt(&args[0], &name)?.unwrap_or_else(|| args[2].clone()))
     })
-    .or_quick(own),
+    .or_quick(|vm, args| {
+        let [object, Value::Str(name), default @ ..] = args else { return None };
+        // Without a default it is an error.
+        vm.attr_at_once(object, name)?.or_else(|| Some((*default.first()?).clone()))
+    }),
     native("hasattr(obj, name, /)", |vm, args| {
         let name = attribute_name(vm, &args[1])?;
         Ok(Value::bool(vm.get_attr_opt(&args[0], &name)?.is_some()))
     })
-    .or_quick(|vm, args| own(vm, args).map(|_| Value::bool(true))),
+    .or_quick(|vm, args| {
+        let [object, Value::Str(name)] = args else { return None };
+        Some(Value::bool(vm.attr_at_once(object, name)?.is_some()))
+    }),
     native("setattr(obj, name, value, /)", set),
     native("delattr(obj, name, /)", |vm, args| {
         let name = attribute_name(vm, &args[1])?;
@@ -33,14 +40,6 @@ pub(super) const FUNCTIONS: &[Row] = &[
     native("globals()", |vm, _| Ok(caller_namespace(vm))),
     native("locals()", |vm, _| locals(vm)),
 ];
-
-/// An attribute that an instance has itself, if nothing in its class goes before.
-fn own(vm: &Vm, args: &[&Value]) -> Option<Value> {
-    match args {
-        [Value::Instance(instance), Value::Str(name), ..] if name.is_interned() => vm.plain_own_attr(instance, name),
-        _ => None,
-    }
-}
 
 /// The globals of the code that called a native, or else of the main module.
 pub(in crate::builtins) fn caller_namespace(vm: &mut Vm) -> Value {

@@ -103,8 +103,8 @@ struct Limits {
 fn limits(vm: &mut Vm) -> Result<Option<Limits>> {
     let Known { current, limits, .. } = vm.extension::<Known>();
     let (current, name) = (current.clone(), limits.clone());
-    let Value::Instance(context) = vm.call(&current, &[Value::None])? else { return Ok(None) };
-    let limits = vm.plain_own_attr(&context, &name);
+    let context = vm.call(&current, &[Value::None])?;
+    let limits = vm.attr_at_once(&context, &name).flatten();
     let Some([precision, least, most, clamp, rounding, flags, traps]) =
         limits.as_ref().and_then(|l| l.as_tuple()).map(|l| &l[..])
     else {

@@ -282,9 +282,9 @@ const ATTR_GETTER: &[Row] = &[
         })
     })
     .or_quick(|vm, args| {
-        let [getter, Value::Instance(object)] = args else { return None };
+        let [getter, object] = args else { return None };
         at_once(&getter.data::<Attributes>()?.0, |path| match &path[..] {
-            [name] => vm.plain_own_attr(object, name),
+            [name] => vm.attr_at_once(object, name)?,
             _ => None,
         })
     }),
