@@ -15,6 +15,18 @@ pub(super) fn peek_and_answer<const N: usize>(
     args: [&Operand; N],
 ) -> Option<Value> {
     let quick = native.quick(N)?;
+    let mut peeked = [const { &Value::Unbound }; N];
+    let mut in_place = true;
+    for (peeked, arg) in peeked.iter_mut().zip(args) {
+        match arg.peek(frame) {
+            Some(value) => *peeked = value,
+            None if matches!(arg, Operand::Global(_) | Operand::Attribute(_)) => in_place = false,
+            None => return None,
+        }
+    }
+    if in_place {
+        return quick(vm, &peeked);
+    }
     let mut taken = [const { Value::Unbound }; N];
     for (taken, arg) in taken.iter_mut().zip(args) {
         match arg {
@@ -23,9 +35,10 @@ pub(super) fn peek_and_answer<const N: usize>(
             _ => {}
         }
     }
-    let mut peeked = [const { &Value::Unbound }; N];
-    for ((value, arg), taken) in peeked.iter_mut().zip(args).zip(&taken) {
-        *value = if let Operand::Global(_) | Operand::Attribute(_) = arg { taken } else { arg.peek(frame)? };
+    for ((peeked, arg), taken) in peeked.iter_mut().zip(args).zip(&taken) {
+        if let Operand::Global(_) | Operand::Attribute(_) = arg {
+            *peeked = taken;
+        }
     }
     let answer = quick(vm, &peeked);
     taken.into_iter().for_each(Value::discard);

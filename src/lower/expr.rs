@@ -6,7 +6,7 @@ use super::name::{Captured, Global, Place};
 use super::prelude::*;
 use super::special::SpecialSite;
 use super::store::read_item;
-use crate::machine::attr_cache::AttrCache;
+use crate::machine::attr_cache::{AttrCache, Computed};
 use crate::machine::compare::holds;
 use crate::machine::ops::is_object;
 use crate::object::code::Cond;
@@ -104,6 +104,13 @@ impl Attribute {
     #[inline(never)]
     fn look_up(&self, vm: &mut Vm, frame: &mut Frame) -> Eval {
         let object = self.object.get(vm, frame)?;
+        match self.cache.computed(object) {
+            Some(Computed::Class(class)) => return Ok(Value::Class(class)),
+            Some(Computed::Getter(getter)) => {
+                return noted(vm, frame, self.span, |vm| vm.call_getter(&getter, object, &self.name));
+            }
+            None => {}
+        }
         let found = self.cache.look(object, |found| Some(found.clone()));
         if let Some(found) = found.or_else(|| self.cache.known(object)) {
             return Ok(found);

@@ -562,9 +562,11 @@ impl Vm {
 
     /// How a class sets or deletes attributes, if it has a way of its own.
     pub(super) fn own_way(&self, class: &Class, hook: Symbol) -> Option<Value> {
+        if class.builtin || !self.hooks(class).has(Hooks::SETATTR) {
+            return None;
+        }
         let hook = self.name(hook);
-        let found = if class.builtin { None } else { class.lookup(hook) };
-        found.filter(|found| !matches!(found, Value::Native(native) if native.name == *hook))
+        class.lookup(hook).filter(|found| !matches!(found, Value::Native(native) if native.name == *hook))
     }
 
     /// `object.__setattr__`, or `object.__delattr__` with `None`.
@@ -752,6 +754,10 @@ impl Vm {
             }
         }
         let name = self.intern_str(name);
+        if matches!(name.as_str(), "__get__" | "__set__" | "__delete__") {
+            // Which of the attributes of other classes are descriptors is remembered in many places.
+            self.types.object.changed();
+        }
         match new {
             Some(new) => {
                 match name.as_str() {

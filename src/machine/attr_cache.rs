@@ -128,6 +128,16 @@ impl Entry {
         (self.slot.get() == COMPUTED).then(|| self.value.borrow().get()).filter(|found| !found.is_unbound())
     }
 
+    /// The function that a property calls with the object and nothing else.
+    #[inline(always)]
+    fn getter(&self) -> Option<Rc<Function>> {
+        if self.slot.get() != COMPUTED {
+            return None;
+        }
+        let getter = self.function.borrow().upgrade()?;
+        (getter.code.simple_arity.get() == 1).then_some(getter)
+    }
+
     /// What an instance of this entry's shape has itself.
     fn own(&self, attrs: &AttrCell) -> Option<Value> {
         attrs.look(|attrs| match attrs {
@@ -195,6 +205,7 @@ impl Entry {
     fn remember(&self, version: u32, shape: u32, slot: u32, found: &Value) {
         self.remember_own(version, shape, slot as usize);
         let (function, native) = match found {
+            Value::Descriptor(descriptor) if slot == COMPUTED => (getter_of(descriptor), None),
             // These are called without a look at what the object itself has.
             _ if shape == NO_ID || slot != IN_CLASS => (Weak::new(), None),
             Value::Function(function) => (Rc::downgrade(function), None),
@@ -401,6 +412,17 @@ impl AttrCache {
         }
     }
 
+    /// What the first lookup here found to be computed: by a property's function, or by `object.__class__`.
+    #[inline(always)]
+    pub fn computed(&self, value: &Value) -> Option<Computed> {
+        let Value::Instance(instance) = value else { return None };
+        match self.first.slot.get() {
+            COMPUTED if self.first.is_for(key_of(instance)) => self.first.getter().map(Computed::Getter),
+            CLASS if self.first.is_for(key_of(instance)) => Some(Computed::Class(instance.class().clone())),
+            _ => None,
+        }
+    }
+
     /// Whether the first lookup here found a method written in Rust.
     #[inline]
     pub fn has_native(&self) -> bool {
@@ -480,6 +502,17 @@ fn has_class_of_its_own(value: &Value) -> bool {
     matches!(value, Str(_) | List(_) | Dict(_) | Tuple(_) | Int(_) | Float(_) | Bytes(_) | ByteArray(_))
 }
 
+/// The function that a property calls for an object.
+fn getter_of(descriptor: &Descriptor) -> Weak<Function> {
+    match descriptor {
+        Descriptor::Property(property) => match &property.parts.borrow().functions[0] {
+            Value::Function(getter) => Rc::downgrade(getter),
+            _ => Weak::new(),
+        },
+        _ => Weak::new(),
+    }
+}
+
 /// The class that has an attribute that is not to be remembered.
 fn volatile_holder(class: &Rc<Class>, name: &Rc<Str>, found: &Value) -> Option<Rc<Class>> {
     if found.is_plain_data() { class.volatile_holder(name) } else { None }
@@ -488,6 +521,12 @@ fn volatile_holder(class: &Rc<Class>, name: &Rc<Str>, found: &Value) -> Option<R
 /// Changes with what a metaclass could say about the attributes of its classes; 0 for `type`, which never changes.
 fn metaclass_version(class: &Class) -> u32 {
     class.metaclass.get().map_or(0, |metaclass| metaclass.version.get())
+}
+
+/// What is computed instead of being found.
+pub enum Computed {
+    Getter(Rc<Function>),
+    Class(Rc<Class>),
 }
 
 /// A callable found by [`Vm::load_method`].
@@ -519,6 +558,9 @@ impl Vm {
                 if entry.slot.get() == CLASS {
                     return Ok(Value::Class(self.class_of(value)));
                 }
+                if let Some(getter) = entry.getter() {
+                    return self.call_getter(&getter, value, name);
+                }
                 if let Some(descriptor) = entry.descriptor() {
                     return self.ask_descriptor(&descriptor, value, name);
                 }
@@ -549,28 +591,28 @@ impl Vm {
 
     /// What a data descriptor of an object's class gives.
     fn ask_descriptor(&mut self, descriptor: &Value, value: &Value, name: &Rc<Str>) -> Result {
-        let getter = match descriptor {
-            Value::Descriptor(descriptor) => match &**descriptor {
-                Descriptor::Property(property) => property.parts.borrow().functions[0].given().cloned(),
-                Descriptor::GetSet { get, .. } => return get(self, value),
-                _ => None,
-            },
-            _ => None,
-        };
-        let result = match getter {
-            Some(Value::Function(getter)) if getter.code.simple_arity.get() == 1 => {
-                self.call_simple(&getter, [value.clone()]).map_err(Into::into)
+        if let Value::Descriptor(descriptor) = descriptor {
+            if let Descriptor::GetSet { get, .. } = &**descriptor {
+                return get(self, value);
             }
-            Some(getter) => self.call(&getter, std::slice::from_ref(value)),
-            None => {
-                let class = self.class_of(value);
-                self.bind(descriptor, Some(value), &class)
-            }
-        };
-        result.or_else(|error| {
-            let class = self.class_of(value);
-            self.fallback_attr(value, &class, name, error).map_err(|error| self.note_attribute(error, value, name))
-        })
+        }
+        let class = self.class_of(value);
+        self.bind(descriptor, Some(value), &class).or_else(|error| self.computing_failed(value, name, error))
+    }
+
+    /// What a property's function gives.
+    #[inline]
+    pub fn call_getter(&mut self, getter: &Rc<Function>, value: &Value, name: &Rc<Str>) -> Result {
+        match self.call_simple(getter, [value.clone()]) {
+            Ok(found) => Ok(found),
+            Err(raised) => self.computing_failed(value, name, raised.into()),
+        }
+    }
+
+    #[cold]
+    fn computing_failed(&mut self, value: &Value, name: &Rc<Str>, error: Error) -> Result {
+        let class = self.class_of(value);
+        self.fallback_attr(value, &class, name, error).map_err(|error| self.note_attribute(error, value, name))
     }
 
     fn get_attr_fill(&mut self, value: &Value, name: &Rc<Str>, cache: &AttrCache) -> Result {
@@ -698,7 +740,7 @@ impl Vm {
         if !self.plain_getattribute(&class) {
             return None;
         }
-        let Some(name) = self.known_name(name) else { return None };
+        let name = self.known_name(name)?;
         let found = class.lookup(name);
         match &found {
             Some(Value::Descriptor(descriptor)) => match &**descriptor {
@@ -861,15 +903,22 @@ impl Vm {
     fn set_attr_fill(&mut self, value: &Value, name: &Rc<Str>, new: Value, cache: &AttrCache) -> Result<()> {
         let Some((attrs, key)) = shaped(value) else { return self.set_attr(value, name, new) };
         let class = self.class_of(value);
-        let plain = self.own_way(&class, sym::__setattr__).is_none();
-        if let Some(property @ Value::Descriptor(descriptor)) = class.lookup(name).as_ref().filter(|_| plain) {
-            if matches!(**descriptor, Descriptor::Property(_)) {
+        if self.own_way(&class, sym::__setattr__).is_some() {
+            return self.set_attr(value, name, new);
+        }
+        if let Some(descriptor) = class.lookup(name) {
+            let is_asked = match &descriptor {
+                Value::Descriptor(descriptor) => matches!(**descriptor, Descriptor::Property(_)),
+                Value::Instance(descriptor) => self.hooks(&descriptor.class()).has_set(),
+                _ => false,
+            };
+            if is_asked {
                 let (shape, version) = attrs.look(|attrs| match attrs {
                     Attrs::Shaped { shape, .. } => (shape.id(), class.version.get()),
                     Attrs::Apart(_) => key,
                 });
-                cache.room(shape).remember(version, shape, COMPUTED, property);
-                return self.set_through(property, value, &class, name, Some(new));
+                cache.room(shape).remember(version, shape, COMPUTED, &descriptor);
+                return self.set_through(&descriptor, value, &class, name, Some(new));
             }
         }
         let key = self.own_key(&class, name);
@@ -882,7 +931,7 @@ impl Vm {
         self.set_attr(value, name, new)?;
         if let Some(key) = key {
             // What ran in between may have changed the class.
-            if plain && Rc::ptr_eq(&class, &self.class_of(value)) {
+            if Rc::ptr_eq(&class, &self.class_of(value)) {
                 let place = attrs.look(|attrs| match attrs {
                     Attrs::Shaped { shape, .. } => shape.position(&key).map(|at| (shape.clone(), at)),
                     Attrs::Apart(_) => None,

@@ -31,6 +31,8 @@ impl Hooks {
     /// A `__len__` or `__iter__` that is not that of the built-in type the class derives from.
     pub(super) const OWN_LEN: u16 = 8192;
     pub(super) const ITER: u16 = 16384;
+    /// A `__setattr__` or `__delattr__` that is not `object`'s.
+    pub(super) const SETATTR: u16 = 32768;
 
     pub(super) fn has(self, which: u16) -> bool {
         self.0 & which != 0
@@ -38,6 +40,10 @@ impl Hooks {
 
     pub(super) fn has_get(self) -> bool {
         self.has(Hooks::GET)
+    }
+
+    pub(super) fn has_set(self) -> bool {
+        self.has(Hooks::SET)
     }
 
     pub(super) fn has_getattr(self) -> bool {
@@ -112,9 +118,14 @@ impl Vm {
         if !matches!(has(sym::__class__), Some(Value::Descriptor(d)) if matches!(*d, Descriptor::GetSet { .. })) {
             found |= Hooks::CLASS;
         }
-        let plain = |native: &NativeFunction| native.name == *self.name(sym::__getattribute__);
-        if !matches!(has(sym::__getattribute__), Some(Value::Native(native)) if plain(&native)) {
-            found |= Hooks::GETATTRIBUTE;
+        for (name, bit) in [
+            (sym::__getattribute__, Hooks::GETATTRIBUTE),
+            (sym::__setattr__, Hooks::SETATTR),
+            (sym::__delattr__, Hooks::SETATTR),
+        ] {
+            if !matches!(has(name), Some(Value::Native(native)) if native.name == *self.name(name)) {
+                found |= bit;
+            }
         }
         class.hooks.set((class.version.get(), found));
         Hooks(found)

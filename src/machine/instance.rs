@@ -84,6 +84,10 @@ impl Vm {
     /// The same where no script code has a say.
     pub fn isinstance_at_once(&self, value: &Value, class: &Value) -> Option<bool> {
         match class {
+            // No metaclass is asked about instances of the very class.
+            Value::Class(class) if matches!(value, Value::Instance(instance) if Rc::ptr_eq(&instance.class(), class)) => {
+                Some(true)
+            }
             Value::Class(class) if class.metaclass.get().is_none() => {
                 let derived = self.is_instance_of(value, class);
                 (derived || !self.has_claim(value)).then_some(derived)

@@ -120,6 +120,10 @@ fn init_property(vm: &mut Vm, args: &[Value]) -> Result {
     let functions = [get.clone(), set.clone(), delete.clone()];
     let parts = PropertyParts { functions, doc: doc.clone(), getter_doc, name: Value::Unbound };
     let old = property(vm, this)?.parts.replace(parts);
+    if !old.functions[0].is_unbound() {
+        // What it called before is remembered in many places.
+        vm.types.object.changed();
+    }
     drop(old);
     if matches!(this, Value::Instance(_)) {
         // The class of a subclass has documentation of its own, behind which the property's would not be seen.
