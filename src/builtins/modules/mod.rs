@@ -135,7 +135,7 @@ const MODULES: &[Spec] = &[
         lazy: false,
     }]),
     rust("_thread", os::SIGNALS).and(&[page!("_thread")]),
-    rust("abc", types::ABSTRACT).and(&[page!("abc")]),
+    rust("abc", types::ABSTRACT).with(weakref::for_page).and(&[page!("abc")]),
     rust("argparse", &[]).and(&[page!("argparse_help"), page!("argparse_actions"), page!("argparse")]),
     rust("array", array::FUNCTIONS)
         .with(|vm, module| {

@@ -70,6 +70,13 @@ pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
     Ok(())
 }
 
+/// For the page `abc`, which the page `weakref` needs.
+pub(super) fn for_page(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
+    let class = Value::Class(class(vm));
+    super::set_all(vm, &module.dict, [("_ref", class)]);
+    Ok(())
+}
+
 fn new(vm: &mut Vm, args: &[Value]) -> Result {
     let class = class_given(vm, args)?;
     let (target, callback) = &given(vm, "__new__", &args[1])?;
