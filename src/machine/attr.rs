@@ -765,7 +765,8 @@ impl Vm {
                     "__await__" => target.awaiting.set(None),
                     _ => {}
                 }
-                target.set(&name, crate::machine::classes::unbound(new));
+                let is_data = |value: &Value| self.is_plain(value) && !self.is_data_descriptor(value);
+                target.assign(&name, crate::machine::classes::unbound(new), is_data);
             }
             None => {
                 if target.remove(&name).is_none() {

@@ -515,7 +515,7 @@ fn getter_of(descriptor: &Descriptor) -> Weak<Function> {
 
 /// The class that has an attribute that is not to be remembered.
 fn volatile_holder(class: &Rc<Class>, name: &Rc<Str>, found: &Value) -> Option<Rc<Class>> {
-    if found.is_plain_data() { class.volatile_holder(name) } else { None }
+    if matches!(found, Value::Function(_) | Value::Class(_)) { None } else { class.volatile_holder(name) }
 }
 
 /// Changes with what a metaclass could say about the attributes of its classes; 0 for `type`, which never changes.
@@ -668,7 +668,7 @@ impl Vm {
     }
 
     /// Whether an attribute of a class is itself what its instances get, and the class too: no descriptor.
-    fn is_plain(&self, found: &Value) -> bool {
+    pub(super) fn is_plain(&self, found: &Value) -> bool {
         match found {
             Value::Descriptor(_) | Value::Native(_) | Value::Function(_) | Value::Class(_) => false,
             Value::Instance(instance) => !self.hooks(&instance.class()).has_get(),

@@ -491,13 +491,21 @@ impl Class {
 
     /// Sets a class attribute.
     pub fn set(&self, name: &Rc<Str>, value: Value) {
-        let is_data = value.is_plain_data();
+        let old = self.dict().set_str(name, value);
+        self.changed();
+        drop(old);
+    }
+
+    /// Sets a class attribute for a program, which may do so again and again. `is_data` tells values that have no say in
+    /// how they are looked up.
+    pub fn assign(&self, name: &Rc<Str>, value: Value, is_data: impl Fn(&Value) -> bool) {
+        let now_data = is_data(&value);
         let old = self.dict().set_str(name, value);
         let is_volatile = self.is_volatile(name);
-        if is_volatile && is_data {
+        if is_volatile && now_data {
             return;
         }
-        let becomes_volatile = is_data && old.as_ref().is_some_and(Value::is_plain_data) && !is_special(name);
+        let becomes_volatile = now_data && old.as_ref().is_some_and(is_data) && !is_special(name);
         match becomes_volatile {
             true => self.volatile.borrow_mut().push(name.clone()),
             false if is_volatile => self.volatile.borrow_mut().retain(|volatile| volatile != name),

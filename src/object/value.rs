@@ -159,13 +159,6 @@ impl Value {
         matches!(self, Value::Unbound)
     }
 
-    /// Whether it is a number, a text or a built-in container, which has no say in how it is looked up.
-    pub fn is_plain_data(&self) -> bool {
-        use Value::*;
-        matches!(self, None | Bool(_) | Int(_) | Float(_) | BigInt(_) | Complex(_) | Str(_) | Bytes(_) | ByteArray(_))
-            || matches!(self, Tuple(_) | List(_) | Dict(_) | Set(_) | Range(_))
-    }
-
     #[inline]
     pub fn is_none(&self) -> bool {
         matches!(self, Value::None)
