@@ -569,6 +569,11 @@ impl Arguments {
             self.spread(vm, callee, &value, args).at(at)?;
         }
         if !no_names.is_empty() {
+            // What stands for an operator refuses keywords without a look at them.
+            if is_operator(callee) {
+                let name = vm.intern("");
+                return vm.call_kw(callee, args, &[(name, Value::None)]).map(|_| ()).at(at).map_err(Into::into);
+            }
             return Err(vm.type_error("keywords must be strings").at(at).into());
         }
         Ok(())
@@ -612,12 +617,36 @@ fn twice(vm: &mut Vm, callee: &Value, name: &str) -> Error {
     vm.type_error(format!("{shown} got multiple values for keyword argument '{name}'"))
 }
 
+/// Whether it is a method of a built-in type that stands for an operator.
+fn is_operator(callee: &Value) -> bool {
+    let function = if let Value::BoundMethod(bound) = callee { &bound.func } else { callee };
+    let Value::Native(native) = function else { return false };
+    native.is_wrapper() && !native.looks_written() && !matches!(native.name.as_str(), "__init__" | "__call__")
+}
+
 /// A callee as messages about its arguments name it: `__main__.f()`.
 fn callee_name(vm: &mut Vm, callee: &Value) -> String {
     let name = match vm.get_attr_opt(callee, sym::__qualname__) {
         Ok(Some(Value::Str(name))) => name.as_str().to_owned(),
         _ => return vm.str(callee).map_or_else(|_| "object".to_owned(), |s| s.as_str().to_owned()),
     };
+    match callee {
+        Value::Function(function) => {
+            if let Some(module) = function.module_in_c() {
+                return format!("{module}.{name}()");
+            }
+        }
+        // What is bound to an object of a class in C is named after the object's class, and belongs to no module.
+        Value::BoundMethod(bound) => {
+            let (owner, method) = name.rsplit_once('.').unwrap_or_default();
+            let is_owner = |class: &&Rc<Class>| class.name.borrow().as_str() == owner;
+            let class = bound.this.as_class().cloned().unwrap_or_else(|| vm.class_of(&bound.this));
+            if class.mro().iter().find(is_owner).is_some_and(|c| c.named_in_full.get() && !c.patchable.get()) {
+                return format!("{}.{method}()", class.qualname.borrow());
+            }
+        }
+        _ => {}
+    }
     match vm.get_attr_opt(callee, sym::__module__) {
         Ok(Some(Value::Str(module))) if module.as_str() != "builtins" => format!("{module}.{name}()"),
         _ => format!("{name}()"),
