@@ -572,7 +572,7 @@ impl Arguments {
             // What stands for an operator refuses keywords without a look at them.
             if is_operator(callee) {
                 let name = vm.intern("");
-                return vm.call_kw(callee, args, &[(name, Value::None)]).map(|_| ()).at(at).map_err(Into::into);
+                return vm.call_kw(callee, args, &[(name, Value::None)]).map(|_| ()).at(at);
             }
             return Err(vm.type_error("keywords must be strings").at(at).into());
         }
