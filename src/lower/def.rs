@@ -415,9 +415,8 @@ impl Lower<'_> {
                             function.with_extra(|extra| extra.type_params = Some(variables));
                         }
                         Value::None => return Ok(variables),
-                        other => {
-                            vm.set_attr(other, sym::__type_params__, variables)?;
-                        }
+                        // A class has them since its body began.
+                        _ => {}
                     }
                     Ok(made)
                 });
@@ -519,6 +518,7 @@ impl Lower<'_> {
         let text = self.vm.name(name).clone();
         let shown = qualname.clone();
         let class_cell = self.scopes.scopes[scope.0 as usize].cells.contains(&sym::__class__);
+        let has_type_params = !generic.is_empty();
         let (code, sources) = self.nested_code(
             &text,
             Some(qualname),
@@ -538,6 +538,14 @@ impl Lower<'_> {
                 lower.set_namespace("__qualname__", Value::Str(shown), span);
                 let line = lower.source.line(whole.start);
                 lower.set_namespace("__firstlineno__", Value::Int(i64::from(line)), span);
+                if has_type_params {
+                    let key = lower.vm.name(sym::__type_params__).clone();
+                    lower.emit_do(span, move |vm, frame| {
+                        let variables = frame.function.with_extra(|extra| extra.type_params.take());
+                        let (namespace, key) = (frame.locals[0].clone(), Value::Str(key.clone()));
+                        vm.set_item(&namespace, &key, variables.unwrap_or_default()).here()
+                    });
+                }
                 lower.annotations_of(&body, span);
                 if let Some(doc) = doc {
                     lower.set_namespace("__doc__", Value::str(&doc), span);
@@ -560,10 +568,12 @@ impl Lower<'_> {
         );
         Box::new(move |vm, frame| {
             let (mut bases, kwargs) = args.evaluate(vm, frame, &Value::str("__build_class__()"), span)?;
+            let mut variables = Vec::new();
             if !generic.is_empty() {
                 let mut params = Vec::new();
                 for (param, many) in &generic {
                     let param = param(vm, frame)?;
+                    variables.push(param.clone());
                     match many {
                         true => params.extend(vm.collect(&param)?),
                         false => params.push(param),
@@ -573,6 +583,9 @@ impl Lower<'_> {
                 bases.push(vm.get_item(&base, &Value::tuple(params))?);
             }
             let body = make_function(vm, &code, &sources, frame);
+            if has_type_params {
+                body.with_extra(|extra| extra.type_params = Some(Value::tuple(variables)));
+            }
             vm.calls.push(crate::machine::CallSite { code: frame.code.id.get(), span });
             let result = match vm.class_builder(&frame.function.globals) {
                 Ok(None) => vm.build_class(&body, &text, &bases, kwargs),
