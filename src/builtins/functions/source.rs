@@ -222,15 +222,13 @@ fn compile_source(vm: &mut Vm, args: &[Value]) -> Result {
         return Err(vm.value_error("compile(): unrecognised flags"));
     }
     let is_tree = is_tree(vm, &args[0])?;
-    if flags & ONLY_TREE != 0 {
-        if is_tree {
-            return Ok(args[0].clone());
-        }
-        return vm.call_page("ast", "parse", &[args[0].clone(), Value::Str(name), args[2].clone()]);
-    }
     let optimize = vm.to_i64(&args[5])?;
     if !(-1..=2).contains(&optimize) {
         return Err(vm.value_error("compile(): invalid optimize value"));
+    }
+    if flags & ONLY_TREE != 0 {
+        let args = [args[0].clone(), Value::Str(name), args[2].clone(), Value::Int(flags), Value::Int(optimize)];
+        return vm.call_page("ast", "_compiled", &args);
     }
     let text = if is_tree || optimize > 0 {
         let args = [args[0].clone(), args[2].clone(), Value::Str(name.clone()), Value::Int(optimize)];

@@ -144,7 +144,7 @@ const MODULES: &[Spec] = &[
             Ok(())
         })
         .and(&[page!("array")]),
-    rust("ast", tree::FUNCTIONS).and(&[page!("ast"), lazy!("ast_unparse"), lazy!("ast_check")]),
+    rust("ast", tree::FUNCTIONS).and(&[page!("ast"), lazy!("ast_unparse"), lazy!("ast_check"), lazy!("ast_fold")]),
     rust("atexit", os::EXIT).and(&[page!("atexit")]),
     library!("base64"),
     rust("binascii", zlib::BINASCII).and(&[page!("binascii")]),

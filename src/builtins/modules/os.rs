@@ -39,11 +39,15 @@ pub(super) const FUNCTIONS: &[Row] = &[
     native("_error_text(code, /)", |vm, args| Ok(Value::string(os_error_text(vm.to_i64(&args[0])? as i32)))),
     native("_random_bytes(size, /)", |vm, args| {
         let size = usize::try_from(vm.to_i64(&args[0])?).unwrap_or(0);
+        vm.check_size(size)?;
         let mut bytes = Vec::new();
         if bytes.try_reserve_exact(size.saturating_add(8)).is_err() {
             return Err(vm.memory_error());
         }
         while bytes.len() < size {
+            if bytes.len() % (1 << 20) == 0 {
+                vm.tick_within()?;
+            }
             bytes.extend_from_slice(&(vm.host.entropy)().to_le_bytes());
         }
         bytes.truncate(size);
