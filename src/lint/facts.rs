@@ -12,6 +12,9 @@ use crate::syntax::ast::{
 };
 use crate::syntax::visit::{Part, PatternPart, all_params, expr_parts, pattern_parts, stmt_parts};
 
+/// What returns an event loop.
+const LOOP_GETTERS: &[&str] = &["asyncio.get_running_loop", "asyncio.get_event_loop", "asyncio.new_event_loop"];
+
 /// What a name is bound to, as far as that is certain.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum What {
@@ -104,6 +107,10 @@ impl Facts {
                 let path = self.path(scopes, scope, value, interner)?;
                 Some(format!("{path}.{}", interner.name(attr.name)))
             }
+            ExprKind::Call { func, .. } => {
+                let path = self.path(scopes, scope, func, interner)?;
+                LOOP_GETTERS.contains(&&*path).then(|| "loop".to_owned())
+            }
             _ => None,
         }
     }
@@ -139,7 +146,10 @@ impl<'a> Walk<'a> {
         let fact = self.facts.names.entry((owner, name)).or_insert(new);
         fact.times += 1;
         fact.assigned = fact.assigned.filter(|_| assigned.is_some());
-        if fact.times > 1 && fact.what != what {
+        if fact.times == 1 {
+            // It may have been read before.
+            fact.what = what;
+        } else if fact.what != what {
             fact.what = What::Other;
         }
     }
@@ -253,9 +263,7 @@ impl<'a> Walk<'a> {
         let ExprKind::Call { func, .. } = &value.kind else { return (What::Other, false) };
         let path = self.facts.path(self.scopes, self.scope, func, self.interner);
         match path.as_deref() {
-            Some("asyncio.get_running_loop" | "asyncio.get_event_loop" | "asyncio.new_event_loop") => {
-                (What::Loop, false)
-            }
+            Some(path) if LOOP_GETTERS.contains(&path) => (What::Loop, false),
             path => (What::Other, path.is_some_and(|path| TASK_MAKERS.contains(&path))),
         }
     }
