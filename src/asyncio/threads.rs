@@ -126,10 +126,7 @@ impl NativeCoroutine for RunForever {
         let this = self.event_loop.clone();
         let Some(el) = event_loop::of(&this) else { return Ok(Outcome::Return(Value::None)) };
         if !std::mem::replace(&mut self.running, true) {
-            event_loop::begin(vm, &this).or_else(|error| {
-                event_loop::end(vm, el);
-                Err(error)
-            })?;
+            event_loop::begin(vm, &this).inspect_err(|_| event_loop::end(vm, el))?;
         }
         let result = match input {
             Resume::Throw(error) | Resume::Fail(error) => Err(error),
