@@ -901,8 +901,9 @@ impl Lower<'_> {
         if self.at_module() {
             return Box::new(move |_, frame| Ok(Value::Dict(frame.function.globals.clone())));
         }
-        Box::new(move |_, frame| {
-            let dict = Dict::new();
+        let view = self.unit.view;
+        Box::new(move |vm, frame| {
+            let dict = Rc::new(Dict::new());
             let (code, params) = (&frame.code, &frame.code.params);
             let own = code.variables.iter().enumerate().map(|(slot, name)| (name, slot));
             // What functions inside capture comes after the rest, by name, but for the parameters.
@@ -928,7 +929,13 @@ impl Lower<'_> {
                     dict.set_str(name, value);
                 }
             }
-            Ok(Value::dict(dict))
+            // What a script put there beside, by `f_locals`.
+            if let Some(Value::Frame(view)) = view.and_then(|slot| frame.locals.get(slot as usize)) {
+                for (key, value) in view.extra.pairs() {
+                    vm.dict_set(&dict, key, value)?;
+                }
+            }
+            Ok(Value::Dict(dict))
         })
     }
 }
