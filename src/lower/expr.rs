@@ -104,6 +104,9 @@ impl Attribute {
     #[inline(never)]
     fn look_up(&self, vm: &mut Vm, frame: &mut Frame) -> Eval {
         let object = self.object.get(vm, frame)?;
+        if let Some(own) = self.cache.in_dict(object, &self.name) {
+            return Ok(own);
+        }
         match self.cache.computed(object) {
             Some(Computed::Class(class)) => return Ok(Value::Class(class)),
             Some(Computed::Getter(getter)) => {

@@ -26,6 +26,8 @@ pub struct AttrCache {
     /// The shape among the others that was met last where an object has the attribute itself, and the place in it.
     second: Cell<(u32, u32)>,
     others: OnceCell<Box<[Entry; 7]>>,
+    /// Where an object that has its attributes in a dict had this one last.
+    hint: Cell<u32>,
     /// How often one of the others was found since one took the place of the first.
     found_in_others: Cell<u8>,
 }
@@ -224,6 +226,20 @@ impl AttrCache {
     pub fn own(&self, value: &Value) -> Option<Value> {
         let Value::Instance(instance) = value else { return None };
         instance.attrs.at(|shape| self.own_slot(shape))
+    }
+
+    /// What an object has in a dict of its own, where the first lookup here found that nothing in its class goes before.
+    #[inline]
+    pub fn in_dict(&self, value: &Value, name: &Rc<Str>) -> Option<Value> {
+        let Value::Instance(instance) = value else { return None };
+        let entry = &self.first;
+        if entry.shape.get() != NO_ID
+            || entry.slot.get() != IN_CLASS
+            || entry.version.get() != instance.class().version.get()
+        {
+            return None;
+        }
+        instance.attrs.in_dict(name, &self.hint)
     }
 
     /// Where an instance of the two shapes at hand has the attribute itself.
@@ -551,6 +567,9 @@ impl Vm {
 
     #[inline(never)]
     pub fn get_attr_miss(&mut self, value: &Value, name: &Rc<Str>, cache: &AttrCache) -> Result {
+        if let Some(own) = cache.in_dict(value, name) {
+            return Ok(own);
+        }
         match value {
             Value::Instance(_) | Value::Exception(_) => {
                 let known = shaped(value).and_then(|(attrs, key)| Some((attrs, cache.entry(key)?)));
@@ -888,6 +907,12 @@ impl Vm {
                     return self.set_through(&property, value, &class, name, Some(new));
                 }
                 gc::stored_into(value, &new);
+                if entry.shape.get() == NO_ID && entry.slot.get() == IN_CLASS {
+                    // It goes into a dict.
+                    let shape = self.with_class(value, |class| class.root_shape.clone());
+                    drop(attrs.change(|attrs| attrs.set(&shape, name, new)));
+                    return Ok(());
+                }
                 match attrs.change(|attrs| entry.put(attrs, new)) {
                     Ok(old) => {
                         old.discard();
@@ -944,6 +969,10 @@ impl Vm {
                         *entry.next.borrow_mut() = Some(shape);
                     }
                     (Some((shape, at)), None) => cache.room(shape.id()).remember_own(version, shape.id(), at),
+                    // In a dict, under its own name.
+                    (None, _) if Rc::ptr_eq(&key, name) => {
+                        cache.room(NO_ID).remember_own(version, NO_ID, IN_CLASS as usize);
+                    }
                     (None, _) => {}
                 }
             }

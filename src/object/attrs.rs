@@ -350,6 +350,19 @@ impl AttrCell {
         result
     }
 
+    /// What a dict of attributes has under a key; `hint` is where that stood last, in this dict or another.
+    #[inline]
+    pub fn in_dict(&self, key: &Rc<Str>, hint: &Cell<u32>) -> Option<Value> {
+        self.look(|attrs| {
+            let Attrs::Apart(Some(apart)) = attrs else { return None };
+            apart.dict.get_cached(hint.get() as usize, key).or_else(|| {
+                let at = apart.dict.position_str(key)?;
+                hint.set(at as u32);
+                apart.dict.table.borrow().entry(at).map(|entry| entry.value.clone())
+            })
+        })
+    }
+
     /// What stands at the place that a shape has it. (A closure for [`AttrCell::look`] would be called, not inlined.)
     #[inline(always)]
     pub fn at(&self, place: impl FnOnce(u32) -> usize) -> Option<Value> {
