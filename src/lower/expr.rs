@@ -521,10 +521,9 @@ impl Lower<'_> {
                         return Ok(found);
                     }
                 }
-                Value::Instance(instance) => {
-                    if let Some(f) = method.function(vm, instance, object, sym::__getitem__, 2) {
-                        let args = [object.clone(), index.clone()];
-                        return noted(vm, frame, span, |vm| vm.call_simple(&f, args).map_err(Into::into));
+                Value::Instance(_) => {
+                    if let Some(found) = method.ask(vm, frame, sym::__getitem__, [object, index], span) {
+                        return found;
                     }
                 }
                 _ => {}

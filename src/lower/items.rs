@@ -7,6 +7,7 @@
 use super::expr::{Attribute, Variable};
 use super::name::{Captured, Global, Place};
 use super::prelude::*;
+use super::special::SpecialSite;
 use super::stmt::combined;
 use super::store::{assign_item, read_item};
 use crate::machine::ops;
@@ -107,6 +108,9 @@ struct Index {
 struct Path<R, const N: usize> {
     root: R,
     indices: [Index; N],
+    /// Who answers where the container is an object of a script's class.
+    getter: SpecialSite,
+    setter: SpecialSite,
 }
 
 /// A way that [`Lower::item_path`] found.
@@ -127,11 +131,11 @@ macro_rules! by_path {
             ($root:expr) => {
                 match second {
                     None => {
-                        let $path = Path { root: $root, indices: [first] };
+                        let $path = Path::new($root, [first]);
                         $make
                     }
                     Some(second) => {
-                        let $path = Path { root: $root, indices: [first, second] };
+                        let $path = Path::new($root, [first, second]);
                         $make
                     }
                 }
@@ -148,6 +152,10 @@ macro_rules! by_path {
 }
 
 impl<R: Root, const N: usize> Path<R, N> {
+    fn new(root: R, indices: [Index; N]) -> Path<R, N> {
+        Path { root, indices, getter: SpecialSite::default(), setter: SpecialSite::default() }
+    }
+
     /// Goes to the container of the item, with the index in it.
     #[inline(always)]
     fn look<T>(&self, vm: &Vm, frame: &Frame, take: impl FnOnce(&Value, i64) -> Option<T>) -> Option<T> {
@@ -205,7 +213,7 @@ impl<R: Root, const N: usize> Path<R, N> {
     #[inline(never)]
     fn assign_any(&self, vm: &mut Vm, frame: &mut Frame, mut value: Value) -> Eval<()> {
         let old = self.look_in_dict(vm, frame, |dict, key| {
-            if !gc::is_noted(dict, &value) {
+            if self.setter.is_used() || !gc::is_noted(dict, &value) {
                 return None;
             }
             Vm::dict_change_at_once(dict, key, |place| Some(std::mem::replace(place, value.take())))
@@ -214,12 +222,15 @@ impl<R: Root, const N: usize> Path<R, N> {
             return Ok(());
         }
         let (object, index) = self.evaluate(vm, frame)?;
-        assign_item(vm, frame, &object, &index, value, self.span())
+        assign_item(vm, frame, (&object, &index), value, self.span(), Some(&self.setter))
     }
 
     /// Reads an item that is not in a list or a tuple.
     #[inline(never)]
     fn read_any(&self, vm: &mut Vm, frame: &mut Frame) -> Eval {
+        if self.getter.is_used() {
+            return self.ask(vm, frame);
+        }
         let found = self.look(vm, frame, |container, at| match container {
             Value::Str(text) => vm.char_at_once(text, at),
             Value::Instance(instance) => match instance.own_native() {
@@ -230,10 +241,16 @@ impl<R: Root, const N: usize> Path<R, N> {
         });
         match found.or_else(|| self.look_in_dict(vm, frame, |dict, key| Vm::dict_get_at_once(dict, key)?)) {
             Some(found) => Ok(found),
-            None => {
-                let (object, index) = self.evaluate(vm, frame)?;
-                read_item(vm, frame, &object, &index, self.span())
-            }
+            None => self.ask(vm, frame),
+        }
+    }
+
+    /// Asks the container for the item.
+    fn ask(&self, vm: &mut Vm, frame: &mut Frame) -> Eval {
+        let (object, index) = self.evaluate(vm, frame)?;
+        match self.getter.ask(vm, frame, sym::__getitem__, [&object, &index], self.span()) {
+            Some(found) => found,
+            None => read_item(vm, frame, &object, &index, self.span()),
         }
     }
 
@@ -440,5 +457,5 @@ fn change_old(
     let value = value.value(vm, frame)?;
     let new = combined(vm, frame, op, old, &value, span)?;
     value.discard();
-    assign_item(vm, frame, object, index, new, target_span)
+    assign_item(vm, frame, (object, index), new, target_span, None)
 }

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Weak;
 
+use super::call::noted;
 use super::prelude::*;
 use crate::object::class::Special;
 use crate::object::instance::Instance;
@@ -30,6 +31,30 @@ impl SpecialSite {
         }
         let function = self.function.borrow().upgrade()?;
         (function.code.simple_arity.get() as usize == arity).then_some(function)
+    }
+
+    /// What the script function says that answers a special method of an object, where it takes just these arguments, the
+    /// object first.
+    #[inline]
+    pub(super) fn ask<const N: usize>(
+        &self,
+        vm: &mut Vm,
+        frame: &Frame,
+        name: Symbol,
+        args: [&Value; N],
+        span: Span,
+    ) -> Option<Eval> {
+        let object = args[0];
+        let Value::Instance(instance) = object else { return None };
+        let function = self.function(vm, instance, object, name, N)?;
+        let args = args.map(Value::clone);
+        Some(noted(vm, frame, span, |vm| vm.call_simple(&function, args).map_err(Into::into)))
+    }
+
+    /// Whether an object was met here.
+    #[inline]
+    pub(super) fn is_used(&self) -> bool {
+        self.version.get() != 0
     }
 
     #[inline(never)]

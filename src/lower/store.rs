@@ -5,6 +5,7 @@ use super::expr::Variable;
 use super::items::storing;
 use super::name::Place;
 use super::prelude::*;
+use super::special::SpecialSite;
 use crate::machine::attr_cache::AttrCache;
 use crate::machine::ops::is_object;
 use crate::object::class::Special;
@@ -120,20 +121,22 @@ impl Lower<'_> {
             Err(general) => general,
         };
         let rebinds = self.rebinds(&index);
+        let setter = SpecialSite::default();
         match (self.operand(value), self.operand(index)) {
             // The value of a variable is used where it is.
             (Operand::Local(object), index) if !rebinds => Box::new(move |vm, frame, value| {
                 object.get(vm, frame)?;
                 if let Some(index) = index.peek(frame) {
-                    return assign_item(vm, frame, &frame.locals[object.slot], index, value, span);
+                    let item = (&frame.locals[object.slot], index);
+                    return assign_item(vm, frame, item, value, span, Some(&setter));
                 }
                 let index = index.value(vm, frame)?;
-                assign_item(vm, frame, &frame.locals[object.slot], &index, value, span)
+                assign_item(vm, frame, (&frame.locals[object.slot], &index), value, span, Some(&setter))
             }),
             (object, index) => Box::new(move |vm, frame, value| {
                 let object = object.value(vm, frame)?;
                 let index = index.value(vm, frame)?;
-                assign_item(vm, frame, &object, &index, value, span)
+                assign_item(vm, frame, (&object, &index), value, span, Some(&setter))
             }),
         }
     }
@@ -147,7 +150,7 @@ impl Lower<'_> {
             let bounds = bounds(vm, frame)?;
             match vm.set_slice_at_once(&object, &bounds, value) {
                 Ok(()) => Ok(()),
-                Err(value) => assign_any_item(vm, frame, &object, &Value::slice(bounds), value, span),
+                Err(value) => assign_any_item(vm, frame, (&object, &Value::slice(bounds)), value, span, None),
             }
         })
     }
@@ -395,10 +398,10 @@ pub(super) fn read_item(vm: &mut Vm, frame: &Frame, object: &Value, index: &Valu
 pub(super) fn assign_item(
     vm: &mut Vm,
     frame: &Frame,
-    object: &Value,
-    index: &Value,
+    (object, index): (&Value, &Value),
     value: Value,
     span: Span,
+    setter: Option<&SpecialSite>,
 ) -> Eval<()> {
     if let (Value::List(list), Value::Int(at)) = (object, index) {
         gc::stored(list, &value);
@@ -407,12 +410,23 @@ pub(super) fn assign_item(
             return Ok(());
         }
     }
-    assign_any_item(vm, frame, object, index, value, span)
+    assign_any_item(vm, frame, (object, index), value, span, setter)
 }
 
 /// The same for any object, whose place is noted where script code may answer it.
 #[inline(never)]
-fn assign_any_item(vm: &mut Vm, frame: &Frame, object: &Value, index: &Value, value: Value, span: Span) -> Eval<()> {
+fn assign_any_item(
+    vm: &mut Vm,
+    frame: &Frame,
+    (object, index): (&Value, &Value),
+    value: Value,
+    span: Span,
+    setter: Option<&SpecialSite>,
+) -> Eval<()> {
+    if let Some(done) = setter.and_then(|setter| setter.ask(vm, frame, sym::__setitem__, [object, index, &value], span))
+    {
+        return done.map(Value::discard);
+    }
     if let (Value::Instance(instance), Value::Int(at)) = (object, index)
         && instance.own_native().is_some_and(|data| data.set_item(*at, &value))
     {
