@@ -64,7 +64,10 @@ impl Vm {
         let mut path = Value::None;
         let mut parent = None;
         if let Some((before, child)) = name.rsplit_once('.') {
-            let module = self.import_module(before)?;
+            // A parent that is blocked is there, and is no package.
+            let above = self.intern(before);
+            let known = self.modules.get_str(&above).filter(Value::is_none);
+            let module = known.map_or_else(|| self.import_module(before), Ok)?;
             if let Some(done) = self.modules.get_str(&key) {
                 return Ok(done);
             }
@@ -527,7 +530,12 @@ impl Vm {
                 return Ok(found);
             }
         }
-        let file = self.get_attr_opt(module, sym::__file__)?.filter(|file| file.as_str().is_some());
+        // What a module's own `__getattr__` answers is not asked.
+        let file = match module.unwrapped() {
+            Value::Module(module) => self.entry(&module.dict, sym::__file__),
+            _ => self.get_attr_opt(module, sym::__file__)?,
+        };
+        let file = file.filter(|file| file.as_str().is_some());
         let origin = match &file {
             Some(Value::Str(file)) => file.as_str().to_owned(),
             _ => "unknown location".to_owned(),

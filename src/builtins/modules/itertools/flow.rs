@@ -130,8 +130,12 @@ fn new_count(vm: &mut Vm, args: &[Value]) -> Result {
             return Err(vm.type_error("a number is required"));
         }
     }
-    let next = if matches!(args[1], Value::Bool(_)) { vm.index(&args[1])? } else { args[1].clone() };
-    made(vm, args, Count { next, step: args[2].clone() })
+    // What counts by one counts in whole numbers, and does not show the step.
+    let by_one = matches!(&args[2], Value::Bool(step) if step.get());
+    let step = if by_one { Value::Int(1) } else { args[2].clone() };
+    let whole = matches!((&args[1], &step), (Value::Bool(_), Value::Int(1)));
+    let next = if whole { vm.index(&args[1])? } else { args[1].clone() };
+    made(vm, args, Count { next, step })
 }
 
 impl NativeIter for Count {
