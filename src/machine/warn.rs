@@ -265,11 +265,15 @@ impl Vm {
                 let alone = line.map(str::trim) == text.get(place.span.range());
                 alone.then(|| format!("nothing runs yet here: begin with `asyncio.run({call}(...))`"))
             }
-            Some((CodeKind::Function, code)) if !code.name.as_str().starts_with('<') => {
+            // Neither the body of a class nor a lambda can be made one that awaits.
+            Some((CodeKind::Class, _)) => None,
+            Some((_, code)) if code.name.as_str() == "<lambda>" => None,
+            Some((kind @ (CodeKind::Function | CodeKind::Generator), code)) if !code.name.as_str().starts_with('<') => {
                 let name = code.name.as_str();
+                let then =
+                    if kind == CodeKind::Function { "await its calls" } else { "go through it with `async for`" };
                 Some(format!(
-                    "only an async function can `await {call}(...)`: make `{name}` one with `async def`, and await its \
-                     calls"
+                    "only an async function can `await {call}(...)`: make `{name}` one with `async def`, and {then}"
                 ))
             }
             _ if coroutine.code.as_ref().is_none_or(|code| code.source.library) => {
