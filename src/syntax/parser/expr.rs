@@ -193,7 +193,7 @@ fn right_nested<'t, 'p>(inp: &mut Inp<'t, 'p>, begun: u32, mut first: Option<(Ex
     let mut pending = Vec::new();
     let mut prefixes = 0;
     let mut value = loop {
-        if prefixes > inp.state().max_prefixes {
+        if prefixes > MAX_PREFIXES {
             return too_complex(inp);
         }
         let next = match first.take() {
@@ -472,7 +472,7 @@ fn prefixed(inp: &mut Inp<'_, '_>, first: K) -> Res<Expr> {
         advance(inp);
         ops.push((op, token.span.start));
     }
-    if ops.len() > inp.state().max_prefixes {
+    if ops.len() > MAX_PREFIXES {
         return too_complex(inp);
     }
     explaining(inp, |inp| explain::not_after_operator(inp, first != K::Not))?;

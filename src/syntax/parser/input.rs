@@ -31,7 +31,7 @@ pub(super) use crate::syntax::token::{Token, TokenKind as K};
 
 /// The prefixes (operators, conditions) that CPython's parser reads one within the other, and how many of these it takes a
 /// lambda for.
-const MAX_PREFIXES: usize = 5_968;
+pub(super) const MAX_PREFIXES: usize = 5_968;
 pub(super) const LAMBDA_PREFIXES: usize = 2;
 /// The clauses of an `if` that it reads one within the other.
 pub(super) const MAX_CLAUSES: u32 = 5_963;
@@ -103,7 +103,6 @@ pub(super) struct State<'t> {
     pub(super) max_depth: u32,
     /// How far `height` may go.
     pub(super) max_height: u32,
-    pub(super) max_prefixes: usize,
     /// The levels of statements around the one being parsed.
     pub(super) blocks: u32,
     pub(super) diagnostics: Vec<Found>,
@@ -127,7 +126,6 @@ impl<'t> State<'t> {
             depth: 0,
             max_depth: lexed.levels.min(MAX_DEPTH),
             max_height: lexed.levels,
-            max_prefixes: MAX_PREFIXES.min(lexed.levels as usize),
             blocks: 0,
             diagnostics: Vec::new(),
         }
