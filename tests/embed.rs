@@ -378,7 +378,7 @@ fn whatever_takes_its_time_is_stopped() {
         "import asyncio\nloop = asyncio.new_event_loop()\ndef again(): loop.call_soon(again)\nagain(); loop.run_forever()",
         "import asyncio\nasync def more():\n    asyncio.create_task(more()); asyncio.create_task(more())\nasync def main():\n    \
          await more(); await asyncio.sleep(1e9)\nasyncio.run(main())",
-        "import asyncio\nasync def main():\n    asyncio.get_running_loop().call_later(float('nan'), print)\n    \
+        "import asyncio\nasync def main():\n    asyncio.get_running_loop().call_later(float('inf'), print)\n    \
          await asyncio.get_running_loop().create_future()\nasyncio.run(main())",
         "import threading\ndef spin():\n    while True: pass\nfor _ in range(5): threading.Thread(target=spin).start()",
         "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor() as pool:\n    \
