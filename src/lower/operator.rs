@@ -278,7 +278,7 @@ fn compare(vm: &mut Vm, frame: &Frame, op: CmpOp, left: &Value, right: &Value, s
 }
 
 /// `left op right` where `left` is a temporary: a string that nobody else holds grows in place.
-fn inplace_or_binary(vm: &mut Vm, frame: &Frame, op: BinOp, left: Value, right: &Value, span: Span) -> Eval {
+pub(super) fn inplace_or_binary(vm: &mut Vm, frame: &Frame, op: BinOp, left: Value, right: &Value, span: Span) -> Eval {
     match &left {
         Value::Str(text) if op == BinOp::Add && Rc::strong_count(text) == 1 => vm.inplace(op, left, right).at(span),
         _ => noted_for(vm, frame, span, &[&left, right], |vm| vm.binary(op, &left, right)),

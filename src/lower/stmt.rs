@@ -6,6 +6,7 @@ use super::block::{BlockKind, Leave};
 use super::call::{answers_itself, noted, noted_for, put};
 use super::items::{assigning, change_item, changing};
 use super::name::{Place, set_global};
+use super::operator::inplace_or_binary;
 use super::prelude::*;
 use crate::machine::attr_cache::AttrCache;
 use crate::machine::ops;
@@ -178,6 +179,12 @@ impl Lower<'_> {
         if let ExprKind::Name(name) = target.kind {
             match self.place(name) {
                 Place::Local(slot) => {
+                    let value = match self.sum_with(slot, value) {
+                        Ok((first, term)) => {
+                            return self.aug_assign_local(slot as usize, Change::Sum, term, first, span);
+                        }
+                        Err(value) => value,
+                    };
                     let thunk = self.expr(value);
                     self.emit(Step::StoreLocal(slot, thunk), span);
                     return;
@@ -337,7 +344,7 @@ impl Lower<'_> {
                 let target_span = target.span;
                 match self.place(name) {
                     Place::Local(slot) if !suspends => {
-                        return self.aug_assign_local(slot as usize, op, value, target_span, span);
+                        return self.aug_assign_local(slot as usize, Change::InPlace(op), value, target_span, span);
                     }
                     _ => {}
                 }
@@ -449,7 +456,24 @@ impl Lower<'_> {
     }
 
     /// `x += value` on a local, which is moved out so that a string or list nobody else holds can grow in place.
-    fn aug_assign_local(&mut self, slot: usize, op: BinOp, value: Expr, target_span: Span, span: Span) {
+    /// The term of `local + term`, and where the variable stands; or the expression back.
+    fn sum_with(&self, slot: Slot, value: Expr) -> std::result::Result<(Span, Expr), Expr> {
+        match value.kind {
+            ExprKind::BinOp { first, mut rest } if self.local_slot(&first) == Some(slot) && rest.len() == 1 => {
+                match rest.pop() {
+                    Some((BinOp::Add, term)) => Ok((first.span, term)),
+                    other => {
+                        let rest = other.into_iter().collect();
+                        Err(Expr { kind: ExprKind::BinOp { first, rest }, ..value })
+                    }
+                }
+            }
+            kind => Err(Expr { kind, ..value }),
+        }
+    }
+
+    fn aug_assign_local(&mut self, slot: usize, change: Change, value: Expr, target_span: Span, span: Span) {
+        let op = change.operator();
         let name = self.local_name(slot);
         let operand = self.operand(value);
         if let (Operand::Constant(Value::Int(n)), BinOp::Add | BinOp::Sub) = (&operand, op) {
@@ -462,12 +486,12 @@ impl Lower<'_> {
                             return Ok(());
                         }
                     }
-                    grow(vm, frame, slot, op, &Value::Int(n), &name, target_span, span)
+                    grow(vm, frame, slot, change, &Value::Int(n), &name, target_span, span)
                 });
                 return;
             }
         }
-        let place = AugPlace { slot, op, name, target_span, span };
+        let place = AugPlace { slot, change, name, target_span, span };
         let action = match op {
             BinOp::Add => self.aug_assign_numbers(place, operand, |a, b| ops::quick(BinOp::Add, a, b)),
             BinOp::Sub => self.aug_assign_numbers(place, operand, |a, b| ops::quick(BinOp::Sub, a, b)),
@@ -803,10 +827,35 @@ fn assign_locals(slots: Box<[Slot]>, values: Vec<Operand>) -> Action {
     }
 }
 
+/// How a variable gets a value that comes of its old one.
+#[derive(Clone, Copy)]
+enum Change {
+    /// `local op= value`
+    InPlace(BinOp),
+    /// `local = local + value`, by which only a string that nobody else holds grows in place.
+    Sum,
+}
+
+impl Change {
+    fn operator(self) -> BinOp {
+        match self {
+            Change::InPlace(op) => op,
+            Change::Sum => BinOp::Add,
+        }
+    }
+
+    fn make(self, vm: &mut Vm, frame: &Frame, old: Value, value: &Value, span: Span) -> Eval {
+        match self {
+            Change::InPlace(op) => inplace(vm, frame, op, old, value, span),
+            Change::Sum => inplace_or_binary(vm, frame, BinOp::Add, old, value, span),
+        }
+    }
+}
+
 /// The variable of an augmented assignment.
 struct AugPlace {
     slot: usize,
-    op: BinOp,
+    change: Change,
     name: Rc<Str>,
     target_span: Span,
     span: Span,
@@ -831,16 +880,16 @@ impl AugPlace {
         }
         if frame.locals[slot].address() == old.address() {
             drop(old);
-            return grow(vm, frame, slot, self.op, &value, &self.name, self.target_span, self.span);
+            return grow(vm, frame, slot, self.change, &value, &self.name, self.target_span, self.span);
         }
-        let new = inplace(vm, frame, self.op, old, &value, self.span)?;
+        let new = self.change.make(vm, frame, old, &value, self.span)?;
         frame.put(slot, new);
         Ok(())
     }
 
     #[inline(never)]
     fn number_and(&self, vm: &mut Vm, frame: &Frame, old: Value, value: Value) -> Eval {
-        inplace(vm, frame, self.op, old, &value, self.span)
+        self.change.make(vm, frame, old, &value, self.span)
     }
 }
 
@@ -850,7 +899,7 @@ fn grow(
     vm: &mut Vm,
     frame: &mut Frame,
     slot: usize,
-    op: BinOp,
+    change: Change,
     value: &Value,
     name: &Rc<Str>,
     target_span: Span,
@@ -861,9 +910,9 @@ fn grow(
         return Err(super::name::unbound_local(vm, name).at(target_span).into());
     }
     // Only a string is changed in place when nobody else holds it; on failure the variable keeps its value.
-    let grows = op == BinOp::Add && matches!((&old, value), (Value::Str(_), Value::Str(_)));
+    let grows = change.operator() == BinOp::Add && matches!((&old, value), (Value::Str(_), Value::Str(_)));
     let keep = if grows { Value::Unbound } else { old.clone() };
-    match inplace(vm, frame, op, old, value, span) {
+    match change.make(vm, frame, old, value, span) {
         Ok(new) => {
             frame.put(slot, new);
             Ok(())
