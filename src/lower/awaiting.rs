@@ -141,7 +141,7 @@ impl MethodSite {
     fn into_awaited<const N: usize, const M: usize>(self, object: Operand, args: [Operand; N]) -> AwaitedCall {
         Box::new(move |vm, frame| {
             let mut object = object.value(vm, frame)?;
-            if let Some(function) = self.cache.function(&object) {
+            if let Some(function) = self.cache.function(&object, &self.name) {
                 if runs_directly(vm, &function, M) {
                     return directly(vm, frame, &function, self.span, |vm, frame, locals| {
                         fill_bound(vm, frame, locals, object, &args)

@@ -137,7 +137,7 @@ impl NamedCall {
             Target::Function(thunk) => (thunk(vm, frame)?, None),
             Target::Method(object, site) => {
                 let mut object = object.value(vm, frame)?;
-                if let Some(function) = site.cache.function(&object) {
+                if let Some(function) = site.cache.function(&object, &site.name) {
                     (Value::Function(function), Some(object))
                 } else {
                     match site.load(vm, frame, &mut object)? {

@@ -107,7 +107,7 @@ impl MethodSite {
         args: &[Operand; N],
     ) -> Eval {
         if let Value::Instance(_) = object {
-            if let Some(f) = self.cache.function(&object) {
+            if let Some(f) = self.cache.function(&object, &self.name) {
                 if f.code.simple_arity.get() as usize == M {
                     return call_bound(vm, frame, &f, object, args, self.span);
                 }

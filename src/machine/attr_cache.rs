@@ -208,10 +208,10 @@ impl Entry {
         self.remember_own(version, shape, slot as usize);
         let (function, native) = match found {
             Value::Descriptor(descriptor) if slot == COMPUTED => (getter_of(descriptor), None),
-            // These are called without a look at what the object itself has.
-            _ if shape == NO_ID || slot != IN_CLASS => (Weak::new(), None),
+            _ if slot != IN_CLASS => (Weak::new(), None),
             Value::Function(function) => (Rc::downgrade(function), None),
-            Value::Native(native) => (Weak::new(), Some(native.clone())),
+            // It is called without a look at what the object itself has.
+            Value::Native(native) if shape != NO_ID => (Weak::new(), Some(native.clone())),
             _ => (Weak::new(), None),
         };
         let old =
@@ -346,7 +346,10 @@ impl AttrCache {
     #[inline(always)]
     pub fn at_hand(&self, value: &Value, name: &Rc<Str>) -> Option<Value> {
         match value {
-            Value::Instance(_) => self.look(value, |found| Some(found.clone())).or_else(|| self.known(value)),
+            Value::Instance(_) => {
+                let own = self.in_dict(value, name).or_else(|| self.look(value, |found| Some(found.clone())));
+                own.or_else(|| self.known(value))
+            }
             value => self.in_namespace(value, name),
         }
     }
@@ -411,10 +414,13 @@ impl AttrCache {
 
     /// The script function that `value.name(...)` calls, if a lookup here found one for values like this.
     #[inline]
-    pub fn function(&self, value: &Value) -> Option<Rc<Function>> {
+    pub fn function(&self, value: &Value, name: &Rc<Str>) -> Option<Rc<Function>> {
         let Value::Instance(instance) = value else { return None };
         let key = key_of(instance);
         let entry = if self.first.is_for(key) { &self.first } else { self.other(key)? };
+        if key.0 == NO_ID && instance.attrs.in_dict(name, &self.hint).is_some() {
+            return None;
+        }
         entry.function.borrow().upgrade()
     }
 
