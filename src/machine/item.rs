@@ -192,12 +192,7 @@ impl Vm {
                 return Err(self.type_error(format!("string indices must be integers, not '{}'", self.type_name(key))));
             }
         };
-        let found = if text.is_ascii() {
-            text.as_str().as_bytes().get(at).map(|&byte| char::from(byte))
-        } else {
-            text.as_str().chars().nth(at)
-        };
-        match found {
+        match text.char_at(at) {
             Some(c) => Ok(self.char_value(c)),
             None => Err(self.index_error(STRING.range)),
         }
@@ -548,12 +543,5 @@ pub fn substring(text: &Str, start: usize, count: usize) -> &str {
     if count == 0 {
         return "";
     }
-    let whole = text.as_str();
-    if text.is_ascii() {
-        return whole.get(start..start + count).unwrap_or("");
-    }
-    let mut offsets = whole.char_indices().map(|(offset, _)| offset).chain([whole.len()]);
-    let from = offsets.nth(start).unwrap_or(whole.len());
-    let to = offsets.nth(count - 1).unwrap_or(whole.len());
-    &whole[from..to]
+    &text.as_str()[text.offset(start)..text.offset(start + count)]
 }

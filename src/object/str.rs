@@ -1,10 +1,10 @@
 //! `str`: immutable text addressed by code points.
 //!
 //! Text is UTF-8. The number of code points is counted once, so that pure ASCII (count equals length) is indexed in
-//! constant time. Lone surrogates, which UTF-8 cannot hold, are kept as private characters: U+D800+n as U+10F000+n
+//! constant time; so is other text, by the places of some of its code points, once it is long and somebody asks. Lone surrogates, which UTF-8 cannot hold, are kept as private characters: U+D800+n as U+10F000+n
 //! (see `text::code_point`).
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
 use compact_str::CompactString;
@@ -17,7 +17,13 @@ pub struct Str {
     hash: Cell<i64>,
     /// Whether this is the one object that stands for a name of the interpreter's name table.
     interned: Cell<bool>,
+    /// Where every [`STRIDE`]th code point begins, in bytes.
+    places: OnceCell<Box<[u32]>>,
 }
+
+const STRIDE: usize = 64;
+/// Up to so many bytes a position is found by counting.
+const SHORT: usize = 4 * STRIDE;
 
 impl std::fmt::Display for Str {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -27,7 +33,13 @@ impl std::fmt::Display for Str {
 
 impl Str {
     pub fn new(text: impl Into<CompactString>) -> Str {
-        Str { text: text.into(), count: Cell::new(u32::MAX), hash: Cell::new(0), interned: Cell::new(false) }
+        Str {
+            text: text.into(),
+            count: Cell::new(u32::MAX),
+            hash: Cell::new(0),
+            interned: Cell::new(false),
+            places: OnceCell::new(),
+        }
     }
 
     #[inline]
@@ -50,6 +62,26 @@ impl Str {
 
     pub fn is_ascii(&self) -> bool {
         self.len() == self.text.len()
+    }
+
+    /// Where a code point begins, in bytes; the end for any that is not there.
+    pub fn offset(&self, position: usize) -> usize {
+        let whole = self.as_str();
+        if position >= self.len() {
+            whole.len()
+        } else if self.is_ascii() {
+            position
+        } else if whole.len() <= SHORT || u32::try_from(whole.len()).is_err() {
+            nth_offset(whole, position)
+        } else {
+            let every = || whole.char_indices().step_by(STRIDE).map(|(at, _)| at as u32).collect();
+            let from = self.places.get_or_init(every)[position / STRIDE] as usize;
+            from + nth_offset(&whole[from..], position % STRIDE)
+        }
+    }
+
+    pub fn char_at(&self, position: usize) -> Option<char> {
+        self.as_str()[self.offset(position)..].chars().next()
     }
 
     /// Marks the string as the one that stands for its text in the name table, which keeps it alive.
@@ -75,7 +107,17 @@ impl Str {
         self.text.push_str(other);
         self.count.set(u32::MAX);
         self.hash.set(0);
+        self.places.take();
     }
+}
+
+/// Where the code point begins before which there are `n`.
+fn nth_offset(text: &str, n: usize) -> usize {
+    let mut chars = text.chars();
+    if let Some(before) = n.checked_sub(1) {
+        chars.nth(before);
+    }
+    text.len() - chars.as_str().len()
 }
 
 impl std::ops::Deref for Str {
