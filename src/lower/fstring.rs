@@ -84,7 +84,10 @@ impl Lower<'_> {
 /// One buffer serves those that are not nested.
 fn buffered(vm: &mut Vm, fill: impl FnOnce(&mut Vm, &mut String) -> Eval<()>) -> Eval {
     let mut text = std::mem::take(&mut vm.text_buffer);
-    let filled = fill(vm, &mut text).map(|()| Value::str(&text));
+    let filled = fill(vm, &mut text).map(|()| match text.len() {
+        0..=LARGE => Value::str(&text),
+        _ => Value::string(std::mem::take(&mut text)),
+    });
     if text.capacity() <= LARGE {
         text.clear();
         vm.text_buffer = text;

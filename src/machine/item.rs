@@ -523,7 +523,8 @@ pub(super) fn text_part(container: &Value, text: &Str, indices: slices::Indices)
         if indices.count == text.len() && matches!(container, Value::Str(_)) {
             return container.clone();
         }
-        return Value::str(substring(text, indices.start as usize, indices.count));
+        let part = substring(text, indices.start as usize, indices.count);
+        return Value::Str(Rc::new(Str::counted(part, indices.count)));
     }
     if text.is_ascii() {
         let bytes = pick(text.as_str().as_bytes(), indices);

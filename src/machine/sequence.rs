@@ -1,7 +1,5 @@
 //! Operators of the built-in containers: joining, repeating, the algebra of sets and dicts.
 
-use compact_str::CompactString;
-
 use super::prelude::*;
 use crate::machine::{generic, sets, views};
 use crate::object::List;
@@ -95,15 +93,12 @@ impl Vm {
 
     /// `a + b` of two strings.
     pub fn concat_text(&mut self, a: &Str, b: &Str) -> Result {
-        let (a, b) = (a.as_str(), b.as_str());
-        if a.len() + b.len() > MAX_TEXT {
+        let size = a.as_str().len() + b.as_str().len();
+        if size > MAX_TEXT {
             return Err(self.memory_error());
         }
-        self.check_size(a.len() + b.len())?;
-        let mut text = CompactString::with_capacity(a.len() + b.len());
-        text.push_str(a);
-        text.push_str(b);
-        Ok(Value::Str(Rc::new(Str::new(text))))
+        self.check_size(size)?;
+        Ok(Value::Str(Rc::new(a.concat(b))))
     }
 
     fn concat(&mut self, a: &Value, b: &Value) -> Result<Option<Value>> {

@@ -102,10 +102,35 @@ impl Str {
         self.hash.get()
     }
 
+    /// Of so many code points, which need not be counted again.
+    pub fn counted(text: impl Into<CompactString>, count: usize) -> Str {
+        let text = Str::new(text);
+        text.count.set(u32::try_from(count).unwrap_or(u32::MAX));
+        text
+    }
+
+    /// How many code points two texts have together, if they were counted.
+    fn count_with(&self, other: &Str) -> Option<usize> {
+        let counts = [self.count.get(), other.count.get()];
+        (!counts.contains(&u32::MAX)).then(|| counts[0] as usize + counts[1] as usize)
+    }
+
+    /// The one text and the other.
+    pub fn concat(&self, other: &Str) -> Str {
+        let mut text = CompactString::with_capacity(self.text.len() + other.text.len());
+        text.push_str(&self.text);
+        text.push_str(&other.text);
+        match self.count_with(other) {
+            Some(count) => Str::counted(text, count),
+            None => Str::new(text),
+        }
+    }
+
     /// Appends in place; only for a string that nobody else refers to.
-    pub fn push_str(&mut self, other: &str) {
-        self.text.push_str(other);
-        self.count.set(u32::MAX);
+    pub fn push_str(&mut self, other: &Str) {
+        let count = self.count_with(other).and_then(|count| u32::try_from(count).ok());
+        self.text.push_str(&other.text);
+        self.count.set(count.unwrap_or(u32::MAX));
         self.hash.set(0);
         self.places.take();
     }
