@@ -21,9 +21,9 @@ pub struct Str {
     places: OnceCell<Box<[u32]>>,
 }
 
-const STRIDE: usize = 64;
+const STRIDE: usize = 16;
 /// Up to so many bytes a position is found by counting.
-const SHORT: usize = 4 * STRIDE;
+const SHORT: usize = 8 * STRIDE;
 
 impl std::fmt::Display for Str {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
