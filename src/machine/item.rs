@@ -184,7 +184,7 @@ impl Vm {
     fn text_item(&mut self, container: &Value, text: &Rc<Str>, key: &Value) -> Result {
         if let Value::Slice(slice) = key {
             let indices = self.slice_indices(slice, || text.len())?;
-            return Ok(text_part(container, text, indices));
+            return Ok(self.text_part(container, text, indices));
         }
         let at = match self.index_opt(key)? {
             Some(index) => self.fit_index(key, &index, text.len(), &STRING)?,
@@ -192,10 +192,29 @@ impl Vm {
                 return Err(self.type_error(format!("string indices must be integers, not '{}'", self.type_name(key))));
             }
         };
-        match text.char_at(at) {
+        match text.as_str()[self.positions.offset(text, at)..].chars().next() {
             Some(c) => Ok(self.char_value(c)),
             None => Err(self.index_error(STRING.range)),
         }
+    }
+
+    /// A part of a text by code points.
+    pub(super) fn text_part(&mut self, container: &Value, text: &Rc<Str>, indices: slices::Indices) -> Value {
+        if indices.step == 1 {
+            if indices.count == text.len() && matches!(container, Value::Str(_)) {
+                return container.clone();
+            }
+            let start = indices.start as usize;
+            let from = if indices.count == 0 { 0 } else { self.positions.offset(text, start) };
+            let to = if indices.count == 0 { 0 } else { self.positions.offset(text, start + indices.count) };
+            return Value::Str(Rc::new(Str::counted(&text.as_str()[from..to], indices.count)));
+        }
+        if text.is_ascii() {
+            let bytes = pick(text.as_str().as_bytes(), indices);
+            return Value::string(bytes.into_iter().map(char::from).collect());
+        }
+        let chars: Vec<char> = text.as_str().chars().collect();
+        Value::string(pick(&chars, indices).into_iter().collect())
     }
 
     /// `class[key]`.
@@ -517,32 +536,7 @@ pub(super) fn tuple_part(container: &Value, items: &[Value], indices: slices::In
     Value::tuple(pick(items, indices))
 }
 
-/// The same of a text.
-pub(super) fn text_part(container: &Value, text: &Str, indices: slices::Indices) -> Value {
-    if indices.step == 1 {
-        if indices.count == text.len() && matches!(container, Value::Str(_)) {
-            return container.clone();
-        }
-        let part = substring(text, indices.start as usize, indices.count);
-        return Value::Str(Rc::new(Str::counted(part, indices.count)));
-    }
-    if text.is_ascii() {
-        let bytes = pick(text.as_str().as_bytes(), indices);
-        return Value::string(bytes.into_iter().map(char::from).collect());
-    }
-    let chars: Vec<char> = text.as_str().chars().collect();
-    Value::string(pick(&chars, indices).into_iter().collect())
-}
-
 /// The positions of a slice, in its order.
 pub fn positions(indices: slices::Indices) -> impl Iterator<Item = usize> {
     (0..indices.count as i64).map(move |i| (indices.start + i * indices.step) as usize)
-}
-
-/// A part of a text by code points.
-pub fn substring(text: &Str, start: usize, count: usize) -> &str {
-    if count == 0 {
-        return "";
-    }
-    &text.as_str()[text.offset(start)..text.offset(start + count)]
 }

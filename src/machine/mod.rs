@@ -94,6 +94,8 @@ pub struct Vm {
     pub calls: Vec<CallSite>,
     /// Where f-strings are put together.
     pub text_buffer: String,
+    /// Where the code points of long texts are.
+    pub positions: crate::object::str::Positions,
     /// The coroutines that are being resumed and wait for others in their turn, with the number of calls outside.
     pub driving: Vec<(Rc<crate::object::coroutine::Coroutine>, usize)>,
     /// Frames that CPython's library has where natives run: behind so many calls, how many.
@@ -219,6 +221,7 @@ impl Vm {
             caught: HashMap::default(),
             calls: Vec::new(),
             text_buffer: String::new(),
+            positions: Default::default(),
             driving: Vec::new(),
             codes: BTreeMap::new(),
             observed: Vec::new(),

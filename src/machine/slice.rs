@@ -5,7 +5,7 @@ use num_integer::Integer;
 use num_traits::{One, Signed, Zero};
 
 use super::prelude::*;
-use crate::machine::item::{RANGE, pick, positions, text_part, tuple_part};
+use crate::machine::item::{RANGE, pick, positions, tuple_part};
 use crate::machine::sequence::bytes_of;
 use crate::object::containers::ByteArray;
 use crate::object::{List, Range, Slice};
@@ -64,7 +64,10 @@ impl Vm {
                 Some(Value::list(pick(&items, indices_at_once(bounds, items.len())?)))
             }
             Value::Tuple(items) => Some(tuple_part(container, items, indices_at_once(bounds, items.len())?)),
-            Value::Str(text) => Some(text_part(container, text, indices_at_once(bounds, text.len())?)),
+            Value::Str(text) => {
+                let indices = indices_at_once(bounds, text.len())?;
+                Some(self.text_part(container, text, indices))
+            }
             Value::Range(range) => {
                 let (origin, end, stride) = range.small()?;
                 let part = indices_at_once(bounds, slices::range_len(origin, end, stride))?;

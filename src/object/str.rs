@@ -1,11 +1,11 @@
 //! `str`: immutable text addressed by code points.
 //!
 //! Text is UTF-8. The number of code points is counted once, so that pure ASCII (count equals length) is indexed in
-//! constant time; so is other text, by the places of some of its code points, once it is long and somebody asks. Lone surrogates, which UTF-8 cannot hold, are kept as private characters: U+D800+n as U+10F000+n
+//! constant time; so is other text by [`Positions`]. Lone surrogates, which UTF-8 cannot hold, are kept as private characters: U+D800+n as U+10F000+n
 //! (see `text::code_point`).
 
-use std::cell::{Cell, OnceCell};
-use std::rc::Rc;
+use std::cell::Cell;
+use std::rc::{Rc, Weak};
 
 use compact_str::CompactString;
 
@@ -17,13 +17,7 @@ pub struct Str {
     hash: Cell<i64>,
     /// Whether this is the one object that stands for a name of the interpreter's name table.
     interned: Cell<bool>,
-    /// Where every [`STRIDE`]th code point begins, in bytes.
-    places: OnceCell<Box<[u32]>>,
 }
-
-const STRIDE: usize = 16;
-/// Up to so many bytes a position is found by counting.
-const SHORT: usize = 8 * STRIDE;
 
 impl std::fmt::Display for Str {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -33,13 +27,7 @@ impl std::fmt::Display for Str {
 
 impl Str {
     pub fn new(text: impl Into<CompactString>) -> Str {
-        Str {
-            text: text.into(),
-            count: Cell::new(u32::MAX),
-            hash: Cell::new(0),
-            interned: Cell::new(false),
-            places: OnceCell::new(),
-        }
+        Str { text: text.into(), count: Cell::new(u32::MAX), hash: Cell::new(0), interned: Cell::new(false) }
     }
 
     #[inline]
@@ -62,26 +50,6 @@ impl Str {
 
     pub fn is_ascii(&self) -> bool {
         self.len() == self.text.len()
-    }
-
-    /// Where a code point begins, in bytes; the end for any that is not there.
-    pub fn offset(&self, position: usize) -> usize {
-        let whole = self.as_str();
-        if position >= self.len() {
-            whole.len()
-        } else if self.is_ascii() {
-            position
-        } else if whole.len() <= SHORT || u32::try_from(whole.len()).is_err() {
-            nth_offset(whole, position)
-        } else {
-            let every = || whole.char_indices().step_by(STRIDE).map(|(at, _)| at as u32).collect();
-            let from = self.places.get_or_init(every)[position / STRIDE] as usize;
-            from + nth_offset(&whole[from..], position % STRIDE)
-        }
-    }
-
-    pub fn char_at(&self, position: usize) -> Option<char> {
-        self.as_str()[self.offset(position)..].chars().next()
     }
 
     /// Marks the string as the one that stands for its text in the name table, which keeps it alive.
@@ -132,7 +100,43 @@ impl Str {
         self.text.push_str(&other.text);
         self.count.set(count.unwrap_or(u32::MAX));
         self.hash.set(0);
-        self.places.take();
+    }
+}
+
+/// Where code points are in long texts that are not ASCII, for the two texts that were asked about last.
+#[derive(Default)]
+pub struct Positions {
+    /// Where every [`Positions::STRIDE`]th code point begins, in bytes.
+    known: [(Weak<Str>, Vec<u32>); 2],
+    last: usize,
+}
+
+impl Positions {
+    const STRIDE: usize = 16;
+    /// Up to so many bytes a position is found by counting.
+    const SHORT: usize = 128;
+
+    /// Where a code point begins, in bytes; the end for any that is not there.
+    pub fn offset(&mut self, text: &Rc<Str>, position: usize) -> usize {
+        let whole = text.as_str();
+        if position >= text.len() {
+            whole.len()
+        } else if text.is_ascii() {
+            position
+        } else if whole.len() <= Self::SHORT || u32::try_from(whole.len()).is_err() {
+            nth_offset(whole, position)
+        } else {
+            // As long as it is referred to it has its address for itself and cannot grow in place.
+            let at = self.known.iter().position(|(known, _)| known.as_ptr() == Rc::as_ptr(text));
+            let at = at.unwrap_or_else(|| {
+                self.last = 1 - self.last;
+                let places = whole.char_indices().step_by(Self::STRIDE).map(|(at, _)| at as u32);
+                self.known[self.last] = (Rc::downgrade(text), places.collect());
+                self.last
+            });
+            let from = self.known[at].1[position / Self::STRIDE] as usize;
+            from + nth_offset(&whole[from..], position % Self::STRIDE)
+        }
     }
 }
 
