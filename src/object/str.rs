@@ -123,8 +123,10 @@ impl Positions {
             whole.len()
         } else if text.is_ascii() {
             position
-        } else if whole.len() <= Self::SHORT || u32::try_from(whole.len()).is_err() {
+        } else if position < Self::STRIDE || whole.len() <= Self::SHORT || u32::try_from(whole.len()).is_err() {
             nth_offset(whole, position)
+        } else if text.len() - position <= Self::STRIDE {
+            whole.char_indices().nth_back(text.len() - position - 1).map_or(whole.len(), |(at, _)| at)
         } else {
             // As long as it is referred to it has its address for itself and cannot grow in place.
             let at = self.known.iter().position(|(known, _)| known.as_ptr() == Rc::as_ptr(text));
