@@ -459,14 +459,10 @@ impl Lower<'_> {
     /// The term of `local + term`, and where the variable stands; or the expression back.
     fn sum_with(&self, slot: Slot, value: Expr) -> std::result::Result<(Span, Expr), Expr> {
         match value.kind {
-            ExprKind::BinOp { first, mut rest } if self.local_slot(&first) == Some(slot) && rest.len() == 1 => {
-                match rest.pop() {
-                    Some((BinOp::Add, term)) => Ok((first.span, term)),
-                    other => {
-                        let rest = other.into_iter().collect();
-                        Err(Expr { kind: ExprKind::BinOp { first, rest }, ..value })
-                    }
-                }
+            ExprKind::BinOp { first, mut rest }
+                if self.local_slot(&first) == Some(slot) && matches!(rest[..], [(BinOp::Add, _)]) =>
+            {
+                Ok((first.span, rest.swap_remove(0).1))
             }
             kind => Err(Expr { kind, ..value }),
         }

@@ -204,9 +204,10 @@ impl Vm {
             if indices.count == text.len() && matches!(container, Value::Str(_)) {
                 return container.clone();
             }
-            let start = indices.start as usize;
-            let from = if indices.count == 0 { 0 } else { self.positions.offset(text, start) };
-            let to = if indices.count == 0 { 0 } else { self.positions.offset(text, start + indices.count) };
+            // Of an empty part the start may be anywhere.
+            let start = if indices.count == 0 { 0 } else { indices.start as usize };
+            let from = self.positions.offset(text, start);
+            let to = self.positions.offset(text, start + indices.count);
             return Value::Str(Rc::new(Str::counted(&text.as_str()[from..to], indices.count)));
         }
         if text.is_ascii() {

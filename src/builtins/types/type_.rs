@@ -365,8 +365,7 @@ fn set_entry(vm: &mut Vm, class: &Value, name: Symbol, new: Value) -> Result<()>
     class.set(&name, new);
     if name.as_str() == "__module__" {
         // What is said to come from elsewhere has no line here.
-        class.dict().remove_str(&vm.name(sym::__firstlineno__).clone());
-        class.changed();
+        class.remove(vm.name(sym::__firstlineno__));
     }
     Ok(())
 }
@@ -527,8 +526,7 @@ fn set_annotations(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
     }
     let name = vm.name(sym::__annotations__).clone();
     let class = this(vm, class)?;
-    let old = class.dict().remove_str(&name);
-    class.changed();
+    let old = class.remove(&name);
     match old {
         Some(_) => Ok(()),
         None => Err(vm.attribute_error(&Value::Class(class.clone()), &name)),
@@ -555,8 +553,7 @@ fn set_abstract(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
     let names = if new.is_unbound() { Value::None } else { new.clone() };
     class.is_abstract.set(vm.truth(&names)?);
     if new.is_unbound() {
-        let old = class.dict().remove_str(&name);
-        class.changed();
+        let old = class.remove(&name);
         return match old {
             Some(_) => Ok(()),
             None => Err(vm.error(vm.types.AttributeError.clone(), name.as_str())),

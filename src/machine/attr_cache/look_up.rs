@@ -103,7 +103,7 @@ impl Vm {
                 if let (Some(found), true) = (&found, is_computed) {
                     let slot = if self.is_object_class(name, found) { CLASS } else { COMPUTED };
                     cache.room(shape).remember(class.version.get(), shape, slot, found);
-                } else if let Some(key) = self.own_key(&class, name) {
+                } else if let Some(key) = self.own_key(&class, name, found.as_ref()) {
                     if let Some(own) = cache.fill_own(attrs, &class, &key) {
                         return Ok(own);
                     }
@@ -112,17 +112,13 @@ impl Vm {
                     if plain && (found.is_some() || shape == NO_ID) && attrs.look(Attrs::shape_id) == shape {
                         let entry = cache.room(shape);
                         let holder = found.as_ref().and_then(|found| volatile_holder(&class, name, found));
-                        match holder {
+                        let (slot, held) = match holder {
                             // An object with a dict of its own is asked first.
                             Some(_) if shape == NO_ID => return self.get_attr(value, name),
-                            Some(holder) => {
-                                entry.remember(class.version.get(), shape, VOLATILE, &Value::Class(holder));
-                            }
-                            None => {
-                                let found = found.unwrap_or_default();
-                                entry.remember(class.version.get(), shape, IN_CLASS, &found);
-                            }
-                        }
+                            Some(holder) => (VOLATILE, Value::Class(holder)),
+                            None => (IN_CLASS, found.unwrap_or_default()),
+                        };
+                        entry.remember(class.version.get(), shape, slot, &held);
                         if let Some(found) = entry.get(attrs, value, name) {
                             return Ok(found);
                         }
@@ -165,40 +161,35 @@ impl Vm {
     /// `Class.name` where the metaclass has no say.
     fn get_class_fill(&mut self, value: &Value, class: &Rc<Class>, name: &Rc<Str>, cache: &AttrCache) -> Result {
         let metaclass = self.class_of(value);
-        let first = metaclass.lookup(name).filter(|found| self.is_data_descriptor(found));
         if self.hooks(&metaclass).has_getattribute() {
             return self.get_attr(value, name);
         }
-        if let Some(found) = &first {
-            if matches!(found, Value::Descriptor(descriptor) if matches!(**descriptor, Descriptor::GetSet { .. })) {
-                cache.first.remember(0, OF_METACLASS, metaclass_version(class), found);
+        if let Some(first) = metaclass.lookup(name).filter(|found| self.is_data_descriptor(found)) {
+            if matches!(&first, Value::Descriptor(descriptor) if matches!(**descriptor, Descriptor::GetSet { .. })) {
+                cache.first.remember(0, OF_METACLASS, metaclass_version(class), &first);
             }
-        } else {
-            if let Some(found) = class.lookup(name) {
-                let (how, found) = match &found {
-                    Value::Descriptor(descriptor) => match &**descriptor {
-                        Descriptor::StaticMethod(function, _) => (OF_CLASS, Some(function.clone())),
-                        Descriptor::ClassMethod(function @ Value::Function(_), _) => {
-                            (OF_CLASS_BOUND, Some(function.clone()))
-                        }
-                        _ => (OF_CLASS, None),
-                    },
-                    Value::Function(_) | Value::Class(_) => (OF_CLASS, Some(found)),
-                    other => (OF_CLASS, self.is_plain(other).then_some(found)),
+            return self.get_attr(value, name);
+        }
+        if let Some(found) = class.lookup(name) {
+            let (how, found) = match &found {
+                Value::Descriptor(descriptor) => match &**descriptor {
+                    Descriptor::StaticMethod(function, _) => (OF_CLASS, Some(function.clone())),
+                    Descriptor::ClassMethod(function @ Value::Function(_), _) => {
+                        (OF_CLASS_BOUND, Some(function.clone()))
+                    }
+                    _ => (OF_CLASS, None),
+                },
+                Value::Function(_) | Value::Class(_) => (OF_CLASS, Some(found)),
+                other => (OF_CLASS, self.is_plain(other).then_some(found)),
+            };
+            if let Some(found) = found {
+                let (place, held) = match volatile_holder(class, name, &found) {
+                    Some(holder) => (OF_CLASS_VOLATILE, Value::Class(holder)),
+                    None => (how, found.clone()),
                 };
-                if let Some(found) = found {
-                    match volatile_holder(class, name, &found) {
-                        Some(holder) => cache.first.remember(
-                            class.version.get(),
-                            OF_CLASS_VOLATILE,
-                            metaclass_version(class),
-                            &Value::Class(holder),
-                        ),
-                        None => cache.first.remember(class.version.get(), how, metaclass_version(class), &found),
-                    }
-                    if how == OF_CLASS {
-                        return Ok(found);
-                    }
+                cache.first.remember(class.version.get(), place, metaclass_version(class), &held);
+                if how == OF_CLASS {
+                    return Ok(found);
                 }
             }
         }
@@ -214,35 +205,27 @@ impl Vm {
         }
         let name = self.known_name(name)?;
         let found = class.lookup(name);
-        match &found {
-            Some(Value::Descriptor(descriptor)) => match &**descriptor {
-                Descriptor::Slot { key, class: owner } if owner.upgrade().is_some_and(|o| class.is_subclass(&o)) => {
-                    own_attr(value, key).map(Some)
-                }
-                _ => None,
-            },
-            Some(found) if self.is_data_descriptor(found) => None,
-            _ => match (own_attr(value, name), &found) {
-                (Some(own), _) => Some(Some(own)),
-                // `super` objects and modules look elsewhere as well.
-                _ if class.builtin || instance.inner().is_some() || value.data::<Super>().is_some() => None,
-                (None, Some(function @ Value::Function(_))) => Some(Some(bound(function, value))),
-                (None, Some(found)) => self.is_plain(found).then(|| Some(found.clone())),
-                (None, None) => (!self.hooks(&class).has_getattr()).then_some(None),
-            },
+        let key = self.own_key(&class, name, found.as_ref())?;
+        match (own_attr(value, &key), &found) {
+            (Some(own), _) => Some(Some(own)),
+            // `super` objects and modules look elsewhere as well.
+            _ if class.builtin || instance.inner().is_some() || value.data::<Super>().is_some() => None,
+            (None, Some(function @ Value::Function(_))) => Some(Some(bound(function, value))),
+            (None, Some(found)) => self.is_plain(found).then(|| Some(found.clone())),
+            (None, None) => (!self.hooks(&class).has_getattr()).then_some(None),
         }
     }
 
-    /// Under which key an instance has an attribute itself, if its class has nothing that goes before.
-    fn own_key(&self, class: &Rc<Class>, name: &Rc<Str>) -> Option<Rc<Str>> {
-        match class.lookup(name) {
-            Some(Value::Descriptor(descriptor)) => match &*descriptor {
+    /// Under which key an instance has an attribute itself, if what was found in its class does not go before.
+    fn own_key(&self, class: &Rc<Class>, name: &Rc<Str>, found: Option<&Value>) -> Option<Rc<Str>> {
+        match found {
+            Some(Value::Descriptor(descriptor)) => match &**descriptor {
                 Descriptor::Slot { key, class: owner } => {
                     owner.upgrade().is_some_and(|owner| class.is_subclass(&owner)).then(|| key.clone())
                 }
                 _ => None,
             },
-            Some(attr) if self.is_data_descriptor(&attr) => None,
+            Some(attr) if self.is_data_descriptor(attr) => None,
             _ => Some(name.clone()),
         }
     }
@@ -332,7 +315,7 @@ impl Vm {
                     }
                 }
             }
-            if let (Value::Instance(instance), Some(key)) = (value, self.own_key(&class, name)) {
+            if let (Value::Instance(instance), Some(key)) = (value, self.own_key(&class, name, found.as_ref())) {
                 if let Some(own) = cache.fill_own(&instance.attrs, &class, &key) {
                     return Ok(Method::Bound(own));
                 }
@@ -384,8 +367,9 @@ impl Vm {
         if self.own_way(&class, sym::__setattr__).is_some() {
             return self.set_attr(value, name, new);
         }
-        if let Some(descriptor) = class.lookup(name) {
-            let is_asked = match &descriptor {
+        let found = class.lookup(name);
+        if let Some(descriptor) = &found {
+            let is_asked = match descriptor {
                 Value::Descriptor(descriptor) => matches!(**descriptor, Descriptor::Property(_)),
                 Value::Instance(descriptor) => self.hooks(&descriptor.class()).has_set(),
                 _ => false,
@@ -395,11 +379,11 @@ impl Vm {
                     Attrs::Shaped { shape, .. } => (shape.id(), class.version.get()),
                     Attrs::Apart(_) => key,
                 });
-                cache.room(shape).remember(version, shape, COMPUTED, &descriptor);
-                return self.set_through(&descriptor, value, &class, name, Some(new));
+                cache.room(shape).remember(version, shape, COMPUTED, descriptor);
+                return self.set_through(descriptor, value, &class, name, Some(new));
             }
         }
-        let key = self.own_key(&class, name);
+        let key = self.own_key(&class, name, found.as_ref());
         // The shape before, if the attribute is not there yet.
         let before = attrs.look(|attrs| match (attrs, &key) {
             (Attrs::Apart(None), _) => Some(0),
