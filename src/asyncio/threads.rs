@@ -108,12 +108,18 @@ pub fn idle(vm: &mut Vm, el: &EventLoop, this: &Value, first: Option<f64>) -> Re
 
 /// `run_forever()` in a thread.
 pub fn run_forever(vm: &mut Vm, args: &[Value]) -> Result {
-    Ok(vm.suspend_in(Box::new(RunForever { event_loop: args[0].clone(), running: false })))
+    Ok(forever(vm, &args[0], event_loop::LIBRARY_FRAMES))
+}
+
+/// Runs a loop until it is stopped, below so many frames of CPython's library that no frame of ours stands for.
+fn forever(vm: &mut Vm, event_loop: &Value, library_frames: u32) -> Value {
+    vm.suspend_in(Box::new(RunForever { event_loop: event_loop.clone(), running: false, library_frames }))
 }
 
 struct RunForever {
     event_loop: Value,
     running: bool,
+    library_frames: u32,
 }
 
 static HAS_READY: Row = method("_has_ready()", |vm, args| {
@@ -130,7 +136,7 @@ impl NativeCoroutine for RunForever {
         }
         let result = match input {
             Resume::Throw(error) | Resume::Fail(error) => Err(error),
-            _ => vm.below(event_loop::LIBRARY_FRAMES, |vm| passes(vm, el, &this)),
+            _ => vm.below(self.library_frames, |vm| passes(vm, el, &this)),
         };
         match result {
             Ok(Some(token)) => Ok(Outcome::Yield(token)),
@@ -207,7 +213,8 @@ impl NativeCoroutine for Complete {
                     return if self.foreign { vm.delegate(&completing) } else { Ok(Outcome::Return(completing)) };
                 }
             }
-            let forever = run_forever(vm, std::slice::from_ref(&self.event_loop))?;
+            // This link and that one stand for two.
+            let forever = forever(vm, &self.event_loop, event_loop::LIBRARY_FRAMES - 2);
             vm.threads.take_pending();
             return vm.delegate(&forever);
         };

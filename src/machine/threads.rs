@@ -139,15 +139,16 @@ impl NativeCoroutine for Blocked {
 /// Makes an instance, whose `__init__` may block.
 struct Making {
     made: Value,
-    init: Option<Value>,
+    init: Value,
+    begun: bool,
 }
 
 impl NativeCoroutine for Making {
     fn resume(&mut self, vm: &mut Vm, input: Resume) -> Result<Outcome> {
-        match (self.init.take(), input) {
+        match (std::mem::replace(&mut self.begun, true), input) {
             (_, Resume::Throw(error) | Resume::Fail(error)) => Err(error),
-            (Some(init), _) => vm.delegate(&init),
-            (None, Resume::Send(result) | Resume::Deliver(result)) => {
+            (false, _) => vm.delegate(&self.init),
+            (true, Resume::Send(result) | Resume::Deliver(result)) => {
                 if result.is_none() {
                     Ok(Outcome::Return(self.made.take()))
                 } else {
@@ -159,7 +160,11 @@ impl NativeCoroutine for Making {
 
     fn trace(&self, visit: gc::Visit) {
         visit(&self.made);
-        self.init.iter().for_each(visit);
+        visit(&self.init);
+    }
+
+    fn awaiting(&self) -> Value {
+        self.init.clone()
     }
 }
 
@@ -215,7 +220,7 @@ impl Vm {
                     args.insert(0, made.clone());
                     let begun = self.call_suspending(&Value::Function(init), args, kwargs)?;
                     if self.threads.pending {
-                        return Ok(self.suspend_in(Box::new(Making { made, init: Some(begun) })));
+                        return Ok(self.suspend_in(Box::new(Making { made, init: begun, begun: false })));
                     }
                     return if begun.is_none() { Ok(made) } else { Err(self.init_returned(&begun)) };
                 }
@@ -339,8 +344,8 @@ impl Vm {
         let base = std::mem::replace(&mut self.threads.base, self.calls.len());
         let slice = std::mem::replace(&mut self.threads.slice, SLICE);
         let handling = self.handling.take();
-        // It has a stack of its own, as deep as one that the main program starts at its outermost level.
-        let depth = std::mem::replace(&mut self.depth, 1);
+        // It has a stack of its own.
+        let depth = std::mem::take(&mut self.depth);
         if let Some(switch) = self.threads.switch {
             switch(self, before, thread.id);
         }

@@ -41,6 +41,9 @@ pub(super) const FUNCTIONS: &[Row] = &[
         }
         Ok(Value::list(entries))
     }),
+    native("_is_library(code, /)", |_, args| {
+        Ok(Value::bool(matches!(&args[0], Value::Code(code) if code.source.library)))
+    }),
     // The lines below `File ...`, carets included, of a place in a file's text.
     native("_excerpt(filename, text, lineno, end_lineno, colno, end_colno, /)", |_, args| {
         let [Value::Str(file), Value::Str(text), places @ ..] = args else { return Ok(Value::None) };
