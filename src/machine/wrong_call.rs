@@ -71,8 +71,8 @@ impl Callee<'_> {
         // Those that parse keywords by themselves count first.
         let counts = !takes_keywords
             || unbounded
-            || matches!(display.as_str(), "str" | "sorted")
-            || display == "int" && kwargs.is_empty();
+            || display == "sorted"
+            || matches!(display.as_str(), "int" | "str") && kwargs.is_empty();
         if counts && (given < least || !unbounded && given > most) {
             if reads_a_tuple {
                 let (how, n) = match given < least {
