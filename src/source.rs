@@ -175,6 +175,21 @@ impl Source {
         }
     }
 
+    /// The span of an operand with the parentheses around it, which its own span leaves out.
+    pub fn in_parentheses(&self, span: Span) -> Span {
+        let text = &self.text;
+        let (mut start, mut end) = (span.start as usize, span.end as usize);
+        loop {
+            let (Some(before), Some(after)) = (text.get(..start), text.get(end..)) else {
+                return Span::new(start, end);
+            };
+            match (opened(before), closed(after)) {
+                (Some(open), Some(close)) => (start, end) = (open, end + close),
+                _ => return Span::new(start, end),
+            }
+        }
+    }
+
     /// The text of a 1-based line without its line ending, or `None` past the end.
     pub fn line_text(&self, line: u32) -> Option<&str> {
         let starts = self.line_starts();
@@ -193,5 +208,42 @@ impl Source {
     /// The byte offset at which a 1-based line starts.
     pub fn line_start(&self, line: u32) -> Option<u32> {
         self.line_starts().get(self.line_index(line)?).copied()
+    }
+}
+
+/// Where the parenthesis is that a text ends with, comments and line ends aside.
+fn opened(text: &str) -> Option<usize> {
+    let mut line_end = text.len();
+    let mut own_line = true;
+    loop {
+        let start = text[..line_end].rfind('\n').map_or(0, |at| at + 1);
+        let line = &text[start..line_end];
+        let code = if own_line { line.trim_end() } else { line.trim_end().trim_end_matches('\\').trim_end() };
+        if code.ends_with('(') {
+            return Some(start + code.len() - 1);
+        }
+        let skipped = code.is_empty() || !own_line && code.trim_start().starts_with('#');
+        if !skipped && !own_line {
+            let before_comment = |&(at, _): &(usize, _)| code[at + 1..].trim_start().starts_with('#');
+            return code.match_indices('(').find(before_comment).map(|(at, _)| start + at);
+        }
+        if !skipped || start == 0 {
+            return None;
+        }
+        (line_end, own_line) = (start - 1, false);
+    }
+}
+
+/// How far the parenthesis reaches that a text begins with, comments and line ends aside.
+fn closed(text: &str) -> Option<usize> {
+    let mut rest = text;
+    loop {
+        rest = rest.trim_start();
+        rest = match rest.as_bytes().first()? {
+            b')' => return Some(text.len() - rest.len() + 1),
+            b'#' => &rest[rest.find('\n')?..],
+            b'\\' if rest[1..].starts_with(['\n', '\r']) => &rest[1..],
+            _ => return None,
+        };
     }
 }

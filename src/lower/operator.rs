@@ -12,53 +12,16 @@ const NESTED: usize = 12;
 /// An expression of two operands.
 pub(super) type Pair<R> = Box<dyn Fn(&mut Vm, &mut Frame) -> Eval<R>>;
 
-/// Where the parenthesis is that a text ends with, comments and line ends aside.
-fn opened(text: &str) -> Option<usize> {
-    let mut line_end = text.len();
-    let mut own_line = true;
-    loop {
-        let start = text[..line_end].rfind('\n').map_or(0, |at| at + 1);
-        let line = &text[start..line_end];
-        let code = if own_line { line.trim_end() } else { line.trim_end().trim_end_matches('\\').trim_end() };
-        if code.ends_with('(') {
-            return Some(start + code.len() - 1);
-        }
-        let skipped = code.is_empty() || !own_line && code.trim_start().starts_with('#');
-        if !skipped && !own_line {
-            let before_comment = |&(at, _): &(usize, _)| code[at + 1..].trim_start().starts_with('#');
-            return code.match_indices('(').find(before_comment).map(|(at, _)| start + at);
-        }
-        if !skipped || start == 0 {
-            return None;
-        }
-        (line_end, own_line) = (start - 1, false);
-    }
-}
-
-/// How far the parenthesis reaches that a text begins with, comments and line ends aside.
-fn closed(text: &str) -> Option<usize> {
-    let mut rest = text;
-    loop {
-        rest = rest.trim_start();
-        rest = match rest.as_bytes().first()? {
-            b')' => return Some(text.len() - rest.len() + 1),
-            b'#' => &rest[rest.find('\n')?..],
-            b'\\' if rest[1..].starts_with(['\n', '\r']) => &rest[1..],
-            _ => return None,
-        };
-    }
-}
-
 impl Lower<'_> {
     pub(super) fn bin_op(&mut self, first: Expr, rest: Vec<(BinOp, Expr)>) -> Thunk {
-        let start = self.in_parentheses(first.span);
+        let start = self.source.in_parentheses(first.span);
         let mut left = self.operand(first);
         if rest.len() > NESTED {
             let first = Self::operand_thunk(left);
             let rest: Vec<(BinOp, Thunk, Span)> = rest
                 .into_iter()
                 .map(|(op, e)| {
-                    let span = start.to(self.in_parentheses(e.span));
+                    let span = start.to(self.source.in_parentheses(e.span));
                     (op, self.expr(e), span)
                 })
                 .collect();
@@ -72,26 +35,11 @@ impl Lower<'_> {
             });
         }
         for (op, right) in rest {
-            let span = start.to(self.in_parentheses(right.span));
+            let span = start.to(self.source.in_parentheses(right.span));
             let right = self.operand(right);
             left = Operand::Thunk(self.binary(op, left, right, span));
         }
         Self::operand_thunk(left)
-    }
-
-    /// The span of an operand with the parentheses around it, which its own span leaves out.
-    pub(super) fn in_parentheses(&self, span: Span) -> Span {
-        let text = &self.source.text;
-        let (mut start, mut end) = (span.start as usize, span.end as usize);
-        loop {
-            let (Some(before), Some(after)) = (text.get(..start), text.get(end..)) else {
-                return Span::new(start, end);
-            };
-            match (opened(before), closed(after)) {
-                (Some(open), Some(close)) => (start, end) = (open, end + close),
-                _ => return Span::new(start, end),
-            }
-        }
     }
 
     fn binary(&mut self, op: BinOp, left: Operand, right: Operand, span: Span) -> Thunk {

@@ -216,8 +216,8 @@ impl Lower<'_> {
         let Some(at) = rest.iter().rposition(|(_, e)| e.suspends).filter(|at| *at > 0) else { return };
         let tail = rest.split_off(at);
         let before = std::mem::replace(rest, tail);
-        let end = before.last().map_or(first.span, |(_, e)| self.in_parentheses(e.span));
-        let span = self.in_parentheses(first.span).to(end);
+        let end = before.last().map_or(first.span, |(_, e)| self.source.in_parentheses(e.span));
+        let span = self.source.in_parentheses(first.span).to(end);
         let suspends = first.suspends || before.iter().any(|(_, e)| e.suspends);
         let placeholder = Expr { kind: ExprKind::Temp(0), span, suspends: false };
         let start = std::mem::replace(&mut **first, placeholder);

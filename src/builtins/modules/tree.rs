@@ -207,7 +207,7 @@ impl Tree<'_> {
                 TypeParamKind::TypeVar { bound } => param.default.as_ref().or(bound.as_ref()),
                 _ => param.default.as_ref(),
             };
-            span.end = last.map_or(span.end, |last| last.span.end);
+            span.end = last.map_or(span.end, |last| self.source.in_parentheses(last.span).end);
             let default = self.opt(param.default.as_ref());
             let (kind, fields, stars) = match &param.kind {
                 TypeParamKind::TypeVar { bound } => {
@@ -224,7 +224,8 @@ impl Tree<'_> {
     }
 
     fn param(&mut self, param: &Param) -> Value {
-        let end = param.annotation.as_ref().map_or(param.name.span.end, |annotation| annotation.span.end);
+        let annotation = param.annotation.as_ref();
+        let end = annotation.map_or(param.name.span.end, |given| self.source.in_parentheses(given.span).end);
         let fields = vec![self.name(param.name.name), self.opt(param.annotation.as_ref()), Value::None];
         self.node("arg", fields, Span { start: param.name.span.start, end })
     }
@@ -252,7 +253,7 @@ impl Tree<'_> {
                 }
                 Arg::Keyword(name, value) => {
                     let fields = vec![self.name(name.name), self.expr(value)];
-                    let span = Span { start: name.span.start, end: value.span.end };
+                    let span = Span { start: name.span.start, end: self.source.in_parentheses(value.span).end };
                     keywords.push(self.node("keyword", fields, span));
                 }
                 Arg::DoubleStar(value, span) => {
@@ -293,8 +294,8 @@ impl Tree<'_> {
             }
             BinOp { first, rest } => {
                 let mut left = self.expr(first);
-                for (at, (sign, right)) in rest.iter().enumerate() {
-                    let end = if at + 1 == rest.len() { expr.span.end } else { right.span.end };
+                for (sign, right) in rest {
+                    let end = self.source.in_parentheses(right.span).end;
                     let fields = vec![left, bin_op(*sign), self.expr(right)];
                     left = self.node("BinOp", fields, Span { start: expr.span.start, end });
                 }
