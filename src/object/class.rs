@@ -8,7 +8,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 
-use super::attrs::{OF_MODULE, Shape};
+use super::attrs::{AttrCell, OF_MODULE, Shape};
 use super::function::Descriptor;
 use super::native::{NativeFunction, Row, RowKind};
 use super::{Dict, Function, Str, Value, gc};
@@ -461,7 +461,13 @@ impl Class {
             | RowKind::StaticMethod(call) => {
                 let native = NativeFunction::new(row, call, name.clone(), None);
                 native.owner.replace(Some(this.clone()));
-                Value::Native(Rc::new(native))
+                let native = Value::Native(Rc::new(native));
+                match row.kind {
+                    RowKind::StaticMethod(_) if name.as_str() != "__new__" => {
+                        Value::Descriptor(Rc::new(Descriptor::StaticMethod(native, AttrCell::default())))
+                    }
+                    _ => native,
+                }
             }
             RowKind::Attribute(get, set) => Value::Descriptor(Rc::new(Descriptor::GetSet {
                 name: name.clone(),

@@ -257,6 +257,11 @@ const NAMESPACE: &[Row] = &[
     method("__le__(value, /)", |vm, args| compare_namespaces(vm, args, CmpOp::LtE)),
     method("__gt__(value, /)", |vm, args| compare_namespaces(vm, args, CmpOp::Gt)),
     method("__ge__(value, /)", |vm, args| compare_namespaces(vm, args, CmpOp::GtE)),
+    method("__reduce__()", |vm, args| {
+        let class = Value::Class(vm.class_of(&args[0]));
+        let dict = vm.get_attr(&args[0], sym::__dict__)?;
+        Ok(Value::tuple([class, Value::tuple([]), dict]))
+    }),
     method("__replace__(**changes)", |vm, args| {
         let class = Value::Class(vm.class_of(&args[0]));
         let made = vm.call(&class, &[])?;

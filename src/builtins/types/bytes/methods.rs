@@ -10,7 +10,7 @@ use crate::text::{Fault, strops};
 macro_rules! rows {
     (mapped: $($mapped:literal $map:expr;)* tested: $($tested:literal $test:expr;)* others: $($row:expr,)*) => {
         &[
-            $(method($mapped, |vm, args| changed(vm, args, |bytes| Ok($map(bytes)))),)*
+            $(method($mapped, |vm, args| mapped(vm, args, |bytes| Ok($map(bytes)))),)*
             $(method($tested, |vm, args| with_bytes(vm, &args[0], $test).map(Value::bool)),)*
             $($row,)*
         ]
@@ -40,7 +40,7 @@ pub(super) const METHODS: &[Row] = rows! {
     method("endswith(suffix, start=None, end=None, /)", |vm, args| affix(vm, "endswith", args, bytesops::endswith)),
     method("expandtabs(tabsize=8)", |vm, args| {
         let size = vm.to_i32(&args[1])?.into();
-        changed(vm, args, |bytes| as_text(bytes, |text| strops::expandtabs(text, size).map(of_text)))
+        mapped(vm, args, |bytes| as_text(bytes, |text| strops::expandtabs(text, size).map(of_text)))
     }),
     method("find(sub, start=None, end=None, /)", |vm, args| {
         Ok(search(vm, args, bytesops::find)?.map_or(Value::Int(-1), Value::usize))
@@ -109,9 +109,12 @@ pub(super) const METHODS: &[Row] = rows! {
 
 type Checked<T> = std::result::Result<T, Fault>;
 
-/// Bytes of the type of the instance.
+/// Bytes of the type of the instance: the very object if it is all of it and can't change.
 fn made(args: &[Value], bytes: Vec<u8>) -> Value {
-    bytes_like(args[0].unwrapped(), bytes)
+    match &args[0] {
+        Value::Bytes(whole) if whole[..] == bytes => args[0].clone(),
+        other => bytes_like(other.unwrapped(), bytes),
+    }
 }
 
 fn all_made(args: &[Value], parts: Vec<Vec<u8>>) -> Value {
@@ -125,6 +128,12 @@ fn copied(parts: Vec<&[u8]>) -> Vec<Vec<u8>> {
 fn changed(vm: &mut Vm, args: &[Value], change: impl FnOnce(&[u8]) -> Checked<Vec<u8>>) -> Result {
     let result = with_bytes(vm, &args[0], change)?;
     Ok(made(args, checked(vm, result)?))
+}
+
+/// What is made anew even if nothing changes.
+fn mapped(vm: &mut Vm, args: &[Value], change: impl FnOnce(&[u8]) -> Checked<Vec<u8>>) -> Result {
+    let result = with_bytes(vm, &args[0], change)?;
+    Ok(bytes_like(args[0].unwrapped(), checked(vm, result)?))
 }
 
 /// The bytes of an argument that may be left out.

@@ -489,13 +489,21 @@ const NATIVE: &[Row] = &[
         }))
     }),
     method("__reduce__()", |vm, args| {
-        if let Value::BoundMethod(method) = &args[0] {
-            let [getattr, name] = ["getattr", "__name__"].map(|name| vm.intern(name));
-            let getattr = Value::option(vm.builtins.get_str(&getattr));
-            let name = vm.get_attr(&args[0], &name)?;
-            return Ok(Value::tuple([getattr, Value::tuple([method.this.clone(), name])]));
-        }
-        vm.get_attr(&args[0], sym::__qualname__)
+        let owner = match &args[0] {
+            Value::BoundMethod(method) => Some(method.this.clone()),
+            other => {
+                let native = native(vm, other)?;
+                if matches!(native.row.kind, RowKind::ClassMethod(_)) && owner(&native).is_some() {
+                    return Err(vm.type_error("cannot pickle 'classmethod_descriptor' object"));
+                }
+                owner(&native).map(Value::Class)
+            }
+        };
+        let Some(owner) = owner else { return vm.get_attr(&args[0], sym::__qualname__) };
+        let [getattr, name] = ["getattr", "__name__"].map(|name| vm.intern(name));
+        let getattr = Value::option(vm.builtins.get_str(&getattr));
+        let name = vm.get_attr(&args[0], &name)?;
+        Ok(Value::tuple([getattr, Value::tuple([owner, name])]))
     }),
 ];
 

@@ -18,6 +18,9 @@ macro_rules! cases {
             method("center(width, fillchar=' ', /)", |vm, args| pad(vm, args, strops::center)),
             of!("expandtabs(tabsize=8)", Value::as_str, |vm, text, args| {
     let size = vm.to_i32(&args[1])?;
+    if !text.as_str().contains('\t') {
+        return Ok(part_of(&args[0], text));
+    }
     vm.check_size(text.as_str().matches('\t').count().saturating_mul(usize::try_from(size).unwrap_or(0)))?;
     made(vm, strops::expandtabs(text, size.into()))
 }),
@@ -39,7 +42,7 @@ macro_rules! cases {
     let keep_ends = vm.truth(&args[1])?;
     let lines = strops::splitlines(whole, keep_ends);
     vm.check_size(lines.len() * size_of::<Value>())?;
-    Ok(Value::list(lines.into_iter().map(Value::str).collect()))
+    Ok(Value::list(lines.into_iter().map(|line| part_of(&args[0], line)).collect()))
 }),
             method("strip(chars=None, /)", |vm, args| strip(vm, args, "strip", strops::strip))
                 .or_quick(|_, args| strip_blanks(args, strops::strip)),
@@ -157,17 +160,17 @@ fn split(vm: &mut Vm, args: &[Value], split: Split) -> Result {
     match split(whole, separator, most) {
         Ok(parts) => {
             vm.check_size(parts.len() * size_of::<Value>())?;
-            Ok(Value::list(parts.into_iter().map(|part| piece(vm, part)).collect()))
+            Ok(Value::list(parts.into_iter().map(|part| piece(vm, &args[0], part)).collect()))
         }
         Err(fault) => Err(vm.from_fault(fault)),
     }
 }
 
-/// A piece of text as a value; single characters are shared.
-fn piece(vm: &mut Vm, part: &str) -> Value {
+/// A piece of `whole` as a value; single characters are shared.
+fn piece(vm: &mut Vm, whole: &Value, part: &str) -> Value {
     match part.as_bytes() {
         [byte] => vm.char_value(char::from(*byte)),
-        _ => Value::str(part),
+        _ => part_of(whole, part),
     }
 }
 
