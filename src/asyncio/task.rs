@@ -365,6 +365,7 @@ fn fail(vm: &mut Vm, el: &EventLoop, this: &Rc<Instance>, error: Error) -> Resul
             vm.keep_with(&error, held);
         }
     }
+    vm.hold_callers(&error);
     if error.is(&vm.types.CancelledError) {
         let future = future::data(this);
         future.set_cancelled_exception(error.0);

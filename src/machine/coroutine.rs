@@ -7,7 +7,7 @@
 
 use super::prelude::*;
 use crate::machine::links::{awaiting, forward};
-use crate::machine::passing::{Passing, park};
+use crate::machine::passing::Passing;
 use crate::machine::unwind::keep_locals;
 use crate::object::Eval;
 use crate::object::class::Awaited;
@@ -427,7 +427,7 @@ impl Vm {
                 outcome => outcome,
             };
         }
-        park(coroutine, parked, created);
+        self.park(coroutine, parked, created);
         outcome
     }
 
@@ -526,17 +526,23 @@ impl Vm {
         drop(frame.outer_handled.take());
         self.handling = handling;
         self.nested_awaits -= 1;
+        if let Ok(Outcome::Return(_)) = &outcome {
+            self.leave_caught(locals, function);
+        }
+        let held_caller = self.is_held_caller();
         self.depth -= 1;
         match outcome {
-            Ok(Outcome::Return(value)) => {
-                self.leave_caught(locals, function);
-                Ok(Called::Done(value))
-            }
+            Ok(Outcome::Return(value)) => Ok(Called::Done(value)),
             Ok(outcome) => {
                 let slots = (function.code.slots as usize).min(locals.len());
                 let from = locals.as_ptr();
                 let locals: Box<[Value]> = locals[..slots].iter_mut().map(Value::take).collect();
                 self.caught_moved(from, locals.as_ptr());
+                if held_caller {
+                    self.depth += 1;
+                    self.suspend_caller(&locals);
+                    self.depth -= 1;
+                }
                 let coroutine =
                     self.parked(function, ParkedFrame { function: function.clone(), locals, pc: pc as usize, handled });
                 coroutine.state.set(State::Suspended);

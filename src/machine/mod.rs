@@ -90,6 +90,7 @@ pub struct Vm {
     pub handling: Option<Rc<Exception>>,
     /// What frames that have not ended have caught, by where their variables are.
     caught: HashMap<*const Value, SmallVec<[unwind::Caught; 1]>, foldhash::fast::FixedState>,
+    callers: unwind::Callers,
     /// The calls under way, outermost first.
     pub calls: Vec<CallSite>,
     /// Where f-strings are put together.
@@ -219,6 +220,7 @@ impl Vm {
             host,
             handling: None,
             caught: HashMap::default(),
+            callers: Default::default(),
             calls: Vec::new(),
             text_buffer: String::new(),
             positions: Default::default(),

@@ -112,7 +112,7 @@ impl Vm {
             (Exit::Yield, Ok(value)) if plain => {
                 parked.pc = frame.pc as usize;
                 std::mem::forget(frame);
-                park(root, parked, created);
+                self.park(root, parked, created);
                 self.depth -= 1;
                 return Passing::Yielded(value);
             }
@@ -125,7 +125,7 @@ impl Vm {
             (Exit::Delegate, Ok(Value::Coroutine(inner))) if plain && self.begins(&frame, &inner) => {
                 parked.pc = frame.pc as usize;
                 std::mem::forget(frame);
-                park(root, parked, created);
+                self.park(root, parked, created);
                 return Passing::Delegated(inner);
             }
             (_, result) => result,
@@ -195,7 +195,9 @@ impl Vm {
                         continue;
                     }
                     std::mem::forget(frame);
-                    park(generator, parked, true);
+                    self.depth += 1;
+                    self.park(generator, parked, true);
+                    self.depth -= 1;
                     return more.map(|_| true);
                 }
                 (result, _) => result,
@@ -328,14 +330,17 @@ impl Vm {
         self.leave_caught(&mut locals, &parked.function);
         gc::release_in_order(&mut locals);
     }
-}
 
-/// Puts the frame back of a coroutine that was running, whose body is `Empty`.
-#[inline(always)]
-pub(super) fn park(coroutine: &Rc<Coroutine>, parked: ParkedFrame, created: bool) {
-    std::mem::forget(coroutine.body.replace(Body::Frame(parked)));
-    if created {
-        gc::register(coroutine);
+    /// Puts the frame back of a coroutine that was running, whose body is `Empty`.
+    #[inline(always)]
+    pub(super) fn park(&mut self, coroutine: &Rc<Coroutine>, parked: ParkedFrame, created: bool) {
+        if self.is_held_caller() {
+            self.suspend_caller(&parked.locals);
+        }
+        std::mem::forget(coroutine.body.replace(Body::Frame(parked)));
+        if created {
+            gc::register(coroutine);
+        }
+        coroutine.state.set(State::Suspended);
     }
-    coroutine.state.set(State::Suspended);
 }

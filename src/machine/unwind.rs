@@ -40,6 +40,18 @@ fn variables<'a>(entry: &Traceback, locals: &'a mut [Value]) -> &'a mut [Value] 
     &mut locals[..count]
 }
 
+/// A frame that has ended, with its variables.
+fn ended_view(locals: &[Value], function: &Rc<Function>) -> Rc<FrameView> {
+    let code = &function.code;
+    if let Some(Value::Frame(view)) = code.view.and_then(|slot| locals.get(slot as usize)) {
+        return view.clone();
+    }
+    let view = FrameView::new(code.clone(), function.globals.clone(), code.head_span());
+    view.slots.replace(locals.iter().take(code.variables.len()).cloned().collect());
+    view.function.replace(Some(function.clone()));
+    Rc::new(view)
+}
+
 /// Has an entry of an exception's traceback hold the variables of its frame, and the place where that ended.
 fn leave_to(entry: &Traceback, mut slots: Vec<Value>, function: &Rc<Function>, exception: &Rc<Exception>, span: Span) {
     if slots.iter().all(Value::is_unbound) && span == entry.span {
@@ -60,16 +72,56 @@ fn leave_to(entry: &Traceback, mut slots: Vec<Value>, function: &Rc<Function>, e
     drop(old);
 }
 
-/// An exception that a frame has caught: while it lives, so do the frame's variables when the frame has ended.
+/// What holds the variables of a frame when it has ended, while it lives itself.
+#[derive(Clone)]
+enum Holder {
+    /// The frame's entry in the traceback of an exception that it has caught.
+    Entry(Weak<Traceback>),
+    /// A frame that this one called, which has ended and is held.
+    Callee(Weak<FrameView>),
+}
+
+/// An exception that a frame has caught, or one that it called: while it lives, so do the frame's variables when the
+/// frame has ended.
+#[derive(Clone)]
 pub(super) struct Caught {
     exception: Weak<Exception>,
-    /// The frame's entry in its traceback.
-    entry: Weak<Traceback>,
+    holder: Holder,
 }
 
 impl Caught {
     fn is_gone(&self) -> bool {
-        self.exception.strong_count() == 0
+        match &self.holder {
+            Holder::Entry(_) => self.exception.strong_count() == 0,
+            Holder::Callee(frame) => frame.strong_count() == 0,
+        }
+    }
+}
+
+/// The frames under way that called one which has ended and is held: each holds its caller. Known by their depth until
+/// they end or are suspended, innermost last.
+#[derive(Default)]
+pub(super) struct Callers {
+    known: Vec<(u32, Caught)>,
+    /// The depth of the innermost, 0 if there are none.
+    depth: u32,
+}
+
+impl Callers {
+    fn push(&mut self, depth: u32, caught: Caught) {
+        if self.known.len() >= 32 && self.known.len().is_power_of_two() {
+            self.known.retain(|(_, caught)| !caught.is_gone());
+        }
+        self.known.push((depth, caught));
+        self.depth = depth;
+    }
+
+    /// Takes what is known of a frame at a depth, and of those that were below it.
+    fn take(&mut self, depth: u32) -> impl Iterator<Item = Caught> {
+        let first = self.known.partition_point(|(known, _)| *known < depth);
+        let taken = self.known.split_off(first);
+        self.depth = self.known.last().map_or(0, |(depth, _)| *depth);
+        taken.into_iter().map(|(_, caught)| caught).filter(|caught| !caught.is_gone())
     }
 }
 
@@ -165,26 +217,76 @@ impl Vm {
             if known.len() >= 32 && known.len().is_power_of_two() {
                 known.retain(|caught| !caught.is_gone());
             }
-            known.push(Caught { exception, entry });
+            known.push(Caught { exception, holder: Holder::Entry(entry) });
         }
     }
 
-    /// The end of a frame that may have caught exceptions: who still has one of them has the frame's variables too.
+    /// The end of a frame that may have caught exceptions: who still has one of them has the frame's variables too, and
+    /// those of the frames that called it when they end.
     #[inline]
     pub fn leave_caught(&mut self, locals: &mut [Value], function: &Rc<Function>) {
-        if !self.caught.is_empty() {
+        if !self.caught.is_empty() || self.is_held_caller() {
             self.leave_to_caught(locals, function);
         }
     }
 
+    /// Whether the frame that runs called one that is held.
+    #[inline(always)]
+    pub(super) fn is_held_caller(&self) -> bool {
+        self.callers.depth >= self.depth
+    }
+
     #[cold]
-    fn leave_to_caught(&mut self, locals: &mut [Value], function: &Rc<Function>) {
-        for caught in self.caught.remove(&locals.as_ptr()).unwrap_or_default() {
-            let (Some(exception), Some(entry)) = (caught.exception.upgrade(), caught.entry.upgrade()) else { continue };
-            if Rc::ptr_eq(&entry.code, &function.code) {
-                let slots = variables(&entry, locals).to_vec();
-                leave_to(&entry, slots, function, &exception, entry.span);
+    pub(super) fn leave_to_caught(&mut self, locals: &mut [Value], function: &Rc<Function>) {
+        let mut known = self.caught.remove(&locals.as_ptr()).unwrap_or_default();
+        known.extend(self.callers.take(self.depth));
+        let mut own: Option<Rc<FrameView>> = None;
+        for Caught { exception, holder } in known {
+            let origin = exception.upgrade();
+            let view = match holder {
+                Holder::Entry(entry) => {
+                    let (Some(exception), Some(entry)) = (&origin, entry.upgrade()) else { continue };
+                    if !Rc::ptr_eq(&entry.code, &function.code) {
+                        continue;
+                    }
+                    let slots = variables(&entry, locals).to_vec();
+                    leave_to(&entry, slots, function, exception, entry.span);
+                    self.frame_of(&entry)
+                }
+                Holder::Callee(callee) => {
+                    let Some(callee) = callee.upgrade() else { continue };
+                    let view = own.get_or_insert_with(|| ended_view(locals, function)).clone();
+                    if callee.code.view.is_none() {
+                        drop(callee.back.replace(Some(view.clone())));
+                    }
+                    if let Some(exception) = &origin {
+                        gc::register(exception);
+                    }
+                    view
+                }
+            };
+            if self.depth > 1 {
+                let caller = Caught { exception, holder: Holder::Callee(Rc::downgrade(&view)) };
+                self.callers.push(self.depth - 1, caller);
             }
+            own.get_or_insert(view);
+        }
+    }
+
+    /// An exception left the outermost frame of a coroutine that no frame of a script has called: who has it has the
+    /// variables of those that run the event loop when they end.
+    pub fn hold_callers(&mut self, error: &Error) {
+        let Some(entry) = error.0.traceback.borrow().clone() else { return };
+        let holder = Holder::Callee(Rc::downgrade(&self.frame_of(&entry)));
+        self.callers.push(self.depth, Caught { exception: Rc::downgrade(&error.0), holder });
+    }
+
+    /// A frame is suspended that called one which is held: from now on it is known by where its variables are.
+    #[cold]
+    pub(super) fn suspend_caller(&mut self, locals: &[Value]) {
+        let known: Vec<Caught> = self.callers.take(self.depth).collect();
+        if !known.is_empty() {
+            self.caught.entry(locals.as_ptr()).or_default().extend(known);
         }
     }
 
