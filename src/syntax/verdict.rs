@@ -55,10 +55,13 @@ fn heard<'a>(lexed: &'a Lexed, error: Option<&'a Found>) -> impl Iterator<Item =
         (Some(error), _) => (error.at, usize::MAX),
         _ => (usize::MAX, usize::MAX),
     };
-    let again = move |token| error.is_some_and(|error| error.heard.iter().any(|tokens| tokens.contains(&token)));
+    // It looks for a reason, and reads texts once more then, up to a fault that it has not come to before.
+    let end = fault.filter(|_| leads).map_or(usize::MAX, |fault| fault.token);
+    let looks = error.filter(|error| end > error.at);
+    let again = move |token| looks.is_some_and(|error| error.heard.iter().any(|tokens| tokens.contains(&token)));
     lexed.warnings.iter().filter(move |warning| match warning.lexical {
         true => warning.token < all,
-        false => warning.token < read || !leads && again(warning.token),
+        false => warning.token < read || warning.token < end && again(warning.token),
     })
 }
 
