@@ -1,7 +1,7 @@
 //! `await f(...)`: a call whose result is awaited at once needs no coroutine unless the function is suspended. (What is
 //! yielded from is hardly ever done at once, and then to make the generator first costs less than to make it later.)
 
-use super::call::{ClassSite, by_count, call_known, fill, fill_bound, in_order, noted, put};
+use super::call::{ClassSite, by_count, call_known, fill, fill_bound, finalize_first, in_order, noted, put};
 use super::direct::call_evaluated;
 use super::methods::MethodSite;
 use super::name::{Callee, GlobalCallee, Place};
@@ -202,6 +202,7 @@ impl Vm {
 /// Calls a native that may have nothing to wait for.
 fn at_once(vm: &mut Vm, frame: &mut Frame, native: &Rc<NativeFunction>, values: &[Value], span: Span) -> Eval<Called> {
     vm.calls.push(CallSite { code: frame.code.id.get(), span });
+    finalize_first(vm);
     let fits = values.len() <= native.signature().params.len() && values.len() >= native.signature().required;
     let prompt = match native.row.at_once {
         Some(at_once) if fits => at_once(vm, values),
@@ -229,6 +230,7 @@ fn directly(
     let mut locals = [const { Value::Unbound }; STACK_SLOTS];
     fill(vm, frame, &mut locals)?;
     vm.calls.push(CallSite { code: frame.code.id.get(), span });
+    finalize_first(vm);
     let result = match vm.tick() {
         Ok(()) => vm.run_awaited(function, &mut locals),
         Err(e) => Err(e).here(),

@@ -165,6 +165,7 @@ pub(super) fn straight(
     let calls = vm.calls.len();
     let enter = |vm: &mut Vm| {
         vm.calls.push(CallSite { code, span });
+        finalize_first(vm);
         vm.tick()
     };
     let result = vm.call_filled(function, object, |vm, locals| fill(vm, frame, locals), enter);

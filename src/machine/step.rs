@@ -95,16 +95,22 @@ impl Vm {
                 }
             };
         }
-        // The iterator goes, and with it what only it referred to.
-        macro_rules! leave_loop {
-            ($iter:expr, $exit:expr) => {{
-                frame.locals[$iter as usize] = Value::Unbound;
+        // What died while a condition was evaluated is finalised before what depends on it.
+        macro_rules! jump {
+            ($target:expr) => {{
                 if gc::pending() {
                     frame.pc = pc as u32;
                     self.run_finalizers(Some(frame));
                 }
-                pc = $exit as usize;
+                pc = $target as usize;
                 continue;
+            }};
+        }
+        // The iterator goes, and with it what only it referred to.
+        macro_rules! leave_loop {
+            ($iter:expr, $exit:expr) => {{
+                frame.locals[$iter as usize] = Value::Unbound;
+                jump!($exit)
             }};
         }
         macro_rules! next {
@@ -146,21 +152,18 @@ impl Vm {
                 }
                 Step::JumpIf(cond, target) => {
                     if attempt!(cond(self, frame)) {
-                        pc = *target as usize;
-                        continue;
+                        jump!(*target)
                     }
                 }
                 Step::LoopIf(cond, target) => {
                     if attempt!(cond(self, frame)) {
                         attempt!(self.tick());
-                        pc = *target as usize;
-                        continue;
+                        jump!(*target)
                     }
                 }
                 Step::JumpIfNot(cond, target) => {
                     if !attempt!(cond(self, frame)) {
-                        pc = *target as usize;
-                        continue;
+                        jump!(*target)
                     }
                 }
                 Step::Return(thunk) => {
