@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Place};
 use crate::host::{Host, Limit, RUNPY};
 use crate::lower;
 use crate::machine::Vm;
@@ -10,7 +10,7 @@ use crate::object::code::Code;
 use crate::object::module::Module;
 use crate::object::{Error, Str, Value, gc};
 use crate::report::ErrorFormat;
-use crate::source::Source;
+use crate::source::{Source, Span};
 use crate::symbol::{LEAST_LEVELS, MOST_LEVELS, sym};
 use crate::syntax::Origin;
 
@@ -73,7 +73,7 @@ impl Interpreter {
     pub fn check(&mut self, name: &str, bytes: &[u8]) -> Vec<Diagnostic> {
         let source = match self.vm.read_source(bytes, name, Origin::Script) {
             Ok(source) => source,
-            Err(error) => return vec![*error],
+            Err(error) => return vec![in_file(*error, name, bytes)],
         };
         let vm = &mut self.vm;
         let builtins = vm.builtins.clone();
@@ -263,4 +263,14 @@ impl Interpreter {
         drop((module, variables));
         vm.collect_at_exit();
     }
+}
+
+/// An error that has no place, since the text cannot be decoded, at the first byte that is no UTF-8, so that its file is named.
+fn in_file(mut error: Diagnostic, name: &str, bytes: &[u8]) -> Diagnostic {
+    if error.place.is_none() {
+        let at = std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), |_| 0) as u32;
+        let source = Source::new(name, &*String::from_utf8_lossy(bytes));
+        error.place = Some(Place { source, span: Span { start: at, end: at } });
+    }
+    error
 }

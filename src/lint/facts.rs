@@ -26,6 +26,10 @@ pub(super) enum What {
     Imported(Rc<str>),
     /// What `asyncio.get_running_loop()` and its like return.
     Loop,
+    /// An undecorated class without bases.
+    Class(ScopeId),
+    /// What a call of this name in this scope returns.
+    Made(ScopeId, Symbol),
     Other,
 }
 
@@ -55,16 +59,21 @@ impl Facts {
     /// The scope that a name belongs to, seen from `scope`; `None` for a name of the module or a builtin.
     pub(super) fn owner(scopes: &Scopes, mut scope: ScopeId, name: Symbol) -> ScopeId {
         let module = ScopeId(0);
+        let mut in_function = false;
         loop {
             let here = scopes.get(scope);
             let inlined = here.kind == ScopeKind::Comprehension;
-            match here.binding(name) {
+            // A class's names are not seen from the functions in it.
+            let binding = here.binding(name).filter(|_| !(in_function && here.kind == ScopeKind::Class));
+            match binding {
                 Some(Binding::Local | Binding::Cell) if !inlined || here.variables.contains(&name) => return scope,
                 Some(Binding::Namespace) if here.kind != ScopeKind::TypeParams => return scope,
                 Some(Binding::Global | Binding::GlobalOrBuiltin) => return module,
                 _ => match here.parent {
-                    // A class's names are not seen from the functions in it.
-                    Some(parent) => scope = parent,
+                    Some(parent) => {
+                        in_function |= !matches!(here.kind, ScopeKind::Class | ScopeKind::TypeParams);
+                        scope = parent;
+                    }
                     None => return module,
                 },
             }
@@ -84,6 +93,31 @@ impl Facts {
         })?;
         // Who binds names of the module unseen may bind this one anew.
         (fact.times == 1 && !(self.is_open && owner == ScopeId(0))).then_some(&fact.what)
+    }
+
+    /// What a class has under a name, where `value` is certain to be that class or an instance of it.
+    pub(super) fn method(&self, scopes: &Scopes, scope: ScopeId, value: &Expr, name: Symbol) -> Option<&What> {
+        let made = |scope, name| self.what(scopes, scope, name).filter(|what| matches!(what, What::Class(_)));
+        let what = match &value.kind {
+            ExprKind::Name(name) => match self.what(scopes, scope, *name)? {
+                What::Made(scope, maker) => made(*scope, *maker)?,
+                what => what,
+            },
+            ExprKind::Call { func, .. } => match func.kind {
+                ExprKind::Name(name) => made(scope, name)?,
+                _ => return None,
+            },
+            _ => return None,
+        };
+        let What::Class(class) = *what else { return None };
+        let is_plain = [sym::__new__, sym::__getattribute__].iter().all(|&name| self.get(class, name).is_none());
+        is_plain.then(|| self.in_class(class, name)).flatten()
+    }
+
+    /// What a class certainly has under a name.
+    pub(super) fn in_class(&self, class: ScopeId, name: Symbol) -> Option<&What> {
+        let fact = self.get(class, name).filter(|fact| fact.times == 1 && !self.set_attributes.contains(&name))?;
+        Some(&fact.what)
     }
 
     /// Local variables that are only ever assigned to, with their scope.
@@ -185,7 +219,8 @@ impl<'a> Walk<'a> {
         match &stmt.kind {
             StmtKind::FunctionDef(def) => return self.function(def),
             StmtKind::ClassDef(def) => {
-                self.bind(def.name.name, What::Other, None);
+                let is_plain = def.decorators.is_empty() && def.args.is_empty();
+                self.bind(def.name.name, if is_plain { What::Class(def.scope) } else { What::Other }, None);
                 def.decorators.iter().for_each(|e| self.expr(e));
                 let outside = if def.type_params.is_empty() { self.scope } else { def.type_scope };
                 return self.within(outside, |walk| {
@@ -264,7 +299,11 @@ impl<'a> Walk<'a> {
         let path = self.facts.path(self.scopes, self.scope, func, self.interner);
         match path.as_deref() {
             Some(path) if LOOP_GETTERS.contains(&path) => (What::Loop, false),
-            path => (What::Other, path.is_some_and(|path| TASK_MAKERS.contains(&path))),
+            Some(path) => (What::Other, TASK_MAKERS.contains(&path)),
+            None => match func.kind {
+                ExprKind::Name(name) => (What::Made(self.scope, name), false),
+                _ => (What::Other, false),
+            },
         }
     }
 

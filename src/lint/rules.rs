@@ -31,19 +31,21 @@ const COROUTINES: &[&str] = &[
 /// Functions that start a task which only their result refers to.
 pub(super) const TASK_MAKERS: &[&str] = &["asyncio.create_task", "asyncio.ensure_future", "loop.create_task"];
 
-/// What blocks, and what to write instead.
-const BLOCKING: &[(&str, &str)] = &[
-    ("time.sleep", "`await asyncio.sleep(...)`"),
-    ("subprocess.run", "`await asyncio.create_subprocess_exec(...)`"),
-    ("subprocess.call", "`await asyncio.create_subprocess_exec(...)`"),
-    ("subprocess.check_call", "`await asyncio.create_subprocess_exec(...)`"),
-    ("subprocess.check_output", "`await asyncio.create_subprocess_exec(...)`"),
-    ("os.system", "`await asyncio.create_subprocess_shell(...)`"),
-    ("urllib.request.urlopen", "`await asyncio.to_thread(urllib.request.urlopen, ...)`"),
-    ("requests.get", "`await asyncio.to_thread(requests.get, ...)`"),
-    ("requests.post", "`await asyncio.to_thread(requests.post, ...)`"),
-    ("requests.request", "`await asyncio.to_thread(requests.request, ...)`"),
+/// What blocks: functions of a module, and what to write instead of one.
+const BLOCKING: &[(&str, &[&str], &str)] = &[
+    ("time", &["sleep"], "`await asyncio.sleep(...)`"),
+    (
+        "subprocess",
+        &["run", "call", "check_call", "check_output", "getoutput", "getstatusoutput"],
+        "`await asyncio.create_subprocess_exec(...)`",
+    ),
+    ("os", &["system", "popen"], "`await asyncio.create_subprocess_shell(...)`"),
+    ("os", &["wait", "waitpid"], "`await asyncio.to_thread({}, ...)`"),
+    ("urllib.request", &["urlopen", "urlretrieve"], "`await asyncio.to_thread({}, ...)`"),
+    ("requests", REQUESTS, "`await asyncio.to_thread({}, ...)`"),
+    ("httpx", REQUESTS, "`await asyncio.to_thread({}, ...)`"),
 ];
+const REQUESTS: &[&str] = &["get", "post", "put", "patch", "delete", "head", "options", "request"];
 
 /// Attributes that a coroutine has.
 const COROUTINE_ATTRIBUTES: &[&str] = &["send", "throw", "close"];
@@ -340,10 +342,9 @@ impl Rules<'_> {
             ExprKind::Name(name) => (self.facts.what(self.scopes, self.scope, *name), *name),
             ExprKind::Attribute { value, attr } => match (&value.kind, self.this) {
                 (ExprKind::Name(name), Some((this, class))) if *name == this => {
-                    let fact = self.facts.get(class, attr.name).filter(|fact| fact.times == 1);
-                    (fact.filter(|_| !self.facts.set_attributes.contains(&attr.name)).map(|fact| &fact.what), attr.name)
+                    (self.facts.in_class(class, attr.name), attr.name)
                 }
-                _ => (None, attr.name),
+                _ => (self.facts.method(self.scopes, self.scope, value, attr.name), attr.name),
             },
             _ => return None,
         };
@@ -416,13 +417,17 @@ impl Rules<'_> {
             warning.notes.push("an event loop runs already: this raises RuntimeError".to_owned());
             return;
         }
-        let instead = match BLOCKING.iter().find(|(name, _)| *name == path) {
-            Some((_, instead)) => instead,
-            None if path == "input" => "`await asyncio.to_thread(input, ...)`",
+        let instead = match path.rsplit_once('.') {
+            Some((module, name)) => {
+                let of_module = |row: &&(&str, &[&str], &'static str)| row.0 == module && row.1.contains(&name);
+                let Some((.., instead)) = BLOCKING.iter().find(of_module) else { return };
+                *instead
+            }
+            None if path == "input" => "`await asyncio.to_thread({}, ...)`",
             None => return,
         };
         let message = format!("{path}() stops every task until it returns");
-        self.warn(BLOCKING_CALL, span, message, Some(format!("write {instead}")));
+        self.warn(BLOCKING_CALL, span, message, Some(format!("write {}", instead.replace("{}", &path))));
     }
 }
 
