@@ -174,7 +174,7 @@ pub const TIMER_METHODS: &[Row] = &[
         let [_, when, callback, arguments, event_loop, context] = args else { return Ok(Value::None) };
         init(vm, &args[0], when.clone(), [callback, arguments, event_loop, context])
     }),
-    method("def when()", |_, args| Ok(when(&args[0]))),
+    method("def when()", |_, args| Ok(when(&args[0]))).says("When the callback is due on the loop's clock."),
     method("def __hash__()", |vm, args| vm.hash(&when(&args[0])).map(Value::Int)),
     method("def __lt__(other, /)", |vm, args| compare(vm, CmpOp::Lt, args)),
     method("def __le__(other, /)", |vm, args| compare(vm, CmpOp::LtE, args)),

@@ -272,10 +272,13 @@ pub const LOCK_METHODS: &[Row] = &[
         ))
     }),
     method("def __init__()", |_, _| Ok(Value::None)),
-    of!("def locked()", Value::data::<Lock>, |_, lock, _| Ok(Value::bool(lock.locked.get()))),
+    of!("def locked()", Value::data::<Lock>, |_, lock, _| Ok(Value::bool(lock.locked.get())))
+        .says("Whether some task has the lock."),
     method("async def acquire()", |vm, args| acquire_lock(vm, &args[0]))
+        .says("Waits until the lock is free and takes it. The result is True.")
         .or_at_once(|vm, args| Ok(LockTurn { entering: false }.at_once(vm, &args[0])?.map(Prompt::Done))),
-    method("def release()", |vm, args| release_lock(vm, &args[0]).map(Value::from)),
+    method("def release()", |vm, args| release_lock(vm, &args[0]).map(Value::from))
+        .says("Frees the lock: who has waited longest gets it. Raises RuntimeError if it is free already."),
     of!("__repr__()", Value::data::<Lock>, |vm, lock, args| {
         let text = if lock.locked.get() { "locked" } else { "unlocked" };
         format::with_details(vm, &args[0], &format!("{text}{}", lock.waiters.described()))
@@ -291,7 +294,8 @@ pub const EVENT_METHODS: &[Row] = &[
         Ok(Instance::native(&class, Event { is_set: Cell::new(false), waiters: Waiters::new(vm) }))
     }),
     method("def __init__()", |_, _| Ok(Value::None)),
-    of!("def is_set()", Value::data::<Event>, |_, event, _| Ok(Value::bool(event.is_set.get()))),
+    of!("def is_set()", Value::data::<Event>, |_, event, _| Ok(Value::bool(event.is_set.get())))
+        .says("Whether the event has happened."),
     of!("def set()", Value::data::<Event>, |vm, event, _| {
         if !event.is_set.replace(true) {
             for waiter in event.waiters.all() {
@@ -301,14 +305,17 @@ pub const EVENT_METHODS: &[Row] = &[
             }
         }
         Ok(Value::None)
-    }),
+    })
+    .says("The event has happened: all who wait for it go on."),
     method("def clear()", |vm, args| {
         this!(vm, &args[0], Event).is_set.set(false);
         Ok(Value::None)
-    }),
+    })
+    .says("The event is still to happen: who waits from now on waits for the next set()."),
     of!("async def wait()", Value::data::<Event>, |vm, event, args| {
         Ok(event.waiters.state.coroutine(vm, Function::EventWait, InLine::new(&args[0], EventTurn)))
     })
+    .says("Waits until the event has happened. The result is True.")
     .or_at_once(|vm, args| Ok(EventTurn.at_once(vm, &args[0])?.map(Prompt::Done))),
     of!("__repr__()", Value::data::<Event>, |vm, event, args| {
         let text = if event.is_set.get() { "set" } else { "unset" };
@@ -319,7 +326,8 @@ pub const EVENT_METHODS: &[Row] = &[
     event_loop!(Event),
 ];
 
-pub const RELEASE: &[Row] = &[method("def release()", |vm, args| release_semaphore(vm, &args[0]).map(Value::from))];
+pub const RELEASE: &[Row] = &[method("def release()", |vm, args| release_semaphore(vm, &args[0]).map(Value::from))
+    .says("Gives one place back, to who has waited longest if anybody waits.")];
 
 pub const SEMAPHORE_METHODS: &[Row] = &[
     static_method("__new__(cls, /, *args, **kwargs)", |vm, args| {
@@ -328,8 +336,10 @@ pub const SEMAPHORE_METHODS: &[Row] = &[
         Ok(Instance::native(&class, Semaphore { value, bound, waiters: Waiters::new(vm) }))
     }),
     method("def __init__(value=1)", |vm, args| init_semaphore(vm, args, false)),
-    method("def locked()", |vm, args| is_locked(vm, &args[0]).map(Value::bool)),
+    method("def locked()", |vm, args| is_locked(vm, &args[0]).map(Value::bool))
+        .says("Whether acquire() would have to wait."),
     method("async def acquire()", |vm, args| acquire_semaphore(vm, &args[0]))
+        .says("Waits for a free place and takes it. The result is True.")
         .or_at_once(|vm, args| Ok(SemaphoreTurn { entering: false }.at_once(vm, &args[0])?.map(Prompt::Done))),
     of!("__repr__()", Value::data::<Semaphore>, |vm, semaphore, args| {
         let text = if is_locked(vm, &args[0])? {

@@ -29,32 +29,32 @@ pub const METHODS: &[Row] = &[
             event_loop::run_forever(vm, instance)?;
         }
         Ok(Value::None)
-    })
+    }).says("Runs the loop until stop() is called.")
     .or_suspend(threads::run_forever),
-    paged!("def run_until_complete(future)", "run_until_complete").or_suspend(|vm, args| {
+    paged!("def run_until_complete(future)", "run_until_complete").says("Runs the loop until a future is done, and returns its result.").or_suspend(|vm, args| {
         let function = vm.from_page("asyncio", "run_until_complete")?;
         vm.call_suspending(&function, args.to_vec(), &[])
     }),
     method("def stop()", |vm, args| {
         this(vm, &args[0])?.stopping.set(true);
         Ok(Value::None)
-    }),
-    of!("def is_running()", event_loop::of, |_, el, _| Ok(Value::bool(el.running.get()))),
+    }).says("Ends the loop after the pass under way."),
+    of!("def is_running()", event_loop::of, |_, el, _| Ok(Value::bool(el.running.get()))).says("Whether the loop runs."),
     method("def __del__()", |vm, args| close_forgotten(vm, &args[0]).map(|()| Value::None)),
-    of!("def is_closed()", event_loop::of, |_, el, _| Ok(Value::bool(el.closed.get()))),
-    method("def time()", |vm, _| Ok(Value::float(event_loop::time(vm)))),
-    method("def call_soon(callback, *args, context=None)", |vm, args| call_soon(vm, args, "call_soon")),
+    of!("def is_closed()", event_loop::of, |_, el, _| Ok(Value::bool(el.closed.get()))).says("Whether the loop was closed."),
+    method("def time()", |vm, _| Ok(Value::float(event_loop::time(vm)))).says("The loop's clock in seconds, a number that never decreases."),
+    method("def call_soon(callback, *args, context=None)", |vm, args| call_soon(vm, args, "call_soon")).says("Has a function called in the next pass of the loop, after those that were asked for before. cancel() of the handle takes it back."),
     method("def call_soon_threadsafe(callback, *args, context=None)", |vm, args| {
         call_soon(vm, args, "call_soon_threadsafe")
-    }),
-    method("def call_later(delay, callback, *args, context=None)", call_later),
-    method("def call_at(when, callback, *args, context=None)", |vm, args| call_at(vm, args, &args[1], 2)),
+    }).says("call_soon() for other threads: it wakes the loop."),
+    method("def call_later(delay, callback, *args, context=None)", call_later).says("Has a function called after so many seconds. cancel() of the handle takes it back."),
+    method("def call_at(when, callback, *args, context=None)", |vm, args| call_at(vm, args, &args[1], 2)).says("Has a function called at a time of the loop's clock."),
     of!("def create_future()", event_loop::of, |vm, el, args| {
         Ok(Value::Instance(future::new_future(vm, &el.state, &args[0])))
-    }),
+    }).says("Makes a future of this loop."),
     of!("def create_task(coro, *, name=None, context=None)", event_loop::of, |vm, el, args| {
         create_task_in(vm, el, &args[0], &args[1], &args[2], &args[3])
-    }),
+    }).says("Starts a task in this loop and returns it."),
     method("def set_task_factory(factory)", |vm, args| {
         if !args[1].is_none() && !vm.is_callable(&args[1]) {
             return Err(vm.type_error("task factory must be a callable or None"));
@@ -64,8 +64,8 @@ pub const METHODS: &[Row] = &[
         el.eager.set(is_eager);
         el.task_factory.replace(args[1].clone());
         Ok(Value::None)
-    }),
-    of!("def get_task_factory()", event_loop::of, |_, el, _| Ok(el.task_factory.borrow().clone())),
+    }).says("Has create_task() call this to make its tasks; None restores what was."),
+    of!("def get_task_factory()", event_loop::of, |_, el, _| Ok(el.task_factory.borrow().clone())).says("What makes the tasks, or None."),
     method("def set_exception_handler(handler)", |vm, args| {
         if !args[1].is_none() && !vm.is_callable(&args[1]) {
             let shown = vm.repr(&args[1])?;
@@ -73,10 +73,10 @@ pub const METHODS: &[Row] = &[
         }
         this(vm, &args[0])?.exception_handler.replace(args[1].clone());
         Ok(Value::None)
-    }),
-    of!("def get_exception_handler()", event_loop::of, |_, el, _| Ok(el.exception_handler.borrow().clone())),
-    paged!("def default_exception_handler(context)", "default_exception_handler"),
-    paged!("def call_exception_handler(context)", "call_exception_handler"),
+    }).says("Has the loop call this with itself and a dict about each exception that nobody else gets; None restores what was."),
+    of!("def get_exception_handler()", event_loop::of, |_, el, _| Ok(el.exception_handler.borrow().clone())).says("What set_exception_handler() set, or None."),
+    paged!("def default_exception_handler(context)", "default_exception_handler").says("Logs what a context says of an exception."),
+    paged!("def call_exception_handler(context)", "call_exception_handler").says("Hands the context of an exception to the handler that was set, or to the default one."),
     of!("def get_debug()", event_loop::of, |_, el, _| Ok(Value::bool(el.debug.get()))),
     method("def set_debug(enabled)", |vm, args| {
         let enabled = vm.truth(&args[1])?;
@@ -92,7 +92,7 @@ pub const METHODS: &[Row] = &[
         }
         Ok(Value::None)
     }),
-    paged!("async def shutdown_asyncgens()", "shutdown_asyncgens"),
+    paged!("async def shutdown_asyncgens()", "shutdown_asyncgens").says("Closes the asynchronous generators that have begun and are not at their end."),
     of!("def _take_asyncgens()", event_loop::of, |_, el, _| {
         el.async_generators_closed.set(true);
         let living = el.async_generators.take();
@@ -119,7 +119,7 @@ pub const METHODS: &[Row] = &[
             return Ok(el.state.coroutine(vm, Function::ShutdownDefaultExecutor, ShutDownExecutor));
         }
         vm.call_page("asyncio", "shutdown_default_executor", args)
-    }),
+    }).says("Waits until the threads of the default executor have ended."),
     method("def run_in_executor(executor, func, *args)", |vm, args| {
         if open(vm, &args[0])?.executor_closed.get() && args[1].is_none() {
             return Err(vm.runtime_error("Executor shutdown has been called"));
@@ -354,7 +354,8 @@ pub fn create_task_in(
     Ok(made)
 }
 
-pub const CLOSE: &[Row] = &[of!("def close()", event_loop::of, close)];
+pub const CLOSE: &[Row] = &[of!("def close()", event_loop::of, close)
+    .says("Closes the loop. It must not be running, and nothing can be run in it afterwards.")];
 
 /// What happens when the last reference to a loop goes, or it is garbage.
 pub fn finalize(vm: &mut Vm, event_loop: &Value) {
@@ -377,8 +378,10 @@ fn close_forgotten(vm: &mut Vm, event_loop: &Value) -> Result<()> {
 }
 
 pub const SIGNAL_METHODS: &[Row] = &[
-    paged!("def add_signal_handler(sig, callback, *args)", "add_signal_handler"),
-    paged!("def remove_signal_handler(sig)", "remove_signal_handler"),
+    paged!("def add_signal_handler(sig, callback, *args)", "add_signal_handler")
+        .says("Has a function called by the loop when a signal arrives."),
+    paged!("def remove_signal_handler(sig)", "remove_signal_handler")
+        .says("Ends that; False if there was nothing to end."),
 ];
 
 /// Called when an asynchronous generator is iterated for the first time.

@@ -48,16 +48,17 @@ static FUNCTIONS: &[(&str, &[Row])] = &[
 ];
 
 static TASKS: &[Row] = &[
-    native("async def sleep(delay, result=None)", sleep::sleep).or_at_once(sleep::give_way),
-    native("def gather(*coros_or_futures, return_exceptions=False)", gather::gather),
-    native("def shield(arg)", shield::shield),
-    native("def ensure_future(coro_or_future, *, loop=None)", shield::ensure_future),
-    native("def create_task(coro, *, name=None, context=None)", task::create_task),
-    native("def all_tasks(loop=None)", task::all_tasks),
+    native("async def sleep(delay, result=None)", sleep::sleep).says("Waits so many seconds while other tasks run. The result is `result`.").or_at_once(sleep::give_way),
+    native("def gather(*coros_or_futures, return_exceptions=False)", gather::gather).says("Runs awaitables at the same time. The result is the list of their results, in the order of the arguments; the first exception is raised at once, or with `return_exceptions` is a result like the others."),
+    native("def shield(arg)", shield::shield).says("Waits for an awaitable so that a cancellation ends the waiting alone and not what is waited for."),
+    native("def ensure_future(coro_or_future, *, loop=None)", shield::ensure_future).says("Makes a task of a coroutine or another awaitable; a future is returned as it is."),
+    native("def create_task(coro, *, name=None, context=None)", task::create_task).says("Starts a task in the running loop and returns it. Keep a reference: the loop itself has only a weak one."),
+    native("def all_tasks(loop=None)", task::all_tasks).says("The set of the tasks of a loop that are not done."),
 ];
 
 static COROUTINES: &[Row] = &[
-    native("def iscoroutine(obj)", |vm, args| Ok(Value::bool(task::is_coroutine(vm, &args[0])))),
+    native("def iscoroutine(obj)", |vm, args| Ok(Value::bool(task::is_coroutine(vm, &args[0]))))
+        .says("Whether an object is a coroutine."),
     native("def iscoroutinefunction(func)", |vm, args| {
         if is_coroutine_function(&args[0]) {
             return Ok(Value::bool(true));
@@ -68,15 +69,17 @@ static COROUTINES: &[Row] = &[
         let coroutines = vm.import_module("asyncio.coroutines")?;
         let marker = vm.get_attr(&coroutines, &name)?;
         Ok(Value::bool(marked.is(&marker)))
-    }),
+    })
+    .says("Whether a call of this makes a coroutine."),
 ];
 
 static EVENTS: &[Row] = &[
-    native("def new_event_loop()", policy::new_event_loop),
-    native("def set_event_loop(loop)", policy::set_event_loop),
+    native("def new_event_loop()", policy::new_event_loop).says("Makes an event loop."),
+    native("def set_event_loop(loop)", policy::set_event_loop).says("Makes a loop the current one of this thread."),
 ];
 
-static FUTURES: &[Row] = &[native("def isfuture(obj)", |vm, args| Ok(Value::bool(future::is_future(vm, &args[0]))))];
+static FUTURES: &[Row] = &[native("def isfuture(obj)", |vm, args| Ok(Value::bool(future::is_future(vm, &args[0]))))
+    .says("Whether an object can be awaited as a Future can.")];
 
 static ACCELERATED: &[Row] = &[
     native("current_task(loop=None)", task::current_task),

@@ -21,10 +21,12 @@ pub(super) const ABSENT: &[Row] = &[
         "async def start_tls(transport, protocol, sslcontext, *, server_side=False, server_hostname=None, \
          ssl_handshake_timeout=None, ssl_shutdown_timeout=None)",
         |vm, _| Err(vm.not_implemented("loop.start_tls() is not supported: aio has no TLS")),
-    ),
+    )
+    .says("Would encrypt a connection from now on: there is no TLS here."),
     method("async def sendfile(transport, file, offset=0, count=None, *, fallback=True)", |vm, _| {
         Err(vm.not_implemented("loop.sendfile() is not supported: write what is in the file to the transport"))
-    }),
+    })
+    .says("Would have the system send a file: there is no such call here."),
 ];
 
 paged! {

@@ -57,14 +57,16 @@ pub const METHODS: &[Row] = &[
         }
         Ok(Value::None)
     }),
-    method("def qsize()", |vm, args| qsize(vm, &args[0]).map(Value::usize)),
-    method("def empty()", |vm, args| is_empty(vm, &args[0]).map(Value::bool)),
-    method("def full()", |vm, args| is_full(vm, &args[0]).map(Value::bool)),
+    method("def qsize()", |vm, args| qsize(vm, &args[0]).map(Value::usize)).says("How many items are in the queue."),
+    method("def empty()", |vm, args| is_empty(vm, &args[0]).map(Value::bool)).says("Whether nothing is in the queue."),
+    method("def full()", |vm, args| is_full(vm, &args[0]).map(Value::bool))
+        .says("Whether the queue has as many items as it may hold."),
     method("async def put(item)", |vm, args| {
         this(vm, &args[0])?;
         let turn = PutTurn { item: args[1].clone() };
         Ok(state(vm).coroutine(vm, Function::QueuePut, InLine::new(&args[0], turn)))
     })
+    .says("Puts an item in, waiting for room if the queue is full.")
     .or_at_once(|vm, args| {
         let queue = this(vm, &args[0])?;
         if queue.custom.get() || queue.shut_down.get() || is_full(vm, &args[0])? {
@@ -73,11 +75,13 @@ pub const METHODS: &[Row] = &[
         put_nowait(vm, &args[0], args[1].clone())?;
         Ok(Some(Prompt::Done(Value::None)))
     }),
-    method("def put_nowait(item)", |vm, args| put_nowait(vm, &args[0], args[1].clone()).map(Value::from)),
+    method("def put_nowait(item)", |vm, args| put_nowait(vm, &args[0], args[1].clone()).map(Value::from))
+        .says("Puts an item in at once; raises QueueFull if there is no room."),
     method("async def get()", |vm, args| {
         this(vm, &args[0])?;
         Ok(state(vm).coroutine(vm, Function::QueueGet, InLine::new(&args[0], GetTurn)))
     })
+    .says("Takes the next item out, waiting for one if the queue is empty.")
     .or_at_once(|vm, args| {
         let queue = this(vm, &args[0])?;
         if queue.custom.get() || is_empty(vm, &args[0])? {
@@ -85,7 +89,8 @@ pub const METHODS: &[Row] = &[
         }
         get_nowait(vm, &args[0]).map(|item| Some(Prompt::Done(item)))
     }),
-    method("def get_nowait()", |vm, args| get_nowait(vm, &args[0])),
+    method("def get_nowait()", |vm, args| get_nowait(vm, &args[0]))
+        .says("Takes the next item out at once; raises QueueEmpty if there is none."),
     of!("def task_done()", Value::data::<Queue>, |vm, queue, _| {
         match queue.unfinished.get().checked_sub(1) {
             None => return Err(vm.value_error("task_done() called too many times")),
@@ -95,12 +100,16 @@ pub const METHODS: &[Row] = &[
             all_finished(vm, queue)?;
         }
         Ok(Value::None)
-    }),
+    })
+    .says("Says that the work on an item taken out is over; join() waits for that."),
     method("async def join()", |vm, args| {
         this(vm, &args[0])?;
         Ok(state(vm).coroutine(vm, Function::QueueJoin, InLine::new(&args[0], JoinTurn)))
-    }),
-    of!("def shutdown(immediate=False)", Value::data::<Queue>, shutdown),
+    })
+    .says("Waits until task_done() was called for all that was put in."),
+    of!("def shutdown(immediate=False)", Value::data::<Queue>, shutdown).says(
+        "Ends the queue: put() raises QueueShutDown, and so does get() once it is empty, or at once if `immediate`.",
+    ),
     of!("def _init(maxsize)", Value::data::<Queue>, |vm, queue, _| {
         let container = match queue.order {
             Order::Fifo => deque::make(vm, VecDeque::new())?,
@@ -145,7 +154,8 @@ pub const METHODS: &[Row] = &[
     }),
     method("def _format()", |vm, args| details(vm, &args[0]).map(Value::string)),
     class_method("__class_getitem__(item, /)", super::generic_alias),
-    of!("def maxsize()", Value::data::<Queue>, |_, queue, _| Ok(queue.maxsize.borrow().clone())),
+    of!("def maxsize()", Value::data::<Queue>, |_, queue, _| Ok(queue.maxsize.borrow().clone()))
+        .says("How many items the queue may hold; 0 means any number."),
     getter("_maxsize", |vm, value| Ok(this(vm, value)?.maxsize.borrow().clone())),
     attribute(
         "_queue",

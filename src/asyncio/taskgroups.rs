@@ -107,7 +107,8 @@ pub const METHODS: &[Row] = &[
         let exit = Exit { group: args[0].clone(), raised: args[2].clone(), cancelled: None, begun: false };
         Ok(state(vm).coroutine(vm, Function::TaskGroupExit, exit))
     }),
-    method("def create_task(coro, *, name=None, context=None)", create_task),
+    method("def create_task(coro, *, name=None, context=None)", create_task)
+        .says("Starts a task that the group waits for, and returns it."),
     method("def __repr__()", |vm, args| {
         let group = this(vm, &args[0])?;
         let mut details = String::new();

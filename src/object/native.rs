@@ -21,6 +21,8 @@ pub struct Row {
     /// `type `, what it says of a method that is told its class and takes its arguments apart as if it had keywords.
     pub signature: &'static str,
     pub kind: RowKind,
+    /// Its `__doc__`; that of one without is its signature if it is none that looks as if it were written in Python.
+    pub doc: Option<&'static str>,
     /// What the code of a green thread calls instead: returns something to be awaited (see `machine/threads.rs`).
     pub blocking: Option<NativeCall>,
     /// What `await` of a call tries first.
@@ -58,7 +60,7 @@ pub enum RowKind {
 }
 
 const fn row(signature: &'static str, kind: RowKind) -> Row {
-    Row { signature, kind, blocking: None, at_once: None, plain: None, quick: None }
+    Row { signature, kind, doc: None, blocking: None, at_once: None, plain: None, quick: None }
 }
 
 pub const fn native(signature: &'static str, call: NativeCall) -> Row {
@@ -86,6 +88,11 @@ pub const fn attribute(name: &'static str, get: Getter, set: Setter) -> Row {
 }
 
 impl Row {
+    /// Says what it does.
+    pub const fn says(self, doc: &'static str) -> Row {
+        Row { doc: Some(doc), ..self }
+    }
+
     /// Says what the code of a green thread calls instead.
     pub const fn or_suspend(self, blocking: NativeCall) -> Row {
         Row { blocking: Some(blocking), ..self }

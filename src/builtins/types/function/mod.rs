@@ -174,6 +174,9 @@ pub(super) fn written(vm: &mut Vm, native: &NativeFunction) -> Result<Rc<Functio
     let class = class.map(|class| format!("{}.", class.qualname.borrow().as_str())).unwrap_or_default();
     let qualname = format!("{class}{}", native.row.name());
     let made = defined(vm, module, keyword, &qualname, &format!("{first}{inside}"))?;
+    if let Some(doc) = native.row.doc {
+        made.with_extra(|extra| extra.doc = Some(Value::str(doc)));
+    }
     Ok(native.written.get_or_init(|| made).clone())
 }
 
@@ -467,9 +470,10 @@ const NATIVE: &[Row] = &[
             None => Value::str(name),
         })
     }),
-    // How it is called, which is all there is to say of it here.
+    // How it is called, if there is nothing else to say of it.
     getter("__doc__", |vm, this| {
-        Ok(Value::string(native(vm, this)?.row.signature.replace("=<unrepresentable>", "=...")))
+        let row = &native(vm, this)?.row;
+        Ok(row.doc.map_or_else(|| Value::string(row.signature.replace("=<unrepresentable>", "=...")), Value::str))
     }),
     getter("__text_signature__", |vm, this| {
         let native = native(vm, this)?;
