@@ -57,7 +57,7 @@ pub(super) fn match_without_colon(inp: &mut Inp<'_, '_>) -> Res<()> {
     explain::invalid_match_stmt(inp, head)
 }
 
-fn at_case(inp: &mut Inp<'_, '_>) -> bool {
+pub(super) fn at_case(inp: &mut Inp<'_, '_>) -> bool {
     let next = peek(inp);
     next.kind == K::Name && next.symbol() == sym::case
 }

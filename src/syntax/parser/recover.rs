@@ -5,6 +5,7 @@
 
 use super::compound::{decorated, statement};
 use super::input::*;
+use super::pattern::at_case;
 use super::stmt::simple_stmts;
 use crate::syntax::lexer::Fault;
 
@@ -106,12 +107,18 @@ fn recover(inp: &mut Inp<'_, '_>, start: usize) {
     }
     let tokens = inp.state().tokens;
     let fresh_line = furthest > start && matches!(tokens[furthest - 1].kind, K::Newline | K::Dedent | K::Indent);
-    if !fresh_line || peek_kind(inp) == K::Indent {
+    let is_match = tokens[start].kind == K::Name && tokens[start].symbol() == sym::match_;
+    let entered = tokens[start..furthest].iter().fold(0, |depth, token| match token.kind {
+        K::Indent => depth + 1,
+        K::Dedent => depth - 1,
+        _ => depth,
+    });
+    // Among the cases of a `match` no other statement can stand.
+    if !fresh_line || peek_kind(inp) == K::Indent || is_match && entered == 1 {
         skip_line(inp);
-        skip_nested(inp);
+        skip_nested(inp, is_match && entered == 0);
     }
     // What follows may belong to the broken statement.
-    let is_match = tokens[start].kind == K::Name && tokens[start].symbol() == sym::match_;
     let continues = |token: Token| match token.kind {
         K::Elif | K::Else | K::Except | K::Finally => true,
         K::Name => is_match && token.symbol() == sym::case,
@@ -119,7 +126,7 @@ fn recover(inp: &mut Inp<'_, '_>, start: usize) {
     };
     while continues(peek(inp)) {
         skip_line(inp);
-        skip_nested(inp);
+        skip_nested(inp, false);
     }
 }
 
@@ -131,8 +138,12 @@ fn skip_line(inp: &mut Inp<'_, '_>) {
 }
 
 /// A block whose head is broken: its statements are still looked at.
-fn skip_nested(inp: &mut Inp<'_, '_>) {
+fn skip_nested(inp: &mut Inp<'_, '_>, of_match: bool) {
     while eat(inp, K::Indent).is_some() {
+        while of_match && at_case(inp) {
+            skip_line(inp);
+            skip_nested(inp, false);
+        }
         if nested(inp, 8, |inp| statements(inp, &mut Vec::new())).is_err() {
             // Enough errors; the statements around this one stop as well.
             return;
