@@ -493,12 +493,15 @@ impl AttrCache {
 
     /// What an instance has under a key itself, to be remembered.
     fn fill_own(&self, attrs: &AttrCell, class: &Class, key: &Rc<Str>) -> Option<Value> {
-        attrs.look(|attrs| {
-            let Attrs::Shaped { shape, values } = attrs else { return None };
-            let at = shape.position(key)?;
-            self.room(shape.id()).remember_own(class.version.get(), shape.id(), at);
-            Some(values[at].clone())
-        })
+        let (shape, at, own) = attrs.look(|attrs| match attrs {
+            Attrs::Shaped { shape, values } => {
+                shape.position(key).map(|at| (shape.id(), at as u32, values[at].clone()))
+            }
+            Attrs::Apart(_) => None,
+        })?;
+        // The entry may have been for a method, which must not be called any more.
+        self.room(shape).remember(class.version.get(), shape, at, &Value::Unbound);
+        Some(own)
     }
 
     /// What the last lookup here found in this class itself; `how` tells plain attributes from class methods.
