@@ -383,6 +383,12 @@ fn whatever_takes_its_time_is_stopped() {
         "import threading\ndef spin():\n    while True: pass\nfor _ in range(5): threading.Thread(target=spin).start()",
         "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor() as pool:\n    \
          list(pool.map(str, range(10**9)))",
+        "3**10**8",
+        "import math; math.factorial(10**7)",
+        "import math; math.perm(10**8, 10**7)",
+        "pow(3, 10**10**4, 10**10**4)",
+        "n = 1 << 10**7; n * (n - 1)",
+        "(1 << 10**7) % (1 << 5 * 10**6)",
     ] {
         let mut host = Host::closed();
         host.max_steps = Some(50_000);
@@ -399,6 +405,8 @@ fn one_object_cannot_have_more_than_the_memory_there_is() {
     host.max_memory = Some(1 << 20);
     let script = "
 import array
+import itertools
+import unicodedata
 half = [0] * 2**15
 for make in (lambda: 'a' * 2**21, lambda: [0] * 2**20, lambda: bytes(2**21), lambda: list(range(2**20)),
              lambda: 'a'.ljust(2**21), lambda: '1'.zfill(2**21), lambda: b'a'.center(2**21), lambda: '\t'.expandtabs(2**21),
@@ -406,7 +414,9 @@ for make in (lambda: 'a' * 2**21, lambda: [0] * 2**20, lambda: bytes(2**21), lam
              lambda: '%.2000000f' % 1, lambda: '{:.2000000f}'.format(1.0), lambda: ','.join(['a' * 2**19] * 3),
              lambda: half + half + half, lambda: (*half, *half) + (*half,), lambda: bytes(2**20) + b'a',
              lambda: array.array('b', bytes(2**20)).extend(array.array('b', b'a')), lambda: (',' * 2**17).split(','),
-             lambda: ('\\n' * 2**17).splitlines()):
+             lambda: ('\\n' * 2**17).splitlines(), lambda: bytes(2**17).split(b'\\0'), lambda: ('a' * 2**19).encode('utf-32'),
+             lambda: memoryview(bytes(2**17)).tolist(), lambda: unicodedata.normalize('NFKD', '\\ufdfa' * 2**15),
+             lambda: itertools.product([1], repeat=2**18)):
     try:
         make()
     except MemoryError:
@@ -422,7 +432,7 @@ except MemoryError:
     let run = Session::new(host).run(script);
     assert_eq!(
         (run.status, run.out.as_str(), run.err.as_str()),
-        (0, format!("{}a a\n1048576\n", "no ".repeat(21)).as_str(), "")
+        (0, format!("{}a a\n1048576\n", "no ".repeat(26)).as_str(), "")
     );
 }
 

@@ -32,6 +32,18 @@ impl Vm {
         self.check_limits().is_err() || self.interrupt.load(std::sync::atomic::Ordering::Relaxed)
     }
 
+    /// Counts an operation that cannot be stopped while it runs as the steps it is worth, before it begins.
+    pub fn count_work(&mut self, steps: u64) -> Result<()> {
+        if steps < u64::from(FUEL) {
+            return Ok(());
+        }
+        if let Some(left) = &mut self.steps_left {
+            *left = left.saturating_sub(steps);
+        }
+        self.check_limits()?;
+        self.hear_interrupt()
+    }
+
     /// Called when `fuel` has run out: looks for an interrupt, and whether a limit is reached.
     #[cold]
     pub fn look_up(&mut self) -> Result<()> {
@@ -108,6 +120,11 @@ impl Vm {
             Some(most) => self.check_size_against(bytes, most),
             None => Ok(()),
         }
+    }
+
+    /// How many items of so many bytes can be had at most.
+    pub fn most_items(&self, size: usize) -> i64 {
+        self.host.max_memory.map_or(i64::MAX, |most| i64::try_from(most / size).unwrap_or(i64::MAX))
     }
 
     /// Refuses a text that grows piece by piece to more than can be had.

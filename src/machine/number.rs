@@ -44,6 +44,15 @@ impl<'a> Number<'a> {
         matches!(self, Number::Small(_) | Number::Big(_))
     }
 
+    /// How many bits the magnitude of an integer takes.
+    fn bits(&self) -> Option<u64> {
+        match self {
+            Number::Small(n) => Some(u64::from(ints::bit_length(*n))),
+            Number::Big(n) => Some(n.bits()),
+            Number::Float(_) | Number::Complex(..) => None,
+        }
+    }
+
     fn into_big(self) -> Cow<'a, BigInt> {
         match self {
             Number::Small(n) => Cow::Owned(BigInt::from(n)),
@@ -93,6 +102,9 @@ pub fn binary(vm: &mut Vm, op: BinOp, a: &Value, b: &Value) -> Result<Option<Val
         }
     }
     let (Some(x), Some(y)) = (number(a), number(b)) else { return Ok(None) };
+    if let Some(steps) = work(op, &x, &y) {
+        vm.count_work(steps)?;
+    }
     compute(op, x, y).map_err(|fault| number_error(vm, fault))
 }
 
@@ -107,6 +119,29 @@ fn compute(op: BinOp, x: Number, y: Number) -> Result<Option<Value>, Fault> {
         (x @ Number::Float(_), y) | (x, y @ Number::Float(_)) => float(op, x.float()?, y.float()?),
         (x, y) => big(op, &x.into_big(), &y.into_big()),
     }
+}
+
+/// How many steps an operation with large integers is worth.
+fn work(op: BinOp, x: &Number, y: &Number) -> Option<u64> {
+    match (op, x, y) {
+        (BinOp::Pow, _, Number::Small(y)) => {
+            let bits = x.bits()?.saturating_sub(1).saturating_mul(u64::try_from(*y).ok()?);
+            Some(product_work(bits / 64))
+        }
+        (BinOp::Mul, Number::Big(x), Number::Big(y)) => Some(product_work(x.bits().max(y.bits()) / 64)),
+        (BinOp::FloorDiv | BinOp::Mod | BinOp::Div, Number::Big(x), Number::Big(y)) => Some(quotient_work(x, y)),
+        _ => None,
+    }
+}
+
+/// The steps that a product of so many words is worth.
+pub fn product_work(words: u64) -> u64 {
+    words.saturating_mul(words.isqrt()) / 8
+}
+
+fn quotient_work(x: &BigInt, y: &BigInt) -> u64 {
+    let (x, y) = (x.bits() / 64, y.bits() / 64);
+    x.saturating_sub(y).saturating_mul(y) / 16
 }
 
 /// Whether there is such an operator for the kinds of number; asked before one is converted.
@@ -224,12 +259,17 @@ pub fn big_to_f64(vm: &mut Vm, n: &BigInt) -> Result<f64> {
 
 /// `pow(x, y, modulus)` for integers.
 pub fn pow_mod(vm: &mut Vm, x: &BigInt, y: &BigInt, modulus: &BigInt) -> Result {
+    let words = modulus.bits().div_ceil(64);
+    vm.count_work(words.saturating_mul(words).saturating_mul(y.bits()) / 16)?;
     ints::pow_mod(x, y, modulus).map(Value::from).map_err(|fault| vm.from_fault(fault))
 }
 
 /// `divmod(a, b)` for two numbers.
 pub fn divmod(vm: &mut Vm, a: &Value, b: &Value) -> Result<Option<Value>> {
     let (Some(x), Some(y)) = (number(a), number(b)) else { return Ok(None) };
+    if let (Number::Big(x), Number::Big(y)) = (&x, &y) {
+        vm.count_work(quotient_work(x, y))?;
+    }
     let pair = match (x, y) {
         (Number::Complex(..), _) | (_, Number::Complex(..)) => return Ok(None),
         (x @ Number::Float(_), y) | (x, y @ Number::Float(_)) => x

@@ -191,6 +191,9 @@ impl Vm {
 
     /// The warning for the awaitable of an asynchronous generator's method that died before it was awaited.
     pub fn warn_method_never_awaited(&mut self, method: &str, generator: &Str) {
+        if self.stopped.is_some() {
+            return;
+        }
         let category = self.types.RuntimeWarning.clone();
         let (place, module) = self.place_of_warning();
         let message = format!("coroutine method '{method}' of '{generator}' was never awaited");
@@ -204,6 +207,10 @@ impl Vm {
 
     /// The warning for a coroutine that died before it was started.
     pub fn warn_never_awaited(&mut self, coroutine: &Rc<Coroutine>) {
+        // A script that was stopped had no chance to.
+        if self.stopped.is_some() {
+            return;
+        }
         let (name, qualname) = (coroutine.name(), coroutine.qualname());
         let category = self.types.RuntimeWarning.clone();
         let (mut place, module) = self.place_of_warning();

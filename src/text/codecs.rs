@@ -152,6 +152,11 @@ pub fn encode_escaped(text: &str) -> Vec<u8> {
     encode(text, "utf-8", "backslashreplace").unwrap_or_default()
 }
 
+/// How many bytes an encoding makes of a byte of UTF-8 at most, if none is replaced.
+pub fn most_growth(encoding: &str) -> usize {
+    Codec::find(encoding).map_or(1, Codec::unit)
+}
+
 /// `text.encode(encoding, errors)`
 pub fn encode(text: &str, encoding: &str, errors: &str) -> Result<Vec<u8>, Fault> {
     let codec = Codec::find(encoding)?;

@@ -136,12 +136,24 @@ pub fn named(name: &str) -> Option<char> {
 }
 
 /// Text in a normal form; `None` for a form that there is not.
-pub fn normalize(form: &str, text: &str) -> Option<String> {
+pub fn normalize(form: &str, text: &str, most: usize) -> Option<String> {
     Some(match form {
-        "NFC" => text.nfc().collect(),
-        "NFD" => text.nfd().collect(),
-        "NFKC" => text.nfkc().collect(),
-        "NFKD" => text.nfkd().collect(),
+        "NFC" => gathered(text.nfc(), most),
+        "NFD" => gathered(text.nfd(), most),
+        "NFKC" => gathered(text.nfkc(), most),
+        "NFKD" => gathered(text.nfkd(), most),
         _ => return None,
     })
+}
+
+/// As much of a text as can be had: one character may become eighteen.
+fn gathered(chars: impl Iterator<Item = char>, most: usize) -> String {
+    let mut out = String::new();
+    for c in chars {
+        out.push(c);
+        if out.len() > most {
+            break;
+        }
+    }
+    out
 }

@@ -63,7 +63,11 @@ pub(super) const FUNCTIONS: &[Row] = &[
 fn normalized(vm: &mut Vm, args: &[Value], function: &str) -> Result<String> {
     let form = text_argument(vm, &args[0], function, "1")?.clone();
     let text = text_argument(vm, &args[1], function, "2")?.clone();
-    ucd::normalize(form.as_str(), text.as_str()).ok_or_else(|| vm.value_error("invalid normalization form"))
+    let most = usize::try_from(vm.most_items(1)).unwrap_or(usize::MAX);
+    match ucd::normalize(form.as_str(), text.as_str(), most) {
+        Some(normal) => vm.check_size(normal.len()).map(|()| normal),
+        None => Err(vm.value_error("invalid normalization form")),
+    }
 }
 
 /// The one character that is the first argument.

@@ -40,6 +40,7 @@ macro_rules! rows {
 }
 
 struct Product {
+    /// What is repeated: as many of its rounds as there are places.
     pools: Vec<Vec<Value>>,
     at: Vec<usize>,
     begun: bool,
@@ -54,19 +55,26 @@ fn new_product(vm: &mut Vm, args: &[Value]) -> Result {
     for iterable in items(&args[1]) {
         pools.push(vm.collect(iterable)?);
     }
-    match pools.len().checked_mul(repeat) {
-        Some(count) if count <= MAX_ITEMS => {}
+    let count = match pools.len().checked_mul(repeat) {
+        Some(count) if count <= MAX_ITEMS => count,
         Some(count) if count <= isize::MAX as usize / 8 => return Err(vm.memory_error()),
         _ => return Err(vm.overflow_error("repeat argument too large")),
+    };
+    vm.check_size(count.saturating_mul(size_of::<Value>()))?;
+    if count == 0 {
+        pools.clear();
     }
-    let pools: Vec<Vec<Value>> = std::iter::repeat_n(pools, repeat).flatten().collect();
-    let at = vec![0; pools.len()];
+    let at = vec![0; count];
     made(vm, args, Product { pools, at, begun: false })
 }
 
 impl Product {
     fn chosen(&self) -> impl ExactSizeIterator<Item = &Value> {
-        self.pools.iter().zip(&self.at).map(|(pool, at)| &pool[*at])
+        self.at.iter().enumerate().map(|(place, at)| &self.pool(place)[*at])
+    }
+
+    fn pool(&self, place: usize) -> &Vec<Value> {
+        &self.pools[place % self.pools.len()]
     }
 
     /// Whether there is another row; the last one stays where it is.
@@ -75,7 +83,7 @@ impl Product {
             self.begun = self.pools.iter().all(|pool| !pool.is_empty());
             return self.begun;
         }
-        let last = |place: &usize| self.at[*place] + 1 == self.pools[*place].len();
+        let last = |place: &usize| self.at[*place] + 1 == self.pool(*place).len();
         let Some(place) = (0..self.at.len()).rev().find(|place| !last(place)) else { return false };
         self.at[place] += 1;
         self.at[place + 1..].fill(0);
@@ -87,7 +95,7 @@ impl NativeIter for Product {
     rows!();
 
     fn parts(&self) -> Option<(Vec<Value>, Option<i64>)> {
-        Some((self.pools.iter().map(|pool| Value::tuple(pool.clone())).collect(), None))
+        Some(((0..self.at.len()).map(|place| Value::tuple(self.pool(place).clone())).collect(), None))
     }
 
     fn state(&self) -> Value {
@@ -95,9 +103,9 @@ impl NativeIter for Product {
     }
 
     fn set_state(&mut self, state: &Value) -> bool {
-        let Some(mut places) = places(state).filter(|places| places.len() == self.pools.len()) else { return false };
-        for (place, pool) in places.iter_mut().zip(&self.pools) {
-            *place = (*place).min(pool.len().saturating_sub(1));
+        let Some(mut places) = places(state).filter(|places| places.len() == self.at.len()) else { return false };
+        for (place, at) in places.iter_mut().enumerate() {
+            *at = (*at).min(self.pool(place).len().saturating_sub(1));
         }
         (self.at, self.begun) = (places, self.pools.iter().all(|pool| !pool.is_empty()));
         true

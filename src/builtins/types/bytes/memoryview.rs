@@ -44,6 +44,8 @@ const METHODS: &[Row] = &[
     method("tobytes(order='C')", to_bytes),
     method("tolist()", |vm, args| {
         let view = this(vm, &args[0])?;
+        let size = view.dimensions.iter().fold(size_of::<Value>(), |size, each| size.saturating_mul(each.len));
+        vm.check_size(size)?;
         Ok(view.nested(&view.items(), 0))
     }),
     method("toreadonly()", |vm, args| {

@@ -207,13 +207,21 @@ fn justified(vm: &mut Vm, name: &str, args: &[Value], justify: fn(&[u8], i64, u8
     changed(vm, args, |bytes| justify(bytes, width, fill))
 }
 
+/// What a part of bytes takes as an object at least.
+const PART: usize = size_of::<Value>() + size_of::<Vec<u8>>() + size_of::<crate::object::containers::Bytes>();
+
 type Split = for<'a> fn(&'a [u8], Option<&[u8]>, i64) -> Checked<Vec<&'a [u8]>>;
 
 fn split(vm: &mut Vm, args: &[Value], split: Split) -> Result {
     let limit = vm.to_i64(&args[2])?;
     let separator = optional(vm, &args[1])?;
+    // One more than can be had is refused.
+    let bound = vm.most_items(PART);
+    let limit = if limit < 0 { bound } else { limit.min(bound) };
     let parts = with_bytes(vm, &args[0], |bytes| split(bytes, separator.as_deref(), limit).map(copied))?;
-    Ok(all_made(args, checked(vm, parts)?))
+    let parts = checked(vm, parts)?;
+    vm.check_size(parts.len().saturating_mul(PART))?;
+    Ok(all_made(args, parts))
 }
 
 type Cut = for<'a> fn(&'a [u8], &'a [u8]) -> Checked<bytesops::Parts<'a>>;

@@ -133,6 +133,7 @@ fn checked<T>(vm: &mut Vm, result: std::result::Result<T, Fault>) -> Result<T> {
 
 /// `text.encode(encoding, errors)`, also with what `codecs` has registered.
 pub fn encode(vm: &mut Vm, text: &str, encoding: &str, errors: &str) -> Result<Vec<u8>> {
+    vm.check_size(text.len().saturating_mul(codecs::most_growth(encoding)))?;
     match codecs::encode(text, encoding, errors) {
         Err(fault) => {
             let encoded = registered(vm, fault, "_fallback_encode", Value::str(text), encoding, errors)?;

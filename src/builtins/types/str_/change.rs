@@ -157,7 +157,9 @@ fn split(vm: &mut Vm, args: &[Value], split: Split) -> Result {
             }
         },
     };
-    match split(whole, separator, most) {
+    // One more than can be had is refused.
+    let bound = vm.most_items(size_of::<Value>());
+    match split(whole, separator, if most < 0 { bound } else { most.min(bound) }) {
         Ok(parts) => {
             vm.check_size(parts.len() * size_of::<Value>())?;
             Ok(Value::list(parts.into_iter().map(|part| piece(vm, &args[0], part)).collect()))
