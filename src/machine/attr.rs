@@ -255,7 +255,7 @@ impl Vm {
                         None => Err(self.attribute_error_with(message, value, name)),
                     };
                 }
-                if !class.builtin && self.hooks(&class).has_getattribute() {
+                if self.hooks(&class).has_getattribute() {
                     if let Some(custom) = self.class_lookup(&class, sym::__getattribute__) {
                         let result = self.call_found(&custom, value, &[Value::Str(name.clone())]);
                         return result.or_else(|e| self.fallback_attr(value, &class, name, e));
@@ -788,7 +788,7 @@ impl Vm {
     }
 
     pub(super) fn plain_getattribute(&self, class: &Rc<Class>) -> bool {
-        class.builtin || !self.hooks(class).has_getattribute()
+        !self.hooks(class).has_getattribute()
     }
 }
 

@@ -123,7 +123,10 @@ impl Vm {
             (sym::__setattr__, Hooks::SETATTR),
             (sym::__delattr__, Hooks::SETATTR),
         ] {
-            if !matches!(has(name), Some(Value::Native(native)) if native.name == *self.name(name)) {
+            // An alias has the attributes of its class.
+            let plain =
+                |native: &NativeFunction| native.name == *self.name(name) && !native.is_of(&self.types.GenericAlias);
+            if !matches!(has(name), Some(Value::Native(native)) if plain(&native)) {
                 found |= bit;
             }
         }

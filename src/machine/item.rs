@@ -172,7 +172,7 @@ impl Vm {
                 Some(inner) => self.get_item(&inner, key),
                 None => {
                     if generic::is_generic(container) {
-                        return self.call_method(container, sym::__getitem__, std::slice::from_ref(key));
+                        return self.call_page("typing", "_subscribe", &[container.clone(), key.clone()]);
                     }
                     let name = self.type_name(container);
                     Err(self.operand_error(format!("'{name}' object is not subscriptable"), &[container]))

@@ -21,6 +21,8 @@ impl Default for DigitLimit {
     }
 }
 
+const IN_REPR: &str = " while getting the repr of an object";
+
 /// The text of what is known to be one, or of a subclass.
 fn plain(text: Value) -> Rc<Str> {
     text.as_str().cloned().unwrap_or_default()
@@ -33,7 +35,10 @@ impl Vm {
             return Ok(Rc::new(Str::new(n.to_compact_string())));
         }
         let mut out = String::new();
-        self.push_repr(&mut out, value)?;
+        self.enter_native(IN_REPR)?;
+        let result = self.push_repr(&mut out, value);
+        self.leave_native();
+        result?;
         Ok(Rc::new(Str::new(out)))
     }
 
@@ -375,7 +380,7 @@ impl Vm {
             out.push_str(shown);
             return Ok(None);
         }
-        self.enter_native(" while getting the repr of an object")?;
+        self.enter_native(IN_REPR)?;
         self.repr_guard.push(address);
         Ok(Some(address))
     }

@@ -58,22 +58,31 @@ fn iter(vm: &mut Vm, args: &[Value]) -> Result {
         return Err(vm.type_error("iter(v, w): v must be callable"));
     }
     let class = vm.types.callable_iterator.clone();
-    Ok(Iter::native(&class, Calls { function: args[0].clone(), sentinel: args[1].clone() }))
+    Ok(Iter::native(&class, Calls { function: args[0].clone(), sentinel: args[1].clone(), ended: Cell::new(false) }))
 }
 
 /// Calls a function until it returns the sentinel.
 struct Calls {
     function: Value,
     sentinel: Value,
+    /// The function may have gone through the rest itself.
+    ended: Cell<bool>,
 }
 
 impl SharedIter for Calls {
     fn advance(&self, vm: &mut Vm) -> Result<Option<Value>> {
-        match vm.call(&self.function, &[]) {
-            Ok(value) => Ok(if vm.eq(&self.sentinel, &value)? { None } else { Some(value) }),
-            Err(e) if e.is(&vm.types.StopIteration) => Ok(None),
-            Err(e) => Err(e),
+        let value = match vm.call(&self.function, &[]) {
+            Ok(value) => Some(value),
+            Err(e) if e.is(&vm.types.StopIteration) => None,
+            Err(e) => return Err(e),
+        };
+        if let Some(value) = value.filter(|_| !self.ended.get()) {
+            if !vm.eq(&self.sentinel, &value)? {
+                return Ok(Some(value));
+            }
         }
+        self.ended.set(true);
+        Ok(None)
     }
 }
 

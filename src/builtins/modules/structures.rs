@@ -97,9 +97,9 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
     if args[1].is_unbound() {
         return Err(vm.type_error("structseq() missing required argument 'sequence' (pos 1)"));
     }
-    let Ok(given) = vm.collect(&args[1]) else {
-        return Err(vm.type_error("constructor requires a sequence"));
-    };
+    let given = vm
+        .collect(&args[1])
+        .map_err(|e| if e.is(&vm.types.TypeError) { vm.type_error("constructor requires a sequence") } else { e })?;
     let dict = match &args[2] {
         Value::Unbound => None,
         dict => match dict.as_dict() {

@@ -132,10 +132,10 @@ const ALIAS: &[Row] = &[
         }
     }),
     method("__mro_entries__(bases, /)", |_, args| Ok(Value::tuple([origin(&args[0])]))),
-    method("__getattr__(name, /)", |vm, args| {
+    method("__getattribute__(name, /)", |vm, args| {
         let name = super::object::attribute_name(vm, &args[1])?;
         if OWN.contains(&name.as_str()) {
-            return Err(vm.attribute_error(&args[0], &name));
+            return super::object::get_attribute(vm, args);
         }
         vm.get_attr(&origin(&args[0]), &name)
     }),

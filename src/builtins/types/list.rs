@@ -164,6 +164,10 @@ fn sort(vm: &mut Vm, list: &Rc<List>, args: &[Value]) -> Result {
     let reverse = vm.truth(&args[2])?;
     let mut items = list.items.take();
     let result = vm.sort(&mut items, args[1].given(), reverse);
+    // The keys have died.
+    if gc::pending() {
+        vm.run_finalizers(None);
+    }
     let meanwhile = list.items.replace(items);
     result?;
     // Room for items shows that there were some, even if they are gone again.

@@ -94,7 +94,7 @@ pub fn attribute_name(vm: &mut Vm, value: &Value) -> Result<Rc<Str>> {
     }
 }
 
-fn get_attribute(vm: &mut Vm, args: &[Value]) -> Result {
+pub(super) fn get_attribute(vm: &mut Vm, args: &[Value]) -> Result {
     let name = attribute_name(vm, &args[1])?;
     let class = vm.class_of(&args[0]);
     match &args[0] {
