@@ -14,7 +14,10 @@ use special::ExactSum;
 
 macro_rules! real {
     ($signature:literal, $function:expr) => {
-        native($signature, |vm, args| real(vm, &args[0], $function)).or_quick(|_, args| finite(args, $function))
+        native($signature, |vm, args| real(vm, &args[0], $function)).or_quick(|_, args| {
+            let function: fn(f64) -> Option<f64> = $function;
+            finite(args, |[x]| function(x))
+        })
     };
 }
 
@@ -28,7 +31,8 @@ pub(super) const FUNCTIONS: &[Row] = &[
     real!("cbrt(x, /)", |x| Some(x.cbrt())),
     real!("cos(x, /)", |x| Some(x.cos())),
     real!("cosh(x, /)", |x| Some(x.cosh())),
-    native("degrees(x, /)", |vm, args| Ok(Value::float(vm.to_f64(&args[0])? * (180.0 / std::f64::consts::PI)))),
+    native("degrees(x, /)", |vm, args| Ok(Value::float(degrees(vm.to_f64(&args[0])?))))
+        .or_quick(|_, args| finite(args, |[x]| Some(degrees(x)))),
     real!("erf(x, /)", |x| Some(libm::erf(x))),
     real!("erfc(x, /)", |x| Some(libm::erfc(x))),
     real!("exp(x, /)", |x| Some(x.exp())),
@@ -47,18 +51,21 @@ pub(super) const FUNCTIONS: &[Row] = &[
     native("atan2(y, x, /)", |vm, args| {
         let (y, x) = two(vm, args)?;
         Ok(Value::float(y.atan2(x)))
-    }),
+    })
+    .or_quick(|_, args| finite(args, |[y, x]| Some(y.atan2(x)))),
     native("copysign(x, y, /)", |vm, args| {
         let (x, y) = two(vm, args)?;
         Ok(Value::float(x.copysign(y)))
-    }),
+    })
+    .or_quick(|_, args| finite(args, |[x, y]| Some(x.copysign(y)))),
     native("fmod(x, y, /)", |vm, args| {
         let (x, y) = two(vm, args)?;
         if (x.is_infinite() && !y.is_nan()) || (y == 0.0 && !x.is_nan()) {
             return Err(domain(vm));
         }
         Ok(Value::float(if y.is_infinite() && x.is_finite() { x } else { x % y }))
-    }),
+    })
+    .or_quick(|_, args| finite(args, |[x, y]| Some(x % y))),
     native("remainder(x, y, /)", |vm, args| {
         let (x, y) = two(vm, args)?;
         if x.is_nan() || y.is_nan() {
@@ -81,7 +88,8 @@ pub(super) const FUNCTIONS: &[Row] = &[
             }
         }
         Ok(Value::float(result))
-    }),
+    })
+    .or_quick(|_, args| finite(args, |[x, y]| Some(x.powf(y)))),
     native("fma(x, y, z, /)", |vm, args| {
         let (x, y) = two(vm, args)?;
         let z = vm.to_f64(&args[2])?;
@@ -104,17 +112,20 @@ pub(super) const FUNCTIONS: &[Row] = &[
             return Err(vm.zero_division("float division by zero"));
         }
         Ok(Value::float(x / base))
+    })
+    .or_quick(|_, args| match args {
+        [_] => finite(args, |[x]| Some(x.ln())),
+        _ => finite(args, |[x, base]| Some(x.ln() / base.ln())),
     }),
-    native("log2(x, /)", |vm, args| Ok(Value::float(logarithm(vm, &args[0], f64::log2)?))),
-    native("log10(x, /)", |vm, args| Ok(Value::float(logarithm(vm, &args[0], f64::log10)?))),
-    native("ceil(x, /)", |vm, args| rounded(vm, &args[0], sym::__ceil__, f64::ceil)),
-    native("floor(x, /)", |vm, args| rounded(vm, &args[0], sym::__floor__, f64::floor)).or_quick(
-        |_, args| match args {
-            [Value::Float(x)] if x.get().abs() < 9e18 => Some(Value::Int(x.get().floor() as i64)),
-            _ => None,
-        },
-    ),
-    native("trunc(x, /)", trunc),
+    native("log2(x, /)", |vm, args| Ok(Value::float(logarithm(vm, &args[0], f64::log2)?)))
+        .or_quick(|_, args| finite(args, |[x]| Some(x.log2()))),
+    native("log10(x, /)", |vm, args| Ok(Value::float(logarithm(vm, &args[0], f64::log10)?)))
+        .or_quick(|_, args| finite(args, |[x]| Some(x.log10()))),
+    native("ceil(x, /)", |vm, args| rounded(vm, &args[0], sym::__ceil__, f64::ceil))
+        .or_quick(|_, args| small(args, f64::ceil)),
+    native("floor(x, /)", |vm, args| rounded(vm, &args[0], sym::__floor__, f64::floor))
+        .or_quick(|_, args| small(args, f64::floor)),
+    native("trunc(x, /)", trunc).or_quick(|_, args| small(args, f64::trunc)),
     native("isfinite(x, /)", |vm, args| Ok(Value::bool(vm.to_f64(&args[0])?.is_finite()))),
     native("isinf(x, /)", |vm, args| Ok(Value::bool(vm.to_f64(&args[0])?.is_infinite()))),
     native("isnan(x, /)", |vm, args| Ok(Value::bool(vm.to_f64(&args[0])?.is_nan()))),
@@ -152,10 +163,9 @@ pub(super) const FUNCTIONS: &[Row] = &[
         let next = special::next_after(x, f64::INFINITY, 1);
         Ok(Value::float(if next.is_infinite() { x - special::next_after(x, 0.0, 1) } else { next - x }))
     }),
-    native("hypot(*coordinates)", |vm, args| {
-        let parts = items(&args[0]).iter().map(|x| vm.to_f64(x)).collect::<Result<Vec<f64>>>()?;
-        Ok(Value::float(special::norm(&parts)))
-    }),
+    native("hypot(*coordinates)", |vm, args| hypot(vm, items(&args[0])))
+        .or_plain(hypot)
+        .or_quick(|_, args| finite(args, |[x, y]| Some(special::norm(&[x, y])))),
     native("dist(p, q, /)", dist),
     native("fsum(seq, /)", fsum),
     native("prod(iterable, /, *, start=1)", |vm, args| {
@@ -204,17 +214,43 @@ fn two(vm: &mut Vm, args: &[Value]) -> Result<(f64, f64)> {
     Ok((vm.to_f64(&args[0])?, vm.to_f64(&args[1])?))
 }
 
-/// A function of one real argument; `None` and a NaN made of a number are domain errors, an infinity made of a finite
-/// number is a range error.
+/// What a function says of so many numbers, where that is finite.
 #[inline]
-/// The value at a float where it is finite.
-fn finite(args: &[&Value], function: fn(f64) -> Option<f64>) -> Option<Value> {
+fn finite<const N: usize>(args: &[&Value], function: impl FnOnce([f64; N]) -> Option<f64>) -> Option<Value> {
+    let mut numbers = [0.0; N];
+    if args.len() != N {
+        return None;
+    }
+    for (number, arg) in numbers.iter_mut().zip(args) {
+        *number = match arg {
+            Value::Float(x) => x.get(),
+            Value::Int(n) => *n as f64,
+            _ => return None,
+        };
+    }
+    function(numbers).filter(|y| y.is_finite()).map(Value::float)
+}
+
+/// A rounded number that is a small integer.
+fn small(args: &[&Value], round: fn(f64) -> f64) -> Option<Value> {
     match args {
-        [Value::Float(x)] => function(x.get()).filter(|y| y.is_finite()).map(Value::float),
+        [Value::Float(x)] if x.get().abs() < 9e18 => Some(Value::Int(round(x.get()) as i64)),
+        [Value::Int(n)] => Some(Value::Int(*n)),
         _ => None,
     }
 }
 
+fn degrees(x: f64) -> f64 {
+    x * (180.0 / std::f64::consts::PI)
+}
+
+fn hypot(vm: &mut Vm, coordinates: &[Value]) -> Result {
+    let parts = coordinates.iter().map(|x| vm.to_f64(x)).collect::<Result<Vec<f64>>>()?;
+    Ok(Value::float(special::norm(&parts)))
+}
+
+/// A function of one real argument; `None` and a NaN made of a number are domain errors, an infinity made of a finite
+/// number is a range error.
 fn real(vm: &mut Vm, value: &Value, function: fn(f64) -> Option<f64>) -> Result {
     let x = match value {
         Value::Float(x) => x.get(),
