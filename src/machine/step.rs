@@ -121,7 +121,10 @@ impl Vm {
                         attempt!(self.called_at(frame.code, pc, |vm| vm.next_or_unbound(&generator))).bound()
                     }
                     Value::Iter(iter) => match iter.at_once() {
-                        None => attempt!(self.called_at(frame.code, pc, |vm| vm.next_of(frame, $iter))),
+                        None => match &**iter {
+                            Iter::Str { text, at } => self.next_char(text, at),
+                            _ => attempt!(self.called_at(frame.code, pc, |vm| vm.next_of(frame, $iter))),
+                        },
                         some => some,
                     },
                     _ => attempt!(self.called_at(frame.code, pc, |vm| vm.next_of(frame, $iter))),
@@ -294,7 +297,6 @@ impl Vm {
             // The iterator is kept alive by its hidden slot, which only this step changes; a native one is held on to,
             // because script code it runs could clear the frame.
             return match &**iter {
-                Iter::Str { text, at } => Ok(self.next_char(text, at)),
                 Iter::Native { .. } => match iter.any_at_once() {
                     None => {
                         let iter = iter.clone();

@@ -24,20 +24,21 @@ macro_rules! cases {
     vm.check_size(text.as_str().matches('\t').count().saturating_mul(usize::try_from(size).unwrap_or(0)))?;
     made(vm, strops::expandtabs(text, size.into()))
 }),
-            of!("join(iterable, /)", Value::as_str, join),
+            of!("join(iterable, /)", Value::as_str, join).or_quick(join_at_once),
             method("ljust(width, fillchar=' ', /)", |vm, args| pad(vm, args, strops::ljust)),
             method("lstrip(chars=None, /)", |vm, args| strip(vm, args, "lstrip", strops::lstrip))
-                .or_quick(|_, args| strip_blanks(args, strops::lstrip)),
+                .or_quick(|_, args| strip_at_once(args, strops::lstrip)),
             method("partition(sep, /)", |vm, args| partition(vm, args, strops::partition)),
             method("removeprefix(prefix, /)", |vm, args| remove(vm, args, "removeprefix", strops::removeprefix)),
             method("removesuffix(suffix, /)", |vm, args| remove(vm, args, "removesuffix", strops::removesuffix)),
-            of!("replace(old, new, /, count=-1)", Value::as_str, replace),
+            of!("replace(old, new, /, count=-1)", Value::as_str, replace).or_quick(replace_at_once),
             method("rjust(width, fillchar=' ', /)", |vm, args| pad(vm, args, strops::rjust)),
             method("rpartition(sep, /)", |vm, args| partition(vm, args, strops::rpartition)),
             method("rsplit(sep=None, maxsplit=-1)", |vm, args| split(vm, args, strops::rsplit)),
             method("rstrip(chars=None, /)", |vm, args| strip(vm, args, "rstrip", strops::rstrip))
-                .or_quick(|_, args| strip_blanks(args, strops::rstrip)),
-            method("split(sep=None, maxsplit=-1)", |vm, args| split(vm, args, strops::split)),
+                .or_quick(|_, args| strip_at_once(args, strops::rstrip)),
+            method("split(sep=None, maxsplit=-1)", |vm, args| split(vm, args, strops::split))
+                .or_quick(|vm, args| split_at_once(vm, args, strops::split)),
             of!("splitlines(keepends=False)", Value::as_str, |vm, whole, args| {
     let keep_ends = vm.truth(&args[1])?;
     let lines = strops::splitlines(whole, keep_ends);
@@ -45,7 +46,7 @@ macro_rules! cases {
     Ok(Value::list(lines.into_iter().map(|line| part_of(&args[0], line)).collect()))
 }),
             method("strip(chars=None, /)", |vm, args| strip(vm, args, "strip", strops::strip))
-                .or_quick(|_, args| strip_blanks(args, strops::strip)),
+                .or_quick(|_, args| strip_at_once(args, strops::strip)),
             of!("zfill(width, /)", Value::as_str, |vm, text, args| {
     let width = vm.to_i64(&args[1])?;
     if width <= text.len() as i64 {
@@ -87,9 +88,10 @@ fn pad(vm: &mut Vm, args: &[Value], pad: Pad) -> Result {
 
 type Strip = for<'a> fn(&'a str, Option<&str>) -> &'a str;
 
-fn strip_blanks(args: &[&Value], strip: Strip) -> Option<Value> {
+fn strip_at_once(args: &[&Value], strip: Strip) -> Option<Value> {
     match args {
         [whole @ Value::Str(text)] => Some(part_of(whole, strip(text, None))),
+        [whole @ Value::Str(text), Value::Str(chars)] => Some(part_of(whole, strip(text, Some(chars)))),
         _ => None,
     }
 }
@@ -168,8 +170,49 @@ fn split(vm: &mut Vm, args: &[Value], split: Split) -> Result {
     }
 }
 
+/// So long a text may become or be taken apart without a look at what memory there is.
+const SHORT: usize = 1 << 12;
+
+fn split_at_once(vm: &Vm, args: &[&Value], split: Split) -> Option<Value> {
+    let (whole, text, separator) = match args {
+        [whole @ Value::Str(text)] => (whole, text, None),
+        [whole @ Value::Str(text), Value::Str(separator)] => (whole, text, Some(separator.as_str())),
+        _ => return None,
+    };
+    if text.as_str().len() > SHORT {
+        return None;
+    }
+    let parts = split(text, separator, -1).ok()?;
+    Some(Value::list(parts.into_iter().map(|part| piece(vm, whole, part)).collect()))
+}
+
+fn replace_at_once(_: &Vm, args: &[&Value]) -> Option<Value> {
+    let [whole @ Value::Str(text), Value::Str(old), Value::Str(new)] = args else { return None };
+    if old.is_empty() || text.as_str().len().saturating_mul(new.as_str().len()) > SHORT {
+        return None;
+    }
+    if !text.as_str().contains(old.as_str()) {
+        return Some((*whole).clone());
+    }
+    Some(Value::string(strops::replace(text, old, new, -1)))
+}
+
+fn join_at_once(_: &Vm, args: &[&Value]) -> Option<Value> {
+    let [Value::Str(separator), Value::List(list)] = args else { return None };
+    let items = list.items.borrow();
+    if items.len() < 2 || items.len() > SHORT {
+        return None;
+    }
+    let mut size = separator.as_str().len() * (items.len() - 1);
+    for item in items.iter() {
+        let Value::Str(text) = item else { return None };
+        size += text.as_str().len();
+    }
+    (size <= SHORT).then(|| Value::Str(Rc::new(Str::new(join_texts(separator, &items, size)))))
+}
+
 /// A piece of `whole` as a value; single characters are shared.
-fn piece(vm: &mut Vm, whole: &Value, part: &str) -> Value {
+fn piece(vm: &Vm, whole: &Value, part: &str) -> Value {
     match part.as_bytes() {
         [byte] => vm.char_value(char::from(*byte)),
         _ => part_of(whole, part),
@@ -214,6 +257,11 @@ fn joined(vm: &mut Vm, separator: &Rc<Str>, items: &[Value]) -> Result {
         return Err(vm.memory_error());
     }
     vm.check_size(size)?;
+    Ok(Value::Str(Rc::new(Str::new(join_texts(separator, items, size)))))
+}
+
+/// Texts in one, of so many bytes.
+fn join_texts(separator: &Str, items: &[Value], size: usize) -> String {
     let mut joined = String::with_capacity(size);
     for (at, item) in items.iter().enumerate() {
         if at > 0 {
@@ -223,5 +271,5 @@ fn joined(vm: &mut Vm, separator: &Rc<Str>, items: &[Value]) -> Result {
             joined.push_str(text);
         }
     }
-    Ok(Value::Str(Rc::new(Str::new(joined))))
+    joined
 }
