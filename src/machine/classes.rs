@@ -67,6 +67,14 @@ impl Vm {
             (_, Some(Value::Function(init))) if plain && !class.builtin && class.layout == Layout::Object => {
                 Maker::Init(init)
             }
+            (_, init)
+                if plain
+                    && is_call(init.as_ref(), object_init)
+                    && class.layout == Layout::Object
+                    && (!class.builtin || Rc::ptr_eq(class, &self.types.object)) =>
+            {
+                Maker::Bare
+            }
             (Some(Value::Native(new)), Some(Value::Native(init)))
                 if !plain
                     && (class.builtin || new.is_of(class))
@@ -119,6 +127,7 @@ impl Vm {
         }
         if kwargs.is_empty() {
             match self.maker(class) {
+                Maker::Bare if args.is_empty() => return Ok(Instance::create(class, Payload::NONE)),
                 Maker::Container(_) if args.is_empty() => return Ok(Self::empty_container(class)),
                 Maker::New(new) => {
                     let mut all = vec![Value::Class(class.clone())];

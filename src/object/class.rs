@@ -168,6 +168,8 @@ pub enum Maker {
     /// In a way that must be looked at anew.
     #[default]
     General,
+    /// `object.__new__` alone, which takes no arguments.
+    Bare,
     /// `object.__new__`, then this script function.
     Init(Rc<Function>),
     /// The class's `__new__` alone.
