@@ -74,7 +74,7 @@ impl Lower<'_> {
         };
         named
             && !self.has_own_meaning(func, args)
-            && args.len() <= 3
+            && args.len() <= super::call::MOST_PLAIN
             && args.iter().all(|arg| matches!(arg, Arg::Positional(_)))
     }
 }

@@ -2,26 +2,35 @@
 
 use std::cell::Cell;
 
+use smallvec::SmallVec;
+
 use super::call_native::{call_native_bound, call_native_plain};
 use super::direct::{call_evaluated, call_with_defaults, initialize, takes};
-use super::name::{Callee, GlobalCallee, Place};
+use super::name::{GlobalCallee, Place};
 use super::prelude::*;
 use super::special::SpecialSite;
 use crate::machine::CallSite;
 use crate::object::class::{Class, Maker};
 use crate::object::instance::{Instance, Payload};
-use crate::object::{Exception, Tuple, gc};
+use crate::object::{Exception, gc};
 
-/// Makes a closure for just as many arguments as a call has, three at most: `$n` is their number, `$m` that with an
-/// object in front.
+/// So many arguments a call may have to be a plain one.
+pub(super) const MOST_PLAIN: usize = 5;
+
+/// Makes a closure for just as many arguments as a call has, [`MOST_PLAIN`] at most: `$n` is their number, `$m` that with
+/// an object in front.
 macro_rules! by_count {
     ($args:expr, |$given:ident, $n:ident, $m:ident| $make:expr) => {{
         let mut args = $args.into_iter();
-        match (args.next(), args.next(), args.next()) {
-            (Some(a), Some(b), Some(c)) => by_count!([a, b, c], 3, 4, |$given, $n, $m| $make),
-            (Some(a), Some(b), None) => by_count!([a, b], 2, 3, |$given, $n, $m| $make),
-            (Some(a), None, _) => by_count!([a], 1, 2, |$given, $n, $m| $make),
-            (None, ..) => by_count!([], 0, 1, |$given, $n, $m| $make),
+        match [(); $crate::lower::call::MOST_PLAIN].map(|()| args.next()) {
+            [Some(a), Some(b), Some(c), Some(d), Some(e)] => {
+                by_count!([a, b, c, d, e], 5, 6, |$given, $n, $m| $make)
+            }
+            [Some(a), Some(b), Some(c), Some(d), None] => by_count!([a, b, c, d], 4, 5, |$given, $n, $m| $make),
+            [Some(a), Some(b), Some(c), None, _] => by_count!([a, b, c], 3, 4, |$given, $n, $m| $make),
+            [Some(a), Some(b), None, ..] => by_count!([a, b], 2, 3, |$given, $n, $m| $make),
+            [Some(a), None, ..] => by_count!([a], 1, 2, |$given, $n, $m| $make),
+            [None, ..] => by_count!([], 0, 1, |$given, $n, $m| $make),
         }
     }};
     ($args:expr, $count:literal, $places:literal, |$given:ident, $n:ident, $m:ident| $make:expr) => {{
@@ -179,27 +188,6 @@ pub(super) fn in_order(mut args: Vec<Arg>) -> Vec<Arg> {
     args
 }
 
-/// A call with positional arguments only.
-fn plain_call<const N: usize>(func: Thunk, global: Option<GlobalCallee>, args: [Operand; N], span: Span) -> Thunk {
-    let site = ClassSite::default();
-    match global {
-        Some(global) => Box::new(move |vm, frame| match global.get(vm, &frame.function.globals) {
-            Some(Callee::Function(f)) if f.code.simple_arity.get() as usize == N => {
-                call_straight(vm, frame, &f, &args, span)
-            }
-            Some(Callee::Function(f)) if takes(&f, N) => call_with_defaults(vm, frame, &f, None, &args, span),
-            Some(Callee::Function(f)) if parks(&f, N) => call_parked(vm, frame, &f, None, &args, span),
-            Some(Callee::Native(native)) if !native.is_method() => call_native_plain(vm, frame, &native, &args, span),
-            Some(Callee::Class(class)) => match call_class(vm, frame, &class, &args, &site, span) {
-                Some(result) => result,
-                None => call_value(vm, frame, &func, &args, &site, span),
-            },
-            _ => call_value(vm, frame, &func, &args, &site, span),
-        }),
-        None => Box::new(move |vm, frame| call_value(vm, frame, &func, &args, &site, span)),
-    }
-}
-
 /// The place of a call that may be of a class, or of an object that can be called.
 #[derive(Default)]
 pub(super) struct ClassSite {
@@ -235,7 +223,7 @@ impl ClassSite {
 
 /// Calls a class that makes its instances in a known way; `None`, and nothing is evaluated, for others.
 #[inline]
-fn call_class<const N: usize>(
+pub(super) fn call_class<const N: usize>(
     vm: &mut Vm,
     frame: &mut Frame,
     class: &Rc<Class>,
@@ -266,6 +254,7 @@ fn call_class<const N: usize>(
         Maker::Init(init) if takes(&init, N + 1) => {
             Some(make(vm, class, span, |vm, object| initialize(vm, frame, &init, object, args, span)))
         }
+        Maker::Bare if N == 0 => Some(Ok(Instance::create(class, Payload::NONE))),
         Maker::New(new) => Some(call_native_bound(vm, frame, &new, Value::Class(class.clone()), args, span)),
         // Where there are arguments, an instance of a class of a script's must not be there before them.
         Maker::Container(_) if N == 0 => Some(Ok(Vm::empty_container(class))),
@@ -282,7 +271,7 @@ fn call_class<const N: usize>(
 }
 
 #[inline]
-fn call_straight<const N: usize>(
+pub(super) fn call_straight<const N: usize>(
     vm: &mut Vm,
     frame: &mut Frame,
     function: &Rc<Function>,
@@ -456,16 +445,38 @@ struct PassedOn {
 }
 
 impl PassedOn {
-    /// The arguments, if they are a tuple and none has a name.
-    fn items(&self, frame: &Frame) -> Option<Rc<Tuple>> {
-        let unnamed = self.kwargs.is_none_or(|kwargs| match &frame.locals[kwargs as usize] {
-            Value::Dict(dict) => dict.is_empty(),
-            _ => false,
-        });
-        match &frame.locals[self.args as usize] {
-            Value::Tuple(items) if unnamed => Some(items.clone()),
-            _ => None,
+    /// Calls a function that has a parameter for each of them; `None`, and nothing is done, for others.
+    fn call(&self, vm: &mut Vm, frame: &mut Frame, function: &Rc<Function>, span: Span) -> Option<Eval> {
+        let Value::Tuple(items) = &frame.locals[self.args as usize] else { return None };
+        let params = &function.code.params;
+        let positional = params.positional as usize;
+        if !takes(function, items.len()) || params.vararg || params.kwarg {
+            return None;
         }
+        let mut named = SmallVec::<[(usize, Value); 4]>::new();
+        if let Some(kwargs) = self.kwargs {
+            let Value::Dict(dict) = &frame.locals[kwargs as usize] else { return None };
+            let first = items.len().max(params.posonly as usize);
+            let by_name = function.code.variables.get(first..positional + params.kwonly as usize)?;
+            for entry in dict.table.borrow().iter() {
+                let Value::Str(name) = &entry.key else { return None };
+                let at = by_name.iter().position(|variable| crate::object::str::same(variable, name))?;
+                named.push((first + at, entry.value.clone()));
+            }
+        }
+        let items = items.clone();
+        Some(straight(vm, frame, function, Value::Unbound, span, |vm, _, locals| {
+            for (place, item) in locals.iter_mut().zip(items.iter()) {
+                put(place, item.clone());
+            }
+            let given = items.len() + named.len();
+            named.into_iter().for_each(|(at, value)| put(&mut locals[at], value));
+            if given == positional && params.kwonly == 0 {
+                Ok(())
+            } else {
+                Ok(vm.fill_defaults(function, locals, items.len())?)
+            }
+        }))
     }
 }
 
@@ -686,20 +697,19 @@ impl Lower<'_> {
         if self.asks_for_frame(&func, &args) {
             return self.frame_call(func, args, span);
         }
-        let plain = args.len() <= 3 && args.iter().all(|arg| matches!(arg, Arg::Positional(_)));
+        let plain = args.len() <= MOST_PLAIN && args.iter().all(|arg| matches!(arg, Arg::Positional(_)));
         if !plain {
             return self.general_call(func, args, span);
         }
-        let args = self.operands(args);
         if let ExprKind::Attribute { mut value, attr } = func.kind {
+            let args = self.operands(args);
             if self.calls_super(&value) {
                 value.span = func.span;
             }
             return self.method_call(*value, attr, args, span, func.span);
         }
         let global = self.global_callee(&func);
-        let func = self.expr(func);
-        by_count!(args, |args, N, _M| plain_call::<N>(func, global, args, span))
+        self.plain_call(func, global, args, span)
     }
 
     /// Positional arguments in their order.
@@ -782,15 +792,9 @@ impl Lower<'_> {
         Box::new(move |vm, frame| {
             let func = func(vm, frame)?;
             if let (Some(passed_on), Value::Function(function)) = (&passed_on, &func)
-                && let Some(items) = passed_on.items(frame)
-                && function.code.simple_arity.get() as usize == items.len()
+                && let Some(result) = passed_on.call(vm, frame, function, span)
             {
-                return straight(vm, frame, function, Value::Unbound, span, |_, _, locals| {
-                    for (place, item) in locals.iter_mut().zip(items.iter()) {
-                        put(place, item.clone());
-                    }
-                    Ok(())
-                });
+                return result;
             }
             let (args, kwargs) = args.evaluate(vm, frame, &func, span)?;
             call_evaluated(vm, frame, &func, args, kwargs, span)

@@ -89,6 +89,28 @@ fn call_native(
     result
 }
 
+/// Calls a native that had no answer at once, with an object or a class in front of its arguments if there is one.
+pub(super) fn call_native_evaluated<const N: usize>(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    native: &Rc<NativeFunction>,
+    object: Option<Value>,
+    values: [Value; N],
+    span: Span,
+) -> Eval {
+    let mut places = [const { Value::Unbound }; PLACES];
+    let given = N + usize::from(object.is_some());
+    for (place, value) in places.iter_mut().zip(object.into_iter().chain(values)) {
+        put(place, value);
+    }
+    let result = call_filled(vm, frame, native, &mut places, given, span);
+    drop(places);
+    if result.is_ok() {
+        vm.finalize_at(frame.code, span);
+    }
+    result
+}
+
 #[inline(never)]
 fn call_filled(
     vm: &mut Vm,
@@ -105,7 +127,7 @@ fn call_filled(
     result.at(span)
 }
 
-/// Calls a native with an object, or a class, in front of the arguments, of which there are three at most.
+/// Calls a native with an object, or a class, in front of the arguments, of which there are few: it has [`PLACES`].
 #[inline]
 pub(super) fn call_native_bound(
     vm: &mut Vm,
@@ -118,3 +140,5 @@ pub(super) fn call_native_bound(
     let given = args.len() + 1;
     call_native(vm, frame, native, given, span, |vm, frame, places| fill_bound(vm, frame, places, object, args))
 }
+
+const _: () = assert!(super::call::MOST_PLAIN < PLACES);

@@ -3,6 +3,8 @@
 
 use std::cell::Cell;
 
+use smallvec::SmallVec;
+
 use super::awaiting::await_evaluated;
 use super::call::{ClassSite, fill, finalize_first, let_go, make, put, straight, unmake};
 use super::expr::evaluated;
@@ -15,6 +17,9 @@ use crate::object::code::Called;
 
 /// More named arguments than this are bound in the general way.
 const MOST_NAMED: usize = 8;
+
+/// The place of a named argument that belongs into `**kwargs`.
+const NO_SLOT: u8 = u8::MAX;
 
 /// Whether a call with these many arguments by place, object in front included, can fill the locals of a function.
 #[inline]
@@ -75,20 +80,34 @@ fn call_named(
     let (by_place, others) = args.split_at(args.len().min(positional - in_front));
     let mut entered = false;
     let result = straight(vm, frame, function, first.unwrap_or_default(), span, |vm, frame, locals| {
-        let mut rest = Vec::new();
+        let mut rest = SmallVec::<[Value; 2]>::new();
+        if params.vararg {
+            rest.reserve_exact(others.len() + usize::from(first_of_rest.is_some()));
+        }
         rest.extend(first_of_rest);
+        let other_names = params.kwarg.then(Dict::new);
         let mut evaluate = || {
             fill(vm, frame, &mut locals[in_front..], by_place)?;
             for arg in others {
                 rest.push(arg.value(vm, frame)?);
             }
-            for (&slot, (_, arg)) in slots.iter().zip(named) {
-                put(&mut locals[slot as usize], arg.value(vm, frame)?);
+            for (&slot, (name, arg)) in slots.iter().zip(named) {
+                let value = arg.value(vm, frame)?;
+                match &other_names {
+                    Some(names) if slot == NO_SLOT => drop(names.set_str(name, value)),
+                    _ => put(&mut locals[slot as usize], value),
+                }
             }
             Ok(())
         };
         if let Err(raised) = evaluate() {
-            slots[..named.len()].iter().rev().for_each(|&slot| drop(locals[slot as usize].take()));
+            // The last one goes first.
+            for (&slot, (name, _)) in slots.iter().zip(named).rev() {
+                match &other_names {
+                    Some(names) if slot == NO_SLOT => drop(names.remove_str(name)),
+                    _ => drop(locals[slot as usize].take()),
+                }
+            }
             if new.is_some() {
                 unmake(if in_front == 0 { &rest[0] } else { &locals[0] });
             }
@@ -101,8 +120,8 @@ fn call_named(
             put(&mut locals[extra], Value::tuple(rest));
             extra += 1;
         }
-        if params.kwarg {
-            put(&mut locals[extra], Value::dict(Dict::new()));
+        if let Some(names) = other_names {
+            put(&mut locals[extra], Value::dict(names));
         }
         vm.fill_defaults(function, locals, in_front + by_place.len())?;
         entered = new.is_some_and(|new| new.counts_twice);
@@ -183,7 +202,38 @@ impl NamedCall {
         new: Option<New>,
         slots: &[u8; MOST_NAMED],
     ) -> Eval {
+        let in_front = usize::from(object.is_some());
+        let given = in_front + self.args.len();
+        if new.is_none() && function.code.simple_arity.get() as usize == given + self.named.len() {
+            return self.enter_filled(vm, frame, function, object, slots);
+        }
         call_named(vm, frame, function, object, new, &self.args, &self.named, slots, self.span)
+    }
+
+    /// Enters a function with all its arguments.
+    fn enter_filled(
+        &self,
+        vm: &mut Vm,
+        frame: &mut Frame,
+        function: &Rc<Function>,
+        object: Option<Value>,
+        slots: &[u8; MOST_NAMED],
+    ) -> Eval {
+        let in_front = usize::from(object.is_some());
+        straight(vm, frame, function, object.unwrap_or_default(), self.span, |vm, frame, locals| {
+            fill(vm, frame, &mut locals[in_front..], &self.args)?;
+            for (at, (_, arg)) in self.named.iter().enumerate() {
+                match arg.value(vm, frame) {
+                    Ok(value) => put(&mut locals[slots[at] as usize], value),
+                    Err(raised) => {
+                        slots[..at].iter().rev().for_each(|&slot| drop(locals[slot as usize].take()));
+                        let_go(&mut locals[in_front..in_front + self.args.len()]);
+                        return Err(raised);
+                    }
+                }
+            }
+            Ok(())
+        })
     }
 
     /// Which slots of a function the names stand for, if it can be called directly.
@@ -202,8 +252,17 @@ impl NamedCall {
         let most = (code.params.positional + code.params.kwonly) as usize;
         let first = given.min(code.params.positional as usize).max(code.params.posonly as usize);
         for (slot, (name, _)) in slots.iter_mut().zip(&self.named) {
-            let at = code.variables[first..most].iter().position(|v| crate::object::str::same(v, name))?;
-            *slot = (first + at) as u8;
+            let is_name = |variable: &Rc<Str>| crate::object::str::same(variable, name);
+            *slot = match code.variables[first..most].iter().position(is_name) {
+                Some(at) => u8::try_from(first + at).ok().filter(|&slot| slot != NO_SLOT)?,
+                // Unless the parameter of the name has its value already.
+                None if code.params.kwarg
+                    && !code.variables[code.params.posonly as usize..first].iter().any(is_name) =>
+                {
+                    NO_SLOT
+                }
+                None => return None,
+            };
         }
         self.known.set(Some((code.id.get(), given, slots)));
         Some(slots)

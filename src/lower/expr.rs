@@ -59,6 +59,19 @@ impl Operand {
         }
     }
 
+    /// Looks at the value where it is, if it is anywhere.
+    #[inline(always)]
+    pub(super) fn look<R>(&self, vm: &Vm, frame: &Frame, look: impl FnOnce(&Value) -> Option<R>) -> Option<R> {
+        let look = |value: &Value| if value.is_unbound() { None } else { look(value) };
+        match self {
+            Operand::Local(_) | Operand::Constant(_) => look(self.peek(frame)?),
+            Operand::Global(global) => global.look(vm, frame, look),
+            Operand::Attribute(attribute) => attribute.look(vm, frame, look),
+            Operand::Captured(captured) => captured.look(vm, frame, look),
+            Operand::Thunk(_) => None,
+        }
+    }
+
     #[inline(always)]
     pub(super) fn value(&self, vm: &mut Vm, frame: &mut Frame) -> Eval {
         match self {

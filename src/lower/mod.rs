@@ -27,6 +27,7 @@ mod methods;
 mod name;
 mod operator;
 mod pattern;
+mod plain_call;
 mod prelude;
 mod special;
 mod spill;

@@ -264,6 +264,23 @@ impl GlobalCallee {
         GlobalCallee { name, cache: GlobalCache::default() }
     }
 
+    pub(super) fn name(&self) -> &Rc<Str> {
+        &self.name
+    }
+
+    /// Whether the name stands for a built-in where it was found last.
+    #[inline(always)]
+    pub(super) fn is(&self, vm: &Vm, globals: &Rc<Dict>, builtin: &Value) -> bool {
+        let found = self.cache.place(vm, globals).and_then(|(dict, at)| {
+            dict.look_cached(at as usize, &self.name, |value| match (value, builtin) {
+                (Value::Native(a), Value::Native(b)) => Some(Rc::ptr_eq(a, b)),
+                (Value::Class(a), Value::Class(b)) => Some(Rc::ptr_eq(a, b)),
+                _ => None,
+            })
+        });
+        found == Some(true)
+    }
+
     #[inline]
     pub(super) fn get(&self, vm: &mut Vm, globals: &Rc<Dict>) -> Option<Callee> {
         let take = |value: &Value| match value {
@@ -336,6 +353,13 @@ impl Global {
         match self.at_hand(vm, frame) {
             Some(value) => Ok(value),
             None => find_global(vm, &frame.function.globals, &self.name, &self.cache).at(self.span),
+        }
+    }
+
+    /// Finds out where it is, if that is not known.
+    pub(super) fn find(&self, vm: &mut Vm, frame: &Frame) {
+        if self.at_hand(vm, frame).is_none() {
+            self.cache.look_up(vm, &frame.function.globals, &self.name);
         }
     }
 

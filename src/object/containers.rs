@@ -68,6 +68,12 @@ impl IntoItems for Vec<Value> {
     }
 }
 
+impl IntoItems for SmallVec<[Value; 2]> {
+    fn into_items(self) -> SmallVec<[Value; 2]> {
+        self
+    }
+}
+
 impl<const N: usize> IntoItems for [Value; N] {
     fn into_items(self) -> SmallVec<[Value; 2]> {
         self.into_iter().collect()

@@ -235,8 +235,14 @@ impl NativeFunction {
     /// What it says at once to so many arguments, if it may.
     #[inline(always)]
     pub fn quick(&self, given: usize) -> Option<Quick> {
+        self.answers(given).filter(|_| !gc::pending())
+    }
+
+    /// What answers at once to so many arguments, unless something waits to be finalised.
+    #[inline(always)]
+    pub fn answers(&self, given: usize) -> Option<Quick> {
         // What takes its arguments as they come may be asked with any number of them.
-        self.row.quick.filter(|_| (self.arity.get().takes(given) || self.row.plain.is_some()) && !gc::pending())
+        self.row.quick.filter(|_| self.arity.get().takes(given) || self.row.plain.is_some())
     }
 
     /// Whether the first parameter is the instance or class.

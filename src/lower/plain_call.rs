@@ -1,0 +1,266 @@
+//! Calls with positional arguments only. A built-in that is called by its own name is asked at once what it says to
+//! arguments where they are.
+
+use std::cell::OnceCell;
+
+use super::call::{
+    ClassSite, MOST_PLAIN, by_count, call_class, call_parked, call_straight, call_value, fill, invoke, parks,
+};
+use super::call_native::{call_native_evaluated, call_native_plain};
+use super::direct::{call_with_defaults, takes};
+use super::name::{Callee, GlobalCallee};
+use super::prelude::*;
+use crate::object::class::Maker;
+use crate::object::gc;
+use crate::object::native::{NativeFunction, Quick};
+
+/// A call with positional arguments only.
+struct PlainCall<const N: usize> {
+    func: Thunk,
+    args: [Operand; N],
+    site: ClassSite,
+    span: Span,
+}
+
+impl<const N: usize> PlainCall<N> {
+    /// Calls what a global name stands for.
+    #[inline(always)]
+    fn of_global(&self, vm: &mut Vm, frame: &mut Frame, global: &GlobalCallee) -> Eval {
+        let PlainCall { args, site, span, .. } = self;
+        let span = *span;
+        match global.get(vm, &frame.function.globals) {
+            Some(Callee::Function(f)) if f.code.simple_arity.get() as usize == N => {
+                call_straight(vm, frame, &f, args, span)
+            }
+            Some(Callee::Function(f)) if takes(&f, N) => call_with_defaults(vm, frame, &f, None, args, span),
+            Some(Callee::Function(f)) if parks(&f, N) => call_parked(vm, frame, &f, None, args, span),
+            Some(Callee::Native(native)) if !native.is_method() => call_native_plain(vm, frame, &native, args, span),
+            Some(Callee::Class(class)) => match call_class(vm, frame, &class, args, site, span) {
+                Some(result) => result,
+                None => self.of_any(vm, frame),
+            },
+            _ => self.of_any(vm, frame),
+        }
+    }
+
+    /// The same for one that has no answer at once.
+    #[inline(never)]
+    fn of_builtin(&self, vm: &mut Vm, frame: &mut Frame, global: &GlobalCallee) -> Eval {
+        self.of_global(vm, frame, global)
+    }
+
+    fn of_any(&self, vm: &mut Vm, frame: &mut Frame) -> Eval {
+        call_value(vm, frame, &self.func, &self.args, &self.site, self.span)
+    }
+}
+
+/// A built-in that was called at a place, and what answers for it at once.
+struct Known {
+    callee: Value,
+    quick: Quick,
+    /// Whose answer that is, and what is called where it has none.
+    native: Option<Rc<NativeFunction>>,
+    asked: Asked,
+}
+
+/// What of a built-in is asked.
+enum Asked {
+    /// The function itself.
+    Function,
+    /// `isinstance`, which says of a tuple what it says of one of its classes.
+    Instance,
+    /// What makes an instance, which gets the class too.
+    New,
+    /// What fills an empty container.
+    Init,
+}
+
+impl Known {
+    /// What a built-in says at once to so many arguments, if it may; to be asked once it has been called.
+    fn of(vm: &mut Vm, callee: Callee, given: usize) -> Option<Known> {
+        match callee {
+            Callee::Native(native) if !native.is_method() => {
+                let quick = native.answers(given)?;
+                let asked = if native.row.name() == ISINSTANCE { Asked::Instance } else { Asked::Function };
+                Some(Known { callee: Value::Native(native.clone()), quick, native: Some(native), asked })
+            }
+            Callee::Class(class) if class.builtin => {
+                let (quick, native, asked) = match vm.maker(&class) {
+                    Maker::New(new) => (new.answers(given + 1)?, Some(new), Asked::New),
+                    Maker::Container(init) => (init.answers(given + 1)?, Some(init), Asked::Init),
+                    Maker::Type if given == 1 => (class_of as Quick, None, Asked::New),
+                    _ => return None,
+                };
+                Some(Known { callee: Value::Class(class), quick, native, asked })
+            }
+            _ => None,
+        }
+    }
+
+    #[inline(always)]
+    fn answer<const N: usize>(
+        &self,
+        vm: &Vm,
+        frame: &Frame,
+        args: &[Operand; N],
+        classes: &[Operand],
+    ) -> Option<Value> {
+        match &args[..] {
+            [value, _] if !classes.is_empty() => value.look(vm, frame, |value| self.fits(vm, frame, value, classes)),
+            [only] => only.look(vm, frame, |only| self.ask(vm, [only])),
+            [first, second] => {
+                first.look(vm, frame, |first| second.look(vm, frame, |second| self.ask(vm, [first, second])))
+            }
+            [first, second, third] => self.ask(vm, [first.peek(frame)?, second.peek(frame)?, third.peek(frame)?]),
+            _ => None,
+        }
+    }
+
+    /// The same for arguments that are yet to be evaluated.
+    #[inline(always)]
+    fn answer_computed<const N: usize>(&self, vm: &mut Vm, frame: &mut Frame, call: &PlainCall<N>) -> Eval {
+        let mut values = [const { Value::Unbound }; N];
+        fill(vm, frame, &mut values, &call.args)?;
+        if !gc::pending()
+            && let Some(answer) = self.ask(vm, values.each_ref())
+        {
+            values.into_iter().for_each(Value::discard);
+            vm.finalize_at(frame.code, call.span);
+            return Ok(answer);
+        }
+        self.call(vm, frame, values, call.span)
+    }
+
+    /// Calls it where it has no answer at once.
+    #[inline(never)]
+    fn call<const N: usize>(&self, vm: &mut Vm, frame: &mut Frame, values: [Value; N], span: Span) -> Eval {
+        match (&self.native, &self.asked, &self.callee) {
+            (Some(native), Asked::New, class) => {
+                call_native_evaluated(vm, frame, native, Some(class.clone()), values, span)
+            }
+            (Some(native), Asked::Init, Value::Class(class)) => {
+                let empty = Vm::empty_container(class);
+                call_native_evaluated(vm, frame, native, Some(empty.clone()), values, span)?;
+                Ok(empty)
+            }
+            (Some(native), _, _) => call_native_evaluated(vm, frame, native, None, values, span),
+            (None, _, callee) => invoke(vm, frame, callee.clone(), values, span),
+        }
+    }
+
+    #[inline(always)]
+    fn ask<const N: usize>(&self, vm: &Vm, args: [&Value; N]) -> Option<Value> {
+        let mut all = [&self.callee; MOST_PLAIN + 1];
+        all[1..=N].copy_from_slice(&args);
+        match self.asked {
+            Asked::Function | Asked::Instance => (self.quick)(vm, &all[1..=N]),
+            Asked::New => (self.quick)(vm, &all[..=N]),
+            Asked::Init => {
+                let Value::Class(class) = &self.callee else { return None };
+                let empty = Vm::empty_container(class);
+                all[0] = &empty;
+                (self.quick)(vm, &all[..=N])?;
+                Some(empty)
+            }
+        }
+    }
+
+    /// Whether a value is an instance of one of the classes.
+    #[inline(never)]
+    fn fits(&self, vm: &Vm, frame: &Frame, value: &Value, classes: &[Operand]) -> Option<Value> {
+        if !matches!(self.asked, Asked::Instance) {
+            return None;
+        }
+        let mut answer = Value::bool(false);
+        for class in classes {
+            // All names are looked up before anything is asked.
+            let fits = class.look(vm, frame, |class| self.ask(vm, [value, class]))?;
+            if fits.is(&Value::bool(true)) {
+                answer = fits;
+            }
+        }
+        Some(answer)
+    }
+}
+
+const ISINSTANCE: &str = "isinstance";
+
+/// `type(value)`
+fn class_of(vm: &Vm, args: &[&Value]) -> Option<Value> {
+    Some(Value::Class(vm.class_of(args.get(1)?)))
+}
+
+impl Lower<'_> {
+    pub(super) fn plain_call(&mut self, func: Expr, global: Option<GlobalCallee>, args: Vec<Arg>, span: Span) -> Thunk {
+        let classes = match (&global, &args[..]) {
+            (Some(global), [_, Arg::Positional(classes)]) if global.name().as_str() == ISINSTANCE => {
+                self.classes(classes)
+            }
+            _ => Vec::new(),
+        };
+        let args = self.operands(args);
+        let classes = if let [Operand::Thunk(_), ..] = args[..] { Vec::new() } else { classes };
+        let func = self.expr(func);
+        match global {
+            Some(global) if self.vm.builtins.get_str(global.name()).is_some() => {
+                builtin_call(func, global, args, classes, span)
+            }
+            Some(global) => by_count!(args, |args, N, _M| {
+                let call = PlainCall::<N> { func, args, site: ClassSite::default(), span };
+                Box::new(move |vm, frame| call.of_global(vm, frame, &global))
+            }),
+            None => by_count!(args, |args, N, _M| {
+                let call = PlainCall::<N> { func, args, site: ClassSite::default(), span };
+                Box::new(move |vm, frame| call.of_any(vm, frame))
+            }),
+        }
+    }
+
+    /// The classes of a display of names.
+    fn classes(&mut self, display: &Expr) -> Vec<Operand> {
+        let ExprKind::Tuple(items) = &display.kind else { return Vec::new() };
+        if !items.iter().all(|item| matches!(item.kind, ExprKind::Name(_))) {
+            return Vec::new();
+        }
+        let named = items.iter().map(|item| match item.kind {
+            ExprKind::Name(name) => self.operand(Expr { kind: ExprKind::Name(name), ..*item }),
+            _ => Operand::Constant(Value::Unbound),
+        });
+        named.collect()
+    }
+}
+
+/// A call by a global name that is a built-in's.
+fn builtin_call(func: Thunk, global: GlobalCallee, args: Vec<Operand>, classes: Vec<Operand>, span: Span) -> Thunk {
+    by_count!(args, |args, N, _M| {
+        let call = PlainCall::<N> { func, args, site: ClassSite::default(), span };
+        let known = OnceCell::<Option<Known>>::new();
+        let computed = call.args.iter().any(|arg| matches!(arg, Operand::Thunk(_)));
+        Box::new(move |vm, frame| {
+            if let Some(Some(known)) = known.get()
+                && global.is(vm, &frame.function.globals, &known.callee)
+            {
+                if computed {
+                    return known.answer_computed(vm, frame, &call);
+                }
+                if !gc::pending()
+                    && let Some(answer) = known.answer(vm, frame, &call.args, &classes)
+                {
+                    return Ok(answer);
+                }
+            }
+            let result = call.of_builtin(vm, frame, &global);
+            for class in &classes {
+                if let Operand::Global(class) = class {
+                    class.find(vm, frame);
+                }
+            }
+            if known.get().is_none()
+                && let Some(callee) = global.get(vm, &frame.function.globals)
+            {
+                let _ = known.set(Known::of(vm, callee, N));
+            }
+            result
+        })
+    })
+}
