@@ -648,9 +648,7 @@ pub fn check_can_run(vm: &mut Vm, event_loop: &Value) -> Result<()> {
 /// Refuses a second running loop.
 pub fn check_running(vm: &mut Vm, el: &EventLoop) -> Result<()> {
     if el.running.get() {
-        let error = vm.runtime_error("This event loop is already running");
-        vm.advise(&error, "what runs here runs in that loop: write `await` in front of the coroutine instead");
-        return Err(error);
+        return Err(vm.runtime_error("This event loop is already running"));
     }
     if el.state.running.borrow().given().is_some() {
         return Err(vm.runtime_error("Cannot run the event loop while another loop is running"));

@@ -6,8 +6,8 @@ use super::state::state;
 use super::{future, task};
 use crate::builtins::prelude::*;
 use crate::diagnostic::{Diagnostic, ExceptionReport, Label, Place};
+use crate::machine::advice::made_async;
 use crate::machine::links::awaiting;
-use crate::object::code::CodeKind;
 use crate::object::coroutine::{Coroutine, State};
 use crate::report::{self, ErrorFormat};
 
@@ -163,13 +163,10 @@ pub fn blocking(vm: &mut Vm, nanoseconds: i128) {
     let seconds = nanoseconds as f64 / 1e9;
     let message = format!("time.sleep({seconds}) keeps {tasks} from running");
     let mut diagnostic = Diagnostic::warning("BlockingCall", message, place);
-    let plain = here.filter(|(code, _)| code.kind == CodeKind::Function && !code.name.starts_with('<'));
-    diagnostic.helps.push(match plain {
-        Some((code, _)) => format!(
-            "only an async function can `await asyncio.sleep({seconds})`, which lets them run meanwhile: make `{}` one with \
-             `async def`, and await its calls",
-            code.name
-        ),
+    diagnostic.helps.push(match here.and_then(|(code, _)| made_async(&code)) {
+        Some(how) => {
+            format!("only an async function can `await asyncio.sleep({seconds})`, which lets them run meanwhile: {how}")
+        }
         None => format!("`await asyncio.sleep({seconds})` lets them run meanwhile"),
     });
     let style = vm.host.style;

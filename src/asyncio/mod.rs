@@ -115,7 +115,26 @@ const PRIVATE: &[Row] = &[
     }),
     native("_policy_set_event_loop(loop)", policy::set_checked),
     native("_exchange_current(loop, was_set)", policy::exchange_current),
-    native("_check_can_run(loop)", |vm, args| event_loop::check_can_run(vm, &args[0]).map(Value::from)),
+    native("_check_can_run(loop)", |vm, args| {
+        let is_closed = event_loop::of(&args[0]).is_some_and(|el| el.closed.get());
+        // Called by `run_until_complete`, and that by a script or by the library.
+        let caller = vm.calls.iter().rev().nth(1).and_then(|site| vm.code_by_id(site.code));
+        let by_script = caller.is_some_and(|code| !code.source.library);
+        let result = event_loop::check_can_run(vm, &args[0]);
+        result
+            .inspect_err(|error| {
+                if by_script && !is_closed {
+                    vm.advise_running(error)
+                }
+            })
+            .map(Value::from)
+    }),
+    native("_running_already(exception, /)", |vm, args| {
+        if let Value::Exception(exception) = &args[0] {
+            vm.advise_running(&Error(exception.clone()));
+        }
+        Ok(args[0].clone())
+    }),
     native("_complete(loop, future)", loop_methods::complete).or_suspend(threads::complete),
     native("_stop_after(loop, future)", |vm, args| loop_methods::stop_after(vm, &args[0], &args[1]).map(Value::from)),
     native("_set_policy(policy)", |vm, args| {

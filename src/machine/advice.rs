@@ -16,6 +16,9 @@ const TASKS_MAX: usize = 20;
 /// Help for whoever uses a task or future as if it were its result.
 pub const TO_COME: &str = "this stands for a result that is still to come: `await` it";
 
+/// Help for whoever awaits what is there already.
+const PLAIN: &str = "this is a plain value, there is nothing to wait for: leave out `await`";
+
 /// Where messages about a wrong argument name its type: if that is a coroutine, its result was meant.
 const WRONG_COROUTINE: [&str; 7] = [
     "not 'coroutine'",
@@ -149,15 +152,18 @@ impl Vm {
             },
             Value::List(_) | Value::Tuple(_) | Value::Set(_) => {
                 let items = self.collect(value).unwrap_or_default();
-                if items.is_empty() || !items.iter().all(|item| self.is_awaitable(item)) {
-                    return;
+                match items.iter().filter(|item| self.is_awaitable(item)).count() {
+                    0 if !items.is_empty() => PLAIN,
+                    count if count == items.len() && count > 0 => {
+                        "`await asyncio.gather(*...)` runs all of them and waits for their results"
+                    }
+                    _ => return,
                 }
-                "`await asyncio.gather(*...)` runs all of them and waits for their results"
             }
             Value::Dict(dict) if !dict.values().is_empty() => {
                 let values = dict.values();
                 match values.iter().filter(|value| self.is_awaitable(value)).count() {
-                    0 => "this is a plain value, there is nothing to wait for: leave out `await`",
+                    0 => PLAIN,
                     count if count == values.len() => {
                         "a dict is not awaited: `await asyncio.gather(*d.values())`, with `d` for it, runs what it holds"
                     }
@@ -165,7 +171,7 @@ impl Vm {
                 }
             }
             Value::Int(_) | Value::Float(_) | Value::Bool(_) | Value::Str(_) | Value::Dict(_) | Value::Bytes(_) => {
-                "this is a plain value, there is nothing to wait for: leave out `await`"
+                PLAIN
             }
             Value::Instance(_) if self.has_special(value, sym::__aenter__) => {
                 "this is entered and left, not awaited: write `async with`"
@@ -356,6 +362,22 @@ impl Vm {
         self.show_origin(error, coroutine);
     }
 
+    /// A second event loop was to run a coroutine where one runs already.
+    #[cold]
+    pub fn advise_running(&mut self, error: &Error) {
+        let code = self.here().map(|(code, _)| code);
+        let is_async = |code: &Code| matches!(code.kind, CodeKind::Coroutine | CodeKind::AsyncGenerator);
+        let instead = match &code {
+            Some(code) if is_async(code) => "write `await` in front of the coroutine instead".to_owned(),
+            code => {
+                let how =
+                    code.as_ref().and_then(|code| made_async(code)).map_or(String::new(), |how| format!(": {how}"));
+                format!("`await` the coroutine instead, which only an async function can{how}")
+            }
+        };
+        self.advise(error, format!("an event loop runs already: {instead}"));
+    }
+
     /// What should have been a coroutine is none.
     #[cold]
     pub fn advise_coroutine_expected(&mut self, error: &Error, value: &Value) {
@@ -436,6 +458,18 @@ impl Vm {
         let (span, _) = call_of(&Place { source: source.clone(), span }, coroutine.name().as_str());
         Some(Place { source, span })
     }
+}
+
+/// How a plain function comes to be one that can wait, if it can: what Python itself calls cannot.
+pub(crate) fn made_async(code: &Code) -> Option<String> {
+    let name = code.name.as_str();
+    let then = match code.kind {
+        CodeKind::Function => "await its calls",
+        CodeKind::Generator => "go through it with `async for`",
+        _ => return None,
+    };
+    let is_special = name.starts_with('<') || name.starts_with("__") && name.ends_with("__");
+    (!is_special).then(|| format!("make `{name}` one with `async def`, and {then}"))
 }
 
 /// The value of a variable in the frame of a traceback entry.

@@ -649,7 +649,12 @@ impl Vm {
         let iterator = self.call_found(&method, value, &[])?;
         match &iterator {
             Value::Coroutine(c) if c.kind == Kind::Coroutine || c.iterable => {
-                Err(self.type_error("__await__() returned a coroutine"))
+                let error = self.type_error("__await__() returned a coroutine");
+                self.advise(
+                    &error,
+                    "`__await__` returns an iterator, and a coroutine has one: put `.__await__()` behind it",
+                );
+                Err(error)
             }
             _ if self.is_iterator(&iterator) || matches!(iterator, Value::Awaiter(_)) => Ok(iterator),
             _ => {

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use super::prelude::*;
 use crate::diagnostic::{Diagnostic, Finder, Place, Severity};
-use crate::machine::advice::call_of;
+use crate::machine::advice::{call_of, made_async};
 use crate::report::{self, ErrorFormat};
 use crate::source::Source;
 
@@ -231,7 +231,7 @@ impl Vm {
                 "a callback is called, but not awaited; `lambda *_: asyncio.create_task({call}(...))` is one that starts a \
                  task"
             )],
-            (false, true) => vec![self.not_called_here(coroutine)],
+            (false, true) => place.iter().map(|_| self.not_called_here(coroutine)).collect(),
             (false, false) => self.how_to_await(coroutine, place.as_ref(), &call).into_iter().collect(),
         };
         let mut message = format!("coroutine '{qualname}' was never awaited");
@@ -275,13 +275,8 @@ impl Vm {
             // Neither the body of a class nor a lambda can be made one that awaits.
             Some((CodeKind::Class, _)) => None,
             Some((_, code)) if code.name.as_str() == "<lambda>" => None,
-            Some((kind @ (CodeKind::Function | CodeKind::Generator), code)) if !code.name.as_str().starts_with('<') => {
-                let name = code.name.as_str();
-                let then =
-                    if kind == CodeKind::Function { "await its calls" } else { "go through it with `async for`" };
-                Some(format!(
-                    "only an async function can `await {call}(...)`: make `{name}` one with `async def`, and {then}"
-                ))
+            Some((CodeKind::Function | CodeKind::Generator, code)) if !code.name.as_str().starts_with('<') => {
+                Some(format!("only an async function can `await {call}(...)`: {}", made_async(&code)?))
             }
             _ if coroutine.code.as_ref().is_none_or(|code| code.source.library) => {
                 Some(format!("write `await {call}(...)` to run it and wait for its result"))
