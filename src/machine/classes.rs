@@ -514,7 +514,7 @@ impl Vm {
         }
         // The other bases bring theirs along.
         dict |= class.bases.borrow().iter().any(|base| base.has_dict.get());
-        weakref |= class.bases.borrow().iter().any(|base| base.has_weakref.get());
+        weakref |= !class.layout.is_variable() && class.bases.borrow().iter().any(|base| base.has_weakref.get());
         added.sort_by(|a, b| a.as_str().cmp(b.as_str()));
         added.dedup();
         let depth = base.mro().iter().filter(|class| class.slots.get().is_some()).count();

@@ -189,7 +189,10 @@ fn set_class(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
         Value::Instance(instance) if !matches!(instance.payload, Payload::Native(_)) => {
             instance.set_class(new);
         }
-        Value::Exception(exception) => *exception.class.borrow_mut() = new.clone(),
+        Value::Exception(exception) => {
+            exception.attrs.change(|attrs| attrs.rebase(&new.root_shape));
+            *exception.class.borrow_mut() = new.clone();
+        }
         _ => {
             return Err(vm.type_error("__class__ assignment only supported for mutable types or ModuleType subclasses"));
         }

@@ -110,6 +110,12 @@ fn flags(vm: &mut Vm, class: &Value) -> Result {
     Ok(Value::Int(bits.fold(0, |all, bit| all | 1 << bit)))
 }
 
+/// Whether CPython's collector looks after the instances, which are freed in another way then.
+fn is_collected(class: &Rc<Class>) -> bool {
+    use Layout::*;
+    !class.builtin || !matches!(class.layout, Object | Int | Float | Complex | Str | Bytes | ByteArray)
+}
+
 /// Whether CPython makes the class when the program runs: all do but those that it is compiled with.
 fn is_on_heap(vm: &Vm, class: &Rc<Class>) -> bool {
     let types = &vm.types;
@@ -430,10 +436,11 @@ fn set_bases(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
         return Err(vm.type_error(format!("type '{last}' is not an acceptable base type")));
     }
     let best = vm.best_base(&bases)?;
-    let compatible = class.base().is_some_and(|base| same_layout(&base, &bases[best]));
-    if !compatible {
-        let built_in = bases[best].builtin || class.base().is_some_and(|base| base.builtin);
-        let what = if built_in { "deallocator" } else { "object layout" };
+    let with_base =
+        |test: fn(&Rc<Class>, &Rc<Class>) -> bool| class.base().is_some_and(|base| test(&base, &bases[best]));
+    let freed_alike = with_base(|old, new| is_collected(old) == is_collected(new));
+    if !freed_alike || !with_base(same_layout) {
+        let what = if freed_alike { "object layout" } else { "deallocator" };
         let (new, old) = (bases[best].name.borrow().clone(), class.base().map(|base| base.name.borrow().clone()));
         return Err(vm.type_error(format!(
             "__bases__ assignment: '{new}' {what} differs from '{}'",
