@@ -756,7 +756,10 @@ fn add_computed(vm: &Vm, class: &Rc<Class>, name: Symbol, get: Getter, set: Opti
 }
 
 /// The plain weak reference to an object, or the first there is.
-fn get_weakref(_: &mut Vm, this: &Value) -> Result {
+fn get_weakref(vm: &mut Vm, this: &Value) -> Result {
+    if !vm.class_of(this).has_weakref.get() {
+        return Err(vm.error(vm.types.AttributeError.clone(), "This object has no __weakref__"));
+    }
     let all = crate::object::gc::weak::references(this);
     let plain = all.iter().find(|reference| reference.class().builtin).or(all.first());
     Ok(plain.map_or(Value::None, |reference| Value::Instance(reference.clone())))
