@@ -171,7 +171,13 @@ impl Lower<'_> {
         self.qualname(&text)
     }
 
-    fn params_outside(&mut self, mut params: Params, returns: Option<Expr>) -> (ParamSpec, Outside) {
+    fn params_outside(&mut self, mut params: Params, mut returns: Option<Expr>) -> (ParamSpec, Outside) {
+        let (mut evaluated, annotations) = evaluated_outside(&mut params);
+        if !self.scopes.future_annotations {
+            evaluated.extend(annotations);
+            evaluated.extend(&mut returns);
+        }
+        self.hoist_refs(evaluated);
         let mut outside = self.defaults(&mut params);
         let spec = ParamSpec {
             posonly: params.posonly.len() as u32,
@@ -205,25 +211,20 @@ impl Lower<'_> {
 
     /// Takes the defaults out of a parameter list.
     fn defaults(&mut self, params: &mut Params) -> Outside {
+        self.hoist_refs(evaluated_outside(params).0);
         let mut outside = Outside::default();
         for param in params.posonly.iter_mut().chain(&mut params.args) {
             if let Some(default) = param.default.take() {
-                let default = self.hoist_to_temp_if_suspends(default);
                 outside.defaults.push(self.expr(default));
             }
         }
         for param in &mut params.kwonly {
             if let Some(default) = param.default.take() {
-                let default = self.hoist_to_temp_if_suspends(default);
                 let name = self.vm.name(param.name.name).clone();
                 outside.kwdefaults.push((name, self.expr(default)));
             }
         }
         outside
-    }
-
-    fn hoist_to_temp_if_suspends(&mut self, e: Expr) -> Expr {
-        if e.suspends { self.hoist_to_temp(e) } else { e }
     }
 
     /// An annotation: its value, or its text with `from __future__ import annotations`.
@@ -637,6 +638,17 @@ fn apply_decorators(decorators: Vec<(Thunk, Span)>, definition: Thunk) -> Thunk 
         }
         Ok(value)
     })
+}
+
+/// The defaults of parameters and their annotations, in the order in which they are evaluated.
+fn evaluated_outside(params: &mut Params) -> (Vec<&mut Expr>, Vec<&mut Expr>) {
+    let (mut defaults, mut annotations) = (Vec::new(), Vec::new());
+    let by_place = params.posonly.iter_mut().chain(&mut params.args).chain(&mut params.vararg);
+    for param in by_place.chain(&mut params.kwonly).chain(&mut params.kwarg) {
+        defaults.extend(&mut param.default);
+        annotations.extend(&mut param.annotation);
+    }
+    (defaults, annotations)
 }
 
 fn make_function(vm: &mut Vm, code: &Rc<Code>, sources: &[CellSource], frame: &Frame) -> Rc<Function> {

@@ -14,9 +14,6 @@ use crate::object::{Raised, gc};
 use crate::resolve::{self, Folded};
 use crate::syntax::ast::{BoolOp, CmpOp, Ident, UnaryOp};
 
-/// What is said of a value that cannot be unpacked into a list or a tuple.
-const LIKE_A_CALL: &str = "Value after * must be an iterable, not {}";
-
 /// So many pairs of a dict display are evaluated before the first key is hashed. Of more than these each is hashed when it
 /// comes, but for the rest after every so many and two.
 const PAIRS_AT_ONCE: usize = 15;
@@ -198,7 +195,7 @@ impl Lower<'_> {
                 Box::new(move |vm, frame| evaluated_operands(vm, frame, &items).map(Value::list))
             }
             ExprKind::List(items) => {
-                let items = self.items(items, span, LIKE_A_CALL, true);
+                let items = self.items(items, span);
                 Box::new(move |vm, frame| Ok(Value::list(items(vm, frame)?)))
             }
             ExprKind::Set(items) => {
@@ -208,11 +205,7 @@ impl Lower<'_> {
                         Ok(Value::Set(Rc::new(set)))
                     });
                 }
-                let items = self.items(items, span, "'{}' object is not iterable", false);
-                Box::new(move |vm, frame| {
-                    let items = items(vm, frame)?;
-                    noted(vm, frame, span, |vm| vm.new_set(items, false))
-                })
+                self.set(items, span)
             }
             ExprKind::Dict(pairs) => self.dict(pairs, span),
             ExprKind::Starred(inner) => self.expr(*inner),
@@ -349,7 +342,7 @@ impl Lower<'_> {
 
     fn tuple(&mut self, items: Vec<Expr>, span: Span) -> Thunk {
         if items.len() > 2 || items.iter().any(is_starred) {
-            let items = self.items(items, span, LIKE_A_CALL, true);
+            let items = self.items(items, span);
             return Box::new(move |vm, frame| Ok(Value::tuple(items(vm, frame)?)));
         }
         let mut items = items.into_iter().map(|item| self.operand(item));
@@ -364,9 +357,8 @@ impl Lower<'_> {
         }
     }
 
-    /// The items of a display, starred ones unpacked, after their length was asked for or not; what is said of one that
-    /// cannot be, with its type for `{}`.
-    fn items(&mut self, items: Vec<Expr>, span: Span, refusal: &'static str, asks_length: bool) -> Items {
+    /// The items of a list or tuple, starred ones unpacked.
+    fn items(&mut self, items: Vec<Expr>, span: Span) -> Items {
         if items.iter().any(is_starred) {
             let parts: Vec<(Thunk, bool)> = items
                 .into_iter()
@@ -379,12 +371,7 @@ impl Lower<'_> {
                 for (thunk, starred) in &parts {
                     let value = thunk(vm, frame)?;
                     if *starred {
-                        let unpacked = noted(vm, frame, span, |vm| {
-                            Ok(match asks_length {
-                                true => vm.collect(&value),
-                                false => vm.iter(&value).and_then(|iterator| vm.collect_from(&iterator)),
-                            })
-                        })?;
+                        let unpacked = noted(vm, frame, span, |vm| Ok(vm.collect(&value)))?;
                         match unpacked {
                             Ok(items) => values.extend(items),
                             Err(e)
@@ -394,7 +381,8 @@ impl Lower<'_> {
                                     && vm.iter(&value).is_err() =>
                             {
                                 let name = vm.type_name(&value);
-                                return Err(vm.type_error(refusal.replace("{}", name.as_str())).at(span).into());
+                                let message = format!("Value after * must be an iterable, not {name}");
+                                return Err(vm.type_error(message).at(span).into());
                             }
                             Err(e) => return Err(e.at(span).into()),
                         }
@@ -408,6 +396,34 @@ impl Lower<'_> {
         }
         let items: Vec<Operand> = items.into_iter().map(|item| self.operand(item)).collect();
         Box::new(move |vm, frame| evaluated_operands(vm, frame, &items))
+    }
+
+    /// A set: what stands before the first that is unpacked is put into it together, the rest one by one.
+    fn set(&mut self, mut items: Vec<Expr>, span: Span) -> Thunk {
+        let unpacked = items.iter().position(is_starred).unwrap_or(items.len());
+        let rest: Vec<(Thunk, bool)> = items
+            .split_off(unpacked)
+            .into_iter()
+            .map(|item| {
+                let starred = is_starred(&item);
+                (self.expr(item), starred)
+            })
+            .collect();
+        let first: Vec<Operand> = items.into_iter().map(|item| self.operand(item)).collect();
+        Box::new(move |vm, frame| {
+            let items = evaluated_operands(vm, frame, &first)?;
+            let set = noted(vm, frame, span, |vm| vm.new_set(items, false))?;
+            if let Value::Set(set) = &set {
+                for (thunk, starred) in &rest {
+                    let value = thunk(vm, frame)?;
+                    noted(vm, frame, span, |vm| match starred {
+                        true => vm.set_update(set, &value),
+                        false => vm.set_add(set, value).map(|_| ()),
+                    })?;
+                }
+            }
+            Ok(set)
+        })
     }
 
     fn dict(&mut self, pairs: Vec<(Option<Expr>, Expr)>, span: Span) -> Thunk {

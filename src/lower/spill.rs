@@ -192,7 +192,7 @@ impl Lower<'_> {
         operands
     }
 
-    fn hoist_refs(&mut self, operands: Vec<&mut Expr>) {
+    pub(super) fn hoist_refs(&mut self, operands: Vec<&mut Expr>) {
         let Some(last) = operands.iter().rposition(|e| e.suspends) else { return };
         for (at, operand) in operands.into_iter().enumerate().take(last + 1) {
             let placeholder = Expr { kind: ExprKind::Temp(0), span: operand.span, suspends: false };
@@ -240,10 +240,10 @@ impl Lower<'_> {
     }
 }
 
-/// What is unpacked in a display before its last operand that suspends is unpacked before it.
+/// In a display where something is unpacked, what is before its last operand that suspends is put into it before.
 fn split_unpacked(items: &mut Vec<Expr>, span: Span, display: fn(Vec<Expr>) -> ExprKind) {
-    let Some(at) = items.iter().rposition(|e| e.suspends) else { return };
-    if !items[..at].iter().any(|e| matches!(e.kind, ExprKind::Starred(_))) {
+    let Some(at) = items.iter().rposition(|e| e.suspends).filter(|at| *at > 0) else { return };
+    if !items[..=at].iter().any(|e| matches!(e.kind, ExprKind::Starred(_))) {
         return;
     }
     let before: Vec<Expr> = items.drain(..at).collect();
@@ -252,14 +252,16 @@ fn split_unpacked(items: &mut Vec<Expr>, span: Span, display: fn(Vec<Expr>) -> E
     items.insert(0, Expr { kind: ExprKind::Starred(Box::new(display)), span, suspends });
 }
 
-/// The same in a dict.
+/// The same in a dict, where the pairs between two that are unpacked are put into it together.
 fn split_merged(pairs: &mut Vec<(Option<Expr>, Expr)>, span: Span) {
     let suspends = |pair: &(Option<Expr>, Expr)| pair.1.suspends || pair.0.as_ref().is_some_and(|key| key.suspends);
     let Some(at) = pairs.iter().rposition(suspends) else { return };
-    if !pairs[..at].iter().any(|(key, _)| key.is_none()) {
+    let Some(unpacked) = pairs[..=at].iter().rposition(|(key, _)| key.is_none()) else { return };
+    let end = if unpacked == at { at } else { unpacked + 1 };
+    if end == 0 {
         return;
     }
-    let before: Vec<_> = pairs.drain(..at).collect();
+    let before: Vec<_> = pairs.drain(..end).collect();
     let suspends = before.iter().any(suspends);
     pairs.insert(0, (None, Expr { kind: ExprKind::Dict(before), span, suspends }));
 }
@@ -267,8 +269,10 @@ fn split_merged(pairs: &mut Vec<(Option<Expr>, Expr)>, span: Span) {
 /// The same of arguments by place.
 fn split_arguments(args: &mut Vec<Arg>, span: Span) {
     let Some(at) = args.iter().rposition(|arg| arg.value().suspends) else { return };
-    let by_place = args.iter().take(at).take_while(|arg| matches!(arg, Arg::Positional(_) | Arg::Star(..))).count();
-    if !args[..by_place].iter().any(|arg| matches!(arg, Arg::Star(..))) {
+    let all_by_place = args.iter().take_while(|arg| matches!(arg, Arg::Positional(_) | Arg::Star(..))).count();
+    let by_place = all_by_place.min(at);
+    // One that stands alone is unpacked by the call itself.
+    if all_by_place == 1 || !args[..by_place].iter().any(|arg| matches!(arg, Arg::Star(..))) {
         return;
     }
     let items = args.drain(..by_place).map(|arg| match arg {
