@@ -265,9 +265,12 @@ impl Vm {
             return None;
         }
         let code = coroutine.origin().and_then(|(code, _)| self.code_by_id(code));
-        let code = code.filter(|code| !code.source.name.starts_with('<'));
         match code.map(|code| (code.kind, code)) {
-            Some((CodeKind::Module, _)) => {
+            // At a prompt, `await` may stand anywhere; in the text of `exec()`, nowhere.
+            Some((CodeKind::Module, code)) if !code.source.name.starts_with("<input-") => {
+                if code.source.name.starts_with('<') {
+                    return None;
+                }
                 let line = place.source.line_text(place.source.line(place.span.start));
                 let alone = line.map(str::trim) == text.get(place.span.range());
                 alone.then(|| format!("nothing runs yet here: begin with `asyncio.run({call}(...))`"))
