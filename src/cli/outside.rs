@@ -520,7 +520,10 @@ impl Watched {
     }
 
     fn wait(&mut self, timeout: i32, _: &BTreeMap<Descriptor, Open>) -> Vec<Event> {
-        let Some(epoll) = &self.epoll else { return Vec::new() };
+        let Some(epoll) = &self.epoll else {
+            std::thread::sleep(Duration::from_millis(timeout.max(0) as u64));
+            return Vec::new();
+        };
         let mut events = vec![EpollEvent::empty(); self.interests.len().max(1)];
         let timeout = EpollTimeout::try_from(timeout).unwrap_or(EpollTimeout::ZERO);
         // An interrupt ends it early.

@@ -97,7 +97,9 @@ impl Vm {
     pub fn idle(&mut self, nanoseconds: Option<i128>) {
         let nanoseconds = self.until_alarm(nanoseconds);
         let threads = self.threads.descriptors();
-        if threads.is_empty() && !self.outside.any() {
+        // A virtual clock would let a wait without an end pass at once, again and again.
+        let endless = nanoseconds.is_none() && self.host.clock.is_virtual();
+        if threads.is_empty() && !self.outside.any() && !endless {
             return self.host.clock.sleep(nanoseconds.unwrap_or(NAP));
         }
         let nap = nanoseconds.unwrap_or(NAP).clamp(0, NAP);
