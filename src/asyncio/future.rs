@@ -628,6 +628,7 @@ pub const SHARED_METHODS: &[Row] = &[
     method("done()", |vm, args| Ok(Value::bool(this(vm, args)?.is_done()))),
     method("cancelled()", |vm, args| Ok(Value::bool(this(vm, args)?.status.get() == Status::Cancelled))),
     method("add_done_callback(fn, /, *, context=<unrepresentable>)", add_done_callback),
+    method("type remove_done_callback(fn, /)", remove_done_callback),
     method("__del__()", |vm, args| {
         if let Some(finalizer) = crate::object::instance::Native::finalizer(this(vm, args)?) {
             finalizer(vm, &args[0]);
@@ -659,7 +660,6 @@ pub const METHODS: &[Row] = &[
         set_exception_value(vm, this, &args[1])?;
         Ok(Value::None)
     }),
-    method("type remove_done_callback(fn, /)", remove_done_callback),
     method("type get_loop()", |vm, args| Ok(initialized(vm, args)?.event_loop.borrow().clone())),
     method("_make_cancelled_error()", |vm, args| Ok(this(vm, args)?.cancelled_error(vm).value())),
     method("__await__()", iterate),

@@ -15,15 +15,20 @@ macro_rules! paged {
     };
 }
 
+const INIT: Row = method("def __init__(selector=None)", |vm, _| {
+    policy::announce(vm);
+    Ok(Value::None)
+});
+
+/// Of a loop that watches descriptors.
+pub const SELECTOR_METHODS: &[Row] = &[INIT];
+
 pub const METHODS: &[Row] = &[
     static_method("__new__(cls, /, *args, **kwargs)", |vm, args| match &args[0] {
         Value::Class(class) => Ok(policy::new_of_class(vm, class)),
         _ => Err(vm.type_error("__new__(X): X is not a type object")),
     }),
-    method("def __init__(selector=None)", |vm, _| {
-        policy::announce(vm);
-        Ok(Value::None)
-    }),
+    method("def __init__()", |_, _| Ok(Value::None)),
     method("def run_forever()", |vm, args| {
         if let Value::Instance(instance) = &args[0] {
             event_loop::run_forever(vm, instance)?;
@@ -378,6 +383,7 @@ fn close_forgotten(vm: &mut Vm, event_loop: &Value) -> Result<()> {
 }
 
 pub const SIGNAL_METHODS: &[Row] = &[
+    INIT,
     paged!("def add_signal_handler(sig, callback, *args)", "add_signal_handler")
         .says("Has a function called by the loop when a signal arrives."),
     paged!("def remove_signal_handler(sig)", "remove_signal_handler")

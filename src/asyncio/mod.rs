@@ -86,7 +86,7 @@ static ACCELERATED: &[Row] = &[
     native("get_event_loop()", |vm, _| policy::get_event_loop(vm)),
     native("get_running_loop()", |vm, _| policy::running_loop(vm)),
     native("_get_running_loop()", loop_methods::running_loop_or_none),
-    native("_set_running_loop(loop)", |vm, args| {
+    native("_set_running_loop(loop, /)", |vm, args| {
         let old = state(vm).running.replace(args[0].clone());
         drop(old);
         Ok(Value::None)

@@ -10,6 +10,7 @@ use crate::builtins::modules::heapq;
 use crate::builtins::modules::support::class_given;
 use crate::builtins::prelude::*;
 use crate::object::native::Prompt;
+use crate::syntax::ast::CmpOp;
 
 pub struct Queue {
     order: Order,
@@ -283,7 +284,7 @@ fn is_full(vm: &mut Vm, value: &Value) -> Result<bool> {
         Value::Int(n) => Ok(qsize(vm, value)? as i64 >= n),
         other => {
             let size = Value::usize(qsize(vm, value)?);
-            Ok(vm.less(&Value::Int(0), &other)? && !vm.less(&size, &other)?)
+            Ok(!vm.compare_truth(CmpOp::LtE, &other, &Value::Int(0))? && vm.compare_truth(CmpOp::GtE, &size, &other)?)
         }
     }
 }

@@ -46,7 +46,7 @@ classes! {
     base_loop: "asyncio.base_events" "BaseEventLoop", abstract_loop, Layout::Native(101),
         [loop_methods::METHODS, outside::BASE, outside::ABSENT, loop_methods::CLOSE];
     selector_loop: "asyncio.selector_events" "BaseSelectorEventLoop", base_loop, Layout::Native(101),
-        [outside::SELECTOR];
+        [loop_methods::SELECTOR_METHODS, outside::SELECTOR];
     event_loop: "asyncio.unix_events" "_UnixSelectorEventLoop", selector_loop, Layout::Native(101),
         [loop_methods::SIGNAL_METHODS, outside::UNIX, loop_methods::CLOSE];
     handle: "asyncio.events" "Handle", vm.types.object, Layout::Native(102), [handles::METHODS, handles::SHARED_METHODS];
