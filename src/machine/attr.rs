@@ -290,8 +290,9 @@ impl Vm {
         }
     }
 
+    /// Of a module a function of it may be asked, else it is an error.
     #[cold]
-    fn missing_attr(&mut self, value: &Value, name: &Rc<Str>) -> Result {
+    pub fn missing_attr(&mut self, value: &Value, name: &Rc<Str>) -> Result {
         if let (Value::Instance(_), Value::Module(module)) = (value, value.unwrapped()) {
             // A module of a class of its own.
             if let Some(function) = self.entry(&module.dict, sym::__getattr__) {

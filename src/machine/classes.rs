@@ -481,7 +481,9 @@ impl Vm {
             let base = base.name.borrow().clone();
             return Err(self.type_error(format!("nonempty __slots__ not supported for subtype of '{base}'")));
         }
-        let (mut dict, mut weakref) = (base.has_dict.get(), base.has_weakref.get());
+        // A module has its own.
+        let has_dict = base.has_dict.get() || matches!(base.layout, Layout::Module);
+        let (mut dict, mut weakref) = (has_dict, base.has_weakref.get());
         let mut added: Vec<Rc<Str>> = Vec::new();
         for name in names {
             let Some(name) = name.as_str().cloned() else {

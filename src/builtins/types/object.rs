@@ -97,19 +97,17 @@ pub fn attribute_name(vm: &mut Vm, value: &Value) -> Result<Rc<Str>> {
 pub(super) fn get_attribute(vm: &mut Vm, args: &[Value]) -> Result {
     let name = attribute_name(vm, &args[1])?;
     let class = vm.class_of(&args[0]);
-    match &args[0] {
-        this @ Value::Module(module) if module.class.borrow().is_some() => {
-            match vm.plain_module_attr(this, module, &name)? {
-                Some(found) => Ok(found),
-                None => Err(vm.attribute_error(this, &name)),
-            }
-        }
-        module @ Value::Module(_) => vm.get_attr(module, &name),
-        this => match vm.object_attr(this, &class, &name)? {
-            Some(found) => Ok(found),
-            None => Err(vm.attribute_error(this, &name)),
+    let found = match &args[0] {
+        this @ Value::Module(module) => match (vm.plain_module_attr(this, module, &name)?, module.lazy) {
+            (None, Some(load)) => load(vm, module, &name)?,
+            (found, _) => found,
         },
-    }
+        this => vm.object_attr(this, &class, &name)?,
+    };
+    found.ok_or_else(|| {
+        let message = format!("'{}' object has no attribute '{name}'", vm.type_name(&args[0]));
+        vm.attribute_error_with(message, &args[0], &name)
+    })
 }
 
 fn change(vm: &mut Vm, this: &Value, name: &Value, new: Option<Value>, method: &str) -> Result {

@@ -621,7 +621,16 @@ const MODULE: &[Row] = &[
     }),
     method("__getattribute__(name, /)", |vm, args| {
         let name = super::object::attribute_name(vm, &args[1])?;
-        vm.get_attr(args[0].unwrapped(), &name)
+        match &args[0] {
+            module @ Value::Module(_) => vm.get_attr(module, &name),
+            this => {
+                let class = vm.class_of(this);
+                match vm.object_attr(this, &class, &name)? {
+                    Some(found) => Ok(found),
+                    None => vm.missing_attr(this, &name),
+                }
+            }
+        }
     }),
     member("__dict__", |vm, this| match this.unwrapped() {
         Value::Module(module) => Ok(Value::Dict(module.dict.clone())),
