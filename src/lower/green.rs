@@ -5,10 +5,10 @@
 //! `with` statements enter and leave in the same way, and a plain class's `__init__` is called so. What a native calls back
 //! (a sort key, an operator's method, the next value of a generator) runs on the native stack as always.
 
+use super::call::noted;
 use super::prelude::*;
 use super::{Wanted, lower_module};
 use crate::object::code::Code;
-use crate::object::native::{NativeFunction, Row, native};
 use crate::resolve::{self, Mode};
 use crate::source::Source;
 use crate::syntax::visit::{PartMut, operands_mut, plain_parts_mut};
@@ -16,8 +16,6 @@ use crate::syntax::{self, Parsed};
 
 /// What looks at the frame that calls it, and must be called from there.
 const FRAME_READERS: [&str; 7] = ["super", "locals", "globals", "vars", "dir", "eval", "exec"];
-
-static CALL: Row = native("_call(func, /, *args, **kwargs)", crate::machine::threads::call_row);
 
 /// Lowers the function that a code object belongs to for a green thread; `None` if its source says nothing about it.
 pub fn compile_green(vm: &mut Vm, code: &Code) -> Option<Rc<Code>> {
@@ -44,15 +42,15 @@ fn lower_again(vm: &mut Vm, source: &Rc<Source>, wanted: Option<Wanted>) -> Opti
 impl Lower<'_> {
     /// The call of an expression that was marked: its result is in a hidden slot.
     pub(super) fn green_call(&mut self, func: Expr, args: Vec<Arg>, span: Span) -> ExprKind {
-        let call = self.temp();
-        let name = self.vm.intern("_call");
-        let native = Value::Native(Rc::new(NativeFunction::new(&CALL, crate::machine::threads::call_row, name, None)));
-        self.emit(Step::StoreLocal(call, Self::constant_thunk(native)), span);
-        let all = std::iter::once(Arg::Positional(func)).chain(args).collect();
-        let func = Box::new(Expr { kind: ExprKind::Temp(call), span, suspends: false });
-        let thunk = self.expr(Expr { kind: ExprKind::Call { func, args: all }, span, suspends: false });
+        let func = self.expr(func);
+        let args = self.arguments(args);
+        let call: Thunk = Box::new(move |vm, frame| {
+            let func = func(vm, frame)?;
+            let (args, kwargs) = args.evaluate(vm, frame, &func, span)?;
+            noted(vm, frame, span, |vm| vm.call_suspending(&func, args, &kwargs))
+        });
         let slot = self.temp();
-        self.emit(Step::StoreLocal(slot, thunk), span);
+        self.emit(Step::StoreLocal(slot, call), span);
         self.await_pending(slot, span);
         ExprKind::Temp(slot)
     }

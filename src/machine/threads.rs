@@ -168,14 +168,6 @@ impl NativeCoroutine for Making {
     }
 }
 
-/// `_call(func, *args, **kwargs)` in the code of a thread.
-pub fn call_row(vm: &mut Vm, args: &[Value]) -> Result {
-    let [func, positional, keywords] = args else { return Ok(Value::None) };
-    let positional = vm.collect(positional)?;
-    let keywords = keywords.as_dict().map(|dict| named_arguments(&dict.pairs())).unwrap_or_default();
-    vm.call_suspending(func, positional, &keywords)
-}
-
 fn named_arguments(pairs: &[(Value, Value)]) -> Vec<Named> {
     pairs.iter().filter_map(|(key, value)| Some((key.as_str()?.clone(), value.clone()))).collect()
 }
