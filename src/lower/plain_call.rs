@@ -69,6 +69,8 @@ enum Asked {
     Function,
     /// `isinstance`, which says of a tuple what it says of one of its classes.
     Instance,
+    /// What looks at the attributes of its argument, which must not be one that is itself being looked at.
+    Attribute,
     /// What makes an instance, which gets the class too.
     New,
     /// What fills an empty container.
@@ -81,7 +83,11 @@ impl Known {
         match callee {
             Callee::Native(native) if !native.is_method() => {
                 let quick = native.answers(given)?;
-                let asked = if native.row.name() == ISINSTANCE { Asked::Instance } else { Asked::Function };
+                let asked = match native.row.name() {
+                    ISINSTANCE => Asked::Instance,
+                    "getattr" | "hasattr" => Asked::Attribute,
+                    _ => Asked::Function,
+                };
                 Some(Known { callee: Value::Native(native.clone()), quick, native: Some(native), asked })
             }
             Callee::Class(class) if class.builtin => {
@@ -107,6 +113,9 @@ impl Known {
     ) -> Option<Value> {
         match &args[..] {
             [value, _] if !classes.is_empty() => value.look(vm, frame, |value| self.fits(vm, frame, value, classes)),
+            [object, name] if matches!(self.asked, Asked::Attribute) => {
+                self.ask(vm, [object.peek(frame)?, name.peek(frame)?])
+            }
             [only] => only.look(vm, frame, |only| self.ask(vm, [only])),
             [first, second] => {
                 first.look(vm, frame, |first| second.look(vm, frame, |second| self.ask(vm, [first, second])))
@@ -153,7 +162,7 @@ impl Known {
         let mut all = [&self.callee; MOST_PLAIN + 1];
         all[1..=N].copy_from_slice(&args);
         match self.asked {
-            Asked::Function | Asked::Instance => (self.quick)(vm, &all[1..=N]),
+            Asked::Function | Asked::Instance | Asked::Attribute => (self.quick)(vm, &all[1..=N]),
             Asked::New => (self.quick)(vm, &all[..=N]),
             Asked::Init => {
                 let Value::Class(class) = &self.callee else { return None };
