@@ -269,7 +269,7 @@ impl Interpreter {
 fn in_file(mut error: Diagnostic, name: &str, bytes: &[u8]) -> Diagnostic {
     if error.place.is_none() {
         let at = std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), |_| 0) as u32;
-        let source = Source::new(name, &*String::from_utf8_lossy(bytes));
+        let source = Source::new(name, &String::from_utf8_lossy(bytes));
         error.place = Some(Place { source, span: Span { start: at, end: at } });
     }
     error
