@@ -69,6 +69,15 @@ impl Operand {
         }
     }
 
+    /// The same for who looks at another operand meanwhile: that may be an attribute of the same object, and is not lent out twice.
+    #[inline(always)]
+    pub(super) fn hold<R>(&self, vm: &Vm, frame: &Frame, look: impl FnOnce(&Value) -> Option<R>) -> Option<R> {
+        match self {
+            Operand::Attribute(_) => look(&self.look(vm, frame, |value| Some(value.clone()))?),
+            _ => self.look(vm, frame, look),
+        }
+    }
+
     #[inline(always)]
     pub(super) fn value(&self, vm: &mut Vm, frame: &mut Frame) -> Eval {
         match self {

@@ -112,13 +112,13 @@ impl Known {
         classes: &[Operand],
     ) -> Option<Value> {
         match &args[..] {
-            [value, _] if !classes.is_empty() => value.look(vm, frame, |value| self.fits(vm, frame, value, classes)),
+            [value, _] if !classes.is_empty() => value.hold(vm, frame, |value| self.fits(vm, frame, value, classes)),
             [object, name] if matches!(self.asked, Asked::Attribute) => {
                 self.ask(vm, [object.peek(frame)?, name.peek(frame)?])
             }
             [only] => only.look(vm, frame, |only| self.ask(vm, [only])),
             [first, second] => {
-                first.look(vm, frame, |first| second.look(vm, frame, |second| self.ask(vm, [first, second])))
+                first.hold(vm, frame, |first| second.look(vm, frame, |second| self.ask(vm, [first, second])))
             }
             [first, second, third] => self.ask(vm, [first.peek(frame)?, second.peek(frame)?, third.peek(frame)?]),
             _ => None,
