@@ -73,27 +73,26 @@ pub(super) fn push_object(vm: &mut Vm, out: &mut String, value: &Value) -> Resul
             let qualname = coroutine.qualname();
             format!("<{kind} object {qualname} at {}>", address(value))
         }
-        other => {
-            let class = vm.class_of(other);
-            match shown_iterator(other) {
-                Some(args) => {
-                    let args = args
-                        .iter()
-                        .map(|arg| vm.repr(arg).map(|s| s.as_str().to_owned()))
-                        .collect::<Result<Vec<_>>>()?;
-                    format!("{}({})", class.name.borrow(), args.join(", "))
-                }
-                None => default_repr(vm, &class, other),
-            }
-        }
+        other => match shown_iterator(other) {
+            Some(args) => return push_call(vm, out, other, &args),
+            None => default_repr(vm, &vm.class_of(other), other),
+        },
     };
     out.push_str(&text);
     Ok(())
 }
 
+/// `Class(arguments)`
+fn push_call(vm: &mut Vm, out: &mut String, value: &Value, args: &[Value]) -> Result<()> {
+    out.extend([vm.class_of(value).name.borrow().as_str(), "("]);
+    vm.push_items(out, args)?;
+    out.push(')');
+    Ok(())
+}
+
 /// What the `repr` of an iterator shows of its state, if anything.
 fn shown_iterator(value: &Value) -> Option<Vec<Value>> {
-    match value {
+    match value.unwrapped() {
         Value::Iter(iter) => match &**iter {
             crate::object::iter::Iter::Native { state, .. } => state.borrow().as_ref().and_then(|state| state.shown()),
             _ => None,
@@ -114,6 +113,9 @@ fn default_repr(vm: &Vm, class: &Class, value: &Value) -> String {
 }
 
 fn push_instance(vm: &mut Vm, out: &mut String, value: &Value) -> Result<()> {
+    if let Some(args) = shown_iterator(value) {
+        return push_call(vm, out, value, &args);
+    }
     if value.data::<views::DictView>().is_some() {
         return vm.push_view(out, value);
     }

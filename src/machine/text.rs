@@ -310,6 +310,7 @@ impl Vm {
                 self.push_items(out, &parts)?;
                 out.push(')');
             }
+            Value::Iter(_) => return display::push_object(self, out, whole),
             _ => return display::push_object(self, out, value),
         }
         Ok(())

@@ -7,8 +7,11 @@ use crate::builtins::prelude::*;
 
 use crate::machine::ops;
 
+/// Of those that show their state.
+const REPR: Row = method("__repr__()", |vm, args| vm.builtin_repr(&args[0]).map(Value::Str));
+
 pub(super) const CLASSES: Table = &[
-    ("itertools.count", &[static_method("__new__(cls, start=0, step=1)", new_count)]),
+    ("itertools.count", &[static_method("__new__(cls, start=0, step=1)", new_count), REPR]),
     (
         "itertools.cycle",
         &[static_method("__new__(cls, iterable, /)", |vm, args| {
@@ -23,6 +26,7 @@ pub(super) const CLASSES: Table = &[
                 let left = if args[2].is_unbound() { None } else { Some(vm.to_i64(&args[2])?.max(0)) };
                 made(vm, args, Repeat { object: args[1].clone(), left })
             }),
+            REPR,
             method("__length_hint__()", |vm, args| {
                 if let Value::Iter(iter) = args[0].unwrapped() {
                     if let Iter::Native { state, .. } = &**iter {
