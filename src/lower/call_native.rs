@@ -57,7 +57,19 @@ pub(super) fn call_native_plain<const N: usize>(
     if let Some(answer) = peek_and_answer(vm, frame, native, args.each_ref()) {
         return Ok(answer);
     }
-    call_native(vm, frame, native, N, span, |vm, frame, places| fill(vm, frame, places, args))
+    call_native_unbound(vm, frame, native, args, span)
+}
+
+/// The same where it has no answer to arguments as they are.
+#[inline]
+pub(super) fn call_native_unbound(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    native: &Rc<NativeFunction>,
+    args: &[Operand],
+    span: Span,
+) -> Eval {
+    call_native(vm, frame, native, args.len(), span, |vm, frame, places| fill(vm, frame, places, args))
 }
 
 /// Calls a native that needs no look at its receiver, with so many arguments.
@@ -83,28 +95,6 @@ fn call_native(
         }
     }
     std::mem::forget(places);
-    if result.is_ok() {
-        vm.finalize_at(frame.code, span);
-    }
-    result
-}
-
-/// Calls a native that had no answer at once, with an object or a class in front of its arguments if there is one.
-pub(super) fn call_native_evaluated<const N: usize>(
-    vm: &mut Vm,
-    frame: &mut Frame,
-    native: &Rc<NativeFunction>,
-    object: Option<Value>,
-    values: [Value; N],
-    span: Span,
-) -> Eval {
-    let mut places = [const { Value::Unbound }; PLACES];
-    let given = N + usize::from(object.is_some());
-    for (place, value) in places.iter_mut().zip(object.into_iter().chain(values)) {
-        put(place, value);
-    }
-    let result = call_filled(vm, frame, native, &mut places, given, span);
-    drop(places);
     if result.is_ok() {
         vm.finalize_at(frame.code, span);
     }

@@ -38,7 +38,51 @@ pub(super) fn call_with_defaults(
     args: &[Operand],
     span: Span,
 ) -> Eval {
+    if takes_places_only(function) {
+        return call_by_place(vm, frame, function, object, args, span, |_| {});
+    }
     call_named(vm, frame, function, object, None, args, &[], &[], span)
+}
+
+/// Whether all parameters may be given by place, and none gathers the rest.
+#[inline]
+fn takes_places_only(function: &Function) -> bool {
+    let params = &function.code.params;
+    params.kwonly == 0 && !params.vararg && !params.kwarg
+}
+
+/// Calls a function that takes as many arguments or more and gathers none; `failed` hears of those that came to nothing.
+#[inline]
+fn call_by_place(
+    vm: &mut Vm,
+    frame: &mut Frame,
+    function: &Rc<Function>,
+    object: Option<Value>,
+    args: &[Operand],
+    span: Span,
+    failed: impl FnOnce(&Value),
+) -> Eval {
+    let in_front = usize::from(object.is_some());
+    let (given, positional) = (in_front + args.len(), function.code.params.positional as usize);
+    straight(vm, frame, function, object.unwrap_or_default(), span, |vm, frame, locals| {
+        if let Err(raised) = fill(vm, frame, &mut locals[in_front..given], args) {
+            failed(&locals[0]);
+            return Err(raised);
+        }
+        let defaults = function.defaults.borrow();
+        match (defaults.len() + given).checked_sub(positional) {
+            Some(first) => {
+                for (local, default) in locals[given..positional].iter_mut().zip(&defaults[first..]) {
+                    put(local, default.clone());
+                }
+                Ok(())
+            }
+            None => {
+                drop(defaults);
+                Ok(vm.fill_defaults(function, locals, given)?)
+            }
+        }
+    })
 }
 
 /// Calls the `__init__` of an instance that was just made, without names.
@@ -50,6 +94,9 @@ pub(super) fn initialize(
     args: &[Operand],
     span: Span,
 ) -> Eval {
+    if takes_places_only(init) {
+        return call_by_place(vm, frame, init, Some(object), args, span, unmake);
+    }
     call_named(vm, frame, init, Some(object), Some(New { counts_twice: false }), args, &[], &[], span)
 }
 

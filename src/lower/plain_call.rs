@@ -6,7 +6,7 @@ use std::cell::OnceCell;
 use super::call::{
     ClassSite, MOST_PLAIN, by_count, call_class, call_parked, call_straight, call_value, fill, invoke, parks,
 };
-use super::call_native::{call_native_evaluated, call_native_plain};
+use super::call_native::{call_native_bound, call_native_plain, call_native_unbound};
 use super::direct::{call_with_defaults, takes};
 use super::name::{Callee, GlobalCallee};
 use super::prelude::*;
@@ -54,11 +54,12 @@ impl<const N: usize> PlainCall<N> {
     }
 }
 
-/// A built-in that was called at a place, and what answers for it at once.
+/// A built-in that was called at a place.
 struct Known {
     callee: Value,
-    quick: Quick,
-    /// Whose answer that is, and what is called where it has none.
+    /// What answers for it at once, if anything does.
+    quick: Option<Quick>,
+    /// What is called where nothing does.
     native: Option<Rc<NativeFunction>>,
     asked: Asked,
 }
@@ -78,11 +79,11 @@ enum Asked {
 }
 
 impl Known {
-    /// What a built-in says at once to so many arguments, if it may; to be asked once it has been called.
+    /// What there is to know of calls with so many arguments, once the built-in has been called.
     fn of(vm: &mut Vm, callee: Callee, given: usize) -> Option<Known> {
         match callee {
             Callee::Native(native) if !native.is_method() => {
-                let quick = native.answers(given)?;
+                let quick = native.answers(given);
                 let asked = match native.row.name() {
                     ISINSTANCE => Asked::Instance,
                     "getattr" | "hasattr" => Asked::Attribute,
@@ -90,11 +91,11 @@ impl Known {
                 };
                 Some(Known { callee: Value::Native(native.clone()), quick, native: Some(native), asked })
             }
-            Callee::Class(class) if class.builtin => {
+            Callee::Class(class) if class.builtin && given > 0 => {
                 let (quick, native, asked) = match vm.maker(&class) {
-                    Maker::New(new) => (new.answers(given + 1)?, Some(new), Asked::New),
-                    Maker::Container(init) => (init.answers(given + 1)?, Some(init), Asked::Init),
-                    Maker::Type if given == 1 => (class_of as Quick, None, Asked::New),
+                    Maker::New(new) => (new.answers(given + 1), Some(new), Asked::New),
+                    Maker::Container(init) => (init.answers(given + 1), Some(init), Asked::Init),
+                    Maker::Type if given == 1 => (Some(class_of as Quick), None, Asked::New),
                     _ => return None,
                 };
                 Some(Known { callee: Value::Class(class), quick, native, asked })
@@ -125,50 +126,38 @@ impl Known {
         }
     }
 
-    /// The same for arguments that are yet to be evaluated.
-    #[inline(always)]
-    fn answer_computed<const N: usize>(&self, vm: &mut Vm, frame: &mut Frame, call: &PlainCall<N>) -> Eval {
-        let mut values = [const { Value::Unbound }; N];
-        fill(vm, frame, &mut values, &call.args)?;
-        if !gc::pending()
-            && let Some(answer) = self.ask(vm, values.each_ref())
-        {
-            values.into_iter().for_each(Value::discard);
-            vm.finalize_at(frame.code, call.span);
-            return Ok(answer);
-        }
-        self.call(vm, frame, values, call.span)
-    }
-
-    /// Calls it where it has no answer at once.
+    /// Calls it where it has no answer to arguments as they are.
     #[inline(never)]
-    fn call<const N: usize>(&self, vm: &mut Vm, frame: &mut Frame, values: [Value; N], span: Span) -> Eval {
+    fn call<const N: usize>(&self, vm: &mut Vm, frame: &mut Frame, args: &[Operand; N], span: Span) -> Eval {
         match (&self.native, &self.asked, &self.callee) {
-            (Some(native), Asked::New, class) => {
-                call_native_evaluated(vm, frame, native, Some(class.clone()), values, span)
-            }
+            (Some(native), Asked::New, class) => call_native_bound(vm, frame, native, class.clone(), args, span),
             (Some(native), Asked::Init, Value::Class(class)) => {
                 let empty = Vm::empty_container(class);
-                call_native_evaluated(vm, frame, native, Some(empty.clone()), values, span)?;
+                call_native_bound(vm, frame, native, empty.clone(), args, span)?;
                 Ok(empty)
             }
-            (Some(native), _, _) => call_native_evaluated(vm, frame, native, None, values, span),
-            (None, _, callee) => invoke(vm, frame, callee.clone(), values, span),
+            (Some(native), _, _) => call_native_unbound(vm, frame, native, args, span),
+            (None, _, callee) => {
+                let mut values = [const { Value::Unbound }; N];
+                fill(vm, frame, &mut values, args)?;
+                invoke(vm, frame, callee.clone(), values, span)
+            }
         }
     }
 
     #[inline(always)]
     fn ask<const N: usize>(&self, vm: &Vm, args: [&Value; N]) -> Option<Value> {
+        let quick = self.quick?;
         let mut all = [&self.callee; MOST_PLAIN + 1];
         all[1..=N].copy_from_slice(&args);
         match self.asked {
-            Asked::Function | Asked::Instance | Asked::Attribute => (self.quick)(vm, &all[1..=N]),
-            Asked::New => (self.quick)(vm, &all[..=N]),
+            Asked::Function | Asked::Instance | Asked::Attribute => quick(vm, &all[1..=N]),
+            Asked::New => quick(vm, &all[..=N]),
             Asked::Init => {
                 let Value::Class(class) = &self.callee else { return None };
                 let empty = Vm::empty_container(class);
                 all[0] = &empty;
-                (self.quick)(vm, &all[..=N])?;
+                quick(vm, &all[..=N])?;
                 Some(empty)
             }
         }
@@ -249,21 +238,21 @@ fn builtin_call(func: Thunk, global: GlobalCallee, args: Vec<Operand>, classes: 
             if let Some(Some(known)) = known.get()
                 && global.is(vm, &frame.function.globals, &known.callee)
             {
-                if computed {
-                    return known.answer_computed(vm, frame, &call);
-                }
-                if !gc::pending()
+                if !computed
+                    && known.quick.is_some()
+                    && !gc::pending()
                     && let Some(answer) = known.answer(vm, frame, &call.args, &classes)
                 {
                     return Ok(answer);
                 }
+                for class in &classes {
+                    if let Operand::Global(class) = class {
+                        class.find(vm, frame);
+                    }
+                }
+                return known.call(vm, frame, &call.args, span);
             }
             let result = call.of_builtin(vm, frame, &global);
-            for class in &classes {
-                if let Operand::Global(class) = class {
-                    class.find(vm, frame);
-                }
-            }
             if known.get().is_none()
                 && let Some(callee) = global.get(vm, &frame.function.globals)
             {
