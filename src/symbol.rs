@@ -100,7 +100,7 @@ symbols! {
     __match_args__ __all__ __file__ __path__ __package__ __spec__ __loader__ __builtins__ __import__ __main__ __debug__
     __build_class__ __classcell__ __static_attributes__ __firstlineno__ __isabstractmethod__ __objclass__
     __cause__ __context__ __suppress_context__ __traceback__ __notes__ __fspath__ __reduce__ __reduce_ex__ __copy__
-    __deepcopy__ __getstate__ __setstate__ __sizeof__ __text_signature__ __signature__ __future__ __origin__ __args__
+    __deepcopy__ __getstate__ __setstate__ __getnewargs__ __getnewargs_ex__ __sizeof__ __text_signature__ __signature__ __future__ __origin__ __args__
     send throw close asend athrow aclose cancel result exception args value name keys values items get pop append
     update mro write flush read readline print len range object cls fileno isatty
     asyncio _asyncio_future_blocking copy join sort add extend remove insert index count split strip format encode

@@ -9,6 +9,7 @@ pub mod support;
 mod array;
 mod bisect;
 pub mod collections;
+mod copies;
 mod datetime;
 mod decimals;
 pub mod files;
@@ -174,7 +175,7 @@ const MODULES: &[Spec] = &[
     rust("concurrent.futures.thread", &[]).with(|vm, module| names_of(vm, module, "concurrent.futures")),
     library!("configparser"),
     library!("contextlib"),
-    library!("copy"),
+    rust("copy", copies::FUNCTIONS).and(&[page!("copy")]),
     library!("copyreg"),
     library!("csv"),
     library!("dataclasses"),

@@ -4,7 +4,10 @@ use super::text_argument;
 use crate::builtins::prelude::*;
 use crate::machine::classes::{object_init, object_new};
 use crate::machine::display;
+use crate::object::Class;
 use crate::object::attrs::slot_name;
+use crate::object::class::Layout;
+use crate::object::instance::{Instance, Payload};
 use crate::object::native::NativeCall;
 
 pub fn install(vm: &mut Vm) {
@@ -44,15 +47,7 @@ const METHODS: &[Row] = &[
     }),
     method("__getstate__()", get_state),
     method("__reduce__()", reduce),
-    // The `__reduce__` of the class, which may be the one above.
-    method("__reduce_ex__(protocol, /)", |vm, args| {
-        vm.index(&args[1])?;
-        match vm.lookup_special(&args[0], sym::__reduce__) {
-            Some(Value::Native(native)) if std::ptr::fn_addr_eq(native.call, reduce as NativeCall) => reduce(vm, args),
-            Some(_) => vm.call_method(&args[0], sym::__reduce__, &[]),
-            None => reduce(vm, args),
-        }
-    }),
+    method("__reduce_ex__(protocol, /)", reduce_ex),
     method("__sizeof__()", |vm, args| vm.call_page("sys", "_size_of", &args[..1])),
     class_method("__init_subclass__(*args, **kwargs)", init_subclass),
     class_method("__subclasshook__(subclass, /)", not_implemented),
@@ -120,12 +115,14 @@ fn change(vm: &mut Vm, this: &Value, name: &Value, new: Option<Value>, method: &
     Ok(Value::None)
 }
 
-fn get_state(vm: &mut Vm, args: &[Value]) -> Result {
+pub fn get_state(vm: &mut Vm, args: &[Value]) -> Result {
     let this = &args[0];
-    let state = match vm.instance_dict(this).filter(|dict| !dict.is_empty()) {
-        Some(dict) => vm.dict_from_pairs(dict.pairs())?,
-        None => Value::None,
+    let pairs = match this {
+        Value::Instance(instance) if !instance.class().has_dict.get() => Vec::new(),
+        Value::Instance(instance) => instance.attrs.look(|attrs| attrs.pairs()),
+        _ => vm.instance_dict(this).map_or(Vec::new(), |dict| dict.pairs()),
     };
+    let state = if pairs.is_empty() { Value::None } else { vm.dict_from_pairs(pairs)? };
     let keys = vm.class_of(this).slot_keys();
     let slots = Dict::new();
     for key in &keys {
@@ -138,10 +135,31 @@ fn get_state(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 /// How to make the object anew: a function, its arguments, the state to set, and items to add.
-fn reduce(vm: &mut Vm, args: &[Value]) -> Result {
+pub fn reduce(vm: &mut Vm, args: &[Value]) -> Result {
     let protocol = args.get(1).cloned().unwrap_or(Value::Int(0));
     let plain = matches!(args[0], Value::Instance(_));
     vm.call_page("copyreg", "_reduce", &[args[0].clone(), protocol, Value::bool(plain)])
+}
+
+/// By the object's `__reduce__`, unless its class has the one above.
+pub fn reduce_ex(vm: &mut Vm, args: &[Value]) -> Result {
+    vm.index(&args[1])?;
+    let found = vm.get_attr_opt(&args[0], sym::__reduce__)?;
+    let class = vm.class_of(&args[0]);
+    match found {
+        Some(found) if !is_native(&class, vm.name(sym::__reduce__), reduce) => vm.call(&found, &[]),
+        _ => reduce(vm, args),
+    }
+}
+
+/// Whether a class has this method of `object` under a name.
+pub fn is_native(class: &Class, name: &Rc<Str>, call: NativeCall) -> bool {
+    matches!(class.lookup(name), Some(Value::Native(native)) if std::ptr::fn_addr_eq(native.call, call))
+}
+
+/// Whether an object is nothing but its attributes.
+pub fn is_plain(instance: &Instance) -> bool {
+    matches!(instance.payload, Payload::Value(None)) && instance.class().layout == Layout::Object
 }
 
 fn init_subclass(vm: &mut Vm, args: &[Value]) -> Result {
