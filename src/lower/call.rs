@@ -174,7 +174,9 @@ pub(super) fn straight(
     let calls = vm.calls.len();
     let enter = |vm: &mut Vm| {
         vm.calls.push(CallSite { code, span });
-        finalize_first(vm);
+        if gc::pending() {
+            vm.run_finalizers(None);
+        }
         vm.tick()
     };
     let result = vm.call_filled(function, object, |vm, locals| fill(vm, frame, locals), enter);
