@@ -114,9 +114,7 @@ impl Known {
     ) -> Option<Value> {
         match &args[..] {
             [value, _] if !classes.is_empty() => value.hold(vm, frame, |value| self.fits(vm, frame, value, classes)),
-            [object, name] if matches!(self.asked, Asked::Attribute) => {
-                self.ask(vm, [object.peek(frame)?, name.peek(frame)?])
-            }
+            _ if matches!(self.asked, Asked::Attribute) => None,
             [only] => only.look(vm, frame, |only| self.ask(vm, [only])),
             [first, second] => {
                 first.hold(vm, frame, |first| second.look(vm, frame, |second| self.ask(vm, [first, second])))
@@ -136,6 +134,7 @@ impl Known {
                 call_native_bound(vm, frame, native, empty.clone(), args, span)?;
                 Ok(empty)
             }
+            (Some(native), Asked::Attribute, _) => call_native_plain(vm, frame, native, args, span),
             (Some(native), _, _) => call_native_unbound(vm, frame, native, args, span),
             (None, _, callee) => {
                 let mut values = [const { Value::Unbound }; N];
