@@ -423,6 +423,7 @@ fn schedule_callbacks(vm: &mut Vm, this: &Rc<Instance>) -> Result<()> {
 
 fn call_soon(vm: &mut Vm, event_loop: &Value, mut callback: Callback, this: &Rc<Instance>) -> Result<()> {
     if let Callback::Script(script) = &callback {
+        super::loop_methods::check_done_callback(vm, event_loop, &script.0)?;
         // `context=None` is left to the loop.
         if script.1.foreign().is_some_and(Value::is_none) {
             let context = state(vm).contexts.copy();

@@ -250,6 +250,14 @@ pub fn complete(vm: &mut Vm, args: &[Value]) -> Result {
     threads::end_complete(vm, &args[0], &done, is_new, result)
 }
 
+/// In debug mode: refuses what cannot be a callback of a future that is done.
+pub fn check_done_callback(vm: &mut Vm, event_loop: &Value, callback: &Value) -> Result<()> {
+    match event_loop::of(event_loop) {
+        Some(el) if el.debug.get() => check_callback(vm, callback, "call_soon"),
+        _ => Ok(()),
+    }
+}
+
 /// In debug mode: refuses what cannot be a callback.
 fn check_callback(vm: &mut Vm, callback: &Value, method: &str) -> Result<()> {
     let is_coroutine = task::is_coroutine(vm, callback) || super::is_coroutine_function(callback);
