@@ -85,7 +85,7 @@ pub(super) fn push_object(vm: &mut Vm, out: &mut String, value: &Value) -> Resul
 /// `Class(arguments)`
 fn push_call(vm: &mut Vm, out: &mut String, value: &Value, args: &[Value]) -> Result<()> {
     out.extend([vm.class_of(value).name.borrow().as_str(), "("]);
-    vm.push_items(out, args)?;
+    vm.nested_in(super::text::IN_REPR, |vm| vm.push_items(out, args))?;
     out.push(')');
     Ok(())
 }

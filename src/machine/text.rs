@@ -21,7 +21,7 @@ impl Default for DigitLimit {
     }
 }
 
-const IN_REPR: &str = " while getting the repr of an object";
+pub(super) const IN_REPR: &str = " while getting the repr of an object";
 
 /// The text of what is known to be one, or of a subclass.
 fn plain(text: Value) -> Rc<Str> {
