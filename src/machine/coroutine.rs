@@ -7,7 +7,7 @@
 
 use super::prelude::*;
 use crate::machine::links::{awaiting, forward};
-use crate::machine::passing::Passing;
+use crate::machine::passing::{Passing, park};
 use crate::machine::unwind::keep_locals;
 use crate::object::Eval;
 use crate::object::class::Awaited;
@@ -427,7 +427,10 @@ impl Vm {
                 outcome => outcome,
             };
         }
-        self.park(coroutine, parked, created);
+        if self.is_held_caller() {
+            self.suspend_caller(&parked.locals);
+        }
+        park(coroutine, parked, created);
         outcome
     }
 

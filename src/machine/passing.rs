@@ -110,9 +110,12 @@ impl Vm {
         // A frame that is forgotten owns nothing.
         let result = match (frame.exit, result) {
             (Exit::Yield, Ok(value)) if plain => {
+                if self.is_held_caller() {
+                    self.suspend_caller(frame.locals);
+                }
                 parked.pc = frame.pc as usize;
                 std::mem::forget(frame);
-                self.park(root, parked, created);
+                park(root, parked, created);
                 self.depth -= 1;
                 return Passing::Yielded(value);
             }
@@ -123,9 +126,12 @@ impl Vm {
                 return Passing::Returned(value);
             }
             (Exit::Delegate, Ok(Value::Coroutine(inner))) if plain && self.begins(&frame, &inner) => {
+                if self.is_held_caller() {
+                    self.suspend_caller(frame.locals);
+                }
                 parked.pc = frame.pc as usize;
                 std::mem::forget(frame);
-                self.park(root, parked, created);
+                park(root, parked, created);
                 return Passing::Delegated(inner);
             }
             (_, result) => result,
@@ -196,8 +202,11 @@ impl Vm {
                     }
                     std::mem::forget(frame);
                     self.depth += 1;
-                    self.park(generator, parked, true);
+                    if self.is_held_caller() {
+                        self.suspend_caller(&parked.locals);
+                    }
                     self.depth -= 1;
+                    park(generator, parked, true);
                     return more.map(|_| true);
                 }
                 (result, _) => result,
@@ -330,17 +339,15 @@ impl Vm {
         self.leave_caught(&mut locals, &parked.function);
         gc::release_in_order(&mut locals);
     }
+}
 
-    /// Puts the frame back of a coroutine that was running, whose body is `Empty`.
-    #[inline(always)]
-    pub(super) fn park(&mut self, coroutine: &Rc<Coroutine>, parked: ParkedFrame, created: bool) {
-        if self.is_held_caller() {
-            self.suspend_caller(&parked.locals);
-        }
-        std::mem::forget(coroutine.body.replace(Body::Frame(parked)));
-        if created {
-            gc::register(coroutine);
-        }
-        coroutine.state.set(State::Suspended);
+/// Puts the frame back of a coroutine that was running, whose body is `Empty`. Who called one that is held has been noted:
+/// what looks into the frame here would have it moved word by word.
+#[inline(always)]
+pub(super) fn park(coroutine: &Rc<Coroutine>, parked: ParkedFrame, created: bool) {
+    std::mem::forget(coroutine.body.replace(Body::Frame(parked)));
+    if created {
+        gc::register(coroutine);
     }
+    coroutine.state.set(State::Suspended);
 }

@@ -239,7 +239,9 @@ impl Vm {
     #[cold]
     pub(super) fn leave_to_caught(&mut self, locals: &mut [Value], function: &Rc<Function>) {
         let mut known = self.caught.remove(&locals.as_ptr()).unwrap_or_default();
-        known.extend(self.callers.take(self.depth));
+        if self.is_held_caller() {
+            known.extend(self.callers.take(self.depth));
+        }
         let mut own: Option<Rc<FrameView>> = None;
         for Caught { exception, holder } in known {
             let origin = exception.upgrade();
