@@ -44,7 +44,7 @@ pub(super) use by_count;
 
 /// What died while a call's arguments were evaluated is finalised before the call shows an effect, and what died in the
 /// call before anything else does.
-#[inline]
+#[inline(always)]
 pub(super) fn finalize_first(vm: &mut Vm) {
     if gc::pending() {
         vm.run_finalizers(None);
@@ -174,9 +174,7 @@ pub(super) fn straight(
     let calls = vm.calls.len();
     let enter = |vm: &mut Vm| {
         vm.calls.push(CallSite { code, span });
-        if gc::pending() {
-            vm.run_finalizers(None);
-        }
+        finalize_first(vm);
         vm.tick()
     };
     let result = vm.call_filled(function, object, |vm, locals| fill(vm, frame, locals), enter);

@@ -216,14 +216,12 @@ impl Lower<'_> {
     /// The classes of a display of names.
     fn classes(&mut self, display: &Expr) -> Vec<Operand> {
         let ExprKind::Tuple(items) = &display.kind else { return Vec::new() };
-        if !items.iter().all(|item| matches!(item.kind, ExprKind::Name(_))) {
-            return Vec::new();
-        }
         let named = items.iter().map(|item| match item.kind {
-            ExprKind::Name(name) => self.operand(Expr { kind: ExprKind::Name(name), ..*item }),
-            _ => Operand::Constant(Value::Unbound),
+            ExprKind::Name(name) => Some(Expr { kind: ExprKind::Name(name), ..*item }),
+            _ => None,
         });
-        named.collect()
+        let names: Option<Vec<Expr>> = named.collect();
+        names.unwrap_or_default().into_iter().map(|name| self.operand(name)).collect()
     }
 }
 

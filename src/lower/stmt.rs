@@ -455,7 +455,6 @@ impl Lower<'_> {
         });
     }
 
-    /// `x += value` on a local, which is moved out so that a string or list nobody else holds can grow in place.
     /// The term of `local + term`, and where the variable stands; or the expression back.
     fn sum_with(&self, slot: Slot, value: Expr) -> std::result::Result<(Span, Expr), Expr> {
         match value.kind {
@@ -468,6 +467,7 @@ impl Lower<'_> {
         }
     }
 
+    /// `x += value` on a local, which is moved out so that a string or list nobody else holds can grow in place.
     fn aug_assign_local(&mut self, slot: usize, change: Change, value: Expr, target_span: Span, span: Span) {
         let op = change.operator();
         let name = self.local_name(slot);

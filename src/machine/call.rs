@@ -401,7 +401,7 @@ impl Vm {
             _ if function.code.handles => self.execute_handling(&mut frame),
             _ => self.execute(&mut frame),
         };
-        if self.callers.depth >= self.depth {
+        if self.is_held_caller() {
             self.leave_to_caught(frame.locals, function);
         }
         self.depth -= 1;

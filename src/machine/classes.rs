@@ -809,7 +809,7 @@ fn set_dict(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
 }
 
 /// Whether a method is a certain native.
-fn is_call(method: Option<&Value>, call: NativeCall) -> bool {
+pub fn is_call(method: Option<&Value>, call: NativeCall) -> bool {
     matches!(method, Some(Value::Native(native)) if std::ptr::fn_addr_eq(native.call, call))
 }
 

@@ -104,7 +104,7 @@ impl Caught {
 pub(super) struct Callers {
     known: Vec<(u32, Caught)>,
     /// The depth of the innermost, 0 if there are none.
-    pub(super) depth: u32,
+    depth: u32,
 }
 
 impl Callers {

@@ -2,7 +2,7 @@
 
 use super::text_argument;
 use crate::builtins::prelude::*;
-use crate::machine::classes::{object_init, object_new};
+use crate::machine::classes::{is_call, object_init, object_new};
 use crate::machine::display;
 use crate::object::Class;
 use crate::object::attrs::slot_name;
@@ -154,7 +154,7 @@ pub fn reduce_ex(vm: &mut Vm, args: &[Value]) -> Result {
 
 /// Whether a class has this method of `object` under a name.
 pub fn is_native(class: &Class, name: &Rc<Str>, call: NativeCall) -> bool {
-    matches!(class.lookup(name), Some(Value::Native(native)) if std::ptr::fn_addr_eq(native.call, call))
+    is_call(class.lookup(name).as_ref(), call)
 }
 
 /// Whether an object is nothing but its attributes.
