@@ -91,6 +91,15 @@ impl Moment {
         })
     }
 
+    /// With the fields alone that its kind has: what two of them differ in is in no other.
+    fn plain(self) -> Moment {
+        match self.kind {
+            Kind::Date => Moment { hour: 0, minute: 0, second: 0, micro: 0, fold: 0, zone: Value::None, ..self },
+            Kind::Time => Moment { year: 1, month: 1, day: 1, ..self },
+            Kind::DateTime => self,
+        }
+    }
+
     fn key(&self) -> (i32, u8, u8, u8, u8, u8, u32) {
         (self.year, self.month, self.day, self.hour, self.minute, self.second, self.micro)
     }
@@ -264,6 +273,7 @@ fn numbers(kind: Kind, parts: &[Value]) -> Option<Moment> {
 
 /// A moment as an object of a class, which is asked to make it if it is a script's.
 fn made(vm: &mut Vm, class: &Rc<Class>, moment: Moment) -> Result {
+    let moment = moment.plain();
     if vm.extension::<Classes>().of(moment.kind).is_some_and(|own| Rc::ptr_eq(own, class)) {
         return Ok(Instance::create(class, Payload::native(moment)));
     }
