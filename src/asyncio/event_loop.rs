@@ -46,6 +46,8 @@ pub struct EventLoop {
     pub itself: RefCell<Value>,
     age: Cell<u32>,
     pub debug: Cell<bool>,
+    /// What `set_debug` was given, if it was called.
+    pub debug_given: RefCell<Value>,
     /// Passes so far, and the time of the last one that looked at the clock: when tasks began to wait, nearly.
     passes: Cell<u32>,
     pub pass_time: Cell<f64>,
@@ -101,7 +103,7 @@ impl Native for EventLoop {
         for current in [&self.current_task, &self.current_handle] {
             gc::trace_option(current, Value::Instance, visit);
         }
-        for value in [&self.exception_handler, &self.task_factory, &self.completing, &self.itself] {
+        for value in [&self.exception_handler, &self.task_factory, &self.completing, &self.itself, &self.debug_given] {
             gc::trace_cell(value, visit);
         }
     }
@@ -220,6 +222,10 @@ impl EventLoop {
         !self.ready.borrow().is_empty() || !self.arrived.borrow().is_empty()
     }
 
+    pub fn debug_given(&self) -> Value {
+        self.debug_given.borrow().clone().bound().unwrap_or(Value::bool(self.debug.get()))
+    }
+
     /// When the first timer is due, in seconds.
     pub fn first_timer(&self) -> Option<f64> {
         self.drop_cancelled();
@@ -249,6 +255,7 @@ impl EventLoop {
             itself: RefCell::default(),
             age: Cell::new(gc::next_age()),
             debug: Cell::new(false),
+            debug_given: RefCell::default(),
             passes: Cell::new(0),
             pass_time: Cell::new(0.0),
             timed: Cell::new(false),
@@ -434,15 +441,25 @@ pub fn check_thread(vm: &mut Vm, el: &EventLoop) -> Result<()> {
     Ok(())
 }
 
+/// The exception of a call that did not take what was to run, which it keeps alive as that call's frame would.
+#[cold]
+fn refused(vm: &mut Vm, error: Error, ready: &Ready) -> Error {
+    let (Ready::Step(held) | Ready::Throw(held, _) | Ready::Done(_, held) | Ready::Sleep(held) | Ready::Handle(held)) =
+        ready;
+    vm.keep_with(&error, Value::Instance(held.clone()));
+    error
+}
+
 /// Has something run in the next pass of a loop of any kind.
 pub fn add_ready(vm: &mut Vm, event_loop: &Value, ready: Ready) -> Result<()> {
     match of(event_loop) {
         Some(el) if !el.custom.get() => {
             if el.closed.get() {
-                return Err(closed(vm));
+                let error = closed(vm);
+                return Err(refused(vm, error, &ready));
             }
             if el.debug.get() {
-                check_thread(vm, el)?;
+                check_thread(vm, el).map_err(|error| refused(vm, error, &ready))?;
                 let is_new = |task: &Rc<Instance>| match &*future::data(task).task()?.coro.borrow() {
                     Value::Coroutine(coroutine) => Some(coroutine.state.get() == coroutine::State::Created),
                     _ => None,

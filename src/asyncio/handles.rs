@@ -212,6 +212,7 @@ fn new(vm: &mut Vm, args: &[Value]) -> Result {
 fn init(vm: &mut Vm, this: &Value, when: Value, given: [&Value; 4]) -> Result {
     let [callback, args, event_loop, context] = given;
     let Some(handle) = of(this) else { return Ok(Value::None) };
+    let debug = event_loop::asks_debug(vm, event_loop)?;
     let args = vm.collect(args)?;
     let context = contextvars::given(context).unwrap_or_else(|| state(vm).contexts.copy());
     handle.callback.replace(callback.clone());
@@ -219,7 +220,7 @@ fn init(vm: &mut Vm, this: &Value, when: Value, given: [&Value; 4]) -> Result {
     handle.event_loop.replace(event_loop.clone());
     handle.context.replace(Some(context));
     handle.when.replace(when);
-    if event_loop::asks_debug(vm, event_loop)? {
+    if debug {
         let source = format::handle_stack(vm, 0);
         handle.source.replace(source);
     }

@@ -7,6 +7,7 @@ use super::state::{Function, state};
 use super::{asked, contextvars, format, policy, task, threads};
 use crate::builtins::prelude::*;
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
+use crate::syntax::ast::{BinOp, CmpOp};
 
 /// The row of a method that is a function of a page.
 macro_rules! paged {
@@ -82,11 +83,12 @@ pub const METHODS: &[Row] = &[
     of!("def get_exception_handler()", event_loop::of, |_, el, _| Ok(el.exception_handler.borrow().clone())).says("What set_exception_handler() set, or None."),
     paged!("def default_exception_handler(context)", "default_exception_handler").says("Logs what a context says of an exception."),
     paged!("def call_exception_handler(context)", "call_exception_handler").says("Hands the context of an exception to the handler that was set, or to the default one."),
-    of!("def get_debug()", event_loop::of, |_, el, _| Ok(Value::bool(el.debug.get()))),
+    of!("def get_debug()", event_loop::of, |_, el, _| Ok(el.debug_given())),
     method("def set_debug(enabled)", |vm, args| {
         let enabled = vm.truth(&args[1])?;
         let el = this(vm, &args[0])?;
         el.debug.set(enabled);
+        el.debug_given.replace(args[1].clone());
         el.forget_sources();
         if el.running.get() {
             // In the next pass, as all that comes from outside.
@@ -134,7 +136,9 @@ pub const METHODS: &[Row] = &[
     paged!("def set_default_executor(executor)", "set_default_executor"),
     of!("__repr__()", event_loop::of, |vm, el, args| {
         let shown = |flag: bool| if flag { "True" } else { "False" };
-        let (running, closed, debug) = (shown(el.running.get()), shown(el.closed.get()), shown(el.debug.get()));
+        let (running, closed) = (shown(el.running.get()), shown(el.closed.get()));
+        let debug = vm.call_method(&args[0], "get_debug", &[])?;
+        let debug = vm.str(&debug)?;
         let class = vm.class_name(&args[0]);
         Ok(Value::string(format!("<{class} running={running} closed={closed} debug={debug}>")))
     }),
@@ -164,7 +168,7 @@ pub const METHODS: &[Row] = &[
     }),
     getter("_closed", |vm, value| Ok(Value::bool(this(vm, value)?.closed.get()))),
     getter("_default_executor", |vm, value| Ok(this(vm, value)?.executor.borrow().clone())),
-    getter("_debug", |vm, value| Ok(Value::bool(this(vm, value)?.debug.get()))),
+    getter("_debug", |vm, value| Ok(this(vm, value)?.debug_given())),
     getter("_stopping", |vm, value| Ok(Value::bool(this(vm, value)?.stopping.get()))),
 ];
 
@@ -260,8 +264,7 @@ pub fn check_done_callback(vm: &mut Vm, event_loop: &Value, callback: &Value) ->
 
 /// In debug mode: refuses what cannot be a callback.
 fn check_callback(vm: &mut Vm, callback: &Value, method: &str) -> Result<()> {
-    let is_coroutine = task::is_coroutine(vm, callback) || super::is_coroutine_function(callback);
-    if is_coroutine {
+    if task::is_coroutine(vm, callback) || super::is_coroutine_function(vm, callback)? {
         return Err(vm.type_error(format!("coroutines cannot be used with {method}()")));
     }
     if !vm.is_callable(callback) {
@@ -331,7 +334,18 @@ fn call_at(vm: &mut Vm, args: &[Value], when: &Value, of_loop: usize) -> Result 
         event_loop::check_thread(vm, el)?;
         check_callback(vm, &args[2], "call_at")?;
     }
-    let seconds = vm.to_f64(when)?;
+    let seconds = match vm.to_f64(when) {
+        Ok(seconds) => seconds,
+        // What is no number shows when it is compared with another time, at the latest with the clock's.
+        Err(error) => {
+            let now = Value::float(event_loop::time(vm));
+            match el.first_timer() {
+                Some(other) => vm.compare(CmpOp::Lt, when, &Value::float(other))?,
+                None => vm.binary(BinOp::Sub, when, &now)?,
+            };
+            return Err(error);
+        }
+    };
     let handle = make_handle(vm, el, args, when.clone(), of_loop);
     el.add_timer_handle(seconds, &handle);
     Ok(Value::Instance(handle))

@@ -59,18 +59,8 @@ static TASKS: &[Row] = &[
 static COROUTINES: &[Row] = &[
     native("def iscoroutine(obj)", |vm, args| Ok(Value::bool(task::is_coroutine(vm, &args[0]))))
         .says("Whether an object is a coroutine."),
-    native("def iscoroutinefunction(func)", |vm, args| {
-        if is_coroutine_function(&args[0]) {
-            return Ok(Value::bool(true));
-        }
-        // Marked as one, as mocks are.
-        let name = vm.intern("_is_coroutine");
-        let Some(marked) = vm.get_attr_opt(&args[0], &name)? else { return Ok(Value::bool(false)) };
-        let coroutines = vm.import_module("asyncio.coroutines")?;
-        let marker = vm.get_attr(&coroutines, &name)?;
-        Ok(Value::bool(marked.is(&marker)))
-    })
-    .says("Whether a call of this makes a coroutine."),
+    native("def iscoroutinefunction(func)", |vm, args| is_coroutine_function(vm, &args[0]).map(Value::bool))
+        .says("Whether a call of this makes a coroutine."),
 ];
 
 static EVENTS: &[Row] = &[
@@ -238,6 +228,7 @@ pub fn module(vm: &mut Vm) -> Result<Rc<Module>> {
         ("CancelledError", vm.types.CancelledError.clone()),
         ("TimeoutError", vm.types.TimeoutError.clone()),
     ];
+    vm.types.CancelledError.patchable.set(true);
     for (name, class) in named.chain(others) {
         dict.set_str(&vm.intern(name), Value::Class(class));
     }
@@ -273,14 +264,31 @@ fn set_current_task(vm: &mut Vm, args: &[Value], entering: bool) -> Result {
     }
 }
 
-/// `inspect.iscoroutinefunction(value)`.
-pub fn is_coroutine_function(value: &Value) -> bool {
-    match value {
+/// `asyncio.iscoroutinefunction(value)`.
+pub fn is_coroutine_function(vm: &mut Vm, value: &Value) -> Result<bool> {
+    let is_one = match value {
         Value::Function(function) => function.code.kind == CodeKind::Coroutine,
-        Value::BoundMethod(method) => is_coroutine_function(&method.func),
+        Value::BoundMethod(method) => return is_coroutine_function(vm, &method.func),
         Value::Native(native) => native.row.is_async(),
         _ => false,
+    };
+    if is_one {
+        return Ok(true);
     }
+    // A partial of one, or what is marked as one.
+    if vm.loaded("functools").is_some() || vm.loaded("inspect").is_some() {
+        let inspect = vm.import_module("inspect")?;
+        let answer = vm.call_method(&inspect, "iscoroutinefunction", std::slice::from_ref(value))?;
+        if vm.truth(&answer)? {
+            return Ok(true);
+        }
+    }
+    // Marked as mocks are.
+    let name = vm.intern("_is_coroutine");
+    let Some(marked) = vm.get_attr_opt(value, &name)? else { return Ok(false) };
+    let coroutines = vm.import_module("asyncio.coroutines")?;
+    let marker = vm.get_attr(&coroutines, &name)?;
+    Ok(marked.is(&marker))
 }
 
 /// What a future's timer calls on a loop that a script has written.

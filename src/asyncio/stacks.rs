@@ -7,6 +7,7 @@ use crate::object::code::Code;
 use crate::object::coroutine::State;
 use crate::object::frame::FrameView;
 use crate::source::Span;
+use crate::syntax::ast::{BinOp, CmpOp};
 
 /// The frame a suspended task stands in; for a task that failed, the frames of the exception's traceback.
 pub fn get_stack(vm: &mut Vm, this: &Value, limit: &Value) -> Result {
@@ -19,9 +20,7 @@ pub fn get_stack(vm: &mut Vm, this: &Value, limit: &Value) -> Result {
             frames.push(Value::Frame(vm.frame_of(&entry)));
             link = entry.next.borrow().clone();
         }
-        if let Some(limit) = limit.as_int() {
-            frames.truncate(usize::try_from(limit).unwrap_or(0));
-        }
+        cut(vm, &mut frames, limit)?;
         return Ok(Value::list(frames));
     }
     let coro = task::of(this).map(|task| task.coro.borrow().clone()).unwrap_or_default();
@@ -42,11 +41,26 @@ pub fn get_stack(vm: &mut Vm, this: &Value, limit: &Value) -> Result {
             frames.push(Value::Frame(view));
         }
     }
-    if let Some(limit) = limit.as_int() {
-        frames.truncate(usize::try_from(limit).unwrap_or(0));
-    }
+    cut(vm, &mut frames, limit)?;
     frames.reverse();
     Ok(Value::list(frames))
+}
+
+/// Keeps as many of the first frames as a limit says, whatever can be compared and counted down.
+fn cut(vm: &mut Vm, frames: &mut Vec<Value>, limit: &Value) -> Result<()> {
+    if limit.is_none() {
+        return Ok(());
+    }
+    let mut left = limit.clone();
+    for at in 0..frames.len() {
+        let over = vm.compare(CmpOp::LtE, &left, &Value::Int(0))?;
+        if vm.truth(&over)? {
+            frames.truncate(at);
+            break;
+        }
+        left = vm.binary(BinOp::Sub, &left, &Value::Int(1))?;
+    }
+    Ok(())
 }
 
 /// The frames of a script's functions that a task stands in, innermost first.

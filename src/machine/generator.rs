@@ -199,6 +199,11 @@ impl Vm {
                 }
                 let thrown = awaiter.argument.borrow().clone();
                 let error = match &thrown {
+                    Value::Tuple(args) if args.is_empty() => {
+                        // It stays as one that runs.
+                        target.running_async.set(true);
+                        return Err(self.type_error("athrow expected at least 1 argument, got 0"));
+                    }
                     Value::Tuple(args) => {
                         let get = |at: usize| args.get(at).cloned().unwrap_or_default();
                         self.exception_to_throw(&get(0), &get(1), &get(2))?
@@ -236,6 +241,22 @@ impl Vm {
         }
     }
 
+    /// What `athrow()` and `aclose()` are sent first can only be `None`, as long as they have something to do.
+    fn check_first_sent(&mut self, this: &Awaiter, input: &Resume) -> Result<()> {
+        let target = &this.target;
+        let begins = this.operation != Operation::Send
+            && this.state.get() == AwaiterState::Created
+            && target.state.get() != State::Finished
+            && !target.running_async.get()
+            && !target.closed.get();
+        match input {
+            Resume::Send(value) if begins && !value.is_none() => {
+                Err(self.runtime_error("can't send non-None value to a just-started coroutine"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// `awaiter.send(value)`: an awaiter driven by hand. It becomes the chain of a small coroutine of its own.
     pub fn awaiter_resume(&mut self, this: &Rc<Awaiter>, mut input: Resume) -> Result {
         if this.operation == Operation::Await {
@@ -251,6 +272,7 @@ impl Vm {
         let driver = match existing {
             Some(driver) => driver,
             None => {
+                self.check_first_sent(this, &input)?;
                 let body: Box<dyn crate::object::coroutine::NativeCoroutine> = match (input, this.state.get()) {
                     // Thrown into before it has begun: the generator gets it all the same.
                     (Resume::Throw(error), AwaiterState::Created) => {

@@ -122,7 +122,7 @@ impl Callee<'_> {
             if most == 0 {
                 return format!("{name}() takes no positional arguments");
             }
-            let how = if least == most { "exactly" } else { "at most" };
+            let how = if least == most && display != "ContextVar" { "exactly" } else { "at most" };
             return format!("{name}() takes {how} {most} positional argument{} ({given} given)", s(most));
         }
         let least_by_place = least.min(signature.posonly.saturating_sub(hidden));

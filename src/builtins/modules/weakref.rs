@@ -119,9 +119,10 @@ fn given(vm: &mut Vm, what: &str, args: &Value) -> Result<(Value, Value)> {
 }
 
 /// Built-in classes whose instances have no room for weak references in CPython either.
-const WITHOUT: [&str; 16] = [
+const WITHOUT: [&str; 18] = [
     "object", "defaultdict", "ContextVar", "Token", "dict_keys", "dict_values", "dict_items", "mappingproxy", "super",
-    "ReferenceType", "SimpleNamespace", "Match", "UnionType", "attrgetter", "itemgetter", "KeyWrapper",
+    "ReferenceType", "SimpleNamespace", "Match", "UnionType", "attrgetter", "itemgetter", "KeyWrapper", "FutureIter",
+    "anext_awaitable",
 ];
 
 /// Whether CPython's objects of the kind have room for weak references.

@@ -34,6 +34,7 @@ const NAMES: &[Row] = &[
     attribute("__name__", name, set_name),
     attribute("__qualname__", |vm, value| Ok(Value::Str(this(vm, value)?.qualname())), set_qualname),
     class_method("__class_getitem__(object, /)", special::class_getitem),
+    method("__repr__()", special::repr),
 ];
 
 /// What generators and coroutines share.
@@ -84,7 +85,7 @@ const ASYNC_GENERATOR: &[Row] = &[
         Ok(awaiter(generator, Operation::Send, args[1].clone()))
     }),
     of!(
-        "athrow(type, value=<unrepresentable>, traceback=<unrepresentable>, /)",
+        "athrow(type=<unrepresentable>, value=<unrepresentable>, traceback=<unrepresentable>, /)",
         Value::as_coroutine,
         |vm, generator, args| {
             warn_about_three(vm, "athrow", args)?;

@@ -1,6 +1,6 @@
 //! `property`, `classmethod`, `staticmethod`, `super`, and the descriptors of slots and of computed attributes.
 
-use super::special::member;
+use super::special::{self, member};
 use super::{new_class, type_::unpack, wrong_receiver};
 use crate::builtins::prelude::*;
 use crate::machine::attr::attrs_of;
@@ -226,6 +226,7 @@ const STATIC_METHOD: &[Row] = &[
 /// What `classmethod` and `staticmethod` have in common.
 const WRAPPER: &[Row] = &[
     method("__init__(function, /)", |_, _| Ok(Value::None)),
+    method("__repr__()", special::repr),
     method("__get__(instance, owner=None, /)", get),
     member("__func__", wrapped),
     member("__wrapped__", wrapped),
@@ -257,6 +258,7 @@ fn new_wrapper(vm: &mut Vm, args: &[Value], base: &Rc<Class>, make: fn(Value, At
 
 /// Slots and computed attributes.
 const MEMBER: &[Row] = &[
+    method("__repr__()", special::repr),
     method("__get__(instance, owner=None, /)", get),
     method("__set__(instance, value, /)", |vm, args| set(vm, args, Some(args[2].clone()))),
     method("__delete__(instance, /)", |vm, args| set(vm, args, None)),
@@ -299,6 +301,7 @@ fn name_and_class(vm: &mut Vm, value: &Value) -> Result<(Rc<Str>, Option<Rc<Clas
 const SUPER: &[Row] = &[
     static_method("__new__(cls, type=<unrepresentable>, object_or_type=<unrepresentable>, /)", new_super),
     method("__init__(type=<unrepresentable>, object_or_type=<unrepresentable>, /)", |_, _| Ok(Value::None)),
+    method("__repr__()", special::repr),
     method("__get__(instance, owner=None, /)", |vm, args| {
         let Some(data) = args[0].data::<Super>() else { return Ok(args[0].clone()) };
         match (&data.this, args[1].given()) {
