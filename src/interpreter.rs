@@ -20,6 +20,9 @@ const TIMED_OUT: u8 = 124;
 /// Where CPython tells of what went wrong when it looked at what a program exits with.
 const LEFT_BEHIND: &str = "Exception ignored on threading shutdown";
 
+/// The modules of the library that CPython never frees, or so late that nothing is heard of what they hold.
+const LASTING: &[&str] = &["asyncio", "builtins", "gc", "logging", "sys", "threading"];
+
 /// An interpreter: its modules, its event loops, and the host it runs on. Several can live in one process.
 pub struct Interpreter {
     pub vm: Vm,
@@ -228,7 +231,7 @@ impl Interpreter {
         // Without functions and classes the module's variables die with it, in order of definition; else they are
         // garbage together.
         vm.leaving = true;
-        let module = Rc::downgrade(&main);
+        let (module, variables) = (Rc::downgrade(&main), Rc::downgrade(&main.dict));
         let name = vm.name(sym::__main__).clone();
         drop((vm.modules.remove_str(&name), main));
         vm.run_finalizers(None);
@@ -242,6 +245,17 @@ impl Interpreter {
             }
         }
         vm.collect_at_exit();
+        if module.strong_count() == 0 && variables.strong_count() > 0 {
+            // The library refers to a function of the script: what CPython frees of it goes as well.
+            vm.signals.deliver = Value::None;
+            vm.interrupt_handler = Value::None;
+            for (name, _) in vm.modules.pairs() {
+                if let Some(name) = name.as_str().filter(|name| !LASTING.contains(&name.as_str())) {
+                    vm.modules.remove_str(name);
+                }
+            }
+            vm.collect_at_exit();
+        }
         // A module that somebody still holds loses its names.
         let Some(module) = module.upgrade() else { return };
         let variables = module.dict.clone();
