@@ -37,7 +37,7 @@ impl Vm {
             (BinOp::BitOr | BinOp::BitAnd | BinOp::BitXor | BinOp::Sub, _, _)
                 if views::is_set_like(a) || views::is_set_like(b) =>
             {
-                self.view_binary(op, a, b).map(Some)
+                views::binary(self, op, a, b).map(Some)
             }
             (BinOp::BitOr, _, _) if views::is_proxy(a) || views::is_proxy(b) => {
                 let (a, b) = (views::proxied(a).unwrap_or(a.clone()), views::proxied(b).unwrap_or(b.clone()));
@@ -46,33 +46,6 @@ impl Vm {
             (BinOp::BitOr, _, _) => generic::union_of(self, a, b),
             _ => Ok(None),
         }
-    }
-
-    /// `keys() op iterable` and the like: always a new set.
-    fn view_binary(&mut self, op: BinOp, a: &Value, b: &Value) -> Result {
-        if op == BinOp::BitAnd {
-            // Only what is in both need be hashable.
-            let smaller = views::is_set_like(b) && (!views::is_set_like(a) || self.len(b)? > self.len(a)?);
-            let (view, other) = if smaller { (b, a) } else { (a, b) };
-            let mut found = Vec::new();
-            self.for_each(other, |vm, item| {
-                if vm.contains(view, &item)? {
-                    found.push(item);
-                }
-                Ok(true)
-            })?;
-            return self.new_set(found, false);
-        }
-        let left = self.collect(a)?;
-        let left = self.make_set(left, false)?;
-        let right = self.collect(b)?;
-        let right = self.make_set(right, false)?;
-        let result = match op {
-            BinOp::BitOr => self.set_union(&left, &right)?,
-            BinOp::BitXor => self.set_symmetric_difference(&left, &right)?,
-            _ => self.set_difference(&left, &right)?,
-        };
-        Ok(Value::Set(Rc::new(result)))
     }
 
     /// `a + b` and `a * n` of sequences, which come after all special methods have been asked.

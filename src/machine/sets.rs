@@ -186,6 +186,41 @@ impl Vm {
         Ok(result)
     }
 
+    /// The elements of any iterable as a set.
+    pub fn as_set(&mut self, value: &Value) -> Result<Rc<Set>> {
+        if let Some(set) = value.as_set() {
+            return Ok(set.clone());
+        }
+        let set = Rc::new(Set::new(false));
+        self.set_update(&set, value)?;
+        Ok(set)
+    }
+
+    /// `set.difference_update(iterable)`.
+    pub fn set_subtract(&mut self, set: &Rc<Set>, other: &Value) -> Result<()> {
+        // A dict knows the hashes of its keys already.
+        let keys = if let Value::Dict(_) = other { Some(self.as_set(other)?) } else { None };
+        if let Some(other) = keys.as_ref().or(other.as_set()) {
+            return self.set_remove_all(set, &other.clone());
+        }
+        self.for_each(other, |vm, item| vm.set_remove_key(set, &item).map(|_| true))?;
+        set.table.borrow_mut().close_gaps();
+        Ok(())
+    }
+
+    /// `set.symmetric_difference_update(iterable)`.
+    pub fn set_toggle(&mut self, set: &Set, other: &Value) -> Result<()> {
+        let elements = self.as_set(other)?;
+        match other {
+            Value::Dict(dict) => {
+                set.by_identity.set(set.by_identity.get() || elements.by_identity.get());
+                let keys = dict.table.borrow().iter().map(|entry| (entry.hash, entry.key.clone())).collect();
+                self.toggle_each(set, keys)
+            }
+            _ => self.set_toggle_all(set, &elements),
+        }
+    }
+
     /// `set -= other`.
     pub fn set_remove_all(&mut self, set: &Set, other: &Set) -> Result<()> {
         if std::ptr::eq(set, other) {
@@ -211,7 +246,11 @@ impl Vm {
         if other.by_identity.get() {
             set.by_identity.set(true);
         }
-        for (hash, item) in other.elements() {
+        self.toggle_each(set, other.elements())
+    }
+
+    fn toggle_each(&mut self, set: &Set, elements: Vec<(i64, Value)>) -> Result<()> {
+        for (hash, item) in elements {
             match self.table_find(&set.table, hash, &item)? {
                 Some(at) => {
                     let removed = set.table.borrow_mut().remove_at(at);

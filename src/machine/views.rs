@@ -1,8 +1,10 @@
 //! The live views of a dict (`keys()`, `values()`, `items()`) and the read-only view of a mapping.
 
 use super::prelude::*;
+use crate::object::Set;
 use crate::object::instance::{Instance, Native};
 use crate::object::iter::DictPart;
+use crate::syntax::ast::BinOp;
 
 /// What `dict.keys()`, `dict.values()` and `dict.items()` return.
 pub struct DictView {
@@ -94,4 +96,80 @@ pub fn contains(vm: &mut Vm, container: &Value, item: &Value) -> Result<Option<b
             Ok(Some(false))
         }
     }
+}
+
+/// `keys() op iterable` and the like: always a new set, its elements in the order of CPython's.
+pub fn binary(vm: &mut Vm, op: BinOp, a: &Value, b: &Value) -> Result {
+    if op == BinOp::BitAnd {
+        return if is_set_like(a) { intersection(vm, a, b) } else { intersection(vm, b, a) };
+    }
+    if let (BinOp::BitXor, Some(one), Some(other)) = (op, items(a), items(b)) {
+        return differing_items(vm, one, other);
+    }
+    let result = Rc::new(Set::new(false));
+    match a.data::<DictView>() {
+        Some(DictView { dict, object: Value::Unbound, part: DictPart::Keys }) => {
+            vm.set_update(&result, &Value::Dict(dict.clone()))?;
+        }
+        _ => vm.set_update(&result, a)?,
+    }
+    match op {
+        BinOp::BitOr => vm.set_update(&result, b)?,
+        BinOp::BitXor => vm.set_toggle(&result, b)?,
+        _ => vm.set_subtract(&result, b)?,
+    }
+    Ok(Value::Set(result))
+}
+
+fn items(value: &Value) -> Option<&Rc<Dict>> {
+    value.data::<DictView>().filter(|view| view.part == DictPart::Items).map(|view| &view.dict)
+}
+
+/// What is in both. Only that need be hashable.
+fn intersection(vm: &mut Vm, view: &Value, other: &Value) -> Result {
+    if let Value::Set(set) = other {
+        if !set.frozen && vm.len(view)? <= set.len() {
+            let result = Rc::new(Set::new(false));
+            vm.for_each(view, |vm, item| {
+                if vm.set_contains_key(set, &item)? {
+                    vm.set_add(&result, item)?;
+                }
+                Ok(true)
+            })?;
+            return Ok(Value::Set(result));
+        }
+    }
+    let (mut view, mut other) = (view, other);
+    if is_set_like(other) && vm.len(other)? > vm.len(view)? {
+        std::mem::swap(&mut view, &mut other);
+    }
+    let result = Rc::new(Set::new(false));
+    vm.for_each(other, |vm, item| {
+        if vm.contains(view, &item)? {
+            vm.set_add(&result, item)?;
+        }
+        Ok(true)
+    })?;
+    Ok(Value::Set(result))
+}
+
+/// The items that only one of two dicts has: first those of the second.
+fn differing_items(vm: &mut Vm, one: &Rc<Dict>, other: &Rc<Dict>) -> Result {
+    let (rest, result) = (Rc::new(Dict::new()), Rc::new(Set::new(false)));
+    vm.dict_update(&rest, &Value::Dict(one.clone()))?;
+    for (key, value) in other.pairs() {
+        let same = match vm.dict_get(&rest, &key)? {
+            Some(known) => vm.eq(&known, &value)?,
+            None => false,
+        };
+        if same {
+            vm.dict_remove(&rest, &key)?;
+        } else {
+            vm.set_add(&result, Value::tuple(vec![key, value]))?;
+        }
+    }
+    for (key, value) in rest.pairs() {
+        vm.set_add(&result, Value::tuple(vec![key, value]))?;
+    }
+    Ok(Value::Set(result))
 }

@@ -86,7 +86,7 @@ const SET: &[Row] = &[
     }),
     of_others!("difference_update(*others)", |vm: &mut Vm, set, others: &[Value]| {
         for other in others {
-            subtract(vm, set, other)?;
+            vm.set_subtract(set, other)?;
         }
         Ok(Value::None)
     }),
@@ -100,7 +100,9 @@ const SET: &[Row] = &[
     of!("remove(object, /)", Value::as_set, |vm, set, args| {
         if vm.set_remove(set, &args[1])? { Ok(Value::None) } else { Err(vm.key_error(args[1].clone())) }
     }),
-    of!("symmetric_difference_update(other, /)", Value::as_set, symmetric_difference_update),
+    of!("symmetric_difference_update(other, /)", Value::as_set, |vm, set, args| {
+        vm.set_toggle(set, &args[1]).map(|()| Value::None)
+    }),
     of_others!("update(*others)", |vm: &mut Vm, set, others: &[Value]| {
         for other in others {
             vm.set_update(set, other)?;
@@ -113,16 +115,6 @@ const FROZENSET: &[Row] = &[static_method("__new__(cls, iterable=(), /)", new_fr
 
 fn made(set: Set) -> Value {
     Value::Set(Rc::new(set))
-}
-
-/// The elements of any iterable as a set.
-fn as_set(vm: &mut Vm, value: &Value) -> Result<Rc<Set>> {
-    if let Some(set) = value.as_set() {
-        return Ok(set.clone());
-    }
-    let set = Rc::new(Set::new(false));
-    vm.set_update(&set, value)?;
-    Ok(set)
 }
 
 fn new_frozen(vm: &mut Vm, args: &[Value]) -> Result {
@@ -169,24 +161,12 @@ fn intersect_one(vm: &mut Vm, set: &Rc<Set>, other: &Value) -> Result<Set> {
     Ok(result)
 }
 
-/// `set -= iterable`
-fn subtract(vm: &mut Vm, set: &Rc<Set>, other: &Value) -> Result<()> {
-    // A dict knows the hashes of its keys already.
-    let keys = if let Value::Dict(_) = other { Some(as_set(vm, other)?) } else { None };
-    if let Some(other) = keys.as_ref().or(other.as_set()) {
-        return vm.set_remove_all(set, &other.clone());
-    }
-    vm.for_each(other, |vm, item| vm.set_remove_key(set, &item).map(|_| true))?;
-    set.table.borrow_mut().close_gaps();
-    Ok(())
-}
-
 fn difference(vm: &mut Vm, set: &Rc<Set>, others: &[Value]) -> Result {
     let mut result = None;
     for other in others {
         match &result {
             None if other.as_set().is_some() || matches!(other, Value::Dict(_)) => {
-                let other = as_set(vm, other)?;
+                let other = vm.as_set(other)?;
                 result = Some(Rc::new(vm.set_difference(set, &other)?));
             }
             _ => {
@@ -194,7 +174,7 @@ fn difference(vm: &mut Vm, set: &Rc<Set>, others: &[Value]) -> Result {
                     Some(left) => left,
                     None => Rc::new(vm.set_copy(set, set.frozen)?),
                 };
-                subtract(vm, &left, other)?;
+                vm.set_subtract(&left, other)?;
                 result = Some(left);
             }
         }
@@ -213,12 +193,6 @@ fn symmetric_difference(vm: &mut Vm, set: &Rc<Set>, args: &[Value]) -> Result {
     vm.set_update(&result, &args[1])?;
     vm.set_toggle_all(&result, set)?;
     Ok(Value::Set(result))
-}
-
-fn symmetric_difference_update(vm: &mut Vm, set: &Rc<Set>, args: &[Value]) -> Result {
-    let other = as_set(vm, &args[1])?;
-    vm.set_toggle_all(set, &other)?;
-    Ok(Value::None)
 }
 
 fn is_disjoint(vm: &mut Vm, set: &Rc<Set>, args: &[Value]) -> Result {
