@@ -827,10 +827,12 @@ fn run_watched(vm: &mut Vm, el: &EventLoop, this: &Value, ready: Ready, source: 
         Ready::Step(task) | Ready::Throw(task, _) | Ready::Done(Callback::Wakeup(task), _) => Some(task.clone()),
         _ => None,
     };
+    // A function of CPython's library that has a frame.
+    let of_library = matches!(&ready, Ready::Done(Callback::Native(..), _));
     let handle = handle_for(vm, this, &ready, None, source);
     el.current_handle.replace(Some(handle.clone()));
     let begun = own_time(vm, el, this)?;
-    let result = run_ready(vm, this, ready);
+    let result = vm.below(u32::from(of_library), |vm| run_ready(vm, this, ready));
     el.current_handle.replace(None);
     result?;
     let took = own_time(vm, el, this)? - begun;

@@ -295,7 +295,8 @@ pub fn is_coroutine_function(vm: &mut Vm, value: &Value) -> Result<bool> {
 static SET_RESULT_UNLESS_CANCELLED: Row = method("_set_result_unless_cancelled(result)", |vm, args| {
     if let Value::Instance(future) = &args[0] {
         if !future::is_done(future) {
-            future::fulfil(vm, future, args[1].clone())?;
+            // The function has a frame in CPython.
+            vm.below(1, |vm| future::fulfil(vm, future, args[1].clone()))?;
         }
     }
     Ok(Value::None)

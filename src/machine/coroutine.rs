@@ -160,8 +160,16 @@ impl Vm {
                     })),
                     _ => None,
                 };
+                // What an awaitable driven by hand drives has nobody above it who closes it.
+                let handed_out = at == 0 && root.kind == Kind::Generator && root.code.is_none();
+                if let (Some(Some(_)), Ok(Outcome::Yield(_)), true) = (&failure, &result, handed_out) {
+                    return result;
+                }
                 if let Some(failure) = failure {
-                    drop(result);
+                    match result {
+                        Ok(Outcome::Yield(_)) => self.cut_off(chain, at),
+                        _ => drop(result),
+                    }
                     while chain.len() > at {
                         self.pop(chain);
                     }
@@ -238,6 +246,20 @@ impl Vm {
     #[cold]
     pub(super) fn already_executing(&mut self, kind: Kind) -> Error {
         self.value_error(format!("{} already executing", kind_name(kind)))
+    }
+
+    /// Leaves a member that ignored `GeneratorExit` suspended where it is, with all that it waits for.
+    #[cold]
+    fn cut_off(&mut self, chain: &mut Vec<Rc<Coroutine>>, at: usize) {
+        let members = chain.split_off(at + 1);
+        self.depth -= members.len() as u32;
+        let is_running = chain[at].running_async.get();
+        let Some(member) = chain.last().cloned() else { return };
+        self.pop(chain);
+        member.running_async.set(is_running);
+        if !members.is_empty() {
+            member.set_chain(Box::new(Chain { members, epoch: self.chain_epoch }));
+        }
     }
 
     fn pop(&mut self, chain: &mut Vec<Rc<Coroutine>>) -> Option<Kind> {

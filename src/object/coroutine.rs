@@ -387,6 +387,9 @@ impl Drop for Coroutine {
             revived.iterable = self.iterable;
             revived.hooked = self.hooked.clone();
             revived.closed = self.closed.clone();
+            revived.running_async = self.running_async.clone();
+            // What waits for it is gone; what it waits for is found by its links.
+            revived.in_chain = self.in_chain.clone();
             revived.origin = self.origin.clone();
             revived.age = self.age.clone();
             revived.chain.swap(&self.chain);
