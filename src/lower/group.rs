@@ -32,20 +32,15 @@ impl Lower<'_> {
             let cond = Box::new(move |vm: &mut Vm, frame: &mut Frame| {
                 let kind = kind(vm, frame)?;
                 let remaining = frame.locals[rest as usize].clone();
-                if remaining.is_none() {
-                    return Ok(false);
-                }
                 let (matched, left) = vm.split_group(&remaining, &kind).at(clause)?;
-                if matched.is_none() {
-                    return Ok(false);
-                }
                 frame.locals[rest as usize] = left;
+                let Value::Exception(exception) = &matched else { return Ok(false) };
+                // It is what is being handled until all clauses are through, or the next one takes its share.
+                vm.handle_instead(frame, exception.clone());
                 frame.locals[part as usize] = matched;
                 Ok(true)
             });
             let next = self.emit(Step::JumpIfNot(cond, 0), kind_span);
-            let part_outer = self.temp();
-            self.emit_enter_handler(part, part_outer, kind_span);
             let name = handler.name.map(|name| name.name);
             if let Some(name) = name {
                 let store = self.store_name(name);
@@ -56,9 +51,9 @@ impl Lower<'_> {
             }
             let clause_failed = self.temp();
             let clause_clear = self.unit.next_slot;
-            let kind = BlockKind::Handler { exc: part, outer: part_outer, name };
+            let kind = BlockKind::Handler { exc: part, outer, name };
             let range = self.range(kind, |lower| lower.body(handler.body));
-            self.leave_clause(part, part_outer, name, kind_span);
+            self.leave_clause(part, name, kind_span);
             let over = self.emit(Step::Jump(0), kind_span);
             self.protect(range, clause_failed, clause_clear);
             self.emit_do(kind_span, move |_, frame| {
@@ -68,7 +63,7 @@ impl Lower<'_> {
                 }
                 Ok(())
             });
-            self.leave_clause(part, part_outer, name, kind_span);
+            self.leave_clause(part, name, kind_span);
             self.patch(over);
             self.patch(next);
         }
@@ -91,10 +86,9 @@ impl Lower<'_> {
         self.patch(done);
     }
 
-    fn leave_clause(&mut self, part: u32, outer: u32, name: Option<Symbol>, span: Span) {
+    fn leave_clause(&mut self, part: u32, name: Option<Symbol>, span: Span) {
         let forget = name.map(|name| (self.store_name(name), self.delete_name(name, span)));
         self.emit_do(span, move |vm, frame| {
-            vm.leave_handler(frame, outer);
             frame.locals[part as usize] = Value::Unbound;
             if let Some((store, delete)) = &forget {
                 store(vm, frame, Value::None)?;
@@ -128,9 +122,10 @@ impl Vm {
             }
         }
         let Value::Exception(e) = exception else { return Ok((Value::None, Value::None)) };
-        if !e.is(&self.types.BaseExceptionGroup) {
-            if !self.exception_matches(exception, kind)? {
-                return Ok((Value::None, exception.clone()));
+        let is_group = e.is(&self.types.BaseExceptionGroup);
+        if self.exception_matches(exception, kind)? {
+            if is_group {
+                return Ok((exception.clone(), Value::None));
             }
             // A plain exception is wrapped, so that the clause always sees a group.
             let class = if e.is(&self.types.Exception) {
@@ -141,9 +136,23 @@ impl Vm {
             let wrapped = self.call(&Value::Class(class), &[Value::str(""), Value::tuple([exception.clone()])])?;
             return Ok((wrapped, Value::None));
         }
-        match self.call_method(exception, "split", std::slice::from_ref(kind))? {
-            Value::Tuple(parts) if parts.len() == 2 => Ok((parts[0].clone(), parts[1].clone())),
-            _ => Err(self.type_error("split() must return a pair")),
+        if !is_group {
+            return Ok((Value::None, exception.clone()));
+        }
+        let parts = self.call_method(exception, "split", std::slice::from_ref(kind))?;
+        let class = self.type_name(exception);
+        match &parts {
+            Value::Tuple(pair) => match &pair[..] {
+                [matched, left, ..] => Ok((matched.clone(), left.clone())),
+                short => {
+                    let message = format!("{class}.split must return a 2-tuple, got tuple of size {}", short.len());
+                    Err(self.type_error(message))
+                }
+            },
+            other => {
+                let message = format!("{class}.split must return a tuple, not {}", self.type_name(other));
+                Err(self.type_error(message))
+            }
         }
     }
 

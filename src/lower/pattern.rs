@@ -170,23 +170,16 @@ impl Lower<'_> {
                 }
                 return Ok(true);
             }
-            let collected;
-            let items: &[Value] = match subject {
-                Value::Tuple(tuple) => tuple,
-                _ => {
-                    collected = vm.iter(subject).and_then(|iterator| vm.collect_from(&iterator)).at(span)?;
-                    &collected
-                }
-            };
-            if items.len() < least {
-                return Ok(false);
+            // From here on the items are what an assignment would unpack, whatever the length was said to be.
+            let mut items = match star {
+                Some(_) => vm.unpack_star(subject, before.len(), after.len()),
+                None => vm.unpack(subject, least),
             }
-            let tail = items.len() - after.len();
+            .at(span)?;
             if let Some(Some(name)) = star {
-                captures.push((name, Value::list(items[before.len()..tail].to_vec())));
+                captures.push((name, items.remove(before.len())));
             }
-            let last = items[tail..].iter();
-            for ((_, test), item) in before.iter().zip(items).chain(after.iter().zip(last)) {
+            for ((_, test), item) in before.iter().chain(&after).zip(&items) {
                 if !test(vm, frame, item, captures)? {
                     return Ok(false);
                 }

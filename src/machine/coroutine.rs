@@ -174,14 +174,14 @@ impl Vm {
                         self.pop(chain);
                     }
                     closing = None;
-                    next = Next::Resume(Resume::Fail(match failure {
-                        Some(error) => error,
-                        None if chain.is_empty() => exit,
+                    next = Next::Resume(match failure {
+                        Some(error) => Resume::Fail(error),
+                        None if chain.is_empty() => Resume::Throw(exit),
                         None => {
                             closing = Some((chain.len() - 1, exit));
-                            self.generator_exit()
+                            Resume::Fail(self.generator_exit())
                         }
-                    }));
+                    });
                     continue;
                 }
             }

@@ -73,7 +73,10 @@ impl Vm {
                     }
                     // 3.13: the value of a return in answer to GeneratorExit.
                     Ok(Outcome::Return(value)) => Ok(value),
-                    Ok(_) => Err(self.ignored_exit(generator.kind)),
+                    Ok(_) => {
+                        let ignored = self.ignored_exit(generator.kind);
+                        Err(self.raised_here(ignored))
+                    }
                     Err(e) if e.is(&self.types.GeneratorExit) || e.is(&self.types.StopIteration) => Ok(Value::None),
                     Err(e) => Err(e),
                 }

@@ -112,11 +112,14 @@ impl Vm {
     /// The keys that a mapping of any kind says it has.
     pub fn mapping_keys(&mut self, mapping: &Value) -> Result<Vec<Value>> {
         let keys = self.call_method(mapping, sym::keys, &[])?;
-        if self.iter(&keys).is_err_and(|e| e.is(&self.types.TypeError)) {
-            let (owner, found) = (self.type_name(mapping), self.type_name(&keys));
-            return Err(self.type_error(format!("{owner}.keys() returned a non-iterable (type {found})")));
+        match self.iter(&keys) {
+            Ok(iterator) => self.collect(&iterator),
+            Err(e) if e.is(&self.types.TypeError) => {
+                let (owner, found) = (self.type_name(mapping), self.type_name(&keys));
+                Err(self.type_error(format!("{owner}.keys() returned a non-iterable (type {found})")))
+            }
+            Err(e) => Err(e),
         }
-        self.collect(&keys)
     }
 
     /// What a mapping of any kind says it has.

@@ -50,13 +50,13 @@ impl Vm {
     /// The same for all that may come.
     pub fn execute_after(&mut self, frame: &mut Frame, input: Resume) -> Eval {
         if let Resume::Throw(error) = &input {
-            // Raised here like any other, but what whoever throws it is handling is no context of it.
-            if let Some(handled) = &frame.handled {
-                error.0.set_context(handled);
-            }
             let thrown = error.clone();
             match self.accept(frame, input) {
+                // Raised here like any other, but what whoever throws it is handling is no context of it.
                 Err(error) if Rc::ptr_eq(&error.0, &thrown.0) => {
+                    if let Some(handled) = &frame.handled {
+                        error.0.set_context(handled);
+                    }
                     let handling = std::mem::replace(&mut self.handling, frame.handled.clone());
                     let caught = self.unwind(frame, error);
                     self.handling = handling;
@@ -349,6 +349,7 @@ impl Vm {
                 Ok(None)
             }
             Resume::Fail(error) => Err(error),
+            Resume::Throw(error) if has_ended(&frame.locals[slot]) => Err(error),
             Resume::Send(_) | Resume::Throw(_) if matches!(&frame.locals[slot], Value::Coroutine(_)) => {
                 let Value::Coroutine(native) = frame.locals[slot].clone() else { return Ok(None) };
                 let again = self.resume_in_frame(frame, slot, &native, input)?;
@@ -565,6 +566,7 @@ impl Vm {
                 }
                 Ok(again)
             }
+            Resume::Throw(error) if has_ended(&iterator) => Err(error),
             Resume::Throw(error) => match self.throw_into(&iterator, error)? {
                 Outcome::Return(value) => {
                     frame.put(slot, value);
@@ -606,4 +608,9 @@ impl Vm {
             _ => Ok(None),
         }
     }
+}
+
+/// Whether what a frame waits for is a coroutine that has ended: nothing that is thrown can go there any more.
+fn has_ended(awaited: &Value) -> bool {
+    matches!(awaited, Value::Coroutine(coroutine) if coroutine.state.get() == State::Finished)
 }

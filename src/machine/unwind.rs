@@ -309,6 +309,12 @@ impl Vm {
         }
     }
 
+    /// Handles another exception in place of the one that is being handled.
+    pub fn handle_instead(&mut self, frame: &mut Frame, exception: Rc<Exception>) {
+        self.handling = Some(exception.clone());
+        frame.handled = Some(exception);
+    }
+
     /// Ends what `enter_handler` began, if it did.
     pub fn leave_handler(&mut self, frame: &mut Frame, outer: Slot) {
         match frame.locals[outer as usize].take() {
