@@ -235,18 +235,20 @@ pub struct Set {
     /// Whether an element is hashed by identity: then the order is that of insertion, so that a run is the same every
     /// time.
     pub by_identity: Cell<bool>,
+    /// Where the search for the next element to pop begins: see [`Table::next_to_pop`].
+    pub finger: Cell<u32>,
     pub hash: Cell<Option<i64>>,
     pub mark: gc::Mark,
 }
 
 impl Set {
     pub fn new(frozen: bool) -> Set {
-        Set::with(Table::new_indexed(), frozen)
+        Set::with(Table::new(), frozen)
     }
 
     pub fn with(table: Table<()>, frozen: bool) -> Set {
-        let (by_identity, hash) = (Cell::new(false), Cell::new(None));
-        Set { table: RefCell::new(table), frozen, by_identity, hash, mark: gc::Mark::default() }
+        let (by_identity, finger, hash) = (Cell::new(false), Cell::new(0), Cell::new(None));
+        Set { table: RefCell::new(table), frozen, by_identity, finger, hash, mark: gc::Mark::default() }
     }
 
     pub fn len(&self) -> usize {

@@ -8,6 +8,10 @@
 //! **Invariant**: the table never calls script code. Whether two keys are equal is asked of a function that may answer
 //! "not known"; the machine then decides outside and asks again.
 
+use std::cell::Cell;
+
+use thin_vec::ThinVec;
+
 use super::value::Value;
 
 pub struct Entry<V> {
@@ -17,22 +21,21 @@ pub struct Entry<V> {
     pub value: V,
 }
 
+/// A set's table has no values, and an index from the first entry on.
 pub struct Table<V> {
-    entries: Vec<Entry<V>>,
+    entries: ThinVec<Entry<V>>,
     /// Positions in `entries`, `EMPTY` or `DUMMY`; its length is a power of two, or 0 while a short scan does.
-    index: Vec<u32>,
+    index: ThinVec<u32>,
     used: u32,
     /// Used and dummy places of the index; without one, whether there is room for more than five entries.
     fill: u32,
-    /// Whether there is an index from the first entry on (sets).
-    indexed: bool,
-    /// Where the search for the next element to pop begins: a place of the index.
-    finger: u32,
     /// The entries before this position are holes.
     front: u32,
     /// Changes whenever a key is inserted or removed.
     pub keys_version: u32,
 }
+
+const _: () = assert!(size_of::<Table<Value>>() == 32, "a dict fits in 64 bytes with its two counts");
 
 const EMPTY: u32 = u32::MAX;
 const DUMMY: u32 = u32::MAX - 1;
@@ -77,10 +80,10 @@ struct Probe {
 
 impl Probe {
     #[inline(always)]
-    fn new(hash: i64, index_len: usize, indexed: bool) -> Probe {
+    fn new<V>(hash: i64, index_len: usize) -> Probe {
         let mask = index_len - 1;
         let first = hash as usize & mask;
-        let row = if indexed { LINEAR_PROBES } else { 0 };
+        let row = if Table::<V>::INDEXED { LINEAR_PROBES } else { 0 };
         let last = if first + row <= mask { first + row } else { first };
         Probe { place: first, first, last, perturb: hash as u64, mask, row }
     }
@@ -98,23 +101,22 @@ impl Probe {
     }
 }
 
+fn empty_index(size: usize) -> ThinVec<u32> {
+    let mut index = ThinVec::with_capacity(size);
+    index.resize(size, EMPTY);
+    index
+}
+
 impl<V> Table<V> {
+    /// Whether there is an index from the first entry on.
+    const INDEXED: bool = size_of::<V>() == 0;
+
     pub fn new() -> Table<V> {
-        Table {
-            entries: Vec::new(),
-            index: Vec::new(),
-            used: 0,
-            fill: 0,
-            indexed: false,
-            finger: 0,
-            front: 0,
-            keys_version: 0,
-        }
+        Table { entries: ThinVec::new(), index: Self::first_index(), used: 0, fill: 0, front: 0, keys_version: 0 }
     }
 
-    /// A table whose index exists from the start.
-    pub fn new_indexed() -> Table<V> {
-        Table { indexed: true, index: vec![EMPTY; 8], ..Table::new() }
+    fn first_index() -> ThinVec<u32> {
+        if Self::INDEXED { empty_index(8) } else { ThinVec::new() }
     }
 
     /// Makes room for entries to come.
@@ -122,7 +124,7 @@ impl<V> Table<V> {
         self.entries.reserve_exact(more);
         let total = self.len() + more;
         if self.index.is_empty() && total > SCANNED {
-            self.rebuild(total * 2);
+            self.rebuild(total * 5 / 3 + 1);
         }
     }
 
@@ -188,13 +190,14 @@ impl<V> Table<V> {
         (front < self.entries.len()).then_some(front)
     }
 
-    /// The position of the entry that CPython's `set.pop` takes: the next one of the index after the last one taken.
-    pub fn next_to_pop(&mut self) -> Option<usize> {
+    /// The position of the entry that CPython's `set.pop` takes: the next one of the index after the last one taken, which
+    /// `finger` keeps.
+    pub fn next_to_pop(&self, finger: &Cell<u32>) -> Option<usize> {
         let mask = self.index.len().checked_sub(1)?;
-        let mut place = self.finger as usize & mask;
+        let mut place = finger.get() as usize & mask;
         for _ in 0..=mask {
             if self.index[place] < DUMMY {
-                self.finger = place as u32 + 1;
+                finger.set(place as u32 + 1);
                 return Some(self.index[place] as usize);
             }
             place = (place + 1) & mask;
@@ -211,7 +214,7 @@ impl<V> Table<V> {
     /// The beginning of a search for a key.
     #[inline]
     pub fn search(&self, hash: i64) -> Search {
-        Search { at: 0, probe: Probe::new(hash, self.index.len().max(1), self.indexed) }
+        Search { at: 0, probe: Probe::new::<V>(hash, self.index.len().max(1)) }
     }
 
     /// Goes on with a search behind the entry that was asked about. It stands as long as the table is not rebuilt.
@@ -277,13 +280,13 @@ impl<V> Table<V> {
             }
             return;
         }
-        let fresh = Self::place(&mut self.index, self.indexed, hash, at as u32);
+        let fresh = Self::place(&mut self.index, hash, at as u32);
         self.fill += u32::from(fresh);
         let mask = self.index.len() - 1;
         if fresh && self.fill as usize * 5 >= mask * 3 {
             self.rebuild(if self.used > 50_000 { self.len() * 2 } else { self.len() * 4 });
         } else if self.entries.len() >= 16 && self.entries.len() > self.len() * 3 {
-            if self.indexed { self.close_holes() } else { self.rebuild(self.len() * 4) }
+            if Self::INDEXED { self.close_holes() } else { self.rebuild(self.len() * 4) }
         }
     }
 
@@ -308,7 +311,7 @@ impl<V> Table<V> {
         let at = self.front;
         self.entries[at as usize] = Entry { hash, key, value };
         self.used += 1;
-        if !self.index.is_empty() && Self::place(&mut self.index, self.indexed, hash, at) {
+        if !self.index.is_empty() && Self::place(&mut self.index, hash, at) {
             self.fill += 1;
             if self.fill as usize * 5 >= (self.index.len() - 1) * 3 {
                 self.rebuild(self.len() * 2);
@@ -320,13 +323,13 @@ impl<V> Table<V> {
     /// set the last one on the way, as in CPython: a key that is removed and put back over and over, as the last used of
     /// a cache is, has no ever longer way.
     #[inline]
-    fn place(index: &mut [u32], indexed: bool, hash: i64, at: u32) -> bool {
-        let mut probe = Probe::new(hash, index.len(), indexed);
+    fn place(index: &mut [u32], hash: i64, at: u32) -> bool {
+        let mut probe = Probe::new::<V>(hash, index.len());
         let mut free = None;
         while index[probe.place] != EMPTY {
             if index[probe.place] == DUMMY {
                 free = Some(probe.place);
-                if !indexed {
+                if !Self::INDEXED {
                     break;
                 }
             }
@@ -334,6 +337,10 @@ impl<V> Table<V> {
         }
         index[free.unwrap_or(probe.place)] = at;
         free.is_none()
+    }
+
+    fn has_holes(&self) -> bool {
+        self.entries.len() != self.len()
     }
 
     /// Where each entry goes when holes are closed.
@@ -360,7 +367,7 @@ impl<V> Table<V> {
     /// What a set does when elements were taken away: with too many gaps it is built anew.
     pub fn close_gaps(&mut self) {
         let gaps = self.fill.saturating_sub(self.used) as usize;
-        if self.indexed && gaps > (self.index.len() - 1) / 4 {
+        if Self::INDEXED && gaps > (self.index.len() - 1) / 4 {
             self.rebuild(if self.used > 50_000 { self.len() * 2 } else { self.len() * 4 });
         }
     }
@@ -374,19 +381,20 @@ impl<V> Table<V> {
             size <<= 1;
         }
         let old = std::mem::take(&mut self.index);
-        let mut index = vec![EMPTY; size];
-        if self.indexed && !old.is_empty() {
-            let moved = self.positions_without_holes();
-            for &at in &old {
-                if at < DUMMY {
-                    Self::place(&mut index, true, self.entries[at as usize].hash, moved[at as usize]);
-                }
+        let mut index = empty_index(size);
+        let moved = if Self::INDEXED && self.has_holes() { self.positions_without_holes() } else { Vec::new() };
+        if Self::INDEXED {
+            for &at in old.iter().filter(|at| **at < DUMMY) {
+                let hash = self.entries[at as usize].hash;
+                Self::place(&mut index, hash, moved.get(at as usize).copied().unwrap_or(at));
             }
+        }
+        if self.has_holes() {
             self.entries.retain(|entry| !matches!(entry.key, Value::Unbound));
-        } else {
-            self.entries.retain(|entry| !matches!(entry.key, Value::Unbound));
+        }
+        if !Self::INDEXED {
             for (at, entry) in self.entries.iter().enumerate() {
-                Self::place(&mut index, self.indexed, entry.hash, at as u32);
+                Self::place(&mut index, entry.hash, at as u32);
             }
         }
         self.index = index;
@@ -396,7 +404,7 @@ impl<V> Table<V> {
     /// Makes room for `more` entries at once, as CPython's set update does.
     pub fn reserve_for_merge(&mut self, more: usize) {
         let mask = self.index.len().saturating_sub(1);
-        if self.indexed && (self.fill as usize + more) * 5 >= mask * 3 {
+        if Self::INDEXED && (self.fill as usize + more) * 5 >= mask * 3 {
             self.rebuild((self.len() + more) * 2);
         }
     }
@@ -418,7 +426,7 @@ impl<V> Table<V> {
         let key = std::mem::replace(&mut entry.key, Value::Unbound);
         let value = std::mem::take(&mut entry.value);
         self.used -= 1;
-        if self.indexed {
+        if Self::INDEXED {
             self.close_end();
         }
         Some((key, value))
@@ -440,7 +448,7 @@ impl<V> Table<V> {
     }
 
     fn unplace(&mut self, hash: i64, at: u32) {
-        let mut probe = Probe::new(hash, self.index.len(), self.indexed);
+        let mut probe = Probe::new::<V>(hash, self.index.len());
         while self.index[probe.place] != EMPTY {
             if self.index[probe.place] == at {
                 self.index[probe.place] = DUMMY;
@@ -451,16 +459,15 @@ impl<V> Table<V> {
     }
 
     /// The entries of a table that is going away.
-    pub fn take_entries(&mut self) -> Vec<Entry<V>> {
+    pub fn take_entries(&mut self) -> ThinVec<Entry<V>> {
         std::mem::take(&mut self.entries)
     }
 
-    pub fn clear(&mut self) -> Vec<Entry<V>> {
+    pub fn clear(&mut self) -> ThinVec<Entry<V>> {
         self.keys_version = self.keys_version.wrapping_add(1);
-        self.index = if self.indexed { vec![EMPTY; 8] } else { Vec::new() };
+        self.index = Self::first_index();
         self.used = 0;
         self.fill = 0;
-        self.finger = 0;
         self.front = 0;
         std::mem::take(&mut self.entries)
     }
@@ -478,7 +485,7 @@ impl<V: Clone> Clone for Table<V> {
             .entries
             .iter()
             .map(|e| Entry { hash: e.hash, key: e.key.clone(), value: e.value.clone() })
-            .collect::<Vec<_>>();
-        Table { entries, index: self.index.clone(), finger: 0, ..*self }
+            .collect();
+        Table { entries, index: self.index.clone(), ..*self }
     }
 }

@@ -221,7 +221,7 @@ fn is_superset(vm: &mut Vm, set: &Rc<Set>, args: &[Value]) -> Result {
 
 fn pop(vm: &mut Vm, set: &Rc<Set>, _: &[Value]) -> Result {
     let mut table = set.table.borrow_mut();
-    let at = if set.by_identity.get() { table.first() } else { table.next_to_pop() };
+    let at = if set.by_identity.get() { table.first() } else { table.next_to_pop(&set.finger) };
     let removed = at.and_then(|at| table.remove_at(at));
     drop(table);
     match removed {

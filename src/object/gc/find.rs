@@ -232,7 +232,10 @@ fn leads_nowhere(value: &Value) -> bool {
             Ok(items) => items.len() <= QUICK && !items.iter().any(Value::is_container),
             Err(_) => false,
         },
-        Value::Dict(x) => x.table.try_borrow().is_ok_and(|table| table.is_empty()),
+        Value::Dict(x) => x.table.try_borrow().is_ok_and(|table| {
+            let entries = table.entries();
+            entries.len() <= QUICK && !entries.iter().any(|e| e.key.is_container() || e.value.is_container())
+        }),
         Value::Set(x) => x.table.try_borrow().is_ok_and(|table| table.is_empty()),
         _ => false,
     }
@@ -258,13 +261,39 @@ pub fn find_garbage(full: bool, coroutines_last: bool, at_exit: bool) -> Vec<Val
     garbage
 }
 
-/// How many objects a list of garbage stands for, without frames and tracebacks.
+/// How many objects CPython's collector would call garbage: without frames and tracebacks, and without the tuples and dicts
+/// it does not track, but with lists and sets that hold only numbers, strings and the like.
 pub fn count(garbage: &[Value]) -> usize {
-    let mut parts = 0;
+    let told = |value: &&Value| !matches!(value, Value::Frame(_) | Value::Traceback(_)) && is_tracked(value, 0);
+    let leaf = |value: &Value| {
+        usize::from(!is_node(value) && value.reference_count() == Some(1) && value.is_container() && is_tracked(value, 0))
+    };
+    let mut inside = 0;
     for value in garbage {
-        trace(value, &mut |child| parts += usize::from(is_part(child)));
+        trace(value, &mut |child| {
+            if is_part(child) {
+                inside += 1;
+                trace(child, &mut |inner| inside += leaf(inner));
+            } else {
+                inside += leaf(child);
+            }
+        });
     }
-    parts + garbage.iter().filter(|value| !matches!(value, Value::Frame(_) | Value::Traceback(_))).count()
+    inside + garbage.iter().filter(told).count()
+}
+
+/// Whether CPython's collector would have an eye on a container: not on a tuple or dict of what it has no eye on. Tuples in
+/// tuples are looked into as far as some levels.
+fn is_tracked(value: &Value, level: usize) -> bool {
+    const LEVELS: usize = 20;
+    match value {
+        Value::Tuple(items) if level < LEVELS => items.iter().any(|item| is_tracked(item, level + 1)),
+        Value::Dict(dict) if level == 0 => {
+            let table = dict.table.borrow();
+            table.iter().any(|entry| is_tracked(&entry.key, 1) || is_tracked(&entry.value, 1))
+        }
+        other => other.is_container(),
+    }
 }
 
 /// Which of the objects are still garbage after their finalisers have run.
