@@ -163,17 +163,28 @@ struct Place {
 struct Generation {
     places: Vec<Place>,
     alive: usize,
+    /// How many of those are coroutines.
+    coroutines: usize,
 }
+
+/// So many coroutines count as one object: what a suspended one waits for nearly always leads to it.
+const COROUTINES: usize = 8;
 
 impl Generation {
     const fn new() -> Generation {
-        Generation { places: Vec::new(), alive: 0 }
+        Generation { places: Vec::new(), alive: 0, coroutines: 0 }
+    }
+
+    /// How many objects may be garbage.
+    fn weight(&self) -> usize {
+        self.alive - self.coroutines + self.coroutines / COROUTINES
     }
 
     fn push(&mut self, object: Weakly, age: u32, mark: &Mark) {
         if self.places.len() == self.places.capacity() && self.alive < self.places.len() / 2 {
             self.close_gaps();
         }
+        self.coroutines += usize::from(object.is_coroutine());
         self.places.push(Place { object: Some(object), age });
         self.alive += 1;
         mark.place.set(self.places.len() as u32);
@@ -189,11 +200,13 @@ impl Generation {
             }
         }
         self.alive = self.places.len();
+        self.coroutines = self.places.iter().flat_map(|place| &place.object).filter(|o| o.is_coroutine()).count();
     }
 
     fn remove(&mut self, place: u32) -> Option<Weakly> {
         let removed = self.places.get_mut(place as usize - 1).and_then(|place| place.object.take());
         self.alive -= usize::from(removed.is_some());
+        self.coroutines -= usize::from(removed.as_ref().is_some_and(Weakly::is_coroutine));
         while matches!(self.places.last(), Some(Place { object: None, .. })) {
             self.places.pop();
         }
@@ -208,6 +221,9 @@ impl Generation {
 /// How far apart collections get in a program that makes hardly any garbage in circles.
 const MOST_PATIENCE: usize = 8;
 
+/// How many times as many objects as start a collection must have grown old before old ones are looked at again.
+const LONG: usize = 20;
+
 struct Registry {
     young: Generation,
     old: Generation,
@@ -217,8 +233,8 @@ struct Registry {
     patience: usize,
     enabled: bool,
     wanted: bool,
-    /// Objects that became old since everything was looked at, and how many were looked at then.
-    promoted: usize,
+    /// The least weight of the old objects since everything was looked at, and how many were looked at then.
+    settled: usize,
     looked_at: usize,
     statistics: [(usize, usize); 3],
 }
@@ -233,7 +249,7 @@ thread_local! {
             patience: 1,
             enabled: true,
             wanted: false,
-            promoted: 0,
+            settled: 0,
             looked_at: 0,
             statistics: [(0, 0); 3],
         })
@@ -370,7 +386,7 @@ fn register_aged<T: Tracked>(object: &Rc<T>, age: impl FnOnce() -> u32) {
     let _ = REGISTRY.try_with(|registry| {
         if let Ok(mut registry) = registry.try_borrow_mut() {
             registry.young.push(T::downgrade(object), age(), mark);
-            if registry.young.alive > registry.threshold * registry.patience
+            if registry.young.weight() > registry.threshold * registry.patience
                 && registry.enabled
                 && registry.threshold > 0
             {
@@ -475,15 +491,15 @@ pub(super) fn settle(full: bool, looked_at: usize, is_garbage: impl Fn(&Value) -
             if garbage {
                 registry.young.push(object, age, mark);
             } else {
-                registry.promoted += 1;
                 registry.old.push(object, age, mark);
             }
         }
         registry.wanted = false;
+        let weight = registry.old.weight();
         if full {
-            registry.promoted = 0;
-            registry.looked_at = looked_at;
+            (registry.settled, registry.looked_at) = (weight, looked_at);
         }
+        registry.settled = registry.settled.min(weight);
     });
 }
 
@@ -496,7 +512,8 @@ pub fn collection_wanted() -> bool {
 pub fn full_collection_wanted() -> bool {
     REGISTRY.with(|registry| {
         let registry = registry.borrow();
-        registry.promoted > (registry.threshold * 10).max(registry.looked_at)
+        let grown = registry.old.weight().saturating_sub(registry.settled);
+        grown > (registry.threshold * LONG).max(registry.looked_at)
     })
 }
 

@@ -63,6 +63,13 @@ weakly!(
     Instance(Instance),
 );
 
+impl Weakly {
+    #[inline]
+    pub(super) fn is_coroutine(&self) -> bool {
+        matches!(self, Weakly::Coroutine(_))
+    }
+}
+
 weakly!(
     /// The same for all that can refer to others.
     Linked:
