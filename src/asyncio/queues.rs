@@ -73,7 +73,7 @@ pub const METHODS: &[Row] = &[
         if queue.custom.get() || queue.shut_down.get() || is_full(vm, &args[0])? {
             return Ok(None);
         }
-        put_nowait(vm, &args[0], args[1].clone())?;
+        put_plainly(vm, &args[0], queue, args[1].clone())?;
         Ok(Some(Prompt::Done(Value::None)))
     }),
     method("def put_nowait(item)", |vm, args| put_nowait(vm, &args[0], args[1].clone()).map(Value::from))
@@ -85,10 +85,10 @@ pub const METHODS: &[Row] = &[
     .says("Takes the next item out, waiting for one if the queue is empty.")
     .or_at_once(|vm, args| {
         let queue = this(vm, &args[0])?;
-        if queue.custom.get() || is_empty(vm, &args[0])? {
+        if queue.plain_len().is_none_or(|len| len == 0) {
             return Ok(None);
         }
-        get_nowait(vm, &args[0]).map(|item| Some(Prompt::Done(item)))
+        get_plainly(vm, queue).map(|item| Some(Prompt::Done(item)))
     }),
     method("def get_nowait()", |vm, args| get_nowait(vm, &args[0]))
         .says("Takes the next item out at once; raises QueueEmpty if there is none."),
@@ -210,6 +210,21 @@ impl Queue {
     fn heap(&self) -> Value {
         self.container.borrow().clone()
     }
+
+    /// How many items there are, if no script has a say in that.
+    fn plain_len(&self) -> Option<usize> {
+        match &*self.container.borrow() {
+            _ if self.custom.get() => None,
+            Value::List(heap) if self.order == Order::Priority => Some(heap.len()),
+            _ => Some(self.items.borrow().len()),
+        }
+    }
+
+    /// Whether there is no room, if no script has a say in that.
+    fn plainly_full(&self) -> Option<bool> {
+        let Value::Int(most) = *self.maxsize.borrow() else { return None };
+        self.plain_len().map(|len| most > 0 && len as i64 >= most)
+    }
 }
 
 fn new(vm: &mut Vm, args: &[Value], order: Order) -> Result {
@@ -253,35 +268,33 @@ pub fn described(value: &Value, future: &Value) -> Option<String> {
 }
 
 fn qsize(vm: &mut Vm, value: &Value) -> Result<usize> {
-    let queue = this(vm, value)?;
-    if queue.custom.get() {
-        let items = vm.get_attr(value, "_queue")?;
-        return vm.len(&items);
+    if let Some(len) = this(vm, value)?.plain_len() {
+        return Ok(len);
     }
-    if queue.order == Order::Priority {
-        return vm.len(&queue.heap());
-    }
-    Ok(queue.items.borrow().len())
+    let items = vm.get_attr(value, "_queue")?;
+    vm.len(&items)
 }
 
 fn is_empty(vm: &mut Vm, value: &Value) -> Result<bool> {
-    if this(vm, value)?.custom.get() {
-        let items = vm.get_attr(value, "_queue")?;
-        return Ok(!vm.truth(&items)?);
+    if let Some(len) = this(vm, value)?.plain_len() {
+        return Ok(len == 0);
     }
-    Ok(qsize(vm, value)? == 0)
+    let items = vm.get_attr(value, "_queue")?;
+    Ok(!vm.truth(&items)?)
 }
 
 fn is_full(vm: &mut Vm, value: &Value) -> Result<bool> {
     let queue = this(vm, value)?;
+    if let Some(full) = queue.plainly_full() {
+        return Ok(full);
+    }
     let maxsize = queue.maxsize.borrow().clone();
     match maxsize {
         Value::Int(n) if n <= 0 => Ok(false),
-        Value::Int(n) if queue.custom.get() => {
+        Value::Int(n) => {
             let size = vm.call_method(value, "qsize", &[])?;
             Ok(!vm.less(&size, &Value::Int(n))?)
         }
-        Value::Int(n) => Ok(qsize(vm, value)? as i64 >= n),
         other => {
             let size = Value::usize(qsize(vm, value)?);
             Ok(!vm.compare_truth(CmpOp::LtE, &other, &Value::Int(0))? && vm.compare_truth(CmpOp::GtE, &size, &other)?)
@@ -290,21 +303,18 @@ fn is_full(vm: &mut Vm, value: &Value) -> Result<bool> {
 }
 
 /// Asks the object itself, so that a subclass's method counts.
-fn asks(vm: &mut Vm, value: &Value, name: &str, plain: fn(&mut Vm, &Value) -> Result<bool>) -> Result<bool> {
-    if !this(vm, value)?.custom.get() {
-        return plain(vm, value);
-    }
+fn asks(vm: &mut Vm, value: &Value, name: &str) -> Result<bool> {
     let method = vm.get_attr(value, name)?;
     let answer = vm.call(&method, &[])?;
     vm.truth(&answer)
 }
 
 fn empty(vm: &mut Vm, value: &Value) -> Result<bool> {
-    asks(vm, value, "empty", is_empty)
+    if this(vm, value)?.custom.get() { asks(vm, value, "empty") } else { is_empty(vm, value) }
 }
 
 fn full(vm: &mut Vm, value: &Value) -> Result<bool> {
-    asks(vm, value, "full", is_full)
+    if this(vm, value)?.custom.get() { asks(vm, value, "full") } else { is_full(vm, value) }
 }
 
 #[cold]
@@ -344,14 +354,27 @@ fn put_nowait(vm: &mut Vm, value: &Value, item: Value) -> Result<()> {
     if full(vm, value)? {
         return Err(failure(vm, |classes| classes.queue_full.clone()));
     }
-    if queue.custom.get() {
-        vm.call_method(value, "_put", &[item])?;
-    } else {
-        gc::stored_into(value, &item);
-        insert(vm, queue, item)?;
+    if !queue.custom.get() {
+        return put_plainly(vm, value, queue, item);
     }
+    vm.call_method(value, "_put", &[item])?;
     queue.unfinished.set(queue.unfinished.get() + 1);
     wake_next(vm, &queue.getters)
+}
+
+/// Puts an item in where there is room and no script has a say.
+fn put_plainly(vm: &mut Vm, value: &Value, queue: &Queue, item: Value) -> Result<()> {
+    gc::stored_into(value, &item);
+    insert(vm, queue, item)?;
+    queue.unfinished.set(queue.unfinished.get() + 1);
+    wake_next(vm, &queue.getters)
+}
+
+/// Takes an item out where there is one and no script has a say.
+fn get_plainly(vm: &mut Vm, queue: &Queue) -> Result {
+    let item = take(vm, queue)?;
+    wake_next(vm, &queue.putters)?;
+    Ok(item)
 }
 
 fn get_nowait(vm: &mut Vm, value: &Value) -> Result {
@@ -363,7 +386,10 @@ fn get_nowait(vm: &mut Vm, value: &Value) -> Result {
             failure(vm, |classes| classes.queue_empty.clone())
         });
     }
-    let item = if queue.custom.get() { vm.call_method(value, "_get", &[])? } else { take(vm, queue)? };
+    if !queue.custom.get() {
+        return get_plainly(vm, queue);
+    }
+    let item = vm.call_method(value, "_get", &[])?;
     wake_next(vm, &queue.putters)?;
     Ok(item)
 }

@@ -141,6 +141,13 @@ impl MethodSite {
     fn into_awaited<const N: usize, const M: usize>(self, object: Operand, args: [Operand; N]) -> AwaitedCall {
         Box::new(move |vm, frame| {
             let mut object = object.value(vm, frame)?;
+            if self.cache.has_native() {
+                if let Some(native) = self.cache.native(vm, &object).filter(|native| native.row.at_once.is_some()) {
+                    let mut values = [const { Value::Unbound }; M];
+                    fill_bound(vm, frame, &mut values, object, &args)?;
+                    return at_once(vm, frame, &native, &values, self.span);
+                }
+            }
             if let Some(function) = self.cache.function(&object, &self.name) {
                 if runs_directly(vm, &function, M) {
                     return directly(vm, frame, &function, self.span, |vm, frame, locals| {

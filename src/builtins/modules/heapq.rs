@@ -3,6 +3,7 @@
 //! A comparison may run script code, so nothing is borrowed during one and the length is looked at afterwards.
 
 use crate::builtins::prelude::*;
+use crate::machine::compare::plain_order;
 use crate::object::List;
 
 const FUNCTIONS: &[Row] = &[
@@ -62,6 +63,11 @@ fn above(vm: &mut Vm, a: &Value, b: &Value, max: bool) -> Result<bool> {
 
 /// Compares two places of the list, which must not change meanwhile.
 fn above_at(vm: &mut Vm, heap: &List, a: usize, b: usize, max: bool) -> Result<bool> {
+    if let (Some(one), Some(other)) = (heap.items.borrow().get(a), heap.items.borrow().get(b))
+        && let Some(order) = plain_order(one, other)
+    {
+        return Ok(if max { order.is_gt() } else { order.is_lt() });
+    }
     let len = heap.len();
     let (Some(one), Some(other)) = (heap.get(a), heap.get(b)) else { return Err(changed(vm)) };
     let result = above(vm, &one, &other, max)?;
