@@ -428,7 +428,6 @@ pub fn compare_text(a: &Str, b: &Str) -> Ordering {
 }
 
 /// Whether two values are equal, if they are numbers or text of one type.
-#[inline]
 fn plainly_equal(x: &Value, y: &Value) -> Option<bool> {
     match (x, y) {
         (Value::Int(x), Value::Int(y)) => Some(x == y),
@@ -440,7 +439,11 @@ fn plainly_equal(x: &Value, y: &Value) -> Option<bool> {
 
 /// How many items at the beginning of two sequences are plainly equal.
 fn plainly_alike(x: &[Value], y: &[Value]) -> usize {
-    x.iter().zip(y).take_while(|(x, y)| plainly_equal(x, y) == Some(true)).count()
+    let alike = |(x, y): &(&Value, &Value)| match (x, y) {
+        (Value::Int(x), Value::Int(y)) => x == y,
+        (x, y) => plainly_equal(x, y) == Some(true),
+    };
+    x.iter().zip(y).take_while(alike).count()
 }
 
 /// How two numbers, texts or tuples of these compare, where the machine need not be asked.

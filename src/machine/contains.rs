@@ -6,7 +6,7 @@ use crate::machine::ops::is_object;
 use crate::machine::sequence::bytes_of;
 use crate::machine::views;
 use crate::object::class::Special;
-use crate::object::instance::Instance;
+use crate::object::instance::{Instance, Native};
 
 impl Vm {
     /// `bool(value)`.
@@ -32,6 +32,9 @@ impl Vm {
     #[inline(never)]
     fn truth_general(&mut self, value: &Value) -> Result<bool> {
         if let Value::Instance(instance) = value {
+            if let Some(len) = instance.own_native().and_then(Native::len) {
+                return Ok(len != 0);
+            }
             let hooks = self.hooks(&instance.class());
             if instance.inner().is_none() && !hooks.has_bool() {
                 return Ok(!hooks.has_len() || self.len(value)? != 0);
@@ -81,12 +84,9 @@ impl Vm {
                 )?;
                 true
             }
-            Value::Instance(_) => match views::len(value) {
-                Some(len) => len != 0,
-                None => match views::proxied(value) {
-                    Some(inner) => return self.truth(&inner),
-                    None => true,
-                },
+            Value::Instance(_) => match views::proxied(value) {
+                Some(inner) => return self.truth(&inner),
+                None => true,
             },
             _ => true,
         })

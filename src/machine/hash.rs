@@ -10,7 +10,8 @@ use super::prelude::*;
 use crate::machine::{generic, views};
 use crate::object::Set;
 use crate::object::class::Special;
-use crate::object::table::{Found, Same, Search, Table};
+use crate::object::iter::Pair;
+use crate::object::table::{Entry, Found, Same, Search, Table};
 use crate::text::hash as hashes;
 
 const NONE: i64 = 4_238_894_112;
@@ -320,8 +321,22 @@ impl Vm {
         Ok(value)
     }
 
+    /// [`Vm::dict_remove`] of a text or a small integer; `None` says nothing.
+    #[inline]
+    pub fn dict_remove_at_once(dict: &Dict, key: &Value) -> Option<Option<(Value, Value)>> {
+        let mut table = dict.table.borrow_mut();
+        match find_at_once(&table, key) {
+            Found::At(at) => Some(table.remove_at(at)),
+            Found::Absent => Some(None),
+            Found::Ask(_) => None,
+        }
+    }
+
     /// Removes a key: the key and value that were stored.
     pub fn dict_remove(&mut self, dict: &Dict, key: &Value) -> Result<Option<(Value, Value)>> {
+        if let Some(removed) = Self::dict_remove_at_once(dict, key) {
+            return Ok(removed);
+        }
         let hash = self.hash(key)?;
         let Some(at) = self.table_find(&dict.table, hash, key)? else { return Ok(None) };
         Ok(dict.table.borrow_mut().remove_at(at))
@@ -337,7 +352,8 @@ impl Vm {
 
     /// `dict.update(other)`: a mapping, or an iterable of pairs.
     pub fn dict_update(&mut self, dict: &Rc<Dict>, other: &Value) -> Result<()> {
-        if other.as_dict().is_none() && self.get_attr_opt(other, sym::keys)?.is_none() {
+        let is_built_in = matches!(other, Value::List(_) | Value::Tuple(_) | Value::Iter(_));
+        if is_built_in || other.as_dict().is_none() && self.get_attr_opt(other, sym::keys)?.is_none() {
             return self.dict_update_pairs(dict, other);
         }
         self.dict_merge(dict, other)
@@ -377,8 +393,11 @@ impl Vm {
             if Rc::ptr_eq(source, dict) {
                 return Ok(());
             }
-            let entries: Vec<(i64, Value, Value)> =
-                source.table.borrow().iter().map(|e| (e.hash, e.key.clone(), e.value.clone())).collect();
+            let done = Self::merge_plainly(dict, source);
+            let entries: Vec<(i64, Value, Value)> = {
+                let table = source.table.borrow();
+                table.iter().skip(done).map(|e| (e.hash, e.key.clone(), e.value.clone())).collect()
+            };
             let len = source.len();
             for (hash, key, value) in entries {
                 self.dict_set_hashed(dict, hash, key, value)?;
@@ -395,36 +414,77 @@ impl Vm {
         Ok(())
     }
 
+    /// Takes in the pairs at the beginning whose keys are texts or small integers that are compared with such; how many.
+    fn merge_plainly(dict: &Rc<Dict>, source: &Dict) -> usize {
+        let source = source.table.borrow();
+        let mut table = dict.table.borrow_mut();
+        // What is replaced is dropped when nothing is borrowed.
+        let mut replaced = Vec::new();
+        let mut done = 0;
+        for Entry { hash, key, value } in source.iter() {
+            if !gc::is_noted(dict, value) {
+                break;
+            }
+            match find_at_once(&table, key) {
+                Found::At(at) => match table.value_mut(at) {
+                    Some(old) if old.is_heap() => replaced.push(std::mem::replace(old, value.clone())),
+                    Some(old) => *old = value.clone(),
+                    None => break,
+                },
+                Found::Absent => table.insert_new(*hash, key.clone(), value.clone()),
+                Found::Ask(_) => break,
+            }
+            done += 1;
+        }
+        drop((table, source));
+        drop(replaced);
+        done
+    }
+
     fn dict_update_pairs(&mut self, dict: &Rc<Dict>, pairs: &Value) -> Result<()> {
         let mut count = 0;
-        self.for_each(pairs, |vm, pair| {
-            if let Value::Tuple(items) = &pair
-                && let [key, value] = &items[..]
-            {
-                count += 1;
-                vm.dict_set(dict, key.clone(), value.clone())?;
-                return Ok(true);
-            }
-            let is_sequence = matches!(pair, Value::List(_));
-            let items = match vm.collect(&pair) {
-                Ok(items) => items,
-                Err(e) if !is_sequence && e.is(&vm.types.TypeError) => {
-                    return Err(vm.type_error(format!(
-                        "cannot convert dictionary update sequence element #{count} to a sequence"
-                    )));
+        if let Value::Iter(iter) = pairs {
+            // Pairs that are there at once need no tuples.
+            loop {
+                match iter.pair_at_once() {
+                    Some(Pair::Items(key, value)) => self.dict_set(dict, key, value)?,
+                    Some(Pair::Whole(pair)) => {
+                        self.dict_update_pair(dict, pair, count)?;
+                    }
+                    None => break,
                 }
-                Err(e) => return Err(e),
-            };
-            let len = items.len();
-            let Ok([key, value]) = <[Value; 2]>::try_from(items) else {
-                return Err(vm.value_error(format!(
-                    "dictionary update sequence element #{count} has length {len}; 2 is required"
-                )));
-            };
+                count += 1;
+                self.tick()?;
+            }
+        }
+        self.for_each(pairs, |vm, pair| {
+            vm.dict_update_pair(dict, pair, count)?;
             count += 1;
-            vm.dict_set(dict, key, value)?;
             Ok(true)
         })
+    }
+
+    fn dict_update_pair(&mut self, dict: &Rc<Dict>, pair: Value, at: usize) -> Result<()> {
+        if let Value::Tuple(items) = &pair
+            && let [key, value] = &items[..]
+        {
+            return self.dict_set(dict, key.clone(), value.clone());
+        }
+        let is_sequence = matches!(pair, Value::List(_));
+        let items = match self.collect(&pair) {
+            Ok(items) => items,
+            Err(e) if !is_sequence && e.is(&self.types.TypeError) => {
+                return Err(self
+                    .type_error(format!("cannot convert dictionary update sequence element #{at} to a sequence")));
+            }
+            Err(e) => return Err(e),
+        };
+        let len = items.len();
+        let Ok([key, value]) = <[Value; 2]>::try_from(items) else {
+            return Err(self
+                .value_error(format!("dictionary update sequence element #{at} has length {len}; 2 is required")));
+        };
+        self.dict_set(dict, key, value)
     }
 
     /// Adds an element; whether it is new.
@@ -447,6 +507,11 @@ impl Vm {
         }
         set.table.borrow_mut().insert_new(hash, value, ());
         Ok(true)
+    }
+
+    /// Adds the values at the beginning that are texts or small integers; how many there are.
+    pub fn set_insert_plainly(set: &Set, values: &[Value]) -> usize {
+        values.iter().take_while(|value| Self::set_insert_at_once(set, value).is_some()).count()
     }
 
     /// The same for a text or a small integer; `None`, and nothing is added, for anything else.

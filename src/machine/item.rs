@@ -412,6 +412,12 @@ impl Vm {
 
     /// `del container[key]`.
     pub fn del_item(&mut self, container: &Value, key: &Value) -> Result<()> {
+        if let Value::Dict(dict) = container
+            && let Some(Some(removed)) = Self::dict_remove_at_once(dict, key)
+        {
+            drop(removed);
+            return Ok(());
+        }
         if is_object(container) {
             if let Special::Method(method) = self.special(container, sym::__delitem__) {
                 return self.call_found(&method, container, std::slice::from_ref(key)).map(drop);
@@ -461,6 +467,24 @@ impl Vm {
         self.type_error(format!("'{name}' object {what}"))
     }
 
+    /// The length of what is of a built-in type, or is as long as what is inside it.
+    #[inline]
+    pub fn len_at_once(&self, value: &Value) -> Option<usize> {
+        match value {
+            Value::List(list) => Some(list.len()),
+            Value::Str(text) => Some(text.len()),
+            Value::Dict(dict) => Some(dict.len()),
+            Value::Tuple(items) => Some(items.len()),
+            Value::Set(set) => Some(set.len()),
+            Value::Bytes(bytes) => Some(bytes.len()),
+            Value::Instance(instance) => match instance.own_native() {
+                Some(data) => data.len(),
+                None => self.len_at_once(self.measured(value)?),
+            },
+            _ => None,
+        }
+    }
+
     /// `len(value)`.
     #[inline]
     pub fn len(&mut self, value: &Value) -> Result<usize> {
@@ -475,6 +499,9 @@ impl Vm {
 
     #[inline(never)]
     fn len_general(&mut self, value: &Value) -> Result<usize> {
+        if let Some(len) = self.len_at_once(value) {
+            return Ok(len);
+        }
         let inner = self.measured(value);
         if inner.is_none() && is_object(value) {
             if let Some(result) = self.call_script(value, sym::__len__, &[])? {
@@ -488,19 +515,13 @@ impl Vm {
             }
         }
         match value.unwrapped() {
-            Value::List(list) => Ok(list.len()),
-            Value::Str(text) => Ok(text.len()),
-            Value::Dict(dict) => Ok(dict.len()),
-            Value::Tuple(items) => Ok(items.len()),
-            Value::Set(set) => Ok(set.len()),
-            Value::Bytes(bytes) => Ok(bytes.len()),
             Value::ByteArray(array) => Ok(array.bytes.borrow().len()),
             Value::Range(range) => match self.range_len(range) {
                 Value::Int(n) => Ok(n as usize),
                 _ => Err(self.too_large_to_count()),
             },
-            _ => {
-                if let Some(len) = views::len(value) {
+            inner => {
+                if let Some(len) = self.len_at_once(inner) {
                     return Ok(len);
                 }
                 if let Some(inner) = views::proxied(value) {

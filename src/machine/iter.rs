@@ -12,16 +12,30 @@ use crate::object::iter::{DictPart, Iter, NativeIter, Pair, SharedIter};
 impl Vm {
     /// `iter(value)`.
     pub fn iter(&mut self, value: &Value) -> Result {
+        if let Some(iterator) = Vm::iter_at_once(value) {
+            return Ok(iterator);
+        }
+        match value {
+            Value::Iter(_) => Ok(value.clone()),
+            Value::Coroutine(coroutine) if coroutine.kind == Kind::Generator => Ok(value.clone()),
+            Value::Instance(instance) => match instance.own_native().and_then(|data| data.iterator(self, value)) {
+                Some(iterator) => Ok(iterator),
+                None => self.iter_instance(value),
+            },
+            _ => self.iter_special(value),
+        }
+    }
+
+    /// An iterator over a value of a built-in type.
+    #[inline]
+    pub fn iter_at_once(value: &Value) -> Option<Value> {
         let iter = match value {
             Value::List(list) => {
                 Iter::List { list: RefCell::new(Some(list.clone())), at: Cell::new(0), owner: RefCell::default() }
             }
             Value::Tuple(tuple) => Iter::Tuple { tuple: RefCell::new(Some(tuple.clone())), at: Cell::new(0) },
             Value::Str(text) => Iter::Str { text: text.clone(), at: Cell::new(0) },
-            Value::Range(range) => match range.steps() {
-                Some((start, stop, step)) => Iter::range(start, stop, step),
-                None => return self.iter_special(value),
-            },
+            Value::Range(range) => range.steps().map(|(start, stop, step)| Iter::range(start, stop, step))?,
             Value::Dict(dict) => Iter::Dict {
                 size: Cell::new(dict.len()),
                 left: Cell::new(dict.len()),
@@ -32,12 +46,9 @@ impl Vm {
             Value::Set(set) => {
                 Iter::Set { size: Cell::new(set.len()), set: RefCell::new(Some(set.clone())), at: Cell::new(0) }
             }
-            Value::Iter(_) => return Ok(value.clone()),
-            Value::Coroutine(coroutine) if coroutine.kind == Kind::Generator => return Ok(value.clone()),
-            Value::Instance(_) => return self.iter_instance(value),
-            _ => return self.iter_special(value),
+            _ => return None,
         };
-        Ok(Value::Iter(Rc::new(iter)))
+        Some(Value::Iter(Rc::new(iter)))
     }
 
     /// [`Vm::iter`] of an object whose class has a plain `__iter__`.

@@ -2,10 +2,16 @@
 //!
 //! Comparing two elements may run script code: the elements are copied out first.
 
+use std::cell::{Cell, RefCell};
+
 use super::prelude::*;
 use crate::machine::hash::find_plain;
 use crate::object::Set;
+use crate::object::iter::Iter;
 use crate::object::table::Found;
+
+/// Up to so many items are added without counting steps.
+const SHORT: usize = 1 << 12;
 
 impl Vm {
     /// A set of values.
@@ -149,6 +155,15 @@ impl Vm {
                     }
                 }
                 Ok(())
+            }
+            Value::List(list) if matches!(iterable, Value::List(_)) && list.len() <= SHORT => {
+                let done = Self::set_insert_plainly(set, &list.items.borrow());
+                if done == list.len() {
+                    return Ok(());
+                }
+                let (list, at) = (RefCell::new(Some(list.clone())), Cell::new(done));
+                let rest = Value::Iter(Rc::new(Iter::List { list, at, owner: RefCell::default() }));
+                self.for_each_left(&rest, |vm, item| vm.set_add(set, item).map(|_| true))
             }
             _ => self.for_each(iterable, |vm, item| vm.set_add(set, item).map(|_| true)),
         }

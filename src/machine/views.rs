@@ -15,6 +15,10 @@ pub struct DictView {
 }
 
 impl Native for DictView {
+    fn len(&self) -> Option<usize> {
+        Some(self.dict.len())
+    }
+
     fn trace(&self, visit: gc::Visit) {
         gc::link(&self.dict, Value::Dict, visit);
         visit(&self.object);
@@ -64,11 +68,6 @@ pub fn is_proxy(value: &Value) -> bool {
 /// The mapping behind a read-only view.
 pub fn proxied(value: &Value) -> Option<Value> {
     value.data::<MappingProxy>().map(|proxy| proxy.0.clone())
-}
-
-/// The number of items in a view.
-pub fn len(value: &Value) -> Option<usize> {
-    value.data::<DictView>().map(|view| view.dict.len())
 }
 
 /// `item in view`; `None` for other values.

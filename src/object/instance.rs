@@ -47,6 +47,16 @@ pub trait Native: Any {
         None
     }
 
+    /// How many items it has, if it is a container.
+    fn len(&self) -> Option<usize> {
+        None
+    }
+
+    /// `iter(self)`, where the native class has a short way to it; `this` is the instance.
+    fn iterator(&self, _vm: &mut Vm, _this: &Value) -> Option<Value> {
+        None
+    }
+
     /// `self[at] = value`, likewise: whether that is done.
     fn set_item(&self, _at: i64, _value: &Value) -> bool {
         false

@@ -3,6 +3,8 @@
 //! Positions are counted in code points. A function that needs them takes `len`, the number of code points of its
 //! text: where that equals the number of bytes, the text is ASCII and positions cost nothing.
 
+use bstr::ByteSlice;
+
 use super::slice::bounds;
 use super::unicode::{
     is_alnum, is_alpha, is_decimal, is_digit, is_identifier_continue, is_identifier_start, is_numeric, is_printable,
@@ -88,8 +90,13 @@ pub fn count(text: &str, len: usize, sub: &str, start: Option<i64>, end: Option<
     match window(text, len, start, end) {
         None => 0,
         Some((part, _)) if sub.is_empty() => self::len(part) + 1,
-        Some((part, _)) => part.matches(sub).count(),
+        Some((part, _)) => occurrences(part, sub),
     }
+}
+
+/// How often a text that is not empty is in another.
+pub fn occurrences(text: &str, sub: &str) -> usize {
+    text.as_bytes().find_iter(sub).count()
 }
 
 /// `text.startswith(prefix, start, end)`

@@ -1,6 +1,8 @@
 //! Iteration: `iter`, `next`, `all`, `any`, `sorted`, their asynchronous kin, and the classes `enumerate`, `zip`, `map`,
 //! `filter` and `reversed`.
 
+use smallvec::SmallVec;
+
 use crate::builtins::modules::support::{items, this};
 use crate::builtins::prelude::*;
 use crate::builtins::types::{new_class, special};
@@ -14,8 +16,14 @@ use crate::symbol::Symbol;
 pub(super) const FUNCTIONS: &[Row] = &[
     native("all(iterable, /)", |vm, args| every(vm, &args[0], true)),
     native("any(iterable, /)", |vm, args| every(vm, &args[0], false)),
-    native("iter(object, sentinel=<unrepresentable>, /)", iter),
-    native("next(iterator, default=<unrepresentable>, /)", next),
+    native("iter(object, sentinel=<unrepresentable>, /)", iter).or_quick(|_, args| match args {
+        [object] => Vm::iter_at_once(object),
+        _ => None,
+    }),
+    native("next(iterator, default=<unrepresentable>, /)", next).or_quick(|_, args| match args[0] {
+        Value::Iter(iter) => iter.any_at_once(),
+        _ => None,
+    }),
     native("sorted(iterable, /, *, key=None, reverse=False)", |vm, args| {
         let [iterable, key, reverse] = args else { return Ok(Value::Unbound) };
         let mut items = vm.collect(iterable)?;
@@ -108,6 +116,9 @@ fn next(vm: &mut Vm, args: &[Value]) -> Result {
             None if !default.is_unbound() => return Ok(default.clone()),
             None => Err(vm.stop_iteration(Value::None)),
         },
+        Value::Coroutine(generator) if generator.kind == Kind::Generator && !default.is_unbound() => {
+            return Ok(vm.next(iterator)?.unwrap_or_else(|| default.clone()));
+        }
         // Its return value comes with the exception.
         Value::Coroutine(generator) if generator.kind == Kind::Generator => vm.generator_send(generator, Value::None),
         other => match vm.call_special(other, sym::__next__, &[]) {
@@ -362,7 +373,7 @@ impl NativeIter for Zip {
         while begun.len() < self.iterators.len() {
             begun.push(self.iterators[begun.len()].next_at_once()?);
         }
-        (!begun.is_empty()).then(|| Value::tuple(std::mem::take(begun)))
+        (!begun.is_empty()).then(|| Value::tuple(begun.drain(..).collect::<SmallVec<[Value; 2]>>()))
     }
 
     fn pair_at_once(&mut self) -> Option<Pair> {

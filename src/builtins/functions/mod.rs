@@ -76,17 +76,8 @@ const FUNCTIONS: &[Row] = &[
     native("isinstance(obj, class_or_tuple, /)", |vm, args| vm.isinstance(&args[0], &args[1]).map(Value::bool))
         .or_quick(|vm, args| vm.isinstance_at_once(args[0], args[1]).map(Value::bool)),
     native("issubclass(cls, class_or_tuple, /)", |vm, args| vm.issubclass(&args[0], &args[1]).map(Value::bool)),
-    native("len(obj, /)", |vm, args| vm.len(&args[0]).map(Value::usize)).or_quick(|_, args| {
-        Some(Value::usize(match args[0] {
-            Value::List(list) => list.len(),
-            Value::Str(text) => text.len(),
-            Value::Dict(dict) => dict.len(),
-            Value::Tuple(items) => items.len(),
-            Value::Set(set) => set.len(),
-            Value::Bytes(bytes) => bytes.len(),
-            _ => return None,
-        }))
-    }),
+    native("len(obj, /)", |vm, args| vm.len(&args[0]).map(Value::usize))
+        .or_quick(|vm, args| vm.len_at_once(args[0]).map(Value::usize)),
     native("repr(obj, /)", |vm, args| vm.repr_value(&args[0])),
 ];
 

@@ -16,6 +16,10 @@ struct Array {
 }
 
 impl Native for Array {
+    fn len(&self) -> Option<usize> {
+        Some(Array::len(self))
+    }
+
     fn item(&self, at: i64) -> Option<Value> {
         self.get(index(at, self.len())?)
     }

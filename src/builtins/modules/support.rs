@@ -19,16 +19,19 @@ pub fn class_or(vm: &mut Vm, full: &'static str, make: impl FnOnce(&mut Vm) -> R
 
 /// Makes a native class that belongs to a module.
 pub fn define(vm: &mut Vm, full: &'static str, base: &Rc<Class>, layout: Layout, rows: &'static [Row]) -> Rc<Class> {
+    class_or(vm, full, |vm| make_class(vm, full, base, layout, rows))
+}
+
+/// The same where it is known that there is none yet.
+pub fn make_class(vm: &Vm, full: &str, base: &Rc<Class>, layout: Layout, rows: &'static [Row]) -> Rc<Class> {
     let (module, name) = full.rsplit_once('.').unwrap_or(("builtins", full));
-    class_or(vm, full, |vm| {
-        let class = Class::builtin(name, Some(base), layout);
-        class.declare(vm.name(sym::__module__), Value::str(module));
-        // Types that CPython has in C, all but these.
-        let plain = matches!(full, "random.Random" | "random.SystemRandom") || layout == Layout::Exception;
-        class.named_in_full.set(!plain && module != "builtins");
-        class.add_methods(rows);
-        class
-    })
+    let class = Class::builtin(name, Some(base), layout);
+    class.declare(vm.name(sym::__module__), Value::str(module));
+    // Types that CPython has in C, all but these.
+    let plain = matches!(full, "random.Random" | "random.SystemRandom") || layout == Layout::Exception;
+    class.named_in_full.set(!plain && module != "builtins");
+    class.add_methods(rows);
+    class
 }
 
 /// Puts a class under its name into a module's namespace.

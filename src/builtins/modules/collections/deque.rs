@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use crate::builtins::modules::support::{class_given, define, this};
+use crate::builtins::modules::support::{class_given, class_or, define, make_class, this};
 use crate::builtins::prelude::*;
 use crate::builtins::types::iterators::{ITERATOR, SIZED};
 use crate::machine::compare;
@@ -23,6 +23,14 @@ pub struct Deque {
 }
 
 impl Native for Deque {
+    fn len(&self) -> Option<usize> {
+        Some(Deque::len(self))
+    }
+
+    fn iterator(&self, vm: &mut Vm, this: &Value) -> Option<Value> {
+        Some(self.iterate(vm, this, false))
+    }
+
     fn item(&self, at: i64) -> Option<Value> {
         let items = self.items.borrow();
         items.get(crate::text::slice::index(at, items.len())?).cloned()
@@ -74,6 +82,12 @@ impl Deque {
     fn get(&self, at: usize) -> Option<Value> {
         self.items.borrow().get(at).cloned()
     }
+
+    fn iterate(&self, vm: &mut Vm, this: &Value, backwards: bool) -> Value {
+        let class = iterator_class(vm, backwards);
+        let version = self.version.get();
+        Iter::native(&class, DequeIter { deque: this.clone(), at: 0, version, backwards })
+    }
 }
 
 /// A new deque.
@@ -98,12 +112,13 @@ fn empty(vm: &mut Vm) -> Error {
     vm.index_error("pop from an empty deque")
 }
 
-/// Adds an item to a deque that has no most.
+/// Adds an item to a deque.
 #[inline]
 fn pushed(args: &[&Value], push: impl FnOnce(&Deque, Value) -> Option<Value>) -> Option<Value> {
-    let deque = args[0].data::<Deque>().filter(|deque| deque.most.get().is_none())?;
+    let deque = args[0].data::<Deque>()?;
     gc::stored_into(args[0], args[1]);
-    push(deque, args[1].clone());
+    let out = push(deque, args[1].clone());
+    drop(out);
     Some(Value::None)
 }
 
@@ -460,23 +475,17 @@ struct DequeIter {
 
 /// The class of its iterators, in one direction or the other.
 pub(super) fn iterator_class(vm: &mut Vm, backwards: bool) -> Rc<Class> {
-    let object = vm.types.object.clone();
-    let class = match backwards {
-        false => define(vm, "collections._deque_iterator", &object, Layout::Final, NEW),
-        true => define(vm, "collections._deque_reverse_iterator", &object, Layout::Final, NEW),
-    };
-    if vm.entry(class.dict(), "__next__").is_none() {
+    let full = if backwards { "collections._deque_reverse_iterator" } else { "collections._deque_iterator" };
+    class_or(vm, full, |vm| {
+        let class = make_class(vm, full, &vm.types.object.clone(), Layout::Final, NEW);
         class.add_methods(ITERATOR);
         class.add_methods(SIZED);
-    }
-    class
+        class
+    })
 }
 
 fn iterate(vm: &mut Vm, value: &Value, backwards: bool) -> Result {
-    let deque = this!(vm, value, Deque);
-    let class = iterator_class(vm, backwards);
-    let version = deque.version.get();
-    Ok(Iter::native(&class, DequeIter { deque: value.clone(), at: 0, version, backwards }))
+    Ok(this!(vm, value, Deque).iterate(vm, value, backwards))
 }
 
 const NEW: &[Row] = &[static_method("__new__(cls, deque, index=0, /)", new_iterator)];
@@ -498,6 +507,15 @@ fn new_iterator(vm: &mut Vm, args: &[Value]) -> Result {
 }
 
 impl NativeIter for DequeIter {
+    fn at_once(&mut self) -> Option<Value> {
+        let deque = self.deque.data::<Deque>().filter(|deque| deque.version.get() == self.version)?;
+        let items = deque.items.borrow();
+        let at = if self.backwards { items.len().checked_sub(self.at + 1)? } else { self.at };
+        let found = items.get(at)?.clone_in_line();
+        self.at += 1;
+        Some(found)
+    }
+
     fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
         let Some(deque) = self.deque.data::<Deque>() else { return Ok(None) };
         let len = deque.len();

@@ -40,7 +40,13 @@ const METHODS: &[Row] = &[
     }),
     of!("items()", Value::as_dict, items),
     of!("keys()", Value::as_dict, keys),
-    method("pop(key, default=<unrepresentable>, /)", pop),
+    method("pop(key, default=<unrepresentable>, /)", pop).or_quick(|_, args| {
+        let Value::Dict(dict) = args[0] else { return None };
+        match Vm::dict_remove_at_once(dict, args[1])? {
+            Some((_, value)) => Some(value),
+            None => args.get(2).map(|default| (*default).clone()),
+        }
+    }),
     of!("popitem()", Value::as_dict, popitem),
     method("setdefault(key, default=None, /)", set_default),
     method("update(*args, **kwargs)", |vm, args| update_from(vm, "update", args))

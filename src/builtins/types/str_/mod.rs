@@ -34,7 +34,7 @@ const METHODS: &[Row] = &[
     })
     .or_quick(|_, args| match args {
         [Value::Str(text), Value::Str(sub)] if !sub.is_empty() => {
-            Some(Value::usize(text.matches(sub.as_str()).count()))
+            Some(Value::usize(strops::occurrences(text, sub)))
         }
         _ => None,
     }),
