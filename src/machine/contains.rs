@@ -32,7 +32,7 @@ impl Vm {
     #[inline(never)]
     fn truth_general(&mut self, value: &Value) -> Result<bool> {
         if let Value::Instance(instance) = value {
-            if let Some(len) = instance.own_native().and_then(Native::len) {
+            if let Some(len) = instance.own_native().and_then(Native::item_count) {
                 return Ok(len != 0);
             }
             let hooks = self.hooks(&instance.class());

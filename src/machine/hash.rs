@@ -474,15 +474,17 @@ impl Vm {
         let items = match self.collect(&pair) {
             Ok(items) => items,
             Err(e) if !is_sequence && e.is(&self.types.TypeError) => {
-                return Err(self
-                    .type_error(format!("cannot convert dictionary update sequence element #{at} to a sequence")));
+                return Err(
+                    self.type_error(format!("cannot convert dictionary update sequence element #{at} to a sequence"))
+                );
             }
             Err(e) => return Err(e),
         };
         let len = items.len();
         let Ok([key, value]) = <[Value; 2]>::try_from(items) else {
-            return Err(self
-                .value_error(format!("dictionary update sequence element #{at} has length {len}; 2 is required")));
+            return Err(
+                self.value_error(format!("dictionary update sequence element #{at} has length {len}; 2 is required"))
+            );
         };
         self.dict_set(dict, key, value)
     }

@@ -478,7 +478,7 @@ impl Vm {
             Value::Set(set) => Some(set.len()),
             Value::Bytes(bytes) => Some(bytes.len()),
             Value::Instance(instance) => match instance.own_native() {
-                Some(data) => data.len(),
+                Some(data) => data.item_count(),
                 None => self.len_at_once(self.measured(value)?),
             },
             _ => None,

@@ -15,7 +15,7 @@ pub struct DictView {
 }
 
 impl Native for DictView {
-    fn len(&self) -> Option<usize> {
+    fn item_count(&self) -> Option<usize> {
         Some(self.dict.len())
     }
 

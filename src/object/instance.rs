@@ -48,7 +48,7 @@ pub trait Native: Any {
     }
 
     /// How many items it has, if it is a container.
-    fn len(&self) -> Option<usize> {
+    fn item_count(&self) -> Option<usize> {
         None
     }
 

@@ -481,11 +481,8 @@ impl<V> Default for Table<V> {
 
 impl<V: Clone> Clone for Table<V> {
     fn clone(&self) -> Self {
-        let entries = self
-            .entries
-            .iter()
-            .map(|e| Entry { hash: e.hash, key: e.key.clone(), value: e.value.clone() })
-            .collect();
+        let entries =
+            self.entries.iter().map(|e| Entry { hash: e.hash, key: e.key.clone(), value: e.value.clone() }).collect();
         Table { entries, index: self.index.clone(), ..*self }
     }
 }

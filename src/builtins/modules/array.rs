@@ -16,7 +16,7 @@ struct Array {
 }
 
 impl Native for Array {
-    fn len(&self) -> Option<usize> {
+    fn item_count(&self) -> Option<usize> {
         Some(Array::len(self))
     }
 

@@ -266,7 +266,9 @@ pub fn find_garbage(full: bool, coroutines_last: bool, at_exit: bool) -> Vec<Val
 pub fn count(garbage: &[Value]) -> usize {
     let told = |value: &&Value| !matches!(value, Value::Frame(_) | Value::Traceback(_)) && is_tracked(value, 0);
     let leaf = |value: &Value| {
-        usize::from(!is_node(value) && value.reference_count() == Some(1) && value.is_container() && is_tracked(value, 0))
+        usize::from(
+            !is_node(value) && value.reference_count() == Some(1) && value.is_container() && is_tracked(value, 0),
+        )
     };
     let mut inside = 0;
     for value in garbage {

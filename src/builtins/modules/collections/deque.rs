@@ -23,7 +23,7 @@ pub struct Deque {
 }
 
 impl Native for Deque {
-    fn len(&self) -> Option<usize> {
+    fn item_count(&self) -> Option<usize> {
         Some(Deque::len(self))
     }
 

@@ -33,9 +33,7 @@ const METHODS: &[Row] = &[
         Ok(Value::usize(strops::count(text, text.len(), sub, start, end)))
     })
     .or_quick(|_, args| match args {
-        [Value::Str(text), Value::Str(sub)] if !sub.is_empty() => {
-            Some(Value::usize(strops::occurrences(text, sub)))
-        }
+        [Value::Str(text), Value::Str(sub)] if !sub.is_empty() => Some(Value::usize(strops::occurrences(text, sub))),
         _ => None,
     }),
     of!("encode(encoding='utf-8', errors='strict')", Value::as_str, |vm, text, args| {
