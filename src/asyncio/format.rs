@@ -95,9 +95,10 @@ pub fn handle_stack(vm: &Vm, of_loop: usize) -> Value {
 }
 
 fn stack_of(frames: &[(Rc<Code>, Span)]) -> Value {
+    // Lines of all of them are read.
+    frames.iter().for_each(|(code, _)| code.source.shown.set(true));
     let entries = frames.iter().filter(|(code, _)| !code.source.library).map(|(code, span)| {
         let line = code.source.line(span.start);
-        code.source.shown.set(true);
         let text = code.source.line_text(line).unwrap_or_default().trim();
         Value::tuple([
             Value::str(&code.source.name),
