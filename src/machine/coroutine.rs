@@ -36,7 +36,10 @@ impl Vm {
             State::Finished => {
                 return match (root.kind, input) {
                     (Kind::Coroutine, _) => Err(self.reused(root)),
-                    (_, Resume::Throw(error) | Resume::Fail(error)) => Err(error),
+                    (_, Resume::Throw(error) | Resume::Fail(error)) => {
+                        error.0.comes_as_it_is();
+                        Err(error)
+                    }
                     _ => Ok(Outcome::Return(Value::None)),
                 };
             }

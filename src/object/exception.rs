@@ -224,6 +224,11 @@ impl Exception {
         *self.traceback.borrow_mut() = Some(Rc::new(entry));
     }
 
+    /// What is being handled where it is passed on does not become its context, as if it had left a place before.
+    pub fn comes_as_it_is(&self) {
+        self.left.set((0, Span::new(0, 1)));
+    }
+
     /// Makes `context` the `__context__`, unless that would close a circle.
     pub fn set_context(self: &Rc<Exception>, context: &Rc<Exception>) {
         if Rc::ptr_eq(self, context) {
