@@ -533,6 +533,9 @@ fn handle_for(
     if let Some(source) = source.filter(|source| !source.is_unbound()) {
         handle.source.replace(source);
     }
+    if let Ready::Sleep(future) = ready {
+        handle.cancelled.set(future::data(future).timer.get() == TimerState::Cancelled);
+    }
     handles::new_handle(class, handle)
 }
 
