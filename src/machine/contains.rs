@@ -175,13 +175,14 @@ impl Vm {
 
     fn bytes_contain(&mut self, container: &Value, item: &Value) -> Result<bool> {
         let bytes = bytes_of(container).unwrap_or_default();
-        if let Some(part) = bytes_of(item) {
-            return Ok(part.is_empty() || bytes.windows(part.len()).any(|window| window == part));
-        }
-        match self.index_opt(item)? {
-            Some(Value::Int(n @ 0..=255)) => Ok(bytes.contains(&(n as u8))),
-            Some(_) => Err(self.value_error("byte must be in range(0, 256)")),
-            None => Err(self.bytes_required(item)),
+        match self.index_opt(item) {
+            Ok(Some(Value::Int(n @ 0..=255))) => Ok(bytes.contains(&(n as u8))),
+            Ok(Some(_)) => Err(self.value_error("byte must be in range(0, 256)")),
+            // What makes no number may be bytes, however it failed.
+            Ok(None) | Err(_) => match bytes_of(item) {
+                Some(part) => Ok(part.is_empty() || bytes.windows(part.len()).any(|window| window == part)),
+                None => Err(self.bytes_required(item)),
+            },
         }
     }
 

@@ -333,15 +333,19 @@ impl Vm {
                     }
                 }
                 // A sequence grows only if the other side has nothing to say.
-                let plain = if op == BinOp::Add { &left } else { left.unwrapped() };
-                if is_object(right) && matches!(plain, Value::List(_) | Value::ByteArray(_)) {
+                let grown = match op {
+                    BinOp::Add => &left,
+                    BinOp::Mul => left.unwrapped(),
+                    _ => &Value::None,
+                };
+                if is_object(right) && matches!(grown, Value::List(_) | Value::ByteArray(_)) {
                     if let Some(value) = self.call_script(right, names.reflected, std::slice::from_ref(&left))? {
                         if !matches!(value, Value::NotImplemented) {
                             return Ok(value);
                         }
                     }
                 }
-                if self.inplace_container(op, left.unwrapped(), right)? {
+                if self.inplace_container(op, &left, right)? {
                     return Ok(left);
                 }
             }
@@ -419,33 +423,41 @@ impl Vm {
         if modulus.given().is_none() {
             return self.binary_general(BinOp::Pow, base, exp);
         }
-        let args = [exp.clone(), modulus.clone()];
-        if let Some(result) = self.call_script(base, sym::__pow__, &args)? {
-            if !matches!(result, Value::NotImplemented) {
-                return Ok(result);
-            }
-        }
-        if let (Some(x), Some(y), Some(z)) = (base.as_bigint(), exp.as_bigint(), modulus.as_bigint()) {
-            return number::pow_mod(self, &x, &y, &z);
-        }
-        let all = [base, exp, modulus];
-        if matches!(base.unwrapped(), Value::Complex(_)) && (exp.is_int() || matches!(exp.unwrapped(), Value::Float(_)))
-        {
-            return Err(self.value_error("complex modulo"));
-        }
         let is_number = |v: &Value| v.is_int() || matches!(v.unwrapped(), Value::Float(_) | Value::Complex(_));
-        for value in all {
+        let all = [base, exp, modulus];
+        // Every operand's type has a say, but only a left operand is asked for its method.
+        for (at, value) in all.into_iter().enumerate() {
+            let says = |name| matches!(self.special(value, name), Special::Method(_));
+            if says(sym::__pow__) || says(sym::__rpow__) {
+                if at > 0 {
+                    continue;
+                }
+                let class = self.class_of(value);
+                if self.class_lookup(&class, "__pow__").is_none() {
+                    return Err(self.error(self.types.AttributeError.clone(), "__pow__"));
+                }
+                let args = [exp.clone(), modulus.clone()];
+                match self.call_script(value, sym::__pow__, &args)? {
+                    Some(Value::NotImplemented) => continue,
+                    Some(result) => return Ok(result),
+                    None => {}
+                }
+            }
             match value.unwrapped() {
                 Value::Float(_) => {
                     return Err(self.type_error("pow() 3rd argument not allowed unless all arguments are integers"));
                 }
-                Value::Complex(_) if all.iter().all(|v| is_number(v)) => {
+                Value::Complex(_) if is_number(base) && is_number(exp) => {
                     return Err(self.value_error("complex modulo"));
                 }
-                _ => {}
+                _ => {
+                    if let (Some(x), Some(y), Some(z)) = (base.as_bigint(), exp.as_bigint(), modulus.as_bigint()) {
+                        return number::pow_mod(self, &x, &y, &z);
+                    }
+                }
             }
         }
-        let names = [base, exp, modulus].map(|value| self.type_name(value));
+        let names = all.map(|value| self.type_name(value));
         Err(self.type_error(format!(
             "unsupported operand type(s) for ** or pow(): '{}', '{}', '{}'",
             names[0], names[1], names[2]

@@ -213,6 +213,8 @@ impl Vm {
 
     /// `left op= right` for a container that changes in place; whether it was done.
     pub fn inplace_container(&mut self, op: BinOp, left: &Value, right: &Value) -> Result<bool> {
+        let whole = left;
+        let left = whole.unwrapped();
         match (op, left, right.unwrapped()) {
             (BinOp::Add, Value::List(list), _) => self.list_extend(list, right)?,
             (BinOp::Mul, Value::List(list), _) => {
@@ -223,7 +225,8 @@ impl Vm {
             }
             (BinOp::Add, Value::ByteArray(array), other) => {
                 let Some(more) = bytes_of(other) else {
-                    return Err(self.type_error(format!("can't concat {} to bytearray", self.type_name(right))));
+                    let (given, name) = (self.type_name(right), self.type_name(whole));
+                    return Err(self.type_error(format!("can't concat {given} to {name}")));
                 };
                 // One that is joined to itself is looked at while it grows.
                 let itself = matches!(other, Value::ByteArray(other) if Rc::ptr_eq(other, array));

@@ -99,22 +99,22 @@ impl Vm {
             }
             _ => {}
         }
-        self.repr_or(value, "__str__ returned non-string")
+        let shown = self.default_str(value)?;
+        self.expect_str(shown, "__str__ returned non-string")
     }
 
     /// `repr(value)`, which is of a subclass if a script's `__repr__` says so.
     pub fn repr_value(&mut self, value: &Value) -> Result {
-        self.repr_or(value, "__repr__ returned non-string")
+        let shown = self.default_str(value)?;
+        self.expect_str(shown, "__repr__ returned non-string")
     }
 
-    fn repr_or(&mut self, value: &Value, refusal: &str) -> Result {
-        if matches!(value, Value::Instance(_) | Value::Exception(_) | Value::Class(_)) {
-            if let Special::Method(method) = self.special(value, sym::__repr__) {
-                let result = self.call_found(&method, value, &[])?;
-                return self.expect_str(result, refusal);
-            }
+    /// `object.__str__(value)`: what a script's `__repr__` returns is not looked at.
+    pub fn default_str(&mut self, value: &Value) -> Result {
+        match self.call_script(value, sym::__repr__, &[])? {
+            Some(shown) => Ok(shown),
+            None => self.repr(value).map(Value::Str),
         }
-        self.repr(value).map(Value::Str)
     }
 
     /// `ascii(value)`.
@@ -292,7 +292,9 @@ impl Vm {
                     out.extend([name.as_str(), "("]);
                 }
                 out.push('{');
-                let result = self.push_items(out, &set.values());
+                // A subclass goes through its items itself.
+                let items = if matches!(whole, Value::Set(_)) { Ok(set.values()) } else { self.collect(whole) };
+                let result = items.and_then(|items| self.push_items(out, &items));
                 out.push_str(if plain { "}" } else { "})" });
                 self.leave_repr(guard);
                 return result;

@@ -373,8 +373,8 @@ pub struct Slice {
 
 impl Drop for Slice {
     fn drop(&mut self) {
+        gc::release_one(&mut self.step);
         gc::release_one(&mut self.start);
         gc::release_one(&mut self.stop);
-        gc::release_one(&mut self.step);
     }
 }

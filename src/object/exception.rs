@@ -259,6 +259,7 @@ impl Drop for Exception {
             self.revive();
         }
         self.mark.died(std::ptr::from_ref(self).addr());
+        drop((self.own.take(), self.attrs.take()));
         gc::release_one(self.args.get_mut());
         drop(self.traceback.get_mut().take());
         for link in [self.cause.get_mut().take(), self.context.get_mut().take()] {

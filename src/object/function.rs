@@ -108,7 +108,10 @@ pub type OtherCode = (Rc<Code>, Box<[Rc<Cell>]>);
 
 #[derive(Default)]
 pub struct FunctionExtra {
+    // What is freed first comes first.
     pub kwdefaults: Option<Rc<Dict>>,
+    pub doc: Option<Value>,
+    pub attrs: Attrs,
     /// `__defaults__` was set to an empty tuple, which is not None.
     pub empty_defaults: bool,
     pub annotations: Option<Rc<Dict>>,
@@ -116,9 +119,7 @@ pub struct FunctionExtra {
     pub annotations_evaluated: bool,
     pub name: Option<Rc<Str>>,
     pub qualname: Option<Rc<Str>>,
-    pub doc: Option<Value>,
     pub module: Option<Value>,
-    pub attrs: Attrs,
     pub type_params: Option<Value>,
     /// What `__code__` was set to.
     pub code: Option<OtherCode>,
@@ -184,8 +185,21 @@ impl Function {
 }
 
 impl Drop for Function {
+    /// Lets go of its parts in CPython's order, where defaults and cells are tuples.
     fn drop(&mut self) {
         self.mark.died(std::ptr::from_ref(self).addr());
+        release_defaults(self.defaults.get_mut());
+        let annotations = self.extra.get_mut().take().and_then(|mut extra| extra.annotations.take());
+        let mut cells = std::mem::take(&mut self.closure).into_vec();
+        while cells.pop().is_some() {}
+        drop(annotations);
+    }
+}
+
+/// Frees defaults from the last one, unless somebody else has them.
+pub fn release_defaults(defaults: &mut Rc<[Value]>) {
+    if let Some(values) = Rc::get_mut(defaults) {
+        gc::release_from_end(values);
     }
 }
 

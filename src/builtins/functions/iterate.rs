@@ -506,7 +506,7 @@ impl NativeIter for Filter {
     }
 
     fn take_values(&mut self) -> Vec<Value> {
-        self.function.take().into_iter().chain([self.iterator.take()]).collect()
+        [self.iterator.take()].into_iter().chain(self.function.take()).collect()
     }
 
     fn outlives_end(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use super::support::{class_given, define, export, items, keywords, natives, this};
 use crate::builtins::prelude::*;
+use crate::object::class::Special;
 use crate::syntax::ast::{BinOp, CmpOp, UnaryOp};
 
 macro_rules! binary {
@@ -121,25 +122,32 @@ const FUNCTIONS: &[Row] = &[
 ];
 
 fn sequence(vm: &mut Vm, args: &[Value], in_place: bool) -> Result {
-    let lacks_addition = matches!(args[0].unwrapped(), Value::Dict(_) | Value::Range(_));
+    let is_summand = |vm: &mut Vm, value: &Value| {
+        !matches!(value.unwrapped(), Value::Dict(_)) && vm.has_special(value, sym::__getitem__)
+    };
     let kind = args[0].unwrapped();
     let built_in =
         matches!(kind, Value::Str(_) | Value::List(_) | Value::Tuple(_) | Value::Bytes(_) | Value::ByteArray(_));
     // Two objects of a program's own classes are added if both are sequences.
-    let is_sequence = !lacks_addition && vm.has_special(&args[0], sym::__getitem__);
-    if !is_sequence || !built_in && !vm.has_special(&args[1], sym::__getitem__) {
+    let is_sequence = !matches!(args[0].unwrapped(), Value::Range(_)) && is_summand(vm, &args[0]);
+    let joins = |name| built_in && !matches!(vm.special(&args[0], name), Special::Method(_));
+    let (grows, joins) = (in_place && joins(sym::__iadd__), joins(sym::__add__));
+    if !is_sequence || !joins && !grows && !is_summand(vm, &args[1]) {
         return Err(vm.type_error(format!("'{}' object can't be concatenated", vm.type_name(&args[0]))));
     }
-    if in_place {
-        return vm.inplace(BinOp::Add, args[0].clone(), &args[1]);
-    }
     // Not what the other operand makes of it.
-    if built_in {
+    if grows && vm.inplace_container(BinOp::Add, &args[0], &args[1])? {
+        return Ok(args[0].clone());
+    }
+    if joins {
         if let Some(result) = vm.sequence_binary(BinOp::Add, &args[0], &args[1])? {
             return Ok(result);
         }
     }
-    vm.binary(BinOp::Add, &args[0], &args[1])
+    match in_place {
+        true => vm.inplace(BinOp::Add, args[0].clone(), &args[1]),
+        false => vm.binary(BinOp::Add, &args[0], &args[1]),
+    }
 }
 
 /// An iterator over what is searched, which is an argument to the message if it has none.

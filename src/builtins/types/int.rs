@@ -239,9 +239,13 @@ fn to_byte_string(vm: &mut Vm, source: &Value) -> Result<Vec<u8>> {
         }
         return Err(vm.type_error(format!("__bytes__ returned non-bytes (type {})", vm.type_name(&result))));
     }
-    let iterator = if source.as_str().is_some() { None } else { vm.iter(source).ok() };
-    let Some(iterator) = iterator else {
-        return Err(vm.type_error(format!("cannot convert '{}' object to bytes", vm.type_name(source))));
+    let refused = |vm: &mut Vm| vm.type_error(format!("cannot convert '{}' object to bytes", vm.type_name(source)));
+    if source.as_str().is_some() {
+        return Err(refused(vm));
+    }
+    let iterator = match vm.iter(source) {
+        Err(error) if error.is(&vm.types.TypeError) => return Err(refused(vm)),
+        iterator => iterator?,
     };
     let mut bytes = Vec::new();
     for item in vm.collect(&iterator)? {

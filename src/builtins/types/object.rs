@@ -21,7 +21,7 @@ const METHODS: &[Row] = &[
     static_method("__new__(cls, *args, **kwargs)", object_new),
     method("__init__(*args, **kwargs)", object_init),
     method("__repr__()", |vm, args| Ok(Value::string(default_repr(vm, &args[0])))),
-    method("__str__()", |vm, args| vm.nested(|vm| vm.repr_value(&args[0]))),
+    method("__str__()", |vm, args| vm.nested(|vm| vm.default_str(&args[0]))),
     method("__eq__(value, /)", |_, args| {
         Ok(if args[0].is(&args[1]) { Value::bool(true) } else { Value::NotImplemented })
     }),

@@ -43,7 +43,7 @@ pub const MUTABLE_SEQUENCE: &[Row] = &[
     method("__iadd__(value, /)", iadd),
     method("__imul__(value, /)", |vm, args| {
         let count = vm.index(&args[1])?;
-        vm.inplace_container(BinOp::Mul, args[0].unwrapped(), &count)?;
+        vm.inplace_container(BinOp::Mul, &args[0], &count)?;
         Ok(args[0].clone())
     }),
 ];
@@ -150,7 +150,7 @@ macro_rules! in_place {
     ($($name:ident $op:ident),*) => {
         $(
             pub fn $name(vm: &mut Vm, args: &[Value]) -> Result {
-                let done = vm.inplace_container(BinOp::$op, args[0].unwrapped(), &args[1])?;
+                let done = vm.inplace_container(BinOp::$op, &args[0], &args[1])?;
                 Ok(if done { args[0].clone() } else { Value::NotImplemented })
             }
         )*

@@ -186,6 +186,16 @@ fn from_source(vm: &mut Vm, kind: &str, args: &[Value]) -> Result<Vec<u8>> {
     if source.is_unbound() {
         return Ok(Vec::new());
     }
+    // `bytes` has `__bytes__`, which comes first.
+    let count = match kind == "bytes" && matches!(source.unwrapped(), Value::Bytes(_)) {
+        true => Ok(None),
+        false => vm.index_opt(source),
+    };
+    match count {
+        Ok(Some(count)) => return zeros(vm, &count),
+        Err(e) if !e.is(&vm.types.TypeError) => return Err(e),
+        _ => {}
+    }
     if let Some(bytes) = bytes_of(source) {
         return Ok(bytes);
     }
@@ -195,11 +205,6 @@ fn from_source(vm: &mut Vm, kind: &str, args: &[Value]) -> Result<Vec<u8>> {
             let view = memoryview::of(vm, source)?;
             return Ok(bytes_of(&view).unwrap_or_default());
         }
-    }
-    match vm.index_opt(source) {
-        Ok(Some(count)) => return zeros(vm, &count),
-        Err(e) if !e.is(&vm.types.TypeError) => return Err(e),
-        _ => {}
     }
     let iterator = match vm.iter(source) {
         Ok(iterator) => iterator,

@@ -6,7 +6,7 @@ use super::special::member;
 use super::{text_argument, type_::unpack, wrong_receiver};
 use crate::builtins::prelude::*;
 use crate::machine::attr::{bound, read_only};
-use crate::object::function::FunctionExtra;
+use crate::object::function::{FunctionExtra, release_defaults};
 use crate::object::native::{NativeFunction, RowKind};
 use crate::object::{BoundMethod, Function};
 use crate::source::Source;
@@ -247,8 +247,8 @@ fn set_defaults(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
     if empty || function.extra.borrow().is_some() {
         function.with_extra(|extra| extra.empty_defaults = empty);
     }
-    let old = function.defaults.replace(items.into());
-    drop(old);
+    let mut old = function.defaults.replace(items.into());
+    release_defaults(&mut old);
     Ok(())
 }
 
