@@ -726,6 +726,12 @@ const DATETIME: &[Row] = &[
         if !moment.zone.is_none() {
             return method_by_page(vm, "timestamp", args);
         }
+        // CPython asks for the local time of a day before as well, of what comes second of a day after.
+        match moment.ordinal() {
+            1 if moment.fold == 0 => return Err(vm.value_error("year 0 is out of range")),
+            LAST_DAY if moment.fold == 1 => return Err(vm.value_error("year 10000 is out of range")),
+            _ => {}
+        }
         let local = (moment.us() / SECOND) as i64 - BEFORE_1970 * DAY;
         let (offset, _) = local_offset(vm, local);
         let (offset, _) = local_offset(vm, local - offset);
