@@ -103,6 +103,9 @@ impl Vm {
             return 0;
         }
         self.tell_gc_callbacks("start", full, 0);
+        if !at_exit {
+            self.age_namespace(full);
+        }
         let drawn = self.host.style.format != crate::report::ErrorFormat::Python;
         let mut garbage = gc::find_garbage(full, drawn, at_exit);
         let count = gc::count(&garbage);
@@ -119,6 +122,21 @@ impl Vm {
         gc::note_collection(full, count);
         self.tell_gc_callbacks("stop", full, count);
         count
+    }
+
+    /// In CPython the script's variables have survived a collection of the young before the script begins, and what it makes
+    /// stands before them in the first full collection: what was not found alive by then is put behind them in the order
+    /// they lead to it, not by age. To import `asyncio` makes so many objects that they are old before.
+    fn age_namespace(&mut self, full: bool) {
+        if std::mem::replace(&mut self.namespace_aged, true)
+            || !full
+            || self.modules.get_str(self.name(sym::asyncio)).is_some()
+        {
+            return;
+        }
+        if let Some(Value::Module(main)) = self.modules.get_str(self.name(sym::__main__)) {
+            gc::rejuvenate(&Value::Dict(main.dict.clone()));
+        }
     }
 
     /// Frees garbage without running anything: for a script that was stopped.

@@ -134,6 +134,8 @@ pub struct Vm {
     pub leaving: bool,
     /// Garbage has been collected for the last time but one: a warning can't be completed any more.
     pub ending: bool,
+    /// Whether a collection has looked at the script's variables: see [`Vm::age_namespace`].
+    pub(super) namespace_aged: bool,
     /// Set from outside (a signal handler, another thread) to raise `KeyboardInterrupt`.
     pub interrupt: Arc<AtomicBool>,
     /// What an interrupt calls instead of raising `KeyboardInterrupt`, or `None`.
@@ -242,6 +244,7 @@ impl Vm {
             stopped: None,
             leaving: false,
             ending: false,
+            namespace_aged: false,
             interrupt: Arc::new(AtomicBool::new(false)),
             interrupt_handler: Value::None,
             interrupt_wakes: false,

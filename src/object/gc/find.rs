@@ -10,6 +10,7 @@ use std::rc::Rc;
 
 use super::registry::{self, Mark, mark_of};
 use super::trace::{clear, trace};
+use crate::object::coroutine::Kind;
 use crate::object::value::Value;
 
 struct Graph {
@@ -118,8 +119,11 @@ impl Graph {
                 matches!(node, Value::List(_) | Value::Tuple(_) | Value::Dict(_) | Value::Set(_) | Value::Function(_));
             if ages[at].is_none() && is_made_of {
                 let mut newest = None;
+                let globals = if let Value::Function(function) = node { Some(&function.globals) } else { None };
                 references(node, self.parts, |child| {
-                    newest = newest.max(self.number(child).and_then(|child| ages[child]));
+                    if !matches!((child, globals), (Value::Dict(dict), Some(globals)) if Rc::ptr_eq(dict, globals)) {
+                        newest = newest.max(self.number(child).and_then(|child| ages[child]));
+                    }
                 });
                 ages[at] = newest.map(|(age, rank)| (age, rank.saturating_add(2)));
             }
@@ -129,6 +133,7 @@ impl Graph {
         let aged: Vec<bool> = ages.iter().map(Option::is_some).collect();
         let mut reached: Vec<bool> = (0..self.nodes.len()).map(|at| self.is_root(at)).collect();
         let mut aside = vec![false; self.nodes.len()];
+        let mut had_turn = aside.clone();
         // What has no age leads on as soon as it is reached.
         let mut work: VecDeque<usize> = (0..self.nodes.len()).filter(|&at| reached[at] && !aged[at]).collect();
         let mut turn = 0;
@@ -151,8 +156,8 @@ impl Graph {
             turn += 1;
             if !reached[at] {
                 aside[at] = true;
-            } else if matches!(self.nodes[at], Value::Function(_)) && !std::mem::replace(&mut aside[at], true) {
-                // The tuple of its defaults was put aside: that has a turn of its own.
+            } else if matches!(self.nodes[at], Value::Function(_)) && !std::mem::replace(&mut had_turn[at], true) {
+                // The tuple of its defaults has a turn of its own.
                 list.push(at);
                 references(&self.nodes[at], self.parts, |child| {
                     let dict = if let Value::Dict(_) = child { self.number(child) } else { None };
@@ -253,9 +258,10 @@ pub fn find_garbage(full: bool, coroutines_last: bool, at_exit: bool) -> Vec<Val
     registry::settle(full, graph.nodes.len(), |value| graph.number(value).is_some_and(|number| !alive[number]));
     let mut garbage = split(graph, &alive, true);
     let is_coroutine = |value: &Value| matches!(value, Value::Coroutine(_));
+    let is_last = |value: &Value| matches!(value, Value::Coroutine(coroutine) if coroutine.kind != Kind::Generator);
     if garbage.iter().any(|value| is_coroutine(value) || has_finalizer(value)) {
         garbage.sort_by_cached_key(|value| {
-            (coroutines_last && is_coroutine(value), registry::age_of(value).unwrap_or((u32::MAX, 0)))
+            (coroutines_last && is_last(value), registry::age_of(value).unwrap_or((u32::MAX, 0)))
         });
     }
     garbage

@@ -17,8 +17,8 @@ pub mod weak;
 pub use find::{all_objects, count, find_garbage, free, referents, referrers, still_garbage};
 pub use registry::{
     Mark, Tracked, collection_wanted, counts, displayed, filled, forget_identity, full_collection_wanted, identity,
-    is_enabled, is_noted, keep_identity, next_age, note_collection, register, set_enabled, set_threshold, statistics,
-    stored, stored_into, threshold, watch,
+    is_enabled, is_noted, keep_identity, next_age, note_collection, register, rejuvenate, set_enabled, set_threshold,
+    statistics, stored, stored_into, threshold, watch,
 };
 pub use trace::{Visit, link, trace, trace_cell, trace_option, unshared};
 

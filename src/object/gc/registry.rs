@@ -365,7 +365,7 @@ fn at_place<R>(value: &Value, with: impl FnOnce(&mut Place) -> R) -> Option<R> {
 }
 
 /// An object goes behind all others.
-pub(super) fn rejuvenate(value: &Value) {
+pub fn rejuvenate(value: &Value) {
     match own_age(value) {
         Some(age) => age.set(next_age()),
         None => drop(at_place(value, |place| place.age = next_age())),
