@@ -112,20 +112,29 @@ impl Graph {
         if !self.nodes.iter().zip(alive).any(|(node, alive)| *alive && is_told(node)) {
             return;
         }
+        let renewing = registry::begin_renewing();
         let mut ages: Vec<_> = self.nodes.iter().map(registry::age_of).collect();
-        // What is written as `[f(), g()]` is made after its items, a function after its defaults. Whatever was found later is looked at before.
+        // What is written as `[f(), g()]` is made after its items, a function after its defaults; what an earlier collection
+        // has put behind others stands before its items there. Whatever was found later is looked at before.
         for (at, node) in self.nodes.iter().enumerate().rev() {
             let is_made_of =
                 matches!(node, Value::List(_) | Value::Tuple(_) | Value::Dict(_) | Value::Set(_) | Value::Function(_));
             if ages[at].is_none() && is_made_of {
-                let mut newest = None;
+                let (mut oldest, mut newest) = (None, None);
                 let globals = if let Value::Function(function) = node { Some(&function.globals) } else { None };
                 references(node, self.parts, |child| {
                     if !matches!((child, globals), (Value::Dict(dict), Some(globals)) if Rc::ptr_eq(dict, globals)) {
-                        newest = newest.max(self.number(child).and_then(|child| ages[child]));
+                        let age = self.number(child).and_then(|child| ages[child]);
+                        newest = newest.max(age);
+                        oldest = oldest.into_iter().chain(age).min();
                     }
                 });
-                ages[at] = newest.map(|(age, rank)| (age, rank.saturating_add(2)));
+                ages[at] = match (oldest, newest) {
+                    (Some((oldest, _)), Some((newest, _))) if registry::were_renewed(oldest, newest) => {
+                        Some((oldest - 1, u8::MAX))
+                    }
+                    _ => newest.map(|(age, rank)| (age, rank.saturating_add(2))),
+                };
             }
         }
         let mut list: Vec<usize> = (0..ages.len()).filter(|&at| alive[at] && ages[at].is_some()).collect();
@@ -167,6 +176,7 @@ impl Graph {
                 work.push_back(at);
             }
         }
+        registry::end_renewing(renewing);
     }
 
     fn forget_numbers(&self) {

@@ -241,6 +241,8 @@ struct Registry {
 
 thread_local! {
     static AGES: Cell<u32> = const { Cell::new(0) };
+    /// The ages that each full collection has given to what it put behind others, which is not told of everything.
+    static RENEWED: RefCell<Vec<(u32, u32)>> = const { RefCell::new(Vec::new()) };
     static REGISTRY: RefCell<Registry> = const {
         RefCell::new(Registry {
             young: Generation::new(),
@@ -334,6 +336,22 @@ pub fn next_age() -> u32 {
         ages.set(age);
         age
     })
+}
+
+/// What [`end_renewing`] is told, before a full collection puts objects behind others.
+pub(super) fn begin_renewing() -> u32 {
+    AGES.get()
+}
+
+pub(super) fn end_renewing(from: u32) {
+    if AGES.get() > from {
+        RENEWED.with_borrow_mut(|renewed| renewed.push((from, AGES.get())));
+    }
+}
+
+/// Whether one full collection has given these ages.
+pub(super) fn were_renewed(oldest: u32, newest: u32) -> bool {
+    RENEWED.with_borrow(|renewed| renewed.iter().any(|&(from, to)| from < oldest && newest <= to))
 }
 
 /// When an object was made, or put into the registry, if that is known; a collection may have moved it behind others. Of
