@@ -71,6 +71,22 @@ impl Deque {
         if self.most.get().is_some_and(|most| items.len() > most) { items.pop_back() } else { None }
     }
 
+    /// Takes an item out, if there is one.
+    fn take(&self, pop: impl FnOnce(&mut VecDeque<Value>) -> Option<Value>) -> Option<Value> {
+        let item = pop(&mut self.items.borrow_mut())?;
+        self.changed();
+        Some(item)
+    }
+
+    /// Other items: a change if their number is another.
+    fn replace(&self, items: VecDeque<Value>) {
+        if items.len() != self.len() {
+            self.changed();
+        }
+        let old = self.items.replace(items);
+        drop(old);
+    }
+
     fn to_vec(&self) -> Vec<Value> {
         self.items.borrow().iter().cloned().collect()
     }
@@ -86,7 +102,8 @@ impl Deque {
     fn iterate(&self, vm: &mut Vm, this: &Value, backwards: bool) -> Value {
         let class = iterator_class(vm, backwards);
         let version = self.version.get();
-        Iter::native(&class, DequeIter { deque: this.clone(), at: 0, version, backwards })
+        let left = self.len();
+        Iter::native(&class, DequeIter { deque: this.clone(), at: 0, left, version, backwards })
     }
 }
 
@@ -125,10 +142,7 @@ fn pushed(args: &[&Value], push: impl FnOnce(&Deque, Value) -> Option<Value>) ->
 /// Takes an item of a deque that has some.
 #[inline]
 fn popped(args: &[&Value], pop: impl FnOnce(&mut VecDeque<Value>) -> Option<Value>) -> Option<Value> {
-    let deque = args[0].data::<Deque>()?;
-    let item = pop(&mut deque.items.borrow_mut())?;
-    deque.changed();
-    Some(item)
+    args[0].data::<Deque>()?.take(pop)
 }
 
 const METHODS: &[Row] = &[
@@ -152,14 +166,12 @@ const METHODS: &[Row] = &[
     })
     .or_quick(|_, args| pushed(args, Deque::push_front)),
     of!("pop()", Value::data::<Deque>, |vm, deque, _| {
-        deque.changed();
-        let item = deque.items.borrow_mut().pop_back();
+        let item = deque.take(VecDeque::pop_back);
         item.ok_or_else(|| empty(vm))
     })
     .or_quick(|_, args| popped(args, VecDeque::pop_back)),
     of!("popleft()", Value::data::<Deque>, |vm, deque, _| {
-        deque.changed();
-        let item = deque.items.borrow_mut().pop_front();
+        let item = deque.take(VecDeque::pop_front);
         item.ok_or_else(|| empty(vm))
     })
     .or_quick(|_, args| popped(args, VecDeque::pop_front)),
@@ -178,9 +190,7 @@ const METHODS: &[Row] = &[
         Ok(Value::None)
     }),
     of!("clear()", Value::data::<Deque>, |_, deque, _| {
-        deque.changed();
-        let old = deque.items.take();
-        drop(old);
+        deque.replace(VecDeque::new());
         Ok(Value::None)
     }),
     method("copy()", copy),
@@ -276,9 +286,7 @@ const METHODS: &[Row] = &[
         let product = multiply(vm, args)?;
         let deque = this!(vm, args[0], Deque);
         if let Some(product) = product.data::<Deque>() {
-            deque.changed();
-            let old = deque.items.replace(product.items.take());
-            drop(old);
+            deque.replace(product.items.take());
         }
         Ok(args[0].clone())
     }),
@@ -469,6 +477,8 @@ fn repr(vm: &mut Vm, deque: &Deque, args: &[Value]) -> Result {
 struct DequeIter {
     deque: Value,
     at: usize,
+    /// Items to come, as many as there were when it was made.
+    left: usize,
     version: u64,
     backwards: bool,
 }
@@ -512,23 +522,18 @@ impl NativeIter for DequeIter {
         let items = deque.items.borrow();
         let at = if self.backwards { items.len().checked_sub(self.at + 1)? } else { self.at };
         let found = items.get(at)?.clone_in_line();
-        self.at += 1;
+        (self.at, self.left) = (self.at + 1, self.left.saturating_sub(1));
         Some(found)
     }
 
     fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
         let Some(deque) = self.deque.data::<Deque>() else { return Ok(None) };
-        let len = deque.len();
-        if deque.version.get() != self.version {
-            self.at = usize::MAX;
+        // Backwards the end is noticed first.
+        if deque.version.get() != self.version && !(self.backwards && self.left == 0) {
+            self.left = 0;
             return Err(vm.runtime_error(ITERATION));
         }
-        if self.at >= len {
-            return Ok(None);
-        }
-        let at = if self.backwards { len - 1 - self.at } else { self.at };
-        self.at += 1;
-        Ok(deque.get(at))
+        Ok(self.at_once())
     }
 
     fn outlives_end(&self) -> bool {
@@ -544,7 +549,7 @@ impl NativeIter for DequeIter {
     }
 
     fn length_hint(&self) -> Option<usize> {
-        self.deque.data::<Deque>().map(|deque| deque.len().saturating_sub(self.at))
+        Some(self.left)
     }
 
     fn take_values(&mut self) -> Vec<Value> {
