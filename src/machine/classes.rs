@@ -341,10 +341,6 @@ impl Vm {
             let Value::Class(base) = base else {
                 return Err(self.type_error("bases must be types"));
             };
-            if base.is_final() {
-                let base = self.full_name(base);
-                return Err(self.type_error(format!("type '{base}' is not an acceptable base type")));
-            }
             classes.push(base.clone());
         }
         if classes.is_empty() {
@@ -356,7 +352,11 @@ impl Vm {
         }
         let best = self.best_base(&classes)?;
         let layout = classes[best].layout;
-        let ancestors = self.linearize(&classes)?;
+        // An order that cannot be is reported after what is wrong with the namespace.
+        let (ancestors, no_order) = match self.linearize(&classes) {
+            Ok(ancestors) => (ancestors, None),
+            Err(error) => (Vec::new(), Some(error)),
+        };
         let dict = Rc::new(Dict::new());
         for (key, value) in namespace.pairs() {
             match &key {
@@ -397,9 +397,14 @@ impl Vm {
             }
             None => {}
         }
-        self.prepare_namespace(&class)?;
-        class.own_place.set(Place::Unknown);
-        self.call_mro(&class)?;
+        let ordered = self.prepare_namespace(&class).and_then(|()| {
+            class.own_place.set(Place::Unknown);
+            no_order.map_or_else(|| self.call_mro(&class), Err)
+        });
+        if let Err(error) = ordered {
+            class.bases.borrow().iter().for_each(|base| base.forget_subclass(&class));
+            return Err(error);
+        }
         if class.own_place.get() == Place::Unknown {
             class.own_place.set(Place::First);
         }
@@ -621,7 +626,11 @@ impl Vm {
     /// Which of the bases decides what instances are made of.
     pub fn best_base(&mut self, bases: &[Rc<Class>]) -> Result<usize> {
         let (mut best, mut winner) = (0, solid_base(&bases[0]));
-        for (at, base) in bases.iter().enumerate().skip(1) {
+        for (at, base) in bases.iter().enumerate() {
+            if base.is_final() {
+                let base = self.full_name(base);
+                return Err(self.type_error(format!("type '{base}' is not an acceptable base type")));
+            }
             let candidate = solid_base(base);
             if winner.is_subclass(&candidate) {
                 continue;
@@ -732,15 +741,14 @@ impl Vm {
 
 /// The nearest class that adds something to what instances are made of: the class itself or one it is built on.
 pub fn solid_base(class: &Rc<Class>) -> Rc<Class> {
-    // What CPython's objects of these classes have besides the arguments.
+    // What CPython's objects of these classes have besides arguments and attributes.
     const WITH_FIELDS: &[&str] = &[
         "AttributeError", "BaseExceptionGroup", "ImportError", "NameError", "OSError", "StopIteration", "SyntaxError",
-        "SystemExit", "UnicodeError",
+        "SystemExit", "UnicodeError", "SimpleNamespace",
     ];
     let mut class = class.clone();
     while let Some(base) = class.base() {
-        let own_fields =
-            class.builtin && class.layout == Layout::Exception && WITH_FIELDS.contains(&class.name.borrow().as_str());
+        let own_fields = class.builtin && WITH_FIELDS.contains(&class.name.borrow().as_str());
         if class.layout != base.layout || class.slots.get().is_some() || own_fields {
             break;
         }

@@ -421,6 +421,11 @@ impl Class {
         drop(self.specials.take());
     }
 
+    /// Takes a class out of the list of subclasses.
+    pub fn forget_subclass(&self, class: &Rc<Class>) {
+        self.subclasses.borrow_mut().retain(|subclass| !std::ptr::eq(subclass.as_ptr(), Rc::as_ptr(class)));
+    }
+
     /// Says that lookups on this class and its subclasses may give other results now.
     pub fn changed(&self) {
         self.version.set(fresh_id());

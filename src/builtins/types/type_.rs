@@ -431,10 +431,6 @@ fn set_bases(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
         }
     }
     let old = class.bases.borrow().clone();
-    if let Some(last) = bases.iter().find(|base| base.is_final()) {
-        let last = vm.full_name(last);
-        return Err(vm.type_error(format!("type '{last}' is not an acceptable base type")));
-    }
     let best = vm.best_base(&bases)?;
     let with_base =
         |test: fn(&Rc<Class>, &Rc<Class>) -> bool| class.base().is_some_and(|base| test(&base, &bases[best]));
@@ -452,7 +448,7 @@ fn set_bases(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
     remember_below(class, &mut before);
     let best_before = class.best_base.get();
     for base in &old {
-        base.subclasses.borrow_mut().retain(|sub| !std::ptr::eq(sub.as_ptr(), Rc::as_ptr(class)));
+        base.forget_subclass(class);
     }
     for base in &bases {
         base.subclasses.borrow_mut().push(Rc::downgrade(class));
@@ -466,7 +462,7 @@ fn set_bases(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
     if result.is_err() && same {
         // An `mro` of a metaclass has failed: all is as it was.
         for base in class.bases.borrow().iter() {
-            base.subclasses.borrow_mut().retain(|sub| !std::ptr::eq(sub.as_ptr(), Rc::as_ptr(class)));
+            base.forget_subclass(class);
         }
         for base in &old {
             base.subclasses.borrow_mut().push(Rc::downgrade(class));
