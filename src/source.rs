@@ -63,6 +63,8 @@ pub struct Source {
     pub future_annotations: Cell<bool>,
     /// A traceback or warning has shown lines of it: the next one needs no file.
     pub shown: Cell<bool>,
+    /// Its warnings have been shown: who compiles it another time is told nothing.
+    pub warned: Cell<bool>,
     /// The file is in another encoding than UTF-8.
     pub encoded: bool,
     pub stop: Option<Stop>,

@@ -79,7 +79,7 @@ fn compile(vm: &mut Vm, source: &Rc<Source>, mode: Mode, locals: bool) -> Result
     };
     let (scopes, errors) = resolve::resolve(&mut module, source, &mut vm.interner, mode);
     vm.sync_names();
-    refuse(vm, &module.warnings, &scopes, errors)?;
+    refuse(vm, source, &module.warnings, &scopes, errors)?;
     Ok(lower_module(vm, source, scopes, module, locals, false, None))
 }
 
@@ -102,12 +102,15 @@ fn show_warnings(vm: &mut Vm, warnings: &[Diagnostic]) -> Result<(), Vec<Diagnos
 /// Shows the lexer's and the resolver's warnings, as far as they come before an error of the resolver's.
 fn refuse(
     vm: &mut Vm,
+    source: &Source,
     lexical: &[Diagnostic],
     scopes: &Scopes,
     errors: Vec<Diagnostic>,
 ) -> Result<(), Vec<Diagnostic>> {
-    show_warnings(vm, lexical)?;
-    show_warnings(vm, &scopes.warnings)?;
+    if !source.warned.replace(true) {
+        show_warnings(vm, lexical)?;
+        show_warnings(vm, &scopes.warnings)?;
+    }
     if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 
@@ -121,7 +124,7 @@ pub fn compile_interactive(
 ) -> Result<Rc<Code>, Vec<Diagnostic>> {
     let (scopes, errors) = resolve::resolve(&mut module, source, &mut vm.interner, mode);
     vm.sync_names();
-    refuse(vm, &module.warnings, &scopes, errors)?;
+    refuse(vm, source, &module.warnings, &scopes, errors)?;
     Ok(lower_module(vm, source, scopes, module, false, show, None))
 }
 
@@ -138,7 +141,7 @@ pub fn compile_expression(
     };
     let (scopes, errors) = resolve::resolve_expression(&mut expr, source, &mut vm.interner, mode);
     vm.sync_names();
-    refuse(vm, &warnings, &scopes, errors)?;
+    refuse(vm, source, &warnings, &scopes, errors)?;
     let kind = if scopes.scopes[0].has_await { CodeKind::Coroutine } else { CodeKind::Module };
     let mut lower = Lower::new(vm, source, scopes, kind, "<module>", locals);
     let span = expr.span;
