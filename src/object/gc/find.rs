@@ -165,13 +165,14 @@ impl Graph {
             turn += 1;
             if !reached[at] {
                 aside[at] = true;
-            } else if matches!(self.nodes[at], Value::Function(_)) && !std::mem::replace(&mut had_turn[at], true) {
+            } else if let Value::Function(function) = &self.nodes[at]
+                && !std::mem::replace(&mut had_turn[at], true)
+            {
                 // The tuple of its defaults has a turn of its own.
                 list.push(at);
-                references(&self.nodes[at], self.parts, |child| {
-                    let dict = if let Value::Dict(_) = child { self.number(child) } else { None };
-                    list.extend(dict.filter(|&dict| aside[dict] && !std::mem::replace(&mut reached[dict], true)));
-                });
+                let keyword_defaults = function.extra.borrow().as_ref().and_then(|extra| extra.kwdefaults.clone());
+                let dict = keyword_defaults.and_then(|dict| self.number(&Value::Dict(dict)));
+                list.extend(dict.filter(|&dict| aside[dict] && !std::mem::replace(&mut reached[dict], true)));
             } else {
                 work.push_back(at);
             }
