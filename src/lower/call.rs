@@ -242,7 +242,9 @@ pub(super) fn call_class<const N: usize>(
             Some(make(vm, class, span, |vm, object| {
                 let mut again = false;
                 let result = straight(vm, frame, &init, object, span, |vm, frame, locals| {
-                    fill(vm, frame, &mut locals[1..], args).inspect_err(|_| unmake(&locals[0]))?;
+                    let filled = fill(vm, frame, &mut locals[1..], args);
+                    begin_life(&locals[0], filled.is_ok());
+                    filled?;
                     again = site.counts_twice(class, &init, N);
                     vm.enter_constructor(&init, again);
                     Ok(())
@@ -336,11 +338,13 @@ pub(super) fn make(vm: &mut Vm, class: &Rc<Class>, span: Span, init: impl FnOnce
     Ok(object)
 }
 
-/// An instance whose arguments failed: CPython would not have made it yet.
-#[cold]
-pub(super) fn unmake(object: &Value) {
-    if let Value::Instance(instance) = object {
-        instance.mark.set_finalized();
+/// The arguments of a new instance have been computed, or have failed: CPython makes it only now, or never.
+#[inline]
+pub(super) fn begin_life(object: &Value, ready: bool) {
+    if let Value::Instance(instance) = object
+        && instance.class().has_del.get()
+    {
+        if ready { gc::rejuvenate(object) } else { instance.mark.set_finalized() }
     }
 }
 

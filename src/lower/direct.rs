@@ -6,7 +6,7 @@ use std::cell::Cell;
 use smallvec::SmallVec;
 
 use super::awaiting::await_evaluated;
-use super::call::{ClassSite, fill, finalize_first, let_go, make, put, straight, unmake};
+use super::call::{ClassSite, begin_life, fill, finalize_first, let_go, make, put, straight};
 use super::expr::evaluated;
 use super::methods::MethodSite;
 use super::prelude::*;
@@ -39,7 +39,7 @@ pub(super) fn call_with_defaults(
     span: Span,
 ) -> Eval {
     if takes_places_only(function) {
-        return call_by_place(vm, frame, function, object, args, span, |_| {});
+        return call_by_place(vm, frame, function, object, args, span, |_, _| {});
     }
     call_named(vm, frame, function, object, None, args, &[], &[], span)
 }
@@ -51,7 +51,8 @@ fn takes_places_only(function: &Function) -> bool {
     params.kwonly == 0 && !params.vararg && !params.kwarg
 }
 
-/// Calls a function that takes as many arguments or more and gathers none; `failed` hears of those that came to nothing.
+/// Calls a function that takes as many arguments or more and gathers none; `computed` hears whether that
+/// went well before the call.
 #[inline]
 fn call_by_place(
     vm: &mut Vm,
@@ -60,15 +61,14 @@ fn call_by_place(
     object: Option<Value>,
     args: &[Operand],
     span: Span,
-    failed: impl FnOnce(&Value),
+    computed: impl FnOnce(&Value, bool),
 ) -> Eval {
     let in_front = usize::from(object.is_some());
     let (given, positional) = (in_front + args.len(), function.code.params.positional as usize);
     straight(vm, frame, function, object.unwrap_or_default(), span, |vm, frame, locals| {
-        if let Err(raised) = fill(vm, frame, &mut locals[in_front..given], args) {
-            failed(&locals[0]);
-            return Err(raised);
-        }
+        let filled = fill(vm, frame, &mut locals[in_front..given], args);
+        computed(&locals[0], filled.is_ok());
+        filled?;
         let defaults = function.defaults.borrow();
         match (defaults.len() + given).checked_sub(positional) {
             Some(first) => {
@@ -95,7 +95,7 @@ pub(super) fn initialize(
     span: Span,
 ) -> Eval {
     if takes_places_only(init) {
-        return call_by_place(vm, frame, init, Some(object), args, span, unmake);
+        return call_by_place(vm, frame, init, Some(object), args, span, begin_life);
     }
     call_named(vm, frame, init, Some(object), Some(New { counts_twice: false }), args, &[], &[], span)
 }
@@ -147,16 +147,17 @@ fn call_named(
             }
             Ok(())
         };
-        if let Err(raised) = evaluate() {
+        let evaluated = evaluate();
+        if new.is_some() {
+            begin_life(if in_front == 0 { &rest[0] } else { &locals[0] }, evaluated.is_ok());
+        }
+        if let Err(raised) = evaluated {
             // The last one goes first.
             for (&slot, (name, _)) in slots.iter().zip(named).rev() {
                 match &other_names {
                     Some(names) if slot == NO_SLOT => drop(names.remove_str(name)),
                     _ => drop(locals[slot as usize].take()),
                 }
-            }
-            if new.is_some() {
-                unmake(if in_front == 0 { &rest[0] } else { &locals[0] });
             }
             let_go(&mut rest);
             let_go(&mut locals[in_front..in_front + by_place.len()]);

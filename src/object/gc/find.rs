@@ -166,9 +166,10 @@ impl Graph {
             if !reached[at] {
                 aside[at] = true;
             } else if let Value::Function(function) = &self.nodes[at]
+                && (aside[at] || !ages[at].is_some_and(|(age, _)| registry::were_renewed(age + 1, age + 1)))
                 && !std::mem::replace(&mut had_turn[at], true)
             {
-                // The tuple of its defaults has a turn of its own.
+                // The tuples of its defaults and cells have a turn of their own, unless they stand behind it already.
                 list.push(at);
                 let keyword_defaults = function.extra.borrow().as_ref().and_then(|extra| extra.kwdefaults.clone());
                 let dict = keyword_defaults.and_then(|dict| self.number(&Value::Dict(dict)));
