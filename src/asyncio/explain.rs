@@ -149,7 +149,8 @@ pub fn blocking(vm: &mut Vm, nanoseconds: i128) {
     }
     let running = state.running.borrow().clone();
     let Some(event_loop) = running.data::<EventLoop>() else { return };
-    if event_loop.current_task.borrow().is_none() {
+    let in_callback = event_loop.current_task.borrow().is_none();
+    if in_callback && !event_loop.running.get() {
         return;
     }
     let others = event_loop.kept_waiting(vm, nanoseconds);
@@ -163,9 +164,12 @@ pub fn blocking(vm: &mut Vm, nanoseconds: i128) {
     let seconds = nanoseconds as f64 / 1e9;
     let message = format!("time.sleep({seconds}) keeps {tasks} from running");
     let mut diagnostic = Diagnostic::warning("BlockingCall", message, place);
-    diagnostic.helps.push(match here.and_then(|(code, _)| made_async(&code)) {
+    diagnostic.helps.push(match here.filter(|_| !in_callback).and_then(|(code, _)| made_async(&code)) {
         Some(how) => {
             format!("only an async function can `await asyncio.sleep({seconds})`, which lets them run meanwhile: {how}")
+        }
+        None if in_callback => {
+            format!("a callback cannot wait; a task that it starts can, with `await asyncio.sleep({seconds})`")
         }
         None => format!("`await asyncio.sleep({seconds})` lets them run meanwhile"),
     });

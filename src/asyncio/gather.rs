@@ -9,6 +9,7 @@ use super::future::{self, Future, NativeCallback, Part};
 use super::state::state;
 use super::{asked, policy, task};
 use crate::builtins::prelude::*;
+use crate::machine::views;
 use crate::object::coroutine::Kind;
 
 /// What the future of a `gather` has beyond a future.
@@ -103,6 +104,12 @@ fn gathered(vm: &mut Vm, args: &[Value]) -> Result {
     Ok(outer_value)
 }
 
+/// Whether it is `dict.values()`, and something in it could be waited for.
+fn are_awaitables(value: &Value) -> bool {
+    let items = views::values_of(value).map_or_else(Vec::new, |dict| dict.values());
+    items.iter().any(|item| matches!(item, Value::Coroutine(_)) || item.data::<future::Future>().is_some())
+}
+
 /// What is gathered; the same awaitable given twice is run once.
 #[derive(Default)]
 struct Children {
@@ -131,7 +138,9 @@ impl Children {
         }
         let child =
             vm.below(1, |vm| super::shield::ensure_future_in(vm, arg, &self.event_loop)).inspect_err(|error| {
-                if matches!(arg, Value::Coroutine(generator) if generator.kind == Kind::Generator) {
+                if matches!(arg, Value::Coroutine(generator) if generator.kind == Kind::Generator)
+                    || are_awaitables(arg)
+                {
                     vm.advise(error, STAR);
                 }
             })?;

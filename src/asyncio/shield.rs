@@ -37,7 +37,7 @@ pub fn ensure_future_in(vm: &mut Vm, value: &Value, event_loop: &Value) -> Resul
                 let shown = vm.repr(value)?;
                 vm.advise(&error, format!("`{shown}` is a plain value, there is nothing to wait for"));
             }
-            _ => vm.advise_awaited(&error, value),
+            _ => vm.advise_awaited(&error, value, false),
         }
         return Err(error);
     };

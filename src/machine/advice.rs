@@ -18,6 +18,7 @@ pub const TO_COME: &str = "this stands for a result that is still to come: `awai
 
 /// Help for whoever awaits what is there already.
 const PLAIN: &str = "this is a plain value, there is nothing to wait for: leave out `await`";
+const PLAIN_ARGUMENT: &str = "what is given here is a plain value: there is nothing to wait for";
 
 /// Where messages about a wrong argument name its type: if that is a coroutine, its result was meant.
 const WRONG_COROUTINE: [&str; 7] = [
@@ -31,6 +32,12 @@ const WRONG_COROUTINE: [&str; 7] = [
 ];
 
 impl Vm {
+    /// Whether a coroutine was made in a generator expression, where an `await` would make that an asynchronous one.
+    fn made_in_generator(&self, coroutine: &Coroutine) -> bool {
+        let code = coroutine.origin().and_then(|(code, _)| self.code_by_id(code));
+        code.is_some_and(|code| code.name.as_str() == "<genexpr>")
+    }
+
     /// Whether anybody sees the advice.
     fn teaches(&self) -> bool {
         self.host.style.format != ErrorFormat::Python
@@ -49,6 +56,11 @@ impl Vm {
             match operand {
                 Value::Coroutine(coroutine) if coroutine.kind == Kind::Coroutine => {
                     let help = match self.call_text(coroutine) {
+                        Some(call) if self.made_in_generator(coroutine) => {
+                            format!(
+                                "`{call}(...)` makes a coroutine; `[await {call}(...) for ...]` is a list of results"
+                            )
+                        }
                         Some(call) => format!("`{call}(...)` makes a coroutine; `await {call}(...)` gives its result"),
                         None => self.not_called_here(coroutine),
                     };
@@ -125,9 +137,10 @@ impl Vm {
         }
     }
 
-    /// What `await` was given cannot be awaited.
+    /// What `await` was given cannot be awaited, or what something else is to wait for.
     #[cold]
-    pub fn advise_awaited(&mut self, error: &Error, value: &Value) {
+    pub fn advise_awaited(&mut self, error: &Error, value: &Value, by_await: bool) {
+        let plain = if by_await { PLAIN } else { PLAIN_ARGUMENT };
         let help = match value {
             Value::None => {
                 "what is awaited here is None: the function that returned it is not async, and has run already"
@@ -153,7 +166,7 @@ impl Vm {
             Value::List(_) | Value::Tuple(_) | Value::Set(_) => {
                 let items = self.collect(value).unwrap_or_default();
                 match items.iter().filter(|item| self.is_awaitable(item)).count() {
-                    0 if !items.is_empty() => PLAIN,
+                    0 if !items.is_empty() => plain,
                     count if count == items.len() && count > 0 => {
                         "`await asyncio.gather(*...)` runs all of them and waits for their results"
                     }
@@ -163,7 +176,7 @@ impl Vm {
             Value::Dict(dict) if !dict.values().is_empty() => {
                 let values = dict.values();
                 match values.iter().filter(|value| self.is_awaitable(value)).count() {
-                    0 => PLAIN,
+                    0 => plain,
                     count if count == values.len() => {
                         "a dict is not awaited: `await asyncio.gather(*d.values())`, with `d` for it, runs what it holds"
                     }
@@ -171,7 +184,7 @@ impl Vm {
                 }
             }
             Value::Int(_) | Value::Float(_) | Value::Bool(_) | Value::Str(_) | Value::Dict(_) | Value::Bytes(_) => {
-                PLAIN
+                plain
             }
             Value::Instance(_) if self.has_special(value, sym::__aenter__) => {
                 "this is entered and left, not awaited: write `async with`"

@@ -671,7 +671,7 @@ impl Vm {
         let Some(method) = self.lookup_special(value, sym::__await__) else {
             let name = self.type_name(value);
             let error = self.type_error(format!("object {name} can't be used in 'await' expression"));
-            self.advise_awaited(&error, value);
+            self.advise_awaited(&error, value, true);
             return Err(error);
         };
         let iterator = self.call_found(&method, value, &[])?;

@@ -51,6 +51,11 @@ impl Vm {
     }
 }
 
+/// The dict of what `dict.values()` gives.
+pub fn values_of(value: &Value) -> Option<&Rc<Dict>> {
+    value.data::<DictView>().filter(|view| view.part == DictPart::Values).map(|view| &view.dict)
+}
+
 /// Whether the operators know the native class of an instance themselves, so that its methods may be defined as them.
 pub fn is_plain(value: &Value) -> bool {
     value.data::<DictView>().is_some() || is_proxy(value) || crate::machine::generic::is_generic(value)

@@ -281,6 +281,10 @@ impl Vm {
             Some((CodeKind::Function | CodeKind::Generator, code)) if !code.name.as_str().starts_with('<') => {
                 Some(format!("only an async function can `await {call}(...)`: {}", made_async(&code)?))
             }
+            Some((_, code)) if code.name.as_str() == "<genexpr>" => Some(format!(
+                "in an async function a list can wait for each of them, `[await {call}(...) for ...]`; a generator with \
+                 `await` in it is asynchronous, and not what functions like `sum` go through"
+            )),
             _ if coroutine.code.as_ref().is_none_or(|code| code.source.library) => {
                 Some(format!("write `await {call}(...)` to run it and wait for its result"))
             }
