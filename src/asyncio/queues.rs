@@ -358,14 +358,17 @@ fn put_nowait(vm: &mut Vm, value: &Value, item: Value) -> Result<()> {
         return put_plainly(vm, value, queue, item);
     }
     vm.call_method(value, "_put", &[item])?;
-    queue.unfinished.set(queue.unfinished.get() + 1);
-    wake_next(vm, &queue.getters)
+    was_put(vm, queue)
 }
 
 /// Puts an item in where there is room and no script has a say.
 fn put_plainly(vm: &mut Vm, value: &Value, queue: &Queue, item: Value) -> Result<()> {
     gc::stored_into(value, &item);
     insert(vm, queue, item)?;
+    was_put(vm, queue)
+}
+
+fn was_put(vm: &mut Vm, queue: &Queue) -> Result<()> {
     queue.unfinished.set(queue.unfinished.get() + 1);
     wake_next(vm, &queue.getters)
 }

@@ -53,8 +53,7 @@ fn cut(vm: &mut Vm, frames: &mut Vec<Value>, limit: &Value) -> Result<()> {
     }
     let mut left = limit.clone();
     for at in 0..frames.len() {
-        let over = vm.compare(CmpOp::LtE, &left, &Value::Int(0))?;
-        if vm.truth(&over)? {
+        if vm.compare_truth(CmpOp::LtE, &left, &Value::Int(0))? {
             frames.truncate(at);
             break;
         }

@@ -8,7 +8,7 @@
 //! that survived a collection apart; an object's [`Mark`] knows its place.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
 use super::{PENDING, weak::Weakly};
@@ -241,8 +241,8 @@ struct Registry {
 
 thread_local! {
     static AGES: Cell<u32> = const { Cell::new(0) };
-    /// The ages that each full collection has given to what it put behind others, which is not told of everything.
-    static RENEWED: RefCell<Vec<(u32, u32)>> = const { RefCell::new(Vec::new()) };
+    /// The ages that the last full collections have given to what they put behind others, which is not told of everything.
+    static RENEWED: RefCell<VecDeque<(u32, u32)>> = const { RefCell::new(VecDeque::new()) };
     static REGISTRY: RefCell<Registry> = const {
         RefCell::new(Registry {
             young: Generation::new(),
@@ -345,7 +345,12 @@ pub(super) fn begin_renewing() -> u32 {
 
 pub(super) fn end_renewing(from: u32) {
     if AGES.get() > from {
-        RENEWED.with_borrow_mut(|renewed| renewed.push((from, AGES.get())));
+        // A program that collects over and over must not be looked at ever more slowly.
+        const MOST: usize = 32;
+        RENEWED.with_borrow_mut(|renewed| {
+            renewed.truncate(MOST - 1);
+            renewed.push_front((from, AGES.get()));
+        });
     }
 }
 
