@@ -292,14 +292,14 @@ fn subject(coroutine: &Rc<Coroutine>) -> Value {
         let method = at.qualname();
         let object = at.look(|body| match body {
             Body::Native(native) => Some(native.waits_on()).filter(|object| !object.is_none()),
-            Body::Frame(frame) if frame.function.code.source.library && WAITING_METHODS.contains(&method.as_str()) => {
+            Body::Frame(frame, _) if frame.function.code.source.library && WAITING_METHODS.contains(&method.as_str()) => {
                 // A captured variable lives in a cell.
                 match frame.locals.first() {
                     Some(Value::Cell(cell)) => Some(cell.get()),
                     other => other.cloned(),
                 }
             }
-            Body::Frame(_) | Body::Empty => None,
+            Body::Frame(..) | Body::Empty => None,
         });
         if let Some(object) = object {
             return object;

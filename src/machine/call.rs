@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::prelude::*;
 use crate::machine::AsName;
 use crate::object::class::{Maker, Special};
-use crate::object::code::Step;
+use crate::object::code::{Pc, Step};
 use crate::object::coroutine::ParkedFrame;
 use crate::object::frame::Exit;
 use crate::object::native::{PLACES, RowKind};
@@ -428,8 +428,8 @@ impl Vm {
         if !function.code.cells.is_empty() {
             make_cells(function, &mut locals);
         }
-        let frame = ParkedFrame { function: function.clone(), locals: locals.into_boxed_slice(), pc: 0, handled: None };
-        Value::Coroutine(Rc::new(self.parked(function, frame)))
+        let frame = ParkedFrame { function: function.clone(), locals: locals.into_boxed_slice(), handled: None };
+        Value::Coroutine(Rc::new(self.parked(function, frame, 0)))
     }
 
     /// Notes where a coroutine is made.
@@ -451,9 +451,9 @@ impl Vm {
 
     /// The coroutine or generator of a call that is under way.
     #[inline]
-    pub(super) fn parked(&mut self, function: &Rc<Function>, frame: ParkedFrame) -> Coroutine {
+    pub(super) fn parked(&mut self, function: &Rc<Function>, frame: ParkedFrame, pc: Pc) -> Coroutine {
         let code = &function.code;
-        let mut coroutine = Coroutine::new(kind_of(code), frame, code.clone());
+        let mut coroutine = Coroutine::new(kind_of(code), frame, pc, code.clone());
         coroutine.iterable = code.iterable.get();
         self.note_origin(&coroutine);
         coroutine

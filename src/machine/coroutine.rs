@@ -7,11 +7,11 @@
 
 use super::prelude::*;
 use crate::machine::links::{awaiting, forward};
-use crate::machine::passing::{Passing, park};
+use crate::machine::passing::{Passing, suspend};
 use crate::machine::unwind::keep_locals;
 use crate::object::Eval;
 use crate::object::class::Awaited;
-use crate::object::code::{Called, Step};
+use crate::object::code::{Called, Pc, Step};
 use crate::object::coroutine::{Awaiter, AwaiterState, Body, Chain, Operation, Outcome, ParkedFrame, Resume, State};
 use crate::object::frame::Exit;
 
@@ -280,7 +280,7 @@ impl Vm {
     fn abandon(&mut self, inner: &Coroutine) {
         inner.running_async.set(false);
         inner.state.set(State::Finished);
-        let body = inner.body.replace(Body::Empty);
+        let body = inner.take_body();
         drop(body);
     }
 
@@ -313,22 +313,42 @@ impl Vm {
             return Err(self.already_executing(coroutine.kind));
         }
         let created = coroutine.state.get() == State::Created;
-        let body = coroutine.body.replace(Body::Empty);
         coroutine.state.set(State::Running);
-        match body {
-            Body::Frame(parked) => self.resume_frame(coroutine, parked, input, created),
-            Body::Native(native) => {
+        let Some(mut body) = coroutine.hold_body() else { return self.resume_ended(coroutine, input) };
+        match &mut *body {
+            Body::Frame(parked, pc) => {
+                // What never began fails with just what is thrown into it.
+                if let (Resume::Throw(error) | Resume::Fail(error), true) = (&input, created) {
+                    let error = error.clone();
+                    let ParkedFrame { function, locals, .. } = parked;
+                    let span = function.code.head_span();
+                    error.0.add_traceback(&function.code, span, None);
+                    keep_locals(locals, function, &error, span);
+                    drop(body);
+                    coroutine.state.set(State::Finished);
+                    if let Body::Frame(frame, _) = coroutine.take_body() {
+                        gc::release_in_order(&mut frame.locals.into_vec());
+                    }
+                    return Err(error);
+                }
+                let outcome = self.resume_frame(coroutine, (parked, pc), input, created);
+                drop(body);
+                self.put_back(coroutine, outcome, created)
+            }
+            Body::Native(_) => {
+                drop(body);
                 match input {
                     Resume::Throw(error) | Resume::Fail(error) if created && coroutine.kind == Kind::Coroutine => {
                         coroutine.state.set(State::Finished);
                         // Its frame has the arguments, and the exception has the frame.
-                        let frame = Coroutine::native(Kind::Coroutine, native, coroutine.native_name);
-                        frame.state.set(State::Finished);
-                        self.keep_with(&error, Value::Coroutine(Rc::new(frame)));
+                        if let Body::Native(native) = coroutine.take_body() {
+                            let frame = Coroutine::native(Kind::Coroutine, native, coroutine.native_name);
+                            frame.state.set(State::Finished);
+                            self.keep_with(&error, Value::Coroutine(Rc::new(frame)));
+                        }
                         Err(error)
                     }
                     input => {
-                        coroutine.body.replace(Body::Native(native));
                         let outcome = self.resume_native(coroutine, input);
                         if coroutine.state.get() == State::Suspended {
                             gc::register(coroutine);
@@ -337,7 +357,10 @@ impl Vm {
                     }
                 }
             }
-            Body::Empty => self.resume_ended(coroutine, input),
+            Body::Empty => {
+                drop(body);
+                self.resume_ended(coroutine, input)
+            }
         }
     }
 
@@ -368,7 +391,7 @@ impl Vm {
     /// Resumes a native coroutine.
     #[inline]
     pub fn resume_native(&mut self, coroutine: &Coroutine, input: Resume) -> Result<Outcome> {
-        let body = coroutine.body.replace(Body::Empty);
+        let body = coroutine.take_body();
         let Body::Native(mut native) = body else { return self.resume_ended(coroutine, input) };
         coroutine.state.set(State::Running);
         let result = native.resume(self, input);
@@ -380,31 +403,19 @@ impl Vm {
             coroutine.state.set(State::Finished);
         } else {
             coroutine.state.set(State::Suspended);
-            coroutine.body.set(Body::Native(native));
+            coroutine.put_body(Body::Native(native));
         }
         result
     }
 
     fn resume_frame(
         &mut self,
-        coroutine: &Rc<Coroutine>,
-        parked: ParkedFrame,
+        coroutine: &Coroutine,
+        (parked, pc): (&mut ParkedFrame, &mut Pc),
         input: Resume,
         created: bool,
     ) -> Result<Outcome> {
-        let ParkedFrame { function, mut locals, pc, handled } = parked;
-        let input = match input {
-            // What never began fails with just what is thrown into it.
-            Resume::Throw(error) | Resume::Fail(error) if created => {
-                let span = function.code.head_span();
-                error.0.add_traceback(&function.code, span, None);
-                coroutine.state.set(State::Finished);
-                keep_locals(&mut locals, &function, &error, span);
-                gc::release_in_order(&mut locals.into_vec());
-                return Err(error);
-            }
-            input => input,
-        };
+        let ParkedFrame { function, locals, handled } = parked;
         // Hardly ever is an exception being handled here or there, and then there is nothing to set aside.
         let base_handled = coroutine.extra(|extra| extra.base_handled.clone());
         let quiet = self.handling.is_none() && handled.is_none() && base_handled.is_none();
@@ -416,12 +427,12 @@ impl Vm {
             self.handling = handled.clone().or_else(|| outer_handled.clone());
         }
         let mut frame = Frame {
-            locals: &mut locals,
+            locals,
             code: &function.code,
-            function: &function,
-            pc: pc as u32,
+            function,
+            pc: *pc,
             exit: Exit::Return,
-            handled,
+            handled: handled.take(),
             outer_handled,
         };
         let result = match input {
@@ -429,33 +440,35 @@ impl Vm {
             input => self.execute_from(&mut frame, input).map_err(Error::from),
         };
         let outcome = self.settle(&mut frame, result);
-        let (pc, handled) = (frame.pc, frame.handled.take());
+        (*pc, *handled) = (frame.pc, frame.handled.take());
         if !quiet || self.handling.is_some() {
             self.handling = before;
         }
-        self.put_back(coroutine, ParkedFrame { function, locals, pc: pc as usize, handled }, outcome, created)
+        outcome
     }
 
-    /// Parks the frame of a coroutine that was running, or lets go of it at its end.
+    /// A coroutine that was running waits to be resumed, or comes to its end and lets go of its frame.
     pub(super) fn put_back(
         &mut self,
         coroutine: &Rc<Coroutine>,
-        parked: ParkedFrame,
         outcome: Result<Outcome>,
         created: bool,
     ) -> Result<Outcome> {
         if let Ok(Outcome::Return(_)) | Err(_) = &outcome {
-            self.finish(coroutine, parked);
+            self.finish(coroutine);
             return match outcome {
                 Err(error) if coroutine.code.as_ref().is_some_and(|code| code.green) => Err(error),
                 Err(error) => Err(self.no_stop_iteration(coroutine.kind, error)),
                 outcome => outcome,
             };
         }
-        if self.is_held_caller() {
+        if self.is_held_caller()
+            && let Some(body) = coroutine.hold_body()
+            && let Body::Frame(parked, _) = &*body
+        {
             self.suspend_caller(&parked.locals);
         }
-        park(coroutine, parked, created);
+        suspend(coroutine, created);
         outcome
     }
 
@@ -572,7 +585,7 @@ impl Vm {
                     self.depth -= 1;
                 }
                 let coroutine =
-                    self.parked(function, ParkedFrame { function: function.clone(), locals, pc: pc as usize, handled });
+                    self.parked(function, ParkedFrame { function: function.clone(), locals, handled }, pc);
                 coroutine.state.set(State::Suspended);
                 let coroutine = Rc::new(coroutine);
                 gc::register(&coroutine);

@@ -294,7 +294,7 @@ impl Vm {
 pub fn kept_view(coroutine: &Coroutine) -> Option<Rc<FrameView>> {
     let slot = coroutine.code.as_ref()?.view?;
     coroutine.look(|body| match body {
-        Body::Frame(frame) => match frame.locals.get(slot as usize) {
+        Body::Frame(frame, _) => match frame.locals.get(slot as usize) {
             Some(Value::Frame(view)) => Some(view.clone()),
             _ => None,
         },

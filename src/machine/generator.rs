@@ -3,7 +3,7 @@
 
 use super::prelude::*;
 use crate::machine::coroutine::awaiter;
-use crate::object::coroutine::{Awaiter, AwaiterState, Body, Operation, Outcome, Resume, State};
+use crate::object::coroutine::{Awaiter, AwaiterState, Operation, Outcome, Resume, State};
 
 /// The class that is being thrown, with its arguments, and the exception that was made of it.
 #[derive(Default)]
@@ -58,7 +58,7 @@ impl Vm {
         match generator.state.get() {
             State::Created => {
                 generator.state.set(State::Finished);
-                let body = generator.body.replace(Body::Empty);
+                let body = generator.take_body();
                 drop(body);
                 Ok(Value::None)
             }

@@ -38,15 +38,15 @@ pub fn awaited_object(vm: &mut Vm, coroutine: &Coroutine) -> Result {
     if let Value::Coroutine(inner) = &made {
         vm.resume(inner, Resume::Send(Value::None))?;
     }
-    let mut body = coroutine.body.take();
-    if let Body::Frame(frame) = &mut body {
-        if let Some(Step::Await(slot)) = frame.function.code.steps.get(frame.pc) {
+    let mut body = coroutine.take_body();
+    if let Body::Frame(frame, pc) = &mut body {
+        if let Some(Step::Await(slot)) = frame.function.code.steps.get(*pc as usize) {
             if let Some(place) = frame.locals.get_mut(*slot as usize) {
                 *place = made.clone();
             }
         }
     }
-    coroutine.body.set(body);
+    coroutine.put_body(body);
     Ok(made)
 }
 
@@ -78,7 +78,7 @@ pub fn waiting_frames(root: &Rc<Coroutine>) -> Vec<(Rc<Coroutine>, Option<Place>
 
 fn link(coroutine: &Coroutine) -> Value {
     coroutine.look(|body| match body {
-        Body::Frame(frame) => match frame.function.code.steps.get(frame.pc) {
+        Body::Frame(frame, pc) => match frame.function.code.steps.get(*pc as usize) {
             Some(Step::Await(slot) | Step::YieldFrom(slot) | Step::AsyncNext { value: slot, .. }) => {
                 frame.locals.get(*slot as usize).cloned().unwrap_or(Value::None)
             }

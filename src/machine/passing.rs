@@ -5,7 +5,7 @@
 use super::coroutine::Next;
 use super::prelude::*;
 use crate::object::Eval;
-use crate::object::code::{NOWHERE, Step};
+use crate::object::code::{NOWHERE, Pc, Step};
 use crate::object::coroutine::{Body, Chain, Outcome, ParkedFrame, Resume, State};
 use crate::object::frame::Exit;
 
@@ -63,43 +63,33 @@ impl Vm {
         {
             return Passing::Refused(value);
         }
-        let mut parked = match root.body.take() {
-            Body::Frame(parked) => parked,
-            body => {
-                root.body.set(body);
-                return Passing::Refused(value);
-            }
+        let Some(mut body) = root.hold_body() else { return Passing::Refused(value) };
+        let Body::Frame(ParkedFrame { function, locals, handled }, pc) = &mut *body else {
+            return Passing::Refused(value);
         };
-        let slot = match parked.function.code.steps.get(parked.pc) {
+        let slot = match function.code.steps.get(*pc as usize) {
             _ if created => NOWHERE,
-            Some(Step::Yield(_, slot)) if parked.handled.is_none() => *slot,
-            Some(Step::Await(slot) | Step::YieldFrom(slot)) if delivered && parked.handled.is_none() => *slot,
-            Some(Step::Await(slot))
-                if parked.handled.is_none() && matches!(&parked.locals[*slot as usize], Value::Native(_)) =>
-            {
+            Some(Step::Yield(_, slot)) if handled.is_none() => *slot,
+            Some(Step::Await(slot) | Step::YieldFrom(slot)) if delivered && handled.is_none() => *slot,
+            Some(Step::Await(slot)) if handled.is_none() && matches!(&locals[*slot as usize], Value::Native(_)) => {
                 *slot
             }
-            step => {
-                let item = match step {
-                    Some(Step::YieldFrom(slot)) if value.is_none() && !delivered => {
-                        match &parked.locals[*slot as usize] {
-                            Value::Iter(iter) => iter.any_at_once(),
-                            _ => None,
-                        }
-                    }
+            Some(Step::YieldFrom(slot)) if value.is_none() && !delivered => {
+                let item = match &locals[*slot as usize] {
+                    Value::Iter(iter) => iter.any_at_once(),
                     _ => None,
                 };
-                root.body.set(Body::Frame(parked));
                 return item.map_or(Passing::Refused(value), Passing::Yielded);
             }
+            _ => return Passing::Refused(value),
         };
         self.depth += 1;
         root.state.set(State::Running);
         let mut frame = Frame {
-            locals: &mut parked.locals,
-            code: &parked.function.code,
-            function: &parked.function,
-            pc: parked.pc as u32 + u32::from(!created),
+            locals,
+            code: &function.code,
+            function,
+            pc: *pc + u32::from(!created),
             exit: Exit::Return,
             handled: None,
             outer_handled: None,
@@ -108,43 +98,48 @@ impl Vm {
         let result = self.execute(&mut frame);
         let plain = frame.handled.is_none() && self.handling.is_none();
         // A frame that is forgotten owns nothing.
-        let result = match (frame.exit, result) {
+        match (frame.exit, result) {
             (Exit::Yield, Ok(value)) if plain => {
                 if self.is_held_caller() {
                     self.suspend_caller(frame.locals);
                 }
-                parked.pc = frame.pc as usize;
+                *pc = frame.pc;
                 std::mem::forget(frame);
-                park(root, parked, created);
+                suspend(root, created);
                 self.depth -= 1;
-                return Passing::Yielded(value);
+                Passing::Yielded(value)
             }
             (Exit::Return, Ok(value)) if plain && root.kind != Kind::AsyncGenerator => {
                 std::mem::forget(frame);
-                self.finish(root, parked);
+                drop(body);
+                self.finish(root);
                 self.depth -= 1;
-                return Passing::Returned(value);
+                Passing::Returned(value)
             }
             (Exit::Delegate, Ok(Value::Coroutine(inner))) if plain && self.begins(&frame, &inner) => {
                 if self.is_held_caller() {
                     self.suspend_caller(frame.locals);
                 }
-                parked.pc = frame.pc as usize;
+                *pc = frame.pc;
                 std::mem::forget(frame);
-                park(root, parked, created);
-                return Passing::Delegated(inner);
+                suspend(root, created);
+                Passing::Delegated(inner)
             }
-            (_, result) => result,
-        };
-        let (outcome, pc, handled) = self.leave(frame, result);
-        Passing::Other(self.put_back(root, ParkedFrame { pc, handled, ..parked }, outcome, created))
+            (_, result) => {
+                let outcome;
+                (outcome, *pc, *handled) = self.leave(frame, result);
+                drop(body);
+                Passing::Other(self.put_back(root, outcome, created))
+            }
+        }
     }
 
     /// What a run came to that did not end plainly, where the frame stands, and what it handles.
-    fn leave(&mut self, mut frame: Frame, result: Eval) -> (Result<Outcome>, usize, Option<Rc<Exception>>) {
+    #[inline(never)]
+    fn leave(&mut self, mut frame: Frame, result: Eval) -> (Result<Outcome>, Pc, Option<Rc<Exception>>) {
         let outcome = self.settle(&mut frame, result.map_err(Error::from));
         self.handling = None;
-        (outcome, frame.pc as usize, frame.handled.take())
+        (outcome, frame.pc, frame.handled.take())
     }
 
     /// Hands what a generator yields that has not begun to a function until it answers `false`, without parking the frame
@@ -166,21 +161,16 @@ impl Vm {
         {
             return Ok(false);
         }
-        let mut parked = match generator.body.take() {
-            Body::Frame(parked) => parked,
-            body => {
-                generator.body.set(body);
-                return Ok(false);
-            }
-        };
+        let Some(mut body) = generator.hold_body() else { return Ok(false) };
+        let Body::Frame(ParkedFrame { function, locals, handled }, pc) = &mut *body else { return Ok(false) };
         generator.state.set(State::Running);
         self.depth += 1;
         loop {
             let mut frame = Frame {
-                locals: &mut parked.locals,
-                code: &parked.function.code,
-                function: &parked.function,
-                pc: parked.pc as u32,
+                locals,
+                code: &function.code,
+                function,
+                pc: *pc,
                 exit: Exit::Return,
                 handled: None,
                 outer_handled: None,
@@ -189,7 +179,7 @@ impl Vm {
             let plain = frame.handled.is_none() && self.handling.is_none() && frame.exit == Exit::Yield;
             let result = match (result, frame.code.steps.get(frame.pc as usize)) {
                 (Ok(value), Some(Step::Yield(_, slot))) if plain => {
-                    parked.pc = frame.pc as usize;
+                    *pc = frame.pc;
                     self.depth -= 1;
                     let more = self.tick().and_then(|()| visit(self, value));
                     if let Ok(true) = more {
@@ -197,22 +187,24 @@ impl Vm {
                         frame.receive(*slot, Value::None);
                         // It owns nothing.
                         std::mem::forget(frame);
-                        parked.pc += 1;
+                        *pc += 1;
                         continue;
                     }
-                    std::mem::forget(frame);
                     self.depth += 1;
                     if self.is_held_caller() {
-                        self.suspend_caller(&parked.locals);
+                        self.suspend_caller(frame.locals);
                     }
+                    std::mem::forget(frame);
                     self.depth -= 1;
-                    park(generator, parked, true);
+                    suspend(generator, true);
                     return more.map(|_| true);
                 }
                 (result, _) => result,
             };
-            let (outcome, pc, handled) = self.leave(frame, result);
-            let result = self.put_back(generator, ParkedFrame { pc, handled, ..parked }, outcome, true);
+            let outcome;
+            (outcome, *pc, *handled) = self.leave(frame, result);
+            drop(body);
+            let result = self.put_back(generator, outcome, true);
             return match self.follow(generator, Passing::Other(result))? {
                 Outcome::Yield(value) => {
                     self.tick()?;
@@ -333,19 +325,19 @@ impl Vm {
 
     /// Lets go of the frame of a coroutine that has come to its end.
     #[inline]
-    pub(super) fn finish(&mut self, coroutine: &Coroutine, parked: ParkedFrame) {
+    pub(super) fn finish(&mut self, coroutine: &Coroutine) {
         coroutine.state.set(State::Finished);
-        let mut locals = parked.locals.into_vec();
-        self.leave_caught(&mut locals, &parked.function);
-        gc::release_in_order(&mut locals);
+        if let Body::Frame(ParkedFrame { function, locals, .. }, _) = coroutine.take_body() {
+            let mut locals = locals.into_vec();
+            self.leave_caught(&mut locals, &function);
+            gc::release_in_order(&mut locals);
+        }
     }
 }
 
-/// Puts the frame back of a coroutine that was running, whose body is `Empty`. Who called one that is held has been noted:
-/// what looks into the frame here would have it moved word by word.
+/// A coroutine that was running waits to be resumed.
 #[inline(always)]
-pub(super) fn park(coroutine: &Rc<Coroutine>, parked: ParkedFrame, created: bool) {
-    std::mem::forget(coroutine.body.replace(Body::Frame(parked)));
+pub(super) fn suspend(coroutine: &Rc<Coroutine>, created: bool) {
     if created {
         gc::register(coroutine);
     }

@@ -4,10 +4,10 @@
 //! the whole chain of coroutines below it and resumes the innermost directly, so that a resumption costs the same at
 //! any depth.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 
-use super::code::{Code, Step};
+use super::code::{Code, Pc, Step};
 use super::gc::{self, Finalizer};
 use super::rare::Rare;
 use super::{Error, Exception, Function, Result, Str, Value};
@@ -52,7 +52,7 @@ pub struct Coroutine {
     pub age: Cell<u32>,
     /// Where it was created: a code object's number and a place in it.
     origin: Cell<(u32, Span)>,
-    pub body: Cell<Body>,
+    body: RefCell<Body>,
     /// `None` for a native coroutine, which has the name after it.
     pub code: Option<Rc<Code>>,
     pub native_name: &'static &'static str,
@@ -88,9 +88,10 @@ pub struct Extra {
 
 #[derive(Default)]
 pub enum Body {
-    Frame(ParkedFrame),
+    /// With the step it stands at, which has its place beside the mark of the variant.
+    Frame(ParkedFrame, Pc),
     Native(Box<dyn NativeCoroutine>),
-    /// Running, or done.
+    /// Done, or running elsewhere.
     #[default]
     Empty,
 }
@@ -98,22 +99,18 @@ pub enum Body {
 impl Body {
     /// Whether closing it has nothing to run: it stands at a `yield` that no handler protects.
     fn is_idle(&self) -> bool {
-        let Body::Frame(frame) = self else { return false };
-        let (code, at) = (&frame.function.code, frame.pc);
-        matches!(code.steps.get(at), Some(Step::Yield(..)))
-            && !code.handlers.iter().any(|handler| (handler.start..handler.end).contains(&(at as u32)))
+        let Body::Frame(frame, pc) = self else { return false };
+        let code = &frame.function.code;
+        matches!(code.steps.get(*pc as usize), Some(Step::Yield(..)))
+            && !code.handlers.iter().any(|handler| (handler.start..handler.end).contains(pc))
     }
 }
 
 /// A frame between two resumptions.
-#[repr(C)]
 pub struct ParkedFrame {
     pub function: Rc<Function>,
     pub locals: Box<[Value]>,
     pub handled: Option<Rc<Exception>>,
-    /// The step it stands at: a whole word, and the last one, since the frame is moved in pairs of words, and a pair that
-    /// has just been written in part stalls the processor.
-    pub pc: usize,
 }
 
 /// How a coroutine is resumed.
@@ -191,9 +188,9 @@ pub trait NativeCoroutine {
 impl Coroutine {
     /// A coroutine of a script's function.
     #[inline]
-    pub fn new(kind: Kind, frame: ParkedFrame, code: Rc<Code>) -> Coroutine {
+    pub fn new(kind: Kind, frame: ParkedFrame, pc: Pc, code: Rc<Code>) -> Coroutine {
         let function = frame.function.extra.borrow().is_some().then(|| frame.function.clone());
-        let coroutine = Coroutine::with_body(kind, Body::Frame(frame), Some(code), &"");
+        let coroutine = Coroutine::with_body(kind, Body::Frame(frame, pc), Some(code), &"");
         if let Some(function) = function {
             coroutine.take_names(&function);
         }
@@ -226,7 +223,7 @@ impl Coroutine {
             running_async: Cell::new(false),
             age: Cell::new(gc::next_age()),
             origin: Cell::new((NOWHERE, Span::default())),
-            body: Cell::new(body),
+            body: RefCell::new(body),
             code,
             native_name,
             chain: Cell::new(None),
@@ -261,20 +258,40 @@ impl Coroutine {
         }
     }
 
-    /// Looks at the body, which must not be resumed meanwhile.
+    /// Looks at the body, which is `Empty` while it runs, and must not be resumed meanwhile.
     pub fn look<T>(&self, at: impl FnOnce(&Body) -> T) -> T {
-        let body = self.body.take();
-        let result = at(&body);
-        self.body.set(body);
-        result
+        match self.body.try_borrow() {
+            Ok(body) => at(&body),
+            Err(_) => at(&Body::Empty),
+        }
+    }
+
+    /// The body, to be run where it is; `None` if it is running.
+    #[inline(always)]
+    pub fn hold_body(&self) -> Option<RefMut<'_, Body>> {
+        self.body.try_borrow_mut().ok()
+    }
+
+    /// Takes the body out; nothing can be taken of one that is running.
+    #[inline]
+    pub fn take_body(&self) -> Body {
+        self.hold_body().map(|mut body| std::mem::take(&mut *body)).unwrap_or_default()
+    }
+
+    /// Puts the body of one back that was not held meanwhile.
+    #[inline]
+    pub fn put_body(&self, body: Body) {
+        if let Some(mut place) = self.hold_body() {
+            *place = body;
+        }
     }
 
     /// The function of the parked frame, and the place it stands at.
     pub fn standing(&self) -> Option<(Rc<Function>, Span)> {
         self.look(|body| match body {
-            Body::Frame(frame) => {
+            Body::Frame(frame, pc) => {
                 let code = &frame.function.code;
-                let span = code.span_at(frame.pc);
+                let span = code.span_at(*pc as usize);
                 Some((frame.function.clone(), span))
             }
             _ => None,
@@ -290,7 +307,7 @@ impl Coroutine {
     /// What its frame is handling while it is suspended.
     pub fn handled(&self) -> Option<Rc<Exception>> {
         self.look(|body| match body {
-            Body::Frame(frame) => frame.handled.clone(),
+            Body::Frame(frame, _) => frame.handled.clone(),
             _ => None,
         })
     }
@@ -332,7 +349,7 @@ impl Coroutine {
     /// Shows what it refers to.
     pub(super) fn trace(&self, visit: gc::Visit) {
         self.look(|body| match body {
-            Body::Frame(frame) => {
+            Body::Frame(frame, _) => {
                 frame.locals.iter().for_each(&mut *visit);
                 gc::link(&frame.function, Value::Function, visit);
                 if let Some(handled) = &frame.handled {
@@ -357,7 +374,7 @@ impl Coroutine {
 
     /// Lets go of what it refers to: it is garbage.
     pub(super) fn clear(&self) {
-        drop((self.body.take(), self.chain.take()));
+        drop((self.take_body(), self.chain.take()));
         let held = self.extra(|extra| (extra.base_handled.take(), extra.finalizer.take()));
         drop(held);
     }
@@ -382,7 +399,7 @@ impl Drop for Coroutine {
         self.mark.died(std::ptr::from_ref(self).addr());
         if self.needs_finalizing() && !self.mark.is_finalized() {
             let code = self.code.take();
-            let mut revived = Coroutine::with_body(self.kind, self.body.take(), code, self.native_name);
+            let mut revived = Coroutine::with_body(self.kind, self.take_body(), code, self.native_name);
             revived.state = self.state.clone();
             revived.iterable = self.iterable;
             revived.hooked = self.hooked.clone();
@@ -395,7 +412,7 @@ impl Drop for Coroutine {
             revived.chain.swap(&self.chain);
             revived.extra.swap(&self.extra);
             gc::finalize_later(Finalizer::Coroutine(Rc::new(revived)));
-        } else if let Body::Frame(frame) = self.body.get_mut() {
+        } else if let Body::Frame(frame, _) = self.body.get_mut() {
             gc::release_in_order(&mut std::mem::take(&mut frame.locals).into_vec());
         }
     }

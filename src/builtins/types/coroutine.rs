@@ -279,7 +279,7 @@ fn frame(vm: &mut Vm, value: &Value) -> Result {
         return Ok(Value::Frame(view));
     }
     let slots = coroutine.look(|body| match body {
-        Body::Frame(frame) => frame.locals.to_vec(),
+        Body::Frame(frame, _) => frame.locals.to_vec(),
         _ => Vec::new(),
     });
     let mut view = FrameView::new(code, function.globals.clone(), span);
