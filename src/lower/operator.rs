@@ -12,6 +12,54 @@ const NESTED: usize = 12;
 /// An expression of two operands.
 pub(super) type Pair<R> = Box<dyn Fn(&mut Vm, &mut Frame) -> Eval<R>>;
 
+/// What is made of two operands.
+trait Operation<R>: 'static {
+    fn of(&self, vm: &mut Vm, frame: &Frame, left: &Value, right: &Value) -> Eval<R>;
+
+    /// The same where the left one has just been computed.
+    #[inline(always)]
+    fn of_computed(&self, vm: &mut Vm, frame: &Frame, left: Value, right: &Value) -> Eval<R> {
+        let result = self.of(vm, frame, &left, right);
+        left.discard();
+        result
+    }
+}
+
+impl<R, F: Fn(&mut Vm, &Frame, &Value, &Value) -> Eval<R> + 'static> Operation<R> for F {
+    #[inline(always)]
+    fn of(&self, vm: &mut Vm, frame: &Frame, left: &Value, right: &Value) -> Eval<R> {
+        self(vm, frame, left, right)
+    }
+}
+
+/// An operator: `quick` answers for numbers, all else is done out of line.
+struct Arithmetic<Q> {
+    op: BinOp,
+    quick: Q,
+    span: Span,
+}
+
+impl<Q: Fn(&Value, &Value) -> Option<Value> + 'static> Operation<Value> for Arithmetic<Q> {
+    #[inline(always)]
+    fn of(&self, vm: &mut Vm, frame: &Frame, left: &Value, right: &Value) -> Eval {
+        match (self.quick)(left, right) {
+            Some(result) => Ok(result),
+            None => operate(vm, frame, self.op, left, right, self.span),
+        }
+    }
+
+    #[inline(always)]
+    fn of_computed(&self, vm: &mut Vm, frame: &Frame, left: Value, right: &Value) -> Eval {
+        match (self.quick)(&left, right) {
+            Some(result) => {
+                left.discard();
+                Ok(result)
+            }
+            None => join_or_operate(vm, frame, self.op, left, right, self.span),
+        }
+    }
+}
+
 impl Lower<'_> {
     pub(super) fn bin_op(&mut self, first: Expr, rest: Vec<(BinOp, Expr)>) -> Thunk {
         let start = self.source.in_parentheses(first.span);
@@ -54,93 +102,84 @@ impl Lower<'_> {
         }
     }
 
-    /// `quick` answers for numbers; all else is done out of line.
     fn arithmetic<Q>(&mut self, left: Operand, right: Operand, span: Span, op: BinOp, quick: Q) -> Thunk
     where
-        Q: Fn(&Value, &Value) -> Option<Value> + Copy + 'static,
+        Q: Fn(&Value, &Value) -> Option<Value> + 'static,
     {
-        self.pair(left, right, move |vm, frame, left, right| match quick(left, right) {
-            Some(result) => Ok(result),
-            None => operate(vm, frame, op, left, right, span),
-        })
+        self.operation(left, right, Arithmetic { op, quick, span })
     }
 
-    /// One operation on two operands in the shapes that programs are made of.
+    /// What a closure makes of two operands.
     pub(super) fn pair<R: 'static, F>(&mut self, left: Operand, right: Operand, op: F) -> Pair<R>
     where
         F: Fn(&mut Vm, &Frame, &Value, &Value) -> Eval<R> + 'static,
     {
+        self.operation(left, right, op)
+    }
+
+    /// One operation on two operands in the shapes that programs are made of.
+    fn operation<R: 'static>(&mut self, left: Operand, right: Operand, op: impl Operation<R>) -> Pair<R> {
         match (left, right) {
             (Operand::Local(a), Operand::Constant(b)) => Box::new(move |vm, frame| {
                 let left = a.get(vm, frame)?;
-                op(vm, frame, left, &b)
+                op.of(vm, frame, left, &b)
             }),
             (Operand::Local(a), Operand::Local(b)) => Box::new(move |vm, frame| {
                 let (left, right) = (a.get(vm, frame)?, b.get(vm, frame)?);
-                op(vm, frame, left, right)
-            }),
-            (Operand::Thunk(a), Operand::Constant(b)) => Box::new(move |vm, frame| {
-                let left = a(vm, frame)?;
-                let result = op(vm, frame, &left, &b);
-                left.discard();
-                result
-            }),
-            (Operand::Thunk(a), Operand::Local(b)) => Box::new(move |vm, frame| {
-                let left = a(vm, frame)?;
-                let right = b.get(vm, frame)?;
-                let result = op(vm, frame, &left, right);
-                left.discard();
-                result
+                op.of(vm, frame, left, right)
             }),
             (Operand::Local(a), Operand::Global(b)) => Box::new(move |vm, frame| {
                 a.get(vm, frame)?;
                 let right = b.value(vm, frame)?;
-                let result = op(vm, frame, &frame.locals[a.slot], &right);
-                right.discard();
-                result
-            }),
-            (Operand::Attribute(a), Operand::Constant(b)) => Box::new(move |vm, frame| {
-                let left = a.value(vm, frame)?;
-                let result = op(vm, frame, &left, &b);
-                left.discard();
-                result
-            }),
-            (Operand::Attribute(a), Operand::Attribute(b)) => Box::new(move |vm, frame| {
-                let left = a.value(vm, frame)?;
-                let right = b.value(vm, frame)?;
-                let result = op(vm, frame, &left, &right);
-                left.discard();
-                right.discard();
-                result
-            }),
-            (Operand::Attribute(a), Operand::Thunk(b)) => Box::new(move |vm, frame| {
-                let left = a.value(vm, frame)?;
-                let right = b(vm, frame)?;
-                let result = op(vm, frame, &left, &right);
-                left.discard();
+                let result = op.of(vm, frame, &frame.locals[a.slot], &right);
                 right.discard();
                 result
             }),
             (Operand::Local(a), Operand::Attribute(b)) => Box::new(move |vm, frame| {
                 a.get(vm, frame)?;
                 let right = b.value(vm, frame)?;
-                let result = op(vm, frame, &frame.locals[a.slot], &right);
+                let result = op.of(vm, frame, &frame.locals[a.slot], &right);
+                right.discard();
+                result
+            }),
+            (Operand::Thunk(a), Operand::Constant(b)) => Box::new(move |vm, frame| {
+                let left = a(vm, frame)?;
+                op.of_computed(vm, frame, left, &b)
+            }),
+            (Operand::Thunk(a), Operand::Local(b)) => Box::new(move |vm, frame| {
+                let left = a(vm, frame)?;
+                let right = b.get(vm, frame)?;
+                op.of_computed(vm, frame, left, right)
+            }),
+            (Operand::Attribute(a), Operand::Constant(b)) => Box::new(move |vm, frame| {
+                let left = a.value(vm, frame)?;
+                op.of_computed(vm, frame, left, &b)
+            }),
+            (Operand::Attribute(a), Operand::Attribute(b)) => Box::new(move |vm, frame| {
+                let left = a.value(vm, frame)?;
+                let right = b.value(vm, frame)?;
+                let result = op.of_computed(vm, frame, left, &right);
+                right.discard();
+                result
+            }),
+            (Operand::Attribute(a), Operand::Thunk(b)) => Box::new(move |vm, frame| {
+                let left = a.value(vm, frame)?;
+                let right = b(vm, frame)?;
+                let result = op.of_computed(vm, frame, left, &right);
                 right.discard();
                 result
             }),
             (Operand::Thunk(a), Operand::Thunk(b)) => Box::new(move |vm, frame| {
                 let left = a(vm, frame)?;
                 let right = b(vm, frame)?;
-                let result = op(vm, frame, &left, &right);
-                left.discard();
+                let result = op.of_computed(vm, frame, left, &right);
                 right.discard();
                 result
             }),
             (left, right) => Box::new(move |vm, frame| {
                 let left = left.value(vm, frame)?;
                 let right = right.value(vm, frame)?;
-                let result = op(vm, frame, &left, &right);
-                left.discard();
+                let result = op.of_computed(vm, frame, left, &right);
                 right.discard();
                 result
             }),
@@ -225,7 +264,16 @@ fn compare(vm: &mut Vm, frame: &Frame, op: CmpOp, left: &Value, right: &Value, s
     noted_for(vm, frame, span, &[left, right], |vm| vm.compare_truth(op, left, right))
 }
 
-/// `left op right` where `left` is a temporary: a string that nobody else holds grows in place.
+/// `left op right` where `left` is a temporary: a list or a short string that nobody else holds grows in place.
+#[inline(never)]
+fn join_or_operate(vm: &mut Vm, frame: &Frame, op: BinOp, mut left: Value, right: &Value, span: Span) -> Eval {
+    if op == BinOp::Add && vm.grows_at_once(&mut left, right) {
+        return Ok(left);
+    }
+    operate(vm, frame, op, &left, right, span)
+}
+
+/// `left op right` where `left` is a temporary that others may be added to: a string that nobody else holds grows in place.
 pub(super) fn inplace_or_binary(vm: &mut Vm, frame: &Frame, op: BinOp, left: Value, right: &Value, span: Span) -> Eval {
     match &left {
         Value::Str(text) if op == BinOp::Add && Rc::strong_count(text) == 1 => vm.inplace(op, left, right).at(span),

@@ -74,6 +74,34 @@ impl Vm {
         Ok(Value::Str(Rc::new(a.concat(b))))
     }
 
+    /// Whether `a + b` has been put into `a`, which is no variable: a list that nobody else knows, or a text that needs no
+    /// memory of its own even so.
+    pub fn grows_at_once(&mut self, a: &mut Value, b: &Value) -> bool {
+        match (a, b) {
+            (Value::List(a), Value::List(b)) => {
+                let (Some(a), b) = (Rc::get_mut(a), b.items.borrow()) else { return false };
+                let items = a.items.get_mut();
+                if self.check_size((items.len() + b.len()) * size_of::<Value>()).is_err() {
+                    return false;
+                }
+                items.reserve_exact(b.len());
+                items.extend_from_slice(&b);
+                true
+            }
+            (Value::Str(a), Value::Str(b)) => {
+                let fits = a.as_str().len() + b.as_str().len() <= size_of::<String>();
+                match Rc::get_mut(a) {
+                    Some(a) if fits => {
+                        a.push_str(b);
+                        true
+                    }
+                    _ => false,
+                }
+            }
+            _ => false,
+        }
+    }
+
     fn concat(&mut self, a: &Value, b: &Value) -> Result<Option<Value>> {
         let result = match (a.unwrapped(), b.unwrapped()) {
             (Value::Str(x), Value::Str(y)) => return self.concat_text(x, y).map(Some),
