@@ -8,7 +8,7 @@
 //! **Invariant**: the table never calls script code. Whether two keys are equal is asked of a function that may answer
 //! "not known"; the machine then decides outside and asks again.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 
 use thin_vec::ThinVec;
 
@@ -101,10 +101,20 @@ impl Probe {
     }
 }
 
+thread_local! {
+    /// Empty indexes by the logarithms of their sizes: to copy one is quicker than to fill one place by place.
+    static EMPTY_INDEXES: [OnceCell<ThinVec<u32>>; 16] = const { [const { OnceCell::new() }; 16] };
+}
+
+/// An index of a power of two of places.
 fn empty_index(size: usize) -> ThinVec<u32> {
-    let mut index = ThinVec::with_capacity(size);
-    index.resize(size, EMPTY);
-    index
+    let filled = || {
+        let mut index = ThinVec::with_capacity(size);
+        index.resize(size, EMPTY);
+        index
+    };
+    let copied = EMPTY_INDEXES.try_with(|known| Some(known.get(size.ilog2() as usize)?.get_or_init(filled).clone()));
+    copied.ok().flatten().unwrap_or_else(filled)
 }
 
 impl<V> Table<V> {
