@@ -292,7 +292,9 @@ fn subject(coroutine: &Rc<Coroutine>) -> Value {
         let method = at.qualname();
         let object = at.look(|body| match body {
             Body::Native(native) => Some(native.waits_on()).filter(|object| !object.is_none()),
-            Body::Frame(frame, _) if frame.function.code.source.library && WAITING_METHODS.contains(&method.as_str()) => {
+            Body::Frame(frame, _)
+                if frame.function.code.source.library && WAITING_METHODS.contains(&method.as_str()) =>
+            {
                 // A captured variable lives in a cell.
                 match frame.locals.first() {
                     Some(Value::Cell(cell)) => Some(cell.get()),

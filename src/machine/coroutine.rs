@@ -584,8 +584,7 @@ impl Vm {
                     self.suspend_caller(&locals);
                     self.depth -= 1;
                 }
-                let coroutine =
-                    self.parked(function, ParkedFrame { function: function.clone(), locals, handled }, pc);
+                let coroutine = self.parked(function, ParkedFrame { function: function.clone(), locals, handled }, pc);
                 coroutine.state.set(State::Suspended);
                 let coroutine = Rc::new(coroutine);
                 gc::register(&coroutine);

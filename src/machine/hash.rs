@@ -393,6 +393,14 @@ impl Vm {
             if Rc::ptr_eq(source, dict) {
                 return Ok(());
             }
+            if dict.is_empty() && !source.table.borrow().has_holes() {
+                for Entry { key, value, .. } in source.table.borrow().entries() {
+                    gc::stored(dict, key);
+                    gc::stored(dict, value);
+                }
+                dict.table.borrow_mut().copy_from(&source.table.borrow());
+                return Ok(());
+            }
             let done = Self::merge_plainly(dict, source);
             let entries: Vec<(i64, Value, Value)> = {
                 let table = source.table.borrow();

@@ -14,6 +14,7 @@ use thin_vec::ThinVec;
 
 use super::value::Value;
 
+#[derive(Clone)]
 pub struct Entry<V> {
     pub hash: i64,
     /// `Unbound` when removed.
@@ -218,6 +219,19 @@ impl<V> Table<V> {
     /// Looks a key up.
     #[inline]
     pub fn find(&self, hash: i64, same: impl Fn(&Value) -> Same) -> Found {
+        // Mostly the first place tells.
+        if let Some(mask) = self.index.len().checked_sub(1) {
+            let at = self.index[hash as usize & mask];
+            if at == EMPTY {
+                return Found::Absent;
+            }
+            if let Some(entry) = self.entries.get(at as usize)
+                && entry.hash == hash
+                && same(&entry.key) == Same::Yes
+            {
+                return Found::At(at as usize);
+            }
+        }
         self.find_next(&mut self.search(hash), hash, same)
     }
 
@@ -334,6 +348,11 @@ impl<V> Table<V> {
     /// a cache is, has no ever longer way.
     #[inline]
     fn place(index: &mut [u32], hash: i64, at: u32) -> bool {
+        let first = hash as usize & (index.len() - 1);
+        if index[first] == EMPTY {
+            index[first] = at;
+            return true;
+        }
         let mut probe = Probe::new::<V>(hash, index.len());
         let mut free = None;
         while index[probe.place] != EMPTY {
@@ -349,7 +368,7 @@ impl<V> Table<V> {
         free.is_none()
     }
 
-    fn has_holes(&self) -> bool {
+    pub fn has_holes(&self) -> bool {
         self.entries.len() != self.len()
     }
 
@@ -362,6 +381,14 @@ impl<V> Table<V> {
             at
         };
         self.entries.iter().map(position).collect()
+    }
+
+    /// Takes over what another table has; there is nothing in this one.
+    pub fn copy_from(&mut self, other: &Table<V>)
+    where
+        V: Clone,
+    {
+        *self = Table { keys_version: self.keys_version.wrapping_add(1), ..other.clone() };
     }
 
     /// Closes the holes among the entries and leaves the index as it is, which is the order of a set.
@@ -491,8 +518,6 @@ impl<V> Default for Table<V> {
 
 impl<V: Clone> Clone for Table<V> {
     fn clone(&self) -> Self {
-        let entries =
-            self.entries.iter().map(|e| Entry { hash: e.hash, key: e.key.clone(), value: e.value.clone() }).collect();
-        Table { entries, index: self.index.clone(), ..*self }
+        Table { entries: self.entries.clone(), index: self.index.clone(), ..*self }
     }
 }
