@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::host::{Host, Limit, RUNPY};
 use crate::lower;
-use crate::machine::Vm;
+use crate::machine::{End, Vm};
 use crate::object::code::Code;
 use crate::object::module::Module;
 use crate::object::{Error, Str, Value, gc};
@@ -217,11 +217,12 @@ impl Interpreter {
         crate::builtins::modules::run_exit_handlers(vm);
         // Only an exception that was shown is kept: in `sys.last_exc`, until modules are taken apart.
         let uncaught = uncaught.filter(|error| !error.is(&vm.types.SystemExit));
+        vm.end = End::Finalizing;
         vm.run_finalizers(None);
         if gc::is_enabled() {
             vm.collect_garbage(true);
         }
-        vm.ending = true;
+        vm.end = End::Collected;
         if uncaught.is_some() {
             vm.set_last(None);
         }
@@ -230,7 +231,7 @@ impl Interpreter {
         crate::asyncio::let_go(vm);
         // Without functions and classes the module's variables die with it, in order of definition; else they are
         // garbage together.
-        vm.leaving = true;
+        vm.end = End::Leaving;
         let (module, variables) = (Rc::downgrade(&main), Rc::downgrade(&main.dict));
         let name = vm.name(sym::__main__).clone();
         drop((vm.modules.remove_str(&name), main));

@@ -429,6 +429,9 @@ impl Vm {
 
     /// What an import statement does: calls `__import__`, whoever that is.
     pub fn import_name(&mut self, globals: &Rc<Dict>, name: &str, from_list: Option<&[Value]>, level: u32) -> Result {
+        if self.end == End::Leaving && !self.in_library() {
+            return Err(self.import_error("sys.meta_path is None, Python is likely shutting down"));
+        }
         let key = self.name(sym::__import__).clone();
         let function = match self.own_builtins(globals) {
             Some(own) => self.builtin_of(&own, &key)?,

@@ -67,6 +67,19 @@ use crate::source::Span;
 use crate::symbol::{Interner, Symbol};
 use types::Types;
 
+/// How far the end of a program has come.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum End {
+    #[default]
+    NotYet,
+    /// Exit handlers have run.
+    Finalizing,
+    /// Garbage has been collected for the last time but one: a warning can't be completed any more.
+    Collected,
+    /// Modules are taken apart: nothing is imported, no text read.
+    Leaving,
+}
+
 /// Where a call was made: a code object by number, and the place of the call in it.
 #[derive(Clone, Copy)]
 pub struct CallSite {
@@ -130,10 +143,8 @@ pub struct Vm {
     steps_left: Option<u64>,
     /// Set once a limit is reached.
     pub stopped: Option<(Error, Limit)>,
-    /// The program is over, and its modules are taken apart.
-    pub leaving: bool,
-    /// Garbage has been collected for the last time but one: a warning can't be completed any more.
-    pub ending: bool,
+    /// How far the end of the program has come.
+    pub end: End,
     /// Whether a collection has looked at the script's variables: see [`Vm::age_namespace`].
     pub(super) namespace_aged: bool,
     /// Set from outside (a signal handler, another thread) to raise `KeyboardInterrupt`.
@@ -242,8 +253,7 @@ impl Vm {
             tank: limits::FUEL,
             steps_left: None,
             stopped: None,
-            leaving: false,
-            ending: false,
+            end: End::default(),
             namespace_aged: false,
             interrupt: Arc::new(AtomicBool::new(false)),
             interrupt_handler: Value::None,

@@ -2,7 +2,7 @@
 
 pub(super) use std::rc::Rc;
 
-pub(super) use super::Vm;
+pub(super) use super::{End, Vm};
 pub(super) use crate::object::code::{Code, CodeKind};
 pub(super) use crate::object::coroutine::{Coroutine, Kind};
 pub(super) use crate::object::frame::Frame;

@@ -71,7 +71,7 @@ impl Vm {
     fn as_read(&self, mut report: ExceptionReport) -> ExceptionReport {
         each_traceback(&mut report, |frames| {
             for frame in frames {
-                if self.leaving {
+                if self.end == End::Leaving {
                     frame.lines = frame.lines.take().or_else(|| report::unread_excerpt(frame));
                 } else {
                     frame.place.source.shown.set(true);
@@ -85,7 +85,9 @@ impl Vm {
     /// lines of one that is in the traceback.
     pub fn too_late_to_show(&self, exception: &Rc<Exception>) -> bool {
         let mut link = exception.traceback.borrow().clone();
-        while let Some(entry) = link.filter(|_| self.leaving && self.host.style.format == ErrorFormat::Python) {
+        while let Some(entry) =
+            link.filter(|_| self.end == End::Leaving && self.host.style.format == ErrorFormat::Python)
+        {
             // What is no file need not be opened; the event loop is in one, which any traceback through it has shown.
             let source = &entry.code.source;
             let was_shown = match source.library {

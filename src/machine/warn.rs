@@ -17,10 +17,18 @@ const TRACEMALLOC: &str = "RuntimeWarning: Enable tracemalloc to get the object 
 #[derive(Default)]
 pub struct Shown {
     seen: HashSet<(String, String, String, u32)>,
+    /// Whether one was shown for which CPython imports `tracemalloc`.
+    traced: bool,
 }
 
 /// What is hidden unless a script or the command line asks for it; of the first, only what `__main__` does is shown.
 const QUIET: [&str; 4] = ["DeprecationWarning", "PendingDeprecationWarning", "ImportWarning", "ResourceWarning"];
+
+/// The modules that import `warnings` in CPython.
+const WITH_WARNINGS: [&str; 13] = [
+    "asyncio", "concurrent.futures", "doctest", "logging", "pathlib", "queue", "secrets", "subprocess", "tempfile",
+    "threading", "traceback", "unittest", "warnings",
+];
 
 /// A warning about to be shown.
 struct Warning<'a> {
@@ -173,10 +181,11 @@ impl Vm {
         }
         let style = self.host.style;
         let code = category.name.borrow().as_str().to_owned();
-        if place.is_none() && style.format == ErrorFormat::Python {
-            // Nothing runs at the end, nor while the script is compiled. At the very end nothing can be imported to say more.
-            let trailer = if self.ending { "" } else { trailer };
-            self.write_err(&format!("<sys>:0: {code}: {message}\n{trailer}"));
+        let trailer = if trailer.is_empty() || !self.suggests_tracemalloc() { "" } else { trailer };
+        // Nothing runs at the end, nor while the script is compiled. At the very end no line is read any more.
+        if style.format == ErrorFormat::Python && (place.is_none() || self.end == End::Leaving) {
+            let at = if place.is_some() { format!("{file}:{line}") } else { "<sys>:0".to_owned() };
+            self.write_err(&format!("{at}: {code}: {message}\n{trailer}"));
             return Ok(());
         }
         place.iter().for_each(|place| place.source.shown.set(true));
@@ -187,6 +196,20 @@ impl Vm {
         }
         self.write_report(&text);
         Ok(())
+    }
+
+    /// Whether a warning suggests `tracemalloc`. The module `warnings` does, which is not imported any more at the end, and
+    /// asks `tracemalloc`, which is not a little later.
+    pub fn suggests_tracemalloc(&mut self) -> bool {
+        let was_said = self.extension::<Shown>().traced;
+        let is_said = match self.end {
+            End::NotYet => true,
+            End::Finalizing => was_said || WITH_WARNINGS.into_iter().any(|module| self.loaded(module).is_some()),
+            End::Collected => was_said || self.loaded("tracemalloc").is_some(),
+            End::Leaving => false,
+        };
+        self.extension::<Shown>().traced |= is_said;
+        is_said
     }
 
     /// The warning for the awaitable of an asynchronous generator's method that died before it was awaited.
@@ -237,7 +260,9 @@ impl Vm {
         let mut message = format!("coroutine '{qualname}' was never awaited");
         let origins = coroutine.extra(|extra| extra.origins.clone());
         // While modules are taken apart, the warning is given without them.
-        if let (ErrorFormat::Python, Some(origins), true) = (self.host.style.format, &origins, !self.ending) {
+        if let (ErrorFormat::Python, Some(origins), true) =
+            (self.host.style.format, &origins, self.end < End::Collected)
+        {
             message.push_str("\nCoroutine created at (most recent call last)");
             for (code, line) in self.origin_places(origins).into_iter().rev() {
                 let text = code.source.line_text(line).unwrap_or_default().trim();

@@ -2,10 +2,14 @@
 
 use crate::builtins::prelude::*;
 use crate::diagnostic::{Diagnostic, Place};
+use crate::machine::End;
 use crate::report::{self, ErrorFormat};
 use crate::source::Span;
 
 pub(super) const FUNCTIONS: &[Row] = &[
+    // Whether modules are taken apart, so that no line is read any more.
+    native("_leaving()", |vm, _| Ok(Value::bool(vm.end == End::Leaving))),
+    native("_suggests_tracemalloc()", |vm, _| Ok(Value::bool(vm.suggests_tracemalloc()))),
     // Shows a warning in the user's own format; false if that is CPython's, or if it does not go to standard error.
     native("_draw(message, category, filename, lineno, /)", |vm, args| {
         let style = vm.host.style;

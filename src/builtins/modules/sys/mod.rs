@@ -6,6 +6,7 @@ mod structures;
 
 use super::set_all;
 use crate::builtins::prelude::*;
+use crate::machine::End;
 use crate::machine::text::DigitLimit;
 use crate::machine::unwind::exc_info;
 pub(super) use names::STDLIB;
@@ -123,7 +124,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
         let Some(view) = vm.frame_view(usize::try_from(depth).unwrap_or(0)) else { return Ok(Value::None) };
         Ok(Value::option(vm.entry(&view.globals, sym::__name__)))
     }),
-    native("is_finalizing()", |_, _| Ok(Value::bool(false))),
+    native("is_finalizing()", |vm, _| Ok(Value::bool(vm.end >= End::Finalizing))),
     native("_is_gil_enabled()", |_, _| Ok(Value::bool(true))),
     native("get_int_max_str_digits()", |vm, _| Ok(Value::usize(vm.extension::<DigitLimit>().0))),
     native("set_int_max_str_digits(maxdigits)", |vm, args| {
