@@ -108,7 +108,7 @@ impl Vm {
         }
         let drawn = self.host.style.format != crate::report::ErrorFormat::Python;
         let mut garbage = gc::find_garbage(full, drawn, at_exit);
-        let count = gc::count(&garbage);
+        let mut count = 0;
         if !garbage.is_empty() {
             gc::weak::cut(&garbage);
             self.drain_finalizers();
@@ -116,6 +116,8 @@ impl Vm {
                 garbage = self.finalize_all(garbage);
                 garbage = gc::still_garbage(garbage, at_exit);
             }
+            // What died of a finaliser already is not counted.
+            count = gc::count(&garbage);
             gc::free(garbage);
         }
         self.collecting = false;
