@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use aio::host::{Host, Limit, Stop};
 
-use super::{Options, streams};
+use super::Options;
 
 /// How long a script that is deep in one operation may take to notice that its time is up.
 const GRACE: Duration = Duration::from_secs(3);
@@ -48,7 +48,7 @@ pub(super) fn set(options: &Options, host: &mut Host) {
         return;
     }
     if let Some(timeout) = timeout {
-        let stdout = Shared(Arc::new(Mutex::new(streams::stdout())));
+        let stdout = Shared(Arc::new(Mutex::new(options.stdout())));
         host.stdout = Box::new(stdout.clone());
         // Nothing is waited for in vain: one operation that takes too long is cut off from outside.
         std::thread::spawn(move || {

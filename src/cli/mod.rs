@@ -67,6 +67,15 @@ pub(crate) struct Options {
     /// What becomes of warnings: default, ignore, error, always, once, or Python's longer form (may be given repeatedly; also: PYTHONWARNINGS, separated by commas)
     #[arg(short = 'W', value_name = "FILTER")]
     warnings: Vec<String>,
+    /// Hand on at once what is printed (also: PYTHONUNBUFFERED=1)
+    #[arg(short = 'u')]
+    unbuffered: bool,
+    /// Options of `python` that change nothing here: scripts start others by them.
+    #[arg(short = 'B', short_aliases = ['E', 'I', 'P', 'S', 'b', 'q', 's'], action = clap::ArgAction::Count, hide = true)]
+    without_effect: u8,
+    /// Of `python`'s implementation: `dev` is known, the rest changes nothing here
+    #[arg(short = 'X', value_name = "OPTION", hide = true)]
+    implementation: Vec<String>,
     /// Let the script read files (below DIR only, if given; may be given repeatedly)
     #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = "/")]
     allow_read: Vec<PathBuf>,
@@ -132,18 +141,21 @@ fn parse() -> Result<Options, u8> {
     })
 }
 
-/// The arguments with `-Wfilter` as two: what starts with a hyphen could as well be the script's.
+/// The arguments with `-Wfilter` and `-Xoption` as two: what starts with a hyphen could as well be the script's.
 fn separated(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
-    const VALUED: [&str; 8] =
-        ["-W", "--error-format", "--color", "--virtual-start", "--dump", "--max-memory", "--max-steps", "--timeout"];
+    const VALUED: [&str; 9] = [
+        "-W", "-X", "--error-format", "--color", "--virtual-start", "--dump", "--max-memory", "--max-steps",
+        "--timeout",
+    ];
     let mut result: Vec<OsString> = Vec::new();
     let mut is_option = true;
     for argument in arguments {
         let text = argument.to_string_lossy();
         let is_value = result.last().is_some_and(|last| VALUED.iter().any(|option| last == option));
         is_option &= result.is_empty() || is_value || text.starts_with('-') && !matches!(&*text, "-" | "-c" | "-m");
-        match text.strip_prefix("-W").filter(|filter| is_option && !is_value && !filter.is_empty()) {
-            Some(filter) => result.extend(["-W".into(), filter.into()]),
+        let joined = ["-W", "-X"].iter().find_map(|letter| Some((letter, text.strip_prefix(letter)?)));
+        match joined.filter(|(_, value)| is_option && !is_value && !value.is_empty()) {
+            Some((letter, value)) => result.extend([letter.into(), value.into()]),
             None => result.push(argument),
         }
     }
@@ -179,6 +191,20 @@ impl Options {
         // Options are read once.
         let folder = std::env::current_dir().map(|folder| folder.display().to_string()).unwrap_or_default();
         Style { format, color, width, folder: folder.leak() }
+    }
+
+    /// Whether `-X` asks for Python's development mode: event loops in debug mode and every warning.
+    fn is_development(&self) -> bool {
+        self.implementation.iter().any(|option| option == "dev")
+    }
+
+    fn stdout(&self) -> Box<dyn Write + Send> {
+        streams::stdout(Options::asks(self.unbuffered, "PYTHONUNBUFFERED"))
+    }
+
+    /// Whether an option or an environment variable that is not empty asks for something.
+    fn asks(option: bool, variable: &str) -> bool {
+        option || std::env::var_os(variable).is_some_and(|value| !value.is_empty())
     }
 
     fn clock(&self) -> Box<dyn Clock> {
@@ -325,7 +351,7 @@ pub(crate) fn run(stack: usize) -> u8 {
 
 fn host(options: &Options, style: Style) -> Host {
     let mut host = Host::closed();
-    host.stdout = streams::stdout();
+    host.stdout = options.stdout();
     host.stderr = Box::new(streams::stderr());
     host.at_line_start = Box::new(streams::at_line_start);
     host.read_line = Box::new(|| {
@@ -337,7 +363,7 @@ fn host(options: &Options, style: Style) -> Host {
     host.read_module = Box::new(read);
     host.is_module_folder = Box::new(Path::is_dir);
     host.as_module = options.module.is_some();
-    host.asyncio_debug = options.debug || std::env::var_os("PYTHONASYNCIODEBUG").is_some_and(|v| !v.is_empty());
+    host.asyncio_debug = Options::asks(options.debug || options.is_development(), "PYTHONASYNCIODEBUG");
     host.deadlock_check = !options.no_deadlock_check;
     host.list_modules = Box::new(list_modules);
     host.process_id = std::process::id();
@@ -356,7 +382,8 @@ fn host(options: &Options, style: Style) -> Host {
     host.entropy = Box::new(streams::entropy);
     host.executable = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
     let asked_for = std::env::var("PYTHONWARNINGS").unwrap_or_default();
-    host.warnings = asked_for.split(',').filter(|filter| !filter.is_empty()).map(str::to_owned).collect();
+    host.warnings = Vec::from_iter(options.is_development().then(|| "default".to_owned()));
+    host.warnings.extend(asked_for.split(',').filter(|filter| !filter.is_empty()).map(str::to_owned));
     host.warnings.extend(options.warnings.iter().cloned());
     let all = || vec![PathBuf::from("/")];
     let (read, write) = match options.allow_all {

@@ -82,15 +82,15 @@ pub(super) fn lines(interrupt: Arc<AtomicBool>) -> Box<dyn FnMut() -> io::Result
     })
 }
 
-/// Standard output: a block at a time to a file or pipe, a line at a time to a terminal.
-pub(super) fn stdout() -> Box<dyn Write + Send> {
+/// Standard output: a block at a time to a file or pipe, unless nothing shall be held back, a line at a time to a terminal.
+pub(super) fn stdout(unbuffered: bool) -> Box<dyn Write + Send> {
     let stdout = io::stdout();
     if stdout.is_terminal() && io::stderr().is_terminal() {
         Box::new(Noting(stdout))
     } else if stdout.is_terminal() {
         Box::new(stdout)
     } else {
-        Box::new(Quiet(io::BufWriter::with_capacity(1 << 16, RawStdout)))
+        Box::new(Quiet(io::BufWriter::with_capacity(if unbuffered { 0 } else { 1 << 16 }, RawStdout)))
     }
 }
 

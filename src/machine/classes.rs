@@ -776,6 +776,9 @@ fn get_weakref(vm: &mut Vm, this: &Value) -> Result {
 }
 
 fn get_dict(vm: &mut Vm, this: &Value) -> Result {
+    if let Value::Class(class) = this {
+        return Ok(vm.mapping_proxy(Value::Dict(class.dict().clone())));
+    }
     match vm.instance_dict(this) {
         Some(dict) => Ok(Value::Dict(dict)),
         None => {

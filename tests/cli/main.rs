@@ -620,6 +620,30 @@ fn a_filter_for_warnings_may_follow_its_letter() {
 }
 
 #[test]
+fn options_of_python_that_change_nothing_are_taken() {
+    let code = "import sys; print(sys.argv)";
+    for options in
+        [&["-u", "-c", code][..], &["-IsSBE", "-X", "utf8", "-c", code], &["-bb", "-Xfrozen_modules", "-uc", code]]
+    {
+        assert_eq!(run(&[options, &["-u", "-X"]].concat()).out, "['-c', '-u', '-X']\n");
+    }
+    let debug = "import asyncio; print(asyncio.new_event_loop().get_debug())";
+    assert_eq!(run(&["-X", "dev", "-c", debug]).out, "True\n");
+}
+
+#[test]
+fn unbuffered_output_is_there_before_the_end() {
+    let mut command = aio();
+    command.args(["-u", "-c", "import time\nprint('now')\ntime.sleep(600)"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary runs");
+    let mut first = [0; 4];
+    child.stdout.take().expect("a pipe").read_exact(&mut first).expect("output");
+    child.kill().expect("it still runs");
+    child.wait().expect("it ended");
+    assert_eq!(&first, b"now\n");
+}
+
+#[test]
 fn filters_for_warnings_from_the_environment_come_before_those_of_the_command_line() {
     let code = "import sys, warnings; print(sys.warnoptions); warnings.warn('w')";
     let with = |options: &[&str]| {
