@@ -284,7 +284,9 @@ impl Vm {
                         Box::new(Throwing { target: this.target.clone(), error: Some(error), operation })
                     }
                     (given, state) => {
-                        input = if state == AwaiterState::Done { Resume::Send(Value::None) } else { given };
+                        // With nothing left to do it does not matter what it is sent.
+                        let is_idle = state == AwaiterState::Done || this.operation != Operation::Send;
+                        input = if is_idle { Resume::Send(Value::None) } else { given };
                         let mut argument = this.argument.borrow().clone();
                         if let (Operation::Send, AwaiterState::Created, Resume::Send(value)) =
                             (this.operation, state, &mut input)
@@ -415,7 +417,7 @@ impl crate::object::coroutine::NativeCoroutine for Throwing {
                 return Err(vm.refused(format!("{what}: asynchronous generator is already running")));
             }
             if self.target.state.get() == State::Finished {
-                return Err(error);
+                return self.resume(vm, Resume::Fail(error));
             }
             self.target.running_async.set(true);
             return Ok(Outcome::delegate(self.target.clone(), Resume::Throw(error)));

@@ -318,7 +318,8 @@ impl Vm {
     }
 }
 
-pub(super) fn is_sequence(value: &Value) -> bool {
+/// Whether it is an object of a built-in type of sequences.
+pub fn is_sequence(value: &Value) -> bool {
     matches!(value, Value::Str(_) | Value::List(_) | Value::Tuple(_) | Value::Bytes(_) | Value::ByteArray(_))
 }
 

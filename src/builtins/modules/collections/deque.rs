@@ -7,7 +7,7 @@ use crate::builtins::modules::support::{class_given, class_or, define, make_clas
 use crate::builtins::prelude::*;
 use crate::builtins::types::iterators::{ITERATOR, SIZED};
 use crate::machine::compare;
-use crate::machine::sequence::MAX_ITEMS;
+use crate::machine::sequence::{MAX_ITEMS, is_sequence};
 use crate::object::class::Special;
 use crate::syntax::ast::CmpOp;
 
@@ -277,12 +277,19 @@ const METHODS: &[Row] = &[
         extend(vm, &args[0], &args[1])?;
         Ok(args[0].clone())
     }),
-    method("__mul__(value, /)", |vm, args| match vm.special(&args[1], sym::__rmul__) {
-        Special::Method(_) => Ok(Value::NotImplemented),
-        _ => multiply(vm, args),
+    method("__mul__(value, /)", |vm, args| match multiplies_itself(vm, &args[1]) {
+        true => Ok(Value::NotImplemented),
+        false => multiply(vm, args),
     }),
-    method("__rmul__(value, /)", multiply),
+    method("__rmul__(value, /)", |vm, args| match is_sequence(args[1].unwrapped()) {
+        // That is the one to be repeated then.
+        true => multiply(vm, &[args[0].clone(), args[0].clone()]),
+        false => multiply(vm, args),
+    }),
     method("__imul__(value, /)", |vm, args| {
+        if multiplies_itself(vm, &args[1]) {
+            return Ok(Value::NotImplemented);
+        }
         let product = multiply(vm, args)?;
         let deque = this!(vm, args[0], Deque);
         if let Some(product) = product.data::<Deque>() {
@@ -367,6 +374,11 @@ fn copy(vm: &mut Vm, args: &[Value]) -> Result {
         None => vm.call(&class, &[args[0].clone()]),
         Some(most) => vm.call(&class, &[args[0].clone(), Value::usize(most)]),
     }
+}
+
+/// Whether a factor of a class of the program's own is asked before the deque is repeated.
+fn multiplies_itself(vm: &mut Vm, factor: &Value) -> bool {
+    !vm.class_of(factor).builtin && matches!(vm.special(factor, sym::__rmul__), Special::Method(_))
 }
 
 fn multiply(vm: &mut Vm, args: &[Value]) -> Result {

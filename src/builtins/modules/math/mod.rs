@@ -115,7 +115,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
     })
     .or_quick(|_, args| match args {
         [_] => finite(args, |[x]| Some(x.ln())),
-        _ => finite(args, |[x, base]| Some(x.ln() / base.ln())),
+        _ => finite(args, |[x, base]| (base > 0.0).then(|| x.ln() / base.ln())),
     }),
     native("log2(x, /)", |vm, args| Ok(Value::float(logarithm(vm, &args[0], f64::log2)?)))
         .or_quick(|_, args| finite(args, |[x]| Some(x.log2()))),

@@ -193,7 +193,8 @@ fn justified(vm: &mut Vm, name: &str, args: &[Value], justify: fn(&[u8], i64, u8
     let width = vm.to_i64(&args[1])?;
     let fill = match &args[2] {
         Value::Unbound => b' ',
-        other => match bytes_of(other).as_deref() {
+        // No view, whatever is in it.
+        other => match bytes_of(other).as_deref().filter(|_| !matches!(other.unwrapped(), Value::Instance(_))) {
             Some(&[fill]) => fill,
             _ => {
                 return Err(vm.type_error(format!(
