@@ -3,7 +3,8 @@
 
 use super::prelude::*;
 use crate::machine::coroutine::awaiter;
-use crate::object::coroutine::{Awaiter, AwaiterState, Operation, Outcome, Resume, State};
+use crate::machine::unwind::leave_handling;
+use crate::object::coroutine::{Awaiter, AwaiterState, Body, Operation, Outcome, Resume, State};
 
 /// The class that is being thrown, with its arguments, and the exception that was made of it.
 #[derive(Default)]
@@ -353,6 +354,9 @@ impl Vm {
         }
         if let Err(error) = self.generator_close(&coroutine) {
             self.report_unraisable(&error, &Value::Coroutine(coroutine.clone()));
+            if let Body::Frame(frame, pc) = coroutine.take_body() {
+                leave_handling(frame, pc);
+            }
         }
         // It had its chance: what is left of it is freed without another.
         coroutine.state.set(State::Finished);

@@ -3,7 +3,8 @@
 use std::rc::Weak;
 
 use super::prelude::*;
-use crate::object::code::Slot;
+use crate::object::code::{Pc, Slot};
+use crate::object::coroutine::ParkedFrame;
 use crate::object::exception::Traceback;
 use crate::object::frame::FrameView;
 
@@ -31,6 +32,22 @@ pub(super) fn keep_locals(locals: &mut [Value], function: &Rc<Function>, error: 
     if let Some(entry) = entry.filter(|entry| Rc::ptr_eq(&entry.code, &function.code)) {
         let slots = variables(&entry, locals).iter_mut().map(Value::take).collect();
         leave_to(&entry, slots, function, &error.0, span);
+    }
+}
+
+/// Leaves all that a frame has to the exception it is handling, which it refers to itself: a generator dies in the midst of
+/// that.
+pub(super) fn leave_handling(frame: ParkedFrame, pc: Pc) {
+    let ParkedFrame { function, locals, handled } = frame;
+    let mut locals = locals.into_vec();
+    if let Some(exception) = handled
+        && let Some(entry) = exception.traceback.borrow().clone()
+        && Rc::ptr_eq(&entry.code, &function.code)
+    {
+        exception.in_circle.set(true);
+        leave_to(&entry, locals, &function, &exception, function.code.span_at(pc as usize));
+    } else {
+        gc::release_in_order(&mut locals);
     }
 }
 
