@@ -54,13 +54,15 @@ const METHODS: &[Row] = &[
             Value::Int(n) => i64::from(ints::bit_count(n)),
             n => ints::big_bit_count(&n.as_bigint().unwrap_or_default()) as i64,
         }))
-    }),
+    })
+    .or_quick(|_, args| of_small(args, ints::bit_count)),
     method("bit_length()", |vm, args| {
         Ok(Value::Int(match exact(vm, &args[0])? {
             Value::Int(n) => i64::from(ints::bit_length(n)),
             n => ints::big_bit_length(&n.as_bigint().unwrap_or_default()) as i64,
         }))
-    }),
+    })
+    .or_quick(|_, args| of_small(args, ints::bit_length)),
     method("conjugate()", plain),
     class_method("from_bytes(bytes, byteorder='big', *, signed=False)", from_bytes),
     method("is_integer()", |vm, args| {
@@ -92,6 +94,14 @@ const METHODS: &[Row] = &[
         Ok(Value::Int(24 + 4 * (bits.div_ceil(30).max(1) as i64)))
     }),
 ];
+
+/// A method of a small integer; `None` says nothing.
+fn of_small(args: &[&Value], method: fn(i64) -> u32) -> Option<Value> {
+    match args {
+        [Value::Int(n)] => Some(Value::Int(method(*n).into())),
+        _ => None,
+    }
+}
 
 fn new(vm: &mut Vm, args: &[Value]) -> Result {
     let class = match &args[0] {

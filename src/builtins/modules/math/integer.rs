@@ -87,11 +87,19 @@ pub(super) fn perm(vm: &mut Vm, args: &[Value]) -> Result {
     Ok(Value::int(result))
 }
 
+/// The same of two small integers; `None` says nothing.
+pub(super) fn gcd_at_once(integers: &[&Value]) -> Option<Value> {
+    match integers {
+        [Value::Int(a), Value::Int(b)] if *a != i64::MIN && *b != i64::MIN => Some(Value::Int(a.gcd(b))),
+        _ => None,
+    }
+}
+
 pub(super) fn gcd(vm: &mut Vm, args: &[Value]) -> Result {
-    if let [Value::Int(a), Value::Int(b)] = items(&args[0]) {
-        if *a != i64::MIN && *b != i64::MIN {
-            return Ok(Value::Int(a.gcd(b)));
-        }
+    if let [a, b] = items(&args[0])
+        && let Some(found) = gcd_at_once(&[a, b])
+    {
+        return Ok(found);
     }
     let mut result = BigInt::zero();
     for item in items(&args[0]) {

@@ -180,7 +180,7 @@ pub(super) const FUNCTIONS: &[Row] = &[
     native("factorial(n, /)", integer::factorial),
     native("comb(n, k, /)", integer::comb),
     native("perm(n, k=None, /)", integer::perm),
-    native("gcd(*integers)", integer::gcd),
+    native("gcd(*integers)", integer::gcd).or_quick(|_, args| integer::gcd_at_once(args)),
     native("lcm(*integers)", integer::lcm),
     native("isqrt(n, /)", integer::isqrt),
 ];
