@@ -857,6 +857,9 @@ pub fn callback_failed(vm: &mut Vm, this: &Value, ready: &Ready, error: Error) -
     if is_fatal(vm, &error) {
         return Err(error);
     }
+    if error.0.left.get() == Default::default() {
+        vm.arises(&error.0);
+    }
     // Handlers run as in an `except` block: what they raise has this error as its context.
     let before = vm.handling.replace(error.0.clone());
     let result = report_callback(vm, this, ready, &error);

@@ -164,6 +164,15 @@ impl Vm {
         slots.push(value);
     }
 
+    /// An exception that a native has raised gets what is being handled as its context.
+    pub fn arises(&self, exception: &Rc<Exception>) {
+        let is_raised_here =
+            !exception.reraised.get() && exception.traceback.borrow().is_none() && exception.context.borrow().is_none();
+        if let Some(handling) = self.handling.as_ref().filter(|_| is_raised_here) {
+            exception.set_context(handling);
+        }
+    }
+
     /// Takes an exception raised at the current step to its handler, or out of the frame.
     #[cold]
     pub fn unwind(&mut self, frame: &mut Frame, error: Error) -> Result<()> {
@@ -173,14 +182,8 @@ impl Vm {
         let span = exception.place.take().unwrap_or_else(|| code.span_at(pc as usize));
         let is_new = exception.left.replace((code.id.get(), span)) == Default::default();
         self.finalize_at(&code, span);
-        if is_new
-            && !exception.reraised.get()
-            && exception.traceback.borrow().is_none()
-            && exception.context.borrow().is_none()
-        {
-            if let Some(handling) = self.handling.clone() {
-                exception.set_context(&handling);
-            }
+        if is_new {
+            self.arises(exception);
         }
         if exception.traceback.borrow().is_none() {
             self.note_name_suggestion(&error, frame);
