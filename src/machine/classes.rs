@@ -241,12 +241,11 @@ impl Vm {
 
     /// Whether a constructor is that of `BaseException`.
     fn is_base_exceptions(&self, method: &Value) -> bool {
-        let Value::Native(native) = method else { return false };
-        native
-            .owner
-            .borrow()
-            .as_ref()
-            .is_some_and(|owner| std::ptr::eq(owner.as_ptr(), Rc::as_ptr(&self.types.BaseException)))
+        let base = |name| self.types.BaseException.lookup(self.name(name));
+        [sym::__new__, sym::__init__].into_iter().any(|name| match base(name) {
+            Some(Value::Native(native)) => is_call(Some(method), native.call),
+            _ => false,
+        })
     }
 
     /// Refuses a class with abstract methods left.
@@ -399,7 +398,11 @@ impl Vm {
         }
         let ordered = self.prepare_namespace(&class).and_then(|()| {
             class.own_place.set(Place::Unknown);
-            no_order.map_or_else(|| self.call_mro(&class), Err)
+            // A `mro` of the metaclass's own has its say even if the usual way finds no order.
+            match no_order {
+                Some(error) if self.own_mro(&class).is_none() => Err(error),
+                _ => self.call_mro(&class),
+            }
         });
         if let Err(error) = ordered {
             class.bases.borrow().iter().for_each(|base| base.forget_subclass(&class));
@@ -566,16 +569,15 @@ impl Vm {
         self.intern(name)
     }
 
+    /// The metaclass's own `mro` method.
+    fn own_mro(&self, class: &Rc<Class>) -> Option<Value> {
+        class.metaclass.get()?.lookup(self.name(sym::mro)).filter(|method| !matches!(method, Value::Native(_)))
+    }
+
     /// Asks a metaclass that has a `mro` method of its own for the order of resolution.
     pub fn call_mro(&mut self, class: &Rc<Class>) -> Result<()> {
-        let value = Value::Class(class.clone());
-        if class.metaclass.get().is_none() {
-            return Ok(());
-        }
-        let custom = match self.lookup_special(&value, sym::mro) {
-            None | Some(Value::Native(_)) => return Ok(()),
-            Some(custom) => self.call_found(&custom, &value, &[])?,
-        };
+        let Some(custom) = self.own_mro(class) else { return Ok(()) };
+        let custom = self.call_found(&custom, &Value::Class(class.clone()), &[])?;
         let (mut ancestors, mut place) = (Vec::new(), Place::Nowhere);
         let custom = self.collect(&custom)?;
         if custom.is_empty() {

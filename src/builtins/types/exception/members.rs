@@ -1,14 +1,16 @@
 //! The exception classes with attributes of their own.
 
-use super::{class_arg, init, no_keywords, this};
+use super::{class_arg, init, new, no_keywords, this};
 use crate::builtins::prelude::*;
+use crate::machine::classes::is_call;
 use crate::machine::sequence::bytes_of;
+use crate::machine::types::Types;
 use crate::object::Exception;
 use crate::symbol::Symbol;
 
 pub(super) fn install(vm: &mut Vm) {
     let types = &vm.types;
-    let tables: [(Rc<Class>, &'static [Row]); 13] = [
+    let tables: [(Rc<Class>, &'static [Row]); 11] = [
         (types.KeyError.clone(), KEY_ERROR),
         (types.StopIteration.clone(), STOP_ITERATION),
         (types.SystemExit.clone(), SYSTEM_EXIT),
@@ -17,15 +19,87 @@ pub(super) fn install(vm: &mut Vm) {
         (types.NameError.clone(), NAME_ERROR),
         (types.OSError.clone(), OS_ERROR),
         (types.SyntaxError.clone(), SYNTAX_ERROR),
-        (types.UnicodeEncodeError.clone(), UNICODE_ENCODE_ERROR),
         (types.UnicodeEncodeError.clone(), UNICODE_ERROR),
-        (types.UnicodeDecodeError.clone(), UNICODE_DECODE_ERROR),
         (types.UnicodeDecodeError.clone(), UNICODE_ERROR),
         (types.UnicodeTranslateError.clone(), UNICODE_TRANSLATE_ERROR),
     ];
     for (class, rows) in &tables {
         class.add_methods(rows);
     }
+    add_constructors(types);
+}
+
+const NEW: Row = static_method("__new__(cls, /, *args, **kwargs)", new);
+
+const INIT: &[Row] = &[method("__init__(*args, **kwargs)", init)];
+
+const NEW_AND_INIT: &[Row] = &[NEW, method("__init__(*args, **kwargs)", init)];
+
+/// A class, found where all are.
+type Base = fn(&Types) -> &Rc<Class>;
+
+/// The classes whose `__init__`, or that of those below, is not that of `BaseException`, and those with that alone.
+const CONSTRUCTORS: [(Base, &[Row]); 12] = [
+    (|types| &types.OSError, &[method("__init__(*args, **kwargs)", os_init)]),
+    (|types| &types.SyntaxError, &[method("__init__(*args, **kwargs)", syntax_init)]),
+    (|types| &types.NameError, &[method("__init__(*args, **kwargs)", name_init)]),
+    (|types| &types.AttributeError, &[method("__init__(*args, **kwargs)", attribute_init)]),
+    (|types| &types.ImportError, &[method("__init__(*args, **kwargs)", import_init)]),
+    (|types| &types.SystemExit, &[method("__init__(*args, **kwargs)", exit_init)]),
+    (|types| &types.UnicodeEncodeError, &[NEW, method("__init__(*args, **kwargs)", encode_init)]),
+    (|types| &types.UnicodeDecodeError, &[NEW, method("__init__(*args, **kwargs)", decode_init)]),
+    (|types| &types.UnicodeTranslateError, &[NEW, method("__init__(*args, **kwargs)", translate_init)]),
+    (|types| &types.KeyError, INIT),
+    (|types| &types.StopIteration, INIT),
+    (|types| &types.BaseExceptionGroup, &[]),
+];
+
+/// Each class has an `__init__` of its own, most a `__new__`, though they do no more than those of its base: so a class that
+/// is derived from two finds that of the first, whatever the second has.
+fn add_constructors(types: &Types) {
+    for class in types.all() {
+        let is_plain = [&types.BaseException, &types.CancelledError].iter().any(|plain| Rc::ptr_eq(plain, class));
+        if is_plain || !class.is_subclass(&types.BaseException) {
+            continue;
+        }
+        let special = CONSTRUCTORS.iter().find(|(base, _)| class.is_subclass(base(types)));
+        class.add_methods(special.map_or(NEW_AND_INIT, |(_, rows)| rows));
+    }
+}
+
+fn exit_init(vm: &mut Vm, args: &[Value]) -> Result {
+    init(vm, args)?;
+    let exception = this(vm, &args[0])?;
+    if let Some(code) = exit_code(&positional(args)) {
+        store(vm, exception, sym::code, code);
+    }
+    Ok(Value::None)
+}
+
+fn import_init(vm: &mut Vm, args: &[Value]) -> Result {
+    let exception = keyword_init(vm, "ImportError", &[sym::name, sym::path, sym::name_from], args)?;
+    store(vm, &exception, sym::msg, Value::option(only(&positional(args))));
+    Ok(Value::None)
+}
+
+fn attribute_init(vm: &mut Vm, args: &[Value]) -> Result {
+    keyword_init(vm, "AttributeError", &[sym::name, sym::obj], args).map(|_| Value::None)
+}
+
+fn name_init(vm: &mut Vm, args: &[Value]) -> Result {
+    keyword_init(vm, "NameError", &[sym::name], args).map(|_| Value::None)
+}
+
+fn encode_init(vm: &mut Vm, args: &[Value]) -> Result {
+    unicode_init(vm, args, true, false)
+}
+
+fn decode_init(vm: &mut Vm, args: &[Value]) -> Result {
+    unicode_init(vm, args, true, true)
+}
+
+fn translate_init(vm: &mut Vm, args: &[Value]) -> Result {
+    unicode_init(vm, args, false, false)
 }
 
 /// The row of an attribute that the exception keeps, or that its arguments say.
@@ -46,55 +120,25 @@ const KEY_ERROR: &[Row] = &[method("__str__()", class_str)];
 
 const STOP_ITERATION: &[Row] = &[member!(value, |args| args.first().cloned())];
 
-const SYSTEM_EXIT: &[Row] = &[
-    method("__init__(*args, **kwargs)", |vm, args| {
-        init(vm, args)?;
-        let exception = this(vm, &args[0])?;
-        if let Some(code) = exit_code(&positional(args)) {
-            store(vm, exception, sym::code, code);
-        }
-        Ok(Value::None)
-    }),
-    member!(code, exit_code),
-];
+const SYSTEM_EXIT: &[Row] = &[member!(code, exit_code)];
 
-const IMPORT_ERROR: &[Row] = &[
-    method("__init__(*args, **kwargs)", |vm, args| {
-        let exception = keyword_init(vm, "ImportError", &[sym::name, sym::path, sym::name_from], args)?;
-        store(vm, &exception, sym::msg, Value::option(only(&positional(args))));
-        Ok(Value::None)
-    }),
-    member!(msg, only),
-    member!(name),
-    member!(path),
-    member!(name_from),
-    method("__str__()", class_str),
-];
+const IMPORT_ERROR: &[Row] =
+    &[member!(msg, only), member!(name), member!(path), member!(name_from), method("__str__()", class_str)];
 
 const ATTRIBUTE_ERROR: &[Row] = &[
-    method("__init__(*args, **kwargs)", |vm, args| {
-        keyword_init(vm, "AttributeError", &[sym::name, sym::obj], args)?;
-        Ok(Value::None)
-    }),
     method("__getstate__()", |vm, args| {
         let exception = this(vm, &args[0])?;
         super::state(vm, exception)
     }),
     member!(name),
     member!(obj),
+    method("__str__()", class_str),
 ];
 
-const NAME_ERROR: &[Row] = &[
-    method("__init__(*args, **kwargs)", |vm, args| {
-        keyword_init(vm, "NameError", &[sym::name], args)?;
-        Ok(Value::None)
-    }),
-    member!(name),
-];
+const NAME_ERROR: &[Row] = &[member!(name), method("__str__()", class_str)];
 
 const OS_ERROR: &[Row] = &[
     static_method("__new__(cls, /, *args, **kwargs)", os_new),
-    method("__init__(*args, **kwargs)", os_init),
     member!(errno, |args| if matches!(args.len(), 2..=5) { args.first().cloned() } else { None }),
     member!(strerror, |args| if matches!(args.len(), 2..=5) { args.get(1).cloned() } else { None }),
     member!(filename),
@@ -104,7 +148,6 @@ const OS_ERROR: &[Row] = &[
 ];
 
 const SYNTAX_ERROR: &[Row] = &[
-    method("__init__(*args, **kwargs)", syntax_init),
     member!(msg, |args| args.first().cloned()),
     member!(filename),
     member!(lineno),
@@ -116,13 +159,7 @@ const SYNTAX_ERROR: &[Row] = &[
     method("__str__()", class_str),
 ];
 
-const UNICODE_ENCODE_ERROR: &[Row] =
-    &[method("__init__(*args, **kwargs)", |vm, args| unicode_init(vm, args, true, false))];
-
-const UNICODE_DECODE_ERROR: &[Row] =
-    &[method("__init__(*args, **kwargs)", |vm, args| unicode_init(vm, args, true, true))];
-
-/// What the two of them have.
+/// What the two classes have that are about encodings.
 const UNICODE_ERROR: &[Row] = &[
     member!(encoding, |args| args.first().cloned()),
     member!(object, |args| match args.get(1) {
@@ -136,7 +173,6 @@ const UNICODE_ERROR: &[Row] = &[
 ];
 
 const UNICODE_TRANSLATE_ERROR: &[Row] = &[
-    method("__init__(*args, **kwargs)", |vm, args| unicode_init(vm, args, false, false)),
     member!(encoding),
     member!(object, |args| args.first().cloned()),
     member!(start, |args| args.get(1).cloned()),
@@ -252,11 +288,8 @@ fn os_new(vm: &mut Vm, args: &[Value]) -> Result {
 
 /// Whether `__new__` looks at the arguments, and not `__init__`: unless the class has one of its own and no `__new__`.
 fn os_made_by_new(vm: &Vm, class: &Class) -> bool {
-    let inherits = |name| match (class.lookup(vm.name(name)), vm.types.OSError.lookup(vm.name(name))) {
-        (Some(own), Some(given)) => own.is(&given),
-        _ => false,
-    };
-    inherits(sym::__init__) || !inherits(sym::__new__)
+    let inherits = |name, given| is_call(class.lookup(vm.name(name)).as_ref(), given);
+    inherits(sym::__init__, os_init) || !inherits(sym::__new__, os_new)
 }
 
 fn os_init(vm: &mut Vm, args: &[Value]) -> Result {
