@@ -289,12 +289,13 @@ impl Vm {
                         let is_idle = state == AwaiterState::Done || this.operation != Operation::Send;
                         input = if is_idle { Resume::Send(Value::None) } else { given };
                         let mut argument = this.argument.borrow().clone();
-                        if let (Operation::Send, AwaiterState::Created, Resume::Send(value)) =
-                            (this.operation, state, &mut input)
+                        if let (AwaiterState::Created, Resume::Send(value)) = (state, &mut input)
+                            && !value.is_none()
                         {
-                            // What is sent first takes the place of what `asend` was given.
-                            if !value.is_none() {
-                                argument = std::mem::replace(value, Value::None);
+                            let sent = std::mem::replace(value, Value::None);
+                            // What is sent first takes the place of what `asend` was given; the others have nothing to do.
+                            if this.operation == Operation::Send {
+                                argument = sent;
                             }
                         }
                         let inner = awaiter(&this.target, this.operation, argument);
