@@ -300,7 +300,8 @@ pub fn contextvars_module(vm: &mut Vm) -> Result<Rc<Module>> {
     }
     add_functions(vm, "_contextvars", &module.dict, FUNCTIONS);
     let all = ["Context", "ContextVar", "Token", "copy_context"].map(Value::str).to_vec();
-    module.dict.set_str(&vm.intern("__all__"), Value::list(all));
+    module.dict.set_str(&vm.intern("__all__"), Value::tuple(all));
+    module.dict.set_str(&vm.intern("__package__"), Value::str(""));
     Ok(module)
 }
 

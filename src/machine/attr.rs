@@ -375,11 +375,11 @@ impl Vm {
                 return Ok(found);
             }
         }
-        if let Some(function) = self.entry(&module.dict, sym::__getattr__) {
-            return self.call(&function, &[Value::Str(name.clone())]);
-        }
         if let Some(found) = self.module_spec(module, name)? {
             return Ok(found);
+        }
+        if let Some(function) = self.entry(&module.dict, sym::__getattr__) {
+            return self.call(&function, &[Value::Str(name.clone())]);
         }
         if let Some(method) = self.class_lookup(&class, sym::__getattr__) {
             return self.call_found(&method, value, &[Value::Str(name.clone())]);
@@ -661,11 +661,8 @@ impl Vm {
         match named {
             // What CPython has in C has no properties.
             Ok(name) if full != *owner.name.borrow() => {
-                let (name, full) = (name.trim_matches([' ', '\'']), full.as_str());
-                let message = match full {
-                    "datetime.timedelta" | "functools.partial" => "readonly attribute".to_owned(),
-                    _ => format!("attribute '{name}' of '{full}' objects is not writable"),
-                };
+                let name = name.trim_matches([' ', '\'']);
+                let message = format!("attribute '{name}' of '{full}' objects is not writable");
                 self.error(self.types.AttributeError.clone(), message)
             }
             Ok(name) => self

@@ -608,9 +608,12 @@ impl Vm {
     /// `__spec__` or `__loader__` of a module that has none yet.
     #[cold]
     pub fn module_spec(&mut self, module: &Rc<Module>, name: &Rc<Str>) -> Result<Option<Value>> {
+        if !["__spec__", "__loader__"].contains(&name.as_str()) {
+            return Ok(None);
+        }
         let key = self.intern_str(&module.name.borrow().clone());
         let imported = matches!(self.modules.get_str(&key), Some(Value::Module(known)) if Rc::ptr_eq(&known, module));
-        if !imported || !["__spec__", "__loader__"].contains(&name.as_str()) {
+        if !imported {
             return Ok(None);
         }
         self.call_page("importlib.machinery", "_describe", &[Value::Module(module.clone())])?;

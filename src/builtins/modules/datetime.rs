@@ -9,6 +9,7 @@ use num_traits::ToPrimitive;
 use super::moments::{DAY, Fields, check_moment, date_of, day_number, is_leap, local_offset, weekday};
 use super::support::{by_page, items, kept, keywords, take_over, this};
 use crate::builtins::prelude::*;
+use crate::builtins::types::special::member;
 use crate::syntax::ast::{BinOp, CmpOp};
 use crate::text::hash::{hash_i64, hash_tuple};
 
@@ -570,9 +571,9 @@ fn compare_spans(vm: &mut Vm, op: CmpOp, args: &[Value]) -> Result {
 
 const SPAN: &[Row] = &[
     new!(new_span),
-    getter("days", |vm, value| Ok(Value::Int(this!(vm, value, Span).days.into()))),
-    getter("seconds", |vm, value| Ok(Value::Int(this!(vm, value, Span).seconds.into()))),
-    getter("microseconds", |vm, value| Ok(Value::Int(this!(vm, value, Span).micros.into()))),
+    member("days", |vm, value| Ok(Value::Int(this!(vm, value, Span).days.into()))),
+    member("seconds", |vm, value| Ok(Value::Int(this!(vm, value, Span).seconds.into()))),
+    member("microseconds", |vm, value| Ok(Value::Int(this!(vm, value, Span).micros.into()))),
     method("_us()", |vm, args| Ok(us_value(this!(vm, args[0], Span).us()))),
     method("total_seconds()", |vm, args| {
         let us = us_value(this!(vm, args[0], Span).us());

@@ -384,7 +384,8 @@ fn add_all(vm: &mut Vm, spec: &Spec, module: &Module) {
         .map(|(key, _)| key)
         .collect();
     let later = spec.pages.iter().filter(|page| page.lazy).flat_map(Page::names);
-    names.extend(later.filter(|name| !name.starts_with('_')).map(Value::str));
+    let is_module = |name: &str| self::spec(&format!("{}.{name}", spec.name)).is_some();
+    names.extend(later.filter(|name| !name.starts_with('_') && !is_module(name)).map(Value::str));
     module.dict.set_str(&all, Value::list(names));
 }
 

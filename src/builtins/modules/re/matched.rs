@@ -4,6 +4,7 @@ use super::template::Template;
 use super::{Match, Pattern, pattern};
 use crate::builtins::modules::support::{define, items, this};
 use crate::builtins::prelude::*;
+use crate::builtins::types::special::member;
 use crate::text::regex::Regex;
 
 pub(super) fn class(vm: &mut Vm) -> Rc<Class> {
@@ -72,10 +73,10 @@ const METHODS: &[Row] = &[
     method("__copy__()", |_, args| Ok(args[0].clone())),
     method("__deepcopy__(memo, /)", |_, args| Ok(args[0].clone())),
     class_method("__class_getitem__(item, /)", |vm, args| Ok(vm.generic_alias(&args[0], &args[1]))),
-    getter("string", |vm, value| Ok(this!(vm, value, Match).string.clone())),
-    getter("re", |vm, value| Ok(this!(vm, value, Match).pattern.clone())),
-    getter("pos", |vm, value| Ok(Value::usize(this!(vm, value, Match).start))),
-    getter("endpos", |vm, value| Ok(Value::usize(this!(vm, value, Match).end))),
+    member("string", |vm, value| Ok(this!(vm, value, Match).string.clone())),
+    member("re", |vm, value| Ok(this!(vm, value, Match).pattern.clone())),
+    member("pos", |vm, value| Ok(Value::usize(this!(vm, value, Match).start))),
+    member("endpos", |vm, value| Ok(Value::usize(this!(vm, value, Match).end))),
     getter("lastindex", |vm, value| {
         let last = this!(vm, value, Match).found.last;
         Ok(if last == 0 { Value::None } else { Value::usize(last) })

@@ -4,6 +4,7 @@ use super::template::Template;
 use super::{Match, Pattern, Subject, matched, subject};
 use crate::builtins::modules::support::{define, natives, this};
 use crate::builtins::prelude::*;
+use crate::builtins::types::special::member;
 use crate::text::regex::{Mode, flag};
 
 pub(super) fn class(vm: &mut Vm) -> Rc<Class> {
@@ -51,9 +52,9 @@ const METHODS: &[Row] = &[
     }),
     method("__deepcopy__(memo, /)", |_, args| Ok(args[0].clone())),
     class_method("__class_getitem__(item, /)", |vm, args| Ok(vm.generic_alias(&args[0], &args[1]))),
-    getter("pattern", |vm, value| Ok(this!(vm, value, Pattern).source.clone())),
-    getter("flags", |vm, value| Ok(Value::Int(this!(vm, value, Pattern).regex.flags.into()))),
-    getter("groups", |vm, value| Ok(Value::usize(this!(vm, value, Pattern).regex.groups))),
+    member("pattern", |vm, value| Ok(this!(vm, value, Pattern).source.clone())),
+    member("flags", |vm, value| Ok(Value::Int(this!(vm, value, Pattern).regex.flags.into()))),
+    member("groups", |vm, value| Ok(Value::usize(this!(vm, value, Pattern).regex.groups))),
     getter("groupindex", |vm, value| {
         let regex = this!(vm, value, Pattern).regex.clone();
         let names = Rc::new(Dict::new());
