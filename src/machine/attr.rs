@@ -700,8 +700,10 @@ impl Vm {
                     return done.map(drop);
                 }
                 Descriptor::GetSet { set: Some(set), .. } => return set(self, value, new.unwrap_or_default()),
-                Descriptor::GetSet { .. } => {
+                Descriptor::GetSet { class: own, .. } => {
+                    // Of a class of a page it is the one that has it.
                     let owner = self.class_of(value).mro().into_iter().find(|class| class.builtin);
+                    let owner = owner.filter(|class| !Rc::ptr_eq(class, &self.types.object)).or_else(|| own.upgrade());
                     let owner = self.full_name(&owner.unwrap_or_else(|| self.class_of(value)));
                     let message = format!("attribute '{name}' of '{owner}' objects is not writable");
                     return Err(self.error(self.types.AttributeError.clone(), message));

@@ -888,6 +888,15 @@ fn datetime_speaks_as_that_in_c() {
         let run = eval(&format!("{setup}try: {call}\nexcept TypeError as error: print(error)"));
         assert_eq!((run.out.trim_end(), run.err.as_str()), (said, ""), "{call}");
     }
+    for (change, said) in [
+        ("day.year = 1", "attribute 'year' of 'datetime.date' objects is not writable"),
+        ("del moment.day", "attribute 'day' of 'datetime.date' objects is not writable"),
+        ("moment.hour = 1", "attribute 'hour' of 'datetime.datetime' objects is not writable"),
+        ("timedelta(1).days = 2", "readonly attribute"),
+    ] {
+        let run = eval(&format!("{setup}try: {change}\nexcept AttributeError as error: print(error)"));
+        assert_eq!((run.out.trim_end(), run.err.as_str()), (said, ""), "{change}");
+    }
     // Before a zone one character too many is overlooked, and what follows six digits of a second.
     for (text, read) in [
         ("12x+05:00", "12:00:00+05:00"),
