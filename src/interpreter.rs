@@ -87,6 +87,7 @@ impl Interpreter {
     pub fn run(&mut self, program: &Program) -> u8 {
         self.within(|this| {
             this.vm.begin_limits();
+            this.vm.end = End::NotYet;
             let main = this.main_module();
             let result = this.vm.run_code(&program.code, &main.dict, None);
             let mut status = match &result {
