@@ -38,15 +38,13 @@ pub fn awaited_object(vm: &mut Vm, coroutine: &Coroutine) -> Result {
     if let Value::Coroutine(inner) = &made {
         vm.resume(inner, Resume::Send(Value::None))?;
     }
-    let mut body = coroutine.take_body();
-    if let Body::Frame(frame, pc) = &mut body {
-        if let Some(Step::Await(slot)) = frame.function.code.steps.get(*pc as usize) {
-            if let Some(place) = frame.locals.get_mut(*slot as usize) {
-                *place = made.clone();
-            }
-        }
+    if let Some(mut body) = coroutine.hold_body()
+        && let Body::Frame(frame, pc) = &mut *body
+        && let Some(Step::Await(slot)) = frame.function.code.steps.get(*pc as usize)
+        && let Some(place) = frame.locals.get_mut(*slot as usize)
+    {
+        *place = made.clone();
     }
-    coroutine.put_body(body);
     Ok(made)
 }
 

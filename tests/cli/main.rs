@@ -860,6 +860,10 @@ for name in 'read', 'readinto', 'write', 'peek', 'flush', 'seek':
 #[test]
 fn datetime_speaks_as_that_in_c() {
     let setup = "from datetime import *\nday = date(2024, 2, 29)\nmoment = datetime(2024, 2, 29, tzinfo=UTC)\n";
+    let check = |error: &str, statement: &str, said: &str| {
+        let run = eval(&format!("{setup}try: {statement}\nexcept {error} as error: print(error)"));
+        assert_eq!((run.out.trim_end(), run.err.as_str()), (said, ""), "{statement}");
+    };
     for (call, said) in [
         ("day.__add__()", "expected 1 argument, got 0"),
         ("day.__repr__(1)", "expected 0 arguments, got 1"),
@@ -885,8 +889,7 @@ fn datetime_speaks_as_that_in_c() {
         ("date.fromordinal(5, 6)", "fromordinal() takes exactly 1 argument (2 given)"),
         ("date.fromisocalendar(2024, 1.5, 1)", "'float' object cannot be interpreted as an integer"),
     ] {
-        let run = eval(&format!("{setup}try: {call}\nexcept TypeError as error: print(error)"));
-        assert_eq!((run.out.trim_end(), run.err.as_str()), (said, ""), "{call}");
+        check("TypeError", call, said);
     }
     for (change, said) in [
         ("day.year = 1", "attribute 'year' of 'datetime.date' objects is not writable"),
@@ -894,8 +897,7 @@ fn datetime_speaks_as_that_in_c() {
         ("moment.hour = 1", "attribute 'hour' of 'datetime.datetime' objects is not writable"),
         ("timedelta(1).days = 2", "readonly attribute"),
     ] {
-        let run = eval(&format!("{setup}try: {change}\nexcept AttributeError as error: print(error)"));
-        assert_eq!((run.out.trim_end(), run.err.as_str()), (said, ""), "{change}");
+        check("AttributeError", change, said);
     }
     // Before a zone one character too many is overlooked, and what follows six digits of a second.
     for (text, read) in [
