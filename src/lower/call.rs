@@ -418,7 +418,7 @@ pub(super) fn call_known<const N: usize>(
                 return result;
             }
         }
-        Value::Instance(instance) => {
+        Value::Instance(instance) if !instance.class().builtin => {
             if let Some(f) = site.method.function(vm, instance, &func, sym::__call__, N + 1) {
                 return call_bound(vm, frame, &f, func, args, span);
             }

@@ -96,6 +96,11 @@ impl Vm {
 
     /// Calls an object whose class says how.
     fn call_object(&mut self, callee: &Value, args: &[Value], kwargs: &[Named]) -> Result {
+        if let (Value::Instance(instance), []) = (callee, kwargs)
+            && let Some(result) = instance.own_native().and_then(|data| data.call(self, args))
+        {
+            return result;
+        }
         let method = match self.special(callee, sym::__call__) {
             Special::Method(method) => Some(method),
             _ => self.lookup_special(callee, sym::__call__),

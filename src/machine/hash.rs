@@ -8,10 +8,11 @@ use std::cell::RefCell;
 
 use super::prelude::*;
 use crate::machine::{generic, views};
-use crate::object::Set;
 use crate::object::class::Special;
+use crate::object::instance::Instance;
 use crate::object::iter::Pair;
 use crate::object::table::{Entry, Found, Same, Search, Table};
+use crate::object::{Set, Tuple};
 use crate::text::hash as hashes;
 
 const NONE: i64 = 4_238_894_112;
@@ -106,29 +107,9 @@ impl Vm {
         }
     }
 
-    /// The hash of what is made of texts, numbers and so many tuples alone.
+    /// The hash of what is made of texts, numbers and so many tuples alone, which may be of a class of their own.
     fn hash_at_once(&self, value: &Value, tuples: &mut u32) -> Option<i64> {
-        let items = match value {
-            Value::Str(text) => return Some(text.hash()),
-            Value::Int(n) => return Some(hashes::hash_i64(*n)),
-            Value::None => return Some(NONE),
-            Value::Bool(b) => return Some(i64::from(b.get())),
-            Value::Float(x) if !x.get().is_nan() => return Some(hashes::hash_float(x.get())),
-            Value::Tuple(items) => items,
-            Value::Instance(instance) => match instance.inner() {
-                Some(Value::Tuple(items)) if !self.hooks(&instance.class()).has_hash() => items,
-                _ => return None,
-            },
-            _ => return None,
-        };
-        *tuples = tuples.checked_sub(1)?;
-        let mut known = true;
-        let hash = hashes::hash_tuple(items.iter().map_while(|item| {
-            let hash = self.hash_at_once(item, tuples);
-            known = hash.is_some();
-            hash
-        }));
-        known.then_some(hash)
+        plain_hash(value, tuples, &|instance| !self.hooks(&instance.class()).has_hash())
     }
 
     /// Whether the hash of a key, which is known, was that of its identity.
@@ -280,14 +261,23 @@ impl Vm {
     /// `dict[key] = value` with a key that is counted only if it is new.
     pub fn dict_assign(&mut self, dict: &Rc<Dict>, key: &Value, value: Value) -> Result<()> {
         gc::stored(dict, &value);
-        let mut value = Some(value);
-        match Self::dict_change_at_once(dict, key, |place| Some(std::mem::replace(place, value.take()?))) {
-            Some(old) => {
-                old.discard();
-                Ok(())
+        let mut table = dict.table.borrow_mut();
+        let hash = match find_at_once(&table, key) {
+            Found::At(at) => {
+                let old = table.value_mut(at).map(|old| std::mem::replace(old, value));
+                drop(table);
+                old.unwrap_or_default().discard();
+                return Ok(());
             }
-            None => self.dict_set(dict, key.clone(), value.unwrap_or_default()),
+            Found::Absent => hash_of_plain(key),
+            Found::Ask(_) => None,
+        };
+        if let Some(hash) = hash {
+            table.insert_new(hash, key.clone(), value);
+            return Ok(());
         }
+        drop(table);
+        self.dict_set(dict, key.clone(), value)
     }
 
     /// `dict[key] = value`.
@@ -321,7 +311,7 @@ impl Vm {
         Ok(value)
     }
 
-    /// [`Vm::dict_remove`] of a text or a small integer; `None` says nothing.
+    /// [`Vm::dict_remove`] of a key that is found at once; `None` says nothing.
     #[inline]
     pub fn dict_remove_at_once(dict: &Dict, key: &Value) -> Option<Option<(Value, Value)>> {
         let mut table = dict.table.borrow_mut();
@@ -422,7 +412,7 @@ impl Vm {
         Ok(())
     }
 
-    /// Takes in the pairs at the beginning whose keys are texts or small integers that are compared with such; how many.
+    /// Takes in the pairs at the beginning whose keys are found at once; how many.
     fn merge_plainly(dict: &Rc<Dict>, source: &Dict) -> usize {
         let source = source.table.borrow();
         let mut table = dict.table.borrow_mut();
@@ -519,24 +509,19 @@ impl Vm {
         Ok(true)
     }
 
-    /// Adds the values at the beginning that are texts or small integers; how many there are.
+    /// Adds the values at the beginning that are found at once; how many there are.
     pub fn set_insert_plainly(set: &Set, values: &[Value]) -> usize {
         values.iter().take_while(|value| Self::set_insert_at_once(set, value).is_some()).count()
     }
 
-    /// The same for a text or a small integer; `None`, and nothing is added, for anything else.
+    /// The same for what is found at once; `None`, and nothing is added, for anything else.
     #[inline]
     pub fn set_insert_at_once(set: &Set, value: &Value) -> Option<bool> {
         let mut table = set.table.borrow_mut();
         match find_at_once(&table, value) {
             Found::At(_) => Some(false),
             Found::Absent => {
-                let hash = match value {
-                    Value::Str(text) => text.hash(),
-                    Value::Int(n) => hashes::hash_i64(*n),
-                    _ => return None,
-                };
-                table.insert_new(hash, value.clone(), ());
+                table.insert_new(hash_of_plain(value)?, value.clone(), ());
                 Some(true)
             }
             Found::Ask(_) => None,
@@ -612,17 +597,59 @@ fn find_next<V>(table: &Table<V>, search: &mut Search, hash: i64, key: &Value) -
     table.find_next(search, hash, |stored| same(stored, key, PLAIN_DEPTH))
 }
 
-/// Where a text or a small integer stands; for any other key the answer is to ask.
+/// The hash of what is made of texts, numbers and so many tuples alone; `is_tuple` says of which instances of classes
+/// derived from `tuple` that holds too.
+fn plain_hash(value: &Value, tuples: &mut u32, is_tuple: &impl Fn(&Instance) -> bool) -> Option<i64> {
+    let items = match value {
+        Value::Str(text) => return Some(text.hash()),
+        Value::Int(n) => return Some(hashes::hash_i64(*n)),
+        Value::None => return Some(NONE),
+        Value::Bool(b) => return Some(i64::from(b.get())),
+        Value::Float(x) if !x.get().is_nan() => return Some(hashes::hash_float(x.get())),
+        Value::Tuple(items) => items,
+        Value::Instance(instance) => match instance.inner() {
+            Some(Value::Tuple(items)) if is_tuple(instance) => items,
+            _ => return None,
+        },
+        _ => return None,
+    };
+    *tuples = tuples.checked_sub(1)?;
+    let mut known = true;
+    let hash = hashes::hash_tuple(items.iter().map_while(|item| {
+        let hash = match item {
+            Value::Int(n) => Some(hashes::hash_i64(*n)),
+            Value::Str(text) => Some(text.hash()),
+            item => plain_hash(item, tuples, is_tuple),
+        };
+        known = hash.is_some();
+        hash
+    }));
+    known.then_some(hash)
+}
+
+/// The hash of a key that [`find_at_once`] finds.
+#[inline]
+fn hash_of_plain(key: &Value) -> Option<i64> {
+    match key {
+        Value::Str(text) => Some(text.hash()),
+        Value::Int(n) => Some(hashes::hash_i64(*n)),
+        Value::Tuple(_) => plain_hash(key, &mut { PLAIN_TUPLES }, &|_| false),
+        _ => None,
+    }
+}
+
+/// Where a text, a small integer or a tuple of such stands; for any other key the answer is to ask.
 #[inline]
 fn find_at_once<V>(table: &Table<V>, key: &Value) -> Found {
     match key {
         Value::Str(text) => find_text(table, text, key),
         Value::Int(n) => find_int(table, *n, key),
+        Value::Tuple(items) => find_tuple(table, items, key),
         _ => Found::Ask(0),
     }
 }
 
-/// Whether a text or a small integer is in a table; `None` for any other key.
+/// Whether a key that is found at once is in a table; `None` for any other.
 #[inline]
 pub(super) fn contains_at_once<V>(table: &RefCell<Table<V>>, key: &Value) -> Option<bool> {
     match find_at_once(&table.borrow(), key) {
@@ -650,6 +677,30 @@ fn find_int<V>(table: &Table<V>, n: i64, key: &Value) -> Found {
     })
 }
 
+#[inline(never)]
+fn find_tuple<V>(table: &Table<V>, items: &Rc<Tuple>, key: &Value) -> Found {
+    let Some(hash) = hash_of_plain(key) else { return Found::Ask(0) };
+    table.find(hash, |stored| match stored {
+        Value::Tuple(other) => same_items(other, items, PLAIN_DEPTH),
+        other => same(other, key, PLAIN_DEPTH),
+    })
+}
+
+/// [`same`] for tuples.
+fn same_items(a: &Rc<Tuple>, b: &Rc<Tuple>, depth: u32) -> Same {
+    if Rc::ptr_eq(a, b) {
+        return Same::Yes;
+    }
+    if a.len() != b.len() {
+        return Same::No;
+    }
+    let differ = a.iter().zip(b.iter()).map(|(a, b)| match (a, b) {
+        (Value::Int(a), Value::Int(b)) if a == b => Same::Yes,
+        (a, b) => same(a, b, depth - 1),
+    });
+    differ.into_iter().find(|same| *same != Same::Yes).unwrap_or(Same::Yes)
+}
+
 /// Whether two keys with equal hashes are equal, as far as that can be told without script code.
 fn same(a: &Value, b: &Value, depth: u32) -> Same {
     let known = |equal| if equal { Same::Yes } else { Same::No };
@@ -662,18 +713,7 @@ fn same(a: &Value, b: &Value, depth: u32) -> Same {
         (Value::Bytes(x), Value::Bytes(y)) => known(x[..] == y[..]),
         (Value::None | Value::Str(_) | Value::Bytes(_), Value::None | Value::Str(_) | Value::Int(_))
         | (Value::Int(_), Value::None | Value::Str(_)) => Same::No,
-        (Value::Tuple(x), Value::Tuple(y)) if depth > 0 => {
-            if x.len() != y.len() {
-                return Same::No;
-            }
-            for (x, y) in x.iter().zip(y.iter()) {
-                match same(x, y, depth - 1) {
-                    Same::Yes => {}
-                    other => return other,
-                }
-            }
-            Same::Yes
-        }
+        (Value::Tuple(x), Value::Tuple(y)) if depth > 0 => same_items(x, y, depth),
         _ => Same::Unknown,
     }
 }

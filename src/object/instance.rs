@@ -7,7 +7,7 @@ use std::ops::Deref;
 use std::rc::Rc;
 
 use super::attrs::AttrCell;
-use super::{Class, Value, gc};
+use super::{Class, Result, Value, gc};
 use crate::machine::Vm;
 
 /// What an instance holds besides its attributes.
@@ -60,6 +60,11 @@ pub trait Native: Any {
     /// `self[at] = value`, likewise: whether that is done.
     fn set_item(&self, _at: i64, _value: &Value) -> bool {
         false
+    }
+
+    /// What it gives when it is called with these, where the native class has a short way to it.
+    fn call(&self, _vm: &mut Vm, _args: &[Value]) -> Option<Result> {
+        None
     }
 
     /// The awaitable that it stands for, if it does nothing itself but wait for that.

@@ -96,10 +96,25 @@ impl Native for Partial {
     }
 }
 
+impl Cached {
+    /// Calls the function, which has not been called with these yet.
+    fn missed(&self, vm: &mut Vm, positional: &[Value], named: &[Named]) -> Result {
+        self.misses.set(self.misses.get() + 1);
+        vm.enter_native("")?;
+        let result = vm.call_kw(&self.func, positional, named);
+        vm.leave_native();
+        result
+    }
+}
+
 impl Native for Cached {
     fn trace(&self, visit: gc::Visit) {
         visit(&self.func);
         gc::link(&self.results, Value::Dict, visit);
+    }
+
+    fn call(&self, vm: &mut Vm, args: &[Value]) -> Option<Result> {
+        Some(cached_result(vm, self, args, &[]))
     }
 }
 
@@ -320,6 +335,9 @@ fn key_of(vm: &mut Vm, positional: &[Value], named: &[Named], typed: bool) -> Va
     if let ([only @ (Value::Int(_) | Value::Str(_) | Value::BigInt(_))], [], false) = (positional, named, typed) {
         return only.clone();
     }
+    if named.is_empty() && !typed {
+        return Value::tuple(positional);
+    }
     let mut parts = positional.to_vec();
     if !named.is_empty() {
         // Stands between the two kinds; no script can get at it.
@@ -336,13 +354,17 @@ fn key_of(vm: &mut Vm, positional: &[Value], named: &[Named], typed: bool) -> Va
     Value::tuple(parts)
 }
 
-fn cached_result(vm: &mut Vm, this: &Value, positional: &[Value], named: Vec<Named>) -> Result {
-    let cached = this!(vm, *this, Cached);
+fn cached_result(vm: &mut Vm, cached: &Cached, positional: &[Value], named: &[Named]) -> Result {
     if cached.most == Some(0) {
-        cached.misses.set(cached.misses.get() + 1);
-        return vm.call_kw(&cached.func, positional, &named);
+        return cached.missed(vm, positional, named);
     }
-    let key = key_of(vm, positional, &named, cached.typed);
+    let key = key_of(vm, positional, named, cached.typed);
+    if cached.most.is_none()
+        && let Some(Some(result)) = Vm::dict_get_at_once(&cached.results, &key)
+    {
+        cached.hits.set(cached.hits.get() + 1);
+        return Ok(result);
+    }
     let hash = vm.hash(&key)?;
     if let Some(at) = vm.table_find(&cached.results.table, hash, &key)? {
         cached.hits.set(cached.hits.get() + 1);
@@ -356,13 +378,12 @@ fn cached_result(vm: &mut Vm, this: &Value, positional: &[Value], named: Vec<Nam
         }
         return Ok(result);
     }
-    cached.misses.set(cached.misses.get() + 1);
-    let result = vm.call_kw(&cached.func, positional, &named)?;
+    let result = cached.missed(vm, positional, named)?;
+    // The call may have come back here with the same arguments.
+    if vm.table_find(&cached.results.table, hash, &key)?.is_some() {
+        return Ok(result);
+    }
     if let Some(most) = cached.most {
-        // The call may have come back here with the same arguments.
-        if vm.table_find(&cached.results.table, hash, &key)?.is_some() {
-            return Ok(result);
-        }
         while cached.results.len() >= most {
             let oldest = {
                 let mut table = cached.results.table.borrow_mut();
@@ -375,15 +396,14 @@ fn cached_result(vm: &mut Vm, this: &Value, positional: &[Value], named: Vec<Nam
             drop(oldest);
         }
     }
-    if vm.table_find(&cached.results.table, hash, &key)?.is_none() {
-        cached.results.table.borrow_mut().insert_new(hash, key, result.clone());
-    }
+    cached.results.table.borrow_mut().insert_new(hash, key, result.clone());
     Ok(result)
 }
 
 const CACHED: &[Row] = &[
-    method("__call__(*args, **kwargs)", |vm, args| cached_result(vm, &args[0], items(&args[1]), keywords(&args[2])))
-        .or_plain(|vm, args| cached_result(vm, &args[0], &args[1..], Vec::new())),
+    of!("__call__(*args, **kwargs)", Value::data::<Cached>, |vm, cached, args| {
+        cached_result(vm, cached, items(&args[1]), &keywords(&args[2]))
+    }),
     method("__get__(obj, objtype=None, /)", |_, args| {
         if args[1].is_none() {
             return Ok(args[0].clone());
