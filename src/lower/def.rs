@@ -187,7 +187,7 @@ impl Lower<'_> {
             kwarg: params.kwarg.is_some(),
         };
         let mut annotations = Vec::new();
-        for param in params.posonly.into_iter().chain(params.args) {
+        for param in params.args.into_iter().chain(params.posonly) {
             annotations.extend(param.annotation.map(|a| (param.name.name, a)));
         }
         let vararg = params.vararg.and_then(|param| param.annotation.map(|a| (param.name.name, a)));
@@ -640,11 +640,20 @@ fn apply_decorators(decorators: Vec<(Thunk, Span)>, definition: Thunk) -> Thunk 
     })
 }
 
-/// The defaults of parameters and their annotations, in the order in which they are evaluated.
+/// The defaults of parameters and their annotations, in the order in which they are evaluated: annotations of
+/// positional-only parameters come after those of the ordinary ones.
 fn evaluated_outside(params: &mut Params) -> (Vec<&mut Expr>, Vec<&mut Expr>) {
-    let (mut defaults, mut annotations) = (Vec::new(), Vec::new());
-    let by_place = params.posonly.iter_mut().chain(&mut params.args).chain(&mut params.vararg);
-    for param in by_place.chain(&mut params.kwonly).chain(&mut params.kwarg) {
+    let (mut defaults, mut annotations, mut posonly) = (Vec::new(), Vec::new(), Vec::new());
+    for param in &mut params.posonly {
+        defaults.extend(&mut param.default);
+        posonly.extend(&mut param.annotation);
+    }
+    for param in &mut params.args {
+        defaults.extend(&mut param.default);
+        annotations.extend(&mut param.annotation);
+    }
+    annotations.append(&mut posonly);
+    for param in params.vararg.iter_mut().chain(&mut params.kwonly).chain(&mut params.kwarg) {
         defaults.extend(&mut param.default);
         annotations.extend(&mut param.annotation);
     }
