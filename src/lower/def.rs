@@ -162,13 +162,18 @@ impl Lower<'_> {
         Rc::new(Str::new(format!("{prefix}{name}")))
     }
 
+    /// The name of a definition as it is written: a private one is mangled only where it is bound.
+    fn written_name(&self, scope: ScopeId) -> Rc<Str> {
+        self.vm.name(self.scopes.scopes[scope.0 as usize].name).clone()
+    }
+
     /// The qualified name of a definition: a name declared global is a module's.
-    fn definition_qualname(&mut self, name: Symbol) -> Rc<Str> {
+    fn definition_qualname(&mut self, name: Symbol, scope: ScopeId) -> Rc<Str> {
+        let written = self.written_name(scope);
         if self.binding(name) == resolve::Binding::Global {
-            return self.vm.name(name).clone();
+            return written;
         }
-        let text = self.vm.name(name).clone();
-        self.qualname(&text)
+        self.qualname(&written)
     }
 
     fn params_outside(&mut self, mut params: Params, mut returns: Option<Expr>) -> (ParamSpec, Outside) {
@@ -263,14 +268,14 @@ impl Lower<'_> {
         let span = from_decorators(&decorators, span);
         let decorators = self.decorators(decorators);
         let thunk = if type_params.is_empty() {
-            let qualname = self.definition_qualname(name.name);
-            self.function_thunk(name.name, qualname, params, returns, body, is_async, scope, span)
+            let qualname = self.definition_qualname(name.name, scope);
+            self.function_thunk(qualname, params, returns, body, is_async, scope, span)
         } else {
-            let qualname = self.definition_qualname(name.name);
+            let qualname = self.definition_qualname(name.name, scope);
             // Defaults know nothing of the type parameters.
             let defaults = self.defaults(&mut params);
-            let generic = self.with_type_params(name.name, type_params, type_scope, span, |lower| {
-                lower.function_thunk(name.name, qualname, params, returns, body, is_async, scope, span)
+            let generic = self.with_type_params(type_params, type_scope, span, |lower| {
+                lower.function_thunk(qualname, params, returns, body, is_async, scope, span)
             });
             if defaults.is_empty() { generic } else { with_defaults(defaults, generic) }
         };
@@ -280,7 +285,6 @@ impl Lower<'_> {
     #[expect(clippy::too_many_arguments, reason = "the parts of a definition")]
     fn function_thunk(
         &mut self,
-        name: Symbol,
         qualname: Rc<Str>,
         params: Params,
         returns: Option<Expr>,
@@ -298,8 +302,8 @@ impl Lower<'_> {
             (true, true) => CodeKind::AsyncGenerator,
         };
         let doc = docstring(&body).map(|doc| Value::str(&doc));
-        let text = self.vm.name(name).clone();
-        let (code, sources) = self.nested_code(&text, Some(qualname), scope, kind, params, span, doc, |lower| {
+        let name = self.written_name(scope);
+        let (code, sources) = self.nested_code(&name, Some(qualname), scope, kind, params, span, doc, |lower| {
             let mut body = body;
             if lower.unit.green {
                 lower.mark_block(&mut body);
@@ -336,7 +340,6 @@ impl Lower<'_> {
     /// A definition with type parameters runs in a scope of its own in which they are variables.
     fn with_type_params(
         &mut self,
-        name: Symbol,
         type_params: Vec<TypeParam>,
         scope: ScopeId,
         span: Span,
@@ -349,7 +352,7 @@ impl Lower<'_> {
         };
         let params = ParamSpec::default();
         let (code, sources) = self.nested_code(
-            &format!("<generic parameters of {}>", self.vm.name(name)),
+            &format!("<generic parameters of {}>", self.written_name(scope)),
             Some(qualname),
             scope,
             CodeKind::Function,
@@ -431,15 +434,8 @@ impl Lower<'_> {
     }
 
     /// `type Name[T] = value`.
-    pub(super) fn type_alias(
-        &mut self,
-        name: Symbol,
-        params: Vec<TypeParam>,
-        value: Expr,
-        scope: ScopeId,
-        span: Span,
-    ) -> Thunk {
-        let text = self.vm.name(name).clone();
+    pub(super) fn type_alias(&mut self, params: Vec<TypeParam>, value: Expr, scope: ScopeId, span: Span) -> Thunk {
+        let text = self.written_name(scope);
         let (code, sources) = self.deferred(&text, value, scope, params.len());
         let make = move |vm: &mut Vm, frame: &mut Frame, variables: Value| {
             let evaluate = Value::Function(make_function(vm, &code, &sources, frame));
@@ -448,7 +444,7 @@ impl Lower<'_> {
         if params.is_empty() {
             return Box::new(move |vm, frame| make(vm, frame, Value::tuple([])));
         }
-        let variables = self.with_type_params(name, params, scope, span, |_| Box::new(|_, _| Ok(Value::None)));
+        let variables = self.with_type_params(params, scope, span, |_| Box::new(|_, _| Ok(Value::None)));
         Box::new(move |vm, frame| {
             let variables = variables(vm, frame)?;
             make(vm, frame, variables)
@@ -485,25 +481,23 @@ impl Lower<'_> {
         let ClassDef { name, args, body, decorators, type_params, scope, type_scope } = def;
         let whole = from_decorators(&decorators, span);
         let decorators = self.decorators(decorators);
-        let qualname = self.definition_qualname(name.name);
+        let qualname = self.definition_qualname(name.name, scope);
         let thunk = if type_params.is_empty() {
-            self.class_thunk(name.name, qualname, args, body, scope, [span, whole], Vec::new())
+            self.class_thunk(qualname, args, body, scope, [span, whole], Vec::new())
         } else {
             let names: Vec<_> =
                 type_params.iter().map(|p| (p.name, matches!(p.kind, TypeParamKind::TypeVarTuple))).collect();
-            self.with_type_params(name.name, type_params, type_scope, span, |lower| {
+            self.with_type_params(type_params, type_scope, span, |lower| {
                 let generic =
                     names.into_iter().map(|(name, many)| (lower.load_name(name.name, name.span), many)).collect();
-                lower.class_thunk(name.name, qualname, args, body, scope, [span, whole], generic)
+                lower.class_thunk(qualname, args, body, scope, [span, whole], generic)
             })
         };
         apply_decorators(decorators, thunk)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of a definition")]
     fn class_thunk(
         &mut self,
-        name: Symbol,
         qualname: Rc<Str>,
         args: Vec<Arg>,
         body: Vec<Stmt>,
@@ -516,7 +510,7 @@ impl Lower<'_> {
         // The body and the name come before them.
         args.star_alone = false;
         let doc = docstring(&body);
-        let text = self.vm.name(name).clone();
+        let text = self.written_name(scope);
         let shown = qualname.clone();
         let class_cell = self.scopes.scopes[scope.0 as usize].cells.contains(&sym::__class__);
         let has_type_params = !generic.is_empty();

@@ -81,7 +81,7 @@ impl Lower<'_> {
             StmtKind::Match { subject, cases } => self.match_stmt(subject, cases),
             StmtKind::TypeAlias { name, type_params, value, scope } => {
                 if let ExprKind::Name(symbol) = name.kind {
-                    let thunk = self.type_alias(symbol, type_params, value, scope, span);
+                    let thunk = self.type_alias(type_params, value, scope, span);
                     self.bind_definition(symbol, thunk, span, span);
                 }
             }
