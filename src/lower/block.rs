@@ -6,6 +6,8 @@
 
 use super::call::noted;
 use super::prelude::*;
+use super::special::ManagerSite;
+use crate::machine::attr::bound;
 use crate::machine::unwind::exc_info;
 use crate::object::code::{AwaitedCall, Called, Finally, Handler, Pc};
 use crate::syntax::ast::{ExceptHandler, WithItem};
@@ -407,9 +409,17 @@ impl Lower<'_> {
             self.emit(Step::AwaitCall(call, value), at);
             self.emit(Step::Await(value), at);
         } else {
+            let site = ManagerSite::default();
             self.emit_do(at, move |vm, frame| {
                 let manager = context(vm, frame)?;
-                let (bound_exit, entered) = noted(vm, frame, at, |vm| vm.enter_context(&manager, green))?;
+                let functions = if green { None } else { site.functions(vm, &manager) };
+                let (bound_exit, entered) = match functions {
+                    Some((enter, exit)) => {
+                        let exit = bound(&Value::Function(exit), &manager);
+                        (exit, noted(vm, frame, at, |vm| vm.call_simple(&enter, [manager]).map_err(Into::into))?)
+                    }
+                    None => noted(vm, frame, at, |vm| vm.enter_context(&manager, green))?,
+                };
                 frame.locals[exit as usize] = bound_exit;
                 frame.locals[value as usize] = entered;
                 Ok(())
@@ -641,6 +651,16 @@ impl Vm {
     /// Calls a bound `__exit__` with an exception, or with three times `None`.
     fn call_exit(&mut self, exit: &Value, exception: &Value, green: bool) -> Result {
         let args = exc_info(exception.as_exception());
-        if green { self.call_suspending(exit, args.into(), &[]) } else { self.call(exit, &args) }
+        if green {
+            return self.call_suspending(exit, args.into(), &[]);
+        }
+        if let Value::BoundMethod(method) = exit
+            && let Value::Function(function) = &method.func
+            && function.code.takes_just(4)
+        {
+            let [class, value, traceback] = args;
+            return Ok(self.call_exact(function, [method.this.clone(), class, value, traceback])?);
+        }
+        self.call(exit, &args)
     }
 }

@@ -26,11 +26,17 @@ impl SpecialSite {
         name: Symbol,
         arity: usize,
     ) -> Option<Rc<Function>> {
+        let function = self.any_function(vm, instance, object, name)?;
+        (function.code.simple_arity.get() as usize == arity).then_some(function)
+    }
+
+    /// The script function that answers a special method of an instance, whatever it takes.
+    #[inline]
+    fn any_function(&self, vm: &Vm, instance: &Instance, object: &Value, name: Symbol) -> Option<Rc<Function>> {
         if self.version.get() != instance.class().version.get() {
             self.remember(vm, instance, object, name);
         }
-        let function = self.function.borrow().upgrade()?;
-        (function.code.simple_arity.get() as usize == arity).then_some(function)
+        self.function.borrow().upgrade()
     }
 
     /// What the script function says that answers a special method of an object, where it takes just these arguments, the
@@ -65,5 +71,22 @@ impl SpecialSite {
         };
         self.version.set(instance.class().version.get());
         self.function.replace(found);
+    }
+}
+
+/// What a `with` found for the class of context managers it saw last.
+#[derive(Default)]
+pub(super) struct ManagerSite {
+    enter: SpecialSite,
+    exit: SpecialSite,
+}
+
+impl ManagerSite {
+    /// The script functions that enter a context manager, taking nothing but it, and leave it.
+    #[inline]
+    pub(super) fn functions(&self, vm: &Vm, manager: &Value) -> Option<(Rc<Function>, Rc<Function>)> {
+        let Value::Instance(instance) = manager else { return None };
+        let enter = self.enter.function(vm, instance, manager, sym::__enter__, 1)?;
+        Some((enter, self.exit.any_function(vm, instance, manager, sym::__exit__)?))
     }
 }
