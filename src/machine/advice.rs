@@ -6,7 +6,7 @@ use super::prelude::*;
 use super::report::innermost;
 use crate::diagnostic::{ExceptionReport, Label, Place};
 use crate::object::exception::Traceback;
-use crate::report::{self, ErrorFormat};
+use crate::report::{self, ErrorFormat, Names};
 
 use crate::syntax;
 
@@ -30,6 +30,21 @@ const WRONG_COROUTINE: [&str; 7] = [
     "coroutine.__format__",
     "non-iterable coroutine object",
 ];
+
+/// What keeps what a function returned, by its class and by the name it goes by.
+const CACHES: [(&str, &str); 2] = [("_lru_cache_wrapper", "lru_cache"), ("cached_property", "cached_property")];
+
+/// Methods whose result nobody could await, since Python uses it at once.
+const PLAIN_METHODS: [&str; 27] = [
+    "__bool__", "__bytes__", "__complex__", "__contains__", "__del__", "__delattr__", "__delitem__", "__enter__",
+    "__eq__", "__exit__", "__float__", "__format__", "__ge__", "__gt__", "__hash__", "__index__", "__int__",
+    "__iter__", "__le__", "__len__", "__lt__", "__ne__", "__next__", "__repr__", "__setattr__", "__setitem__",
+    "__str__",
+];
+
+/// Help about a plain generator where a coroutine is needed.
+const GENERATOR: &str = "this is a plain generator, because of the `yield` in its function; what can wait is an `async def` \
+                         with `await` in it";
 
 impl Vm {
     /// Whether a coroutine was made in a generator expression, where an `await` would make that an asynchronous one.
@@ -148,6 +163,7 @@ impl Vm {
             Value::Coroutine(generator) if generator.kind == Kind::AsyncGenerator => {
                 "this is an asynchronous generator: go through it with `async for`"
             }
+            Value::Coroutine(generator) if generator.kind == Kind::Generator => GENERATOR,
             Value::Function(function) if function.code.kind == CodeKind::Coroutine => {
                 // It may be the argument of a function that awaits it.
                 let help = format!("this is the function itself; call it: `{}(...)`", function.name());
@@ -277,8 +293,9 @@ impl Vm {
         }
         if report.helps.is_empty() && report.class == "TypeError" {
             if WRONG_COROUTINE.iter().any(|part| message.contains(part)) {
-                let help = "a coroutine is not yet its result: put `await` in front of the call that made it";
-                report.helps.push(help.to_owned());
+                let special = message.split(|c: char| !is_word(c)).next().filter(|name| name.starts_with("__"));
+                let plain = "a coroutine is not yet its result: put `await` in front of the call that made it";
+                report.helps.push(special.and_then(not_awaited_by_python).unwrap_or_else(|| plain.to_owned()));
             } else if message.contains("'_asyncio.Task'") || message.contains("'_asyncio.Future'") {
                 report.helps.push(TO_COME.to_owned());
             }
@@ -289,8 +306,18 @@ impl Vm {
                 _ => None,
             };
             let has = |dict: &Dict, name: &str| dict.get_str(&Rc::new(Str::new(name))).is_some();
-            let is_global = |name: &str| main.as_ref().is_some_and(|dict| has(dict, name));
-            let help = report::help_for(report, is_global, |name| has(&self.builtins, name));
+            let in_main = |name: &str| main.as_ref()?.get_str(&Rc::new(Str::new(name)));
+            let is_global = |name: &str| in_main(name).is_some();
+            let is_function = |name: &str| matches!(in_main(name), Some(Value::Function(_)));
+            let is_builtin = |name: &str| has(&self.builtins, name);
+            let modules_with = |name: &str| main.as_ref().map_or_else(Vec::new, |dict| modules_with(dict, name));
+            let names = Names {
+                is_global: &is_global,
+                is_builtin: &is_builtin,
+                is_function: &is_function,
+                modules_with: &modules_with,
+            };
+            let help = report::help_for(report, &names);
             report.helps.extend(help);
         }
         // `await f().x` takes `x` from the coroutine.
@@ -316,6 +343,14 @@ impl Vm {
         if exception.is(&self.types.AttributeError) {
             let name = self.exception_attr(exception, sym::name)?;
             let object = self.exception_attr(exception, sym::obj)?;
+            if let Value::Module(module) = &object {
+                let of_module = module.dict.get_str(&self.intern("__name__"))?;
+                let Value::Class(class) = module.dict.get_str(of_module.as_str()?)? else { return None };
+                let (module, name) = (of_module.as_str()?.as_str(), name.as_str()?);
+                return class
+                    .lookup(name)
+                    .map(|_| format!("the class `{module}.{module}` has one: `{module}.{module}.{name}`"));
+            }
             return self.base_not_initialized(&object, name.as_str()?.as_str());
         }
         if exception.is(&self.types.ValueError) && report.message.contains("values to unpack (expected") {
@@ -365,14 +400,32 @@ impl Vm {
             return;
         }
         let call = self.call_text(coroutine).unwrap_or_else(|| coroutine.name().as_str().to_owned());
-        self.advise(
-            error,
-            format!(
+        let help = match self.kept_by(coroutine) {
+            Some(cache) => format!(
+                "a coroutine runs once, but `{cache}` keeps the one that was made first and hands it out again: keep its \
+                 result instead, or a task"
+            ),
+            None => format!(
                 "a coroutine runs once: call `{call}(...)` again for a new one, or make it a task, \
                  `asyncio.create_task({call}(...))`, which can be awaited as often as you like"
             ),
-        );
+        };
+        self.advise(error, help);
         self.show_origin(error, coroutine);
+    }
+
+    /// The decorator that keeps what a coroutine's function returned, if one has taken the function's place.
+    fn kept_by(&self, coroutine: &Coroutine) -> Option<&'static str> {
+        let globals = coroutine.code.as_ref()?.globals.borrow().upgrade()?;
+        let qualname = coroutine.qualname();
+        let mut names = qualname.as_str().split('.').map(|name| Rc::new(Str::new(name)));
+        let mut value = globals.get_str(&names.next()?)?;
+        for name in names {
+            let Value::Class(class) = &value else { return None };
+            value = class.lookup(&name)?;
+        }
+        let kind = self.type_name(&value);
+        CACHES.iter().find(|(class, _)| kind.ends_with(class)).map(|&(_, decorator)| decorator)
     }
 
     /// A second event loop was to run a coroutine where one runs already.
@@ -405,6 +458,18 @@ impl Vm {
                 let help =
                     "makes an asynchronous generator, because of the `yield` in it: go through it with `async for`";
                 self.advise(error, format!("`{name}(...)` {help}"));
+            }
+            Value::Coroutine(generator) if generator.kind == Kind::Generator => self.advise(error, GENERATOR),
+            Value::List(_) | Value::Tuple(_) | Value::Set(_) => {
+                let items = self.collect(value).unwrap_or_default();
+                if !items.is_empty() && items.iter().all(|item| self.is_awaitable(item)) {
+                    let help = "one coroutine is taken here: `await asyncio.gather(*...)` in an async function waits for \
+                                several";
+                    self.advise(error, help);
+                }
+            }
+            Value::Int(_) | Value::Float(_) | Value::Bool(_) | Value::Str(_) | Value::Dict(_) | Value::Bytes(_) => {
+                self.advise(error, "this is a plain value; the call of an `async def` function makes a coroutine");
             }
             Value::Instance(instance) if instance.class().awaiting.get().is_some() => {
                 self.advise(error, "this is a future already: nothing has to be made of it, `await` it for its result");
@@ -473,6 +538,13 @@ impl Vm {
     }
 }
 
+/// Help about a method that was made async, but which Python itself calls and does not await.
+pub(super) fn not_awaited_by_python(name: &str) -> Option<String> {
+    PLAIN_METHODS
+        .contains(&name)
+        .then(|| format!("Python itself calls `{name}`, and awaits nothing that it returns: make it a plain `def`"))
+}
+
 /// How a plain function comes to be one that can wait, if it can: what Python itself calls cannot.
 pub(crate) fn made_async(code: &Code) -> Option<String> {
     let name = code.name.as_str();
@@ -483,6 +555,16 @@ pub(crate) fn made_async(code: &Code) -> Option<String> {
     };
     let is_special = name.starts_with('<') || name.starts_with("__") && name.ends_with("__");
     (!is_special).then(|| format!("make `{name}` one with `async def`, and {then}"))
+}
+
+/// The names of the modules among some variables that have something of this name.
+fn modules_with(variables: &Dict, name: &str) -> Vec<String> {
+    let has = |value: &Value| match value {
+        Value::Module(module) => module.dict.get_str(&Rc::new(Str::new(name))).is_some(),
+        _ => false,
+    };
+    let pairs = variables.pairs().into_iter().filter(|(_, value)| !name.starts_with('_') && has(value));
+    pairs.filter_map(|(key, _)| Some(key.as_str()?.as_str().to_owned())).collect()
 }
 
 /// The value of a variable in the frame of a traceback entry.

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use super::prelude::*;
 use crate::diagnostic::{Diagnostic, Finder, Place, Severity};
-use crate::machine::advice::{call_of, made_async};
+use crate::machine::advice::{call_of, made_async, not_awaited_by_python};
 use crate::report::{self, ErrorFormat};
 use crate::source::Source;
 
@@ -249,7 +249,8 @@ impl Vm {
         }
         let special = call.rsplit('.').next().is_some_and(|name| name.starts_with("__"));
         let helps = match (special, hidden) {
-            (true, _) => Vec::new(),
+            (true, true) => not_awaited_by_python(name.as_str()).into_iter().collect(),
+            (true, false) => Vec::new(),
             (false, true) if place.as_ref().is_some_and(hands_over) => vec![format!(
                 "a callback is called, but not awaited; `lambda *_: asyncio.create_task({call}(...))` is one that starts a \
                  task"

@@ -8,6 +8,7 @@ pub mod place;
 mod pretty;
 mod python;
 mod teach;
+mod teach_parts;
 mod teach_syntax;
 mod width;
 
@@ -18,7 +19,7 @@ pub use python::{
     excerpt as excerpt_python, excerpt_elsewhere, format_exception as format_exception_python, texts_to_mark,
     unread_excerpt,
 };
-pub use teach::of_exception as help_for;
+pub use teach::{Names, of_exception as help_for};
 
 /// Of the members of a group, only so many are shown.
 const GROUP_WIDTH_MAX: usize = 15;

@@ -3,15 +3,25 @@
 //! **Invariant**: certain or silent. What needs the objects at hand is told where an error is raised, see
 //! `machine/advice.rs`.
 
-use crate::diagnostic::ExceptionReport;
+use super::teach_parts::{Parts, uses_function};
+use crate::diagnostic::{ExceptionReport, Place};
+use crate::source::Source;
 
-/// Help for an exception, from the text that failed. `is_global` says whether the script has a variable of a name,
-/// `is_builtin` whether Python has.
-pub fn of_exception(
-    report: &ExceptionReport,
-    is_global: impl Fn(&str) -> bool,
-    is_builtin: impl Fn(&str) -> bool,
-) -> Option<String> {
+/// What names mean where an exception was raised.
+pub struct Names<'a> {
+    /// Whether the script has a variable of a name.
+    pub is_global: &'a dyn Fn(&str) -> bool,
+    /// Whether Python has.
+    pub is_builtin: &'a dyn Fn(&str) -> bool,
+    /// Whether it is a function of the script.
+    pub is_function: &'a dyn Fn(&str) -> bool,
+    /// The names of the script's modules that have something of this name.
+    pub modules_with: &'a dyn Fn(&str) -> Vec<String>,
+}
+
+/// Help for an exception, from the text that failed.
+pub fn of_exception(report: &ExceptionReport, names: &Names) -> Option<String> {
+    let Names { is_global, is_builtin, modules_with, .. } = names;
     let frame = report.frames.iter().rfind(|frame| frame.place.source.is_script())?;
     let text = frame.place.source.text.get(frame.place.span.range()).filter(|text| !text.contains('\n'))?;
     let message = report.message.as_str();
@@ -33,16 +43,44 @@ pub fn of_exception(
                 .then(|| "the object of a method is its first parameter, by custom `self`".to_owned())
         }
         "NameError" if report.suggestion.is_none() => {
-            matches!(quoted()?, "null" | "nil" | "NULL").then(|| "this is written `None`".to_owned())
+            let name = quoted()?;
+            if matches!(name, "null" | "nil" | "NULL") {
+                return Some("this is written `None`".to_owned());
+            }
+            let main = &report.frames.first()?.place.source;
+            match modules_with(name).as_slice() {
+                [module] if main.name == frame.place.source.name => {
+                    Some(format!("the module `{module}` has one: `{module}.{name}`"))
+                }
+                _ => None,
+            }
         }
         "TypeError" if message.ends_with("object is not callable") => {
-            let name = called(text).filter(|name| is_global(name) && is_builtin(name))?;
-            Some(format!("`{name}` is a built-in's name too; here it is the script's own variable"))
+            let parts = Parts::of(text);
+            match parts.as_ref().and_then(Parts::called) {
+                Some(name) if is_global(name) && is_builtin(name) => {
+                    Some(format!("`{name}` is a built-in's name too; here it is the script's own variable"))
+                }
+                Some(name) if quoted() == Some("module") => modules_with(name)
+                    .contains(&name.to_owned())
+                    .then(|| format!("`{name}` is the module; what it has of this name is `{name}.{name}`")),
+                _ => of_parts(text, message, &frame.place, names),
+            }
         }
-        "TypeError" if FUNCTIONS.iter().any(|kind| uses_uncalled(message, kind)) => {
+        "TypeError" if uses_function(message) => {
             Some("this is a function that was not called: `(...)` is missing behind it".to_owned())
         }
-        "TypeError" if ["int", "float"].iter().any(|kind| mixes_text_and(message, kind)) => {
+        "TypeError"
+            if message == "'int' object is not iterable" && is_looped(&frame.place.source, frame.place.span.start) =>
+        {
+            let is_count = text.parse::<u64>().is_ok() || text.starts_with("len(");
+            is_count.then(|| format!("`range({text})` goes through the numbers from 0 to one less"))
+        }
+        "TypeError" if message.ends_with("does not support item assignment") => {
+            let kind = quoted().filter(|kind| ["str", "tuple", "bytes", "range"].contains(kind))?;
+            Some(format!("a {kind} never changes: make a new one"))
+        }
+        "TypeError" if ["int", "float", "str"].iter().any(|kind| mixes_text_and(message, kind)) => {
             Some("`str(...)` makes text of a number, `int(...)` and `float(...)` make a number of text".to_owned())
         }
         "RuntimeError" if message.contains("changed") && message.ends_with("during iteration") => {
@@ -60,25 +98,58 @@ pub fn of_exception(
                 .find(|(types, names, _)| types.contains(&quoted().unwrap_or("")) && names.contains(&name))?;
             Some((*help).to_owned())
         }
-        "AttributeError" | "TypeError" if message.starts_with("'NoneType' object") => {
-            let used = match report.class.as_str() {
-                "AttributeError" => text.rsplit_once('.')?.0,
-                _ if message.ends_with("not subscriptable") && text.ends_with(']') => text.rsplit_once('[')?.0,
-                _ => return None,
-            };
-            Some(format!("`{}(...)` returned None", called(used)?))
+        "ValueError" if message.starts_with("invalid literal for int() with base 10: ") => {
+            let text = quoted()?.trim();
+            let is_number = text.parse::<f64>().is_ok_and(f64::is_finite);
+            is_number.then(|| "this is a float as text: `int(float(...))` makes a whole number of it".to_owned())
         }
+        "AttributeError" | "TypeError" => of_parts(text, message, &frame.place, names),
         _ => None,
     }
 }
 
-/// The types of what is called.
-const FUNCTIONS: [&str; 4] = ["function", "method", "builtin_function_or_method", "method_descriptor"];
+/// Help from the parts of the text that failed.
+fn of_parts(text: &str, message: &str, place: &Place, names: &Names) -> Option<String> {
+    if let Some(called) = returned_none(text, message, place, names) {
+        return Some(format!("`{called}(...)` returned None"));
+    }
+    let parts = Parts::of(text)?;
+    if let Some(name) = parts.uncalled(message) {
+        return Some(format!("`{name}` is a function that was not called: `(...)` is missing behind it"));
+    }
+    if message.ends_with("object is not callable") {
+        let (taker, function) = parts.called_too_early()?;
+        return Some(format!("`{taker}` calls what it is given: hand over `{function}` itself, without `(...)`"));
+    }
+    None
+}
 
-/// Whether a function is used as if it were what it returns.
-fn uses_uncalled(message: &str, kind: &str) -> bool {
-    ["is not iterable", "is not subscriptable"].iter().any(|what| message == format!("'{kind}' object {what}"))
-        || message == format!("object of type '{kind}' has no len()")
+/// What was called that returned None, where an error says that something is None which must not be.
+fn returned_none(text: &str, message: &str, place: &Place, names: &Names) -> Option<String> {
+    if !message.contains("NoneType") {
+        return None;
+    }
+    let (start, end) = (place.span.start, place.span.end);
+    if message == "cannot unpack non-iterable NoneType object" {
+        let value = place.source.text[end as usize..].lines().next()?.trim_start().strip_prefix('=')?;
+        return Parts::of(value.trim())?.called().map(str::to_owned);
+    }
+    let parts = Parts::of(text)?;
+    let is_managed = message.starts_with("'NoneType' object does not support the ")
+        && place.source.text[..start as usize].trim_end().ends_with("with");
+    if is_managed {
+        return parts.called().map(str::to_owned);
+    }
+    let looped = message == "'NoneType' object is not iterable" && is_looped(&place.source, start);
+    let whole = parts.called().filter(|name| looped && (parts.is_change() || (names.is_function)(name)));
+    let is_built_in = |name: &str| (names.is_builtin)(name) && !(names.is_global)(name);
+    whole.or_else(|| parts.returned_none(message, is_built_in)).map(str::to_owned)
+}
+
+/// Whether what begins at an offset is what a `for` goes through.
+fn is_looped(source: &Source, start: u32) -> bool {
+    let line = source.text[..start as usize].rsplit('\n').next().unwrap_or("");
+    line.trim_end().ends_with(" in") && (line.trim_start().starts_with("for ") || line.contains(" for "))
 }
 
 /// What a built-in type calls what other languages call so, by the types and the names.
@@ -101,26 +172,15 @@ const ATTRIBUTES: [(&[&str], &[&str], &str); 6] = [
 
 fn mixes_text_and(message: &str, kind: &str) -> bool {
     let compared = |a: &str, b: &str| message.ends_with(&format!("not supported between instances of '{a}' and '{b}'"));
+    let is_sign = |sign: &str| ["+", "-", "/", "//", "** or pow()"].contains(&sign.trim_end_matches('='));
+    let of_operation = |message: &str| {
+        let (sign, types) = message.strip_prefix("unsupported operand type(s) for ")?.split_once(": ")?;
+        let both = [format!("'{kind}' and 'str'"), format!("'str' and '{kind}'")];
+        Some(is_sign(sign) && both.iter().any(|both| both == types))
+    };
     compared("str", kind)
         || compared(kind, "str")
         || message == format!("can only concatenate str (not \"{kind}\") to str")
-        || message == format!("unsupported operand type(s) for +: '{kind}' and 'str'")
-}
-
-/// What is called in a text that is one call of a plain name.
-fn called(text: &str) -> Option<&str> {
-    let inside = text.strip_suffix(')')?;
-    let mut depth = 1;
-    let open = inside.char_indices().rev().find(|&(_, c)| {
-        depth += match c {
-            ')' => 1,
-            '(' => -1,
-            _ => 0,
-        };
-        depth == 0
-    })?;
-    let name = &inside[..open.0];
-    let plain = name.starts_with(|c: char| c.is_alphabetic() || c == '_')
-        && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.'));
-    plain.then_some(name)
+        || message == "can't multiply sequence by non-int of type 'str'"
+        || of_operation(message) == Some(true)
 }

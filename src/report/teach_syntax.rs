@@ -86,12 +86,31 @@ pub(super) fn of_syntax(diagnostic: &Diagnostic) -> Option<String> {
     if message == "'{' was never closed" {
         return sign(before, rest);
     }
+    if let Some(help) = misplaced_async(before.trim(), rest, message) {
+        return Some(help.to_owned());
+    }
     if !["invalid syntax", "expected ':'", "expected 'except' or 'finally' block"].contains(&message) {
         return None;
     }
     word_in_front(before, rest, message)
         .or_else(|| sign(before, rest))
         .or_else(|| name_or_clause(before, rest, message))
+}
+
+/// `async` or `await` where the other, or neither, is meant.
+fn misplaced_async(begun: &str, rest: &str, message: &str) -> Option<&'static str> {
+    let word = first_word(rest);
+    let is_assigned = rest[word.len()..].trim_start().starts_with('=');
+    match message {
+        "cannot assign to await expression" if last_word(begun) == "for" => {
+            Some("this is written `async for ... in ...:`")
+        }
+        "invalid syntax" if begun == "def" && word == "async" => Some("this is written `async def`"),
+        "invalid syntax" if (last_word(begun) == "async" || word == "async") && !is_assigned => {
+            Some("`async` stands in front of `def`, `for` and `with` alone")
+        }
+        _ => None,
+    }
 }
 
 /// `'it's'`: a quote between two letters, behind the one that begins the text.
