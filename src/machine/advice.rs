@@ -163,7 +163,7 @@ impl Vm {
             Value::Coroutine(generator) if generator.kind == Kind::AsyncGenerator => {
                 "this is an asynchronous generator: go through it with `async for`"
             }
-            Value::Coroutine(generator) if generator.kind == Kind::Generator => GENERATOR,
+            Value::Coroutine(generator) if of_generator_function(generator) => GENERATOR,
             Value::Function(function) if function.code.kind == CodeKind::Coroutine => {
                 // It may be the argument of a function that awaits it.
                 let help = format!("this is the function itself; call it: `{}(...)`", function.name());
@@ -459,7 +459,7 @@ impl Vm {
                     "makes an asynchronous generator, because of the `yield` in it: go through it with `async for`";
                 self.advise(error, format!("`{name}(...)` {help}"));
             }
-            Value::Coroutine(generator) if generator.kind == Kind::Generator => self.advise(error, GENERATOR),
+            Value::Coroutine(generator) if of_generator_function(generator) => self.advise(error, GENERATOR),
             Value::List(_) | Value::Tuple(_) | Value::Set(_) => {
                 let items = self.collect(value).unwrap_or_default();
                 if !items.is_empty() && items.iter().all(|item| self.is_awaitable(item)) {
@@ -536,6 +536,12 @@ impl Vm {
         let (span, _) = call_of(&Place { source: source.clone(), span }, coroutine.name().as_str());
         Some(Place { source, span })
     }
+}
+
+/// Whether a generator was made by a function with a `yield`.
+fn of_generator_function(generator: &Coroutine) -> bool {
+    let is_expression = generator.code.as_ref().is_none_or(|code| code.name.as_str() == "<genexpr>");
+    generator.kind == Kind::Generator && !is_expression
 }
 
 /// Help about a method that was made async, but which Python itself calls and does not await.
