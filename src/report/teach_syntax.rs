@@ -100,13 +100,14 @@ pub(super) fn of_syntax(diagnostic: &Diagnostic) -> Option<String> {
 /// `async` or `await` where the other, or neither, is meant.
 fn misplaced_async(begun: &str, rest: &str, message: &str) -> Option<&'static str> {
     let word = first_word(rest);
-    let is_assigned = rest[word.len()..].trim_start().starts_with('=');
+    // As a name, `async` stands alone.
+    let goes_on = !first_word(rest[word.len()..].trim_start()).is_empty();
     match message {
         "cannot assign to await expression" if last_word(begun) == "for" => {
             Some("this is written `async for ... in ...:`")
         }
         "invalid syntax" if begun == "def" && word == "async" => Some("this is written `async def`"),
-        "invalid syntax" if (last_word(begun) == "async" || word == "async") && !is_assigned => {
+        "invalid syntax" if last_word(begun) == "async" || word == "async" && goes_on => {
             Some("`async` stands in front of `def`, `for` and `with` alone")
         }
         _ => None,
