@@ -89,7 +89,9 @@ impl Interpreter {
             this.vm.begin_limits();
             this.vm.end = End::NotYet;
             let main = this.main_module();
-            let result = this.vm.run_code(&program.code, &main.dict, None);
+            // After another program.
+            let threads = this.call_threading("_begin_again");
+            let result = threads.and_then(|_| this.vm.run_code(&program.code, &main.dict, None));
             let mut status = match &result {
                 Ok(_) => 0,
                 Err(error) => this.exit_status(error),
@@ -113,10 +115,18 @@ impl Interpreter {
         if self.vm.stopped.is_some() {
             return Ok(());
         }
-        if let Some(threading) = self.vm.loaded("threading") {
-            self.vm.call_method(&threading, "_shutdown", &[])?;
+        if let Err(error) = self.call_threading("_shutdown") {
+            self.vm.report_ignored(&error, Some("Exception ignored on threading shutdown"), &Value::None);
         }
         self.vm.join_threads()
+    }
+
+    /// Calls a function of the module `threading` where it has been imported.
+    fn call_threading(&mut self, name: &str) -> Result<(), Error> {
+        match self.vm.loaded("threading") {
+            Some(threading) => self.vm.call_method(&threading, name, &[]).map(drop),
+            None => Ok(()),
+        }
     }
 
     /// Runs `body` with this interpreter's objects the ones whose finalizers wait on this thread.

@@ -169,6 +169,18 @@ fn interpreters_share_nothing() {
     assert_eq!(two.run("import sys\nprint(sys.marker)").out, "two\n");
 }
 
+/// Threads and pools of one program are over with it; the next one may have its own.
+#[test]
+fn a_second_program_starts_threads_again() {
+    let mut session = Session::new(Host::closed());
+    let script = "import threading\nfrom concurrent.futures import ThreadPoolExecutor\n\
+                  pool = ThreadPoolExecutor(1)\nprint(pool.submit(abs, -3).result(), threading.main_thread().is_alive())\n";
+    for _ in 0..2 {
+        let run = session.run(script);
+        assert_eq!((run.status, run.out.as_str(), run.err.as_str()), (0, "3 True\n", ""));
+    }
+}
+
 /// A generator that dies between two runs is closed by the interpreter it belongs to.
 #[test]
 fn finalisers_stay_with_their_interpreter() {

@@ -22,6 +22,9 @@ pub struct Thread {
     /// Counts from 1; the main program is 0.
     pub id: u64,
     root: Rc<Coroutine>,
+    func: Value,
+    /// Is told when the thread begins, by `_begin(id)`, and when it has ended, by `_end()`.
+    handle: Value,
     wait: RefCell<Wait>,
     daemon: bool,
     running: Cell<bool>,
@@ -168,7 +171,7 @@ impl NativeCoroutine for Making {
     }
 }
 
-fn named_arguments(pairs: &[(Value, Value)]) -> Vec<Named> {
+pub fn named_arguments(pairs: &[(Value, Value)]) -> Vec<Named> {
     pairs.iter().filter_map(|(key, value)| Some((key.as_str()?.clone(), value.clone()))).collect()
 }
 
@@ -307,27 +310,58 @@ impl Vm {
         self.blocked(wait)
     }
 
-    /// Starts a thread that calls a function; it runs at once until it blocks. Returns its number.
-    pub fn start_thread(&mut self, func: &Value, daemon: bool) -> Result<u64> {
-        let root = self.call_suspending(func, Vec::new(), &[])?;
-        if !self.threads.take_pending() {
-            // What cannot be suspended has run already.
-            return Ok(0);
+    /// Starts a thread that calls a function; it runs at once until it blocks. An exception that leaves it is reported and
+    /// goes no further.
+    pub fn start_thread(
+        &mut self,
+        func: &Value,
+        args: Vec<Value>,
+        kwargs: &[Named],
+        daemon: bool,
+        handle: &Value,
+    ) -> Result<()> {
+        if self.end != End::NotYet {
+            let class = self.types.PythonFinalizationError.clone();
+            return Err(self.error(&class, "can't create new thread at interpreter shutdown"));
         }
-        let Value::Coroutine(root) = root else { return Ok(0) };
         self.threads.made += 1;
         let id = self.threads.made;
+        self.call_method(handle, "_begin", &[Value::Int(id as i64)])?;
+        let root = self.call_suspending(func, args, kwargs);
+        let suspended = self.threads.take_pending();
+        let root = match root {
+            Ok(Value::Coroutine(root)) if suspended => root,
+            // What cannot be suspended has run already.
+            outcome => return self.thread_ended(func, handle, outcome.map(drop)),
+        };
         let thread = Rc::new(Thread {
             id,
             root,
+            func: func.clone(),
+            handle: handle.clone(),
             wait: RefCell::default(),
             daemon,
             running: Cell::default(),
             ended: Cell::default(),
         });
         self.threads.threads.push(thread.clone());
-        self.turn(&thread, Resume::Send(Value::None))?;
-        Ok(id)
+        self.turn(&thread, Resume::Send(Value::None))
+    }
+
+    /// Tells a thread's handle that it has ended, after a report of what ended it.
+    fn thread_ended(&mut self, func: &Value, handle: &Value, outcome: Result<()>) -> Result<()> {
+        if let Err(error) = outcome {
+            if self.stopped.is_some() {
+                return Err(error);
+            }
+            // Of a deadlock everything has been said.
+            if !error.is(&self.types.SystemExit) && !crate::asyncio::is_deadlock(self, &error) {
+                let func = self.repr(func).map(|text| text.to_string()).unwrap_or_default();
+                let message = format!("Exception ignored in thread started by {func}");
+                self.report_ignored(&error, Some(&message), &Value::None);
+            }
+        }
+        self.call_method(handle, "_end", &[]).map(drop)
     }
 
     /// Resumes a thread until it blocks or ends.
@@ -369,7 +403,7 @@ impl Vm {
             outcome => {
                 thread.ended.set(true);
                 self.threads.threads.retain(|other| !Rc::ptr_eq(other, thread));
-                outcome.map(drop)
+                self.thread_ended(&thread.func, &thread.handle, outcome.map(drop))
             }
         }
     }

@@ -1,13 +1,15 @@
 //! What `threading` and `concurrent.futures` stand on: green threads. The modules themselves are pages.
 
 use crate::builtins::prelude::*;
-use crate::machine::threads::Wait;
+use crate::machine::threads::{Wait, named_arguments};
 
 pub(super) const FUNCTIONS: &[Row] = &[
-    native("_start_thread(func, daemon, /)", |vm, args| {
-        let daemon = vm.truth(&args[1])?;
-        let id = vm.start_thread(&args[0], daemon)?;
-        Ok(Value::Int(id as i64))
+    native("_start_thread(func, args, kwargs, daemon, handle, /)", |vm, args| {
+        let daemon = vm.truth(&args[3])?;
+        let positional = vm.collect(&args[1])?;
+        let keywords = args[2].as_dict().map(|dict| named_arguments(&dict.pairs())).unwrap_or_default();
+        vm.start_thread(&args[0], positional, &keywords, daemon, &args[4])?;
+        Ok(Value::None)
     }),
     native("_show_exception(exception, heading, /)", |vm, args| {
         if let [Value::Exception(exception), Value::Str(heading)] = args {
