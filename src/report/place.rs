@@ -165,8 +165,10 @@ pub fn of(diagnostic: &Diagnostic, reading: Reading, in_file: Option<String>) ->
         && reading != Reading::File
         && matches!(diagnostic.finder, Finder::Lexer | Finder::Tokens | Finder::Parser)
     {
-        let longest = text.as_ref().map_or(0, |text| text.chars().count() as i64) + 1;
-        end_offset = end_offset.map(|end| end.min(longest));
+        let first = text.as_deref().unwrap_or_default().as_bytes();
+        let end = source.byte_column(span.end) as usize;
+        let within = String::from_utf8_lossy(&first[..end.min(first.len())]).chars().count() as i64 + 1;
+        end_offset = end_offset.map(|end| if end == i64::from(end_column) + 1 { within } else { end.min(within) });
     }
     if starts("multiple statements found") {
         (end_lineno, end_offset) = (lineno, Some(i64::from(column) + 2));

@@ -286,6 +286,14 @@ impl<'a> Checker<'a> {
                 self.store(attr.name, stmt.span);
                 self.expr(value);
             }
+            (None, ExprKind::Subscript { value, index }) => {
+                self.expr(value);
+                // It is not subscripted: each part is an expression of its own.
+                match &index.kind {
+                    ExprKind::Tuple(parts) => self.exprs(parts),
+                    _ => self.expr(index),
+                }
+            }
             (None, _) => self.expr(target),
         }
         if !self.unit.kind.has_variables() {

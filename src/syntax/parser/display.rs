@@ -286,15 +286,26 @@ fn for_if_clause(inp: &mut Inp<'_, '_>) -> Res<Comprehension> {
     let is_async = eat(inp, K::Async).is_some();
     expect(inp, K::For)?;
     let target = attempt(inp, |inp| {
-        let target = star_targets(inp)?;
+        let target = valid_star_targets(inp)?;
         expect(inp, K::In)?;
         Ok(target)
     });
-    let Some(target) = target else { return explain_target::for_if_clause_without_in(inp) };
+    let Some(target) = target else {
+        let failed = explain_target::for_if_clause_without_in(inp);
+        if inp.state().explain && inp.state().raised.is_none() {
+            star_targets(inp)?;
+        }
+        return failed;
+    };
     let iter = disjunction(inp)?;
     let mut ifs = Vec::new();
-    while eat(inp, K::If).is_some() {
-        ifs.push(disjunction(inp)?);
+    while peek_kind(inp) == K::If {
+        let test = attempt(inp, |inp| {
+            advance(inp);
+            disjunction(inp)
+        });
+        let Some(test) = test else { break };
+        ifs.push(test);
     }
     Ok(Comprehension { target, iter, ifs, is_async })
 }

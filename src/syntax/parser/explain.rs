@@ -191,6 +191,7 @@ pub(super) fn invalid_except_stmt(inp: &mut Inp<'_, '_>, is_star: bool) -> Res<(
 #[derive(Clone, Copy, Default)]
 pub(super) struct Read {
     pub(super) any: bool,
+    pub(super) default: bool,
     pub(super) slash: bool,
     pub(super) star: bool,
 }
@@ -232,14 +233,19 @@ pub(super) fn invalid_parameter(inp: &mut Inp<'_, '_>, read: Read, closer: K) ->
                 None => FINE,
             }
         }
-        K::LParen if !read.star => {
-            let group = lookahead(inp, |inp| {
+        K::LParen if !read.star && !read.default && !read.slash => {
+            let group = explained(inp, |inp| {
                 advance(inp);
-                expect(inp, K::Name)?;
-                while eat(inp, K::Comma).is_some() && eat(inp, K::Name).is_some() {}
-                expect(inp, K::RParen)?;
-                Ok(span_from(inp, next.span.start))
-            });
+                super::params::param(inp, !is_lambda)?;
+                while eat(inp, K::Comma).is_some() && peek_kind(inp) == K::Name {
+                    super::params::param(inp, !is_lambda)?;
+                }
+                if !is_lambda {
+                    eat(inp, K::Comma);
+                }
+                let closing = peek(inp);
+                if closing.kind == K::RParen { Ok(next.span.to(closing.span)) } else { fail(inp) }
+            })?;
             let what = if is_lambda { "Lambda expression" } else { "Function" };
             raise_if(inp, group, format!("{what} parameters cannot be parenthesized"))
         }

@@ -91,7 +91,7 @@ fn old_statement(inp: &mut Inp<'_, '_>, inner: bool) -> Res<()> {
     let known = !is_soft && !continues && second != K::String;
     let at = index(inp);
     let depth = inp.state().depth;
-    let seen = inner && continues || !is_old && (continues && !is_soft || !inp.state().hopeless.insert(("legacy", at)));
+    let seen = !is_old && (continues && !is_soft || !inp.state().hopeless.insert(("legacy", at)));
     if seen || depth > inp.state().max_depth / 2 {
         return FINE;
     }
@@ -132,11 +132,13 @@ fn old_statement(inp: &mut Inp<'_, '_>, inner: bool) -> Res<()> {
             None => return FINE,
         }
     }
+    let operand = |inp: &mut Inp<'_, '_>| nested(inp, BRACKET, star_expressions);
     let rest = match rest_follows {
-        true => explained(inp, |inp| nested(inp, BRACKET, star_expressions))?.map(|rest| rest.span),
+        true if inner && continues => unexplained(inp, operand)?,
+        true => explained(inp, operand)?,
         false => None,
     };
-    let argument = rest.or(argument.map(|(span, _)| span));
+    let argument = rest.map(|rest| rest.span).or(argument.map(|(span, _)| span));
     let Some(argument) = argument.filter(|_| is_old) else { return FINE };
     let word = &inp.state().text[next.span.range()];
     let message = format!("Missing parentheses in call to '{word}'. Did you mean {word}(...)?");
@@ -429,8 +431,8 @@ pub(super) fn invalid_arguments(inp: &mut Inp<'_, '_>) -> Res<()> {
                     if unpacked {
                         while matches!(peek_kind(inp), K::Star) {
                             arg(inp)?;
-                            if peek_kind(inp) == K::Comma && peek_second(inp) == K::Star {
-                                advance(inp);
+                            if eat(inp, K::Comma).is_none() {
+                                break;
                             }
                         }
                         let start = comma.map_or(next.span.start, |comma| comma.span.start);
@@ -456,7 +458,7 @@ pub(super) fn invalid_arguments(inp: &mut Inp<'_, '_>) -> Res<()> {
                 K::True | K::False | K::None if peek_second(inp) == K::Equal => {
                     let word = inp.state().text[next.span.range()].to_owned();
                     advance(inp);
-                    let equal = advance(inp);
+                    let equal = peek(inp);
                     return raise(inp, format!("cannot assign to {word}"), next.span.to(equal.span));
                 }
                 K::Name if peek_second(inp) == K::Equal => {

@@ -28,7 +28,9 @@ fn parameters(inp: &mut Inp<'_, '_>, closer: K) -> Res<Box<Params>> {
     let mut star = false;
     while peek_kind(inp) != closer {
         if inp.state().explain {
-            let read = Read { any: !params.args.is_empty(), slash: !params.posonly.is_empty(), star };
+            let (any, slash) = (!params.args.is_empty(), !params.posonly.is_empty());
+            let default = params.args.last().is_some_and(|param| param.default.is_some());
+            let read = Read { any, default, slash, star };
             explain::invalid_parameter(inp, read, closer)?;
         }
         let last = peek_kind(inp) == K::DoubleStar;

@@ -174,11 +174,13 @@ fn fstring_replacement_field(inp: &mut Inp<'_, '_>) -> Res<FStringField> {
     let format_spec = if peek_kind(inp) == K::Colon { Some(fstring_full_format_spec(inp)?) } else { None };
     explaining(inp, |inp| explain::after_field_part(inp, FieldPart::Spec))?;
     expect(inp, K::RBrace)?;
+    let conversion = conversion.map(|name| conversion_of(inp, name)).transpose()?;
     end_node(inp, begun, 1)?;
     Ok(FStringField { value, conversion, format_spec, debug, span: span_from(inp, start.start) })
 }
 
-fn fstring_conversion(inp: &mut Inp<'_, '_>, mark: Token) -> Res<char> {
+/// `fstring_conversion: '!' NAME`, after the mark
+fn fstring_conversion(inp: &mut Inp<'_, '_>, mark: Token) -> Res<Token> {
     let next = peek(inp);
     explaining(inp, explain::invalid_conversion_character)?;
     if next.kind != K::Name {
@@ -188,15 +190,19 @@ fn fstring_conversion(inp: &mut Inp<'_, '_>, mark: Token) -> Res<char> {
         let message = "f-string: conversion type must come right after the exclamanation mark";
         return raise(inp, message, mark.span.to(next.span));
     }
-    advance(inp);
-    let text = next.span.range();
+    Ok(advance(inp))
+}
+
+/// What a field is converted with: CPython looks at it when the field is complete.
+fn conversion_of(inp: &mut Inp<'_, '_>, name: Token) -> Res<char> {
+    let text = name.span.range();
     match &inp.state().text[text] {
         "r" => Ok('r'),
         "s" => Ok('s'),
         "a" => Ok('a'),
         other => {
             let message = format!("f-string: invalid conversion character '{other}': expected 's', 'r', or 'a'");
-            raise(inp, message, next.span)
+            raise(inp, message, name.span)
         }
     }
 }
