@@ -38,6 +38,14 @@ pub trait Clock {
     }
 }
 
+/// Seconds to wait as nanoseconds: the nearest whole number, but nothing only for 0, or a clock that only sleeping moves
+/// would never come to a deadline that is almost there.
+pub fn wait_length(seconds: f64) -> i128 {
+    // What is infinite is cut off so far out that a moment can be added to it.
+    let nearest = (seconds * 1e9).clamp(-1e30, 1e30).round_ties_even() as i128;
+    if nearest == 0 { i128::from(seconds > 0.0) - i128::from(seconds < 0.0) } else { nearest }
+}
+
 /// A clock that stands still while code runs and jumps when it sleeps.
 pub struct VirtualClock {
     wall_start: i128,

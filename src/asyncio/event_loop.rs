@@ -16,6 +16,7 @@ use super::state::{State, state};
 use super::{format, task};
 use crate::builtins::prelude::*;
 use crate::diagnostic::{Label, Place};
+use crate::host::wait_length;
 use crate::object::coroutine::{self, Coroutine};
 
 pub const NANOSECONDS: f64 = 1e9;
@@ -549,6 +550,16 @@ pub fn arrive(vm: &mut Vm, args: &[Value]) -> Result {
     Ok(Value::None)
 }
 
+/// `_add_callback(loop, handle)`: a handle made before is to run in the next pass.
+pub fn add_callback(_vm: &mut Vm, args: &[Value]) -> Result {
+    if let (Some(el), Value::Instance(handle), Some(state)) = (of(&args[0]), &args[1], args[1].data::<Handle>()) {
+        if !state.cancelled.get() {
+            el.push(Ready::Handle(handle.clone()));
+        }
+    }
+    Ok(Value::None)
+}
+
 /// Something that a loop watches is ready: what it has for that goes into its queue, if it is not there already.
 pub fn came(watcher: &Value) -> bool {
     let Value::Instance(handle) = watcher else { return false };
@@ -593,7 +604,7 @@ pub fn poll(vm: &mut Vm, this: &Value) -> Result<Option<i128>> {
         let outside = vm.waits_outside().then_some(SESSION_NAP);
         let now = time(vm);
         el.move_due(now);
-        let timer = el.timers.borrow().peek().map(|timer| ((timer.when - now).max(0.0) * NANOSECONDS) as i128);
+        let timer = el.timers.borrow().peek().map(|timer| wait_length((timer.when - now).max(0.0)));
         let thread = vm.next_thread_deadline().map(|at| (at - vm.host.clock.monotonic()).max(0));
         if el.ready.borrow().is_empty() { timer.into_iter().chain(thread).chain(outside).min() } else { Some(0) }
     };
@@ -761,7 +772,7 @@ pub fn run_once(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<()> {
             Some(when) => {
                 let timeout = (when - own_time(vm, el, this)?).clamp(0.0, LONGEST_WAIT);
                 if timeout > 0.0 {
-                    vm.idle(Some((timeout * NANOSECONDS).round_ties_even() as i128));
+                    vm.idle(Some(wait_length(timeout)));
                     vm.look_up()?;
                 }
             }

@@ -163,6 +163,7 @@ const PRIVATE: &[Row] = &[
         Ok(Value::None)
     }),
     native("_arrive(loop, callback)", event_loop::arrive),
+    native("_add_callback(loop, handle)", event_loop::add_callback),
     // What a loop has for a descriptor from now on, a handle or `None`; what it had before.
     native("_watch(descriptor, write, handle)", |vm, args| {
         vm.outside.arrive = Some(event_loop::came);

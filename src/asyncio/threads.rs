@@ -10,6 +10,7 @@ use super::loop_methods::STOP_LOOP;
 use super::state::state;
 use super::{bound_native, shield, task};
 use crate::builtins::prelude::*;
+use crate::host::wait_length;
 use crate::machine::threads::Wait;
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume};
 
@@ -81,6 +82,8 @@ static LEAVE: Row = method("_leave()", |vm, args| {
 
 /// Waits for something to do while threads run: until something is ready or the first timer is due.
 pub fn idle(vm: &mut Vm, el: &EventLoop, this: &Value, first: Option<f64>) -> Result<()> {
+    let start = vm.host.clock.monotonic();
+    let due = first.map(|when| start + wait_length(when - event_loop::seconds(start)));
     loop {
         let ran = vm.run_threads()?;
         vm.look_outside();
@@ -88,7 +91,6 @@ pub fn idle(vm: &mut Vm, el: &EventLoop, this: &Value, first: Option<f64>) -> Re
             return Ok(());
         }
         let now = vm.host.clock.monotonic();
-        let due = first.map(|when| (when * 1e9).round_ties_even() as i128);
         if due.is_some_and(|due| due <= now) {
             return Ok(());
         }

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 
 use super::prelude::*;
 use crate::host::outside::Descriptor;
+use crate::host::wait_length;
 use crate::object::class::Maker;
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume, State};
 use crate::object::{Instance, Payload};
@@ -301,8 +302,8 @@ impl Vm {
     /// When so many seconds will have passed, in nanoseconds of the monotonic clock; `None` for `None`.
     pub fn deadline_in(&mut self, seconds: &Value) -> Result<Option<i128>> {
         let Some(seconds) = seconds.given() else { return Ok(None) };
-        let nanoseconds = self.to_f64(seconds)?.clamp(0.0, 1e9) * 1e9;
-        Ok(Some(self.host.clock.monotonic() + nanoseconds.ceil() as i128))
+        let nanoseconds = wait_length(self.to_f64(seconds)?.clamp(0.0, 1e9));
+        Ok(Some(self.host.clock.monotonic() + nanoseconds))
     }
 
     /// In a thread: awaits that a callable says yes, or the deadline.

@@ -136,10 +136,13 @@ def install():
 
     seq = iter(range(1 << 62)).__next__
 
+    def wait_length(seconds):
+        return max(round(seconds * giga), 1) if seconds > 0 else 0
+
     def sleep(seconds):
         try:
             ok = seconds >= 0
-            ns = int(round(seconds * giga)) if ok else 0
+            ns = wait_length(seconds) if ok else 0
         except (TypeError, ValueError, OverflowError):
             ok = False
         if not ok:
@@ -385,11 +388,11 @@ def install():
                         in_select = False
                 if timeout is None:
                     deadlock()
-                jump(now + round(timeout * giga))
+                jump(now + wait_length(timeout))
                 return super().select(0)
 
             def _slow(self, timeout, fds, threads):
-                target = None if timeout is None else now + round(timeout * giga)
+                target = None if timeout is None else now + wait_length(timeout)
                 t0 = real_mono()
                 while True:
                     busy = inflight - len(sleepers)

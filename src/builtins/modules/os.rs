@@ -8,7 +8,7 @@ use sha2::Sha512;
 use sha3::digest::{ExtendableOutput, Update, XofReader};
 
 use crate::builtins::prelude::*;
-use crate::host::OnSignal;
+use crate::host::{OnSignal, wait_length};
 use crate::machine::report::os_error_text;
 use crate::machine::sequence::bytes_of;
 use crate::text::eastern::{Charset, Found};
@@ -276,7 +276,7 @@ fn alarm(vm: &mut Vm) -> Value {
 
 /// Seconds as nanoseconds.
 fn duration(vm: &mut Vm, seconds: &Value) -> Result<i128> {
-    Ok((vm.to_f64(seconds)? * 1e9).ceil() as i128)
+    Ok(wait_length(vm.to_f64(seconds)?))
 }
 
 pub(super) const EXIT: &[Row] = &[native("_ignored(error, func, /)", |vm, args| {

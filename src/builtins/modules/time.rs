@@ -1,9 +1,8 @@
 //! The module `time`: the host's clocks; the calendar is `moments`.
 
-use num_traits::ToPrimitive;
-
 use super::set_all;
 use crate::builtins::prelude::*;
+use crate::host::wait_length;
 use crate::machine::threads::Wait;
 
 pub(super) const SECOND: i128 = 1_000_000_000;
@@ -148,8 +147,7 @@ fn sleep_length(vm: &mut Vm, args: &[Value]) -> Result<i128> {
 fn length(vm: &mut Vm, seconds: &Value) -> Result<i128> {
     let wanted = match seconds.unwrapped() {
         Value::Float(x) if x.get().is_nan() => return Err(vm.value_error("Invalid value NaN (not a number)")),
-        // Rounded up: never shorter than asked for.
-        Value::Float(x) => (x.get() * 1e9).ceil().to_i128().filter(|n| n.abs() < i128::from(i64::MAX)),
+        Value::Float(x) => Some(wait_length(x.get())).filter(|n| n.abs() < i128::from(i64::MAX)),
         _ => {
             let whole = vm.index(seconds)?;
             whole.as_int().map(|n| i128::from(n) * SECOND).filter(|n| n.abs() < i128::from(i64::MAX))
