@@ -8,7 +8,7 @@ use crate::diagnostic::{ExceptionReport, Label, Place};
 use crate::object::exception::Traceback;
 use crate::report::{self, ErrorFormat, Names};
 
-use crate::syntax;
+use crate::syntax::{self, CallFound};
 
 /// An exception may go through any number of tasks; so many are remembered.
 const TASKS_MAX: usize = 20;
@@ -514,7 +514,7 @@ impl Vm {
         let (code, span) = coroutine.origin()?;
         let source = &self.code_by_id(code)?.source;
         let found = syntax::calls_within(source, span, coroutine.name().as_str());
-        let mut texts = found.iter().filter(|_| !source.library).filter_map(|(_, func)| source.text.get(func.range()));
+        let mut texts = found.iter().filter(|_| !source.library).filter_map(|call| source.text.get(call.func.range()));
         let first = texts.next()?;
         texts.all(|text| text == first).then(|| first.to_owned())
     }
@@ -533,8 +533,11 @@ impl Vm {
         if source.library {
             return None;
         }
-        let (span, _) = call_of(&Place { source: source.clone(), span }, coroutine.name().as_str());
-        Some(Place { source, span })
+        let mut place = Place { source, span };
+        if let Some(call) = only_call(&place, coroutine.name().as_str()) {
+            place.span = call.span;
+        }
+        Some(place)
     }
 }
 
@@ -589,11 +592,10 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// The call of a function by this name in a statement, if there is just one, and what is called; else all of it.
-pub(super) fn call_of(place: &Place, name: &str) -> (Span, String) {
-    let Place { source, span } = place;
-    match syntax::calls_within(source, *span, name).as_slice() {
-        [(call, func)] => (*call, source.text.get(func.range()).unwrap_or(name).to_owned()),
-        _ => (*span, name.to_owned()),
+/// The call of a function by this name in a statement, if there is just one.
+pub(super) fn only_call(place: &Place, name: &str) -> Option<CallFound> {
+    match syntax::calls_within(&place.source, place.span, name).as_slice() {
+        [call] => Some(*call),
+        _ => None,
     }
 }

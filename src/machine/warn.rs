@@ -6,9 +6,10 @@ use std::collections::HashSet;
 
 use super::prelude::*;
 use crate::diagnostic::{Diagnostic, Finder, Place, Severity};
-use crate::machine::advice::{call_of, made_async, not_awaited_by_python};
+use crate::machine::advice::{made_async, not_awaited_by_python};
 use crate::report::{self, ErrorFormat};
 use crate::source::Source;
+use crate::syntax::{Fate, calls_within};
 
 /// What CPython adds to a warning about an object when it does not trace allocations.
 const TRACEMALLOC: &str = "RuntimeWarning: Enable tracemalloc to get the object allocation traceback\n";
@@ -238,13 +239,17 @@ impl Vm {
         let category = self.types.RuntimeWarning.clone();
         let (mut place, module) = self.place_of_warning();
         let mut call = name.as_str().to_owned();
-        let mut hidden = true;
+        let (mut hidden, mut fate) = (true, Fate::Used);
         // CPython can only say where it died.
         if self.host.style.format != ErrorFormat::Python {
             place = self.origin(coroutine).or(place);
             if let Some(place) = &mut place {
-                hidden = crate::syntax::calls_within(&place.source, place.span, name.as_str()).is_empty();
-                (place.span, call) = call_of(place, name.as_str());
+                let found = calls_within(&place.source, place.span, name.as_str());
+                hidden = found.is_empty();
+                if let [only] = found[..] {
+                    call = place.source.text.get(only.func.range()).unwrap_or(&call).to_owned();
+                    (place.span, fate) = (only.span, only.fate);
+                }
             }
         }
         let special = call.rsplit('.').next().is_some_and(|name| name.starts_with("__"));
@@ -256,7 +261,7 @@ impl Vm {
                  task"
             )],
             (false, true) => place.iter().map(|_| self.not_called_here(coroutine)).collect(),
-            (false, false) => self.how_to_await(coroutine, place.as_ref(), &call).into_iter().collect(),
+            (false, false) => self.how_to_await(coroutine, place.as_ref(), &call, fate).into_iter().collect(),
         };
         let mut message = format!("coroutine '{qualname}' was never awaited");
         let origins = coroutine.extra(|extra| extra.origins.clone());
@@ -282,7 +287,7 @@ impl Vm {
     }
 
     /// How a call can be awaited where it stands, if it can.
-    fn how_to_await(&self, coroutine: &Coroutine, place: Option<&Place>, call: &str) -> Option<String> {
+    fn how_to_await(&self, coroutine: &Coroutine, place: Option<&Place>, call: &str, fate: Fate) -> Option<String> {
         let place = place?;
         let text = &place.source.text;
         let before = text[..place.span.start as usize].trim_end();
@@ -311,13 +316,22 @@ impl Vm {
                 "in an async function a list can wait for each of them, `[await {call}(...) for ...]`; a generator with \
                  `await` in it is asynchronous, and not what functions like `sum` go through"
             )),
-            _ if coroutine.code.as_ref().is_none_or(|code| code.source.library) => {
-                Some(format!("write `await {call}(...)` to run it and wait for its result"))
+            _ => {
+                let is_own = coroutine.code.as_ref().is_some_and(|code| !code.source.library);
+                Some(match fate {
+                    Fate::Tested => format!("write `await {call}(...)`: a coroutine itself is always true"),
+                    Fate::Shown => format!("write `await {call}(...)` to show its result"),
+                    Fate::Iterated => format!("write `await {call}(...)` to go through its result"),
+                    Fate::Computed => format!("write `await {call}(...)` to work with its result"),
+                    Fate::Dropped | Fate::Used if is_own => format!(
+                        "write `await {call}(...)` to run it here and wait for its result, or \
+                         `asyncio.create_task({call}(...))` to let it run beside what follows"
+                    ),
+                    Fate::Dropped | Fate::Used => {
+                        format!("write `await {call}(...)` to run it and wait for its result")
+                    }
+                })
             }
-            _ => Some(format!(
-                "write `await {call}(...)` to run it here and wait for its result, or \
-                 `asyncio.create_task({call}(...))` to let it run beside what follows"
-            )),
         }
     }
 }

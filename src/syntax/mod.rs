@@ -1,6 +1,7 @@
 //! Text to tree: lexer, parser and the tree itself. Knows no values.
 
 pub mod ast;
+mod calls;
 mod decode;
 mod dump;
 pub mod editing;
@@ -16,6 +17,7 @@ pub mod visit;
 use std::fmt::Write as _;
 use std::rc::Rc;
 
+pub use self::calls::{CallFound, Fate, calls_within};
 pub use self::decode::{Origin, decode};
 pub use self::dump::dump_ast;
 pub use self::literal::surrogate_to_char;
@@ -42,16 +44,6 @@ pub enum Parsed<T> {
 /// Parses a file, or the text given to `exec()`.
 pub fn parse_module(source: &Rc<Source>, interner: &mut Interner) -> Parsed<Module> {
     parse(source, interner, false)
-}
-
-/// The calls of a function or method by this name that lie in a part of a text, each with what is called.
-pub fn calls_within(source: &Rc<Source>, within: Span, name: &str) -> Vec<(Span, Span)> {
-    let mut interner = Interner::default();
-    let mut found = Vec::new();
-    if let Parsed::Complete(module) = parse_module(source, &mut interner) {
-        visit::calls_within(&module.body, within, interner.intern(name), &mut found);
-    }
-    found
 }
 
 /// Where the line of an offset begins as CPython's tokenizer reads it: with the lines before that a string goes over or

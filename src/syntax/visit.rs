@@ -4,8 +4,6 @@ use super::ast::{
     Arg, Comp, ExceptHandler, Expr, ExprKind, FStringField, FStringPart, Ident, MatchCase, Param, Params, Pattern,
     PatternKind, Stmt, StmtKind, TypeParam, TypeParamKind, WithItem,
 };
-use crate::source::Span;
-use crate::symbol::Symbol;
 
 /// The same walk for those who look and for those who change.
 macro_rules! walk_of_statements {
@@ -298,28 +296,3 @@ macro_rules! walk_of_patterns {
 
 walk_of_patterns!(PatternPart, pattern_parts);
 walk_of_patterns!(PatternPartMut, pattern_parts_mut, mut);
-
-/// The calls of a function or method by this name that lie in a part of the text, each with what is called.
-pub fn calls_within(stmts: &[Stmt], within: Span, name: Symbol, found: &mut Vec<(Span, Span)>) {
-    for stmt in stmts.iter().filter(|stmt| stmt.span.start < within.end && within.start < stmt.span.end) {
-        stmt_parts(stmt, &mut |part| match part {
-            Part::Expr(expr) | Part::Target(expr) => calls_in(expr, within, name, found),
-            Part::Block(block) => calls_within(block, within, name, found),
-            Part::Pattern(_) => {}
-        });
-    }
-}
-
-fn calls_in(expr: &Expr, within: Span, name: Symbol, found: &mut Vec<(Span, Span)>) {
-    if let ExprKind::Call { func, .. } = &expr.kind {
-        let called = match &func.kind {
-            ExprKind::Name(called) => Some(*called),
-            ExprKind::Attribute { attr, .. } => Some(attr.name),
-            _ => None,
-        };
-        if called == Some(name) && within.start <= expr.span.start && expr.span.end <= within.end {
-            found.push((expr.span, func.span));
-        }
-    }
-    expr_parts(expr, &mut |e| calls_in(e, within, name, found));
-}
