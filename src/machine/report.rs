@@ -440,25 +440,21 @@ impl Vm {
     }
 
     fn name_meant(&mut self, exception: &Rc<Exception>) -> Option<String> {
-        if exception.is(&self.types.AttributeError) {
-            let Some(Value::Str(name)) = self.exception_attr(exception, sym::name) else { return None };
+        let (wanted, object, from_inside) = if exception.is(&self.types.AttributeError) {
             let object = self.exception_attr(exception, sym::obj)?;
-            let names = self.dir_names(&object).ok()?;
-            let hide_private = !name.starts_with('_') && !is_own_self(exception, &object);
-            similar::suggest(
-                name.as_str(),
-                names.iter().map(|n| n.as_str()).filter(|n| !hide_private || !n.starts_with('_')),
-            )
-            .map(str::to_owned)
+            let from_inside = is_own_self(exception, &object);
+            (sym::name, object, from_inside)
         } else if exception.is(&self.types.ImportError) {
-            let Some(Value::Str(wanted)) = self.exception_attr(exception, sym::name_from) else { return None };
             let Some(Value::Str(module)) = self.exception_attr(exception, sym::name) else { return None };
-            let module = self.import_module(module.as_str()).ok()?;
-            let names = self.dir_names(&module).ok()?;
-            similar::suggest(wanted.as_str(), names.iter().map(|n| n.as_str())).map(str::to_owned)
+            (sym::name_from, self.import_module(module.as_str()).ok()?, false)
         } else {
-            None
-        }
+            return None;
+        };
+        let Some(Value::Str(wanted)) = self.exception_attr(exception, wanted) else { return None };
+        let names = self.dir_names(&object).ok()?;
+        let shows_private = wanted.starts_with('_') || from_inside;
+        let names = names.iter().map(|n| n.as_str()).filter(|n| shows_private || !n.starts_with('_'));
+        similar::suggest(wanted.as_str(), names).map(str::to_owned)
     }
 
     /// The text that is printed about an exception, in a style.
