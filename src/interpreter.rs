@@ -155,6 +155,12 @@ impl Interpreter {
         }
         let name = vm.name(sym::__main__).clone();
         vm.modules.set_str(&name, Value::Module(module.clone()));
+        if !vm.host.warnings.is_empty() {
+            // What is wrong with them is said before anything runs.
+            if let Err(error) = vm.import_module("warnings") {
+                vm.report_ignored(&error, Some("'import warnings' failed"), &Value::None);
+            }
+        }
         module
     }
 

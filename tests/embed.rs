@@ -169,6 +169,50 @@ fn interpreters_share_nothing() {
     assert_eq!(two.run("import sys\nprint(sys.marker)").out, "two\n");
 }
 
+/// The filters that `-W` sets, with what CPython prints for them.
+#[test]
+fn filters_of_warnings() {
+    let script = "import warnings\nfor i in range(2):\n    warnings.warn('first')\n    \
+                  warnings.warn('second', DeprecationWarning)\nwarnings.warn('second', DeprecationWarning)\n";
+    let (first, second) = ("3: UserWarning: first", "4: DeprecationWarning: second");
+    let third = "5: DeprecationWarning: second";
+    let bogus = "Invalid -W option ignored: invalid action: 'bogus'";
+    let category = "Invalid -W option ignored: unknown warning category: 'Bogus'";
+    let fields = "Invalid -W option ignored: too many fields (max 5): 'a:b:c:d:e:f'";
+    let line = "Invalid -W option ignored: invalid lineno 'x'";
+    let cases: [(&[&str], &[&str]); 17] = [
+        (&[], &[first, second, third]),
+        (&["default"], &[first, second, third]),
+        (&["ignore"], &[]),
+        (&["error"], &["UserWarning: first"]),
+        (&["always"], &[first, second, first, second, third]),
+        (&["once"], &[first, second]),
+        (&["module"], &[first, second]),
+        (&["ignore::DeprecationWarning"], &[first]),
+        (&["error::DeprecationWarning"], &[first, "DeprecationWarning: second"]),
+        (&["ignore:first"], &[second, third]),
+        (&["ignore:firs", "ignore:second:DeprecationWarning:__main__:4"], &[third]),
+        (&["ignore::UserWarning:elsewhere"], &[first, second, third]),
+        (&["ignore", "always::UserWarning"], &[first, first]),
+        (&["bogus"], &[bogus, first, second, third]),
+        (&["ignore::Bogus"], &[category, first, second, third]),
+        (&["a:b:c:d:e:f"], &[fields, first, second, third]),
+        (&["ignore::::x"], &[line, first, second, third]),
+    ];
+    for (options, expected) in cases {
+        let warnings = options.iter().map(|&option| option.to_owned()).collect();
+        let style = Style { format: ErrorFormat::Python, ..Style::default() };
+        let run = Session::new(Host { warnings, style, ..Host::closed() }).run(script);
+        let lines = run.err.lines().filter(|line| line.contains("Warning: ") || line.contains("-W"));
+        let said: Vec<_> = lines.map(|line| line.trim_start_matches("script.aio:")).collect();
+        assert_eq!(said, expected, "{options:?}");
+        assert_eq!(run.status, u8::from(options.iter().any(|option| option.starts_with("error"))), "{options:?}");
+    }
+    // What is wrong with them is said even where nothing warns.
+    let run = Session::new(Host { warnings: vec!["bogus".to_owned()], ..Host::closed() }).run("print(1)");
+    assert_eq!((run.out.as_str(), run.err.trim_end()), ("1\n", bogus));
+}
+
 /// Threads and pools of one program are over with it; the next one may have its own.
 #[test]
 fn a_second_program_starts_threads_again() {
