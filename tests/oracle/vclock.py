@@ -137,7 +137,8 @@ def install():
     seq = iter(range(1 << 62)).__next__
 
     def wait_length(seconds):
-        return max(round(seconds * giga), 1) if seconds > 0 else 0
+        nearest = round(seconds * giga)
+        return max(nearest, 1) if seconds > 0 else nearest
 
     def sleep(seconds):
         try:
