@@ -89,6 +89,7 @@ impl Interpreter {
             this.vm.begin_limits();
             this.vm.end = End::NotYet;
             let main = this.main_module();
+            this.read_warning_options();
             // After another program.
             let threads = this.call_threading("_begin_again");
             let result = threads.and_then(|_| this.vm.run_code(&program.code, &main.dict, None));
@@ -162,6 +163,15 @@ impl Interpreter {
             }
         }
         module
+    }
+
+    /// Has `warnings` say which of the options it was given it cannot use.
+    pub(crate) fn read_warning_options(&mut self) {
+        if !self.vm.host.warnings.is_empty()
+            && let Err(error) = self.vm.import_module("warnings")
+        {
+            self.vm.report_ignored(&error, None, &Value::None);
+        }
     }
 
     /// What the process ends with after an exception nobody caught.

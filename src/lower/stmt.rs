@@ -959,7 +959,7 @@ impl Vm {
                     Err(self.type_error(message))
                 }
             },
-            _ => Err(self.type_error(format!("{what} must derive from BaseException"))),
+            _ => Err(self.operand_error(format!("{what} must derive from BaseException"), &[value])),
         }
     }
 }

@@ -19,17 +19,23 @@ pub const TO_COME: &str = "this stands for a result that is still to come: `awai
 /// Help for whoever awaits what is there already.
 const PLAIN: &str = "this is a plain value, there is nothing to wait for: leave out `await`";
 const PLAIN_ARGUMENT: &str = "what is given here is a plain value: there is nothing to wait for";
+const NONE_ARGUMENT: &str = "what is given here is None: there is nothing to wait for";
 
 /// Where messages about a wrong argument name its type: if that is a coroutine, its result was meant.
-const WRONG_COROUTINE: [&str; 7] = [
-    "not 'coroutine'",
+const WRONG_COROUTINE: [&str; 9] = [
+    "'coroutine'",
     "not coroutine",
+    "concat coroutine",
+    "conversion from coroutine",
     "(not \"coroutine\")",
     "type coroutine",
     "coroutine found",
     "coroutine.__format__",
     "non-iterable coroutine object",
 ];
+
+/// The types whose objects stand for a result, as messages name them.
+const FUTURES: [&str; 3] = ["_asyncio.Task", "_asyncio.Future", "_GatheringFuture"];
 
 /// What keeps what a function returned, by its class and by the name it goes by.
 const CACHES: [(&str, &str); 2] = [("_lru_cache_wrapper", "lru_cache"), ("cached_property", "cached_property")];
@@ -139,17 +145,35 @@ impl Vm {
             _ if !is_async && self.has_special(manager, sym::__aenter__) => {
                 self.advise(error, "entering and leaving this may wait: write `async with`");
             }
+            _ => self.advise_uncalled(error, manager, if is_async { sym::__aenter__ } else { sym::__enter__ }),
+        }
+    }
+
+    /// What lacks a method is a function, or a class whose objects have it; or a coroutine.
+    #[cold]
+    pub fn advise_uncalled(&mut self, error: &Error, value: &Value, method: Symbol) {
+        match value {
             Value::Class(class) => {
-                let enter = self.name(if is_async { sym::__aenter__ } else { sym::__enter__ }).clone();
-                if class.lookup(&enter).is_some() {
+                let method = self.name(method).clone();
+                if class.lookup(&method).is_some() {
                     self.advise(error, format!("this is the class itself; call it: `{}(...)`", class.name.borrow()));
                 }
             }
             Value::Function(function) => {
                 self.advise(error, format!("this is the function itself; call it: `{}(...)`", function.name()));
             }
-            _ => self.advise_operands(error, &[manager]),
+            _ => self.advise_operands(error, &[value]),
         }
+    }
+
+    /// The library was given a coroutine where it calls a function.
+    #[cold]
+    pub fn advise_called(&mut self, error: &Error, coroutine: &Coroutine) {
+        let made = self.call_text(coroutine).filter(|_| coroutine.kind == Kind::Coroutine);
+        if let Some(call) = made {
+            self.advise(error, format!("`{call}(...)` makes a coroutine, which is awaited; a function is called here"));
+        }
+        self.show_origin(error, coroutine);
     }
 
     /// What `await` was given cannot be awaited, or what something else is to wait for.
@@ -157,9 +181,9 @@ impl Vm {
     pub fn advise_awaited(&mut self, error: &Error, value: &Value, by_await: bool) {
         let plain = if by_await { PLAIN } else { PLAIN_ARGUMENT };
         let help = match value {
-            Value::None => {
-                "what is awaited here is None: the function that returned it is not async, and has run already"
-            }
+            // The text that failed tells where it comes from.
+            Value::None if by_await => return,
+            Value::None => NONE_ARGUMENT,
             Value::Coroutine(generator) if generator.kind == Kind::AsyncGenerator => {
                 "this is an asynchronous generator: go through it with `async for`"
             }
@@ -291,12 +315,22 @@ impl Vm {
             let help = "`contextlib.asynccontextmanager` makes a manager of an async function, for `async with`";
             report.helps = vec![help.to_owned()];
         }
+        if message.ends_with("can't be used in 'await' expression")
+            && report.frames.last().is_some_and(|frame| frame.place.source.library)
+        {
+            // It is not the script's `await`.
+            if message.starts_with("object NoneType ") {
+                report.helps.push(NONE_ARGUMENT.to_owned());
+            } else if report.helps.iter().any(|help| help == PLAIN) {
+                report.helps = vec![PLAIN_ARGUMENT.to_owned()];
+            }
+        }
         if report.helps.is_empty() && report.class == "TypeError" {
             if WRONG_COROUTINE.iter().any(|part| message.contains(part)) {
                 let special = message.split(|c: char| !is_word(c)).next().filter(|name| name.starts_with("__"));
                 let plain = "a coroutine is not yet its result: put `await` in front of the call that made it";
                 report.helps.push(special.and_then(not_awaited_by_python).unwrap_or_else(|| plain.to_owned()));
-            } else if message.contains("'_asyncio.Task'") || message.contains("'_asyncio.Future'") {
+            } else if FUTURES.iter().any(|kind| message.contains(kind)) {
                 report.helps.push(TO_COME.to_owned());
             }
         }
@@ -309,12 +343,14 @@ impl Vm {
             let in_main = |name: &str| main.as_ref()?.get_str(&Rc::new(Str::new(name)));
             let is_global = |name: &str| in_main(name).is_some();
             let is_function = |name: &str| matches!(in_main(name), Some(Value::Function(_)));
+            let is_async = |name: &str| matches!(in_main(name), Some(Value::Function(made)) if made.code.kind == CodeKind::Coroutine);
             let is_builtin = |name: &str| has(&self.builtins, name);
             let modules_with = |name: &str| main.as_ref().map_or_else(Vec::new, |dict| modules_with(dict, name));
             let names = Names {
                 is_global: &is_global,
                 is_builtin: &is_builtin,
                 is_function: &is_function,
+                is_async: &is_async,
                 modules_with: &modules_with,
             };
             let help = report::help_for(report, &names);
@@ -351,7 +387,12 @@ impl Vm {
                     .lookup(name)
                     .map(|_| format!("the class `{module}.{module}` has one: `{module}.{module}.{name}`"));
             }
-            return self.base_not_initialized(&object, name.as_str()?.as_str());
+            let name = name.as_str()?;
+            let is_future = FUTURES.contains(&self.type_name(&object).as_str());
+            if is_future && report.suggestion.is_none() && self.is_of_plain_values(name) {
+                return Some(TO_COME.to_owned());
+            }
+            return self.base_not_initialized(&object, name);
         }
         if exception.is(&self.types.ValueError) && report.message.contains("values to unpack (expected") {
             let entry = innermost(exception).filter(|entry| !entry.code.source.library)?;
@@ -364,6 +405,12 @@ impl Vm {
             }
         }
         None
+    }
+
+    /// Whether texts or containers have an attribute of this name.
+    fn is_of_plain_values(&self, name: &Rc<Str>) -> bool {
+        let types = &self.types;
+        [&types.str_, &types.list, &types.dict, &types.set].iter().any(|class| class.lookup(name).is_some())
     }
 
     /// An object lacks an attribute that the `__init__` of a base class gives, which the class's own does not call.

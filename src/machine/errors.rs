@@ -125,7 +125,15 @@ impl Vm {
     #[cold]
     pub fn not_callable(&mut self, value: &Value) -> Error {
         let name = self.type_name(value);
-        self.operand_error(format!("'{name}' object is not callable"), &[value])
+        let message = format!("'{name}' object is not callable");
+        match value {
+            Value::Coroutine(coroutine) if self.in_library() => {
+                let error = self.type_error(message);
+                self.advise_called(&error, coroutine);
+                error
+            }
+            _ => self.operand_error(message, &[value]),
+        }
     }
 
     #[cold]

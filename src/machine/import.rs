@@ -303,8 +303,8 @@ impl Vm {
         Ok(if portions.is_empty() { None } else { Some(Found::Folders(portions)) })
     }
 
-    /// Whether the code that imports is the library's own.
-    fn in_library(&self) -> bool {
+    /// Whether the code that is running is the library's own.
+    pub(super) fn in_library(&self) -> bool {
         let code = self.calls.last().and_then(|site| self.code_by_id(site.code));
         code.is_some_and(|code| code.source.library)
     }

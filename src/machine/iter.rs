@@ -529,7 +529,7 @@ impl Vm {
             if self.has_special(value, sym::__iter__) {
                 self.advise(&error, "nothing is waited for here: a plain `for` goes through it");
             }
-            self.advise_operands(&error, &[value]);
+            self.advise_uncalled(&error, value, sym::__aiter__);
             return Err(error);
         };
         let is_async_generator = matches!(&iterator, Value::Coroutine(c) if c.kind == Kind::AsyncGenerator);

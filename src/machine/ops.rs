@@ -415,7 +415,9 @@ impl Vm {
                 number::invert(inner)
             }
         };
-        result.ok_or_else(|| self.type_error(format!("bad operand type for unary {sign}: '{}'", self.type_name(a))))
+        result.ok_or_else(|| {
+            self.operand_error(format!("bad operand type for unary {sign}: '{}'", self.type_name(a)), &[a])
+        })
     }
 
     /// `pow(base, exp, modulus)`; `Unbound` or `None` for no modulus.

@@ -15,6 +15,8 @@ pub struct Names<'a> {
     pub is_builtin: &'a dyn Fn(&str) -> bool,
     /// Whether it is a function of the script.
     pub is_function: &'a dyn Fn(&str) -> bool,
+    /// Whether it is one whose calls make coroutines.
+    pub is_async: &'a dyn Fn(&str) -> bool,
     /// The names of the script's modules that have something of this name.
     pub modules_with: &'a dyn Fn(&str) -> Vec<String>,
 }
@@ -23,8 +25,14 @@ pub struct Names<'a> {
 pub fn of_exception(report: &ExceptionReport, names: &Names) -> Option<String> {
     let Names { is_global, is_builtin, modules_with, .. } = names;
     let frame = report.frames.iter().rfind(|frame| frame.place.source.is_script())?;
-    let text = frame.place.source.text.get(frame.place.span.range()).filter(|text| !text.contains('\n'))?;
+    let text = frame.place.source.text.get(frame.place.span.range())?;
     let message = report.message.as_str();
+    if message.ends_with("can't be used in 'await' expression") {
+        return of_await(text, message, names);
+    }
+    if text.contains('\n') {
+        return None;
+    }
     let quoted = || message.split('\'').nth(1);
     match report.class.as_str() {
         "UnboundLocalError" if message.starts_with("cannot access local variable") => {
@@ -104,6 +112,19 @@ pub fn of_exception(report: &ExceptionReport, names: &Names) -> Option<String> {
             is_number.then(|| "this is a float as text: `int(float(...))` makes a whole number of it".to_owned())
         }
         "AttributeError" | "TypeError" => of_parts(text, message, &frame.place, names),
+        _ => None,
+    }
+}
+
+/// Help for an `await` of what cannot be awaited.
+fn of_await(text: &str, message: &str, names: &Names) -> Option<String> {
+    let parts = Parts::of(text)?;
+    match message {
+        "object NoneType can't be used in 'await' expression" => parts.awaited_none(),
+        "object generator can't be used in 'await' expression" => {
+            let is_several = parts.makes_awaited().is_some_and(names.is_async);
+            is_several.then(|| "`await asyncio.gather(*...)` runs all of them and waits for their results".to_owned())
+        }
         _ => None,
     }
 }

@@ -107,6 +107,25 @@ impl Parts {
         self.called_by(part)
     }
 
+    /// What `await` was given that is None.
+    pub(super) fn awaited_none(&self) -> Option<String> {
+        let ExprKind::Await(value) = &self.expr.kind else { return None };
+        match &value.kind {
+            ExprKind::Call { .. } => Some(
+                "what is awaited here is None: the function that returned it is not async, and has run already"
+                    .to_owned(),
+            ),
+            _ => self.plain(value).map(|name| format!("`{name}` is None here: there is nothing to wait for")),
+        }
+    }
+
+    /// The plain name of the function whose calls are the items of a generator expression that is awaited.
+    pub(super) fn makes_awaited(&self) -> Option<&str> {
+        let ExprKind::Await(value) = &self.expr.kind else { return None };
+        let ExprKind::GeneratorExp(comp) = &value.kind else { return None };
+        self.called_by(&comp.element)
+    }
+
     /// The operand of the operation that failed which alone is of one of these types, if the error says so.
     fn operand(&self, message: &str, types: &[&str]) -> Option<&Expr> {
         let named: Vec<&str> = message.split('\'').skip(1).step_by(2).collect();

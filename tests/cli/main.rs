@@ -617,6 +617,8 @@ fn a_filter_for_warnings_may_follow_its_letter() {
     assert_eq!(run(&["-Werror", "-c", warn]).status, Some(1));
     assert_eq!(run(&["--color", "never", "-Wignore", "-c", warn]).err, "");
     assert_eq!(run(&["-W", "ignore", "-c", warn, "-Werror"]).out, "['-c', '-Werror']\n");
+    // What cannot be used is said before the program begins, whether or not it has warnings.
+    assert_eq!(run(&["-Wbogus", "-c", "pass"]).err, "Invalid -W option ignored: invalid action: 'bogus'\n");
 }
 
 #[test]

@@ -64,7 +64,7 @@ fn abs(vm: &mut Vm, args: &[Value]) -> Result {
     if let Some(size) = number::abs(vm, value.unwrapped())? {
         return Ok(size);
     }
-    Err(vm.type_error(format!("bad operand type for abs(): '{}'", vm.type_name(value))))
+    Err(vm.operand_error(format!("bad operand type for abs(): '{}'", vm.type_name(value)), &[value]))
 }
 
 fn prefixed(vm: &mut Vm, value: &Value, radix: u32) -> Result {
