@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use super::prelude::*;
 use crate::machine::coroutine::awaiter;
 use crate::machine::links::forward;
+use crate::machine::views::DictView;
 use crate::object::class::Special;
 use crate::object::coroutine::Operation;
 use crate::object::iter::{DictPart, Iter, NativeIter, Pair, SharedIter};
@@ -334,6 +335,11 @@ impl Vm {
                     return Err(self.memory_error());
                 }
                 self.check_size(count * size_of::<Value>())?;
+            }
+            Value::Instance(_) => {
+                if let Some(items) = iterable.data::<DictView>().and_then(DictView::items) {
+                    return Ok(items);
+                }
             }
             _ => {}
         }

@@ -14,6 +14,20 @@ pub struct DictView {
     pub part: DictPart,
 }
 
+impl DictView {
+    /// What it shows, all at once; `None` where an object that is a dict may have a say.
+    pub fn items(&self) -> Option<Vec<Value>> {
+        let dict = self.object.is_unbound().then_some(&self.dict)?;
+        Some(match self.part {
+            DictPart::Keys => dict.keys(),
+            DictPart::Values => dict.values(),
+            DictPart::Items => {
+                dict.table.borrow().iter().map(|e| Value::tuple([e.key.clone(), e.value.clone()])).collect()
+            }
+        })
+    }
+}
+
 impl Native for DictView {
     fn item_count(&self) -> Option<usize> {
         Some(self.dict.len())

@@ -102,7 +102,11 @@ impl Vm {
                 };
                 if let (Some(found), true) = (&found, is_computed) {
                     let slot = if self.is_object_class(name, found) { CLASS } else { COMPUTED };
-                    cache.room(shape).remember(class.version.get(), shape, slot, found);
+                    let entry = cache.room(shape);
+                    entry.remember(class.version.get(), shape, slot, found);
+                    if let Some(getter) = self.getter_of_page(found) {
+                        entry.function.replace(Rc::downgrade(&getter));
+                    }
                 } else if let Some(key) = self.own_key(&class, name, found.as_ref()) {
                     if let Some(own) = cache.fill_own(attrs, &class, &key) {
                         return Ok(own);
@@ -127,6 +131,19 @@ impl Vm {
             }
         }
         self.get_attr(value, name)
+    }
+
+    /// The function that one of the library's own kinds of properties calls with the object and nothing else.
+    fn getter_of_page(&self, descriptor: &Value) -> Option<Rc<Function>> {
+        let Value::Instance(instance) = descriptor else { return None };
+        let own_get = instance.class().lookup(self.name(sym::__get__));
+        if !matches!(own_get, Some(Value::Function(get)) if get.code.source.library) {
+            return None;
+        }
+        match own_attr(descriptor, self.name(sym::fget))? {
+            Value::Function(function) => Some(function),
+            _ => None,
+        }
     }
 
     /// Whether what a class has under a name is `object.__class__`.
