@@ -48,8 +48,12 @@ impl Terminal {
     }
 
     fn run(state: &Path, args: &[&str]) -> Terminal {
+        Terminal::of_kind("xterm-256color", state, args)
+    }
+
+    fn of_kind(kind: &str, state: &Path, args: &[&str]) -> Terminal {
         let mut command = Command::new(env!("CARGO_BIN_EXE_aio"));
-        command.args(args).current_dir(state).env("XDG_STATE_HOME", state).env("TERM", "xterm-256color");
+        command.args(args).current_dir(state).env("XDG_STATE_HOME", state).env("TERM", kind);
         command.env_remove("NO_COLOR").env_remove("COLUMNS");
         let process = PtyProcess::new(command).expect("a process in a pseudo-terminal");
         let keys = process.get_file_handle().expect("the terminal's other end");
@@ -221,6 +225,34 @@ fn an_interrupt_clears_the_line() {
     terminal.ends_with(&["KeyboardInterrupt", ">>>"]);
     terminal.enter("7 * 6");
     terminal.ends_with(&["42", ">>>"]);
+}
+
+#[test]
+fn an_interrupt_ends_the_wait_for_input() {
+    for kind in ["xterm-256color", "dumb"] {
+        let mut terminal = Terminal::of_kind(kind, &folder(&format!("input_{kind}")), &[]);
+        terminal.shows(">>> ");
+        terminal.press("input('name: ')\r");
+        terminal.wait("the script's prompt", |text| text.ends_with("name:"));
+        terminal.press(CTRL_C);
+        terminal.wait("an empty prompt", |text| text.ends_with("KeyboardInterrupt\n>>>"));
+        terminal.press("input('name: ')\r");
+        terminal.wait("the script's prompt", |text| text.ends_with("name:"));
+        terminal.press("Ada\r");
+        terminal.wait("the line", |text| text.ends_with("'Ada'\n>>>"));
+    }
+}
+
+#[test]
+fn an_interrupt_drops_an_unfinished_block_where_no_line_can_be_edited() {
+    let mut terminal = Terminal::of_kind("dumb", &folder("dumb"), &[]);
+    terminal.shows(">>> ");
+    terminal.press("[1,\r");
+    terminal.shows("... ");
+    terminal.press(CTRL_C);
+    terminal.wait("an empty prompt", |text| text.ends_with("KeyboardInterrupt\n>>>"));
+    terminal.press("6 * 7\r");
+    terminal.wait("the result", |text| text.ends_with("42\n>>>"));
 }
 
 #[test]

@@ -37,6 +37,7 @@ fn interrupt() {
     if *terminal {
         // The terminal has shown `^C`.
         let _ = std::io::stdout().write_all(b"\n");
+        super::streams::line_ended();
     }
     if !seen {
         WAITING.store(0, Ordering::Relaxed);

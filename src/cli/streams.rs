@@ -13,8 +13,8 @@ pub(super) struct SystemClock {
     started: Instant,
 }
 
-/// No process sleeps longer than this at once: an interrupt is noticed in between.
-const NAP: Duration = Duration::from_millis(50);
+/// Nobody sleeps or waits longer than this at once: an interrupt is noticed in between.
+pub(super) const NAP: Duration = Duration::from_millis(50);
 
 impl SystemClock {
     pub(super) fn new() -> SystemClock {
@@ -77,7 +77,7 @@ pub(super) fn lines(interrupt: Arc<AtomicBool>) -> Box<dyn FnMut() -> io::Result
         };
         let line: Vec<u8> = pending.drain(..end).collect();
         // Whoever typed it has ended the line of the prompt.
-        UNFINISHED.store(false, Ordering::Relaxed);
+        line_ended();
         String::from_utf8(line).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     })
 }
@@ -104,6 +104,11 @@ static UNFINISHED: AtomicBool = AtomicBool::new(false);
 
 pub(super) fn at_line_start() -> bool {
     !UNFINISHED.load(Ordering::Relaxed)
+}
+
+/// Something else has ended the line.
+pub(super) fn line_ended() {
+    UNFINISHED.store(false, Ordering::Relaxed);
 }
 
 /// Notes whether what was written ends a line.

@@ -1,10 +1,14 @@
-//! Lines of standard input where it is no terminal, read on a thread of their own, one when asked for.
+//! Lines of standard input where none can be edited, read on a thread of their own, one when asked for.
 
 use std::cell::Cell;
-use std::io::BufRead;
+use std::io::{self, BufRead};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
+
+use crate::cli::streams::NAP;
 
 /// The reader's end on the interpreter's thread.
 #[derive(Clone)]
@@ -48,11 +52,17 @@ impl Lines {
         Some(line)
     }
 
-    /// A line, however long it takes.
-    pub(super) fn next(&self) -> Option<String> {
-        self.ask();
-        let line = self.0.lines.recv().ok()?;
-        self.0.asked.set(false);
-        Some(line)
+    /// Reads lines for a script, however long they take. A signal ends the wait.
+    pub(super) fn reader(self, interrupt: Arc<AtomicBool>) -> super::ReadLine {
+        Box::new(move || {
+            loop {
+                if let Some(line) = self.wait(NAP) {
+                    return Ok(line);
+                }
+                if interrupt.load(Ordering::Relaxed) {
+                    return Err(io::ErrorKind::Interrupted.into());
+                }
+            }
+        })
     }
 }

@@ -18,6 +18,7 @@ use std::time::Duration;
 use aio::session::{Reply, Session};
 
 use super::Options;
+use super::streams::NAP;
 use editor::{Editor, Event};
 use lines::Lines;
 use screen::Screen;
@@ -44,34 +45,41 @@ pub(super) fn run(options: &Options, stack: usize) -> u8 {
         }
     };
     let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let edits = terminal && !std::env::var("TERM").is_ok_and(|name| PLAIN_TERMINALS.contains(&name.as_str()));
     let mut host = super::host(options, options.style());
     if let Some(input) = &before {
         host.argv.clone_from(&input.argv);
         host.script = Some(PathBuf::from(&input.name)).filter(|_| !input.name.starts_with('<'));
     }
     host.module_path = vec![before.as_ref().map(|input| input.folder.clone()).unwrap_or_default()];
-    let mut surface = if terminal {
+    let mut surface = if edits {
         let screen = Screen::default();
         host.stdout = screen.output(false);
         host.stderr = screen.output(true);
-        let reading = screen.clone();
-        let inner = std::mem::replace(&mut host.read_line, Box::new(|| Ok(String::new())));
-        host.read_line = reading.guard(inner);
         Surface::Terminal(Box::new(Editor::start(options, &screen)), screen)
     } else {
-        let lines = Lines::start();
-        let shared = lines.clone();
-        host.read_line = Box::new(move || Ok(shared.next().unwrap_or_default()));
-        Surface::Pipe(lines)
+        Surface::Pipe(Lines::start())
     };
     let mut session = Session::new(host, Box::new(|path: &Path, text: &str| std::fs::write(path, text)));
     session.interpreter().limit_stack(stack);
     super::signals::reach(session.interpreter(), terminal);
-    if let Surface::Terminal(editor, _) = &surface {
-        editor.share_interrupt(session.interpreter().vm.interrupt.clone());
-        if before.is_none() {
-            let _ = session.interpreter().vm.write_out(&Session::banner());
+    let vm = &mut session.interpreter().vm;
+    let interrupt = vm.interrupt.clone();
+    match &surface {
+        Surface::Terminal(editor, screen) => {
+            editor.share_interrupt(interrupt.clone());
+            let inner = std::mem::replace(&mut vm.host.read_line, Box::new(|| Ok(String::new())));
+            #[cfg(unix)]
+            let inner = {
+                drop(inner);
+                super::streams::lines(interrupt)
+            };
+            vm.host.read_line = screen.clone().guard(inner);
         }
+        Surface::Pipe(lines) => vm.host.read_line = lines.clone().reader(interrupt),
+    }
+    if terminal && before.is_none() {
+        let _ = vm.write_out(&Session::banner());
     }
     if let Some(input) = before {
         session.run_file(&input.name, &input.bytes);
@@ -80,6 +88,9 @@ pub(super) fn run(options: &Options, stack: usize) -> u8 {
     session.leave();
     status
 }
+
+/// Terminals on which no line can be edited.
+const PLAIN_TERMINALS: [&str; 3] = ["dumb", "cons25", "emacs"];
 
 /// Where lines come from.
 enum Surface {
@@ -156,7 +167,13 @@ fn from_pipe(session: &mut Session, lines: &Lines) -> Reply {
         if reply != Reply::Done {
             return reply;
         }
-        let Some(line) = lines.wait(wait.unwrap_or(LONG)) else { continue };
+        let Some(line) = lines.wait(wait.unwrap_or(LONG).min(NAP)) else {
+            if session.interpreter().vm.interrupt.swap(false, Ordering::Relaxed) {
+                session.interrupt();
+                return Reply::Done;
+            }
+            continue;
+        };
         if line.is_empty() {
             let _ = session.interpreter().vm.write_out("\n");
             return match session.end_of_input() {
