@@ -543,7 +543,7 @@ impl Arguments {
                             vm.dict_update(&dict, &value).at(at)?;
                             dict.pairs()
                         }
-                        None => match vm.mapping_pairs(&value) {
+                        None => match new_pairs(vm, kwargs, callee, &value) {
                             Err(e) if e.is(&vm.types.AttributeError) => {
                                 let (shown, name) = (callee_name(vm, callee), vm.type_name(&value));
                                 let message = format!("{shown} argument after ** must be a mapping, not {name}");
@@ -617,6 +617,21 @@ impl Arguments {
         let shown = if self.star_alone { callee_name(vm, callee) + " argument" } else { "Value".to_owned() };
         Err(vm.type_error(format!("{shown} after * must be an iterable, not {name}")))
     }
+}
+
+/// The items of a mapping that is no dict. CPython looks a key up among the arguments before it asks for the value.
+fn new_pairs(vm: &mut Vm, kwargs: &[Named], callee: &Value, mapping: &Value) -> Result<Vec<(Value, Value)>> {
+    let mut pairs = Vec::new();
+    for key in vm.mapping_keys(mapping)? {
+        if let Some(name) = key.as_str()
+            && kwargs.iter().any(|(known, _)| crate::object::str::same(known, name))
+        {
+            return Err(twice(vm, callee, name.as_str()));
+        }
+        let value = vm.get_item(mapping, &key)?;
+        pairs.push((key, value));
+    }
+    Ok(pairs)
 }
 
 fn add_keyword(vm: &mut Vm, kwargs: &mut Vec<Named>, callee: &Value, name: Rc<Str>, value: Value) -> Eval<()> {

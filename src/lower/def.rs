@@ -733,7 +733,7 @@ impl Vm {
     fn class_builder(&mut self, globals: &Rc<Dict>) -> Result<Option<Value>> {
         let key = self.name(sym::__build_class__).clone();
         let found = match self.own_builtins(globals) {
-            Some(own) => self.builtin_of(&own, &key)?,
+            Some(own) => self.name_in(&own, &key)?,
             None => self.builtins.get_str(&key),
         };
         match found {

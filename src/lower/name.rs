@@ -70,7 +70,7 @@ impl Lower<'_> {
             }
             Place::Namespace(slot) => {
                 let slot = slot as usize;
-                let global = Global::new(name.clone(), span);
+                let global = Global { behind: true, ..Global::new(name.clone(), span) };
                 Box::new(move |vm, frame| match namespace_get(vm, frame, slot, &name)? {
                     Some(value) => Ok(value),
                     None => global.value(vm, frame),
@@ -229,11 +229,7 @@ fn namespace_get(vm: &mut Vm, frame: &Frame, slot: usize, name: &Rc<Str>) -> Eva
         Value::Dict(dict) => Ok(dict.get_str(name)),
         other => {
             let namespace = other.clone();
-            match vm.get_item(&namespace, &Value::Str(name.clone())) {
-                Ok(value) => Ok(Some(value)),
-                Err(e) if e.is(&vm.types.KeyError) => Ok(None),
-                Err(e) => Err(e.into()),
-            }
+            Ok(vm.name_in(&namespace, name)?)
         }
     }
 }
@@ -322,10 +318,13 @@ impl GlobalCache {
         self.builtin.set(None);
     }
 
-    /// Finds out where the name is. Namespaces with builtins of their own are asked every time.
+    /// Finds out where the name is. Namespaces that have methods or builtins of their own are asked every time.
     #[cold]
     fn look_up(&self, vm: &mut Vm, globals: &Rc<Dict>, name: &Rc<Str>) {
         self.forget();
+        if vm.asked_globals(globals).is_some() {
+            return;
+        }
         if let Some(at) = globals.position_str(name) {
             self.global.set(Some(at as u32));
         } else if vm.own_builtins(globals).is_none() {
@@ -341,18 +340,48 @@ impl GlobalCache {
 pub(super) struct Global {
     name: Rc<Str>,
     span: Span,
+    /// Asked behind a namespace, which looks at the globals past what methods of its own they have.
+    behind: bool,
     cache: GlobalCache,
 }
 
 impl Global {
     pub(super) fn new(name: Rc<Str>, span: Span) -> Global {
-        Global { name, span, cache: GlobalCache::default() }
+        Global { name, span, behind: false, cache: GlobalCache::default() }
     }
 
     pub(super) fn value(&self, vm: &mut Vm, frame: &Frame) -> Eval<Value> {
         match self.at_hand(vm, frame) {
             Some(value) => Ok(value),
-            None => find_global(vm, &frame.function.globals, &self.name, &self.cache).at(self.span),
+            None => self.look_up(vm, &frame.function.globals).at(self.span),
+        }
+    }
+
+    #[cold]
+    fn look_up(&self, vm: &mut Vm, globals: &Rc<Dict>) -> Eval {
+        let name = &self.name;
+        self.cache.look_up(vm, globals, name);
+        if let Some((dict, at)) = self.cache.place(vm, globals) {
+            if let Some(value) = dict.get_cached(at as usize, name) {
+                return Ok(value);
+            }
+        }
+        let found = match vm.asked_globals(globals) {
+            Some(owner) if !self.behind => vm.name_in(&owner, name)?,
+            _ => globals.get_str(name),
+        };
+        if let Some(value) = found {
+            return Ok(value);
+        }
+        if let Some(own) = vm.own_builtins(globals) {
+            return vm.name_in(&own, name)?.ok_or_else(|| vm.name_error(name).into());
+        }
+        if let Some(value) = vm.builtins.get_str(name) {
+            return Ok(value);
+        }
+        match vm.namespace_spec(globals, name)? {
+            Some(made) => Ok(made),
+            None => Err(vm.name_error(name).into()),
         }
     }
 
@@ -420,29 +449,6 @@ impl Captured {
             Err(_) => unbound_free(vm, &self.name),
         };
         error.at(self.span).into()
-    }
-}
-
-#[cold]
-fn find_global(vm: &mut Vm, globals: &Rc<Dict>, name: &Rc<Str>, cache: &GlobalCache) -> Eval {
-    cache.look_up(vm, globals, name);
-    if let Some((dict, at)) = cache.place(vm, globals) {
-        if let Some(value) = dict.get_cached(at as usize, name) {
-            return Ok(value);
-        }
-    }
-    if let Some(value) = globals.get_str(name) {
-        return Ok(value);
-    }
-    if let Some(own) = vm.own_builtins(globals) {
-        return vm.builtin_of(&own, name)?.ok_or_else(|| vm.name_error(name).into());
-    }
-    if let Some(value) = vm.builtins.get_str(name) {
-        return Ok(value);
-    }
-    match vm.namespace_spec(globals, name)? {
-        Some(made) => Ok(made),
-        None => Err(vm.name_error(name).into()),
     }
 }
 

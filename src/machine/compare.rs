@@ -149,7 +149,7 @@ impl Vm {
     }
 
     /// What the class of one operand says; `None` is `NotImplemented`.
-    fn compare_side(&mut self, op: CmpOp, this: &Value, other: &Value) -> Result<Option<Value>> {
+    pub(super) fn compare_side(&mut self, op: CmpOp, this: &Value, other: &Value) -> Result<Option<Value>> {
         let result = match self.special(this, method(op)) {
             Special::Method(found @ (Value::Function(_) | Value::Native(_))) => {
                 self.call_found(&found, this, std::slice::from_ref(other))?

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::prelude::*;
 use crate::diagnostic::Diagnostic;
 use crate::machine::AsName;
+use crate::object::Instance;
 use crate::object::exception::Error;
 use crate::object::module::{Lazy, Module};
 use crate::source::Source;
@@ -406,6 +407,21 @@ impl Vm {
         }
     }
 
+    /// Notes that names in a namespace are asked of this object, a dict with methods of its own.
+    pub fn note_asked_globals(&mut self, globals: &Rc<Dict>, owner: &Rc<Instance>) {
+        let asked = &mut self.asked_globals;
+        asked.retain(|(dict, owner)| dict.strong_count() > 0 && owner.strong_count() > 0);
+        if !asked.iter().any(|(dict, _)| dict.as_ptr() == Rc::as_ptr(globals)) {
+            asked.push((Rc::downgrade(globals), Rc::downgrade(owner)));
+        }
+    }
+
+    /// The object that names in a namespace are asked of, if it is not the dict itself.
+    pub fn asked_globals(&self, globals: &Rc<Dict>) -> Option<Value> {
+        let known = self.asked_globals.iter().find(|(dict, _)| dict.as_ptr() == Rc::as_ptr(globals))?;
+        known.1.upgrade().map(Value::Instance)
+    }
+
     /// The builtins that code in a namespace was given instead of the common ones.
     pub fn own_builtins(&mut self, globals: &Dict) -> Option<Value> {
         match self.entry(globals, sym::__builtins__)? {
@@ -415,8 +431,8 @@ impl Vm {
         .filter(|own| !matches!(own, Value::Dict(own) if Rc::ptr_eq(own, &self.builtins)))
     }
 
-    /// A name in builtins that may be any mapping.
-    pub fn builtin_of(&mut self, own: &Value, name: &Rc<Str>) -> Result<Option<Value>> {
+    /// What a namespace that may be any mapping has under a name.
+    pub fn name_in(&mut self, own: &Value, name: &Rc<Str>) -> Result<Option<Value>> {
         if let Value::Dict(own) = own {
             return Ok(own.get_str(name));
         }
@@ -434,7 +450,7 @@ impl Vm {
         }
         let key = self.name(sym::__import__).clone();
         let function = match self.own_builtins(globals) {
-            Some(own) => self.builtin_of(&own, &key)?,
+            Some(own) => self.name_in(&own, &key)?,
             None => self.builtins.get_str(&key),
         };
         match function {

@@ -62,7 +62,7 @@ use smallvec::SmallVec;
 
 use crate::host::{Host, Limit};
 use crate::object::code::Code;
-use crate::object::{Dict, Error, Exception, Result, Str, Value};
+use crate::object::{Dict, Error, Exception, Instance, Result, Str, Value};
 use crate::source::Span;
 use crate::symbol::{Interner, Symbol};
 use types::Types;
@@ -178,6 +178,8 @@ pub struct Vm {
     pub outside: outside::Outside,
     /// What abstract classes said of others.
     pub abstract_answers: instance::AbstractAnswers,
+    /// Dicts with methods of their own that code has for globals: what holds their pairs, and they themselves.
+    asked_globals: Vec<(Weak<Dict>, Weak<Instance>)>,
     /// State of built-in modules, by type.
     extensions: Vec<(TypeId, Box<dyn Any>)>,
 }
@@ -273,6 +275,7 @@ impl Vm {
             threads: threads::Threads::default(),
             outside: outside::Outside::default(),
             abstract_answers: Default::default(),
+            asked_globals: Vec::new(),
             extensions: Vec::new(),
         };
         vm.sync_names();

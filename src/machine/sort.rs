@@ -10,6 +10,7 @@ use std::cmp::Ordering;
 
 use super::prelude::*;
 use crate::machine::compare::{compare_numbers, compare_plain_tuples, compare_text};
+use crate::syntax::ast::CmpOp;
 
 /// An item with the key it is sorted by; without one the item itself is the key.
 #[derive(Default)]
@@ -57,6 +58,17 @@ impl Vm {
             entries.reverse();
         }
         (result, entries)
+    }
+
+    /// `a < b` as sorting asks it: two objects of one class directly, and if that has no answer all over again.
+    fn sorts_before(&mut self, a: &Value, b: &Value) -> Result<bool> {
+        if let (Value::Instance(x), Value::Instance(y)) = (a, b)
+            && Rc::ptr_eq(&x.class(), &y.class())
+            && let Some(answer) = self.compare_side(CmpOp::Lt, a, b)?
+        {
+            return self.truth(&answer);
+        }
+        self.less(a, b)
     }
 
     fn merge_sort(&mut self, entries: &mut [Entry]) -> Result<()> {
@@ -159,7 +171,7 @@ impl Vm {
         loop {
             let (mut lefts, mut rights) = (0, 0);
             while lefts.max(rights) < *gallop {
-                if self.less(&m.entries[m.from].key, &m.left[m.at].key)? {
+                if self.sorts_before(&m.entries[m.from].key, &m.left[m.at].key)? {
                     m.take_right(1);
                     (lefts, rights) = (0, rights + 1);
                 } else {
@@ -209,7 +221,7 @@ impl Vm {
         loop {
             let (mut lefts, mut rights) = (0, 0);
             while lefts.max(rights) < *gallop {
-                if self.less(&m.right[m.last - 1].key, &m.entries[m.left - 1].key)? {
+                if self.sorts_before(&m.right[m.last - 1].key, &m.entries[m.left - 1].key)? {
                     m.take_left(1);
                     (lefts, rights) = (lefts + 1, 0);
                 } else {
@@ -253,12 +265,12 @@ impl Vm {
 
     /// Where a key belongs in a run, before its equals; looked for in growing steps from `hint`.
     fn gallop_left(&mut self, key: &Value, run: &[Entry], hint: usize) -> Result<usize> {
-        gallop(run, hint, |entry| self.less(&entry.key, key))
+        gallop(run, hint, |entry| self.sorts_before(&entry.key, key))
     }
 
     /// Where a key belongs in a run, behind its equals; looked for in growing steps from `hint`.
     fn gallop_right(&mut self, key: &Value, run: &[Entry], hint: usize) -> Result<usize> {
-        gallop(run, hint, |entry| Ok(!self.less(key, &entry.key)?))
+        gallop(run, hint, |entry| Ok(!self.sorts_before(key, &entry.key)?))
     }
 
     /// How many entries at the front are in order; a falling run is turned round, equal entries in it keep theirs.
@@ -269,7 +281,7 @@ impl Vm {
             return Ok(len);
         }
         if count > 1 {
-            if self.less(&entries[0].key, &entries[count - 1].key)? {
+            if self.sorts_before(&entries[0].key, &entries[count - 1].key)? {
                 return Ok(count);
             }
             // All equal so far, and now it falls: turned round twice they stay as they are.
@@ -278,10 +290,10 @@ impl Vm {
         count += 1;
         let mut equal = 0;
         while count < len {
-            if self.less(&entries[count].key, &entries[count - 1].key)? {
+            if self.sorts_before(&entries[count].key, &entries[count - 1].key)? {
                 entries[count - 1 - equal..count].reverse();
                 equal = 0;
-            } else if self.less(&entries[count - 1].key, &entries[count].key)? {
+            } else if self.sorts_before(&entries[count - 1].key, &entries[count].key)? {
                 break;
             } else {
                 equal += 1;
@@ -296,7 +308,7 @@ impl Vm {
     /// The first position from `from` on whose entry is less than the one before it.
     fn count_rising(&mut self, entries: &[Entry], from: usize) -> Result<usize> {
         let mut at = from;
-        while at < entries.len() && !self.less(&entries[at].key, &entries[at - 1].key)? {
+        while at < entries.len() && !self.sorts_before(&entries[at].key, &entries[at - 1].key)? {
             at += 1;
         }
         Ok(at)
@@ -308,7 +320,7 @@ impl Vm {
             let (mut low, mut high) = (0, at);
             while low < high {
                 let middle = low + (high - low) / 2;
-                if self.less(&entries[at].key, &entries[middle].key)? {
+                if self.sorts_before(&entries[at].key, &entries[middle].key)? {
                     high = middle;
                 } else {
                     low = middle + 1;

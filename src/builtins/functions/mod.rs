@@ -4,7 +4,7 @@ pub(super) mod attributes;
 mod files;
 mod iterate;
 mod numbers;
-mod site;
+pub(super) mod site;
 pub mod source;
 
 use crate::builtins::add_functions;

@@ -12,7 +12,7 @@ struct Helper;
 natives!(Quitter, Printer, Helper);
 
 const END_OF_FILE: &str = "Ctrl-D (i.e. EOF)";
-const COPYRIGHT: &str = "Copyright (c) 2026 the aio contributors";
+pub(in crate::builtins) const COPYRIGHT: &str = "Copyright (c) 2026 the aio contributors";
 const CREDITS: &str =
     "The aio contributors wrote it, in Rust. The language is that of the Python developers: see www.python.org.";
 const LICENSE: &str = "Type license() to see the full license text";

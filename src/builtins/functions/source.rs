@@ -296,10 +296,14 @@ fn namespaces(vm: &mut Vm, globals: &Value, locals: &Value, function: &str) -> R
     if dict.get_str(&builtins).is_none() {
         dict.set_str(&builtins, Value::Dict(vm.builtins.clone()));
     }
+    let own_access = has_own_access(vm, &globals);
+    if let (Value::Instance(owner), true) = (&globals, own_access) {
+        vm.note_asked_globals(&dict, owner);
+    }
     let locals = match locals.given() {
         Some(locals) if !locals.is(&globals) => locals.clone(),
         // Names at the top are asked of a dict with methods of its own.
-        _ if has_own_access(vm, &globals) => return Ok((dict, Some(globals))),
+        _ if own_access => return Ok((dict, Some(globals))),
         _ => return Ok((dict, None)),
     };
     check_mapping(vm, &locals, function)?;

@@ -272,6 +272,7 @@ pub(super) fn setup(vm: &mut Vm, module: &Rc<Module>) -> Result<()> {
             ("version_info", version_info),
             ("hexversion", Value::Int(0x030d_00f0)),
             ("api_version", Value::Int(1013)),
+            ("copyright", Value::str(crate::builtins::functions::site::COPYRIGHT)),
             ("implementation", implementation),
             ("platform", Value::str(platform())),
             ("byteorder", Value::str(if cfg!(target_endian = "big") { "big" } else { "little" })),
