@@ -114,11 +114,21 @@ impl Graph {
         }
         let renewing = registry::begin_renewing();
         let mut ages: Vec<_> = self.nodes.iter().map(registry::age_of).collect();
-        // What is written as `[f(), g()]` is made after its items, a function after its defaults; what an earlier collection
-        // has put behind others stands before its items there. Whatever was found later is looked at before.
+        // What is written as `[f(), g()]` is made after its items, a function after its defaults, a traceback after the
+        // variables of its frames; what an earlier collection has put behind others stands before its items there. Whatever
+        // was found later is looked at before.
         for (at, node) in self.nodes.iter().enumerate().rev() {
-            let is_made_of =
-                matches!(node, Value::List(_) | Value::Tuple(_) | Value::Dict(_) | Value::Set(_) | Value::Function(_));
+            let is_made_of = matches!(
+                node,
+                Value::List(_)
+                    | Value::Tuple(_)
+                    | Value::Dict(_)
+                    | Value::Set(_)
+                    | Value::Function(_)
+                    | Value::Exception(_)
+                    | Value::Traceback(_)
+                    | Value::Frame(_)
+            );
             if ages[at].is_none() && is_made_of {
                 let (mut oldest, mut newest) = (None, None);
                 let globals = if let Value::Function(function) = node { Some(&function.globals) } else { None };
@@ -135,6 +145,16 @@ impl Graph {
                     }
                     _ => newest.map(|(age, rank)| (age, rank.saturating_add(2))),
                 };
+            }
+        }
+        // A traceback and its frames are made when their exception is raised.
+        for (at, node) in self.nodes.iter().enumerate() {
+            if let (Some(age), Value::Exception(_) | Value::Traceback(_) | Value::Frame(_)) = (ages[at], node) {
+                references(node, self.parts, |child| {
+                    if let (Some(number), Value::Traceback(_) | Value::Frame(_)) = (self.number(child), child) {
+                        ages[number] = ages[number].max(Some(age));
+                    }
+                });
             }
         }
         let mut list: Vec<usize> = (0..ages.len()).filter(|&at| alive[at] && ages[at].is_some()).collect();
