@@ -114,18 +114,20 @@ fn refuse(
     if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 
-/// Compiles an input of a session, which may await at the top; `show` has the values of its expressions shown.
+/// Compiles an input of a session, which may await at the top; `show` has the values of its expressions shown, and
+/// `locals` says that it will run with a namespace for locals beside the globals.
 pub fn compile_interactive(
     vm: &mut Vm,
     source: &Rc<Source>,
     mut module: Module,
     mode: Mode,
+    locals: bool,
     show: bool,
 ) -> Result<Rc<Code>, Vec<Diagnostic>> {
     let (scopes, errors) = resolve::resolve(&mut module, source, &mut vm.interner, mode);
     vm.sync_names();
     refuse(vm, source, &module.warnings, &scopes, errors)?;
-    Ok(lower_module(vm, source, scopes, module, false, show, None))
+    Ok(lower_module(vm, source, scopes, module, locals, show, None))
 }
 
 /// Compiles the argument of `eval`.

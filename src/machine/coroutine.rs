@@ -5,6 +5,7 @@
 //! stands at an `Await` or `YieldFrom` step whose slot holds the next member, so the list can always be made anew from
 //! those links; that is done when a member was resumed on its own, which `chain_epoch` counts.
 
+use super::iter::Ending;
 use super::prelude::*;
 use crate::machine::links::{awaiting, forward};
 use crate::machine::passing::{Passing, suspend};
@@ -711,9 +712,11 @@ impl Vm {
         }
         if let Value::Iter(iter) = iterator {
             if value.is_none() {
-                return Ok(match self.advance(iter)? {
-                    Some(item) => Outcome::Yield(item),
-                    None => Outcome::Return(Value::None),
+                return Ok(match self.next_or_ending(iter)? {
+                    Ok(item) => Outcome::Yield(item),
+                    Err(Ending::Raised(error)) => Outcome::Return(self.stop_value(&error)),
+                    Err(Ending::Returned(value)) => Outcome::Return(value),
+                    Err(Ending::Plain | Ending::Unasked) => Outcome::Return(Value::None),
                 });
             }
         }

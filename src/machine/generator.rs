@@ -36,7 +36,7 @@ impl Vm {
         error: Error,
         throw: impl FnOnce(&mut Vm, Error) -> Result,
     ) -> Result {
-        if !matches!(args[0], Value::Class(_)) {
+        if matches!(args, [Value::Exception(_), Value::Unbound, ..]) {
             return throw(self, error);
         }
         let args = args.iter().take_while(|arg| !arg.is_unbound()).cloned().collect();

@@ -490,7 +490,7 @@ impl Vm {
     }
 
     /// Imports the submodules of a package among the names wanted from it.
-    fn import_submodules(&mut self, module: &Value, names: &[Value], from_all: bool) -> Result<()> {
+    pub fn import_submodules(&mut self, module: &Value, names: &[Value], from_all: bool) -> Result<()> {
         if names.is_empty() || self.get_attr_opt(module, sym::__path__)?.is_none() {
             return Ok(());
         }

@@ -10,6 +10,19 @@ use crate::object::class::Special;
 use crate::object::coroutine::Operation;
 use crate::object::iter::{DictPart, Iter, NativeIter, Pair, SharedIter};
 
+/// What an iterator has ended with, which the iterator that goes through it ends with as well.
+#[derive(Default)]
+pub(super) enum Ending {
+    /// Nobody has asked.
+    #[default]
+    Unasked,
+    Plain,
+    /// What a generator has returned.
+    Returned(Value),
+    /// The exception that said so.
+    Raised(Error),
+}
+
 impl Vm {
     /// `iter(value)`.
     pub fn iter(&mut self, value: &Value) -> Result {
@@ -154,13 +167,49 @@ impl Vm {
 
     fn next_special(&mut self, iterator: &Value) -> Result<Option<Value>> {
         match self.lookup_special(iterator, sym::__next__) {
-            Some(method) => match self.call_found(&method, iterator, &[]) {
-                Ok(value) => Ok(Some(value)),
-                Err(e) if e.is(&self.types.StopIteration) => Ok(None),
-                Err(e) => Err(e),
-            },
+            Some(method) => {
+                let result = self.call_found(&method, iterator, &[]);
+                self.or_end(result.map(Some))
+            }
             None => Err(self.not_an_iterator(iterator)),
         }
+    }
+
+    /// A result in which `StopIteration` means the end.
+    fn or_end<T>(&mut self, result: Result<Option<T>>) -> Result<Option<T>> {
+        match result {
+            Err(e) if e.is(&self.types.StopIteration) => {
+                self.ends_with(|| Ending::Raised(e));
+                Ok(None)
+            }
+            result => result,
+        }
+    }
+
+    /// Notes what an iterator ends with, if anybody asks.
+    #[inline]
+    pub(super) fn ends_with(&mut self, what: impl FnOnce() -> Ending) {
+        if !matches!(self.ending, Ending::Unasked) {
+            self.ending = what();
+        }
+    }
+
+    /// The next value of a built-in iterator, or what it ends with.
+    pub(super) fn next_or_ending(&mut self, iter: &Iter) -> Result<std::result::Result<Value, Ending>> {
+        let Iter::Native { .. } = iter else { return Ok(self.advance(iter)?.ok_or(Ending::Plain)) };
+        let outer = std::mem::replace(&mut self.ending, Ending::Plain);
+        let result = self.advance(iter);
+        let ending = std::mem::replace(&mut self.ending, outer);
+        Ok(result?.ok_or(ending))
+    }
+
+    /// The next value of a built-in iterator, or `StopIteration`: that of the iterator it goes through, if there is one.
+    pub fn next_or_stop(&mut self, iter: &Iter) -> Result {
+        self.next_or_ending(iter)?.map_err(|ending| match ending {
+            Ending::Raised(error) => error,
+            Ending::Returned(value) => self.stop_iteration(value),
+            Ending::Plain | Ending::Unasked => self.stop_iteration(Value::None),
+        })
     }
 
     /// Advances a built-in iterator.
@@ -173,19 +222,22 @@ impl Vm {
             Iter::List { list, owner, .. } => {
                 let done = (list.borrow_mut().take(), owner.take());
                 drop(done);
-                Ok(None)
             }
-            Iter::Range { .. } => Ok(None),
+            Iter::Range { .. } => {}
             Iter::Tuple { tuple, .. } => {
                 let done = tuple.borrow_mut().take();
                 drop(done);
-                Ok(None)
             }
-            _ => self.advance_other(iter),
+            _ => return self.advance_other(iter),
         }
+        self.ends_with(|| Ending::Plain);
+        Ok(None)
     }
 
     fn advance_other(&mut self, iter: &Iter) -> Result<Option<Value>> {
+        if !matches!(iter, Iter::Native { .. }) {
+            self.ends_with(|| Ending::Plain);
+        }
         match iter {
             Iter::Str { text, at } => Ok(self.next_char(text, at)),
             Iter::Dict { dict, at, size, left, what } => {
@@ -267,6 +319,7 @@ impl Vm {
     ) -> Result<Option<T>> {
         let held = state.borrow().clone();
         let Some(mut running) = held else { return Ok(None) };
+        let ends_plainly = running.ends_plainly();
         let goes_on = |running: &dyn NativeIter, result: &Result<Option<T>>| {
             matches!(result, Ok(Some(_)) | Err(_)) || running.outlives_end()
         };
@@ -289,11 +342,12 @@ impl Vm {
                 result
             }
         };
-        match result {
-            // Raised by what it calls: the end, as of any iterator.
-            Err(e) if e.is(&self.types.StopIteration) => Ok(None),
-            result => result,
+        // What it calls may raise the end, as any iterator.
+        let result = self.or_end(result);
+        if ends_plainly && matches!(result, Ok(None)) {
+            self.ends_with(|| Ending::Plain);
         }
+        result
     }
 
     /// The next value of an iterator for somebody who unpacks it at once.

@@ -178,6 +178,8 @@ pub struct Vm {
     pub outside: outside::Outside,
     /// What abstract classes said of others.
     pub abstract_answers: instance::AbstractAnswers,
+    /// What an iterator has ended with, if anybody asks.
+    ending: iter::Ending,
     /// Dicts with methods of their own that code has for globals: what holds their pairs, and they themselves.
     asked_globals: Vec<(Weak<Dict>, Weak<Instance>)>,
     /// State of built-in modules, by type.
@@ -275,6 +277,7 @@ impl Vm {
             threads: threads::Threads::default(),
             outside: outside::Outside::default(),
             abstract_answers: Default::default(),
+            ending: iter::Ending::default(),
             asked_globals: Vec::new(),
             extensions: Vec::new(),
         };

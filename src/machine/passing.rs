@@ -3,6 +3,7 @@
 //! is left to the driver of chains; see [`super::coroutine`].
 
 use super::coroutine::Next;
+use super::iter::Ending;
 use super::prelude::*;
 use crate::object::Eval;
 use crate::object::code::{NOWHERE, Pc, Step};
@@ -44,7 +45,14 @@ impl Vm {
                 passing => self.follow(generator, passing)?,
             },
         };
-        Ok(if let Outcome::Yield(value) = outcome { value } else { Value::Unbound })
+        Ok(match outcome {
+            Outcome::Yield(value) => value,
+            Outcome::Return(value) => {
+                self.ends_with(|| Ending::Returned(value));
+                Value::Unbound
+            }
+            _ => Value::Unbound,
+        })
     }
 
     /// [`Vm::resume`] in the plainest case, which is nearly all that happens to generators: a frame with nothing below it

@@ -175,6 +175,11 @@ pub trait NativeIter {
         None
     }
 
+    /// Whether it ends with a `StopIteration` of its own whatever the iterator it goes through has ended with.
+    fn ends_plainly(&self) -> bool {
+        false
+    }
+
     /// Whether its state is still asked for after its end.
     fn outlives_end(&self) -> bool {
         false

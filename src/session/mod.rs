@@ -321,6 +321,7 @@ impl Session {
             source,
             module,
             crate::resolve::Mode::Interactive,
+            false,
             show,
         )?;
         self.future_annotations = source.future_annotations.get();

@@ -111,11 +111,8 @@ impl NativeIter for Calls {
 fn next(vm: &mut Vm, args: &[Value]) -> Result {
     let [iterator, default] = args else { return Ok(Value::Unbound) };
     let result = match iterator {
-        Value::Iter(iter) => match vm.advance(iter)? {
-            Some(value) => return Ok(value),
-            None if !default.is_unbound() => return Ok(default.clone()),
-            None => Err(vm.stop_iteration(Value::None)),
-        },
+        Value::Iter(iter) if default.is_unbound() => return vm.next_or_stop(iter),
+        Value::Iter(iter) => return Ok(vm.advance(iter)?.unwrap_or_else(|| default.clone())),
         Value::Coroutine(generator) if generator.kind == Kind::Generator && !default.is_unbound() => {
             return Ok(vm.next(iterator)?.unwrap_or_else(|| default.clone()));
         }
@@ -361,6 +358,10 @@ impl SharedIter for Zip {
 }
 
 impl NativeIter for Zip {
+    fn ends_plainly(&self) -> bool {
+        self.strict
+    }
+
     fn shared(&self) -> Option<&dyn SharedIter> {
         Some(self)
     }

@@ -84,7 +84,7 @@ fn compile(vm: &mut Vm, source: &Rc<Source>, mode: Mode, locals: bool, awaits: b
         Mode::Single => match syntax::parse_module(source, &mut vm.interner) {
             Parsed::Complete(module) => match not_single(source, &module.body) {
                 Some(error) => Err(vec![error]),
-                None => lower::compile_interactive(vm, source, module, top, true),
+                None => lower::compile_interactive(vm, source, module, top, locals, true),
             },
             Parsed::Incomplete(errors) | Parsed::Invalid(errors) => match after_first_line(vm, source, &errors) {
                 Some(error) => Err(vec![error]),
@@ -417,7 +417,11 @@ fn run(vm: &mut Vm, code: &Rc<Code>, globals: &Rc<Dict>, locals: Option<Value>, 
         Some(again) => again.clone(),
         None => {
             let modes = vm.extension::<Modes>();
-            let mode = if modes.expressions.contains(&code.id.get()) { Mode::Eval } else { Mode::Exec };
+            let mode = match code.id.get() {
+                id if modes.expressions.contains(&id) => Mode::Eval,
+                id if modes.interactive.contains(&id) => Mode::Single,
+                _ => Mode::Exec,
+            };
             let compiled = compile(vm, &code.source, mode, true, false)?;
             let renamed = Rc::new(compiled.renamed(code.name.clone(), code.qualname.clone(), code.source.clone()));
             vm.register_code(&renamed);
@@ -443,6 +447,14 @@ fn import(vm: &mut Vm, args: &[Value]) -> Result {
             None => Rc::default(),
         },
     };
-    let names = if vm.truth(from_list)? { Some(vm.collect(from_list)?) } else { None };
-    vm.import_plain(&globals, name.as_str(), names.as_deref(), level)
+    if !vm.truth(from_list)? {
+        return vm.import_plain(&globals, name.as_str(), None, level);
+    }
+    let module = vm.import_plain(&globals, name.as_str(), Some(&[]), level)?;
+    // Only a package is asked for what it may still have to import.
+    if vm.get_attr_opt(&module, sym::__path__)?.is_some() {
+        let names = vm.collect(from_list)?;
+        vm.import_submodules(&module, &names, false)?;
+    }
+    Ok(module)
 }

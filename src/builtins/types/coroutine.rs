@@ -44,7 +44,11 @@ const RESUMED: &[Row] = &[
         "throw(type, value=<unrepresentable>, traceback=<unrepresentable>, /)",
         Value::as_coroutine,
         |vm, coroutine, args| {
-            let error = thrown(vm, "throw", args)?;
+            warn_about_three(vm, "throw", args)?;
+            let error = match vm.exception_to_throw(&args[1], &args[2], &args[3]) {
+                Err(refused) if !takes_anything(vm, coroutine)? => return Err(refused),
+                Ok(error) | Err(error) => error,
+            };
             vm.throw_given(&args[1..], error, |vm, error| vm.generator_throw(coroutine, error))
         }
     ),
@@ -167,6 +171,15 @@ fn text(vm: &mut Vm, what: &str, value: &Value) -> Result<Rc<Str>> {
 fn thrown(vm: &mut Vm, what: &str, args: &[Value]) -> Result<Error> {
     warn_about_three(vm, what, args)?;
     vm.exception_to_throw(&args[1], &args[2], &args[3])
+}
+
+/// Whether what makes no exception goes to an iterator that a generator delegates to and that has a `throw` of its own.
+fn takes_anything(vm: &mut Vm, coroutine: &Rc<Coroutine>) -> Result<bool> {
+    let mut inner = Value::Coroutine(coroutine.clone());
+    while let Value::Coroutine(coroutine) = inner {
+        inner = awaited_object(vm, &coroutine)?;
+    }
+    Ok(!inner.is_none() && vm.get_attr_opt(&inner, sym::throw)?.is_some())
 }
 
 fn warn_about_three(vm: &mut Vm, what: &str, args: &[Value]) -> Result<()> {

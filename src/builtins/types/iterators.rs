@@ -58,7 +58,7 @@ fn next(vm: &mut Vm, args: &[Value]) -> Result {
     let Value::Iter(iter) = args[0].unwrapped() else {
         return Err(crate::builtins::types::wrong_receiver(vm, &args[0]));
     };
-    vm.advance(iter)?.ok_or_else(|| vm.stop_iteration(Value::None))
+    vm.next_or_stop(iter)
 }
 
 /// How `copy` and `pickle` make the iterator anew: a callable, its arguments, and where the iterator stands.

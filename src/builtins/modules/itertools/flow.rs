@@ -195,6 +195,10 @@ impl SharedIter for Cycle {
 }
 
 impl NativeIter for Cycle {
+    fn ends_plainly(&self) -> bool {
+        true
+    }
+
     fn shared(&self) -> Option<&dyn SharedIter> {
         Some(self)
     }
@@ -357,6 +361,10 @@ impl SharedIter for Chain {
 }
 
 impl NativeIter for Chain {
+    fn ends_plainly(&self) -> bool {
+        true
+    }
+
     fn shared(&self) -> Option<&dyn SharedIter> {
         Some(self)
     }
@@ -688,6 +696,10 @@ impl SharedIter for ZipLongest {
 }
 
 impl NativeIter for ZipLongest {
+    fn ends_plainly(&self) -> bool {
+        true
+    }
+
     fn shared(&self) -> Option<&dyn SharedIter> {
         Some(self)
     }
@@ -732,6 +744,10 @@ impl SharedIter for Batched {
 }
 
 impl NativeIter for Batched {
+    fn ends_plainly(&self) -> bool {
+        true
+    }
+
     fn shared(&self) -> Option<&dyn SharedIter> {
         Some(self)
     }

@@ -89,6 +89,10 @@ impl SharedIter for GroupBy {
 }
 
 impl NativeIter for GroupBy {
+    fn ends_plainly(&self) -> bool {
+        true
+    }
+
     fn shared(&self) -> Option<&dyn SharedIter> {
         Some(self)
     }
@@ -172,6 +176,10 @@ struct Source {
 }
 
 impl NativeIter for Tee {
+    fn ends_plainly(&self) -> bool {
+        true
+    }
+
     fn next(&mut self, vm: &mut Vm) -> Result<Option<Value>> {
         let known = self.at.item.borrow().clone();
         let item = match known {
