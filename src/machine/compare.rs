@@ -9,7 +9,7 @@ use num_bigint::BigInt;
 
 use super::prelude::*;
 use crate::machine::ops::{is_object, same_class};
-use crate::machine::sequence::bytes_of;
+use crate::machine::sequence::{bytes_of, with_bytes};
 use crate::machine::{generic, views};
 use crate::object::class::Special;
 use crate::object::instance::Payload;
@@ -91,6 +91,13 @@ impl Vm {
                     CmpOp::Eq => x == y,
                     CmpOp::NotEq => x != y,
                     op => holds(op, compare_text(x, y)),
+                }));
+            }
+            (Value::Bytes(x), Value::Bytes(y)) => {
+                return Ok(Value::bool(match op {
+                    CmpOp::Eq => x[..] == y[..],
+                    CmpOp::NotEq => x[..] != y[..],
+                    op => holds(op, x[..].cmp(&y[..])),
                 }));
             }
             (Value::Tuple(x), Value::Tuple(y)) => {
@@ -228,7 +235,8 @@ impl Vm {
             }
             (Value::Set(x), Value::Set(y)) => self.compare_sets(op, x, y).map(Compared::Bool),
             (Value::Bytes(_) | Value::ByteArray(_), Value::Bytes(_) | Value::ByteArray(_)) => {
-                Ok(Compared::Bool(holds(op, bytes_of(a).cmp(&bytes_of(b)))))
+                let order = with_bytes(a, |x| with_bytes(b, |y| x.cmp(y)));
+                Ok(order.flatten().map_or(Compared::Unknown, |order| Compared::Bool(holds(op, order))))
             }
             // A view of bytes is ordered by the other side.
             (Value::ByteArray(_), Value::Instance(_)) | (Value::Instance(_), Value::ByteArray(_)) if !equality => {
@@ -427,12 +435,13 @@ pub fn compare_text(a: &Str, b: &Str) -> Ordering {
     }
 }
 
-/// Whether two values are equal, if they are numbers or text of one type.
+/// Whether two values are equal, if they are numbers, texts or bytes of one type.
 fn plainly_equal(x: &Value, y: &Value) -> Option<bool> {
     match (x, y) {
         (Value::Int(x), Value::Int(y)) => Some(x == y),
         (Value::Float(x), Value::Float(y)) if !x.get().is_nan() => Some(x.get() == y.get()),
         (Value::Str(x), Value::Str(y)) => Some(x == y),
+        (Value::Bytes(x), Value::Bytes(y)) => Some(x[..] == y[..]),
         _ => None,
     }
 }
@@ -446,24 +455,26 @@ fn plainly_alike(x: &[Value], y: &[Value]) -> usize {
     x.iter().zip(y).take_while(alike).count()
 }
 
-/// How two numbers, texts or tuples of these compare, where the machine need not be asked.
+/// How two numbers, texts, bytes or tuples of these compare, where the machine need not be asked.
 #[inline]
 pub fn plain_order(a: &Value, b: &Value) -> Option<Ordering> {
     match (a, b) {
         (Value::Int(x), Value::Int(y)) => Some(x.cmp(y)),
         (Value::Float(x), Value::Float(y)) => x.get().partial_cmp(&y.get()),
         (Value::Str(x), Value::Str(y)) => Some(compare_text(x, y)),
+        (Value::Bytes(x), Value::Bytes(y)) => Some(x[..].cmp(&y[..])),
         (Value::Tuple(x), Value::Tuple(y)) => compare_plain_tuples(x, y),
         _ => None,
     }
 }
 
-/// How tuples compare whose first items that differ are numbers or text; `None` if the machine has to be asked.
+/// How tuples compare whose first items that differ are numbers, texts or bytes; `None` if the machine has to be asked.
 pub fn compare_plain_tuples(a: &Tuple, b: &Tuple) -> Option<Ordering> {
     for (x, y) in a.iter().zip(b.iter()) {
         let order = match (x, y) {
             (Value::Int(x), Value::Int(y)) => x.cmp(y),
             (Value::Str(x), Value::Str(y)) => compare_text(x, y),
+            (Value::Bytes(x), Value::Bytes(y)) => x[..].cmp(&y[..]),
             (Value::None, Value::None) => Ordering::Equal,
             (x, y) => compare_numbers(x, y)??,
         };

@@ -3,7 +3,7 @@
 use super::prelude::*;
 use crate::machine::hash::contains_at_once;
 use crate::machine::ops::is_object;
-use crate::machine::sequence::bytes_of;
+use crate::machine::sequence::with_bytes;
 use crate::machine::views;
 use crate::object::class::Special;
 use crate::object::instance::{Instance, Native};
@@ -174,16 +174,15 @@ impl Vm {
     }
 
     fn bytes_contain(&mut self, container: &Value, item: &Value) -> Result<bool> {
-        let bytes = bytes_of(container).unwrap_or_default();
-        match self.index_opt(item) {
-            Ok(Some(Value::Int(n @ 0..=255))) => Ok(bytes.contains(&(n as u8))),
-            Ok(Some(_)) => Err(self.value_error("byte must be in range(0, 256)")),
+        let found = match self.index_opt(item) {
+            Ok(Some(Value::Int(n @ 0..=255))) => with_bytes(container, |bytes| Some(bytes.contains(&(n as u8)))),
+            Ok(Some(_)) => return Err(self.value_error("byte must be in range(0, 256)")),
             // What makes no number may be bytes, however it failed.
-            Ok(None) | Err(_) => match bytes_of(item) {
-                Some(part) => Ok(part.is_empty() || bytes.windows(part.len()).any(|window| window == part)),
-                None => Err(self.bytes_required(item)),
-            },
-        }
+            Ok(None) | Err(_) => with_bytes(container, |bytes| {
+                with_bytes(item, |part| part.is_empty() || bytes.windows(part.len()).any(|window| window == part))
+            }),
+        };
+        found.flatten().ok_or_else(|| self.bytes_required(item))
     }
 
     fn contains_by_iteration(&mut self, container: &Value, item: &Value) -> Result<bool> {
@@ -206,16 +205,17 @@ impl Vm {
     }
 }
 
-/// Whether a text or a number is among items that all are texts and numbers up to there.
+/// Whether a text, bytes or a number is among items that all are such up to there.
 fn is_among(items: &[Value], item: &Value) -> Option<bool> {
-    if !matches!(item, Value::Int(_) | Value::Str(_)) {
+    if !matches!(item, Value::Int(_) | Value::Str(_) | Value::Bytes(_)) {
         return None;
     }
     for element in items {
         match (element, item) {
             (Value::Int(x), Value::Int(y)) if x == y => return Some(true),
             (Value::Str(x), Value::Str(y)) if x == y => return Some(true),
-            (Value::Int(_) | Value::Str(_), _) => {}
+            (Value::Bytes(x), Value::Bytes(y)) if x[..] == y[..] => return Some(true),
+            (Value::Int(_) | Value::Str(_) | Value::Bytes(_), _) => {}
             _ => return None,
         }
     }

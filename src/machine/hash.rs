@@ -7,8 +7,10 @@
 use std::cell::RefCell;
 
 use super::prelude::*;
+use crate::machine::hooks::Hooks;
 use crate::machine::{generic, views};
 use crate::object::class::Special;
+use crate::object::containers::Bytes;
 use crate::object::instance::Instance;
 use crate::object::iter::Pair;
 use crate::object::table::{Entry, Found, Same, Search, Table};
@@ -46,7 +48,7 @@ impl Vm {
     #[inline(never)]
     fn hash_general(&mut self, value: &Value) -> Result<(i64, bool)> {
         let fixed = |hash| Ok((hash, false));
-        if let Some(hash) = self.hash_at_once(value, &mut { PLAIN_TUPLES }) {
+        if let Some(hash) = plain_hash(value, &mut { PLAIN_TUPLES }) {
             return fixed(hash);
         }
         match value {
@@ -54,14 +56,6 @@ impl Vm {
             // That is not a number.
             Value::Float(_) => fixed(identity(value)),
             Value::Complex(z) => fixed(hashes::hash_complex(z.0, z.1)),
-            Value::Bytes(bytes) => {
-                if let Some(hash) = bytes.hash.get() {
-                    return fixed(hash);
-                }
-                let hash = hashes::hash_bytes(bytes);
-                bytes.hash.set(Some(hash));
-                fixed(hash)
-            }
             Value::Tuple(items) => {
                 let items = items.clone();
                 self.hash_all(&items)
@@ -107,11 +101,6 @@ impl Vm {
         }
     }
 
-    /// The hash of what is made of texts, numbers and so many tuples alone, which may be of a class of their own.
-    fn hash_at_once(&self, value: &Value, tuples: &mut u32) -> Option<i64> {
-        plain_hash(value, tuples, &|instance| !self.hooks(&instance.class()).has_hash())
-    }
-
     /// Whether the hash of a key, which is known, was that of its identity.
     pub fn is_hashed_by_identity(&mut self, key: &Value) -> Result<bool> {
         match key {
@@ -150,6 +139,8 @@ impl Vm {
             Special::Builtin => match value {
                 Value::Instance(instance) => match instance.inner() {
                     Some(inner) => {
+                        // What its class does is known from now on: the next time it is found at once.
+                        self.hooks(&instance.class());
                         let inner = inner.clone();
                         match &inner {
                             Value::List(_) | Value::Dict(_) | Value::Set(_) | Value::ByteArray(_) if !matches!(&inner, Value::Set(set) if set.frozen) => {
@@ -597,29 +588,42 @@ fn find_next<V>(table: &Table<V>, search: &mut Search, hash: i64, key: &Value) -
     table.find_next(search, hash, |stored| same(stored, key, PLAIN_DEPTH))
 }
 
-/// The hash of what is made of texts, numbers and so many tuples alone; `is_tuple` says of which instances of classes
-/// derived from `tuple` that holds too.
-fn plain_hash(value: &Value, tuples: &mut u32, is_tuple: &impl Fn(&Instance) -> bool) -> Option<i64> {
-    let items = match value {
+/// The items of a tuple, and of an instance of a class derived from `tuple` that is known to hash and compare as it does.
+#[inline]
+fn tuple_items(value: &Value) -> Option<&Rc<Tuple>> {
+    match value {
+        Value::Tuple(items) => Some(items),
+        Value::Instance(instance) => match instance.inner() {
+            Some(Value::Tuple(items)) if is_plain_tuple(instance) => Some(items),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn is_plain_tuple(instance: &Instance) -> bool {
+    Hooks::known(&instance.class()).is_some_and(|hooks| !hooks.has(Hooks::HASH | Hooks::EQ))
+}
+
+/// The hash of what is made of texts, bytes, numbers and so many tuples alone, which may be of a class of their own.
+fn plain_hash(value: &Value, tuples: &mut u32) -> Option<i64> {
+    match value {
         Value::Str(text) => return Some(text.hash()),
         Value::Int(n) => return Some(hashes::hash_i64(*n)),
+        Value::Bytes(bytes) => return Some(bytes.hash()),
         Value::None => return Some(NONE),
         Value::Bool(b) => return Some(i64::from(b.get())),
         Value::Float(x) if !x.get().is_nan() => return Some(hashes::hash_float(x.get())),
-        Value::Tuple(items) => items,
-        Value::Instance(instance) => match instance.inner() {
-            Some(Value::Tuple(items)) if is_tuple(instance) => items,
-            _ => return None,
-        },
-        _ => return None,
-    };
+        _ => {}
+    }
+    let items = tuple_items(value)?;
     *tuples = tuples.checked_sub(1)?;
     let mut known = true;
     let hash = hashes::hash_tuple(items.iter().map_while(|item| {
         let hash = match item {
             Value::Int(n) => Some(hashes::hash_i64(*n)),
             Value::Str(text) => Some(text.hash()),
-            item => plain_hash(item, tuples, is_tuple),
+            item => plain_hash(item, tuples),
         };
         known = hash.is_some();
         hash
@@ -633,18 +637,21 @@ fn hash_of_plain(key: &Value) -> Option<i64> {
     match key {
         Value::Str(text) => Some(text.hash()),
         Value::Int(n) => Some(hashes::hash_i64(*n)),
-        Value::Tuple(_) => plain_hash(key, &mut { PLAIN_TUPLES }, &|_| false),
+        Value::Bytes(bytes) => Some(bytes.hash()),
+        Value::Tuple(_) | Value::Instance(_) => plain_hash(key, &mut { PLAIN_TUPLES }),
         _ => None,
     }
 }
 
-/// Where a text, a small integer or a tuple of such stands; for any other key the answer is to ask.
+/// Where a text, bytes, a small integer or a tuple of such stands; for any other key the answer is to ask.
 #[inline]
 fn find_at_once<V>(table: &Table<V>, key: &Value) -> Found {
     match key {
         Value::Str(text) => find_text(table, text, key),
         Value::Int(n) => find_int(table, *n, key),
-        Value::Tuple(items) => find_tuple(table, items, key),
+        Value::Tuple(_) => find_tuple(table, key),
+        Value::Instance(instance) if is_plain_tuple(instance) => find_tuple(table, key),
+        Value::Bytes(bytes) => find_bytes(table, bytes, key),
         _ => Found::Ask(0),
     }
 }
@@ -678,12 +685,18 @@ fn find_int<V>(table: &Table<V>, n: i64, key: &Value) -> Found {
 }
 
 #[inline(never)]
-fn find_tuple<V>(table: &Table<V>, items: &Rc<Tuple>, key: &Value) -> Found {
-    let Some(hash) = hash_of_plain(key) else { return Found::Ask(0) };
-    table.find(hash, |stored| match stored {
-        Value::Tuple(other) => same_items(other, items, PLAIN_DEPTH),
+fn find_bytes<V>(table: &Table<V>, bytes: &Rc<Bytes>, key: &Value) -> Found {
+    table.find(bytes.hash(), |stored| match stored {
+        Value::Bytes(other) if Rc::ptr_eq(bytes, other) || bytes[..] == other[..] => Same::Yes,
+        Value::Bytes(_) => Same::No,
         other => same(other, key, PLAIN_DEPTH),
     })
+}
+
+#[inline(never)]
+fn find_tuple<V>(table: &Table<V>, key: &Value) -> Found {
+    let Some(hash) = hash_of_plain(key) else { return Found::Ask(0) };
+    table.find(hash, |stored| same(stored, key, PLAIN_DEPTH))
 }
 
 /// [`same`] for tuples.
@@ -707,13 +720,18 @@ fn same(a: &Value, b: &Value, depth: u32) -> Same {
     match (a, b) {
         (Value::Str(x), Value::Str(y)) => known(Rc::ptr_eq(x, y) || x.as_str() == y.as_str()),
         (Value::Int(x), Value::Int(y)) => known(x == y),
+        (Value::Bytes(x), Value::Bytes(y)) => known(Rc::ptr_eq(x, y) || x[..] == y[..]),
         (a, b) if a.is(b) => Same::Yes,
         (Value::Float(x), Value::Float(y)) => known(x.get() == y.get()),
         (Value::BigInt(x), Value::BigInt(y)) => known(x == y),
-        (Value::Bytes(x), Value::Bytes(y)) => known(x[..] == y[..]),
         (Value::None | Value::Str(_) | Value::Bytes(_), Value::None | Value::Str(_) | Value::Int(_))
         | (Value::Int(_), Value::None | Value::Str(_)) => Same::No,
-        (Value::Tuple(x), Value::Tuple(y)) if depth > 0 => same_items(x, y, depth),
+        (Value::Tuple(_) | Value::Instance(_), Value::Tuple(_) | Value::Instance(_)) if depth > 0 => {
+            match (tuple_items(a), tuple_items(b)) {
+                (Some(x), Some(y)) => same_items(x, y, depth),
+                _ => Same::Unknown,
+            }
+        }
         _ => Same::Unknown,
     }
 }

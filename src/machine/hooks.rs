@@ -24,7 +24,7 @@ impl Hooks {
     pub(super) const GETITEM: u16 = 256;
     pub(super) const SETITEM: u16 = 512;
     pub(super) const CONTAINS: u16 = 1024;
-    /// An `__eq__` or `__ne__` that is not `object`'s.
+    /// An `__eq__` or `__ne__` that is not `object`'s, nor `tuple`'s in a class derived from that.
     pub(super) const EQ: u16 = 2048;
     /// A `__hash__` that is not `tuple`'s.
     pub(super) const HASH: u16 = 4096;
@@ -62,8 +62,11 @@ impl Hooks {
         self.has(Hooks::EQ)
     }
 
-    pub(super) fn has_hash(self) -> bool {
-        self.has(Hooks::HASH)
+    /// What a class does, if it has been asked since it was last changed.
+    #[inline]
+    pub(super) fn known(class: &Class) -> Option<Hooks> {
+        let (version, known) = class.hooks.get();
+        (version == class.version.get()).then_some(Hooks(known))
     }
 
     /// Whether script code says what `__class__` is.
@@ -80,8 +83,7 @@ impl Vm {
     /// What the class of an object does about attributes.
     #[inline]
     pub(super) fn hooks(&self, class: &Class) -> Hooks {
-        let (version, known) = class.hooks.get();
-        if version == class.version.get() { Hooks(known) } else { self.find_hooks(class) }
+        Hooks::known(class).unwrap_or_else(|| self.find_hooks(class))
     }
 
     #[cold]
@@ -100,6 +102,8 @@ impl Vm {
                 found |= bit;
             }
         }
+        let types = &self.types;
+        let comparing = if class.is_subclass(&types.tuple) { &types.tuple } else { &types.object };
         let base = self.container_of(class).unwrap_or(&self.types.dict);
         for (name, bit, class) in [
             (sym::__getitem__, Hooks::GETITEM, base),
@@ -107,8 +111,8 @@ impl Vm {
             (sym::__contains__, Hooks::CONTAINS, base),
             (sym::__len__, Hooks::OWN_LEN, base),
             (sym::__iter__, Hooks::ITER, base),
-            (sym::__eq__, Hooks::EQ, &self.types.object),
-            (sym::__ne__, Hooks::EQ, &self.types.object),
+            (sym::__eq__, Hooks::EQ, comparing),
+            (sym::__ne__, Hooks::EQ, comparing),
             (sym::__hash__, Hooks::HASH, &self.types.tuple),
         ] {
             if !matches!(has(name), Some(Value::Native(native)) if native.is_of(class)) {

@@ -99,7 +99,11 @@ impl Vm {
                 }
             }
             (Value::Str(x), Value::Str(y)) if op == BinOp::Add => return self.concat_text(x, y),
-            (Value::List(_), Value::List(_)) | (Value::Tuple(_), Value::Tuple(_)) if op == BinOp::Add => {
+            (Value::List(_), Value::List(_))
+            | (Value::Tuple(_), Value::Tuple(_))
+            | (Value::Bytes(_), Value::Bytes(_))
+                if op == BinOp::Add =>
+            {
                 if let Some(joined) = self.sequence_binary(op, a, b)? {
                     return Ok(joined);
                 }

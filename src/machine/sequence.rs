@@ -3,7 +3,7 @@
 use super::prelude::*;
 use crate::machine::{generic, sets, views};
 use crate::object::List;
-use crate::object::containers::ByteArray;
+use crate::object::containers::{ByteArray, Bytes};
 use crate::syntax::ast::BinOp;
 
 /// Text longer than this, in bytes, is not made.
@@ -124,12 +124,20 @@ impl Vm {
                 Value::tuple(x.iter().chain(y.iter()).cloned().collect::<Vec<_>>())
             }
             (left @ (Value::Bytes(_) | Value::ByteArray(_)), right) => {
-                let (Some(x), Some(y)) = (bytes_of(left), bytes_of(right)) else {
+                let joined: Option<Option<Result>> = with_bytes(left, |x| {
+                    with_bytes(right, |y| {
+                        self.check_size(x.len() + y.len())?;
+                        Ok(match left {
+                            Value::Bytes(_) => Value::Bytes(Rc::new(Bytes::joined(x, y))),
+                            _ => bytes_like(left, [x, y].concat()),
+                        })
+                    })
+                });
+                let Some(joined) = joined.flatten() else {
                     let (kind, found) = (self.type_name(a), self.type_name(b));
                     return Err(self.type_error(format!("can't concat {found} to {kind}")));
                 };
-                self.check_size(x.len() + y.len())?;
-                bytes_like(left, [x, y].concat())
+                joined?
             }
             (Value::Str(_), _) => return Err(self.cannot_concat("str", b)),
             (Value::List(_), _) => return Err(self.cannot_concat("list", b)),
@@ -325,10 +333,15 @@ pub fn is_sequence(value: &Value) -> bool {
 
 /// The bytes of anything that has some, copied out.
 pub fn bytes_of(value: &Value) -> Option<Vec<u8>> {
+    with_bytes(value, <[u8]>::to_vec)
+}
+
+/// What comes of the bytes of anything that has some; they may not be changed meanwhile.
+pub fn with_bytes<T>(value: &Value, with: impl FnOnce(&[u8]) -> T) -> Option<T> {
     match value.unwrapped() {
-        Value::Instance(instance) => instance.native_data().and_then(|data| data.buffer()),
-        Value::Bytes(bytes) => Some(bytes.to_vec()),
-        Value::ByteArray(array) => Some(array.bytes.borrow().clone()),
+        Value::Instance(instance) => instance.native_data().and_then(|data| data.buffer()).map(|bytes| with(&bytes)),
+        Value::Bytes(bytes) => Some(with(bytes)),
+        Value::ByteArray(array) => Some(with(&array.bytes.borrow())),
         _ => None,
     }
 }

@@ -295,13 +295,41 @@ impl Drop for Set {
 }
 
 pub struct Bytes {
-    bytes: Box<[u8]>,
-    pub hash: Cell<Option<i64>>,
+    /// Few of them are kept here.
+    bytes: SmallVec<[u8; Bytes::FEW]>,
+    /// `hash()`; 0 until computed (and, harmlessly, for the few whose hash is 0).
+    hash: Cell<i64>,
 }
 
 impl Bytes {
-    pub fn new(bytes: impl Into<Box<[u8]>>) -> Bytes {
-        Bytes { bytes: bytes.into(), hash: Cell::new(None) }
+    const FEW: usize = 16;
+
+    pub fn new(bytes: impl AsRef<[u8]> + Into<Vec<u8>>) -> Bytes {
+        let few = bytes.as_ref();
+        let bytes = if few.len() <= Bytes::FEW {
+            SmallVec::from_slice(few)
+        } else {
+            let mut many = bytes.into();
+            many.shrink_to_fit();
+            SmallVec::from_vec(many)
+        };
+        Bytes { bytes, hash: Cell::new(0) }
+    }
+
+    /// Those of two after each other.
+    pub fn joined(a: &[u8], b: &[u8]) -> Bytes {
+        let mut bytes = SmallVec::with_capacity(a.len() + b.len());
+        bytes.extend_from_slice(a);
+        bytes.extend_from_slice(b);
+        Bytes { bytes, hash: Cell::new(0) }
+    }
+
+    #[inline]
+    pub fn hash(&self) -> i64 {
+        if self.hash.get() == 0 {
+            self.hash.set(crate::text::hash::hash_bytes(&self.bytes));
+        }
+        self.hash.get()
     }
 }
 

@@ -104,7 +104,7 @@ impl Value {
         Value::Str(Rc::new(Str::new(text)))
     }
 
-    pub fn bytes(bytes: impl Into<Box<[u8]>>) -> Value {
+    pub fn bytes(bytes: impl AsRef<[u8]> + Into<Vec<u8>>) -> Value {
         Value::Bytes(Rc::new(Bytes::new(bytes)))
     }
 

@@ -389,8 +389,11 @@ fn add_all(vm: &mut Vm, spec: &Spec, module: &Module) {
     module.dict.set_str(&all, Value::list(names));
 }
 
-/// Loads the page that defines a name.
+/// Loads the page that defines a name; none defines what a module is asked for by every import, as `__path__`.
 fn load_page(vm: &mut Vm, module: &Rc<Module>, name: &Rc<Str>) -> Result<Option<Value>> {
+    if name.as_str().starts_with("__") {
+        return Ok(None);
+    }
     let of = module.name.borrow().clone();
     let page = spec(&of)
         .and_then(|spec| spec.pages.iter().find(|page| page.lazy && page.names().any(|known| known == name.as_str())));
