@@ -787,7 +787,8 @@ impl Vm {
         }
     }
 
-    pub(super) fn plain_getattribute(&self, class: &Rc<Class>) -> bool {
+    /// Whether a class leaves the access to attributes to `object`.
+    pub fn plain_getattribute(&self, class: &Rc<Class>) -> bool {
         !self.hooks(class).has_getattribute()
     }
 }
@@ -830,7 +831,7 @@ pub fn own_attr(value: &Value, name: &Rc<Str>) -> Option<Value> {
 }
 
 /// Sets or deletes an attribute of the object itself: whether that was possible, or `None` if it has none of its own.
-fn set_own_attr(value: &Value, class: &Rc<Class>, name: &Rc<Str>, new: Option<Value>) -> Option<bool> {
+pub fn set_own_attr(value: &Value, class: &Rc<Class>, name: &Rc<Str>, new: Option<Value>) -> Option<bool> {
     if let Some(new) = &new {
         gc::stored_into(value, new);
     }

@@ -154,16 +154,16 @@ impl Entry {
 
     /// What an instance of this entry's shape has or gets from its class: a function as a bound method.
     fn get(&self, attrs: &AttrCell, value: &Value, name: &Rc<Str>) -> Option<Value> {
-        if self.shape.get() == NO_ID {
-            if let Some(own) = attrs.look(|attrs| attrs.get(name)) {
-                return Some(own);
-            }
-        } else if self.slot.get() == VOLATILE {
-            return self.in_holder(name);
-        } else if self.slot.get() == STATIC {
-            return Some(self.value.borrow().get()).filter(|found| !found.is_unbound());
-        } else if self.slot.get() != IN_CLASS {
-            return self.own(attrs);
+        let in_dict = self.shape.get() == NO_ID;
+        if in_dict && let Some(own) = attrs.look(|attrs| attrs.get(name)) {
+            return Some(own);
+        }
+        match self.slot.get() {
+            STATIC => return Some(self.value.borrow().get()).filter(|found| !found.is_unbound()),
+            CLASS_METHOD => return None,
+            VOLATILE if !in_dict => return self.in_holder(name),
+            slot if !in_dict && slot != IN_CLASS => return self.own(attrs),
+            _ => {}
         }
         match self.value.borrow().get() {
             Value::Unbound => None,

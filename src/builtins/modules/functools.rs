@@ -3,7 +3,8 @@
 use super::support::{class_given, define, export, items, keywords, natives, this};
 use crate::builtins::prelude::*;
 use crate::builtins::types::special;
-use crate::object::function::BoundMethod;
+use crate::machine::attr::{own_attr, set_own_attr};
+use crate::object::function::{BoundMethod, Descriptor};
 use crate::syntax::ast::CmpOp;
 
 pub(super) const FUNCTIONS: &[Row] = &[
@@ -27,7 +28,33 @@ pub(super) const FUNCTIONS: &[Row] = &[
         let positional = vm.collect(&args[0])?;
         Ok(key_of(vm, &positional, &keywords(&args[1]), typed))
     }),
+    native("_own(obj, name, default, /)", |vm, args| {
+        Ok(match kept(vm, &args[0], &args[1]) {
+            Some(name) => own_attr(&args[0], &name).unwrap_or_else(|| args[2].clone()),
+            None => Value::NotImplemented,
+        })
+    }),
+    native("_set_own(obj, name, value, /)", |vm, args| {
+        if let Some(name) = kept(vm, &args[0], &args[1]) {
+            let class = vm.class_of(&args[0]);
+            set_own_attr(&args[0], &class, &name, Some(args[2].clone()));
+        }
+        Ok(Value::None)
+    }),
 ];
+
+/// The name of an attribute of an instance whose `__dict__` nobody has replaced: it need not be made to look into it.
+fn kept(vm: &mut Vm, object: &Value, name: &Value) -> Option<Rc<Str>> {
+    let Value::Instance(instance) = object else { return None };
+    let class = instance.class();
+    let own_dict = class.lookup(vm.name(sym::__dict__));
+    let is_common = match own_dict {
+        Some(Value::Descriptor(descriptor)) => matches!(*descriptor, Descriptor::GetSet { .. }),
+        found => found.is_none(),
+    };
+    let is_kept = is_common && class.has_dict.get() && vm.plain_getattribute(&class);
+    name.as_str().filter(|_| is_kept).map(|name| vm.intern_str(name))
+}
 
 /// Natives whose module CPython calls `_functools`.
 const ACCELERATED: &[Row] = &[

@@ -274,7 +274,7 @@ impl Vm {
                         return Ok(Method::Unbound(found));
                     }
                 }
-                slot @ (STATIC | CLASS_METHOD) => {
+                slot @ (STATIC | CLASS_METHOD) if shape != NO_ID || own_attr(value, name).is_none() => {
                     let found = entry.value.borrow().get();
                     if !found.is_unbound() {
                         return Ok(if slot == STATIC { Method::Bound(found) } else { Method::OfClass(found) });
@@ -318,7 +318,7 @@ impl Vm {
                 return Ok(Method::Unbound(method));
             }
             if let Some(Value::Descriptor(descriptor)) = &found {
-                if shape != NO_ID && own_attr(value, name).is_none() {
+                if own_attr(value, name).is_none() {
                     match &**descriptor {
                         Descriptor::StaticMethod(function, _) => {
                             cache.room(shape).remember(version, shape, STATIC, function);
