@@ -360,7 +360,7 @@ impl Lower<'_> {
             span,
             None,
             |lower| {
-                let mut stores = Vec::new();
+                let mut loads = Vec::new();
                 let mut later = Vec::new();
                 let count = type_params.len();
                 for param in type_params {
@@ -376,7 +376,7 @@ impl Lower<'_> {
                     };
                     let mut defer = |what: &'static str, value: Expr| {
                         let deferred = lower.deferred(&name, value, scope, count);
-                        later.push((stores.len(), what, deferred));
+                        later.push((loads.len(), what, deferred));
                     };
                     match bound {
                         Some(bound) if matches!(bound.kind, ExprKind::Tuple(_)) => defer("__constraints__", bound),
@@ -387,7 +387,7 @@ impl Lower<'_> {
                         defer("__default__", default);
                     }
                     let store = lower.store_name(param.name.name);
-                    stores.push(lower.load_name(param.name.name, param.name.span));
+                    loads.push(lower.load_name(param.name.name, param.name.span));
                     lower.emit_do(span, move |vm, frame| {
                         let mut kwargs = Vec::new();
                         if kind != "TypeVarTuple" {
@@ -399,21 +399,25 @@ impl Lower<'_> {
                         store(vm, frame, variable)
                     });
                 }
+                let loads: Rc<[Thunk]> = loads.into();
+                if !later.is_empty() {
+                    let loads = loads.clone();
+                    lower.emit_do(span, move |vm, frame| {
+                        let variables = values(&loads, vm, frame)?;
+                        for (at, what, (code, sources)) in &later {
+                            let evaluate = Value::Function(make_function(vm, code, sources, frame));
+                            let (set, what) = (vm.intern("_evaluate_later"), vm.intern(what));
+                            let args = [Value::Str(what), evaluate, Value::tuple(variables.clone())];
+                            let set = vm.get_attr(&variables[*at], &set)?;
+                            vm.call(&set, &args)?;
+                        }
+                        Ok(())
+                    });
+                }
                 let thunk = make(lower);
                 let result: Thunk = Box::new(move |vm, frame| {
                     let made = thunk(vm, frame)?;
-                    let mut variables = Vec::new();
-                    for load in &stores {
-                        variables.push(load(vm, frame)?);
-                    }
-                    for (at, what, (code, sources)) in &later {
-                        let evaluate = Value::Function(make_function(vm, code, sources, frame));
-                        let (set, what) = (vm.intern("_evaluate_later"), vm.intern(what));
-                        let args = [Value::Str(what), evaluate, Value::tuple(variables.clone())];
-                        let set = vm.get_attr(&variables[*at], &set)?;
-                        vm.call(&set, &args)?;
-                    }
-                    let variables = Value::tuple(variables);
+                    let variables = Value::tuple(values(&loads, vm, frame)?);
                     match &made {
                         Value::Function(function) => {
                             function.with_extra(|extra| extra.type_params = Some(variables));
@@ -695,6 +699,10 @@ fn function_thunk(code: Rc<Code>, sources: Vec<CellSource>, outside: Outside) ->
         Ok(Value::Function(function))
     });
     with_defaults(Outside { defaults, kwdefaults, annotations: Vec::new() }, plain)
+}
+
+fn values(thunks: &[Thunk], vm: &mut Vm, frame: &mut Frame) -> Eval<Vec<Value>> {
+    thunks.iter().map(|thunk| thunk(vm, frame)).collect()
 }
 
 /// Evaluates the defaults before a function is made.

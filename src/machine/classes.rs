@@ -800,6 +800,7 @@ fn set_dict(vm: &mut Vm, this: &Value, new: Value) -> Result<()> {
     let fixed = match this.unwrapped() {
         Value::Class(_) => Some("attribute '__dict__' of 'type' objects is not writable"),
         Value::Module(_) => Some("readonly attribute"),
+        Value::Instance(_) if vm.is_instance_of(this, &vm.types.SimpleNamespace) => Some("readonly attribute"),
         _ => None,
     };
     if let Some(message) = fixed {

@@ -355,6 +355,10 @@ impl Vm {
         }
         if let Err(error) = self.generator_close(&coroutine) {
             self.report_unraisable(&error, &Value::Coroutine(coroutine.clone()));
+            // A script's own call of `__del__` may have found it at work.
+            if coroutine.state.get() == State::Running {
+                return;
+            }
             if let Body::Frame(frame, pc) = coroutine.take_body() {
                 leave_handling(frame, pc);
             }

@@ -5,9 +5,10 @@
 //! any depth.
 
 use std::cell::{Cell, RefCell, RefMut};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use super::code::{Code, Pc, Step};
+use super::frame::FrameView;
 use super::gc::{self, Finalizer};
 use super::rare::Rare;
 use super::{Error, Exception, Function, Result, Str, Value};
@@ -84,6 +85,8 @@ pub struct Extra {
     pub finalizer: Value,
     /// The calls that led to where it was created, innermost first, if they are tracked.
     pub origins: Option<Vec<(u32, Span)>>,
+    /// Its frame as a script saw it last, as long as that is kept.
+    pub view: Weak<FrameView>,
 }
 
 #[derive(Default)]

@@ -35,6 +35,10 @@ const NAMES: &[Row] = &[
     attribute("__qualname__", |vm, value| Ok(Value::Str(this(vm, value)?.qualname())), set_qualname),
     class_method("__class_getitem__(object, /)", special::class_getitem),
     method("__repr__()", special::repr),
+    of!("__del__()", Value::as_coroutine, |vm, coroutine, _| {
+        vm.finalize_coroutine(coroutine.clone());
+        Ok(Value::None)
+    }),
 ];
 
 /// What generators and coroutines share.
@@ -295,12 +299,15 @@ fn frame(vm: &mut Vm, value: &Value) -> Result {
         Body::Frame(frame, _) => frame.locals.to_vec(),
         _ => Vec::new(),
     });
-    let mut view = FrameView::new(code, function.globals.clone(), span);
-    *view.owner.get_mut() = Rc::downgrade(coroutine);
-    view.back = back.into();
-    *view.slots.borrow_mut() = slots;
-    *view.function.borrow_mut() = Some(function);
-    Ok(Value::Frame(Rc::new(view)))
+    let seen = coroutine.extra(|extra| extra.view.upgrade());
+    let view = seen.unwrap_or_else(|| Rc::new(FrameView::new(code, function.globals.clone(), span)));
+    coroutine.with_extra(|extra| extra.view = Rc::downgrade(&view));
+    view.span.set(span);
+    *view.owner.borrow_mut() = Rc::downgrade(coroutine);
+    let old =
+        (view.back.replace(back), view.slots.replace(slots), view.locals.take(), view.function.replace(Some(function)));
+    drop(old);
+    Ok(Value::Frame(view))
 }
 
 fn awaiter_close(vm: &mut Vm, awaiter: &Rc<Awaiter>, _: &[Value]) -> Result {

@@ -262,7 +262,7 @@ const MEMBER: &[Row] = &[
     method("__get__(instance, owner=None, /)", get),
     method("__set__(instance, value, /)", |vm, args| set(vm, args, Some(args[2].clone()))),
     method("__delete__(instance, /)", |vm, args| set(vm, args, None)),
-    getter("__name__", |vm, this| Ok(Value::Str(name_and_class(vm, this)?.0))),
+    member("__name__", |vm, this| Ok(Value::Str(name_and_class(vm, this)?.0))),
     getter("__qualname__", |vm, this| {
         let (name, class) = name_and_class(vm, this)?;
         let class = class.map_or(String::new(), |class| class.qualname.borrow().as_str().to_owned());

@@ -62,7 +62,7 @@ const METHODS: &[Row] = &[
         },
         set_bases,
     ),
-    getter("__base__", |vm, class| Ok(this(vm, class)?.base().map_or(Value::None, Value::Class))),
+    member("__base__", |vm, class| Ok(this(vm, class)?.base().map_or(Value::None, Value::Class))),
     getter("__mro__", |vm, class| {
         let class = this(vm, class)?;
         if class.own_place.get() == Place::Unknown {
@@ -532,7 +532,7 @@ fn set_annotations(vm: &mut Vm, class: &Value, new: Value) -> Result<()> {
     let old = class.remove(&name);
     match old {
         Some(_) => Ok(()),
-        None => Err(vm.attribute_error(&Value::Class(class.clone()), &name)),
+        None => Err(vm.error(vm.types.AttributeError.clone(), name.as_str())),
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::builtins::functions::source;
 use crate::builtins::prelude::*;
 use crate::builtins::types::receiver;
-use crate::builtins::types::special::{member, unhashable};
+use crate::builtins::types::special::{self, member, unhashable};
 use crate::object::Cell;
 use crate::object::code::{Code, CodeKind};
 use crate::object::coroutine::{Kind, State};
@@ -21,6 +21,7 @@ pub(super) fn install(vm: &mut Vm) {
     for (class, rows) in tables {
         class.add_methods(rows);
     }
+    types.cell.add_methods(special::COMPARISONS);
     unhashable(vm, &vm.types.cell.clone());
 }
 
