@@ -233,9 +233,14 @@ fn partition(vm: &mut Vm, args: &[Value], cut: Cut) -> Result {
         cut(bytes, &separator).map(|(before, at, after)| [before, at, after].map(<[u8]>::to_vec))
     })?;
     let mut parts = checked(vm, parts)?.map(|part| made(args, part));
-    // Bytes hand the separator itself back if it is there.
-    if matches!(args[0].unwrapped(), Value::Bytes(_)) && bytes_of(&parts[1]).is_some_and(|found| !found.is_empty()) {
-        parts[1] = args[1].clone();
+    // Bytes hand the separator itself back if it is there, else themselves.
+    if matches!(args[0].unwrapped(), Value::Bytes(_)) {
+        let filled = |part: &Value| bytes_of(part).is_some_and(|part| !part.is_empty());
+        if filled(&parts[1]) {
+            parts[1] = args[1].clone();
+        } else if let Some(whole) = parts.iter_mut().find(|part| filled(part)) {
+            *whole = args[0].clone();
+        }
     }
     Ok(Value::tuple(parts))
 }

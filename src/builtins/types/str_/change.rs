@@ -139,7 +139,10 @@ fn partition(vm: &mut Vm, args: &[Value], cut: for<'a> fn(&'a str, &'a str) -> P
     };
     match cut(whole, separator) {
         Ok((before, at, after)) => {
-            Ok(Value::tuple([part_of(&args[0], before), part_of(&args[1], at), part_of(&args[0], after)]))
+            // Without the separator it hands back the object itself, of whatever class that is.
+            let part =
+                |part: &str| if !part.is_empty() && at.is_empty() { args[0].clone() } else { part_of(&args[0], part) };
+            Ok(Value::tuple([part(before), part_of(&args[1], at), part(after)]))
         }
         Err(fault) => Err(vm.from_fault(fault)),
     }
