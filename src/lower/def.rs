@@ -527,10 +527,10 @@ impl Lower<'_> {
             whole,
             None,
             |lower| {
-                let module_name = lower.vm.name(sym::__name__).clone();
                 let module_key = lower.vm.name(sym::__module__).clone();
+                let module = Self::load_from_namespace(0, lower.vm.name(sym::__name__).clone(), span);
                 lower.emit_do(span, move |vm, frame| {
-                    let module = frame.function.globals.get_str(&module_name).unwrap_or_else(|| Value::str("builtins"));
+                    let module = module(vm, frame)?;
                     let namespace = frame.locals[0].clone();
                     vm.set_item(&namespace, &Value::Str(module_key.clone()), module).here()
                 });

@@ -68,14 +68,7 @@ impl Lower<'_> {
                 let global = Global::new(name, span);
                 Box::new(move |vm, frame| global.value(vm, frame))
             }
-            Place::Namespace(slot) => {
-                let slot = slot as usize;
-                let global = Global { behind: true, ..Global::new(name.clone(), span) };
-                Box::new(move |vm, frame| match namespace_get(vm, frame, slot, &name)? {
-                    Some(value) => Ok(value),
-                    None => global.value(vm, frame),
-                })
-            }
+            Place::Namespace(slot) => Self::load_from_namespace(slot as usize, name, span),
             Place::NamespaceFree(slot, at) => {
                 let slot = slot as usize;
                 Box::new(move |vm, frame| match namespace_get(vm, frame, slot, &name)? {
@@ -87,6 +80,15 @@ impl Lower<'_> {
                 })
             }
         }
+    }
+
+    /// Reads a name of the namespace in a slot, else of the module, else a builtin.
+    pub(super) fn load_from_namespace(slot: usize, name: Rc<Str>, span: Span) -> Thunk {
+        let global = Global { behind: true, ..Global::new(name.clone(), span) };
+        Box::new(move |vm, frame| match namespace_get(vm, frame, slot, &name)? {
+            Some(value) => Ok(value),
+            None => global.value(vm, frame),
+        })
     }
 
     /// A use of a name that is in a cell.
