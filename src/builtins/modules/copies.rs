@@ -7,12 +7,34 @@ use crate::object::instance::{Instance, Payload};
 use crate::object::{Class, gc};
 use crate::symbol::Symbol;
 
-pub(super) const FUNCTIONS: &[Row] = &[native("_plain_copy(obj, /)", |vm, args| {
-    Ok(match &args[0] {
-        Value::Instance(instance) if copies_plainly(vm, instance) => plain_copy(instance),
-        _ => Value::None,
-    })
-})];
+pub(super) const FUNCTIONS: &[Row] = &[
+    native("_plain_copy(obj, /)", |vm, args| {
+        Ok(match &args[0] {
+            Value::Instance(instance) if copies_plainly(vm, instance) => plain_copy(instance),
+            _ => Value::None,
+        })
+    }),
+    native("_plain_parts(obj, /)", |vm, args| {
+        Ok(match &args[0] {
+            Value::Instance(instance) if copies_plainly(vm, instance) => {
+                let pairs = instance.attrs.look(|attrs| attrs.pairs());
+                let (names, values) = pairs.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
+                Value::tuple([
+                    Instance::create(&instance.class(), Payload::NONE),
+                    Value::list(names),
+                    Value::list(values),
+                ])
+            }
+            _ => Value::None,
+        })
+    }),
+    native("_set_attributes(obj, names, values, /)", |vm, args| {
+        if let Value::Instance(instance) = &args[0] {
+            set_all(instance, vm.collect(&args[1])?.into_iter().zip(vm.collect(&args[2])?));
+        }
+        Ok(Value::None)
+    }),
+];
 
 /// Whether a copy is a new object of the class with the same attributes, and no script code is asked for it.
 fn copies_plainly(vm: &mut Vm, instance: &Instance) -> bool {
@@ -23,12 +45,14 @@ fn copies_plainly(vm: &mut Vm, instance: &Instance) -> bool {
         && is_method(sym::__reduce__, object::reduce)
         && is_method(sym::__getstate__, object::get_state);
     let hooks = [sym::__getattr__, sym::__setstate__, sym::__getnewargs__, sym::__getnewargs_ex__];
+    let has_names = || instance.attrs.look(|attrs| attrs.pairs()).iter().all(|(name, _)| matches!(name, Value::Str(_)));
     ours && object::is_plain(instance)
         && class.has_dict.get()
         && class.slot_keys().is_empty()
         && hooks.iter().all(|&hook| class.lookup(vm.name(hook)).is_none())
         && matches!(class.lookup(vm.name(sym::__getattribute__)), Some(Value::Native(_)))
         && class.mro().iter().all(|base| base.builtin || !is_in_c(vm, base))
+        && has_names()
 }
 
 /// Whether a class of a page may be one that CPython has in C: their modules are private.
@@ -37,15 +61,20 @@ fn is_in_c(vm: &Vm, class: &Rc<Class>) -> bool {
 }
 
 fn plain_copy(instance: &Instance) -> Value {
-    let class = instance.class();
-    let made = Instance::create(&class, Payload::NONE);
+    let made = Instance::create(&instance.class(), Payload::NONE);
     if let Value::Instance(made) = &made {
-        for (name, value) in instance.attrs.look(|attrs| attrs.pairs()) {
-            gc::stored(made, &value);
-            if let Value::Str(name) = &name {
-                drop(made.attrs.change(|attrs| attrs.set(&class.root_shape, name, value)));
-            }
-        }
+        set_all(made, instance.attrs.look(|attrs| attrs.pairs()));
     }
     made
+}
+
+/// Gives an object attributes, past what its class says of that.
+fn set_all(instance: &Rc<Instance>, pairs: impl IntoIterator<Item = (Value, Value)>) {
+    let class = instance.class();
+    for (name, value) in pairs {
+        gc::stored(instance, &value);
+        if let Value::Str(name) = &name {
+            drop(instance.attrs.change(|attrs| attrs.set(&class.root_shape, name, value)));
+        }
+    }
 }
