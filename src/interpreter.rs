@@ -203,7 +203,7 @@ impl Interpreter {
                 }
             };
         }
-        if self.vm.stopped.is_none() && crate::asyncio::is_deadlock(&mut self.vm, error) {
+        if self.vm.stopped.is_none() && self.vm.is_deadlock(error) {
             return 1;
         }
         if let Some(exit) = self.vm.show_uncaught(error) {

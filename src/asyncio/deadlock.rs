@@ -33,7 +33,7 @@ const WAITING_METHODS: [&str; 5] =
 #[cold]
 pub fn found(vm: &mut Vm, event_loop: Option<&Value>) -> Result<()> {
     let state = super::state(vm);
-    let class = state.deadlock_class(vm);
+    let class = vm.deadlock_class();
     if state.deadlocked.get() {
         let error = vm.error(&class, "all threads are waiting for something that will never happen");
         if vm.end_stuck_thread(error)? {

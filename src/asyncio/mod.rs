@@ -36,7 +36,7 @@ use crate::object::function::BoundMethod;
 use crate::object::native::{NativeFunction, RowKind};
 pub use contextvars::contextvars_module;
 pub use library::load;
-pub use state::{is_deadlock, let_go, let_go_of_current, state};
+pub use state::{let_go, let_go_of_current, state};
 
 /// The functions by the module that CPython has them in.
 static FUNCTIONS: &[(&str, &[Row])] = &[

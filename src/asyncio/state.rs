@@ -1,6 +1,5 @@
 //! What an interpreter knows about its event loops: the running one, the current one, every task, and the classes.
 
-use std::cell::OnceCell;
 use std::rc::Weak;
 
 use super::contextvars::{self, Current};
@@ -103,7 +102,6 @@ pub struct State {
     pub asides: RefCell<super::threads::Asides>,
     /// A blocking sleep was drawn once.
     pub told_of_blocking: Cell<bool>,
-    deadlock: OnceCell<Rc<Class>>,
     /// A deadlock was reported.
     pub deadlocked: Cell<bool>,
 }
@@ -180,7 +178,6 @@ fn make_state(vm: &mut Vm) -> Rc<State> {
         asides: RefCell::default(),
         told_of_blocking: Cell::new(false),
         contexts,
-        deadlock: OnceCell::new(),
         deadlocked: Cell::new(false),
     });
     vm.extension::<AsyncState>().0 = Some(state.clone());
@@ -224,23 +221,11 @@ impl State {
         scheduled.chain(self.eager.borrow().iter().cloned()).filter(may_be_pending).collect()
     }
 
-    /// The exception that ends a loop which would wait for ever.
-    pub fn deadlock_class(&self, vm: &Vm) -> Rc<Class> {
-        let make = || Class::builtin("DeadlockError", Some(&vm.types.RuntimeError), Layout::Exception);
-        self.deadlock.get_or_init(make).clone()
-    }
-
     /// The number of the next task without a name of its own.
     pub fn next_number(&self) -> i64 {
         self.numbered.set(self.numbered.get() + 1);
         self.numbered.get()
     }
-}
-
-/// Whether an error is about a deadlock, which was reported when it was found.
-pub fn is_deadlock(vm: &mut Vm, error: &Error) -> bool {
-    let Some(state) = vm.extension::<AsyncState>().0.clone() else { return false };
-    state.deadlock.get().is_some_and(|class| error.is(class))
 }
 
 /// Lets go of the loop that was running, so that what is left of it is freed and reported: for the end of the program.

@@ -5,13 +5,13 @@
 //! and then while it runs, it lets the others have a turn. **Invariant**: a thread is resumed by one place at a time, and
 //! only from where script code may run; so under the virtual clock the order of events is always the same.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 
 use super::prelude::*;
 use crate::host::outside::Descriptor;
 use crate::host::wait_length;
-use crate::object::class::Maker;
+use crate::object::class::{Layout, Maker};
 use crate::object::coroutine::{NativeCoroutine, Outcome, Resume, State};
 use crate::object::{Instance, Payload};
 
@@ -77,6 +77,8 @@ pub struct Threads {
     pub switch: Option<fn(&mut Vm, u64, u64)>,
     /// Called when every thread waits for another one: reports it, and says what is raised where the main program blocks.
     pub deadlock: Option<fn(&mut Vm) -> Result<()>>,
+    /// The class of what ends a wait that would last for ever.
+    deadlock_class: OnceCell<Rc<Class>>,
 }
 
 impl Threads {
@@ -356,7 +358,7 @@ impl Vm {
                 return Err(error);
             }
             // Of a deadlock everything has been said.
-            if !error.is(&self.types.SystemExit) && !crate::asyncio::is_deadlock(self, &error) {
+            if !error.is(&self.types.SystemExit) && !self.is_deadlock(&error) {
                 let func = self.repr(func).map(|text| text.to_string()).unwrap_or_default();
                 let message = format!("Exception ignored in thread started by {func}");
                 self.report_ignored(&error, Some(&message), &Value::None);
@@ -523,6 +525,17 @@ impl Vm {
             Some(report) => report(self),
             None => Err(self.runtime_error("deadlock: every thread waits for another one")),
         }
+    }
+
+    /// The class of the exception that ends what would wait for ever.
+    pub fn deadlock_class(&self) -> Rc<Class> {
+        let make = || Class::builtin("DeadlockError", Some(&self.types.RuntimeError), Layout::Exception);
+        self.threads.deadlock_class.get_or_init(make).clone()
+    }
+
+    /// Whether an error is about a deadlock, which was reported when it was found.
+    pub fn is_deadlock(&self, error: &Error) -> bool {
+        self.threads.deadlock_class.get().is_some_and(|class| error.is(class))
     }
 
     /// Who waits for somebody else: the main program first, if it does.
