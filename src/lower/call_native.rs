@@ -4,17 +4,16 @@
 use super::call::{fill, fill_bound, finalize_first, put};
 use super::prelude::*;
 use crate::machine::CallSite;
-use crate::object::native::{NativeFunction, PLACES};
+use crate::object::native::{NativeFunction, PLACES, Quick};
 
 /// What a native says at once to arguments that are at hand: variables, constants, attributes of variables.
 #[inline(always)]
 pub(super) fn peek_and_answer<const N: usize>(
     vm: &Vm,
     frame: &Frame,
-    native: &NativeFunction,
+    quick: Quick,
     args: [&Operand; N],
 ) -> Option<Value> {
-    let quick = native.quick(N)?;
     let mut peeked = [const { &Value::Unbound }; N];
     let mut in_place = true;
     for (peeked, arg) in peeked.iter_mut().zip(args) {
@@ -54,7 +53,8 @@ pub(super) fn call_native_plain<const N: usize>(
     args: &[Operand; N],
     span: Span,
 ) -> Eval {
-    if let Some(answer) = peek_and_answer(vm, frame, native, args.each_ref()) {
+    let answer = native.quick(N).and_then(|quick| peek_and_answer(vm, frame, quick, args.each_ref()));
+    if let Some(answer) = answer {
         return Ok(answer);
     }
     call_native_unbound(vm, frame, native, args, span)

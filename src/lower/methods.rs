@@ -76,11 +76,13 @@ impl MethodSite {
                 return call_known(vm, frame, callee, args, &self.class, self.span);
             }
             Some(found) => {
-                if let Some(native) = self.cache.native(vm, found) {
+                if let Some(quick) = self.cache.native_quick(vm, found, M) {
                     let all: [&Operand; M] = array::from_fn(|at| if at == 0 { object } else { &args[at - 1] });
-                    if let Some(answer) = peek_and_answer(vm, frame, &native, all) {
+                    if let Some(answer) = peek_and_answer(vm, frame, quick, all) {
                         return Ok(answer);
                     }
+                }
+                if let Some(native) = self.cache.native(vm, found) {
                     let object = found.clone();
                     return call_native_bound(vm, frame, &native, object, args, self.span);
                 }

@@ -279,7 +279,7 @@ impl GlobalCallee {
         found == Some(true)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn get(&self, vm: &mut Vm, globals: &Rc<Dict>) -> Option<Callee> {
         let take = |value: &Value| match value {
             Value::Function(function) => Some(Callee::Function(function.clone())),

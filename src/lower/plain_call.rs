@@ -147,10 +147,13 @@ impl Known {
     #[inline(always)]
     fn ask<const N: usize>(&self, vm: &Vm, args: [&Value; N]) -> Option<Value> {
         let quick = self.quick?;
+        if let Asked::Function | Asked::Instance | Asked::Attribute = self.asked {
+            return quick(vm, &args);
+        }
         let mut all = [&self.callee; MOST_PLAIN + 1];
         all[1..=N].copy_from_slice(&args);
         match self.asked {
-            Asked::Function | Asked::Instance | Asked::Attribute => quick(vm, &all[1..=N]),
+            Asked::Function | Asked::Instance | Asked::Attribute => None,
             Asked::New => quick(vm, &all[..=N]),
             Asked::Init => {
                 let Value::Class(class) = &self.callee else { return None };

@@ -17,6 +17,7 @@ use crate::object::attrs::{
 use crate::object::function::Descriptor;
 use crate::object::gc::weak::Remembered;
 use crate::object::instance::Instance;
+use crate::object::native::Quick;
 
 /// What a place in the code remembers of its attribute lookups: the objects of up to eight shapes.
 #[derive(Default)]
@@ -453,15 +454,29 @@ impl AttrCache {
     /// The method written in Rust that `value.name(...)` calls, if the first lookup here found one for values like this.
     #[inline]
     pub fn native(&self, vm: &Vm, value: &Value) -> Option<Rc<NativeFunction>> {
+        if self.is_for_natives_of(vm, value) { self.first.native.borrow().clone() } else { None }
+    }
+
+    /// What that method says at once to so many arguments, the object among them.
+    #[inline(always)]
+    pub fn native_quick(&self, vm: &Vm, value: &Value, given: usize) -> Option<Quick> {
+        if !self.is_for_natives_of(vm, value) {
+            return None;
+        }
+        self.first.native.borrow().as_ref()?.quick(given)
+    }
+
+    #[inline(always)]
+    fn is_for_natives_of(&self, vm: &Vm, value: &Value) -> bool {
         if self.first.variant.get() == Some(std::mem::discriminant(value)) {
-            return self.first.native.borrow().clone();
+            return true;
         }
         let key = match value {
             Value::Instance(instance) => key_of(instance),
-            Value::Class(_) | Value::Module(_) | Value::Exception(_) | Value::Function(_) => return None,
+            Value::Class(_) | Value::Module(_) | Value::Exception(_) | Value::Function(_) => return false,
             other => (0, vm.builtin_class(other).version.get()),
         };
-        if self.first.is_for(key) { self.first.native.borrow().clone() } else { None }
+        self.first.is_for(key)
     }
 
     /// What was found for a shape.

@@ -519,6 +519,21 @@ impl Vm {
         }
     }
 
+    /// Takes out a value that is found at once: whether it was there; `None` says nothing.
+    pub fn set_remove_at_once(set: &Set, value: &Value) -> Option<bool> {
+        let mut table = set.table.borrow_mut();
+        match find_at_once(&table, value) {
+            Found::At(at) => {
+                let removed = table.remove_at(at);
+                drop(table);
+                drop(removed);
+                Some(true)
+            }
+            Found::Absent => Some(false),
+            Found::Ask(_) => None,
+        }
+    }
+
     /// The hash of something looked for in a set: a set stands for the frozenset it equals.
     fn hash_in_set(&mut self, value: &Value) -> Result<(i64, Option<Value>)> {
         match self.hash(value) {

@@ -261,11 +261,7 @@ impl Set {
 
     /// The elements with their hashes in order of iteration, copied out.
     pub fn elements(&self) -> Vec<(i64, Value)> {
-        let table = self.table.borrow();
-        if self.by_identity.get() {
-            return table.iter().map(|e| (e.hash, e.key.clone())).collect();
-        }
-        (0..table.index_len()).filter_map(|i| table.indexed_entry(i)).map(|e| (e.hash, e.key.clone())).collect()
+        self.copied(|hash, value| (hash, value.clone()))
     }
 
     /// Whether something holds of all elements and their hashes, which are looked at in order of iteration.
@@ -279,7 +275,16 @@ impl Set {
     }
 
     pub fn values(&self) -> Vec<Value> {
-        self.elements().into_iter().map(|(_, value)| value).collect()
+        self.copied(|_, value| value.clone())
+    }
+
+    fn copied<T>(&self, copy: impl Fn(i64, &Value) -> T) -> Vec<T> {
+        let mut copies = Vec::with_capacity(self.len());
+        self.all(|hash, value| {
+            copies.push(copy(hash, value));
+            true
+        });
+        copies
     }
 }
 

@@ -61,6 +61,10 @@ const METHODS: &[Row] = &[
     of!("insert(index, object, /)", Value::as_list, insert),
     of!("pop(index=-1, /)", Value::as_list, pop).or_quick(|_, args| match args {
         [Value::List(list)] => list.items.borrow_mut().pop(),
+        [Value::List(list), Value::Int(at)] => {
+            let mut items = list.items.borrow_mut();
+            slices::index(*at, items.len()).map(|at| items.remove(at))
+        }
         _ => None,
     }),
     of!("remove(value, /)", Value::as_list, remove),

@@ -90,7 +90,11 @@ const SET: &[Row] = &[
         }
         Ok(Value::None)
     }),
-    of!("discard(object, /)", Value::as_set, |vm, set, args| vm.set_remove(set, &args[1]).map(|_| Value::None)),
+    of!("discard(object, /)", Value::as_set, |vm, set, args| vm.set_remove(set, &args[1]).map(|_| Value::None))
+        .or_quick(|_, args| match args {
+            [Value::Set(set), item] => Vm::set_remove_at_once(set, item).map(|_| Value::None),
+            _ => None,
+        }),
     of_others!("intersection_update(*others)", |vm: &mut Vm, set, others| {
         let result = intersect(vm, set, others)?;
         sets::replace(set, result);
@@ -99,6 +103,12 @@ const SET: &[Row] = &[
     of!("pop()", Value::as_set, pop),
     of!("remove(object, /)", Value::as_set, |vm, set, args| {
         if vm.set_remove(set, &args[1])? { Ok(Value::None) } else { Err(vm.key_error(args[1].clone())) }
+    })
+    .or_quick(|_, args| match args {
+        [Value::Set(set), item] => {
+            Vm::set_remove_at_once(set, item).filter(|&was_there| was_there).map(|_| Value::None)
+        }
+        _ => None,
     }),
     of!("symmetric_difference_update(other, /)", Value::as_set, |vm, set, args| {
         vm.set_toggle(set, &args[1]).map(|()| Value::None)

@@ -48,7 +48,10 @@ const METHODS: &[Row] = &[
         }
     }),
     of!("popitem()", Value::as_dict, popitem),
-    method("setdefault(key, default=None, /)", set_default),
+    method("setdefault(key, default=None, /)", set_default).or_quick(|_, args| {
+        let (Value::Dict(dict), [key, ..]) = args.split_first()? else { return None };
+        Vm::dict_get_at_once(dict, key)?
+    }),
     method("update(*args, **kwargs)", |vm, args| update_from(vm, "update", args))
         .or_plain(|vm, args| update_with(vm, "update", &args[0], &args[1..]).map(|_| Value::None)),
     of!("values()", Value::as_dict, |vm, dict, args| { Ok(vm.dict_view(dict, DictPart::Values, &args[0])) }),
