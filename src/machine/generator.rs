@@ -359,6 +359,11 @@ impl Vm {
             if coroutine.state.get() == State::Running {
                 return;
             }
+            // Where something still leads to it, it stands where it refused to end.
+            if coroutine.state.get() == State::Suspended && Rc::strong_count(&coroutine) > 1 {
+                coroutine.mark.set_finalized();
+                return;
+            }
             if let Body::Frame(frame, pc) = coroutine.take_body() {
                 leave_handling(frame, pc);
             }
