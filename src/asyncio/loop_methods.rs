@@ -106,6 +106,8 @@ pub const METHODS: &[Row] = &[
         Ok(Value::list(living.iter().filter_map(std::rc::Weak::upgrade).map(Value::Coroutine).collect()))
     }),
     of!("def _run_once()", event_loop::of, |vm, el, args| event_loop::run_once(vm, el, &args[0])),
+    method("def _add_callback(handle)", add_handle),
+    method("def _add_callback_signalsafe(handle)", add_handle),
     method("def _process_events(event_list)", |vm, _| {
         Err(vm.new_error(vm.types.NotImplementedError.clone(), Vec::new()))
     }),
@@ -304,6 +306,19 @@ fn call_soon(vm: &mut Vm, args: &[Value], method: &str) -> Result {
     let handle = make_handle(vm, el, args, Value::Unbound, 2);
     el.push(Ready::Handle(handle.clone()));
     Ok(Value::Instance(handle))
+}
+
+/// Puts a handle that is there already at the end of what is ready, unless it is cancelled.
+fn add_handle(vm: &mut Vm, args: &[Value]) -> Result {
+    let el = this(vm, &args[0])?;
+    let cancelled = vm.intern("_cancelled");
+    let cancelled = vm.get_attr(&args[1], &cancelled)?;
+    if !vm.truth(&cancelled)?
+        && let (Value::Instance(handle), Some(_)) = (&args[1], handles::of(&args[1]))
+    {
+        el.push(Ready::Handle(handle.clone()));
+    }
+    Ok(Value::None)
 }
 
 fn call_later(vm: &mut Vm, args: &[Value]) -> Result {
