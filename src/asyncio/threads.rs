@@ -80,10 +80,15 @@ static LEAVE: Row = method("_leave()", |vm, args| {
     Ok(Value::None)
 });
 
+/// When the first timer of a loop is due on the machine's clock.
+fn due(first: Option<f64>, now: i128) -> Option<i128> {
+    first.map(|when| now + wait_length(when - event_loop::seconds(now)))
+}
+
 /// Waits for something to do while threads run: until something is ready or the first timer is due.
 pub fn idle(vm: &mut Vm, el: &EventLoop, this: &Value, first: Option<f64>) -> Result<()> {
     let start = vm.host.clock.monotonic();
-    let due = first.map(|when| start + wait_length(when - event_loop::seconds(start)));
+    let due = due(first, start);
     loop {
         let ran = vm.run_threads()?;
         vm.look_outside();
@@ -158,9 +163,8 @@ impl NativeCoroutine for RunForever {
 fn passes(vm: &mut Vm, el: &EventLoop, this: &Value) -> Result<Option<Value>> {
     loop {
         if !el.has_ready() && !el.stopping.get() {
-            let first = el.first_timer();
-            let due = first.map(|when| (when * 1e9).round_ties_even() as i128);
             let now = vm.host.clock.monotonic();
+            let due = due(el.first_timer(), now);
             if due.is_none_or(|due| due > now) {
                 let ready = bound_native(vm, &HAS_READY, this);
                 return Ok(Some(Vm::wait_token(Wait {
