@@ -192,6 +192,7 @@ const MODULES: &[Spec] = &[
         .and(&[lazy!("functools_wrapping"), lazy!("functools")]),
     rust("gc", gc::FUNCTIONS).with(gc::setup),
     library!("getopt"),
+    library!("gettext"),
     library!("gzip"),
     library!("glob"),
     library!("graphlib"),
