@@ -125,25 +125,37 @@ fn print_to(vm: &mut Vm, file: &Value, items: &[Value], sep: &str, end: &str) ->
 }
 
 fn input(vm: &mut Vm, args: &[Value]) -> Result {
-    if args[0].as_str().is_none_or(|prompt| !prompt.is_empty()) {
-        let prompt: Rc<Str> = vm.str(&args[0])?;
-        match standard_output(vm)? {
-            Sink::Host => write(vm, &prompt)?,
-            Sink::Object(file) => vm.call_method(&file, sym::write, &[Value::Str(prompt)]).map(drop)?,
-            Sink::Nowhere => return Err(vm.runtime_error("input(): lost sys.stdout")),
-        }
-    }
-    flush_out(vm)?;
-    match (vm.sys_attr("stdin"), vm.sys_attr("__stdin__")) {
-        (Some(now), Some(original)) if now.is(&original) => {
-            let closed = vm.get_attr(&now, "closed")?;
-            if vm.truth(&closed)? {
-                return input_from(vm, &now);
+    let original = vm.sys_attr("__stdin__");
+    if original.is_some() {
+        for name in ["stdin", "stdout", "stderr"] {
+            if vm.sys_attr(name).is_none_or(|file| file.is_none()) {
+                return Err(vm.runtime_error(format!("input(): lost sys.{name}")));
             }
         }
-        (Some(Value::None), _) | (None, Some(_)) => return Err(vm.runtime_error("input(): lost sys.stdin")),
-        (Some(file), _) => return input_from(vm, &file),
-        (None, None) => {}
+    }
+    if let (Some(now), Some(original)) = (vm.sys_attr("stderr"), vm.sys_attr("__stderr__"))
+        && !now.is(&original)
+    {
+        flush_quietly(vm, &now);
+    }
+    let sink = standard_output(vm)?;
+    if args[0].as_str().is_none_or(|prompt| !prompt.is_empty()) {
+        let prompt: Rc<Str> = vm.str(&args[0])?;
+        match &sink {
+            Sink::Host => write(vm, &prompt)?,
+            Sink::Object(file) => vm.call_method(file, sym::write, &[Value::Str(prompt)]).map(drop)?,
+            Sink::Nowhere => {}
+        }
+    }
+    match &sink {
+        Sink::Object(file) => flush_quietly(vm, file),
+        Sink::Host | Sink::Nowhere => flush_out(vm)?,
+    }
+    if let (Some(now), Some(original)) = (vm.sys_attr("stdin"), original) {
+        let closed = if now.is(&original) { vm.get_attr(&now, "closed")? } else { Value::bool(true) };
+        if vm.truth(&closed)? {
+            return input_from(vm, &now);
+        }
     }
     let line = vm.host_line()?;
     if line.is_empty() {
@@ -153,16 +165,26 @@ fn input(vm: &mut Vm, args: &[Value]) -> Result {
     Ok(Value::str(line.strip_suffix('\r').unwrap_or(line)))
 }
 
+/// What a file says to `flush()` is of no interest.
+fn flush_quietly(vm: &mut Vm, file: &Value) {
+    let flushed = vm.call_method(file, "flush", &[]);
+    drop(flushed);
+}
+
 /// `input()` while `sys.stdin` is another file.
 fn input_from(vm: &mut Vm, file: &Value) -> Result {
     let line = vm.call_method(file, "readline", &[])?;
-    let Some(text) = line.as_str() else {
-        return Err(vm.type_error("object.readline() returned non-string"));
+    let (is_empty, line) = match &line {
+        Value::Bytes(bytes) => (bytes.is_empty(), Value::bytes(bytes.strip_suffix(b"\n").unwrap_or(bytes).to_vec())),
+        other => match other.as_str() {
+            Some(text) => (text.is_empty(), Value::str(text.strip_suffix('\n').unwrap_or(text))),
+            None => return Err(vm.type_error("object.readline() returned non-string")),
+        },
     };
-    if text.is_empty() {
+    if is_empty {
         return Err(vm.error(vm.types.EOFError.clone(), "EOF when reading a line"));
     }
-    Ok(Value::str(text.strip_suffix('\n').unwrap_or(text)))
+    Ok(line)
 }
 
 /// Checks the mode; the file object is made by a page of `io`.
