@@ -386,14 +386,23 @@ pub fn create_task_in(
     if el.eager.get() {
         // The same without a call of the factory and its frame.
         let context = contextvars::given(context);
-        let made = vm.below(2, |vm| task::new_task(vm, &el.state, event_loop, coro, &Value::None, context, true))?;
+        let made =
+            creating(vm, el, 2, |vm| task::new_task(vm, &el.state, event_loop, coro, &Value::None, context, true))?;
         task::rename(vm, &made, name)?;
         return Ok(Value::Instance(made));
     }
     let keywords: Vec<_> = context.given().map(|c| (vm.intern("context"), c.clone())).into_iter().collect();
-    let made = vm.below(1, |vm| vm.call_kw(&factory, &[event_loop.clone(), coro.clone()], &keywords))?;
+    let made = creating(vm, el, 1, |vm| vm.call_kw(&factory, &[event_loop.clone(), coro.clone()], &keywords))?;
     vm.call_method(&made, "set_name", std::slice::from_ref(name))?;
     Ok(made)
+}
+
+/// Has a factory make a task, below so many frames of CPython's library.
+fn creating<T>(vm: &mut Vm, el: &EventLoop, frames: u32, make: impl FnOnce(&mut Vm) -> Result<T>) -> Result<T> {
+    let outer = el.state.creating.replace(true);
+    let made = vm.below(frames, make);
+    el.state.creating.set(outer);
+    made
 }
 
 pub const CLOSE: &[Row] = &[of!("def close()", event_loop::of, close)

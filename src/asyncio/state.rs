@@ -89,8 +89,10 @@ pub struct State {
     /// Tasks in order of creation; ones that are gone or done are swept out now and then.
     tasks: RefCell<Vec<Weak<Instance>>>,
     sweep_at: Cell<usize>,
-    /// Tasks that are running for the first time, eagerly.
-    pub eager: RefCell<Vec<Rc<Instance>>>,
+    /// Tasks that are running for the first time, eagerly, and whether `create_task` made them.
+    pub eager: RefCell<Vec<(Rc<Instance>, bool)>>,
+    /// Whether `create_task` waits for a factory to make a task.
+    pub creating: Cell<bool>,
     /// The current tasks of loops that are not ours.
     pub foreign_current: RefCell<Vec<(Value, Value)>>,
     /// Tasks that were given a number for a name.
@@ -172,6 +174,7 @@ fn make_state(vm: &mut Vm) -> Rc<State> {
         tasks: RefCell::default(),
         sweep_at: Cell::new(64),
         eager: RefCell::default(),
+        creating: Cell::new(false),
         foreign_current: RefCell::default(),
         numbered: Cell::new(0),
         library: Rc::default(),
@@ -218,7 +221,7 @@ impl State {
     pub fn pending_tasks(&self) -> Vec<Rc<Instance>> {
         let tasks = self.tasks.borrow();
         let scheduled = tasks.iter().filter_map(Weak::upgrade);
-        scheduled.chain(self.eager.borrow().iter().cloned()).filter(may_be_pending).collect()
+        scheduled.chain(self.eager.borrow().iter().map(|(task, _)| task.clone())).filter(may_be_pending).collect()
     }
 
     /// The number of the next task without a name of its own.

@@ -159,9 +159,11 @@ fn start_eagerly(vm: &mut Vm, state: &Rc<State>, this: &Rc<Instance>, event_loop
     }
     let el = event_loop::of(event_loop);
     let outer = el.and_then(|el| el.current_task.replace(None));
-    state.eager.borrow_mut().push(this.clone());
+    let created = state.creating.take();
+    state.eager.borrow_mut().push((this.clone(), created));
     let result = step(vm, this, None);
-    state.eager.borrow_mut().retain(|task| !Rc::ptr_eq(task, this));
+    state.eager.borrow_mut().retain(|(task, _)| !Rc::ptr_eq(task, this));
+    state.creating.set(created);
     if let Some(el) = el {
         el.current_task.replace(outer);
     }
@@ -356,12 +358,13 @@ fn fail(vm: &mut Vm, el: &EventLoop, this: &Rc<Instance>, error: Error) -> Resul
     let main = el.completing.borrow().clone();
     // Of a first step taken at once, that of `create_task` too, which knows the task if it makes one after all; else that
     // of the handle, if the loop is to end.
-    let eager = el.state.eager.borrow().iter().any(|task| Rc::ptr_eq(task, this));
+    let eager = el.state.eager.borrow().iter().find(|(task, _)| Rc::ptr_eq(task, this)).map(|(_, created)| *created);
     let fatal = event_loop::is_fatal(vm, &error);
+    let is_known = eager.map_or(fatal, |created| created && !fatal);
     // What a step of an asynchronous generator raises itself went through no frame.
     let frameless = matches!(&*part(this).coro.borrow(), Value::Awaiter(_)) && error.0.traceback.borrow().is_none();
     if !frameless {
-        for held in [main.bound(), (eager != fatal).then(|| Value::Instance(this.clone()))].into_iter().flatten() {
+        for held in [main.bound(), is_known.then(|| Value::Instance(this.clone()))].into_iter().flatten() {
             vm.keep_with(&error, held);
         }
     }
