@@ -955,7 +955,7 @@ impl Lower<'_> {
             }
             // What a script put there beside, by `f_locals`.
             if let Some(Value::Frame(view)) = view.and_then(|slot| frame.locals.get(slot as usize)) {
-                for (key, value) in view.extra.pairs() {
+                for (key, value) in view.extra.get().map(|extra| extra.pairs()).unwrap_or_default() {
                     vm.dict_set(&dict, key, value)?;
                 }
             }

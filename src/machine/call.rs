@@ -407,7 +407,7 @@ impl Vm {
             _ => self.execute(&mut frame),
         };
         if self.is_held_caller() {
-            self.leave_to_caught(frame.locals, function);
+            self.leave_to_caught(frame.locals, function, None, None);
         }
         self.depth -= 1;
         result

@@ -182,7 +182,7 @@ impl Vm {
                 all.set_str(&name, value);
             }
         }
-        for (key, place) in frame.extra.pairs() {
+        for (key, place) in frame.extra.get().map(|extra| extra.pairs()).unwrap_or_default() {
             let value = contents(place);
             if !value.is_unbound() {
                 self.dict_set(&all, key, value)?;

@@ -53,12 +53,10 @@ mod wrong_call;
 
 use std::any::{Any, TypeId};
 use std::borrow::Borrow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-
-use smallvec::SmallVec;
 
 use crate::host::{Host, Limit};
 use crate::object::code::Code;
@@ -101,9 +99,7 @@ pub struct Vm {
     pub host: Host,
     /// The exception being handled (`sys.exc_info()`).
     pub handling: Option<Rc<Exception>>,
-    /// What frames that have not ended have caught, by where their variables are.
-    caught: HashMap<*const Value, SmallVec<[unwind::Caught; 1]>, foldhash::fast::FixedState>,
-    callers: unwind::Callers,
+    holders: unwind::Holders,
     /// The calls under way, outermost first.
     pub calls: Vec<CallSite>,
     /// Where f-strings are put together.
@@ -236,8 +232,7 @@ impl Vm {
             modules: Rc::new(Dict::new()),
             host,
             handling: None,
-            caught: HashMap::default(),
-            callers: Default::default(),
+            holders: Default::default(),
             calls: Vec::new(),
             text_buffer: String::new(),
             positions: Default::default(),

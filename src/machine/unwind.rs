@@ -1,6 +1,10 @@
 //! Exceptions on their way through frames: handlers, what is being handled, and finalisers.
 
+use std::collections::HashMap;
 use std::rc::Weak;
+
+use foldhash::fast::FixedState;
+use smallvec::SmallVec;
 
 use super::prelude::*;
 use crate::object::code::{Pc, Slot};
@@ -26,13 +30,18 @@ fn clear_from(frame: &mut Frame, first: usize) {
     }
 }
 
-/// Leaves the variables of a frame that an exception ends to its traceback: they live as long as that does.
-pub(super) fn keep_locals(locals: &mut [Value], function: &Rc<Function>, error: &Error, span: Span) {
-    let entry = error.0.traceback.borrow().clone();
-    if let Some(entry) = entry.filter(|entry| Rc::ptr_eq(&entry.code, &function.code)) {
-        let slots = variables(&entry, locals).iter_mut().map(Value::take).collect();
-        leave_to(&entry, slots, function, &error.0, span);
-    }
+/// Leaves the variables of a frame that an exception ends to its traceback: they live as long as that does. Gives the view
+/// that has them.
+pub(super) fn keep_locals(
+    locals: &mut [Value],
+    function: &Rc<Function>,
+    error: &Error,
+    span: Span,
+) -> Option<Rc<FrameView>> {
+    let entry = error.0.traceback.borrow().clone().filter(|entry| Rc::ptr_eq(&entry.code, &function.code))?;
+    let count = variables(&entry, locals);
+    let slots = locals[..count].iter_mut().map(Value::take).collect();
+    leave_to(&entry, slots, function, &error.0, span)
 }
 
 /// Leaves all that a frame has to the exception it is handling, which it refers to itself: a generator dies in the midst of
@@ -51,28 +60,33 @@ pub(super) fn leave_handling(frame: ParkedFrame, pc: Pc) {
     }
 }
 
-/// Those of a frame's slots that are variables.
-fn variables<'a>(entry: &Traceback, locals: &'a mut [Value]) -> &'a mut [Value] {
-    let count = entry.code.variables.len().min(locals.len());
-    &mut locals[..count]
+/// How many of a frame's slots are variables.
+fn variables(entry: &Traceback, locals: &[Value]) -> usize {
+    entry.code.variables.len().min(locals.len())
 }
 
 /// A frame that has ended, with its variables.
-fn ended_view(locals: &[Value], function: &Rc<Function>) -> Rc<FrameView> {
+fn ended_view(locals: &[Value], function: &Rc<Function>, span: Span) -> Rc<FrameView> {
     let code = &function.code;
     if let Some(Value::Frame(view)) = code.view.and_then(|slot| locals.get(slot as usize)) {
         return view.clone();
     }
-    let view = FrameView::new(code.clone(), function.globals.clone(), code.head_span());
+    let view = FrameView::new(code.clone(), function.globals.clone(), span);
     view.slots.replace(locals.iter().take(code.variables.len()).cloned().collect());
     view.function.replace(Some(function.clone()));
     Rc::new(view)
 }
 
 /// Has an entry of an exception's traceback hold the variables of its frame, and the place where that ended.
-fn leave_to(entry: &Traceback, mut slots: Vec<Value>, function: &Rc<Function>, exception: &Rc<Exception>, span: Span) {
+fn leave_to(
+    entry: &Traceback,
+    mut slots: Vec<Value>,
+    function: &Rc<Function>,
+    exception: &Rc<Exception>,
+    span: Span,
+) -> Option<Rc<FrameView>> {
     if slots.iter().all(Value::is_unbound) && span == entry.span {
-        return;
+        return None;
     }
     if exception.in_circle.get() {
         slots.push(Value::Exception(exception.clone()));
@@ -85,60 +99,103 @@ fn leave_to(entry: &Traceback, mut slots: Vec<Value>, function: &Rc<Function>, e
     view.span.set(span);
     *view.function.borrow_mut() = Some(function.clone());
     let old = view.slots.replace(slots);
+    let view = view.clone();
     drop(known);
     drop(old);
+    Some(view)
 }
 
-/// What holds the variables of a frame when it has ended, while it lives itself.
+/// Something by which the variables of a frame are held when it has ended, while it lives itself.
 #[derive(Clone)]
-enum Holder {
-    /// The frame's entry in the traceback of an exception that it has caught.
-    Entry(Weak<Traceback>),
+pub(super) enum Caught {
+    /// An exception that the frame has caught, and the frame's entry in its traceback.
+    Exception(Weak<Exception>, Weak<Traceback>),
     /// A frame that this one called, which has ended and is held.
     Callee(Weak<FrameView>),
 }
 
-/// An exception that a frame has caught, or one that it called: while it lives, so do the frame's variables when the
-/// frame has ended.
-#[derive(Clone)]
-pub(super) struct Caught {
-    exception: Weak<Exception>,
-    holder: Holder,
-}
-
 impl Caught {
     fn is_gone(&self) -> bool {
-        match &self.holder {
-            Holder::Entry(_) => self.exception.strong_count() == 0,
-            Holder::Callee(frame) => frame.strong_count() == 0,
+        match self {
+            Caught::Exception(exception, _) => exception.strong_count() == 0,
+            Caught::Callee(frame) => frame.strong_count() == 0,
         }
     }
 }
 
-/// The frames under way that called one which has ended and is held: each holds its caller. Known by their depth until
-/// they end or are suspended, innermost last.
+/// What is known of frames that have not ended: what they have caught, and which of those that they called have ended and
+/// are held, as each holds its caller.
 #[derive(Default)]
-pub(super) struct Callers {
-    known: Vec<(u32, Caught)>,
-    /// The depth of the innermost, 0 if there are none.
+pub(super) struct Holders {
+    /// What was caught last, with where the frame's variables are.
+    latest: Option<(*const Value, Caught)>,
+    /// The rest, and all that is known of suspended frames, by where the variables are.
+    by_place: HashMap<*const Value, SmallVec<[Caught; 1]>, FixedState>,
+    /// The depth of frames under way, with one that each has called, innermost last.
+    callees: Vec<(u32, Weak<FrameView>)>,
+    /// The depth of the innermost among them, 0 if there are none.
     depth: u32,
 }
 
-impl Callers {
-    fn push(&mut self, depth: u32, caught: Caught) {
-        if self.known.len() >= 32 && self.known.len().is_power_of_two() {
-            self.known.retain(|(_, caught)| !caught.is_gone());
+impl Holders {
+    /// Whether no frame is known to have caught anything.
+    #[inline(always)]
+    fn is_empty(&self) -> bool {
+        self.latest.is_none() && self.by_place.is_empty()
+    }
+
+    fn push_callee(&mut self, depth: u32, callee: &Rc<FrameView>) {
+        if self.callees.len() >= 32 && self.callees.len().is_power_of_two() {
+            self.callees.retain(|(_, callee)| callee.strong_count() > 0);
         }
-        self.known.push((depth, caught));
+        self.callees.push((depth, Rc::downgrade(callee)));
         self.depth = depth;
     }
 
     /// Takes what is known of a frame at a depth, and of those that were below it.
-    fn take(&mut self, depth: u32) -> impl Iterator<Item = Caught> {
-        let first = self.known.partition_point(|(known, _)| *known < depth);
-        let taken = self.known.split_off(first);
-        self.depth = self.known.last().map_or(0, |(depth, _)| *depth);
-        taken.into_iter().map(|(_, caught)| caught).filter(|caught| !caught.is_gone())
+    fn take_callees(&mut self, depth: u32) -> impl Iterator<Item = Caught> + use<> {
+        let first = self.callees.partition_point(|(known, _)| *known < depth);
+        let taken = self.callees.split_off(first);
+        self.depth = self.callees.last().map_or(0, |(depth, _)| *depth);
+        taken.into_iter().map(|(_, callee)| Caught::Callee(callee)).filter(|caught| !caught.is_gone())
+    }
+
+    /// Notes that the frame with its variables there has caught an exception, unless that has been noted last: a frame
+    /// that raises it again catches it once more at the end of its handler.
+    fn note_caught(&mut self, place: *const Value, exception: &Rc<Exception>, entry: &Rc<Traceback>) {
+        if let Some((latest, Caught::Exception(known, at))) = &self.latest
+            && *latest == place
+            && known.as_ptr() == Rc::as_ptr(exception)
+            && at.as_ptr() == Rc::as_ptr(entry)
+        {
+            return;
+        }
+        let caught = Caught::Exception(Rc::downgrade(exception), Rc::downgrade(entry));
+        let before = self.latest.replace((place, caught));
+        if let Some((place, caught)) = before.filter(|(_, caught)| !caught.is_gone()) {
+            self.file(place, caught);
+        }
+    }
+
+    fn file(&mut self, place: *const Value, caught: Caught) {
+        if self.by_place.len() >= 32 && self.by_place.len().is_power_of_two() {
+            self.by_place.retain(|_, known| !known.iter().all(Caught::is_gone));
+        }
+        let known = self.by_place.entry(place).or_default();
+        while known.last().is_some_and(Caught::is_gone) {
+            known.pop();
+        }
+        if known.len() >= 32 && known.len().is_power_of_two() {
+            known.retain(|caught| !caught.is_gone());
+        }
+        known.push(caught);
+    }
+
+    /// Takes what is known of the frame with its variables there.
+    fn take(&mut self, place: *const Value) -> impl Iterator<Item = Caught> + use<> {
+        let filed = if self.by_place.is_empty() { None } else { self.by_place.remove(&place) };
+        let latest = self.latest.take_if(|(latest, _)| *latest == place);
+        filed.into_iter().flatten().chain(latest.map(|(_, caught)| caught))
     }
 }
 
@@ -204,8 +261,10 @@ impl Vm {
             }
             clear_from(frame, code.variables.len());
             self.finalize_at(&code, span);
-            self.leave_caught(frame.locals, frame.function);
-            keep_locals(frame.locals, frame.function, &error, span);
+            let own = keep_locals(frame.locals, frame.function, &error, span);
+            if !self.holders.is_empty() || self.is_held_caller() {
+                self.leave_to_caught(frame.locals, frame.function, Some(exception), own);
+            }
             // A group that `except*` made and that is raised again at once has come from nowhere.
             let known = exception.traceback.borrow().is_some();
             exception.raised.set(known || exception.raised.get());
@@ -226,18 +285,7 @@ impl Vm {
             self.keep_with(error, error.value());
         }
         if let Some(entry) = error.0.traceback.borrow().as_ref() {
-            let (exception, entry) = (Rc::downgrade(&error.0), Rc::downgrade(entry));
-            if self.caught.len() >= 32 && self.caught.len().is_power_of_two() {
-                self.caught.retain(|_, known| !known.iter().all(Caught::is_gone));
-            }
-            let known = self.caught.entry(frame.locals.as_ptr()).or_default();
-            while known.last().is_some_and(Caught::is_gone) {
-                known.pop();
-            }
-            if known.len() >= 32 && known.len().is_power_of_two() {
-                known.retain(|caught| !caught.is_gone());
-            }
-            known.push(Caught { exception, holder: Holder::Entry(entry) });
+            self.holders.note_caught(frame.locals.as_ptr(), &error.0, entry);
         }
     }
 
@@ -245,53 +293,75 @@ impl Vm {
     /// those of the frames that called it when they end.
     #[inline]
     pub fn leave_caught(&mut self, locals: &mut [Value], function: &Rc<Function>) {
-        if !self.caught.is_empty() || self.is_held_caller() {
-            self.leave_to_caught(locals, function);
+        if !self.holders.is_empty() || self.is_held_caller() {
+            self.leave_to_caught(locals, function, None, None);
         }
     }
 
     /// Whether the frame that runs called one that is held.
     #[inline(always)]
     pub(super) fn is_held_caller(&self) -> bool {
-        self.callers.depth >= self.depth
+        self.holders.depth >= self.depth
     }
 
+    /// The same, for a frame that may end because an exception leaves it, whose traceback has the frame and its callers
+    /// anyway. `own` is the view of the frame that has its variables, if there is one already.
     #[cold]
-    pub(super) fn leave_to_caught(&mut self, locals: &mut [Value], function: &Rc<Function>) {
-        let mut known = self.caught.remove(&locals.as_ptr()).unwrap_or_default();
-        if self.is_held_caller() {
-            known.extend(self.callers.take(self.depth));
-        }
-        let mut own: Option<Rc<FrameView>> = None;
-        for Caught { exception, holder } in known {
-            let origin = exception.upgrade();
-            let view = match holder {
-                Holder::Entry(entry) => {
-                    let (Some(exception), Some(entry)) = (&origin, entry.upgrade()) else { continue };
+    pub(super) fn leave_to_caught(
+        &mut self,
+        locals: &[Value],
+        function: &Rc<Function>,
+        leaving: Option<&Rc<Exception>>,
+        mut own: Option<Rc<FrameView>>,
+    ) {
+        let known = self.holders.take(locals.as_ptr());
+        let callees = self.is_held_caller().then(|| self.holders.take_callees(self.depth));
+        let mut held = false;
+        for caught in known.chain(callees.into_iter().flatten()) {
+            match caught {
+                Caught::Exception(exception, entry) => {
+                    let (Some(exception), Some(entry)) = (exception.upgrade(), entry.upgrade()) else { continue };
                     if !Rc::ptr_eq(&entry.code, &function.code) {
                         continue;
                     }
-                    let slots = variables(&entry, locals).to_vec();
-                    leave_to(&entry, slots, function, exception, entry.span);
-                    self.frame_of(&entry)
+                    let leaves = leaving.is_some_and(|leaving| Rc::ptr_eq(leaving, &exception));
+                    if leaves && own.is_none() {
+                        continue;
+                    }
+                    held |= !leaves;
+                    let asked = entry.frame.borrow().clone();
+                    match (asked, &own) {
+                        (Some(asked), Some(own)) if Rc::ptr_eq(&asked, own) => {}
+                        // Somebody has asked for the frame before.
+                        (Some(asked), _) => {
+                            let slots = own.as_ref().map(|own| own.slots.borrow().clone());
+                            let slots = slots.unwrap_or_else(|| locals[..variables(&entry, locals)].to_vec());
+                            leave_to(&entry, slots, function, &exception, entry.span);
+                            own.get_or_insert(asked);
+                        }
+                        (None, _) => {
+                            let own = own.get_or_insert_with(|| ended_view(locals, function, entry.span));
+                            *entry.frame.borrow_mut() = Some(own.clone());
+                            if exception.in_circle.get() {
+                                own.slots.borrow_mut().push(Value::Exception(exception.clone()));
+                            }
+                            gc::register(&exception);
+                        }
+                    }
                 }
-                Holder::Callee(callee) => {
+                Caught::Callee(callee) => {
                     let Some(callee) = callee.upgrade() else { continue };
-                    let view = own.get_or_insert_with(|| ended_view(locals, function)).clone();
+                    let span = function.code.head_span();
+                    let view = own.get_or_insert_with(|| ended_view(locals, function, span)).clone();
                     if callee.code.view.is_none() {
-                        drop(callee.back.replace(Some(view.clone())));
+                        drop(callee.back.replace(Some(view)));
                     }
-                    if let Some(exception) = &origin {
-                        gc::register(exception);
-                    }
-                    view
+                    held = true;
                 }
-            };
-            if self.depth > 1 {
-                let caller = Caught { exception, holder: Holder::Callee(Rc::downgrade(&view)) };
-                self.callers.push(self.depth - 1, caller);
             }
-            own.get_or_insert(view);
+        }
+        if let Some(own) = own.filter(|_| held && self.depth > 1) {
+            self.holders.push_callee(self.depth - 1, &own);
         }
     }
 
@@ -299,23 +369,23 @@ impl Vm {
     /// variables of those that run the event loop when they end.
     pub fn hold_callers(&mut self, error: &Error) {
         let Some(entry) = error.0.traceback.borrow().clone() else { return };
-        let holder = Holder::Callee(Rc::downgrade(&self.frame_of(&entry)));
-        self.callers.push(self.depth, Caught { exception: Rc::downgrade(&error.0), holder });
+        let frame = self.frame_of(&entry);
+        gc::register(&error.0);
+        self.holders.push_callee(self.depth, &frame);
     }
 
     /// A frame is suspended that called one which is held: from now on it is known by where its variables are.
     #[cold]
     pub(super) fn suspend_caller(&mut self, locals: &[Value]) {
-        let known: Vec<Caught> = self.callers.take(self.depth).collect();
-        if !known.is_empty() {
-            self.caught.entry(locals.as_ptr()).or_default().extend(known);
-        }
+        let place = locals.as_ptr();
+        let callees: SmallVec<[Caught; 1]> = self.holders.take_callees(self.depth).collect();
+        callees.into_iter().for_each(|callee| self.holders.file(place, callee));
     }
 
     /// The variables of a frame have moved.
     pub fn caught_moved(&mut self, from: *const Value, to: *const Value) {
-        if let Some(known) = self.caught.remove(&from) {
-            self.caught.insert(to, known);
+        for caught in self.holders.take(from) {
+            self.holders.file(to, caught);
         }
     }
 

@@ -1,6 +1,6 @@
 //! A running function, and the view of one that a script can hold.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::{Rc, Weak};
 
 use super::code::{Code, NOWHERE, Slot};
@@ -66,7 +66,7 @@ pub struct FrameView {
     /// The variables of the comprehensions that run in it, innermost last; those that an exception has left are gone.
     pub comps: RefCell<Vec<(Rc<Str>, Weak<VariableCell>)>>,
     /// What a script put there under names that are no variables.
-    pub extra: Rc<Dict>,
+    pub extra: OnceCell<Rc<Dict>>,
     pub span: Cell<Span>,
     /// The frame that called it, when somebody asked last.
     pub back: RefCell<Option<Rc<FrameView>>>,
@@ -92,7 +92,7 @@ impl FrameView {
             slots: Default::default(),
             function: Default::default(),
             comps: Default::default(),
-            extra: Rc::default(),
+            extra: OnceCell::new(),
             span: Cell::new(span),
             back: Default::default(),
             owner: Default::default(),

@@ -80,7 +80,9 @@ pub fn trace(value: &Value, visit: Visit) {
         Value::Cell(x) => trace_cell(&x.value, visit),
         Value::Frame(x) => {
             link(&x.globals, Value::Dict, visit);
-            link(&x.extra, Value::Dict, visit);
+            if let Some(extra) = x.extra.get() {
+                link(extra, Value::Dict, visit);
+            }
             trace_option(&x.function, Value::Function, visit);
             trace_cell(&x.locals, visit);
             if let Ok(slots) = x.slots.try_borrow() {

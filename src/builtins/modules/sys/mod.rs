@@ -359,9 +359,9 @@ pub(super) const FRAMES: &[Row] = &[
         };
         match left {
             Ok(old) => drop(old),
-            Err(value) => match vm.dict_get(&frame.extra, key)? {
+            Err(value) => match vm.dict_get(frame.extra.get_or_init(Rc::default), key)? {
                 Some(Value::Cell(cell)) => drop(cell.set(value)),
-                _ => vm.dict_set(&frame.extra, key.clone(), value)?,
+                _ => vm.dict_set(frame.extra.get_or_init(Rc::default), key.clone(), value)?,
             },
         }
         Ok(Value::None)
